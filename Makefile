@@ -1,0 +1,53 @@
+# make            build bin/vaurien and bin/vaurienctl
+# make check      all tests (packages: ./dev check installs them)
+# make demo       build, then show every behavior on an embedded backend
+# make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
+# make fuzz       build the fuzz targets (clang); make docs  the generated pages
+#
+# Files are found by wildcard: a behavior or a protocol is added by adding its file.
+
+SAN     ?=
+BUILD   := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
+comma   := ,
+BUILD   := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
+BIN     := $(if $(SAN),$(BUILD),bin)
+
+CC      ?= gcc
+OPT     ?= -O2
+CFLAGS  ?= -g
+CFLAGS  += -std=gnu11 $(OPT) -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -fno-strict-aliasing
+CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc
+LDFLAGS += -rdynamic
+LDLIBS  := -lmicrohttpd -ljansson -linih -lpthread -lm
+ifneq ($(SAN),)
+CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer
+LDFLAGS += -fsanitize=$(SAN)
+endif
+
+SRC     := $(wildcard src/*.c src/http/*.c src/protocols/*.c src/behaviors/*.c)
+OBJ     := $(SRC:%.c=$(BUILD)/%.o)
+CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
+CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
+
+all: $(BIN)/vaurien $(BIN)/vaurienctl
+
+$(BIN)/vaurien: $(OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
+
+$(BIN)/vaurienctl: $(CTL)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $(CTL) -lcurl -ljansson
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+-include $(OBJ:.o=.d) $(CTL:.o=.d)
+
+include tests/tests.mk
+
+clean:
+	rm -rf build bin
+
+.PHONY: all clean

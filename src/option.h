@@ -1,0 +1,44 @@
+/* option.h - option tables at work: parse, check, show, describe. All from the rows in vaurien.h. */
+#ifndef OPTION_H
+#define OPTION_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "vaurien.h"
+
+enum { SENTENCE = 256 };                /* room for one error sentence */
+
+/* Write a sentence; what does not fit is cut off between two characters of UTF-8, as JSON needs it. */
+void sentence_put(char error[SENTENCE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
+const char *text_show(const char *text, char *buffer, size_t size);
+
+/* Options live in a block of the guest's opts_size bytes. Texts in it are owned by the block. */
+struct block {
+	const struct opt *options;      /* the table; NULL: none */
+	void *opts;                     /* NULL where opts_size is 0 */
+	size_t size;
+	uint64_t skip, times;           /* where OPT_SKIP / OPT_TIMES rows say so; times UINT64_MAX = no bound */
+};
+
+void block_init(struct block *, const struct opt *options, size_t opts_size);   /* all at their defaults */
+void block_copy(struct block *to, const struct block *from);
+void block_free(struct block *);
+
+const struct opt *opt_find(const struct opt *options, const char *name);        /* "-" and "_" alike; NULL: none */
+
+/* Set one option. False: `error` says which option and what was expected:
+ * "sleep: expected a number of seconds >= 0, got 'abc'"; the block is as before. */
+bool opt_set_text(struct block *, const struct opt *, const char *text, char error[SENTENCE]);
+bool opt_set_json(struct block *, const struct opt *, const json_t *, char error[SENTENCE]);
+
+json_t *opt_to_json(const struct block *, const struct opt *);  /* in the option's unit; a new reference */
+json_t *block_to_json(const struct block *);            /* {"sleep": 1.0, ...} in table order; inert rows left out */
+void    opt_expect(const struct opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
+void    opt_describe(const struct opt *, char *buffer, size_t size);    /* "seconds, default 1" for help and docs */
+
+bool text_to_bool(const char *text, bool *value);       /* y yes 1 on true | n no 0 off false, any case */
+
+#endif
