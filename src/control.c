@@ -1,0 +1,311 @@
+/* control.c - the control thread: specs as the one truth, changes out to the workers, answers back. */
+#include "control.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "http/http.h"
+#include "listener.h"
+#include "log.h"
+#include "statsd.h"
+#include "worker.h"
+
+struct port {                           /* a proxy, as control knows it */
+	struct spec *spec;
+	struct proxy **parts;           /* one per worker, alive as long as the workers */
+};
+
+struct control {
+	struct loop loop;
+	const struct settings *settings;
+	struct worker *workers;
+	struct resolver *resolver;
+	struct port port;
+	struct http *http;
+	struct statsd *statsd;
+	struct watch log, signals;
+	unsigned stopping;              /* workers that have not said goodbye yet */
+};
+
+struct loop *control_loop(struct control *c)
+{
+	return &c->loop;
+}
+
+const struct settings *control_settings(struct control *c)
+{
+	return c->settings;
+}
+
+unsigned control_count(struct control *c)
+{
+	return 1;
+}
+
+struct spec *control_spec(struct control *c, unsigned i)
+{
+	assert(i < control_count(c));
+	return c->port.spec;
+}
+
+uint64_t control_stat(struct control *c, unsigned i, enum counter counter)
+{
+	uint64_t sum = 0;
+
+	for (int64_t k = 0; k < c->settings->threads; k++)
+		sum += stats_get(&c->port.parts[k]->stats, counter);
+	return sum;
+}
+
+/* ---- changes: a letter to each worker, which comes back ---- */
+
+struct change {
+	struct control *control;
+	struct spec *to;
+	struct waiter *waiter;
+	unsigned missing;               /* answers */
+	struct letter { struct mail mail; struct change *change; struct proxy *part; } letters[];
+};
+
+static void change_back(struct mail *m)
+{
+	struct change *ch = ((struct letter *)m)->change;
+
+	if (--ch->missing)
+		return;
+	if (ch->waiter)
+		ch->waiter->done(ch->waiter);
+	spec_drop(ch->to);
+	free(ch);
+}
+
+static void change_make(struct mail *m)
+{
+	struct letter *l = (struct letter *)m;
+
+	proxy_change(l->part, l->change->to);
+	m->open = change_back;
+	loop_post(&l->change->control->loop, m);
+}
+
+void control_change(struct control *c, unsigned i, struct spec *to, struct waiter *waiter)
+{
+	unsigned n = (unsigned)c->settings->threads;
+	struct change *ch = calloc(1, sizeof *ch + n * sizeof *ch->letters);
+
+	assert(ch && i < control_count(c));
+	spec_drop(c->port.spec);
+	c->port.spec = to;
+	*ch = (struct change){ .control = c, .to = spec_hold(to), .waiter = waiter, .missing = n };
+	for (unsigned k = 0; k < n; k++) {
+		ch->letters[k] = (struct letter){ .mail.open = change_make, .change = ch, .part = c->port.parts[k] };
+		loop_post(&c->workers[k].loop, &ch->letters[k].mail);
+	}
+}
+
+/* ---- the end: workers send what is due, then say goodbye ---- */
+
+struct goodbye {
+	struct mail mail;
+	struct control *control;
+	struct worker *worker;
+	struct timer timer;
+	nsec until;
+};
+
+static void goodbye_heard(struct mail *m)
+{
+	struct goodbye *g = (struct goodbye *)m;
+
+	if (!--g->control->stopping)
+		g->control->loop.stop = true;
+	free(g);
+}
+
+static void goodbye_check(struct timer *t)
+{
+	struct goodbye *g = (struct goodbye *)((char *)t - offsetof(struct goodbye, timer));
+	struct worker *w = g->worker;
+
+	if (w->lingerers && w->loop.now < g->until) {
+		timer_set(&w->loop, t, w->loop.now + 10 * NSEC_MS);
+		return;
+	}
+	w->loop.stop = true;
+	g->mail.open = goodbye_heard;
+	loop_post(&g->control->loop, &g->mail);
+}
+
+static void goodbye_begin(struct mail *m)
+{
+	struct goodbye *g = (struct goodbye *)m;
+
+	g->worker->stopping = true;
+	for (struct proxy *p = g->worker->proxies; p; p = p->next) {
+		if (p->listener)
+			listener_stop(p->listener);
+		proxy_end(p, true);
+	}
+	g->timer.fire = goodbye_check;
+	g->until = g->worker->loop.now + NSEC_S;
+	timer_set(&g->worker->loop, &g->timer, g->worker->loop.now);
+}
+
+static void control_stop(struct control *c)
+{
+	if (c->stopping)
+		return;
+	c->stopping = (unsigned)c->settings->threads;
+	for (unsigned k = 0; k < c->settings->threads; k++) {
+		struct goodbye *g = calloc(1, sizeof *g);
+		assert(g);
+		*g = (struct goodbye){ .mail.open = goodbye_begin, .control = c, .worker = &c->workers[k] };
+		loop_post(&c->workers[k].loop, &g->mail);
+	}
+}
+
+/* ---- what the control loop watches ---- */
+
+static void signal_ready(struct watch *w, unsigned events)
+{
+	struct control *c = (struct control *)((char *)w - offsetof(struct control, signals));
+	struct signalfd_siginfo info;
+
+	while (read(w->fd, &info, sizeof info) == sizeof info)
+		control_stop(c);
+}
+
+static void log_ready(struct watch *w, unsigned events)
+{
+	uint64_t n;
+
+	while (read(w->fd, &n, sizeof n) > 0)
+		;
+	log_drain();
+}
+
+static void watch_signals(struct control *c)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* before there are threads: all inherit it */
+	signal(SIGPIPE, SIG_IGN);
+	c->signals = (struct watch){ signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), signal_ready };
+	assert(c->signals.fd >= 0);
+	loop_watch(&c->loop, &c->signals, EPOLLIN);
+	c->log = (struct watch){ log_start(), log_ready };
+	loop_watch(&c->loop, &c->log, EPOLLIN | EPOLLET);
+}
+
+/* ---- from start to end ---- */
+
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static void say_start(const struct settings *s, const char *listening)
+{
+	log_info("Starting the Chaos TCP Server");
+	log_info("Options:");
+	log_info("* proxies from %s to %s", listening, s->proxy->backend.text);
+	log_info("* timeout: %lld", (long long)s->timeout);
+	log_info("* stay_connected: %d", s->stay_connected);
+	log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
+	log_info("* pool_timeout: %lld", (long long)s->pool_timeout);
+	log_info("* async_mode: %d", !s->sync);
+	log_info("* seed: %llu", (unsigned long long)s->seed);
+}
+
+static void start_workers(struct control *c, int fd)
+{
+	const struct settings *s = c->settings;
+	struct worker_words words = { s->seed, s->bufsize, s->hold_total };
+	unsigned n = (unsigned)s->threads;
+	const struct address *a = &c->port.spec->listen;
+
+	c->workers = calloc(n, sizeof *c->workers);
+	c->port.parts = calloc(n, sizeof *c->port.parts);
+	assert(c->workers && c->port.parts);
+	for (unsigned k = 0; k < n; k++) {
+		worker_init(&c->workers[k], c->workers, k, n, c->resolver, &words);
+		c->port.parts[k] = proxy_add(&c->workers[k], 0, c->port.spec);
+	}
+	listener_start(c->port.parts[0], fd, a->unix_path ? a->host : NULL);
+	for (unsigned k = 0; k < n; k++)
+		worker_start(&c->workers[k]);
+}
+
+static void finish(struct control *c)
+{
+	unsigned n = c->workers ? (unsigned)c->settings->threads : 0;
+
+	if (c->http)
+		http_stop(c->http);
+	for (unsigned k = 0; k < n; k++)
+		pthread_join(c->workers[k].thread, NULL);
+	resolver_stop(c->resolver);
+	statsd_stop(c->statsd);
+	for (unsigned k = 0; k < n; k++)        /* a last change may have been on its way */
+		worker_free(&c->workers[k]);
+	loop_free(&c->loop);
+	free(c->workers);
+	free(c->port.parts);
+	spec_drop(c->port.spec);
+	log_info("Bye!");
+	log_stop();
+	close(c->signals.fd);
+}
+
+/* "localhost:8000" stays as it was typed; port 0 becomes the real one. */
+static const char *listening_text(const struct spec *s, const struct endpoint *bound, char *buffer, size_t size)
+{
+	return !s->listen.unix_path && s->listen.port == 0 ? endpoint_show(bound, buffer, size) : s->listen.text;
+}
+
+int control_run(struct settings *s)
+{
+	struct control c = { .settings = s, .port.spec = spec_hold(s->proxy) };
+	struct endpoint bound;
+	char error[SENTENCE], text[128];
+	int rc = 0;
+
+	raise_descriptors();
+	loop_init(&c.loop);
+	watch_signals(&c);
+	c.resolver = resolver_start();
+	int fd = listener_bind(&c.port.spec->listen, c.port.spec->backlog, &bound, error, sizeof error);
+	if (fd < 0) {
+		rc = 1;
+	} else {
+		say_start(s, listening_text(c.port.spec, &bound, text, sizeof text));
+		start_workers(&c, fd);
+		c.statsd = statsd_start(&c);
+		if (s->http && !(c.http = http_start(&c, error))) {
+			rc = 1;
+			control_stop(&c);
+		}
+		loop_run(&c.loop);
+	}
+	if (rc) {
+		log_drain();
+		fprintf(stderr, "%s\n", error);
+	}
+	finish(&c);
+	return rc;
+}

@@ -1,0 +1,82 @@
+/* exchange.c - who asked what, and what is owed: a connection's open exchanges, oldest first. */
+#include "exchange.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool message_alike(const struct message *a, const struct message *b)
+{
+	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && !strcmp(a->verb, b->verb);
+}
+
+static bool joins(const struct exchange *x, uint64_t number, const struct message *asked, const struct stand *s)
+{
+	return x && !s->in && !x->stand.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
+	       message_alike(&x->asked, asked);
+}
+
+struct exchange *exchange_push(struct exchanges *l, uint64_t number, const struct message *asked, const struct stand *s)
+{
+	struct exchange *x = l->last;
+
+	if (joins(x, number, asked, s)) {
+		x->alike++;
+		return x;
+	}
+	x = calloc(1, sizeof *x);
+	assert(x);
+	x->number = number;
+	x->alike = 1;
+	x->asked = *asked;
+	x->asked.subject = (struct span){ 0 };
+	x->stand = *s;
+	if (l->last)
+		l->last->next = x;
+	else
+		l->first = x;
+	l->last = x;
+	l->entries++;
+	return x;
+}
+
+void exchange_pop(struct exchanges *l)
+{
+	struct exchange *x = l->first;
+
+	if (x->alike > 1) {
+		x->alike--;
+		x->number++;
+		return;
+	}
+	l->first = x->next;
+	if (!l->first)
+		l->last = NULL;
+	l->entries--;
+	lot_drop(x->late);
+	free(x);
+}
+
+struct exchange *exchange_split(struct exchanges *l)
+{
+	struct exchange *many = l->first, *one = many;
+
+	if (many->alike > 1) {
+		one = malloc(sizeof *one);
+		assert(one);
+		*one = *many;
+		one->alike = 1;
+		one->next = many;
+		many->alike--;
+		many->number++;
+		l->first = one;
+		l->entries++;
+	}
+	return one;
+}
+
+void exchange_clear(struct exchanges *l)
+{
+	while (l->first)
+		exchange_pop(l);
+}

@@ -1,0 +1,196 @@
+/* listener.c - binding, accepting, numbering, dealing: one listener per proxy, in worker 0. */
+#include "listener.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "log.h"
+#include "worker.h"
+
+enum { AT_ONCE = 64 };                  /* accepted in one go, for fairness */
+
+#define RETRY (100 * NSEC_MS)
+
+/* ---- binding: the control thread ---- */
+
+static bool unix_abandoned(const struct endpoint *e)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)&e->addr, e->len) != 0 && errno == ECONNREFUSED;
+
+	if (fd >= 0)
+		close(fd);
+	return refused;
+}
+
+static bool listen_resolve(const struct address *a, struct endpoint *e, char *error, size_t size)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
+	char service[16];
+
+	if (address_numeric(a, true, e))
+		return true;
+	snprintf(service, sizeof service, "%d", a->port);
+	int rc = getaddrinfo(a->host, service, &hints, &list);
+	if (rc) {
+		snprintf(error, size, "cannot listen on '%s': %s", a->text, gai_strerror(rc));
+		return false;
+	}
+	memset(e, 0, sizeof *e);
+	memcpy(&e->addr, list->ai_addr, list->ai_addrlen);
+	e->len = list->ai_addrlen;
+	freeaddrinfo(list);
+	return true;
+}
+
+int listener_bind(const struct address *a, int64_t backlog, struct endpoint *bound, char *error, size_t size)
+{
+	struct endpoint e;
+	int on = 1;
+
+	if (!listen_resolve(a, &e, error, size))
+		return -1;
+	int fd = socket(e.addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (fd >= 0 && a->unix_path && unix_abandoned(&e))
+		unlink(a->host);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&e.addr, e.len) != 0 || listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
+		snprintf(error, size, "cannot listen on '%s': %s", a->text, strerror(errno));
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	bound->len = sizeof bound->addr;
+	getsockname(fd, (struct sockaddr *)&bound->addr, &bound->len);
+	return fd;
+}
+
+/* ---- accepting: worker 0 ---- */
+
+struct adoption {                       /* a client on its way to another worker */
+	struct mail mail;
+	struct worker *worker;
+	unsigned proxy;
+	int fd;
+	uint64_t number;
+};
+
+static void adopt(struct mail *m)
+{
+	struct adoption *a = (struct adoption *)m;
+	struct proxy *p = worker_proxy(a->worker, a->proxy);
+
+	if (p && !a->worker->stopping)
+		conn_open(p, a->fd, a->number);
+	else
+		close(a->fd);
+	free(a);
+}
+
+static void deal(struct listener *l, int fd)
+{
+	struct proxy *p = l->proxy;
+	uint64_t number = ++l->accepted;
+	struct worker *to = &p->worker->all[number % p->worker->count];
+
+	if (to == p->worker) {
+		conn_open(p, fd, number);
+		return;
+	}
+	struct adoption *a = malloc(sizeof *a);
+	assert(a);
+	*a = (struct adoption){ .mail.open = adopt, .worker = to, .proxy = p->number, .fd = fd, .number = number };
+	loop_post(&to->loop, &a->mail);
+}
+
+static void listener_pause(struct listener *l, nsec how_long)
+{
+	timer_set(&l->proxy->worker->loop, &l->retry, l->proxy->worker->loop.now + how_long);
+}
+
+static bool listener_full(const struct listener *l)
+{
+	int64_t max = proxy_spec(l->proxy)->max_clients;
+
+	return max > 0 && l->accepted - l->gone >= (uint64_t)max;
+}
+
+/* Nothing dies of it: clients wait in the backlog. */
+static void out_of_descriptors(struct listener *l)
+{
+	if (!l->warned)
+		log_warning("proxy=%s: %s; accepting pauses until a connection ends", proxy_spec(l->proxy)->name, strerror(errno));
+	l->warned = true;
+	listener_pause(l, RETRY);
+}
+
+static void listener_accept(struct listener *l)
+{
+	for (int i = 0; i < AT_ONCE; i++) {
+		if (listener_full(l)) {
+			listener_pause(l, RETRY);
+			return;
+		}
+		int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0) {
+			deal(l, fd);
+		} else if (errno == EAGAIN) {
+			return;
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+			out_of_descriptors(l);
+			return;
+		}
+	}
+	listener_pause(l, 0);   /* the others first */
+}
+
+static void listener_ready(struct watch *w, unsigned events)
+{
+	struct listener *l = (struct listener *)w;
+
+	if (!l->retry.slot)
+		listener_accept(l);
+}
+
+static void listener_fire(struct timer *t)
+{
+	listener_accept((struct listener *)((char *)t - offsetof(struct listener, retry)));
+}
+
+struct listener *listener_start(struct proxy *p, int fd, const char *unix_path)
+{
+	struct listener *l = calloc(1, sizeof *l);
+
+	assert(l);
+	*l = (struct listener){ .watch = { fd, listener_ready }, .proxy = p, .retry.fire = listener_fire,
+	                        .unix_path = unix_path ? strdup(unix_path) : NULL };
+	p->listener = l;
+	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
+	return l;
+}
+
+void listener_stop(struct listener *l)
+{
+	timer_stop(&l->proxy->worker->loop, &l->retry);
+	close(l->watch.fd);
+	if (l->unix_path)
+		unlink(l->unix_path);
+	l->proxy->listener = NULL;
+	free(l->unix_path);
+	free(l);
+}
+
+void listener_left(struct listener *l)
+{
+	l->gone++;
+	if (l->retry.slot)
+		listener_pause(l, 0);
+}

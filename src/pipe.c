@@ -1,0 +1,609 @@
+/* pipe.c - one direction of a connection: fill, cut, judge, schedule, send. */
+#include "pipe.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "conn.h"
+#include "proxy.h"
+#include "worker.h"
+
+enum {
+	ROUNDS = 16,                    /* reads in one go, for fairness */
+	ALWAYS = 65536,                 /* so much may be held whatever the total says */
+	GATHER = 64,                    /* parcels in one send */
+};
+
+static struct worker *worker_of(const struct pipe *p)
+{
+	return p->conn->proxy->worker;
+}
+
+static void pipe_fire(struct timer *t)
+{
+	struct pipe *p = (struct pipe *)((char *)t - offsetof(struct pipe, timer));
+
+	conn_run(p->conn);
+}
+
+void pipe_init(struct pipe *p, struct conn *c, enum direction d, struct side *from, struct side *to)
+{
+	*p = (struct pipe){ .conn = c, .direction = d, .from = from, .to = to, .timer.fire = pipe_fire };
+}
+
+static void message_forget(struct current *m)
+{
+	lot_drop(m->lot);
+	*m = (struct current){ 0 };
+}
+
+void pipe_free(struct pipe *p)
+{
+	worker_of(p)->held -= p->queue.bytes;
+	queue_clear(&p->queue);
+	message_forget(&p->now);
+	timer_stop(&worker_of(p)->loop, &p->timer);
+	free(p->rest);
+}
+
+/* ---- send: what is due goes, as far as there is room ---- */
+
+static ssize_t side_send(struct side *to, const struct iovec *v, unsigned n)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
+	ssize_t sent = sendmsg(to->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+	if (sent >= 0)
+		return sent;
+	to->writable = false;
+	if (errno != EAGAIN && errno != EINTR) {
+		to->broken = true;      /* but it may have said something before: that is read first */
+		to->readable = true;
+		to->conn->again = true;
+	}
+	return -1;
+}
+
+/* How much of a paced parcel may go now; 0: at *when. */
+static size_t pace_allows(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now, nsec *when)
+{
+	nsec start = q->due > p->line_free ? q->due : p->line_free;
+	size_t left = q->n - q->at, n = left;
+
+	*when = start;
+	if (pace->piece) {
+		struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->sent, 256 | p->direction);
+		n = pace->piece - pace->vary + dice_below(&d, 2 * (uint64_t)pace->vary + 1);
+		n = n < left ? n ? n : 1 : left;
+	} else if (pace->rate) {
+		__int128 passed = (__int128)(now - start) * pace->rate / NSEC_S;
+		size_t quantum = pace->rate / 1000 + 1;
+		n = passed > (__int128)quantum ? passed < (__int128)left ? (size_t)passed : left : quantum < left ? quantum : left;
+	}
+	if (pace->rate)
+		*when += (nsec)((__int128)n * NSEC_S / pace->rate);
+	return *when <= now ? n : 0;
+}
+
+static void pace_sent(struct pipe *p, const struct pace *pace, size_t n, nsec start)
+{
+	p->line_free = start + (pace->rate ? (nsec)((__int128)n * NSEC_S / pace->rate) : 0) + pace->gap;
+}
+
+static void parcel_sent(struct pipe *p, size_t n)
+{
+	p->sent += n;
+	p->queue.bytes -= n;
+	worker_of(p)->held -= n;
+	while (n) {
+		struct parcel *q = p->queue.first;
+		size_t m = q->n - q->at < n ? q->n - q->at : n;
+		q->at += m;
+		n -= m;
+		if (q->at == q->n)
+			queue_pop(&p->queue);
+	}
+	p->conn->again = true;
+}
+
+/* Send the first parcel at its pace. False: not now. */
+static bool send_paced(struct pipe *p, const struct pace *pace)
+{
+	struct parcel *q = p->queue.first;
+	struct loop *l = &worker_of(p)->loop;
+	nsec when, start = q->due > p->line_free ? q->due : p->line_free;
+	size_t n = pace_allows(p, q, pace, l->now, &when);
+
+	if (!n) {
+		timer_set(l, &p->timer, when);
+		return false;
+	}
+	ssize_t sent = side_send(p->to, &(struct iovec){ q->bytes + q->at, n }, 1);
+	if (sent < 0)
+		return false;
+	pace_sent(p, pace, (size_t)sent, start);
+	parcel_sent(p, (size_t)sent);
+	return true;
+}
+
+/* Send all unpaced parcels of bytes that are due, together. False: no room. */
+static bool send_gathered(struct pipe *p, nsec now)
+{
+	struct iovec v[GATHER] = { 0 };
+	unsigned n = 0;
+	size_t bytes = 0;
+
+	for (struct parcel *q = p->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
+		struct pace pace = lot_pace(q->why);
+		if (pace.rate || pace.piece)
+			break;
+		v[n++] = (struct iovec){ q->bytes + q->at, q->n - q->at };
+		bytes += q->n - q->at;
+	}
+	ssize_t sent = side_send(p->to, v, n);
+	if (sent < 0)
+		return false;
+	if ((size_t)sent < bytes)
+		p->to->writable = false;
+	parcel_sent(p, (size_t)sent);
+	return true;
+}
+
+static void pipe_shut(struct pipe *p)
+{
+	p->shut = true;
+	shutdown(p->to->watch.fd, SHUT_WR);
+	if (p->conn->request.shut && p->conn->response.shut)
+		conn_close(p->conn, "both sides have ended");
+}
+
+/* The first parcel, which is due. False: it has to wait. */
+static bool send_first(struct pipe *p, nsec now)
+{
+	struct parcel *q = p->queue.first;
+
+	switch (q->kind) {
+	case PARCEL_MARK:
+		q->exchange->sent = true;
+		p->conn->again = true;
+		break;
+	case PARCEL_FIN:
+		pipe_shut(p);
+		if (p->conn->dead)
+			return false;
+		break;
+	case PARCEL_END:
+		conn_end(p->conn, q->end, q->end == RESET ? "reset by a rule" : "closed by a rule");
+		return false;
+	default: {
+		struct pace pace = lot_pace(q->why);
+		if (!p->to->writable)
+			return false;
+		return pace.rate || pace.piece ? send_paced(p, &pace) : send_gathered(p, now);
+	}
+	}
+	queue_pop(&p->queue);
+	return true;
+}
+
+static void pipe_send(struct pipe *p)
+{
+	struct loop *l = &worker_of(p)->loop;
+
+	if (!p->queue.first)
+		timer_stop(l, &p->timer);
+	while (p->queue.first && p->to->open && !p->to->broken) {
+		if (p->queue.first->due > l->now) {
+			timer_set(l, &p->timer, p->queue.first->due);
+			return;
+		}
+		if (!send_first(p, l->now) || p->conn->dead)
+			return;
+	}
+}
+
+/* ---- schedule: what does not go at once becomes a parcel ---- */
+
+static void run_flush(struct pipe *p)
+{
+	struct worker *w = worker_of(p);
+	size_t n = p->run_n, sent = 0;
+
+	p->run_n = 0;
+	if (!n)
+		return;
+	if (!p->queue.first && p->to->open && p->to->writable && !p->to->broken) {
+		ssize_t m = side_send(p->to, &(struct iovec){ p->run, n }, 1);
+		sent = m < 0 ? 0 : (size_t)m;
+		if (sent < n)
+			p->to->writable = false;
+		p->sent += sent;
+	}
+	if (sent < n) {
+		w->held += n - sent;
+		memcpy(queue_put(&p->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->run + sent, n - sent);
+	}
+}
+
+static void run_extend(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	if (!n)
+		return;
+	if (p->run_n && p->run + p->run_n != bytes)
+		run_flush(p);
+	if (!p->run_n)
+		p->run = bytes;
+	p->run_n += n;
+}
+
+/* The one way into the queue, but for what a full socket left over. */
+static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, struct lot *why)
+{
+	struct worker *w = worker_of(p);
+
+	run_flush(p);
+	w->held += n;
+	p->conn->again = true;
+	return queue_put(&p->queue, kind, n, w->loop.now, why);
+}
+
+void pipe_say(struct pipe *p, struct span bytes, struct lot *why)
+{
+	if (bytes.n)
+		memcpy(pipe_put(p, PARCEL_BYTES, bytes.n, why)->bytes, bytes.p, bytes.n);
+}
+
+void pipe_mark(struct pipe *p, struct exchange *x)
+{
+	run_flush(p);
+	if (p->queue.first)
+		pipe_put(p, PARCEL_MARK, 0, NULL)->exchange = x;
+	else
+		x->sent = p->conn->again = true;
+}
+
+void pipe_end(struct pipe *p, enum end end)
+{
+	pipe_put(p, PARCEL_END, 0, NULL)->end = end;
+	p->conn->request.ended = p->conn->response.ended = true;
+}
+
+/* Bytes that are spoilt: junk is put in, bits are flipped. */
+static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct dirt *dirt, struct lot *why)
+{
+	size_t at = dirt->at == MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
+	struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->offset, p->direction);
+	if (!n && !dirt->junk)
+		return;
+	uint8_t *to = pipe_put(p, PARCEL_BYTES, n + dirt->junk, why)->bytes;
+	memcpy(to, bytes, at);
+	dice_fill(&d, to + at, dirt->junk);
+	memcpy(to + at + dirt->junk, bytes + at, n - at);
+	for (unsigned i = 0; i < dirt->flips && n; i++) {
+		uint64_t bit = dice_below(&d, (uint64_t)n * 8);
+		size_t byte = bit / 8 < at ? bit / 8 : bit / 8 + dirt->junk;
+		to[byte] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+/* ---- judge: what the rules say of each piece ---- */
+
+static void passed_add(struct pipe *p, size_t n)
+{
+	struct conn *c = p->conn;
+
+	for (unsigned i = 0; c->states && i < c->plan->n; i++)
+		if (c->states[i])
+			c->states[i]->passed[p->direction == RESPONSE] += n;
+}
+
+/* Ask ON_DATA of this piece. What it says adds to what befalls the message. */
+static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict *v, struct lot **why, enum end *end)
+{
+	struct judgement j;
+	struct question q = { .moment = ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
+
+	if (p->now.exchange) {
+		q.exchange = p->now.exchange->number;
+		q.stand = &p->now.exchange->stand;
+		q.msg = &p->now.exchange->asked;
+	}
+	if (!conn_judge(p->conn, &q, &j))
+		return;
+	*why = lot_make(p->now.lot, &j);
+	*v = j.v;
+	conn_ends(p->conn, &j, end);
+}
+
+static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	struct current *m = &p->now;
+	struct verdict v = { .keep = ALL };
+	struct lot *why = NULL;
+	enum end end = STAY;
+	struct dirt dirt = m->dirt;
+
+	if (m->gone && !dirt.junk)
+		return;
+	if (p->conn->plan->moments & ON_DATA && !m->gone)
+		piece_judge(p, bytes, n, &v, &why, &end);
+	if (!why)
+		why = lot_hold(m->lot);
+	size_t keep = v.fate == PASS && !m->gone ? v.keep : 0;
+	if (keep > m->keep)
+		keep = m->keep;
+	bool cut = keep < n;
+	if (!cut)
+		keep = n;
+	if (m->keep != UINT64_MAX)
+		m->keep -= keep;
+	dirt.junk += v.dirt.junk;
+	if (!m->dirt.junk)
+		dirt.at = v.dirt.at;
+	dirt.flips += v.dirt.flips;
+	m->dirt = (struct dirt){ 0 };
+	if (dirt.junk || dirt.flips)
+		pipe_spoil(p, bytes, keep, &dirt, why);
+	else if (why)
+		pipe_say(p, (struct span){ bytes, keep }, why);
+	else
+		run_extend(p, bytes, keep);
+	lot_drop(why);
+	if (p->conn->plan->moments & ON_DATA)
+		passed_add(p, keep);
+	if (end != STAY && (v.keep == ALL || cut))      /* a limit ends things only when it is reached */
+		pipe_end(p, end);
+	else if (m->end != STAY && m->keep == 0)        /* so does a reply cut short */
+		pipe_end(p, m->end);
+}
+
+/* ---- cut: where messages start and end ---- */
+
+static void message_done(struct pipe *p)
+{
+	if (p->direction == REQUEST)
+		conn_done_request(p->conn);
+	else
+		conn_done_response(p->conn);
+	message_forget(&p->now);
+}
+
+static struct cut protocol_cut(struct pipe *p, struct span at, struct message *msg)
+{
+	struct conn *c = p->conn;
+	const struct protocol *proto = proxy_spec(c->proxy)->protocol;
+
+	out_clear(c->talk.scratch);
+	if (p->direction == REQUEST)
+		return proto->request(&c->talk, at, msg);
+	return proto->response(&c->talk, at, c->exchanges.first ? &c->exchanges.first->asked : NULL, msg);
+}
+
+void pipe_open(struct pipe *p, const struct message *msg)
+{
+	message_forget(&p->now);
+	p->now = (struct current){ .open = true, .keep = UINT64_MAX, .role = msg->role };
+}
+
+/* What a parser returns is taken for what it can mean. */
+static bool cut_sane(const struct pipe *p, const struct cut *cut, struct span at)
+{
+	if (cut->replaced && cut->len > at.n)
+		return false;
+	if (cut->kind == CUT_END && !cut->len)
+		return p->direction == RESPONSE && p->conn->exchanges.first && !p->now.open;
+	return (cut->kind == CUT_PART || cut->kind == CUT_END) && cut->len;
+}
+
+/* The next cut of what is at hand, which opens a message or goes on with one. False: no more for now. */
+static bool pipe_cut(struct pipe *p, struct span *at)
+{
+	struct message msg = { .role = p->direction == REQUEST ? ASKS : ANSWERS };
+
+	if (p->direction == REQUEST && !p->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
+		conn_raw(p->conn, p, "more than 65536 requests are unanswered");
+		return !p->conn->dead;
+	}
+	struct cut cut = protocol_cut(p, *at, &msg);
+
+	if (cut.kind == CUT_MORE && at->n < REST_MAX)
+		return false;
+	if (!cut_sane(p, &cut, *at)) {
+		run_flush(p);
+		conn_raw(p->conn, p, cut.kind == CUT_RAW ? p->conn->talk.notice : cut.kind == CUT_MORE ?
+		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
+		return !p->conn->dead;
+	}
+	if (!p->now.open) {
+		struct span piece = { at->p, cut.len < at->n ? cut.len : at->n };
+		pipe_open(p, &msg);
+		if (p->direction == REQUEST)
+			conn_begin_request(p->conn, &msg, piece);
+		else
+			conn_begin_response(p->conn, &msg, piece);
+		if (p->conn->dead || p->ended)
+			return false;
+	}
+	if (cut.replaced) {
+		if (!p->now.gone)
+			pipe_say(p, cut.instead, p->now.lot);
+		p->offset += cut.len;
+		at->p += cut.len;
+		at->n -= cut.len;
+		cut.len = 0;
+	}
+	p->now.body = cut.len;
+	p->now.last = cut.kind == CUT_END;
+	return true;
+}
+
+static void pipe_turn(struct pipe *p, struct span *at)
+{
+	conn_turn(p->conn, p->direction, *at);
+	if (p->conn->dead)
+		return;
+	p->now.body = at->n;
+	p->now.last = p->now.end != STAY || (p->direction == REQUEST && p->now.exchange && p->now.exchange->end);
+}
+
+static void pipe_keep_rest(struct pipe *p, struct span at)
+{
+	if (!at.n || p->ended || p->conn->dead) {
+		free(p->rest);
+		p->rest = NULL;
+		p->rest_n = 0;
+		return;
+	}
+	if (!p->rest)
+		p->rest = malloc(REST_MAX);
+	assert(p->rest && at.n <= REST_MAX);
+	memmove(p->rest, at.p, at.n);
+	p->rest_n = at.n;
+}
+
+/* All that can be cut of these bytes is judged and sent on; the rest is kept. */
+static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	struct conn *c = p->conn;
+	struct span at = { bytes, n };
+
+	while (!p->ended && !c->dead) {
+		if (p->direction == RESPONSE && !p->now.open && conn_settles(c)) {
+			conn_settle(c);
+			continue;
+		}
+		if (!at.n)
+			break;
+		if (!p->now.body) {
+			if (p->raw)
+				pipe_turn(p, &at);
+			else if (!pipe_cut(p, &at))
+				break;
+			if (c->dead || p->ended)
+				break;
+		}
+		size_t take = at.n < p->now.body ? at.n : p->now.body;
+		if (take)
+			piece_pass(p, (uint8_t *)at.p, take);
+		at.p += take;
+		at.n -= take;
+		p->offset += take;
+		p->now.body -= take;
+		if (p->now.open && !p->now.body && p->now.last)
+			message_done(p);
+	}
+	if (!c->dead)
+		run_flush(p);
+	pipe_keep_rest(p, at);
+}
+
+/* ---- fill: read what is there ---- */
+
+static bool pipe_reads(const struct pipe *p)
+{
+	const struct queue *q = &p->queue;
+	const struct worker *w = worker_of(p);
+	const struct conn *c = p->conn;
+
+	if (!p->from->open || !p->from->readable || p->eof || p->ended || p->stalled || !p->to->open)
+		return false;
+	if (q->first && (q->first->due <= w->loop.now || q->bytes >= proxy_spec(c->proxy)->hold_max ||
+	                 (w->held >= w->hold_total && q->bytes >= ALWAYS)))
+		return false;
+	return p->direction == RESPONSE || c->response.queue.bytes < proxy_spec(c->proxy)->hold_max;
+}
+
+static void pipe_eof(struct pipe *p)
+{
+	struct judgement j;
+	struct lot *why = NULL;
+	enum end end = STAY;
+
+	p->eof = true;
+	if (!p->now.gone)
+		pipe_say(p, (struct span){ p->rest, p->rest_n }, p->now.lot);   /* the torso of a message */
+	pipe_keep_rest(p, (struct span){ 0 });
+	if (p->conn->plan->moments & ON_END &&
+	    conn_judge(p->conn, &(struct question){ .moment = ON_END, .direction = p->direction }, &j)) {
+		why = lot_make(NULL, &j);
+		conn_ends(p->conn, &j, &end);
+	}
+	if (end != STAY)
+		pipe_end(p, end);
+	pipe_put(p, PARCEL_FIN, 0, why);
+	lot_drop(why);
+}
+
+static bool pipe_fill(struct pipe *p)
+{
+	struct worker *w = worker_of(p);
+	uint8_t *to = w->buffer + REST_MAX;
+	ssize_t n = recv(p->from->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+
+	if (n < 0) {
+		p->from->readable = false;
+		if (errno != EAGAIN && errno != EINTR)
+			p->from->broken = true;
+		return false;
+	}
+	if (n == 0) {
+		if (!p->from->broken)
+			pipe_eof(p);
+		return !p->from->broken;
+	}
+	if ((size_t)n < w->bufsize && !p->from->hup)
+		p->from->readable = false;
+	if (p->conn->plan->n)
+		loop_clock(&w->loop);   /* holds count from here */
+	p->conn->active = w->loop.now;
+	p->conn->resting = false;
+	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
+	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_BYTES_REQUEST : STAT_BYTES_RESPONSE, (uint64_t)n);
+	to -= p->rest_n;
+	if (p->rest_n)
+		memcpy(to, p->rest, p->rest_n);
+	pipe_digest(p, to, p->rest_n + (size_t)n);
+	return true;
+}
+
+/* ---- the whole ---- */
+
+void pipe_pump(struct pipe *p)
+{
+	for (unsigned rounds = 0; !p->conn->dead; rounds++) {
+		pipe_send(p);
+		if (p->conn->dead || !pipe_reads(p))
+			return;
+		if (rounds == ROUNDS) {
+			conn_later(p->conn);
+			return;
+		}
+		if (!pipe_fill(p))
+			return;
+	}
+}
+
+void pipe_change(struct pipe *p, const struct plan *plan)
+{
+	queue_strip(&p->queue, plan);
+	lot_strip(p->now.lot, plan);
+	p->line_free = 0;
+	if (p->stalled && plan_find(plan, p->stalled) < 0)
+		p->stalled = 0;
+	if (p->raw && p->now.open && !p->now.end)
+		message_forget(&p->now);        /* bytes without messages meet new rules at the next piece */
+}
+
+bool pipe_stuck(const struct pipe *p)
+{
+	return (p->queue.first && p->queue.first->due == NEVER) || p->stalled;
+}
+
+bool pipe_idle(const struct pipe *p)
+{
+	return !p->queue.first && !p->rest_n && !p->now.open && !p->eof && !p->ended && !p->stalled;
+}

@@ -1,0 +1,65 @@
+/* pipe.h - one direction of a connection: fill, cut, judge, schedule, send.
+ *
+ *   from -> [ rest: read, not cut ] -> message under way -> [ queue: judged, in order ] -> to
+ *
+ * Calm bytes with nothing before them go from the worker's shared buffer straight to `to`; only what
+ * must wait is copied. Both directions are this one thing. */
+#ifndef PIPE_H
+#define PIPE_H
+
+#include "exchange.h"
+#include "loop.h"
+
+struct conn;
+struct side;
+
+enum { REST_MAX = 65536 };              /* an incomplete head; beyond, the connection goes raw */
+
+struct current {                        /* the message under way */
+	bool open;
+	uint64_t body;                  /* bytes of its last cut that are still to come */
+	bool last;                      /* with them it is done */
+	enum role role;
+	bool gone;                      /* its bytes go nowhere: dropped, refused, or a substitute's answer */
+	uint64_t keep;                  /* so many more pass; UINT64_MAX: all */
+	struct dirt dirt;               /* for its first piece */
+	enum end end;                   /* strikes behind it */
+	struct lot *lot;
+	struct exchange *exchange;      /* request: the one it opened, where that minds; response: the one it answers */
+};
+
+struct pipe {
+	struct conn *conn;
+	struct side *from, *to;
+	enum direction direction;
+	struct queue queue;
+	struct current now;
+	uint8_t *run; size_t run_n;     /* calm bytes that travel together, still in the worker's buffer */
+	uint8_t *rest;                  /* REST_MAX bytes, only while needed */
+	size_t rest_n;
+	uint64_t offset, sent;          /* bytes read, bytes sent, of the whole stream */
+	nsec line_free;                 /* pace: when the line is free again */
+	struct timer timer;             /* for the queue's first parcel */
+	bool eof;                       /* `from` has said all */
+	bool shut;                      /* ... and `to` knows */
+	bool raw;                       /* no messages are cut (any more) */
+	bool ended;                     /* nothing more is read: an end waits its turn */
+	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
+};
+
+void pipe_init(struct pipe *, struct conn *, enum direction, struct side *from, struct side *to);
+void pipe_free(struct pipe *);
+
+void pipe_pump(struct pipe *);          /* go as far as it goes, whatever happened */
+void pipe_change(struct pipe *, const struct plan *);   /* rules that went let go; their bytes move at the next pump */
+
+/* Behind all that is in this direction's stream so far: */
+void pipe_say(struct pipe *, struct span bytes, struct lot *);  /* these bytes */
+void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` when all before has gone */
+void pipe_end(struct pipe *, enum end);                         /* the connection ends; nothing more is read of it */
+void pipe_open(struct pipe *, const struct message *);          /* a message begins, calm so far */
+
+bool pipe_stuck(const struct pipe *);   /* something waits here that no time will move */
+bool pipe_idle(const struct pipe *);    /* between messages, and nothing waits */
+
+#endif

@@ -1,0 +1,337 @@
+/* plan.c - a proxy's rules worked out: who is meant, what the dice say, who counts, how verdicts add up. */
+#include "plan.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "loop.h"
+#include "registry.h"
+
+static unsigned moment_index(enum moment m)
+{
+	return (unsigned)__builtin_ctz(m);
+}
+
+#define EACH_RULE(i, set) (ruleset rest_ = (set), one_; (one_ = rest_ & -rest_) && ((i) = (unsigned)__builtin_ctzll(rest_), true); rest_ ^= one_)
+
+/* ---- a plan's life ---- */
+
+static void rule_make(struct plan *p, unsigned i, uint64_t seed)
+{
+	const struct rule_spec *w = &p->spec->rules[i];
+	struct rule *r = &p->rules[i];
+	ruleset bit = (ruleset)1 << i;
+
+	*r = (struct rule){ .words = w, .behavior = w->behavior };
+	r->dice = dice_make(seed, p->spec->name, w->name);
+	r->draw = r->dice;
+	p->moments |= w->behavior->on;
+	if (w->per_connection)
+		p->per_connection |= bit;
+	if (w->low <= 0 && w->high >= 1)
+		p->certain |= bit;
+	for (unsigned m = 0; m < 7; m++)
+		if (w->behavior->on & 1u << m)
+			p->on[m] |= bit;
+}
+
+struct plan *plan_make(struct spec *spec, uint64_t seed)
+{
+	assert(spec->n_rules <= RULES_MAX);
+	struct plan *p = calloc(1, sizeof *p + spec->n_rules * sizeof *p->rules);
+
+	assert(p);
+	p->refs = 1;
+	p->spec = spec_hold(spec);
+	p->n = spec->n_rules;
+	for (unsigned i = 0; i < p->n; i++)
+		rule_make(p, i, seed);
+	return p;
+}
+
+struct plan *plan_hold(struct plan *p)
+{
+	p->refs++;
+	return p;
+}
+
+void plan_drop(struct plan *p)
+{
+	if (!p || --p->refs)
+		return;
+	spec_drop(p->spec);
+	free(p);
+}
+
+int plan_find(const struct plan *p, uint64_t id)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->rules[i].words->id == id)
+			return (int)i;
+	return -1;
+}
+
+/* ---- deciding ---- */
+
+ruleset plan_decide(const struct plan *p, ruleset among, uint64_t connection, uint64_t exchange, unsigned moment)
+{
+	ruleset in = 0;
+	unsigned i;
+
+	for EACH_RULE(i, among) {
+		const struct rule *r = &p->rules[i];
+		struct dice d = dice_at(&r->draw, connection, exchange, moment);
+		double u = p->certain >> i & 1 ? 0 : dice_unit(&d);
+		if (p->certain >> i & 1 || (u >= r->words->low && u < r->words->high)) {
+			in |= (ruleset)1 << i;
+			atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
+		}
+	}
+	return in;
+}
+
+/* ---- verdicts ---- */
+
+bool verdict_calm(const struct verdict *v)
+{
+	return v->fate == PASS && v->keep == ALL && !v->hold && !v->pace.rate && !v->pace.piece && !v->pace.gap &&
+	       !v->dirt.junk && !v->dirt.flips && !v->dirt.edited && v->end == STAY;
+}
+
+/* What a guest returns is taken for what it can mean at most. */
+static void verdict_clamp(struct verdict *v)
+{
+	if ((unsigned)v->fate > REPLY)
+		v->fate = PASS;
+	if ((unsigned)v->end > RESET)
+		v->end = STAY;
+	if (v->hold < 0)
+		v->hold = 0;
+	if (v->after < 0)
+		v->after = 0;
+	if (v->pace.gap < 0)
+		v->pace.gap = 0;
+	if (v->pace.gap > 0 && !v->pace.piece)
+		v->pace.piece = 1 << 16;
+	if (v->pace.vary >= v->pace.piece)
+		v->pace.vary = v->pace.piece ? v->pace.piece - 1 : 0;
+	if (v->dirt.junk > 1 << 16)
+		v->dirt.junk = 1 << 16;
+	if (v->dirt.flips > 1 << 16)
+		v->dirt.flips = 1 << 16;
+}
+
+static nsec add_nsec(nsec a, nsec b)
+{
+	return a > NEVER - b ? NEVER : a + b;
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return !a ? b : !b ? a : a < b ? a : b;
+}
+
+static void pace_fold(struct pace *into, const struct pace *p)
+{
+	into->rate = least(into->rate, p->rate);
+	if (p->piece && (!into->piece || p->piece < into->piece)) {
+		into->piece = p->piece;
+		into->vary = p->vary;
+	}
+	into->gap = add_nsec(into->gap, p->gap);
+}
+
+void verdict_fold(struct verdict *into, const struct verdict *v)
+{
+	if (v->fate > into->fate)
+		into->fate = v->fate;
+	if (!into->failure)
+		into->failure = v->failure;
+	if (v->keep < into->keep)
+		into->keep = v->keep;
+	into->hold = add_nsec(into->hold, v->hold);
+	pace_fold(&into->pace, &v->pace);
+	if (!into->dirt.junk)
+		into->dirt.at = v->dirt.at;
+	into->dirt.junk += v->dirt.junk;
+	into->dirt.flips += v->dirt.flips;
+	into->dirt.edited |= v->dirt.edited;
+	if (v->end > into->end || (v->end == into->end && v->after < into->after))
+		into->after = v->after;
+	if (v->end > into->end)
+		into->end = v->end;
+}
+
+const char *verdict_show(const struct verdict *v, const struct failure *f, char *buffer, size_t size)
+{
+	static const char *const fates[] = { "pass", "drop", "reply" }, *const ends[] = { "", ",stall", ",close", ",reset" };
+	char hold[32] = "", keep[32] = "", junk[32] = "";
+
+	if (v->hold == NEVER)
+		snprintf(hold, sizeof hold, ",hold:never");
+	else if (v->hold)
+		snprintf(hold, sizeof hold, ",hold:%.6f", (double)v->hold / NSEC_S);
+	if (v->keep != ALL)
+		snprintf(keep, sizeof keep, ",keep:%zu", v->keep);
+	if (v->dirt.junk)
+		snprintf(junk, sizeof junk, ",junk:%zu", v->dirt.junk);
+	snprintf(buffer, size, "%s%s%s%s%s%s%s%s%s", fates[v->fate], f ? ":" : "", f ? f->name : "", hold, keep,
+	         v->pace.rate || v->pace.piece ? ",paced" : "", junk, v->dirt.flips || v->dirt.edited ? ",edited" : "", ends[v->end]);
+	return buffer;
+}
+
+/* ---- judging ---- */
+
+static bool failure_fits(const struct failure *f, const struct question *q)
+{
+	return f->moments & q->moment && (!q->msg || f->fits & q->msg->is);
+}
+
+/* The failure named, or one of those that leave the connection usable. NULL: none fits. */
+static const struct failure *failure_choose(const struct protocol *p, const char *name, const struct question *q, struct dice *d)
+{
+	const struct failure *usable[64];
+	unsigned n = 0;
+
+	if (name) {
+		const struct failure *f = failure_find(p, name);
+		return f && failure_fits(f, q) ? f : NULL;
+	}
+	for (const struct failure *f = p->failures; f && f->name && n < 64; f++)
+		if (f->end == STAY && failure_fits(f, q))
+			usable[n++] = f;
+	return n ? usable[dice_below(d, n)] : NULL;
+}
+
+static void say_unreachable(struct plan *p, struct rule *r, const struct question *q)
+{
+	atomic_fetch_add_explicit(&r->words->tally->unreachable, 1, memory_order_relaxed);
+	if (r->said_unreachable)
+		return;
+	r->said_unreachable = true;
+	log_warning("unreachable proxy=%s connection=%llu rule=%s behavior=%s: %s", p->spec->name, (unsigned long long)q->connection,
+	            r->words->name, r->behavior->name,
+	            q->raw ? "the connection is raw, it cannot be answered in words" : "the protocol has no words to refuse with");
+}
+
+/* A line a second for each rule, every strike at debug. */
+static void say_strike(struct plan *p, struct rule *r, const struct question *q, const struct verdict *v, const struct failure *f, bool first)
+{
+	char what[160];
+
+	if (log_threshold > LOG_DEBUG) {
+		if (!first)
+			return;
+		r->unsaid++;
+		if (r->said && q->now - r->said < NSEC_S)
+			return;
+	}
+	log_line(log_threshold > LOG_DEBUG ? LOG_INFO : LOG_DEBUG,
+	         "strike proxy=%s connection=%llu exchange=%llu verb=%s rule=%s behavior=%s verdict=%s strikes=%llu", p->spec->name,
+	         (unsigned long long)q->connection, (unsigned long long)q->exchange, q->msg && *q->msg->verb ? q->msg->verb : "-",
+	         r->words->name, r->behavior->name, verdict_show(v, f, what, sizeof what), (unsigned long long)(r->unsaid ? r->unsaid : 1));
+	r->said = q->now;
+	r->unsaid = 0;
+}
+
+/* Of those a rule would strike it strikes some: after `skip`, each `every`-th, `times` of them. */
+static bool rule_strikes(struct rule *r, struct stand *s, ruleset bit)
+{
+	if (!(s->counted & bit)) {
+		const struct rule_spec *w = r->words;
+		uint64_t n = atomic_fetch_add_explicit(&w->tally->count, 1, memory_order_relaxed);
+		uint64_t every = w->every ? w->every : 1;
+
+		s->counted |= bit;
+		if (n >= w->block.skip && (n - w->block.skip) % every == 0 && (n - w->block.skip) / every < w->block.times) {
+			s->struck |= bit;
+			atomic_fetch_add_explicit(&w->tally->hits, 1, memory_order_relaxed);
+		}
+	}
+	return s->struck & bit;
+}
+
+static struct rule_state *state_of(const struct rule *r, const struct question *q, unsigned i)
+{
+	if (!q->states)
+		return NULL;
+	if (!q->states[i] && (r->behavior->state_size || r->behavior->on & ON_DATA)) {
+		q->states[i] = calloc(1, sizeof **q->states + r->behavior->state_size);
+		assert(q->states[i]);
+	}
+	return q->states[i];
+}
+
+static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct verdict *v, const struct failure **f)
+{
+	struct rule *r = &p->rules[i];
+	struct rule_state *state = state_of(r, q, i);
+	struct dice dice = dice_at(&r->dice, q->connection, q->moment == ON_DATA ? q->offset : q->exchange,
+	                           q->moment | (unsigned)q->direction << 8);
+	struct event e = {
+		.moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->words->block.opts,
+		.state = state ? state->state : NULL, .dice = &dice, .age = q->now - r->words->since,
+		.connection = q->connection, .exchange = q->exchange,
+		.passed = state ? state->passed[q->direction == RESPONSE] : 0,
+		.data = q->data, .len = q->len, .words = q->words,
+	};
+	struct stand *s = !q->stand || p->per_connection >> i & 1 ? q->whole : q->stand;
+	ruleset bit = (ruleset)1 << i;
+
+	*v = (struct verdict){ .keep = ALL };
+	r->behavior->act(&e, v);
+	verdict_clamp(v);
+	if (verdict_calm(v))
+		return false;
+	*f = NULL;
+	if (v->fate == REPLY) {
+		if (!q->words || q->raw) {
+			if (!(s->counted & bit))
+				say_unreachable(p, r, q);
+			s->counted |= bit;      /* said once of each exchange; nor is it counted */
+			return false;
+		}
+		*f = failure_choose(p->spec->protocol, v->failure, q, &dice);
+		if (!*f)
+			return false;
+		if (v->end == STAY)
+			v->end = (*f)->end;
+	}
+	bool first = !(s->counted & bit);
+	if (!rule_strikes(r, s, bit))
+		return false;
+	say_strike(p, r, q, v, *f, first);
+	return true;
+}
+
+bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
+{
+	ruleset in = q->whole->in;
+	struct verdict v;
+	const struct failure *f;
+	bool any = false;
+	unsigned i;
+
+	if (q->stand)
+		in = (in & p->per_connection) | (q->stand->in & ~p->per_connection);
+	for EACH_RULE(i, in & p->on[moment_index(q->moment)]) {
+		struct rule *r = &p->rules[i];
+		enum direction d = r->behavior->direction ? r->behavior->direction : BOTH;
+		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
+			continue;
+		if (!any)
+			*j = (struct judgement){ .v.keep = ALL };
+		any = true;
+		if (f && !j->failure)
+			j->failure = f;
+		if (v.end > j->v.end || (v.end == j->v.end && v.after < j->v.after))
+			j->end_rule = r->words->id;
+		if (v.hold || v.pace.rate || v.pace.piece)
+			j->by[j->n++] = (struct share){ r->words->id, v.hold, v.pace };
+		verdict_fold(&j->v, &v);
+	}
+	return any;
+}

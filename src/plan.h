@@ -1,0 +1,89 @@
+/* plan.h - a proxy's rules worked out: who is meant, what the dice say, who counts, how verdicts add up.
+ *
+ * A plan is one worker's own, built from a spec's words; what it says never changes, a change is a
+ * new plan. Only the tallies are shared between workers. */
+#ifndef PLAN_H
+#define PLAN_H
+
+#include <stddef.h>
+
+#include "dice.h"
+#include "spec.h"
+#include "vaurien.h"
+
+typedef uint64_t ruleset;               /* of at most RULES_MAX */
+
+struct rule {
+	const struct rule_spec *words;
+	const struct behavior *behavior;
+	struct dice dice;               /* its own draws */
+	struct dice draw;               /* the one that decides: shared by rules of one name */
+	nsec said;                      /* when a strike was last a line in the log */
+	uint64_t unsaid;                /* strikes since */
+	bool said_unreachable;
+};
+
+struct plan {
+	unsigned refs;
+	struct spec *spec;              /* a reference is held */
+	unsigned moments;               /* of all its rules together */
+	ruleset per_connection;         /* decided once per connection; the others once per exchange */
+	ruleset certain;                /* no odds: they strike whatever they are asked about */
+	ruleset on[7];                  /* by moment (bit number) */
+	unsigned n;
+	struct rule rules[];
+};
+
+struct plan *plan_make(struct spec *, uint64_t seed);
+struct plan *plan_hold(struct plan *);
+void plan_drop(struct plan *);
+int  plan_find(const struct plan *, uint64_t id);       /* the rule of that id, -1: not (any more) there */
+
+static inline ruleset plan_all(const struct plan *p)
+{
+	return (p->n < RULES_MAX ? (ruleset)1 << p->n : 0) - 1;
+}
+
+/* Where an exchange, or a whole connection, stands with the rules. */
+struct stand { ruleset in, counted, struck; };
+
+/* What a rule keeps for one connection. */
+struct rule_state { uint64_t passed[2]; max_align_t state[]; };
+
+/* Whom the dice send for this exchange, among these rules. `moment` 0 except where something other
+ * than the exchange itself is decided. */
+ruleset plan_decide(const struct plan *, ruleset among, uint64_t connection, uint64_t exchange, unsigned moment);
+
+struct share { uint64_t rule; nsec hold; struct pace pace; };   /* one rule's part in a verdict, by rule id */
+
+struct judgement {                      /* what all rules together say */
+	struct verdict v;               /* folded */
+	const struct failure *failure;  /* of v.fate REPLY */
+	uint64_t end_rule;              /* whose v.end it is */
+	unsigned n;
+	struct share by[RULES_MAX];     /* who holds and paces */
+};
+
+struct question {                       /* what plan_judge is asked */
+	enum moment moment;
+	enum direction direction;
+	const struct message *msg;      /* NULL: none */
+	uint64_t connection, exchange;
+	struct stand *whole;            /* the connection's */
+	struct stand *stand;            /* the exchange's; NULL: a matter of the whole connection */
+	struct rule_state **states;     /* the connection's, one per rule, made when needed */
+	uint8_t *data; size_t len;
+	uint64_t offset;                /* ON_DATA: of `data` in its stream: draws go by it */
+	bool words;                     /* the protocol can refuse ... */
+	bool raw;                       /* ... but this connection is not understood */
+	nsec now;
+};
+
+/* Ask the rules that are in and want this moment, count, and fold. False: calm, and *judgement untouched. */
+bool plan_judge(struct plan *, const struct question *, struct judgement *);
+
+void verdict_fold(struct verdict *into, const struct verdict *);        /* per field: the worse of both, times added */
+bool verdict_calm(const struct verdict *);
+const char *verdict_show(const struct verdict *, const struct failure *, char *buffer, size_t size);
+
+#endif

@@ -1,0 +1,453 @@
+/* spec.c - a proxy as words: copied, changed and shown; never changed in place. */
+#include "spec.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "loop.h"
+#include "registry.h"
+#include "settings.h"
+
+static const char group[] = "behavior";         /* the rules of PUT /behavior, which share one draw */
+static const char calm[] = "dummy";             /* the behavior that is none */
+
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+	assert(made);
+	return made;
+}
+
+/* ---- lives ---- */
+
+static struct tally *tally_make(void)
+{
+	struct tally *t = calloc(1, sizeof *t);
+	assert(t);
+	t->refs = 1;
+	return t;
+}
+
+static void rule_copy(struct rule_spec *to, const struct rule_spec *from)
+{
+	*to = *from;
+	to->name = copy(from->name);
+	block_copy(&to->block, &from->block);
+	if (to->tally)
+		to->tally->refs++;
+}
+
+static void rule_free(struct rule_spec *r)
+{
+	if (r->tally && --r->tally->refs == 0)
+		free(r->tally);
+	block_free(&r->block);
+	free(r->name);
+}
+
+struct spec *spec_make(const char *name)
+{
+	struct spec *s = calloc(1, sizeof *s);
+	assert(s);
+	s->refs = 1;
+	s->name = copy(name);
+	s->behavior = copy(calm);
+	s->protocol_block.times = UINT64_MAX;
+	return s;
+}
+
+struct spec *spec_hold(struct spec *s)
+{
+	s->refs++;
+	return s;
+}
+
+void spec_drop(struct spec *s)
+{
+	if (!s || --s->refs)
+		return;
+	for (unsigned i = 0; i < s->n_rules; i++)
+		rule_free(&s->rules[i]);
+	free(s->rules);
+	address_free(&s->listen);
+	address_free(&s->backend);
+	block_free(&s->protocol_block);
+	free(s->behavior);
+	free(s->name);
+	free(s);
+}
+
+/* A copy with room for `more` rules; it has those of `from` that are in no group, or all. */
+static struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
+{
+	struct spec *s = malloc(sizeof *s);
+	assert(s);
+	*s = *from;
+	s->refs = 1;
+	s->name = copy(from->name);
+	s->behavior = copy(from->behavior);
+	if (from->listen.text)
+		address_copy(&s->listen, &from->listen);
+	if (from->backend.text)
+		address_copy(&s->backend, &from->backend);
+	block_copy(&s->protocol_block, &from->protocol_block);
+	s->rules = calloc(from->n_rules + more + 1, sizeof *s->rules);
+	assert(s->rules);
+	s->n_rules = 0;
+	for (unsigned i = 0; i < from->n_rules; i++)
+		if (with_group || strcmp(from->rules[i].name, group) != 0)
+			rule_copy(&s->rules[s->n_rules++], &from->rules[i]);
+	return s;
+}
+
+/* ---- weights ---- */
+
+/* The text from `p` to `end`, without blanks around it. */
+static const char *trim(const char *p, const char *end, size_t *n)
+{
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	while (end > p && isspace((unsigned char)end[-1]))
+		end--;
+	*n = (size_t)(end - p);
+	return p;
+}
+
+static bool weights_add(struct weights *w, const char *name, size_t n, int percent, char error[SENTENCE])
+{
+	char word[1024];
+	snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, name);
+	if (!strcmp(word, calm))
+		return true;
+	const struct behavior *b = n < sizeof word ? behavior_find(word) : NULL;
+	if (!b) {
+		text_show(word, w->unknown, sizeof w->unknown);
+		sentence_put(error, "the '%s' behavior does not exist", w->unknown);
+		return false;
+	}
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->of[i].behavior == b) {
+			w->of[i].percent += percent;
+			return true;
+		}
+	if (w->n == RULES_MAX) {
+		sentence_put(error, "name: expected at most %d behaviors", RULES_MAX);
+		return false;
+	}
+	w->of[w->n++] = (struct weight){ b, percent };
+	return true;
+}
+
+/* "80" without sign or fraction. What is above 100 is no matter here: the total will tell. */
+static int percent_read(const char *p, size_t n)
+{
+	int percent = 0;
+	if (!n)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (!isdigit((unsigned char)p[i]))
+			return -1;
+		percent = percent > 100 ? percent : percent * 10 + (p[i] - '0');
+	}
+	return percent > 101 ? 101 : percent;
+}
+
+/* One "80:delay", from `p` to `end`. */
+static bool entry_read(struct weights *w, const char *p, const char *end, int *total, char error[SENTENCE])
+{
+	const char *colon = memchr(p, ':', (size_t)(end - p));
+	size_t digits, n;
+
+	if (!colon || memchr(colon + 1, ':', (size_t)(end - colon - 1))) {
+		sentence_put(error, "You need to use percentage:name");
+		return false;
+	}
+	const char *number = trim(p, colon, &digits), *name = trim(colon + 1, end, &n);
+	int percent = percent_read(number, digits);
+	if (percent < 0) {
+		char whole[80], shown[64];
+		snprintf(whole, sizeof whole, "%.*s", digits < 79 ? (int)digits : 79, number);
+		sentence_put(error, "percentage: expected a whole number from 0 to 100, got '%s'",
+		             text_show(whole, shown, sizeof shown));
+		return false;
+	}
+	*total += percent;
+	if (*total > 100)
+		*total = 101;                   /* a long list must not overflow; too much is too much */
+	return weights_add(w, name, n, percent, error);
+}
+
+bool weights_read(struct weights *w, const char *text, char error[SENTENCE])
+{
+	const char *p = text, *comma;
+	size_t n;
+	int total = 0;
+
+	*w = (struct weights){ .listed = strpbrk(text, ",:") != NULL };
+	if (!w->listed) {
+		const char *name = trim(text, text + strlen(text), &n);
+		return weights_add(w, name, n, 100, error);
+	}
+	do {
+		comma = strchr(p, ',');
+		if (!entry_read(w, p, comma ? comma : p + strlen(p), &total, error))
+			return false;
+		p = comma + 1;
+	} while (comma);
+	if (total > 100) {
+		sentence_put(error, "The behavior total needs to be 100 or less");
+		return false;
+	}
+	return true;
+}
+
+/* As GET /behavior shows them. */
+static char *weights_show(const struct weights *w, const char *text)
+{
+	if (!w->n)
+		return copy(calm);
+	if (w->n == 1 && w->of[0].percent == 100)
+		return copy(w->of[0].behavior->name);
+	return copy(text);
+}
+
+/* ---- a request's options ---- */
+
+static char culprit_text[64];
+
+static bool blame(const char *culprit[1], const char *name)
+{
+	*culprit = text_show(name, culprit_text, sizeof culprit_text);
+	return false;
+}
+
+static bool option_unknown(const struct behavior *b, const char *key, char error[SENTENCE])
+{
+	char shown[48], known[SENTENCE] = "";
+	size_t n = 0;
+
+	for (const struct opt *o = b->options; o && o->name; o++)
+		if (o->type != OPT_INERT && n < sizeof known)
+			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", o->name);
+	text_show(key, shown, sizeof shown);
+	if (n)
+		sentence_put(error, "%s: %s has no such option; expected one of %s", shown, b->name, known);
+	else
+		sentence_put(error, "%s: %s has no options", shown, b->name);
+	return false;
+}
+
+static bool option_set(struct rule_spec *r, const char *key, const json_t *value, const char *culprit[1],
+                       char error[SENTENCE])
+{
+	const struct opt *o = opt_find(r->behavior->options, key);
+	if (o ? opt_set_json(&r->block, o, value, error) : option_unknown(r->behavior, key, error))
+		return true;
+	return blame(culprit, o ? o->name : key);
+}
+
+static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1], char error[SENTENCE])
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)options, key, value)
+		if (!option_set(r, key, value, culprit, error))
+			return false;
+	return true;
+}
+
+/* One key of a request's options: a behavior's own object, or an option where only one behavior can be meant. */
+static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, const json_t *value,
+                      const char *culprit[1], char error[SENTENCE])
+{
+	char shown[48];
+
+	if (json_is_object(value)) {
+		for (unsigned i = 0; i < n; i++)
+			if (!strcmp(rules[i].behavior->name, key))
+				return options_set(&rules[i], value, culprit, error);
+	}
+	if (n == 1)
+		return option_set(rules, key, value, culprit, error);
+	text_show(key, shown, sizeof shown);
+	if (n)
+		sentence_put(error, "%s: with weights, expected an object of options by the name of a behavior", shown);
+	else
+		sentence_put(error, "%s: %s has no options", shown, calm);
+	return blame(culprit, key);
+}
+
+static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, const char *culprit[1],
+                     char error[SENTENCE])
+{
+	static const char *const passed_over[] = { "name", "behavior", "seen", "hits", "unreachable", "options", NULL };
+	const json_t *nested = json_object_get(body, "options");
+	const char *key;
+	json_t *value;
+
+	if (nested && !json_is_object(nested)) {
+		sentence_put(error, "options: expected an object");
+		return blame(culprit, "options");
+	}
+	json_object_foreach((json_t *)nested, key, value)
+		if (!rules_set(rules, n, key, value, culprit, error))
+			return false;
+	json_object_foreach((json_t *)body, key, value) {
+		size_t i = 0;
+		while (passed_over[i] && strcmp(passed_over[i], key) != 0)
+			i++;
+		if (!passed_over[i] && !rules_set(rules, n, key, value, culprit, error))
+			return false;
+	}
+	return true;
+}
+
+/* ---- failures ---- */
+
+static bool failure_unknown(const struct protocol *p, const char *option, const char *name, char error[SENTENCE])
+{
+	char shown[48], known[SENTENCE] = "";
+	size_t n = 0;
+
+	for (const struct failure *f = p->failures; f && f->name && n < sizeof known; f++)
+		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", f->name);
+	if (n)
+		sentence_put(error, "%s: '%s' is not a failure of %s; expected one of %s", option,
+		             text_show(name, shown, sizeof shown), p->name, known);
+	else
+		sentence_put(error, "%s: %s has no words to refuse with", option, p->name);
+	return false;
+}
+
+bool spec_check_failures(const struct protocol *p, const struct block *b, const char *culprit[1], char error[SENTENCE])
+{
+	for (const struct opt *o = b->options; o && o->name; o++) {
+		const char *name = o->type == OPT_FAILURE ? *(char **)((char *)b->opts + o->offset) : NULL;
+		if (name && !failure_find(p, name)) {
+			failure_unknown(p, o->name, name, error);
+			return blame(culprit, o->name);
+		}
+	}
+	return true;
+}
+
+/* ---- changes ---- */
+
+/* Windows of the one draw, side by side; what they leave free is calm. */
+static void rules_add(const struct settings *settings, struct spec *s, const struct weights *w)
+{
+	static _Atomic uint64_t last_id;
+	nsec now = clock_monotonic();
+	int low = 0;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		const struct behavior *b = w->of[i].behavior;
+		struct rule_spec *r = &s->rules[s->n_rules++];
+		const struct block *defaults = settings ? settings_block(settings, b) : NULL;
+
+		*r = (struct rule_spec){
+			.name = copy(group), .behavior = b, .every = 1, .id = ++last_id, .since = now,
+			.low = low / 100.0, .high = (low + w->of[i].percent) / 100.0, .tally = tally_make(),
+		};
+		if (defaults)
+			block_copy(&r->block, defaults);
+		else
+			block_init(&r->block, b->options, b->opts_size);
+		low += w->of[i].percent;
+	}
+}
+
+struct spec *spec_with_behavior(const struct settings *settings, const struct spec *from, const char *text,
+                                const json_t *options, const char *culprit[1], char error[SENTENCE])
+{
+	struct weights w;
+
+	*culprit = "name";
+	if (!weights_read(&w, text, error))
+		return NULL;
+	struct spec *s = spec_copy(from, w.n, false);
+	if (s->n_rules + w.n > RULES_MAX) {
+		sentence_put(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX, s->n_rules + w.n);
+		spec_drop(s);
+		return NULL;
+	}
+	struct rule_spec *mine = s->rules + s->n_rules;
+	rules_add(settings, s, &w);
+	free(s->behavior);
+	s->behavior = weights_show(&w, text);
+
+	bool good = body_set(mine, w.n, options, culprit, error);
+	for (unsigned i = 0; good && i < w.n; i++)
+		good = spec_check_failures(s->protocol, &mine[i].block, culprit, error);
+	if (good)
+		return s;
+	spec_drop(s);
+	return NULL;
+}
+
+struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[SENTENCE])
+{
+	struct address address;
+
+	if (!address_parse(&address, backend, error, SENTENCE))
+		return NULL;
+	if (address.port == 0) {                /* good to listen on, not to dial */
+		char shown[200];
+		sentence_put(error, "Expected HOST:PORT: '%s'", text_show(backend, shown, sizeof shown));
+		address_free(&address);
+		return NULL;
+	}
+	struct spec *s = spec_copy(from, 0, true);
+	address_free(&s->backend);
+	s->backend = address;
+	return s;
+}
+
+/* ---- shown ---- */
+
+static json_t *options_json(const struct rule_spec *const *rules, unsigned n, bool listed)
+{
+	json_t *all = json_object();
+	assert(all);
+	for (unsigned i = 0; i < n; i++) {
+		json_t *one = block_to_json(&rules[i]->block);
+		if (!listed)
+			json_object_update(all, one);
+		else if (json_object_size(one))
+			json_object_set(all, rules[i]->behavior->name, one);
+		json_decref(one);
+	}
+	return all;
+}
+
+json_t *spec_behavior_json(const struct spec *s)
+{
+	const struct rule_spec *mine[RULES_MAX];
+	json_int_t seen = 0, hits = 0, unreachable = 0;
+	unsigned n = 0;
+	json_t *object = json_object();
+	assert(object);
+
+	for (unsigned i = 0; i < s->n_rules && n < RULES_MAX; i++) {
+		const struct rule_spec *r = &s->rules[i];
+		if (strcmp(r->name, group) != 0)
+			continue;
+		mine[n++] = r;
+		seen += (json_int_t)r->tally->seen;
+		hits += (json_int_t)r->tally->hits;
+		unreachable += (json_int_t)r->tally->unreachable;
+	}
+	json_object_set_new(object, "behavior", json_string(s->behavior));
+	if (!n)
+		return object;
+	json_t *options = options_json(mine, n, strpbrk(s->behavior, ",:") != NULL);
+	if (json_object_size(options))
+		json_object_set(object, "options", options);
+	json_decref(options);
+	json_object_set_new(object, "seen", json_integer(seen));
+	json_object_set_new(object, "hits", json_integer(hits));
+	json_object_set_new(object, "unreachable", json_integer(unreachable));
+	return object;
+}

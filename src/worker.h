@@ -1,0 +1,34 @@
+/* worker.h - a thread: a loop, its proxies, a buffer to read into. Workers share nothing but words. */
+#ifndef WORKER_H
+#define WORKER_H
+
+#include "loop.h"
+#include "out.h"
+#include "proxy.h"
+#include "resolve.h"
+
+struct worker {
+	struct loop loop;
+	pthread_t thread;
+	unsigned index, count;
+	struct worker *all;             /* `count` of them, this one among them */
+	struct proxy *proxies;
+	struct resolver *resolver;
+	uint64_t seed;
+	bool stopping;                  /* no connection is taken any more */
+	uint8_t *buffer;                /* REST_MAX bytes of room in front of `bufsize` */
+	size_t bufsize;
+	size_t held, hold_total;        /* bytes that wait in queues; where reading stops for it */
+	struct out scratch;             /* for one call of a protocol */
+	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
+};
+
+struct worker_words { uint64_t seed; int64_t bufsize, hold_total; };
+
+void worker_init(struct worker *, struct worker *all, unsigned index, unsigned count, struct resolver *, const struct worker_words *);
+void worker_free(struct worker *);      /* proxies and all */
+void worker_start(struct worker *);     /* its thread runs its loop until ->loop.stop */
+
+struct proxy *worker_proxy(struct worker *, unsigned number);
+
+#endif
