@@ -1,0 +1,412 @@
+/* demo.c - show what a client sees under every behavior: backend, proxy and client in one program.
+ *
+ * The backend and the proxy are child processes; the parent is the client. Backend and client know of
+ * MySQL what a login and a SELECT need. The rows of `stages` are the whole show. */
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "control.h"
+#include "demo.h"
+#include "loop.h"
+#include "settings.h"
+
+enum outcome { REPLIED, FAILED, QUIET, FINISHED, TORN };
+enum deed { ASK, WAIT, CONNECT, IDLE };
+
+static const struct stage {
+	const char *words;              /* as vaurienctl set-behavior takes them; "": as before */
+	const char *json;               /* as PUT /behavior takes them; NULL: as before */
+	enum deed deed;
+	enum outcome outcome;           /* what the client should see ... */
+	const char *text;               /* ... with these words in it ... */
+	double soonest, latest;         /* ... after so many seconds */
+} stages[] = {
+	{ "dummy", "{\"name\": \"dummy\"}", ASK, REPLIED, "hello", 0, 1 },
+	{ "delay --sleep 0.3", "{\"name\": \"delay\", \"sleep\": 0.3}", ASK, REPLIED, "hello", 0.3, 1.3 },
+	{ "error --failure deadlock", "{\"name\": \"error\", \"failure\": \"deadlock\"}",
+	  ASK, FAILED, "1213", 0, 1 },
+	{ "error --failure too_many_connections", "{\"name\": \"error\", \"failure\": \"too_many_connections\"}",
+	  CONNECT, FAILED, "1040", 0, 1 },
+	{ "transient --agitate 2", "{\"name\": \"transient\", \"agitate\": 2}", ASK, FAILED, "", 0, 1 },
+	{ "", NULL, ASK, FAILED, "", 0, 1 },
+	{ "", NULL, ASK, REPLIED, "hello", 0, 1 },
+	{ "hang", "{\"name\": \"hang\"}", ASK, QUIET, "", 0.7, 1.7 },
+	{ "dummy", "{\"name\": \"dummy\"}", WAIT, REPLIED, "hello", 0, 1 },
+	{ "abort", "{\"name\": \"abort\"}", ASK, FINISHED, "", 0, 1 },
+	{ "blackout", "{\"name\": \"blackout\"}", IDLE, TORN, "", 0, 1 },
+	{ "", NULL, CONNECT, TORN, "", 0, 1 },
+	{ "dummy", "{\"name\": \"dummy\"}", CONNECT, REPLIED, "logged in", 0, 1 },
+	{ "", NULL, ASK, REPLIED, "hello", 0, 1 },
+};
+
+static const char *const deeds[] = {
+	[ASK] = "asks", [WAIT] = "waits on", [CONNECT] = "connects", [IDLE] = "is idle",
+};
+
+static const char *const outcomes[] = {
+	[REPLIED] = "", [FAILED] = "", [QUIET] = "nothing: gave up waiting",
+	[FINISHED] = "no reply", [TORN] = "no reply",
+};
+
+struct sight {                          /* what the client saw */
+	enum outcome outcome;
+	char text[96];
+	double seconds;
+	const char *end;                /* of the connection */
+};
+
+struct show {
+	int backend_port, proxy_port, http_port;
+	int listener;                   /* the backend's */
+	pid_t backend, proxy;
+	int fd, spare;                  /* the client's connection, and one that idles as in a pool */
+};
+
+/* ---- packets: length (3 bytes), sequence number, payload ---- */
+
+enum { PACKET = 1024 };                 /* nothing here is longer */
+
+struct packet { uint8_t seq; size_t n; uint8_t bytes[PACKET]; };
+
+static bool read_fully(int fd, void *to, size_t n)
+{
+	ssize_t got = recv(fd, to, n, MSG_WAITALL);
+	if (got >= 0 && (size_t)got < n)
+		errno = 0;              /* the end, or half a packet and then the end */
+	return got == (ssize_t)n;
+}
+
+/* False: errno says why; 0 is the end of the stream. */
+static bool packet_read(int fd, struct packet *p)
+{
+	uint8_t head[4];
+	if (!read_fully(fd, head, sizeof(head)))
+		return false;
+	p->seq = head[3];
+	p->n = head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16;
+	if (p->n >= PACKET) {
+		errno = EMSGSIZE;
+		return false;
+	}
+	p->bytes[p->n] = 0;
+	return read_fully(fd, p->bytes, p->n);
+}
+
+static bool packet_send(int fd, uint8_t seq, const void *payload, size_t n)
+{
+	uint8_t bytes[4 + PACKET] = { (uint8_t)n, (uint8_t)(n >> 8), 0, seq };
+	assert(n < PACKET);
+	memcpy(bytes + 4, payload, n);
+	return send(fd, bytes, 4 + n, MSG_NOSIGNAL) == (ssize_t)(4 + n);
+}
+
+/* A payload written out as a string literal: its length is known, NULs and all. */
+#define SEND(fd, seq, literal) packet_send(fd, seq, literal, sizeof(literal) - 1)
+
+/* ---- the backend: greets, lets everyone in, says hello ---- */
+
+#define GREETING "\x0a" "11.0-demo\0" "\1\0\0\0" "12345678\0" "\x09\xa2" "\x21" "\2\0" "\x08\0" "\x15" \
+	"\0\0\0\0\0\0\0\0\0\0" "123456789012\0" "mysql_native_password\0"
+#define OK      "\0\0\0\2\0\0\0"
+#define END     "\xfe\0\0\2\0"
+#define COLUMN  "\3def\0\0\0\5hello\0\x0c\x21\0\xff\0\0\0\xfd\0\0\0\0\0"
+
+static bool backend_answer(int fd, const struct packet *command)
+{
+	if (command->bytes[0] != 3 || strncmp((const char *)command->bytes + 1, "SELECT", 6) != 0)
+		return SEND(fd, 1, OK);
+	return SEND(fd, 1, "\1") && SEND(fd, 2, COLUMN) && SEND(fd, 3, END) &&
+		SEND(fd, 4, "\5hello") && SEND(fd, 5, END);
+}
+
+static void *backend_talk(void *arg)
+{
+	int fd = (int)(intptr_t)arg;
+	struct packet p;
+	bool on = SEND(fd, 0, GREETING) && packet_read(fd, &p) && SEND(fd, (uint8_t)(p.seq + 1), OK);
+	while (on && packet_read(fd, &p) && p.bytes[0] != 1)
+		on = backend_answer(fd, &p);
+	close(fd);
+	return NULL;
+}
+
+static void backend_run(int listener)
+{
+	for (;;) {
+		int fd = accept(listener, NULL, NULL);
+		pthread_t thread;
+		if (fd < 0)
+			continue;
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+		if (pthread_create(&thread, NULL, backend_talk, (void *)(intptr_t)fd) != 0)
+			close(fd);
+		else
+			pthread_detach(thread);
+	}
+}
+
+/* ---- the proxy: the program as it is, with a command line of ours ---- */
+
+static int proxy_run(const struct show *show)
+{
+	char proxy[32], backend[32], port[16];
+	snprintf(proxy, sizeof(proxy), "127.0.0.1:%d", show->proxy_port);
+	snprintf(backend, sizeof(backend), "127.0.0.1:%d", show->backend_port);
+	snprintf(port, sizeof(port), "%d", show->http_port);
+	char *words[] = {
+		"vaurien", "--protocol", "mysql", "--proxy", proxy, "--backend", backend,
+		"--http", "--http-host", "127.0.0.1", "--http-port", port, "--log-output", "/dev/null", NULL,
+	};
+	struct settings settings;
+	int rc = settings_read(&settings, (int)(sizeof(words) / sizeof(words[0])) - 1, words);
+	if (rc >= 0)
+		return rc;
+	rc = control_run(&settings);
+	settings_free(&settings);
+	return rc;
+}
+
+/* ---- sockets ---- */
+
+static int listen_anywhere(int *port)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(addr);
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, 16) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
+		perror("vaurien: demo: a port of 127.0.0.1");
+		exit(1);
+	}
+	*port = ntohs(addr.sin_port);
+	return fd;
+}
+
+static int connect_to(int port)
+{
+	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
+	                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static void patience(int fd, double seconds)
+{
+	long us = (long)(seconds * 1e6);
+	struct timeval t = { .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
+}
+
+/* True when the control API took it. */
+static bool put_behavior(int http_port, const char *json)
+{
+	char text[512];
+	int fd = connect_to(http_port);
+	if (fd < 0)
+		return false;
+	patience(fd, 3);
+	int n = snprintf(text, sizeof(text), "PUT /behavior HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+	                 "Content-Length: %zu\r\n\r\n%s", strlen(json), json);
+	bool sent = send(fd, text, (size_t)n, MSG_NOSIGNAL) == n;
+	ssize_t got = sent ? recv(fd, text, 12, MSG_WAITALL) : -1;
+	close(fd);
+	return got == 12 && memcmp(text, "HTTP/1.1 200", 12) == 0;
+}
+
+/* ---- the client ---- */
+
+static void see_error(struct sight *s, const struct packet *p)
+{
+	size_t at = p->n > 9 && p->bytes[3] == '#' ? 9 : 3;     /* a state, "#40001", is there after the login */
+	unsigned number = p->n > at ? p->bytes[1] | (unsigned)p->bytes[2] << 8 : 0;
+	s->outcome = FAILED;
+	snprintf(s->text, sizeof(s->text), "error %u: %s", number, p->n > at ? (const char *)p->bytes + at : "");
+}
+
+static void see_end(struct sight *s)
+{
+	s->outcome = errno == EAGAIN ? QUIET : errno == 0 ? FINISHED : TORN;
+	snprintf(s->text, sizeof(s->text), "%s", outcomes[s->outcome]);
+}
+
+/* The answer to a SELECT: count, columns, end, row, end. Its first row is what is seen. */
+static void client_hear(int fd, struct sight *s)
+{
+	struct packet p;
+	for (int ends = 0; ends < 2; ) {
+		if (!packet_read(fd, &p)) {
+			see_end(s);
+			return;
+		}
+		if (p.n > 0 && p.bytes[0] == 0xff) {
+			see_error(s, &p);
+			return;
+		}
+		if (p.n == 5 && p.bytes[0] == 0xfe)
+			ends++;
+		else if (ends == 1 && p.n > 1)
+			snprintf(s->text, sizeof(s->text), "%.90s", (char *)p.bytes + 1);
+	}
+	s->outcome = REPLIED;
+}
+
+static int client_connect(int port, struct sight *s)
+{
+	struct packet p = { 0 };
+	int fd = connect_to(port);
+	if (fd < 0) {
+		see_end(s);
+		return fd;
+	}
+	patience(fd, 3);
+	bool in = packet_read(fd, &p) && p.bytes[0] == 0x0a &&
+		SEND(fd, 1, "\x01\xa2\x08\0" "\0\0\0\1" "\x21" "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
+		     "demo\0" "\0" "mysql_native_password\0") && packet_read(fd, &p);
+	if (in && p.n > 0 && p.bytes[0] == 0) {
+		s->outcome = REPLIED;
+		snprintf(s->text, sizeof(s->text), "logged in");
+	} else if (p.n > 0 && p.bytes[0] == 0xff) {
+		see_error(s, &p);
+	} else {
+		see_end(s);
+	}
+	return fd;
+}
+
+static const char *connection_end(int fd)
+{
+	char byte;
+	if (fd < 0)
+		return "none";
+	poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20);
+	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+	return n > 0 || (n < 0 && errno == EAGAIN) ? "open" : n == 0 ? "closed (FIN)" : "reset (RST)";
+}
+
+static void client_act(struct show *show, const struct stage *stage, struct sight *s)
+{
+	int fd = stage->deed == IDLE ? show->spare : show->fd;
+	nsec start = clock_monotonic();
+	if (stage->deed == CONNECT) {
+		fd = client_connect(show->proxy_port, s);
+		if (s->outcome == REPLIED) {
+			close(show->fd);
+			show->fd = fd;
+		}
+	} else {
+		patience(fd, stage->outcome == QUIET ? stage->soonest : 3);
+		if (stage->deed == ASK && !SEND(fd, 0, "\3SELECT 'hello'"))
+			see_end(s);
+		else
+			client_hear(fd, s);
+	}
+	s->seconds = (double)(clock_monotonic() - start) / 1e9;
+	/* A reset is told once: who has heard it does not hear it again. */
+	s->end = s->outcome == TORN ? "reset (RST)" : connection_end(fd);
+	if (fd >= 0 && fd != show->fd && fd != show->spare)
+		close(fd);
+}
+
+/* ---- the show ---- */
+
+static bool stage_fits(const struct stage *stage, const struct sight *s)
+{
+	return s->outcome == stage->outcome && strstr(s->text, stage->text) &&
+		s->seconds >= stage->soonest - 0.005 && s->seconds <= stage->latest;
+}
+
+static bool stage_play(struct show *show, const struct stage *stage)
+{
+	struct sight s = { .outcome = QUIET };
+	bool fits = !stage->json || put_behavior(show->http_port, stage->json);
+	client_act(show, stage, &s);
+	fits = stage_fits(stage, &s) && fits;
+	if (strlen(s.text) > 44)
+		strcpy(s.text + 41, "...");
+	printf("%-37s %-9s %-45s %7.3f s  %-13s%s\n", stage->words, deeds[stage->deed], s.text, s.seconds, s.end,
+	       fits ? "" : " <- not what it should be");
+	fflush(stdout);
+	return fits;
+}
+
+static pid_t begin(const struct show *show, int (*run)(const struct show *))
+{
+	pid_t parent = getpid(), pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
+		_exit(getppid() == parent ? run(show) : 1);
+	}
+	return pid;
+}
+
+static int backend_main(const struct show *show)
+{
+	backend_run(show->listener);
+	return 0;
+}
+
+static void finish(pid_t pid)
+{
+	if (pid > 0 && kill(pid, SIGTERM) == 0)
+		waitpid(pid, NULL, 0);
+}
+
+/* Both children up, and the client with its two connections in. */
+static bool show_begin(struct show *show)
+{
+	struct sight s;
+	show->listener = listen_anywhere(&show->backend_port);
+	int one = listen_anywhere(&show->proxy_port), two = listen_anywhere(&show->http_port);
+	close(one);                     /* chosen by the kernel, and not given again so soon */
+	close(two);
+	show->backend = begin(show, backend_main);
+	show->proxy = begin(show, proxy_run);
+	for (int tries = 0; !put_behavior(show->http_port, stages[0].json); tries++) {
+		if (tries == 500 || waitpid(show->proxy, NULL, WNOHANG) != 0) {
+			fprintf(stderr, "vaurien: demo: the proxy does not answer on port %d\n", show->http_port);
+			return false;
+		}
+		usleep(10000);
+	}
+	show->spare = client_connect(show->proxy_port, &s);
+	show->fd = client_connect(show->proxy_port, &s);
+	return show->fd >= 0 && show->spare >= 0;
+}
+
+int demo_run(void)
+{
+	struct show show = { .fd = -1, .spare = -1 };
+	bool fits = show_begin(&show);
+	if (fits) {
+		printf("A MySQL client on 127.0.0.1:%d, vaurien, and a backend on 127.0.0.1:%d.\n\n",
+		       show.proxy_port, show.backend_port);
+		printf("%-37s %-9s %-45s %9s  %s\n",
+		       "vaurienctl set-behavior ...", "client", "sees", "after", "connection");
+		for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
+			fits = stage_play(&show, &stages[i]) && fits;
+	}
+	finish(show.proxy);
+	finish(show.backend);
+	if (fits)
+		printf("\nNow before a database of yours: vaurien --protocol mysql --proxy localhost:3307 "
+		       "--backend localhost:3306 --http\n");
+	return fits ? 0 : 1;
+}

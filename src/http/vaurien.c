@@ -1,0 +1,165 @@
+/* vaurien.c - Vaurien's own dialect of the control API: the behavior, the backend, and what is running. */
+#include "http.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../log.h"
+#include "../registry.h"
+
+static struct spec *request_spec(struct request *r)
+{
+	return control_spec(request_control(r), request_proxy(r));
+}
+
+/* Connections that `came` and not `went`. Workers count meanwhile, so the sums may cross. */
+static uint64_t proxy_open(struct control *c, unsigned proxy, enum counter came, enum counter went)
+{
+	uint64_t gone = control_stat(c, proxy, went), all = control_stat(c, proxy, came);
+
+	return all > gone ? all - gone : 0;
+}
+
+/* The body as an object. NULL: refused. */
+static json_t *request_object(struct request *r)
+{
+	struct span body = request_body(r);
+	json_t *object = json_loadb((const char *)body.p, body.n, 0, NULL);
+
+	if (json_is_object(object))
+		return object;
+	json_decref(object);
+	request_refuse(r, 400, "body", "", "the value is not a valid json object");
+	return NULL;
+}
+
+/* ---- /behavior, /behaviors ---- */
+
+static void get_behavior(struct request *r)
+{
+	request_answer(r, 200, spec_behavior_json(request_spec(r)));
+}
+
+static void get_behaviors(struct request *r)
+{
+	size_t n;
+	const struct behavior *const *all = behaviors_all(&n);
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(names, json_words(all[i]->name));
+	request_answer(r, 200, json_pack("{s:o}", "behaviors", names));
+}
+
+/* A name that is no string can't be one of ours: shown as it was written. */
+static void refuse_name(struct request *r, const json_t *name)
+{
+	char sentence[SENTENCE], *text = json_dumps(name, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+
+	snprintf(sentence, sizeof sentence, "the '%.200s' behavior does not exist", text ? text : "");
+	request_refuse(r, 400, "body", "name", sentence);
+	free(text);
+}
+
+static void behavior_change(struct request *r, const char *name, const json_t *options)
+{
+	struct control *c = request_control(r);
+	const char *culprit = "name";
+	char error[SENTENCE] = "";
+	struct spec *to = spec_with_behavior(control_settings(c), request_spec(r), name, options,
+	                                     &culprit, error);
+
+	if (!to) {
+		request_refuse(r, 400, "body", culprit, error);
+		return;
+	}
+	json_t *answer = json_pack("{s:s}", "status", "ok");
+	uint64_t raw = proxy_open(c, request_proxy(r), STAT_RAW, STAT_RAW_CLOSED);
+	if (raw && strcmp(to->behavior, "dummy") != 0)          /* no words reach those */
+		json_object_set_new(answer, "unreachable", json_integer(raw));
+	log_info("Handler changed to \"%s\"", to->behavior);
+	request_change(r, request_proxy(r), to, 200, answer);
+}
+
+static void put_behavior(struct request *r)
+{
+	json_t *object = request_object(r);
+
+	if (!object)
+		return;
+	const json_t *name = json_object_get(object, "name");
+	if (!name)
+		request_refuse(r, 400, "body", "", "the value should contain a \"name\" key");
+	else if (!json_is_string(name))
+		refuse_name(r, name);
+	else
+		behavior_change(r, json_string_value(name), object);
+	json_decref(object);
+}
+
+/* ---- /backend ---- */
+
+static void get_backend(struct request *r)
+{
+	request_answer(r, 200, json_pack("{s:o}", "backend", json_words(request_spec(r)->backend.text)));
+}
+
+static void put_backend(struct request *r)
+{
+	json_t *object = request_object(r);
+	char error[SENTENCE] = "expected HOST:PORT";
+	struct spec *to = NULL;
+
+	if (!object)
+		return;
+	const json_t *backend = json_object_get(object, "backend");
+	if (json_is_string(backend))
+		to = spec_with_backend(request_spec(r), json_string_value(backend), error);
+	if (to)
+		request_change(r, request_proxy(r), to, 200, json_pack("{s:s}", "status", "ok"));
+	else if (backend)
+		request_refuse(r, 400, "body", "backend", error);
+	else
+		request_refuse(r, 400, "body", "backend", "the value should contain a \"backend\" key");
+	json_decref(object);
+}
+
+/* ---- /info ---- */
+
+static json_t *proxy_to_json(struct control *c, unsigned i)
+{
+	const struct spec *s = control_spec(c, i);
+
+	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_words(s->name),
+	                 "listen", json_words(s->listen.text), "backend", json_words(s->backend.text),
+	                 "protocol", s->protocol->name, "behavior", json_words(s->behavior),
+	                 "connections", (json_int_t)proxy_open(c, i, STAT_OPENED, STAT_CLOSED),
+	                 "raw", (json_int_t)proxy_open(c, i, STAT_RAW, STAT_RAW_CLOSED));
+}
+
+static void get_info(struct request *r)
+{
+	struct control *c = request_control(r);
+	const struct settings *s = control_settings(c);
+	json_t *proxies = json_array();
+
+	for (unsigned i = 0; i < control_count(c); i++)
+		json_array_append_new(proxies, proxy_to_json(c, i));
+	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
+	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:o}",
+	                                 "name", "vaurien", "version", "3.0.0",
+	                                 "seed", json_sprintf("%" PRIu64, s->seed),
+	                                 "threads", (json_int_t)s->threads, "proxies", proxies));
+}
+
+const struct route routes_vaurien[] = {
+	{ "PUT", "/behavior",  put_behavior,  true },
+	{ "GET", "/behavior",  get_behavior,  true },
+	{ "GET", "/behaviors", get_behaviors, true },
+	{ "PUT", "/backend",   put_backend,   true },
+	{ "GET", "/backend",   get_backend,   true },
+	{ "GET", "/info",      get_info,      false },
+	{ NULL },
+};

@@ -1,0 +1,250 @@
+/* listing.c - what Vaurien can do, told for terminals and as markdown, all of it from the guests' tables. */
+#include "listing.h"
+
+#include <string.h>
+
+#include "registry.h"
+
+enum { WIDTH = 100, INDENT = 34 };      /* of a line of --help; where its sentences begin */
+
+const char *const listing_groups[] = {
+	[GROUP_PROXY] = "Proxy", [GROUP_BEHAVIOR] = "Behavior", [GROUP_HTTP] = "HTTP", [GROUP_LOGS] = "Logs",
+	[GROUP_STATSD] = "statsd", [GROUP_GENERAL] = "General", [GROUP_PROTOCOLS] = "Protocol options",
+	[GROUP_BEHAVIORS] = "Behavior options", [GROUP_OLDER] = "Accepted for older command lines", NULL
+};
+
+/* ---- --help ---- */
+
+void listing_usage(FILE *f)
+{
+	fputs("usage: vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME]\n"
+	      "               [--behavior WEIGHTS] [--http] [--config FILE] [OPTION ...]\n"
+	      "       vaurien --help | --list | --version | demo\n", f);
+}
+
+/* Print words from column `at`, wrapped and indented. */
+static void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
+{
+	for (bool first = true; *text; first = false) {
+		size_t n = strcspn(text, " ");
+		if (!first && at + 1 + n > WIDTH) {
+			fprintf(f, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (!first) {
+			fputc(' ', f);
+			at++;
+		}
+		fprintf(f, "%.*s", (int)n, text);
+		at += n;
+		text += n + strspn(text + n, " ");
+	}
+	fputc('\n', f);
+}
+
+static void help_flag(FILE *f, const struct flag *flag)
+{
+	char left[160], kind[SENTENCE], text[SENTENCE * 3];
+	size_t indent = flag->guest ? 4 : 2;
+
+	snprintf(left, sizeof left, "%*s--%s%s%s", (int)indent, "", flag->name, flag->value ? " " : "",
+	         flag->value ? flag->value : "");
+	opt_describe(flag->opt, kind, sizeof kind);
+	if (flag->opt->type == OPT_INERT)
+		snprintf(text, sizeof text, "%s", flag->opt->help);
+	else if (flag->guest)
+		snprintf(text, sizeof text, "%s (%s)", flag->opt->help, kind);
+	else if (flag->opt->def)
+		snprintf(text, sizeof text, "%s (default %s)", flag->opt->help, flag->opt->def);
+	else
+		snprintf(text, sizeof text, "%s", flag->opt->help);
+	if (strlen(left) + 2 > INDENT)
+		fprintf(f, "%s\n%*s", left, INDENT, "");
+	else
+		fprintf(f, "%-*s", INDENT, left);
+	print_wrapped(f, text, INDENT, INDENT);
+}
+
+static void help_group(FILE *f, const char *group, const struct flag *flags, size_t n)
+{
+	const char *guest = NULL;
+
+	fprintf(f, "\n%s:\n", group);
+	for (size_t i = 0; i < n; i++) {
+		if (flags[i].group != group)
+			continue;
+		if (flags[i].guest && flags[i].guest != guest) {
+			guest = flags[i].guest;
+			fprintf(f, "  %s: ", guest);
+			print_wrapped(f, flags[i].guest_help ? flags[i].guest_help : "", strlen(guest) + 4, 4);
+		}
+		help_flag(f, &flags[i]);
+	}
+}
+
+void listing_help(FILE *f, const struct flag *flags, size_t n)
+{
+	fputs("Runs a Chaos TCP proxy.\n\n", f);
+	listing_usage(f);
+	for (size_t i = 0; listing_groups[i]; i++)
+		help_group(f, listing_groups[i], flags, n);
+	fputs("\nAll but the general options can stand in the file too: --http-port as http_port in [vaurien],\n"
+	      "--statsd.port as port in [statsd], --behavior-delay-sleep as sleep in [behavior:delay].\n"
+	      "Options that are true or false take a value if need be: --http=false.\n"
+	      "vaurien demo shows every behavior on a small backend of its own.\n", f);
+}
+
+/* ---- --list ---- */
+
+static void text_options(FILE *f, const struct opt *options)
+{
+	char kind[SENTENCE], line[SENTENCE * 3];
+	for (const struct opt *o = options; o && o->name; o++) {
+		opt_describe(o, kind, sizeof kind);
+		fprintf(f, "      %-22s ", o->name);
+		snprintf(line, sizeof line, "%s (%s)", o->help, kind);
+		print_wrapped(f, line, 29, 29);
+	}
+}
+
+static const char *end_word(enum end end)
+{
+	static const char *const words[] = {
+		[STAY] = "stays", [STALL] = "is not read any more", [CLOSE] = "is closed", [RESET] = "is reset",
+	};
+	return words[end];
+}
+
+/* "logins, reads, writes": which messages a failure can answer. */
+static const char *fits_show(unsigned fits, char *buffer, size_t size)
+{
+	static const struct { unsigned is; const char *words; } names[] = {
+		{ IS_OPENING, "the greeting" }, { IS_LOGIN, "logins" }, { IS_COMMAND, "commands" },
+		{ IS_STATEMENT, "statements" }, { IS_READ, "reads" }, { IS_WRITE, "writes" }, { IS_BEGIN, "begins" },
+		{ IS_COMMIT, "commits" }, { IS_ROLLBACK, "rollbacks" },
+	};
+	size_t n = 0;
+	buffer[0] = '\0';
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (fits & names[i].is && n < size)
+			n += (size_t)snprintf(buffer + n, size - n, "%s%s", n ? ", " : "", names[i].words);
+	return buffer;
+}
+
+static void text_failures(FILE *f, const struct protocol *p)
+{
+	char line[SENTENCE * 3];
+	fprintf(f, "    failures:%s\n", p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
+	for (const struct failure *x = p->failures; x && x->name; x++) {
+		fprintf(f, "      %-22s ", x->name);
+		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text, end_word(x->end));
+		print_wrapped(f, line, 29, 29);
+	}
+}
+
+void listing_text(FILE *f)
+{
+	size_t n;
+
+	fputs("behaviors:\n", f);
+	const struct behavior *const *b = behaviors_all(&n);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(f, "  %-14s", b[i]->name);
+		print_wrapped(f, b[i]->help ? b[i]->help : "", 16, 16);
+		text_options(f, b[i]->options);
+	}
+	fputs("\nprotocols:\n", f);
+	const struct protocol *const *p = protocols_all(&n);
+	for (size_t i = 0; i < n; i++) {
+		fprintf(f, "  %-14s", p[i]->name);
+		print_wrapped(f, p[i]->help ? p[i]->help : "", 16, 16);
+		text_options(f, p[i]->options);
+		text_failures(f, p[i]);
+	}
+}
+
+/* ---- pages ---- */
+
+/* A text in a cell of a table. */
+static void cell(FILE *f, const char *text)
+{
+	fputs("| ", f);
+	for (; *text; text++) {
+		if (strchr("|<>*_`\\", *text))
+			fputc('\\', f);
+		fputc(*text, f);
+	}
+	fputc(' ', f);
+}
+
+static void page_options(FILE *f, const struct opt *options, const char *kind, const char *guest)
+{
+	char what[SENTENCE];
+
+	if (!options || !options->name) {
+		fputs("No options.\n", f);
+		return;
+	}
+	fputs("| option | value | what it says |\n|---|---|---|\n", f);
+	for (const struct opt *o = options; o->name; o++) {
+		opt_describe(o, what, sizeof what);
+		fprintf(f, "| `%s` ", o->name);
+		cell(f, what);
+		cell(f, o->help);
+		fputs("|\n", f);
+	}
+	fprintf(f, "\nOn the command line: `--%s-%s-OPTION`, with `-` for `_`; in the file: section `[%s:%s]`.\n",
+	        kind, guest, kind, guest);
+}
+
+static void page_failures(FILE *f, const struct protocol *p)
+{
+	char fits[SENTENCE];
+
+	if (!p->failures || !p->failures->name) {
+		fputs("\nNo failures: there are no words to refuse with.\n", f);
+		return;
+	}
+	fputs("\n| failure | code | text | can answer | the connection |\n|---|---|---|---|---|\n", f);
+	for (const struct failure *x = p->failures; x->name; x++) {
+		fprintf(f, "| `%s` ", x->name);
+		cell(f, x->code);
+		cell(f, x->text);
+		cell(f, fits_show(x->fits, fits, sizeof fits));
+		cell(f, end_word(x->end));
+		fputs("|\n", f);
+	}
+}
+
+/* A guest's help as a sentence of its own. */
+static void page_head(FILE *f, const char *name, const char *help)
+{
+	fprintf(f, "\n## %s\n\n", name);
+	if (help && *help)
+		fprintf(f, "%s%s\n\n", help, help[strlen(help) - 1] == '.' ? "" : ".");
+}
+
+void listing_behaviors_page(FILE *f)
+{
+	size_t n;
+	const struct behavior *const *all = behaviors_all(&n);
+
+	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/.\n", f);
+	for (size_t i = 0; i < n; i++) {
+		page_head(f, all[i]->name, all[i]->help);
+		page_options(f, all[i]->options, "behavior", all[i]->name);
+	}
+}
+
+void listing_protocols_page(FILE *f)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+
+	fputs("# Protocols\n\nThis page is generated (`make docs`) from the tables in src/protocols/.\n"
+	      "A failure's name is what the option `failure` of a behavior takes.\n", f);
+	for (size_t i = 0; i < n; i++) {
+		page_head(f, all[i]->name, all[i]->help);
+		page_options(f, all[i]->options, "protocol", all[i]->name);
+		page_failures(f, all[i]);
+	}
+}

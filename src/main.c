@@ -1,0 +1,27 @@
+/* main.c - from the command line to the control thread and back. */
+#include <stdio.h>
+#include <string.h>
+
+#include "control.h"
+#include "demo.h"
+#include "registry.h"
+#include "settings.h"
+
+int main(int argc, char **argv)
+{
+	struct settings settings;
+	const char *fault = registry_fault();
+
+	if (fault) {
+		fprintf(stderr, "%s\n", fault);
+		return 1;
+	}
+	if (argc == 2 && !strcmp(argv[1], "demo"))
+		return demo_run();
+	int code = settings_read(&settings, argc, argv);
+	if (code != -1)
+		return code;
+	code = control_run(&settings);
+	settings_free(&settings);
+	return code;
+}

@@ -1,0 +1,1062 @@
+/* mysql.c - the protocol of MySQL and MariaDB: where its messages end, what they ask, how it says no.
+ *
+ * All is packets: length (3 bytes, low first), sequence number, payload. 0xffffff bytes of payload mean
+ * that the next packet goes on with it. The server greets, the client logs in, then it sends commands,
+ * whose answers have a few shapes:
+ *
+ *   ONE       OK | ERR | one packet of whatever
+ *   RESULT    OK | ERR | file name, client sends the file, OK | count, columns, rows, end; again if the status says so
+ *   ROWS      packets, end
+ *   PREPARED  id and counts, parameters, columns
+ *   LOGIN     questions that the client answers, OK | ERR
+ *
+ * What is not understood makes the connection raw. */
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+#include "vaurien.h"
+
+enum {
+	HEAD = 4,                       /* of a packet */
+	FULL = 0xffffff,                /* payload of a packet that the next one continues */
+	PEEK = 24,                      /* bytes of an answer's packet that tell all about it */
+	SUBJECT_MAX = 16384,            /* bytes of a statement that are looked at */
+	PATIENCE = 60000,               /* bytes of a request that are waited for */
+	LOGIN_PEEK = 1024,
+	GREETING_MAX = 16384,
+	LONG_SLOTS = 16,
+	LADEN_MAX = 8,
+};
+
+enum {                                  /* capabilities */
+	CAN_MYSQL        = 1u << 0,     /* clear in both: MariaDB's extended ones are spoken */
+	CAN_DB           = 1u << 3,
+	CAN_COMPRESS     = 1u << 5,
+	CAN_41           = 1u << 9,
+	CAN_SSL          = 1u << 11,
+	CAN_SECURE       = 1u << 15,
+	CAN_LONG_AUTH    = 1u << 21,
+	CAN_DROP_EOF     = 1u << 24,
+	CAN_SKIP_COLUMNS = 1u << 25,
+	CAN_ZSTD         = 1u << 26,
+	CAN_ATTRIBUTES   = 1u << 27,
+	MARIADB_CAN_SKIP_COLUMNS = 1u << 4,     /* of the extended ones */
+};
+
+enum { STATUS_MORE_RESULTS = 0x0008, STATUS_CURSOR = 0x0040 };
+
+enum { LAST_PREPARED = 0xffffffff };    /* MariaDB's id for the statement that was prepared last */
+
+enum shape { ONE, RESULT, ROWS, PREPARED, LOGIN };
+
+/* message.note: a shape, what else its answer depends on, and a number: of a PREPARE its serial number, of
+ * an EXECUTE that would leave long data behind its statement's id. */
+enum {
+	NOTE_SHAPE = 0x7, NOTE_LADEN = 0x8, NOTE_CURSOR = 0x10, NOTE_LONG = 0x20,
+	NOTE_SLOT_SHIFT = 8,            /* of NOTE_LONG, a request of many packets: where its last sequence number is */
+	NOTE_NUMBER_SHIFT = 16,
+};
+
+struct mysql_opts { const char *tls; };
+
+struct mysql {                          /* one connection */
+	enum { UNGREETED, GREETED, COMMANDS } phase;    /* as far as the client's stream is concerned */
+	uint32_t offers, offers_extended;       /* the server's capabilities */
+	uint32_t can, can_extended;             /* both sides' */
+	bool logging_in;                        /* the server has not said OK yet */
+	bool uploading;                         /* the server asked for a file */
+	uint8_t upload_seq;                     /* ... of which this packet is next */
+
+	/* the request under way */
+	bool asking;                            /* its last packet was full */
+	uint8_t slot, long_seq[LONG_SLOTS];     /* last sequence numbers of the latest requests of many packets */
+
+	/* the answer under way */
+	bool answering;
+	enum { AT_ONE, AT_LOGIN, AT_FIRST, AT_COLUMNS, AT_ROWS, AT_PREPARED, AT_DEFINITIONS } at;
+	uint64_t left;                          /* packets of column definitions that are still to come */
+	bool full, full_last;                   /* its last packet was full; is it the last but for its continuation? */
+
+	/* prepared statements */
+	uint32_t serial;                        /* of the latest PREPARE */
+	uint64_t last;                          /* its key on the shelf */
+	uint32_t laden[LADEN_MAX]; unsigned n_laden;    /* statements that have been sent long data ... */
+	bool crowded;                           /* ... and others */
+};
+
+static const char
+	RAW_EARLY[]   = "mysql: the client spoke before the server's greeting, the connection is passed as it comes",
+	RAW_OLD[]     = "mysql: the old handshake is not understood, the connection is passed as it comes",
+	RAW_TLS[]     = "mysql: TLS begins, the connection is passed as it comes",
+	RAW_PACKED[]  = "mysql: the client compresses though that was not offered, the connection is passed as it comes",
+	RAW_ORDER[]   = "mysql: packets out of order, the connection is passed as it comes",
+	RAW_COMMAND[] = "mysql: an unknown command, the connection is passed as it comes",
+	RAW_BINLOG[]  = "mysql: replication, the connection is passed as it comes",
+	RAW_ANSWER[]  = "mysql: the server's answer is not understood, the connection is passed as it comes",
+	RAW_UNASKED[] = "mysql: the server spoke unasked, the connection is passed as it comes",
+	TLS_TAKEN[]   = "mysql: TLS was taken out of the server's greeting; --protocol-mysql-tls pass leaves it in, unread";
+
+/* ---- bytes ---- */
+
+static uint32_t le16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
+static uint32_t le24(const uint8_t *p) { return le16(p) | (uint32_t)p[2] << 16; }
+static uint32_t le32(const uint8_t *p) { return le24(p) | (uint32_t)p[3] << 24; }
+
+struct packet { const uint8_t *p; size_t n; uint32_t len; uint8_t seq; };       /* n bytes of len are at hand */
+
+static bool packet_read(struct packet *k, struct span in, uint64_t at)
+{
+	if (at >= in.n || in.n - at < HEAD)
+		return false;
+	size_t n = in.n - at - HEAD;
+	k->len = le24(in.p + at);
+	k->seq = in.p[at + 3];
+	k->p = in.p + at + HEAD;
+	k->n = n < k->len ? n : k->len;
+	return true;
+}
+
+static bool packet_has(const struct packet *k, size_t n)        /* so many bytes, or all there are */
+{
+	return k->n >= (n < k->len ? n : k->len);
+}
+
+struct reader { const uint8_t *p; size_t n, at; bool bad; };    /* `bad` stays set, and all that is read then is 0 */
+
+static const uint8_t *reader_take(struct reader *r, uint64_t n)
+{
+	if (r->bad || n > r->n - r->at) {
+		r->bad = true;
+		return NULL;
+	}
+	r->at += n;
+	return r->p + r->at - n;
+}
+
+static uint8_t reader_byte(struct reader *r)
+{
+	const uint8_t *p = reader_take(r, 1);
+
+	return p ? *p : 0;
+}
+
+/* An integer that says its own length. */
+static uint64_t reader_lenenc(struct reader *r)
+{
+	uint8_t first = reader_byte(r);
+	unsigned bytes = first == 0xfc ? 2 : first == 0xfd ? 3 : first == 0xfe ? 8 : 0;
+	const uint8_t *p = reader_take(r, bytes);
+	uint64_t v = 0;
+
+	if (!bytes || !p)
+		return first;
+	for (unsigned i = bytes; i--; )
+		v = v << 8 | p[i];
+	return v;
+}
+
+static struct span reader_cstring(struct reader *r)
+{
+	const uint8_t *p = r->p + r->at, *nul = r->bad ? NULL : memchr(p, 0, r->n - r->at);
+
+	r->bad |= !nul;
+	if (r->bad)
+		return (struct span){ 0 };
+	r->at += (size_t)(nul - p) + 1;
+	return (struct span){ p, (size_t)(nul - p) };
+}
+
+static struct cut raw(struct talk *t, const char *notice)
+{
+	t->notice = notice;
+	return (struct cut){ .kind = CUT_RAW };
+}
+
+static struct cut more(void)
+{
+	return (struct cut){ .kind = CUT_MORE };
+}
+
+/* ---- SQL: what a statement does, by its first words ---- */
+
+static const struct keyword { const char *word, *then; unsigned is; } keywords[] = {
+	{ "SELECT", NULL, IS_READ }, { "SHOW", NULL, IS_READ }, { "DESC", NULL, IS_READ }, { "DESCRIBE", NULL, IS_READ },
+	{ "EXPLAIN", NULL, IS_READ }, { "WITH", NULL, IS_READ }, { "TABLE", NULL, IS_READ }, { "VALUES", NULL, IS_READ },
+	{ "VALUE", NULL, IS_READ }, { "HANDLER", NULL, IS_READ }, { "DO", NULL, IS_READ }, { "CHECKSUM", NULL, IS_READ },
+	{ "INSERT", NULL, IS_WRITE }, { "UPDATE", NULL, IS_WRITE }, { "DELETE", NULL, IS_WRITE }, { "REPLACE", NULL, IS_WRITE },
+	{ "LOAD", NULL, IS_WRITE }, { "CALL", NULL, IS_WRITE }, { "CREATE", NULL, IS_WRITE }, { "ALTER", NULL, IS_WRITE },
+	{ "DROP", NULL, IS_WRITE }, { "TRUNCATE", NULL, IS_WRITE }, { "RENAME", NULL, IS_WRITE }, { "GRANT", NULL, IS_WRITE },
+	{ "REVOKE", NULL, IS_WRITE }, { "OPTIMIZE", NULL, IS_WRITE }, { "REPAIR", NULL, IS_WRITE }, { "IMPORT", NULL, IS_WRITE },
+	{ "ANALYZE", "TABLE", IS_WRITE }, { "ANALYZE", NULL, IS_READ }, { "SET", "PASSWORD", IS_WRITE },
+	{ "BEGIN", "NOT", 0 }, { "BEGIN", NULL, IS_BEGIN }, { "START", "TRANSACTION", IS_BEGIN },
+	{ "COMMIT", NULL, IS_COMMIT }, { "ROLLBACK", "TO", 0 }, { "ROLLBACK", NULL, IS_ROLLBACK },
+	{ "XA", "START", IS_BEGIN }, { "XA", "BEGIN", IS_BEGIN }, { "XA", "COMMIT", IS_COMMIT }, { "XA", "ROLLBACK", IS_ROLLBACK },
+};
+
+static bool starts(struct span s, const char *with)
+{
+	return s.n >= strlen(with) && !memcmp(s.p, with, strlen(with));
+}
+
+static size_t comment_length(struct span s)
+{
+	const char *stop = NULL;
+	size_t n = 2;
+
+	if (starts(s, "/*!") || starts(s, "/*M!")) {    /* not one: its text is executed */
+		for (n = s.p[2] == '!' ? 3 : 4; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++)
+			;
+		return n;
+	}
+	if (starts(s, "*/"))
+		return 2;
+	if (starts(s, "/*"))
+		stop = "*/";
+	else if (s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')))
+		stop = "\n";
+	if (!stop)
+		return 0;
+	const uint8_t *end = s.n > n ? memmem(s.p + n, s.n - n, stop, strlen(stop)) : NULL;
+	return end ? (size_t)(end - s.p) + strlen(stop) : s.n;
+}
+
+static bool is_letter(uint8_t c)
+{
+	return (c | 32) >= 'a' && (c | 32) <= 'z';
+}
+
+/* The next word of a statement; *s is behind it then. */
+static struct span sql_word(struct span *s)
+{
+	size_t n = 0;
+
+	while (s->n) {
+		size_t skip = s->p[0] <= ' ' || s->p[0] == '(' || s->p[0] == ';' ? 1 : comment_length(*s);
+		if (!skip)
+			break;
+		*s = (struct span){ s->p + skip, s->n - skip };
+	}
+	while (n < s->n && is_letter(s->p[n]))
+		n++;
+	struct span word = { s->p, n };
+	*s = (struct span){ s->p + n, s->n - n };
+	return word;
+}
+
+static bool word_is(struct span word, const char *name)
+{
+	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
+}
+
+static unsigned sql_is(struct span text)
+{
+	struct span first, second;
+
+	if (!text.n)
+		return 0;
+	first = sql_word(&text);
+	second = sql_word(&text);
+	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
+		if (word_is(first, keywords[i].word) && (!keywords[i].then || word_is(second, keywords[i].then)))
+			return keywords[i].is;
+	return 0;
+}
+
+/* ---- query attributes: values before the text of a QUERY ---- */
+
+static const struct { uint8_t first, last; int8_t bytes; } value_sizes[] = {    /* 0: says its length, -1: in a byte */
+	{ 0x01, 0x01, 1 }, { 0x02, 0x02, 2 }, { 0x03, 0x04, 4 }, { 0x05, 0x05, 8 }, { 0x07, 0x07, -1 }, { 0x08, 0x08, 8 },
+	{ 0x09, 0x09, 4 }, { 0x0a, 0x0c, -1 }, { 0x0d, 0x0d, 2 }, { 0x0e, 0x10, 0 }, { 0xf4, 0xf4, 1 }, { 0xf5, 0xff, 0 },
+};
+
+static void value_skip(struct reader *r, uint8_t type)
+{
+	if (type == 0x00)               /* DECIMAL, as text */
+		type = 0xf6;
+	for (size_t i = 0; i < sizeof value_sizes / sizeof value_sizes[0]; i++)
+		if (type >= value_sizes[i].first && type <= value_sizes[i].last) {
+			int8_t bytes = value_sizes[i].bytes;
+			reader_take(r, bytes > 0 ? (uint64_t)bytes : bytes ? reader_byte(r) : reader_lenenc(r));
+			return;
+		}
+	r->bad |= type != 0x06;         /* NULL */
+}
+
+/* Go behind the attributes. Where they are not whole or not understood, the reader is bad then. */
+static void attributes_skip(struct reader *r)
+{
+	uint64_t n = reader_lenenc(r);
+
+	reader_lenenc(r);               /* sets of them: always 1 */
+	if (!n || r->bad)
+		return;
+	const uint8_t *nulls = reader_take(r, n / 8 + (n % 8 != 0));
+	r->bad |= reader_byte(r) != 1;
+	struct reader types = *r;
+	for (uint64_t i = 0; i < n && !r->bad; i++) {
+		reader_take(r, 2);
+		reader_take(r, reader_lenenc(r));       /* its name */
+	}
+	for (uint64_t i = 0; i < n && !r->bad; i++) {
+		const uint8_t *type = reader_take(&types, 2);
+		reader_take(&types, reader_lenenc(&types));
+		if (!(nulls[i / 8] >> i % 8 & 1))
+			value_skip(r, *type);
+	}
+}
+
+/* ---- commands ---- */
+
+enum about { NOTHING, TEXT, SQL, STATEMENT, USER, LONG_DATA };  /* what its payload says, behind the first byte */
+
+static const struct command {
+	const char *verb;               /* NULL: unknown */
+	enum shape shape;
+	enum role role;
+	enum about about;
+	unsigned is;
+	bool endless;                   /* the server does not stop answering */
+} commands[256] = {
+	[0x01] = { "QUIT", .role = SILENT, .is = IS_COMMAND },
+	[0x02] = { "INIT_DB", .about = TEXT, .is = IS_COMMAND },
+	[0x03] = { "QUERY", RESULT, .about = SQL, .is = IS_COMMAND | IS_STATEMENT },
+	[0x04] = { "FIELD_LIST", ROWS, .about = TEXT, .is = IS_COMMAND },
+	[0x05] = { "CREATE_DB", .about = TEXT, .is = IS_COMMAND },
+	[0x06] = { "DROP_DB", .about = TEXT, .is = IS_COMMAND },
+	[0x07] = { "REFRESH", .is = IS_COMMAND },
+	[0x08] = { "SHUTDOWN", .is = IS_COMMAND },
+	[0x09] = { "STATISTICS", .is = IS_COMMAND },
+	[0x0a] = { "PROCESS_INFO", RESULT, .is = IS_COMMAND },
+	[0x0c] = { "PROCESS_KILL", .is = IS_COMMAND },
+	[0x0d] = { "DEBUG", .is = IS_COMMAND },
+	[0x0e] = { "PING", .is = IS_COMMAND },
+	[0x11] = { "CHANGE_USER", LOGIN, .about = USER, .is = IS_LOGIN },
+	[0x12] = { "BINLOG_DUMP", .endless = true },
+	[0x13] = { "TABLE_DUMP", .endless = true },
+	[0x15] = { "REGISTER_SLAVE", .is = IS_COMMAND },
+	[0x16] = { "PREPARE", PREPARED, .about = TEXT, .is = IS_COMMAND },
+	[0x17] = { "EXECUTE", RESULT, .about = STATEMENT, .is = IS_COMMAND | IS_STATEMENT },
+	[0x18] = { "LONG_DATA", .role = SILENT, .about = LONG_DATA, .is = IS_COMMAND },
+	[0x19] = { "CLOSE", .role = SILENT, .about = STATEMENT, .is = IS_COMMAND },
+	[0x1a] = { "RESET", .about = STATEMENT, .is = IS_COMMAND },
+	[0x1b] = { "SET_OPTION", .is = IS_COMMAND },
+	[0x1c] = { "FETCH", ROWS, .about = STATEMENT, .is = IS_COMMAND },
+	[0x1e] = { "BINLOG_DUMP_GTID", .endless = true },
+	[0x1f] = { "RESET_CONNECTION", .is = IS_COMMAND },
+	[0x20] = { "CLONE", .endless = true },
+	[0x21] = { "SUBSCRIBE", .endless = true },
+	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT, .is = IS_COMMAND | IS_STATEMENT },
+};
+enum { COM_QUERY = 0x03, COM_PING = 0x0e, COM_PREPARE = 0x16, COM_EXECUTE = 0x17, COM_CLOSE = 0x19, COM_RESET = 0x1a,
+       COM_RESET_CONNECTION = 0x1f };
+
+static bool is_mariadb(const struct mysql *s)
+{
+	return s->phase != UNGREETED && !(s->offers & CAN_MYSQL);
+}
+
+static uint32_t note_number(uint64_t note) { return (uint32_t)(note >> NOTE_NUMBER_SHIFT); }
+static uint64_t pending_key(uint32_t serial) { return 1ull << 32 | serial; }    /* on the shelf, until it has its id */
+
+static bool laden_find(const struct mysql *s, uint32_t id, unsigned *at)
+{
+	for (*at = 0; *at < s->n_laden; ++*at)
+		if (s->laden[*at] == id)
+			return true;
+	return false;
+}
+
+static void laden_add(struct mysql *s, uint32_t id)
+{
+	unsigned at;
+
+	if (laden_find(s, id, &at))
+		return;
+	if (s->n_laden == LADEN_MAX)
+		s->crowded = true;
+	else
+		s->laden[s->n_laden++] = id;
+}
+
+/* Has this statement been sent long data? It has none now. The last prepared may go by two ids: then, yes. */
+static bool laden_take(struct mysql *s, uint32_t id)
+{
+	bool any = s->n_laden || s->crowded, found = s->crowded;
+	const uint32_t ids[] = { id, LAST_PREPARED };
+	unsigned at;
+
+	for (unsigned i = 0; i < 2; i++)
+		if (laden_find(s, ids[i], &at)) {
+			s->laden[at] = s->laden[--s->n_laden];
+			found = true;
+		}
+	return id == LAST_PREPARED ? any : found;
+}
+
+/* What an EXECUTE and its kin are about: the text that was prepared. */
+static void statement_read(struct talk *t, const struct packet *k, struct message *m)
+{
+	struct mysql *s = t->state;
+	uint32_t id = k->n >= 5 ? le32(k->p + 1) : 0;
+	uint8_t command = k->p[0];
+	bool runs = m->is & IS_STATEMENT;
+
+	m->subject = shelf_get(t->texts, id == LAST_PREPARED ? s->last : id);
+	if (runs)
+		m->is |= sql_is(m->subject);
+	if (command == COM_EXECUTE && k->n >= 6 && k->p[5] & 7)
+		m->note |= NOTE_CURSOR;
+	if ((runs || command == COM_RESET || command == COM_CLOSE) && laden_take(s, id) && runs)
+		m->note |= NOTE_LADEN | (uint64_t)id << NOTE_NUMBER_SHIFT;
+}
+
+/* True: *text is the statement, or as much of it as is looked at. */
+static bool sql_read(const struct mysql *s, const struct packet *k, struct span *text)
+{
+	struct reader r = { k->p, k->n, .at = 1 };
+
+	if (s->can & CAN_ATTRIBUTES)
+		attributes_skip(&r);
+	size_t n = r.bad ? 0 : r.n - r.at;
+	if (k->n < k->len && n < SUBJECT_MAX && k->n < PATIENCE)
+		return false;
+	*text = (struct span){ r.p + r.at, n < SUBJECT_MAX ? n : SUBJECT_MAX };
+	return true;
+}
+
+static void prepare_keep(struct talk *t, struct message *m)
+{
+	struct mysql *s = t->state;
+
+	s->last = pending_key(++s->serial);
+	m->note |= (uint64_t)s->serial << NOTE_NUMBER_SHIFT;
+	shelf_put(t->texts, s->last, m->subject);
+}
+
+/* Say "user" or "user database". */
+static struct span login_subject(struct talk *t, struct span user, struct span db)
+{
+	if (!db.n)
+		return user;
+	out_put(t->scratch, user.p, user.n);
+	out_byte(t->scratch, ' ');
+	out_put(t->scratch, db.p, db.n);
+	return out_span(t->scratch);
+}
+
+static struct span change_user_subject(struct talk *t, const struct packet *k)
+{
+	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 1 };
+	struct span user = reader_cstring(&r);
+
+	reader_take(&r, reader_byte(&r));
+	return login_subject(t, user, reader_cstring(&r));
+}
+
+/* Fill in what the command is about. False: more of it must be seen. */
+static bool command_read(struct talk *t, const struct packet *k, enum about about, struct message *m)
+{
+	struct mysql *s = t->state;
+
+	switch (about) {
+	case NOTHING:
+		return true;
+	case TEXT:
+		m->subject = (struct span){ k->p + 1, k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
+		return packet_has(k, 1 + SUBJECT_MAX);
+	case SQL:
+		if (!sql_read(s, k, &m->subject))
+			return false;
+		m->is |= sql_is(m->subject);
+		return true;
+	case STATEMENT:
+		if (!packet_has(k, 6))
+			return false;
+		statement_read(t, k, m);
+		return true;
+	case USER:
+		if (!packet_has(k, LOGIN_PEEK))
+			return false;
+		m->subject = change_user_subject(t, k);
+		return true;
+	case LONG_DATA:
+		if (!packet_has(k, 5))
+			return false;
+		if (k->n >= 5)
+			laden_add(s, le32(k->p + 1));
+		return true;
+	}
+	return true;
+}
+
+static struct cut request_take(struct mysql *s, const struct packet *k)
+{
+	s->asking = k->len == FULL;
+	s->long_seq[s->slot] = k->seq;
+	s->upload_seq = (uint8_t)(k->seq + 1);
+	return (struct cut){ .kind = s->asking ? CUT_PART : CUT_END, .len = HEAD + (uint64_t)k->len };
+}
+
+static struct cut command_request(struct talk *t, const struct packet *k, struct message *m)
+{
+	struct mysql *s = t->state;
+
+	if (k->len && !k->n)
+		return more();
+	const struct command *c = k->len ? &commands[k->p[0]] : NULL;
+	if (k->seq || !c || !c->verb || c->endless)
+		return raw(t, k->seq ? RAW_ORDER : c && c->endless ? RAW_BINLOG : RAW_COMMAND);
+	*m = (struct message){ .role = c->role, .is = c->is, .note = c->shape };
+	if (!command_read(t, k, c->about, m))
+		return more();
+	strcpy(m->verb, c->verb);
+	if (k->p[0] == COM_PREPARE)
+		prepare_keep(t, m);
+	if (k->p[0] == COM_RESET_CONNECTION || c->shape == LOGIN) {
+		s->n_laden = 0;
+		s->crowded = false;
+	}
+	s->logging_in |= c->shape == LOGIN;
+	if (k->len == FULL) {
+		s->slot = (s->slot + 1) % LONG_SLOTS;
+		m->note |= NOTE_LONG | (uint64_t)s->slot << NOTE_SLOT_SHIFT;
+	}
+	return request_take(s, k);
+}
+
+/* A packet of the exchange that is open: an answer to a question of the login, or a piece of a file. */
+static struct cut continuing_request(struct mysql *s, const struct packet *k, struct message *m)
+{
+	*m = (struct message){ .role = GOES_ON, .note = s->uploading ? RESULT : LOGIN };
+	strcpy(m->verb, s->uploading ? "FILE" : "AUTH");
+	if (s->uploading && !k->len)
+		s->uploading = false;
+	s->slot = (s->slot + 1) % LONG_SLOTS;
+	return request_take(s, k);
+}
+
+static struct cut login_request(struct talk *t, const struct packet *k, struct message *m)
+{
+	struct mysql *s = t->state;
+
+	if (s->phase == UNGREETED)
+		return raw(t, RAW_EARLY);
+	if (!packet_has(k, LOGIN_PEEK))
+		return more();
+	if (k->len < 32 || !(le32(k->p) & CAN_41))
+		return raw(t, RAW_OLD);
+	uint32_t can = le32(k->p);
+	if (can & CAN_SSL && k->len == 32)
+		return raw(t, RAW_TLS);
+	if (can & s->offers & (CAN_COMPRESS | CAN_ZSTD))
+		return raw(t, RAW_PACKED);
+	s->can = can & s->offers;
+	s->can_extended = (can | s->offers) & CAN_MYSQL ? 0 : le32(k->p + 28) & s->offers_extended;
+	s->phase = COMMANDS;
+	s->logging_in = true;
+
+	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
+	struct span user = reader_cstring(&r), db = { 0 };
+	if (can & CAN_LONG_AUTH)
+		reader_take(&r, reader_lenenc(&r));
+	else if (can & CAN_SECURE)
+		reader_take(&r, reader_byte(&r));
+	else
+		reader_cstring(&r);
+	if (can & CAN_DB)
+		db = reader_cstring(&r);
+	*m = (struct message){ .role = ASKS, .is = IS_LOGIN, .verb = "LOGIN", .note = LOGIN };
+	m->subject = login_subject(t, user, db);
+	return request_take(s, k);
+}
+
+static struct cut mysql_request(struct talk *t, struct span in, struct message *m)
+{
+	struct mysql *s = t->state;
+	struct packet k;
+	struct cut cut;
+
+	if (!packet_read(&k, in, 0))
+		return more();
+	if (s->asking)
+		return request_take(s, &k);
+	if (s->phase != COMMANDS)
+		cut = login_request(t, &k, m);
+	else if (s->uploading && k.seq == s->upload_seq)
+		cut = continuing_request(s, &k, m);
+	else if (s->logging_in && k.seq)        /* whoever sends commands ahead numbers them from 0 */
+		cut = continuing_request(s, &k, m);
+	else
+		cut = command_request(t, &k, m);
+	m->head = HEAD;
+	m->seq = k.seq;
+	return cut;
+}
+
+/* ---- answers ---- */
+
+enum step { ON, END, BAD };             /* a packet: the answer goes on | ends with it | is not understood */
+
+/* The status in an OK packet, or in an EOF packet. */
+static unsigned packet_status(const struct mysql *s, const struct packet *k)
+{
+	struct reader r = { k->p, k->n, .at = 1 };
+
+	if (k->p[0] == 0xfe && !(s->can & CAN_DROP_EOF)) {
+		reader_take(&r, 2);
+	} else {
+		reader_lenenc(&r);
+		reader_lenenc(&r);
+	}
+	const uint8_t *p = reader_take(&r, 2);
+	return p ? le16(p) : 0;
+}
+
+static bool is_error(const struct packet *k)
+{
+	return k->len && k->p[0] == 0xff;
+}
+
+/* MariaDB says how far it has come in packets that look like errors. */
+static bool is_progress(const struct packet *k)
+{
+	return is_error(k) && k->len >= 3 && le16(k->p + 1) == 0xffff;
+}
+
+static bool is_end(const struct mysql *s, const struct packet *k)
+{
+	return k->len && k->p[0] == 0xfe && k->len < (s->can & CAN_DROP_EOF ? FULL : 9);
+}
+
+/* The end of one result. */
+static enum step result_end(struct mysql *s, unsigned status)
+{
+	s->at = AT_FIRST;
+	return status & STATUS_MORE_RESULTS ? ON : END;
+}
+
+static enum step step_first(struct mysql *s, const struct packet *k)
+{
+	struct reader r = { k->p, k->n, .at = 0 };
+
+	if (!k->len)
+		return BAD;
+	if (k->p[0] == 0x00 || is_end(s, k))
+		return result_end(s, packet_status(s, k));
+	if (k->p[0] == 0xfb) {
+		s->uploading = true;
+		s->upload_seq = (uint8_t)(k->seq + 1);
+		return ON;
+	}
+	uint64_t columns = reader_lenenc(&r);
+	bool may_skip = s->can & CAN_SKIP_COLUMNS || s->can_extended & MARIADB_CAN_SKIP_COLUMNS;
+	bool told = may_skip ? reader_byte(&r) : true;
+	if (r.bad || columns > 0xffff)
+		return BAD;
+	s->left = (told ? columns : 0) + !(s->can & CAN_DROP_EOF);
+	s->at = s->left ? AT_COLUMNS : AT_ROWS;
+	return ON;
+}
+
+static enum step step_columns(struct mysql *s, const struct message *asked, const struct packet *k)
+{
+	if (--s->left)
+		return ON;
+	s->at = AT_ROWS;
+	if (s->can & CAN_DROP_EOF || !is_end(s, k))
+		return ON;
+	unsigned status = packet_status(s, k);
+	return asked->note & NOTE_CURSOR && status & STATUS_CURSOR ? result_end(s, status) : ON;
+}
+
+static enum step step_rows(struct mysql *s, const struct message *asked, const struct packet *k)
+{
+	if (!is_end(s, k))
+		return ON;
+	return (asked->note & NOTE_SHAPE) == RESULT ? result_end(s, packet_status(s, k)) : END;
+}
+
+static enum step step_prepared(struct talk *t, const struct message *asked, const struct packet *k)
+{
+	struct mysql *s = t->state;
+	uint64_t pending = pending_key(note_number(asked->note));
+
+	if (k->len < 9 || k->p[0] != 0x00)
+		return BAD;
+	uint32_t id = le32(k->p + 1), columns = le16(k->p + 5), parameters = le16(k->p + 7);
+	unsigned ends = s->can & CAN_DROP_EOF ? 0 : (columns > 0) + (parameters > 0);
+	bool told = !(s->can & CAN_SKIP_COLUMNS && k->len > 12 && !k->p[12]);
+	shelf_move(t->texts, pending, id);
+	if (s->last == pending)
+		s->last = id;
+	s->left = (told ? columns + parameters : 0) + ends;
+	s->at = AT_DEFINITIONS;
+	return s->left ? ON : END;
+}
+
+static enum step step_login(struct mysql *s, const struct packet *k)
+{
+	if (!k->len)
+		return BAD;
+	if (k->p[0] != 0x00)
+		return ON;
+	s->logging_in = false;
+	return END;
+}
+
+/* What this packet means where the answer stands. */
+static enum step answer_step(struct talk *t, const struct message *asked, const struct packet *k)
+{
+	struct mysql *s = t->state;
+
+	if (is_progress(k))
+		return ON;
+	if (is_error(k)) {
+		if (s->at == AT_LOGIN)
+			s->logging_in = false;
+		if (s->at == AT_PREPARED)
+			shelf_drop(t->texts, pending_key(note_number(asked->note)));
+		return END;
+	}
+	switch (s->at) {
+	case AT_ONE:            return END;
+	case AT_LOGIN:          return step_login(s, k);
+	case AT_FIRST:          return step_first(s, k);
+	case AT_COLUMNS:        return step_columns(s, asked, k);
+	case AT_ROWS:           return step_rows(s, asked, k);
+	case AT_PREPARED:       return step_prepared(t, asked, k);
+	case AT_DEFINITIONS:    return --s->left ? ON : END;
+	}
+	return BAD;
+}
+
+/* One packet, which may be the continuation of another. */
+static enum step packet_step(struct talk *t, const struct message *asked, const struct packet *k)
+{
+	struct mysql *s = t->state;
+	enum step step;
+
+	if (s->full)
+		step = s->full_last ? END : ON;
+	else
+		step = answer_step(t, asked, k);
+	if (step == BAD)
+		return BAD;
+	s->full = k->len == FULL;
+	s->full_last = step == END;
+	return s->full ? ON : step;
+}
+
+static void answer_begin(struct talk *t, const struct message *asked, const struct packet *k, struct message *m)
+{
+	static const uint8_t begins[] = {
+		[ONE] = AT_ONE, [RESULT] = AT_FIRST, [ROWS] = AT_ROWS, [PREPARED] = AT_PREPARED, [LOGIN] = AT_LOGIN,
+	};
+	struct mysql *s = t->state;
+	bool substitute = asked->note & NOTE_SUBSTITUTE;
+	unsigned shape = asked->note & NOTE_SHAPE;
+
+	assert(shape <= LOGIN);
+	s->answering = true;
+	s->at = substitute ? AT_ONE : begins[shape];
+	if (substitute && shape == PREPARED)
+		shelf_drop(t->texts, pending_key(note_number(asked->note)));
+	*m = (struct message){ .role = ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq };
+	strcpy(m->verb, is_error(k) && !is_progress(k) ? "ERR" : k->len && k->p[0] == 0x00 ? "OK" : "ANSWER");
+}
+
+/* As many packets as are at hand. */
+static struct cut answer(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct mysql *s = t->state;
+	struct packet k;
+	uint64_t done = 0;
+	enum step step = ON;
+
+	while (step == ON && packet_read(&k, in, done) && (s->full || packet_has(&k, PEEK))) {
+		if (!s->answering)
+			answer_begin(t, asked, &k, m);
+		step = packet_step(t, asked, &k);
+		if (step != BAD)
+			done += HEAD + (uint64_t)k.len;
+	}
+	if (step == BAD && !done)
+		return raw(t, RAW_ANSWER);
+	if (!done)
+		return more();
+	if (step == END)
+		s->answering = false;
+	return (struct cut){ .kind = step == END ? CUT_END : CUT_PART, .len = done };
+}
+
+/* Where in the greeting the capabilities stand: two halves, and MariaDB's. */
+struct offers { size_t low, high, extended; };
+
+static bool offers_find(const struct packet *k, struct offers *o)
+{
+	struct reader r = { k->p, k->n, .at = 1 };
+
+	reader_cstring(&r);             /* version */
+	reader_take(&r, 4 + 8 + 1);     /* thread, half of a random text */
+	o->low = r.at;
+	reader_take(&r, 2 + 1 + 2);     /* ... character set, status */
+	o->high = r.at;
+	reader_take(&r, 2 + 1 + 6);     /* ... length of the random text, reserved */
+	o->extended = r.at;
+	reader_take(&r, 4);
+	return !r.bad;
+}
+
+/* The greeting without what could not be read, in place of the real one. */
+static struct span greeting_without(struct talk *t, struct span whole, const struct offers *o, uint32_t taken)
+{
+	struct mysql *s = t->state;
+	uint32_t offers = s->offers & ~taken;
+	size_t low = HEAD + o->low, high = HEAD + o->high;
+	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16), (uint8_t)(offers >> 24) };
+
+	out_put(t->scratch, whole.p, low);
+	out_put(t->scratch, b, 2);
+	out_put(t->scratch, whole.p + low + 2, high - low - 2);
+	out_put(t->scratch, b + 2, 2);
+	out_put(t->scratch, whole.p + high + 2, whole.n - high - 2);
+	return out_span(t->scratch);
+}
+
+static struct cut greeting(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	const struct mysql_opts *opts = t->opts;
+	struct mysql *s = t->state;
+	struct packet k;
+	struct offers o;
+
+	if (!packet_read(&k, in, 0))
+		return more();
+	if (k.len > GREETING_MAX)
+		return raw(t, RAW_OLD);
+	if (k.n < k.len)
+		return more();
+	*m = (struct message){ .role = ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq };
+	struct cut cut = { .kind = CUT_END, .len = HEAD + (uint64_t)k.len };
+	if (is_error(&k)) {
+		strcpy(m->verb, "ERR");
+		return cut;
+	}
+	if (s->phase != UNGREETED || !k.len || k.p[0] != 10 || !offers_find(&k, &o))
+		return raw(t, RAW_OLD);
+	s->phase = GREETED;
+	s->offers = le16(k.p + o.low) | le16(k.p + o.high) << 16;
+	s->offers_extended = le32(k.p + o.extended);
+	bool strip = !opts || !opts->tls || strcmp(opts->tls, "pass");
+	uint32_t taken = s->offers & (CAN_COMPRESS | CAN_ZSTD | (strip ? CAN_SSL : 0));
+	if (taken & CAN_SSL)
+		t->notice = TLS_TAKEN;
+	if (taken) {
+		cut.replaced = true;
+		cut.instead = greeting_without(t, (struct span){ in.p, (size_t)cut.len }, &o, taken);
+	}
+	return cut;
+}
+
+/* Nothing is owed: the server may still say why it goes. */
+static struct cut unasked(struct talk *t, struct span in, struct message *m)
+{
+	struct packet k;
+
+	if (!packet_read(&k, in, 0) || !packet_has(&k, 3))
+		return more();
+	if (!is_error(&k) || k.len == FULL)
+		return raw(t, RAW_UNASKED);
+	*m = (struct message){ .role = PUSH, .verb = "ERR", .head = HEAD, .seq = k.seq };
+	return (struct cut){ .kind = CUT_END, .len = HEAD + (uint64_t)k.len };
+}
+
+static struct cut mysql_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	if (!asked)
+		return unasked(t, in, m);
+	if (asked->is & IS_OPENING)
+		return greeting(t, in, asked, m);
+	return answer(t, in, asked, m);
+}
+
+/* ---- saying no ---- */
+
+enum { WORK = IS_READ | IS_WRITE | IS_COMMIT, TRANSACTION = WORK | IS_BEGIN | IS_ROLLBACK };
+
+static const struct failure failures[] = {
+	{ "deadlock", "1213/40001", "Deadlock found when trying to get lock; try restarting transaction",
+	  WORK, ON_REQUEST, STAY, 1213 },
+	{ "lock_wait_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1205 },
+	{ "read_only", "1290/HY000",
+	  "The MySQL server is running with the --read-only option so it cannot execute this statement",
+	  IS_WRITE, ON_REQUEST, STAY, 1290 },
+	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction.",
+	  IS_WRITE, ON_REQUEST, STAY, 1792 },
+	{ "read_only_mode", "1836/HY000", "Running in read-only mode", IS_WRITE, ON_REQUEST, STAY, 1836 },
+	{ "query_interrupted", "1317/70100", "Query execution was interrupted",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1317 },
+	{ "query_timeout", "3024/HY000",
+	  "Query execution was interrupted, maximum statement execution time exceeded",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 3024 },
+	{ "galera_not_ready", "1047/08S01", "WSREP has not yet prepared node for application use",
+	  TRANSACTION, ON_REQUEST, STAY, 1047 },
+	{ "disk_full", "1021/HY000", "Disk full (./app/orders.MAI); waiting for someone to free some space... "
+	  "(errno: 28 \"No space left on device\")",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1021 },
+	{ "table_full", "1114/HY000", "The table 'orders' is full", IS_WRITE, ON_REQUEST, STAY, 1114 },
+	{ "commit_failed", "1180/HY000", "Got error 28 \"No space left on device\" during COMMIT",
+	  IS_COMMIT, ON_REQUEST, STAY, 1180 },
+	{ "out_of_memory", "1037/HY001", "Out of memory; restart server and try again (needed 65536 bytes)",
+	  IS_COMMAND, ON_REQUEST, STAY, 1037 },
+	{ "pooler_timeout", "9001/HY000", "Max connect timeout reached while reaching hostgroup 0 after 10000ms",
+	  IS_STATEMENT, ON_REQUEST, STAY, 9001 },
+	{ "too_many_connections", "1040/08004", "Too many connections", IS_OPENING, ON_REQUEST, CLOSE, 1040 },
+	{ "host_blocked", "1129/HY000",
+	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'",
+	  IS_OPENING, ON_REQUEST, CLOSE, 1129 },
+	{ "host_not_allowed", "1130/HY000", "Host '127.0.0.1' is not allowed to connect to this MySQL server",
+	  IS_OPENING, ON_REQUEST, CLOSE, 1130 },
+	{ "too_many_user_connections", "1203/42000",
+	  "User app already has more than 'max_user_connections' active connections",
+	  IS_LOGIN, ON_REQUEST, CLOSE, 1203 },
+	{ "resource_limit", "1226/42000",
+	  "User 'app' has exceeded the 'max_user_connections' resource (current value: 10)",
+	  IS_LOGIN, ON_REQUEST, CLOSE, 1226 },
+	{ "access_denied", "1045/28000", "Access denied for user 'app'@'localhost' (using password: YES)",
+	  IS_LOGIN, ON_REQUEST, CLOSE, 1045 },
+	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", IS_STATEMENT, ON_REQUEST, CLOSE, 1053 },
+	{ "connection_killed", "1927/70100", "Connection was killed",
+	  IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, 1927 },
+	{ "network_read_error", "1158/08S01", "Got an error reading communication packets",
+	  IS_COMMAND, ON_REQUEST, CLOSE, 1158 },
+	{ "network_write_error", "1160/08S01", "Got an error writing communication packets",
+	  IS_COMMAND, ON_REQUEST, CLOSE, 1160 },
+	{ "idle_timeout", "4031/HY000", "The client was disconnected by the server because of inactivity. "
+	  "See wait_timeout and interactive_timeout for configuring this behavior.",
+	  IS_COMMAND, ON_REST, CLOSE, 4031 },
+	{ "gone", "FIN", "the connection is closed without a word",
+	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, 0 },
+	{ 0 }
+};
+
+/* Where MariaDB has other words for the same. */
+static const struct { const char *name, *code, *text; uint32_t number; } mariadb_words[] = {
+	{ "query_timeout", "1969/70100", "Query execution was interrupted (max_statement_time exceeded)", 1969 },
+	{ "read_only", "1290/HY000",
+	  "The MariaDB server is running with the --read-only option so it cannot execute this statement", 1290 },
+	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction", 1792 },
+};
+
+static void packet_put(struct out *o, uint8_t seq, const void *payload, size_t n)
+{
+	const uint8_t head[HEAD] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), seq };
+
+	out_put(o, head, HEAD);
+	out_put(o, payload, n);
+}
+
+static bool rolls_back(const struct failure *f)
+{
+	return f->number == 1213 || f->number == 1180;
+}
+
+/* Where the server stays, it gets what leaves it as if it had refused by itself: the transaction rolled back,
+ * or nothing done; a refused PREPARE leaves MariaDB without a last prepared statement; a refused EXECUTE has
+ * used up its long data. */
+static int mysql_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+{
+	const struct mysql *s = t->state;
+	bool unprepare = (asked->note & NOTE_SHAPE) == PREPARED && is_mariadb(s);
+	uint32_t id = note_number(asked->note);
+	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24) };
+	int n = 0;
+
+	if (f->end != STAY)
+		return 0;
+	if (asked->role != ASKS || !(asked->is & IS_COMMAND))
+		return -1;
+	if (rolls_back(f)) {
+		bool counts = s->can & CAN_ATTRIBUTES;  /* of query attributes, and of sets of them */
+		packet_put(backend, 0, counts ? "\3\0\1ROLLBACK" : "\3ROLLBACK", counts ? 11 : 9);
+		n++;
+	} else if (!unprepare) {
+		packet_put(backend, 0, (const uint8_t[]){ COM_PING }, 1);
+		n++;
+	}
+	if (unprepare) {                        /* of nothing, which fails */
+		packet_put(backend, 0, (const uint8_t[]){ COM_PREPARE }, 1);
+		n++;
+	}
+	if (asked->note & NOTE_LADEN) {
+		packet_put(backend, 0, reset, sizeof reset);
+		n++;
+	}
+	return n;
+}
+
+static struct failure failure_worded(const struct mysql *s, const struct failure *f)
+{
+	struct failure worded = *f;
+
+	for (size_t i = 0; is_mariadb(s) && i < sizeof mariadb_words / sizeof mariadb_words[0]; i++)
+		if (!strcmp(mariadb_words[i].name, f->name)) {
+			worded.code = mariadb_words[i].code;
+			worded.text = mariadb_words[i].text;
+			worded.number = mariadb_words[i].number;
+		}
+	return worded;
+}
+
+/* The last sequence number of a request. */
+static uint8_t request_seq(const struct mysql *s, const struct message *asked)
+{
+	unsigned slot = asked->note >> NOTE_SLOT_SHIFT & (LONG_SLOTS - 1);
+
+	return asked->note & NOTE_LONG ? s->long_seq[slot] : (uint8_t)asked->seq;
+}
+
+static void mysql_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+{
+	const struct mysql *s = t->state;
+	struct failure words = failure_worded(s, f);
+	uint8_t payload[512] = { 0xff, (uint8_t)words.number, (uint8_t)(words.number >> 8) };
+	bool opening = asked && asked->is & IS_OPENING;
+	const char *state = strchr(words.code, '/');
+	size_t n = 3;
+
+	if (!words.number)
+		return;
+	if (state && s->can & CAN_41 && !opening) {     /* who has not logged in yet knows nothing of states */
+		payload[n++] = '#';
+		memcpy(payload + n, state + 1, 5);
+		n += 5;
+	}
+	size_t text = strnlen(words.text, sizeof payload - n);
+	memcpy(payload + n, words.text, text);
+	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload, n + text);
+}
+
+/* ---- */
+
+static const char *const tls_choices[] = { "strip", "pass", NULL };
+
+static const struct opt options[] = {
+	{ "tls", OPT_CHOICE, offsetof(struct mysql_opts, tls), "strip",
+	  "Take TLS out of the server's greeting, so that what is said can be read, or let it pass unread",
+	  .choices = tls_choices },
+	{ "reuse_socket", OPT_INERT, .def = "0",
+	  .help = "Changes nothing: a session's state cannot be handed to another client" },
+	{ "buffer", OPT_INERT, .def = "8124", .help = "Changes nothing: --bufsize is the size of a read" },
+	{ 0 }
+};
+
+PROTOCOL(mysql,
+	.help = "MySQL and MariaDB: commands, statements, prepared statements",
+	.options = options, .opts_size = sizeof(struct mysql_opts),
+	.state_size = sizeof(struct mysql),
+	.server_first = true, .login = true,
+	.request = mysql_request, .response = mysql_response,
+	.failures = failures, .refuse = mysql_refuse, .word = mysql_word)

@@ -1,0 +1,29 @@
+/* settings.h - the whole program's words: the command line and the INI file, checked, with help. */
+#ifndef SETTINGS_H
+#define SETTINGS_H
+
+#include "spec.h"
+
+struct settings {
+	struct spec *proxy;                     /* the proxy of the command line */
+	struct block *behavior_defaults;        /* per behavior, in the order of behaviors_all(): command line, else file, else default */
+	bool http; char *http_host; int64_t http_port;
+	struct { bool enabled; char *host; int64_t port; char *prefix; double sample_rate; } statsd;
+	char *log_output;                       /* "-": stderr. The level is in log_threshold */
+	uint64_t seed;                          /* given, or drawn from the system */
+	int64_t threads;
+	int64_t bufsize;                        /* a worker's read buffer */
+	int64_t hold_total;                     /* held bytes in all */
+	int64_t timeout, pool_max_size, pool_timeout;   /* as the start-up lines show them, seconds */
+	bool stay_connected, sync;
+};
+
+/* Read `argc`, `argv` and the file they name. -1: go on; else exit with that code: all that is to be
+ * said has been said (help, version, list, or one sentence about what is wrong). */
+int  settings_read(struct settings *, int argc, char **argv);
+void settings_free(struct settings *);
+
+/* What a behavior's options are when a request does not say. */
+const struct block *settings_block(const struct settings *, const struct behavior *);
+
+#endif

@@ -1,0 +1,11 @@
+/* statsd.h - counters sent to a statsd server as UDP datagrams, a second's worth at a time. */
+#ifndef STATSD_H
+#define STATSD_H
+
+struct control;
+struct statsd;
+
+struct statsd *statsd_start(struct control *);  /* NULL: not enabled, or a warning was logged */
+void statsd_stop(struct statsd *);              /* sends what is left */
+
+#endif
