@@ -1,0 +1,430 @@
+"""What a scenario is told with: the proxy, a backend and a client whose every move is the test's own.
+
+    def test_hello(vaurien, backend):
+        proxy = vaurien(backend=backend)
+        client, server = proxy.meet(backend)    # a connection: both ends of it
+        client.send(b"ping")
+        assert server.read(4) == b"ping"
+
+A test that uses `vaurien` runs twice: as it is, and with each read of the proxy cut to one byte. No
+end ever waits longer than PATIENCE; nothing here sleeps to let something happen: see until().
+"""
+import http.client
+import json
+import os
+import random
+import re
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VAURIEN = os.environ.get("VAURIEN_BIN") or os.path.join(ROOT, "bin", "vaurien")
+SAN = os.environ.get("VAURIEN_SAN", "")         # which sanitizers the program was built with
+PATIENCE = 30 if SAN else 15                    # seconds until a thing that does not happen is a failure
+RUNTIME_ERROR = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion")
+
+
+def until(condition, seconds=PATIENCE, what="a condition"):
+    """Wait for condition() to be true and return what it returned."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, "waited %s s in vain for %s" % (seconds, what)
+        time.sleep(0.005)
+
+
+class Clock:
+    """How long a block took: with Clock() as took: ...; assert took.seconds < 1"""
+
+    def __enter__(self):
+        self.start = time.monotonic()
+        return self
+
+    def __exit__(self, *_):
+        self.seconds = time.monotonic() - self.start
+
+
+# ---- ports and addresses ----
+
+def free_port(host="127.0.0.1"):
+    """A port below the range that the kernel hands out, so that no other socket gets it meanwhile."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        port = random.SystemRandom().randrange(10000, 30000)
+        with socket.socket(family) as probe:
+            try:
+                probe.bind((host, port))
+                return port
+            except OSError:
+                continue
+
+
+def listening(port):
+    """Does anyone listen on this TCP port? Asked of the kernel: no connection is made."""
+    wanted = ":%04X" % port
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if os.path.exists(table):
+            with open(table) as lines:
+                for line in lines:
+                    words = line.split()
+                    if words[1].endswith(wanted) and words[3] == "0A":
+                        return True
+    return False
+
+
+# ---- the two ends ----
+
+class End:
+    """One end of a connection, under the test's command."""
+
+    def __init__(self, sock):
+        self.sock = sock
+        sock.settimeout(PATIENCE)
+        if sock.family != socket.AF_UNIX:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def send(self, data):
+        self.sock.sendall(data)
+        return self
+
+    def read(self, n):
+        """Exactly n bytes."""
+        data = bytearray()
+        while len(data) < n:
+            piece = self.sock.recv(min(n - len(data), 1 << 20))
+            assert piece, "end of stream after %d of %d bytes: %r" % (len(data), n, bytes(data[:80]))
+            data += piece
+        return bytes(data)
+
+    def rest(self):
+        """All that comes until the end, and how it ended: (bytes, "fin" | "rst")."""
+        data = bytearray()
+        try:
+            while True:
+                piece = self.sock.recv(1 << 16)
+                if not piece:
+                    return bytes(data), "fin"
+                data += piece
+        except (ConnectionResetError, BrokenPipeError):
+            return bytes(data), "rst"
+
+    def ends(self):
+        """How the connection ends, with no byte before."""
+        data, how = self.rest()
+        assert data == b"", "expected an end, got %r" % data[:80]
+        return how
+
+    def silent(self, seconds):
+        """Nothing comes, not even an end, for so long."""
+        self.sock.settimeout(seconds)
+        try:
+            assert False, "expected silence, got %r" % self.sock.recv(1 << 16)
+        except socket.timeout:
+            return True
+        finally:
+            self.sock.settimeout(PATIENCE)
+
+    def finish(self):
+        """No more from here: FIN."""
+        self.sock.shutdown(socket.SHUT_WR)
+        return self
+
+    def reset(self):
+        """RST to the other end."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.sock.close()
+
+    def close(self):
+        self.sock.close()
+
+    @property
+    def local(self):
+        return self.sock.getsockname()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def dial(address, **options):
+    """A client's end. `address`: a port of 127.0.0.1, (host, port), or the path of a unix socket."""
+    if isinstance(address, str):
+        sock = socket.socket(socket.AF_UNIX)
+        sock.settimeout(PATIENCE)
+        sock.connect(address)
+        return End(sock)
+    if isinstance(address, int):
+        address = ("127.0.0.1", address)
+    return End(socket.create_connection(address, PATIENCE, **options))
+
+
+class Backend:
+    """A listening server. Either the test accepts and plays it, or a thread does: see serve()."""
+
+    def __init__(self, host="127.0.0.1", path=None, backlog=512, receive=None):
+        self.ends = []
+        if path:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.bind(path)
+            self.address = "unix:" + path
+        else:
+            self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if receive:
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
+            self.sock.bind((host, free_port(host)))
+            self.port = self.sock.getsockname()[1]
+            self.address = "%s:%d" % ("[%s]" % host if ":" in host else host, self.port)
+        self.sock.listen(backlog)
+        self.sock.settimeout(PATIENCE)
+
+    def accept(self):
+        sock, _ = self.sock.accept()
+        self.ends.append(End(sock))
+        return self.ends[-1]
+
+    def waiting(self, seconds=0.2):
+        """Does a connection wait to be accepted?"""
+        self.sock.settimeout(seconds)
+        try:
+            return self.accept()
+        except socket.timeout:
+            return None
+        finally:
+            self.sock.settimeout(PATIENCE)
+
+    def serve(self, play=None):
+        """From now on a thread accepts, and one thread per connection plays: play(End). Default: echo."""
+        def echo(end):
+            while True:
+                data = end.sock.recv(1 << 16)
+                if not data:
+                    return
+                end.send(data)
+
+        def one(end):
+            try:
+                end.sock.settimeout(None)
+                (play or echo)(end)
+            except (OSError, AssertionError):
+                pass                    # the proxy may do anything to us: that is what is tested
+            finally:
+                end.close()
+
+        def accept():
+            while True:
+                try:
+                    sock, _ = self.sock.accept()
+                except OSError:
+                    return
+                threading.Thread(target=one, args=(End(sock),), daemon=True).start()
+
+        self.sock.settimeout(None)
+        threading.Thread(target=accept, daemon=True).start()
+        return self
+
+    def close(self):
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)        # wakes a thread in accept()
+        except OSError:
+            pass
+        self.sock.close()
+        for end in self.ends:
+            end.close()
+
+
+# ---- the proxy ----
+
+class Proxy:
+    """A running vaurien. Its control API answers on .http, its log is a file."""
+
+    def __init__(self, directory, args, backend, http, listen, env=None, limit=None):
+        self.log_path = os.path.join(directory, "vaurien.log")
+        self.errors = open(os.path.join(directory, "stderr"), "w+")
+        self.port = None if listen else free_port()
+        self.http = free_port() if http else None
+        words = [VAURIEN, "--log-level", "debug", "--log-output", self.log_path]
+        words += ["--proxy", listen or "127.0.0.1:%d" % self.port]
+        if backend is not None:
+            words += ["--backend", getattr(backend, "address", backend)]
+        if http:
+            words += ["--http", "--http-host", "127.0.0.1", "--http-port", str(self.http)]
+        self.words = words + [str(word) for word in args]
+
+        def before():
+            if limit:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+        self.process = subprocess.Popen(self.words, stdout=self.errors, stderr=self.errors, stdin=subprocess.DEVNULL,
+                                        preexec_fn=before, env=dict(os.environ, **(env or {})))
+        self.pid = self.process.pid
+
+    def wait_ready(self, up):
+        def ready():
+            assert self.process.poll() is None, "vaurien left with rc %s:\n%s\n%s" % (
+                self.process.returncode, self.said(), self.log())
+            return up() and (self.http is None or listening(self.http))
+        until(ready, what="vaurien to listen")
+        return self
+
+    def said(self):
+        """What came on stdout and stderr."""
+        self.errors.flush()
+        with open(self.errors.name) as text:
+            return text.read()
+
+    def log(self):
+        try:
+            with open(self.log_path, errors="replace") as text:
+                return text.read()
+        except FileNotFoundError:
+            return ""
+
+    def logged(self, pattern, seconds=PATIENCE):
+        """The first match of a regular expression in the log; waited for."""
+        return until(lambda: re.search(pattern, self.log()), seconds, "%r in the log:\n%s" % (pattern, self.log()[-2000:]))
+
+    def strikes(self):
+        """Each strike that the debug log tells, as a dict of its key=value words."""
+        lines = re.findall(r"strike (proxy=.*)", self.log())
+        return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
+
+    def api(self, method, path, body=None):
+        """(status, body as JSON or text)"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=PATIENCE)
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body))
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            try:
+                return answer.status, json.loads(text)
+            except ValueError:
+                return answer.status, text
+        finally:
+            connection.close()
+
+    def set(self, name, **options):
+        status, answer = self.api("PUT", "/behavior", dict(options, name=name))
+        assert (status, answer) == (200, {"status": "ok"}), "%s: %r" % (status, answer)
+        return self
+
+    def client(self, **options):
+        return dial(self.port, **options)
+
+    def meet(self, backend):
+        """A new connection: (the client's end, the backend's end)."""
+        client = self.client()
+        return client, backend.accept()
+
+    # what the kernel knows of the process
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.pid))
+
+    def memory(self):
+        """Resident bytes."""
+        with open("/proc/%d/statm" % self.pid) as text:
+            return int(text.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def cpu(self):
+        """Seconds of CPU used so far."""
+        with open("/proc/%d/stat" % self.pid) as text:
+            words = text.read().rsplit(")", 1)[1].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def stop(self):
+        """SIGTERM, then what every run owes: rc 0, and not a word from assert or a sanitizer."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            rc = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("did not stop on SIGTERM:\n" + self.log()[-2000:])
+        said = self.said()
+        assert not RUNTIME_ERROR.search(said), said
+        assert rc == 0, "rc %s\n%s\n%s" % (rc, said, self.log()[-2000:])
+
+    def destroy(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.errors.close()
+
+
+# ---- fixtures ----
+
+@pytest.fixture(params=[None, 1], ids=["whole", "bytewise"])
+def bufsize(request):
+    """The proxy's read buffer: its own choice, or one byte."""
+    return request.param
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(*args, backend=, http=, listen=, up=): a proxy with just these words; stopped and judged at the end."""
+    running = []
+
+    def start_one(*args, backend=None, http=True, listen=None, up=None, **options):
+        directory = tmp_path / ("vaurien%d" % len(running))
+        directory.mkdir()
+        proxy = Proxy(str(directory), args, backend, http, listen, **options)
+        running.append(proxy)
+        return proxy.wait_ready(up or (lambda: listening(proxy.port)))
+
+    yield start_one
+    try:
+        for proxy in running:
+            proxy.stop()
+    finally:
+        for proxy in running:
+            proxy.destroy()
+
+
+@pytest.fixture
+def vaurien(start, bufsize):
+    """As start, and with the buffer size of the run."""
+    words = ["--bufsize", str(bufsize)] if bufsize else []
+
+    def start_one(*args, **options):
+        return start(*words, *args, **options)
+    return start_one
+
+
+@pytest.fixture
+def backends():
+    """backends(host=, path=, ...): a Backend; closed at the end."""
+    made = []
+
+    def make(**options):
+        made.append(Backend(**options))
+        return made[-1]
+    yield make
+    for backend in made:
+        backend.close()
+
+
+@pytest.fixture
+def backend(backends):
+    return backends()
+
+
+@pytest.fixture
+def run():
+    """run(*words, stdin=): the program, to its end; rc, stdout and stderr as text."""
+    def run_it(*words, program=VAURIEN, seconds=PATIENCE, **options):
+        done = subprocess.run([program] + [str(word) for word in words], stdin=subprocess.DEVNULL, timeout=seconds,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, **options)
+        assert not RUNTIME_ERROR.search(done.stderr), done.stderr
+        return done
+    return run_it

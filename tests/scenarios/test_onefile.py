@@ -1,0 +1,67 @@
+"""A behavior is one file: dropped in, it is in the help, the API and the pages, and it works."""
+import os
+import shutil
+import subprocess
+
+import pytest
+
+import harness
+from harness import ROOT, SAN
+
+SHOUT = """\
+/* shout.c - what is asked arrives in capitals. */
+#include <ctype.h>
+#include "vaurien.h"
+
+struct shout { int64_t most; };
+static const struct opt shout_options[] = {
+	{ "most", OPT_INT, offsetof(struct shout, most), "1000", "letters at most per piece" },
+	{ 0 },
+};
+
+static void shout_act(const struct event *e, struct verdict *v)
+{
+	const struct shout *o = e->opts;
+	for (size_t i = 0; i < e->len && i < (size_t)o->most; i++)
+		e->data[i] = (uint8_t)toupper(e->data[i]);
+	v->dirt.edited = true;
+}
+
+BEHAVIOR(shout, .help = "requests in capitals", .options = shout_options, .opts_size = sizeof(struct shout),
+	 .on = ON_DATA, .direction = REQUEST, .act = shout_act)
+"""
+
+
+@pytest.fixture(scope="module")
+def shouting(tmp_path_factory):
+    """The program, built with one file more."""
+    tree = tmp_path_factory.mktemp("tree")
+    for name in ("src", "include", "cli", "tests", "fuzz", "Makefile"):
+        source = os.path.join(ROOT, name)
+        if os.path.isdir(source):
+            shutil.copytree(source, str(tree / name), ignore=shutil.ignore_patterns("__pycache__", "build", "bin"))
+        elif os.path.exists(source):
+            shutil.copy(source, str(tree / name))
+    (tree / "src" / "behaviors" / "shout.c").write_text(SHOUT)
+    words = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "SAN", "MAKELEVEL")}
+    done = subprocess.run(["make", "-j2", "OPT=-O0", "bin/vaurien"], cwd=str(tree), env=words, universal_newlines=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert done.returncode == 0, done.stdout
+    assert "warning:" not in done.stdout, done.stdout
+    return str(tree / "bin" / "vaurien")
+
+
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+def test_one_file(shouting, run, start, backend, monkeypatch):
+    monkeypatch.setattr(harness, "VAURIEN", shouting)
+    assert "--behavior-shout-most" in run("--help", program=shouting).stdout
+    page = run("--list=behaviors.md", program=shouting).stdout
+    assert "shout" in page and "letters at most per piece" in page
+    proxy = start(backend=backend)
+    assert "shout" in proxy.api("GET", "/behaviors")[1]["behaviors"]
+    proxy.set("shout", most=3)
+    client, server = proxy.meet(backend)
+    client.send(b"please")
+    assert server.read(6) == b"PLEase"
+    server.send(b"what?")
+    assert client.read(5) == b"what?"

@@ -1,0 +1,134 @@
+"""The command line and the file: what is understood, what is refused and how."""
+import socket
+
+import pytest
+
+from harness import free_port
+
+NAMES = ["abort", "blackout", "delay", "dummy", "error", "hang", "transient"]
+
+
+@pytest.mark.parametrize("words, rc, said", [
+    (["--nope"], 2, "vaurien: error: "),
+    (["--protocol", "nope"], 2, "nope"),
+    (["--http-port", "abc"], 2, "abc"),
+    (["--log-level", "Info"], 2, "Info"),
+    (["--proto", "tcp"], 2, "ambiguous"),
+    (["--proxy", "8000"], 1, "Expected HOST:PORT: '8000'"),
+    (["--proxy", "localhost:abc"], 1, "Expected HOST:PORT: 'localhost:abc'"),
+    (["--backend", "nocolon"], 1, "Expected HOST:PORT: 'nocolon'"),
+    (["--behavior", "nope"], 1, "'nope' is an unknown behavior. Pick one of: 'abort', 'blackout', 'delay'"),
+    (["--behavior", "100:nope"], 1, "'nope' is an unknown behavior"),
+    (["--behavior", "80:delay,30:error"], 1, "The behavior total needs to be 100 or less"),
+    (["--behavior", "10:delay:x"], 1, "You need to use percentage:name"),
+    (["--behavior", "x:delay"], 1, "'x'"),
+])
+def test_refused(run, words, rc, said):
+    done = run(*words)
+    assert done.returncode == rc, done.stderr
+    assert said in done.stderr
+    if rc == 2:
+        assert done.stderr.startswith("usage: vaurien")
+
+
+def test_a_file_that_is_not_there(run, tmp_path):
+    done = run("--config", tmp_path / "none.ini")
+    assert done.returncode == 1
+    assert done.stdout == "Unexistant filename '%s'\n" % (tmp_path / "none.ini")
+
+
+@pytest.mark.parametrize("taken", ["--proxy", "--http-port"])
+def test_a_port_in_use(run, taken):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        words = ["--proxy", "127.0.0.1:%d" % (port if taken == "--proxy" else free_port()),
+                 "--http", "--http-host", "127.0.0.1", "--http-port", port if taken != "--proxy" else free_port()]
+        done = run(*words)
+    assert done.returncode == 1
+    assert str(port) in done.stderr
+    assert "in use" in done.stderr
+
+
+def test_help_and_version(run):
+    done = run("--help")
+    assert done.returncode == 0
+    for word in ["--behavior-delay-sleep", "--behavior-transient-agitate", "--protocol-mysql-reuse-socket",
+                 "--statsd.sample-rate", "8124", "Runs a Chaos TCP proxy."]:
+        assert word in done.stdout
+    done = run("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+
+
+def test_every_old_word_is_taken(start, backend):
+    words = ["--stay-conn", "--sync", "--backlog", 100, "--pool-timeout", 5, "--pool-max-size=7", "--log-level", "DEBUG"]
+    for protocol in ("tcp", "mysql"):
+        words += ["--protocol-%s-reuse-socket" % protocol, "--protocol-%s-buffer" % protocol, 100]
+    words += ["--protocol-tcp-keep-alive", "--behavior-delay-before", "--behavior-transient-inject"]
+    proxy = start(*words, backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"x")
+    assert server.read(1) == b"x"
+    assert "* stay_connected: 1" in proxy.log()
+    assert "* pool_max_size: 7" in proxy.log()
+
+
+@pytest.fixture
+def ini(tmp_path):
+    def write(text):
+        path = tmp_path / "vaurien.ini"
+        path.write_text(text)
+        return path
+    return write
+
+
+def behavior(proxy):
+    status, answer = proxy.api("GET", "/behavior")
+    assert status == 200
+    return answer
+
+
+def test_the_file_then_the_command_line(start, ini, backend):
+    config = ini("[vaurien]\nbackend = %s\nbehavior = delay\ntimeout = 7\nstay_connected = true\n"
+                 "[behavior:delay]\nsleep = 0.4\n[behavior:error]\nwarmup = 3\n" % backend.address)
+    proxy = start("--config", config)
+    assert behavior(proxy)["behavior"] == "delay"
+    assert behavior(proxy)["options"]["sleep"] == 0.4
+    assert "* timeout: 7" in proxy.log()
+    assert "* stay_connected: 1" in proxy.log()
+    proxy.set("error")
+    assert behavior(proxy)["options"]["warmup"] == 3
+
+    proxy = start("--config", config, "--behavior-delay-sleep", "0.1", "--timeout", 9)
+    assert behavior(proxy)["options"]["sleep"] == 0.1
+    assert "* timeout: 9" in proxy.log()
+    proxy.set("delay", before=False)            # what a request does not say is as it was said before
+    assert behavior(proxy)["options"]["sleep"] == 0.1
+    assert behavior(proxy)["options"]["before"] is False
+
+
+def test_a_bad_value_in_the_file(run, ini):
+    for text in ("[behavior:delay]\nsleep = abc\n", "[vaurien]\nprotocol = nope\n", "[vaurien]\nbehavior = nope\n",
+                 "[vaurien]\nproxy = 8000\n"):
+        done = run("--config", ini(text))
+        assert done.returncode == 1, text
+        assert text.split(" = ")[1].strip() in done.stderr
+
+
+def test_weights_read_back_can_be_put_back(start, backend):
+    proxy = start("--behavior", "20:delay,10:error", backend=backend)
+    before = behavior(proxy)
+    assert before["behavior"] == "20:delay,10:error"
+    assert set(before["options"]) == {"delay", "error"}
+    proxy.set("dummy")
+    assert behavior(proxy) == {"behavior": "dummy"}
+    proxy.set(before["behavior"], **before["options"])
+    assert behavior(proxy) == before
+
+
+def test_names(start, backend):
+    names = start(backend=backend).api("GET", "/behaviors")[1]["behaviors"]
+    assert names == sorted(names)
+    assert set(NAMES) <= set(names)

@@ -1,0 +1,404 @@
+"""MariaDB and its real drivers through vaurien: invisible as dummy, and each fault as the application sees it."""
+import json
+import os
+import re
+import statistics
+import subprocess
+import threading
+
+import pymysql
+import pytest
+import sqlalchemy
+from pymysql.constants import CLIENT
+
+from conftest import Control, ask, error_of, need
+from harness import PATIENCE, ROOT, SAN, Clock, until
+
+PREPARED = os.environ.get("PREPARED_BIN") or os.path.join(ROOT, "build", "plain", "tests", "servers", "prepared")
+
+# By name of failure: the statement it strikes, the number that the driver raises, and whether the
+# connection can be used afterwards.
+FAILURES = [
+    ("deadlock", "SELECT 1", 1213, True),
+    ("lock_wait_timeout", "SELECT 1", 1205, True),
+    ("read_only", "INSERT INTO kept VALUES (1)", 1290, True),
+    ("server_shutdown", "SELECT 1", 1053, False),
+    ("gone", "SELECT 1", 2013, False),
+]
+
+
+@pytest.fixture
+def table(mariadb, connect):
+    """An empty table `kept` (n INT), and a direct connection that reads it."""
+    direct = connect(mariadb)
+    ask(direct, "DROP TABLE IF EXISTS kept")
+    ask(direct, "CREATE TABLE kept (n INT) ENGINE=InnoDB")
+    direct.rows = lambda: sorted(n for n, in ask(direct, "SELECT n FROM kept"))
+    return direct
+
+
+def failing(make):
+    """The number of the error with which a new connection fails."""
+    with pytest.raises(pymysql.err.MySQLError) as caught:
+        make()
+    return caught.value.args[0]
+
+
+# ---- (a) dummy: nothing to see ----
+
+def workload(connection, directory, big):
+    """All sorts of statements; what they answered."""
+    told = []
+
+    def say(query, *args):
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(query, args or None)
+                told.append((cursor.rowcount, cursor.lastrowid, cursor.fetchall()))
+                while cursor.nextset():
+                    told.append((cursor.rowcount, cursor.lastrowid, cursor.fetchall()))
+            except pymysql.err.MySQLError as error:
+                told.append(error.args)
+
+    say("DROP TABLE IF EXISTS mixed")
+    say("CREATE TABLE mixed (id INT PRIMARY KEY AUTO_INCREMENT, word VARCHAR(100), blob_ LONGBLOB)")
+    for i in range(20):
+        say("INSERT INTO mixed (word) VALUES (%s)", "word %d" % i)
+    say("SELECT id, word FROM mixed ORDER BY id")
+    say("SELECT '' AS empty, NULL AS nothing")
+    say("SELECT * FROM mixed WHERE id < 0")
+    say("SELECT * FROM nowhere")
+    say("INSERT INTO mixed (id) VALUES (1)")
+    for last in ("ROLLBACK", "COMMIT"):
+        for query in ("BEGIN", "UPDATE mixed SET word = 'x' WHERE id < 5", "SELECT COUNT(*) FROM mixed WHERE word = 'x'", last,
+                      "SELECT COUNT(*) FROM mixed WHERE word = 'x'"):
+            say(query)
+    say("SELECT 1; SELECT 2, 3; UPDATE mixed SET word = 'y' WHERE id = 7; SELECT 4; SELECT bad; SELECT 5")
+    say("DO 0")
+    blob = os.urandom(1 << 16) * (big >> 16)
+    say("UPDATE mixed SET blob_ = _binary %s WHERE id = 3", blob)
+    told.append(ask(connection, "SELECT blob_ FROM mixed WHERE id = 3")[0][0] == blob)
+    say("UPDATE mixed SET blob_ = NULL")
+    source = os.path.join(str(directory), "rows.txt")
+    with open(source, "w") as rows:
+        rows.writelines("%d\tloaded %d\n" % (i, i) for i in range(100, big // 2000 + 200))
+    say("LOAD DATA LOCAL INFILE %s INTO TABLE mixed (id, word)", source)
+    say("LOAD DATA LOCAL INFILE '/nowhere/at/all' INTO TABLE mixed (id, word)")
+    say("SELECT COUNT(*), MIN(id), MAX(id) FROM mixed")
+    with connection.cursor(pymysql.cursors.SSCursor) as cursor:     # rows as they come
+        cursor.execute("SELECT seq, REPEAT('z', 200) FROM seq_1_to_%d" % (big // 2000))
+        told.append((cursor.fetchone(), sum(1 for _ in cursor.fetchall_unbuffered())))
+    say("DROP PROCEDURE IF EXISTS two")
+    say("CREATE PROCEDURE two() BEGIN SELECT 'one'; SELECT 'two', 2; END")
+    say("CALL two()")
+    connection.ping(reconnect=False)
+    connection.select_db("app")
+    say("SELECT DATABASE()")
+    say("SHOW WARNINGS")
+    say("DROP TABLE mixed")
+    say("DROP PROCEDURE two")
+    return told
+
+
+def test_a_mixed_workload_through_dummy_is_as_direct(mariadb, proxies, connect, tmp_path, bufsize):
+    words = {"client_flag": CLIENT.MULTI_STATEMENTS, "local_infile": True}
+    big = 200 << 10 if bufsize else 20 << 20
+    direct = workload(connect(mariadb, **words), tmp_path, big)
+    through = workload(connect(proxies, **words), tmp_path, big)
+    assert through == direct
+    assert True in direct
+
+
+def test_the_binary_protocol_through_dummy_is_as_direct(mariadb, proxy, run):
+    direct = run(mariadb.port, program=PREPARED, seconds=120)
+    assert direct.returncode == 0, direct.stdout
+    through = run(proxy.port, program=PREPARED, seconds=120)
+    assert through.stdout == direct.stdout
+    assert through.returncode == 0
+    assert "raw" not in proxy.log().lower()
+
+
+def test_the_command_line_client_and_a_dump(mariadb, proxies, connect, bufsize):
+    direct = connect(mariadb)
+    ask(direct, "DROP TABLE IF EXISTS dumped")
+    ask(direct, "CREATE TABLE dumped AS SELECT seq, MD5(seq) AS digest FROM seq_1_to_%d" % (500 if bufsize else 50000))
+
+    def say(port, program, *words):
+        return subprocess.run([need(program), "--no-defaults", "-h127.0.0.1", "-P%d" % port, "-uapp", "-psecret", *words],
+                              check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=120).stdout
+    for words in (("mariadb", "--batch", "-e", "SELECT * FROM dumped; SHOW TABLES; HELP 'SELECT'", "app"),
+                  ("mariadb-dump", "--skip-dump-date", "app", "dumped")):
+        assert say(mariadb.port, *words) == say(proxies.port, *words)
+
+
+# ---- (b) each behavior, set live; the same process and the same pool recover ----
+
+def make_engine(proxy, **words):
+    url = "mysql+pymysql://app:secret@127.0.0.1:%d/app?connect_timeout=%d&read_timeout=%d" % (proxy.port, PATIENCE, PATIENCE)
+    return sqlalchemy.create_engine(url, pool_size=3, max_overflow=0, **words)
+
+
+def query(engine):
+    with engine.connect() as connection:
+        return connection.execute(sqlalchemy.text("SELECT 40 + 2")).scalar()
+
+
+def outcome(engine):
+    try:
+        return query(engine)
+    except sqlalchemy.exc.DBAPIError as error:
+        return type(error.orig).__name__
+
+
+def recover(engine):
+    """How many queries fail before one works, and three more after it."""
+    for failed in range(5):
+        if outcome(engine) == 42:
+            assert [query(engine) for _ in range(3)] == [42, 42, 42]
+            return failed
+    raise AssertionError("the pool does not recover")
+
+
+def fill(engine):
+    """The pool at its full size, all idle."""
+    connections = [engine.connect() for _ in range(3)]
+    for connection in connections:
+        connection.close()
+
+
+@pytest.mark.parametrize("pre_ping", [False, True])
+def test_a_pool_meets_every_behavior_and_recovers(proxies, pre_ping):
+    engine = make_engine(proxies, pool_pre_ping=pre_ping)
+    fill(engine)
+    assert query(engine) == 42
+
+    def met(name, **options):
+        proxies.ctl.set(name, **options)
+        return outcome(engine)
+
+    assert met("dummy") == 42
+    with Clock() as took:
+        assert met("delay", sleep=0.1) == 42
+    assert took.seconds > 0.1
+    for name in ("error", "abort", "blackout"):
+        assert met(name) in ("OperationalError", "InternalError", "ProgrammingError", "InterfaceError"), name
+        proxies.ctl.set("dummy")
+        assert recover(engine) <= 1, name
+    proxies.ctl.set("transient", agitate=1)
+    assert recover(engine) <= 1
+
+    proxies.ctl.set("hang")
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(outcome(engine)))
+    waiter.start()
+    waiter.join(0.5)
+    assert waiter.is_alive()
+    proxies.ctl.set("dummy")
+    waiter.join()
+    assert answers == [42]
+    engine.dispose()
+
+
+# ---- (c) a failure by name, as PyMySQL raises it ----
+
+@pytest.mark.parametrize("name, statement, number, usable", FAILURES)
+def test_a_failure_by_name(proxies, connect, table, name, statement, number, usable):
+    application = connect(proxies)
+    proxies.ctl.set("error", failure=name)
+    assert error_of(application, statement) == number
+    assert table.rows() == []
+    proxies.ctl.set("dummy")
+    if usable:
+        assert ask(application) == ((1,),)
+    else:
+        assert error_of(application) in (0, 2006, 2013)         # PyMySQL: 0 where it has closed its socket itself
+        assert ask(connect(proxies)) == ((1,),)
+
+
+def test_a_read_only_server_still_reads(proxies, connect, table):
+    application = connect(proxies)
+    proxies.ctl.set("error", failure="read_only")
+    assert ask(application, "SELECT 1") == ((1,),)
+    for statement in ("INSERT INTO kept VALUES (1)", "UPDATE kept SET n = 2", "DELETE FROM kept", "CREATE TABLE other (n INT)"):
+        assert error_of(application, statement) == 1290, statement
+    assert ask(application, "SELECT COUNT(*) FROM kept") == ((0,),)
+
+
+def test_too_many_connections(proxies, connect):
+    before = connect(proxies)
+    proxies.ctl.set("error", failure="too_many_connections")
+    assert failing(lambda: connect(proxies)) == 1040
+    assert ask(before) == ((1,),)               # those who are in stay in
+    proxies.ctl.set("dummy")
+    assert ask(connect(proxies)) == ((1,),)
+
+
+def offered(run):
+    """The failures of the page docs/protocols.md: {name: number}; 0 where the server says nothing."""
+    page = run("--list=protocols.md").stdout
+    rows = re.findall(r"^\| `(\w+)` \| (?:(\d+)/\w+|FIN) \|", page, re.M)
+    return {name: int(number or 0) for name, number in rows}
+
+
+def test_every_failure_that_is_offered_can_be_had(proxy, connect, run, table):
+    """Each name in turn: one of a client's deeds meets it, and dummy is the end of it."""
+    failures = offered(run)
+    assert {name for name, _, _, _ in FAILURES} < set(failures)
+    deeds = [lambda c: ask(c), lambda c: ask(c, "INSERT INTO kept VALUES (1)"), lambda c: ask(c, "BEGIN"),
+             lambda c: ask(c, "COMMIT"), lambda c: connect(proxy)]
+    for name, number in failures.items():
+        met = set()
+        for deed in deeds:
+            application = connect(proxy)
+            proxy.ctl.set("error", failure=name)
+            try:
+                deed(application)
+            except pymysql.err.MySQLError as error:
+                met.add(error.args[0])
+            proxy.ctl.set("dummy")
+        # MariaDB has a number of its own for one; what comes unasked, PyMySQL calls a lost connection
+        wanted = {number, {"query_timeout": 1969}.get(name), 2013 if name in ("idle_timeout", "gone") else None}
+        assert met and met <= wanted, (name, number, met)
+
+
+# ---- (d) transactions ----
+
+def test_a_deadlock_leaves_nothing_of_the_transaction(proxies, connect, table):
+    application = connect(proxies, autocommit=False)
+    ask(application, "BEGIN")
+    ask(application, "INSERT INTO kept VALUES (1)")
+    proxies.ctl.set("error", failure="deadlock")
+    assert error_of(application, "INSERT INTO kept VALUES (2)") == 1213
+    proxies.ctl.set("dummy")
+    ask(application, "BEGIN")                   # the retry: it would commit what a false deadlock left behind
+    ask(application, "INSERT INTO kept VALUES (10)")
+    application.commit()
+    assert table.rows() == [10]
+
+
+def test_a_lock_time_out_leaves_the_transaction_open(proxies, connect, table):
+    application = connect(proxies, autocommit=False)
+    ask(application, "BEGIN")
+    ask(application, "INSERT INTO kept VALUES (1)")
+    proxies.ctl.set("error", failure="lock_wait_timeout")
+    assert error_of(application, "INSERT INTO kept VALUES (2)") == 1205
+    proxies.ctl.set("dummy")
+    assert ask(application, "SELECT @@in_transaction") == ((1,),)
+    ask(application, "INSERT INTO kept VALUES (3)")
+    assert table.rows() == []
+    application.commit()
+    assert table.rows() == [1, 3]
+
+
+def test_blackout_in_mid_transaction_rolls_back(proxies, connect, table):
+    application = connect(proxies, autocommit=False)
+    ask(application, "BEGIN")
+    ask(application, "INSERT INTO kept VALUES (1)")
+    proxies.ctl.set("blackout")
+    assert error_of(application, "COMMIT") in (2006, 2013)
+    proxies.ctl.set("dummy")
+    assert table.rows() == []
+
+
+def test_abort_runs_the_statement_and_loses_the_answer(proxies, connect, table):
+    application = connect(proxies)
+    proxies.ctl.set("abort")
+    assert error_of(application, "INSERT INTO kept VALUES (7)") == 2013
+    until(lambda: table.rows() == [7], what="the statement whose answer was lost")
+
+
+# ---- (e) (f) (g) outages ----
+
+def test_a_hang_longer_than_the_time_out_and_then_the_answer(start, mariadb, connect):
+    proxy = start("--protocol", "mysql", "--timeout", 1, backend=mariadb)
+    control = Control(proxy)
+    application = connect(proxy)
+    control.set("hang")
+    answers = []
+    waiter = threading.Thread(target=lambda: answers.append(ask(application, "SELECT 'held'")))
+    waiter.start()
+    waiter.join(2.5)
+    assert waiter.is_alive()
+    control.set("dummy")
+    waiter.join()
+    assert answers == [(("held",),)]
+
+
+@pytest.mark.parametrize("pre_ping", [False, True])
+def test_blackout_kills_idle_connections_of_a_pool_at_once(proxies, connect, pre_ping):
+    engine = make_engine(proxies, pool_pre_ping=pre_ping)
+    fill(engine)
+    idle = connect(proxies)
+    proxies.ctl.set("blackout")
+    idle._sock.settimeout(2)
+    with pytest.raises(ConnectionResetError):
+        idle._sock.recv(1)
+    assert failing(lambda: connect(proxies)) in (2003, 2013)
+    proxies.ctl.set("dummy")
+    assert recover(engine) <= (0 if pre_ping else 1)
+    engine.dispose()
+
+
+def test_the_server_stops_and_starts_behind_the_proxy(mariadb, proxy):
+    engine = make_engine(proxy, pool_pre_ping=True)
+    assert query(engine) == 42
+    mariadb.stop()
+    assert outcome(engine) == "OperationalError"
+    mariadb.start()
+    assert query(engine) == 42
+    engine.dispose()
+
+
+# ---- (h) delay, measured ----
+
+@pytest.mark.parametrize("clients", [1, 50])
+def test_delay_is_as_long_as_it_says(proxy, connect, clients):
+    connections = [connect(proxy) for _ in range(clients)]
+    proxy.ctl.set("delay", sleep=0.2)
+    took = []
+
+    def measure(connection):
+        for _ in range(5):
+            with Clock() as clock:
+                ask(connection)
+            took.append(clock.seconds)
+    threads = [threading.Thread(target=measure, args=(connection,)) for connection in connections]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(took) == 5 * clients
+    print("\ndelay of 0.2 s, %d clients: a SELECT took %.4f .. %.4f s, median %.4f" % (
+        clients, min(took), max(took), statistics.median(took)))
+    assert min(took) >= 0.2
+    if not SAN:
+        assert statistics.median(took) < (0.215 if clients == 1 else 0.3)
+    assert statistics.median(took) < 0.4        # once, not twice
+
+
+# ---- (i) TLS ----
+
+def test_tls_is_stripped_so_that_errors_can_strike(start, mariadb_tls, connect):
+    direct = connect(mariadb_tls, ssl={"any": True})
+    assert ask(direct, "SHOW STATUS LIKE 'Ssl_cipher'")[0][1] != ""
+    proxy = start("--protocol", "mysql", backend=mariadb_tls)
+    application = connect(proxy, ssl={"any": True})
+    assert ask(application, "SHOW STATUS LIKE 'Ssl_cipher'") == (("Ssl_cipher", ""),)
+    connect(proxy, ssl={"any": True})
+    Control(proxy).set("error", failure="deadlock")
+    assert error_of(application) == 1213
+    told = [line for line in proxy.log().splitlines() if "TLS" in line]
+    assert len(told) == 1, proxy.log()
+
+
+def test_tls_passed_is_out_of_reach_and_that_is_said(start, mariadb_tls, connect):
+    proxy = start("--protocol", "mysql", "--protocol-mysql-tls", "pass", backend=mariadb_tls)
+    application = connect(proxy, ssl={"any": True})
+    assert ask(application, "SHOW STATUS LIKE 'Ssl_cipher'")[0][1] != ""
+    control = Control(proxy)
+    control.set("error", failure="deadlock")
+    assert ask(application) == ((1,),)
+    proxy.logged(r"(?i)unreachable|out of reach|cannot reach")
+    assert "unreachable" in json.dumps(proxy.api("GET", "/behavior")[1])
+    control.set("blackout")                     # that needs no words
+    assert error_of(application) in (2006, 2013)

@@ -1,0 +1,117 @@
+# All tests. Each part prints what it does and leaves its counts in build/counts; `make check` sums
+# them up in its last line.
+#
+# make unit protocols behaviors model     C, seconds          make SAN=... the same under sanitizers
+# make scenarios servers                  the program itself; with scripted ends, with MariaDB
+# make lint docs onefile                  headers, generated pages, the promise of one file
+
+PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
+PART     = COUNTS=build/counts tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
+RUNTIME := $(if $(SAN),ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
+	TSAN_OPTIONS=halt_on_error=0:exitcode=66)
+DRIVE    = $(RUNTIME) PYTHONDONTWRITEBYTECODE=1 VAURIEN_BIN=$(abspath $(BIN))/vaurien \
+	VAURIENCTL_BIN=$(abspath $(BIN))/vaurienctl VAURIEN_SAN=$(SAN)
+
+objects  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1))
+UNIT    := $(call objects,tests/unit/*.c tests/behaviors/*.c)
+RUNNER  := $(call objects,tests/protocols/*.c)
+MODEL   := $(call objects,tests/model/*.c)
+CORPUS  := $(wildcard fuzz/corpus/* fuzz/corpus/*/*)
+
+define link
+@mkdir -p $(@D)
+$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+endef
+
+$(BUILD)/tests/unit/all: $(UNIT) $(CORE)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(BUILD)/tests/protocols/runner: $(RUNNER) $(CORE)
+	$(link)
+$(BUILD)/tests/model/model: $(MODEL) $(CORE)
+	$(link)
+$(BUILD)/fuzz/replay.o: fuzz/fuzz.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -DREPLAY -MMD -MP -c -o $@ $<
+$(BUILD)/fuzz/replay: $(BUILD)/fuzz/replay.o $(CORE)
+	$(link)
+$(BUILD)/tests/servers/prepared: tests/servers/prepared.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra $$(pkg-config --cflags libmariadb) -o $@ $< $$(pkg-config --libs libmariadb)
+
+-include $(UNIT:.o=.d) $(RUNNER:.o=.d) $(MODEL:.o=.d) $(BUILD)/fuzz/replay.d
+
+# ---- the parts ----
+
+# The behaviors' tests are in the same binary as the units'.
+unit behaviors: $(BUILD)/tests/unit/all
+	$(RUNTIME) $(call PART,unit) $<
+protocols: $(BUILD)/tests/protocols/runner
+	$(RUNTIME) $(call PART,protocols) $< $(wildcard tests/protocols/*.txt)
+model: $(BUILD)/tests/model/model
+	$(RUNTIME) $(call PART,model) $< --seeds 1-40
+	$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-40 --bufsize 1
+model-threads: $(BUILD)/tests/model/model
+	$(RUNTIME) $(call PART,model-threads) $< --seeds 1-10 --threads
+corpus: $(BUILD)/fuzz/replay
+	$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
+scenarios: $(BIN)/vaurien $(BIN)/vaurienctl
+	$(DRIVE) $(call PART,scenarios) $(PYTEST) tests/scenarios
+scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl
+	$(DRIVE) $(call PART,scenarios) $(PYTEST) -m threads tests/scenarios
+servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BUILD)/tests/servers/prepared
+	$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -s tests/servers
+shown: $(BIN)/vaurien
+	$(RUNTIME) $(call PART,demo) $< demo
+
+# ---- what can be said about the source ----
+
+HEADERS := $(wildcard include/*.h src/*.h src/http/*.h)
+PAGES   := docs/behaviors.md docs/protocols.md
+
+lint:
+	@$(call PART,headers) sh -c 'bad=0; n=0; for h in $(HEADERS); do \
+		if $(CC) $(CPPFLAGS) $(CFLAGS) -include $$h -fsyntax-only -x c /dev/null; \
+		then n=$$((n + 1)); else bad=$$((bad + 1)); echo "$$h does not compile alone"; fi; done; \
+		echo "$$n passed, $$bad failed"; test $$bad = 0'
+
+docs: $(BIN)/vaurien
+	@mkdir -p docs
+	for page in $(notdir $(PAGES)); do $< --list=$$page >docs/$$page || exit 1; done
+docs-current: $(BIN)/vaurien
+	@$(call PART,docs) sh -c 'bad=0; n=0; for page in $(notdir $(PAGES)); do \
+		if $< --list=$$page | diff -u docs/$$page - ; \
+		then n=$$((n + 1)); else bad=$$((bad + 1)); echo "docs/$$page is not current: make docs"; fi; done; \
+		echo "$$n passed, $$bad failed"; test $$bad = 0'
+
+# ---- all together ----
+
+demo: all
+	@$(BIN)/vaurien demo
+
+MEMORY  := address,undefined
+PARTS   := plain memory threads
+
+check-plain: unit protocols model corpus lint docs-current shown scenarios servers
+check-memory:
+	$(MAKE) SAN=$(MEMORY) unit protocols model corpus scenarios servers
+check-threads:
+	$(MAKE) SAN=thread model-threads scenarios-threads
+
+# A part that fails is counted and the others go on; make itself fails where one cannot be built.
+check:
+	@rm -rf build/counts
+	@GO_ON=1 $(MAKE) --no-print-directory -k -Otarget $(PARTS:%=check-%) || \
+		COUNTS=build/counts GO_ON=1 tests/summary make false
+	@COUNTS=build/counts tests/summary
+
+# ---- fuzzing: make fuzz, then build/fuzz/fuzz fuzz/corpus ----
+
+FUZZED  := $(filter-out src/main.c,$(SRC))
+fuzz: build/fuzz/fuzz
+build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
+	@mkdir -p $(@D)
+	clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address -o $@ $^ $(LDLIBS)
+
+.PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers shown \
+	lint docs docs-current demo check fuzz $(PARTS:%=check-%)

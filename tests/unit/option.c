@@ -1,0 +1,275 @@
+/* option.c - tests of options: from text, from JSON, back, and in words. */
+#include "option.h"
+
+#include <string.h>
+
+#include "unit.h"
+
+struct fake_opts {
+	bool before;
+	int64_t count, percent;
+	double share;
+	nsec sleep, lag;
+	const char *word, *kind, *failure;
+};
+
+static const char *const kinds[] = { "uniform", "normal", NULL };
+
+#define ROW(name_, type_, ...) { .name = #name_, .type = type_, .offset = offsetof(struct fake_opts, name_), .help = "h", __VA_ARGS__ }
+
+static const struct opt table[] = {
+	ROW(before, OPT_BOOL, .def = "true"),
+	ROW(count, OPT_INT, .def = "3"),
+	ROW(percent, OPT_INT, .min = -1, .max = 100),
+	ROW(share, OPT_REAL, .def = "0.5", .max = 1),
+	ROW(sleep, OPT_TIME, .def = "1", .unit = NSEC_S),
+	ROW(lag, OPT_TIME, .unit = NSEC_MS),
+	ROW(word, OPT_TEXT),
+	ROW(kind, OPT_CHOICE, .def = "uniform", .choices = kinds),
+	ROW(failure, OPT_FAILURE),
+	{ .name = "warmup", .type = OPT_INT, .help = "h", .rule = OPT_SKIP, .def = "2" },
+	{ .name = "agitate", .type = OPT_INT, .help = "h", .rule = OPT_TIMES, .def = "1" },
+	{ .name = "keep_alive", .type = OPT_INERT, .help = "h" },
+	{ .name = NULL },
+};
+
+static struct block block;
+static struct fake_opts *opts;
+static char error[SENTENCE];
+
+static int set_up(void **state)
+{
+	block_init(&block, table, sizeof *opts);
+	opts = block.opts;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	block_free(&block);
+	return 0;
+}
+
+static bool set(const char *name, const char *text)
+{
+	error[0] = '\0';
+	return opt_set_text(&block, opt_find(table, name), text, error);
+}
+
+static bool set_json(const char *name, const char *text)
+{
+	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
+	assert_non_null(value);
+	error[0] = '\0';
+	bool good = opt_set_json(&block, opt_find(table, name), value, error);
+	json_decref(value);
+	return good;
+}
+
+static void defaults(void **state)
+{
+	assert_true(opts->before);
+	assert_int_equal(opts->count, 3);
+	assert_int_equal(opts->percent, 0);
+	assert_true(opts->share == 0.5);
+	assert_int_equal(opts->sleep, NSEC_S);
+	assert_int_equal(opts->lag, 0);
+	assert_null(opts->word);
+	assert_string_equal(opts->kind, "uniform");
+	assert_int_equal(block.skip, 2);
+	assert_int_equal(block.times, 1);
+
+	struct block bare;
+	block_init(&bare, NULL, 0);
+	assert_int_equal(bare.skip, 0);
+	assert_true(bare.times == UINT64_MAX);
+	block_free(&bare);
+}
+
+static void times(void **state)
+{
+	static const struct { const char *text; nsec sleep; } good[] = {
+		{ "2", 2 * NSEC_S }, { "0.2", 200 * NSEC_MS }, { ".5", 500 * NSEC_MS }, { "250ms", 250 * NSEC_MS },
+		{ "7us", 7 * NSEC_US }, { "1.5m", 90 * NSEC_S }, { "1h", 3600 * NSEC_S }, { " 3 s ", 3 * NSEC_S },
+		{ "1e-3", NSEC_MS }, { "0", 0 }, { "-0", 0 },
+	};
+	static const char *const bad[] = {
+		"abc", "", " ", "-1", "-1ms", "inf", "nan", "infinity", "0x10", "1e400", "1e300", "99999999999999999999",
+		"9223372036854775807", "1 2", "1d", "1e", "s", "1ss", "1,5",
+	};
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		assert_true(set("sleep", good[i].text));
+		assert_int_equal(opts->sleep, good[i].sleep);
+	}
+	set("sleep", "5");
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_false(set("sleep", bad[i]));
+		assert_int_equal(opts->sleep, 5 * NSEC_S);
+		assert_non_null(strstr(error, "sleep: expected a number of seconds >= 0, got '"));
+	}
+	set("sleep", "abc");
+	assert_string_equal(error, "sleep: expected a number of seconds >= 0, got 'abc'");
+	assert_true(set("lag", "5"));
+	assert_int_equal(opts->lag, 5 * NSEC_MS);
+}
+
+static void whole_numbers(void **state)
+{
+	assert_true(set("count", "9223372036854775807"));
+	assert_true(opts->count == INT64_MAX);
+	assert_false(set("count", "9223372036854775808"));
+	assert_false(set("count", "-1"));
+	assert_string_equal(error, "count: expected a whole number >= 0, got '-1'");
+	assert_false(set("count", "1.5"));
+	assert_false(set("count", "3x"));
+	assert_true(set("percent", "-1"));
+	assert_false(set("percent", "101"));
+	assert_string_equal(error, "percent: expected a whole number from -1 to 100, got '101'");
+	assert_true(set("warmup", "7"));
+	assert_int_equal(block.skip, 7);
+	assert_true(set("agitate", "4"));
+	assert_int_equal(block.times, 4);
+}
+
+static void words(void **state)
+{
+	assert_true(set("before", "No"));
+	assert_false(opts->before);
+	assert_true(set("before", "1"));
+	assert_true(opts->before);
+	assert_false(set("before", "maybe"));
+	assert_string_equal(error, "before: expected true or false, got 'maybe'");
+	assert_true(set("kind", "normal"));
+	assert_false(set("kind", "weird"));
+	assert_string_equal(error, "kind: expected one of uniform, normal, got 'weird'");
+	assert_string_equal(opts->kind, "normal");
+	assert_true(set("word", " as it is "));
+	assert_string_equal(opts->word, " as it is ");
+	assert_true(set("failure", "deadlock"));
+	assert_true(set("keep_alive", "true"));
+	assert_true(set("keep-alive", "8124"));
+	assert_false(set("keep_alive", "perhaps"));
+}
+
+static void json(void **state)
+{
+	assert_true(set_json("sleep", "0.2"));
+	assert_int_equal(opts->sleep, 200 * NSEC_MS);
+	assert_true(set_json("sleep", "\"250ms\""));
+	assert_int_equal(opts->sleep, 250 * NSEC_MS);
+	assert_true(set_json("count", "2.0"));
+	assert_int_equal(opts->count, 2);
+	assert_true(set_json("before", "false"));
+	assert_false(opts->before);
+	assert_true(set_json("before", "1"));
+	assert_true(opts->before);
+	assert_true(set_json("before", "\"off\""));
+	assert_false(opts->before);
+	assert_true(set_json("word", "null"));
+	assert_null(opts->word);
+	assert_true(set_json("keep_alive", "true"));
+}
+
+static void json_refused(void **state)
+{
+	static const char *const bad[][2] = {
+		{ "sleep", "true" }, { "sleep", "null" }, { "sleep", "[1]" }, { "sleep", "{}" }, { "sleep", "-1" },
+		{ "sleep", "1e300" }, { "sleep", "9223372036854775807" }, { "sleep", "1.7976931348623157e308" },
+		{ "lag", "9223372036854775807" }, { "count", "1.5" }, { "count", "1e300" }, { "count", "-1e300" },
+		{ "count", "9.3e18" }, { "count", "true" }, { "before", "2" }, { "before", "0.5" }, { "share", "1.01" },
+		{ "share", "-1e-9" }, { "word", "3" }, { "failure", "1213" }, { "kind", "null" }, { "kind", "\"\"" },
+		{ "warmup", "-1" }, { "agitate", "1e19" }, { "keep_alive", "0.5" }, { "keep_alive", "[]" },
+	};
+	json_t *before = block_to_json(&block), *after;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		if (set_json(bad[i][0], bad[i][1]))
+			fail_msg("%s took %s", bad[i][0], bad[i][1]);
+		assert_non_null(strstr(error, ": expected "));
+	}
+	after = block_to_json(&block);
+	assert_true(json_equal(before, after));
+	json_decref(before);
+	json_decref(after);
+	assert_false(set_json("sleep", "[1]"));
+	assert_string_equal(error, "sleep: expected a number of seconds >= 0, got an array");
+}
+
+static void shown(void **state)
+{
+	set("lag", "250");
+	json_t *object = block_to_json(&block);
+	char *text = json_dumps(object, 0);
+	assert_string_equal(text, "{\"before\": true, \"count\": 3, \"percent\": 0, \"share\": 0.5, \"sleep\": 1.0, "
+	                    "\"lag\": 250, \"word\": null, \"kind\": \"uniform\", \"failure\": null, \"warmup\": 2, "
+	                    "\"agitate\": 1}");
+	free(text);
+
+	/* What is shown can be put back. */
+	const char *key;
+	json_t *value;
+	json_object_foreach(object, key, value)
+		assert_true(opt_set_json(&block, opt_find(table, key), value, error));
+	json_decref(object);
+}
+
+static void copied(void **state)
+{
+	struct block other;
+	set("word", "mine");
+	block_copy(&other, &block);
+	set("word", "changed");
+	assert_string_equal(((struct fake_opts *)other.opts)->word, "mine");
+	assert_int_equal(other.skip, 2);
+	block_free(&other);
+	block_free(&other);                     /* may be done twice */
+}
+
+static void described(void **state)
+{
+	static const char *const want[][2] = {
+		{ "sleep", "seconds, default 1" }, { "before", "true or false, default true" },
+		{ "count", "whole number, default 3" }, { "percent", "whole number from -1 to 100, default 0" },
+		{ "lag", "milliseconds, default 0" }, { "kind", "one of uniform, normal, default uniform" },
+		{ "word", "text" }, { "keep_alive", "changes nothing" },
+	};
+	char text[SENTENCE];
+	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
+		opt_describe(opt_find(table, want[i][0]), text, sizeof text);
+		assert_string_equal(text, want[i][1]);
+	}
+}
+
+static bool utf8(const char *text)
+{
+	json_t *string = json_string(text);
+	json_decref(string);
+	return string != NULL;
+}
+
+static void sentences_fit(void **state)
+{
+	char small[16], many[1000] = "";
+	for (int i = 0; i < 200; i++)
+		strcat(many, i % 3 ? "\xc3\xa9" : "\xe2\x82\xac");
+	for (size_t size = 2; size <= sizeof small; size++) {
+		text_show(many, small, size);
+		assert_true(strlen(small) < size);
+		assert_true(utf8(small));
+	}
+	for (size_t cut = 0; cut < 6; cut++) {
+		sentence_put(error, "%.*s%s", (int)cut, "aaaaaa", many);
+		assert_true(strlen(error) < SENTENCE && utf8(error));
+	}
+	assert_string_equal(text_show("a\nb\x7f", small, sizeof small), "a?b?");
+	assert_false(set("sleep", many));
+	assert_true(utf8(error));
+}
+
+#define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	EACH(defaults), EACH(times), EACH(whole_numbers), EACH(words), EACH(json), EACH(json_refused), EACH(shown),
+	EACH(copied), EACH(described), EACH(sentences_fit),
+};
+
+SUITE(option, tests)

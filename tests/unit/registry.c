@@ -1,0 +1,103 @@
+/* registry.c - tests of who has announced themselves. */
+#include "registry.h"
+
+#include <string.h>
+
+#include "unit.h"
+
+static const struct failure fake_failures[] = {
+	{ .name = "fake_down", .code = "1", .text = "down", .fits = IS_COMMAND },
+	{ .name = NULL },
+};
+
+static int fake_refuse(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+{
+	return 0;
+}
+
+static void fake_word(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+{
+}
+
+BEHAVIOR(fake_registered, .help = "Stands in a list")
+BEHAVIOR(fake_before, .help = "Stands before it")
+PROTOCOL(fake_tongue, .help = "Has words", .failures = fake_failures, .refuse = fake_refuse, .word = fake_word)
+
+static void found(void **state)
+{
+	assert_ptr_equal(behavior_find("fake_registered"), &behavior_fake_registered);
+	assert_ptr_equal(protocol_find("fake_tongue"), &protocol_fake_tongue);
+	assert_null(behavior_find("fake_tongue"));
+	assert_null(behavior_find(""));
+	assert_ptr_equal(failure_find(&protocol_fake_tongue, "fake_down"), fake_failures);
+	assert_null(failure_find(&protocol_fake_tongue, "up"));
+}
+
+static void sorted(void **state)
+{
+	size_t n, m;
+	const struct behavior *const *b = behaviors_all(&n);
+	for (size_t i = 1; i < n; i++)
+		assert_true(strcmp(b[i - 1]->name, b[i]->name) < 0);
+	const struct protocol *const *p = protocols_all(&m);
+	for (size_t i = 1; i < m; i++)
+		assert_true(strcmp(p[i - 1]->name, p[i]->name) < 0);
+	assert_true(n >= 2 && m >= 1);
+}
+
+static void no_fault(void **state)
+{
+	const char *fault = registry_fault();
+	if (fault)
+		fail_msg("%s", fault);
+}
+
+/* One behavior that is announced once and then wrong in every way there is. */
+static void faults(void **state)
+{
+	static struct opt table[3];
+	static struct behavior wrong;
+	static const char *const choices[] = { "a", NULL };
+	static const struct { struct opt row; size_t size; const char *why; } cases[] = {
+		{ { .name = "Sleep", .type = OPT_INT, .help = "h" }, 8, "a name must be" },
+		{ { .name = "x", .type = OPT_INT }, 8, "no help" },
+		{ { .name = "x", .type = OPT_INT, .help = "h", .offset = 1 }, 8, "outside" },
+		{ { .name = "x", .type = OPT_INT, .help = "h", .offset = SIZE_MAX }, 8, "outside" },
+		{ { .name = "x", .type = OPT_TIME, .help = "h" }, 8, "unit" },
+		{ { .name = "x", .type = OPT_CHOICE, .help = "h" }, 8, "choices" },
+		{ { .name = "x", .type = OPT_CHOICE, .help = "h", .choices = choices, .def = "b" }, 8, "default" },
+		{ { .name = "x", .type = OPT_INT, .help = "h", .def = "many" }, 8, "default" },
+		{ { .name = "x", .type = OPT_INT, .help = "h", .min = 2, .max = 1 }, 8, "bounds" },
+		{ { .name = "x", .type = OPT_REAL, .help = "h", .rule = OPT_SKIP }, 8, "must be OPT_INT" },
+		{ { .name = "name", .type = OPT_INT, .help = "h" }, 8, "meaning of its own" },
+		{ { .name = "x", .type = 99, .help = "h" }, 8, "no such type" },
+	};
+	wrong = (struct behavior){ .abi = VAURIEN_ABI, .name = "fake_wrong", .options = table };
+	behavior_announce(&wrong);
+	assert_null(registry_fault());
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		table[0] = cases[i].row;
+		wrong.opts_size = cases[i].size;
+		const char *why = registry_fault();
+		if (!why || !strstr(why, "fake_wrong") || !strstr(why, cases[i].why))
+			fail_msg("case %zu: %s", i, why ? why : "no fault found");
+	}
+	table[0] = table[1] = (struct opt){ .name = "x", .type = OPT_INERT, .help = "h" };
+	assert_non_null(strstr(registry_fault(), "twice"));
+	table[0].name = NULL;
+
+	wrong.on = ON_OPEN;
+	assert_non_null(strstr(registry_fault(), "no act()"));
+	wrong.on = 0;
+	wrong.abi = VAURIEN_ABI + 1;
+	assert_non_null(strstr(registry_fault(), "version"));
+	wrong.abi = VAURIEN_ABI;
+	assert_null(registry_fault());
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(found), cmocka_unit_test(sorted), cmocka_unit_test(no_fault), cmocka_unit_test(faults),
+};
+
+SUITE(registry, tests)
