@@ -53,7 +53,7 @@ static void reply_free(struct reply *r)
 
 static bool url_set(CURLU *u, CURLUPart part, const char *text)
 {
-	return curl_url_set(u, part, text, part == CURLUPART_URL ? CURLU_DEFAULT_SCHEME : 0) == CURLUE_OK;
+	return curl_url_set(u, part, text, 0) == CURLUE_OK;
 }
 
 /* A URL without a scheme is http's; one of http's without a port has Vaurien's. */
@@ -67,7 +67,8 @@ static bool url_host(CURLU *u, const char *host)
 	}
 	bool good = url_set(u, CURLUPART_URL, url ? url : host)
 	         && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
-	if (good && strcmp(scheme, "http") == 0 && curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
+	if (good && strcmp(scheme, "http") == 0
+	 && curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
 		good = url_set(u, CURLUPART_PORT, "8080");
 	curl_free(scheme);
 	curl_free(port);
@@ -172,8 +173,8 @@ static bool call_send(struct call *c, const char *path, json_t *body, struct rep
 		fprintf(stderr, "vaurienctl: no answer from %s: %s\n",
 		        unix_path(c) ? call_host(c) : url, curl_easy_strerror(code));
 	else
-		fprintf(stderr, "vaurienctl: expected a host and a port from 1 to 65535, got '%s' and '%s'\n",
-		        call_host(c), c->http_port ? c->http_port : "");
+		fprintf(stderr, "vaurienctl: expected a host and a port from 1 to 65535, got '%s' and '%s'"
+		        "\n", call_host(c), c->http_port ? c->http_port : "");
 	json_decref(body);
 	free(put);
 	curl_free(url);
@@ -216,7 +217,8 @@ static char *names_join(const json_t *names)
 
 	assert(out);
 	json_array_foreach(names, i, name)
-		fprintf(out, "%s%s", i ? ", " : "", json_is_string(name) ? json_string_value(name) : "?");
+		fprintf(out, "%s%s", i ? ", " : "",
+		        json_is_string(name) ? json_string_value(name) : "?");
 	fclose(out);
 	return text;
 }
@@ -354,7 +356,8 @@ static const struct option flags[] = {
 
 static void usage(FILE *to)
 {
-	fputs("usage: vaurienctl [-h] [--version] [--host URL] [--http-host HOST] [--http-port PORT] [--json]\n"
+	fputs("usage: vaurienctl [-h] [--version] [--host URL] [--http-host HOST] [--http-port PORT]\n"
+	      "                  [--json]\n"
 	      "                  {", to);
 	for (const struct action *a = actions; a->name; a++)
 		fprintf(to, "%s%s", a == actions ? "" : ",", a->name);

@@ -67,6 +67,25 @@ static char *variables_put(const char *text, bool bare, char missing[64])
 	return made;
 }
 
+/* Take ".", ".." and double slashes out of an absolute path. */
+static void path_tidy(char *path)
+{
+	char *to = path, *p = path;
+	while (*p) {
+		size_t n = strcspn(p += strspn(p, "/"), "/");
+		if (n == 2 && !strncmp(p, "..", 2)) {
+			while (to > path && *--to != '/')
+				;
+		} else if (n && !(n == 1 && *p == '.')) {
+			*to++ = '/';
+			memmove(to, p, n);
+			to += n;
+		}
+		p += n;
+	}
+	*to = '\0';
+}
+
 /* A file's name as the user gave it, made absolute; what is relative is so to `folder`. A new text. */
 static char *path_expand(const char *path, const char *folder)
 {
@@ -75,13 +94,12 @@ static char *path_expand(const char *path, const char *folder)
 	const char *home = getenv("HOME"), *p = words;
 	bool mine = home && (!strcmp(p, "~") || !strncmp(p, "~/", 2));
 
-	while (!strncmp(p, "./", 2))
-		p += 2;
 	if (mine)
 		snprintf(full, sizeof full, "%s%s", home, p + 1);
 	else
 		snprintf(full, sizeof full, "%s%s%s", *p == '/' ? "" : folder, *p == '/' ? "" : "/", p);
 	free(words);
+	path_tidy(full);
 	char *made = strdup(full);
 	assert(made);
 	return made;

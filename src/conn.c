@@ -679,6 +679,8 @@ void conn_run(struct conn *c)
 			conn_settle(c);
 		pipe_pump(&c->response);
 	} while (c->again && !c->dead);
+	if (!c->dead && c->response.shut && c->request.ended && !c->request.queue.first)
+		conn_end(c, CLOSE, "the backend has ended before an end could take its turn");
 	if (!c->dead && (c->client.broken || c->backend.broken))
 		conn_end(c, RESET, c->client.broken ? "reset by the client" : "reset by the backend");
 	if (!c->dead)

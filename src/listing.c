@@ -7,10 +7,10 @@
 
 enum { WIDTH = 100, INDENT = 34 };      /* of a line of --help; where its sentences begin */
 
-const char *const listing_groups[] = {
+static const char *const group_titles[GROUPS] = {
 	[GROUP_PROXY] = "Proxy", [GROUP_BEHAVIOR] = "Behavior", [GROUP_HTTP] = "HTTP", [GROUP_LOGS] = "Logs",
 	[GROUP_STATSD] = "statsd", [GROUP_GENERAL] = "General", [GROUP_PROTOCOLS] = "Protocol options",
-	[GROUP_BEHAVIORS] = "Behavior options", [GROUP_OLDER] = "Accepted for older command lines", NULL
+	[GROUP_BEHAVIORS] = "Behavior options", [GROUP_OLDER] = "Accepted for older command lines",
 };
 
 /* ---- --help ---- */
@@ -64,29 +64,30 @@ static void help_flag(FILE *f, const struct flag *flag)
 	print_wrapped(f, text, INDENT, INDENT);
 }
 
-static void help_group(FILE *f, const char *group, const struct flag *flags, size_t n)
+static void help_group(FILE *f, enum flag_group group, const struct flags *flags)
 {
 	const char *guest = NULL;
 
-	fprintf(f, "\n%s:\n", group);
-	for (size_t i = 0; i < n; i++) {
-		if (flags[i].group != group)
+	fprintf(f, "\n%s:\n", group_titles[group]);
+	for (size_t i = 0; i < flags->n; i++) {
+		const struct flag *flag = &flags->at[i];
+		if (flag->group != group)
 			continue;
-		if (flags[i].guest && flags[i].guest != guest) {
-			guest = flags[i].guest;
-			fprintf(f, "  %s: ", guest);
-			print_wrapped(f, flags[i].guest_help ? flags[i].guest_help : "", strlen(guest) + 4, 4);
+		if (flag->guest && flag->guest != guest) {
+			guest = flag->guest;
+			fprintf(f, "  %s:%s", guest, group == GROUP_OLDER ? "" : " ");
+			print_wrapped(f, group == GROUP_OLDER ? "" : flag->guest_help, strlen(guest) + 4, 4);
 		}
-		help_flag(f, &flags[i]);
+		help_flag(f, flag);
 	}
 }
 
-void listing_help(FILE *f, const struct flag *flags, size_t n)
+void listing_help(FILE *f, const struct flags *flags)
 {
 	fputs("Runs a Chaos TCP proxy.\n\n", f);
 	listing_usage(f);
-	for (size_t i = 0; listing_groups[i]; i++)
-		help_group(f, listing_groups[i], flags, n);
+	for (enum flag_group group = 0; group < GROUPS; group++)
+		help_group(f, group, flags);
 	fputs("\nAll but the general options can stand in the file too: --http-port as http_port in [vaurien],\n"
 	      "--statsd.port as port in [statsd], --behavior-delay-sleep as sleep in [behavior:delay].\n"
 	      "Options that are true or false take a value if need be: --http=false.\n"
@@ -101,7 +102,10 @@ static void text_options(FILE *f, const struct opt *options)
 	for (const struct opt *o = options; o && o->name; o++) {
 		opt_describe(o, kind, sizeof kind);
 		fprintf(f, "      %-22s ", o->name);
-		snprintf(line, sizeof line, "%s (%s)", o->help, kind);
+		if (o->type == OPT_INERT)
+			snprintf(line, sizeof line, "%s: %s", kind, o->help);
+		else
+			snprintf(line, sizeof line, "%s (%s)", o->help, kind);
 		print_wrapped(f, line, 29, 29);
 	}
 }

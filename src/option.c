@@ -137,7 +137,7 @@ void opt_describe(const struct opt *o, char *buffer, size_t size)
 		say = "changes nothing";
 	snprintf(buffer, size, "%s", say);
 	if (o->def && *o->def && o->type != OPT_INERT)
-		text_add(buffer, size, ", default %s", o->def);
+		text_add(buffer, size, "%s default %s", o->type == OPT_CHOICE ? ";" : ",", o->def);
 	else if (!o->def && o->type == OPT_BOOL)
 		text_add(buffer, size, ", default false");
 	else if (!o->def && o->rule == OPT_OWN && (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_TIME))
@@ -460,7 +460,7 @@ static bool refuse_json(const struct opt *o, const json_t *value, char error[SEN
 {
 	if (json_is_array(value) || json_is_object(value))
 		return refuse(o, json_is_array(value) ? "an array" : "an object", error);
-	char *shown = json_dumps(value, JSON_ENCODE_ANY);
+	char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 	assert(shown);
 	refuse(o, shown, error);
 	free(shown);

@@ -48,6 +48,8 @@ void pipe_free(struct pipe *p)
 	message_forget(&p->now);
 	timer_stop(&worker_of(p)->loop, &p->timer);
 	free(p->rest);
+	p->rest = NULL;         /* it may die of what is being cut */
+	p->rest_n = p->run_n = 0;
 }
 
 /* ---- send: what is due goes, as far as there is room ---- */

@@ -1,20 +1,18 @@
-/* settings.c - the command line and the INI file: one table of flags, made from the program's own rows and from
- * the tables of the guests; whoever speaks, the same rows check it. Command line before file before default. */
+/* settings.c - the whole program's words: flags are made from the program's own rows and from the guests' tables,
+ * read, and made into settings. Command line before file before default. */
 #include "settings.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-#include "config.h"
+#include "flags.h"
 #include "listing.h"
 #include "log.h"
 #include "registry.h"
@@ -39,7 +37,7 @@ static const char *const listings[] = { "text", "behaviors.md", "protocols.md", 
 
 #define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct words, field), __VA_ARGS__ }
 
-static const struct row { int group; const char *value; struct opt opt; } rows[] = {
+static const struct row { enum flag_group group; const char *value; struct opt opt; } rows[] = {
 	{ GROUP_PROXY, "HOST:PORT", WORD("proxy", OPT_TEXT, proxy, .def = "localhost:8000",
 		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT or unix:/PATH") },
 	{ GROUP_PROXY, "HOST:PORT", WORD("backend", OPT_TEXT, backend, .def = "localhost:80",
@@ -102,138 +100,49 @@ static const struct row { int group; const char *value; struct opt opt; } rows[]
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-struct stranger { char *name; bool callable; struct stranger *next; };  /* a section of a guest that is not here */
-struct warning { char *text; struct warning *next; };   /* kept until it is known where the log goes */
-
 struct reading {                        /* what is needed until all is read */
 	struct opt options[ROWS + 1];   /* of the rows */
 	struct words *words;            /* as far as known; core's */
 	struct block core, *protocols;  /* protocols: in the order of protocols_all() */
-	struct flag *flags;
-	size_t n;
-	struct stranger *strangers;
-	struct warning *warnings, **warnings_end;
+	struct flags flags;
 	struct settings *settings;
 };
 
-/* ---- being refused ---- */
-
-/* A value that cannot be used: one sentence. */
-__attribute__((format(printf, 1, 2)))
-static int value_error(const char *format, ...)
+static struct block *blocks(size_t n)
 {
-	va_list args;
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return 1;
+	struct block *made = calloc(n + 1, sizeof *made);
+	assert(made);
+	return made;
 }
 
-/* A command line that cannot be understood. */
-__attribute__((format(printf, 1, 2)))
-static int usage_error(const char *format, ...)
-{
-	va_list args;
-	listing_usage(stderr);
-	fputs("vaurien: error: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return 2;
-}
-
-__attribute__((format(printf, 2, 3)))
-static void warn_later(struct reading *r, const char *format, ...)
-{
-	va_list args;
-	struct warning *w = calloc(1, sizeof *w);
-	assert(w);
-	va_start(args, format);
-	int n = vasprintf(&w->text, format, args);
-	va_end(args);
-	assert(n >= 0);
-	*r->warnings_end = w;
-	r->warnings_end = &w->next;
-}
-
-/* ---- the table of flags ---- */
-
-static struct flag *flag_add(struct reading *r, int group, const struct opt *o, struct block *b, const char *prefix)
-{
-	struct flag *f;
-	r->flags = realloc(r->flags, (r->n + 1) * sizeof *r->flags);
-	assert(r->flags);
-	f = &r->flags[r->n++];
-	*f = (struct flag){ .group = listing_groups[group], .opt = o, .block = b };
-	int n = asprintf(&f->name, "%s%s", prefix, o->name);
-	assert(n >= 0);
-	for (char *c = f->name; *c; c++)
-		*c = *c == '_' ? '-' : *c;
-	if (o->type == OPT_BOOL || (o->type == OPT_INERT && (!o->def || isalpha((unsigned char)o->def[0]))))
-		f->alone = "true";
-	return f;
-}
-
-static const char *value_word(const struct opt *o)
-{
-	switch (o->type) {
-	case OPT_INT:
-	case OPT_INERT:   return "N";
-	case OPT_REAL:    return "X";
-	case OPT_TIME:    return o->unit == NSEC_S ? "SECONDS" : o->unit == NSEC_MS ? "MS" : o->unit == NSEC_US ? "US" : "TIME";
-	case OPT_TEXT:    return "TEXT";
-	case OPT_CHOICE:  return "WORD";
-	case OPT_FAILURE: return "NAME";
-	case OPT_BOOL:    break;
-	}
-	return NULL;
-}
-
-static void guest_add(struct reading *r, int group, const char *kind, const char *guest, const char *help,
-                      const struct opt *options, struct block *b)
-{
-	char prefix[100];
-	snprintf(prefix, sizeof prefix, "%s-%s-", kind, guest);
-	for (const struct opt *o = options; o && o->name; o++) {
-		struct flag *f = flag_add(r, o->type == OPT_INERT ? GROUP_OLDER : group, o, b, prefix);
-		f->guest = guest;
-		f->guest_help = help;
-		f->value = f->alone ? NULL : value_word(o);
-	}
-}
-
-static void flags_make(struct reading *r)
+static void reading_begin(struct reading *r, struct settings *settings)
 {
 	size_t n;
 
+	r->settings = settings;
 	for (size_t i = 0; i < ROWS; i++)
 		r->options[i] = rows[i].opt;
 	block_init(&r->core, r->options, sizeof *r->words);
 	r->words = r->core.opts;
 	for (size_t i = 0; i < ROWS; i++) {
-		struct flag *f = flag_add(r, rows[i].group, &r->options[i], &r->core, "");
+		struct flag *f = flags_add(&r->flags, rows[i].group, "", &r->options[i], &r->core);
 		f->value = rows[i].value;
 		if (!strcmp(f->name, "list"))
 			f->alone = listings[0];
 	}
 
 	const struct protocol *const *p = protocols_all(&n);
-	r->protocols = calloc(n + 1, sizeof *r->protocols);
-	assert(r->protocols);
+	r->protocols = blocks(n);
 	for (size_t i = 0; i < n; i++) {
 		block_init(&r->protocols[i], p[i]->options, p[i]->opts_size);
-		guest_add(r, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help, p[i]->options, &r->protocols[i]);
+		flags_add_guest(&r->flags, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help, p[i]->options, &r->protocols[i]);
 	}
 
 	const struct behavior *const *b = behaviors_all(&n);
-	r->settings->behavior_defaults = calloc(n + 1, sizeof *r->settings->behavior_defaults);
-	assert(r->settings->behavior_defaults);
+	struct block *mine = settings->behavior_defaults = blocks(n);
 	for (size_t i = 0; i < n; i++) {
-		struct block *block = &r->settings->behavior_defaults[i];
-		block_init(block, b[i]->options, b[i]->opts_size);
-		guest_add(r, GROUP_BEHAVIORS, "behavior", b[i]->name, b[i]->help, b[i]->options, block);
+		block_init(&mine[i], b[i]->options, b[i]->opts_size);
+		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b[i]->name, b[i]->help, b[i]->options, &mine[i]);
 	}
 }
 
@@ -244,130 +153,8 @@ static void reading_free(struct reading *r)
 	for (size_t i = 0; i < n; i++)
 		block_free(&r->protocols[i]);
 	free(r->protocols);
-	for (size_t i = 0; i < r->n; i++)
-		free(r->flags[i].name);
-	free(r->flags);
+	flags_free(&r->flags);
 	block_free(&r->core);
-	for (struct stranger *s = r->strangers, *next; s; s = next) {
-		next = s->next;
-		free(s->name);
-		free(s);
-	}
-	for (struct warning *w = r->warnings, *next; w; w = next) {
-		next = w->next;
-		free(w->text);
-		free(w);
-	}
-}
-
-/* A file's "behavior:delay" and "before" name the flag "behavior-delay-before": what joins words is all one. */
-static bool joined_same(const char *name, const char *section, const char *key)
-{
-	static const char joints[] = ":.-_";
-	char full[200];
-	snprintf(full, sizeof full, "%s%s%s", section, *section ? "." : "", key);
-	size_t i;
-	for (i = 0; full[i] && name[i]; i++)
-		if (full[i] != name[i] && !(strchr(joints, full[i]) && strchr(joints, name[i])))
-			return false;
-	return full[i] == name[i];
-}
-
-static struct flag *flag_find(struct reading *r, const char *section, const char *key)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (joined_same(r->flags[i].name, section, key))
-			return &r->flags[i];
-	return NULL;
-}
-
-static struct flag *flag_named(struct reading *r, const char *name)
-{
-	return flag_find(r, "", name);
-}
-
-/* `level`: who says so. What a nearer one has said stands. */
-static bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
-{
-	bool yes = true;
-
-	if (f->level && f->level < level)
-		return true;
-	if (!opt_set_text(f->block, f->opt, text, error))
-		return false;
-	text_to_bool(text, &yes);
-	f->on = yes;
-	f->level = level;
-	return true;
-}
-
-/* A flag's value is no good after all; who said it decides how that is told. */
-static int flag_error(const struct flag *f, const char *expected, const char *got)
-{
-	if (f->level == 1)
-		return usage_error("argument --%s: expected %s, got '%s'", f->name, expected, got);
-	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
-}
-
-/* ---- the command line ---- */
-
-enum { FIRST = 256 };                   /* of the values that getopt_long returns for flags: beyond all characters */
-
-static struct option *getopt_table(const struct reading *r)
-{
-	struct option *table = calloc(r->n + 1, sizeof *table);
-	assert(table);
-	for (size_t i = 0; i < r->n; i++) {
-		table[i].name = r->flags[i].name;
-		table[i].has_arg = r->flags[i].alone ? optional_argument : required_argument;
-		table[i].val = FIRST + (int)i;
-	}
-	return table;
-}
-
-static int flag_unknown(const struct reading *r, const char *word)
-{
-	size_t n = strcspn(word, "="), found = 0;
-	for (size_t i = 0; n > 2 && i < r->n; i++)
-		found += !strncmp(r->flags[i].name, word + 2, n - 2);
-	if (found > 1 && !strncmp(word, "--", 2))
-		return usage_error("ambiguous option: %.*s could match %zu options", (int)n, word, found);
-	return usage_error("unrecognized arguments: %s", word);
-}
-
-static int flag_given(struct flag *f, const char *text)
-{
-	char error[SENTENCE];
-	size_t name = strlen(f->opt->name) + strlen(": ");
-
-	if (!text)
-		text = f->alone;
-	if (flag_set(f, text, 1, error))
-		return -1;
-	return usage_error("argument --%s: %s", f->name, strlen(error) > name ? error + name : error);
-}
-
-static int command_line_read(struct reading *r, int argc, char **argv)
-{
-	struct option *table = getopt_table(r);
-	int code = -1, c;
-
-	optind = 0;                             /* start afresh */
-	opterr = 0;
-	while (code == -1 && (c = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
-		if (c >= FIRST)
-			code = flag_given(&r->flags[c - FIRST], optarg);
-		else if (c == 'h')
-			r->words->help = true;
-		else if (c == ':' && optopt >= FIRST)
-			code = usage_error("argument --%s: expected one argument", r->flags[optopt - FIRST].name);
-		else
-			code = flag_unknown(r, argv[optind - (optind > 1)]);
-	}
-	if (code == -1 && optind < argc)
-		code = usage_error("unrecognized arguments: %s", argv[optind]);
-	free(table);
-	return code;
 }
 
 /* -1: nothing to show. */
@@ -376,7 +163,7 @@ static int show(const struct reading *r)
 	const char *list = r->words->list;
 
 	if (r->words->help)
-		listing_help(stdout, r->flags, r->n);
+		listing_help(stdout, &r->flags);
 	else if (r->words->version)
 		puts("3.0.0");
 	else if (!list)
@@ -388,65 +175,6 @@ static int show(const struct reading *r)
 	else
 		listing_text(stdout);
 	return fflush(stdout) == 0 ? 0 : 1;
-}
-
-/* ---- the file ---- */
-
-/* The name of the guest that a section "behavior:NAME" is about; NULL: it is about something else. */
-static const char *section_guest(const char *section, bool *behavior)
-{
-	*behavior = !strncmp(section, "behavior", 8);
-	if ((*behavior || !strncmp(section, "protocol", 8)) && section[8] && strchr(":.", section[8]))
-		return section + 9;
-	return NULL;
-}
-
-static void stranger_note(struct reading *r, const char *section, bool callable)
-{
-	struct stranger *s = r->strangers;
-	while (s && strcmp(s->name, section) != 0)
-		s = s->next;
-	if (!s) {
-		s = calloc(1, sizeof *s);
-		assert(s);
-		s->name = strdup(section);
-		assert(s->name);
-		s->next = r->strangers;
-		r->strangers = s;
-	}
-	s->callable |= callable;
-}
-
-static bool file_take(void *user, const struct config_line *line, char error[SENTENCE])
-{
-	struct reading *r = user;
-	bool behavior, own = !strcmp(line->section, "vaurien");
-	const char *guest = section_guest(line->section, &behavior);
-	bool callable = guest && !strcmp(line->key, "callable");
-
-	if (callable)                           /* a Python object: there is nobody here to call it */
-		warn_later(r, "callable not found for %s", guest);
-	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {
-		stranger_note(r, line->section, callable);
-		return true;
-	}
-	struct flag *f = flag_find(r, own ? "" : line->section, line->key);
-	if (f && strcmp(f->group, listing_groups[GROUP_GENERAL]) != 0)
-		return flag_set(f, line->value, 2 + line->depth, error);
-	if (!callable)
-		warn_later(r, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
-	return true;
-}
-
-static int file_read(struct reading *r)
-{
-	int code = r->words->config ? config_read(r->words->config, file_take, r) : -1;
-
-	for (struct stranger *s = r->strangers; code == -1 && s; s = s->next)
-		if (!s->callable)
-			code = value_error("[%s]: expected the name of a %.8s that --list shows, got '%s'",
-			                   s->name, s->name, s->name + 9);
-	return code;
 }
 
 /* ---- from words to settings ---- */
@@ -482,9 +210,9 @@ static int sizes_read(struct reading *r, struct spec *proxy)
 	int64_t hold_max;
 
 	if (!size_read(r->words->hold_max, &hold_max))
-		return flag_error(flag_named(r, "hold-max"), expected, r->words->hold_max);
+		return flag_error(flag_get(&r->flags, "hold-max"), expected, r->words->hold_max);
 	if (!size_read(r->words->hold_total, &r->settings->hold_total))
-		return flag_error(flag_named(r, "hold-total"), expected, r->words->hold_total);
+		return flag_error(flag_get(&r->flags, "hold-total"), expected, r->words->hold_total);
 	proxy->hold_max = (size_t)hold_max;
 	return -1;
 }
@@ -503,7 +231,7 @@ static int seed_read(struct reading *r)
 	errno = 0;
 	r->settings->seed = strtoull(text, &end, hex ? 16 : 10);
 	if (!isxdigit((unsigned char)text[hex ? 2 : 0]) || *end || errno)
-		return flag_error(flag_named(r, "seed"), "a number of 64 bits, decimal or 0x...", text);
+		return flag_error(flag_get(&r->flags, "seed"), "a number of 64 bits, decimal or 0x...", text);
 	return -1;
 }
 
@@ -522,7 +250,7 @@ static int protocol_read(struct reading *r, struct spec *proxy)
 		size_t used = strlen(known);
 		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", all[i]->name);
 	}
-	return flag_error(flag_named(r, "protocol"), known, r->words->protocol);
+	return flag_error(flag_get(&r->flags, "protocol"), known, r->words->protocol);
 }
 
 static int name_read(struct reading *r)
@@ -532,7 +260,7 @@ static int name_read(struct reading *r)
 	bool good = n >= 1 && n <= 64;
 	for (size_t i = 0; good && i < n; i++)
 		good = isgraph((unsigned char)name[i]) && !strchr("/?#%", name[i]);
-	return good ? -1 : flag_error(flag_named(r, "proxy-name"), "1 to 64 characters, none of them a blank or one of /?#%", name);
+	return good ? -1 : flag_error(flag_get(&r->flags, "proxy-name"), "1 to 64 characters, none of them a blank or one of /?#%", name);
 }
 
 /* Replaces r->settings->proxy by what became of it. */
@@ -555,10 +283,10 @@ static int proxy_read(struct reading *r)
 
 	struct spec *proxy = r->settings->proxy = spec_make(w->proxy_name);
 	proxy->timeout = w->timeout;
-	if (flag_named(r, "timeout")->level && !w->stay_connected)
+	if (flag_get(&r->flags, "timeout")->level && !w->stay_connected)
 		proxy->idle = w->timeout;
 	proxy->linger = w->linger;
-	if (flag_named(r, "pool-max-size")->level)
+	if (flag_get(&r->flags, "pool-max-size")->level)
 		proxy->max_clients = w->pool_max_size;
 	proxy->backlog = w->backlog;
 	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1)
@@ -589,8 +317,8 @@ static int behavior_read(struct reading *r)
 		return value_error("You need to use percentage:name");
 	if (!weights_read(&weights, text, error))
 		return weights.unknown[0] ? behavior_unknown(weights.unknown) : value_error("%s", error);
-	for (size_t i = 0; i < r->n; i++) {
-		struct flag *f = &r->flags[i];
+	for (size_t i = 0; i < r->flags.n; i++) {
+		const struct flag *f = &r->flags.at[i];
 		if (f->opt->type == OPT_FAILURE && f->level &&
 		    !spec_check_failures(r->settings->proxy->protocol, f->block, &culprit, error))
 			return value_error("%s", error);
@@ -631,10 +359,9 @@ static int log_begin(struct reading *r)
 	if (!log_open(r->words->log_output))
 		return value_error("log_output: cannot write to '%s': %s", r->words->log_output, strerror(errno));
 
-	for (struct warning *w = r->warnings; w; w = w->next)
-		log_warning("%s", w->text);
-	for (size_t i = 0; i < r->n; i++) {
-		struct flag *f = &r->flags[i];
+	flags_warn(&r->flags);
+	for (size_t i = 0; i < r->flags.n; i++) {
+		const struct flag *f = &r->flags.at[i];
 		if (f->opt->type == OPT_INERT && f->on && !strcmp(f->guest, r->settings->proxy->protocol->name))
 			log_warning("--%s changes nothing: %s", f->name, f->opt->help);
 	}
@@ -644,7 +371,8 @@ static int log_begin(struct reading *r)
 static int reading_run(struct reading *r, int argc, char **argv)
 {
 	int code;
-	if ((code = command_line_read(r, argc, argv)) != -1 || (code = show(r)) != -1 || (code = file_read(r)) != -1 ||
+	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
+	    (r->words->config && (code = flags_read_file(&r->flags, r->words->config)) != -1) ||
 	    (code = seed_read(r)) != -1 || (code = proxy_read(r)) != -1 || (code = behavior_read(r)) != -1)
 		return code;
 	rest_read(r);
@@ -653,11 +381,10 @@ static int reading_run(struct reading *r, int argc, char **argv)
 
 int settings_read(struct settings *s, int argc, char **argv)
 {
-	struct reading r = { .settings = s };
+	struct reading r = { .settings = NULL };
 
 	*s = (struct settings){ .proxy = NULL };
-	r.warnings_end = &r.warnings;
-	flags_make(&r);
+	reading_begin(&r, s);
 	int code = reading_run(&r, argc, argv);
 	reading_free(&r);
 	if (code != -1)

@@ -84,8 +84,8 @@ static struct spec *spec_copy(const struct spec *from, unsigned more, bool with_
 {
 	struct spec *s = malloc(sizeof *s);
 	assert(s);
-	*s = *from;
-	s->refs = 1;
+	memcpy(&s->name, &from->name, sizeof *s - offsetof(struct spec, name));        /* not the count: it is others' */
+	atomic_init(&s->refs, 1);
 	s->name = copy(from->name);
 	s->behavior = copy(from->behavior);
 	if (from->listen.text)

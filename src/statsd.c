@@ -28,7 +28,7 @@ static const struct { enum counter counter; const char *name; } metrics[] = {
 
 struct before {                         /* one proxy, as of the last tick */
 	uint64_t n[STAT_COUNTERS];
-	struct spec *spec;              /* a reference is held: rules that went since have a last delta */
+	struct spec *spec;              /* held: rules that went since have a last delta */
 	uint64_t *hits;                 /* of spec's rules */
 };
 
@@ -115,7 +115,8 @@ static void statsd_faults(struct statsd *s, struct before *b, struct spec *now)
 	for (unsigned i = 0; b->spec && i < b->spec->n_rules; i++) {
 		const struct rule_spec *r = &b->spec->rules[i];
 		if (!rule_find(now, r->id, &at))
-			statsd_count(s, b->spec, "fault.", r->behavior->name, rule_hits(r) - b->hits[i]);
+			statsd_count(s, b->spec, "fault.", r->behavior->name,
+			             rule_hits(r) - b->hits[i]);
 	}
 	spec_hold(now);
 	if (b->spec)

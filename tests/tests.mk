@@ -16,7 +16,7 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1))
 UNIT    := $(call objects,tests/unit/*.c tests/behaviors/*.c)
 RUNNER  := $(call objects,tests/protocols/*.c)
 MODEL   := $(call objects,tests/model/*.c)
-CORPUS  := $(wildcard fuzz/corpus/* fuzz/corpus/*/*)
+CORPUS   = $(sort $(shell find fuzz/corpus -type f))
 
 define link
 @mkdir -p $(@D)
@@ -45,24 +45,24 @@ $(BUILD)/tests/servers/prepared: tests/servers/prepared.c
 
 # The behaviors' tests are in the same binary as the units'.
 unit behaviors: $(BUILD)/tests/unit/all
-	$(RUNTIME) $(call PART,unit) $<
+	@$(RUNTIME) $(call PART,unit) $<
 protocols: $(BUILD)/tests/protocols/runner
-	$(RUNTIME) $(call PART,protocols) $< $(wildcard tests/protocols/*.txt)
+	@$(RUNTIME) $(call PART,protocols) $< $(wildcard tests/protocols/*.txt)
 model: $(BUILD)/tests/model/model
-	$(RUNTIME) $(call PART,model) $< --seeds 1-40
-	$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-40 --bufsize 1
+	@$(RUNTIME) $(call PART,model) $< --seeds 1-200
+	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-60 --bufsize 1
 model-threads: $(BUILD)/tests/model/model
-	$(RUNTIME) $(call PART,model-threads) $< --seeds 1-10 --threads
+	@$(RUNTIME) $(call PART,model-threads) $< --seeds 1-10 --threads
 corpus: $(BUILD)/fuzz/replay
-	$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
+	@$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
 scenarios: $(BIN)/vaurien $(BIN)/vaurienctl
-	$(DRIVE) $(call PART,scenarios) $(PYTEST) tests/scenarios
+	@$(DRIVE) $(call PART,scenarios) $(PYTEST) tests/scenarios
 scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl
-	$(DRIVE) $(call PART,scenarios) $(PYTEST) -m threads tests/scenarios
+	@$(DRIVE) $(call PART,scenarios) $(PYTEST) -m threads tests/scenarios
 servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BUILD)/tests/servers/prepared
-	$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -s tests/servers
+	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -s tests/servers
 shown: $(BIN)/vaurien
-	$(RUNTIME) $(call PART,demo) $< demo
+	@$(RUNTIME) $(call PART,demo) $< demo
 
 # ---- what can be said about the source ----
 

@@ -14,8 +14,8 @@ static bool door_resolve_unix(const char *path, struct endpoint *at, char error[
 	struct sockaddr_un *un = (struct sockaddr_un *)&at->addr;
 
 	if (!path[0] || strlen(path) >= sizeof un->sun_path) {
-		snprintf(error, SENTENCE, "http-host: expected unix: and a path of 1 to %zu bytes, got '%.100s'",
-		         sizeof un->sun_path - 1, path);
+		snprintf(error, SENTENCE, "http-host: expected unix: and a path of 1 to %zu bytes, "
+		         "got '%.100s'", sizeof un->sun_path - 1, path);
 		return false;
 	}
 	un->sun_family = AF_UNIX;
@@ -32,18 +32,19 @@ static bool door_resolve(const char *host, int64_t port, struct endpoint *at, ch
 	if (strncmp(host, "unix:", 5) == 0)
 		return door_resolve_unix(host + 5, at, error);
 	if (port < 0 || port > 65535) {
-		snprintf(error, SENTENCE, "http-port: expected a number from 0 to 65535, got %lld", (long long)port);
+		snprintf(error, SENTENCE, "http-port: expected a number from 0 to 65535, got %lld",
+		         (long long)port);
 		return false;
 	}
 	size_t n = strlen(host);
 	if (n >= 2 && host[0] == '[' && host[n - 1] == ']')
 		snprintf(name, sizeof name, "%.*s", (int)(n - 2), host + 1);
-	else            /* localhost may mean ::1 to the resolver, and then not be where clients look first */
+	else            /* localhost may be ::1 to the resolver, and not be where clients look first */
 		snprintf(name, sizeof name, "%s", strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
 	snprintf(service, sizeof service, "%d", (int)port);
 	int rc = getaddrinfo(name[0] ? name : NULL, service, &hints, &found);
 	if (rc != 0) {
-		snprintf(error, SENTENCE, "http-host: expected a host name or an address, got '%.100s': %s",
+		snprintf(error, SENTENCE, "http-host: expected a name or an address, got '%.100s': %s",
 		         host, gai_strerror(rc));
 		return false;
 	}
@@ -53,7 +54,7 @@ static bool door_resolve(const char *host, int64_t port, struct endpoint *at, ch
 	return true;
 }
 
-/* A socket that nobody answers at is a leftover of somebody killed. (A plain file refuses connections, too.) */
+/* A socket that nobody answers at is a leftover of somebody killed. (A plain file refuses, too.) */
 static void unix_unlink_stale(const struct endpoint *at)
 {
 	const char *path = ((const struct sockaddr_un *)&at->addr)->sun_path;
@@ -62,7 +63,8 @@ static void unix_unlink_stale(const struct endpoint *at)
 	if (lstat(path, &file) < 0 || !S_ISSOCK(file.st_mode))
 		return;
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&at->addr, at->len) < 0 && errno == ECONNREFUSED)
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&at->addr, at->len) < 0
+	 && errno == ECONNREFUSED)
 		unlink(path);
 	if (fd >= 0)
 		close(fd);
@@ -92,6 +94,7 @@ int door_open(const char *host, int64_t port, struct endpoint *at, char error[SE
 	char shown[8] = "";
 	if (at->addr.ss_family != AF_UNIX)
 		snprintf(shown, sizeof shown, ":%d", (int)port);
-	snprintf(error, SENTENCE, "The HTTP server cannot listen on %.150s%s: %s", host, shown, strerror(why));
+	snprintf(error, SENTENCE, "The HTTP server cannot listen on %.150s%s: %s", host, shown,
+	         strerror(why));
 	return -1;
 }

@@ -23,9 +23,10 @@
 
 enum {
 	BODY_MAX      = 1 << 20,        /* of a request, in bytes; more is a 413 ... */
-	BODY_PATIENCE = 16 << 20,       /* ... and after so many we no longer listen until its end to say so */
+	BODY_PATIENCE = 16 << 20,       /* ... said at its end, if that comes within so many */
 	CLIENTS_MAX   = 256,
 	CLIENT_IDLE   = 60,             /* seconds */
+	CLIENT_GONE   = 1,              /* seconds, for what a client that says no more is still owed */
 };
 
 struct http {
@@ -41,7 +42,7 @@ struct http {
 
 struct request {
 	struct http *http;
-	struct MHD_Connection *connection;      /* NULL: the client is gone while a change was under way */
+	struct MHD_Connection *connection;      /* NULL: the client left during a change */
 	uint8_t *body;
 	size_t n, room;
 	uint64_t sent;                  /* body bytes that came, kept or not */
@@ -55,7 +56,22 @@ struct request {
 	struct request *next, **back;   /* among those suspended; back NULL: is not */
 };
 
+/* A client's socket. The daemon misses an end of stream that comes together with the last bytes, and
+ * would keep the socket until it times out; so we look for that end, too. */
+struct client {
+	struct mail mail;               /* frees it, when no event of this round can be for it */
+	struct watch watch;
+	struct http *http;
+	struct MHD_Connection *connection;
+};
+
 #define holder(type, member, p) ((type *)((char *)(p) - offsetof(type, member)))
+
+/* Let the daemon run again: in this round, not in this call. */
+static void http_soon(struct http *h)
+{
+	timer_set(h->loop, &h->timer, h->loop->now + 1);
+}
 
 /* ---- a request's life ---- */
 
@@ -105,7 +121,7 @@ static void request_ready(struct request *r)
 		request_free(r);
 	} else if (r->back) {
 		request_resume(r);
-		timer_set(r->http->loop, &r->http->timer, r->http->loop->now + 1);
+		http_soon(r->http);
 	}
 }
 
@@ -243,9 +259,11 @@ static bool request_admit(struct request *r, const char *version)
 		request_refuse(r, 400, "header", "Host", "a Host header is expected in HTTP/1.1");
 	else if (host && r->http->local && !host_local(host))
 		request_refuse(r, 403, "header", "Host",
-		               "expected localhost, 127.0.0.1 or [::1]: the API listens on loopback only");
+		               "expected localhost, 127.0.0.1 or [::1]: "
+		               "the API listens on loopback only");
 	else if (origin && !origin_ours(origin, host))
-		request_refuse(r, 403, "header", "Origin", "requests from other origins are not served");
+		request_refuse(r, 403, "header", "Origin",
+		               "requests from other origins are not served");
 	else
 		return true;
 	return false;
@@ -274,7 +292,7 @@ static bool proxy_find(struct control *c, const char *name, unsigned *proxy)
 	return false;
 }
 
-/* The route for a method at exactly this path. NULL: none; `allow` then lists what methods there are. */
+/* The route for a method at exactly this path. NULL: none; `allow` then lists the methods there. */
 static const struct route *route_find(const char *method, const char *path, bool of_proxy,
                                       char *allow, size_t size)
 {
@@ -351,6 +369,52 @@ static void request_dispatch(struct request *r, const char *url, const char *met
 		request_refuse(r, 413, "body", "", "a body of at most 1048576 bytes was expected");
 	else
 		route->handle(r);
+}
+
+/* ---- clients ---- */
+
+static void client_gone(struct watch *w, unsigned events)
+{
+	struct client *c = holder(struct client, watch, w);
+
+	MHD_set_connection_option(c->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)CLIENT_GONE);
+	http_soon(c->http);
+}
+
+static void client_free(struct mail *m)
+{
+	free(holder(struct client, mail, m));
+}
+
+static struct client *client_new(struct http *h, struct MHD_Connection *connection)
+{
+	struct client *c = calloc(1, sizeof *c);
+
+	assert(c);
+	c->http = h;
+	c->connection = connection;
+	c->mail.open = client_free;
+	c->watch = (struct watch){
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+		client_gone };
+	loop_watch(h->loop, &c->watch, EPOLLRDHUP | EPOLLET);
+	return c;
+}
+
+static void client_notice(void *http, struct MHD_Connection *connection, void **client,
+                          enum MHD_ConnectionNotificationCode what)
+{
+	struct http *h = http;
+	struct client *c = *client;
+
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*client = client_new(h, connection);
+	} else if (c) {
+		loop_unwatch(h->loop, &c->watch);
+		c->watch.fd = -1;
+		loop_later(h->loop, &c->mail);
+		*client = NULL;
+	}
 }
 
 /* ---- libmicrohttpd's calls ---- */
@@ -432,11 +496,12 @@ static void http_say_started(struct http *h, const char *host, const struct endp
 		log_info("Started the HTTP server: %s", host);
 		return;
 	}
-	int port = ntohs(at->addr.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&at->addr)->sin6_port
-	                                                : ((const struct sockaddr_in *)&at->addr)->sin_port);
+	in_port_t port = at->addr.ss_family == AF_INET6
+	               ? ((const struct sockaddr_in6 *)&at->addr)->sin6_port
+	               : ((const struct sockaddr_in *)&at->addr)->sin_port;
 	if (strchr(host, ':') && host[0] != '[')
 		open = "[", close = "]";
-	log_info("Started the HTTP server: http://%s%s%s:%d", open, host, close, port);
+	log_info("Started the HTTP server: http://%s%s%s:%d", open, host, close, ntohs(port));
 	if (!h->local)
 		log_warning("The HTTP server listens on %s: whoever reaches it can change this proxy",
 		            endpoint_show(at, shown, sizeof shown));
@@ -461,6 +526,7 @@ struct http *http_start(struct control *c, char error[SENTENCE])
 	                             MHD_OPTION_LISTEN_SOCKET, fd,
 	                             MHD_OPTION_CONNECTION_LIMIT, (unsigned)CLIENTS_MAX,
 	                             MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)CLIENT_IDLE,
+	                             MHD_OPTION_NOTIFY_CONNECTION, client_notice, h,
 	                             MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL,
 	                             MHD_OPTION_END);
 	if (!h->daemon) {

@@ -1,4 +1,4 @@
-/* vaurien.c - Vaurien's own dialect of the control API: the behavior, the backend, and what is running. */
+/* vaurien.c - Vaurien's dialect of the control API: the behavior, the backend, what is running. */
 #include "http.h"
 
 #include <inttypes.h>
@@ -103,7 +103,9 @@ static void put_behavior(struct request *r)
 
 static void get_backend(struct request *r)
 {
-	request_answer(r, 200, json_pack("{s:o}", "backend", json_words(request_spec(r)->backend.text)));
+	const struct spec *s = request_spec(r);
+
+	request_answer(r, 200, json_pack("{s:o}", "backend", json_words(s->backend.text)));
 }
 
 static void put_backend(struct request *r)

@@ -86,16 +86,17 @@ struct mysql {                          /* one connection */
 };
 
 static const char
-	RAW_EARLY[]   = "mysql: the client spoke before the server's greeting, the connection is passed as it comes",
-	RAW_OLD[]     = "mysql: the old handshake is not understood, the connection is passed as it comes",
-	RAW_TLS[]     = "mysql: TLS begins, the connection is passed as it comes",
-	RAW_PACKED[]  = "mysql: the client compresses though that was not offered, the connection is passed as it comes",
-	RAW_ORDER[]   = "mysql: packets out of order, the connection is passed as it comes",
-	RAW_COMMAND[] = "mysql: an unknown command, the connection is passed as it comes",
-	RAW_BINLOG[]  = "mysql: replication, the connection is passed as it comes",
-	RAW_ANSWER[]  = "mysql: the server's answer is not understood, the connection is passed as it comes",
-	RAW_UNASKED[] = "mysql: the server spoke unasked, the connection is passed as it comes",
-	TLS_TAKEN[]   = "mysql: TLS was taken out of the server's greeting; --protocol-mysql-tls pass leaves it in, unread";
+	RAW_EARLY[]   = "the client spoke before the server's greeting",
+	RAW_OLD[]     = "the old handshake is not understood",
+	RAW_TLS[]     = "TLS begins",
+	RAW_PACKED[]  = "the client compresses though that was not offered",
+	RAW_ORDER[]   = "packets are out of order",
+	RAW_COMMAND[] = "an unknown command",
+	RAW_BINLOG[]  = "replication",
+	RAW_ANSWER[]  = "the server's answer is not understood",
+	RAW_UNASKED[] = "the server spoke unasked",
+	TLS_TAKEN[]   = "TLS was taken out of the server's greeting, so that what is said can be read "
+	                "(--protocol-mysql-tls pass leaves it in)";
 
 /* ---- bytes ---- */
 
@@ -181,17 +182,21 @@ static struct cut more(void)
 /* ---- SQL: what a statement does, by its first words ---- */
 
 static const struct keyword { const char *word, *then; unsigned is; } keywords[] = {
-	{ "SELECT", NULL, IS_READ }, { "SHOW", NULL, IS_READ }, { "DESC", NULL, IS_READ }, { "DESCRIBE", NULL, IS_READ },
-	{ "EXPLAIN", NULL, IS_READ }, { "WITH", NULL, IS_READ }, { "TABLE", NULL, IS_READ }, { "VALUES", NULL, IS_READ },
-	{ "VALUE", NULL, IS_READ }, { "HANDLER", NULL, IS_READ }, { "DO", NULL, IS_READ }, { "CHECKSUM", NULL, IS_READ },
-	{ "INSERT", NULL, IS_WRITE }, { "UPDATE", NULL, IS_WRITE }, { "DELETE", NULL, IS_WRITE }, { "REPLACE", NULL, IS_WRITE },
-	{ "LOAD", NULL, IS_WRITE }, { "CALL", NULL, IS_WRITE }, { "CREATE", NULL, IS_WRITE }, { "ALTER", NULL, IS_WRITE },
-	{ "DROP", NULL, IS_WRITE }, { "TRUNCATE", NULL, IS_WRITE }, { "RENAME", NULL, IS_WRITE }, { "GRANT", NULL, IS_WRITE },
-	{ "REVOKE", NULL, IS_WRITE }, { "OPTIMIZE", NULL, IS_WRITE }, { "REPAIR", NULL, IS_WRITE }, { "IMPORT", NULL, IS_WRITE },
-	{ "ANALYZE", "TABLE", IS_WRITE }, { "ANALYZE", NULL, IS_READ }, { "SET", "PASSWORD", IS_WRITE },
+	{ "SELECT", NULL, IS_READ }, { "SHOW", NULL, IS_READ }, { "DESC", NULL, IS_READ },
+	{ "DESCRIBE", NULL, IS_READ }, { "EXPLAIN", NULL, IS_READ }, { "WITH", NULL, IS_READ },
+	{ "TABLE", NULL, IS_READ }, { "VALUES", NULL, IS_READ }, { "VALUE", NULL, IS_READ },
+	{ "HANDLER", NULL, IS_READ }, { "DO", NULL, IS_READ }, { "CHECKSUM", NULL, IS_READ },
+	{ "INSERT", NULL, IS_WRITE }, { "UPDATE", NULL, IS_WRITE }, { "DELETE", NULL, IS_WRITE },
+	{ "REPLACE", NULL, IS_WRITE }, { "LOAD", NULL, IS_WRITE }, { "CALL", NULL, IS_WRITE },
+	{ "CREATE", NULL, IS_WRITE }, { "ALTER", NULL, IS_WRITE }, { "DROP", NULL, IS_WRITE },
+	{ "TRUNCATE", NULL, IS_WRITE }, { "RENAME", NULL, IS_WRITE }, { "GRANT", NULL, IS_WRITE },
+	{ "REVOKE", NULL, IS_WRITE }, { "OPTIMIZE", NULL, IS_WRITE }, { "REPAIR", NULL, IS_WRITE },
+	{ "IMPORT", NULL, IS_WRITE }, { "ANALYZE", "TABLE", IS_WRITE }, { "ANALYZE", NULL, IS_READ },
+	{ "SET", "PASSWORD", IS_WRITE },
 	{ "BEGIN", "NOT", 0 }, { "BEGIN", NULL, IS_BEGIN }, { "START", "TRANSACTION", IS_BEGIN },
 	{ "COMMIT", NULL, IS_COMMIT }, { "ROLLBACK", "TO", 0 }, { "ROLLBACK", NULL, IS_ROLLBACK },
-	{ "XA", "START", IS_BEGIN }, { "XA", "BEGIN", IS_BEGIN }, { "XA", "COMMIT", IS_COMMIT }, { "XA", "ROLLBACK", IS_ROLLBACK },
+	{ "XA", "START", IS_BEGIN }, { "XA", "BEGIN", IS_BEGIN }, { "XA", "COMMIT", IS_COMMIT },
+	{ "XA", "ROLLBACK", IS_ROLLBACK },
 };
 
 static bool starts(struct span s, const char *with)
@@ -348,8 +353,10 @@ static const struct command {
 	[0x21] = { "SUBSCRIBE", .endless = true },
 	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT, .is = IS_COMMAND | IS_STATEMENT },
 };
-enum { COM_QUERY = 0x03, COM_PING = 0x0e, COM_PREPARE = 0x16, COM_EXECUTE = 0x17, COM_CLOSE = 0x19, COM_RESET = 0x1a,
-       COM_RESET_CONNECTION = 0x1f };
+enum {
+	COM_PING = 0x0e, COM_PREPARE = 0x16, COM_EXECUTE = 0x17, COM_CLOSE = 0x19, COM_RESET = 0x1a,
+	COM_RESET_CONNECTION = 0x1f,
+};
 
 static bool is_mariadb(const struct mysql *s)
 {
@@ -414,7 +421,7 @@ static void statement_read(struct talk *t, const struct packet *k, struct messag
 /* True: *text is the statement, or as much of it as is looked at. */
 static bool sql_read(const struct mysql *s, const struct packet *k, struct span *text)
 {
-	struct reader r = { k->p, k->n, .at = 1 };
+	struct reader r = { k->p, k->n < PATIENCE ? k->n : PATIENCE, .at = 1 };
 
 	if (s->can & CAN_ATTRIBUTES)
 		attributes_skip(&r);
@@ -763,7 +770,8 @@ static void answer_begin(struct talk *t, const struct message *asked, const stru
 	if (substitute && shape == PREPARED)
 		shelf_drop(t->texts, pending_key(note_number(asked->note)));
 	*m = (struct message){ .role = ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq };
-	strcpy(m->verb, is_error(k) && !is_progress(k) ? "ERR" : k->len && k->p[0] == 0x00 ? "OK" : "ANSWER");
+	bool ok = k->len && k->p[0] == 0x00 && s->at != AT_ROWS;
+	strcpy(m->verb, is_error(k) && !is_progress(k) ? "ERR" : ok ? "OK" : "ANSWER");
 }
 
 /* As many packets as are at hand. */

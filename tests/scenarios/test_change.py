@@ -36,16 +36,19 @@ def test_every_byte_arrives(vaurien, backend, bufsize, threads):
     def stream(client):
         """Sends without waiting for the echo: much is under way at every change."""
         sent, came = hashlib.sha256(), hashlib.sha256()
-        total = [0, None]
+        total = [0]
 
         def send():
-            while not stop.is_set():
-                data = os.urandom(block)
-                sent.update(data)
-                client.send(data)
-                total[0] += block
-                time.sleep(0.001)
-            client.finish()
+            try:
+                while not stop.is_set():
+                    data = os.urandom(block)
+                    sent.update(data)
+                    client.send(data)
+                    total[0] += block
+                    time.sleep(0.001)
+                client.finish()
+            except OSError as error:
+                wrong.append("sending failed: %s" % error)
         sender = threading.Thread(target=send)
         sender.start()
         data, how = receive_all(client, came)

@@ -55,7 +55,7 @@ def test_help_and_version(run):
     done = run("--help")
     assert done.returncode == 0
     for word in ["--behavior-delay-sleep", "--behavior-transient-agitate", "--protocol-mysql-reuse-socket",
-                 "--statsd.sample-rate", "8124", "Runs a Chaos TCP proxy."]:
+                 "--statsd.sample-rate", "--protocol-tcp-buffer", "Runs a Chaos TCP proxy."]:
         assert word in done.stdout
     done = run("--version")
     assert (done.returncode, done.stderr) == (0, "")

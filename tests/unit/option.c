@@ -229,7 +229,7 @@ static void described(void **state)
 	static const char *const want[][2] = {
 		{ "sleep", "seconds, default 1" }, { "before", "true or false, default true" },
 		{ "count", "whole number, default 3" }, { "percent", "whole number from -1 to 100, default 0" },
-		{ "lag", "milliseconds, default 0" }, { "kind", "one of uniform, normal, default uniform" },
+		{ "lag", "milliseconds, default 0" }, { "kind", "one of uniform, normal; default uniform" },
 		{ "word", "text" }, { "keep_alive", "changes nothing" },
 	};
 	char text[SENTENCE];

@@ -1,0 +1,121 @@
+/* fuzz.c - every protocol against bytes that mean it ill. With -DREPLAY a program that runs the files it is given.
+ *
+ *   input:  NAME \n  how large pieces are  records...       (without a known name its first byte picks one)
+ *   record: 0 n:2 BYTES  the client says | 1 n:2 BYTES  the server says | 2 F  failure F refuses the latest
+ *           request | 3 F  ... is worded on an idle connection
+ *
+ * It holds when nothing crashes, no byte beyond those given is read, and every cut has bytes that it may have. */
+#include "../tests/protocols/feed.h"
+#include "registry.h"
+
+struct input { const uint8_t *p; size_t n; };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct input input_take(struct input *in, size_t n)
+{
+	struct input taken = { in->p, n < in->n ? n : in->n };
+
+	in->p += taken.n;
+	in->n -= taken.n;
+	return taken;
+}
+
+static uint8_t input_byte(struct input *in)
+{
+	struct input one = input_take(in, 1);
+
+	return one.n ? *one.p : 0;
+}
+
+static const struct protocol *protocol_pick(struct input *in)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t length = strlen(all[i]->name);
+		if (in->n > length && !memcmp(in->p, all[i]->name, length) && in->p[length] == '\n') {
+			input_take(in, length + 1);
+			return all[i];
+		}
+	}
+	return n ? all[input_byte(in) % n] : NULL;
+}
+
+static void say(struct feed *f, enum direction d, struct input bytes, size_t piece)
+{
+	while (bytes.n) {
+		struct input some = input_take(&bytes, piece);
+		feed_bytes(f, d, some.p, some.n);
+	}
+}
+
+static void refuse(struct feed *f, bool idle, uint8_t which)
+{
+	struct out out = { 0 };
+	size_t n = 0;
+
+	while (f->protocol->failures && f->protocol->failures[n].name)
+		n++;
+	if (!n || f->raw)
+		return;
+	const struct failure *failure = &f->protocol->failures[which % n];
+	if (idle) {
+		f->protocol->word(&f->talk, NULL, failure, &out);
+	} else if (feed_refuse(f, failure, &out) >= 0) {
+		out_clear(&out);
+		f->protocol->word(&f->talk, &f->latest, failure, &out);
+	}
+	out_free(&out);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct input in = { data, size };
+	const struct protocol *protocol = protocol_pick(&in);
+	struct feed f;
+
+	if (!protocol || !protocol->request || !protocol->response)
+		return 0;
+	uint8_t piece = input_byte(&in);
+	feed_start(&f, protocol);
+	while (in.n && !f.fault[0]) {
+		uint8_t kind = input_byte(&in) % 4, low = input_byte(&in);
+		if (kind >= 2)
+			refuse(&f, kind == 3, low);
+		else
+			say(&f, kind ? RESPONSE : REQUEST, input_take(&in, low | (size_t)input_byte(&in) << 8), piece ? piece : SIZE_MAX);
+	}
+	if (f.fault[0]) {
+		fprintf(stderr, "%s: %s\n", protocol->name, f.fault);
+		abort();
+	}
+	feed_stop(&f);
+	return 0;
+}
+
+#ifdef REPLAY
+#include <sys/stat.h>
+
+int main(int argc, char **argv)
+{
+	unsigned passed = 0;
+
+	for (int i = 1; i < argc; i++) {
+		FILE *file = fopen(argv[i], "rb");
+		struct stat st;
+		assert(file && fstat(fileno(file), &st) == 0);
+		if (S_ISREG(st.st_mode)) {
+			uint8_t *data = malloc((size_t)st.st_size + 1);
+			assert(data && fread(data, 1, (size_t)st.st_size, file) == (size_t)st.st_size);
+			LLVMFuzzerTestOneInput(data, (size_t)st.st_size);
+			free(data);
+			passed++;
+		}
+		fclose(file);
+	}
+	printf("%u passed, 0 failed\n", passed);
+	return 0;
+}
+#endif

@@ -1,0 +1,303 @@
+/* flags.c - the command line by getopt_long, the file by config.c: both speak of the same flags, and the same
+ * rows check what they say. */
+#include "flags.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config.h"
+#include "listing.h"
+#include "log.h"
+#include "registry.h"
+
+struct stranger { char *name; bool callable; struct stranger *next; };  /* a section of a guest that is not here */
+struct warning { char *text; struct warning *next; };
+
+/* ---- being refused ---- */
+
+/* A value that cannot be used: one sentence. */
+int value_error(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return 1;
+}
+
+/* A command line that cannot be understood. */
+int usage_error(const char *format, ...)
+{
+	va_list args;
+	listing_usage(stderr);
+	fputs("vaurien: error: ", stderr);
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputc('\n', stderr);
+	return 2;
+}
+
+/* A flag's value is no good after all; who said it decides how that is told. */
+int flag_error(const struct flag *f, const char *expected, const char *got)
+{
+	if (f->level == 1)
+		return usage_error("argument --%s: expected %s, got '%s'", f->name, expected, got);
+	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
+}
+
+__attribute__((format(printf, 2, 3)))
+static void warn_later(struct flags *flags, const char *format, ...)
+{
+	va_list args;
+	struct warning *w = calloc(1, sizeof *w), **end = &flags->warnings;
+	assert(w);
+	va_start(args, format);
+	int n = vasprintf(&w->text, format, args);
+	va_end(args);
+	assert(n >= 0);
+	while (*end)
+		end = &(*end)->next;
+	*end = w;
+}
+
+void flags_warn(const struct flags *flags)
+{
+	for (const struct warning *w = flags->warnings; w; w = w->next)
+		log_warning("%s", w->text);
+}
+
+/* ---- the table ---- */
+
+struct flag *flags_add(struct flags *flags, enum flag_group group, const char *prefix, const struct opt *o,
+                       struct block *b)
+{
+	struct flag *f;
+	bool word;
+	flags->at = realloc(flags->at, (flags->n + 1) * sizeof *flags->at);
+	assert(flags->at);
+	f = &flags->at[flags->n++];
+	*f = (struct flag){ .group = group, .opt = o, .block = b };
+	int n = asprintf(&f->name, "%s%s", prefix, o->name);
+	assert(n >= 0);
+	for (char *c = f->name; *c; c++)
+		*c = *c == '_' ? '-' : *c;
+	if (o->type == OPT_BOOL || (o->type == OPT_INERT && (!o->def || text_to_bool(o->def, &word))))
+		f->alone = "true";      /* an inert one was a flag if its default is a word for false */
+	return f;
+}
+
+static const char *value_word(const struct opt *o)
+{
+	switch (o->type) {
+	case OPT_INT:
+	case OPT_INERT:   return "N";
+	case OPT_REAL:    return "X";
+	case OPT_TIME:    return o->unit == NSEC_S ? "SECONDS" : o->unit == NSEC_MS ? "MS" : o->unit == NSEC_US ? "US" : "TIME";
+	case OPT_TEXT:    return "TEXT";
+	case OPT_CHOICE:  return "WORD";
+	case OPT_FAILURE: return "NAME";
+	case OPT_BOOL:    break;
+	}
+	return NULL;
+}
+
+void flags_add_guest(struct flags *flags, enum flag_group group, const char *kind, const char *guest, const char *help,
+                     const struct opt *options, struct block *b)
+{
+	char prefix[100];
+	snprintf(prefix, sizeof prefix, "%s-%s-", kind, guest);
+	for (const struct opt *o = options; o && o->name; o++) {
+		struct flag *f = flags_add(flags, o->type == OPT_INERT ? GROUP_OLDER : group, prefix, o, b);
+		f->guest = guest;
+		f->guest_help = help ? help : "";
+		f->value = f->alone ? NULL : value_word(o);
+	}
+}
+
+void flags_free(struct flags *flags)
+{
+	for (size_t i = 0; i < flags->n; i++)
+		free(flags->at[i].name);
+	free(flags->at);
+	for (struct stranger *s = flags->strangers, *next; s; s = next) {
+		next = s->next;
+		free(s->name);
+		free(s);
+	}
+	for (struct warning *w = flags->warnings, *next; w; w = next) {
+		next = w->next;
+		free(w->text);
+		free(w);
+	}
+	*flags = (struct flags){ .at = NULL };
+}
+
+/* A file's "behavior:delay" and "before" name the flag "behavior-delay-before": what joins words is all one. */
+static bool joined_same(const char *name, const char *section, const char *key)
+{
+	static const char joints[] = ":.-_";
+	char full[200];
+	snprintf(full, sizeof full, "%s%s%s", section, *section ? "." : "", key);
+	size_t i;
+	for (i = 0; full[i] && name[i]; i++)
+		if (full[i] != name[i] && !(strchr(joints, full[i]) && strchr(joints, name[i])))
+			return false;
+	return full[i] == name[i];
+}
+
+static struct flag *flag_find(const struct flags *flags, const char *section, const char *key)
+{
+	for (size_t i = 0; i < flags->n; i++)
+		if (joined_same(flags->at[i].name, section, key))
+			return &flags->at[i];
+	return NULL;
+}
+
+const struct flag *flag_get(const struct flags *flags, const char *name)
+{
+	const struct flag *f = flag_find(flags, "", name);
+	assert(f);
+	return f;
+}
+
+/* `level`: who says so. What a nearer one has said stands. */
+static bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
+{
+	bool yes = true;
+
+	if (f->level && f->level < level)
+		return true;
+	if (!opt_set_text(f->block, f->opt, text, error))
+		return false;
+	text_to_bool(text, &yes);
+	f->on = yes;
+	f->level = level;
+	return true;
+}
+
+/* ---- the command line ---- */
+
+enum { FIRST = 256 };                   /* of the values that getopt_long returns for flags: beyond all characters */
+
+static struct option *getopt_table(const struct flags *flags)
+{
+	struct option *table = calloc(flags->n + 1, sizeof *table);
+	assert(table);
+	for (size_t i = 0; i < flags->n; i++) {
+		table[i].name = flags->at[i].name;
+		table[i].has_arg = flags->at[i].alone ? optional_argument : required_argument;
+		table[i].val = FIRST + (int)i;
+	}
+	return table;
+}
+
+static int flag_unknown(const struct flags *flags, const char *word)
+{
+	size_t n = strcspn(word, "="), found = 0;
+	for (size_t i = 0; n > 2 && i < flags->n; i++)
+		found += !strncmp(flags->at[i].name, word + 2, n - 2);
+	if (found > 1 && !strncmp(word, "--", 2))
+		return usage_error("ambiguous option: %.*s could match %zu options", (int)n, word, found);
+	return usage_error("unrecognized arguments: %s", word);
+}
+
+static int flag_given(struct flag *f, const char *text)
+{
+	char error[SENTENCE];
+	size_t name = strlen(f->opt->name) + strlen(": ");
+
+	if (!text)
+		text = f->alone;
+	if (flag_set(f, text, 1, error))
+		return -1;
+	return usage_error("argument --%s: %s", f->name, strlen(error) > name ? error + name : error);
+}
+
+int flags_read_line(struct flags *flags, int argc, char **argv)
+{
+	struct option *table = getopt_table(flags);
+	int code = -1, c;
+
+	optind = 0;                             /* start afresh */
+	opterr = 0;
+	while (code == -1 && (c = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
+		if (c >= FIRST)
+			code = flag_given(&flags->at[c - FIRST], optarg);
+		else if (c == 'h')
+			code = flag_given(flag_find(flags, "", "help"), NULL);
+		else if (c == ':' && optopt >= FIRST)
+			code = usage_error("argument --%s: expected one argument", flags->at[optopt - FIRST].name);
+		else
+			code = flag_unknown(flags, argv[optind - (optind > 1)]);
+	}
+	if (code == -1 && optind < argc)
+		code = usage_error("unrecognized arguments: %s", argv[optind]);
+	free(table);
+	return code;
+}
+
+/* ---- the file ---- */
+
+/* The name of the guest that a section "behavior:NAME" is about; NULL: it is about something else. */
+static const char *section_guest(const char *section, bool *behavior)
+{
+	*behavior = !strncmp(section, "behavior", 8);
+	if ((*behavior || !strncmp(section, "protocol", 8)) && section[8] && strchr(":.", section[8]))
+		return section + 9;
+	return NULL;
+}
+
+static void stranger_note(struct flags *flags, const char *section, bool callable)
+{
+	struct stranger *s = flags->strangers;
+	while (s && strcmp(s->name, section) != 0)
+		s = s->next;
+	if (!s) {
+		s = calloc(1, sizeof *s);
+		assert(s);
+		s->name = strdup(section);
+		assert(s->name);
+		s->next = flags->strangers;
+		flags->strangers = s;
+	}
+	s->callable |= callable;
+}
+
+static bool file_take(void *user, const struct config_line *line, char error[SENTENCE])
+{
+	struct flags *flags = user;
+	bool behavior, own = !strcmp(line->section, "vaurien");
+	const char *guest = section_guest(line->section, &behavior);
+	bool callable = guest && !strcmp(line->key, "callable");
+
+	if (callable)                           /* a Python object: there is nobody here to call it */
+		warn_later(flags, "callable not found for %s", guest);
+	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {
+		stranger_note(flags, line->section, callable);
+		return true;
+	}
+	struct flag *f = flag_find(flags, own ? "" : line->section, line->key);
+	if (f && f->group != GROUP_GENERAL)
+		return flag_set(f, line->value, 2 + line->depth, error);
+	if (!callable)
+		warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
+	return true;
+}
+
+int flags_read_file(struct flags *flags, const char *path)
+{
+	int code = config_read(path, file_take, flags);
+
+	for (struct stranger *s = flags->strangers; code == -1 && s; s = s->next)
+		if (!s->callable)
+			code = value_error("[%s]: expected the name of a %.8s that --list shows, got '%s'",
+			                   s->name, s->name, s->name + 9);
+	return code;
+}

@@ -1,0 +1,51 @@
+/* flags.h - one table of flags for command line and INI file: who has said what, nearer before farther. */
+#ifndef FLAGS_H
+#define FLAGS_H
+
+#include <stddef.h>
+
+#include "option.h"
+
+enum flag_group {                       /* the headings of --help, in its order */
+	GROUP_PROXY, GROUP_BEHAVIOR, GROUP_HTTP, GROUP_LOGS, GROUP_STATSD, GROUP_GENERAL, GROUP_PROTOCOLS,
+	GROUP_BEHAVIORS, GROUP_OLDER, GROUPS
+};
+
+struct flag {
+	char *name;                     /* what stands behind "--" */
+	enum flag_group group;          /* those of GROUP_GENERAL are for the command line only */
+	const char *guest, *guest_help; /* whose it is: a protocol's or a behavior's; else NULL */
+	const char *value;              /* what --help calls its value */
+	const char *alone;              /* its value when it stands without one; NULL: it must have one */
+	const struct opt *opt;
+	struct block *block;            /* where its value goes */
+	int level;                      /* who has set it: 0 nobody, 1 the command line, 2 the file, 3 ... files it extends */
+	bool on;                        /* set, and not to false or 0 */
+};
+
+struct flags {                          /* zeroed at first */
+	struct flag *at;
+	size_t n;
+	struct stranger *strangers;     /* sections of the file about guests that are not here */
+	struct warning *warnings;       /* kept until it is known where the log goes */
+};
+
+struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct opt *, struct block *);
+void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest, const char *help,
+                     const struct opt *options, struct block *);
+void flags_free(struct flags *);
+
+const struct flag *flag_get(const struct flags *, const char *name);    /* must be there */
+
+/* -1: understood; else the exit code, and why has been said. */
+int flags_read_line(struct flags *, int argc, char **argv);
+int flags_read_file(struct flags *, const char *path);
+
+void flags_warn(const struct flags *);  /* to the log: what the file said that nobody understands */
+
+/* Say what is wrong: one sentence, 1; with how to use the program, 2; or as who has set the flag deserves. */
+int value_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int flag_error(const struct flag *, const char *expected, const char *got);
+
+#endif

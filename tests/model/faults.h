@@ -1,0 +1,9 @@
+/* faults.h - toy behaviors, one for each thing that a verdict can say. */
+#ifndef FAULTS_H
+#define FAULTS_H
+
+#include "vaurien.h"
+
+struct fault { nsec before, after; int64_t n; const char *failure; };   /* the options of all of them */
+
+#endif

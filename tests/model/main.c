@@ -1,0 +1,629 @@
+/* model - random traffic under random rules, against a mirror that says what each peer must see.
+ *
+ *   model --seeds 1-40 [--bufsize N] [--steps N] [--threads]
+ *
+ * One thread, two workers stepped in turn, real sockets on loopback and a clock that only this test
+ * moves: a seed is a story that always goes the same way. After each step the world is let come to
+ * rest, and every byte that either peer of every connection has seen is compared with the mirror's. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "conn.h"
+#include "faults.h"
+#include "linger.h"
+#include "listener.h"
+#include "log.h"
+#include "mirror.h"
+#include "model.h"
+#include "registry.h"
+#include "worker.h"
+
+enum { WORKERS = 2, PEERS = 10, BODY_MAX = 300000 };
+
+struct bytes { uint8_t *p; size_t n, room; };
+
+struct peer {                           /* a client, its backend, and what the mirror says of both */
+	bool used, client_left, backend_left;
+	int client, backend;            /* -1: none */
+	struct bytes at_client, at_backend;
+	bool client_eof, client_rst, backend_eof, backend_rst;
+	size_t parsed;                  /* of at_backend */
+	unsigned pending;               /* requests to be answered */
+	struct mirror_conn mirror;
+};
+
+static struct world {
+	struct worker workers[WORKERS];
+	struct proxy *parts[WORKERS];
+	struct endpoint front;
+	int back;                       /* the backends' listener */
+	struct mirror_rules *rules;
+	struct spec *spec;
+	struct peer peers[PEERS];
+	uint64_t accepted, next_rule, step;
+	struct dice dice;               /* of the test itself */
+	const char *failed;
+	char what[512];
+	bool greeter, verbose;
+	size_t body_max;                /* small where each read is */
+} w;
+
+static nsec virtual_now;
+
+static nsec virtual_clock(void)
+{
+	return virtual_now;
+}
+
+static uint64_t pick(uint64_t below)
+{
+	return dice_below(&w.dice, below);
+}
+
+static void fail(const char *format, ...)
+{
+	va_list args;
+
+	if (w.failed)
+		return;
+	va_start(args, format);
+	vsnprintf(w.what, sizeof w.what, format, args);
+	va_end(args);
+	w.failed = w.what;
+}
+
+#define say(...) do { if (w.verbose) { printf("%4llu @%lld.%03lld ", (unsigned long long)w.step, (long long)(virtual_now / NSEC_MS), \
+	(long long)(virtual_now / 1000 % 1000)); printf(__VA_ARGS__); putchar('\n'); fflush(stdout); } } while (0)
+
+/* ---- the world comes to rest ---- */
+
+/* Read all there is. True: there was something. */
+static bool swallow(int fd, struct bytes *to, bool *eof, bool *rst)
+{
+	static uint8_t buffer[1 << 18];
+	bool any = false;
+	ssize_t n;
+
+	if (fd < 0 || *eof || *rst)
+		return false;
+	while ((n = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
+		if (to->n + (size_t)n > to->room) {
+			to->room = (to->n + (size_t)n) * 2;
+			to->p = realloc(to->p, to->room);
+		}
+		memcpy(to->p + to->n, buffer, (size_t)n);
+		to->n += (size_t)n;
+		any = true;
+	}
+	*eof = n == 0;
+	*rst = n < 0 && errno != EAGAIN;
+	return any || *eof || *rst;
+}
+
+static bool turn(void)
+{
+	bool any = false;
+
+	for (int i = 0; i < WORKERS; i++)
+		any |= loop_once(&w.workers[i].loop, false);
+	for (struct peer *p = w.peers; p < w.peers + PEERS; p++) {
+		if (!p->used)
+			continue;
+		any |= swallow(p->client, &p->at_client, &p->client_eof, &p->client_rst);
+		any |= swallow(p->backend, &p->at_backend, &p->backend_eof, &p->backend_rst);
+	}
+	return any;
+}
+
+static void rest(void)
+{
+	for (int quiet = 0; quiet < 3;)
+		quiet = turn() ? 0 : quiet + 1;
+}
+
+static void pour(int fd, const uint8_t *p, size_t n)
+{
+	while (n) {
+		ssize_t m = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (m < 0 && errno != EAGAIN)
+			return;         /* reset meanwhile: the mirror knows */
+		if (m < 0 && !turn() && !turn() && !turn())
+			return;         /* nobody reads any more */
+		if (m > 0) {
+			p += m;
+			n -= (size_t)m;
+		}
+	}
+}
+
+/* ---- comparing ---- */
+
+static void compare_stream(struct peer *p, const char *where, const struct bytes *got, const struct mirror_stream *want, bool prefix)
+{
+	size_t n = got->n < want->n ? got->n : want->n, at = 0;
+
+	if (n && !memcmp(got->p, want->sent, n))
+		at = n;
+	while (at < n && got->p[at] == want->sent[at])
+		at++;
+	if (at < n || (got->n != want->n && !(prefix && got->n < want->n)))
+		fail("connection %llu: the %s has %zu bytes, the mirror says %zu; first difference at %zu: '%.*s' for '%.*s'",
+		     (unsigned long long)p->mirror.number, where, got->n, want->n, at,
+		     (int)(got->n - at < 24 ? got->n - at : 24), got->p ? (char *)got->p + at : "",
+		     (int)(want->n - at < 24 ? want->n - at : 24), want->sent ? (char *)want->sent + at : "");
+}
+
+static void compare(struct peer *p)
+{
+	struct mirror_conn *m = &p->mirror;
+	bool reset = m->over && m->how == RESET;
+	bool ended = p->client_eof || p->client_rst;
+
+	if (p->client >= 0)
+		compare_stream(p, "client", &p->at_client, &m->down, reset || p->client_left);
+	if (p->backend >= 0)
+		compare_stream(p, "backend", &p->at_backend, &m->up, reset || m->over || p->client_left);
+	if (p->client < 0)
+		return;
+	if (ended != (m->over || m->down.shut))
+		fail("connection %llu: the client %s an end, the mirror says %s", (unsigned long long)m->number, ended ? "saw" : "saw no",
+		     m->over ? m->how == RESET ? "reset" : "closed" : m->down.shut ? "end of stream" : "open");
+	if (m->over && m->how == RESET && !p->client_rst && !p->client_left && !m->down.shut)
+		fail("connection %llu: the client saw a FIN where the mirror says reset", (unsigned long long)m->number);
+	if (m->over && m->how == CLOSE && p->client_rst && !p->client_left && !m->up.n)
+		fail("connection %llu: the client saw a RST where the mirror says closed", (unsigned long long)m->number);
+}
+
+static void compare_all(void)
+{
+	rest();
+	for (struct peer *p = w.peers; p < w.peers + PEERS && !w.failed; p++)
+		if (p->used)
+			compare(p);
+}
+
+/* ---- what can happen ---- */
+
+static void peer_free(struct peer *p)
+{
+	if (p->client >= 0)
+		close(p->client);
+	if (p->backend >= 0)
+		close(p->backend);
+	free(p->at_client.p);
+	free(p->at_backend.p);
+	mirror_free(&p->mirror);
+	*p = (struct peer){ .client = -1, .backend = -1 };
+}
+
+static void step_open(void)
+{
+	struct peer *p = NULL;
+	int on = 1;
+
+	for (int i = 0; i < PEERS && !p; i++)
+		if (!w.peers[i].used)
+			p = &w.peers[i];
+	if (!p)
+		return;
+	*p = (struct peer){ .used = true, .client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .backend = -1 };
+	if (connect(p->client, (struct sockaddr *)&w.front.addr, w.front.len))
+		fail("cannot connect: %s", strerror(errno));
+	fcntl(p->client, F_SETFL, O_NONBLOCK);
+	setsockopt(p->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	say("open %llu", (unsigned long long)w.accepted + 1);
+	mirror_open(&p->mirror, ++w.accepted, w.rules, w.greeter, virtual_now);
+	for (int quiet = 0; quiet < 3;)
+		quiet = turn() ? 0 : quiet + 1;
+	p->backend = accept4(w.back, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (p->backend >= 0)
+		setsockopt(p->backend, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	if ((p->backend >= 0) != p->mirror.dialled)
+		fail("connection %llu: the backend was%s dialled", (unsigned long long)p->mirror.number, p->backend >= 0 ? "" : " not");
+}
+
+typedef void teller(struct mirror_conn *, const uint8_t *, size_t, nsec);
+
+/* A line, and its body if it has one, in pieces; each piece is told to the mirror as it is sent. */
+static void send_message(struct peer *p, int fd, teller *tell, const char *line, size_t body)
+{
+	static uint8_t filler[BODY_MAX];
+
+	say("%s %llu: %.*s", tell == mirror_client ? "client" : "backend", (unsigned long long)p->mirror.number, (int)strlen(line) - 1, line);
+	tell(&p->mirror, (const uint8_t *)line, strlen(line), virtual_now);
+	pour(fd, (const uint8_t *)line, strlen(line));
+	while (body) {
+		size_t n = pick(2) ? body : 1 + pick(body);
+		for (size_t i = 0; i < n; i++)
+			filler[i] = (uint8_t)('a' + (body + i) % 23);
+		tell(&p->mirror, filler, n, virtual_now);
+		pour(fd, filler, n);
+		body -= n;
+		rest();         /* pieces are as the proxy reads them */
+		if (p->client_rst || p->backend_rst)
+			return;
+	}
+}
+
+static void step_ask(struct peer *p)
+{
+	if (p->client_left || p->client_eof || p->client_rst)
+		return;
+	for (uint64_t n = 1 + pick(6); n; n--) {
+		char line[64];
+		size_t body = pick(6) ? 0 : 1 + pick(pick(3) ? 50 : w.body_max);
+		static unsigned text;
+		if (body)
+			snprintf(line, sizeof line, "#%zu t%u\n", body, ++text);
+		else
+			snprintf(line, sizeof line, "%c%u\n", pick(6) ? '?' : '!', ++text);
+		send_message(p, p->client, mirror_client, line, body);
+	}
+}
+
+/* What of the backend's bytes is a request that waits for an answer. */
+static void parse_requests(struct peer *p)
+{
+	const uint8_t *end;
+
+	while (p->parsed < p->at_backend.n &&
+	       (end = memchr(p->at_backend.p + p->parsed, '\n', p->at_backend.n - p->parsed))) {
+		const uint8_t *line = p->at_backend.p + p->parsed;
+		size_t body = *line == '#' ? strtoul((const char *)line + 1, NULL, 10) : 0;
+		size_t all = (size_t)(end - line) + 1 + body;
+		if (p->parsed + all > p->at_backend.n)
+			break;
+		p->parsed += all;
+		p->pending += *line != '!';
+	}
+}
+
+static void step_answer(struct peer *p)
+{
+	parse_requests(p);
+	if (p->backend < 0 || p->backend_left || p->backend_eof || p->backend_rst || !p->mirror.linked)
+		return;
+	if (w.greeter && p->mirror.first && p->mirror.first->opening) {
+		send_message(p, p->backend, mirror_backend, "=hello\n", 0);
+		return;
+	}
+	if (!pick(8))
+		send_message(p, p->backend, mirror_backend, "*news\n", 0);
+	for (uint64_t n = pick(p->pending + 1); n && p->pending; n--, p->pending--) {
+		char line[64];
+		size_t body = pick(6) ? 0 : 1 + pick(pick(3) ? 50 : w.body_max);
+		static unsigned text;
+		for (uint64_t more = pick(4) ? 0 : pick(3); more; more--) {
+			snprintf(line, sizeof line, "+a%u\n", ++text);
+			send_message(p, p->backend, mirror_backend, line, 0);
+		}
+		if (body)
+			snprintf(line, sizeof line, "#%zu a%u\n", body, ++text);
+		else
+			snprintf(line, sizeof line, "=a%u\n", ++text);
+		send_message(p, p->backend, mirror_backend, line, body);
+	}
+}
+
+static void step_leave(struct peer *p)
+{
+	bool client = pick(3);
+
+	if (client ? p->client_left || p->client_rst : p->backend < 0 || p->backend_left || p->backend_rst || p->backend_eof)
+		return;
+	say("%s %llu ends its stream", client ? "client" : "backend", (unsigned long long)p->mirror.number);
+	*(client ? &p->client_left : &p->backend_left) = true;
+	shutdown(client ? p->client : p->backend, SHUT_WR);
+	mirror_fin(&p->mirror, client, virtual_now);
+}
+
+static void step_reset(struct peer *p)
+{
+	bool client = pick(2);
+	int *fd = client ? &p->client : &p->backend;
+
+	if (*fd < 0 || p->mirror.over)
+		return;
+	say("%s %llu resets", client ? "client" : "backend", (unsigned long long)p->mirror.number);
+	setsockopt(*fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+	close(*fd);
+	*fd = -1;
+	rest();
+	bool seen = client ? p->backend < 0 || p->backend_rst || p->backend_eof : p->client_rst || p->client_eof;
+	if (!seen)
+		fail("connection %llu: the other side saw nothing of a reset", (unsigned long long)p->mirror.number);
+	peer_free(p);
+}
+
+static void step_time(void)
+{
+	nsec next = virtual_now + (nsec)(1 + pick(400)) * NSEC_MS;
+
+	for (int i = 0; i < WORKERS; i++)
+		if (w.workers[i].loop.timers && w.workers[i].loop.heap[1]->due < next)
+			next = w.workers[i].loop.heap[1]->due;
+	if (next > virtual_now)
+		virtual_now = next;
+	say("time");
+	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
+		if (p->used)
+			mirror_time(&p->mirror, virtual_now);
+}
+
+/* ---- rules ---- */
+
+static const char *const toys[] = { "toy_late", "toy_hung", "toy_refused", "toy_lost", "toy_mute", "toy_cut", "toy_ended", "toy_open",
+                                    "toy_leave", "toy_idle", "toy_slow" };
+
+static struct mirror_rule rule_draw(void)
+{
+	static const char *const failures[] = { "no", "twice", "quiet", "no", "bye", "full" };
+	static const uint8_t odds[] = { LATE, LATE, LATE, HUNG, REFUSED, REFUSED, LOST, MUTE, CUT, ENDED, OPEN, LEAVE, IDLE, SLOW };
+	struct mirror_rule r = { .id = ++w.next_rule, .toy = odds[pick(sizeof odds)], .low = 0, .high = 1, .times = UINT64_MAX };
+	char name[32];
+
+	r.before = pick(3) ? (nsec)pick(500) * NSEC_MS + (nsec)pick(1000) * 1000 : 0;
+	r.after = pick(3) ? (nsec)pick(500) * NSEC_MS + (nsec)pick(1000) * 1000 : 0;
+	r.failure = failures[pick(6)];
+	r.n = r.toy == CUT ? (int64_t)pick(200) : (int64_t)pick(2);
+	r.per_connection = r.toy == SLOW || !pick(3);
+	if (pick(3) || r.toy == LOST || r.toy == MUTE) {
+		r.low = (double)pick(50) / 100;
+		r.high = r.low + (double)(1 + pick(50)) / 100;
+	}
+	if ((r.toy == OPEN || r.toy == ENDED || r.toy == LEAVE) && r.high - r.low > 0.3)
+		r.high = r.low + 0.3;
+	if ((r.toy == REFUSED || r.toy == LATE) && !pick(3)) {
+		r.skip = pick(4);
+		r.times = 1 + pick(6);
+	}
+	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r.id);
+	r.dice = dice_make(w.workers[0].seed, "model", name);
+	return r;
+}
+
+static void spec_rule(struct rule_spec *s, const struct mirror_rule *r)
+{
+	char name[32], error[SENTENCE];
+	struct fault *o;
+
+	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r->id);
+	*s = (struct rule_spec){ .name = strdup(name), .behavior = behavior_find(toys[r->toy]), .low = r->low, .high = r->high,
+	                         .per_connection = r->per_connection, .every = 1, .id = r->id };
+	block_init(&s->block, s->behavior->options, s->behavior->opts_size);
+	if (!opt_set_text(&s->block, opt_find(s->behavior->options, "failure"), r->failure, error))
+		fail("%s", error);
+	o = s->block.opts;
+	o->before = r->before;
+	o->after = r->after;
+	o->n = r->n;
+	s->block.skip = r->skip;
+	s->block.times = r->times;
+}
+
+static struct tally *tally_of(const struct spec *old, uint64_t id)
+{
+	for (unsigned i = 0; old && i < old->n_rules; i++)
+		if (old->rules[i].id == id) {
+			atomic_fetch_add(&old->rules[i].tally->refs, 1);
+			return old->rules[i].tally;
+		}
+	struct tally *t = calloc(1, sizeof *t);
+	atomic_store(&t->refs, 1);
+	return t;
+}
+
+/* The mirror's rules, in the words of a spec. */
+static struct spec *toy_spec(const struct mirror_rules *rules)
+{
+	struct spec *s = calloc(1, sizeof *s);
+	char error[SENTENCE], text[64];
+	struct sockaddr_in back;
+	socklen_t len = sizeof back;
+
+	getsockname(w.back, (struct sockaddr *)&back, &len);
+	snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(back.sin_port));
+	if (!address_parse(&s->backend, text, error, sizeof error) || !address_parse(&s->listen, "127.0.0.1:0", error, sizeof error))
+		fail("%s", error);
+	atomic_store(&s->refs, 1);
+	s->name = strdup("model");
+	s->behavior = strdup("dummy");
+	s->protocol = protocol_find(w.greeter ? "greeter" : "line");
+	block_init(&s->protocol_block, NULL, 0);
+	s->linger = 2 * NSEC_S;
+	s->hold_max = 8 << 20;
+	s->backlog = 64;
+	s->n_rules = rules->n;
+	s->rules = calloc(rules->n + 1, sizeof *s->rules);
+	for (unsigned i = 0; i < rules->n; i++) {
+		spec_rule(&s->rules[i], &rules->rule[i]);
+		s->rules[i].tally = tally_of(w.spec, rules->rule[i].id);
+	}
+	return s;
+}
+
+static struct mirror_rules *all_rules[4096];    /* connections that ended keep pointing at old ones */
+static unsigned all_rules_n;
+
+static void step_change(void)
+{
+	struct mirror_rules *from = w.rules, *to = calloc(1, sizeof *to);
+
+	all_rules[all_rules_n++ % 4096] = to;
+	for (unsigned i = 0; i < from->n; i++)
+		if (pick(2))
+			to->rule[to->n++] = from->rule[i];
+	for (uint64_t n = pick(3); n && to->n < RULES; n--)
+		to->rule[to->n++] = rule_draw();
+	for (unsigned i = 0; i < to->n && w.verbose; i++)
+		say("rule %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s skip=%llu times=%lld", (unsigned long long)to->rule[i].id, toys[to->rule[i].toy],
+		    to->rule[i].per_connection ? " per connection" : "", to->rule[i].low, to->rule[i].high, (long long)to->rule[i].before,
+		    (long long)to->rule[i].after, (long long)to->rule[i].n, to->rule[i].failure, (unsigned long long)to->rule[i].skip, (long long)to->rule[i].times);
+	say("change to %u rules", to->n);
+	w.rules = to;
+	struct spec *s = toy_spec(to);
+	for (int i = 0; i < WORKERS; i++) {     /* connections in the workers' own order: counted picks fall the same way */
+		for (struct conn *c = w.parts[i]->conns; c; c = c->next)
+			for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
+				if (p->used && p->mirror.number == c->number) {
+					mirror_change(&p->mirror, from, to, virtual_now);
+					for (unsigned k = 0; k < to->n; k++)    /* counts live on in the newer copy */
+						for (unsigned q = 0; q < from->n; q++)
+							if (from->rule[q].id == to->rule[k].id && from->rule[q].count > to->rule[k].count)
+								to->rule[k].count = from->rule[q].count;
+				}
+		proxy_change(w.parts[i], s);
+		rest();
+	}
+	spec_drop(w.spec);
+	w.spec = s;
+}
+
+/* ---- a story ---- */
+
+static void world_begin(uint64_t seed, size_t bufsize)
+{
+	char error[SENTENCE];
+	struct worker_words words = { .seed = seed, .bufsize = (int64_t)bufsize, .hold_total = 512 << 20 };
+	struct endpoint bound;
+	struct address any;
+
+	w.dice = dice_make(seed, "model", "story");
+	w.accepted = w.next_rule = w.step = 0;
+	w.failed = NULL;
+	w.greeter = pick(2);
+	w.body_max = bufsize < 1000 ? 2000 : BODY_MAX;
+	virtual_now = NSEC_S;
+	w.rules = calloc(1, sizeof *w.rules);
+	all_rules_n = 0;
+	all_rules[all_rules_n++] = w.rules;
+	address_parse(&any, "127.0.0.1:0", error, sizeof error);
+	w.back = listener_bind(&any, 64, &bound, error, sizeof error);
+	w.spec = NULL;
+	w.spec = toy_spec(w.rules);
+	for (int i = 0; i < WORKERS; i++) {
+		worker_init(&w.workers[i], w.workers, (unsigned)i, WORKERS, NULL, &words);
+		w.workers[i].loop.clock = virtual_clock;
+		loop_clock(&w.workers[i].loop);
+		w.parts[i] = proxy_add(&w.workers[i], 0, w.spec);
+	}
+	listener_start(w.parts[0], listener_bind(&any, 64, &w.front, error, sizeof error), NULL);
+	address_free(&any);
+	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
+		*p = (struct peer){ .client = -1, .backend = -1 };
+}
+
+/* Everyone leaves: nothing may stay behind. */
+static void world_end(void)
+{
+	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
+		if (p->used)
+			peer_free(p);
+	for (int i = 0; i < 8; i++) {
+		rest();
+		virtual_now += 3 * NSEC_S;
+	}
+	rest();
+	for (int i = 0; i < WORKERS; i++) {
+		const struct conn *c = w.parts[i]->conns;
+		if (c)
+			fail("connection %llu is still there when all have left: request eof=%d shut=%d ended=%d raw=%d first=%d, response eof=%d shut=%d ended=%d first=%d",
+			     (unsigned long long)c->number, c->request.eof, c->request.shut, c->request.ended, c->request.raw, c->request.queue.first ? c->request.queue.first->kind : -1,
+			     c->response.eof, c->response.shut, c->response.ended, c->response.queue.first ? c->response.queue.first->kind : -1);
+		if (w.workers[i].held)
+			fail("worker %d still counts %zu held bytes", i, w.workers[i].held);
+	}
+	for (int i = 0; i < WORKERS; i++)
+		worker_free(&w.workers[i]);
+	close(w.back);
+	spec_drop(w.spec);
+	for (unsigned i = 0; i < all_rules_n && i < 4096; i++)
+		free(all_rules[i]);
+}
+
+static void step(void)
+{
+	struct peer *p = &w.peers[pick(PEERS)];
+	uint64_t what = pick(100);
+
+	if (what < 10)
+		step_open();
+	else if (what < 20)
+		step_change();
+	else if (what < 40)
+		step_time();
+	else if (!p->used)
+		return;
+	else if (what < 65)
+		step_ask(p);
+	else if (what < 95)
+		step_answer(p);
+	else if (what < 97)
+		step_leave(p);
+	else if (what < 98)
+		step_reset(p);
+	else if (p->mirror.over)
+		peer_free(p);
+}
+
+static bool story(uint64_t seed, size_t bufsize, unsigned steps)
+{
+	world_begin(seed, bufsize);
+	for (w.step = 1; w.step <= steps && !w.failed; w.step++) {
+		step();
+		compare_all();
+	}
+	uint64_t at = w.step;
+	char what[sizeof w.what];
+	bool failed = w.failed;
+	strcpy(what, w.what);
+	if (failed)
+		printf("model: seed %llu, step %llu: %s\n", (unsigned long long)seed, (unsigned long long)at - 1, what);
+	w.failed = NULL;
+	world_end();
+	if (w.failed)
+		printf("model: seed %llu, the end: %s\n", (unsigned long long)seed, w.failed);
+	return !failed && !w.failed;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option flags[] = { { "seeds", 1, NULL, 's' }, { "bufsize", 1, NULL, 'b' }, { "steps", 1, NULL, 'n' },
+	                                       { "verbose", 0, NULL, 'v' }, { "threads", 0, NULL, 't' }, { 0 } };
+	unsigned long long first = 1, last = 40, steps = 400, bufsize = 1 << 18;
+	unsigned passed = 0, failed = 0;
+	bool threads = false;
+
+	for (int c; (c = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
+		if (c == 's' && sscanf(optarg, "%llu-%llu", &first, &last) < 2)
+			last = first;
+		else if (c == 'b')
+			bufsize = strtoull(optarg, NULL, 10);
+		else if (c == 'n')
+			steps = strtoull(optarg, NULL, 10);
+		else if (c == 'v')
+			w.verbose = true;
+		else if (c == 't')
+			threads = true;
+		else if (c == '?')
+			return 2;
+	}
+	if (!w.verbose)
+		log_open("/dev/null");
+	else
+		log_threshold = LOG_DEBUG;
+	for (unsigned long long seed = first; seed <= last; seed++)
+		*((threads ? threads_story(seed) : story(seed, bufsize, (unsigned)steps)) ? &passed : &failed) += 1;
+	printf("model: %u passed, %u failed\n", passed, failed);
+	return failed ? 1 : 0;
+}

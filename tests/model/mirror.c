@@ -1,0 +1,678 @@
+/* mirror.c - what each peer of the proxy must see, worked out a second time and as simply as can be. */
+#include "mirror.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dice.h"
+
+#define LINGER (2 * NSEC_S)
+
+/* ---- rules ---- */
+
+static struct mirror_rule *rule_of(const struct mirror_rules *r, uint64_t id)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->rule[i].id == id)
+			return (struct mirror_rule *)&r->rule[i];
+	return NULL;
+}
+
+static bool certain(const struct mirror_rule *r)
+{
+	return r->low <= 0 && r->high >= 1;
+}
+
+static bool drawn(const struct mirror_rule *r, uint64_t connection, uint64_t exchange, unsigned moment)
+{
+	struct dice d = dice_at(&r->dice, connection, exchange, moment);
+	double u = dice_unit(&d);
+
+	return certain(r) || (u >= r->low && u < r->high);
+}
+
+static unsigned slot_of(struct mirror_stand *s, uint64_t id)
+{
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->id[i] == id)
+			return i;
+	assert(s->n < 64);
+	s->id[s->n] = id;
+	s->in[s->n] = s->counted[s->n] = s->struck[s->n] = false;
+	return s->n++;
+}
+
+static bool is_in(struct mirror_stand *s, uint64_t id)
+{
+	return s->in[slot_of(s, id)];
+}
+
+static bool strikes(struct mirror_rule *r, struct mirror_stand *s)
+{
+	unsigned i = slot_of(s, r->id);
+
+	if (!s->counted[i]) {
+		s->counted[i] = true;
+		s->struck[i] = r->count >= r->skip && r->count - r->skip < r->times;
+		r->count++;
+	}
+	return s->struck[i];
+}
+
+/* What all rules say at one moment. */
+struct say {
+	bool any, drop, reply;
+	const char *failure;
+	size_t keep;
+	struct mirror_lot lot;
+	enum end end; nsec after; uint64_t end_rule;
+};
+
+static void say_end(struct say *y, const struct mirror_rule *r, enum end end, nsec after)
+{
+	if (end > y->end || (end == y->end && after < y->after)) {
+		y->end_rule = r->id;
+		y->after = after;
+	}
+	if (end > y->end)
+		y->end = end;
+}
+
+static void say_hold(struct say *y, const struct mirror_rule *r, nsec hold)
+{
+	if (hold)
+		y->lot.share[y->lot.n++] = (struct mirror_share){ r->id, hold };
+}
+
+enum kind { COMMAND, OPENING, PUSHED };
+
+static bool fits(const char *failure, enum moment m, enum kind kind)
+{
+	if (!strcmp(failure, "idle"))
+		return m == ON_REST;
+	return m == ON_REQUEST && kind == (strcmp(failure, "full") ? COMMAND : OPENING);
+}
+
+static const unsigned moments[TOYS] = {
+	[LATE] = ON_REQUEST | ON_RESPONSE, [HUNG] = ON_REQUEST | ON_RESPONSE | ON_END, [REFUSED] = ON_REQUEST, [LOST] = ON_REQUEST,
+	[MUTE] = ON_RESPONSE, [CUT] = ON_RESPONSE, [ENDED] = ON_REQUEST, [OPEN] = ON_OPEN, [LEAVE] = ON_LEAVE, [IDLE] = ON_REST,
+	[SLOW] = ON_DATA,
+};
+
+static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s, enum moment m, enum kind kind)
+{
+	nsec hold = r->toy == HUNG ? NEVER : r->toy == SLOW || m == ON_RESPONSE ? r->after : r->before;
+	const char *failure = r->toy == IDLE ? "idle" : r->failure;
+	enum end end = r->n ? RESET : CLOSE;
+
+	if ((r->toy == REFUSED || r->toy == IDLE) && !fits(failure, m, kind))
+		return;
+	if ((r->toy == LATE || r->toy == SLOW) && !hold)
+		return;
+	if (!strikes(r, s))
+		return;
+	y->any = true;
+	switch (r->toy) {
+	case LATE: case HUNG: case SLOW:
+		say_hold(y, r, hold);
+		break;
+	case REFUSED: case IDLE:
+		y->reply = true;
+		if (!y->failure)
+			y->failure = failure;
+		if (strcmp(failure, "no") && strcmp(failure, "twice") && strcmp(failure, "quiet"))
+			say_end(y, r, CLOSE, r->toy == IDLE ? r->after : 0);
+		break;
+	case LOST: case MUTE:
+		y->drop = true;
+		break;
+	case CUT:
+		if ((size_t)r->n < y->keep)
+			y->keep = (size_t)r->n;
+		break;
+	default:
+		say_end(y, r, end, r->after);
+	}
+}
+
+/* stand NULL: a matter of the whole connection. `only`: rules that a change took away or brought. */
+static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *stand, enum moment m, enum kind kind, const struct mirror_rules *except)
+{
+	struct say y = { .keep = SIZE_MAX };
+
+	for (unsigned i = 0; i < rules->n; i++) {
+		struct mirror_rule *r = &rules->rule[i];
+		struct mirror_stand *s = !stand || r->per_connection ? &c->whole : stand;
+		bool in = is_in(s, r->id) || (!stand && certain(r) && !r->per_connection);
+		if (!(moments[r->toy] & m) || !in || (except && rule_of(except, r->id)))
+			continue;
+		say_one(&y, r, s, m, kind);
+	}
+	return y;
+}
+
+/* ---- streams ---- */
+
+static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *bytes, size_t n, nsec now, const struct mirror_lot *lot)
+{
+	struct mirror_piece *p = calloc(1, sizeof *p);
+
+	assert(p);
+	p->kind = kind;
+	p->bytes = malloc(n + 1);
+	memcpy(p->bytes, bytes, n);
+	p->n = n;
+	p->came = now;
+	if (lot)
+		p->lot = *lot;
+	if (s->last)
+		s->last->next = p;
+	else
+		s->first = p;
+	s->last = p;
+	return p;
+}
+
+static nsec late(const struct mirror_conn *c, const struct mirror_lot *l)
+{
+	nsec sum = 0;
+
+	for (unsigned i = 0; i < l->n; i++)
+		if (rule_of(c->rules, l->share[i].rule))
+			sum = l->share[i].hold == NEVER || sum == NEVER ? NEVER : sum + l->share[i].hold;
+	return sum;
+}
+
+static void lot_add(struct mirror_lot *to, const struct mirror_lot *from)
+{
+	for (unsigned i = 0; i < from->n && to->n < SHARES; i++)
+		to->share[to->n++] = from->share[i];
+}
+
+static void over(struct mirror_conn *c, enum end how)
+{
+	if (!c->over)
+		c->how = how;
+	c->over = true;
+}
+
+static struct mirror_exchange *exchange_of(struct mirror_conn *c, uint64_t number)
+{
+	struct mirror_exchange *x = c->first;
+
+	while (x && x->number != number)
+		x = x->next;
+	return x;
+}
+
+static void arrive(struct mirror_stream *s, const uint8_t *bytes, size_t n)
+{
+	if (s->n + n > s->room) {
+		s->room = (s->n + n) * 2;
+		s->sent = realloc(s->sent, s->room);
+	}
+	memcpy(s->sent + s->n, bytes, n);
+	s->n += n;
+}
+
+static bool release(struct mirror_conn *c, struct mirror_stream *s, nsec now)
+{
+	bool any = false;
+
+	if (s == &c->up && !c->linked)
+		return false;
+	for (struct mirror_piece *p; (p = s->first) && !c->over; any = true) {
+		nsec hold = late(c, &p->lot);
+		if (hold == NEVER || p->came + hold > now)
+			break;
+		s->first = p->next;
+		if (!s->first)
+			s->last = NULL;
+		if (p->kind == M_BYTES)
+			arrive(s, p->bytes, p->n);
+		else if (p->kind == M_MARK)
+			exchange_of(c, p->exchange)->sent = true;
+		else if (p->kind == M_FIN)
+			s->shut = true;
+		else
+			over(c, p->end);
+		free(p->bytes);
+		free(p);
+	}
+	if (c->up.shut && c->down.shut)
+		over(c, CLOSE);
+	return any;
+}
+
+/* ---- exchanges ---- */
+
+static bool minds(const struct mirror_exchange *x)
+{
+	return x->failure || x->end || x->dropped;
+}
+
+static void decide(struct mirror_conn *c, struct mirror_exchange *x, bool fresh)
+{
+	for (unsigned i = 0; i < c->rules->n; i++) {
+		struct mirror_rule *r = &c->rules->rule[i];
+		if (!r->per_connection && moments[r->toy] & (ON_REQUEST | ON_RESPONSE | ON_DATA) && (!fresh || c->epochs[i] > x->epoch))
+			x->stand.in[slot_of(&x->stand, r->id)] |= drawn(r, c->number, x->number, 0);
+	}
+	x->epoch = c->epoch;
+}
+
+static struct mirror_exchange *exchange_new(struct mirror_conn *c, uint64_t number)
+{
+	struct mirror_exchange *x = calloc(1, sizeof *x);
+
+	assert(x);
+	x->number = number;
+	if (c->last)
+		c->last->next = x;
+	else
+		c->first = x;
+	c->last = x;
+	decide(c, x, false);
+	return x;
+}
+
+static void exchange_pop(struct mirror_conn *c)
+{
+	struct mirror_exchange *x = c->first;
+
+	if (c->up.own == x)
+		c->up.own = NULL;
+	c->first = x->next;
+	if (!c->first)
+		c->last = NULL;
+	free(x);
+}
+
+static void ends(struct mirror_conn *c, const struct say *y, enum end *in_turn, nsec now)
+{
+	if (y->end == STAY)
+		return;
+	if (!y->after) {
+		*in_turn = y->end;
+	} else if (!c->end_due || c->end_due > now + y->after) {
+		c->end_due = now + y->after;
+		c->end = y->end;
+		c->end_rule = y->end_rule;
+	}
+}
+
+static void finish(struct mirror_conn *c, enum end end, nsec now)
+{
+	put(&c->down, M_END, "", 0, now, NULL)->end = end;
+	c->up.ended = c->down.ended = true;
+}
+
+static void settle(struct mirror_conn *c, nsec now)
+{
+	struct mirror_exchange *x;
+
+	while ((x = c->first) && minds(x) && x->sent && !x->swallow && !c->down.ended && !c->down.fin && !c->down.open) {
+		enum end end = x->end;
+		if (x->failure) {
+			char text[32] = "=E";
+			struct say y = say(c, c->rules, &x->stand, ON_RESPONSE, COMMAND, NULL);
+			struct mirror_lot lot = x->late;
+			lot_add(&lot, &y.lot);
+			strcat(strcat(text, x->failure), "\n");
+			put(&c->down, M_BYTES, text, strlen(text), now, &lot);
+		}
+		if (!x->end || x->failure)
+			exchange_pop(c);
+		if (end)
+			finish(c, end, now);
+	}
+}
+
+static bool rests(const struct mirror_conn *c)
+{
+	const struct mirror_stream *u = &c->up, *d = &c->down;
+
+	return c->linked && !c->first && !u->first && !d->first && !u->open && !d->open && !u->fin && !d->fin && !u->ended && !d->ended;
+}
+
+static void rest_strike(struct mirror_conn *c, nsec now)
+{
+	put(&c->down, M_BYTES, "=Eidle\n", 7, now, NULL);
+	finish(c, CLOSE, now);
+	c->rest_due = 0;
+}
+
+static void rest(struct mirror_conn *c, nsec now)
+{
+	struct mirror_stand s = { 0 };
+
+	if (!rests(c)) {
+		c->resting = false;
+		c->rest_due = 0;
+		return;
+	}
+	if (c->resting)
+		return;
+	c->resting = true;
+	c->rest_due = 0;
+	for (unsigned i = 0; i < c->rules->n; i++) {
+		struct mirror_rule *r = &c->rules->rule[i];
+		if (r->toy == IDLE && !r->per_connection)
+			s.in[slot_of(&s, r->id)] = drawn(r, c->number, c->asked, ON_REST);
+	}
+	struct say y = say(c, c->rules, &s, ON_REST, COMMAND, NULL);
+	if (y.any && !y.after)
+		rest_strike(c, now);
+	else if (y.any)
+		c->rest_due = now + y.after;
+	c->rest_rule = y.end_rule;
+}
+
+static void run(struct mirror_conn *c, nsec now)
+{
+	bool moved = true;
+
+	while (moved && !c->over) {
+		moved = release(c, &c->up, now);
+		settle(c, now);
+		moved |= release(c, &c->down, now);
+	}
+	if (c->down.shut && c->up.ended && !c->up.first)
+		over(c, CLOSE);
+	if (c->over)
+		return;
+	rest(c, now);
+	while (!c->over && release(c, &c->down, now))
+		;
+	bool stuck = (c->up.first && late(c, &c->up.first->lot) == NEVER) || (c->down.first && late(c, &c->down.first->lot) == NEVER);
+	bool moves = (c->up.first && late(c, &c->up.first->lot) != NEVER) || (c->down.first && late(c, &c->down.first->lot) != NEVER);
+	if (!c->up.fin || !stuck || moves)
+		c->gone_since = 0;
+	else if (!c->gone_since)
+		c->gone_since = now;
+}
+
+/* ---- what happens ---- */
+
+static void ask(struct mirror_conn *c, nsec now)
+{
+	struct mirror_stream *u = &c->up;
+	struct mirror_exchange *x = exchange_new(c, ++c->asked);
+	struct say y = say(c, c->rules, &x->stand, ON_REQUEST, COMMAND, NULL);
+
+	u->own = x;
+	u->lot = y.lot;
+	ends(c, &y, &x->end, now);
+	if (y.reply) {
+		x->failure = y.failure;
+		x->swallow = !strcmp(y.failure, "no") ? 1 : !strcmp(y.failure, "twice") ? 2 : 0;
+		u->gone = true;
+		for (int i = 0; i < x->swallow; i++)
+			put(u, M_BYTES, "?nop\n", 5, now, &u->lot);
+	} else if (y.drop) {
+		u->gone = x->dropped = true;
+	}
+}
+
+static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *stand, const uint8_t *bytes, size_t n, nsec now)
+{
+	struct mirror_lot lot = s->lot;
+
+	if (s->gone)
+		return;
+	struct say y = say(c, c->rules, stand, ON_DATA, COMMAND, NULL);
+	lot_add(&lot, &y.lot);
+	if (s->keep < n)
+		n = s->keep;
+	if (s->keep != SIZE_MAX)
+		s->keep -= n;
+	if (n)
+		put(s, M_BYTES, bytes, n, now, &lot);
+}
+
+static void message_begin(struct mirror_stream *s, const uint8_t *atom, size_t n)
+{
+	s->open = true;
+	s->gone = s->push = false;
+	s->keep = SIZE_MAX;
+	s->lot.n = 0;
+	s->end = STAY;
+	s->own = NULL;
+	s->body = n + (*atom == '#' ? strtoul((const char *)atom + 1, NULL, 10) : 0);
+}
+
+void mirror_client(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+{
+	struct mirror_stream *u = &c->up;
+
+	if (c->over || u->ended)
+		return;
+	c->resting = false;
+	c->rest_due = 0;
+	if (!u->open) {
+		message_begin(u, atom, n);
+		if (*atom != '!')
+			ask(c, now);
+	}
+	pass(c, u, u->own ? &u->own->stand : NULL, atom, n, now);
+	u->body -= n;
+	if (!u->body) {
+		u->open = false;
+		struct mirror_exchange *x = u->own;
+		if (x && minds(x)) {
+			put(u, M_MARK, "", 0, now, NULL)->exchange = x->number;
+			if (x->end)
+				u->ended = true;
+		}
+		u->own = NULL;
+	}
+	run(c, now);
+}
+
+static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
+{
+	struct say y = say(c, c->rules, &x->stand, ON_REQUEST, x->opening ? OPENING : PUSHED, NULL);
+
+	x->late = y.lot;
+	ends(c, &y, &x->end, now);
+	x->failure = y.reply ? y.failure : NULL;
+	x->dropped = !y.reply && y.drop;
+	x->sent = minds(x);
+	if (x->end && !x->failure)
+		over(c, x->end);
+	return !c->over;
+}
+
+static void answer_begin(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
+{
+	struct mirror_stream *d = &c->down;
+
+	if (c->epoch > x->epoch)
+		decide(c, x, true);
+	if (minds(x)) {
+		d->gone = true;
+		return;
+	}
+	struct say y = say(c, c->rules, &x->stand, ON_RESPONSE, COMMAND, NULL);
+	d->lot = x->late;
+	lot_add(&d->lot, &y.lot);
+	d->keep = y.keep;
+	d->gone = y.drop;
+	ends(c, &y, &d->end, now);
+}
+
+static void push_begin(struct mirror_conn *c, nsec now)
+{
+	struct mirror_exchange *first = c->first, *last = c->last, *x;
+
+	c->down.push = true;
+	c->first = c->last = NULL;
+	x = exchange_new(c, 1ull << 63 | ++c->pushed);
+	if (unasked(c, x, now)) {
+		if (x->dropped)
+			c->down.gone = true;
+		else
+			answer_begin(c, x, now);
+		c->down.own = x;
+	} else {
+		free(x);
+	}
+	c->first = first;
+	c->last = last;
+}
+
+void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+{
+	struct mirror_stream *d = &c->down;
+
+	if (c->over || d->ended)
+		return;
+	c->resting = false;
+	c->rest_due = 0;
+	bool part = d->open && d->body == 0;    /* a '+' line came before */
+	if (!d->open) {
+		message_begin(d, atom, n);
+		if (*atom == '*' || !c->first)
+			push_begin(c, now);
+		else
+			answer_begin(c, c->first, now);
+		if (c->over)
+			return;
+	} else if (part) {
+		d->body = n + (*atom == '#' ? strtoul((const char *)atom + 1, NULL, 10) : 0);
+	}
+	struct mirror_exchange *x = d->push ? d->own : c->first;
+	pass(c, d, x ? &x->stand : NULL, atom, n, now);
+	d->body -= n;
+	if (!d->body && *atom != '+') {
+		d->open = false;
+		if (d->push) {
+			free(d->own);
+			d->own = NULL;
+		} else if (minds(x)) {
+			if (x->swallow)
+				x->swallow--;
+		} else {
+			exchange_pop(c);
+		}
+		if (d->end)
+			finish(c, d->end, now);
+	}
+	run(c, now);
+}
+
+void mirror_fin(struct mirror_conn *c, bool client, nsec now)
+{
+	struct mirror_stream *s = client ? &c->up : &c->down;
+
+	if (c->over || s->ended || s->fin)
+		return;
+	s->fin = true;
+	struct say y = say(c, c->rules, NULL, ON_END, COMMAND, NULL);
+	put(s, M_FIN, "", 0, now, &y.lot);
+	run(c, now);
+}
+
+static void meet(struct mirror_conn *c, const struct mirror_rules *known, nsec now)
+{
+	enum end end = STAY;
+
+	for (unsigned i = 0; i < c->rules->n; i++) {
+		struct mirror_rule *r = &c->rules->rule[i];
+		if (r->per_connection && !(known && rule_of(known, r->id)))
+			c->whole.in[slot_of(&c->whole, r->id)] = drawn(r, c->number, UINT64_MAX, ON_OPEN);
+	}
+	struct say y = say(c, c->rules, NULL, ON_OPEN, COMMAND, known);
+	ends(c, &y, &end, now);
+	if (end)
+		over(c, end);
+}
+
+void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter, nsec now)
+{
+	*c = (struct mirror_conn){ .number = number, .rules = rules, .linked = true, .epochs = calloc(RULES, sizeof *c->epochs) };
+	meet(c, NULL, now);
+	c->dialled = !c->over;
+	if (c->over || !greeter) {
+		run(c, now);
+		return;
+	}
+	struct mirror_exchange *x = exchange_new(c, 0);
+	c->pushed++;
+	x->opening = true;
+	c->dialled = unasked(c, x, now) && !x->failure;
+	if (c->over)
+		return;
+	c->linked = !x->failure;
+	run(c, now);
+}
+
+void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struct mirror_rules *to, nsec now)
+{
+	uint64_t epochs[RULES];
+	enum end end = STAY;
+
+	if (c->over)
+		return;
+	struct say y = say(c, (struct mirror_rules *)from, NULL, ON_LEAVE, COMMAND, to);
+	y.after = 0;
+	ends(c, &y, &end, now);
+	if (end) {
+		over(c, end);
+		return;
+	}
+	c->epoch++;
+	for (unsigned i = 0; i < to->n; i++) {
+		epochs[i] = c->epoch;
+		for (unsigned k = 0; k < from->n; k++)
+			if (from->rule[k].id == to->rule[i].id)
+				epochs[i] = c->epochs[k];
+	}
+	memcpy(c->epochs, epochs, sizeof epochs);
+	c->rules = to;
+	meet(c, from, now);
+	if (c->over)
+		return;
+	if (c->end_due && !rule_of(to, c->end_rule))
+		c->end_due = 0;
+	c->resting = false;
+	c->rest_due = 0;
+	run(c, now);
+}
+
+void mirror_time(struct mirror_conn *c, nsec now)
+{
+	if (c->over)
+		return;
+	run(c, now);
+	if (!c->over && c->end_due && c->end_due <= now)
+		over(c, c->end);
+	if (!c->over && c->rest_due && c->rest_due <= now && c->resting) {
+		rest_strike(c, now);
+		run(c, now);
+	}
+	if (!c->over && c->gone_since && now >= c->gone_since + LINGER)
+		over(c, RESET);
+}
+
+static void stream_free(struct mirror_stream *s)
+{
+	for (struct mirror_piece *p = s->first, *next; p; p = next) {
+		next = p->next;
+		free(p->bytes);
+		free(p);
+	}
+	free(s->sent);
+}
+
+void mirror_free(struct mirror_conn *c)
+{
+	if (c->down.push)
+		free(c->down.own);
+	while (c->first)
+		exchange_pop(c);
+	stream_free(&c->up);
+	stream_free(&c->down);
+	free(c->epochs);
+}

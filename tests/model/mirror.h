@@ -1,0 +1,90 @@
+/* mirror.h - what each peer of the proxy must see, worked out a second time and as simply as can be.
+ *
+ * The mirror is told what happens (bytes from a client, bytes from a backend, other rules, time) and
+ * keeps, for each connection, the bytes that must have reached either side by now and how it ended. */
+#ifndef MIRROR_H
+#define MIRROR_H
+
+#include "vaurien.h"
+
+enum { RULES = 8, SHARES = 24 };
+
+enum toy { LATE, HUNG, REFUSED, LOST, MUTE, CUT, ENDED, OPEN, LEAVE, IDLE, SLOW, TOYS };
+
+struct mirror_rule {
+	uint64_t id;
+	enum toy toy;
+	bool per_connection;
+	double low, high;
+	nsec before, after;
+	int64_t n;
+	const char *failure;
+	uint64_t skip, times, count;
+	struct dice dice;
+};
+
+struct mirror_rules { unsigned n; struct mirror_rule rule[RULES]; };
+
+struct mirror_share { uint64_t rule; nsec hold; };
+struct mirror_lot { unsigned n; struct mirror_share share[SHARES]; };
+
+struct mirror_piece {
+	enum { M_BYTES, M_MARK, M_FIN, M_END } kind;
+	uint8_t *bytes; size_t n;
+	nsec came;
+	struct mirror_lot lot;
+	uint64_t exchange;              /* M_MARK */
+	enum end end;
+	struct mirror_piece *next;
+};
+
+struct mirror_stream {
+	struct mirror_piece *first, *last;
+	uint8_t *sent; size_t n, room;  /* what must have arrived */
+	bool ended, fin, shut;          /* nothing more is taken; the end was read; and passed on */
+	bool open, gone;                /* a message is under way; its bytes go nowhere */
+	size_t keep, body;
+	enum end end;
+	struct mirror_lot lot;
+	bool push;
+	struct mirror_exchange *own;    /* request: the exchange under way */
+};
+
+struct mirror_stand { uint64_t id[64]; bool in[64], counted[64], struck[64]; unsigned n; };
+
+struct mirror_exchange {
+	uint64_t number;
+	uint64_t epoch;                 /* of the rules when it was asked */
+	struct mirror_stand stand;
+	const char *failure; int swallow;
+	enum end end;
+	bool dropped, sent, opening;
+	struct mirror_lot late;
+	struct mirror_exchange *next;
+};
+
+struct mirror_conn {
+	uint64_t number;
+	bool linked, dialled;           /* a backend is there; was there ever */
+	struct mirror_stream up, down;
+	struct mirror_exchange *first, *last;
+	struct mirror_stand whole;
+	uint64_t asked, pushed;
+	bool over; enum end how;
+	nsec gone_since;
+	nsec end_due; enum end end; uint64_t end_rule;
+	bool resting; nsec rest_due; uint64_t rest_rule;
+	struct mirror_rules *rules;     /* those in force */
+	uint64_t *epochs;               /* when each of them came to this connection */
+	uint64_t epoch;
+};
+
+void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter, nsec now);
+void mirror_free(struct mirror_conn *);
+void mirror_client(struct mirror_conn *, const uint8_t *atom, size_t n, nsec now);      /* one line, or a piece of a body */
+void mirror_backend(struct mirror_conn *, const uint8_t *atom, size_t n, nsec now);
+void mirror_fin(struct mirror_conn *, bool client, nsec now);
+void mirror_change(struct mirror_conn *, const struct mirror_rules *from, struct mirror_rules *to, nsec now);
+void mirror_time(struct mirror_conn *, nsec now);
+
+#endif

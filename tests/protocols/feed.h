@@ -1,0 +1,229 @@
+/* feed.h - a protocol, fed as the core feeds it, but without sockets: for the runner and the fuzzer.
+ *
+ * Each call's bytes lie flush against a page that cannot be read, so that one byte too far crashes. */
+#ifndef FEED_H
+#define FEED_H
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "option.h"
+#include "out.h"
+#include "shelf.h"
+#include "vaurien.h"
+
+enum { FEED_WINDOW = 320 * 1024, FEED_MORE = 65536, FEED_OPEN = 65536 };
+
+struct heard {                          /* a message, when it is whole */
+	enum direction direction;
+	struct message message;         /* its subject is the one below */
+	struct out subject, instead;
+	bool replaced, raw;
+	uint64_t length;
+};
+
+struct lane {                           /* one direction */
+	struct out rest;                /* not cut yet */
+	uint64_t body;                  /* of the last cut, still to come */
+	bool open, last;
+	struct heard heard;             /* the message under way */
+};
+
+struct owed { struct message asked; int answers; };
+
+struct feed {
+	const struct protocol *protocol;
+	struct talk talk;
+	struct block block;
+	struct shelf texts;
+	struct out scratch;
+	struct lane lanes[2];
+	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
+	struct message latest;          /* request that asked */
+	bool raw;
+	char fault[200];                /* a promise that the protocol broke */
+	void (*tell)(struct feed *, const struct heard *);
+	void *teller;
+};
+
+static uint8_t *feed_edge(void)         /* where readable memory ends; FEED_WINDOW bytes before it are there */
+{
+	static uint8_t *edge;
+	const size_t page = 65536;
+
+	if (!edge) {
+		uint8_t *p = mmap(NULL, FEED_WINDOW + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		assert(p != MAP_FAILED && mprotect(p + FEED_WINDOW, page, PROT_NONE) == 0);
+		edge = p + FEED_WINDOW;
+	}
+	return edge;
+}
+
+static void feed_owe(struct feed *f, const struct message *asked)
+{
+	if (f->end == f->room) {
+		f->room = f->room ? f->room * 2 : 16;
+		f->owed = realloc(f->owed, f->room * sizeof f->owed[0]);
+		assert(f->owed);
+	}
+	f->owed[f->end] = (struct owed){ *asked, 1 };
+	f->owed[f->end++].asked.subject = (struct span){ 0 };
+}
+
+static void feed_start(struct feed *f, const struct protocol *protocol)
+{
+	*f = (struct feed){ .protocol = protocol };
+	block_init(&f->block, protocol->options, protocol->opts_size);
+	shelf_init(&f->texts, SHELF_ROOM);
+	f->talk = (struct talk){ calloc(1, protocol->state_size + 1), f->block.opts, &f->texts, &f->scratch, NULL };
+	assert(f->talk.state);
+	if (protocol->server_first)
+		feed_owe(f, &(struct message){ .role = ASKS, .is = IS_OPENING, .verb = "GREETING" });
+}
+
+static void feed_stop(struct feed *f)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		out_free(&f->lanes[i].rest);
+		out_free(&f->lanes[i].heard.subject);
+		out_free(&f->lanes[i].heard.instead);
+	}
+	out_free(&f->scratch);
+	shelf_free(&f->texts);
+	block_free(&f->block);
+	free(f->talk.state);
+	free(f->owed);
+}
+
+static void feed_begin(struct feed *f, struct lane *l, enum direction d, const struct message *m)
+{
+	struct heard *h = &l->heard;
+
+	out_clear(&h->subject);
+	out_clear(&h->instead);
+	out_put(&h->subject, m->subject.p, m->subject.n);
+	h->direction = d;
+	h->message = *m;
+	h->message.subject = out_span(&h->subject);
+	h->replaced = h->raw = false;
+	h->length = 0;
+	l->open = true;
+	if (!memchr(m->verb, 0, sizeof m->verb))
+		snprintf(f->fault, sizeof f->fault, "a verb that does not end");
+	if (d == REQUEST && (m->role == ASKS || m->role == AIDS)) {
+		feed_owe(f, m);
+		f->latest = f->owed[f->end - 1].asked;
+	}
+}
+
+static void feed_done(struct feed *f, struct lane *l)
+{
+	l->open = false;
+	if (l->heard.direction == RESPONSE && l->heard.message.role == ANSWERS) {
+		if (f->first == f->end)
+			snprintf(f->fault, sizeof f->fault, "an answer to nothing");
+		else if (!--f->owed[f->first].answers)
+			f->first++;
+	}
+	if (f->tell)
+		f->tell(f, &l->heard);
+}
+
+static bool cut_kept(struct feed *f, const struct lane *l, enum direction d, const struct cut *cut, size_t n)
+{
+	bool none = cut->kind == CUT_END && !cut->len && d == RESPONSE && f->first < f->end && !l->open;
+
+	if (cut->kind == CUT_RAW && !f->talk.notice)
+		snprintf(f->fault, sizeof f->fault, "raw, without a notice");
+	if ((cut->kind == CUT_PART || cut->kind == CUT_END) && !cut->len && !none)
+		snprintf(f->fault, sizeof f->fault, "a cut of no bytes");
+	if (cut->replaced && cut->len > n)
+		snprintf(f->fault, sizeof f->fault, "bytes are replaced that are not at hand");
+	return !f->fault[0];
+}
+
+/* One call to the protocol. False: no more for now. */
+static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct span at, size_t *taken)
+{
+	struct message m = { .role = d == REQUEST ? ASKS : ANSWERS };
+	size_t n = at.n < FEED_WINDOW ? at.n : FEED_WINDOW;
+	uint8_t *window = feed_edge() - n;
+	const struct message *asked = f->first < f->end ? &f->owed[f->first].asked : NULL;
+
+	memcpy(window, at.p, n);
+	out_clear(&f->scratch);
+	struct cut cut = d == REQUEST ? f->protocol->request(&f->talk, (struct span){ window, n }, &m)
+	                              : f->protocol->response(&f->talk, (struct span){ window, n }, asked, &m);
+	if (!cut_kept(f, l, d, &cut, n))
+		return false;
+	if (cut.kind == CUT_MORE && n < FEED_MORE)
+		return false;
+	if (cut.kind == CUT_MORE || cut.kind == CUT_RAW) {
+		f->raw = true;
+		l->heard = (struct heard){ d, .raw = true, .length = at.n, .subject = l->heard.subject, .instead = l->heard.instead };
+		if (f->tell)
+			f->tell(f, &l->heard);
+		return false;
+	}
+	if (!l->open)
+		feed_begin(f, l, d, &m);
+	if (cut.replaced) {
+		l->heard.replaced = true;
+		out_put(&l->heard.instead, cut.instead.p, cut.instead.n);
+	}
+	l->heard.length += cut.len;
+	l->body = cut.len;
+	l->last = cut.kind == CUT_END;
+	*taken = 0;
+	return true;
+}
+
+/* More bytes of a stream. */
+static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, size_t n)
+{
+	struct lane *l = &f->lanes[d == RESPONSE];
+	size_t at = 0, taken = 0;
+
+	out_put(&l->rest, bytes, n);
+	while (!f->raw && !f->fault[0] && f->end - f->first < FEED_OPEN) {
+		taken = l->rest.n - at < l->body ? l->rest.n - at : (size_t)l->body;
+		l->body -= taken;
+		at += taken;
+		if (l->open && !l->body && l->last) {
+			l->last = false;
+			feed_done(f, l);
+			continue;
+		}
+		if (l->body || at == l->rest.n)
+			break;
+		if (!feed_cut(f, l, d, (struct span){ l->rest.p + at, l->rest.n - at }, &taken))
+			break;
+	}
+	if (at) {
+		memmove(l->rest.p, l->rest.p + at, l->rest.n - at);
+		l->rest.n -= at;
+	}
+}
+
+/* The latest request is refused, if it is not being answered yet. Its answers are to its substitute from now on. */
+static int feed_refuse(struct feed *f, const struct failure *failure, struct out *backend)
+{
+	if (f->first == f->end)
+		return -1;
+	struct owed *o = &f->owed[f->end - 1];
+	bool answered = f->end - f->first == 1 && f->lanes[1].open;
+	if (answered || o->asked.note & NOTE_SUBSTITUTE || o->asked.is & IS_OPENING)
+		return -1;
+	int n = f->protocol->refuse(&f->talk, &o->asked, failure, backend);
+	if (n >= 0)
+		o->asked.note |= NOTE_SUBSTITUTE;
+	o->answers = n > 0 ? n : o->answers;
+	if (n == 0)
+		f->end--;
+	return n;
+}
+
+#endif

@@ -1,0 +1,321 @@
+/* settings.c - tests of the command line and the INI file: what they mean together, and how they are refused. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "log.h"
+#include "registry.h"
+#include "unit.h"
+
+struct slow_opts { nsec sleep; bool before; int64_t count; const char *failure; };
+struct line_opts { bool strict; };
+
+#define SLOW(name_, type_, ...) { .name = #name_, .type = type_, .offset = offsetof(struct slow_opts, name_), .help = "h", __VA_ARGS__ }
+
+static const struct opt slow_table[] = {
+	SLOW(sleep, OPT_TIME, .def = "1", .unit = NSEC_S), SLOW(before, OPT_BOOL, .def = "true"),
+	SLOW(count, OPT_INT), SLOW(failure, OPT_FAILURE), { .name = NULL },
+};
+
+static const struct opt line_table[] = {
+	{ .name = "strict", .type = OPT_BOOL, .offset = 0, .help = "h" },
+	{ .name = "keep_alive", .type = OPT_INERT, .def = "false", .help = "connections are kept alive anyway" },
+	{ .name = "buffer", .type = OPT_INERT, .def = "8124", .help = "buffers grow as needed" },
+	{ .name = NULL },
+};
+
+BEHAVIOR(fake_slow, .help = "Slow", .options = slow_table, .opts_size = sizeof(struct slow_opts))
+BEHAVIOR(fake_slower, .help = "Slower")
+PROTOCOL(fake_line, .help = "Lines", .options = line_table, .opts_size = sizeof(struct line_opts))
+
+static struct settings settings;
+static char said[64 * 1024], complained[16 * 1024];      /* on the standard output and error */
+
+static void caught(int memory, char *text, size_t size)
+{
+	ssize_t n = pread(memory, text, size - 1, 0);
+	text[n < 0 ? 0 : n] = '\0';
+	close(memory);
+}
+
+/* Read "vaurien ARGS", blanks between arguments; what is printed is caught. */
+static int read_line(const char *args)
+{
+	char line[1024], *argv[64] = { "vaurien" }, *save = NULL;
+	int argc = 1, memory[2], kept[2];
+
+	settings_free(&settings);
+	snprintf(line, sizeof line, "%s", args);
+	for (char *word = strtok_r(line, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		argv[argc++] = word;
+	fflush(stdout);
+	for (int i = 0; i < 2; i++) {
+		memory[i] = memfd_create("output", 0);
+		kept[i] = dup(i + 1);
+		dup2(memory[i], i + 1);
+	}
+	int code = settings_read(&settings, argc, argv);
+	fflush(stdout);
+	for (int i = 0; i < 2; i++) {
+		dup2(kept[i], i + 1);
+		close(kept[i]);
+	}
+	caught(memory[0], said, sizeof said);
+	caught(memory[1], complained, sizeof complained);
+	return code;
+}
+
+/* The same with a file of this text as --config. */
+static int read_file(const char *text, const char *args)
+{
+	char line[1024];
+	int memory = memfd_create("config", 0);
+	assert_int_equal(write(memory, text, strlen(text)), strlen(text));
+	lseek(memory, 0, SEEK_SET);
+	snprintf(line, sizeof line, "--config /proc/self/fd/%d %s", memory, args);
+	int code = read_line(line);
+	close(memory);
+	return code;
+}
+
+static int tear_down(void **state)
+{
+	settings_free(&settings);
+	log_open("-");
+	log_threshold = LOG_INFO;
+	return 0;
+}
+
+static const struct slow_opts *slow(void)
+{
+	return settings_block(&settings, &behavior_fake_slow)->opts;
+}
+
+static void good(int code)
+{
+	if (code != -1)
+		fail_msg("code %d: %s", code, complained);
+}
+
+static void defaults(void **state)
+{
+	good(read_line("--protocol fake_line"));
+	const struct spec *p = settings.proxy;
+	assert_string_equal(p->name, "default");
+	assert_string_equal(p->listen.text, "localhost:8000");
+	assert_string_equal(p->backend.text, "localhost:80");
+	assert_string_equal(p->behavior, "dummy");
+	assert_ptr_equal(p->protocol, &protocol_fake_line);
+	assert_int_equal(p->timeout, 30 * NSEC_S);
+	assert_int_equal(p->idle, 0);
+	assert_int_equal(p->linger, 2 * NSEC_S);
+	assert_int_equal(p->hold_max, 8 << 20);
+	assert_int_equal(p->max_clients, 0);
+	assert_int_equal(p->backlog, 8192);
+	assert_int_equal(settings.hold_total, 512 << 20);
+	assert_int_equal(settings.timeout, 30);
+	assert_int_equal(settings.pool_max_size, 100);
+	assert_int_equal(settings.pool_timeout, 30);
+	assert_int_equal(settings.bufsize, 262144);
+	assert_int_equal(settings.threads, 1);
+	assert_false(settings.http || settings.statsd.enabled || settings.stay_connected || settings.sync);
+	assert_string_equal(settings.http_host, "localhost");
+	assert_int_equal(settings.http_port, 8080);
+	assert_int_equal(settings.statsd.port, 8125);
+	assert_string_equal(settings.log_output, "-");
+	assert_string_equal(complained, "");
+}
+
+static void flags(void **state)
+{
+	good(read_line("--protocol=fake_line --proxy :1 --backend [::1]:2 --http --http-port 9 --stay-conn --timeout 2.5 "
+	               "--pool-max-size 7 --bufsize 8192 --hold-max 64K --hold-total 1g --seed 0xff --threads 4 "
+	               "--statsd.enabled --statsd.sample-rate 0.5 --behavior-fake-slow-before=false "
+	               "--behavior-fake-slow-sleep 250ms --behavior 20:fake_slow --protocol-fake-line-strict "
+	               "--log-level ERROR --proxy-name db --linger 0 --sync --http-host=::1"));
+	const struct spec *p = settings.proxy;
+	assert_string_equal(p->name, "db");
+	assert_string_equal(p->behavior, "20:fake_slow");
+	assert_int_equal(((struct slow_opts *)p->rules[0].block.opts)->sleep, 250 * NSEC_MS);
+	assert_false(slow()->before);
+	assert_true(((struct line_opts *)p->protocol_block.opts)->strict);
+	assert_int_equal(p->timeout, 2500 * NSEC_MS);
+	assert_int_equal(p->idle, 0);           /* --stay-connected */
+	assert_int_equal(p->max_clients, 7);
+	assert_int_equal(p->hold_max, 65536);
+	assert_int_equal(p->linger, 0);
+	assert_int_equal(settings.hold_total, 1 << 30);
+	assert_int_equal(settings.seed, 255);
+	assert_int_equal(settings.threads, 4);
+	assert_true(settings.http && settings.statsd.enabled && settings.stay_connected && settings.sync);
+	assert_true(settings.statsd.sample_rate == 0.5);
+	assert_int_equal(log_threshold, LOG_ERROR);
+
+	good(read_line("--protocol fake_line --timeout 3"));
+	assert_int_equal(settings.proxy->idle, 3 * NSEC_S);
+}
+
+static void refused(void **state)
+{
+	static const struct { const char *args; int code; const char *sentence; } bad[] = {
+		{ "--nope", 2, "vaurien: error: unrecognized arguments: --nope\n" },
+		{ "-x", 2, "vaurien: error: unrecognized arguments: -x\n" },
+		{ "what", 2, "vaurien: error: unrecognized arguments: what\n" },
+		{ "--http false", 2, "vaurien: error: unrecognized arguments: false\n" },
+		{ "--proto tcp", 2, "vaurien: error: ambiguous option: --proto could match" },
+		{ "--backend", 2, "vaurien: error: argument --backend: expected one argument\n" },
+		{ "--protocol nope", 2, "vaurien: error: argument --protocol: expected one of " },
+		{ "--log-level Info", 2, "vaurien: error: argument --log-level: expected one of critical, " },
+		{ "--http-port x", 2, "vaurien: error: argument --http-port: expected a whole number from 0 to 65535, got 'x'\n" },
+		{ "--behavior-fake-slow-sleep abc", 2,
+		  "argument --behavior-fake-slow-sleep: expected a number of seconds >= 0, got 'abc'\n" },
+		{ "--protocol-fake-line-strict=maybe", 2, "argument --protocol-fake-line-strict: expected true or false, got 'maybe'\n" },
+		{ "--protocol-fake-line-buffer x", 2, "argument --protocol-fake-line-buffer: expected " },
+		{ "--hold-max 1T", 2, "argument --hold-max: expected a number of bytes" },
+		{ "--hold-max 9999999999G", 2, "argument --hold-max: expected a number of bytes" },
+		{ "--seed -1", 2, "argument --seed: expected a number of 64 bits" },
+		{ "--seed 0x", 2, "argument --seed: expected a number of 64 bits" },
+		{ "--threads 0", 2, "argument --threads: expected a whole number from 1 to 64, got '0'\n" },
+		{ "--proxy-name a/b", 2, "argument --proxy-name: expected 1 to 64 characters" },
+		{ "--proxy 8000", 1, "Expected HOST:PORT: '8000'\n" },
+		{ "--backend h:x", 1, "Expected HOST:PORT: 'h:x'\n" },
+		{ "--behavior nope", 1, "'nope' is an unknown behavior. Pick one of: '" },
+		{ "--behavior 10:nope", 1, "'nope' is an unknown behavior. Pick one of: '" },
+		{ "--behavior=", 1, "You need to use percentage:name\n" },
+		{ "--behavior fake_slow,fake_slower", 1, "You need to use percentage:name\n" },
+		{ "--behavior 80:fake_slow,30:fake_slower", 1, "The behavior total needs to be 100 or less\n" },
+		{ "--behavior-fake-slow-failure deadlock", 1, "failure: fake_line has no words to refuse with\n" },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		char line[300];
+		snprintf(line, sizeof line, "--protocol fake_line %s", bad[i].args);
+		int code = read_line(line);
+		if (code != bad[i].code || !strstr(complained, bad[i].sentence) || !strncmp(complained, "usage: ", 7) != (code == 2))
+			fail_msg("%s: code %d: %s", bad[i].args, code, complained);
+	}
+}
+
+static void shown(void **state)
+{
+	assert_int_equal(read_line("--version"), 0);
+	assert_string_equal(said, "3.0.0\n");
+	assert_int_equal(read_line("-h"), 0);
+	assert_int_equal(strncmp(said, "Runs a Chaos TCP proxy.\n", 24), 0);
+	assert_non_null(strstr(said, "\nBehavior options:\n"));
+	assert_non_null(strstr(said, "--behavior-fake-slow-sleep SECONDS\n"));
+	assert_true(strstr(said, "--protocol-fake-line-buffer N") > strstr(said, "\nAccepted for older command lines:\n"));
+	for (const char *line = said; line; line = strchr(line, '\n'))
+		assert_true(strcspn(++line, "\n") <= 100);
+	assert_int_equal(read_line("--list"), 0);
+	assert_non_null(strstr(said, "\n  fake_slow "));
+	assert_int_equal(read_line("--list=behaviors.md"), 0);
+	assert_non_null(strstr(said, "\n## fake_slow\n\nSlow.\n\n| option |"));
+	assert_int_equal(read_line("--list=protocols.md"), 0);
+	assert_non_null(strstr(said, "\n## fake_line\n"));
+}
+
+static void from_file(void **state)
+{
+	setenv("VAURIEN_TEST_HOST", "example.org", 1);
+	good(read_file("; a comment\n[vaurien]\nbackend = ${VAURIEN_TEST_HOST}:80 ; inline\n  protocol: fake_line\n"
+	               "behavior = 20:fake_slow\nstay-connected = yes\ntimeout = 2.5\nPROXY = \"localhost:99\"\nhttp = on\n"
+	               "[statsd]\nenabled = true\nsample_rate = 0.25\nprefix = p\n[behavior:fake_slow]\nsleep = 2\ncount = 5\n"
+	               "[protocol.fake_line]\nstrict = 1\nkeep_alive = true\n", "--behavior-fake-slow-count 6"));
+	assert_string_equal(settings.proxy->backend.text, "example.org:80");
+	assert_string_equal(settings.proxy->listen.text, "localhost:99");
+	assert_string_equal(settings.proxy->behavior, "20:fake_slow");
+	assert_true(settings.stay_connected && settings.http && settings.statsd.enabled);
+	assert_int_equal(settings.proxy->timeout, 2500 * NSEC_MS);
+	assert_true(settings.statsd.sample_rate == 0.25);
+	assert_string_equal(settings.statsd.prefix, "p");
+	assert_int_equal(slow()->sleep, 2 * NSEC_S);
+	assert_int_equal(slow()->count, 6);     /* the command line wins */
+	assert_true(((struct line_opts *)settings.proxy->protocol_block.opts)->strict);
+	assert_non_null(strstr(complained, "[WARNING] --protocol-fake-line-keep-alive changes nothing: connections are kept"));
+}
+
+static void several_sections(void **state)
+{
+	good(read_file("[vaurien]\nprotocol=fake_line\nbehavior = fake_slow\nbogus = 1\nconfig = x\n[wat]\nkey = 1\n"
+	               "[behavior:fake_slower]\nspeed = 1\n[behavior:mine]\nlevel = 3\ncallable = a.b\n[behavior:fake_slow]\nsleep = 3\n"
+	               "sleep = 4\n", ""));
+	assert_int_equal(slow()->sleep, 4 * NSEC_S);
+	assert_non_null(strstr(complained, "[WARNING] callable not found for mine\n"));
+	assert_non_null(strstr(complained, "unknown key 'bogus' in section [vaurien]\n"));
+	assert_non_null(strstr(complained, "unknown key 'config' in section [vaurien]\n"));
+	assert_non_null(strstr(complained, "unknown key 'key' in section [wat]\n"));
+	assert_non_null(strstr(complained, ":9: unknown key 'speed' in section [behavior:fake_slower]\n"));
+}
+
+static void file_refused(void **state)
+{
+	static const struct { const char *text, *sentence; } bad[] = {
+		{ "[vaurien]\nprotocol = nope\n", "protocol: expected one of " },
+		{ "[vaurien]\nprotocol = fake_line\ntimeout = soon\n", ":3: timeout: expected a number of seconds >= 0, got 'soon'\n" },
+		{ "[vaurien]\nbackend = ${VAURIEN_TEST_NONE}:1\n", ":2: backend: expected ${VAURIEN_TEST_NONE} to be in the environment\n" },
+		{ "[behavior:fake_nope]\nsleep = 1\n", "[behavior:fake_nope]: expected the name of a behavior that --list shows, got 'fake_nope'\n" },
+		{ "[behavior:fake_slow]\nsleep = x\n", ":2: sleep: expected a number of seconds >= 0, got 'x'\n" },
+		{ "[vaurien]\nnothing here\n", ":2: expected KEY = VALUE or [SECTION]\n" },
+		{ "[vaurien]\nprotocol = fake_line\nbehavior = 100\n", "'100' is an unknown behavior." },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		int code = read_file(bad[i].text, "");
+		if (code != 1 || !strstr(complained, bad[i].sentence) || strstr(complained, "usage"))
+			fail_msg("case %zu: code %d: %s", i, code, complained);
+	}
+	assert_int_equal(read_line("--config /nonexistent.ini"), 1);
+	assert_string_equal(said, "Unexistant filename '/nonexistent.ini'\n");
+
+	assert_int_equal(read_line("--config /./nonexistent//deep/../../nonexistent.ini"), 1);
+	assert_string_equal(said, "Unexistant filename '/nonexistent.ini'\n");
+
+	char text[600] = "[vaurien]\nbehavior = ";
+	memset(text + strlen(text), 'x', 300);
+	assert_int_equal(read_file(text, ""), 1);
+	assert_non_null(strstr(complained, ":2: expected a line of at most "));
+	memcpy(text, "; ", 2);                  /* a comment may be long */
+	text[9] = ' ';
+	strcat(text, "\n[vaurien]\nprotocol = fake_line\n");
+	good(read_file(text, ""));
+}
+
+static void extended(void **state)
+{
+	static const char base[] = "[vaurien]\nprotocol = fake_line\nbackend = base:1\nproxy = base:2\n";
+	char text[200];
+	int memory = memfd_create("base", 0);
+	assert_int_equal(write(memory, base, strlen(base)), strlen(base));
+	snprintf(text, sizeof text, "[DEFAULT]\nextends = /proc/self/fd/%d\n[vaurien]\nbackend = mine:1\n", memory);
+	good(read_file(text, "--proxy line:3"));
+	assert_ptr_equal(settings.proxy->protocol, &protocol_fake_line);
+	assert_string_equal(settings.proxy->backend.text, "mine:1");
+	assert_string_equal(settings.proxy->listen.text, "line:3");
+	close(memory);
+
+	memory = memfd_create("circle", 0);     /* a file that extends itself */
+	snprintf(text, sizeof text, "[DEFAULT]\nextends = /proc/self/fd/%d\n", memory);
+	assert_int_equal(write(memory, text, strlen(text)), strlen(text));
+	snprintf(text, sizeof text, "--config /proc/self/fd/%d", memory);
+	assert_int_equal(read_line(text), 1);
+	assert_non_null(strstr(complained, "files that extend each other"));
+	close(memory);
+}
+
+static void log_unwritable(void **state)
+{
+	assert_int_equal(read_line("--protocol fake_line --log-output /nonexistent/log"), 1);
+	assert_string_equal(complained, "log_output: cannot write to '/nonexistent/log': No such file or directory\n");
+}
+
+#define EACH(f) cmocka_unit_test_teardown(f, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	EACH(defaults), EACH(flags), EACH(refused), EACH(shown), EACH(from_file), EACH(several_sections),
+	EACH(file_refused), EACH(extended), EACH(log_unwritable),
+};
+
+SUITE(settings, tests)
