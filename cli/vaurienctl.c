@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VERSION "3.0.0"
+#include "vaurien.h"
+
 
 enum { FAILED = 1, MISUSED = 2 };       /* exit codes */
 
@@ -141,7 +142,7 @@ static CURLcode call_perform(struct call *c, const char *url, const char *put, s
 	curl_easy_setopt(c->curl, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(c->curl, CURLOPT_NOPROXY, "*");        /* whatever the environment says */
 	curl_easy_setopt(c->curl, CURLOPT_UNIX_SOCKET_PATH, unix_path(c));
-	curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "vaurienctl/" VERSION);
+	curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "vaurienctl/" VAURIEN_VERSION);
 	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, 10L);
 	curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 60L);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, reply_take);
@@ -464,7 +465,7 @@ static int call_read(struct call *c, int argc, char **argv)
 		switch (option) {
 		case 1:             rc = word_take(c, optarg); break;
 		case 'h':           help(); return 0;
-		case OPT_VERSION:   puts(VERSION); return 0;
+		case OPT_VERSION:   puts(VAURIEN_VERSION); return 0;
 		case OPT_HOST:      c->host = optarg; break;
 		case OPT_HTTP_HOST: c->http_host = optarg; break;
 		case OPT_HTTP_PORT: c->http_port = optarg; break;

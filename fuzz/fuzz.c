@@ -78,14 +78,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!protocol || !protocol->request || !protocol->response)
 		return 0;
-	uint8_t piece = input_byte(&in);
+	uint8_t pieces = input_byte(&in);
+	size_t piece = pieces ? pieces : SIZE_MAX;
 	feed_start(&f, protocol);
 	while (in.n && !f.fault[0]) {
 		uint8_t kind = input_byte(&in) % 4, low = input_byte(&in);
 		if (kind >= 2)
 			refuse(&f, kind == 3, low);
 		else
-			say(&f, kind ? RESPONSE : REQUEST, input_take(&in, low | (size_t)input_byte(&in) << 8), piece ? piece : SIZE_MAX);
+			say(&f, kind ? RESPONSE : REQUEST, input_take(&in, low | (size_t)input_byte(&in) << 8), piece);
 	}
 	if (f.fault[0]) {
 		fprintf(stderr, "%s: %s\n", protocol->name, f.fault);

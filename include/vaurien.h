@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VAURIEN_ABI 1
+#define VAURIEN_ABI 1                   /* of this header */
+#define VAURIEN_VERSION "3.0.0"         /* of the program */
 
 typedef int64_t nsec;
 

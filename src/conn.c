@@ -240,6 +240,14 @@ static void exchange_over(struct conn *c)
 	exchange_pop(&c->exchanges);
 }
 
+/* A failure ends the connection as the server would, whatever other rules say of it later. */
+static void exchange_fails(struct exchange *x, const struct failure *f)
+{
+	x->failure = f;
+	if (f && x->end < f->end)
+		x->end = f->end;
+}
+
 /* ---- requests ---- */
 
 static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
@@ -278,6 +286,7 @@ static void request_judge(struct conn *c, struct exchange *x, const struct messa
 	conn_ends(c, &j, &x->end);
 	if (j.v.fate == REPLY)
 		conn_refuse(c, x, msg, j.failure);
+	exchange_fails(x, x->failure);
 	if (j.v.fate == DROP)
 		m->gone = x->dropped = true;
 }
@@ -347,7 +356,7 @@ static bool unasked_judge(struct conn *c, struct exchange *x)
 		return true;
 	x->late = lot_make(NULL, &j);
 	conn_ends(c, &j, &x->end);
-	x->failure = j.v.fate == REPLY ? j.failure : NULL;
+	exchange_fails(x, j.v.fate == REPLY ? j.failure : NULL);
 	x->dropped = j.v.fate == DROP;
 	x->sent = exchange_minds(x);
 	if (x->end && !x->failure)
@@ -422,7 +431,7 @@ void conn_done_response(struct conn *c)
 	if (m->end != STAY)
 		pipe_end(&c->response, m->end);
 	if (c->request.raw && !c->exchanges.first)
-		c->response.raw = true;
+		c->response.raw = c->spoke = true;
 }
 
 /* ---- settling: what the oldest exchange is owed by us ---- */
@@ -468,7 +477,7 @@ void conn_settle(struct conn *c)
 
 static void turn_begin(struct conn *c)
 {
-	while (c->exchanges.first)
+	for (; c->exchanges.first; stats_add(&c->proxy->stats, STAT_EXCHANGES, 1))
 		exchange_over(c);
 	c->spoke = false;
 	pipe_open(&c->response, &(struct message){ 0 });
@@ -481,6 +490,11 @@ void conn_turn(struct conn *c, enum direction d, struct span piece)
 	struct exchange *x = c->exchanges.first;
 
 	if (d == REQUEST) {
+		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
+			if (!c->request.now.open)
+				pipe_open(&c->request, &ask);
+			return;
+		}
 		if (c->spoke || !x)
 			turn_begin(c);
 		else if (c->request.now.open)
@@ -542,7 +556,7 @@ void conn_raw(struct conn *c, struct pipe *p, const char *why)
 
 static bool conn_rests(const struct conn *c)
 {
-	return c->backend.open && c->logged_in && !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
+	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
 }
 
 static void rest_strike(struct conn *c)
@@ -675,7 +689,7 @@ void conn_run(struct conn *c)
 	do {
 		c->again = false;
 		pipe_pump(&c->request);
-		if (!c->dead && conn_settles(c) && (!c->response.now.open || c->response.raw))
+		while (!c->dead && conn_settles(c) && (!c->response.now.open || c->response.raw))
 			conn_settle(c);
 		pipe_pump(&c->response);
 	} while (c->again && !c->dead);
@@ -788,6 +802,18 @@ static struct conn *conn_new(struct proxy *proxy, uint64_t number)
 	return c;
 }
 
+static void say_opened(const struct conn *c)
+{
+	struct endpoint e = { .len = sizeof e.addr };
+	char text[128];
+
+	if (log_threshold > LOG_DEBUG)
+		return;
+	getpeername(c->client.watch.fd, (struct sockaddr *)&e.addr, &e.len);
+	log_debug("opened proxy=%s connection=%llu client=%s", proxy_spec(c->proxy)->name, (unsigned long long)c->number,
+	          endpoint_show(&e, text, sizeof text));
+}
+
 void conn_open(struct proxy *proxy, int fd, uint64_t number)
 {
 	struct conn *c = conn_new(proxy, number);
@@ -795,6 +821,7 @@ void conn_open(struct proxy *proxy, int fd, uint64_t number)
 
 	stats_add(&proxy->stats, STAT_OPENED, 1);
 	side_open(&c->client, fd);
+	say_opened(c);
 	loop_clock(loop_of(c));
 	if (!conn_meet(c, plan_all(c->plan), true))
 		return;

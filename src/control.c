@@ -133,8 +133,11 @@ static void goodbye_check(struct timer *t)
 {
 	struct goodbye *g = (struct goodbye *)((char *)t - offsetof(struct goodbye, timer));
 	struct worker *w = g->worker;
+	bool all = true;
 
-	if (w->lingerers && w->loop.now < g->until) {
+	for (struct proxy *p = w->proxies; p; p = p->next)
+		all &= proxy_finish(p);
+	if ((!all || w->lingerers) && w->loop.now < g->until) {
 		timer_set(&w->loop, t, w->loop.now + 10 * NSEC_MS);
 		return;
 	}
@@ -148,11 +151,9 @@ static void goodbye_begin(struct mail *m)
 	struct goodbye *g = (struct goodbye *)m;
 
 	g->worker->stopping = true;
-	for (struct proxy *p = g->worker->proxies; p; p = p->next) {
+	for (struct proxy *p = g->worker->proxies; p; p = p->next)
 		if (p->listener)
 			listener_stop(p->listener);
-		proxy_end(p, true);
-	}
 	g->timer.fire = goodbye_check;
 	g->until = g->worker->loop.now + NSEC_S;
 	timer_set(&g->worker->loop, &g->timer, g->worker->loop.now);
@@ -219,11 +220,11 @@ static void raise_descriptors(void)
 	}
 }
 
-static void say_start(const struct settings *s, const char *listening)
+static void say_start(const struct settings *s)
 {
 	log_info("Starting the Chaos TCP Server");
 	log_info("Options:");
-	log_info("* proxies from %s to %s", listening, s->proxy->backend.text);
+	log_info("* proxies from %s to %s", s->proxy->listen.text, s->proxy->backend.text);
 	log_info("* timeout: %lld", (long long)s->timeout);
 	log_info("* stay_connected: %d", s->stay_connected);
 	log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
@@ -272,17 +273,26 @@ static void finish(struct control *c)
 	close(c->signals.fd);
 }
 
-/* "localhost:8000" stays as it was typed; port 0 becomes the real one. */
-static const char *listening_text(const struct spec *s, const struct endpoint *bound, char *buffer, size_t size)
+/* "localhost:8000" stays as it was typed; port 0 becomes the real one. Before anyone else sees the spec. */
+static void listen_settle(struct spec *s, const struct endpoint *bound)
 {
-	return !s->listen.unix_path && s->listen.port == 0 ? endpoint_show(bound, buffer, size) : s->listen.text;
+	char text[128], error[SENTENCE];
+	struct address real;
+
+	if (s->listen.unix_path || s->listen.port != 0)
+		return;
+	endpoint_show(bound, text, sizeof text);
+	bool ok = address_parse(&real, text, error, sizeof error);
+	assert(ok);
+	address_free(&s->listen);
+	s->listen = real;
 }
 
 int control_run(struct settings *s)
 {
 	struct control c = { .settings = s, .port.spec = spec_hold(s->proxy) };
 	struct endpoint bound;
-	char error[SENTENCE], text[128];
+	char error[SENTENCE];
 	int rc = 0;
 
 	raise_descriptors();
@@ -293,7 +303,8 @@ int control_run(struct settings *s)
 	if (fd < 0) {
 		rc = 1;
 	} else {
-		say_start(s, listening_text(c.port.spec, &bound, text, sizeof text));
+		listen_settle(c.port.spec, &bound);
+		say_start(s);
 		start_workers(&c, fd);
 		c.statsd = statsd_start(&c);
 		if (s->http && !(c.http = http_start(&c, error))) {

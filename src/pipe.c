@@ -600,6 +600,11 @@ void pipe_change(struct pipe *p, const struct plan *plan)
 		message_forget(&p->now);        /* bytes without messages meet new rules at the next piece */
 }
 
+bool pipe_due(const struct pipe *p)
+{
+	return p->to->open && p->queue.first && p->queue.first->due <= worker_of(p)->loop.now;
+}
+
 bool pipe_stuck(const struct pipe *p)
 {
 	return (p->queue.first && p->queue.first->due == NEVER) || p->stalled;

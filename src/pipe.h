@@ -59,6 +59,7 @@ void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` 
 void pipe_end(struct pipe *, enum end);                         /* the connection ends; nothing more is read of it */
 void pipe_open(struct pipe *, const struct message *);          /* a message begins, calm so far */
 
+bool pipe_due(const struct pipe *);     /* something is to be sent now, but there is no room */
 bool pipe_stuck(const struct pipe *);   /* something waits here that no time will move */
 bool pipe_idle(const struct pipe *);    /* between messages, and nothing waits */
 

@@ -32,11 +32,23 @@ void proxy_change(struct proxy *p, struct spec *s)
 	plan_drop(old);
 }
 
-void proxy_end(struct proxy *p, bool politely)
+bool proxy_finish(struct proxy *p)
 {
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
-		conn_end(c, politely ? CLOSE : RESET, "the proxy stops");
+		c->request.ended = c->response.ended = true;
+		conn_run(c);
+		if (!pipe_due(&c->request) && !pipe_due(&c->response))
+			conn_end(c, CLOSE, "the proxy stops");
+	}
+	return !p->conns;
+}
+
+void proxy_end(struct proxy *p)
+{
+	for (struct conn *c = p->conns, *next; c; c = next) {
+		next = c->next;
+		conn_end(c, RESET, "the proxy stops");
 	}
 }
 

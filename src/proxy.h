@@ -23,7 +23,8 @@ struct proxy {
 
 struct proxy *proxy_add(struct worker *, unsigned number, struct spec *);
 void proxy_change(struct proxy *, struct spec *);       /* words as of now; live connections follow */
-void proxy_end(struct proxy *, bool politely);          /* all connections: send what is due and close, or drop */
+bool proxy_finish(struct proxy *);                      /* nothing more is read; connections that have sent what is due are closed; true: all are */
+void proxy_end(struct proxy *);                         /* reset all that is left */
 void proxy_free(struct proxy *);                        /* without connections */
 void proxy_left(struct proxy *);                        /* a connection is gone: its place may be taken */
 

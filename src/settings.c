@@ -165,7 +165,7 @@ static int show(const struct reading *r)
 	if (r->words->help)
 		listing_help(stdout, &r->flags);
 	else if (r->words->version)
-		puts("3.0.0");
+		puts(VAURIEN_VERSION);
 	else if (!list)
 		return -1;
 	else if (!strcmp(list, "behaviors.md"))

@@ -20,7 +20,7 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 void worker_free(struct worker *w)
 {
 	for (struct proxy *p = w->proxies; p; p = p->next)
-		proxy_end(p, false);
+		proxy_end(p);
 	linger_free(w);
 	loop_free(&w->loop);
 	for (struct proxy *p = w->proxies, *next; p; p = next) {

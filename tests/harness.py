@@ -32,13 +32,14 @@ RUNTIME_ERROR = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runt
 
 
 def until(condition, seconds=PATIENCE, what="a condition"):
-    """Wait for condition() to be true and return what it returned."""
+    """Wait for condition() to be true and return what it returned. `what`: text, or a function that makes it."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, "waited %s s in vain for %s" % (seconds, what)
+        if time.monotonic() > deadline:
+            pytest.fail("waited %s s in vain for %s" % (seconds, what() if callable(what) else what))
         time.sleep(0.005)
 
 
@@ -292,7 +293,8 @@ class Proxy:
 
     def logged(self, pattern, seconds=PATIENCE):
         """The first match of a regular expression in the log; waited for."""
-        return until(lambda: re.search(pattern, self.log()), seconds, "%r in the log:\n%s" % (pattern, self.log()[-2000:]))
+        return until(lambda: re.search(pattern, self.log()), seconds,
+                     lambda: "%r in the log:\n%s" % (pattern, self.log()[-2000:]))
 
     def strikes(self):
         """Each strike that the debug log tells, as a dict of its key=value words."""

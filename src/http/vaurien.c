@@ -151,7 +151,7 @@ static void get_info(struct request *r)
 		json_array_append_new(proxies, proxy_to_json(c, i));
 	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
 	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:o}",
-	                                 "name", "vaurien", "version", "3.0.0",
+	                                 "name", "vaurien", "version", VAURIEN_VERSION,
 	                                 "seed", json_sprintf("%" PRIu64, s->seed),
 	                                 "threads", (json_int_t)s->threads, "proxies", proxies));
 }

@@ -62,7 +62,8 @@ struct mysql_opts { const char *tls; };
 
 struct mysql {                          /* one connection */
 	enum { UNGREETED, GREETED, COMMANDS } phase;    /* as far as the client's stream is concerned */
-	uint32_t offers, offers_extended;       /* the server's capabilities */
+	uint32_t offers, offers_extended;       /* the server's capabilities ... */
+	uint32_t taken;                         /* ... and those of them that the client is not to know of */
 	uint32_t can, can_extended;             /* both sides' */
 	bool logging_in;                        /* the server has not said OK yet */
 	bool uploading;                         /* the server asked for a file */
@@ -89,7 +90,6 @@ static const char
 	RAW_EARLY[]   = "the client spoke before the server's greeting",
 	RAW_OLD[]     = "the old handshake is not understood",
 	RAW_TLS[]     = "TLS begins",
-	RAW_PACKED[]  = "the client compresses though that was not offered",
 	RAW_ORDER[]   = "packets are out of order",
 	RAW_COMMAND[] = "an unknown command",
 	RAW_BINLOG[]  = "replication",
@@ -444,12 +444,14 @@ static void prepare_keep(struct talk *t, struct message *m)
 /* Say "user" or "user database". */
 static struct span login_subject(struct talk *t, struct span user, struct span db)
 {
+	size_t at = out_span(t->scratch).n;
+
 	if (!db.n)
 		return user;
 	out_put(t->scratch, user.p, user.n);
 	out_byte(t->scratch, ' ');
 	out_put(t->scratch, db.p, db.n);
-	return out_span(t->scratch);
+	return (struct span){ out_span(t->scratch).p + at, user.n + 1 + db.n };
 }
 
 static struct span change_user_subject(struct talk *t, const struct packet *k)
@@ -543,6 +545,26 @@ static struct cut continuing_request(struct mysql *s, const struct packet *k, st
 	return request_take(s, k);
 }
 
+/* What the client says of itself at the login: its capabilities, its name, the database. */
+static struct span login_read(struct talk *t, const struct packet *k, uint32_t can)
+{
+	struct mysql *s = t->state;
+	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
+	struct span user = reader_cstring(&r), db = { 0 };
+
+	s->can = can & s->offers & ~s->taken;
+	s->can_extended = (can | s->offers) & CAN_MYSQL ? 0 : le32(k->p + 28) & s->offers_extended;
+	if (can & CAN_LONG_AUTH)
+		reader_take(&r, reader_lenenc(&r));
+	else if (can & CAN_SECURE)
+		reader_take(&r, reader_byte(&r));
+	else
+		reader_cstring(&r);
+	if (can & CAN_DB)
+		db = reader_cstring(&r);
+	return login_subject(t, user, db);
+}
+
 static struct cut login_request(struct talk *t, const struct packet *k, struct message *m)
 {
 	struct mysql *s = t->state;
@@ -553,29 +575,26 @@ static struct cut login_request(struct talk *t, const struct packet *k, struct m
 		return more();
 	if (k->len < 32 || !(le32(k->p) & CAN_41))
 		return raw(t, RAW_OLD);
-	uint32_t can = le32(k->p);
+	uint32_t can = le32(k->p), blind = can & s->taken;
 	if (can & CAN_SSL && k->len == 32)
 		return raw(t, RAW_TLS);
-	if (can & s->offers & (CAN_COMPRESS | CAN_ZSTD))
-		return raw(t, RAW_PACKED);
-	s->can = can & s->offers;
-	s->can_extended = (can | s->offers) & CAN_MYSQL ? 0 : le32(k->p + 28) & s->offers_extended;
+	if (blind && k->n < k->len)
+		return more();
+	if (blind) {            /* it wants what it was not offered (PyMySQL: TLS), and would confuse the server with that */
+		uint32_t sees = can & ~blind;
+		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16), (uint8_t)(sees >> 24) };
+		out_put(t->scratch, k->p - HEAD, HEAD);
+		out_put(t->scratch, b, sizeof b);
+		out_put(t->scratch, k->p + sizeof b, k->len - sizeof b);
+	}
 	s->phase = COMMANDS;
 	s->logging_in = true;
-
-	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
-	struct span user = reader_cstring(&r), db = { 0 };
-	if (can & CAN_LONG_AUTH)
-		reader_take(&r, reader_lenenc(&r));
-	else if (can & CAN_SECURE)
-		reader_take(&r, reader_byte(&r));
-	else
-		reader_cstring(&r);
-	if (can & CAN_DB)
-		db = reader_cstring(&r);
 	*m = (struct message){ .role = ASKS, .is = IS_LOGIN, .verb = "LOGIN", .note = LOGIN };
-	m->subject = login_subject(t, user, db);
-	return request_take(s, k);
+	m->subject = login_read(t, k, can);
+	struct cut cut = request_take(s, k);
+	cut.replaced = blind;
+	cut.instead = (struct span){ out_span(t->scratch).p, blind ? HEAD + k->len : 0 };
+	return cut;
 }
 
 static struct cut mysql_request(struct talk *t, struct span in, struct message *m)
@@ -817,10 +836,10 @@ static bool offers_find(const struct packet *k, struct offers *o)
 }
 
 /* The greeting without what could not be read, in place of the real one. */
-static struct span greeting_without(struct talk *t, struct span whole, const struct offers *o, uint32_t taken)
+static struct span greeting_without(struct talk *t, struct span whole, const struct offers *o)
 {
 	struct mysql *s = t->state;
-	uint32_t offers = s->offers & ~taken;
+	uint32_t offers = s->offers & ~s->taken;
 	size_t low = HEAD + o->low, high = HEAD + o->high;
 	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16), (uint8_t)(offers >> 24) };
 
@@ -857,12 +876,12 @@ static struct cut greeting(struct talk *t, struct span in, const struct message 
 	s->offers = le16(k.p + o.low) | le16(k.p + o.high) << 16;
 	s->offers_extended = le32(k.p + o.extended);
 	bool strip = !opts || !opts->tls || strcmp(opts->tls, "pass");
-	uint32_t taken = s->offers & (CAN_COMPRESS | CAN_ZSTD | (strip ? CAN_SSL : 0));
-	if (taken & CAN_SSL)
+	s->taken = s->offers & (CAN_COMPRESS | CAN_ZSTD | (strip ? CAN_SSL : 0));
+	if (s->taken & CAN_SSL)
 		t->notice = TLS_TAKEN;
-	if (taken) {
+	if (s->taken) {
 		cut.replaced = true;
-		cut.instead = greeting_without(t, (struct span){ in.p, (size_t)cut.len }, &o, taken);
+		cut.instead = greeting_without(t, (struct span){ in.p, (size_t)cut.len }, &o);
 	}
 	return cut;
 }

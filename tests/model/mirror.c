@@ -37,7 +37,7 @@ static unsigned slot_of(struct mirror_stand *s, uint64_t id)
 	for (unsigned i = 0; i < s->n; i++)
 		if (s->id[i] == id)
 			return i;
-	assert(s->n < 64);
+	assert(s->n < 512);
 	s->id[s->n] = id;
 	s->in[s->n] = s->counted[s->n] = s->struck[s->n] = false;
 	return s->n++;
@@ -308,6 +308,13 @@ static void finish(struct mirror_conn *c, enum end end, nsec now)
 	c->up.ended = c->down.ended = true;
 }
 
+static void fails(struct mirror_exchange *x, const char *failure)
+{
+	x->failure = failure;
+	if ((!strcmp(failure, "bye") || !strcmp(failure, "full")) && !x->end)
+		x->end = CLOSE;
+}
+
 static void settle(struct mirror_conn *c, nsec now)
 {
 	struct mirror_exchange *x;
@@ -343,10 +350,14 @@ static void rest_strike(struct mirror_conn *c, nsec now)
 	c->rest_due = 0;
 }
 
-static void rest(struct mirror_conn *c, nsec now)
+static void run(struct mirror_conn *c, nsec now);
+
+void mirror_rest(struct mirror_conn *c, nsec now)
 {
 	struct mirror_stand s = { 0 };
 
+	if (c->over)
+		return;
 	if (!rests(c)) {
 		c->resting = false;
 		c->rest_due = 0;
@@ -362,11 +373,13 @@ static void rest(struct mirror_conn *c, nsec now)
 			s.in[slot_of(&s, r->id)] = drawn(r, c->number, c->asked, ON_REST);
 	}
 	struct say y = say(c, c->rules, &s, ON_REST, COMMAND, NULL);
-	if (y.any && !y.after)
-		rest_strike(c, now);
-	else if (y.any)
-		c->rest_due = now + y.after;
 	c->rest_rule = y.end_rule;
+	if (y.any && y.after)
+		c->rest_due = now + y.after;
+	if (!y.any || y.after)
+		return;
+	rest_strike(c, now);
+	run(c, now);
 }
 
 static void run(struct mirror_conn *c, nsec now)
@@ -382,12 +395,9 @@ static void run(struct mirror_conn *c, nsec now)
 		over(c, CLOSE);
 	if (c->over)
 		return;
-	rest(c, now);
-	while (!c->over && release(c, &c->down, now))
-		;
 	bool stuck = (c->up.first && late(c, &c->up.first->lot) == NEVER) || (c->down.first && late(c, &c->down.first->lot) == NEVER);
 	bool moves = (c->up.first && late(c, &c->up.first->lot) != NEVER) || (c->down.first && late(c, &c->down.first->lot) != NEVER);
-	if (!c->up.fin || !stuck || moves)
+	if (!c->left || !stuck || moves)
 		c->gone_since = 0;
 	else if (!c->gone_since)
 		c->gone_since = now;
@@ -405,7 +415,7 @@ static void ask(struct mirror_conn *c, nsec now)
 	u->lot = y.lot;
 	ends(c, &y, &x->end, now);
 	if (y.reply) {
-		x->failure = y.failure;
+		fails(x, y.failure);
 		x->swallow = !strcmp(y.failure, "no") ? 1 : !strcmp(y.failure, "twice") ? 2 : 0;
 		u->gone = true;
 		for (int i = 0; i < x->swallow; i++)
@@ -476,7 +486,8 @@ static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
 
 	x->late = y.lot;
 	ends(c, &y, &x->end, now);
-	x->failure = y.reply ? y.failure : NULL;
+	if (y.reply)
+		fails(x, y.failure);
 	x->dropped = !y.reply && y.drop;
 	x->sent = minds(x);
 	if (x->end && !x->failure)
@@ -566,8 +577,13 @@ void mirror_fin(struct mirror_conn *c, bool client, nsec now)
 {
 	struct mirror_stream *s = client ? &c->up : &c->down;
 
-	if (c->over || s->ended || s->fin)
+	if (c->over || s->fin)
 		return;
+	c->left |= client;
+	if (s->ended) {
+		run(c, now);
+		return;
+	}
 	s->fin = true;
 	struct say y = say(c, c->rules, NULL, ON_END, COMMAND, NULL);
 	put(s, M_FIN, "", 0, now, &y.lot);

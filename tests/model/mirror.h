@@ -50,7 +50,7 @@ struct mirror_stream {
 	struct mirror_exchange *own;    /* request: the exchange under way */
 };
 
-struct mirror_stand { uint64_t id[64]; bool in[64], counted[64], struck[64]; unsigned n; };
+struct mirror_stand { uint64_t id[512]; bool in[512], counted[512], struck[512]; unsigned n; };
 
 struct mirror_exchange {
 	uint64_t number;
@@ -71,6 +71,7 @@ struct mirror_conn {
 	struct mirror_stand whole;
 	uint64_t asked, pushed;
 	bool over; enum end how;
+	bool left;                      /* the client has said its end, read or not */
 	nsec gone_since;
 	nsec end_due; enum end end; uint64_t end_rule;
 	bool resting; nsec rest_due; uint64_t rest_rule;
@@ -86,5 +87,6 @@ void mirror_backend(struct mirror_conn *, const uint8_t *atom, size_t n, nsec no
 void mirror_fin(struct mirror_conn *, bool client, nsec now);
 void mirror_change(struct mirror_conn *, const struct mirror_rules *from, struct mirror_rules *to, nsec now);
 void mirror_time(struct mirror_conn *, nsec now);
+void mirror_rest(struct mirror_conn *, nsec now);       /* the proxy has read all there was */
 
 #endif

@@ -163,7 +163,8 @@ static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct sp
 		return false;
 	if (cut.kind == CUT_MORE || cut.kind == CUT_RAW) {
 		f->raw = true;
-		l->heard = (struct heard){ d, .raw = true, .length = at.n, .subject = l->heard.subject, .instead = l->heard.instead };
+		l->heard.direction = d;
+		l->heard.raw = true;
 		if (f->tell)
 			f->tell(f, &l->heard);
 		return false;

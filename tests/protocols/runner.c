@@ -16,9 +16,9 @@
  *   W: FAILURE = BYTES                      the words of the refusal;  I: on an idle connection;  G: as a greeting
  *
  * A line goes on in the next one that begins with a blank. One without -> is a piece of a message that this
- * side ends later. Lines of one side that follow each other come in one stream. BYTES are hex pairs, "strings" with \r \n \t \0 \xHH, each *N times if so said,
- * ( ) around several, [SEQ ...] a packet of MySQL, <T ...> a message of PostgreSQL, <- ...> one without type.
- * # begins a comment. */
+ * side ends later. Lines of one side that follow each other come in one stream. BYTES are hex
+ * pairs, "strings" with \r \n \t \0 \xHH, each *N times if so said, ( ) around several, [SEQ ...] a packet of
+ * MySQL, <T ...> a message of PostgreSQL, <- ...> one without type. # begins a comment. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -166,7 +166,9 @@ static const char *bytes_read(const char *p, struct out *to, char stop)
 }
 
 static const char *const roles[] = { "ASKS", "AIDS", "SILENT", "GOES_ON", "ANSWERS", "PUSH" };
-static const char *const natures[] = { "OPENING", "LOGIN", "COMMAND", "STATEMENT", "READ", "WRITE", "BEGIN", "COMMIT", "ROLLBACK" };
+static const char *const natures[] = {
+	"OPENING", "LOGIN", "COMMAND", "STATEMENT", "READ", "WRITE", "BEGIN", "COMMIT", "ROLLBACK",
+};
 
 static int word_find(const char *word, const char *const *words, unsigned n)
 {
@@ -277,8 +279,8 @@ static void scene_like(struct scene *scenes, struct scene *s, const char *name)
 static void line_read(struct scene *s, const char *p)
 {
 	static const struct { const char *head; enum kind kind; enum direction direction; } heads[] = {
-		{ "C:", SAID, REQUEST }, { "S:", SAID, RESPONSE }, { "R:", REFUSED, 0 }, { "W:", WORDED, 0 }, { "I:", IDLE, 0 },
-		{ "G:", GREETING, 0 }, { "option ", OPTION, 0 },
+		{ "C:", SAID, REQUEST }, { "S:", SAID, RESPONSE }, { "R:", REFUSED, 0 },
+		{ "W:", WORDED, 0 }, { "I:", IDLE, 0 }, { "G:", GREETING, 0 }, { "option ", OPTION, 0 },
 	};
 	unsigned i = 0;
 	char word[64];
@@ -464,8 +466,12 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 	const struct line *l = &s->lines[r->next];
 	struct out stream = { 0 };
 
-	for (r->end = r->next; r->end < s->n && s->lines[r->end].kind == SAID && s->lines[r->end].direction == l->direction; r->end++)
-		out_put(&stream, s->lines[r->end].bytes.p, s->lines[r->end].bytes.n);
+	for (r->end = r->next; r->end < s->n; r->end++) {
+		const struct line *next = &s->lines[r->end];
+		if (next->kind != SAID || next->direction != l->direction)
+			break;
+		out_put(&stream, next->bytes.p, next->bytes.n);
+	}
 	for (size_t at = 0, n; at < stream.n && !why[0] && !f->raw; at += n) {
 		n = !chunk || stream.n - at < chunk ? stream.n - at : chunk;
 		feed_bytes(f, l->direction, stream.p + at, n);

@@ -39,12 +39,12 @@ def test_backend_finishes_first_and_still_hears(vaurien, backend):
 
 def test_a_reset_is_passed_on_as_a_reset(vaurien, backend):
     proxy = vaurien(backend=backend)
-    client, server = proxy.meet(backend)
-    client.reset()
-    assert server.ends() == "rst"
-    client, server = proxy.meet(backend)
-    server.reset()
-    assert client.ends() == "rst"
+    for one, other in ((0, 1), (1, 0)):
+        ends = proxy.meet(backend)
+        ends[0].send(b"x")
+        assert ends[1].read(1) == b"x"
+        ends[one].reset()
+        assert ends[other].ends() == "rst"
 
 
 @pytest.mark.threads
@@ -57,7 +57,7 @@ def test_much_data_both_ways_arrives_as_it_was_sent(vaurien, backend, bufsize):
 
     def receive(end, name):
         came[name] = hashlib.sha256(end.read(size)).digest()
-    receivers = [threading.Thread(target=receive, args=(client, "down")), threading.Thread(target=receive, args=(server, "up"))]
+    receivers = [threading.Thread(target=receive, args=words) for words in ((client, "down"), (server, "up"))]
     for thread in senders + receivers:
         thread.start()
     for thread in senders + receivers:
