@@ -101,7 +101,9 @@ static void conn_bury(struct conn *c, enum end how, const char *why)
 	log_debug("closed proxy=%s connection=%llu why=\"%s\"", proxy_spec(c->proxy)->name, (unsigned long long)c->number, why);
 	side_close(&c->client, how, c->request.eof);
 	side_close(&c->backend, how, c->response.eof);
-	dial_stop(&c->dial);
+	dial_stop(c->dial);
+	if (c->spare >= 0)
+		close(c->spare);
 	timer_stop(loop_of(c), &c->end_timer);
 	timer_stop(loop_of(c), &c->patience);
 	timer_stop(loop_of(c), &c->rest_timer);
@@ -708,10 +710,11 @@ void conn_run(struct conn *c)
 
 /* ---- opening ---- */
 
-static void conn_dialed(struct dial *d, int fd, const char *why)
+static void conn_dialled(void *whom, int fd, const char *why)
 {
-	struct conn *c = OUTER(conn, dial, d);
+	struct conn *c = whom;
 
+	c->dial = NULL;
 	if (fd < 0) {
 		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", proxy_spec(c->proxy)->name,
 		            (unsigned long long)c->number, proxy_spec(c->proxy)->backend.text, why);
@@ -727,8 +730,11 @@ static void conn_dial(struct conn *c)
 {
 	const struct spec *s = proxy_spec(c->proxy);
 
+	int spare = c->spare;
+
 	c->waits = 0;
-	dial_start(&c->dial, loop_of(c), c->proxy->worker->resolver, &s->backend, s->timeout);
+	c->spare = -1;
+	c->dial = dial_start(loop_of(c), c->proxy->worker->resolver, &s->backend, s->timeout, spare, conn_dialled, c);
 }
 
 /* Before the dial: lets it wait, as the rules say. */
@@ -771,7 +777,7 @@ static bool conn_meet(struct conn *c, ruleset rules, bool opening)
 	return !c->dead;
 }
 
-static struct conn *conn_new(struct proxy *proxy, uint64_t number)
+static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 {
 	const struct spec *s = proxy_spec(proxy);
 	struct conn *c = calloc(1, sizeof *c + s->protocol->state_size);
@@ -779,6 +785,7 @@ static struct conn *conn_new(struct proxy *proxy, uint64_t number)
 	assert(c);
 	c->proxy = proxy;
 	c->number = number;
+	c->spare = spare;
 	c->client = (struct side){ .watch = { -1, side_ready }, .conn = c };
 	c->backend = (struct side){ .watch = { -1, side_ready }, .conn = c };
 	pipe_init(&c->request, c, REQUEST, &c->client, &c->backend);
@@ -788,7 +795,6 @@ static struct conn *conn_new(struct proxy *proxy, uint64_t number)
 	c->end_timer.fire = end_fire;
 	c->patience.fire = patience_fire;
 	c->rest_timer.fire = rest_fire;
-	c->dial.done = conn_dialed;
 	c->active = loop_of(c)->now;
 	shelf_init(&c->texts, SHELF_ROOM);
 	c->talk = (struct talk){ .state = c->state, .opts = s->protocol_block.opts, .texts = &c->texts, .scratch = &proxy->worker->scratch };
@@ -814,9 +820,9 @@ static void say_opened(const struct conn *c)
 	          endpoint_show(&e, text, sizeof text));
 }
 
-void conn_open(struct proxy *proxy, int fd, uint64_t number)
+void conn_open(struct proxy *proxy, int fd, int spare, uint64_t number)
 {
-	struct conn *c = conn_new(proxy, number);
+	struct conn *c = conn_new(proxy, spare, number);
 	struct exchange *x;
 
 	stats_add(&proxy->stats, STAT_OPENED, 1);

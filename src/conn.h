@@ -31,7 +31,8 @@ struct conn {
 	struct rule_state **states;     /* one per rule of the plan */
 	struct talk talk;
 	struct shelf texts;
-	struct dial dial;
+	struct dial *dial;              /* to the backend, under way */
+	int spare;                      /* a descriptor for it, reserved at accept; -1: used */
 	struct timer end_timer;         /* an end by the clock ... */
 	enum end end; uint64_t end_rule;        /* ... which, and whose */
 	struct timer patience;          /* for what comes first of: */
@@ -49,7 +50,7 @@ struct conn {
 	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
 };
 
-void conn_open(struct proxy *, int fd, uint64_t number);        /* a client was accepted */
+void conn_open(struct proxy *, int fd, int spare, uint64_t number);     /* a client was accepted; `spare` is for its backend */
 void conn_change(struct conn *, struct plan *);                 /* other rules from now on */
 void conn_run(struct conn *);                                   /* both pipes go as far as they go */
 void conn_later(struct conn *);                                 /* conn_run at the end of this round */

@@ -1,47 +1,56 @@
 /* dial.c - from a backend's name to a connected socket, without making anyone wait. */
 #include "dial.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+struct dial {
+	struct loop *loop;
+	struct look look;               /* the name */
+	struct watch watch;             /* the socket under way */
+	struct timer timer;
+	unsigned tried;                 /* of the addresses */
+	int spare;
+	int error;                      /* of the last one tried: an errno */
+	bool over;
+	void (*done)(void *whom, int fd, const char *why);
+	void *whom;
+	struct mail last;               /* freed at the end of the round: its watch may be in this one's events */
+};
+
 #define OUTER(field, p) ((struct dial *)((char *)(p) - offsetof(struct dial, field)))
 
-static void dial_next(struct dial *);
+static void dial_free(struct mail *m)
+{
+	free(OUTER(last, m));
+}
+
+static void close_if_open(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void dial_over(struct dial *d)
+{
+	d->over = true;
+	timer_stop(d->loop, &d->timer);
+	look_drop(&d->look);
+	close_if_open(&d->watch.fd);
+	close_if_open(&d->spare);
+	d->last.open = dial_free;
+	loop_later(d->loop, &d->last);
+}
 
 static void dial_done(struct dial *d, int fd, const char *why)
 {
-	d->busy = false;
-	timer_stop(d->loop, &d->timer);
-	d->done(d, fd, why);
-}
-
-static void dial_close(struct dial *d)
-{
-	if (d->watch.fd >= 0)
-		close(d->watch.fd);
-	d->watch.fd = -1;
-}
-
-static void dial_ready(struct watch *w, unsigned events)
-{
-	struct dial *d = OUTER(watch, w);
-	int error = 0, fd = w->fd;
-	socklen_t len = sizeof error;
-
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	if (error || events & EPOLLERR) {
-		d->error = error ? error : ECONNREFUSED;
-		dial_close(d);
-		dial_next(d);
-		return;
-	}
-	if (!(events & EPOLLOUT))
-		return;
-	loop_unwatch(d->loop, w);
-	w->fd = -1;
-	dial_done(d, fd, NULL);
+	dial_over(d);
+	d->done(d->whom, fd, why);
 }
 
 /* The next address, until one takes us or none is left. */
@@ -49,6 +58,7 @@ static void dial_next(struct dial *d)
 {
 	while (d->tried < d->look.n) {
 		const struct endpoint *e = &d->look.found[d->tried++];
+		close_if_open(&d->spare);
 		int fd = socket(e->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		if (fd < 0) {
 			d->error = errno;
@@ -69,6 +79,24 @@ static void dial_next(struct dial *d)
 	dial_done(d, -1, strerror(d->error));
 }
 
+static void dial_ready(struct watch *w, unsigned events)
+{
+	struct dial *d = OUTER(watch, w);
+	int error = 0, fd = w->fd;
+	socklen_t len = sizeof error;
+
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+	if (error || events & EPOLLERR) {
+		d->error = error ? error : ECONNREFUSED;
+		close_if_open(&w->fd);
+		dial_next(d);
+	} else if (events & EPOLLOUT) {
+		loop_unwatch(d->loop, w);
+		w->fd = -1;
+		dial_done(d, fd, NULL);
+	}
+}
+
 static void dial_found(struct look *l)
 {
 	struct dial *d = OUTER(look, l);
@@ -81,31 +109,27 @@ static void dial_found(struct look *l)
 
 static void dial_fire(struct timer *t)
 {
-	struct dial *d = OUTER(timer, t);
-
-	dial_stop(d);
-	d->done(d, -1, "connecting takes longer than the time-out");
+	dial_done(OUTER(timer, t), -1, "connecting takes longer than the time-out");
 }
 
-void dial_start(struct dial *d, struct loop *l, struct resolver *r, const struct address *to, nsec timeout)
+struct dial *dial_start(struct loop *l, struct resolver *r, const struct address *to, nsec timeout, int spare,
+                        void (*done)(void *whom, int fd, const char *why), void *whom)
 {
-	void (*done)(struct dial *, int, const char *) = d->done;
+	struct dial *d = calloc(1, sizeof *d);
 
-	*d = (struct dial){ .loop = l, .busy = true, .done = done, .error = ECONNREFUSED };
+	assert(d);
+	*d = (struct dial){ .loop = l, .spare = spare, .done = done, .whom = whom, .error = ECONNREFUSED };
 	d->watch = (struct watch){ -1, dial_ready };
 	d->timer.fire = dial_fire;
 	d->look.done = dial_found;
 	if (timeout)
 		timer_set(l, &d->timer, l->now + timeout);
 	look_start(&d->look, r, l, to);
+	return d->over ? NULL : d;      /* it is freed no sooner than at the end of the round */
 }
 
 void dial_stop(struct dial *d)
 {
-	if (!d->busy)
-		return;
-	d->busy = false;
-	timer_stop(d->loop, &d->timer);
-	look_drop(&d->look);
-	dial_close(d);
+	if (d && !d->over)
+		dial_over(d);
 }

@@ -6,18 +6,12 @@
 #include "loop.h"
 #include "resolve.h"
 
-struct dial {
-	struct loop *loop;
-	struct look look;               /* the name */
-	struct watch watch;             /* the socket under way */
-	struct timer timer;
-	unsigned tried;                 /* of the addresses */
-	bool busy;
-	int error;                      /* of the last one tried: an errno */
-	void (*done)(struct dial *, int fd, const char *why);   /* fd -1: not reached, `why` is a few words */
-};
+struct dial;                            /* one attempt under way; frees itself when done or stopped */
 
-void dial_start(struct dial *, struct loop *, struct resolver *, const struct address *, nsec timeout);
-void dial_stop(struct dial *);          /* forgotten; done is not called */
+/* `done` is told once: a connected socket, or -1 and a few words why; NULL is returned where that
+ * happened already. `spare` is a descriptor kept open so that there is one for the socket; it passes
+ * over; -1: none. timeout 0: the kernel's own. */
+struct dial *dial_start(struct loop *, struct resolver *, const struct address *, nsec timeout, int spare, void (*done)(void *whom, int fd, const char *why), void *whom);
+void dial_stop(struct dial *);          /* done is not told; NULL is nothing to stop */
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -79,7 +80,7 @@ struct adoption {                       /* a client on its way to another worker
 	struct mail mail;
 	struct worker *worker;
 	unsigned proxy;
-	int fd;
+	int fd, spare;
 	uint64_t number;
 };
 
@@ -88,26 +89,28 @@ static void adopt(struct mail *m)
 	struct adoption *a = (struct adoption *)m;
 	struct proxy *p = worker_proxy(a->worker, a->proxy);
 
-	if (p && !a->worker->stopping)
-		conn_open(p, a->fd, a->number);
-	else
+	if (p && !a->worker->stopping) {
+		conn_open(p, a->fd, a->spare, a->number);
+	} else {
 		close(a->fd);
+		close(a->spare);
+	}
 	free(a);
 }
 
-static void deal(struct listener *l, int fd)
+static void deal(struct listener *l, int fd, int spare)
 {
 	struct proxy *p = l->proxy;
 	uint64_t number = ++l->accepted;
 	struct worker *to = &p->worker->all[number % p->worker->count];
 
 	if (to == p->worker) {
-		conn_open(p, fd, number);
+		conn_open(p, fd, spare, number);
 		return;
 	}
 	struct adoption *a = malloc(sizeof *a);
 	assert(a);
-	*a = (struct adoption){ .mail.open = adopt, .worker = to, .proxy = p->number, .fd = fd, .number = number };
+	*a = (struct adoption){ .mail.open = adopt, .worker = to, .proxy = p->number, .fd = fd, .spare = spare, .number = number };
 	loop_post(&to->loop, &a->mail);
 }
 
@@ -124,30 +127,46 @@ static bool listener_full(const struct listener *l)
 }
 
 /* Nothing dies of it: clients wait in the backlog. */
-static void out_of_descriptors(struct listener *l)
+static void out_of_descriptors(struct listener *l, int error)
 {
 	if (!l->warned)
-		log_warning("proxy=%s: %s; accepting pauses until a connection ends", proxy_spec(l->proxy)->name, strerror(errno));
+		log_warning("proxy=%s: %s; accepting pauses until a connection ends", proxy_spec(l->proxy)->name, strerror(error));
 	l->warned = true;
 	listener_pause(l, RETRY);
+}
+
+static bool out_of(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* A client, and a descriptor for its backend with it: neither is any use without the other. 0: taken, else an errno. */
+static int listener_take(struct listener *l)
+{
+	int spare = eventfd(0, EFD_CLOEXEC), error = errno;
+
+	if (spare < 0)
+		return error;
+	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd >= 0) {
+		deal(l, fd, spare);
+		return 0;
+	}
+	error = errno;
+	close(spare);
+	return error;
 }
 
 static void listener_accept(struct listener *l)
 {
 	for (int i = 0; i < AT_ONCE; i++) {
-		if (listener_full(l)) {
+		int error = 0;
+		if (listener_full(l))
 			listener_pause(l, RETRY);
+		else if ((error = listener_take(l)) && out_of(error))
+			out_of_descriptors(l, error);
+		if (l->retry.slot || error == EAGAIN)
 			return;
-		}
-		int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0) {
-			deal(l, fd);
-		} else if (errno == EAGAIN) {
-			return;
-		} else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-			out_of_descriptors(l);
-			return;
-		}
 	}
 	listener_pause(l, 0);   /* the others first */
 }

@@ -45,7 +45,7 @@ def test_every_byte_arrives(vaurien, backend, bufsize, threads):
                     sent.update(data)
                     client.send(data)
                     total[0] += block
-                    time.sleep(0.001)
+                    time.sleep(0.02 if bufsize else 0.001)
                 client.finish()
             except OSError as error:
                 wrong.append("sending failed: %s" % error)
