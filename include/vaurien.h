@@ -103,6 +103,7 @@ struct message {
 	char verb[24];          /* "QUERY", "GET", "LOGIN"; common to the SQL protocols: QUERY EXECUTE PREPARE LOGIN PING */
 	struct span subject;    /* "SELECT 1", "/index.html"; valid during the call; secrets have none */
 	uint16_t head;          /* bytes of framing at its start */
+	const char *failure;    /* a request that the protocol itself refuses, whatever the rules say (TLS that was stripped); NULL: none */
 	uint64_t seq, note;     /* the protocol's own words, kept with the exchange for its response; note: 63 bits */
 };
 
@@ -125,6 +126,7 @@ struct talk {                           /* one connection, as its protocol sees 
 	struct shelf *texts;            /* prepared statements' texts */
 	struct out *scratch;            /* emptied before each call; a good place for `instead` */
 	const char *notice;             /* set by the protocol: a static sentence for the log, once per proxy */
+	bool close;                     /* set by refuse(): behind this refusal the connection must close, though the failure says STAY */
 };
 
 void        shelf_put(struct shelf *, uint64_t key, struct span text);  /* the oldest go when the room is used up */

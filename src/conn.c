@@ -16,6 +16,7 @@
 #include "linger.h"
 #include "log.h"
 #include "proxy.h"
+#include "registry.h"
 #include "worker.h"
 
 #define UNASKED (1ull << 63)            /* exchanges that nobody requested are numbered apart, so that they shift no other's fate */
@@ -258,12 +259,15 @@ static void conn_refuse(struct conn *c, struct exchange *x, const struct message
 	struct out *out = c->talk.scratch;
 
 	out_clear(out);
+	c->talk.close = false;
 	int answers = p->refuse(&c->talk, msg, f, out);
 	if (answers < 0) {
 		x->end = STAY;
 		return;
 	}
-	x->failure = f;
+	exchange_fails(x, f);
+	if (c->talk.close && !x->end)
+		x->end = CLOSE;
 	x->swallow = answers > 255 ? 255 : (uint8_t)answers;
 	if (answers)
 		x->asked.note |= NOTE_SUBSTITUTE;
@@ -288,7 +292,6 @@ static void request_judge(struct conn *c, struct exchange *x, const struct messa
 	conn_ends(c, &j, &x->end);
 	if (j.v.fate == REPLY)
 		conn_refuse(c, x, msg, j.failure);
-	exchange_fails(x, x->failure);
 	if (j.v.fate == DROP)
 		m->gone = x->dropped = true;
 }
@@ -297,9 +300,13 @@ void conn_begin_request(struct conn *c, struct message *msg, struct span piece)
 {
 	struct stand undecided = { 0 };
 
-	if (msg->role == AIDS)
-		exchange_push(&c->exchanges, c->asked + 1, msg, &undecided);
-	if (msg->role == ASKS)
+	const struct failure *f = msg->failure ? failure_find(protocol_of(c), msg->failure) : NULL;
+
+	if (msg->role == AIDS || f) {
+		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided);
+		if (f)
+			conn_refuse(c, c->request.now.exchange = x, msg, f);
+	} else if (msg->role == ASKS)
 		request_judge(c, exchange_new(c, ++c->asked, msg), msg, piece);
 }
 

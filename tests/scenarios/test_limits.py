@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, SAN, until
+from harness import PATIENCE, SAN, Clock, until
 
 
 def test_a_backend_that_does_not_read_makes_the_client_wait(vaurien, backend, bufsize):
@@ -88,3 +88,35 @@ def test_hold_max_stops_the_reading(vaurien, backend, bufsize):
     proxy.set("dummy")
     assert server.read(total) == b"z" * total
     sender.join()
+
+
+def test_a_busy_connection_holds_up_nobody(vaurien, backend, bufsize):
+    """One client sends as fast as it can and reads as fast as it can; another one asks now and then."""
+    backend.serve()
+    proxy = vaurien("--log-level", "info", backend=backend).set("delay", sleep=0.001)
+    busy, other = proxy.client(), proxy.client()
+    block = b"x" * (200 if bufsize else 100_000)
+    stop = threading.Event()
+
+    def send():
+        try:
+            while not stop.is_set():
+                busy.send(block)
+        except OSError:
+            pass                                # the blackout
+    threads = [threading.Thread(target=send), threading.Thread(target=busy.rest)]
+    for thread in threads:
+        thread.start()
+    took, deadline = [], time.monotonic() + 2
+    while time.monotonic() < deadline:
+        with Clock() as clock:
+            other.send(b"?")
+            assert other.read(1) == b"?"
+        took.append(clock.seconds)
+    with Clock() as change:
+        proxy.set("blackout")                   # an end to it, however much is still under way
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert max(took) < (3 if SAN else 0.4), "one round trip took %.3f s" % max(took)
+    assert change.seconds < (3 if SAN else 0.4)

@@ -1,0 +1,185 @@
+"""The documents, run: what they show is done, what they name is there."""
+import fnmatch
+import glob
+import os
+import re
+import shlex
+import signal
+import subprocess
+
+import pytest
+
+from harness import PATIENCE, ROOT, SAN, VAURIEN, free_port, listening, until
+
+CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
+PAGES = ["README.md", "CHANGELOG.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md"]
+once = pytest.mark.skipif(bool(SAN), reason="once is enough")
+
+
+def read(name):
+    with open(os.path.join(ROOT, name)) as text:
+        return text.read()
+
+
+def fenced(page, kind):
+    """The blocks that begin with ```kind."""
+    return re.findall(r"^```%s\n(.*?)^```$" % kind, read(page), re.S | re.M)
+
+
+# ---- what is named is there ----
+
+@once
+def test_the_tour_names_every_file_and_every_name_is_a_file():
+    tour = re.search(r"^## A tour of the source$(.*?)^## ", read("README.md"), re.S | re.M).group(1)
+    named = set()
+    for word in re.findall(r"`([^` ]+)`|\]\(([^)#]+)\)", tour):
+        path = word[0] or word[1]
+        if "/" in path or path == "Makefile":
+            assert os.path.exists(os.path.join(ROOT, path)), path
+            named.add(path)
+        elif path.endswith(".c"):               # one of the folder that the item begins with
+            folder = [p for p in glob.glob(os.path.join(ROOT, "src/behaviors/*.c")) if p.endswith("/" + path)]
+            assert folder, path
+            named.add(os.path.relpath(folder[0], ROOT))
+    there = {os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, "src/**/*.c"), recursive=True)}
+    assert there - named == set(), "not in the tour"
+
+
+@once
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page):
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(#[^)]*)?\)", read(page)):
+        path = os.path.join(ROOT, os.path.dirname(page), target) if target else os.path.join(ROOT, page)
+        assert os.path.exists(path), target
+        if anchor:
+            with open(path) as text:
+                heads = re.findall(r"^#+ (.*)$", text.read(), re.M)
+            assert anchor[1:] in [re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in heads], anchor
+
+
+@once
+def test_every_flag_exists(run):
+    flag = r"(?<![\w-])--[a-z][\w.*-]*"
+    known = set(re.findall(flag, run("--help").stdout + run("--help", program=CTL).stdout))
+    known |= {"--" + option for option in re.findall(r"--behavior-[a-z]+-([a-z-]+)", " ".join(known))}     # vaurienctl's
+    known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
+    known |= {"--behavior-flap-up"}             # shown in writing-a-behavior.md, and tried below
+    for page in PAGES:
+        for word in re.findall(flag, read(page)):
+            word = word.rstrip(".")
+            assert fnmatch.filter(known, word), "%s: %s" % (page, word)
+
+
+# ---- what is shown is done ----
+
+@once
+def test_the_readme_s_session(start, backend, run):
+    proxy = start("--protocol", "mysql", backend=backend)
+    spoken = 0
+    for block in fenced("README.md", "console"):
+        for line, said in re.findall(r"^\$ (.*)\n((?:[^$\n].*\n)*)", block, re.M):
+            words = shlex.split(line)
+            if words[0] == "vaurien":           # understood as far as its flags go
+                assert run(*words[1:], "--version").returncode == 0, line
+                continue
+            assert words[0] == "vaurienctl", line
+            done = run("--http-host", "127.0.0.1", *re.sub(r"(--http-port) \d+", r"\1 %d" % proxy.http, line).split()[1:],
+                       *([] if "--http-port" in line else ["--http-port", proxy.http]), program=CTL)
+            assert done.stdout + done.stderr == said, line
+            spoken += 1
+    assert spoken >= 8
+
+
+@once
+def test_the_demo_prints_what_the_readme_shows(run):
+    def rows(text):                             # without what the dice and the clock say
+        return [(line[:48].rstrip(), line[107:].strip()) for line in text.splitlines() if line[107:].strip()]
+    assert rows(fenced("README.md", "demo")[0]) == rows(run("demo").stdout.split("\n\n")[1])
+
+
+@pytest.fixture(scope="module")
+def guests(tmp_path_factory):
+    """All C of a page, compiled with the program's flags and -Werror; as shared objects, to be loaded first."""
+    words = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "SAN", "MAKELEVEL")}
+    compile_ = subprocess.check_output(["make", "-s", "--eval=flags-of-docs: ; @echo $(CC) $(CPPFLAGS) $(CFLAGS)", "flags-of-docs"],
+                                    cwd=ROOT, env=words, universal_newlines=True).split()
+    folder, made = tmp_path_factory.mktemp("guests"), []
+    for page in ("docs/writing-a-behavior.md", "docs/writing-a-protocol.md"):
+        for text in fenced(page, "c"):
+            name = re.match(r"/\* (\w+) - ", text).group(1)
+            source = folder / (name + ".c")
+            source.write_text(text)
+            made.append(str(folder / (name + ".so")))
+            done = subprocess.run([*compile_, "-Werror", "-shared", "-fPIC", "-o", made[-1], str(source)], cwd=ROOT,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
+            assert done.returncode == 0, done.stdout
+    return {"LD_PRELOAD": " ".join(made)}
+
+
+@once
+def test_the_pages_guests_work(guests, start, backend, run):
+    listed = run("--list", env=dict(os.environ, **guests)).stdout
+    for name in ("lost_reply", "flap", "lines"):
+        assert re.search(r"^  %s " % name, listed, re.M), name
+    proxy = start("--protocol", "lines", backend=backend, env=guests)
+
+    client, server = proxy.meet(backend)
+    proxy.set("flap", up=0, down=1000)
+    client.send(b"one\n")
+    assert server.silent(0.2)
+    proxy.set("error", failure="busy")          # lets go of the first, refuses the second in its turn
+    client.send(b"two\n")
+    assert server.read(4) == b"one\n"
+    server.send(b"1\n")
+    assert client.read(23) == b"1\nBUSY come back later\n"
+    assert server.silent(0.1)
+
+    proxy.set("lost_reply")
+    client.send(b"three\n")
+    assert server.read(6) == b"three\n"
+    server.send(b"3\n")
+    assert client.ends() == "fin"
+
+
+@once
+def test_the_page_s_scenario(start, backend):
+    scenes = {}
+    exec(fenced("docs/writing-a-behavior.md", "python")[0], scenes)
+    scenes["test_a_held_request"](start, backend)
+
+
+# ---- examples/vaurien.ini ----
+
+@once
+@pytest.mark.parametrize("spoken", ["as it is", "with all that it only mentions"])
+def test_the_example_s_file(spoken, tmp_path, backend):
+    proxy, http = free_port(), free_port()
+    text = read("examples/vaurien.ini")
+    for here, there in (("localhost:3307", "127.0.0.1:%d" % proxy), ("localhost:3306", backend.address),
+                        ("http_port = 8080", "http_port = %d" % http)):
+        assert text.count(here) == 1
+        text = text.replace(here, there)
+    if spoken != "as it is":
+        text = re.sub(r"^;", "", text, flags=re.M)
+        (tmp_path / "common.ini").write_text("[vaurien]\nseed = 7\nproxy_name = shared\n")
+    config = tmp_path / "vaurien.ini"
+    config.write_text(text)
+
+    log = tmp_path / "log"
+    with open(str(log), "w") as errors:
+        process = subprocess.Popen([VAURIEN, "--config", str(config)], stdout=errors, stderr=errors, stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: process.poll() is not None or (listening(proxy) and listening(http)), what="vaurien to listen")
+        assert process.poll() is None, log.read_text()
+        asked = subprocess.run([CTL, "--http-port", str(http), "get-behavior", "--json"], stdout=subprocess.PIPE,
+                               universal_newlines=True, timeout=PATIENCE)
+        assert '"5:error, 10:delay"' in asked.stdout and '"deadlock"' in asked.stdout and "0.25" in asked.stdout
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    said = log.read_text()
+    assert "* seed: 42" in said
+    assert "WARNING" not in said and "unknown" not in said, said
