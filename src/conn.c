@@ -761,7 +761,8 @@ static void meet(struct conn *c, ruleset rules, struct judgement *j, bool *any)
 	struct plan *p = c->plan;
 	ruleset all = c->whole.in;
 
-	c->whole.in = (plan_decide(p, rules & p->per_connection, c->number, UINT64_MAX, ON_OPEN)) | (rules & p->certain & ~p->per_connection);
+	c->whole.in = plan_decide(p, rules & (p->per_connection | (p->certain & rules_on(p, ON_OPEN))), c->number, UINT64_MAX, ON_OPEN) |
+	              (rules & p->certain & ~p->per_connection);
 	*any = conn_judge(c, &(struct question){ .moment = ON_OPEN, .direction = BOTH }, j);
 	c->whole.in |= all;
 }

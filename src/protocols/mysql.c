@@ -1075,8 +1075,8 @@ static const struct opt options[] = {
 	  "Take TLS out of the server's greeting, so that what is said can be read, or let it pass unread",
 	  .choices = tls_choices },
 	{ "reuse_socket", OPT_INERT, .def = "0",
-	  .help = "Changes nothing: a session's state cannot be handed to another client" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "Changes nothing: --bufsize is the size of a read" },
+	  .help = "A session's state cannot be handed to another client" },
+	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
