@@ -6,8 +6,7 @@
 #include "out.h"
 #include "pipe.h"
 #include "shelf.h"
-
-struct proxy;
+#include "worker.h"
 
 struct side {                           /* one socket */
 	struct watch watch;
@@ -51,22 +50,20 @@ struct conn {
 };
 
 void conn_open(struct proxy *, int fd, int spare, uint64_t number);     /* a client was accepted; `spare` is for its backend */
-void conn_change(struct conn *, struct plan *);                 /* other rules from now on */
 void conn_run(struct conn *);                                   /* both pipes go as far as they go */
 void conn_later(struct conn *);                                 /* conn_run at the end of this round */
-void conn_end(struct conn *, enum end, const char *why);        /* CLOSE, RESET: now */
-void conn_close(struct conn *, const char *why);                /* no more to say to either side; may be called twice */
+void conn_schedule(struct conn *);       /* the dial: now, or when the rules that make it wait let it */
+void conn_dial(struct conn *);
+void conn_end(struct conn *, enum end, const char *why);        /* CLOSE, RESET: the one way to die; may be called twice */
 
-/* For the pipes. */
-void conn_begin_request(struct conn *, struct message *, struct span piece);
-void conn_begin_response(struct conn *, struct message *, struct span piece);
-void conn_done_request(struct conn *);
-void conn_done_response(struct conn *);
-bool conn_settles(const struct conn *);         /* the oldest exchange waits for nothing but us */
-void conn_settle(struct conn *);                /* ... so word it, end it, forget it */
-void conn_turn(struct conn *, enum direction, struct span piece);       /* a piece of a stream without messages */
-void conn_raw(struct conn *, struct pipe *, const char *why);
-bool conn_judge(struct conn *, struct question *, struct judgement *);  /* fills in what all its questions share */
-void conn_ends(struct conn *, const struct judgement *, enum end *in_turn);     /* an end by the clock is set, a stall done; else *in_turn */
+static inline struct loop *conn_loop(struct conn *c)
+{
+	return &c->proxy->worker->loop;
+}
+
+static inline const struct protocol *conn_protocol(const struct conn *c)
+{
+	return proxy_spec(c->proxy)->protocol;
+}
 
 #endif

@@ -131,7 +131,7 @@ static void goodbye_heard(struct mail *m)
 
 static void goodbye_check(struct timer *t)
 {
-	struct goodbye *g = (struct goodbye *)((char *)t - offsetof(struct goodbye, timer));
+	struct goodbye *g = OWNER(goodbye, timer, t);
 	struct worker *w = g->worker;
 	bool all = true;
 
@@ -176,7 +176,7 @@ static void control_stop(struct control *c)
 
 static void signal_ready(struct watch *w, unsigned events)
 {
-	struct control *c = (struct control *)((char *)w - offsetof(struct control, signals));
+	struct control *c = OWNER(control, signals, w);
 	struct signalfd_siginfo info;
 
 	while (read(w->fd, &info, sizeof info) == sizeof info)

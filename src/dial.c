@@ -22,11 +22,9 @@ struct dial {
 	struct mail last;               /* freed at the end of the round: its watch may be in this one's events */
 };
 
-#define OUTER(field, p) ((struct dial *)((char *)(p) - offsetof(struct dial, field)))
-
 static void dial_free(struct mail *m)
 {
-	free(OUTER(last, m));
+	free(OWNER(dial, last, m));
 }
 
 static void close_if_open(int *fd)
@@ -81,7 +79,7 @@ static void dial_next(struct dial *d)
 
 static void dial_ready(struct watch *w, unsigned events)
 {
-	struct dial *d = OUTER(watch, w);
+	struct dial *d = OWNER(dial, watch, w);
 	int error = 0, fd = w->fd;
 	socklen_t len = sizeof error;
 
@@ -99,7 +97,7 @@ static void dial_ready(struct watch *w, unsigned events)
 
 static void dial_found(struct look *l)
 {
-	struct dial *d = OUTER(look, l);
+	struct dial *d = OWNER(dial, look, l);
 
 	if (l->n)
 		dial_next(d);
@@ -109,7 +107,7 @@ static void dial_found(struct look *l)
 
 static void dial_fire(struct timer *t)
 {
-	dial_done(OUTER(timer, t), -1, "connecting takes longer than the time-out");
+	dial_done(OWNER(dial, timer, t), -1, "connecting takes longer than the time-out");
 }
 
 struct dial *dial_start(struct loop *l, struct resolver *r, const struct address *to, nsec timeout, int spare,

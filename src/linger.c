@@ -21,7 +21,7 @@ struct lingerer {
 
 static void lingerer_free(struct mail *m)
 {
-	free((char *)m - offsetof(struct lingerer, last));
+	free(OWNER(lingerer, last, m));
 }
 
 static void lingerer_close(struct lingerer *g)
@@ -40,7 +40,7 @@ static void lingerer_close(struct lingerer *g)
 
 static void lingerer_fire(struct timer *t)
 {
-	lingerer_close((struct lingerer *)((char *)t - offsetof(struct lingerer, timer)));
+	lingerer_close(OWNER(lingerer, timer, t));
 }
 
 static void lingerer_ready(struct watch *w, unsigned events)

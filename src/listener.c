@@ -181,7 +181,7 @@ static void listener_ready(struct watch *w, unsigned events)
 
 static void listener_fire(struct timer *t)
 {
-	listener_accept((struct listener *)((char *)t - offsetof(struct listener, retry)));
+	listener_accept(OWNER(listener, retry, t));
 }
 
 struct listener *listener_start(struct proxy *p, int fd, const char *unix_path)

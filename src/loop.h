@@ -9,6 +9,9 @@
 
 #include "vaurien.h"
 
+/* The struct whose `field` this points to: how a callback finds its owner. */
+#define OWNER(type, field, pointer) ((struct type *)((char *)(pointer) - offsetof(struct type, field)))
+
 struct watch {                          /* a file descriptor and who is told about it */
 	int fd;                         /* -1: none */
 	void (*ready)(struct watch *, unsigned events); /* EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */

@@ -1,4 +1,4 @@
-/* pipe.c - one direction of a connection: fill, cut, judge, schedule, send. */
+/* pipe.c - one direction of a connection: fill, cut, judge, schedule; send.c does the rest. */
 #include "pipe.h"
 
 #include <assert.h>
@@ -6,16 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "conn.h"
+#include "dialogue.h"
+#include "judge.h"
 #include "proxy.h"
+#include "send.h"
 #include "worker.h"
 
 enum {
 	ROUNDS = 16,                    /* reads in one go, for fairness */
 	ALWAYS = 65536,                 /* so much may be held whatever the total says */
-	GATHER = 64,                    /* parcels in one send */
 };
 
 static struct worker *worker_of(const struct pipe *p)
@@ -25,7 +26,7 @@ static struct worker *worker_of(const struct pipe *p)
 
 static void pipe_fire(struct timer *t)
 {
-	struct pipe *p = (struct pipe *)((char *)t - offsetof(struct pipe, timer));
+	struct pipe *p = OWNER(pipe, timer, t);
 
 	conn_run(p->conn);
 }
@@ -52,162 +53,6 @@ void pipe_free(struct pipe *p)
 	p->rest_n = p->run_n = 0;
 }
 
-/* ---- send: what is due goes, as far as there is room ---- */
-
-static ssize_t side_send(struct side *to, const struct iovec *v, unsigned n)
-{
-	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
-	ssize_t sent = sendmsg(to->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-	if (sent >= 0)
-		return sent;
-	to->writable = false;
-	if (errno != EAGAIN && errno != EINTR) {
-		to->broken = true;      /* but it may have said something before: that is read first */
-		to->readable = true;
-		to->conn->again = true;
-	}
-	return -1;
-}
-
-/* How much of a paced parcel may go now; 0: at *when. */
-static size_t pace_allows(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now, nsec *when)
-{
-	nsec start = q->due > p->line_free ? q->due : p->line_free;
-	size_t left = q->n - q->at, n = left;
-
-	*when = start;
-	if (pace->piece) {
-		struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->sent, 256 | p->direction);
-		n = pace->piece - pace->vary + dice_below(&d, 2 * (uint64_t)pace->vary + 1);
-		n = n < left ? n ? n : 1 : left;
-	} else if (pace->rate) {
-		__int128 passed = (__int128)(now - start) * pace->rate / NSEC_S;
-		size_t quantum = pace->rate / 1000 + 1;
-		n = passed > (__int128)quantum ? passed < (__int128)left ? (size_t)passed : left : quantum < left ? quantum : left;
-	}
-	if (pace->rate)
-		*when += (nsec)((__int128)n * NSEC_S / pace->rate);
-	return *when <= now ? n : 0;
-}
-
-static void pace_sent(struct pipe *p, const struct pace *pace, size_t n, nsec start)
-{
-	p->line_free = start + (pace->rate ? (nsec)((__int128)n * NSEC_S / pace->rate) : 0) + pace->gap;
-}
-
-static void parcel_sent(struct pipe *p, size_t n)
-{
-	p->sent += n;
-	p->queue.bytes -= n;
-	worker_of(p)->held -= n;
-	while (n) {
-		struct parcel *q = p->queue.first;
-		size_t m = q->n - q->at < n ? q->n - q->at : n;
-		q->at += m;
-		n -= m;
-		if (q->at == q->n)
-			queue_pop(&p->queue);
-	}
-	p->conn->again = true;
-}
-
-/* Send the first parcel at its pace. False: not now. */
-static bool send_paced(struct pipe *p, const struct pace *pace)
-{
-	struct parcel *q = p->queue.first;
-	struct loop *l = &worker_of(p)->loop;
-	nsec when, start = q->due > p->line_free ? q->due : p->line_free;
-	size_t n = pace_allows(p, q, pace, l->now, &when);
-
-	if (!n) {
-		timer_set(l, &p->timer, when);
-		return false;
-	}
-	ssize_t sent = side_send(p->to, &(struct iovec){ q->bytes + q->at, n }, 1);
-	if (sent < 0)
-		return false;
-	pace_sent(p, pace, (size_t)sent, start);
-	parcel_sent(p, (size_t)sent);
-	return true;
-}
-
-/* Send all unpaced parcels of bytes that are due, together. False: no room. */
-static bool send_gathered(struct pipe *p, nsec now)
-{
-	struct iovec v[GATHER] = { 0 };
-	unsigned n = 0;
-	size_t bytes = 0;
-
-	for (struct parcel *q = p->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
-		struct pace pace = lot_pace(q->why);
-		if (pace.rate || pace.piece)
-			break;
-		v[n++] = (struct iovec){ q->bytes + q->at, q->n - q->at };
-		bytes += q->n - q->at;
-	}
-	ssize_t sent = side_send(p->to, v, n);
-	if (sent < 0)
-		return false;
-	if ((size_t)sent < bytes)
-		p->to->writable = false;
-	parcel_sent(p, (size_t)sent);
-	return true;
-}
-
-static void pipe_shut(struct pipe *p)
-{
-	p->shut = true;
-	shutdown(p->to->watch.fd, SHUT_WR);
-	if (p->conn->request.shut && p->conn->response.shut)
-		conn_close(p->conn, "both sides have ended");
-}
-
-/* The first parcel, which is due. False: it has to wait. */
-static bool send_first(struct pipe *p, nsec now)
-{
-	struct parcel *q = p->queue.first;
-
-	switch (q->kind) {
-	case PARCEL_MARK:
-		q->exchange->sent = true;
-		p->conn->again = true;
-		break;
-	case PARCEL_FIN:
-		pipe_shut(p);
-		if (p->conn->dead)
-			return false;
-		break;
-	case PARCEL_END:
-		conn_end(p->conn, q->end, q->end == RESET ? "reset by a rule" : "closed by a rule");
-		return false;
-	default: {
-		struct pace pace = lot_pace(q->why);
-		if (!p->to->writable)
-			return false;
-		return pace.rate || pace.piece ? send_paced(p, &pace) : send_gathered(p, now);
-	}
-	}
-	queue_pop(&p->queue);
-	return true;
-}
-
-static void pipe_send(struct pipe *p)
-{
-	struct loop *l = &worker_of(p)->loop;
-
-	if (!p->queue.first)
-		timer_stop(l, &p->timer);
-	while (p->queue.first && p->to->open && !p->to->broken) {
-		if (p->queue.first->due > l->now) {
-			timer_set(l, &p->timer, p->queue.first->due);
-			return;
-		}
-		if (!send_first(p, l->now) || p->conn->dead)
-			return;
-	}
-}
-
 /* ---- schedule: what does not go at once becomes a parcel ---- */
 
 static void run_flush(struct pipe *p)
@@ -219,7 +64,7 @@ static void run_flush(struct pipe *p)
 	if (!n)
 		return;
 	if (!p->queue.first && p->to->open && p->to->writable && !p->to->broken) {
-		ssize_t m = side_send(p->to, &(struct iovec){ p->run, n }, 1);
+		ssize_t m = send_now(p->to, &(struct iovec){ p->run, n }, 1);
 		sent = m < 0 ? 0 : (size_t)m;
 		if (sent < n)
 			p->to->writable = false;
@@ -314,11 +159,11 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict
 		q.stand = &p->now.exchange->stand;
 		q.msg = &p->now.exchange->asked;
 	}
-	if (!conn_judge(p->conn, &q, &j))
+	if (!judge_ask(p->conn, &q, &j))
 		return;
 	*why = lot_make(p->now.lot, &j);
 	*v = j.v;
-	conn_ends(p->conn, &j, end);
+	judge_ends(p->conn, &j, end);
 }
 
 static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
@@ -368,9 +213,9 @@ static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 static void message_done(struct pipe *p)
 {
 	if (p->direction == REQUEST)
-		conn_done_request(p->conn);
+		dialogue_asked(p->conn);
 	else
-		conn_done_response(p->conn);
+		dialogue_answered(p->conn);
 	message_forget(&p->now);
 }
 
@@ -407,7 +252,7 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 	struct message msg = { .role = p->direction == REQUEST ? ASKS : ANSWERS };
 
 	if (p->direction == REQUEST && !p->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
-		conn_raw(p->conn, p, "more than 65536 requests are unanswered");
+		dialogue_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;
 	}
 	struct cut cut = protocol_cut(p, *at, &msg);
@@ -416,7 +261,7 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 		return false;
 	if (!cut_sane(p, &cut, *at)) {
 		run_flush(p);
-		conn_raw(p->conn, p, cut.kind == CUT_RAW ? p->conn->talk.notice : cut.kind == CUT_MORE ?
+		dialogue_raw(p->conn, p, cut.kind == CUT_RAW ? p->conn->talk.notice : cut.kind == CUT_MORE ?
 		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
 		return !p->conn->dead;
 	}
@@ -424,9 +269,9 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 		struct span piece = { at->p, cut.len < at->n ? cut.len : at->n };
 		pipe_open(p, &msg);
 		if (p->direction == REQUEST)
-			conn_begin_request(p->conn, &msg, piece);
+			dialogue_ask(p->conn, &msg, piece);
 		else
-			conn_begin_response(p->conn, &msg, piece);
+			dialogue_answer(p->conn, &msg, piece);
 		if (p->conn->dead || p->ended)
 			return false;
 	}
@@ -445,7 +290,7 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 
 static void pipe_turn(struct pipe *p, struct span *at)
 {
-	conn_turn(p->conn, p->direction, *at);
+	dialogue_turn(p->conn, p->direction, *at);
 	if (p->conn->dead)
 		return;
 	p->now.body = at->n;
@@ -474,8 +319,8 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 	struct span at = { bytes, n };
 
 	while (!p->ended && !c->dead) {
-		if (p->direction == RESPONSE && !p->now.open && conn_settles(c)) {
-			conn_settle(c);
+		if (p->direction == RESPONSE && !p->now.open && dialogue_settles(c)) {
+			dialogue_settle(c);
 			continue;
 		}
 		if (!at.n)
@@ -530,9 +375,9 @@ static void pipe_eof(struct pipe *p)
 		pipe_say(p, (struct span){ p->rest, p->rest_n }, p->now.lot);   /* the torso of a message */
 	pipe_keep_rest(p, (struct span){ 0 });
 	if (p->conn->plan->moments & ON_END &&
-	    conn_judge(p->conn, &(struct question){ .moment = ON_END, .direction = p->direction }, &j)) {
+	    judge_ask(p->conn, &(struct question){ .moment = ON_END, .direction = p->direction }, &j)) {
 		why = lot_make(NULL, &j);
-		conn_ends(p->conn, &j, &end);
+		judge_ends(p->conn, &j, &end);
 	}
 	if (end != STAY)
 		pipe_end(p, end);
@@ -577,7 +422,7 @@ static bool pipe_fill(struct pipe *p)
 void pipe_pump(struct pipe *p)
 {
 	for (unsigned rounds = 0; !p->conn->dead; rounds++) {
-		pipe_send(p);
+		send_due(p);
 		if (p->conn->dead || !pipe_reads(p))
 			return;
 		if (rounds == ROUNDS) {

@@ -74,6 +74,16 @@ int plan_find(const struct plan *p, uint64_t id)
 	return -1;
 }
 
+ruleset plan_on(const struct plan *p, unsigned moments)
+{
+	ruleset set = 0;
+
+	for (unsigned m = 0; m < 7; m++)
+		if (moments & 1u << m)
+			set |= p->on[m];
+	return set;
+}
+
 /* ---- deciding ---- */
 
 ruleset plan_decide(const struct plan *p, ruleset among, uint64_t connection, uint64_t exchange, unsigned moment)

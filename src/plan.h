@@ -37,6 +37,7 @@ struct plan {
 struct plan *plan_make(struct spec *, uint64_t seed);
 struct plan *plan_hold(struct plan *);
 void plan_drop(struct plan *);
+ruleset plan_on(const struct plan *, unsigned moments); /* the rules that want any of these moments */
 int  plan_find(const struct plan *, uint64_t id);       /* the rule of that id, -1: not (any more) there */
 
 static inline ruleset plan_all(const struct plan *p)

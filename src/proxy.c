@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "conn.h"
+#include "judge.h"
 #include "listener.h"
 #include "worker.h"
 
@@ -27,7 +28,7 @@ void proxy_change(struct proxy *p, struct spec *s)
 	loop_clock(&p->worker->loop);
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
-		conn_change(c, p->plan);
+		judge_change(c, p->plan);
 	}
 	plan_drop(old);
 }

@@ -146,7 +146,7 @@ static void statsd_tick(struct statsd *s)
 
 static void statsd_fire(struct timer *t)
 {
-	struct statsd *s = (struct statsd *)((char *)t - offsetof(struct statsd, timer));
+	struct statsd *s = OWNER(statsd, timer, t);
 	struct loop *loop = control_loop(s->control);
 
 	statsd_tick(s);

@@ -328,6 +328,14 @@ class Proxy:
         client = self.client()
         return client, backend.accept()
 
+    def refuses(self):
+        """How a new connection ends that is never let speak: "rst", "fin"; also where that is seen while connecting."""
+        try:
+            with self.client() as client:
+                return client.ends()
+        except ConnectionResetError:
+            return "rst"
+
     # what the kernel knows of the process
     def descriptors(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))

@@ -5,7 +5,7 @@ from harness import Clock
 def test_new_connections_are_reset_at_once(vaurien, backend):
     proxy = vaurien("--behavior", "blackout", backend=backend)
     with Clock() as took:
-        assert proxy.client().ends() == "rst"
+        assert proxy.refuses() == "rst"
     assert took.seconds < 1
 
 
@@ -24,7 +24,7 @@ def test_open_connections_are_reset_at_once_idle_or_not(vaurien, backend):
 
 def test_over_when_it_is_over(vaurien, backend):
     proxy = vaurien("--behavior", "blackout", backend=backend)
-    assert proxy.client().ends() == "rst"
+    assert proxy.refuses() == "rst"
     proxy.set("dummy")
     client, server = proxy.meet(backend)
     client.send(b"x")
@@ -33,7 +33,7 @@ def test_over_when_it_is_over(vaurien, backend):
 
 def test_the_backend_hears_nothing_of_it(vaurien, backend):
     proxy = vaurien("--behavior", "blackout", backend=backend)
-    assert proxy.client().ends() == "rst"
+    assert proxy.refuses() == "rst"
     accepted = backend.waiting()
     assert accepted is None or accepted.rest()[0] == b""
 

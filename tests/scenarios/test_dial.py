@@ -10,13 +10,13 @@ from harness import End, dial, free_port, listening, until
 
 def test_refused_is_a_reset_and_the_log_says_why(vaurien):
     proxy = vaurien(backend="127.0.0.1:%d" % free_port())
-    assert proxy.client().ends() == "rst"
+    assert proxy.refuses() == "rst"
     proxy.logged(r"(?i)refused")
 
 
 def test_a_name_that_is_none_is_a_reset_and_the_log_says_which(vaurien):
     proxy = vaurien(backend="name.invalid:80")
-    assert proxy.client().ends() == "rst"
+    assert proxy.refuses() == "rst"
     proxy.logged(r"name\.invalid")
 
 

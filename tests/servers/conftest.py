@@ -41,7 +41,7 @@ class MariaDB:
         self.user = ["--user=root"] if os.getuid() == 0 else []
         done = subprocess.run(
             [need("mariadb-install-db"), "--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal",
-             "--skip-test-db"] + self.user,
+             "--skip-test-db", "--force"] + self.user,  # force: also where no name can be looked up
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
         assert done.returncode == 0, done.stdout
         self.data = data

@@ -1,0 +1,357 @@
+/* dialogue.c - what is asked and answered: exchanges opened, refused, answered, and worded in turn. */
+#include "dialogue.h"
+
+#include "conn.h"
+#include "judge.h"
+#include "log.h"
+#include "proxy.h"
+#include "registry.h"
+#include "worker.h"
+
+#define UNASKED (1ull << 63)            /* exchanges that nobody requested are numbered apart, so that they shift no other's fate */
+
+/* ---- exchanges ---- */
+
+/* A new exchange: the dice are thrown for it. */
+static struct exchange *exchange_new(struct conn *c, uint64_t number, const struct message *msg)
+{
+	struct plan *p = c->plan;
+	ruleset may = plan_on(p, IN_EXCHANGES);
+	struct stand s = { .in = c->whole.in & p->per_connection & may };
+
+	if (p->n)
+		s.in |= plan_decide(p, may & ~p->per_connection, c->number, number, 0);
+	return exchange_push(&c->exchanges, number, msg, &s);
+}
+
+static void exchange_over(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+
+	if (x->alike == 1) {
+		if (c->request.now.exchange == x)
+			c->request.now.exchange = NULL;
+		if (c->response.now.exchange == x)
+			c->response.now.exchange = NULL;
+	}
+	exchange_pop(&c->exchanges);
+}
+
+/* A failure ends the connection as the server would, whatever other rules say of it later. */
+static void exchange_fails(struct exchange *x, const struct failure *f)
+{
+	x->failure = f;
+	if (f && x->end < f->end)
+		x->end = f->end;
+}
+
+/* ---- requests ---- */
+
+static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
+{
+	const struct protocol *p = conn_protocol(c);
+	struct out *out = c->talk.scratch;
+
+	out_clear(out);
+	c->talk.close = false;
+	int answers = p->refuse(&c->talk, msg, f, out);
+	if (answers < 0) {
+		x->end = STAY;
+		return;
+	}
+	exchange_fails(x, f);
+	if (c->talk.close && !x->end)
+		x->end = CLOSE;
+	x->swallow = answers > 255 ? 255 : (uint8_t)answers;
+	if (answers)
+		x->asked.note |= NOTE_SUBSTITUTE;
+	c->request.now.gone = true;
+	pipe_say(&c->request, out_span(out), c->request.now.lot);
+}
+
+static void request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+{
+	struct current *m = &c->request.now;
+	struct judgement j;
+	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
+
+	if (x->stand.in)
+		m->exchange = x;
+	if (!judge_ask(c, &q, &j))
+		return;
+	m->lot = lot_make(NULL, &j);
+	m->keep = j.v.keep == ALL ? UINT64_MAX : j.v.keep;
+	m->dirt = j.v.dirt;
+	judge_ends(c, &j, &x->end);
+	if (j.v.fate == REPLY)
+		conn_refuse(c, x, msg, j.failure);
+	if (j.v.fate == DROP)
+		m->gone = x->dropped = true;
+}
+
+void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
+{
+	struct stand undecided = { 0 };
+
+	const struct failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
+
+	if (msg->role == AIDS || f) {
+		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided);
+		if (f)
+			conn_refuse(c, c->request.now.exchange = x, msg, f);
+	} else if (msg->role == ASKS)
+		request_judge(c, exchange_new(c, ++c->asked, msg), msg, piece);
+}
+
+void dialogue_asked(struct conn *c)
+{
+	struct exchange *x = c->request.now.exchange;
+
+	if (!x || !exchange_minds(x))
+		return;
+	pipe_mark(&c->request, x);
+	if (x->end)
+		c->request.ended = true;
+}
+
+/* ---- responses ---- */
+
+static void response_judge(struct conn *c, struct exchange *x, struct span piece)
+{
+	struct current *m = &c->response.now;
+	struct judgement j;
+	struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
+
+	if (!judge_ask(c, &q, &j)) {
+		m->lot = lot_hold(x->late);
+		return;
+	}
+	m->lot = lot_make(x->late, &j);
+	m->keep = j.v.keep == ALL ? UINT64_MAX : j.v.keep;
+	m->dirt = j.v.dirt;
+	m->gone = j.v.fate != PASS;
+	judge_ends(c, &j, &m->end);
+}
+
+/* The oldest exchange, whose response begins: the rules that came while it was open meet it now. */
+static struct exchange *exchange_head(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+	struct plan *p = c->plan;
+
+	if (!x || !x->fresh)
+		return x;
+	x = exchange_split(&c->exchanges);
+	x->stand.in |= plan_decide(p, x->fresh & ~p->per_connection, c->number, x->number, 0) | (c->whole.in & x->fresh & p->per_connection);
+	x->fresh = 0;
+	return x;
+}
+
+/* What the rules say of a request that nobody made: it befalls the response. False: the connection ended of it. */
+static bool unasked_judge(struct conn *c, struct exchange *x)
+{
+	struct judgement j;
+	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
+
+	if (!judge_ask(c, &q, &j))
+		return true;
+	x->late = lot_make(NULL, &j);
+	judge_ends(c, &j, &x->end);
+	exchange_fails(x, j.v.fate == REPLY ? j.failure : NULL);
+	x->dropped = j.v.fate == DROP;
+	x->sent = exchange_minds(x);
+	if (x->end && !x->failure)
+		conn_end(c, x->end, x->end == RESET ? "reset by a rule" : "closed by a rule");
+	return !c->dead;
+}
+
+/* The server speaks without having been asked: the greeting of a connection, or a push in it. */
+struct exchange *dialogue_greet(struct conn *c)
+{
+	struct message msg = { .role = PUSH, .verb = "GREETING", .is = IS_OPENING };
+
+	if (c->asked || c->pushed)
+		msg = (struct message){ .role = PUSH, .verb = "PUSH" };
+	struct exchange *x = exchange_new(c, c->asked || c->pushed ? UNASKED | c->pushed : 0, &msg);
+	c->pushed++;
+	return unasked_judge(c, x) ? x : NULL;
+}
+
+/* A push among answers has no place in their line. */
+static void push_judge(struct conn *c, const struct message *msg, struct span piece)
+{
+	struct exchanges aside = c->exchanges;
+	struct exchange *x;
+
+	c->exchanges = (struct exchanges){ 0 };
+	x = exchange_new(c, UNASKED | ++c->pushed, msg);
+	if (unasked_judge(c, x)) {
+		if (!x->dropped)
+			response_judge(c, x, piece);
+		c->response.now.gone |= x->dropped;
+		exchange_clear(&c->exchanges);
+		c->exchanges = aside;
+	}
+	else {
+		exchange_clear(&aside);
+	}
+}
+
+void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
+{
+	struct current *m = &c->response.now;
+	struct exchange *x = exchange_head(c);
+
+	if (msg->role == PUSH || !x) {
+		m->role = PUSH;
+		push_judge(c, msg, piece);
+		return;
+	}
+	m->exchange = x;
+	if (exchange_minds(x))
+		m->gone = true;
+	else
+		response_judge(c, x, piece);
+}
+
+void dialogue_answered(struct conn *c)
+{
+	struct current *m = &c->response.now;
+	struct exchange *x = m->exchange;
+
+	if (m->role != PUSH && x && exchange_minds(x)) {
+		if (x->swallow)
+			x->swallow--;
+		return;
+	}
+	if (m->role != PUSH && x) {
+		c->logged_in |= !!(x->asked.is & IS_LOGIN);
+		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+		exchange_over(c);
+	}
+	if (m->end != STAY)
+		pipe_end(&c->response, m->end);
+	if (c->request.raw && !c->exchanges.first)
+		c->response.raw = c->spoke = true;
+}
+
+/* ---- settling: what the oldest exchange is owed by us ---- */
+
+bool dialogue_settles(const struct conn *c)
+{
+	const struct exchange *x = c->exchanges.first;
+
+	return x && exchange_minds(x) && x->sent && !x->swallow && !c->response.ended && !c->response.eof;
+}
+
+void dialogue_word(struct conn *c, const struct message *asked, const struct failure *f, struct lot *late)
+{
+	struct out *out = c->talk.scratch;
+
+	out_clear(out);
+	conn_protocol(c)->word(&c->talk, asked, f, out);
+	pipe_say(&c->response, out_span(out), late);
+}
+
+void dialogue_settle(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+	enum end end = x->end;
+
+	if (x->failure) {
+		struct lot *late;
+		struct judgement j;
+		struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
+		late = judge_ask(c, &q, &j) ? lot_make(x->late, &j) : lot_hold(x->late);
+		x->asked.note &= ~NOTE_SUBSTITUTE;
+		dialogue_word(c, &x->asked, x->failure, late);
+		lot_drop(late);
+		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+	}
+	if (!x->end || x->failure)
+		exchange_over(c);
+	if (end != STAY)
+		pipe_end(&c->response, end);
+}
+
+/* ---- streams without messages ---- */
+
+static void turn_begin(struct conn *c)
+{
+	for (; c->exchanges.first; stats_add(&c->proxy->stats, STAT_EXCHANGES, 1))
+		exchange_over(c);
+	c->spoke = false;
+	pipe_open(&c->response, &(struct message){ 0 });
+	c->response.now.open = false;
+}
+
+void dialogue_turn(struct conn *c, enum direction d, struct span piece)
+{
+	struct message ask = { .role = ASKS, .verb = "DATA" };
+	struct exchange *x = c->exchanges.first;
+
+	if (d == REQUEST) {
+		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
+			if (!c->request.now.open)
+				pipe_open(&c->request, &ask);
+			return;
+		}
+		if (c->spoke || !x)
+			turn_begin(c);
+		else if (c->request.now.open)
+			return;
+		x = exchange_head(c);
+		pipe_open(&c->request, &ask);
+		request_judge(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
+		return;
+	}
+	c->spoke = true;
+	if (c->response.now.open)
+		return;
+	x = exchange_head(c);
+	if (!x && !(x = dialogue_greet(c)))
+		return;
+	pipe_open(&c->response, &(struct message){ .role = ANSWERS });
+	c->response.now.exchange = x;
+	if (exchange_minds(x))
+		c->response.now.gone = true;
+	else
+		response_judge(c, x, piece);
+}
+
+/* ---- lost: from here on the connection is plain bytes ---- */
+
+static bool owes_refusal(const struct conn *c)
+{
+	for (const struct exchange *x = c->exchanges.first; x; x = x->next)
+		if (exchange_minds(x))
+			return true;
+	return c->request.now.gone;
+}
+
+void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
+{
+	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", proxy_spec(c->proxy)->name,
+	            (unsigned long long)c->number, p->direction == REQUEST ? "request" : "response", why ? why : "the bytes are not understood");
+	if (!c->raw_counted)
+		stats_add(&c->proxy->stats, STAT_RAW, 1);
+	c->raw_counted = true;
+	c->talk.notice = NULL;
+	if (p->direction == RESPONSE && owes_refusal(c)) {
+		conn_end(c, RESET, "the answer to a refused request is not understood");
+		return;
+	}
+	c->request.raw = true;
+	pipe_open(&c->request, &(struct message){ 0 });
+	c->request.now.open = false;
+	if (p->direction == RESPONSE || !c->exchanges.first) {
+		c->response.raw = c->spoke = true;
+		while (c->exchanges.first)
+			exchange_over(c);
+		pipe_open(&c->response, &(struct message){ 0 });
+		c->response.now.open = false;
+	}
+}
+

@@ -1,0 +1,192 @@
+/* judge.c - a connection before its rules: asked what they say, ended by them, meeting new ones. */
+#include "judge.h"
+
+#include <stdlib.h>
+
+#include "conn.h"
+#include "proxy.h"
+#include "worker.h"
+
+/* ---- asked, and ended ---- */
+
+bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
+{
+	const struct protocol *p = conn_protocol(c);
+
+	q->connection = c->number;
+	q->whole = &c->whole;
+	q->states = c->states;
+	q->words = p->failures;
+	q->raw = p->request && c->request.raw;
+	q->now = conn_loop(c)->now;
+	return plan_judge(c->plan, q, j);
+}
+
+static void stall(struct conn *c, uint64_t rule)
+{
+	c->request.stalled = c->response.stalled = rule;
+}
+
+static void end_fire(struct timer *t)
+{
+	struct conn *c = OWNER(conn, end_timer, t);
+
+	if (c->end == STALL) {
+		stall(c, c->end_rule);
+		return;
+	}
+	conn_run(c);    /* what is due goes first */
+	conn_end(c, c->end, c->end == RESET ? "reset by a rule" : "closed by a rule");
+}
+
+void judge_ends(struct conn *c, const struct judgement *j, enum end *in_turn)
+{
+	const struct verdict *v = &j->v;
+
+	if (v->end == STAY)
+		return;
+	if (!v->after && v->end == STALL)
+		stall(c, j->end_rule);
+	else if (!v->after)
+		*in_turn = v->end;
+	else if (v->after != NEVER && (!c->end_timer.slot || c->end_timer.due > conn_loop(c)->now + v->after)) {
+		c->end = v->end;
+		c->end_rule = j->end_rule;
+		c->end_timer.fire = end_fire;
+		timer_set(conn_loop(c), &c->end_timer, conn_loop(c)->now + v->after);
+	}
+}
+
+/* ---- meeting ---- */
+
+static void meet(struct conn *c, ruleset rules, struct judgement *j, bool *any)
+{
+	struct plan *p = c->plan;
+	ruleset all = c->whole.in;
+
+	c->whole.in = plan_decide(p, rules & (p->per_connection | (p->certain & plan_on(p, ON_OPEN))), c->number, UINT64_MAX, ON_OPEN) |
+	              (rules & p->certain & ~p->per_connection);
+	*any = judge_ask(c, &(struct question){ .moment = ON_OPEN, .direction = BOTH }, j);
+	c->whole.in |= all;
+}
+
+/* These rules and this connection meet. False: it ended of it. */
+bool judge_meet(struct conn *c, ruleset rules, bool opening)
+{
+	struct judgement j;
+	bool any;
+	enum end end = STAY;
+
+	meet(c, rules, &j, &any);
+	if (!any)
+		return true;
+	judge_ends(c, &j, &end);
+	if (opening)
+		c->opening = lot_make(NULL, &j);
+	if (end != STAY)
+		conn_end(c, end, end == RESET ? "reset by a rule" : "closed by a rule");
+	return !c->dead;
+}
+
+/* ---- change ---- */
+
+static ruleset translate(const struct plan *from, const struct plan *to, ruleset set)
+{
+	ruleset moved = 0;
+
+	for (unsigned i = 0; set >> i && i < from->n; i++) {
+		int k = set >> i & 1 ? plan_find(to, from->rules[i].words->id) : -1;
+		if (k >= 0)
+			moved |= (ruleset)1 << k;
+	}
+	return moved;
+}
+
+static void stand_translate(const struct plan *from, const struct plan *to, struct stand *s)
+{
+	*s = (struct stand){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
+}
+
+static struct rule_state **states_translate(struct conn *c, const struct plan *to)
+{
+	struct rule_state **states = to->n ? calloc(to->n, sizeof *states) : NULL;
+
+	for (unsigned i = 0; i < c->plan->n; i++) {
+		int k = plan_find(to, c->plan->rules[i].words->id);
+		if (k >= 0)
+			states[k] = c->states[i];
+		else
+			free(c->states[i]);
+	}
+	return states;
+}
+
+/* The rules that go are asked for their last word. */
+static bool judge_leave(struct conn *c, const struct plan *to)
+{
+	struct stand whole = c->whole;
+	struct judgement j;
+	enum end end = STAY;
+	ruleset gone = 0;
+
+	for (unsigned i = 0; i < c->plan->n; i++)
+		if (plan_find(to, c->plan->rules[i].words->id) < 0)
+			gone |= (ruleset)1 << i;
+	c->whole.in &= gone;
+	if (c->plan->moments & ON_LEAVE && judge_ask(c, &(struct question){ .moment = ON_LEAVE, .direction = BOTH }, &j)) {
+		j.v.after = 0;
+		judge_ends(c, &j, &end);
+	}
+	c->whole = whole;
+	if (end != STAY)
+		conn_end(c, end, "closed by a rule that was removed");
+	return !c->dead;
+}
+
+static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to, ruleset fresh)
+{
+	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
+		stand_translate(from, to, &x->stand);
+		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES));
+		lot_strip(x->late, to);
+	}
+}
+
+static void timers_change(struct conn *c, const struct plan *to)
+{
+	if (c->end_timer.slot && plan_find(to, c->end_rule) < 0)
+		timer_stop(conn_loop(c), &c->end_timer);
+	if (c->rest_timer.slot && plan_find(to, c->rest_rule) < 0)
+		timer_stop(conn_loop(c), &c->rest_timer);
+	c->resting = false;
+	if (c->waits) {
+		lot_strip(c->opening, to);
+		conn_schedule(c);
+	}
+}
+
+void judge_change(struct conn *c, struct plan *to)
+{
+	struct plan *from = c->plan;
+	ruleset fresh = 0;
+
+	if (c->dead || !judge_leave(c, to))
+		return;
+	for (unsigned i = 0; i < to->n; i++)
+		if (plan_find(from, to->rules[i].words->id) < 0)
+			fresh |= (ruleset)1 << i;
+	struct rule_state **states = states_translate(c, to);
+	free(c->states);
+	c->states = states;
+	stand_translate(from, to, &c->whole);
+	c->plan = plan_hold(to);
+	c->talk.opts = to->spec->protocol_block.opts;
+	pipe_change(&c->request, to);
+	pipe_change(&c->response, to);
+	if (judge_meet(c, fresh, false)) {
+		exchanges_change(c, from, to, fresh);
+		timers_change(c, to);
+		conn_run(c);
+	}
+	plan_drop(from);
+}

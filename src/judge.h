@@ -1,0 +1,21 @@
+/* judge.h - a connection before its rules: asked what they say, ended by them, meeting new ones. */
+#ifndef JUDGE_H
+#define JUDGE_H
+
+#include "plan.h"
+
+struct conn;
+
+enum { IN_EXCHANGES = ON_REQUEST | ON_RESPONSE | ON_DATA };     /* the moments that belong to an exchange */
+
+bool judge_ask(struct conn *, struct question *, struct judgement *);   /* fills in what all questions share; false: calm */
+
+/* Of what was judged, the end: a stall is done, an end by the clock is set; one in turn is put into *in_turn. */
+void judge_ends(struct conn *, const struct judgement *, enum end *in_turn);
+
+/* These rules and this connection meet: at accept (`opening`), or when the rules are new. False: it ended of it. */
+bool judge_meet(struct conn *, ruleset, bool opening);
+
+void judge_change(struct conn *, struct plan *);        /* other rules from now on; those that stay know it still */
+
+#endif

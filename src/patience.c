@@ -1,0 +1,132 @@
+/* patience.c - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
+#include "patience.h"
+
+#include "conn.h"
+#include "dialogue.h"
+#include "judge.h"
+#include "proxy.h"
+#include "worker.h"
+
+/* ---- rest: a connection on which nothing goes on ---- */
+
+static bool connection_rests(const struct conn *c)
+{
+	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
+}
+
+static void rest_strike(struct conn *c)
+{
+	if (c->rest_failure)
+		dialogue_word(c, NULL, c->rest_failure, NULL);
+	if (c->rest_end != STAY)
+		pipe_end(&c->response, c->rest_end);
+	c->rest_failure = NULL;
+	pipe_pump(&c->response);
+}
+
+static void rest_fire(struct timer *t)
+{
+	struct conn *c = OWNER(conn, rest_timer, t);
+
+	if (c->resting)
+		rest_strike(c);
+}
+
+static void rest_judge(struct conn *c)
+{
+	struct plan *p = c->plan;
+	struct judgement j;
+	struct stand s = { .in = plan_decide(p, plan_on(p, ON_REST) & ~p->per_connection, c->number, c->asked, ON_REST) };
+	struct question q = { .moment = ON_REST, .direction = RESPONSE, .exchange = c->asked, .stand = &s };
+
+	if (!judge_ask(c, &q, &j))
+		return;
+	c->rest_failure = j.failure;
+	c->rest_end = j.v.end;
+	c->rest_rule = j.end_rule;
+	if (j.v.after)
+		timer_set(conn_loop(c), &c->rest_timer, j.v.after == NEVER ? NEVER : conn_loop(c)->now + j.v.after);
+	else
+		rest_strike(c);
+}
+
+void patience_rest(struct conn *c)
+{
+	if (!(c->plan->moments & ON_REST))
+		return;
+	bool rests = connection_rests(c);
+	if (!c->resting)
+		timer_stop(conn_loop(c), &c->rest_timer);
+	if (rests && !c->resting) {
+		c->resting = true;
+		rest_judge(c);
+	} else if (!rests) {
+		c->resting = false;
+		timer_stop(conn_loop(c), &c->rest_timer);
+	}
+}
+
+/* ---- patience: the gone client, the idle connection ---- */
+
+static bool pipe_moves(const struct pipe *p)
+{
+	return p->queue.first && p->queue.first->due != NEVER;
+}
+
+/* The client has left, and what keeps the rest here is a rule that no time will end. */
+static bool conn_gone(const struct conn *c)
+{
+	bool left = c->request.eof || c->client.hup;
+
+	return left && (c->waits == NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+}
+
+/* Nothing is held, nothing owed. */
+static bool conn_quiet(const struct conn *c)
+{
+	bool owed = c->exchanges.first && !(c->request.raw && c->spoke);
+
+	return c->backend.open && !owed && !c->request.queue.first && !c->response.queue.first && !c->request.stalled;
+}
+
+void patience_wait(struct conn *c)
+{
+	const struct spec *s = proxy_spec(c->proxy);
+	struct loop *l = conn_loop(c);
+
+	if (!conn_gone(c))
+		c->gone_since = 0;
+	else if (!c->gone_since)
+		c->gone_since = l->now;
+	if (c->gone_since && s->linger)
+		timer_set(l, &c->patience, c->gone_since + s->linger);
+	else if (c->waits)
+		timer_set(l, &c->patience, c->waits);
+	else if (s->idle && conn_quiet(c))
+		timer_set(l, &c->patience, c->active + s->idle);
+	else
+		timer_stop(l, &c->patience);
+}
+
+static void patience_fire(struct timer *t)
+{
+	struct conn *c = OWNER(conn, patience, t);
+	const struct spec *s = proxy_spec(c->proxy);
+	nsec now = conn_loop(c)->now;
+
+	if (c->gone_since && s->linger && now >= c->gone_since + s->linger)
+		conn_end(c, RESET, "its client has left and a rule holds the rest");
+	else if (c->waits && now >= c->waits)
+		conn_dial(c);
+	else if (s->idle && !c->waits && now >= c->active + s->idle)
+		conn_end(c, CLOSE, "idle");
+	else
+		patience_wait(c);
+}
+
+
+void patience_init(struct conn *c)
+{
+	c->patience.fire = patience_fire;
+	c->rest_timer.fire = rest_fire;
+}

@@ -1,0 +1,14 @@
+/* send.h - the far end of a pipe: what is due goes, at its pace, as far as there is room. */
+#ifndef SEND_H
+#define SEND_H
+
+#include <sys/types.h>
+#include <sys/uio.h>
+
+struct pipe;
+struct side;
+
+void send_due(struct pipe *);           /* the queue, as far as it goes; its timer is set for the rest */
+ssize_t send_now(struct side *, const struct iovec *, unsigned n);      /* -1: no room, or broken, which the side then knows */
+
+#endif

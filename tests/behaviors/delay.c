@@ -1,0 +1,87 @@
+/* delay.c - tests of round trips that take longer. */
+#include "ask.h"
+
+#include <math.h>
+
+static void before(void **state)
+{
+	assert_int_equal(ASK("delay", "", .moment = ON_REQUEST).hold, NSEC_S);
+	assert_int_equal(ASK("delay", "sleep=0.25", .moment = ON_REQUEST).hold, 250 * NSEC_MS);
+	assert_int_equal(ASK("delay", "sleep=3ms", .moment = ON_REQUEST).hold, 3 * NSEC_MS);
+	assert_true(says_nothing(ASK("delay", "sleep=2", .moment = ON_RESPONSE)));
+}
+
+static void after(void **state)
+{
+	assert_int_equal(ASK("delay", "sleep=2 before=false", .moment = ON_RESPONSE).hold, 2 * NSEC_S);
+	assert_true(says_nothing(ASK("delay", "sleep=2 before=false", .moment = ON_REQUEST)));
+}
+
+static void only_late(void **state)
+{
+	struct verdict v = ASK("delay", "jitter=1", .moment = ON_REQUEST);
+	v.hold = 0;
+	assert_true(says_nothing(v));
+	assert_true(says_nothing(ASK("delay", "sleep=0", .moment = ON_REQUEST)));
+}
+
+enum { MANY = 10000 };
+
+struct spread { double mean, deviation; nsec least, most; };
+
+static struct spread spread(const char *options)
+{
+	struct spread s = { .least = NEVER };
+	double squares = 0;
+	for (uint64_t x = 0; x < MANY; x++) {
+		nsec hold = ASK("delay", options, .moment = ON_REQUEST, .exchange = x).hold;
+		s.least = hold < s.least ? hold : s.least;
+		s.most = hold > s.most ? hold : s.most;
+		s.mean += (double)hold / MANY;
+		squares += (double)hold * (double)hold / MANY;
+	}
+	s.deviation = sqrt(squares - s.mean * s.mean);
+	return s;
+}
+
+static void uniform(void **state)
+{
+	struct spread s = spread("sleep=100ms jitter=40ms");
+	assert_in_range(s.least, 60 * NSEC_MS, 61 * NSEC_MS);
+	assert_in_range(s.most, 139 * NSEC_MS, 140 * NSEC_MS);
+	assert_true(fabs(s.mean / NSEC_MS - 100) < 1);
+	assert_true(fabs(s.deviation / NSEC_MS - 40 / sqrt(3)) < 0.5);
+}
+
+static void normal(void **state)
+{
+	struct spread s = spread("sleep=100ms jitter=10ms distribution=normal");
+	assert_true(fabs(s.mean / NSEC_MS - 100) < 0.5);
+	assert_true(fabs(s.deviation / NSEC_MS - 10) < 0.3);
+	assert_true(s.least < 80 * NSEC_MS && s.most > 120 * NSEC_MS);
+}
+
+/* Nothing comes before it came. */
+static void not_early(void **state)
+{
+	assert_int_equal(spread("sleep=10ms jitter=40ms").least, 0);
+	assert_int_equal(spread("sleep=10ms jitter=40ms distribution=normal").least, 0);
+	struct spread s = spread("sleep=100000h jitter=600000h distribution=normal");
+	assert_true(s.least == 0 && s.most > 0);
+}
+
+/* The same exchange waits as long whenever it is asked. */
+static void reproducible(void **state)
+{
+	nsec one = ASK("delay", "jitter=1", .moment = ON_REQUEST, .exchange = 1).hold;
+	assert_int_not_equal(one, ASK("delay", "jitter=1", .moment = ON_REQUEST, .exchange = 2).hold);
+	assert_int_equal(one, ASK("delay", "jitter=1", .moment = ON_REQUEST, .exchange = 1).hold);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(before), cmocka_unit_test(after), cmocka_unit_test(only_late),
+	cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(not_early),
+	cmocka_unit_test(reproducible),
+};
+
+SUITE(delay, tests)

@@ -1,0 +1,15 @@
+/* dummy.c - tests of the behavior that is none. */
+#include "ask.h"
+
+static void nothing_happens(void **state)
+{
+	for (enum moment m = ON_OPEN; m <= ON_LEAVE; m <<= 1)
+		assert_true(says_nothing(ASK("dummy", "", .moment = m)));
+	assert_int_equal(behavior_find("dummy")->on, 0);        /* nor is it ever asked */
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(nothing_happens),
+};
+
+SUITE(dummy, tests)

@@ -1,0 +1,25 @@
+/* hang.c - tests of a server that takes everything and says nothing. */
+#include "ask.h"
+
+static void held(void **state)
+{
+	static const enum moment moments[] = { ON_REQUEST, ON_RESPONSE, ON_END };
+	for (int i = 0; i < 3; i++) {
+		struct verdict v = ASK("hang", "", .moment = moments[i]);
+		assert_int_equal(v.hold, NEVER);
+		v.hold = 0;
+		assert_true(says_nothing(v));   /* not a byte is lost: it goes on when the rule goes */
+	}
+}
+
+static void connected(void **state)
+{
+	assert_true(says_nothing(ASK("hang", "", .moment = ON_OPEN)));
+	assert_true(says_nothing(ASK("hang", "", .moment = ON_LEAVE)));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(held), cmocka_unit_test(connected),
+};
+
+SUITE(hang, tests)

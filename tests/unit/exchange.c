@@ -1,0 +1,204 @@
+/* exchange.c - tests of who asked what: many calm neighbours are one entry, and come apart again. */
+#include "exchange.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dice.h"
+#include "unit.h"
+
+static struct exchanges list;
+static const struct stand calm;
+
+static int set_up(void **state)
+{
+	list = (struct exchanges){ 0 };
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	exchange_clear(&list);
+	return list.first || list.last || list.entries;
+}
+
+static struct message message(const char *verb, uint64_t note)
+{
+	const struct span loan = { (const uint8_t *)"gone", 4 };
+	struct message m = { .role = ASKS, .is = IS_COMMAND, .note = note, .subject = loan };
+	strcpy(m.verb, verb);
+	return m;
+}
+
+static struct exchange *push(uint64_t number, const char *verb)
+{
+	struct message m = message(verb, 0);
+	return exchange_push(&list, number, &m, &calm);
+}
+
+static void neighbours(void **state)
+{
+	struct exchange *first = push(1, "GET");
+	for (uint64_t n = 2; n <= 1000000; n++)
+		assert_ptr_equal(push(n, "GET"), first);
+	assert_int_equal(list.entries, 1);
+	assert_int_equal(first->alike, 1000000);
+	assert_ptr_equal(first->asked.subject.p, NULL);         /* it was on loan */
+	for (uint64_t n = 1; n <= 1000000; n++) {
+		assert_int_equal(list.first->number, n);
+		exchange_pop(&list);
+	}
+	assert_true(!list.first && !list.last && !list.entries);
+}
+
+/* All that a response's parser may want to know of its request must be the same. */
+static void strangers(void **state)
+{
+	struct message m = message("GET", 0), other;
+	exchange_push(&list, 1, &m, &calm);
+	other = m;
+	other.role = AIDS;
+	exchange_push(&list, 2, &other, &calm);
+	exchange_push(&list, 3, &m, &calm);
+	other = m;
+	other.is |= IS_READ;
+	exchange_push(&list, 4, &other, &calm);
+	exchange_push(&list, 5, &m, &calm);
+	other = m;
+	other.note = 1;
+	exchange_push(&list, 6, &other, &calm);
+	exchange_push(&list, 7, &m, &calm);
+	other = m;
+	other.seq = 1;
+	exchange_push(&list, 8, &other, &calm);
+	exchange_push(&list, 9, &m, &calm);
+	other = message("PUT", 0);
+	exchange_push(&list, 10, &other, &calm);
+	assert_int_equal(list.entries, 10);
+	for (uint64_t n = 1; n <= 10; n++) {
+		assert_int_equal(list.first->number, n);
+		assert_int_equal(list.first->alike, 1);
+		exchange_pop(&list);
+	}
+}
+
+static void numbers_must_follow(void **state)
+{
+	push(0, "GET");
+	push(2, "GET");
+	push(2, "GET");
+	push(3, "GET");
+	assert_int_equal(list.entries, 3);
+	assert_int_equal(list.last->alike, 2);
+}
+
+/* What the rules have to do with, or what has anything else to it, stands alone. */
+static void not_calm(void **state)
+{
+	static const struct failure failure = { .name = "no" };
+	struct message m = message("GET", 0);
+	struct judgement j = { .n = 1, .by = { { 1, 5 } } };
+	struct exchange *x;
+	uint64_t n = 0;
+
+	exchange_push(&list, ++n, &m, &calm);
+	exchange_push(&list, ++n, &m, &(struct stand){ .in = 1 });
+	exchange_push(&list, ++n, &m, &calm);
+	x = exchange_push(&list, ++n, &m, &calm);
+	assert_int_equal(x->alike, 2);
+	x->fresh = 1;
+	x = exchange_push(&list, ++n, &m, &calm);
+	x->failure = &failure;
+	x = exchange_push(&list, ++n, &m, &calm);
+	x->end = CLOSE;
+	x = exchange_push(&list, ++n, &m, &calm);
+	x->dropped = true;
+	x = exchange_push(&list, ++n, &m, &calm);
+	x->late = lot_make(NULL, &j);
+	exchange_push(&list, ++n, &m, &calm);
+	assert_int_equal(list.entries, 8);
+	assert_int_equal(list.last->number, 9);
+	assert_int_equal(list.last->alike, 1);
+}
+
+static void minds(void **state)
+{
+	static const struct failure failure = { .name = "no" };
+	struct exchange x = { 0 };
+	assert_false(exchange_minds(&x));
+	x.stand.in = x.stand.struck = 1;
+	assert_false(exchange_minds(&x));
+	assert_true(exchange_minds(&(struct exchange){ .failure = &failure }));
+	assert_true(exchange_minds(&(struct exchange){ .end = CLOSE }));
+	assert_true(exchange_minds(&(struct exchange){ .dropped = true }));
+}
+
+static void split(void **state)
+{
+	push(5, "GET");
+	push(6, "GET");
+	push(7, "GET");
+	struct exchange *one = exchange_split(&list);
+	assert_ptr_equal(one, list.first);
+	assert_ptr_equal(one->next, list.last);
+	assert_int_equal(list.entries, 2);
+	assert_true(one->number == 5 && one->alike == 1 && !strcmp(one->asked.verb, "GET"));
+	assert_true(list.last->number == 6 && list.last->alike == 2);
+	assert_ptr_equal(exchange_split(&list), one);           /* alone already */
+	assert_int_equal(list.entries, 2);
+	one->end = CLOSE;               /* its fate is its own */
+	exchange_pop(&list);
+	assert_int_equal(list.first->end, STAY);
+	push(8, "GET");
+	assert_int_equal(list.entries, 1);
+	assert_int_equal(list.first->alike, 3);
+}
+
+/* Random pushes, pops and splits: numbers and verbs come out as they went in, in no more entries than asked. */
+static void against_a_list(void **state)
+{
+	static const char *const verbs[] = { "GET", "GET", "GET", "PUT" };
+	static struct { uint64_t number; const char *verb; bool calm; } model[20000];
+	struct dice made = dice_make(1, "exchange", "list"), d = dice_at(&made, 1, 1, 0);
+	size_t first = 0, last = 0;
+	for (int step = 0; step < 20000; step++) {
+		uint64_t what = dice_below(&d, 100);
+		if (what < 55) {
+			model[last].number = last + 1;
+			model[last].verb = verbs[dice_below(&d, 4)];
+			model[last].calm = dice_below(&d, 8);
+			struct message m = message(model[last].verb, 0);
+			exchange_push(&list, last + 1, &m, &(struct stand){ .in = !model[last].calm });
+			last++;
+		} else if (first < last) {
+			const struct exchange *x = what < 65 ? exchange_split(&list) : list.first;
+			assert_int_equal(x->number, model[first].number);
+			assert_string_equal(x->asked.verb, model[first].verb);
+			assert_int_equal(!x->stand.in, model[first].calm);
+			assert_true(what >= 65 || x->alike == 1);
+			if (what >= 65) {
+				exchange_pop(&list);
+				first++;
+			}
+		}
+		assert_true(list.entries <= last - first);
+		assert_int_equal(list.entries == 0, first == last);
+	}
+	size_t entries = 0, alike = 0;
+	for (const struct exchange *x = list.first; x; x = x->next) {
+		entries++;
+		alike += x->alike;
+	}
+	assert_int_equal(entries, list.entries);
+	assert_int_equal(alike, last - first);
+	assert_true(entries < alike);
+}
+
+#define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	EACH(neighbours), EACH(strangers), EACH(numbers_must_follow), EACH(not_calm), EACH(minds),
+	EACH(split), EACH(against_a_list),
+};
+
+SUITE(exchange, tests)

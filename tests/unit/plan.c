@@ -1,0 +1,686 @@
+/* plan.c - tests of rules worked out: who is meant, who is asked, who counts, and what is made of it. */
+#include "plan.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "unit.h"
+
+/* ---- guests that say whatever they are told: their options are the verdict itself ---- */
+
+enum { ALWAYS = ON_OPEN | ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST | ON_END | ON_LEAVE };
+
+static struct event heard;              /* what a guest was asked last */
+static unsigned asked;
+static uint64_t drawn;
+
+static void fake_say(const struct event *e, struct verdict *v)
+{
+	heard = *e;
+	asked++;
+	drawn = dice_draw(e->dice);
+	*v = *(const struct verdict *)e->opts;
+}
+
+static void fake_refuse_act(const struct event *e, struct verdict *v)
+{
+	const struct verdict *told = e->opts;
+	verdict_refuse(e, told->failure, false, v);
+}
+
+static void fake_count_act(const struct event *e, struct verdict *v)
+{
+	v->hold = ++*(int64_t *)e->state;
+}
+
+#define GUEST(id, ...) BEHAVIOR(id, .help = "Says what it is told", .opts_size = sizeof(struct verdict), __VA_ARGS__)
+
+GUEST(fake_says, .on = ALWAYS, .act = fake_say)
+GUEST(fake_says_back, .on = ON_REQUEST | ON_RESPONSE | ON_DATA, .direction = RESPONSE, .act = fake_say)
+GUEST(fake_says_once, .on = ON_REQUEST, .act = fake_say)
+GUEST(fake_refuses, .on = ON_REQUEST | ON_RESPONSE, .act = fake_refuse_act)
+GUEST(fake_counts, .on = ON_REQUEST, .state_size = sizeof(int64_t), .act = fake_count_act)
+
+static int fake_refuse(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+{
+	return 0;
+}
+
+static void fake_word(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+{
+}
+
+static const struct failure failures[] = {
+	{ "no", "1", "no", IS_COMMAND, ON_REQUEST, STAY },
+	{ "locked", "2", "locked", IS_READ | IS_WRITE, ON_REQUEST, STAY },
+	{ "read_only", "3", "read only", IS_WRITE, ON_REQUEST, STAY },
+	{ "gone", "4", "gone", IS_COMMAND, ON_REQUEST | ON_REST, CLOSE },
+	{ "denied", "5", "denied", IS_LOGIN, ON_REQUEST, STAY },
+	{ NULL },
+};
+
+PROTOCOL(fake_worded, .help = "Has words", .failures = failures, .refuse = fake_refuse, .word = fake_word)
+
+/* ---- a plan and a question ---- */
+
+enum { ROOM = RULES_MAX };
+
+static struct spec *spec;
+static struct plan *plan;
+static struct question q;
+static struct judgement j;
+static struct message msg;
+static struct stand whole, stand;
+
+static struct spec *spec_fake(const char *name)
+{
+	struct spec *s = spec_make(name);
+	s->protocol = &protocol_fake_worded;
+	s->rules = calloc(ROOM, sizeof *s->rules);
+	return s;
+}
+
+static struct rule_spec *rule_add(struct spec *s, const char *name, const struct behavior *b, struct verdict v)
+{
+	struct rule_spec *r = &s->rules[s->n_rules++];
+	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .id = 100 + s->n_rules,
+	                         .tally = calloc(1, sizeof *r->tally) };
+	block_init(&r->block, b->options, b->opts_size);
+	memcpy(r->block.opts, &v, sizeof v);
+	atomic_init(&r->tally->refs, 1);
+	return r;
+}
+
+static struct rule_spec *odds(struct rule_spec *r, double low, double high)
+{
+	r->low = low;
+	r->high = high;
+	return r;
+}
+
+#define CALM(...) (struct verdict){ .keep = ALL, __VA_ARGS__ }
+#define ADD(name, behavior, ...) rule_add(spec, name, &behavior_##behavior, CALM(__VA_ARGS__))
+
+static int set_up(void **state)
+{
+	log_threshold = LOG_CRITICAL;
+	spec = spec_fake("proxy");
+	whole = stand = (struct stand){ 0 };
+	msg = (struct message){ .role = ASKS, .is = IS_COMMAND, .verb = "QUERY" };
+	q = (struct question){ .moment = ON_REQUEST, .direction = REQUEST, .msg = &msg, .connection = 1,
+	                       .whole = &whole, .stand = &stand, .words = true, .now = 5 * NSEC_S };
+	asked = 0;
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	plan_drop(plan);
+	spec_drop(spec);
+	plan = NULL;
+	log_threshold = LOG_INFO;
+	return 0;
+}
+
+static void start(uint64_t seed)
+{
+	plan_drop(plan);
+	plan = plan_make(spec, seed);
+}
+
+static ruleset decide(const struct plan *p, uint64_t exchange)
+{
+	return plan_decide(p, plan_all(p), 1, exchange, 0);
+}
+
+/* The next exchange is decided, and its request judged. */
+static bool next(void)
+{
+	q.exchange++;
+	ruleset among = plan_all(plan) & ~plan->per_connection;
+	stand = (struct stand){ .in = plan_decide(plan, among, q.connection, q.exchange, 0) };
+	return plan_judge(plan, &q, &j);
+}
+
+static bool judge(enum moment m, enum direction d)
+{
+	q.moment = m;
+	q.direction = d;
+	return plan_judge(plan, &q, &j);
+}
+
+/* ---- deciding ---- */
+
+/* 80:delay,20:error: one number for both, so one of them it is, always. */
+static void weights_whole(void **state)
+{
+	unsigned first = 0;
+	odds(ADD("behavior", fake_says), 0, 0.8);
+	odds(ADD("behavior", fake_says), 0.8, 1);
+	start(1);
+	for (uint64_t x = 0; x < 10000; x++) {
+		ruleset in = decide(plan, x);
+		assert_true(in == 1 || in == 2);
+		first += in == 1;
+	}
+	assert_in_range(first, 7850, 8150);
+	assert_int_equal(spec->rules[0].tally->seen, first);
+	assert_int_equal(spec->rules[1].tally->seen, 10000 - first);
+}
+
+static void weights_partly(void **state)
+{
+	unsigned met[3] = { 0 };
+	odds(ADD("behavior", fake_says), 0, 0.3);
+	odds(ADD("behavior", fake_says), 0.3, 0.5);
+	start(2);
+	for (uint64_t x = 0; x < 10000; x++) {
+		ruleset in = decide(plan, x);
+		assert_true(in < 3);
+		met[in]++;
+	}
+	assert_in_range(met[0], 4800, 5200);
+	assert_in_range(met[1], 2800, 3200);
+	assert_in_range(met[2], 1800, 2200);
+}
+
+/* Rules of other names have dice of their own. */
+static void names_apart(void **state)
+{
+	unsigned met[4] = { 0 };
+	odds(ADD("one", fake_says), 0, 0.5);
+	odds(ADD("two", fake_says), 0, 0.5);
+	start(3);
+	for (uint64_t x = 0; x < 10000; x++)
+		met[decide(plan, x)]++;
+	for (int i = 0; i < 4; i++)
+		assert_in_range(met[i], 2300, 2700);
+}
+
+static void certain_and_never(void **state)
+{
+	ADD("always", fake_says);
+	odds(ADD("never", fake_says), 0, 0);
+	odds(ADD("nor", fake_says), 1, 1);
+	start(4);
+	assert_int_equal(plan->certain, 1);
+	for (uint64_t x = 0; x < 1000; x++)
+		assert_int_equal(decide(plan, x), 1);
+	assert_int_equal(plan_decide(plan, 0, 1, 1, 0), 0);
+	assert_int_equal(plan_decide(plan, 6, 1, 1, 0), 0);
+	assert_int_equal(spec->rules[0].tally->seen, 1000);
+	assert_int_equal(spec->rules[1].tally->seen, 0);
+}
+
+/* How many of a thousand exchanges fare otherwise under another seed, proxy, rule, connection or moment. */
+static unsigned differs(const char *proxy, const char *rule, uint64_t seed, uint64_t connection, unsigned moment)
+{
+	struct spec *s = spec_fake(proxy);
+	odds(rule_add(s, "before", &behavior_fake_says, CALM()), 0, 0.1);
+	odds(rule_add(s, rule, &behavior_fake_says, CALM()), 0.25, 0.75);
+	struct plan *p = plan_make(s, seed);
+	unsigned n = 0;
+	for (uint64_t x = 0; x < 1000; x++)
+		n += decide(plan, x) != plan_decide(p, 2, connection, x, moment) >> 1;
+	plan_drop(p);
+	spec_drop(s);
+	return n;
+}
+
+/* Where in the plan the rule stands, and who else is in it, is no matter. */
+static void same_fate(void **state)
+{
+	odds(ADD("rule", fake_says), 0.25, 0.75);
+	start(42);
+	assert_int_equal(differs("proxy", "rule", 42, 1, 0), 0);
+	assert_in_range(differs("proxy", "rule", 43, 1, 0), 400, 600);
+	assert_in_range(differs("other", "rule", 42, 1, 0), 400, 600);
+	assert_in_range(differs("proxy", "role", 42, 1, 0), 400, 600);
+	assert_in_range(differs("proxy", "rule", 42, 2, 0), 400, 600);
+	assert_in_range(differs("proxy", "rule", 42, 1, 1), 400, 600);
+}
+
+static void full_of_rules(void **state)
+{
+	char name[16];
+	start(1);
+	assert_int_equal(plan_all(plan), 0);
+	assert_int_equal(plan->moments, 0);
+	for (int i = 0; i < RULES_MAX; i++) {
+		snprintf(name, sizeof name, "r%d", i);
+		ADD(name, fake_says, .hold = 1);
+	}
+	start(1);
+	assert_int_equal(plan_all(plan), UINT64_MAX);
+	assert_int_equal(plan->certain, UINT64_MAX);
+	assert_int_equal(plan->moments, ALWAYS);
+	assert_int_equal(decide(plan, 1), UINT64_MAX);
+	assert_int_equal(plan_find(plan, 101), 0);
+	assert_int_equal(plan_find(plan, 164), 63);
+	assert_int_equal(plan_find(plan, 165), -1);
+	assert_true(next());
+	assert_int_equal(j.n, RULES_MAX);
+	assert_int_equal(j.v.hold, RULES_MAX);
+}
+
+/* ---- who is asked ---- */
+
+static void moments_and_directions(void **state)
+{
+	ADD("back", fake_says_back, .hold = 1);
+	ADD("once", fake_says_once, .hold = 1);
+	start(1);
+	assert_true(next());
+	assert_int_equal(j.by[0].rule, 102);
+	assert_true(judge(ON_RESPONSE, RESPONSE));
+	assert_int_equal(j.by[0].rule, 101);
+	assert_true(judge(ON_DATA, RESPONSE));
+	assert_false(judge(ON_DATA, REQUEST));
+	assert_false(judge(ON_END, RESPONSE));
+	assert_false(judge(ON_OPEN, REQUEST));
+}
+
+/* Each rule by its own stand: an exchange's or the whole connection's. */
+static void who_is_in(void **state)
+{
+	ADD("a", fake_says, .hold = 1);
+	ADD("b", fake_says, .hold = 10)->per_connection = true;
+	ADD("c", fake_says, .hold = 100);
+	start(1);
+	assert_int_equal(plan->per_connection, 2);
+	stand.in = 4 | 2;
+	whole.in = 1;
+	assert_true(judge(ON_REQUEST, REQUEST));
+	assert_int_equal(j.v.hold, 100);        /* not b: the whole connection's matter; not a: the exchange's */
+	whole.in = 2 | 1;
+	assert_true(judge(ON_REQUEST, REQUEST));
+	assert_int_equal(j.v.hold, 110);
+	q.stand = NULL;                         /* the connection's own moments */
+	assert_true(judge(ON_OPEN, REQUEST));
+	assert_int_equal(j.v.hold, 11);
+	whole.in = 0;
+	assert_false(judge(ON_OPEN, REQUEST));
+}
+
+static void what_is_told(void **state)
+{
+	uint8_t bytes[] = "bytes";
+	ADD("tell", fake_says, .hold = 1)->since = 2 * NSEC_S;
+	start(1);
+	q.connection = 7;
+	q.data = bytes;
+	q.len = 5;
+	assert_true(next());
+	assert_true(heard.moment == ON_REQUEST && heard.direction == REQUEST && heard.msg == &msg && heard.words);
+	assert_true(heard.connection == 7 && heard.exchange == 1 && heard.age == 3 * NSEC_S);
+	assert_true(heard.data == bytes && heard.len == 5 && heard.passed == 0);
+	assert_ptr_equal(heard.opts, spec->rules[0].block.opts);
+	uint64_t first = drawn;
+	assert_true(judge(ON_RESPONSE, RESPONSE));
+	assert_int_not_equal(drawn, first);
+	assert_true(judge(ON_REQUEST, REQUEST));
+	assert_int_equal(drawn, first);
+}
+
+/* Draws on data go by the byte, whichever exchange it belongs to. */
+static void dice_on_data(void **state)
+{
+	ADD("data", fake_says, .hold = 1);
+	start(1);
+	stand.in = 1;
+	q.offset = 500;
+	judge(ON_DATA, RESPONSE);
+	uint64_t first = drawn;
+	q.exchange = 9;
+	judge(ON_DATA, RESPONSE);
+	assert_int_equal(drawn, first);
+	judge(ON_DATA, REQUEST);
+	assert_int_not_equal(drawn, first);
+	q.offset = 501;
+	judge(ON_DATA, RESPONSE);
+	assert_int_not_equal(drawn, first);
+}
+
+static void states(void **state)
+{
+	struct rule_state *one[3] = { NULL }, *two[3] = { NULL };
+	ADD("a", fake_counts);
+	ADD("b", fake_counts);
+	ADD("none", fake_says_once);
+	start(1);
+	q.states = one;
+	for (int i = 1; i <= 3; i++) {
+		next();
+		assert_int_equal(j.v.hold, 2 * i);
+	}
+	assert_null(one[2]);
+	q.states = two;
+	next();
+	assert_int_equal(j.v.hold, 2);
+	for (int i = 0; i < 3; i++) {
+		free(one[i]);
+		free(two[i]);
+	}
+}
+
+static void passed(void **state)
+{
+	struct rule_state *mine[1] = { NULL };
+	ADD("data", fake_says, .hold = 1);
+	start(1);
+	stand.in = 1;
+	q.states = mine;
+	judge(ON_DATA, REQUEST);
+	mine[0]->passed[0] = 30;
+	mine[0]->passed[1] = 400;
+	judge(ON_DATA, REQUEST);
+	assert_int_equal(heard.passed, 30);
+	judge(ON_DATA, RESPONSE);
+	assert_int_equal(heard.passed, 400);
+	free(mine[0]);
+}
+
+/* ---- counting ---- */
+
+static void picks(void **state)
+{
+	static const struct { uint64_t skip, every, times; const char *struck; } cases[] = {
+		{ 0, 1, UINT64_MAX, "xxxxxxxxxxxx" }, { 3, 1, UINT64_MAX, "...xxxxxxxxx" }, { 0, 1, 2, "xx.........." },
+		{ 2, 1, 3, "..xxx......." }, { 0, 3, UINT64_MAX, "x..x..x..x.." }, { 1, 4, 2, ".x...x......" },
+		{ 0, 1, 0, "............" }, { UINT64_MAX, 1, 1, "............" }, { 0, 0, 1, "x..........." },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct rule_spec *r = ADD("count", fake_says, .hold = 1);
+		uint64_t hits = 0;
+		r->block.skip = cases[i].skip;
+		r->block.times = cases[i].times;
+		r->every = cases[i].every;
+		start(1);
+		for (const char *c = cases[i].struck; *c; c++) {
+			hits += *c == 'x';
+			if (next() != (*c == 'x'))
+				fail_msg("case %zu: exchange %td", i, c - cases[i].struck);
+		}
+		assert_int_equal(r->tally->seen, 12);
+		assert_int_equal(r->tally->count, 12);
+		assert_int_equal(r->tally->hits, hits);
+		tear_down(NULL);
+		set_up(NULL);
+	}
+}
+
+/* An exchange is counted where it is first struck, and fares the same from then on. */
+static void counted_once(void **state)
+{
+	struct rule_spec *r = ADD("count", fake_says, .hold = 1);
+	r->block.times = 1;
+	start(1);
+	assert_true(next());
+	assert_true(judge(ON_RESPONSE, RESPONSE));
+	assert_true(judge(ON_DATA, RESPONSE));
+	q.moment = ON_REQUEST;
+	assert_false(next());
+	assert_false(judge(ON_RESPONSE, RESPONSE));
+	assert_int_equal(r->tally->count, 2);
+	assert_int_equal(r->tally->hits, 1);
+}
+
+static void calm_is_not_counted(void **state)
+{
+	struct rule_spec *r = ADD("calm", fake_says);
+	r->block.times = 1;
+	start(1);
+	assert_false(next());
+	((struct verdict *)r->block.opts)->hold = 1;
+	assert_true(next());
+	assert_int_equal(r->tally->seen, 2);
+	assert_int_equal(r->tally->count, 1);
+}
+
+/* Of a connection there is one count, however many exchanges it has. */
+static void per_connection(void **state)
+{
+	struct rule_spec *r = ADD("conn", fake_says, .hold = 1);
+	r->per_connection = true;
+	r->block.skip = 1;
+	r->block.times = 2;
+	start(1);
+	for (q.connection = 1; q.connection <= 5; q.connection++) {
+		whole = (struct stand){ .in = plan_decide(plan, plan->per_connection, q.connection, 0, 0) };
+		for (int i = 0; i < 4; i++)
+			assert_int_equal(next(), q.connection == 2 || q.connection == 3);
+	}
+	assert_int_equal(r->tally->seen, 5);
+	assert_int_equal(r->tally->count, 5);
+	assert_int_equal(r->tally->hits, 2);
+}
+
+static void *strike_many(void *arg)
+{
+	struct plan *mine = plan_make(spec, 1);
+	struct question mq = q;
+	struct judgement mj;
+	for (mq.exchange = 1; mq.exchange <= 20000; mq.exchange++) {
+		struct stand s = { .in = 1 }, w = { 0 };
+		mq.stand = &s;
+		mq.whole = &w;
+		plan_judge(mine, &mq, &mj);
+	}
+	plan_drop(mine);
+	return NULL;
+}
+
+/* Several workers count as one. */
+static void exact_between_threads(void **state)
+{
+	struct rule_spec *r = ADD("count", fake_refuses);
+	pthread_t threads[3];
+	r->block.skip = 777;
+	r->every = 7;
+	r->block.times = 1234;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, strike_many, NULL), 0);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	assert_int_equal(r->tally->count, 60000);
+	assert_int_equal(r->tally->hits, 1234);
+}
+
+/* ---- verdicts ---- */
+
+/* What a guest returns is not trusted. */
+static void clamped(void **state)
+{
+	struct rule_spec *r = ADD("wild", fake_says, .fate = 99, .end = 99, .hold = -5, .after = -5);
+	struct verdict *v = r->block.opts;
+	start(1);
+	assert_false(next());
+	*v = CALM(.end = CLOSE, .after = -5, .pace = { .gap = 7, .vary = SIZE_MAX },
+	          .dirt = { SIZE_MAX, SIZE_MAX, UINT32_MAX });
+	assert_true(next());
+	assert_int_equal(j.v.after, 0);
+	assert_true(j.v.pace.gap == 7 && j.v.pace.piece > 0 && j.v.pace.vary < j.v.pace.piece);
+	assert_in_range(j.v.dirt.junk, 1, 1 << 20);
+	assert_in_range(j.v.dirt.flips, 1, 1 << 20);
+}
+
+static void judged_together(void **state)
+{
+	ADD("a", fake_says, .hold = 5, .end = CLOSE, .after = 9);
+	ADD("b", fake_says);
+	ADD("c", fake_says, .pace.rate = 100, .end = CLOSE, .after = 4);
+	ADD("d", fake_says, .fate = DROP);
+	ADD("e", fake_says, .hold = NEVER, .end = STALL);
+	start(1);
+	memset(&j, 0xee, sizeof j);
+	assert_true(next());
+	assert_true(j.v.fate == DROP && j.v.hold == NEVER && j.v.pace.rate == 100 && j.v.keep == ALL);
+	assert_true(j.v.end == CLOSE && j.v.after == 4 && j.end_rule == 103);
+	assert_null(j.failure);
+	assert_int_equal(j.n, 3);
+	assert_true(j.by[0].rule == 101 && j.by[0].hold == 5);
+	assert_true(j.by[1].rule == 103 && j.by[1].pace.rate == 100);
+	assert_true(j.by[2].rule == 105 && j.by[2].hold == NEVER);
+}
+
+static void calm_leaves_untouched(void **state)
+{
+	struct judgement before;
+	ADD("calm", fake_says);
+	start(1);
+	memset(&j, 0xee, sizeof j);
+	memset(&before, 0xee, sizeof before);
+	assert_false(next());
+	assert_int_equal(asked, 1);
+	assert_memory_equal(&j, &before, sizeof j);
+}
+
+/* ---- words ---- */
+
+/* Once for each exchange of a raw connection, at whatever moments it is asked; none of it counts. */
+static void unreachable(void **state)
+{
+	struct rule_spec *r = ADD("words", fake_says, .fate = REPLY, .failure = "no");
+	start(1);
+	q.raw = true;
+	for (uint64_t i = 1; i <= 3; i++) {
+		q.moment = ON_REQUEST;
+		assert_false(next());
+		assert_false(judge(ON_RESPONSE, RESPONSE));
+		assert_false(judge(ON_DATA, RESPONSE));
+		assert_int_equal(r->tally->unreachable, i);
+	}
+	assert_int_equal(r->tally->count, 0);
+	assert_int_equal(r->tally->hits, 0);
+	q.raw = false;
+	q.moment = ON_REQUEST;
+	assert_true(next());
+	msg.is = IS_LOGIN;              /* a failure that does not fit is not out of reach either */
+	assert_false(next());
+	assert_int_equal(r->tally->unreachable, 3);
+	assert_int_equal(r->tally->hits, 1);
+}
+
+static void unreachable_per_connection(void **state)
+{
+	struct rule_spec *r = ADD("words", fake_says, .fate = REPLY);
+	r->per_connection = true;
+	start(1);
+	whole.in = 1;
+	q.raw = true;
+	for (int i = 0; i < 3; i++)
+		assert_false(next());
+	assert_int_equal(r->tally->unreachable, 1);
+}
+
+/* Where the protocol has no words, junk is put into the answer: nothing is out of reach. */
+static void wordless(void **state)
+{
+	struct rule_spec *r = ADD("words", fake_refuses, .failure = "no");
+	start(1);
+	q.words = false;
+	assert_false(next());
+	assert_true(judge(ON_RESPONSE, RESPONSE));
+	assert_true(j.v.dirt.junk > 0 && j.v.fate == PASS);
+	assert_int_equal(r->tally->unreachable, 0);
+	assert_int_equal(r->tally->hits, 1);
+}
+
+static void named_failure(void **state)
+{
+	struct rule_spec *r = ADD("words", fake_says, .fate = REPLY, .failure = "locked");
+	start(1);
+	assert_false(next());           /* fits reads and writes only */
+	msg.is = IS_COMMAND | IS_READ;
+	assert_true(next());
+	assert_string_equal(j.failure->name, "locked");
+	assert_true(j.v.fate == REPLY && j.v.end == STAY);
+	((struct verdict *)r->block.opts)->failure = "unheard_of";
+	assert_false(next());
+	((struct verdict *)r->block.opts)->failure = "gone";
+	assert_true(next());
+	assert_true(j.v.end == CLOSE && j.end_rule == 101);     /* what the server does behind it */
+	((struct verdict *)r->block.opts)->end = RESET;
+	assert_true(next());
+	assert_int_equal(j.v.end, RESET);                       /* unless the rule knows better */
+	assert_int_equal(r->tally->seen, 5);
+	assert_int_equal(r->tally->count, 3);
+	assert_int_equal(r->tally->hits, 3);
+	assert_int_equal(r->tally->unreachable, 0);
+}
+
+static void failure_moments(void **state)
+{
+	ADD("words", fake_says, .fate = REPLY, .failure = "gone");
+	start(1);
+	stand.in = whole.in = 1;
+	assert_false(judge(ON_RESPONSE, RESPONSE));
+	q.msg = NULL;
+	q.stand = NULL;
+	assert_true(judge(ON_REST, RESPONSE));          /* about no message: it need not fit one */
+	assert_string_equal(j.failure->name, "gone");
+	assert_int_equal(j.v.end, CLOSE);
+	((struct verdict *)spec->rules[0].block.opts)->failure = "no";
+	assert_false(judge(ON_REST, RESPONSE));
+}
+
+/* None named: of those that fit and leave the connection usable, each in its turn. */
+static void drawn_failure(void **state)
+{
+	static const struct { unsigned is; unsigned expected; } cases[] = {
+		{ IS_COMMAND, 1 }, { IS_COMMAND | IS_READ, 1 | 2 }, { IS_COMMAND | IS_WRITE, 1 | 2 | 4 },
+		{ IS_LOGIN, 16 }, { IS_OPENING, 0 },
+	};
+	ADD("words", fake_says, .fate = REPLY);
+	start(1);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		unsigned met[5] = { 0 }, set = 0, all = 0;
+		msg.is = cases[i].is;
+		for (int x = 0; x < 600; x++)
+			if (next())
+				met[j.failure - failures]++;
+		for (unsigned f = 0; f < 5; f++)
+			set |= (met[f] > 0) << f;
+		assert_int_equal(set, cases[i].expected);
+		for (unsigned f = 0; f < 5; f++)
+			all += met[f];
+		assert_int_equal(all, set ? 600 : 0);
+		for (unsigned f = 0; f < 5; f++)
+			assert_true(!met[f] || met[f] > 150);
+	}
+	q.msg = NULL;
+	q.stand = NULL;
+	whole.in = 1;
+	assert_false(judge(ON_REST, RESPONSE));         /* the one for rest closes */
+}
+
+/* Two refuse: the first one's words, and the worst end of both. */
+static void refused_twice(void **state)
+{
+	ADD("a", fake_says, .fate = REPLY, .failure = "unheard_of");
+	ADD("b", fake_says, .fate = REPLY, .failure = "no");
+	ADD("c", fake_says, .fate = REPLY, .failure = "gone");
+	start(1);
+	assert_true(next());
+	assert_string_equal(j.failure->name, "no");
+	assert_int_equal(j.v.end, CLOSE);
+	assert_int_equal(j.end_rule, 103);
+}
+
+#define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+
+static const struct CMUnitTest tests[] = {
+	EACH(weights_whole), EACH(weights_partly), EACH(names_apart), EACH(certain_and_never),
+	EACH(same_fate), EACH(full_of_rules), EACH(moments_and_directions), EACH(who_is_in),
+	EACH(what_is_told), EACH(dice_on_data), EACH(states), EACH(passed), EACH(picks),
+	EACH(counted_once), EACH(calm_is_not_counted), EACH(per_connection),
+	EACH(exact_between_threads), EACH(clamped), EACH(judged_together),
+	EACH(calm_leaves_untouched), EACH(unreachable), EACH(unreachable_per_connection),
+	EACH(wordless), EACH(named_failure), EACH(failure_moments), EACH(drawn_failure),
+	EACH(refused_twice),
+};
+
+SUITE(plan, tests)
