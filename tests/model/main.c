@@ -322,6 +322,8 @@ static void step_leave(struct peer *p)
 {
 	bool client = pick(3);
 
+	if (client && p->mirror.up.ended)
+		return;         /* its end would stand behind bytes that nobody reads: not to be seen, as the kernel has it */
 	if (client ? p->client_left || p->client_rst : p->backend < 0 || p->backend_left || p->backend_rst || p->backend_eof)
 		return;
 	say("%s %llu ends its stream", client ? "client" : "backend", (unsigned long long)p->mirror.number);
@@ -335,8 +337,10 @@ static void step_reset(struct peer *p)
 	bool client = pick(2);
 	int *fd = client ? &p->client : &p->backend;
 
-	if (*fd < 0 || p->mirror.over)
-		return;
+	bool said_all = client ? p->client_left && p->mirror.down.shut : p->backend_left && p->mirror.up.shut;
+
+	if (*fd < 0 || p->mirror.over || said_all)
+		return;         /* a socket whose both ends are said has nothing left to reset */
 	say("%s %llu resets", client ? "client" : "backend", (unsigned long long)p->mirror.number);
 	setsockopt(*fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	close(*fd);

@@ -273,6 +273,9 @@ static void moments_and_directions(void **state)
 	ADD("back", fake_says_back, .hold = 1);
 	ADD("once", fake_says_once, .hold = 1);
 	start(1);
+	assert_int_equal(plan_on(plan, ON_REQUEST), 3);
+	assert_int_equal(plan_on(plan, ON_RESPONSE | ON_DATA), 1);
+	assert_int_equal(plan_on(plan, ON_OPEN | ON_REST), 0);
 	assert_true(next());
 	assert_int_equal(j.by[0].rule, 102);
 	assert_true(judge(ON_RESPONSE, RESPONSE));
