@@ -333,7 +333,7 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
 			continue;
 		if (!any)
-			*j = (struct judgement){ .v.keep = ALL };
+			*j = (struct judgement){ .v = { .keep = ALL, .after = NEVER } };        /* the least `after` is what counts */
 		any = true;
 		if (f && !j->failure)
 			j->failure = f;

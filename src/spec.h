@@ -20,7 +20,7 @@ struct tally {                          /* what a rule has met: the one thing th
 	_Atomic uint64_t seen;          /* exchanges (or connections) that it looked at */
 	_Atomic uint64_t count;         /* of those, what it would strike, before skip, every and times */
 	_Atomic uint64_t hits;          /* struck */
-	_Atomic uint64_t unreachable;   /* could not be struck: no words on a raw connection */
+	_Atomic uint64_t unreachable;   /* could not be struck: no words, or a raw connection */
 };
 
 struct rule_spec {                      /* a behavior with its options, set on a proxy */
