@@ -127,6 +127,7 @@ struct talk {                           /* one connection, as its protocol sees 
 	struct out *scratch;            /* emptied before each call; a good place for `instead` */
 	const char *notice;             /* set by the protocol: a static sentence for the log, once per proxy */
 	bool close;                     /* set by refuse(): behind this refusal the connection must close, though the failure says STAY */
+	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */
 };
 
 void        shelf_put(struct shelf *, uint64_t key, struct span text);  /* the oldest go when the room is used up */
@@ -149,6 +150,7 @@ struct failure {                /* an error of the real server, by name */
 	unsigned moments;       /* ON_REQUEST, ON_REST */
 	enum end end;           /* what the server does to the connection behind it */
 	uint32_t number;        /* the protocol's own word (a mysql errno) */
+	bool by_name;           /* never drawn: it strikes only those who name it */
 };
 
 struct protocol {

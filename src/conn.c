@@ -21,6 +21,8 @@
 #include "proxy.h"
 #include "worker.h"
 
+enum { FAIR = 8 };                      /* rounds of both pipes in one go: the other connections wait meanwhile */
+
 /* ---- sides ---- */
 
 static void side_ready(struct watch *w, unsigned events)
@@ -150,13 +152,16 @@ void conn_run(struct conn *c)
 	if (c->running || c->dead)
 		return;
 	c->running = true;
-	do {
+	c->again = true;
+	for (unsigned rounds = 0; c->again && !c->dead && rounds < FAIR; rounds++) {
 		c->again = false;
 		pipe_pump(&c->request);
 		while (!c->dead && dialogue_settles(c) && (!c->response.now.open || c->response.raw))
 			dialogue_settle(c);
 		pipe_pump(&c->response);
-	} while (c->again && !c->dead);
+	}
+	if (c->again && !c->dead)
+		conn_later(c);
 	if (!c->dead && c->response.shut && c->request.ended && !c->request.queue.first)
 		conn_end(c, CLOSE, "the backend has ended before an end could take its turn");
 	if (!c->dead && (c->client.broken || c->backend.broken))
@@ -229,7 +234,8 @@ static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 	patience_init(c);
 	c->active = conn_loop(c)->now;
 	shelf_init(&c->texts, SHELF_ROOM);
-	c->talk = (struct talk){ .state = c->state, .opts = s->protocol_block.opts, .texts = &c->texts, .scratch = &proxy->worker->scratch };
+	c->talk = (struct talk){ .state = c->state, .opts = s->protocol_block.opts, .texts = &c->texts, .scratch = &proxy->worker->scratch,
+	                         .backend = s->backend.text };
 	c->plan = plan_hold(proxy->plan);
 	c->states = c->plan->n ? calloc(c->plan->n, sizeof *c->states) : NULL;
 	c->next = proxy->conns;

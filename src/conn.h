@@ -27,6 +27,7 @@ struct conn {
 	uint64_t asked, pushed;         /* numbers given out */
 	struct plan *plan;              /* to whose rules all stands refer */
 	struct stand whole;
+	ruleset meant;                  /* the rules that mean this client */
 	struct rule_state **states;     /* one per rule of the plan */
 	struct talk talk;
 	struct shelf texts;

@@ -31,6 +31,7 @@ struct control {
 	struct http *http;
 	struct statsd *statsd;
 	struct watch log, signals;
+	struct timer expiry;            /* of the next rule that goes by itself */
 	unsigned stopping;              /* workers that have not said goodbye yet */
 };
 
@@ -95,6 +96,27 @@ static void change_make(struct mail *m)
 	loop_post(&l->change->control->loop, m);
 }
 
+static void expiry_set(struct control *c)
+{
+	nsec next;
+	struct spec *less = spec_without_expired(c->port.spec, 0, &next);
+
+	assert(!less);          /* at time 0 nothing is over */
+	timer_set(&c->loop, &c->expiry, next);
+}
+
+static void expiry_fire(struct timer *t)
+{
+	struct control *c = OWNER(control, expiry, t);
+	nsec next;
+	struct spec *less = spec_without_expired(c->port.spec, c->loop.now, &next);
+
+	if (!less)
+		return;
+	log_info("rules=%u of %u are over proxy=%s", c->port.spec->n_rules - less->n_rules, c->port.spec->n_rules, less->name);
+	control_change(c, 0, less, NULL);
+}
+
 void control_change(struct control *c, unsigned i, struct spec *to, struct waiter *waiter)
 {
 	unsigned n = (unsigned)c->settings->threads;
@@ -103,6 +125,7 @@ void control_change(struct control *c, unsigned i, struct spec *to, struct waite
 	assert(ch && i < control_count(c));
 	spec_drop(c->port.spec);
 	c->port.spec = to;
+	expiry_set(c);
 	*ch = (struct change){ .control = c, .to = spec_hold(to), .waiter = waiter, .missing = n };
 	for (unsigned k = 0; k < n; k++) {
 		ch->letters[k] = (struct letter){ .mail.open = change_make, .change = ch, .part = c->port.parts[k] };
@@ -297,6 +320,7 @@ int control_run(struct settings *s)
 
 	raise_descriptors();
 	loop_init(&c.loop);
+	c.expiry.fire = expiry_fire;
 	watch_signals(&c);
 	c.resolver = resolver_start();
 	int fd = listener_bind(&c.port.spec->listen, c.port.spec->backlog, &bound, error, sizeof error);
@@ -306,6 +330,7 @@ int control_run(struct settings *s)
 		listen_settle(c.port.spec, &bound);
 		say_start(s);
 		start_workers(&c, fd);
+		expiry_set(&c);
 		c.statsd = statsd_start(&c);
 		if (s->http && !(c.http = http_start(&c, error))) {
 			rc = 1;

@@ -36,6 +36,8 @@ static void close_if_open(int *fd)
 
 static void dial_over(struct dial *d)
 {
+	if (d->watch.fd >= 0)   /* who was reached meanwhile shall not take it for a client that said all */
+		setsockopt(d->watch.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	d->over = true;
 	timer_stop(d->loop, &d->timer);
 	look_drop(&d->look);

@@ -20,7 +20,7 @@ static struct exchange *exchange_new(struct conn *c, uint64_t number, const stru
 	struct stand s = { .in = c->whole.in & p->per_connection & may };
 
 	if (p->n)
-		s.in |= plan_decide(p, may & ~p->per_connection, c->number, number, 0);
+		s.in |= judge_decide(c, may & ~p->per_connection, number, 0, msg);
 	return exchange_push(&c->exchanges, number, msg, &s);
 }
 
@@ -144,7 +144,7 @@ static struct exchange *exchange_head(struct conn *c)
 	if (!x || !x->fresh)
 		return x;
 	x = exchange_split(&c->exchanges);
-	x->stand.in |= plan_decide(p, x->fresh & ~p->per_connection, c->number, x->number, 0) | (c->whole.in & x->fresh & p->per_connection);
+	x->stand.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
 }

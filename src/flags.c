@@ -131,6 +131,13 @@ void flags_free(struct flags *flags)
 		free(s->name);
 		free(s);
 	}
+	for (struct file_rule *r = flags->rules, *next; r; r = next) {
+		next = r->next;
+		free(r->name);
+		free(r->behavior);
+		free(r->words);
+		free(r);
+	}
 	for (struct warning *w = flags->warnings, *next; w; w = next) {
 		next = w->next;
 		free(w->text);
@@ -167,11 +174,27 @@ const struct flag *flag_get(const struct flags *flags, const char *name)
 	return f;
 }
 
+/* One line more; all that anyone says counts. */
+static bool flag_append(struct flag *f, const char *text, int level, char error[SENTENCE])
+{
+	const char *before = *(char **)((char *)f->block->opts + f->opt->offset);
+	char *lines;
+	int n = asprintf(&lines, "%s%s%s", before ? before : "", before ? "\n" : "", text);
+
+	assert(n >= 0);
+	bool good = opt_set_text(f->block, f->opt, lines, error);
+	free(lines);
+	f->level = f->level ? f->level : level;
+	return good;
+}
+
 /* `level`: who says so. What a nearer one has said stands. */
 static bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
 {
 	bool yes = true;
 
+	if (f->many)
+		return flag_append(f, text, level, error);
 	if (f->level && f->level < level)
 		return true;
 	if (!opt_set_text(f->block, f->opt, text, error))
@@ -270,6 +293,45 @@ static void stranger_note(struct flags *flags, const char *section, bool callabl
 	s->callable |= callable;
 }
 
+/* [rule:NAME]: kept as the words that --rule takes. What a nearer file says of a rule comes first, and stands. */
+static struct file_rule *file_rule(struct flags *flags, const char *name)
+{
+	struct file_rule **end = &flags->rules;
+
+	while (*end && strcmp((*end)->name, name))
+		end = &(*end)->next;
+	if (!*end) {
+		*end = calloc(1, sizeof **end);
+		assert(*end);
+		(*end)->name = strdup(name);
+		(*end)->words = strdup("");
+		assert((*end)->name && (*end)->words);
+	}
+	return *end;
+}
+
+static void file_rule_take(struct flags *flags, const char *name, const char *key, const char *value)
+{
+	struct file_rule *r = file_rule(flags, name);
+	char *words, *to;
+
+	if (!strcmp(key, "behavior")) {
+		free(r->behavior);
+		r->behavior = strdup(value);
+		assert(r->behavior);
+		return;
+	}
+	words = malloc(strlen(r->words) + strlen(key) + 2 * strlen(value) + 8);
+	assert(words);
+	to = words + sprintf(words, "%s %s=\"", r->words, key);
+	for (; *value; *to++ = *value++)
+		if (*value == '"' || *value == '\\')
+			*to++ = '\\';
+	strcpy(to, "\"");
+	free(r->words);
+	r->words = words;
+}
+
 static bool file_take(void *user, const struct config_line *line, char error[SENTENCE])
 {
 	struct flags *flags = user;
@@ -277,6 +339,10 @@ static bool file_take(void *user, const struct config_line *line, char error[SEN
 	const char *guest = section_guest(line->section, &behavior);
 	bool callable = guest && !strcmp(line->key, "callable");
 
+	if (!strncmp(line->section, "rule", 4) && line->section[4] && strchr(":.", line->section[4])) {
+		file_rule_take(flags, line->section + 5, line->key, line->value);
+		return true;
+	}
 	if (callable)                           /* a Python object: there is nobody here to call it */
 		warn_later(flags, "callable not found for %s", guest);
 	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {

@@ -21,14 +21,18 @@ struct flag {
 	struct block *block;            /* where its value goes */
 	int level;                      /* who has set it: 0 nobody, 1 the command line, 2 the file, 3 ... files it extends */
 	bool on;                        /* set, and not to false or 0 */
+	bool many;                      /* may be given again: its values are lines of one text */
 };
 
 struct flags {                          /* zeroed at first */
 	struct flag *at;
 	size_t n;
+	struct file_rule *rules;        /* of the file: what stands in [rule:NAME] */
 	struct stranger *strangers;     /* sections of the file about guests that are not here */
 	struct warning *warnings;       /* kept until it is known where the log goes */
 };
+
+struct file_rule { char *name, *behavior, *words; struct file_rule *next; };   /* behavior NULL: not said; words: key="value" ... */
 
 struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct opt *, struct block *);
 void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest, const char *help,

@@ -2,6 +2,7 @@
 #include "judge.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "conn.h"
 #include "proxy.h"
@@ -20,6 +21,25 @@ bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
 	q->raw = p->request && c->request.raw;
 	q->now = conn_loop(c)->now;
 	return plan_judge(c->plan, q, j);
+}
+
+ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct message *msg)
+{
+	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
+	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
+
+	return plan_decide(c->plan, among & c->meant, &q);
+}
+
+/* Whom the rules mean is seen by the client's address. */
+static void judge_meant(struct conn *c)
+{
+	struct endpoint client = { .len = sizeof client.addr };
+
+	c->meant = plan_all(c->plan);
+	if (!c->plan->n || getpeername(c->client.watch.fd, (struct sockaddr *)&client.addr, &client.len))
+		return;
+	c->meant = plan_meant(c->plan, &client);
 }
 
 static void stall(struct conn *c, uint64_t rule)
@@ -64,8 +84,9 @@ static void meet(struct conn *c, ruleset rules, struct judgement *j, bool *any)
 	struct plan *p = c->plan;
 	ruleset all = c->whole.in;
 
-	c->whole.in = plan_decide(p, rules & (p->per_connection | (p->certain & plan_on(p, ON_OPEN))), c->number, UINT64_MAX, ON_OPEN) |
-	              (rules & p->certain & ~p->per_connection);
+	judge_meant(c);
+	c->whole.in = judge_decide(c, rules & (p->per_connection | (p->certain & plan_on(p, ON_OPEN))), UINT64_MAX, ON_OPEN, NULL) |
+	              (rules & p->certain & ~p->per_connection & c->meant);
 	*any = judge_ask(c, &(struct question){ .moment = ON_OPEN, .direction = BOTH }, j);
 	c->whole.in |= all;
 }
@@ -147,7 +168,7 @@ static void exchanges_change(struct conn *c, const struct plan *from, const stru
 {
 	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
 		stand_translate(from, to, &x->stand);
-		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES));
+		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
 		lot_strip(x->late, to);
 	}
 }
@@ -181,6 +202,7 @@ void judge_change(struct conn *c, struct plan *to)
 	stand_translate(from, to, &c->whole);
 	c->plan = plan_hold(to);
 	c->talk.opts = to->spec->protocol_block.opts;
+	c->talk.backend = to->spec->backend.text;
 	pipe_change(&c->request, to);
 	pipe_change(&c->response, to);
 	if (judge_meet(c, fresh, false)) {

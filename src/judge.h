@@ -8,6 +8,9 @@ struct conn;
 
 enum { IN_EXCHANGES = ON_REQUEST | ON_RESPONSE | ON_DATA };     /* the moments that belong to an exchange */
 
+/* Who is in for this exchange, of these rules; see plan_decide. */
+ruleset judge_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment, const struct message *);
+
 bool judge_ask(struct conn *, struct question *, struct judgement *);   /* fills in what all questions share; false: calm */
 
 /* Of what was judged, the end: a stall is done, an end by the clock is set; one in turn is put into *in_turn. */

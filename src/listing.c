@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "registry.h"
+#include "rule.h"
 
 enum { WIDTH = 100, INDENT = 34 };      /* of a line of --help; where its sentences begin */
 
@@ -156,6 +157,8 @@ void listing_text(FILE *f)
 		print_wrapped(f, b[i]->help ? b[i]->help : "", 16, 16);
 		text_options(f, b[i]->options);
 	}
+	fputs("\nfields of rules, whatever the behavior:\n", f);
+	text_options(f, rule_options);
 	fputs("\nprotocols:\n", f);
 	const struct protocol *const *p = protocols_all(&n);
 	for (size_t i = 0; i < n; i++) {
@@ -196,8 +199,9 @@ static void page_options(FILE *f, const struct opt *options, const char *kind, c
 		cell(f, o->help);
 		fputs("|\n", f);
 	}
-	fprintf(f, "\nOn the command line: `--%s-%s-OPTION`, with `-` for `_`; in the file: section `[%s:%s]`.\n",
-	        kind, guest, kind, guest);
+	if (kind)
+		fprintf(f, "\nOn the command line: `--%s-%s-OPTION`, with `-` for `_`; in the file: section `[%s:%s]`.\n",
+		        kind, guest, kind, guest);
 }
 
 static void page_failures(FILE *f, const struct protocol *p)
@@ -232,11 +236,14 @@ void listing_behaviors_page(FILE *f)
 	size_t n;
 	const struct behavior *const *all = behaviors_all(&n);
 
-	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/.\n", f);
+	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/rule.c.\n", f);
 	for (size_t i = 0; i < n; i++) {
 		page_head(f, all[i]->name, all[i]->help);
 		page_options(f, all[i]->options, "behavior", all[i]->name);
 	}
+	page_head(f, "Fields of rules", "Whatever its behavior, a rule can say whom it means, how often and how long: beside "
+	          "the options in `PUT /behavior`, in `--rule` and in a section `[rule:NAME]`");
+	page_options(f, rule_options, NULL, NULL);
 }
 
 void listing_protocols_page(FILE *f)

@@ -36,7 +36,7 @@ static void rest_judge(struct conn *c)
 {
 	struct plan *p = c->plan;
 	struct judgement j;
-	struct stand s = { .in = plan_decide(p, plan_on(p, ON_REST) & ~p->per_connection, c->number, c->asked, ON_REST) };
+	struct stand s = { .in = judge_decide(c, plan_on(p, ON_REST) & ~p->per_connection, c->asked, ON_REST, NULL) };
 	struct question q = { .moment = ON_REST, .direction = RESPONSE, .exchange = c->asked, .stand = &s };
 
 	if (!judge_ask(c, &q, &j))

@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "pattern.h"
 #include "registry.h"
 
 static unsigned moment_index(enum moment m)
@@ -28,10 +29,15 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	*r = (struct rule){ .words = w, .behavior = w->behavior };
 	r->dice = dice_make(seed, p->spec->name, w->name);
 	r->draw = r->dice;
+	const char *match = w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
+	if (match)
+		r->match = pattern_make(match);
 	p->moments |= w->behavior->on;
 	if (w->per_connection)
 		p->per_connection |= bit;
-	if (w->low <= 0 && w->high >= 1)
+	if (match)
+		p->picky |= bit;
+	else if (w->low <= 0 && w->high >= 1)
 		p->certain |= bit;
 	for (unsigned m = 0; m < 7; m++)
 		if (w->behavior->on & 1u << m)
@@ -58,10 +64,24 @@ struct plan *plan_hold(struct plan *p)
 	return p;
 }
 
+/* A rule that looks for something and does not find it should say so, and what came nearest. */
+static void rule_miss_say(struct plan *p, struct rule *r)
+{
+	if (r->said_miss || !r->missed || atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed))
+		return;
+	r->said_miss = true;
+	log_info("no match proxy=%s rule=%s behavior=%s: %llu messages, none of which its match finds; nearest%s: %s", p->spec->name, r->words->name,
+	         r->behavior->name, (unsigned long long)r->missed, r->near_miss ? " (but for upper and lower case)" : "", r->miss);
+}
+
 void plan_drop(struct plan *p)
 {
 	if (!p || --p->refs)
 		return;
+	for (unsigned i = 0; i < p->n; i++) {
+		rule_miss_say(p, &p->rules[i]);
+		pattern_free(p->rules[i].match);
+	}
 	spec_drop(p->spec);
 	free(p);
 }
@@ -86,21 +106,114 @@ ruleset plan_on(const struct plan *p, unsigned moments)
 
 /* ---- deciding ---- */
 
-ruleset plan_decide(const struct plan *p, ruleset among, uint64_t connection, uint64_t exchange, unsigned moment)
+enum { TEXT_MAX = 16384 };              /* of a subject, that a match looks at */
+
+static void say_unreachable(struct plan *p, struct rule *r, const struct question *q)
 {
+	atomic_fetch_add_explicit(&r->words->tally->unreachable, 1, memory_order_relaxed);
+	if (r->said_unreachable)
+		return;
+	r->said_unreachable = true;
+	log_warning("unreachable proxy=%s connection=%llu rule=%s behavior=%s: %s", p->spec->name, (unsigned long long)q->connection,
+	            r->words->name, r->behavior->name,
+	            q->raw ? "the connection is raw, there are no messages in it to find or to answer" : "the protocol has no words to refuse with");
+}
+
+/* "VERB subject", for the rules that match on it. */
+struct text { uint8_t p[24 + 1 + TEXT_MAX]; size_t n; };
+
+static void text_make(struct text *t, const struct message *m)
+{
+	size_t verb = strlen(m->verb), n = m->subject.n < TEXT_MAX ? m->subject.n : TEXT_MAX;
+
+	memcpy(t->p, m->verb, verb);
+	t->p[verb] = ' ';
+	if (n)
+		memcpy(t->p + verb + 1, m->subject.p, n);
+	t->n = verb + (n ? 1 + n : 0);
+}
+
+/* What is shown of a message: its beginning, numbers and quoted strings masked. */
+static void text_mask(const struct text *t, char *to, size_t size)
+{
+	uint8_t quote = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n && n + 1 < size && n < 80; i++) {
+		uint8_t c = t->p[i];
+		bool ends = quote && c == quote;
+		bool mask = quote ? !ends : c >= '0' && c <= '9';
+		if (mask && n && to[n - 1] == '?')
+			continue;
+		to[n++] = mask ? '?' : c < 32 || c > 126 ? ' ' : (char)c;
+		if (ends)
+			quote = 0;
+		else if (!quote && (c == '\'' || c == '"'))
+			quote = c;
+	}
+	to[n] = 0;
+}
+
+static void rule_misses(struct plan *p, struct rule *r, const struct text *t, nsec now)
+{
+	bool near = pattern_nearly(r->match, (struct span){ t->p, t->n });
+
+	r->missed++;
+	if (near || !r->near_miss)
+		text_mask(t, r->miss, sizeof r->miss);
+	r->near_miss |= near;
+	if (now - r->words->since > 10 * NSEC_S)
+		rule_miss_say(p, r);
+}
+
+/* Does its match find this message? The text is made once for all that ask. */
+static bool rule_finds(struct plan *p, struct rule *r, const struct question *q, struct text *t)
+{
+	if (!r->match)
+		return true;
+	if (q->raw) {
+		say_unreachable(p, r, q);
+		return false;
+	}
+	if (!q->msg)
+		return false;
+	if (!t->n)
+		text_make(t, q->msg);
+	if (pattern_finds(r->match, (struct span){ t->p, t->n }))
+		return true;
+	if (!r->said_miss)
+		rule_misses(p, r, t, q->now);
+	return false;
+}
+
+ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
+{
+	struct text text;
 	ruleset in = 0;
 	unsigned i;
 
+	text.n = 0;
 	for EACH_RULE(i, among) {
-		const struct rule *r = &p->rules[i];
-		struct dice d = dice_at(&r->draw, connection, exchange, moment);
-		double u = p->certain >> i & 1 ? 0 : dice_unit(&d);
-		if (p->certain >> i & 1 || (u >= r->words->low && u < r->words->high)) {
-			in |= (ruleset)1 << i;
-			atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
-		}
+		struct rule *r = &p->rules[i];
+		bool sure = r->words->low <= 0 && r->words->high >= 1;
+		struct dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
+		double u = sure ? 0 : dice_unit(&d);
+		if (!rule_finds(p, r, q, &text) || (!sure && (u < r->words->low || u >= r->words->high)))
+			continue;
+		in |= (ruleset)1 << i;
+		atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
 	}
 	return in;
+}
+
+ruleset plan_meant(const struct plan *p, const struct endpoint *client)
+{
+	ruleset meant = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (rule_means(p->rules[i].words, client))
+			meant |= (ruleset)1 << i;
+	return meant;
 }
 
 /* ---- verdicts ---- */
@@ -211,20 +324,9 @@ static const struct failure *failure_choose(const struct protocol *p, const char
 		return f && failure_fits(f, q) ? f : NULL;
 	}
 	for (const struct failure *f = p->failures; f && f->name && n < 64; f++)
-		if (f->end == STAY && failure_fits(f, q))
+		if (f->end == STAY && !f->by_name && failure_fits(f, q))
 			usable[n++] = f;
 	return n ? usable[dice_below(d, n)] : NULL;
-}
-
-static void say_unreachable(struct plan *p, struct rule *r, const struct question *q)
-{
-	atomic_fetch_add_explicit(&r->words->tally->unreachable, 1, memory_order_relaxed);
-	if (r->said_unreachable)
-		return;
-	r->said_unreachable = true;
-	log_warning("unreachable proxy=%s connection=%llu rule=%s behavior=%s: %s", p->spec->name, (unsigned long long)q->connection,
-	            r->words->name, r->behavior->name,
-	            q->raw ? "the connection is raw, it cannot be answered in words" : "the protocol has no words to refuse with");
 }
 
 /* A line a second for each rule, every strike at debug. */
@@ -256,7 +358,7 @@ static bool rule_strikes(struct rule *r, struct stand *s, ruleset bit)
 		uint64_t every = w->every ? w->every : 1;
 
 		s->counted |= bit;
-		if (n >= w->block.skip && (n - w->block.skip) % every == 0 && (n - w->block.skip) / every < w->block.times) {
+		if (n >= w->skip && (n - w->skip) % every == 0 && (n - w->skip) / every < w->times) {
 			s->struck |= bit;
 			atomic_fetch_add_explicit(&w->tally->hits, 1, memory_order_relaxed);
 		}
@@ -329,7 +431,7 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 		in = (in & p->per_connection) | (q->stand->in & ~p->per_connection);
 	for EACH_RULE(i, in & p->on[moment_index(q->moment)]) {
 		struct rule *r = &p->rules[i];
-		enum direction d = r->behavior->direction ? r->behavior->direction : BOTH;
+		enum direction d = r->words->direction ? r->words->direction : r->behavior->direction ? r->behavior->direction : BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
 			continue;
 		if (!any)

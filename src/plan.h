@@ -18,6 +18,10 @@ struct rule {
 	const struct behavior *behavior;
 	struct dice dice;               /* its own draws */
 	struct dice draw;               /* the one that decides: shared by rules of one name */
+	struct pattern *match;          /* NULL: all */
+	uint64_t missed;                /* messages that it did not find ... */
+	char miss[96];                  /* ... the nearest of them */
+	bool near_miss, said_miss;
 	nsec said;                      /* when a strike was last a line in the log */
 	uint64_t unsaid;                /* strikes since */
 	bool said_unreachable;
@@ -28,7 +32,8 @@ struct plan {
 	struct spec *spec;              /* a reference is held */
 	unsigned moments;               /* of all its rules together */
 	ruleset per_connection;         /* decided once per connection; the others once per exchange */
-	ruleset certain;                /* no odds: they strike whatever they are asked about */
+	ruleset certain;                /* no odds and no match: they strike whatever they are asked about */
+	ruleset picky;                  /* with a match */
 	ruleset on[7];                  /* by moment (bit number) */
 	unsigned n;
 	struct rule rules[];
@@ -50,10 +55,6 @@ struct stand { ruleset in, counted, struck; };
 
 /* What a rule keeps for one connection. */
 struct rule_state { uint64_t passed[2]; max_align_t state[]; };
-
-/* Whom the dice send for this exchange, among these rules. `moment` 0 except where something other
- * than the exchange itself is decided. */
-ruleset plan_decide(const struct plan *, ruleset among, uint64_t connection, uint64_t exchange, unsigned moment);
 
 struct share { uint64_t rule; nsec hold; struct pace pace; };   /* one rule's part in a verdict, by rule id */
 
@@ -79,6 +80,12 @@ struct question {                       /* what plan_judge is asked */
 	bool raw;                       /* ... but this connection is not understood */
 	nsec now;
 };
+
+/* Who is in for this exchange, among these rules: whose match finds q->msg (none does where it is NULL), and whom
+ * the dice send. Of q only moment (0: the exchange itself is decided), connection, exchange, msg, raw and now matter. */
+ruleset plan_decide(struct plan *, ruleset among, const struct question *);
+
+ruleset plan_meant(const struct plan *, const struct endpoint *client);         /* the rules that mean this client */
 
 /* Ask the rules that are in and want this moment, count, and fold. False: calm, and *judgement untouched. */
 bool plan_judge(struct plan *, const struct question *, struct judgement *);

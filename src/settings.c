@@ -18,7 +18,7 @@
 #include "registry.h"
 
 struct words {                          /* the program's own options */
-	const char *proxy, *backend, *protocol, *proxy_name, *behavior;
+	const char *proxy, *backend, *protocol, *proxy_name, *behavior, *rule;
 	int64_t backlog, bufsize, pool_max_size, pool_timeout, threads;
 	nsec timeout, linger;
 	const char *hold_max, *hold_total, *seed;
@@ -69,6 +69,10 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 
 	{ GROUP_BEHAVIOR, "WEIGHTS", WORD("behavior", OPT_TEXT, behavior, .def = "100:dummy",
 		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what is left of 100 is dummy") },
+
+	{ GROUP_BEHAVIOR, "WORDS", WORD("rule", OPT_TEXT, rule,
+		.help = "a rule beside that, any number of times: 'error failure=deadlock match=\"^QUERY UPDATE\" times=1'; "
+		        "--list shows the fields of rules") },
 
 	{ GROUP_HTTP, NULL, WORD("http", OPT_BOOL, http, .help = "start the HTTP server by which behaviors are changed") },
 	{ GROUP_HTTP, "HOST", WORD("http_host", OPT_TEXT, http_host, .def = "localhost", .help = "where it listens") },
@@ -129,6 +133,7 @@ static void reading_begin(struct reading *r, struct settings *settings)
 		f->value = rows[i].value;
 		if (!strcmp(f->name, "list"))
 			f->alone = listings[0];
+		f->many = !strcmp(f->name, "rule");
 	}
 
 	const struct protocol *const *p = protocols_all(&n);
@@ -320,10 +325,41 @@ static int behavior_read(struct reading *r)
 	for (size_t i = 0; i < r->flags.n; i++) {
 		const struct flag *f = &r->flags.at[i];
 		if (f->opt->type == OPT_FAILURE && f->level &&
-		    !spec_check_failures(r->settings->proxy->protocol, f->block, &culprit, error))
+		    !rule_check_failures(r->settings->proxy->protocol, f->block, &culprit, error))
 			return value_error("%s", error);
 	}
 	return proxy_become(r, spec_with_behavior(r->settings, r->settings->proxy, text, NULL, &culprit, error), error);
+}
+
+static int rule_add(struct reading *r, const char *words)
+{
+	char error[SENTENCE];
+
+	return proxy_become(r, spec_with_rule(r->settings, r->settings->proxy, words, error), error);
+}
+
+/* Those of the file, then those of the command line. */
+static int rules_read(struct reading *r)
+{
+	const char *line = r->words->rule;
+	char *words;
+	int code = -1;
+
+	for (const struct file_rule *f = r->flags.rules; f && code == -1; f = f->next) {
+		if (!f->behavior)
+			return value_error("[rule:%s]: expected behavior = a name that --list shows", f->name);
+		int n = asprintf(&words, "%s name=\"%s\"%s", f->behavior, f->name, f->words);
+		assert(n >= 0);
+		code = rule_add(r, words);
+		free(words);
+	}
+	for (; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
+		words = strndup(line, strcspn(line, "\n"));
+		assert(words);
+		code = rule_add(r, words);
+		free(words);
+	}
+	return code;
 }
 
 static void rest_read(struct reading *r)
@@ -373,7 +409,8 @@ static int reading_run(struct reading *r, int argc, char **argv)
 	int code;
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
 	    (r->words->config && (code = flags_read_file(&r->flags, r->words->config)) != -1) ||
-	    (code = seed_read(r)) != -1 || (code = proxy_read(r)) != -1 || (code = behavior_read(r)) != -1)
+	    (code = seed_read(r)) != -1 || (code = proxy_read(r)) != -1 || (code = behavior_read(r)) != -1 ||
+	    (code = rules_read(r)) != -1)
 		return code;
 	rest_read(r);
 	return log_begin(r);

@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "loop.h"
 #include "registry.h"
 #include "settings.h"
 
 static const char group[] = "behavior";         /* the rules of PUT /behavior, which share one draw */
 static const char calm[] = "dummy";             /* the behavior that is none */
+static char culprit_text[64];
 
 static char *copy(const char *text)
 {
@@ -21,31 +21,6 @@ static char *copy(const char *text)
 }
 
 /* ---- lives ---- */
-
-static struct tally *tally_make(void)
-{
-	struct tally *t = calloc(1, sizeof *t);
-	assert(t);
-	t->refs = 1;
-	return t;
-}
-
-static void rule_copy(struct rule_spec *to, const struct rule_spec *from)
-{
-	*to = *from;
-	to->name = copy(from->name);
-	block_copy(&to->block, &from->block);
-	if (to->tally)
-		to->tally->refs++;
-}
-
-static void rule_free(struct rule_spec *r)
-{
-	if (r->tally && --r->tally->refs == 0)
-		free(r->tally);
-	block_free(&r->block);
-	free(r->name);
-}
 
 struct spec *spec_make(const char *name)
 {
@@ -215,45 +190,12 @@ static char *weights_show(const struct weights *w, const char *text)
 
 /* ---- a request's options ---- */
 
-static char culprit_text[64];
-
-static bool blame(const char *culprit[1], const char *name)
-{
-	*culprit = text_show(name, culprit_text, sizeof culprit_text);
-	return false;
-}
-
-static bool option_unknown(const struct behavior *b, const char *key, char error[SENTENCE])
-{
-	char shown[48], known[SENTENCE] = "";
-	size_t n = 0;
-
-	for (const struct opt *o = b->options; o && o->name; o++)
-		if (o->type != OPT_INERT && n < sizeof known)
-			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", o->name);
-	text_show(key, shown, sizeof shown);
-	if (n)
-		sentence_put(error, "%s: %s has no such option; expected one of %s", shown, b->name, known);
-	else
-		sentence_put(error, "%s: %s has no options", shown, b->name);
-	return false;
-}
-
-static bool option_set(struct rule_spec *r, const char *key, const json_t *value, const char *culprit[1],
-                       char error[SENTENCE])
-{
-	const struct opt *o = opt_find(r->behavior->options, key);
-	if (o ? opt_set_json(&r->block, o, value, error) : option_unknown(r->behavior, key, error))
-		return true;
-	return blame(culprit, o ? o->name : key);
-}
-
 static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1], char error[SENTENCE])
 {
 	const char *key;
 	json_t *value;
 	json_object_foreach((json_t *)options, key, value)
-		if (!option_set(r, key, value, culprit, error))
+		if (!rule_set(r, key, value, culprit, error))
 			return false;
 	return true;
 }
@@ -270,13 +212,14 @@ static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, cons
 				return options_set(&rules[i], value, culprit, error);
 	}
 	if (n == 1)
-		return option_set(rules, key, value, culprit, error);
+		return rule_set(rules, key, value, culprit, error);
+	*culprit = text_show(key, culprit_text, sizeof culprit_text);
 	text_show(key, shown, sizeof shown);
 	if (n)
 		sentence_put(error, "%s: with weights, expected an object of options by the name of a behavior", shown);
 	else
 		sentence_put(error, "%s: %s has no options", shown, calm);
-	return blame(culprit, key);
+	return false;
 }
 
 static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, const char *culprit[1],
@@ -289,7 +232,8 @@ static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, co
 
 	if (nested && !json_is_object(nested)) {
 		sentence_put(error, "options: expected an object");
-		return blame(culprit, "options");
+		*culprit = "options";
+		return false;
 	}
 	json_object_foreach((json_t *)nested, key, value)
 		if (!rules_set(rules, n, key, value, culprit, error))
@@ -304,59 +248,35 @@ static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, co
 	return true;
 }
 
-/* ---- failures ---- */
-
-static bool failure_unknown(const struct protocol *p, const char *option, const char *name, char error[SENTENCE])
-{
-	char shown[48], known[SENTENCE] = "";
-	size_t n = 0;
-
-	for (const struct failure *f = p->failures; f && f->name && n < sizeof known; f++)
-		n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", f->name);
-	if (n)
-		sentence_put(error, "%s: '%s' is not a failure of %s; expected one of %s", option,
-		             text_show(name, shown, sizeof shown), p->name, known);
-	else
-		sentence_put(error, "%s: %s has no words to refuse with", option, p->name);
-	return false;
-}
-
-bool spec_check_failures(const struct protocol *p, const struct block *b, const char *culprit[1], char error[SENTENCE])
-{
-	for (const struct opt *o = b->options; o && o->name; o++) {
-		const char *name = o->type == OPT_FAILURE ? *(char **)((char *)b->opts + o->offset) : NULL;
-		if (name && !failure_find(p, name)) {
-			failure_unknown(p, o->name, name, error);
-			return blame(culprit, o->name);
-		}
-	}
-	return true;
-}
-
 /* ---- changes ---- */
 
 /* Windows of the one draw, side by side; what they leave free is calm. */
 static void rules_add(const struct settings *settings, struct spec *s, const struct weights *w)
 {
-	static _Atomic uint64_t last_id;
-	nsec now = clock_monotonic();
 	int low = 0;
 
 	for (unsigned i = 0; i < w->n; i++) {
-		const struct behavior *b = w->of[i].behavior;
 		struct rule_spec *r = &s->rules[s->n_rules++];
-		const struct block *defaults = settings ? settings_block(settings, b) : NULL;
-
-		*r = (struct rule_spec){
-			.name = copy(group), .behavior = b, .every = 1, .id = ++last_id, .since = now,
-			.low = low / 100.0, .high = (low + w->of[i].percent) / 100.0, .tally = tally_make(),
-		};
-		if (defaults)
-			block_copy(&r->block, defaults);
-		else
-			block_init(&r->block, b->options, b->opts_size);
+		rule_init(r, group, w->of[i].behavior, settings);
+		r->low = low / 100.0;
+		r->high = (low + w->of[i].percent) / 100.0;
 		low += w->of[i].percent;
 	}
+}
+
+static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct protocol *p, const char *culprit[1], char error[SENTENCE])
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct rule_fields *f = rules[i].fields.opts;
+		if (listed && f->probability != 1) {
+			sentence_put(error, "probability: expected none beside weights, they say it");
+			*culprit = "probability";
+			return false;
+		}
+		if (!rule_settle(&rules[i], p, culprit, error))
+			return false;
+	}
+	return true;
 }
 
 struct spec *spec_with_behavior(const struct settings *settings, const struct spec *from, const char *text,
@@ -378,13 +298,85 @@ struct spec *spec_with_behavior(const struct settings *settings, const struct sp
 	free(s->behavior);
 	s->behavior = weights_show(&w, text);
 
-	bool good = body_set(mine, w.n, options, culprit, error);
-	for (unsigned i = 0; good && i < w.n; i++)
-		good = spec_check_failures(s->protocol, &mine[i].block, culprit, error);
-	if (good)
+	if (body_set(mine, w.n, options, culprit, error) && rules_settle(mine, w.n, w.listed, s->protocol, culprit, error))
 		return s;
 	spec_drop(s);
 	return NULL;
+}
+
+static bool name_taken(const struct spec *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (!strcmp(s->rules[i].name, name))
+			return true;
+	return false;
+}
+
+/* A rule that was given no name is called after its behavior. */
+static void name_settle(const struct spec *s, struct rule_spec *r)
+{
+	char name[80];
+
+	if (strcmp(r->name, r->behavior->name))
+		return;
+	snprintf(name, sizeof name, "%s", r->name);
+	for (unsigned n = 2; name_taken(s, name); n++)
+		snprintf(name, sizeof name, "%s-%u", r->behavior->name, n);
+	free(r->name);
+	r->name = copy(name);
+}
+
+struct spec *spec_with_rule(const struct settings *settings, const struct spec *from, const char *words, char error[SENTENCE])
+{
+	struct rule_spec r;
+
+	if (from->n_rules == RULES_MAX) {
+		sentence_put(error, "rule: expected at most %d rules on a proxy", RULES_MAX);
+		return NULL;
+	}
+	if (!rule_read(&r, words, from->protocol, settings, error))
+		return NULL;
+	name_settle(from, &r);
+	if (name_taken(from, r.name)) {
+		char shown[64];
+		sentence_put(error, "rule: the name '%s' is not free", text_show(r.name, shown, sizeof shown));
+		rule_free(&r);
+		return NULL;
+	}
+	struct spec *s = spec_copy(from, 1, true);
+	s->rules[s->n_rules++] = r;
+	return s;
+}
+
+struct spec *spec_without_expired(const struct spec *from, nsec now, nsec *next)
+{
+	unsigned kept = 0, grouped = 0;
+
+	*next = NEVER;
+	for (unsigned i = 0; i < from->n_rules; i++) {
+		nsec until = from->rules[i].until;
+		kept += until > now;
+		if (until > now && until < *next)
+			*next = until;
+	}
+	if (kept == from->n_rules)
+		return NULL;
+	struct spec *s = spec_copy(from, 0, true);
+	kept = 0;
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		if (s->rules[i].until > now) {
+			grouped += !strcmp(s->rules[i].name, group);
+			s->rules[kept++] = s->rules[i];
+		} else {
+			rule_free(&s->rules[i]);
+		}
+	}
+	s->n_rules = kept;
+	if (!grouped) {
+		free(s->behavior);
+		s->behavior = copy(calm);
+	}
+	return s;
 }
 
 struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[SENTENCE])
@@ -412,7 +404,7 @@ static json_t *options_json(const struct rule_spec *const *rules, unsigned n, bo
 	json_t *all = json_object();
 	assert(all);
 	for (unsigned i = 0; i < n; i++) {
-		json_t *one = block_to_json(&rules[i]->block);
+		json_t *one = rule_options_json(rules[i]);
 		if (!listed)
 			json_object_update(all, one);
 		else if (json_object_size(one))
@@ -450,4 +442,23 @@ json_t *spec_behavior_json(const struct spec *s)
 	json_object_set_new(object, "hits", json_integer(hits));
 	json_object_set_new(object, "unreachable", json_integer(unreachable));
 	return object;
+}
+
+json_t *spec_rules_json(const struct spec *s)
+{
+	json_t *all = json_array();
+	assert(all);
+	for (unsigned i = 0; i < s->n_rules; i++)
+		json_array_append_new(all, rule_json(&s->rules[i]));
+	return all;
+}
+
+bool spec_words(const struct spec *s)
+{
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		const struct rule_spec *r = &s->rules[i];
+		if (!strcmp(r->name, group) && rule_words(r))
+			return true;
+	}
+	return false;
 }

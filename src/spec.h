@@ -9,31 +9,12 @@
 
 #include "address.h"
 #include "option.h"
+#include "rule.h"
 #include "vaurien.h"
 
 struct settings;
 
 enum { RULES_MAX = 64 };                /* per proxy: a set of rules is one word */
-
-struct tally {                          /* what a rule has met: the one thing that several workers write */
-	_Atomic unsigned refs;
-	_Atomic uint64_t seen;          /* exchanges (or connections) that it looked at */
-	_Atomic uint64_t count;         /* of those, what it would strike, before skip, every and times */
-	_Atomic uint64_t hits;          /* struck */
-	_Atomic uint64_t unreachable;   /* could not be struck: no words, or a raw connection */
-};
-
-struct rule_spec {                      /* a behavior with its options, set on a proxy */
-	char *name;                     /* of the rule; dice hang on it. "behavior" in the group of PUT /behavior */
-	const struct behavior *behavior;
-	struct block block;             /* its options, with skip and times among them */
-	double low, high;               /* in when the draw of its name's dice, [0, 1), falls in [low, high) */
-	bool per_connection;            /* decided once per connection, else once per exchange */
-	uint64_t every;                 /* of those it would strike, each every-th; 1 */
-	uint64_t id;                    /* unique in the program; a changed rule is another rule */
-	nsec since;                     /* when it was set, by the monotonic clock */
-	struct tally *tally;
-};
 
 struct spec {                           /* a proxy */
 	_Atomic unsigned refs;
@@ -75,13 +56,19 @@ bool weights_read(struct weights *, const char *text, char error[SENTENCE]);
 struct spec *spec_with_behavior(const struct settings *, const struct spec *, const char *text, const json_t *options,
                                 const char *culprit[1], char error[SENTENCE]);
 
-/* Does the protocol have the failures that the block names? False: `error` says, *culprit is the option. */
-bool spec_check_failures(const struct protocol *, const struct block *, const char *culprit[1], char error[SENTENCE]);
+/* A copy with one rule more, as rule_read understands it; its name must be free. NULL: `error` has one sentence. */
+struct spec *spec_with_rule(const struct settings *, const struct spec *, const char *words, char error[SENTENCE]);
+
+/* A copy without the rules whose time is over by `now`. NULL: none is. *next: when the next one's is; NEVER. */
+struct spec *spec_without_expired(const struct spec *, nsec now, nsec *next);
 
 struct spec *spec_with_backend(const struct spec *, const char *backend, char error[SENTENCE]);
 
 /* {"behavior": NAME, "options": {...}, "seen": N, "hits": N, "unreachable": N} as GET /behavior answers; dummy has
  * its name only. */
 json_t *spec_behavior_json(const struct spec *);
+
+bool spec_words(const struct spec *);   /* the group's behaviors refuse, or match: they need to understand a connection */
+json_t *spec_rules_json(const struct spec *);   /* all of them, as GET /rules answers: an array of rule_json's */
 
 #endif

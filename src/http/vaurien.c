@@ -77,7 +77,7 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 	}
 	json_t *answer = json_pack("{s:s}", "status", "ok");
 	uint64_t raw = proxy_open(c, request_proxy(r), STAT_RAW, STAT_RAW_CLOSED);
-	if (raw && strcmp(to->behavior, "dummy") != 0)          /* no words reach those */
+	if (raw && spec_words(to))      /* no words reach those */
 		json_object_set_new(answer, "unreachable", json_integer(raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
 	request_change(r, request_proxy(r), to, 200, answer);
@@ -97,6 +97,11 @@ static void put_behavior(struct request *r)
 	else
 		behavior_change(r, json_string_value(name), object);
 	json_decref(object);
+}
+
+static void get_rules(struct request *r)
+{
+	request_answer(r, 200, json_pack("{s:o}", "rules", spec_rules_json(request_spec(r))));
 }
 
 /* ---- /backend ---- */
@@ -160,6 +165,7 @@ const struct route routes_vaurien[] = {
 	{ "PUT", "/behavior",  put_behavior,  true },
 	{ "GET", "/behavior",  get_behavior,  true },
 	{ "GET", "/behaviors", get_behaviors, true },
+	{ "GET", "/rules",     get_rules,     true },
 	{ "PUT", "/backend",   put_backend,   true },
 	{ "GET", "/backend",   get_backend,   true },
 	{ "GET", "/info",      get_info,      false },

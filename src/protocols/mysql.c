@@ -13,8 +13,8 @@
  * What is not understood makes the connection raw. */
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
+#include "sql.h"
 #include "vaurien.h"
 
 enum {
@@ -181,7 +181,7 @@ static struct cut more(void)
 
 /* ---- SQL: what a statement does, by its first words ---- */
 
-static const struct keyword { const char *word, *then; unsigned is; } keywords[] = {
+static const struct sql_keyword keywords[] = {
 	{ "SELECT", NULL, IS_READ }, { "SHOW", NULL, IS_READ }, { "DESC", NULL, IS_READ },
 	{ "DESCRIBE", NULL, IS_READ }, { "EXPLAIN", NULL, IS_READ }, { "WITH", NULL, IS_READ },
 	{ "TABLE", NULL, IS_READ }, { "VALUES", NULL, IS_READ }, { "VALUE", NULL, IS_READ },
@@ -197,6 +197,7 @@ static const struct keyword { const char *word, *then; unsigned is; } keywords[]
 	{ "COMMIT", NULL, IS_COMMIT }, { "ROLLBACK", "TO", 0 }, { "ROLLBACK", NULL, IS_ROLLBACK },
 	{ "XA", "START", IS_BEGIN }, { "XA", "BEGIN", IS_BEGIN }, { "XA", "COMMIT", IS_COMMIT },
 	{ "XA", "ROLLBACK", IS_ROLLBACK },
+	{ 0 }
 };
 
 static bool starts(struct span s, const char *with)
@@ -226,46 +227,13 @@ static size_t comment_length(struct span s)
 	return end ? (size_t)(end - s.p) + strlen(stop) : s.n;
 }
 
-static bool is_letter(uint8_t c)
-{
-	return (c | 32) >= 'a' && (c | 32) <= 'z';
-}
-
-/* The next word of a statement; *s is behind it then. */
-static struct span sql_word(struct span *s)
-{
-	size_t n = 0;
-
-	while (s->n) {
-		size_t skip = s->p[0] <= ' ' || s->p[0] == '(' || s->p[0] == ';' ? 1 : comment_length(*s);
-		if (!skip)
-			break;
-		*s = (struct span){ s->p + skip, s->n - skip };
-	}
-	while (n < s->n && is_letter(s->p[n]))
-		n++;
-	struct span word = { s->p, n };
-	*s = (struct span){ s->p + n, s->n - n };
-	return word;
-}
-
-static bool word_is(struct span word, const char *name)
-{
-	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
-}
+static const struct sql sql = { keywords, comment_length };
 
 static unsigned sql_is(struct span text)
 {
-	struct span first, second;
+	const struct sql_keyword *found = sql_find(&sql, text);
 
-	if (!text.n)
-		return 0;
-	first = sql_word(&text);
-	second = sql_word(&text);
-	for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
-		if (word_is(first, keywords[i].word) && (!keywords[i].then || word_is(second, keywords[i].then)))
-			return keywords[i].is;
-	return 0;
+	return found ? found->is : 0;
 }
 
 /* ---- query attributes: values before the text of a QUERY ---- */

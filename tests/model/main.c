@@ -406,7 +406,7 @@ static void spec_rule(struct rule_spec *s, const struct mirror_rule *r)
 
 	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r->id);
 	*s = (struct rule_spec){ .name = strdup(name), .behavior = behavior_find(toys[r->toy]), .low = r->low, .high = r->high,
-	                         .per_connection = r->per_connection, .every = 1, .id = r->id };
+	                         .per_connection = r->per_connection, .every = 1, .until = NEVER, .id = r->id };
 	block_init(&s->block, s->behavior->options, s->behavior->opts_size);
 	if (!opt_set_text(&s->block, opt_find(s->behavior->options, "failure"), r->failure, error))
 		fail("%s", error);
@@ -414,8 +414,8 @@ static void spec_rule(struct rule_spec *s, const struct mirror_rule *r)
 	o->before = r->before;
 	o->after = r->after;
 	o->n = r->n;
-	s->block.skip = r->skip;
-	s->block.times = r->times;
+	s->skip = r->skip;
+	s->times = r->times;
 }
 
 static struct tally *tally_of(const struct spec *old, uint64_t id)

@@ -29,7 +29,7 @@ struct stage {
 
 static struct rule_spec rule_make(const char *name, const char *behavior, const char *option, const char *value, double low, double high, uint64_t id)
 {
-	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1, .id = id };
+	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1, .times = UINT64_MAX, .until = NEVER, .id = id };
 	char error[SENTENCE];
 
 	block_init(&r.block, r.behavior->options, r.behavior->opts_size);
@@ -77,6 +77,16 @@ static void letter_open(struct mail *m)
 	proxy_change(l->part, l->to);
 	spec_drop(l->to);
 	free(l);
+}
+
+struct farewell { struct mail mail; struct loop *loop; };
+
+static void farewell_open(struct mail *m)
+{
+	struct farewell *f = (struct farewell *)m;
+
+	f->loop->stop = true;
+	free(f);
 }
 
 static void *changer(void *arg)
@@ -215,11 +225,10 @@ bool threads_story(uint64_t seed)
 		loop_post(&g->workers[i].loop, &l->mail);
 	}
 	for (int i = 0; i < WORKERS; i++) {
-		g->workers[i].loop.stop = true;
-		struct mail *nothing = calloc(1, sizeof *nothing);
-		assert(nothing);
-		nothing->open = (void (*)(struct mail *))free;
-		loop_post(&g->workers[i].loop, nothing);
+		struct farewell *f = calloc(1, sizeof *f);
+		assert(f);
+		*f = (struct farewell){ .mail.open = farewell_open, .loop = &g->workers[i].loop };
+		loop_post(f->loop, &f->mail);
 		pthread_join(g->workers[i].thread, NULL);
 	}
 	for (int i = 0; i < WORKERS; i++)

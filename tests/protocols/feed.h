@@ -79,6 +79,7 @@ static void feed_start(struct feed *f, const struct protocol *protocol)
 	block_init(&f->block, protocol->options, protocol->opts_size);
 	shelf_init(&f->texts, SHELF_ROOM);
 	f->talk = (struct talk){ calloc(1, protocol->state_size + 1), f->block.opts, &f->texts, &f->scratch, NULL };
+	f->talk.backend = "backend:8000";
 	assert(f->talk.state);
 	if (protocol->server_first)
 		feed_owe(f, &(struct message){ .role = ASKS, .is = IS_OPENING, .verb = "GREETING" });

@@ -86,7 +86,7 @@ static struct spec *spec_fake(const char *name)
 static struct rule_spec *rule_add(struct spec *s, const char *name, const struct behavior *b, struct verdict v)
 {
 	struct rule_spec *r = &s->rules[s->n_rules++];
-	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .id = 100 + s->n_rules,
+	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .times = UINT64_MAX, .until = NEVER, .id = 100 + s->n_rules,
 	                         .tally = calloc(1, sizeof *r->tally) };
 	block_init(&r->block, b->options, b->opts_size);
 	memcpy(r->block.opts, &v, sizeof v);
@@ -131,9 +131,14 @@ static void start(uint64_t seed)
 	plan = plan_make(spec, seed);
 }
 
-static ruleset decide(const struct plan *p, uint64_t exchange)
+static ruleset decide_at(struct plan *p, ruleset among, uint64_t connection, uint64_t exchange, unsigned moment)
 {
-	return plan_decide(p, plan_all(p), 1, exchange, 0);
+	return plan_decide(p, among, &(struct question){ .moment = moment, .connection = connection, .exchange = exchange });
+}
+
+static ruleset decide(struct plan *p, uint64_t exchange)
+{
+	return decide_at(p, plan_all(p), 1, exchange, 0);
 }
 
 /* The next exchange is decided, and its request judged. */
@@ -141,7 +146,7 @@ static bool next(void)
 {
 	q.exchange++;
 	ruleset among = plan_all(plan) & ~plan->per_connection;
-	stand = (struct stand){ .in = plan_decide(plan, among, q.connection, q.exchange, 0) };
+	stand = (struct stand){ .in = decide_at(plan, among, q.connection, q.exchange, 0) };
 	return plan_judge(plan, &q, &j);
 }
 
@@ -209,8 +214,8 @@ static void certain_and_never(void **state)
 	assert_int_equal(plan->certain, 1);
 	for (uint64_t x = 0; x < 1000; x++)
 		assert_int_equal(decide(plan, x), 1);
-	assert_int_equal(plan_decide(plan, 0, 1, 1, 0), 0);
-	assert_int_equal(plan_decide(plan, 6, 1, 1, 0), 0);
+	assert_int_equal(decide_at(plan, 0, 1, 1, 0), 0);
+	assert_int_equal(decide_at(plan, 6, 1, 1, 0), 0);
 	assert_int_equal(spec->rules[0].tally->seen, 1000);
 	assert_int_equal(spec->rules[1].tally->seen, 0);
 }
@@ -224,7 +229,7 @@ static unsigned differs(const char *proxy, const char *rule, uint64_t seed, uint
 	struct plan *p = plan_make(s, seed);
 	unsigned n = 0;
 	for (uint64_t x = 0; x < 1000; x++)
-		n += decide(plan, x) != plan_decide(p, 2, connection, x, moment) >> 1;
+		n += decide(plan, x) != decide_at(p, 2, connection, x, moment) >> 1;
 	plan_drop(p);
 	spec_drop(s);
 	return n;
@@ -398,8 +403,8 @@ static void picks(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct rule_spec *r = ADD("count", fake_says, .hold = 1);
 		uint64_t hits = 0;
-		r->block.skip = cases[i].skip;
-		r->block.times = cases[i].times;
+		r->skip = cases[i].skip;
+		r->times = cases[i].times;
 		r->every = cases[i].every;
 		start(1);
 		for (const char *c = cases[i].struck; *c; c++) {
@@ -419,7 +424,7 @@ static void picks(void **state)
 static void counted_once(void **state)
 {
 	struct rule_spec *r = ADD("count", fake_says, .hold = 1);
-	r->block.times = 1;
+	r->times = 1;
 	start(1);
 	assert_true(next());
 	assert_true(judge(ON_RESPONSE, RESPONSE));
@@ -434,7 +439,7 @@ static void counted_once(void **state)
 static void calm_is_not_counted(void **state)
 {
 	struct rule_spec *r = ADD("calm", fake_says);
-	r->block.times = 1;
+	r->times = 1;
 	start(1);
 	assert_false(next());
 	((struct verdict *)r->block.opts)->hold = 1;
@@ -448,11 +453,11 @@ static void per_connection(void **state)
 {
 	struct rule_spec *r = ADD("conn", fake_says, .hold = 1);
 	r->per_connection = true;
-	r->block.skip = 1;
-	r->block.times = 2;
+	r->skip = 1;
+	r->times = 2;
 	start(1);
 	for (q.connection = 1; q.connection <= 5; q.connection++) {
-		whole = (struct stand){ .in = plan_decide(plan, plan->per_connection, q.connection, 0, 0) };
+		whole = (struct stand){ .in = decide_at(plan, plan->per_connection, q.connection, 0, 0) };
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(next(), q.connection == 2 || q.connection == 3);
 	}
@@ -481,9 +486,9 @@ static void exact_between_threads(void **state)
 {
 	struct rule_spec *r = ADD("count", fake_refuses);
 	pthread_t threads[3];
-	r->block.skip = 777;
+	r->skip = 777;
 	r->every = 7;
-	r->block.times = 1234;
+	r->times = 1234;
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, strike_many, NULL), 0);
 	for (int i = 0; i < 3; i++)

@@ -185,11 +185,11 @@ static void put_back(void **state)
 static void options_refused(void **state)
 {
 	static const struct { const char *text, *body, *culprit, *error; } bad[] = {
-		{ "fake_late", "{\"sleeep\": 2}", "sleeep", "sleeep: fake_late has no such option; expected one of sleep, before" },
+		{ "fake_late", "{\"sleeep\": 2}", "sleeep", "sleeep: fake_late has no such option; expected one of sleep, before, match, client, direction, probability, per, skip, times, every, ttl" },
 		{ "fake_late", "{\"sleep\": \"abc\"}", "sleep", "sleep: expected a number of seconds >= 0, got 'abc'" },
 		{ "fake_late", "{\"options\": {\"sleep\": -1}}", "sleep", "sleep: expected a number of seconds >= 0, got -1" },
 		{ "fake_late", "{\"options\": 3}", "options", "options: expected an object" },
-		{ "fake_plain", "{\"x\": 1}", "x", "x: fake_plain has no options" },
+		{ "fake_plain", "{\"x\": 1}", "x", "x: fake_plain has no such option; expected one of match, client, direction, probability, per, skip, times, every, ttl" },
 		{ "dummy", "{\"sleep\": 1}", "sleep", "sleep: dummy has no options" },
 		{ "50:fake_late,50:fake_refuse", "{\"sleep\": 1}", "sleep",
 		  "sleep: with weights, expected an object of options by the name of a behavior" },
