@@ -126,6 +126,7 @@ static const char *fits_show(unsigned fits, char *buffer, size_t size)
 		{ IS_OPENING, "the greeting" }, { IS_LOGIN, "logins" }, { IS_COMMAND, "commands" },
 		{ IS_STATEMENT, "statements" }, { IS_READ, "reads" }, { IS_WRITE, "writes" }, { IS_BEGIN, "begins" },
 		{ IS_COMMIT, "commits" }, { IS_ROLLBACK, "rollbacks" },
+		{ ~(IS_OWN - 1u), "certain commands" },
 	};
 	size_t n = 0;
 	buffer[0] = '\0';
@@ -140,6 +141,8 @@ static void text_failures(FILE *f, const struct protocol *p)
 	char line[SENTENCE * 3];
 	fprintf(f, "    failures:%s\n", p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
 	for (const struct failure *x = p->failures; x && x->name; x++) {
+		if (!x->moments)        /* the protocol's own affair */
+			continue;
 		fprintf(f, "      %-22s ", x->name);
 		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text, end_word(x->end));
 		print_wrapped(f, line, 29, 29);
@@ -214,6 +217,8 @@ static void page_failures(FILE *f, const struct protocol *p)
 	}
 	fputs("\n| failure | code | text | can answer | the connection |\n|---|---|---|---|---|\n", f);
 	for (const struct failure *x = p->failures; x->name; x++) {
+		if (!x->moments)
+			continue;
 		fprintf(f, "| `%s` ", x->name);
 		cell(f, x->code);
 		cell(f, x->text);

@@ -188,7 +188,7 @@ static const char *failures_fault(const struct protocol *p)
 	for (const struct failure *f = p->failures; f && f->name; f++) {
 		if (!name_sane(f->name) || failure_find(p, f->name) != f)
 			return faulty("%.40s: failure '%.40s' has no good name, or has it twice", p->name, f->name);
-		if (!f->code || !f->text || !f->fits)
+		if (f->moments && (!f->code || !f->text || !f->fits))   /* without moments it is the protocol's own */
 			return faulty("%.40s: failure '%.40s' lacks its code, its text or what it fits", p->name, f->name);
 	}
 	return NULL;

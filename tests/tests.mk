@@ -6,6 +6,7 @@
 # make lint docs onefile                  headers, generated pages, the promise of one file
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
+SPREAD  := -n 4 --dist loadfile         # most of them wait for something most of the time
 PART     = COUNTS=build/counts tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
 RUNTIME := $(if $(SAN),ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=0:exitcode=66)
@@ -56,11 +57,11 @@ model-threads: $(BUILD)/tests/model/model
 corpus: $(BUILD)/fuzz/replay
 	@$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
 scenarios: $(BIN)/vaurien $(BIN)/vaurienctl
-	@$(DRIVE) $(call PART,scenarios) $(PYTEST) tests/scenarios
+	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios
 scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl
-	@$(DRIVE) $(call PART,scenarios) $(PYTEST) -m threads tests/scenarios
+	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) -m threads tests/scenarios
 servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BUILD)/tests/servers/prepared
-	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -s tests/servers
+	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n 2 --dist loadfile tests/servers
 shown: $(BIN)/vaurien
 	@$(RUNTIME) $(call PART,demo) $< demo
 

@@ -342,7 +342,10 @@ def test_garbage(start):
                  b"PUT /behavior HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
                  b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100000 + b"\r\n\r\n"):
         with dial(proxy.http) as end:
-            end.send(data).finish()
+            try:
+                end.send(data).finish()
+            except OSError:             # it may be shown the door before it has said all
+                continue
             assert b" 200 " not in end.rest()[0]
     assert proxy.api("GET", "/behavior") == (200, {"behavior": "dummy"})
 
