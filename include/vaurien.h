@@ -42,6 +42,7 @@ enum opt_type {
 	OPT_TEXT,       /* const char *, NULL when not given */
 	OPT_CHOICE,     /* const char *, one of `choices` */
 	OPT_FAILURE,    /* const char *, the name of a failure of the proxy's protocol; NULL: none named */
+	OPT_TABLE,      /* struct table, as "50:10ms,90:40ms,99:1s"; bare times count in `unit` */
 	OPT_INERT,      /* int64_t; accepted for the sake of older command lines, changes nothing */
 };
 
@@ -53,10 +54,17 @@ struct opt {
 	size_t offset;                  /* of the field in the options struct; unused by OPT_SKIP, OPT_TIMES */
 	const char *def;                /* the default, as a user would type it; NULL: false, 0, "" or none */
 	const char *help;               /* one sentence, no full stop */
-	nsec unit;                      /* OPT_TIME: what a bare number means */
+	nsec unit;                      /* OPT_TIME, OPT_TABLE: what a bare number means */
 	double min, max;                /* OPT_INT, OPT_REAL, OPT_TIME (in units); both 0: no bound but >= 0 */
 	const char *const *choices;     /* OPT_CHOICE: NULL-terminated */
 	enum opt_rule rule;
+};
+
+enum { TABLE_MAX = 16 };
+
+struct table {                          /* times by percentile, both ascending; no rows: not given */
+	size_t n;
+	struct { double percent; nsec time; } rows[TABLE_MAX];
 };
 
 /* ---- dice: every draw is a function of (seed, proxy, rule, connection, exchange, moment, n) ---- */
@@ -67,6 +75,13 @@ uint64_t dice_draw(struct dice *);                      /* 64 random bits */
 double   dice_unit(struct dice *);                      /* [0, 1) */
 uint64_t dice_below(struct dice *, uint64_t bound);     /* [0, bound); 0 where bound is 0 */
 double   dice_normal(struct dice *);                    /* mean 0, deviation 1 */
+double   dice_lognormal(struct dice *, double mean, double deviation);  /* >= 0, with a long tail; one draw, which it rises with */
+double   dice_pareto(struct dice *, double mean, double deviation);     /* likewise, with a longer tail and a least value */
+nsec     dice_table(struct dice *, const struct table *);               /* likewise; between two rows their line, beyond them the nearest */
+
+/* A time drawn as options say it: from the table if it has rows, else around `mean`, by one of the distributions. */
+extern const char *const dice_distributions[];          /* uniform (within +- spread), normal, lognormal, pareto (spread is the deviation) */
+nsec     dice_time(struct dice *, nsec mean, nsec spread, const char *distribution, const struct table *);
 
 /* ---- messages ---- */
 
@@ -76,11 +91,12 @@ enum role {
 	/* of a request */
 	ASKS,           /* opens an exchange */
 	AIDS,           /* opens one that is not decided by rules: it helps a later one (Bind, Sync) */
-	SILENT,         /* gets no answer */
+	SILENT,         /* gets no answer, or one that is let by whatever comes of it: see AIDS below */
 	GOES_ON,        /* belongs to the exchange that is open (an answer to a challenge, a file's data) */
 	/* of a response */
 	ANSWERS,        /* the answer to the oldest open exchange */
 	PUSH,           /* answers nothing (a notice, an interim response) */
+	                /* AIDS: answers a SILENT request: belongs to no exchange, and no rule is asked */
 };
 
 enum {                          /* what a message is: what a failure must fit */
@@ -93,6 +109,7 @@ enum {                          /* what a message is: what a failure must fit */
 	IS_BEGIN     = 64,
 	IS_COMMIT    = 128,
 	IS_ROLLBACK  = 256,
+	IS_OWN       = 1 << 16, /* this bit and those above are the protocol's own */
 };
 
 #define NOTE_SUBSTITUTE (1ull << 63)    /* in asked->note: this answers a substitute that refuse() wrote, not the message */
@@ -140,6 +157,7 @@ enum end {                      /* what befalls the connection */
 	STALL,                  /* nothing is read from now on */
 	CLOSE,                  /* what is due is sent, then FIN to both sides */
 	RESET,                  /* RST to both sides */
+	VANISH,                 /* the client is not answered any more, not even by the kernel: no ACK, no FIN, no RST */
 };
 
 struct failure {                /* an error of the real server, by name */
@@ -185,19 +203,21 @@ enum moment {
 	ON_REST     = 16,       /* nothing is owed or held, logged in, both sides between messages; `after` = that much more rest, any byte cancels */
 	ON_END      = 32,       /* end of stream, behind its direction's last byte */
 	ON_LEAVE    = 64,       /* the rule is removed from an open connection; only `end` counts */
+	ON_LISTEN   = 128,      /* the rule comes into force on the port; only `end`: CLOSE = clients are refused, VANISH = they are not answered.
+	                           Asked of rules without odds, match, client or counters only; nothing is counted */
 };
 
 struct event {
 	enum moment moment;
 	enum direction direction;
-	const struct message *msg;      /* NULL at ON_OPEN, ON_REST, ON_END, ON_LEAVE and inside raw bytes */
+	const struct message *msg;      /* NULL at ON_OPEN, ON_REST, ON_END, ON_LEAVE and inside raw bytes. At ON_RESPONSE what was asked, but `head` is the response's */
 	const void *opts;
 	void *state;                    /* state_size bytes per rule and connection, zeroed at first */
 	struct dice *dice;
 	nsec age;                       /* since the rule was set */
 	uint64_t connection, exchange;
 	uint64_t passed;                /* bytes let by in this direction of this connection since the rule met it */
-	uint8_t *data; size_t len;      /* the bytes at hand */
+	uint8_t *data; size_t len;      /* the bytes at hand; none at ON_RESPONSE where a refusal is worded */
 	bool words;                     /* the protocol knows how to refuse */
 };
 
@@ -251,6 +271,15 @@ static inline void verdict_refuse(const struct event *e, const char *failure, bo
 		v->dirt.junk = spoil ? 100 : 1000;
 		v->dirt.at = spoil ? MIDDLE : 0;
 	}
+}
+
+/* At ON_DATA: `left` more bytes pass, then the connection ends. Calm until that is reached. */
+static inline void verdict_limit(const struct event *e, uint64_t left, enum end end, struct verdict *v)
+{
+	if (e->len < left)
+		return;
+	v->keep = e->len == left ? ALL : (size_t)left;
+	v->end = end;
 }
 
 /* ---- announcing oneself: the one line at the foot of the file ---- */

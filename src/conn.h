@@ -43,6 +43,7 @@ struct conn {
 	const struct failure *rest_failure; uint64_t rest_rule; enum end rest_end;
 	nsec active;                    /* when bytes last came */
 	struct mail later;              /* its turn at the end of the round, or its last */
+	uint64_t vanished;              /* the client gets no answer while the rule of this id is there; 0: none */
 	bool queued;                    /* ... is posted */
 	bool again;                     /* something may move that did not */
 	bool running, dead;

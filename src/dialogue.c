@@ -117,13 +117,16 @@ void dialogue_asked(struct conn *c)
 
 /* ---- responses ---- */
 
-static void response_judge(struct conn *c, struct exchange *x, struct span piece)
+/* A response with `head` bytes of framing. */
+static void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct span piece)
 {
 	struct current *m = &c->response.now;
 	struct judgement j;
-	struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand,
+	struct message asked = x->asked;
+	struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &asked, .exchange = x->number, .stand = &x->stand,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 
+	asked.head = head;
 	if (!judge_ask(c, &q, &j)) {
 		m->lot = lot_hold(x->late);
 		return;
@@ -189,7 +192,7 @@ static void push_judge(struct conn *c, const struct message *msg, struct span pi
 	x = exchange_new(c, UNASKED | ++c->pushed, msg);
 	if (unasked_judge(c, x)) {
 		if (!x->dropped)
-			response_judge(c, x, piece);
+			response_judge(c, x, msg->head, piece);
 		c->response.now.gone |= x->dropped;
 		exchange_clear(&c->exchanges);
 		c->exchanges = aside;
@@ -202,8 +205,12 @@ static void push_judge(struct conn *c, const struct message *msg, struct span pi
 void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
 {
 	struct current *m = &c->response.now;
-	struct exchange *x = exchange_head(c);
 
+	if (msg->role == AIDS) {        /* as no rule was asked of what it answers, none is of this */
+		m->role = PUSH;
+		return;
+	}
+	struct exchange *x = exchange_head(c);
 	if (msg->role == PUSH || !x) {
 		m->role = PUSH;
 		push_judge(c, msg, piece);
@@ -213,7 +220,7 @@ void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
 	if (exchange_minds(x))
 		m->gone = true;
 	else
-		response_judge(c, x, piece);
+		response_judge(c, x, msg->head, piece);
 }
 
 void dialogue_answered(struct conn *c)
@@ -318,7 +325,7 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 	if (exchange_minds(x))
 		c->response.now.gone = true;
 	else
-		response_judge(c, x, piece);
+		response_judge(c, x, 0, piece);
 }
 
 /* ---- lost: from here on the connection is plain bytes ---- */

@@ -80,6 +80,75 @@ double dice_normal(struct dice *d)
 	return sqrt(-2 * log(u)) * cos(2 * M_PI * dice_unit(d));
 }
 
+/* Where the normal distribution has this share below it. */
+static double normal_at(double share)
+{
+	double low = -9, high = 9;      /* beyond these no double of [0, 1) reaches */
+
+	for (int i = 0; i < 60; i++) {
+		double middle = (low + high) / 2;
+		*(erfc(-middle / M_SQRT2) / 2 < share ? &low : &high) = middle;
+	}
+	return high;
+}
+
+/* Both by their inverse: one draw each, and a greater draw never is a shorter time. */
+double dice_lognormal(struct dice *d, double mean, double deviation)
+{
+	double z = normal_at(dice_unit(d));
+
+	if (!(mean > 0))
+		return 0;
+	double variance = log1p(deviation / mean * (deviation / mean));
+	return mean * exp(sqrt(variance) * z - variance / 2);
+}
+
+double dice_pareto(struct dice *d, double mean, double deviation)
+{
+	double u = dice_unit(d);
+
+	if (!(mean > 0 && deviation > 0))
+		return mean > 0 ? mean : 0;
+	double shape = 1 + hypot(1, mean / deviation);
+	return mean * (shape - 1) / shape * pow(1 - u, -1 / shape);
+}
+
+nsec dice_table(struct dice *d, const struct table *t)
+{
+	double percent = 100 * dice_unit(d);
+	size_t i = 0;
+
+	if (!t->n)
+		return 0;
+	while (i < t->n && t->rows[i].percent <= percent)
+		i++;
+	if (i == 0 || i == t->n)
+		return t->rows[i ? i - 1 : 0].time;
+	double share = (percent - t->rows[i - 1].percent) / (t->rows[i].percent - t->rows[i - 1].percent);
+	return t->rows[i - 1].time + (nsec)(share * (double)(t->rows[i].time - t->rows[i - 1].time));
+}
+
+const char *const dice_distributions[] = { "uniform", "normal", "lognormal", "pareto", NULL };
+
+nsec dice_time(struct dice *d, nsec mean, nsec spread, const char *distribution, const struct table *t)
+{
+	double m = (double)mean, s = (double)spread, late;
+
+	if (t->n)
+		return dice_table(d, t);
+	if (!spread)
+		return mean;
+	if (!strcmp(distribution, "normal"))
+		late = m + dice_normal(d) * s;
+	else if (!strcmp(distribution, "lognormal"))
+		late = dice_lognormal(d, m, s);
+	else if (!strcmp(distribution, "pareto"))
+		late = dice_pareto(d, m, s);
+	else
+		late = m + (2 * dice_unit(d) - 1) * s;
+	return late < 0 ? 0 : late > 0x1p62 ? NEVER : (nsec)late;
+}
+
 void dice_fill(struct dice *d, uint8_t *bytes, size_t n)
 {
 	for (uint64_t word; n; bytes += n < 8 ? n : 8, n -= n < 8 ? n : 8) {

@@ -103,6 +103,7 @@ static const char *value_word(const struct opt *o)
 	case OPT_TEXT:    return "TEXT";
 	case OPT_CHOICE:  return "WORD";
 	case OPT_FAILURE: return "NAME";
+	case OPT_TABLE:   return "TABLE";
 	case OPT_BOOL:    break;
 	}
 	return NULL;
@@ -293,7 +294,7 @@ static void stranger_note(struct flags *flags, const char *section, bool callabl
 	s->callable |= callable;
 }
 
-/* [rule:NAME]: kept as the words that --rule takes. What a nearer file says of a rule comes first, and stands. */
+/* [rule:NAME]: kept as the words that --rule takes. */
 static struct file_rule *file_rule(struct flags *flags, const char *name)
 {
 	struct file_rule **end = &flags->rules;
@@ -310,17 +311,32 @@ static struct file_rule *file_rule(struct flags *flags, const char *name)
 	return *end;
 }
 
-static void file_rule_take(struct flags *flags, const char *name, const char *key, const char *value)
+/* Has a nearer file said this? In values a quote has a backslash before it, so a key is found only where one is. */
+static bool file_rule_said(const struct file_rule *r, const char *key)
 {
-	struct file_rule *r = file_rule(flags, name);
+	char *word;
+	int n = asprintf(&word, " %s=\"", key);
+	assert(n >= 0);
+	const char *at = strstr(r->words, word);
+	free(word);
+	return at && (size_t)(at - r->words) < r->nearer_words;
+}
+
+static void file_rule_behave(struct file_rule *r, const char *value)
+{
+	if (r->nearer_behavior)
+		return;
+	free(r->behavior);
+	r->behavior = strdup(value);
+	assert(r->behavior);
+}
+
+static void file_rule_say(struct file_rule *r, const char *key, const char *value)
+{
 	char *words, *to;
 
-	if (!strcmp(key, "behavior")) {
-		free(r->behavior);
-		r->behavior = strdup(value);
-		assert(r->behavior);
+	if (file_rule_said(r, key))
 		return;
-	}
 	words = malloc(strlen(r->words) + strlen(key) + 2 * strlen(value) + 8);
 	assert(words);
 	to = words + sprintf(words, "%s %s=\"", r->words, key);
@@ -332,6 +348,19 @@ static void file_rule_take(struct flags *flags, const char *name, const char *ke
 	r->words = words;
 }
 
+static void file_rule_take(struct file_rule *r, const char *key, const char *value, int depth)
+{
+	if (r->depth < depth) {
+		r->depth = depth;
+		r->nearer_behavior = r->behavior;
+		r->nearer_words = strlen(r->words);
+	}
+	if (!strcmp(key, "behavior"))
+		file_rule_behave(r, value);
+	else
+		file_rule_say(r, key, value);
+}
+
 static bool file_take(void *user, const struct config_line *line, char error[SENTENCE])
 {
 	struct flags *flags = user;
@@ -340,7 +369,7 @@ static bool file_take(void *user, const struct config_line *line, char error[SEN
 	bool callable = guest && !strcmp(line->key, "callable");
 
 	if (!strncmp(line->section, "rule", 4) && line->section[4] && strchr(":.", line->section[4])) {
-		file_rule_take(flags, line->section + 5, line->key, line->value);
+		file_rule_take(file_rule(flags, line->section + 5), line->key, line->value, line->depth);
 		return true;
 	}
 	if (callable)                           /* a Python object: there is nobody here to call it */

@@ -32,7 +32,14 @@ struct flags {                          /* zeroed at first */
 	struct warning *warnings;       /* kept until it is known where the log goes */
 };
 
-struct file_rule { char *name, *behavior, *words; struct file_rule *next; };   /* behavior NULL: not said; words: key="value" ... */
+struct file_rule {                      /* [rule:NAME] */
+	char *name, *behavior;          /* behavior NULL: not said */
+	char *words;                    /* key="value" ... */
+	int depth;                      /* of the file that spoke last; what nearer ones have said stands: */
+	bool nearer_behavior;
+	size_t nearer_words;            /* so many bytes of the words */
+	struct file_rule *next;
+};
 
 struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct opt *, struct block *);
 void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest, const char *help,

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 
 #include "conn.h"
+#include "log.h"
 #include "proxy.h"
+#include "vanish.h"
 #include "worker.h"
 
 /* ---- asked, and ended ---- */
@@ -42,17 +44,25 @@ static void judge_meant(struct conn *c)
 	c->meant = plan_meant(c->plan, &client);
 }
 
-static void stall(struct conn *c, uint64_t rule)
+/* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
+ * do that, it is a stall: silent too, but acknowledged. */
+static void stall(struct conn *c, enum end end, uint64_t rule)
 {
 	c->request.stalled = c->response.stalled = rule;
+	if (end != VANISH || c->vanished)
+		return;
+	c->vanished = rule;
+	if (!vanish_begin(c->client.watch.fd))
+		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", proxy_spec(c->proxy)->name,
+		          (unsigned long long)c->number);
 }
 
 static void end_fire(struct timer *t)
 {
 	struct conn *c = OWNER(conn, end_timer, t);
 
-	if (c->end == STALL) {
-		stall(c, c->end_rule);
+	if (c->end == STALL || c->end == VANISH) {
+		stall(c, c->end, c->end_rule);
 		return;
 	}
 	conn_run(c);    /* what is due goes first */
@@ -65,8 +75,8 @@ void judge_ends(struct conn *c, const struct judgement *j, enum end *in_turn)
 
 	if (v->end == STAY)
 		return;
-	if (!v->after && v->end == STALL)
-		stall(c, j->end_rule);
+	if (!v->after && (v->end == STALL || v->end == VANISH))
+		stall(c, v->end, j->end_rule);
 	else if (!v->after)
 		*in_turn = v->end;
 	else if (v->after != NEVER && (!c->end_timer.slot || c->end_timer.due > conn_loop(c)->now + v->after)) {
@@ -177,6 +187,10 @@ static void timers_change(struct conn *c, const struct plan *to)
 {
 	if (c->end_timer.slot && plan_find(to, c->end_rule) < 0)
 		timer_stop(conn_loop(c), &c->end_timer);
+	if (c->vanished && plan_find(to, c->vanished) < 0) {
+		vanish_end(c->client.watch.fd);
+		c->vanished = 0;
+	}
 	if (c->rest_timer.slot && plan_find(to, c->rest_rule) < 0)
 		timer_stop(conn_loop(c), &c->rest_timer);
 	c->resting = false;

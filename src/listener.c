@@ -13,6 +13,7 @@
 
 #include "conn.h"
 #include "log.h"
+#include "vanish.h"
 #include "worker.h"
 
 enum { AT_ONCE = 64 };                  /* accepted in one go, for fairness */
@@ -159,6 +160,8 @@ static int listener_take(struct listener *l)
 
 static void listener_accept(struct listener *l)
 {
+	if (l->state != STAY)
+		return;
 	for (int i = 0; i < AT_ONCE; i++) {
 		int error = 0;
 		if (listener_full(l))
@@ -179,6 +182,67 @@ static void listener_ready(struct watch *w, unsigned events)
 		listener_accept(l);
 }
 
+/* ---- what the rules say of the port ---- */
+
+/* The port stays ours while it refuses: a TCP socket that has been listening keeps its address. */
+static void listener_refuse(struct listener *l)
+{
+	int off = 0;
+
+	if (!l->unix_path) {
+		setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &off, sizeof off);
+		shutdown(l->watch.fd, SHUT_RD);
+		return;
+	}
+	close(l->watch.fd);             /* a path that nobody listens on refuses */
+	l->watch.fd = -1;
+}
+
+static void listener_reopen(struct listener *l)
+{
+	const struct spec *s = proxy_spec(l->proxy);
+	struct endpoint bound;
+	char error[256];
+	int on = 1;
+
+	if (l->watch.fd < 0) {
+		l->watch.fd = listener_bind(&s->listen, s->backlog, &bound, error, sizeof error);
+		if (l->watch.fd < 0)
+			log_error("proxy=%s: %s", s->name, error);
+		else
+			loop_watch(&l->proxy->worker->loop, &l->watch, EPOLLIN | EPOLLET);
+		return;
+	}
+	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);      /* first: open connections have the address, too */
+	if (listen(l->watch.fd, s->backlog > INT32_MAX ? INT32_MAX : (int)s->backlog))
+		log_error("proxy=%s: cannot listen again: %s", s->name, strerror(errno));
+}
+
+/* Without the privilege, a queue of no length does it: the first client is silent, the others get no answer. */
+static void listener_vanish(struct listener *l)
+{
+	if (!vanish_begin(l->watch.fd))
+		listen(l->watch.fd, 0);
+}
+
+void listener_obey(struct listener *l, enum end state)
+{
+	if (state == l->state)
+		return;
+	if (l->state == VANISH)
+		vanish_end(l->watch.fd);
+	if (l->state != STAY)
+		listener_reopen(l);
+	l->state = state;
+	log_info("proxy=%s: clients are %s", proxy_spec(l->proxy)->name, state == CLOSE ? "refused" : state == VANISH ? "not answered" : "accepted again");
+	if (state == CLOSE)
+		listener_refuse(l);
+	else if (state == VANISH)
+		listener_vanish(l);
+	else
+		listener_pause(l, 0);   /* some may be waiting */
+}
+
 static void listener_fire(struct timer *t)
 {
 	listener_accept(OWNER(listener, retry, t));
@@ -193,13 +257,15 @@ struct listener *listener_start(struct proxy *p, int fd, const char *unix_path)
 	                        .unix_path = unix_path ? strdup(unix_path) : NULL };
 	p->listener = l;
 	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
+	listener_obey(l, plan_listen(p->plan));
 	return l;
 }
 
 void listener_stop(struct listener *l)
 {
 	timer_stop(&l->proxy->worker->loop, &l->retry);
-	close(l->watch.fd);
+	if (l->watch.fd >= 0)
+		close(l->watch.fd);
 	if (l->unix_path)
 		unlink(l->unix_path);
 	l->proxy->listener = NULL;

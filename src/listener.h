@@ -13,6 +13,7 @@ struct listener {
 	uint64_t accepted, gone;        /* connections ever; the next one gets the number accepted + 1 */
 	struct timer retry;             /* accepting pauses until then, or until a connection goes */
 	bool warned;                    /* of being out of descriptors */
+	enum end state;                 /* STAY: open; CLOSE: clients are refused; VANISH: they are not answered */
 	char *unix_path;                /* to unlink; NULL: none */
 };
 
@@ -22,6 +23,7 @@ int  listener_bind(const struct address *, int64_t backlog, struct endpoint *bou
 
 struct listener *listener_start(struct proxy *, int fd, const char *unix_path);
 void listener_stop(struct listener *);          /* frees */
+void listener_obey(struct listener *, enum end);        /* what the rules say of the port: STAY, CLOSE, VANISH */
 void listener_left(struct listener *);          /* a connection has gone: there may be room */
 
 #endif

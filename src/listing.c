@@ -114,7 +114,7 @@ static void text_options(FILE *f, const struct opt *options)
 static const char *end_word(enum end end)
 {
 	static const char *const words[] = {
-		[STAY] = "stays", [STALL] = "is not read any more", [CLOSE] = "is closed", [RESET] = "is reset",
+		[STAY] = "stays", [STALL] = "is not read any more", [CLOSE] = "is closed", [RESET] = "is reset", [VANISH] = "is not answered any more",
 	};
 	return words[end];
 }

@@ -115,6 +115,9 @@ void opt_expect(const struct opt *o, char *buffer, size_t size)
 	case OPT_FAILURE:
 		text_add(buffer, size, "the name of a failure");
 		break;
+	case OPT_TABLE:
+		text_add(buffer, size, "at most %d percentiles and times, both ascending, as 50:10ms,99:1s", TABLE_MAX);
+		break;
 	case OPT_INERT:
 		text_add(buffer, size, "a whole number, or true or false");
 		break;
@@ -358,6 +361,56 @@ static nsec suffix_unit(const char *suffix, nsec bare)
 	return 0;
 }
 
+/* "10ms"; the blanks around it are gone. */
+static bool time_read(const char *text, nsec bare, nsec *to)
+{
+	struct number n;
+	const char *rest = number_read(text, &n);
+	nsec unit = rest ? suffix_unit(rest + strspn(rest, " "), bare) : 0;
+
+	return unit && number_to_nsec(&n, unit, to);
+}
+
+/* "50:10ms" */
+static bool row_read(const char *text, size_t len, nsec unit, double *percent, nsec *time)
+{
+	char row[64];
+	struct number n;
+	const char *rest;
+
+	for (; len && *text == ' '; len--)
+		text++;
+	while (len && text[len - 1] == ' ')
+		len--;
+	if (len >= sizeof row)
+		return false;
+	memcpy(row, text, len);
+	row[len] = '\0';
+	rest = number_read(row, &n);
+	if (!rest || *rest != ':' || n.d < 0 || n.d > 100)
+		return false;
+	*percent = n.d + 0.0;
+	return time_read(rest + 1, unit, time) && *time >= 0;
+}
+
+static bool set_table(struct block *b, const struct opt *o, const char *text)
+{
+	struct table t = { 0 };
+
+	for (text += strspn(text, " \t"); *text; t.n++) {
+		size_t len = strcspn(text, ",");
+		if (t.n == TABLE_MAX || !row_read(text, len, o->unit, &t.rows[t.n].percent, &t.rows[t.n].time))
+			return false;
+		if (t.n && (t.rows[t.n].percent <= t.rows[t.n - 1].percent || t.rows[t.n].time < t.rows[t.n - 1].time))
+			return false;
+		if (text[len] && !text[len + 1])
+			return false;
+		text += len + !!text[len];
+	}
+	*(struct table *)field(b, o) = t;
+	return true;
+}
+
 static bool set_number_text(struct block *b, const struct opt *o, const char *text)
 {
 	struct number n;
@@ -414,6 +467,8 @@ bool opt_set_text(struct block *b, const struct opt *o, const char *text, char e
 
 	if (o->type == OPT_TEXT)
 		return set_word(b, o, text);
+	if (o->type == OPT_TABLE)
+		return set_table(b, o, text) || refuse_text(o, text, error);
 	text += strspn(text, " \t");
 	for (n = strlen(text); n && strchr(" \t", text[n - 1]); n--)
 		;
@@ -431,6 +486,8 @@ static bool set_null(struct block *b, const struct opt *o)
 {
 	if (is_text(o) && !(o->type == OPT_CHOICE && o->def))
 		set_string(b, o, NULL);
+	else if (o->type == OPT_TABLE)
+		((struct table *)field(b, o))->n = 0;
 	else if (o->rule == OPT_TIMES && !o->def)
 		b->times = UINT64_MAX;
 	else
@@ -487,6 +544,20 @@ static json_t *time_to_json(nsec t, nsec unit)
 	return json_real((double)t / (double)unit);
 }
 
+/* As it could have been typed. */
+static json_t *table_to_json(const struct table *t)
+{
+	char text[TABLE_MAX * 64] = "";
+
+	for (size_t i = 0; i < t->n; i++) {
+		nsec time = t->rows[i].time;
+		bool s = time % NSEC_S == 0, ms = time % NSEC_MS == 0;
+		text_add(text, sizeof text, "%s%.15g:%.15g%s", i ? "," : "", t->rows[i].percent,
+		         (double)time / (double)(s ? NSEC_S : ms ? NSEC_MS : NSEC_US), s ? "s" : ms ? "ms" : "us");
+	}
+	return t->n ? string_or_null(text) : json_null();
+}
+
 json_t *opt_to_json(const struct block *b, const struct opt *o)
 {
 	switch (o->type) {
@@ -501,6 +572,8 @@ json_t *opt_to_json(const struct block *b, const struct opt *o)
 	case OPT_CHOICE:
 	case OPT_FAILURE:
 		return string_or_null(*(char **)field(b, o));
+	case OPT_TABLE:
+		return table_to_json(field(b, o));
 	case OPT_INERT:
 		break;
 	}

@@ -63,7 +63,11 @@ void pattern_free(struct pattern *p)
 
 static bool finds(struct pattern *p, const pcre2_code *code, struct span text)
 {
-	return pcre2_match(code, text.p, text.n, 0, 0, p->data, p->limits) >= 0;
+	int found = pcre2_match(code, text.p, text.n, 0, 0, p->data, p->limits);
+
+	if (found == PCRE2_ERROR_JIT_STACKLIMIT)        /* the interpreter has more room */
+		found = pcre2_match(code, text.p, text.n, 0, PCRE2_NO_JIT, p->data, p->limits);
+	return found >= 0;
 }
 
 bool pattern_finds(struct pattern *p, struct span text)

@@ -237,12 +237,12 @@ void pipe_open(struct pipe *p, const struct message *msg)
 }
 
 /* What a parser returns is taken for what it can mean. */
-static bool cut_sane(const struct pipe *p, const struct cut *cut, struct span at)
+static bool cut_sane(const struct pipe *p, const struct cut *cut, struct span at, const struct message *msg)
 {
 	if (cut->replaced && cut->len > at.n)
 		return false;
 	if (cut->kind == CUT_END && !cut->len)
-		return p->direction == RESPONSE && p->conn->exchanges.first && !p->now.open;
+		return p->direction == RESPONSE && p->conn->exchanges.first && !p->now.open && msg->role == ANSWERS;
 	return (cut->kind == CUT_PART || cut->kind == CUT_END) && cut->len;
 }
 
@@ -259,7 +259,7 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 
 	if (cut.kind == CUT_MORE && at->n < REST_MAX)
 		return false;
-	if (!cut_sane(p, &cut, *at)) {
+	if (!cut_sane(p, &cut, *at, &msg)) {
 		run_flush(p);
 		dialogue_raw(p->conn, p, cut.kind == CUT_RAW ? p->conn->talk.notice : cut.kind == CUT_MORE ?
 		         "a message's head is longer than 64 KiB" : "the bytes are not understood");

@@ -39,7 +39,7 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 		p->picky |= bit;
 	else if (w->low <= 0 && w->high >= 1)
 		p->certain |= bit;
-	for (unsigned m = 0; m < 7; m++)
+	for (unsigned m = 0; m < MOMENTS; m++)
 		if (w->behavior->on & 1u << m)
 			p->on[m] |= bit;
 }
@@ -67,7 +67,7 @@ struct plan *plan_hold(struct plan *p)
 /* A rule that looks for something and does not find it should say so, and what came nearest. */
 static void rule_miss_say(struct plan *p, struct rule *r)
 {
-	if (r->said_miss || !r->missed || atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed))
+	if (r->said_miss || !r->missed || r->found || atomic_load_explicit(&r->words->tally->seen, memory_order_relaxed))
 		return;
 	r->said_miss = true;
 	log_info("no match proxy=%s rule=%s behavior=%s: %llu messages, none of which its match finds; nearest%s: %s", p->spec->name, r->words->name,
@@ -98,7 +98,7 @@ ruleset plan_on(const struct plan *p, unsigned moments)
 {
 	ruleset set = 0;
 
-	for (unsigned m = 0; m < 7; m++)
+	for (unsigned m = 0; m < MOMENTS; m++)
 		if (moments & 1u << m)
 			set |= p->on[m];
 	return set;
@@ -133,23 +133,32 @@ static void text_make(struct text *t, const struct message *m)
 	t->n = verb + (n ? 1 + n : 0);
 }
 
+/* Which quote is open behind this byte: its own byte, 0 for none, or OPEN for one of which nobody here knows where
+ * it ends. Dialects differ in what a backslash means in a string, and $tag$ opens one in some. */
+static int quote_next(int quote, uint8_t c, uint8_t after)
+{
+	enum { OPEN = 256 };
+
+	if (quote)
+		return c == quote ? 0 : c == '\\' ? OPEN : quote;
+	if (c == '$' && !(after >= '0' && after <= '9'))
+		return OPEN;
+	return c == '\'' || c == '"' ? c : 0;
+}
+
 /* What is shown of a message: its beginning, numbers and quoted strings masked. */
 static void text_mask(const struct text *t, char *to, size_t size)
 {
-	uint8_t quote = 0;
+	int quote = 0;
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n && n + 1 < size && n < 80; i++) {
 		uint8_t c = t->p[i];
-		bool ends = quote && c == quote;
-		bool mask = quote ? !ends : c >= '0' && c <= '9';
+		bool mask = quote ? c != quote : c >= '0' && c <= '9';
+		quote = quote_next(quote, c, i + 1 < t->n ? t->p[i + 1] : 0);
 		if (mask && n && to[n - 1] == '?')
 			continue;
 		to[n++] = mask ? '?' : c < 32 || c > 126 ? ' ' : (char)c;
-		if (ends)
-			quote = 0;
-		else if (!quote && (c == '\'' || c == '"'))
-			quote = c;
 	}
 	to[n] = 0;
 }
@@ -158,11 +167,12 @@ static void rule_misses(struct plan *p, struct rule *r, const struct text *t, ns
 {
 	bool near = pattern_nearly(r->match, (struct span){ t->p, t->n });
 
-	r->missed++;
+	if (!r->missed++)
+		r->missed_since = now;
 	if (near || !r->near_miss)
 		text_mask(t, r->miss, sizeof r->miss);
 	r->near_miss |= near;
-	if (now - r->words->since > 10 * NSEC_S)
+	if (now - r->missed_since > 10 * NSEC_S)
 		rule_miss_say(p, r);
 }
 
@@ -180,8 +190,8 @@ static bool rule_finds(struct plan *p, struct rule *r, const struct question *q,
 	if (!t->n)
 		text_make(t, q->msg);
 	if (pattern_finds(r->match, (struct span){ t->p, t->n }))
-		return true;
-	if (!r->said_miss)
+		return r->found = true;
+	if (!r->found && !r->said_miss)
 		rule_misses(p, r, t, q->now);
 	return false;
 }
@@ -229,7 +239,7 @@ static void verdict_clamp(struct verdict *v)
 {
 	if ((unsigned)v->fate > REPLY)
 		v->fate = PASS;
-	if ((unsigned)v->end > RESET)
+	if ((unsigned)v->end > VANISH)
 		v->end = STAY;
 	if (v->hold < 0)
 		v->hold = 0;
@@ -290,7 +300,7 @@ void verdict_fold(struct verdict *into, const struct verdict *v)
 
 const char *verdict_show(const struct verdict *v, const struct failure *f, char *buffer, size_t size)
 {
-	static const char *const fates[] = { "pass", "drop", "reply" }, *const ends[] = { "", ",stall", ",close", ",reset" };
+	static const char *const fates[] = { "pass", "drop", "reply" }, *const ends[] = { "", ",stall", ",close", ",reset", ",vanish" };
 	char hold[32] = "", keep[32] = "", junk[32] = "";
 
 	if (v->hold == NEVER)
@@ -446,4 +456,22 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 		verdict_fold(&j->v, &v);
 	}
 	return any;
+}
+
+enum end plan_listen(struct plan *p)
+{
+	enum end end = STAY;
+	unsigned i;
+
+	for EACH_RULE(i, p->on[moment_index(ON_LISTEN)] & p->certain) {
+		const struct rule *r = &p->rules[i];
+		struct event e = { .moment = ON_LISTEN, .direction = BOTH, .opts = r->words->block.opts };
+		struct verdict v = { .keep = ALL };
+		if (!rule_plain(r->words))
+			continue;
+		r->behavior->act(&e, &v);
+		verdict_clamp(&v);
+		end = v.end > end ? v.end : end;
+	}
+	return end == CLOSE || end == VANISH ? end : STAY;
 }

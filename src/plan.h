@@ -13,15 +13,18 @@
 
 typedef uint64_t ruleset;               /* of at most RULES_MAX */
 
+enum { MOMENTS = 8 };                   /* bits of enum moment */
+
 struct rule {
 	const struct rule_spec *words;
 	const struct behavior *behavior;
 	struct dice dice;               /* its own draws */
 	struct dice draw;               /* the one that decides: shared by rules of one name */
 	struct pattern *match;          /* NULL: all */
-	uint64_t missed;                /* messages that it did not find ... */
+	uint64_t missed;                /* messages that it did not find, until it found one ... */
+	nsec missed_since;
 	char miss[96];                  /* ... the nearest of them */
-	bool near_miss, said_miss;
+	bool near_miss, said_miss, found;
 	nsec said;                      /* when a strike was last a line in the log */
 	uint64_t unsaid;                /* strikes since */
 	bool said_unreachable;
@@ -34,7 +37,7 @@ struct plan {
 	ruleset per_connection;         /* decided once per connection; the others once per exchange */
 	ruleset certain;                /* no odds and no match: they strike whatever they are asked about */
 	ruleset picky;                  /* with a match */
-	ruleset on[7];                  /* by moment (bit number) */
+	ruleset on[MOMENTS];                  /* by moment (bit number) */
 	unsigned n;
 	struct rule rules[];
 };
@@ -84,6 +87,8 @@ struct question {                       /* what plan_judge is asked */
 /* Who is in for this exchange, among these rules: whose match finds q->msg (none does where it is NULL), and whom
  * the dice send. Of q only moment (0: the exchange itself is decided), connection, exchange, msg, raw and now matter. */
 ruleset plan_decide(struct plan *, ruleset among, const struct question *);
+
+enum end plan_listen(struct plan *);                    /* what the rules say of the port: STAY, CLOSE or VANISH */
 
 ruleset plan_meant(const struct plan *, const struct endpoint *client);         /* the rules that mean this client */
 

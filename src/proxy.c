@@ -26,6 +26,8 @@ void proxy_change(struct proxy *p, struct spec *s)
 
 	p->plan = plan_make(s, p->worker->seed);
 	loop_clock(&p->worker->loop);
+	if (p->listener)
+		listener_obey(p->listener, plan_listen(p->plan));
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
 		judge_change(c, p->plan);

@@ -125,7 +125,7 @@ static size_t type_size(enum opt_type type)
 	static const size_t sizes[] = {
 		[OPT_BOOL] = sizeof(bool), [OPT_INT] = sizeof(int64_t), [OPT_REAL] = sizeof(double),
 		[OPT_TIME] = sizeof(nsec), [OPT_TEXT] = sizeof(char *), [OPT_CHOICE] = sizeof(char *),
-		[OPT_FAILURE] = sizeof(char *), [OPT_INERT] = 0,
+		[OPT_FAILURE] = sizeof(char *), [OPT_TABLE] = sizeof(struct table), [OPT_INERT] = 0,
 	};
 	return sizes[type];
 }
@@ -146,7 +146,7 @@ static const char *row_fault(const struct opt *table, const struct opt *row, siz
 	if (row->rule == OPT_OWN && row->type != OPT_INERT &&
 	    (row->offset > opts_size || type_size(row->type) > opts_size - row->offset))
 		return "its field lies outside the options";
-	if (row->type == OPT_TIME && row->unit <= 0)
+	if ((row->type == OPT_TIME || row->type == OPT_TABLE) && row->unit <= 0)
 		return "a time needs a unit";
 	if (row->type == OPT_CHOICE && (!row->choices || !row->choices[0]))
 		return "a choice needs choices";

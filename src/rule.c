@@ -111,26 +111,43 @@ bool rule_set(struct rule_spec *r, const char *key, const json_t *value, const c
 
 /* ---- settling ---- */
 
+/* "8" of 10.0.0.0/8 */
+static bool bits_read(unsigned *bits, const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	if (!isdigit((unsigned char)*text) || *end || n > *bits)
+		return false;
+	*bits = (unsigned)n;
+	return true;
+}
+
+/* ::ffff:10.0.0.0/104 is 10.0.0.0/8 */
+static void network_unmap(struct network *n)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	if (n->family != AF_INET6 || n->bits < 96 || memcmp(n->address, mapped, sizeof mapped))
+		return;
+	memmove(n->address, n->address + sizeof mapped, 4);
+	n->family = AF_INET;
+	n->bits -= 96;
+}
+
 static bool network_read(struct network *n, const char *text)
 {
 	char host[64];
 	size_t len = strcspn(text, "/");
-	unsigned long bits;
-	char *end;
 
 	if (len >= sizeof host)
 		return false;
 	snprintf(host, sizeof host, "%.*s", (int)len, text);
 	n->family = strchr(host, ':') ? AF_INET6 : AF_INET;
 	n->bits = n->family == AF_INET6 ? 128 : 32;
-	if (inet_pton(n->family, host, n->address) != 1)
+	if (inet_pton(n->family, host, n->address) != 1 || (text[len] && !bits_read(&n->bits, text + len + 1)))
 		return false;
-	if (!text[len])
-		return true;
-	bits = strtoul(text + len + 1, &end, 10);
-	if (!isdigit((unsigned char)text[len + 1]) || *end || bits > n->bits)
-		return false;
-	n->bits = (unsigned)bits;
+	network_unmap(n);
 	return true;
 }
 
@@ -168,6 +185,13 @@ static bool failure_unknown(const struct protocol *p, const char *option, const 
 	else
 		sentence_put(error, "%s: %s has no words to refuse with", option, p->name);
 	return false;
+}
+
+bool rule_plain(const struct rule_spec *r)
+{
+	const struct rule_fields *f = fields_of(r);
+
+	return r->low <= 0 && r->high >= 1 && !f->match && !f->client && !r->skip && r->times == UINT64_MAX && r->every == 1;
 }
 
 bool rule_words(const struct rule_spec *r)
@@ -224,6 +248,15 @@ static bool direction_settle(struct rule_spec *r, char error[SENTENCE])
 	return false;
 }
 
+/* A behavior of the port strikes no one in particular. */
+static bool port_settle(const struct rule_spec *r, char error[SENTENCE])
+{
+	if (r->behavior->on != ON_LISTEN || rule_plain(r))
+		return true;
+	sentence_put(error, "name: %s concerns the port, expected no odds, match, client or counts beside it", r->behavior->name);
+	return false;
+}
+
 bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culprit[1], char error[SENTENCE])
 {
 	const struct rule_fields *f = fields_of(r);
@@ -240,6 +273,8 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 		return blame(culprit, "match");
 	if (!direction_settle(r, error))
 		return blame(culprit, "direction");
+	if (!port_settle(r, error))
+		return blame(culprit, "name");
 	if (f->client && !network_read(&r->client, f->client)) {
 		char shown[64];
 		sentence_put(error, "client: expected an address or a network such as 10.0.0.0/8, got '%s'", text_show(f->client, shown, sizeof shown));
@@ -289,6 +324,27 @@ static bool text_set(struct rule_spec *r, const char *key, const char *value, ch
 	       option_unknown(r->behavior, key, error);
 }
 
+/* It stands in log lines, in JSON and in the file's [rule:NAME]. */
+static bool name_set(struct rule_spec *r, const char *name, char error[SENTENCE])
+{
+	size_t n = strlen(name);
+	bool good = n >= 1 && n <= 64;
+	char shown[48];
+
+	for (size_t i = 0; good && i < n; i++)
+		good = isgraph((unsigned char)name[i]) && name[i] != ']';
+	if (!good)
+		sentence_put(error, "name: expected 1 to 64 characters without blanks and ], got '%s'", text_show(name, shown, sizeof shown));
+	else if (!(good = strcmp(name, "behavior") != 0))
+		sentence_put(error, "rule: the name '%s' is not free", name);
+	if (!good)
+		return false;
+	free(r->name);
+	r->name = strdup(name);
+	assert(r->name);
+	return true;
+}
+
 static bool word_take(struct rule_spec *r, char *word, char error[SENTENCE])
 {
 	char *equals = strchr(word, '=');
@@ -299,15 +355,7 @@ static bool word_take(struct rule_spec *r, char *word, char error[SENTENCE])
 		return false;
 	}
 	*equals = 0;
-	if (strcmp(word, "name"))
-		return text_set(r, word, equals + 1, error);
-	free(r->name);
-	r->name = strdup(equals + 1);
-	assert(r->name);
-	if (*r->name && strcmp(r->name, "behavior"))
-		return true;
-	sentence_put(error, "rule: the name '%s' is not free", r->name);
-	return false;
+	return strcmp(word, "name") ? text_set(r, word, equals + 1, error) : name_set(r, equals + 1, error);
 }
 
 bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p, const struct settings *settings, char error[SENTENCE])

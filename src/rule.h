@@ -66,6 +66,7 @@ bool rule_read(struct rule_spec *, const char *words, const struct protocol *, c
 bool rule_check_failures(const struct protocol *, const struct block *, const char *culprit[1], char error[SENTENCE]);
 
 bool rule_words(const struct rule_spec *);      /* it refuses in words, or matches them */
+bool rule_plain(const struct rule_spec *);      /* no odds, match, client or counters */
 bool rule_means(const struct rule_spec *, const struct endpoint *client);
 
 json_t *rule_json(const struct rule_spec *);            /* with name, behavior, options, and what it met */

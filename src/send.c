@@ -160,7 +160,7 @@ void send_due(struct pipe *p)
 
 	if (!p->queue.first)
 		timer_stop(l, &p->timer);
-	while (p->queue.first && p->to->open && !p->to->broken) {
+	while (p->queue.first && p->to->open && !p->to->broken && !(p->conn->vanished && p->direction == RESPONSE)) {
 		if (p->queue.first->due > l->now) {
 			timer_set(l, &p->timer, p->queue.first->due);
 			return;

@@ -331,11 +331,17 @@ static int behavior_read(struct reading *r)
 	return proxy_become(r, spec_with_behavior(r->settings, r->settings->proxy, text, NULL, &culprit, error), error);
 }
 
-static int rule_add(struct reading *r, const char *words)
+/* `section`: of the file, which says whose words they are; NULL: they are a line of --rule. */
+static int rule_add(struct reading *r, const char *section, const char *words)
 {
+	static const char whose[] = "rule: ";
 	char error[SENTENCE];
+	struct spec *now = spec_with_rule(r->settings, r->settings->proxy, words, error);
+	const char *why = strncmp(error, whose, strlen(whose)) ? error : error + strlen(whose);
 
-	return proxy_become(r, spec_with_rule(r->settings, r->settings->proxy, words, error), error);
+	if (now)
+		return proxy_become(r, now, error);
+	return section ? value_error("[rule:%s]: %s", section, why) : value_error("rule: %s", why);
 }
 
 /* Those of the file, then those of the command line. */
@@ -350,13 +356,13 @@ static int rules_read(struct reading *r)
 			return value_error("[rule:%s]: expected behavior = a name that --list shows", f->name);
 		int n = asprintf(&words, "%s name=\"%s\"%s", f->behavior, f->name, f->words);
 		assert(n >= 0);
-		code = rule_add(r, words);
+		code = rule_add(r, f->name, words);
 		free(words);
 	}
 	for (; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
 		words = strndup(line, strcspn(line, "\n"));
 		assert(words);
-		code = rule_add(r, words);
+		code = rule_add(r, NULL, words);
 		free(words);
 	}
 	return code;

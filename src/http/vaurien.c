@@ -8,6 +8,7 @@
 
 #include "../log.h"
 #include "../registry.h"
+#include "../vanish.h"
 
 static struct spec *request_spec(struct request *r)
 {
@@ -155,10 +156,11 @@ static void get_info(struct request *r)
 	for (unsigned i = 0; i < control_count(c); i++)
 		json_array_append_new(proxies, proxy_to_json(c, i));
 	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
-	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:o}",
+	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o}",
 	                                 "name", "vaurien", "version", VAURIEN_VERSION,
 	                                 "seed", json_sprintf("%" PRIu64, s->seed),
-	                                 "threads", (json_int_t)s->threads, "proxies", proxies));
+	                                 "threads", (json_int_t)s->threads,
+	                                 "vanish", vanish_possible() ? "filter" : "stall", "proxies", proxies));
 }
 
 const struct route routes_vaurien[] = {

@@ -2,10 +2,12 @@
  *
  * Both are a head, lines up to an empty one, and perhaps a body:
  *
- *   nothing | Content-Length bytes | chunks: (size, line end, bytes, line end)..., 0, trailers, empty line | until close
+ *   NOTHING | FIXED: Content-Length bytes | UNTIL_CLOSE
+ *   chunks: (CHUNK_SIZE line, CHUNK_DATA, CHUNK_END line)..., a size of 0, TRAILERS, an empty line
  *
- * Responses come in the order of the requests. One may have interim ones (1xx) before it: they are its first
- * pieces, so that a rule meets the round trip once. What could be read in two ways makes the connection raw. */
+ * Responses come in the order of the requests. Interim ones (1xx) are the first pieces of the one
+ * they precede, so that a rule meets the round trip once. What could be read in two ways makes the
+ * connection raw. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,7 +31,7 @@ struct body {                           /* what a message still has behind what 
 };
 
 struct stream {                         /* one direction */
-	size_t looked;                  /* a head's bytes that are known to be whole lines, none of them empty */
+	size_t looked;                  /* bytes of a head: whole lines, none of them empty */
 	struct body body;
 };
 
@@ -71,16 +73,17 @@ static bool span_is(struct span s, const char *text)
 static bool is_blank(uint8_t c) { return c == ' ' || c == '\t'; }
 static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 
-static bool is_token(uint8_t c)
-{
-	return is_digit(c) || ((c | 32) >= 'a' && (c | 32) <= 'z') || (c && strchr("!#$%&'*+-.^_`|~", c));
-}
+static const bool is_token[256] = {
+	['0' ... '9'] = true, ['A' ... 'Z'] = true, ['a' ... 'z'] = true, ['!'] = true,
+	['#' ... '\''] = true, ['*'] = true, ['+'] = true, ['-'] = true, ['.'] = true,
+	['^' ... '`'] = true, ['|'] = true, ['~'] = true,
+};
 
 static size_t token_length(struct span s)
 {
 	size_t n = 0;
 
-	while (n < s.n && is_token(s.p[n]))
+	while (n < s.n && is_token[s.p[n]])
 		n++;
 	return n;
 }
@@ -94,7 +97,7 @@ static struct span trim(struct span s)
 	return s;
 }
 
-/* The line at *at without its end (CR LF, or LF alone); *at is behind it then. False: it has no end yet. */
+/* The line at *at, without CR LF or LF; *at is behind it then. False: it has no end yet. */
 static bool line_next(struct span in, size_t *at, struct span *line)
 {
 	const uint8_t *p = in.p + *at, *end = *at < in.n ? memchr(p, '\n', in.n - *at) : NULL;
@@ -128,7 +131,8 @@ struct head {                           /* what its fields say */
 	size_t n;                       /* bytes, its empty line included */
 	struct span first;              /* its first line */
 	bool old;                       /* HTTP/1.0 */
-	bool sized, coded, chunked;     /* it has a Content-Length, a Transfer-Encoding; the last coding is chunked */
+	bool sized, coded;              /* it has a Content-Length, a Transfer-Encoding ... */
+	bool chunked;                   /* ... the last of them chunked */
 	bool close, keep_alive, expects;
 	uint64_t size;
 	const char *bad;                /* why its end cannot be known */
@@ -200,8 +204,8 @@ static const struct field *field_find(struct span name)
 	return NULL;
 }
 
-/* A line that begins with a blank goes on with the field before it, as another line of that name would. What
- * servers disagree about puts the length in doubt. */
+/* A line that begins with a blank goes on with the field before it, as another line of that name
+ * would. What servers disagree about puts the length in doubt. */
 static void fields_read(struct head *h, struct span in)
 {
 	const struct field *field = NULL;
@@ -243,6 +247,11 @@ static bool head_read(struct stream *s, struct span in, struct head *h)
 		s->looked = at;
 	}
 	return false;
+}
+
+static uint16_t head_line(const struct head *h) /* bytes of its first line */
+{
+	return (uint16_t)(h->first.n < UINT16_MAX ? h->first.n + 1 : UINT16_MAX);
 }
 
 /* "HTTP/1.0" or "HTTP/1.1", or what will be 1.something. */
@@ -356,7 +365,9 @@ static const char *ask_read(struct span line, struct ask *a)
 	struct span rest = trim(line);
 	size_t n = token_length(rest);
 
-	if (rest.p != line.p || rest.n < n + 11 || !is_blank(rest.p[n]) || !is_blank(rest.p[rest.n - 9]))
+	if (rest.p != line.p || !n || n > VERB_MAX || rest.n < n + 11)
+		return RAW_REQUEST;
+	if (!is_blank(rest.p[n]) || !is_blank(rest.p[rest.n - 9]))
 		return RAW_REQUEST;
 	struct span version = { rest.p + rest.n - 8, 8 };
 	a->method = (struct span){ rest.p, n };
@@ -374,7 +385,7 @@ static const char *request_doubt(struct span in)
 	struct ask a;
 
 	if (n > VERB_MAX || (n < in.n && (!n || !is_blank(in.p[n]))))
-		return in.p[0] == 0x16 ? RAW_TLS : RAW_REQUEST;
+		return RAW_REQUEST;
 	return line_next(in, &at, &line) ? ask_read(line, &a) : NULL;
 }
 
@@ -396,8 +407,10 @@ static void request_describe(struct message *m, const struct head *h, const stru
 		m->note |= NOTE_CLOSE;
 	if (h->old)
 		m->note |= NOTE_OLD;
-	m->subject = (struct span){ a->target.p, a->target.n < SUBJECT_MAX ? a->target.n : SUBJECT_MAX };
-	m->head = (uint16_t)(h->first.n + 1 < UINT16_MAX ? h->first.n + 1 : UINT16_MAX);
+	m->subject = a->target;
+	if (m->subject.n > SUBJECT_MAX)
+		m->subject.n = SUBJECT_MAX;
+	m->head = head_line(h);
 }
 
 /* The head with the backend's name in place of each Host's. */
@@ -422,8 +435,8 @@ static struct span head_overwritten(struct talk *t, struct span head)
 	return out_span(t->scratch);
 }
 
-/* Behind a head whose client waits for a word before it sends the body, the body is a message of its own: a
- * refusal comes at once then, and closes, for what that client does next is not known. */
+/* Where the client waits for leave to send the body, the body is a message of its own: so a refusal
+ * comes at once. It closes, for what such a client does next is not known. */
 static struct cut request_cut(struct talk *t, struct span in, const struct head *h, bool expects)
 {
 	const struct http_opts *opts = t->opts;
@@ -443,13 +456,13 @@ static struct cut request_begin(struct talk *t, struct span in, struct message *
 	struct http *s = t->state;
 	struct head h = { 0 };
 	struct ask a;
-	const char *doubt = request_doubt(in);
+	bool whole = head_read(&s->request, in, &h);
+	const char *doubt = whole ? ask_read(h.first, &a) : request_doubt(in);
 
 	if (doubt)
 		return raw(t, doubt);
-	if (!head_read(&s->request, in, &h))
+	if (!whole)
 		return more();
-	ask_read(h.first, &a);
 	h.old = a.old;
 	if (h.coded && (!h.chunked || h.old))
 		h.bad = RAW_CODING;
@@ -474,10 +487,12 @@ static struct cut http_request(struct talk *t, struct span in, struct message *m
 	}
 	if (s->tunnel || s->connecting)
 		return raw(t, RAW_TUNNEL);
+	if (in.p[0] == 0x16)
+		return raw(t, RAW_TLS);
 	if (in.p[0] == '\r' && in.n == 1)
 		return more();
-	if (in.p[0] == '\n' || (in.p[0] == '\r' && in.p[1] == '\n')) {  /* an empty line before a request is none */
-		m->role = SILENT;
+	if (in.p[0] == '\n' || (in.p[0] == '\r' && in.p[1] == '\n')) {
+		m->role = SILENT;       /* an empty line before a request is none */
 		return (struct cut){ .kind = CUT_END, .len = in.p[0] == '\n' ? 1 : 2 };
 	}
 	return request_begin(t, in, m);
@@ -488,10 +503,10 @@ static struct cut http_request(struct talk *t, struct span in, struct message *m
 /* The status in "HTTP/1.x 200 OK"; 0: it is none. */
 static unsigned status_read(struct span line, bool *old)
 {
+	if (line.n < 12 || !version_read((struct span){ line.p, 8 }, old) || line.p[8] != ' ')
+		return 0;
 	const uint8_t *p = line.p + 9;
-
-	if (line.n < 12 || !version_read((struct span){ line.p, 8 }, old) || p[-1] != ' ' || (line.n > 12 && p[3] != ' ') ||
-	    !is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]) || p[0] == '0')
+	if (!is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]) || p[0] == '0' || (line.n > 12 && p[3] != ' '))
 		return 0;
 	return (p[0] & 15u) * 100 + (p[1] & 15u) * 10 + (p[2] & 15u);
 }
@@ -507,7 +522,8 @@ static bool response_doubted(struct span in)
 	return line_next(in, &at, &line) && !status_read(line, &old);
 }
 
-static struct cut response_cut(struct talk *t, struct span in, const struct message *asked, const struct head *h, unsigned status)
+static struct cut response_cut(struct talk *t, struct span in, const struct message *asked, const struct head *h,
+                               unsigned status)
 {
 	struct http *s = t->state;
 	uint64_t note = asked ? asked->note : 0;
@@ -522,11 +538,12 @@ static struct cut response_cut(struct talk *t, struct span in, const struct mess
 		return (struct cut){ .kind = CUT_END, .len = h->n };
 	if (h->bad || (h->chunked && h->old))
 		return raw(t, h->bad ? h->bad : RAW_CODING);
-	s->response.body = h->coded && !h->chunked ? (struct body){ UNTIL_CLOSE, 0 } : body_make(h, true);
+	s->response.body = body_make(h, true);
 	return body_cut(t, &s->response.body, in, h->n);
 }
 
-static struct cut http_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct cut http_response(struct talk *t, struct span in, const struct message *asked,
+                                struct message *m)
 {
 	struct http *s = t->state;
 	struct head h = { 0 };
@@ -535,16 +552,15 @@ static struct cut http_response(struct talk *t, struct span in, const struct mes
 		return body_cut(t, &s->response.body, in, 0);
 	if (s->tunnel)
 		return raw(t, RAW_TUNNEL);
-	if (response_doubted(in))
+	bool whole = head_read(&s->response, in, &h);
+	unsigned status = whole ? status_read(h.first, &h.old) : 0;
+	if (whole ? !status || (!asked && status == 101) : response_doubted(in))
 		return raw(t, asked ? RAW_RESPONSE : RAW_UNASKED);
-	if (!head_read(&s->response, in, &h))
+	if (!whole)
 		return more();
-	unsigned status = status_read(h.first, &h.old);
-	if (!asked && status == 101)
-		return raw(t, RAW_UNASKED);
 	m->role = asked ? ANSWERS : PUSH;
 	m->is = asked ? asked->is : 0;
-	m->head = (uint16_t)(h.first.n + 1 < UINT16_MAX ? h.first.n + 1 : UINT16_MAX);
+	m->head = head_line(&h);
 	memcpy(m->verb, h.first.p + 9, 3);
 	return response_cut(t, in, asked, &h, status);
 }
@@ -552,33 +568,47 @@ static struct cut http_response(struct talk *t, struct span in, const struct mes
 /* ---- saying no ---- */
 
 static const struct failure failures[] = {      /* number: seconds of Retry-After */
-	{ "internal_error", "500 Internal Server Error", "Something went wrong inside the server while it worked on this request.",
+	{ "internal_error", "500 Internal Server Error",
+	  "Something went wrong inside the server while it worked on this request.",
 	  IS_COMMAND, ON_REQUEST, STAY },
-	{ "not_implemented", "501 Not Implemented", "This server has no way to do what the request asks for.",
+	{ "not_implemented", "501 Not Implemented",
+	  "This server has no way to do what the request asks for.",
 	  IS_COMMAND, ON_REQUEST, STAY },
-	{ "bad_gateway", "502 Bad Gateway", "The server behind this one gave no answer that could be used.",
+	{ "bad_gateway", "502 Bad Gateway",
+	  "The server behind this one gave no answer that could be used.",
 	  IS_COMMAND, ON_REQUEST, STAY },
-	{ "unavailable", "503 Service Unavailable", "The server cannot take this request now; later it may.",
+	{ "unavailable", "503 Service Unavailable",
+	  "The server cannot take this request now; later it may.",
 	  IS_COMMAND, ON_REQUEST, STAY },
-	{ "overloaded", "503 Service Unavailable", "The server has more to do than it can; please try again.",
+	{ "overloaded", "503 Service Unavailable",
+	  "The server has more to do than it can; please try again.",
 	  IS_COMMAND, ON_REQUEST, STAY, .number = 1, .by_name = true },
-	{ "starting_up", "503 Service Unavailable", "The server is starting and does not serve yet.",
+	{ "starting_up", "503 Service Unavailable",
+	  "The server is starting and does not serve yet.",
 	  IS_COMMAND, ON_REQUEST, STAY, .number = 2, .by_name = true },
-	{ "shutting_down", "503 Service Unavailable", "The server is going down.",
+	{ "shutting_down", "503 Service Unavailable",
+	  "The server is going down.",
 	  IS_COMMAND, ON_REQUEST, CLOSE, .number = 5 },
-	{ "read_only", "503 Service Unavailable", "No server that takes changes is up.",
+	{ "read_only", "503 Service Unavailable",
+	  "No server that takes changes is up.",
 	  IS_WRITE, ON_REQUEST, STAY, .number = 5, .by_name = true },
-	{ "gateway_timeout", "504 Gateway Timeout", "The server behind this one did not answer in time.",
+	{ "gateway_timeout", "504 Gateway Timeout",
+	  "The server behind this one did not answer in time.",
 	  IS_COMMAND, ON_REQUEST, STAY, .by_name = true },
-	{ "too_many_requests", "429 Too Many Requests", "More requests came than this client may make.",
+	{ "too_many_requests", "429 Too Many Requests",
+	  "More requests came than this client may make.",
 	  IS_COMMAND, ON_REQUEST, STAY, .number = 1, .by_name = true },
-	{ "conflict", "409 Conflict", "Another change to the same thing was under way.",
+	{ "conflict", "409 Conflict",
+	  "Another change to the same thing was under way.",
 	  IS_WRITE, ON_REQUEST, STAY, .by_name = true },
-	{ "misdirected", "421 Misdirected Request", "This server does not speak for the host that was asked.",
+	{ "misdirected", "421 Misdirected Request",
+	  "This server does not speak for the host that was asked.",
 	  IS_COMMAND, ON_REQUEST, STAY, .by_name = true },
-	{ "disk_full", "507 Insufficient Storage", "There is no room left to keep what was sent.",
+	{ "disk_full", "507 Insufficient Storage",
+	  "There is no room left to keep what was sent.",
 	  IS_WRITE, ON_REQUEST, STAY, .by_name = true },
-	{ "request_timeout", "408 Request Timeout", "The request did not arrive in time.",
+	{ "request_timeout", "408 Request Timeout",
+	  "The request did not arrive in time.",
 	  IS_COMMAND, ON_REQUEST, CLOSE },
 	{ "idle_timeout", "FIN", "a connection without a request is closed without a word",
 	  IS_COMMAND, ON_REST, CLOSE },
@@ -592,7 +622,8 @@ static bool closes(const struct message *asked, const struct failure *f)
 }
 
 /* The backend need not know of it; a client that will send no more waits for the end. */
-static int http_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+static int http_refuse(struct talk *t, const struct message *asked, const struct failure *f,
+                       struct out *backend)
 {
 	struct http *s = t->state;
 
@@ -602,7 +633,8 @@ static int http_refuse(struct talk *t, const struct message *asked, const struct
 	return 0;
 }
 
-static void http_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+static void http_word(struct talk *t, const struct message *asked, const struct failure *f,
+                      struct out *client)
 {
 	char head[400], page[400], retry[40] = "";
 	bool close = closes(asked, f), old = asked && asked->note & NOTE_OLD;
@@ -612,11 +644,12 @@ static void http_word(struct talk *t, const struct message *asked, const struct 
 	if (f->number)
 		snprintf(retry, sizeof retry, "Retry-After: %u\r\n", (unsigned)f->number);
 	int page_n = snprintf(page, sizeof page,
-	                      "<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">\n"
-	                      "<title>%s</title>\n<h1>%s</h1>\n<p>%s</p>\n", f->code, f->code + 4, f->text);
+		"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">\n"
+		"<title>%s</title>\n<h1>%s</h1>\n<p>%s</p>\n", f->code, f->code + 4, f->text);
 	int head_n = snprintf(head, sizeof head,
-	                      "HTTP/1.1 %s\r\nContent-Type: text/html; charset=UTF-8\r\nContent-Length: %d\r\n%s%s\r\n", f->code,
-	                      page_n, retry, close ? "Connection: close\r\n" : old ? "Connection: keep-alive\r\n" : "");
+		"HTTP/1.1 %s\r\nContent-Type: text/html; charset=UTF-8\r\nContent-Length: %d\r\n%s%s\r\n",
+		f->code, page_n, retry,
+		close ? "Connection: close\r\n" : old ? "Connection: keep-alive\r\n" : "");
 	assert(page_n < (int)sizeof page && head_n < (int)sizeof head);
 	out_put(client, head, (size_t)head_n);
 	if (!asked || !(asked->note & NOTE_HEAD))
@@ -628,8 +661,10 @@ static void http_word(struct talk *t, const struct message *asked, const struct 
 static const struct opt options[] = {
 	{ "overwrite_host_header", OPT_BOOL, offsetof(struct http_opts, overwrite_host_header), "false",
 	  "Put the backend's address in place of the Host that the client asked for" },
-	{ "keep_alive", OPT_INERT, .def = "0", .help = "Connections last as long as client and server agree" },
-	{ "reuse_socket", OPT_INERT, .def = "0", .help = "Each client has a connection to the backend of its own" },
+	{ "keep_alive", OPT_INERT, .def = "0",
+	  .help = "Connections last as long as client and server agree" },
+	{ "reuse_socket", OPT_INERT, .def = "0",
+	  .help = "Each client has a connection to the backend of its own" },
 	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };

@@ -61,11 +61,40 @@ static void normal(void **state)
 	assert_true(s.least < 80 * NSEC_MS && s.most > 120 * NSEC_MS);
 }
 
+static void lognormal(void **state)
+{
+	struct spread s = spread("sleep=100ms jitter=50ms distribution=lognormal");
+	assert_true(fabs(s.mean / NSEC_MS - 100) < 2);
+	assert_true(fabs(s.deviation / NSEC_MS - 50) < 4);
+	assert_true(s.least > 0 && s.most > 300 * NSEC_MS);
+}
+
+static void pareto(void **state)
+{
+	struct spread s = spread("sleep=100ms jitter=20ms distribution=pareto");
+	double shape = 1 + sqrt(26), least = 100 * (shape - 1) / shape;
+	assert_true(fabs(s.mean / NSEC_MS - 100) < 1);
+	assert_true(fabs(s.deviation / NSEC_MS - 20) < 3);
+	assert_true(fabs((double)s.least / NSEC_MS - least) < 0.1);
+	assert_true(s.most > 200 * NSEC_MS);
+}
+
+static void percentiles(void **state)
+{
+	struct spread s = spread("sleep=9 jitter=9 percentiles=0:10ms,50:20ms,100:100ms");
+	assert_true(fabs(s.mean / NSEC_MS - (15 + 60) / 2.) < 1);
+	assert_in_range(s.least, 10 * NSEC_MS, 11 * NSEC_MS);
+	assert_in_range(s.most, 99 * NSEC_MS, 100 * NSEC_MS);
+	assert_int_equal(spread("percentiles=50:7ms").most, 7 * NSEC_MS);
+}
+
 /* Nothing comes before it came. */
 static void not_early(void **state)
 {
 	assert_int_equal(spread("sleep=10ms jitter=40ms").least, 0);
 	assert_int_equal(spread("sleep=10ms jitter=40ms distribution=normal").least, 0);
+	assert_int_equal(spread("sleep=0 jitter=40ms distribution=lognormal").most, 0);
+	assert_int_equal(spread("sleep=0 jitter=40ms distribution=pareto").most, 0);
 	struct spread s = spread("sleep=100000h jitter=600000h distribution=normal");
 	assert_true(s.least == 0 && s.most > 0);
 }
@@ -80,8 +109,8 @@ static void reproducible(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(before), cmocka_unit_test(after), cmocka_unit_test(only_late),
-	cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(not_early),
-	cmocka_unit_test(reproducible),
+	cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(lognormal), cmocka_unit_test(pareto),
+	cmocka_unit_test(percentiles), cmocka_unit_test(not_early), cmocka_unit_test(reproducible),
 };
 
 SUITE(delay, tests)

@@ -133,9 +133,11 @@ static void feed_done(struct feed *f, struct lane *l)
 		f->tell(f, &l->heard);
 }
 
-static bool cut_kept(struct feed *f, const struct lane *l, enum direction d, const struct cut *cut, size_t n)
+static bool cut_kept(struct feed *f, const struct lane *l, enum direction d, const struct cut *cut,
+                     const struct message *m, size_t n)
 {
-	bool none = cut->kind == CUT_END && !cut->len && d == RESPONSE && f->first < f->end && !l->open;
+	bool none = cut->kind == CUT_END && !cut->len && d == RESPONSE && f->first < f->end && !l->open &&
+	            m->role == ANSWERS;
 
 	if (cut->kind == CUT_RAW && !f->talk.notice)
 		snprintf(f->fault, sizeof f->fault, "raw, without a notice");
@@ -158,7 +160,7 @@ static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct sp
 	out_clear(&f->scratch);
 	struct cut cut = d == REQUEST ? f->protocol->request(&f->talk, (struct span){ window, n }, &m)
 	                              : f->protocol->response(&f->talk, (struct span){ window, n }, asked, &m);
-	if (!cut_kept(f, l, d, &cut, n))
+	if (!cut_kept(f, l, d, &cut, &m, n))
 		return false;
 	if (cut.kind == CUT_MORE && n < FEED_MORE)
 		return false;
@@ -217,7 +219,7 @@ static int feed_refuse(struct feed *f, const struct failure *failure, struct out
 		return -1;
 	struct owed *o = &f->owed[f->end - 1];
 	bool answered = f->end - f->first == 1 && f->lanes[1].open;
-	if (answered || o->asked.note & NOTE_SUBSTITUTE || o->asked.is & IS_OPENING)
+	if (answered || o->asked.note & NOTE_SUBSTITUTE || o->asked.is == IS_OPENING)
 		return -1;
 	int n = f->protocol->refuse(&f->talk, &o->asked, failure, backend);
 	if (n >= 0)

@@ -62,6 +62,7 @@ def test_every_flag_exists(run):
     flag = r"(?<![\w-])--[a-z][\w.*-]*"
     known = set(re.findall(flag, run("--help").stdout + run("--help", program=CTL).stdout))
     known |= {"--" + option for option in re.findall(r"--behavior-[a-z]+-([a-z-]+)", " ".join(known))}     # vaurienctl's
+    known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
     known |= {"--behavior-flap-up"}             # shown in writing-a-behavior.md, and tried below
     for page in PAGES:
@@ -83,7 +84,7 @@ def test_the_readme_s_session(start, backend, run):
                 assert run(*words[1:], "--version").returncode == 0, line
                 continue
             assert words[0] == "vaurienctl", line
-            done = run("--http-host", "127.0.0.1", *re.sub(r"(--http-port) \d+", r"\1 %d" % proxy.http, line).split()[1:],
+            done = run("--http-host", "127.0.0.1", *shlex.split(re.sub(r"(--http-port) \d+", r"\1 %d" % proxy.http, line))[1:],
                        *([] if "--http-port" in line else ["--http-port", proxy.http]), program=CTL)
             assert done.stdout + done.stderr == said, line
             spoken += 1
@@ -119,7 +120,7 @@ def guests(tmp_path_factory):
 @once
 def test_the_pages_guests_work(guests, start, backend, run):
     listed = run("--list", env=dict(os.environ, **guests)).stdout
-    for name in ("lost_reply", "flap", "lines"):
+    for name in ("last_answer", "flap", "lines"):
         assert re.search(r"^  %s " % name, listed, re.M), name
     proxy = start("--protocol", "lines", backend=backend, env=guests)
 
@@ -134,10 +135,11 @@ def test_the_pages_guests_work(guests, start, backend, run):
     assert client.read(23) == b"1\nBUSY come back later\n"
     assert server.silent(0.1)
 
-    proxy.set("lost_reply")
+    proxy.set("last_answer")
     client.send(b"three\n")
     assert server.read(6) == b"three\n"
     server.send(b"3\n")
+    assert client.read(2) == b"3\n"
     assert client.ends() == "fin"
 
 

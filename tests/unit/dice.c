@@ -2,6 +2,7 @@
 #include "dice.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "unit.h"
@@ -116,6 +117,56 @@ static void normal(void **state)
 	assert_true(fabs((double)within / MANY - 0.6827) < 0.01);
 }
 
+/* Of the two by their inverse the draws can be sorted: with the same ones, greater is later. */
+static void tails(void **state)
+{
+	struct dice d = fresh();
+	double sum[2] = { 0 }, squares[2] = { 0 };
+	for (int i = 0; i < MANY; i++) {
+		struct dice a = d, b = d, c = d;
+		double u = dice_unit(&c), x[2] = { dice_lognormal(&a, 8, 6), dice_pareto(&b, 8, 2) };
+		assert_int_equal(a.n, c.n);
+		assert_int_equal(b.n, c.n);
+		assert_true(x[1] >= 8 * (1 - 1 / (1 + sqrt(17))) - 1e-9);
+		assert_int_equal(u < 0.5, x[0] < 8 * 8 / 10.);          /* the median: mean / sqrt(1 + (deviation / mean)^2) */
+		for (int k = 0; k < 2; k++) {
+			sum[k] += x[k];
+			squares[k] += x[k] * x[k];
+		}
+		d = c;
+	}
+	for (int k = 0; k < 2; k++)
+		assert_true(fabs(sum[k] / MANY - 8) < 0.1);
+	assert_true(fabs(sqrt(squares[0] / MANY - 64) - 6) < 0.3);
+	assert_true(fabs(sqrt(squares[1] / MANY - 64) - 2) < 0.3);
+}
+
+static void tails_edges(void **state)
+{
+	struct dice d = fresh();
+	assert_true(dice_lognormal(&d, 0, 5) == 0 && dice_pareto(&d, 0, 5) == 0);
+	assert_true(fabs(dice_lognormal(&d, 5, 0) - 5) < 1e-9 && dice_pareto(&d, 5, 0) == 5);
+	for (int i = 0; i < 1000; i++) {
+		assert_true(isfinite(dice_lognormal(&d, 1, 1e18)));
+		assert_true(isfinite(dice_pareto(&d, 1, 1e18)));
+	}
+}
+
+static void table(void **state)
+{
+	const struct table none = { 0 }, one = { 1, { { 50, 7 } } }, steps = { 3, { { 10, 100 }, { 50, 100 }, { 90, 1000 } } };
+	struct dice d = fresh();
+	assert_int_equal(dice_table(&d, &none), 0);
+	for (int i = 0; i < 10000; i++) {
+		assert_int_equal(dice_table(&d, &one), 7);
+		struct dice same = d;
+		double u = dice_unit(&same);
+		nsec want = u < 0.5 ? 100 : u < 0.9 ? 100 + (nsec)((u - 0.5) / 0.4 * 900) : 1000, got = dice_table(&d, &steps);
+		assert_true(llabs(got - want) <= 1);
+		assert_int_equal(d.n, same.n);
+	}
+}
+
 /* Every length is filled to its end and no further; a shorter one is the start of a longer one. */
 static void fill(void **state)
 {
@@ -135,7 +186,7 @@ static void fill(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(golden), cmocka_unit_test(reproducible), cmocka_unit_test(named),
 	cmocka_unit_test(unit), cmocka_unit_test(below), cmocka_unit_test(normal),
-	cmocka_unit_test(fill),
+	cmocka_unit_test(tails), cmocka_unit_test(tails_edges), cmocka_unit_test(table), cmocka_unit_test(fill),
 };
 
 SUITE(dice, tests)

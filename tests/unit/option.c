@@ -265,11 +265,55 @@ static void sentences_fit(void **state)
 	assert_true(utf8(error));
 }
 
+struct tabled { int64_t before; struct table table; int64_t behind; };
+
+static const struct opt tabled[] = {
+	{ "table", OPT_TABLE, offsetof(struct tabled, table), NULL, "h", NSEC_S },
+	{ 0 }
+};
+
+static void tables(void **state)
+{
+	static const char *const good[][2] = {
+		{ "50:10ms,90:40ms,99:1s", "\"50:10ms,90:40ms,99:1s\"" }, { "0:1, 99.9:2h ,100:2h", "\"0:1s,99.9:7200s,100:7200s\"" },
+		{ " 5:0.0000015 ", "\"5:1.5us\"" }, { "-0:0", "\"0:0s\"" }, { "", "null" },
+		{ "1:1,2:2,3:3,4:4,5:5,6:6,7:7,8:8,9:9,10:10,11:11,12:12,13:13,14:14,15:15,16:16",
+		  "\"1:1s,2:2s,3:3s,4:4s,5:5s,6:6s,7:7s,8:8s,9:9s,10:10s,11:11s,12:12s,13:13s,14:14s,15:15s,16:16s\"" },
+	};
+	static const char *const bad[] = {
+		"x", "50", "50:", ":1", "50:1,", ",50:1", "50: 1", "50:1,,60:2", "50:1 60:2", "101:1", "-1:1", "50:-1", "50:1,50:2", "60:1,50:2",
+		"50:2,60:1", "50:1d", "50:inf", "nan:1", "50:1e300", "50:1:2",
+		"1:1,2:2,3:3,4:4,5:5,6:6,7:7,8:8,9:9,10:10,11:11,12:12,13:13,14:14,15:15,16:16,17:17",
+	};
+	struct block b, copy;
+	block_init(&b, tabled, sizeof(struct tabled));
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		assert_true(opt_set_text(&b, tabled, "50:1s", error));
+		assert_false(opt_set_text(&b, tabled, bad[i], error));
+		assert_non_null(strstr(error, "table: expected at most 16 percentiles and times, both ascending, as 50:10ms,99:1s, got '"));
+		assert_int_equal(((struct tabled *)b.opts)->table.n, 1);
+	}
+	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+		assert_true(opt_set_text(&b, tabled, good[i][0], error));
+		block_copy(&copy, &b);
+		json_t *shown = opt_to_json(&copy, tabled);
+		char *text = json_dumps(shown, JSON_ENCODE_ANY);
+		assert_string_equal(text, good[i][1]);
+		free(text);
+		assert_true(opt_set_json(&b, tabled, shown, error));
+		assert_memory_equal(b.opts, copy.opts, sizeof(struct tabled));
+		json_decref(shown);
+		block_free(&copy);
+	}
+	assert_false(opt_set_json(&b, tabled, json_true(), error));
+	block_free(&b);
+}
+
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
 	EACH(defaults), EACH(times), EACH(whole_numbers), EACH(words), EACH(json), EACH(json_refused), EACH(shown),
-	EACH(copied), EACH(described), EACH(sentences_fit),
+	EACH(copied), EACH(described), EACH(sentences_fit), EACH(tables),
 };
 
 SUITE(option, tests)

@@ -1,10 +1,14 @@
 /* plan.c - tests of rules worked out: who is meant, who is asked, who counts, and what is made of it. */
 #include "plan.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "unit.h"
@@ -269,6 +273,269 @@ static void full_of_rules(void **state)
 	assert_true(next());
 	assert_int_equal(j.n, RULES_MAX);
 	assert_int_equal(j.v.hold, RULES_MAX);
+}
+
+/* ---- matches and clients ---- */
+
+static struct rule_spec *with(struct rule_spec *r, const char *field, const char *text)
+{
+	char error[SENTENCE];
+	if (!r->fields.options)
+		block_init(&r->fields, rule_options, sizeof(struct rule_fields));
+	assert_true(opt_set_text(&r->fields, opt_find(rule_options, field), text, error));
+	return r;
+}
+
+/* Who is in for the next exchange, whose request is this. NULL: it has no subject. */
+static ruleset ask(const char *verb, const char *subject)
+{
+	snprintf(msg.verb, sizeof msg.verb, "%s", verb);
+	msg.subject = (struct span){ (const uint8_t *)subject, subject ? strlen(subject) : 0 };
+	q.exchange++;
+	q.moment = 0;
+	return plan_decide(plan, plan_all(plan), &q);
+}
+
+static void match_on_verb_and_subject(void **state)
+{
+	static const struct { const char *verb, *subject; ruleset in; } cases[] = {
+		{ "QUERY", "UPDATE t SET a = 1", 8 | 1 }, { "QUERY", "update t", 8 | 2 }, { "EXECUTE", "UPDATE t", 8 | 2 },
+		{ "QUERY", "SELECT 'UPDATE'", 8 }, { "PING", NULL, 8 | 4 }, { "PING", "", 8 | 4 }, { "PING", "x", 8 }, { "", NULL, 8 },
+		{ "", "QUERY UPDATE", 8 },      /* a blank stands before it */
+	};
+	with(ADD("exact", fake_says), "match", "^QUERY UPDATE");
+	with(ADD("either", fake_says), "match", "^(EXECUTE UPDATE|QUERY (?-i)update)");
+	with(ADD("short", fake_says), "match", "^PING$");
+	ADD("all", fake_says);
+	start(1);
+	assert_int_equal(plan->picky, 7);
+	assert_int_equal(plan->certain, 8);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		if (ask(cases[i].verb, cases[i].subject) != cases[i].in)
+			fail_msg("case %zu", i);
+	q.msg = NULL;                   /* rules that come while an exchange is open do not see what was asked */
+	assert_int_equal(plan_decide(plan, plan_all(plan), &q), 8);
+	assert_int_equal(plan_decide(plan, 7, &q), 0);
+	assert_int_equal(spec->rules[0].tally->seen, 1);
+	assert_int_equal(spec->rules[3].tally->seen, sizeof cases / sizeof cases[0] + 1);
+}
+
+static void match_on_a_long_subject(void **state)
+{
+	enum { LONG = 1 << 16 };
+	char *subject = malloc(LONG);
+	with(ADD("end", fake_says), "match", "x$");
+	with(ADD("early", fake_says), "match", "^QUERY a{9000}");
+	start(1);
+	memset(subject, 'a', LONG);
+	strcpy(subject + 16380, "xxxxxxxxxx");
+	assert_int_equal(ask("QUERY", subject), 3);     /* its first 16 KiB */
+	memset(subject + 16380, 'a', LONG - 16380);
+	subject[LONG - 2] = 'x';
+	subject[LONG - 1] = 0;
+	assert_int_equal(ask("QUERY", subject), 2);
+	free(subject);
+}
+
+/* What is not matched throws no dice that count; what is has the fate it would have without the match. */
+static void match_then_dice(void **state)
+{
+	uint64_t in = 0, met = 0;
+	odds(with(ADD("rule", fake_says), "match", "^QUERY UPDATE"), 0, 0.5);
+	odds(ADD("rule", fake_says), 0, 0.5);
+	start(7);
+	for (int i = 0; i < 2000; i++) {
+		ruleset set = ask("QUERY", i % 2 ? "UPDATE" : "SELECT");
+		assert_int_equal(set & 1, i % 2 ? set >> 1 & 1 : 0);
+		in += set & 1;
+		met += set >> 1 & 1;
+	}
+	assert_in_range(in, 430, 570);
+	assert_in_range(met, 900, 1100);
+	assert_int_equal(spec->rules[0].tally->seen, in);
+	assert_int_equal(spec->rules[1].tally->seen, met);
+}
+
+/* Counts are of those that it finds. */
+static void match_then_counts(void **state)
+{
+	static const char *const asks[] = { "UPDATE", "SELECT", "UPDATE", "SELECT", "SELECT", "UPDATE", "SELECT", "UPDATE" };
+	struct rule_spec *r = with(ADD("third", fake_says, .hold = 1), "match", "^QUERY UPDATE");
+	r->skip = 2;
+	r->times = 1;
+	start(1);
+	for (int i = 0; i < 8; i++) {
+		stand = (struct stand){ .in = ask("QUERY", asks[i]) };
+		assert_int_equal(judge(ON_REQUEST, REQUEST), i == 5);
+	}
+	assert_int_equal(r->tally->seen, 4);
+	assert_int_equal(r->tally->count, 4);
+	assert_int_equal(r->tally->hits, 1);
+}
+
+static void clients(void **state)
+{
+	struct endpoint one = { .len = sizeof(struct sockaddr_in) };
+	struct sockaddr_in *v4 = (struct sockaddr_in *)&one.addr;
+	ADD("all", fake_says);
+	ADD("loop", fake_says)->client = (struct network){ AF_INET, { 127 }, 8 };
+	ADD("two", fake_says)->client = (struct network){ AF_INET, { 127, 0, 0, 2 }, 32 };
+	ADD("six", fake_says)->client = (struct network){ AF_INET6, { 0 }, 0 };
+	start(1);
+	*v4 = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002) };
+	assert_int_equal(plan_meant(plan, &one), 7);
+	v4->sin_addr.s_addr = htonl(0x7f000001);
+	assert_int_equal(plan_meant(plan, &one), 3);
+	v4->sin_addr.s_addr = htonl(0x0a000001);
+	assert_int_equal(plan_meant(plan, &one), 1);
+	one.addr.ss_family = AF_INET6;
+	assert_int_equal(plan_meant(plan, &one), 9);
+	one.addr.ss_family = AF_UNIX;
+	assert_int_equal(plan_meant(plan, &one), 1);
+}
+
+/* Where nothing can be read, nothing can be found: each time counts, and it is not in. */
+static void match_on_raw(void **state)
+{
+	struct rule_spec *r = with(ADD("match", fake_says, .hold = 1), "match", "");
+	odds(with(ADD("odd", fake_says, .hold = 1), "match", "x"), 0, 0.001);
+	ADD("all", fake_says, .hold = 1);
+	start(1);
+	q.raw = true;
+	for (int i = 1; i <= 3; i++) {
+		assert_int_equal(ask("DATA", "x"), 4);
+		assert_int_equal(r->tally->unreachable, i);
+		assert_int_equal(spec->rules[1].tally->unreachable, i);
+	}
+	assert_int_equal(r->tally->seen, 0);
+	q.raw = false;
+	assert_int_equal(ask("DATA", NULL), 5);
+	assert_int_equal(r->tally->unreachable, 3);
+}
+
+/* ---- what was missed ---- */
+
+static int log_memory;
+static char logged_text[4096];
+
+static void log_catch(void)
+{
+	char path[64];
+	log_memory = memfd_create("log", 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", log_memory);
+	assert_true(log_open(path));
+	log_threshold = LOG_INFO;
+}
+
+/* What the log has said of misses since; "": nothing. */
+static const char *told(void)
+{
+	ssize_t n = pread(log_memory, logged_text, sizeof logged_text - 1, 0);
+	logged_text[n] = '\0';
+	assert_int_equal(ftruncate(log_memory, 0), 0);
+	char *said = strstr(logged_text, "no match ");
+	return said ? said : "";
+}
+
+static void deaf(void)
+{
+	log_open("-");
+	close(log_memory);
+}
+
+static void nearest_miss(void **state)
+{
+	log_catch();
+	with(ADD("mine", fake_says), "match", "^QUERY UPDATE");
+	start(1);
+	ask("QUERY", "SELECT 1");
+	ask("QUERY", "update t set a = 'secret' where id = 17");
+	ask("LOGIN", NULL);
+	assert_string_equal(told(), "");
+	plan_drop(plan);
+	plan = NULL;
+	assert_string_equal(told(), "no match proxy=proxy rule=mine behavior=fake_says: 3 messages, none of which its match finds; "
+	                    "nearest (but for upper and lower case): QUERY update t set a = '?' where id = ?\n");
+	start(1);
+	ask("QUERY", "SELECT 1");
+	ask("PING", NULL);
+	plan_drop(plan);
+	plan = NULL;
+	assert_string_equal(told(), "no match proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which its match finds; "
+	                    "nearest: PING\n");
+	start(1);                       /* no traffic, nothing to say */
+	plan_drop(plan);
+	plan = NULL;
+	assert_string_equal(told(), "");
+	deaf();
+}
+
+/* Ten seconds of traffic will do, wherever they begin; and once. */
+static void miss_in_time(void **state)
+{
+	log_catch();
+	with(ADD("mine", fake_says), "match", "^QUERY UPDATE");
+	start(1);
+	for (int i = 0; i < 40; i++) {
+		q.now = 100 * NSEC_S + i * NSEC_S / 2;
+		ask("PING", NULL);
+		bool said = *told();
+		assert_int_equal(said, i == 21);
+	}
+	plan_drop(plan);
+	plan = NULL;
+	assert_string_equal(told(), "");
+	deaf();
+}
+
+/* A match that finds something is right, though its rule struck nothing yet. */
+static void found_is_no_miss(void **state)
+{
+	log_catch();
+	odds(with(ADD("mine", fake_says), "match", "^QUERY UPDATE"), 0, 0);
+	start(1);
+	ask("QUERY", "SELECT 1");
+	ask("QUERY", "UPDATE 1");
+	q.now += 60 * NSEC_S;
+	ask("QUERY", "SELECT 1");
+	start(1);
+	assert_string_equal(told(), "");
+	spec->rules[0].tally->seen = 1; /* another thread's plan */
+	ask("QUERY", "SELECT 1");
+	start(1);
+	assert_string_equal(told(), "");
+	deaf();
+}
+
+static void masked(void **state)
+{
+	static const struct { const char *subject, *shown; } cases[] = {
+		{ "SELECT 1, 23.5, 0x4f, t1", "SELECT ?, ?.?, ?x?f, t?" }, { "a = 'b' AND c = \"d\"", "a = '?' AND c = \"?\"" },
+		{ "a = '' AND b = 'it''s 5'", "a = '' AND b = '?''?'" }, { "`name` = 'open", "`name` = '?" },
+		{ "'a\\'secret' x", "'?" }, { "'a\\', 'secret'", "'?" }, { "$$secret$$", "$?" }, { "$a$ secret $a$", "$?" },
+		{ "$1 = 'a'", "$? = '?'" }, { "a\nb\tc\xc3\xa4", "a b c  " }, { "'\"secret'", "'?'" }, { "'\xff\x01'", "'?'" },
+	};
+	log_catch();
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char line[200];
+		if (!i)
+			with(ADD("mine", fake_says), "match", "^NOTHING");
+		start(1);
+		ask("QUERY", cases[i].subject);
+		start(1);
+		snprintf(line, sizeof line, "nearest: QUERY %s\n", cases[i].shown);
+		if (!strstr(told(), line))
+			fail_msg("%s: %s", cases[i].subject, logged_text);
+	}
+	char *longer = malloc(20000);
+	memset(longer, 'a', 20000);
+	longer[19999] = '\0';
+	ask("QUERY", longer);
+	start(1);
+	const char *shown = strstr(told(), "nearest: ") + strlen("nearest: ");
+	assert_int_equal(strlen(shown), 80 + 1);
+	free(longer);
+	deaf();
 }
 
 /* ---- who is asked ---- */
@@ -682,7 +949,9 @@ static void refused_twice(void **state)
 
 static const struct CMUnitTest tests[] = {
 	EACH(weights_whole), EACH(weights_partly), EACH(names_apart), EACH(certain_and_never),
-	EACH(same_fate), EACH(full_of_rules), EACH(moments_and_directions), EACH(who_is_in),
+	EACH(same_fate), EACH(full_of_rules), EACH(match_on_verb_and_subject), EACH(match_on_a_long_subject),
+	EACH(match_then_dice), EACH(match_then_counts), EACH(clients), EACH(match_on_raw), EACH(nearest_miss),
+	EACH(miss_in_time), EACH(found_is_no_miss), EACH(masked), EACH(moments_and_directions), EACH(who_is_in),
 	EACH(what_is_told), EACH(dice_on_data), EACH(states), EACH(passed), EACH(picks),
 	EACH(counted_once), EACH(calm_is_not_counted), EACH(per_connection),
 	EACH(exact_between_threads), EACH(clamped), EACH(judged_together),

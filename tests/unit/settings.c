@@ -21,6 +21,10 @@ static const struct opt slow_table[] = {
 	SLOW(count, OPT_INT), SLOW(failure, OPT_FAILURE), { .name = NULL },
 };
 
+static const struct opt worded_table[] = {
+	{ .name = "words", .type = OPT_TEXT, .offset = 0, .help = "h" }, { .name = NULL },
+};
+
 static const struct opt line_table[] = {
 	{ .name = "strict", .type = OPT_BOOL, .offset = 0, .help = "h" },
 	{ .name = "keep_alive", .type = OPT_INERT, .def = "false", .help = "connections are kept alive anyway" },
@@ -30,6 +34,7 @@ static const struct opt line_table[] = {
 
 BEHAVIOR(fake_slow, .help = "Slow", .options = slow_table, .opts_size = sizeof(struct slow_opts))
 BEHAVIOR(fake_slower, .help = "Slower")
+BEHAVIOR(fake_worded, .help = "Has words", .options = worded_table, .opts_size = sizeof(char *))
 PROTOCOL(fake_line, .help = "Lines", .options = line_table, .opts_size = sizeof(struct line_opts))
 
 static struct settings settings;
@@ -305,6 +310,133 @@ static void extended(void **state)
 	close(memory);
 }
 
+/* ---- rules ---- */
+
+static int read_rules(const char *file, const char *args)
+{
+	char line[1024];
+	snprintf(line, sizeof line, "--protocol fake_line %s", args);
+	return file ? read_file(file, line) : read_line(line);
+}
+
+static const struct rule_spec *rule_at(unsigned i)
+{
+	assert_true(i < settings.proxy->n_rules);
+	return &settings.proxy->rules[i];
+}
+
+static void rules_of_flags(void **state)
+{
+	good(read_rules(NULL, "--rule fake_slow --behavior 30:fake_slow --rule=fake_slow --rule fake_slower --behavior-fake-slow-count 7"));
+	assert_int_equal(settings.proxy->n_rules, 4);
+	assert_string_equal(settings.proxy->behavior, "30:fake_slow");
+	static const char *const names[] = { "behavior", "fake_slow", "fake_slow-2", "fake_slower" };
+	for (unsigned i = 0; i < 4; i++)
+		assert_string_equal(rule_at(i)->name, names[i]);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(((struct slow_opts *)rule_at(i)->block.opts)->count, 7);       /* defaults are theirs, too */
+	assert_true(rule_at(0)->high == 0.3 && rule_at(1)->high == 1);
+}
+
+/* A key of [vaurien] like any flag, but all that is said counts. */
+static void rules_with_words(void **state)
+{
+	good(read_file("[vaurien]\nprotocol = fake_line\nrule = fake_slow sleep=2 client=\"10.0.0.0/8\" times=3 name=mine\n"
+	               "rule = fake_slower ttl='5'\n", "--rule fake_slower"));
+	assert_int_equal(settings.proxy->n_rules, 3);
+	assert_string_equal(rule_at(0)->name, "fake_slower");
+	assert_string_equal(rule_at(1)->name, "mine");
+	assert_int_equal(((struct slow_opts *)rule_at(1)->block.opts)->sleep, 2 * NSEC_S);
+	assert_true(rule_at(1)->times == 3 && rule_at(1)->client.bits == 8);
+	assert_string_equal(rule_at(2)->name, "fake_slower-2");
+	assert_int_equal(rule_at(2)->until, rule_at(2)->since + 5 * NSEC_S);
+}
+
+static void rules_of_sections(void **state)
+{
+	good(read_rules("[rule:one]\nbehavior = fake_slow\nsleep = 250ms\nskip=2\nTIMES: 1\ntimes = 4\nclient = ::1\n"
+	                "[vaurien]\nbehavior = fake_slow\n[rule.two]\nper = connection\nbehavior=fake_slower\n"
+	                "[behavior:fake_slow]\nsleep = 9\ncount = 3\n", "--rule fake_slower"));
+	assert_int_equal(settings.proxy->n_rules, 4);
+	assert_string_equal(rule_at(0)->name, "behavior");
+	assert_string_equal(rule_at(1)->name, "one");
+	assert_string_equal(rule_at(2)->name, "two");
+	assert_string_equal(rule_at(3)->name, "fake_slower");
+	const struct slow_opts *own = rule_at(1)->block.opts;
+	assert_true(own->sleep == 250 * NSEC_MS && own->count == 3);
+	assert_true(rule_at(1)->skip == 2 && rule_at(1)->times == 4 && rule_at(1)->client.bits == 128);
+	assert_true(rule_at(2)->per_connection);
+}
+
+/* Values come as they stand in the file. */
+static void section_values(void **state)
+{
+	good(read_rules("[rule:a]\nbehavior = fake_worded\nwords = say \"it's\" \\d=5 ; a comment\n"
+	                "[rule:b]\nwords = \"quoted  \"\nbehavior = fake_worded\n", ""));
+	assert_string_equal(*(char **)rule_at(0)->block.opts, "say \"it's\" \\d=5");
+	assert_string_equal(*(char **)rule_at(1)->block.opts, "quoted  ");
+}
+
+/* A section goes on in the file that this one extends; what stands here counts. */
+static void section_extended(void **state)
+{
+	static const char base[] = "[rule:far]\nbehavior = fake_slower\n[rule:both]\nbehavior = fake_slower\ntimes = 1\nskip = 1\nskip = 5\n"
+	                           "[behavior:fake_slow]\ncount = 4\n";
+	char text[300];
+	int memory = memfd_create("base", 0);
+	assert_int_equal(write(memory, base, strlen(base)), strlen(base));
+	snprintf(text, sizeof text, "[DEFAULT]\nextends = /proc/self/fd/%d\n[rule:both]\nbehavior = fake_slow\ntimes = 2\nevery = 3\n", memory);
+	good(read_rules(text, ""));
+	close(memory);
+	assert_int_equal(settings.proxy->n_rules, 2);
+	assert_string_equal(rule_at(0)->name, "both");
+	assert_ptr_equal(rule_at(0)->behavior, &behavior_fake_slow);
+	assert_true(rule_at(0)->times == 2 && rule_at(0)->every == 3 && rule_at(0)->skip == 5);
+	assert_int_equal(((struct slow_opts *)rule_at(0)->block.opts)->count, 4);
+	assert_string_equal(rule_at(1)->name, "far");
+}
+
+static void rules_refused(void **state)
+{
+	static const struct { const char *file, *args, *sentence; } bad[] = {
+		{ NULL, "--rule nope", "rule: expected the name of a behavior first, got 'nope'\n" },
+		{ NULL, "--rule=", "rule: expected the name of a behavior first, got ''\n" },
+		{ NULL, "--rule fake_slow --rule 'fake_slow", "rule: expected a closing '\n" },
+		{ "[vaurien]\nrule = fake_slow sleep=x\n", "", "rule: sleep: expected a number of seconds >= 0, got 'x'\n" },
+		{ "[vaurien]\nrule = fake_slow name=a\nrule = fake_slow name=a\n", "", "rule: the name 'a' is not free\n" },
+		{ "[vaurien]\nrule = fake_slow match=a\n", "", "rule: match: fake_line has no messages that could match\n" },
+		{ "[vaurien]\nrule = fake_slow failure=deadlock\n", "", "rule: failure: fake_line has no words to refuse with\n" },
+		{ "[rule:a]\ntimes = 1\n", "", "[rule:a]: expected behavior = a name that --list shows\n" },
+		{ "[rule:a]\nbehavior = nope\n", "", "[rule:a]: expected the name of a behavior first, got 'nope'\n" },
+		{ "[rule:a]\nbehavior = fake_slow\ntimes = many\n", "", "[rule:a]: times: expected a whole number >= 0, got 'many'\n" },
+		{ "[rule:a]\nbehavior = fake_slower\nspeed = 1\n", "",
+		  "[rule:a]: speed: fake_slower has no such option; expected one of match, client, direction, probability, per, skip, times, every, ttl\n" },
+		{ "[rule:behavior]\nbehavior = fake_slow\n", "", "[rule:behavior]: the name 'behavior' is not free\n" },
+		{ "[rule:a b]\nbehavior = fake_slow\n", "", "[rule:a b]: name: expected 1 to 64 characters without blanks and ], got 'a b'\n" },
+		{ "[rule:a\"]\nbehavior = fake_slow\n", "", "[rule:a\"]: expected a closing \"\n" },
+		{ "[rule:]\nbehavior = fake_slow\n", "", "[rule:]: name: expected 1 to 64 characters without blanks and ], got ''\n" },
+		{ "[rule:a]\nbehavior = fake_slow\nclient = me\n", "",
+		  "[rule:a]: client: expected an address or a network such as 10.0.0.0/8, got 'me'\n" },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		int code = read_rules(bad[i].file, bad[i].args);
+		if (code != 1 || strcmp(complained, bad[i].sentence))
+			fail_msg("case %zu: code %d: %s", i, code, complained);
+	}
+}
+
+static void too_many_rules(void **state)
+{
+	char text[8000] = "[vaurien]\nbehavior = fake_slow\n";
+	for (int i = 0; i < RULES_MAX - 1; i++)
+		strcat(text, "rule = fake_slower\n");
+	good(read_rules(text, ""));
+	assert_int_equal(settings.proxy->n_rules, RULES_MAX);
+	assert_string_equal(rule_at(RULES_MAX - 1)->name, "fake_slower-63");
+	assert_int_equal(read_rules(text, "--rule fake_slow"), 1);
+	assert_string_equal(complained, "rule: expected at most 64 rules on a proxy\n");
+}
+
 static void log_unwritable(void **state)
 {
 	assert_int_equal(read_line("--protocol fake_line --log-output /nonexistent/log"), 1);
@@ -315,7 +447,8 @@ static void log_unwritable(void **state)
 
 static const struct CMUnitTest tests[] = {
 	EACH(defaults), EACH(flags), EACH(refused), EACH(shown), EACH(from_file), EACH(several_sections),
-	EACH(file_refused), EACH(extended), EACH(log_unwritable),
+	EACH(file_refused), EACH(extended), EACH(rules_of_flags), EACH(rules_with_words), EACH(rules_of_sections),
+	EACH(section_values), EACH(section_extended), EACH(rules_refused), EACH(too_many_rules), EACH(log_unwritable),
 };
 
 SUITE(settings, tests)

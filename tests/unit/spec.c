@@ -23,8 +23,8 @@ static const struct opt refuse_table[] = {
 };
 
 static const struct failure told_failures[] = {
-	{ .name = "deadlock", .code = "1", .text = "t", .fits = IS_COMMAND },
-	{ .name = "server_gone", .code = "2", .text = "t", .fits = IS_COMMAND },
+	{ .name = "deadlock", .code = "1", .text = "t", .fits = IS_COMMAND, .moments = ON_REQUEST },
+	{ .name = "server_gone", .code = "2", .text = "t", .fits = IS_COMMAND, .moments = ON_REQUEST },
 	{ .name = NULL },
 };
 

@@ -1,0 +1,837 @@
+/* postgres.c - the protocol of PostgreSQL: where its messages end, what they ask, how it says no.
+ *
+ * A client begins with packets without type: it asks for encryption (one byte answers), asks that another
+ * connection's statement be cancelled, or logs in. From then on all is messages: type (1 byte), length (4 bytes,
+ * high first, itself counted), body.
+ *
+ *   simple     Query, FunctionCall                       ->  whatever ... ReadyForQuery
+ *   extended   Parse Bind Describe Close ... Execute     ->  one after the other, each in its kind
+ *              Sync                                      ->  ReadyForQuery
+ *
+ * An error in the extended protocol answers its message, and nothing answers those behind it up to the Sync. Rules
+ * are asked of what runs a statement: Query, FunctionCall, Execute. Parse and its like are let by with their
+ * answers: the server may keep these to itself for long, so that nothing may wait for them.
+ *
+ * A refused request is replaced by one that the server itself refuses, so that the transaction fails for real; a
+ * COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+#include "sql.h"
+#include "vaurien.h"
+
+enum {
+	HEAD = 5,                       /* type and length */
+	STARTUP_HEAD = 8,               /* length and code */
+	STARTUP_MAX = 10000,            /* the server takes no longer one */
+	BODY_MAX = 0x7fffffff,
+	SUBJECT_MAX = 16384,            /* bytes of a statement that are looked at */
+	NAMES_MAX = 512,                /* bytes of a message in which its names must end */
+	ERROR_MAX = 4096,               /* bytes of an error that are looked at */
+};
+
+enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
+
+/* message.note: what asked (the type of its message, or one of these), and where that minds, what else:
+ * of a Sync its number, of a statement the row of its keyword. */
+enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
+enum { LOGIN = 1, ENCRYPTION = 2 };
+
+struct postgres_opts { const char *tls; };
+
+struct postgres {                       /* one connection */
+	bool started;                   /* the client has logged in: no more packets without type */
+	bool asked_encryption;          /* ... it asked for that and waits */
+	bool encrypted;
+	char status;                    /* of the latest ReadyForQuery: Idle, in Transaction, in a failed one: E */
+
+	/* requests */
+	bool unit;                      /* extended messages that no Sync has followed yet */
+	uint64_t bound;                 /* whose text the portal without name runs: its statement's key */
+	uint64_t syncs;                 /* so many so far ... */
+	uint64_t copied;                /* ... and up to the latest message of COPY data */
+
+	/* answers */
+	bool answering;                 /* one is under way */
+	bool skipping;                  /* an error: nothing is answered up to the Sync */
+	bool copying;                   /* an Execute takes COPY data */
+	uint64_t ignored;               /* the last Sync that was lost in a COPY, as the server ignores it there */
+	bool refused;                   /* the server did refuse the substitute */
+};
+
+static const char
+	RAW_TLS[]     = "TLS begins",
+	RAW_EARLY[]   = "the client spoke before it knew whether all is encrypted",
+	RAW_STARTUP[] = "the first packet is not understood",
+	RAW_VERSION[] = "an old protocol is spoken",
+	RAW_REQUEST[] = "an unknown request",
+	RAW_ANSWER[]  = "the server's answer is not understood",
+	RAW_UNASKED[] = "the server spoke unasked",
+	RAW_BOTH[]    = "replication",
+	NOT_ENCRYPTED[] = "clients that ask for TLS are told that there is none, so that what is said can be read "
+	                  "(--protocol-postgres-tls pass leaves that to the server)";
+
+/* ---- bytes ---- */
+
+static uint32_t be32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+struct packet { uint8_t type; bool bad; uint32_t len; const uint8_t *p; size_t n; };    /* n bytes of a body of len are at hand */
+
+static bool packet_read(struct packet *k, struct span in, uint64_t at)
+{
+	if (at >= in.n || in.n - at < HEAD)
+		return false;
+	uint32_t length = be32(in.p + at + 1);
+	size_t n = in.n - at - HEAD;
+	k->type = in.p[at];
+	k->bad = length < 4 || length > BODY_MAX;
+	k->len = k->bad ? 0 : length - 4;
+	k->p = in.p + at + HEAD;
+	k->n = n < k->len ? n : k->len;
+	return true;
+}
+
+static bool packet_has(const struct packet *k, size_t n)        /* so many bytes, or all there are */
+{
+	return k->n >= (n < k->len ? n : k->len);
+}
+
+static uint64_t packet_size(const struct packet *k)
+{
+	return HEAD + (uint64_t)k->len;
+}
+
+/* A string, without the zero that ends it; *in is behind it then. False: it does not end. */
+static bool string_take(struct span *in, struct span *string)
+{
+	const uint8_t *nul = in->n ? memchr(in->p, 0, in->n) : NULL;
+
+	if (!nul)
+		return false;
+	*string = (struct span){ in->p, (size_t)(nul - in->p) };
+	*in = (struct span){ nul + 1, in->n - string->n - 1 };
+	return true;
+}
+
+static struct span text_of(struct span in)      /* up to its zero, and not too much of it */
+{
+	size_t n = in.n < SUBJECT_MAX ? in.n : SUBJECT_MAX;
+
+	return (struct span){ in.p, n ? strnlen((const char *)in.p, n) : 0 };
+}
+
+static struct cut raw(struct talk *t, const char *notice)
+{
+	t->notice = notice;
+	return (struct cut){ .kind = CUT_RAW };
+}
+
+static struct cut more(void)
+{
+	return (struct cut){ .kind = CUT_MORE };
+}
+
+static struct cut whole(uint64_t len)
+{
+	return (struct cut){ .kind = CUT_END, .len = len };
+}
+
+static unsigned kind_of(const struct message *asked) { return asked->note & NOTE_KIND; }
+static bool is_substitute(const struct message *asked) { return asked->note & NOTE_SUBSTITUTE; }
+
+static uint64_t number_of(const struct message *asked)
+{
+	return (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_NUMBER_SHIFT;
+}
+
+/* ---- SQL ---- */
+
+static const struct sql_keyword keywords[] = {
+	{ "SELECT", NULL, IS_READ }, { "SHOW", NULL, IS_READ }, { "WITH", NULL, IS_READ },
+	{ "TABLE", NULL, IS_READ }, { "VALUES", NULL, IS_READ }, { "EXPLAIN", NULL, IS_READ },
+	{ "FETCH", NULL, IS_READ }, { "DECLARE", NULL, IS_READ },
+	{ "INSERT", NULL, IS_WRITE }, { "UPDATE", NULL, IS_WRITE }, { "DELETE", NULL, IS_WRITE },
+	{ "MERGE", NULL, IS_WRITE }, { "COPY", NULL, IS_WRITE }, { "CALL", NULL, IS_WRITE },
+	{ "DO", NULL, IS_WRITE }, { "CREATE", "TABLE", IS_WRITE }, { "CREATE", NULL, IS_WRITE },
+	{ "ALTER", NULL, IS_WRITE }, { "DROP", NULL, IS_WRITE }, { "TRUNCATE", NULL, IS_WRITE },
+	{ "GRANT", NULL, IS_WRITE }, { "REVOKE", NULL, IS_WRITE }, { "COMMENT", NULL, IS_WRITE },
+	{ "REINDEX", NULL, IS_WRITE }, { "REFRESH", NULL, IS_WRITE }, { "VACUUM", NULL, IS_WRITE },
+	{ "ANALYZE", NULL, IS_WRITE }, { "CLUSTER", NULL, IS_WRITE }, { "NOTIFY", NULL, IS_WRITE },
+	{ "IMPORT", NULL, IS_WRITE }, { "REASSIGN", NULL, IS_WRITE }, { "SECURITY", NULL, IS_WRITE },
+	{ "BEGIN", NULL, IS_BEGIN }, { "START", "TRANSACTION", IS_BEGIN },
+	{ "COMMIT", "PREPARED", 0 }, { "COMMIT", NULL, IS_COMMIT }, { "END", NULL, IS_COMMIT },
+	{ "PREPARE", "TRANSACTION", IS_COMMIT },
+	{ "ROLLBACK", "TO", 0 }, { "ROLLBACK", "PREPARED", 0 }, { "ROLLBACK", NULL, IS_ROLLBACK },
+	{ "ABORT", NULL, IS_ROLLBACK },
+	{ 0 }
+};
+
+static bool starts(struct span s, const char *with)
+{
+	return s.n >= strlen(with) && !memcmp(s.p, with, strlen(with));
+}
+
+static size_t comment_length(struct span s)     /* those between stars may stand in each other */
+{
+	unsigned depth = 0;
+	size_t n = 0;
+
+	if (starts(s, "--")) {
+		const uint8_t *end = memchr(s.p, '\n', s.n);
+		return end ? (size_t)(end - s.p) + 1 : s.n;
+	}
+	if (!starts(s, "/*"))
+		return 0;
+	while (n < s.n) {
+		struct span rest = { s.p + n, s.n - n };
+		bool opens = starts(rest, "/*"), closes = starts(rest, "*/");
+		n += opens || closes ? 2 : 1;
+		depth += opens;
+		if (closes && !--depth)
+			return n;
+	}
+	return s.n;
+}
+
+static const struct sql sql = { keywords, comment_length };
+
+static bool in_name(uint8_t c)
+{
+	return (c | 32) >= 'a' ? (c | 32) <= 'z' || c >= 0x80 : (c >= '0' && c <= '9') || c == '_' || c == '$';
+}
+
+/* Does a COPY give data away? It does if it says TO, outside of names and brackets, before FROM. */
+static bool copies_out(struct span text)
+{
+	bool quoted = false;
+	int depth = 0;
+
+	for (size_t i = 0; i + 3 < text.n; i++) {
+		const char *p = (const char *)text.p + i;
+		quoted ^= *p == '"';
+		depth += quoted ? 0 : (*p == '(') - (*p == ')');
+		if (quoted || depth || in_name(text.p[i]))
+			continue;
+		if (!strncasecmp(p + 1, "to", 2) && !in_name(text.p[i + 3]))
+			return true;
+		if (i + 5 < text.n && !strncasecmp(p + 1, "from", 4) && !in_name(text.p[i + 5]))
+			return false;
+	}
+	return false;
+}
+
+/* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all trouble. */
+static void statement_tell(struct message *m, struct span text)
+{
+	const struct sql_keyword *k = sql_find(&sql, text);
+
+	m->subject = text;
+	if (!k)
+		return;
+	m->is |= !strcmp(k->word, "COPY") && copies_out(text) ? IS_READ : k->is;
+	if (m->is & IS_ROLLBACK)
+		m->is &= ~(unsigned)IS_STATEMENT;
+	m->note |= (uint64_t)(k - keywords + 1) << NOTE_NUMBER_SHIFT;
+}
+
+/* ---- statements and portals, by name ---- */
+
+/* On the shelf; `of` is 'S'tatement or 'P'ortal. */
+static uint64_t name_key(uint8_t of, struct span name)
+{
+	uint64_t hash = (0xcbf29ce484222325u ^ of) * 0x100000001b3u;
+
+	for (size_t i = 0; i < name.n; i++)
+		hash = (hash ^ name.p[i]) * 0x100000001b3u;
+	return hash;
+}
+
+static void statement_parsed(struct talk *t, struct span body, struct message *m)
+{
+	struct span name;
+
+	if (!string_take(&body, &name))
+		return;
+	m->subject = text_of(body);
+	shelf_put(t->texts, name_key('S', name), m->subject);
+}
+
+static void portal_bound(struct talk *t, struct span body)
+{
+	struct postgres *s = t->state;
+	struct span portal, statement;
+
+	if (!string_take(&body, &portal) || !string_take(&body, &statement)) {
+		s->bound = 0;
+		return;
+	}
+	uint64_t key = name_key('S', statement);
+	if (!portal.n) {
+		s->bound = key;
+		return;
+	}
+	struct span text = shelf_get(t->texts, key);
+	out_put(t->scratch, text.p, text.n);    /* its place on the shelf may be needed */
+	shelf_put(t->texts, name_key('P', portal), out_span(t->scratch));
+}
+
+static void portal_executed(struct talk *t, struct span body, struct message *m)
+{
+	struct postgres *s = t->state;
+	struct span portal;
+
+	if (string_take(&body, &portal))
+		statement_tell(m, shelf_get(t->texts, portal.n ? name_key('P', portal) : s->bound));
+}
+
+static void name_closed(struct talk *t, struct span body)
+{
+	struct span name;
+	uint8_t of = body.n ? *body.p : 0;
+
+	if (!of)
+		return;
+	body = (struct span){ body.p + 1, body.n - 1 };
+	if (string_take(&body, &name))
+		shelf_drop(t->texts, name_key(of, name));
+}
+
+/* ---- requests ---- */
+
+static const struct request {
+	const char *verb;               /* NULL: unknown */
+	enum role role;
+	unsigned is;
+	size_t peek;                    /* bytes of its body that are looked at */
+} requests[256] = {
+	['Q'] = { "QUERY", ASKS, IS_COMMAND | IS_STATEMENT, SUBJECT_MAX },
+	['F'] = { "FUNCTION", ASKS, IS_COMMAND | IS_STATEMENT },
+	['E'] = { "EXECUTE", ASKS, IS_COMMAND | IS_STATEMENT, NAMES_MAX },
+	['P'] = { "PREPARE", SILENT, IS_COMMAND, SUBJECT_MAX },
+	['B'] = { "BIND", SILENT, IS_COMMAND, NAMES_MAX },
+	['D'] = { "DESCRIBE", SILENT, IS_COMMAND },
+	['C'] = { "CLOSE", SILENT, IS_COMMAND, NAMES_MAX },
+	['H'] = { "FLUSH", SILENT, IS_COMMAND },
+	['S'] = { "SYNC", AIDS, IS_COMMAND },
+	['d'] = { "COPY_DATA", GOES_ON }, ['c'] = { "COPY_DONE", GOES_ON }, ['f'] = { "COPY_FAIL", GOES_ON },
+	['p'] = { "AUTH", GOES_ON },
+	['X'] = { "TERMINATE", SILENT, IS_COMMAND },
+};
+
+static void request_tell(struct talk *t, const struct packet *k, struct message *m)
+{
+	struct postgres *s = t->state;
+	size_t peek = requests[k->type].peek;
+	struct span body = { k->p, k->n < peek ? k->n : peek };
+	bool extended = memchr("PBDCE", k->type, 5);
+
+	s->unit = (s->unit || extended) && k->type != 'S';
+	switch (k->type) {
+	case 'Q': statement_tell(m, text_of(body)); break;
+	case 'E': portal_executed(t, body, m); break;
+	case 'P': statement_parsed(t, body, m); break;
+	case 'B': portal_bound(t, body); break;
+	case 'C': name_closed(t, body); break;
+	case 'S': m->note |= ++s->syncs << NOTE_NUMBER_SHIFT & ~NOTE_SUBSTITUTE; break;
+	case 'd': case 'c': case 'f': s->copied = s->syncs; break;
+	}
+}
+
+static struct cut typed_request(struct talk *t, struct span in, struct message *m)
+{
+	struct packet k;
+
+	if (!packet_read(&k, in, 0))
+		return requests[in.p[0]].verb ? more() : raw(t, RAW_REQUEST);
+	const struct request *r = &requests[k.type];
+	if (!r->verb || k.bad)
+		return raw(t, RAW_REQUEST);
+	if (!packet_has(&k, r->peek))
+		return more();
+	*m = (struct message){ .role = r->role, .is = r->is, .head = HEAD, .note = k.type };
+	strcpy(m->verb, r->verb);
+	request_tell(t, &k, m);
+	return whole(packet_size(&k));
+}
+
+/* Say "user database", as the client says it of itself. */
+static struct span login_subject(struct talk *t, struct span in)
+{
+	struct span name, value, user = { 0 }, database = { 0 };
+
+	while (string_take(&in, &name) && name.n && string_take(&in, &value)) {
+		if (name.n == 4 && starts(name, "user"))
+			user = value;
+		if (name.n == 8 && starts(name, "database"))
+			database = value;
+	}
+	out_put(t->scratch, user.p, user.n);
+	if (database.n) {
+		out_byte(t->scratch, ' ');
+		out_put(t->scratch, database.p, database.n);
+	}
+	return out_span(t->scratch);
+}
+
+static struct cut encryption_request(struct talk *t, uint32_t code, uint32_t len, struct message *m)
+{
+	const struct postgres_opts *opts = t->opts;
+	struct postgres *s = t->state;
+	bool pass = opts && opts->tls && !strcmp(opts->tls, "pass");
+
+	*m = (struct message){ .role = AIDS, .head = STARTUP_HEAD, .note = ENCRYPTION };
+	strcpy(m->verb, code == WANTS_TLS ? "TLS" : "GSS");
+	s->asked_encryption = pass;
+	if (!pass) {
+		m->failure = "not_encrypted";
+		t->notice = NOT_ENCRYPTED;
+	}
+	return whole(len);
+}
+
+static struct cut startup_request(struct talk *t, struct span in, struct message *m)
+{
+	struct postgres *s = t->state;
+
+	if (in.p[0])
+		return raw(t, in.p[0] == 0x16 ? RAW_TLS : RAW_STARTUP);
+	if (s->asked_encryption)
+		return raw(t, RAW_EARLY);
+	uint32_t len = in.n < 4 ? STARTUP_HEAD : be32(in.p);
+	if (len < STARTUP_HEAD || len > STARTUP_MAX)
+		return raw(t, RAW_STARTUP);
+	if (in.n < len)
+		return more();
+	uint32_t code = be32(in.p + 4);
+	if (code == WANTS_TLS || code == WANTS_GSS)
+		return encryption_request(t, code, len, m);
+	if (code >> 16 != 3 && code != CANCEL)
+		return raw(t, RAW_VERSION);
+	s->started = true;
+	if (code == CANCEL)
+		*m = (struct message){ .role = SILENT, .verb = "CANCEL", .head = STARTUP_HEAD };
+	else
+		*m = (struct message){ .role = ASKS, .is = IS_LOGIN, .verb = "LOGIN", .head = STARTUP_HEAD, .note = LOGIN,
+		                       .subject = login_subject(t, (struct span){ in.p + 8, len - 8 }) };
+	return whole(len);
+}
+
+static struct cut postgres_request(struct talk *t, struct span in, struct message *m)
+{
+	struct postgres *s = t->state;
+
+	if (s->encrypted)
+		return raw(t, RAW_TLS);
+	return s->started ? typed_request(t, in, m) : startup_request(t, in, m);
+}
+
+/* ---- answers ---- */
+
+#define NO_PORTAL "refused by vaurien"          /* what is executed in place of a refused portal: there is none of that name */
+
+enum step { ON, END, BAD };             /* a message: the answer goes on | ends with it | is not understood */
+
+/* Its message was skipped behind an error, or lost in a COPY. */
+static bool is_unanswered(const struct postgres *s, const struct message *asked)
+{
+	if (kind_of(asked) == 'S')
+		return number_of(asked) <= s->ignored;
+	return s->skipping && kind_of(asked) != LOGIN;
+}
+
+/* Was it our own doing? The error's text has the name that no one else knows. */
+static bool is_refusal(const struct packet *k)
+{
+	return k->n && memmem(k->p, k->n, NO_PORTAL, strlen(NO_PORTAL));
+}
+
+/* Does this answer a Parse or its like? */
+static bool is_aid(const struct message *asked, const struct packet *k)
+{
+	bool ours = asked && is_substitute(asked);
+
+	switch (k->type) {
+	case '1': case '2': case '3': case 't': case 'n':
+		return true;
+	case 'T':
+		return !asked || ours || (kind_of(asked) != 'Q' && kind_of(asked) != 'F');
+	case 'E':
+		return ours && kind_of(asked) == 'E' && !is_refusal(k);
+	default:
+		return false;
+	}
+}
+
+static struct cut aid(struct talk *t, const struct packet *k, struct message *m)
+{
+	struct postgres *s = t->state;
+
+	*m = (struct message){ .role = AIDS, .verb = "AID", .head = HEAD };
+	s->skipping |= k->type == 'E';
+	return whole(packet_size(k));
+}
+
+static bool is_push(const struct message *asked, const struct packet *k)
+{
+	switch (k->type) {
+	case 'A': case 'S':
+		return !asked || kind_of(asked) != 'S';
+	case 'N': case 'E':
+		return !asked;
+	default:
+		return false;
+	}
+}
+
+static struct cut push(struct talk *t, const struct packet *k, struct message *m)
+{
+	struct postgres *s = t->state;
+
+	*m = (struct message){ .role = PUSH, .head = HEAD };
+	strcpy(m->verb, k->type == 'A' ? "NOTIFICATION" : k->type == 'S' ? "PARAMETER" : k->type == 'N' ? "NOTICE" : "ERROR");
+	s->skipping |= k->type == 'E' && s->unit;
+	return whole(packet_size(k));
+}
+
+static void copy_over(struct postgres *s)
+{
+	if (s->copying)
+		s->ignored = s->copied;
+	s->copying = false;
+}
+
+/* Execute and Sync, Query, FunctionCall, login. */
+static enum step answer_step(struct postgres *s, const struct message *asked, const struct packet *k)
+{
+	unsigned kind = kind_of(asked);
+
+	switch (k->type) {
+	case 'Z':
+		s->status = k->n ? (char)k->p[0] : 0;
+		s->skipping &= kind != 'S';
+		return kind == 'E' ? BAD : END;
+	case 'E':
+		if (kind == 'E') {
+			s->skipping = true;
+			copy_over(s);
+		}
+		return kind == 'E' || kind == LOGIN ? END : ON;
+	case 'C': case 'I': case 's':
+		if (kind == 'E')
+			copy_over(s);
+		return kind == 'E' ? END : ON;
+	case 'G':
+		s->copying = kind == 'E';
+		return ON;
+	}
+	return memchr("RKSvNATDHdcV", k->type, 12) ? ON : BAD;
+}
+
+/* The answers to a substitute: an error, or the two of a Query, or all three. */
+static enum step substitute_step(struct postgres *s, const struct message *asked, const struct packet *k)
+{
+	bool execute = kind_of(asked) == 'E';
+
+	switch (k->type) {
+	case 'N': case 'S': case 'A':
+		return ON;
+	case 'Z':
+		s->status = k->n ? (char)k->p[0] : 0;
+		s->refused |= !execute;
+		return END;
+	case 'C':
+		return END;
+	case 'E':
+		s->refused |= execute;
+		s->skipping |= execute;
+		return END;
+	}
+	return BAD;
+}
+
+static void answer_begin(struct postgres *s, const struct message *asked, const struct packet *k, struct message *m)
+{
+	s->answering = true;
+	*m = (struct message){ .role = ANSWERS, .is = asked->is, .head = HEAD };
+	strcpy(m->verb, k->type == 'E' ? "ERROR" : "ANSWER");
+}
+
+/* As much of it as is at hand. */
+static struct cut answer(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct postgres *s = t->state;
+	struct packet k;
+	uint64_t done = 0;
+	enum step step = ON;
+
+	while (step == ON && packet_read(&k, in, done) && packet_has(&k, 1)) {
+		if (!s->answering)
+			answer_begin(s, asked, &k, m);
+		step = k.bad ? BAD : is_substitute(asked) ? substitute_step(s, asked, &k) : answer_step(s, asked, &k);
+		if (step != BAD)
+			done += packet_size(&k);
+	}
+	if (step == BAD && !done)
+		return raw(t, k.type == 'W' ? RAW_BOTH : RAW_ANSWER);
+	if (!done)
+		return more();
+	s->answering = step != END;
+	return (struct cut){ .kind = step == END ? CUT_END : CUT_PART, .len = done };
+}
+
+/* One byte says whether what follows is encrypted. */
+static struct cut encryption_answer(struct talk *t, struct span in, struct message *m)
+{
+	struct postgres *s = t->state;
+
+	s->asked_encryption = false;
+	s->encrypted = in.p[0] == 'S' || in.p[0] == 'G';
+	if (!s->encrypted && in.p[0] != 'N')
+		return raw(t, RAW_ANSWER);
+	*m = (struct message){ .role = ANSWERS, .verb = "ANSWER" };
+	return whole(1);
+}
+
+static struct cut postgres_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct postgres *s = t->state;
+	struct packet k;
+
+	if (s->encrypted)
+		return raw(t, RAW_TLS);
+	if (s->answering && asked)
+		return answer(t, in, asked, m);
+	if (asked && kind_of(asked) == ENCRYPTION)
+		return encryption_answer(t, in, m);
+	if (asked && is_unanswered(s, asked))
+		return whole(0);
+	if (!packet_read(&k, in, 0))
+		return more();
+	if (k.bad)
+		return raw(t, asked ? RAW_ANSWER : RAW_UNASKED);
+	if (k.type == 'E' && !packet_has(&k, ERROR_MAX))
+		return more();
+	if (is_aid(asked, &k))
+		return aid(t, &k, m);
+	if (is_push(asked, &k))
+		return push(t, &k, m);
+	return asked ? answer(t, in, asked, m) : raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
+}
+
+/* ---- saying no ---- */
+
+enum { WORK = IS_READ | IS_WRITE | IS_COMMIT };
+
+enum { SILENCE, ERROR, FATAL, WARNING, POOLER, NO };    /* failure.number: how it is worded */
+
+static const struct failure failures[] = {
+	{ "serialization_failure", "40001", "could not serialize access due to concurrent update",
+	  WORK, ON_REQUEST, STAY, ERROR },
+	{ "deadlock", "40P01", "deadlock detected", IS_READ | IS_WRITE, ON_REQUEST, STAY, ERROR },
+	{ "recovery_conflict", "40001", "canceling statement due to conflict with recovery",
+	  IS_READ, ON_REQUEST, STAY, ERROR },
+	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction",
+	  IS_WRITE, ON_REQUEST, STAY, ERROR },
+	{ "lock_timeout", "55P03", "canceling statement due to lock timeout",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, ERROR },
+	{ "query_timeout", "57014", "canceling statement due to statement timeout",
+	  WORK, ON_REQUEST, STAY, ERROR },
+	{ "query_canceled", "57014", "canceling statement due to user request",
+	  WORK, ON_REQUEST, STAY, ERROR },
+	{ "disk_full", "53100", "could not extend file \"base/16384/16397\": No space left on device",
+	  IS_WRITE | IS_COMMIT, ON_REQUEST, STAY, ERROR },
+	{ "out_of_memory", "53200", "out of memory", IS_STATEMENT, ON_REQUEST, STAY, ERROR },
+	{ "io_error", "58030", "could not read block 0 in file \"base/16384/16397\": Input/output error",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, ERROR },
+	{ "shutting_down", "57P01", "terminating connection due to administrator command",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, FATAL },
+	{ "crash", "57P02", "terminating connection because of crash of another server process",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, WARNING },
+	{ "starting_up", "57P03", "the database system is starting up", IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
+	{ "too_many_connections", "53300", "sorry, too many clients already", IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
+	{ "overloaded", "53300", "remaining connection slots are reserved for non-replication superuser connections",
+	  IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
+	{ "access_denied", "28P01", "password authentication failed for user \"app\"",
+	  IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
+	{ "idle_in_transaction_timeout", "25P03", "terminating connection due to idle-in-transaction timeout",
+	  IS_COMMAND, ON_REST, CLOSE, FATAL },
+	{ "idle_timeout", "57P05", "terminating connection due to idle-session timeout",
+	  IS_COMMAND, ON_REST, CLOSE, FATAL },
+	{ "pooler_timeout", "08P01", "query_wait_timeout", IS_COMMAND, ON_REQUEST, CLOSE, POOLER },
+	{ "pooler_overloaded", "08P01", "no more connections allowed (max_client_conn)",
+	  IS_LOGIN, ON_REQUEST, CLOSE, POOLER },
+	{ "pooler_login_failing", "08P01",
+	  "server login has been failing, cached error: connect failed (server_login_retry)",
+	  IS_LOGIN, ON_REQUEST, CLOSE, POOLER },
+	{ "pooler_idle_timeout", "08P01", "client_idle_timeout", IS_COMMAND, ON_REST, CLOSE, POOLER },
+	{ "pooler_server_shutting_down", "08P01", "server shutting down",
+	  IS_COMMAND, ON_REQUEST, CLOSE, POOLER },
+	{ "pooler_shutting_down", "08P01", "pooler is shutting down",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, POOLER },
+	{ "gone", "FIN", "the connection is closed without a word",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, SILENCE },
+	{ "not_encrypted", "N", "the server's answer to a client that asks for TLS when it has none",
+	  0, 0, STAY, NO },
+	{ 0 }
+};
+
+/* What the server says more, or says differently of a message that is `when`. */
+static const struct variant { const char *name; unsigned when; const char *code, *text, *detail, *hint; } variants[] = {
+	{ "serialization_failure", IS_COMMIT, NULL,
+	  "could not serialize access due to read/write dependencies among transactions",
+	  "Reason code: Canceled on identification as a pivot, during commit attempt.",
+	  "The transaction might succeed if retried." },
+	{ "deadlock", 0, NULL, NULL,
+	  "Process 4711 waits for ShareLock on transaction 815; blocked by process 4712.\n"
+	  "Process 4712 waits for ShareLock on transaction 816; blocked by process 4711.",
+	  "See server log for query details." },
+	{ "recovery_conflict", 0, NULL, NULL, "User query might have needed to see row versions that must be removed.", NULL },
+	{ "disk_full", 0, NULL, NULL, NULL, "Check free disk space." },
+	{ "out_of_memory", 0, NULL, NULL, "Failed on request of size 65536 in memory context \"ExecutorState\".", NULL },
+	{ "shutting_down", IS_LOGIN, "57P03", "the database system is shutting down", NULL, NULL },
+	{ "crash", IS_LOGIN, "57P03", "the database system is in recovery mode", NULL, NULL },
+	{ "crash", 0, NULL, NULL,
+	  "The postmaster has commanded this server process to roll back the current transaction and exit, because "
+	  "another server process exited abnormally and possibly corrupted shared memory.",
+	  "In a moment you should be able to reconnect to the database and repeat your command." },
+};
+
+static void message_put(struct out *o, char type, const void *body, size_t n)
+{
+	const uint32_t length = (uint32_t)n + 4;
+	const uint8_t head[HEAD] = { (uint8_t)type, (uint8_t)(length >> 24), (uint8_t)(length >> 16),
+	                             (uint8_t)(length >> 8), (uint8_t)length };
+
+	out_put(o, head, HEAD);
+	out_put(o, body, n);
+}
+
+/* How many answers it brings. Each error is one, and so is each ReadyForQuery: what a rollback changed of the
+ * session's parameters is told between the two, and must get through. */
+static int postgres_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+{
+	static const char nonsense[] = "refused by vaurien", rollback[] = "ROLLBACK", execute[] = NO_PORTAL "\0\0\0\0";
+	bool commit = asked->is & IS_COMMIT;
+
+	if (f->end != STAY || f->number == NO)
+		return 0;
+	if (asked->role != ASKS || !(asked->is & IS_COMMAND))
+		return -1;
+	if (kind_of(asked) != 'E') {
+		message_put(backend, 'Q', commit ? rollback : nonsense, commit ? sizeof rollback : sizeof nonsense);
+		return 2;
+	}
+	if (commit)
+		message_put(backend, 'Q', rollback, sizeof rollback);
+	message_put(backend, 'E', execute, sizeof execute);
+	return commit ? 3 : 1;
+}
+
+struct body { char p[1024]; size_t n; };
+
+static void body_put(struct body *b, const char *text, size_t n)
+{
+	assert(b->n + n <= sizeof b->p);
+	memcpy(b->p + b->n, text, n);
+	b->n += n;
+}
+
+static void field_put(struct body *b, char name, const char *value)
+{
+	if (!value)
+		return;
+	body_put(b, &name, 1);
+	body_put(b, value, strlen(value) + 1);
+}
+
+/* "... execute INSERT ...": what it really is. */
+static void read_only_put(struct body *b, const struct message *asked)
+{
+	uint64_t row = asked ? number_of(asked) : 0;
+	bool known = row && row < sizeof keywords / sizeof keywords[0];
+	const struct sql_keyword *k = &keywords[known ? row - 1 : 0];
+
+	body_put(b, "Mcannot execute ", 16);
+	body_put(b, known ? k->word : "INSERT", strlen(known ? k->word : "INSERT"));
+	if (known && k->then) {
+		body_put(b, " ", 1);
+		body_put(b, k->then, strlen(k->then));
+	}
+	body_put(b, " in a read-only transaction", sizeof " in a read-only transaction");
+}
+
+static struct variant variant_find(const struct message *asked, const struct failure *f)
+{
+	for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
+		const struct variant *v = &variants[i];
+		if (!strcmp(v->name, f->name) && (!v->when || (asked && asked->is & v->when)))
+			return *v;
+	}
+	return (struct variant){ 0 };
+}
+
+static void error_put(struct out *client, const struct message *asked, const struct failure *f)
+{
+	static const char *const severities[] = { NULL, "ERROR", "FATAL", "WARNING", "FATAL" };
+	struct variant v = variant_find(asked, f);
+	bool login = asked && asked->is & IS_LOGIN;
+	bool notice = f->number == WARNING && !login;
+	const char *severity = severities[login ? FATAL : f->number];
+	struct body b = { .n = 0 };
+
+	field_put(&b, 'S', severity);
+	if (f->number != POOLER)
+		field_put(&b, 'V', severity);
+	field_put(&b, 'C', v.code ? v.code : f->code);
+	if (!strcmp(f->name, "read_only"))
+		read_only_put(&b, asked);
+	else
+		field_put(&b, 'M', v.text ? v.text : f->text);
+	field_put(&b, 'D', v.detail);
+	field_put(&b, 'H', v.hint);
+	body_put(&b, "", 1);
+	message_put(client, notice ? 'N' : 'E', b.p, b.n);
+}
+
+/* In place of what the server said to the substitute. Where it said nothing, because it skips to the Sync or had
+ * another reason to refuse, nothing is. */
+static void postgres_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+{
+	struct postgres *s = t->state;
+	bool refused = s->refused;
+
+	s->refused = false;
+	if (f->number == NO)
+		out_byte(client, 'N');
+	if (f->number == NO || f->number == SILENCE || (f->end == STAY && !refused))
+		return;
+	error_put(client, asked, f);
+	if (f->end == STAY && kind_of(asked) != 'E')
+		message_put(client, 'Z', s->status ? &s->status : "I", 1);
+}
+
+/* ---- */
+
+static const char *const tls_choices[] = { "strip", "pass", NULL };
+
+static const struct opt options[] = {
+	{ "tls", OPT_CHOICE, offsetof(struct postgres_opts, tls), "strip",
+	  "Tell clients that there is no TLS, so that what is said can be read, or let it pass unread",
+	  .choices = tls_choices },
+	{ "reuse_socket", OPT_INERT, .def = "0",
+	  .help = "A session's state cannot be handed to another client" },
+	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ 0 }
+};
+
+PROTOCOL(postgres,
+	.help = "PostgreSQL: statements, the extended protocol, COPY",
+	.options = options, .opts_size = sizeof(struct postgres_opts),
+	.state_size = sizeof(struct postgres),
+	.login = true,
+	.request = postgres_request, .response = postgres_response,
+	.failures = failures, .refuse = postgres_refuse, .word = postgres_word)

@@ -1,0 +1,857 @@
+/* redis.c - Redis in RESP2 and RESP3: where its messages end, what they ask, how it says no.
+ *
+ * A request is a list of strings, or a line of words. Each gets one reply, in order, but for these:
+ *
+ *   SUBSCRIBE a b        one confirmation per channel; UNSUBSCRIBE of all: one for each there is, at least one
+ *   CLIENT REPLY OFF     nothing, and so does all that follows; SKIP: nothing for itself and the next
+ *   an empty request     nothing
+ *   a push               answers nothing: `>` in RESP3; in RESP2 a list that begins with "message" or its kin
+ *   MONITOR, PSYNC ...   there is no end of replies: the connection becomes raw
+ *
+ * A reply's end is found by counting items: a list of n owes n more. Only a streamed list, whose length
+ * nobody knows, needs a level of its own. */
+#include <assert.h>
+#include <string.h>
+#include <strings.h>
+
+#include "vaurien.h"
+
+enum {
+	SUBJECT_MAX = 16384,            /* bytes of a subject */
+	PATIENCE = 60000,               /* bytes of a request that are waited for */
+	LINE_MAX_WAIT = 4096,           /* bytes of a reply's line that are waited for */
+	ITEMS_MAX = 0x7fffffff,         /* of one list */
+	STREAMS_MAX = 8,                /* streamed lists inside one another */
+	NAMES_MAX = 512, SLOTS = 2048,  /* of commands; slots: a power of 2 */
+};
+
+#define LENGTH_MAX (1ll << 40)          /* of a string */
+#define LEFT_MAX   (1ull << 60)
+
+/* What a command is besides, by what the server asks before it runs one. */
+enum {
+	IS_GROWING   = IS_OWN << 0,     /* it may need memory */
+	WANTS_DATA   = IS_OWN << 1,     /* it is refused while the data is loaded ... */
+	WANTS_MASTER = IS_OWN << 2,     /* ... where a replica has lost its master and may not be stale ... */
+	WANTS_TIME   = IS_OWN << 3,     /* ... while a script runs ... */
+	WANTS_LOGIN  = IS_OWN << 4,     /* ... before the password was said */
+	IS_PING      = IS_OWN << 5,
+	IS_WAITING   = IS_OWN << 6,     /* it may block */
+	IS_FREE      = IS_COMMAND | WANTS_LOGIN | WANTS_TIME,
+	IS_STALE     = IS_FREE | WANTS_DATA,
+	IS_USUAL     = IS_STALE | WANTS_MASTER,
+	IS_QUEUED    = IS_READ | IS_WRITE | IS_GROWING | WANTS_DATA | WANTS_MASTER,     /* what EXEC takes over from what it runs */
+};
+
+/* What is to be done about it. */
+enum kind { PLAIN, CONTAINER, SECRET, ENDLESS, SUBSCRIBES, HELLO, RESETS, MULTI, EXEC, DISCARD, CLIENT };
+
+/* Names as COMMAND lists them; all others are PLAIN and IS_USUAL. A CONTAINER's subcommands may have rows of their own. */
+static const struct class { unsigned is; enum kind kind; const char *names; } classes[] = {
+	{ IS_USUAL, PLAIN, "" },
+	{ IS_USUAL | IS_READ, PLAIN,
+	  "BITCOUNT BITFIELD_RO BITPOS DBSIZE DUMP EXISTS EXPIRETIME GEODIST GEOHASH GEOPOS GEORADIUSBYMEMBER_RO "
+	  "GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HGET HGETALL HKEYS HLEN HMGET HRANDFIELD HSCAN HSTRLEN "
+	  "HVALS KEYS LCS LINDEX LLEN LOLWUT LPOS LRANGE MGET OBJECT PEXPIRETIME PFCOUNT PTTL RANDOMKEY SCAN SCARD "
+	  "SDIFF SINTER SINTERCARD SISMEMBER SMEMBERS SMISMEMBER SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR SUNION TOUCH "
+	  "TTL TYPE XINFO XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZDIFF ZINTER ZINTERCARD ZLEXCOUNT ZMSCORE "
+	  "ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK "
+	  "ZSCAN ZSCORE ZUNION MEMORY|USAGE" },
+	{ IS_USUAL | IS_READ | IS_WAITING, PLAIN, "XREAD" },
+	{ IS_STALE | IS_READ, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO" },
+	{ IS_USUAL | IS_WRITE | IS_GROWING, PLAIN,
+	  "APPEND BITFIELD BITOP COPY DECR DECRBY GEOADD GEORADIUS GEORADIUSBYMEMBER GEOSEARCHSTORE GETSET HINCRBY "
+	  "HINCRBYFLOAT HMSET HSET HSETNX INCR INCRBY INCRBYFLOAT LINSERT LMOVE LPUSH LPUSHX LSET MSET MSETNX PFADD "
+	  "PFDEBUG PFMERGE PSETEX RESTORE RESTORE-ASKING RPOPLPUSH RPUSH RPUSHX SADD SDIFFSTORE SET SETBIT SETEX "
+	  "SETNX SETRANGE SINTERSTORE SORT SUNIONSTORE XADD XSETID ZADD ZDIFFSTORE ZINCRBY ZINTERSTORE ZRANGESTORE "
+	  "ZUNIONSTORE XGROUP|CREATE XGROUP|CREATECONSUMER FUNCTION|LOAD FUNCTION|RESTORE" },
+	{ IS_USUAL | IS_WRITE | IS_GROWING | IS_WAITING, PLAIN, "BLMOVE BRPOPLPUSH" },
+	{ IS_USUAL | IS_WRITE | IS_WAITING, PLAIN, "BLMPOP BLPOP BRPOP BZMPOP BZPOPMAX BZPOPMIN XREADGROUP" },
+	{ IS_USUAL | IS_WRITE, PLAIN,
+	  "DEL EXPIRE EXPIREAT FLUSHALL FLUSHDB GETDEL GETEX HDEL LMPOP LPOP LREM LTRIM MOVE PERSIST PEXPIRE "
+	  "PEXPIREAT RENAME RENAMENX RPOP SMOVE SPOP SREM SWAPDB UNLINK XACK XAUTOCLAIM XCLAIM XDEL XTRIM ZMPOP "
+	  "ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE XGROUP|DELCONSUMER XGROUP|DESTROY "
+	  "XGROUP|SETID FUNCTION|DELETE FUNCTION|FLUSH" },
+	{ IS_USUAL | IS_WRITE, SECRET, "MIGRATE" },
+	{ IS_STALE | IS_WRITE | IS_GROWING, PLAIN, "EVAL EVALSHA FCALL" },      /* who knows */
+	{ IS_USUAL | IS_WAITING, PLAIN, "WAIT" },
+	{ IS_USUAL | IS_PING, PLAIN, "PING" },
+	{ IS_USUAL, CONTAINER, "FUNCTION MEMORY SCRIPT XGROUP" },
+	{ IS_USUAL & ~WANTS_TIME, PLAIN, "FUNCTION|KILL FUNCTION|STATS SCRIPT|KILL" },
+	{ IS_STALE, PLAIN, "CLUSTER FAILOVER REPLICAOF SCRIPT|LOAD SLAVEOF" },
+	{ IS_FREE, PLAIN,
+	  "COMMAND DEBUG ECHO INFO LASTSAVE LATENCY PUBLISH PUBSUB READONLY READWRITE ROLE SELECT SLOWLOG SPUBLISH TIME" },
+	{ IS_FREE, CONTAINER, "ACL CONFIG" },
+	{ IS_FREE, SECRET, "ACL|SETUSER CONFIG|SET" },
+	{ IS_FREE, CLIENT, "CLIENT" },
+	{ IS_FREE, SUBSCRIBES, "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE" },
+	{ IS_FREE, EXEC, "EXEC" },
+	{ IS_FREE & ~WANTS_TIME, PLAIN, "SHUTDOWN UNWATCH WATCH" },
+	{ (IS_FREE & ~WANTS_TIME) | IS_BEGIN, MULTI, "MULTI" },
+	{ (IS_FREE & ~WANTS_TIME) | IS_ROLLBACK, DISCARD, "DISCARD" },
+	{ IS_COMMAND, PLAIN, "QUIT" },
+	{ IS_COMMAND, RESETS, "RESET" },
+	{ IS_COMMAND, HELLO, "HELLO" },
+	{ IS_LOGIN, SECRET, "AUTH" },
+	{ IS_FREE, ENDLESS, "MONITOR PSYNC REPLCONF SYNC" },
+};
+
+/* Kinds of subscriptions, as confirmations and pushes name them. */
+enum { CHANNELS, PATTERNS, SHARDS, SUBSCRIPTIONS };
+static const char *const confirmations[] = {
+	"subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe", NULL
+};
+static const char *const publications[] = { "message", "pmessage", "smessage", NULL };
+enum { NO_CONFIRMATION = 6 };
+
+/* message.note: kind, and of one that SUBSCRIBES which, and how many confirmations it gets (0: of all there are) */
+enum { NOTE_KIND = 0xf, NOTE_WHICH_SHIFT = 4, NOTE_COUNT_SHIFT = 8 };
+
+struct walk {                           /* where a reply stands */
+	uint64_t left[STREAMS_MAX + 1]; /* items still to come, of all lists of known length together, ... */
+	unsigned depth;                 /* ... in each of the streamed lists that surround this place */
+	bool line, chunks;              /* inside a long line | between the chunks of a streamed string */
+	int64_t number;                 /* the latest integer */
+};
+
+struct redis {                          /* one connection */
+	/* requests */
+	bool spoke;
+	uint64_t args;                          /* of the request under way, still to come */
+	enum { LOUD, SKIPPING, HUSHED } quiet;  /* by CLIENT REPLY: the next request gets no reply | none does */
+	bool multi, dirty;                      /* in a transaction | that has had a command refused */
+	unsigned queued, latest;                /* what the commands are that it has queued, the latest apart */
+
+	/* replies */
+	bool answering;                         /* the message under way ... */
+	bool pushing;                           /* ... is a push */
+	uint8_t type;                           /* its first byte */
+	uint8_t which;                          /* of confirmations[], or NO_CONFIRMATION */
+	uint64_t confirming;                    /* further replies that belong to it */
+	struct walk walk;
+	bool resp3;
+	uint64_t subscribed[SUBSCRIPTIONS];
+};
+
+static const char
+	RAW_TLS[]     = "TLS begins",
+	RAW_REQUEST[] = "the request is not understood",
+	RAW_ENDLESS[] = "MONITOR or replication",
+	RAW_HUSHED[]  = "CLIENT REPLY in a transaction",
+	RAW_QUEUED[]  = "a subscription in a transaction",
+	RAW_ANSWER[]  = "the server's reply is not understood",
+	RAW_UNASKED[] = "the server spoke unasked";
+
+/* ---- commands, by name ---- */
+
+static struct named { char name[24]; const struct class *class; } named[NAMES_MAX];
+static uint16_t slots[SLOTS];           /* of named[], plus 1 */
+
+/* The slot of a name, or the free one where it would be. */
+static uint16_t *slot_find(const char name[24])
+{
+	uint64_t w[3], h;
+
+	memcpy(w, name, sizeof w);
+	h = (w[0] ^ w[1] * 0x9e3779b97f4a7c15u ^ w[2] * 0xc2b2ae3d27d4eb4fu) * 0xff51afd7ed558ccdu >> 53;
+	while (slots[h % SLOTS] && memcmp(named[slots[h % SLOTS] - 1].name, name, 24))
+		h++;
+	return &slots[h % SLOTS];
+}
+
+static const struct class *class_find(const char name[24])
+{
+	uint16_t at = *slot_find(name);
+
+	return at ? named[at - 1].class : NULL;
+}
+
+__attribute__((constructor)) static void names_sort(void)
+{
+	uint16_t n = 0;
+
+	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
+		for (const char *p = classes[i].names; *p; p += *p == ' ') {
+			size_t len = strcspn(p, " ");
+			assert(n < NAMES_MAX && len < sizeof named[n].name);
+			memcpy(named[n].name, p, len);
+			named[n].class = &classes[i];
+			uint16_t *slot = slot_find(named[n].name);
+			assert(!*slot);
+			*slot = ++n;
+			p += len;
+		}
+}
+
+/* ---- bytes ---- */
+
+enum step { WAIT, ON, BAD };
+
+static struct cut raw(struct talk *t, const char *notice)
+{
+	t->notice = notice;
+	return (struct cut){ .kind = CUT_RAW };
+}
+
+static struct cut more(void)
+{
+	return (struct cut){ .kind = CUT_MORE };
+}
+
+static bool word_is(struct span word, const char *name)
+{
+	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
+}
+
+/* Which of these it is; behind the last: none. */
+static unsigned word_find(struct span word, const char *const *names)
+{
+	unsigned i = 0;
+
+	while (names[i] && !word_is(word, names[i]))
+		i++;
+	return i;
+}
+
+/* A length and the end of its line; *at is behind it then. */
+static enum step length_read(struct span in, uint64_t *at, int64_t *length)
+{
+	bool minus = *at < in.n && in.p[*at] == '-';
+	uint64_t i = *at + minus, first = i;
+	int64_t n = 0;
+
+	for (; i < in.n && in.p[i] >= '0' && in.p[i] <= '9'; i++) {
+		n = n * 10 + in.p[i] - '0';
+		if (n > LENGTH_MAX)
+			return BAD;
+	}
+	if (i == in.n || (i > first && i + 1 == in.n && in.p[i] == '\r'))
+		return WAIT;
+	if (i == first || in.p[i] != '\r' || in.p[i + 1] != '\n')
+		return BAD;
+	*at = i + 2;
+	*length = minus ? -n : n;
+	return ON;
+}
+
+/* ---- requests ---- */
+
+struct said {                           /* a request, as far as it is at hand */
+	struct span words[3];           /* its first ones */
+	uint64_t args;                  /* how many there are */
+	struct span subject;
+};
+
+/* In capitals; what cannot be shown is not. */
+static void verb_put(char verb[24], size_t at, struct span name)
+{
+	for (size_t i = 0; i < name.n && at < 23; i++) {
+		uint8_t c = name.p[i];
+		verb[at++] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c > ' ' && c < 127 ? c : '?');
+	}
+}
+
+static const struct class *said_class(const struct said *q, const char verb[24])
+{
+	const struct class *class = class_find(verb), *sub = NULL;
+	char name[24] = "";
+
+	if (class && class->kind == CONTAINER && q->args > 1) {
+		verb_put(name, 0, q->words[0]);
+		size_t at = strlen(name);
+		verb_put(name, at, (struct span){ (const uint8_t *)"|", 1 });
+		verb_put(name, at + 1, q->words[1]);
+		sub = class_find(name);
+	}
+	return sub ? sub : class ? class : &classes[0];
+}
+
+/* CLIENT REPLY ON, OFF or SKIP; 0: no such thing. */
+static enum { NO_REPLY_WORD, REPLY_ON, REPLY_OFF, REPLY_SKIP } reply_word(const struct said *q)
+{
+	static const char *const words[] = { "ON", "OFF", "SKIP", NULL };
+	unsigned i = 3;
+
+	if (q->args == 3 && word_is(q->words[1], "REPLY"))
+		i = word_find(q->words[2], words);
+	return i < 3 ? (int)i + 1 : NO_REPLY_WORD;
+}
+
+/* Will it be answered? One that turns replies on again must come through. */
+static enum role said_role(struct redis *s, const struct said *q, enum kind kind)
+{
+	int word = kind == CLIENT ? reply_word(q) : NO_REPLY_WORD, quiet = s->quiet;
+
+	if (s->quiet == SKIPPING || kind == RESETS || word == REPLY_ON)
+		s->quiet = LOUD;
+	if (word == REPLY_OFF)
+		s->quiet = HUSHED;
+	if (word == REPLY_SKIP && quiet != HUSHED)
+		s->quiet = SKIPPING;
+	if (word == REPLY_OFF || word == REPLY_SKIP)
+		return SILENT;
+	if (kind == RESETS || word == REPLY_ON)
+		return quiet == LOUD ? ASKS : AIDS;
+	return quiet == LOUD ? ASKS : SILENT;
+}
+
+/* What transactions add to what a command is. Here is kept what the server keeps: what EXEC will run. */
+static unsigned said_transacts(struct redis *s, enum kind kind, unsigned is)
+{
+	bool multi = s->multi;
+
+	s->multi = kind == MULTI || (multi && kind != EXEC && kind != DISCARD && kind != RESETS);
+	if (kind == MULTI && !multi) {
+		s->dirty = false;
+		s->queued = s->latest = 0;
+	}
+	if (!multi || kind == MULTI || kind == DISCARD || kind == RESETS)
+		return is;
+	s->queued |= s->latest;
+	s->latest = 0;
+	if (kind == EXEC)
+		return is | s->queued | (s->dirty ? 0 : IS_COMMIT);
+	if (!s->dirty)
+		s->latest = is & IS_QUEUED;
+	return is | IS_GROWING;         /* to be queued */
+}
+
+static uint64_t subscribe_note(const struct said *q)
+{
+	return (uint64_t)word_find(q->words[0], confirmations) << NOTE_WHICH_SHIFT | (q->args - 1) << NOTE_COUNT_SHIFT;
+}
+
+/* Fill in *m. NULL, or why the connection must be raw. */
+static const char *said_take(struct redis *s, const struct said *q, struct message *m)
+{
+	verb_put(m->verb, 0, q->words[0]);
+	const struct class *class = said_class(q, m->verb);
+	enum kind kind = class->kind;
+	bool login = kind == HELLO && q->args > 2;      /* AUTH may stand there */
+
+	if (kind == ENDLESS)
+		return RAW_ENDLESS;
+	if (kind == CLIENT && s->multi && reply_word(q) > REPLY_ON)
+		return RAW_HUSHED;
+	m->is = said_transacts(s, kind, login ? IS_LOGIN : class->is);
+	if (!s->spoke)
+		m->is |= IS_OPENING;
+	m->role = said_role(s, q, kind);
+	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
+	if (kind != SECRET && !login)
+		m->subject = q->subject;
+	s->spoke = true;
+	return NULL;
+}
+
+/* Nothing was asked. */
+static struct cut said_nothing(struct redis *s, struct message *m, uint64_t len)
+{
+	if (s->quiet == SKIPPING)
+		s->quiet = LOUD;
+	m->role = SILENT;
+	return (struct cut){ .kind = CUT_END, .len = len };
+}
+
+/* The next argument, as far as it is at hand; *at is behind it then, though it may end beyond what is there. */
+static enum step arg_read(struct span in, uint64_t *at, struct span *arg)
+{
+	uint64_t i = *at;
+	int64_t n;
+
+	if (i >= in.n)
+		return WAIT;
+	if (in.p[i++] != '$')
+		return BAD;
+	enum step step = length_read(in, &i, &n);
+	if (step != ON || n < 0)
+		return step == WAIT ? WAIT : BAD;
+	size_t here = in.n - i;
+	*arg = (struct span){ in.p + i, (uint64_t)n < here ? (size_t)n : here };
+	*at = i + (uint64_t)n + 2;
+	return ON;
+}
+
+/* The arguments behind the first, joined by blanks. */
+static void subject_add(struct talk *t, struct said *q, uint64_t i, struct span arg)
+{
+	if (i == 1) {
+		q->subject = arg;
+	} else if (i > 1 && q->subject.n < SUBJECT_MAX) {
+		if (i == 2)
+			out_put(t->scratch, q->subject.p, q->subject.n);
+		out_byte(t->scratch, ' ');
+		out_put(t->scratch, arg.p, arg.n < SUBJECT_MAX ? arg.n : SUBJECT_MAX);
+		q->subject = out_span(t->scratch);
+	}
+	if (q->subject.n > SUBJECT_MAX)
+		q->subject.n = SUBJECT_MAX;
+}
+
+static struct cut array_request(struct talk *t, struct span in, struct message *m)
+{
+	struct redis *s = t->state;
+	struct said q = { 0 };
+	struct span arg;
+	uint64_t at = 1, i = 0;
+	int64_t n;
+	enum step step = length_read(in, &at, &n);
+
+	if (step != ON || n > ITEMS_MAX)
+		return step == WAIT ? more() : raw(t, RAW_REQUEST);
+	m->head = (uint16_t)at;
+	if (n <= 0)
+		return said_nothing(s, m, at);
+	for (q.args = (uint64_t)n; i < q.args && (step = arg_read(in, &at, &arg)) == ON; i++) {
+		if (i < 3)
+			q.words[i] = arg;
+		subject_add(t, &q, i, arg);
+	}
+	if (step == BAD)
+		return raw(t, RAW_REQUEST);
+	if ((i < q.args || at > in.n) && q.subject.n < SUBJECT_MAX && in.n < PATIENCE)
+		return more();
+	const char *why = said_take(s, &q, m);
+	if (why)
+		return raw(t, why);
+	s->args = q.args - i;
+	return (struct cut){ .kind = s->args ? CUT_PART : CUT_END, .len = at };
+}
+
+/* More arguments of the request under way. */
+static struct cut array_goes_on(struct talk *t, struct span in)
+{
+	struct redis *s = t->state;
+	struct span arg;
+	uint64_t at = 0;
+	enum step step = ON;
+
+	while (s->args && (step = arg_read(in, &at, &arg)) == ON)
+		s->args--;
+	if (step == BAD && !at)
+		return raw(t, RAW_REQUEST);
+	if (!at)
+		return more();
+	return (struct cut){ .kind = s->args ? CUT_PART : CUT_END, .len = at };
+}
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The next word of a line, without its quotes; *line is behind it then. n = 0 and p NULL: there is none. */
+static struct span line_word(struct span *line)
+{
+	const uint8_t *p = line->p, *end = p + line->n, *from;
+	uint8_t quote;
+
+	while (p < end && is_blank(*p))
+		p++;
+	if (p == end)
+		return *line = (struct span){ 0 };
+	quote = *p == '"' || *p == '\'' ? *p++ : 0;
+	for (from = p; p < end && (quote ? *p != quote : !is_blank(*p)); p++)
+		if (quote && *p == '\\' && p + 1 < end)
+			p++;
+	struct span word = { from, (size_t)(p - from) };
+	p += quote && p < end;
+	*line = (struct span){ p, (size_t)(end - p) };
+	return word;
+}
+
+static struct cut inline_request(struct talk *t, struct span in, struct message *m)
+{
+	const uint8_t *end = memchr(in.p, '\n', in.n);
+	struct redis *s = t->state;
+	struct said q = { 0 };
+	struct span word;
+
+	if (!end)
+		return more();
+	uint64_t len = (uint64_t)(end - in.p) + 1;
+	struct span line = { in.p, (size_t)len - 1 };
+	while (line.n && is_blank(line.p[line.n - 1]))
+		line.n--;
+	for (; (word = line_word(&line)).p; q.args++) {
+		if (q.args < 3)
+			q.words[q.args] = word;
+		if (q.args == 0)
+			q.subject = line;
+	}
+	if (!q.args)
+		return said_nothing(s, m, len);
+	while (q.subject.n && is_blank(q.subject.p[0]))
+		q.subject = (struct span){ q.subject.p + 1, q.subject.n - 1 };
+	if (q.subject.n > SUBJECT_MAX)
+		q.subject.n = SUBJECT_MAX;
+	const char *why = said_take(s, &q, m);
+	return why ? raw(t, why) : (struct cut){ .kind = CUT_END, .len = len };
+}
+
+static struct cut redis_request(struct talk *t, struct span in, struct message *m)
+{
+	struct redis *s = t->state;
+
+	if (s->args)
+		return array_goes_on(t, in);
+	if (in.p[0] == '*')
+		return array_request(t, in, m);
+	if (in.p[0] == 0x16)
+		return raw(t, RAW_TLS);
+	return inline_request(t, in, m);
+}
+
+/* ---- replies, item by item ---- */
+
+enum item { NO_ITEM, LINE, STRING, CHUNK, LIST, PAIRS, ATTRIBUTES, PUSHED, STOP };
+
+static const uint8_t items[256] = {
+	['+'] = LINE, ['-'] = LINE, [':'] = LINE, ['_'] = LINE, ['#'] = LINE, [','] = LINE, ['('] = LINE,
+	['$'] = STRING, ['!'] = STRING, ['='] = STRING, [';'] = CHUNK,
+	['*'] = LIST, ['~'] = LIST, ['%'] = PAIRS, ['|'] = ATTRIBUTES, ['>'] = PUSHED, ['.'] = STOP,
+};
+
+static bool walk_done(const struct walk *w)
+{
+	return !w->left[0] && !w->depth && !w->line && !w->chunks;
+}
+
+/* A line, or what is at hand of a long one. */
+static enum step walk_line(struct walk *w, struct span in, uint64_t *at)
+{
+	const uint8_t *from = in.p + *at, *end = memchr(from, '\n', in.n - *at);
+	uint64_t *left = &w->left[w->depth], n = 0;
+
+	if (!end && in.n - *at < LINE_MAX_WAIT && !w->line)
+		return WAIT;
+	if (end && *from == ':' && !w->line) {
+		for (const uint8_t *p = from + 1; *p >= '0' && *p <= '9'; p++)
+			n = n * 10 + *p - '0';
+		w->number = (int64_t)n;
+	}
+	*left += !*left;
+	w->line = !end;
+	*left -= !w->line;
+	*at = end ? (uint64_t)(end - in.p) + 1 : in.n;
+	return ON;
+}
+
+/* "$?" and its like: a string or a list of unknown length begins. */
+static enum step walk_stream(struct walk *w, enum item item)
+{
+	uint64_t *left = &w->left[w->depth];
+
+	if ((item != STRING && item != LIST && item != PAIRS) || (item != STRING && w->depth == STREAMS_MAX))
+		return BAD;
+	*left += !*left;
+	if (item == STRING)
+		w->chunks = true;
+	else
+		w->left[++w->depth] = 0;
+	return ON;
+}
+
+/* The end of a streamed list. */
+static enum step walk_stop(struct walk *w)
+{
+	if (!w->depth || w->left[w->depth])
+		return BAD;
+	w->left[--w->depth]--;
+	return ON;
+}
+
+/* An item of n bytes or items. Attributes, and pushes that stand inside, are none of those that are owed. */
+static enum step walk_add(struct walk *w, enum item item, uint64_t n, uint64_t *at)
+{
+	uint64_t *left = &w->left[w->depth];
+	bool inside = w->depth || *left;
+
+	if (item != STRING && item != CHUNK && (n > ITEMS_MAX || *left > LEFT_MAX))
+		return BAD;
+	*left += !*left;
+	switch (item) {
+	case STRING:     --*left; break;
+	case CHUNK:      *left -= !n; w->chunks = n; *at += n ? n + 2 : 0; break;
+	case LIST:       *left += n - 1; break;
+	case PAIRS:      *left += 2 * n - 1; break;
+	case ATTRIBUTES: *left += 2 * n; break;
+	default:         *left += n - !inside; break;
+	}
+	return ON;
+}
+
+/* One item of a reply; *at is behind it then, or where it will end. */
+static enum step walk_item(struct walk *w, struct span in, uint64_t *at)
+{
+	enum item item = w->line ? LINE : items[in.p[*at]];
+	uint64_t i = *at + 1;
+	int64_t n;
+
+	if (item == LINE && !w->chunks)
+		return walk_line(w, in, at);
+	if (item == NO_ITEM || w->chunks != (item == CHUNK))
+		return BAD;
+	bool streams = i < in.n && in.p[i] == '?';
+	enum step step;
+	if (streams || item == STOP) {
+		if (in.n - i < (streams ? 3 : 2))
+			return WAIT;
+		if (memcmp(in.p + i + streams, "\r\n", 2))
+			return BAD;
+		i += streams + 2;
+		step = streams ? walk_stream(w, item) : walk_stop(w);
+	} else {
+		step = length_read(in, &i, &n);
+		if (step != ON)
+			return step;
+		if (item == STRING && n >= 0)
+			i += (uint64_t)n + 2;
+		step = walk_add(w, item, n > 0 ? (uint64_t)n : 0, &i);
+	}
+	if (step == ON)
+		*at = i;
+	return step;
+}
+
+/* ---- replies, and whose they are ---- */
+
+static enum kind asked_kind(const struct message *asked)
+{
+	return !asked || asked->note & NOTE_SUBSTITUTE ? PLAIN : asked->note & NOTE_KIND;
+}
+
+/* The first string of a list: what kind of push it is. */
+static enum step name_read(struct span in, struct span *name)
+{
+	uint64_t at = 1, end;
+	int64_t n;
+	enum step step = length_read(in, &at, &n);
+
+	*name = (struct span){ 0 };
+	if (step == WAIT || (step == ON && at == in.n && n > 0))
+		return WAIT;
+	end = at;
+	if (step == BAD || n < 1 || in.p[at] != '$' || (step = arg_read(in, &end, name)) == BAD) {
+		*name = (struct span){ 0 };
+		return ON;
+	}
+	return step == WAIT || (end > in.n + 2 && name->n < 16) ? WAIT : ON;
+}
+
+/* How many confirmations this will be. */
+static uint64_t confirmations_due(const struct redis *s, const struct message *asked)
+{
+	uint64_t count = (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_COUNT_SHIFT;
+
+	if (!count)
+		count = s->subscribed[s->which % SUBSCRIPTIONS];
+	return count ? count : 1;
+}
+
+/* A list that may be a push: a confirmation, something published, whatever RESP3 marks as one. */
+static enum step push_begin(struct redis *s, struct span in, const struct message *asked)
+{
+	bool ours = asked_kind(asked) == SUBSCRIBES;
+	struct span name;
+
+	if (name_read(in, &name) == WAIT)
+		return WAIT;
+	s->which = (uint8_t)word_find(name, confirmations);
+	if (ours && s->which == (asked->note >> NOTE_WHICH_SHIFT & 0xf)) {
+		s->confirming = confirmations_due(s, asked) - 1;
+		return ON;
+	}
+	s->pushing = in.p[0] == '>' || s->which != NO_CONFIRMATION || publications[word_find(name, publications)];
+	return ON;
+}
+
+/* What begins here. Nothing that is set must depend on having been set before: it may come again. */
+static enum step answer_begin(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct redis *s = t->state;
+	bool ours = asked_kind(asked) == SUBSCRIBES;
+	bool hears = s->subscribed[CHANNELS] || s->subscribed[PATTERNS] || s->subscribed[SHARDS] || ours || !asked;
+
+	s->type = in.p[0];
+	s->which = NO_CONFIRMATION;
+	s->confirming = 0;
+	s->pushing = !asked && s->type == '-';
+	if ((s->type == '>' || (s->type == '*' && !s->resp3 && hears)) && push_begin(s, in, asked) == WAIT)
+		return WAIT;
+	if (!asked && !s->pushing)
+		t->notice = RAW_UNASKED;
+	else if (ours && !s->pushing && s->which == NO_CONFIRMATION && s->type != '-')
+		t->notice = RAW_QUEUED;
+	else {
+		bool error = s->type == '-' || s->type == '!';
+		m->role = s->pushing ? PUSH : ANSWERS;
+		m->is = asked && !s->pushing ? asked->is : 0;
+		m->head = 1;
+		memcpy(m->verb, error ? "ERR" : s->pushing ? "PUSH" : "ANSWER", error ? 4 : s->pushing ? 5 : 7);
+		return ON;
+	}
+	return BAD;
+}
+
+/* A confirmation counts channels and patterns together, and shard channels apart. */
+static void confirmation_count(struct redis *s)
+{
+	unsigned which = s->which % SUBSCRIPTIONS;
+	uint64_t others = which == SHARDS ? 0 : s->subscribed[which ^ 1], n = (uint64_t)s->walk.number;
+
+	s->subscribed[which] = n > others ? n - others : 0;
+}
+
+/* A reply is whole: what has changed by it. */
+static void answer_learn(struct redis *s, const struct message *asked)
+{
+	enum kind kind = s->pushing ? PLAIN : asked_kind(asked);
+
+	if (s->type == '>')
+		s->resp3 = true;
+	if (s->which != NO_CONFIRMATION)
+		confirmation_count(s);
+	if (kind == HELLO && (s->type == '%' || s->type == '*'))
+		s->resp3 = s->type == '%';
+	if (kind == RESETS && s->type == '+') {
+		s->resp3 = false;
+		memset(s->subscribed, 0, sizeof s->subscribed);
+	}
+}
+
+static struct cut redis_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct redis *s = t->state;
+	enum step step = s->answering ? ON : answer_begin(t, in, asked, m);
+	uint64_t at = 0;
+
+	if (step != ON)
+		return step == WAIT ? more() : raw(t, t->notice);
+	do
+		step = walk_item(&s->walk, in, &at);
+	while (step == ON && at < in.n && !walk_done(&s->walk));
+	if (!at)
+		return step == BAD ? raw(t, RAW_ANSWER) : more();
+	s->answering = true;
+	struct cut cut = { .kind = CUT_PART, .len = at };
+	if (!walk_done(&s->walk))
+		return cut;
+	answer_learn(s, asked);
+	if (s->confirming) {
+		s->confirming--;
+	} else {
+		s->answering = false;
+		cut.kind = CUT_END;
+	}
+	return cut;
+}
+
+/* ---- saying no ---- */
+
+/* failure.number: how it is worded. A REJECTED command was not run: if it is EXEC, the server says so. */
+enum wording { PLAINLY, REJECTED, AS_NIL, NOT_AT_ALL };
+
+static const struct failure failures[] = {
+	{ "starting_up", "LOADING", "Redis is loading the dataset in memory", WANTS_DATA, ON_REQUEST, STAY, REJECTED },
+	{ "read_only", "READONLY", "You can't write against a read only replica.", IS_WRITE, ON_REQUEST, STAY, REJECTED },
+	{ "masterdown", "MASTERDOWN", "Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+	  WANTS_MASTER, ON_REQUEST, STAY, REJECTED },
+	{ "out_of_memory", "OOM", "command not allowed when used memory > 'maxmemory'.",
+	  IS_GROWING, ON_REQUEST, STAY, REJECTED },
+	{ "disk_full", "MISCONF", "Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
+	  "Commands that may modify the data set are disabled, because this instance is configured to report errors "
+	  "during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). "
+	  "Please check the Redis logs for details about the RDB error.",
+	  IS_WRITE | IS_PING, ON_REQUEST, STAY, REJECTED },
+	{ "append_failed", "MISCONF", "Errors writing to the AOF file: No space left on device",
+	  IS_WRITE | IS_PING, ON_REQUEST, STAY, REJECTED },
+	{ "busy", "BUSY", "Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+	  WANTS_TIME, ON_REQUEST, STAY, REJECTED },
+	{ "no_replicas", "NOREPLICAS", "Not enough good replicas to write.", IS_WRITE, ON_REQUEST, STAY, REJECTED },
+	{ "no_auth", "NOAUTH", "Authentication required.", WANTS_LOGIN, ON_REQUEST, STAY, REJECTED },
+	{ "access_denied", "WRONGPASS", "invalid username-password pair or user is disabled.",
+	  IS_LOGIN, ON_REQUEST, STAY, PLAINLY },
+	{ "cluster_down", "CLUSTERDOWN", "The cluster is down", IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
+	{ "slot_not_served", "CLUSTERDOWN", "Hash slot not served", IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
+	{ "try_again", "TRYAGAIN", "Multiple keys request during rehashing of slot",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
+	{ "conflict", "nil", "EXEC answers nil, as if a watched key had been changed", IS_COMMIT, ON_REQUEST, STAY, AS_NIL },
+	{ "pooler_timeout", "ERR", "Connection timed out", IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
+	{ "overloaded", "ERR", "max number of clients reached", IS_OPENING, ON_REQUEST, CLOSE, PLAINLY },
+	{ "unblocked", "UNBLOCKED",
+	  "force unblock from blocking operation, instance state changed (master -> replica?)",
+	  IS_WAITING, ON_REQUEST, CLOSE, PLAINLY },
+	{ "shutting_down", "FIN", "the connection is closed without a word",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
+	{ "gone", "FIN", "the connection is closed without a word",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
+	{ 0 }
+};
+
+static const char UNKNOWN_COMMAND[] = "*1\r\n$15\r\nvaurien-refuses\r\n", DISCARD_COMMAND[] = "*1\r\n$7\r\nDISCARD\r\n";
+
+/* A command that the server does not know spoils a transaction as a refused one does. A refused EXEC
+ * ends it, and nothing of it was done. */
+static int redis_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+{
+	struct redis *s = t->state;
+	enum kind kind = asked->note & NOTE_KIND;
+
+	if (f->end != STAY)
+		return 0;
+	if (asked->role != ASKS)
+		return -1;
+	if (kind == EXEC) {
+		out_put(backend, DISCARD_COMMAND, sizeof DISCARD_COMMAND - 1);
+		return 1;
+	}
+	if (kind == MULTI && !(s->queued | s->latest) && !s->dirty)
+		s->multi = false;
+	else if (kind == DISCARD)
+		s->multi = true;
+	s->dirty = s->multi;
+	s->latest = 0;
+	out_put(backend, UNKNOWN_COMMAND, sizeof UNKNOWN_COMMAND - 1);
+	return 1;
+}
+
+static void text_put(struct out *o, const char *text)
+{
+	out_put(o, text, strlen(text));
+}
+
+static void redis_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+{
+	const struct redis *s = t->state;
+
+	if (f->number == NOT_AT_ALL)
+		return;
+	if (f->number == AS_NIL) {
+		text_put(client, s->resp3 ? "_\r\n" : "*-1\r\n");
+		return;
+	}
+	text_put(client, "-");
+	if (f->number == REJECTED && asked && (asked->note & NOTE_KIND) == EXEC)
+		text_put(client, "EXECABORT Transaction discarded because of: ");
+	text_put(client, f->code);
+	text_put(client, " ");
+	text_put(client, f->text);
+	text_put(client, "\r\n");
+}
+
+/* ---- */
+
+static const struct opt options[] = {
+	{ "keep_alive", OPT_INERT, .def = "0", .help = "Connections are always kept" },
+	{ "reuse_socket", OPT_INERT, .def = "0", .help = "A connection's state cannot be handed to another client" },
+	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ 0 }
+};
+
+PROTOCOL(redis,
+	.help = "Redis: commands, pipelines, transactions, subscriptions; RESP2 and RESP3",
+	.options = options,
+	.state_size = sizeof(struct redis),
+	.request = redis_request, .response = redis_response,
+	.failures = failures, .refuse = redis_refuse, .word = redis_word)

@@ -1,0 +1,59 @@
+/* close.c - tests of connections that are closed in good order. */
+#include "ask.h"
+
+static uint64_t state[4];
+
+static struct verdict at(const char *options, struct event e)
+{
+	e.state = state;
+	return ask("close", options, e);
+}
+
+#define AT(options, ...) at(options, (struct event){ __VA_ARGS__ })
+
+static int fresh(void **unused)
+{
+	memset(state, 0, sizeof state);
+	return 0;
+}
+
+static void connections(void **unused)
+{
+	assert_int_equal(AT("", .moment = ON_OPEN).end, CLOSE);
+	assert_int_equal(AT("after=1", .moment = ON_OPEN).after, NSEC_S);
+	assert_true(says_nothing(AT("after=1", .moment = ON_RESPONSE, .len = 1)));
+}
+
+/* The answer is let by: the end is in turn, behind it. */
+static void exchanges(void **unused)
+{
+	struct verdict v = AT("", .moment = ON_RESPONSE, .len = 1);
+	assert_int_equal(v.end, CLOSE);
+	v.end = STAY;
+	assert_true(says_nothing(v));
+	assert_int_equal(AT("after=3", .moment = ON_RESPONSE, .len = 1).after, 3 * NSEC_S);
+}
+
+static void bytes(void **unused)
+{
+	assert_true(says_nothing(AT("bytes=10", .moment = ON_OPEN)));
+	assert_true(says_nothing(AT("bytes=10", .moment = ON_RESPONSE, .len = 20)));
+	assert_true(says_nothing(AT("bytes=10", .moment = ON_DATA, .len = 4, .passed = 5)));
+	struct verdict v = AT("bytes=10", .moment = ON_DATA, .len = 7, .passed = 5);
+	assert_int_equal(v.end, CLOSE);
+	assert_int_equal(v.keep, 5);
+	assert_true(says_nothing(AT("", .moment = ON_DATA, .len = 7)));
+}
+
+static void not_behind_our_own_words(void **unused)
+{
+	assert_true(says_nothing(AT("", .moment = ON_RESPONSE)));
+}
+
+#define EACH(f) cmocka_unit_test_setup(f, fresh)
+
+static const struct CMUnitTest tests[] = {
+	EACH(connections), EACH(exchanges), EACH(bytes), EACH(not_behind_our_own_words),
+};
+
+SUITE(close, tests)

@@ -1,0 +1,27 @@
+/* drop.c - tests of messages that vanish. */
+#include "ask.h"
+
+static void vanish(void **state)
+{
+	static const enum moment moments[] = { ON_REQUEST, ON_RESPONSE };
+	for (int i = 0; i < 2; i++) {
+		struct verdict v = ASK("drop", "", .moment = moments[i], .len = 10);
+		assert_int_equal(v.fate, DROP);
+		v.fate = PASS;
+		assert_true(says_nothing(v));           /* the connection stays */
+	}
+	assert_int_equal(behavior_find("drop")->direction, REQUEST);
+}
+
+/* A greeting has no request; a refusal is nobody's answer. */
+static void nothing_at_hand(void **state)
+{
+	assert_true(says_nothing(ASK("drop", "", .moment = ON_REQUEST)));
+	assert_true(says_nothing(ASK("drop", "", .moment = ON_RESPONSE)));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(vanish), cmocka_unit_test(nothing_at_hand),
+};
+
+SUITE(drop, tests)

@@ -1,0 +1,32 @@
+/* slow_connect.c - tests of dials that wait. */
+#include "ask.h"
+
+static void dial(void **state)
+{
+	struct verdict v = ASK("slow_connect", "", .moment = ON_OPEN);
+	assert_int_equal(v.hold, NSEC_S);
+	v.hold = 0;
+	assert_true(says_nothing(v));
+	assert_int_equal(ASK("slow_connect", "sleep=50ms", .moment = ON_OPEN).hold, 50 * NSEC_MS);
+	assert_int_equal(ASK("slow_connect", "percentiles=0:3s", .moment = ON_OPEN).hold, 3 * NSEC_S);
+}
+
+static void varies(void **state)
+{
+	nsec a = ASK("slow_connect", "jitter=0.5", .moment = ON_OPEN, .exchange = 1).hold;
+	nsec b = ASK("slow_connect", "jitter=0.5", .moment = ON_OPEN, .exchange = 2).hold;
+	assert_int_not_equal(a, b);
+	assert_in_range(a, NSEC_S / 2, NSEC_S * 3 / 2);
+	assert_in_range(b, NSEC_S / 2, NSEC_S * 3 / 2);
+}
+
+static void nothing_else(void **state)
+{
+	assert_true(says_nothing(ASK("slow_connect", "", .moment = ON_REQUEST)));
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(dial), cmocka_unit_test(varies), cmocka_unit_test(nothing_else),
+};
+
+SUITE(slow_connect, tests)

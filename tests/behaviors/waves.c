@@ -1,0 +1,47 @@
+/* waves.c - tests of latency that rises and falls. */
+#include "ask.h"
+
+/* Milliseconds late, at so many eighths of the period. */
+static int at(const char *shape, int eighths)
+{
+	char options[100];
+	snprintf(options, sizeof options, "shape=%s period=8 low=0.1 high=0.9", shape);
+	struct verdict v = ASK("waves", options, .moment = ON_REQUEST, .age = eighths * NSEC_S);
+	nsec late = v.hold;
+	v.hold = 0;
+	assert_true(says_nothing(v));
+	return (int)((late + NSEC_MS / 2) / NSEC_MS);
+}
+
+static void shapes(void **state)
+{
+	static const struct { const char *shape; int late[9]; } rows[] = {
+		{ "sine", { 100, 217, 500, 783, 900, 783, 500, 217, 100 } },
+		{ "square", { 100, 100, 100, 100, 900, 900, 900, 900, 100 } },
+		{ "saw", { 100, 200, 300, 400, 500, 600, 700, 800, 100 } },
+		{ "triangle", { 100, 300, 500, 700, 900, 700, 500, 300, 100 } },
+	};
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		for (int eighths = 0; eighths < 9; eighths++)
+			assert_int_equal(at(rows[i].shape, eighths), rows[i].late[eighths]);
+}
+
+static void goes_on(void **state)
+{
+	assert_int_equal(at("saw", 8 * 1000000 + 3), 400);
+}
+
+static void edges(void **state)
+{
+	assert_int_equal(ASK("waves", "", .moment = ON_REQUEST).hold, 0);
+	assert_int_equal(ASK("waves", "", .moment = ON_REQUEST, .age = 30 * NSEC_S).hold, NSEC_S);
+	assert_int_equal(ASK("waves", "low=2 high=1", .moment = ON_REQUEST).hold, 2 * NSEC_S);
+	assert_int_equal(ASK("waves", "low=2 high=1", .moment = ON_REQUEST, .age = 30 * NSEC_S).hold, NSEC_S);
+	assert_int_equal(ASK("waves", "period=0 low=2", .moment = ON_REQUEST, .age = 7).hold, 2 * NSEC_S);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(shapes), cmocka_unit_test(goes_on), cmocka_unit_test(edges),
+};
+
+SUITE(waves, tests)

@@ -1,0 +1,44 @@
+"""waves: requests wait, now less, now more."""
+import time
+
+from harness import SAN, Clock
+
+SLACK = 0.5 if SAN else 0.1
+
+
+def trip(client):
+    with Clock() as took:
+        client.send(b"x")
+        assert client.read(1) == b"x"
+    return took.seconds
+
+
+def test_a_square_wave_is_low_then_high(vaurien, backend):
+    backend.serve()
+    proxy = vaurien(backend=backend)
+    client = proxy.client()
+    proxy.set("waves", shape="square", period=4, low=0, high=0.5)
+    began = time.monotonic()
+    assert trip(client) < 0.5
+    time.sleep(max(0, began + 2.2 - time.monotonic()))
+    assert 0.5 <= trip(client) < 0.5 + SLACK
+    time.sleep(max(0, began + 4.2 - time.monotonic()))
+    assert trip(client) < 0.5
+
+
+def test_a_saw_rises(vaurien, backend):
+    backend.serve()
+    proxy = vaurien(backend=backend)
+    client = proxy.client()
+    proxy.set("waves", shape="saw", period=1000, low=0.1, high=100.1)
+    first = trip(client)                        # 100 ms for each second since it was set
+    assert 0.1 < first < 0.1 + SLACK
+    time.sleep(1)
+    second = trip(client)
+    assert first + 0.1 < second < first + 0.2 + SLACK
+
+
+def test_both_directions_of_words(vaurien, backend):
+    status, answer = vaurien(backend=backend).api("PUT", "/behavior", {"name": "waves", "shape": "round"})
+    assert status == 400
+    assert "expected one of sine, square, saw, triangle" in answer["errors"][0]["description"]
