@@ -310,6 +310,8 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 		else if (c->request.now.open)
 			return;
 		x = exchange_head(c);
+		if (x)
+			x->dropped = false;     /* a turn that meets other rules midway is answered as they say */
 		pipe_open(&c->request, &ask);
 		request_judge(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
 		return;

@@ -276,8 +276,9 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 			return false;
 	}
 	if (cut.replaced) {
-		if (!p->now.gone)
-			pipe_say(p, cut.instead, p->now.lot);
+		if (cut.instead.n)
+			piece_pass(p, (uint8_t *)cut.instead.p, cut.instead.n);
+		run_flush(p);           /* `instead` is the protocol's scratch */
 		p->offset += cut.len;
 		at->p += cut.len;
 		at->n -= cut.len;

@@ -261,7 +261,9 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 {
 	const struct rule_fields *f = fields_of(r);
 
-	r->per_connection = !strcmp(f->per, "connection");
+	bool opens = r->behavior->on & ON_OPEN && !(r->behavior->on & (ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST));
+
+	r->per_connection = !strcmp(f->per, "connection") || opens;     /* who is asked of connections only is drawn for them */
 	r->high = r->low + (r->high - r->low) * f->probability;
 	r->skip = f->skip ? (uint64_t)f->skip : r->block.skip;
 	r->times = f->times ? (uint64_t)f->times : r->block.times;

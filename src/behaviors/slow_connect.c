@@ -19,7 +19,7 @@ static void act(const struct event *e, struct verdict *v)
 }
 
 BEHAVIOR(slow_connect,
-	.help = "The backend is dialled late; the client is accepted at once, and what it says meanwhile waits. With odds: say per = connection beside them",
+	.help = "The backend is dialled late; the client is accepted at once, and what it says meanwhile waits",
 	.options = options, .opts_size = sizeof(struct slow_connect),
 	.on = ON_OPEN,
 	.act = act)

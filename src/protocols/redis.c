@@ -130,6 +130,7 @@ struct redis {                          /* one connection */
 	uint64_t confirming;                    /* further replies that belong to it */
 	struct walk walk;
 	bool resp3;
+	bool hushed;                            /* confirmations may come that nobody waits for */
 	uint64_t subscribed[SUBSCRIPTIONS];
 };
 
@@ -290,7 +291,7 @@ static enum role said_role(struct redis *s, const struct said *q, enum kind kind
 		s->quiet = SKIPPING;
 	if (word == REPLY_OFF || word == REPLY_SKIP)
 		return SILENT;
-	if (kind == RESETS || word == REPLY_ON)
+	if (word == REPLY_ON || (kind == RESETS && quiet == HUSHED))
 		return quiet == LOUD ? ASKS : AIDS;
 	return quiet == LOUD ? ASKS : SILENT;
 }
@@ -338,6 +339,7 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 		m->is |= IS_OPENING;
 	m->role = said_role(s, q, kind);
 	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
+	s->hushed |= m->role == SILENT && kind == SUBSCRIBES;
 	if (kind != SECRET && !login)
 		m->subject = q->subject;
 	s->spoke = true;
@@ -671,7 +673,7 @@ static enum step answer_begin(struct talk *t, struct span in, const struct messa
 {
 	struct redis *s = t->state;
 	bool ours = asked_kind(asked) == SUBSCRIBES;
-	bool hears = s->subscribed[CHANNELS] || s->subscribed[PATTERNS] || s->subscribed[SHARDS] || ours || !asked;
+	bool hears = s->subscribed[CHANNELS] || s->subscribed[PATTERNS] || s->subscribed[SHARDS] || s->hushed || ours;
 
 	s->type = in.p[0];
 	s->which = NO_CONFIRMATION;
@@ -715,7 +717,7 @@ static void answer_learn(struct redis *s, const struct message *asked)
 	if (kind == HELLO && (s->type == '%' || s->type == '*'))
 		s->resp3 = s->type == '%';
 	if (kind == RESETS && s->type == '+') {
-		s->resp3 = false;
+		s->resp3 = s->hushed = false;
 		memset(s->subscribed, 0, sizeof s->subscribed);
 	}
 }

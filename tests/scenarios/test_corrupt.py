@@ -65,3 +65,12 @@ def test_only_so_often(vaurien, backend, bufsize):
     client, server = proxy.meet(backend)
     told = [trip(client, server)[1] == SENT for _ in range(4)]
     assert told == [True, False, True, True]
+
+
+def test_a_head_that_the_protocol_wrote_anew(vaurien, backend):
+    """The backend's name stands in Host; what the rules say befalls that too."""
+    proxy = vaurien("--protocol", "http", "--protocol-http-overwrite-host-header", "--rule", "corrupt direction=request", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+    whole = b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % backend.address.encode()
+    assert bits(server.read(len(whole)), whole) == 1

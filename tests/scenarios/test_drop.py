@@ -59,3 +59,16 @@ def test_a_greeting_is_an_answer(vaurien, backend):
     client, server = proxy.meet(backend)
     server.send(b"220 ready\r\n")
     assert client.silent(0.2)
+
+
+def test_over_when_it_is_over(vaurien, backend):
+    """Bytes without messages: what was dropped was the beginning of a turn, the rest of it is answered."""
+    proxy = vaurien("--behavior", "drop", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"lost")
+    assert server.silent(0.2)
+    proxy.set("dummy")
+    client.send(b"found")
+    assert server.read(5) == b"found"
+    server.send(b"answer")
+    assert client.read(6) == b"answer"

@@ -37,7 +37,7 @@ def test_when_it_goes_the_dial_is_made(vaurien, backend):
 
 def test_some_connections(vaurien, backend):
     backend.serve()
-    proxy = vaurien("--rule", "slow_connect sleep=0.2 probability=0.5 per=connection", "--seed", 3, backend=backend)
+    proxy = vaurien("--rule", "slow_connect sleep=0.2 probability=0.5", "--seed", 3, backend=backend)
     late = 0
     for _ in range(30):
         with Clock() as took, proxy.client() as client:

@@ -72,6 +72,7 @@ def test_with_a_match_from_there_on(vaurien, backend):
     server.send(answer)
     assert client.read(len(answer)) == answer
     client.send(get % b"b")
+    assert b"/b " in server.read(len(get % b"b"))
     server.send(answer)
     assert client.silent(0.3)
 
