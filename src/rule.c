@@ -10,7 +10,6 @@
 #include "loop.h"
 #include "pattern.h"
 #include "registry.h"
-#include "settings.h"
 
 static const char *const directions[] = { "own", "request", "response", "both", NULL };
 static const char *const pers[] = { "exchange", "connection", NULL };
@@ -37,10 +36,21 @@ static const struct rule_fields *fields_of(const struct rule_spec *r)
 
 /* ---- lives ---- */
 
-void rule_init(struct rule_spec *r, const char *name, const struct behavior *b, const struct settings *settings)
+const struct block *defaults_of(const struct defaults *d, const struct behavior *behavior)
+{
+	size_t n;
+	const struct behavior *const *all = behaviors_all(&n);
+
+	for (size_t i = 0; d && d->of && i < n; i++)
+		if (all[i] == behavior)
+			return &d->of[i];
+	return NULL;
+}
+
+void rule_init(struct rule_spec *r, const char *name, const struct behavior *b, const struct defaults *all)
 {
 	static _Atomic uint64_t last_id;
-	const struct block *defaults = settings ? settings_block(settings, b) : NULL;
+	const struct block *defaults = defaults_of(all, b);
 
 	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .id = ++last_id, .since = clock_monotonic(), .until = NEVER };
 	r->tally = calloc(1, sizeof *r->tally);
@@ -360,7 +370,7 @@ static bool word_take(struct rule_spec *r, char *word, char error[SENTENCE])
 	return strcmp(word, "name") ? text_set(r, word, equals + 1, error) : name_set(r, equals + 1, error);
 }
 
-bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p, const struct settings *settings, char error[SENTENCE])
+bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p, const struct defaults *all, char error[SENTENCE])
 {
 	const char *culprit;
 	char *word;
@@ -377,7 +387,7 @@ bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p,
 		return false;
 	}
 	free(word);
-	rule_init(r, b->name, b, settings);
+	rule_init(r, b->name, b, all);
 	while (good && (word = word_next(&words, error))) {
 		good = word_take(r, word, error);
 		free(word);

@@ -9,7 +9,9 @@
 #include "option.h"
 #include "vaurien.h"
 
-struct settings;
+struct defaults { struct block *of; };  /* options as command line and file have them: one block per behavior, in the order of behaviors_all() */
+
+const struct block *defaults_of(const struct defaults *, const struct behavior *);      /* NULL: nothing but the table's own */
 
 struct tally {                          /* what a rule has met: the one thing that several workers write */
 	_Atomic unsigned refs;
@@ -49,7 +51,7 @@ struct rule_spec {
 };
 
 /* A new rule: fresh id and tally, options as the command line and the file have them, fields at their defaults. */
-void rule_init(struct rule_spec *, const char *name, const struct behavior *, const struct settings *);
+void rule_init(struct rule_spec *, const char *name, const struct behavior *, const struct defaults *);
 void rule_copy(struct rule_spec *to, const struct rule_spec *from);     /* the same rule: same id, same tally */
 void rule_free(struct rule_spec *);
 
@@ -60,7 +62,7 @@ bool rule_set(struct rule_spec *, const char *key, const json_t *value, const ch
 bool rule_settle(struct rule_spec *, const struct protocol *, const char *culprit[1], char error[SENTENCE]);
 
 /* "error failure=deadlock match='^QUERY UPDATE' name=mine": a behavior, then options, fields and a name; settled. */
-bool rule_read(struct rule_spec *, const char *words, const struct protocol *, const struct settings *, char error[SENTENCE]);
+bool rule_read(struct rule_spec *, const char *words, const struct protocol *, const struct defaults *, char error[SENTENCE]);
 
 /* Does the protocol have the failures that a behavior's options name? */
 bool rule_check_failures(const struct protocol *, const struct block *, const char *culprit[1], char error[SENTENCE]);

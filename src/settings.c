@@ -144,7 +144,7 @@ static void reading_begin(struct reading *r, struct settings *settings)
 	}
 
 	const struct behavior *const *b = behaviors_all(&n);
-	struct block *mine = settings->behavior_defaults = blocks(n);
+	struct block *mine = settings->defaults.of = blocks(n);
 	for (size_t i = 0; i < n; i++) {
 		block_init(&mine[i], b[i]->options, b[i]->opts_size);
 		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b[i]->name, b[i]->help, b[i]->options, &mine[i]);
@@ -328,7 +328,7 @@ static int behavior_read(struct reading *r)
 		    !rule_check_failures(r->settings->proxy->protocol, f->block, &culprit, error))
 			return value_error("%s", error);
 	}
-	return proxy_become(r, spec_with_behavior(r->settings, r->settings->proxy, text, NULL, &culprit, error), error);
+	return proxy_become(r, spec_with_behavior(&r->settings->defaults, r->settings->proxy, text, NULL, &culprit, error), error);
 }
 
 /* `section`: of the file, which says whose words they are; NULL: they are a line of --rule. */
@@ -336,7 +336,7 @@ static int rule_add(struct reading *r, const char *section, const char *words)
 {
 	static const char whose[] = "rule: ";
 	char error[SENTENCE];
-	struct spec *now = spec_with_rule(r->settings, r->settings->proxy, words, error);
+	struct spec *now = spec_with_rule(&r->settings->defaults, r->settings->proxy, words, error);
 	const char *why = strncmp(error, whose, strlen(whose)) ? error : error + strlen(whose);
 
 	if (now)
@@ -439,23 +439,13 @@ void settings_free(struct settings *s)
 {
 	size_t n;
 	behaviors_all(&n);
-	for (size_t i = 0; s->behavior_defaults && i < n; i++)
-		block_free(&s->behavior_defaults[i]);
-	free(s->behavior_defaults);
+	for (size_t i = 0; s->defaults.of && i < n; i++)
+		block_free(&s->defaults.of[i]);
+	free(s->defaults.of);
 	spec_drop(s->proxy);
 	free(s->http_host);
 	free(s->statsd.host);
 	free(s->statsd.prefix);
 	free(s->log_output);
 	*s = (struct settings){ .proxy = NULL };
-}
-
-const struct block *settings_block(const struct settings *s, const struct behavior *behavior)
-{
-	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
-	for (size_t i = 0; s->behavior_defaults && i < n; i++)
-		if (all[i] == behavior)
-			return &s->behavior_defaults[i];
-	return NULL;
 }

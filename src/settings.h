@@ -6,7 +6,7 @@
 
 struct settings {
 	struct spec *proxy;                     /* the proxy of the command line */
-	struct block *behavior_defaults;        /* per behavior, in the order of behaviors_all(): command line, else file, else default */
+	struct defaults defaults;               /* of the behaviors */
 	bool http; char *http_host; int64_t http_port;
 	struct { bool enabled; char *host; int64_t port; char *prefix; double sample_rate; } statsd;
 	char *log_output;                       /* "-": stderr. The level is in log_threshold */
@@ -22,8 +22,5 @@ struct settings {
  * said has been said (help, version, list, or one sentence about what is wrong). */
 int  settings_read(struct settings *, int argc, char **argv);
 void settings_free(struct settings *);
-
-/* What a behavior's options are when a request does not say. */
-const struct block *settings_block(const struct settings *, const struct behavior *);
 
 #endif

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "registry.h"
-#include "settings.h"
 
 static const char group[] = "behavior";         /* the rules of PUT /behavior, which share one draw */
 static const char calm[] = "dummy";             /* the behavior that is none */
@@ -251,13 +250,13 @@ static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, co
 /* ---- changes ---- */
 
 /* Windows of the one draw, side by side; what they leave free is calm. */
-static void rules_add(const struct settings *settings, struct spec *s, const struct weights *w)
+static void rules_add(const struct defaults *defaults, struct spec *s, const struct weights *w)
 {
 	int low = 0;
 
 	for (unsigned i = 0; i < w->n; i++) {
 		struct rule_spec *r = &s->rules[s->n_rules++];
-		rule_init(r, group, w->of[i].behavior, settings);
+		rule_init(r, group, w->of[i].behavior, defaults);
 		r->low = low / 100.0;
 		r->high = (low + w->of[i].percent) / 100.0;
 		low += w->of[i].percent;
@@ -279,7 +278,7 @@ static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const
 	return true;
 }
 
-struct spec *spec_with_behavior(const struct settings *settings, const struct spec *from, const char *text,
+struct spec *spec_with_behavior(const struct defaults *defaults, const struct spec *from, const char *text,
                                 const json_t *options, const char *culprit[1], char error[SENTENCE])
 {
 	struct weights w;
@@ -294,7 +293,7 @@ struct spec *spec_with_behavior(const struct settings *settings, const struct sp
 		return NULL;
 	}
 	struct rule_spec *mine = s->rules + s->n_rules;
-	rules_add(settings, s, &w);
+	rules_add(defaults, s, &w);
 	free(s->behavior);
 	s->behavior = weights_show(&w, text);
 
@@ -326,7 +325,7 @@ static void name_settle(const struct spec *s, struct rule_spec *r)
 	r->name = copy(name);
 }
 
-struct spec *spec_with_rule(const struct settings *settings, const struct spec *from, const char *words, char error[SENTENCE])
+struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from, const char *words, char error[SENTENCE])
 {
 	struct rule_spec r;
 
@@ -334,7 +333,7 @@ struct spec *spec_with_rule(const struct settings *settings, const struct spec *
 		sentence_put(error, "rule: expected at most %d rules on a proxy", RULES_MAX);
 		return NULL;
 	}
-	if (!rule_read(&r, words, from->protocol, settings, error))
+	if (!rule_read(&r, words, from->protocol, defaults, error))
 		return NULL;
 	name_settle(from, &r);
 	if (name_taken(from, r.name)) {

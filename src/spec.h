@@ -12,8 +12,6 @@
 #include "rule.h"
 #include "vaurien.h"
 
-struct settings;
-
 enum { RULES_MAX = 64 };                /* per proxy: a set of rules is one word */
 
 struct spec {                           /* a proxy */
@@ -53,11 +51,11 @@ bool weights_read(struct weights *, const char *text, char error[SENTENCE]);
  * behavior, in an object of the behavior's name. What else GET /behavior shows is passed over. NULL: `error` has
  * one sentence and *culprit, valid until the next call, names the option at fault ("name" for the behavior
  * itself). The new rules get fresh ids and tallies: they count from nothing. `since` is set here. */
-struct spec *spec_with_behavior(const struct settings *, const struct spec *, const char *text, const json_t *options,
+struct spec *spec_with_behavior(const struct defaults *, const struct spec *, const char *text, const json_t *options,
                                 const char *culprit[1], char error[SENTENCE]);
 
 /* A copy with one rule more, as rule_read understands it; its name must be free. NULL: `error` has one sentence. */
-struct spec *spec_with_rule(const struct settings *, const struct spec *, const char *words, char error[SENTENCE]);
+struct spec *spec_with_rule(const struct defaults *, const struct spec *, const char *words, char error[SENTENCE]);
 
 /* A copy without the rules whose time is over by `now`. NULL: none is. *next: when the next one's is; NEVER. */
 struct spec *spec_without_expired(const struct spec *, nsec now, nsec *next);

@@ -69,7 +69,7 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 	struct control *c = request_control(r);
 	const char *culprit = "name";
 	char error[SENTENCE] = "";
-	struct spec *to = spec_with_behavior(control_settings(c), request_spec(r), name, options,
+	struct spec *to = spec_with_behavior(&control_settings(c)->defaults, request_spec(r), name, options,
 	                                     &culprit, error);
 
 	if (!to) {

@@ -145,7 +145,7 @@ static const char
 
 /* ---- commands, by name ---- */
 
-static struct named { char name[24]; const struct class *class; } named[NAMES_MAX];
+static struct named { uint64_t name[3]; const struct class *class; } named[NAMES_MAX];
 static uint16_t slots[SLOTS];           /* of named[], plus 1 */
 
 /* The slot of a name, or the free one where it would be. */
@@ -155,8 +155,11 @@ static uint16_t *slot_find(const char name[24])
 
 	memcpy(w, name, sizeof w);
 	h = (w[0] ^ w[1] * 0x9e3779b97f4a7c15u ^ w[2] * 0xc2b2ae3d27d4eb4fu) * 0xff51afd7ed558ccdu >> 53;
-	while (slots[h % SLOTS] && memcmp(named[slots[h % SLOTS] - 1].name, name, 24))
-		h++;
+	for (; slots[h % SLOTS]; h++) {
+		const uint64_t *n = named[slots[h % SLOTS] - 1].name;
+		if (n[0] == w[0] && n[1] == w[1] && n[2] == w[2])
+			break;
+	}
 	return &slots[h % SLOTS];
 }
 
@@ -167,20 +170,22 @@ static const struct class *class_find(const char name[24])
 	return at ? named[at - 1].class : NULL;
 }
 
-__attribute__((constructor)) static void names_sort(void)
+__attribute__((constructor)) static void names_learn(void)
 {
 	uint16_t n = 0;
 
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
 		for (const char *p = classes[i].names; *p; p += *p == ' ') {
-			size_t len = strcspn(p, " ");
-			assert(n < NAMES_MAX && len < sizeof named[n].name);
-			memcpy(named[n].name, p, len);
-			named[n].class = &classes[i];
-			uint16_t *slot = slot_find(named[n].name);
+			char name[24] = "";
+			size_t length = strcspn(p, " ");
+			assert(n < NAMES_MAX && length < sizeof name);
+			memcpy(name, p, length);
+			uint16_t *slot = slot_find(name);
 			assert(!*slot);
+			memcpy(named[n].name, name, sizeof name);
+			named[n].class = &classes[i];
 			*slot = ++n;
-			p += len;
+			p += length;
 		}
 }
 
@@ -217,10 +222,16 @@ static unsigned word_find(struct span word, const char *const *names)
 /* A length and the end of its line; *at is behind it then. */
 static enum step length_read(struct span in, uint64_t *at, int64_t *length)
 {
-	bool minus = *at < in.n && in.p[*at] == '-';
+	const uint8_t *p = in.p + *at;
+
+	if (in.n >= *at + 3 && p[0] >= '0' && p[0] <= '9' && p[1] == '\r' && p[2] == '\n') {      /* as most are */
+		*length = p[0] - '0';
+		*at += 3;
+		return ON;
+	}
+	bool minus = *at < in.n && *p == '-';
 	uint64_t i = *at + minus, first = i;
 	int64_t n = 0;
-
 	for (; i < in.n && in.p[i] >= '0' && in.p[i] <= '9'; i++) {
 		n = n * 10 + in.p[i] - '0';
 		if (n > LENGTH_MAX)
