@@ -95,9 +95,9 @@ PARTS   := plain memory threads
 
 check-plain: unit protocols model corpus lint docs-current shown scenarios servers
 check-memory:
-	$(MAKE) SAN=$(MEMORY) unit protocols model corpus scenarios servers
+	$(MAKE) SAN=$(MEMORY) OPT=-O1 unit protocols model corpus scenarios servers
 check-threads:
-	$(MAKE) SAN=thread model-threads scenarios-threads
+	$(MAKE) SAN=thread OPT=-O1 model-threads scenarios-threads
 
 # A part that fails is counted and the others go on; make itself fails where one cannot be built.
 check:

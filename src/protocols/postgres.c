@@ -1,19 +1,20 @@
 /* postgres.c - the protocol of PostgreSQL: where its messages end, what they ask, how it says no.
  *
- * A client begins with packets without type: it asks for encryption (one byte answers), asks that another
- * connection's statement be cancelled, or logs in. From then on all is messages: type (1 byte), length (4 bytes,
- * high first, itself counted), body.
+ * A client begins with packets without type: it asks for encryption (one byte answers), asks that
+ * another connection's statement be cancelled, or logs in. From then on all is messages: type
+ * (1 byte), length (4 bytes, high first, itself counted), body.
  *
  *   simple     Query, FunctionCall                       ->  whatever ... ReadyForQuery
  *   extended   Parse Bind Describe Close ... Execute     ->  one after the other, each in its kind
  *              Sync                                      ->  ReadyForQuery
  *
- * An error in the extended protocol answers its message, and nothing answers those behind it up to the Sync. Rules
- * are asked of what runs a statement: Query, FunctionCall, Execute. Parse and its like are let by with their
- * answers: the server may keep these to itself for long, so that nothing may wait for them.
+ * An error in the extended protocol answers its message, and nothing answers those behind it up to
+ * the Sync. Rules are asked of what runs a statement: Query, FunctionCall, Execute. Parse and its
+ * like are let by with their answers: the server may keep these to itself for long, so that nothing
+ * may wait for them.
  *
- * A refused request is replaced by one that the server itself refuses, so that the transaction fails for real; a
- * COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
+ * A refused request is replaced by one that the server itself refuses, so that the transaction fails
+ * for real; a COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -33,8 +34,8 @@ enum {
 
 enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
 
-/* message.note: what asked (the type of its message, or one of these), and where that minds, what else:
- * of a Sync its number, of a statement the row of its keyword. */
+/* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a Sync
+ * its own, of a statement the row of its keyword. */
 enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
 enum { LOGIN = 1, ENCRYPTION = 2 };
 
@@ -44,7 +45,7 @@ struct postgres {                       /* one connection */
 	bool started;                   /* the client has logged in: no more packets without type */
 	bool asked_encryption;          /* ... it asked for that and waits */
 	bool encrypted;
-	char status;                    /* of the latest ReadyForQuery: Idle, in Transaction, in a failed one: E */
+	char status;                    /* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
 
 	/* requests */
 	bool unit;                      /* extended messages that no Sync has followed yet */
@@ -56,7 +57,7 @@ struct postgres {                       /* one connection */
 	bool answering;                 /* one is under way */
 	bool skipping;                  /* an error: nothing is answered up to the Sync */
 	bool copying;                   /* an Execute takes COPY data */
-	uint64_t ignored;               /* the last Sync that was lost in a COPY, as the server ignores it there */
+	uint64_t ignored;               /* the last Sync that was lost in a COPY: there the server ignores it */
 	bool refused;                   /* the server did refuse the substitute */
 };
 
@@ -69,8 +70,8 @@ static const char
 	RAW_ANSWER[]  = "the server's answer is not understood",
 	RAW_UNASKED[] = "the server spoke unasked",
 	RAW_BOTH[]    = "replication",
-	NOT_ENCRYPTED[] = "clients that ask for TLS are told that there is none, so that what is said can be read "
-	                  "(--protocol-postgres-tls pass leaves that to the server)";
+	NOT_ENCRYPTED[] = "clients that ask for TLS are told that there is none, so that what is said "
+	                  "can be read (--protocol-postgres-tls pass leaves that to the server)";
 
 /* ---- bytes ---- */
 
@@ -79,7 +80,12 @@ static uint32_t be32(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-struct packet { uint8_t type; bool bad; uint32_t len; const uint8_t *p; size_t n; };    /* n bytes of a body of len are at hand */
+struct packet {                         /* n bytes of its body of len are at hand */
+	uint8_t type;
+	bool bad;
+	uint32_t len;
+	const uint8_t *p; size_t n;
+};
 
 static bool packet_read(struct packet *k, struct span in, uint64_t at)
 {
@@ -201,7 +207,9 @@ static const struct sql sql = { keywords, comment_length };
 
 static bool in_name(uint8_t c)
 {
-	return (c | 32) >= 'a' ? (c | 32) <= 'z' || c >= 0x80 : (c >= '0' && c <= '9') || c == '_' || c == '$';
+	bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+
+	return letter || c >= 0x80 || (c >= '0' && c <= '9') || c == '_' || c == '$';
 }
 
 /* Does a COPY give data away? It does if it says TO, outside of names and brackets, before FROM. */
@@ -431,7 +439,7 @@ static struct cut postgres_request(struct talk *t, struct span in, struct messag
 
 /* ---- answers ---- */
 
-#define NO_PORTAL "refused by vaurien"          /* what is executed in place of a refused portal: there is none of that name */
+#define NO_PORTAL "refused by vaurien"          /* executed in place of a refused portal: there is none of that name */
 
 enum step { ON, END, BAD };             /* a message: the answer goes on | ends with it | is not understood */
 
@@ -492,7 +500,8 @@ static struct cut push(struct talk *t, const struct packet *k, struct message *m
 	struct postgres *s = t->state;
 
 	*m = (struct message){ .role = PUSH, .head = HEAD };
-	strcpy(m->verb, k->type == 'A' ? "NOTIFICATION" : k->type == 'S' ? "PARAMETER" : k->type == 'N' ? "NOTICE" : "ERROR");
+	strcpy(m->verb, k->type == 'A' ? "NOTIFICATION" : k->type == 'S' ? "PARAMETER" :
+	                k->type == 'N' ? "NOTICE" : "ERROR");
 	s->skipping |= k->type == 'E' && s->unit;
 	return whole(packet_size(k));
 }
@@ -571,7 +580,8 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 	while (step == ON && packet_read(&k, in, done) && packet_has(&k, 1)) {
 		if (!s->answering)
 			answer_begin(s, asked, &k, m);
-		step = k.bad ? BAD : is_substitute(asked) ? substitute_step(s, asked, &k) : answer_step(s, asked, &k);
+		step = k.bad ? BAD : is_substitute(asked) ? substitute_step(s, asked, &k)
+		                                          : answer_step(s, asked, &k);
 		if (step != BAD)
 			done += packet_size(&k);
 	}
@@ -710,7 +720,7 @@ static void message_put(struct out *o, char type, const void *body, size_t n)
 	out_put(o, body, n);
 }
 
-/* How many answers it brings. Each error is one, and so is each ReadyForQuery: what a rollback changed of the
+/* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
  * session's parameters is told between the two, and must get through. */
 static int postgres_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
 {
@@ -797,8 +807,8 @@ static void error_put(struct out *client, const struct message *asked, const str
 	message_put(client, notice ? 'N' : 'E', b.p, b.n);
 }
 
-/* In place of what the server said to the substitute. Where it said nothing, because it skips to the Sync or had
- * another reason to refuse, nothing is. */
+/* In place of what the server said to the substitute. Where it said nothing, because it skips to the
+ * Sync, or had another reason to refuse, nothing is. */
 static void postgres_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
 {
 	struct postgres *s = t->state;
@@ -807,7 +817,7 @@ static void postgres_word(struct talk *t, const struct message *asked, const str
 	s->refused = false;
 	if (f->number == NO)
 		out_byte(client, 'N');
-	if (f->number == NO || f->number == SILENCE || (f->end == STAY && !refused))
+	if (f->number == NO || f->number == SILENCE || (f->end == STAY && !(asked && refused)))
 		return;
 	error_put(client, asked, f);
 	if (f->end == STAY && kind_of(asked) != 'E')

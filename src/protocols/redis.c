@@ -317,8 +317,8 @@ static unsigned said_transacts(struct redis *s, enum kind kind, unsigned is)
 		s->dirty = false;
 		s->queued = s->latest = 0;
 	}
-	if (!multi || kind == MULTI || kind == DISCARD || kind == RESETS)
-		return is;
+	if (kind == MULTI || kind == DISCARD || kind == RESETS || !multi)
+		return is & ~(multi ? IS_BEGIN : IS_ROLLBACK);
 	s->queued |= s->latest;
 	s->latest = 0;
 	if (kind == EXEC)
@@ -819,9 +819,9 @@ static int redis_refuse(struct talk *t, const struct message *asked, const struc
 		out_put(backend, DISCARD_COMMAND, sizeof DISCARD_COMMAND - 1);
 		return 1;
 	}
-	if (kind == MULTI && !(s->queued | s->latest) && !s->dirty)
+	if (asked->is & IS_BEGIN)
 		s->multi = false;
-	else if (kind == DISCARD)
+	if (asked->is & IS_ROLLBACK)
 		s->multi = true;
 	s->dirty = s->multi;
 	s->latest = 0;
