@@ -106,6 +106,13 @@ class End:
             data += piece
         return bytes(data)
 
+    def read_to(self, tail):
+        """All that comes until these bytes have."""
+        data = b""
+        while not data.endswith(tail):
+            data += self.read(1)
+        return data
+
     def rest(self):
         """All that comes until the end, and how it ended: (bytes, "fin" | "rst")."""
         data = bytearray()

@@ -922,6 +922,9 @@ static const struct failure failures[] = {
 	  IS_LOGIN, ON_REQUEST, CLOSE, 1226 },
 	{ "access_denied", "1045/28000", "Access denied for user 'app'@'localhost' (using password: YES)",
 	  IS_LOGIN, ON_REQUEST, CLOSE, 1045 },
+	/* the names that these outages have in every protocol */
+	{ "overloaded", "1040/08004", "Too many connections", IS_OPENING, ON_REQUEST, CLOSE, 1040 },
+	{ "shutting_down", "1053/08S01", "Server shutdown in progress", IS_STATEMENT, ON_REQUEST, CLOSE, 1053 },
 	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", IS_STATEMENT, ON_REQUEST, CLOSE, 1053 },
 	{ "connection_killed", "1927/70100", "Connection was killed",
 	  IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, 1927 },

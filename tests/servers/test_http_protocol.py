@@ -466,7 +466,7 @@ def test_idle_connections_of_a_pool_are_closed(proxies, session):
     assert outcome(session, proxies) == 200
     with proxies.client() as idle:
         idle.send(b"GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n")
-        until(lambda: idle.sock.recv(1 << 16).endswith(b"hello\n"))
+        idle.read_to(b"hello\n")
         proxies.set("error", failure="idle_timeout")
         assert idle.ends() == "fin"
     proxies.set("dummy")
@@ -476,7 +476,7 @@ def test_idle_connections_of_a_pool_are_closed(proxies, session):
 def test_an_error_can_reach_no_tunnel_and_that_is_said(nginx, proxy):
     with proxy.client() as client:
         client.send(b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n")
-        until(lambda: client.sock.recv(1 << 16).endswith(b"\r\n\r\n"))
+        client.read_to(b"\r\n\r\n")
         client.send(b"one")
         assert client.read(3) == b"one"
         assert proxy.api("PUT", "/behavior", {"name": "error", "failure": "unavailable"})[0] == 200
