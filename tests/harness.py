@@ -9,6 +9,7 @@
 A test that uses `vaurien` runs twice: as it is, and with each read of the proxy cut to one byte. No
 end ever waits longer than PATIENCE; nothing here sleeps to let something happen: see until().
 """
+import collections
 import http.client
 import json
 import os
@@ -56,17 +57,27 @@ class Clock:
 
 # ---- ports and addresses ----
 
+taken = collections.deque()                     # the UDP ports of those numbers, ours for a while
+
+
 def free_port(host="127.0.0.1"):
-    """A port below the range that the kernel hands out, so that no other socket gets it meanwhile."""
+    """A port below the range that the kernel hands out, so that no other socket gets it meanwhile; nor do tests that
+    run beside this one: they see that its UDP namesake is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         port = random.SystemRandom().randrange(10000, 30000)
-        with socket.socket(family) as probe:
-            try:
+        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            mark.bind(("127.0.0.1", port))
+            with socket.socket(family) as probe:
                 probe.bind((host, port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            mark.close()
+            continue
+        taken.append(mark)
+        if len(taken) > 100:
+            taken.popleft().close()
+        return port
 
 
 def listening(port):
