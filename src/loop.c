@@ -118,11 +118,12 @@ nsec loop_clock(struct loop *l)
 	return l->now = l->clock();
 }
 
+/* At most as many as there are now: time goes on meanwhile, and mail and descriptors want their turn. */
 static bool loop_fire(struct loop *l)
 {
 	bool any = false;
 
-	while (l->timers && l->heap[1]->due <= l->now) {
+	for (size_t most = l->timers; most && l->timers && l->heap[1]->due <= l->now; most--) {
 		struct timer *t = l->heap[1];
 		timer_stop(l, t);
 		t->fire(t);
