@@ -117,6 +117,11 @@ void conn_end(struct conn *c, enum end how, const char *why)
 	}
 }
 
+void conn_obey(struct conn *c, enum end end)
+{
+	conn_end(c, end, end == RESET ? "reset by a rule" : "closed by a rule");
+}
+
 static void conn_late(struct mail *m)
 {
 	struct conn *c = OWNER(conn, later, m);

@@ -166,7 +166,7 @@ static bool unasked_judge(struct conn *c, struct exchange *x)
 	x->dropped = j.v.fate == DROP;
 	x->sent = exchange_minds(x);
 	if (x->end && !x->failure)
-		conn_end(c, x->end, x->end == RESET ? "reset by a rule" : "closed by a rule");
+		conn_obey(c, x->end);
 	return !c->dead;
 }
 

@@ -39,7 +39,7 @@ static void judge_meant(struct conn *c)
 	struct endpoint client = { .len = sizeof client.addr };
 
 	c->meant = plan_all(c->plan);
-	if (!c->plan->n || getpeername(c->client.watch.fd, (struct sockaddr *)&client.addr, &client.len))
+	if (!c->plan->by_client || getpeername(c->client.watch.fd, (struct sockaddr *)&client.addr, &client.len))
 		return;
 	c->meant = plan_meant(c->plan, &client);
 }
@@ -66,7 +66,7 @@ static void end_fire(struct timer *t)
 		return;
 	}
 	conn_run(c);    /* what is due goes first */
-	conn_end(c, c->end, c->end == RESET ? "reset by a rule" : "closed by a rule");
+	conn_obey(c, c->end);
 }
 
 void judge_ends(struct conn *c, const struct judgement *j, enum end *in_turn)
@@ -115,7 +115,7 @@ bool judge_meet(struct conn *c, ruleset rules, bool opening)
 	if (opening)
 		c->opening = lot_make(NULL, &j);
 	if (end != STAY)
-		conn_end(c, end, end == RESET ? "reset by a rule" : "closed by a rule");
+		conn_obey(c, end);
 	return !c->dead;
 }
 

@@ -32,6 +32,7 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	const char *match = w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
 	if (match)
 		r->match = pattern_make(match);
+	p->by_client |= w->client.family != 0;
 	p->moments |= w->behavior->on;
 	if (w->per_connection)
 		p->per_connection |= bit;

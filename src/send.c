@@ -141,7 +141,7 @@ static bool send_first(struct pipe *p, nsec now)
 			return false;
 		break;
 	case PARCEL_END:
-		conn_end(p->conn, q->end, q->end == RESET ? "reset by a rule" : "closed by a rule");
+		conn_obey(p->conn, q->end);
 		return false;
 	default: {
 		struct pace pace = lot_pace(q->why);
