@@ -84,12 +84,13 @@ static void states_free(struct conn *c)
 	c->states = NULL;
 }
 
-void conn_end(struct conn *c, enum end how, const char *why)
+void conn_end(struct conn *c, enum end how, enum why why)
 {
 	if (c->dead)
 		return;
 	c->dead = true;
-	log_debug("closed proxy=%s connection=%llu why=\"%s\"", proxy_spec(c->proxy)->name, (unsigned long long)c->number, why);
+	log_debug("closed proxy=%s connection=%llu why=\"%s\"", proxy_spec(c->proxy)->name, (unsigned long long)c->number,
+	          why_words[why].text);
 	side_close(&c->client, how, c->request.eof);
 	side_close(&c->backend, how, c->response.eof);
 	dial_stop(c->dial);
@@ -108,6 +109,7 @@ void conn_end(struct conn *c, enum end how, const char *why)
 		c->next->link = c->link;
 	*c->link = c->next;
 	stats_add(&c->proxy->stats, STAT_CLOSED, 1);
+	count_add(&c->proxy->stats.ended[why], 1);
 	if (c->raw_counted)
 		stats_add(&c->proxy->stats, STAT_RAW_CLOSED, 1);
 	proxy_left(c->proxy);
@@ -119,7 +121,7 @@ void conn_end(struct conn *c, enum end how, const char *why)
 
 void conn_obey(struct conn *c, enum end end)
 {
-	conn_end(c, end, end == RESET ? "reset by a rule" : "closed by a rule");
+	conn_end(c, end, end == RESET ? WHY_RULE_RESET : WHY_RULE_CLOSED);
 }
 
 static void conn_late(struct mail *m)
@@ -168,9 +170,9 @@ void conn_run(struct conn *c)
 	if (c->again && !c->dead)
 		conn_later(c);
 	if (!c->dead && c->response.shut && c->request.ended && !c->request.queue.first)
-		conn_end(c, CLOSE, "the backend has ended before an end could take its turn");
+		conn_end(c, CLOSE, WHY_BACKEND_ENDED);
 	if (!c->dead && (c->client.broken || c->backend.broken))
-		conn_end(c, RESET, c->client.broken ? "reset by the client" : "reset by the backend");
+		conn_end(c, RESET, c->client.broken ? WHY_CLIENT_RESET : WHY_BACKEND_RESET);
 	if (!c->dead)
 		patience_rest(c);
 	if (!c->dead) {
@@ -190,7 +192,7 @@ static void conn_dialled(void *whom, int fd, const char *why)
 	if (fd < 0) {
 		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", proxy_spec(c->proxy)->name,
 		            (unsigned long long)c->number, proxy_spec(c->proxy)->backend.text, why);
-		conn_end(c, RESET, why);
+		conn_end(c, RESET, WHY_NO_BACKEND);
 		return;
 	}
 	side_open(&c->backend, fd);

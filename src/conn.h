@@ -56,7 +56,7 @@ void conn_run(struct conn *);                                   /* both pipes go
 void conn_later(struct conn *);                                 /* conn_run at the end of this round */
 void conn_schedule(struct conn *);       /* the dial: now, or when the rules that make it wait let it */
 void conn_dial(struct conn *);
-void conn_end(struct conn *, enum end, const char *why);        /* CLOSE, RESET: the one way to die; may be called twice */
+void conn_end(struct conn *, enum end, enum why);       /* CLOSE, RESET: the one way to die; may be called twice */
 void conn_obey(struct conn *, enum end);          /* the same, where it is a rule that says so */
 
 static inline struct loop *conn_loop(struct conn *c)

@@ -349,7 +349,7 @@ void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 	c->raw_counted = true;
 	c->talk.notice = NULL;
 	if (p->direction == RESPONSE && owes_refusal(c)) {
-		conn_end(c, RESET, "the answer to a refused request is not understood");
+		conn_end(c, RESET, WHY_LOST);
 		return;
 	}
 	c->request.raw = true;

@@ -170,7 +170,7 @@ static bool judge_leave(struct conn *c, const struct plan *to)
 	}
 	c->whole = whole;
 	if (end != STAY)
-		conn_end(c, end, "closed by a rule that was removed");
+		conn_end(c, end, WHY_RULE_REMOVED);
 	return !c->dead;
 }
 

@@ -115,11 +115,11 @@ static void patience_fire(struct timer *t)
 	nsec now = conn_loop(c)->now;
 
 	if (c->gone_since && s->linger && now >= c->gone_since + s->linger)
-		conn_end(c, RESET, "its client has left and a rule holds the rest");
+		conn_end(c, RESET, WHY_GONE);
 	else if (c->waits && now >= c->waits)
 		conn_dial(c);
 	else if (s->idle && !c->waits && now >= c->active + s->idle)
-		conn_end(c, CLOSE, "idle");
+		conn_end(c, CLOSE, WHY_IDLE);
 	else
 		patience_wait(c);
 }

@@ -72,7 +72,7 @@ static void run_flush(struct pipe *p)
 		sent = m < 0 ? 0 : (size_t)m;
 		if (sent < n)
 			p->to->writable = false;
-		p->sent += sent;
+		send_count(p, sent);
 	}
 	if (sent < n) {
 		w->held += n - sent;
@@ -420,7 +420,7 @@ static bool pipe_fill(struct pipe *p)
 	p->conn->active = w->loop.now;
 	p->conn->resting = false;
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
-	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_BYTES_REQUEST : STAT_BYTES_RESPONSE, (uint64_t)n);
+	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
 	to -= p->rest_n;
 	if (p->rest_n)
 		memcpy(to, p->rest, p->rest_n);

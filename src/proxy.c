@@ -42,7 +42,7 @@ bool proxy_finish(struct proxy *p)
 		c->request.ended = c->response.ended = true;
 		conn_run(c);
 		if (!pipe_due(&c->request) && !pipe_due(&c->response))
-			conn_end(c, CLOSE, "the proxy stops");
+			conn_end(c, CLOSE, WHY_STOP);
 	}
 	return !p->conns;
 }
@@ -51,7 +51,7 @@ void proxy_end(struct proxy *p)
 {
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
-		conn_end(c, RESET, "the proxy stops");
+		conn_end(c, RESET, WHY_STOP);
 	}
 }
 

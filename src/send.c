@@ -58,9 +58,15 @@ static void pace_sent(struct pipe *p, const struct pace *pace, size_t n, nsec st
 	p->line_free = start + (pace->rate ? (nsec)((__int128)n * NSEC_S / pace->rate) : 0) + pace->gap;
 }
 
-static void parcel_sent(struct pipe *p, size_t n)
+void send_count(struct pipe *p, size_t n)
 {
 	p->sent += n;
+	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
+}
+
+static void parcel_sent(struct pipe *p, size_t n)
+{
+	send_count(p, n);
 	p->queue.bytes -= n;
 	worker_of(p)->held -= n;
 	while (n) {
@@ -122,7 +128,7 @@ static void pipe_shut(struct pipe *p)
 	p->shut = true;
 	shutdown(p->to->watch.fd, SHUT_WR);
 	if (p->conn->request.shut && p->conn->response.shut)
-		conn_end(p->conn, CLOSE, "both sides have ended");
+		conn_end(p->conn, CLOSE, WHY_BOTH);
 }
 
 /* The first parcel, which is due. False: it has to wait. */

@@ -1,0 +1,77 @@
+/* stats.c - tests of counters and histograms. */
+#include "stats.h"
+
+#include <string.h>
+
+#include "unit.h"
+
+static void every_why_has_words(void **state)
+{
+	for (unsigned i = 0; i < WHYS; i++) {
+		assert_non_null(why_words[i].name);
+		assert_non_null(why_words[i].text);
+		for (const char *c = why_words[i].name; *c; c++)
+			assert_true((*c >= 'a' && *c <= 'z') || *c == '_');
+		for (unsigned k = 0; k < i; k++)
+			assert_string_not_equal(why_words[i].name, why_words[k].name);
+	}
+}
+
+static void bounds_ascend(void **state)
+{
+	for (unsigned i = 1; i < BOUNDS; i++)
+		assert_true(histogram_bounds[i] > histogram_bounds[i - 1]);
+}
+
+static void a_bound_belongs_to_its_bucket(void **state)
+{
+	struct histogram h = { 0 };
+	struct times t = { 0 };
+
+	for (unsigned i = 0; i < BOUNDS; i++) {
+		histogram_note(&h, histogram_bounds[i]);
+		histogram_note(&h, histogram_bounds[i] + 1);
+	}
+	histogram_note(&h, -1);         /* a clock that goes back is not believed */
+	times_add(&t, &h);
+	assert_int_equal(t.n[0], 2);
+	for (unsigned i = 1; i < BOUNDS; i++)
+		assert_int_equal(t.n[i], 2);
+	assert_int_equal(t.n[BOUNDS], 1);
+}
+
+static void times_are_summed(void **state)
+{
+	struct histogram h = { 0 };
+	struct times t = { 0 };
+
+	histogram_note(&h, 3 * NSEC_MS);
+	histogram_note(&h, 4 * NSEC_S);
+	times_add(&t, &h);
+	times_add(&t, &h);
+	assert_int_equal(t.sum, 2 * (3 * NSEC_MS + 4 * NSEC_S));
+}
+
+static void workers_are_summed(void **state)
+{
+	struct stats one = { 0 }, two = { 0 };
+	struct figures f = { 0 };
+
+	stats_add(&one, STAT_OPENED, 2);
+	stats_add(&two, STAT_OPENED, 3);
+	count_add(&two.ended[WHY_IDLE], 7);
+	histogram_note(&one.answered, NSEC_S);
+	figures_add(&f, &one);
+	figures_add(&f, &two);
+	assert_int_equal(f.n[STAT_OPENED], 5);
+	assert_int_equal(f.n[STAT_CLOSED], 0);
+	assert_int_equal(f.ended[WHY_IDLE], 7);
+	assert_int_equal(f.answered.sum, NSEC_S);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(every_why_has_words), cmocka_unit_test(bounds_ascend), cmocka_unit_test(a_bound_belongs_to_its_bucket),
+	cmocka_unit_test(times_are_summed), cmocka_unit_test(workers_are_summed),
+};
+
+SUITE(stats, tests)
