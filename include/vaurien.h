@@ -109,6 +109,7 @@ enum {                          /* what a message is: what a failure must fit */
 	IS_BEGIN     = 64,
 	IS_COMMIT    = 128,
 	IS_ROLLBACK  = 256,
+	IS_IN_TRANSACTION = 512,     /* no message: a connection that rests in an open transaction; see talk->idle */
 	IS_OWN       = 1 << 16, /* this bit and those above are the protocol's own */
 };
 
@@ -145,6 +146,7 @@ struct talk {                           /* one connection, as its protocol sees 
 	const char *notice;             /* set by the protocol: a static sentence for the log, once per proxy */
 	bool close;                     /* set by refuse(): behind this refusal the connection must close, though the failure says STAY */
 	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */
+	unsigned idle;                  /* set by the protocol: IS_..., of what it rests in now; IS_COMMAND is always meant */
 };
 
 void        shelf_put(struct shelf *, uint64_t key, struct span text);  /* the oldest go when the room is used up */
@@ -165,7 +167,7 @@ struct failure {                /* an error of the real server, by name */
 	const char *code;       /* as the protocol words it: "1213/40001", "57P01", "503" */
 	const char *text;       /* as the server words it */
 	unsigned fits;          /* IS_...: a message that is any of these */
-	unsigned moments;       /* ON_REQUEST, ON_REST */
+	unsigned moments;       /* ON_REQUEST; ON_REST: what it fits is what the connection rests in, see talk->idle */
 	enum end end;           /* what the server does to the connection behind it */
 	uint32_t number;        /* the protocol's own word (a mysql errno) */
 	bool by_name;           /* never drawn: it strikes only those who name it */

@@ -14,13 +14,26 @@ static bool connection_rests(const struct conn *c)
 	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
 }
 
+/* The rules that are in for this rest say what they will do; or, counted now, they do it. */
+static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgement *j)
+{
+	struct stand s = { .in = in };
+	struct question q = { .moment = ON_REST, .direction = RESPONSE, .exchange = c->asked, .stand = &s, .rehearsal = rehearsal,
+	                      .idle = IS_COMMAND | c->talk.idle };
+
+	return judge_ask(c, &q, j);
+}
+
 static void rest_strike(struct conn *c)
 {
-	if (c->rest_failure)
-		dialogue_word(c, NULL, c->rest_failure, NULL);
-	if (c->rest_end != STAY)
-		pipe_end(&c->response, c->rest_end);
-	c->rest_failure = NULL;
+	struct judgement j;
+
+	if (!rest_ask(c, c->rest_in, false, &j))
+		return;
+	if (j.failure)
+		dialogue_word(c, NULL, j.failure, NULL);
+	if (j.v.end != STAY)
+		pipe_end(&c->response, j.v.end);
 	pipe_pump(&c->response);
 }
 
@@ -36,13 +49,10 @@ static void rest_judge(struct conn *c)
 {
 	struct plan *p = c->plan;
 	struct judgement j;
-	struct stand s = { .in = judge_decide(c, plan_on(p, ON_REST) & ~p->per_connection, c->asked, ON_REST, NULL) };
-	struct question q = { .moment = ON_REST, .direction = RESPONSE, .exchange = c->asked, .stand = &s };
 
-	if (!judge_ask(c, &q, &j))
+	c->rest_in = judge_decide(c, plan_on(p, ON_REST) & ~p->per_connection, c->asked, ON_REST, NULL);
+	if (!rest_ask(c, c->rest_in, true, &j))
 		return;
-	c->rest_failure = j.failure;
-	c->rest_end = j.v.end;
 	c->rest_rule = j.end_rule;
 	if (j.v.after)
 		timer_set(conn_loop(c), &c->rest_timer, j.v.after == NEVER ? NEVER : conn_loop(c)->now + j.v.after);

@@ -65,14 +65,21 @@ struct plan *plan_hold(struct plan *p)
 	return p;
 }
 
-/* A rule that looks for something and does not find it should say so, and what came nearest. */
-static void rule_miss_say(struct plan *p, struct rule *r)
+/* A rule that finds nothing to strike should say so, and what came nearest. */
+static void misses_say(struct plan *p, struct rule *r, struct misses *m, const char *told, const char *why)
 {
-	if (r->said_miss || !r->missed || r->found || atomic_load_explicit(&r->words->tally->seen, memory_order_relaxed))
+	if (m->over || !m->n || atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed))
 		return;
-	r->said_miss = true;
-	log_info("no match proxy=%s rule=%s behavior=%s: %llu messages, none of which its match finds; nearest%s: %s", p->spec->name, r->words->name,
-	         r->behavior->name, (unsigned long long)r->missed, r->near_miss ? " (but for upper and lower case)" : "", r->miss);
+	m->over = true;
+	log_info("%s proxy=%s rule=%s behavior=%s: %llu messages, none of which %s; nearest%s: %s", told, p->spec->name, r->words->name,
+	         r->behavior->name, (unsigned long long)m->n, why, m->near ? " (but for upper and lower case)" : "", m->nearest);
+}
+
+static void rule_misses_say(struct plan *p, struct rule *r)
+{
+	if (!atomic_load_explicit(&r->words->tally->seen, memory_order_relaxed))
+		misses_say(p, r, &r->unfound, "no match", "its match finds");
+	misses_say(p, r, &r->unfit, "no strike", "its failure fits");
 }
 
 void plan_drop(struct plan *p)
@@ -80,7 +87,7 @@ void plan_drop(struct plan *p)
 	if (!p || --p->refs)
 		return;
 	for (unsigned i = 0; i < p->n; i++) {
-		rule_miss_say(p, &p->rules[i]);
+		rule_misses_say(p, &p->rules[i]);
 		pattern_free(p->rules[i].match);
 	}
 	spec_drop(p->spec);
@@ -164,17 +171,16 @@ static void text_mask(const struct text *t, char *to, size_t size)
 	to[n] = 0;
 }
 
-static void rule_misses(struct plan *p, struct rule *r, const struct text *t, nsec now)
+/* One more; after ten seconds of them it is said. */
+static void rule_misses(struct plan *p, struct rule *r, struct misses *m, bool shown, bool near, const struct text *t, nsec now)
 {
-	bool near = pattern_nearly(r->match, (struct span){ t->p, t->n });
-
-	if (!r->missed++)
-		r->missed_since = now;
-	if (near || !r->near_miss)
-		text_mask(t, r->miss, sizeof r->miss);
-	r->near_miss |= near;
-	if (now - r->missed_since > 10 * NSEC_S)
-		rule_miss_say(p, r);
+	if (!m->n++)
+		m->since = now;
+	if (shown)
+		text_mask(t, m->nearest, sizeof m->nearest);
+	m->near |= near;
+	if (now - m->since > 10 * NSEC_S)
+		rule_misses_say(p, r);
 }
 
 /* Does its match find this message? The text is made once for all that ask. */
@@ -191,9 +197,11 @@ static bool rule_finds(struct plan *p, struct rule *r, const struct question *q,
 	if (!t->n)
 		text_make(t, q->msg);
 	if (pattern_finds(r->match, (struct span){ t->p, t->n }))
-		return r->found = true;
-	if (!r->found && !r->said_miss)
-		rule_misses(p, r, t, q->now);
+		return r->unfound.over = true;
+	if (!r->unfound.over) {
+		bool near = pattern_nearly(r->match, (struct span){ t->p, t->n });
+		rule_misses(p, r, &r->unfound, near || !r->unfound.near, near, t, q->now);
+	}
 	return false;
 }
 
@@ -321,7 +329,7 @@ const char *verdict_show(const struct verdict *v, const struct failure *f, char 
 
 static bool failure_fits(const struct failure *f, const struct question *q)
 {
-	return f->moments & q->moment && (!q->msg || f->fits & q->msg->is);
+	return f->moments & q->moment && f->fits & (q->msg ? q->msg->is : q->idle);
 }
 
 /* The failure named, or one of those that leave the connection usable. NULL: none fits. */
@@ -360,21 +368,43 @@ static void say_strike(struct plan *p, struct rule *r, const struct question *q,
 	r->unsaid = 0;
 }
 
-/* Of those a rule would strike it strikes some: after `skip`, each `every`-th, `times` of them. */
+/* Of those a rule would strike it picks some: after `skip`, each `every`-th, `times` of them. */
+static bool rule_picks(const struct rule_spec *w, uint64_t n)
+{
+	uint64_t every = w->every ? w->every : 1;
+
+	return n >= w->skip && (n - w->skip) % every == 0 && (n - w->skip) / every < w->times;
+}
+
 static bool rule_strikes(struct rule *r, struct stand *s, ruleset bit)
 {
-	if (!(s->counted & bit)) {
-		const struct rule_spec *w = r->words;
-		uint64_t n = atomic_fetch_add_explicit(&w->tally->count, 1, memory_order_relaxed);
-		uint64_t every = w->every ? w->every : 1;
+	struct tally *t = r->words->tally;
 
+	if (!(s->counted & bit)) {
 		s->counted |= bit;
-		if (n >= w->skip && (n - w->skip) % every == 0 && (n - w->skip) / every < w->times) {
+		if (rule_picks(r->words, atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed))) {
 			s->struck |= bit;
-			atomic_fetch_add_explicit(&w->tally->hits, 1, memory_order_relaxed);
+			atomic_fetch_add_explicit(&t->hits, 1, memory_order_relaxed);
 		}
 	}
 	return s->struck & bit;
+}
+
+static bool rule_would_strike(const struct rule *r, const struct stand *s, ruleset bit)
+{
+	return s->counted & bit ? s->struck & bit : rule_picks(r->words, atomic_load_explicit(&r->words->tally->count, memory_order_relaxed));
+}
+
+/* What was asked is not what its failure can answer. */
+static void rule_unfit(struct plan *p, struct rule *r, const struct question *q)
+{
+	struct text text;
+
+	if (r->unfit.over || !q->msg)
+		return;
+	if (!r->unfit.n)
+		text_make(&text, q->msg);
+	rule_misses(p, r, &r->unfit, !r->unfit.n, false, &text, q->now);
 }
 
 static struct rule_state *state_of(const struct rule *r, const struct question *q, unsigned i)
@@ -412,17 +442,21 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	*f = NULL;
 	if (v->fate == REPLY) {
 		if (!q->words || q->raw) {
-			if (!(s->counted & bit))
+			if (!(s->counted & bit) && !q->rehearsal)
 				say_unreachable(p, r, q);
 			s->counted |= bit;      /* said once of each exchange; nor is it counted */
 			return false;
 		}
 		*f = failure_choose(p->spec->protocol, v->failure, q, &dice);
-		if (!*f)
+		if (!*f) {
+			rule_unfit(p, r, q);
 			return false;
+		}
 		if (v->end == STAY)
 			v->end = (*f)->end;
 	}
+	if (q->rehearsal)
+		return rule_would_strike(r, s, bit);
 	bool first = !(s->counted & bit);
 	if (!rule_strikes(r, s, bit))
 		return false;

@@ -15,16 +15,21 @@ typedef uint64_t ruleset;               /* of at most RULES_MAX */
 
 enum { MOMENTS = 8 };                   /* bits of enum moment */
 
+struct misses {                         /* messages that a rule does not strike, as long as it strikes none */
+	uint64_t n;
+	nsec since;                     /* of the first */
+	char nearest[96];               /* of them, masked; all but the case of its letters is right: */
+	bool near;
+	bool over;                      /* told, or there is nothing to tell */
+};
+
 struct rule {
 	const struct rule_spec *words;
 	const struct behavior *behavior;
 	struct dice dice;               /* its own draws */
 	struct dice draw;               /* the one that decides: shared by rules of one name */
 	struct pattern *match;          /* NULL: all */
-	uint64_t missed;                /* messages that it did not find, until it found one ... */
-	nsec missed_since;
-	char miss[96];                  /* ... the nearest of them */
-	bool near_miss, said_miss, found;
+	struct misses unfound, unfit;   /* messages that its match did not find; that its failure does not fit */
 	nsec said;                      /* when a strike was last a line in the log */
 	uint64_t unsaid;                /* strikes since */
 	bool said_unreachable;
@@ -82,6 +87,8 @@ struct question {                       /* what plan_judge is asked */
 	uint64_t offset;                /* ON_DATA: of `data` in its stream: draws go by it */
 	bool words;                     /* the protocol can refuse ... */
 	bool raw;                       /* ... but this connection is not understood */
+	bool rehearsal;                 /* what would be said: nothing is counted, nobody is told */
+	unsigned idle;                  /* ON_REST: IS_..., of what the connection rests in */
 	nsec now;
 };
 

@@ -1,12 +1,13 @@
 /* error - requests are refused in the protocol's own words; where it has none, answers are spoilt. */
 #include "vaurien.h"
 
-struct error { bool inject; const char *failure; };
+struct error { bool inject; const char *failure; nsec after; };
 
 static const struct opt options[] = {
 	{ "inject", OPT_BOOL, offsetof(struct error, inject), "false", "Put random bytes in the middle of the answer instead" },
 	{ "warmup", OPT_INT, 0, "0", "How many exchanges pass first", .rule = OPT_SKIP },
 	{ "failure", OPT_FAILURE, offsetof(struct error, failure), NULL, "Which failure of the protocol; none named: drawn among those that leave the connection usable" },
+	{ "after", OPT_TIME, offsetof(struct error, after), "0", "How long a connection must be idle before a failure of idle connections strikes it", .unit = NSEC_S },
 	{ 0 }
 };
 
@@ -15,6 +16,8 @@ static void act(const struct event *e, struct verdict *v)
 	const struct error *o = e->opts;
 
 	verdict_refuse(e, o->failure, o->inject, v);
+	if (e->moment == ON_REST)
+		v->after = o->after;
 }
 
 BEHAVIOR(error,

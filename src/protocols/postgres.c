@@ -590,6 +590,7 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 	if (!done)
 		return more();
 	s->answering = step != END;
+	t->idle = s->status == 'T' || s->status == 'E' ? IS_IN_TRANSACTION : 0;
 	return (struct cut){ .kind = step == END ? CUT_END : CUT_PART, .len = done };
 }
 
@@ -668,7 +669,7 @@ static const struct failure failures[] = {
 	{ "access_denied", "28P01", "password authentication failed for user \"app\"",
 	  IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
 	{ "idle_in_transaction_timeout", "25P03", "terminating connection due to idle-in-transaction timeout",
-	  IS_COMMAND, ON_REST, CLOSE, FATAL },
+	  IS_IN_TRANSACTION, ON_REST, CLOSE, FATAL },
 	{ "idle_timeout", "57P05", "terminating connection due to idle-session timeout",
 	  IS_COMMAND, ON_REST, CLOSE, FATAL },
 	{ "pooler_timeout", "08P01", "query_wait_timeout", IS_COMMAND, ON_REQUEST, CLOSE, POOLER },

@@ -14,6 +14,10 @@ static void in_words(void **state)
 	v = ASK("error", "failure=shutdown", .moment = ON_REST, .words = true);
 	assert_int_equal(v.fate, REPLY);
 	assert_string_equal(v.failure, "shutdown");
+	assert_int_equal(v.after, 0);
+	v = ASK("error", "failure=shutdown after=250ms", .moment = ON_REST, .words = true);
+	assert_int_equal(v.after, 250 * NSEC_MS);
+	assert_int_equal(ASK("error", "after=1", .moment = ON_REQUEST, .words = true).after, 0);
 	assert_true(says_nothing(ASK("error", "", .moment = ON_RESPONSE, .words = true)));
 }
 

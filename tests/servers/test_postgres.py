@@ -487,7 +487,7 @@ def test_no_login(proxies, connect, name):
 
 @pytest.mark.parametrize("name", sorted(AT_REST))
 def test_idle_connections_are_told_and_closed(proxies, connect, name):
-    application = connect(proxies)
+    application = connect(proxies, autocommit=name != "idle_in_transaction_timeout")
     assert ask(application) == [(1,)]
     proxies.ctl.set("error", failure=name)
     with socket.socket(fileno=os.dup(application.fileno())) as sock:
@@ -504,6 +504,19 @@ def test_idle_connections_are_told_and_closed(proxies, connect, name):
     with pytest.raises(psycopg2.Error):
         ask(application)
     assert ask(connect(proxies)) == [(1,)]
+
+
+def test_who_is_idle_in_no_transaction_stays(proxies, connect):
+    application, other = connect(proxies), connect(proxies, autocommit=False)
+    assert ask(application) == ask(other) == [(1,)]
+    other.rollback()
+    proxies.ctl.set("error", failure="idle_in_transaction_timeout")
+    assert ask(application) == [(1,)]
+    assert proxies.api("GET", "/behavior")[1]["hits"] == 0
+    with pytest.raises(psycopg2.OperationalError):
+        ask(other)
+        ask(other)
+    assert ask(application) == [(1,)]
 
 
 def offered(run):

@@ -434,7 +434,7 @@ static const char *told(void)
 	logged_text[n] = '\0';
 	assert_int_equal(ftruncate(log_memory, 0), 0);
 	char *said = strstr(logged_text, "no match ");
-	return said ? said : "";
+	return said ? said : (said = strstr(logged_text, "no strike ")) ? said : "";
 }
 
 static void deaf(void)
@@ -895,11 +895,59 @@ static void failure_moments(void **state)
 	assert_false(judge(ON_RESPONSE, RESPONSE));
 	q.msg = NULL;
 	q.stand = NULL;
-	assert_true(judge(ON_REST, RESPONSE));          /* about no message: it need not fit one */
+	q.idle = IS_IN_TRANSACTION;
+	assert_false(judge(ON_REST, RESPONSE));         /* it must fit what the connection rests in */
+	q.idle |= IS_COMMAND;
+	assert_true(judge(ON_REST, RESPONSE));
 	assert_string_equal(j.failure->name, "gone");
 	assert_int_equal(j.v.end, CLOSE);
 	((struct verdict *)spec->rules[0].block.opts)->failure = "no";
 	assert_false(judge(ON_REST, RESPONSE));
+}
+
+/* What would be said is asked without being counted, and it knows whom the counts would pick. */
+static void rehearsed(void **state)
+{
+	ADD("words", fake_says, .fate = REPLY, .failure = "gone")->skip = 1;
+	start(1);
+	stand.in = whole.in = 1;
+	q.rehearsal = true;
+	assert_false(next());
+	assert_int_equal(spec->rules[0].tally->count, 0);
+	q.rehearsal = false;
+	assert_false(next());
+	q.rehearsal = true;
+	assert_true(next());
+	assert_int_equal(spec->rules[0].tally->count, 1);
+	assert_int_equal(spec->rules[0].tally->hits, 0);
+	q.rehearsal = false;
+	assert_true(next());
+	assert_int_equal(spec->rules[0].tally->hits, 1);
+}
+
+/* A failure that answers nothing of what is asked says so; one that strikes once is right. */
+static void unfit(void **state)
+{
+	log_catch();
+	ADD("mine", fake_says, .fate = REPLY, .failure = "read_only");
+	start(1);
+	msg = (struct message){ .role = ASKS, .is = IS_COMMAND | IS_READ, .verb = "QUERY", .subject = { (const uint8_t *)"SELECT 17", 9 } };
+	next();
+	strcpy(msg.verb, "PING");
+	next();
+	assert_string_equal(told(), "");
+	plan_drop(plan);
+	plan = NULL;
+	assert_string_equal(told(), "no strike proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which its failure fits; "
+	                    "nearest: QUERY SELECT ?\n");
+	start(1);
+	next();
+	msg.is = IS_WRITE;
+	assert_true(next());
+	plan_drop(plan);
+	plan = NULL;
+	assert_string_equal(told(), "");
+	deaf();
 }
 
 /* None named: of those that fit and leave the connection usable, each in its turn. */
@@ -956,7 +1004,7 @@ static const struct CMUnitTest tests[] = {
 	EACH(counted_once), EACH(calm_is_not_counted), EACH(per_connection),
 	EACH(exact_between_threads), EACH(clamped), EACH(judged_together),
 	EACH(calm_leaves_untouched), EACH(unreachable), EACH(unreachable_per_connection),
-	EACH(wordless), EACH(named_failure), EACH(failure_moments), EACH(drawn_failure),
+	EACH(wordless), EACH(named_failure), EACH(failure_moments), EACH(rehearsed), EACH(unfit), EACH(drawn_failure),
 	EACH(refused_twice),
 };
 
