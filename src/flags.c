@@ -232,6 +232,15 @@ static int flag_unknown(const struct flags *flags, const char *word)
 	return usage_error("unrecognized arguments: %s", word);
 }
 
+/* "--list failures": a word that it may take, though it can stand alone. */
+static bool flag_takes(const struct flag *f, const char *next)
+{
+	for (const char *const *c = f->alone ? f->opt->choices : NULL; c && next && *c; c++)
+		if (!strcmp(*c, next))
+			return true;
+	return false;
+}
+
 static int flag_given(struct flag *f, const char *text)
 {
 	char error[SENTENCE];
@@ -252,7 +261,9 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 	optind = 0;                             /* start afresh */
 	opterr = 0;
 	while (code == -1 && (c = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
-		if (c >= FIRST)
+		if (c >= FIRST && !optarg && flag_takes(&flags->at[c - FIRST], argv[optind]))
+			code = flag_given(&flags->at[c - FIRST], argv[optind++]);
+		else if (c >= FIRST)
 			code = flag_given(&flags->at[c - FIRST], optarg);
 		else if (c == 'h')
 			code = flag_given(flag_find(flags, "", "help"), NULL);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "failure.h"
 #include "registry.h"
 #include "rule.h"
 
@@ -111,31 +112,6 @@ static void text_options(FILE *f, const struct opt *options)
 	}
 }
 
-static const char *end_word(enum end end)
-{
-	static const char *const words[] = {
-		[STAY] = "stays", [STALL] = "is not read any more", [CLOSE] = "is closed", [RESET] = "is reset", [VANISH] = "is not answered any more",
-	};
-	return words[end];
-}
-
-/* "logins, reads, writes": which messages a failure can answer. */
-static const char *fits_show(unsigned fits, char *buffer, size_t size)
-{
-	static const struct { unsigned is; const char *words; } names[] = {
-		{ IS_OPENING, "the greeting" }, { IS_LOGIN, "logins" }, { IS_COMMAND, "commands" },
-		{ IS_STATEMENT, "statements" }, { IS_READ, "reads" }, { IS_WRITE, "writes" }, { IS_BEGIN, "begins" },
-		{ IS_COMMIT, "commits" }, { IS_ROLLBACK, "rollbacks" },
-		{ ~(IS_OWN - 1u), "certain commands" },
-	};
-	size_t n = 0;
-	buffer[0] = '\0';
-	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-		if (fits & names[i].is && n < size)
-			n += (size_t)snprintf(buffer + n, size - n, "%s%s", n ? ", " : "", names[i].words);
-	return buffer;
-}
-
 static void text_failures(FILE *f, const struct protocol *p)
 {
 	char line[SENTENCE * 3];
@@ -144,8 +120,52 @@ static void text_failures(FILE *f, const struct protocol *p)
 		if (!x->moments)        /* the protocol's own affair */
 			continue;
 		fprintf(f, "      %-22s ", x->name);
-		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text, end_word(x->end));
+		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text, failure_end(x));
 		print_wrapped(f, line, 29, 29);
+	}
+}
+
+/* ---- --list failures: each name once, and who knows it ---- */
+
+static const struct failure *failure_offered(const struct protocol *p, const char *name)
+{
+	const struct failure *f = failure_find(p, name);
+
+	return f && f->moments ? f : NULL;
+}
+
+/* The first name after `last`, of those that any protocol has; NULL: there is none. */
+static const char *name_next(const char *last)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+	const char *next = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		for (const struct failure *f = all[i]->failures; f && f->name; f++)
+			if (f->moments && (!last || strcmp(f->name, last) > 0) && (!next || strcmp(f->name, next) < 0))
+				next = f->name;
+	return next;
+}
+
+void listing_failures_text(FILE *f)
+{
+	char line[SENTENCE * 3], fits[SENTENCE];
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+
+	fputs("failures, each the same outage in every protocol that has it:\n", f);
+	for (const char *name = name_next(NULL); name; name = name_next(name)) {
+		fprintf(f, "  %s\n", name);
+		for (size_t i = 0; i < n; i++) {
+			const struct failure *x = failure_offered(all[i], name);
+			if (!x)
+				continue;
+			fprintf(f, "    %-10s ", all[i]->name);
+			snprintf(line, sizeof line, "%s \"%s\"; answers %s; the connection %s", x->code, x->text,
+			         failure_fits_show(x, fits, sizeof fits), failure_end(x));
+			print_wrapped(f, line, 15, 15);
+		}
 	}
 }
 
@@ -222,8 +242,8 @@ static void page_failures(FILE *f, const struct protocol *p)
 		fprintf(f, "| `%s` ", x->name);
 		cell(f, x->code);
 		cell(f, x->text);
-		cell(f, fits_show(x->fits, fits, sizeof fits));
-		cell(f, end_word(x->end));
+		cell(f, failure_fits_show(x, fits, sizeof fits));
+		cell(f, failure_end(x));
 		fputs("|\n", f);
 	}
 }
@@ -262,5 +282,32 @@ void listing_protocols_page(FILE *f)
 		page_head(f, all[i]->name, all[i]->help);
 		page_options(f, all[i]->options, "protocol", all[i]->name);
 		page_failures(f, all[i]);
+	}
+}
+
+/* One row a name, one column a protocol that has words. */
+void listing_failures_page(FILE *f)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+
+	fputs("| failure ", f);
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->failures)
+			fprintf(f, "| %s ", all[i]->name);
+	fputs("|\n|---", f);
+	for (size_t i = 0; i < n; i++)
+		if (all[i]->failures)
+			fputs("|---", f);
+	fputs("|\n", f);
+	for (const char *name = name_next(NULL); name; name = name_next(name)) {
+		fprintf(f, "| `%s` ", name);
+		for (size_t i = 0; i < n; i++) {
+			if (!all[i]->failures)
+				continue;
+			const struct failure *x = failure_offered(all[i], name);
+			cell(f, x ? x->code : "");
+		}
+		fputs("|\n", f);
 	}
 }

@@ -33,7 +33,7 @@ struct words {                          /* the program's own options */
 static const char *const levels[] = {
 	"critical", "error", "warning", "info", "debug", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
 };
-static const char *const listings[] = { "text", "behaviors.md", "protocols.md", NULL };
+static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", NULL };
 
 #define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct words, field), __VA_ARGS__ }
 
@@ -162,6 +162,19 @@ static void reading_free(struct reading *r)
 	block_free(&r->core);
 }
 
+static void list_show(const char *name)
+{
+	static const struct { const char *name; void (*show)(FILE *); } all[] = {
+		{ "text", listing_text }, { "failures", listing_failures_text },
+		{ "behaviors.md", listing_behaviors_page }, { "protocols.md", listing_protocols_page },
+		{ "failures.md", listing_failures_page },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (!strcmp(all[i].name, name))
+			all[i].show(stdout);
+}
+
 /* -1: nothing to show. */
 static int show(const struct reading *r)
 {
@@ -173,12 +186,8 @@ static int show(const struct reading *r)
 		puts(VAURIEN_VERSION);
 	else if (!list)
 		return -1;
-	else if (!strcmp(list, "behaviors.md"))
-		listing_behaviors_page(stdout);
-	else if (!strcmp(list, "protocols.md"))
-		listing_protocols_page(stdout);
 	else
-		listing_text(stdout);
+		list_show(list);
 	return fflush(stdout) == 0 ? 0 : 1;
 }
 

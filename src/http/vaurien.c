@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../failure.h"
 #include "../log.h"
 #include "../registry.h"
 #include "../vanish.h"
@@ -105,6 +106,20 @@ static void get_rules(struct request *r)
 	request_answer(r, 200, json_pack("{s:o}", "rules", spec_rules_json(request_spec(r))));
 }
 
+/* All that any protocol has; each says whose it is. */
+static void get_failures(struct request *r)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+	json_t *told = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		for (const struct failure *f = all[i]->failures; f && f->name; f++)
+			if (f->moments)
+				json_array_append_new(told, failure_json(f, all[i]));
+	request_answer(r, 200, json_pack("{s:o}", "failures", told));
+}
+
 /* ---- /backend ---- */
 
 static void get_backend(struct request *r)
@@ -168,6 +183,7 @@ const struct route routes_vaurien[] = {
 	{ "GET", "/behavior",  get_behavior,  true },
 	{ "GET", "/behaviors", get_behaviors, true },
 	{ "GET", "/rules",     get_rules,     true },
+	{ "GET", "/failures",  get_failures,  false },
 	{ "PUT", "/backend",   put_backend,   true },
 	{ "GET", "/backend",   get_backend,   true },
 	{ "GET", "/info",      get_info,      false },

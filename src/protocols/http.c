@@ -595,6 +595,9 @@ static const struct failure failures[] = {      /* number: seconds of Retry-Afte
 	{ "gateway_timeout", "504 Gateway Timeout",
 	  "The server behind this one did not answer in time.",
 	  IS_COMMAND, ON_REQUEST, STAY, .by_name = true },
+	{ "pooler_timeout", "504 Gateway Timeout",
+	  "No connection to the server behind this one came free in time.",
+	  IS_COMMAND, ON_REQUEST, STAY, .by_name = true },
 	{ "too_many_requests", "429 Too Many Requests",
 	  "More requests came than this client may make.",
 	  IS_COMMAND, ON_REQUEST, STAY, .number = 1, .by_name = true },
@@ -612,6 +615,7 @@ static const struct failure failures[] = {      /* number: seconds of Retry-Afte
 	  IS_COMMAND, ON_REQUEST, CLOSE },
 	{ "idle_timeout", "FIN", "a connection without a request is closed without a word",
 	  IS_COMMAND, ON_REST, CLOSE },
+	{ "crash", "RST", "the connection is reset without a word", IS_COMMAND, ON_REQUEST | ON_REST, RESET },
 	{ "gone", "FIN", "the connection is closed without a word", IS_COMMAND, ON_REQUEST, CLOSE },
 	{ 0 }
 };

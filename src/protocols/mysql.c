@@ -923,6 +923,10 @@ static const struct failure failures[] = {
 	{ "access_denied", "1045/28000", "Access denied for user 'app'@'localhost' (using password: YES)",
 	  IS_LOGIN, ON_REQUEST, CLOSE, 1045 },
 	/* the names that these outages have in every protocol */
+	{ "lock_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
+	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1205, .by_name = true },
+	{ "crash", "RST", "the connection is reset without a word",
+	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, RESET, 0 },
 	{ "overloaded", "1040/08004", "Too many connections", IS_OPENING, ON_REQUEST, CLOSE, 1040 },
 	{ "shutting_down", "1053/08S01", "Server shutdown in progress", IS_STATEMENT, ON_REQUEST, CLOSE, 1053 },
 	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", IS_STATEMENT, ON_REQUEST, CLOSE, 1053 },

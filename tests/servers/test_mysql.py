@@ -236,7 +236,7 @@ def test_too_many_connections(proxies, connect):
 def offered(run):
     """The failures of the page docs/protocols.md: {name: number}; 0 where the server says nothing."""
     page = re.search(r"^## mysql$(.*?)(?=^## |\Z)", run("--list=protocols.md").stdout, re.S | re.M).group(1)
-    rows = re.findall(r"^\| `(\w+)` \| (?:(\d+)/\w+|FIN) \|", page, re.M)
+    rows = re.findall(r"^\| `(\w+)` \| (?:(\d+)/\w+|FIN|RST) \|", page, re.M)
     return {name: int(number or 0) for name, number in rows}
 
 
@@ -258,8 +258,8 @@ def test_every_failure_that_is_offered_can_be_had(proxy, connect, run, table):
             proxy.ctl.set("dummy")
         # MariaDB has a number of its own for one; what comes unasked, PyMySQL calls a lost connection
         wanted = {number, 1969 if name == "query_timeout" else number}
-        if name in ("idle_timeout", "connection_killed", "gone"):
-            wanted.add(2013)
+        if name in ("idle_timeout", "connection_killed", "gone", "crash"):
+            wanted |= {2006, 2013}
         assert met and met <= wanted, (name, number, met)
 
 

@@ -1,6 +1,7 @@
 """Redis and its real clients through vaurien: invisible as dummy, and each fault as the application sees it."""
 import os
 import re
+import select
 import subprocess
 import threading
 
@@ -312,13 +313,14 @@ FAILURES = [
     ("unblocked", "BLPOP k 1", exceptions.ResponseError, "UNBLOCKED", False),
     ("shutting_down", "GET k", exceptions.ConnectionError, "closed by server", False),
     ("gone", "GET k", exceptions.ConnectionError, "closed by server", False),
+    ("crash", "GET k", exceptions.ConnectionError, "reset by peer", False),
 ]
 
 
 def test_every_failure_is_tried(run):
     offered = re.search(r"\n## redis\n(.*?)(\n## |\Z)", run("--list=protocols.md").stdout, re.S).group(1)
     names = set(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\|[^|]*\|[^|]*\|$", offered, re.M))
-    assert names == {name for name, *_ in FAILURES} | {"overloaded", "conflict"}
+    assert names == {name for name, *_ in FAILURES} | {"overloaded", "too_many_connections", "idle_timeout", "conflict"}
 
 
 @pytest.mark.parametrize("name, words, exception, text, usable", FAILURES)
@@ -342,10 +344,11 @@ def test_a_failure_by_name(proxies, connect, direct, name, words, exception, tex
     assert direct.get("k") == b"after"
 
 
-def test_too_many_clients(proxies, connect, raw):
+@pytest.mark.parametrize("name", ["overloaded", "too_many_connections"])
+def test_too_many_clients(proxies, connect, raw, name):
     before = connect(proxies, single_connection_client=True)
     before.ping()
-    proxies.set("error", failure="overloaded")
+    proxies.set("error", failure=name)
     with pytest.raises(exceptions.ConnectionError, match="max number of clients"):
         connect(proxies).ping()
     one = raw(proxies)
@@ -356,11 +359,27 @@ def test_too_many_clients(proxies, connect, raw):
     assert connect(proxies).ping()
 
 
-def test_idle_connections_are_closed(proxies, raw):
+@pytest.mark.parametrize("name, end", [("gone", "fin"), ("idle_timeout", "fin"), ("crash", "rst")])
+def test_idle_connections_are_closed(proxies, raw, name, end):
     one = raw(proxies)
     assert one.ask("PING") == "PONG"
-    proxies.set("error", failure="gone")
+    proxies.set("error", failure=name)
+    assert one.ends() == end
+
+
+def test_idle_for_so_long(proxies, raw):
+    """The time-out strikes who is idle for all of it; nothing is counted before it strikes."""
+    one, other = raw(proxies), raw(proxies)
+    assert one.ask("PING") == other.ask("PING") == "PONG"
+    proxies.set("error", failure="idle_timeout", after=1.5)
+    with Clock() as took:
+        while not select.select([other.sock], [], [], 0.3)[0]:
+            assert one.ask("PING") == "PONG"
+        assert other.ends() == "fin"
+    assert took.seconds >= 1.5
+    assert proxies.api("GET", "/behavior")[1]["hits"] == 1
     assert one.ends() == "fin"
+    assert proxies.api("GET", "/behavior")[1]["hits"] == 2
 
 
 # Where what a failure strikes is told by what COMMAND says of each command: whether it is refused.

@@ -1,0 +1,16 @@
+/* failure.h - failures told: what they fit, when they come, what becomes of the connection. */
+#ifndef FAILURE_H
+#define FAILURE_H
+
+#include <jansson.h>
+#include <stddef.h>
+
+#include "vaurien.h"
+
+const char *failure_end(const struct failure *);        /* of the connection: "stays", "is closed" */
+const char *failure_fits_show(const struct failure *, char *buffer, size_t size);        /* "logins, reads, writes" */
+
+/* {"name", "protocol", "code", "text", "fits": [...], "moments": [...], "connection", "drawn"} */
+json_t *failure_json(const struct failure *, const struct protocol *);
+
+#endif
