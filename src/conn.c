@@ -101,7 +101,7 @@ void conn_end(struct conn *c, enum end how, enum why why)
 	timer_stop(conn_loop(c), &c->rest_timer);
 	pipe_free(&c->request);
 	pipe_free(&c->response);
-	exchange_clear(&c->exchanges);
+	dialogue_over(c);
 	lot_drop(c->opening);
 	shelf_free(&c->texts);
 	states_free(c);
@@ -239,7 +239,7 @@ static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 	c->request.raw = c->response.raw = !s->protocol->request;
 	c->logged_in = !s->protocol->login;
 	patience_init(c);
-	c->active = conn_loop(c)->now;
+	c->since = c->active = conn_loop(c)->now;
 	shelf_init(&c->texts, SHELF_ROOM);
 	c->talk = (struct talk){ .state = c->state, .opts = s->protocol_block.opts, .texts = &c->texts, .scratch = &proxy->worker->scratch,
 	                         .backend = s->backend.text };

@@ -41,6 +41,7 @@ struct conn {
 	struct lot *opening;            /* ... and why */
 	struct timer rest_timer;        /* rest that must last before it is struck */
 	ruleset rest_in; uint64_t rest_rule;    /* the rules that are in for it; whose `after` the timer is */
+	nsec since;                     /* it was accepted */
 	nsec active;                    /* when bytes last came */
 	struct mail later;              /* its turn at the end of the round, or its last */
 	uint64_t vanished;              /* the client gets no answer while the rule of this id is there; 0: none */

@@ -21,7 +21,7 @@ static struct exchange *exchange_new(struct conn *c, uint64_t number, const stru
 
 	if (p->n)
 		s.in |= judge_decide(c, may & ~p->per_connection, number, 0, msg);
-	return exchange_push(&c->exchanges, number, msg, &s);
+	return exchange_push(&c->exchanges, number, msg, &s, conn_loop(c)->now);
 }
 
 static void exchange_over(struct conn *c)
@@ -35,6 +35,18 @@ static void exchange_over(struct conn *c)
 			c->response.now.exchange = NULL;
 	}
 	exchange_pop(&c->exchanges);
+}
+
+/* The oldest has its answer. Figures are of what was asked: not of greetings, nor of what aids others. */
+static void exchange_answered(struct conn *c)
+{
+	const struct exchange *x = c->exchanges.first;
+
+	if (x->asked.role == ASKS) {
+		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+		pipe_answer(&c->response, x->began);
+	}
+	exchange_over(c);
 }
 
 /* A failure ends the connection as the server would, whatever other rules say of it later. */
@@ -97,7 +109,7 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 	const struct failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
 
 	if (msg->role == AIDS || f) {
-		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided);
+		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
 			conn_refuse(c, c->request.now.exchange = x, msg, f);
 	} else if (msg->role == ASKS)
@@ -235,8 +247,7 @@ void dialogue_answered(struct conn *c)
 	}
 	if (m->role != PUSH && x) {
 		c->logged_in |= !!(x->asked.is & IS_LOGIN);
-		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
-		exchange_over(c);
+		exchange_answered(c);
 	}
 	if (m->end != STAY)
 		pipe_end(&c->response, m->end);
@@ -275,20 +286,42 @@ void dialogue_settle(struct conn *c)
 		x->asked.note &= ~NOTE_SUBSTITUTE;
 		dialogue_word(c, &x->asked, x->failure, late);
 		lot_drop(late);
-		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
-	}
-	if (!x->end || x->failure)
+		exchange_answered(c);
+	} else if (!x->end) {
 		exchange_over(c);
+	}
 	if (end != STAY)
 		pipe_end(&c->response, end);
 }
 
 /* ---- streams without messages ---- */
 
+/* The turn that is open has had its answer: when the backend's last byte came, or left the queue. */
+static void turn_over(struct conn *c)
+{
+	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
+		if (x->asked.role == ASKS) {
+			stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+			histogram_note(&c->proxy->stats.answered, x->last - x->began);
+		}
+}
+
+void dialogue_sent(struct conn *c)
+{
+	if (c->response.raw && c->exchanges.first)
+		c->exchanges.first->last = conn_loop(c)->now;
+}
+
+void dialogue_over(struct conn *c)
+{
+	if (c->response.raw && c->spoke)
+		turn_over(c);
+	exchange_clear(&c->exchanges);
+}
+
 static void turn_begin(struct conn *c)
 {
-	for (; c->exchanges.first; stats_add(&c->proxy->stats, STAT_EXCHANGES, 1))
-		exchange_over(c);
+	turn_over(c);
 	c->spoke = false;
 	pipe_open(&c->response, &(struct message){ 0 });
 	c->response.now.open = false;
@@ -317,6 +350,7 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 		return;
 	}
 	c->spoke = true;
+	dialogue_sent(c);
 	if (c->response.now.open)
 		return;
 	x = exchange_head(c);

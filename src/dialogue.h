@@ -21,6 +21,9 @@ bool dialogue_settles(const struct conn *);             /* the oldest exchange w
 void dialogue_settle(struct conn *);                    /* ... so word it, end it, forget it */
 void dialogue_word(struct conn *, const struct message *asked, const struct failure *, struct lot *late);
 
+void dialogue_sent(struct conn *);                      /* bytes for the client left the queue */
+void dialogue_over(struct conn *);                      /* the connection ends: so do its exchanges */
+
 void dialogue_raw(struct conn *, struct pipe *, const char *why);       /* not understood: plain bytes from here on */
 
 #endif

@@ -16,18 +16,20 @@ static bool joins(const struct exchange *x, uint64_t number, const struct messag
 	       message_alike(&x->asked, asked);
 }
 
-struct exchange *exchange_push(struct exchanges *l, uint64_t number, const struct message *asked, const struct stand *s)
+struct exchange *exchange_push(struct exchanges *l, uint64_t number, const struct message *asked, const struct stand *s, nsec now)
 {
 	struct exchange *x = l->last;
 
 	if (joins(x, number, asked, s)) {
 		x->alike++;
+		x->last = now;
 		return x;
 	}
 	x = calloc(1, sizeof *x);
 	assert(x);
 	x->number = number;
 	x->alike = 1;
+	x->began = x->last = now;
 	x->asked = *asked;
 	x->asked.subject = (struct span){ 0 };
 	x->stand = *s;
@@ -40,13 +42,21 @@ struct exchange *exchange_push(struct exchanges *l, uint64_t number, const struc
 	return x;
 }
 
+/* The oldest of several in one entry is gone from it. */
+static void exchange_shift(struct exchange *x)
+{
+	x->alike--;
+	x->number++;
+	if (x->began != x->last)
+		x->began += (x->last - x->began) / x->alike;
+}
+
 void exchange_pop(struct exchanges *l)
 {
 	struct exchange *x = l->first;
 
 	if (x->alike > 1) {
-		x->alike--;
-		x->number++;
+		exchange_shift(x);
 		return;
 	}
 	l->first = x->next;
@@ -67,8 +77,7 @@ struct exchange *exchange_split(struct exchanges *l)
 		*one = *many;
 		one->alike = 1;
 		one->next = many;
-		many->alike--;
-		many->number++;
+		exchange_shift(many);
 		l->first = one;
 		l->entries++;
 	}

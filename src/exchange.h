@@ -10,6 +10,7 @@ struct exchange {
 	struct exchange *next;
 	uint64_t number;                /* 0: the greeting; an undecided one has its successor's */
 	uint32_t alike;                 /* so many calm neighbours in this entry, itself included */
+	nsec began, last;               /* when it was asked; when the last of its neighbours was (of a turn: answered). Those between count as spread evenly */
 	struct message asked;           /* without its subject */
 	struct stand stand;
 	ruleset fresh;                  /* rules that came after it was asked: it meets them on its response */
@@ -24,7 +25,7 @@ struct exchange {
 struct exchanges { struct exchange *first, *last; unsigned entries; };
 
 /* A new youngest. Joined to the last entry where both are calm and alike; else an entry of its own. */
-struct exchange *exchange_push(struct exchanges *, uint64_t number, const struct message *asked, const struct stand *);
+struct exchange *exchange_push(struct exchanges *, uint64_t number, const struct message *asked, const struct stand *, nsec now);
 void exchange_pop(struct exchanges *);  /* the oldest is done with */
 struct exchange *exchange_split(struct exchanges *);    /* the oldest, alone in its entry */
 void exchange_clear(struct exchanges *);

@@ -1,17 +1,15 @@
 /* log.c - lines for people: written at once, or gathered in a buffer that the control thread empties. */
 #include "log.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "ring.h"
 
 enum { LINE = 512, ROOM = 64 * 1024 };
 
@@ -19,14 +17,7 @@ enum log_level log_threshold = LOG_INFO;
 
 static int output = STDERR_FILENO;
 
-static struct {                         /* lines on their way to the control thread */
-	pthread_mutex_t lock;
-	int wake;                       /* an eventfd; -1: lines are written at once */
-	char halves[2][ROOM];           /* one fills while the other is written */
-	int filling;
-	size_t n;                       /* bytes in the half that fills */
-	uint64_t lost;                  /* lines for which there was no room */
-} ring = { .lock = PTHREAD_MUTEX_INITIALIZER, .wake = -1 };
+static struct ring ring = RING_CLOSED;   /* lines on their way to the control thread; closed: they are written at once */
 
 bool log_open(const char *path)
 {
@@ -85,20 +76,6 @@ static size_t line_make_now(char line[LINE], enum log_level level, const char *f
 	return n;
 }
 
-/* Under the lock. */
-static void ring_put(const char *line, size_t n)
-{
-	bool first = !ring.n && !ring.lost;
-	if (ring.n + n > ROOM) {
-		ring.lost++;
-	} else {
-		memcpy(ring.halves[ring.filling] + ring.n, line, n);
-		ring.n += n;
-	}
-	if (first && eventfd_write(ring.wake, 1) < 0)
-		assert(errno == EAGAIN);
-}
-
 void log_line(enum log_level level, const char *format, ...)
 {
 	char line[LINE];
@@ -109,54 +86,33 @@ void log_line(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	size_t n = line_make(line, level, format, args);
 	va_end(args);
-	pthread_mutex_lock(&ring.lock);
-	if (ring.wake < 0)
+	if (!ring_put(&ring, line, n))
 		write_all(line, n);
-	else
-		ring_put(line, n);
-	pthread_mutex_unlock(&ring.lock);
 }
 
 int log_start(void)
 {
-	pthread_mutex_lock(&ring.lock);
-	if (ring.wake < 0)
-		ring.wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	assert(ring.wake >= 0);
-	pthread_mutex_unlock(&ring.lock);
-	return ring.wake;
+	return ring_open(&ring, ROOM);
 }
 
-/* Written outside the lock, so that a slow terminal holds up nobody but the caller. */
 void log_drain(void)
 {
-	eventfd_t ignored;
 	char line[LINE];
+	struct load lines = ring_take(&ring);
 
-	pthread_mutex_lock(&ring.lock);
-	if (ring.wake >= 0)
-		eventfd_read(ring.wake, &ignored);
-	const char *lines = ring.halves[ring.filling];
-	size_t n = ring.n;
-	uint64_t lost = ring.lost;
-	ring.filling = !ring.filling;
-	ring.n = 0;
-	ring.lost = 0;
-	pthread_mutex_unlock(&ring.lock);
-
-	write_all(lines, n);
-	if (lost)
-		write_all(line, line_make_now(line, LOG_WARNING, "log lines=%llu lost", (unsigned long long)lost));
+	write_all(lines.p, lines.n);
+	if (lines.lost)
+		write_all(line, line_make_now(line, LOG_WARNING, "log lines=%llu lost", (unsigned long long)lines.lost));
 }
 
 void log_stop(void)
 {
 	log_drain();
-	pthread_mutex_lock(&ring.lock);
-	int wake = ring.wake;
-	ring.wake = -1;
-	pthread_mutex_unlock(&ring.lock);
+	ring_close(&ring);
 	log_drain();                            /* what came between the two */
-	if (wake >= 0)
-		close(wake);
+}
+
+uint64_t log_lost(void)
+{
+	return ring_lost(&ring);
 }

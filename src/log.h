@@ -6,6 +6,7 @@
 #define LOG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_CRITICAL };
 
@@ -16,6 +17,7 @@ bool log_open(const char *path);
 int  log_start(void);                   /* lines go to the ring from now on; returns an eventfd that becomes readable when there are some */
 void log_drain(void);                   /* control: write what waits in the ring */
 void log_stop(void);                    /* drain, then write at once again */
+uint64_t log_lost(void);                /* lines for which there was no room, ever */
 
 void log_line(enum log_level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -28,7 +28,10 @@ struct parcel {
 	struct parcel *next;
 	nsec came, due;                 /* read; to be sent */
 	struct lot *why;                /* NULL: calm */
-	struct exchange *exchange;      /* MARK */
+	union {
+		struct exchange *exchange;      /* MARK */
+		nsec began;             /* BYTES: an exchange that is answered when they have gone; 0: none */
+	};
 	enum end end;                   /* END */
 	uint8_t kind;
 	size_t at, n;                   /* bytes[at..n) are still to go */

@@ -117,6 +117,17 @@ void pipe_mark(struct pipe *p, struct exchange *x)
 		x->sent = p->conn->again = true;
 }
 
+/* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver lets them. */
+void pipe_answer(struct pipe *p, nsec began)
+{
+	struct parcel *last = p->run_n ? NULL : p->queue.last;
+
+	if (last && last->kind == PARCEL_BYTES && last->why && !last->began)
+		last->began = began;
+	else
+		histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - began);
+}
+
 void pipe_end(struct pipe *p, enum end end)
 {
 	pipe_put(p, PARCEL_END, 0, NULL)->end = end;

@@ -56,6 +56,7 @@ void pipe_change(struct pipe *, const struct plan *);   /* rules that went let g
 /* Behind all that is in this direction's stream so far: */
 void pipe_say(struct pipe *, struct span bytes, struct lot *);  /* these bytes */
 void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` when all before has gone */
+void pipe_answer(struct pipe *, nsec began);    /* an exchange of then is answered, when all before has gone */
 void pipe_end(struct pipe *, enum end);                         /* the connection ends; nothing more is read of it */
 void pipe_open(struct pipe *, const struct message *);          /* a message begins, calm so far */
 

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "conn.h"
+#include "dialogue.h"
 #include "proxy.h"
 #include "worker.h"
 
@@ -74,9 +75,14 @@ static void parcel_sent(struct pipe *p, size_t n)
 		size_t m = q->n - q->at < n ? q->n - q->at : n;
 		q->at += m;
 		n -= m;
-		if (q->at == q->n)
-			queue_pop(&p->queue);
+		if (q->at < q->n)
+			break;
+		if (q->began)
+			histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - q->began);
+		queue_pop(&p->queue);
 	}
+	if (p->direction == RESPONSE)
+		dialogue_sent(p->conn);
 	p->conn->again = true;
 }
 

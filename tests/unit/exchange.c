@@ -33,7 +33,7 @@ static struct message message(const char *verb, uint64_t note)
 static struct exchange *push(uint64_t number, const char *verb)
 {
 	struct message m = message(verb, 0);
-	return exchange_push(&list, number, &m, &calm);
+	return exchange_push(&list, number, &m, &calm, 0);
 }
 
 static void neighbours(void **state)
@@ -55,25 +55,25 @@ static void neighbours(void **state)
 static void strangers(void **state)
 {
 	struct message m = message("GET", 0), other;
-	exchange_push(&list, 1, &m, &calm);
+	exchange_push(&list, 1, &m, &calm, 0);
 	other = m;
 	other.role = AIDS;
-	exchange_push(&list, 2, &other, &calm);
-	exchange_push(&list, 3, &m, &calm);
+	exchange_push(&list, 2, &other, &calm, 0);
+	exchange_push(&list, 3, &m, &calm, 0);
 	other = m;
 	other.is |= IS_READ;
-	exchange_push(&list, 4, &other, &calm);
-	exchange_push(&list, 5, &m, &calm);
+	exchange_push(&list, 4, &other, &calm, 0);
+	exchange_push(&list, 5, &m, &calm, 0);
 	other = m;
 	other.note = 1;
-	exchange_push(&list, 6, &other, &calm);
-	exchange_push(&list, 7, &m, &calm);
+	exchange_push(&list, 6, &other, &calm, 0);
+	exchange_push(&list, 7, &m, &calm, 0);
 	other = m;
 	other.seq = 1;
-	exchange_push(&list, 8, &other, &calm);
-	exchange_push(&list, 9, &m, &calm);
+	exchange_push(&list, 8, &other, &calm, 0);
+	exchange_push(&list, 9, &m, &calm, 0);
 	other = message("PUT", 0);
-	exchange_push(&list, 10, &other, &calm);
+	exchange_push(&list, 10, &other, &calm, 0);
 	assert_int_equal(list.entries, 10);
 	for (uint64_t n = 1; n <= 10; n++) {
 		assert_int_equal(list.first->number, n);
@@ -101,24 +101,37 @@ static void not_calm(void **state)
 	struct exchange *x;
 	uint64_t n = 0;
 
-	exchange_push(&list, ++n, &m, &calm);
-	exchange_push(&list, ++n, &m, &(struct stand){ .in = 1 });
-	exchange_push(&list, ++n, &m, &calm);
-	x = exchange_push(&list, ++n, &m, &calm);
+	exchange_push(&list, ++n, &m, &calm, 0);
+	exchange_push(&list, ++n, &m, &(struct stand){ .in = 1 }, 0);
+	exchange_push(&list, ++n, &m, &calm, 0);
+	x = exchange_push(&list, ++n, &m, &calm, 0);
 	assert_int_equal(x->alike, 2);
 	x->fresh = 1;
-	x = exchange_push(&list, ++n, &m, &calm);
+	x = exchange_push(&list, ++n, &m, &calm, 0);
 	x->failure = &failure;
-	x = exchange_push(&list, ++n, &m, &calm);
+	x = exchange_push(&list, ++n, &m, &calm, 0);
 	x->end = CLOSE;
-	x = exchange_push(&list, ++n, &m, &calm);
+	x = exchange_push(&list, ++n, &m, &calm, 0);
 	x->dropped = true;
-	x = exchange_push(&list, ++n, &m, &calm);
+	x = exchange_push(&list, ++n, &m, &calm, 0);
 	x->late = lot_make(NULL, &j);
-	exchange_push(&list, ++n, &m, &calm);
+	exchange_push(&list, ++n, &m, &calm, 0);
 	assert_int_equal(list.entries, 8);
 	assert_int_equal(list.last->number, 9);
 	assert_int_equal(list.last->alike, 1);
+}
+
+/* Neighbours share two times: the first's and the last's are kept, those between are spread evenly. */
+static void times_of_neighbours(void **state)
+{
+	static const nsec asked[] = { 100, 100, 104, 110 }, kept[] = { 100, 103, 106, 110 };
+	struct message m = message("GET", 0);
+
+	for (unsigned i = 0; i < 4; i++)
+		exchange_push(&list, i + 1, &m, &calm, asked[i]);
+	assert_int_equal(list.entries, 1);
+	for (unsigned i = 0; i < 4; i++, exchange_pop(&list))
+		assert_int_equal(list.first->began, kept[i]);
 }
 
 static void minds(void **state)
@@ -168,7 +181,7 @@ static void against_a_list(void **state)
 			model[last].verb = verbs[dice_below(&d, 4)];
 			model[last].calm = dice_below(&d, 8);
 			struct message m = message(model[last].verb, 0);
-			exchange_push(&list, last + 1, &m, &(struct stand){ .in = !model[last].calm });
+			exchange_push(&list, last + 1, &m, &(struct stand){ .in = !model[last].calm }, 0);
 			last++;
 		} else if (first < last) {
 			const struct exchange *x = what < 65 ? exchange_split(&list) : list.first;
@@ -197,7 +210,7 @@ static void against_a_list(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(neighbours), EACH(strangers), EACH(numbers_must_follow), EACH(not_calm), EACH(minds),
+	EACH(neighbours), EACH(strangers), EACH(numbers_must_follow), EACH(not_calm), EACH(minds), EACH(times_of_neighbours),
 	EACH(split), EACH(against_a_list),
 };
 
