@@ -18,13 +18,13 @@ CFLAGS  ?= -g
 CFLAGS  += -std=gnu11 $(OPT) -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -fno-strict-aliasing
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc
 LDFLAGS += -rdynamic
-LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -lpthread -lm
+LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -lpthread -ldl -lm
 ifneq ($(SAN),)
 CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
 
-SRC     := $(wildcard src/*.c src/http/*.c src/protocols/*.c src/behaviors/*.c)
+SRC     := $(wildcard src/*.c src/http/*.c src/plugins/*.c src/protocols/*.c src/behaviors/*.c)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))

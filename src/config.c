@@ -146,6 +146,14 @@ static char *line_next(char *buffer, int size, void *user)
 	return buffer;
 }
 
+char *config_path(const struct config_line *line)
+{
+	char *folder = folder_of(line->file), *path = path_expand(line->value, folder);
+
+	free(folder);
+	return path;
+}
+
 static void extend(struct reading *r, const char *value)
 {
 	char *folder = folder_of(r->file);

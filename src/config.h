@@ -15,4 +15,8 @@ struct config_line {
  * in `error` ends it. -1: all is read. 1: it is not, and has been said why. */
 int config_read(const char *path, bool (*take)(void *user, const struct config_line *, char error[SENTENCE]), void *user);
 
+/* A file's name that a line has as its value, made absolute: "~" and $VARIABLES are understood, and what is relative is so
+ * to the line's file. A new text. */
+char *config_path(const struct config_line *);
+
 #endif

@@ -222,6 +222,20 @@ static struct option *getopt_table(const struct flags *flags)
 	return table;
 }
 
+int flags_peek(const struct flags *flags, const char *name, int argc, char **argv, int (*take)(void *user, const char *value), void *user)
+{
+	struct option *table = getopt_table(flags);
+	int code = -1, c;
+
+	optind = 0;                             /* start afresh */
+	opterr = 0;
+	while (code == -1 && (c = getopt_long(argc, argv, "-:h", table, NULL)) != -1)
+		if (c >= FIRST && !strcmp(flags->at[c - FIRST].name, name) && optarg)
+			code = take(user, optarg);
+	free(table);
+	return code;
+}
+
 static int flag_unknown(const struct flags *flags, const char *word)
 {
 	size_t n = strcspn(word, "="), found = 0;
@@ -280,8 +294,7 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 
 /* ---- the file ---- */
 
-/* The name of the guest that a section "behavior:NAME" is about; NULL: it is about something else. */
-static const char *section_guest(const char *section, bool *behavior)
+const char *flags_section_guest(const char *section, bool *behavior)
 {
 	*behavior = !strncmp(section, "behavior", 8);
 	if ((*behavior || !strncmp(section, "protocol", 8)) && section[8] && strchr(":.", section[8]))
@@ -376,7 +389,7 @@ static bool file_take(void *user, const struct config_line *line, char error[SEN
 {
 	struct flags *flags = user;
 	bool behavior, own = !strcmp(line->section, "vaurien");
-	const char *guest = section_guest(line->section, &behavior);
+	const char *guest = flags_section_guest(line->section, &behavior);
 	bool callable = guest && !strcmp(line->key, "callable");
 
 	if (!strncmp(line->section, "rule", 4) && line->section[4] && strchr(":.", line->section[4])) {
@@ -385,6 +398,8 @@ static bool file_take(void *user, const struct config_line *line, char error[SEN
 	}
 	if (callable)                           /* a Python object: there is nobody here to call it */
 		warn_later(flags, "callable not found for %s", guest);
+	if (guest && !strcmp(line->key, "plugin"))      /* loaded before there were flags */
+		return true;
 	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {
 		stranger_note(flags, line->section, callable);
 		return true;

@@ -48,6 +48,13 @@ void flags_free(struct flags *);
 
 const struct flag *flag_get(const struct flags *, const char *name);    /* must be there */
 
+/* Before all flags are known: each value that the command line gives to one that is, until `take` returns other than
+ * -1. What is not known yet is passed over. */
+int flags_peek(const struct flags *, const char *name, int argc, char **argv, int (*take)(void *user, const char *value), void *user);
+
+/* The name of the guest that a section "behavior:NAME" is about; NULL: it is about something else. */
+const char *flags_section_guest(const char *section, bool *behavior);
+
 /* -1: understood; else the exit code, and why has been said. */
 int flags_read_line(struct flags *, int argc, char **argv);
 int flags_read_file(struct flags *, const char *path);

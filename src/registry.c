@@ -157,14 +157,14 @@ static const char *row_fault(const struct opt *table, const struct opt *row, siz
 
 static const char *table_fault(const char *guest, const struct opt *table, size_t opts_size)
 {
-	static const char *const taken[] = { "name", "behavior", "options", "seen", "hits", "unreachable", NULL };
+	static const char *const taken[] = { "name", "behavior", "options", "seen", "hits", "unreachable", "plugin", NULL };
 	struct block block = { .options = NULL };
 
 	for (const struct opt *row = table; row && row->name; row++) {
 		const char *why = row_fault(table, row, opts_size);
 		for (size_t i = 0; !why && taken[i]; i++)
 			if (!strcmp(row->name, taken[i]))
-				why = "the name has a meaning of its own in requests";
+				why = "the name has a meaning of its own in requests and files";
 		if (why)
 			return faulty("%.40s: option '%.40s': %s", guest, row->name, why);
 	}
@@ -201,7 +201,7 @@ static const char *behavior_fault(const struct behavior *b)
 	if (!name_sane(b->name))
 		return faulty("behavior '%.40s': a name must be of a-z, 0-9 and _", b->name ? b->name : "");
 	if (behavior_find(b->name) != b)
-		return faulty("behavior '%.40s' was announced twice", b->name);
+		return faulty("behavior '%.40s' was announced twice: the name is taken", b->name);
 	if (b->on && !b->act)
 		return faulty("behavior '%.40s' wants to be asked but has no act()", b->name);
 	return table_fault(b->name, b->options, b->opts_size);
@@ -215,7 +215,7 @@ static const char *protocol_fault(const struct protocol *p)
 	if (!name_sane(p->name))
 		return faulty("protocol '%.40s': a name must be of a-z, 0-9 and _", p->name ? p->name : "");
 	if (protocol_find(p->name) != p)
-		return faulty("protocol '%.40s' was announced twice", p->name);
+		return faulty("protocol '%.40s' was announced twice: the name is taken", p->name);
 	if (!p->request != !p->response)
 		return faulty("protocol '%.40s' must cut both directions or none", p->name);
 	if ((why = failures_fault(p)))

@@ -15,6 +15,7 @@
 #include "flags.h"
 #include "listing.h"
 #include "log.h"
+#include "plugins/plugin.h"
 #include "registry.h"
 
 struct words {                          /* the program's own options */
@@ -26,7 +27,7 @@ struct words {                          /* the program's own options */
 	const char *http_host, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;
-	const char *log_level, *log_output, *config, *list;
+	const char *log_level, *log_output, *config, *plugin, *list;
 	bool help, version;
 };
 
@@ -93,6 +94,8 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 		.help = "the share of the counts that is sent") },
 
 	{ GROUP_GENERAL, "FILE", WORD("config", OPT_TEXT, config, .help = "an INI file with these options; the command line wins") },
+	{ GROUP_GENERAL, "FILE", WORD("plugin", OPT_TEXT, plugin,
+		.help = "a behavior or a protocol of your own, any number of times: a shared object, FILE.so") },
 	{ GROUP_GENERAL, "WHAT", WORD("list", OPT_CHOICE, list, .choices = listings,
 		.help = "show behaviors, protocols and failures with their options") },
 	{ GROUP_GENERAL, NULL, WORD("version", OPT_BOOL, version, .help = "show the version") },
@@ -119,10 +122,9 @@ static struct block *blocks(size_t n)
 	return made;
 }
 
+/* The program's own flags: they say which guests there are besides those built in. */
 static void reading_begin(struct reading *r, struct settings *settings)
 {
-	size_t n;
-
 	r->settings = settings;
 	for (size_t i = 0; i < ROWS; i++)
 		r->options[i] = rows[i].opt;
@@ -133,9 +135,13 @@ static void reading_begin(struct reading *r, struct settings *settings)
 		f->value = rows[i].value;
 		if (!strcmp(f->name, "list"))
 			f->alone = listings[0];
-		f->many = !strcmp(f->name, "rule");
+		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin");
 	}
+}
 
+static void reading_guests(struct reading *r)
+{
+	size_t n;
 	const struct protocol *const *p = protocols_all(&n);
 	r->protocols = blocks(n);
 	for (size_t i = 0; i < n; i++) {
@@ -144,7 +150,7 @@ static void reading_begin(struct reading *r, struct settings *settings)
 	}
 
 	const struct behavior *const *b = behaviors_all(&n);
-	struct block *mine = settings->defaults.of = blocks(n);
+	struct block *mine = r->settings->defaults.of = blocks(n);
 	for (size_t i = 0; i < n; i++) {
 		block_init(&mine[i], b[i]->options, b[i]->opts_size);
 		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b[i]->name, b[i]->help, b[i]->options, &mine[i]);
@@ -155,7 +161,7 @@ static void reading_free(struct reading *r)
 {
 	size_t n;
 	protocols_all(&n);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; r->protocols && i < n; i++)
 		block_free(&r->protocols[i]);
 	free(r->protocols);
 	flags_free(&r->flags);
@@ -421,7 +427,10 @@ static int log_begin(struct reading *r)
 
 static int reading_run(struct reading *r, int argc, char **argv)
 {
-	int code;
+	int code = plugins_read(&r->flags, argc, argv);
+	if (code != -1)
+		return code;
+	reading_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
 	    (r->words->config && (code = flags_read_file(&r->flags, r->words->config)) != -1) ||
 	    (code = seed_read(r)) != -1 || (code = proxy_read(r)) != -1 || (code = behavior_read(r)) != -1 ||

@@ -1,5 +1,5 @@
 /* sql.c - what a statement does, as far as its first words tell; for every protocol that speaks SQL. */
-#include "sql.h"
+#include "vaurien.h"
 
 #include <string.h>
 #include <strings.h>

@@ -10,6 +10,7 @@ A test that uses `vaurien` runs twice: as it is, and with each read of the proxy
 end ever waits longer than PATIENCE; nothing here sleeps to let something happen: see until().
 """
 import collections
+import functools
 import http.client
 import json
 import os
@@ -388,6 +389,30 @@ class Proxy:
             self.process.kill()
             self.process.wait()
         self.errors.close()
+
+
+# ---- guests of one's own ----
+
+@functools.lru_cache(maxsize=None)
+def compiler():
+    """The words that compile a plugin: the program's own flags, and the public header alone."""
+    words = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    asked = subprocess.check_output(["make", "-s", "SAN=" + SAN, "--eval=flags-of-guests: ; @echo $(GUEST)", "flags-of-guests"],
+                                    cwd=ROOT, env=words, universal_newlines=True)
+    return asked.split()
+
+
+def compiled(source, text=None, flags=("-Werror",)):
+    """The path of a plugin made from a C file, which is written first if there is a text."""
+    source = str(source)
+    if text is not None:
+        with open(source, "w") as out:
+            out.write(text)
+    made = re.sub(r"\.c$", ".so", source)
+    done = subprocess.run([*compiler(), *flags, "-o", made, source], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          universal_newlines=True)
+    assert done.returncode == 0, done.stdout
+    return made
 
 
 # ---- fixtures ----

@@ -10,7 +10,7 @@ SPREAD  := -n 4 --dist loadfile         # most of them wait for something most o
 PART     = COUNTS=build/counts tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
 RUNTIME := $(if $(SAN),ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=0:exitcode=66)
-DRIVE    = $(RUNTIME) PYTHONDONTWRITEBYTECODE=1 VAURIEN_BIN=$(abspath $(BIN))/vaurien \
+DRIVE    = $(RUNTIME) PYTHONDONTWRITEBYTECODE=1 GUESTS=$(abspath $(BUILD))/tests/guests VAURIEN_BIN=$(abspath $(BIN))/vaurien \
 	VAURIENCTL_BIN=$(abspath $(BIN))/vaurienctl VAURIEN_SAN=$(SAN)
 
 objects  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1))
@@ -40,6 +40,15 @@ $(BUILD)/tests/servers/prepared: tests/servers/prepared.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra $$(pkg-config --cflags libmariadb) -o $@ $< $$(pkg-config --libs libmariadb)
 
+# The program without a guest, and all its guests as plugins, built against the public header alone.
+GUEST    = $(CC) -D_GNU_SOURCE -Iinclude $(CFLAGS) -shared -fPIC
+GUESTS  := $(patsubst src/%.c,$(BUILD)/tests/guests/%.so,$(wildcard src/behaviors/*.c src/protocols/*.c))
+$(BUILD)/tests/guests/vaurien: $(filter-out $(BUILD)/src/behaviors/% $(BUILD)/src/protocols/%,$(OBJ))
+	$(link)
+$(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h
+	@mkdir -p $(@D)
+	$(GUEST) -o $@ $<
+
 -include $(UNIT:.o=.d) $(RUNNER:.o=.d) $(MODEL:.o=.d) $(BUILD)/fuzz/replay.d
 
 # ---- the parts ----
@@ -56,7 +65,8 @@ model-threads: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model-threads) $< --seeds 1-10 --threads
 corpus: $(BUILD)/fuzz/replay
 	@$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
-scenarios: $(BIN)/vaurien $(BIN)/vaurienctl
+guests: $(BUILD)/tests/guests/vaurien $(GUESTS)
+scenarios: $(BIN)/vaurien $(BIN)/vaurienctl guests
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios
 scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) -m threads tests/scenarios
@@ -67,7 +77,7 @@ shown: $(BIN)/vaurien
 
 # ---- what can be said about the source ----
 
-HEADERS := $(wildcard include/*.h src/*.h src/http/*.h)
+HEADERS := $(wildcard include/*.h src/*.h src/http/*.h src/plugins/*.h)
 PAGES   := docs/behaviors.md docs/protocols.md
 
 lint:
@@ -114,5 +124,5 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	@mkdir -p $(@D)
 	clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address -o $@ $^ $(LDLIBS)
 
-.PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers shown \
+.PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests shown \
 	lint docs docs-current demo check fuzz $(PARTS:%=check-%)

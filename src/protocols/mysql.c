@@ -14,7 +14,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "sql.h"
 #include "vaurien.h"
 
 enum {

@@ -19,7 +19,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "sql.h"
 #include "vaurien.h"
 
 enum {

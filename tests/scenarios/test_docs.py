@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import PATIENCE, ROOT, SAN, VAURIEN, free_port, listening, until
+from harness import PATIENCE, ROOT, SAN, VAURIEN, compiled, free_port, listening, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 PAGES = ["README.md", "CHANGELOG.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md"]
@@ -100,29 +100,21 @@ def test_the_demo_prints_what_the_readme_shows(run):
 
 @pytest.fixture(scope="module")
 def guests(tmp_path_factory):
-    """All C of a page, compiled with the program's flags and -Werror; as shared objects, to be loaded first."""
-    words = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "SAN", "MAKELEVEL")}
-    compile_ = subprocess.check_output(["make", "-s", "--eval=flags-of-docs: ; @echo $(CC) $(CPPFLAGS) $(CFLAGS)", "flags-of-docs"],
-                                    cwd=ROOT, env=words, universal_newlines=True).split()
-    folder, made = tmp_path_factory.mktemp("guests"), []
+    """All C of the pages, compiled with the program's flags and -Werror: the words that load it."""
+    folder, words = tmp_path_factory.mktemp("guests"), []
     for page in ("docs/writing-a-behavior.md", "docs/writing-a-protocol.md"):
         for text in fenced(page, "c"):
             name = re.match(r"/\* (\w+) - ", text).group(1)
-            source = folder / (name + ".c")
-            source.write_text(text)
-            made.append(str(folder / (name + ".so")))
-            done = subprocess.run([*compile_, "-Werror", "-shared", "-fPIC", "-o", made[-1], str(source)], cwd=ROOT,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-            assert done.returncode == 0, done.stdout
-    return {"LD_PRELOAD": " ".join(made)}
+            words += ["--plugin", compiled(folder / (name + ".c"), text)]
+    return words
 
 
 @once
 def test_the_pages_guests_work(guests, start, backend, run):
-    listed = run("--list", env=dict(os.environ, **guests)).stdout
+    listed = run(*guests, "--list").stdout
     for name in ("last_answer", "flap", "lines"):
         assert re.search(r"^  %s " % name, listed, re.M), name
-    proxy = start("--protocol", "lines", backend=backend, env=guests)
+    proxy = start(*guests, "--protocol", "lines", backend=backend)
 
     client, server = proxy.meet(backend)
     proxy.set("flap", up=0, down=1000)

@@ -1,0 +1,159 @@
+/* plugin.c - behaviors and protocols that come in files of their own: found in command line and INI file before there are
+ * flags, loaded, and checked as those that are built in. */
+#include "plugin.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../config.h"
+#include "../registry.h"
+
+static struct plugin {
+	char *file;                     /* its real path: a file is loaded once, however often it is named */
+	struct plugin *next;
+} *plugins;
+
+static bool plugin_here(const char *real)
+{
+	const struct plugin *p = plugins;
+
+	while (p && strcmp(p->file, real))
+		p = p->next;
+	return p;
+}
+
+static size_t guests_count(void)
+{
+	size_t b, p;
+
+	behaviors_all(&b);
+	protocols_all(&p);
+	return b + p;
+}
+
+/* A shared object's guests announce themselves while it is loaded, as those built in do before main. */
+static bool object_load(const char *real, char error[SENTENCE])
+{
+	size_t before = guests_count();
+
+	if (!dlopen(real, RTLD_NOW | RTLD_LOCAL)) {
+		const char *why = dlerror();
+		size_t n = strlen(real);
+		bool named = !strncmp(why, real, n) && !strncmp(why + n, ": ", 2);      /* it is named in our sentence already */
+		sentence_put(error, "%s", named ? why + n + 2 : why);
+		return false;
+	}
+	if (guests_count() == before) {
+		sentence_put(error, "expected a BEHAVIOR() or a PROTOCOL() in it, found neither");
+		return false;
+	}
+	const char *fault = registry_fault();           /* there was none before */
+	if (fault)
+		sentence_put(error, "%s", fault);
+	return !fault;
+}
+
+static const struct kind { const char *ending; bool (*load)(const char *real, char error[SENTENCE]); } kinds[] = {
+	{ ".so", object_load },
+};
+
+static const struct kind *kind_of(const char *file)
+{
+	size_t n = strlen(file);
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		size_t m = strlen(kinds[i].ending);
+		if (n > m && !strcmp(file + n - m, kinds[i].ending))
+			return &kinds[i];
+	}
+	return NULL;
+}
+
+static void plugin_keep(const char *real)
+{
+	struct plugin *p = calloc(1, sizeof *p);
+
+	assert(p);
+	p->file = strdup(real);
+	assert(p->file);
+	p->next = plugins;
+	plugins = p;
+}
+
+/* False: one sentence that names the file. */
+static bool plugin_load(const char *file, char error[SENTENCE])
+{
+	char real[PATH_MAX], why[SENTENCE], shown[100];
+	const struct kind *kind = kind_of(file);
+
+	text_show(file, shown, sizeof shown);
+	if (!kind) {
+		sentence_put(error, "plugin: expected a file that ends in .so, got '%s'", shown);
+		return false;
+	}
+	if (!realpath(file, real)) {
+		sentence_put(error, "plugin %s: %s", shown, strerror(errno));
+		return false;
+	}
+	if (plugin_here(real))
+		return true;
+	if (!kind->load(real, why)) {
+		sentence_put(error, "plugin %s: %s", shown, why);
+		return false;
+	}
+	plugin_keep(real);
+	return true;
+}
+
+/* ---- who names them ---- */
+
+static int flag_take(void *user, const char *file)
+{
+	char error[SENTENCE];
+
+	return plugin_load(file, error) ? -1 : value_error("%s", error);
+}
+
+static int config_note(void *user, const char *file)
+{
+	*(const char **)user = file;            /* the last one counts */
+	return -1;
+}
+
+static bool guest_here(const char *name, bool behavior)
+{
+	return behavior ? behavior_find(name) != NULL : protocol_find(name) != NULL;
+}
+
+/* Lines come nearest first: of a guest that is here already, a file that is extended says nothing more. */
+static bool line_take(void *user, const struct config_line *line, char error[SENTENCE])
+{
+	bool behavior;
+	const char *guest = flags_section_guest(line->section, &behavior);
+
+	if (!guest || strcmp(line->key, "plugin") || (line->depth && guest_here(guest, behavior)))
+		return true;
+	char *file = config_path(line), shown[60];
+	bool good = plugin_load(file, error);
+	if (good && !guest_here(guest, behavior)) {
+		sentence_put(error, "plugin %s: expected a %s '%.60s' in it, found none", text_show(file, shown, sizeof shown),
+		             behavior ? "behavior" : "protocol", guest);
+		good = false;
+	}
+	free(file);
+	return good;
+}
+
+int plugins_read(const struct flags *flags, int argc, char **argv)
+{
+	const char *config = NULL;
+	int code = flags_peek(flags, "plugin", argc, argv, flag_take, NULL);
+
+	if (code == -1)
+		code = flags_peek(flags, "config", argc, argv, config_note, &config);
+	return code == -1 && config ? config_read(config, line_take, NULL) : code;
+}
