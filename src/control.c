@@ -18,6 +18,8 @@
 #include "worker.h"
 
 struct port {                           /* a proxy, as control knows it */
+	struct control *control;
+	unsigned number;
 	struct spec *spec;
 	struct proxy **parts;           /* one per worker, alive as long as the workers */
 };
@@ -45,55 +47,119 @@ const struct settings *control_settings(struct control *c)
 	return c->settings;
 }
 
-unsigned control_count(struct control *c)
+/* ---- the proxies ---- */
+
+size_t control_count(struct control *c)
 {
 	return 1;
 }
 
-struct spec *control_spec(struct control *c, unsigned i)
+struct port *control_port(struct control *c, size_t i)
 {
 	assert(i < control_count(c));
-	return c->port.spec;
+	return &c->port;
 }
 
-uint64_t control_stat(struct control *c, unsigned i, enum counter counter)
+struct port *control_find(struct control *c, const char *name)
+{
+	return strcmp(c->port.spec->name, name) ? NULL : &c->port;
+}
+
+struct port *control_numbered(struct control *c, unsigned number)
+{
+	return number == c->port.number ? &c->port : NULL;
+}
+
+struct spec *port_spec(const struct port *p)
+{
+	return p->spec;
+}
+
+unsigned port_number(const struct port *p)
+{
+	return p->number;
+}
+
+uint64_t port_stat(const struct port *p, enum counter counter)
 {
 	uint64_t sum = 0;
 
-	for (int64_t k = 0; k < c->settings->threads; k++)
-		sum += stats_get(&c->port.parts[k]->stats, counter);
+	for (unsigned k = 0; k < control_workers(p->control); k++)
+		sum += stats_get(&p->parts[k]->stats, counter);
 	return sum;
 }
 
-/* ---- changes: a letter to each worker, which comes back ---- */
+/* ---- rounds: a letter to each worker, which comes back ---- */
 
-struct change {
+struct circular {                       /* a round under way */
 	struct control *control;
-	struct spec *to;
-	struct waiter *waiter;
+	struct round *round;
 	unsigned missing;               /* answers */
-	struct letter { struct mail mail; struct change *change; struct proxy *part; } letters[];
+	struct letter { struct mail mail; struct circular *circular; struct worker *worker; } letters[];
 };
 
-static void change_back(struct mail *m)
+static void letter_back(struct mail *m)
 {
-	struct change *ch = ((struct letter *)m)->change;
+	struct circular *a = ((struct letter *)m)->circular;
+	struct round *round = a->round;
 
-	if (--ch->missing)
+	if (--a->missing)
 		return;
+	free(a);
+	round->told(round);
+}
+
+static void letter_open(struct mail *m)
+{
+	struct letter *l = (struct letter *)m;
+
+	l->circular->round->ask(l->circular->round, l->worker);
+	m->open = letter_back;
+	loop_post(&l->circular->control->loop, m);
+}
+
+unsigned control_workers(struct control *c)
+{
+	return (unsigned)c->settings->threads;
+}
+
+void control_round(struct control *c, struct round *round)
+{
+	unsigned n = control_workers(c);
+	struct circular *a = calloc(1, sizeof *a + n * sizeof *a->letters);
+
+	assert(a);
+	*a = (struct circular){ .control = c, .round = round, .missing = n };
+	for (unsigned k = 0; k < n; k++) {
+		a->letters[k] = (struct letter){ .mail.open = letter_open, .circular = a, .worker = &c->workers[k] };
+		loop_post(&c->workers[k].loop, &a->letters[k].mail);
+	}
+}
+
+/* ---- changes ---- */
+
+struct change {
+	struct round round;
+	unsigned number;                /* of the proxy */
+	struct spec *to;
+	struct waiter *waiter;
+};
+
+static void change_make(struct round *r, struct worker *w)
+{
+	struct change *ch = (struct change *)r;
+
+	proxy_change(worker_proxy(w, ch->number), ch->to);
+}
+
+static void change_made(struct round *r)
+{
+	struct change *ch = (struct change *)r;
+
 	if (ch->waiter)
 		ch->waiter->done(ch->waiter);
 	spec_drop(ch->to);
 	free(ch);
-}
-
-static void change_make(struct mail *m)
-{
-	struct letter *l = (struct letter *)m;
-
-	proxy_change(l->part, l->change->to);
-	m->open = change_back;
-	loop_post(&l->change->control->loop, m);
 }
 
 static void expiry_set(struct control *c)
@@ -114,23 +180,19 @@ static void expiry_fire(struct timer *t)
 	if (!less)
 		return;
 	log_info("rules=%u of %u are over proxy=%s", c->port.spec->n_rules - less->n_rules, c->port.spec->n_rules, less->name);
-	control_change(c, 0, less, NULL);
+	control_change(c, &c->port, less, NULL);
 }
 
-void control_change(struct control *c, unsigned i, struct spec *to, struct waiter *waiter)
+void control_change(struct control *c, struct port *p, struct spec *to, struct waiter *waiter)
 {
-	unsigned n = (unsigned)c->settings->threads;
-	struct change *ch = calloc(1, sizeof *ch + n * sizeof *ch->letters);
+	struct change *ch = malloc(sizeof *ch);
 
-	assert(ch && i < control_count(c));
-	spec_drop(c->port.spec);
-	c->port.spec = to;
+	assert(ch);
+	spec_drop(p->spec);
+	p->spec = to;
 	expiry_set(c);
-	*ch = (struct change){ .control = c, .to = spec_hold(to), .waiter = waiter, .missing = n };
-	for (unsigned k = 0; k < n; k++) {
-		ch->letters[k] = (struct letter){ .mail.open = change_make, .change = ch, .part = c->port.parts[k] };
-		loop_post(&c->workers[k].loop, &ch->letters[k].mail);
-	}
+	*ch = (struct change){ { change_make, change_made }, p->number, spec_hold(to), waiter };
+	control_round(c, &ch->round);
 }
 
 /* ---- the end: workers send what is due, then say goodbye ---- */
@@ -313,7 +375,7 @@ static void listen_settle(struct spec *s, const struct endpoint *bound)
 
 int control_run(struct settings *s)
 {
-	struct control c = { .settings = s, .port.spec = spec_hold(s->proxy) };
+	struct control c = { .settings = s, .port = { .control = &c, .spec = spec_hold(s->proxy) } };
 	struct endpoint bound;
 	char error[SENTENCE];
 	int rc = 0;

@@ -10,6 +10,8 @@
 #include "stats.h"
 
 struct control;
+struct worker;
+struct port;                            /* a proxy, as control knows it; gone with control_remove */
 
 struct waiter { void (*done)(struct waiter *); };       /* told when every worker has a change */
 
@@ -18,11 +20,28 @@ int control_run(struct settings *);             /* from binding to "Bye!"; the p
 struct loop *control_loop(struct control *);
 const struct settings *control_settings(struct control *);
 
-unsigned control_count(struct control *);                               /* proxies */
-struct spec *control_spec(struct control *, unsigned i);                /* borrowed: valid until the next change */
-uint64_t control_stat(struct control *, unsigned i, enum counter);      /* summed over the workers */
+/* ---- the proxies ---- */
 
-/* Proxy i shall be `to` (whose reference passes over). Returns at once; `waiter` may be NULL. */
-void control_change(struct control *, unsigned i, struct spec *to, struct waiter *);
+size_t control_count(struct control *);
+struct port *control_port(struct control *, size_t i);                  /* in the order in which they were made */
+struct port *control_find(struct control *, const char *name);          /* NULL: there is none */
+struct port *control_numbered(struct control *, unsigned number);       /* likewise: for who comes back later */
+
+struct spec *port_spec(const struct port *);                            /* borrowed: valid until the next change */
+unsigned port_number(const struct port *);                              /* never given twice */
+uint64_t port_stat(const struct port *, enum counter);                  /* summed over the workers */
+
+/* The proxy shall be `to` (whose reference passes over). Returns at once; `waiter` may be NULL. */
+void control_change(struct control *, struct port *, struct spec *to, struct waiter *);
+
+/* ---- a round: something is done or asked in every worker ---- */
+
+struct round {
+	void (*ask)(struct round *, struct worker *);   /* in each worker's thread, in several at a time */
+	void (*told)(struct round *);                   /* in control's, when all have: who began it frees it */
+};
+
+void control_round(struct control *, struct round *);
+unsigned control_workers(struct control *);             /* how many: worker->index is below it */
 
 #endif

@@ -24,7 +24,7 @@ struct words {                          /* the program's own options */
 	nsec timeout, linger;
 	const char *hold_max, *hold_total, *seed;
 	bool stay_connected, sync, http, statsd_enabled;
-	const char *http_host, *statsd_host, *statsd_prefix;
+	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;
 	const char *log_level, *log_output, *config, *plugin, *list;
@@ -78,6 +78,8 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 	{ GROUP_HTTP, NULL, WORD("http", OPT_BOOL, http, .help = "start the HTTP server by which behaviors are changed") },
 	{ GROUP_HTTP, "HOST", WORD("http_host", OPT_TEXT, http_host, .def = "localhost", .help = "where it listens") },
 	{ GROUP_HTTP, "PORT", WORD("http_port", OPT_INT, http_port, .def = "8080", .max = 65535, .help = "its port") },
+	{ GROUP_HTTP, "TEXT", WORD("http_token", OPT_TEXT, http_token,
+		.help = "only who shows it is answered: Authorization: Bearer TEXT; in a file it may be ${VARIABLE}") },
 
 	{ GROUP_LOGS, "LEVEL", WORD("log_level", OPT_CHOICE, log_level, .def = "info", .choices = levels,
 		.help = "what is logged") },
@@ -391,6 +393,7 @@ static void rest_read(struct reading *r)
 	s->http = w->http;
 	s->http_host = copy(w->http_host);
 	s->http_port = w->http_port;
+	s->http_token = copy(w->http_token);
 	s->statsd.enabled = w->statsd_enabled;
 	s->statsd.host = copy(w->statsd_host);
 	s->statsd.port = w->statsd_port;
@@ -462,6 +465,7 @@ void settings_free(struct settings *s)
 	free(s->defaults.of);
 	spec_drop(s->proxy);
 	free(s->http_host);
+	free(s->http_token);
 	free(s->statsd.host);
 	free(s->statsd.prefix);
 	free(s->log_output);

@@ -8,6 +8,7 @@ struct settings {
 	struct spec *proxy;                     /* the proxy of the command line */
 	struct defaults defaults;               /* of the behaviors */
 	bool http; char *http_host; int64_t http_port;
+	char *http_token;                       /* "": none is asked for */
 	struct { bool enabled; char *host; int64_t port; char *prefix; double sample_rate; } statsd;
 	char *log_output;                       /* "-": stderr. The level is in log_threshold */
 	uint64_t seed;                          /* given, or drawn from the system */

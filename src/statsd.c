@@ -133,9 +133,10 @@ static void statsd_tick(struct statsd *s)
 	s->dice = dice_at(&dice, s->ticks++, 0, 0);
 	for (unsigned i = 0; i < s->n; i++) {
 		struct before *b = &s->before[i];
-		struct spec *now = control_spec(s->control, i);
+		struct port *port = control_port(s->control, i);
+		struct spec *now = port_spec(port);
 		for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++) {
-			uint64_t n = control_stat(s->control, i, metrics[m].counter);
+			uint64_t n = port_stat(port, metrics[m].counter);
 			statsd_count(s, now, "", metrics[m].name, n - b->n[metrics[m].counter]);
 			b->n[metrics[m].counter] = n;
 		}
@@ -196,7 +197,7 @@ struct statsd *statsd_start(struct control *c)
 	assert(s);
 	s->control = c;
 	s->fd = fd;
-	s->n = control_count(c);
+	s->n = (unsigned)control_count(c);
 	s->before = calloc(s->n + 1, sizeof *s->before);
 	assert(s->before);
 	s->timer.fire = statsd_fire;

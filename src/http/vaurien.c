@@ -13,13 +13,13 @@
 
 static struct spec *request_spec(struct request *r)
 {
-	return control_spec(request_control(r), request_proxy(r));
+	return port_spec(request_port(r));
 }
 
 /* Connections that `came` and not `went`. Workers count meanwhile, so the sums may cross. */
-static uint64_t proxy_open(struct control *c, unsigned proxy, enum counter came, enum counter went)
+static uint64_t port_open(const struct port *p, enum counter came, enum counter went)
 {
-	uint64_t gone = control_stat(c, proxy, went), all = control_stat(c, proxy, came);
+	uint64_t gone = port_stat(p, went), all = port_stat(p, came);
 
 	return all > gone ? all - gone : 0;
 }
@@ -78,11 +78,11 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 		return;
 	}
 	json_t *answer = json_pack("{s:s}", "status", "ok");
-	uint64_t raw = proxy_open(c, request_proxy(r), STAT_RAW, STAT_RAW_CLOSED);
+	uint64_t raw = port_open(request_port(r), STAT_RAW, STAT_RAW_CLOSED);
 	if (raw && spec_words(to))      /* no words reach those */
 		json_object_set_new(answer, "unreachable", json_integer(raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
-	request_change(r, request_proxy(r), to, 200, answer);
+	request_change(r, request_port(r), to, 200, answer);
 }
 
 static void put_behavior(struct request *r)
@@ -141,7 +141,7 @@ static void put_backend(struct request *r)
 	if (json_is_string(backend))
 		to = spec_with_backend(request_spec(r), json_string_value(backend), error);
 	if (to)
-		request_change(r, request_proxy(r), to, 200, json_pack("{s:s}", "status", "ok"));
+		request_change(r, request_port(r), to, 200, json_pack("{s:s}", "status", "ok"));
 	else if (backend)
 		request_refuse(r, 400, "body", "backend", error);
 	else
@@ -151,15 +151,15 @@ static void put_backend(struct request *r)
 
 /* ---- /info ---- */
 
-static json_t *proxy_to_json(struct control *c, unsigned i)
+static json_t *port_to_json(const struct port *p)
 {
-	const struct spec *s = control_spec(c, i);
+	const struct spec *s = port_spec(p);
 
 	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_words(s->name),
 	                 "listen", json_words(s->listen.text), "backend", json_words(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_words(s->behavior),
-	                 "connections", (json_int_t)proxy_open(c, i, STAT_OPENED, STAT_CLOSED),
-	                 "raw", (json_int_t)proxy_open(c, i, STAT_RAW, STAT_RAW_CLOSED));
+	                 "connections", (json_int_t)port_open(p, STAT_OPENED, STAT_CLOSED),
+	                 "raw", (json_int_t)port_open(p, STAT_RAW, STAT_RAW_CLOSED));
 }
 
 static void get_info(struct request *r)
@@ -168,8 +168,8 @@ static void get_info(struct request *r)
 	const struct settings *s = control_settings(c);
 	json_t *proxies = json_array();
 
-	for (unsigned i = 0; i < control_count(c); i++)
-		json_array_append_new(proxies, proxy_to_json(c, i));
+	for (size_t i = 0; i < control_count(c); i++)
+		json_array_append_new(proxies, port_to_json(control_port(c, i)));
 	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
 	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o}",
 	                                 "name", "vaurien", "version", VAURIEN_VERSION,
@@ -178,7 +178,7 @@ static void get_info(struct request *r)
 	                                 "vanish", vanish_possible() ? "filter" : "stall", "proxies", proxies));
 }
 
-const struct route routes_vaurien[] = {
+static const struct route routes[] = {
 	{ "PUT", "/behavior",  put_behavior,  true },
 	{ "GET", "/behavior",  get_behavior,  true },
 	{ "GET", "/behaviors", get_behaviors, true },
@@ -189,3 +189,5 @@ const struct route routes_vaurien[] = {
 	{ "GET", "/info",      get_info,      false },
 	{ NULL },
 };
+
+DIALECT(vaurien, .routes = routes)

@@ -202,11 +202,11 @@ def test_paths_of_one_proxy(start):
         assert proxy.api("GET", prefix + "/backend")[1] == {"backend": "127.0.0.1:9"}
         assert proxy.api("GET", prefix + "/info")[0] == 404
         assert proxy.api("POST", prefix + "/backend")[0] == 405
-    for prefix in ("/nobody", "/0", "/1", "/%d0" % proxy.port, "//" + name):
+    for prefix in ("/nobody", "/0", "/1", "/%d0" % proxy.port):
         assert proxy.api("GET", prefix + "/behavior")[0] == 404
 
 
-@pytest.mark.parametrize("path", ["/", "/nope", "/behavior/", "/Behavior", "//behavior", "/behaviorx"])
+@pytest.mark.parametrize("path", ["/", "/nope", "/behavior/", "/Behavior", "/behaviorx"])
 def test_no_such_path(start, path):
     status, headers, text = ask(start(), "GET", path)
     assert status == 404 and headers["Content-Type"] == "application/json"

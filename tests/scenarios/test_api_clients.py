@@ -1,0 +1,112 @@
+"""The control API's clients: the slow, the endless and the silent keep nobody waiting, and a token keeps out who has none."""
+import http.client
+import json
+import socket
+import threading
+
+import pytest
+
+from conftest import PATIENCE, Clock, dial, until
+
+
+def ask(proxy, method, path, headers=None, body=None):
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.http, timeout=PATIENCE)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("path, clean", [
+    ("//behavior", "/behavior"), ("/a/../behavior", "/behavior"), ("/./behavior", "/behavior"), ("/a/..", "/"), ("//a/b//", "/a/b/"),
+])
+def test_a_path_that_is_not_clean_is_told_its_own(start, path, clean):
+    status, headers, text = ask(start(), "GET", path)
+    assert (status, headers["Location"], text) == (301, clean, "")
+
+
+def test_names_in_a_path_are_decoded(start):
+    proxy = start("--proxy-name", "a+b")
+    for name in ("a+b", "a%2Bb", "%61%2bb"):
+        assert ask(proxy, "GET", "/%s/behavior" % name)[0] == 200
+    assert ask(proxy, "GET", "/%62ehavior")[0] == 200
+    assert ask(proxy, "GET", "/a%2Fb/behavior")[0] == 404
+    assert ask(proxy, "GET", "/a%/behavior")[0] == 404
+
+
+def test_only_who_shows_the_token_is_answered(start):
+    proxy = start("--http-token", "s3cret")
+    for shown in (None, "Bearer", "Bearer ", "Bearer s3cre", "Bearer s3cret2", "Basic s3cret", "s3cret", "Bearer s3crets3cret"):
+        status, headers, text = ask(proxy, "GET", "/behavior", {"Authorization": shown} if shown else {})
+        assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
+        assert json.loads(text)["errors"][0]["name"] == "Authorization"
+    assert ask(proxy, "PUT", "/behavior", body='{"name": "hang"}')[0] == 401
+    status, _, text = ask(proxy, "GET", "/behavior", {"Authorization": "Bearer s3cret"})
+    assert (status, text) == (200, '{"behavior": "dummy"}')
+    assert "s3cret" not in proxy.log()
+
+
+# ---- none keeps others waiting ----
+
+def test_clients_that_say_nothing_make_room(start):
+    proxy = start()
+    silent = [dial(proxy.http) for _ in range(300)]
+    with Clock() as took:
+        for _ in range(5):
+            assert proxy.api("GET", "/behavior")[0] == 200
+    assert took.seconds < PATIENCE / 3
+    assert silent[0].ends() == "fin"                    # those that waited longest went
+    assert silent[-1].send(b"GET /behavior HTTP/1.0\r\n\r\n").rest()[0].startswith(b"HTTP/1.1 200")
+    for end in silent:
+        end.close()
+
+
+def test_clients_that_never_finish_make_room(start):
+    proxy = start()
+    half = [dial(proxy.http).send(b"PUT /behavior HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{") for _ in range(150)]
+    half += [dial(proxy.http).send(b"GET /beh") for _ in range(150)]
+    assert proxy.api("GET", "/behavior")[0] == 200
+    assert half[-1].send(b"avior HTTP/1.0\r\n\r\n").rest()[0].startswith(b"HTTP/1.1 200")
+    for end in half:
+        end.close()
+
+
+def test_a_body_without_end_is_cut_off(start):
+    proxy = start()
+    endless = dial(proxy.http).send(b"PUT /behavior HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
+    sent = 0
+
+    def pour():
+        nonlocal sent
+        try:
+            while True:
+                endless.send(b"10000\r\n" + b"x" * 65536 + b"\r\n")
+                sent += 65536
+        except OSError:
+            pass
+
+    pouring = threading.Thread(target=pour, daemon=True)
+    pouring.start()
+    while pouring.is_alive():
+        assert proxy.api("GET", "/behavior")[0] == 200
+    assert sent < 64 << 20
+    assert proxy.memory() < 400 << 20
+
+
+def test_answers_that_nobody_reads_hold_up_nobody(start):
+    proxy = start()
+    deaf = socket.create_connection(("127.0.0.1", proxy.http))
+    deaf.setblocking(False)
+    try:
+        while True:
+            deaf.send(b"GET /behaviors HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100)
+    except BlockingIOError:
+        pass
+    with Clock() as took:
+        assert proxy.api("GET", "/behavior")[0] == 200
+    assert took.seconds < PATIENCE / 3
+    before = proxy.descriptors()
+    deaf.close()
+    until(lambda: proxy.descriptors() < before, what="its descriptor to be closed")
