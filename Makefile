@@ -1,6 +1,7 @@
 # make            build bin/vaurien and bin/vaurienctl
 # make check      all tests (packages: ./dev check installs them)
 # make demo       build, then show every behavior on an embedded backend
+# make bench      measure it beside other proxies; writes docs/performance.md
 # make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
 # make fuzz       build the fuzz targets (clang); make docs  the generated pages
 #
@@ -46,6 +47,7 @@ $(BUILD)/%.o: %.c
 -include $(OBJ:.o=.d) $(CTL:.o=.d)
 
 include tests/tests.mk
+include bench/bench.mk
 
 clean:
 	rm -rf build bin

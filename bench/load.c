@@ -1,0 +1,132 @@
+/* load.c - the benchmark's load generator: what the roles share, and which there are.
+ *
+ *   load backend                              prints its port; echo, sink and source
+ *   load answer GREETING ANSWER...            prints its port; says these, the last one again and again
+ *   load up|down PLACE CONNECTIONS SECONDS    bulk
+ *   load pingpong PLACE CONNECTIONS SECONDS   64 bytes there and back
+ *   load churn PLACE CLIENTS SECONDS          connect, ask, be answered, close
+ *   load idle PLACE CONNECTIONS WORD...       after these words on each, until stdin ends
+ *   load delay PLACE HOLD_MS MESSAGES [FROM]  how late each is
+ *
+ * What was measured is one line of name=value on stdout. */
+#include "load.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+noreturn void give_up(const char *what)
+{
+	fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+nsec now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NSEC_S + t.tv_nsec;
+}
+
+struct place place_read(const char *text)
+{
+	struct place p = { { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) } };
+	const char *colon = strrchr(text, ':');
+	char host[64];
+
+	if (colon) {
+		snprintf(host, sizeof host, "%.*s", (int)(colon - text), text);
+		if (inet_pton(AF_INET, host, &p.at.sin_addr) != 1)
+			give_up(text);
+	}
+	p.at.sin_port = htons((uint16_t)atoi(colon ? colon + 1 : text));
+	return p;
+}
+
+int place_dial(const struct place *p, unsigned from)
+{
+	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + from) };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (fd < 0)
+		give_up("socket");
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+	if (from && bind(fd, (struct sockaddr *)&own, sizeof own))
+		give_up("bind");
+	if (connect(fd, (const struct sockaddr *)&p->at, sizeof p->at))
+		give_up("connect");
+	return fd;
+}
+
+static size_t escaped(uint8_t *to, const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++) {
+		uint8_t c = (uint8_t)*text;
+		if (c == '\\' && text[1])
+			c = *++text == 'r' ? '\r' : *text == 'n' ? '\n' : (uint8_t)*text;
+		to[n++] = c;
+	}
+	return n;
+}
+
+struct bytes hex_read(const char *text)
+{
+	struct bytes b = { malloc(strlen(text) + 1), 0 };
+	unsigned byte;
+
+	if (*text == '=') {
+		b.n = escaped(b.p, text + 1);
+		return b;
+	}
+	for (; sscanf(text, "%2x", &byte) == 1; text += 2) {
+		b.p[b.n++] = (uint8_t)byte;
+		if (!text[1])
+			break;
+	}
+	return b;
+}
+
+static int later(const void *a, const void *b)
+{
+	nsec x = *(const nsec *)a, y = *(const nsec *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+void say_lateness(const char *name, nsec *times, size_t n)
+{
+	qsort(times, n, sizeof *times, later);
+	if (n)
+		printf("%s_p50=%lld %s_p99=%lld ", name, (long long)times[n / 2], name, (long long)times[n - 1 - n / 100]);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct { const char *name; int (*run)(int, char **); } roles[] = {
+		{ "backend", backend_run }, { "answer", answer_run }, { "up", bulk_run }, { "down", bulk_run },
+		{ "pingpong", pingpong_run }, { "churn", churn_run }, { "idle", idle_run }, { "delay", delay_run },
+	};
+	struct rlimit most;
+
+	signal(SIGPIPE, SIG_IGN);
+	getrlimit(RLIMIT_NOFILE, &most);
+	most.rlim_cur = most.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &most);
+	for (size_t i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
+		if (!strcmp(argv[1], roles[i].name))
+			return roles[i].run(argc - 1, argv + 1);
+	fprintf(stderr, "load: expected a role: backend answer up down pingpong churn idle delay\n");
+	return 2;
+}

@@ -1,0 +1,24 @@
+"""The benchmark runs, and measures what it says it does."""
+import os
+import re
+import subprocess
+import sys
+
+from harness import ROOT
+
+
+def test_rows(tmp_path):
+    load = str(tmp_path / "load")
+    subprocess.check_call(["make", "-s", "-C", ROOT, "LOAD=" + load, load])
+    page = tmp_path / "page.md"
+    done = subprocess.run([sys.executable, os.path.join(ROOT, "bench", "bench.py"), "--only", "bulk,pingpong,churn,delay", "--rounds", "1",
+                           "--seconds", "0.02", "--quick", "--page", str(page)], env=dict(os.environ, LOAD_BIN=load),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+    assert done.returncode == 0, done.stdout
+    for row in ("up, 8 connections", "down, 1 connection", "1000 connections", "16 at a time"):
+        rate, cpu = re.search(r"^%s +vaurien +([\d.]+) +([\d.]+)" % row, done.stdout, re.M).groups()
+        assert float(rate) > 0 and float(cpu) >= 0, done.stdout
+    assert len(re.findall(r"^ +direct +[\d.]+ +[\d.]+", done.stdout, re.M)) == 8, done.stdout
+    for row in re.findall(r"^\d+ ms, \d+ others held +([\d.-]+)", done.stdout, re.M):
+        assert float(row) > -50, done.stdout            # nothing comes before its time
+    assert not page.exists()
