@@ -89,6 +89,13 @@ uint64_t port_stat(const struct port *p, enum counter counter)
 	return sum;
 }
 
+void port_figures(const struct port *p, struct figures *f)
+{
+	*f = (struct figures){ 0 };
+	for (unsigned k = 0; k < control_workers(p->control); k++)
+		figures_add(f, &p->parts[k]->stats);
+}
+
 /* ---- rounds: a letter to each worker, which comes back ---- */
 
 struct circular {                       /* a round under way */
@@ -121,6 +128,12 @@ static void letter_open(struct mail *m)
 unsigned control_workers(struct control *c)
 {
 	return (unsigned)c->settings->threads;
+}
+
+const struct worker *control_worker(struct control *c, unsigned k)
+{
+	assert(k < control_workers(c));
+	return &c->workers[k];
 }
 
 void control_round(struct control *c, struct round *round)

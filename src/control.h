@@ -30,6 +30,7 @@ struct port *control_numbered(struct control *, unsigned number);       /* likew
 struct spec *port_spec(const struct port *);                            /* borrowed: valid until the next change */
 unsigned port_number(const struct port *);                              /* never given twice */
 uint64_t port_stat(const struct port *, enum counter);                  /* summed over the workers */
+void port_figures(const struct port *, struct figures *);               /* all of them */
 
 /* The proxy shall be `to` (whose reference passes over). Returns at once; `waiter` may be NULL. */
 void control_change(struct control *, struct port *, struct spec *to, struct waiter *);
@@ -43,5 +44,6 @@ struct round {
 
 void control_round(struct control *, struct round *);
 unsigned control_workers(struct control *);             /* how many: worker->index is below it */
+const struct worker *control_worker(struct control *, unsigned k);      /* for what may be read from here: its counters */
 
 #endif

@@ -195,7 +195,7 @@ static int loop_sleep(struct loop *l, struct epoll_event *events, int room, bool
 	if (wait && !l->later) {
 		patience = NULL;
 		if (l->timers) {
-			nsec due = l->heap[1]->due - loop_clock(l);
+			nsec due = l->heap[1]->due - l->now;
 			if (due < 0)
 				due = 0;
 			left = (struct timespec){ due / NSEC_S, due % NSEC_S };
@@ -210,10 +210,13 @@ static int loop_sleep(struct loop *l, struct epoll_event *events, int room, bool
 bool loop_once(struct loop *l, bool wait)
 {
 	struct epoll_event events[256];
-	int n = loop_sleep(l, events, 256, wait);
-	bool any = n > 0;
 
 	loop_clock(l);
+	if (l->woke)
+		histogram_note(&l->rounds, l->now - l->woke);
+	int n = loop_sleep(l, events, 256, wait);
+	bool any = n > 0;
+	l->woke = loop_clock(l);
 	for (int i = 0; i < n; i++) {
 		struct watch *w = events[i].data.ptr;
 		if (w->fd >= 0)         /* closed by an earlier event of this round */

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 
+#include "stats.h"
 #include "vaurien.h"
 
 /* The struct whose `field` this points to: how a callback finds its owner. */
@@ -31,6 +32,8 @@ struct mail {                           /* owned by the sender until posted, by 
 struct loop {
 	int epoll;
 	nsec now;                       /* the clock, as of this round */
+	nsec woke;                      /* when this round began; 0: none has */
+	struct histogram rounds;        /* how long each took: so long others had to wait */
 	nsec (*clock)(void);            /* monotonic unless a test brings its own */
 	struct timer **heap;
 	size_t timers, room;

@@ -54,6 +54,19 @@ const char *text_show(const char *text, char *buffer, size_t size)
 	return buffer;
 }
 
+size_t text_character(const char *text)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t n = *p < 0x80 ? *p != 0 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
 /* Like printf to the end of a text that has a fixed room. */
 __attribute__((format(printf, 3, 4)))
 static void text_add(char *buffer, size_t size, const char *format, ...)

@@ -15,6 +15,8 @@ void sentence_put(char error[SENTENCE], const char *format, ...) __attribute__((
 /* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
 const char *text_show(const char *text, char *buffer, size_t size);
 
+size_t text_character(const char *text);        /* how many bytes its first character has; 0: it is none of UTF-8, or the end */
+
 /* Options live in a block of the guest's opts_size bytes. Texts in it are owned by the block. */
 struct block {
 	const struct opt *options;      /* the table; NULL: none */

@@ -18,7 +18,8 @@ struct worker {
 	bool stopping;                  /* no connection is taken any more */
 	uint8_t *buffer;                /* REST_MAX bytes of room in front of `bufsize` */
 	size_t bufsize;
-	size_t held, hold_total;        /* bytes that wait in queues; where reading stops for it */
+	_Atomic size_t held;            /* bytes that wait in queues */
+	size_t hold_total;              /* where reading stops for it */
 	struct out scratch;             /* for one call of a protocol */
 	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
 };
