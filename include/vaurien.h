@@ -214,7 +214,7 @@ enum moment {
 	ON_DATA     = 8,        /* every piece, in stream order */
 	ON_REST     = 16,       /* nothing is owed or held, logged in, both sides between messages; `after` = that much more rest, any byte cancels */
 	ON_END      = 32,       /* end of stream, behind its direction's last byte */
-	ON_LEAVE    = 64,       /* the rule is removed from an open connection; only `end` counts */
+	ON_LEAVE    = 64,       /* the rule is removed from an open connection (not: its options are changed); only `end` counts */
 	ON_LISTEN   = 128,      /* the rule comes into force on the port; only `end`: CLOSE = clients are refused, VANISH = they are not answered.
 	                           Asked of rules without odds, match, client or counters only; nothing is counted */
 };
@@ -228,7 +228,7 @@ struct event {
 	struct dice *dice;
 	nsec age;                       /* since the rule was set */
 	uint64_t connection, exchange;
-	uint64_t passed;                /* bytes let by in this direction of this connection since the rule met it */
+	uint64_t passed;                /* bytes let by in this direction of this connection since the rule met it, whatever its options then */
 	uint8_t *data; size_t len;      /* the bytes at hand; none at ON_RESPONSE where a refusal is worded */
 	bool words;                     /* the protocol knows how to refuse */
 };
@@ -256,7 +256,8 @@ struct verdict {                /* arrives calm: all zero but keep = ALL */
 	struct pace pace;
 	struct dirt dirt;
 	enum end end;
-	nsec after;             /* of `end`: 0 = in turn, when all before it is answered and sent; else by the clock, from now */
+	nsec after;             /* of `end`: 0 = in turn, when all before it is answered and sent; else by the clock, from now.
+	                           Each rule has a clock of its own; said again, the earlier time stands, but at ON_DATA the new one */
 };
 
 struct behavior {
@@ -267,6 +268,12 @@ struct behavior {
 	unsigned on;                    /* the moments it wants to be asked at */
 	enum direction direction;       /* that it acts on unless the rule says otherwise; 0 = BOTH */
 	void (*act)(const struct event *, struct verdict *);
+	unsigned traits;                /* TRAIT_... */
+};
+
+enum {
+	TRAIT_WHOLE = 1,        /* it strikes connections: the dice decide once for each, unless the rule says per = exchange */
+	TRAIT_LINE  = 2,        /* its pace.rate is that of a line, which all connections can share (the rule's `share`) */
 };
 
 /* Refuse in the protocol's words; where it has none, or `spoil` is set, put junk in the answer:

@@ -274,7 +274,7 @@ void conn_open(struct proxy *proxy, int fd, int spare, uint64_t number)
 	side_open(&c->client, fd);
 	say_opened(c);
 	loop_clock(conn_loop(c));
-	if (!judge_meet(c, plan_all(c->plan), true))
+	if (!judge_meet(c))
 		return;
 	if (conn_protocol(c)->server_first && !(x = dialogue_greet(c)))
 		return;

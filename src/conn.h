@@ -33,8 +33,7 @@ struct conn {
 	struct shelf texts;
 	struct dial *dial;              /* to the backend, under way */
 	int spare;                      /* a descriptor for it, reserved at accept; -1: used */
-	struct timer end_timer;         /* an end by the clock ... */
-	enum end end; uint64_t end_rule;        /* ... which, and whose */
+	struct timer end_timer;         /* for the soonest end by the clock in `states` */
 	struct timer patience;          /* for what comes first of: */
 	nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
 	nsec waits;                     /* the dial waits until then; 0: it does not */

@@ -57,58 +57,101 @@ static void stall(struct conn *c, enum end end, uint64_t rule)
 		          (unsigned long long)c->number);
 }
 
-static void end_fire(struct timer *t)
+static bool is_stall(enum end end)
+{
+	return end == STALL || end == VANISH;
+}
+
+static void clocks_fire(struct timer *);
+
+/* The timer follows the soonest of the rules' clocks. */
+static void clocks_set(struct conn *c)
+{
+	nsec due = NEVER;
+
+	for (unsigned i = 0; c->states && i < c->plan->n; i++)
+		if (c->states[i] && c->states[i]->due && c->states[i]->due < due)
+			due = c->states[i]->due;
+	c->end_timer.fire = clocks_fire;
+	timer_set(conn_loop(c), &c->end_timer, due);
+}
+
+static void clocks_fire(struct timer *t)
 {
 	struct conn *c = OWNER(conn, end_timer, t);
+	enum end end = STAY;
 
-	if (c->end == STALL || c->end == VANISH) {
-		stall(c, c->end, c->end_rule);
-		return;
+	for (unsigned i = 0; i < c->plan->n; i++) {
+		struct rule_state *s = c->states[i];
+		if (!s || !s->due || s->due > conn_loop(c)->now)
+			continue;
+		s->due = 0;
+		if (is_stall(s->end))
+			stall(c, s->end, c->plan->rules[i].words->id);
+		else if (s->end > end)
+			end = s->end;
 	}
+	clocks_set(c);
+	if (end == STAY)
+		return;
 	conn_run(c);    /* what is due goes first */
-	conn_obey(c, c->end);
+	conn_obey(c, end);
+}
+
+static void clocks_start(struct conn *c, const struct judgement *j)
+{
+	for (unsigned i = 0; i < j->n_clocks; i++) {
+		const struct clock *k = &j->clocks[i];
+		struct rule_state *s = plan_state(c->plan, c->states, k->rule);
+		nsec due = k->after == NEVER ? 0 : conn_loop(c)->now + k->after;
+		if (!k->anew && s->due && s->due < due)
+			continue;
+		s->due = due;
+		s->end = k->end;
+	}
+	if (j->n_clocks)
+		clocks_set(c);
 }
 
 void judge_ends(struct conn *c, const struct judgement *j, enum end *in_turn)
 {
-	const struct verdict *v = &j->v;
-
-	if (v->end == STAY)
-		return;
-	if (!v->after && (v->end == STALL || v->end == VANISH))
-		stall(c, v->end, j->end_rule);
-	else if (!v->after)
-		*in_turn = v->end;
-	else if (v->after != NEVER && (!c->end_timer.slot || c->end_timer.due > conn_loop(c)->now + v->after)) {
-		c->end = v->end;
-		c->end_rule = j->end_rule;
-		c->end_timer.fire = end_fire;
-		timer_set(conn_loop(c), &c->end_timer, conn_loop(c)->now + v->after);
-	}
+	clocks_start(c, j);
+	if (is_stall(j->v.end))
+		stall(c, j->v.end, j->end_rule);
+	else if (j->v.end != STAY)
+		*in_turn = j->v.end;
 }
 
 /* ---- meeting ---- */
 
-static void meet(struct conn *c, ruleset rules, struct judgement *j, bool *any)
+/* What is decided of a connection as a whole, among these rules. `again`: it was before, their options have changed. */
+static ruleset whole_decide(struct conn *c, ruleset among, bool again)
 {
 	struct plan *p = c->plan;
-	ruleset all = c->whole.in;
+	struct question q = { .moment = ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
+	ruleset drawn = among & c->meant & (p->per_connection | (p->certain & plan_on(p, ON_OPEN)));
+
+	return plan_decide(p, drawn, &q) | (among & c->meant & p->certain & ~p->per_connection);
+}
+
+static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement *j, bool *any)
+{
+	ruleset all = c->whole.in & ~again;
 
 	judge_meant(c);
-	c->whole.in = judge_decide(c, rules & (p->per_connection | (p->certain & plan_on(p, ON_OPEN))), UINT64_MAX, ON_OPEN, NULL) |
-	              (rules & p->certain & ~p->per_connection & c->meant);
+	c->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
 	*any = judge_ask(c, &(struct question){ .moment = ON_OPEN, .direction = BOTH }, j);
 	c->whole.in |= all;
 }
 
 /* These rules and this connection meet. False: it ended of it. */
-bool judge_meet(struct conn *c, ruleset rules, bool opening)
+static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool opening)
 {
 	struct judgement j;
 	bool any;
 	enum end end = STAY;
 
-	meet(c, rules, &j, &any);
+	meet(c, rules, again, &j, &any);
 	if (!any)
 		return true;
 	judge_ends(c, &j, &end);
@@ -119,6 +162,11 @@ bool judge_meet(struct conn *c, ruleset rules, bool opening)
 	return !c->dead;
 }
 
+bool judge_meet(struct conn *c)
+{
+	return judge_meets(c, plan_all(c->plan), 0, true);
+}
+
 /* ---- change ---- */
 
 static ruleset translate(const struct plan *from, const struct plan *to, ruleset set)
@@ -126,7 +174,7 @@ static ruleset translate(const struct plan *from, const struct plan *to, ruleset
 	ruleset moved = 0;
 
 	for (unsigned i = 0; set >> i && i < from->n; i++) {
-		int k = set >> i & 1 ? plan_find(to, from->rules[i].words->id) : -1;
+		int k = set >> i & 1 ? plan_heir(to, from->rules[i].words) : -1;
 		if (k >= 0)
 			moved |= (ruleset)1 << k;
 	}
@@ -138,16 +186,21 @@ static void stand_translate(const struct plan *from, const struct plan *to, stru
 	*s = (struct stand){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
 }
 
+/* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
 static struct rule_state **states_translate(struct conn *c, const struct plan *to)
 {
 	struct rule_state **states = to->n ? calloc(to->n, sizeof *states) : NULL;
 
 	for (unsigned i = 0; i < c->plan->n; i++) {
-		int k = plan_find(to, c->plan->rules[i].words->id);
-		if (k >= 0)
-			states[k] = c->states[i];
-		else
+		const struct rule_spec *w = c->plan->rules[i].words;
+		int k = plan_heir(to, w);
+		if (k < 0) {
 			free(c->states[i]);
+			continue;
+		}
+		states[k] = c->states[i];
+		if (states[k] && to->rules[k].words->id != w->id)
+			states[k]->due = 0;
 	}
 	return states;
 }
@@ -161,13 +214,11 @@ static bool judge_leave(struct conn *c, const struct plan *to)
 	ruleset gone = 0;
 
 	for (unsigned i = 0; i < c->plan->n; i++)
-		if (plan_find(to, c->plan->rules[i].words->id) < 0)
+		if (plan_heir(to, c->plan->rules[i].words) < 0)
 			gone |= (ruleset)1 << i;
 	c->whole.in &= gone;
-	if (c->plan->moments & ON_LEAVE && judge_ask(c, &(struct question){ .moment = ON_LEAVE, .direction = BOTH }, &j)) {
-		j.v.after = 0;
+	if (c->plan->moments & ON_LEAVE && judge_ask(c, &(struct question){ .moment = ON_LEAVE, .direction = BOTH }, &j))
 		judge_ends(c, &j, &end);
-	}
 	c->whole = whole;
 	if (end != STAY)
 		conn_end(c, end, WHY_RULE_REMOVED);
@@ -185,8 +236,7 @@ static void exchanges_change(struct conn *c, const struct plan *from, const stru
 
 static void timers_change(struct conn *c, const struct plan *to)
 {
-	if (c->end_timer.slot && plan_find(to, c->end_rule) < 0)
-		timer_stop(conn_loop(c), &c->end_timer);
+	clocks_set(c);
 	if (c->vanished && plan_find(to, c->vanished) < 0) {
 		vanish_end(c->client.watch.fd);
 		c->vanished = 0;
@@ -203,13 +253,17 @@ static void timers_change(struct conn *c, const struct plan *to)
 void judge_change(struct conn *c, struct plan *to)
 {
 	struct plan *from = c->plan;
-	ruleset fresh = 0;
+	ruleset fresh = 0, changed = 0;
 
 	if (c->dead || !judge_leave(c, to))
 		return;
-	for (unsigned i = 0; i < to->n; i++)
-		if (plan_find(from, to->rules[i].words->id) < 0)
-			fresh |= (ruleset)1 << i;
+	for (unsigned i = 0; i < to->n; i++) {
+		ruleset bit = (ruleset)1 << i;
+		if (plan_heir(from, to->rules[i].words) < 0)
+			fresh |= bit;
+		else if (plan_find(from, to->rules[i].words->id) < 0)
+			changed |= bit;
+	}
 	struct rule_state **states = states_translate(c, to);
 	free(c->states);
 	c->states = states;
@@ -219,7 +273,7 @@ void judge_change(struct conn *c, struct plan *to)
 	c->talk.backend = to->spec->backend.text;
 	pipe_change(&c->request, to);
 	pipe_change(&c->response, to);
-	if (judge_meet(c, fresh, false)) {
+	if (judge_meets(c, fresh | changed, changed, false)) {
 		exchanges_change(c, from, to, fresh);
 		timers_change(c, to);
 		conn_run(c);

@@ -16,8 +16,7 @@ bool judge_ask(struct conn *, struct question *, struct judgement *);   /* fills
 /* Of what was judged, the end: a stall is done, an end by the clock is set; one in turn is put into *in_turn. */
 void judge_ends(struct conn *, const struct judgement *, enum end *in_turn);
 
-/* These rules and this connection meet: at accept (`opening`), or when the rules are new. False: it ended of it. */
-bool judge_meet(struct conn *, ruleset, bool opening);
+bool judge_meet(struct conn *);         /* rules and connection meet, at accept. False: it ended of it */
 
 void judge_change(struct conn *, struct plan *);        /* other rules from now on; those that stay know it still */
 

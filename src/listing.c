@@ -256,6 +256,17 @@ static void page_head(FILE *f, const char *name, const char *help)
 		fprintf(f, "%s%s\n\n", help, help[strlen(help) - 1] == '.' ? "" : ".");
 }
 
+/* What a behavior acts on, where that is not everything. */
+static void page_reach(FILE *f, const struct behavior *b)
+{
+	if (b->direction == REQUEST || b->direction == RESPONSE)
+		fprintf(f, "It acts on %s unless `direction` says otherwise.", b->direction == REQUEST ? "requests" : "responses");
+	if (b->traits & TRAIT_WHOLE)
+		fprintf(f, "%sThe dice decide once for each connection unless `per` is `exchange`.", b->direction ? " " : "");
+	if (b->direction || b->traits & TRAIT_WHOLE)
+		fputs("\n\n", f);
+}
+
 void listing_behaviors_page(FILE *f)
 {
 	size_t n;
@@ -264,6 +275,7 @@ void listing_behaviors_page(FILE *f)
 	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/rule.c.\n", f);
 	for (size_t i = 0; i < n; i++) {
 		page_head(f, all[i]->name, all[i]->help);
+		page_reach(f, all[i]);
 		page_options(f, all[i]->options, "behavior", all[i]->name);
 	}
 	page_head(f, "Fields of rules", "Whatever its behavior, a rule can say whom it means, how often and how long: beside "

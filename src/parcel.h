@@ -34,6 +34,7 @@ struct parcel {
 	};
 	enum end end;                   /* END */
 	uint8_t kind;
+	bool behind;                    /* BYTES: they waited with the sender before they were read */
 	size_t at, n;                   /* bytes[at..n) are still to go */
 	uint8_t bytes[];
 };

@@ -99,7 +99,9 @@ static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, 
 	run_flush(p);
 	w->held += n;
 	p->conn->again = true;
-	return queue_put(&p->queue, kind, n, w->loop.now, why);
+	struct parcel *q = queue_put(&p->queue, kind, n, w->loop.now, why);
+	q->behind = p->behind;
+	return q;
 }
 
 void pipe_say(struct pipe *p, struct span bytes, struct lot *why)
@@ -372,18 +374,32 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 
 /* ---- fill: read what is there ---- */
 
-static bool pipe_reads(const struct pipe *p)
+/* What is due and does not go waits for room. Where it waits for its pace, the next is read before the line runs dry. */
+static bool pipe_blocked(const struct pipe *p)
+{
+	nsec now = worker_of(p)->loop.now;
+
+	return pipe_due(p) && !(p->slot_end > now && p->queue.bytes <= 2 * p->slot);
+}
+
+static bool pipe_full(const struct pipe *p)
 {
 	const struct queue *q = &p->queue;
 	const struct worker *w = worker_of(p);
-	const struct conn *c = p->conn;
+	size_t most = proxy_spec(p->conn->proxy)->hold_max;
 
+	return pipe_blocked(p) || (q->first && (q->bytes >= most || (w->held >= w->hold_total && q->bytes >= ALWAYS))) ||
+	       (p->direction == REQUEST && p->conn->response.queue.bytes >= most);
+}
+
+static bool pipe_reads(struct pipe *p)
+{
 	if (!p->from->open || !p->from->readable || p->eof || p->ended || p->stalled || !p->to->open)
 		return false;
-	if (q->first && (q->first->due <= w->loop.now || q->bytes >= proxy_spec(c->proxy)->hold_max ||
-	                 (w->held >= w->hold_total && q->bytes >= ALWAYS)))
-		return false;
-	return p->direction == RESPONSE || c->response.queue.bytes < proxy_spec(c->proxy)->hold_max;
+	if (!pipe_full(p))
+		return true;
+	p->behind = true;
+	return false;
 }
 
 static void pipe_eof(struct pipe *p)
@@ -414,7 +430,7 @@ static bool pipe_fill(struct pipe *p)
 	ssize_t n = recv(p->from->watch.fd, to, w->bufsize, MSG_DONTWAIT);
 
 	if (n < 0) {
-		p->from->readable = false;
+		p->from->readable = p->behind = false;
 		if (errno != EAGAIN && errno != EINTR)
 			p->from->broken = true;
 		return false;
@@ -436,6 +452,7 @@ static bool pipe_fill(struct pipe *p)
 	if (p->rest_n)
 		memcpy(to, p->rest, p->rest_n);
 	pipe_digest(p, to, p->rest_n + (size_t)n);
+	p->behind = false;
 	return true;
 }
 
@@ -458,9 +475,12 @@ void pipe_pump(struct pipe *p)
 
 void pipe_change(struct pipe *p, const struct plan *plan)
 {
-	queue_strip(&p->queue, plan);
-	lot_strip(p->now.lot, plan);
-	p->line_free = 0;
+	bool let_go = queue_strip(&p->queue, plan) | lot_strip(p->now.lot, plan);
+
+	if (let_go || !p->queue.first) {
+		p->line_free = p->queue.first ? worker_of(p)->loop.now : 0;
+		p->slot = 0;
+	}
 	if (p->stalled && plan_find(plan, p->stalled) < 0)
 		p->stalled = 0;
 	if (p->raw && p->now.open && !p->now.end)

@@ -39,6 +39,8 @@ struct pipe {
 	size_t rest_n;
 	uint64_t offset, sent;          /* bytes read, bytes sent, of the whole stream */
 	nsec line_free;                 /* pace: when the line is free again */
+	size_t slot; nsec slot_end;     /* ... so many bytes are on it, and have passed it then */
+	bool behind;                    /* bytes of `from` wait there for this pipe */
 	struct timer timer;             /* for the queue's first parcel */
 	bool eof;                       /* `from` has said all */
 	bool shut;                      /* ... and `to` knows */

@@ -102,6 +102,14 @@ int plan_find(const struct plan *p, uint64_t id)
 	return -1;
 }
 
+int plan_heir(const struct plan *p, const struct rule_spec *of)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->rules[i].words->origin == of->origin)
+			return (int)i;
+	return -1;
+}
+
 ruleset plan_on(const struct plan *p, unsigned moments)
 {
 	ruleset set = 0;
@@ -220,7 +228,8 @@ ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 		if (!rule_finds(p, r, q, &text) || (!sure && (u < r->words->low || u >= r->words->high)))
 			continue;
 		in |= (ruleset)1 << i;
-		atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
+		if (!q->again)
+			atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
 	}
 	return in;
 }
@@ -407,21 +416,28 @@ static void rule_unfit(struct plan *p, struct rule *r, const struct question *q)
 	rule_misses(p, r, &r->unfit, !r->unfit.n, false, &text, q->now);
 }
 
-static struct rule_state *state_of(const struct rule *r, const struct question *q, unsigned i)
+struct rule_state *plan_state(const struct plan *p, struct rule_state **states, unsigned i)
 {
+	if (!states[i]) {
+		states[i] = calloc(1, sizeof **states + p->rules[i].behavior->state_size);
+		assert(states[i]);
+	}
+	return states[i];
+}
+
+static struct rule_state *state_of(const struct plan *p, const struct question *q, unsigned i)
+{
+	const struct behavior *b = p->rules[i].behavior;
+
 	if (!q->states)
 		return NULL;
-	if (!q->states[i] && (r->behavior->state_size || r->behavior->on & ON_DATA)) {
-		q->states[i] = calloc(1, sizeof **q->states + r->behavior->state_size);
-		assert(q->states[i]);
-	}
-	return q->states[i];
+	return b->state_size || b->on & ON_DATA ? plan_state(p, q->states, i) : q->states[i];
 }
 
 static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct verdict *v, const struct failure **f)
 {
 	struct rule *r = &p->rules[i];
-	struct rule_state *state = state_of(r, q, i);
+	struct rule_state *state = state_of(p, q, i);
 	struct dice dice = dice_at(&r->dice, q->connection, q->moment == ON_DATA ? q->offset : q->exchange,
 	                           q->moment | (unsigned)q->direction << 8);
 	struct event e = {
@@ -464,6 +480,25 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	return true;
 }
 
+/* What rule i says is added to what the others have said. */
+static void judgement_add(struct judgement *j, const struct plan *p, unsigned i, struct verdict *v, enum moment at)
+{
+	const struct rule_spec *w = p->rules[i].words;
+
+	if (at == ON_LEAVE)
+		v->after = 0;
+	if (v->end != STAY && v->after && at != ON_REST) {
+		j->clocks[j->n_clocks++] = (struct clock){ i, v->end, v->after, at == ON_DATA };
+		v->end = STAY;
+		v->after = 0;
+	}
+	if (v->end > j->v.end || (v->end == j->v.end && v->after < j->v.after))
+		j->end_rule = w->id;
+	if (v->hold || v->pace.rate || v->pace.piece)
+		j->by[j->n++] = (struct share){ w->id, v->hold, v->pace, w->shared ? w->tally->line_free : NULL };
+	verdict_fold(&j->v, v);
+}
+
 bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 {
 	ruleset in = q->whole->in;
@@ -479,16 +514,16 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 		enum direction d = r->words->direction ? r->words->direction : r->behavior->direction ? r->behavior->direction : BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
 			continue;
-		if (!any)
-			*j = (struct judgement){ .v = { .keep = ALL, .after = NEVER } };        /* the least `after` is what counts */
+		if (!any) {
+			j->v = (struct verdict){ .keep = ALL, .after = NEVER }; /* the least `after` is what counts */
+			j->failure = NULL;
+			j->n = j->n_clocks = 0;
+			j->end_rule = 0;
+		}
 		any = true;
 		if (f && !j->failure)
 			j->failure = f;
-		if (v.end > j->v.end || (v.end == j->v.end && v.after < j->v.after))
-			j->end_rule = r->words->id;
-		if (v.hold || v.pace.rate || v.pace.piece)
-			j->by[j->n++] = (struct share){ r->words->id, v.hold, v.pace };
-		verdict_fold(&j->v, &v);
+		judgement_add(j, p, i, &v, q->moment);
 	}
 	return any;
 }

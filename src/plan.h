@@ -53,6 +53,7 @@ struct plan *plan_hold(struct plan *);
 void plan_drop(struct plan *);
 ruleset plan_on(const struct plan *, unsigned moments); /* the rules that want any of these moments */
 int  plan_find(const struct plan *, uint64_t id);       /* the rule of that id, -1: not (any more) there */
+int  plan_heir(const struct plan *, const struct rule_spec *);  /* this rule, with whatever options; -1: it is not there */
 
 static inline ruleset plan_all(const struct plan *p)
 {
@@ -63,16 +64,24 @@ static inline ruleset plan_all(const struct plan *p)
 struct stand { ruleset in, counted, struck; };
 
 /* What a rule keeps for one connection. */
-struct rule_state { uint64_t passed[2]; max_align_t state[]; };
+struct rule_state {
+	uint64_t passed[2];
+	nsec due; enum end end;         /* its end by the clock; due 0: none is set */
+	max_align_t state[];            /* the behavior's */
+};
 
-struct share { uint64_t rule; nsec hold; struct pace pace; };   /* one rule's part in a verdict, by rule id */
+/* One rule's part in a verdict, by rule id. `line`: its pace is shared, see struct tally */
+struct share { uint64_t rule; nsec hold; struct pace pace; _Atomic nsec *line; };
+
+struct clock { unsigned rule; enum end end; nsec after; bool anew; };   /* an end by the clock, of the plan's so manyth rule */
 
 struct judgement {                      /* what all rules together say */
 	struct verdict v;               /* folded */
 	const struct failure *failure;  /* of v.fate REPLY */
 	uint64_t end_rule;              /* whose v.end it is */
-	unsigned n;
+	unsigned n, n_clocks;
 	struct share by[RULES_MAX];     /* who holds and paces */
+	struct clock clocks[RULES_MAX]; /* ends by the clock, which are not in v (but those of ON_REST are) */
 };
 
 struct question {                       /* what plan_judge is asked */
@@ -89,12 +98,16 @@ struct question {                       /* what plan_judge is asked */
 	bool raw;                       /* ... but this connection is not understood */
 	bool rehearsal;                 /* what would be said: nothing is counted, nobody is told */
 	unsigned idle;                  /* ON_REST: IS_..., of what the connection rests in */
+	bool again;                     /* plan_decide: the same as before, of rules whose options have changed: nothing is counted */
 	nsec now;
 };
 
 /* Who is in for this exchange, among these rules: whose match finds q->msg (none does where it is NULL), and whom
  * the dice send. Of q only moment (0: the exchange itself is decided), connection, exchange, msg, raw and now matter. */
 ruleset plan_decide(struct plan *, ruleset among, const struct question *);
+
+/* What rule i keeps for a connection, made when needed. */
+struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);
 
 enum end plan_listen(struct plan *);                    /* what the rules say of the port: STAY, CLOSE or VANISH */
 

@@ -12,7 +12,8 @@
 #include "registry.h"
 
 static const char *const directions[] = { "own", "request", "response", "both", NULL };
-static const char *const pers[] = { "exchange", "connection", NULL };
+static const char *const pers[] = { "own", "exchange", "connection", NULL };
+static const char *const shares[] = { "connection", "proxy", NULL };
 
 #define FIELD(field_, type_, ...) { .name = #field_, .type = type_, .offset = offsetof(struct rule_fields, field_), __VA_ARGS__ }
 
@@ -21,7 +22,8 @@ const struct opt rule_options[] = {
 	FIELD(client, OPT_TEXT, .help = "Only clients of this address or network, such as 10.0.0.0/8"),
 	FIELD(direction, OPT_CHOICE, .def = "own", .choices = directions, .help = "Requests or responses; own: as the behavior itself has it"),
 	FIELD(probability, OPT_REAL, .def = "1", .max = 1, .help = "The share that is struck, drawn by the dice"),
-	FIELD(per, OPT_CHOICE, .def = "exchange", .choices = pers, .help = "What is drawn and counted"),
+	FIELD(per, OPT_CHOICE, .def = "own", .choices = pers, .help = "What is drawn and counted; own: as the behavior itself has it"),
+	FIELD(share, OPT_CHOICE, .def = "connection", .choices = shares, .help = "Who has the bandwidth: each connection for itself, or all connections of the proxy together"),
 	FIELD(skip, OPT_INT, .def = "0", .help = "How many pass first, of those that it would strike"),
 	FIELD(times, OPT_INT, .def = "0", .help = "How many it strikes at most; 0: no bound"),
 	FIELD(every, OPT_INT, .def = "1", .min = 1, .max = 1e15, .help = "It strikes each so manyth"),
@@ -47,12 +49,21 @@ const struct block *defaults_of(const struct defaults *d, const struct behavior 
 	return NULL;
 }
 
-void rule_init(struct rule_spec *r, const char *name, const struct behavior *b, const struct defaults *all)
+void rule_renew(struct rule_spec *r)
 {
 	static _Atomic uint64_t last_id;
+
+	r->id = ++last_id;
+	r->since = clock_monotonic();
+}
+
+void rule_init(struct rule_spec *r, const char *name, const struct behavior *b, const struct defaults *all)
+{
 	const struct block *defaults = defaults_of(all, b);
 
-	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .id = ++last_id, .since = clock_monotonic(), .until = NEVER };
+	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .until = NEVER };
+	rule_renew(r);
+	r->origin = r->id;
 	r->tally = calloc(1, sizeof *r->tally);
 	assert(r->name && r->tally);
 	atomic_init(&r->tally->refs, 1);
@@ -271,14 +282,18 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 {
 	const struct rule_fields *f = fields_of(r);
 
-	bool opens = r->behavior->on & ON_OPEN && !(r->behavior->on & (ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST));
+	unsigned on = r->behavior->on;
+	bool whole = on & (ON_OPEN | ON_END | ON_LEAVE) && !(on & (ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST));
 
-	r->per_connection = !strcmp(f->per, "connection") || opens;     /* who is asked of connections only is drawn for them */
+	whole |= *f->per == 'o' && r->behavior->traits & TRAIT_WHOLE;
+	r->per_connection = whole || *f->per == 'c';    /* who is asked of connections only is drawn for them */
+	r->shared = *f->share == 'p';
 	r->high = r->low + (r->high - r->low) * f->probability;
 	r->skip = f->skip ? (uint64_t)f->skip : r->block.skip;
 	r->times = f->times ? (uint64_t)f->times : r->block.times;
 	r->every = (uint64_t)f->every;
 	r->until = f->ttl ? r->since + f->ttl : NEVER;
+	r->client = (struct network){ 0 };
 	if (!rule_check_failures(p, &r->block, culprit, error))
 		return false;
 	if (!match_settle(r, p, error))
@@ -287,6 +302,10 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 		return blame(culprit, "direction");
 	if (!port_settle(r, error))
 		return blame(culprit, "name");
+	if (r->shared && !(r->behavior->traits & TRAIT_LINE)) {
+		sentence_put(error, "share: %s has no bandwidth that connections could share", r->behavior->name);
+		return blame(culprit, "share");
+	}
 	if (f->client && !network_read(&r->client, f->client)) {
 		char shown[64];
 		sentence_put(error, "client: expected an address or a network such as 10.0.0.0/8, got '%s'", text_show(f->client, shown, sizeof shown));

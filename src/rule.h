@@ -19,6 +19,7 @@ struct tally {                          /* what a rule has met: the one thing th
 	_Atomic uint64_t count;         /* of those, what it would strike, before skip, every and times */
 	_Atomic uint64_t hits;          /* struck */
 	_Atomic uint64_t unreachable;   /* could not be struck: no words, or a raw connection */
+	_Atomic nsec line_free[2];      /* a shared pace, of requests and of responses: when the line is free again */
 };
 
 struct network { int family; uint8_t address[16]; unsigned bits; };    /* family 0: everyone */
@@ -26,7 +27,8 @@ struct network { int family; uint8_t address[16]; unsigned bits; };    /* family
 struct rule_fields {                    /* the same for every behavior; rule_options is their table */
 	const char *direction;          /* own request response both */
 	double probability;             /* 0 .. 1 */
-	const char *per;                /* exchange connection */
+	const char *per;                /* own exchange connection */
+	const char *share;              /* connection proxy */
 	const char *match;              /* a regular expression on "VERB subject"; NULL: all */
 	const char *client;             /* an address, or a network such as 10.0.0.0/8; NULL: all */
 	int64_t skip, times, every;     /* times 0: no bound */
@@ -42,10 +44,12 @@ struct rule_spec {
 	struct block fields;            /* a struct rule_fields */
 	double low, high;               /* in when the draw of its name's dice, [0, 1), falls in [low, high) */
 	bool per_connection;            /* decided once per connection, else once per exchange */
+	bool shared;                    /* its pace is one for all connections */
 	enum direction direction;       /* in which it is asked */
 	struct network client;
 	uint64_t skip, times, every;    /* of those it would strike: after `skip`, each `every`-th, `times` of them */
-	uint64_t id;                    /* unique in the program; a changed rule is another rule */
+	uint64_t id;                    /* unique in the program, and new when options change: all that it holds hangs on it */
+	uint64_t origin;                /* the id that it had at first: what it has met and counted hangs on this */
 	nsec since, until;              /* when it was set, and goes by itself (NEVER), by the monotonic clock */
 	struct tally *tally;
 };
@@ -53,6 +57,7 @@ struct rule_spec {
 /* A new rule: fresh id and tally, options as the command line and the file have them, fields at their defaults. */
 void rule_init(struct rule_spec *, const char *name, const struct behavior *, const struct defaults *);
 void rule_copy(struct rule_spec *to, const struct rule_spec *from);     /* the same rule: same id, same tally */
+void rule_renew(struct rule_spec *);    /* its options will change: another id; origin and tally stay */
 void rule_free(struct rule_spec *);
 
 /* One option of the behavior's or one field. False: `error` has one sentence, *culprit names the thing. */

@@ -12,6 +12,8 @@
 
 enum { GATHER = 64 };                   /* parcels in one send */
 
+static const nsec LATE_MAX = 100 * NSEC_MS;
+
 static struct worker *worker_of(const struct pipe *p)
 {
 	return p->conn->proxy->worker;
@@ -33,30 +35,73 @@ ssize_t send_now(struct side *to, const struct iovec *v, unsigned n)
 	return -1;
 }
 
-/* How much of a paced parcel may go now; 0: at *when. */
-static size_t pace_allows(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now, nsec *when)
-{
-	nsec start = q->due > p->line_free ? q->due : p->line_free;
-	size_t left = q->n - q->at, n = left;
+/* ---- pace: bytes get on a line, a slot after the other, and go when they have passed it ---- */
 
-	*when = start;
+static nsec later(nsec a, nsec b)
+{
+	return a > b ? a : b;
+}
+
+static nsec line_passed(nsec start, size_t n, uint64_t rate)
+{
+	__int128 end = start + (rate ? (__int128)n * NSEC_S / rate : 0);
+
+	return end < NEVER ? (nsec)end : NEVER;
+}
+
+/* The same on a line that connections share: each slot is its pipe's own, and so all get their turn. */
+static nsec line_shared(_Atomic nsec *line, nsec from, size_t n, uint64_t rate)
+{
+	nsec was = atomic_load_explicit(line, memory_order_relaxed), end;
+
+	do
+		end = line_passed(later(was, from), n, rate);
+	while (!atomic_compare_exchange_weak_explicit(line, &was, end, memory_order_relaxed, memory_order_relaxed));
+	return end;
+}
+
+/* How much gets on the line at once: a piece; or what passes in a millisecond, and in the time that we are late. */
+static size_t slot_size(const struct pipe *p, const struct pace *pace, nsec late, size_t left)
+{
+	size_t n = left;
+
 	if (pace->piece) {
 		struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->sent, 256 | p->direction);
 		n = pace->piece - pace->vary + dice_below(&d, 2 * (uint64_t)pace->vary + 1);
-		n = n < left ? n ? n : 1 : left;
 	} else if (pace->rate) {
-		__int128 passed = (__int128)(now - start) * pace->rate / NSEC_S;
-		size_t quantum = pace->rate / 1000 + 1;
-		n = passed > (__int128)quantum ? passed < (__int128)left ? (size_t)passed : left : quantum < left ? quantum : left;
+		unsigned __int128 ms = pace->rate / 1000 + 1, passed = late > 0 ? (unsigned __int128)late * pace->rate / NSEC_S : 0;
+		passed = passed > ms ? passed : ms;
+		n = passed < left ? (size_t)passed : left;
 	}
-	if (pace->rate)
-		*when += (nsec)((__int128)n * NSEC_S / pace->rate);
-	return *when <= now ? n : 0;
+	return n < left ? n ? n : 1 : left;
 }
 
-static void pace_sent(struct pipe *p, const struct pace *pace, size_t n, nsec start)
+/* What waited for its line outside, with the sender, gets on it as if we had never been late: a line is not slower
+ * than its rate because we were. But one that was blocked for long does not make up for it. */
+static nsec slot_start(const struct pipe *p, const struct parcel *q, nsec now)
 {
-	p->line_free = start + (pace->rate ? (nsec)((__int128)n * NSEC_S / pace->rate) : 0) + pace->gap;
+	nsec from = q->behind && p->line_free && q->due == q->came ? now - LATE_MAX : q->due;
+
+	return later(from, p->line_free);
+}
+
+static void slot_take(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now)
+{
+	nsec start = slot_start(p, q, now), end = start;
+	bool shared = false;
+
+	for (unsigned i = 0; i < q->why->n; i++)
+		shared |= !!q->why->by[i].line;
+	size_t n = slot_size(p, pace, shared ? 0 : now - start, q->n - q->at);
+	for (unsigned i = 0; i < q->why->n; i++) {
+		const struct share *s = &q->why->by[i];
+		if (s->pace.rate)
+			end = later(end, s->line ? line_shared(&s->line[p->direction == RESPONSE], start, n, s->pace.rate) :
+			                           line_passed(start, n, s->pace.rate));
+	}
+	p->slot = n;
+	p->slot_end = end;
+	p->line_free = end > NEVER - pace->gap ? NEVER : end + pace->gap;
 }
 
 void send_count(struct pipe *p, size_t n)
@@ -91,17 +136,19 @@ static bool send_paced(struct pipe *p, const struct pace *pace)
 {
 	struct parcel *q = p->queue.first;
 	struct loop *l = &worker_of(p)->loop;
-	nsec when, start = q->due > p->line_free ? q->due : p->line_free;
-	size_t n = pace_allows(p, q, pace, l->now, &when);
 
-	if (!n) {
-		timer_set(l, &p->timer, when);
+	if (!p->slot)
+		slot_take(p, q, pace, l->now);
+	if (p->slot_end > l->now) {
+		timer_set(l, &p->timer, p->slot_end);
 		return false;
 	}
-	ssize_t sent = send_now(p->to, &(struct iovec){ q->bytes + q->at, n }, 1);
+	if (!p->to->writable)
+		return false;
+	ssize_t sent = send_now(p->to, &(struct iovec){ q->bytes + q->at, p->slot }, 1);
 	if (sent < 0)
 		return false;
-	pace_sent(p, pace, (size_t)sent, start);
+	p->slot -= (size_t)sent;
 	parcel_sent(p, (size_t)sent);
 	return true;
 }
@@ -157,9 +204,9 @@ static bool send_first(struct pipe *p, nsec now)
 		return false;
 	default: {
 		struct pace pace = lot_pace(q->why);
-		if (!p->to->writable)
-			return false;
-		return pace.rate || pace.piece ? send_paced(p, &pace) : send_gathered(p, now);
+		if (pace.rate || pace.piece)
+			return send_paced(p, &pace);
+		return p->to->writable && send_gathered(p, now);
 	}
 	}
 	queue_pop(&p->queue);

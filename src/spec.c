@@ -347,6 +347,29 @@ struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *
 	return s;
 }
 
+struct spec *spec_with_rule_changed(const struct spec *from, const char *name, const json_t *options, const char *culprit[1], char error[SENTENCE])
+{
+	struct spec *s = spec_copy(from, 0, true);
+	struct rule_spec *r = s->rules, *end = r + s->n_rules;
+	char shown[64];
+
+	*culprit = "rule";
+	while (r < end && strcmp(r->name, name))
+		r++;
+	if (r == end) {
+		sentence_put(error, "rule: there is none of the name '%s'", text_show(name, shown, sizeof shown));
+	} else if (!strcmp(name, group)) {
+		sentence_put(error, "rule: '%s' is changed as a whole, by PUT /behavior", group);
+	} else {
+		rule_renew(r);
+		r->high = 1;
+		if (options_set(r, options, culprit, error) && rule_settle(r, s->protocol, culprit, error))
+			return s;
+	}
+	spec_drop(s);
+	return NULL;
+}
+
 struct spec *spec_without_expired(const struct spec *from, nsec now, nsec *next)
 {
 	unsigned kept = 0, grouped = 0;

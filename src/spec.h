@@ -57,6 +57,11 @@ struct spec *spec_with_behavior(const struct defaults *, const struct spec *, co
 /* A copy with one rule more, as rule_read understands it; its name must be free. NULL: `error` has one sentence. */
 struct spec *spec_with_rule(const struct defaults *, const struct spec *, const char *words, char error[SENTENCE]);
 
+/* A copy in which the rule of this name has these options (its behavior's, and fields; it keeps the others). It is the
+ * same rule still, in what it has met and counted on connections that are open; what it holds is let go. NULL: there is
+ * none of that name, or it is the group's (*culprit is "rule"), or `error` and *culprit say which option is wrong, and nothing is changed. */
+struct spec *spec_with_rule_changed(const struct spec *, const char *name, const json_t *options, const char *culprit[1], char error[SENTENCE]);
+
 /* A copy without the rules whose time is over by `now`. NULL: none is. *next: when the next one's is; NEVER. */
 struct spec *spec_without_expired(const struct spec *, nsec now, nsec *next);
 

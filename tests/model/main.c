@@ -394,8 +394,23 @@ static struct mirror_rule rule_draw(void)
 		r.skip = pick(4);
 		r.times = 1 + pick(6);
 	}
-	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r.id);
+	r.origin = r.id;
+	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r.origin);
 	r.dice = dice_make(w.workers[0].seed, "model", name);
+	return r;
+}
+
+/* The same rule with other options. */
+static struct mirror_rule rule_redraw(const struct mirror_rule *of)
+{
+	struct mirror_rule r = *of;
+
+	r.id = ++w.next_rule;
+	r.before = pick(3) ? (nsec)pick(500) * NSEC_MS : 0;
+	r.after = pick(3) ? (nsec)pick(500) * NSEC_MS : 0;
+	if (pick(2))
+		r.high = r.low + (r.high - r.low) * (double)(1 + pick(4)) / 4;
+	r.times = r.times == UINT64_MAX ? r.times : r.times + pick(3);
 	return r;
 }
 
@@ -404,9 +419,9 @@ static void spec_rule(struct rule_spec *s, const struct mirror_rule *r)
 	char name[32], error[SENTENCE];
 	struct fault *o;
 
-	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r->id);
+	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r->origin);
 	*s = (struct rule_spec){ .name = strdup(name), .behavior = behavior_find(toys[r->toy]), .low = r->low, .high = r->high,
-	                         .per_connection = r->per_connection, .every = 1, .until = NEVER, .id = r->id };
+	                         .per_connection = r->per_connection, .every = 1, .until = NEVER, .id = r->id, .origin = r->origin };
 	block_init(&s->block, s->behavior->options, s->behavior->opts_size);
 	if (!opt_set_text(&s->block, opt_find(s->behavior->options, "failure"), r->failure, error))
 		fail("%s", error);
@@ -418,10 +433,10 @@ static void spec_rule(struct rule_spec *s, const struct mirror_rule *r)
 	s->times = r->times;
 }
 
-static struct tally *tally_of(const struct spec *old, uint64_t id)
+static struct tally *tally_of(const struct spec *old, uint64_t origin)
 {
 	for (unsigned i = 0; old && i < old->n_rules; i++)
-		if (old->rules[i].id == id) {
+		if (old->rules[i].origin == origin) {
 			atomic_fetch_add(&old->rules[i].tally->refs, 1);
 			return old->rules[i].tally;
 		}
@@ -454,7 +469,7 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	s->rules = calloc(rules->n + 1, sizeof *s->rules);
 	for (unsigned i = 0; i < rules->n; i++) {
 		spec_rule(&s->rules[i], &rules->rule[i]);
-		s->rules[i].tally = tally_of(w.spec, rules->rule[i].id);
+		s->rules[i].tally = tally_of(w.spec, rules->rule[i].origin);
 	}
 	return s;
 }
@@ -469,11 +484,12 @@ static void step_change(void)
 	all_rules[all_rules_n++ % 4096] = to;
 	for (unsigned i = 0; i < from->n; i++)
 		if (pick(2))
-			to->rule[to->n++] = from->rule[i];
+			to->rule[to->n++] = pick(4) ? from->rule[i] : rule_redraw(&from->rule[i]);
 	for (uint64_t n = pick(3); n && to->n < RULES; n--)
 		to->rule[to->n++] = rule_draw();
 	for (unsigned i = 0; i < to->n && w.verbose; i++)
-		say("rule %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s skip=%llu times=%lld", (unsigned long long)to->rule[i].id, toys[to->rule[i].toy],
+		say("rule %llu of %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s skip=%llu times=%lld", (unsigned long long)to->rule[i].id,
+		    (unsigned long long)to->rule[i].origin, toys[to->rule[i].toy],
 		    to->rule[i].per_connection ? " per connection" : "", to->rule[i].low, to->rule[i].high, (long long)to->rule[i].before,
 		    (long long)to->rule[i].after, (long long)to->rule[i].n, to->rule[i].failure, (unsigned long long)to->rule[i].skip, (long long)to->rule[i].times);
 	say("change to %u rules", to->n);
@@ -486,7 +502,7 @@ static void step_change(void)
 					mirror_change(&p->mirror, from, to, virtual_now);
 					for (unsigned k = 0; k < to->n; k++)    /* counts live on in the newer copy */
 						for (unsigned q = 0; q < from->n; q++)
-							if (from->rule[q].id == to->rule[k].id && from->rule[q].count > to->rule[k].count)
+							if (from->rule[q].origin == to->rule[k].origin && from->rule[q].count > to->rule[k].count)
 								to->rule[k].count = from->rule[q].count;
 				}
 		proxy_change(w.parts[i], s);

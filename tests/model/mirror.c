@@ -19,6 +19,15 @@ static struct mirror_rule *rule_of(const struct mirror_rules *r, uint64_t id)
 	return NULL;
 }
 
+/* The same rule, with whatever options. */
+static bool has(const struct mirror_rules *r, const struct mirror_rule *of)
+{
+	for (unsigned i = 0; i < r->n; i++)
+		if (r->rule[i].origin == of->origin)
+			return true;
+	return false;
+}
+
 static bool certain(const struct mirror_rule *r)
 {
 	return r->low <= 0 && r->high >= 1;
@@ -50,7 +59,7 @@ static bool is_in(struct mirror_stand *s, uint64_t id)
 
 static bool strikes(struct mirror_rule *r, struct mirror_stand *s)
 {
-	unsigned i = slot_of(s, r->id);
+	unsigned i = slot_of(s, r->origin);
 
 	if (!s->counted[i]) {
 		s->counted[i] = true;
@@ -66,11 +75,18 @@ struct say {
 	const char *failure;
 	size_t keep;
 	struct mirror_lot lot;
-	enum end end; nsec after; uint64_t end_rule;
+	enum end end; nsec after; uint64_t end_rule;    /* in turn; `after` is of ON_REST only */
+	struct mirror_clock clocks[RULES]; unsigned n_clocks;
 };
 
-static void say_end(struct say *y, const struct mirror_rule *r, enum end end, nsec after)
+static void say_end(struct say *y, const struct mirror_rule *r, enum end end, nsec after, enum moment m)
 {
+	if (m == ON_LEAVE)
+		after = 0;
+	if (after && m != ON_REST) {
+		y->clocks[y->n_clocks++] = (struct mirror_clock){ r->id, after, end };
+		return;
+	}
 	if (end > y->end || (end == y->end && after < y->after)) {
 		y->end_rule = r->id;
 		y->after = after;
@@ -122,7 +138,7 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 		if (!y->failure)
 			y->failure = failure;
 		if (strcmp(failure, "no") && strcmp(failure, "twice") && strcmp(failure, "quiet"))
-			say_end(y, r, CLOSE, r->toy == IDLE ? r->after : 0);
+			say_end(y, r, CLOSE, r->toy == IDLE ? r->after : 0, m);
 		break;
 	case LOST: case MUTE:
 		y->drop = true;
@@ -132,7 +148,7 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 			y->keep = (size_t)r->n;
 		break;
 	default:
-		say_end(y, r, end, r->after);
+		say_end(y, r, end, r->after, m);
 	}
 }
 
@@ -144,8 +160,8 @@ static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct 
 	for (unsigned i = 0; i < rules->n; i++) {
 		struct mirror_rule *r = &rules->rule[i];
 		struct mirror_stand *s = !stand || r->per_connection ? &c->whole : stand;
-		bool in = is_in(s, r->id) || (!stand && certain(r) && !r->per_connection);
-		if (!(moments[r->toy] & m) || !in || (except && rule_of(except, r->id)))
+		bool in = is_in(s, r->origin) || (!stand && certain(r) && !r->per_connection);
+		if (!(moments[r->toy] & m) || !in || (except && (m == ON_LEAVE ? has(except, r) : !!rule_of(except, r->id))))
 			continue;
 		say_one(&y, r, s, m, kind);
 	}
@@ -257,7 +273,7 @@ static void decide(struct mirror_conn *c, struct mirror_exchange *x, bool fresh)
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
 		if (!r->per_connection && moments[r->toy] & (ON_REQUEST | ON_RESPONSE | ON_DATA) && (!fresh || c->epochs[i] > x->epoch))
-			x->stand.in[slot_of(&x->stand, r->id)] |= drawn(r, c->number, x->number, 0);
+			x->stand.in[slot_of(&x->stand, r->origin)] |= drawn(r, c->number, x->number, 0);
 	}
 	x->epoch = c->epoch;
 }
@@ -291,15 +307,38 @@ static void exchange_pop(struct mirror_conn *c)
 
 static void ends(struct mirror_conn *c, const struct say *y, enum end *in_turn, nsec now)
 {
-	if (y->end == STAY)
-		return;
-	if (!y->after) {
-		*in_turn = y->end;
-	} else if (!c->end_due || c->end_due > now + y->after) {
-		c->end_due = now + y->after;
-		c->end = y->end;
-		c->end_rule = y->end_rule;
+	for (unsigned i = 0; i < y->n_clocks; i++) {
+		struct mirror_clock *k = c->clocks, new = y->clocks[i];
+		new.due += now;
+		while (k->due && k->rule != new.rule)
+			k++;
+		if (!k->due || new.due < k->due)
+			*k = new;
 	}
+	if (y->end != STAY)
+		*in_turn = y->end;
+}
+
+/* Clocks of rules that went, or have other options now, are off. */
+static void clocks_change(struct mirror_conn *c, const struct mirror_rules *to)
+{
+	struct mirror_clock kept[RULES + 1] = { 0 };
+	unsigned n = 0;
+
+	for (struct mirror_clock *k = c->clocks; k->due; k++)
+		if (rule_of(to, k->rule))
+			kept[n++] = *k;
+	memcpy(c->clocks, kept, sizeof kept);
+}
+
+static enum end clocks_strike(const struct mirror_conn *c, nsec now)
+{
+	enum end end = STAY;
+
+	for (const struct mirror_clock *k = c->clocks; k->due; k++)
+		if (k->due <= now && k->end > end)
+			end = k->end;
+	return end;
 }
 
 static void finish(struct mirror_conn *c, enum end end, nsec now)
@@ -370,7 +409,7 @@ void mirror_rest(struct mirror_conn *c, nsec now)
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
 		if (r->toy == IDLE && !r->per_connection)
-			s.in[slot_of(&s, r->id)] = drawn(r, c->number, c->asked, ON_REST);
+			s.in[slot_of(&s, r->origin)] = drawn(r, c->number, c->asked, ON_REST);
 	}
 	struct say y = say(c, c->rules, &s, ON_REST, COMMAND, NULL);
 	c->rest_rule = y.end_rule;
@@ -597,7 +636,7 @@ static void meet(struct mirror_conn *c, const struct mirror_rules *known, nsec n
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
 		if (r->per_connection && !(known && rule_of(known, r->id)))
-			c->whole.in[slot_of(&c->whole, r->id)] = drawn(r, c->number, UINT64_MAX, ON_OPEN);
+			c->whole.in[slot_of(&c->whole, r->origin)] = drawn(r, c->number, UINT64_MAX, ON_OPEN);
 	}
 	struct say y = say(c, c->rules, NULL, ON_OPEN, COMMAND, known);
 	ends(c, &y, &end, now);
@@ -632,17 +671,17 @@ void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struc
 	if (c->over)
 		return;
 	struct say y = say(c, (struct mirror_rules *)from, NULL, ON_LEAVE, COMMAND, to);
-	y.after = 0;
 	ends(c, &y, &end, now);
 	if (end) {
 		over(c, end);
 		return;
 	}
+	clocks_change(c, to);
 	c->epoch++;
 	for (unsigned i = 0; i < to->n; i++) {
 		epochs[i] = c->epoch;
 		for (unsigned k = 0; k < from->n; k++)
-			if (from->rule[k].id == to->rule[i].id)
+			if (from->rule[k].origin == to->rule[i].origin)
 				epochs[i] = c->epochs[k];
 	}
 	memcpy(c->epochs, epochs, sizeof epochs);
@@ -650,8 +689,6 @@ void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struc
 	meet(c, from, now);
 	if (c->over)
 		return;
-	if (c->end_due && !rule_of(to, c->end_rule))
-		c->end_due = 0;
 	c->resting = false;
 	c->rest_due = 0;
 	run(c, now);
@@ -662,8 +699,8 @@ void mirror_time(struct mirror_conn *c, nsec now)
 	if (c->over)
 		return;
 	run(c, now);
-	if (!c->over && c->end_due && c->end_due <= now)
-		over(c, c->end);
+	if (!c->over && clocks_strike(c, now))
+		over(c, clocks_strike(c, now));
 	if (!c->over && c->rest_due && c->rest_due <= now && c->resting) {
 		rest_strike(c, now);
 		run(c, now);

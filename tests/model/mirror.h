@@ -12,7 +12,7 @@ enum { RULES = 8, SHARES = 24 };
 enum toy { LATE, HUNG, REFUSED, LOST, MUTE, CUT, ENDED, OPEN, LEAVE, IDLE, SLOW, TOYS };
 
 struct mirror_rule {
-	uint64_t id;
+	uint64_t id, origin;            /* another id with other options, the same origin */
 	enum toy toy;
 	bool per_connection;
 	double low, high;
@@ -27,6 +27,8 @@ struct mirror_rules { unsigned n; struct mirror_rule rule[RULES]; };
 
 struct mirror_share { uint64_t rule; nsec hold; };
 struct mirror_lot { unsigned n; struct mirror_share share[SHARES]; };
+
+struct mirror_clock { uint64_t rule; nsec due; enum end end; };
 
 struct mirror_piece {
 	enum { M_BYTES, M_MARK, M_FIN, M_END } kind;
@@ -73,7 +75,7 @@ struct mirror_conn {
 	bool over; enum end how;
 	bool left;                      /* the client has said its end, read or not */
 	nsec gone_since;
-	nsec end_due; enum end end; uint64_t end_rule;
+	struct mirror_clock clocks[RULES + 1];          /* ends by the clock, up to one that is not due */
 	bool resting; nsec rest_due; uint64_t rest_rule;
 	struct mirror_rules *rules;     /* those in force */
 	uint64_t *epochs;               /* when each of them came to this connection */

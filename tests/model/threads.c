@@ -29,7 +29,7 @@ struct stage {
 
 static struct rule_spec rule_make(const char *name, const char *behavior, const char *option, const char *value, double low, double high, uint64_t id)
 {
-	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1, .times = UINT64_MAX, .until = NEVER, .id = id };
+	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1, .times = UINT64_MAX, .until = NEVER, .id = id, .origin = id };
 	char error[SENTENCE];
 
 	block_init(&r.block, r.behavior->options, r.behavior->opts_size);

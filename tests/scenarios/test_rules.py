@@ -289,7 +289,7 @@ def test_fields_beside_weights(vaurien, backend):
     ("every", 0, "every: expected a whole number from 1 to 1e+15, got 0"),
     ("times", -1, "times: expected a whole number >= 0, got -1"),
     ("ttl", "soon", "ttl: expected a number of seconds >= 0, got 'soon'"),
-    ("per", "day", "per: expected one of exchange, connection, got 'day'"),
+    ("per", "day", "per: expected one of own, exchange, connection, got 'day'"),
 ])
 def test_a_field_refused(start, backend, run, field, value, sentence):
     proxy = start(backend=backend)

@@ -90,7 +90,7 @@ static struct spec *spec_fake(const char *name)
 static struct rule_spec *rule_add(struct spec *s, const char *name, const struct behavior *b, struct verdict v)
 {
 	struct rule_spec *r = &s->rules[s->n_rules++];
-	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .times = UINT64_MAX, .until = NEVER, .id = 100 + s->n_rules,
+	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .times = UINT64_MAX, .until = NEVER, .id = 100 + s->n_rules, .origin = 100 + s->n_rules,
 	                         .tally = calloc(1, sizeof *r->tally) };
 	block_init(&r->block, b->options, b->opts_size);
 	memcpy(r->block.opts, &v, sizeof v);
@@ -793,7 +793,10 @@ static void judged_together(void **state)
 	memset(&j, 0xee, sizeof j);
 	assert_true(next());
 	assert_true(j.v.fate == DROP && j.v.hold == NEVER && j.v.pace.rate == 100 && j.v.keep == ALL);
-	assert_true(j.v.end == CLOSE && j.v.after == 4 && j.end_rule == 103);
+	assert_true(j.v.end == STALL && j.end_rule == 105);
+	assert_int_equal(j.n_clocks, 2);                /* ends by the clock are each rule's own */
+	assert_true(j.clocks[0].rule == 0 && j.clocks[0].end == CLOSE && j.clocks[0].after == 9 && !j.clocks[0].anew);
+	assert_true(j.clocks[1].rule == 2 && j.clocks[1].after == 4);
 	assert_null(j.failure);
 	assert_int_equal(j.n, 3);
 	assert_true(j.by[0].rule == 101 && j.by[0].hold == 5);

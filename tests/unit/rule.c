@@ -170,7 +170,7 @@ static void quotes(void **state)
 	}
 }
 
-#define KNOWN "match, client, direction, probability, per, skip, times, every, ttl"
+#define KNOWN "match, client, direction, probability, per, share, skip, times, every, ttl"
 
 static void refused(void **state)
 {
@@ -197,7 +197,7 @@ static void refused(void **state)
 		{ "tale skip=-1", "skip: expected a whole number >= 0, got '-1'" },
 		{ "tale times=1.5", "times: expected a whole number >= 0, got '1.5'" },
 		{ "tale every=0", "every: expected a whole number from 1 to 1e+15, got '0'" },
-		{ "tale per=day", "per: expected one of exchange, connection, got 'day'" },
+		{ "tale per=day", "per: expected one of own, exchange, connection, got 'day'" },
 		{ "tale direction=up", "direction: expected one of own, request, response, both, got 'up'" },
 		{ "tale ttl=soon", "ttl: expected a number of seconds >= 0, got 'soon'" },
 		{ "tale ttl=-1", "ttl: expected a number of seconds >= 0, got '-1'" },

@@ -410,7 +410,7 @@ static void rules_refused(void **state)
 		{ "[rule:a]\nbehavior = nope\n", "", "[rule:a]: expected the name of a behavior first, got 'nope'\n" },
 		{ "[rule:a]\nbehavior = fake_slow\ntimes = many\n", "", "[rule:a]: times: expected a whole number >= 0, got 'many'\n" },
 		{ "[rule:a]\nbehavior = fake_slower\nspeed = 1\n", "",
-		  "[rule:a]: speed: fake_slower has no such option; expected one of match, client, direction, probability, per, skip, times, every, ttl\n" },
+		  "[rule:a]: speed: fake_slower has no such option; expected one of match, client, direction, probability, per, share, skip, times, every, ttl\n" },
 		{ "[rule:behavior]\nbehavior = fake_slow\n", "", "[rule:behavior]: the name 'behavior' is not free\n" },
 		{ "[rule:a b]\nbehavior = fake_slow\n", "", "[rule:a b]: name: expected 1 to 64 characters without blanks and ], got 'a b'\n" },
 		{ "[rule:a\"]\nbehavior = fake_slow\n", "", "[rule:a\"]: expected a closing \"\n" },

@@ -185,11 +185,11 @@ static void put_back(void **state)
 static void options_refused(void **state)
 {
 	static const struct { const char *text, *body, *culprit, *error; } bad[] = {
-		{ "fake_late", "{\"sleeep\": 2}", "sleeep", "sleeep: fake_late has no such option; expected one of sleep, before, match, client, direction, probability, per, skip, times, every, ttl" },
+		{ "fake_late", "{\"sleeep\": 2}", "sleeep", "sleeep: fake_late has no such option; expected one of sleep, before, match, client, direction, probability, per, share, skip, times, every, ttl" },
 		{ "fake_late", "{\"sleep\": \"abc\"}", "sleep", "sleep: expected a number of seconds >= 0, got 'abc'" },
 		{ "fake_late", "{\"options\": {\"sleep\": -1}}", "sleep", "sleep: expected a number of seconds >= 0, got -1" },
 		{ "fake_late", "{\"options\": 3}", "options", "options: expected an object" },
-		{ "fake_plain", "{\"x\": 1}", "x", "x: fake_plain has no such option; expected one of match, client, direction, probability, per, skip, times, every, ttl" },
+		{ "fake_plain", "{\"x\": 1}", "x", "x: fake_plain has no such option; expected one of match, client, direction, probability, per, share, skip, times, every, ttl" },
 		{ "dummy", "{\"sleep\": 1}", "sleep", "sleep: dummy has no options" },
 		{ "50:fake_late,50:fake_refuse", "{\"sleep\": 1}", "sleep",
 		  "sleep: with weights, expected an object of options by the name of a behavior" },
@@ -253,11 +253,46 @@ static void backend(void **state)
 	spec_drop(t);
 }
 
+/* With other options it is the same rule, in what it has met; all that it holds hangs on its id. */
+static void rule_changed(void **state)
+{
+	struct spec *s = spec_with_rule(NULL, base, "fake_late name=mine probability=0.5 client=10.0.0.0/8", error);
+	json_t *options = json_pack("{s:i, s:f, s:n}", "sleep", 3, "probability", 0.8, "client");
+	assert_non_null(s);
+	s->rules[0].tally->count = 7;
+	struct spec *t = spec_with_rule_changed(s, "mine", options, &culprit, error);
+	assert_non_null(t);
+	const struct rule_spec *was = &s->rules[0], *is = &t->rules[0];
+	assert_true(is->id != was->id && is->origin == was->origin && is->tally == was->tally && is->tally->count == 7);
+	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * NSEC_S);
+	assert_true(is->high == 0.8 && was->high == 0.5 && !is->client.family && was->client.family);
+	json_decref(options);
+	options = json_pack("{s:i, s:i}", "sleep", 4, "probability", 2);
+	assert_null(spec_with_rule_changed(t, "mine", options, &culprit, error));
+	assert_string_equal(error, "probability: expected a number from 0 to 1, got 2");
+	assert_string_equal(culprit, "probability");
+	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * NSEC_S);
+	json_decref(options);
+	spec_drop(s);
+	spec_drop(t);
+}
+
+static void no_such_rule_to_change(void **state)
+{
+	struct spec *s = become("fake_late", NULL);
+	assert_null(spec_with_rule_changed(s, "mine", NULL, &culprit, error));
+	assert_string_equal(error, "rule: there is none of the name 'mine'");
+	assert_null(spec_with_rule_changed(s, "behavior", NULL, &culprit, error));
+	assert_string_equal(error, "rule: 'behavior' is changed as a whole, by PUT /behavior");
+	assert_string_equal(culprit, "rule");
+	spec_drop(s);
+}
+
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
 	EACH(dummy), EACH(one), EACH(weights), EACH(weights_refused), EACH(put_back), EACH(options_refused),
-	EACH(others_stay), EACH(backend),
+	EACH(others_stay), EACH(backend), EACH(rule_changed), EACH(no_such_rule_to_change),
 };
 
 SUITE(spec, tests)
