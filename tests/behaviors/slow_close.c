@@ -1,0 +1,16 @@
+/* slow_close.c - tests of an end that comes late. */
+#include "ask.h"
+
+static void the_end_only(void **state)
+{
+	struct verdict v = ASK("slow_close", "delay=100", .moment = ON_END);
+	assert_int_equal(v.hold, 100 * NSEC_MS);
+	v.hold = 0;
+	assert_true(says_nothing(v));
+	assert_true(says_nothing(ASK("slow_close", "", .moment = ON_END)));
+	assert_int_equal(behavior_find("slow_close")->on, ON_END);
+}
+
+static const struct CMUnitTest tests[] = { cmocka_unit_test(the_end_only) };
+
+SUITE(slow_close, tests)

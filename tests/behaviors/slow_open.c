@@ -1,0 +1,22 @@
+/* slow_open.c - tests of connections that begin slowly. */
+#include "ask.h"
+
+static uint64_t state[2];
+
+static struct verdict at(enum direction d)
+{
+	return ASK("slow_open", "delay=200", .moment = ON_DATA, .direction = d, .len = 1, .state = state);
+}
+
+static void the_first_only(void **unused)
+{
+	memset(state, 0, sizeof state);
+	assert_int_equal(at(RESPONSE).hold, 200 * NSEC_MS);
+	assert_true(says_nothing(at(RESPONSE)));
+	assert_int_equal(at(REQUEST).hold, 200 * NSEC_MS);
+	assert_true(says_nothing(at(REQUEST)));
+}
+
+static const struct CMUnitTest tests[] = { cmocka_unit_test(the_first_only) };
+
+SUITE(slow_open, tests)
