@@ -3,6 +3,7 @@
 #
 # make unit protocols behaviors model     C, seconds          make SAN=... the same under sanitizers
 # make scenarios servers                  the program itself; with scripted ends, with MariaDB
+# make python                             the Python package, from the tree and as it is shipped
 # make lint docs onefile                  headers, generated pages, the promise of one file
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
@@ -72,6 +73,8 @@ scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) -m threads tests/scenarios
 servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BUILD)/tests/servers/prepared
 	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n 2 --dist loadfile tests/servers
+python: $(BIN)/vaurien $(BIN)/vaurienctl
+	@$(DRIVE) $(call PART,python) $(PYTEST) -n 2 --dist loadfile tests/python
 shown: $(BIN)/vaurien
 	@$(RUNTIME) $(call PART,demo) $< demo
 
@@ -103,7 +106,7 @@ demo: all
 MEMORY  := address,undefined
 PARTS   := plain memory threads
 
-check-plain: unit protocols model corpus lint docs-current shown scenarios servers
+check-plain: unit protocols model corpus lint docs-current shown scenarios servers python
 check-memory:
 	$(MAKE) SAN=$(MEMORY) OPT=-O1 unit protocols model corpus scenarios servers
 check-threads:
@@ -124,5 +127,5 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	@mkdir -p $(@D)
 	clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address -o $@ $^ $(LDLIBS)
 
-.PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests shown \
+.PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
 	lint docs docs-current demo check fuzz $(PARTS:%=check-%)

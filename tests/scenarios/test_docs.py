@@ -12,7 +12,7 @@ import pytest
 from harness import PATIENCE, ROOT, SAN, VAURIEN, compiled, free_port, listening, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
-PAGES = ["README.md", "CHANGELOG.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md"]
+PAGES = ["README.md", "CHANGELOG.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md", "docs/python.md"]
 once = pytest.mark.skipif(bool(SAN), reason="once is enough")
 
 
@@ -64,6 +64,7 @@ def test_every_flag_exists(run):
     known |= {"--" + option for option in re.findall(r"--behavior-[a-z]+-([a-z-]+)", " ".join(known))}     # vaurienctl's
     known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
+    known |= {"--vaurien-seed", "--system-site-packages", "--no-build-isolation", "--no-index"}    # pytest's and pip's
     known |= {"--behavior-flap-up"}             # shown in writing-a-behavior.md, and tried below
     for page in PAGES:
         for word in re.findall(flag, read(page)):

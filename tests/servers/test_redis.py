@@ -8,42 +8,11 @@ import threading
 import pytest
 
 from conftest import need
-from harness import PATIENCE, SAN, Clock, End, dial, free_port, listening, until
+from harness import PATIENCE, SAN, Clock, End, dial, until
+from server_redis import server    # noqa: F401: a fixture
 
 redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
 from redis import exceptions                                        # noqa: E402
-
-
-class Server:
-    """The real Redis, in a directory of its own, without persistence."""
-
-    def __init__(self, directory):
-        self.directory = str(directory)
-        self.port = free_port()
-        self.address = "127.0.0.1:%d" % self.port
-        self.process = None
-
-    def start(self):
-        self.process = subprocess.Popen(
-            [need("redis-server"), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", self.directory,
-             "--logfile", "log", "--proto-max-bulk-len", "512mb"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        until(lambda: self.process.poll() is not None or listening(self.port), what="Redis to listen")
-        assert self.process.poll() is None, open(os.path.join(self.directory, "log")).read()[-2000:]
-        return self
-
-    def stop(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
-            self.process.wait(PATIENCE)
-        self.process = None
-
-
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    one = Server(tmp_path_factory.mktemp("redis")).start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,219 @@
+"""A proxy for the length of a block: on a port of its own, with rules that come and go, and its log at hand."""
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+import weakref
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+
+from .client import Client
+from .process import StartError, stop, wait_ready
+from .programs import find
+
+__all__ = ["Fault", "Proxy"]
+
+Address = Union[str, int, Tuple[str, int]]
+
+
+class Fault:
+    """A behavior that was set, or a rule that was added, for the length of a block. What it met can be asked during the
+    block and afterwards.
+
+    seen: exchanges that it looked at. hits: those that it struck; a test whose fault has none tested nothing.
+    unreachable: those that it could not strike, since the connection's protocol is not understood.
+    """
+
+    def __init__(self, ask: Callable[[], Dict[str, Any]]) -> None:
+        self._ask: Optional[Callable[[], Dict[str, Any]]] = ask
+        self._told: Dict[str, Any] = {}
+
+    def _count(self, word: str) -> int:
+        told = self._ask() if self._ask else self._told
+        return int(told.get(word, 0))
+
+    def _end(self) -> None:
+        """Keep the counts as they are now."""
+        if self._ask:
+            self._told = self._ask()
+            self._ask = None
+
+    seen = property(lambda self: self._count("seen"))
+    hits = property(lambda self: self._count("hits"))
+    unreachable = property(lambda self: self._count("unreachable"))
+
+
+class Proxy:
+    """A vaurien before a backend. It listens on 127.0.0.1, on a port that the kernel chooses, so that any number of them
+    can run side by side. To be used by `with`, or by start() and stop().
+
+    backend: "HOST:PORT", "unix:/PATH", (host, port), or a port of 127.0.0.1. It need not run yet.
+    protocol: what client and server speak; `vaurien --list` shows all.
+    behavior: the behavior to begin with, or percents ("20:delay,10:error").
+    rules: further rules to begin with, each as on the command line: 'error failure=deadlock match="^QUERY UPDATE"'.
+    seed: what the dice are made from, 64 bits; None: drawn. Then `seed` tells it.
+    name: what it is called in its log; the dice depend on it. Default: the protocol's name.
+    options: further words of vaurien's command line, as ["--behavior-delay-sleep", "2"].
+    wait: the longest wait for it to listen, in seconds.
+
+    Once started: `address` ("127.0.0.1:41234"), `host`, `port`, `seed`, `pid`, `client` (a Client of its control API,
+    which is a unix socket at `api`: vaurienctl --host takes it, too).
+
+    start() raises StartError, a ValueError, with what the program wrote, where it does not start.
+    """
+
+    def __init__(self, backend: Address, protocol: str = "tcp", *, behavior: str = "dummy", rules: Iterable[str] = (),
+                 seed: Optional[int] = None, name: Optional[str] = None, listen: str = "127.0.0.1:0",
+                 options: Iterable[Any] = (), log_level: str = "info", wait: float = 10.0) -> None:
+        self.backend = _address(backend)
+        self._words = ["--proxy", listen, "--backend", self.backend, "--protocol", protocol, "--behavior", behavior,
+                       "--proxy-name", protocol if name is None else name, "--log-level", log_level]
+        self._words += [word for rule in rules for word in ("--rule", rule)]
+        self._words += [] if seed is None else ["--seed", str(seed)]
+        self._words += [str(word) for word in options]
+        self._wait = wait
+        self._process: Optional[subprocess.Popen] = None
+        self._directory: Optional[str] = None
+        self._log = ""
+
+    # ---- from start to stop ----
+
+    def start(self) -> "Proxy":
+        """Start it and return when it listens. StartError if it does not."""
+        if self._process is not None:
+            raise RuntimeError("this proxy runs already")
+        self._directory = _directory()
+        self._log = ""
+        self.api = "unix:" + os.path.join(self._directory, "api")
+        self.client = Client(self.api)
+        words = [find(), *self._words, "--http", "--http-host", self.api]
+        with open(self._log_path, "wb") as log:
+            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._last_will = weakref.finalize(self, _end, self._process, self._directory)   # forgotten, or the program's end
+        try:
+            wait_ready(self._process, self._answers, self._wait, lambda: self.log)
+            self._learn()
+        except BaseException:
+            self._clear()
+            raise
+        return self
+
+    @property
+    def running(self) -> bool:
+        """Was it started, and neither stopped nor has it left by itself?"""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Stop it; what is due to clients is sent first, for a second at most. May be called twice. RuntimeError, with
+        the log's end, where it did not leave as it should: a crash is never passed over."""
+        if self._process is None:
+            return
+        rc = stop(self._process)
+        self._clear()
+        if rc != 0:
+            raise RuntimeError("vaurien left with exit code %d\n%s" % (rc, self._log[-4000:]))
+
+    def __enter__(self) -> "Proxy":
+        return self.start()
+
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
+        if kind is None:
+            self.stop()
+        else:                                   # the block's own exception says more than a crash that came of it
+            with contextlib.suppress(RuntimeError):
+                self.stop()
+
+    def _answers(self) -> bool:
+        try:
+            self.client.info()
+            return True
+        except OSError:
+            return False
+
+    def _learn(self) -> None:
+        """What was left to the program, and what it begins with."""
+        info = self.client.info()
+        self.pid = self._process.pid            # type: ignore[union-attr]
+        self.seed = int(info["seed"])
+        self.address = info["proxies"][0]["listen"]
+        host, _, port = self.address.rpartition(":")
+        self.host, self.port = host.strip("[]"), int(port)
+        self._first = self.client.behavior()
+
+    def _clear(self) -> None:
+        self._log = self.log
+        self._process = self._directory = None
+        self._last_will()
+
+    # ---- its log ----
+
+    @property
+    def _log_path(self) -> str:
+        return os.path.join(self._directory or "", "log")
+
+    def _read_log(self) -> str:
+        with open(self._log_path, errors="replace") as log:
+            return log.read()
+
+    @property
+    def log(self) -> str:
+        """All that it has written so far; also when it has stopped."""
+        return self._read_log() if self._directory is not None else self._log
+
+    # ---- faults ----
+
+    @contextlib.contextmanager
+    def behavior(self, name: str, **options: Any) -> Iterator[Fault]:
+        """Set a behavior for the length of a block, in place of the one before, which then is back, options and all.
+
+        As Client.set_behavior: proxy.behavior("delay", sleep=2), proxy.behavior("error", failure="deadlock", times=1),
+        proxy.behavior("20:delay,10:error", delay={"sleep": 2}). ValueError where the proxy refuses it.
+        """
+        before = self.client.behavior()
+        self.client.set_behavior(name, **options)
+        fault = Fault(self.client.behavior)
+        try:
+            yield fault
+        finally:
+            try:
+                fault._end()
+            finally:
+                self.client._put_back(before)
+
+    def set_behavior(self, name: str, **options: Any) -> None:
+        """Set a behavior until another is set, or until reset()."""
+        self.client.set_behavior(name, **options)
+
+    def rules(self) -> List[Dict[str, Any]]:
+        """All rules as they stand, with what they have met: "name", "behavior", "options", "seen", "hits", ..."""
+        return self.client.rules()
+
+    def reset(self) -> None:
+        """Back to what it was started with: the behavior, the rules, the backend. Counts begin anew."""
+        self.client._put_back(self._first)
+        if self.client.get_backend() != self.backend:
+            self.client.set_backend(self.backend)
+
+
+def _end(process: subprocess.Popen, directory: str) -> None:
+    """Nothing is left of it."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _address(backend: Address) -> str:
+    if isinstance(backend, str):
+        return backend
+    host, port = ("127.0.0.1", backend) if isinstance(backend, int) else backend
+    return "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+
+
+def _directory() -> str:
+    """A new one, where the name of a unix socket is not too long (107 bytes)."""
+    made = tempfile.mkdtemp(prefix="vaurien-")
+    if len(os.fsencode(made)) <= 90:
+        return made
+    os.rmdir(made)
+    return tempfile.mkdtemp(prefix="vaurien-", dir="/tmp")

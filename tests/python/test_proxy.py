@@ -1,0 +1,243 @@
+"""vaurien.Proxy, start_proxy and stop_proxy: from start to stop, and what is left of them."""
+import gc
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import PACKAGE
+from harness import Clock, dial, free_port, listening, until
+
+import vaurien
+import vaurien.process
+
+PING = b"*1\r\n$4\r\nPING\r\n"
+PONG = b"+PONG\r\n"
+
+
+@pytest.fixture
+def server(backend):
+    """Says PONG to each command, whatever it is."""
+    def play(end):
+        while True:
+            for _ in range(int(end.read_to(b"\r\n")[1:])):
+                end.read(int(end.read_to(b"\r\n")[1:]) + 2)
+            end.send(PONG)
+    return backend.serve(play)
+
+
+@pytest.fixture
+def proxy(server):
+    with vaurien.Proxy(server.address, protocol="redis") as proxy:
+        yield proxy
+
+
+def ping(proxy):
+    with dial((proxy.host, proxy.port)) as client:
+        return client.send(PING).read(5)
+
+
+def alive(pid):
+    try:
+        os.kill(pid, 0)
+        return True
+    except ProcessLookupError:
+        return False
+
+
+# ---- Proxy ----
+
+def test_it_listens_on_a_port_of_its_own(server):
+    with vaurien.Proxy(server.address, "redis") as one, vaurien.Proxy(("127.0.0.1", server.port), "redis") as two:
+        assert one.port != two.port and one.address == "127.0.0.1:%d" % one.port
+        assert ping(one) == ping(two) == PONG[:5]
+    assert not listening(one.port) and not alive(one.pid)
+
+
+def test_a_fault_s_counts_last_beyond_its_block(proxy):
+    with proxy.behavior("error", failure="starting_up", match="^PING", times=2) as fault:
+        assert [ping(proxy)[:1] for _ in range(3)] == [b"-", b"-", b"+"]
+        assert (fault.seen, fault.hits) == (3, 2)
+    assert ping(proxy) == PONG[:5]
+    assert (fault.seen, fault.hits, fault.unreachable) == (3, 2, 0)
+    assert proxy.client.get_behavior() == "dummy"
+
+
+def test_blocks_nest_and_reset_goes_back_to_the_start(server):
+    with vaurien.Proxy(server.address, "redis", behavior="1:delay", options=["--behavior-delay-sleep", 0.01]) as proxy:
+        with proxy.behavior("delay", sleep=0.02):
+            with proxy.behavior("abort"):
+                assert proxy.client.get_behavior() == "abort"
+            assert proxy.client.behavior()["options"]["sleep"] == 0.02
+        proxy.set_behavior("hang")
+        proxy.client.set_backend("127.0.0.1:9")
+        proxy.reset()
+        assert proxy.client.get_behavior() == "1:delay"
+        assert proxy.client.behavior()["options"]["delay"]["sleep"] == 0.01
+        assert proxy.client.get_backend() == server.address
+
+
+def test_rules_to_begin_with(server):
+    with vaurien.Proxy(server.address, "redis", rules=['error failure=starting_up match="^PING" times=1', "delay sleep=1ms"]) as proxy:
+        assert [ping(proxy)[:1] for _ in range(2)] == [b"-", b"+"]
+        assert [(rule["behavior"], rule["hits"]) for rule in proxy.rules()] == [("error", 1), ("delay", 2)]
+        proxy.reset()
+        assert len(proxy.rules()) == 2
+
+
+def test_the_seed_decides(server):
+    def fates(**words):
+        with vaurien.Proxy(server.address, "redis", behavior="50:error", **words) as proxy:
+            return proxy.seed, [ping(proxy)[:1] for _ in range(40)]
+    seed, first = fates()
+    assert fates(seed=seed) == (seed, first)
+    assert fates(seed=seed ^ 1)[1] != first
+
+
+def test_the_log_is_kept(proxy):
+    with proxy.behavior("error", failure="starting_up"):
+        ping(proxy)
+    assert "* seed: %d" % proxy.seed in proxy.log and "behavior=error" in proxy.log
+    proxy.stop()
+    assert "Bye!" in proxy.log
+    proxy.stop()                                # once is enough, twice is allowed
+
+
+def test_what_does_not_start_says_why(server):
+    with pytest.raises(vaurien.StartError, match="unrecognized arguments: --nope"):
+        vaurien.Proxy(server.address, options=["--nope"]).start()
+    with vaurien.Proxy(server.address) as one:
+        with pytest.raises(ValueError, match="Address already in use"):
+            vaurien.Proxy(server.address, listen=one.address).start()
+
+
+def test_a_proxy_that_died_is_told_of(proxy):
+    os.kill(proxy.pid, signal.SIGKILL)
+    with pytest.raises(RuntimeError, match=r"exit code -9\n(.*\n)*.*Starting"):
+        proxy.stop()
+
+
+def test_an_exception_in_the_block_stops_it(server):
+    with pytest.raises(KeyError):
+        with vaurien.Proxy(server.address) as proxy:
+            raise KeyError
+    assert not alive(proxy.pid)
+
+
+def test_one_that_is_forgotten_goes(server):
+    proxy = vaurien.Proxy(server.address).start()
+    pid, folder = proxy.pid, os.path.dirname(proxy.api[len("unix:"):])
+    assert os.path.isdir(folder)
+    del proxy
+    gc.collect()
+    until(lambda: not alive(pid), what="the end of the forgotten proxy")
+    assert not os.path.exists(folder)
+
+
+def test_one_does_not_outlive_the_program():
+    text = "import vaurien; proxy = vaurien.Proxy(9).start(); print(proxy.pid)"
+    done = subprocess.run([sys.executable, "-c", text], env=dict(os.environ, PYTHONPATH=PACKAGE), stdout=subprocess.PIPE)
+    assert done.returncode == 0
+    until(lambda: not alive(int(done.stdout)), what="the end of the proxy")
+
+
+def test_a_long_path_of_temporary_files(server, tmp_path, monkeypatch):
+    long = tmp_path / ("x" * 90)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with vaurien.Proxy(server.address, "redis") as proxy:
+        assert ping(proxy) == PONG[:5]
+
+
+# ---- start_proxy, stop_proxy ----
+
+@pytest.fixture
+def ports():
+    return {"proxy_port": free_port(), "http_port": free_port()}
+
+
+def test_start_returns_when_it_listens(server, ports):
+    with Clock() as took:
+        pid = vaurien.start_proxy(backend_port=server.port, protocol="redis", **ports)
+    try:
+        assert listening(ports["proxy_port"]) and listening(ports["http_port"])
+        client = vaurien.Client(port=ports["http_port"])
+        with client.with_behavior("error", failure="starting_up"), dial(ports["proxy_port"]) as end:
+            assert end.send(PING).read(1) == b"-"
+        assert took.seconds < 2                 # what the original slept
+    finally:
+        assert vaurien.stop_proxy(pid) is None
+    assert not listening(ports["proxy_port"]) and not alive(pid)
+
+
+def test_port_is_the_control_port(server, ports):
+    pid = vaurien.start_proxy(port=ports["http_port"], proxy_port=ports["proxy_port"], backend_port=server.port)
+    try:
+        assert vaurien.Client(port=ports["http_port"]).get_behavior() == "dummy"
+    finally:
+        vaurien.stop_proxy(pid)
+
+
+def test_without_http_and_with_options(server, ports):
+    pid = vaurien.start_proxy("127.0.0.1", ports["proxy_port"], "127.0.0.1", server.port, "redis", http=False,
+                              options=["--behavior", "100:error", "--behavior-error-failure", "starting_up"])
+    try:
+        assert vaurien.process.listening_ports(pid) == {ports["proxy_port"]}
+        with dial(ports["proxy_port"]) as end:
+            assert end.send(PING).read(1) == b"-"
+    finally:
+        vaurien.stop_proxy(pid)
+
+
+def test_start_fails_with_the_log(server, ports, capfd):
+    with pytest.raises(ValueError, match=r"Could not start the proxy(.*\n)*.*expected one of"):
+        vaurien.start_proxy(protocol="nope", **ports)
+    assert "expected one of" in capfd.readouterr().err
+    with pytest.raises(ValueError, match="%d: Address already in use" % server.port):
+        vaurien.start_proxy(port=server.port, proxy_port=ports["proxy_port"])
+    assert not listening(ports["proxy_port"])
+
+
+def test_the_log_goes_where_it_is_told(server, ports, capfd, tmp_path):
+    vaurien.stop_proxy(vaurien.start_proxy(backend_port=server.port, **ports))
+    said = ""
+
+    def bye():
+        nonlocal said
+        said += capfd.readouterr().err
+        return "Bye!" in said
+    until(bye, what="the log on stderr")
+
+    vaurien.stop_proxy(vaurien.start_proxy(backend_port=server.port, log_output=str(tmp_path / "log"), **ports))
+    assert "Bye!" in (tmp_path / "log").read_text()
+    assert "Bye!" not in capfd.readouterr().err
+
+
+def test_warmup_is_the_longest_wait(monkeypatch, tmp_path, ports):
+    sluggard = tmp_path / "vaurien"
+    sluggard.write_text("#!/bin/sh\necho not yet >&2\nexec sleep 60\n")
+    sluggard.chmod(0o755)
+    monkeypatch.setenv("VAURIEN_BIN", str(sluggard))
+    with Clock() as took, pytest.raises(ValueError, match="0.2 seconds\nnot yet"):
+        vaurien.start_proxy(warmup=0.2, **ports)
+    assert took.seconds >= 0.2
+    pid = vaurien.start_proxy(warmup=0, **ports)
+    assert alive(pid)
+    vaurien.stop_proxy(pid)
+    assert not alive(pid)
+
+
+def test_who_is_not_ours_is_not_found():
+    with pytest.raises(ValueError, match="^Not found$"):
+        vaurien.stop_proxy(os.getpid())
+
+
+# ---- the programs ----
+
+def test_no_program(monkeypatch):
+    monkeypatch.delenv("VAURIEN_BIN")
+    monkeypatch.setattr("vaurien.programs._folders", lambda: iter(()))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(FileNotFoundError, match="VAURIEN_BIN"):
+        vaurien.Proxy(9).start()

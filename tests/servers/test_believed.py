@@ -1,0 +1,307 @@
+"""What a real driver, as it comes, makes of each failure. What was seen is docs/failures.md.
+
+    BELIEVED=write /usr/bin/python3 -m pytest tests/servers/test_believed.py     writes that page
+
+Each failure is met by the deeds that it fits: a new connection, a statement on one that is open, and rest.
+"""
+import os
+import re
+
+import pytest
+
+from conftest import ACCOUNT, pymysql
+from harness import PATIENCE, ROOT, SAN, until
+from server_http import nginx                           # noqa: F401: a fixture
+from server_postgres import postgres, psycopg2          # noqa: F401
+from server_redis import server                         # noqa: F401
+
+redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
+requests = pytest.importorskip("requests") if not os.environ.get("CI") else __import__("requests")
+
+PAGE = os.path.join(ROOT, "docs", "failures.md")
+pytestmark = pytest.mark.skipif(bool(SAN), reason="once is enough")
+USABLE, RECONNECTS, LOST = "usable", "lost; the driver connects again", "lost"
+
+
+class Session:
+    """One client of a protocol. `deeds` are tried in order until one meets the failure; "connect" is making one."""
+    options = {}
+
+    def usable(self):
+        """What can be done with it when the failure is over."""
+        try:
+            before, _ = self.identity(), self.read()
+            return USABLE if self.identity() == before else RECONNECTS
+        except self.errors:
+            return LOST
+
+
+class MySQL(Session):
+    driver, errors, deeds = "PyMySQL", (pymysql.err.Error,), ["read", "write", "commit", "connect"]
+
+    def __init__(self, port):
+        self.connection = pymysql.connect(host="127.0.0.1", port=port, **ACCOUNT)
+
+    def ask(self, statement):
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def read(self):
+        self.ask("SELECT 1")
+
+    def write(self):
+        self.ask("INSERT INTO believed VALUES (1)")
+
+    def commit(self):
+        self.connection.commit()
+
+    def identity(self):
+        return self.connection.thread_id()
+
+    def close(self):
+        self.connection._force_close()
+
+    @staticmethod
+    def code(error):
+        return str(error.args[0])
+
+
+class Postgres(Session):
+    driver, errors, deeds = "psycopg2", (psycopg2.Error,), ["read", "write", "commit", "connect"]
+
+    def __init__(self, port):
+        self.connection = psycopg2.connect(host="127.0.0.1", port=port, user="app", password="secret", dbname="app")
+        self.read()                             # and so it rests in a transaction
+
+    def ask(self, statement):
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+
+    def read(self):
+        self.ask("SELECT 1")
+
+    def write(self):
+        self.ask("INSERT INTO believed VALUES (1)")
+
+    def commit(self):
+        self.connection.commit()
+
+    def usable(self):
+        try:
+            self.connection.rollback()
+        except self.errors:
+            pass
+        return super().usable()
+
+    def identity(self):
+        return self.connection.closed or self.connection.get_backend_pid()
+
+    def close(self):
+        self.connection.close()
+
+    @staticmethod
+    def code(error):
+        return error.pgcode or str(error).split("\n")[0].split("FATAL:")[-1].strip().replace("at \"127.0.0.1\", ", "")
+
+
+class Redis(Session):
+    driver, errors = "redis-py", (redis.RedisError,)
+    deeds = ["read", "write", "exec", "block", "login", "connect"]
+
+    def __init__(self, port):
+        self.client = redis.Redis(port=port, single_connection_client=True)
+        self.client.ping()
+
+    def read(self):
+        self.client.get("believed")
+
+    def write(self):
+        self.client.set("believed", 1)
+
+    def exec(self):
+        with self.client.pipeline() as pipeline:
+            pipeline.watch("believed")
+            pipeline.multi()
+            pipeline.set("believed", 1)
+            pipeline.execute()
+
+    def block(self):
+        self.client.blpop("believed-list", 0.01)
+
+    def login(self):
+        self.client.execute_command("AUTH", "secret")
+
+    def identity(self):
+        return self.client.client_id()
+
+    def usable(self):
+        before = self.known
+        try:
+            self.read()
+            return USABLE if self.identity() == before else RECONNECTS
+        except self.errors:
+            return LOST
+
+    def close(self):
+        self.client.close()
+        self.client.connection_pool.disconnect()
+
+    @staticmethod
+    def code(error):
+        return "Connection reset by peer" if "Connection reset by peer" in str(error) else str(error)
+
+
+class HTTP(Session):
+    driver, errors, deeds = "requests", (requests.RequestException,), ["read", "write"]
+
+    def __init__(self, port):
+        self.url = "http://127.0.0.1:%d" % port
+        self.session = requests.Session()
+        self.seen = None
+        self.read()
+
+    def ask(self, method, path, **words):
+        with self.session.request(method, self.url + path, stream=True, **words) as answer:
+            sock = getattr(answer.raw._connection, "sock", None)
+            self.seen = sock and sock.getsockname()
+            answer.content
+            answer.raise_for_status()
+
+    def read(self):
+        self.ask("GET", "/small.txt")
+
+    def write(self):
+        self.ask("PUT", "/believed.txt", data=b"x")
+
+    def identity(self):
+        return self.seen
+
+    def close(self):
+        self.session.close()
+
+    @staticmethod
+    def code(error):
+        if error.response is not None:
+            return "%d %s" % (error.response.status_code, error.response.reason)
+        return re.findall(r"[A-Z][^()'\",]{8,}", str(error))[-1].strip()
+
+
+# ---- one failure after the other ----
+
+class Meeting:
+    """A proxy before a server, and the sessions of one driver through it."""
+
+    def __init__(self, proxy, kind):
+        self.proxy, self.kind = proxy, kind
+
+    def open_sockets(self):
+        """Of clients of the proxy, as the kernel has it: those whose other end is still there."""
+        with open("/proc/net/tcp") as lines:
+            rows = [line.split() for line in lines]
+        return [row for row in rows if row[2].endswith(":%04X" % self.proxy.port) and row[3] == "01"]
+
+    def all_gone(self, what):
+        until(lambda: not self.open_sockets() and not self.proxy.api("GET", "/info")[1]["proxies"][0]["connections"], what=what)
+
+    def deed(self, failure, name):
+        """The row of a failure that strikes this deed; None: it does not."""
+        session = None
+        if name != "connect":
+            session = self.kind(self.proxy.port)
+            session.known = session.identity()
+        words = {} if name == "idle" else {"match": "."}        # a rule with a match strikes no one who rests
+        self.proxy.set("error", failure=failure, **words)
+        try:
+            if name == "connect":
+                session = self.kind(self.proxy.port)
+            elif name == "idle":
+                self.all_gone("%s to strike who rests" % failure)
+                assert self.proxy.api("GET", "/behavior")[1]["hits"] == 1
+                self.proxy.set("dummy")
+                session.read()
+            else:
+                getattr(session, name)()
+        except self.kind.errors as error:
+            self.proxy.set("dummy")
+            kind = "%s.%s" % (type(error).__module__.split(".")[0], type(error).__name__)
+            return (failure, name, kind, self.kind.code(error), session.usable() if session else "-")
+        finally:
+            self.proxy.set("dummy")
+            if session:
+                session.close()
+            self.all_gone("the driver to leave")
+        return (failure, name, "none", "", RECONNECTS) if name == "idle" else None
+
+    def rows(self, failure):
+        rows = []
+        if "request" in failure["moments"]:
+            deeds = self.kind.deeds
+            struck = (self.deed(failure["name"], deed) for deed in deeds)
+            rows.append(next((row for row in struck if row), None))
+            assert rows[0], "%s strikes none of %s" % (failure["name"], deeds)
+        if "idle" in failure["moments"]:
+            rows.append(self.deed(failure["name"], "idle"))
+        return rows
+
+
+def cell(text):
+    return re.sub(r"([|*_`<>\\])", r"\\\1", str(text))
+
+
+def section(kind, protocol, rows):
+    lines = ["## %s: %s\n" % (protocol, kind.driver),
+             "| failure | strikes | exception | code or text | the connection then |", "|---|---|---|---|---|"]
+    lines += ["| `%s` | %s |" % (row[0], " | ".join(map(cell, row[1:]))) for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def judged(name, text):
+    """This section stands on the page; or is written there."""
+    with open(PAGE) as page:
+        sections = re.split(r"^(?=## )", page.read(), flags=re.M)
+    mine = [i for i, part in enumerate(sections) if part.startswith("## %s" % name)]
+    if os.environ.get("BELIEVED") == "write":
+        text += "\n"
+        if mine:
+            sections[mine[0]] = text
+        else:
+            sections.append(text)
+        with open(PAGE, "w") as page:
+            page.write("\n".join(part.rstrip("\n") + "\n" for part in sections))
+        return
+    assert mine, name
+    assert text.splitlines() == sections[mine[0]].rstrip("\n").splitlines()
+
+
+def believe(start, kind, protocol, server):
+    meeting = Meeting(start("--protocol", protocol, backend=server), kind)
+    failures = [failure for failure in meeting.proxy.api("GET", "/failures")[1]["failures"] if failure["protocol"] == protocol]
+    judged("%s: " % protocol, section(kind, protocol, [row for failure in failures for row in meeting.rows(failure)]))
+
+
+def test_the_names(run):
+    judged("One name", "## One name for one outage\n\n" + run("--list=failures.md").stdout)
+
+
+def test_mysql(start, mariadb):
+    direct = pymysql.connect(unix_socket=mariadb.socket, user="root", database="app", autocommit=True)
+    with direct.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS believed (n INT)")
+    direct.close()
+    believe(start, MySQL, "mysql", mariadb)
+
+
+def test_postgres(start, postgres):
+    direct = psycopg2.connect(host="127.0.0.1", port=postgres.port, user="app", password="secret", dbname="app")
+    with direct, direct.cursor() as cursor:
+        cursor.execute("CREATE TABLE IF NOT EXISTS believed (n INT)")
+    direct.close()
+    believe(start, Postgres, "postgres", postgres)
+
+
+def test_redis(start, server):
+    believe(start, Redis, "redis", server)
+
+
+def test_http(start, nginx):
+    believe(start, HTTP, "http", nginx)
