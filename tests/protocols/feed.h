@@ -43,6 +43,7 @@ struct feed {
 	struct lane lanes[2];
 	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
 	struct message latest;          /* request that asked */
+	struct out latest_subject;
 	bool raw;
 	char fault[200];                /* a promise that the protocol broke */
 	void (*tell)(struct feed *, const struct heard *);
@@ -92,6 +93,7 @@ static void feed_stop(struct feed *f)
 		out_free(&f->lanes[i].heard.subject);
 		out_free(&f->lanes[i].heard.instead);
 	}
+	out_free(&f->latest_subject);
 	out_free(&f->scratch);
 	shelf_free(&f->texts);
 	block_free(&f->block);
@@ -117,6 +119,8 @@ static void feed_begin(struct feed *f, struct lane *l, enum direction d, const s
 	if (d == REQUEST && (m->role == ASKS || m->role == AIDS)) {
 		feed_owe(f, m);
 		f->latest = f->owed[f->end - 1].asked;
+		out_clear(&f->latest_subject);
+		out_put(&f->latest_subject, m->subject.p, m->subject.n);
 	}
 }
 
@@ -221,7 +225,9 @@ static int feed_refuse(struct feed *f, const struct failure *failure, struct out
 	bool answered = f->end - f->first == 1 && f->lanes[1].open;
 	if (answered || o->asked.note & NOTE_SUBSTITUTE || o->asked.is == IS_OPENING)
 		return -1;
-	int n = f->protocol->refuse(&f->talk, &o->asked, failure, backend);
+	struct message asked = o->asked;
+	asked.subject = out_span(&f->latest_subject);
+	int n = f->protocol->refuse(&f->talk, &asked, failure, backend);
 	if (n >= 0)
 		o->asked.note |= NOTE_SUBSTITUTE;
 	o->answers = n > 0 ? n : o->answers;

@@ -1,0 +1,785 @@
+/* memcache.c - memcached's text, meta and binary protocols: where their messages end, what they ask, how it says no.
+ *
+ * A request is a line; one that stores is followed by so many bytes. Each gets one answer, in order:
+ *
+ *   get, gat ...         VALUE lines, each with its bytes, then END
+ *   stats, metadump      lines, then END
+ *   mg ms md ma          a line, and behind VA bytes
+ *   all others           a line
+ *   with "noreply"       nothing; quit neither
+ *   with the flag q      nothing where all is as usual: that is known when the next answer cannot be its own
+ *   watch                there is no end of lines: the connection becomes raw
+ *
+ * Whose first byte is 0x80 speaks the binary protocol, where a head of 24 bytes says all lengths, and an answer which
+ * command it answers. It has quiet commands too. */
+#include <string.h>
+
+#include "vaurien.h"
+
+enum {
+	WORDS_MAX = 23,                 /* of a line, that the server looks at */
+	META_WORDS_MAX = 19,
+	KEY_MAX = 250,
+	SUBJECT_MAX = 16384,            /* bytes of a subject */
+	PATIENCE = SUBJECT_MAX + 1024,  /* bytes of a request's line that are waited for */
+	LINE_MAX_WAIT = 4096,           /* bytes of an answer's line that are waited for */
+	HEAD = 24,                      /* bytes of a binary message that say what it is */
+	ECHO_MAX = 320,
+};
+
+#define LENGTH_MAX (1ull << 40)         /* of a value in an answer */
+
+/* What a command is besides. */
+enum {
+	IS_GROWING = IS_OWN << 0,       /* it may need memory */
+	IS_STORE   = IS_OWN << 1,       /* it brings data ... */
+	IS_SET     = IS_OWN << 2,       /* ... and where there is no room for them, the old ones go too */
+	IS_CAS     = IS_OWN << 3,       /* it wants the item unchanged */
+	MAY_LOGIN  = IS_OWN << 4,       /* a connection's first set: where a password is wanted, it is said so */
+	STORES     = IS_WRITE | IS_STORE | IS_GROWING,
+	COUNTS     = IS_WRITE | IS_GROWING,
+};
+
+enum kind { LINE, GETS, LISTS, META, FENCE, ENDLESS, QUITS };
+
+/* The first row that fits a line's words is its command; a line without one is refused by the server, in a line.
+ * `data`: the word that counts the bytes behind the line. `hush`: of so many words the last may be "noreply". */
+static const struct command { const char *name, *second; uint8_t least, most, data, hush; enum kind kind; unsigned is; } commands[] = {
+	{ "get",     NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
+	{ "set",     NULL, 5, 6, 4, 5, LINE, STORES | IS_SET },
+	{ "gets",    NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
+	{ "mg",      NULL, 2, META_WORDS_MAX, 0, 0, META, IS_READ },
+	{ "ms",      NULL, 3, META_WORDS_MAX, 2, 0, META, STORES | IS_SET },
+	{ "md",      NULL, 2, META_WORDS_MAX, 0, 0, META, IS_WRITE },
+	{ "ma",      NULL, 2, META_WORDS_MAX, 0, 0, META, COUNTS },
+	{ "mn",      NULL, 1, WORDS_MAX, 0, 0, FENCE, 0 },
+	{ "me",      NULL, 2, WORDS_MAX, 0, 0, LINE, IS_READ },
+	{ "delete",  NULL, 2, 4, 0, 3, LINE, IS_WRITE },
+	{ "incr",    NULL, 3, 4, 0, 3, LINE, COUNTS },
+	{ "decr",    NULL, 3, 4, 0, 3, LINE, COUNTS },
+	{ "add",     NULL, 5, 6, 4, 5, LINE, STORES },
+	{ "cas",     NULL, 6, 7, 4, 6, LINE, STORES | IS_CAS },
+	{ "touch",   NULL, 3, 4, 0, 3, LINE, IS_WRITE },
+	{ "gat",     NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
+	{ "gats",    NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
+	{ "replace", NULL, 5, 6, 4, 5, LINE, STORES },
+	{ "append",  NULL, 5, 6, 4, 5, LINE, STORES },
+	{ "prepend", NULL, 5, 6, 4, 5, LINE, STORES },
+	{ "bget",    NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
+	{ "flush_all", NULL, 1, 3, 0, 2, LINE, IS_WRITE },
+	{ "stats", "sizes_enable",  2, WORDS_MAX, 0, 0, LINE, 0 },      /* no END follows */
+	{ "stats", "sizes_disable", 2, WORDS_MAX, 0, 0, LINE, 0 },
+	{ "stats",   NULL, 1, WORDS_MAX, 0, 0, LISTS, 0 },
+	{ "lru_crawler", NULL, 1, WORDS_MAX, 0, 0, LISTS, 0 },
+	{ "slabs", "automove", 3, WORDS_MAX, 0, 3, LINE, 0 },
+	{ "verbosity", NULL, 2, 3, 0, 2, LINE, 0 },
+	{ "cache_memlimit", NULL, 2, 3, 0, 2, LINE, 0 },
+	{ "lru",     NULL, 2, WORDS_MAX, 0, 2, LINE, 0 },
+	{ "extstore", NULL, 2, WORDS_MAX, 0, 2, LINE, 0 },
+	{ "refresh_certs", NULL, 1, WORDS_MAX, 0, 2, LINE, 0 },
+	{ "watch",   NULL, 1, WORDS_MAX, 0, 0, ENDLESS, 0 },
+	{ "quit",    NULL, 1, WORDS_MAX, 0, 0, QUITS, 0 },
+	{ NULL, NULL, 0, WORDS_MAX, 0, 0, LINE, 0 },
+};
+
+/* The binary protocol's, named as the text's are. A KEYED one has its key in the answer. */
+enum { QUIET_OP = 1, KEYED_OP = 2, LISTS_OP = 4, ENDS_OP = 8, SECRET_OP = 16, NOOP = 0x0a, DELETE = 0x04 };
+static const struct op { const char *verb; unsigned is; unsigned how; } ops[256] = {
+	[0x00] = { "GET", IS_READ | IS_GROWING }, [0x09] = { "GET", IS_READ | IS_GROWING, QUIET_OP },
+	[0x0c] = { "GET", IS_READ | IS_GROWING, KEYED_OP }, [0x0d] = { "GET", IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
+	[0x1d] = { "GAT", IS_READ | IS_GROWING }, [0x1e] = { "GAT", IS_READ | IS_GROWING, QUIET_OP },
+	[0x23] = { "GAT", IS_READ | IS_GROWING, KEYED_OP }, [0x24] = { "GAT", IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
+	[0x01] = { "SET", STORES | IS_SET }, [0x11] = { "SET", STORES | IS_SET, QUIET_OP },
+	[0x02] = { "ADD", STORES }, [0x12] = { "ADD", STORES, QUIET_OP },
+	[0x03] = { "REPLACE", STORES }, [0x13] = { "REPLACE", STORES, QUIET_OP },
+	[0x0e] = { "APPEND", STORES }, [0x19] = { "APPEND", STORES, QUIET_OP },
+	[0x0f] = { "PREPEND", STORES }, [0x1a] = { "PREPEND", STORES, QUIET_OP },
+	[DELETE] = { "DELETE", IS_WRITE }, [0x14] = { "DELETE", IS_WRITE, QUIET_OP },
+	[0x05] = { "INCR", COUNTS }, [0x15] = { "INCR", COUNTS, QUIET_OP },
+	[0x06] = { "DECR", COUNTS }, [0x16] = { "DECR", COUNTS, QUIET_OP },
+	[0x1c] = { "TOUCH", IS_WRITE },
+	[0x08] = { "FLUSH_ALL", IS_WRITE }, [0x18] = { "FLUSH_ALL", IS_WRITE, QUIET_OP },
+	[0x07] = { "QUIT" }, [0x17] = { "QUIT", 0, ENDS_OP },
+	[NOOP] = { "NOOP" }, [0x0b] = { "VERSION" }, [0x10] = { "STATS", 0, LISTS_OP }, [0x1b] = { "VERBOSITY" },
+	[0x20] = { "SASL_LIST" }, [0x21] = { "SASL_AUTH", IS_LOGIN, SECRET_OP }, [0x22] = { "SASL_STEP", IS_LOGIN, SECRET_OP },
+};
+
+/* message.note: what is asked. `what`: a meta command's second letter, or the opcode. The mark is made of what its
+ * answer will repeat: the opaque token and the key. message.seq: the binary protocol's opaque. */
+enum {
+	NOTE_KIND = 0x7, NOTE_QUIET = 0x8,
+	NOTE_VALUE = 0x10,              /* a hit brings the value */
+	NOTE_DOUBT = 0x20,              /* what fails could be taken for a quiet one's failure */
+	NOTE_DOUBT_BARE = 0x40,         /* so could every answer */
+	NOTE_WHAT_SHIFT = 8, NOTE_MARK_SHIFT = 16,
+};
+
+/* Quiet requests that nothing has followed yet, so that nobody knows whether they will be answered. */
+enum { HUSHED = 1, HUSHED_BARE = 2 };   /* some | some of them without a mark */
+
+struct memcache {                       /* one connection */
+	bool begun, binary, spoke;
+	bool going_on;                  /* the line under way was too long to be waited for */
+	bool answering;                 /* the answer under way has begun */
+	uint8_t hushed, before;         /* HUSHED | what it was before the latest request */
+	uint32_t doubts, bare_doubts;   /* of the requests that are unanswered, NOTE_DOUBT and NOTE_DOUBT_BARE */
+	uint64_t echoes, echoed;        /* how many were kept for refusals | and said */
+};
+
+static const char
+	RAW_TLS[]     = "TLS begins",
+	RAW_LINE[]    = "the request's line is too long",
+	RAW_REQUEST[] = "the request is not understood",
+	RAW_ENDLESS[] = "watch",
+	RAW_DOUBT[]   = "this may answer a quiet request, or another",
+	RAW_ANSWER[]  = "the server's answer is not understood",
+	RAW_UNASKED[] = "the server spoke unasked";
+
+/* ---- bytes ---- */
+
+static struct cut raw(struct talk *t, const char *notice)
+{
+	t->notice = notice;
+	return (struct cut){ .kind = CUT_RAW };
+}
+
+static struct cut more(void)
+{
+	return (struct cut){ .kind = CUT_MORE };
+}
+
+static bool word_is(struct span word, const char *name)
+{
+	return word.n == strlen(name) && !memcmp(word.p, name, word.n);
+}
+
+static bool begins(struct span line, const char *with)
+{
+	size_t n = strlen(with);
+
+	return line.n >= n && !memcmp(line.p, with, n);
+}
+
+struct line {                           /* as the server takes it apart */
+	struct span words[WORDS_MAX];
+	unsigned n;
+	struct span rest;               /* all behind the first */
+};
+
+/* A line without its end; a NUL ends it too. */
+static struct span line_bare(struct span in, const uint8_t *end)
+{
+	size_t n = end ? (size_t)(end - in.p) : in.n;
+	const uint8_t *nul;
+
+	if (end && n > 1 && end[-1] == '\r')
+		n--;
+	nul = memchr(in.p, 0, n);
+	return (struct span){ in.p, nul ? (size_t)(nul - in.p) : n };
+}
+
+static void line_read(struct line *l, struct span in)
+{
+	const uint8_t *p = in.p, *end = p + in.n, *blank;
+
+	l->rest = (struct span){ end, 0 };
+	for (l->n = 0; l->n < WORDS_MAX; p = blank) {
+		while (p < end && *p == ' ')
+			p++;
+		if (p == end)
+			break;
+		if (l->n == 1)
+			l->rest = (struct span){ p, (size_t)(end - p) };
+		blank = memchr(p, ' ', (size_t)(end - p));
+		if (!blank)
+			blank = end;
+		l->words[l->n++] = (struct span){ p, (size_t)(blank - p) };
+	}
+}
+
+/* A number as the server reads it: white space before it and anything behind white space do not count, and of what is
+ * too long the lower 32 bits are taken. */
+static bool number_read(struct span w, bool may_be_negative, int32_t *to)
+{
+	static const char white[] = "\t\n\v\f\r ";
+	size_t i = 0, first;
+	uint64_t n = 0;
+
+	while (i < w.n && memchr(white, w.p[i], 6))
+		i++;
+	bool minus = i < w.n && w.p[i] == '-';
+	i += minus || (i < w.n && w.p[i] == '+');
+	for (first = i; i < w.n && w.p[i] >= '0' && w.p[i] <= '9'; i++) {
+		if (n > (INT64_MAX - 9) / 10)
+			return false;
+		n = n * 10 + w.p[i] - '0';
+	}
+	*to = (int32_t)(uint32_t)(minus ? -n : n);
+	return i > first && (i == w.n || memchr(white, w.p[i], 6)) && (may_be_negative || !minus || !n);
+}
+
+/* A length in an answer. */
+static bool length_read(struct span w, uint64_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < w.n; i++) {
+		if (w.p[i] < '0' || w.p[i] > '9' || (*n = *n * 10 + w.p[i] - '0') > LENGTH_MAX)
+			return false;
+	}
+	return w.n;
+}
+
+/* Words that an answer repeats, made a number; their order does not matter. */
+static uint64_t mark_of(char flag, struct span text)
+{
+	uint64_t h = 0xcbf29ce484222325u ^ (uint8_t)flag;
+
+	for (size_t i = 0; i < text.n; i++)
+		h = (h ^ text.p[i]) * 0x100000001b3u;
+	return h ^ h >> 31;
+}
+
+static uint64_t mark_note(uint64_t mark)
+{
+	return (mark ? (mark & 0x7fffffffffff) | 1 : 0) << NOTE_MARK_SHIFT & ~NOTE_SUBSTITUTE;
+}
+
+/* ---- requests in text ---- */
+
+/* In capitals; what cannot be shown is not. */
+static void verb_put(char verb[24], struct span name)
+{
+	for (size_t i = 0; i < name.n && i < 23; i++) {
+		uint8_t c = name.p[i];
+		verb[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c > ' ' && c < 127 ? c : '?');
+	}
+}
+
+static const struct command *command_find(const struct line *l)
+{
+	const struct command *c = commands;
+
+	for (; c->name; c++)
+		if (l->n && word_is(l->words[0], c->name) && (!c->second || (l->n > 1 && word_is(l->words[1], c->second))))
+			break;
+	return c;
+}
+
+/* How many bytes of data are behind this line? False: the server sees a mistake in it, and expects none. */
+static bool data_read(const struct command *c, const struct line *l, uint64_t *data)
+{
+	bool meta = c->kind == META;
+	int32_t n, ignored;
+
+	if (l->words[1].n > KEY_MAX || !number_read(l->words[c->data], true, &n) || n < 0 || n > INT32_MAX - 2)
+		return false;
+	if (!meta && (!number_read(l->words[2], false, &ignored) || !number_read(l->words[3], true, &ignored)))
+		return false;
+	*data = (uint64_t)n + 2;
+	return true;
+}
+
+/* What the flags of a meta command say. */
+static void flags_read(const struct command *c, const struct line *l, struct message *m)
+{
+	uint64_t mark = 0;
+
+	m->note |= (uint64_t)c->name[1] << NOTE_WHAT_SHIFT;
+	for (unsigned i = c->data ? 3 : 2; i < l->n; i++) {
+		struct span w = l->words[i];
+		switch (w.p[0]) {
+		case 'q': m->note |= NOTE_QUIET; break;
+		case 'v': m->note |= NOTE_VALUE; break;
+		case 'C': m->is |= IS_CAS; break;
+		case 'O': mark += mark_of('O', (struct span){ w.p + 1, w.n - 1 }); break;
+		case 'k': mark += mark_of('k', l->words[1]); break;
+		}
+	}
+	m->note |= mark_note(mark);
+}
+
+/* Who is hushed is known to have no answer when a later request has one; unless that may be the hushed one's. */
+static void hush_count(struct memcache *s, struct message *m)
+{
+	bool bare = !(m->note >> NOTE_MARK_SHIFT);
+
+	s->before = s->hushed;
+	if (m->role != ASKS)
+		return;
+	if (m->note & NOTE_QUIET) {
+		s->hushed |= bare ? HUSHED | HUSHED_BARE : HUSHED;
+		return;
+	}
+	s->hushed = 0;
+	if (!s->before || s->binary || (m->note & NOTE_KIND) == FENCE)
+		return;
+	m->note |= NOTE_DOUBT;
+	s->doubts++;
+	if (s->before & HUSHED_BARE && (m->note & NOTE_KIND) == META && bare) {
+		m->note |= NOTE_DOUBT_BARE;
+		s->bare_doubts++;
+	}
+}
+
+static void message_opens(struct memcache *s, struct message *m)
+{
+	if (m->role != ASKS || s->spoke)
+		return;
+	s->spoke = true;
+	m->is |= IS_OPENING | (!s->binary && m->is & IS_SET ? MAY_LOGIN : 0);
+}
+
+/* Fill in *m; *data is what follows the line. NULL, or why the connection must be raw. */
+static const char *line_take(struct memcache *s, const struct line *l, struct message *m, uint64_t *data)
+{
+	const struct command *c = command_find(l);
+	bool right = l->n >= c->least && l->n <= c->most;
+
+	if (c->kind == ENDLESS)
+		return RAW_ENDLESS;
+	verb_put(m->verb, l->n ? l->words[0] : (struct span){ (const uint8_t *)"?", 1 });
+	m->subject = l->rest;
+	if (m->subject.n > SUBJECT_MAX)
+		m->subject.n = SUBJECT_MAX;
+	m->is = IS_COMMAND;
+	m->role = c->kind == QUITS || (right && c->hush && l->n >= c->hush && word_is(l->words[l->n - 1], "noreply")) ? SILENT : ASKS;
+	m->note = LINE;
+	if (right && c->kind == META && l->words[1].n > KEY_MAX)
+		right = false;
+	if (right && (!c->data || data_read(c, l, data))) {
+		m->is |= c->is;
+		m->note = c->kind;
+		if (c->kind == META)
+			flags_read(c, l, m);
+	}
+	message_opens(s, m);
+	hush_count(s, m);
+	return NULL;
+}
+
+static struct cut text_request(struct talk *t, struct span in, struct message *m)
+{
+	struct memcache *s = t->state;
+	const uint8_t *end = memchr(in.p, '\n', in.n);
+	uint64_t length = end ? (uint64_t)(end - in.p) + 1 : in.n, data = 0;
+	struct line l;
+
+	if (!s->going_on) {
+		if (!end && in.n < PATIENCE)
+			return more();
+		line_read(&l, line_bare(in, end));
+		if (!end && command_find(&l)->kind != GETS)
+			return raw(t, RAW_LINE);
+		const char *why = line_take(s, &l, m, &data);
+		if (why)
+			return raw(t, why);
+		m->head = (uint16_t)(length < UINT16_MAX ? length : UINT16_MAX);
+	}
+	s->going_on = !end;
+	return (struct cut){ .kind = end ? CUT_END : CUT_PART, .len = length + data };
+}
+
+/* ---- answers in text ---- */
+
+static bool is_error(struct span line)
+{
+	return begins(line, "ERROR") || begins(line, "CLIENT_ERROR") || begins(line, "SERVER_ERROR");
+}
+
+/* Can this answer that quiet request? NULL in *why, or why nobody can tell. */
+static bool quiet_answers(const struct memcache *s, const struct message *asked, const struct line *l, const char **why)
+{
+	uint64_t mark = 0;
+	const char *codes = "NF EX NS", *at;
+	char code[3] = "";
+
+	*why = NULL;
+	if (l->n && is_error(l->words[0])) {
+		*why = s->doubts ? RAW_DOUBT : NULL;
+		return true;
+	}
+	if (!l->n || l->words[0].n != 2)
+		return false;
+	for (unsigned i = 1; i < l->n; i++)
+		if (l->words[i].p[0] == 'O' || l->words[i].p[0] == 'k')
+			mark += mark_of((char)l->words[i].p[0], (struct span){ l->words[i].p + 1, l->words[i].n - 1 });
+	if ((asked->note >> NOTE_WHAT_SHIFT & 0xff) == 'g')
+		codes = asked->note & NOTE_VALUE ? "VA" : "HD";
+	memcpy(code, l->words[0].p, 2);
+	at = strstr(codes, code);
+	if (!at || mark_note(mark) != (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
+		return false;
+	*why = !mark && s->bare_doubts ? RAW_DOUBT : NULL;
+	return true;
+}
+
+/* A line of an answer: is there data behind it, and does the answer go on? False: this is no such answer. */
+static bool answer_read(enum kind kind, const struct line *l, uint64_t *data, bool *goes_on)
+{
+	static const struct span none;
+	struct span first = l->n ? l->words[0] : none;
+	bool value = word_is(first, "VALUE"), meta = word_is(first, "VA");
+
+	*goes_on = false;
+	if (kind == GETS ? value && l->n >= 4 : kind == META && meta && l->n >= 2) {
+		*goes_on = value;
+		if (!length_read(l->words[value ? 3 : 1], data))
+			return false;
+		*data += 2;
+		return true;
+	}
+	if (kind == LISTS)
+		*goes_on = word_is(first, "STAT") || word_is(first, "ITEM") || word_is(first, "PREFIX") || begins(first, "key=") ||
+		           (word_is(first, "mg") && l->n == 2);
+	return !value && !meta && (kind != GETS || word_is(first, "END") || is_error(first));
+}
+
+static void answer_done(struct memcache *s, const struct message *asked)
+{
+	s->answering = false;
+	if (asked && asked->note & NOTE_DOUBT && s->doubts)
+		s->doubts--;
+	if (asked && asked->note & NOTE_DOUBT_BARE && s->bare_doubts)
+		s->bare_doubts--;
+}
+
+static struct cut text_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct memcache *s = t->state;
+	const uint8_t *end = memchr(in.p, '\n', in.n);
+	bool substitute = asked && asked->note & NOTE_SUBSTITUTE, goes_on;
+	enum kind kind = asked && !substitute ? asked->note & NOTE_KIND : LINE;
+	const char *why;
+	uint64_t length, data = 0;
+	struct line l;
+
+	if (!end)
+		return in.n < LINE_MAX_WAIT ? more() : raw(t, RAW_ANSWER);
+	length = (uint64_t)(end - in.p) + 1;
+	line_read(&l, line_bare(in, end));
+	bool error = l.n && is_error(l.words[0]);
+	if (!asked && !error)
+		return raw(t, RAW_UNASKED);
+	if (asked && !substitute && asked->note & NOTE_QUIET) {
+		if (!quiet_answers(s, asked, &l, &why))
+			return (struct cut){ .kind = CUT_END };
+		if (why)
+			return raw(t, why);
+	}
+	if (!answer_read(kind, &l, &data, &goes_on))
+		return raw(t, RAW_ANSWER);
+	if (!s->answering) {
+		m->role = asked ? ANSWERS : PUSH;
+		m->is = asked ? asked->is : 0;
+		m->head = (uint16_t)length;
+		memcpy(m->verb, error ? "ERR" : "ANSWER", error ? 4 : 7);
+	}
+	s->answering = true;
+	if (!goes_on)
+		answer_done(s, asked);
+	return (struct cut){ .kind = goes_on ? CUT_PART : CUT_END, .len = length + data };
+}
+
+/* ---- binary ---- */
+
+static uint32_t number_at(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static struct cut binary_request(struct talk *t, struct span in, struct message *m)
+{
+	struct memcache *s = t->state;
+
+	if (in.p[0] != 0x80)
+		return raw(t, RAW_REQUEST);
+	if (in.n < HEAD)
+		return more();
+	const struct op *op = &ops[in.p[1]];
+	size_t key = (size_t)in.p[2] << 8 | in.p[3], at = HEAD + in.p[4];
+	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
+	bool shown = key <= KEY_MAX && at + key <= length;      /* else the server says no and closes */
+	if (shown && in.n < at + key)
+		return more();
+	strcpy(m->verb, op->verb ? op->verb : "UNKNOWN");
+	if (shown && key)
+		m->subject = (struct span){ in.p + at, key };
+	m->role = op->how & ENDS_OP ? SILENT : ASKS;
+	m->is = op->is & IS_LOGIN ? IS_LOGIN : IS_COMMAND | op->is;
+	if (op->is & IS_STORE && (number_at(in.p + 16) || number_at(in.p + 20)))
+		m->is |= IS_CAS;
+	m->note = (uint64_t)in.p[1] << NOTE_WHAT_SHIFT | (op->how & QUIET_OP ? NOTE_QUIET : 0);
+	m->seq = number_at(in.p + 12);
+	m->head = HEAD;
+	message_opens(s, m);
+	hush_count(s, m);
+	return (struct cut){ .kind = CUT_END, .len = length };
+}
+
+static struct cut binary_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct memcache *s = t->state;
+	bool substitute = asked && asked->note & NOTE_SUBSTITUTE;
+
+	if (!asked)
+		return raw(t, RAW_UNASKED);
+	if (in.p[0] != 0x81)
+		return raw(t, RAW_ANSWER);
+	if (in.n < HEAD)
+		return more();
+	uint8_t code = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
+	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
+	bool goes_on = !substitute && ops[code].how & LISTS_OP && (in.p[2] || in.p[3]);
+	if (!substitute && asked->note & NOTE_QUIET && (in.p[1] != code || number_at(in.p + 12) != asked->seq))
+		return (struct cut){ .kind = CUT_END };
+	if (!substitute && in.p[1] != code)
+		return raw(t, RAW_ANSWER);
+	if (!s->answering) {
+		bool error = in.p[6] || in.p[7];
+		m->is = asked->is;
+		m->head = HEAD;
+		memcpy(m->verb, error ? "ERR" : "ANSWER", error ? 4 : 7);
+	}
+	s->answering = goes_on;
+	return (struct cut){ .kind = goes_on ? CUT_PART : CUT_END, .len = length };
+}
+
+static void binary_put(struct out *o, uint8_t magic, uint8_t op, uint16_t status, uint64_t opaque, size_t key, struct span body)
+{
+	const uint8_t head[HEAD] = {
+		magic, op, (uint8_t)(key >> 8), (uint8_t)key, 0, 0, (uint8_t)(status >> 8), (uint8_t)status,
+		(uint8_t)(body.n >> 24), (uint8_t)(body.n >> 16), (uint8_t)(body.n >> 8), (uint8_t)body.n,
+		(uint8_t)(opaque >> 24), (uint8_t)(opaque >> 16), (uint8_t)(opaque >> 8), (uint8_t)opaque,
+	};
+
+	out_put(o, head, HEAD);
+	out_put(o, body.p, body.n);
+}
+
+/* ---- both ---- */
+
+static struct cut memcache_request(struct talk *t, struct span in, struct message *m)
+{
+	struct memcache *s = t->state;
+
+	if (!s->begun && in.p[0] == 0x16)
+		return raw(t, RAW_TLS);
+	if (!s->begun)
+		s->binary = in.p[0] == 0x80;
+	s->begun = true;
+	return s->binary ? binary_request(t, in, m) : text_request(t, in, m);
+}
+
+static struct cut memcache_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	const struct memcache *s = t->state;
+
+	/* who is refused for being one too many is told so in text */
+	return s->binary && in.p[0] != 'E' ? binary_response(t, in, asked, m) : text_response(t, in, asked, m);
+}
+
+/* ---- saying no ---- */
+
+/* failure.number: the binary protocol's status; what is above those has no words there, or nowhere. */
+enum wording {
+	NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, AUTH_ERROR = 0x20, NO_MEMORY = 0x82, INTERNAL = 0x84, TEMPORARY = 0x86,
+	AS_TEXT = 0x10000, NOT_AT_ALL,
+};
+
+static const struct failure failures[] = {
+	{ "out_of_memory", "SERVER_ERROR", "out of memory storing object", IS_GROWING, ON_REQUEST, STAY, NO_MEMORY },
+	{ "pooler_timeout", "SERVER_ERROR", "Connection timed out", IS_READ | IS_WRITE, ON_REQUEST, STAY, TEMPORARY },
+	{ "bad_gateway", "SERVER_ERROR", "backend failure", IS_READ | IS_WRITE, ON_REQUEST, STAY, INTERNAL },
+	{ "conflict", "EXISTS", "the item has been changed since it was read", IS_CAS, ON_REQUEST, STAY, EXISTS },
+	{ "too_large", "SERVER_ERROR", "object too large for cache", IS_STORE, ON_REQUEST, STAY, TOO_LARGE, .by_name = true },
+	{ "miss", "END", "there is no such item", IS_READ, ON_REQUEST, STAY, NOT_FOUND, .by_name = true },
+	{ "no_auth", "CLIENT_ERROR", "unauthenticated", IS_COMMAND, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
+	{ "access_denied", "CLIENT_ERROR", "authentication failure", IS_LOGIN | MAY_LOGIN, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
+	{ "overloaded", "ERROR", "Too many open connections", IS_OPENING, ON_REQUEST, CLOSE, AS_TEXT },
+	{ "out_of_memory_reading", "SERVER_ERROR", "out of memory reading request", IS_COMMAND, ON_REQUEST, CLOSE, AS_TEXT },
+	{ "shutting_down", "FIN", "the connection is closed without a word",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
+	{ "idle_timeout", "FIN", "a connection without a request is closed without a word", IS_COMMAND, ON_REST, CLOSE, NOT_AT_ALL },
+	{ "gone", "FIN", "the connection is closed without a word", IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
+	{ 0 }
+};
+
+static void text_put(struct out *o, const char *text)
+{
+	out_put(o, text, strlen(text));
+}
+
+/* A quiet request's miss is not told. */
+static bool is_hushed(const struct message *asked, const struct failure *f)
+{
+	return f->number == NOT_FOUND && asked->note & NOTE_QUIET;
+}
+
+/* Does its answer repeat what it brought: a meta command's flags, a binary one's key? */
+static bool is_echoed(const struct memcache *s, const struct message *asked, const struct failure *f)
+{
+	if (is_hushed(asked, f))
+		return false;
+	if (s->binary)
+		return f->number == NOT_FOUND && ops[asked->note >> NOTE_WHAT_SHIFT & 0xff].how & KEYED_OP;
+	return (f->number == NOT_FOUND || f->number == EXISTS) && (asked->note & NOTE_KIND) == META;
+}
+
+static size_t echo_add(uint8_t *to, size_t at, const char *before, struct span text)
+{
+	size_t n = strlen(before);
+
+	if (at + n + text.n > ECHO_MAX)
+		return at;
+	memcpy(to + at, before, n);
+	memcpy(to + at + n, text.p, text.n);
+	return at + n + text.n;
+}
+
+/* It is kept until the refusal is worded; they are worded in the order of their requests. */
+static void echo_keep(struct talk *t, const struct message *asked)
+{
+	struct memcache *s = t->state;
+	uint8_t echo[ECHO_MAX];
+	size_t n = 0;
+	bool base64 = false, set = (asked->note >> NOTE_WHAT_SHIFT & 0xff) == 's';
+	struct line l;
+
+	line_read(&l, (struct span){ (const uint8_t *)"", 0 });
+	if (s->binary)
+		n = echo_add(echo, 0, "", asked->subject);
+	else
+		line_read(&l, asked->subject);  /* from the key on; so `rest` is all behind it */
+	for (unsigned i = 1; i < l.n; i++)
+		base64 |= l.words[i].p[0] == 'b';
+	for (unsigned i = set ? 2 : 1; i < l.n; i++) {
+		switch (l.words[i].p[0]) {
+		case 'O': n = echo_add(echo, n, " ", l.words[i]); break;
+		case 'k':
+			n = echo_add(echo, n, " k", l.words[0]);
+			n = base64 ? echo_add(echo, n, " b", (struct span){ echo, 0 }) : n;
+			break;
+		case 'c': n = set ? echo_add(echo, n, " c0", (struct span){ echo, 0 }) : n; break;
+		}
+	}
+	shelf_put(t->texts, ++s->echoes, (struct span){ echo, n });
+}
+
+/* What a failed set does to the old item. */
+static void delete_put(const struct memcache *s, const struct message *asked, struct out *o)
+{
+	struct line l;
+	bool base64 = false;
+
+	if (s->binary) {
+		binary_put(o, 0x80, DELETE, 0, 0, asked->subject.n, asked->subject);
+		return;
+	}
+	line_read(&l, asked->subject);
+	for (unsigned i = 2; i < l.n; i++)
+		base64 |= (asked->note & NOTE_KIND) == META && l.words[i].p[0] == 'b';
+	text_put(o, base64 ? "md " : "delete ");
+	out_put(o, l.words[0].p, l.words[0].n);
+	text_put(o, base64 ? " b Ovaurien-refuses\r\n" : "\r\n");
+}
+
+/* Requests that were hushed wait for a later one's answer; where that one is refused, something else must follow them. */
+static void fence_put(const struct memcache *s, struct out *o)
+{
+	if (s->binary)
+		binary_put(o, 0x80, NOOP, 0, 0, 0, (struct span){ (const uint8_t *)"", 0 });
+	else
+		text_put(o, "mn\r\n");
+}
+
+static int memcache_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+{
+	struct memcache *s = t->state;
+
+	if (asked->role != ASKS)
+		return -1;
+	if (is_echoed(s, asked, f))
+		echo_keep(t, asked);
+	t->close = s->binary && f->number == AUTH_ERROR && !(asked->is & IS_LOGIN);
+	if ((f->number == NO_MEMORY || f->number == TOO_LARGE) && asked->is & IS_SET && asked->subject.n) {
+		delete_put(s, asked, backend);
+	} else if (s->before && !is_hushed(asked, f)) {
+		fence_put(s, backend);
+	} else {
+		s->hushed = s->before;
+		return 0;
+	}
+	s->hushed = 0;
+	return 1;
+}
+
+static const char *binary_text(uint32_t status)
+{
+	switch (status) {
+	case NOT_FOUND: return "Not found";
+	case EXISTS: return "Data exists for key.";
+	case TOO_LARGE: return "Too large.";
+	case AUTH_ERROR: return "Auth failure.";
+	case NO_MEMORY: return "Out of memory allocating item";
+	case TEMPORARY: return "Temporary failure";
+	default: return "Internal error";
+	}
+}
+
+static void binary_word(const struct message *asked, const struct failure *f, const struct span *echo, struct out *client)
+{
+	const char *text = binary_text(f->number);
+	struct span body = echo ? *echo : (struct span){ (const uint8_t *)text, strlen(text) };
+
+	binary_put(client, 0x81, (uint8_t)(asked->note >> NOTE_WHAT_SHIFT), (uint16_t)f->number, asked->seq, echo ? echo->n : 0, body);
+}
+
+static void text_word(const struct message *asked, const struct failure *f, const struct span *echo, struct out *client)
+{
+	bool get = (asked->note & NOTE_KIND) == GETS;
+
+	if (f->number == NOT_FOUND || f->number == EXISTS) {
+		bool meta = (asked->note & NOTE_KIND) == META;
+		text_put(client, f->number == NOT_FOUND ? (get ? "END" : "EN") : meta ? "EX" : "EXISTS");
+		if (echo)
+			out_put(client, echo->p, echo->n);
+	} else {
+		text_put(client, f->code);
+		text_put(client, " ");
+		text_put(client, f->number != NO_MEMORY || asked->is & IS_STORE ? f->text :
+		         get ? "out of memory writing get response" : "out of memory");
+	}
+	text_put(client, "\r\n");
+}
+
+static void memcache_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+{
+	struct memcache *s = t->state;
+	bool echoed = asked && is_echoed(s, asked, f);
+	struct span echo = echoed ? shelf_get(t->texts, ++s->echoed) : (struct span){ 0 };
+
+	if (!asked || f->number == NOT_AT_ALL || is_hushed(asked, f))
+		return;
+	if (s->binary && f->number != AS_TEXT)
+		binary_word(asked, f, echoed ? &echo : NULL, client);
+	else
+		text_word(asked, f, echoed ? &echo : NULL, client);
+	if (echoed)
+		shelf_drop(t->texts, s->echoed);
+}
+
+/* ---- */
+
+static const struct opt options[] = {
+	{ "keep_alive", OPT_INERT, .def = "0", .help = "Connections are always kept" },
+	{ "reuse_socket", OPT_INERT, .def = "0", .help = "Each client has a connection to the backend of its own" },
+	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ 0 }
+};
+
+PROTOCOL(memcache,
+	.help = "memcached: text commands, meta commands, pipelines, noreply and quiet ones; the binary protocol too",
+	.options = options,
+	.state_size = sizeof(struct memcache),
+	.request = memcache_request, .response = memcache_response,
+	.failures = failures, .refuse = memcache_refuse, .word = memcache_word)
