@@ -3,6 +3,7 @@
 # make demo       build, then show every behavior on an embedded backend
 # make bench      measure it beside other proxies; writes docs/performance.md
 # make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
+# make install    with prefix and DESTDIR; make uninstall, make deb: see packaging/install.mk
 # make fuzz       build the fuzz targets (clang); make docs  the generated pages
 #
 # Files are found by wildcard: a behavior or a protocol is added by adding its file.
@@ -48,6 +49,7 @@ $(BUILD)/%.o: %.c
 
 include tests/tests.mk
 include bench/bench.mk
+include packaging/install.mk
 
 clean:
 	rm -rf build bin

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "completion.h"
 #include "flags.h"
 #include "listing.h"
 #include "log.h"
@@ -34,7 +35,7 @@ struct words {                          /* the program's own options */
 static const char *const levels[] = {
 	"critical", "error", "warning", "info", "debug", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
 };
-static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", NULL };
+static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL };
 
 #define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct words, field), __VA_ARGS__ }
 
@@ -194,6 +195,8 @@ static int show(const struct reading *r)
 		puts(VAURIEN_VERSION);
 	else if (!list)
 		return -1;
+	else if (!strcmp(list, "words"))
+		completion_list(stdout, &r->flags);
 	else
 		list_show(list);
 	return fflush(stdout) == 0 ? 0 : 1;

@@ -21,6 +21,14 @@ def bare_environment(**words):
                 PYTHONDONTWRITEBYTECODE="1", **words)
 
 
+def call(*words, cwd, **more):
+    """All that a command says; it must succeed."""
+    done = subprocess.run([str(word) for word in words], cwd=str(cwd), env=bare_environment(PIP_ROOT_USER_ACTION="ignore", **more),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
 @pytest.fixture
 def tests_in(tmp_path):
     """tests_in(text, *words): pytest's run of a test file of its own, with the plugin; all that it said."""

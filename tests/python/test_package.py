@@ -2,12 +2,11 @@
 import glob
 import os
 import re
-import subprocess
 import tarfile
 import zipfile
 
 import pytest
-from conftest import TESTS, bare_environment
+from conftest import TESTS, call
 from harness import ROOT
 
 import vaurien
@@ -15,14 +14,6 @@ from servers.conftest import mariadb        # noqa: F401: a fixture
 
 PYTHON = "/usr/bin/python3"
 FROM_HERE = ["--no-build-isolation", "--no-index", "--no-deps", "--disable-pip-version-check", "--quiet"]
-
-
-def call(*words, cwd, **more):
-    """All that a command says."""
-    done = subprocess.run([str(word) for word in words], cwd=str(cwd), env=bare_environment(PIP_ROOT_USER_ACTION="ignore", **more),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True)
-    assert done.returncode == 0, done.stdout
-    return done.stdout
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +62,7 @@ def test_the_source_distribution_holds_what_git_does(sdist):
         held = {name.split("/", 1)[1] for name in archive.getnames() if "/" in name}
     if os.path.exists(os.path.join(ROOT, ".git")):
         tracked = set(call("git", "ls-files", cwd=ROOT).split("\n")[:-1])
-        assert {path for path in tracked - held if not path.startswith(".") and not path.startswith("packaging/")} == set()
+        assert {path for path in tracked - held if not path.startswith(".")} == set()
     assert not [path for path in held if path.startswith(("bin/", "build/")) and "egg-info" not in path and path != "build/python"]
 
 

@@ -1,0 +1,72 @@
+# make install      programs, header, manual pages, completions, documents, a unit for systemd; DESTDIR and prefix
+# make uninstall    just these again
+# make man          the manual pages, in build/man
+# make deb          a Debian package, in build/deb
+
+prefix      ?= /usr/local
+bindir      ?= $(prefix)/bin
+includedir  ?= $(prefix)/include
+datadir     ?= $(prefix)/share
+pcdir       ?= $(datadir)/pkgconfig
+mandir      ?= $(datadir)/man
+docdir      ?= $(datadir)/doc/vaurien
+unitdir     ?= $(prefix)/lib/systemd/system
+bashdir     ?= $(datadir)/bash-completion/completions
+zshdir      ?= $(datadir)/zsh/site-functions
+
+VERSION     := $(shell sed -n 's/^\#define VAURIEN_VERSION "\(.*\)".*/\1/p' include/vaurien.h)
+MANUAL      := build/man/vaurien.1 build/man/vaurienctl.1 build/man/vaurien-plugins.7
+FRAMED      := build/install/vaurien.pc build/install/vaurien.service
+FILL         = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' -e 's|@includedir@|$(includedir)|g'
+
+# What goes where: mode, file, place.
+INSTALLED    = \
+	755:$(BIN)/vaurien:$(bindir)/vaurien \
+	755:$(BIN)/vaurienctl:$(bindir)/vaurienctl \
+	644:include/vaurien.h:$(includedir)/vaurien.h \
+	644:build/install/vaurien.pc:$(pcdir)/vaurien.pc \
+	644:build/man/vaurien.1:$(mandir)/man1/vaurien.1 \
+	644:build/man/vaurienctl.1:$(mandir)/man1/vaurienctl.1 \
+	644:build/man/vaurien-plugins.7:$(mandir)/man7/vaurien-plugins.7 \
+	644:packaging/vaurien.bash:$(bashdir)/vaurien \
+	644:packaging/vaurien.bash:$(bashdir)/vaurienctl \
+	644:packaging/_vaurien:$(zshdir)/_vaurien \
+	644:build/install/vaurien.service:$(unitdir)/vaurien.service \
+	$(foreach page,README.md CHANGELOG.md $(wildcard docs/*.md),644:$(page):$(docdir)/$(page)) \
+	644:examples/vaurien.ini:$(docdir)/examples/vaurien.ini
+
+man: $(MANUAL)
+build/man/%.1: packaging/%.1.in packaging/man.awk $(BIN)/%
+	@mkdir -p $(@D)
+	$(BIN)/$* --help | awk -f packaging/man.awk - $< | $(FILL) >$@
+build/man/vaurien-plugins.7: packaging/vaurien-plugins.7.in packaging/page.awk $(wildcard docs/writing-a-*.md)
+	@mkdir -p $(@D)
+	{ cat $<; awk -f packaging/page.awk $(wildcard docs/writing-a-*.md); } | $(FILL) >$@
+$(FRAMED): build/install/%: packaging/%.in always
+	@mkdir -p $(@D)
+	$(FILL) $< >$@
+
+install: all $(MANUAL) $(FRAMED)
+	@for line in $(INSTALLED); do \
+		mode=$${line%%:*} rest=$${line#*:}; \
+		echo "install $(DESTDIR)$${rest#*:}"; \
+		install -D -m $$mode "$${rest%%:*}" "$(DESTDIR)$${rest#*:}" || exit 1; \
+	done
+uninstall:
+	@for line in $(INSTALLED); do \
+		rest=$${line#*:}; \
+		echo "remove $(DESTDIR)$${rest#*:}"; \
+		rm -f "$(DESTDIR)$${rest#*:}" || exit 1; \
+	done
+	-@rmdir "$(DESTDIR)$(docdir)/docs" "$(DESTDIR)$(docdir)/examples" "$(DESTDIR)$(docdir)" 2>/dev/null
+
+# dpkg-buildpackage leaves what it makes beside the source: so it gets a copy in a place of its own.
+deb:
+	@rm -rf build/deb
+	@mkdir -p build/deb/vaurien-$(VERSION)
+	tar -cf - --exclude=./build --exclude=./bin --exclude=./.git . | tar -xf - -C build/deb/vaurien-$(VERSION)
+	cd build/deb/vaurien-$(VERSION) && cp -r packaging/debian debian && dpkg-buildpackage -b -us -uc $(DEBUILD)
+	@ls -l build/deb/*.deb
+
+always:
+.PHONY: man install uninstall deb always
