@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "refusal.h"
+
 enum { DEEPEST = 8 };                   /* files that extend each other: a circle ends here */
 
 struct reading {                        /* one file under way */
@@ -196,8 +198,7 @@ static int file_read(struct reading *r)
 {
 	r->stream = fopen(r->file, "r");
 	if (!r->stream) {
-		printf("Unexistant filename '%s'\n", r->file);
-		return 1;
+		return absence_error(r->file);
 	}
 	int line = ini_parse_stream(line_next, r, line_take, r);
 	if (ferror(r->stream)) {
@@ -211,8 +212,7 @@ static int file_read(struct reading *r)
 	}
 	if (!r->error[0])
 		return -1;
-	fprintf(stderr, "%s:%d: %s\n", r->file, r->error_line, r->error);
-	return 1;
+	return value_error("%s:%d: %s", r->file, r->error_line, r->error);
 }
 
 int config_read(const char *path, bool (*take)(void *user, const struct config_line *, char error[SENTENCE]), void *user)
@@ -223,8 +223,7 @@ int config_read(const char *path, bool (*take)(void *user, const struct config_l
 	for (int depth = 0; file && code == -1; depth++) {
 		struct reading r = { .file = file, .depth = depth, .take = take, .user = user };
 		if (depth == DEEPEST) {
-			fprintf(stderr, "%s: expected at most %d files that extend each other\n", file, DEEPEST);
-			code = 1;
+			code = value_error("%s: expected at most %d files that extend each other", file, DEEPEST);
 		} else {
 			code = file_read(&r);
 		}

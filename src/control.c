@@ -17,23 +17,16 @@
 #include "statsd.h"
 #include "worker.h"
 
-struct port {                           /* a proxy, as control knows it */
-	struct control *control;
-	unsigned number;
-	struct spec *spec;
-	struct proxy **parts;           /* one per worker, alive as long as the workers */
-};
-
 struct control {
 	struct loop loop;
 	const struct settings *settings;
 	struct worker *workers;
 	struct resolver *resolver;
-	struct port port;
+	struct rounds rounds;
+	struct ports ports;
 	struct http *http;
 	struct statsd *statsd;
 	struct watch log, signals;
-	struct timer expiry;            /* of the next rule that goes by itself */
 	unsigned stopping;              /* workers that have not said goodbye yet */
 };
 
@@ -47,27 +40,37 @@ const struct settings *control_settings(struct control *c)
 	return c->settings;
 }
 
+struct resolver *control_resolver(struct control *c)
+{
+	return c->resolver;
+}
+
 /* ---- the proxies ---- */
+
+struct ports *control_ports(struct control *c)
+{
+	return &c->ports;
+}
 
 size_t control_count(struct control *c)
 {
-	return 1;
+	return c->ports.n;
 }
 
 struct port *control_port(struct control *c, size_t i)
 {
-	assert(i < control_count(c));
-	return &c->port;
+	assert(i < c->ports.n);
+	return c->ports.made[i];
 }
 
 struct port *control_find(struct control *c, const char *name)
 {
-	return strcmp(c->port.spec->name, name) ? NULL : &c->port;
+	return port_find(&c->ports, name);
 }
 
 struct port *control_numbered(struct control *c, unsigned number)
 {
-	return number == c->port.number ? &c->port : NULL;
+	return port_numbered(&c->ports, number);
 }
 
 struct spec *port_spec(const struct port *p)
@@ -84,7 +87,7 @@ uint64_t port_stat(const struct port *p, enum counter counter)
 {
 	uint64_t sum = 0;
 
-	for (unsigned k = 0; k < control_workers(p->control); k++)
+	for (unsigned k = 0; k < p->all->rounds->n; k++)
 		sum += stats_get(&p->parts[k]->stats, counter);
 	return sum;
 }
@@ -92,120 +95,31 @@ uint64_t port_stat(const struct port *p, enum counter counter)
 void port_figures(const struct port *p, struct figures *f)
 {
 	*f = (struct figures){ 0 };
-	for (unsigned k = 0; k < control_workers(p->control); k++)
+	for (unsigned k = 0; k < p->all->rounds->n; k++)
 		figures_add(f, &p->parts[k]->stats);
-}
-
-/* ---- rounds: a letter to each worker, which comes back ---- */
-
-struct circular {                       /* a round under way */
-	struct control *control;
-	struct round *round;
-	unsigned missing;               /* answers */
-	struct letter { struct mail mail; struct circular *circular; struct worker *worker; } letters[];
-};
-
-static void letter_back(struct mail *m)
-{
-	struct circular *a = ((struct letter *)m)->circular;
-	struct round *round = a->round;
-
-	if (--a->missing)
-		return;
-	free(a);
-	round->told(round);
-}
-
-static void letter_open(struct mail *m)
-{
-	struct letter *l = (struct letter *)m;
-
-	l->circular->round->ask(l->circular->round, l->worker);
-	m->open = letter_back;
-	loop_post(&l->circular->control->loop, m);
-}
-
-unsigned control_workers(struct control *c)
-{
-	return (unsigned)c->settings->threads;
-}
-
-const struct worker *control_worker(struct control *c, unsigned k)
-{
-	assert(k < control_workers(c));
-	return &c->workers[k];
 }
 
 void control_round(struct control *c, struct round *round)
 {
-	unsigned n = control_workers(c);
-	struct circular *a = calloc(1, sizeof *a + n * sizeof *a->letters);
-
-	assert(a);
-	*a = (struct circular){ .control = c, .round = round, .missing = n };
-	for (unsigned k = 0; k < n; k++) {
-		a->letters[k] = (struct letter){ .mail.open = letter_open, .circular = a, .worker = &c->workers[k] };
-		loop_post(&c->workers[k].loop, &a->letters[k].mail);
-	}
+	round_begin(&c->rounds, round);
 }
 
-/* ---- changes ---- */
-
-struct change {
-	struct round round;
-	unsigned number;                /* of the proxy */
-	struct spec *to;
-	struct waiter *waiter;
-};
-
-static void change_make(struct round *r, struct worker *w)
+unsigned control_workers(struct control *c)
 {
-	struct change *ch = (struct change *)r;
-
-	proxy_change(worker_proxy(w, ch->number), ch->to);
+	return c->rounds.n;
 }
 
-static void change_made(struct round *r)
+const struct worker *control_worker(struct control *c, unsigned k)
 {
-	struct change *ch = (struct change *)r;
-
-	if (ch->waiter)
-		ch->waiter->done(ch->waiter);
-	spec_drop(ch->to);
-	free(ch);
-}
-
-static void expiry_set(struct control *c)
-{
-	nsec next;
-	struct spec *less = spec_without_expired(c->port.spec, 0, &next);
-
-	assert(!less);          /* at time 0 nothing is over */
-	timer_set(&c->loop, &c->expiry, next);
-}
-
-static void expiry_fire(struct timer *t)
-{
-	struct control *c = OWNER(control, expiry, t);
-	nsec next;
-	struct spec *less = spec_without_expired(c->port.spec, c->loop.now, &next);
-
-	if (!less)
-		return;
-	log_info("rules=%u of %u are over proxy=%s", c->port.spec->n_rules - less->n_rules, c->port.spec->n_rules, less->name);
-	control_change(c, &c->port, less, NULL);
+	assert(k < c->rounds.n);
+	return &c->workers[k];
 }
 
 void control_change(struct control *c, struct port *p, struct spec *to, struct waiter *waiter)
 {
-	struct change *ch = malloc(sizeof *ch);
+	int error = port_alter(p, to, NULL, false, waiter);
 
-	assert(ch);
-	spec_drop(p->spec);
-	p->spec = to;
-	expiry_set(c);
-	*ch = (struct change){ { change_make, change_made }, p->number, spec_hold(to), waiter };
-	control_round(c, &ch->round);
+	assert(!error);
 }
 
 /* ---- the end: workers send what is due, then say goodbye ---- */
@@ -322,7 +236,8 @@ static void say_start(const struct settings *s)
 {
 	log_info("Starting the Chaos TCP Server");
 	log_info("Options:");
-	log_info("* proxies from %s to %s", s->proxy->listen.text, s->proxy->backend.text);
+	for (size_t i = 0; i < s->n_proxies; i++)
+		log_info("* proxies from %s to %s", s->proxies[i]->listen.text, s->proxies[i]->backend.text);
 	log_info("* timeout: %lld", (long long)s->timeout);
 	log_info("* stay_connected: %d", s->stay_connected);
 	log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
@@ -331,81 +246,85 @@ static void say_start(const struct settings *s)
 	log_info("* seed: %llu", (unsigned long long)s->seed);
 }
 
-static void start_workers(struct control *c, int fd)
+static void make_workers(struct control *c)
 {
 	const struct settings *s = c->settings;
 	struct worker_words words = { s->seed, s->bufsize, s->hold_total };
 	unsigned n = (unsigned)s->threads;
-	const struct address *a = &c->port.spec->listen;
 
 	c->workers = calloc(n, sizeof *c->workers);
-	c->port.parts = calloc(n, sizeof *c->port.parts);
-	assert(c->workers && c->port.parts);
-	for (unsigned k = 0; k < n; k++) {
-		worker_init(&c->workers[k], c->workers, k, n, c->resolver, &words);
-		c->port.parts[k] = proxy_add(&c->workers[k], 0, c->port.spec);
-	}
-	listener_start(c->port.parts[0], fd, a->unix_path ? a->host : NULL);
+	assert(c->workers);
 	for (unsigned k = 0; k < n; k++)
+		worker_init(&c->workers[k], c->workers, k, n, c->resolver, &words);
+	c->rounds = (struct rounds){ .loop = &c->loop, .workers = c->workers, .n = n, .alone = true };
+	ports_init(&c->ports, &c->rounds);
+}
+
+static void start_workers(struct control *c)
+{
+	c->rounds.alone = false;
+	for (unsigned k = 0; k < c->rounds.n; k++)
 		worker_start(&c->workers[k]);
+}
+
+/* All of them listen, before any has a client. */
+static bool make_ports(struct control *c, char error[SENTENCE])
+{
+	for (size_t i = 0; i < c->settings->n_proxies; i++) {
+		struct spec *s = c->settings->proxies[i];
+		struct endpoint at = { .len = 0 };
+		if (s->enabled && !listener_find(&s->listen, &at, error, SENTENCE))
+			return false;
+		int why = port_make(&c->ports, s, &at, NULL, NULL);
+		if (why) {
+			sentence_put(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
+			return false;
+		}
+		spec_hold(s);
+	}
+	return true;
 }
 
 static void finish(struct control *c)
 {
-	unsigned n = c->workers ? (unsigned)c->settings->threads : 0;
-
 	if (c->http)
 		http_stop(c->http);
-	for (unsigned k = 0; k < n; k++)
-		pthread_join(c->workers[k].thread, NULL);
+	for (unsigned k = 0; k < c->rounds.n; k++) {
+		if (!c->rounds.alone)
+			pthread_join(c->workers[k].thread, NULL);
+		c->workers[k].stopping = true;
+	}
+	c->rounds.alone = true;
 	resolver_stop(c->resolver);
 	statsd_stop(c->statsd);
-	for (unsigned k = 0; k < n; k++)        /* a last change may have been on its way */
+	for (unsigned k = 0; k < c->rounds.n; k++)
+		worker_end(&c->workers[k]);
+	for (unsigned k = 0; k < c->rounds.n; k++)      /* a last change may have been on its way */
 		worker_free(&c->workers[k]);
 	loop_free(&c->loop);
+	ports_free(&c->ports);
 	free(c->workers);
-	free(c->port.parts);
-	spec_drop(c->port.spec);
 	log_info("Bye!");
 	log_stop();
 	close(c->signals.fd);
 }
 
-/* "localhost:8000" stays as it was typed; port 0 becomes the real one. Before anyone else sees the spec. */
-static void listen_settle(struct spec *s, const struct endpoint *bound)
-{
-	char text[128], error[SENTENCE];
-	struct address real;
-
-	if (s->listen.unix_path || s->listen.port != 0)
-		return;
-	endpoint_show(bound, text, sizeof text);
-	bool ok = address_parse(&real, text, error, sizeof error);
-	assert(ok);
-	address_free(&s->listen);
-	s->listen = real;
-}
-
 int control_run(struct settings *s)
 {
-	struct control c = { .settings = s, .port = { .control = &c, .spec = spec_hold(s->proxy) } };
-	struct endpoint bound;
+	struct control c = { .settings = s };
 	char error[SENTENCE];
 	int rc = 0;
 
 	raise_descriptors();
 	loop_init(&c.loop);
-	c.expiry.fire = expiry_fire;
 	watch_signals(&c);
 	c.resolver = resolver_start();
-	int fd = listener_bind(&c.port.spec->listen, c.port.spec->backlog, &bound, error, sizeof error);
-	if (fd < 0) {
+	make_workers(&c);
+	if (!make_ports(&c, error)) {
 		rc = 1;
 	} else {
-		listen_settle(c.port.spec, &bound);
 		say_start(s);
-		start_workers(&c, fd);
-		expiry_set(&c);
+		start_workers(&c);
 		c.statsd = statsd_start(&c);
 		if (s->http && !(c.http = http_start(&c, error))) {
 			rc = 1;

@@ -4,24 +4,20 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "loop.h"
+#include "port.h"
 #include "settings.h"
-#include "spec.h"
-#include "stats.h"
 
 struct control;
-struct worker;
-struct port;                            /* a proxy, as control knows it; gone with control_remove */
-
-struct waiter { void (*done)(struct waiter *); };       /* told when every worker has a change */
 
 int control_run(struct settings *);             /* from binding to "Bye!"; the program's exit code */
 
 struct loop *control_loop(struct control *);
 const struct settings *control_settings(struct control *);
+struct resolver *control_resolver(struct control *);
 
 /* ---- the proxies ---- */
 
+struct ports *control_ports(struct control *);
 size_t control_count(struct control *);
 struct port *control_port(struct control *, size_t i);                  /* in the order in which they were made */
 struct port *control_find(struct control *, const char *name);          /* NULL: there is none */
@@ -32,15 +28,10 @@ unsigned port_number(const struct port *);                              /* never
 uint64_t port_stat(const struct port *, enum counter);                  /* summed over the workers */
 void port_figures(const struct port *, struct figures *);               /* all of them */
 
-/* The proxy shall be `to` (whose reference passes over). Returns at once; `waiter` may be NULL. */
+/* The proxy shall be `to` (whose reference passes over), with the address that it has. Returns at once; `waiter` may be NULL. */
 void control_change(struct control *, struct port *, struct spec *to, struct waiter *);
 
 /* ---- a round: something is done or asked in every worker ---- */
-
-struct round {
-	void (*ask)(struct round *, struct worker *);   /* in each worker's thread, in several at a time */
-	void (*told)(struct round *);                   /* in control's, when all have: who began it frees it */
-};
 
 void control_round(struct control *, struct round *);
 unsigned control_workers(struct control *);             /* how many: worker->index is below it */

@@ -18,39 +18,7 @@
 struct stranger { char *name; bool callable; struct stranger *next; };  /* a section of a guest that is not here */
 struct warning { char *text; struct warning *next; };
 
-/* ---- being refused ---- */
-
-/* A value that cannot be used: one sentence. */
-int value_error(const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return 1;
-}
-
-/* A command line that cannot be understood. */
-int usage_error(const char *format, ...)
-{
-	va_list args;
-	listing_usage(stderr);
-	fputs("vaurien: error: ", stderr);
-	va_start(args, format);
-	vfprintf(stderr, format, args);
-	va_end(args);
-	fputc('\n', stderr);
-	return 2;
-}
-
-/* A flag's value is no good after all; who said it decides how that is told. */
-int flag_error(const struct flag *f, const char *expected, const char *got)
-{
-	if (f->level == 1)
-		return usage_error("argument --%s: expected %s, got '%s'", f->name, expected, got);
-	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
-}
+/* ---- warnings ---- */
 
 __attribute__((format(printf, 2, 3)))
 static void warn_later(struct flags *flags, const char *format, ...)
@@ -122,6 +90,17 @@ void flags_add_guest(struct flags *flags, enum flag_group group, const char *kin
 	}
 }
 
+static void proxy_words_free(struct proxy_words *p)
+{
+	for (struct said *s = p->said, *next; s; s = next) {
+		next = s->next;
+		free(s->value);
+		free(s);
+	}
+	free(p->name);
+	free(p);
+}
+
 void flags_free(struct flags *flags)
 {
 	for (size_t i = 0; i < flags->n; i++)
@@ -136,8 +115,13 @@ void flags_free(struct flags *flags)
 		next = r->next;
 		free(r->name);
 		free(r->behavior);
+		free(r->proxy);
 		free(r->words);
 		free(r);
+	}
+	for (struct proxy_words *p = flags->proxies, *next; p; p = next) {
+		next = p->next;
+		proxy_words_free(p);
 	}
 	for (struct warning *w = flags->warnings, *next; w; w = next) {
 		next = w->next;
@@ -190,7 +174,7 @@ static bool flag_append(struct flag *f, const char *text, int level, char error[
 }
 
 /* `level`: who says so. What a nearer one has said stands. */
-static bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
+bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
 {
 	bool yes = true;
 
@@ -203,6 +187,57 @@ static bool flag_set(struct flag *f, const char *text, int level, char error[SEN
 	text_to_bool(text, &yes);
 	f->on = yes;
 	f->level = level;
+	return true;
+}
+
+/* ---- one proxy's own ---- */
+
+struct proxy_words *flags_proxy(struct flags *flags, const char *name)
+{
+	struct proxy_words **end = &flags->proxies;
+
+	while (*end && strcmp((*end)->name, name))
+		end = &(*end)->next;
+	if (!*end) {
+		struct proxy_words *p = *end = calloc(1, sizeof *p);
+		assert(p);
+		p->name = strdup(name);
+		assert(p->name);
+		p->last = &p->said;
+	}
+	return *end;
+}
+
+/* "listen" is what a proxy's own section calls --proxy. */
+struct flag *flags_own(struct flags *flags, const char *key)
+{
+	struct flag *f = flag_find(flags, "", strcmp(key, "listen") ? key : "proxy");
+
+	return f && (f->own || f->guest) ? f : NULL;
+}
+
+/* Does the option take that value? Asked of a copy. */
+static bool value_good(const struct flag *f, const char *value, char error[SENTENCE])
+{
+	struct block probe;
+
+	block_copy(&probe, f->block);
+	bool good = opt_set_text(&probe, f->opt, value, error);
+	block_free(&probe);
+	return good;
+}
+
+bool proxy_say(struct proxy_words *p, struct flag *f, int level, const char *value, char error[SENTENCE])
+{
+	if (!value_good(f, value, error))
+		return false;
+	struct said *s = *p->last = calloc(1, sizeof *s);
+	assert(s);
+	s->flag = f;
+	s->level = level;
+	s->value = strdup(value);
+	assert(s->value);
+	p->last = &s->next;
 	return true;
 }
 
@@ -374,6 +409,11 @@ static void file_rule_say(struct file_rule *r, const char *key, const char *valu
 
 static void file_rule_take(struct file_rule *r, const char *key, const char *value, int depth)
 {
+	if (!strcmp(key, "proxy")) {
+		if (!r->proxy)
+			r->proxy = strdup(value);
+		return;
+	}
 	if (r->depth < depth) {
 		r->depth = depth;
 		r->nearer_behavior = r->behavior;
@@ -383,6 +423,18 @@ static void file_rule_take(struct file_rule *r, const char *key, const char *val
 		file_rule_behave(r, value);
 	else
 		file_rule_say(r, key, value);
+}
+
+/* [proxy:NAME]: its own words. */
+static bool file_proxy_take(struct flags *flags, const struct config_line *line, char error[SENTENCE])
+{
+	struct flag *f = flags_own(flags, line->key);
+	struct proxy_words *p = flags_proxy(flags, line->section + 6);
+
+	if (f)
+		return proxy_say(p, f, 2 + line->depth, line->value, error);
+	warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
+	return true;
 }
 
 static bool file_take(void *user, const struct config_line *line, char error[SENTENCE])
@@ -396,6 +448,8 @@ static bool file_take(void *user, const struct config_line *line, char error[SEN
 		file_rule_take(file_rule(flags, line->section + 5), line->key, line->value, line->depth);
 		return true;
 	}
+	if (!strncmp(line->section, "proxy", 5) && line->section[5] && strchr(":.", line->section[5]))
+		return file_proxy_take(flags, line, error);
 	if (callable)                           /* a Python object: there is nobody here to call it */
 		warn_later(flags, "callable not found for %s", guest);
 	if (guest && !strcmp(line->key, "plugin"))      /* loaded before there were flags */

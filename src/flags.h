@@ -5,6 +5,7 @@
 #include <stddef.h>
 
 #include "option.h"
+#include "refusal.h"
 
 enum flag_group {                       /* the headings of --help, in its order */
 	GROUP_PROXY, GROUP_BEHAVIOR, GROUP_HTTP, GROUP_LOGS, GROUP_STATSD, GROUP_GENERAL, GROUP_PROTOCOLS,
@@ -21,6 +22,7 @@ struct flag {
 	struct block *block;            /* where its value goes */
 	int level;                      /* who has set it: 0 nobody, 1 the command line, 2 the file, 3 ... files it extends */
 	bool on;                        /* set, and not to false or 0 */
+	bool own;                       /* a proxy may have words of its own for it */
 	bool many;                      /* may be given again: its values are lines of one text */
 };
 
@@ -28,18 +30,32 @@ struct flags {                          /* zeroed at first */
 	struct flag *at;
 	size_t n;
 	struct file_rule *rules;        /* of the file: what stands in [rule:NAME] */
+	struct proxy_words *proxies;    /* what --add and [proxy:NAME] say */
 	struct stranger *strangers;     /* sections of the file about guests that are not here */
 	struct warning *warnings;       /* kept until it is known where the log goes */
 };
 
 struct file_rule {                      /* [rule:NAME] */
 	char *name, *behavior;          /* behavior NULL: not said */
+	char *proxy;                    /* whose; NULL: the first's */
 	char *words;                    /* key="value" ... */
 	int depth;                      /* of the file that spoke last; what nearer ones have said stands: */
 	bool nearer_behavior;
 	size_t nearer_words;            /* so many bytes of the words */
 	struct file_rule *next;
 };
+
+struct proxy_words {                    /* one proxy's own words */
+	char *name;
+	bool added;                     /* the command line has it */
+	struct said { struct said *next; struct flag *flag; int level; char *value; } *said, **last;
+	struct proxy_words *next;
+};
+
+struct proxy_words *flags_proxy(struct flags *, const char *name);      /* those of that name, made if need be */
+struct flag *flags_own(struct flags *, const char *key);        /* that a proxy may have words of its own for; NULL */
+bool proxy_say(struct proxy_words *, struct flag *, int level, const char *value, char error[SENTENCE]);        /* checked */
+bool flag_set(struct flag *, const char *text, int level, char error[SENTENCE]);        /* unless a nearer one has */
 
 struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct opt *, struct block *);
 void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest, const char *help,
@@ -60,10 +76,5 @@ int flags_read_line(struct flags *, int argc, char **argv);
 int flags_read_file(struct flags *, const char *path);
 
 void flags_warn(const struct flags *);  /* to the log: what the file said that nobody understands */
-
-/* Say what is wrong: one sentence, 1; with how to use the program, 2; or as who has set the flag deserves. */
-int value_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
-int flag_error(const struct flag *, const char *expected, const char *got);
 
 #endif

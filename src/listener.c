@@ -32,7 +32,7 @@ static bool unix_abandoned(const struct endpoint *e)
 	return refused;
 }
 
-static bool listen_resolve(const struct address *a, struct endpoint *e, char *error, size_t size)
+bool listener_find(const struct address *a, struct endpoint *e, char *error, size_t size)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
 	char service[16];
@@ -52,35 +52,42 @@ static bool listen_resolve(const struct address *a, struct endpoint *e, char *er
 	return true;
 }
 
-int listener_bind(const struct address *a, int64_t backlog, struct endpoint *bound, char *error, size_t size)
+int listener_bind_at(const struct endpoint *e, int64_t backlog, struct endpoint *bound)
 {
-	struct endpoint e;
-	int on = 1;
+	int on = 1, fd = socket(e->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (!listen_resolve(a, &e, error, size))
-		return -1;
-	int fd = socket(e.addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd >= 0)
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (fd >= 0 && a->unix_path && unix_abandoned(&e))
-		unlink(a->host);
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&e.addr, e.len) != 0 || listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
-		snprintf(error, size, "cannot listen on '%s': %s", a->text, strerror(errno));
+	if (fd >= 0 && e->addr.ss_family == AF_UNIX && unix_abandoned(e))
+		unlink(((const struct sockaddr_un *)&e->addr)->sun_path);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&e->addr, e->len) != 0 || listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
+		int error = errno;
 		if (fd >= 0)
 			close(fd);
-		return -1;
+		return -error;
 	}
 	bound->len = sizeof bound->addr;
 	getsockname(fd, (struct sockaddr *)&bound->addr, &bound->len);
 	return fd;
 }
 
+int listener_bind(const struct address *a, int64_t backlog, struct endpoint *bound, char *error, size_t size)
+{
+	struct endpoint e;
+
+	if (!listener_find(a, &e, error, size))
+		return -1;
+	int fd = listener_bind_at(&e, backlog, bound);
+	if (fd < 0)
+		snprintf(error, size, "cannot listen on '%s': %s", a->text, strerror(-fd));
+	return fd < 0 ? -1 : fd;
+}
+
 /* ---- accepting: worker 0 ---- */
 
 struct adoption {                       /* a client on its way to another worker */
 	struct mail mail;
-	struct worker *worker;
-	unsigned proxy;
+	struct proxy *proxy;            /* there */
 	int fd, spare;
 	uint64_t number;
 };
@@ -88,9 +95,9 @@ struct adoption {                       /* a client on its way to another worker
 static void adopt(struct mail *m)
 {
 	struct adoption *a = (struct adoption *)m;
-	struct proxy *p = worker_proxy(a->worker, a->proxy);
+	struct proxy *p = a->proxy;
 
-	if (p && !a->worker->stopping) {
+	if (proxy_open(p) && !p->worker->stopping) {
 		conn_open(p, a->fd, a->spare, a->number);
 	} else {
 		close(a->fd);
@@ -111,7 +118,7 @@ static void deal(struct listener *l, int fd, int spare)
 	}
 	struct adoption *a = malloc(sizeof *a);
 	assert(a);
-	*a = (struct adoption){ .mail.open = adopt, .worker = to, .proxy = p->number, .fd = fd, .spare = spare, .number = number };
+	*a = (struct adoption){ .mail.open = adopt, .proxy = p->parts[to->index], .fd = fd, .spare = spare, .number = number };
 	loop_post(&to->loop, &a->mail);
 }
 
@@ -160,7 +167,7 @@ static int listener_take(struct listener *l)
 
 static void listener_accept(struct listener *l)
 {
-	if (l->state != STAY)
+	if (l->state != STAY || l->watch.fd < 0)
 		return;
 	for (int i = 0; i < AT_ONCE; i++) {
 		int error = 0;
@@ -168,8 +175,8 @@ static void listener_accept(struct listener *l)
 			listener_pause(l, RETRY);
 		else if ((error = listener_take(l)) && out_of(error))
 			out_of_descriptors(l, error);
-		if (l->retry.slot || error == EAGAIN)
-			return;
+		if (l->retry.slot || error == EAGAIN || error == EINVAL)
+			return;         /* EINVAL: control has shut the port, and says so next */
 	}
 	listener_pause(l, 0);   /* the others first */
 }
@@ -227,7 +234,7 @@ static void listener_vanish(struct listener *l)
 
 void listener_obey(struct listener *l, enum end state)
 {
-	if (state == l->state)
+	if (state == l->state || !l->open)
 		return;
 	if (l->state == VANISH)
 		vanish_end(l->watch.fd);
@@ -248,34 +255,52 @@ static void listener_fire(struct timer *t)
 	listener_accept(OWNER(listener, retry, t));
 }
 
-struct listener *listener_start(struct proxy *p, int fd, const char *unix_path)
+static struct listener *listener_make(struct proxy *p)
 {
 	struct listener *l = calloc(1, sizeof *l);
 
 	assert(l);
-	*l = (struct listener){ .watch = { fd, listener_ready }, .proxy = p, .retry.fire = listener_fire,
-	                        .unix_path = unix_path ? strdup(unix_path) : NULL };
-	p->listener = l;
+	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire };
+	return l;
+}
+
+void listener_start(struct proxy *p, int fd, const char *unix_path)
+{
+	struct listener *l = p->listener ? p->listener : (p->listener = listener_make(p));
+
+	assert(!l->open);
+	l->open = true;
+	l->state = STAY;
+	l->watch.fd = fd;
+	l->unix_path = unix_path ? strdup(unix_path) : NULL;
 	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
 	listener_obey(l, plan_listen(p->plan));
-	return l;
 }
 
 void listener_stop(struct listener *l)
 {
 	timer_stop(&l->proxy->worker->loop, &l->retry);
+	if (l->unix_path)
+		unlink(l->unix_path);   /* before it is closed: then it may be somebody else's */
 	if (l->watch.fd >= 0)
 		close(l->watch.fd);
-	if (l->unix_path)
-		unlink(l->unix_path);
-	l->proxy->listener = NULL;
 	free(l->unix_path);
+	l->unix_path = NULL;
+	l->watch.fd = -1;
+	l->open = false;
+}
+
+void listener_free(struct listener *l)
+{
+	if (!l)
+		return;
+	listener_stop(l);
 	free(l);
 }
 
 void listener_left(struct listener *l)
 {
 	l->gone++;
-	if (l->retry.slot)
+	if (l->retry.slot && l->open)
 		listener_pause(l, 0);
 }

@@ -175,6 +175,38 @@ static bool refuse_text(const struct opt *o, const char *text, char error[SENTEN
 	return refuse(o, quoted, error);
 }
 
+/* ---- words ---- */
+
+char *word_next(const char **at, char error[SENTENCE])
+{
+	const char *p = *at;
+	char quote = 0, *word, *to;
+
+	while (isspace((unsigned char)*p))
+		p++;
+	if (!*p)
+		return NULL;
+	to = word = malloc(strlen(p) + 1);
+	assert(word);
+	for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
+		if (*p == '\\' && quote == '"' && (p[1] == '"' || p[1] == '\\'))
+			*to++ = *++p;
+		else if (*p == quote)
+			quote = 0;
+		else if (!quote && (*p == '"' || *p == '\''))
+			quote = *p;
+		else
+			*to++ = *p;
+	}
+	*to = 0;
+	*at = p;
+	if (!quote)
+		return word;
+	sentence_put(error, "expected a closing %c", quote);
+	free(word);
+	return NULL;
+}
+
 /* ---- a block and its fields ---- */
 
 static bool is_text(const struct opt *o)

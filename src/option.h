@@ -41,6 +41,10 @@ json_t *block_to_json(const struct block *);            /* {"sleep": 1.0, ...} i
 void    opt_expect(const struct opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
 void    opt_describe(const struct opt *, char *buffer, size_t size);    /* "seconds, default 1" for help and docs */
 
+/* The next word of a line such as key=value, with its quotes taken off; to be freed. NULL: there is none, or (with
+ * `error`) a quote is open. */
+char *word_next(const char **at, char error[SENTENCE]);
+
 bool text_to_bool(const char *text, bool *value);       /* y yes 1 on true | n no 0 off false, any case */
 
 #endif

@@ -9,15 +9,33 @@
 #include "listener.h"
 #include "worker.h"
 
-struct proxy *proxy_add(struct worker *w, unsigned number, struct spec *s)
+void proxy_make(struct proxy **parts, struct worker *all, unsigned n, unsigned number)
 {
-	struct proxy *p = calloc(1, sizeof *p);
+	for (unsigned k = 0; k < n; k++) {
+		parts[k] = calloc(1, sizeof **parts);
+		assert(parts[k]);
+		parts[k]->worker = &all[k];
+		parts[k]->number = number;
+		parts[k]->parts = parts;
+	}
+}
 
-	assert(p);
-	*p = (struct proxy){ .worker = w, .next = w->proxies, .number = number, .plan = plan_make(s, w->seed),
-	                     .junk = dice_make(w->seed, s->name, "junk") };
+void proxy_begin(struct proxy *p, struct spec *s)
+{
+	struct worker *w = p->worker;
+
+	p->plan = plan_make(s, w->seed);
+	p->junk = dice_make(w->seed, s->name, "junk");
+	p->next = w->proxies;
+	p->link = &w->proxies;
+	if (p->next)
+		p->next->link = &p->next;
 	w->proxies = p;
-	return p;
+}
+
+bool proxy_open(const struct proxy *p)
+{
+	return p->link && proxy_spec(p)->enabled;
 }
 
 void proxy_change(struct proxy *p, struct spec *s)
@@ -47,19 +65,40 @@ bool proxy_finish(struct proxy *p)
 	return !p->conns;
 }
 
-void proxy_end(struct proxy *p)
+static void proxy_end_all(struct proxy *p, enum end how, enum why why)
 {
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
-		conn_end(c, RESET, WHY_STOP);
+		conn_end(c, how, why);
 	}
+}
+
+void proxy_empty(struct proxy *p)
+{
+	loop_clock(&p->worker->loop);
+	proxy_end_all(p, CLOSE, WHY_SHUT);
+}
+
+void proxy_end(struct proxy *p)
+{
+	proxy_end_all(p, RESET, WHY_STOP);
+}
+
+void proxy_leave(struct proxy *p)
+{
+	if (p->listener)
+		listener_stop(p->listener);
+	proxy_empty(p);
+	*p->link = p->next;
+	if (p->next)
+		p->next->link = p->link;
+	p->link = NULL;
 }
 
 void proxy_free(struct proxy *p)
 {
 	assert(!p->conns);
-	if (p->listener)
-		listener_stop(p->listener);
+	listener_free(p->listener);
 	plan_drop(p->plan);
 	free(p);
 }
@@ -68,17 +107,15 @@ void proxy_free(struct proxy *p)
 
 struct departure {
 	struct mail mail;
-	struct worker *worker;
-	unsigned proxy;
+	struct proxy *proxy;            /* in worker 0 */
 };
 
 static void departed(struct mail *m)
 {
 	struct departure *d = (struct departure *)m;
-	struct proxy *p = worker_proxy(d->worker, d->proxy);
 
-	if (p && p->listener)
-		listener_left(p->listener);
+	if (d->proxy->listener)
+		listener_left(d->proxy->listener);
 	free(d);
 }
 
@@ -91,6 +128,6 @@ void proxy_left(struct proxy *p)
 	}
 	struct departure *d = malloc(sizeof *d);
 	assert(d);
-	*d = (struct departure){ .mail.open = departed, .worker = &p->worker->all[0], .proxy = p->number };
-	loop_post(&p->worker->all[0].loop, &d->mail);
+	*d = (struct departure){ .mail.open = departed, .proxy = p->parts[0] };
+	loop_post(&p->parts[0]->worker->loop, &d->mail);
 }

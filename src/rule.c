@@ -38,14 +38,57 @@ static const struct rule_fields *fields_of(const struct rule_spec *r)
 
 /* ---- lives ---- */
 
-const struct block *defaults_of(const struct defaults *d, const struct behavior *behavior)
+struct defaults *defaults_make(void)
 {
 	size_t n;
 	const struct behavior *const *all = behaviors_all(&n);
+	struct defaults *d = calloc(1, sizeof *d + n * sizeof *d->of);
 
-	for (size_t i = 0; d && d->of && i < n; i++)
-		if (all[i] == behavior)
-			return &d->of[i];
+	assert(d);
+	d->refs = 1;
+	d->n = n;
+	for (size_t i = 0; i < n; i++) {
+		d->of[i].behavior = all[i];
+		block_init(&d->of[i].block, all[i]->options, all[i]->opts_size);
+	}
+	return d;
+}
+
+struct defaults *defaults_copy(const struct defaults *from)
+{
+	struct defaults *d = calloc(1, sizeof *d + from->n * sizeof *d->of);
+
+	assert(d);
+	d->refs = 1;
+	d->n = from->n;
+	for (size_t i = 0; i < d->n; i++) {
+		d->of[i].behavior = from->of[i].behavior;
+		block_copy(&d->of[i].block, &from->of[i].block);
+	}
+	return d;
+}
+
+struct defaults *defaults_hold(struct defaults *d)
+{
+	if (d)
+		d->refs++;
+	return d;
+}
+
+void defaults_drop(struct defaults *d)
+{
+	if (!d || --d->refs)
+		return;
+	for (size_t i = 0; i < d->n; i++)
+		block_free(&d->of[i].block);
+	free(d);
+}
+
+const struct block *defaults_of(const struct defaults *d, const struct behavior *behavior)
+{
+	for (size_t i = 0; d && i < d->n; i++)
+		if (d->of[i].behavior == behavior)
+			return &d->of[i].block;
 	return NULL;
 }
 
@@ -316,35 +359,13 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 
 /* ---- reading ---- */
 
-/* The next word of key=value, with its quotes taken off. NULL: there is none, or (with `error`) a quote is open. */
-static char *word_next(const char **at, char error[SENTENCE])
+static char *rule_word(const char **at, char error[SENTENCE])
 {
-	const char *p = *at;
-	char quote = 0, *word, *to;
+	char why[SENTENCE] = "", *word = word_next(at, why);
 
-	while (isspace((unsigned char)*p))
-		p++;
-	if (!*p)
-		return NULL;
-	to = word = malloc(strlen(p) + 1);
-	assert(word);
-	for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
-		if (*p == '\\' && quote == '"' && (p[1] == '"' || p[1] == '\\'))
-			*to++ = *++p;
-		else if (*p == quote)
-			quote = 0;
-		else if (!quote && (*p == '"' || *p == '\''))
-			quote = *p;
-		else
-			*to++ = *p;
-	}
-	*to = 0;
-	*at = p;
-	if (!quote)
-		return word;
-	sentence_put(error, "rule: expected a closing %c", quote);
-	free(word);
-	return NULL;
+	if (*why)
+		sentence_put(error, "rule: %s", why);
+	return word;
 }
 
 static bool text_set(struct rule_spec *r, const char *key, const char *value, char error[SENTENCE])
@@ -396,7 +417,7 @@ bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p,
 	bool good = true;
 
 	*error = 0;
-	word = word_next(&words, error);
+	word = rule_word(&words, error);
 	const struct behavior *b = word ? behavior_find(word) : NULL;
 	if (!b) {
 		char shown[48];
@@ -407,7 +428,7 @@ bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p,
 	}
 	free(word);
 	rule_init(r, b->name, b, all);
-	while (good && (word = word_next(&words, error))) {
+	while (good && (word = rule_word(&words, error))) {
 		good = word_take(r, word, error);
 		free(word);
 	}

@@ -9,7 +9,16 @@
 #include "option.h"
 #include "vaurien.h"
 
-struct defaults { struct block *of; };  /* options as command line and file have them: one block per behavior, in the order of behaviors_all() */
+struct defaults {                       /* options as command line and file have them */
+	_Atomic unsigned refs;
+	size_t n;
+	struct { const struct behavior *behavior; struct block block; } of[];
+};
+
+struct defaults *defaults_make(void);           /* one reference; as the tables have them */
+struct defaults *defaults_copy(const struct defaults *);
+struct defaults *defaults_hold(struct defaults *);      /* NULL is good for both */
+void defaults_drop(struct defaults *);
 
 const struct block *defaults_of(const struct defaults *, const struct behavior *);      /* NULL: nothing but the table's own */
 

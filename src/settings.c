@@ -13,24 +13,11 @@
 #include <sys/random.h>
 
 #include "completion.h"
-#include "flags.h"
 #include "listing.h"
 #include "log.h"
 #include "plugins/plugin.h"
+#include "reading.h"
 #include "registry.h"
-
-struct words {                          /* the program's own options */
-	const char *proxy, *backend, *protocol, *proxy_name, *behavior, *rule;
-	int64_t backlog, bufsize, pool_max_size, pool_timeout, threads;
-	nsec timeout, linger;
-	const char *hold_max, *hold_total, *seed;
-	bool stay_connected, sync, http, statsd_enabled;
-	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
-	int64_t http_port, statsd_port;
-	double statsd_rate;
-	const char *log_level, *log_output, *config, *plugin, *list;
-	bool help, version;
-};
 
 static const char *const levels[] = {
 	"critical", "error", "warning", "info", "debug", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
@@ -39,29 +26,36 @@ static const char *const listings[] = { "text", "failures", "behaviors.md", "pro
 
 #define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct words, field), __VA_ARGS__ }
 
-static const struct row { enum flag_group group; const char *value; struct opt opt; } rows[] = {
+enum { OWN = true };                    /* a proxy may have words of its own for it */
+
+static const struct row { enum flag_group group; const char *value; struct opt opt; bool own; } rows[] = {
 	{ GROUP_PROXY, "HOST:PORT", WORD("proxy", OPT_TEXT, proxy, .def = "localhost:8000",
-		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT or unix:/PATH") },
+		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT or unix:/PATH"), OWN },
 	{ GROUP_PROXY, "HOST:PORT", WORD("backend", OPT_TEXT, backend, .def = "localhost:80",
-		.help = "the server behind the proxy") },
+		.help = "the server behind the proxy"), OWN },
 	{ GROUP_PROXY, "NAME", WORD("protocol", OPT_TEXT, protocol, .def = "tcp",
-		.help = "what client and server speak; --list shows the protocols") },
+		.help = "what client and server speak; --list shows the protocols"), OWN },
 	{ GROUP_PROXY, "NAME", WORD("proxy_name", OPT_TEXT, proxy_name, .def = "default",
 		.help = "what the proxy is called in the API; the dice depend on it") },
+	{ GROUP_PROXY, "WORDS", WORD("add", OPT_TEXT, add,
+		.help = "a proxy more, any number of times: NAME=LISTEN=BACKEND or NAME=LISTEN=BACKEND,PROTOCOL, and behind that its "
+		        "own behavior=..., timeout=...") },
+	{ GROUP_PROXY, NULL, WORD("enabled", OPT_BOOL, enabled, .def = "true",
+		.help = "listen from the start; a proxy that does not can be enabled through the API"), OWN },
 	{ GROUP_PROXY, "SECONDS", WORD("timeout", OPT_TIME, timeout, .def = "30", .unit = NSEC_S,
-		.help = "for connecting to the backend; if given, idle connections are closed after it, too; 0: none") },
+		.help = "for connecting to the backend; if given, idle connections are closed after it, too; 0: none"), OWN },
 	{ GROUP_PROXY, NULL, WORD("stay_connected", OPT_BOOL, stay_connected,
-		.help = "never close idle connections, whatever --timeout says") },
+		.help = "never close idle connections, whatever --timeout says"), OWN },
 	{ GROUP_PROXY, "N", WORD("pool_max_size", OPT_INT, pool_max_size, .def = "100", .max = 1000000,
-		.help = "most clients at a time; others wait in the backlog; 0 or not given: no limit") },
+		.help = "most clients at a time; others wait in the backlog; 0 or not given: no limit"), OWN },
 	{ GROUP_PROXY, "N", WORD("backlog", OPT_INT, backlog, .def = "8192", .max = INT_MAX,
-		.help = "connections that may wait to be accepted") },
+		.help = "connections that may wait to be accepted"), OWN },
 	{ GROUP_PROXY, "BYTES", WORD("bufsize", OPT_INT, bufsize, .def = "262144", .min = 1, .max = 67108864,
 		.help = "the buffer that a thread reads into") },
 	{ GROUP_PROXY, "SECONDS", WORD("linger", OPT_TIME, linger, .def = "2", .unit = NSEC_S,
-		.help = "how long a held request outlives its client; 0: for ever") },
+		.help = "how long a held request outlives its client; 0: for ever"), OWN },
 	{ GROUP_PROXY, "BYTES", WORD("hold_max", OPT_TEXT, hold_max, .def = "8M",
-		.help = "held bytes per connection and direction before reading stops; K, M and G are understood") },
+		.help = "held bytes per connection and direction before reading stops; K, M and G are understood"), OWN },
 	{ GROUP_PROXY, "BYTES", WORD("hold_total", OPT_TEXT, hold_total, .def = "512M",
 		.help = "held bytes in all before reading stops") },
 	{ GROUP_PROXY, "N", WORD("threads", OPT_INT, threads, .def = "1", .min = 1, .max = 64,
@@ -70,11 +64,11 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 		.help = "what the dice are made from, 64 bits, decimal or 0x...; not given: drawn, and logged") },
 
 	{ GROUP_BEHAVIOR, "WEIGHTS", WORD("behavior", OPT_TEXT, behavior, .def = "100:dummy",
-		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what is left of 100 is dummy") },
+		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what is left of 100 is dummy"), OWN },
 
 	{ GROUP_BEHAVIOR, "WORDS", WORD("rule", OPT_TEXT, rule,
-		.help = "a rule beside that, any number of times: 'error failure=deadlock match=\"^QUERY UPDATE\" times=1'; "
-		        "--list shows the fields of rules") },
+		.help = "a rule beside that, any number of times: 'error failure=deadlock match=\"^QUERY UPDATE\" times=1', or "
+		        "'NAME: error ...' for the proxy of that name; --list shows the fields of rules"), OWN },
 
 	{ GROUP_HTTP, NULL, WORD("http", OPT_BOOL, http, .help = "start the HTTP server by which behaviors are changed") },
 	{ GROUP_HTTP, "HOST", WORD("http_host", OPT_TEXT, http_host, .def = "localhost", .help = "where it listens") },
@@ -110,14 +104,6 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-struct reading {                        /* what is needed until all is read */
-	struct opt options[ROWS + 1];   /* of the rows */
-	struct words *words;            /* as far as known; core's */
-	struct block core, *protocols;  /* protocols: in the order of protocols_all() */
-	struct flags flags;
-	struct settings *settings;
-};
-
 static struct block *blocks(size_t n)
 {
 	struct block *made = calloc(n + 1, sizeof *made);
@@ -129,6 +115,8 @@ static struct block *blocks(size_t n)
 static void reading_begin(struct reading *r, struct settings *settings)
 {
 	r->settings = settings;
+	r->options = calloc(ROWS + 1, sizeof *r->options);
+	assert(r->options);
 	for (size_t i = 0; i < ROWS; i++)
 		r->options[i] = rows[i].opt;
 	block_init(&r->core, r->options, sizeof *r->words);
@@ -136,9 +124,10 @@ static void reading_begin(struct reading *r, struct settings *settings)
 	for (size_t i = 0; i < ROWS; i++) {
 		struct flag *f = flags_add(&r->flags, rows[i].group, "", &r->options[i], &r->core);
 		f->value = rows[i].value;
+		f->own = rows[i].own;
 		if (!strcmp(f->name, "list"))
 			f->alone = listings[0];
-		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin");
+		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin") || !strcmp(f->name, "add");
 	}
 }
 
@@ -152,11 +141,10 @@ static void reading_guests(struct reading *r)
 		flags_add_guest(&r->flags, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help, p[i]->options, &r->protocols[i]);
 	}
 
-	const struct behavior *const *b = behaviors_all(&n);
-	struct block *mine = r->settings->defaults.of = blocks(n);
-	for (size_t i = 0; i < n; i++) {
-		block_init(&mine[i], b[i]->options, b[i]->opts_size);
-		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b[i]->name, b[i]->help, b[i]->options, &mine[i]);
+	struct defaults *d = r->defaults = r->settings->defaults = defaults_make();
+	for (size_t i = 0; i < d->n; i++) {
+		const struct behavior *b = d->of[i].behavior;
+		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help, b->options, &d->of[i].block);
 	}
 }
 
@@ -169,6 +157,7 @@ static void reading_free(struct reading *r)
 	free(r->protocols);
 	flags_free(&r->flags);
 	block_free(&r->core);
+	free(r->options);
 }
 
 static void list_show(const char *name)
@@ -212,7 +201,7 @@ static char *copy(const char *text)
 }
 
 /* "8M" */
-static bool size_read(const char *text, int64_t *to)
+bool size_read(const char *text, int64_t *to)
 {
 	static const struct { char letter; int64_t bytes; } units[] = {
 		{ 'k', 1 << 10 }, { 'm', 1 << 20 }, { 'g', 1 << 30 },
@@ -229,17 +218,11 @@ static bool size_read(const char *text, int64_t *to)
 	return !*end && n > 0;
 }
 
-static int sizes_read(struct reading *r, struct spec *proxy)
+static int hold_read(struct reading *r)
 {
-	static const char expected[] = "a number of bytes, such as 65536, 64K, 8M or 1G";
-	int64_t hold_max;
-
-	if (!size_read(r->words->hold_max, &hold_max))
-		return flag_error(flag_get(&r->flags, "hold-max"), expected, r->words->hold_max);
-	if (!size_read(r->words->hold_total, &r->settings->hold_total))
-		return flag_error(flag_get(&r->flags, "hold-total"), expected, r->words->hold_total);
-	proxy->hold_max = (size_t)hold_max;
-	return -1;
+	if (size_read(r->words->hold_total, &r->settings->hold_total))
+		return -1;
+	return flag_error(flag_get(&r->flags, "hold-total"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->words->hold_total);
 }
 
 static int seed_read(struct reading *r)
@@ -258,134 +241,6 @@ static int seed_read(struct reading *r)
 	if (!isxdigit((unsigned char)text[hex ? 2 : 0]) || *end || errno)
 		return flag_error(flag_get(&r->flags, "seed"), "a number of 64 bits, decimal or 0x...", text);
 	return -1;
-}
-
-static int protocol_read(struct reading *r, struct spec *proxy)
-{
-	char known[SENTENCE] = "one of ";
-	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
-
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(all[i]->name, r->words->protocol)) {
-			proxy->protocol = all[i];
-			block_copy(&proxy->protocol_block, &r->protocols[i]);
-			return -1;
-		}
-		size_t used = strlen(known);
-		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", all[i]->name);
-	}
-	return flag_error(flag_get(&r->flags, "protocol"), known, r->words->protocol);
-}
-
-static int name_read(struct reading *r)
-{
-	const char *name = r->words->proxy_name;
-	size_t n = strlen(name);
-	bool good = n >= 1 && n <= 64;
-	for (size_t i = 0; good && i < n; i++)
-		good = isgraph((unsigned char)name[i]) && !strchr("/?#%", name[i]);
-	return good ? -1 : flag_error(flag_get(&r->flags, "proxy-name"), "1 to 64 characters, none of them a blank or one of /?#%", name);
-}
-
-/* Replaces r->settings->proxy by what became of it. */
-static int proxy_become(struct reading *r, struct spec *now, const char *error)
-{
-	if (!now)
-		return value_error("%s", error);
-	spec_drop(r->settings->proxy);
-	r->settings->proxy = now;
-	return -1;
-}
-
-static int proxy_read(struct reading *r)
-{
-	const struct words *w = r->words;
-	char error[SENTENCE];
-	int code = name_read(r);
-	if (code != -1)
-		return code;
-
-	struct spec *proxy = r->settings->proxy = spec_make(w->proxy_name);
-	proxy->timeout = w->timeout;
-	if (flag_get(&r->flags, "timeout")->level && !w->stay_connected)
-		proxy->idle = w->timeout;
-	proxy->linger = w->linger;
-	if (flag_get(&r->flags, "pool-max-size")->level)
-		proxy->max_clients = w->pool_max_size;
-	proxy->backlog = w->backlog;
-	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1)
-		return code;
-	if (!address_parse(&proxy->listen, w->proxy, error, sizeof error))
-		return value_error("%s", error);
-	return proxy_become(r, spec_with_backend(proxy, w->backend, error), error);
-}
-
-static int behavior_unknown(const char *name)
-{
-	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
-	fprintf(stderr, "'%s' is an unknown behavior. Pick one of: ", name);
-	for (size_t i = 0; i < n; i++)
-		fprintf(stderr, "%s'%s'", i ? ", " : "", all[i]->name);
-	fputs(".\n", stderr);
-	return 1;
-}
-
-static int behavior_read(struct reading *r)
-{
-	const char *text = r->words->behavior, *culprit;
-	char error[SENTENCE];
-	struct weights weights;
-
-	if (!text[strspn(text, " \t")])
-		return value_error("You need to use percentage:name");
-	if (!weights_read(&weights, text, error))
-		return weights.unknown[0] ? behavior_unknown(weights.unknown) : value_error("%s", error);
-	for (size_t i = 0; i < r->flags.n; i++) {
-		const struct flag *f = &r->flags.at[i];
-		if (f->opt->type == OPT_FAILURE && f->level &&
-		    !rule_check_failures(r->settings->proxy->protocol, f->block, &culprit, error))
-			return value_error("%s", error);
-	}
-	return proxy_become(r, spec_with_behavior(&r->settings->defaults, r->settings->proxy, text, NULL, &culprit, error), error);
-}
-
-/* `section`: of the file, which says whose words they are; NULL: they are a line of --rule. */
-static int rule_add(struct reading *r, const char *section, const char *words)
-{
-	static const char whose[] = "rule: ";
-	char error[SENTENCE];
-	struct spec *now = spec_with_rule(&r->settings->defaults, r->settings->proxy, words, error);
-	const char *why = strncmp(error, whose, strlen(whose)) ? error : error + strlen(whose);
-
-	if (now)
-		return proxy_become(r, now, error);
-	return section ? value_error("[rule:%s]: %s", section, why) : value_error("rule: %s", why);
-}
-
-/* Those of the file, then those of the command line. */
-static int rules_read(struct reading *r)
-{
-	const char *line = r->words->rule;
-	char *words;
-	int code = -1;
-
-	for (const struct file_rule *f = r->flags.rules; f && code == -1; f = f->next) {
-		if (!f->behavior)
-			return value_error("[rule:%s]: expected behavior = a name that --list shows", f->name);
-		int n = asprintf(&words, "%s name=\"%s\"%s", f->behavior, f->name, f->words);
-		assert(n >= 0);
-		code = rule_add(r, f->name, words);
-		free(words);
-	}
-	for (; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
-		words = strndup(line, strcspn(line, "\n"));
-		assert(words);
-		code = rule_add(r, NULL, words);
-		free(words);
-	}
-	return code;
 }
 
 static void rest_read(struct reading *r)
@@ -412,6 +267,14 @@ static void rest_read(struct reading *r)
 	s->sync = w->sync;
 }
 
+static bool protocol_spoken(const struct settings *s, const char *protocol)
+{
+	for (size_t i = 0; i < s->n_proxies; i++)
+		if (!strcmp(s->proxies[i]->protocol->name, protocol))
+			return true;
+	return false;
+}
+
 /* From here on what is to be said goes to the log. */
 static int log_begin(struct reading *r)
 {
@@ -425,7 +288,7 @@ static int log_begin(struct reading *r)
 	flags_warn(&r->flags);
 	for (size_t i = 0; i < r->flags.n; i++) {
 		const struct flag *f = &r->flags.at[i];
-		if (f->opt->type == OPT_INERT && f->on && !strcmp(f->guest, r->settings->proxy->protocol->name))
+		if (f->opt->type == OPT_INERT && f->on && protocol_spoken(r->settings, f->guest))
 			log_warning("--%s changes nothing: %s", f->name, f->opt->help);
 	}
 	return -1;
@@ -439,8 +302,7 @@ static int reading_run(struct reading *r, int argc, char **argv)
 	reading_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
 	    (r->words->config && (code = flags_read_file(&r->flags, r->words->config)) != -1) ||
-	    (code = seed_read(r)) != -1 || (code = proxy_read(r)) != -1 || (code = behavior_read(r)) != -1 ||
-	    (code = rules_read(r)) != -1)
+	    (code = seed_read(r)) != -1 || (code = hold_read(r)) != -1 || (code = outset_read(r)) != -1)
 		return code;
 	rest_read(r);
 	return log_begin(r);
@@ -450,7 +312,7 @@ int settings_read(struct settings *s, int argc, char **argv)
 {
 	struct reading r = { .settings = NULL };
 
-	*s = (struct settings){ .proxy = NULL };
+	*s = (struct settings){ .n_proxies = 0 };
 	reading_begin(&r, s);
 	int code = reading_run(&r, argc, argv);
 	reading_free(&r);
@@ -461,16 +323,14 @@ int settings_read(struct settings *s, int argc, char **argv)
 
 void settings_free(struct settings *s)
 {
-	size_t n;
-	behaviors_all(&n);
-	for (size_t i = 0; s->defaults.of && i < n; i++)
-		block_free(&s->defaults.of[i]);
-	free(s->defaults.of);
-	spec_drop(s->proxy);
+	for (size_t i = 0; i < s->n_proxies; i++)
+		spec_drop(s->proxies[i]);
+	free(s->proxies);
+	defaults_drop(s->defaults);
 	free(s->http_host);
 	free(s->http_token);
 	free(s->statsd.host);
 	free(s->statsd.prefix);
 	free(s->log_output);
-	*s = (struct settings){ .proxy = NULL };
+	*s = (struct settings){ .n_proxies = 0 };
 }

@@ -5,8 +5,9 @@
 #include "spec.h"
 
 struct settings {
-	struct spec *proxy;                     /* the proxy of the command line */
-	struct defaults defaults;               /* of the behaviors */
+	size_t n_proxies;
+	struct spec **proxies;                  /* of command line and file; the first is the one that --behavior speaks of */
+	struct defaults *defaults;              /* of the behaviors, for proxies that have none of their own */
 	bool http; char *http_host; int64_t http_port;
 	char *http_token;                       /* "": none is asked for */
 	struct { bool enabled; char *host; int64_t port; char *prefix; double sample_rate; } statsd;

@@ -27,6 +27,7 @@ struct spec *spec_make(const char *name)
 	assert(s);
 	s->refs = 1;
 	s->name = copy(name);
+	s->enabled = true;
 	s->behavior = copy(calm);
 	s->protocol_block.times = UINT64_MAX;
 	return s;
@@ -48,7 +49,9 @@ void spec_drop(struct spec *s)
 	address_free(&s->listen);
 	address_free(&s->backend);
 	block_free(&s->protocol_block);
+	defaults_drop(s->defaults);
 	free(s->behavior);
+	free(s->asked);
 	free(s->name);
 	free(s);
 }
@@ -62,6 +65,8 @@ static struct spec *spec_copy(const struct spec *from, unsigned more, bool with_
 	atomic_init(&s->refs, 1);
 	s->name = copy(from->name);
 	s->behavior = copy(from->behavior);
+	s->asked = from->asked ? copy(from->asked) : NULL;
+	defaults_hold(s->defaults);
 	if (from->listen.text)
 		address_copy(&s->listen, &from->listen);
 	if (from->backend.text)
@@ -417,6 +422,28 @@ struct spec *spec_with_backend(const struct spec *from, const char *backend, cha
 	address_free(&s->backend);
 	s->backend = address;
 	return s;
+}
+
+struct spec *spec_with_enabled(const struct spec *from, bool enabled)
+{
+	struct spec *s = spec_copy(from, 0, true);
+
+	s->enabled = enabled;
+	return s;
+}
+
+/* "localhost:8000" stays as it was typed. */
+void spec_settle(struct spec *s, const struct endpoint *bound)
+{
+	char text[128], error[SENTENCE];
+
+	if (s->listen.unix_path || s->listen.port != 0)
+		return;
+	free(s->asked);
+	s->asked = s->listen.text;
+	free(s->listen.host);
+	bool ok = address_parse(&s->listen, endpoint_show(bound, text, sizeof text), error, sizeof error);
+	assert(ok);
 }
 
 /* ---- shown ---- */

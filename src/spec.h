@@ -17,7 +17,10 @@ enum { RULES_MAX = 64 };                /* per proxy: a set of rules is one word
 struct spec {                           /* a proxy */
 	_Atomic unsigned refs;
 	char *name;
+	bool enabled;                   /* else it does not listen, and has no connections */
 	struct address listen, backend;
+	char *asked;                    /* `listen` as it was asked for, where a free port was; else NULL */
+	struct defaults *defaults;      /* of its behaviors */
 	const struct protocol *protocol;
 	struct block protocol_block;
 	nsec timeout;                   /* connecting to the backend; 0: the kernel's own */
@@ -66,6 +69,10 @@ struct spec *spec_with_rule_changed(const struct spec *, const char *name, const
 struct spec *spec_without_expired(const struct spec *, nsec now, nsec *next);
 
 struct spec *spec_with_backend(const struct spec *, const char *backend, char error[SENTENCE]);
+struct spec *spec_with_enabled(const struct spec *, bool);
+
+/* The free port that was found, in place of the 0 that asked for one. Before anyone else sees the spec. */
+void spec_settle(struct spec *, const struct endpoint *bound);
 
 /* {"behavior": NAME, "options": {...}, "seen": N, "hits": N, "unreachable": N} as GET /behavior answers; dummy has
  * its name only. */

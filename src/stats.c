@@ -13,6 +13,7 @@ const struct why_words why_words[WHYS] = {
 	[WHY_GONE]          = { "client_gone",   "its client has left and a rule holds the rest" },
 	[WHY_IDLE]          = { "idle",          "idle" },
 	[WHY_LOST]          = { "lost",          "the answer to a refused request is not understood" },
+	[WHY_SHUT]          = { "proxy_shut",    "its proxy was disabled, deleted or moved" },
 	[WHY_STOP]          = { "proxy_stops",   "the proxy stops" },
 };
 

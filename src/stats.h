@@ -34,6 +34,7 @@ enum why {                      /* why a connection ended */
 	WHY_GONE,               /* its client has left and a rule holds the rest */
 	WHY_IDLE,
 	WHY_LOST,               /* the answer to a refused request is not understood */
+	WHY_SHUT,               /* its proxy was disabled, deleted or moved */
 	WHY_STOP,               /* the proxy stops */
 	WHYS
 };

@@ -27,6 +27,7 @@ static const struct { enum counter counter; const char *name; } metrics[] = {
 };
 
 struct before {                         /* one proxy, as of the last tick */
+	unsigned number;
 	uint64_t n[STAT_COUNTERS];
 	struct spec *spec;              /* held: rules that went since have a last delta */
 	uint64_t *hits;                 /* of spec's rules */
@@ -38,8 +39,8 @@ struct statsd {
 	int fd;                         /* connected */
 	struct dice dice;
 	uint64_t ticks;
-	unsigned n;
-	struct before *before;          /* per proxy */
+	size_t n;
+	struct before *before;          /* per proxy, in the order of their numbers */
 	char datagram[DATAGRAM_MAX];
 	size_t used;
 };
@@ -126,12 +127,40 @@ static void statsd_faults(struct statsd *s, struct before *b, struct spec *now)
 	b->hits = hits;
 }
 
+static void before_free(struct before *b)
+{
+	spec_drop(b->spec);
+	free(b->hits);
+}
+
+/* Proxies come and go between two ticks: those that stay keep what is known of them. */
+static void statsd_follow(struct statsd *s)
+{
+	size_t n = control_count(s->control), old = 0;
+	struct before *now = calloc(n + 1, sizeof *now);
+
+	assert(now);
+	for (size_t i = 0; i < n; i++) {
+		now[i].number = port_number(control_port(s->control, i));
+		while (old < s->n && s->before[old].number < now[i].number)
+			before_free(&s->before[old++]);
+		if (old < s->n && s->before[old].number == now[i].number)
+			now[i] = s->before[old++];
+	}
+	while (old < s->n)
+		before_free(&s->before[old++]);
+	free(s->before);
+	s->before = now;
+	s->n = n;
+}
+
 static void statsd_tick(struct statsd *s)
 {
 	struct dice dice = dice_make(control_settings(s->control)->seed, "", "statsd");
 
 	s->dice = dice_at(&dice, s->ticks++, 0, 0);
-	for (unsigned i = 0; i < s->n; i++) {
+	statsd_follow(s);
+	for (size_t i = 0; i < s->n; i++) {
 		struct before *b = &s->before[i];
 		struct port *port = control_port(s->control, i);
 		struct spec *now = port_spec(port);
@@ -197,9 +226,6 @@ struct statsd *statsd_start(struct control *c)
 	assert(s);
 	s->control = c;
 	s->fd = fd;
-	s->n = (unsigned)control_count(c);
-	s->before = calloc(s->n + 1, sizeof *s->before);
-	assert(s->before);
 	s->timer.fire = statsd_fire;
 	timer_set(control_loop(c), &s->timer, control_loop(c)->now + NSEC_S);
 	return s;
@@ -211,11 +237,8 @@ void statsd_stop(struct statsd *s)
 		return;
 	timer_stop(control_loop(s->control), &s->timer);
 	statsd_tick(s);
-	for (unsigned i = 0; i < s->n; i++) {
-		if (s->before[i].spec)
-			spec_drop(s->before[i].spec);
-		free(s->before[i].hits);
-	}
+	for (size_t i = 0; i < s->n; i++)
+		before_free(&s->before[i]);
 	free(s->before);
 	close(s->fd);
 	free(s);

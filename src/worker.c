@@ -17,10 +17,14 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	assert(w->buffer);
 }
 
-void worker_free(struct worker *w)
+void worker_end(struct worker *w)
 {
 	for (struct proxy *p = w->proxies; p; p = p->next)
 		proxy_end(p);
+}
+
+void worker_free(struct worker *w)
+{
 	linger_free(w);
 	loop_free(&w->loop);
 	for (struct proxy *p = w->proxies, *next; p; p = next) {
@@ -47,13 +51,4 @@ void worker_start(struct worker *w)
 	int rc = pthread_create(&w->thread, NULL, worker_main, w);
 
 	assert(rc == 0);
-}
-
-struct proxy *worker_proxy(struct worker *w, unsigned number)
-{
-	struct proxy *p = w->proxies;
-
-	while (p && p->number != number)
-		p = p->next;
-	return p;
 }

@@ -27,9 +27,8 @@ struct worker {
 struct worker_words { uint64_t seed; int64_t bufsize, hold_total; };
 
 void worker_init(struct worker *, struct worker *all, unsigned index, unsigned count, struct resolver *, const struct worker_words *);
+void worker_end(struct worker *);       /* all connections are reset: each worker's, before any is freed */
 void worker_free(struct worker *);      /* proxies and all */
 void worker_start(struct worker *);     /* its thread runs its loop until ->loop.stop */
-
-struct proxy *worker_proxy(struct worker *, unsigned number);
 
 #endif

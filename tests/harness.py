@@ -272,10 +272,11 @@ class Proxy:
     def __init__(self, directory, args, backend, http, listen, env=None, limit=None):
         self.log_path = os.path.join(directory, "vaurien.log")
         self.errors = open(os.path.join(directory, "stderr"), "w+")
-        self.port = None if listen else free_port()
+        self.port = free_port() if listen is None else None     # listen "": none but what args add
         self.http = free_port() if http else None
         words = [VAURIEN, "--log-level", "debug", "--log-output", self.log_path]
-        words += ["--proxy", listen or "127.0.0.1:%d" % self.port]
+        if listen != "":
+            words += ["--proxy", listen or "127.0.0.1:%d" % self.port]
         if backend is not None:
             words += ["--backend", getattr(backend, "address", backend)]
         if http:

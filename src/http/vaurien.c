@@ -67,10 +67,9 @@ static void refuse_name(struct request *r, const json_t *name)
 
 static void behavior_change(struct request *r, const char *name, const json_t *options)
 {
-	struct control *c = request_control(r);
 	const char *culprit = "name";
 	char error[SENTENCE] = "";
-	struct spec *to = spec_with_behavior(&control_settings(c)->defaults, request_spec(r), name, options,
+	struct spec *to = spec_with_behavior(request_spec(r)->defaults, request_spec(r), name, options,
 	                                     &culprit, error);
 
 	if (!to) {

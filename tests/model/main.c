@@ -459,6 +459,7 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 		fail("%s", error);
 	atomic_store(&s->refs, 1);
 	s->name = strdup("model");
+	s->enabled = true;
 	s->behavior = strdup("dummy");
 	s->protocol = protocol_find(w.greeter ? "greeter" : "line");
 	block_init(&s->protocol_block, NULL, 0);
@@ -538,8 +539,10 @@ static void world_begin(uint64_t seed, size_t bufsize)
 		worker_init(&w.workers[i], w.workers, (unsigned)i, WORKERS, NULL, &words);
 		w.workers[i].loop.clock = virtual_clock;
 		loop_clock(&w.workers[i].loop);
-		w.parts[i] = proxy_add(&w.workers[i], 0, w.spec);
 	}
+	proxy_make(w.parts, w.workers, WORKERS, 1);
+	for (int i = 0; i < WORKERS; i++)
+		proxy_begin(w.parts[i], w.spec);
 	listener_start(w.parts[0], listener_bind(&any, 64, &w.front, error, sizeof error), NULL);
 	address_free(&any);
 	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
@@ -569,6 +572,8 @@ static void world_end(void)
 		if (w.workers[i].held)
 			fail("worker %d still counts %zu held bytes", i, w.workers[i].held);
 	}
+	for (int i = 0; i < WORKERS; i++)
+		worker_end(&w.workers[i]);
 	for (int i = 0; i < WORKERS; i++)
 		worker_free(&w.workers[i]);
 	close(w.back);

@@ -53,6 +53,7 @@ static struct spec *toy_spec(struct stage *g, unsigned round)
 	address_parse(&s->listen, "127.0.0.1:0", error, sizeof error);
 	atomic_store(&s->refs, 1);
 	s->name = strdup("threads");
+	s->enabled = true;
 	s->behavior = strdup("dummy");
 	s->protocol = protocol_find("line");
 	block_init(&s->protocol_block, NULL, 0);
@@ -203,8 +204,10 @@ bool threads_story(uint64_t seed)
 	struct spec *s = toy_spec(g, 0);
 	for (int i = 0; i < WORKERS; i++) {
 		worker_init(&g->workers[i], g->workers, (unsigned)i, WORKERS, NULL, &words);
-		g->parts[i] = proxy_add(&g->workers[i], 0, s);
 	}
+	proxy_make(g->parts, g->workers, WORKERS, 1);
+	for (int i = 0; i < WORKERS; i++)
+		proxy_begin(g->parts[i], s);
 	spec_drop(s);
 	listener_start(g->parts[0], listener_bind(&any, 64, &g->front, error, sizeof error), NULL);
 	address_free(&any);
@@ -231,6 +234,8 @@ bool threads_story(uint64_t seed)
 		loop_post(f->loop, &f->mail);
 		pthread_join(g->workers[i].thread, NULL);
 	}
+	for (int i = 0; i < WORKERS; i++)
+		worker_end(&g->workers[i]);
 	for (int i = 0; i < WORKERS; i++)
 		worker_free(&g->workers[i]);
 	close(g->listening);

@@ -151,7 +151,7 @@ def test_the_example_s_file(spoken, tmp_path, backend):
     proxy, http = free_port(), free_port()
     text = read("examples/vaurien.ini")
     for here, there in (("localhost:3307", "127.0.0.1:%d" % proxy), ("localhost:3306", backend.address),
-                        ("http_port = 8080", "http_port = %d" % http)):
+                        ("http_port = 8080", "http_port = %d" % http), ("localhost:6380", "localhost:%d" % free_port())):
         assert text.count(here) == 1
         text = text.replace(here, there)
     if spoken != "as it is":

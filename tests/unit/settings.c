@@ -97,7 +97,7 @@ static int tear_down(void **state)
 
 static const struct slow_opts *slow(void)
 {
-	return defaults_of(&settings.defaults, &behavior_fake_slow)->opts;
+	return defaults_of(settings.defaults, &behavior_fake_slow)->opts;
 }
 
 static void good(int code)
@@ -109,7 +109,7 @@ static void good(int code)
 static void defaults(void **state)
 {
 	good(read_line("--protocol fake_line"));
-	const struct spec *p = settings.proxy;
+	const struct spec *p = settings.proxies[0];
 	assert_string_equal(p->name, "default");
 	assert_string_equal(p->listen.text, "localhost:8000");
 	assert_string_equal(p->backend.text, "localhost:80");
@@ -142,7 +142,7 @@ static void flags(void **state)
 	               "--statsd.enabled --statsd.sample-rate 0.5 --behavior-fake-slow-before=false "
 	               "--behavior-fake-slow-sleep 250ms --behavior 20:fake_slow --protocol-fake-line-strict "
 	               "--log-level ERROR --proxy-name db --linger 0 --sync --http-host=::1"));
-	const struct spec *p = settings.proxy;
+	const struct spec *p = settings.proxies[0];
 	assert_string_equal(p->name, "db");
 	assert_string_equal(p->behavior, "20:fake_slow");
 	assert_int_equal(((struct slow_opts *)p->rules[0].block.opts)->sleep, 250 * NSEC_MS);
@@ -161,7 +161,7 @@ static void flags(void **state)
 	assert_int_equal(log_threshold, LOG_ERROR);
 
 	good(read_line("--protocol fake_line --timeout 3"));
-	assert_int_equal(settings.proxy->idle, 3 * NSEC_S);
+	assert_int_equal(settings.proxies[0]->idle, 3 * NSEC_S);
 }
 
 static void refused(void **state)
@@ -230,16 +230,16 @@ static void from_file(void **state)
 	               "behavior = 20:fake_slow\nstay-connected = yes\ntimeout = 2.5\nPROXY = \"localhost:99\"\nhttp = on\n"
 	               "[statsd]\nenabled = true\nsample_rate = 0.25\nprefix = p\n[behavior:fake_slow]\nsleep = 2\ncount = 5\n"
 	               "[protocol.fake_line]\nstrict = 1\nkeep_alive = true\n", "--behavior-fake-slow-count 6"));
-	assert_string_equal(settings.proxy->backend.text, "example.org:80");
-	assert_string_equal(settings.proxy->listen.text, "localhost:99");
-	assert_string_equal(settings.proxy->behavior, "20:fake_slow");
+	assert_string_equal(settings.proxies[0]->backend.text, "example.org:80");
+	assert_string_equal(settings.proxies[0]->listen.text, "localhost:99");
+	assert_string_equal(settings.proxies[0]->behavior, "20:fake_slow");
 	assert_true(settings.stay_connected && settings.http && settings.statsd.enabled);
-	assert_int_equal(settings.proxy->timeout, 2500 * NSEC_MS);
+	assert_int_equal(settings.proxies[0]->timeout, 2500 * NSEC_MS);
 	assert_true(settings.statsd.sample_rate == 0.25);
 	assert_string_equal(settings.statsd.prefix, "p");
 	assert_int_equal(slow()->sleep, 2 * NSEC_S);
 	assert_int_equal(slow()->count, 6);     /* the command line wins */
-	assert_true(((struct line_opts *)settings.proxy->protocol_block.opts)->strict);
+	assert_true(((struct line_opts *)settings.proxies[0]->protocol_block.opts)->strict);
 	assert_non_null(strstr(complained, "[WARNING] --protocol-fake-line-keep-alive changes nothing: connections are kept"));
 }
 
@@ -296,9 +296,9 @@ static void extended(void **state)
 	assert_int_equal(write(memory, base, strlen(base)), strlen(base));
 	snprintf(text, sizeof text, "[DEFAULT]\nextends = /proc/self/fd/%d\n[vaurien]\nbackend = mine:1\n", memory);
 	good(read_file(text, "--proxy line:3"));
-	assert_ptr_equal(settings.proxy->protocol, &protocol_fake_line);
-	assert_string_equal(settings.proxy->backend.text, "mine:1");
-	assert_string_equal(settings.proxy->listen.text, "line:3");
+	assert_ptr_equal(settings.proxies[0]->protocol, &protocol_fake_line);
+	assert_string_equal(settings.proxies[0]->backend.text, "mine:1");
+	assert_string_equal(settings.proxies[0]->listen.text, "line:3");
 	close(memory);
 
 	memory = memfd_create("circle", 0);     /* a file that extends itself */
@@ -321,15 +321,15 @@ static int read_rules(const char *file, const char *args)
 
 static const struct rule_spec *rule_at(unsigned i)
 {
-	assert_true(i < settings.proxy->n_rules);
-	return &settings.proxy->rules[i];
+	assert_true(i < settings.proxies[0]->n_rules);
+	return &settings.proxies[0]->rules[i];
 }
 
 static void rules_of_flags(void **state)
 {
 	good(read_rules(NULL, "--rule fake_slow --behavior 30:fake_slow --rule=fake_slow --rule fake_slower --behavior-fake-slow-count 7"));
-	assert_int_equal(settings.proxy->n_rules, 4);
-	assert_string_equal(settings.proxy->behavior, "30:fake_slow");
+	assert_int_equal(settings.proxies[0]->n_rules, 4);
+	assert_string_equal(settings.proxies[0]->behavior, "30:fake_slow");
 	static const char *const names[] = { "behavior", "fake_slow", "fake_slow-2", "fake_slower" };
 	for (unsigned i = 0; i < 4; i++)
 		assert_string_equal(rule_at(i)->name, names[i]);
@@ -343,7 +343,7 @@ static void rules_with_words(void **state)
 {
 	good(read_file("[vaurien]\nprotocol = fake_line\nrule = fake_slow sleep=2 client=\"10.0.0.0/8\" times=3 name=mine\n"
 	               "rule = fake_slower ttl='5'\n", "--rule fake_slower"));
-	assert_int_equal(settings.proxy->n_rules, 3);
+	assert_int_equal(settings.proxies[0]->n_rules, 3);
 	assert_string_equal(rule_at(0)->name, "fake_slower");
 	assert_string_equal(rule_at(1)->name, "mine");
 	assert_int_equal(((struct slow_opts *)rule_at(1)->block.opts)->sleep, 2 * NSEC_S);
@@ -357,7 +357,7 @@ static void rules_of_sections(void **state)
 	good(read_rules("[rule:one]\nbehavior = fake_slow\nsleep = 250ms\nskip=2\nTIMES: 1\ntimes = 4\nclient = ::1\n"
 	                "[vaurien]\nbehavior = fake_slow\n[rule.two]\nper = connection\nbehavior=fake_slower\n"
 	                "[behavior:fake_slow]\nsleep = 9\ncount = 3\n", "--rule fake_slower"));
-	assert_int_equal(settings.proxy->n_rules, 4);
+	assert_int_equal(settings.proxies[0]->n_rules, 4);
 	assert_string_equal(rule_at(0)->name, "behavior");
 	assert_string_equal(rule_at(1)->name, "one");
 	assert_string_equal(rule_at(2)->name, "two");
@@ -388,7 +388,7 @@ static void section_extended(void **state)
 	snprintf(text, sizeof text, "[DEFAULT]\nextends = /proc/self/fd/%d\n[rule:both]\nbehavior = fake_slow\ntimes = 2\nevery = 3\n", memory);
 	good(read_rules(text, ""));
 	close(memory);
-	assert_int_equal(settings.proxy->n_rules, 2);
+	assert_int_equal(settings.proxies[0]->n_rules, 2);
 	assert_string_equal(rule_at(0)->name, "both");
 	assert_ptr_equal(rule_at(0)->behavior, &behavior_fake_slow);
 	assert_true(rule_at(0)->times == 2 && rule_at(0)->every == 3 && rule_at(0)->skip == 5);
@@ -431,7 +431,7 @@ static void too_many_rules(void **state)
 	for (int i = 0; i < RULES_MAX - 1; i++)
 		strcat(text, "rule = fake_slower\n");
 	good(read_rules(text, ""));
-	assert_int_equal(settings.proxy->n_rules, RULES_MAX);
+	assert_int_equal(settings.proxies[0]->n_rules, RULES_MAX);
 	assert_string_equal(rule_at(RULES_MAX - 1)->name, "fake_slower-63");
 	assert_int_equal(read_rules(text, "--rule fake_slow"), 1);
 	assert_string_equal(complained, "rule: expected at most 64 rules on a proxy\n");
