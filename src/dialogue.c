@@ -78,7 +78,7 @@ static void conn_refuse(struct conn *c, struct exchange *x, const struct message
 	if (answers)
 		x->asked.note |= NOTE_SUBSTITUTE;
 	c->request.now.gone = true;
-	pipe_say(&c->request, out_span(out), c->request.now.lot);
+	pipe_word(&c->request, out_span(out), x, c->request.now.lot);
 }
 
 static void request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
@@ -264,13 +264,13 @@ bool dialogue_settles(const struct conn *c)
 	return x && exchange_minds(x) && x->sent && !x->swallow && !c->response.ended && !c->response.eof;
 }
 
-void dialogue_word(struct conn *c, const struct message *asked, const struct failure *f, struct lot *late)
+void dialogue_word(struct conn *c, struct exchange *x, const struct failure *f, struct lot *late)
 {
 	struct out *out = c->talk.scratch;
 
 	out_clear(out);
-	conn_protocol(c)->word(&c->talk, asked, f, out);
-	pipe_say(&c->response, out_span(out), late);
+	conn_protocol(c)->word(&c->talk, x ? &x->asked : NULL, f, out);
+	pipe_word(&c->response, out_span(out), x, late);
 }
 
 void dialogue_settle(struct conn *c)
@@ -284,7 +284,7 @@ void dialogue_settle(struct conn *c)
 		struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
 		late = judge_ask(c, &q, &j) ? lot_make(x->late, &j) : lot_hold(x->late);
 		x->asked.note &= ~NOTE_SUBSTITUTE;
-		dialogue_word(c, &x->asked, x->failure, late);
+		dialogue_word(c, x, x->failure, late);
 		lot_drop(late);
 		exchange_answered(c);
 	} else if (!x->end) {

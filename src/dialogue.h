@@ -19,7 +19,7 @@ struct exchange *dialogue_greet(struct conn *);         /* the server speaks wit
 
 bool dialogue_settles(const struct conn *);             /* the oldest exchange waits for nothing but us */
 void dialogue_settle(struct conn *);                    /* ... so word it, end it, forget it */
-void dialogue_word(struct conn *, const struct message *asked, const struct failure *, struct lot *late);
+void dialogue_word(struct conn *, struct exchange *, const struct failure *, struct lot *late);
 
 void dialogue_sent(struct conn *);                      /* bytes for the client left the queue */
 void dialogue_over(struct conn *);                      /* the connection ends: so do its exchanges */

@@ -91,6 +91,7 @@ struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, nsec 
 		q->first = p;
 	q->last = p;
 	q->bytes += n;
+	q->parcels++;
 	return p;
 }
 
@@ -102,6 +103,7 @@ void queue_pop(struct queue *q)
 	if (!q->first)
 		q->last = NULL;
 	q->bytes -= p->n - p->at;
+	q->parcels--;
 	lot_drop(p->why);
 	free(p);
 }

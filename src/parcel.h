@@ -39,7 +39,14 @@ struct parcel {
 	uint8_t bytes[];
 };
 
-struct queue { struct parcel *first, *last; size_t bytes; };
+enum { PARCEL_COST = 160 };             /* what one takes beside its bytes, with its lot: many small ones would be beyond all bounds */
+
+struct queue { struct parcel *first, *last; size_t bytes, parcels; };
+
+static inline size_t queue_cost(const struct queue *q)
+{
+	return q->bytes + q->parcels * PARCEL_COST;
+}
 
 struct lot *lot_make(const struct lot *, const struct judgement *);     /* both together; either may be NULL; NULL: calm */
 struct lot *lot_hold(struct lot *);                                     /* NULL stays NULL */

@@ -48,7 +48,7 @@ static void message_forget(struct current *m)
 
 void pipe_free(struct pipe *p)
 {
-	worker_of(p)->held -= p->queue.bytes;
+	worker_hold(worker_of(p), -(ptrdiff_t)queue_cost(&p->queue));
 	queue_clear(&p->queue);
 	message_forget(&p->now);
 	timer_stop(&worker_of(p)->loop, &p->timer);
@@ -75,7 +75,7 @@ static void run_flush(struct pipe *p)
 		send_count(p, sent);
 	}
 	if (sent < n) {
-		w->held += n - sent;
+		worker_hold(w, (ptrdiff_t)(n - sent + PARCEL_COST));
 		memcpy(queue_put(&p->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->run + sent, n - sent);
 	}
 }
@@ -97,14 +97,14 @@ static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, 
 	struct worker *w = worker_of(p);
 
 	run_flush(p);
-	w->held += n;
+	worker_hold(w, (ptrdiff_t)(n + PARCEL_COST));
 	p->conn->again = true;
 	struct parcel *q = queue_put(&p->queue, kind, n, w->loop.now, why);
 	q->behind = p->behind;
 	return q;
 }
 
-void pipe_say(struct pipe *p, struct span bytes, struct lot *why)
+static void pipe_say(struct pipe *p, struct span bytes, struct lot *why)
 {
 	if (bytes.n)
 		memcpy(pipe_put(p, PARCEL_BYTES, bytes.n, why)->bytes, bytes.p, bytes.n);
@@ -223,6 +223,17 @@ static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 		pipe_end(p, end);
 	else if (m->end != STAY && m->keep == 0)        /* so does a reply cut short */
 		pipe_end(p, m->end);
+}
+
+void pipe_word(struct pipe *p, struct span bytes, struct exchange *x, struct lot *late)
+{
+	struct current was = p->now;
+
+	p->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .lot = late };
+	if (bytes.n)
+		piece_pass(p, (uint8_t *)bytes.p, bytes.n);
+	run_flush(p);           /* they are in scratch */
+	p->now = was;
 }
 
 /* ---- cut: where messages start and end ---- */
@@ -388,8 +399,8 @@ static bool pipe_full(const struct pipe *p)
 	const struct worker *w = worker_of(p);
 	size_t most = proxy_spec(p->conn->proxy)->hold_max;
 
-	return pipe_blocked(p) || (q->first && (q->bytes >= most || (w->held >= w->hold_total && q->bytes >= ALWAYS))) ||
-	       (p->direction == REQUEST && p->conn->response.queue.bytes >= most);
+	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
+	       (p->direction == REQUEST && queue_cost(&p->conn->response.queue) >= most);
 }
 
 static bool pipe_reads(struct pipe *p)

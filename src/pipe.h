@@ -56,7 +56,7 @@ void pipe_pump(struct pipe *);          /* go as far as it goes, whatever happen
 void pipe_change(struct pipe *, const struct plan *);   /* rules that went let go; their bytes move at the next pump */
 
 /* Behind all that is in this direction's stream so far: */
-void pipe_say(struct pipe *, struct span bytes, struct lot *);  /* these bytes */
+void pipe_word(struct pipe *, struct span bytes, struct exchange *, struct lot *);       /* these, a message of ours: the rules are asked of its bytes as of all others */
 void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` when all before has gone */
 void pipe_answer(struct pipe *, nsec began);    /* an exchange of then is answered, when all before has gone */
 void pipe_end(struct pipe *, enum end);                         /* the connection ends; nothing more is read of it */

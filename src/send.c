@@ -110,11 +110,17 @@ void send_count(struct pipe *p, size_t n)
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
 }
 
+static void parcel_done(struct pipe *p)
+{
+	worker_hold(worker_of(p), -(ptrdiff_t)PARCEL_COST);
+	queue_pop(&p->queue);
+}
+
 static void parcel_sent(struct pipe *p, size_t n)
 {
 	send_count(p, n);
 	p->queue.bytes -= n;
-	worker_of(p)->held -= n;
+	worker_hold(worker_of(p), -(ptrdiff_t)n);
 	while (n) {
 		struct parcel *q = p->queue.first;
 		size_t m = q->n - q->at < n ? q->n - q->at : n;
@@ -124,7 +130,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 			break;
 		if (q->began)
 			histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - q->began);
-		queue_pop(&p->queue);
+		parcel_done(p);
 	}
 	if (p->direction == RESPONSE)
 		dialogue_sent(p->conn);
@@ -209,7 +215,7 @@ static bool send_first(struct pipe *p, nsec now)
 		return p->to->writable && send_gathered(p, now);
 	}
 	}
-	queue_pop(&p->queue);
+	parcel_done(p);
 	return true;
 }
 

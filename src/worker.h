@@ -18,7 +18,7 @@ struct worker {
 	bool stopping;                  /* no connection is taken any more */
 	uint8_t *buffer;                /* REST_MAX bytes of room in front of `bufsize` */
 	size_t bufsize;
-	_Atomic size_t held;            /* bytes that wait in queues */
+	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see worker_hold */
 	size_t hold_total;              /* where reading stops for it */
 	struct out scratch;             /* for one call of a protocol */
 	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
@@ -30,5 +30,11 @@ void worker_init(struct worker *, struct worker *all, unsigned index, unsigned c
 void worker_end(struct worker *);       /* all connections are reset: each worker's, before any is freed */
 void worker_free(struct worker *);      /* proxies and all */
 void worker_start(struct worker *);     /* its thread runs its loop until ->loop.stop */
+
+/* So much more is held, or less. Only its own thread says so; others look. */
+static inline void worker_hold(struct worker *w, ptrdiff_t n)
+{
+	atomic_store_explicit(&w->held, atomic_load_explicit(&w->held, memory_order_relaxed) + (size_t)n, memory_order_relaxed);
+}
 
 #endif

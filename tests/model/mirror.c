@@ -365,6 +365,8 @@ static void settle(struct mirror_conn *c, nsec now)
 			struct say y = say(c, c->rules, &x->stand, ON_RESPONSE, COMMAND, NULL);
 			struct mirror_lot lot = x->late;
 			lot_add(&lot, &y.lot);
+			y = say(c, c->rules, &x->stand, ON_DATA, COMMAND, NULL);
+			lot_add(&lot, &y.lot);
 			strcat(strcat(text, x->failure), "\n");
 			put(&c->down, M_BYTES, text, strlen(text), now, &lot);
 		}
@@ -384,7 +386,8 @@ static bool rests(const struct mirror_conn *c)
 
 static void rest_strike(struct mirror_conn *c, nsec now)
 {
-	put(&c->down, M_BYTES, "=Eidle\n", 7, now, NULL);
+	struct say y = say(c, c->rules, NULL, ON_DATA, COMMAND, NULL);
+	put(&c->down, M_BYTES, "=Eidle\n", 7, now, &y.lot);
 	finish(c, CLOSE, now);
 	c->rest_due = 0;
 }
@@ -457,8 +460,13 @@ static void ask(struct mirror_conn *c, nsec now)
 		fails(x, y.failure);
 		x->swallow = !strcmp(y.failure, "no") ? 1 : !strcmp(y.failure, "twice") ? 2 : 0;
 		u->gone = true;
+		struct mirror_lot lot = u->lot;
+		if (x->swallow) {
+			struct say data = say(c, c->rules, &x->stand, ON_DATA, COMMAND, NULL);
+			lot_add(&lot, &data.lot);
+		}
 		for (int i = 0; i < x->swallow; i++)
-			put(u, M_BYTES, "?nop\n", 5, now, &u->lot);
+			put(u, M_BYTES, "?nop\n", 5, now, &lot);
 	} else if (y.drop) {
 		u->gone = x->dropped = true;
 	}

@@ -154,6 +154,34 @@ def test_clients_that_do_not_read_cost_no_more_than_was_said(start, backend):
     until(lambda: proxy.api("GET", "/info")[1]["proxies"][0]["connections"] == 0)
 
 
+def test_many_small_messages_cost_no_more_either(start, backend):
+    """A byte at a time, each a read of its own: what each of them takes beside itself counts as well."""
+    proxy = start("--hold-max", 200_000, "--rule", "latency latency=60000", "--bufsize", 1, "--log-level", "info", backend=backend)
+    client, server = proxy.meet(backend)
+    server.send(b"x")
+    assert client.silent(0.1)
+    before = proxy.memory()
+    server.sock.settimeout(0.3)
+    try:
+        for _ in range(400):
+            server.sock.send(bytes(4096))
+    except OSError:
+        pass                                    # it reads no more
+    assert SAN or proxy.memory() - before < 3_000_000
+
+
+def test_what_a_rule_refuses_is_late_as_well(start, backend):
+    """Our own words are bytes on the way, as all others."""
+    proxy = start("--protocol", "redis", "--rule", "error", "--rule", "latency latency=100", "--rule", "latency latency=70 direction=request",
+                  backend=backend)
+    backend.serve(lambda end: [end.read(4) and end.send(b"-ERR unknown command\r\n") for _ in range(9)])
+    client = proxy.client()
+    with Clock() as took:
+        client.send(b"PING\r\n")
+        assert client.read(1) == b"-"
+    assert 0.17 <= took.seconds < 2
+
+
 @pytest.mark.parametrize("options, good", [
     ({"latency": 2 ** 62}, False), ({"jitter": 2 ** 62}, False), ({"jitter": 2 ** 63 - 1}, False), ({"latency": -1}, False),
     ({"jitter": -5}, False), ({"latency": 2 ** 63}, False), ({"latency": 1e300}, False), ({"latency": 0.5, "jitter": 0.25}, True),
