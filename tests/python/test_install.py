@@ -105,7 +105,7 @@ TYPED = [
     (["vaurien", "de"], ["demo"]),
     (["vaurienctl", "set-be"], ["set-behavior"]),
     (["vaurienctl", "--js"], ["--json"]),
-    (["vaurienctl", "set-behavior", "slow_"], ["slow_connect"]),
+    (["vaurienctl", "set-behavior", "slow_conn"], ["slow_connect"]),
     (["vaurienctl", "set-behavior", "slow_connect", "--jit"], ["--jitter"]),
     (["vaurienctl", "set-behavior", "slow_connect", "--distribution", "par"], ["pareto"]),
     (["vaurienctl", "set-behavior", "error", "--failure", "deadl"], ["deadlock"]),
