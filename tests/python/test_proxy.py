@@ -190,6 +190,17 @@ def test_without_http_and_with_options(server, ports):
         vaurien.stop_proxy(pid)
 
 
+def test_a_token(server, ports):
+    pid = vaurien.start_proxy(backend_port=server.port, options=["--http-token", "open sesame"], **ports)
+    try:
+        assert vaurien.Client(port=ports["http_port"], token="open sesame").get_behavior() == "dummy"
+        with pytest.raises(vaurien.HTTPError) as caught:
+            vaurien.Client(port=ports["http_port"]).set_behavior("hang")
+        assert caught.value.status == 401
+    finally:
+        vaurien.stop_proxy(pid)
+
+
 def test_start_fails_with_the_log(server, ports, capfd):
     with pytest.raises(ValueError, match=r"Could not start the proxy(.*\n)*.*expected one of"):
         vaurien.start_proxy(protocol="nope", **ports)

@@ -47,17 +47,20 @@ class Client:
     """Speaks to a running Vaurien that was started with --http.
 
     host: a name, an address, or "unix:/PATH" (then port and scheme say nothing). timeout: seconds for each request.
+    token: what --http-token says, if it does.
 
     All methods raise ValueError with the proxy's own sentence where it refuses what was asked (an unknown behavior, an
     option that it does not have, a value that is no good), and then nothing has changed; HTTPError where it answers
     otherwise than it should; and some other OSError, such as ConnectionRefusedError, where nobody answers.
     """
 
-    def __init__(self, host: str = "localhost", port: int = 8080, scheme: str = "http", timeout: float = 30.0) -> None:
+    def __init__(self, host: str = "localhost", port: int = 8080, scheme: str = "http", timeout: float = 30.0,
+                 token: Optional[str] = None) -> None:
         self.host = host
         self.port = port
         self.scheme = scheme
         self.timeout = timeout
+        self.token = token
         if host.startswith("unix:"):
             self.root_url = host
         else:
@@ -134,6 +137,8 @@ class Client:
     def _request(self, method: str, path: str, body: Optional[Any] = None) -> Any:
         """The answer's JSON; None where it has no body."""
         headers = {} if body is None else {"Content-Type": "application/json"}
+        if self.token is not None:
+            headers["Authorization"] = "Bearer " + self.token
         connection = self._connection()
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -148,7 +153,7 @@ class Client:
         except ValueError:
             raise _http_error(status, text, self.root_url + path) from None
         if status >= 400:
-            raise _refusal(value) or _http_error(status, text, self.root_url + path)
+            raise (status == 400 and _refusal(value)) or _http_error(status, text, self.root_url + path)
         return value
 
     def _object(self, method: str, path: str, body: Optional[Any] = None) -> Dict[str, Any]:

@@ -1,0 +1,21 @@
+"""examples/: the suites there run, with the plugin and a real MariaDB, also side by side."""
+import os
+import subprocess
+
+import pytest
+from conftest import PACKAGE, bare_environment
+from harness import PATIENCE, ROOT, VAURIEN
+
+from servers.conftest import mariadb        # noqa: F401: a fixture
+
+if not os.environ.get("CI"):
+    pytest.importorskip("flask")
+
+
+@pytest.mark.parametrize("words", [[], ["-n", "2"]], ids=["alone", "side by side"])
+def test_orders(mariadb, words):                # noqa: F811
+    done = subprocess.run(
+        ["/usr/bin/python3", "-m", "pytest", "-p", "vaurien.pytest_plugin", "-p", "no:cacheprovider", "-q", *words, "examples/orders"],
+        cwd=ROOT, env=bare_environment(PYTHONPATH=PACKAGE, VAURIEN_BIN=VAURIEN, ORDERS_DATABASE="app:secret@%s/app" % mariadb.address),
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=8 * PATIENCE)
+    assert done.returncode == 0 and "10 passed" in done.stdout, done.stdout
