@@ -83,10 +83,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	feed_start(&f, protocol);
 	while (in.n && !f.fault[0]) {
 		uint8_t kind = input_byte(&in) % 4, low = input_byte(&in);
-		if (kind >= 2)
+		if (kind >= 2) {
 			refuse(&f, kind == 3, low);
-		else
+		} else {
 			say(&f, kind ? RESPONSE : REQUEST, input_take(&in, low | (size_t)input_byte(&in) << 8), piece);
+			feed_bytes(&f, REQUEST, NULL, 0);
+		}
 	}
 	if (f.fault[0]) {
 		fprintf(stderr, "%s: %s\n", protocol->name, f.fault);

@@ -122,6 +122,8 @@ struct message {
 	struct span subject;    /* "SELECT 1", "/index.html"; valid during the call; secrets have none */
 	uint16_t head;          /* bytes of framing at its start */
 	const char *failure;    /* a request that the protocol itself refuses, whatever the rules say (TLS that was stripped); NULL: none */
+	const struct message *sequel;   /* a request that ASKS, to follow once this one is agreed to, and then too late to be refused (a mail behind DATA): decided together with this one. Its bytes come later, without a message of their own */
+	const char *agreed;     /* the failure that answers this one where the sequel is refused: agreement, in our words */
 	uint64_t seq, note;     /* the protocol's own words, kept with the exchange for its response; note: 63 bits */
 };
 
@@ -131,6 +133,7 @@ struct cut {
 	enum { CUT_MORE,        /* cannot tell yet: come back with more (at most 64 KiB are shown) */
 	       CUT_PART,        /* `len` bytes of a message that goes on; ends on an inner unit where there is one */
 	       CUT_END,         /* `len` bytes that finish a message; `len` may exceed the span: the rest is its body */
+	       CUT_WAIT,        /* a request: what this is hangs on an answer. Come back when more is answered; nothing is read meanwhile */
 	       CUT_RAW,         /* not mine: from here on pass everything as it comes. talk->notice says why */
 	} kind;
 	uint64_t len;
@@ -145,6 +148,8 @@ struct talk {                           /* one connection, as its protocol sees 
 	struct out *scratch;            /* emptied before each call; a good place for `instead` */
 	const char *notice;             /* set by the protocol: a static sentence for the log, once per proxy */
 	bool close;                     /* set by refuse(): behind this refusal the connection must close, though the failure says STAY */
+	bool owed;                      /* for request(): something asked before is not answered yet */
+	bool no_sequel;                 /* set by response() and word(): what was just answered was not agreed to, its sequel will not come */
 	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */
 	unsigned idle;                  /* set by the protocol: IS_..., of what it rests in now; IS_COMMAND is always meant */
 };

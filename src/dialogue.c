@@ -59,29 +59,44 @@ static void exchange_fails(struct exchange *x, const struct failure *f)
 
 /* ---- requests ---- */
 
-static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
+/* An exchange is refused; how many answers its substitute brings, which is in the scratch now. -1: it is not. */
+static int exchange_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
 {
 	const struct protocol *p = conn_protocol(c);
-	struct out *out = c->talk.scratch;
 
-	out_clear(out);
+	out_clear(c->talk.scratch);
 	c->talk.close = false;
-	int answers = p->refuse(&c->talk, msg, f, out);
+	int answers = p->refuse(&c->talk, msg, f, c->talk.scratch);
 	if (answers < 0) {
 		x->end = STAY;
-		return;
+		return -1;
 	}
 	exchange_fails(x, f);
 	if (c->talk.close && !x->end)
 		x->end = CLOSE;
+	return answers;
+}
+
+/* What is in the scratch goes out instead of the request under way. */
+static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
+{
 	x->swallow = answers > 255 ? 255 : (uint8_t)answers;
 	if (answers)
 		x->asked.note |= NOTE_SUBSTITUTE;
 	c->request.now.gone = true;
-	pipe_word(&c->request, out_span(out), x, c->request.now.lot);
+	pipe_word(&c->request, out_span(c->talk.scratch), x, c->request.now.lot);
 }
 
-static void request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
+{
+	int answers = exchange_refuse(c, x, msg, f);
+
+	if (answers >= 0)
+		exchange_substitute(c, x, answers);
+}
+
+/* The failure by which the rules refuse it; NULL: none. */
+static const struct failure *request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
 {
 	struct current *m = &c->request.now;
 	struct judgement j;
@@ -91,16 +106,78 @@ static void request_judge(struct conn *c, struct exchange *x, const struct messa
 	if (x->stand.in)
 		m->exchange = x;
 	if (!judge_ask(c, &q, &j))
-		return;
+		return NULL;
 	m->lot = lot_make(NULL, &j);
 	m->keep = j.v.keep == ALL ? UINT64_MAX : j.v.keep;
 	m->dirt = j.v.dirt;
 	judge_ends(c, &j, &x->end);
-	if (j.v.fate == REPLY)
-		conn_refuse(c, x, msg, j.failure);
 	if (j.v.fate == DROP)
 		m->gone = x->dropped = true;
+	return j.v.fate == REPLY ? j.failure : NULL;
 }
+
+static void request_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+{
+	const struct failure *f = request_judge(c, x, msg, piece);
+
+	if (f)
+		conn_refuse(c, x, msg, f);
+}
+
+/* ---- sequels: decided before the server is asked to agree, for once it has, it cannot be told to forget ---- */
+
+/* The sequel y of x is refused: x is agreed to in our words, and what the backend gets is what becomes of y. */
+static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y, const struct message *msg, const struct failure *f)
+{
+	const struct failure *agreed = msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
+	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
+
+	if (answers < 0)
+		return;
+	y->late = lot_hold(c->request.sequel.lot);
+	c->request.sequel.gone = true;
+	c->request.now.exchange = x;
+	exchange_fails(x, agreed);
+	exchange_substitute(c, x, answers);
+}
+
+static void sequel_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+{
+	struct pipe *p = &c->request;
+	struct current first = p->now;
+
+	p->now = (struct current){ 0 };
+	pipe_open(p, msg->sequel);
+	struct exchange *y = exchange_new(c, ++c->asked, msg->sequel);
+	y->sequel = true;
+	const struct failure *f = request_judge(c, y, msg->sequel, piece);
+	p->sequel = p->now;
+	p->now = first;
+	if (f)
+		sequel_refuse(c, x, y, msg, f);
+}
+
+/* What the oldest exchange would have followed was not agreed to. */
+static void sequel_forget(struct conn *c)
+{
+	c->talk.no_sequel = false;
+	if (!c->exchanges.first || !c->exchanges.first->sequel)
+		return;
+	exchange_over(c);
+	message_forget(c->request.sequel.open ? &c->request.sequel : &c->request.now);
+}
+
+void dialogue_go_on(struct conn *c)
+{
+	struct exchange *x = c->exchanges.last;
+
+	if (!x || !x->sequel)
+		return;
+	x->sequel = false;
+	x->began = x->last = conn_loop(c)->now;
+}
+
+/* ---- */
 
 void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 {
@@ -112,8 +189,12 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
 			conn_refuse(c, c->request.now.exchange = x, msg, f);
-	} else if (msg->role == ASKS)
-		request_judge(c, exchange_new(c, ++c->asked, msg), msg, piece);
+	} else if (msg->role == ASKS) {
+		struct exchange *x = exchange_new(c, ++c->asked, msg);
+		request_ask(c, x, msg, piece);
+		if (msg->sequel && !exchange_minds(x))
+			sequel_ask(c, x, msg, piece);
+	}
 }
 
 void dialogue_asked(struct conn *c)
@@ -248,6 +329,8 @@ void dialogue_answered(struct conn *c)
 	if (m->role != PUSH && x) {
 		c->logged_in |= !!(x->asked.is & IS_LOGIN);
 		exchange_answered(c);
+		if (c->talk.no_sequel)
+			sequel_forget(c);
 	}
 	if (m->end != STAY)
 		pipe_end(&c->response, m->end);
@@ -287,9 +370,12 @@ void dialogue_settle(struct conn *c)
 		dialogue_word(c, x, x->failure, late);
 		lot_drop(late);
 		exchange_answered(c);
+		if (c->talk.no_sequel)
+			sequel_forget(c);
 	} else if (!x->end) {
 		exchange_over(c);
 	}
+	pipe_wake(&c->request);
 	if (end != STAY)
 		pipe_end(&c->response, end);
 }
@@ -346,7 +432,7 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 		if (x)
 			x->dropped = false;     /* a turn that meets other rules midway is answered as they say */
 		pipe_open(&c->request, &ask);
-		request_judge(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
+		request_ask(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
 		return;
 	}
 	c->spoke = true;
@@ -389,6 +475,8 @@ void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 	c->request.raw = true;
 	pipe_open(&c->request, &(struct message){ 0 });
 	c->request.now.open = false;
+	message_forget(&c->request.sequel);
+	pipe_wake(&c->request);
 	if (p->direction == RESPONSE || !c->exchanges.first) {
 		c->response.raw = c->spoke = true;
 		while (c->exchanges.first)

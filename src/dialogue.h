@@ -11,6 +11,7 @@ struct conn;
 struct pipe;
 
 void dialogue_ask(struct conn *, struct message *, struct span piece);          /* a request's first piece */
+void dialogue_go_on(struct conn *);      /* more bytes of the request under way */
 void dialogue_asked(struct conn *);                                             /* ... all of it was read */
 void dialogue_answer(struct conn *, struct message *, struct span piece);       /* a response's */
 void dialogue_answered(struct conn *);

@@ -12,7 +12,7 @@ static bool message_alike(const struct message *a, const struct message *b)
 
 static bool joins(const struct exchange *x, uint64_t number, const struct message *asked, const struct stand *s)
 {
-	return x && !asked->failure && !x->asked.failure && !s->in && !x->stand.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
+	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->stand.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
 	       message_alike(&x->asked, asked);
 }
 

@@ -19,6 +19,7 @@ struct exchange {
 	struct lot *late;               /* of a response that nobody requested: time it owes */
 	uint8_t swallow;                /* answers to its substitute, not to be passed on */
 	bool dropped;                   /* its request vanished: nothing will answer */
+	bool sequel;                    /* no byte of it has come yet: it was decided with the request before it */
 	bool sent;                      /* of these three kinds: its request has gone, as far as it goes */
 };
 

@@ -36,7 +36,7 @@ void pipe_init(struct pipe *p, struct conn *c, enum direction d, struct side *fr
 	*p = (struct pipe){ .conn = c, .direction = d, .from = from, .to = to, .timer.fire = pipe_fire };
 }
 
-static void message_forget(struct current *m)
+void message_forget(struct current *m)
 {
 	lot_drop(m->lot);       /* field by field: clearing it whole costs more than all the rest of a calm message */
 	m->lot = NULL;
@@ -51,6 +51,7 @@ void pipe_free(struct pipe *p)
 	worker_hold(worker_of(p), -(ptrdiff_t)queue_cost(&p->queue));
 	queue_clear(&p->queue);
 	message_forget(&p->now);
+	message_forget(&p->sequel);
 	timer_stop(&worker_of(p)->loop, &p->timer);
 	free(p->rest);
 	p->rest = NULL;         /* it may die of what is being cut */
@@ -245,6 +246,10 @@ static void message_done(struct pipe *p)
 	else
 		dialogue_answered(p->conn);
 	message_forget(&p->now);
+	if (p->sequel.open) {
+		p->now = p->sequel;
+		p->sequel = (struct current){ 0 };
+	}
 }
 
 static struct cut protocol_cut(struct pipe *p, struct span at, struct message *msg)
@@ -253,6 +258,7 @@ static struct cut protocol_cut(struct pipe *p, struct span at, struct message *m
 	const struct protocol *proto = proxy_spec(c->proxy)->protocol;
 
 	out_clear(c->talk.scratch);
+	c->talk.owed = c->exchanges.first && !c->response.eof;
 	if (p->direction == REQUEST)
 		return proto->request(&c->talk, at, msg);
 	return proto->response(&c->talk, at, c->exchanges.first ? &c->exchanges.first->asked : NULL, msg);
@@ -293,6 +299,11 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 
 	if (cut.kind == CUT_MORE && at->n < REST_MAX)
 		return false;
+	if (cut.kind == CUT_WAIT && p->direction == REQUEST && p->conn->talk.owed) {
+		p->waits = true;
+		return false;
+	}
+	pipe_wake(&p->conn->request);
 	if (!cut_sane(p, &cut, *at, &msg)) {
 		run_flush(p);
 		dialogue_raw(p->conn, p, cut.kind == CUT_RAW ? p->conn->talk.notice : cut.kind == CUT_MORE ?
@@ -308,6 +319,8 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 			dialogue_answer(p->conn, &msg, piece);
 		if (p->conn->dead || p->ended)
 			return false;
+	} else if (p->direction == REQUEST) {
+		dialogue_go_on(p->conn);
 	}
 	if (cut.replaced) {
 		if (cut.instead.n)
@@ -341,8 +354,8 @@ static void pipe_keep_rest(struct pipe *p, struct span at)
 		return;
 	}
 	if (!p->rest)
-		p->rest = malloc(REST_MAX);
-	assert(p->rest && at.n <= REST_MAX);
+		p->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
+	assert(p->rest && (at.n <= REST_MAX || p->waits));
 	memmove(p->rest, at.p, at.n);
 	p->rest_n = at.n;
 }
@@ -383,6 +396,27 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 	pipe_keep_rest(p, at);
 }
 
+void pipe_wake(struct pipe *p)
+{
+	if (!p->waits)
+		return;
+	p->waits = false;
+	p->resumes = p->conn->again = true;
+}
+
+/* What was read before and had to wait. */
+static void pipe_resume(struct pipe *p)
+{
+	uint8_t *bytes = p->rest;
+	size_t n = p->rest_n;
+
+	p->resumes = false;
+	p->rest = NULL;
+	p->rest_n = 0;
+	pipe_digest(p, bytes, n);
+	free(bytes);
+}
+
 /* ---- fill: read what is there ---- */
 
 /* What is due and does not go waits for room. Where it waits for its pace, the next is read before the line runs dry. */
@@ -405,7 +439,7 @@ static bool pipe_full(const struct pipe *p)
 
 static bool pipe_reads(struct pipe *p)
 {
-	if (!p->from->open || !p->from->readable || p->eof || p->ended || p->stalled || !p->to->open)
+	if (!p->from->open || !p->from->readable || p->eof || p->ended || p->stalled || p->waits || !p->to->open)
 		return false;
 	if (!pipe_full(p))
 		return true;
@@ -420,6 +454,7 @@ static void pipe_eof(struct pipe *p)
 	enum end end = STAY;
 
 	p->eof = true;
+	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
 	if (!p->now.gone)
 		pipe_say(p, (struct span){ p->rest, p->rest_n }, p->now.lot);   /* the torso of a message */
 	pipe_keep_rest(p, (struct span){ 0 });
@@ -473,6 +508,8 @@ void pipe_pump(struct pipe *p)
 {
 	for (unsigned rounds = 0; !p->conn->dead; rounds++) {
 		send_due(p);
+		if (p->resumes && !p->conn->dead)
+			pipe_resume(p);
 		if (p->conn->dead || !pipe_reads(p))
 			return;
 		if (rounds == ROUNDS) {
@@ -488,6 +525,7 @@ void pipe_change(struct pipe *p, const struct plan *plan)
 {
 	bool let_go = queue_strip(&p->queue, plan) | lot_strip(p->now.lot, plan);
 
+	lot_strip(p->sequel.lot, plan);
 	if (let_go || !p->queue.first) {
 		p->line_free = p->queue.first ? worker_of(p)->loop.now : 0;
 		p->slot = 0;

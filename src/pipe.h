@@ -33,9 +33,9 @@ struct pipe {
 	struct side *from, *to;
 	enum direction direction;
 	struct queue queue;
-	struct current now;
+	struct current now, sequel;     /* the latter is under way when the former is done */
 	uint8_t *run; size_t run_n;     /* calm bytes that travel together, still in the worker's buffer */
-	uint8_t *rest;                  /* REST_MAX bytes, only while needed */
+	uint8_t *rest;                  /* REST_MAX bytes or more, only while needed */
 	size_t rest_n;
 	uint64_t offset, sent;          /* bytes read, bytes sent, of the whole stream */
 	nsec line_free;                 /* pace: when the line is free again */
@@ -46,6 +46,7 @@ struct pipe {
 	bool shut;                      /* ... and `to` knows */
 	bool raw;                       /* no messages are cut (any more) */
 	bool ended;                     /* nothing more is read: an end waits its turn */
+	bool waits, resumes;            /* what `rest` is hangs on an answer | ... which has come */
 	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
 };
 
@@ -61,6 +62,8 @@ void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` 
 void pipe_answer(struct pipe *, nsec began);    /* an exchange of then is answered, when all before has gone */
 void pipe_end(struct pipe *, enum end);                         /* the connection ends; nothing more is read of it */
 void pipe_open(struct pipe *, const struct message *);          /* a message begins, calm so far */
+void message_forget(struct current *);
+void pipe_wake(struct pipe *);          /* something was answered: what waits for that is looked at again */
 
 bool pipe_due(const struct pipe *);     /* something is to be sent now, but there is no room */
 bool pipe_stuck(const struct pipe *);   /* something waits here that no time will move */

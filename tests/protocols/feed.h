@@ -12,6 +12,7 @@
 
 #include "option.h"
 #include "out.h"
+#include "registry.h"
 #include "shelf.h"
 #include "vaurien.h"
 
@@ -29,10 +30,17 @@ struct lane {                           /* one direction */
 	struct out rest;                /* not cut yet */
 	uint64_t body;                  /* of the last cut, still to come */
 	bool open, last;
+	bool waits;                     /* what is not cut yet hangs on an answer */
 	struct heard heard;             /* the message under way */
 };
 
-struct owed { struct message asked; int answers; };
+struct owed {
+	struct message asked;
+	int answers;
+	bool sequel;                    /* no byte of it has come */
+	bool agreed;                    /* its sequel is refused: agreement is worded when the answers have come */
+	bool silent;                    /* refused, and no answers will come */
+};
 
 struct feed {
 	const struct protocol *protocol;
@@ -74,6 +82,9 @@ static void feed_owe(struct feed *f, const struct message *asked)
 	f->owed[f->end++].asked.subject = (struct span){ 0 };
 }
 
+static struct owed *feed_first(struct feed *f) { return f->first < f->end ? &f->owed[f->first] : NULL; }
+static struct owed *feed_last(struct feed *f) { return f->first < f->end ? &f->owed[f->end - 1] : NULL; }
+
 static void feed_start(struct feed *f, const struct protocol *protocol)
 {
 	*f = (struct feed){ .protocol = protocol };
@@ -101,7 +112,7 @@ static void feed_stop(struct feed *f)
 	free(f->owed);
 }
 
-static void feed_begin(struct feed *f, struct lane *l, enum direction d, const struct message *m)
+static void feed_open(struct feed *f, struct lane *l, enum direction d, const struct message *m)
 {
 	struct heard *h = &l->heard;
 
@@ -116,12 +127,57 @@ static void feed_begin(struct feed *f, struct lane *l, enum direction d, const s
 	l->open = true;
 	if (!memchr(m->verb, 0, sizeof m->verb))
 		snprintf(f->fault, sizeof f->fault, "a verb that does not end");
-	if (d == REQUEST && (m->role == ASKS || m->role == AIDS)) {
-		feed_owe(f, m);
-		f->latest = f->owed[f->end - 1].asked;
-		out_clear(&f->latest_subject);
-		out_put(&f->latest_subject, m->subject.p, m->subject.n);
+}
+
+static void feed_begin(struct feed *f, struct lane *l, enum direction d, const struct message *m)
+{
+	feed_open(f, l, d, m);
+	if (d == RESPONSE || (m->role != ASKS && m->role != AIDS))
+		return;
+	feed_owe(f, m);
+	if (m->sequel) {
+		feed_owe(f, m->sequel);
+		feed_last(f)->sequel = true;
 	}
+	f->latest = feed_last(f)->asked;
+	m = m->sequel ? m->sequel : m;
+	out_clear(&f->latest_subject);
+	out_put(&f->latest_subject, m->subject.p, m->subject.n);
+}
+
+/* What was answered was not agreed to. */
+static void feed_forget(struct feed *f)
+{
+	f->talk.no_sequel = false;
+	if (f->first == f->end || !feed_first(f)->sequel)
+		return;
+	f->first++;
+	f->lanes[0].open = false;
+}
+
+static void feed_answered(struct feed *f)
+{
+	struct owed o = *feed_first(f);
+	struct out words = { 0 };
+
+	f->first++;
+	if (o.agreed) {
+		o.asked.note &= ~NOTE_SUBSTITUTE;
+		f->protocol->word(&f->talk, &o.asked, failure_find(f->protocol, o.asked.agreed), &words);
+	}
+	out_free(&words);
+	if (f->talk.no_sequel)
+		feed_forget(f);
+}
+
+static void feed_asked(struct feed *f, struct lane *l)
+{
+	const struct message *sequel = l->heard.message.sequel;
+
+	if (feed_last(f) && feed_last(f)->silent)
+		f->end--;
+	if (sequel && feed_last(f) && feed_last(f)->sequel)
+		feed_open(f, l, REQUEST, sequel);
 }
 
 static void feed_done(struct feed *f, struct lane *l)
@@ -130,11 +186,13 @@ static void feed_done(struct feed *f, struct lane *l)
 	if (l->heard.direction == RESPONSE && l->heard.message.role == ANSWERS) {
 		if (f->first == f->end)
 			snprintf(f->fault, sizeof f->fault, "an answer to nothing");
-		else if (!--f->owed[f->first].answers)
-			f->first++;
+		else if (!feed_first(f)->silent && !--feed_first(f)->answers)
+			feed_answered(f);
 	}
 	if (f->tell)
 		f->tell(f, &l->heard);
+	if (l->heard.direction == REQUEST)
+		feed_asked(f, l);
 }
 
 static bool cut_kept(struct feed *f, const struct lane *l, enum direction d, const struct cut *cut,
@@ -145,6 +203,8 @@ static bool cut_kept(struct feed *f, const struct lane *l, enum direction d, con
 
 	if (cut->kind == CUT_RAW && !f->talk.notice)
 		snprintf(f->fault, sizeof f->fault, "raw, without a notice");
+	if (cut->kind == CUT_WAIT && !(d == REQUEST && f->talk.owed))
+		snprintf(f->fault, sizeof f->fault, "it waits for nothing");
 	if ((cut->kind == CUT_PART || cut->kind == CUT_END) && !cut->len && !none)
 		snprintf(f->fault, sizeof f->fault, "a cut of no bytes");
 	if (cut->replaced && cut->len > n)
@@ -162,11 +222,13 @@ static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct sp
 
 	memcpy(window, at.p, n);
 	out_clear(&f->scratch);
+	f->talk.owed = asked;
 	struct cut cut = d == REQUEST ? f->protocol->request(&f->talk, (struct span){ window, n }, &m)
 	                              : f->protocol->response(&f->talk, (struct span){ window, n }, asked, &m);
 	if (!cut_kept(f, l, d, &cut, &m, n))
 		return false;
-	if (cut.kind == CUT_MORE && n < FEED_MORE)
+	l->waits = cut.kind == CUT_WAIT;
+	if (l->waits || (cut.kind == CUT_MORE && n < FEED_MORE))
 		return false;
 	if (cut.kind == CUT_MORE || cut.kind == CUT_RAW) {
 		f->raw = true;
@@ -178,6 +240,8 @@ static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct sp
 	}
 	if (!l->open)
 		feed_begin(f, l, d, &m);
+	else if (d == REQUEST && feed_last(f))
+		feed_last(f)->sequel = false;
 	if (cut.replaced) {
 		l->heard.replaced = true;
 		out_put(&l->heard.instead, cut.instead.p, cut.instead.n);
@@ -189,7 +253,7 @@ static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct sp
 	return true;
 }
 
-/* More bytes of a stream. */
+/* More bytes of a stream; of requests also none: then what waited is looked at again. */
 static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, size_t n)
 {
 	struct lane *l = &f->lanes[d == RESPONSE];
@@ -221,18 +285,27 @@ static int feed_refuse(struct feed *f, const struct failure *failure, struct out
 {
 	if (f->first == f->end)
 		return -1;
-	struct owed *o = &f->owed[f->end - 1];
-	bool answered = f->end - f->first == 1 && f->lanes[1].open;
+	struct owed *o = feed_last(f), *before = o->sequel ? o - 1 : NULL;
+	size_t open = f->end - f->first;
+	bool answered = (open == 1 || (open == 2 && before)) && f->lanes[1].open;
 	if (answered || o->asked.note & NOTE_SUBSTITUTE || o->asked.is == IS_OPENING)
 		return -1;
 	struct message asked = o->asked;
 	asked.subject = out_span(&f->latest_subject);
 	int n = f->protocol->refuse(&f->talk, &asked, failure, backend);
+	if (n > 0 && before && open > 1) {
+		*before = (struct owed){ before->asked, n, .agreed = true };
+		before->asked.note |= NOTE_SUBSTITUTE;
+		o->silent = true;
+		return n;
+	}
 	if (n >= 0)
 		o->asked.note |= NOTE_SUBSTITUTE;
 	o->answers = n > 0 ? n : o->answers;
 	if (n == 0)
 		f->end--;
+	if (n == 0 && before)
+		f->lanes[0].open = false;
 	return n;
 }
 

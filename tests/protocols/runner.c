@@ -8,6 +8,8 @@
  *   like WHAT                               all lines of that earlier case come first
  *   option NAME VALUE                       of the protocol
  *   C: BYTES -> ROLE VERB "subject" IS...   the client says this, which is one message of this kind
+ *   C: BYTES -> WAITS                       ... and this hangs on an answer; it is cut later:
+ *   c: BYTES -> ROLE VERB ...               ... now. These bytes are not said again
  *   S: BYTES -> ROLE                        so does the server; verb, subject and IS are checked where given
  *   S: BYTES -> ANSWERS INSTEAD BYTES       ... and other bytes are to be passed on in its place
  *   C: BYTES -> RAW "words"                 from here the protocol gives up, with these words in its notice
@@ -40,6 +42,7 @@ struct line {
 	unsigned role, is;
 	bool raw, has_subject, has_is, has_instead;
 	bool part;                      /* of a message that a later line ends */
+	bool waits, waited;             /* for an answer | ... until now */
 	bool borrowed;                  /* its memory is another case's */
 	int answers;
 };
@@ -197,6 +200,11 @@ static void expect_read(struct line *l, const char *p)
 	int i;
 
 	p = word_read(blanks(p), word);
+	l->waits = !strcmp(word, "WAITS");
+	if (l->waits) {
+		l->part = true;
+		return;
+	}
 	l->raw = !strcmp(word, "RAW");
 	if (l->raw) {
 		struct out notice = { 0 };
@@ -282,17 +290,17 @@ static void line_read(struct scene *s, const char *p)
 {
 	static const struct { const char *head; enum kind kind; enum direction direction; } heads[] = {
 		{ "C:", SAID, REQUEST }, { "S:", SAID, RESPONSE }, { "R:", REFUSED, 0 },
-		{ "W:", WORDED, 0 }, { "I:", IDLE, 0 }, { "G:", GREETING, 0 }, { "option ", OPTION, 0 },
+		{ "W:", WORDED, 0 }, { "I:", IDLE, 0 }, { "G:", GREETING, 0 }, { "option ", OPTION, 0 }, { "c:", SAID, REQUEST },
 	};
 	unsigned i = 0;
 	char word[64];
 
-	while (i < 7 && strncmp(p, heads[i].head, strlen(heads[i].head)))
+	while (i < 8 && strncmp(p, heads[i].head, strlen(heads[i].head)))
 		i++;
-	if (i == 7 || !s)
+	if (i == 8 || !s)
 		syntax("expected C: S: R: W: I: G: option or ==, got '%.20s'", p);
 	struct line *l = line_add(s);
-	*l = (struct line){ .kind = heads[i].kind, .number = line_number, .direction = heads[i].direction };
+	*l = (struct line){ .kind = heads[i].kind, .waited = i == 7, .number = line_number, .direction = heads[i].direction };
 	p = blanks(p + strlen(heads[i].head));
 	if (l->kind == SAID) {
 		said_read(l, p);
@@ -411,7 +419,7 @@ static uint64_t line_length(const struct scene *s, const struct line *l)
 
 	for (const struct line *p = l; p-- > s->lines; ) {
 		if (p->kind == SAID && p->direction == l->direction) {
-			if (!p->part)
+			if (!p->part || p->waits)
 				break;
 			n += p->bytes.n;
 		}
@@ -472,8 +480,11 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 		const struct line *next = &s->lines[r->end];
 		if (next->kind != SAID || next->direction != l->direction)
 			break;
-		out_put(&stream, next->bytes.p, next->bytes.n);
+		if (!next->waited)
+			out_put(&stream, next->bytes.p, next->bytes.n);
 	}
+	if (l->waited)
+		feed_bytes(f, REQUEST, NULL, 0);
 	for (size_t at = 0, n; at < stream.n && !why[0] && !f->raw; at += n) {
 		n = !chunk || stream.n - at < chunk ? stream.n - at : chunk;
 		feed_bytes(f, l->direction, stream.p + at, n);
@@ -483,13 +494,14 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 		return fail(l, "%s", f->fault);
 	if (why[0])
 		return false;
-	bool part = s->lines[r->end - 1].part;
+	bool part = s->lines[r->end - 1].part && !s->lines[r->end - 1].waits;
 	while (r->next < r->end && s->lines[r->next].part)
 		r->next++;
 	if (r->next != r->end)
 		return fail(&s->lines[r->next], "the message was not cut");
 	struct lane *lane = &f->lanes[l->direction == RESPONSE];
-	return f->raw || (!lane->rest.n && lane->open == part) || fail(&s->lines[r->end - 1], "bytes are left over");
+	bool open = lane->open && lane->heard.length;
+	return f->raw || (lane->waits ? s->lines[r->end - 1].waits : !lane->rest.n && open == part) || fail(&s->lines[r->end - 1], "bytes are left over");
 }
 
 static bool refused_run(struct feed *f, const struct line *l)
