@@ -1,0 +1,689 @@
+/* smtp.c - SMTP: commands and their replies, mails behind DATA and BDAT, how a mail server says no.
+ *
+ * The server greets, then each command is a line, and each gets a reply of one or more lines, in order:
+ *
+ *   250-first            goes on
+ *   250 last             ends it
+ *
+ * These are not so simple:
+ *
+ *   DATA                 agreed to (354), a mail follows, up to a line that is a dot; then its own reply comes
+ *   BDAT n [LAST]        n bytes follow at once, whatever will be the reply
+ *   AUTH                 challenged (334), a line that is no command follows, and so on
+ *   STARTTLS             agreed to, all that follows is encrypted
+ *
+ * What follows a DATA, an AUTH or a STARTTLS hangs on the reply, and is not looked at before that came.
+ *
+ * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: when a server has
+ * agreed to take a mail, nothing but the end of the connection makes it forget. If the mail shall be
+ * refused, the server gets RSET instead of DATA, and the mail itself is swallowed. */
+#include <string.h>
+#include <strings.h>
+
+#include "vaurien.h"
+
+enum {
+	SUBJECT_MAX = 16384,            /* bytes of a subject; a command of more is shown and judged by so many */
+	REPLY_LINE_MAX = 4096,          /* bytes of a reply's line that are waited for */
+	HOST_MAX = 64,
+};
+
+#define CHUNK_MAX (1ull << 62)
+
+/* Kinds of commands, for what they need besides; in message.note too. */
+enum kind { PLAIN, HELLO, MAIL, RCPT, DATA, MESSAGE, BDAT, LAST, RSET, AUTH, STARTTLS, TURN, LMTP };
+
+enum {
+	IS_HELLO   = IS_OWN << 0,
+	IS_MAIL    = IS_OWN << 1,
+	IS_RCPT    = IS_OWN << 2,
+	IS_DATA    = IS_OWN << 3,
+	IS_MESSAGE = IS_OWN << 4,       /* a mail's content, or a chunk of it */
+	IS_TLS     = IS_OWN << 5,
+	IS_LOOKUP  = IS_OWN << 6,
+	IS_MAILING = IS_MAIL | IS_RCPT | IS_DATA | IS_MESSAGE,
+};
+
+static const struct command { const char *verb; enum kind kind; unsigned is; } commands[] = {
+	{ "EHLO", HELLO, IS_COMMAND | IS_HELLO }, { "HELO", HELLO, IS_COMMAND | IS_HELLO },
+	{ "MAIL", MAIL, IS_COMMAND | IS_MAIL }, { "RCPT", RCPT, IS_COMMAND | IS_RCPT },
+	{ "DATA", DATA, IS_COMMAND | IS_DATA }, { "BDAT", BDAT, IS_COMMAND | IS_MESSAGE },
+	{ "RSET", RSET, IS_COMMAND }, { "AUTH", AUTH, IS_LOGIN }, { "STARTTLS", STARTTLS, IS_COMMAND | IS_TLS },
+	{ "VRFY", PLAIN, IS_COMMAND | IS_LOOKUP }, { "EXPN", PLAIN, IS_COMMAND | IS_LOOKUP },
+	{ "TURN", TURN, IS_COMMAND }, { "ATRN", TURN, IS_COMMAND }, { "LHLO", LMTP, IS_COMMAND },
+	{ NULL, PLAIN, IS_COMMAND },
+};
+
+/* Where the content of a mail stands: how far a line that is a dot has come. */
+enum dots { LINE_BEGINS, INSIDE, DOT, DOT_CR, DOT_CRS };
+
+struct smtp_opts { const char *tls; };
+
+struct smtp {                           /* one connection */
+	/* requests */
+	enum { COMMANDS, UNDECIDED, CHALLENGED, CONTENT, ENDED } mode;  /* UNDECIDED: by the reply to the latest; ENDED: a mail, perhaps */
+	bool in_line;                   /* of a long command */
+	bool bare;                      /* this client ends its lines without CR, dots too */
+	bool swallowed;                 /* the mail gets no further than here: its end is for us to see */
+	enum dots dots;
+	bool after_bare, cr;            /* the line before ended without CR | the latest byte was one */
+	uint64_t recipients;            /* accepted, of the mail to come */
+	struct message message;         /* the mail behind the latest DATA */
+
+	/* replies */
+	bool answering, in_reply_line;  /* one is under way | ... within a long line of it */
+	bool last;                      /* ... which is its last */
+	unsigned code;                  /* of its latest line */
+	bool extended, chunks;          /* the server listed what it can | ... BDAT is among it */
+	const char *raw;                /* why what follows cannot be understood; NULL: it can */
+	char host[HOST_MAX];            /* as the server calls itself */
+};
+
+static const char
+	RAW_TLS[]     = "TLS begins",
+	RAW_TURNED[]  = "client and server have changed places",
+	RAW_LMTP[]    = "LMTP, not SMTP, is spoken",
+	RAW_AGREED[]  = "the server agreed to what is not known here",
+	RAW_ANSWER[]  = "the server's reply is not understood",
+	NOT_OFFERED[] = "STARTTLS is taken out of what the server offers, so that what is said can be read "
+	                "(--protocol-smtp-tls pass leaves it in)";
+
+enum { ENVELOPE = 1 };                  /* the key of a mail's sender and recipients on the shelf */
+
+static struct cut raw(struct talk *t, const char *notice)
+{
+	t->notice = notice;
+	return (struct cut){ .kind = CUT_RAW };
+}
+
+static struct cut more(void)
+{
+	return (struct cut){ .kind = CUT_MORE };
+}
+
+static struct cut piece(bool end, uint64_t len)
+{
+	return (struct cut){ .kind = end ? CUT_END : CUT_PART, .len = len };
+}
+
+static bool strips(const struct talk *t)
+{
+	const struct smtp_opts *opts = t->opts;
+
+	return !opts || !opts->tls || strcmp(opts->tls, "pass");
+}
+
+/* ---- words of a line ---- */
+
+static bool is_blank(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The next word; *line is behind it and its blanks then. n = 0: there is none. */
+static struct span word_take(struct span *line)
+{
+	const uint8_t *p = line->p, *end = p + line->n, *from;
+
+	while (p < end && is_blank(*p))
+		p++;
+	for (from = p; p < end && !is_blank(*p); )
+		p++;
+	struct span word = { from, (size_t)(p - from) };
+	while (p < end && is_blank(*p))
+		p++;
+	*line = (struct span){ p, (size_t)(end - p) };
+	return word;
+}
+
+static bool word_is(struct span word, const char *name)
+{
+	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
+}
+
+static bool number_read(struct span word, uint64_t *n)
+{
+	*n = 0;
+	for (size_t i = 0; i < word.n; i++) {
+		if (word.p[i] < '0' || word.p[i] > '9' || *n > CHUNK_MAX / 10)
+			return false;
+		*n = *n * 10 + word.p[i] - '0';
+	}
+	return word.n;
+}
+
+/* ---- the envelope: what a mail is about ---- */
+
+static void envelope_add(struct talk *t, struct span argument)
+{
+	struct span text = shelf_get(t->texts, ENVELOPE);
+
+	if (text.n + argument.n >= SUBJECT_MAX)
+		return;
+	out_put(t->scratch, text.p, text.n);
+	if (text.n)
+		out_byte(t->scratch, ' ');
+	out_put(t->scratch, argument.p, argument.n);
+	shelf_put(t->texts, ENVELOPE, out_span(t->scratch));
+}
+
+static void envelope_begin(struct talk *t, struct span argument)
+{
+	shelf_drop(t->texts, ENVELOPE);
+	envelope_add(t, argument);
+}
+
+/* ---- requests ---- */
+
+/* In capitals; what cannot be shown is not. */
+static void verb_put(char verb[24], struct span name)
+{
+	for (size_t i = 0; i < name.n && i < 23; i++) {
+		uint8_t c = name.p[i];
+		verb[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c > ' ' && c < 127 ? c : '?');
+	}
+	if (!name.n)
+		strcpy(verb, "EMPTY");
+}
+
+static const struct command *command_find(struct span verb)
+{
+	const struct command *c = commands;
+
+	while (c->verb && !word_is(verb, c->verb))
+		c++;
+	return c;
+}
+
+/* Bytes behind "BDAT n [LAST]". A server that knows no such command takes what follows for others. */
+static uint64_t chunk_length(const struct smtp *s, struct span argument, struct message *m)
+{
+	uint64_t n;
+	struct span count = word_take(&argument), last = word_take(&argument);
+
+	if ((s->extended && !s->chunks) || !number_read(count, &n) || argument.n || (last.n && !word_is(last, "LAST"))) {
+		m->note = PLAIN;
+		m->is = IS_COMMAND;
+		return 0;
+	}
+	if (last.n)
+		m->note = LAST;
+	return n;
+}
+
+static void data_ask(struct talk *t, struct span line, struct message *m)
+{
+	struct smtp *s = t->state;
+
+	s->mode = UNDECIDED;
+	s->bare = line.n < 2 || line.p[line.n - 2] != '\r';
+	s->message = (struct message){ .role = ASKS, .is = IS_COMMAND | IS_MESSAGE, .verb = "MESSAGE", .note = MESSAGE,
+	                               .subject = shelf_get(t->texts, ENVELOPE) };
+	m->sequel = &s->message;
+	m->agreed = "agreed";
+}
+
+static void starttls_ask(struct talk *t, struct message *m)
+{
+	struct smtp *s = t->state;
+
+	if (strips(t))
+		m->failure = "not_encrypted";
+	else
+		s->mode = UNDECIDED;
+}
+
+/* What a whole line asks. Returns how many bytes follow it that belong to it. */
+static uint64_t command_tell(struct talk *t, struct span line, struct message *m)
+{
+	struct smtp *s = t->state;
+
+	switch (m->note) {
+	case MAIL: envelope_begin(t, m->subject); break;
+	case RCPT: envelope_add(t, m->subject); break;
+	case DATA: data_ask(t, line, m); break;
+	case BDAT: return chunk_length(s, m->subject, m);
+	case STARTTLS: starttls_ask(t, m); break;
+	case AUTH:
+		m->subject = word_take(&m->subject);    /* the mechanism: what follows is a secret */
+		s->mode = UNDECIDED;
+		break;
+	}
+	return 0;
+}
+
+static struct cut command_request(struct talk *t, struct span in, struct message *m)
+{
+	const size_t n = in.n < SUBJECT_MAX ? in.n : SUBJECT_MAX;
+	const uint8_t *end = memchr(in.p, '\n', n);
+	struct smtp *s = t->state;
+
+	if (!end && n < SUBJECT_MAX)
+		return in.p[0] == 0x16 ? raw(t, RAW_TLS) : more();
+	struct span line = { in.p, end ? (size_t)(end - in.p) + 1 : n };
+	struct span text = { in.p, strnlen((const char *)in.p, line.n) };       /* to a server a zero is an end */
+	while (text.n && is_blank(text.p[text.n - 1]))
+		text.n--;
+	struct span verb = word_take(&text);
+	const struct command *c = command_find(verb);
+	if (c->kind == LMTP)
+		return raw(t, RAW_LMTP);
+	*m = (struct message){ .role = ASKS, .is = c->is, .subject = text, .note = c->kind };
+	verb_put(m->verb, verb);
+	s->in_line = !end;
+	if (end)
+		return piece(true, line.n + command_tell(t, line, m));
+	m->note = PLAIN;
+	if (m->is == IS_LOGIN)
+		m->subject = (struct span){ 0 };
+	return piece(false, line.n);
+}
+
+/* The rest of a line, of a long command or in answer to a challenge. */
+static struct cut line_request(struct span in, bool *in_line)
+{
+	const uint8_t *end = memchr(in.p, '\n', in.n);
+
+	*in_line = !end;
+	return piece(end, end ? (uint64_t)(end - in.p) + 1 : in.n);
+}
+
+static struct cut challenge_request(struct talk *t, struct span in, struct message *m)
+{
+	struct smtp *s = t->state;
+	struct cut cut = line_request(in, &s->in_line);
+
+	*m = (struct message){ .role = GOES_ON, .verb = "AUTH" };
+	if (cut.kind == CUT_END)
+		s->mode = UNDECIDED;
+	return cut;
+}
+
+/* ---- a mail's content ---- */
+
+enum found { NOTHING, AN_END, THE_END };        /* an end: to some servers, for CRs are amiss */
+
+/* A line that begins with a dot goes on by this byte. */
+static enum found dot_step(struct smtp *s, uint8_t c)
+{
+	bool proper = s->dots == DOT_CR && !s->after_bare;
+
+	if (c == '\r')
+		s->dots = s->dots == DOT ? DOT_CR : DOT_CRS;
+	else if (c != '\n')
+		s->dots = INSIDE;
+	else {
+		s->after_bare = s->dots == DOT;
+		s->dots = LINE_BEGINS;
+		return proper ? THE_END : AN_END;
+	}
+	return NOTHING;
+}
+
+/* Go on to where a line that is a dot has ended, or to the end of these bytes; *at is behind that then. */
+static enum found content_walk(struct smtp *s, struct span in, size_t *at)
+{
+	size_t i = *at;
+	enum found found = NOTHING;
+
+	while (i < in.n && found == NOTHING) {
+		if (s->dots == LINE_BEGINS) {
+			s->dots = in.p[i] == '.' ? DOT : INSIDE;
+			i += s->dots == DOT;
+		} else if (s->dots != INSIDE) {
+			found = dot_step(s, in.p[i]);
+			i += s->dots != INSIDE;
+		} else {
+			const uint8_t *end = memchr(in.p + i, '\n', in.n - i);
+			if (!end) {
+				i = in.n;
+				break;
+			}
+			i = (size_t)(end - in.p) + 1;
+			s->after_bare = i > 1 ? end[-1] != '\r' : !s->cr;
+			s->dots = LINE_BEGINS;
+		}
+	}
+	s->cr = in.p[i - 1] == '\r';
+	*at = i;
+	return found;
+}
+
+/* A dot between lines that end as they should is the end. One that lacks a CR is one for a client that never
+ * sends them; of others the server decides: what follows tells, if it comes before the reply. */
+static struct cut content_request(struct talk *t, struct span in, struct message *m)
+{
+	struct smtp *s = t->state;
+	enum found found;
+	size_t at = 0;
+
+	do
+		found = content_walk(s, in, &at);
+	while (found == AN_END && s->swallowed && !s->bare && at < in.n);
+	bool sure = found == THE_END || (found == AN_END && s->bare), perhaps = found == AN_END && !s->swallowed;
+	*m = (struct message){ .role = GOES_ON, .verb = "MESSAGE" };
+	if (sure || perhaps)
+		s->mode = sure ? COMMANDS : ENDED;
+	return piece(sure || perhaps, at);
+}
+
+static void content_begin(struct smtp *s, bool swallowed)
+{
+	s->mode = CONTENT;
+	s->swallowed = swallowed;
+	s->dots = LINE_BEGINS;
+	s->after_bare = s->cr = false;
+}
+
+static struct cut smtp_request(struct talk *t, struct span in, struct message *m)
+{
+	struct smtp *s = t->state;
+
+	if (s->raw)
+		return raw(t, s->raw);
+	if (s->mode == UNDECIDED && t->owed)
+		return (struct cut){ .kind = CUT_WAIT };
+	if (s->mode == UNDECIDED || (s->mode == ENDED && !t->owed))
+		s->mode = COMMANDS;
+	switch (s->mode) {
+	case CONTENT: case ENDED: return content_request(t, in, m);
+	case CHALLENGED: return challenge_request(t, in, m);
+	default: return s->in_line ? line_request(in, &s->in_line) : command_request(t, in, m);
+	}
+}
+
+/* ---- replies ---- */
+
+static enum kind asked_kind(const struct message *asked)
+{
+	return !asked || asked->note & NOTE_SUBSTITUTE ? PLAIN : (enum kind)asked->note;
+}
+
+enum step { WAIT, ON, BAD };
+
+/* A line, or what is at hand of a long one; *at is behind it then. */
+static enum step reply_line(struct smtp *s, struct span in, size_t *at)
+{
+	const uint8_t *p = in.p + *at, *end = memchr(p, '\n', in.n - *at);
+	size_t n = end ? (size_t)(end - p) + 1 : in.n - *at;
+
+	for (size_t i = 0; !s->in_reply_line && i < n && i < 4; i++)
+		if (i < 3 ? p[i] < '0' || p[i] > '9' : !memchr(" -\r\n", p[i], 4))
+			return BAD;
+	if (!end && !s->in_reply_line && n < REPLY_LINE_MAX)
+		return WAIT;
+	if (!s->in_reply_line) {
+		s->code = (unsigned)(p[0] - '0') * 100 + (unsigned)(p[1] - '0') * 10 + p[2] - '0';
+		s->last = p[3] != '-';
+	}
+	s->in_reply_line = !end;
+	*at += n;
+	return ON;
+}
+
+static bool reply_whole(const struct smtp *s)
+{
+	return s->last && !s->in_reply_line;
+}
+
+/* The first word behind the code of a line. */
+static struct span reply_keyword(struct span line)
+{
+	struct span text = { line.p + 4, line.n > 4 ? line.n - 4 : 0 };
+
+	return word_take(&text);
+}
+
+static void reply_put(struct out *o, struct span line, bool last)
+{
+	if (!line.n)
+		return;
+	out_put(o, line.p, 3);
+	out_byte(o, last ? ' ' : '-');
+	out_put(o, line.p + 4, line.n - 4);
+}
+
+/* What the server can: that is its own affair, but for STARTTLS, which is taken out wherever it stands. */
+static struct cut hello_answer(struct talk *t, struct span in)
+{
+	struct smtp *s = t->state;
+	struct span kept = { 0 };
+	bool chunks = false, offered = false;
+	enum step step = ON;
+	size_t at = 0;
+
+	do {
+		size_t from = at;
+		if (at == in.n || (step = reply_line(s, in, &at)) != ON || s->in_reply_line)
+			return step == BAD || s->in_reply_line ? raw(t, RAW_ANSWER) : more();
+		struct span line = { in.p + from, at - from }, word = reply_keyword(line);
+		chunks |= from && word_is(word, "CHUNKING");
+		if (from && strips(t) && word_is(word, "STARTTLS")) {
+			offered = true;
+			continue;
+		}
+		reply_put(t->scratch, kept, false);
+		kept = line;
+	} while (!s->last);
+	reply_put(t->scratch, kept, true);
+	s->extended = in.p[3] == '-';
+	s->chunks = chunks;
+	if (offered)
+		t->notice = NOT_OFFERED;
+	return (struct cut){ .kind = CUT_END, .len = at, .replaced = offered, .instead = out_span(t->scratch) };
+}
+
+static void host_learn(struct smtp *s, struct span line)
+{
+	struct span host = reply_keyword(line);
+
+	if (s->code != 220 || host.n >= HOST_MAX)
+		return;
+	memcpy(s->host, host.p, host.n);
+	s->host[host.n] = '\0';
+}
+
+static bool is_good(unsigned code) { return code / 100 == 2; }
+
+/* A reply is whole: what has changed by it. */
+static void answer_learn(struct talk *t, const struct message *asked)
+{
+	struct smtp *s = t->state;
+	bool good = is_good(s->code);
+
+	switch (asked_kind(asked)) {
+	case HELLO: case MAIL: case RSET:
+		if (good)
+			s->recipients = 0;
+		break;
+	case RCPT:
+		s->recipients += good;
+		break;
+	case DATA:
+		if (s->code == 354)
+			content_begin(s, false);
+		t->no_sequel = s->code != 354;
+		break;
+	case MESSAGE: case LAST:
+		s->recipients = 0;
+		break;
+	case STARTTLS:
+		s->raw = good ? RAW_TLS : NULL;
+		break;
+	case TURN:
+		s->raw = good ? RAW_TURNED : NULL;
+		break;
+	default:
+		if (s->code / 100 == 3 && asked && !(asked->note & NOTE_SUBSTITUTE))
+			s->raw = RAW_AGREED;
+	}
+}
+
+/* As much of it as is at hand. A challenge does not end it. */
+static struct cut answer(struct talk *t, struct span in, const struct message *asked)
+{
+	struct smtp *s = t->state;
+	enum step step = ON;
+	size_t at = 0;
+
+	do
+		step = reply_line(s, in, &at);
+	while (step == ON && at < in.n && !reply_whole(s));
+	if (!at)
+		return step == BAD ? raw(t, RAW_ANSWER) : more();
+	s->answering = true;
+	if (step != ON || !reply_whole(s))
+		return piece(false, at);
+	if (asked_kind(asked) == AUTH && s->code == 334) {
+		s->mode = CHALLENGED;
+		return piece(false, at);
+	}
+	s->answering = false;
+	answer_learn(t, asked);
+	return piece(true, at);
+}
+
+static struct cut smtp_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	struct smtp *s = t->state;
+	struct cut cut;
+	bool first = !s->answering, greets = asked && asked->is & IS_OPENING;
+
+	if (s->raw)
+		return raw(t, s->raw);
+	if (asked_kind(asked) == HELLO)
+		cut = hello_answer(t, in);
+	else
+		cut = answer(t, in, asked);
+	if (!first || cut.kind == CUT_MORE || cut.kind == CUT_RAW)
+		return cut;
+	if (asked_kind(asked) == HELLO)
+		answer_learn(t, asked);
+	if (greets)
+		host_learn(s, in);
+	*m = (struct message){ .role = asked ? ANSWERS : PUSH, .is = asked ? asked->is : 0, .head = 4 };
+	strcpy(m->verb, in.p[0] >= '4' ? "ERROR" : "ANSWER");
+	return cut;
+}
+
+/* ---- saying no ---- */
+
+enum wording { WORDS, SILENCE };        /* failure.number */
+
+static const struct failure failures[] = {
+	/* on a recipient */
+	{ "user_unknown", "550 5.1.1", "Recipient address rejected: User unknown in virtual mailbox table",
+	  IS_RCPT | IS_LOOKUP, ON_REQUEST, STAY },
+	{ "relay_denied", "554 5.7.1", "Relay access denied", IS_RCPT, ON_REQUEST, STAY },
+	{ "greylisted", "451 4.7.1", "Greylisted, try again later", IS_RCPT, ON_REQUEST, STAY },
+	{ "mailbox_busy", "450 4.2.1", "Requested mail action not taken: mailbox busy", IS_RCPT, ON_REQUEST, STAY },
+	{ "mailbox_full", "452 4.2.2", "Mailbox full", IS_RCPT, ON_REQUEST, STAY },
+	{ "too_many_recipients", "452 4.5.3", "Error: too many recipients", IS_RCPT, ON_REQUEST, STAY },
+	/* on a mail, before its content or behind it */
+	{ "sender_rejected", "553 5.1.8", "Sender address rejected: Domain not found", IS_MAIL, ON_REQUEST, STAY },
+	{ "too_many_requests", "450 4.7.1", "Error: too much mail from 127.0.0.1", IS_MAIL, ON_REQUEST, STAY },
+	{ "policy", "550 5.7.1", "Command rejected", IS_MAILING, ON_REQUEST, STAY },
+	{ "internal_error", "451 4.3.0", "Error: local error in processing", IS_MAILING, ON_REQUEST, STAY },
+	{ "disk_full", "452 4.3.1", "Insufficient system storage", IS_MAILING, ON_REQUEST, STAY },
+	{ "overloaded", "451 4.3.2", "Server too busy, please try again later", IS_MAILING, ON_REQUEST, STAY },
+	{ "unavailable", "451 4.7.1", "Service unavailable - try again later", IS_MAILING | IS_HELLO, ON_REQUEST, STAY },
+	{ "pooler_timeout", "451 4.4.1", "Error: the server behind this one does not answer", IS_MAILING, ON_REQUEST, STAY },
+	{ "io_error", "451 4.3.0", "Error: queue file write error", IS_MESSAGE, ON_REQUEST, STAY },
+	{ "too_big", "552 5.3.4", "Error: message file too big", IS_MAIL | IS_MESSAGE, ON_REQUEST, STAY },
+	{ "spam", "554 5.7.1", "Spam message rejected", IS_MESSAGE, ON_REQUEST, STAY },
+	/* on what comes before mails */
+	{ "access_denied", "535 5.7.8", "Error: authentication failed: authentication failure", IS_LOGIN, ON_REQUEST, STAY },
+	{ "login_unavailable", "454 4.7.0", "Temporary authentication failure: generic failure", IS_LOGIN, ON_REQUEST, STAY },
+	{ "tls_unavailable", "454 4.7.0", "TLS not available due to local problem", IS_TLS, ON_REQUEST, STAY },
+	/* on the connection */
+	{ "too_many_connections", "421 4.7.0", "localhost Error: too many connections from 127.0.0.1",
+	  IS_OPENING, ON_REQUEST, CLOSE },
+	{ "ports_busy", "421 4.3.2", "All server ports are busy", IS_OPENING, ON_REQUEST, CLOSE },
+	{ "no_service", "554", "No SMTP service here", IS_OPENING, ON_REQUEST, CLOSE },
+	{ "shutting_down", "421 4.3.2", "localhost Service not available, closing transmission channel",
+	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE },
+	{ "too_many_errors", "421 4.7.0", "localhost Error: too many errors", IS_LOGIN | IS_COMMAND, ON_REQUEST, CLOSE },
+	{ "idle_timeout", "421 4.4.2", "localhost Error: timeout exceeded", IS_COMMAND, ON_REST, CLOSE },
+	{ "crash", "RST", "the connection is reset without a word",
+	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, RESET, SILENCE },
+	{ "gone", "FIN", "the connection is closed without a word",
+	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, SILENCE },
+	/* the protocol's own: agreement to a mail that will be refused, and to no TLS */
+	{ "agreed", "354", "End data with <CR><LF>.<CR><LF>", 0, 0, STAY },
+	{ "not_encrypted", "502 5.5.1", "Error: command not implemented", 0, 0, STAY },
+	{ 0 }
+};
+
+static void text_put(struct out *o, const char *text)
+{
+	out_put(o, text, strlen(text));
+}
+
+/* A command is replaced by one that does nothing; a mail, or a part of one, by the end of all that was said of it. */
+static int smtp_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+{
+	bool mail = asked->is & IS_MESSAGE;
+
+	if (f->end != STAY || !strcmp(f->name, "not_encrypted"))
+		return 0;
+	if (asked->role != ASKS)
+		return -1;
+	text_put(backend, mail ? "RSET\r\n" : "NOOP\r\n");
+	return 1;
+}
+
+static void reply_word(const struct smtp *s, const char *code, const char *text, struct out *client)
+{
+	static const char nobody[] = "localhost";
+	bool named = *s->host && !strncmp(text, nobody, strlen(nobody));
+
+	text_put(client, code);
+	text_put(client, " ");
+	if (named)
+		text_put(client, s->host);
+	text_put(client, named ? text + strlen(nobody) : text);
+	text_put(client, "\r\n");
+}
+
+/* Agree to a mail that will be refused, unless nobody is left whom it is for. */
+static void agree_word(struct talk *t, const struct failure *f, struct out *client)
+{
+	struct smtp *s = t->state;
+
+	t->no_sequel = !s->recipients;
+	if (s->recipients)
+		content_begin(s, true);
+	reply_word(s, s->recipients ? f->code : "554 5.5.1", s->recipients ? f->text : "Error: no valid recipients", client);
+	s->recipients = 0;
+}
+
+static void smtp_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+{
+	struct smtp *s = t->state;
+
+	if (!strcmp(f->name, "agreed"))
+		agree_word(t, f, client);
+	else if (f->number == WORDS)
+		reply_word(s, f->code, f->text, client);
+}
+
+/* ---- */
+
+static const char *const tls_choices[] = { "strip", "pass", NULL };
+
+static const struct opt options[] = {
+	{ "tls", OPT_CHOICE, offsetof(struct smtp_opts, tls), "strip",
+	  "Take STARTTLS out of what the server offers, so that what is said can be read, or let it pass unread",
+	  .choices = tls_choices },
+	{ "reuse_socket", OPT_INERT, .def = "0", .help = "A session's state cannot be handed to another client" },
+	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ 0 }
+};
+
+PROTOCOL(smtp,
+	.help = "SMTP: commands, mails by DATA and BDAT, pipelines, logins",
+	.options = options, .opts_size = sizeof(struct smtp_opts),
+	.state_size = sizeof(struct smtp),
+	.server_first = true,
+	.request = smtp_request, .response = smtp_response,
+	.failures = failures, .refuse = smtp_refuse, .word = smtp_word)
