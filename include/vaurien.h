@@ -196,6 +196,9 @@ struct protocol {
 	/* Write to `backend` what leaves it as the real failure would. Returns how many responses that
 	 * brings (0: nothing is forwarded), -1: this failure does not fit this message after all. */
 	int  (*refuse)(struct talk *, const struct message *, const struct failure *, struct out *backend);
+	/* Write what makes the server send answers that it keeps back until it is asked for more: nothing more will be.
+	 * NULL: it keeps none back. */
+	void (*flush)(struct talk *, struct out *backend);
 	/* The error itself, when those responses have been swallowed, in turn. asked NULL: unasked, on an idle connection */
 	void (*word)(struct talk *, const struct message *asked, const struct failure *, struct out *client);
 };

@@ -197,6 +197,20 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 	}
 }
 
+/* This was the last that is asked. What was asked before it is still to be answered. */
+static void dialogue_last(struct conn *c)
+{
+	const struct protocol *p = conn_protocol(c);
+	struct out *out = c->talk.scratch;
+
+	if (p->flush && c->exchanges.first != c->exchanges.last) {
+		out_clear(out);
+		p->flush(&c->talk, out);
+		pipe_word(&c->request, out_span(out), c->exchanges.last, NULL);
+	}
+	c->request.ended = true;
+}
+
 void dialogue_asked(struct conn *c)
 {
 	struct exchange *x = c->request.now.exchange;
@@ -205,7 +219,7 @@ void dialogue_asked(struct conn *c)
 		return;
 	pipe_mark(&c->request, x);
 	if (x->end)
-		c->request.ended = true;
+		dialogue_last(c);
 }
 
 /* ---- responses ---- */

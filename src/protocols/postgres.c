@@ -809,6 +809,11 @@ static void error_put(struct out *client, const struct message *asked, const str
 
 /* In place of what the server said to the substitute. Where it said nothing, because it skips to the
  * Sync, or had another reason to refuse, nothing is. */
+static void postgres_flush(struct talk *t, struct out *backend)
+{
+	message_put(backend, 'H', "", 0);
+}
+
 static void postgres_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
 {
 	struct postgres *s = t->state;
@@ -844,4 +849,4 @@ PROTOCOL(postgres,
 	.state_size = sizeof(struct postgres),
 	.login = true,
 	.request = postgres_request, .response = postgres_response,
-	.failures = failures, .refuse = postgres_refuse, .word = postgres_word)
+	.failures = failures, .refuse = postgres_refuse, .flush = postgres_flush, .word = postgres_word)
