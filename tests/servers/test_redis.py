@@ -481,6 +481,19 @@ def test_a_refusal_among_publications(proxies, direct, raw, version):
     assert direct.pubsub_numsub("b") == [(b"b", 0)]
 
 
+@pytest.mark.parametrize("mixed", [False, True], ids=["alike", "mixed"])
+def test_a_million_commands_before_an_answer_is_read(proxy, direct, raw, mixed):
+    """All are written before the first answer is read. Alike, they stay understood; of too many kinds by turns the
+    connection goes raw, which is said, and every byte passes all the same."""
+    many = 100000 if SAN else 1000000
+    one = raw(proxy)
+    one.send((b"INCR n\r\nECHO x\r\n" if mixed else b"INCR n\r\n") * (many // 2 if mixed else many))
+    wanted = b"".join(b":%d\r\n%s" % (n + 1, b"$1\r\nx\r\n" if mixed else b"") for n in range(many // 2 if mixed else many))
+    assert one.read(len(wanted)) == wanted
+    assert bool(re.search("raw .*unanswered", proxy.log())) == mixed
+    assert proxy.memory() < (1 << 30 if SAN else 100 << 20)
+
+
 def test_a_refused_pipeline_keeps_its_order(proxies, connect, direct):
     application = connect(proxies)
     proxies.set("transient", failure="out_of_memory", agitate=3)
