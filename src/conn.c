@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "judge.h"
 #include "linger.h"
 #include "log.h"
+#include "news.h"
 #include "patience.h"
 #include "proxy.h"
 #include "worker.h"
@@ -45,6 +47,17 @@ static void side_open(struct side *s, int fd)
 	s->watch.fd = fd;
 	s->open = s->readable = s->writable = true;
 	loop_watch(conn_loop(s->conn), &s->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+}
+
+const char *side_peer(const struct side *s, char *buffer, size_t size)
+{
+	struct endpoint e = { .len = sizeof e.addr };
+
+	if (s->watch.fd < 0 || getpeername(s->watch.fd, (struct sockaddr *)&e.addr, &e.len))
+		snprintf(buffer, size, "gone");
+	else
+		endpoint_show(&e, buffer, size);
+	return buffer;
 }
 
 /* `said`: the peer's own end has been read. */
@@ -84,6 +97,23 @@ static void states_free(struct conn *c)
 	c->states = NULL;
 }
 
+static void tell_closed(struct conn *c, enum end how, enum why why)
+{
+	struct news n;
+
+	news_begin(&n, NEWS_CLOSED, conn_loop(c)->now, proxy_spec(c->proxy)->name);
+	news_count(&n, "connection", c->number);
+	news_words(&n, "reason", why_words[why].name);
+	news_words(&n, "how", how == RESET ? "reset" : "close");
+	news_seconds(&n, "age", conn_loop(c)->now - c->since);
+	news_count(&n, "exchanges", c->asked);
+	news_count(&n, "request_received", c->request.came);
+	news_count(&n, "request_sent", c->request.sent);
+	news_count(&n, "response_received", c->response.came);
+	news_count(&n, "response_sent", c->response.sent);
+	news_tell(&n);
+}
+
 void conn_end(struct conn *c, enum end how, enum why why)
 {
 	if (c->dead)
@@ -91,6 +121,8 @@ void conn_end(struct conn *c, enum end how, enum why why)
 	c->dead = true;
 	log_debug("closed proxy=%s connection=%llu why=\"%s\"", proxy_spec(c->proxy)->name, (unsigned long long)c->number,
 	          why_words[why].text);
+	if (news_want(NEWS_CLOSED))
+		tell_closed(c, how, why);
 	side_close(&c->client, how, c->request.eof);
 	side_close(&c->backend, how, c->response.eof);
 	dial_stop(c->dial);
@@ -255,14 +287,22 @@ static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 
 static void say_opened(const struct conn *c)
 {
-	struct endpoint e = { .len = sizeof e.addr };
+	const struct spec *s = proxy_spec(c->proxy);
+	bool told = news_want(NEWS_OPENED);
+	struct news n;
 	char text[128];
 
-	if (log_threshold > LOG_DEBUG)
+	if (log_threshold > LOG_DEBUG && !told)
 		return;
-	getpeername(c->client.watch.fd, (struct sockaddr *)&e.addr, &e.len);
-	log_debug("opened proxy=%s connection=%llu client=%s", proxy_spec(c->proxy)->name, (unsigned long long)c->number,
-	          endpoint_show(&e, text, sizeof text));
+	side_peer(&c->client, text, sizeof text);
+	log_debug("opened proxy=%s connection=%llu client=%s", s->name, (unsigned long long)c->number, text);
+	if (!told)
+		return;
+	news_begin(&n, NEWS_OPENED, c->since, s->name);
+	news_count(&n, "connection", c->number);
+	news_words(&n, "client", text);
+	news_words(&n, "backend", s->backend.text);
+	news_tell(&n);
 }
 
 void conn_open(struct proxy *proxy, int fd, int spare, uint64_t number)

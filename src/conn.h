@@ -59,6 +59,8 @@ void conn_dial(struct conn *);
 void conn_end(struct conn *, enum end, enum why);       /* CLOSE, RESET: the one way to die; may be called twice */
 void conn_obey(struct conn *, enum end);          /* the same, where it is a rule that says so */
 
+const char *side_peer(const struct side *, char *buffer, size_t size); /* its address; "gone": it has none any more */
+
 static inline struct loop *conn_loop(struct conn *c)
 {
 	return &c->proxy->worker->loop;

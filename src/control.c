@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "events.h"
 #include "http/http.h"
 #include "listener.h"
 #include "log.h"
@@ -270,12 +271,14 @@ static void start_workers(struct control *c)
 /* All of them listen, before any has a client. */
 static bool make_ports(struct control *c, char error[SENTENCE])
 {
+	struct waiter start = { .by = "start" };
+
 	for (size_t i = 0; i < c->settings->n_proxies; i++) {
 		struct spec *s = c->settings->proxies[i];
 		struct endpoint at = { .len = 0 };
 		if (s->enabled && !listener_find(&s->listen, &at, error, SENTENCE))
 			return false;
-		int why = port_make(&c->ports, s, &at, NULL, NULL);
+		int why = port_make(&c->ports, s, &at, &start, NULL);
 		if (why) {
 			sentence_put(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
 			return false;
@@ -301,6 +304,7 @@ static void finish(struct control *c)
 		worker_end(&c->workers[k]);
 	for (unsigned k = 0; k < c->rounds.n; k++)      /* a last change may have been on its way */
 		worker_free(&c->workers[k]);
+	events_stop();
 	loop_free(&c->loop);
 	ports_free(&c->ports);
 	free(c->workers);
@@ -320,7 +324,7 @@ int control_run(struct settings *s)
 	watch_signals(&c);
 	c.resolver = resolver_start();
 	make_workers(&c);
-	if (!make_ports(&c, error)) {
+	if (!events_start(&c.loop, s->events, error) || !make_ports(&c, error)) {
 		rc = 1;
 	} else {
 		say_start(s);

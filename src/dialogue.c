@@ -4,6 +4,7 @@
 #include "conn.h"
 #include "judge.h"
 #include "log.h"
+#include "news.h"
 #include "proxy.h"
 #include "registry.h"
 #include "worker.h"
@@ -474,10 +475,24 @@ static bool owes_refusal(const struct conn *c)
 	return c->request.now.gone;
 }
 
+static void tell_raw(struct conn *c, enum direction d, const char *why)
+{
+	struct news n;
+
+	news_begin(&n, NEWS_RAW, conn_loop(c)->now, proxy_spec(c->proxy)->name);
+	news_count(&n, "connection", c->number);
+	news_words(&n, "direction", d == REQUEST ? "request" : "response");
+	news_words(&n, "why", why);
+	news_tell(&n);
+}
+
 void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 {
+	why = why ? why : "the bytes are not understood";
+	if (news_want(NEWS_RAW))
+		tell_raw(c, p->direction, why);
 	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", proxy_spec(c->proxy)->name,
-	            (unsigned long long)c->number, p->direction == REQUEST ? "request" : "response", why ? why : "the bytes are not understood");
+	            (unsigned long long)c->number, p->direction == REQUEST ? "request" : "response", why);
 	if (!c->raw_counted)
 		stats_add(&c->proxy->stats, STAT_RAW, 1);
 	c->raw_counted = true;

@@ -494,6 +494,7 @@ static bool pipe_fill(struct pipe *p)
 	p->conn->resting = false;
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
+	p->came += (uint64_t)n;
 	to -= p->rest_n;
 	if (p->rest_n)
 		memcpy(to, p->rest, p->rest_n);

@@ -37,7 +37,7 @@ struct pipe {
 	uint8_t *run; size_t run_n;     /* calm bytes that travel together, still in the worker's buffer */
 	uint8_t *rest;                  /* REST_MAX bytes or more, only while needed */
 	size_t rest_n;
-	uint64_t offset, sent;          /* bytes read, bytes sent, of the whole stream */
+	uint64_t came, offset, sent;    /* bytes read, bytes cut and judged, bytes sent, of the whole stream */
 	nsec line_free;                 /* pace: when the line is free again */
 	size_t slot; nsec slot_end;     /* ... so many bytes are on it, and have passed it then */
 	bool behind;                    /* bytes of `from` wait there for this pipe */

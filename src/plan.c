@@ -8,6 +8,7 @@
 
 #include "log.h"
 #include "loop.h"
+#include "news.h"
 #include "pattern.h"
 #include "registry.h"
 
@@ -124,15 +125,38 @@ ruleset plan_on(const struct plan *p, unsigned moments)
 
 enum { TEXT_MAX = 16384 };              /* of a subject, that a match looks at */
 
+/* The same for programs: once for each exchange that a rule strikes, or cannot. */
+static void tell_strike(enum news_type type, const struct plan *p, const struct rule *r, const struct question *q, const char *verdict)
+{
+	static const char *const moments[MOMENTS] = { "open", "request", "response", "data", "rest", "end", "leave", "listen" };
+	const uint64_t unasked = 1ull << 63;
+	struct news n;
+
+	news_begin(&n, type, q->now, p->spec->name);
+	news_count(&n, "connection", q->connection);
+	news_count(&n, q->exchange & unasked ? "push" : "exchange", q->exchange & ~unasked);
+	if (q->moment)
+		news_words(&n, "moment", moments[moment_index(q->moment)]);
+	if (q->msg)
+		news_words(&n, "verb", q->msg->verb);
+	news_words(&n, "rule", r->words->name);
+	news_words(&n, "behavior", r->behavior->name);
+	news_words(&n, type == NEWS_FAULT ? "verdict" : "why", verdict);
+	news_tell(&n);
+}
+
 static void say_unreachable(struct plan *p, struct rule *r, const struct question *q)
 {
+	const char *why = q->raw ? "the connection is raw, there are no messages in it to find or to answer" : "the protocol has no words to refuse with";
+
 	atomic_fetch_add_explicit(&r->words->tally->unreachable, 1, memory_order_relaxed);
+	if (news_want(NEWS_UNREACHABLE))
+		tell_strike(NEWS_UNREACHABLE, p, r, q, why);
 	if (r->said_unreachable)
 		return;
 	r->said_unreachable = true;
 	log_warning("unreachable proxy=%s connection=%llu rule=%s behavior=%s: %s", p->spec->name, (unsigned long long)q->connection,
-	            r->words->name, r->behavior->name,
-	            q->raw ? "the connection is raw, there are no messages in it to find or to answer" : "the protocol has no words to refuse with");
+	            r->words->name, r->behavior->name, why);
 }
 
 /* "VERB subject", for the rules that match on it. */
@@ -477,6 +501,10 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	if (!rule_strikes(r, s, bit))
 		return false;
 	say_strike(p, r, q, v, *f, first);
+	if (first && news_want(NEWS_FAULT)) {
+		char what[160];
+		tell_strike(NEWS_FAULT, p, r, q, verdict_show(v, *f, what, sizeof what));
+	}
 	return true;
 }
 

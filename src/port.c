@@ -3,12 +3,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "listener.h"
 #include "log.h"
+#include "news.h"
 #include "proxy.h"
 
 /* ---- the table ---- */
@@ -150,6 +152,29 @@ static int port_bind(const struct port *p, const struct spec *to, const struct e
 
 /* ---- changes ---- */
 
+/* Who has made what of it. */
+static void tell(const struct port *p, const char *what, const struct waiter *by)
+{
+	const struct spec *s = p->spec;
+	char rules[NEWS_WORDS + 1] = "";
+	struct news n;
+
+	if (!news_want(NEWS_CHANGED))
+		return;
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		size_t used = strlen(rules);
+		snprintf(rules + used, sizeof rules - used, "%s%s", i ? " " : "", s->rules[i].name);
+	}
+	news_begin(&n, NEWS_CHANGED, p->all->rounds->loop->now, s->name);
+	news_words(&n, "what", what);
+	news_words(&n, "by", by && by->by ? by->by : "vaurien");
+	news_words(&n, "listen", s->enabled ? s->listen.text : "nowhere");
+	news_words(&n, "backend", s->backend.text);
+	news_words(&n, "behavior", s->behavior);
+	news_words(&n, "rules", rules);
+	news_tell(&n);
+}
+
 struct change {
 	struct round round;
 	struct port *port;
@@ -200,7 +225,7 @@ static void change_begin(struct port *p, int fd, bool stop, bool empty, struct w
 	assert(!less);          /* at time 0 nothing is over */
 	if (p->expires != NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
 		timer_set(p->all->rounds->loop, &p->all->expiry, p->expires);
-	*ch = (struct change){ { change_make, change_made }, p, spec_hold(p->spec), fd, stop, empty, waiter };
+	*ch = (struct change){ { change_make, change_made }, p, spec_hold(p->spec), fd, stop, empty, waiter && waiter->done ? waiter : NULL };
 	round_begin(p->all->rounds, &ch->round);
 }
 
@@ -220,6 +245,7 @@ int port_make(struct ports *all, struct spec *to, const struct endpoint *at, str
 	assert(p->parts);
 	proxy_make(p->parts, all->rounds->workers, all->rounds->n, p->number);
 	table_add(all, p);
+	tell(p, "created", waiter);
 	change_begin(p, fd, false, false, waiter);
 	if (made)
 		*made = p;
@@ -245,6 +271,7 @@ int port_alter(struct port *p, struct spec *to, const struct endpoint *at, bool 
 		p->at = binds ? bound : (struct endpoint){ .len = 0 };
 	spec_drop(p->spec);
 	p->spec = to;
+	tell(p, "changed", waiter);
 	change_begin(p, fd, stop, empty, waiter);
 	return 0;
 }
@@ -254,12 +281,13 @@ int port_alter(struct port *p, struct spec *to, const struct endpoint *at, bool 
 static void port_expire(struct port *p, nsec now)
 {
 	nsec next;
+	struct waiter ttl = { .by = "ttl" };
 	struct spec *less = spec_without_expired(p->spec, now, &next);
 
 	if (!less)
 		return;
 	log_info("rules=%u of %u are over proxy=%s", p->spec->n_rules - less->n_rules, p->spec->n_rules, less->name);
-	port_alter(p, less, NULL, false, NULL);
+	port_alter(p, less, NULL, false, &ttl);
 }
 
 static void expiry_fire(struct timer *t)
@@ -317,7 +345,8 @@ void port_remove(struct port *p, struct waiter *waiter)
 	struct removal *rm = malloc(sizeof *rm);
 
 	assert(rm);
-	*rm = (struct removal){ { part_leave, removal_made }, p, waiter };
+	*rm = (struct removal){ { part_leave, removal_made }, p, waiter && waiter->done ? waiter : NULL };
+	tell(p, "removed", waiter);
 	table_remove(p->all, p);
 	port_shut(p);
 	round_begin(p->all->rounds, &rm->round);

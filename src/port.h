@@ -30,7 +30,10 @@ struct ports {
 	unsigned last;                  /* number given */
 };
 
-struct waiter { void (*done)(struct waiter *); };       /* told when every worker has a change */
+struct waiter {                         /* who makes a change */
+	void (*done)(struct waiter *);  /* told when every worker has it; NULL: need not be told, and may be gone by then */
+	const char *by;                 /* for the events: a client's address, "signal" ...; read at once */
+};
 
 void ports_init(struct ports *, struct rounds *);
 struct port *port_find(const struct ports *, const char *name); /* NULL: there is none */

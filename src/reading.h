@@ -14,7 +14,7 @@ struct words {                          /* the program's own options */
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;
-	const char *log_level, *log_output, *config, *plugin, *list;
+	const char *log_level, *log_output, *events, *config, *plugin, *list;
 	bool help, version;
 };
 

@@ -81,6 +81,9 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 	{ GROUP_LOGS, "FILE", WORD("log_output", OPT_TEXT, log_output, .def = "-",
 		.help = "a file to append to; - is the standard error") },
 
+	{ GROUP_LOGS, "FILE", WORD("events", OPT_TEXT, events,
+		.help = "a file to append events to, a connection, a fault or a change as a line of JSON; - is the standard output") },
+
 	{ GROUP_STATSD, NULL, WORD("statsd.enabled", OPT_BOOL, statsd_enabled, .help = "send counters to a statsd server") },
 	{ GROUP_STATSD, "HOST", WORD("statsd.host", OPT_TEXT, statsd_host, .def = "localhost", .help = "its host") },
 	{ GROUP_STATSD, "PORT", WORD("statsd.port", OPT_INT, statsd_port, .def = "8125", .min = 1, .max = 65535,
@@ -258,6 +261,7 @@ static void rest_read(struct reading *r)
 	s->statsd.prefix = copy(w->statsd_prefix);
 	s->statsd.sample_rate = w->statsd_rate;
 	s->log_output = copy(w->log_output);
+	s->events = copy(w->events);
 	s->threads = w->threads;
 	s->bufsize = w->bufsize;
 	s->timeout = w->timeout / NSEC_S;
@@ -332,5 +336,6 @@ void settings_free(struct settings *s)
 	free(s->statsd.host);
 	free(s->statsd.prefix);
 	free(s->log_output);
+	free(s->events);
 	*s = (struct settings){ .n_proxies = 0 };
 }

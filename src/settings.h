@@ -12,6 +12,7 @@ struct settings {
 	char *http_token;                       /* "": none is asked for */
 	struct { bool enabled; char *host; int64_t port; char *prefix; double sample_rate; } statsd;
 	char *log_output;                       /* "-": stderr. The level is in log_threshold */
+	char *events;                           /* where events go as lines, "-": stdout; "": nowhere */
 	uint64_t seed;                          /* given, or drawn from the system */
 	int64_t threads;
 	int64_t bufsize;                        /* a worker's read buffer */

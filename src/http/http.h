@@ -49,6 +49,7 @@ const char *request_query(struct request *, const char *name);          /* of ?n
 const char *request_header(struct request *, const char *name);         /* NULL: not there */
 const char *request_method(struct request *);
 const char *request_client(struct request *, char *buffer, size_t size);        /* its address */
+const char *request_by(struct request *);               /* the same, kept while the request is: for a waiter's `by` */
 struct span request_body(struct request *);
 
 /* ---- answers: one of these, now or later ---- */

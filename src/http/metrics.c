@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../events.h"
 #include "../log.h"
 #include "../worker.h"
 
@@ -219,6 +220,15 @@ static void log_lines(const struct scrape *s, const struct family *f)
 	plain(s, f, (double)log_lost());
 }
 
+enum { TOLD, LOST, READERS };
+
+static void events(const struct scrape *s, const struct family *f)
+{
+	struct events_figures e = events_figures();
+
+	plain(s, f, f->which == TOLD ? (double)e.told : f->which == LOST ? (double)e.lost : e.readers);
+}
+
 static void cpu(const struct scrape *s, const struct family *f)
 {
 	struct rusage u;
@@ -303,6 +313,9 @@ static const struct family families[] = {
 	{ "vaurien_held_bytes", "gauge", "Bytes that wait in a thread's queues", held, 0 },
 	{ "vaurien_loop_seconds", "histogram", "How long a round of a thread's loop took: so long others waited", rounds, 0 },
 	{ "vaurien_log_lines_lost_total", "counter", "Lines of the log for which there was no room", log_lines, 0 },
+	{ "vaurien_events_total", "counter", "Events that somebody wanted", events, TOLD },
+	{ "vaurien_events_lost_total", "counter", "Events that a reader was too slow for", events, LOST },
+	{ "vaurien_event_readers", "gauge", "Who reads events now", events, READERS },
 
 	{ "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.", cpu, 0 },
 	{ "process_open_fds", "gauge", "Number of open file descriptors.", descriptors, 0 },

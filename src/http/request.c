@@ -119,6 +119,13 @@ const char *request_client(struct request *r, char *buffer, size_t size)
 	return buffer;
 }
 
+const char *request_by(struct request *r)
+{
+	if (!*r->by && r->connection)
+		request_client(r, r->by, sizeof r->by);
+	return r->by;
+}
+
 struct span request_body(struct request *r)
 {
 	return (struct span){ r->body, r->n };
@@ -196,6 +203,7 @@ void request_change(struct request *r, struct port *port, struct spec *to, unsig
 	r->status = status;
 	r->answer = body;
 	r->waiter.done = request_changed;
+	r->waiter.by = request_by(r);
 	control_change(request_control(r), port, to, &r->waiter);
 }
 

@@ -33,6 +33,7 @@ struct request {
 	struct stream *stream;
 	struct { char *header, *value; } says[SAYINGS_MAX];
 	unsigned n_says;
+	char by[80];                    /* the client's address, once it was asked for */
 	struct waiter waiter;
 	struct request *next, **back;   /* among those suspended; back NULL: is not */
 };
