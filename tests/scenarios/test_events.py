@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from harness import PATIENCE, VAURIEN, Clock, dial, free_port, listening, until
+from harness import PATIENCE, SAN, VAURIEN, dial, free_port, listening, until
 from test_metrics import comes, metrics
 
 BRIEF = "delay sleep=0.001"
@@ -234,7 +234,7 @@ def test_a_reader_that_does_not_read(start, backend):
         before = proxy.memory()
         pings(client, n)
         lost = until(lambda: metrics(proxy).get("vaurien_events_lost_total"))
-        assert proxy.memory() - before < 16 << 20
+        assert SAN or proxy.memory() - before < 16 << 20        # what was freed, a sanitizer keeps
         seen = missed = 0
         while seen + missed < n:
             event = idle.next()

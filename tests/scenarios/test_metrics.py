@@ -106,6 +106,7 @@ def comes(proxy, name, value, **labels):
         name, labels, value, metrics(proxy).get(name, **labels)))
 
 
+@pytest.mark.threads
 def test_bytes_are_counted_as_they_pass(vaurien, backend):
     proxy = vaurien("--threads", "2", backend=backend)
     client, server = proxy.meet(backend)
@@ -132,8 +133,9 @@ def test_dropped_bytes_are_received_and_not_sent(start, backend):
     assert metrics(proxy).get("vaurien_sent_bytes_total", direction="request") == 0
 
 
+@pytest.mark.threads
 def test_connections_end_by_reason(start, backend):
-    proxy = start(backend=backend)
+    proxy = start("--threads", "2", backend=backend)
     client, server = proxy.meet(backend)
     client.close()
     server.close()
