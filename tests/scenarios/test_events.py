@@ -296,11 +296,12 @@ def test_lines_are_appended(start, backend, tmp_path):
     proxy = start("--events", path, backend=backend)
     with proxy.client() as client:
         client.send(b"x").read(1)
-    until(lambda: len(lines(path)) == 3)
+    until(lambda: len(lines(path)) == 4)
     proxy.client().send(b"x").read(1)
     proxy.stop()
     told = lines(path)
-    assert [e.get("type") for e in told] == [None, "opened", "closed", "opened", "closed"]
+    assert [e.get("type") for e in told] == [None, "changed", "opened", "closed", "opened", "closed"]
+    assert (told[1]["what"], told[1]["by"]) == ("created", "start")
     assert told[-1]["reason"] in ("proxy_stops", "both_ended", "backend_reset", "client_reset")
 
 
@@ -314,7 +315,7 @@ def test_standard_output(backend, tmp_path):
         until(lambda: listening(port))
         with dial(port) as client:
             client.send(b"x").read(1)
-        assert [json.loads(process.stdout.readline())["type"] for _ in range(2)] == ["opened", "closed"]
+        assert [json.loads(process.stdout.readline())["type"] for _ in range(3)] == ["changed", "opened", "closed"]
         process.stdout.close()
         for _ in range(3):
             with dial(port) as client:
@@ -341,7 +342,7 @@ def test_a_pipe_that_nobody_reads(start, backend, tmp_path):
     lost = until(lambda: metrics(proxy).get("vaurien_events_lost_total"))
     seen = missed = 0
     text = b""
-    while seen + missed < 4000:
+    while seen + missed < 4001:
         try:
             text += until(lambda: os.read(reader, 65536))
         except BlockingIOError:
@@ -351,7 +352,7 @@ def test_a_pipe_that_nobody_reads(start, backend, tmp_path):
             event = json.loads(line)
             missed += event.get("lost", 0)
             seen += event["type"] != "lost"
-    assert (seen + missed, missed) == (4000, lost)
+    assert (seen + missed, missed) == (4001, lost)
     os.close(reader)
 
 
