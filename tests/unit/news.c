@@ -276,7 +276,7 @@ static void as_a_stream(void **state)
 /* A pipe that nobody reads loses events, and makes nobody wait. */
 static void a_file_that_is_not_read(void **state)
 {
-	char path[] = "/tmp/vaurien-events-XXXXXX", error[SENTENCE], bytes[4096];
+	char path[] = "/tmp/events-XXXXXX", error[SENTENCE], bytes[4096];
 	struct loop own;
 	int fd = mkstemp(path);
 
