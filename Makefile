@@ -20,7 +20,7 @@ CFLAGS  ?= -g
 CFLAGS  += -std=gnu11 $(OPT) -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -fno-strict-aliasing
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc
 LDFLAGS += -rdynamic
-LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -lpthread -ldl -lm
+LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 ifneq ($(SAN),)
 CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)

@@ -142,12 +142,13 @@ struct cut {
 };
 
 struct talk {                           /* one connection, as its protocol sees it */
+	const struct protocol *self;    /* as whom it is asked, where functions are shared */
 	void *state;                    /* state_size bytes, zeroed at accept; both directions share it */
 	const void *opts;               /* the protocol's options */
 	struct shelf *texts;            /* prepared statements' texts */
 	struct out *scratch;            /* emptied before each call; a good place for `instead` */
 	const char *notice;             /* set by the protocol: a static sentence for the log, once per proxy */
-	bool close;                     /* set by refuse(): behind this refusal the connection must close, though the failure says STAY */
+	bool close;                     /* set by refuse() or word(): behind this refusal the connection must close, though the failure says STAY */
 	bool owed;                      /* for request(): something asked before is not answered yet */
 	bool no_sequel;                 /* set by response() and word(): what was just answered was not agreed to, its sequel will not come */
 	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */
@@ -201,6 +202,8 @@ struct protocol {
 	void (*flush)(struct talk *, struct out *backend);
 	/* The error itself, when those responses have been swallowed, in turn. asked NULL: unasked, on an idle connection */
 	void (*word)(struct talk *, const struct message *asked, const struct failure *, struct out *client);
+
+	void (*forget)(void *state);                    /* the connection is gone, and now its state goes; NULL: nothing hangs on it */
 };
 
 /* What a statement does, as far as its first words tell; for every protocol that speaks SQL. */
@@ -228,6 +231,7 @@ enum moment {
 };
 
 struct event {
+	const struct behavior *self;    /* as whom it is asked, where act() is shared */
 	enum moment moment;
 	enum direction direction;
 	const struct message *msg;      /* NULL at ON_OPEN, ON_REST, ON_END, ON_LEAVE and inside raw bytes. At ON_RESPONSE what was asked, but `head` is the response's */
@@ -276,6 +280,7 @@ struct behavior {
 	unsigned on;                    /* the moments it wants to be asked at */
 	enum direction direction;       /* that it acts on unless the rule says otherwise; 0 = BOTH */
 	void (*act)(const struct event *, struct verdict *);
+	void (*forget)(void *state);    /* a rule's or a connection's state goes; NULL: nothing hangs on it */
 	unsigned traits;                /* TRAIT_... */
 };
 

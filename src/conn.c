@@ -85,6 +85,8 @@ static void conn_free(struct mail *m)
 {
 	struct conn *c = OWNER(conn, later, m);
 
+	if (c->talk.self->forget)
+		c->talk.self->forget(c->state);
 	plan_drop(c->plan);
 	free(c);
 }
@@ -92,7 +94,7 @@ static void conn_free(struct mail *m)
 static void states_free(struct conn *c)
 {
 	for (unsigned i = 0; c->states && i < c->plan->n; i++)
-		free(c->states[i]);
+		rule_state_free(&c->plan->rules[i], c->states[i]);
 	free(c->states);
 	c->states = NULL;
 }
@@ -273,7 +275,7 @@ static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 	patience_init(c);
 	c->since = c->active = conn_loop(c)->now;
 	shelf_init(&c->texts, SHELF_ROOM);
-	c->talk = (struct talk){ .state = c->state, .opts = s->protocol_block.opts, .texts = &c->texts, .scratch = &proxy->worker->scratch,
+	c->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = &c->texts, .scratch = &proxy->worker->scratch,
 	                         .backend = s->backend.text };
 	c->plan = plan_hold(proxy->plan);
 	c->states = c->plan->n ? calloc(c->plan->n, sizeof *c->states) : NULL;

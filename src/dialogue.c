@@ -367,6 +367,7 @@ void dialogue_word(struct conn *c, struct exchange *x, const struct failure *f, 
 	struct out *out = c->talk.scratch;
 
 	out_clear(out);
+	c->talk.close = false;
 	conn_protocol(c)->word(&c->talk, x ? &x->asked : NULL, f, out);
 	pipe_word(&c->response, out_span(out), x, late);
 }
@@ -384,6 +385,8 @@ void dialogue_settle(struct conn *c)
 		x->asked.note &= ~NOTE_SUBSTITUTE;
 		dialogue_word(c, x, x->failure, late);
 		lot_drop(late);
+		if (c->talk.close && !end)
+			end = CLOSE;
 		exchange_answered(c);
 		if (c->talk.no_sequel)
 			sequel_forget(c);

@@ -195,7 +195,7 @@ static struct rule_state **states_translate(struct conn *c, const struct plan *t
 		const struct rule_spec *w = c->plan->rules[i].words;
 		int k = plan_heir(to, w);
 		if (k < 0) {
-			free(c->states[i]);
+			rule_state_free(&c->plan->rules[i], c->states[i]);
 			continue;
 		}
 		states[k] = c->states[i];

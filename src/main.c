@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "demo.h"
+#include "plugins/plugin.h"
 #include "registry.h"
 #include "settings.h"
 
@@ -23,5 +24,6 @@ int main(int argc, char **argv)
 		return code;
 	code = control_run(&settings);
 	settings_free(&settings);
+	plugins_free();
 	return code;
 }

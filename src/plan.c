@@ -458,6 +458,13 @@ static struct rule_state *state_of(const struct plan *p, const struct question *
 	return b->state_size || b->on & ON_DATA ? plan_state(p, q->states, i) : q->states[i];
 }
 
+void rule_state_free(const struct rule *r, struct rule_state *state)
+{
+	if (state && r->behavior->forget)
+		r->behavior->forget(state->state);
+	free(state);
+}
+
 static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct verdict *v, const struct failure **f)
 {
 	struct rule *r = &p->rules[i];
@@ -465,7 +472,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	struct dice dice = dice_at(&r->dice, q->connection, q->moment == ON_DATA ? q->offset : q->exchange,
 	                           q->moment | (unsigned)q->direction << 8);
 	struct event e = {
-		.moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->words->block.opts,
+		.self = r->behavior, .moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->words->block.opts,
 		.state = state ? state->state : NULL, .dice = &dice, .age = q->now - r->words->since,
 		.connection = q->connection, .exchange = q->exchange,
 		.passed = state ? state->passed[q->direction == RESPONSE] : 0,
@@ -563,7 +570,7 @@ enum end plan_listen(struct plan *p)
 
 	for EACH_RULE(i, p->on[moment_index(ON_LISTEN)] & p->certain) {
 		const struct rule *r = &p->rules[i];
-		struct event e = { .moment = ON_LISTEN, .direction = BOTH, .opts = r->words->block.opts };
+		struct event e = { .self = r->behavior, .moment = ON_LISTEN, .direction = BOTH, .opts = r->words->block.opts };
 		struct verdict v = { .keep = ALL };
 		if (!rule_plain(r->words))
 			continue;

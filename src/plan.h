@@ -70,6 +70,8 @@ struct rule_state {
 	max_align_t state[];            /* the behavior's */
 };
 
+void rule_state_free(const struct rule *, struct rule_state *);         /* NULL: there is none */
+
 /* One rule's part in a verdict, by rule id. `line`: its pace is shared, see struct tally */
 struct share { uint64_t rule; nsec hold; struct pace pace; _Atomic nsec *line; };
 

@@ -95,7 +95,7 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 
 	{ GROUP_GENERAL, "FILE", WORD("config", OPT_TEXT, config, .help = "an INI file with these options; the command line wins") },
 	{ GROUP_GENERAL, "FILE", WORD("plugin", OPT_TEXT, plugin,
-		.help = "a behavior or a protocol of your own, any number of times: a shared object, FILE.so") },
+		.help = "a behavior or a protocol of your own, any number of times: FILE.so or FILE.lua") },
 	{ GROUP_GENERAL, "WHAT", WORD("list", OPT_CHOICE, list, .choices = listings,
 		.help = "show behaviors, protocols and failures with their options") },
 	{ GROUP_GENERAL, NULL, WORD("version", OPT_BOOL, version, .help = "show the version") },

@@ -8,6 +8,7 @@
 
 #include "../failure.h"
 #include "../log.h"
+#include "../plugins/plugin.h"
 #include "../registry.h"
 #include "../vanish.h"
 
@@ -170,11 +171,12 @@ static void get_info(struct request *r)
 	for (size_t i = 0; i < control_count(c); i++)
 		json_array_append_new(proxies, port_to_json(control_port(c, i)));
 	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
-	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o}",
+	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o}",
 	                                 "name", "vaurien", "version", VAURIEN_VERSION,
 	                                 "seed", json_sprintf("%" PRIu64, s->seed),
 	                                 "threads", (json_int_t)s->threads,
-	                                 "vanish", vanish_possible() ? "filter" : "stall", "proxies", proxies));
+	                                 "vanish", vanish_possible() ? "filter" : "stall", "proxies", proxies,
+	                                 "plugins", plugins_json()));
 }
 
 static const struct route routes[] = {

@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "../config.h"
+#include "../http/request.h"
 #include "../registry.h"
+#include "lua.h"
 
 static struct plugin {
 	char *file;                     /* its real path: a file is loaded once, however often it is named */
@@ -38,37 +40,31 @@ static size_t guests_count(void)
 /* A shared object's guests announce themselves while it is loaded, as those built in do before main. */
 static bool object_load(const char *real, char error[SENTENCE])
 {
-	size_t before = guests_count();
+	size_t before = guests_count(), n = strlen(real);
 
 	if (!dlopen(real, RTLD_NOW | RTLD_LOCAL)) {
 		const char *why = dlerror();
-		size_t n = strlen(real);
 		bool named = !strncmp(why, real, n) && !strncmp(why + n, ": ", 2);      /* it is named in our sentence already */
 		sentence_put(error, "%s", named ? why + n + 2 : why);
 		return false;
 	}
-	if (guests_count() == before) {
+	if (guests_count() == before)
 		sentence_put(error, "expected a BEHAVIOR() or a PROTOCOL() in it, found neither");
-		return false;
-	}
-	const char *fault = registry_fault();           /* there was none before */
-	if (fault)
-		sentence_put(error, "%s", fault);
-	return !fault;
+	return guests_count() > before;
 }
 
-static const struct kind { const char *ending; bool (*load)(const char *real, char error[SENTENCE]); } kinds[] = {
-	{ ".so", object_load },
+static const struct loader { const char *ending; bool (*load)(const char *real, char error[SENTENCE]); } loaders[] = {
+	{ ".so", object_load }, { ".lua", script_load },
 };
 
-static const struct kind *kind_of(const char *file)
+static const struct loader *loader_of(const char *file)
 {
 	size_t n = strlen(file);
 
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-		size_t m = strlen(kinds[i].ending);
-		if (n > m && !strcmp(file + n - m, kinds[i].ending))
-			return &kinds[i];
+	for (size_t i = 0; i < sizeof loaders / sizeof loaders[0]; i++) {
+		size_t m = strlen(loaders[i].ending);
+		if (n > m && !strcmp(file + n - m, loaders[i].ending))
+			return &loaders[i];
 	}
 	return NULL;
 }
@@ -88,11 +84,11 @@ static void plugin_keep(const char *real)
 static bool plugin_load(const char *file, char error[SENTENCE])
 {
 	char real[PATH_MAX], why[SENTENCE], shown[100];
-	const struct kind *kind = kind_of(file);
+	const struct loader *loader = loader_of(file);
 
 	text_show(file, shown, sizeof shown);
-	if (!kind) {
-		sentence_put(error, "plugin: expected a file that ends in .so, got '%s'", shown);
+	if (!loader) {
+		sentence_put(error, "plugin: expected a file that ends in .so or .lua, got '%s'", shown);
 		return false;
 	}
 	if (!realpath(file, real)) {
@@ -101,12 +97,39 @@ static bool plugin_load(const char *file, char error[SENTENCE])
 	}
 	if (plugin_here(real))
 		return true;
-	if (!kind->load(real, why)) {
-		sentence_put(error, "plugin %s: %s", shown, why);
+	const char *fault = loader->load(real, why) ? registry_fault() : why;     /* there was none before */
+	if (fault) {
+		sentence_put(error, "plugin %s: %s", shown, fault);
 		return false;
 	}
 	plugin_keep(real);
 	return true;
+}
+
+json_t *plugins_json(void)
+{
+	json_t *all = json_array();
+
+	for (const struct plugin *p = plugins; p; p = p->next)
+		json_array_append_new(all, json_pack("{s:o, s:I}", "file", json_words(p->file), "errors", (json_int_t)script_errors(p->file)));
+	return all;
+}
+
+void plugins_reload(void)
+{
+	scripts_reload();
+}
+
+/* Shared objects are left in place: a sanitizer may still want to name what is in them. */
+void plugins_free(void)
+{
+	scripts_free();
+	for (struct plugin *p = plugins, *next; p; p = next) {
+		next = p->next;
+		free(p->file);
+		free(p);
+	}
+	plugins = NULL;
 }
 
 /* ---- who names them ---- */

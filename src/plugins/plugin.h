@@ -2,12 +2,17 @@
 #ifndef PLUGIN_H
 #define PLUGIN_H
 
-#include <stdbool.h>
+#include <jansson.h>
 
 #include "../flags.h"
 
 /* Load what --plugin names, and `plugin = FILE` in the file's sections [behavior:NAME] and [protocol:NAME]. To be called
  * before the guests' flags are made. -1: all are there; else the exit code, and why has been said. */
 int plugins_read(const struct flags *, int argc, char **argv);
+
+void plugins_reload(void);              /* scripts are read anew; shared objects stay */
+void plugins_free(void);                /* when nobody speaks of their guests any more */
+
+json_t *plugins_json(void);             /* [{"file": PATH, "errors": N}, ...], as GET /info answers; N counts scripts' errors */
 
 #endif

@@ -90,8 +90,8 @@ static void feed_start(struct feed *f, const struct protocol *protocol)
 	*f = (struct feed){ .protocol = protocol };
 	block_init(&f->block, protocol->options, protocol->opts_size);
 	shelf_init(&f->texts, SHELF_ROOM);
-	f->talk = (struct talk){ calloc(1, protocol->state_size + 1), f->block.opts, &f->texts, &f->scratch, NULL };
-	f->talk.backend = "backend:8000";
+	f->talk = (struct talk){ .self = protocol, .state = calloc(1, protocol->state_size + 1), .opts = f->block.opts, .texts = &f->texts,
+	                         .scratch = &f->scratch, .backend = "backend:8000" };
 	assert(f->talk.state);
 	if (protocol->server_first)
 		feed_owe(f, &(struct message){ .role = ASKS, .is = IS_OPENING, .verb = "GREETING" });
@@ -99,6 +99,8 @@ static void feed_start(struct feed *f, const struct protocol *protocol)
 
 static void feed_stop(struct feed *f)
 {
+	if (f->protocol->forget)
+		f->protocol->forget(f->talk.state);
 	for (unsigned i = 0; i < 2; i++) {
 		out_free(&f->lanes[i].rest);
 		out_free(&f->lanes[i].heard.subject);

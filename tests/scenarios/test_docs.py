@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import PATIENCE, ROOT, SAN, VAURIEN, compiled, free_port, listening, until
+from harness import PATIENCE, ROOT, SAN, VAURIEN, Clock, compiled, dial, free_port, listening, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 PAGES = ["README.md", "CHANGELOG.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md", "docs/python.md"]
@@ -65,7 +65,7 @@ def test_every_flag_exists(run):
     known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
     known |= {"--vaurien-seed", "--system-site-packages", "--no-build-isolation", "--no-index"}    # pytest's and pip's
-    known |= {"--behavior-flap-up"}             # shown in writing-a-behavior.md, and tried below
+    known |= {"--behavior-flap-up", "--behavior-slow-writes-step", "--step"}    # shown in writing-a-behavior.md, and tried below
     for page in PAGES:
         for word in re.findall(flag, read(page)):
             word = word.rstrip(".")
@@ -134,6 +134,42 @@ def test_the_pages_guests_work(guests, start, backend, run):
     server.send(b"3\n")
     assert client.read(2) == b"3\n"
     assert client.ends() == "fin"
+
+
+@once
+def test_the_page_s_lua_typed_as_it_stands(backend, run, tmp_path):
+    """A file and a command; of the command only the ports are others."""
+    page = "docs/writing-a-behavior.md"
+    text = fenced(page, "lua")[0]
+    name = re.match(r"-- (\w+) - ", text).group(1)
+    (tmp_path / (name + ".lua")).write_text(text)
+    command = re.search(r"^    (vaurien --plugin %s.lua .*--behavior .*)$" % name, read(page), re.M).group(1)
+    port, http = free_port(), free_port()
+    words = [VAURIEN] + shlex.split(command.replace("localhost:6379", backend.address))[1:]
+    log = tmp_path / "log"
+    with open(str(log), "w") as out:
+        process = subprocess.Popen([*words, "--proxy", "127.0.0.1:%d" % port, "--http-port", str(http)], cwd=str(tmp_path),
+                                   stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+    try:
+        until(lambda: process.poll() is not None or (listening(port) and listening(http)), what="vaurien to listen")
+        assert process.poll() is None, log.read_text()
+        client, server = dial(port), backend.accept()
+        changed = run("--http-port", http, "set-behavior", name, "--step", "50ms", program=CTL)
+        assert changed.stdout == 'Behavior changed to "%s"\n' % name
+        for request, late in ((b"GET a\r\n", 0), (b"SET a 1\r\n", 0.05), (b"SET a 2\r\n", 0.1)):
+            with Clock() as took:
+                client.send(request)
+                assert server.read(len(request)) == request
+            assert took.seconds >= late
+            server.send(b"+OK\r\n")
+            client.read(5)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) == 0
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+    assert "WARNING" not in log.read_text()
 
 
 @once

@@ -1,0 +1,451 @@
+/* lua.c - a Lua state for each thread: what it may use, what becomes of an error, and scripts that are read again. */
+#include "lua.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "../log.h"
+#include "../registry.h"
+
+struct loaded {                         /* a script in a place */
+	unsigned version;               /* of the text that these are from; 0: of none */
+	unsigned tried;                 /* the version that was tried last */
+	int functions[HOOKS];           /* references */
+	int names, failures;
+	nsec said;                      /* when an error was last a line in the log */
+};
+
+struct kept { struct kept *next; max_align_t bytes[]; };
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of the lists, and of scripts' texts */
+static struct script *scripts;
+static struct place *places;
+static unsigned n_scripts;
+static _Thread_local struct place *here;
+
+/* ---- bounds ---- */
+
+static void *allocate(void *user, void *old, size_t old_size, size_t size)
+{
+	struct place *p = user;
+
+	if (!old)
+		old_size = 0;           /* it says what is allocated */
+	if (!size) {
+		free(old);
+		p->used -= old_size;
+		return NULL;
+	}
+	if (size > old_size && (p->used - old_size + size > MEMORY_MAX || p->churn + (size - old_size) > CHURN_MAX))
+		return NULL;
+	void *made = realloc(old, size);
+	if (!made)
+		return NULL;
+	p->used += size - old_size;
+	p->churn += size > old_size ? size - old_size : 0;
+	return made;
+}
+
+/* From here on each step is one too many, so that no pcall helps. */
+static void steps_over(lua_State *L, lua_Debug *at)
+{
+	struct place *p = place_of(L);
+
+	p->over = true;
+	lua_sethook(L, steps_over, LUA_MASKCOUNT, 1);
+	luaL_where(L, 0);
+	luaL_error(L, "%smore than %d steps in one call", lua_tostring(L, -1), (int)p->steps);
+}
+
+/* ---- errors: counted, and told once a second ---- */
+
+static void script_fails(struct place *p, struct script *s, const char *why)
+{
+	uint64_t errors = atomic_fetch_add_explicit(&s->errors, 1, memory_order_relaxed) + 1;
+	struct loaded *l = s->index < p->n_loaded ? &p->loaded[s->index] : NULL;
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	nsec now = t.tv_sec * NSEC_S + t.tv_nsec;
+
+	if (l && l->said && now - l->said < NSEC_S)
+		return;
+	if (l)
+		l->said = now;
+	log_warning("plugin=%s %s=%s errors=%llu: %.400s", s->name, s->speaks ? "protocol" : "behavior",
+	            s->speaks ? s->protocol.name : s->behavior.name, (unsigned long long)errors, why);
+}
+
+/* Takes what was thrown off the stack. */
+static const char *thrown(struct place *p, char buffer[SENTENCE])
+{
+	const char *why = lua_type(p->L, -1) == LUA_TSTRING ? lua_tostring(p->L, -1) : "an error that is no text";
+
+	text_show(why, buffer, SENTENCE);
+	lua_settop(p->L, 0);
+	return buffer;
+}
+
+/* ---- calls ---- */
+
+static bool protect(struct place *p, lua_CFunction run, unsigned steps)
+{
+	lua_State *L = p->L;
+
+	p->call++;
+	p->churn = 0;
+	p->over = false;
+	p->steps = steps;
+	lua_sethook(L, steps_over, LUA_MASKCOUNT, (int)steps);
+	lua_pushcfunction(L, run);
+	bool good = lua_pcall(L, 0, 0, 0) == LUA_OK;
+	p->call++;
+	return good;
+}
+
+bool place_run(struct place *p, lua_CFunction run)
+{
+	char why[SENTENCE];
+
+	if (protect(p, run, STEPS_MAX))
+		return true;
+	script_fails(p, p->script, thrown(p, why));
+	return false;
+}
+
+void place_leave(struct place *p)
+{
+	free(p->before);
+	p->before = NULL;
+	p->script = NULL;
+}
+
+void place_push_hook(struct place *p, enum hook hook)
+{
+	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].functions[hook]);
+}
+
+void place_push_names(struct place *p)
+{
+	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].names);
+}
+
+void place_push_failure(struct place *p, const struct failure *f)
+{
+	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].failures);
+	lua_rawgeti(p->L, -1, f - p->script->protocol.failures + 1);
+	lua_remove(p->L, -2);
+}
+
+void place_push_state(struct place *p)
+{
+	struct keep *k = p->keep;
+
+	if (k && k->ref) {
+		lua_rawgeti(p->L, LUA_REGISTRYINDEX, k->ref);
+		return;
+	}
+	lua_newtable(p->L);
+	if (!k)
+		return;
+	lua_pushvalue(p->L, -1);
+	k->ref = luaL_ref(p->L, LUA_REGISTRYINDEX);
+	k->place = p;
+}
+
+void keep_forget(void *state)
+{
+	struct keep *k = state;
+
+	if (k->ref)
+		luaL_unref(k->place->L, LUA_REGISTRYINDEX, k->ref);
+	k->ref = 0;
+}
+
+const char *place_name(struct place *p, const char *name)
+{
+	char *to = p->names[p->next_name++ % NAMES];
+
+	snprintf(to, NAME_ROOM, "%s", name);
+	return to;
+}
+
+/* ---- loading ---- */
+
+static int ref_field(lua_State *L, const char *name)
+{
+	lua_getfield(L, 1, name);
+	return luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+static void names_push(lua_State *L, const struct opt *options)
+{
+	lua_newtable(L);
+	for (lua_Integer i = 0; options && options[i].name; i++) {
+		lua_pushinteger(L, i);
+		lua_setfield(L, -2, options[i].name);
+	}
+}
+
+/* Run the text, which leaves what it returns as the one thing on the stack. */
+static void text_run(lua_State *L, const struct script *s, const char *text, size_t n)
+{
+	char chunk[80];
+
+	snprintf(chunk, sizeof chunk, "@%s", s->name);
+	if (luaL_loadbufferx(L, text, n, chunk, "t") != LUA_OK)
+		lua_error(L);
+	sandbox_push(L);
+	lua_setupvalue(L, -2, 1);
+	lua_call(L, 0, 1);
+	if (!lua_istable(L, -1))
+		luaL_error(L, "expected the file to return a table, got %s", luaL_typename(L, -1));
+}
+
+/* The functions of what is on the stack are called from now on. */
+static void functions_take(struct place *p, struct script *s, unsigned version)
+{
+	static const char *const names[HOOKS] = { "act", "request", "response", "refuse", "word" };
+	struct loaded *l = &p->loaded[s->index], old = *l;
+	lua_State *L = p->L;
+
+	for (unsigned i = 0; i < HOOKS; i++)
+		l->functions[i] = ref_field(L, names[i]);
+	l->failures = ref_field(L, "failures");
+	names_push(L, s->speaks ? s->protocol.options : s->behavior.options);
+	l->names = luaL_ref(L, LUA_REGISTRYINDEX);
+	l->version = version;
+	for (unsigned i = 0; i < HOOKS && old.version; i++)
+		luaL_unref(L, LUA_REGISTRYINDEX, old.functions[i]);
+	if (old.version) {
+		luaL_unref(L, LUA_REGISTRYINDEX, old.failures);
+		luaL_unref(L, LUA_REGISTRYINDEX, old.names);
+	}
+}
+
+static int refresh_inside(lua_State *L)
+{
+	struct place *p = place_of(L);
+	const char *text = p->arg[0];
+
+	text_run(L, p->script, text, strlen(text));
+	functions_take(p, p->script, *(const unsigned *)p->arg[1]);
+	return 0;
+}
+
+/* Once for each text: if it fails, what was there before stays. */
+static void place_refresh(struct place *p, struct script *s, unsigned version)
+{
+	pthread_mutex_lock(&lock);
+	char *text = strdup(s->text);
+	unsigned n = n_scripts;
+	pthread_mutex_unlock(&lock);
+
+	assert(text);
+	if (n > p->n_loaded) {
+		p->loaded = realloc(p->loaded, n * sizeof *p->loaded);
+		assert(p->loaded);
+		memset(p->loaded + p->n_loaded, 0, (n - p->n_loaded) * sizeof *p->loaded);
+		p->n_loaded = n;
+	}
+	p->loaded[s->index].tried = version;
+	p->script = s;
+	p->arg[0] = text;
+	p->arg[1] = &version;
+	place_run(p, refresh_inside);
+	free(text);
+}
+
+static int open_inside(lua_State *L)
+{
+	sandbox_open(L);
+	boxes_open(L);
+	return 0;
+}
+
+static struct place *place_make(void)
+{
+	struct place *p = calloc(1, sizeof *p);
+	bool good = p && (p->L = lua_newstate(allocate, p));
+
+	assert(good);
+	*(struct place **)lua_getextraspace(p->L) = p;
+	good = protect(p, open_inside, STEPS_MAX);
+	assert(good);
+	pthread_mutex_lock(&lock);
+	p->next = places;
+	places = p;
+	pthread_mutex_unlock(&lock);
+	return here = p;
+}
+
+struct place *place_enter(struct script *s)
+{
+	struct place *p = here ? here : place_make();
+	unsigned version = atomic_load_explicit(&s->version, memory_order_acquire);
+
+	if (s->index >= p->n_loaded || p->loaded[s->index].tried != version)
+		place_refresh(p, s, version);
+	p->script = s;
+	return p->loaded[s->index].version ? p : NULL;
+}
+
+/* ---- scripts ---- */
+
+void *script_keep(struct script *s, size_t size)
+{
+	struct kept *k = calloc(1, sizeof *k + size);
+
+	assert(k);
+	k->next = s->kept;
+	s->kept = k;
+	return k->bytes;
+}
+
+static void script_free(struct script *s)
+{
+	for (struct kept *k = s->kept, *next; k; k = next) {
+		next = k->next;
+		free(k);
+	}
+	free(s->file);
+	free(s->announced);
+	free(s->text);
+	free(s);
+}
+
+/* NULL: `error` says why. */
+static char *file_text(const char *path, char error[SENTENCE])
+{
+	enum { LONGEST = 1 << 20 };
+	FILE *in = fopen(path, "r");
+	char *text = malloc(LONGEST + 1);
+	assert(text);
+	size_t n = in ? fread(text, 1, LONGEST, in) : 0;
+	bool read = in && !ferror(in);
+
+	text[n] = '\0';
+	if (!read)
+		sentence_put(error, "%s", strerror(errno));
+	else if (n == LONGEST || strlen(text) != n)
+		sentence_put(error, "expected a Lua script, as text and of less than 1 MiB");
+	if (in)
+		fclose(in);
+	if (read && n < LONGEST && strlen(text) == n)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static int read_inside(lua_State *L)
+{
+	struct script *s = place_of(L)->script;
+
+	text_run(L, s, s->text, strlen(s->text));
+	script_read(L, s);
+	return 0;
+}
+
+/* The file as a script, its guest not announced yet. NULL: `error` says why. */
+static struct script *script_make(const char *real, char error[SENTENCE])
+{
+	struct place *p = here ? here : place_make();
+	struct script *s;
+	char *text = file_text(real, error);
+
+	if (!text)
+		return NULL;
+	s = calloc(1, sizeof *s);
+	assert(s);
+	s->file = strdup(real);
+	assert(s->file);
+	s->name = strrchr(s->file, '/') ? strrchr(s->file, '/') + 1 : s->file;
+	s->text = text;
+	atomic_store(&s->version, 1);
+	p->script = s;
+	if (protect(p, read_inside, 10 * STEPS_MAX))
+		return s;
+	thrown(p, error);
+	script_free(s);
+	return NULL;
+}
+
+bool script_load(const char *real, char error[SENTENCE])
+{
+	struct script *s = script_make(real, error);
+
+	if (!s)
+		return false;
+	pthread_mutex_lock(&lock);
+	s->index = n_scripts++;
+	s->next = scripts;
+	scripts = s;
+	pthread_mutex_unlock(&lock);
+	if (s->speaks)
+		protocol_announce(&s->protocol);
+	else
+		behavior_announce(&s->behavior);
+	return true;
+}
+
+uint64_t script_errors(const char *real)
+{
+	const struct script *s = scripts;
+
+	while (s && strcmp(s->file, real))
+		s = s->next;
+	return s ? atomic_load_explicit(&s->errors, memory_order_relaxed) : 0;
+}
+
+/* What a script announces is fixed while the program runs: rules and connections are made after it. */
+static void script_reload(struct script *s)
+{
+	char error[SENTENCE];
+	struct script *fresh = script_make(s->file, error);
+
+	if (fresh && strcmp(fresh->announced, s->announced))
+		sentence_put(error, "its name, moments, options or failures are others now, and take a new start");
+	else if (fresh && strcmp(fresh->text, s->text)) {
+		pthread_mutex_lock(&lock);
+		char *old = s->text;
+		s->text = fresh->text;
+		fresh->text = old;
+		pthread_mutex_unlock(&lock);
+		atomic_fetch_add_explicit(&s->version, 1, memory_order_release);
+		log_info("plugin=%s: read again", s->name);
+		error[0] = '\0';
+	} else if (fresh)
+		error[0] = '\0';
+	if (error[0])
+		log_warning("plugin=%s: stays as it was: %s", s->name, error);
+	if (fresh)
+		script_free(fresh);
+}
+
+void scripts_reload(void)
+{
+	for (struct script *s = scripts; s; s = s->next)
+		script_reload(s);
+}
+
+void scripts_free(void)
+{
+	for (struct place *p = places, *next; p; p = next) {
+		next = p->next;
+		lua_close(p->L);
+		out_free(&p->subject);
+		free(p->loaded);
+		free(p);
+	}
+	places = here = NULL;
+	for (struct script *s = scripts, *next; s; s = next) {
+		next = s->next;
+		script_free(s);
+	}
+	scripts = NULL;
+}

@@ -1,0 +1,145 @@
+/* lua.h - behaviors and protocols as Lua scripts: what the files beside this one share.
+ *
+ *   script      a file, and the guest it announces; one for the whole program
+ *   place       a Lua state; one for each thread that asks a script, made when it first does
+ *   box         a thing of ours that a script holds: an event, a verdict, bytes. Good for one call
+ *
+ * Nothing of Lua's is touched but inside place_run, which catches whatever is thrown. */
+#ifndef PLUGINS_LUA_H
+#define PLUGINS_LUA_H
+
+#include <lua5.4/lauxlib.h>
+#include <lua5.4/lua.h>
+#include <stdatomic.h>
+
+#include "../option.h"
+#include "../out.h"
+
+enum {
+	MEMORY_MAX = 16 << 20,          /* bytes of a place */
+	CHURN_MAX = 64 << 20,           /* bytes that one call may ask for, in all */
+	STEPS_MAX = 1000000,            /* instructions of one call */
+	NAMES = 64, NAME_ROOM = 64,
+};
+
+/* ---- scripts ---- */
+
+enum hook { HOOK_ACT, HOOK_REQUEST, HOOK_RESPONSE, HOOK_REFUSE, HOOK_WORD, HOOKS };     /* a script's functions */
+
+struct script {
+	struct script *next;
+	unsigned index;                 /* in a place's list */
+	char *file;                     /* its real path ... */
+	const char *name;               /* ... and the last part of it */
+	bool speaks;                    /* a protocol; else a behavior */
+	struct behavior behavior;
+	struct protocol protocol;
+	struct kept *kept;              /* memory of both, and of their tables */
+	char *announced;                /* what cannot change while the program runs, as text */
+	char *text; size_t text_size;   /* under the lock */
+	_Atomic unsigned version;       /* of the text */
+	_Atomic uint64_t errors;
+};
+
+void *script_keep(struct script *, size_t size);        /* zeroed; goes with the script */
+
+/* What a script's file returned, on top of the stack, becomes its guest. Throws a sentence. */
+void script_read(lua_State *, struct script *);
+
+/* ---- places ---- */
+
+struct keep { struct place *place; int ref; };          /* a guest's `state`: a Lua table, made when it is first asked for */
+
+struct voice { struct keep keep; char notice[160]; };   /* a protocol's `state` */
+
+struct place {
+	lua_State *L;
+	struct place *next;
+	size_t used, churn;             /* bytes: now; asked for by the call under way */
+	unsigned steps;                 /* that it may take */
+	bool over;                      /* it has taken more */
+	uint64_t call;                  /* boxes of another call are void */
+	struct loaded *loaded; unsigned n_loaded;       /* by script->index */
+	int kinds[16];                  /* boxes' metatables, as references */
+	/* the call under way */
+	struct script *script;
+	enum hook hook;
+	const void *opts;
+	struct keep *keep;
+	struct dice *dice;
+	const void *arg[4];             /* what the guest was called with ... */
+	void *result;                   /* ... and where its answer goes */
+	uint8_t *before; size_t before_n;       /* bytes that were edited, as they came; else NULL */
+	struct out subject;             /* a message's, that a script made itself */
+	char names[NAMES][NAME_ROOM]; unsigned next_name;
+};
+
+static inline struct place *place_of(lua_State *L)
+{
+	return *(struct place **)lua_getextraspace(L);
+}
+
+/* Call one of the script's functions in this thread's place: `run` pushes the function and its arguments and calls it. NULL:
+ * something was thrown; it has been counted, and told in the log. Else the place, until place_leave. */
+struct place *place_enter(struct script *);
+bool place_run(struct place *, lua_CFunction run);
+void place_leave(struct place *);
+void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
+void place_push_names(struct place *);                  /* option -> its row's number */
+void place_push_failure(struct place *, const struct failure *);        /* its row, as the script wrote it */
+void place_push_state(struct place *);
+const char *place_name(struct place *, const char *);   /* a copy that outlives the call by some more calls */
+void keep_forget(void *state);
+
+/* ---- what a script finds ---- */
+
+void sandbox_open(lua_State *);                         /* the libraries */
+void sandbox_push(lua_State *);                         /* a new environment for a script */
+
+/* ---- boxes ---- */
+
+struct box { uint64_t call; void *thing; size_t n; };   /* n: of bytes */
+
+struct field {
+	const char *name;
+	void (*get)(struct place *, void *thing);       /* pushes one value */
+	void (*set)(struct place *, void *thing);       /* the value is argument 3 */
+	lua_CFunction method;
+};
+
+enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_OPTIONS, KIND_MESSAGE, KIND_MAKING, KIND_TALK,
+            KIND_OUT, KIND_TEXTS, KIND_BYTES, KINDS };
+
+extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_fields[], dice_fields[], message_fields[],
+                          making_fields[], talk_fields[], out_fields[], texts_fields[], bytes_fields[];
+
+void boxes_open(lua_State *);                           /* their metatables */
+struct box *box_push(struct place *, enum kind, const void *thing);
+struct box *box_check(lua_State *, int argument, enum kind);    /* throws where it is none, or of another call */
+int options_index(lua_State *);                         /* __index of KIND_OPTIONS */
+
+void bytes_push(struct place *, struct span);           /* nil where it has no address */
+struct span bytes_check(lua_State *, int argument);     /* bytes, or a string */
+void bytes_open(lua_State *);                           /* what their metatable has besides */
+
+/* numbers as scripts have them: seconds, sizes; clamped to what ours can be */
+nsec seconds_check(lua_State *, int argument, const char *what);
+size_t size_check(lua_State *, int argument, const char *what);
+void seconds_push(lua_State *, nsec);
+
+/* ---- guests ---- */
+
+void lua_act(const struct event *, struct verdict *);
+struct cut lua_request(struct talk *, struct span, struct message *);
+struct cut lua_response(struct talk *, struct span, const struct message *asked, struct message *);
+int  lua_refuse(struct talk *, const struct message *, const struct failure *, struct out *backend);
+void lua_word(struct talk *, const struct message *asked, const struct failure *, struct out *client);
+
+/* ---- for plugin.c ---- */
+
+bool script_load(const char *real, char error[SENTENCE]);       /* ... and its guest is announced */
+uint64_t script_errors(const char *real);                       /* 0 where it is no script */
+void scripts_reload(void);              /* each file anew; one that is wrong, or announces something else, stays as it was */
+void scripts_free(void);                /* when no thread asks any more */
+
+#endif

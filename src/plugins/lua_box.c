@@ -1,0 +1,294 @@
+/* lua_box.c - things of ours in a script's hands: each good for one call, with fields by name. */
+#include <math.h>
+#include <string.h>
+
+#include "../out.h"
+#include "lua.h"
+
+static const struct { const char *name; const struct field *fields; } kinds[KINDS] = {
+	[KIND_EVENT] = { "event", event_fields }, [KIND_VERDICT] = { "verdict", verdict_fields },
+	[KIND_PACE] = { "pace", pace_fields }, [KIND_DIRT] = { "dirt", dirt_fields },
+	[KIND_DICE] = { "dice", dice_fields }, [KIND_OPTIONS] = { "options", NULL },
+	[KIND_MESSAGE] = { "message", message_fields }, [KIND_MAKING] = { "message", making_fields },
+	[KIND_TALK] = { "talk", talk_fields }, [KIND_OUT] = { "out", out_fields }, [KIND_TEXTS] = { "texts", texts_fields },
+	[KIND_BYTES] = { "bytes", bytes_fields },
+};
+
+/* ---- pushed, and checked ---- */
+
+struct box *box_push(struct place *p, enum kind kind, const void *thing)
+{
+	struct box *b = lua_newuserdatauv(p->L, sizeof *b, 0);
+
+	*b = (struct box){ p->call, (void *)thing, 0 };
+	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->kinds[kind]);
+	lua_setmetatable(p->L, -2);
+	return b;
+}
+
+static struct box *box_fresh(lua_State *L, struct box *b, enum kind kind)
+{
+	if (b->call != place_of(L)->call)
+		luaL_error(L, "this %s was for a call that is over", kinds[kind].name);
+	return b;
+}
+
+/* NULL: it is not one of that kind. */
+static struct box *box_test(lua_State *L, int argument, enum kind kind)
+{
+	struct box *b = lua_touserdata(L, argument);
+
+	if (!b || !lua_getmetatable(L, argument))
+		return NULL;
+	lua_rawgeti(L, LUA_REGISTRYINDEX, place_of(L)->kinds[kind]);
+	bool same = lua_rawequal(L, -1, -2);
+	lua_pop(L, 2);
+	return same ? box_fresh(L, b, kind) : NULL;
+}
+
+struct box *box_check(lua_State *L, int argument, enum kind kind)
+{
+	struct box *b = box_test(L, argument, kind);
+
+	if (!b)
+		luaL_typeerror(L, argument, kinds[kind].name);
+	return b;
+}
+
+/* ---- fields ---- */
+
+/* The field that argument 2 names; upvalue 1 has them all, upvalue 2 says of what kind. */
+static const struct field *field_find(lua_State *L)
+{
+	lua_pushvalue(L, 2);
+	lua_rawget(L, lua_upvalueindex(1));
+	return lua_touserdata(L, -1);
+}
+
+static const char *kind_name(lua_State *L)
+{
+	return kinds[lua_tointeger(L, lua_upvalueindex(2))].name;
+}
+
+/* As a metamethod it is called with a box of its own kind. */
+static struct box *box_self(lua_State *L)
+{
+	return box_fresh(L, lua_touserdata(L, 1), (enum kind)lua_tointeger(L, lua_upvalueindex(2)));
+}
+
+static int box_index(lua_State *L)
+{
+	const struct field *f = field_find(L);
+
+	if (!f)
+		return luaL_error(L, "%s has no '%s'", kind_name(L), luaL_tolstring(L, 2, NULL));
+	if (f->method)
+		lua_pushcfunction(L, f->method);
+	else
+		f->get(place_of(L), box_self(L)->thing);
+	return 1;
+}
+
+static int box_newindex(lua_State *L)
+{
+	const struct field *f = field_find(L);
+
+	if (!f || !f->set)
+		return luaL_error(L, f ? "%s.%s cannot be set" : "%s has no '%s'", kind_name(L), luaL_tolstring(L, 2, NULL));
+	f->set(place_of(L), box_self(L)->thing);
+	return 0;
+}
+
+static int options_newindex(lua_State *L)
+{
+	return luaL_error(L, "options cannot be set");
+}
+
+static void method_set(lua_State *L, enum kind kind, const char *name, lua_CFunction function)
+{
+	lua_newtable(L);
+	for (const struct field *f = kinds[kind].fields; f && f->name; f++) {
+		lua_pushlightuserdata(L, (void *)f);
+		lua_setfield(L, -2, f->name);
+	}
+	lua_pushinteger(L, kind);
+	lua_pushcclosure(L, function, 2);
+	lua_setfield(L, -2, name);
+}
+
+void boxes_open(lua_State *L)
+{
+	for (enum kind k = 0; k < KINDS; k++) {
+		lua_newtable(L);
+		method_set(L, k, "__index", k == KIND_OPTIONS ? options_index : box_index);
+		method_set(L, k, "__newindex", k == KIND_OPTIONS ? options_newindex : box_newindex);
+		if (k == KIND_BYTES)
+			bytes_open(L);
+		lua_pushboolean(L, false);
+		lua_setfield(L, -2, "__metatable");
+		lua_pushstring(L, kinds[k].name);
+		lua_setfield(L, -2, "__name");
+		place_of(L)->kinds[k] = luaL_ref(L, LUA_REGISTRYINDEX);
+	}
+}
+
+/* ---- numbers ---- */
+
+static double number_check(lua_State *L, int argument, const char *what)
+{
+	int is;
+	double d = lua_tonumberx(L, argument, &is);
+
+	if (!is || isnan(d))
+		luaL_error(L, "%s: expected a number, got %s", what, is ? "nan" : luaL_typename(L, argument));
+	return d;
+}
+
+nsec seconds_check(lua_State *L, int argument, const char *what)
+{
+	double d = number_check(L, argument, what) * (double)NSEC_S;
+
+	return d >= (double)NEVER ? NEVER : d <= 0 ? 0 : (nsec)llround(d);
+}
+
+void seconds_push(lua_State *L, nsec t)
+{
+	lua_pushnumber(L, t == NEVER ? HUGE_VAL : (double)t / (double)NSEC_S);
+}
+
+size_t size_check(lua_State *L, int argument, const char *what)
+{
+	double d = number_check(L, argument, what);
+
+	return d >= (double)INT64_MAX ? SIZE_MAX : d <= 0 ? 0 : (size_t)d;
+}
+
+/* ---- options: the guest's own, by name ---- */
+
+static void table_push(lua_State *L, const struct table *t)
+{
+	lua_createtable(L, (int)t->n, 0);
+	for (size_t i = 0; i < t->n; i++) {
+		lua_createtable(L, 0, 2);
+		lua_pushnumber(L, t->rows[i].percent);
+		lua_setfield(L, -2, "percent");
+		seconds_push(L, t->rows[i].time);
+		lua_setfield(L, -2, "time");
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+static void option_push(lua_State *L, const struct opt *o, const void *field)
+{
+	switch (o->type) {
+	case OPT_BOOL:    lua_pushboolean(L, *(const bool *)field); break;
+	case OPT_INT:     lua_pushinteger(L, *(const int64_t *)field); break;
+	case OPT_REAL:    lua_pushnumber(L, *(const double *)field); break;
+	case OPT_TIME:    seconds_push(L, *(const nsec *)field); break;
+	case OPT_TEXT:
+	case OPT_CHOICE:
+	case OPT_FAILURE: lua_pushstring(L, *(const char *const *)field); break;        /* nil where it is NULL */
+	case OPT_TABLE:   table_push(L, field); break;
+	case OPT_INERT:   lua_pushnil(L); break;
+	}
+}
+
+int options_index(lua_State *L)
+{
+	struct place *p = place_of(L);
+	const struct box *b = box_self(L);
+	const struct opt *all = p->script->speaks ? p->script->protocol.options : p->script->behavior.options;
+
+	place_push_names(p);
+	lua_pushvalue(L, 2);
+	if (lua_rawget(L, -2) == LUA_TNIL || all[lua_tointeger(L, -1)].rule != OPT_OWN)
+		return luaL_error(L, "there is no option '%s'", luaL_tolstring(L, 2, NULL));
+	const struct opt *o = &all[lua_tointeger(L, -1)];
+	option_push(L, o, (const char *)b->thing + o->offset);
+	return 1;
+}
+
+/* ---- a message ---- */
+
+static void role_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct message *)m)->role); }
+static void is_get(struct place *p, void *m)      { lua_pushinteger(p->L, ((struct message *)m)->is); }
+static void verb_get(struct place *p, void *m)    { lua_pushstring(p->L, ((struct message *)m)->verb); }
+static void subject_get(struct place *p, void *m) { bytes_push(p, ((struct message *)m)->subject); }
+static void head_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct message *)m)->head); }
+static void seq_get(struct place *p, void *m)     { lua_pushinteger(p->L, (lua_Integer)((struct message *)m)->seq); }
+static void note_get(struct place *p, void *m)    { lua_pushinteger(p->L, (lua_Integer)((struct message *)m)->note); }
+static void failure_get(struct place *p, void *m) { lua_pushstring(p->L, ((struct message *)m)->failure); }
+
+const struct field message_fields[] = {
+	{ "role", role_get }, { "is", is_get }, { "verb", verb_get }, { "subject", subject_get }, { "head", head_get },
+	{ "seq", seq_get }, { "note", note_get }, { "failure", failure_get }, { NULL },
+};
+
+static void role_set(struct place *p, void *m)
+{
+	((struct message *)m)->role = (enum role)luaL_checkinteger(p->L, 3);
+}
+
+static void is_set(struct place *p, void *m)
+{
+	((struct message *)m)->is = (unsigned)luaL_checkinteger(p->L, 3);
+}
+
+static void verb_set(struct place *p, void *m)
+{
+	struct span verb = bytes_check(p->L, 3);
+	struct message *to = m;
+	size_t n = verb.n < sizeof to->verb ? verb.n : sizeof to->verb - 1;
+
+	for (size_t i = 0; i < n; i++)
+		to->verb[i] = verb.p[i] > ' ' && verb.p[i] < 0x7f ? (char)verb.p[i] : '?';
+	to->verb[n] = '\0';
+}
+
+/* Bytes stay where they are; a text of the script's is kept until the next call. */
+static void subject_set(struct place *p, void *m)
+{
+	struct span subject = bytes_check(p->L, 3);
+
+	if (lua_type(p->L, 3) == LUA_TSTRING) {
+		out_clear(&p->subject);
+		out_put(&p->subject, subject.p, subject.n);
+		subject = out_span(&p->subject);
+	}
+	((struct message *)m)->subject = subject;
+}
+
+static void head_set(struct place *p, void *m)
+{
+	size_t n = size_check(p->L, 3, "head");
+
+	((struct message *)m)->head = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
+static void seq_set(struct place *p, void *m)
+{
+	((struct message *)m)->seq = (uint64_t)luaL_checkinteger(p->L, 3);
+}
+
+static void note_set(struct place *p, void *m)
+{
+	((struct message *)m)->note = (uint64_t)luaL_checkinteger(p->L, 3) & ~NOTE_SUBSTITUTE;
+}
+
+static void failure_set(struct place *p, void *m)
+{
+	const char *name = luaL_checkstring(p->L, 3);
+
+	for (const struct failure *f = p->script->protocol.failures; f && f->name; f++)
+		if (!strcmp(f->name, name)) {
+			((struct message *)m)->failure = f->name;
+			return;
+		}
+	luaL_error(p->L, "failure: there is no '%s' among the failures", name);
+}
+
+const struct field making_fields[] = {
+	{ "role", role_get, role_set }, { "is", is_get, is_set }, { "verb", verb_get, verb_set },
+	{ "subject", subject_get, subject_set }, { "head", head_get, head_set }, { "seq", seq_get, seq_set },
+	{ "note", note_get, note_set }, { "failure", failure_get, failure_set }, { NULL },
+};

@@ -1,0 +1,116 @@
+/* lua_bytes.c - bytes on loan, as a script sees them: looked at in place, copied only as far as it asks. */
+#include <string.h>
+
+#include "lua.h"
+
+void bytes_push(struct place *p, struct span s)
+{
+	if (!s.p)
+		lua_pushnil(p->L);
+	else
+		box_push(p, KIND_BYTES, s.p)->n = s.n;
+}
+
+struct span bytes_check(lua_State *L, int argument)
+{
+	size_t n;
+
+	if (lua_type(L, argument) == LUA_TSTRING) {
+		const char *text = lua_tolstring(L, argument, &n);
+		return (struct span){ (const uint8_t *)text, n };
+	}
+	const struct box *b = box_check(L, argument, KIND_BYTES);
+	return (struct span){ b->thing, b->n };
+}
+
+/* A position as Lua counts: from 1, or from the end if negative. Where it lies outside it is moved to `least` or n. */
+static size_t position(lua_State *L, int argument, size_t n, lua_Integer otherwise, size_t least)
+{
+	lua_Integer i = luaL_optinteger(L, argument, otherwise);
+
+	if (i < 0)
+		i = i < -(lua_Integer)n ? 0 : (lua_Integer)n + i + 1;
+	return i < (lua_Integer)least ? least : i > (lua_Integer)n ? n + (least ? 1 : 0) : (size_t)i;
+}
+
+/* Arguments 2 and 3 as a part: from .. to, both included. */
+static struct span part(lua_State *L, lua_Integer to_otherwise)
+{
+	struct span s = bytes_check(L, 1);
+	size_t from = position(L, 2, s.n, 1, 1), to = position(L, 3, s.n, to_otherwise, 0);
+
+	return from > to ? (struct span){ s.p, 0 } : (struct span){ s.p + from - 1, to - from + 1 };
+}
+
+static int bytes_byte(lua_State *L)
+{
+	struct span s = part(L, luaL_optinteger(L, 2, 1));
+
+	luaL_checkstack(L, s.n > 1000 ? luaL_error(L, "at most 1000 at a time") : (int)s.n, "bytes");
+	for (size_t i = 0; i < s.n; i++)
+		lua_pushinteger(L, s.p[i]);
+	return (int)s.n;
+}
+
+static int bytes_sub(lua_State *L)
+{
+	struct span s = part(L, -1);
+
+	lua_pushlstring(L, (const char *)s.p, s.n);
+	return 1;
+}
+
+static int bytes_view(lua_State *L)
+{
+	bytes_push(place_of(L), part(L, -1));
+	return 1;
+}
+
+/* A plain text, no pattern: where it first stands, from `init` on. */
+static int bytes_find(lua_State *L)
+{
+	struct span s = bytes_check(L, 1), what = bytes_check(L, 2);
+	size_t from = position(L, 3, s.n, 1, 1) - 1;
+	const uint8_t *at = from <= s.n ? memmem(s.p + from, s.n - from, what.p, what.n) : NULL;
+
+	if (!at)
+		return 0;
+	lua_pushinteger(L, at - s.p + 1);
+	lua_pushinteger(L, at - s.p + (lua_Integer)what.n);
+	return 2;
+}
+
+static int bytes_starts(lua_State *L)
+{
+	struct span s = bytes_check(L, 1), what = bytes_check(L, 2);
+
+	lua_pushboolean(L, s.n >= what.n && !memcmp(s.p, what.p, what.n));
+	return 1;
+}
+
+static int bytes_length(lua_State *L)
+{
+	lua_pushinteger(L, (lua_Integer)bytes_check(L, 1).n);
+	return 1;
+}
+
+static int bytes_text(lua_State *L)
+{
+	struct span s = bytes_check(L, 1);
+
+	lua_pushlstring(L, (const char *)s.p, s.n);
+	return 1;
+}
+
+void bytes_open(lua_State *L)
+{
+	lua_pushcfunction(L, bytes_length);
+	lua_setfield(L, -2, "__len");
+	lua_pushcfunction(L, bytes_text);
+	lua_setfield(L, -2, "__tostring");
+}
+
+const struct field bytes_fields[] = {
+	{ "byte", .method = bytes_byte }, { "sub", .method = bytes_sub }, { "view", .method = bytes_view },
+	{ "find", .method = bytes_find }, { "starts", .method = bytes_starts }, { NULL },
+};

@@ -1,0 +1,239 @@
+/* lua_protocol.c - a script's request, response, refuse and word. */
+#include <stdio.h>
+#include <string.h>
+
+#include "../loop.h"
+#include "../out.h"
+#include "lua.h"
+
+/* ---- the talk ---- */
+
+#define T(thing) ((struct talk *)(thing))
+
+static void state_get(struct place *p, void *t)   { place_push_state(p); }
+static void options_get(struct place *p, void *t) { box_push(p, KIND_OPTIONS, T(t)->opts); }
+static void texts_get(struct place *p, void *t)   { box_push(p, KIND_TEXTS, T(t)->texts); }
+static void backend_get(struct place *p, void *t) { lua_pushstring(p->L, T(t)->backend); }
+static void close_get(struct place *p, void *t)   { lua_pushboolean(p->L, T(t)->close); }
+static void close_set(struct place *p, void *t)   { T(t)->close = lua_toboolean(p->L, 3); }
+
+static const char *notice_keep(struct place *p, const char *text)
+{
+	struct voice *v = OWNER(voice, keep, p->keep);
+
+	return text_show(text, v->notice, sizeof v->notice);
+}
+
+static void notice_set(struct place *p, void *t)
+{
+	T(t)->notice = notice_keep(p, luaL_checkstring(p->L, 3));
+}
+
+const struct field talk_fields[] = {
+	{ "state", state_get }, { "options", options_get }, { "texts", texts_get }, { "backend", backend_get },
+	{ "close", close_get, close_set }, { "notice", NULL, notice_set }, { NULL },
+};
+
+/* ---- texts by number ---- */
+
+static struct shelf *shelf_check(lua_State *L)
+{
+	return box_check(L, 1, KIND_TEXTS)->thing;
+}
+
+static int texts_put(lua_State *L)
+{
+	shelf_put(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), bytes_check(L, 3));
+	return 0;
+}
+
+/* A copy: what is on the shelf may go when something else comes. */
+static int texts_get_call(lua_State *L)
+{
+	struct span s = shelf_get(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
+
+	if (!s.n)
+		return 0;
+	lua_pushlstring(L, (const char *)s.p, s.n);
+	return 1;
+}
+
+static int texts_move(lua_State *L)
+{
+	shelf_move(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_checkinteger(L, 3));
+	return 0;
+}
+
+static int texts_drop(lua_State *L)
+{
+	shelf_drop(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
+	return 0;
+}
+
+const struct field texts_fields[] = {
+	{ "put", .method = texts_put }, { "get", .method = texts_get_call }, { "move", .method = texts_move },
+	{ "drop", .method = texts_drop }, { NULL },
+};
+
+/* ---- bytes in the making ---- */
+
+static int out_put_call(lua_State *L)
+{
+	enum { MOST = 1 << 20 };
+	struct out *o = box_check(L, 1, KIND_OUT)->thing;
+
+	for (int i = 2, n = lua_gettop(L); i <= n; i++) {
+		struct span s = bytes_check(L, i);
+		if (s.n > MOST - o->n)
+			return luaL_error(L, "more than 1 MiB");
+		out_put(o, s.p, s.n);
+	}
+	return 0;
+}
+
+const struct field out_fields[] = { { "put", .method = out_put_call }, { NULL } };
+
+/* ---- cutting ---- */
+
+enum { ARG_TALK, ARG_SPAN, ARG_ASKED, ARG_MESSAGE };
+
+struct making { struct cut cut; struct message message; };
+
+static void cut_read(lua_State *L, struct place *p, struct cut *cut)
+{
+	struct talk *t = (struct talk *)p->arg[ARG_TALK];
+
+	cut->kind = luaL_checkinteger(L, 1);
+	if (cut->kind == CUT_RAW)
+		t->notice = lua_isnoneornil(L, 2) ? NULL : notice_keep(p, luaL_checkstring(L, 2));
+	if (cut->kind != CUT_PART && cut->kind != CUT_END)
+		return;
+	lua_Integer n = luaL_checkinteger(L, 2);
+	luaL_argcheck(L, n >= 0, 2, "a length of less than 0");
+	cut->len = (uint64_t)n;
+	if (!lua_isnoneornil(L, 3)) {
+		struct span instead = bytes_check(L, 3);
+		out_put(t->scratch, instead.p, instead.n);
+		cut->replaced = true;
+		cut->instead = out_span(t->scratch);
+	}
+}
+
+static int cut_inside(lua_State *L)
+{
+	struct place *p = place_of(L);
+	struct making *m = p->result;
+	bool response = p->hook == HOOK_RESPONSE;
+
+	place_push_hook(p, p->hook);
+	box_push(p, KIND_TALK, p->arg[ARG_TALK]);
+	bytes_push(p, *(const struct span *)p->arg[ARG_SPAN]);
+	if (response && p->arg[ARG_ASKED])
+		box_push(p, KIND_MESSAGE, p->arg[ARG_ASKED]);
+	else if (response)
+		lua_pushnil(L);
+	box_push(p, KIND_MAKING, &m->message);
+	lua_call(L, response ? 4 : 3, 3);
+	cut_read(L, p, &m->cut);
+	return 0;
+}
+
+static struct place *enter(struct talk *t, enum hook hook)
+{
+	struct place *p = place_enter(OWNER(script, protocol, t->self));
+
+	if (!p)
+		return NULL;
+	p->hook = hook;
+	p->arg[ARG_TALK] = t;
+	p->keep = t->state;
+	return p;
+}
+
+/* A script that fails has lost its way in this connection: it passes as it comes. */
+static struct cut cut_by(struct talk *t, enum hook hook, struct span in, const struct message *asked, struct message *m)
+{
+	struct place *p = enter(t, hook);
+	struct making made = { .message = *m };
+
+	if (p) {
+		p->arg[ARG_SPAN] = &in;
+		p->arg[ARG_ASKED] = asked;
+		p->result = &made;
+		bool good = place_run(p, cut_inside);
+		place_leave(p);
+		if (good) {
+			*m = made.message;
+			return made.cut;
+		}
+	}
+	t->notice = "the protocol's script fails";
+	return (struct cut){ CUT_RAW };
+}
+
+struct cut lua_request(struct talk *t, struct span in, struct message *m)
+{
+	return cut_by(t, HOOK_REQUEST, in, NULL, m);
+}
+
+struct cut lua_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+{
+	return cut_by(t, HOOK_RESPONSE, in, asked, m);
+}
+
+/* ---- refusing ---- */
+
+struct saying { const struct message *asked; const struct failure *failure; struct out *out; int answers; };
+
+static int say_inside(lua_State *L)
+{
+	struct place *p = place_of(L);
+	struct saying *s = p->result;
+
+	place_push_hook(p, p->hook);
+	if (lua_isnil(L, -1))
+		return 0;
+	box_push(p, KIND_TALK, p->arg[ARG_TALK]);
+	if (s->asked)
+		box_push(p, KIND_MESSAGE, s->asked);
+	else
+		lua_pushnil(L);
+	place_push_failure(p, s->failure);
+	box_push(p, KIND_OUT, s->out);
+	lua_call(L, 4, 1);
+	if (p->hook == HOOK_REFUSE) {
+		lua_Integer n = luaL_checkinteger(L, -1);
+		s->answers = n < 0 ? -1 : n > 255 ? 255 : (int)n;
+	}
+	return 0;
+}
+
+static bool say(struct talk *t, enum hook hook, struct saying *s)
+{
+	struct place *p = enter(t, hook);
+
+	if (!p)
+		return false;
+	p->result = s;
+	bool good = place_run(p, say_inside);
+	place_leave(p);
+	return good;
+}
+
+int lua_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+{
+	struct saying s = { asked, f, backend, 0 };
+
+	return say(t, HOOK_REFUSE, &s) ? s.answers : -1;
+}
+
+/* The request has not been forwarded, and words for it there are none: the client must not wait. */
+void lua_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+{
+	struct saying s = { asked, f, client, 0 };
+
+	if (say(t, HOOK_WORD, &s))
+		return;
+	out_clear(client);
+	t->close = true;
+}
