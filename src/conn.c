@@ -203,7 +203,7 @@ void conn_run(struct conn *c)
 	}
 	if (c->again && !c->dead)
 		conn_later(c);
-	if (!c->dead && c->response.shut && c->request.ended && !c->request.queue.first)
+	if (!c->dead && c->response.shut && c->request.ended && !pipe_waits(&c->request))
 		conn_end(c, CLOSE, WHY_BACKEND_ENDED);
 	if (!c->dead && (c->client.broken || c->backend.broken))
 		conn_end(c, RESET, c->client.broken ? WHY_CLIENT_RESET : WHY_BACKEND_RESET);

@@ -15,6 +15,7 @@ struct side {                           /* one socket */
 	bool readable, writable;        /* as far as is known */
 	bool hup;                       /* the peer has said it is done: a read may not stop short of its end */
 	bool broken;                    /* reset by the peer */
+	bool unpaced;                   /* it has been seen to that bulk goes to it as fast as it can */
 };
 
 struct conn {

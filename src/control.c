@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "congestion.h"
 #include "events.h"
 #include "http/http.h"
 #include "listener.h"
@@ -250,7 +251,7 @@ static void say_start(const struct settings *s)
 static void make_workers(struct control *c)
 {
 	const struct settings *s = c->settings;
-	struct worker_words words = { s->seed, s->bufsize, s->hold_total };
+	struct worker_words words = { s->seed, s->bufsize, s->hold_total, s->splice_from, s->reno && congestion_paces() };
 	unsigned n = (unsigned)s->threads;
 
 	c->workers = calloc(n, sizeof *c->workers);

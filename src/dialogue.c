@@ -431,6 +431,13 @@ static void turn_begin(struct conn *c)
 	c->response.now.open = false;
 }
 
+bool dialogue_goes_on(const struct conn *c, enum direction d)
+{
+	if (d == RESPONSE)
+		return c->response.now.open;
+	return c->request.now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
+}
+
 void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 {
 	struct message ask = { .role = ASKS, .verb = "DATA" };

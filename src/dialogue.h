@@ -16,6 +16,7 @@ void dialogue_asked(struct conn *);                                             
 void dialogue_answer(struct conn *, struct message *, struct span piece);       /* a response's */
 void dialogue_answered(struct conn *);
 void dialogue_turn(struct conn *, enum direction, struct span piece);           /* a piece of a stream without messages */
+bool dialogue_goes_on(const struct conn *, enum direction);                     /* the next such piece begins no turn */
 struct exchange *dialogue_greet(struct conn *);         /* the server speaks without having been asked; NULL: the connection ended of it */
 
 bool dialogue_settles(const struct conn *);             /* the oldest exchange waits for nothing but us */

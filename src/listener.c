@@ -140,6 +140,7 @@ static void out_of_descriptors(struct listener *l, int error)
 	if (!l->warned)
 		log_warning("proxy=%s: %s; accepting pauses until a connection ends", proxy_spec(l->proxy)->name, strerror(error));
 	l->warned = true;
+	ducts_trim(&l->proxy->worker->ducts);
 	listener_pause(l, RETRY);
 }
 

@@ -80,7 +80,7 @@ void patience_rest(struct conn *c)
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->queue.first && p->queue.first->due != NEVER;
+	return p->duct || (p->queue.first && p->queue.first->due != NEVER);
 }
 
 /* The client has left, and what keeps the rest here is a rule that no time will end. */
@@ -96,7 +96,7 @@ static bool conn_quiet(const struct conn *c)
 {
 	bool owed = c->exchanges.first && !(c->request.raw && c->spoke);
 
-	return c->backend.open && !owed && !c->request.queue.first && !c->response.queue.first && !c->request.stalled;
+	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->request.stalled;
 }
 
 void patience_wait(struct conn *c)

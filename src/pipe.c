@@ -12,6 +12,7 @@
 #include "judge.h"
 #include "proxy.h"
 #include "send.h"
+#include "splice.h"
 #include "worker.h"
 
 enum {
@@ -53,6 +54,7 @@ void pipe_free(struct pipe *p)
 	message_forget(&p->now);
 	message_forget(&p->sequel);
 	timer_stop(&worker_of(p)->loop, &p->timer);
+	splice_drop(p);
 	free(p->rest);
 	p->rest = NULL;         /* it may die of what is being cut */
 	p->rest_n = p->run_n = 0;
@@ -68,7 +70,7 @@ static void run_flush(struct pipe *p)
 	p->run_n = 0;
 	if (!n)
 		return;
-	if (!p->queue.first && p->to->open && p->to->writable && !p->to->broken) {
+	if (!pipe_waits(p) && p->to->open && p->to->writable && !p->to->broken) {
 		ssize_t m = send_now(p->to, &(struct iovec){ p->run, n }, 1);
 		sent = m < 0 ? 0 : (size_t)m;
 		if (sent < n)
@@ -114,7 +116,7 @@ static void pipe_say(struct pipe *p, struct span bytes, struct lot *why)
 void pipe_mark(struct pipe *p, struct exchange *x)
 {
 	run_flush(p);
-	if (p->queue.first)
+	if (pipe_waits(p))
 		pipe_put(p, PARCEL_MARK, 0, NULL)->exchange = x;
 	else
 		x->sent = p->conn->again = true;
@@ -166,6 +168,13 @@ static void passed_add(struct pipe *p, size_t n)
 			c->states[i]->passed[p->direction == RESPONSE] += n;
 }
 
+bool pipe_asks(const struct pipe *p)
+{
+	const struct conn *c = p->conn;
+
+	return c->plan->moments & ON_DATA && plan_asks(c->plan, ON_DATA, &c->whole, p->now.exchange ? &p->now.exchange->stand : NULL);
+}
+
 /* Ask ON_DATA of this piece. What it says adds to what befalls the message. */
 static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict *v, struct lot **why, enum end *end)
 {
@@ -194,7 +203,7 @@ static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 
 	if (m->gone && !dirt.junk)
 		return;
-	if (p->conn->plan->moments & ON_DATA && !m->gone)
+	if (!m->gone && pipe_asks(p))
 		piece_judge(p, bytes, n, &v, &why, &end);
 	if (!why)
 		why = lot_hold(m->lot);
@@ -424,7 +433,7 @@ static bool pipe_blocked(const struct pipe *p)
 {
 	nsec now = worker_of(p)->loop.now;
 
-	return pipe_due(p) && !(p->slot_end > now && p->queue.bytes <= 2 * p->slot);
+	return p->duct || (pipe_due(p) && !(p->slot_end > now && p->queue.bytes <= 2 * p->slot));
 }
 
 static bool pipe_full(const struct pipe *p)
@@ -469,11 +478,27 @@ static void pipe_eof(struct pipe *p)
 	lot_drop(why);
 }
 
+/* So many bytes of the message under way went by unseen. */
+static void pipe_skip(struct pipe *p, size_t n)
+{
+	if (p->raw)
+		dialogue_turn(p->conn, p->direction, (struct span){ NULL, n });
+	else
+		p->now.body -= n;
+	if (p->conn->plan->moments & ON_DATA)
+		passed_add(p, n);
+	p->offset += n;
+	p->conn->again = true;
+	if (!p->raw && !p->now.body && p->now.last)
+		message_done(p);
+}
+
 static bool pipe_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
 	uint8_t *to = w->buffer + REST_MAX;
-	ssize_t n = recv(p->from->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+	bool unseen = splice_takes(p);
+	ssize_t n = unseen ? splice_fill(p) : recv(p->from->watch.fd, to, w->bufsize, MSG_DONTWAIT);
 
 	if (n < 0) {
 		p->from->readable = p->behind = false;
@@ -486,7 +511,7 @@ static bool pipe_fill(struct pipe *p)
 			pipe_eof(p);
 		return !p->from->broken;
 	}
-	if ((size_t)n < w->bufsize && !p->from->hup)
+	if (!unseen && (size_t)n < w->bufsize && !p->from->hup)
 		p->from->readable = false;
 	if (p->conn->plan->n)
 		loop_clock(&w->loop);   /* holds count from here */
@@ -495,6 +520,11 @@ static bool pipe_fill(struct pipe *p)
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
 	p->came += (uint64_t)n;
+	if (unseen) {
+		pipe_skip(p, (size_t)n);
+		return true;
+	}
+	splice_note(p, (size_t)n);
 	to -= p->rest_n;
 	if (p->rest_n)
 		memcpy(to, p->rest, p->rest_n);
@@ -537,9 +567,14 @@ void pipe_change(struct pipe *p, const struct plan *plan)
 		message_forget(&p->now);        /* bytes without messages meet new rules at the next piece */
 }
 
+bool pipe_waits(const struct pipe *p)
+{
+	return p->queue.first || p->duct;
+}
+
 bool pipe_due(const struct pipe *p)
 {
-	return p->to->open && p->queue.first && p->queue.first->due <= worker_of(p)->loop.now;
+	return p->to->open && (p->duct || (p->queue.first && p->queue.first->due <= worker_of(p)->loop.now));
 }
 
 bool pipe_stuck(const struct pipe *p)
@@ -549,5 +584,5 @@ bool pipe_stuck(const struct pipe *p)
 
 bool pipe_idle(const struct pipe *p)
 {
-	return !p->queue.first && !p->rest_n && !p->now.open && !p->eof && !p->ended && !p->stalled;
+	return !pipe_waits(p) && !p->rest_n && !p->now.open && !p->eof && !p->ended && !p->stalled;
 }

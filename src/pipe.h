@@ -1,9 +1,10 @@
 /* pipe.h - one direction of a connection: fill, cut, judge, schedule, send.
  *
- *   from -> [ rest: read, not cut ] -> message under way -> [ queue: judged, in order ] -> to
+ *   from -> [ rest: read, not cut ] -> message under way -> [ queue: judged, in order ] -> [ duct ] -> to
  *
  * Calm bytes with nothing before them go from the worker's shared buffer straight to `to`; only what
- * must wait is copied. Both directions are this one thing. */
+ * must wait is copied. Calm bulk does not even enter the buffer: it goes by a duct, in the kernel. Both
+ * directions are this one thing. */
 #ifndef PIPE_H
 #define PIPE_H
 
@@ -37,6 +38,7 @@ struct pipe {
 	uint8_t *run; size_t run_n;     /* calm bytes that travel together, still in the worker's buffer */
 	uint8_t *rest;                  /* REST_MAX bytes or more, only while needed */
 	size_t rest_n;
+	struct duct *duct;              /* holds bytes that stand before all of the queue; NULL: none do */
 	uint64_t came, offset, sent;    /* bytes read, bytes cut and judged, bytes sent, of the whole stream */
 	nsec line_free;                 /* pace: when the line is free again */
 	size_t slot; nsec slot_end;     /* ... so many bytes are on it, and have passed it then */
@@ -47,6 +49,7 @@ struct pipe {
 	bool raw;                       /* no messages are cut (any more) */
 	bool ended;                     /* nothing more is read: an end waits its turn */
 	bool waits, resumes;            /* what `rest` is hangs on an answer | ... which has come */
+	uint8_t bulk;                   /* big reads in succession */
 	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
 };
 
@@ -65,6 +68,8 @@ void pipe_open(struct pipe *, const struct message *);          /* a message beg
 void message_forget(struct current *);
 void pipe_wake(struct pipe *);          /* something was answered: what waits for that is looked at again */
 
+bool pipe_waits(const struct pipe *);   /* something has been read and not been sent */
+bool pipe_asks(const struct pipe *);    /* some rule wants to see each piece of the message under way */
 bool pipe_due(const struct pipe *);     /* something is to be sent now, but there is no room */
 bool pipe_stuck(const struct pipe *);   /* something waits here that no time will move */
 bool pipe_idle(const struct pipe *);    /* between messages, and nothing waits */

@@ -515,6 +515,13 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	return true;
 }
 
+ruleset plan_asks(const struct plan *p, enum moment moment, const struct stand *whole, const struct stand *s)
+{
+	ruleset in = s ? (whole->in & p->per_connection) | (s->in & ~p->per_connection) : whole->in;
+
+	return in & p->on[moment_index(moment)];
+}
+
 /* What rule i says is added to what the others have said. */
 static void judgement_add(struct judgement *j, const struct plan *p, unsigned i, struct verdict *v, enum moment at)
 {
@@ -536,15 +543,12 @@ static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
 
 bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 {
-	ruleset in = q->whole->in;
 	struct verdict v;
 	const struct failure *f;
 	bool any = false;
 	unsigned i;
 
-	if (q->stand)
-		in = (in & p->per_connection) | (q->stand->in & ~p->per_connection);
-	for EACH_RULE(i, in & p->on[moment_index(q->moment)]) {
+	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->stand)) {
 		struct rule *r = &p->rules[i];
 		enum direction d = r->words->direction ? r->words->direction : r->behavior->direction ? r->behavior->direction : BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))

@@ -115,6 +115,9 @@ enum end plan_listen(struct plan *);                    /* what the rules say of
 
 ruleset plan_meant(const struct plan *, const struct endpoint *client);         /* the rules that mean this client */
 
+/* The rules that are in and want this moment; stand NULL: a matter of the whole connection. */
+ruleset plan_asks(const struct plan *, enum moment, const struct stand *whole, const struct stand *);
+
 /* Ask the rules that are in and want this moment, count, and fold. False: calm, and *judgement untouched. */
 bool plan_judge(struct plan *, const struct question *, struct judgement *);
 

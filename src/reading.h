@@ -7,9 +7,9 @@
 
 struct words {                          /* the program's own options */
 	const char *proxy, *backend, *protocol, *proxy_name, *add, *behavior, *rule;
-	int64_t backlog, bufsize, pool_max_size, pool_timeout, threads;
+	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
 	nsec timeout, linger;
-	const char *hold_max, *hold_total, *seed;
+	const char *hold_max, *hold_total, *seed, *loopback_congestion;
 	bool enabled, stay_connected, sync, http, statsd_enabled;
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;

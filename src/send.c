@@ -8,6 +8,7 @@
 #include "conn.h"
 #include "dialogue.h"
 #include "proxy.h"
+#include "splice.h"
 #include "worker.h"
 
 enum { GATHER = 64 };                   /* parcels in one send */
@@ -24,15 +25,19 @@ ssize_t send_now(struct side *to, const struct iovec *v, unsigned n)
 	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
 	ssize_t sent = sendmsg(to->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 
-	if (sent >= 0)
-		return sent;
+	if (sent < 0)
+		send_refused(to, errno);
+	return sent;
+}
+
+void send_refused(struct side *to, int error)
+{
 	to->writable = false;
-	if (errno != EAGAIN && errno != EINTR) {
-		to->broken = true;      /* but it may have said something before: that is read first */
-		to->readable = true;
-		to->conn->again = true;
-	}
-	return -1;
+	if (error == EAGAIN || error == EINTR)
+		return;
+	to->broken = true;      /* but it may have said something before: that is read first */
+	to->readable = true;
+	to->conn->again = true;
 }
 
 /* ---- pace: bytes get on a line, a slot after the other, and go when they have passed it ---- */
@@ -219,13 +224,20 @@ static bool send_first(struct pipe *p, nsec now)
 	return true;
 }
 
+static bool send_may(const struct pipe *p)
+{
+	return p->to->open && !p->to->broken && !(p->conn->vanished && p->direction == RESPONSE);
+}
+
 void send_due(struct pipe *p)
 {
 	struct loop *l = &worker_of(p)->loop;
 
 	if (!p->queue.first)
 		timer_stop(l, &p->timer);
-	while (p->queue.first && p->to->open && !p->to->broken && !(p->conn->vanished && p->direction == RESPONSE)) {
+	if (p->duct && !(send_may(p) && p->to->writable && splice_flush(p)))
+		return;
+	while (p->queue.first && send_may(p)) {
 		if (p->queue.first->due > l->now) {
 			timer_set(l, &p->timer, p->queue.first->due);
 			return;

@@ -11,6 +11,8 @@ struct side;
 void send_due(struct pipe *);           /* the queue, as far as it goes; its timer is set for the rest */
 ssize_t send_now(struct side *, const struct iovec *, unsigned n);      /* -1: no room, or broken, which the side then knows */
 
+void send_refused(struct side *, int error);            /* ... as this one does */
+
 void send_count(struct pipe *, size_t n);          /* so many bytes have gone */
 
 #endif

@@ -22,6 +22,7 @@
 static const char *const levels[] = {
 	"critical", "error", "warning", "info", "debug", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
 };
+static const char *const congestions[] = { "reno", "system", NULL };
 static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL };
 
 #define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct words, field), __VA_ARGS__ }
@@ -52,6 +53,10 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 		.help = "connections that may wait to be accepted"), OWN },
 	{ GROUP_PROXY, "BYTES", WORD("bufsize", OPT_INT, bufsize, .def = "262144", .min = 1, .max = 67108864,
 		.help = "the buffer that a thread reads into") },
+	{ GROUP_PROXY, "BYTES", WORD("splice_from", OPT_INT, splice_from, .def = "131072", .max = INT_MAX,
+		.help = "reads of so much are bulk, which goes by splice where no rule and no protocol needs to see it; 0: none is") },
+	{ GROUP_PROXY, "WORD", WORD("loopback_congestion", OPT_CHOICE, loopback_congestion, .def = "reno", .choices = congestions,
+		.help = "for bulk to this machine itself, where the system would pace it; system: leave that") },
 	{ GROUP_PROXY, "SECONDS", WORD("linger", OPT_TIME, linger, .def = "2", .unit = NSEC_S,
 		.help = "how long a held request outlives its client; 0: for ever"), OWN },
 	{ GROUP_PROXY, "BYTES", WORD("hold_max", OPT_TEXT, hold_max, .def = "8M",
@@ -264,6 +269,8 @@ static void rest_read(struct reading *r)
 	s->events = copy(w->events);
 	s->threads = w->threads;
 	s->bufsize = w->bufsize;
+	s->splice_from = w->splice_from;
+	s->reno = !strcmp(w->loopback_congestion, "reno");
 	s->timeout = w->timeout / NSEC_S;
 	s->pool_max_size = w->pool_max_size;
 	s->pool_timeout = w->pool_timeout;

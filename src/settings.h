@@ -16,6 +16,8 @@ struct settings {
 	uint64_t seed;                          /* given, or drawn from the system */
 	int64_t threads;
 	int64_t bufsize;                        /* a worker's read buffer */
+	int64_t splice_from;                    /* bulk */
+	bool reno;                              /* for bulk to this machine itself */
 	int64_t hold_total;                     /* held bytes in all */
 	int64_t timeout, pool_max_size, pool_timeout;   /* as the start-up lines show them, seconds */
 	bool stay_connected, sync;

@@ -11,8 +11,10 @@
 void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_words *words)
 {
 	*w = (struct worker){ .index = index, .count = count, .all = all, .resolver = r, .seed = words->seed,
-	                      .bufsize = (size_t)words->bufsize, .hold_total = (size_t)words->hold_total / count };
+	                      .bufsize = (size_t)words->bufsize, .hold_total = (size_t)words->hold_total / count,
+	                      .bulk = (size_t)words->bulk, .reno = words->reno };
 	loop_init(&w->loop);
+	ducts_init(&w->ducts, count);
 	w->buffer = malloc(REST_MAX + w->bufsize);
 	assert(w->buffer);
 }
@@ -31,6 +33,7 @@ void worker_free(struct worker *w)
 		next = p->next;
 		proxy_free(p);
 	}
+	ducts_trim(&w->ducts);
 	out_free(&w->scratch);
 	free(w->buffer);
 }

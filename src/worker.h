@@ -2,6 +2,7 @@
 #ifndef WORKER_H
 #define WORKER_H
 
+#include "duct.h"
 #include "loop.h"
 #include "out.h"
 #include "proxy.h"
@@ -18,13 +19,16 @@ struct worker {
 	bool stopping;                  /* no connection is taken any more */
 	uint8_t *buffer;                /* REST_MAX bytes of room in front of `bufsize` */
 	size_t bufsize;
+	size_t bulk;                    /* a read of so much may be the beginning of a flood; 0: none is */
+	bool reno;                      /* see congestion.h */
+	struct ducts ducts;
 	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see worker_hold */
 	size_t hold_total;              /* where reading stops for it */
 	struct out scratch;             /* for one call of a protocol */
 	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
 };
 
-struct worker_words { uint64_t seed; int64_t bufsize, hold_total; };
+struct worker_words { uint64_t seed; int64_t bufsize, hold_total, bulk; bool reno; };
 
 void worker_init(struct worker *, struct worker *all, unsigned index, unsigned count, struct resolver *, const struct worker_words *);
 void worker_end(struct worker *);       /* all connections are reset: each worker's, before any is freed */

@@ -62,8 +62,11 @@ protocols: $(BUILD)/tests/protocols/runner
 model: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model) $< --seeds 1-200
 	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-60 --bufsize 1
+	@$(RUNTIME) $(call PART,model-splice) $< --seeds 1-100 --splice-from 1
+	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-12 --bulk $(if $(SAN),4,16)
 model-threads: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model-threads) $< --seeds 1-10 --threads
+	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-12 --bulk 2
 corpus: $(BUILD)/fuzz/replay
 	@$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
 guests: $(BUILD)/tests/guests/vaurien $(GUESTS)

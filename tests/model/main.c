@@ -1,6 +1,6 @@
 /* model - random traffic under random rules, against a mirror that says what each peer must see.
  *
- *   model --seeds 1-40 [--bufsize N] [--steps N] [--threads]
+ *   model --seeds 1-40 [--bufsize N] [--splice-from N] [--steps N] [--threads] [--bulk MIB]
  *
  * One thread, two workers stepped in turn, real sockets on loopback and a clock that only this test
  * moves: a seed is a story that always goes the same way. After each step the world is let come to
@@ -515,10 +515,10 @@ static void step_change(void)
 
 /* ---- a story ---- */
 
-static void world_begin(uint64_t seed, size_t bufsize)
+static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 {
 	char error[SENTENCE];
-	struct worker_words words = { .seed = seed, .bufsize = (int64_t)bufsize, .hold_total = 512 << 20 };
+	struct worker_words words = { .seed = seed, .bufsize = (int64_t)bufsize, .hold_total = 512 << 20, .bulk = (int64_t)splice_from };
 	struct endpoint bound;
 	struct address any;
 
@@ -607,9 +607,9 @@ static void step(void)
 		peer_free(p);
 }
 
-static bool story(uint64_t seed, size_t bufsize, unsigned steps)
+static bool story(uint64_t seed, size_t bufsize, size_t splice_from, unsigned steps)
 {
-	world_begin(seed, bufsize);
+	world_begin(seed, bufsize, splice_from);
 	for (w.step = 1; w.step <= steps && !w.failed; w.step++) {
 		step();
 		compare_all();
@@ -630,8 +630,9 @@ static bool story(uint64_t seed, size_t bufsize, unsigned steps)
 int main(int argc, char **argv)
 {
 	static const struct option flags[] = { { "seeds", 1, NULL, 's' }, { "bufsize", 1, NULL, 'b' }, { "steps", 1, NULL, 'n' },
-	                                       { "verbose", 0, NULL, 'v' }, { "threads", 0, NULL, 't' }, { 0 } };
-	unsigned long long first = 1, last = 40, steps = 400, bufsize = 1 << 18;
+	                                       { "verbose", 0, NULL, 'v' }, { "threads", 0, NULL, 't' }, { "splice-from", 1, NULL, 'f' },
+	                                       { "bulk", 1, NULL, 'm' }, { 0 } };
+	unsigned long long first = 1, last = 40, steps = 400, bufsize = 1 << 18, splice_from = 1 << 17, bulk = 0;
 	unsigned passed = 0, failed = 0;
 	bool threads = false;
 
@@ -646,6 +647,10 @@ int main(int argc, char **argv)
 			w.verbose = true;
 		else if (c == 't')
 			threads = true;
+		else if (c == 'f')
+			splice_from = strtoull(optarg, NULL, 10);
+		else if (c == 'm')
+			bulk = strtoull(optarg, NULL, 10);
 		else if (c == '?')
 			return 2;
 	}
@@ -654,7 +659,7 @@ int main(int argc, char **argv)
 	else
 		log_threshold = LOG_DEBUG;
 	for (unsigned long long seed = first; seed <= last; seed++)
-		*((threads ? threads_story(seed) : story(seed, bufsize, (unsigned)steps)) ? &passed : &failed) += 1;
+		*((bulk ? bulk_story(seed, bulk << 20) : threads ? threads_story(seed) : story(seed, bufsize, splice_from, (unsigned)steps)) ? &passed : &failed) += 1;
 	printf("model: %u passed, %u failed\n", passed, failed);
 	return failed ? 1 : 0;
 }

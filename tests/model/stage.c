@@ -1,0 +1,118 @@
+/* stage.c - a proxy in two workers with threads of their own, for the stories that are told in real time. */
+#include "stage.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "listener.h"
+#include "registry.h"
+
+struct spec *stage_spec(const struct stage *g, unsigned room)
+{
+	struct spec *s = calloc(1, sizeof *s);
+	char error[SENTENCE], text[64];
+
+	assert(s);
+	endpoint_show(&g->back, text, sizeof text);
+	address_parse(&s->backend, text, error, sizeof error);
+	address_parse(&s->listen, "127.0.0.1:0", error, sizeof error);
+	atomic_store(&s->refs, 1);
+	s->name = strdup("stage");
+	s->enabled = true;
+	s->behavior = strdup("dummy");
+	s->protocol = protocol_find(g->protocol);
+	block_init(&s->protocol_block, s->protocol->options, s->protocol->opts_size);
+	s->hold_max = 1 << 20;
+	s->linger = NSEC_S;
+	s->rules = calloc(room + 1, sizeof *s->rules);
+	return s;
+}
+
+void stage_rule(struct spec *s, const char *name, const char *behavior, const char *option, const char *value, double low, double high)
+{
+	static uint64_t ids;
+	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1,
+	                       .times = UINT64_MAX, .until = NEVER, .id = ++ids };
+	char error[SENTENCE];
+
+	r.origin = r.id;
+	block_init(&r.block, r.behavior->options, r.behavior->opts_size);
+	bool ok = opt_set_text(&r.block, opt_find(r.behavior->options, option), value, error);
+	assert(ok);
+	r.tally = calloc(1, sizeof *r.tally);
+	assert(r.tally);
+	atomic_store(&r.tally->refs, 1);
+	s->rules[s->n_rules++] = r;
+}
+
+struct letter { struct mail mail; struct proxy *part; struct spec *to; };
+
+static void letter_open(struct mail *m)
+{
+	struct letter *l = (struct letter *)m;
+
+	proxy_change(l->part, l->to);
+	spec_drop(l->to);
+	free(l);
+}
+
+void stage_change(struct stage *g, struct spec *s)
+{
+	for (int i = 0; i < STAGE_WORKERS; i++) {
+		struct letter *l = calloc(1, sizeof *l);
+		assert(l);
+		*l = (struct letter){ .mail.open = letter_open, .part = g->parts[i], .to = spec_hold(s) };
+		loop_post(&g->workers[i].loop, &l->mail);
+	}
+	spec_drop(s);
+}
+
+void stage_begin(struct stage *g, const char *protocol, const struct worker_words *words)
+{
+	struct address any;
+	char error[SENTENCE];
+
+	g->protocol = protocol;
+	address_parse(&any, "127.0.0.1:0", error, sizeof error);
+	g->listening = listener_bind(&any, 64, &g->back, error, sizeof error);
+	struct spec *s = stage_spec(g, 0);
+	for (int i = 0; i < STAGE_WORKERS; i++)
+		worker_init(&g->workers[i], g->workers, (unsigned)i, STAGE_WORKERS, NULL, words);
+	proxy_make(g->parts, g->workers, STAGE_WORKERS, 1);
+	for (int i = 0; i < STAGE_WORKERS; i++)
+		proxy_begin(g->parts[i], s);
+	spec_drop(s);
+	listener_start(g->parts[0], listener_bind(&any, 64, &g->front, error, sizeof error), NULL);
+	address_free(&any);
+	for (int i = 0; i < STAGE_WORKERS; i++)
+		worker_start(&g->workers[i]);
+}
+
+struct farewell { struct mail mail; struct loop *loop; };
+
+static void farewell_open(struct mail *m)
+{
+	struct farewell *f = (struct farewell *)m;
+
+	f->loop->stop = true;
+	free(f);
+}
+
+void stage_end(struct stage *g)
+{
+	stage_change(g, stage_spec(g, 0));
+	for (int i = 0; i < STAGE_WORKERS; i++) {
+		struct farewell *f = calloc(1, sizeof *f);
+		assert(f);
+		*f = (struct farewell){ .mail.open = farewell_open, .loop = &g->workers[i].loop };
+		loop_post(f->loop, &f->mail);
+		pthread_join(g->workers[i].thread, NULL);
+	}
+	for (int i = 0; i < STAGE_WORKERS; i++)
+		worker_end(&g->workers[i]);
+	for (int i = 0; i < STAGE_WORKERS; i++)
+		worker_free(&g->workers[i]);
+	close(g->listening);
+}

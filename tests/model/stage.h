@@ -1,0 +1,24 @@
+/* stage.h - a proxy in two workers with threads of their own, for the stories that are told in real time. */
+#ifndef STAGE_H
+#define STAGE_H
+
+#include "worker.h"
+
+enum { STAGE_WORKERS = 2 };
+
+struct stage {
+	struct worker workers[STAGE_WORKERS];
+	struct proxy *parts[STAGE_WORKERS];
+	struct endpoint front, back;    /* where clients go, and the proxy from there */
+	int listening;                  /* at the back: the backends' */
+	const char *protocol;
+};
+
+void stage_begin(struct stage *, const char *protocol, const struct worker_words *);
+void stage_change(struct stage *, struct spec *);       /* posted to the workers; the reference goes over */
+void stage_end(struct stage *);                         /* all rules go, and the workers end */
+
+struct spec *stage_spec(const struct stage *, unsigned room);   /* without rules, with room for some */
+void stage_rule(struct spec *, const char *name, const char *behavior, const char *option, const char *value, double low, double high);
+
+#endif
