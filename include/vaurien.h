@@ -113,6 +113,7 @@ enum {                          /* what a message is: what a failure must fit */
 	IS_OWN       = 1 << 16, /* this bit and those above are the protocol's own */
 };
 
+#define BY_BACKEND (-2)                 /* from refuse(): the backend words it */
 #define NOTE_SUBSTITUTE (1ull << 63)    /* in asked->note: this answers a substitute that refuse() wrote, not the message */
 
 struct message {
@@ -120,6 +121,7 @@ struct message {
 	unsigned is;            /* IS_... */
 	char verb[24];          /* "QUERY", "GET", "LOGIN"; common to the SQL protocols: QUERY EXECUTE PREPARE LOGIN PING */
 	struct span subject;    /* "SELECT 1", "/index.html"; valid during the call; secrets have none */
+	struct span bytes;      /* in refuse(): the request as far as it was cut with its first piece */
 	uint16_t head;          /* bytes of framing at its start */
 	const char *failure;    /* a request that the protocol itself refuses, whatever the rules say (TLS that was stripped); NULL: none */
 	const struct message *sequel;   /* a request that ASKS, to follow once this one is agreed to, and then too late to be refused (a mail behind DATA): decided together with this one. Its bytes come later, without a message of their own */
@@ -195,7 +197,8 @@ struct protocol {
 
 	const struct failure *failures;                 /* ends with a row without name; NULL: no words */
 	/* Write to `backend` what leaves it as the real failure would. Returns how many responses that
-	 * brings (0: nothing is forwarded), -1: this failure does not fit this message after all. */
+	 * brings (0: nothing is forwarded), -1: this failure does not fit this message after all,
+	 * BY_BACKEND: the response to what was written is the failure itself, and passes. */
 	int  (*refuse)(struct talk *, const struct message *, const struct failure *, struct out *backend);
 	/* Write what makes the server send answers that it keeps back until it is asked for more: nothing more will be.
 	 * NULL: it keeps none back. */
@@ -282,6 +285,7 @@ struct behavior {
 	void (*act)(const struct event *, struct verdict *);
 	void (*forget)(void *state);    /* a rule's or a connection's state goes; NULL: nothing hangs on it */
 	unsigned traits;                /* TRAIT_... */
+	const char *failure;            /* the one it refuses with, which the proxy's protocol must have; NULL: none, or an option says which */
 };
 
 enum {

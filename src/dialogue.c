@@ -60,7 +60,7 @@ static void exchange_fails(struct exchange *x, const struct failure *f)
 
 /* ---- requests ---- */
 
-/* An exchange is refused; how many answers its substitute brings, which is in the scratch now. -1: it is not. */
+/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or BY_BACKEND. -1: it is not. */
 static int exchange_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
 {
 	const struct protocol *p = conn_protocol(c);
@@ -68,6 +68,8 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct mess
 	out_clear(c->talk.scratch);
 	c->talk.close = false;
 	int answers = p->refuse(&c->talk, msg, f, c->talk.scratch);
+	if (answers == BY_BACKEND)
+		return answers;
 	if (answers < 0) {
 		x->end = STAY;
 		return -1;
@@ -81,9 +83,10 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct mess
 /* What is in the scratch goes out instead of the request under way. */
 static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 {
-	x->swallow = answers > 255 ? 255 : (uint8_t)answers;
-	if (answers)
+	if (answers > 0) {
+		x->swallow = answers > 255 ? 255 : (uint8_t)answers;
 		x->asked.note |= NOTE_SUBSTITUTE;
+	}
 	c->request.now.gone = true;
 	pipe_word(&c->request, out_span(c->talk.scratch), x, c->request.now.lot);
 }
@@ -92,7 +95,7 @@ static void conn_refuse(struct conn *c, struct exchange *x, const struct message
 {
 	int answers = exchange_refuse(c, x, msg, f);
 
-	if (answers >= 0)
+	if (answers >= 0 || answers == BY_BACKEND)
 		exchange_substitute(c, x, answers);
 }
 
@@ -186,6 +189,7 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 
 	const struct failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
 
+	msg->bytes = piece;
 	if (msg->role == AIDS || f) {
 		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)

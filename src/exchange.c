@@ -31,7 +31,7 @@ struct exchange *exchange_push(struct exchanges *l, uint64_t number, const struc
 	x->alike = 1;
 	x->began = x->last = now;
 	x->asked = *asked;
-	x->asked.subject = (struct span){ 0 };
+	x->asked.subject = x->asked.bytes = (struct span){ 0 };
 	x->stand = *s;
 	if (l->last)
 		l->last->next = x;

@@ -256,6 +256,19 @@ static void page_head(FILE *f, const char *name, const char *help)
 		fprintf(f, "%s%s\n\n", help, help[strlen(help) - 1] == '.' ? "" : ".");
 }
 
+/* Whose protocols have a failure. */
+static void page_needs(FILE *f, const char *failure)
+{
+	size_t n, said = 0;
+	const struct protocol *const *all = protocols_all(&n);
+
+	fprintf(f, "It needs a protocol with the failure `%s`: ", failure);
+	for (size_t i = 0; i < n; i++)
+		if (failure_find(all[i], failure))
+			fprintf(f, "%s`%s`", said++ ? ", " : "", all[i]->name);
+	fputs(".\n\n", f);
+}
+
 /* What a behavior acts on, where that is not everything. */
 static void page_reach(FILE *f, const struct behavior *b)
 {
@@ -265,6 +278,8 @@ static void page_reach(FILE *f, const struct behavior *b)
 		fprintf(f, "%sThe dice decide once for each connection unless `per` is `exchange`.", b->direction ? " " : "");
 	if (b->direction || b->traits & TRAIT_WHOLE)
 		fputs("\n\n", f);
+	if (b->failure)
+		page_needs(f, b->failure);
 }
 
 void listing_behaviors_page(FILE *f)

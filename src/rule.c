@@ -258,8 +258,21 @@ bool rule_plain(const struct rule_spec *r)
 	return r->low <= 0 && r->high >= 1 && !f->match && !f->client && !r->skip && r->times == UINT64_MAX && r->every == 1;
 }
 
+/* A behavior that is made of one failure. */
+static bool failure_settle(const struct behavior *b, const struct protocol *p, char error[SENTENCE])
+{
+	const struct failure *f = b->failure ? failure_find(p, b->failure) : NULL;
+
+	if (!b->failure || (f && f->moments))
+		return true;
+	sentence_put(error, "name: %s needs a protocol with the failure '%s', %s has none", b->name, b->failure, p->name);
+	return false;
+}
+
 bool rule_words(const struct rule_spec *r)
 {
+	if (r->behavior->failure)
+		return true;
 	for (const struct opt *o = r->behavior->options; o && o->name; o++)
 		if (o->type == OPT_FAILURE)
 			return true;
@@ -343,7 +356,7 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 		return blame(culprit, "match");
 	if (!direction_settle(r, error))
 		return blame(culprit, "direction");
-	if (!port_settle(r, error))
+	if (!port_settle(r, error) || !failure_settle(r->behavior, p, error))
 		return blame(culprit, "name");
 	if (r->shared && !(r->behavior->traits & TRAIT_LINE)) {
 		sentence_put(error, "share: %s has no bandwidth that connections could share", r->behavior->name);

@@ -595,11 +595,14 @@ static const struct failure failures[] = {
 	{ "miss", "END", "there is no such item", IS_READ, ON_REQUEST, STAY, NOT_FOUND, .by_name = true },
 	{ "no_auth", "CLIENT_ERROR", "unauthenticated", IS_COMMAND, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
 	{ "access_denied", "CLIENT_ERROR", "authentication failure", IS_LOGIN | MAY_LOGIN, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
+	{ "too_many_connections", "ERROR", "Too many open connections", IS_OPENING, ON_REQUEST, CLOSE, AS_TEXT },
 	{ "overloaded", "ERROR", "Too many open connections", IS_OPENING, ON_REQUEST, CLOSE, AS_TEXT },
 	{ "out_of_memory_reading", "SERVER_ERROR", "out of memory reading request", IS_COMMAND, ON_REQUEST, CLOSE, AS_TEXT },
 	{ "shutting_down", "FIN", "the connection is closed without a word",
 	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
-	{ "idle_timeout", "FIN", "a connection without a request is closed without a word", IS_COMMAND, ON_REST, CLOSE, NOT_AT_ALL },
+	{ "idle_timeout", "FIN", "the connection is closed without a word", IS_COMMAND, ON_REST, CLOSE, NOT_AT_ALL },
+	{ "crash", "RST", "the connection is reset without a word",
+	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, RESET, NOT_AT_ALL },
 	{ "gone", "FIN", "the connection is closed without a word", IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
 	{ 0 }
 };
@@ -683,9 +686,13 @@ static void delete_put(const struct memcache *s, const struct message *asked, st
 	text_put(o, base64 ? " b Ovaurien-refuses\r\n" : "\r\n");
 }
 
-/* Requests that were hushed wait for a later one's answer; where that one is refused, something else must follow them. */
-static void fence_put(const struct memcache *s, struct out *o)
+/* Requests that were hushed wait for a later one's answer; where that one is refused or is none, this follows them. */
+static void memcache_flush(struct talk *t, struct out *o)
 {
+	const struct memcache *s = t->state;
+
+	if (!s->hushed)
+		return;
 	if (s->binary)
 		binary_put(o, 0x80, NOOP, 0, 0, 0, (struct span){ (const uint8_t *)"", 0 });
 	else
@@ -696,19 +703,20 @@ static int memcache_refuse(struct talk *t, const struct message *asked, const st
 {
 	struct memcache *s = t->state;
 
+	s->hushed = s->before;
+	if (f->end != STAY)
+		return 0;
 	if (asked->role != ASKS)
 		return -1;
 	if (is_echoed(s, asked, f))
 		echo_keep(t, asked);
 	t->close = s->binary && f->number == AUTH_ERROR && !(asked->is & IS_LOGIN);
-	if ((f->number == NO_MEMORY || f->number == TOO_LARGE) && asked->is & IS_SET && asked->subject.n) {
+	if ((f->number == NO_MEMORY || f->number == TOO_LARGE) && asked->is & IS_SET && asked->subject.n)
 		delete_put(s, asked, backend);
-	} else if (s->before && !is_hushed(asked, f)) {
-		fence_put(s, backend);
-	} else {
-		s->hushed = s->before;
+	else if (s->hushed && !is_hushed(asked, f))
+		memcache_flush(t, backend);
+	else
 		return 0;
-	}
 	s->hushed = 0;
 	return 1;
 }
@@ -782,4 +790,4 @@ PROTOCOL(memcache,
 	.options = options,
 	.state_size = sizeof(struct memcache),
 	.request = memcache_request, .response = memcache_response,
-	.failures = failures, .refuse = memcache_refuse, .word = memcache_word)
+	.failures = failures, .refuse = memcache_refuse, .flush = memcache_flush, .word = memcache_word)

@@ -11,6 +11,7 @@
  * A reply's end is found by counting items: a list of n owes n more. Only a streamed list, whose length
  * nobody knows, needs a level of its own. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -37,28 +38,44 @@ enum {
 	WANTS_LOGIN  = IS_OWN << 4,     /* ... before the password was said */
 	IS_PING      = IS_OWN << 5,
 	IS_WAITING   = IS_OWN << 6,     /* it may block */
+	IS_LOOKING   = IS_OWN << 7,     /* it may find nothing */
 	IS_FREE      = IS_COMMAND | WANTS_LOGIN | WANTS_TIME,
 	IS_STALE     = IS_FREE | WANTS_DATA,
 	IS_USUAL     = IS_STALE | WANTS_MASTER,
+	IS_READING   = IS_USUAL | IS_READ | IS_LOOKING,
 	IS_QUEUED    = IS_READ | IS_WRITE | IS_GROWING | WANTS_DATA | WANTS_MASTER,     /* what EXEC takes over from what it runs */
 };
 
 /* What is to be done about it. */
 enum kind { PLAIN, CONTAINER, SECRET, ENDLESS, SUBSCRIBES, HELLO, RESETS, MULTI, EXEC, DISCARD, CLIENT };
 
+/* Which of its arguments are keys. One that has none finds as much as another with the key that is said here. */
+enum keys {
+	NO_KEYS, KEY_FIRST, KEY_SECOND, KEYS_FIRST_TWO, KEYS_ALL,
+	KEYS_COUNTED_FIRST, KEYS_COUNTED_SECOND,  /* as many as the first, the second argument says, and behind that */
+	KEYS_STREAMS,                        /* half of what is behind STREAMS */
+	AS_EXISTS, AS_GET, AS_SSCAN,
+};
+
 /* Names as COMMAND lists them; all others are PLAIN and IS_USUAL. A CONTAINER's subcommands may have rows of their own. */
-static const struct class { unsigned is; enum kind kind; const char *names; } classes[] = {
+static const struct class { unsigned is; enum kind kind; const char *names; enum keys keys; } classes[] = {
 	{ IS_USUAL, PLAIN, "" },
-	{ IS_USUAL | IS_READ, PLAIN,
-	  "BITCOUNT BITFIELD_RO BITPOS DBSIZE DUMP EXISTS EXPIRETIME GEODIST GEOHASH GEOPOS GEORADIUSBYMEMBER_RO "
-	  "GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HGET HGETALL HKEYS HLEN HMGET HRANDFIELD HSCAN HSTRLEN "
-	  "HVALS KEYS LCS LINDEX LLEN LOLWUT LPOS LRANGE MGET OBJECT PEXPIRETIME PFCOUNT PTTL RANDOMKEY SCAN SCARD "
-	  "SDIFF SINTER SINTERCARD SISMEMBER SMEMBERS SMISMEMBER SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR SUNION TOUCH "
-	  "TTL TYPE XINFO XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZDIFF ZINTER ZINTERCARD ZLEXCOUNT ZMSCORE "
-	  "ZRANDMEMBER ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK "
-	  "ZSCAN ZSCORE ZUNION MEMORY|USAGE" },
-	{ IS_USUAL | IS_READ | IS_WAITING, PLAIN, "XREAD" },
-	{ IS_STALE | IS_READ, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO" },
+	{ IS_READING, PLAIN,
+	  "BITCOUNT BITFIELD_RO BITPOS DUMP EXPIRETIME GEODIST GEOHASH GEOPOS GEORADIUSBYMEMBER_RO GEORADIUS_RO "
+	  "GEOSEARCH GET GETBIT GETRANGE HEXISTS HGET HGETALL HKEYS HLEN HMGET HRANDFIELD HSCAN HSTRLEN HVALS KEYS LINDEX "
+	  "LLEN LPOS LRANGE PEXPIRETIME PTTL SCARD SISMEMBER SMEMBERS SMISMEMBER SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR "
+	  "TTL TYPE XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX "
+	  "ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE", KEY_FIRST },
+	{ IS_READING, PLAIN, "EXISTS MGET PFCOUNT SDIFF SINTER SUNION TOUCH", KEYS_ALL },
+	{ IS_READING, PLAIN, "OBJECT XINFO MEMORY|USAGE", KEY_SECOND },
+	{ IS_READING, PLAIN, "LCS", KEYS_FIRST_TWO },
+	{ IS_READING, PLAIN, "SINTERCARD ZDIFF ZINTER ZINTERCARD ZUNION", KEYS_COUNTED_FIRST },
+	{ IS_READING | IS_WAITING, PLAIN, "XREAD", KEYS_STREAMS },
+	{ IS_READING, PLAIN, "DBSIZE", AS_EXISTS },
+	{ IS_READING, PLAIN, "RANDOMKEY", AS_GET },
+	{ IS_READING, PLAIN, "SCAN", AS_SSCAN },
+	{ IS_USUAL | IS_READ, PLAIN, "LOLWUT" },
+	{ IS_STALE | IS_READ | IS_LOOKING, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO", KEYS_COUNTED_SECOND },
 	{ IS_USUAL | IS_WRITE | IS_GROWING, PLAIN,
 	  "APPEND BITFIELD BITOP COPY DECR DECRBY GEOADD GEORADIUS GEORADIUSBYMEMBER GEOSEARCHSTORE GETSET HINCRBY "
 	  "HINCRBYFLOAT HMSET HSET HSETNX INCR INCRBY INCRBYFLOAT LINSERT LMOVE LPUSH LPUSHX LSET MSET MSETNX PFADD "
@@ -121,6 +138,7 @@ struct redis {                          /* one connection */
 	enum { LOUD, SKIPPING, HUSHED } quiet;  /* by CLIENT REPLY: the next request gets no reply | none does */
 	bool multi, dirty;                      /* in a transaction | that has had a command refused */
 	unsigned queued, latest;                /* what the commands are that it has queued, the latest apart */
+	const struct class *class;              /* the latest request's */
 
 	/* replies */
 	bool answering;                         /* the message under way ... */
@@ -350,6 +368,7 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 		m->is |= IS_OPENING;
 	m->role = said_role(s, q, kind);
 	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
+	s->class = class;
 	s->hushed |= m->role == SILENT && kind == SUBSCRIBES;
 	if (kind != SECRET && !login)
 		m->subject = q->subject;
@@ -763,7 +782,7 @@ static struct cut redis_response(struct talk *t, struct span in, const struct me
 /* ---- saying no ---- */
 
 /* failure.number: how it is worded. A REJECTED command was not run: if it is EXEC, the server says so. */
-enum wording { PLAINLY, REJECTED, AS_NIL, NOT_AT_ALL };
+enum wording { PLAINLY, REJECTED, AS_NIL, BY_ITSELF, NOT_AT_ALL };
 
 static const struct failure failures[] = {
 	{ "starting_up", "LOADING", "Redis is loading the dataset in memory", WANTS_DATA, ON_REQUEST, STAY, REJECTED },
@@ -790,6 +809,7 @@ static const struct failure failures[] = {
 	{ "try_again", "TRYAGAIN", "Multiple keys request during rehashing of slot",
 	  IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
 	{ "conflict", "nil", "EXEC answers nil, as if a watched key had been changed", IS_COMMIT, ON_REQUEST, STAY, AS_NIL },
+	{ "miss", "nil", "the server is asked for a key that does not exist", IS_LOOKING, ON_REQUEST, STAY, BY_ITSELF, .by_name = true },
 	{ "pooler_timeout", "ERR", "Connection timed out", IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
 	{ "too_many_connections", "ERR", "max number of clients reached", IS_OPENING, ON_REQUEST, CLOSE, PLAINLY },
 	{ "overloaded", "ERR", "max number of clients reached", IS_OPENING, ON_REQUEST, CLOSE, PLAINLY },
@@ -808,6 +828,111 @@ static const struct failure failures[] = {
 
 static const char UNKNOWN_COMMAND[] = "*1\r\n$15\r\nvaurien-refuses\r\n", DISCARD_COMMAND[] = "*1\r\n$7\r\nDISCARD\r\n";
 
+/* A miss is the server's own answer to the same command, with keys that do not exist: KEY:vaurien-nothing, so that
+ * it lies in the same slot where there is a {tag}, and in what the user may read. */
+static const char NOTHING[] = "vaurien-nothing";
+
+static void length_put(struct out *o, char type, uint64_t n)
+{
+	char line[32];
+
+	out_put(o, line, (size_t)snprintf(line, sizeof line, "%c%llu\r\n", type, (unsigned long long)n));
+}
+
+static void arg_put(struct out *o, struct span arg, bool missing)
+{
+	length_put(o, '$', arg.n + (missing ? sizeof NOTHING : 0));
+	out_put(o, arg.p, arg.n);
+	if (missing)
+		out_byte(o, ':');
+	out_put(o, NOTHING, missing ? sizeof NOTHING - 1 : 0);
+	out_put(o, "\r\n", 2);
+}
+
+enum { ARGS_MAX = 65536 };              /* of a command that may miss */
+
+struct args { uint64_t n, at; struct span in, line; };  /* of a request, one after the other: a list's or a line's */
+
+static bool args_begin(struct args *a, struct span in)
+{
+	struct span line = in;
+	int64_t n = 0;
+
+	*a = (struct args){ .in = in, .at = 1 };
+	if (in.n && in.p[0] == '*') {
+		bool good = length_read(in, &a->at, &n) == ON && n > 0 && n <= ARGS_MAX;
+		a->n = good ? (uint64_t)n : 0;
+		return good;
+	}
+	a->line = line;
+	while (line_word(&line).p)
+		a->n++;
+	return a->n;
+}
+
+/* NULL in p: it is not at hand. */
+static struct span args_next(struct args *a)
+{
+	struct span arg = { 0 };
+
+	if (a->line.p)
+		return line_word(&a->line);
+	return arg_read(a->in, &a->at, &arg) == ON && a->at <= a->in.n + 2 ? arg : (struct span){ 0 };
+}
+
+/* Which arguments are keys: from .. to. */
+struct range { uint64_t from, to; };
+
+static struct range keys_range(enum keys keys, struct span in)
+{
+	struct args a;
+	struct span arg;
+	uint64_t i = 0, counter = keys == KEYS_COUNTED_SECOND ? 2 : 1;
+
+	if (!args_begin(&a, in))
+		return (struct range){ 0 };
+	if (keys == KEYS_ALL)
+		return (struct range){ 1, a.n };
+	if (keys < KEYS_COUNTED_FIRST)
+		return (struct range){ keys == KEY_SECOND ? 2 : 1, keys == KEY_FIRST ? 2 : 3 };
+	for (; i < a.n && (arg = args_next(&a)).p; i++) {
+		if (keys == KEYS_STREAMS && word_is(arg, "STREAMS"))
+			return (struct range){ i + 1, i + 1 + (a.n - i - 1) / 2 };
+		if (keys != KEYS_STREAMS && i == counter) {
+			uint64_t n = 0;
+			for (size_t k = 0; k < arg.n && k < 8 && arg.p[k] >= '0' && arg.p[k] <= '9'; k++)
+				n = n * 10 + arg.p[k] - '0';
+			return (struct range){ i + 1, i + 1 + n };
+		}
+	}
+	return (struct range){ 0 };
+}
+
+static bool miss_put(enum keys keys, struct span in, struct out *o)
+{
+	static const char *const instead[] = {
+		[AS_EXISTS] = "*2\r\n$6\r\nEXISTS\r\n$15\r\nvaurien-nothing\r\n",
+		[AS_GET] = "*2\r\n$3\r\nGET\r\n$15\r\nvaurien-nothing\r\n",
+		[AS_SSCAN] = "*3\r\n$5\r\nSSCAN\r\n$15\r\nvaurien-nothing\r\n$1\r\n0\r\n",
+	};
+	struct args a;
+
+	if (keys >= AS_EXISTS) {
+		out_put(o, instead[keys], strlen(instead[keys]));
+		return true;
+	}
+	struct range r = keys_range(keys, in);
+	if (!args_begin(&a, in))
+		return false;
+	length_put(o, '*', a.n);
+	for (uint64_t i = 0; i < a.n; i++) {
+		struct span arg = args_next(&a);
+		bool missing = i >= r.from && i < r.to;
+		arg_put(o, arg.p || missing ? arg : (struct span){ (const uint8_t *)"0", 1 }, missing);
+	}
+	return true;
+}
+
 /* A command that the server does not know spoils a transaction as a refused one does. A refused EXEC
  * ends it, and nothing of it was done. */
 static int redis_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
@@ -819,6 +944,8 @@ static int redis_refuse(struct talk *t, const struct message *asked, const struc
 		return 0;
 	if (asked->role != ASKS)
 		return -1;
+	if (f->number == BY_ITSELF)
+		return s->class && miss_put(s->class->keys, asked->bytes, backend) ? BY_BACKEND : -1;
 	if (kind == EXEC) {
 		out_put(backend, DISCARD_COMMAND, sizeof DISCARD_COMMAND - 1);
 		return 1;
@@ -842,7 +969,7 @@ static void redis_word(struct talk *t, const struct message *asked, const struct
 {
 	const struct redis *s = t->state;
 
-	if (f->number == NOT_AT_ALL)
+	if (f->number == NOT_AT_ALL || f->number == BY_ITSELF)
 		return;
 	if (f->number == AS_NIL) {
 		text_put(client, s->resp3 ? "_\r\n" : "*-1\r\n");

@@ -51,7 +51,7 @@ struct feed {
 	struct lane lanes[2];
 	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
 	struct message latest;          /* request that asked */
-	struct out latest_subject;
+	struct out latest_subject, latest_bytes;
 	bool raw;
 	char fault[200];                /* a promise that the protocol broke */
 	void (*tell)(struct feed *, const struct heard *);
@@ -79,7 +79,8 @@ static void feed_owe(struct feed *f, const struct message *asked)
 		assert(f->owed);
 	}
 	f->owed[f->end] = (struct owed){ *asked, 1 };
-	f->owed[f->end++].asked.subject = (struct span){ 0 };
+	f->owed[f->end].asked.subject = f->owed[f->end].asked.bytes = (struct span){ 0 };
+	f->end++;
 }
 
 static struct owed *feed_first(struct feed *f) { return f->first < f->end ? &f->owed[f->first] : NULL; }
@@ -107,6 +108,7 @@ static void feed_stop(struct feed *f)
 		out_free(&f->lanes[i].heard.instead);
 	}
 	out_free(&f->latest_subject);
+	out_free(&f->latest_bytes);
 	out_free(&f->scratch);
 	shelf_free(&f->texts);
 	block_free(&f->block);
@@ -145,6 +147,8 @@ static void feed_begin(struct feed *f, struct lane *l, enum direction d, const s
 	m = m->sequel ? m->sequel : m;
 	out_clear(&f->latest_subject);
 	out_put(&f->latest_subject, m->subject.p, m->subject.n);
+	out_clear(&f->latest_bytes);
+	out_put(&f->latest_bytes, m->bytes.p, m->bytes.n);
 }
 
 /* What was answered was not agreed to. */
@@ -240,10 +244,12 @@ static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct sp
 			f->tell(f, &l->heard);
 		return false;
 	}
-	if (!l->open)
+	if (!l->open) {
+		m.bytes = (struct span){ window, cut.len < n ? (size_t)cut.len : n };
 		feed_begin(f, l, d, &m);
-	else if (d == REQUEST && feed_last(f))
+	} else if (d == REQUEST && feed_last(f)) {
 		feed_last(f)->sequel = false;
+	}
 	if (cut.replaced) {
 		l->heard.replaced = true;
 		out_put(&l->heard.instead, cut.instead.p, cut.instead.n);
@@ -294,6 +300,7 @@ static int feed_refuse(struct feed *f, const struct failure *failure, struct out
 		return -1;
 	struct message asked = o->asked;
 	asked.subject = out_span(&f->latest_subject);
+	asked.bytes = out_span(&f->latest_bytes);
 	int n = f->protocol->refuse(&f->talk, &asked, failure, backend);
 	if (n > 0 && before && open > 1) {
 		*before = (struct owed){ before->asked, n, .agreed = true };
@@ -302,7 +309,7 @@ static int feed_refuse(struct feed *f, const struct failure *failure, struct out
 		return n;
 	}
 	if (n >= 0)
-		o->asked.note |= NOTE_SUBSTITUTE;
+		o->asked.note |= NOTE_SUBSTITUTE;       /* BY_BACKEND: it is answered as any other */
 	o->answers = n > 0 ? n : o->answers;
 	if (n == 0)
 		f->end--;

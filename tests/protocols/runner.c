@@ -14,7 +14,7 @@
  *   S: BYTES -> ANSWERS INSTEAD BYTES       ... and other bytes are to be passed on in its place
  *   C: BYTES -> RAW "words"                 from here the protocol gives up, with these words in its notice
  *   R: FAILURE = N BYTES                    the latest request is refused: these bytes go to the backend, which
- *                                           will answer N times ("no": it does not fit;
+ *                                           will answer N times ("no": it does not fit; "passed": its answer passes;
  *                                           "unfit": by what the request is, so that it is not tried)
  *   W: FAILURE = BYTES                      the words of the refusal;  I: on an idle connection;  G: as a greeting
  *
@@ -30,7 +30,7 @@
 #include "registry.h"
 
 enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING };
-enum { UNFIT = -2 };
+enum { UNFIT = -9 };
 
 struct line {
 	enum kind kind;
@@ -251,7 +251,7 @@ static void refused_read(struct line *l, const char *p)
 	p = blanks(p + 1);
 	if (l->kind == REFUSED) {
 		p = word_read(p, word);
-		l->answers = !strcmp(word, "unfit") ? UNFIT : !strcmp(word, "no") ? -1 : atoi(word);
+		l->answers = !strcmp(word, "unfit") ? UNFIT : !strcmp(word, "no") ? -1 : !strcmp(word, "passed") ? BY_BACKEND : atoi(word);
 	}
 	bytes_read(p, &l->bytes, 0);
 }

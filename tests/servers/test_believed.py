@@ -23,6 +23,10 @@ pytestmark = pytest.mark.skipif(bool(SAN), reason="once is enough")
 USABLE, RECONNECTS, LOST = "usable", "lost; the driver connects again", "lost"
 
 
+class Told(Exception):
+    """No exception for this driver: what it returned instead."""
+
+
 class Session:
     """One client of a protocol. `deeds` are tried in order until one meets the failure; "connect" is making one."""
     options = {}
@@ -105,8 +109,8 @@ class Postgres(Session):
 
 
 class Redis(Session):
-    driver, errors = "redis-py", (redis.RedisError,)
-    deeds = ["read", "write", "exec", "block", "login", "connect"]
+    driver, errors = "redis-py", (redis.RedisError, Told)
+    deeds = ["read", "write", "exec", "block", "look up", "login", "connect"]
 
     def __init__(self, port):
         self.client = redis.Redis(port=port, single_connection_client=True)
@@ -130,6 +134,11 @@ class Redis(Session):
 
     def login(self):
         self.client.execute_command("AUTH", "secret")
+
+    def look_up(self):
+        self.client.set("believed-key", 1)
+        if self.client.get("believed-key") is None:
+            raise Told("None")
 
     def identity(self):
         return self.client.client_id()
@@ -220,10 +229,10 @@ class Meeting:
                 self.proxy.set("dummy")
                 session.read()
             else:
-                getattr(session, name)()
+                getattr(session, name.replace(" ", "_"))()
         except self.kind.errors as error:
             self.proxy.set("dummy")
-            kind = "%s.%s" % (type(error).__module__.split(".")[0], type(error).__name__)
+            kind = "none" if isinstance(error, Told) else "%s.%s" % (type(error).__module__.split(".")[0], type(error).__name__)
             return (failure, name, kind, self.kind.code(error), session.usable() if session else "-")
         finally:
             self.proxy.set("dummy")

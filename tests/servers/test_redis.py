@@ -9,7 +9,7 @@ import pytest
 
 from conftest import need
 from harness import PATIENCE, SAN, Clock, End, dial, until
-from server_redis import server    # noqa: F401: a fixture
+from server_redis import Redis, server     # noqa: F401: a fixture
 
 redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
 from redis import exceptions                                        # noqa: E402
@@ -289,7 +289,7 @@ FAILURES = [
 def test_every_failure_is_tried(run):
     offered = re.search(r"\n## redis\n(.*?)(\n## |\Z)", run("--list=protocols.md").stdout, re.S).group(1)
     names = set(re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\|[^|]*\|[^|]*\|$", offered, re.M))
-    assert names == {name for name, *_ in FAILURES} | {"overloaded", "too_many_connections", "idle_timeout", "conflict"}
+    assert names == {name for name, *_ in FAILURES} | {"overloaded", "too_many_connections", "idle_timeout", "conflict", "miss"}
 
 
 @pytest.mark.parametrize("name, words, exception, text, usable", FAILURES)
@@ -516,6 +516,58 @@ def test_a_refused_value_of_many_bytes_is_swallowed(proxy, connect, direct):
             application.set("k", b"v" * (10 << 20))
     proxy.set("dummy")
     assert application.ping() and direct.keys() == []
+
+
+# What is read of keys of each type, and where there is nothing to read.
+READS = """GET s|GETRANGE s 0 1|SUBSTR s 0 1|STRLEN s|MGET a b c|EXISTS a b nope|TOUCH a b|TTL s|PTTL s|EXPIRETIME s|PEXPIRETIME s
+TYPE s|BITCOUNT s|BITPOS s 1|BITPOS s 0|GETBIT s 1|BITFIELD_RO s GET u8 0 GET u4 0|DUMP s|LCS a b|LCS a b LEN|LCS a b IDX
+HGET h f|HGETALL h|HKEYS h|HVALS h|HLEN h|HEXISTS h f|HMGET h f g q|HSTRLEN h f|HRANDFIELD h|HRANDFIELD h 2 WITHVALUES|HSCAN h 0
+LINDEX l 0|LLEN l|LPOS l a|LPOS l a COUNT 0|LRANGE l 0 -1|SCARD t|SMEMBERS t|SISMEMBER t x|SMISMEMBER t x y|SRANDMEMBER t
+SRANDMEMBER t 3|SSCAN t 0|SDIFF t u|SINTER t u|SUNION t u|SINTERCARD 2 t u|ZCARD z|ZCOUNT z 0 9|ZSCORE z a|ZMSCORE z a b|ZRANK z a
+ZREVRANK z a|ZRANGE z 0 -1 WITHSCORES|ZREVRANGE z 0 -1|ZRANGEBYSCORE z 0 9|ZREVRANGEBYSCORE z 9 0|ZRANGEBYLEX z - +
+ZREVRANGEBYLEX z + -|ZLEXCOUNT z - +|ZRANDMEMBER z|ZRANDMEMBER z 2 WITHSCORES|ZSCAN z 0|ZDIFF 2 z y|ZUNION 2 z y WITHSCORES
+ZINTER 2 z z|ZINTERCARD 1 z|XLEN x|XRANGE x - +|XREVRANGE x + -|XREAD COUNT 1 STREAMS x 0|XREAD STREAMS x y 0 0|XINFO STREAM x
+XINFO GROUPS x|GEODIST g p p|GEOPOS g p q|GEOHASH g p|GEOSEARCH g FROMLONLAT 1 1 BYRADIUS 100 km|GEORADIUS_RO g 1 1 100 km
+GEORADIUSBYMEMBER_RO g p 100 km|PFCOUNT p q|SORT_RO l ALPHA|OBJECT ENCODING s|OBJECT REFCOUNT s|OBJECT HELP|MEMORY USAGE s|DBSIZE
+KEYS *|RANDOMKEY|SCAN 0|SCAN 0 MATCH a* COUNT 100|EVAL_RO "return redis.call('GET',KEYS[1])" 1 s|GET|GET a b|LRANGE l x y|MGET"""
+READS = READS.replace("\n", "|").split("|")
+KEYS = ["SET s hello", "HSET h f 1 g 2", "RPUSH l a b c", "SADD t x y", "ZADD z 1 a 2 b", "XADD x 1-1 f v", "GEOADD g 1 1 p",
+        "PFADD p a", "MSET a 1 b 2 c 3", "XGROUP CREATE x grp 0"]
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_cold_cache_answers_as_an_empty_server(proxies, server, direct, raw, tmp_path, version):
+    empty = Redis(tmp_path).start()
+    try:
+        raw(server).ask(*KEYS)
+        before = raw(server).ask("DBSIZE")
+        one, other = raw(proxies, version), raw(empty, version)
+        transaction = ["MULTI", *READS, "EXEC", "PING"]
+        assert one.ask("MGET a b c") != other.ask("MGET a b c")
+        proxies.set("cold_cache")
+        for line in READS:
+            assert one.ask(line) == other.ask(line), line
+        assert one.ask(*READS) == other.ask(*READS)
+        assert one.ask(*transaction) == other.ask(*transaction)
+        keys = [b"k%d" % i for i in range(9000)]
+        assert one.ask(command("MGET", *keys), answers=1) == [[None] * 9000]
+        assert proxies.api("GET", "/behavior")[1]["hits"] > 2 * len(READS)
+        proxies.set("dummy")
+        assert one.ask("MGET a b c") == ["1", "2", "3"]
+        assert raw(server).ask("DBSIZE") == before
+    finally:
+        empty.stop()
+
+
+def test_a_cold_cache_is_filled_in_vain(proxies, connect, direct):
+    application = connect(proxies)
+    proxies.set("cold_cache")
+    assert application.get("k") is None and application.set("k", 1)
+    assert application.get("k") is None and application.mget("k", "l") == [None, None]
+    assert application.incr("k") == 2 and application.exists("k") == 0
+    proxies.set("50:cold_cache")
+    assert {application.get("k") for _ in range(60)} == {None, b"2"}
+    assert direct.get("k") == b"2"
 
 
 # ---- (d) behaviors, as the application sees them ----

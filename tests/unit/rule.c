@@ -58,6 +58,8 @@ BEHAVIOR(tale_opens, .help = "At once", .on = ON_OPEN, .act = tale_act)
 PROTOCOL(tale_told, .help = "Has messages and words", .request = tale_cut, .response = tale_cut_answer, .failures = tale_failures,
 	.refuse = tale_refuse, .word = tale_word)
 PROTOCOL(tale_raw, .help = "Has neither")
+BEHAVIOR(tale_locks, .help = "Is made of a failure", .on = ON_REQUEST, .failure = "deadlock", .act = tale_act)
+BEHAVIOR(tale_keeps, .help = "Is made of one that is the protocol's own affair", .on = ON_REQUEST, .failure = "secret", .act = tale_act)
 
 static struct rule_spec rule;
 static char error[SENTENCE];
@@ -213,6 +215,10 @@ static void refused(void **state)
 		bad_on(&protocol_tale_told, bad[i].words, bad[i].sentence);
 	bad_on(&protocol_tale_raw, "tale match=a", "match: tale_raw has no messages that could match");
 	bad_on(&protocol_tale_raw, "tale failure=deadlock", "failure: tale_raw has no words to refuse with");
+	bad_on(&protocol_tale_raw, "tale_locks", "name: tale_locks needs a protocol with the failure 'deadlock', tale_raw has none");
+	bad_on(&protocol_tale_told, "tale_keeps", "name: tale_keeps needs a protocol with the failure 'secret', tale_told has none");
+	good("tale_locks");
+	assert_true(rule_words(&rule));
 }
 
 /* As a request sets them: the culprit is named. */

@@ -1,0 +1,24 @@
+/* cold_cache.c - tests of the cache in which nothing is found. */
+#include "ask.h"
+
+static void misses(void **state)
+{
+	struct verdict v = ASK("cold_cache", "", .moment = ON_REQUEST, .words = true);
+	assert_int_equal(v.fate, REPLY);
+	assert_string_equal(v.failure, "miss");
+	v.fate = PASS;
+	v.failure = NULL;
+	assert_true(says_nothing(v));
+	assert_true(says_nothing(ASK("cold_cache", "", .moment = ON_RESPONSE, .words = true)));
+	assert_true(says_nothing(ASK("cold_cache", "", .moment = ON_REST, .words = true)));
+}
+
+/* It has nothing to say where the protocol has no such failure, and so it cannot be set there. */
+static void needs_words(void **state)
+{
+	assert_string_equal(behavior_find("cold_cache")->failure, "miss");
+}
+
+static const struct CMUnitTest tests[] = { cmocka_unit_test(misses), cmocka_unit_test(needs_words) };
+
+SUITE(cold_cache, tests)
