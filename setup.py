@@ -51,6 +51,7 @@ class Wheel(bdist_wheel):
 
 
 setup(
+    license="Apache-2.0",       # here, since versions of setuptools differ on how pyproject.toml says it
     distclass=Platform,
     scripts=["bin/vaurien", "bin/vaurienctl"],
     cmdclass={"build_scripts": Programs, "bdist_wheel": Wheel},
