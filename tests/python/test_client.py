@@ -3,6 +3,7 @@ import ast
 import glob
 import http.server
 import os
+import pickle
 import threading
 
 import pytest
@@ -130,6 +131,13 @@ def test_where_requests_is_in_use_they_are_its_HTTPErrors_too(answers):
     with pytest.raises(requests.HTTPError) as caught:
         answers(500, "no").get_behavior()
     assert isinstance(caught.value, vaurien.HTTPError) and caught.value.status == 500
+
+
+def test_errors_travel_between_processes():
+    error = pickle.loads(pickle.dumps(vaurien.HTTPError(500, "no", "http://x/behavior")))
+    assert (error.status, error.text, str(error)) == (500, "no", "http://x/behavior: 500 Internal Server Error: no")
+    error = pickle.loads(pickle.dumps(vaurien.StartError("it left", "a log\n")))
+    assert (error.log, str(error)) == ("a log\n", "Could not start the proxy: it left\na log")
 
 
 def test_nobody_there():

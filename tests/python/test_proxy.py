@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from conftest import PACKAGE
-from harness import Clock, dial, free_port, listening, until
+from harness import VAURIEN, Clock, dial, free_port, listening, until
 
 import vaurien
 import vaurien.process
@@ -95,6 +95,12 @@ def test_the_seed_decides(server):
     assert fates(seed=seed ^ 1)[1] != first
 
 
+def test_vaurienctl_reaches_it(proxy, run):
+    ctl = os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
+    assert run("--host", proxy.api, "set-behavior", "hang", program=ctl).returncode == 0
+    assert proxy.client.get_behavior() == "hang"
+
+
 def test_the_log_is_kept(proxy):
     with proxy.behavior("error", failure="starting_up"):
         ping(proxy)
@@ -140,6 +146,15 @@ def test_one_does_not_outlive_the_program():
     done = subprocess.run([sys.executable, "-c", text], env=dict(os.environ, PYTHONPATH=PACKAGE), stdout=subprocess.PIPE)
     assert done.returncode == 0
     until(lambda: not alive(int(done.stdout)), what="the end of the proxy")
+
+
+def test_a_fork_leaves_it_alone(proxy):
+    pid = os.fork()
+    if pid == 0:
+        proxy._last_will()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert ping(proxy) == PONG[:5]
 
 
 def test_a_long_path_of_temporary_files(server, tmp_path, monkeypatch):

@@ -74,7 +74,9 @@ def test_the_seed_is_set(tests_in, tmp_path):
     assert "--vaurien-seed=42" in tests_in(FAILS, "--vaurien-seed", "42", rc=1)
     assert (tmp_path / "seed-42").exists()
     assert "--vaurien-seed=255" in tests_in(FAILS, "--vaurien-seed", "0xff", rc=1)
-    assert "argument --vaurien-seed: invalid" in tests_in(FAILS, "--vaurien-seed", "-1", rc=4)
+    for bad in ("-1", "x", str(1 << 64)):
+        assert "argument --vaurien-seed: expected a number of 64 bits, decimal or 0x..., got '%s'" % bad in tests_in(
+            FAILS, "--vaurien-seed=" + bad, rc=4)
 
 
 def test_workers_throw_the_same_dice_on_ports_of_their_own(tests_in, tmp_path):

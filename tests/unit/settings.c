@@ -221,6 +221,10 @@ static void shown(void **state)
 	assert_non_null(strstr(said, "\n## fake_slow\n\nSlow.\n\n| option |"));
 	assert_int_equal(read_line("--list=protocols.md"), 0);
 	assert_non_null(strstr(said, "\n## fake_line\n"));
+	assert_int_equal(read_line("--list=words"), 0);
+	assert_non_null(strstr(said, "flag\t--behavior-fake-slow-sleep\tSECONDS\t-\t"));
+	assert_non_null(strstr(said, "field\t--share\tVALUE\tconnection proxy\t"));
+	assert_non_null(strstr(said, "\nbehavior\tfake_slow\t-\t-\tSlow\n"));
 }
 
 static void from_file(void **state)

@@ -22,6 +22,9 @@ class HTTPError(OSError):
         self.text = text
         self.url = url
 
+    def __reduce__(self) -> Any:                # from one process to another
+        return HTTPError, (self.status, self.text, self.url)
+
 
 def _http_error(*words: Any) -> HTTPError:
     requests = sys.modules.get("requests")

@@ -3,7 +3,7 @@ import os
 import signal
 import subprocess
 import time
-from typing import Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List, Set
 
 
 class StartError(ValueError):
@@ -11,7 +11,11 @@ class StartError(ValueError):
 
     def __init__(self, why: str, log: str) -> None:
         super().__init__("Could not start the proxy: %s%s" % (why, "\n" + log.rstrip() if log.strip() else ""))
+        self.why = why
         self.log = log
+
+    def __reduce__(self) -> Any:                # from one process to another
+        return StartError, (self.why, self.log)
 
 
 def wait_ready(process: subprocess.Popen, ready: Callable[[], bool], seconds: float, log: Callable[[], str]) -> None:

@@ -89,7 +89,7 @@ class Proxy:
         words = [find(), *self._words, "--http", "--http-host", self.api]
         with open(self._log_path, "wb") as log:
             self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._last_will = weakref.finalize(self, _end, self._process, self._directory)   # forgotten, or the program's end
+        self._last_will = weakref.finalize(self, _end, os.getpid(), self._process, self._directory)    # forgotten, or the program's end
         try:
             wait_ready(self._process, self._answers, self._wait, lambda: self.log)
             self._learn()
@@ -195,8 +195,10 @@ class Proxy:
             self.client.set_backend(self.backend)
 
 
-def _end(process: subprocess.Popen, directory: str) -> None:
-    """Nothing is left of it."""
+def _end(owner: int, process: subprocess.Popen, directory: str) -> None:
+    """Nothing is left of it; but a fork of the program that started it leaves it alone."""
+    if os.getpid() != owner:
+        return
     if process.poll() is None:
         process.kill()
         process.wait()

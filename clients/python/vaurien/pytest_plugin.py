@@ -8,6 +8,7 @@
 
 Each proxy has ports of its own, so that tests can run side by side (pytest-xdist).
 """
+import argparse
 import random
 from typing import Any, Callable, Dict, Iterator, List
 
@@ -22,9 +23,12 @@ Maker = Callable[..., Proxy]
 
 
 def _seed(text: str) -> int:
-    seed = int(text, 0)
+    try:
+        seed = int(text, 0)
+    except ValueError:
+        seed = -1
     if not 0 <= seed < 1 << 64:
-        raise ValueError("expected a number of 64 bits, got '%s'" % text)
+        raise argparse.ArgumentTypeError("expected a number of 64 bits, decimal or 0x..., got '%s'" % text)
     return seed
 
 
