@@ -107,6 +107,19 @@ def test_what_is_refused_is_a_ValueError_in_the_proxy_s_words(client, name, opti
     assert client.get_behavior() == "dummy"
 
 
+def test_one_of_several_proxies():
+    with vaurien.Proxy(9, "mysql", name="db", options=["--add", "cache=127.0.0.1:0=127.0.0.1:10,redis"]) as proxy:
+        cache = vaurien.Client(proxy.api, proxy="cache")
+        with cache.with_behavior("error", failure="starting_up"):
+            assert cache.get_behavior() == "error" and proxy.client.get_behavior() == "dummy"
+            assert [rule["behavior"] for rule in cache.rules()] == ["error"]
+        assert cache.get_behavior() == "dummy"
+        assert (cache.get_backend(), proxy.client.get_backend()) == ("127.0.0.1:10", "127.0.0.1:9")
+        with pytest.raises(vaurien.HTTPError) as caught:
+            vaurien.Client(proxy.api, proxy="nobody").get_behavior()
+        assert caught.value.status == 404
+
+
 def test_the_backend(client):
     assert client.get_backend() == "127.0.0.1:9"
     client.set_backend("127.0.0.1:10")

@@ -214,6 +214,13 @@ def deb():
     return made
 
 
+def test_the_package_is_built_from_what_make_needs():
+    with open(os.path.join(ROOT, "dev")) as script, open(os.path.join(ROOT, "packaging", "debian", "control")) as control:
+        needed = re.search(r'^to_build="(.*?)"', script.read(), re.S | re.M).group(1).split()
+        said = re.split(r"[,\s]+", re.search(r"^Build-Depends: (.*?)^\S", control.read(), re.S | re.M).group(1))
+    assert set(needed) - {"make", "gcc", "libc6-dev"} <= set(said)      # those three are there in any case
+
+
 def test_lintian_finds_nothing_wrong(deb):
     need("lintian")
     said = call("lintian", "--allow-root", "--fail-on", "error,warning", *glob.glob(ROOT + "/build/deb/*.changes"), cwd="/")

@@ -4,6 +4,7 @@ import http.client
 import json
 import socket
 import sys
+import urllib.parse
 from typing import Any, Dict, Iterator, List, Optional
 
 
@@ -50,7 +51,8 @@ class Client:
     """Speaks to a running Vaurien that was started with --http.
 
     host: a name, an address, or "unix:/PATH" (then port and scheme say nothing). timeout: seconds for each request.
-    token: what --http-token says, if it does.
+    token: what --http-token says, if it does. proxy: the name of the proxy that is meant, where one process carries
+    several; None: the first.
 
     All methods raise ValueError with the proxy's own sentence where it refuses what was asked (an unknown behavior, an
     option that it does not have, a value that is no good), and then nothing has changed; HTTPError where it answers
@@ -58,24 +60,26 @@ class Client:
     """
 
     def __init__(self, host: str = "localhost", port: int = 8080, scheme: str = "http", timeout: float = 30.0,
-                 token: Optional[str] = None) -> None:
+                 token: Optional[str] = None, proxy: Optional[str] = None) -> None:
         self.host = host
         self.port = port
         self.scheme = scheme
         self.timeout = timeout
         self.token = token
+        self.proxy = proxy
+        self._path = "" if proxy is None else "/" + urllib.parse.quote(proxy, safe="")
         if host.startswith("unix:"):
             self.root_url = host
         else:
             self.root_url = "%s://%s:%s" % (scheme, "[%s]" % host if ":" in host and host[0] != "[" else host, port)
-        self.behavior_url = self.root_url + "/behavior"
-        self.list_behaviors_url = self.root_url + "/behaviors"
+        self.behavior_url = self.root_url + self._path + "/behavior"
+        self.list_behaviors_url = self.root_url + self._path + "/behaviors"
 
     # ---- the original's methods ----
 
     def get_behavior(self) -> str:
         """The behavior's name; with percents all of it, as "20:delay,10:error"."""
-        return self._object("GET", "/behavior")["behavior"]
+        return self._object("GET", self._path + "/behavior")["behavior"]
 
     def set_behavior(self, name: str, **options: Any) -> None:
         """Change the behavior of all connections, open ones too; returns when all have it.
@@ -85,11 +89,11 @@ class Client:
         (sleep=2 is two seconds), and the fields of rules: match, client, times, ttl and so on. What is not given has
         the value that the proxy was started with.
         """
-        self._object("PUT", "/behavior", dict(options, name=name))
+        self._object("PUT", self._path + "/behavior", dict(options, name=name))
 
     def list_behaviors(self) -> List[str]:
         """The names of all behaviors that the proxy knows."""
-        return self._object("GET", "/behaviors")["behaviors"]
+        return self._object("GET", self._path + "/behaviors")["behaviors"]
 
     @contextlib.contextmanager
     def with_behavior(self, name: str, **options: Any) -> Iterator["Client"]:
@@ -106,20 +110,20 @@ class Client:
     def behavior(self) -> Dict[str, Any]:
         """GET /behavior: the name ("behavior"), and where it is not dummy "options", and how many exchanges were
         "seen", were "hits", or were "unreachable"."""
-        return self._object("GET", "/behavior")
+        return self._object("GET", self._path + "/behavior")
 
     def rules(self) -> List[Dict[str, Any]]:
         """All rules that are set, those of the behavior (their "name" is "behavior") among them, each with its
         "behavior", "options", "seen", "hits" and "unreachable"."""
-        return self._object("GET", "/rules")["rules"]
+        return self._object("GET", self._path + "/rules")["rules"]
 
     def get_backend(self) -> str:
         """Where new connections go: "HOST:PORT" or "unix:/PATH"."""
-        return self._object("GET", "/backend")["backend"]
+        return self._object("GET", self._path + "/backend")["backend"]
 
     def set_backend(self, backend: str) -> None:
         """Send new connections somewhere else."""
-        self._object("PUT", "/backend", {"backend": backend})
+        self._object("PUT", self._path + "/backend", {"backend": backend})
 
     def info(self) -> Dict[str, Any]:
         """GET /info: "version", "seed" (text: it has 64 bits), "proxies" and what else there is to say."""
