@@ -171,6 +171,33 @@ def test_a_mixed_workload_through_dummy_is_as_direct(nginx, proxies, workload, b
     assert not was_raw(proxies)
 
 
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+def test_100_megabytes_up_and_down(nginx, proxy, chunked):
+    """Streamed, never collected."""
+    piece, pieces = os.urandom(1 << 20), 100
+    before = proxy.memory()
+
+    class Body:
+        """A file of that many pieces, as requests sees it."""
+        len, left = pieces << 20, pieces
+
+        def read(self, _):
+            self.left -= 1
+            return piece if self.left >= 0 else b""
+    body = (piece for _ in range(pieces)) if chunked else Body()
+    requests.put(url(proxy, "/large.bin"), data=body, timeout=PATIENCE).raise_for_status()
+    assert nginx.get("large.bin") == piece * pieces
+    came = hashlib.sha256()
+    with requests.get(url(proxy, "/large.bin"), stream=True, timeout=PATIENCE) as answer:
+        for data in answer.iter_content(1 << 20):
+            came.update(data)
+    assert came.digest() == hashlib.sha256(piece * pieces).digest()
+    assert proxy.memory() - before < 16 << 20
+    assert not was_raw(proxy)
+    requests.delete(url(nginx, "/large.bin"), timeout=PATIENCE)
+
+
 def test_a_connection_is_kept(nginx, proxies):
     connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=PATIENCE)
     ports = set()

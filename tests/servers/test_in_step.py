@@ -94,8 +94,7 @@ def test_mysql_s_own_deadlock_leaves_the_same(mariadb, connect, stepped, after):
         ask(direct, "UPDATE fought SET v = 1 WHERE n > 1")
         ask(application.connection, "UPDATE fought SET v = 2 WHERE n = 1")
         other.start()
-        until(lambda: ask(watch, "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'") == ((1,),),
-              what="the other to wait")
+        until(lambda: "LOCK WAIT" in ask(watch, "SHOW ENGINE INNODB STATUS")[0][2], what="the other to wait")
         ask(application.connection, "UPDATE fought SET v = 2 WHERE n = 2")
 
     watch = pymysql.connect(unix_socket=mariadb.socket, user="root")

@@ -12,7 +12,7 @@ import sqlalchemy
 from pymysql.constants import CLIENT
 
 from conftest import Control, ask, error_of, need
-from harness import PATIENCE, ROOT, SAN, Clock, until
+from harness import PATIENCE, ROOT, SAN, Clock, dial, until
 
 PREPARED = os.environ.get("PREPARED_BIN") or os.path.join(ROOT, "build", "plain", "tests", "servers", "prepared")
 
@@ -222,6 +222,70 @@ def test_a_read_only_server_still_reads(proxies, connect, table):
     for statement in ("INSERT INTO kept VALUES (1)", "UPDATE kept SET n = 2", "DELETE FROM kept", "CREATE TABLE other (n INT)"):
         assert error_of(application, statement) == 1290, statement
     assert ask(application, "SELECT COUNT(*) FROM kept") == ((0,),)
+
+
+def real_errors(mariadb, connect):
+    """Real errors of the server, one by one: {failure: (code, text)}."""
+    found = {}
+    one, two = connect(mariadb, autocommit=False), connect(mariadb, autocommit=False)
+    root = pymysql.connect(unix_socket=mariadb.socket, user="root", autocommit=True)
+
+    def error(name, query, connection=one):
+        with pytest.raises(pymysql.err.MySQLError) as caught:
+            ask(connection, query)
+        found[name] = caught.value.args
+        connection.rollback()
+
+    def waiting():
+        return "LOCK WAIT" in ask(root, "SHOW ENGINE INNODB STATUS")[0][2]
+    ask(one, "CREATE OR REPLACE TABLE fought (n INT PRIMARY KEY, v INT) ENGINE=InnoDB")
+    ask(one, "INSERT INTO fought SELECT seq, 0 FROM seq_1_to_500")
+    one.commit()
+    ask(two, "UPDATE fought SET v = 1 WHERE n > 1")         # the heavier one wins
+    ask(one, "UPDATE fought SET v = 2 WHERE n = 1")
+    other = threading.Thread(target=lambda: (ask(two, "UPDATE fought SET v = 1 WHERE n = 1"), two.rollback()))
+    other.start()
+    until(waiting, what="a lock that is waited for")
+    error("deadlock", "UPDATE fought SET v = 2 WHERE n = 2")
+    other.join()
+    ask(two, "UPDATE fought SET v = 1")
+    ask(one, "SET innodb_lock_wait_timeout = 1")
+    error("lock_timeout", "UPDATE fought SET v = 2 WHERE n = 2")
+    two.rollback()
+    error("query_timeout", "SET STATEMENT max_statement_time = 0.05 FOR SELECT SLEEP(9)")
+    ask(root, "SET GLOBAL read_only = 1")
+    error("read_only", "UPDATE fought SET v = 2 WHERE n = 2")
+    ask(root, "SET GLOBAL read_only = 0")
+    ask(one, "SET SESSION TRANSACTION READ ONLY")
+    error("read_only_transaction", "UPDATE fought SET v = 2 WHERE n = 2")
+    killer = threading.Thread(target=lambda: (until(lambda: ask(root, "SELECT 1 FROM information_schema.processlist "
+                                                                "WHERE state = 'User sleep'")),
+                                              ask(root, "KILL QUERY %d" % one.thread_id())))
+    killer.start()
+    error("query_interrupted", "SELECT SLEEP(9) UNION SELECT 1")
+    killer.join()
+    ask(root, "SET GLOBAL max_connections = 10")
+    with pytest.raises(pymysql.err.OperationalError):
+        while True:
+            connect(mariadb)
+    with dial(mariadb.port) as spare:           # the last place, for a login that may be an administrator's
+        spare.read(1)
+        with pytest.raises(pymysql.err.OperationalError) as caught:
+            connect(mariadb)
+    found["too_many_connections"] = caught.value.args
+    ask(root, "SET GLOBAL max_connections = 300")
+    root.close()
+    return found
+
+
+def test_the_words_are_the_servers_own(mariadb, proxy, connect, table):
+    for name, words in real_errors(mariadb, connect).items():
+        proxy.ctl.set("dummy")
+        application = None if name == "too_many_connections" else connect(proxy)
+        proxy.ctl.set("error", failure=name)
+        with pytest.raises(pymysql.err.MySQLError) as caught:
+            ask(application, "UPDATE kept SET n = 1") if application else connect(proxy)
+        assert caught.value.args == words, name
 
 
 def test_too_many_connections(proxies, connect):
