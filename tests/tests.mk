@@ -128,7 +128,7 @@ FUZZED  := $(filter-out src/main.c,$(SRC))
 fuzz: build/fuzz/fuzz
 build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address -o $@ $^ $(LDLIBS)
+	clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
 .PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
 	lint docs docs-current demo check fuzz $(PARTS:%=check-%)
