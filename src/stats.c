@@ -15,6 +15,7 @@ const struct why_words why_words[WHYS] = {
 	[WHY_LOST]          = { "lost",          "the answer to a refused request is not understood" },
 	[WHY_SHUT]          = { "proxy_shut",    "its proxy was disabled, deleted or moved" },
 	[WHY_STOP]          = { "proxy_stops",   "the proxy stops" },
+	[WHY_API]           = { "api",           "ended through the API" },
 };
 
 #define US NSEC_US

@@ -36,6 +36,7 @@ enum why {                      /* why a connection ended */
 	WHY_LOST,               /* the answer to a refused request is not understood */
 	WHY_SHUT,               /* its proxy was disabled, deleted or moved */
 	WHY_STOP,               /* the proxy stops */
+	WHY_API,                /* a client of the API says so */
 	WHYS
 };
 

@@ -310,7 +310,7 @@ static const struct family families[] = {
 	{ "vaurien_rule_hits_total", "counter", "Exchanges that a rule struck", rules, HITS },
 	{ "vaurien_rule_unreachable_total", "counter", "Exchanges that a rule could not strike", rules, UNREACHABLE },
 
-	{ "vaurien_held_bytes", "gauge", "Bytes that wait in a thread's queues", held, 0 },
+	{ "vaurien_held_bytes", "gauge", "Bytes that wait in a thread's queues, with what it takes to keep them", held, 0 },
 	{ "vaurien_loop_seconds", "histogram", "How long a round of a thread's loop took: so long others waited", rounds, 0 },
 	{ "vaurien_log_lines_lost_total", "counter", "Lines of the log for which there was no room", log_lines, 0 },
 	{ "vaurien_events_total", "counter", "Events that somebody wanted", events, TOLD },

@@ -174,10 +174,10 @@ static struct port *port_meant(struct control *c, const char *name)
 /* /NAME/behavior */
 static const struct route *route_of_proxy(struct request *r, const char *method, const char *path)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = *path ? strchr(path + 1, '/') : NULL;
 	const struct route *route = NULL;
 
-	if (slash == path)
+	if (!slash)
 		return NULL;
 	char *name = decode(path + 1, (size_t)(slash - path - 1));
 	struct port *port = port_meant(request_control(r), name);
