@@ -1,8 +1,15 @@
 /* statsd.c - sends what the workers counted to a statsd server, a second's worth at a time, by UDP.
  *
  *	PREFIX.PROTOCOL.start:3|c               connections, and .end
+ *	PREFIX.PROTOCOL.ended.idle:1|c          ... by reason
  *	PREFIX.PROTOCOL.to_backend:17|c         reads, and .to_client
- *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior */
+ *	PREFIX.PROTOCOL.received.request:99|c   bytes; also .response, and .sent
+ *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered; .exchange_us, how long they took together
+ *	PREFIX.PROTOCOL.raw:1|c                 connections whose parser gave up
+ *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior; also .seen and .unreachable
+ *	PREFIX.open:7|g                         connections that are open, and .held, bytes that wait
+ *
+ * Names are bounded by what the program has: protocols, behaviors, reasons. Proxies of one protocol add up. */
 #include "statsd.h"
 
 #include <assert.h>
@@ -24,13 +31,25 @@ static const struct { enum counter counter; const char *name; } metrics[] = {
 	{ STAT_CLOSED,         "end" },
 	{ STAT_READS_REQUEST,  "to_backend" },
 	{ STAT_READS_RESPONSE, "to_client" },
+	{ STAT_READ_REQUEST,   "received.request" },
+	{ STAT_READ_RESPONSE,  "received.response" },
+	{ STAT_SENT_REQUEST,   "sent.request" },
+	{ STAT_SENT_RESPONSE,  "sent.response" },
+	{ STAT_EXCHANGES,      "exchanges" },
+	{ STAT_RAW,            "raw" },
 };
+
+enum { HITS, SEEN, UNREACHABLE, TALLIES };
+
+static const char *const tallies[TALLIES] = { "fault.", "seen.", "unreachable." };
+
+struct tallied { uint64_t n[TALLIES]; };        /* what a rule had met */
 
 struct before {                         /* one proxy, as of the last tick */
 	unsigned number;
-	uint64_t n[STAT_COUNTERS];
+	struct figures figures;
 	struct spec *spec;              /* held: rules that went since have a last delta */
-	uint64_t *hits;                 /* of spec's rules */
+	struct tallied *tallied;        /* of spec's rules */
 };
 
 struct statsd {
@@ -85,52 +104,69 @@ static void statsd_count(struct statsd *s, const struct spec *spec, const char *
 		statsd_put(s, line);
 }
 
-static const struct rule_spec *rule_find(const struct spec *spec, uint64_t id, unsigned *at)
+/* Its place among them by what it counts with: a rule that was changed still has that. */
+static bool rule_find(const struct spec *spec, const struct rule_spec *rule, unsigned *at)
 {
 	for (unsigned i = 0; spec && i < spec->n_rules; i++)
-		if (spec->rules[i].id == id) {
+		if (spec->rules[i].tally == rule->tally) {
 			*at = i;
-			return &spec->rules[i];
+			return true;
 		}
-	return NULL;
+	return false;
 }
 
-static uint64_t rule_hits(const struct rule_spec *r)
+static struct tallied rule_tallied(const struct rule_spec *r)
 {
-	return atomic_load_explicit(&r->tally->hits, memory_order_relaxed);
+	return (struct tallied){ { [HITS] = atomic_load_explicit(&r->tally->hits, memory_order_relaxed),
+	                           [SEEN] = atomic_load_explicit(&r->tally->seen, memory_order_relaxed),
+	                           [UNREACHABLE] = atomic_load_explicit(&r->tally->unreachable, memory_order_relaxed) } };
 }
 
-/* Count the faults since the last tick, and remember where `now`'s rules stand. */
-static void statsd_faults(struct statsd *s, struct before *b, struct spec *now)
+static void statsd_rule(struct statsd *s, const struct spec *spec, const struct rule_spec *r, const struct tallied *now, const struct tallied *then)
 {
-	uint64_t *hits = calloc(now->n_rules + 1, sizeof *hits);
+	for (unsigned i = 0; i < TALLIES; i++)
+		statsd_count(s, spec, tallies[i], r->behavior->name, now->n[i] - then->n[i]);
+}
+
+/* Count what rules met since the last tick, and remember where `now`'s stand. */
+static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
+{
+	struct tallied *tallied = calloc(now->n_rules + 1, sizeof *tallied), none = { { 0 } };
 	unsigned at;
 
-	assert(hits);
+	assert(tallied);
 	for (unsigned i = 0; i < now->n_rules; i++) {
 		const struct rule_spec *r = &now->rules[i];
-		uint64_t last = rule_find(b->spec, r->id, &at) ? b->hits[at] : 0;
-		hits[i] = rule_hits(r);
-		statsd_count(s, now, "fault.", r->behavior->name, hits[i] - last);
+		tallied[i] = rule_tallied(r);
+		statsd_rule(s, now, r, &tallied[i], rule_find(b->spec, r, &at) ? &b->tallied[at] : &none);
 	}
 	for (unsigned i = 0; b->spec && i < b->spec->n_rules; i++) {
 		const struct rule_spec *r = &b->spec->rules[i];
-		if (!rule_find(now, r->id, &at))
-			statsd_count(s, b->spec, "fault.", r->behavior->name,
-			             rule_hits(r) - b->hits[i]);
+		struct tallied last = rule_tallied(r);
+		if (!rule_find(now, r, &at))
+			statsd_rule(s, b->spec, r, &last, &b->tallied[i]);
 	}
 	spec_hold(now);
-	if (b->spec)
-		spec_drop(b->spec);
-	free(b->hits);
+	spec_drop(b->spec);
+	free(b->tallied);
 	b->spec = now;
-	b->hits = hits;
+	b->tallied = tallied;
+}
+
+static void statsd_figures(struct statsd *s, struct before *b, const struct spec *spec, const struct figures *now)
+{
+	for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+		statsd_count(s, spec, "", metrics[i].name, now->n[metrics[i].counter] - b->figures.n[metrics[i].counter]);
+	for (unsigned why = 0; why < WHYS; why++)
+		statsd_count(s, spec, "ended.", why_words[why].name, now->ended[why] - b->figures.ended[why]);
+	statsd_count(s, spec, "", "exchange_us", now->answered.sum / NSEC_US - b->figures.answered.sum / NSEC_US);
+	b->figures = *now;
 }
 
 static void before_free(struct before *b)
 {
 	spec_drop(b->spec);
-	free(b->hits);
+	free(b->tallied);
 }
 
 /* Proxies come and go between two ticks: those that stay keep what is known of them. */
@@ -154,23 +190,44 @@ static void statsd_follow(struct statsd *s)
 	s->n = n;
 }
 
+/* What there is now, of all proxies; each time, since a server may forget. */
+static void statsd_gauge(struct statsd *s, const char *name, uint64_t n)
+{
+	const struct settings *set = control_settings(s->control);
+	char line[512];
+	int length = snprintf(line, sizeof line, "%s%s%s:%llu|g", set->statsd.prefix, set->statsd.prefix[0] ? "." : "", name, (unsigned long long)n);
+
+	if (length < (int)sizeof line)
+		statsd_put(s, line);
+}
+
+static uint64_t held(struct control *c)
+{
+	uint64_t sum = 0;
+
+	for (unsigned k = 0; k < control_workers(c); k++)
+		sum += atomic_load_explicit(&control_worker(c, k)->held, memory_order_relaxed);
+	return sum;
+}
+
 static void statsd_tick(struct statsd *s)
 {
 	struct dice dice = dice_make(control_settings(s->control)->seed, "", "statsd");
+	uint64_t open = 0;
 
 	s->dice = dice_at(&dice, s->ticks++, 0, 0);
 	statsd_follow(s);
 	for (size_t i = 0; i < s->n; i++) {
-		struct before *b = &s->before[i];
 		struct port *port = control_port(s->control, i);
 		struct spec *now = port_spec(port);
-		for (size_t m = 0; m < sizeof metrics / sizeof *metrics; m++) {
-			uint64_t n = port_stat(port, metrics[m].counter);
-			statsd_count(s, now, "", metrics[m].name, n - b->n[metrics[m].counter]);
-			b->n[metrics[m].counter] = n;
-		}
-		statsd_faults(s, b, now);
+		struct figures f;
+		port_figures(port, &f);
+		statsd_figures(s, &s->before[i], now, &f);
+		statsd_rules(s, &s->before[i], now);
+		open += f.n[STAT_OPENED] > f.n[STAT_CLOSED] ? f.n[STAT_OPENED] - f.n[STAT_CLOSED] : 0;
 	}
+	statsd_gauge(s, "open", open);
+	statsd_gauge(s, "held", held(s->control));
 	statsd_flush(s);
 }
 

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import PATIENCE
 
-LINE = re.compile(r"(.+):(\d+)\|c(?:\|@(.+))?")
+LINE = re.compile(r"(.+):(\d+)\|(?:c(?:\|@(.+))?|(g))")
 
 
 class Statsd:
@@ -19,6 +19,7 @@ class Statsd:
         self.sock.bind(("127.0.0.1", 0))
         self.port = self.sock.getsockname()[1]
         self.sums = collections.Counter()
+        self.gauges = {}
         self.rates = set()
 
     def take(self, seconds):
@@ -29,7 +30,10 @@ class Statsd:
             return False
         assert 0 < len(datagram) <= 1400
         for line in datagram.decode().split("\n"):
-            name, n, rate = LINE.fullmatch(line).groups()
+            name, n, rate, gauge = LINE.fullmatch(line).groups()
+            if gauge:
+                self.gauges[name] = int(n)
+                continue
             assert int(n) > 0
             self.sums[name] += int(n)
             self.rates.add(rate)
@@ -73,8 +77,21 @@ def test_counts(start, backend, statsd):
     assert sums["foo.tcp.start"] == 3 and sums["foo.tcp.end"] == 3
     assert sums["foo.tcp.to_backend"] == 12 and sums["foo.tcp.to_client"] == 12
     proxy.stop()
-    assert set(statsd.rest()) == {"foo.tcp." + name for name in ("start", "end", "to_backend", "to_client")}
+    assert set(statsd.rest()) == {"foo.tcp." + name for name in (
+        "start", "end", "ended.both_ended", "to_backend", "to_client", "received.request", "received.response", "sent.request",
+        "sent.response", "exchanges", "exchange_us")}
+    assert [sums["foo.tcp." + name] for name in ("ended.both_ended", "exchanges", "received.request", "sent.response")] == [3, 12, 12, 12]
+    assert statsd.gauges == {"foo.open": 0, "foo.held": 0}
     assert statsd.rates == {None}
+
+
+def test_gauges(start, backend, statsd):
+    proxy = start(*flags(statsd), backend=backend)
+    pairs = [proxy.meet(backend) for _ in range(3)]
+    deadline = time.monotonic() + PATIENCE
+    while statsd.gauges.get("vaurien.open") != len(pairs) and time.monotonic() < deadline:
+        statsd.take(0.2)
+    assert statsd.gauges["vaurien.open"] == 3
 
 
 def test_a_rule_that_went_has_its_last_hits_counted(start, backend, statsd):
