@@ -111,6 +111,7 @@ enum {
 	NOTE_VALUE = 0x10,              /* a hit brings the value */
 	NOTE_DOUBT = 0x20,              /* what fails could be taken for a quiet one's failure */
 	NOTE_DOUBT_BARE = 0x40,         /* so could every answer */
+	NOTE_MAKES = 0x80,              /* what is not there is made */
 	NOTE_WHAT_SHIFT = 8, NOTE_MARK_SHIFT = 16,
 };
 
@@ -131,6 +132,7 @@ static const char
 	RAW_LINE[]    = "the request's line is too long",
 	RAW_REQUEST[] = "the request is not understood",
 	RAW_ENDLESS[] = "watch",
+	RAW_KEY[]     = "where a key is too long the server forgets answers that it owes",
 	RAW_DOUBT[]   = "this may answer a quiet request, or another",
 	RAW_ANSWER[]  = "the server's answer is not understood",
 	RAW_UNASKED[] = "the server spoke unasked";
@@ -279,6 +281,16 @@ static bool data_read(const struct command *c, const struct line *l, uint64_t *d
 	return true;
 }
 
+static bool keys_fit(struct span line)
+{
+	const uint8_t *p = line.p, *end = p + line.n;
+
+	for (const uint8_t *blank; (blank = memchr(p, ' ', (size_t)(end - p))); p = blank + 1)
+		if (blank - p > KEY_MAX)
+			return false;
+	return end - p <= KEY_MAX;
+}
+
 /* What the flags of a meta command say. */
 static void flags_read(const struct command *c, const struct line *l, struct message *m)
 {
@@ -290,6 +302,7 @@ static void flags_read(const struct command *c, const struct line *l, struct mes
 		switch (w.p[0]) {
 		case 'q': m->note |= NOTE_QUIET; break;
 		case 'v': m->note |= NOTE_VALUE; break;
+		case 'N': m->note |= NOTE_MAKES; break;
 		case 'C': m->is |= IS_CAS; break;
 		case 'O': mark += mark_of('O', (struct span){ w.p + 1, w.n - 1 }); break;
 		case 'k': mark += mark_of('k', l->words[1]); break;
@@ -330,13 +343,16 @@ static void message_opens(struct memcache *s, struct message *m)
 }
 
 /* Fill in *m; *data is what follows the line. NULL, or why the connection must be raw. */
-static const char *line_take(struct memcache *s, const struct line *l, struct message *m, uint64_t *data)
+static const char *line_take(struct talk *t, const struct line *l, struct message *m, uint64_t *data)
 {
+	struct memcache *s = t->state;
 	const struct command *c = command_find(l);
 	bool right = l->n >= c->least && l->n <= c->most;
 
 	if (c->kind == ENDLESS)
 		return RAW_ENDLESS;
+	if (c->kind == GETS && t->owed && !keys_fit(l->rest))
+		return RAW_KEY;
 	verb_put(m->verb, l->n ? l->words[0] : (struct span){ (const uint8_t *)"?", 1 });
 	m->subject = l->rest;
 	if (m->subject.n > SUBJECT_MAX)
@@ -370,7 +386,7 @@ static struct cut text_request(struct talk *t, struct span in, struct message *m
 		line_read(&l, line_bare(in, end));
 		if (!end && command_find(&l)->kind != GETS)
 			return raw(t, RAW_LINE);
-		const char *why = line_take(s, &l, m, &data);
+		const char *why = line_take(t, &l, m, &data);
 		if (why)
 			return raw(t, why);
 		m->head = (uint16_t)(length < UINT16_MAX ? length : UINT16_MAX);
@@ -389,9 +405,9 @@ static bool is_error(struct span line)
 /* Can this answer that quiet request? NULL in *why, or why nobody can tell. */
 static bool quiet_answers(const struct memcache *s, const struct message *asked, const struct line *l, const char **why)
 {
+	const char *value = asked->note & NOTE_VALUE ? "VA" : "HD";
+	uint8_t what = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
 	uint64_t mark = 0;
-	const char *codes = "NF EX NS", *at;
-	char code[3] = "";
 
 	*why = NULL;
 	if (l->n && is_error(l->words[0])) {
@@ -403,11 +419,9 @@ static bool quiet_answers(const struct memcache *s, const struct message *asked,
 	for (unsigned i = 1; i < l->n; i++)
 		if (l->words[i].p[0] == 'O' || l->words[i].p[0] == 'k')
 			mark += mark_of((char)l->words[i].p[0], (struct span){ l->words[i].p + 1, l->words[i].n - 1 });
-	if ((asked->note >> NOTE_WHAT_SHIFT & 0xff) == 'g')
-		codes = asked->note & NOTE_VALUE ? "VA" : "HD";
-	memcpy(code, l->words[0].p, 2);
-	at = strstr(codes, code);
-	if (!at || mark_note(mark) != (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
+	bool hit = (what == 'g' || (what == 'a' && asked->note & NOTE_MAKES)) && word_is(l->words[0], value);
+	bool miss = what != 'g' && (word_is(l->words[0], "NF") || word_is(l->words[0], "EX") || word_is(l->words[0], "NS"));
+	if ((!hit && !miss) || mark_note(mark) != (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
 		return false;
 	*why = !mark && s->bare_doubts ? RAW_DOUBT : NULL;
 	return true;
