@@ -320,7 +320,7 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 		return !p->conn->dead;
 	}
 	if (!p->now.open) {
-		struct span piece = { at->p, cut.len < at->n ? cut.len : at->n };
+		struct span piece = cut.replaced ? cut.instead : (struct span){ at->p, cut.len < at->n ? cut.len : at->n };
 		pipe_open(p, &msg);
 		if (p->direction == REQUEST)
 			dialogue_ask(p->conn, &msg, piece);

@@ -258,8 +258,10 @@ static struct cut command_request(struct talk *t, struct span in, struct message
 	const uint8_t *end = memchr(in.p, '\n', n);
 	struct smtp *s = t->state;
 
+	if (in.p[0] == 0x16)
+		return raw(t, RAW_TLS);
 	if (!end && n < SUBJECT_MAX)
-		return in.p[0] == 0x16 ? raw(t, RAW_TLS) : more();
+		return more();
 	struct span line = { in.p, end ? (size_t)(end - in.p) + 1 : n };
 	struct span text = { in.p, strnlen((const char *)in.p, line.n) };       /* to a server a zero is an end */
 	while (text.n && is_blank(text.p[text.n - 1]))
