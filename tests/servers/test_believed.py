@@ -6,6 +6,7 @@ Each failure is met by the deeds that it fits: a new connection, a statement on 
 """
 import os
 import re
+import smtplib
 
 import pytest
 
@@ -14,6 +15,7 @@ from harness import PATIENCE, ROOT, SAN, until
 from server_http import nginx                           # noqa: F401: a fixture
 from server_postgres import postgres, psycopg2          # noqa: F401
 from server_redis import server                         # noqa: F401
+from server_smtp import ACCOUNT as LOGIN, postfix        # noqa: F401
 
 redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
 requests = pytest.importorskip("requests") if not os.environ.get("CI") else __import__("requests")
@@ -29,7 +31,7 @@ class Told(Exception):
 
 class Session:
     """One client of a protocol. `deeds` are tried in order until one meets the failure; "connect" is making one."""
-    options = {}
+    words = []                                  # for the proxy
 
     def usable(self):
         """What can be done with it when the failure is over."""
@@ -195,6 +197,46 @@ class HTTP(Session):
         return re.findall(r"[A-Z][^()'\",]{8,}", str(error))[-1].strip()
 
 
+class SMTP(Session):
+    driver, errors = "smtplib", (smtplib.SMTPException,)
+    deeds = ["send", "login", "encrypt", "connect"]
+    words = ["--protocol-smtp-tls", "pass"]     # for the sake of "encrypt"; smtplib asks for TLS only where it is told to
+
+    def __init__(self, port):
+        self.client = smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE)
+        self.client.ehlo()
+
+    def send(self):
+        self.client.sendmail("me@example.test", ["bob@example.test"], "Subject: believed\r\n\r\n")
+
+    read = send
+
+    def login(self):
+        self.client.login(*LOGIN)
+
+    def encrypt(self):
+        self.client.starttls()
+
+    def identity(self):
+        return self.client.sock and self.client.sock.getsockname()
+
+    def usable(self):
+        try:
+            self.client.rset()
+        except self.errors:
+            return LOST
+        return super().usable()
+
+    def close(self):
+        self.client.close()
+
+    @staticmethod
+    def code(error):
+        if isinstance(error, smtplib.SMTPRecipientsRefused):
+            return "%d %s" % tuple(part if isinstance(part, int) else part.decode() for part in error.recipients["bob@example.test"])
+        return "%d %s" % (error.smtp_code, error.smtp_error.decode()) if hasattr(error, "smtp_code") else str(error)
+
+
 # ---- one failure after the other ----
 
 class Meeting:
@@ -283,7 +325,7 @@ def judged(name, text):
 
 
 def believe(start, kind, protocol, server):
-    meeting = Meeting(start("--protocol", protocol, backend=server), kind)
+    meeting = Meeting(start("--protocol", protocol, *kind.words, backend=server), kind)
     failures = [failure for failure in meeting.proxy.api("GET", "/failures")[1]["failures"] if failure["protocol"] == protocol]
     judged("%s: " % protocol, section(kind, protocol, [row for failure in failures for row in meeting.rows(failure)]))
 
@@ -314,3 +356,7 @@ def test_redis(start, server):
 
 def test_http(start, nginx):
     believe(start, HTTP, "http", nginx)
+
+
+def test_smtp(start, postfix):
+    believe(start, SMTP, "smtp", postfix)
