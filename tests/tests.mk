@@ -46,6 +46,10 @@ GUEST    = $(CC) -D_GNU_SOURCE -Iinclude $(CFLAGS) -shared -fPIC
 GUESTS  := $(patsubst src/%.c,$(BUILD)/tests/guests/%.so,$(wildcard src/behaviors/*.c src/protocols/*.c))
 $(BUILD)/tests/guests/vaurien: $(filter-out $(BUILD)/src/behaviors/% $(BUILD)/src/protocols/%,$(OBJ))
 	$(link)
+EXAMPLES := $(BUILD)/tests/guests/examples/plugins
+$(BUILD)/tests/guests/examples/%.so: examples/%.c include/vaurien.h
+	@mkdir -p $(@D)
+	$(GUEST) -o $@ $<
 $(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h
 	@mkdir -p $(@D)
 	$(GUEST) -o $@ $<
@@ -57,8 +61,10 @@ $(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h
 # The behaviors' tests are in the same binary as the units'.
 unit behaviors: $(BUILD)/tests/unit/all
 	@$(RUNTIME) $(call PART,unit) $<
-protocols: $(BUILD)/tests/protocols/runner
+protocols: $(BUILD)/tests/protocols/runner $(EXAMPLES)/beanstalk.so
 	@$(RUNTIME) $(call PART,protocols) $< $(wildcard tests/protocols/*.txt)
+	@$(RUNTIME) $(call PART,protocols-c) $< --plugin $(EXAMPLES)/beanstalk.so tests/examples/beanstalk.txt
+	@$(RUNTIME) $(call PART,protocols-lua) $< --plugin examples/plugins/beanstalk.lua tests/examples/beanstalk.txt
 model: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model) $< --seeds 1-200
 	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-60 --bufsize 1

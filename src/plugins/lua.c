@@ -438,7 +438,8 @@ void scripts_free(void)
 	for (struct place *p = places, *next; p; p = next) {
 		next = p->next;
 		lua_close(p->L);
-		out_free(&p->subject);
+		out_free(&p->subjects[0]);
+		out_free(&p->subjects[1]);
 		free(p->loaded);
 		free(p);
 	}

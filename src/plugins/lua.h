@@ -50,7 +50,7 @@ void script_read(lua_State *, struct script *);
 
 struct keep { struct place *place; int ref; };          /* a guest's `state`: a Lua table, made when it is first asked for */
 
-struct voice { struct keep keep; char notice[160]; };   /* a protocol's `state` */
+struct voice { struct keep keep; char notice[160]; struct message sequel; };    /* a protocol's `state` */
 
 struct place {
 	lua_State *L;
@@ -70,7 +70,7 @@ struct place {
 	const void *arg[4];             /* what the guest was called with ... */
 	void *result;                   /* ... and where its answer goes */
 	uint8_t *before; size_t before_n;       /* bytes that were edited, as they came; else NULL */
-	struct out subject;             /* a message's, that a script made itself */
+	struct out subjects[2];         /* a message's and its sequel's, where a script made them itself */
 	char names[NAMES][NAME_ROOM]; unsigned next_name;
 };
 
@@ -107,11 +107,11 @@ struct field {
 	lua_CFunction method;
 };
 
-enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_OPTIONS, KIND_MESSAGE, KIND_MAKING, KIND_TALK,
+enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_OPTIONS, KIND_MESSAGE, KIND_MAKING, KIND_SEQUEL, KIND_TALK,
             KIND_OUT, KIND_TEXTS, KIND_BYTES, KINDS };
 
 extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_fields[], dice_fields[], message_fields[],
-                          making_fields[], talk_fields[], out_fields[], texts_fields[], bytes_fields[];
+                          making_fields[], sequel_fields[], talk_fields[], out_fields[], texts_fields[], bytes_fields[];
 
 void boxes_open(lua_State *);                           /* their metatables */
 struct box *box_push(struct place *, enum kind, const void *thing);

@@ -2,7 +2,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "../loop.h"
 #include "../out.h"
+#include "../registry.h"
 #include "lua.h"
 
 static const struct { const char *name; const struct field *fields; } kinds[KINDS] = {
@@ -10,6 +12,7 @@ static const struct { const char *name; const struct field *fields; } kinds[KIND
 	[KIND_PACE] = { "pace", pace_fields }, [KIND_DIRT] = { "dirt", dirt_fields },
 	[KIND_DICE] = { "dice", dice_fields }, [KIND_OPTIONS] = { "options", NULL },
 	[KIND_MESSAGE] = { "message", message_fields }, [KIND_MAKING] = { "message", making_fields },
+	[KIND_SEQUEL] = { "sequel", sequel_fields },
 	[KIND_TALK] = { "talk", talk_fields }, [KIND_OUT] = { "out", out_fields }, [KIND_TEXTS] = { "texts", texts_fields },
 	[KIND_BYTES] = { "bytes", bytes_fields },
 };
@@ -82,6 +85,8 @@ static int box_index(lua_State *L)
 
 	if (!f)
 		return luaL_error(L, "%s has no '%s'", kind_name(L), luaL_tolstring(L, 2, NULL));
+	if (!f->method && !f->get)
+		return luaL_error(L, "%s.%s can only be set", kind_name(L), f->name);
 	if (f->method)
 		lua_pushcfunction(L, f->method);
 	else
@@ -224,6 +229,11 @@ const struct field message_fields[] = {
 	{ "seq", seq_get }, { "note", note_get }, { "failure", failure_get }, { NULL },
 };
 
+static struct message *sequel_of(struct place *p)
+{
+	return &OWNER(voice, keep, p->keep)->sequel;
+}
+
 static void role_set(struct place *p, void *m)
 {
 	((struct message *)m)->role = (enum role)luaL_checkinteger(p->L, 3);
@@ -251,9 +261,10 @@ static void subject_set(struct place *p, void *m)
 	struct span subject = bytes_check(p->L, 3);
 
 	if (lua_type(p->L, 3) == LUA_TSTRING) {
-		out_clear(&p->subject);
-		out_put(&p->subject, subject.p, subject.n);
-		subject = out_span(&p->subject);
+		struct out *room = &p->subjects[m == sequel_of(p)];
+		out_clear(room);
+		out_put(room, subject.p, subject.n);
+		subject = out_span(room);
 	}
 	((struct message *)m)->subject = subject;
 }
@@ -275,20 +286,50 @@ static void note_set(struct place *p, void *m)
 	((struct message *)m)->note = (uint64_t)luaL_checkinteger(p->L, 3) & ~NOTE_SUBSTITUTE;
 }
 
-static void failure_set(struct place *p, void *m)
+static const char *own_failure(struct place *p)
 {
 	const char *name = luaL_checkstring(p->L, 3);
+	const struct failure *f = failure_find(&p->script->protocol, name);
 
-	for (const struct failure *f = p->script->protocol.failures; f && f->name; f++)
-		if (!strcmp(f->name, name)) {
-			((struct message *)m)->failure = f->name;
-			return;
-		}
-	luaL_error(p->L, "failure: there is no '%s' among the failures", name);
+	if (!f)
+		luaL_error(p->L, "there is no '%s' among the failures", name);
+	return f->name;
 }
 
+static void failure_set(struct place *p, void *m)
+{
+	((struct message *)m)->failure = own_failure(p);
+}
+
+static void agreed_get(struct place *p, void *m)
+{
+	lua_pushstring(p->L, ((struct message *)m)->agreed);
+}
+
+static void agreed_set(struct place *p, void *m)
+{
+	((struct message *)m)->agreed = own_failure(p);
+}
+
+/* There is one as soon as it is spoken of. */
+static void sequel_get(struct place *p, void *m)
+{
+	struct message *to = m;
+
+	if (!to->sequel) {
+		*sequel_of(p) = (struct message){ .role = ASKS };
+		to->sequel = sequel_of(p);
+	}
+	box_push(p, KIND_SEQUEL, to->sequel);
+}
+
+#define MAKING \
+	{ "role", role_get, role_set }, { "is", is_get, is_set }, { "verb", verb_get, verb_set }, \
+	{ "subject", subject_get, subject_set }, { "head", head_get, head_set }, { "seq", seq_get, seq_set }, \
+	{ "note", note_get, note_set }
+
 const struct field making_fields[] = {
-	{ "role", role_get, role_set }, { "is", is_get, is_set }, { "verb", verb_get, verb_set },
-	{ "subject", subject_get, subject_set }, { "head", head_get, head_set }, { "seq", seq_get, seq_set },
-	{ "note", note_get, note_set }, { "failure", failure_get, failure_set }, { NULL },
+	MAKING, { "failure", failure_get, failure_set }, { "agreed", agreed_get, agreed_set }, { "sequel", sequel_get }, { NULL },
 };
+
+const struct field sequel_fields[] = { MAKING, { NULL } };

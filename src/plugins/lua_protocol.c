@@ -17,6 +17,12 @@ static void backend_get(struct place *p, void *t) { lua_pushstring(p->L, T(t)->b
 static void close_get(struct place *p, void *t)   { lua_pushboolean(p->L, T(t)->close); }
 static void close_set(struct place *p, void *t)   { T(t)->close = lua_toboolean(p->L, 3); }
 
+static void owed_get(struct place *p, void *t)    { lua_pushboolean(p->L, T(t)->owed); }
+static void no_sequel_get(struct place *p, void *t) { lua_pushboolean(p->L, T(t)->no_sequel); }
+static void no_sequel_set(struct place *p, void *t) { T(t)->no_sequel = lua_toboolean(p->L, 3); }
+static void idle_get(struct place *p, void *t)    { lua_pushinteger(p->L, T(t)->idle); }
+static void idle_set(struct place *p, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(p->L, 3); }
+
 static const char *notice_keep(struct place *p, const char *text)
 {
 	struct voice *v = OWNER(voice, keep, p->keep);
@@ -31,7 +37,8 @@ static void notice_set(struct place *p, void *t)
 
 const struct field talk_fields[] = {
 	{ "state", state_get }, { "options", options_get }, { "texts", texts_get }, { "backend", backend_get },
-	{ "close", close_get, close_set }, { "notice", NULL, notice_set }, { NULL },
+	{ "close", close_get, close_set }, { "notice", .set = notice_set }, { "owed", owed_get },
+	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set }, { NULL },
 };
 
 /* ---- texts by number ---- */

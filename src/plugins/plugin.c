@@ -80,8 +80,7 @@ static void plugin_keep(const char *real)
 	plugins = p;
 }
 
-/* False: one sentence that names the file. */
-static bool plugin_load(const char *file, char error[SENTENCE])
+bool plugin_load(const char *file, char error[SENTENCE])
 {
 	char real[PATH_MAX], why[SENTENCE], shown[100];
 	const struct loader *loader = loader_of(file);

@@ -10,6 +10,8 @@
  * before the guests' flags are made. -1: all are there; else the exit code, and why has been said. */
 int plugins_read(const struct flags *, int argc, char **argv);
 
+bool plugin_load(const char *file, char error[SENTENCE]);       /* one of them. False: a sentence that names it */
+
 void plugins_reload(void);              /* scripts are read anew; shared objects stay */
 void plugins_free(void);                /* when nobody speaks of their guests any more */
 

@@ -1,6 +1,6 @@
 /* runner.c - conversations, and where a protocol should cut them: fed whole and in pieces of every size.
  *
- *   runner [--corpus DIRECTORY] FILE.txt...         the protocol is called as the file
+ *   runner [--corpus DIRECTORY] [--plugin FILE] FILE.txt...         the protocol is called as the file
  *
  * A file is a list of cases, a case a list of lines:
  *
@@ -27,6 +27,7 @@
 #include <stdarg.h>
 
 #include "feed.h"
+#include "plugins/plugin.h"
 #include "registry.h"
 
 enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING };
@@ -647,6 +648,16 @@ static void file_run(const char *path, const char *corpus)
 	free(scenes);
 }
 
+static void plugin(const char *file)
+{
+	char error[SENTENCE];
+
+	if (plugin_load(file, error))
+		return;
+	fprintf(stderr, "%s\n", error);
+	exit(1);
+}
+
 int main(int argc, char **argv)
 {
 	const char *corpus = NULL;
@@ -654,6 +665,8 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--corpus") && i + 1 < argc)
 			corpus = argv[++i];
+		else if (!strcmp(argv[i], "--plugin") && i + 1 < argc)
+			plugin(argv[++i]);
 		else
 			file_run(argv[i], corpus);
 	}
