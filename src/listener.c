@@ -52,18 +52,45 @@ bool listener_find(const struct address *a, struct endpoint *e, char *error, siz
 	return true;
 }
 
-int listener_bind_at(const struct endpoint *e, int64_t backlog, struct endpoint *bound)
+static int socket_bind(const struct endpoint *e)
 {
 	int on = 1, fd = socket(e->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	if (fd >= 0)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	if (fd >= 0 && e->addr.ss_family == AF_UNIX && unix_abandoned(e))
+	if (fd < 0)
+		return -errno;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(fd, (const struct sockaddr *)&e->addr, e->len) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	return -error;
+}
+
+/* A socket that the kernel chose the port of loses it when it does not listen for a while. So it is asked for by name. */
+static int socket_bind_any(const struct endpoint *e)
+{
+	struct endpoint named = *e;
+	socklen_t len = sizeof named.addr;
+	int scout = socket_bind(e);
+
+	if (scout < 0 || endpoint_port(e) || e->addr.ss_family == AF_UNIX)
+		return scout;
+	getsockname(scout, (struct sockaddr *)&named.addr, &len);
+	int fd = socket_bind(&named);
+	close(scout);
+	return fd;
+}
+
+int listener_bind_at(const struct endpoint *e, int64_t backlog, struct endpoint *bound)
+{
+	if (e->addr.ss_family == AF_UNIX && unix_abandoned(e))
 		unlink(((const struct sockaddr_un *)&e->addr)->sun_path);
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&e->addr, e->len) != 0 || listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
+	int fd = socket_bind_any(e);
+	if (fd < 0)
+		return fd;
+	if (listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
 		int error = errno;
-		if (fd >= 0)
-			close(fd);
+		close(fd);
 		return -error;
 	}
 	bound->len = sizeof bound->addr;

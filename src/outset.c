@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "http/wish.h"
 #include "reading.h"
 #include "registry.h"
 
@@ -329,16 +330,12 @@ static int spec_read(const struct reading *all, struct reading *r, const char *n
 	return code == -1 ? lines_add(r, to, all->words->rule, first) : code;
 }
 
-static int settings_add(struct settings *s, struct spec *made, int code)
+static int made_add(struct settings *s, struct spec *made, int code)
 {
-	if (code != -1) {
-		spec_drop(made);
-		return code;
-	}
-	s->proxies = realloc(s->proxies, (s->n_proxies + 1) * sizeof(struct spec *));
-	assert(s->proxies);
-	s->proxies[s->n_proxies++] = made;
-	return -1;
+	if (code == -1)
+		return settings_add(s, made);
+	spec_drop(made);
+	return code;
 }
 
 /* The proxy of --proxy and --backend has its addresses from there. */
@@ -368,7 +365,7 @@ static int own_read(struct reading *all, const struct proxy_words *p, bool addre
 	}
 	own_free(&own);
 	refusal_of(NULL);
-	return settings_add(s, made, code);
+	return made_add(s, made, code);
 }
 
 static int default_read(struct reading *r)
@@ -382,7 +379,7 @@ static int default_read(struct reading *r)
 		if (!strcmp(p->name, name))
 			return own_read(r, p, true);
 	int code = spec_read(r, r, name, true, &made);
-	return settings_add(r->settings, made, code);
+	return made_add(r->settings, made, code);
 }
 
 /* "cache=:7379=10.0.0.2:6379,redis behavior=delay", as of the command line. */
@@ -462,10 +459,51 @@ static int rules_check(const struct reading *r)
 	return -1;
 }
 
+/* What a proxy is that only says where it is, and what it speaks. */
+static int plain_read(struct reading *all, const struct protocol *protocol)
+{
+	static const struct proxy_words none;
+	struct settings *s = all->settings;
+	struct reading own;
+	struct spec *made = NULL;
+
+	own_begin(&own, all);
+	own_forget(&own, false, false);
+	opt_set_text(&own.core, flag_get(&own.flags, "protocol")->opt, protocol->name, (char[SENTENCE]){ 0 });
+	own_fit(&own, &none);
+	int code = proxy_read(&own, "", &made);
+	own_free(&own);
+	if (code == -1)
+		s->plains[s->n_plains++] = made;
+	else
+		spec_drop(made);
+	return code;
+}
+
+static int plains_read(struct reading *r)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+	int code = -1;
+
+	r->settings->plains = calloc(n + 1, sizeof(struct spec *));
+	assert(r->settings->plains);
+	for (size_t i = 0; i < n && code == -1; i++)
+		code = plain_read(r, all[i]);
+	return code;
+}
+
+bool is_json(const char *file)
+{
+	size_t n = file ? strlen(file) : 0;
+
+	return n > 5 && !strcasecmp(file + n - 5, ".json");
+}
+
 /* The proxy of --proxy is there if anyone speaks of it, or there is no other. */
 static bool default_wanted(const struct reading *r)
 {
-	return !r->flags.proxies || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
+	return (!r->flags.proxies && !is_json(r->words->config)) || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
 	       flag_get(&r->flags, "proxy-name")->level;
 }
 
@@ -478,5 +516,9 @@ int outset_read(struct reading *r)
 	for (const struct proxy_words *p = r->flags.proxies; p && code == -1; p = p->next)
 		if (!named(r->settings, p->name, strlen(p->name)))
 			code = own_read(r, p, false);
+	if (code == -1)
+		code = plains_read(r);
+	if (code == -1 && is_json(r->words->config))
+		code = wishes_take(r->settings, r->words->config);
 	return code == -1 ? rules_check(r) : code;
 }

@@ -140,7 +140,7 @@ static int port_bind(const struct port *p, const struct spec *to, const struct e
 	int fd = listener_bind_at(at, to->backlog, bound), listens = 0;
 	socklen_t n = sizeof listens;
 
-	if (fd != -EADDRINUSE || !p || p->fd < 0 || p->spec->listen.unix_path)
+	if (fd != -EADDRINUSE || !p || p->fd < 0 || !endpoint_port(at) || endpoint_port(at) != endpoint_port(&p->at))
 		return fd;
 	getsockopt(p->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
 	shutdown(p->fd, SHUT_RD);

@@ -28,6 +28,8 @@ struct reading {                        /* what is needed until all is read; or 
 	struct settings *settings;
 };
 
+bool is_json(const char *file);          /* by its name: NULL is not */
+
 /* Make settings->proxies. -1: done; else the exit code, and why has been said. */
 int outset_read(struct reading *);
 

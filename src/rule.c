@@ -124,6 +124,7 @@ void rule_copy(struct rule_spec *to, const struct rule_spec *from)
 	assert(to->name);
 	block_copy(&to->block, &from->block);
 	block_copy(&to->fields, &from->fields);
+	to->note = from->note ? strdup(from->note) : NULL;
 	to->tally->refs++;
 }
 
@@ -133,6 +134,7 @@ void rule_free(struct rule_spec *r)
 		free(r->tally);
 	block_free(&r->block);
 	block_free(&r->fields);
+	free(r->note);
 	free(r->name);
 }
 
@@ -449,6 +451,27 @@ bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p,
 		return true;
 	rule_free(r);
 	return false;
+}
+
+static bool block_same(const struct block *a, const struct block *b)
+{
+	json_t *one = block_to_json(a), *other = block_to_json(b);
+	bool same = json_equal(one, other) && a->skip == b->skip && a->times == b->times;
+
+	json_decref(one);
+	json_decref(other);
+	return same;
+}
+
+static bool note_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+bool rule_same(const struct rule_spec *a, const struct rule_spec *b)
+{
+	return !strcmp(a->name, b->name) && a->behavior == b->behavior && a->low == b->low && a->high == b->high && note_same(a->note, b->note)
+	    && block_same(&a->block, &b->block) && block_same(&a->fields, &b->fields);
 }
 
 /* ---- shown ---- */

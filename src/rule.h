@@ -61,6 +61,7 @@ struct rule_spec {
 	uint64_t origin;                /* the id that it had at first: what it has met and counted hangs on this */
 	nsec since, until;              /* when it was set, and goes by itself (NEVER), by the monotonic clock */
 	struct tally *tally;
+	char *note;                     /* what a dialect of the API wants to remember of its words; NULL */
 };
 
 /* A new rule: fresh id and tally, options as the command line and the file have them, fields at their defaults. */
@@ -81,6 +82,7 @@ bool rule_read(struct rule_spec *, const char *words, const struct protocol *, c
 /* Does the protocol have the failures that a behavior's options name? */
 bool rule_check_failures(const struct protocol *, const struct block *, const char *culprit[1], char error[SENTENCE]);
 
+bool rule_same(const struct rule_spec *, const struct rule_spec *);       /* in all but what they have met */
 bool rule_words(const struct rule_spec *);      /* it refuses in words, or matches them */
 bool rule_plain(const struct rule_spec *);      /* no odds, match, client or counters */
 bool rule_means(const struct rule_spec *, const struct endpoint *client);

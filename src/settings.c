@@ -149,7 +149,7 @@ static void reading_guests(struct reading *r)
 		flags_add_guest(&r->flags, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help, p[i]->options, &r->protocols[i]);
 	}
 
-	struct defaults *d = r->defaults = r->settings->defaults = defaults_make();
+	struct defaults *d = r->defaults = defaults_make();
 	for (size_t i = 0; i < d->n; i++) {
 		const struct behavior *b = d->of[i].behavior;
 		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help, b->options, &d->of[i].block);
@@ -163,6 +163,7 @@ static void reading_free(struct reading *r)
 	for (size_t i = 0; r->protocols && i < n; i++)
 		block_free(&r->protocols[i]);
 	free(r->protocols);
+	defaults_drop(r->defaults);
 	flags_free(&r->flags);
 	block_free(&r->core);
 	free(r->options);
@@ -312,7 +313,7 @@ static int reading_run(struct reading *r, int argc, char **argv)
 		return code;
 	reading_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
-	    (r->words->config && (code = flags_read_file(&r->flags, r->words->config)) != -1) ||
+	    (r->words->config && !is_json(r->words->config) && (code = flags_read_file(&r->flags, r->words->config)) != -1) ||
 	    (code = seed_read(r)) != -1 || (code = hold_read(r)) != -1 || (code = outset_read(r)) != -1)
 		return code;
 	rest_read(r);
@@ -332,12 +333,38 @@ int settings_read(struct settings *s, int argc, char **argv)
 	return code;
 }
 
+struct spec *settings_plain(const struct settings *s, const struct protocol *p)
+{
+	for (size_t i = 0; i < s->n_plains; i++)
+		if (p ? s->plains[i]->protocol == p : !strcmp(s->plains[i]->protocol->name, "tcp"))
+			return s->plains[i];
+	assert(!"a protocol without a plain proxy");
+	return NULL;
+}
+
+int settings_add(struct settings *s, struct spec *made)
+{
+	for (size_t i = 0; i < s->n_proxies; i++) {
+		if (strcmp(s->proxies[i]->name, made->name))
+			continue;
+		value_error("proxy %s: expected a name that no other has", made->name);
+		spec_drop(made);
+		return 1;
+	}
+	s->proxies = realloc(s->proxies, (s->n_proxies + 1) * sizeof(struct spec *));
+	assert(s->proxies);
+	s->proxies[s->n_proxies++] = made;
+	return -1;
+}
+
 void settings_free(struct settings *s)
 {
 	for (size_t i = 0; i < s->n_proxies; i++)
 		spec_drop(s->proxies[i]);
 	free(s->proxies);
-	defaults_drop(s->defaults);
+	for (size_t i = 0; i < s->n_plains; i++)
+		spec_drop(s->plains[i]);
+	free(s->plains);
 	free(s->http_host);
 	free(s->http_token);
 	free(s->statsd.host);

@@ -7,10 +7,13 @@
 struct settings {
 	size_t n_proxies;
 	struct spec **proxies;                  /* of command line and file; the first is the one that --behavior speaks of */
-	struct defaults *defaults;              /* of the behaviors, for proxies that have none of their own */
+	size_t n_plains;
+	struct spec **plains;                   /* one per protocol: what a proxy is that says no more, for those that come later */
 	bool http; char *http_host; int64_t http_port;
 	char *http_token;                       /* "": none is asked for */
 	struct { bool enabled; char *host; int64_t port; char *prefix; double sample_rate; } statsd;
+	const char *dialect;                    /* of the API, for paths that are in none; NULL: Vaurien's */
+	bool lenient;                           /* a proxy that cannot listen is told of in the log, and ends nothing */
 	char *log_output;                       /* "-": stderr. The level is in log_threshold */
 	char *events;                           /* where events go as lines, "-": stdout; "": nowhere */
 	uint64_t seed;                          /* given, or drawn from the system */
@@ -27,5 +30,8 @@ struct settings {
  * said has been said (help, version, list, or one sentence about what is wrong). */
 int  settings_read(struct settings *, int argc, char **argv);
 void settings_free(struct settings *);
+
+struct spec *settings_plain(const struct settings *, const struct protocol *);  /* borrowed; NULL: of tcp */
+int  settings_add(struct settings *, struct spec *);    /* a proxy more; -1: good; 1: its name is not free, and that has been said */
 
 #endif

@@ -334,22 +334,111 @@ struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *
 {
 	struct rule_spec r;
 
+	if (!rule_read(&r, words, from->protocol, defaults, error))
+		return NULL;
+	name_settle(from, &r);
+	struct spec *s = spec_with_made(from, &r, error);
+	if (!s)
+		rule_free(&r);
+	return s;
+}
+
+struct spec *spec_with_made(const struct spec *from, struct rule_spec *r, char error[SENTENCE])
+{
+	char shown[64];
+
 	if (from->n_rules == RULES_MAX) {
 		sentence_put(error, "rule: expected at most %d rules on a proxy", RULES_MAX);
 		return NULL;
 	}
-	if (!rule_read(&r, words, from->protocol, defaults, error))
-		return NULL;
-	name_settle(from, &r);
-	if (name_taken(from, r.name)) {
-		char shown[64];
-		sentence_put(error, "rule: the name '%s' is not free", text_show(r.name, shown, sizeof shown));
-		rule_free(&r);
+	if (name_taken(from, r->name) || !strcmp(r->name, group)) {
+		sentence_put(error, "rule: the name '%s' is not free", text_show(r->name, shown, sizeof shown));
 		return NULL;
 	}
 	struct spec *s = spec_copy(from, 1, true);
-	s->rules[s->n_rules++] = r;
+	s->rules[s->n_rules++] = *r;
 	return s;
+}
+
+struct rule_spec *spec_rule(const struct spec *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (!strcmp(s->rules[i].name, name))
+			return &s->rules[i];
+	return NULL;
+}
+
+/* A copy with those rules that `keep` wants; the group may be gone by that. */
+static struct spec *spec_filter(const struct spec *from, bool (*keep)(const struct rule_spec *, const void *), const void *what)
+{
+	struct spec *s = spec_copy(from, 0, true);
+	unsigned kept = 0, grouped = 0;
+
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		if (!keep(&s->rules[i], what)) {
+			rule_free(&s->rules[i]);
+			continue;
+		}
+		grouped += !strcmp(s->rules[i].name, group);
+		s->rules[kept++] = s->rules[i];
+	}
+	s->n_rules = kept;
+	if (!grouped) {
+		free(s->behavior);
+		s->behavior = copy(calm);
+	}
+	return s;
+}
+
+static bool name_differs(const struct rule_spec *r, const void *name)
+{
+	return strcmp(r->name, name) != 0;
+}
+
+static bool none(const struct rule_spec *r, const void *what)
+{
+	return false;
+}
+
+struct spec *spec_without_rule(const struct spec *from, const char *name)
+{
+	return spec_rule(from, name) ? spec_filter(from, name_differs, name) : NULL;
+}
+
+struct spec *spec_without_rules(const struct spec *from)
+{
+	return spec_filter(from, none, NULL);
+}
+
+struct spec *spec_like(const struct spec *from, const char *name)
+{
+	struct spec *s = spec_without_rules(from);
+
+	free(s->name);
+	s->name = copy(name);
+	return s;
+}
+
+struct spec *spec_speaking(const struct spec *from, const struct spec *other)
+{
+	struct spec *s = spec_copy(from, 0, true);
+
+	s->protocol = other->protocol;
+	block_free(&s->protocol_block);
+	block_copy(&s->protocol_block, &other->protocol_block);
+	return s;
+}
+
+bool spec_fits(struct spec *s, const char *culprit[1], char error[SENTENCE])
+{
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		struct rule_spec *r = &s->rules[i];
+		if (((const struct rule_fields *)r->fields.opts)->probability != 1)
+			r->high = 1;            /* one that has no window beside others: settled afresh */
+		if (!rule_settle(r, s->protocol, culprit, error))
+			return false;
+	}
+	return true;
 }
 
 struct spec *spec_with_rule_changed(const struct spec *from, const char *name, const json_t *options, const char *culprit[1], char error[SENTENCE])
@@ -375,9 +464,14 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name, c
 	return NULL;
 }
 
+static bool lasts(const struct rule_spec *r, const void *now)
+{
+	return r->until > *(const nsec *)now;
+}
+
 struct spec *spec_without_expired(const struct spec *from, nsec now, nsec *next)
 {
-	unsigned kept = 0, grouped = 0;
+	unsigned kept = 0;
 
 	*next = NEVER;
 	for (unsigned i = 0; i < from->n_rules; i++) {
@@ -386,24 +480,7 @@ struct spec *spec_without_expired(const struct spec *from, nsec now, nsec *next)
 		if (until > now && until < *next)
 			*next = until;
 	}
-	if (kept == from->n_rules)
-		return NULL;
-	struct spec *s = spec_copy(from, 0, true);
-	kept = 0;
-	for (unsigned i = 0; i < s->n_rules; i++) {
-		if (s->rules[i].until > now) {
-			grouped += !strcmp(s->rules[i].name, group);
-			s->rules[kept++] = s->rules[i];
-		} else {
-			rule_free(&s->rules[i]);
-		}
-	}
-	s->n_rules = kept;
-	if (!grouped) {
-		free(s->behavior);
-		s->behavior = copy(calm);
-	}
-	return s;
+	return kept == from->n_rules ? NULL : spec_filter(from, lasts, &now);
 }
 
 struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[SENTENCE])
@@ -429,6 +506,18 @@ struct spec *spec_with_enabled(const struct spec *from, bool enabled)
 	struct spec *s = spec_copy(from, 0, true);
 
 	s->enabled = enabled;
+	return s;
+}
+
+struct spec *spec_with_address(const struct spec *from, const struct address *listen)
+{
+	struct spec *s = spec_copy(from, 0, true);
+
+	if (s->listen.text)
+		address_free(&s->listen);
+	free(s->asked);
+	s->asked = NULL;
+	address_copy(&s->listen, listen);
 	return s;
 }
 

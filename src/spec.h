@@ -70,6 +70,18 @@ struct spec *spec_without_expired(const struct spec *, nsec now, nsec *next);
 
 struct spec *spec_with_backend(const struct spec *, const char *backend, char error[SENTENCE]);
 struct spec *spec_with_enabled(const struct spec *, bool);
+struct spec *spec_with_address(const struct spec *, const struct address *listen);
+struct spec *spec_like(const struct spec *, const char *name);          /* the same by another name, and without rules */
+struct spec *spec_speaking(const struct spec *, const struct spec *other);      /* the other's protocol */
+
+/* With a rule more, which it takes over, or NULL: its name is not free, or there are too many, and the rule is still the caller's. */
+struct spec *spec_with_made(const struct spec *, struct rule_spec *, char error[SENTENCE]);
+struct spec *spec_without_rule(const struct spec *, const char *name);  /* NULL: there is none */
+struct spec *spec_without_rules(const struct spec *);
+struct rule_spec *spec_rule(const struct spec *, const char *name);     /* NULL: there is none */
+
+/* Are all rules good for the protocol? Of those that were made for another. */
+bool spec_fits(struct spec *, const char *culprit[1], char error[SENTENCE]);
 
 /* The free port that was found, in place of the 0 that asked for one. Before anyone else sees the spec. */
 void spec_settle(struct spec *, const struct endpoint *bound);

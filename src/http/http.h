@@ -31,6 +31,7 @@ struct dialect {                        /* a table of routes, and what its answe
 	const char *realm;              /* a path that begins so is of this dialect, with or without a route; NULL: none */
 	bool (*admit)(struct request *);                /* asked before its handlers; false: it has answered. NULL: all may */
 	void (*stray)(struct request *, unsigned status);       /* answers 404 and 405. NULL: as Vaurien does */
+	bool no_head;                   /* HEAD is no GET here, but a method that nothing has */
 	struct dialect *next;
 };
 
@@ -61,6 +62,8 @@ void request_refuse(struct request *, unsigned status, const char *location, con
 	/* with Vaurien's error frame: what is wrong, and with which part of the request */
 void request_change(struct request *, struct port *, struct spec *to, unsigned status, json_t *body);
 	/* make the change, and answer so when every worker has it */
+struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text, size_t n);
+	/* answer so when the waiter is told; it is for one change */
 void request_say(struct request *, const char *header, const char *value);      /* a header of the answer, before it */
 json_t *json_words(const char *text);   /* a JSON string of whatever bytes `text` holds */
 

@@ -197,6 +197,18 @@ static void request_changed(struct waiter *w)
 	request_ready(OWNER(request, waiter, w));
 }
 
+struct waiter *request_wait(struct request *r, unsigned status, const char *type, char *text, size_t n)
+{
+	assert(!answered(r));
+	r->status = status;
+	r->type = type;
+	r->text = text;
+	r->length = n;
+	r->waiter.done = request_changed;
+	r->waiter.by = request_by(r);
+	return &r->waiter;
+}
+
 void request_change(struct request *r, struct port *port, struct spec *to, unsigned status, json_t *body)
 {
 	assert(body && !answered(r));

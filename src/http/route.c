@@ -128,7 +128,8 @@ static const struct route *route_of(const struct dialect *d, struct request *r, 
 		if ((of_proxy && !route->of_proxy) || !path_fits(route->path, path, NULL))
 			continue;
 		r->dialect = d;
-		if (!route->method || strcmp(route->method, method) == 0 || (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0)) {
+		bool head = !d->no_head && strcmp(method, "HEAD") == 0;
+		if (!route->method || strcmp(route->method, method) == 0 || (head && strcmp(route->method, "GET") == 0)) {
 			path_fits(route->path, path, r->words);
 			r->allow[0] = 0;
 			return route;
@@ -204,17 +205,21 @@ static void vaurien_stray(struct request *r, unsigned status)
 
 void request_stray(struct request *r, unsigned status)
 {
-	if (r->dialect && r->dialect->stray)
+	if (r->dialect && r->dialect->stray) {
+		r->allow[0] = 0;                /* it says itself what there is to say */
 		r->dialect->stray(r, status);
-	else
+	} else {
 		vaurien_stray(r, status);
+	}
 }
 
 /* Whose is a path that no route has? */
-static const struct dialect *dialect_of(const char *path)
+static const struct dialect *dialect_of(struct request *r, const char *path)
 {
+	const char *spoken = control_settings(request_control(r))->dialect;
+
 	for (const struct dialect *d = dialects; d; d = d->next)
-		if (d->realm && strncmp(path, d->realm, strlen(d->realm)) == 0)
+		if ((d->realm && strncmp(path, d->realm, strlen(d->realm)) == 0) || (spoken && !strcmp(d->name, spoken)))
 			return d;
 	return NULL;
 }
@@ -227,7 +232,7 @@ static const struct route *route_search(struct request *r, const char *method, c
 	if (!route && !r->allow[0])
 		route = route_of_proxy(r, method, path);
 	if (!route && !r->allow[0])
-		r->dialect = dialect_of(path);
+		r->dialect = dialect_of(r, path);
 	if (!route) {
 		request_stray(r, r->allow[0] ? 405 : 404);
 		return NULL;

@@ -11,6 +11,7 @@
 
 #include "../config.h"
 #include "../http/request.h"
+#include "../reading.h"
 #include "../registry.h"
 #include "lua.h"
 
@@ -177,5 +178,5 @@ int plugins_read(const struct flags *flags, int argc, char **argv)
 
 	if (code == -1)
 		code = flags_peek(flags, "config", argc, argv, config_note, &config);
-	return code == -1 && config ? config_read(config, line_take, NULL) : code;
+	return code == -1 && config && !is_json(config) ? config_read(config, line_take, NULL) : code;
 }

@@ -97,7 +97,7 @@ static int tear_down(void **state)
 
 static const struct slow_opts *slow(void)
 {
-	return defaults_of(settings.defaults, &behavior_fake_slow)->opts;
+	return defaults_of(settings.proxies[0]->defaults, &behavior_fake_slow)->opts;
 }
 
 static void good(int code)
