@@ -16,7 +16,8 @@
  *
  * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: when a server has
  * agreed to take a mail, nothing but the end of the connection makes it forget. If the mail shall be
- * refused, the server gets RSET instead of DATA, and the mail itself is swallowed. */
+ * refused, the server gets RSET instead of DATA, and the mail itself is swallowed. So a mail has been seen
+ * and counted by rules also where the server then does not agree to it. */
 #include <string.h>
 #include <strings.h>
 
@@ -683,7 +684,7 @@ static const struct opt options[] = {
 };
 
 PROTOCOL(smtp,
-	.help = "SMTP: commands, mails by DATA and BDAT, pipelines, logins",
+	.help = "SMTP: commands, pipelines, logins; a mail behind DATA is an exchange of its own, MESSAGE, decided together with its DATA",
 	.options = options, .opts_size = sizeof(struct smtp_opts),
 	.state_size = sizeof(struct smtp),
 	.server_first = true,
