@@ -11,7 +11,10 @@
 #include "splice.h"
 #include "worker.h"
 
-enum { GATHER = 64 };                   /* parcels in one send */
+enum {
+	GATHER = 64,                    /* parcels in one send */
+	TURNS = 16,                     /* sends in one go, for fairness: pieces can be many and small */
+};
 
 static const nsec LATE_MAX = 100 * NSEC_MS;
 
@@ -237,9 +240,13 @@ void send_due(struct pipe *p)
 		timer_stop(l, &p->timer);
 	if (p->duct && !(send_may(p) && p->to->writable && splice_flush(p)))
 		return;
-	while (p->queue.first && send_may(p)) {
+	for (unsigned turns = 0; p->queue.first && send_may(p); turns++) {
 		if (p->queue.first->due > l->now) {
 			timer_set(l, &p->timer, p->queue.first->due);
+			return;
+		}
+		if (turns == TURNS) {
+			conn_later(p->conn);
 			return;
 		}
 		if (!send_first(p, l->now) || p->conn->dead)

@@ -48,10 +48,11 @@ def test_as_fast_as_said(start, backend, rate):
     def close_enough():
         with proxy.client() as client:
             tries.append(measured(client, 1) / (rate * 1000))
-        return abs(tries[-1] - 1) < 0.03
+        assert tries[-1] < 1.03, tries
+        return tries[-1] > 0.97
     tries = []
     if rate < 100_000 or not SAN:
-        assert close_enough() or close_enough() or close_enough(), tries    # others use this machine too
+        assert any(close_enough() for _ in range(6)), tries     # others use this machine too
     else:
         with proxy.client() as client:
             assert measured(client, 0.5) < rate * 1030
