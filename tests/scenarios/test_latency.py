@@ -182,6 +182,28 @@ def test_what_a_rule_refuses_is_late_as_well(start, backend):
     assert 0.17 <= took.seconds < 2
 
 
+def test_who_is_struck_stays_so(start, backend):
+    """The dice are thrown once for each connection, whatever else is changed meanwhile."""
+    backend.serve()
+    proxy = start("--rule", "latency latency=40 probability=0.5", "--seed", 8, backend=backend)
+    clients = [proxy.client() for _ in range(24)]
+
+    def late_ones():
+        late = []
+        for client in clients:
+            with Clock() as took:
+                client.send(b"x")
+                assert client.read(1) == b"x"
+            late.append(took.seconds >= 0.04)
+        return late
+    first = late_ones()
+    assert 4 < sum(first) < 20
+    proxy.set("noop")
+    assert late_ones() == first
+    proxy.set("dummy")
+    assert late_ones() == first
+
+
 @pytest.mark.parametrize("options, good", [
     ({"latency": 2 ** 62}, False), ({"jitter": 2 ** 62}, False), ({"jitter": 2 ** 63 - 1}, False), ({"latency": -1}, False),
     ({"jitter": -5}, False), ({"latency": 2 ** 63}, False), ({"latency": 1e300}, False), ({"latency": 0.5, "jitter": 0.25}, True),

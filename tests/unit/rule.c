@@ -55,6 +55,8 @@ BEHAVIOR(tale, .help = "Tells", .options = tale_table, .opts_size = sizeof(struc
 BEHAVIOR(tale_asks, .help = "Of requests", .on = ON_REQUEST, .act = tale_act)
 BEHAVIOR(tale_answers, .help = "Of responses", .on = ON_RESPONSE, .direction = RESPONSE, .act = tale_act)
 BEHAVIOR(tale_opens, .help = "At once", .on = ON_OPEN, .act = tale_act)
+BEHAVIOR(tale_ends, .help = "At last", .on = ON_END, .act = tale_act)
+BEHAVIOR(tale_whole, .help = "Of connections", .on = ON_DATA, .traits = TRAIT_WHOLE | TRAIT_LINE, .act = tale_act)
 PROTOCOL(tale_told, .help = "Has messages and words", .request = tale_cut, .response = tale_cut_answer, .failures = tale_failures,
 	.refuse = tale_refuse, .word = tale_word)
 PROTOCOL(tale_raw, .help = "Has neither")
@@ -125,6 +127,31 @@ static void all_fields(void **state)
 	good("tale per=connection sleep=1 sleep=2 ttl=0");      /* the last word counts */
 	assert_true(rule.per_connection && own()->sleep == 2 * NSEC_S && rule.until == NEVER);
 	rule_free(&rule);
+}
+
+/* What is decided once for a connection: where the rule says so, or the behavior, or it is asked of nothing else. */
+static void whole_connections(void **state)
+{
+	static const struct { const char *words; bool whole; } cases[] = {
+		{ "tale", false }, { "tale per=own", false }, { "tale per=connection", true }, { "tale_whole", true }, { "tale_whole per=own", true },
+		{ "tale_whole per=exchange", false }, { "tale_opens per=exchange", true }, { "tale_ends probability=0.5 per=exchange", true },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		good(cases[i].words);
+		assert_int_equal(rule.per_connection, cases[i].whole);
+		rule_free(&rule);
+	}
+}
+
+static void shares(void **state)
+{
+	good("tale_whole share=proxy");
+	assert_true(rule.shared);
+	rule_free(&rule);
+	good("tale share=connection");
+	assert_false(rule.shared);
+	rule_free(&rule);
+	bad_on(&protocol_tale_told, "tale share=proxy", "share: tale has no bandwidth that connections could share");
 }
 
 /* A behavior's own counters go on where the rule has none. */
@@ -443,7 +470,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(plain), cmocka_unit_test(all_fields), cmocka_unit_test(counters), cmocka_unit_test(directions),
 	cmocka_unit_test(quotes), cmocka_unit_test(refused), cmocka_unit_test(culprits), cmocka_unit_test(settle_culprits),
 	cmocka_unit_test(networks), cmocka_unit_test(no_networks), cmocka_unit_test(json), cmocka_unit_test(put_back),
-	cmocka_unit_test(copies), cmocka_unit_test(words_needed),
+	cmocka_unit_test(copies), cmocka_unit_test(words_needed), cmocka_unit_test(whole_connections), cmocka_unit_test(shares),
 };
 
 SUITE(rule, tests)
