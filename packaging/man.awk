@@ -17,7 +17,7 @@ function words_of(text,     words, n, i, line)          # the flag in bold, its 
 	n = split(text, words, " ")
 	line = "\\fB" roff(words[1]) "\\fR"
 	for (i = 2; i <= n; i++)
-		line = line " " (words[i] ~ /^-/ ? "\\fB" roff(words[i]) "\\fR" : "\\fI" roff(words[i]) "\\fR")
+		line = line " " (words[i] ~ /^[a-z-]/ ? "\\fB" roff(words[i]) "\\fR" : "\\fI" roff(words[i]) "\\fR")
 	return line
 }
 
@@ -31,7 +31,7 @@ function options(     i, line, gap)
 			sub(/^ +/, "", line)
 			gap = index(line, ":")
 			print ".PP\n.B " substr(line, 1, gap - 1) "\n" roff(substr(line, gap + 2))
-		} else if (line ~ /^ +-/ || line ~ /^  [a-z-]+( [A-Z]|$)/) {    # a flag, an action
+		} else if (line ~ /^ +-/ || line ~ /^  [a-z-]+( [a-z]+)?( [A-Z[]|  |$)/) {    # a flag, an action
 			sub(/^ +/, "", line)
 			gap = match(line, /  +/)
 			print ".TP\n" words_of(gap ? substr(line, 1, gap - 1) : line)

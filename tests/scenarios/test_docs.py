@@ -85,7 +85,7 @@ def test_the_readme_s_session(start, backend, run):
                 assert run(*words[1:], "--version").returncode == 0, line
                 continue
             assert words[0] == "vaurienctl", line
-            done = run("--http-host", "127.0.0.1", *shlex.split(re.sub(r"(--http-port) \d+", r"\1 %d" % proxy.http, line))[1:],
+            done = run("--http-host", "127.0.0.1", *shlex.split(re.sub(r"(--http-port) \d+", r"\1 %d" % proxy.http, re.sub(r"(--listen \S+:)\d+", r"\g<1>0", line)))[1:],
                        *([] if "--http-port" in line else ["--http-port", proxy.http]), program=CTL)
             assert done.stdout + done.stderr == said, line
             spoken += 1

@@ -1,11 +1,13 @@
 """vaurienctl: what it prints, where, and with which exit code."""
 import json
 import os
+import pty
 import re
+import subprocess
 
 import pytest
 
-from conftest import VAURIEN, free_port
+from conftest import PATIENCE, VAURIEN, free_port, until
 
 CTL = os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 
@@ -133,6 +135,8 @@ def test_nobody_there(run):
 @pytest.mark.parametrize("words", [
     [], ["nope"], ["--nope"], ["-x"], ["--nope", "get-behavior"], ["set-behavior", "delay", "2"], ["set-backend"],
     ["get-behavior", "--http-port"], ["get-behavior", "--json=1"], ["set-behavior", "--sleep", "2"],
+    ["toxic"], ["toxic", "nope"], ["toxic", "add", "x"], ["create"], ["create", "x", "--nope", "1"], ["list", "x"], ["list", "--latency", "1"],
+    ["toxic", "remove", "x"], ["close", "x"], ["inspect"], ["toxic", "add", "--latency", "1", "x", "latency"],
 ])
 def test_misuse(run, words):
     done = run(*words, program=CTL)
@@ -147,3 +151,197 @@ def test_help_and_version(run):
     version = run("--version", program=CTL)
     assert version.returncode == 0 and re.fullmatch(r"\d+\.\d+\.\d+\n", version.stdout)
     assert version.stdout == run("--version").stdout
+
+
+# ---- proxies and toxics ----
+
+def created(ctl, name, *words):
+    assert ctl("create", name, "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9", *words) == (0, "Created new proxy %s\n" % name, "")
+
+
+def test_list(ctl, proxy):
+    created(ctl, "b")
+    created(ctl, "a b/c", "--enabled=false")
+    rows = [line.split("\t") for line in ctl("list")[1].splitlines()]
+    assert [row[0] for row in rows] == ["a b/c", "b", "default"]
+    assert [row[2:] for row in rows] == [["127.0.0.1:9", "disabled", "0"], ["127.0.0.1:9", "enabled", "0"], ["127.0.0.1:9", "enabled", "0"]]
+    assert rows[2][1] == "127.0.0.1:%d" % proxy.port
+    assert sorted(json.loads(ctl("list", "--json")[1])) == ["a b/c", "b", "default"]
+
+
+def test_one_proxy_from_its_first_day_to_its_last(ctl, proxy):
+    created(ctl, "mine")
+    assert ctl("toggle", "mine") == (0, "Proxy mine is now disabled\n", "")
+    assert ctl("toggle", "mine") == (0, "Proxy mine is now enabled\n", "")
+    assert ctl("disable", "mine") == (0, "Proxy mine is now disabled\n", "")
+    assert ctl("enable", "mine") == (0, "Proxy mine is now enabled\n", "")
+    assert ctl("delete", "mine") == (0, "Deleted proxy mine\n", "")
+    assert ctl("delete", "mine") == (1, "", "The request failed. proxy not found\n")
+    assert ctl("toggle", "mine") == (1, "", "The request failed. proxy not found\n")
+    assert ctl("create", "default", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9") == (1, "", "The request failed. proxy already exists\n")
+
+
+def test_toxics(ctl, proxy):
+    assert ctl("toxic", "add", "default", "latency", "--latency", "1000000", "--jitter=20", "--toxicity", "0.5") == (
+        0, "Added downstream latency toxic 'latency_downstream' on proxy 'default'\n", "")
+    assert ctl("toxic", "add", "default", "limit_data", "--name", "7", "--stream", "upstream", "--bytes", "10", "--client", "10.0.0.0/8") == (
+        0, "Added upstream limit_data toxic '7' on proxy 'default'\n", "")
+    assert ctl("inspect", "default") == (
+        0, "7\ttype=limit_data\tstream=upstream\ttoxicity=1.00\tattributes=[\tbytes=10\t]\n"
+        "latency_downstream\ttype=latency\tstream=downstream\ttoxicity=0.50\tattributes=[\tjitter=20\tlatency=1e+06\t]\n", "")
+    assert ctl("toxic", "update", "default", "latency_downstream", "--latency", "5") == (
+        0, "Updated toxic 'latency_downstream' on proxy 'default'\n", "")
+    toxic = proxy.api("GET", "/proxies/default/toxics/latency_downstream")[1]
+    assert toxic["toxicity"] == 0.5 and toxic["attributes"] == {"latency": 5, "jitter": 20}     # what is not said stays
+    assert proxy.api("GET", "/proxies/default/toxics/7")[1]["client"] == "10.0.0.0/8"
+    assert ctl("toxic", "remove", "default", "7") == (0, "Removed toxic '7' on proxy 'default'\n", "")
+    assert ctl("toxic", "remove", "default", "7") == (1, "", "The request failed. toxic not found\n")
+    assert ctl("toxic", "add", "default", "nope") == (1, "", "The request failed. invalid toxic type\n")
+    assert ctl("toxic", "add", "nope", "noop") == (1, "", "The request failed. proxy not found\n")
+    assert ctl("reset") == (0, "All proxies are enabled, and have no toxics\n", "")
+    assert ctl("inspect", "default") == (0, "", "")
+
+
+def test_every_answer_as_json(ctl):
+    assert json.loads(ctl("toxic", "add", "default", "noop", "--json")[1])["type"] == "noop"
+    assert json.loads(ctl("inspect", "default", "--json")[1])["name"] == "default"
+    assert json.loads(ctl("toxic", "update", "default", "noop_downstream", "--toxicity=0", "--json")[1])["toxicity"] == 0
+    for words in (["toxic", "remove", "default", "noop_downstream"], ["reset"]):
+        assert json.loads(ctl(*words, "--json")[1]) == {}
+    assert json.loads(ctl("rules", "--json")[1]) == {"rules": []}
+    assert json.loads(ctl("failures", "--json")[1])["failures"]
+    assert json.loads(ctl("disable", "default", "--json")[1])["enabled"] is False
+
+
+def test_what_export_says_populate_takes(ctl, start, run, tmp_path):
+    created(ctl, "one")
+    ctl("toxic", "add", "one", "latency", "--latency", "70", "--toxicity", "0.25", "--match", "x", "--per", "exchange", "--name", "slow")
+    ctl("toxic", "add", "one", "bandwidth", "--rate", "1000", "--share", "proxy", "--stream", "upstream")
+    created(ctl, "two", "--enabled", "false")
+    rc, out, err = ctl("export")
+    assert (rc, err) == (0, "")
+    proxies = json.loads(out)
+    assert [proxy["name"] for proxy in proxies] == ["default", "one", "two"]
+    for proxy in proxies:
+        proxy["listen"] = "127.0.0.1:0" if proxy["enabled"] else proxy["listen"]       # the other has these
+    (tmp_path / "file").write_text(json.dumps(proxies))
+
+    other = start("--http-token=secret", backend="127.0.0.1:9")
+    where = ["--host", "http://127.0.0.1:%d" % other.http, "--token", "secret"]
+    done = run(*where, "populate", tmp_path / "file", program=CTL)
+    assert (done.returncode, done.stdout) == (0, "Populated 3 proxies: default, one, two\n"), done.stderr
+    again = json.loads(run(*where, "export", program=CTL).stdout)
+    for proxy in again:
+        proxy["listen"] = "127.0.0.1:0" if proxy["enabled"] else proxy["listen"]
+    assert again == proxies
+    done = run("--host", where[1], "list", program=CTL)
+    assert done.returncode == 1 and "token" in done.stderr
+
+
+def test_populate_refused(ctl, tmp_path):
+    rc, out, err = ctl("populate", tmp_path / "nothing")
+    assert (rc, out) == (1, "") and err.startswith("vaurienctl: ") and err.count("\n") == 1
+    (tmp_path / "file").write_text("[{]")
+    rc, out, err = ctl("populate", tmp_path / "file")
+    assert (rc, out) == (1, "") and "line 1: expected JSON" in err
+    (tmp_path / "file").write_text('[{"name": "x"}]')
+    assert ctl("populate", tmp_path / "file") == (1, "", "The request failed. missing required field: upstream at proxy 1\n")
+
+
+# ---- looking on ----
+
+def on_terminal(words):
+    """What it prints where a person looks on."""
+    master, slave = pty.openpty()
+    done = subprocess.run([CTL] + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, timeout=PATIENCE)
+    os.close(slave)
+    text = b""
+    while True:
+        try:
+            piece = os.read(master, 4096)
+        except OSError:
+            break
+        if not piece:
+            break
+        text += piece
+    os.close(master)
+    assert done.returncode == 0, done.stderr
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_tables(ctl, proxy):
+    where = ["--http-host", "127.0.0.1", "--http-port", proxy.http]
+    assert on_terminal(where + ["rules"]) == "no rules\n"
+    ctl("set-behavior", "delay", "--sleep", "2", "--jitter", "1")
+    header, row = on_terminal(where + ["rules"]).splitlines()
+    assert header.split() == ["rule", "behavior", "seen", "hits", "unreachable", "options"]
+    assert row.index("delay") == header.index("behavior")
+    header, row = on_terminal(where + ["list"]).splitlines()
+    assert header.split() == ["name", "listen", "upstream", "enabled", "toxics"] and row.startswith("default")
+    assert on_terminal(where + ["inspect", "default"]).startswith("default: 127.0.0.1:%d -> 127.0.0.1:9, enabled\n" % proxy.port)
+
+
+def test_failures(ctl):
+    rows = [line.split("\t") for line in ctl("failures")[1].splitlines()]
+    assert ["deadlock", "mysql", "1213/40001"] in [row[:3] for row in rows]
+    assert {len(row) for row in rows} == {5}
+
+
+def test_connections(start, backend, run):
+    proxy = start("--rule", "latency latency=60000", backend=backend)
+    where = ["--host", "http://127.0.0.1:%d" % proxy.http]
+    pairs = [proxy.meet(backend) for _ in range(3)]
+    pairs[0][1].send(b"four")
+    assert pairs[0][0].silent(0.1)
+    rows = [line.split("\t") for line in run(*where, "connections", program=CTL).stdout.splitlines()]
+    assert [row[0] for row in rows] == ["1", "2", "3"]
+    assert rows[0][9] == "latency" and rows[1][9] == "-"
+    assert len(run(*where, "connections", "default", program=CTL).stdout.splitlines()) == 3
+    assert run(*where, "close", "default", 2, program=CTL).stdout == "Closed connection 2 of proxy default\n"
+    assert pairs[1][0].ends() == "fin"
+    assert run(*where, "close", "default", 1, "--reset", program=CTL).stdout == "Reset connection 1 of proxy default\n"
+    assert pairs[0][0].ends() == "rst"
+    assert run(*where, "close", "default", 1, program=CTL).returncode == 1
+    assert run(*where, "close", "default", "all", program=CTL).stdout == "Closed all connections of proxy default\n"
+    assert pairs[2][0].ends() == "fin"
+
+
+@pytest.mark.parametrize("how", [[], ["--json"]])
+def test_watch(start, backend, how):
+    proxy = start(backend=backend)
+    words = [CTL, "--http-host", "127.0.0.1", "--http-port", str(proxy.http), "watch", "--type", "opened,closed"]
+    watching = subprocess.Popen(words + how, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    try:
+        until(lambda: "vaurien_event_readers 1" in proxy.api("GET", "/metrics")[1])
+        proxy.client().close()
+        backend.accept().close()
+        for what in ("opened", "closed"):
+            line = watching.stdout.readline()
+            if how:
+                assert json.loads(line)["type"] == what and json.loads(line)["connection"] == 1
+            else:
+                assert line.split("\t")[1:4] == [what, "default", "connection=1"]
+    finally:
+        watching.kill()
+        watching.communicate()
+
+
+def test_watch_refused(ctl):
+    rc, out, err = ctl("watch", "--type", "nope")
+    assert (rc, out) == (1, "") and err.startswith("The request failed. type: expected opened, closed")
+
+
+def test_environment(run, proxy):
+    for name in ("VAURIEN_URL", "TOXIPROXY_URL"):
+        env = {key: value for key, value in os.environ.items() if not key.endswith("_URL")}
+        env[name] = "http://127.0.0.1:%d" % proxy.http
+        assert run("get-behavior", program=CTL, env=env).stdout == "dummy\n"
+
+
+def test_of_several_proxies_one(ctl, proxy):
+    created(ctl, "other")
+    assert ctl("--proxy", "other", "set-behavior", "delay") == (0, 'Behavior changed to "delay"\n', "")
+    assert ctl("get-behavior", "--proxy", "other") == (0, "delay\n", "")
+    assert ctl("get-behavior") == (0, "dummy\n", "")
+    assert ctl("--proxy", "other", "rules")[1].startswith("behavior\tdelay\t0\t0\t0\t")
+    assert ctl("--proxy", "nope", "get-behavior")[0] == 1

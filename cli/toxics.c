@@ -1,0 +1,175 @@
+/* toxics.c - vaurienctl's actions on toxics: rules of a proxy, in the words that Toxiproxy has for them. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+
+/* What stands beside `attributes`, not in them. */
+static const char *const toxic_fields[] = {
+	"name", "type", "stream", "toxicity", "match", "client", "skip", "times", "every", "ttl", "per", "share", NULL,
+};
+
+static bool is_field(const char *key)
+{
+	const char *const *field = toxic_fields;
+
+	while (*field && strcmp(*field, key))
+		field++;
+	return *field;
+}
+
+/* ---- shown ---- */
+
+/* As Toxiproxy's own client prints it: the shortest that is still this number, from a million on with an exponent. */
+static char *number_show(double d)
+{
+	char *text = malloc(64);
+	int digits = 0, exponent;
+
+	assert(text);
+	do
+		snprintf(text, 64, "%.*e", digits, d);
+	while (strtod(text, NULL) != d && ++digits < 17);
+	exponent = atoi(strchr(text, 'e') + 1);
+	if (exponent >= -4 && exponent < 6)
+		snprintf(text, 64, "%.*f", digits > exponent ? digits - exponent : 0, d);
+	return text;
+}
+
+static void attribute_show(const char *key, const json_t *value)
+{
+	char *text = json_is_number(value) ? number_show(json_number_value(value)) : value_show(value);
+
+	printf("\t%s=%s", key, text);
+	free(text);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void attributes_show(json_t *attributes)
+{
+	size_t n = json_object_size(attributes), i = 0;
+	const char **keys = calloc(n + 1, sizeof *keys), *key;
+	json_t *value;
+
+	assert(keys);
+	json_object_foreach(attributes, key, value)
+		keys[i++] = key;
+	qsort(keys, n, sizeof *keys, by_name);
+	for (i = 0; i < n; i++)
+		attribute_show(keys[i], json_object_get(attributes, keys[i]));
+	free(keys);
+}
+
+static const char *text_of(const json_t *toxic, const char *key)
+{
+	const char *text = json_string_value(json_object_get(toxic, key));
+
+	return text ? text : "-";
+}
+
+static void toxic_line(const json_t *toxic)
+{
+	printf("%s\ttype=%s\tstream=%s\ttoxicity=%.2f\tattributes=[", text_of(toxic, "name"), text_of(toxic, "type"), text_of(toxic, "stream"),
+	       json_number_value(json_object_get(toxic, "toxicity")));
+	attributes_show(json_object_get(toxic, "attributes"));
+	puts("\t]");
+}
+
+void toxics_show(json_t *toxics)
+{
+	static const struct column columns[] = {
+		{ "name", "toxic" }, { "type", "type" }, { "stream", "stream" }, { "toxicity", "toxicity" }, { "seen", "seen" }, { "hits", "hits" },
+		{ "attributes", "attributes" }, { NULL },
+	};
+	const json_t *toxic;
+	size_t i;
+
+	if (on_terminal()) {
+		table_show(columns, toxics, "no toxics");
+		return;
+	}
+	json_array_foreach(toxics, i, toxic)
+		toxic_line(toxic);
+}
+
+json_t *toxic_exported(const json_t *toxic)
+{
+	json_t *made = json_object(), *value;
+	const char *key;
+
+	json_object_foreach((json_t *)toxic, key, value)
+		if (is_field(key) || !strcmp(key, "attributes"))
+			json_object_set(made, key, value);
+	return made;
+}
+
+/* ---- changed ---- */
+
+/* The options, sorted into fields and attributes. */
+static json_t *toxic_body(const struct call *c)
+{
+	json_t *body = json_object(), *attributes = json_object(), *text;
+	const char *key;
+
+	json_object_foreach(c->options, key, text)
+		if (!is_field(key))
+			json_object_set_new(attributes, key, value_parse(text));
+		else    /* a name may look like a number */
+			json_object_set_new(body, key, !strcmp(key, "name") ? json_incref(text) : value_parse(text));
+	json_object_set_new(body, "attributes", attributes);
+	return body;
+}
+
+static int toxic_add(struct call *c)
+{
+	char *path = path_make("/proxies", c->words[0], "toxics", NULL);
+	json_t *body = toxic_body(c);
+	struct reply r;
+	int rc = 0;
+
+	json_object_set_new(body, "type", json_string(c->words[1]));
+	bool answered = call_send(c, "POST", path, body, &r);
+	free(path);
+	if (!answered)
+		return FAILED;
+	if (r.status != 200)
+		rc = fail_reply(&r);
+	else if (c->json)
+		json_show(r.body);
+	else
+		printf("Added %s %s toxic '%s' on proxy '%s'\n", text_of(r.body, "stream"), text_of(r.body, "type"), text_of(r.body, "name"), c->words[0]);
+	reply_free(&r);
+	return rc;
+}
+
+static int do_toxic(struct call *c, const char *method, json_t *body, const char *format)
+{
+	char *path = path_make("/proxies", c->words[0], "toxics", c->words[1], NULL);
+	int rc = call_do(c, method, path, body, format, c->words[1], c->words[0]);
+
+	free(path);
+	return rc;
+}
+
+static int toxic_update(struct call *c)
+{
+	return do_toxic(c, "POST", toxic_body(c), "Updated toxic '%s' on proxy '%s'");
+}
+
+static int toxic_remove(struct call *c)
+{
+	return do_toxic(c, "DELETE", NULL, "Removed toxic '%s' on proxy '%s'");
+}
+
+const struct action toxic_actions[] = {
+	{ "toxic add", "PROXY TYPE [--name NAME] [--stream STREAM] [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
+	  "a rule in Toxiproxy's words; every behavior is a type", 2, 2, any, toxic_add },
+	{ "toxic update", "PROXY NAME [--toxicity SHARE] [--ATTRIBUTE VALUE]...", "those it says; the others stay", 2, 2, any, toxic_update },
+	{ "toxic remove", "PROXY NAME", "what it holds goes on", 2, 2, NULL, toxic_remove },
+	{ NULL },
+};
