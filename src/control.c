@@ -16,6 +16,7 @@
 #include "http/http.h"
 #include "listener.h"
 #include "log.h"
+#include "plugins/plugin.h"
 #include "statsd.h"
 #include "worker.h"
 
@@ -194,7 +195,10 @@ static void signal_ready(struct watch *w, unsigned events)
 	struct signalfd_siginfo info;
 
 	while (read(w->fd, &info, sizeof info) == sizeof info)
-		control_stop(c);
+		if (info.ssi_signo == SIGHUP)
+			plugins_reload();
+		else
+			control_stop(c);
 }
 
 static void log_ready(struct watch *w, unsigned events)
@@ -211,6 +215,7 @@ static void watch_signals(struct control *c)
 	sigset_t set;
 
 	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* before there are threads: all inherit it */

@@ -14,6 +14,7 @@
 
 #include "../events.h"
 #include "../log.h"
+#include "../plugins/plugin.h"
 #include "../worker.h"
 
 struct scrape {
@@ -288,6 +289,20 @@ static void started(const struct scrape *s, const struct family *f)
 	fclose(stat);
 }
 
+static void plugin(void *user, const char *file, uint64_t errors)
+{
+	const struct scrape *s = user;
+
+	fputs("vaurien_plugin_errors_total", s->to);
+	label(s, '{', "plugin", file);
+	value(s, errors);
+}
+
+static void plugins(const struct scrape *s, const struct family *f)
+{
+	plugins_each(plugin, (void *)s);
+}
+
 /* ---- the table ---- */
 
 static const struct family families[] = {
@@ -305,6 +320,8 @@ static const struct family families[] = {
 	{ "vaurien_exchange_seconds", "histogram", "From a request to the last byte of its answer, with what rules add", answered, 0 },
 	{ "vaurien_raw_total", "counter", "Connections whose parser gave up", proxies, STAT_RAW },
 	{ "vaurien_raw_open", "gauge", "Connections whose parser gave up and that are open", open_ones, STAT_RAW },
+
+	{ "vaurien_plugin_errors_total", "counter", "Calls of a script that failed", plugins, 0 },
 
 	{ "vaurien_rule_seen_total", "counter", "Exchanges that a rule looked at", rules, SEEN },
 	{ "vaurien_rule_hits_total", "counter", "Exchanges that a rule struck", rules, HITS },

@@ -106,12 +106,22 @@ bool plugin_load(const char *file, char error[SENTENCE])
 	return true;
 }
 
+void plugins_each(void (*tell)(void *user, const char *file, uint64_t errors), void *user)
+{
+	for (const struct plugin *p = plugins; p; p = p->next)
+		tell(user, p->file, script_errors(p->file));
+}
+
+static void json_tell(void *user, const char *file, uint64_t errors)
+{
+	json_array_append_new(user, json_pack("{s:o, s:I}", "file", json_words(file), "errors", (json_int_t)errors));
+}
+
 json_t *plugins_json(void)
 {
 	json_t *all = json_array();
 
-	for (const struct plugin *p = plugins; p; p = p->next)
-		json_array_append_new(all, json_pack("{s:o, s:I}", "file", json_words(p->file), "errors", (json_int_t)script_errors(p->file)));
+	plugins_each(json_tell, all);
 	return all;
 }
 

@@ -15,6 +15,7 @@ bool plugin_load(const char *file, char error[SENTENCE]);       /* one of them. 
 void plugins_reload(void);              /* scripts are read anew; shared objects stay */
 void plugins_free(void);                /* when nobody speaks of their guests any more */
 
+void plugins_each(void (*tell)(void *user, const char *file, uint64_t errors), void *user);
 json_t *plugins_json(void);             /* [{"file": PATH, "errors": N}, ...], as GET /info answers; N counts scripts' errors */
 
 #endif

@@ -1,5 +1,6 @@
 """Behaviors in Lua: a file is there as if it were built in, and whatever it does wrong, the proxy goes on."""
 import re
+import signal
 
 import pytest
 
@@ -352,6 +353,74 @@ def test_scripts_do_not_meet(start, backend, script):
     client.send(b"tea")
     assert server.silent(0.2)
     assert "errors=" not in proxy.log()
+
+
+# ---- read again on SIGHUP ----
+
+def again(proxy, path, text, said):
+    """The file is another now; wait for what the log says of it."""
+    seen = len(re.findall(said, proxy.log()))
+    path.write_text(text)
+    proxy.process.send_signal(signal.SIGHUP)
+    until(lambda: len(re.findall(said, proxy.log())) > seen, what=lambda: said + " in " + proxy.log())
+
+
+def test_read_again(start, backends, script, tmp_path):
+    backend, path = backends().serve(), tmp_path / "own.lua"
+    drops = acts("event.state.n = (event.state.n or 0) + 1 verdict.keep = event.state.n", "ON_REQUEST", "direction = REQUEST,")
+    proxy = start(*script(drops), "--behavior", "own", "--threads", "2", backend=backend)
+    clients = [proxy.client(), proxy.client()]
+
+    def echo(said, *heard):
+        for client, words in zip(clients, heard):
+            client.send(said)
+            assert client.read(len(words)) == words
+    echo(b"teapot", b"t", b"t")
+    again(proxy, path, drops.replace("= event.state.n", "= event.state.n * 2"), "plugin=own.lua: read again")
+    echo(b"teapot", b"teap", b"teap")           # the new words, and what they knew of the connection
+    for wrong, why in ((drops + " end", "own.lua:4: .*expected"), (drops.replace("ON_REQUEST", "ON_DATA"), "its name, moments, options or failures"),
+                       (drops.replace("direction", "directoin"), "there is no 'directoin'"), ("while true do end", "more than"),
+                       (drops.replace('"own"', '"other"'), "its name, moments, options or failures"), ("\0", "as text")):
+        again(proxy, path, wrong, "plugin=own.lua: stays as it was: .*" + why)
+    path.unlink()
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.logged("plugin=own.lua: stays as it was: No such file")
+    echo(b"teapot", b"teapot", b"teapot")
+    assert proxy.api("GET", "/behavior")[1]["hits"] == 6 and "errors=" not in proxy.log()
+    again(proxy, path, drops.replace("verdict.keep", "verdict.keeps"), "plugin=own.lua: read again")
+    echo(b"tea", b"tea", b"tea")                # it fails only when it is called
+    assert errors(proxy)[0] == 1
+
+
+def test_a_protocol_read_again(start, backend, tmp_path):
+    path = tmp_path / "lines.lua"
+    text = """
+        local function line(bytes)
+            local at = bytes:find("\\n")
+            if at then return CUT_END, at end
+            return CUT_MORE
+        end
+        return { name = "lines", help = "h", request = function(talk, bytes, message) return line(bytes) end,
+                 response = function(talk, bytes, asked, message) return line(bytes) end,
+                 failures = { { name = "busy", code = "BUSY", text = "later", fits = IS_COMMAND | 0, } },
+                 word = function(talk, asked, failure, client) client:put(failure.code, "\\n") end }"""
+    text = text.replace("return line(bytes) end,\n", "message.is = IS_COMMAND return line(bytes) end,\n", 1)
+    path.write_text(text)
+    proxy = start("--plugin", path, "--protocol", "lines", "--behavior", "error", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"one\n")
+    assert client.read(5) == b"BUSY\n"
+    again(proxy, path, text.replace("failure.code,", "failure.text, '!',"), "plugin=lines.lua: read again")
+    client.send(b"two\n")
+    assert client.read(7) == b"later!\n"
+
+
+def test_errors_are_a_metric(start, backend, script):
+    proxy = start(*script(acts("error('no')")), "--behavior", "own", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"tea")
+    assert server.read(3) == b"tea"
+    assert re.search(r'^vaurien_plugin_errors_total\{plugin="\S+/own.lua"\} 1$', proxy.api("GET", "/metrics")[1], re.M)
 
 
 def test_several_threads(start, backends, script):
