@@ -36,14 +36,15 @@ struct family {
 static void label(const struct scrape *s, char before, const char *name, const char *value)
 {
 	fprintf(s->to, "%c%s=\"", before, name);
-	for (size_t n; *value; value += n ? n : 1) {
-		n = text_character(value);
+	while (*value) {
+		size_t n = text_character(value);
 		if (*value == '\n')
 			fputs("\\n", s->to);
 		else if (*value == '"' || *value == '\\')
 			fprintf(s->to, "\\%c", *value);
 		else
-			fprintf(s->to, "%.*s", n ? (int)n : 1, n ? value : "?");
+			fwrite(n ? value : "?", 1, n ? n : 1, s->to);
+		value += n ? n : 1;
 	}
 	putc('"', s->to);
 }

@@ -549,6 +549,25 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 		*p = (struct peer){ .client = -1, .backend = -1 };
 }
 
+/* When all have left, what came has gone: each connection for one reason, each answer at most once. */
+static void figures_check(void)
+{
+	struct figures f = { 0 };
+	uint64_t ended = 0, answered = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		figures_add(&f, &w.parts[i]->stats);
+	for (int i = 0; i < WHYS; i++)
+		ended += f.ended[i];
+	for (int i = 0; i <= BOUNDS; i++)
+		answered += f.answered.n[i];
+	if (f.n[STAT_OPENED] != f.n[STAT_CLOSED] || f.n[STAT_CLOSED] != ended || f.n[STAT_RAW] != f.n[STAT_RAW_CLOSED])
+		fail("%llu connections were opened, %llu closed, %llu for a reason; %llu were raw, %llu of them are gone", (unsigned long long)f.n[STAT_OPENED],
+		     (unsigned long long)f.n[STAT_CLOSED], (unsigned long long)ended, (unsigned long long)f.n[STAT_RAW], (unsigned long long)f.n[STAT_RAW_CLOSED]);
+	if (answered > f.n[STAT_EXCHANGES])
+		fail("%llu exchanges were answered, and %llu took some time", (unsigned long long)f.n[STAT_EXCHANGES], (unsigned long long)answered);
+}
+
 /* All rules go and everyone leaves: nothing may stay behind. */
 static void world_end(void)
 {
@@ -572,6 +591,7 @@ static void world_end(void)
 		if (w.workers[i].held)
 			fail("worker %d still counts %zu held bytes", i, w.workers[i].held);
 	}
+	figures_check();
 	for (int i = 0; i < WORKERS; i++)
 		worker_end(&w.workers[i]);
 	for (int i = 0; i < WORKERS; i++)

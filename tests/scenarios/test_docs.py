@@ -12,7 +12,7 @@ import pytest
 from harness import PATIENCE, ROOT, SAN, VAURIEN, Clock, compiled, dial, free_port, listening, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
-PAGES = ["README.md", "CHANGELOG.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md", "docs/python.md"]
+PAGES = ["README.md", "CHANGELOG.md", "docs/api.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md", "docs/python.md"]
 once = pytest.mark.skipif(bool(SAN), reason="once is enough")
 
 
