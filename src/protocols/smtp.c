@@ -554,7 +554,7 @@ static struct cut smtp_response(struct talk *t, struct span in, const struct mes
 
 	if (s->raw)
 		return raw(t, s->raw);
-	if (asked_kind(asked) == HELLO)
+	if (first && asked_kind(asked) == HELLO)
 		cut = hello_answer(t, in);
 	else
 		cut = answer(t, in, asked);

@@ -50,7 +50,8 @@ struct feed {
 	struct out scratch;
 	struct lane lanes[2];
 	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
-	struct message latest;          /* request that asked */
+	struct message latest;          /* request that asked ... */
+	bool refused;                   /* ... is one no more: no request is refused twice, nor one before it late */
 	struct out latest_subject, latest_bytes;
 	bool raw;
 	char fault[200];                /* a promise that the protocol broke */
@@ -144,6 +145,7 @@ static void feed_begin(struct feed *f, struct lane *l, enum direction d, const s
 		feed_last(f)->sequel = true;
 	}
 	f->latest = feed_last(f)->asked;
+	f->refused = false;
 	m = m->sequel ? m->sequel : m;
 	out_clear(&f->latest_subject);
 	out_put(&f->latest_subject, m->subject.p, m->subject.n);
@@ -291,7 +293,7 @@ static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, s
 /* The latest request is refused, if it is not being answered yet. Its answers are to its substitute from now on. */
 static int feed_refuse(struct feed *f, const struct failure *failure, struct out *backend)
 {
-	if (f->first == f->end)
+	if (f->first == f->end || f->refused)
 		return -1;
 	struct owed *o = feed_last(f), *before = o->sequel ? o - 1 : NULL;
 	size_t open = f->end - f->first;
@@ -311,6 +313,7 @@ static int feed_refuse(struct feed *f, const struct failure *failure, struct out
 	if (n >= 0)
 		o->asked.note |= NOTE_SUBSTITUTE;       /* BY_BACKEND: it is answered as any other */
 	o->answers = n > 0 ? n : o->answers;
+	f->refused = n >= 0;
 	if (n == 0)
 		f->end--;
 	if (n == 0 && before)
