@@ -13,8 +13,8 @@ def blocks():
 
 def test_the_tests_it_shows(tests_in, mariadb):     # noqa: F811
     text = "\n".join(block for block in blocks() if "def test_" in block)
-    assert text.count("127.0.0.1:3306") == 2
-    assert "2 passed" in tests_in(text.replace("127.0.0.1:3306", mariadb.address))
+    assert text.count("127.0.0.1:3306") == 3
+    assert "3 passed" in tests_in(text.replace("127.0.0.1:3306", mariadb.address))
 
 
 def test_the_session_it_shows(mariadb):             # noqa: F811

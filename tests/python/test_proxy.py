@@ -86,6 +86,71 @@ def test_rules_to_begin_with(server):
         assert len(proxy.rules()) == 2
 
 
+def names(proxy):
+    return [rule["name"] for rule in proxy.rules()]
+
+
+def test_rules_come_and_go_beside_each_other(proxy):
+    with proxy.rule("error", failure="starting_up", match="^PING", skip=1, times=1) as error, proxy.rule("delay", sleep=0.01) as delay:
+        assert names(proxy) == ["error-1", "delay-2"]
+        with proxy.behavior("delay", sleep=0.01) as behavior:
+            assert [ping(proxy)[:1] for _ in range(3)] == [b"+", b"-", b"+"]
+        assert (error.seen, error.hits) == (3, 1)
+        with pytest.raises(KeyError):
+            with proxy.rule("abort", name="of a block that fails"):
+                raise KeyError
+        assert names(proxy) == ["error-1", "delay-2"]
+    assert names(proxy) == [] and ping(proxy) == PONG[:5]
+    assert (error.hits, delay.hits, behavior.hits) == (1, 3, 3)
+
+
+def test_a_rule_s_fields_arrive(proxy):
+    fields = {"client": "127.0.0.0/8", "direction": "response", "probability": 0.5, "per": "connection", "skip": 1, "times": 2,
+              "every": 3, "ttl": 60}
+    with proxy.rule("delay", name="full", sleep="250ms", **fields):
+        (rule,) = proxy.rules()
+    assert (rule["name"], rule["behavior"], rule["options"]["sleep"]) == ("full", "delay", 0.25)
+    for name, value in fields.items():
+        assert rule["options"][name] == value or name == "ttl" and 0 < rule["options"][name] <= value, name
+
+
+def test_a_rule_is_struck_per_exchange_unless_told_otherwise(proxy):
+    with proxy.rule("delay", sleep=0.01) as rule, dial((proxy.host, proxy.port)) as client:
+        for _ in range(3):
+            client.send(PING).read(len(PONG))
+        assert rule.hits == 3
+
+
+def test_a_rule_that_is_refused(proxy):
+    for name, options, sentence in (("nope", {}, "nope|type"), ("delay", {"sleep": "x"}, "sleep"), ("delay", {"slep": 1}, "slep"),
+                                    ("delay", {"match": "("}, "match"), ("delay", {"direction": "up"}, "stream")):
+        with pytest.raises(ValueError, match=sentence):
+            with proxy.rule(name, **options):
+                pytest.fail("not refused")
+    with proxy.rule("delay", name="one"), pytest.raises(ValueError, match="exists"):
+        proxy.client.add_rule("delay", "one")
+    assert names(proxy) == []
+
+
+def test_a_rule_that_went_by_itself(proxy):
+    with proxy.rule("error", failure="starting_up", ttl=0.3) as rule:
+        assert ping(proxy)[:1] == b"-" and rule.hits == 1
+        until(lambda: names(proxy) == [], what="the rule's end")
+    assert rule.hits == 1
+
+
+def test_reset_removes_what_was_added(server):
+    with vaurien.Proxy(server.address, "redis", rules=["delay name=mine sleep=1ms"]) as proxy:
+        proxy.client.add_rule("abort", "theirs")
+        proxy.reset()
+        assert names(proxy) == ["mine"]
+        proxy.client.add_rule("abort", "theirs")
+        proxy.client.remove_rule("theirs")
+        with pytest.raises(vaurien.HTTPError) as caught:
+            proxy.client.remove_rule("theirs")
+        assert caught.value.status == 404 and names(proxy) == ["mine"]
+
+
 def test_the_seed_decides(server):
     def fates(**words):
         with vaurien.Proxy(server.address, "redis", behavior="50:error", **words) as proxy:
@@ -190,6 +255,16 @@ def test_port_is_the_control_port(server, ports):
     pid = vaurien.start_proxy(port=ports["http_port"], proxy_port=ports["proxy_port"], backend_port=server.port)
     try:
         assert vaurien.Client(port=ports["http_port"]).get_behavior() == "dummy"
+    finally:
+        vaurien.stop_proxy(pid)
+
+
+def test_ipv6(server, ports):
+    pid = vaurien.start_proxy(proxy_host="::1", backend_port=server.port, http_host="::1", protocol="redis", **ports)
+    try:
+        assert vaurien.Client("::1", ports["http_port"]).get_behavior() == "dummy"
+        with dial(("::1", ports["proxy_port"])) as end:
+            assert end.send(PING).read(5) == PONG[:5]
     finally:
         vaurien.stop_proxy(pid)
 

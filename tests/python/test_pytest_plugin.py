@@ -32,9 +32,11 @@ def rows(database):
     yield
     assert database.client.get_behavior() == "5:delay"
     assert database.client.get_backend() == "127.0.0.1:9"
+    assert [rule["name"] for rule in database.rules()] == ["behavior"]
 
 def test_one(database, rows):
     database.set_behavior("hang")
+    database.client.add_rule("delay", "lasting", sleep=1)
     database.client.set_backend("127.0.0.1:10")
     open("port", "w").write(database.address)
 

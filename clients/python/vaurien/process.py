@@ -18,15 +18,19 @@ class StartError(ValueError):
         return StartError, (self.why, self.log)
 
 
+def address(host: str, port: int) -> str:
+    """As the program takes it."""
+    return "%s:%d" % ("[%s]" % host if ":" in host and host[0] != "[" else host, port)
+
+
 def wait_ready(process: subprocess.Popen, ready: Callable[[], bool], seconds: float, log: Callable[[], str]) -> None:
-    """Wait for ready(). StartError if the process leaves before, or stays and is not ready after so many seconds: then
-    it is stopped."""
+    """Wait for ready(). StartError if the process leaves before, or is not ready after so many seconds."""
     deadline = time.monotonic() + seconds
     while not ready():
         if process.poll() is not None:
             raise StartError("vaurien left with exit code %d" % process.returncode, log())
         if time.monotonic() > deadline:
-            stop(process)
+            stop(process)                       # and so has said all
             raise StartError("it does not listen after %g seconds" % seconds, log())
         time.sleep(0.002)
 

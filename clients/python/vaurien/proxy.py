@@ -7,13 +7,13 @@ import tempfile
 import weakref
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
-from .client import Client
-from .process import StartError, stop, wait_ready
+from .client import Client, HTTPError
+from .process import address, stop, wait_ready
 from .programs import find
 
 __all__ = ["Fault", "Proxy"]
 
-Address = Union[str, int, Tuple[str, int]]
+Backend = Union[str, int, Tuple[str, int]]
 
 
 class Fault:
@@ -29,14 +29,14 @@ class Fault:
         self._told: Dict[str, Any] = {}
 
     def _count(self, word: str) -> int:
-        told = self._ask() if self._ask else self._told
-        return int(told.get(word, 0))
+        if self._ask:
+            self._told = self._ask() or self._told      # nothing: a ttl is over
+        return int(self._told.get(word, 0))
 
     def _end(self) -> None:
         """Keep the counts as they are now."""
-        if self._ask:
-            self._told = self._ask()
-            self._ask = None
+        self._count("hits")
+        self._ask = None
 
     seen = property(lambda self: self._count("seen"))
     hits = property(lambda self: self._count("hits"))
@@ -62,10 +62,10 @@ class Proxy:
     start() raises StartError, a ValueError, with what the program wrote, where it does not start.
     """
 
-    def __init__(self, backend: Address, protocol: str = "tcp", *, behavior: str = "dummy", rules: Iterable[str] = (),
+    def __init__(self, backend: Backend, protocol: str = "tcp", *, behavior: str = "dummy", rules: Iterable[str] = (),
                  seed: Optional[int] = None, name: Optional[str] = None, listen: str = "127.0.0.1:0",
                  options: Iterable[Any] = (), log_level: str = "info", wait: float = 10.0) -> None:
-        self.backend = _address(backend)
+        self.backend = _backend(backend)
         self._words = ["--proxy", listen, "--backend", self.backend, "--protocol", protocol, "--behavior", behavior,
                        "--proxy-name", protocol if name is None else name, "--log-level", log_level]
         self._words += [word for rule in rules for word in ("--rule", rule)]
@@ -139,6 +139,8 @@ class Proxy:
         host, _, port = self.address.rpartition(":")
         self.host, self.port = host.strip("[]"), int(port)
         self._first = self.client.behavior()
+        self._first_rules = {rule["name"] for rule in self.rules()}
+        self._rules_made = 0
 
     def _clear(self) -> None:
         self._log = self.log
@@ -184,6 +186,35 @@ class Proxy:
         """Set a behavior until another is set, or until reset()."""
         self.client.set_behavior(name, **options)
 
+    @contextlib.contextmanager
+    def rule(self, behavior: str, *, name: Optional[str] = None, **options: Any) -> Iterator[Fault]:
+        """Add a rule beside the behavior and all other rules, for the length of a block. Any number can be in force; what
+        several do to one exchange adds up.
+
+            with proxy.rule("delay", sleep=0.1), proxy.rule("error", failure="deadlock", match="^QUERY UPDATE", times=1):
+
+        name: what it is called in the log; the dice depend on it. Default: the behavior's name, and a number.
+        options: as of behavior(). ValueError where the proxy refuses it.
+        """
+        self._rules_made += 1
+        name = name or "%s-%d" % (behavior, self._rules_made)
+        self.client.add_rule(behavior, name, **options)
+        fault = Fault(lambda: next((rule for rule in self.rules() if rule["name"] == name), {}))
+        try:
+            yield fault
+        finally:
+            try:
+                fault._end()
+            finally:
+                self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self.client.remove_rule(name)
+        except HTTPError as error:
+            if error.status != 404:             # its ttl may be over
+                raise
+
     def rules(self) -> List[Dict[str, Any]]:
         """All rules as they stand, with what they have met: "name", "behavior", "options", "seen", "hits", ..."""
         return self.client.rules()
@@ -191,6 +222,8 @@ class Proxy:
     def reset(self) -> None:
         """Back to what it was started with: the behavior, the rules, the backend. Counts begin anew."""
         self.client._put_back(self._first)
+        for name in {rule["name"] for rule in self.rules()} - self._first_rules - {"behavior"}:
+            self._remove(name)
         if self.client.get_backend() != self.backend:
             self.client.set_backend(self.backend)
 
@@ -205,11 +238,10 @@ def _end(owner: int, process: subprocess.Popen, directory: str) -> None:
     shutil.rmtree(directory, ignore_errors=True)
 
 
-def _address(backend: Address) -> str:
+def _backend(backend: Backend) -> str:
     if isinstance(backend, str):
         return backend
-    host, port = ("127.0.0.1", backend) if isinstance(backend, int) else backend
-    return "%s:%d" % ("[%s]" % host if ":" in host else host, port)
+    return address(*("127.0.0.1", backend) if isinstance(backend, int) else backend)
 
 
 def _directory() -> str:

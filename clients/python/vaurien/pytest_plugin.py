@@ -110,7 +110,7 @@ class Proxies:
 
 
 def _maker(request: Any) -> Iterator[Maker]:
-    proxies: Proxies = request.config.pluginmanager.getplugin("vaurien-proxies")
+    proxies: Proxies = request.config.pluginmanager.get_plugin("vaurien-proxies")
     made: List[Proxy] = []
 
     def make(*words: Any, **more: Any) -> Proxy:

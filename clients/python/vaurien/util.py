@@ -7,7 +7,7 @@ import subprocess
 import threading
 from typing import Dict, List, Optional
 
-from .process import StartError, listening_ports, stop, wait_ready
+from .process import StartError, address, listening_ports, stop, wait_ready
 from .programs import find
 
 __all__ = ["start_proxy", "stop_proxy", "StartError"]
@@ -59,7 +59,7 @@ def start_proxy(proxy_host: str = "localhost", proxy_port: int = 8000, backend_h
     listen in time. FileNotFoundError: there is no program, see vaurien.programs.find.
     """
     http_port = http_port if port is None else port
-    words = [find(), "--backend", "%s:%d" % (backend_host, backend_port), "--proxy", "%s:%d" % (proxy_host, proxy_port),
+    words = [find(), "--backend", address(backend_host, backend_port), "--proxy", address(proxy_host, proxy_port),
              "--log-level", log_level, "--log-output", log_output, "--protocol", protocol]
     if http:
         words += ["--http", "--http-host", http_host, "--http-port", str(http_port)]
@@ -72,7 +72,11 @@ def start_proxy(proxy_host: str = "localhost", proxy_port: int = 8000, backend_h
         return len(ports) >= len(wanted) and wanted - {0} <= ports
 
     if warmup > 0:
-        wait_ready(process, ready, warmup, echo.text)
+        try:
+            wait_ready(process, ready, warmup, echo.text)
+        except BaseException:
+            stop(process)
+            raise
     elif process.poll():
         raise StartError("vaurien left with exit code %d" % process.returncode, echo.text())
     _running[process.pid] = process
