@@ -605,7 +605,7 @@ static const struct failure failures[] = {
 	{ "pooler_timeout", "SERVER_ERROR", "Connection timed out", IS_READ | IS_WRITE, ON_REQUEST, STAY, TEMPORARY },
 	{ "bad_gateway", "SERVER_ERROR", "backend failure", IS_READ | IS_WRITE, ON_REQUEST, STAY, INTERNAL },
 	{ "conflict", "EXISTS", "the item has been changed since it was read", IS_CAS, ON_REQUEST, STAY, EXISTS },
-	{ "too_large", "SERVER_ERROR", "object too large for cache", IS_STORE, ON_REQUEST, STAY, TOO_LARGE, .by_name = true },
+	{ "too_big", "SERVER_ERROR", "object too large for cache", IS_STORE, ON_REQUEST, STAY, TOO_LARGE, .by_name = true },
 	{ "miss", "END", "there is no such item", IS_READ, ON_REQUEST, STAY, NOT_FOUND, .by_name = true },
 	{ "no_auth", "CLIENT_ERROR", "unauthenticated", IS_COMMAND, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
 	{ "access_denied", "CLIENT_ERROR", "authentication failure", IS_LOGIN | MAY_LOGIN, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },

@@ -1,6 +1,7 @@
 """The real memcached."""
 import os
 import subprocess
+import tempfile
 
 import pytest
 
@@ -61,6 +62,16 @@ def memcached():
     yield one
     for server in running:
         server.stop()
+
+
+@pytest.fixture
+def locked(memcached):
+    """A server that wants a password: of app it is "secret". It reads that as another user."""
+    with tempfile.NamedTemporaryFile("w", prefix="vaurien-") as secrets:
+        secrets.write("app:secret\n")
+        secrets.flush()
+        os.chmod(secrets.name, 0o644)
+        yield memcached("-Y", secrets.name)
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,16 @@ import pytest
 from conftest import ACCOUNT, pymysql
 from harness import PATIENCE, ROOT, SAN, until
 from server_http import nginx                           # noqa: F401: a fixture
+from server_memcache import cache                       # noqa: F401
 from server_postgres import postgres, psycopg2          # noqa: F401
 from server_redis import server                         # noqa: F401
 from server_smtp import ACCOUNT as LOGIN, postfix        # noqa: F401
 
 redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
 requests = pytest.importorskip("requests") if not os.environ.get("CI") else __import__("requests")
+pymemcache = pytest.importorskip("pymemcache") if not os.environ.get("CI") else __import__("pymemcache")
+from pymemcache.client.base import Client               # noqa: E402
+from pymemcache.exceptions import MemcacheError         # noqa: E402
 
 PAGE = os.path.join(ROOT, "docs", "failures.md")
 pytestmark = pytest.mark.skipif(bool(SAN), reason="once is enough")
@@ -160,6 +164,49 @@ class Redis(Session):
     @staticmethod
     def code(error):
         return "Connection reset by peer" if "Connection reset by peer" in str(error) else str(error)
+
+
+class Memcache(Session):
+    driver, errors = "pymemcache", (MemcacheError, OSError, Told)
+    deeds = ["read", "cas", "look up", "store", "connect", "login"]
+
+    def __init__(self, port):
+        self.client = Client(("127.0.0.1", port), timeout=PATIENCE)
+        self.read()
+
+    def read(self):
+        self.client.get("believed")
+
+    def cas(self):
+        if self.client.cas("believed-never", "1", "1") is False:
+            raise Told("False")
+
+    def look_up(self):
+        self.client.set("believed-key", "1", noreply=False)
+        if self.client.get("believed-key") is None:
+            raise Told("None")
+
+    def store(self):
+        self.client.set("believed", "1", noreply=False)
+
+    def login(self):
+        self.client.close()                     # it is what a connection begins with
+        self.client.set("believed", "app secret", noreply=False)
+
+    def identity(self):
+        return self.client.sock and self.client.sock.getsockname()
+
+    def usable(self):
+        before = self.known
+        self.read()
+        return USABLE if self.identity() == before else RECONNECTS
+
+    def close(self):
+        self.client.close()
+
+    @staticmethod
+    def code(error):
+        return str(error) or "-"
 
 
 class HTTP(Session):
@@ -352,6 +399,10 @@ def test_postgres(start, postgres):
 
 def test_redis(start, server):
     believe(start, Redis, "redis", server)
+
+
+def test_memcache(start, cache):
+    believe(start, Memcache, "memcache", cache)
 
 
 def test_http(start, nginx):

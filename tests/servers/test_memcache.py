@@ -9,7 +9,7 @@ import pytest
 
 from conftest import need
 from harness import PATIENCE, SAN, Clock, dial, until
-from server_memcache import cache, memcached            # noqa: F401: fixtures
+from server_memcache import cache, locked, memcached    # noqa: F401: fixtures
 
 pymemcache = pytest.importorskip("pymemcache") if not os.environ.get("CI") else __import__("pymemcache")
 from pymemcache.client.base import Client               # noqa: E402
@@ -193,12 +193,8 @@ def test_watching_is_raw_and_that_is_said(proxies, cache, raw):
     proxies.logged("raw .*watch")
 
 
-def test_a_login_in_text(memcached, vaurien, raw, tmp_path):
-    secrets = tmp_path / "secrets"
-    secrets.write_text("app:secret\n")
-    for directory in [tmp_path, *list(tmp_path.parents)[:2]]:
-        directory.chmod(0o755)
-    proxy = vaurien("--protocol", "memcache", backend=memcached("-Y", str(secrets)))
+def test_a_login_in_text(locked, vaurien, raw):
+    proxy = vaurien("--protocol", "memcache", backend=locked)
     one = raw(proxy)
     assert one.send(b"get a\r\n").read_to(b"\r\n") == b"CLIENT_ERROR unauthenticated\r\n"
     assert one.send(b"set a 0 0 9\r\napp wrong\r\n").read_to(b"\r\n") == b"CLIENT_ERROR authentication failure\r\n"
