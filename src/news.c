@@ -2,8 +2,6 @@
  * data path's time. */
 #include "news.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "option.h"
@@ -26,67 +24,78 @@ void news_begin(struct news *n, enum news_type type, nsec at, const char *proxy)
 		news_words(n, "proxy", proxy);
 }
 
-/* The words, fit for a JSON string: what is none of UTF-8 or would drive a terminal becomes '?'. */
-static size_t words_put(char *to, const char *words)
+/* Whoever puts something has seen to it that there is room. */
+static void put(struct news *n, const char *bytes, size_t size)
 {
-	size_t n = 0;
-
-	for (const char *p = words; *p;) {
-		size_t size = text_character(p), step = size ? size : 1;
-		if ((size_t)(p - words) + step > NEWS_WORDS)
-			break;
-		if (*p == '"' || *p == '\\')
-			to[n++] = '\\';
-		if (!size || (uint8_t)*p < 0x20 || *p == 0x7f)
-			to[n++] = '?';
-		else
-			for (size_t i = 0; i < size; i++)
-				to[n++] = p[i];
-		p += step;
-	}
-	return n;
+	memcpy(n->text + n->n, bytes, size);
+	n->n += (uint16_t)size;
 }
 
-/* `"key": `, behind what is there. */
-static char *key_put(struct news *n, const char *key, size_t *length)
+/* At least `width` digits. */
+static void put_digits(struct news *n, uint64_t value, unsigned width)
 {
-	int put = snprintf(n->text + n->n, sizeof n->text - n->n, "%s\"%s\": ", n->n ? ", " : "", key);
+	char digits[20], *first = digits + sizeof digits;
 
-	*length = (size_t)put;
-	return n->text + n->n + put;
+	for (; value || width; value /= 10, width -= width > 0)
+		*--first = (char)('0' + value % 10);
+	put(n, first, (size_t)(digits + sizeof digits - first));
+}
+
+/* `"key": `, behind what is there. False: for that and `more` bytes there is no room. */
+static bool put_key(struct news *n, const char *key, size_t more)
+{
+	size_t size = strlen(key);
+
+	if (n->n + size + more + 8 > NEWS_ROOM)
+		return false;
+	if (n->n)
+		put(n, ", ", 2);
+	put(n, "\"", 1);
+	put(n, key, size);
+	put(n, "\": ", 3);
+	return true;
+}
+
+/* A character, fit for a JSON string: what is none of UTF-8 or would drive a terminal becomes '?'. */
+static void put_character(struct news *n, const char *p, size_t size)
+{
+	if (*p == '"' || *p == '\\')
+		put(n, "\\", 1);
+	if (!size || (uint8_t)*p < 0x20 || *p == 0x7f)
+		put(n, "?", 1);
+	else
+		put(n, p, size);
 }
 
 void news_words(struct news *n, const char *key, const char *words)
 {
-	size_t length;
+	size_t size;
 
-	if (n->n + strlen(key) + 2 * NEWS_WORDS + 16 > NEWS_ROOM)
+	if (!put_key(n, key, 2 * NEWS_WORDS + 2))
 		return;
-	char *at = key_put(n, key, &length), *to = at;
-	*to++ = '"';
-	to += words_put(to, words);
-	*to++ = '"';
-	n->n += (uint16_t)(length + (size_t)(to - at));
+	put(n, "\"", 1);
+	for (const char *p = words; *p; p += size ? size : 1) {
+		size = text_character(p);
+		if ((size_t)(p - words) + (size ? size : 1) > NEWS_WORDS)
+			break;
+		put_character(n, p, size);
+	}
+	put(n, "\"", 1);
 }
 
 void news_count(struct news *n, const char *key, uint64_t count)
 {
-	size_t length;
-
-	if (n->n + strlen(key) + 40 > NEWS_ROOM)
-		return;
-	char *at = key_put(n, key, &length);
-	n->n += (uint16_t)(length + (size_t)sprintf(at, "%" PRIu64, count));
+	if (put_key(n, key, 20))
+		put_digits(n, count, 1);
 }
 
 void news_seconds(struct news *n, const char *key, nsec t)
 {
-	size_t length;
-
-	if (n->n + strlen(key) + 60 > NEWS_ROOM)
+	if (!put_key(n, key, 30))
 		return;
-	char *at = key_put(n, key, &length);
-	n->n += (uint16_t)(length + (size_t)sprintf(at, "%lld.%06lld", (long long)(t / NSEC_S), (long long)(t % NSEC_S / NSEC_US)));
+	put_digits(n, (uint64_t)(t / NSEC_S), 1);
+	put(n, ".", 1);
+	put_digits(n, (uint64_t)(t % NSEC_S / NSEC_US), 6);
 }
 
 void news_tell(const struct news *n)
