@@ -196,6 +196,7 @@ struct protocol {
 	struct cut (*response)(struct talk *, struct span, const struct message *asked, struct message *);
 
 	const struct failure *failures;                 /* ends with a row without name; NULL: no words */
+	const char *const *own;                         /* what its own bits from IS_OWN on mean, in lists: "look-ups"; ends with NULL */
 	/* Write to `backend` what leaves it as the real failure would. Returns how many responses that
 	 * brings (0: nothing is forwarded), -1: this failure does not fit this message after all,
 	 * BY_BACKEND: the response to what was written is the failure itself, and passes. */

@@ -7,7 +7,6 @@ static const struct { unsigned is; const char *words; } kinds[] = {
 	{ IS_OPENING, "the greeting" }, { IS_LOGIN, "logins" }, { IS_COMMAND, "commands" },
 	{ IS_STATEMENT, "statements" }, { IS_READ, "reads" }, { IS_WRITE, "writes" }, { IS_BEGIN, "begins" },
 	{ IS_COMMIT, "commits" }, { IS_ROLLBACK, "rollbacks" }, { IS_IN_TRANSACTION, "open transactions" },
-	{ ~(IS_OWN - 1u), "certain commands" },
 };
 
 static const struct { enum moment moment; const char *word; } moments[] = { { ON_REQUEST, "request" }, { ON_REST, "idle" } };
@@ -17,21 +16,38 @@ static const char *const ends[] = {
 	[VANISH] = "is not answered any more",
 };
 
-enum { KINDS = sizeof kinds / sizeof kinds[0], MOMENTS_TOLD = sizeof moments / sizeof moments[0] };
+enum { KINDS = sizeof kinds / sizeof kinds[0], KINDS_MAX = KINDS + 16, MOMENTS_TOLD = sizeof moments / sizeof moments[0] };
 
 const char *failure_end(const struct failure *f)
 {
 	return ends[f->end];
 }
 
-const char *failure_fits_show(const struct failure *f, char *buffer, size_t size)
+/* The i-th kind of messages, if it fits that; NULL: it does not. */
+static const char *failure_kind(const struct failure *f, const struct protocol *p, size_t i)
+{
+	unsigned own = f->fits / IS_OWN;
+
+	if (i < KINDS)
+		return f->fits & kinds[i].is ? kinds[i].words : NULL;
+	if (!p->own)
+		return i == KINDS && own ? "certain commands" : NULL;
+	for (size_t k = 0; k < i - KINDS; k++)
+		if (!p->own[k])
+			return NULL;
+	return own >> (i - KINDS) & 1 ? p->own[i - KINDS] : NULL;
+}
+
+const char *failure_fits_show(const struct failure *f, const struct protocol *p, char *buffer, size_t size)
 {
 	size_t n = 0;
 
 	buffer[0] = '\0';
-	for (size_t i = 0; i < KINDS; i++)
-		if (f->fits & kinds[i].is && n < size)
-			n += (size_t)snprintf(buffer + n, size - n, "%s%s", n ? ", " : "", kinds[i].words);
+	for (size_t i = 0; i < KINDS_MAX; i++) {
+		const char *kind = failure_kind(f, p, i);
+		if (kind && n < size)
+			n += (size_t)snprintf(buffer + n, size - n, "%s%s", n ? ", " : "", kind);
+	}
 	return buffer;
 }
 
@@ -39,9 +55,11 @@ json_t *failure_json(const struct failure *f, const struct protocol *p)
 {
 	json_t *fits = json_array(), *when = json_array();
 
-	for (size_t i = 0; i < KINDS; i++)
-		if (f->fits & kinds[i].is)
-			json_array_append_new(fits, json_string(kinds[i].words));
+	for (size_t i = 0; i < KINDS_MAX; i++) {
+		const char *kind = failure_kind(f, p, i);
+		if (kind)
+			json_array_append_new(fits, json_string(kind));
+	}
 	for (size_t i = 0; i < MOMENTS_TOLD; i++)
 		if (f->moments & moments[i].moment)
 			json_array_append_new(when, json_string(moments[i].word));

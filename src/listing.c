@@ -163,7 +163,7 @@ void listing_failures_text(FILE *f)
 				continue;
 			fprintf(f, "    %-10s ", all[i]->name);
 			snprintf(line, sizeof line, "%s \"%s\"; answers %s; the connection %s", x->code, x->text,
-			         failure_fits_show(x, fits, sizeof fits), failure_end(x));
+			         failure_fits_show(x, all[i], fits, sizeof fits), failure_end(x));
 			print_wrapped(f, line, 15, 15);
 		}
 	}
@@ -242,7 +242,7 @@ static void page_failures(FILE *f, const struct protocol *p)
 		fprintf(f, "| `%s` ", x->name);
 		cell(f, x->code);
 		cell(f, x->text);
-		cell(f, failure_fits_show(x, fits, sizeof fits));
+		cell(f, failure_fits_show(x, p, fits, sizeof fits));
 		cell(f, failure_end(x));
 		fputs("|\n", f);
 	}

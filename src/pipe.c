@@ -309,7 +309,7 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 	if (cut.kind == CUT_MORE && at->n < REST_MAX)
 		return false;
 	if (cut.kind == CUT_WAIT && p->direction == REQUEST && p->conn->talk.owed) {
-		p->waits = true;
+		p->halted = true;
 		return false;
 	}
 	pipe_wake(&p->conn->request);
@@ -364,7 +364,7 @@ static void pipe_keep_rest(struct pipe *p, struct span at)
 	}
 	if (!p->rest)
 		p->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
-	assert(p->rest && (at.n <= REST_MAX || p->waits));
+	assert(p->rest && (at.n <= REST_MAX || p->halted));
 	memmove(p->rest, at.p, at.n);
 	p->rest_n = at.n;
 }
@@ -407,9 +407,9 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 
 void pipe_wake(struct pipe *p)
 {
-	if (!p->waits)
+	if (!p->halted)
 		return;
-	p->waits = false;
+	p->halted = false;
 	p->resumes = p->conn->again = true;
 }
 
@@ -448,7 +448,7 @@ static bool pipe_full(const struct pipe *p)
 
 static bool pipe_reads(struct pipe *p)
 {
-	if (!p->from->open || !p->from->readable || p->eof || p->ended || p->stalled || p->waits || !p->to->open)
+	if (!p->from->open || !p->from->readable || p->eof || p->ended || p->stalled || p->halted || !p->to->open)
 		return false;
 	if (!pipe_full(p))
 		return true;

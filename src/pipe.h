@@ -48,7 +48,7 @@ struct pipe {
 	bool shut;                      /* ... and `to` knows */
 	bool raw;                       /* no messages are cut (any more) */
 	bool ended;                     /* nothing more is read: an end waits its turn */
-	bool waits, resumes;            /* what `rest` is hangs on an answer | ... which has come */
+	bool halted, resumes;           /* what `rest` is hangs on an answer | ... which has come */
 	uint8_t bulk;                   /* big reads in succession */
 	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
 };

@@ -40,6 +40,10 @@ enum {
 	COUNTS     = IS_WRITE | IS_GROWING,
 };
 
+static const char *const own[] = {      /* the same in words, in their order */
+	"what may need memory", "what brings data", "sets", "cas", "a connection's first set", NULL
+};
+
 enum kind { LINE, GETS, LISTS, META, FENCE, ENDLESS, QUITS };
 
 /* The first row that fits a line's words is its command; a line without one is refused by the server, in a line.
@@ -804,4 +808,4 @@ PROTOCOL(memcache,
 	.options = options,
 	.state_size = sizeof(struct memcache),
 	.request = memcache_request, .response = memcache_response,
-	.failures = failures, .refuse = memcache_refuse, .flush = memcache_flush, .word = memcache_word)
+	.failures = failures, .own = own, .refuse = memcache_refuse, .flush = memcache_flush, .word = memcache_word)

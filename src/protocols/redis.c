@@ -46,6 +46,11 @@ enum {
 	IS_QUEUED    = IS_READ | IS_WRITE | IS_GROWING | WANTS_DATA | WANTS_MASTER,     /* what EXEC takes over from what it runs */
 };
 
+static const char *const own[] = {      /* the same in words, in their order */
+	"what may need memory", "what needs the data", "what needs the master", "what waits for scripts", "what needs a login",
+	"pings", "what may block", "what may find nothing", NULL
+};
+
 /* What is to be done about it. */
 enum kind { PLAIN, CONTAINER, SECRET, ENDLESS, SUBSCRIBES, HELLO, RESETS, MULTI, EXEC, DISCARD, CLIENT };
 
@@ -998,4 +1003,4 @@ PROTOCOL(redis,
 	.options = options,
 	.state_size = sizeof(struct redis),
 	.request = redis_request, .response = redis_response,
-	.failures = failures, .refuse = redis_refuse, .word = redis_word)
+	.failures = failures, .own = own, .refuse = redis_refuse, .word = redis_word)

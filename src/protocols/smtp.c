@@ -45,6 +45,8 @@ enum {
 	IS_MAILING = IS_MAIL | IS_RCPT | IS_DATA | IS_MESSAGE,
 };
 
+static const char *const own[] = { "EHLO", "MAIL", "RCPT", "DATA", "mails", "STARTTLS", "VRFY and EXPN", NULL };
+
 static const struct command { const char *verb; enum kind kind; unsigned is; } commands[] = {
 	{ "EHLO", HELLO, IS_COMMAND | IS_HELLO }, { "HELO", HELLO, IS_COMMAND | IS_HELLO },
 	{ "MAIL", MAIL, IS_COMMAND | IS_MAIL }, { "RCPT", RCPT, IS_COMMAND | IS_RCPT },
@@ -689,4 +691,4 @@ PROTOCOL(smtp,
 	.state_size = sizeof(struct smtp),
 	.server_first = true,
 	.request = smtp_request, .response = smtp_response,
-	.failures = failures, .refuse = smtp_refuse, .word = smtp_word)
+	.failures = failures, .own = own, .refuse = smtp_refuse, .word = smtp_word)
