@@ -31,11 +31,15 @@ OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
 
-all: $(BIN)/vaurien $(BIN)/vaurienctl
+all: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/toxiproxy-server
 
 $(BIN)/vaurien: $(OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
+
+# By that name it takes Toxiproxy's command line.
+$(BIN)/toxiproxy-server: $(BIN)/vaurien
+	ln -sf vaurien $@
 
 $(BIN)/vaurienctl: $(CTL)
 	@mkdir -p $(@D)

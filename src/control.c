@@ -17,12 +17,14 @@
 #include "listener.h"
 #include "log.h"
 #include "plugins/plugin.h"
+#include "reload.h"
 #include "statsd.h"
 #include "worker.h"
 
 struct control {
 	struct loop loop;
-	const struct settings *settings;
+	struct settings *settings;
+	bool reloading, reload_again;   /* again: SIGHUP came while it was */
 	struct worker *workers;
 	struct resolver *resolver;
 	struct rounds rounds;
@@ -189,16 +191,37 @@ static void control_stop(struct control *c)
 
 /* ---- what the control loop watches ---- */
 
+static void reload(struct control *c);
+
+static void reload_over(struct control *c)
+{
+	c->reloading = false;
+	if (c->reload_again)
+		reload(c);
+}
+
+static void reload(struct control *c)
+{
+	c->reload_again = c->reloading;
+	if (c->reloading || c->stopping || !c->settings->read)
+		return;
+	c->reloading = true;
+	reload_begin(c, c->settings, reload_over);
+}
+
 static void signal_ready(struct watch *w, unsigned events)
 {
 	struct control *c = OWNER(control, signals, w);
 	struct signalfd_siginfo info;
 
-	while (read(w->fd, &info, sizeof info) == sizeof info)
-		if (info.ssi_signo == SIGHUP)
-			plugins_reload();
-		else
+	while (read(w->fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo != SIGHUP) {
 			control_stop(c);
+			continue;
+		}
+		plugins_reload();
+		reload(c);
+	}
 }
 
 static void log_ready(struct watch *w, unsigned events)
@@ -215,9 +238,9 @@ static void watch_signals(struct control *c)
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* before there are threads: all inherit it */
 	signal(SIGPIPE, SIG_IGN);
 	c->signals = (struct watch){ signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), signal_ready };
@@ -274,6 +297,14 @@ static void start_workers(struct control *c)
 		worker_start(&c->workers[k]);
 }
 
+/* May it go on without that proxy and those behind it? */
+static bool lenient(const struct control *c, const char *error)
+{
+	if (c->settings->lenient)
+		log_error("%s", error);
+	return c->settings->lenient;
+}
+
 /* All of them listen, before any has a client. */
 static bool make_ports(struct control *c, char error[SENTENCE])
 {
@@ -283,11 +314,11 @@ static bool make_ports(struct control *c, char error[SENTENCE])
 		struct spec *s = c->settings->proxies[i];
 		struct endpoint at = { .len = 0 };
 		if (s->enabled && !listener_find(&s->listen, &at, error, SENTENCE))
-			return false;
+			return lenient(c, error);
 		int why = port_make(&c->ports, s, &at, &start, NULL);
 		if (why) {
 			sentence_put(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
-			return false;
+			return lenient(c, error);
 		}
 		spec_hold(s);
 	}

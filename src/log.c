@@ -14,6 +14,7 @@
 enum { LINE = 512, ROOM = 64 * 1024 };
 
 enum log_level log_threshold = LOG_INFO;
+bool log_json;
 
 static int output = STDERR_FILENO;
 
@@ -22,7 +23,9 @@ static struct ring ring = RING_CLOSED;   /* lines on their way to the control th
 bool log_open(const char *path)
 {
 	int fd = STDERR_FILENO;
-	if (strcmp(path, "-") != 0)
+	if (strcmp(path, "/dev/stdout") == 0)           /* it may be a socket, which cannot be opened */
+		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	else if (strcmp(path, "-") != 0)
 		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return false;
@@ -64,6 +67,26 @@ static size_t line_make(char line[LINE], enum log_level level, const char *forma
 	return end;
 }
 
+/* {"level":"info","time":"2026-01-02T03:04:05Z","message":"..."}, with room for it whatever is said. */
+static size_t line_make_json(char line[LINE], enum log_level level, const char *format, va_list args)
+{
+	static const char *const names[] = { "debug", "info", "warn", "error", "fatal" };
+	char said[LINE / 2], when[64];
+	time_t now = time(NULL);
+	struct tm tm;
+
+	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	vsnprintf(said, sizeof said, format, args);
+	size_t n = (size_t)snprintf(line, LINE, "{\"level\":\"%s\",\"time\":\"%s\",\"message\":\"", names[level], when);
+	for (const char *c = said; *c && n < LINE - 8; c++) {
+		if (*c == '"' || *c == '\\')
+			line[n++] = '\\';
+		line[n++] = (unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f ? '?' : *c;
+	}
+	memcpy(line + n, "\"}\n", 3);
+	return n + 3;
+}
+
 static size_t line_make_now(char line[LINE], enum log_level level, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -71,7 +94,7 @@ static size_t line_make_now(char line[LINE], enum log_level level, const char *f
 {
 	va_list args;
 	va_start(args, format);
-	size_t n = line_make(line, level, format, args);
+	size_t n = (log_json ? line_make_json : line_make)(line, level, format, args);
 	va_end(args);
 	return n;
 }
@@ -84,7 +107,7 @@ void log_line(enum log_level level, const char *format, ...)
 	if (level < log_threshold)
 		return;
 	va_start(args, format);
-	size_t n = line_make(line, level, format, args);
+	size_t n = (log_json ? line_make_json : line_make)(line, level, format, args);
 	va_end(args);
 	if (!ring_put(&ring, line, n))
 		write_all(line, n);

@@ -7,6 +7,7 @@
 #include "plugins/plugin.h"
 #include "registry.h"
 #include "settings.h"
+#include "toxiserver.h"
 
 int main(int argc, char **argv)
 {
@@ -19,9 +20,13 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && !strcmp(argv[1], "demo"))
 		return demo_run();
-	int code = settings_read(&settings, argc, argv);
+	int (*read)(struct settings *, int, char **) = toxiserver_meant(argv[0]) ? toxiserver_read : settings_read;
+	int code = read(&settings, argc, argv);
 	if (code != -1)
 		return code;
+	settings.argc = argc;
+	settings.argv = argv;
+	settings.read = read;
 	code = control_run(&settings);
 	settings_free(&settings);
 	plugins_free();

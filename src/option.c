@@ -634,3 +634,13 @@ json_t *block_to_json(const struct block *b)
 			json_object_set_new(object, o->name, opt_to_json(b, o));
 	return object;
 }
+
+bool block_same(const struct block *a, const struct block *b)
+{
+	json_t *one = block_to_json(a), *other = block_to_json(b);
+	bool same = json_equal(one, other) && a->skip == b->skip && a->times == b->times;
+
+	json_decref(one);
+	json_decref(other);
+	return same;
+}

@@ -36,6 +36,8 @@ const struct opt *opt_find(const struct opt *options, const char *name);        
 bool opt_set_text(struct block *, const struct opt *, const char *text, char error[SENTENCE]);
 bool opt_set_json(struct block *, const struct opt *, const json_t *, char error[SENTENCE]);
 
+bool block_same(const struct block *, const struct block *);      /* all options are at the same values */
+
 json_t *opt_to_json(const struct block *, const struct opt *);  /* in the option's unit; a new reference */
 json_t *block_to_json(const struct block *);            /* {"sleep": 1.0, ...} in table order; inert rows left out */
 void    opt_expect(const struct opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */

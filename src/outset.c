@@ -503,7 +503,7 @@ bool is_json(const char *file)
 /* The proxy of --proxy is there if anyone speaks of it, or there is no other. */
 static bool default_wanted(const struct reading *r)
 {
-	return (!r->flags.proxies && !is_json(r->words->config)) || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
+	return (!r->flags.proxies && !r->bare && !is_json(r->words->config)) || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
 	       flag_get(&r->flags, "proxy-name")->level;
 }
 

@@ -14,7 +14,7 @@ struct words {                          /* the program's own options */
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;
-	const char *log_level, *log_output, *events, *config, *plugin, *list;
+	const char *log_level, *log_format, *log_output, *events, *config, *plugin, *list;
 	bool help, version;
 };
 
@@ -26,6 +26,7 @@ struct reading {                        /* what is needed until all is read; or 
 	struct defaults *defaults;      /* of the behaviors */
 	struct flags flags;
 	struct settings *settings;
+	bool bare;                      /* no proxy is there that nobody speaks of */
 };
 
 bool is_json(const char *file);          /* by its name: NULL is not */

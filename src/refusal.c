@@ -66,6 +66,11 @@ void refusal_of(const char *whose)
 	owner = whose;
 }
 
+bool refusal_kept(void)
+{
+	return kept.sentence;
+}
+
 void refusal_keep(char *sentence, size_t size)
 {
 	kept.sentence = sentence;

@@ -17,5 +17,6 @@ void refusal_of(const char *whose);
 
 /* From now on sentences are kept, not written: for a program that runs. With NULL they are written again. */
 void refusal_keep(char *sentence, size_t size);
+bool refusal_kept(void);
 
 #endif

@@ -453,16 +453,6 @@ bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p,
 	return false;
 }
 
-static bool block_same(const struct block *a, const struct block *b)
-{
-	json_t *one = block_to_json(a), *other = block_to_json(b);
-	bool same = json_equal(one, other) && a->skip == b->skip && a->times == b->times;
-
-	json_decref(one);
-	json_decref(other);
-	return same;
-}
-
 static bool note_same(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;

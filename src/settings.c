@@ -23,6 +23,7 @@ static const char *const levels[] = {
 	"critical", "error", "warning", "info", "debug", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
 };
 static const char *const congestions[] = { "reno", "system", NULL };
+static const char *const formats[] = { "text", "json", NULL };
 static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL };
 
 #define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct words, field), __VA_ARGS__ }
@@ -83,6 +84,8 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 
 	{ GROUP_LOGS, "LEVEL", WORD("log_level", OPT_CHOICE, log_level, .def = "info", .choices = levels,
 		.help = "what is logged") },
+	{ GROUP_LOGS, "FORMAT", WORD("log_format", OPT_CHOICE, log_format, .def = "text", .choices = formats,
+		.help = "lines for people, or objects in JSON") },
 	{ GROUP_LOGS, "FILE", WORD("log_output", OPT_TEXT, log_output, .def = "-",
 		.help = "a file to append to; - is the standard error") },
 
@@ -294,6 +297,7 @@ static int log_begin(struct reading *r)
 	for (size_t i = 0; levels[i]; i++)
 		if (!strcmp(levels[i], r->words->log_level))
 			log_threshold = order[i % 5];
+	log_json = !strcmp(r->words->log_format, "json");
 	if (!log_open(r->words->log_output))
 		return value_error("log_output: cannot write to '%s': %s", r->words->log_output, strerror(errno));
 
@@ -320,9 +324,9 @@ static int reading_run(struct reading *r, int argc, char **argv)
 	return log_begin(r);
 }
 
-int settings_read(struct settings *s, int argc, char **argv)
+static int read_all(struct settings *s, int argc, char **argv, bool bare)
 {
-	struct reading r = { .settings = NULL };
+	struct reading r = { .bare = bare };
 
 	*s = (struct settings){ .n_proxies = 0 };
 	reading_begin(&r, s);
@@ -331,6 +335,16 @@ int settings_read(struct settings *s, int argc, char **argv)
 	if (code != -1)
 		settings_free(s);
 	return code;
+}
+
+int settings_read(struct settings *s, int argc, char **argv)
+{
+	return read_all(s, argc, argv, false);
+}
+
+int settings_read_bare(struct settings *s, int argc, char **argv)
+{
+	return read_all(s, argc, argv, true);
 }
 
 struct spec *settings_plain(const struct settings *s, const struct protocol *p)
@@ -355,6 +369,38 @@ int settings_add(struct settings *s, struct spec *made)
 	assert(s->proxies);
 	s->proxies[s->n_proxies++] = made;
 	return -1;
+}
+
+static bool text_differs(const char *a, const char *b)
+{
+	return strcmp(a, b) != 0;
+}
+
+/* Of what is only looked at when the program starts. */
+static bool start_differs(const struct settings *a, const struct settings *b)
+{
+	return a->threads != b->threads || a->bufsize != b->bufsize || a->hold_total != b->hold_total
+	    || a->http != b->http || a->http_port != b->http_port || text_differs(a->http_host, b->http_host)
+	    || a->statsd.enabled != b->statsd.enabled || a->statsd.port != b->statsd.port || a->statsd.sample_rate != b->statsd.sample_rate
+	    || text_differs(a->statsd.host, b->statsd.host) || text_differs(a->statsd.prefix, b->statsd.prefix);
+}
+
+void settings_renew(struct settings *s, struct settings *next)
+{
+	struct settings was = *s;
+
+	if (start_differs(s, next))
+		log_warning("threads, buffers and where the API and statsd are change with the next start, not before");
+	s->n_proxies = next->n_proxies;
+	s->proxies = next->proxies;
+	s->n_plains = next->n_plains;
+	s->plains = next->plains;
+	s->http_token = next->http_token;
+	next->n_proxies = was.n_proxies;
+	next->proxies = was.proxies;
+	next->n_plains = was.n_plains;
+	next->plains = was.plains;
+	next->http_token = was.http_token;
 }
 
 void settings_free(struct settings *s)

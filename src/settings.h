@@ -24,12 +24,18 @@ struct settings {
 	int64_t hold_total;                     /* held bytes in all */
 	int64_t timeout, pool_max_size, pool_timeout;   /* as the start-up lines show them, seconds */
 	bool stay_connected, sync;
+	int argc; char **argv;                  /* what all that was made from, and ... */
+	int (*read)(struct settings *, int argc, char **argv);  /* ... by whom */
 };
 
 /* Read `argc`, `argv` and the file they name. -1: go on; else exit with that code: all that is to be
  * said has been said (help, version, list, or one sentence about what is wrong). */
 int  settings_read(struct settings *, int argc, char **argv);
+int  settings_read_bare(struct settings *, int argc, char **argv);      /* without a proxy where none is spoken of */
 void settings_free(struct settings *);
+
+/* What may change while the program runs is `next`'s from now on. A warning tells of what may not, and has. */
+void settings_renew(struct settings *, struct settings *next);
 
 struct spec *settings_plain(const struct settings *, const struct protocol *);  /* borrowed; NULL: of tcp */
 int  settings_add(struct settings *, struct spec *);    /* a proxy more; -1: good; 1: its name is not free, and that has been said */
