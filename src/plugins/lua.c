@@ -51,15 +51,23 @@ static void *allocate(void *user, void *old, size_t old_size, size_t size)
 	return made;
 }
 
-/* From here on each step is one too many, so that no pcall helps. */
 static void steps_over(lua_State *L, lua_Debug *at)
 {
-	struct place *p = place_of(L);
+	place_over(place_of(L), 0, "more than %d steps in one call", (int)place_of(L)->steps);
+}
 
+/* From here on each step is one too many, so that no pcall helps. */
+void place_over(struct place *p, int level, const char *format, int n)
+{
+	lua_State *L = p->L;
+
+	luaL_where(L, level);
 	p->over = true;
 	lua_sethook(L, steps_over, LUA_MASKCOUNT, 1);
-	luaL_where(L, 0);
-	luaL_error(L, "%smore than %d steps in one call", lua_tostring(L, -1), (int)p->steps);
+	lua_pushfstring(L, format, n);
+	lua_concat(L, 2);
+	lua_error(L);
+	__builtin_unreachable();
 }
 
 /* ---- errors: counted, and told once a second ---- */
@@ -101,6 +109,7 @@ static bool protect(struct place *p, lua_CFunction run, unsigned steps)
 	p->churn = 0;
 	p->over = false;
 	p->steps = steps;
+	p->pattern_steps = 0;
 	lua_sethook(L, steps_over, LUA_MASKCOUNT, (int)steps);
 	lua_pushcfunction(L, run);
 	bool good = lua_pcall(L, 0, 0, 0) == LUA_OK;

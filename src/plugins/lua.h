@@ -56,7 +56,8 @@ struct place {
 	lua_State *L;
 	struct place *next;
 	size_t used, churn;             /* bytes: now; asked for by the call under way */
-	unsigned steps;                 /* that it may take */
+	unsigned steps;                 /* that it may take ... */
+	unsigned pattern_steps;         /* ... and has taken inside of patterns, where Lua counts none */
 	bool over;                      /* it has taken more */
 	uint64_t call;                  /* boxes of another call are void */
 	struct loaded *loaded; unsigned n_loaded;       /* by script->index */
@@ -84,6 +85,7 @@ static inline struct place *place_of(lua_State *L)
 struct place *place_enter(struct script *);
 bool place_run(struct place *, lua_CFunction run);
 void place_leave(struct place *);
+void place_over(struct place *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
 void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
 void place_push_names(struct place *);                  /* option -> its row's number */
 void place_push_failure(struct place *, const struct failure *);        /* its row, as the script wrote it */
@@ -121,6 +123,8 @@ int options_index(lua_State *);                         /* __index of KIND_OPTIO
 void bytes_push(struct place *, struct span);           /* nil where it has no address */
 struct span bytes_check(lua_State *, int argument);     /* bytes, or a string */
 void bytes_open(lua_State *);                           /* what their metatable has besides */
+
+int pattern_find_call(lua_State *), pattern_match_call(lua_State *), pattern_gmatch_call(lua_State *), pattern_gsub_call(lua_State *);
 
 /* numbers as scripts have them: seconds, sizes; clamped to what ours can be */
 nsec seconds_check(lua_State *, int argument, const char *what);

@@ -30,7 +30,7 @@ static size_t position(lua_State *L, int argument, size_t n, lua_Integer otherwi
 
 	if (i < 0)
 		i = i < -(lua_Integer)n ? 0 : (lua_Integer)n + i + 1;
-	return i < (lua_Integer)least ? least : i > (lua_Integer)n ? n + (least ? 1 : 0) : (size_t)i;
+	return i < (lua_Integer)least ? least : i > (lua_Integer)n ? n + least : (size_t)i;
 }
 
 /* Arguments 2 and 3 as a part: from .. to, both included. */
@@ -66,20 +66,6 @@ static int bytes_view(lua_State *L)
 	return 1;
 }
 
-/* A plain text, no pattern: where it first stands, from `init` on. */
-static int bytes_find(lua_State *L)
-{
-	struct span s = bytes_check(L, 1), what = bytes_check(L, 2);
-	size_t from = position(L, 3, s.n, 1, 1) - 1;
-	const uint8_t *at = from <= s.n ? memmem(s.p + from, s.n - from, what.p, what.n) : NULL;
-
-	if (!at)
-		return 0;
-	lua_pushinteger(L, at - s.p + 1);
-	lua_pushinteger(L, at - s.p + (lua_Integer)what.n);
-	return 2;
-}
-
 static int bytes_starts(lua_State *L)
 {
 	struct span s = bytes_check(L, 1), what = bytes_check(L, 2);
@@ -112,5 +98,6 @@ void bytes_open(lua_State *L)
 
 const struct field bytes_fields[] = {
 	{ "byte", .method = bytes_byte }, { "sub", .method = bytes_sub }, { "view", .method = bytes_view },
-	{ "find", .method = bytes_find }, { "starts", .method = bytes_starts }, { NULL },
+	{ "starts", .method = bytes_starts }, { "find", .method = pattern_find_call }, { "match", .method = pattern_match_call },
+	{ "gmatch", .method = pattern_gmatch_call }, { "gsub", .method = pattern_gsub_call }, { NULL },
 };

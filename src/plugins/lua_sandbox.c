@@ -101,6 +101,11 @@ static const luaL_Reg ours[] = {
 	{ "pcall", protected_call }, { "setmetatable", metatable_set }, { "print", log_print }, { NULL, NULL },
 };
 
+static const luaL_Reg patterns[] = {
+	{ "find", pattern_find_call }, { "match", pattern_match_call }, { "gmatch", pattern_gmatch_call }, { "gsub", pattern_gsub_call },
+	{ NULL, NULL },
+};
+
 /* A name that is not there is a slip of the pen, not nil. */
 static int unknown(lua_State *L)
 {
@@ -158,6 +163,9 @@ void sandbox_open(lua_State *L)
 	lua_getfield(L, -1, LUA_MATHLIBNAME);
 	lua_pushcfunction(L, dice_random);
 	lua_setfield(L, -2, "random");
+	lua_pop(L, 1);
+	lua_getfield(L, -1, LUA_STRLIBNAME);
+	luaL_setfuncs(L, patterns, 0);
 	lua_pop(L, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &model);
 	lua_pushliteral(L, "");                 /* texts' methods are for all scripts: none may change them */

@@ -6,9 +6,6 @@ import pytest
 
 from harness import SAN, Clock, until
 
-pytestmark = pytest.mark.threads
-
-
 @pytest.fixture
 def script(tmp_path):
     """script(text, name=): the words that load it."""
@@ -25,6 +22,7 @@ def acts(body, on="ON_REQUEST", more=""):
 
 # ---- what a verdict can say ----
 
+@pytest.mark.threads
 def test_late(start, backend, script):
     proxy = start(*script(acts("verdict.hold = 0.2")), "--behavior", "own", backend=backend)
     client, server = proxy.meet(backend)
@@ -159,8 +157,12 @@ return {
         local b = event.data
         assert(b:starts("SET ") and #b > 4 and b:byte(1) == 83 and b:byte(-1) == 10 and b:byte(#b + 1) == nil)
         assert(select("#", b:byte(1, 3)) == 3 and b:sub(1, 3) == "SET" and b:sub(-2) == "\\r\\n" and b:sub(3, 2) == "" and b:sub(0, 1) == "S")
-        assert(b:find("key") == 5 and select(2, b:find("key")) == 7 and b:find("key", 6) == nil and b:find(".") == nil and b:find("") == 1)
-        assert(b:find("SET", -100) == 1 and b:find("x", 1000) == nil and tostring(b:view(5, 7)) == "key" and #b:view(9, 2) == 0)
+        assert(b:find("key") == 5 and select(2, b:find("key")) == 7 and b:find("key", 6) == nil and b:find(".", 1, true) == nil and b:find("") == 1)
+        assert(b:match("^SET (%a+)") == "key" and b:gsub("%s+", "_"):sub(1, 8) == "SET_key_" and select("#", b:find("(k)(e)")) == 4)
+        local words = {}
+        for word in b:gmatch("%S+") do words[#words + 1] = word end
+        assert(#words == 3 and words[2] == "key")
+        assert(b:find("SET", -100) == 1 and b:find("x", 1000) == nil and b:gmatch("x", 1000)() == nil and tostring(b:view(5, 7)) == "key" and #b:view(9, 2) == 0)
         assert(b:view(5):starts(b:view(5, 6)) and b:byte(math.mininteger) == nil and b:sub(math.mininteger, math.maxinteger) == tostring(b))
         if kept then
             assert(fails(function() return kept.data:byte(1) end):find("this bytes was for a call that is over"))
@@ -266,6 +268,8 @@ def errors(proxy):
     ("local t = {} for i = 1, 1 << 30 do t[i] = ('x'):rep(1000) .. i end", "not enough memory"),
     ("for i = 1, 1000 do local s = ('x'):rep(1 << 20) end", "not enough memory"),
     ("local function f() return f() + 1 end f()", "not enough memory"),
+    ("local x = ('a'):rep(300):find(('.-'):rep(20) .. 'b')", "own.lua:3: more than 4000000 steps of patterns in one call"),
+    ("while true do pcall(string.gsub, ('a'):rep(300), ('.-'):rep(20) .. 'b', '') end", "steps of patterns in one call"),
     ("error({})", "an error that is no text"),
     ("error('two\\nlines')", "own.lua:3: two?lines"),
     ("os.exit(1)", "own.lua:3: there is no 'os' here"),
@@ -365,6 +369,7 @@ def again(proxy, path, text, said):
     until(lambda: len(re.findall(said, proxy.log())) > seen, what=lambda: said + " in " + proxy.log())
 
 
+@pytest.mark.threads
 def test_read_again(start, backends, script, tmp_path):
     backend, path = backends().serve(), tmp_path / "own.lua"
     drops = acts("event.state.n = (event.state.n or 0) + 1 verdict.keep = event.state.n", "ON_REQUEST", "direction = REQUEST,")
@@ -423,6 +428,7 @@ def test_errors_are_a_metric(start, backend, script):
     assert re.search(r'^vaurien_plugin_errors_total\{plugin="\S+/own.lua"\} 1$', proxy.api("GET", "/metrics")[1], re.M)
 
 
+@pytest.mark.threads
 def test_several_threads(start, backends, script):
     backend = backends().serve()
     proxy = start(*script(acts("event.state.n = (event.state.n or 0) + 1 if event.state.n % 2 == 0 then verdict.hold = 0.001 end")),
