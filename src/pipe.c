@@ -428,12 +428,13 @@ static void pipe_resume(struct pipe *p)
 
 /* ---- fill: read what is there ---- */
 
-/* What is due and does not go waits for room. Where it waits for its pace, the next is read before the line runs dry. */
+/* What is due and does not go waits for room, or for its pace. Then the next is read before the line runs dry, where
+ * it will be held by so much before. */
 static bool pipe_blocked(const struct pipe *p)
 {
-	nsec now = worker_of(p)->loop.now;
-
-	return p->duct || (pipe_due(p) && !(p->slot_end > now && p->queue.bytes <= 2 * p->slot));
+	if (p->duct || !pipe_due(p))
+		return p->duct;
+	return p->slot_end <= worker_of(p)->loop.now || p->queue.bytes > send_ahead(p, lot_late(p->queue.last->why));
 }
 
 static bool pipe_full(const struct pipe *p)

@@ -2,6 +2,7 @@
 #include "send.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -91,6 +92,18 @@ static nsec slot_start(const struct pipe *p, const struct parcel *q, nsec now)
 	nsec from = q->behind && p->line_free && q->due == q->came ? now - LATE_MAX : q->due;
 
 	return later(from, p->line_free);
+}
+
+/* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up for that. */
+size_t send_ahead(const struct pipe *p, nsec late)
+{
+	struct pace pace = lot_pace(p->queue.first->why);
+	double rate = pace.rate ? (double)pace.rate / NSEC_S : HUGE_VAL;
+
+	if (pace.gap && (double)pace.piece / (double)pace.gap < rate)
+		rate = (double)pace.piece / (double)pace.gap;
+	double more = late ? rate * ((double)late + 20 * NSEC_MS) : 0;
+	return 2 * p->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
 }
 
 static void slot_take(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now)

@@ -5,9 +5,12 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "vaurien.h"
+
 struct pipe;
 struct side;
 
+size_t send_ahead(const struct pipe *, nsec late);      /* so much may wait for its pace, so that there is more when it has gone, where what is read next will be late */
 void send_due(struct pipe *);           /* the queue, as far as it goes; its timer is set for the rest */
 ssize_t send_now(struct side *, const struct iovec *, unsigned n);      /* -1: no room, or broken, which the side then knows */
 

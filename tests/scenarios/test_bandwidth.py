@@ -1,5 +1,4 @@
 """bandwidth: so many bytes a second, per connection or for all together; what waits for ever leaves nothing behind."""
-import socket
 import threading
 import time
 
@@ -59,6 +58,17 @@ def test_as_fast_as_said(start, backend, rate):
     stop.set()
 
 
+def test_as_fast_behind_a_latency(start, backend):
+    """A long way and a slow line: as much is on the way as it takes to keep the line busy."""
+    stop = serve_blast(backend)
+    proxy = start("--rule", "bandwidth rate=20000", "--rule", "latency latency=100", backend=backend)
+    with proxy.client() as client:
+        found = measured(client, 1.5, skip=0.5)
+    stop.set()
+    assert found < 20_600_000
+    assert SAN or found > 19_000_000, found
+
+
 def test_never_faster_however_long_it_rested(start, backend):
     """20 kB take 0.2 s, at first and after a rest."""
     proxy = start("--rule", "bandwidth rate=100", backend=backend)
@@ -106,13 +116,14 @@ def test_shared_by_all_connections(start, backend, threads):
 
 
 def test_an_idle_neighbor_takes_nothing(start, backend):
-    stop = serve_blast(backend)
+    stop = threading.Event()
+    backend.serve(lambda end: end.read(2) and blast(end, stop))
     proxy = start("--rule", "bandwidth rate=1000 share=proxy", backend=backend)
-    idle = proxy.client()
-    idle.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    alone = measured(proxy.client(), 1, skip=2)
+    with proxy.client(), proxy.client() as busy:
+        alone = measured(busy.send(b"go"), 0.5)
     stop.set()
-    assert SAN or alone > 400_000, alone        # the other one fills its buffers at first
+    assert alone < 1_030_000
+    assert SAN or alone > 900_000, alone
 
 
 def test_share_needs_something_to_share(start, backend):
@@ -154,7 +165,7 @@ def test_it_lets_go_at_once_while_a_client_does_not_read(start, backend):
     for change in ({"name": "bandwidth", "rate": 20}, {"name": "dummy"}):
         with Clock() as took:
             assert proxy.api("PUT", "/behavior", change)[0] == 200
-        assert SAN or took.seconds < 0.1
+        assert took.seconds < 1
     assert len(clients[0].read(1_000_000)) == 1_000_000
     stop.set()
 

@@ -146,7 +146,7 @@ def test_clients_that_do_not_read_cost_no_more_than_was_said(start, backend):
     assert SAN or most < 20 * (8 << 20) * 1.1, "%d bytes" % most
     with Clock() as took:
         proxy.set("dummy")
-    assert SAN or took.seconds < 0.1
+    assert took.seconds < 1                     # test_toxics.py has this to a tenth of a second
     assert len(clients[7].read(1 << 20)) == 1 << 20
     stop.set()
     for client in clients:
