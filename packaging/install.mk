@@ -16,6 +16,7 @@ zshdir      ?= $(datadir)/zsh/site-functions
 
 VERSION     := $(shell sed -n 's/^\#define VAURIEN_VERSION "\(.*\)".*/\1/p' include/vaurien.h)
 MANUAL      := build/man/vaurien.1 build/man/vaurienctl.1 build/man/vaurien-plugins.7
+SHOWN_FILES := $(foreach kind,ini py c lua,$(wildcard examples/*.$(kind) examples/*/*.$(kind)))
 FRAMED      := build/install/vaurien.pc build/install/vaurien.service
 FILL         = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' -e 's|@includedir@|$(includedir)|g'
 
@@ -32,8 +33,7 @@ INSTALLED    = \
 	644:packaging/vaurien.bash:$(bashdir)/vaurienctl \
 	644:packaging/_vaurien:$(zshdir)/_vaurien \
 	644:build/install/vaurien.service:$(unitdir)/vaurien.service \
-	$(foreach page,README.md CHANGELOG.md $(wildcard docs/*.md),644:$(page):$(docdir)/$(page)) \
-	644:examples/vaurien.ini:$(docdir)/examples/vaurien.ini
+	$(foreach page,README.md CHANGELOG.md $(wildcard docs/*.md) $(SHOWN_FILES),644:$(page):$(docdir)/$(page))
 
 man: $(MANUAL)
 build/man/%.1: packaging/%.1.in packaging/man.awk $(BIN)/%
@@ -58,7 +58,7 @@ uninstall:
 		echo "remove $(DESTDIR)$${rest#*:}"; \
 		rm -f "$(DESTDIR)$${rest#*:}" || exit 1; \
 	done
-	-@rmdir "$(DESTDIR)$(docdir)/docs" "$(DESTDIR)$(docdir)/examples" "$(DESTDIR)$(docdir)" 2>/dev/null
+	-@find "$(DESTDIR)$(docdir)" -depth -type d -empty -delete
 
 # dpkg-buildpackage leaves what it makes beside the source: so it gets a copy in a place of its own.
 deb:

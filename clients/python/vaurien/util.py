@@ -5,14 +5,14 @@ For ports that nobody has to choose, and for more than one rule, see vaurien.Pro
 import os
 import subprocess
 import threading
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 from .process import StartError, address, listening_ports, stop, wait_ready
 from .programs import find
 
 __all__ = ["start_proxy", "stop_proxy", "StartError"]
 
-_running: Dict[int, subprocess.Popen] = {}
+_running: Dict[int, Tuple[subprocess.Popen, "_Echo"]] = {}
 
 
 class _Echo(threading.Thread):
@@ -40,7 +40,7 @@ class _Echo(threading.Thread):
 
     def text(self) -> str:
         """What came until the process left."""
-        self.join(1)
+        self.join(1)                            # longer only if someone else has its standard error, too
         return self.head.decode("utf-8", "replace")
 
 
@@ -79,14 +79,15 @@ def start_proxy(proxy_host: str = "localhost", proxy_port: int = 8000, backend_h
             raise
     elif process.poll():
         raise StartError("vaurien left with exit code %d" % process.returncode, echo.text())
-    _running[process.pid] = process
+    _running[process.pid] = process, echo
     return process.pid
 
 
 def stop_proxy(pid: int) -> None:
     """Stop what start_proxy started; what is due to clients is sent first, for a second at most. ValueError: no proxy
     of start_proxy's has this process id."""
-    process = _running.pop(pid, None)
-    if process is None:
+    if pid not in _running:
         raise ValueError("Not found")
+    process, echo = _running.pop(pid)
     stop(process)
+    echo.join(1)
