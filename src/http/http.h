@@ -37,6 +37,8 @@ struct dialect {                        /* a table of routes, and what its answe
 
 void dialect_announce(struct dialect *);
 
+bool toxiproxy_admit(struct request *);         /* as Toxiproxy does: no browsers, and the answer gets a number */
+
 #define DIALECT(id, ...) \
 	static struct dialect dialect_##id = { .name = #id, __VA_ARGS__ }; \
 	__attribute__((constructor)) static void dialect_##id##_announce(void) { dialect_announce(&dialect_##id); }

@@ -370,4 +370,4 @@ static const struct route routes[] = {
 	{ NULL },
 };
 
-DIALECT(metrics, .routes = routes)
+DIALECT(metrics, .routes = routes, .admit = toxiproxy_admit)

@@ -281,7 +281,7 @@ static bool browser(struct request *r)
 	return agent && !strncmp(agent, "Mozilla/", 8) && !request_header(r, "Origin") && !(site && !strcmp(site, "same-origin"));
 }
 
-static bool admit(struct request *r)
+bool toxiproxy_admit(struct request *r)
 {
 	static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
 	unsigned char dice[20];
@@ -325,4 +325,4 @@ static const struct route routes[] = {
 	{ NULL },
 };
 
-DIALECT(toxiproxy, .routes = routes, .realm = "/proxies", .admit = admit, .stray = stray, .no_head = true)
+DIALECT(toxiproxy, .routes = routes, .realm = "/proxies", .admit = toxiproxy_admit, .stray = stray, .no_head = true)

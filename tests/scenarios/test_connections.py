@@ -1,4 +1,6 @@
 """The live connections: what the API tells of each, and how it ends them."""
+import threading
+
 import pytest
 
 from harness import Clock, dial, until
@@ -202,6 +204,24 @@ def test_requests_are_checked(start, backend, path, sentence):
     status, answer = proxy.api("DELETE", path)
     assert (status, answer["errors"][0]["description"]) == (400, sentence)
     assert len(connections(proxy)) == 1
+
+
+@pytest.mark.threads
+def test_a_proxy_that_goes_while_it_is_listed(start, backend):
+    backend.serve()
+    proxy = start("--threads", "2", backend=backend)
+    for i in range(10):
+        name = "p%d" % i
+        status, made = proxy.api("POST", "/proxies", {"name": name, "upstream": backend.address, "listen": "127.0.0.1:0"})
+        clients = [dial(int(made["listen"].rsplit(":", 1)[1])) for _ in range(20)]
+        answers = []
+        lister = threading.Thread(target=lambda: answers.extend(proxy.api("GET", "/proxies/%s/connections" % name) for _ in range(3)))
+        lister.start()
+        assert proxy.api("DELETE", "/proxies/" + name)[0] == 204
+        lister.join()
+        assert {status for status, _ in answers} <= {200, 404}
+        for client in clients:
+            client.rest()
 
 
 @pytest.mark.threads

@@ -140,6 +140,29 @@ def test_who_changes_what(start, backend):
         ("default", "changed", by, "hang", "delay behavior"), ("default", "changed", "ttl", "hang", "behavior")]
 
 
+def test_proxies_come_and_go(start, backend):
+    backend.serve()
+    proxy = start(backend=backend)
+    with Stream(proxy, "?proxy=a%20%22b%22") as stream:
+        status, made = proxy.api("POST", "/proxies", {"name": 'a "b"', "upstream": backend.address, "listen": "127.0.0.1:0"})
+        assert status == 201
+        with proxy.client() as other, dial(int(made["listen"].rsplit(":", 1)[1])) as client:
+            other.send(b"x").read(1)
+            client.send(b"x").read(1)
+            assert proxy.api("POST", "/proxies/a%20%22b%22/toxics", {"type": "noop"})[0] == 200
+            assert proxy.api("POST", "/proxies/a%20%22b%22", {"enabled": False})[0] == 200
+            client.rest()
+        assert proxy.api("DELETE", "/proxies/a%20%22b%22")[0] == 204
+        told = [stream.next() for _ in range(6)]
+    assert {e["proxy"] for e in told} == {'a "b"'}
+    assert [(e["type"], e.get("what"), e.get("reason")) for e in told] == [
+        ("changed", "created", None), ("opened", None, None), ("changed", "changed", None), ("changed", "changed", None),
+        ("closed", None, "proxy_shut"), ("changed", "removed", None)]
+    assert [e["listen"] for e in told if e["type"] == "changed"] == [made["listen"], made["listen"], "nowhere", "nowhere"]
+    assert all(e["by"].startswith("127.0.0.1:") for e in told if "by" in e)
+    assert told[2]["rules"] == "noop_downstream"
+
+
 def test_only_what_is_asked_for(start, backend):
     backend.serve()
     proxy = start("--behavior", "delay", "--behavior-delay-sleep", "0.001", backend=backend)

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import PATIENCE, until
+from harness import PATIENCE, dial, until
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)')
@@ -74,7 +74,7 @@ class Metrics:
             assert buckets[-1][1] == self.samples[(name + "_count", labels)]
             assert (name + "_sum", labels) in self.samples
 
-    def get(self, name, **labels):
+    def get(self, name, /, **labels):
         """The one sample that has at least these labels."""
         found = [v for (n, has), v in self.samples.items() if n == name and labels.items() <= dict(has).items()]
         assert len(found) == 1, "%s%r: %r" % (name, labels, found)
@@ -100,10 +100,10 @@ def metrics(proxy):
     return Metrics(fetch(proxy))
 
 
-def comes(proxy, name, value, **labels):
+def comes(program, name, value, **labels):
     """Wait until a sample has this value: what happened last may not have been counted yet."""
-    return until(lambda: metrics(proxy).get(name, **labels) == value, what=lambda: "%s %r = %s, not %s" % (
-        name, labels, value, metrics(proxy).get(name, **labels)))
+    return until(lambda: metrics(program).get(name, **labels) == value, what=lambda: "%s %r = %s, not %s" % (
+        name, labels, value, metrics(program).get(name, **labels)))
 
 
 @pytest.mark.threads
@@ -263,6 +263,49 @@ def test_names_are_escaped(start, name):
 def test_what_is_no_utf8_is_not_said(start, path, shown):
     proxy = start(backend="unix:/" + path)
     assert metrics(proxy).get("vaurien_proxy_info", backend="unix:/" + (shown or path)) == 1
+
+
+def test_several_proxies(start, backend):
+    """Each counts for itself, under whatever name, from its making to its end."""
+    backend.serve()
+    proxy = start(backend=backend)
+    names = ["a b/c", 'say "hi"\nthere', "caf\u00e9"]
+    ports = {}
+    for name in names:
+        status, made = proxy.api("POST", "/proxies", {"name": name, "upstream": backend.address, "listen": "127.0.0.1:0"})
+        assert status == 201
+        ports[name] = int(made["listen"].rsplit(":", 1)[1])
+    for i, name in enumerate(names):
+        with dial(ports[name]) as client:
+            client.send(b"x" * (i + 1)).read(i + 1)
+    for i, name in enumerate(names):
+        comes(proxy, "vaurien_connections_ended_total", 1, proxy=name, reason="both_ended")
+        now = metrics(proxy)
+        assert now.get("vaurien_received_bytes_total", proxy=name, direction="request") == i + 1
+        assert now.get("toxiproxy_proxy_sent_bytes_total", proxy=name, direction="downstream", listener="127.0.0.1:%d" % ports[name],
+                       upstream=backend.address) == i + 1
+    assert now.get("vaurien_connections_total", proxy="default") == 0
+    assert proxy.api("DELETE", "/proxies/caf%C3%A9")[0] == 204
+    assert {labels["proxy"] for labels, _ in metrics(proxy).all("vaurien_connections_total")} == {"default", *names[:2]}
+
+
+def test_a_toxic_is_a_rule(start, backend):
+    backend.serve()
+    proxy = start(backend=backend)
+    status, _ = proxy.api("POST", "/proxies/default/toxics", {"name": "slow", "type": "latency", "attributes": {"latency": 1}})
+    assert status == 200
+    proxy.client().send(b"x").read(1)
+    assert metrics(proxy).get("vaurien_rule_hits_total", proxy="default", rule="slow", behavior="latency") >= 1
+
+
+def test_browsers_are_not_served(start):
+    proxy = start()
+    connection = http.client.HTTPConnection("127.0.0.1", proxy.http, timeout=PATIENCE)
+    connection.request("GET", "/metrics", headers={"User-Agent": "Mozilla/5.0"})
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (403, b"User agent not allowed\n")
+    assert len(answer.headers["X-Toxiproxy-Request-Id"]) == 20
+    connection.close()
 
 
 def test_any_method(start):
