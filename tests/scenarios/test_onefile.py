@@ -36,7 +36,7 @@ BEHAVIOR(shout, .help = "requests in capitals", .options = shout_options, .opts_
 def shouting(tmp_path_factory):
     """The program, built with one file more."""
     tree = tmp_path_factory.mktemp("tree")
-    for name in ("src", "include", "cli", "tests", "fuzz", "Makefile"):
+    for name in ("src", "include", "cli", "tests", "fuzz", "packaging", "bench", "Makefile"):
         source = os.path.join(ROOT, name)
         if os.path.isdir(source):
             shutil.copytree(source, str(tree / name), ignore=shutil.ignore_patterns("__pycache__", "build", "bin"))
