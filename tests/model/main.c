@@ -414,7 +414,7 @@ static struct mirror_rule rule_redraw(const struct mirror_rule *of)
 	return r;
 }
 
-static void spec_rule(struct rule_spec *s, const struct mirror_rule *r)
+static void toy_rule(struct rule_spec *s, const struct mirror_rule *r)
 {
 	char name[32], error[SENTENCE];
 	struct fault *o;
@@ -469,7 +469,7 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	s->n_rules = rules->n;
 	s->rules = calloc(rules->n + 1, sizeof *s->rules);
 	for (unsigned i = 0; i < rules->n; i++) {
-		spec_rule(&s->rules[i], &rules->rule[i]);
+		toy_rule(&s->rules[i], &rules->rule[i]);
 		s->rules[i].tally = tally_of(w.spec, rules->rule[i].origin);
 	}
 	return s;
