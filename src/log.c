@@ -13,8 +13,8 @@
 
 enum { LINE = 512, ROOM = 64 * 1024 };
 
-enum log_level log_threshold = LOG_INFO;
-bool log_json;
+_Atomic enum log_level log_threshold = LOG_INFO;
+_Atomic bool log_json;
 
 static int output = STDERR_FILENO;
 

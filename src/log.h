@@ -10,8 +10,8 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_CRITICAL };
 
-extern enum log_level log_threshold;    /* set before threads start */
-extern bool log_json;                   /* likewise: each line is an object */
+extern _Atomic enum log_level log_threshold;    /* control sets it, anew where the file is read again */
+extern _Atomic bool log_json;           /* likewise: each line is an object */
 
 /* "-" is stderr, else a file to append to. False: cannot be opened, errno says why. */
 bool log_open(const char *path);

@@ -24,6 +24,7 @@ int main(int argc, char **argv)
 	int code = read(&settings, argc, argv);
 	if (code != -1)
 		return code;
+	plugins_fix();
 	settings.argc = argc;
 	settings.argv = argv;
 	settings.read = read;

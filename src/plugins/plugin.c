@@ -20,6 +20,8 @@ static struct plugin {
 	struct plugin *next;
 } *plugins;
 
+static bool fixed;                      /* all are here: threads and settings count on it */
+
 static bool plugin_here(const char *real)
 {
 	const struct plugin *p = plugins;
@@ -97,6 +99,10 @@ bool plugin_load(const char *file, char error[SENTENCE])
 	}
 	if (plugin_here(real))
 		return true;
+	if (fixed) {
+		sentence_put(error, "plugin %s: a new plugin takes a new start", shown);
+		return false;
+	}
 	const char *fault = loader->load(real, why) ? registry_fault() : why;     /* there was none before */
 	if (fault) {
 		sentence_put(error, "plugin %s: %s", shown, fault);
@@ -123,6 +129,11 @@ json_t *plugins_json(void)
 
 	plugins_each(json_tell, all);
 	return all;
+}
+
+void plugins_fix(void)
+{
+	fixed = true;
 }
 
 void plugins_reload(void)

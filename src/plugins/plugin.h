@@ -12,6 +12,7 @@ int plugins_read(const struct flags *, int argc, char **argv);
 
 bool plugin_load(const char *file, char error[SENTENCE]);       /* one of them. False: a sentence that names it */
 
+void plugins_fix(void);                 /* from here on threads ask: none can come any more */
 void plugins_reload(void);              /* scripts are read anew; shared objects stay */
 void plugins_free(void);                /* when nobody speaks of their guests any more */
 

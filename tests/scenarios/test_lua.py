@@ -394,7 +394,23 @@ def test_read_again(start, backends, script, tmp_path):
     assert proxy.api("GET", "/behavior")[1]["hits"] == 6 and "errors=" not in proxy.log()
     again(proxy, path, drops.replace("verdict.keep", "verdict.keeps"), "plugin=own.lua: read again")
     echo(b"tea", b"tea", b"tea")                # it fails only when it is called
-    assert errors(proxy)[0] == 1
+    assert proxy.logged("errors=1: own.lua:3: verdict has no .keeps.")
+
+
+def test_a_plugin_that_is_new_on_sighup_is_not_loaded(start, backend, script, tmp_path):
+    script(acts("verdict.hold = 0"))
+    script(acts("verdict.hold = 0").replace('"own"', '"other"'), "other")
+    config = tmp_path / "vaurien.ini"
+    config.write_text("[behavior:own]\nplugin = own.lua\n")
+    proxy = start("--config", config, backend=backend)
+    config.write_text("[behavior:own]\nplugin = own.lua\n[behavior:other]\nplugin = other.lua\n")
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.logged(r"SIGHUP: nothing is changed: .*vaurien.ini:4: plugin \S+/other.lua: a new plugin takes a new start")
+    assert "other" not in proxy.api("GET", "/behaviors")[1]["behaviors"]
+    config.write_text("[behavior:own]\nplugin = own.lua\n[rule:a]\nbehavior = own\n")
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.logged("SIGHUP: 1 of 1 proxies change")
+    assert [rule["behavior"] for rule in proxy.api("GET", "/rules")[1]["rules"]] == ["own"]
 
 
 def test_a_protocol_read_again(start, backend, tmp_path):
