@@ -83,7 +83,8 @@ scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl
 servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BUILD)/tests/servers/prepared
 	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n 2 --dist loadfile tests/servers
 python: $(BIN)/vaurien $(BIN)/vaurienctl
-	@$(DRIVE) $(call PART,python) $(PYTEST) -n 2 --dist loadfile tests/python
+	@$(DRIVE) $(call PART,python) $(PYTEST) -n 2 --dist loadfile \
+		$(if $(SAN),tests/python/test_client.py tests/python/test_proxy.py,tests/python)
 shown: $(BIN)/vaurien
 	@$(RUNTIME) $(call PART,demo) $< demo
 
@@ -117,7 +118,7 @@ PARTS   := plain memory threads
 
 check-plain: unit protocols model corpus lint docs-current shown scenarios servers python
 check-memory:
-	$(MAKE) SAN=$(MEMORY) OPT=-O1 unit protocols model corpus scenarios servers
+	$(MAKE) SAN=$(MEMORY) OPT=-O1 unit protocols model corpus scenarios servers python
 check-threads:
 	$(MAKE) SAN=thread OPT=-O1 model-threads scenarios-threads
 

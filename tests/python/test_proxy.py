@@ -92,14 +92,16 @@ def names(proxy):
 
 def test_rules_come_and_go_beside_each_other(proxy):
     with proxy.rule("error", failure="starting_up", match="^PING", skip=1, times=1) as error, proxy.rule("delay", sleep=0.01) as delay:
-        assert names(proxy) == ["error-1", "delay-2"]
+        assert names(proxy) == ["error", "delay"]
+        with proxy.rule("error", failure="read_only", times=1):
+            assert names(proxy) == ["error", "delay", "error-2"]
         with proxy.behavior("delay", sleep=0.01) as behavior:
             assert [ping(proxy)[:1] for _ in range(3)] == [b"+", b"-", b"+"]
         assert (error.seen, error.hits) == (3, 1)
         with pytest.raises(KeyError):
             with proxy.rule("abort", name="of a block that fails"):
                 raise KeyError
-        assert names(proxy) == ["error-1", "delay-2"]
+        assert names(proxy) == ["error", "delay"]
     assert names(proxy) == [] and ping(proxy) == PONG[:5]
     assert (error.hits, delay.hits, behavior.hits) == (1, 3, 3)
 
@@ -187,6 +189,23 @@ def test_a_proxy_that_died_is_told_of(proxy):
     os.kill(proxy.pid, signal.SIGKILL)
     with pytest.raises(RuntimeError, match=r"exit code -9\n(.*\n)*.*Starting"):
         proxy.stop()
+
+
+def test_a_crash_is_told_of_beside_what_came_of_it(server):
+    with pytest.raises(RuntimeError, match="exit code -9") as caught:
+        with vaurien.Proxy(server.address, "redis") as proxy, proxy.behavior("delay", sleep=0.01):
+            os.kill(proxy.pid, signal.SIGKILL)
+            until(lambda: not proxy.running, what="its end")
+            raise KeyError
+    assert isinstance(caught.value.__context__, ConnectionRefusedError)
+
+
+def test_a_unix_socket(server, tmp_path):
+    path = str(tmp_path / "socket")
+    with vaurien.Proxy(server.address, "redis", listen="unix:" + path) as proxy:
+        assert (proxy.address, proxy.port) == ("unix:" + path, 0)
+        with dial(path) as client:
+            assert client.send(PING).read(5) == PONG[:5]
 
 
 def test_an_exception_in_the_block_stops_it(server):
@@ -336,3 +355,11 @@ def test_no_program(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(FileNotFoundError, match="VAURIEN_BIN"):
         vaurien.Proxy(9).start()
+
+
+def test_what_is_no_program(monkeypatch, tmp_path):
+    monkeypatch.setenv("VAURIEN_BIN", str(tmp_path / "nothing"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        vaurien.Proxy(9).start()
+    assert not list(tmp_path.iterdir())

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
 
 from .client import Client, HTTPError
 from .process import address, stop, wait_ready
@@ -56,7 +56,7 @@ class Proxy:
     options: further words of vaurien's command line, as ["--behavior-delay-sleep", "2"].
     wait: the longest wait for it to listen, in seconds.
 
-    Once started: `address` ("127.0.0.1:41234"), `host`, `port`, `seed`, `pid`, `client` (a Client of its control API,
+    Once started: `address` ("127.0.0.1:41234"), `host`, `port` (0 where `listen` is a unix socket), `seed`, `pid`, `client` (a Client of its control API,
     which is a unix socket at `api`: vaurienctl --host takes it, too).
 
     start() raises StartError, a ValueError, with what the program wrote, where it does not start.
@@ -82,14 +82,20 @@ class Proxy:
         """Start it and return when it listens. StartError if it does not."""
         if self._process is not None:
             raise RuntimeError("this proxy runs already")
+        program = find()
         self._directory = _directory()
-        self._log = ""
         self.api = "unix:" + os.path.join(self._directory, "api")
         self.client = Client(self.api)
-        words = [find(), *self._words, "--http", "--http-host", self.api]
-        with open(self._log_path, "wb") as log:
-            self._process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self._last_will = weakref.finalize(self, _end, os.getpid(), self._process, self._directory)    # forgotten, or the program's end
+        try:
+            with open(self._log_path, "wb") as log:
+                self._process = subprocess.Popen([program, *self._words, "--http", "--http-host", self.api],
+                                                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        except OSError:
+            shutil.rmtree(self._directory)
+            self._directory = None
+            raise
+        # Where it is forgotten, and at the program's end:
+        self._last_will = weakref.finalize(self, _end, os.getpid(), self._process, self._directory)
         try:
             wait_ready(self._process, self._answers, self._wait, lambda: self.log)
             self._learn()
@@ -116,12 +122,8 @@ class Proxy:
     def __enter__(self) -> "Proxy":
         return self.start()
 
-    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
-        if kind is None:
-            self.stop()
-        else:                                   # the block's own exception says more than a crash that came of it
-            with contextlib.suppress(RuntimeError):
-                self.stop()
+    def __exit__(self, *_: Any) -> None:
+        self.stop()
 
     def _answers(self) -> bool:
         try:
@@ -137,10 +139,9 @@ class Proxy:
         self.seed = int(info["seed"])
         self.address = info["proxies"][0]["listen"]
         host, _, port = self.address.rpartition(":")
-        self.host, self.port = host.strip("[]"), int(port)
+        self.host, self.port = (self.address, 0) if host == "unix" else (host.strip("[]"), int(port))
         self._first = self.client.behavior()
         self._first_rules = {rule["name"] for rule in self.rules()}
-        self._rules_made = 0
 
     def _clear(self) -> None:
         self._log = self.log
@@ -193,11 +194,11 @@ class Proxy:
 
             with proxy.rule("delay", sleep=0.1), proxy.rule("error", failure="deadlock", match="^QUERY UPDATE", times=1):
 
-        name: what it is called in the log; the dice depend on it. Default: the behavior's name, and a number.
-        options: as of behavior(). ValueError where the proxy refuses it.
+        name: what it is called in the log; the dice depend on it. Default: the behavior's name, with a number where there
+        is a rule of that name. options: as of behavior(). ValueError where the proxy refuses it.
         """
-        self._rules_made += 1
-        name = name or "%s-%d" % (behavior, self._rules_made)
+        if name is None:
+            name = _free(behavior, {rule["name"] for rule in self.rules()})
         self.client.add_rule(behavior, name, **options)
         fault = Fault(lambda: next((rule for rule in self.rules() if rule["name"] == name), {}))
         try:
@@ -236,6 +237,15 @@ def _end(owner: int, process: subprocess.Popen, directory: str) -> None:
         process.kill()
         process.wait()
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def _free(word: str, taken: Set[str]) -> str:
+    """A name that is not taken: "delay", "delay-2"."""
+    name, n = word, 1
+    while name in taken:
+        n += 1
+        name = "%s-%d" % (word, n)
+    return name
 
 
 def _backend(backend: Backend) -> str:
