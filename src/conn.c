@@ -27,18 +27,31 @@ enum { FAIR = 8 };                      /* rounds of both pipes in one go: the o
 
 /* ---- sides ---- */
 
-static void side_ready(struct watch *w, unsigned events)
+static void side_note(struct side *s, unsigned events)
 {
-	struct side *s = OWNER(side, watch, w);
-
 	s->writable |= !!(events & EPOLLOUT);
 	s->readable |= !!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 	s->hup |= !!(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 	s->broken |= !!(events & EPOLLERR);
-	conn_run(s->conn);
 }
 
-static void side_open(struct side *s, int fd)
+static void client_ready(struct watch *w, unsigned events)
+{
+	struct conn *c = OWNER(conn, client.watch, w);
+
+	side_note(&c->client, events);
+	conn_run(c);
+}
+
+static void backend_ready(struct watch *w, unsigned events)
+{
+	struct conn *c = OWNER(conn, backend.watch, w);
+
+	side_note(&c->backend, events);
+	conn_run(c);
+}
+
+static void side_open(struct conn *c, struct side *s, int fd)
 {
 	int on = 1;
 
@@ -46,7 +59,7 @@ static void side_open(struct side *s, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 	s->watch.fd = fd;
 	s->open = s->readable = s->writable = true;
-	loop_watch(conn_loop(s->conn), &s->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	loop_watch(conn_loop(c), &s->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 }
 
 const char *side_peer(const struct side *s, char *buffer, size_t size)
@@ -61,7 +74,7 @@ const char *side_peer(const struct side *s, char *buffer, size_t size)
 }
 
 /* `said`: the peer's own end has been read. */
-static void side_close(struct side *s, enum end how, bool said)
+static void side_close(struct conn *c, struct side *s, enum end how, bool said)
 {
 	int fd = s->watch.fd;
 
@@ -76,7 +89,63 @@ static void side_close(struct side *s, enum end how, bool said)
 		return;
 	}
 	shutdown(fd, SHUT_WR);
-	linger_start(s->conn->proxy->worker, fd);
+	linger_start(c->proxy->worker, fd);
+}
+
+/* ---- what most connections do without ---- */
+
+static const struct ties no_ties;
+
+struct ties *conn_tie(struct conn *c)
+{
+	if (c->ties != &no_ties)
+		return c->ties;
+	c->ties = calloc(1, sizeof *c->ties);
+	assert(c->ties);
+	c->ties->conn = c;
+	patience_init(c);
+	return c->ties;
+}
+
+void conn_untie(struct conn *c)
+{
+	struct ties *t = c->ties;
+
+	if (t == &no_ties || c->plan->n || t->patience.slot || t->waits || t->gone_since || t->opening || t->vanished)
+		return;
+	timer_stop(conn_loop(c), &t->end_timer);
+	timer_stop(conn_loop(c), &t->rest_timer);
+	free(t);
+	c->ties = (struct ties *)&no_ties;
+}
+
+struct talk *conn_talk(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+	const struct spec *s = c->plan->spec;
+
+	w->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
+	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
+	out_clear(&w->scratch);
+	return &w->talk;
+}
+
+void conn_heard(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	c->idle = w->talk.idle;
+	c->no_sequel |= w->talk.no_sequel;
+	if (!c->texts && w->texts.used) {
+		c->texts = malloc(sizeof *c->texts);
+		assert(c->texts);
+		*c->texts = w->texts;
+		shelf_init(&w->texts, SHELF_ROOM);
+	} else if (c->texts && !c->texts->used) {
+		shelf_free(c->texts);
+		free(c->texts);
+		c->texts = NULL;
+	}
 }
 
 /* ---- life and death ---- */
@@ -85,18 +154,23 @@ static void conn_free(struct mail *m)
 {
 	struct conn *c = OWNER(conn, later, m);
 
-	if (c->talk.self->forget)
-		c->talk.self->forget(c->state);
+	if (c->plan->spec->protocol->forget)
+		c->plan->spec->protocol->forget(c->state);
 	plan_drop(c->plan);
+	pipe_still(&c->request);
+	pipe_still(&c->response);
+	if (c->ties != &no_ties)
+		free(c->ties);
 	free(c);
 }
 
 static void states_free(struct conn *c)
 {
-	for (unsigned i = 0; c->states && i < c->plan->n; i++)
-		rule_state_free(&c->plan->rules[i], c->states[i]);
-	free(c->states);
-	c->states = NULL;
+	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
+		rule_state_free(&c->plan->rules[i], c->ties->states[i]);
+	free(c->ties->states);
+	if (c->ties != &no_ties)
+		c->ties->states = NULL;
 }
 
 static void tell_closed(struct conn *c, enum end how, enum why why)
@@ -125,19 +199,21 @@ void conn_end(struct conn *c, enum end how, enum why why)
 	          why_words[why].text);
 	if (news_want(NEWS_CLOSED))
 		tell_closed(c, how, why);
-	side_close(&c->client, how, c->request.eof);
-	side_close(&c->backend, how, c->response.eof);
+	side_close(c, &c->client, how, c->request.eof);
+	side_close(c, &c->backend, how, c->response.eof);
 	dial_stop(c->dial);
 	if (c->spare >= 0)
 		close(c->spare);
-	timer_stop(conn_loop(c), &c->end_timer);
-	timer_stop(conn_loop(c), &c->patience);
-	timer_stop(conn_loop(c), &c->rest_timer);
+	timer_stop(conn_loop(c), &c->ties->end_timer);
+	timer_stop(conn_loop(c), &c->ties->patience);
+	timer_stop(conn_loop(c), &c->ties->rest_timer);
 	pipe_free(&c->request);
 	pipe_free(&c->response);
 	dialogue_over(c);
-	lot_drop(c->opening);
-	shelf_free(&c->texts);
+	if (c->texts)
+		shelf_free(c->texts);
+	free(c->texts);
+	lot_drop(c->ties->opening);
 	states_free(c);
 	if (c->next)
 		c->next->link = c->link;
@@ -182,10 +258,12 @@ void conn_later(struct conn *c)
 
 static void conn_notice(struct conn *c)
 {
-	if (c->talk.notice && !c->proxy->noticed)
-		log_warning("proxy=%s: %s", proxy_spec(c->proxy)->name, c->talk.notice);
-	c->proxy->noticed |= !!c->talk.notice;
-	c->talk.notice = NULL;
+	struct talk *t = &c->proxy->worker->talk;
+
+	if (t->notice && !c->proxy->noticed)
+		log_warning("proxy=%s: %s", proxy_spec(c->proxy)->name, t->notice);
+	c->proxy->noticed |= !!t->notice;
+	t->notice = NULL;
 }
 
 void conn_run(struct conn *c)
@@ -197,7 +275,7 @@ void conn_run(struct conn *c)
 	for (unsigned rounds = 0; c->again && !c->dead && rounds < FAIR; rounds++) {
 		c->again = false;
 		pipe_pump(&c->request);
-		while (!c->dead && dialogue_settles(c) && (!c->response.now.open || c->response.raw))
+		while (!c->dead && dialogue_settles(c) && (!c->response.busy->now.open || c->response.raw))
 			dialogue_settle(c);
 		pipe_pump(&c->response);
 	}
@@ -212,6 +290,8 @@ void conn_run(struct conn *c)
 	if (!c->dead) {
 		conn_notice(c);
 		patience_wait(c);
+		pipe_still(&c->request);
+		pipe_still(&c->response);
 	}
 	c->running = false;
 }
@@ -229,7 +309,7 @@ static void conn_dialled(void *whom, int fd, const char *why)
 		conn_end(c, RESET, WHY_NO_BACKEND);
 		return;
 	}
-	side_open(&c->backend, fd);
+	side_open(c, &c->backend, fd);
 	c->active = conn_loop(c)->now;
 	conn_run(c);
 }
@@ -240,21 +320,24 @@ void conn_dial(struct conn *c)
 
 	int spare = c->spare;
 
-	c->waits = 0;
 	c->spare = -1;
+	if (c->ties->opening) {
+		lot_drop(c->ties->opening);
+		c->ties->opening = NULL;
+		c->ties->waits = 0;
+	}
 	c->dial = dial_start(conn_loop(c), c->proxy->worker->resolver, &s->backend, s->timeout, spare, conn_dialled, c);
 }
 
 /* Before the dial: lets it wait, as the rules say. */
 void conn_schedule(struct conn *c)
 {
-	nsec late = lot_late(c->opening);
+	nsec late = lot_late(c->ties->opening);
 
-	c->waits = 0;
 	if (!late)
 		conn_dial(c);
 	else
-		c->waits = late == NEVER ? NEVER : c->active + late;
+		c->ties->waits = late == NEVER ? NEVER : c->active + late;
 }
 
 static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
@@ -266,19 +349,19 @@ static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 	c->proxy = proxy;
 	c->number = number;
 	c->spare = spare;
-	c->client = (struct side){ .watch = { -1, side_ready }, .conn = c };
-	c->backend = (struct side){ .watch = { -1, side_ready }, .conn = c };
-	pipe_init(&c->request, c, REQUEST, &c->client, &c->backend);
-	pipe_init(&c->response, c, RESPONSE, &c->backend, &c->client);
+	c->client.watch = (struct watch){ -1, client_ready };
+	c->backend.watch = (struct watch){ -1, backend_ready };
+	pipe_init(&c->request, c, REQUEST);
+	pipe_init(&c->response, c, RESPONSE);
 	c->request.raw = c->response.raw = !s->protocol->request;
 	c->logged_in = !s->protocol->login;
-	patience_init(c);
 	c->since = c->active = conn_loop(c)->now;
-	shelf_init(&c->texts, SHELF_ROOM);
-	c->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = &c->texts, .scratch = &proxy->worker->scratch,
-	                         .backend = s->backend.text };
 	c->plan = plan_hold(proxy->plan);
-	c->states = c->plan->n ? calloc(c->plan->n, sizeof *c->states) : NULL;
+	c->ties = (struct ties *)&no_ties;
+	if (c->plan->n) {
+		conn_tie(c)->states = calloc(c->plan->n, sizeof *c->ties->states);
+		assert(c->ties->states);
+	}
 	c->next = proxy->conns;
 	c->link = &proxy->conns;
 	if (c->next)
@@ -313,7 +396,7 @@ void conn_open(struct proxy *proxy, int fd, int spare, uint64_t number)
 	struct exchange *x;
 
 	stats_add(&proxy->stats, STAT_OPENED, 1);
-	side_open(&c->client, fd);
+	side_open(c, &c->client, fd);
 	say_opened(c);
 	loop_clock(conn_loop(c));
 	if (!judge_meet(c))

@@ -10,12 +10,27 @@
 
 struct side {                           /* one socket */
 	struct watch watch;
-	struct conn *conn;
 	bool open;                      /* connected */
 	bool readable, writable;        /* as far as is known */
 	bool hup;                       /* the peer has said it is done: a read may not stop short of its end */
 	bool broken;                    /* reset by the peer */
 	bool unpaced;                   /* it has been seen to that bulk goes to it as fast as it can */
+};
+
+struct ties {                           /* what rules and times have to do with a connection: most have nothing */
+	struct conn *conn;
+	struct stand whole;
+	ruleset meant;                  /* the rules that mean this client */
+	struct rule_state **states;     /* one per rule of the plan */
+	struct timer end_timer;         /* for the soonest end by the clock in `states` */
+	struct timer rest_timer;        /* rest that must last before it is struck */
+	ruleset rest_in; uint64_t rest_rule;    /* the rules that are in for it; whose `after` the timer is */
+	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
+	uint64_t vanished;              /* ... and the client gets no answer */
+	struct timer patience;          /* for what comes first of: */
+	nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
+	nsec waits;                     /* the dial waits until then; 0: it does not */
+	struct lot *opening;            /* ... and why */
 };
 
 struct conn {
@@ -27,28 +42,20 @@ struct conn {
 	struct exchanges exchanges;
 	uint64_t asked, pushed;         /* numbers given out */
 	struct plan *plan;              /* to whose rules all stands refer */
-	struct stand whole;
-	ruleset meant;                  /* the rules that mean this client */
-	struct rule_state **states;     /* one per rule of the plan */
-	struct talk talk;
-	struct shelf texts;
+	struct ties *ties;              /* its own, or that of all that have none, which nobody may write to: see conn_tie */
+	struct turn turn;               /* without messages and rules, the exchange that is open */
+	struct shelf *texts;            /* of prepared statements; NULL: none */
 	struct dial *dial;              /* to the backend, under way */
 	int spare;                      /* a descriptor for it, reserved at accept; -1: used */
-	struct timer end_timer;         /* for the soonest end by the clock in `states` */
-	struct timer patience;          /* for what comes first of: */
-	nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
-	nsec waits;                     /* the dial waits until then; 0: it does not */
-	struct lot *opening;            /* ... and why */
-	struct timer rest_timer;        /* rest that must last before it is struck */
-	ruleset rest_in; uint64_t rest_rule;    /* the rules that are in for it; whose `after` the timer is */
+	unsigned idle;                  /* talk.idle */
 	nsec since;                     /* it was accepted */
 	nsec active;                    /* when bytes last came */
 	struct mail later;              /* its turn at the end of the round, or its last */
-	uint64_t vanished;              /* the client gets no answer while the rule of this id is there; 0: none */
 	bool queued;                    /* ... is posted */
 	bool again;                     /* something may move that did not */
 	bool running, dead;
 	bool raw_counted, logged_in, spoke, resting;
+	bool no_sequel;                 /* talk.no_sequel, until it is seen to */
 	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
 };
 
@@ -61,6 +68,21 @@ void conn_end(struct conn *, enum end, enum why);       /* CLOSE, RESET: the one
 void conn_obey(struct conn *, enum end);          /* the same, where it is a rule that says so */
 
 const char *side_peer(const struct side *, char *buffer, size_t size); /* its address; "gone": it has none any more */
+
+struct ties *conn_tie(struct conn *);   /* to be written to */
+void conn_untie(struct conn *);         /* there may be no need of them any more */
+struct talk *conn_talk(struct conn *);  /* the worker's, made this connection's for one call of the protocol ... */
+void conn_heard(struct conn *);         /* ... after which this is called */
+
+static inline struct side *pipe_from(const struct pipe *p)
+{
+	return p->direction == REQUEST ? &p->conn->client : &p->conn->backend;
+}
+
+static inline struct side *pipe_to(const struct pipe *p)
+{
+	return p->direction == REQUEST ? &p->conn->backend : &p->conn->client;
+}
 
 static inline struct loop *conn_loop(struct conn *c)
 {

@@ -1,6 +1,8 @@
 /* dialogue.c - what is asked and answered: exchanges opened, refused, answered, and worded in turn. */
 #include "dialogue.h"
 
+#include <stdio.h>
+
 #include "conn.h"
 #include "judge.h"
 #include "log.h"
@@ -18,7 +20,7 @@ static struct exchange *exchange_new(struct conn *c, uint64_t number, const stru
 {
 	struct plan *p = c->plan;
 	ruleset may = plan_on(p, IN_EXCHANGES);
-	struct stand s = { .in = c->whole.in & p->per_connection & may };
+	struct stand s = { .in = c->ties->whole.in & p->per_connection & may };
 
 	if (p->n)
 		s.in |= judge_decide(c, may & ~p->per_connection, number, 0, msg);
@@ -30,10 +32,10 @@ static void exchange_over(struct conn *c)
 	struct exchange *x = c->exchanges.first;
 
 	if (x->alike == 1) {
-		if (c->request.now.exchange == x)
-			c->request.now.exchange = NULL;
-		if (c->response.now.exchange == x)
-			c->response.now.exchange = NULL;
+		if (c->request.busy->now.exchange == x)
+			c->request.busy->now.exchange = NULL;
+		if (c->response.busy->now.exchange == x)
+			c->response.busy->now.exchange = NULL;
 	}
 	exchange_pop(&c->exchanges);
 }
@@ -63,11 +65,10 @@ static void exchange_fails(struct exchange *x, const struct failure *f)
 /* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or BY_BACKEND. -1: it is not. */
 static int exchange_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
 {
-	const struct protocol *p = conn_protocol(c);
+	struct talk *t = conn_talk(c);
+	int answers = t->self->refuse(t, msg, f, t->scratch);
 
-	out_clear(c->talk.scratch);
-	c->talk.close = false;
-	int answers = p->refuse(&c->talk, msg, f, c->talk.scratch);
+	conn_heard(c);
 	if (answers == BY_BACKEND)
 		return answers;
 	if (answers < 0) {
@@ -75,7 +76,7 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct mess
 		return -1;
 	}
 	exchange_fails(x, f);
-	if (c->talk.close && !x->end)
+	if (t->close && !x->end)
 		x->end = CLOSE;
 	return answers;
 }
@@ -87,8 +88,8 @@ static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 		x->swallow = answers > 255 ? 255 : (uint8_t)answers;
 		x->asked.note |= NOTE_SUBSTITUTE;
 	}
-	c->request.now.gone = true;
-	pipe_word(&c->request, out_span(c->talk.scratch), x, c->request.now.lot);
+	c->request.busy->now.gone = true;
+	pipe_word(&c->request, out_span(&c->proxy->worker->scratch), x, c->request.busy->now.lot);
 }
 
 static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
@@ -102,7 +103,7 @@ static void conn_refuse(struct conn *c, struct exchange *x, const struct message
 /* The failure by which the rules refuse it; NULL: none. */
 static const struct failure *request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
 {
-	struct current *m = &c->request.now;
+	struct current *m = &c->request.busy->now;
 	struct judgement j;
 	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
@@ -138,9 +139,9 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 
 	if (answers < 0)
 		return;
-	y->late = lot_hold(c->request.sequel.lot);
-	c->request.sequel.gone = true;
-	c->request.now.exchange = x;
+	y->late = lot_hold(c->request.busy->sequel.lot);
+	c->request.busy->sequel.gone = true;
+	c->request.busy->now.exchange = x;
 	exchange_fails(x, agreed);
 	exchange_substitute(c, x, answers);
 }
@@ -148,15 +149,15 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 static void sequel_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
 {
 	struct pipe *p = &c->request;
-	struct current first = p->now;
+	struct current first = p->busy->now;
 
-	p->now = (struct current){ 0 };
+	p->busy->now = (struct current){ 0 };
 	pipe_open(p, msg->sequel);
 	struct exchange *y = exchange_new(c, ++c->asked, msg->sequel);
 	y->sequel = true;
 	const struct failure *f = request_judge(c, y, msg->sequel, piece);
-	p->sequel = p->now;
-	p->now = first;
+	p->busy->sequel = p->busy->now;
+	p->busy->now = first;
 	if (f)
 		sequel_refuse(c, x, y, msg, f);
 }
@@ -164,11 +165,11 @@ static void sequel_ask(struct conn *c, struct exchange *x, const struct message 
 /* What the oldest exchange would have followed was not agreed to. */
 static void sequel_forget(struct conn *c)
 {
-	c->talk.no_sequel = false;
+	c->no_sequel = false;
 	if (!c->exchanges.first || !c->exchanges.first->sequel)
 		return;
 	exchange_over(c);
-	message_forget(c->request.sequel.open ? &c->request.sequel : &c->request.now);
+	message_forget(c->request.busy->sequel.open ? &c->request.busy->sequel : &c->request.busy->now);
 }
 
 void dialogue_go_on(struct conn *c)
@@ -193,7 +194,7 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 	if (msg->role == AIDS || f) {
 		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
-			conn_refuse(c, c->request.now.exchange = x, msg, f);
+			conn_refuse(c, c->request.busy->now.exchange = x, msg, f);
 	} else if (msg->role == ASKS) {
 		struct exchange *x = exchange_new(c, ++c->asked, msg);
 		request_ask(c, x, msg, piece);
@@ -205,20 +206,18 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 /* This was the last that is asked. What was asked before it is still to be answered. */
 static void dialogue_last(struct conn *c)
 {
-	const struct protocol *p = conn_protocol(c);
-	struct out *out = c->talk.scratch;
-
-	if (p->flush && c->exchanges.first != c->exchanges.last) {
-		out_clear(out);
-		p->flush(&c->talk, out);
-		pipe_word(&c->request, out_span(out), c->exchanges.last, NULL);
+	if (conn_protocol(c)->flush && c->exchanges.first != c->exchanges.last) {
+		struct talk *t = conn_talk(c);
+		t->self->flush(t, t->scratch);
+		conn_heard(c);
+		pipe_word(&c->request, out_span(t->scratch), c->exchanges.last, NULL);
 	}
 	c->request.ended = true;
 }
 
 void dialogue_asked(struct conn *c)
 {
-	struct exchange *x = c->request.now.exchange;
+	struct exchange *x = c->request.busy->now.exchange;
 
 	if (!x || !exchange_minds(x))
 		return;
@@ -232,7 +231,7 @@ void dialogue_asked(struct conn *c)
 /* A response with `head` bytes of framing. */
 static void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct span piece)
 {
-	struct current *m = &c->response.now;
+	struct current *m = &c->response.busy->now;
 	struct judgement j;
 	struct message asked = x->asked;
 	struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &asked, .exchange = x->number, .stand = &x->stand,
@@ -259,7 +258,7 @@ static struct exchange *exchange_head(struct conn *c)
 	if (!x || !x->fresh)
 		return x;
 	x = exchange_split(&c->exchanges);
-	x->stand.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->whole.in & x->fresh & p->per_connection);
+	x->stand.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ties->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
 }
@@ -305,7 +304,7 @@ static void push_judge(struct conn *c, const struct message *msg, struct span pi
 	if (unasked_judge(c, x)) {
 		if (!x->dropped)
 			response_judge(c, x, msg->head, piece);
-		c->response.now.gone |= x->dropped;
+		c->response.busy->now.gone |= x->dropped;
 		exchange_clear(&c->exchanges);
 		c->exchanges = aside;
 	}
@@ -316,7 +315,7 @@ static void push_judge(struct conn *c, const struct message *msg, struct span pi
 
 void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
 {
-	struct current *m = &c->response.now;
+	struct current *m = &c->response.busy->now;
 
 	if (msg->role == AIDS) {        /* as no rule was asked of what it answers, none is of this */
 		m->role = PUSH;
@@ -337,7 +336,7 @@ void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
 
 void dialogue_answered(struct conn *c)
 {
-	struct current *m = &c->response.now;
+	struct current *m = &c->response.busy->now;
 	struct exchange *x = m->exchange;
 
 	if (m->role != PUSH && x && exchange_minds(x)) {
@@ -348,7 +347,7 @@ void dialogue_answered(struct conn *c)
 	if (m->role != PUSH && x) {
 		c->logged_in |= !!(x->asked.is & IS_LOGIN);
 		exchange_answered(c);
-		if (c->talk.no_sequel)
+		if (c->no_sequel)
 			sequel_forget(c);
 	}
 	if (m->end != STAY)
@@ -366,14 +365,15 @@ bool dialogue_settles(const struct conn *c)
 	return x && exchange_minds(x) && x->sent && !x->swallow && !c->response.ended && !c->response.eof;
 }
 
-void dialogue_word(struct conn *c, struct exchange *x, const struct failure *f, struct lot *late)
+bool dialogue_word(struct conn *c, struct exchange *x, const struct failure *f, struct lot *late)
 {
-	struct out *out = c->talk.scratch;
+	struct talk *t = conn_talk(c);
 
-	out_clear(out);
-	c->talk.close = false;
-	conn_protocol(c)->word(&c->talk, x ? &x->asked : NULL, f, out);
-	pipe_word(&c->response, out_span(out), x, late);
+	t->self->word(t, x ? &x->asked : NULL, f, t->scratch);
+	conn_heard(c);
+	bool close = t->close;
+	pipe_word(&c->response, out_span(t->scratch), x, late);
+	return close;
 }
 
 void dialogue_settle(struct conn *c)
@@ -387,12 +387,11 @@ void dialogue_settle(struct conn *c)
 		struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
 		late = judge_ask(c, &q, &j) ? lot_make(x->late, &j) : lot_hold(x->late);
 		x->asked.note &= ~NOTE_SUBSTITUTE;
-		dialogue_word(c, x, x->failure, late);
-		lot_drop(late);
-		if (c->talk.close && !end)
+		if (dialogue_word(c, x, x->failure, late) && !end)
 			end = CLOSE;
+		lot_drop(late);
 		exchange_answered(c);
-		if (c->talk.no_sequel)
+		if (c->no_sequel)
 			sequel_forget(c);
 	} else if (!x->end) {
 		exchange_over(c);
@@ -412,12 +411,21 @@ static void turn_over(struct conn *c)
 			stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
 			histogram_note(&c->proxy->stats.answered, x->last - x->began);
 		}
+	if (c->turn.kind == ASKED) {
+		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+		histogram_note(&c->proxy->stats.answered, c->turn.last - c->turn.began);
+	}
+	c->turn.kind = NO_TURN;
 }
 
 void dialogue_sent(struct conn *c)
 {
-	if (c->response.raw && c->exchanges.first)
+	if (!c->response.raw)
+		return;
+	if (c->exchanges.first)
 		c->exchanges.first->last = conn_loop(c)->now;
+	else
+		c->turn.last = conn_loop(c)->now;
 }
 
 void dialogue_over(struct conn *c)
@@ -431,15 +439,52 @@ static void turn_begin(struct conn *c)
 {
 	turn_over(c);
 	c->spoke = false;
-	pipe_open(&c->response, &(struct message){ 0 });
-	c->response.now.open = false;
+	if (c->response.busy->now.open)
+		message_forget(&c->response.busy->now);
+}
+
+/* Without rules a turn is two times. */
+static void turn_plain(struct conn *c, enum direction d)
+{
+	struct pipe *p = d == REQUEST ? &c->request : &c->response;
+	nsec now = conn_loop(c)->now;
+
+	if (d == RESPONSE) {
+		c->spoke = true;
+		if (!c->turn.kind) {
+			c->turn = (struct turn){ .began = now, .kind = PUSHED };
+			c->pushed++;
+		}
+		c->turn.last = now;
+	} else if (c->spoke || !c->turn.kind) {
+		turn_begin(c);
+		c->turn = (struct turn){ now, now, ASKED };
+		c->asked++;
+		pipe_open(p, &(struct message){ .role = ASKS });
+	}
+	if (!p->busy->now.open)
+		pipe_open(p, &(struct message){ .role = d == REQUEST ? ASKS : ANSWERS });
+}
+
+void dialogue_ties(struct conn *c)
+{
+	struct turn t = c->turn;
+	bool greeting = c->pushed == 1 && !c->asked;
+	struct message msg = { .role = t.kind == ASKED ? ASKS : PUSH };
+
+	c->turn.kind = NO_TURN;
+	if (!t.kind)
+		return;
+	snprintf(msg.verb, sizeof msg.verb, "%s", t.kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
+	msg.is = t.kind == PUSHED && greeting ? IS_OPENING : 0;
+	exchange_push(&c->exchanges, t.kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1), &msg, &(struct stand){ 0 }, t.began)->last = t.last;
 }
 
 bool dialogue_goes_on(const struct conn *c, enum direction d)
 {
 	if (d == RESPONSE)
-		return c->response.now.open;
-	return c->request.now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
+		return c->response.busy->now.open;
+	return c->request.busy->now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
 }
 
 void dialogue_turn(struct conn *c, enum direction d, struct span piece)
@@ -447,15 +492,19 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 	struct message ask = { .role = ASKS, .verb = "DATA" };
 	struct exchange *x = c->exchanges.first;
 
+	if (!c->plan->n && !x && c->response.raw) {
+		turn_plain(c, d);
+		return;
+	}
 	if (d == REQUEST) {
 		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
-			if (!c->request.now.open)
+			if (!c->request.busy->now.open)
 				pipe_open(&c->request, &ask);
 			return;
 		}
 		if (c->spoke || !x)
 			turn_begin(c);
-		else if (c->request.now.open)
+		else if (c->request.busy->now.open)
 			return;
 		x = exchange_head(c);
 		if (x)
@@ -466,15 +515,15 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 	}
 	c->spoke = true;
 	dialogue_sent(c);
-	if (c->response.now.open)
+	if (c->response.busy->now.open)
 		return;
 	x = exchange_head(c);
 	if (!x && !(x = dialogue_greet(c)))
 		return;
 	pipe_open(&c->response, &(struct message){ .role = ANSWERS });
-	c->response.now.exchange = x;
+	c->response.busy->now.exchange = x;
 	if (exchange_minds(x))
-		c->response.now.gone = true;
+		c->response.busy->now.gone = true;
 	else
 		response_judge(c, x, 0, piece);
 }
@@ -486,7 +535,7 @@ static bool owes_refusal(const struct conn *c)
 	for (const struct exchange *x = c->exchanges.first; x; x = x->next)
 		if (exchange_minds(x))
 			return true;
-	return c->request.now.gone;
+	return c->request.busy->now.gone;
 }
 
 static void tell_raw(struct conn *c, enum direction d, const char *why)
@@ -510,22 +559,22 @@ void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 	if (!c->raw_counted)
 		stats_add(&c->proxy->stats, STAT_RAW, 1);
 	c->raw_counted = true;
-	c->talk.notice = NULL;
+	c->proxy->worker->talk.notice = NULL;
 	if (p->direction == RESPONSE && owes_refusal(c)) {
 		conn_end(c, RESET, WHY_LOST);
 		return;
 	}
 	c->request.raw = true;
 	pipe_open(&c->request, &(struct message){ 0 });
-	c->request.now.open = false;
-	message_forget(&c->request.sequel);
+	c->request.busy->now.open = false;
+	message_forget(&c->request.busy->sequel);
 	pipe_wake(&c->request);
 	if (p->direction == RESPONSE || !c->exchanges.first) {
 		c->response.raw = c->spoke = true;
 		while (c->exchanges.first)
 			exchange_over(c);
 		pipe_open(&c->response, &(struct message){ 0 });
-		c->response.now.open = false;
+		c->response.busy->now.open = false;
 	}
 }
 

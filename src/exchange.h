@@ -23,6 +23,12 @@ struct exchange {
 	bool sent;                      /* of these three kinds: its request has gone, as far as it goes */
 };
 
+/* A stream without messages and without rules needs to know no more of the one that is open. */
+struct turn {
+	nsec began, last;               /* as an exchange's */
+	enum { NO_TURN, ASKED, PUSHED } kind;   /* opened by the client, or by a backend that was not asked */
+};
+
 struct exchanges { struct exchange *first, *last; unsigned entries; };
 
 /* A new youngest. Joined to the last entry where both are calm and alike; else an entry of its own. */

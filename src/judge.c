@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "conn.h"
+#include "dialogue.h"
 #include "log.h"
 #include "proxy.h"
 #include "vanish.h"
@@ -17,8 +18,8 @@ bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
 	const struct protocol *p = conn_protocol(c);
 
 	q->connection = c->number;
-	q->whole = &c->whole;
-	q->states = c->states;
+	q->whole = &c->ties->whole;
+	q->states = c->ties->states;
 	q->words = p->failures;
 	q->raw = p->request && c->request.raw;
 	q->now = conn_loop(c)->now;
@@ -30,7 +31,7 @@ ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned 
 	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
 	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
 
-	return plan_decide(c->plan, among & c->meant, &q);
+	return plan_decide(c->plan, among & c->ties->meant, &q);
 }
 
 /* Whom the rules mean is seen by the client's address. */
@@ -38,20 +39,20 @@ static void judge_meant(struct conn *c)
 {
 	struct endpoint client = { .len = sizeof client.addr };
 
-	c->meant = plan_all(c->plan);
+	c->ties->meant = plan_all(c->plan);
 	if (!c->plan->by_client || getpeername(c->client.watch.fd, (struct sockaddr *)&client.addr, &client.len))
 		return;
-	c->meant = plan_meant(c->plan, &client);
+	c->ties->meant = plan_meant(c->plan, &client);
 }
 
 /* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
  * do that, it is a stall: silent too, but acknowledged. */
 static void stall(struct conn *c, enum end end, uint64_t rule)
 {
-	c->request.stalled = c->response.stalled = rule;
-	if (end != VANISH || c->vanished)
+	c->ties->stalled = rule;
+	if (end != VANISH || c->ties->vanished)
 		return;
-	c->vanished = rule;
+	c->ties->vanished = rule;
 	if (!vanish_begin(c->client.watch.fd))
 		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", proxy_spec(c->proxy)->name,
 		          (unsigned long long)c->number);
@@ -69,20 +70,20 @@ static void clocks_set(struct conn *c)
 {
 	nsec due = NEVER;
 
-	for (unsigned i = 0; c->states && i < c->plan->n; i++)
-		if (c->states[i] && c->states[i]->due && c->states[i]->due < due)
-			due = c->states[i]->due;
-	c->end_timer.fire = clocks_fire;
-	timer_set(conn_loop(c), &c->end_timer, due);
+	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
+		if (c->ties->states[i] && c->ties->states[i]->due && c->ties->states[i]->due < due)
+			due = c->ties->states[i]->due;
+	c->ties->end_timer.fire = clocks_fire;
+	timer_set(conn_loop(c), &c->ties->end_timer, due);
 }
 
 static void clocks_fire(struct timer *t)
 {
-	struct conn *c = OWNER(conn, end_timer, t);
+	struct conn *c = OWNER(ties, end_timer, t)->conn;
 	enum end end = STAY;
 
 	for (unsigned i = 0; i < c->plan->n; i++) {
-		struct rule_state *s = c->states[i];
+		struct rule_state *s = c->ties->states[i];
 		if (!s || !s->due || s->due > conn_loop(c)->now)
 			continue;
 		s->due = 0;
@@ -102,7 +103,7 @@ static void clocks_start(struct conn *c, const struct judgement *j)
 {
 	for (unsigned i = 0; i < j->n_clocks; i++) {
 		const struct clock *k = &j->clocks[i];
-		struct rule_state *s = plan_state(c->plan, c->states, k->rule);
+		struct rule_state *s = plan_state(c->plan, c->ties->states, k->rule);
 		nsec due = k->after == NEVER ? 0 : conn_loop(c)->now + k->after;
 		if (!k->anew && s->due && s->due < due)
 			continue;
@@ -129,19 +130,19 @@ static ruleset whole_decide(struct conn *c, ruleset among, bool again)
 {
 	struct plan *p = c->plan;
 	struct question q = { .moment = ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
-	ruleset drawn = among & c->meant & (p->per_connection | (p->certain & plan_on(p, ON_OPEN)));
+	ruleset drawn = among & c->ties->meant & (p->per_connection | (p->certain & plan_on(p, ON_OPEN)));
 
-	return plan_decide(p, drawn, &q) | (among & c->meant & p->certain & ~p->per_connection);
+	return plan_decide(p, drawn, &q) | (among & c->ties->meant & p->certain & ~p->per_connection);
 }
 
 static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement *j, bool *any)
 {
-	ruleset all = c->whole.in & ~again;
+	ruleset all = c->ties->whole.in & ~again;
 
 	judge_meant(c);
-	c->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
+	c->ties->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
 	*any = judge_ask(c, &(struct question){ .moment = ON_OPEN, .direction = BOTH }, j);
-	c->whole.in |= all;
+	c->ties->whole.in |= all;
 }
 
 /* These rules and this connection meet. False: it ended of it. */
@@ -151,12 +152,14 @@ static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool openi
 	bool any;
 	enum end end = STAY;
 
+	if (!c->plan->n)
+		return true;
 	meet(c, rules, again, &j, &any);
 	if (!any)
 		return true;
 	judge_ends(c, &j, &end);
 	if (opening)
-		c->opening = lot_make(NULL, &j);
+		c->ties->opening = lot_make(NULL, &j);
 	if (end != STAY)
 		conn_obey(c, end);
 	return !c->dead;
@@ -187,39 +190,45 @@ static void stand_translate(const struct plan *from, const struct plan *to, stru
 }
 
 /* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
-static struct rule_state **states_translate(struct conn *c, const struct plan *to)
+static void ties_change(struct ties *t, const struct plan *from, const struct plan *to)
 {
 	struct rule_state **states = to->n ? calloc(to->n, sizeof *states) : NULL;
 
-	for (unsigned i = 0; i < c->plan->n; i++) {
-		const struct rule_spec *w = c->plan->rules[i].words;
+	for (unsigned i = 0; i < from->n; i++) {
+		const struct rule_spec *w = from->rules[i].words;
 		int k = plan_heir(to, w);
 		if (k < 0) {
-			rule_state_free(&c->plan->rules[i], c->states[i]);
+			rule_state_free(&from->rules[i], t->states[i]);
 			continue;
 		}
-		states[k] = c->states[i];
+		states[k] = t->states[i];
 		if (states[k] && to->rules[k].words->id != w->id)
 			states[k]->due = 0;
 	}
-	return states;
+	free(t->states);
+	t->states = states;
+	stand_translate(from, to, &t->whole);
+	if (t->stalled && plan_find(to, t->stalled) < 0)
+		t->stalled = 0;
 }
 
 /* The rules that go are asked for their last word. */
 static bool judge_leave(struct conn *c, const struct plan *to)
 {
-	struct stand whole = c->whole;
+	struct stand whole = c->ties->whole;
 	struct judgement j;
 	enum end end = STAY;
 	ruleset gone = 0;
 
+	if (!(c->plan->moments & ON_LEAVE))
+		return true;
 	for (unsigned i = 0; i < c->plan->n; i++)
 		if (plan_heir(to, c->plan->rules[i].words) < 0)
 			gone |= (ruleset)1 << i;
-	c->whole.in &= gone;
-	if (c->plan->moments & ON_LEAVE && judge_ask(c, &(struct question){ .moment = ON_LEAVE, .direction = BOTH }, &j))
+	c->ties->whole.in &= gone;
+	if (judge_ask(c, &(struct question){ .moment = ON_LEAVE, .direction = BOTH }, &j))
 		judge_ends(c, &j, &end);
-	c->whole = whole;
+	c->ties->whole = whole;
 	if (end != STAY)
 		conn_end(c, end, WHY_RULE_REMOVED);
 	return !c->dead;
@@ -236,16 +245,20 @@ static void exchanges_change(struct conn *c, const struct plan *from, const stru
 
 static void timers_change(struct conn *c, const struct plan *to)
 {
-	clocks_set(c);
-	if (c->vanished && plan_find(to, c->vanished) < 0) {
-		vanish_end(c->client.watch.fd);
-		c->vanished = 0;
-	}
-	if (c->rest_timer.slot && plan_find(to, c->rest_rule) < 0)
-		timer_stop(conn_loop(c), &c->rest_timer);
+	struct ties *t = c->ties;
+
 	c->resting = false;
-	if (c->waits) {
-		lot_strip(c->opening, to);
+	if (t->end_timer.slot || t->states)
+		clocks_set(c);
+	if (t->vanished && plan_find(to, t->vanished) < 0) {
+		vanish_end(c->client.watch.fd);
+		t->vanished = 0;
+	}
+	if (t->rest_timer.slot && plan_find(to, t->rest_rule) < 0)
+		timer_stop(conn_loop(c), &t->rest_timer);
+	if (t->waits) {
+		lot_strip(t->opening, to);
+		t->waits = 0;
 		conn_schedule(c);
 	}
 }
@@ -264,13 +277,11 @@ void judge_change(struct conn *c, struct plan *to)
 		else if (plan_find(from, to->rules[i].words->id) < 0)
 			changed |= bit;
 	}
-	struct rule_state **states = states_translate(c, to);
-	free(c->states);
-	c->states = states;
-	stand_translate(from, to, &c->whole);
+	if (from->n || to->n)
+		ties_change(conn_tie(c), from, to);
+	if (to->n)
+		dialogue_ties(c);
 	c->plan = plan_hold(to);
-	c->talk.opts = to->spec->protocol_block.opts;
-	c->talk.backend = to->spec->backend.text;
 	pipe_change(&c->request, to);
 	pipe_change(&c->response, to);
 	if (judge_meets(c, fresh | changed, changed, false)) {
@@ -278,5 +289,7 @@ void judge_change(struct conn *c, struct plan *to)
 		timers_change(c, to);
 		conn_run(c);
 	}
+	if (!c->dead)
+		conn_untie(c);
 	plan_drop(from);
 }

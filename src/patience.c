@@ -19,7 +19,7 @@ static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgemen
 {
 	struct stand s = { .in = in };
 	struct question q = { .moment = ON_REST, .direction = RESPONSE, .exchange = c->asked, .stand = &s, .rehearsal = rehearsal,
-	                      .idle = IS_COMMAND | c->talk.idle };
+	                      .idle = IS_COMMAND | c->idle };
 
 	return judge_ask(c, &q, j);
 }
@@ -28,7 +28,7 @@ static void rest_strike(struct conn *c)
 {
 	struct judgement j;
 
-	if (!rest_ask(c, c->rest_in, false, &j))
+	if (!rest_ask(c, c->ties->rest_in, false, &j))
 		return;
 	if (j.failure)
 		dialogue_word(c, NULL, j.failure, NULL);
@@ -39,7 +39,7 @@ static void rest_strike(struct conn *c)
 
 static void rest_fire(struct timer *t)
 {
-	struct conn *c = OWNER(conn, rest_timer, t);
+	struct conn *c = OWNER(ties, rest_timer, t)->conn;
 
 	if (c->resting)
 		rest_strike(c);
@@ -50,12 +50,12 @@ static void rest_judge(struct conn *c)
 	struct plan *p = c->plan;
 	struct judgement j;
 
-	c->rest_in = judge_decide(c, plan_on(p, ON_REST) & ~p->per_connection, c->asked, ON_REST, NULL);
-	if (!rest_ask(c, c->rest_in, true, &j))
+	c->ties->rest_in = judge_decide(c, plan_on(p, ON_REST) & ~p->per_connection, c->asked, ON_REST, NULL);
+	if (!rest_ask(c, c->ties->rest_in, true, &j))
 		return;
-	c->rest_rule = j.end_rule;
+	c->ties->rest_rule = j.end_rule;
 	if (j.v.after)
-		timer_set(conn_loop(c), &c->rest_timer, j.v.after == NEVER ? NEVER : conn_loop(c)->now + j.v.after);
+		timer_set(conn_loop(c), &c->ties->rest_timer, j.v.after == NEVER ? NEVER : conn_loop(c)->now + j.v.after);
 	else
 		rest_strike(c);
 }
@@ -66,13 +66,13 @@ void patience_rest(struct conn *c)
 		return;
 	bool rests = connection_rests(c);
 	if (!c->resting)
-		timer_stop(conn_loop(c), &c->rest_timer);
+		timer_stop(conn_loop(c), &c->ties->rest_timer);
 	if (rests && !c->resting) {
 		c->resting = true;
 		rest_judge(c);
 	} else if (!rests) {
 		c->resting = false;
-		timer_stop(conn_loop(c), &c->rest_timer);
+		timer_stop(conn_loop(c), &c->ties->rest_timer);
 	}
 }
 
@@ -80,7 +80,7 @@ void patience_rest(struct conn *c)
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->duct || (p->queue.first && p->queue.first->due != NEVER);
+	return p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due != NEVER);
 }
 
 /* The client has left, and what keeps the rest here is a rule that no time will end. */
@@ -88,15 +88,15 @@ static bool conn_gone(const struct conn *c)
 {
 	bool left = c->request.eof || c->client.hup;
 
-	return left && (c->waits == NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+	return left && (c->ties->waits == NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
 }
 
 /* Nothing is held, nothing owed. */
 static bool conn_quiet(const struct conn *c)
 {
-	bool owed = c->exchanges.first && !(c->request.raw && c->spoke);
+	bool owed = (c->exchanges.first || c->turn.kind) && !(c->request.raw && c->spoke);
 
-	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->request.stalled;
+	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ties->stalled;
 }
 
 void patience_wait(struct conn *c)
@@ -104,39 +104,45 @@ void patience_wait(struct conn *c)
 	const struct spec *s = proxy_spec(c->proxy);
 	struct loop *l = conn_loop(c);
 
-	if (!conn_gone(c))
-		c->gone_since = 0;
-	else if (!c->gone_since)
-		c->gone_since = l->now;
-	if (c->gone_since && s->linger)
-		timer_set(l, &c->patience, c->gone_since + s->linger);
-	else if (c->waits)
-		timer_set(l, &c->patience, c->waits);
-	else if (s->idle && conn_quiet(c))
-		timer_set(l, &c->patience, c->active + s->idle);
+	bool gone = conn_gone(c), waits = c->ties->waits, idle = s->idle && conn_quiet(c);
+
+	if (c->ties->gone_since && !gone)
+		c->ties->gone_since = 0;
+	if (!gone && !waits && !idle) {
+		timer_stop(l, &c->ties->patience);
+		return;
+	}
+	struct ties *t = conn_tie(c);
+	if (gone && !t->gone_since)
+		t->gone_since = l->now;
+	if (t->gone_since && s->linger)
+		timer_set(l, &t->patience, t->gone_since + s->linger);
+	else if (waits)
+		timer_set(l, &t->patience, t->waits);
+	else if (idle)
+		timer_set(l, &t->patience, c->active + s->idle);
 	else
-		timer_stop(l, &c->patience);
+		timer_stop(l, &t->patience);
 }
 
 static void patience_fire(struct timer *t)
 {
-	struct conn *c = OWNER(conn, patience, t);
+	struct conn *c = OWNER(ties, patience, t)->conn;
 	const struct spec *s = proxy_spec(c->proxy);
 	nsec now = conn_loop(c)->now;
 
-	if (c->gone_since && s->linger && now >= c->gone_since + s->linger)
+	if (c->ties->gone_since && s->linger && now >= c->ties->gone_since + s->linger)
 		conn_end(c, RESET, WHY_GONE);
-	else if (c->waits && now >= c->waits)
+	else if (c->ties->waits && now >= c->ties->waits)
 		conn_dial(c);
-	else if (s->idle && !c->waits && now >= c->active + s->idle)
+	else if (s->idle && !c->ties->waits && now >= c->active + s->idle)
 		conn_end(c, CLOSE, WHY_IDLE);
 	else
 		patience_wait(c);
 }
 
-
 void patience_init(struct conn *c)
 {
-	c->patience.fire = patience_fire;
-	c->rest_timer.fire = rest_fire;
+	c->ties->patience.fire = patience_fire;
+	c->ties->rest_timer.fire = rest_fire;
 }

@@ -27,15 +27,77 @@ static struct worker *worker_of(const struct pipe *p)
 
 static void pipe_fire(struct timer *t)
 {
-	struct pipe *p = OWNER(pipe, timer, t);
-
-	conn_run(p->conn);
+	conn_run(OWNER(busy, timer, t)->pipe->conn);
 }
 
-void pipe_init(struct pipe *p, struct conn *c, enum direction d, struct side *from, struct side *to)
+/* ---- calm: what is only needed while something goes on is lent for as long ---- */
+
+enum { SPARES = 256 };
+
+static const struct busy calm;
+
+void pipe_init(struct pipe *p, struct conn *c, enum direction d)
 {
-	*p = (struct pipe){ .conn = c, .direction = d, .from = from, .to = to, .timer.fire = pipe_fire };
+	*p = (struct pipe){ .conn = c, .direction = (uint8_t)d, .busy = (struct busy *)&calm };
 }
+
+void pipe_stir(struct pipe *p)
+{
+	struct busies *all = &worker_of(p)->busies;
+	struct busy *b = all->spare;
+
+	if (p->busy != &calm)
+		return;
+	if (b) {
+		all->spare = *(struct busy **)b;
+		all->spares--;
+	} else {
+		b = malloc(sizeof *b);
+		assert(b);
+		*b = (struct busy){ .timer.fire = pipe_fire };
+	}
+	b->pipe = p;
+	p->busy = b;
+}
+
+/* Nothing is in it, and nothing of what it says would be missed. */
+static bool busy_calm(const struct pipe *p)
+{
+	const struct busy *b = p->busy;
+
+	if (b->queue.first || b->duct || b->rest || b->line_free || b->halted || b->resumes || b->sequel.open)
+		return false;
+	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.lot && b->now.end == STAY);
+}
+
+void pipe_still(struct pipe *p)
+{
+	struct busies *all = &worker_of(p)->busies;
+	struct busy *b = p->busy;
+
+	if (b == &calm || !busy_calm(p))
+		return;
+	p->busy = (struct busy *)&calm;
+	timer_stop(&worker_of(p)->loop, &b->timer);
+	if (all->spares >= SPARES) {
+		free(b);
+		return;
+	}
+	b->now.open = b->behind = false;
+	b->now.exchange = NULL;
+	b->slot = 0;
+	*(struct busy **)b = all->spare;
+	all->spare = b;
+	all->spares++;
+}
+
+void busies_free(struct busies *all)
+{
+	for (struct busy *b; (b = all->spare); free(b))
+		all->spare = *(struct busy **)b;
+}
+
+/* ---- */
 
 void message_forget(struct current *m)
 {
@@ -49,15 +111,19 @@ void message_forget(struct current *m)
 
 void pipe_free(struct pipe *p)
 {
-	worker_hold(worker_of(p), -(ptrdiff_t)queue_cost(&p->queue));
-	queue_clear(&p->queue);
-	message_forget(&p->now);
-	message_forget(&p->sequel);
-	timer_stop(&worker_of(p)->loop, &p->timer);
+	if (p->busy == &calm)
+		return;
+	worker_hold(worker_of(p), -(ptrdiff_t)queue_cost(&p->busy->queue));
+	queue_clear(&p->busy->queue);
+	message_forget(&p->busy->now);
+	message_forget(&p->busy->sequel);
+	timer_stop(&worker_of(p)->loop, &p->busy->timer);
 	splice_drop(p);
-	free(p->rest);
-	p->rest = NULL;         /* it may die of what is being cut */
-	p->rest_n = p->run_n = 0;
+	free(p->busy->rest);
+	p->busy->rest = NULL;         /* it may die of what is being cut */
+	p->busy->rest_n = p->busy->run_n = 0;
+	p->busy->line_free = 0;
+	p->busy->halted = p->busy->resumes = false;
 }
 
 /* ---- schedule: what does not go at once becomes a parcel ---- */
@@ -65,21 +131,21 @@ void pipe_free(struct pipe *p)
 static void run_flush(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
-	size_t n = p->run_n, sent = 0;
+	size_t n = p->busy->run_n, sent = 0;
 
-	p->run_n = 0;
 	if (!n)
 		return;
-	if (!pipe_waits(p) && p->to->open && p->to->writable && !p->to->broken) {
-		ssize_t m = send_now(p->to, &(struct iovec){ p->run, n }, 1);
+	p->busy->run_n = 0;
+	if (!pipe_waits(p) && pipe_to(p)->open && pipe_to(p)->writable && !pipe_to(p)->broken) {
+		ssize_t m = send_now(p, &(struct iovec){ p->busy->run, n }, 1);
 		sent = m < 0 ? 0 : (size_t)m;
 		if (sent < n)
-			p->to->writable = false;
+			pipe_to(p)->writable = false;
 		send_count(p, sent);
 	}
 	if (sent < n) {
 		worker_hold(w, (ptrdiff_t)(n - sent + PARCEL_COST));
-		memcpy(queue_put(&p->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->run + sent, n - sent);
+		memcpy(queue_put(&p->busy->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->busy->run + sent, n - sent);
 	}
 }
 
@@ -87,11 +153,11 @@ static void run_extend(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	if (!n)
 		return;
-	if (p->run_n && p->run + p->run_n != bytes)
+	if (p->busy->run_n && p->busy->run + p->busy->run_n != bytes)
 		run_flush(p);
-	if (!p->run_n)
-		p->run = bytes;
-	p->run_n += n;
+	if (!p->busy->run_n)
+		p->busy->run = bytes;
+	p->busy->run_n += n;
 }
 
 /* The one way into the queue, but for what a full socket left over. */
@@ -99,11 +165,12 @@ static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, 
 {
 	struct worker *w = worker_of(p);
 
+	pipe_stir(p);
 	run_flush(p);
 	worker_hold(w, (ptrdiff_t)(n + PARCEL_COST));
 	p->conn->again = true;
-	struct parcel *q = queue_put(&p->queue, kind, n, w->loop.now, why);
-	q->behind = p->behind;
+	struct parcel *q = queue_put(&p->busy->queue, kind, n, w->loop.now, why);
+	q->behind = p->busy->behind;
 	return q;
 }
 
@@ -125,7 +192,7 @@ void pipe_mark(struct pipe *p, struct exchange *x)
 /* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver lets them. */
 void pipe_answer(struct pipe *p, nsec began)
 {
-	struct parcel *last = p->run_n ? NULL : p->queue.last;
+	struct parcel *last = p->busy->run_n ? NULL : p->busy->queue.last;
 
 	if (last && last->kind == PARCEL_BYTES && last->why && !last->began)
 		last->began = began;
@@ -163,16 +230,16 @@ static void passed_add(struct pipe *p, size_t n)
 {
 	struct conn *c = p->conn;
 
-	for (unsigned i = 0; c->states && i < c->plan->n; i++)
-		if (c->states[i])
-			c->states[i]->passed[p->direction == RESPONSE] += n;
+	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
+		if (c->ties->states[i])
+			c->ties->states[i]->passed[p->direction == RESPONSE] += n;
 }
 
 bool pipe_asks(const struct pipe *p)
 {
 	const struct conn *c = p->conn;
 
-	return c->plan->moments & ON_DATA && plan_asks(c->plan, ON_DATA, &c->whole, p->now.exchange ? &p->now.exchange->stand : NULL);
+	return c->plan->moments & ON_DATA && plan_asks(c->plan, ON_DATA, &c->ties->whole, p->busy->now.exchange ? &p->busy->now.exchange->stand : NULL);
 }
 
 /* Ask ON_DATA of this piece. What it says adds to what befalls the message. */
@@ -181,21 +248,21 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict
 	struct judgement j;
 	struct question q = { .moment = ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
 
-	if (p->now.exchange) {
-		q.exchange = p->now.exchange->number;
-		q.stand = &p->now.exchange->stand;
-		q.msg = &p->now.exchange->asked;
+	if (p->busy->now.exchange) {
+		q.exchange = p->busy->now.exchange->number;
+		q.stand = &p->busy->now.exchange->stand;
+		q.msg = &p->busy->now.exchange->asked;
 	}
 	if (!judge_ask(p->conn, &q, &j))
 		return;
-	*why = lot_make(p->now.lot, &j);
+	*why = lot_make(p->busy->now.lot, &j);
 	*v = j.v;
 	judge_ends(p->conn, &j, end);
 }
 
 static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 {
-	struct current *m = &p->now;
+	struct current *m = &p->busy->now;
 	struct verdict v = { .keep = ALL };
 	struct lot *why = NULL;
 	enum end end = STAY;
@@ -237,13 +304,14 @@ static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 
 void pipe_word(struct pipe *p, struct span bytes, struct exchange *x, struct lot *late)
 {
-	struct current was = p->now;
+	struct current was = p->busy->now;
 
-	p->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .lot = late };
+	pipe_stir(p);
+	p->busy->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .lot = late };
 	if (bytes.n)
 		piece_pass(p, (uint8_t *)bytes.p, bytes.n);
 	run_flush(p);           /* they are in scratch */
-	p->now = was;
+	p->busy->now = was;
 }
 
 /* ---- cut: where messages start and end ---- */
@@ -254,28 +322,29 @@ static void message_done(struct pipe *p)
 		dialogue_asked(p->conn);
 	else
 		dialogue_answered(p->conn);
-	message_forget(&p->now);
-	if (p->sequel.open) {
-		p->now = p->sequel;
-		p->sequel = (struct current){ 0 };
+	message_forget(&p->busy->now);
+	if (p->busy->sequel.open) {
+		p->busy->now = p->busy->sequel;
+		p->busy->sequel = (struct current){ 0 };
 	}
 }
 
 static struct cut protocol_cut(struct pipe *p, struct span at, struct message *msg)
 {
 	struct conn *c = p->conn;
-	const struct protocol *proto = proxy_spec(c->proxy)->protocol;
+	struct talk *t = conn_talk(c);
+	struct exchange *x = c->exchanges.first;
 
-	out_clear(c->talk.scratch);
-	c->talk.owed = c->exchanges.first && !c->response.eof;
-	if (p->direction == REQUEST)
-		return proto->request(&c->talk, at, msg);
-	return proto->response(&c->talk, at, c->exchanges.first ? &c->exchanges.first->asked : NULL, msg);
+	t->owed = x && !c->response.eof;
+	struct cut cut = p->direction == REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
+	conn_heard(c);
+	return cut;
 }
 
 void pipe_open(struct pipe *p, const struct message *msg)
 {
-	struct current *m = &p->now;
+	pipe_stir(p);
+	struct current *m = &p->busy->now;
 
 	message_forget(m);
 	m->open = true;
@@ -291,7 +360,7 @@ static bool cut_sane(const struct pipe *p, const struct cut *cut, struct span at
 	if (cut->replaced && cut->len > at.n)
 		return false;
 	if (cut->kind == CUT_END && !cut->len)
-		return p->direction == RESPONSE && p->conn->exchanges.first && !p->now.open && msg->role == ANSWERS;
+		return p->direction == RESPONSE && p->conn->exchanges.first && !p->busy->now.open && msg->role == ANSWERS;
 	return (cut->kind == CUT_PART || cut->kind == CUT_END) && cut->len;
 }
 
@@ -300,7 +369,7 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 {
 	struct message msg = { .role = p->direction == REQUEST ? ASKS : ANSWERS };
 
-	if (p->direction == REQUEST && !p->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
+	if (p->direction == REQUEST && !p->busy->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
 		dialogue_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;
 	}
@@ -308,18 +377,18 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 
 	if (cut.kind == CUT_MORE && at->n < REST_MAX)
 		return false;
-	if (cut.kind == CUT_WAIT && p->direction == REQUEST && p->conn->talk.owed) {
-		p->halted = true;
+	if (cut.kind == CUT_WAIT && p->direction == REQUEST && worker_of(p)->talk.owed) {
+		p->busy->halted = true;
 		return false;
 	}
 	pipe_wake(&p->conn->request);
 	if (!cut_sane(p, &cut, *at, &msg)) {
 		run_flush(p);
-		dialogue_raw(p->conn, p, cut.kind == CUT_RAW ? p->conn->talk.notice : cut.kind == CUT_MORE ?
+		dialogue_raw(p->conn, p, cut.kind == CUT_RAW ? worker_of(p)->talk.notice : cut.kind == CUT_MORE ?
 		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
 		return !p->conn->dead;
 	}
-	if (!p->now.open) {
+	if (!p->busy->now.open) {
 		struct span piece = cut.replaced ? cut.instead : (struct span){ at->p, cut.len < at->n ? cut.len : at->n };
 		pipe_open(p, &msg);
 		if (p->direction == REQUEST)
@@ -340,8 +409,8 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 		at->n -= cut.len;
 		cut.len = 0;
 	}
-	p->now.body = cut.len;
-	p->now.last = cut.kind == CUT_END;
+	p->busy->now.body = cut.len;
+	p->busy->now.last = cut.kind == CUT_END;
 	return true;
 }
 
@@ -350,23 +419,25 @@ static void pipe_turn(struct pipe *p, struct span *at)
 	dialogue_turn(p->conn, p->direction, *at);
 	if (p->conn->dead)
 		return;
-	p->now.body = at->n;
-	p->now.last = p->now.end != STAY || (p->direction == REQUEST && p->now.exchange && p->now.exchange->end);
+	p->busy->now.body = at->n;
+	p->busy->now.last = p->busy->now.end != STAY || (p->direction == REQUEST && p->busy->now.exchange && p->busy->now.exchange->end);
 }
 
 static void pipe_keep_rest(struct pipe *p, struct span at)
 {
+	if (p->busy == &calm)
+		return;
 	if (!at.n || p->ended || p->conn->dead) {
-		free(p->rest);
-		p->rest = NULL;
-		p->rest_n = 0;
+		free(p->busy->rest);
+		p->busy->rest = NULL;
+		p->busy->rest_n = 0;
 		return;
 	}
-	if (!p->rest)
-		p->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
-	assert(p->rest && (at.n <= REST_MAX || p->halted));
-	memmove(p->rest, at.p, at.n);
-	p->rest_n = at.n;
+	if (!p->busy->rest)
+		p->busy->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
+	assert(p->busy->rest && (at.n <= REST_MAX || p->busy->halted));
+	memmove(p->busy->rest, at.p, at.n);
+	p->busy->rest_n = at.n;
 }
 
 /* All that can be cut of these bytes is judged and sent on; the rest is kept. */
@@ -376,13 +447,13 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 	struct span at = { bytes, n };
 
 	while (!p->ended && !c->dead) {
-		if (p->direction == RESPONSE && !p->now.open && dialogue_settles(c)) {
+		if (p->direction == RESPONSE && !p->busy->now.open && dialogue_settles(c)) {
 			dialogue_settle(c);
 			continue;
 		}
 		if (!at.n)
 			break;
-		if (!p->now.body) {
+		if (!p->busy->now.body) {
 			if (p->raw)
 				pipe_turn(p, &at);
 			else if (!pipe_cut(p, &at))
@@ -390,14 +461,14 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 			if (c->dead || p->ended)
 				break;
 		}
-		size_t take = at.n < p->now.body ? at.n : p->now.body;
+		size_t take = at.n < p->busy->now.body ? at.n : p->busy->now.body;
 		if (take)
 			piece_pass(p, (uint8_t *)at.p, take);
 		at.p += take;
 		at.n -= take;
 		p->offset += take;
-		p->now.body -= take;
-		if (p->now.open && !p->now.body && p->now.last)
+		p->busy->now.body -= take;
+		if (p->busy->now.open && !p->busy->now.body && p->busy->now.last)
 			message_done(p);
 	}
 	if (!c->dead)
@@ -407,21 +478,21 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 
 void pipe_wake(struct pipe *p)
 {
-	if (!p->halted)
+	if (!p->busy->halted)
 		return;
-	p->halted = false;
-	p->resumes = p->conn->again = true;
+	p->busy->halted = false;
+	p->busy->resumes = p->conn->again = true;
 }
 
 /* What was read before and had to wait. */
 static void pipe_resume(struct pipe *p)
 {
-	uint8_t *bytes = p->rest;
-	size_t n = p->rest_n;
+	uint8_t *bytes = p->busy->rest;
+	size_t n = p->busy->rest_n;
 
-	p->resumes = false;
-	p->rest = NULL;
-	p->rest_n = 0;
+	p->busy->resumes = false;
+	p->busy->rest = NULL;
+	p->busy->rest_n = 0;
 	pipe_digest(p, bytes, n);
 	free(bytes);
 }
@@ -432,28 +503,29 @@ static void pipe_resume(struct pipe *p)
  * it will be held by so much before. */
 static bool pipe_blocked(const struct pipe *p)
 {
-	if (p->duct || !pipe_due(p))
-		return p->duct;
-	return p->slot_end <= worker_of(p)->loop.now || p->queue.bytes > send_ahead(p, lot_late(p->queue.last->why));
+	if (p->busy->duct || !pipe_due(p))
+		return p->busy->duct;
+	return p->busy->slot_end <= worker_of(p)->loop.now || p->busy->queue.bytes > send_ahead(p, lot_late(p->busy->queue.last->why));
 }
 
 static bool pipe_full(const struct pipe *p)
 {
-	const struct queue *q = &p->queue;
+	const struct queue *q = &p->busy->queue;
 	const struct worker *w = worker_of(p);
 	size_t most = proxy_spec(p->conn->proxy)->hold_max;
 
 	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
-	       (p->direction == REQUEST && queue_cost(&p->conn->response.queue) >= most);
+	       (p->direction == REQUEST && queue_cost(&p->conn->response.busy->queue) >= most);
 }
 
 static bool pipe_reads(struct pipe *p)
 {
-	if (!p->from->open || !p->from->readable || p->eof || p->ended || p->stalled || p->halted || !p->to->open)
+	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || p->conn->ties->stalled || p->busy->halted || !pipe_to(p)->open)
 		return false;
 	if (!pipe_full(p))
 		return true;
-	p->behind = true;
+	pipe_stir(p);
+	p->busy->behind = true;
 	return false;
 }
 
@@ -465,8 +537,8 @@ static void pipe_eof(struct pipe *p)
 
 	p->eof = true;
 	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
-	if (!p->now.gone)
-		pipe_say(p, (struct span){ p->rest, p->rest_n }, p->now.lot);   /* the torso of a message */
+	if (!p->busy->now.gone)
+		pipe_say(p, (struct span){ p->busy->rest, p->busy->rest_n }, p->busy->now.lot);   /* the torso of a message */
 	pipe_keep_rest(p, (struct span){ 0 });
 	if (p->conn->plan->moments & ON_END &&
 	    judge_ask(p->conn, &(struct question){ .moment = ON_END, .direction = p->direction }, &j)) {
@@ -485,12 +557,12 @@ static void pipe_skip(struct pipe *p, size_t n)
 	if (p->raw)
 		dialogue_turn(p->conn, p->direction, (struct span){ NULL, n });
 	else
-		p->now.body -= n;
+		p->busy->now.body -= n;
 	if (p->conn->plan->moments & ON_DATA)
 		passed_add(p, n);
 	p->offset += n;
 	p->conn->again = true;
-	if (!p->raw && !p->now.body && p->now.last)
+	if (!p->raw && !p->busy->now.body && p->busy->now.last)
 		message_done(p);
 }
 
@@ -499,21 +571,23 @@ static bool pipe_fill(struct pipe *p)
 	struct worker *w = worker_of(p);
 	uint8_t *to = w->buffer + REST_MAX;
 	bool unseen = splice_takes(p);
-	ssize_t n = unseen ? splice_fill(p) : recv(p->from->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+	ssize_t n = unseen ? splice_fill(p) : recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
 
 	if (n < 0) {
-		p->from->readable = p->behind = false;
+		pipe_from(p)->readable = false;
+		if (p->busy->behind)
+			p->busy->behind = false;
 		if (errno != EAGAIN && errno != EINTR)
-			p->from->broken = true;
+			pipe_from(p)->broken = true;
 		return false;
 	}
 	if (n == 0) {
-		if (!p->from->broken)
+		if (!pipe_from(p)->broken)
 			pipe_eof(p);
-		return !p->from->broken;
+		return !pipe_from(p)->broken;
 	}
-	if (!unseen && (size_t)n < w->bufsize && !p->from->hup)
-		p->from->readable = false;
+	if (!unseen && (size_t)n < w->bufsize && !pipe_from(p)->hup)
+		pipe_from(p)->readable = false;
 	if (p->conn->plan->n)
 		loop_clock(&w->loop);   /* holds count from here */
 	p->conn->active = w->loop.now;
@@ -521,16 +595,17 @@ static bool pipe_fill(struct pipe *p)
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
 	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
 	p->came += (uint64_t)n;
+	pipe_stir(p);
 	if (unseen) {
 		pipe_skip(p, (size_t)n);
 		return true;
 	}
 	splice_note(p, (size_t)n);
-	to -= p->rest_n;
-	if (p->rest_n)
-		memcpy(to, p->rest, p->rest_n);
-	pipe_digest(p, to, p->rest_n + (size_t)n);
-	p->behind = false;
+	to -= p->busy->rest_n;
+	if (p->busy->rest_n)
+		memcpy(to, p->busy->rest, p->busy->rest_n);
+	pipe_digest(p, to, p->busy->rest_n + (size_t)n);
+	p->busy->behind = false;
 	return true;
 }
 
@@ -540,7 +615,7 @@ void pipe_pump(struct pipe *p)
 {
 	for (unsigned rounds = 0; !p->conn->dead; rounds++) {
 		send_due(p);
-		if (p->resumes && !p->conn->dead)
+		if (p->busy->resumes && !p->conn->dead)
 			pipe_resume(p);
 		if (p->conn->dead || !pipe_reads(p))
 			return;
@@ -555,35 +630,33 @@ void pipe_pump(struct pipe *p)
 
 void pipe_change(struct pipe *p, const struct plan *plan)
 {
-	bool let_go = queue_strip(&p->queue, plan) | lot_strip(p->now.lot, plan);
+	bool let_go = queue_strip(&p->busy->queue, plan) | lot_strip(p->busy->now.lot, plan);
 
-	lot_strip(p->sequel.lot, plan);
-	if (let_go || !p->queue.first) {
-		p->line_free = p->queue.first ? worker_of(p)->loop.now : 0;
-		p->slot = 0;
+	lot_strip(p->busy->sequel.lot, plan);
+	if (p->busy != &calm && (let_go || !p->busy->queue.first)) {
+		p->busy->line_free = p->busy->queue.first ? worker_of(p)->loop.now : 0;
+		p->busy->slot = 0;
 	}
-	if (p->stalled && plan_find(plan, p->stalled) < 0)
-		p->stalled = 0;
-	if (p->raw && p->now.open && !p->now.end)
-		message_forget(&p->now);        /* bytes without messages meet new rules at the next piece */
+	if (p->raw && p->busy->now.open && !p->busy->now.end)
+		message_forget(&p->busy->now);        /* bytes without messages meet new rules at the next piece */
 }
 
 bool pipe_waits(const struct pipe *p)
 {
-	return p->queue.first || p->duct;
+	return p->busy->queue.first || p->busy->duct;
 }
 
 bool pipe_due(const struct pipe *p)
 {
-	return p->to->open && (p->duct || (p->queue.first && p->queue.first->due <= worker_of(p)->loop.now));
+	return pipe_to(p)->open && (p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due <= worker_of(p)->loop.now));
 }
 
 bool pipe_stuck(const struct pipe *p)
 {
-	return (p->queue.first && p->queue.first->due == NEVER) || p->stalled;
+	return (p->busy->queue.first && p->busy->queue.first->due == NEVER) || p->conn->ties->stalled;
 }
 
 bool pipe_idle(const struct pipe *p)
 {
-	return !pipe_waits(p) && !p->rest_n && !p->now.open && !p->eof && !p->ended && !p->stalled;
+	return !pipe_waits(p) && !p->busy->rest_n && !p->busy->now.open && !p->eof && !p->ended && !p->conn->ties->stalled;
 }

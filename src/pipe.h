@@ -29,32 +29,40 @@ struct current {                        /* the message under way */
 	struct exchange *exchange;      /* request: the one it opened, where that minds; response: the one it answers */
 };
 
-struct pipe {
-	struct conn *conn;
-	struct side *from, *to;
-	enum direction direction;
+struct busy {                           /* what a pipe needs while something goes on in it; see pipe_stir */
+	struct pipe *pipe;
 	struct queue queue;
 	struct current now, sequel;     /* the latter is under way when the former is done */
 	uint8_t *run; size_t run_n;     /* calm bytes that travel together, still in the worker's buffer */
 	uint8_t *rest;                  /* REST_MAX bytes or more, only while needed */
 	size_t rest_n;
 	struct duct *duct;              /* holds bytes that stand before all of the queue; NULL: none do */
-	uint64_t came, offset, sent;    /* bytes read, bytes cut and judged, bytes sent, of the whole stream */
 	nsec line_free;                 /* pace: when the line is free again */
 	size_t slot; nsec slot_end;     /* ... so many bytes are on it, and have passed it then */
 	bool behind;                    /* bytes of `from` wait there for this pipe */
+	bool halted, resumes;           /* what `rest` is hangs on an answer | ... which has come */
 	struct timer timer;             /* for the queue's first parcel */
+};
+
+struct pipe {                           /* what is left of it when it is calm: most of them are, most of the time */
+	struct conn *conn;
+	struct busy *busy;              /* its own, or that of all calm ones, which nobody may write to */
+	uint64_t came, offset, sent;    /* bytes read, bytes cut and judged, bytes sent, of the whole stream */
+	uint8_t direction;              /* enum direction */
+	uint8_t bulk;                   /* big reads in succession */
 	bool eof;                       /* `from` has said all */
 	bool shut;                      /* ... and `to` knows */
 	bool raw;                       /* no messages are cut (any more) */
 	bool ended;                     /* nothing more is read: an end waits its turn */
-	bool halted, resumes;           /* what `rest` is hangs on an answer | ... which has come */
-	uint8_t bulk;                   /* big reads in succession */
-	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
 };
 
-void pipe_init(struct pipe *, struct conn *, enum direction, struct side *from, struct side *to);
-void pipe_free(struct pipe *);
+struct busies { struct busy *spare; unsigned spares; };         /* a worker's, that nobody needs at the moment */
+
+void pipe_init(struct pipe *, struct conn *, enum direction);
+void pipe_free(struct pipe *);          /* all it holds; its `busy` may still be looked at until ... */
+void pipe_still(struct pipe *);         /* ... it is given back, if there is nothing in it */
+void pipe_stir(struct pipe *);          /* before its `busy` is written to */
+void busies_free(struct busies *);
 
 void pipe_pump(struct pipe *);          /* go as far as it goes, whatever happened */
 void pipe_change(struct pipe *, const struct plan *);   /* rules that went let go; their bytes move at the next pump */

@@ -45,19 +45,19 @@ static bool held_by_lot(struct roster_entry *e, const struct conn *c, const stru
 /* Its first parcel is not due, or goes at a rule's pace: then its timer is set, unless it is room that is missing. */
 static bool held_by_queue(struct roster_entry *e, const struct conn *c, const struct pipe *p)
 {
-	const struct parcel *q = p->queue.first;
+	const struct parcel *q = p->busy->queue.first;
 
-	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->timer.slot))
+	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->busy->timer.slot))
 		return false;
-	return held_by_lot(e, c, q->why, q->due == NEVER ? NEVER : p->timer.slot ? p->timer.due : q->due);
+	return held_by_lot(e, c, q->why, q->due == NEVER ? NEVER : p->busy->timer.slot ? p->busy->timer.due : q->due);
 }
 
 static void holder(struct roster_entry *e, const struct conn *c)
 {
-	if (c->waits)
-		held_by_lot(e, c, c->opening, c->waits);
-	else if (c->vanished || c->request.stalled)
-		held_by(e, c, c->vanished ? c->vanished : c->request.stalled, NEVER);
+	if (c->ties->waits)
+		held_by_lot(e, c, c->ties->opening, c->ties->waits);
+	else if (c->ties->vanished || c->ties->stalled)
+		held_by(e, c, c->ties->vanished ? c->ties->vanished : c->ties->stalled, NEVER);
 	else if (!held_by_queue(e, c, &c->request))
 		held_by_queue(e, c, &c->response);
 }
@@ -68,7 +68,7 @@ static void way(struct roster_entry *e, unsigned i, const struct pipe *p)
 {
 	e->way[i].received = p->came;
 	e->way[i].sent = p->sent;
-	e->way[i].held = p->queue.bytes;
+	e->way[i].held = p->busy->queue.bytes;
 	e->way[i].ended = p->eof;
 }
 
@@ -77,7 +77,7 @@ static void enter(struct roster_entry *e, const struct conn *c, nsec now)
 	const struct exchange *x = c->exchanges.first;
 
 	*e = (struct roster_entry){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
-	                            .asked = c->asked, .raw = c->raw_counted, .dials = !c->backend.open && !c->waits };
+	                            .asked = c->asked, .raw = c->raw_counted, .dials = !c->backend.open && !c->ties->waits };
 	peer(&c->client, &e->client);
 	peer(&c->backend, &e->backend);
 	way(e, 0, &c->request);
@@ -85,6 +85,9 @@ static void enter(struct roster_entry *e, const struct conn *c, nsec now)
 	if (x && !(c->request.raw && c->spoke)) {       /* a turn that was answered waits for nothing but the next */
 		e->exchange = x->number;
 		snprintf(e->verb, sizeof e->verb, "%s", x->asked.verb);
+	} else if (c->turn.kind == ASKED && !c->spoke) {
+		e->exchange = c->asked;
+		snprintf(e->verb, sizeof e->verb, "DATA");
 	}
 	holder(e, c);
 }

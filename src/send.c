@@ -24,24 +24,26 @@ static struct worker *worker_of(const struct pipe *p)
 	return p->conn->proxy->worker;
 }
 
-ssize_t send_now(struct side *to, const struct iovec *v, unsigned n)
+ssize_t send_now(struct pipe *p, const struct iovec *v, unsigned n)
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
-	ssize_t sent = sendmsg(to->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent = sendmsg(pipe_to(p)->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 
 	if (sent < 0)
-		send_refused(to, errno);
+		send_refused(p, errno);
 	return sent;
 }
 
-void send_refused(struct side *to, int error)
+void send_refused(struct pipe *p, int error)
 {
+	struct side *to = pipe_to(p);
+
 	to->writable = false;
 	if (error == EAGAIN || error == EINTR)
 		return;
 	to->broken = true;      /* but it may have said something before: that is read first */
 	to->readable = true;
-	to->conn->again = true;
+	p->conn->again = true;
 }
 
 /* ---- pace: bytes get on a line, a slot after the other, and go when they have passed it ---- */
@@ -89,21 +91,21 @@ static size_t slot_size(const struct pipe *p, const struct pace *pace, nsec late
  * than its rate because we were. But one that was blocked for long does not make up for it. */
 static nsec slot_start(const struct pipe *p, const struct parcel *q, nsec now)
 {
-	nsec from = q->behind && p->line_free && q->due == q->came ? now - LATE_MAX : q->due;
+	nsec from = q->behind && p->busy->line_free && q->due == q->came ? now - LATE_MAX : q->due;
 
-	return later(from, p->line_free);
+	return later(from, p->busy->line_free);
 }
 
 /* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up for that. */
 size_t send_ahead(const struct pipe *p, nsec late)
 {
-	struct pace pace = lot_pace(p->queue.first->why);
+	struct pace pace = lot_pace(p->busy->queue.first->why);
 	double rate = pace.rate ? (double)pace.rate / NSEC_S : HUGE_VAL;
 
 	if (pace.gap && (double)pace.piece / (double)pace.gap < rate)
 		rate = (double)pace.piece / (double)pace.gap;
 	double more = late ? rate * ((double)late + 20 * NSEC_MS) : 0;
-	return 2 * p->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
+	return 2 * p->busy->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
 }
 
 static void slot_take(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now)
@@ -120,9 +122,9 @@ static void slot_take(struct pipe *p, const struct parcel *q, const struct pace 
 			end = later(end, s->line ? line_shared(&s->line[p->direction == RESPONSE], start, n, s->pace.rate) :
 			                           line_passed(start, n, s->pace.rate));
 	}
-	p->slot = n;
-	p->slot_end = end;
-	p->line_free = end > NEVER - pace->gap ? NEVER : end + pace->gap;
+	p->busy->slot = n;
+	p->busy->slot_end = end;
+	p->busy->line_free = end > NEVER - pace->gap ? NEVER : end + pace->gap;
 }
 
 void send_count(struct pipe *p, size_t n)
@@ -134,16 +136,16 @@ void send_count(struct pipe *p, size_t n)
 static void parcel_done(struct pipe *p)
 {
 	worker_hold(worker_of(p), -(ptrdiff_t)PARCEL_COST);
-	queue_pop(&p->queue);
+	queue_pop(&p->busy->queue);
 }
 
 static void parcel_sent(struct pipe *p, size_t n)
 {
 	send_count(p, n);
-	p->queue.bytes -= n;
+	p->busy->queue.bytes -= n;
 	worker_hold(worker_of(p), -(ptrdiff_t)n);
 	while (n) {
-		struct parcel *q = p->queue.first;
+		struct parcel *q = p->busy->queue.first;
 		size_t m = q->n - q->at < n ? q->n - q->at : n;
 		q->at += m;
 		n -= m;
@@ -161,21 +163,21 @@ static void parcel_sent(struct pipe *p, size_t n)
 /* Send the first parcel at its pace. False: not now. */
 static bool send_paced(struct pipe *p, const struct pace *pace)
 {
-	struct parcel *q = p->queue.first;
+	struct parcel *q = p->busy->queue.first;
 	struct loop *l = &worker_of(p)->loop;
 
-	if (!p->slot)
+	if (!p->busy->slot)
 		slot_take(p, q, pace, l->now);
-	if (p->slot_end > l->now) {
-		timer_set(l, &p->timer, p->slot_end);
+	if (p->busy->slot_end > l->now) {
+		timer_set(l, &p->busy->timer, p->busy->slot_end);
 		return false;
 	}
-	if (!p->to->writable)
+	if (!pipe_to(p)->writable)
 		return false;
-	ssize_t sent = send_now(p->to, &(struct iovec){ q->bytes + q->at, p->slot }, 1);
+	ssize_t sent = send_now(p, &(struct iovec){ q->bytes + q->at, p->busy->slot }, 1);
 	if (sent < 0)
 		return false;
-	p->slot -= (size_t)sent;
+	p->busy->slot -= (size_t)sent;
 	parcel_sent(p, (size_t)sent);
 	return true;
 }
@@ -187,18 +189,18 @@ static bool send_gathered(struct pipe *p, nsec now)
 	unsigned n = 0;
 	size_t bytes = 0;
 
-	for (struct parcel *q = p->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
+	for (struct parcel *q = p->busy->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
 		struct pace pace = lot_pace(q->why);
 		if (pace.rate || pace.piece)
 			break;
 		v[n++] = (struct iovec){ q->bytes + q->at, q->n - q->at };
 		bytes += q->n - q->at;
 	}
-	ssize_t sent = send_now(p->to, v, n);
+	ssize_t sent = send_now(p, v, n);
 	if (sent < 0)
 		return false;
 	if ((size_t)sent < bytes)
-		p->to->writable = false;
+		pipe_to(p)->writable = false;
 	parcel_sent(p, (size_t)sent);
 	return true;
 }
@@ -206,7 +208,7 @@ static bool send_gathered(struct pipe *p, nsec now)
 static void pipe_shut(struct pipe *p)
 {
 	p->shut = true;
-	shutdown(p->to->watch.fd, SHUT_WR);
+	shutdown(pipe_to(p)->watch.fd, SHUT_WR);
 	if (p->conn->request.shut && p->conn->response.shut)
 		conn_end(p->conn, CLOSE, WHY_BOTH);
 }
@@ -214,7 +216,7 @@ static void pipe_shut(struct pipe *p)
 /* The first parcel, which is due. False: it has to wait. */
 static bool send_first(struct pipe *p, nsec now)
 {
-	struct parcel *q = p->queue.first;
+	struct parcel *q = p->busy->queue.first;
 
 	switch (q->kind) {
 	case PARCEL_MARK:
@@ -233,7 +235,7 @@ static bool send_first(struct pipe *p, nsec now)
 		struct pace pace = lot_pace(q->why);
 		if (pace.rate || pace.piece)
 			return send_paced(p, &pace);
-		return p->to->writable && send_gathered(p, now);
+		return pipe_to(p)->writable && send_gathered(p, now);
 	}
 	}
 	parcel_done(p);
@@ -242,20 +244,20 @@ static bool send_first(struct pipe *p, nsec now)
 
 static bool send_may(const struct pipe *p)
 {
-	return p->to->open && !p->to->broken && !(p->conn->vanished && p->direction == RESPONSE);
+	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ties->vanished && p->direction == RESPONSE);
 }
 
 void send_due(struct pipe *p)
 {
 	struct loop *l = &worker_of(p)->loop;
 
-	if (!p->queue.first)
-		timer_stop(l, &p->timer);
-	if (p->duct && !(send_may(p) && p->to->writable && splice_flush(p)))
+	if (!p->busy->queue.first)
+		timer_stop(l, &p->busy->timer);
+	if (p->busy->duct && !(send_may(p) && pipe_to(p)->writable && splice_flush(p)))
 		return;
-	for (unsigned turns = 0; p->queue.first && send_may(p); turns++) {
-		if (p->queue.first->due > l->now) {
-			timer_set(l, &p->timer, p->queue.first->due);
+	for (unsigned turns = 0; p->busy->queue.first && send_may(p); turns++) {
+		if (p->busy->queue.first->due > l->now) {
+			timer_set(l, &p->busy->timer, p->busy->queue.first->due);
 			return;
 		}
 		if (turns == TURNS) {

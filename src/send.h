@@ -12,9 +12,9 @@ struct side;
 
 size_t send_ahead(const struct pipe *, nsec late);      /* so much may wait for its pace, so that there is more when it has gone, where what is read next will be late */
 void send_due(struct pipe *);           /* the queue, as far as it goes; its timer is set for the rest */
-ssize_t send_now(struct side *, const struct iovec *, unsigned n);      /* -1: no room, or broken, which the side then knows */
+ssize_t send_now(struct pipe *, const struct iovec *, unsigned n);      /* -1: no room, or broken, which the side then knows */
 
-void send_refused(struct side *, int error);            /* ... as this one does */
+void send_refused(struct pipe *, int error);            /* ... as this one does */
 
 void send_count(struct pipe *, size_t n);          /* so many bytes have gone */
 

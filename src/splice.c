@@ -26,9 +26,9 @@ void splice_note(struct pipe *p, size_t n)
 {
 	struct worker *w = worker_of(p);
 
-	if (n >= PACED_FROM && w->reno && !p->to->unpaced && p->to->open) {
-		p->to->unpaced = true;
-		congestion_reno(p->to->watch.fd);
+	if (n >= PACED_FROM && w->reno && !pipe_to(p)->unpaced && pipe_to(p)->open) {
+		pipe_to(p)->unpaced = true;
+		congestion_reno(pipe_to(p)->watch.fd);
 	}
 	if (!w->bulk || n < w->bulk)
 		p->bulk = 0;
@@ -39,7 +39,7 @@ void splice_note(struct pipe *p, size_t n)
 /* Nothing befalls what comes next of the message under way. */
 static bool message_calm(const struct pipe *p)
 {
-	const struct current *m = &p->now;
+	const struct current *m = &p->busy->now;
 
 	return !m->gone && !m->lot && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == STAY;
 }
@@ -59,19 +59,20 @@ bool splice_takes(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
 
-	if (p->bulk < BULK || p->queue.first || p->rest_n || pipe_asks(p))
+	if (p->bulk < BULK || p->busy->queue.first || p->busy->rest_n || pipe_asks(p))
 		return false;
-	if (p->raw ? !turn_calm(p) : !p->now.open || p->now.body < w->bulk || !message_calm(p))
+	if (p->raw ? !turn_calm(p) : !p->busy->now.open || p->busy->now.body < w->bulk || !message_calm(p))
 		return false;
-	p->duct = duct_take(&w->ducts, w->loop.now);
-	return p->duct;
+	pipe_stir(p);
+	p->busy->duct = duct_take(&w->ducts, w->loop.now);
+	return p->busy->duct;
 }
 
 ssize_t splice_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
-	size_t most = p->raw || p->now.body > p->duct->room ? p->duct->room : (size_t)p->now.body;
-	ssize_t n = duct_fill(p->duct, p->from->watch.fd, most);
+	size_t most = p->raw || p->busy->now.body > p->busy->duct->room ? p->busy->duct->room : (size_t)p->busy->now.body;
+	ssize_t n = duct_fill(p->busy->duct, pipe_from(p)->watch.fd, most);
 
 	if (n <= 0)
 		splice_drop(p);
@@ -82,10 +83,10 @@ ssize_t splice_fill(struct pipe *p)
 
 bool splice_flush(struct pipe *p)
 {
-	while (p->duct->n) {
-		ssize_t n = duct_flush(&worker_of(p)->ducts, p->duct, p->to->watch.fd);
+	while (p->busy->duct->n) {
+		ssize_t n = duct_flush(&worker_of(p)->ducts, p->busy->duct, pipe_to(p)->watch.fd);
 		if (n <= 0) {
-			send_refused(p->to, n < 0 ? errno : EAGAIN);
+			send_refused(p, n < 0 ? errno : EAGAIN);
 			return false;
 		}
 		send_count(p, (size_t)n);
@@ -99,7 +100,8 @@ bool splice_flush(struct pipe *p)
 
 void splice_drop(struct pipe *p)
 {
-	if (p->duct)
-		duct_give(&worker_of(p)->ducts, p->duct);
-	p->duct = NULL;
+	if (!p->busy->duct)
+		return;
+	duct_give(&worker_of(p)->ducts, p->busy->duct);
+	p->busy->duct = NULL;
 }

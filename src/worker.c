@@ -15,6 +15,7 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	                      .bulk = (size_t)words->bulk, .reno = words->reno };
 	loop_init(&w->loop);
 	ducts_init(&w->ducts, count);
+	shelf_init(&w->texts, SHELF_ROOM);
 	w->buffer = malloc(REST_MAX + w->bufsize);
 	assert(w->buffer);
 }
@@ -34,6 +35,8 @@ void worker_free(struct worker *w)
 		proxy_free(p);
 	}
 	ducts_trim(&w->ducts);
+	busies_free(&w->busies);
+	shelf_free(&w->texts);
 	out_free(&w->scratch);
 	free(w->buffer);
 }

@@ -5,8 +5,10 @@
 #include "duct.h"
 #include "loop.h"
 #include "out.h"
+#include "pipe.h"
 #include "proxy.h"
 #include "resolve.h"
+#include "shelf.h"
 
 struct worker {
 	struct loop loop;
@@ -24,7 +26,10 @@ struct worker {
 	struct ducts ducts;
 	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see worker_hold */
 	size_t hold_total;              /* where reading stops for it */
-	struct out scratch;             /* for one call of a protocol */
+	struct talk talk;               /* for one call of a protocol ... */
+	struct out scratch;
+	struct shelf texts;             /* ... of a connection that has none yet */
+	struct busies busies;
 	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
 };
 
