@@ -17,6 +17,7 @@ import os
 import random
 import re
 import resource
+import selectors
 import signal
 import socket
 import struct
@@ -262,6 +263,22 @@ class Backend:
         self.sock.close()
         for end in self.ends:
             end.close()
+
+
+def late_ones(clients, least):
+    """All say a byte at once and are answered: the indices of those whose answers took so many seconds or more."""
+    late, begun = set(), time.monotonic()
+    with selectors.DefaultSelector() as waiting:
+        for i, client in enumerate(clients):
+            waiting.register(client.sock, selectors.EVENT_READ, i)
+            client.send(b"x")
+        while waiting.get_map():
+            for key, _ in waiting.select(PATIENCE):
+                if time.monotonic() - begun >= least:
+                    late.add(key.data)
+                assert clients[key.data].read(1) == b"x"
+                waiting.unregister(key.fileobj)
+    return late
 
 
 # ---- the proxy ----

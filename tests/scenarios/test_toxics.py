@@ -1,9 +1,11 @@
 """Toxics by Toxiproxy's API, where it matters that they come this way: added to live connections, updated in place, removed."""
+import random
 import threading
+import time
 
 import pytest
 
-from harness import PATIENCE, SAN, Clock, until
+from harness import PATIENCE, SAN, Clock, late_ones, until
 
 TOXICS = "/proxies/default/toxics"
 
@@ -116,27 +118,17 @@ def test_more_toxicity_strikes_more_and_those_as_before(start, backend):
     backend.serve()
     proxy = start("--seed", 3, backend=backend)
     clients = [proxy.client() for _ in range(32)]
-    name = add(proxy, "latency", toxicity=0.25, latency=40)
-
-    def late_ones():
-        late = set()
-        for i, client in enumerate(clients):
-            with Clock() as took:
-                client.send(b"x")
-                assert client.read(1) == b"x"
-            if took.seconds >= 0.04:
-                late.add(i)
-        return late
-    quarter = late_ones()
-    update(proxy, name, latency=40)
-    assert late_ones() == quarter
+    name = add(proxy, "latency", toxicity=0.25, latency=200)
+    quarter = late_ones(clients, 0.2)
+    update(proxy, name, latency=200)
+    assert late_ones(clients, 0.2) == quarter
     update(proxy, name, toxicity=0.6)
-    more = late_ones()
+    more = late_ones(clients, 0.2)
     assert quarter < more < set(range(32))
     update(proxy, name, toxicity=1)
-    assert late_ones() == set(range(32))
+    assert late_ones(clients, 0.2) == set(range(32))
     update(proxy, name, toxicity=0)
-    assert late_ones() == set()
+    assert late_ones(clients, 0.2) == set()
 
 
 def test_a_removed_toxic_answers_at_once_while_a_client_does_not_read(start, backend):
@@ -183,6 +175,58 @@ def test_both_streams(met):
         server.send(b"pong")
         assert client.read(4) == b"pong"
     assert 0.2 <= took.seconds < 3
+
+
+KINDS = [
+    ("latency", lambda dice: {"latency": dice.randrange(30), "jitter": dice.randrange(20)}),
+    ("bandwidth", lambda dice: {"rate": dice.choice([0, 50, 5_000, 500_000])}),
+    ("slicer", lambda dice: {"average_size": dice.choice([1, 100, 10_000]), "size_variation": dice.randrange(50), "delay": dice.randrange(300)}),
+    ("slow_open", lambda dice: {"delay": dice.randrange(50)}),
+    ("reset_peer", lambda dice: {"timeout": 600_000}),
+    ("limit_data", lambda dice: {"bytes": 10 ** 12}),
+    ("slow_close", lambda dice: {"delay": dice.randrange(50)}),
+]
+
+
+@pytest.mark.threads
+@pytest.mark.parametrize("threads", [1, 2])
+def test_whatever_comes_and_goes_no_byte_is_lost(start, backend, threads):
+    """Toxics that lose nothing are added, updated and removed at random, while bytes go both ways."""
+    backend.serve()
+    proxy = start("--threads", threads, "--log-level", "info", backend=backend)
+    stop, wrong, rounds = threading.Event(), [], []
+
+    def talk(seed):
+        dice, client, n = random.Random(seed), proxy.client(), 0
+        while not stop.is_set():
+            data = dice.randbytes(dice.choice([1, 1000, 100_000]))
+            sender = threading.Thread(target=client.send, args=(data,))
+            sender.start()
+            if client.read(len(data)) != data:
+                wrong.append(seed)
+            sender.join()
+            n += 1
+        rounds.append(n)
+        if client.finish().ends() != "fin":
+            wrong.append(seed)
+    talkers = [threading.Thread(target=talk, args=(seed,)) for seed in range(6)]
+    for talker in talkers:
+        talker.start()
+    dice, there, until_then = random.Random(threads), {}, time.monotonic() + 2.5
+    while time.monotonic() < until_then:
+        kind, draw = dice.choice(KINDS)
+        if kind in there and dice.random() < 0.5:
+            remove(proxy, there.pop(kind))
+        elif kind in there:
+            update(proxy, there[kind], toxicity=dice.choice([0.3, 1.0]), **draw(dice))
+        else:
+            there[kind] = add(proxy, kind, stream=dice.choice(["upstream", "downstream", "both"]), toxicity=dice.choice([0.5, 1.0]), **draw(dice))
+    assert proxy.api("POST", "/reset")[0] == 204
+    stop.set()
+    for talker in talkers:
+        talker.join(PATIENCE)
+    assert not wrong
+    assert len(rounds) == 6 and sum(rounds) > 6
 
 
 INT64 = 2 ** 63 - 1
