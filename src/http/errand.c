@@ -350,9 +350,11 @@ static bool step_take(struct errand *e)
 
 static void errand_go(struct errand *e)
 {
-	while (e->at < e->n && !e->fault.status)
+	while (e->at < e->n && !e->fault.status) {
 		if (!step_take(e))
 			return;
+		log_drain();            /* a long list makes more lines than the ring holds, and it is this thread that empties it */
+	}
 	e->round = (struct round){ nothing, errand_over };
 	control_round(request_control(e->request), &e->round);
 }
