@@ -395,6 +395,11 @@ static bool name_differs(const struct rule_spec *r, const void *name)
 	return strcmp(r->name, name) != 0;
 }
 
+static bool name_fits(const struct rule_spec *r, const void *name)
+{
+	return !strcmp(r->name, name);
+}
+
 static bool none(const struct rule_spec *r, const void *what)
 {
 	return false;
@@ -408,6 +413,11 @@ struct spec *spec_without_rule(const struct spec *from, const char *name)
 struct spec *spec_without_rules(const struct spec *from)
 {
 	return spec_filter(from, none, NULL);
+}
+
+struct spec *spec_without_others(const struct spec *from, const char *name)
+{
+	return spec_filter(from, name_fits, name);
 }
 
 struct spec *spec_like(const struct spec *from, const char *name)

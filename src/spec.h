@@ -78,6 +78,7 @@ struct spec *spec_speaking(const struct spec *, const struct spec *other);      
 struct spec *spec_with_made(const struct spec *, struct rule_spec *, char error[SENTENCE]);
 struct spec *spec_without_rule(const struct spec *, const char *name);  /* NULL: there is none */
 struct spec *spec_without_rules(const struct spec *);
+struct spec *spec_without_others(const struct spec *, const char *name);       /* with those of that name only */
 struct rule_spec *spec_rule(const struct spec *, const char *name);     /* NULL: there is none */
 
 bool spec_moves(const struct spec *was, const struct spec *now);        /* it is to listen elsewhere */

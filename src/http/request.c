@@ -192,6 +192,18 @@ void request_refuse(struct request *r, unsigned status, const char *location, co
 	                                    "description", json_words(description)));
 }
 
+json_t *request_object(struct request *r)
+{
+	struct span body = request_body(r);
+	json_t *object = json_loadb((const char *)body.p, body.n, 0, NULL);
+
+	if (json_is_object(object))
+		return object;
+	json_decref(object);
+	request_refuse(r, 400, "body", "", "the value is not a valid json object");
+	return NULL;
+}
+
 static void request_changed(struct waiter *w)
 {
 	request_ready(OWNER(request, waiter, w));

@@ -25,19 +25,6 @@ static uint64_t port_open(const struct port *p, enum counter came, enum counter 
 	return all > gone ? all - gone : 0;
 }
 
-/* The body as an object. NULL: refused. */
-static json_t *request_object(struct request *r)
-{
-	struct span body = request_body(r);
-	json_t *object = json_loadb((const char *)body.p, body.n, 0, NULL);
-
-	if (json_is_object(object))
-		return object;
-	json_decref(object);
-	request_refuse(r, 400, "body", "", "the value is not a valid json object");
-	return NULL;
-}
-
 /* ---- /behavior, /behaviors ---- */
 
 static void get_behavior(struct request *r)
@@ -99,11 +86,6 @@ static void put_behavior(struct request *r)
 	else
 		behavior_change(r, json_string_value(name), object);
 	json_decref(object);
-}
-
-static void get_rules(struct request *r)
-{
-	request_answer(r, 200, json_pack("{s:o}", "rules", spec_rules_json(request_spec(r))));
 }
 
 /* All that any protocol has; each says whose it is. */
@@ -183,7 +165,6 @@ static const struct route routes[] = {
 	{ "PUT", "/behavior",  put_behavior,  true },
 	{ "GET", "/behavior",  get_behavior,  true },
 	{ "GET", "/behaviors", get_behaviors, true },
-	{ "GET", "/rules",     get_rules,     true },
 	{ "GET", "/failures",  get_failures,  false },
 	{ "PUT", "/backend",   put_backend,   true },
 	{ "GET", "/backend",   get_backend,   true },

@@ -134,11 +134,12 @@ class Crowd:
             sock.close()
 
 
-def test_a_crowd(start):
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_crowd(start, threads):
     echo = subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE, universal_newlines=True)
     try:
         upstream = "127.0.0.1:%d" % int(echo.stdout.readline())
-        proxy = start("--log-level", "info", listen="127.0.0.1:0", up=lambda: True)
+        proxy = start("--log-level", "info", "--threads", threads, listen="127.0.0.1:0", up=lambda: True)
         assert proxy.api("GET", "/proxies")[0] == 200
         descriptors, memory = proxy.descriptors(), proxy.memory()
         with Clock() as populated:
@@ -171,9 +172,9 @@ def test_a_crowd(start):
         until(lambda: proxy.descriptors() <= descriptors, what="all descriptors to be closed")
         assert not [line for line in proxy.log().splitlines() if "[ERROR]" in line or "[WARNING]" in line]
         took = sorted(calls.took)
-        print("\n%d proxies made in %.3f s, %d connections in %.2f s; %d messages of %d bytes verified in %.1f s; %d calls in %.1f s, %.1f ms at the "
+        print("\n%d threads: %d proxies made in %.3f s, %d connections in %.2f s; %d messages of %d bytes verified in %.1f s; %d calls in %.1f s, %.1f ms at the "
               "median, %.1f ms at most; listed in %.3f s, deleted in %.2f s; memory %.0f MB at first, %.0f MB with all, %.0f MB at most, %.0f MB at the end" % (
-                  PROXIES, populated.seconds, CONNECTIONS, connected.seconds, crowd.messages, SIZE, SECONDS, len(took), calls.seconds,
+                  threads, PROXIES, populated.seconds, CONNECTIONS, connected.seconds, crowd.messages, SIZE, SECONDS, len(took), calls.seconds,
                   1000 * took[len(took) // 2], 1000 * took[-1], listed.seconds, deleted.seconds,
                   *[n / 1e6 for n in (memory, full, most, proxy.memory())]))
         assert proxy.memory() < memory + (full - memory) * 2 + (64 << 20)
