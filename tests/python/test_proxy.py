@@ -78,6 +78,18 @@ def test_blocks_nest_and_reset_goes_back_to_the_start(server):
         assert proxy.client.get_backend() == server.address
 
 
+def test_connections_are_seen_and_ended(proxy):
+    with dial((proxy.host, proxy.port)) as one, dial((proxy.host, proxy.port)) as two, dial((proxy.host, proxy.port)) as three:
+        for end in (one, two, three):
+            end.send(PING).read(len(PONG))
+        assert sorted(row["connection"] for row in proxy.client.connections()) == [1, 2, 3]
+        assert proxy.client.end_connections(1, reset=True) == 1 and one.ends() == "rst"
+        assert proxy.client.end_connections() == 2 and two.ends() == three.ends() == "fin"
+    with pytest.raises(vaurien.HTTPError) as caught:
+        proxy.client.end_connections(1)
+    assert caught.value.status == 404
+
+
 def test_rules_to_begin_with(server):
     with vaurien.Proxy(server.address, "redis", rules=['error failure=starting_up match="^PING" times=1', "delay sleep=1ms"]) as proxy:
         assert [ping(proxy)[:1] for _ in range(2)] == [b"-", b"+"]

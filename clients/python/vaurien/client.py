@@ -145,6 +145,16 @@ class Client:
         """Send new connections somewhere else."""
         self._object("PUT", self._path + "/backend", {"backend": backend})
 
+    def connections(self) -> List[Dict[str, Any]]:
+        """The live connections, as docs/api.md has them; 10,000 at most, the newest."""
+        return self._object("GET", self._path + "/connections")["connections"]
+
+    def end_connections(self, number: Optional[int] = None, reset: bool = False) -> int:
+        """End one connection, or all of them: what is due is sent first, or, to reset, it is not. Returns how many ended.
+        HTTPError with status 404 where there is none of that number."""
+        path = self._path + "/connections" + ("" if number is None else "/%d" % number) + ("?how=reset" if reset else "")
+        return self._object("DELETE", path)["ended"]
+
     def info(self) -> Dict[str, Any]:
         """GET /info: "version", "seed" (text: it has 64 bits), "proxies" and what else there is to say."""
         return self._object("GET", "/info")
