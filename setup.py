@@ -1,5 +1,4 @@
 """What pyproject.toml cannot say: the programs are built by make, and installed as they are beside Python's own scripts."""
-import glob
 import os
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ os.makedirs("build/python", exist_ok=True)
 
 
 class Programs(build_scripts):
-    """bin/ after `make`, in place of scripts with an interpreter."""
+    """What make has built, in place of scripts with an interpreter."""
 
     def run(self):
         try:
@@ -27,9 +26,9 @@ class Programs(build_scripts):
         except (OSError, subprocess.CalledProcessError) as error:
             sys.exit("vaurien: the programs were not built: %s; what make needs is in the file dev, behind to_build" % error)
         self.mkpath(self.build_dir)
-        for program in glob.glob("bin/*"):
+        for program in self.scripts:
             to = os.path.join(self.build_dir, os.path.basename(program))
-            shutil.copyfile(program, to)        # a link becomes a file: wheels have none
+            shutil.copyfile(program, to)
             os.chmod(to, 0o755)
 
     def get_source_files(self):

@@ -20,14 +20,16 @@ SHOWN_FILES := $(foreach kind,ini py c lua,$(wildcard examples/*.$(kind) example
 FRAMED      := build/install/vaurien.pc build/install/vaurien.service
 FILL         = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' -e 's|@includedir@|$(includedir)|g'
 
-# What goes where: mode, file, place.
+# What goes where: mode, file, place; or a link, to what it leads, and its place.
 INSTALLED    = \
 	755:$(BIN)/vaurien:$(bindir)/vaurien \
 	755:$(BIN)/vaurienctl:$(bindir)/vaurienctl \
+	link:vaurien:$(bindir)/toxiproxy-server \
 	644:include/vaurien.h:$(includedir)/vaurien.h \
 	644:build/install/vaurien.pc:$(pcdir)/vaurien.pc \
 	644:build/man/vaurien.1:$(mandir)/man1/vaurien.1 \
 	644:build/man/vaurienctl.1:$(mandir)/man1/vaurienctl.1 \
+	link:vaurien.1:$(mandir)/man1/toxiproxy-server.1 \
 	644:build/man/vaurien-plugins.7:$(mandir)/man7/vaurien-plugins.7 \
 	644:packaging/vaurien.bash:$(bashdir)/vaurien \
 	644:packaging/vaurien.bash:$(bashdir)/vaurienctl \
@@ -49,8 +51,9 @@ $(FRAMED): build/install/%: packaging/%.in always
 install: all $(MANUAL) $(FRAMED)
 	@for line in $(INSTALLED); do \
 		mode=$${line%%:*} rest=$${line#*:}; \
-		echo "install $(DESTDIR)$${rest#*:}"; \
-		install -D -m $$mode "$${rest%%:*}" "$(DESTDIR)$${rest#*:}" || exit 1; \
+		from=$${rest%%:*} to="$(DESTDIR)$${rest#*:}"; \
+		echo "install $$to"; \
+		if [ $$mode = link ]; then ln -sf "$$from" "$$to"; else install -D -m $$mode "$$from" "$$to"; fi || exit 1; \
 	done
 uninstall:
 	@for line in $(INSTALLED); do \

@@ -46,6 +46,8 @@ def test_what_is_installed_is_there(root):
             "usr/share/bash-completion/completions/vaurien", "usr/share/bash-completion/completions/vaurienctl",
             "usr/share/zsh/site-functions/_vaurien", "usr/lib/systemd/system/vaurien.service",
             "usr/share/doc/vaurien/README.md", "usr/share/doc/vaurien/docs/python.md"} <= files(root)
+    assert "toxiproxy-server" in call(root / "usr/bin/toxiproxy-server", "-version", cwd="/")
+    assert os.readlink(str(root / "usr/bin/toxiproxy-server")) == "vaurien"
     for program in ("vaurien", "vaurienctl"):
         assert call(root / "usr/bin" / program, "--version", cwd="/") == vaurien.__version__ + "\n"
     for path in files(root):
@@ -76,7 +78,7 @@ def test_a_plugin_is_built_against_what_is_installed(root, tmp_path):
 
 # ---- manual pages ----
 
-@pytest.mark.parametrize("page", ["man1/vaurien.1", "man1/vaurienctl.1", "man7/vaurien-plugins.7"])
+@pytest.mark.parametrize("page", ["man1/vaurien.1", "man1/toxiproxy-server.1", "man1/vaurienctl.1", "man7/vaurien-plugins.7"])
 def test_a_manual_page_is_shown_without_a_warning(root, page):
     need("man")
     done = subprocess.run(["man", "--warnings", "-P", "cat", "-l", str(root / "usr/share/man" / page)],
@@ -87,7 +89,7 @@ def test_a_manual_page_is_shown_without_a_warning(root, page):
     assert "NAME" in said and vaurien.__version__ in said
     if page.startswith("man1"):                 # all flags, and all that is said of them
         words = " ".join(re.sub("\u2010\n +", "", said).split())
-        helped = call(root / "usr/bin" / os.path.basename(page)[:-2], "--help", cwd="/")
+        helped = call(root / "usr/bin" / ("vaurienctl" if "ctl" in page else "vaurien"), "--help", cwd="/")
         for flag in re.findall(r"^ +(?:-h, )?(--[a-z][\w.-]*)", helped, re.M):
             assert flag in words, flag
     else:
