@@ -426,6 +426,22 @@ def rows_protocols(o, report):
     rows_protocol(o, report, "mysql", mysql_server, [("MySQL point select, 8", by_sysbench(o.seconds), o.rounds)], "deadlock")
 
 
+def rows_plugins(o, report):
+    """What it costs to ask a behavior of each request: none, and one twice, in C and in Lua, that has nothing to say."""
+    if not o.wants("plugins"):
+        return
+    backend = redis_server()
+    if not backend:
+        return
+    examples, made = os.path.join(ROOT, "examples", "plugins"), os.path.join(directory(), "flap.so")
+    subprocess.check_call([find("cc"), "-O2", "-shared", "-fPIC", "-I" + os.path.join(ROOT, "include"), "-o", made, os.path.join(examples, "flap.c")])
+    asked = lambda file: ("--plugin", file, "--behavior-flap-up", "1000000", "--behavior", "flap")
+    contenders = [vaurien(backend, protocol="redis", name="dummy"), vaurien(backend, *asked(made), protocol="redis", name="flap in C"),
+                  vaurien(backend, *asked(os.path.join(examples, "flap.lua")), protocol="redis", name="flap in Lua")]
+    report.title("Behaviors that are asked of each request: operations/s, CPU us/operation of the proxy; ours is the one without", *COLUMNS)
+    compare(report, "redis GET, -P 16", measure(by_redis(16, 300000 if o.quick else 600000), contenders, o.rounds), "dummy", 1.0, 1e-3)
+
+
 def packet(n, payload):
     return (struct.pack("<I", len(payload))[:3] + bytes([n]) + payload).hex()
 
@@ -530,7 +546,7 @@ def page_write(path, text):
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--quick", action="store_true", help="a minute instead of five: fewer, shorter rounds; no page is written")
-    args.add_argument("--only", default="", help="of bulk pingpong churn redis http mysql idle delay bandwidth, with commas between")
+    args.add_argument("--only", default="", help="of bulk pingpong churn redis http mysql plugins idle delay bandwidth, with commas between")
     args.add_argument("--rounds", type=int, help="paired rounds of each row")
     args.add_argument("--seconds", type=float, help="of each contender in each round")
     args.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)), help="the one that all run on; -1: wherever they like")
@@ -554,7 +570,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     report, begun = Report(), time.monotonic()
     with stack:
-        for rows in (rows_tcp, rows_protocols, rows_idle, rows_delay, rows_bandwidth):
+        for rows in (rows_tcp, rows_protocols, rows_plugins, rows_idle, rows_delay, rows_bandwidth):
             with contextlib.ExitStack() as apart:
                 rows(o, report)
                 apart.push(stack.pop_all())

@@ -235,7 +235,8 @@ enum moment {
 };
 
 struct event {
-	const struct behavior *self;    /* as whom it is asked, where act() is shared */
+	const struct behavior *self;    /* as whom it is asked, where act() is shared ... */
+	uint64_t rule;                  /* ... and for which rule, by its id: one whose options change is another */
 	enum moment moment;
 	enum direction direction;
 	const struct message *msg;      /* NULL at ON_OPEN, ON_REST, ON_END, ON_LEAVE and inside raw bytes. At ON_RESPONSE what was asked, but `head` is the response's */

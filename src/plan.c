@@ -472,7 +472,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	struct dice dice = dice_at(&r->dice, q->connection, q->moment == ON_DATA ? q->offset : q->exchange,
 	                           q->moment | (unsigned)q->direction << 8);
 	struct event e = {
-		.self = r->behavior, .moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->words->block.opts,
+		.self = r->behavior, .rule = r->words->id, .moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->words->block.opts,
 		.state = state ? state->state : NULL, .dice = &dice, .age = q->now - r->words->since,
 		.connection = q->connection, .exchange = q->exchange,
 		.passed = state ? state->passed[q->direction == RESPONSE] : 0,
@@ -574,7 +574,7 @@ enum end plan_listen(struct plan *p)
 
 	for EACH_RULE(i, p->on[moment_index(ON_LISTEN)] & p->certain) {
 		const struct rule *r = &p->rules[i];
-		struct event e = { .self = r->behavior, .moment = ON_LISTEN, .direction = BOTH, .opts = r->words->block.opts };
+		struct event e = { .self = r->behavior, .rule = r->words->id, .moment = ON_LISTEN, .direction = BOTH, .opts = r->words->block.opts };
 		struct verdict v = { .keep = ALL };
 		if (!rule_plain(r->words))
 			continue;

@@ -16,7 +16,8 @@ struct loaded {                         /* a script in a place */
 	unsigned version;               /* of the text that these are from; 0: of none */
 	unsigned tried;                 /* the version that was tried last */
 	int functions[HOOKS];           /* references */
-	int names, failures;
+	int failures, options;          /* likewise: rows; and options as tables, by rule */
+	unsigned n_options;             /* of these */
 	nsec said;                      /* when an error was last a line in the log */
 };
 
@@ -139,9 +140,27 @@ void place_push_hook(struct place *p, enum hook hook)
 	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].functions[hook]);
 }
 
-void place_push_names(struct place *p)
+/* Rules come and go; what was made for those that went is dropped with all others, sometimes. */
+void place_push_options(struct place *p, uint64_t rule, const void *opts)
 {
-	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].names);
+	enum { MANY = 256 };
+	struct loaded *l = &p->loaded[p->script->index];
+	lua_State *L = p->L;
+
+	if (l->n_options >= MANY) {
+		lua_newtable(L);
+		lua_rawseti(L, LUA_REGISTRYINDEX, l->options);
+		l->n_options = 0;
+	}
+	lua_rawgeti(L, LUA_REGISTRYINDEX, l->options);
+	if (lua_rawgeti(L, -1, (lua_Integer)rule) == LUA_TNIL) {
+		lua_pop(L, 1);
+		options_push(p, opts);
+		lua_pushvalue(L, -1);
+		lua_rawseti(L, -3, (lua_Integer)rule);
+		l->n_options++;
+	}
+	lua_remove(L, -2);
 }
 
 void place_push_failure(struct place *p, const struct failure *f)
@@ -155,25 +174,31 @@ void place_push_state(struct place *p)
 {
 	struct keep *k = p->keep;
 
-	if (k && k->ref) {
-		lua_rawgeti(p->L, LUA_REGISTRYINDEX, k->ref);
+	if (k && k->state) {
+		lua_rawgeti(p->L, LUA_REGISTRYINDEX, k->state);
 		return;
 	}
 	lua_newtable(p->L);
-	if (!k)
-		return;
+	if (k)
+		place_keep(p, &k->state);
+}
+
+void place_keep(struct place *p, int *ref)
+{
 	lua_pushvalue(p->L, -1);
-	k->ref = luaL_ref(p->L, LUA_REGISTRYINDEX);
-	k->place = p;
+	*ref = luaL_ref(p->L, LUA_REGISTRYINDEX);
+	p->keep->place = p;
 }
 
 void keep_forget(void *state)
 {
 	struct keep *k = state;
 
-	if (k->ref)
-		luaL_unref(k->place->L, LUA_REGISTRYINDEX, k->ref);
-	k->ref = 0;
+	if (k->state)
+		luaL_unref(k->place->L, LUA_REGISTRYINDEX, k->state);
+	if (k->options)
+		luaL_unref(k->place->L, LUA_REGISTRYINDEX, k->options);
+	k->state = k->options = 0;
 }
 
 const char *place_name(struct place *p, const char *name)
@@ -190,15 +215,6 @@ static int ref_field(lua_State *L, const char *name)
 {
 	lua_getfield(L, 1, name);
 	return luaL_ref(L, LUA_REGISTRYINDEX);
-}
-
-static void names_push(lua_State *L, const struct opt *options)
-{
-	lua_newtable(L);
-	for (lua_Integer i = 0; options && options[i].name; i++) {
-		lua_pushinteger(L, i);
-		lua_setfield(L, -2, options[i].name);
-	}
 }
 
 /* Run the text, which leaves what it returns as the one thing on the stack. */
@@ -226,14 +242,15 @@ static void functions_take(struct place *p, struct script *s, unsigned version)
 	for (unsigned i = 0; i < HOOKS; i++)
 		l->functions[i] = ref_field(L, names[i]);
 	l->failures = ref_field(L, "failures");
-	names_push(L, s->speaks ? s->protocol.options : s->behavior.options);
-	l->names = luaL_ref(L, LUA_REGISTRYINDEX);
+	lua_newtable(L);
+	l->options = luaL_ref(L, LUA_REGISTRYINDEX);
+	l->n_options = 0;
 	l->version = version;
 	for (unsigned i = 0; i < HOOKS && old.version; i++)
 		luaL_unref(L, LUA_REGISTRYINDEX, old.functions[i]);
 	if (old.version) {
 		luaL_unref(L, LUA_REGISTRYINDEX, old.failures);
-		luaL_unref(L, LUA_REGISTRYINDEX, old.names);
+		luaL_unref(L, LUA_REGISTRYINDEX, old.options);
 	}
 }
 

@@ -48,7 +48,7 @@ void script_read(lua_State *, struct script *);
 
 /* ---- places ---- */
 
-struct keep { struct place *place; int ref; };          /* a guest's `state`: a Lua table, made when it is first asked for */
+struct keep { struct place *place; int state, options; };       /* a guest's `state`: references to Lua tables, made when asked for */
 
 struct voice { struct keep keep; char notice[160]; struct message sequel; };    /* a protocol's `state` */
 
@@ -87,9 +87,10 @@ bool place_run(struct place *, lua_CFunction run);
 void place_leave(struct place *);
 void place_over(struct place *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
 void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
-void place_push_names(struct place *);                  /* option -> its row's number */
+void place_push_options(struct place *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
 void place_push_failure(struct place *, const struct failure *);        /* its row, as the script wrote it */
 void place_push_state(struct place *);
+void place_keep(struct place *, int *ref);              /* what is on the stack, for as long as the guest's state is there */
 const char *place_name(struct place *, const char *);   /* a copy that outlives the call by some more calls */
 void keep_forget(void *state);
 
@@ -109,7 +110,7 @@ struct field {
 	lua_CFunction method;
 };
 
-enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_OPTIONS, KIND_MESSAGE, KIND_MAKING, KIND_SEQUEL, KIND_TALK,
+enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_MESSAGE, KIND_MAKING, KIND_SEQUEL, KIND_TALK,
             KIND_OUT, KIND_TEXTS, KIND_BYTES, KINDS };
 
 extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_fields[], dice_fields[], message_fields[],
@@ -118,7 +119,7 @@ extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_
 void boxes_open(lua_State *);                           /* their metatables */
 struct box *box_push(struct place *, enum kind, const void *thing);
 struct box *box_check(lua_State *, int argument, enum kind);    /* throws where it is none, or of another call */
-int options_index(lua_State *);                         /* __index of KIND_OPTIONS */
+void options_push(struct place *, const void *opts);    /* the script's own, as a new table */
 
 void bytes_push(struct place *, struct span);           /* nil where it has no address */
 struct span bytes_check(lua_State *, int argument);     /* bytes, or a string */

@@ -73,7 +73,7 @@ const struct field dice_fields[] = {
 
 static void moment_get(struct place *p, void *e)     { lua_pushinteger(p->L, E(e)->moment); }
 static void direction_get(struct place *p, void *e)  { lua_pushinteger(p->L, E(e)->direction); }
-static void options_get(struct place *p, void *e)    { box_push(p, KIND_OPTIONS, E(e)->opts); }
+static void options_get(struct place *p, void *e)    { place_push_options(p, E(e)->rule, E(e)->opts); }
 static void state_get(struct place *p, void *e)      { place_push_state(p); }
 static void age_get(struct place *p, void *e)        { seconds_push(p->L, E(e)->age); }
 static void connection_get(struct place *p, void *e) { lua_pushinteger(p->L, (lua_Integer)E(e)->connection); }

@@ -10,12 +10,117 @@
 static const struct { const char *name; const struct field *fields; } kinds[KINDS] = {
 	[KIND_EVENT] = { "event", event_fields }, [KIND_VERDICT] = { "verdict", verdict_fields },
 	[KIND_PACE] = { "pace", pace_fields }, [KIND_DIRT] = { "dirt", dirt_fields },
-	[KIND_DICE] = { "dice", dice_fields }, [KIND_OPTIONS] = { "options", NULL },
+	[KIND_DICE] = { "dice", dice_fields },
 	[KIND_MESSAGE] = { "message", message_fields }, [KIND_MAKING] = { "message", making_fields },
 	[KIND_SEQUEL] = { "sequel", sequel_fields },
 	[KIND_TALK] = { "talk", talk_fields }, [KIND_OUT] = { "out", out_fields }, [KIND_TEXTS] = { "texts", texts_fields },
 	[KIND_BYTES] = { "bytes", bytes_fields },
 };
+
+/* ---- numbers ---- */
+
+static double number_check(lua_State *L, int argument, const char *what)
+{
+	int is;
+	double d = lua_tonumberx(L, argument, &is);
+
+	if (!is || isnan(d))
+		luaL_error(L, "%s: expected a number, got %s", what, is ? "nan" : luaL_typename(L, argument));
+	return d;
+}
+
+nsec seconds_check(lua_State *L, int argument, const char *what)
+{
+	double d = number_check(L, argument, what) * (double)NSEC_S;
+
+	return d >= (double)NEVER ? NEVER : d <= 0 ? 0 : (nsec)llround(d);
+}
+
+void seconds_push(lua_State *L, nsec t)
+{
+	lua_pushnumber(L, t == NEVER ? HUGE_VAL : (double)t / (double)NSEC_S);
+}
+
+size_t size_check(lua_State *L, int argument, const char *what)
+{
+	double d = number_check(L, argument, what);
+
+	return d >= (double)INT64_MAX ? SIZE_MAX : d <= 0 ? 0 : (size_t)d;
+}
+
+/* ---- options: the guest's own, by name ---- */
+
+static void table_push(lua_State *L, const struct table *t)
+{
+	lua_createtable(L, (int)t->n, 0);
+	for (size_t i = 0; i < t->n; i++) {
+		lua_createtable(L, 0, 2);
+		lua_pushnumber(L, t->rows[i].percent);
+		lua_setfield(L, -2, "percent");
+		seconds_push(L, t->rows[i].time);
+		lua_setfield(L, -2, "time");
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+static void option_push(lua_State *L, const struct opt *o, const void *field)
+{
+	switch (o->type) {
+	case OPT_BOOL:    lua_pushboolean(L, *(const bool *)field); break;
+	case OPT_INT:     lua_pushinteger(L, *(const int64_t *)field); break;
+	case OPT_REAL:    lua_pushnumber(L, *(const double *)field); break;
+	case OPT_TIME:    seconds_push(L, *(const nsec *)field); break;
+	case OPT_TEXT:
+	case OPT_CHOICE:
+	case OPT_FAILURE: lua_pushstring(L, *(const char *const *)field); break;        /* nil where it is NULL */
+	case OPT_TABLE:   table_push(L, field); break;
+	case OPT_INERT:   lua_pushnil(L); break;
+	}
+}
+
+static const struct opt *script_options(const struct script *s)
+{
+	return s->speaks ? s->protocol.options : s->behavior.options;
+}
+
+/* An option that has no value is nil; one that is not there is a slip of the pen. */
+static int option_missing(lua_State *L)
+{
+	const char *name = luaL_tolstring(L, 2, NULL);
+	const struct opt *o = opt_find(script_options(place_of(L)->script), name);
+
+	return o && o->rule == OPT_OWN && !strcmp(o->name, name) ? 0 : luaL_error(L, "there is no option '%s'", name);
+}
+
+static int option_set(lua_State *L)
+{
+	return luaL_error(L, "options cannot be set");
+}
+
+/* The values are behind an empty table, so that none can be set; behind them is who knows what is missing. */
+void options_push(struct place *p, const void *opts)
+{
+	static const luaL_Reg missing[] = { { "__index", option_missing }, { NULL, NULL } };
+	lua_State *L = p->L;
+
+	lua_newtable(L);
+	lua_newtable(L);
+	lua_newtable(L);
+	for (const struct opt *o = script_options(p->script); o && o->name; o++) {
+		if (o->rule != OPT_OWN)
+			continue;
+		option_push(L, o, (const char *)opts + o->offset);
+		lua_setfield(L, -2, o->name);
+	}
+	luaL_newlib(L, missing);
+	lua_setmetatable(L, -2);
+	lua_setfield(L, -2, "__index");
+	lua_pushcfunction(L, option_set);
+	lua_setfield(L, -2, "__newindex");
+	lua_pushboolean(L, false);
+	lua_setfield(L, -2, "__metatable");
+	lua_setmetatable(L, -2);
+}
 
 /* ---- pushed, and checked ---- */
 
@@ -104,11 +209,6 @@ static int box_newindex(lua_State *L)
 	return 0;
 }
 
-static int options_newindex(lua_State *L)
-{
-	return luaL_error(L, "options cannot be set");
-}
-
 static void method_set(lua_State *L, enum kind kind, const char *name, lua_CFunction function)
 {
 	lua_newtable(L);
@@ -125,8 +225,8 @@ void boxes_open(lua_State *L)
 {
 	for (enum kind k = 0; k < KINDS; k++) {
 		lua_newtable(L);
-		method_set(L, k, "__index", k == KIND_OPTIONS ? options_index : box_index);
-		method_set(L, k, "__newindex", k == KIND_OPTIONS ? options_newindex : box_newindex);
+		method_set(L, k, "__index", box_index);
+		method_set(L, k, "__newindex", box_newindex);
 		if (k == KIND_BYTES)
 			bytes_open(L);
 		lua_pushboolean(L, false);
@@ -135,82 +235,6 @@ void boxes_open(lua_State *L)
 		lua_setfield(L, -2, "__name");
 		place_of(L)->kinds[k] = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
-}
-
-/* ---- numbers ---- */
-
-static double number_check(lua_State *L, int argument, const char *what)
-{
-	int is;
-	double d = lua_tonumberx(L, argument, &is);
-
-	if (!is || isnan(d))
-		luaL_error(L, "%s: expected a number, got %s", what, is ? "nan" : luaL_typename(L, argument));
-	return d;
-}
-
-nsec seconds_check(lua_State *L, int argument, const char *what)
-{
-	double d = number_check(L, argument, what) * (double)NSEC_S;
-
-	return d >= (double)NEVER ? NEVER : d <= 0 ? 0 : (nsec)llround(d);
-}
-
-void seconds_push(lua_State *L, nsec t)
-{
-	lua_pushnumber(L, t == NEVER ? HUGE_VAL : (double)t / (double)NSEC_S);
-}
-
-size_t size_check(lua_State *L, int argument, const char *what)
-{
-	double d = number_check(L, argument, what);
-
-	return d >= (double)INT64_MAX ? SIZE_MAX : d <= 0 ? 0 : (size_t)d;
-}
-
-/* ---- options: the guest's own, by name ---- */
-
-static void table_push(lua_State *L, const struct table *t)
-{
-	lua_createtable(L, (int)t->n, 0);
-	for (size_t i = 0; i < t->n; i++) {
-		lua_createtable(L, 0, 2);
-		lua_pushnumber(L, t->rows[i].percent);
-		lua_setfield(L, -2, "percent");
-		seconds_push(L, t->rows[i].time);
-		lua_setfield(L, -2, "time");
-		lua_rawseti(L, -2, (lua_Integer)i + 1);
-	}
-}
-
-static void option_push(lua_State *L, const struct opt *o, const void *field)
-{
-	switch (o->type) {
-	case OPT_BOOL:    lua_pushboolean(L, *(const bool *)field); break;
-	case OPT_INT:     lua_pushinteger(L, *(const int64_t *)field); break;
-	case OPT_REAL:    lua_pushnumber(L, *(const double *)field); break;
-	case OPT_TIME:    seconds_push(L, *(const nsec *)field); break;
-	case OPT_TEXT:
-	case OPT_CHOICE:
-	case OPT_FAILURE: lua_pushstring(L, *(const char *const *)field); break;        /* nil where it is NULL */
-	case OPT_TABLE:   table_push(L, field); break;
-	case OPT_INERT:   lua_pushnil(L); break;
-	}
-}
-
-int options_index(lua_State *L)
-{
-	struct place *p = place_of(L);
-	const struct box *b = box_self(L);
-	const struct opt *all = p->script->speaks ? p->script->protocol.options : p->script->behavior.options;
-
-	place_push_names(p);
-	lua_pushvalue(L, 2);
-	if (lua_rawget(L, -2) == LUA_TNIL || all[lua_tointeger(L, -1)].rule != OPT_OWN)
-		return luaL_error(L, "there is no option '%s'", luaL_tolstring(L, 2, NULL));
-	const struct opt *o = &all[lua_tointeger(L, -1)];
-	option_push(L, o, (const char *)b->thing + o->offset);
-	return 1;
 }
 
 /* ---- a message ---- */

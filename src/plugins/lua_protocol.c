@@ -11,7 +11,6 @@
 #define T(thing) ((struct talk *)(thing))
 
 static void state_get(struct place *p, void *t)   { place_push_state(p); }
-static void options_get(struct place *p, void *t) { box_push(p, KIND_OPTIONS, T(t)->opts); }
 static void texts_get(struct place *p, void *t)   { box_push(p, KIND_TEXTS, T(t)->texts); }
 static void backend_get(struct place *p, void *t) { lua_pushstring(p->L, T(t)->backend); }
 static void close_get(struct place *p, void *t)   { lua_pushboolean(p->L, T(t)->close); }
@@ -22,6 +21,17 @@ static void no_sequel_get(struct place *p, void *t) { lua_pushboolean(p->L, T(t)
 static void no_sequel_set(struct place *p, void *t) { T(t)->no_sequel = lua_toboolean(p->L, 3); }
 static void idle_get(struct place *p, void *t)    { lua_pushinteger(p->L, T(t)->idle); }
 static void idle_set(struct place *p, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(p->L, 3); }
+
+/* A connection's protocol has the same options for all its life. */
+static void options_get(struct place *p, void *t)
+{
+	if (p->keep->options) {
+		lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->keep->options);
+		return;
+	}
+	options_push(p, T(t)->opts);
+	place_keep(p, &p->keep->options);
+}
 
 static const char *notice_keep(struct place *p, const char *text)
 {
