@@ -1,5 +1,4 @@
-"""docs/api.md, held against the program: it has all requests, metrics, reasons, events and fields, and no others."""
-import glob
+"""docs/api.md, held against the program: it has all metrics, events and fields, and no others. Its requests: test_docs.py."""
 import json
 import os
 import re
@@ -21,20 +20,6 @@ def rows(heading):
     return [[cell.strip() for cell in line[1:-1].split("|")] for line in part.split("\n") if line.startswith("| ")]
 
 
-def routes():
-    """(method, path) of all tables of routes but those of other programs' dialects, which have pages of their own."""
-    for name in sorted(glob.glob(os.path.join(ROOT, "src", "http", "*.c"))):
-        with open(name) as source:
-            for method, path in re.findall(r'^\t\{ (NULL|"[A-Z]+"), +"([^"]+)"', source.read(), re.M):
-                if not name.endswith("toxiproxy.c"):
-                    yield "GET" if method == "NULL" else method.strip('"'), path
-
-
-def test_all_requests():
-    found = set(re.findall(r"`([A-Z]+) (/[^` ]*)`", PAGE.split("\n## ", 1)[0]))
-    assert found == set(routes())
-
-
 def test_all_metrics(start):
     told = re.findall(r"`((?:vaurien|toxiproxy)_\w+)`|`(_\w+)`", "\n".join(row[0] for row in rows("## Metrics")))
     names = set()
@@ -52,11 +37,6 @@ def test_all_labels(start, backend):
             if not name.endswith("_seconds"):
                 labels = {key for key in row[1].split(", ") if key}
                 assert all(set(has) == labels for has, _ in now.all(name)), name
-
-
-def test_all_reasons(start):
-    told = re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in PAGE.split("| reason |")[1].split("\n\n")[0].split("\n")[2:]))
-    assert told == [labels["reason"] for labels, _ in metrics(start()).all("vaurien_connections_ended_total")]
 
 
 def test_the_connection_shown(start, backend):

@@ -45,6 +45,28 @@ def test_the_tour_names_every_file_and_every_name_is_a_file():
     assert there - named == set(), "not in the tour"
 
 
+def routes():
+    """(method, path) of all tables of routes but Toxiproxy's, which are on a page of their own."""
+    for name in sorted(glob.glob(os.path.join(ROOT, "src", "http", "*.c"))):
+        with open(name) as source:
+            for method, path in re.findall(r'^\t\{ (NULL|"[A-Z]+"), +"([^"]+)"', source.read(), re.M):
+                if not name.endswith("toxiproxy.c"):
+                    yield "GET" if method == "NULL" else method.strip('"'), path
+
+
+@once
+def test_the_api_has_all_its_requests_on_its_page():
+    told = re.findall(r"`([A-Z]+) (/[^` ]*)`", read("docs/api.md").split("\n## ", 1)[0])
+    assert set(told) == set(routes())
+
+
+@once
+def test_all_reasons_to_end_are_on_the_page():
+    table = read("docs/api.md").split("| reason |", 1)[1].split("\n\n", 1)[0]
+    told = re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.split("\n")[2:]))
+    assert told == re.findall(r'^\t\[WHY_\w+\] += \{ "(\w+)"', read("src/stats.c"), re.M)
+
+
 @once
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page):
