@@ -12,12 +12,11 @@ function roff(text)
 	return text
 }
 
-function words_of(text,     words, n, i, line)          # the flag in bold, its value in italics
+function words_of(text,     words, n, i, line)          # what is typed in bold, what stands for something in italics
 {
 	n = split(text, words, " ")
-	line = "\\fB" roff(words[1]) "\\fR"
-	for (i = 2; i <= n; i++)
-		line = line " " (words[i] ~ /^[a-z-]/ ? "\\fB" roff(words[i]) "\\fR" : "\\fI" roff(words[i]) "\\fR")
+	for (i = 1; i <= n; i++)
+		line = line (i > 1 ? " " : "") (i > 1 && words[i] ~ /^[^a-z]*[A-Z]/ ? "\\fI" : "\\fB") roff(words[i]) "\\fR"
 	return line
 }
 
@@ -31,7 +30,9 @@ function options(     i, line, gap)
 			sub(/^ +/, "", line)
 			gap = index(line, ":")
 			print ".PP\n.B " substr(line, 1, gap - 1) "\n" roff(substr(line, gap + 2))
-		} else if (line ~ /^ +-/ || line ~ /^  [a-z-]+( [a-z]+)?( [A-Z[]|  |$)/) {    # a flag, an action
+		} else if (line ~ "^  " program " ") {                          # an example
+			print ".PP\n.EX\n" roff(line) "\n.EE\n.PP"
+		} else if (line ~ /^ +-/ || line ~ /^  [a-z]/) {                # a flag, an action
 			sub(/^ +/, "", line)
 			gap = match(line, /  +/)
 			print ".TP\n" words_of(gap ? substr(line, 1, gap - 1) : line)
@@ -65,8 +66,10 @@ function synopsis(     i, line)
 
 NR == FNR {
 	help[++lines] = $0
-	if (/^usage: /)
+	if (/^usage: /) {
 		usage = lines
+		program = $2
+	}
 	if (usage && !body && $0 == "")
 		body = lines
 	next

@@ -36,11 +36,25 @@ _vaurien()
 	fi
 }
 
-# Behind set-behavior NAME stand the behavior's options, as --behavior-NAME-OPTION without what they begin with, and
-# the fields of rules.
+# The actions of vaurienctl, as its --help has them, with their own flags: "toxic add<TAB>--name --stream".
+_vaurienctl_actions()
+{
+	awk '/^actions:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ {
+		line = substr($0, 3)
+		sub(/  .*/, "", line)
+		split(line, word, " ")
+		printf "%s%s\t", word[1], word[2] ~ /^[a-z]/ ? " " word[2] : ""
+		for (; match(line, /--[a-z][a-z-]*/); line = substr(line, RSTART + RLENGTH))
+			printf "%s ", substr(line, RSTART, RLENGTH)
+		print ""
+	}' <<<"$help"
+}
+
+# Behind set-behavior NAME, and behind toxic add PROXY NAME, stand the behavior's options, which are --behavior-NAME-OPTION
+# without what they begin with, and the fields of rules.
 _vaurienctl()
 {
-	local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD - 1]} rows help actions behavior i own
+	local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD - 1]} rows help actions first=0 at=0 behavior= own i
 	if [[ $cur == = ]]; then
 		cur=
 	elif [[ $flag == = ]]; then
@@ -48,22 +62,30 @@ _vaurienctl()
 	fi
 	rows=$("${1%vaurienctl}vaurien" --list=words 2>/dev/null)
 	help=$("$1" --help 2>/dev/null) || return
-	actions=$(awk '/^actions:/ { on = 1; next } /^$/ { on = 0 } on { print $1 }' <<<"$help")
-	for ((i = 1; i < COMP_CWORD; i++)); do
-		[[ ${COMP_WORDS[i]} == set-behavior ]] && behavior=${COMP_WORDS[i + 1]}
+	actions=$(_vaurienctl_actions)
+	for ((i = 1; i < COMP_CWORD && !first; i++)); do        # where the action stands
+		grep -q "^${COMP_WORDS[i]}\b" <<<"$actions" && first=$i
 	done
-	if [[ $flag == set-behavior ]]; then
+	case "${COMP_WORDS[first]} ${COMP_WORDS[first + 1]}" in # where a behavior's name stands
+	set-behavior*) at=$((first + 1)) ;;
+	"toxic add")   at=$((first + 3)) ;;
+	esac
+	((at && at < COMP_CWORD)) && behavior=${COMP_WORDS[at]//_/-}
+
+	if ((at && at == COMP_CWORD)); then
 		COMPREPLY=($(compgen -W "$(_vaurien_rows behavior "")" -- "$cur"))
-	elif [[ $flag == --* && -n $behavior ]] &&
-	     { _vaurien_values "--behavior-${behavior//_/-}-${flag#--}" || _vaurien_values "$flag"; }; then
+	elif [[ $flag == --* && -n $behavior ]] && { _vaurien_values "--behavior-$behavior-${flag#--}" || _vaurien_values "$flag"; }; then
 		return
 	elif [[ $cur == -* ]]; then
-		own=$(_vaurien_rows flag "--behavior-${behavior//_/-}-")
-		COMPREPLY=($(compgen -W "$(awk '/^options:/ { on = 1; next } /^$/ { on = 0 }
-			on && match($0, /--[a-z-]+/) { print substr($0, RSTART, RLENGTH) }' <<<"$help")
-			${behavior:+${own//--behavior-${behavior//_/-}-/--} $(_vaurien_rows field "")}" -- "$cur"))
-	elif [[ -z $behavior ]]; then
-		COMPREPLY=($(compgen -W "$actions" -- "$cur"))
+		own=$(awk '/^options:/ { on = 1; next } /^$/ { on = 0 } on && match($0, /--[a-z-]+/) { print substr($0, RSTART, RLENGTH) }' <<<"$help")
+		((first)) && own+=" $(awk -F '\t' -v one="${COMP_WORDS[first]}" -v two="${COMP_WORDS[first]} ${COMP_WORDS[first + 1]}" \
+			'$1 == one || $1 == two { print $2 }' <<<"$actions")"
+		[[ -n $behavior ]] && own+=" $(_vaurien_rows flag "--behavior-$behavior-" | sed "s/--behavior-$behavior-/--/") $(_vaurien_rows field "")"
+		COMPREPLY=($(compgen -W "$own" -- "$cur"))
+	elif ((!first)); then
+		COMPREPLY=($(compgen -W "$(sed 's/[ \t].*//' <<<"$actions" | sort -u)" -- "$cur"))
+	elif ((first == COMP_CWORD - 1)); then
+		COMPREPLY=($(compgen -W "$(sed -n "s/^${COMP_WORDS[first]} \([a-z]*\).*/\1/p" <<<"$actions")" -- "$cur"))
 	fi
 }
 
