@@ -1,11 +1,14 @@
-/* fuzz.c - every protocol against bytes that mean it ill. With -DREPLAY a program that runs the files it is given.
+/* fuzz.c - every protocol, and the API's JSON, against bytes that mean them ill. With -DREPLAY a program that runs the files it is given.
  *
  *   input:  NAME \n  how large pieces are  records...       (without a known name its first byte picks one)
  *   record: 0 n:2 BYTES  the client says | 1 n:2 BYTES  the server says | 2 F  failure F refuses the latest
  *           request | 3 F  ... is worded on an idle connection
  *
+ *   input:  json \n  a body for /populate or a toxic
+ *
  * It holds when nothing crashes, no byte beyond those given is read, and every cut has bytes that it may have. */
 #include "../tests/protocols/feed.h"
+#include "http/wish.h"
 #include "registry.h"
 
 struct input { const uint8_t *p; size_t n; };
@@ -70,9 +73,72 @@ static void refuse(struct feed *f, bool idle, uint8_t which)
 	out_free(&out);
 }
 
+/* What is read can be written, and what is written be read again. */
+static void json_say(const json_t *value)
+{
+	char error[GO_ERROR];
+	size_t n, again;
+	char *text = go_write(value, &n);
+	json_t *same = go_read(text, n, error);
+	char *twice = go_write(same, &again);
+
+	assert(same && n == again && !memcmp(text, twice, n));
+	json_decref(same);
+	free(twice);
+	free(text);
+}
+
+static void toxic_say(const json_t *value)
+{
+	struct spec *on = spec_make("fuzz");
+	struct fault f;
+	char *name = NULL;
+
+	on->protocol = protocol_find("http");
+	struct spec *to = toxic_add(on, value, &name, &f);
+	if (to) {
+		json_decref(toxics_json(to));
+		spec_drop(toxic_change(to, name, value, &f));
+	}
+	free(name);
+	spec_drop(to);
+	spec_drop(on);
+}
+
+static void body_say(struct input in)
+{
+	char error[GO_ERROR], *text = malloc(in.n + !in.n);     /* just so many: what is read beyond is found out */
+	struct fault f;
+	size_t n;
+
+	assert(text);
+	memcpy(text, in.p, in.n);
+	json_t *value = go_read(text, in.n, error);
+	free(text);
+	assert(!value == !!*error);
+	if (!value)
+		return;
+	json_say(value);
+	toxic_say(value);
+	struct wish *w = wishes_read(value, &n, &f);
+	for (size_t i = 0; w && i < n; i++) {
+		struct address a;
+		if (w[i].listen && wish_address(w[i].listen, &a, error))
+			address_free(&a);
+	}
+	if (w)
+		wishes_free(w, n);
+	json_decref(value);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct input in = { data, size };
+
+	if (size >= 5 && !memcmp(data, "json\n", 5)) {
+		body_say((struct input){ data + 5, size - 5 });
+		return 0;
+	}
 	const struct protocol *protocol = protocol_pick(&in);
 	struct feed f;
 

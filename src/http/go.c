@@ -232,7 +232,7 @@ static json_t *number_make(const char *text, size_t n, bool whole)
 	whole &= errno == 0;
 	double d = strtod(copy, NULL);
 	free(copy);
-	return whole ? json_integer(i) : json_real(isfinite(d) ? d : d > 0 ? 1.7976931348623157e308 : -1.7976931348623157e308);
+	return whole ? json_integer(i) : d == 0 ? json_real(0) : json_real(isfinite(d) ? d : d > 0 ? 1.7976931348623157e308 : -1.7976931348623157e308);
 }
 
 static json_t *number_read(struct reader *r)

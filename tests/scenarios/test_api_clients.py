@@ -110,3 +110,47 @@ def test_answers_that_nobody_reads_hold_up_nobody(start):
     before = proxy.descriptors()
     deaf.close()
     until(lambda: proxy.descriptors() < before, what="its descriptor to be closed")
+
+
+def test_streams_that_nobody_reads_make_room(start):
+    proxy = start()
+    streams = []
+    for _ in range(300):
+        streams.append(dial(proxy.http).send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+    with Clock() as took:
+        for _ in range(5):
+            assert proxy.api("GET", "/behavior")[0] == 200
+    assert took.seconds < PATIENCE / 3
+    assert streams[-1].read(12) == b"HTTP/1.1 200"
+    before = proxy.descriptors()
+    for end in streams:
+        end.close()
+    until(lambda: proxy.descriptors() <= before - 200, what="their descriptors to be closed")
+
+
+# ---- HTTP's ways of asking ----
+
+def talk(proxy, *pieces):
+    with dial(proxy.http) as end:
+        for piece in pieces:
+            end.send(piece)
+        return end.finish().rest()[0]
+
+
+def test_ways_of_asking(start):
+    proxy = start()
+    pieces = [b'{"name":"a', b'","listen":"[::1]:0","upstream":"x', b'"}', b""]
+    chunked = [b"POST /proxies HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"]
+    chunked += [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
+    answer = talk(proxy, *chunked)
+    assert b" 201 " in answer and b'"name":"a"' in answer
+    body = b'{"enabled":false}'
+    waits = dial(proxy.http).send(b"POST /proxies/a HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body))
+    assert waits.read_to(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert waits.send(body).read(12) == b"HTTP/1.1 200"
+    assert b" 200 " in talk(proxy, b"GET http://localhost:%d/proxies/a?x=y HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n" % proxy.http)
+    assert b" 200 " in talk(proxy, b"GET /version HTTP/1.0\r\n\r\n")
+    assert b" 400 " in talk(proxy, b"GET /version HTTP/1.1\r\nConnection: close\r\n\r\n")
+    pipelined = talk(proxy, b"GET /proxies HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
+    assert pipelined.count(b"HTTP/1.1 200") == 20
+    waits.close()

@@ -134,6 +134,7 @@ class Crowd:
             sock.close()
 
 
+@pytest.mark.threads
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_crowd(start, threads):
     echo = subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE, universal_newlines=True)

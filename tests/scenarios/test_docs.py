@@ -236,3 +236,18 @@ def test_the_example_s_file(spoken, tmp_path, backend):
     said = log.read_text()
     assert "* seed: 42" in said
     assert "WARNING" not in said and "unknown" not in said, said
+
+
+# ---- examples/proxies.json ----
+
+@once
+def test_toxiproxy_s_example(start, tmp_path):
+    text = read("examples/proxies.json")
+    for port in ("3307", "6380", "2525"):
+        assert text.count(":%s\"" % port) == 1
+        text = text.replace(":%s\"" % port, ":%d\"" % free_port())
+    (tmp_path / "proxies.json").write_text(text)
+    proxy = start("--config", tmp_path / "proxies.json", listen="", up=lambda: True)
+    proxies = proxy.api("GET", "/proxies")[1]
+    assert {name: (p["enabled"], [t["name"] for t in p["toxics"]]) for name, p in proxies.items()} == {
+        "orders-db": (True, ["error_both", "latency_downstream"]), "sessions": (True, ["bandwidth_upstream"]), "mails": (False, [])}

@@ -246,6 +246,7 @@ static void refused(void **state)
 	bad_on(&protocol_tale_told, "tale_keeps", "name: tale_keeps needs a protocol with the failure 'secret', tale_told has none");
 	good("tale_locks");
 	assert_true(rule_words(&rule));
+	rule_free(&rule);
 }
 
 /* As a request sets them: the culprit is named. */
