@@ -94,7 +94,8 @@ static bool conn_gone(const struct conn *c)
 /* Nothing is held, nothing owed. */
 static bool conn_quiet(const struct conn *c)
 {
-	bool owed = (c->exchanges.first || c->turn.kind) && !(c->request.raw && c->spoke);
+	const struct exchange *x = c->exchanges.first;
+	bool owed = ((x && !x->sequel) || c->turn.kind) && !(c->request.raw && c->spoke);
 
 	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ties->stalled;
 }

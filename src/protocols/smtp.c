@@ -12,7 +12,8 @@
  *   AUTH                 challenged (334), a line that is no command follows, and so on
  *   STARTTLS             agreed to, all that follows is encrypted
  *
- * What follows a DATA, an AUTH or a STARTTLS hangs on the reply, and is not looked at before that came.
+ * What follows a DATA, an AUTH or a STARTTLS hangs on the reply, and is not looked at before that came. (So a
+ * server that would not have clients speak out of turn does not see that they did.)
  *
  * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: when a server has
  * agreed to take a mail, nothing but the end of the connection makes it forget. If the mail shall be
@@ -75,6 +76,7 @@ struct smtp {                           /* one connection */
 
 	/* replies */
 	bool answering, in_reply_line;  /* one is under way | ... within a long line of it */
+	bool unasked;                   /* ... which answers nothing, whatever is asked meanwhile */
 	bool last;                      /* ... which is its last */
 	unsigned code;                  /* of its latest line */
 	bool extended, chunks;          /* the server listed what it can | ... BDAT is among it */
@@ -556,6 +558,10 @@ static struct cut smtp_response(struct talk *t, struct span in, const struct mes
 
 	if (s->raw)
 		return raw(t, s->raw);
+	if (first)
+		s->unasked = !asked;
+	else if (s->unasked)
+		asked = NULL;
 	if (first && asked_kind(asked) == HELLO)
 		cut = hello_answer(t, in);
 	else
