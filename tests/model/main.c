@@ -264,12 +264,12 @@ static void step_ask(struct peer *p)
 		return;
 	for (uint64_t n = 1 + pick(6); n; n--) {
 		char line[64];
-		size_t body = pick(6) ? 0 : 1 + pick(pick(3) ? 50 : w.body_max);
+		size_t body = pick(6) ? 0 : 1 + pick(pick(3) || p->mirror.mode == M_UNDECIDED ? 50 : w.body_max);
 		static unsigned text;
 		if (body)
 			snprintf(line, sizeof line, "#%zu t%u\n", body, ++text);
 		else
-			snprintf(line, sizeof line, "%c%u\n", pick(6) ? '?' : '!', ++text);
+			snprintf(line, sizeof line, "%c%u\n", "?!>"[pick(7) > 1 ? 0 : 1 + pick(2)], ++text);
 		send_message(p, p->client, mirror_client, line, body);
 	}
 }
@@ -313,7 +313,7 @@ static void step_answer(struct peer *p)
 		if (body)
 			snprintf(line, sizeof line, "#%zu a%u\n", body, ++text);
 		else
-			snprintf(line, sizeof line, "=a%u\n", ++text);
+			snprintf(line, sizeof line, "%ca%u\n", pick(4) ? '=' : '~', ++text);
 		send_message(p, p->backend, mirror_backend, line, body);
 	}
 }

@@ -370,6 +370,8 @@ static void settle(struct mirror_conn *c, nsec now)
 			strcat(strcat(text, x->failure), "\n");
 			put(&c->down, M_BYTES, text, strlen(text), now, &lot);
 		}
+		if (x->offer && x->failure && !strcmp(x->failure, "agreed"))
+			c->mode = M_SEQUEL;
 		if (!x->end || x->failure)
 			exchange_pop(c);
 		if (end)
@@ -393,6 +395,7 @@ static void rest_strike(struct mirror_conn *c, nsec now)
 }
 
 static void run(struct mirror_conn *c, nsec now);
+static bool unhalt(struct mirror_conn *c, nsec now);
 
 void mirror_rest(struct mirror_conn *c, nsec now)
 {
@@ -431,6 +434,7 @@ static void run(struct mirror_conn *c, nsec now)
 	while (moved && !c->over) {
 		moved = release(c, &c->up, now);
 		settle(c, now);
+		moved |= unhalt(c, now);
 		moved |= release(c, &c->down, now);
 	}
 	if (c->down.shut && c->up.ended && !c->up.first)
@@ -447,7 +451,42 @@ static void run(struct mirror_conn *c, nsec now)
 
 /* ---- what happens ---- */
 
-static void ask(struct mirror_conn *c, nsec now)
+/* In place of what x asks, the backend gets as many other requests as this failure wants. */
+static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const char *failure, nsec now)
+{
+	struct mirror_stream *u = &c->up;
+	struct mirror_lot lot = u->lot;
+
+	x->swallow = !strcmp(failure, "no") ? 1 : !strcmp(failure, "twice") ? 2 : 0;
+	u->gone = true;
+	if (x->swallow) {
+		struct say data = say(c, c->rules, &x->stand, ON_DATA, COMMAND, NULL);
+		lot_add(&lot, &data.lot);
+	}
+	for (int i = 0; i < x->swallow; i++)
+		put(u, M_BYTES, "?nop\n", 5, now, &lot);
+}
+
+/* What may follow x is decided already. */
+static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
+{
+	struct mirror_exchange *next = exchange_new(c, ++c->asked);
+	struct say y = say(c, c->rules, &next->stand, ON_REQUEST, COMMAND, NULL);
+
+	next->sequel = true;
+	c->sequel_lot = y.lot;
+	c->sequel_gone = y.reply || y.drop;
+	ends(c, &y, &next->end, now);
+	next->dropped = !y.reply && y.drop;
+	if (!y.reply)
+		return;
+	fails(next, y.failure);
+	next->late = y.lot;
+	fails(x, "agreed");
+	substitute(c, x, y.failure, now);
+}
+
+static void ask(struct mirror_conn *c, bool offer, nsec now)
 {
 	struct mirror_stream *u = &c->up;
 	struct mirror_exchange *x = exchange_new(c, ++c->asked);
@@ -455,21 +494,18 @@ static void ask(struct mirror_conn *c, nsec now)
 
 	u->own = x;
 	u->lot = y.lot;
+	x->offer = offer;
 	ends(c, &y, &x->end, now);
 	if (y.reply) {
 		fails(x, y.failure);
-		x->swallow = !strcmp(y.failure, "no") ? 1 : !strcmp(y.failure, "twice") ? 2 : 0;
-		u->gone = true;
-		struct mirror_lot lot = u->lot;
-		if (x->swallow) {
-			struct say data = say(c, c->rules, &x->stand, ON_DATA, COMMAND, NULL);
-			lot_add(&lot, &data.lot);
-		}
-		for (int i = 0; i < x->swallow; i++)
-			put(u, M_BYTES, "?nop\n", 5, now, &lot);
+		substitute(c, x, y.failure, now);
 	} else if (y.drop) {
 		u->gone = x->dropped = true;
 	}
+	if (offer)
+		c->mode = M_UNDECIDED;
+	if (offer && !minds(x))
+		ask_sequel(c, x, now);
 }
 
 static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *stand, const uint8_t *bytes, size_t n, nsec now)
@@ -499,19 +535,85 @@ static void message_begin(struct mirror_stream *s, const uint8_t *atom, size_t n
 	s->body = n + (*atom == '#' ? strtoul((const char *)atom + 1, NULL, 10) : 0);
 }
 
-void mirror_client(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+static void ask_begin(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
 {
 	struct mirror_stream *u = &c->up;
 
-	if (c->over || u->ended)
+	bool sequel = c->last && c->last->sequel;       /* also where the backend has left without saying whether it may come */
+
+	message_begin(u, atom, n);
+	c->mode = M_PLAIN;
+	if (sequel) {
+		u->lot = c->sequel_lot;
+		u->gone = c->sequel_gone;
+		u->own = c->last;
+		c->last->sequel = false;
+	} else if (*atom != '!') {
+		ask(c, *atom == '>', now);
+	}
+}
+
+static bool is_halted(const struct mirror_conn *c)
+{
+	return c->mode == M_UNDECIDED && c->first && !c->down.fin && !c->up.open;
+}
+
+/* Keep what cannot be understood yet. */
+static void halt(struct mirror_conn *c, const uint8_t *atom, size_t n)
+{
+	struct mirror_atom *a = calloc(1, sizeof *a);
+
+	assert(a);
+	a->bytes = malloc(n + 1);
+	if (n)
+		memcpy(a->bytes, atom, n);
+	a->n = n;
+	if (!c->halted)
+		c->halted_last = &c->halted;
+	*c->halted_last = a;
+	c->halted_last = &a->next;
+}
+
+static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now);
+static void fin(struct mirror_conn *c, struct mirror_stream *s, nsec now);
+
+static bool unhalt(struct mirror_conn *c, nsec now)
+{
+	bool any = false;
+
+	for (struct mirror_atom *a; (a = c->halted) && !is_halted(c) && !c->over; any = true) {
+		c->halted = a->next;
+		if (a->n)
+			heard(c, a->bytes, a->n, now);
+		else
+			fin(c, &c->up, now);
+		free(a->bytes);
+		free(a);
+	}
+	return any;
+}
+
+void mirror_client(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+{
+	if (c->over || c->up.ended)
+		return;
+	if (is_halted(c) || c->halted)
+		halt(c, atom, n);
+	else
+		heard(c, atom, n, now);
+	run(c, now);
+}
+
+static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+{
+	struct mirror_stream *u = &c->up;
+
+	if (u->ended)
 		return;
 	c->resting = false;
 	c->rest_due = 0;
-	if (!u->open) {
-		message_begin(u, atom, n);
-		if (*atom != '!')
-			ask(c, now);
-	}
+	if (!u->open)
+		ask_begin(c, atom, n, now);
 	pass(c, u, u->own ? &u->own->stand : NULL, atom, n, now);
 	u->body -= n;
 	if (!u->body) {
@@ -524,7 +626,6 @@ void mirror_client(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec no
 		}
 		u->own = NULL;
 	}
-	run(c, now);
 }
 
 static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
@@ -612,7 +713,12 @@ void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec n
 			if (x->swallow)
 				x->swallow--;
 		} else {
+			bool offer = x->offer;
 			exchange_pop(c);
+			if (offer)
+				c->mode = *atom == '~' ? M_PLAIN : M_SEQUEL;
+			if (offer && *atom == '~')
+				exchange_pop(c);
 		}
 		if (d->end)
 			finish(c, d->end, now);
@@ -627,14 +733,21 @@ void mirror_fin(struct mirror_conn *c, bool client, nsec now)
 	if (c->over || s->fin)
 		return;
 	c->left |= client;
-	if (s->ended) {
-		run(c, now);
-		return;
-	}
-	s->fin = true;
-	struct say y = say(c, c->rules, NULL, ON_END, COMMAND, NULL);
-	put(s, M_FIN, "", 0, now, &y.lot);
+	if (client && c->halted)       /* what is halted is read before; else the end is seen at once */
+		halt(c, NULL, 0);
+	else if (!s->ended)
+		fin(c, s, now);
 	run(c, now);
+}
+
+static void fin(struct mirror_conn *c, struct mirror_stream *s, nsec now)
+{
+	struct say y = say(c, c->rules, NULL, ON_END, COMMAND, NULL);
+
+	if (s->ended)
+		return;
+	s->fin = true;
+	put(s, M_FIN, "", 0, now, &y.lot);
 }
 
 static void meet(struct mirror_conn *c, const struct mirror_rules *known, nsec now)
@@ -735,5 +848,9 @@ void mirror_free(struct mirror_conn *c)
 		exchange_pop(c);
 	stream_free(&c->up);
 	stream_free(&c->down);
+	for (struct mirror_atom *a; (a = c->halted); free(a)) {
+		c->halted = a->next;
+		free(a->bytes);
+	}
 	free(c->epochs);
 }

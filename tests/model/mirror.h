@@ -60,10 +60,13 @@ struct mirror_exchange {
 	struct mirror_stand stand;
 	const char *failure; int swallow;
 	enum end end;
-	bool dropped, sent, opening;
+	bool dropped, sent, opening, offer;
+	bool sequel;                    /* of an offer, and not begun */
 	struct mirror_lot late;
 	struct mirror_exchange *next;
 };
+
+struct mirror_atom { uint8_t *bytes; size_t n; struct mirror_atom *next; };      /* n = 0: the end */
 
 struct mirror_conn {
 	uint64_t number;
@@ -80,6 +83,9 @@ struct mirror_conn {
 	struct mirror_rules *rules;     /* those in force */
 	uint64_t *epochs;               /* when each of them came to this connection */
 	uint64_t epoch;
+	enum { M_PLAIN, M_UNDECIDED, M_SEQUEL } mode;   /* of what the client says next */
+	struct mirror_atom *halted, **halted_last;      /* what it said while that was undecided */
+	struct mirror_lot sequel_lot; bool sequel_gone;
 };
 
 void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter, nsec now);
