@@ -321,13 +321,12 @@ void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
 		m->role = PUSH;
 		return;
 	}
-	struct exchange *x = exchange_head(c);
-	if (msg->role == PUSH || !x) {
+	if (msg->role == PUSH || !c->exchanges.first) {
 		m->role = PUSH;
 		push_judge(c, msg, piece);
 		return;
 	}
-	m->exchange = x;
+	struct exchange *x = m->exchange = exchange_head(c);
 	if (exchange_minds(x))
 		m->gone = true;
 	else
