@@ -148,7 +148,7 @@ static int set_backend(struct call *c)
 
 /* ---- tables ---- */
 
-/* GET it, and show the array at `key`. */
+/* GET it, and show the array at `key`; options as name=value. */
 static int get_and_table(struct call *c, const char *what, const char *key, const struct column *columns, const char *none)
 {
 	struct reply r;
@@ -157,12 +157,17 @@ static int get_and_table(struct call *c, const char *what, const char *key, cons
 	if (!send_of_proxy(c, "GET", what, NULL, &r))
 		return FAILED;
 	const json_t *rows = json_object_get(r.body, key);
-	if (r.status != 200 || !rows)
+	json_t *row;
+	size_t i;
+	if (r.status != 200 || !rows) {
 		rc = fail_reply(&r);
-	else if (c->json)
+	} else if (c->json) {
 		json_show(r.body);
-	else
+	} else {
+		json_array_foreach(rows, i, row)
+			json_object_set_new(row, "options", pairs_make(json_object_get(row, "options")));
 		table_show(columns, rows, none);
+	}
 	reply_free(&r);
 	return rc;
 }

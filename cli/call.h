@@ -66,6 +66,7 @@ struct column { const char *key, *title; };
 void table_show(const struct column *, const json_t *rows, const char *none);
 void json_show(const json_t *);
 char *value_show(const json_t *);       /* in one line; to be freed */
+json_t *pairs_make(const json_t *object);        /* "latency=100 jitter=20", without what is null */
 
 /* ---- toxics.c ---- */
 

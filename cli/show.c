@@ -30,6 +30,27 @@ char *value_show(const json_t *value)
 	return text;
 }
 
+json_t *pairs_make(const json_t *object)
+{
+	char *text;
+	size_t size;
+	const char *key;
+	json_t *value;
+	FILE *out = open_memstream(&text, &size);
+
+	assert(out);
+	json_object_foreach((json_t *)object, key, value) {
+		char *shown = value_show(value);
+		if (!json_is_null(value))
+			fprintf(out, "%s%s=%s", ftell(out) ? " " : "", key, shown);
+		free(shown);
+	}
+	fclose(out);
+	json_t *made = json_string(text);
+	free(text);
+	return made;
+}
+
 void json_show(const json_t *value)
 {
 	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));

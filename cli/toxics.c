@@ -86,15 +86,16 @@ void toxics_show(json_t *toxics)
 		{ "name", "toxic" }, { "type", "type" }, { "stream", "stream" }, { "toxicity", "toxicity" }, { "seen", "seen" }, { "hits", "hits" },
 		{ "attributes", "attributes" }, { NULL },
 	};
-	const json_t *toxic;
+	json_t *toxic;
 	size_t i;
 
-	if (on_terminal()) {
-		table_show(columns, toxics, "no toxics");
-		return;
-	}
 	json_array_foreach(toxics, i, toxic)
-		toxic_line(toxic);
+		if (!on_terminal())
+			toxic_line(toxic);
+		else
+			json_object_set_new(toxic, "attributes", pairs_make(json_object_get(toxic, "attributes")));
+	if (on_terminal())
+		table_show(columns, toxics, "no toxics");
 }
 
 json_t *toxic_exported(const json_t *toxic)

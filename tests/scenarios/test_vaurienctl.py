@@ -276,6 +276,7 @@ def test_tables(ctl, proxy):
     header, row = on_terminal(where + ["rules"]).splitlines()
     assert header.split() == ["rule", "behavior", "seen", "hits", "unreachable", "options"]
     assert row.index("delay") == header.index("behavior")
+    assert row.endswith("sleep=2.0 before=true jitter=1.0 distribution=uniform")
     header, row = on_terminal(where + ["list"]).splitlines()
     assert header.split() == ["name", "listen", "upstream", "enabled", "toxics"] and row.startswith("default")
     assert on_terminal(where + ["inspect", "default"]).startswith("default: 127.0.0.1:%d -> 127.0.0.1:9, enabled\n" % proxy.port)
