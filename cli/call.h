@@ -71,7 +71,7 @@ json_t *pairs_make(const json_t *object);        /* "latency=100 jitter=20", wit
 /* ---- toxics.c ---- */
 
 void toxics_show(json_t *toxics);
-json_t *toxic_exported(const json_t *toxic);    /* what would make it again */
+json_t *toxics_exported(const json_t *toxics, const char *proxy);       /* what would make them again; says what cannot be */
 
 /* ---- show.c: what went wrong ---- */
 

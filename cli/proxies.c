@@ -153,15 +153,12 @@ static int reset(struct call *c)
 /* What populate takes: without what was counted. */
 static json_t *exported(const json_t *proxy)
 {
-	json_t *made = json_object(), *toxics = json_array(), *toxic;
-	size_t i;
+	json_t *made = json_object();
 
 	for (const char *const *field = proxy_fields; *field; field++)
 		if (json_object_get(proxy, *field))
 			json_object_set(made, *field, json_object_get(proxy, *field));
-	json_array_foreach(json_object_get(proxy, "toxics"), i, toxic)
-		json_array_append_new(toxics, toxic_exported(toxic));
-	json_object_set_new(made, "toxics", toxics);
+	json_object_set_new(made, "toxics", toxics_exported(json_object_get(proxy, "toxics"), json_string_value(json_object_get(proxy, "name"))));
 	return made;
 }
 

@@ -98,7 +98,32 @@ void toxics_show(json_t *toxics)
 		table_show(columns, toxics, "no toxics");
 }
 
-json_t *toxic_exported(const json_t *toxic)
+/* ---- exported ---- */
+
+static const char group[] = "behavior"; /* the name of what set-behavior has set, which no toxic can be given */
+
+static size_t count_named(const json_t *toxics, const char *name)
+{
+	const json_t *toxic;
+	size_t i, n = 0;
+
+	json_array_foreach(toxics, i, toxic)
+		n += !strcmp(text_of(toxic, "name"), name);
+	return n;
+}
+
+/* "delay", or where that is not free "delay_2" and so on. */
+static json_t *name_make(const json_t *toxics, const char *type)
+{
+	char name[96];
+
+	snprintf(name, sizeof name, "%s", type);
+	for (unsigned n = 2; count_named(toxics, name); n++)
+		snprintf(name, sizeof name, "%.64s_%u", type, n);
+	return json_string(name);
+}
+
+static json_t *toxic_exported(const json_t *toxic)
 {
 	json_t *made = json_object(), *value;
 	const char *key;
@@ -106,6 +131,27 @@ json_t *toxic_exported(const json_t *toxic)
 	json_object_foreach((json_t *)toxic, key, value)
 		if (is_field(key) || !strcmp(key, "attributes"))
 			json_object_set(made, key, value);
+	return made;
+}
+
+/* A behavior is a toxic by another name; not so several with percents, of which one draw decides. */
+json_t *toxics_exported(const json_t *toxics, const char *proxy)
+{
+	json_t *made = json_array(), *toxic, *one;
+	bool listed = count_named(toxics, group) > 1;
+	size_t i;
+
+	if (listed)
+		fprintf(stderr, "vaurienctl: proxy %s: its behavior is left out: percents of one draw are no toxics\n", proxy);
+	json_array_foreach(toxics, i, toxic) {
+		bool grouped = !strcmp(text_of(toxic, "name"), group);
+		if (grouped && listed)
+			continue;
+		one = toxic_exported(toxic);
+		if (grouped)
+			json_object_set_new(one, "name", name_make(toxics, text_of(toxic, "type")));
+		json_array_append_new(made, one);
+	}
 	return made;
 }
 

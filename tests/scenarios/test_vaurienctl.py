@@ -238,6 +238,17 @@ def test_what_export_says_populate_takes(ctl, start, run, tmp_path):
     assert done.returncode == 1 and "token" in done.stderr
 
 
+def test_a_behavior_is_exported_under_another_name(ctl, proxy):
+    ctl("toxic", "add", "default", "delay", "--name", "delay")
+    ctl("set-behavior", "delay", "--sleep", "3", "--probability", "0.5")
+    toxics = json.loads(ctl("export")[1])[0]["toxics"]
+    assert [(toxic["name"], toxic["toxicity"], toxic["attributes"]["sleep"]) for toxic in toxics] == [("delay", 1, 1), ("delay_2", 0.5, 3)]
+    ctl("set-behavior", "20:delay,10:abort")
+    rc, out, err = ctl("export")
+    assert rc == 0 and [toxic["name"] for toxic in json.loads(out)[0]["toxics"]] == ["delay"]
+    assert err == "vaurienctl: proxy default: its behavior is left out: percents of one draw are no toxics\n"
+
+
 def test_populate_refused(ctl, tmp_path):
     rc, out, err = ctl("populate", tmp_path / "nothing")
     assert (rc, out) == (1, "") and err.startswith("vaurienctl: ") and err.count("\n") == 1
