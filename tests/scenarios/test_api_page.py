@@ -63,5 +63,5 @@ def test_fields_of_events(start, backend, kind):
             client.send(b"x").read(1)
         event = stream.next()
     row = [row for row in rows("## Events") if row[0] == "`%s`" % kind][0]
-    told = set(re.findall(r"`(\w+)`", row[2])) - {"close", "reset", "push", "created", "changed", "removed", "start", "signal", "ttl"}
+    told = set(re.findall(r"`(\w+)`", row[2])) - {"close", "reset", "push", "created", "changed", "removed", "start", "SIGHUP", "ttl"}
     assert told == set(event) - {"id", "time", "type", "proxy"}

@@ -1,6 +1,7 @@
 """Events: what happened, as a stream of the API and as lines in a file; told to who reads, lost for who does not."""
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -164,6 +165,19 @@ def test_proxies_come_and_go(start, backend):
     assert [e["listen"] for e in told if e["type"] == "changed"] == [made["listen"], made["listen"], "nowhere", "nowhere"]
     assert all(e["by"].startswith("127.0.0.1:") for e in told if "by" in e)
     assert told[2]["rules"] == "noop_downstream"
+
+
+def test_a_file_that_is_read_again(start, backend, tmp_path):
+    path = tmp_path / "vaurien.ini"
+    one = "[proxy:one]\nlisten = 127.0.0.1:%d\nbackend = %s\n" % (free_port(), backend.address)
+    path.write_text(one)
+    proxy = start("--config", path, "--events", tmp_path / "events", listen="", up=lambda: True)
+    path.write_text(one + "behavior = hang\n" + one.replace("one", "two").replace("listen = 127.0.0.1", "listen = 127.0.0.2"))
+    proxy.process.send_signal(signal.SIGHUP)
+    told = until(lambda: len(lines(tmp_path / "events")) >= 3 and lines(tmp_path / "events"))
+    assert [(e["what"], e["proxy"], e["by"]) for e in told[:1]] == [("created", "one", "start")]
+    assert {(e["what"], e["proxy"], e["by"], e["behavior"]) for e in told[1:]} == {
+        ("changed", "one", "SIGHUP", "hang"), ("created", "two", "SIGHUP", "dummy")}
 
 
 def test_only_what_is_asked_for(start, backend):
