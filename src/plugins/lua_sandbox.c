@@ -90,10 +90,16 @@ static int dice_random(lua_State *L)
 
 static int log_print(lua_State *L)
 {
-	const char *text = luaL_tolstring(L, 1, NULL);
+	int n = lua_gettop(L);
 	char shown[400];
 
-	log_info("plugin=%s: %s", place_of(L)->script->name, text_show(text, shown, sizeof shown));
+	luaL_checkstack(L, 2 * n, "print");
+	for (int i = 1; i <= n; i++) {
+		luaL_tolstring(L, i, NULL);
+		lua_pushstring(L, i < n ? " " : "");
+	}
+	lua_concat(L, 2 * n);
+	log_info("plugin=%s: %s", place_of(L)->script->name, text_show(lua_tostring(L, -1), shown, sizeof shown));
 	return 0;
 }
 

@@ -110,6 +110,54 @@ def test_limit(start, backend, script):
     assert server.rest() == (b"mi", "fin")
 
 
+def test_each_moment(start, backend, script):
+    proxy = start(*script(acts("""
+        local m = event.moment
+        print(m, event.message and event.message.verb)
+        assert(m == ON_REQUEST or not event.message)
+        assert((m == ON_LISTEN) == (event.dice == nil) and next(event.state) == nil)
+        if m == event.options.when then
+            if m == ON_END then verdict.hold = 0.2 else verdict.ends = event.options.close and CLOSE or RESET end
+        end""", "ON_LISTEN, ON_OPEN, ON_REQUEST, ON_REST, ON_END, ON_LEAVE", """
+        options = { { name = "when", type = OPT_INT, default = 0, help = "h" }, { name = "close", type = OPT_BOOL, help = "h" } },""")),
+                  "--protocol", "redis", backend=backend)
+    when = {name: 1 << i for i, name in enumerate(("open", "request", "response", "data", "rest", "end", "leave", "listen"))}
+    proxy.set("own", when=when["open"])
+    assert proxy.refuses() == "rst"
+    proxy.set("own", when=when["listen"], close=True)
+    with pytest.raises(ConnectionRefusedError):
+        proxy.client()
+    proxy.set("own", when=when["request"])
+    client, server = proxy.meet(backend)
+    client.send(b"PING\r\n")
+    assert client.ends() == "rst"
+    proxy.set("own", when=when["leave"])
+    client, server = proxy.meet(backend)
+    client.send(b"PING\r\n")
+    assert server.read(6) == b"PING\r\n"
+    proxy.set("dummy")
+    assert client.ends() == "rst"
+    proxy.set("own", when=when["end"])
+    client, server = proxy.meet(backend)
+    with Clock() as took:
+        client.finish()
+        assert server.ends() == "fin"
+    assert took.seconds >= 0.2
+    client.close()
+    proxy.set("own", when=when["rest"], close=True)
+    assert proxy.refuses() == "fin"
+    assert proxy.logged("plugin=own.lua: %d nil" % when["open"]) and proxy.logged("plugin=own.lua: %d PING" % when["request"])
+    assert "errors=" not in proxy.log()
+
+
+def test_traits(run, script):
+    """One that strikes whole connections is decided once for each, unless a rule says otherwise."""
+    whole, each = acts("", more="traits = { TRAIT_WHOLE },"), acts("").replace('"own"', '"each"')
+    said = run(*script(whole), *script(each, "each"), "--list=behaviors.md").stdout
+    own, other = said.split("## own")[1].split("##")[0], said.split("## each")[1].split("##")[0]
+    assert "connection" in own and "connection" not in other, (own, other)
+
+
 # ---- what it may look at: asserted by the script, told by what passes ----
 
 LOOKS = """
