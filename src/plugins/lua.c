@@ -1,8 +1,7 @@
-/* lua.c - a Lua state for each thread: what it may use, what becomes of an error, and scripts that are read again. */
+/* lua.c - a place to run scripts in, one for each thread: its bounds, what becomes of an error, what scripts keep. */
 #include "lua.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +9,6 @@
 #include <time.h>
 
 #include "../log.h"
-#include "../registry.h"
 
 struct loaded {                         /* a script in a place */
 	unsigned version;               /* of the text that these are from; 0: of none */
@@ -21,12 +19,8 @@ struct loaded {                         /* a script in a place */
 	nsec said;                      /* when an error was last a line in the log */
 };
 
-struct kept { struct kept *next; max_align_t bytes[]; };
-
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of the lists, and of scripts' texts */
-static struct script *scripts;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of the list */
 static struct place *places;
-static unsigned n_scripts;
 static _Thread_local struct place *here;
 
 /* ---- bounds ---- */
@@ -91,7 +85,7 @@ static void script_fails(struct place *p, struct script *s, const char *why)
 }
 
 /* Takes what was thrown off the stack. */
-static const char *thrown(struct place *p, char buffer[SENTENCE])
+const char *place_thrown(struct place *p, char buffer[SENTENCE])
 {
 	const char *why = lua_type(p->L, -1) == LUA_TSTRING ? lua_tostring(p->L, -1) : "an error that is no text";
 
@@ -102,7 +96,7 @@ static const char *thrown(struct place *p, char buffer[SENTENCE])
 
 /* ---- calls ---- */
 
-static bool protect(struct place *p, lua_CFunction run, unsigned steps)
+bool place_protect(struct place *p, lua_CFunction run, unsigned steps)
 {
 	lua_State *L = p->L;
 
@@ -122,9 +116,9 @@ bool place_run(struct place *p, lua_CFunction run)
 {
 	char why[SENTENCE];
 
-	if (protect(p, run, STEPS_MAX))
+	if (place_protect(p, run, STEPS_MAX))
 		return true;
-	script_fails(p, p->script, thrown(p, why));
+	script_fails(p, p->script, place_thrown(p, why));
 	return false;
 }
 
@@ -217,41 +211,31 @@ static int ref_field(lua_State *L, const char *name)
 	return luaL_ref(L, LUA_REGISTRYINDEX);
 }
 
-/* Run the text, which leaves what it returns as the one thing on the stack. */
-static void text_run(lua_State *L, const struct script *s, const char *text, size_t n)
+static void functions_drop(lua_State *L, const struct loaded *l)
 {
-	char chunk[80];
-
-	snprintf(chunk, sizeof chunk, "@%s", s->name);
-	if (luaL_loadbufferx(L, text, n, chunk, "t") != LUA_OK)
-		lua_error(L);
-	sandbox_push(L);
-	lua_setupvalue(L, -2, 1);
-	lua_call(L, 0, 1);
-	if (!lua_istable(L, -1))
-		luaL_error(L, "expected the file to return a table, got %s", luaL_typename(L, -1));
+	for (unsigned i = 0; i < HOOKS; i++)
+		luaL_unref(L, LUA_REGISTRYINDEX, l->functions[i]);
+	luaL_unref(L, LUA_REGISTRYINDEX, l->failures);
+	luaL_unref(L, LUA_REGISTRYINDEX, l->options);
 }
 
-/* The functions of what is on the stack are called from now on. */
+/* The functions of what is on the stack are called from now on; if anything is thrown, none of them. */
 static void functions_take(struct place *p, struct script *s, unsigned version)
 {
 	static const char *const names[HOOKS] = { "act", "request", "response", "refuse", "word" };
-	struct loaded *l = &p->loaded[s->index], old = *l;
+	struct loaded *l = &p->loaded[s->index], fresh = *l;
 	lua_State *L = p->L;
 
 	for (unsigned i = 0; i < HOOKS; i++)
-		l->functions[i] = ref_field(L, names[i]);
-	l->failures = ref_field(L, "failures");
+		fresh.functions[i] = ref_field(L, names[i]);
+	fresh.failures = ref_field(L, "failures");
 	lua_newtable(L);
-	l->options = luaL_ref(L, LUA_REGISTRYINDEX);
-	l->n_options = 0;
-	l->version = version;
-	for (unsigned i = 0; i < HOOKS && old.version; i++)
-		luaL_unref(L, LUA_REGISTRYINDEX, old.functions[i]);
-	if (old.version) {
-		luaL_unref(L, LUA_REGISTRYINDEX, old.failures);
-		luaL_unref(L, LUA_REGISTRYINDEX, old.options);
-	}
+	fresh.options = luaL_ref(L, LUA_REGISTRYINDEX);
+	fresh.n_options = 0;
+	fresh.version = version;
+	if (l->version)
+		functions_drop(L, l);
+	*l = fresh;
 }
 
 static int refresh_inside(lua_State *L)
@@ -259,7 +243,7 @@ static int refresh_inside(lua_State *L)
 	struct place *p = place_of(L);
 	const char *text = p->arg[0];
 
-	text_run(L, p->script, text, strlen(text));
+	script_run(L, p->script, text);
 	functions_take(p, p->script, *(const unsigned *)p->arg[1]);
 	return 0;
 }
@@ -267,12 +251,9 @@ static int refresh_inside(lua_State *L)
 /* Once for each text: if it fails, what was there before stays. */
 static void place_refresh(struct place *p, struct script *s, unsigned version)
 {
-	pthread_mutex_lock(&lock);
-	char *text = strdup(s->text);
-	unsigned n = n_scripts;
-	pthread_mutex_unlock(&lock);
+	char *text = script_text(s);
+	unsigned n = scripts_count();
 
-	assert(text);
 	if (n > p->n_loaded) {
 		p->loaded = realloc(p->loaded, n * sizeof *p->loaded);
 		assert(p->loaded);
@@ -301,7 +282,7 @@ static struct place *place_make(void)
 
 	assert(good);
 	*(struct place **)lua_getextraspace(p->L) = p;
-	good = protect(p, open_inside, STEPS_MAX);
+	good = place_protect(p, open_inside, STEPS_MAX);
 	assert(good);
 	pthread_mutex_lock(&lock);
 	p->next = places;
@@ -310,9 +291,14 @@ static struct place *place_make(void)
 	return here = p;
 }
 
+struct place *place_here(void)
+{
+	return here ? here : place_make();
+}
+
 struct place *place_enter(struct script *s)
 {
-	struct place *p = here ? here : place_make();
+	struct place *p = place_here();
 	unsigned version = atomic_load_explicit(&s->version, memory_order_acquire);
 
 	if (s->index >= p->n_loaded || p->loaded[s->index].tried != version)
@@ -321,145 +307,7 @@ struct place *place_enter(struct script *s)
 	return p->loaded[s->index].version ? p : NULL;
 }
 
-/* ---- scripts ---- */
-
-void *script_keep(struct script *s, size_t size)
-{
-	struct kept *k = calloc(1, sizeof *k + size);
-
-	assert(k);
-	k->next = s->kept;
-	s->kept = k;
-	return k->bytes;
-}
-
-static void script_free(struct script *s)
-{
-	for (struct kept *k = s->kept, *next; k; k = next) {
-		next = k->next;
-		free(k);
-	}
-	free(s->file);
-	free(s->announced);
-	free(s->text);
-	free(s);
-}
-
-/* NULL: `error` says why. */
-static char *file_text(const char *path, char error[SENTENCE])
-{
-	enum { LONGEST = 1 << 20 };
-	FILE *in = fopen(path, "r");
-	char *text = malloc(LONGEST + 1);
-	assert(text);
-	size_t n = in ? fread(text, 1, LONGEST, in) : 0;
-	bool read = in && !ferror(in);
-
-	text[n] = '\0';
-	if (!read)
-		sentence_put(error, "%s", strerror(errno));
-	else if (n == LONGEST || strlen(text) != n)
-		sentence_put(error, "expected a Lua script, as text and of less than 1 MiB");
-	if (in)
-		fclose(in);
-	if (read && n < LONGEST && strlen(text) == n)
-		return text;
-	free(text);
-	return NULL;
-}
-
-static int read_inside(lua_State *L)
-{
-	struct script *s = place_of(L)->script;
-
-	text_run(L, s, s->text, strlen(s->text));
-	script_read(L, s);
-	return 0;
-}
-
-/* The file as a script, its guest not announced yet. NULL: `error` says why. */
-static struct script *script_make(const char *real, char error[SENTENCE])
-{
-	struct place *p = here ? here : place_make();
-	struct script *s;
-	char *text = file_text(real, error);
-
-	if (!text)
-		return NULL;
-	s = calloc(1, sizeof *s);
-	assert(s);
-	s->file = strdup(real);
-	assert(s->file);
-	s->name = strrchr(s->file, '/') ? strrchr(s->file, '/') + 1 : s->file;
-	s->text = text;
-	atomic_store(&s->version, 1);
-	p->script = s;
-	if (protect(p, read_inside, 10 * STEPS_MAX))
-		return s;
-	thrown(p, error);
-	script_free(s);
-	return NULL;
-}
-
-bool script_load(const char *real, char error[SENTENCE])
-{
-	struct script *s = script_make(real, error);
-
-	if (!s)
-		return false;
-	pthread_mutex_lock(&lock);
-	s->index = n_scripts++;
-	s->next = scripts;
-	scripts = s;
-	pthread_mutex_unlock(&lock);
-	if (s->speaks)
-		protocol_announce(&s->protocol);
-	else
-		behavior_announce(&s->behavior);
-	return true;
-}
-
-uint64_t script_errors(const char *real)
-{
-	const struct script *s = scripts;
-
-	while (s && strcmp(s->file, real))
-		s = s->next;
-	return s ? atomic_load_explicit(&s->errors, memory_order_relaxed) : 0;
-}
-
-/* What a script announces is fixed while the program runs: rules and connections are made after it. */
-static void script_reload(struct script *s)
-{
-	char error[SENTENCE];
-	struct script *fresh = script_make(s->file, error);
-
-	if (fresh && strcmp(fresh->announced, s->announced))
-		sentence_put(error, "its name, moments, options or failures are others now, and take a new start");
-	else if (fresh && strcmp(fresh->text, s->text)) {
-		pthread_mutex_lock(&lock);
-		char *old = s->text;
-		s->text = fresh->text;
-		fresh->text = old;
-		pthread_mutex_unlock(&lock);
-		atomic_fetch_add_explicit(&s->version, 1, memory_order_release);
-		log_info("plugin=%s: read again", s->name);
-		error[0] = '\0';
-	} else if (fresh)
-		error[0] = '\0';
-	if (error[0])
-		log_warning("plugin=%s: stays as it was: %s", s->name, error);
-	if (fresh)
-		script_free(fresh);
-}
-
-void scripts_reload(void)
-{
-	for (struct script *s = scripts; s; s = s->next)
-		script_reload(s);
-}
-
-void scripts_free(void)
+void places_free(void)
 {
 	for (struct place *p = places, *next; p; p = next) {
 		next = p->next;
@@ -470,9 +318,4 @@ void scripts_free(void)
 		free(p);
 	}
 	places = here = NULL;
-	for (struct script *s = scripts, *next; s; s = next) {
-		next = s->next;
-		script_free(s);
-	}
-	scripts = NULL;
 }

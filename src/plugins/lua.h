@@ -43,10 +43,17 @@ struct script {
 
 void *script_keep(struct script *, size_t size);        /* zeroed; goes with the script */
 
+void script_run(lua_State *, const struct script *, const char *text);  /* leaves what it returns, a table, as the one thing on the stack */
+char *script_text(struct script *);                     /* as it is now; a copy */
+unsigned scripts_count(void);
+
 /* What a script's file returned, on top of the stack, becomes its guest. Throws a sentence. */
 void script_read(lua_State *, struct script *);
 
 /* ---- places ---- */
+
+enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_MESSAGE, KIND_MAKING, KIND_SEQUEL, KIND_TALK,
+            KIND_OUT, KIND_TEXTS, KIND_BYTES, KINDS };    /* of boxes */
 
 struct keep { struct place *place; int state, options; };       /* a guest's `state`: references to Lua tables, made when asked for */
 
@@ -61,7 +68,7 @@ struct place {
 	bool over;                      /* it has taken more */
 	uint64_t call;                  /* boxes of another call are void */
 	struct loaded *loaded; unsigned n_loaded;       /* by script->index */
-	int kinds[16];                  /* boxes' metatables, as references */
+	int kinds[KINDS];                 /* boxes' metatables, as references */
 	/* the call under way */
 	struct script *script;
 	enum hook hook;
@@ -80,11 +87,16 @@ static inline struct place *place_of(lua_State *L)
 	return *(struct place **)lua_getextraspace(L);
 }
 
-/* Call one of the script's functions in this thread's place: `run` pushes the function and its arguments and calls it. NULL:
- * something was thrown; it has been counted, and told in the log. Else the place, until place_leave. */
-struct place *place_enter(struct script *);
+struct place *place_here(void);                         /* this thread's */
+void places_free(void);
+
+/* Call one of the script's functions in this thread's place: `run` pushes the function and its arguments and calls it.
+ * NULL: the script cannot be run here. False: something was thrown. Either has been counted, and told in the log. */
+struct place *place_enter(struct script *);             /* until place_leave */
 bool place_run(struct place *, lua_CFunction run);
 void place_leave(struct place *);
+bool place_protect(struct place *, lua_CFunction run, unsigned steps);  /* the same for whatever else; what was thrown is left ... */
+const char *place_thrown(struct place *, char why[SENTENCE]);           /* ... for this one to take */
 void place_over(struct place *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
 void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
 void place_push_options(struct place *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
@@ -109,9 +121,6 @@ struct field {
 	void (*set)(struct place *, void *thing);       /* the value is argument 3 */
 	lua_CFunction method;
 };
-
-enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_MESSAGE, KIND_MAKING, KIND_SEQUEL, KIND_TALK,
-            KIND_OUT, KIND_TEXTS, KIND_BYTES, KINDS };
 
 extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_fields[], dice_fields[], message_fields[],
                           making_fields[], sequel_fields[], talk_fields[], out_fields[], texts_fields[], bytes_fields[];

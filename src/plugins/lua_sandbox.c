@@ -103,11 +103,34 @@ static int log_print(lua_State *L)
 	return 0;
 }
 
+/* Lua's own would repeat nothing 2^63 times, without a step. */
+static int text_repeat(lua_State *L)
+{
+	size_t n, between;
+	const char *text = luaL_checklstring(L, 1, &n), *separator = luaL_optlstring(L, 3, "", &between);
+	lua_Integer times = luaL_checkinteger(L, 2);
+	luaL_Buffer b;
+
+	if (n + between == 0 || times < 0)
+		times = 0;
+	if ((uint64_t)times > MEMORY_MAX / (n + between ? n + between : 1))
+		return luaL_error(L, "resulting string too large");
+	luaL_buffinit(L, &b);
+	for (lua_Integer i = 0; i < times; i++) {
+		luaL_addlstring(&b, text, n);
+		if (i + 1 < times)
+			luaL_addlstring(&b, separator, between);
+	}
+	luaL_pushresult(&b);
+	return 1;
+}
+
 static const luaL_Reg ours[] = {
 	{ "pcall", protected_call }, { "setmetatable", metatable_set }, { "print", log_print }, { NULL, NULL },
 };
 
-static const luaL_Reg patterns[] = {
+static const luaL_Reg texts[] = {
+	{ "rep", text_repeat },
 	{ "find", pattern_find_call }, { "match", pattern_match_call }, { "gmatch", pattern_gmatch_call }, { "gsub", pattern_gsub_call },
 	{ NULL, NULL },
 };
@@ -171,7 +194,7 @@ void sandbox_open(lua_State *L)
 	lua_setfield(L, -2, "random");
 	lua_pop(L, 1);
 	lua_getfield(L, -1, LUA_STRLIBNAME);
-	luaL_setfuncs(L, patterns, 0);
+	luaL_setfuncs(L, texts, 0);
 	lua_pop(L, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &model);
 	lua_pushliteral(L, "");                 /* texts' methods are for all scripts: none may change them */

@@ -1,0 +1,24 @@
+/* lua_pattern.h - one pattern on one text. */
+#ifndef PLUGINS_LUA_PATTERN_H
+#define PLUGINS_LUA_PATTERN_H
+
+#include <lua5.4/lua.h>
+
+#include "vaurien.h"
+
+enum { CAPTURES = 32 };
+
+enum { OPEN = -1, POSITION = -2 };      /* instead of a capture's length */
+
+struct matching {
+	lua_State *L;
+	const uint8_t *start, *end;     /* the text */
+	const uint8_t *p_end;           /* of the pattern; a NUL stands there */
+	unsigned depth, n;
+	struct { const uint8_t *at; ptrdiff_t n; } captures[CAPTURES];
+};
+
+void matching_init(struct matching *, lua_State *, struct span text, struct span pattern);      /* behind the pattern stands a NUL */
+const uint8_t *match_at(struct matching *, const uint8_t *s, const uint8_t *p);  /* where the match that begins at `s` ends; NULL: none does */
+
+#endif
