@@ -136,14 +136,26 @@ def test_a_rule_is_struck_per_exchange_unless_told_otherwise(proxy):
 
 
 def test_a_rule_that_is_refused(proxy):
-    for name, options, sentence in (("nope", {}, "nope|type"), ("delay", {"sleep": "x"}, "sleep"), ("delay", {"slep": 1}, "slep"),
-                                    ("delay", {"match": "("}, "match"), ("delay", {"direction": "up"}, "stream")):
+    for name, options, sentence in (("nope", {}, "nope"), ("delay", {"sleep": "x"}, "sleep"), ("delay", {"slep": 1}, "slep"),
+                                    ("delay", {"match": "("}, "match"), ("delay", {"direction": "up"}, "direction")):
         with pytest.raises(ValueError, match=sentence):
             with proxy.rule(name, **options):
                 pytest.fail("not refused")
-    with proxy.rule("delay", name="one"), pytest.raises(ValueError, match="exists"):
+    with proxy.rule("delay", name="one"), pytest.raises(ValueError, match="not free"):
         proxy.client.add_rule("delay", "one")
     assert names(proxy) == []
+
+
+def test_a_rule_is_changed_in_place(proxy):
+    with proxy.rule("error", failure="starting_up") as rule:
+        assert ping(proxy)[:1] == b"-"
+        proxy.client.change_rule("error", match="^SET")
+        assert ping(proxy)[:1] == b"+" and rule.hits == 1
+        with pytest.raises(ValueError, match="slep"):
+            proxy.client.change_rule("error", slep=1)
+    with pytest.raises(vaurien.HTTPError) as caught:
+        proxy.client.change_rule("error", match="^SET")
+    assert caught.value.status == 404
 
 
 def test_a_rule_that_went_by_itself(proxy):

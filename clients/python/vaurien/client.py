@@ -27,10 +27,6 @@ class HTTPError(OSError):
         return HTTPError, (self.status, self.text, self.url)
 
 
-_FIELDS = {"match", "client", "skip", "times", "every", "ttl", "share", "per"}   # of rules; beside a toxic's attributes
-_STREAMS = {"request": "upstream", "response": "downstream"}
-
-
 def _http_error(*words: Any) -> HTTPError:
     requests = sys.modules.get("requests")
     if requests is None or not isinstance(getattr(requests, "HTTPError", None), type):
@@ -121,21 +117,24 @@ class Client:
         "behavior", "options", "seen", "hits" and "unreachable"."""
         return self._object("GET", self._path + "/rules")["rules"]
 
-    def add_rule(self, behavior: str, name: str, **options: Any) -> None:
-        """Add a rule beside the behavior and all other rules. options: as of set_behavior. ValueError, too, where there is
-        a rule of that name; the dice depend on it."""
-        toxic: Dict[str, Any] = {"type": behavior, "name": name, "per": "own"}
-        if "probability" in options:
-            toxic["toxicity"] = options.pop("probability")
-        direction = options.pop("direction", "own")
-        if direction != "own":
-            toxic["stream"] = _STREAMS.get(direction, direction)
-        toxic.update((field, options.pop(field)) for field in _FIELDS & set(options))
-        self._object("POST", self._toxics(), dict(toxic, attributes=options))
+    def add_rule(self, behavior: str, name: Optional[str] = None, **options: Any) -> str:
+        """Add a rule beside the behavior and all other rules; returns its name. options: as of set_behavior. name: the dice
+        depend on it; None: the behavior's, with a number where that is taken. ValueError, too, where a given one is."""
+        named = {} if name is None else {"name": name}
+        return self._object("POST", self._path + "/rules", dict(options, behavior=behavior, **named))["name"]
+
+    def change_rule(self, name: str, **options: Any) -> None:
+        """Change options and fields of a rule; what it holds and has counted stays. HTTPError with status 404 where there
+        is none of that name."""
+        self._object("PUT", self._rule(name), options)
 
     def remove_rule(self, name: str) -> None:
         """Remove a rule; what it held is released, in order. HTTPError with status 404 where there is none (any more)."""
-        self._request("DELETE", self._toxics() + "/" + urllib.parse.quote(name, safe=""))
+        self._object("DELETE", self._rule(name))
+
+    def set_rules(self, rules: List[Dict[str, Any]]) -> None:
+        """These rules and no others, as rules() gave them; the behavior stays. One in the same words keeps its counts."""
+        self._object("PUT", self._path + "/rules", {"rules": rules})
 
     def get_backend(self) -> str:
         """Where new connections go: "HOST:PORT" or "unix:/PATH"."""
@@ -161,10 +160,8 @@ class Client:
 
     # ---- HTTP ----
 
-    def _toxics(self) -> str:
-        """Rules are added and removed in Toxiproxy's words."""
-        name = self.info()["proxies"][0]["name"] if self.proxy is None else self.proxy
-        return "/proxies/%s/toxics" % urllib.parse.quote(name, safe="")
+    def _rule(self, name: str) -> str:
+        return self._path + "/rules/" + urllib.parse.quote(name, safe="")
 
     def _put_back(self, before: Dict[str, Any]) -> None:
         """What behavior() told earlier. A ttl in it and its counts begin anew."""
@@ -195,7 +192,7 @@ class Client:
         except ValueError:
             raise _http_error(status, text, self.root_url + path) from None
         if status >= 400:
-            raise (status in (400, 409) and _refusal(value)) or _http_error(status, text, self.root_url + path)
+            raise (status == 400 and _refusal(value)) or _http_error(status, text, self.root_url + path)
         return value
 
     def _object(self, method: str, path: str, body: Optional[Any] = None) -> Dict[str, Any]:
@@ -206,10 +203,8 @@ class Client:
 
 
 def _refusal(value: Any) -> Optional[ValueError]:
-    """What the body of a 400 or 409 says, in either dialect, where it says what was wrong."""
+    """What the body of a 400 says, where it names what was wrong."""
     try:
-        if "error" in value:
-            return ValueError(value["error"])
         first = value["errors"][0]
         return ValueError(first["description"]) if value["status"] == "error" and first["name"] else None
     except (KeyError, IndexError, TypeError):

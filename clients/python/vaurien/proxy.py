@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import weakref
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
 from .client import Client, HTTPError
 from .process import address, stop, wait_ready
@@ -141,7 +141,7 @@ class Proxy:
         host, _, port = self.address.rpartition(":")
         self.host, self.port = (self.address, 0) if host == "unix" else (host.strip("[]"), int(port))
         self._first = self.client.behavior()
-        self._first_rules = {rule["name"] for rule in self.rules()}
+        self._first_rules = [rule for rule in self.rules() if rule["name"] != "behavior"]
 
     def _clear(self) -> None:
         self._log = self.log
@@ -197,9 +197,7 @@ class Proxy:
         name: what it is called in the log; the dice depend on it. Default: the behavior's name, with a number where there
         is a rule of that name. options: as of behavior(). ValueError where the proxy refuses it.
         """
-        if name is None:
-            name = _free(behavior, {rule["name"] for rule in self.rules()})
-        self.client.add_rule(behavior, name, **options)
+        name = self.client.add_rule(behavior, name, **options)
         fault = Fault(lambda: next((rule for rule in self.rules() if rule["name"] == name), {}))
         try:
             yield fault
@@ -223,8 +221,7 @@ class Proxy:
     def reset(self) -> None:
         """Back to what it was started with: the behavior, the rules, the backend. Counts begin anew."""
         self.client._put_back(self._first)
-        for name in {rule["name"] for rule in self.rules()} - self._first_rules - {"behavior"}:
-            self._remove(name)
+        self.client.set_rules(self._first_rules)
         if self.client.get_backend() != self.backend:
             self.client.set_backend(self.backend)
 
@@ -237,15 +234,6 @@ def _end(owner: int, process: subprocess.Popen, directory: str) -> None:
         process.kill()
         process.wait()
     shutil.rmtree(directory, ignore_errors=True)
-
-
-def _free(word: str, taken: Set[str]) -> str:
-    """A name that is not taken: "delay", "delay-2"."""
-    name, n = word, 1
-    while name in taken:
-        n += 1
-        name = "%s-%d" % (word, n)
-    return name
 
 
 def _backend(backend: Backend) -> str:
