@@ -48,7 +48,12 @@ enum kind { LINE, GETS, LISTS, META, FENCE, ENDLESS, QUITS };
 
 /* The first row that fits a line's words is its command; a line without one is refused by the server, in a line.
  * `data`: the word that counts the bytes behind the line. `hush`: of so many words the last may be "noreply". */
-static const struct command { const char *name, *second; uint8_t least, most, data, hush; enum kind kind; unsigned is; } commands[] = {
+static const struct command {
+	const char *name, *second;
+	uint8_t least, most, data, hush;        /* of words */
+	enum kind kind;
+	unsigned is;
+} commands[] = {
 	{ "get",     NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
 	{ "set",     NULL, 5, 6, 4, 5, LINE, STORES | IS_SET },
 	{ "gets",    NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
@@ -87,7 +92,7 @@ static const struct command { const char *name, *second; uint8_t least, most, da
 };
 
 /* The binary protocol's, named as the text's are. A KEYED one has its key in the answer. */
-enum { QUIET_OP = 1, KEYED_OP = 2, LISTS_OP = 4, ENDS_OP = 8, SECRET_OP = 16, NOOP = 0x0a, DELETE = 0x04 };
+enum { QUIET_OP = 1, KEYED_OP = 2, LISTS_OP = 4, ENDS_OP = 8, NOOP = 0x0a, DELETE = 0x04 };
 static const struct op { const char *verb; unsigned is; unsigned how; } ops[256] = {
 	[0x00] = { "GET", IS_READ | IS_GROWING }, [0x09] = { "GET", IS_READ | IS_GROWING, QUIET_OP },
 	[0x0c] = { "GET", IS_READ | IS_GROWING, KEYED_OP }, [0x0d] = { "GET", IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
@@ -105,7 +110,7 @@ static const struct op { const char *verb; unsigned is; unsigned how; } ops[256]
 	[0x08] = { "FLUSH_ALL", IS_WRITE }, [0x18] = { "FLUSH_ALL", IS_WRITE, QUIET_OP },
 	[0x07] = { "QUIT" }, [0x17] = { "QUIT", 0, ENDS_OP },
 	[NOOP] = { "NOOP" }, [0x0b] = { "VERSION" }, [0x10] = { "STATS", 0, LISTS_OP }, [0x1b] = { "VERBOSITY" },
-	[0x20] = { "SASL_LIST" }, [0x21] = { "SASL_AUTH", IS_LOGIN, SECRET_OP }, [0x22] = { "SASL_STEP", IS_LOGIN, SECRET_OP },
+	[0x20] = { "SASL_LIST" }, [0x21] = { "SASL_AUTH", IS_LOGIN }, [0x22] = { "SASL_STEP", IS_LOGIN },
 };
 
 /* message.note: what is asked. `what`: a meta command's second letter, or the opcode. The mark is made of what its
@@ -118,6 +123,8 @@ enum {
 	NOTE_MAKES = 0x80,              /* what is not there is made */
 	NOTE_WHAT_SHIFT = 8, NOTE_MARK_SHIFT = 16,
 };
+
+#define NOTE_MARK (~NOTE_SUBSTITUTE >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
 
 /* Quiet requests that nothing has followed yet, so that nobody knows whether they will be answered. */
 enum { HUSHED = 1, HUSHED_BARE = 2 };   /* some | some of them without a mark */
@@ -203,24 +210,24 @@ static void line_read(struct line *l, struct span in)
 	}
 }
 
-/* A number as the server reads it: white space before it and anything behind white space do not count, and of what is
- * too long the lower 32 bits are taken. */
-static bool number_read(struct span w, bool may_be_negative, int32_t *to)
+/* A number as the server reads it: white space before it and anything behind white space do not count. */
+static bool number_read(struct span w, bool may_be_negative, int64_t *to)
 {
 	static const char white[] = "\t\n\v\f\r ";
+	uint64_t n = 0, most = may_be_negative ? INT64_MAX : UINT64_MAX;
 	size_t i = 0, first;
-	uint64_t n = 0;
 
 	while (i < w.n && memchr(white, w.p[i], 6))
 		i++;
 	bool minus = i < w.n && w.p[i] == '-';
 	i += minus || (i < w.n && w.p[i] == '+');
 	for (first = i; i < w.n && w.p[i] >= '0' && w.p[i] <= '9'; i++) {
-		if (n > (INT64_MAX - 9) / 10)
+		uint8_t digit = w.p[i] - '0';
+		if (n > (most - digit) / 10)
 			return false;
-		n = n * 10 + w.p[i] - '0';
+		n = n * 10 + digit;
 	}
-	*to = (int32_t)(uint32_t)(minus ? -n : n);
+	*to = (int64_t)(minus ? -n : n);
 	return i > first && (i == w.n || memchr(white, w.p[i], 6)) && (may_be_negative || !minus || !n);
 }
 
@@ -247,7 +254,15 @@ static uint64_t mark_of(char flag, struct span text)
 
 static uint64_t mark_note(uint64_t mark)
 {
-	return (mark ? (mark & 0x7fffffffffff) | 1 : 0) << NOTE_MARK_SHIFT & ~NOTE_SUBSTITUTE;
+	return mark << NOTE_MARK_SHIFT & NOTE_MARK;
+}
+
+/* Is the first word one of these? */
+static bool word_among(const struct line *l, const char *const *names)
+{
+	while (*names && !(l->n && word_is(l->words[0], *names)))
+		names++;
+	return *names;
 }
 
 /* ---- requests in text ---- */
@@ -274,14 +289,19 @@ static const struct command *command_find(const struct line *l)
 /* How many bytes of data are behind this line? False: the server sees a mistake in it, and expects none. */
 static bool data_read(const struct command *c, const struct line *l, uint64_t *data)
 {
-	bool meta = c->kind == META;
-	int32_t n, ignored;
+	const struct span *w = l->words;
+	int64_t n, ignored;
 
-	if (l->words[1].n > KEY_MAX || !number_read(l->words[c->data], true, &n) || n < 0 || n > INT32_MAX - 2)
+	if (w[1].n > KEY_MAX || !number_read(w[c->data], true, &n))
 		return false;
-	if (!meta && (!number_read(l->words[2], false, &ignored) || !number_read(l->words[3], true, &ignored)))
+	if (c->kind != META && (!number_read(w[2], false, &ignored) || !number_read(w[3], true, &ignored)))
 		return false;
-	*data = (uint64_t)n + 2;
+	if (c->is & IS_CAS && !number_read(w[5], false, &ignored))
+		return false;
+	int32_t size = (int32_t)n;      /* the server takes no more of it */
+	if (size < 0 || size > INT32_MAX - 2)
+		return false;
+	*data = (uint64_t)size + 2;
 	return true;
 }
 
@@ -318,7 +338,7 @@ static void flags_read(const struct command *c, const struct line *l, struct mes
 /* Who is hushed is known to have no answer when a later request has one; unless that may be the hushed one's. */
 static void hush_count(struct memcache *s, struct message *m)
 {
-	bool bare = !(m->note >> NOTE_MARK_SHIFT);
+	bool bare = !(m->note & NOTE_MARK);
 
 	s->before = s->hushed;
 	if (m->role != ASKS)
@@ -362,11 +382,10 @@ static const char *line_take(struct talk *t, const struct line *l, struct messag
 	if (m->subject.n > SUBJECT_MAX)
 		m->subject.n = SUBJECT_MAX;
 	m->is = IS_COMMAND;
-	m->role = c->kind == QUITS || (right && c->hush && l->n >= c->hush && word_is(l->words[l->n - 1], "noreply")) ? SILENT : ASKS;
+	bool hushed = right && c->hush && l->n >= c->hush && word_is(l->words[l->n - 1], "noreply");
+	m->role = c->kind == QUITS || hushed ? SILENT : ASKS;
 	m->note = LINE;
-	if (right && c->kind == META && l->words[1].n > KEY_MAX)
-		right = false;
-	if (right && (!c->data || data_read(c, l, data))) {
+	if (right && (c->kind != META || l->words[1].n <= KEY_MAX) && (!c->data || data_read(c, l, data))) {
 		m->is |= c->is;
 		m->note = c->kind;
 		if (c->kind == META)
@@ -409,7 +428,6 @@ static bool is_error(struct span line)
 /* Can this answer that quiet request? NULL in *why, or why nobody can tell. */
 static bool quiet_answers(const struct memcache *s, const struct message *asked, const struct line *l, const char **why)
 {
-	const char *value = asked->note & NOTE_VALUE ? "VA" : "HD";
 	uint8_t what = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
 	uint64_t mark = 0;
 
@@ -418,14 +436,14 @@ static bool quiet_answers(const struct memcache *s, const struct message *asked,
 		*why = s->doubts ? RAW_DOUBT : NULL;
 		return true;
 	}
-	if (!l->n || l->words[0].n != 2)
-		return false;
+	bool hit = what == 'g' || (what == 'a' && asked->note & NOTE_MAKES);
+	hit = hit && (asked->note & NOTE_VALUE ? word_among(l, (const char *[]){ "VA", NULL }) :
+	              word_among(l, (const char *[]){ "HD", "OK", NULL }));
+	bool miss = what != 'g' && word_among(l, (const char *[]){ "NF", "EX", "NS", NULL });
 	for (unsigned i = 1; i < l->n; i++)
 		if (l->words[i].p[0] == 'O' || l->words[i].p[0] == 'k')
 			mark += mark_of((char)l->words[i].p[0], (struct span){ l->words[i].p + 1, l->words[i].n - 1 });
-	bool hit = (what == 'g' || (what == 'a' && asked->note & NOTE_MAKES)) && word_is(l->words[0], value);
-	bool miss = what != 'g' && (word_is(l->words[0], "NF") || word_is(l->words[0], "EX") || word_is(l->words[0], "NS"));
-	if ((!hit && !miss) || mark_note(mark) != (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
+	if ((!hit && !miss) || mark_note(mark) != (asked->note & NOTE_MARK))
 		return false;
 	*why = !mark && s->bare_doubts ? RAW_DOUBT : NULL;
 	return true;
@@ -447,8 +465,7 @@ static bool answer_read(enum kind kind, const struct line *l, uint64_t *data, bo
 		return true;
 	}
 	if (kind == LISTS)
-		*goes_on = word_is(first, "STAT") || word_is(first, "ITEM") || word_is(first, "PREFIX") || begins(first, "key=") ||
-		           (word_is(first, "mg") && l->n == 2);
+		*goes_on = begins(first, "key=") || word_among(l, (const char *[]){ "STAT", "ITEM", "PREFIX", "mg", NULL });
 	return !value && !meta && (kind != GETS || word_is(first, "END") || is_error(first));
 }
 
@@ -562,7 +579,8 @@ static struct cut binary_response(struct talk *t, struct span in, const struct m
 	return (struct cut){ .kind = goes_on ? CUT_PART : CUT_END, .len = length };
 }
 
-static void binary_put(struct out *o, uint8_t magic, uint8_t op, uint16_t status, uint64_t opaque, size_t key, struct span body)
+static void binary_put(struct out *o, uint8_t magic, uint8_t op, uint16_t status, uint64_t opaque,
+                       size_t key, struct span body)
 {
 	const uint8_t head[HEAD] = {
 		magic, op, (uint8_t)(key >> 8), (uint8_t)key, 0, 0, (uint8_t)(status >> 8), (uint8_t)status,
@@ -609,13 +627,16 @@ static const struct failure failures[] = {
 	{ "pooler_timeout", "SERVER_ERROR", "Connection timed out", IS_READ | IS_WRITE, ON_REQUEST, STAY, TEMPORARY },
 	{ "bad_gateway", "SERVER_ERROR", "backend failure", IS_READ | IS_WRITE, ON_REQUEST, STAY, INTERNAL },
 	{ "conflict", "EXISTS", "the item has been changed since it was read", IS_CAS, ON_REQUEST, STAY, EXISTS },
-	{ "too_big", "SERVER_ERROR", "object too large for cache", IS_STORE, ON_REQUEST, STAY, TOO_LARGE, .by_name = true },
+	{ "too_big", "SERVER_ERROR", "object too large for cache",
+	  IS_STORE, ON_REQUEST, STAY, TOO_LARGE, .by_name = true },
 	{ "miss", "END", "there is no such item", IS_READ, ON_REQUEST, STAY, NOT_FOUND, .by_name = true },
 	{ "no_auth", "CLIENT_ERROR", "unauthenticated", IS_COMMAND, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
-	{ "access_denied", "CLIENT_ERROR", "authentication failure", IS_LOGIN | MAY_LOGIN, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
+	{ "access_denied", "CLIENT_ERROR", "authentication failure",
+	  IS_LOGIN | MAY_LOGIN, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
 	{ "too_many_connections", "ERROR", "Too many open connections", IS_OPENING, ON_REQUEST, CLOSE, AS_TEXT },
 	{ "overloaded", "ERROR", "Too many open connections", IS_OPENING, ON_REQUEST, CLOSE, AS_TEXT },
-	{ "out_of_memory_reading", "SERVER_ERROR", "out of memory reading request", IS_COMMAND, ON_REQUEST, CLOSE, AS_TEXT },
+	{ "out_of_memory_reading", "SERVER_ERROR", "out of memory reading request",
+	  IS_COMMAND, ON_REQUEST, CLOSE, AS_TEXT },
 	{ "shutting_down", "FIN", "the connection is closed without a word",
 	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
 	{ "idle_timeout", "FIN", "the connection is closed without a word", IS_COMMAND, ON_REST, CLOSE, NOT_AT_ALL },

@@ -138,6 +138,8 @@ def test_a_mixed_workload_through_dummy_is_as_direct(cache, proxies, connect, bu
 CONVERSATIONS = [
     b"set a 0 0 1\r\nx\r\nget a b\r\ngets a\r\ngat 0 a\r\ngats 0 a b\r\ntouch a 0\r\ndelete a 0\r\n",
     b"set a\r\nset a b c d\r\nx\r\nset a 0 0 -1\r\nset a 0 0 1 foo\r\nx\r\nset a 0 0 1 noreply foo\r\nx\r\nSET a 0 0 1\r\n",
+    b"set a 0 0 1\r\nx\r\ncas a 0 0 1 x\r\nx\r\ncas a 0 0 1 noreply\r\nx\r\ncas a 0 0 1 18446744073709551615\r\nx\r\nset a 9223372036854775808 0 1\r\nx\r\n"
+    b"set a 0 9223372036854775808 1\r\nx\r\nset a 18446744073709551616 0 1\r\nx\r\n",
     b"set a 0 0 -1 noreply\r\nx\r\nset a x 0 1 noreply\r\nx\r\nset a 0 0 1x\r\nset a 0 0 +1\r\nx\r\nset  a 0 0 01 \r\nx\r\n",
     b"set a 0 0 1\r\nxyz\r\nset a 0 0 1 noreply\r\nxyz\r\nset a 0 0 3\r\nx\r\nget a\r\nversion\r\n",
     b"get a " + b"k" * 251 + b" b\r\nset " + b"k" * 251 + b" 0 0 1\r\nx\r\nmg " + b"k" * 251 + b" q\r\nget\r\n\r\n\n  \r\nx\r\n",
@@ -159,7 +161,7 @@ CONVERSATIONS = [
 
 def converse(end, words):
     """Everything that is said to this, all at once."""
-    return end.send(words + b"version\r\nmn\r\n").read_to(b"MN\r\n")
+    return end.send(words + b"mg last k\r\n").read_to(b"EN klast\r\n")
 
 
 @pytest.mark.parametrize("words", CONVERSATIONS, ids=range(len(CONVERSATIONS)))
