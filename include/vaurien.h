@@ -97,6 +97,8 @@ enum role {
 	ANSWERS,        /* the answer to the oldest open exchange */
 	PUSH,           /* answers nothing (a notice, an interim response) */
 	                /* AIDS: answers a SILENT request: belongs to no exchange, and no rule is asked */
+	/* of a request */
+	TELLS,          /* as ASKS, but nothing will answer it: rules decide it, and what they do to it is seen by what comes of it */
 };
 
 enum {                          /* what a message is: what a failure must fit */

@@ -15,8 +15,8 @@
 
 /* ---- exchanges ---- */
 
-/* A new exchange: the dice are thrown for it. */
-static struct exchange *exchange_new(struct conn *c, uint64_t number, const struct message *msg)
+/* The dice are thrown for an exchange. */
+static struct stand stand_new(struct conn *c, uint64_t number, const struct message *msg)
 {
 	struct plan *p = c->plan;
 	ruleset may = plan_on(p, IN_EXCHANGES);
@@ -24,6 +24,13 @@ static struct exchange *exchange_new(struct conn *c, uint64_t number, const stru
 
 	if (p->n)
 		s.in |= judge_decide(c, may & ~p->per_connection, number, 0, msg);
+	return s;
+}
+
+static struct exchange *exchange_new(struct conn *c, uint64_t number, const struct message *msg)
+{
+	struct stand s = stand_new(c, number, msg);
+
 	return exchange_push(&c->exchanges, number, msg, &s, conn_loop(c)->now);
 }
 
@@ -129,6 +136,19 @@ static void request_ask(struct conn *c, struct exchange *x, const struct message
 		conn_refuse(c, x, msg, f);
 }
 
+/* What nothing will answer is an exchange for as long as it takes to send it, if a rule is in. */
+static void request_tell(struct conn *c, const struct message *msg, struct span piece)
+{
+	uint64_t number = ++c->asked;
+	struct stand s = stand_new(c, number, msg);
+
+	if (!s.in)
+		return;
+	struct exchange *x = exchange_push(&c->exchanges, number, msg, &s, conn_loop(c)->now);
+	x->told = true;
+	request_ask(c, x, msg, piece);
+}
+
 /* ---- sequels: decided before the server is asked to agree, for once it has, it cannot be told to forget ---- */
 
 /* The sequel y of x is refused: x is agreed to in our words, and what the backend gets is what becomes of y. */
@@ -200,6 +220,8 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 		request_ask(c, x, msg, piece);
 		if (msg->sequel && !exchange_minds(x))
 			sequel_ask(c, x, msg, piece);
+	} else if (msg->role == TELLS) {
+		request_tell(c, msg, piece);
 	}
 }
 

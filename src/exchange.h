@@ -19,8 +19,9 @@ struct exchange {
 	struct lot *late;               /* of a response that nobody requested: time it owes */
 	uint8_t swallow;                /* answers to its substitute, not to be passed on */
 	bool dropped;                   /* its request vanished: nothing will answer */
+	bool told;                      /* nor will anything answer this */
 	bool sequel;                    /* no byte of it has come yet: it was decided with the request before it */
-	bool sent;                      /* of these three kinds: its request has gone, as far as it goes */
+	bool sent;                      /* of those that do not just wait: its request has gone, as far as it goes */
 };
 
 /* A stream without messages and without rules needs to know no more of the one that is open. */
@@ -39,7 +40,7 @@ void exchange_clear(struct exchanges *);
 
 static inline bool exchange_minds(const struct exchange *x)     /* not just waiting for its answer */
 {
-	return x->failure || x->end || x->dropped;
+	return x->failure || x->end || x->dropped || x->told;
 }
 
 #endif

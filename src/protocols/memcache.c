@@ -6,7 +6,7 @@
  *   stats, metadump      lines, then END
  *   mg ms md ma          a line, and behind VA bytes
  *   all others           a line
- *   with "noreply"       nothing; quit neither
+ *   with "noreply"       nothing, also where it is refused; quit neither
  *   with the flag q      nothing where all is as usual: that is known when the next answer cannot be its own
  *   watch                there is no end of lines: the connection becomes raw
  *
@@ -360,7 +360,7 @@ static void hush_count(struct memcache *s, struct message *m)
 
 static void message_opens(struct memcache *s, struct message *m)
 {
-	if (m->role != ASKS || s->spoke)
+	if (m->role == SILENT || s->spoke)
 		return;
 	s->spoke = true;
 	m->is |= IS_OPENING | (!s->binary && m->is & IS_SET ? MAY_LOGIN : 0);
@@ -383,7 +383,7 @@ static const char *line_take(struct talk *t, const struct line *l, struct messag
 		m->subject.n = SUBJECT_MAX;
 	m->is = IS_COMMAND;
 	bool hushed = right && c->hush && l->n >= c->hush && word_is(l->words[l->n - 1], "noreply");
-	m->role = c->kind == QUITS || hushed ? SILENT : ASKS;
+	m->role = c->kind == QUITS ? SILENT : hushed ? TELLS : ASKS;
 	m->note = LINE;
 	if (right && (c->kind != META || l->words[1].n <= KEY_MAX) && (!c->data || data_read(c, l, data))) {
 		m->is |= c->is;
@@ -483,6 +483,8 @@ static struct cut text_response(struct talk *t, struct span in, const struct mes
 	struct memcache *s = t->state;
 	const uint8_t *end = memchr(in.p, '\n', in.n);
 	bool substitute = asked && asked->note & NOTE_SUBSTITUTE, goes_on;
+	if (asked && !substitute && asked->role == TELLS)
+		asked = NULL;
 	enum kind kind = asked && !substitute ? asked->note & NOTE_KIND : LINE;
 	const char *why;
 	uint64_t length, data = 0;
@@ -651,10 +653,10 @@ static void text_put(struct out *o, const char *text)
 	out_put(o, text, strlen(text));
 }
 
-/* A quiet request's miss is not told. */
+/* A quiet request's miss is not told; nor is, with noreply, anything but what the server says before it has read that. */
 static bool is_hushed(const struct message *asked, const struct failure *f)
 {
-	return f->number == NOT_FOUND && asked->note & NOTE_QUIET;
+	return asked->role == TELLS ? f->end == STAY && f->number != AUTH_ERROR : f->number == NOT_FOUND && asked->note & NOTE_QUIET;
 }
 
 /* Does its answer repeat what it brought: a meta command's flags, a binary one's key? */
@@ -745,8 +747,6 @@ static int memcache_refuse(struct talk *t, const struct message *asked, const st
 	s->hushed = s->before;
 	if (f->end != STAY)
 		return 0;
-	if (asked->role != ASKS)
-		return -1;
 	if (is_echoed(s, asked, f))
 		echo_keep(t, asked);
 	t->close = s->binary && f->number == AUTH_ERROR && !(asked->is & IS_LOGIN);

@@ -51,6 +51,7 @@ struct feed {
 	struct lane lanes[2];
 	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
 	struct message latest;          /* request that asked ... */
+	bool told;                      /* ... or told: nothing is owed for it */
 	bool refused;                   /* ... is one no more: no request is refused twice, nor one before it late */
 	struct out latest_subject, latest_bytes;
 	bool raw;
@@ -137,7 +138,10 @@ static void feed_open(struct feed *f, struct lane *l, enum direction d, const st
 static void feed_begin(struct feed *f, struct lane *l, enum direction d, const struct message *m)
 {
 	feed_open(f, l, d, m);
-	if (d == RESPONSE || (m->role != ASKS && m->role != AIDS))
+	if (d == RESPONSE)
+		return;
+	f->told = m->role == TELLS;
+	if (m->role != ASKS && m->role != AIDS && !f->told)
 		return;
 	feed_owe(f, m);
 	if (m->sequel) {
@@ -145,6 +149,7 @@ static void feed_begin(struct feed *f, struct lane *l, enum direction d, const s
 		feed_last(f)->sequel = true;
 	}
 	f->latest = feed_last(f)->asked;
+	f->end -= f->told;
 	f->refused = false;
 	m = m->sequel ? m->sequel : m;
 	out_clear(&f->latest_subject);
@@ -291,7 +296,7 @@ static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, s
 }
 
 /* The latest request is refused, if it is not being answered yet. Its answers are to its substitute from now on. */
-static int feed_refuse(struct feed *f, const struct failure *failure, struct out *backend)
+static int feed_refuse_last(struct feed *f, const struct failure *failure, struct out *backend)
 {
 	if (f->first == f->end || f->refused)
 		return -1;
@@ -318,6 +323,19 @@ static int feed_refuse(struct feed *f, const struct failure *failure, struct out
 		f->end--;
 	if (n == 0 && before)
 		f->lanes[0].open = false;
+	return n;
+}
+
+static int feed_refuse(struct feed *f, const struct failure *failure, struct out *backend)
+{
+	bool told = f->told;
+
+	if (told)
+		feed_owe(f, &f->latest);
+	f->told = false;
+	int n = feed_refuse_last(f, failure, backend);
+	if (told && n < 0)
+		f->end--;
 	return n;
 }
 

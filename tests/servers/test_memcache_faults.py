@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from harness import SAN, dial, until
+from harness import SAN, Clock, dial, until
 from server_memcache import Memcached, cache, locked, memcached     # noqa: F401: fixtures
 from test_memcache import connect, proxies, proxy, raw, told, tool      # noqa: F401: fixtures
 
@@ -250,20 +250,66 @@ def test_failures_in_the_middle_of_a_pipeline(proxies, raw, cache):
     proxies.set("error", failure="out_of_memory", match="^(SET b|GETS|INCR) ?")
     words = b"set b 0 0 5\r\nget a\r\nget a\r\ngets a\r\nincr a 1\r\nset c 0 0 1\r\n2\r\nset b 0 0 1 noreply\r\n3\r\nget a b c\r\nversion\r\n"
     expected = (b"SERVER_ERROR out of memory storing object\r\nVALUE a 0 1\r\n1\r\nEND\r\nSERVER_ERROR out of memory writing get response\r\n"
-                b"SERVER_ERROR out of memory\r\nSTORED\r\nVALUE a 0 1\r\n1\r\nVALUE b 0 1\r\n3\r\nVALUE c 0 1\r\n2\r\nEND\r\nVERSION ")
+                b"SERVER_ERROR out of memory\r\nSTORED\r\nVALUE a 0 1\r\n1\r\nVALUE c 0 1\r\n2\r\nEND\r\nVERSION ")
     assert one.send(words.replace(b"5\r\nget a", b"5\r\nxxxxx", 1)).read_to(b"VERSION ") == expected
     one.read_to(b"\r\n")
     assert one.send(words.replace(b"5\r\nget a", b"5\r\nxxxxx", 1) * 20).read_to(expected) == expected
 
 
-def test_what_is_not_answered_is_not_refused(proxies, raw, cache):
-    """noreply: whatever the rules, no word comes, and the request passes."""
+def test_what_is_not_answered_is_refused_without_a_word(proxies, raw, cache):
+    """noreply: no word comes, and what is left behind is what the error leaves."""
     one = raw(proxies)
     one.send(b"version\r\n").read_to(b"\r\n")
-    proxies.set("error", failure="out_of_memory", match="^SET")
-    words = b"set k 0 0 1 noreply\r\nx\r\n" * 10 + b"get k\r\n"
+    words = b"set k 0 0 1 noreply\r\nx\r\n" * 10 + b"incr n 1 noreply\r\nget k\r\n"
+    for failure in ("out_of_memory", "too_big", "pooler_timeout", "bad_gateway"):
+        cache.ask(b"set k 0 0 1\r\ny\r\nset n 0 0 1\r\n1\r\n", b"STORED\r\nSTORED\r\n")
+        proxies.set("error", failure=failure, match="^(SET|INCR)")
+        gone = failure in ("out_of_memory", "too_big")
+        assert one.send(words).read_to(b"END\r\n") == (b"END\r\n" if gone else b"VALUE k 0 1\r\ny\r\nEND\r\n")
+        assert proxies.api("GET", "/behavior")[1]["hits"] == 11 - (failure == "too_big")
+        assert cache.get("n") == (b"2" if failure == "too_big" else b"1")
+    proxies.set("drop", match="^SET")
+    cache.ask(b"set k 0 0 1\r\ny\r\n", b"STORED\r\n")
+    assert one.send(words).read_to(b"END\r\n") == b"VALUE k 0 1\r\ny\r\nEND\r\n"
+    proxies.set("error", failure="out_of_memory", match="^SET", skip=3, times=2)
     assert one.send(words).read_to(b"END\r\n") == b"VALUE k 0 1\r\nx\r\nEND\r\n"
-    assert proxies.api("GET", "/behavior")[1]["hits"] == 0
+    proxies.set("dummy")
+    assert one.send(words).read_to(b"END\r\n") == b"VALUE k 0 1\r\nx\r\nEND\r\n"
+    assert "raw" not in proxies.log()
+
+
+def test_pymemcache_as_it_comes_meets_faults_of_writes(proxies, connect, cache):
+    """It asks for no reply to what it writes."""
+    application = connect(proxies)
+    application.set("k", "1")
+    assert application.get("k") == b"1"
+    proxies.set("error", failure="out_of_memory", match="^SET")
+    application.set("k", "2")
+    assert application.get("k") is None and cache.get("k") is None
+    proxies.set("delay", sleep=0.3, match="^SET")
+    with Clock() as took:
+        application.set("k", "3")
+        assert application.get("k") == b"3"
+    assert took.seconds >= 0.3
+    proxies.set("error", failure="overloaded")
+    late = connect(proxies)
+    late.set("k", "4")
+    assert told(late.get, "k")[0] in ("MemcacheUnknownCommandError", "ConnectionResetError", "BrokenPipeError")
+    assert cache.get("k") == b"3"
+    proxies.set("abort", match="^SET")
+    application.set("k", "5")
+    assert told(application.get, "k")[0] in ("MemcacheUnexpectedCloseError", "ConnectionResetError", "BrokenPipeError")
+    until(lambda: cache.get("k") == b"5", what="the write before the end")
+
+
+def test_a_hung_write_holds_what_is_behind_it(proxies, raw, cache):
+    one = raw(proxies)
+    one.send(b"version\r\n").read_to(b"\r\n")
+    proxies.set("hang", match="^SET")
+    one.send(b"set k 0 0 1 noreply\r\nx\r\nget k\r\n")
+    assert one.silent(0.3) and cache.get("k") is None
+    proxies.set("dummy")
+    assert one.read_to(b"END\r\n") == b"VALUE k 0 1\r\nx\r\nEND\r\n"
 
 
 def test_quiet_requests_are_refused_as_the_server_does(proxies, raw, cache):
