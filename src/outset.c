@@ -258,13 +258,14 @@ static bool said_nearer(const struct proxy_words *p, const struct said *s)
 	return false;
 }
 
-static int own_say(struct reading *own, const struct proxy_words *p)
+/* What the program's words say of the proxy of --proxy is said of it: nearer ones stand. */
+static int own_say(struct reading *own, const struct proxy_words *p, bool addressed)
 {
 	char error[SENTENCE];
 
 	for (const struct said *s = p->said; s; s = s->next) {
 		struct flag *f = flags_own(&own->flags, s->flag->name);
-		if (said_nearer(p, s))
+		if (said_nearer(p, s) || (addressed && f->level && f->level < s->level && !f->many))
 			continue;
 		f->level = 0;                   /* the program's word counts for less */
 		if (!flag_set(f, s->value, s->level, error))
@@ -353,7 +354,7 @@ static int own_read(struct reading *all, const struct proxy_words *p, bool addre
 	own_forget(&own, !s->n_proxies, addressed);
 	if (!name_good(p->name))
 		code = value_error("expected a name of 1 to 64 characters, none of them a blank or one of /?#%%");
-	else if ((code = own_say(&own, p)) != -1)
+	else if ((code = own_say(&own, p, addressed)) != -1)
 		;
 	else if (!addressed && !flag_get(&own.flags, "proxy")->level)
 		code = value_error("listen: expected HOST:PORT, got nothing");
@@ -377,7 +378,7 @@ static int default_read(struct reading *r)
 		return flag_error(flag_get(&r->flags, "proxy-name"), "1 to 64 characters, none of them a blank or one of /?#%", name);
 	for (const struct proxy_words *p = r->flags.proxies; p; p = p->next)
 		if (!strcmp(p->name, name))
-			return own_read(r, p, true);
+			return p->added ? usage_error("argument --add: expected a name that no other has, got '%s'", name) : own_read(r, p, true);
 	int code = spec_read(r, r, name, true, &made);
 	return made_add(r->settings, made, code);
 }

@@ -43,7 +43,7 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 		.help = "a proxy more, any number of times: NAME=LISTEN=BACKEND or NAME=LISTEN=BACKEND,PROTOCOL, and behind that its "
 		        "own behavior=..., timeout=...") },
 	{ GROUP_PROXY, NULL, WORD("enabled", OPT_BOOL, enabled, .def = "true",
-		.help = "listen from the start; a proxy that does not can be enabled through the API"), OWN },
+		.help = "listen from the start; with =no it waits until the API enables it"), OWN },
 	{ GROUP_PROXY, "SECONDS", WORD("timeout", OPT_TIME, timeout, .def = "30", .unit = NSEC_S,
 		.help = "for connecting to the backend; if given, idle connections are closed after it, too; 0: none"), OWN },
 	{ GROUP_PROXY, NULL, WORD("stay_connected", OPT_BOOL, stay_connected,

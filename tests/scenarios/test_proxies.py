@@ -99,6 +99,14 @@ def test_proxies_of_the_file(start, two, tmp_path):
         assert proxy.api("GET", path + "/behavior")[1]["options"]["sleep"] == sleep
 
 
+def test_the_default_proxy_has_a_section_too(start, two, tmp_path):
+    (tmp_path / "v.ini").write_text("[proxy:default]\nlisten = 127.0.0.1:1\nbackend = h:1\nbehavior = hang\nlinger = 9\n")
+    proxy = start("--config", tmp_path / "v.ini", backend=two[0])
+    info = proxy.api("GET", "/info")[1]["proxies"]
+    assert [(p["name"], p["listen"], p["backend"], p["behavior"]) for p in info] == [
+        ("default", "127.0.0.1:%d" % proxy.port, two[0].address, "hang")]
+
+
 def test_the_command_line_counts_for_more_than_the_file(start, two, tmp_path):
     ports = [free_port(), free_port()]
     (tmp_path / "v.ini").write_text(INI % (ports[0], two[0].address, ports[1], two[1].address))
@@ -112,6 +120,7 @@ def test_the_command_line_counts_for_more_than_the_file(start, two, tmp_path):
     (["--add", "x"], 2, "argument --add: expected NAME=LISTEN=BACKEND first, got 'x'"),
     (["--add", "x=:1"], 2, "argument --add: expected NAME=LISTEN=BACKEND first, got 'x=:1'"),
     (["--add", "x=:1=h:2", "--add", "x=:3=h:2"], 2, "argument --add: expected a name that no other has, got 'x'"),
+    (["--proxy", ":1", "--add", "default=:3=h:2"], 2, "argument --add: expected a name that no other has, got 'default'"),
     (["--add", "x=:1=h:2 nope=1"], 2, "argument --add: expected option=value of a proxy, got 'nope'"),
     (["--add", "x=:1=h:2 http=true"], 2, "argument --add: expected option=value of a proxy, got 'http'"),
     (["--add", "x=:1=h:2 linger=abc"], 2, "argument --add: linger: expected a number of seconds >= 0, got 'abc'"),
