@@ -11,6 +11,7 @@
 #include <getopt.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -656,6 +657,7 @@ int main(int argc, char **argv)
 	unsigned passed = 0, failed = 0;
 	bool threads = false;
 
+	signal(SIGPIPE, SIG_IGN);       /* as the program does: splice has no flag for it */
 	for (int c; (c = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
 		if (c == 's' && sscanf(optarg, "%llu-%llu", &first, &last) < 2)
 			last = first;
