@@ -139,7 +139,10 @@ def test_connections_end_by_reason(start, backend):
     for reason, end in (("both_ended", lambda client, server: (client.close(), server.close())),
                         ("client_reset", lambda client, server: client.reset()),
                         ("backend_reset", lambda client, server: server.reset())):
-        end(*proxy.meet(backend))
+        client, server = proxy.meet(backend)
+        client.send(b"x")
+        server.read(1)                  # the proxy knows by now that it is connected
+        end(client, server)
         comes(proxy, "vaurien_connections_ended_total", 1, reason=reason)
     proxy.set("blackout")
     assert proxy.refuses() == "rst"

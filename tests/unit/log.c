@@ -108,6 +108,7 @@ static void overflow(void **state)
 	assert_non_null(told);
 	sscanf(told, "[WARNING] log lines=%llu lost\n", &lost);
 	assert_int_equal(lost + lines - 1, 5000);
+	assert_int_equal(log_lost(), lost);
 	log_info("after");
 	log_stop();
 	assert_non_null(strstr(written(), "after\n"));
