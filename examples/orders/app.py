@@ -4,7 +4,7 @@ from flask import Flask, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-PATIENCE = 0.5                                  # seconds that a customer waits for the database
+PATIENCE = 1.0                                  # seconds that a customer waits for the database
 LOST_TO_OTHERS = {1205, 1213}                   # lock wait timeout, deadlock: the transaction is gone, and may be tried again
 
 TABLES = (

@@ -84,7 +84,7 @@ def test_the_database_hangs(shop, item, proxy, direct):
         begin = time.monotonic()
         customer.start()
         if shop.kind == "naive":
-            customer.join(4 * PATIENCE)
+            customer.join(3 * PATIENCE)
             assert customer.is_alive()          # and so it would for ever
         else:
             customer.join(60)
