@@ -12,7 +12,7 @@ def test_rows(tmp_path):
     subprocess.check_call(["make", "-s", "-C", ROOT, "LOAD=" + load, load])
     page = tmp_path / "page.md"
     done = subprocess.run([sys.executable, os.path.join(ROOT, "bench", "bench.py"), "--only", "bulk,pingpong,churn,delay", "--rounds", "1",
-                           "--seconds", "0.02", "--quick", "--page", str(page)], env=dict(os.environ, LOAD_BIN=load),
+                           "--seconds", "0.1", "--quick", "--page", str(page)], env=dict(os.environ, LOAD_BIN=load),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
     assert done.returncode == 0, done.stdout
     for row in ("up, 8 connections", "down, 1 connection", "1000 connections", "16 at a time"):

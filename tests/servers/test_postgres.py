@@ -650,6 +650,8 @@ def test_outages_of_a_whole_server_are_worded_as_it_does(start, connect):
         server.start()
         for name, said in real.items():
             idle = None if name == "too_many_connections" else connect(one, **plain)
+            if name == "idle_in_transaction_timeout":
+                ask(idle, "BEGIN")
             one.ctl.set("error", failure=name)
             mine = idle_bytes(idle) if idle else login_bytes(one.port)
             assert fields(mine) == fields(said), name
