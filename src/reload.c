@@ -20,6 +20,7 @@
 
 #include "listener.h"
 #include "log.h"
+#include "merge.h"
 #include "refusal.h"
 
 struct action {                         /* for one proxy */

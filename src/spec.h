@@ -39,6 +39,10 @@ void spec_drop(struct spec *);
 
 struct spec *spec_make(const char *name);        /* one reference, dummy, everything else zero: for who fills it in */
 
+/* A copy with room for `more` rules; it has those of `from` that are in no group, or all. For who changes it before anyone
+ * else sees it. */
+struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group);
+
 /* "80:delay,20:error", or one name, taken apart. A name that stands twice has the sum of both. */
 struct weights {
 	bool listed;                    /* percents were given; else it was a bare name */
@@ -80,13 +84,6 @@ struct spec *spec_without_rule(const struct spec *, const char *name);  /* NULL:
 struct spec *spec_without_rules(const struct spec *);
 struct spec *spec_without_others(const struct spec *, const char *name);       /* with those of that name only */
 struct rule_spec *spec_rule(const struct spec *, const char *name);     /* NULL: there is none */
-
-bool spec_moves(const struct spec *was, const struct spec *now);        /* it is to listen elsewhere */
-bool spec_same(const struct spec *, const struct spec *);       /* in all but what rules have met */
-
-/* `live`, with all that differs between `was` and `now`, which were said one after the other: a rule that both have in the same
- * words stays as it is, as does one that neither has. `moves`: it listens where `now` says. NULL: `error` has one sentence. */
-struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[SENTENCE]);
 
 /* Are all rules good for the protocol? Of those that were made for another. */
 bool spec_fits(struct spec *, const char *culprit[1], char error[SENTENCE]);
