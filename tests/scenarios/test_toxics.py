@@ -166,6 +166,24 @@ def test_clients_that_came_and_went_under_no_bandwidth(start, backend):
     until(lambda: proxy.descriptors() == before, what=lambda: "%d descriptors" % proxy.descriptors())
 
 
+def test_idle_connections_cost_next_to_nothing(start, backend):
+    """With a toxic on each. The original takes 38 kB for one."""
+    proxy = start(backend=backend)
+    add(proxy, "latency", stream="both", latency=5)
+
+    def meet(n):
+        for _ in range(n):
+            pairs.append(proxy.meet(backend))
+            pairs[-1][0].send(b"x")
+        for _, server in pairs[-n:]:
+            assert server.read(1) == b"x"
+    pairs = []
+    meet(50)                                    # what is there for all of them
+    before = proxy.memory()
+    meet(350)
+    assert SAN or proxy.memory() - before < 350 * 2000
+
+
 def test_both_streams(met):
     proxy, client, server = met
     add(proxy, "latency", stream="both", latency=100)
