@@ -81,6 +81,14 @@ def test_the_seed_is_set(tests_in, tmp_path):
             FAILS, "--vaurien-seed=" + bad, rc=4)
 
 
+def test_a_seed_of_its_own_is_told_too(tests_in):
+    said = tests_in("""
+def test_it(vaurien_proxy):
+    assert vaurien_proxy(9, seed=7).seed == 8
+""", "--vaurien-seed=42", rc=1)
+    assert "--vaurien-seed=42" in said and "with a seed of its own: 7" in said
+
+
 def test_workers_throw_the_same_dice_on_ports_of_their_own(tests_in, tmp_path):
     pytest.importorskip("xdist")
     said = tests_in("""

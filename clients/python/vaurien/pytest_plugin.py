@@ -103,7 +103,8 @@ class Proxies:
         lines = ["the dice's seed is %d: the same with --vaurien-seed=%d" % (self.seed, self.seed)]
         for proxy in self.running:
             log = proxy.log[self.told.get(proxy, 0):].splitlines()
-            lines += ["", "%s before %s" % (proxy.address, proxy.backend)]
+            own = "" if proxy.seed == self.seed else ", with a seed of its own: %d" % proxy.seed
+            lines += ["", "%s before %s%s" % (proxy.address, proxy.backend, own)]
             lines += ["... %d lines before" % (len(log) - LOG_LINES)] if len(log) > LOG_LINES else []
             lines += log[-LOG_LINES:]
         return "\n".join(lines)
