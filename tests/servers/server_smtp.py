@@ -27,6 +27,7 @@ ACCOUNT = ("app", "secret")
 SERVICES = """
 127.0.0.1:%(port)d inet n - n - - smtpd
 127.0.0.1:%(tls_port)d inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
+pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 rewrite unix - - n - - trivial-rewrite
@@ -35,6 +36,7 @@ defer unix - - n - 0 bounce
 error unix - - n - - error
 retry unix - - n - - error
 virtual unix - n n - - virtual
+smtp unix - - n - - smtp
 anvil unix - - n - 1 anvil
 proxymap unix - - n - - proxymap
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -187,6 +189,10 @@ class Postfix:
 
     def subjects(self):
         return {name: [mail["Subject"] for mail in mails] for name, mails in self.boxes().items()}
+
+    def flush(self):
+        """Try again now what could not be delivered."""
+        subprocess.run([need("postqueue"), "-c", self.conf, "-f"], check=True)
 
     def clear(self):
         until(lambda: not self.queued(), what="Postfix to deliver")

@@ -501,6 +501,35 @@ def test_a_transient_error_is_over_when_it_is_tried_again(mail, proxies, connect
     assert tries == 3 and mail.subjects()["bob"] == ["once"]
 
 
+def test_another_postfix_relays_through_it(mail, proxy, connect):
+    """A client that sends in groups, asks for TLS where there is some, says QUIT with the last dot, and tries again."""
+    relay = Postfix(relayhost="[127.0.0.1]:%d" % proxy.port, default_transport="smtp", virtual_mailbox_domains="",
+                    smtpd_recipient_restrictions="permit", smtp_tls_security_level="may", smtp_connection_cache_on_demand="no",
+                    minimal_backoff_time="1s", queue_run_delay="1s")
+    phases = [("dummy", {}, None), ("error", {"failure": "greylisted", "match": "^RCPT .*bob", "times": 1}, "451 4.7.1 Greylisted"),
+              ("error", {"failure": "io_error", "match": "^MESSAGE", "times": 2}, "queue file write error"),
+              ("error", {"failure": "shutting_down", "match": "^MAIL", "times": 1}, "421 4.3.2 mail.example.test"),
+              ("error", {"failure": "too_many_connections", "times": 1}, "421 4.7.0"),
+              ("abort", {"match": "^DATA", "times": 1}, "lost connection with 127.0.0.1.* while (receiving|performing|sending)"),
+              ("lost_reply", {"match": "^MESSAGE", "times": 1}, "lost connection with .* while sending end of data")]
+    try:
+        relay.start()
+        for number, (name, options, said) in enumerate(phases):
+            proxy.set(name, **options)
+            assert connect(relay).sendmail(ME, [ALICE, BOB], text("phase %d" % number)) == {}
+            if said:
+                until(lambda: re.search("status=deferred.*" + said, relay.said()), what=lambda: said + " in\n" + relay.said()[-3000:])
+                relay.flush()
+            until(lambda: not relay.queued(), what="the mail to have been relayed")
+            until(lambda: not proxy.api("GET", "/info")[1]["proxies"][0]["connections"], what="the relay to leave")
+        last = len(phases) - 1
+        subjects = {name: sorted(them) for name, them in mail.subjects().items()}
+        assert subjects["alice"] == subjects["bob"] == sorted("phase %d" % i for i in [*range(last), last, last])      # its reply was lost
+        assert "raw" not in proxy.log()
+    finally:
+        relay.destroy()
+
+
 # ---- (e) behaviors, as the client sees them ----
 
 def test_a_lost_reply_behind_the_dot_delivers_twice(mail, proxies, connect):
