@@ -1,6 +1,7 @@
 /* line - a toy protocol of lines, with pipelining, bodies, pushes and refusals: what the engine is tested with.
  *
  *   request    ?text     asks            !text    silent           #n text  asks, n bytes of body follow
+ *              .text     tells: rules decide it, and nothing answers
  *              >text     asks leave for a sequel: if it is given, that is the next message, whatever it looks like
  *   response   =text     answers         +text    ... after this    #n text  answers, n bytes of body follow
  *              *text     push            ~text    answers, and gives no leave
@@ -70,15 +71,15 @@ static struct cut request(struct talk *t, struct span at, struct message *msg)
 		return (struct cut){ CUT_WAIT };
 	if (!line.n)
 		return (struct cut){ CUT_MORE };
-	if (!strchr("?!#>", *line.p))
+	if (!strchr("?!.#>", *line.p))
 		return (struct cut){ CUT_RAW };
 	bool sequel = s->mode == SEQUEL;
 	s->mode = PLAIN;
 	msg->is = IS_COMMAND;
-	snprintf(msg->verb, sizeof msg->verb, "%s", *line.p == '!' ? "TELL" : *line.p == '>' ? "OFFER" : "ASK");
+	snprintf(msg->verb, sizeof msg->verb, "%s", strchr("!.", *line.p) ? "TELL" : *line.p == '>' ? "OFFER" : "ASK");
 	if (*line.p == '>' && !sequel)
 		offer(t, msg);
-	return line_cut(line, *line.p == '!' && !sequel ? SILENT : ASKS, msg);
+	return line_cut(line, sequel ? ASKS : *line.p == '!' ? SILENT : *line.p == '.' ? TELLS : ASKS, msg);
 }
 
 /* An offer is answered. */

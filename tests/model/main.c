@@ -270,7 +270,7 @@ static void step_ask(struct peer *p)
 		if (body)
 			snprintf(line, sizeof line, "#%zu t%u\n", body, ++text);
 		else
-			snprintf(line, sizeof line, "%c%u\n", "?!>"[pick(7) > 1 ? 0 : 1 + pick(2)], ++text);
+			snprintf(line, sizeof line, "%c%u\n", "?!>."[pick(7) > 1 ? 0 : 1 + pick(3)], ++text);
 		send_message(p, p->client, mirror_client, line, body);
 	}
 }
@@ -288,7 +288,7 @@ static void parse_requests(struct peer *p)
 		if (p->parsed + all > p->at_backend.n)
 			break;
 		p->parsed += all;
-		p->pending += *line != '!';
+		p->pending += *line != '!' && *line != '.';
 	}
 }
 

@@ -265,7 +265,7 @@ static bool release(struct mirror_conn *c, struct mirror_stream *s, nsec now)
 
 static bool minds(const struct mirror_exchange *x)
 {
-	return x->failure || x->end || x->dropped;
+	return x->failure || x->end || x->dropped || x->told;
 }
 
 static void decide(struct mirror_conn *c, struct mirror_exchange *x, bool fresh)
@@ -486,7 +486,7 @@ static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, nsec no
 	substitute(c, x, y.failure, now);
 }
 
-static void ask(struct mirror_conn *c, bool offer, nsec now)
+static void ask(struct mirror_conn *c, bool offer, bool told, nsec now)
 {
 	struct mirror_stream *u = &c->up;
 	struct mirror_exchange *x = exchange_new(c, ++c->asked);
@@ -495,6 +495,7 @@ static void ask(struct mirror_conn *c, bool offer, nsec now)
 	u->own = x;
 	u->lot = y.lot;
 	x->offer = offer;
+	x->told = told;
 	ends(c, &y, &x->end, now);
 	if (y.reply) {
 		fails(x, y.failure);
@@ -549,7 +550,7 @@ static void ask_begin(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec
 		u->own = c->last;
 		c->last->sequel = false;
 	} else if (*atom != '!') {
-		ask(c, *atom == '>', now);
+		ask(c, *atom == '>', *atom == '.', now);
 	}
 }
 

@@ -60,7 +60,7 @@ struct mirror_exchange {
 	struct mirror_stand stand;
 	const char *failure; int swallow;
 	enum end end;
-	bool dropped, sent, opening, offer;
+	bool dropped, told, sent, opening, offer;
 	bool sequel;                    /* of an offer, and not begun */
 	struct mirror_lot late;
 	struct mirror_exchange *next;
