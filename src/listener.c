@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -16,7 +17,10 @@
 #include "vanish.h"
 #include "worker.h"
 
-enum { AT_ONCE = 64 };                  /* accepted in one go, for fairness */
+enum {
+	AT_ONCE = 64,                   /* accepted in one go, for fairness */
+	RESERVE = 16,                   /* descriptors that no client gets */
+};
 
 #define RETRY (100 * NSEC_MS)
 
@@ -181,6 +185,10 @@ static int listener_take(struct listener *l)
 {
 	int spare = eventfd(0, EFD_CLOEXEC), error = errno;
 
+	if (spare >= l->reserve) {
+		close(spare);
+		return EMFILE;
+	}
 	if (spare < 0)
 		return error;
 	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -283,12 +291,23 @@ static void listener_fire(struct timer *t)
 	listener_accept(OWNER(listener, retry, t));
 }
 
+/* The kernel gives the lowest number that is free: from this one on, descriptors are left to the API and its like, or who is to
+ * take the load away could not say so. */
+static int reserve_begin(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > INT32_MAX)
+		return INT32_MAX;
+	return (int)(r.rlim_cur - (r.rlim_cur > 8 * RESERVE ? RESERVE : r.rlim_cur / 8));
+}
+
 static struct listener *listener_make(struct proxy *p)
 {
 	struct listener *l = calloc(1, sizeof *l);
 
 	assert(l);
-	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire };
+	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
 	return l;
 }
 

@@ -12,6 +12,7 @@ struct listener {                       /* as long as its proxy */
 	struct proxy *proxy;            /* in worker 0 */
 	uint64_t accepted, gone;        /* connections ever; the next one gets the number accepted + 1 */
 	struct timer retry;             /* accepting pauses until then, or until a connection goes */
+	int reserve;                    /* descriptors from this number on are not for clients */
 	bool open;                      /* started and not stopped */
 	bool warned;                    /* of being out of descriptors */
 	enum end state;                 /* STAY: open; CLOSE: clients are refused; VANISH: they are not answered */

@@ -276,6 +276,10 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 	}
 	if (!stream)
 		stream = stream_default(b);
+	if (w.name && strlen(json_string_value(w.name)) != json_string_length(w.name)) {
+		fault_say(f, 400, "bad request body: name: expected a text without a character 0");
+		return NULL;
+	}
 	json_t *named = w.name && json_string_length(w.name) ? json_incref((json_t *)w.name) : name_default(b, stream);
 	w.name = named;
 	struct spec *to = NULL;

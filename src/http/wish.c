@@ -36,6 +36,8 @@ static bool text_read(char **to, const json_t *object, const char *owner, const 
 
 	if (value && !json_is_string(value))
 		return mismatch(value, owner, key, "string", f);
+	if (value && strlen(json_string_value(value)) != json_string_length(value))
+		return fault_say(f, 400, "bad request body: %s: expected a text without a character 0", key);
 	if (value)
 		*to = copy(json_string_value(value));
 	return true;

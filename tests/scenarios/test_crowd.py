@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import random
+import resource
 import selectors
 import socket
 import subprocess
@@ -137,6 +138,7 @@ class Crowd:
 @pytest.mark.threads
 @pytest.mark.parametrize("threads", [1, 2])
 def test_a_crowd(start, threads):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     echo = subprocess.Popen([sys.executable, "-c", ECHO], stdout=subprocess.PIPE, universal_newlines=True)
     try:
         upstream = "127.0.0.1:%d" % int(echo.stdout.readline())

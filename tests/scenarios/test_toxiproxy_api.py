@@ -185,6 +185,7 @@ def test_create_refused(api):
         ({"name": "x", "upstream": "y", "protocol": "nope"}, 400,
          "bad request body: protocol: expected the name of one that vaurien --list shows, got 'nope'"),
         ({"name": "x", "upstream": "y", "toxics": [{"type": "nope"}]}, 400, "invalid toxic type"),
+        ({"name": "x\0y", "upstream": "y"}, 400, "bad request body: name: expected a text without a character 0"),
     ):
         assert api("POST", "/proxies", body) == (status, text)
     assert list(api("GET", "/proxies")[1]) == ["taken"]
