@@ -169,6 +169,18 @@ void listing_failures_text(FILE *f)
 	}
 }
 
+static void text_reach(FILE *f, const struct behavior *b)
+{
+	const char *on = b->direction == REQUEST ? "requests" : b->direction == RESPONSE ? "responses" : "requests and responses";
+	char line[SENTENCE];
+
+	if (b->direction != REQUEST && b->direction != RESPONSE && !(b->traits & TRAIT_WHOLE))
+		return;
+	snprintf(line, sizeof line, "By itself it acts on %s%s.", on, b->traits & TRAIT_WHOLE ? ", and is drawn for each connection" : "");
+	fprintf(f, "%16s", "");
+	print_wrapped(f, line, 16, 16);
+}
+
 void listing_text(FILE *f)
 {
 	size_t n;
@@ -178,6 +190,7 @@ void listing_text(FILE *f)
 	for (size_t i = 0; i < n; i++) {
 		fprintf(f, "  %-14s", b[i]->name);
 		print_wrapped(f, b[i]->help ? b[i]->help : "", 16, 16);
+		text_reach(f, b[i]);
 		text_options(f, b[i]->options);
 	}
 	fputs("\nfields of rules, whatever the behavior:\n", f);
