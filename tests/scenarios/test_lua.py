@@ -158,6 +158,32 @@ def test_traits(run, script):
     assert "connection" in own and "connection" not in other, (own, other)
 
 
+@pytest.mark.parametrize("said, passes", [
+    ("verdict.fate = 99 verdict.ends = -1 verdict.hold = -5 verdict.after = -1 verdict.keep = 1e300", b"teapot"),
+    ("verdict.fate = 1 << 40 verdict.pace.gap = -1 verdict.pace.vary = 1 << 62 verdict.dirt.at = -7", b"teapot"),
+    ("verdict.keep = -1 verdict.keep = 3.9", b"tea"),
+    ("verdict.hold = 1e-300 verdict.pace.rate = math.huge verdict.pace.piece = 1e300", b"teapot"),
+    ("verdict.fate = REPLY verdict.failure = ('no_such_'):rep(1000)", b"teapot"),
+    ("verdict:limit(-1, STAY)", b""),
+])
+def test_what_it_says_is_clamped(said, passes, start, backend, script):
+    proxy = start(*script(acts(said, "ON_REQUEST", "direction = REQUEST,")), "--behavior", "own", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"teapot")
+    client.finish()
+    assert server.rest() == (passes, "fin")
+    assert "errors=" not in proxy.log()
+
+
+def test_much_junk_is_clamped(start, backend, script):
+    proxy = start(*script(acts("verdict.dirt.junk, verdict.dirt.flips = 1e300, 1e300", "ON_REQUEST", "direction = REQUEST,")),
+                  "--behavior", "own", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"teapot")
+    client.finish()
+    assert len(server.rest()[0]) == 6 + (1 << 16)
+
+
 # ---- what it may look at: asserted by the script, told by what passes ----
 
 LOOKS = """
