@@ -276,6 +276,14 @@ static void say_start(const struct settings *s)
 	log_info("* seed: %llu", (unsigned long long)s->seed);
 }
 
+static void port_leaves(const struct port *p)
+{
+	struct control *c = OWNER(control, ports, p->all);
+
+	if (c->statsd)
+		statsd_leaves(c->statsd, p);
+}
+
 static void make_workers(struct control *c)
 {
 	const struct settings *s = c->settings;
@@ -288,6 +296,7 @@ static void make_workers(struct control *c)
 		worker_init(&c->workers[k], c->workers, k, n, c->resolver, &words);
 	c->rounds = (struct rounds){ .loop = &c->loop, .workers = c->workers, .n = n, .alone = true };
 	ports_init(&c->ports, &c->rounds);
+	c->ports.leaves = port_leaves;
 }
 
 static void start_workers(struct control *c)
@@ -337,6 +346,7 @@ static void finish(struct control *c)
 	c->rounds.alone = true;
 	resolver_stop(c->resolver);
 	statsd_stop(c->statsd);
+	c->statsd = NULL;
 	for (unsigned k = 0; k < c->rounds.n; k++)
 		worker_end(&c->workers[k]);
 	for (unsigned k = 0; k < c->rounds.n; k++)      /* a last change may have been on its way */

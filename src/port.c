@@ -334,6 +334,8 @@ static void removal_made(struct round *r)
 {
 	struct removal *rm = (struct removal *)r;
 
+	if (rm->port->all->leaves)
+		rm->port->all->leaves(rm->port);
 	if (rm->waiter)
 		rm->waiter->done(rm->waiter);
 	rm->round = (struct round){ part_free, removal_over };

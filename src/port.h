@@ -28,6 +28,7 @@ struct ports {
 	size_t n, room;
 	struct port **made, **named;    /* in the order they were made, and by their names */
 	unsigned last;                  /* number given */
+	void (*leaves)(const struct port *);    /* told when all workers have done with one that was removed: the last of its counts; or NULL */
 };
 
 struct waiter {                         /* who makes a change */

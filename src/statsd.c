@@ -60,6 +60,7 @@ struct statsd {
 	uint64_t ticks;
 	size_t n;
 	struct before *before;          /* per proxy, in the order of their numbers */
+	unsigned seen;                  /* the greatest number so far */
 	char datagram[DATAGRAM_MAX];
 	size_t used;
 };
@@ -169,6 +170,29 @@ static void before_free(struct before *b)
 	free(b->tallied);
 }
 
+static void statsd_port(struct statsd *s, struct before *b, const struct port *p)
+{
+	struct figures f;
+
+	port_figures(p, &f);
+	statsd_figures(s, b, port_spec(p), &f);
+	statsd_rules(s, b, port_spec(p));
+}
+
+/* One that came after the last tick is not known yet; one that a tick has found missing was counted to its end but
+ * for the last moment. */
+void statsd_leaves(struct statsd *s, const struct port *p)
+{
+	struct before new = { 0 }, *b = port_number(p) > s->seen ? &new : NULL;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->before[i].number == port_number(p))
+			b = &s->before[i];
+	if (b)
+		statsd_port(s, b, p);
+	before_free(&new);
+}
+
 /* Proxies come and go between two ticks: those that stay keep what is known of them. */
 static void statsd_follow(struct statsd *s)
 {
@@ -177,7 +201,7 @@ static void statsd_follow(struct statsd *s)
 
 	assert(now);
 	for (size_t i = 0; i < n; i++) {
-		now[i].number = port_number(control_port(s->control, i));
+		s->seen = now[i].number = port_number(control_port(s->control, i));
 		while (old < s->n && s->before[old].number < now[i].number)
 			before_free(&s->before[old++]);
 		if (old < s->n && s->before[old].number == now[i].number)
@@ -218,13 +242,9 @@ static void statsd_tick(struct statsd *s)
 	s->dice = dice_at(&dice, s->ticks++, 0, 0);
 	statsd_follow(s);
 	for (size_t i = 0; i < s->n; i++) {
-		struct port *port = control_port(s->control, i);
-		struct spec *now = port_spec(port);
-		struct figures f;
-		port_figures(port, &f);
-		statsd_figures(s, &s->before[i], now, &f);
-		statsd_rules(s, &s->before[i], now);
-		open += f.n[STAT_OPENED] > f.n[STAT_CLOSED] ? f.n[STAT_OPENED] - f.n[STAT_CLOSED] : 0;
+		const struct figures *f = &s->before[i].figures;
+		statsd_port(s, &s->before[i], control_port(s->control, i));
+		open += f->n[STAT_OPENED] > f->n[STAT_CLOSED] ? f->n[STAT_OPENED] - f->n[STAT_CLOSED] : 0;
 	}
 	statsd_gauge(s, "open", open);
 	statsd_gauge(s, "held", held(s->control));

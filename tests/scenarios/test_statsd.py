@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from conftest import PATIENCE
+from conftest import PATIENCE, dial
 
 LINE = re.compile(r"(.+):(\d+)\|(?:c(?:\|@(.+))?|(g))")
 
@@ -103,6 +103,24 @@ def test_a_rule_that_went_has_its_last_hits_counted(start, backend, statsd):
     round_trips(proxy, 5)
     proxy.set("dummy")
     assert statsd.until(**{"vaurien.tcp.fault.delay": 8})["vaurien.tcp.fault.delay"] == 8
+
+
+def test_a_proxy_that_was_there_for_a_moment(start, backend, statsd):
+    backend.serve()
+    proxy = start(*flags(statsd), backend=backend)
+    for i in range(1, 4):
+        status, made = proxy.api("POST", "/proxies", {"name": "p", "upstream": backend.address, "listen": "127.0.0.1:0"})
+        proxy.api("POST", "/proxies/p/toxics", {"type": "latency", "attributes": {"latency": 1}})
+        with dial(int(made["listen"].rsplit(":", 1)[1])) as client:
+            client.send(b"x" * 10).read(10)
+        assert proxy.api("DELETE", "/proxies/p")[0] == 204
+        if i == 2:                      # one that lives over a tick
+            statsd.until(**{"vaurien.tcp.end": 2})
+    sums = statsd.until(**{"vaurien.tcp.end": 3})
+    proxy.stop()
+    sums = statsd.rest()
+    assert [sums["vaurien.tcp." + name] for name in ("start", "end", "received.request", "sent.response")] == [3, 3, 30, 30]
+    assert sums["vaurien.tcp.fault.latency"] == 3
 
 
 def test_faults_by_behavior(start, backend, statsd):
