@@ -460,6 +460,8 @@ IDLE = {                                        # by protocol: what the server s
     "redis": (["", "=+PONG\\r\\n"], ["=*1\\r\\n$4\\r\\nPING\\r\\n"]),
     "http": (["", "=HTTP/1.1 200 OK\\r\\nContent-Length: 5\\r\\n\\r\\nhello"], ["=GET / HTTP/1.1\\r\\nHost: bench\\r\\n\\r\\n"]),
     "mysql": ([MYSQL_GREETING, packet(2, MYSQL_OK), packet(1, MYSQL_OK)], ["-", MYSQL_LOGIN, packet(0, b"\x03DO 1")]),
+    "memcache": (["", "=END\\r\\n"], ["=get key\\r\\n"]),
+    "smtp": (["=220 bench ESMTP\\r\\n", "=250 bench\\r\\n"], ["-", "=EHLO bench\\r\\n"]),
     "postgres": (["", message(b"R", b"\0\0\0\0") + message(b"Z", b"I"), message(b"C", b"SELECT 1\0") + message(b"Z", b"I")],
                  [struct.pack(">II", 17, 196608).hex() + b"user\0app\0\0".hex()[:18], message(b"Q", b"SELECT 1\0")]),
 }

@@ -17,7 +17,7 @@ typedef int64_t nsec;
 
 #define NSEC_S ((nsec)1000000000)
 
-enum { BUFFER = 1 << 18, MEAL = 1 << 22 };
+enum { BUFFER = 1 << 18, MEAL = 1 << 20 };
 
 struct bytes { uint8_t *p; size_t n; };
 

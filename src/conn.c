@@ -47,19 +47,20 @@ static void backend_ready(struct watch *w, unsigned events)
 {
 	struct conn *c = OWNER(conn, backend.watch, w);
 
+	if (c->dial) {
+		dial_ready(c->dial, events);
+		events &= ~(unsigned)EPOLLOUT;
+	}
+	if (!c->backend.open || !events)
+		return;
 	side_note(&c->backend, events);
 	conn_run(c);
 }
 
-static void side_open(struct conn *c, struct side *s, int fd)
+/* That there is something to read is told as an event. */
+static void side_open(struct side *s)
 {
-	int on = 1;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);       /* a unix socket has none of it */
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	s->watch.fd = fd;
-	s->open = s->readable = s->writable = true;
-	loop_watch(conn_loop(c), &s->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	s->open = s->writable = true;
 }
 
 const char *side_peer(const struct side *s, char *buffer, size_t size)
@@ -309,7 +310,8 @@ static void conn_dialled(void *whom, int fd, const char *why)
 		conn_end(c, RESET, WHY_NO_BACKEND);
 		return;
 	}
-	side_open(c, &c->backend, fd);
+	socket_lively(fd);
+	side_open(&c->backend);
 	c->active = conn_loop(c)->now;
 	conn_run(c);
 }
@@ -326,7 +328,7 @@ void conn_dial(struct conn *c)
 		c->ties->opening = NULL;
 		c->ties->waits = 0;
 	}
-	c->dial = dial_start(conn_loop(c), c->proxy->worker->resolver, &s->backend, s->timeout, spare, conn_dialled, c);
+	c->dial = dial_start(conn_loop(c), c->proxy->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_dialled, c);
 }
 
 /* Before the dial: lets it wait, as the rules say. */
@@ -396,7 +398,9 @@ void conn_open(struct proxy *proxy, int fd, int spare, uint64_t number)
 	struct exchange *x;
 
 	stats_add(&proxy->stats, STAT_OPENED, 1);
-	side_open(c, &c->client, fd);
+	c->client.watch.fd = fd;
+	loop_watch(conn_loop(c), &c->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	side_open(&c->client);
 	say_opened(c);
 	loop_clock(conn_loop(c));
 	if (!judge_meet(c))

@@ -51,11 +51,12 @@ struct conn {
 	nsec since;                     /* it was accepted */
 	nsec active;                    /* when bytes last came */
 	struct mail later;              /* its turn at the end of the round, or its last */
-	bool queued;                    /* ... is posted */
-	bool again;                     /* something may move that did not */
-	bool running, dead;
-	bool raw_counted, logged_in, spoke, resting;
-	bool no_sequel;                 /* talk.no_sequel, until it is seen to */
+	bool queued : 1;                /* ... is posted */
+	bool again : 1;                 /* something may move that did not */
+	bool running : 1, dead : 1;
+	bool raw_counted : 1, logged_in : 1, spoke : 1, resting : 1;
+	bool no_sequel : 1;             /* talk.no_sequel, until it is seen to */
+	uint8_t turn_kind;              /* enum turn_kind */
 	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
 };
 

@@ -3,6 +3,8 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,8 +12,8 @@
 
 struct dial {
 	struct loop *loop;
-	struct look look;               /* the name */
-	struct watch watch;             /* the socket under way */
+	struct look *look;              /* the name; NULL: a number */
+	struct watch *watch;            /* the socket under way */
 	struct timer timer;
 	unsigned tried;                 /* of the addresses */
 	int spare;
@@ -19,12 +21,15 @@ struct dial {
 	bool over;
 	void (*done)(void *whom, int fd, const char *why);
 	void *whom;
-	struct mail last;               /* freed at the end of the round: its watch may be in this one's events */
+	struct mail last;               /* freed at the end of the round: who stops it may still look at it */
 };
 
 static void dial_free(struct mail *m)
 {
-	free(OWNER(dial, last, m));
+	struct dial *d = OWNER(dial, last, m);
+
+	free(d->look);
+	pool_give(d);
 }
 
 static void close_if_open(int *fd)
@@ -36,95 +41,139 @@ static void close_if_open(int *fd)
 
 static void dial_over(struct dial *d)
 {
-	if (d->watch.fd >= 0)   /* who was reached meanwhile shall not take it for a client that said all */
-		setsockopt(d->watch.fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+	if (d->watch->fd >= 0)  /* who was reached meanwhile shall not take it for a client that said all */
+		setsockopt(d->watch->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	d->over = true;
 	timer_stop(d->loop, &d->timer);
-	look_drop(&d->look);
-	close_if_open(&d->watch.fd);
+	if (d->look)
+		look_drop(d->look);
+	close_if_open(&d->watch->fd);
 	close_if_open(&d->spare);
 	d->last.open = dial_free;
 	loop_later(d->loop, &d->last);
 }
 
-static void dial_done(struct dial *d, int fd, const char *why)
+static void dial_done(struct dial *d, const char *why)
 {
+	int fd = why ? -1 : d->watch->fd;
+
+	if (!why)
+		d->watch->fd = -1;      /* it is not ours any more */
 	dial_over(d);
+	if (!why)
+		d->watch->fd = fd;
 	d->done(d->whom, fd, why);
+}
+
+/* A socket for the next address: the spare, if it is of that kind. */
+static int dial_socket(struct dial *d, int family)
+{
+	int fd = d->spare;
+
+	d->spare = -1;
+	if (fd >= 0 && family == AF_INET)
+		return fd;
+	close_if_open(&fd);
+	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+}
+
+/* True: it is under way, or done. */
+static bool dial_try(struct dial *d, const struct endpoint *e)
+{
+	int fd = dial_socket(d, e->addr.ss_family);
+
+	if (fd < 0) {
+		d->error = errno;
+		return false;
+	}
+	bool connected = connect(fd, (const struct sockaddr *)&e->addr, e->len) == 0;
+	if (!connected && errno != EINPROGRESS) {
+		d->error = errno;
+		close(fd);
+		return false;
+	}
+	d->watch->fd = fd;
+	loop_watch(d->loop, d->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	if (connected)
+		dial_done(d, NULL);
+	return true;
 }
 
 /* The next address, until one takes us or none is left. */
 static void dial_next(struct dial *d)
 {
-	while (d->tried < d->look.n) {
-		const struct endpoint *e = &d->look.found[d->tried++];
-		close_if_open(&d->spare);
-		int fd = socket(e->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (fd < 0) {
-			d->error = errno;
-			break;
-		}
-		if (connect(fd, (const struct sockaddr *)&e->addr, e->len) == 0) {
-			dial_done(d, fd, NULL);
+	while (d->look && d->tried < d->look->n)
+		if (dial_try(d, &d->look->found[d->tried++]))
 			return;
-		}
-		if (errno == EINPROGRESS) {
-			d->watch.fd = fd;
-			loop_watch(d->loop, &d->watch, EPOLLOUT | EPOLLET);
-			return;
-		}
-		d->error = errno;
-		close(fd);
-	}
-	dial_done(d, -1, strerror(d->error));
+	dial_done(d, strerror(d->error));
 }
 
-static void dial_ready(struct watch *w, unsigned events)
+void dial_ready(struct dial *d, unsigned events)
 {
-	struct dial *d = OWNER(dial, watch, w);
-	int error = 0, fd = w->fd;
+	int error = 0;
 	socklen_t len = sizeof error;
 
-	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
-	if (error || events & EPOLLERR) {
+	if (d->over)
+		return;
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		getsockopt(d->watch->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		d->error = error ? error : ECONNREFUSED;
-		close_if_open(&w->fd);
+		close_if_open(&d->watch->fd);
 		dial_next(d);
 	} else if (events & EPOLLOUT) {
-		loop_unwatch(d->loop, w);
-		w->fd = -1;
-		dial_done(d, fd, NULL);
+		dial_done(d, NULL);
 	}
 }
 
 static void dial_found(struct look *l)
 {
-	struct dial *d = OWNER(dial, look, l);
+	struct dial *d = l->whom;
 
 	if (l->n)
 		dial_next(d);
 	else
-		dial_done(d, -1, l->error);
+		dial_done(d, l->error);
+}
+
+static void dial_look(struct dial *d, struct resolver *r, const struct address *to)
+{
+	d->look = calloc(1, sizeof *d->look);
+	assert(d->look);
+	d->look->done = dial_found;
+	d->look->whom = d;
+	look_start(d->look, r, d->loop, to);
 }
 
 static void dial_fire(struct timer *t)
 {
-	dial_done(OWNER(dial, timer, t), -1, "connecting takes longer than the time-out");
+	dial_done(OWNER(dial, timer, t), "connecting takes longer than the time-out");
 }
 
-struct dial *dial_start(struct loop *l, struct resolver *r, const struct address *to, nsec timeout, int spare,
+void socket_lively(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);       /* a unix socket has none of it */
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+struct dial *dial_start(struct loop *l, struct resolver *r, const struct address *to, nsec timeout, int spare, struct watch *watch,
                         void (*done)(void *whom, int fd, const char *why), void *whom)
 {
-	struct dial *d = calloc(1, sizeof *d);
+	if (!l->dials.size)
+		pool_init(&l->dials, sizeof(struct dial));
+	struct dial *d = pool_take(&l->dials);
+	struct endpoint e;
 
-	assert(d);
-	*d = (struct dial){ .loop = l, .spare = spare, .done = done, .whom = whom, .error = ECONNREFUSED };
-	d->watch = (struct watch){ -1, dial_ready };
+	*d = (struct dial){ .loop = l, .spare = spare, .watch = watch, .done = done, .whom = whom, .error = ECONNREFUSED };
+	watch->fd = -1;
 	d->timer.fire = dial_fire;
-	d->look.done = dial_found;
 	if (timeout)
 		timer_set(l, &d->timer, l->now + timeout);
-	look_start(&d->look, r, l, to);
+	if (!address_numeric(to, false, &e))
+		dial_look(d, r, to);
+	else if (!dial_try(d, &e))
+		dial_done(d, strerror(d->error));
 	return d->over ? NULL : d;      /* it is freed no sooner than at the end of the round */
 }
 

@@ -31,7 +31,7 @@ static struct exchange *exchange_new(struct conn *c, uint64_t number, const stru
 {
 	struct stand s = stand_new(c, number, msg);
 
-	return exchange_push(&c->exchanges, number, msg, &s, conn_loop(c)->now);
+	return exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 }
 
 static void exchange_over(struct conn *c)
@@ -144,7 +144,7 @@ static void request_tell(struct conn *c, const struct message *msg, struct span 
 
 	if (!s.in)
 		return;
-	struct exchange *x = exchange_push(&c->exchanges, number, msg, &s, conn_loop(c)->now);
+	struct exchange *x = exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 	x->told = true;
 	request_ask(c, x, msg, piece);
 }
@@ -212,7 +212,7 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 
 	msg->bytes = piece;
 	if (msg->role == AIDS || f) {
-		struct exchange *x = exchange_push(&c->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
+		struct exchange *x = exchange_push(&c->exchanges, &c->proxy->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
 			conn_refuse(c, c->request.busy->now.exchange = x, msg, f);
 	} else if (msg->role == ASKS) {
@@ -279,7 +279,7 @@ static struct exchange *exchange_head(struct conn *c)
 
 	if (!x || !x->fresh)
 		return x;
-	x = exchange_split(&c->exchanges);
+	x = exchange_split(&c->exchanges, &c->proxy->worker->exchanges);
 	x->stand.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ties->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
@@ -432,11 +432,11 @@ static void turn_over(struct conn *c)
 			stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
 			histogram_note(&c->proxy->stats.answered, x->last - x->began);
 		}
-	if (c->turn.kind == ASKED) {
+	if (c->turn_kind == ASKED) {
 		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
 		histogram_note(&c->proxy->stats.answered, c->turn.last - c->turn.began);
 	}
-	c->turn.kind = NO_TURN;
+	c->turn_kind = NO_TURN;
 }
 
 void dialogue_sent(struct conn *c)
@@ -472,14 +472,16 @@ static void turn_plain(struct conn *c, enum direction d)
 
 	if (d == RESPONSE) {
 		c->spoke = true;
-		if (!c->turn.kind) {
-			c->turn = (struct turn){ .began = now, .kind = PUSHED };
+		if (!c->turn_kind) {
+			c->turn.began = now;
+			c->turn_kind = PUSHED;
 			c->pushed++;
 		}
 		c->turn.last = now;
-	} else if (c->spoke || !c->turn.kind) {
+	} else if (c->spoke || !c->turn_kind) {
 		turn_begin(c);
-		c->turn = (struct turn){ now, now, ASKED };
+		c->turn = (struct turn){ now, now };
+		c->turn_kind = ASKED;
 		c->asked++;
 		pipe_open(p, &(struct message){ .role = ASKS });
 	}
@@ -489,16 +491,17 @@ static void turn_plain(struct conn *c, enum direction d)
 
 void dialogue_ties(struct conn *c)
 {
-	struct turn t = c->turn;
+	enum turn_kind kind = c->turn_kind;
 	bool greeting = c->pushed == 1 && !c->asked;
-	struct message msg = { .role = t.kind == ASKED ? ASKS : PUSH };
+	struct message msg = { .role = kind == ASKED ? ASKS : PUSH };
 
-	c->turn.kind = NO_TURN;
-	if (!t.kind)
+	c->turn_kind = NO_TURN;
+	if (!kind)
 		return;
-	snprintf(msg.verb, sizeof msg.verb, "%s", t.kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
-	msg.is = t.kind == PUSHED && greeting ? IS_OPENING : 0;
-	exchange_push(&c->exchanges, t.kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1), &msg, &(struct stand){ 0 }, t.began)->last = t.last;
+	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
+	msg.is = kind == PUSHED && greeting ? IS_OPENING : 0;
+	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
+	exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, &msg, &(struct stand){ 0 }, c->turn.began)->last = c->turn.last;
 }
 
 bool dialogue_goes_on(const struct conn *c, enum direction d)

@@ -1,8 +1,6 @@
 /* exchange.c - who asked what, and what is owed: a connection's open exchanges, oldest first. */
 #include "exchange.h"
 
-#include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 static bool message_alike(const struct message *a, const struct message *b)
@@ -16,7 +14,7 @@ static bool joins(const struct exchange *x, uint64_t number, const struct messag
 	       message_alike(&x->asked, asked);
 }
 
-struct exchange *exchange_push(struct exchanges *l, uint64_t number, const struct message *asked, const struct stand *s, nsec now)
+struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct message *asked, const struct stand *s, nsec now)
 {
 	struct exchange *x = l->last;
 
@@ -25,12 +23,8 @@ struct exchange *exchange_push(struct exchanges *l, uint64_t number, const struc
 		x->last = now;
 		return x;
 	}
-	x = calloc(1, sizeof *x);
-	assert(x);
-	x->number = number;
-	x->alike = 1;
-	x->began = x->last = now;
-	x->asked = *asked;
+	x = pool_take(pool);
+	*x = (struct exchange){ .number = number, .alike = 1, .began = now, .last = now, .asked = *asked };
 	x->asked.subject = x->asked.bytes = (struct span){ 0 };
 	x->stand = *s;
 	if (l->last)
@@ -64,16 +58,15 @@ void exchange_pop(struct exchanges *l)
 		l->last = NULL;
 	l->entries--;
 	lot_drop(x->late);
-	free(x);
+	pool_give(x);
 }
 
-struct exchange *exchange_split(struct exchanges *l)
+struct exchange *exchange_split(struct exchanges *l, struct pool *pool)
 {
 	struct exchange *many = l->first, *one = many;
 
 	if (many->alike > 1) {
-		one = malloc(sizeof *one);
-		assert(one);
+		one = pool_take(pool);
 		*one = *many;
 		one->alike = 1;
 		one->next = many;

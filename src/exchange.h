@@ -3,6 +3,7 @@
 #define EXCHANGE_H
 
 #include "parcel.h"
+#include "pool.h"
 
 enum { EXCHANGES_MAX = 65536 };         /* open entries of one connection; beyond, it goes raw */
 
@@ -27,15 +28,15 @@ struct exchange {
 /* A stream without messages and without rules needs to know no more of the one that is open. */
 struct turn {
 	nsec began, last;               /* as an exchange's */
-	enum { NO_TURN, ASKED, PUSHED } kind;   /* opened by the client, or by a backend that was not asked */
 };
+enum turn_kind { NO_TURN, ASKED, PUSHED };              /* opened by the client, or by a backend that was not asked */
 
 struct exchanges { struct exchange *first, *last; unsigned entries; };
 
 /* A new youngest. Joined to the last entry where both are calm and alike; else an entry of its own. */
-struct exchange *exchange_push(struct exchanges *, uint64_t number, const struct message *asked, const struct stand *, nsec now);
+struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t number, const struct message *asked, const struct stand *, nsec now);
 void exchange_pop(struct exchanges *);  /* the oldest is done with */
-struct exchange *exchange_split(struct exchanges *);    /* the oldest, alone in its entry */
+struct exchange *exchange_split(struct exchanges *, struct pool *);    /* the oldest, alone in its entry */
 void exchange_clear(struct exchanges *);
 
 static inline bool exchange_minds(const struct exchange *x)     /* not just waiting for its answer */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -18,7 +17,7 @@
 #include "worker.h"
 
 enum {
-	AT_ONCE = 64,                   /* accepted in one go, for fairness */
+	AT_ONCE = 32,                   /* accepted in one go, for fairness */
 	RESERVE = 16,                   /* descriptors that no client gets */
 };
 
@@ -92,6 +91,7 @@ int listener_bind_at(const struct endpoint *e, int64_t backlog, struct endpoint 
 	int fd = socket_bind_any(e);
 	if (fd < 0)
 		return fd;
+	socket_lively(fd);              /* what is accepted has it from here */
 	if (listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
 		int error = errno;
 		close(fd);
@@ -180,25 +180,24 @@ static bool out_of(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* A client, and a descriptor for its backend with it: neither is any use without the other. 0: taken, else an errno. */
+/* A client, and a socket for its backend with it: neither is any use without the other. 0: taken, else an errno. */
 static int listener_take(struct listener *l)
 {
-	int spare = eventfd(0, EFD_CLOEXEC), error = errno;
-
-	if (spare >= l->reserve) {
-		close(spare);
+	if (l->spare < 0)
+		l->spare = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (l->spare < 0)
+		return errno;
+	if (l->spare >= l->reserve) {
+		close(l->spare);
+		l->spare = -1;
 		return EMFILE;
 	}
-	if (spare < 0)
-		return error;
-	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (fd >= 0) {
-		deal(l, fd, spare);
-		return 0;
-	}
-	error = errno;
-	close(spare);
-	return error;
+	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), spare = l->spare;
+	if (fd < 0)
+		return errno;
+	l->spare = -1;
+	deal(l, fd, spare);
+	return 0;
 }
 
 static void listener_accept(struct listener *l)
@@ -307,7 +306,7 @@ static struct listener *listener_make(struct proxy *p)
 	struct listener *l = calloc(1, sizeof *l);
 
 	assert(l);
-	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
+	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire, .spare = -1, .reserve = reserve_begin() };
 	return l;
 }
 
@@ -331,6 +330,9 @@ void listener_stop(struct listener *l)
 		unlink(l->unix_path);   /* before it is closed: then it may be somebody else's */
 	if (l->watch.fd >= 0)
 		close(l->watch.fd);
+	if (l->spare >= 0)
+		close(l->spare);
+	l->spare = -1;
 	free(l->unix_path);
 	l->unix_path = NULL;
 	l->watch.fd = -1;

@@ -242,5 +242,6 @@ void loop_free(struct loop *l)
 	close(l->wake.fd);
 	close(l->epoll);
 	pthread_mutex_destroy(&l->lock);
+	pool_free(&l->dials);
 	free(l->heap);
 }

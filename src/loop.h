@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 
 #include "stats.h"
+#include "pool.h"
 #include "vaurien.h"
 
 /* The struct whose `field` this points to: how a callback finds its owner. */
@@ -37,6 +38,7 @@ struct loop {
 	nsec (*clock)(void);            /* monotonic unless a test brings its own */
 	struct timer **heap;
 	size_t timers, room;
+	struct pool dials;              /* memory for dial.c */
 	struct mail *later, **later_end;        /* this thread's own, for the end of this round */
 	struct watch wake;              /* an eventfd */
 	pthread_mutex_t lock;

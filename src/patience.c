@@ -95,7 +95,7 @@ static bool conn_gone(const struct conn *c)
 static bool conn_quiet(const struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;
-	bool owed = ((x && !x->sequel) || c->turn.kind) && !(c->request.raw && c->spoke);
+	bool owed = ((x && !x->sequel) || c->turn_kind) && !(c->request.raw && c->spoke);
 
 	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ties->stalled;
 }

@@ -14,6 +14,7 @@ struct look {                           /* one question; the asker's memory, whi
 	struct endpoint found[ENDPOINTS_MAX];
 	unsigned n;                     /* 0: not resolved, `error` says why */
 	const char *error;
+	void *whom;                     /* the asker's own */
 	struct look_job *job;           /* under way */
 };
 

@@ -85,7 +85,7 @@ static void enter(struct roster_entry *e, const struct conn *c, nsec now)
 	if (x && !(c->request.raw && c->spoke)) {       /* a turn that was answered waits for nothing but the next */
 		e->exchange = x->number;
 		snprintf(e->verb, sizeof e->verb, "%s", x->asked.verb);
-	} else if (c->turn.kind == ASKED && !c->spoke) {
+	} else if (c->turn_kind == ASKED && !c->spoke) {
 		e->exchange = c->asked;
 		snprintf(e->verb, sizeof e->verb, "DATA");
 	}

@@ -208,9 +208,10 @@ static bool send_gathered(struct pipe *p, nsec now)
 static void pipe_shut(struct pipe *p)
 {
 	p->shut = true;
-	shutdown(pipe_to(p)->watch.fd, SHUT_WR);
 	if (p->conn->request.shut && p->conn->response.shut)
 		conn_end(p->conn, CLOSE, WHY_BOTH);
+	else
+		shutdown(pipe_to(p)->watch.fd, SHUT_WR);
 }
 
 /* The first parcel, which is due. False: it has to wait. */

@@ -15,6 +15,7 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	                      .bulk = (size_t)words->bulk, .reno = words->reno };
 	loop_init(&w->loop);
 	ducts_init(&w->ducts, count);
+	pool_init(&w->exchanges, sizeof(struct exchange));
 	shelf_init(&w->texts, SHELF_ROOM);
 	w->buffer = malloc(REST_MAX + w->bufsize);
 	assert(w->buffer);
@@ -36,6 +37,7 @@ void worker_free(struct worker *w)
 	}
 	ducts_trim(&w->ducts);
 	busies_free(&w->busies);
+	pool_free(&w->exchanges);
 	shelf_free(&w->texts);
 	out_free(&w->scratch);
 	free(w->buffer);

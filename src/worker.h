@@ -30,6 +30,7 @@ struct worker {
 	struct out scratch;
 	struct shelf texts;             /* ... of a connection that has none yet */
 	struct busies busies;
+	struct pool exchanges;
 	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
 };
 

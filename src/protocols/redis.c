@@ -22,7 +22,7 @@ enum {
 	PATIENCE = 60000,               /* bytes of a request that are waited for */
 	LINE_MAX_WAIT = 4096,           /* bytes of a reply's line that are waited for */
 	ITEMS_MAX = 0x7fffffff,         /* of one list */
-	STREAMS_MAX = 8,                /* streamed lists inside one another */
+	STREAMS_MAX = 4,                /* streamed lists inside one another */
 	NAMES_MAX = 512, SLOTS = 2048,  /* of commands; slots: a power of 2 */
 };
 

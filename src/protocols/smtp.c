@@ -72,7 +72,6 @@ struct smtp {                           /* one connection */
 	enum dots dots;
 	bool after_bare, cr;            /* the line before ended without CR | the latest byte was one */
 	uint64_t recipients;            /* accepted, of the mail to come */
-	struct message message;         /* the mail behind the latest DATA */
 
 	/* replies */
 	bool answering, in_reply_line;  /* one is under way | ... within a long line of it */
@@ -218,13 +217,14 @@ static uint64_t chunk_length(const struct smtp *s, struct span argument, struct 
 
 static void data_ask(struct talk *t, struct span line, struct message *m)
 {
+	static _Thread_local struct message mail;       /* on loan for the length of the call, as all that *m points to */
 	struct smtp *s = t->state;
 
 	s->mode = UNDECIDED;
 	s->bare = line.n < 2 || line.p[line.n - 2] != '\r';
-	s->message = (struct message){ .role = ASKS, .is = IS_COMMAND | IS_MESSAGE, .verb = "MESSAGE", .note = MESSAGE,
-	                               .subject = shelf_get(t->texts, ENVELOPE) };
-	m->sequel = &s->message;
+	mail = (struct message){ .role = ASKS, .is = IS_COMMAND | IS_MESSAGE, .verb = "MESSAGE", .note = MESSAGE,
+	                         .subject = shelf_get(t->texts, ENVELOPE) };
+	m->sequel = &mail;
 	m->agreed = "agreed";
 }
 

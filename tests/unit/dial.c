@@ -10,17 +10,26 @@
 #include "unit.h"
 
 static struct loop loop;
+static unsigned told;
 static struct resolver *resolver;
 static struct address address;
+static struct dial *under_way;
+static struct watch watch;              /* of its socket */
 static int server = -1, connected;      /* what listens; what the dial brought */
-static unsigned told;
 static char reason[100];
+
+static void ready(struct watch *w, unsigned events)
+{
+	if (!told)
+		dial_ready(under_way, events);
+}
 
 static int set_up(void **state)
 {
 	loop_init(&loop);
 	resolver = resolver_start();
 	told = 0;
+	watch.ready = ready;
 	connected = -1;
 	reason[0] = '\0';
 	return 0;
@@ -73,7 +82,7 @@ static void dialled(void *whom, int fd, const char *why)
 
 static struct dial *dial_it(nsec timeout)
 {
-	return dial_start(&loop, resolver, &address, timeout, -1, dialled, &told);
+	return under_way = dial_start(&loop, resolver, &address, timeout, -1, &watch, dialled, &told);
 }
 
 static void wait_told(void)
@@ -137,7 +146,7 @@ static bool is_open(int fd)
 
 static int spare_fd(void)
 {
-	return open("/dev/null", O_RDONLY | O_CLOEXEC);
+	return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
 /* The spare makes room for the socket, and is closed however the dial ends. */
@@ -145,18 +154,18 @@ static void spare(void **state)
 {
 	int fd = spare_fd();
 	own_port(true);
-	dial_start(&loop, resolver, &address, 0, fd, dialled, &told);
+	under_way = dial_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
 	wait_told();
 	assert_int_equal(connected, fd);
 	told = 0;
 	fd = spare_fd();
 	name("name.invalid:80");
-	dial_start(&loop, resolver, &address, 0, fd, dialled, &told);
+	under_way = dial_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
 	assert_true(is_open(fd));
 	wait_told();
 	assert_false(is_open(fd));
 	fd = spare_fd();
-	struct dial *d = dial_start(&loop, resolver, &address, 0, fd, dialled, &told);
+	struct dial *d = under_way = dial_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
 	dial_stop(d);
 	assert_false(is_open(fd));
 }

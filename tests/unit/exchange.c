@@ -8,17 +8,20 @@
 #include "unit.h"
 
 static struct exchanges list;
+static struct pool pool;
 static const struct stand calm;
 
 static int set_up(void **state)
 {
 	list = (struct exchanges){ 0 };
+	pool_init(&pool, sizeof(struct exchange));
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	exchange_clear(&list);
+	pool_free(&pool);
 	return list.first || list.last || list.entries;
 }
 
@@ -33,7 +36,7 @@ static struct message message(const char *verb, uint64_t note)
 static struct exchange *push(uint64_t number, const char *verb)
 {
 	struct message m = message(verb, 0);
-	return exchange_push(&list, number, &m, &calm, 0);
+	return exchange_push(&list, &pool, number, &m, &calm, 0);
 }
 
 static void neighbours(void **state)
@@ -55,25 +58,25 @@ static void neighbours(void **state)
 static void strangers(void **state)
 {
 	struct message m = message("GET", 0), other;
-	exchange_push(&list, 1, &m, &calm, 0);
+	exchange_push(&list, &pool, 1, &m, &calm, 0);
 	other = m;
 	other.role = AIDS;
-	exchange_push(&list, 2, &other, &calm, 0);
-	exchange_push(&list, 3, &m, &calm, 0);
+	exchange_push(&list, &pool, 2, &other, &calm, 0);
+	exchange_push(&list, &pool, 3, &m, &calm, 0);
 	other = m;
 	other.is |= IS_READ;
-	exchange_push(&list, 4, &other, &calm, 0);
-	exchange_push(&list, 5, &m, &calm, 0);
+	exchange_push(&list, &pool, 4, &other, &calm, 0);
+	exchange_push(&list, &pool, 5, &m, &calm, 0);
 	other = m;
 	other.note = 1;
-	exchange_push(&list, 6, &other, &calm, 0);
-	exchange_push(&list, 7, &m, &calm, 0);
+	exchange_push(&list, &pool, 6, &other, &calm, 0);
+	exchange_push(&list, &pool, 7, &m, &calm, 0);
 	other = m;
 	other.seq = 1;
-	exchange_push(&list, 8, &other, &calm, 0);
-	exchange_push(&list, 9, &m, &calm, 0);
+	exchange_push(&list, &pool, 8, &other, &calm, 0);
+	exchange_push(&list, &pool, 9, &m, &calm, 0);
 	other = message("PUT", 0);
-	exchange_push(&list, 10, &other, &calm, 0);
+	exchange_push(&list, &pool, 10, &other, &calm, 0);
 	assert_int_equal(list.entries, 10);
 	for (uint64_t n = 1; n <= 10; n++) {
 		assert_int_equal(list.first->number, n);
@@ -101,21 +104,21 @@ static void not_calm(void **state)
 	struct exchange *x;
 	uint64_t n = 0;
 
-	exchange_push(&list, ++n, &m, &calm, 0);
-	exchange_push(&list, ++n, &m, &(struct stand){ .in = 1 }, 0);
-	exchange_push(&list, ++n, &m, &calm, 0);
-	x = exchange_push(&list, ++n, &m, &calm, 0);
+	exchange_push(&list, &pool, ++n, &m, &calm, 0);
+	exchange_push(&list, &pool, ++n, &m, &(struct stand){ .in = 1 }, 0);
+	exchange_push(&list, &pool, ++n, &m, &calm, 0);
+	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	assert_int_equal(x->alike, 2);
 	x->fresh = 1;
-	x = exchange_push(&list, ++n, &m, &calm, 0);
+	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->failure = &failure;
-	x = exchange_push(&list, ++n, &m, &calm, 0);
+	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->end = CLOSE;
-	x = exchange_push(&list, ++n, &m, &calm, 0);
+	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->dropped = true;
-	x = exchange_push(&list, ++n, &m, &calm, 0);
+	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->late = lot_make(NULL, &j);
-	exchange_push(&list, ++n, &m, &calm, 0);
+	exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	assert_int_equal(list.entries, 8);
 	assert_int_equal(list.last->number, 9);
 	assert_int_equal(list.last->alike, 1);
@@ -128,7 +131,7 @@ static void times_of_neighbours(void **state)
 	struct message m = message("GET", 0);
 
 	for (unsigned i = 0; i < 4; i++)
-		exchange_push(&list, i + 1, &m, &calm, asked[i]);
+		exchange_push(&list, &pool, i + 1, &m, &calm, asked[i]);
 	assert_int_equal(list.entries, 1);
 	for (unsigned i = 0; i < 4; i++, exchange_pop(&list))
 		assert_int_equal(list.first->began, kept[i]);
@@ -151,13 +154,13 @@ static void split(void **state)
 	push(5, "GET");
 	push(6, "GET");
 	push(7, "GET");
-	struct exchange *one = exchange_split(&list);
+	struct exchange *one = exchange_split(&list, &pool);
 	assert_ptr_equal(one, list.first);
 	assert_ptr_equal(one->next, list.last);
 	assert_int_equal(list.entries, 2);
 	assert_true(one->number == 5 && one->alike == 1 && !strcmp(one->asked.verb, "GET"));
 	assert_true(list.last->number == 6 && list.last->alike == 2);
-	assert_ptr_equal(exchange_split(&list), one);           /* alone already */
+	assert_ptr_equal(exchange_split(&list, &pool), one);           /* alone already */
 	assert_int_equal(list.entries, 2);
 	one->end = CLOSE;               /* its fate is its own */
 	exchange_pop(&list);
@@ -181,10 +184,10 @@ static void against_a_list(void **state)
 			model[last].verb = verbs[dice_below(&d, 4)];
 			model[last].calm = dice_below(&d, 8);
 			struct message m = message(model[last].verb, 0);
-			exchange_push(&list, last + 1, &m, &(struct stand){ .in = !model[last].calm }, 0);
+			exchange_push(&list, &pool, last + 1, &m, &(struct stand){ .in = !model[last].calm }, 0);
 			last++;
 		} else if (first < last) {
-			const struct exchange *x = what < 65 ? exchange_split(&list) : list.first;
+			const struct exchange *x = what < 65 ? exchange_split(&list, &pool) : list.first;
 			assert_int_equal(x->number, model[first].number);
 			assert_string_equal(x->asked.verb, model[first].verb);
 			assert_int_equal(!x->stand.in, model[first].calm);

@@ -1,0 +1,23 @@
+/* pool.h - memory for small things of one size that come and go by thousands, kept apart from what stays.
+ *
+ *   block: [ header | piece | piece | ... ]      64 KiB, aligned to that: a piece finds its block by its address
+ *
+ * Malloc would put them between the connections that they belong to, and a page that holds one connection
+ * cannot be given back. A block that is empty is. */
+#ifndef POOL_H
+#define POOL_H
+
+#include <stddef.h>
+
+struct pool {                           /* one thread's */
+	size_t size;                    /* of a piece */
+	struct block *roomy;            /* blocks in which there is room, the one to be filled first */
+	unsigned blocks;
+};
+
+void pool_init(struct pool *, size_t size);
+void *pool_take(struct pool *);         /* not cleared */
+void pool_give(void *);                 /* back to the pool it came from; NULL is nothing */
+void pool_free(struct pool *);          /* when all has come back */
+
+#endif
