@@ -121,7 +121,9 @@ static int set_behavior(struct call *c)
 	if (!send_of_proxy(c, "PUT", "behavior", behavior_body(c), &r))
 		return FAILED;
 	const char *text = reply_error(&r, &name);
-	if (r.status == 200)
+	if (r.status == 200 && c->json)
+		json_show(r.body);
+	else if (r.status == 200)
 		printf("Behavior changed to \"%s\"\n", c->words[0]);
 	else if (r.status == 400 && text && name && strcmp(name, "name") == 0)
 		rc = fail_name(c);
@@ -138,7 +140,9 @@ static int set_backend(struct call *c)
 
 	if (!send_of_proxy(c, "PUT", "backend", json_pack("{s:s}", "backend", c->words[0]), &r))
 		return FAILED;
-	if (r.status == 200)
+	if (r.status == 200 && c->json)
+		json_show(r.body);
+	else if (r.status == 200)
 		printf("Backend changed to \"%s\"\n", c->words[0]);
 	else
 		rc = fail_reply(&r);

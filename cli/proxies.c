@@ -164,19 +164,20 @@ static json_t *exported(const json_t *proxy)
 
 static int export(struct call *c)
 {
-	json_t *proxies = call_get(c, "/proxies"), *rows, *row, *all = json_array();
+	json_t *proxies = call_get(c, "/proxies"), *rows, *row, *all;
 	size_t i;
 
-	if (proxies) {
-		rows = sorted(proxies);
-		json_array_foreach(rows, i, row)
-			json_array_append_new(all, exported(row));
-		json_show(all);
-		json_decref(rows);
-	}
+	if (!proxies)
+		return FAILED;
+	rows = sorted(proxies);
+	all = json_array();
+	json_array_foreach(rows, i, row)
+		json_array_append_new(all, exported(row));
+	json_show(all);
 	json_decref(all);
+	json_decref(rows);
 	json_decref(proxies);
-	return proxies ? 0 : FAILED;
+	return 0;
 }
 
 /* "-": the standard input. NULL: said what is wrong. */

@@ -209,6 +209,8 @@ def test_every_answer_as_json(ctl):
     for words in (["toxic", "remove", "default", "noop_downstream"], ["reset"]):
         assert json.loads(ctl(*words, "--json")[1]) == {}
     assert json.loads(ctl("rules", "--json")[1]) == {"rules": []}
+    assert json.loads(ctl("set-behavior", "dummy", "--json")[1]) == {"status": "ok"}
+    assert json.loads(ctl("set-backend", "127.0.0.1:10", "--json")[1]) == {"status": "ok"}
     assert json.loads(ctl("failures", "--json")[1])["failures"]
     assert json.loads(ctl("disable", "default", "--json")[1])["enabled"] is False
 
