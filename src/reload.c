@@ -28,7 +28,7 @@ struct action {                         /* for one proxy */
 	struct spec *to;                /* NULL: it is removed */
 	const struct endpoint *at;      /* where it listens from now on; NULL: as before, or nowhere */
 	bool vacates;                   /* it does not listen any more where it did */
-	bool vacated;                   /* ... and is shut already */
+	bool vacated;                   /* ... and was shut for that */
 	int probe;                      /* a socket there, until all have one; -1 */
 };
 
@@ -130,10 +130,13 @@ static bool merge(struct reload *r, char error[SENTENCE])
 
 static void vacate(struct action *a)
 {
+	int listens = 0;
+
 	if (!a->vacates || port_spec(a->port)->listen.unix_path)
 		return;
+	getsockopt(a->port->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){ sizeof listens });
 	shutdown(a->port->fd, SHUT_RD);
-	a->vacated = true;
+	a->vacated = listens;           /* else a rule refuses clients */
 }
 
 static void come_back(struct action *a)
