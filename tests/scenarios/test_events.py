@@ -208,8 +208,8 @@ def test_two_runs_at_once_decide_alike(start, backends):
     meets the same verdict."""
     told = []
     proxies = []
-    for _ in range(2):
-        proxies.append(start("--threads", "2", "--seed", "42", "--rule", "delay sleep=1ms jitter=1ms probability=0.3 name=late",
+    for threads in 1, 3:
+        proxies.append(start("--threads", threads, "--seed", "42", "--rule", "delay sleep=1ms jitter=1ms probability=0.3 name=late",
                              "--rule", "noop probability=0.5", "--behavior", "20:delay,10:lost_reply",
                              "--behavior-delay-sleep", "0.001", backend=backends().serve()))
 
