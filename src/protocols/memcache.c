@@ -483,8 +483,6 @@ static struct cut text_response(struct talk *t, struct span in, const struct mes
 	struct memcache *s = t->state;
 	const uint8_t *end = memchr(in.p, '\n', in.n);
 	bool substitute = asked && asked->note & NOTE_SUBSTITUTE, goes_on;
-	if (asked && !substitute && asked->role == TELLS)
-		asked = NULL;
 	enum kind kind = asked && !substitute ? asked->note & NOTE_KIND : LINE;
 	const char *why;
 	uint64_t length, data = 0;
@@ -492,6 +490,8 @@ static struct cut text_response(struct talk *t, struct span in, const struct mes
 
 	if (!end)
 		return in.n < LINE_MAX_WAIT ? more() : raw(t, RAW_ANSWER);
+	if (asked && !substitute && asked->role == TELLS)
+		asked = NULL;
 	length = (uint64_t)(end - in.p) + 1;
 	line_read(&l, line_bare(in, end));
 	bool error = l.n && is_error(l.words[0]);
@@ -620,7 +620,8 @@ static struct cut memcache_response(struct talk *t, struct span in, const struct
 
 /* failure.number: the binary protocol's status; what is above those has no words there, or nowhere. */
 enum wording {
-	NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, AUTH_ERROR = 0x20, NO_MEMORY = 0x82, INTERNAL = 0x84, TEMPORARY = 0x86,
+	NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, AUTH_ERROR = 0x20,
+	NO_MEMORY = 0x82, INTERNAL = 0x84, TEMPORARY = 0x86,
 	AS_TEXT = 0x10000, NOT_AT_ALL,
 };
 
@@ -656,7 +657,9 @@ static void text_put(struct out *o, const char *text)
 /* A quiet request's miss is not told; nor is, with noreply, anything but what the server says before it has read that. */
 static bool is_hushed(const struct message *asked, const struct failure *f)
 {
-	return asked->role == TELLS ? f->end == STAY && f->number != AUTH_ERROR : f->number == NOT_FOUND && asked->note & NOTE_QUIET;
+	if (asked->role == TELLS)
+		return f->end == STAY && f->number != AUTH_ERROR;
+	return f->number == NOT_FOUND && asked->note & NOTE_QUIET;
 }
 
 /* Does its answer repeat what it brought: a meta command's flags, a binary one's key? */
@@ -669,59 +672,74 @@ static bool is_echoed(const struct memcache *s, const struct message *asked, con
 	return (f->number == NOT_FOUND || f->number == EXISTS) && (asked->note & NOTE_KIND) == META;
 }
 
-static size_t echo_add(uint8_t *to, size_t at, const char *before, struct span text)
-{
-	size_t n = strlen(before);
+struct echo { uint8_t bytes[ECHO_MAX]; size_t n; };
 
-	if (at + n + text.n > ECHO_MAX)
-		return at;
-	memcpy(to + at, before, n);
-	memcpy(to + at + n, text.p, text.n);
-	return at + n + text.n;
+static void echo_put(struct echo *e, const void *bytes, size_t n)
+{
+	if (n > ECHO_MAX - e->n)
+		return;
+	memcpy(e->bytes + e->n, bytes, n);
+	e->n += n;
+}
+
+/* A meta command's subject, taken apart: its key, then its flags, of which `b` says that the key is in base64. */
+static bool meta_read(struct line *l, const struct message *asked)
+{
+	bool base64 = false;
+
+	line_read(l, asked->subject);
+	for (unsigned i = 1; i < l->n; i++)
+		base64 |= (asked->note & NOTE_KIND) == META && l->words[i].p[0] == 'b';
+	return base64;
+}
+
+static void echo_flags(struct echo *e, const struct message *asked)
+{
+	bool set = (asked->note >> NOTE_WHAT_SHIFT & 0xff) == 's';
+	struct line l;
+	bool base64 = meta_read(&l, asked);
+
+	for (unsigned i = set ? 2 : 1; i < l.n; i++) {
+		switch (l.words[i].p[0]) {
+		case 'O':
+			echo_put(e, " ", 1);
+			echo_put(e, l.words[i].p, l.words[i].n);
+			break;
+		case 'k':
+			echo_put(e, " k", 2);
+			echo_put(e, l.words[0].p, l.words[0].n);
+			echo_put(e, " b", base64 ? 2 : 0);
+			break;
+		case 'c':
+			echo_put(e, " c0", set ? 3 : 0);
+			break;
+		}
+	}
 }
 
 /* It is kept until the refusal is worded; they are worded in the order of their requests. */
 static void echo_keep(struct talk *t, const struct message *asked)
 {
 	struct memcache *s = t->state;
-	uint8_t echo[ECHO_MAX];
-	size_t n = 0;
-	bool base64 = false, set = (asked->note >> NOTE_WHAT_SHIFT & 0xff) == 's';
-	struct line l;
+	struct echo e = { .n = 0 };
 
-	line_read(&l, (struct span){ (const uint8_t *)"", 0 });
 	if (s->binary)
-		n = echo_add(echo, 0, "", asked->subject);
+		echo_put(&e, asked->subject.p, asked->subject.n);
 	else
-		line_read(&l, asked->subject);  /* from the key on; so `rest` is all behind it */
-	for (unsigned i = 1; i < l.n; i++)
-		base64 |= l.words[i].p[0] == 'b';
-	for (unsigned i = set ? 2 : 1; i < l.n; i++) {
-		switch (l.words[i].p[0]) {
-		case 'O': n = echo_add(echo, n, " ", l.words[i]); break;
-		case 'k':
-			n = echo_add(echo, n, " k", l.words[0]);
-			n = base64 ? echo_add(echo, n, " b", (struct span){ echo, 0 }) : n;
-			break;
-		case 'c': n = set ? echo_add(echo, n, " c0", (struct span){ echo, 0 }) : n; break;
-		}
-	}
-	shelf_put(t->texts, ++s->echoes, (struct span){ echo, n });
+		echo_flags(&e, asked);
+	shelf_put(t->texts, ++s->echoes, (struct span){ e.bytes, e.n });
 }
 
 /* What a failed set does to the old item. */
 static void delete_put(const struct memcache *s, const struct message *asked, struct out *o)
 {
 	struct line l;
-	bool base64 = false;
 
 	if (s->binary) {
 		binary_put(o, 0x80, DELETE, 0, 0, asked->subject.n, asked->subject);
 		return;
 	}
-	line_read(&l, asked->subject);
-	for (unsigned i = 2; i < l.n; i++)
-		base64 |= (asked->note & NOTE_KIND) == META && l.words[i].p[0] == 'b';
+	bool base64 = meta_read(&l, asked);
 	text_put(o, base64 ? "md " : "delete ");
 	out_put(o, l.words[0].p, l.words[0].n);
 	text_put(o, base64 ? " b Ovaurien-refuses\r\n" : "\r\n");
@@ -778,7 +796,8 @@ static void binary_word(const struct message *asked, const struct failure *f, co
 	const char *text = binary_text(f->number);
 	struct span body = echo ? *echo : (struct span){ (const uint8_t *)text, strlen(text) };
 
-	binary_put(client, 0x81, (uint8_t)(asked->note >> NOTE_WHAT_SHIFT), (uint16_t)f->number, asked->seq, echo ? echo->n : 0, body);
+	binary_put(client, 0x81, (uint8_t)(asked->note >> NOTE_WHAT_SHIFT), (uint16_t)f->number, asked->seq,
+	           echo ? echo->n : 0, body);
 }
 
 static void text_word(const struct message *asked, const struct failure *f, const struct span *echo, struct out *client)
