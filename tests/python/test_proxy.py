@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 from conftest import PACKAGE
@@ -40,9 +41,9 @@ def ping(proxy):
 
 def alive(pid):
     try:
-        os.kill(pid, 0)
-        return True
-    except ProcessLookupError:
+        with open("/proc/%d/stat" % pid) as text:
+            return text.read().rsplit(")", 1)[1].split()[0] != "Z"      # an orphan that nobody has collected yet
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
@@ -252,11 +253,20 @@ def test_one_that_is_forgotten_goes(server):
     assert not os.path.exists(folder)
 
 
-def test_one_does_not_outlive_the_program():
-    text = "import vaurien; proxy = vaurien.Proxy(9).start(); print(proxy.pid)"
+@pytest.mark.parametrize("end", ["pass", "os.kill(os.getpid(), signal.SIGKILL)"], ids=["in peace", "killed"])
+def test_one_does_not_outlive_the_program(end):
+    text = "import os, signal, vaurien; proxy = vaurien.Proxy(9).start(); print(proxy.pid, flush=True); " + end
     done = subprocess.run([sys.executable, "-c", text], env=dict(os.environ, PYTHONPATH=PACKAGE), stdout=subprocess.PIPE)
-    assert done.returncode == 0
     until(lambda: not alive(int(done.stdout)), what="the end of the proxy")
+
+
+def test_one_outlives_the_thread_that_started_it(server):
+    made = []
+    thread = threading.Thread(target=lambda: made.append(vaurien.Proxy(server.address, "redis").start()))
+    thread.start()
+    thread.join()
+    assert ping(made[0]) == PONG[:5]
+    made[0].stop()
 
 
 def test_a_fork_leaves_it_alone(proxy):

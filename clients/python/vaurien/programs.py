@@ -15,15 +15,21 @@ def _folders() -> Iterator[str]:
     yield os.path.join(_HERE, "..", "..", "..", "bin")          # a source tree, after `make`
 
 
+def _is_program(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
 def find(name: str = "vaurien") -> str:
     """The path of a program: what $VAURIEN_BIN (or $VAURIENCTL_BIN) says, else the one that was installed with this
     package, else the first in PATH. FileNotFoundError if there is none."""
     said = os.environ.get(name.upper() + "_BIN")
+    if said and not _is_program(said):
+        raise FileNotFoundError("%s_BIN: expected the path of a program, got '%s'" % (name.upper(), said))
     if said:
         return said
     for folder in _folders():
         path = os.path.normpath(os.path.join(folder, name))
-        if os.path.isfile(path) and os.access(path, os.X_OK):
+        if _is_program(path):
             return path
     path_found = shutil.which(name)
     if path_found is None:

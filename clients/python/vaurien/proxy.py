@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
 import weakref
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple, Union
 
@@ -88,7 +89,7 @@ class Proxy:
         self.client = Client(self.api)
         try:
             with open(self._log_path, "wb") as log:
-                self._process = subprocess.Popen([program, *self._words, "--http", "--http-host", self.api],
+                self._process = subprocess.Popen([*_pact(), program, *self._words, "--http", "--http-host", self.api],
                                                  stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         except OSError:
             shutil.rmtree(self._directory)
@@ -224,6 +225,13 @@ class Proxy:
         self.client.set_rules(self._first_rules)
         if self.client.get_backend() != self.backend:
             self.client.set_backend(self.backend)
+
+
+def _pact() -> List[str]:
+    """Words to start a program by: the kernel stops it when this one is killed and cannot. The kernel means the thread
+    that started it, so it can be had from the main thread only."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", "--"] if setpriv and threading.current_thread() is threading.main_thread() else []
 
 
 def _end(owner: int, process: subprocess.Popen, directory: str) -> None:
