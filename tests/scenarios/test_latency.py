@@ -33,9 +33,9 @@ def test_as_late_as_said(start, backend):
 def test_one_direction_or_both(start, backend):
     proxy = start(backend=backend)
     client, server = proxy.meet(backend)
-    proxy.set("latency", latency=60)
-    assert late_by(server, client) >= 0.06
-    assert late_by(client, server) < 0.06
+    proxy.set("latency", latency=200)
+    assert late_by(server, client) >= 0.2
+    assert late_by(client, server) < 0.2
     proxy.set("latency", latency=60, direction="both")
     assert late_by(server, client) >= 0.06
     assert late_by(client, server) >= 0.06
@@ -44,7 +44,7 @@ def test_one_direction_or_both(start, backend):
 def test_they_add_up(start, backend):
     proxy = start("--rule", "latency latency=30", "--rule", "latency latency=40", backend=backend)
     client, server = proxy.meet(backend)
-    assert 0.07 <= late_by(server, client) < 0.3
+    assert 0.07 <= late_by(server, client) < 1
 
 
 def test_waits_overlap(start, backend):

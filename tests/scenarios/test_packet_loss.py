@@ -48,9 +48,9 @@ def test_a_time_to_live(vaurien, backend):
 
 
 def test_a_slow_start(start, backend):
-    proxy = start("--rule", "slow_open delay=200", backend=backend)
+    proxy = start("--rule", "slow_open delay=400", backend=backend)
     client, server = proxy.meet(backend)
-    for least, most in ((0.2, 2), (0, 0.2), (0, 0.2)):
+    for least, most in ((0.4, 3), (0, 0.4), (0, 0.4)):
         with Clock() as took:
             server.send(b"x")
             assert client.read(1) == b"x"
