@@ -86,7 +86,7 @@ def test_every_flag_exists(run):
     known |= {"--" + option for option in re.findall(r"--behavior-[a-z]+-([a-z-]+)", " ".join(known))}     # vaurienctl's
     known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
-    known |= {"--vaurien-seed", "--system-site-packages", "--no-build-isolation", "--no-index"}    # pytest's and pip's
+    known |= {"--vaurien-seed", "--system-site-packages", "--no-build-isolation", "--no-index", "--cflags"}    # pytest's, pip's, pkg-config's
     known |= {"--behavior-flap-up", "--behavior-slow-writes-step", "--step"}    # shown in writing-a-behavior.md, and tried below
     for page in PAGES:
         for word in re.findall(flag, read(page)):
