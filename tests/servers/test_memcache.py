@@ -232,6 +232,25 @@ def test_the_tools_of_libmemcached(cache, proxies, tmp_path, binary):
     assert "raw" not in proxies.log()
 
 
+@pytest.mark.parametrize("which", ["-a", "-b"], ids=["text", "binary"])
+def test_libmemcached_finds_the_server_capable(proxies, which):
+    done = subprocess.run([need("memccapable"), "-h", "127.0.0.1", "-p", str(proxies.port), "-t", str(PATIENCE), which],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
+    assert done.returncode == 0 and done.stdout.count("[pass]") == 27, done.stdout
+    assert "raw" not in proxies.log()
+
+
+def test_values_of_any_size_flow(memcached, start, connect):
+    proxy = start("--protocol", "memcache", backend=memcached("-I", "64m", "-m", "512"))
+    application, value = connect(proxy), os.urandom(1 << 20) * 40
+    before = proxy.memory()
+    assert application.set("big", value, noreply=False) and application.get("big") == value
+    application.set("big", value[1:])
+    assert application.get_many(["big", "other", "big"]) == {"big": value[1:]}
+    assert proxy.memory() - before < 30 << 20 or SAN
+    assert "raw" not in proxy.log()
+
+
 @pytest.mark.parametrize("binary", [[], ["--binary"]], ids=["text", "binary"])
 def test_what_the_server_counts(memcached, start, binary):
     server = memcached()

@@ -1,6 +1,7 @@
 """What memcached's clients make of each failure, what the real server's own error makes of them, and what is left behind."""
 import re
 import struct
+import threading
 
 import pytest
 
@@ -381,6 +382,24 @@ def test_rules_aim_at_verbs_and_keys(proxies, connect):
     assert outcomes == [None, None, failed, failed, None, None]
     proxies.set("error", failure="bad_gateway", match="^(SET|DELETE) session ?")
     assert set_k(application) is True and told(application.delete, "session", noreply=False) == failed
+
+
+def test_rules_count_over_all_clients(proxy, connect):
+    proxy.set("error", failure="bad_gateway", match="^GET hot$", skip=10, times=7)
+    outcomes = []
+
+    def run():
+        client = connect(proxy)
+        for i in range(40):
+            client.get("cold%d" % i)
+            client.set("hot", "1")
+            outcomes.append(told(client.get, "hot"))
+    threads = [threading.Thread(target=run) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes.count(server_error("backend failure")) == 7 and outcomes.count(b"1") == 233
 
 
 HOSTILE_SERVERS = [
