@@ -237,6 +237,12 @@ static bool rule_finds(struct plan *p, struct rule *r, const struct question *q,
 	return false;
 }
 
+static void tally_see(struct rule *r)
+{
+	atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
+}
+
+/* `seen` counts exchanges and connections; a rest between them is one more only if it is struck. */
 ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 {
 	struct text text;
@@ -252,8 +258,8 @@ ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 		if (!rule_finds(p, r, q, &text) || (!sure && (u < r->words->low || u >= r->words->high)))
 			continue;
 		in |= (ruleset)1 << i;
-		if (!q->again)
-			atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
+		if (!q->again && q->moment != ON_REST)
+			tally_see(r);
 	}
 	return in;
 }
@@ -507,6 +513,8 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	bool first = !(s->counted & bit);
 	if (!rule_strikes(r, s, bit))
 		return false;
+	if (first && q->moment == ON_REST && s != q->whole)
+		tally_see(r);
 	say_strike(p, r, q, v, *f, first);
 	if (first && news_want(NEWS_FAULT)) {
 		char what[160];
