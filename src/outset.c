@@ -12,6 +12,7 @@
 #include "http/wish.h"
 #include "own.h"
 #include "registry.h"
+#include "weights.h"
 
 /* ---- a spec, from words ---- */
 

@@ -43,16 +43,6 @@ struct spec *spec_make(const char *name);        /* one reference, dummy, everyt
  * else sees it. */
 struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group);
 
-/* "80:delay,20:error", or one name, taken apart. A name that stands twice has the sum of both. */
-struct weights {
-	bool listed;                    /* percents were given; else it was a bare name */
-	char unknown[64];               /* when reading fails: the name that no behavior has, if that was why */
-	unsigned n;
-	struct weight { const struct behavior *behavior; int percent; } of[RULES_MAX];  /* without dummy */
-};
-
-bool weights_read(struct weights *, const char *text, char error[SENTENCE]);
-
 /* A copy of `spec` whose group `behavior` is what `text` says: a name, or "80:delay,20:error". `options` is a
  * request's whole body, or NULL. Options stand in it directly, or in an object "options"; where they differ by
  * behavior, in an object of the behavior's name. What else GET /behavior shows is passed over. NULL: `error` has
