@@ -165,6 +165,7 @@ def test_the_page_s_lua_typed_as_it_stands(backend, run, tmp_path):
     text = fenced(page, "lua")[0]
     name = re.match(r"-- (\w+) - ", text).group(1)
     (tmp_path / (name + ".lua")).write_text(text)
+    assert "--behavior-slow-writes-step SECONDS" in run("--plugin", tmp_path / (name + ".lua"), "--help").stdout
     command = re.search(r"^    (vaurien --plugin %s.lua .*--behavior .*)$" % name, read(page), re.M).group(1)
     port, http = free_port(), free_port()
     words = [VAURIEN] + shlex.split(command.replace("localhost:6379", backend.address))[1:]
