@@ -124,3 +124,16 @@ def test_aimed_at_one_command(vaurien, backend, asked, plugin):
     assert took.seconds >= 0.2
     client.send(b"reserve\r\n")
     assert client.read_to(b"\r\n") == b"DEADLINE_SOON\r\n"
+
+
+def test_named_in_the_file(start, backend, asked, tmp_path, run):
+    config = tmp_path / "vaurien.ini"
+    config.write_text("[vaurien]\nprotocol = beanstalk\nbehavior = flap\n[protocol:beanstalk]\nplugin = %s/beanstalk.lua\n"
+                      "[behavior:flap]\nplugin = %s/flap.lua\nup = 1h\n" % (FOLDER, FOLDER))
+    client = start("--config", config, backend=backend).client()
+    client.send(b"put 0 0 60 3\r\ntea\r\nreserve\r\n")
+    assert client.read(31) == b"INSERTED 1\r\nRESERVED 1 3\r\ntea\r\n"
+    wrong = config.with_name("wrong.ini")
+    wrong.write_text(config.read_text().replace("protocol:beanstalk", "protocol:flap"))
+    done = run("--config", wrong)
+    assert done.returncode == 1 and "wrong.ini:5: plugin %s/beanstalk.lua: expected a protocol 'flap' in it, found none" % FOLDER in done.stderr
