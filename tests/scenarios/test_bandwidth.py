@@ -150,11 +150,13 @@ def test_nothing_passes_until_the_rule_goes(vaurien, backend):
 def test_clients_that_come_and_go_leave_nothing(start, backend):
     backend.serve()
     proxy = start("--linger", "0.3", backend=backend)
-    before = proxy.descriptors()
+    with proxy.client() as first:               # what is kept ready for the next is there from then on
+        assert first.send(b"x").read(1) == b"x"
+    before = until(lambda: proxy.api("GET", "/info")[1]["proxies"][0]["connections"] == 0 and proxy.descriptors())
     proxy.set("bandwidth", rate=0, direction="both")
     for _ in range(50):
         proxy.client().send(b"hello").close()
-    until(lambda: proxy.descriptors() == before, what=lambda: "%d descriptors" % proxy.descriptors())
+    until(lambda: proxy.descriptors() <= before, what=lambda: "%d descriptors, not %d" % (proxy.descriptors(), before))
 
 
 def test_it_lets_go_at_once_while_a_client_does_not_read(start, backend):
