@@ -125,10 +125,22 @@ struct talk *conn_talk(struct conn *c)
 	struct worker *w = c->proxy->worker;
 	const struct spec *s = c->plan->spec;
 
+	out_clear(&w->scratch);
+	if (w->talk.state == c->state) {        /* as it mostly is, with messages that come together */
+		w->talk.close = w->talk.no_sequel = false;
+		return &w->talk;
+	}
 	w->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
 	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
-	out_clear(&w->scratch);
 	return &w->talk;
+}
+
+void conn_silent(struct conn *c)
+{
+	struct talk *t = &c->proxy->worker->talk;
+
+	if (t->state == c->state)
+		t->state = NULL;
 }
 
 void conn_heard(struct conn *c)
@@ -138,11 +150,13 @@ void conn_heard(struct conn *c)
 	c->idle = w->talk.idle;
 	c->no_sequel |= w->talk.no_sequel;
 	if (!c->texts && w->texts.used) {
+		w->talk.state = NULL;
 		c->texts = malloc(sizeof *c->texts);
 		assert(c->texts);
 		*c->texts = w->texts;
 		shelf_init(&w->texts, SHELF_ROOM);
 	} else if (c->texts && !c->texts->used) {
+		w->talk.state = NULL;
 		shelf_free(c->texts);
 		free(c->texts);
 		c->texts = NULL;
@@ -157,6 +171,7 @@ static void conn_free(struct mail *m)
 
 	if (c->plan->spec->protocol->forget)
 		c->plan->spec->protocol->forget(c->state);
+	conn_silent(c);
 	plan_drop(c->plan);
 	pipe_still(&c->request);
 	pipe_still(&c->response);

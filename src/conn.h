@@ -74,6 +74,7 @@ struct ties *conn_tie(struct conn *);   /* to be written to */
 void conn_untie(struct conn *);         /* there may be no need of them any more */
 struct talk *conn_talk(struct conn *);  /* the worker's, made this connection's for one call of the protocol ... */
 void conn_heard(struct conn *);         /* ... after which this is called */
+void conn_silent(struct conn *);        /* what it is made of has changed */
 
 static inline struct side *pipe_from(const struct pipe *p)
 {

@@ -15,15 +15,22 @@
 
 /* ---- exchanges ---- */
 
+/* Some rule is in for it and wants that moment: most of the time none does, and nothing need be asked. */
+static bool judge_wants(const struct conn *c, enum moment moment, const struct exchange *x)
+{
+	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ties->whole, &x->stand);
+}
+
 /* The dice are thrown for an exchange. */
 static struct stand stand_new(struct conn *c, uint64_t number, const struct message *msg)
 {
 	struct plan *p = c->plan;
-	ruleset may = plan_on(p, IN_EXCHANGES);
-	struct stand s = { .in = c->ties->whole.in & p->per_connection & may };
+	struct stand s = { 0 };
 
-	if (p->n)
-		s.in |= judge_decide(c, may & ~p->per_connection, number, 0, msg);
+	if (!p->n)
+		return s;
+	ruleset may = plan_on(p, IN_EXCHANGES);
+	s.in = (c->ties->whole.in & p->per_connection & may) | judge_decide(c, may & ~p->per_connection, number, 0, msg);
 	return s;
 }
 
@@ -111,12 +118,14 @@ static void conn_refuse(struct conn *c, struct exchange *x, const struct message
 static const struct failure *request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
 {
 	struct current *m = &c->request.busy->now;
-	struct judgement j;
-	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
-	                      .data = (uint8_t *)piece.p, .len = piece.n };
 
 	if (x->stand.in)
 		m->exchange = x;
+	if (!judge_wants(c, ON_REQUEST, x))
+		return NULL;
+	struct judgement j;
+	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
 	if (!judge_ask(c, &q, &j))
 		return NULL;
 	m->lot = lot_make(NULL, &j);
@@ -254,6 +263,11 @@ void dialogue_asked(struct conn *c)
 static void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct span piece)
 {
 	struct current *m = &c->response.busy->now;
+
+	if (!judge_wants(c, ON_RESPONSE, x)) {
+		m->lot = lot_hold(x->late);
+		return;
+	}
 	struct judgement j;
 	struct message asked = x->asked;
 	struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &asked, .exchange = x->number, .stand = &x->stand,
@@ -513,13 +527,13 @@ bool dialogue_goes_on(const struct conn *c, enum direction d)
 
 void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 {
-	struct message ask = { .role = ASKS, .verb = "DATA" };
 	struct exchange *x = c->exchanges.first;
 
 	if (!c->plan->n && !x && c->response.raw) {
 		turn_plain(c, d);
 		return;
 	}
+	struct message ask = { .role = ASKS, .verb = "DATA" };
 	if (d == REQUEST) {
 		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
 			if (!c->request.busy->now.open)

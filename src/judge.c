@@ -282,6 +282,7 @@ void judge_change(struct conn *c, struct plan *to)
 	if (to->n)
 		dialogue_ties(c);
 	c->plan = plan_hold(to);
+	conn_silent(c);
 	pipe_change(&c->request, to);
 	pipe_change(&c->response, to);
 	if (judge_meets(c, fresh | changed, changed, false)) {

@@ -9,7 +9,12 @@
 
 enum { WORK = 100000 };                 /* match limit: a pattern that needs more does not match */
 
-struct pattern { pcre2_code *code, *caseless; pcre2_match_data *data; pcre2_match_context *limits; };
+struct pattern {
+	pcre2_code *code, *caseless;
+	pcre2_match_data *data;
+	pcre2_match_context *limits;
+	bool jit;                       /* `code` is machine code */
+};
 
 static pcre2_code *compile(const char *text, uint32_t how, int *code, size_t *at)
 {
@@ -42,7 +47,7 @@ struct pattern *pattern_make(const char *text)
 	p->code = compile(text, 0, &code, &at);
 	p->caseless = compile(text, PCRE2_CASELESS, &code, &at);
 	assert(p->code && p->caseless);
-	pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);         /* where there is none, it goes without */
+	p->jit = !pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);       /* where there is none, it goes without */
 	p->data = pcre2_match_data_create(1, NULL);
 	p->limits = pcre2_match_context_create(NULL);
 	assert(p->data && p->limits);
@@ -63,7 +68,8 @@ void pattern_free(struct pattern *p)
 
 static bool finds(struct pattern *p, const pcre2_code *code, struct span text)
 {
-	int found = pcre2_match(code, text.p, text.n, 0, 0, p->data, p->limits);
+	bool fast = p->jit && code == p->code;
+	int found = (fast ? pcre2_jit_match : pcre2_match)(code, text.p, text.n, 0, 0, p->data, p->limits);
 
 	if (found == PCRE2_ERROR_JIT_STACKLIMIT)        /* the interpreter has more room */
 		found = pcre2_match(code, text.p, text.n, 0, PCRE2_NO_JIT, p->data, p->limits);

@@ -260,7 +260,8 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict
 	judge_ends(p->conn, &j, end);
 }
 
-static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
+/* What befalls a piece of which somebody has something to say. */
+static void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct current *m = &p->busy->now;
 	struct verdict v = { .keep = ALL };
@@ -300,6 +301,16 @@ static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 		pipe_end(p, end);
 	else if (m->end != STAY && m->keep == 0)        /* so does a reply cut short */
 		pipe_end(p, m->end);
+}
+
+static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	const struct current *m = &p->busy->now;
+
+	if (m->gone || m->lot || m->keep != UINT64_MAX || m->dirt.junk || m->dirt.flips || p->conn->plan->moments & ON_DATA)
+		piece_fare(p, bytes, n);
+	else
+		run_extend(p, bytes, n);
 }
 
 void pipe_word(struct pipe *p, struct span bytes, struct exchange *x, struct lot *late)
@@ -364,11 +375,25 @@ static bool cut_sane(const struct pipe *p, const struct cut *cut, struct span at
 	return (cut->kind == CUT_PART || cut->kind == CUT_END) && cut->len;
 }
 
+/* Field by field: all at once is an instruction that takes long to begin. */
+static void message_clear(struct message *m, enum role role)
+{
+	m->role = role;
+	m->is = 0;
+	memset(m->verb, 0, sizeof m->verb);
+	m->subject = m->bytes = (struct span){ 0 };
+	m->head = 0;
+	m->failure = m->agreed = NULL;
+	m->sequel = NULL;
+	m->seq = m->note = 0;
+}
+
 /* The next cut of what is at hand, which opens a message or goes on with one. False: no more for now. */
 static bool pipe_cut(struct pipe *p, struct span *at)
 {
-	struct message msg = { .role = p->direction == REQUEST ? ASKS : ANSWERS };
+	struct message msg;
 
+	message_clear(&msg, p->direction == REQUEST ? ASKS : ANSWERS);
 	if (p->direction == REQUEST && !p->busy->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
 		dialogue_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;

@@ -123,7 +123,10 @@ ruleset plan_on(const struct plan *p, unsigned moments)
 
 /* ---- deciding ---- */
 
-enum { TEXT_MAX = 16384 };              /* of a subject, that a match looks at */
+enum {
+	TEXT_MAX = 16384,               /* of a subject, that a match looks at */
+	LOOKS = 64,                     /* so many misses are looked at for how near they are; then each of so many */
+};
 
 /* The same for programs: once for each exchange that a rule strikes, or cannot. */
 static void tell_strike(enum news_type type, const struct plan *p, const struct rule *r, const struct question *q, const char *verdict)
@@ -231,10 +234,19 @@ static bool rule_finds(struct plan *p, struct rule *r, const struct question *q,
 	if (pattern_finds(r->match, (struct span){ t->p, t->n }))
 		return r->unfound.over = true;
 	if (!r->unfound.over) {
-		bool near = pattern_nearly(r->match, (struct span){ t->p, t->n });
-		rule_misses(p, r, &r->unfound, near || !r->unfound.near, near, t, q->now);
+		bool looks = r->unfound.n < LOOKS || r->unfound.n % LOOKS == 0;
+		bool near = looks && pattern_nearly(r->match, (struct span){ t->p, t->n });
+		rule_misses(p, r, &r->unfound, looks && (near || !r->unfound.near), near, t, q->now);
 	}
 	return false;
+}
+
+static bool rule_drawn(const struct rule *r, const struct question *q)
+{
+	struct dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
+	double u = dice_unit(&d);
+
+	return u >= r->words->low && u < r->words->high;
 }
 
 static void tally_see(struct rule *r)
@@ -253,9 +265,7 @@ ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 	for EACH_RULE(i, among) {
 		struct rule *r = &p->rules[i];
 		bool sure = r->words->low <= 0 && r->words->high >= 1;
-		struct dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
-		double u = sure ? 0 : dice_unit(&d);
-		if (!rule_finds(p, r, q, &text) || (!sure && (u < r->words->low || u >= r->words->high)))
+		if (!rule_finds(p, r, q, &text) || !(sure || rule_drawn(r, q)))
 			continue;
 		in |= (ruleset)1 << i;
 		if (!q->again && q->moment != ON_REST)

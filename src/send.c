@@ -27,7 +27,8 @@ static struct worker *worker_of(const struct pipe *p)
 ssize_t send_now(struct pipe *p, const struct iovec *v, unsigned n)
 {
 	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
-	ssize_t sent = sendmsg(pipe_to(p)->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	int fd = pipe_to(p)->watch.fd, how = MSG_NOSIGNAL | MSG_DONTWAIT;
+	ssize_t sent = n == 1 ? send(fd, v->iov_base, v->iov_len, how) : sendmsg(fd, &m, how);
 
 	if (sent < 0)
 		send_refused(p, errno);
