@@ -158,41 +158,62 @@ def test_the_pages_guests_work(guests, start, backend, run):
     assert client.ends() == "fin"
 
 
+@pytest.fixture
+def typed(backend, tmp_path):
+    """typed(command, directory): a proxy started by a page's command, of which only the ports are others. (port, port of the API)"""
+    log, processes = tmp_path / "log", []
+
+    def begin(command, directory):
+        port, http = free_port(), free_port()
+        words = [VAURIEN] + shlex.split(re.sub(r"localhost:\d+", backend.address, command))[1:]
+        with open(str(log), "w") as out:
+            processes.append(subprocess.Popen([*words, "--proxy", "127.0.0.1:%d" % port, "--http-port", str(http)], cwd=str(directory),
+                                              stdout=out, stderr=out, stdin=subprocess.DEVNULL))
+        until(lambda: processes[0].poll() is not None or (listening(port) and listening(http)), what="vaurien to listen")
+        assert processes[0].poll() is None, log.read_text()
+        return port, http
+    yield begin
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+        try:
+            assert process.wait(PATIENCE) == 0
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    assert "WARNING" not in log.read_text()
+
+
 @once
-def test_the_page_s_lua_typed_as_it_stands(backend, run, tmp_path):
-    """A file and a command; of the command only the ports are others."""
+def test_the_page_s_lua_typed_as_it_stands(backend, run, typed, tmp_path):
     page = "docs/writing-a-behavior.md"
     text = fenced(page, "lua")[0]
     name = re.match(r"-- (\w+) - ", text).group(1)
     (tmp_path / (name + ".lua")).write_text(text)
     assert "--behavior-slow-writes-step SECONDS" in run("--plugin", tmp_path / (name + ".lua"), "--help").stdout
-    command = re.search(r"^    (vaurien --plugin %s.lua .*--behavior .*)$" % name, read(page), re.M).group(1)
-    port, http = free_port(), free_port()
-    words = [VAURIEN] + shlex.split(command.replace("localhost:6379", backend.address))[1:]
-    log = tmp_path / "log"
-    with open(str(log), "w") as out:
-        process = subprocess.Popen([*words, "--proxy", "127.0.0.1:%d" % port, "--http-port", str(http)], cwd=str(tmp_path),
-                                   stdout=out, stderr=out, stdin=subprocess.DEVNULL)
-    try:
-        until(lambda: process.poll() is not None or (listening(port) and listening(http)), what="vaurien to listen")
-        assert process.poll() is None, log.read_text()
-        client, server = dial(port), backend.accept()
-        changed = run("--http-port", http, "set-behavior", name, "--step", "50ms", program=CTL)
-        assert changed.stdout == 'Behavior changed to "%s"\n' % name
-        for request, late in ((b"GET a\r\n", 0), (b"SET a 1\r\n", 0.05), (b"SET a 2\r\n", 0.1)):
-            with Clock() as took:
-                client.send(request)
-                assert server.read(len(request)) == request
-            assert took.seconds >= late
-            server.send(b"+OK\r\n")
-            client.read(5)
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-    assert "WARNING" not in log.read_text()
+    port, http = typed(re.search(r"^    (vaurien --plugin %s.lua .*--behavior .*)$" % name, read(page), re.M).group(1), tmp_path)
+    client, server = dial(port), backend.accept()
+    changed = run("--http-port", http, "set-behavior", name, "--step", "50ms", program=CTL)
+    assert changed.stdout == 'Behavior changed to "%s"\n' % name
+    for request, late in ((b"GET a\r\n", 0), (b"SET a 1\r\n", 0.05), (b"SET a 2\r\n", 0.1)):
+        with Clock() as took:
+            client.send(request)
+            assert server.read(len(request)) == request
+        assert took.seconds >= late
+        server.send(b"+OK\r\n")
+        client.read(5)
+
+
+@once
+def test_the_page_s_protocol_typed_as_it_stands(backend, run, typed):
+    commands = re.findall(r"^    (vaurien(?:ctl)? .*)$", read("docs/writing-a-protocol.md"), re.M)
+    port, http = typed(commands[0], ROOT)
+    client, server = dial(port), backend.accept()
+    done = run("--http-port", http, *shlex.split(commands[1])[1:], program=CTL)
+    assert done.stdout == 'Behavior changed to "error"\n'
+    client.send(b"reserve\r\nreserve\r\n")
+    assert client.read(15) == b"DEADLINE_SOON\r\n"
+    assert server.read(9) == b"reserve\r\n"
 
 
 @once
