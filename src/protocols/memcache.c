@@ -654,12 +654,18 @@ static void text_put(struct out *o, const char *text)
 	out_put(o, text, strlen(text));
 }
 
+/* A miss that makes the item: it is found, empty. */
+static bool is_made(const struct message *asked, const struct failure *f)
+{
+	return f->number == NOT_FOUND && (asked->note & NOTE_KIND) == META && asked->note & NOTE_MAKES;
+}
+
 /* A quiet request's miss is not told; nor is, with noreply, anything but what the server says before it has read that. */
 static bool is_hushed(const struct message *asked, const struct failure *f)
 {
 	if (asked->role == TELLS)
 		return f->end == STAY && f->number != AUTH_ERROR;
-	return f->number == NOT_FOUND && asked->note & NOTE_QUIET;
+	return f->number == NOT_FOUND && asked->note & NOTE_QUIET && !is_made(asked, f);
 }
 
 /* Does its answer repeat what it brought: a meta command's flags, a binary one's key? */
@@ -676,7 +682,7 @@ struct echo { uint8_t bytes[ECHO_MAX]; size_t n; };
 
 static void echo_put(struct echo *e, const void *bytes, size_t n)
 {
-	if (n > ECHO_MAX - e->n)
+	if (!n || n > ECHO_MAX - e->n)
 		return;
 	memcpy(e->bytes + e->n, bytes, n);
 	e->n += n;
@@ -693,17 +699,37 @@ static bool meta_read(struct line *l, const struct message *asked)
 	return base64;
 }
 
-static void echo_flags(struct echo *e, const struct message *asked)
+/* Of an empty item that is just made. */
+static void echo_made(struct echo *e, uint8_t flag, struct span ttl)
+{
+	if (strchr("csfhl", flag)) {
+		echo_put(e, (const uint8_t[]){ ' ', flag, '0' }, 3);
+	} else if (flag == 't') {
+		bool forever = !ttl.n || (ttl.n == 1 && *ttl.p == '0');
+		echo_put(e, " t-1", forever ? 4 : 2);
+		echo_put(e, ttl.p, forever ? 0 : ttl.n);
+	}
+}
+
+static void echo_flags(struct echo *e, const struct message *asked, bool made)
 {
 	bool set = (asked->note >> NOTE_WHAT_SHIFT & 0xff) == 's';
+	struct span ttl = { 0 };
 	struct line l;
 	bool base64 = meta_read(&l, asked);
 
 	for (unsigned i = set ? 2 : 1; i < l.n; i++) {
-		switch (l.words[i].p[0]) {
+		struct span w = l.words[i];
+		if (made)
+			echo_made(e, w.p[0], ttl);
+		switch (w.p[0]) {
+		case 'N':
+		case 'T':
+			ttl = (struct span){ w.p + 1, w.n - 1 };
+			break;
 		case 'O':
 			echo_put(e, " ", 1);
-			echo_put(e, l.words[i].p, l.words[i].n);
+			echo_put(e, w.p, w.n);
 			break;
 		case 'k':
 			echo_put(e, " k", 2);
@@ -715,10 +741,11 @@ static void echo_flags(struct echo *e, const struct message *asked)
 			break;
 		}
 	}
+	echo_put(e, " W", made ? 2 : 0);
 }
 
 /* It is kept until the refusal is worded; they are worded in the order of their requests. */
-static void echo_keep(struct talk *t, const struct message *asked)
+static void echo_keep(struct talk *t, const struct message *asked, const struct failure *f)
 {
 	struct memcache *s = t->state;
 	struct echo e = { .n = 0 };
@@ -726,7 +753,7 @@ static void echo_keep(struct talk *t, const struct message *asked)
 	if (s->binary)
 		echo_put(&e, asked->subject.p, asked->subject.n);
 	else
-		echo_flags(&e, asked);
+		echo_flags(&e, asked, is_made(asked, f));
 	shelf_put(t->texts, ++s->echoes, (struct span){ e.bytes, e.n });
 }
 
@@ -766,7 +793,7 @@ static int memcache_refuse(struct talk *t, const struct message *asked, const st
 	if (f->end != STAY)
 		return 0;
 	if (is_echoed(s, asked, f))
-		echo_keep(t, asked);
+		echo_keep(t, asked, f);
 	t->close = s->binary && f->number == AUTH_ERROR && !(asked->is & IS_LOGIN);
 	if ((f->number == NO_MEMORY || f->number == TOO_LARGE) && asked->is & IS_SET && asked->subject.n)
 		delete_put(s, asked, backend);
@@ -805,10 +832,11 @@ static void text_word(const struct message *asked, const struct failure *f, cons
 	bool get = (asked->note & NOTE_KIND) == GETS;
 
 	if (f->number == NOT_FOUND || f->number == EXISTS) {
-		bool meta = (asked->note & NOTE_KIND) == META;
-		text_put(client, f->number == NOT_FOUND ? (get ? "END" : "EN") : meta ? "EX" : "EXISTS");
+		bool meta = (asked->note & NOTE_KIND) == META, made = is_made(asked, f), value = asked->note & NOTE_VALUE;
+		text_put(client, made ? (value ? "VA 0" : "HD") : f->number == EXISTS ? (meta ? "EX" : "EXISTS") : get ? "END" : "EN");
 		if (echo)
 			out_put(client, echo->p, echo->n);
+		text_put(client, made && value ? "\r\n" : "");
 	} else {
 		text_put(client, f->code);
 		text_put(client, " ");
