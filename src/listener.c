@@ -180,22 +180,30 @@ static bool out_of(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+static void spare_drop(struct worker *w)
+{
+	if (w->spare >= 0)
+		close(w->spare);
+	w->spare = -1;
+}
+
 /* A client, and a socket for its backend with it: neither is any use without the other. 0: taken, else an errno. */
 static int listener_take(struct listener *l)
 {
-	if (l->spare < 0)
-		l->spare = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (l->spare < 0)
+	struct worker *w = l->proxy->worker;
+
+	if (w->spare < 0)
+		w->spare = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (w->spare < 0)
 		return errno;
-	if (l->spare >= l->reserve) {
-		close(l->spare);
-		l->spare = -1;
+	if (w->spare >= l->reserve) {
+		spare_drop(w);
 		return EMFILE;
 	}
-	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), spare = l->spare;
+	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), spare = w->spare;
 	if (fd < 0)
 		return errno;
-	l->spare = -1;
+	w->spare = -1;
 	deal(l, fd, spare);
 	return 0;
 }
@@ -306,7 +314,7 @@ static struct listener *listener_make(struct proxy *p)
 	struct listener *l = calloc(1, sizeof *l);
 
 	assert(l);
-	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire, .spare = -1, .reserve = reserve_begin() };
+	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
 	return l;
 }
 
@@ -325,14 +333,12 @@ void listener_start(struct proxy *p, int fd, const char *unix_path)
 
 void listener_stop(struct listener *l)
 {
+	spare_drop(l->proxy->worker);   /* the last one to stop leaves none; another makes its own */
 	timer_stop(&l->proxy->worker->loop, &l->retry);
 	if (l->unix_path)
 		unlink(l->unix_path);   /* before it is closed: then it may be somebody else's */
 	if (l->watch.fd >= 0)
 		close(l->watch.fd);
-	if (l->spare >= 0)
-		close(l->spare);
-	l->spare = -1;
 	free(l->unix_path);
 	l->unix_path = NULL;
 	l->watch.fd = -1;

@@ -14,7 +14,6 @@ struct listener {                       /* as long as its proxy */
 	struct timer retry;             /* accepting pauses until then, or until a connection goes */
 	int reserve;                    /* descriptors from this number on are not for clients */
 	bool open;                      /* started and not stopped */
-	int spare;                      /* a socket for the next client's backend; -1: not yet */
 	bool warned;                    /* of being out of descriptors */
 	enum end state;                 /* STAY: open; CLOSE: clients are refused; VANISH: they are not answered */
 	char *unix_path;                /* to unlink; NULL: none */

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "linger.h"
 #include "pipe.h"
@@ -12,7 +13,7 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 {
 	*w = (struct worker){ .index = index, .count = count, .all = all, .resolver = r, .seed = words->seed,
 	                      .bufsize = (size_t)words->bufsize, .hold_total = (size_t)words->hold_total / count,
-	                      .bulk = (size_t)words->bulk, .reno = words->reno };
+	                      .bulk = (size_t)words->bulk, .reno = words->reno, .spare = -1 };
 	loop_init(&w->loop);
 	ducts_init(&w->ducts, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
@@ -30,6 +31,8 @@ void worker_end(struct worker *w)
 void worker_free(struct worker *w)
 {
 	linger_free(w);
+	if (w->spare >= 0)
+		close(w->spare);
 	loop_free(&w->loop);
 	for (struct proxy *p = w->proxies, *next; p; p = next) {
 		next = p->next;

@@ -18,6 +18,7 @@ struct worker {
 	struct proxy *proxies;
 	struct resolver *resolver;
 	uint64_t seed;
+	int spare;                      /* a socket for the next client's backend, whichever proxy's; -1: not yet */
 	bool stopping;                  /* no connection is taken any more */
 	uint8_t *buffer;                /* REST_MAX bytes of room in front of `bufsize` */
 	size_t bufsize;

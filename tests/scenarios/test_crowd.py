@@ -153,6 +153,7 @@ def test_a_crowd(start, threads):
             crowd = Crowd([int(p["listen"].rsplit(":", 1)[1]) for p in answer["proxies"]])
             crowd.round(0)
         full = proxy.memory()
+        assert proxy.descriptors() <= descriptors + PROXIES + 2 * CONNECTIONS + 8       # one for a proxy, two for a connection
         calls = Calls(proxy.http, [p["name"] for p in answer["proxies"]])
         calls.start()
         began, round = time.monotonic(), 1
