@@ -5,7 +5,7 @@
 
 static bool message_alike(const struct message *a, const struct message *b)
 {
-	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && !strcmp(a->verb, b->verb);
+	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && !memcmp(a->verb, b->verb, sizeof a->verb);
 }
 
 static bool joins(const struct exchange *x, uint64_t number, const struct message *asked, const struct stand *s)

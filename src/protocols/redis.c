@@ -277,13 +277,24 @@ struct said {                           /* a request, as far as it is at hand */
 	struct span subject;
 };
 
+static uint8_t shown(uint8_t c)
+{
+	return c >= 'a' && c <= 'z' ? c - 32 : c > ' ' && c < 127 ? c : '?';
+}
+
 /* In capitals; what cannot be shown is not. */
 static void verb_put(char verb[24], size_t at, struct span name)
 {
-	for (size_t i = 0; i < name.n && at < 23; i++) {
-		uint8_t c = name.p[i];
-		verb[at++] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c > ' ' && c < 127 ? c : '?');
+	uint64_t word = 0;
+
+	if (!at && name.n <= sizeof word) {     /* as most are: put there at once, for it will be read at once */
+		for (size_t i = 0; i < name.n; i++)
+			word |= (uint64_t)shown(name.p[i]) << (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 8 * i : 56 - 8 * i);
+		memcpy(verb, &word, sizeof word);
+		return;
 	}
+	for (size_t i = 0; i < name.n && at < 23; i++)
+		verb[at++] = (char)shown(name.p[i]);
 }
 
 static const struct class *said_class(const struct said *q, const char verb[24])
