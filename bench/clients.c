@@ -253,15 +253,16 @@ int idle_run(int argc, char **argv)
 
 /* ---- delay ---- */
 
-/* One message at a time, there and back through a proxy that holds it so long: how much longer it takes. FROM held
- * messages wait beside it, on as many connections from another address, until this ends. */
+/* One message at a time, there and back through a proxy that holds it so long: how much longer it takes. HELD other
+ * messages wait beside it, on as many connections from another address, until this ends. PAUSE before each: a machine
+ * that has slept takes its time to wake up, whoever wakes it. */
 int delay_run(int argc, char **argv)
 {
 	if (argc < 4)
 		return 2;
 	struct place to = place_read(argv[1]);
 	nsec hold = (nsec)(atof(argv[2]) * 1e6);
-	int held = argc > 4 ? atoi(argv[4]) : 0;
+	int held = argc > 4 ? atoi(argv[4]) : 0, pause_ms = argc > 5 ? atoi(argv[5]) : 0;
 
 	prctl(PR_SET_TIMERSLACK, 1ul, 0, 0, 0);
 	for (int i = 0; i < held; i++)
@@ -270,6 +271,7 @@ int delay_run(int argc, char **argv)
 	put(fd, "e", 1);
 	await(fd);
 	for (int i = atoi(argv[3]); i; i--) {
+		poll(NULL, 0, pause_ms);
 		nsec sent = now();
 		put(fd, buffer, PING);
 		await(fd);

@@ -6,7 +6,7 @@
  *   load pingpong PLACE CONNECTIONS SECONDS   64 bytes there and back
  *   load churn PLACE CLIENTS SECONDS          connect, ask, be answered, close
  *   load idle PLACE CONNECTIONS WORD...       after these words on each, until stdin ends
- *   load delay PLACE HOLD_MS MESSAGES [FROM]  how late each is
+ *   load delay PLACE HOLD_MS MESSAGES [HELD [PAUSE_MS]]       how late each is
  *
  * What was measured is one line of name=value on stdout. */
 #include "load.h"
