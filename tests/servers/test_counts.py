@@ -6,7 +6,7 @@ import re
 import pytest
 
 from conftest import ask, connect                       # noqa: F401: a fixture
-from harness import PATIENCE, dial
+from harness import PATIENCE, dial, until
 from server_http import nginx                               # noqa: F401
 from server_postgres import Postgres, psycopg2
 from server_redis import server                             # noqa: F401
@@ -121,6 +121,7 @@ def test_http(start, nginx):                                # noqa: F811
     with dial(proxy.port) as client:
         client.send(b"GET /small.txt HTTP/1.1\r\nHost: x\r\n\r\n" * 50 + b"GET /small.txt HTTP/1.0\r\n\r\n")
         client.rest()
+    until(lambda: len(nginx.requests()) - before >= 111, what="nginx to log the last one")
     logged = collections.Counter(line.split(" ")[0] for line in nginx.requests()[before:])
     assert logged == {"GET": 71, "HEAD": 20, "PUT": 20}
     assert seen(proxy) == {"all": 111, "get": 71, "head": 20, "put": 20}
