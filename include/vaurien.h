@@ -159,6 +159,18 @@ struct talk {                           /* one connection, as its protocol sees 
 	unsigned idle;                  /* set by the protocol: IS_..., of what it rests in now; IS_COMMAND is always meant */
 };
 
+static inline struct cut cut_more(void)
+{
+	return (struct cut){ .kind = CUT_MORE };
+}
+
+/* `notice`: a static sentence that says why. */
+static inline struct cut cut_raw(struct talk *t, const char *notice)
+{
+	t->notice = notice;
+	return (struct cut){ .kind = CUT_RAW };
+}
+
 void        shelf_put(struct shelf *, uint64_t key, struct span text);  /* the oldest go when the room is used up */
 void        shelf_move(struct shelf *, uint64_t from, uint64_t to);
 void        shelf_drop(struct shelf *, uint64_t key);

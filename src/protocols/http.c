@@ -54,17 +54,6 @@ static const char
 
 /* ---- bytes ---- */
 
-static struct cut raw(struct talk *t, const char *notice)
-{
-	t->notice = notice;
-	return (struct cut){ .kind = CUT_RAW };
-}
-
-static struct cut more(void)
-{
-	return (struct cut){ .kind = CUT_MORE };
-}
-
 static bool span_is(struct span s, const char *text)
 {
 	return s.n == strlen(text) && !strncasecmp((const char *)s.p, text, s.n);
@@ -342,7 +331,7 @@ static struct cut body_cut(struct talk *t, struct body *b, struct span in, uint6
 	while (step == ON)
 		step = chunk_step(b, in, &done);
 	if (!done)
-		return step == BAD ? raw(t, RAW_CHUNK) : more();
+		return step == BAD ? cut_raw(t, RAW_CHUNK) : cut_more();
 	return (struct cut){ .kind = step == OVER ? CUT_END : CUT_PART, .len = done };
 }
 
@@ -460,14 +449,14 @@ static struct cut request_begin(struct talk *t, struct span in, struct message *
 	const char *doubt = whole ? ask_read(h.first, &a) : request_doubt(in);
 
 	if (doubt)
-		return raw(t, doubt);
+		return cut_raw(t, doubt);
 	if (!whole)
-		return more();
+		return cut_more();
 	h.old = a.old;
 	if (h.coded && (!h.chunked || h.old))
 		h.bad = RAW_CODING;
 	if (h.bad)
-		return raw(t, h.bad);
+		return cut_raw(t, h.bad);
 	s->request.body = body_make(&h, false);
 	request_describe(m, &h, &a);
 	bool expects = h.expects && !h.old && s->request.body.at != NOTHING;
@@ -486,11 +475,11 @@ static struct cut http_request(struct talk *t, struct span in, struct message *m
 		return body_cut(t, &s->request.body, in, 0);
 	}
 	if (s->tunnel || s->connecting)
-		return raw(t, RAW_TUNNEL);
+		return cut_raw(t, RAW_TUNNEL);
 	if (in.p[0] == 0x16)
-		return raw(t, RAW_TLS);
+		return cut_raw(t, RAW_TLS);
 	if (in.p[0] == '\r' && in.n == 1)
-		return more();
+		return cut_more();
 	if (in.p[0] == '\n' || (in.p[0] == '\r' && in.p[1] == '\n')) {
 		m->role = SILENT;       /* an empty line before a request is none */
 		return (struct cut){ .kind = CUT_END, .len = in.p[0] == '\n' ? 1 : 2 };
@@ -537,7 +526,7 @@ static struct cut response_cut(struct talk *t, struct span in, const struct mess
 	if (connected || status == 101 || status == 204 || status == 304 || note & NOTE_HEAD)
 		return (struct cut){ .kind = CUT_END, .len = h->n };
 	if (h->bad || (h->chunked && h->old))
-		return raw(t, h->bad ? h->bad : RAW_CODING);
+		return cut_raw(t, h->bad ? h->bad : RAW_CODING);
 	s->response.body = body_make(h, true);
 	return body_cut(t, &s->response.body, in, h->n);
 }
@@ -551,13 +540,13 @@ static struct cut http_response(struct talk *t, struct span in, const struct mes
 	if (s->response.body.at != NOTHING)
 		return body_cut(t, &s->response.body, in, 0);
 	if (s->tunnel)
-		return raw(t, RAW_TUNNEL);
+		return cut_raw(t, RAW_TUNNEL);
 	bool whole = head_read(&s->response, in, &h);
 	unsigned status = whole ? status_read(h.first, &h.old) : 0;
 	if (whole ? !status || (!asked && status == 101) : response_doubted(in))
-		return raw(t, asked ? RAW_RESPONSE : RAW_UNASKED);
+		return cut_raw(t, asked ? RAW_RESPONSE : RAW_UNASKED);
 	if (!whole)
-		return more();
+		return cut_more();
 	m->role = asked ? ANSWERS : PUSH;
 	m->is = asked ? asked->is : 0;
 	m->head = head_line(&h);

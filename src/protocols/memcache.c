@@ -150,17 +150,6 @@ static const char
 
 /* ---- bytes ---- */
 
-static struct cut raw(struct talk *t, const char *notice)
-{
-	t->notice = notice;
-	return (struct cut){ .kind = CUT_RAW };
-}
-
-static struct cut more(void)
-{
-	return (struct cut){ .kind = CUT_MORE };
-}
-
 static bool word_is(struct span word, const char *name)
 {
 	return word.n == strlen(name) && !memcmp(word.p, name, word.n);
@@ -405,13 +394,13 @@ static struct cut text_request(struct talk *t, struct span in, struct message *m
 
 	if (!s->going_on) {
 		if (!end && in.n < PATIENCE)
-			return more();
+			return cut_more();
 		line_read(&l, line_bare(in, end));
 		if (!end && command_find(&l)->kind != GETS)
-			return raw(t, RAW_LINE);
+			return cut_raw(t, RAW_LINE);
 		const char *why = line_take(t, &l, m, &data);
 		if (why)
-			return raw(t, why);
+			return cut_raw(t, why);
 		m->head = (uint16_t)(length < UINT16_MAX ? length : UINT16_MAX);
 	}
 	s->going_on = !end;
@@ -489,22 +478,22 @@ static struct cut text_response(struct talk *t, struct span in, const struct mes
 	struct line l;
 
 	if (!end)
-		return in.n < LINE_MAX_WAIT ? more() : raw(t, RAW_ANSWER);
+		return in.n < LINE_MAX_WAIT ? cut_more() : cut_raw(t, RAW_ANSWER);
 	if (asked && !substitute && asked->role == TELLS)
 		asked = NULL;
 	length = (uint64_t)(end - in.p) + 1;
 	line_read(&l, line_bare(in, end));
 	bool error = l.n && is_error(l.words[0]);
 	if (!asked && !error)
-		return raw(t, RAW_UNASKED);
+		return cut_raw(t, RAW_UNASKED);
 	if (asked && !substitute && asked->note & NOTE_QUIET) {
 		if (!quiet_answers(s, asked, &l, &why))
 			return (struct cut){ .kind = CUT_END };
 		if (why)
-			return raw(t, why);
+			return cut_raw(t, why);
 	}
 	if (!answer_read(kind, &l, &data, &goes_on))
-		return raw(t, RAW_ANSWER);
+		return cut_raw(t, RAW_ANSWER);
 	if (!s->answering) {
 		m->role = asked ? ANSWERS : PUSH;
 		m->is = asked ? asked->is : 0;
@@ -529,15 +518,15 @@ static struct cut binary_request(struct talk *t, struct span in, struct message 
 	struct memcache *s = t->state;
 
 	if (in.p[0] != 0x80)
-		return raw(t, RAW_REQUEST);
+		return cut_raw(t, RAW_REQUEST);
 	if (in.n < HEAD)
-		return more();
+		return cut_more();
 	const struct op *op = &ops[in.p[1]];
 	size_t key = (size_t)in.p[2] << 8 | in.p[3], at = HEAD + in.p[4];
 	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
 	bool shown = key <= KEY_MAX && at + key <= length;      /* else the server says no and closes */
 	if (shown && in.n < at + key)
-		return more();
+		return cut_more();
 	strcpy(m->verb, op->verb ? op->verb : "UNKNOWN");
 	if (shown && key)
 		m->subject = (struct span){ in.p + at, key };
@@ -559,18 +548,18 @@ static struct cut binary_response(struct talk *t, struct span in, const struct m
 	bool substitute = asked && asked->note & NOTE_SUBSTITUTE;
 
 	if (!asked)
-		return raw(t, RAW_UNASKED);
+		return cut_raw(t, RAW_UNASKED);
 	if (in.p[0] != 0x81)
-		return raw(t, RAW_ANSWER);
+		return cut_raw(t, RAW_ANSWER);
 	if (in.n < HEAD)
-		return more();
+		return cut_more();
 	uint8_t code = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
 	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
 	bool goes_on = !substitute && ops[code].how & LISTS_OP && (in.p[2] || in.p[3]);
 	if (!substitute && asked->note & NOTE_QUIET && (in.p[1] != code || number_at(in.p + 12) != asked->seq))
 		return (struct cut){ .kind = CUT_END };
 	if (!substitute && in.p[1] != code)
-		return raw(t, RAW_ANSWER);
+		return cut_raw(t, RAW_ANSWER);
 	if (!s->answering) {
 		bool error = in.p[6] || in.p[7];
 		m->is = asked->is;
@@ -601,7 +590,7 @@ static struct cut memcache_request(struct talk *t, struct span in, struct messag
 	struct memcache *s = t->state;
 
 	if (!s->begun && in.p[0] == 0x16)
-		return raw(t, RAW_TLS);
+		return cut_raw(t, RAW_TLS);
 	if (!s->begun)
 		s->binary = in.p[0] == 0x80;
 	s->begun = true;

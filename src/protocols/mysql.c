@@ -167,17 +167,6 @@ static struct span reader_cstring(struct reader *r)
 	return (struct span){ p, (size_t)(nul - p) };
 }
 
-static struct cut raw(struct talk *t, const char *notice)
-{
-	t->notice = notice;
-	return (struct cut){ .kind = CUT_RAW };
-}
-
-static struct cut more(void)
-{
-	return (struct cut){ .kind = CUT_MORE };
-}
-
 /* ---- SQL: what a statement does, by its first words ---- */
 
 static const struct sql_keyword keywords[] = {
@@ -479,13 +468,13 @@ static struct cut command_request(struct talk *t, const struct packet *k, struct
 	struct mysql *s = t->state;
 
 	if (k->len && !k->n)
-		return more();
+		return cut_more();
 	const struct command *c = k->len ? &commands[k->p[0]] : NULL;
 	if (k->seq || !c || !c->verb || c->endless)
-		return raw(t, k->seq ? RAW_ORDER : c && c->endless ? RAW_BINLOG : RAW_COMMAND);
+		return cut_raw(t, k->seq ? RAW_ORDER : c && c->endless ? RAW_BINLOG : RAW_COMMAND);
 	*m = (struct message){ .role = c->role, .is = c->is, .note = c->shape };
 	if (!command_read(t, k, c->about, m))
-		return more();
+		return cut_more();
 	strcpy(m->verb, c->verb);
 	if (k->p[0] == COM_PREPARE)
 		prepare_keep(t, m);
@@ -537,16 +526,16 @@ static struct cut login_request(struct talk *t, const struct packet *k, struct m
 	struct mysql *s = t->state;
 
 	if (s->phase == UNGREETED)
-		return raw(t, RAW_EARLY);
+		return cut_raw(t, RAW_EARLY);
 	if (!packet_has(k, LOGIN_PEEK))
-		return more();
+		return cut_more();
 	if (k->len < 32 || !(le32(k->p) & CAN_41))
-		return raw(t, RAW_OLD);
+		return cut_raw(t, RAW_OLD);
 	uint32_t can = le32(k->p), blind = can & s->taken;
 	if (can & CAN_SSL && k->len == 32)
-		return raw(t, RAW_TLS);
+		return cut_raw(t, RAW_TLS);
 	if (blind && k->n < k->len)
-		return more();
+		return cut_more();
 	if (blind) {            /* it wants what it was not offered (PyMySQL: TLS), and would confuse the server with that */
 		uint32_t sees = can & ~blind;
 		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16), (uint8_t)(sees >> 24) };
@@ -571,7 +560,7 @@ static struct cut mysql_request(struct talk *t, struct span in, struct message *
 	struct cut cut;
 
 	if (!packet_read(&k, in, 0))
-		return more();
+		return cut_more();
 	if (s->asking)
 		return request_take(s, &k);
 	if (s->phase != COMMANDS)
@@ -776,9 +765,9 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 			done += HEAD + (uint64_t)k.len;
 	}
 	if (step == BAD && !done)
-		return raw(t, RAW_ANSWER);
+		return cut_raw(t, RAW_ANSWER);
 	if (!done)
-		return more();
+		return cut_more();
 	if (step == END)
 		s->answering = false;
 	return (struct cut){ .kind = step == END ? CUT_END : CUT_PART, .len = done };
@@ -826,11 +815,11 @@ static struct cut greeting(struct talk *t, struct span in, const struct message 
 	struct offers o;
 
 	if (!packet_read(&k, in, 0))
-		return more();
+		return cut_more();
 	if (k.len > GREETING_MAX)
-		return raw(t, RAW_OLD);
+		return cut_raw(t, RAW_OLD);
 	if (k.n < k.len)
-		return more();
+		return cut_more();
 	*m = (struct message){ .role = ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq };
 	struct cut cut = { .kind = CUT_END, .len = HEAD + (uint64_t)k.len };
 	if (is_error(&k)) {
@@ -838,7 +827,7 @@ static struct cut greeting(struct talk *t, struct span in, const struct message 
 		return cut;
 	}
 	if (s->phase != UNGREETED || !k.len || k.p[0] != 10 || !offers_find(&k, &o))
-		return raw(t, RAW_OLD);
+		return cut_raw(t, RAW_OLD);
 	s->phase = GREETED;
 	s->offers = le16(k.p + o.low) | le16(k.p + o.high) << 16;
 	s->offers_extended = le32(k.p + o.extended);
@@ -859,9 +848,9 @@ static struct cut unasked(struct talk *t, struct span in, struct message *m)
 	struct packet k;
 
 	if (!packet_read(&k, in, 0) || !packet_has(&k, 3))
-		return more();
+		return cut_more();
 	if (!is_error(&k) || k.len == FULL)
-		return raw(t, RAW_UNASKED);
+		return cut_raw(t, RAW_UNASKED);
 	*m = (struct message){ .role = PUSH, .verb = "ERR", .head = HEAD, .seq = k.seq };
 	return (struct cut){ .kind = CUT_END, .len = HEAD + (uint64_t)k.len };
 }

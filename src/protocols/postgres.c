@@ -129,17 +129,6 @@ static struct span text_of(struct span in)      /* up to its zero, and not too m
 	return (struct span){ in.p, n ? strnlen((const char *)in.p, n) : 0 };
 }
 
-static struct cut raw(struct talk *t, const char *notice)
-{
-	t->notice = notice;
-	return (struct cut){ .kind = CUT_RAW };
-}
-
-static struct cut more(void)
-{
-	return (struct cut){ .kind = CUT_MORE };
-}
-
 static struct cut whole(uint64_t len)
 {
 	return (struct cut){ .kind = CUT_END, .len = len };
@@ -353,12 +342,12 @@ static struct cut typed_request(struct talk *t, struct span in, struct message *
 	struct packet k;
 
 	if (!packet_read(&k, in, 0))
-		return requests[in.p[0]].verb ? more() : raw(t, RAW_REQUEST);
+		return requests[in.p[0]].verb ? cut_more() : cut_raw(t, RAW_REQUEST);
 	const struct request *r = &requests[k.type];
 	if (!r->verb || k.bad)
-		return raw(t, RAW_REQUEST);
+		return cut_raw(t, RAW_REQUEST);
 	if (!packet_has(&k, r->peek))
-		return more();
+		return cut_more();
 	*m = (struct message){ .role = r->role, .is = r->is, .head = HEAD, .note = k.type };
 	strcpy(m->verb, r->verb);
 	request_tell(t, &k, m);
@@ -405,19 +394,19 @@ static struct cut startup_request(struct talk *t, struct span in, struct message
 	struct postgres *s = t->state;
 
 	if (in.p[0])
-		return raw(t, in.p[0] == 0x16 ? RAW_TLS : RAW_STARTUP);
+		return cut_raw(t, in.p[0] == 0x16 ? RAW_TLS : RAW_STARTUP);
 	if (s->asked_encryption)
-		return raw(t, RAW_EARLY);
+		return cut_raw(t, RAW_EARLY);
 	uint32_t len = in.n < 4 ? STARTUP_HEAD : be32(in.p);
 	if (len < STARTUP_HEAD || len > STARTUP_MAX)
-		return raw(t, RAW_STARTUP);
+		return cut_raw(t, RAW_STARTUP);
 	if (in.n < len)
-		return more();
+		return cut_more();
 	uint32_t code = be32(in.p + 4);
 	if (code == WANTS_TLS || code == WANTS_GSS)
 		return encryption_request(t, code, len, m);
 	if (code >> 16 != 3 && code != CANCEL)
-		return raw(t, RAW_VERSION);
+		return cut_raw(t, RAW_VERSION);
 	s->started = true;
 	if (code == CANCEL)
 		*m = (struct message){ .role = SILENT, .verb = "CANCEL", .head = STARTUP_HEAD };
@@ -432,7 +421,7 @@ static struct cut postgres_request(struct talk *t, struct span in, struct messag
 	struct postgres *s = t->state;
 
 	if (s->encrypted)
-		return raw(t, RAW_TLS);
+		return cut_raw(t, RAW_TLS);
 	return s->started ? typed_request(t, in, m) : startup_request(t, in, m);
 }
 
@@ -585,9 +574,9 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 			done += packet_size(&k);
 	}
 	if (step == BAD && !done)
-		return raw(t, k.type == 'W' ? RAW_BOTH : RAW_ANSWER);
+		return cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_ANSWER);
 	if (!done)
-		return more();
+		return cut_more();
 	s->answering = step != END;
 	t->idle = s->status == 'T' || s->status == 'E' ? IS_IN_TRANSACTION : 0;
 	return (struct cut){ .kind = step == END ? CUT_END : CUT_PART, .len = done };
@@ -601,7 +590,7 @@ static struct cut encryption_answer(struct talk *t, struct span in, struct messa
 	s->asked_encryption = false;
 	s->encrypted = in.p[0] == 'S' || in.p[0] == 'G';
 	if (!s->encrypted && in.p[0] != 'N')
-		return raw(t, RAW_ANSWER);
+		return cut_raw(t, RAW_ANSWER);
 	*m = (struct message){ .role = ANSWERS, .verb = "ANSWER" };
 	return whole(1);
 }
@@ -612,7 +601,7 @@ static struct cut postgres_response(struct talk *t, struct span in, const struct
 	struct packet k;
 
 	if (s->encrypted)
-		return raw(t, RAW_TLS);
+		return cut_raw(t, RAW_TLS);
 	if (s->answering && asked)
 		return answer(t, in, asked, m);
 	if (asked && kind_of(asked) == ENCRYPTION)
@@ -620,16 +609,16 @@ static struct cut postgres_response(struct talk *t, struct span in, const struct
 	if (asked && is_unanswered(s, asked))
 		return whole(0);
 	if (!packet_read(&k, in, 0))
-		return more();
+		return cut_more();
 	if (k.bad)
-		return raw(t, asked ? RAW_ANSWER : RAW_UNASKED);
+		return cut_raw(t, asked ? RAW_ANSWER : RAW_UNASKED);
 	if (k.type == 'E' && !packet_has(&k, ERROR_MAX))
-		return more();
+		return cut_more();
 	if (is_aid(asked, &k))
 		return aid(t, &k, m);
 	if (is_push(asked, &k))
 		return push(t, &k, m);
-	return asked ? answer(t, in, asked, m) : raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
+	return asked ? answer(t, in, asked, m) : cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
 }
 
 /* ---- saying no ---- */

@@ -216,17 +216,6 @@ __attribute__((constructor)) static void names_learn(void)
 
 enum step { WAIT, ON, BAD };
 
-static struct cut raw(struct talk *t, const char *notice)
-{
-	t->notice = notice;
-	return (struct cut){ .kind = CUT_RAW };
-}
-
-static struct cut more(void)
-{
-	return (struct cut){ .kind = CUT_MORE };
-}
-
 static bool word_is(struct span word, const char *name)
 {
 	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
@@ -446,7 +435,7 @@ static struct cut array_request(struct talk *t, struct span in, struct message *
 	enum step step = length_read(in, &at, &n);
 
 	if (step != ON || n > ITEMS_MAX)
-		return step == WAIT ? more() : raw(t, RAW_REQUEST);
+		return step == WAIT ? cut_more() : cut_raw(t, RAW_REQUEST);
 	m->head = (uint16_t)at;
 	if (n <= 0)
 		return said_nothing(s, m, at);
@@ -456,12 +445,12 @@ static struct cut array_request(struct talk *t, struct span in, struct message *
 		subject_add(t, &q, i, arg);
 	}
 	if (step == BAD)
-		return raw(t, RAW_REQUEST);
+		return cut_raw(t, RAW_REQUEST);
 	if ((i < q.args || at > in.n) && q.subject.n < SUBJECT_MAX && in.n < PATIENCE)
-		return more();
+		return cut_more();
 	const char *why = said_take(s, &q, m);
 	if (why)
-		return raw(t, why);
+		return cut_raw(t, why);
 	s->args = q.args - i;
 	return (struct cut){ .kind = s->args ? CUT_PART : CUT_END, .len = at };
 }
@@ -477,9 +466,9 @@ static struct cut array_goes_on(struct talk *t, struct span in)
 	while (s->args && (step = arg_read(in, &at, &arg)) == ON)
 		s->args--;
 	if (step == BAD && !at)
-		return raw(t, RAW_REQUEST);
+		return cut_raw(t, RAW_REQUEST);
 	if (!at)
-		return more();
+		return cut_more();
 	return (struct cut){ .kind = s->args ? CUT_PART : CUT_END, .len = at };
 }
 
@@ -516,7 +505,7 @@ static struct cut inline_request(struct talk *t, struct span in, struct message 
 	struct span word;
 
 	if (!end)
-		return more();
+		return cut_more();
 	uint64_t len = (uint64_t)(end - in.p) + 1;
 	struct span line = { in.p, (size_t)len - 1 };
 	while (line.n && is_blank(line.p[line.n - 1]))
@@ -534,7 +523,7 @@ static struct cut inline_request(struct talk *t, struct span in, struct message 
 	if (q.subject.n > SUBJECT_MAX)
 		q.subject.n = SUBJECT_MAX;
 	const char *why = said_take(s, &q, m);
-	return why ? raw(t, why) : (struct cut){ .kind = CUT_END, .len = len };
+	return why ? cut_raw(t, why) : (struct cut){ .kind = CUT_END, .len = len };
 }
 
 static struct cut redis_request(struct talk *t, struct span in, struct message *m)
@@ -546,7 +535,7 @@ static struct cut redis_request(struct talk *t, struct span in, struct message *
 	if (in.p[0] == '*')
 		return array_request(t, in, m);
 	if (in.p[0] == 0x16)
-		return raw(t, RAW_TLS);
+		return cut_raw(t, RAW_TLS);
 	return inline_request(t, in, m);
 }
 
@@ -775,12 +764,12 @@ static struct cut redis_response(struct talk *t, struct span in, const struct me
 	uint64_t at = 0;
 
 	if (step != ON)
-		return step == WAIT ? more() : raw(t, t->notice);
+		return step == WAIT ? cut_more() : cut_raw(t, t->notice);
 	do
 		step = walk_item(&s->walk, in, &at);
 	while (step == ON && at < in.n && !walk_done(&s->walk));
 	if (!at)
-		return step == BAD ? raw(t, RAW_ANSWER) : more();
+		return step == BAD ? cut_raw(t, RAW_ANSWER) : cut_more();
 	s->answering = true;
 	struct cut cut = { .kind = CUT_PART, .len = at };
 	if (!walk_done(&s->walk))

@@ -94,17 +94,6 @@ static const char
 
 enum { ENVELOPE = 1 };                  /* the key of a mail's sender and recipients on the shelf */
 
-static struct cut raw(struct talk *t, const char *notice)
-{
-	t->notice = notice;
-	return (struct cut){ .kind = CUT_RAW };
-}
-
-static struct cut more(void)
-{
-	return (struct cut){ .kind = CUT_MORE };
-}
-
 static struct cut piece(bool end, uint64_t len)
 {
 	return (struct cut){ .kind = end ? CUT_END : CUT_PART, .len = len };
@@ -264,9 +253,9 @@ static struct cut command_request(struct talk *t, struct span in, struct message
 	struct smtp *s = t->state;
 
 	if (in.p[0] == 0x16)
-		return raw(t, RAW_TLS);
+		return cut_raw(t, RAW_TLS);
 	if (!end && n < SUBJECT_MAX)
-		return more();
+		return cut_more();
 	struct span line = { in.p, end ? (size_t)(end - in.p) + 1 : n };
 	struct span text = { in.p, strnlen((const char *)in.p, line.n) };       /* to a server a zero is an end */
 	while (text.n && is_blank(text.p[text.n - 1]))
@@ -274,7 +263,7 @@ static struct cut command_request(struct talk *t, struct span in, struct message
 	struct span verb = word_take(&text);
 	const struct command *c = command_find(verb);
 	if (c->kind == LMTP)
-		return raw(t, RAW_LMTP);
+		return cut_raw(t, RAW_LMTP);
 	*m = (struct message){ .role = ASKS, .is = c->is, .subject = text, .note = c->kind };
 	verb_put(m->verb, verb);
 	s->in_line = !end;
@@ -387,7 +376,7 @@ static struct cut smtp_request(struct talk *t, struct span in, struct message *m
 	struct smtp *s = t->state;
 
 	if (s->raw)
-		return raw(t, s->raw);
+		return cut_raw(t, s->raw);
 	if (s->mode == UNDECIDED && t->owed)
 		return (struct cut){ .kind = CUT_WAIT };
 	if (s->mode == UNDECIDED || (s->mode == ENDED && !t->owed))
@@ -462,7 +451,7 @@ static struct cut hello_answer(struct talk *t, struct span in)
 	do {
 		size_t from = at;
 		if (at == in.n || (step = reply_line(s, in, &at)) != ON || s->in_reply_line)
-			return step == BAD || s->in_reply_line ? raw(t, RAW_ANSWER) : more();
+			return step == BAD || s->in_reply_line ? cut_raw(t, RAW_ANSWER) : cut_more();
 		struct span line = { in.p + from, at - from }, word = reply_keyword(line);
 		chunks |= from && word_is(word, "CHUNKING");
 		if (from && strips(t) && word_is(word, "STARTTLS")) {
@@ -537,7 +526,7 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 		step = reply_line(s, in, &at);
 	while (step == ON && at < in.n && !reply_whole(s));
 	if (!at)
-		return step == BAD ? raw(t, RAW_ANSWER) : more();
+		return step == BAD ? cut_raw(t, RAW_ANSWER) : cut_more();
 	s->answering = true;
 	if (step != ON || !reply_whole(s))
 		return piece(false, at);
@@ -557,7 +546,7 @@ static struct cut smtp_response(struct talk *t, struct span in, const struct mes
 	bool first = !s->answering, greets = asked && asked->is & IS_OPENING;
 
 	if (s->raw)
-		return raw(t, s->raw);
+		return cut_raw(t, s->raw);
 	if (first)
 		s->unasked = !asked;
 	else if (s->unasked)
