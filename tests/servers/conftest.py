@@ -38,10 +38,12 @@ class MariaDB:
         self.socket = os.path.join(self.directory, "socket")
         self.process = None
         data = os.path.join(self.directory, "data")
-        self.user = ["--user=root"] if os.getuid() == 0 else []
+        self.always = ["--user=root"] if os.getuid() == 0 else []
+        os.mkdir(os.path.join(self.directory, "tmp"))       # in one that is shared, a server that starts removes others' files
+        self.always += ["--tmpdir=" + os.path.join(self.directory, "tmp")]
         done = subprocess.run(
             [need("mariadb-install-db"), "--no-defaults", "--datadir=" + data, "--auth-root-authentication-method=normal",
-             "--skip-test-db", "--force"] + self.user,  # force: also where no name can be looked up
+             "--skip-test-db", "--force"] + self.always,  # force: also where no name can be looked up
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
         assert done.returncode == 0, done.stdout
         self.data = data
@@ -54,7 +56,7 @@ class MariaDB:
                  "--socket=" + self.socket, "--pid-file=" + os.path.join(self.directory, "pid"),
                  "--bind-address=127.0.0.1", "--local-infile=1", "--max-allowed-packet=64M", "--max-connections=300",
                  "--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve",
-                 *self.user, *self.words],
+                 *self.always, *self.words],
                 stdout=log, stderr=log, stdin=subprocess.DEVNULL)
 
         def answers():
