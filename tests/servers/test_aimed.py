@@ -7,6 +7,7 @@ import pymysql
 import pytest
 
 from conftest import ask, connect                           # noqa: F401: a fixture
+from harness import until
 from server_postgres import postgres, psycopg2              # noqa: F401
 from test_rules_mysql import DEADLOCK, execute, prepare
 
@@ -54,7 +55,9 @@ def runs(start, protocol, backend, rule, play):
     told = []
     for _ in range(2):
         proxy = start("--protocol", protocol, "--seed", 2012, "--rule", rule, backend=backend)
-        told.append((play(proxy), struck(proxy)))
+        met = play(proxy)
+        until(lambda: len(struck(proxy)) >= sum(met), what="the log to tell all strikes")
+        told.append((met, struck(proxy)))
     return told
 
 
