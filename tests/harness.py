@@ -334,7 +334,11 @@ class Proxy:
                      lambda: "%r in the log:\n%s" % (pattern, self.log()[-2000:]))
 
     def strikes(self):
-        """Each strike that the debug log tells, as a dict of its key=value words."""
+        """Each strike that the debug log tells, as a dict of its key=value words. Who answers the API has written all
+        that was on its way to the log before."""
+        if self.http and self.process.poll() is None:
+            for _ in range(2):
+                self.api("GET", "/info")
         lines = re.findall(r"strike (proxy=.*)", self.log())
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
 
