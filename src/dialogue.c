@@ -211,7 +211,7 @@ void dialogue_go_on(struct conn *c)
 	x->began = x->last = conn_loop(c)->now;
 }
 
-/* ---- */
+/* ---- what the client says, whatever its role ---- */
 
 void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 {

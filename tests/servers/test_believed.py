@@ -46,11 +46,8 @@ class Session:
             return LOST
 
 
-class MySQL(Session):
-    driver, errors, deeds = "PyMySQL", (pymysql.err.Error,), ["read", "write", "commit", "connect"]
-
-    def __init__(self, port):
-        self.connection = pymysql.connect(host="127.0.0.1", port=port, **ACCOUNT)
+class SQL(Session):
+    deeds = ["read", "write", "commit", "connect"]
 
     def ask(self, statement):
         with self.connection.cursor() as cursor:
@@ -64,6 +61,13 @@ class MySQL(Session):
 
     def commit(self):
         self.connection.commit()
+
+
+class MySQL(SQL):
+    driver, errors = "PyMySQL", (pymysql.err.Error,)
+
+    def __init__(self, port):
+        self.connection = pymysql.connect(host="127.0.0.1", port=port, **ACCOUNT)
 
     def identity(self):
         return self.connection.thread_id()
@@ -76,25 +80,12 @@ class MySQL(Session):
         return str(error.args[0])
 
 
-class Postgres(Session):
-    driver, errors, deeds = "psycopg2", (psycopg2.Error,), ["read", "write", "commit", "connect"]
+class Postgres(SQL):
+    driver, errors = "psycopg2", (psycopg2.Error,)
 
     def __init__(self, port):
         self.connection = psycopg2.connect(host="127.0.0.1", port=port, user="app", password="secret", dbname="app")
         self.read()                             # and so it rests in a transaction
-
-    def ask(self, statement):
-        with self.connection.cursor() as cursor:
-            cursor.execute(statement)
-
-    def read(self):
-        self.ask("SELECT 1")
-
-    def write(self):
-        self.ask("INSERT INTO believed VALUES (1)")
-
-    def commit(self):
-        self.connection.commit()
 
     def usable(self):
         try:
