@@ -31,6 +31,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VAURIEN = os.environ.get("VAURIEN_BIN") or os.path.join(ROOT, "bin", "vaurien")
 SAN = os.environ.get("VAURIEN_SAN", "")         # which sanitizers the program was built with
 PATIENCE = 30 if SAN else 15                    # seconds until a thing that does not happen is a failure
+SEED = os.environ.get("VAURIEN_SEED") or "1"      # of the dice, where a test has none of its own
 RUNTIME_ERROR = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion")
 
 
@@ -298,6 +299,8 @@ class Proxy:
             words += ["--backend", getattr(backend, "address", backend)]
         if http:
             words += ["--http", "--http-host", "127.0.0.1", "--http-port", str(self.http)]
+        if not {"--seed", "--config"} & set(args):
+            words += ["--seed", SEED]       # chance decides alike in every run
         self.words = words + [str(word) for word in args]
 
         def before():
