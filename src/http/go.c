@@ -61,7 +61,8 @@ bool go_mismatch(const json_t *value, const char *what, char error[GO_ERROR])
 		[JSON_OBJECT] = "object", [JSON_ARRAY] = "array", [JSON_STRING] = "string", [JSON_INTEGER] = "number", [JSON_REAL] = "number",
 		[JSON_TRUE] = "bool", [JSON_FALSE] = "bool", [JSON_NULL] = "null",
 	};
-	char *number = json_is_number(value) && strstr(what, "of type int") ? go_write(value, NULL) : NULL;
+	bool sized = strstr(what, "of type int") || strstr(what, "of type float");       /* a number, but not one that fits */
+	char *number = json_is_number(value) && sized ? go_write(value, NULL) : NULL;
 
 	snprintf(error, GO_ERROR, "json: cannot unmarshal %s%s%.100s into %s", kinds[json_typeof(value)], number ? " " : "", number ? number : "", what);
 	free(number);

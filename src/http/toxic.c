@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,13 +127,19 @@ static void fields_put(json_t *options, const json_t *toxic, const double *toxic
 		json_object_set_new(options, "probability", json_real(*toxicity < 0 ? 0 : *toxicity > 1 ? 1 : *toxicity));
 }
 
+/* A real is what Go's float32 holds: what it cannot hold is none. */
+static bool kind_fits(const json_t *value, json_type kind)
+{
+	return kind == JSON_REAL ? json_is_number(value) && isfinite((float)json_number_value(value)) : json_typeof(value) == kind;
+}
+
 /* A member of the given kind. False: it has another. NULL in *to: it is not there. */
 static bool member(const json_t *body, const char *owner, const char *key, json_type kind, const char *go, const json_t **to, struct fault *f)
 {
 	char what[200], error[GO_ERROR];
 	const json_t *value = *to = go_get(body, key);
 
-	if (!value || json_typeof(value) == kind || (kind == JSON_REAL && json_is_number(value)))
+	if (!value || kind_fits(value, kind))
 		return true;
 	snprintf(what, sizeof what, "Go struct field %s.%s of type %s", owner, key, go);
 	go_mismatch(value, what, error);

@@ -399,7 +399,8 @@ def test_toxics_in_their_order_and_under_their_names(api):
     assert api("POST", "/proxies/p/toxics", {"type": "noop", "name": "behavior"}) == (409, "toxic already exists")
 
 
-@pytest.mark.parametrize("toxicity, shown", [("0.333333333", "0.33333334"), ("1e-9", "1e-9"), ("2", "2"), ("-1", "-1"), ("0", "0"), ("null", "1"), ("0.1", "0.1")])
+@pytest.mark.parametrize("toxicity, shown", [("0.333333333", "0.33333334"), ("1e-9", "1e-9"), ("2", "2"), ("-1", "-1"), ("0", "0"), ("null", "1"), ("0.1", "0.1"),
+                                             ("3.4028235e38", "3.4028235e+38"), ("1e-400", "0"), ("1e-45", "1e-45")])
 def test_toxicity_is_a_float32(api, toxicity, shown):
     make(api)
     status, headers, text = api.raw("POST", "/proxies/p/toxics", '{"type":"noop","toxicity":%s}' % toxicity)
@@ -419,6 +420,8 @@ def test_toxics_refused(api):
         ({}, "invalid toxic type"), ({"type": "down"}, "invalid toxic type"), ({"type": "Latency"}, "invalid toxic type"), ({"type": "dummy"}, "invalid toxic type"),
         ({"type": 1}, go + "number into Go struct field ToxicWrapper.type of type string"),
         ({"type": "noop", "toxicity": "x"}, go + "string into Go struct field ToxicWrapper.toxicity of type float32"),
+        ('{"type":"noop","toxicity":1e39}', go + "number 1e+39 into Go struct field ToxicWrapper.toxicity of type float32"),
+        ('{"type":"noop","toxicity":-3.4028236e38}', go + "number -3.4028236e+38 into Go struct field ToxicWrapper.toxicity of type float32"),
         ({"type": "latency", "attributes": {"latency": "x"}}, go + "string into Go struct field LatencyToxic.attributes.latency of type int64"),
         ({"type": "latency", "attributes": {"jitter": 0.5}}, go + "number 0.5 into Go struct field LatencyToxic.attributes.jitter of type int64"),
         ({"type": "slicer", "attributes": {"delay": True}}, go + "bool into Go struct field SlicerToxic.attributes.delay of type int"),
@@ -446,6 +449,7 @@ def test_a_bad_change_changes_nothing(api):
     assert api("POST", path, {"attributes": {"latency": 5, "jitter": "x"}})[0] == 400
     assert api("POST", path, {"attributes": {"latency": 5}, "toxicity": "x"}) == (
         400, "bad request body: json: cannot unmarshal string into Go struct field .toxicity of type float32")
+    assert api("POST", path, '{"toxicity":1e400}')[0] == 400
     assert api("POST", path, {"attributes": None, "toxicity": None, "name": "x", "type": "y", "stream": "z"}) == (200, toxic)
     assert api("GET", path) == (200, toxic)
 
