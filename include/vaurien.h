@@ -123,7 +123,7 @@ struct message {
 	unsigned is;            /* IS_... */
 	char verb[24];          /* "QUERY", "GET", "LOGIN"; common to the SQL protocols: QUERY EXECUTE PREPARE LOGIN PING */
 	struct span subject;    /* "SELECT 1", "/index.html"; valid during the call; secrets have none */
-	struct span bytes;      /* in refuse(): the request as far as it was cut with its first piece */
+	struct span bytes;      /* in fits() and refuse(): the request as far as it was cut with its first piece */
 	uint16_t head;          /* bytes of framing at its start */
 	const char *failure;    /* a request that the protocol itself refuses, whatever the rules say (TLS that was stripped); NULL: none */
 	const struct message *sequel;   /* a request that ASKS, to follow once this one is agreed to, and then too late to be refused (a mail behind DATA): decided together with this one. Its bytes come later, without a message of their own */
@@ -211,9 +211,11 @@ struct protocol {
 
 	const struct failure *failures;                 /* ends with a row without name; NULL: no words */
 	const char *const *own;                         /* what its own bits from IS_OWN on mean, in lists: "look-ups"; ends with NULL */
+	/* Can it answer this one, whose `is` says that it can? Asked before anything is counted, and changes nothing. NULL: it can */
+	bool (*fits)(struct talk *, const struct message *, const struct failure *);
 	/* Write to `backend` what leaves it as the real failure would. Returns how many responses that
-	 * brings (0: nothing is forwarded), -1: this failure does not fit this message after all,
-	 * BY_BACKEND: the response to what was written is the failure itself, and passes. */
+	 * brings (0: nothing is forwarded), BY_BACKEND: the response to what was written is the failure
+	 * itself, and passes. Any other below 0: it went wrong; the connection closes behind the words. */
 	int  (*refuse)(struct talk *, const struct message *, const struct failure *, struct out *backend);
 	/* Write what makes the server send answers that it keeps back until it is asked for more: nothing more will be.
 	 * NULL: it keeps none back. */

@@ -76,7 +76,7 @@ static void exchange_fails(struct exchange *x, const struct failure *f)
 
 /* ---- requests ---- */
 
-/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or BY_BACKEND. -1: it is not. */
+/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or BY_BACKEND. */
 static int exchange_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
 {
 	struct talk *t = conn_talk(c);
@@ -85,9 +85,10 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct mess
 	conn_heard(c);
 	if (answers == BY_BACKEND)
 		return answers;
-	if (answers < 0) {
-		x->end = STAY;
-		return -1;
+	if (answers < 0) {              /* nobody knows what the backend should be told */
+		out_clear(t->scratch);
+		t->close = true;
+		answers = 0;
 	}
 	exchange_fails(x, f);
 	if (t->close && !x->end)
@@ -108,10 +109,7 @@ static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 
 static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
 {
-	int answers = exchange_refuse(c, x, msg, f);
-
-	if (answers >= 0 || answers == BY_BACKEND)
-		exchange_substitute(c, x, answers);
+	exchange_substitute(c, x, exchange_refuse(c, x, msg, f));
 }
 
 /* The failure by which the rules refuse it; NULL: none. */
@@ -166,8 +164,12 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 	const struct failure *agreed = msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
 	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
 
-	if (answers < 0)
-		return;
+	if (answers < 0) {              /* there are no words of agreement: x gets those of the refusal, and no more comes */
+		out_clear(&c->proxy->worker->scratch);
+		agreed = f;
+		x->end = CLOSE;
+		answers = 0;
+	}
 	y->late = lot_hold(c->request.busy->sequel.lot);
 	c->request.busy->sequel.gone = true;
 	c->request.busy->now.exchange = x;

@@ -20,6 +20,7 @@ bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
 	q->connection = c->number;
 	q->whole = &c->ties->whole;
 	q->states = c->ties->states;
+	q->talk = p->fits ? conn_talk(c) : NULL;
 	q->words = p->failures;
 	q->raw = p->request && c->request.raw;
 	q->now = conn_loop(c)->now;

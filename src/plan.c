@@ -376,9 +376,11 @@ const char *verdict_show(const struct verdict *v, const struct failure *f, char 
 
 /* ---- judging ---- */
 
-static bool failure_fits(const struct failure *f, const struct question *q)
+static bool failure_fits(const struct protocol *p, const struct failure *f, const struct question *q)
 {
-	return f->moments & q->moment && f->fits & (q->msg ? q->msg->is : q->idle);
+	if (!(f->moments & q->moment && f->fits & (q->msg ? q->msg->is : q->idle)))
+		return false;
+	return !p->fits || !q->msg || p->fits(q->talk, q->msg, f);
 }
 
 /* The failure named, or one of those that leave the connection usable. NULL: none fits. */
@@ -389,10 +391,10 @@ static const struct failure *failure_choose(const struct protocol *p, const char
 
 	if (name) {
 		const struct failure *f = failure_find(p, name);
-		return f && failure_fits(f, q) ? f : NULL;
+		return f && failure_fits(p, f, q) ? f : NULL;
 	}
 	for (const struct failure *f = p->failures; f && f->name && n < 64; f++)
-		if (f->end == STAY && !f->by_name && failure_fits(f, q))
+		if (f->end == STAY && !f->by_name && failure_fits(p, f, q))
 			usable[n++] = f;
 	return n ? usable[dice_below(d, n)] : NULL;
 }

@@ -222,7 +222,7 @@ static void functions_drop(lua_State *L, const struct loaded *l)
 /* The functions of what is on the stack are called from now on; if anything is thrown, none of them. */
 static void functions_take(struct place *p, struct script *s, unsigned version)
 {
-	static const char *const names[HOOKS] = { "act", "request", "response", "refuse", "word" };
+	static const char *const names[HOOKS] = { "act", "request", "response", "fits", "refuse", "word" };
 	struct loaded *l = &p->loaded[s->index], fresh = *l;
 	lua_State *L = p->L;
 

@@ -24,7 +24,7 @@ enum {
 
 /* ---- scripts ---- */
 
-enum hook { HOOK_ACT, HOOK_REQUEST, HOOK_RESPONSE, HOOK_REFUSE, HOOK_WORD, HOOKS };     /* a script's functions */
+enum hook { HOOK_ACT, HOOK_REQUEST, HOOK_RESPONSE, HOOK_FITS, HOOK_REFUSE, HOOK_WORD, HOOKS };     /* a script's functions */
 
 struct script {
 	struct script *next;
@@ -146,6 +146,7 @@ void seconds_push(lua_State *, nsec);
 void lua_act(const struct event *, struct verdict *);
 struct cut lua_request(struct talk *, struct span, struct message *);
 struct cut lua_response(struct talk *, struct span, const struct message *asked, struct message *);
+bool lua_fits(struct talk *, const struct message *, const struct failure *);
 int  lua_refuse(struct talk *, const struct message *, const struct failure *, struct out *backend);
 void lua_word(struct talk *, const struct message *asked, const struct failure *, struct out *client);
 

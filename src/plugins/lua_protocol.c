@@ -200,7 +200,7 @@ struct cut lua_response(struct talk *t, struct span in, const struct message *as
 
 /* ---- refusing ---- */
 
-struct saying { const struct message *asked; const struct failure *failure; struct out *out; int answers; };
+struct saying { const struct message *asked; const struct failure *failure; struct out *out; int answers; bool fits; };
 
 static int say_inside(lua_State *L)
 {
@@ -216,11 +216,15 @@ static int say_inside(lua_State *L)
 	else
 		lua_pushnil(L);
 	place_push_failure(p, s->failure);
-	box_push(p, KIND_OUT, s->out);
-	lua_call(L, 4, 1);
+	if (s->out)
+		box_push(p, KIND_OUT, s->out);
+	lua_call(L, s->out ? 4 : 3, 1);
+	if (p->hook == HOOK_FITS)
+		s->fits = lua_toboolean(L, -1);
 	if (p->hook == HOOK_REFUSE) {
 		lua_Integer n = luaL_checkinteger(L, -1);
-		s->answers = n < 0 ? -1 : n > 255 ? 255 : (int)n;
+		luaL_argcheck(L, n >= 0, 1, "less than no answers");
+		s->answers = n > 255 ? 255 : (int)n;
 	}
 	return 0;
 }
@@ -237,9 +241,16 @@ static bool say(struct talk *t, enum hook hook, struct saying *s)
 	return good;
 }
 
+bool lua_fits(struct talk *t, const struct message *asked, const struct failure *f)
+{
+	struct saying s = { asked, f, NULL, 0, false };
+
+	return say(t, HOOK_FITS, &s) && s.fits;
+}
+
 int lua_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
 {
-	struct saying s = { asked, f, backend, 0 };
+	struct saying s = { asked, f, backend, 0, false };
 
 	return say(t, HOOK_REFUSE, &s) ? s.answers : -1;
 }
@@ -247,7 +258,7 @@ int lua_refuse(struct talk *t, const struct message *asked, const struct failure
 /* The request has not been forwarded, and words for it there are none: the client must not wait. */
 void lua_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
 {
-	struct saying s = { asked, f, client, 0 };
+	struct saying s = { asked, f, client, 0, false };
 
 	if (say(t, HOOK_WORD, &s))
 		return;

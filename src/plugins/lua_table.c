@@ -230,7 +230,7 @@ static const struct failure *failures_read(lua_State *L, struct script *s)
 
 static const char *const behavior_keys[] = { "name", "help", "options", "on", "direction", "traits", "act", NULL };
 static const char *const protocol_keys[] = {
-	"name", "help", "options", "server_first", "login", "request", "response", "failures", "refuse", "word", NULL
+	"name", "help", "options", "server_first", "login", "request", "response", "failures", "fits", "refuse", "word", NULL
 };
 
 static void behavior_read(lua_State *L, struct script *s)
@@ -255,7 +255,8 @@ static void protocol_read(lua_State *L, struct script *s)
 
 	keys_check(L, "protocol", protocol_keys);
 	*p = (struct protocol){ .abi = VAURIEN_ABI, .state_size = sizeof(struct voice), .forget = keep_forget,
-	                        .request = lua_request, .response = lua_response, .refuse = lua_refuse, .word = lua_word };
+	                        .request = lua_request, .response = lua_response,
+	                        .fits = lua_fits, .refuse = lua_refuse, .word = lua_word };
 	p->name = text_field(L, s, "name");
 	p->help = text_field(L, s, "help");
 	p->server_first = flag_field(L, "server_first");
@@ -264,6 +265,8 @@ static void protocol_read(lua_State *L, struct script *s)
 	p->failures = failures_read(L, s);
 	if (!function_field(L, "request") || !function_field(L, "response"))
 		luaL_error(L, "expected a function request and a function response");
+	if (!function_field(L, "fits"))
+		p->fits = NULL;
 	function_field(L, "refuse");            /* without it the server is told nothing */
 	if (!function_field(L, "word") && p->failures)
 		luaL_error(L, "failures: expected a function word that says them");

@@ -962,29 +962,19 @@ static int mysql_refuse(struct talk *t, const struct message *asked, const struc
 	bool unprepare = (asked->note & NOTE_SHAPE) == PREPARED && is_mariadb(s);
 	uint32_t id = note_number(asked->note);
 	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24) };
-	int n = 0;
 
 	if (f->end != STAY)
 		return 0;
-	if (asked->role != ASKS || !(asked->is & IS_COMMAND))
-		return -1;
 	if (rolls_back(f)) {
 		bool counts = s->can & CAN_ATTRIBUTES;  /* of query attributes, and of sets of them */
 		packet_put(backend, 0, counts ? "\3\0\1ROLLBACK" : "\3ROLLBACK", counts ? 11 : 9);
-		n++;
-	} else if (!unprepare) {
-		packet_put(backend, 0, (const uint8_t[]){ COM_PING }, 1);
-		n++;
+	} else {                                /* PREPARE of nothing fails */
+		packet_put(backend, 0, (const uint8_t[]){ unprepare ? COM_PREPARE : COM_PING }, 1);
 	}
-	if (unprepare) {                        /* of nothing, which fails */
-		packet_put(backend, 0, (const uint8_t[]){ COM_PREPARE }, 1);
-		n++;
-	}
-	if (asked->note & NOTE_LADEN) {
-		packet_put(backend, 0, reset, sizeof reset);
-		n++;
-	}
-	return n;
+	if (!(asked->note & NOTE_LADEN))
+		return 1;
+	packet_put(backend, 0, reset, sizeof reset);
+	return 2;
 }
 
 static struct failure failure_worded(const struct mysql *s, const struct failure *f)

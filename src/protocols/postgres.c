@@ -718,8 +718,6 @@ static int postgres_refuse(struct talk *t, const struct message *asked, const st
 
 	if (f->end != STAY || f->number == NO)
 		return 0;
-	if (asked->role != ASKS || !(asked->is & IS_COMMAND))
-		return -1;
 	if (kind_of(asked) != 'E') {
 		message_put(backend, 'Q', commit ? rollback : nonsense, commit ? sizeof rollback : sizeof nonsense);
 		return 2;

@@ -913,7 +913,7 @@ static struct range keys_range(enum keys keys, struct span in)
 	return (struct range){ 0 };
 }
 
-static bool miss_put(enum keys keys, struct span in, struct out *o)
+static void miss_put(enum keys keys, struct span in, struct out *o)
 {
 	static const char *const instead[] = {
 		[AS_EXISTS] = "*2\r\n$6\r\nEXISTS\r\n$15\r\nvaurien-nothing\r\n",
@@ -924,18 +924,23 @@ static bool miss_put(enum keys keys, struct span in, struct out *o)
 
 	if (keys >= AS_EXISTS) {
 		out_put(o, instead[keys], strlen(instead[keys]));
-		return true;
+		return;
 	}
 	struct range r = keys_range(keys, in);
-	if (!args_begin(&a, in))
-		return false;
+	args_begin(&a, in);
 	length_put(o, '*', a.n);
 	for (uint64_t i = 0; i < a.n; i++) {
 		struct span arg = args_next(&a);
 		bool missing = i >= r.from && i < r.to;
 		arg_put(o, arg.p || missing ? arg : (struct span){ (const uint8_t *)"0", 1 }, missing);
 	}
-	return true;
+}
+
+static bool redis_fits(struct talk *t, const struct message *asked, const struct failure *f)
+{
+	struct args a;
+
+	return f->number != BY_ITSELF || args_begin(&a, asked->bytes);
 }
 
 /* A command that the server does not know spoils a transaction as a refused one does. A refused EXEC
@@ -947,10 +952,10 @@ static int redis_refuse(struct talk *t, const struct message *asked, const struc
 
 	if (f->end != STAY)
 		return 0;
-	if (asked->role != ASKS)
-		return -1;
-	if (f->number == BY_ITSELF)
-		return s->class && miss_put(s->class->keys, asked->bytes, backend) ? BY_BACKEND : -1;
+	if (f->number == BY_ITSELF) {
+		miss_put(s->class->keys, asked->bytes, backend);
+		return BY_BACKEND;
+	}
 	if (kind == EXEC) {
 		out_put(backend, DISCARD_COMMAND, sizeof DISCARD_COMMAND - 1);
 		return 1;
@@ -1003,4 +1008,4 @@ PROTOCOL(redis,
 	.options = options,
 	.state_size = sizeof(struct redis),
 	.request = redis_request, .response = redis_response,
-	.failures = failures, .own = own, .refuse = redis_refuse, .word = redis_word)
+	.failures = failures, .own = own, .fits = redis_fits, .refuse = redis_refuse, .word = redis_word)

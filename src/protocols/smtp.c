@@ -626,8 +626,6 @@ static int smtp_refuse(struct talk *t, const struct message *asked, const struct
 
 	if (f->end != STAY || !strcmp(f->name, "not_encrypted"))
 		return 0;
-	if (asked->role != ASKS)
-		return -1;
 	text_put(backend, mail ? "RSET\r\n" : "NOOP\r\n");
 	return 1;
 }

@@ -16,7 +16,7 @@
 #include "shelf.h"
 #include "vaurien.h"
 
-enum { FEED_WINDOW = 320 * 1024, FEED_MORE = 65536, FEED_OPEN = 65536 };
+enum { FEED_WINDOW = 320 * 1024, FEED_MORE = 65536, FEED_OPEN = 65536, UNFIT = -9 };
 
 struct heard {                          /* a message, when it is whole */
 	enum direction direction;
@@ -295,10 +295,18 @@ static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, s
 	}
 }
 
+/* Would the core try it? */
+static bool feed_fits(struct feed *f, const struct message *asked, const struct failure *failure)
+{
+	return asked->role != AIDS && failure->fits & asked->is && (!f->protocol->fits || f->protocol->fits(&f->talk, asked, failure));
+}
+
 /* The latest request is refused, if it is not being answered yet. Its answers are to its substitute from now on. */
 static int feed_refuse_last(struct feed *f, const struct failure *failure, struct out *backend)
 {
-	if (f->first == f->end || f->refused)
+	if (f->first == f->end)
+		return UNFIT;
+	if (f->refused)
 		return -1;
 	struct owed *o = feed_last(f), *before = o->sequel ? o - 1 : NULL;
 	size_t open = f->end - f->first;
@@ -308,6 +316,8 @@ static int feed_refuse_last(struct feed *f, const struct failure *failure, struc
 	struct message asked = o->asked;
 	asked.subject = out_span(&f->latest_subject);
 	asked.bytes = out_span(&f->latest_bytes);
+	if (!asked.failure && !feed_fits(f, &asked, failure))
+		return UNFIT;
 	int n = f->protocol->refuse(&f->talk, &asked, failure, backend);
 	if (n > 0 && before && open > 1) {
 		*before = (struct owed){ before->asked, n, .agreed = true };

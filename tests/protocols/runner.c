@@ -14,8 +14,8 @@
  *   S: BYTES -> ANSWERS INSTEAD BYTES       ... and other bytes are to be passed on in its place
  *   C: BYTES -> RAW "words"                 from here the protocol gives up, with these words in its notice
  *   R: FAILURE = N BYTES                    the latest request is refused: these bytes go to the backend, which
- *                                           will answer N times ("no": it does not fit; "passed": its answer passes;
- *                                           "unfit": by what the request is, so that it is not tried)
+ *                                           will answer N times ("passed": its answer passes; "unfit": it
+ *                                           is not tried)
  *   W: FAILURE = BYTES                      the words of the refusal;  I: on an idle connection;  G: as a greeting
  *
  * A line goes on in the next one that begins with a blank. One without -> is a piece of a message that this
@@ -31,7 +31,6 @@
 #include "registry.h"
 
 enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING };
-enum { UNFIT = -9 };
 
 struct line {
 	enum kind kind;
@@ -252,7 +251,7 @@ static void refused_read(struct line *l, const char *p)
 	p = blanks(p + 1);
 	if (l->kind == REFUSED) {
 		p = word_read(p, word);
-		l->answers = !strcmp(word, "unfit") ? UNFIT : !strcmp(word, "no") ? -1 : !strcmp(word, "passed") ? BY_BACKEND : atoi(word);
+		l->answers = !strcmp(word, "unfit") ? UNFIT : !strcmp(word, "passed") ? BY_BACKEND : atoi(word);
 	}
 	bytes_read(p, &l->bytes, 0);
 }
@@ -515,8 +514,7 @@ static bool refused_run(struct feed *f, const struct line *l)
 	if (!failure)
 		return fail(l, "there is no failure '%s'", l->text);
 	if (l->kind == REFUSED) {
-		bool fits = f->latest.is & failure->fits;
-		int n = !fits && l->answers == UNFIT ? UNFIT : feed_refuse(f, failure, &bytes);
+		int n = feed_refuse(f, failure, &bytes);
 		ok = n == l->answers || fail(l, "expected %d answers, got %d", l->answers, n);
 	} else {
 		const struct message *asked = l->kind == IDLE ? NULL : l->kind == GREETING ? &opening : &f->latest;

@@ -44,6 +44,11 @@ function words.put(talk, message)
     message.subject = "of my own"
 end
 
+function words.blind(talk, message)     -- nobody knows how it would be agreed to
+    local mail = message.sequel
+    mail.role, mail.is, mail.verb = ASKS, IS_COMMAND, "MAIL"
+end
+
 function words.quiet(talk, message)
     message.role = SILENT
 end
@@ -117,14 +122,21 @@ return {
         { name = "go", code = "go", text = "", moments = 0 },
         { name = "never", code = "NEVER", text = "not by me", by_name = true, number = 9 },
         { name = "unfit", code = "X", text = "x", by_name = true },
+        { name = "unsure", code = "X", text = "x", by_name = true },
+        { name = "less", code = "LESS", text = "than nothing", by_name = true },
         { name = "wordless", code = "X", text = "x", by_name = true },
-        { name = "broken", code = "X", text = "x", by_name = true },
+        { name = "broken", code = "BROKEN", text = "in two", by_name = true },
         { name = "over", code = "OVER", text = "and out", by_name = true },
     },
 
+    fits = function(talk, asked, failure)
+        assert(failure.name ~= "unsure", "it cannot tell")
+        return failure.name ~= "unfit" or asked.verb == "PUT"
+    end,
+
     refuse = function(talk, asked, failure, backend)
-        if failure.name == "unfit" then return -1 end
-        assert(failure.name ~= "broken", "it breaks")
+        if failure.name == "less" then return -1 end
+        assert(failure.name ~= "broken" or backend:put("half"), "it breaks")
         if asked.verb == "SET" then
             backend:put("no", "op", "\\n")
             return 1
@@ -202,10 +214,27 @@ def test_refused_by_itself(talk):
     assert client.read(26) == b"NEVER not by me SECRET\nok\n"
 
 
-def test_what_does_not_fit_passes(talk):
+@pytest.mark.parametrize("failure", ["unfit", "unsure"])
+def test_what_does_not_fit_passes_and_is_not_counted(talk, failure):
+    proxy, client, server = talk()
+    proxy.set("error", failure=failure, skip=1)
+    for _ in range(3):
+        ask(client, server, b"get a\n")
+    now = proxy.api("GET", "/behavior")[1]
+    assert (now["seen"], now["hits"], now["unreachable"]) == (3, 0, 0)
+    assert "strike proxy" not in proxy.log()
+    assert ("it cannot tell" in proxy.log()) == (failure == "unsure")
+    proxy.set("dummy")
+    assert proxy.logged("no strike proxy=default rule=behavior behavior=error: 3 messages, none of which its failure fits; nearest: GET a")
+
+
+def test_what_fits_after_all(talk):
     proxy, client, server = talk()
     proxy.set("error", failure="unfit")
     ask(client, server, b"get a\n")
+    client.send(b"put c d\n")
+    assert client.read(8) == b"X x PUT\n"
+    assert proxy.api("GET", "/behavior")[1]["hits"] == 1
     proxy.set("error", failure="over")
     client.send(b"get a\nget b\n")
     assert client.rest() == (b"OVER and out GET\n", "fin")
@@ -238,6 +267,15 @@ def test_sequels(talk):
     ask(client, server, b"get a\n")
 
 
+def test_a_sequel_without_words_of_agreement_is_refused_before_it(talk):
+    proxy, client, server = talk("--rule", "error failure=busy match=^MAIL")
+    client.send(b"get a\nblind\n")
+    assert server.read(6) == b"get a\n"
+    server.send(b"ok\n")
+    assert client.rest() == (b"ok\nBUSY come back later!! BLIND\n", "fin")
+    assert server.rest() == (b"", "fin")
+
+
 @pytest.mark.parametrize("request_, answer, why", [(b"fail\n", b"ok\n", "as it was told"), (b"get a\n", b"fail\n", "assertion failed!"),
                                                     (b"lost\n", b"ok\n", "lost on purpose")])
 def test_a_script_that_fails_passes_all_as_it_comes(talk, request_, answer, why):
@@ -249,15 +287,17 @@ def test_a_script_that_fails_passes_all_as_it_comes(talk, request_, answer, why)
     assert proxy.api("GET", "/info")[1]["proxies"][0]["raw"] == 1
 
 
-def test_a_refusal_that_fails(talk):
+@pytest.mark.parametrize("failure, words, why", [
+    ("broken", b"BROKEN in two GET\n", "it breaks"), ("less", b"LESS than nothing GET\n", "less than no answers"), ("wordless", b"", "no words")])
+def test_a_refusal_that_fails_closes_behind_its_words(talk, failure, words, why):
     proxy, client, server = talk()
-    proxy.set("error", failure="broken")
-    ask(client, server, b"get a\n")
-    assert proxy.logged(r"plugin=talk.lua protocol=talk errors=1: talk.lua:\d+: it breaks")
-    proxy.set("error", failure="wordless")
+    proxy.set("error", failure=failure)
     client.send(b"get a\n")
-    assert client.rest() == (b"", "fin")
-    assert proxy.api("GET", "/info")[1]["plugins"][0]["errors"] == 2
+    assert client.rest() == (words, "fin")
+    assert server.rest() == (b"", "fin")
+    assert proxy.logged(r"plugin=talk.lua protocol=talk errors=1: .*" + why)
+    assert proxy.api("GET", "/info")[1]["plugins"][0]["errors"] == 1
+    assert proxy.api("GET", "/behavior")[1]["hits"] == 1
 
 
 @pytest.mark.parametrize("text, why", [

@@ -562,6 +562,17 @@ def test_a_cold_cache_answers_as_an_empty_server(proxies, server, direct, raw, t
         empty.stop()
 
 
+def test_more_keys_than_can_be_asked_anew_are_found_and_not_counted(start, server, connect, direct):
+    direct.set("k", "v")
+    proxy = start("--protocol", "redis", "--behavior", "cold_cache", backend=server)
+    application = connect(proxy)
+    assert application.mget(["k"] * 65536) == [b"v"] * 65536
+    assert application.mget(["k"] * 65535) == [None] * 65535
+    behavior = proxy.api("GET", "/behavior")[1]
+    assert (behavior["hits"], behavior["unreachable"]) == (1, 0)
+    assert len([line for line in proxy.log().splitlines() if "strike proxy" in line]) == 1
+
+
 def test_a_cold_cache_is_filled_in_vain(proxies, connect, direct):
     application = connect(proxies)
     proxies.set("cold_cache")

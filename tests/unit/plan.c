@@ -48,6 +48,13 @@ GUEST(fake_says_once, .on = ON_REQUEST, .act = fake_say)
 GUEST(fake_refuses, .on = ON_REQUEST | ON_RESPONSE, .act = fake_refuse_act)
 GUEST(fake_counts, .on = ON_REQUEST, .state_size = sizeof(int64_t), .act = fake_count_act)
 
+enum { ODD = 1 };                      /* a message's note: it cannot be answered "no" */
+
+static bool fake_fits(struct talk *t, const struct message *m, const struct failure *f)
+{
+	return m->note != ODD || strcmp(f->name, "no");
+}
+
 static int fake_refuse(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
 {
 	return 0;
@@ -66,7 +73,7 @@ static const struct failure failures[] = {
 	{ NULL },
 };
 
-PROTOCOL(fake_worded, .help = "Has words", .failures = failures, .refuse = fake_refuse, .word = fake_word)
+PROTOCOL(fake_worded, .help = "Has words", .failures = failures, .fits = fake_fits, .refuse = fake_refuse, .word = fake_word)
 
 /* ---- a plan and a question ---- */
 
@@ -928,6 +935,26 @@ static void rehearsed(void **state)
 	assert_int_equal(spec->rules[0].tally->hits, 1);
 }
 
+/* What the protocol finds unfit is not struck: it is not counted, nor is it drawn. */
+static void unfit_after_all(void **state)
+{
+	struct rule_spec *named = ADD("named", fake_says, .fate = REPLY, .failure = "no"), *drawn = ADD("drawn", fake_says, .fate = REPLY);
+	named->skip = 1;
+	start(1);
+	msg.is = IS_COMMAND | IS_READ;
+	msg.note = ODD;
+	for (int i = 0; i < 20; i++) {
+		assert_true(next());
+		assert_string_equal(j.failure->name, "locked");
+	}
+	assert_true(named->tally->count == 0 && named->tally->hits == 0 && drawn->tally->hits == 20);
+	msg.note = 0;
+	next();
+	assert_int_equal(named->tally->hits, 0);
+	next();
+	assert_true(named->tally->count == 2 && named->tally->hits == 1);
+}
+
 /* A failure that answers nothing of what is asked says so; one that strikes once is right. */
 static void unfit(void **state)
 {
@@ -1007,7 +1034,7 @@ static const struct CMUnitTest tests[] = {
 	EACH(counted_once), EACH(calm_is_not_counted), EACH(per_connection),
 	EACH(exact_between_threads), EACH(clamped), EACH(judged_together),
 	EACH(calm_leaves_untouched), EACH(unreachable), EACH(unreachable_per_connection),
-	EACH(wordless), EACH(named_failure), EACH(failure_moments), EACH(rehearsed), EACH(unfit), EACH(drawn_failure),
+	EACH(wordless), EACH(named_failure), EACH(failure_moments), EACH(rehearsed), EACH(unfit_after_all), EACH(unfit), EACH(drawn_failure),
 	EACH(refused_twice),
 };
 
