@@ -56,15 +56,25 @@ static void client_gone(struct watch *w, unsigned events)
 	http_soon(c->http);
 }
 
-/* The one to go for another's sake. */
+/* It has said something that the daemon has not read yet. */
+static bool client_asks(const struct client *c)
+{
+	char byte;
+
+	return recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* The one to go for another's sake; NULL: all are at work. */
 static struct client *client_least(struct clients *all)
 {
 	struct client *streaming = NULL;
 
 	for (struct client *c = all->first; c; c = c->next) {
-		if (!c->put_out && !c->request)
+		if (c->put_out)
+			continue;
+		if (!c->request && !client_asks(c))
 			return c;
-		if (!c->put_out && c->request && c->request->stream && !streaming)
+		if (c->request && c->request->stream && !streaming)
 			streaming = c;
 	}
 	return streaming;

@@ -1,6 +1,7 @@
 """The control API's clients: the slow, the endless and the silent keep nobody waiting, and a token keeps out who has none."""
 import http.client
 import json
+import signal
 import socket
 import threading
 
@@ -126,6 +127,21 @@ def test_streams_that_nobody_reads_make_room(start):
     for end in streams:
         end.close()
     until(lambda: proxy.descriptors() <= before - 200, what="their descriptors to be closed")
+
+
+def test_who_has_asked_is_answered_however_many_there_are(start):
+    """A request that came while the program looked elsewhere is not taken for silence: a stream goes in its place."""
+    proxy = start()
+    streams = [dial(proxy.http).send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n") for _ in range(256)]
+    for end in streams:
+        assert end.read(12) == b"HTTP/1.1 200"
+    proxy.process.send_signal(signal.SIGSTOP)
+    asking = [dial(proxy.http).send(b"GET /backend HTTP/1.0\r\n\r\n") for _ in range(20)]
+    proxy.process.send_signal(signal.SIGCONT)
+    for end in asking:
+        assert end.rest()[0].startswith(b"HTTP/1.1 200")
+    for end in streams + asking:
+        end.close()
 
 
 # ---- HTTP's ways of asking ----
