@@ -88,15 +88,6 @@ unsigned port_number(const struct port *p)
 	return p->number;
 }
 
-uint64_t port_stat(const struct port *p, enum counter counter)
-{
-	uint64_t sum = 0;
-
-	for (unsigned k = 0; k < p->all->rounds->n; k++)
-		sum += stats_get(&p->parts[k]->stats, counter);
-	return sum;
-}
-
 void port_figures(const struct port *p, struct figures *f)
 {
 	*f = (struct figures){ 0 };

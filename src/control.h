@@ -25,8 +25,7 @@ struct port *control_numbered(struct control *, unsigned number);       /* likew
 
 struct spec *port_spec(const struct port *);                            /* borrowed: valid until the next change */
 unsigned port_number(const struct port *);                              /* never given twice */
-uint64_t port_stat(const struct port *, enum counter);                  /* summed over the workers */
-void port_figures(const struct port *, struct figures *);               /* all of them */
+void port_figures(const struct port *, struct figures *);               /* all of its counts, summed over the workers */
 
 /* The proxy shall be `to` (whose reference passes over), with the address that it has. Returns at once; `waiter` may be NULL. */
 void control_change(struct control *, struct port *, struct spec *to, struct waiter *);

@@ -113,7 +113,7 @@ void pipe_free(struct pipe *p)
 {
 	if (p->busy == &calm)
 		return;
-	worker_hold(worker_of(p), -(ptrdiff_t)queue_cost(&p->busy->queue));
+	proxy_hold(p->conn->proxy, -(ptrdiff_t)queue_cost(&p->busy->queue));
 	queue_clear(&p->busy->queue);
 	message_forget(&p->busy->now);
 	message_forget(&p->busy->sequel);
@@ -144,7 +144,7 @@ static void run_flush(struct pipe *p)
 		send_count(p, sent);
 	}
 	if (sent < n) {
-		worker_hold(w, (ptrdiff_t)(n - sent + PARCEL_COST));
+		proxy_hold(p->conn->proxy, (ptrdiff_t)(n - sent + PARCEL_COST));
 		memcpy(queue_put(&p->busy->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->busy->run + sent, n - sent);
 	}
 }
@@ -167,7 +167,7 @@ static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, 
 
 	pipe_stir(p);
 	run_flush(p);
-	worker_hold(w, (ptrdiff_t)(n + PARCEL_COST));
+	proxy_hold(p->conn->proxy, (ptrdiff_t)(n + PARCEL_COST));
 	p->conn->again = true;
 	struct parcel *q = queue_put(&p->busy->queue, kind, n, w->loop.now, why);
 	q->behind = p->busy->behind;

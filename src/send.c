@@ -136,7 +136,7 @@ void send_count(struct pipe *p, size_t n)
 
 static void parcel_done(struct pipe *p)
 {
-	worker_hold(worker_of(p), -(ptrdiff_t)PARCEL_COST);
+	proxy_hold(p->conn->proxy, -(ptrdiff_t)PARCEL_COST);
 	queue_pop(&p->busy->queue);
 }
 
@@ -144,7 +144,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 {
 	send_count(p, n);
 	p->busy->queue.bytes -= n;
-	worker_hold(worker_of(p), -(ptrdiff_t)n);
+	proxy_hold(p->conn->proxy, -(ptrdiff_t)n);
 	while (n) {
 		struct parcel *q = p->busy->queue.first;
 		size_t m = q->n - q->at < n ? q->n - q->at : n;

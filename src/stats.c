@@ -55,5 +55,6 @@ void figures_add(struct figures *to, const struct stats *s)
 		to->n[i] += get(&s->n[i]);
 	for (unsigned i = 0; i < WHYS; i++)
 		to->ended[i] += get(&s->ended[i]);
+	to->held += get(&s->held);
 	times_add(&to->answered, &s->answered);
 }

@@ -50,17 +50,24 @@ struct histogram { _Atomic uint64_t n[BOUNDS + 1], sum; };
 struct stats {                  /* one proxy in one worker: that worker writes */
 	_Atomic uint64_t n[STAT_COUNTERS];
 	_Atomic uint64_t ended[WHYS];
+	_Atomic uint64_t held;          /* no counter: bytes that wait now, see proxy_hold */
 	struct histogram answered;      /* from the request to the last byte of its answer */
 };
 
 struct figures {                /* the same, as of now, of all who were added */
-	uint64_t n[STAT_COUNTERS], ended[WHYS];
+	uint64_t n[STAT_COUNTERS], ended[WHYS], held;
 	struct times { uint64_t n[BOUNDS + 1], sum; } answered;
 };
 
 void histogram_note(struct histogram *, nsec);
 void times_add(struct times *, const struct histogram *);
 void figures_add(struct figures *, const struct stats *);
+
+/* Those that came and not went. Workers count meanwhile: the two may cross. */
+static inline uint64_t figures_open(const struct figures *f, enum counter came, enum counter went)
+{
+	return f->n[came] > f->n[went] ? f->n[came] - f->n[went] : 0;
+}
 
 /* A plain add: there is no other writer. */
 static inline void count_add(_Atomic uint64_t *count, uint64_t n)
@@ -71,11 +78,6 @@ static inline void count_add(_Atomic uint64_t *count, uint64_t n)
 static inline void stats_add(struct stats *s, enum counter c, uint64_t n)
 {
 	count_add(&s->n[c], n);
-}
-
-static inline uint64_t stats_get(const struct stats *s, enum counter c)
-{
-	return atomic_load_explicit(&s->n[c], memory_order_relaxed);
 }
 
 #endif

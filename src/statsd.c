@@ -244,7 +244,7 @@ static void statsd_tick(struct statsd *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct figures *f = &s->before[i].figures;
 		statsd_port(s, &s->before[i], control_port(s->control, i));
-		open += f->n[STAT_OPENED] > f->n[STAT_CLOSED] ? f->n[STAT_OPENED] - f->n[STAT_CLOSED] : 0;
+		open += figures_open(f, STAT_OPENED, STAT_CLOSED);
 	}
 	statsd_gauge(s, "open", open);
 	statsd_gauge(s, "held", held(s->control));

@@ -25,7 +25,7 @@ struct worker {
 	size_t bulk;                    /* a read of so much may be the beginning of a flood; 0: none is */
 	bool reno;                      /* see congestion.h */
 	struct ducts ducts;
-	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see worker_hold */
+	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see proxy_hold */
 	size_t hold_total;              /* where reading stops for it */
 	struct talk talk;               /* for one call of a protocol ... */
 	struct out scratch;
@@ -42,10 +42,13 @@ void worker_end(struct worker *);       /* all connections are reset: each worke
 void worker_free(struct worker *);      /* proxies and all */
 void worker_start(struct worker *);     /* its thread runs its loop until ->loop.stop */
 
-/* So much more is held, or less. Only its own thread says so; others look. */
-static inline void worker_hold(struct worker *w, ptrdiff_t n)
+/* So much more is held of this proxy in this thread, or less. Only its own thread says so; others look. */
+static inline void proxy_hold(struct proxy *p, ptrdiff_t n)
 {
-	atomic_store_explicit(&w->held, atomic_load_explicit(&w->held, memory_order_relaxed) + (size_t)n, memory_order_relaxed);
+	_Atomic size_t *all = &p->worker->held;
+
+	atomic_store_explicit(all, atomic_load_explicit(all, memory_order_relaxed) + (size_t)n, memory_order_relaxed);
+	count_add(&p->stats.held, (uint64_t)n);
 }
 
 #endif

@@ -72,13 +72,44 @@ static void plain(const struct scrape *s, const struct family *f, double n)
 
 /* ---- proxies ---- */
 
-/* One counter for each. */
-static void proxies(const struct scrape *s, const struct family *f)
+/* One figure of each. */
+static void each(const struct scrape *s, const struct family *f, uint64_t (*figure)(const struct figures *, unsigned which))
 {
 	for (size_t i = 0; i < s->n; i++) {
 		row(s, f, spec_at(s, i)->name);
-		value(s, s->of[i].n[f->which]);
+		value(s, figure(&s->of[i], f->which));
 	}
+}
+
+static uint64_t counter_of(const struct figures *of, unsigned which)
+{
+	return of->n[which];
+}
+
+static void counters(const struct scrape *s, const struct family *f)
+{
+	each(s, f, counter_of);
+}
+
+/* Those that came (`which`) less those that went (the next counter). */
+static uint64_t open_of(const struct figures *of, unsigned which)
+{
+	return figures_open(of, which, which + 1);
+}
+
+static void open_ones(const struct scrape *s, const struct family *f)
+{
+	each(s, f, open_of);
+}
+
+static uint64_t held_of(const struct figures *of, unsigned which)
+{
+	return of->held;
+}
+
+static void held(const struct scrape *s, const struct family *f)
+{
+	each(s, f, held_of);
 }
 
 /* Two counters side by side, the request's and the response's. */
@@ -105,16 +136,6 @@ static void streams(const struct scrape *s, const struct family *f)
 			label(s, ',', "upstream", spec->backend.text);
 			value(s, s->of[i].n[f->which + d]);
 		}
-}
-
-/* Those that came (`which`) less those that went (the next counter). Workers count meanwhile: the two may cross. */
-static void open_ones(const struct scrape *s, const struct family *f)
-{
-	for (size_t i = 0; i < s->n; i++) {
-		uint64_t came = s->of[i].n[f->which], went = s->of[i].n[f->which + 1];
-		row(s, f, spec_at(s, i)->name);
-		value(s, came > went ? came - went : 0);
-	}
 }
 
 static void ended(const struct scrape *s, const struct family *f)
@@ -189,7 +210,7 @@ static void rules(const struct scrape *s, const struct family *f)
 
 /* ---- threads ---- */
 
-static void held(const struct scrape *s, const struct family *f)
+static void held_there(const struct scrape *s, const struct family *f)
 {
 	for (unsigned k = 0; k < control_workers(s->control); k++)
 		fprintf(s->to, "%s{thread=\"worker %u\"} %zu\n", f->name, k, atomic_load_explicit(&control_worker(s->control, k)->held, memory_order_relaxed));
@@ -312,15 +333,16 @@ static const struct family families[] = {
 
 	{ "vaurien_info", "gauge", "The program's version and seed", version, 0 },
 	{ "vaurien_proxy_info", "gauge", "What a proxy is, in words", infos, 0 },
-	{ "vaurien_connections_total", "counter", "Connections accepted", proxies, STAT_OPENED },
+	{ "vaurien_connections_total", "counter", "Connections accepted", counters, STAT_OPENED },
 	{ "vaurien_connections_open", "gauge", "Connections that are open", open_ones, STAT_OPENED },
 	{ "vaurien_connections_ended_total", "counter", "Connections that ended, by reason", ended, 0 },
 	{ "vaurien_received_bytes_total", "counter", "Bytes read: requests from clients, responses from backends", directions, STAT_READ_REQUEST },
 	{ "vaurien_sent_bytes_total", "counter", "Bytes sent: requests to backends, responses to clients", directions, STAT_SENT_REQUEST },
-	{ "vaurien_exchanges_total", "counter", "Requests that were answered", proxies, STAT_EXCHANGES },
+	{ "vaurien_exchanges_total", "counter", "Requests that were answered", counters, STAT_EXCHANGES },
 	{ "vaurien_exchange_seconds", "histogram", "From a request to the last byte of its answer, with what rules add", answered, 0 },
-	{ "vaurien_raw_total", "counter", "Connections whose parser gave up", proxies, STAT_RAW },
+	{ "vaurien_raw_total", "counter", "Connections whose parser gave up", counters, STAT_RAW },
 	{ "vaurien_raw_open", "gauge", "Connections whose parser gave up and that are open", open_ones, STAT_RAW },
+	{ "vaurien_held_bytes", "gauge", "Bytes that wait, with what it takes to keep them", held, 0 },
 
 	{ "vaurien_plugin_errors_total", "counter", "Calls of a script that failed", plugins, 0 },
 
@@ -328,7 +350,7 @@ static const struct family families[] = {
 	{ "vaurien_rule_hits_total", "counter", "Exchanges that a rule struck", rules, HITS },
 	{ "vaurien_rule_unreachable_total", "counter", "Exchanges that a rule could not strike", rules, UNREACHABLE },
 
-	{ "vaurien_held_bytes", "gauge", "Bytes that wait in a thread's queues, with what it takes to keep them", held, 0 },
+	{ "vaurien_thread_held_bytes", "gauge", "The same by thread, each of which has its part of --hold-total", held_there, 0 },
 	{ "vaurien_loop_seconds", "histogram", "How long a round of a thread's loop took: so long others waited", rounds, 0 },
 	{ "vaurien_log_lines_lost_total", "counter", "Lines of the log for which there was no room", log_lines, 0 },
 	{ "vaurien_events_total", "counter", "Events that somebody wanted", events, TOLD },

@@ -17,14 +17,6 @@ static struct spec *request_spec(struct request *r)
 	return port_spec(request_port(r));
 }
 
-/* Connections that `came` and not `went`. Workers count meanwhile, so the sums may cross. */
-static uint64_t port_open(const struct port *p, enum counter came, enum counter went)
-{
-	uint64_t gone = port_stat(p, went), all = port_stat(p, came);
-
-	return all > gone ? all - gone : 0;
-}
-
 /* ---- /behavior, /behaviors ---- */
 
 static void get_behavior(struct request *r)
@@ -65,9 +57,11 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 		return;
 	}
 	json_t *answer = json_pack("{s:s}", "status", "ok");
-	uint64_t raw = port_open(request_port(r), STAT_RAW, STAT_RAW_CLOSED);
+	struct figures f;
+	port_figures(request_port(r), &f);
+	uint64_t raw = figures_open(&f, STAT_RAW, STAT_RAW_CLOSED);
 	if (raw && spec_words(to))      /* no words reach those */
-		json_object_set_new(answer, "unreachable", json_integer(raw));
+		json_object_set_new(answer, "unreachable", json_integer((json_int_t)raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
 	request_change(r, request_port(r), to, 200, answer);
 }
@@ -136,12 +130,14 @@ static void put_backend(struct request *r)
 static json_t *port_to_json(const struct port *p)
 {
 	const struct spec *s = port_spec(p);
+	struct figures f;
 
+	port_figures(p, &f);
 	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_words(s->name),
 	                 "listen", json_words(s->listen.text), "backend", json_words(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_words(s->behavior),
-	                 "connections", (json_int_t)port_open(p, STAT_OPENED, STAT_CLOSED),
-	                 "raw", (json_int_t)port_open(p, STAT_RAW, STAT_RAW_CLOSED));
+	                 "connections", (json_int_t)figures_open(&f, STAT_OPENED, STAT_CLOSED),
+	                 "raw", (json_int_t)figures_open(&f, STAT_RAW, STAT_RAW_CLOSED));
 }
 
 static void get_info(struct request *r)

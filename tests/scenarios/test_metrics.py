@@ -197,19 +197,22 @@ def test_exchanges_with_messages(vaurien, backend):
 
 def test_an_answer_that_is_held_is_not_there_yet(vaurien, backend):
     proxy = vaurien(*REDIS, backend=backend)
+    assert proxy.api("POST", "/proxies", {"name": "calm", "listen": "127.0.0.1:0", "upstream": backend.address})[0] == 201
     proxy.set("delay", sleep=30, before=False)
     client, server = proxy.meet(backend)
     client.send(b"PING\r\n")
     server.read(6)
     server.send(b"+PONG\r\n")
-    until(lambda: 7 <= metrics(proxy).get("vaurien_held_bytes") < 1000)         # with what it costs to keep them
+    until(lambda: 7 <= metrics(proxy).get("vaurien_held_bytes", proxy="default") < 1000)        # with what it costs to keep them
     now = metrics(proxy)
-    assert now.get("vaurien_exchanges_total") == 1
-    assert now.get("vaurien_exchange_seconds_count") == 0
+    assert now.get("vaurien_held_bytes", proxy="calm") == 0
+    assert now.get("vaurien_thread_held_bytes") == now.get("vaurien_held_bytes", proxy="default")
+    assert now.get("vaurien_exchanges_total", proxy="default") == 1
+    assert now.get("vaurien_exchange_seconds_count", proxy="default") == 0
     proxy.set("dummy")
     assert client.read(7) == b"+PONG\r\n"
-    comes(proxy, "vaurien_exchange_seconds_count", 1)
-    comes(proxy, "vaurien_held_bytes", 0)
+    comes(proxy, "vaurien_exchange_seconds_count", 1, proxy="default")
+    comes(proxy, "vaurien_held_bytes", 0, proxy="default")
 
 
 def test_rules(start, backend):
