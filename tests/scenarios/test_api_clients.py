@@ -118,7 +118,7 @@ def test_streams_that_nobody_reads_make_room(start):
     streams = []
     for _ in range(300):
         streams.append(dial(proxy.http).send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n"))
-    assert streams[-1].read(12) == b"HTTP/1.1 200"
+        assert streams[-1].read(12) == b"HTTP/1.1 200"
     with Clock() as took:
         for _ in range(5):
             assert proxy.api("GET", "/behavior")[0] == 200

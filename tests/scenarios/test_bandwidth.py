@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import SAN, Clock, until
+from harness import PATIENCE, SAN, Clock, until
 
 
 def blast(end, stop):
@@ -18,19 +18,37 @@ def blast(end, stop):
         pass
 
 
-def measured(end, seconds, skip=0.1):
-    """Bytes a second that arrive in so many seconds, the first moments left out."""
+def measured(end, seconds, begin=None):
+    """Bytes a second that arrive within so many seconds since `begin`, which is before the first of them: so what a
+    machine that is late lets wait can make it too few, and never too many."""
     end.sock.settimeout(5)
     buffer = bytearray(1 << 20)
-    begin = time.monotonic() + skip
-    while time.monotonic() < begin:
-        end.sock.recv_into(buffer)
-    got, begin = 0, time.monotonic()
+    got, begin = 0, begin or time.monotonic()
     last = begin
     while last < begin + seconds:
         got += end.sock.recv_into(buffer)
         last = time.monotonic()
     return got / (last - begin)
+
+
+def near(proxy, least, most, measure):
+    """Of some tries one brings as many bytes as it should, since others use this machine too; none brings more."""
+    tries = []
+
+    def one():
+        tries.append(measure(proxy))
+        assert tries[-1] < most, tries
+        return SAN or tries[-1] > least
+    until(one, what=lambda: "%d bytes a second: %r" % (least, tries))
+
+
+def downloaded(seconds):
+    """What a new connection brings."""
+    def measure(proxy):
+        begin = time.monotonic()
+        with proxy.client() as client:
+            return measured(client, seconds, begin)
+    return measure
 
 
 def serve_blast(backend):
@@ -45,18 +63,8 @@ def test_as_fast_as_said(start, backend, rate):
     there it is never more, and exact only for who says that all is quiet (VAURIEN_QUIET=1; `make bench` has it too)."""
     stop = serve_blast(backend)
     proxy = start("--rule", "bandwidth rate=%d" % rate, backend=backend)
-
-    def close_enough():
-        with proxy.client() as client:
-            tries.append(measured(client, 1) / (rate * 1000))
-        assert tries[-1] < 1.03, tries
-        return tries[-1] > (0.97 if rate < 100_000 or os.environ.get("VAURIEN_QUIET") else 0.4)
-    tries = []
-    if rate < 100_000 or not SAN:
-        assert any(close_enough() for _ in range(6)), tries     # others use this machine too
-    else:
-        with proxy.client() as client:
-            assert measured(client, 0.5) < rate * 1030
+    least = 970 if rate < 100_000 or os.environ.get("VAURIEN_QUIET") else 400
+    near(proxy, rate * least, rate * 1030, downloaded(1))
     stop.set()
 
 
@@ -64,11 +72,8 @@ def test_as_fast_behind_a_latency(start, backend):
     """A long way and a slow line: as much is on the way as it takes to keep the line busy."""
     stop = serve_blast(backend)
     proxy = start("--rule", "bandwidth rate=20000", "--rule", "latency latency=100", backend=backend)
-    with proxy.client() as client:
-        found = measured(client, 1.5, skip=0.5)
+    near(proxy, 20_000_000 * 1.35 / 1.5, 20_600_000, downloaded(1.5))   # nothing comes in the first tenth of a second
     stop.set()
-    assert found < 20_600_000
-    assert SAN or found > 19_000_000, found
 
 
 def test_never_faster_however_long_it_rested(start, backend):
@@ -86,13 +91,13 @@ def test_never_faster_however_long_it_rested(start, backend):
 def test_each_connection_and_direction_for_itself(start, backend):
     backend.serve()
     proxy = start("--rule", "bandwidth rate=100 direction=both", backend=backend)
-    clients = [proxy.client() for _ in range(4)]
+    clients = [proxy.client() for _ in range(12)]
     with Clock() as took:
         for client in clients:
             client.send(bytes(30_000))
         for client in clients:
             client.read(30_000)
-    assert 0.3 < took.seconds < 1               # together they would take 1.2 s
+    assert 0.3 < took.seconds < 3               # together they would take 3.6 s
 
 
 @pytest.mark.threads
@@ -101,31 +106,36 @@ def test_shared_by_all_connections(start, backend, threads):
     """1000 kB/s for four: each gets its quarter, and none starves."""
     stop = serve_blast(backend)
     proxy = start("--threads", threads, "--rule", "bandwidth rate=1000 share=proxy", backend=backend)
-    clients = [proxy.client() for _ in range(4)]
-    got = [0.0] * 4
 
-    def count(i):
-        got[i] = measured(clients[i], 1)
-    counters = [threading.Thread(target=count, args=(i,)) for i in range(4)]
-    for counter in counters:
-        counter.start()
-    for counter in counters:
-        counter.join()
+    def four(proxy):
+        begin, got = time.monotonic(), [0.0] * 4
+        clients = [proxy.client() for _ in range(4)]
+
+        def count(i):
+            got[i] = measured(clients[i], 1, begin)
+        counters = [threading.Thread(target=count, args=(i,)) for i in range(4)]
+        for counter in counters:
+            counter.start()
+        for counter in counters:
+            counter.join()
+        for client in clients:
+            client.close()
+        return sum(got) if SAN or min(got) > 150_000 else 0
+    near(proxy, 900_000, 1_060_000, four)
     stop.set()
-    assert sum(got) < 1_060_000, got
-    assert SAN or sum(got) > 900_000, got
-    assert SAN or min(got) > 150_000, got
 
 
 def test_an_idle_neighbor_takes_nothing(start, backend):
     stop = threading.Event()
     backend.serve(lambda end: end.read(2) and blast(end, stop))
     proxy = start("--rule", "bandwidth rate=1000 share=proxy", backend=backend)
-    with proxy.client(), proxy.client() as busy:
-        alone = measured(busy.send(b"go"), 0.5)
+
+    def alone(proxy):
+        begin = time.monotonic()
+        with proxy.client(), proxy.client() as busy:
+            return measured(busy.send(b"go"), 0.5, begin)
+    near(proxy, 900_000, 1_030_000, alone)
     stop.set()
-    assert alone < 1_030_000
-    assert SAN or alone > 900_000, alone
 
 
 def test_share_needs_something_to_share(start, backend):
@@ -169,7 +179,7 @@ def test_it_lets_go_at_once_while_a_client_does_not_read(start, backend):
     for change in ({"name": "bandwidth", "rate": 20}, {"name": "dummy"}):
         with Clock() as took:
             assert proxy.api("PUT", "/behavior", change)[0] == 200
-        assert took.seconds < 1
+        assert took.seconds < PATIENCE / 4
     assert len(clients[0].read(1_000_000)) == 1_000_000
     stop.set()
 

@@ -15,14 +15,14 @@ def test_open_and_new_connections(vaurien, backend):
 
 
 def test_a_connection_s_age(vaurien, backend):
-    proxy = vaurien("--rule", "close after=0.4", backend=backend)
+    proxy = vaurien("--rule", "close after=1", backend=backend)
     with Clock() as took:
         client, server = proxy.meet(backend)
         client.send(b"question")
         assert server.read(8) == b"question"
         assert client.ends() == "fin"
         assert server.ends() == "fin"
-    assert 0.39 < took.seconds < 2
+    assert 1 <= took.seconds < 4
 
 
 def test_after_so_many_bytes(vaurien, backend):
@@ -67,4 +67,4 @@ def test_so_long_behind_the_answer(vaurien, backend):
         server.send(ANSWER)
         assert client.read(len(ANSWER)) == ANSWER
         assert client.ends() == "fin"
-    assert 0.39 < took.seconds < 2
+    assert 0.4 <= took.seconds < 4

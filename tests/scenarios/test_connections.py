@@ -79,9 +79,8 @@ def test_a_rule_that_holds_the_response(vaurien, backend):
     client.send(b"PING\r\n")
     server.read(6)
     server.send(b"+PONG\r\n")
-    told = until(lambda: one(proxy)["held_by"] and one(proxy))
+    told = becomes(proxy, response={"received": 7, "sent": 0, "held": 7, "ended": False})
     assert told["held_by"]["rule"] == "delay" and 0 < told["held_by"]["for"] <= 50
-    assert told["response"] == {"received": 7, "sent": 0, "held": 7, "ended": False}
 
 
 def test_of_two_rules_the_one_with_the_greater_part(start, backend):

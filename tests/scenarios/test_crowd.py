@@ -164,8 +164,7 @@ def test_a_crowd(start, threads):
         calls.join(PATIENCE)
         most = proxy.memory()
         assert not calls.bad, calls.bad[:3]
-        if not SAN:
-            assert len(calls.took) > CALLS * SECONDS / 3     # others may be busy, too
+        assert len(calls.took) > (CALLS * SECONDS / 3 if os.environ.get("VAURIEN_QUIET") else 10)
         with Clock() as listed:
             assert len(proxy.api("GET", "/proxies")[1]) == PROXIES + 1
         crowd.round(round)

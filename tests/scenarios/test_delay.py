@@ -1,57 +1,67 @@
 """delay: each round trip takes longer, once."""
-from harness import SAN, Clock
+from harness import Clock, until
 
-SLACK = 1.0 if SAN else 0.15            # what a busy machine may add
+SLACK = 0.15                            # what a machine may add that is not busy; where it is, all is tried again
 
 
-def about(seconds, expected):
-    return expected - 0.005 < seconds < expected + SLACK
+def takes(expected, story):
+    """What is told takes so long, never less; and not longer than that and SLACK, but for a busy machine."""
+    took = []
+
+    def one():
+        with Clock() as clock:
+            story()
+        took.append(clock.seconds)
+        assert took[-1] >= expected, took
+        return took[-1] < expected + SLACK
+    until(one, what=lambda: "%s s: %r" % (expected, took))
+
+
+def passes(sender, receiver, data=b"x"):
+    def story():
+        sender.send(data)
+        assert receiver.read(len(data)) == data
+    return story
 
 
 def test_once_per_round_trip(vaurien, backend):
     backend.serve()
     client = vaurien("--behavior", "delay", "--behavior-delay-sleep", 0.2, backend=backend).client()
     for _ in range(3):
-        with Clock() as took:
-            client.send(b"ping")
-            assert client.read(4) == b"ping"
-        assert about(took.seconds, 0.2), took.seconds
+        takes(0.2, passes(client, client, b"ping"))
 
 
 def test_before_holds_the_request_after_holds_the_answer(vaurien, backend):
     proxy = vaurien(backend=backend)
     client, server = proxy.meet(backend)
 
-    proxy.set("delay", sleep=0.3, before=True)
-    client.send(b"q")
-    with Clock() as took:
-        assert server.read(1) == b"q"
-    assert about(took.seconds, 0.3), took.seconds
-    server.send(b"a")
-    with Clock() as took:
-        assert client.read(1) == b"a"
-    assert took.seconds < SLACK
+    for before, there, back in (True, 0.3, 0), (False, 0, 0.3):
+        proxy.set("delay", sleep=0.3, before=before)
 
-    proxy.set("delay", sleep=0.3, before=False)
-    client.send(b"q")
-    with Clock() as took:
-        assert server.read(1) == b"q"
-    assert took.seconds < SLACK
-    server.send(b"a")
-    with Clock() as took:
-        assert client.read(1) == b"a"
-    assert about(took.seconds, 0.3), took.seconds
+        def there_and_back():
+            """Of a round trip one way is late, the other is not."""
+            took = []
+            for sender, receiver in (client, server), (server, client):
+                with Clock() as clock:
+                    passes(sender, receiver)()
+                took.append(clock.seconds)
+            assert took[0] >= there and took[1] >= back, took
+            return took[0] < there + SLACK and took[1] < back + SLACK
+        until(there_and_back, what="%s s there, and %s back" % (there, back))
 
 
 def test_waits_overlap(vaurien, backend):
     """A hundred chunks that follow one another are all late by the same 0.2 s."""
     proxy = vaurien(backend=backend).set("delay", sleep=0.2)
     client, server = proxy.meet(backend)
-    with Clock() as took:
+
+    def story():
         for i in range(100):
             client.send(b"%03d " % i)
         assert server.read(400) == b"".join(b"%03d " % i for i in range(100))
-    assert about(took.seconds, 0.2), took.seconds
+        server.send(b"x")
+        assert client.read(1) == b"x"
+    takes(0.2, story)
 
 
 def test_a_change_takes_back_what_is_left_of_the_wait(vaurien, backend):
@@ -62,7 +72,7 @@ def test_a_change_takes_back_what_is_left_of_the_wait(vaurien, backend):
     proxy.set("dummy")
     with Clock() as took:
         assert server.read(4) == b"soon"
-    assert took.seconds < SLACK
+    assert took.seconds < 5
 
 
 def test_options_through_the_api_are_in_force(vaurien, backend):

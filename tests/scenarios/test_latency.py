@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import SAN, Clock, late_ones, until
+from harness import PATIENCE, SAN, Clock, late_ones, until
 
 
 def late_by(server, client):
@@ -21,21 +21,21 @@ def test_as_late_as_said(start, backend):
     proxy = start("--rule", "latency latency=20", backend=backend)
     client, server = proxy.meet(backend)
     medians = []
-    for _ in range(5):                          # others use this machine too
+
+    def exact():
         took = [late_by(server, client) for _ in range(20)]
         assert min(took) >= 0.02
         medians.append(statistics.median(took))
-        if medians[-1] < 0.022:
-            return
-    assert SAN, medians
+        return SAN or medians[-1] < 0.022
+    until(exact, what=lambda: "20 ms, others use this machine too: %r" % medians)
 
 
 def test_one_direction_or_both(start, backend):
     proxy = start(backend=backend)
     client, server = proxy.meet(backend)
-    proxy.set("latency", latency=200)
-    assert late_by(server, client) >= 0.2
-    assert late_by(client, server) < 0.2
+    proxy.set("latency", latency=500)
+    assert late_by(server, client) >= 0.5
+    assert late_by(client, server) < 0.5
     proxy.set("latency", latency=60, direction="both")
     assert late_by(server, client) >= 0.06
     assert late_by(client, server) >= 0.06
@@ -44,7 +44,7 @@ def test_one_direction_or_both(start, backend):
 def test_they_add_up(start, backend):
     proxy = start("--rule", "latency latency=30", "--rule", "latency latency=40", backend=backend)
     client, server = proxy.meet(backend)
-    assert 0.07 <= late_by(server, client) < 1
+    assert 0.07 <= late_by(server, client) < 2
 
 
 def test_waits_overlap(start, backend):
@@ -58,7 +58,7 @@ def test_waits_overlap(start, backend):
             time.sleep(0.001)
         server.finish()
         assert client.rest() == (sent, "fin")
-    assert 0.2 <= took.seconds < 1.5
+    assert 0.2 <= took.seconds < 5
 
 
 def latenesses(pairs):
@@ -89,13 +89,13 @@ def test_jitter_is_uniform(start, backend):
     proxy = start("--rule", "latency latency=200 jitter=150", "--seed", 5, backend=backend)
     pairs = [proxy.meet(backend) for _ in range(150)]
     offs = []
-    for _ in range(1 if SAN else 4):
+
+    def uniform():
         found = latenesses(pairs)
         assert min(found) >= 0.05               # never early
         offs.append(distances(found, 0.050, 0.350))
-        if offs[-1] < 0.17:                     # 0.16 would be met by chance once in a thousand; and then we are late
-            return
-    assert SAN, offs
+        return SAN or offs[-1] < 0.17           # 0.16 would be met by chance once in a thousand; and then we are late
+    until(uniform, what=lambda: "times that are spread evenly: %r" % offs)
 
 
 def test_jitter_does_not_change_the_order(vaurien, backend):
@@ -113,7 +113,7 @@ def test_connecting_and_closing_are_not_late(start, backend):
         client, server = proxy.meet(backend)
         client.finish()
         assert server.ends() == "fin"
-    assert took.seconds < 1
+    assert took.seconds < 2
 
 
 @pytest.mark.parametrize("then", [{"name": "dummy"}, {"name": "latency", "latency": 10}])
@@ -125,7 +125,7 @@ def test_what_is_held_is_let_go_at_a_change(start, backend, then):
     with Clock() as took:
         assert proxy.api("PUT", "/behavior", then)[0] == 200
         assert client.read(1) == b"x"
-    assert took.seconds < 1
+    assert took.seconds < 3
 
 
 def test_under_a_protocol_the_bytes_are_late_all_the_same(start, backend):
@@ -138,7 +138,7 @@ def test_under_a_protocol_the_bytes_are_late_all_the_same(start, backend):
         assert server.read(len(ask)) == ask
         server.send(answer)
         assert client.read(len(answer)) == answer
-    assert 0.1 <= took.seconds < 1
+    assert 0.1 <= took.seconds < 3
 
 
 def test_clients_that_do_not_read_cost_no_more_than_was_said(start, backend):
@@ -159,7 +159,7 @@ def test_clients_that_do_not_read_cost_no_more_than_was_said(start, backend):
     assert SAN or most < 20 * (8 << 20) * 1.1, "%d bytes" % most
     with Clock() as took:
         proxy.set("dummy")
-    assert took.seconds < 1                     # test_toxics.py has this to a tenth of a second
+    assert took.seconds < PATIENCE / 4          # test_toxics.py has this to a tenth of a second
     assert len(clients[7].read(1 << 20)) == 1 << 20
     stop.set()
     for client in clients:
@@ -200,12 +200,12 @@ def test_who_is_struck_stays_so(start, backend):
     backend.serve()
     proxy = start("--rule", "latency latency=200 probability=0.5", "--seed", 8, backend=backend)
     clients = [proxy.client() for _ in range(24)]
-    first = late_ones(clients, 0.2)
+    first = late_ones(proxy, clients, 0.2)
     assert 4 < len(first) < 20
     proxy.set("noop")
-    assert late_ones(clients, 0.2) == first
+    assert late_ones(proxy, clients, 0.2) == first
     proxy.set("dummy")
-    assert late_ones(clients, 0.2) == first
+    assert late_ones(proxy, clients, 0.2) == first
 
 
 @pytest.mark.parametrize("options, good", [

@@ -380,16 +380,17 @@ def test_errors_are_told_and_the_message_passes(body, why, start, backend, scrip
 def test_errors_are_told_once_a_second_and_others_go_on(start, backend, script):
     proxy = start(*script(acts("if event.connection == 1 then while true do end end verdict.hold = 0.01", "ON_DATA")), "--behavior", "own", backend=backend)
     bad, server = proxy.meet(backend)
-    for i in range(40):
-        bad.send(b"tea")
-        assert server.read(3) == b"tea"
+    with Clock() as all_of_them:
+        for i in range(40):
+            bad.send(b"tea")
+            assert server.read(3) == b"tea"
     good, other = proxy.meet(backend)
     with Clock() as took:
         good.send(b"tea")
         assert other.read(3) == b"tea"
     assert took.seconds >= 0.01
     until(lambda: proxy.api("GET", "/info")[1]["plugins"][0]["errors"] == 40)
-    assert len(errors(proxy)) <= 10
+    assert len(errors(proxy)) <= all_of_them.seconds + 2
 
 
 WRONG = {

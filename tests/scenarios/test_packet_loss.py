@@ -16,17 +16,11 @@ def test_nothing_gets_through(vaurien, backend):
 
 
 def test_some_of_it_does(start, backend):
-    proxy = start("--rule", "packet_loss loss_rate=0.3 direction=both", "--seed", 4, backend=backend)
+    proxy = start("--rule", "packet_loss loss_rate=0.3 direction=both", "--seed", 4, "--bufsize", 1, backend=backend)
     client, server = proxy.meet(backend)
-    came = 0
-    for _ in range(200):
-        server.send(b"x")
-        client.sock.settimeout(0.02)
-        try:
-            came += len(client.sock.recv(10))
-        except OSError:
-            pass
-    assert 110 <= came <= 170                   # 140 +- 6.5
+    server.send(b"x" * 200).finish()            # each byte is a piece of its own
+    came, how = client.rest()
+    assert 110 <= len(came) <= 170 and how == "fin"     # 140 +- 6.5
 
 
 def test_what_loses_bytes_says_numbers_from_0_to_1(start, backend):
@@ -36,7 +30,7 @@ def test_what_loses_bytes_says_numbers_from_0_to_1(start, backend):
 
 
 def test_a_time_to_live(vaurien, backend):
-    proxy = vaurien("--rule", "limit_time time=300", backend=backend)
+    proxy = vaurien("--rule", "limit_time time=1000", backend=backend)
     with Clock() as took:
         client, server = proxy.meet(backend)
         client.send(b"ping")
@@ -44,13 +38,13 @@ def test_a_time_to_live(vaurien, backend):
         server.send(b"pong")
         assert client.rest() == (b"pong", "fin")
         assert server.ends() == "fin"
-    assert 0.29 <= took.seconds < 2
+    assert 1 <= took.seconds < 4
 
 
 def test_a_slow_start(start, backend):
-    proxy = start("--rule", "slow_open delay=400", backend=backend)
+    proxy = start("--rule", "slow_open delay=800", backend=backend)
     client, server = proxy.meet(backend)
-    for least, most in ((0.4, 3), (0, 0.4), (0, 0.4)):
+    for least, most in ((0.8, 4), (0, 0.8), (0, 0.8)):
         with Clock() as took:
             server.send(b"x")
             assert client.read(1) == b"x"

@@ -151,8 +151,8 @@ def test_a_file_that_is_no_plugin(run, tmp_path, some):
     config = tmp_path / "vaurien.ini"
     config.write_text("[vaurien]\nseed = 7\n[behavior:other]\nplugin = %s\n" % some)
     done = run("--config", config)
-    assert done.returncode == 1
-    assert re.fullmatch(r"\S+/vaurien.ini:4: plugin \S+/some.so: expected a behavior 'other' in it, found none\n", done.stderr)
+    assert done.returncode == 1             # a path that is long is not told to its end
+    assert re.fullmatch(r"\S+/vaurien.ini:4: plugin \S+(/some.so|\.\.\.): expected a behavior 'other' in it, found none\n", done.stderr), done.stderr
 
 
 def test_a_plugin_flag_without_a_file(run):

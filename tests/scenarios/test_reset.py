@@ -16,14 +16,14 @@ def test_after_a_time_idle_or_not(vaurien, backend):
     client, server = proxy.meet(backend)
     idle, _ = proxy.meet(backend)
     with Clock() as took:
-        proxy.set("reset", after=0.4)
+        proxy.set("reset", after=1)
         client.send(b"question")                # meanwhile all is as always
         assert server.read(8) == b"question"
         server.send(b"answer")
         assert client.read(6) == b"answer"
         assert client.ends() == "rst"
         assert idle.ends() == "rst"
-    assert 0.39 < took.seconds < 2
+    assert 1 <= took.seconds < 4
 
 
 def test_after_so_many_bytes_of_answers(vaurien, backend):

@@ -12,15 +12,18 @@ def test_reset(vaurien, backend, open_before, speaks):
         client, server = proxy.meet(backend)
         client.send(b"ping")
         assert server.read(4) == b"ping"
-    proxy.set("reset_peer", timeout=200)
     with Clock() as took:
+        proxy.set("reset_peer", timeout=300)
         if not open_before:
             client, server = proxy.meet(backend)
         if speaks:
-            server.send(b"lost")
+            try:
+                server.send(b"lost")
+            except OSError:
+                pass                            # it is late, and reset
         assert client.rest() == (b"", "rst")
         assert server.rest() == (b"", "rst")
-    assert 0.15 < took.seconds < 2
+    assert 0.3 <= took.seconds < 3
 
 
 def test_at_once(vaurien, backend):

@@ -171,10 +171,11 @@ def test_half_of_the_connections(vaurien, backend):
 # ---- how long ----
 
 def test_a_rule_that_goes_lets_go(vaurien, backend):
-    proxy = vaurien("--rule", "hang ttl=1.2 name=brief", "--rule", BRIEF + "name=stays", backend=backend)
+    proxy = vaurien("--rule", BRIEF + "name=stays", backend=backend)
     client, server = proxy.meet(backend)
+    assert proxy.api("POST", "/rules", {"behavior": "hang", "ttl": 2, "name": "brief"})[0] == 200
     client.send(b"first")
-    assert rule(proxy, "brief")["options"] == {"ttl": 1.2}
+    assert rule(proxy, "brief")["options"] == {"ttl": 2}
     assert server.silent(0.1)
     client.send(b"second")
     assert server.read(11) == b"firstsecond"
@@ -189,11 +190,11 @@ def test_a_behavior_that_goes(vaurien, backend):
     """Others stay, those that came with it and those that came before."""
     backend.serve()
     proxy = vaurien("--rule", BRIEF + "name=stays", backend=backend)
-    proxy.set("delay", sleep=5, ttl=0.5)
     client = proxy.client()
     with Clock() as took:
+        proxy.set("delay", sleep=5, ttl=0.5)
         rounds(client)
-    assert 0.2 < took.seconds < 4
+    assert 0.5 <= took.seconds < 4
     until(lambda: proxy.api("GET", "/behavior") == (200, {"behavior": "dummy"}))
     assert [r["name"] for r in proxy.api("GET", "/rules")[1]["rules"]] == ["stays"]
     proxy.set("delay", sleep=5, ttl=60)
@@ -211,7 +212,7 @@ def test_times_that_come_one_after_the_other(vaurien, backend):
         return "".join(r["name"] for r in proxy.api("GET", "/rules")[1]["rules"])
     met = []
     until(lambda: met.append(names()) or not met[-1])
-    assert re.fullmatch("(cba )*(cb )*(c )*", " ".join(met).strip() + " ")
+    assert re.fullmatch("(cba )*(cb )*(c )*", "".join(names + " " for names in met if names))
 
 
 # ---- which way ----
@@ -343,11 +344,11 @@ def test_delays_add_up(vaurien, backend):
     client = proxy.client()
     with Clock() as took:
         rounds(client)
-    assert 0.6 <= took.seconds < 1.5
+    assert 0.6 <= took.seconds < 3
     proxy.set("delay", sleep=0.4)
     with Clock() as took:
         rounds(client)
-    assert 1.0 <= took.seconds < 2
+    assert 1.0 <= took.seconds < 4
 
 
 # ---- the words' other ways in ----

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from harness import SAN, Clock
+from harness import Clock, until
 
 
 def pieces(client, total):
@@ -17,18 +17,18 @@ def pieces(client, total):
 
 def test_pieces_are_as_long_as_said(start, backend):
     """Some time apart, so that each is a read of its own; the last is what is left."""
-    proxy = start("--rule", "slicer average_size=100 size_variation=10 delay=2000", "--seed", 3, backend=backend)
+    proxy = start("--rule", "slicer average_size=100 size_variation=10 delay=5000", "--seed", 3, backend=backend)
     client, server = proxy.meet(backend)
     whole = []
-    for _ in range(30):
-        server.send(bytes(10_000))
-        whole += [size for size in pieces(client, 10_000)[:-1] if size <= 110]  # we may be late, and read two at once
+
+    def enough():
+        server.send(bytes(3_000))
+        whole.extend(size for size in pieces(client, 3_000)[:-1] if size <= 110)    # we may be late, and read two at once
         assert not whole or min(whole) >= 90
-        if len(whole) > 80:
-            break
-    assert SAN or len(whole) > 80
-    assert SAN or 96 < sum(whole) / len(whole) < 104
-    assert SAN or len(set(whole)) > 10          # drawn, each size as likely
+        return len(whole) > 80
+    until(enough, what=lambda: "eighty of them: %r" % whole)
+    assert 96 < sum(whole) / len(whole) < 104
+    assert len(set(whole)) > 10                 # drawn, each size as likely
 
 
 def test_each_piece_is_a_segment(start, backend):
@@ -47,7 +47,7 @@ def test_so_far_apart(start, backend):
     with Clock() as took:
         server.send(bytes(200))
         client.read(200)
-    assert 0.19 <= took.seconds < 1
+    assert 0.19 <= took.seconds < 4
 
 
 def test_content_is_what_was_sent(vaurien, backend):

@@ -54,7 +54,7 @@ def test_after_a_time(vaurien, backend):
         def unread():
             client.send(b"?")
             try:
-                server.sock.settimeout(0.2)
+                server.sock.settimeout(0.4)
                 server.sock.recv(100)
             except socket.timeout:
                 return True
