@@ -6,8 +6,6 @@
 
 struct conn;
 
-enum { IN_EXCHANGES = ON_REQUEST | ON_RESPONSE | ON_DATA };     /* the moments that belong to an exchange */
-
 /* Who is in for this exchange, of these rules; see plan_decide. */
 ruleset judge_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment, const struct message *);
 

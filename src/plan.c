@@ -78,9 +78,15 @@ static void misses_say(struct plan *p, struct rule *r, struct misses *m, const c
 
 static void rule_misses_say(struct plan *p, struct rule *r)
 {
-	if (!atomic_load_explicit(&r->words->tally->seen, memory_order_relaxed))
+	const struct tally *t = r->words->tally;
+	bool skipped = atomic_load_explicit(&t->count, memory_order_relaxed);
+	bool unreachable = atomic_load_explicit(&t->unreachable, memory_order_relaxed);
+
+	if (!atomic_load_explicit(&t->seen, memory_order_relaxed))
 		misses_say(p, r, &r->unfound, "no match", "its match finds");
 	misses_say(p, r, &r->unfit, "no strike", "its failure fits");
+	if (!r->unfit.n && !unreachable)
+		misses_say(p, r, &r->spared, "no strike", skipped ? "comes after those that it skips" : "it does anything to");
 }
 
 void plan_drop(struct plan *p)
@@ -88,6 +94,8 @@ void plan_drop(struct plan *p)
 	if (!p || --p->refs)
 		return;
 	for (unsigned i = 0; i < p->n; i++) {
+		if (atomic_load_explicit(&p->rules[i].words->tally->refs, memory_order_relaxed) > 1)
+			p->rules[i].spared.over = true;         /* it stays, and may strike yet */
 		rule_misses_say(p, &p->rules[i]);
 		pattern_free(p->rules[i].match);
 	}
@@ -218,6 +226,20 @@ static void rule_misses(struct plan *p, struct rule *r, struct misses *m, bool s
 		rule_misses_say(p, r);
 }
 
+/* It is in for this one; whether it will strike it is not known yet. */
+static void rule_spares(struct plan *p, struct rule *r, const struct question *q, struct text *t)
+{
+	struct misses *m = &r->spared;
+
+	if (m->over || !q->msg)
+		return;
+	if ((m->over = atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed)))
+		return;
+	if (!m->n && !t->n)
+		text_make(t, q->msg);
+	rule_misses(p, r, m, !m->n, false, t, q->now);
+}
+
 /* Does its match find this message? The text is made once for all that ask. */
 static bool rule_finds(struct plan *p, struct rule *r, const struct question *q, struct text *t)
 {
@@ -268,8 +290,10 @@ ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 		if (!rule_finds(p, r, q, &text) || !(sure || rule_drawn(r, q)))
 			continue;
 		in |= (ruleset)1 << i;
-		if (!q->again && q->moment != ON_REST)
-			tally_see(r);
+		if (q->again || q->moment == ON_REST)
+			continue;
+		tally_see(r);
+		rule_spares(p, r, q, &text);
 	}
 	return in;
 }
@@ -446,6 +470,12 @@ static bool rule_would_strike(const struct rule *r, const struct stand *s, rules
 	return s->counted & bit ? s->struck & bit : rule_picks(r->words, atomic_load_explicit(&r->words->tally->count, memory_order_relaxed));
 }
 
+/* The end of a stream, to a rule that counts exchanges: it fares as the next of them would, and is none. */
+static bool rule_leaves_uncounted(const struct plan *p, unsigned i, const struct question *q)
+{
+	return q->moment == ON_END && !(p->per_connection >> i & 1) && p->rules[i].behavior->on & IN_EXCHANGES;
+}
+
 /* What was asked is not what its failure can answer. */
 static void rule_unfit(struct plan *p, struct rule *r, const struct question *q)
 {
@@ -520,7 +550,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 		if (v->end == STAY)
 			v->end = (*f)->end;
 	}
-	if (q->rehearsal)
+	if (q->rehearsal || rule_leaves_uncounted(p, i, q))
 		return rule_would_strike(r, s, bit);
 	bool first = !(s->counted & bit);
 	if (!rule_strikes(r, s, bit))

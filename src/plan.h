@@ -14,6 +14,7 @@
 typedef uint64_t ruleset;               /* of at most RULES_MAX */
 
 enum { MOMENTS = 8 };                   /* bits of enum moment */
+enum { IN_EXCHANGES = ON_REQUEST | ON_RESPONSE | ON_DATA };     /* those that belong to an exchange */
 
 struct misses {                         /* messages that a rule does not strike, as long as it strikes none */
 	uint64_t n;
@@ -29,7 +30,7 @@ struct rule {
 	struct dice dice;               /* its own draws */
 	struct dice draw;               /* the one that decides: shared by rules of one name */
 	struct pattern *match;          /* NULL: all */
-	struct misses unfound, unfit;   /* messages that its match did not find; that its failure does not fit */
+	struct misses unfound, unfit, spared;   /* messages that its match did not find; that its failure does not fit; that it was in for */
 	nsec said;                      /* when a strike was last a line in the log */
 	uint64_t unsaid;                /* strikes since */
 	bool said_unreachable;

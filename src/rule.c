@@ -327,6 +327,18 @@ static bool direction_settle(struct rule_spec *r, char error[SENTENCE])
 	return false;
 }
 
+/* Decided once for a connection: who is asked of nothing else; whom the behavior's way or `per` says; and who, without
+ * odds and match, is asked of connections and of what goes on in them. Else both would be counted in one row. */
+static bool per_connection(const struct rule_spec *r)
+{
+	const struct rule_fields *f = fields_of(r);
+	const unsigned on = r->behavior->on, whole = ON_OPEN | ON_END | ON_LEAVE, parts = ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST;
+	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
+
+	return (on & whole && !(on & parts)) || (*f->per == 'o' && r->behavior->traits & TRAIT_WHOLE) || *f->per == 'c' ||
+	       (certain && on & ON_OPEN && on & (ON_REQUEST | ON_RESPONSE));
+}
+
 /* A behavior of the port strikes no one in particular. */
 static bool port_settle(const struct rule_spec *r, char error[SENTENCE])
 {
@@ -340,13 +352,9 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 {
 	const struct rule_fields *f = fields_of(r);
 
-	unsigned on = r->behavior->on;
-	bool whole = on & (ON_OPEN | ON_END | ON_LEAVE) && !(on & (ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST));
-
-	whole |= *f->per == 'o' && r->behavior->traits & TRAIT_WHOLE;
-	r->per_connection = whole || *f->per == 'c';    /* who is asked of connections only is drawn for them */
 	r->shared = *f->share == 'p';
 	r->high = r->low + (r->high - r->low) * f->probability;
+	r->per_connection = per_connection(r);
 	r->skip = f->skip ? (uint64_t)f->skip : r->block.skip;
 	r->times = f->times ? (uint64_t)f->times : r->block.times;
 	r->every = (uint64_t)f->every;

@@ -353,7 +353,7 @@ class Proxy:
         if self.http and self.process.poll() is None:
             for _ in range(2):
                 self.api("GET", "/info")
-        lines = re.findall(r"strike (proxy=.*)", self.log())
+        lines = re.findall(r"(?<!no )strike (proxy=.*)", self.log())
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
 
     def api(self, method, path, body=None):

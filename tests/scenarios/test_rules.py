@@ -160,6 +160,69 @@ def test_once_per_connection(vaurien, backend):
     assert {c for c, _ in struck(proxy)} == {2, 3}
 
 
+@pytest.mark.parametrize("behavior, end", [("blackout", "rst"), ("reset", "rst"), ("close", "fin")])
+def test_connections_are_counted_where_connections_are_struck(vaurien, backend, behavior, end):
+    """Not what goes on in those that were let by."""
+    backend.serve()
+    proxy = vaurien("--rule", behavior + " skip=1 times=2 name=whole", backend=backend)
+    spared = proxy.client()
+    rounds(spared, 3)
+    assert [ended(proxy), ended(proxy)] == [end, end]
+    rounds(spared)
+    rounds(proxy.client(), 3)
+    assert counts(proxy, "whole") == (4, 2, 0)
+
+
+def ended(proxy):
+    """How a connection ends by itself."""
+    try:
+        return proxy.client().ends()
+    except ConnectionResetError:
+        return "rst"
+
+
+def test_connections_that_vanish_are_counted(vaurien, backend):
+    backend.serve()
+    proxy = vaurien("--rule", "vanish skip=1 times=1 name=whole", backend=backend)
+    spared = proxy.client()
+    rounds(spared, 3)
+    assert proxy.client().send(b"x").silent(0.2)
+    rounds(spared)
+    rounds(proxy.client())
+    assert counts(proxy, "whole") == (3, 1, 0)
+
+
+@pytest.mark.parametrize("words, wanted", [
+    ("hang skip=2", "..XX"), ("hang times=2", "XX.."), ("hang every=2", "X.X."), ("bandwidth rate=0 per=exchange times=2", "XX.."),
+])
+def test_a_client_that_leaves_is_no_exchange(vaurien, backend, words, wanted):
+    backend.serve()
+    proxy = vaurien("--rule", words + " name=counts", backend=backend)
+    fates = ""
+    for _ in wanted:
+        with proxy.client() as client:
+            client.send(b"x")
+            client.sock.settimeout(0.3)
+            try:
+                fates += "." if client.sock.recv(1) == b"x" else "?"
+            except TimeoutError:
+                fates += "X"
+    assert fates == wanted
+    assert counts(proxy, "counts") == (4, wanted.count("X"), 0)
+
+
+@pytest.mark.parametrize("words, why", [
+    ("delay direction=response", "it does anything to"), ("truncate direction=request", "it does anything to"),
+    ("delay skip=100", "comes after those that it skips"),
+])
+def test_a_rule_that_strikes_nothing_says_so(start, backend, words, why):
+    backend.serve()
+    proxy = start("--rule", words + " name=idle", backend=backend)
+    rounds(proxy.client(), 3)
+    proxy.api("PUT", "/rules", {"rules": []})
+    proxy.logged(r"no strike proxy=default rule=idle behavior=\w+: 3 messages, none of which %s; nearest: DATA" % why)
+
+
 def test_half_of_the_connections(vaurien, backend):
     backend.serve()
     proxy = vaurien("--behavior", "dummy", "--seed", 11, backend=backend)
