@@ -29,6 +29,7 @@ struct ties {                           /* what rules and times have to do with 
 	uint64_t vanished;              /* ... and the client gets no answer */
 	struct timer patience;          /* for what comes first of: */
 	nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
+	bool probed;                    /* the client may have left, while a rule holds the rest for long: its kernel is asked */
 	nsec waits;                     /* the dial waits until then; 0: it does not */
 	struct lot *opening;            /* ... and why */
 };

@@ -17,6 +17,7 @@ struct dial *dial_start(struct loop *, struct resolver *, const struct address *
 void dial_ready(struct dial *, unsigned events);
 
 void socket_lively(int fd);             /* no byte waits for the next, and a peer that is gone without a word is missed */
+void socket_probe(int fd, nsec every);  /* ... within such a time, not only within hours */
 void dial_stop(struct dial *);          /* done is not told; NULL is nothing to stop */
 
 #endif

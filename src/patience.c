@@ -2,6 +2,7 @@
 #include "patience.h"
 
 #include "conn.h"
+#include "dial.h"
 #include "dialogue.h"
 #include "judge.h"
 #include "proxy.h"
@@ -83,12 +84,35 @@ static bool pipe_moves(const struct pipe *p)
 	return p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due != NEVER);
 }
 
-/* The client has left, and what keeps the rest here is a rule that no time will end. */
+/* The client has ended its side. It may still listen: a FIN says no more. */
+static bool client_left(const struct conn *c)
+{
+	return c->request.eof || c->client.hup;
+}
+
+/* ... and what keeps the rest here is a rule that no time will end. */
 static bool conn_gone(const struct conn *c)
 {
-	bool left = c->request.eof || c->client.hup;
+	return client_left(c) && (c->ties->waits == NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+}
 
-	return left && (c->ties->waits == NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+static bool pipe_late(const struct pipe *p, nsec until)
+{
+	return p->busy->queue.first && p->busy->queue.first->due > until;
+}
+
+/* ... and the rest is held longer than a gone client is waited for. Whether it is gone its kernel knows: asked, it
+ * answers for a client that listens, and for one that has closed its socket only as long as it remembers that one. */
+static void client_probe(struct conn *c, nsec linger)
+{
+	nsec until = conn_loop(c)->now + linger;
+
+	if (c->ties->probed || !linger || !client_left(c))
+		return;
+	if (c->ties->waits <= until && !pipe_late(&c->request, until) && !pipe_late(&c->response, until))
+		return;
+	conn_tie(c)->probed = true;
+	socket_probe(c->client.watch.fd, linger);
 }
 
 /* Nothing is held, nothing owed. */
@@ -105,6 +129,7 @@ void patience_wait(struct conn *c)
 	const struct spec *s = proxy_spec(c->proxy);
 	struct loop *l = conn_loop(c);
 
+	client_probe(c, s->linger);
 	bool gone = conn_gone(c), waits = c->ties->waits, idle = s->idle && conn_quiet(c);
 
 	if (c->ties->gone_since && !gone)

@@ -59,7 +59,7 @@ static const struct row { enum flag_group group; const char *value; struct opt o
 	{ GROUP_PROXY, "WORD", WORD("loopback_congestion", OPT_CHOICE, loopback_congestion, .def = "reno", .choices = congestions,
 		.help = "for bulk to this machine itself, where the system would pace it; system: leave that") },
 	{ GROUP_PROXY, "SECONDS", WORD("linger", OPT_TIME, linger, .def = "2", .unit = NSEC_S,
-		.help = "how long a held request outlives its client; 0: for ever"), OWN },
+		.help = "how long a request that is held for ever outlives its client; 0: for ever"), OWN },
 	{ GROUP_PROXY, "BYTES", WORD("hold_max", OPT_TEXT, hold_max, .def = "8M",
 		.help = "held bytes per connection and direction before reading stops; K, M and G are understood"), OWN },
 	{ GROUP_PROXY, "BYTES", WORD("hold_total", OPT_TEXT, hold_total, .def = "512M",

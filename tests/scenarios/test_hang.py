@@ -1,4 +1,6 @@
 """hang: the server is there and says nothing, for as long as that is set."""
+import socket
+
 from harness import Clock, until
 
 
@@ -70,3 +72,16 @@ def test_clients_that_gave_up_are_forgotten(vaurien, backend):
     for server in servers:
         assert server.rest()[0] == b""          # and what they asked is not run later
     assert stays.silent(0.1)
+
+
+def test_a_client_that_gave_up_on_a_long_delay_is_forgotten(start, backend):
+    """But not one that has only said all it had to say."""
+    proxy = start("--behavior", "delay", "--behavior-delay-sleep", 1e6, "--linger", 1, backend=backend)
+    stays, _ = proxy.meet(backend)
+    stays.send(b"?").finish()
+    client, server = proxy.meet(backend)
+    client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_LINGER2, 1)  # so soon its kernel forgets it
+    client.send(b"DELETE everything").close()
+    assert server.rest() == (b"", "rst")
+    assert stays.silent(1.5)
+    assert proxy.api("GET", "/info")[1]["proxies"][0]["connections"] == 1
