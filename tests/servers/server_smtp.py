@@ -178,21 +178,18 @@ class Postfix:
                 for _, _, names in os.walk(os.path.join(self.queue, queue)) for name in names]
 
     def boxes(self):
-        """What was delivered: {"bob": [mail as email.message.Message, ...]}, the oldest first. Waits for what is on its way."""
+        """What was delivered: {"bob": [mail as email.message.Message, ...]}, in no order: Postfix delivers side by side.
+        Waits for what is on its way."""
         until(lambda: not self.queued(), what="Postfix to deliver")
         boxes = {}
         for name in BOXES:
-            paths = sorted(glob.glob(os.path.join(self.mail, name, "*", "*")), key=lambda path: os.stat(path).st_mtime_ns)
+            paths = glob.glob(os.path.join(self.mail, name, "*", "*"))
             mails = [open(path, "rb").read() for path in paths]
             boxes[name] = [email.message_from_bytes(mail) for mail in mails]
         return boxes
 
     def subjects(self):
-        return {name: [mail["Subject"] for mail in mails] for name, mails in self.boxes().items()}
-
-    def flush(self):
-        """Try again now what could not be delivered."""
-        subprocess.run([need("postqueue"), "-c", self.conf, "-f"], check=True)
+        return {name: sorted(mail["Subject"] for mail in mails) for name, mails in self.boxes().items()}
 
     def clear(self):
         until(lambda: not self.queued(), what="Postfix to deliver")

@@ -394,22 +394,21 @@ def test_who_waits_for_leave_to_send_is_told_no(nginx, proxies):
             data, how = client.rest()
             assert data.startswith(b"HTTP/1.1 507 ") and b"\r\nConnection: close\r\n" in data and how == "fin"
     with Clock() as took:
-        rc, out = curl(proxies, "/never.bin", "-T", "-", "-H", "Expect: 100-continue", "-w", "%{http_code}", "-o", os.devnull,
-                       stdin=b"x" * (2 << 20))
+        rc, out = curl(proxies, "/never.bin", "-T", "-", "-H", "Expect: 100-continue", "--expect100-timeout", "20",
+                       "-w", "%{http_code}", "-o", os.devnull, stdin=b"x" * (2 << 20))
     assert (rc, out) == (0, b"507")
-    assert took.seconds < 0.9                               # it did not wait in vain
+    assert took.seconds < 15                                # it did not wait in vain
     assert nginx.get("never.bin") is None
 
 
 def test_a_delay_strikes_once_though_there_are_two_responses(nginx, proxies):
-    proxies.set("delay", sleep=0.3)
+    proxies.set("delay", sleep=0.8)
     with Clock() as took, proxies.client() as client:
         client.send(b"PUT /late.bin HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
         assert client.read(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.send(b"hello")
         assert client.read(12) in (b"HTTP/1.1 201", b"HTTP/1.1 204")
-    assert took.seconds >= 0.3
-    assert took.seconds < 0.55 or SAN
+    assert 0.8 <= took.seconds < 1.6
     assert nginx.get("late.bin") == b"hello"
 
 

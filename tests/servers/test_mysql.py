@@ -396,7 +396,7 @@ def test_blackout_kills_idle_connections_of_a_pool_at_once(proxies, connect, pre
     fill(engine)
     idle = connect(proxies)
     proxies.ctl.set("blackout")
-    idle._sock.settimeout(2)
+    idle._sock.settimeout(PATIENCE)
     with pytest.raises(ConnectionResetError):
         idle._sock.recv(1)
     assert failing(lambda: connect(proxies)) in (2003, 2013)
@@ -421,25 +421,27 @@ def test_the_server_stops_and_starts_behind_the_proxy(mariadb, proxy):
 def test_delay_is_as_long_as_it_says(proxy, connect, clients):
     connections = [connect(proxy) for _ in range(clients)]
     proxy.ctl.set("delay", sleep=0.2)
-    took = []
+    most = 0.4 if SAN else 0.215 if clients == 1 else 0.3       # once, not twice
+    medians = []
 
-    def measure(connection):
-        for _ in range(5):
-            with Clock() as clock:
-                ask(connection)
-            took.append(clock.seconds)
-    threads = [threading.Thread(target=measure, args=(connection,)) for connection in connections]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(took) == 5 * clients
-    print("\ndelay of 0.2 s, %d clients: a SELECT took %.4f .. %.4f s, median %.4f" % (
-        clients, min(took), max(took), statistics.median(took)))
-    assert min(took) >= 0.2
-    if not SAN:
-        assert statistics.median(took) < (0.215 if clients == 1 else 0.3)
-    assert statistics.median(took) < 0.4        # once, not twice
+    def exact():
+        took = []
+
+        def measure(connection):
+            for _ in range(5):
+                with Clock() as clock:
+                    ask(connection)
+                took.append(clock.seconds)
+        threads = [threading.Thread(target=measure, args=(connection,)) for connection in connections]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(took) == 5 * clients and min(took) >= 0.2
+        medians.append(statistics.median(took))
+        print("\ndelay of 0.2 s, %d clients: a SELECT took %.4f .. %.4f s, median %.4f" % (clients, min(took), max(took), medians[-1]))
+        return medians[-1] < most
+    until(exact, what=lambda: "%s s, others use this machine too: %r" % (most, medians))
 
 
 # ---- (i) TLS ----

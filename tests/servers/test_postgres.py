@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 
 import pytest
 import sqlalchemy
@@ -551,7 +550,7 @@ def words_of(error):
 def real_errors(server, connect):
     """Real outages, one by one: {failure: (code, severity, text)}."""
     found = {}
-    one, two = connect(server), connect(server)
+    one, two, watch = connect(server), connect(server), connect(server)
     ask(one, "DROP TABLE IF EXISTS fought; CREATE TABLE fought (n int PRIMARY KEY, v int); INSERT INTO fought VALUES (1, 1), (2, 2)")
     ask(one, "SET default_transaction_read_only = on")
     found["read_only"] = words_of(error_of(one, "INSERT INTO fought VALUES (3, 3)"))
@@ -572,7 +571,7 @@ def real_errors(server, connect):
     ask(two, "SET deadlock_timeout = 9000; BEGIN; UPDATE fought SET v = 1 WHERE n = 2")
     other = threading.Thread(target=lambda: ask(two, "UPDATE fought SET v = 1 WHERE n = 1"))
     other.start()
-    time.sleep(0.3)
+    until(lambda: ask(watch, "SELECT count(*) FROM pg_locks WHERE NOT granted") == [(1,)], what="the other to wait")
     found["deadlock"] = words_of(error_of(one, "UPDATE fought SET v = 1 WHERE n = 2"))
     other.join()
     ask(two, "ROLLBACK")

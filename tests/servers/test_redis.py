@@ -341,13 +341,13 @@ def test_idle_for_so_long(proxies, raw):
     one, other = raw(proxies), raw(proxies)
     assert one.ask("PING") == other.ask("PING") == "PONG"
     asked = 0
-    proxies.set("error", failure="idle_timeout", after=1.5)
     with Clock() as took:
+        proxies.set("error", failure="idle_timeout", after=1.5)
         while not select.select([other.sock], [], [], 0.3)[0]:
             assert one.ask("PING") == "PONG"
             asked += 1
         assert other.ends() == "fin"
-    assert took.seconds > 1.4                   # its rest began a little before this clock
+    assert took.seconds >= 1.5
     behavior = proxies.api("GET", "/behavior")[1]
     assert behavior["hits"] == 1 and behavior["seen"] == asked + 1      # each PING, and the rest that was struck
     assert one.ends() == "fin"
@@ -647,7 +647,7 @@ def test_delay_is_once_per_command_also_in_a_pipeline(proxy, connect, direct):
             for _ in range(50):
                 pipe.incr("n")
             assert pipe.execute()[-1] == 50
-    assert 0.2 <= took.seconds < 0.4 or SAN
+    assert 0.2 <= took.seconds < 5              # and not 50 times
 
 
 def test_odds_hit_their_part(proxy, connect, direct):
