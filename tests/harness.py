@@ -179,6 +179,17 @@ class End:
         self.close()
 
 
+def http_ask(at, method, path, body=None, headers=None):
+    """What a control API answers, as it came: (status, headers, text). `at`: a Vaurien, or a port."""
+    connection = http.client.HTTPConnection("127.0.0.1", getattr(at, "http", at), timeout=PATIENCE)
+    try:
+        connection.request(method, path, body, headers or {})
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read().decode()
+    finally:
+        connection.close()
+
+
 def dial(address, **options):
     """A client's end. `address`: a port of 127.0.0.1, (host, port), or the path of a unix socket."""
     if isinstance(address, str):
@@ -358,17 +369,11 @@ class Proxy:
 
     def api(self, method, path, body=None):
         """(status, body as JSON or text)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.http, timeout=PATIENCE)
+        status, _, text = http_ask(self, method, path, None if body is None else json.dumps(body))
         try:
-            connection.request(method, path, None if body is None else json.dumps(body))
-            answer = connection.getresponse()
-            text = answer.read().decode()
-            try:
-                return answer.status, json.loads(text)
-            except ValueError:
-                return answer.status, text
-        finally:
-            connection.close()
+            return status, json.loads(text)
+        except ValueError:
+            return status, text
 
     def set(self, name, **options):
         status, answer = self.api("PUT", "/behavior", dict(options, name=name))

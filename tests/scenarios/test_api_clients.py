@@ -1,5 +1,4 @@
 """The control API's clients: the slow, the endless and the silent keep nobody waiting, and a token keeps out who has none."""
-import http.client
 import json
 import signal
 import socket
@@ -7,44 +6,34 @@ import threading
 
 import pytest
 
-from conftest import PATIENCE, Clock, dial, until
-
-
-def ask(proxy, method, path, headers=None, body=None):
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.http, timeout=PATIENCE)
-    try:
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read().decode()
-    finally:
-        connection.close()
+from conftest import PATIENCE, Clock, dial, http_ask, until
 
 
 @pytest.mark.parametrize("path, clean", [
     ("//behavior", "/behavior"), ("/a/../behavior", "/behavior"), ("/./behavior", "/behavior"), ("/a/..", "/"), ("//a/b//", "/a/b/"),
 ])
 def test_a_path_that_is_not_clean_is_told_its_own(start, path, clean):
-    status, headers, text = ask(start(), "GET", path)
+    status, headers, text = http_ask(start(), "GET", path)
     assert (status, headers["Location"], text) == (301, clean, "")
 
 
 def test_names_in_a_path_are_decoded(start):
     proxy = start("--proxy-name", "a+b")
     for name in ("a+b", "a%2Bb", "%61%2bb"):
-        assert ask(proxy, "GET", "/%s/behavior" % name)[0] == 200
-    assert ask(proxy, "GET", "/%62ehavior")[0] == 200
-    assert ask(proxy, "GET", "/a%2Fb/behavior")[0] == 404
-    assert ask(proxy, "GET", "/a%/behavior")[0] == 404
+        assert http_ask(proxy, "GET", "/%s/behavior" % name)[0] == 200
+    assert http_ask(proxy, "GET", "/%62ehavior")[0] == 200
+    assert http_ask(proxy, "GET", "/a%2Fb/behavior")[0] == 404
+    assert http_ask(proxy, "GET", "/a%/behavior")[0] == 404
 
 
 def test_only_who_shows_the_token_is_answered(start):
     proxy = start("--http-token", "s3cret")
     for shown in (None, "Bearer", "Bearer ", "Bearer s3cre", "Bearer s3cret2", "Basic s3cret", "s3cret", "Bearer s3crets3cret"):
-        status, headers, text = ask(proxy, "GET", "/behavior", {"Authorization": shown} if shown else {})
+        status, headers, text = http_ask(proxy, "GET", "/behavior", headers={"Authorization": shown} if shown else {})
         assert (status, headers["WWW-Authenticate"]) == (401, "Bearer")
         assert json.loads(text)["errors"][0]["name"] == "Authorization"
-    assert ask(proxy, "PUT", "/behavior", body='{"name": "hang"}')[0] == 401
-    status, _, text = ask(proxy, "GET", "/behavior", {"Authorization": "Bearer s3cret"})
+    assert http_ask(proxy, "PUT", "/behavior", body='{"name": "hang"}')[0] == 401
+    status, _, text = http_ask(proxy, "GET", "/behavior", headers={"Authorization": "Bearer s3cret"})
     assert (status, text) == (200, '{"behavior": "dummy"}')
     assert "s3cret" not in proxy.log()
 

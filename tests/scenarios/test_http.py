@@ -10,24 +10,13 @@ import time
 
 import pytest
 
-from conftest import PATIENCE, Clock, dial, free_port, listening, until
+from conftest import Clock, dial, free_port, http_ask, listening, until
 
 ORIGINAL = ["abort", "blackout", "delay", "dummy", "error", "hang", "transient"]
 
 
-def ask(proxy, method, path, body=None, headers=None):
-    """(status, headers, body as it came)"""
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.http, timeout=PATIENCE)
-    try:
-        connection.request(method, path, body, headers or {})
-        answer = connection.getresponse()
-        return answer.status, answer.headers, answer.read().decode()
-    finally:
-        connection.close()
-
-
 def put(proxy, body, path="/behavior"):
-    status, _, text = ask(proxy, "PUT", path, body)
+    status, _, text = http_ask(proxy, "PUT", path, body)
     return status, text
 
 
@@ -44,7 +33,7 @@ def talk(proxy, data):
 # ---- the behavior ----
 
 def test_behavior_as_at_the_start(start):
-    status, headers, text = ask(start(), "GET", "/behavior")
+    status, headers, text = http_ask(start(), "GET", "/behavior")
     assert (status, text) == (200, '{"behavior": "dummy"}')
     assert headers["Content-Type"] == "application/json"
     assert headers["Content-Length"] == "21"
@@ -57,9 +46,9 @@ def test_behavior_is_set_with_its_options(start):
     answer = proxy.api("GET", "/behavior")[1]
     assert answer["behavior"] == "delay" and list(answer)[0] == "behavior"
     assert answer["options"]["sleep"] == 0.2
-    assert '"sleep": 0.2' in ask(proxy, "GET", "/behavior")[2]
+    assert '"sleep": 0.2' in http_ask(proxy, "GET", "/behavior")[2]
     assert put(proxy, '{"name": "dummy"}') == (200, '{"status": "ok"}')
-    assert ask(proxy, "GET", "/behavior")[2] == '{"behavior": "dummy"}'
+    assert http_ask(proxy, "GET", "/behavior")[2] == '{"behavior": "dummy"}'
     assert re.findall(r'\[INFO\] (Handler .*)', proxy.log()) == [
         'Handler changed to "delay"', 'Handler changed to "dummy"']
 
@@ -91,7 +80,7 @@ def test_the_answer_comes_when_the_behavior_is_in_force(start, backend):
 
 def test_behaviors(start):
     proxy = start()
-    status, _, text = ask(proxy, "GET", "/behaviors")
+    status, _, text = http_ask(proxy, "GET", "/behaviors")
     names = json.loads(text)["behaviors"]
     assert status == 200 and text == json.dumps({"behaviors": names})
     assert names == sorted(names) and set(ORIGINAL) <= set(names)
@@ -149,11 +138,11 @@ def test_the_last_of_two_equal_keys_wins(start):
 def test_backend_is_changed_for_new_connections(start, backends):
     first, second = backends(), backends()
     proxy = start(backend=first)
-    assert ask(proxy, "GET", "/backend")[2] == json.dumps({"backend": first.address})
+    assert http_ask(proxy, "GET", "/backend")[2] == json.dumps({"backend": first.address})
     old = proxy.client()
     old_server = first.accept()
     assert put(proxy, json.dumps({"backend": second.address}), "/backend") == (200, '{"status": "ok"}')
-    assert ask(proxy, "GET", "/backend")[2] == json.dumps({"backend": second.address})
+    assert http_ask(proxy, "GET", "/backend")[2] == json.dumps({"backend": second.address})
     new = proxy.client()
     new_server = second.accept()
     old.send(b"old")
@@ -208,7 +197,7 @@ def test_paths_of_one_proxy(start):
 
 @pytest.mark.parametrize("path", ["/", "/nope", "/behavior/", "/Behavior", "/behaviorx"])
 def test_no_such_path(start, path):
-    status, headers, text = ask(start(), "GET", path)
+    status, headers, text = http_ask(start(), "GET", path)
     assert status == 404 and headers["Content-Type"] == "application/json"
     assert json.loads(text)["code"] == "404 Not Found"
 
@@ -221,7 +210,7 @@ def test_no_such_path(start, path):
     ("OPTIONS", "/behavior", "PUT, GET, HEAD"),
 ])
 def test_no_such_method(start, method, path, allow):
-    status, headers, text = ask(start(), method, path, "{}")
+    status, headers, text = http_ask(start(), method, path, "{}")
     assert status == 405 and headers["Allow"] == allow
     assert text == json.dumps({"message": "The method %s is not allowed for this resource. \n\n\n" % method,
                                "code": "405 Method Not Allowed", "title": "Method Not Allowed"})
@@ -229,9 +218,9 @@ def test_no_such_method(start, method, path, allow):
 
 def test_head_and_queries(start):
     proxy = start()
-    status, headers, text = ask(proxy, "HEAD", "/behavior")
+    status, headers, text = http_ask(proxy, "HEAD", "/behavior")
     assert (status, headers["Content-Length"], text) == (200, "21", "")
-    assert ask(proxy, "GET", "/behavior?a=b&c")[2] == '{"behavior": "dummy"}'
+    assert http_ask(proxy, "GET", "/behavior?a=b&c")[2] == '{"behavior": "dummy"}'
 
 
 def test_pipelined_and_absolute(start):
@@ -253,13 +242,13 @@ def test_pipelined_and_absolute(start):
 ])
 def test_host(start, host, status):
     proxy = start()
-    got, _, text = ask(proxy, "GET", "/behavior", headers={"Host": host})
+    got, _, text = http_ask(proxy, "GET", "/behavior", headers={"Host": host})
     assert got == status
     if status == 403:
         answer = json.loads(text)
         assert answer["status"] == "error"
         assert (answer["errors"][0]["location"], answer["errors"][0]["name"]) == ("header", "Host")
-    assert ask(proxy, "PUT", "/behavior", '{"name": "hang"}', {"Host": host})[0] == status
+    assert http_ask(proxy, "PUT", "/behavior", '{"name": "hang"}', {"Host": host})[0] == status
     assert proxy.api("GET", "/behavior")[1]["behavior"] == ("hang" if status == 200 else "dummy")
 
 
@@ -276,7 +265,7 @@ def test_no_host(start):
 def test_origin(start, origin, status):
     proxy = start()
     headers = {"Host": "localhost:8080", "Origin": origin}
-    got, _, text = ask(proxy, "PUT", "/behavior", '{"name": "hang"}', headers)
+    got, _, text = http_ask(proxy, "PUT", "/behavior", '{"name": "hang"}', headers)
     assert got == status
     if status == 403:
         assert json.loads(text)["errors"][0]["name"] == "Origin"
@@ -286,8 +275,8 @@ def test_origin(start, origin, status):
 def test_bound_wide_is_said_aloud_and_takes_any_host(start):
     proxy = start("--http-host", "0.0.0.0")
     assert "[WARNING] The HTTP server listens on 0.0.0.0:%d" % proxy.http in proxy.log()
-    assert ask(proxy, "GET", "/behavior", headers={"Host": "vaurien:8080"})[0] == 200
-    assert ask(proxy, "GET", "/behavior", headers={"Host": "vaurien:8080", "Origin": "http://evil"})[0] == 403
+    assert http_ask(proxy, "GET", "/behavior", headers={"Host": "vaurien:8080"})[0] == 200
+    assert http_ask(proxy, "GET", "/behavior", headers={"Host": "vaurien:8080", "Origin": "http://evil"})[0] == 403
 
 
 # ---- what does no harm ----
@@ -297,7 +286,7 @@ def test_big_bodies(start, size, status):
     proxy = start()
     got, text = put(proxy, b" " * size)
     assert got == status and json.loads(text)["status"] == "error"
-    status, _, text = ask(proxy, "PUT", "/behavior", iter([b" " * 70000] * 40))         # chunked
+    status, _, text = http_ask(proxy, "PUT", "/behavior", iter([b" " * 70000] * 40))         # chunked
     assert status == 413 and json.loads(text)["status"] == "error"
     assert proxy.api("GET", "/behavior") == (200, {"behavior": "dummy"})
 

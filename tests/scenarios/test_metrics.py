@@ -1,11 +1,10 @@
 """GET /metrics: what is said there equals what a client and a backend have done, while they do it; strictly parsed."""
-import http.client
 import os
 import re
 
 import pytest
 
-from harness import PATIENCE, dial, until
+from harness import PATIENCE, dial, http_ask, until
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)')
@@ -85,15 +84,9 @@ class Metrics:
 
 
 def fetch(proxy, method="GET"):
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.http, timeout=PATIENCE)
-    try:
-        connection.request(method, "/metrics")
-        answer = connection.getresponse()
-        assert answer.status == 200
-        assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
-        return answer.read().decode("utf-8")
-    finally:
-        connection.close()
+    status, headers, text = http_ask(proxy, method, "/metrics")
+    assert (status, headers["Content-Type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
+    return text
 
 
 def metrics(proxy):
@@ -302,13 +295,9 @@ def test_a_toxic_is_a_rule(start, backend):
 
 
 def test_browsers_are_not_served(start):
-    proxy = start()
-    connection = http.client.HTTPConnection("127.0.0.1", proxy.http, timeout=PATIENCE)
-    connection.request("GET", "/metrics", headers={"User-Agent": "Mozilla/5.0"})
-    answer = connection.getresponse()
-    assert (answer.status, answer.read()) == (403, b"User agent not allowed\n")
-    assert len(answer.headers["X-Toxiproxy-Request-Id"]) == 20
-    connection.close()
+    status, headers, text = http_ask(start(), "GET", "/metrics", headers={"User-Agent": "Mozilla/5.0"})
+    assert (status, text) == (403, "User agent not allowed\n")
+    assert len(headers["X-Toxiproxy-Request-Id"]) == 20
 
 
 def test_any_method(start):

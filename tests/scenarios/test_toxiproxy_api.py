@@ -1,11 +1,10 @@
 """Toxiproxy's HTTP API: each path, status, header and text that its clients may rely on. docs/toxiproxy.md has what differs."""
-import http.client
 import json
 import socket
 
 import pytest
 
-from conftest import PATIENCE, Backend, Clock, dial, free_port, listening, until
+from conftest import PATIENCE, Clock, dial, free_port, http_ask, listening, until
 
 
 class Api:
@@ -13,14 +12,7 @@ class Api:
         self.port = port
 
     def raw(self, method, path, body=None, headers=None):
-        """(status, headers, text)"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
-        try:
-            connection.request(method, path, body, headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.headers, answer.read().decode()
-        finally:
-            connection.close()
+        return http_ask(self.port, method, path, body, headers)
 
     def __call__(self, method, path, body=None):
         """(status, JSON). `body`: an object, or text as it goes."""

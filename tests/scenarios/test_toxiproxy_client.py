@@ -4,7 +4,6 @@ tests/clients/toxiproxy_node.js is what it is used for. With node, and the clien
 folder, TOXIPROXY_NODE_CLIENT=folder), that runs here; with RECORD=1 too, all that is said is written to
 tests/clients/toxiproxy_node.json. What was recorded is said again in every run, node or not.
 """
-import http.client
 import http.server
 import json
 import os
@@ -13,7 +12,7 @@ import shutil
 import subprocess
 import threading
 
-from conftest import PATIENCE, ROOT
+from conftest import ROOT, http_ask
 
 STORY = os.path.join(ROOT, "tests", "clients", "toxiproxy_node.js")
 RECORD = os.path.join(ROOT, "tests", "clients", "toxiproxy_node.json")
@@ -32,16 +31,13 @@ class Recorder(http.server.ThreadingHTTPServer):
             def handle_any(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name: value for name, value in self.headers.items() if name.lower() not in ("host", "content-length")}
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-                connection.request(self.command, self.path, body or None, headers)
-                answer = connection.getresponse()
-                text = answer.read()
+                status, _, text = http_ask(port, self.command, self.path, body or None, headers)
                 recorder.said.append({"method": self.command, "path": self.path, "headers": headers, "body": body.decode(),
-                                      "status": answer.status, "answer": text.decode()})
-                self.send_response_only(answer.status)
-                self.send_header("Content-Length", str(len(text)))
+                                      "status": status, "answer": text})
+                self.send_response_only(status)
+                self.send_header("Content-Length", str(len(text.encode())))
                 self.end_headers()
-                self.wfile.write(text)
+                self.wfile.write(text.encode())
             do_GET = do_POST = do_DELETE = do_PATCH = handle_any
 
             def log_message(self, *_):
@@ -88,12 +84,8 @@ def test_what_was_recorded_of_it(start, backend):
         return re.sub(r"127\.0\.0\.1:(\d+)", lambda m: "127.0.0.1:%s" % ports.get(m.group(1), m.group(1)), text)
 
     for one in said:
-        connection = http.client.HTTPConnection("127.0.0.1", proxy.http, timeout=PATIENCE)
-        connection.request(one["method"], one["path"], ours(one["body"]) or None, one["headers"])
-        answer = connection.getresponse()
-        text = answer.read().decode()
+        status, _, text = http_ask(proxy, one["method"], one["path"], ours(one["body"]) or None, one["headers"])
         for there, here in zip(re.findall(r'"listen":"127\.0\.0\.1:(\d+)"', one["answer"]), re.findall(r'"listen":"127\.0\.0\.1:(\d+)"', text)):
             ports.setdefault(there, here)
-        assert (answer.status, counts_out(text)) == (one["status"], counts_out(ours(one["answer"]))), one
-        connection.close()
+        assert (status, counts_out(text)) == (one["status"], counts_out(ours(one["answer"]))), one
     assert len(said) > 60

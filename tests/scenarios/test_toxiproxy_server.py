@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import PATIENCE, RUNTIME_ERROR, VAURIEN, Backend, dial, free_port, listening, until
+from conftest import PATIENCE, RUNTIME_ERROR, VAURIEN, Backend, dial, free_port, http_ask, listening, until
 
 
 @pytest.fixture
@@ -44,12 +44,9 @@ def server(tmp_path):
         one.out.close()
 
 
-def ask(port, path):
-    import http.client
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    return answer.status, answer.read().decode()
+def get(port, path):
+    status, _, text = http_ask(port, "GET", path)
+    return status, text
 
 
 @pytest.mark.parametrize("words", [["-port", "%d"], ["--port=%d"], ["-port=%d", "-host", "127.0.0.1", "-seed", "-5", "-proxy-metrics", "--runtime-metrics=true"]])
@@ -57,11 +54,11 @@ def test_it_starts_with_no_proxy_and_says_so_in_json(server, words):
     port = free_port()
     one = server(*[word.replace("%d", str(port)) for word in words])
     until(lambda: listening(port))
-    assert ask(port, "/proxies") == (200, "{}")
-    assert ask(port, "/version") == (200, '{"version": "2.12.0"}\n')
-    assert ask(port, "/nope") == (404, "404 page not found\n")
-    assert ask(port, "/metrics")[0] == 200
-    assert ask(port, "/behavior")[0] == 404                 # there is no proxy to have one
+    assert get(port, "/proxies") == (200, "{}")
+    assert get(port, "/version") == (200, '{"version": "2.12.0"}\n')
+    assert get(port, "/nope") == (404, "404 page not found\n")
+    assert get(port, "/metrics")[0] == 200
+    assert get(port, "/behavior")[0] == 404                 # there is no proxy to have one
     assert one.stop(signal.SIGINT) == 0
     lines = one.lines()
     assert all(list(line)[:2] == ["level", "time"] and "message" in line for line in lines)
@@ -76,7 +73,7 @@ def test_its_file(server, tmp_path):
                                 {"name": "off", "listen": "127.0.0.1:1", "upstream": "x", "enabled": False}]))
     one = server("-port", port, "-config", path, env={"LOG_LEVEL": "info"})
     until(lambda: listening(port) and listening(listen))
-    proxies = json.loads(ask(port, "/proxies")[1])
+    proxies = json.loads(get(port, "/proxies")[1])
     assert sorted(proxies) == ["off", "p"] and proxies["p"]["toxics"][0]["name"] == "noop_downstream" and not proxies["off"]["enabled"]
     with dial(listen) as client:
         assert client.send(b"hello").read(5) == b"hello"
@@ -97,7 +94,7 @@ def test_a_bad_file_is_told_and_ends_nothing(server, tmp_path, text, why):
         path.write_text(text)
     one = server("-port", port, "-config", path)
     until(lambda: listening(port))
-    assert ask(port, "/proxies") == (200, "{}")
+    assert get(port, "/proxies") == (200, "{}")
     assert any(line["level"] == "error" and why in line["message"] for line in one.lines())
 
 
