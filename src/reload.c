@@ -198,6 +198,7 @@ static void reload_do(struct reload *r)
 {
 	struct waiter by = { .by = "SIGHUP" };
 	char error[SENTENCE];
+	size_t gone = 0;
 	int why;
 
 	if (!merge(r, error)) {
@@ -209,7 +210,9 @@ static void reload_do(struct reload *r)
 		reload_fail(r, "proxy=%s: cannot listen on '%s': %s", bad->to->name, bad->to->listen.text, strerror(why));
 		return;
 	}
-	log_info("SIGHUP: %zu of %zu proxies change", r->n, r->next.n_proxies);
+	for (size_t i = 0; i < r->n; i++)
+		gone += !r->actions[i].to;
+	log_info("SIGHUP: %zu of %zu proxies change", r->n, r->next.n_proxies + gone);
 	for (size_t i = 0; i < r->n; i++)
 		act(r, &r->actions[i], &by);
 	settings_renew(r->old, &r->next);

@@ -23,6 +23,7 @@ struct route {
 	const char *method, *path;      /* method NULL: any. Each {} of the path stands for one segment: "/proxies/{}" */
 	void (*handle)(struct request *);       /* answers, now or later, exactly once */
 	bool of_proxy;                  /* also at /NAME/path: of the proxy of that name, or that listens on that port */
+	bool needs_none;                /* ... and answers where there is no proxy, too */
 };
 
 struct dialect {                        /* a table of routes, and what its answers have in common */

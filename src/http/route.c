@@ -240,7 +240,7 @@ static const struct route *route_search(struct request *r, const char *method, c
 	struct control *c = request_control(r);
 	if (!r->port && control_count(c))
 		r->port = control_port(c, 0);
-	if (r->port || !route->of_proxy)
+	if (r->port || !route->of_proxy || route->needs_none)
 		return route;
 	request_refuse(r, 404, "url", "", "there is no proxy");
 	return NULL;

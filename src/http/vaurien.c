@@ -160,7 +160,7 @@ static void get_info(struct request *r)
 static const struct route routes[] = {
 	{ "PUT", "/behavior",  put_behavior,  true },
 	{ "GET", "/behavior",  get_behavior,  true },
-	{ "GET", "/behaviors", get_behaviors, true },
+	{ "GET", "/behaviors", get_behaviors, true, .needs_none = true },
 	{ "GET", "/failures",  get_failures,  false },
 	{ "PUT", "/backend",   put_backend,   true },
 	{ "GET", "/backend",   get_backend,   true },

@@ -49,7 +49,7 @@ def test_proxies_come_go_and_stay(world):
     kept, gone = dial(world.a), dial(world.b)
     assert talks(kept) and talks(gone)
     c = free_port()
-    world.hup(a + world.proxy("c", c, world.two))
+    assert "2 of 3" in world.hup(a + world.proxy("c", c, world.two))
     assert gone.ends() == "fin" and not listening(world.b)
     with dial(c) as new:
         assert talks(new)

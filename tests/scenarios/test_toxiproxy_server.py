@@ -59,6 +59,7 @@ def test_it_starts_with_no_proxy_and_says_so_in_json(server, words):
     assert get(port, "/nope") == (404, "404 page not found\n")
     assert get(port, "/metrics")[0] == 200
     assert get(port, "/behavior")[0] == 404                 # there is no proxy to have one
+    assert get(port, "/behaviors")[0] == 200                # but behaviors there are
     assert one.stop(signal.SIGINT) == 0
     lines = one.lines()
     assert all(list(line)[:2] == ["level", "time"] and "message" in line for line in lines)
