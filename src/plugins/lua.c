@@ -25,6 +25,21 @@ static _Thread_local struct place *here;
 
 /* ---- bounds ---- */
 
+/* The nearest of the script's own lines, as "own.lua:3: "; nothing where there is none. How long the name is. */
+static size_t where_put(lua_State *L, int level, char *where, size_t room)
+{
+	lua_Debug at;
+
+	for (where[0] = '\0'; lua_getstack(L, level, &at); level++) {
+		lua_getinfo(L, "Sl", &at);
+		if (at.currentline > 0) {
+			snprintf(where, room, "%s:%d: ", at.short_src, at.currentline);
+			return strlen(at.short_src);
+		}
+	}
+	return 0;
+}
+
 static void *allocate(void *user, void *old, size_t old_size, size_t size)
 {
 	struct place *p = user;
@@ -36,33 +51,73 @@ static void *allocate(void *user, void *old, size_t old_size, size_t size)
 		p->used -= old_size;
 		return NULL;
 	}
-	if (size > old_size && (p->used - old_size + size > MEMORY_MAX || p->churn + (size - old_size) > CHURN_MAX))
+	bool room = size <= old_size || (p->used - old_size + size <= MEMORY_MAX && p->churn + (size - old_size) <= CHURN_MAX);
+	void *made = room ? realloc(old, size) : NULL;
+	if (!made) {
+		if (p->L)
+			where_put(p->L, 0, p->where, sizeof p->where);
 		return NULL;
-	void *made = realloc(old, size);
-	if (!made)
-		return NULL;
+	}
 	p->used += size - old_size;
 	p->churn += size > old_size ? size - old_size : 0;
 	return made;
 }
 
-static void steps_over(lua_State *L, lua_Debug *at)
+enum { STRIDE = 200,                    /* instructions from look to look */
+       FREE = 8 };                      /* library calls before the first */
+
+static void stride_taken(lua_State *L, lua_Debug *at)
 {
-	place_over(place_of(L), 0, "more than %d steps in one call", (int)place_of(L)->steps);
+	struct place *p = place_of(L);
+
+	p->taken += STRIDE;
+	if (p->over || p->taken >= p->steps)
+		place_over(p, 0, "more than %d steps in one call", (int)p->steps);
+	p->looks = p->looks < FREE ? FREE : p->looks;
+	place_look(p);
 }
 
 /* From here on each step is one too many, so that no pcall helps. */
 void place_over(struct place *p, int level, const char *format, int n)
 {
 	lua_State *L = p->L;
+	char where[sizeof p->where];
 
-	luaL_where(L, level);
+	where_put(L, level, where, sizeof where);
 	p->over = true;
-	lua_sethook(L, steps_over, LUA_MASKCOUNT, 1);
+	lua_sethook(L, stride_taken, LUA_MASKCOUNT, 1);
+	lua_pushstring(L, where);
 	lua_pushfstring(L, format, n);
 	lua_concat(L, 2);
 	lua_error(L);
 	__builtin_unreachable();
+}
+
+static nsec clock_now(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * NSEC_S + t.tv_nsec;
+}
+
+/* A step may compare texts of megabytes, or sort. The thread's own time counts; as it is dear to ask for, that of the
+ * wall is asked first, and neither by scripts that are soon done. */
+void place_look(struct place *p)
+{
+	nsec now;
+
+	if (p->looks < FREE) {
+		p->looks++;
+	} else if (p->looks == FREE) {
+		p->looks++;
+		p->began = clock_now(CLOCK_MONOTONIC);
+		p->ran = clock_now(CLOCK_THREAD_CPUTIME_ID);
+	} else if ((now = clock_now(CLOCK_MONOTONIC)) - p->began > MS_MAX * NSEC_MS) {
+		if (clock_now(CLOCK_THREAD_CPUTIME_ID) - p->ran > MS_MAX * NSEC_MS)
+			place_over(p, 0, "more than %d ms in one call", MS_MAX);
+		p->began = now - MS_MAX * NSEC_MS / 2;          /* others had the processor: ask again, though not each time */
+	}
 }
 
 /* ---- errors: counted, and told once a second ---- */
@@ -71,10 +126,7 @@ static void script_fails(struct place *p, struct script *s, const char *why)
 {
 	uint64_t errors = atomic_fetch_add_explicit(&s->errors, 1, memory_order_relaxed) + 1;
 	struct loaded *l = s->index < p->n_loaded ? &p->loaded[s->index] : NULL;
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	nsec now = t.tv_sec * NSEC_S + t.tv_nsec;
+	nsec now = clock_now(CLOCK_MONOTONIC);
 
 	if (l && l->said && now - l->said < NSEC_S)
 		return;
@@ -84,12 +136,26 @@ static void script_fails(struct place *p, struct script *s, const char *why)
 	            s->speaks ? s->protocol.name : s->behavior.name, (unsigned long long)errors, why);
 }
 
-/* Takes what was thrown off the stack. */
+/* What is thrown gets words, and a line if it has none. */
+static int place_named(lua_State *L)
+{
+	const char *why = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "an error that is no text";
+	char where[sizeof ((struct place *)0)->where];
+	size_t n = where_put(L, 1, where, sizeof where);
+
+	if (n && !strncmp(why, where, n + 1))
+		where[0] = '\0';
+	lua_pushfstring(L, "%s%s", where, why);
+	return 1;
+}
+
+/* Takes what was thrown off the stack. Memory that is not there is the one thing that is thrown unnamed. */
 const char *place_thrown(struct place *p, char buffer[SENTENCE])
 {
-	const char *why = lua_type(p->L, -1) == LUA_TSTRING ? lua_tostring(p->L, -1) : "an error that is no text";
+	char shown[SENTENCE];
 
-	text_show(why, buffer, SENTENCE);
+	text_show(lua_tostring(p->L, -1), shown, sizeof shown);
+	sentence_put(buffer, "%s%s", p->thrown == LUA_ERRMEM ? p->where : "", shown);
 	lua_settop(p->L, 0);
 	return buffer;
 }
@@ -104,12 +170,15 @@ bool place_protect(struct place *p, lua_CFunction run, unsigned steps)
 	p->churn = 0;
 	p->over = false;
 	p->steps = steps;
-	p->pattern_steps = 0;
-	lua_sethook(L, steps_over, LUA_MASKCOUNT, (int)steps);
+	p->taken = p->pattern_steps = p->looks = 0;
+	lua_sethook(L, stride_taken, LUA_MASKCOUNT, STRIDE);
+	lua_pushcfunction(L, place_named);
 	lua_pushcfunction(L, run);
-	bool good = lua_pcall(L, 0, 0, 0) == LUA_OK;
+	p->thrown = lua_pcall(L, 0, 0, 1);
 	p->call++;
-	return good;
+	if (p->thrown == LUA_OK)
+		lua_settop(L, 0);
+	return p->thrown == LUA_OK;
 }
 
 bool place_run(struct place *p, lua_CFunction run)

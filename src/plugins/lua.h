@@ -19,6 +19,7 @@ enum {
 	MEMORY_MAX = 16 << 20,          /* bytes of a place */
 	CHURN_MAX = 64 << 20,           /* bytes that one call may ask for, in all */
 	STEPS_MAX = 1000000,            /* instructions of one call */
+	MS_MAX = 250,                   /* of a processor, for one call */
 	NAMES = 64, NAME_ROOM = 64,
 };
 
@@ -63,9 +64,12 @@ struct place {
 	lua_State *L;
 	struct place *next;
 	size_t used, churn;             /* bytes: now; asked for by the call under way */
-	unsigned steps;                 /* that it may take ... */
-	unsigned pattern_steps;         /* ... and has taken inside of patterns, where Lua counts none */
+	unsigned steps, taken;          /* that it may take, and has taken ... */
+	unsigned pattern_steps;         /* ... and inside of patterns, where Lua counts none */
+	unsigned looks; nsec began, ran;        /* at the clock: how many, and what two of them said at first */
 	bool over;                      /* it has taken more */
+	int thrown;                     /* what kind of error, or LUA_OK */
+	char where[80];                 /* the line that asked for more memory than there is */
 	uint64_t call;                  /* boxes of another call are void */
 	struct loaded *loaded; unsigned n_loaded;       /* by script->index */
 	int kinds[KINDS];                 /* boxes' metatables, as references */
@@ -98,6 +102,7 @@ void place_leave(struct place *);
 bool place_protect(struct place *, lua_CFunction run, unsigned steps);  /* the same for whatever else; what was thrown is left ... */
 const char *place_thrown(struct place *, char why[SENTENCE]);           /* ... for this one to take */
 void place_over(struct place *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
+void place_look(struct place *);                        /* at the clock: before what may be long, and is no step of Lua's */
 void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
 void place_push_options(struct place *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
 void place_push_failure(struct place *, const struct failure *);        /* its row, as the script wrote it */

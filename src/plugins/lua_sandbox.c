@@ -11,11 +11,13 @@ static const char *const base[] = {
 	"tostring", "type", NULL
 };
 
-static const struct library { const char *name; lua_CFunction open; const char *without[4]; } libraries[] = {
-	{ LUA_STRLIBNAME, luaopen_string, { "dump" } },         /* bytecode */
-	{ LUA_TABLIBNAME, luaopen_table, { "move" } },          /* can be told to move 2^63 things, without a step */
-	{ LUA_MATHLIBNAME, luaopen_math, { "randomseed" } },
-	{ LUA_UTF8LIBNAME, luaopen_utf8, { NULL } },
+static int timed(lua_State *L), timed_on_table(lua_State *L);
+
+static const struct library { const char *name; lua_CFunction open, wrap; const char *without[4]; } libraries[] = {
+	{ LUA_STRLIBNAME, luaopen_string, timed, { "dump" } },          /* bytecode */
+	{ LUA_TABLIBNAME, luaopen_table, timed_on_table, { "move" } },  /* can be told to move 2^63 things, without a step */
+	{ LUA_MATHLIBNAME, luaopen_math, NULL, { "randomseed" } },
+	{ LUA_UTF8LIBNAME, luaopen_utf8, timed, { NULL } },
 };
 
 enum { LIBRARIES = sizeof libraries / sizeof libraries[0] };
@@ -41,6 +43,7 @@ static const struct { const char *name; lua_Integer value; } words[] = {
 static int protected_call(lua_State *L)
 {
 	luaL_checkany(L, 1);
+	place_look(place_of(L));
 	int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
 	if (status != LUA_OK && place_of(L)->over)
 		return lua_error(L);
@@ -111,17 +114,21 @@ static int text_repeat(lua_State *L)
 	lua_Integer times = luaL_checkinteger(L, 2);
 	luaL_Buffer b;
 
-	if (n + between == 0 || times < 0)
-		times = 0;
-	if ((uint64_t)times > MEMORY_MAX / (n + between ? n + between : 1))
-		return luaL_error(L, "resulting string too large");
-	luaL_buffinit(L, &b);
-	for (lua_Integer i = 0; i < times; i++) {
-		luaL_addlstring(&b, text, n);
-		if (i + 1 < times)
-			luaL_addlstring(&b, separator, between);
+	if (n + between == 0 || times < 1) {
+		lua_pushliteral(L, "");
+		return 1;
 	}
-	luaL_pushresult(&b);
+	if ((uint64_t)times > MEMORY_MAX / (n + between))
+		return luaL_error(L, "resulting string too large");
+	size_t all = (size_t)times * (n + between) - between, done = times > 1 ? n + between : n;
+	char *to = luaL_buffinitsize(L, &b, all);
+	memcpy(to, text, n);
+	memcpy(to + n, separator, done - n);
+	for (size_t more; done < all; done += more) {   /* what is there, once more */
+		more = done < all - done ? done : all - done;
+		memcpy(to + done, to, more);
+	}
+	luaL_pushresultsize(&b, all);
 	return 1;
 }
 
@@ -139,6 +146,37 @@ static const luaL_Reg texts[] = {
 static int unknown(lua_State *L)
 {
 	return luaL_error(L, "there is no '%s' here", luaL_tolstring(L, 2, NULL));
+}
+
+/* One call of a library can take as long as a million steps: the clock is looked at first. */
+static int timed(lua_State *L)
+{
+	place_look(place_of(L));
+	return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
+/* A table that says itself how long it is may say 2^63. */
+static int timed_on_table(lua_State *L)
+{
+	if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL)
+		return luaL_error(L, "expected a table whose length is its own");
+	return timed(L);
+}
+
+/* All functions of the table on top of the stack. */
+static void functions_wrap(lua_State *L, lua_CFunction wrap)
+{
+	lua_pushnil(L);
+	while (lua_next(L, -2)) {
+		if (lua_iscfunction(L, -1)) {
+			lua_pushcclosure(L, wrap, 1);
+			lua_pushvalue(L, -2);
+			lua_insert(L, -2);
+			lua_rawset(L, -4);      /* a key that is there: the walk may go on */
+		} else {
+			lua_pop(L, 1);
+		}
+	}
 }
 
 /* ---- environments ---- */
@@ -162,6 +200,9 @@ static void model_base(lua_State *L)
 		lua_getfield(L, -1, base[i]);
 		lua_setfield(L, -3, base[i]);
 	}
+	lua_getfield(L, -1, "tonumber");        /* of a text of any length */
+	lua_pushcclosure(L, timed, 1);
+	lua_setfield(L, -3, "tonumber");
 	lua_pop(L, 1);
 	luaL_setfuncs(L, ours, 0);
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -183,6 +224,10 @@ void sandbox_open(lua_State *L)
 	model_base(L);
 	for (size_t i = 0; i < LIBRARIES; i++) {
 		luaL_requiref(L, libraries[i].name, libraries[i].open, 0);
+		if (libraries[i].open == luaopen_string)
+			luaL_setfuncs(L, texts, 0);
+		if (libraries[i].wrap)
+			functions_wrap(L, libraries[i].wrap);
 		for (size_t k = 0; libraries[i].without[k]; k++) {
 			lua_pushnil(L);
 			lua_setfield(L, -2, libraries[i].without[k]);
@@ -192,9 +237,6 @@ void sandbox_open(lua_State *L)
 	lua_getfield(L, -1, LUA_MATHLIBNAME);
 	lua_pushcfunction(L, dice_random);
 	lua_setfield(L, -2, "random");
-	lua_pop(L, 1);
-	lua_getfield(L, -1, LUA_STRLIBNAME);
-	luaL_setfuncs(L, texts, 0);
 	lua_pop(L, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &model);
 	lua_pushliteral(L, "");                 /* texts' methods are for all scripts: none may change them */

@@ -95,7 +95,7 @@ static unsigned set_field(lua_State *L, const char *name, unsigned otherwise, un
 	unsigned set = 0;
 
 	if (lua_getfield(L, -1, name) == LUA_TTABLE) {
-		for (lua_Integer i = 1, n = luaL_len(L, -1); i <= n; i++, lua_pop(L, 1)) {
+		for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++, lua_pop(L, 1)) {
 			lua_geti(L, -1, i);
 			set |= lua_isinteger(L, -1) ? (unsigned)lua_tointeger(L, -1) : ~0u;
 		}

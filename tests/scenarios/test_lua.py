@@ -339,14 +339,18 @@ def errors(proxy):
     ("while true do end", "own.lua:3: more than 1000000 steps in one call"),
     ("while true do pcall(function() while true do end end) end", "own.lua:3: more than 1000000 steps in one call"),
     ("local x = ('x'):rep(1 << 30)", "resulting string too large"),
-    ("local x = ('x'):rep(15 << 20) .. ('y'):rep(15 << 20)", "not enough memory"),
-    ("assert((''):rep(math.maxinteger) == '' and ('ab'):rep(3, '-') == 'ab-ab-ab' and ('a'):rep(0) == '' and ('a'):rep(-1) == '') error('all well')", "all well"),
-    ("local t = {} for i = 1, 1 << 30 do t[i] = ('x'):rep(1000) .. i end", "not enough memory"),
-    ("for i = 1, 1000 do local s = ('x'):rep(1 << 20) end", "not enough memory"),
-    ("local function f() return f() + 1 end f()", "not enough memory"),
+    ("local x = ('x'):rep(15 << 20) .. ('y'):rep(15 << 20)", "own.lua:3: not enough memory"),
+    ("assert((''):rep(math.maxinteger) == '' and ('ab'):rep(3, '-') == 'ab-ab-ab' and ('ab'):rep(1, '-') == 'ab' and (''):rep(3, '-') == '--' and ('x'):rep(7) == 'xxxxxxx' and ('a'):rep(0) == '' and ('a'):rep(-1) == '') error('all well')", "all well"),
+    ("local t = {} for i = 1, 1 << 30 do t[i] = ('x'):rep(1000) .. i end", "own.lua:3: not enough memory"),
+    ("for i = 1, 1000 do local s = ('x'):rep(1 << 20) end", "own.lua:3: not enough memory"),
+    ("local function f() return f() + 1 end f()", "own.lua:3: not enough memory"),
     ("local x = ('a'):rep(300):find(('.-'):rep(20) .. 'b')", "own.lua:3: more than 4000000 steps of patterns in one call"),
     ("while true do pcall(string.gsub, ('a'):rep(300), ('.-'):rep(20) .. 'b', '') end", "steps of patterns in one call"),
-    ("error({})", "an error that is no text"),
+    ("error({})", "own.lua:3: an error that is no text"),
+    ("assert(false, 'because')", "own.lua:3: because"),
+    ("error('because', 0)", "own.lua:3: because"),
+    ("pcall(error, 'well', 0) pcall(error)\nerror(select(2, pcall(error, 'because', 2)))", "own.lua:4: because"),
+    ("local t = setmetatable({}, { __len = function() return math.maxinteger end }) table.insert(t, 1, 1)", "own.lua:3: expected a table whose length is its own"),
     ("error('two\\nlines')", "own.lua:3: two?lines"),
     ("os.exit(1)", "own.lua:3: there is no 'os' here"),
     ("io.open('/etc/passwd')", "own.lua:3: there is no 'io' here"),
@@ -375,6 +379,22 @@ def test_errors_are_told_and_the_message_passes(body, why, start, backend, scrip
     assert SAN or proxy.memory() - before < 40 << 20     # sanitizers keep what was freed
     assert proxy.api("GET", "/info")[1]["plugins"] == [{"file": proxy.words[proxy.words.index("--plugin") + 1], "errors": 3}]
     assert proxy.api("GET", "/behavior")[1]["hits"] == 0
+
+
+@pytest.mark.parametrize("body", [
+    "local s = ('x'):rep(4 << 20) while true do s:find('y', 1, true) end",
+    "local s = ('x'):rep(4 << 20) while true do pcall(utf8.len, s) end",
+    "local s, t = ('x'):rep(4 << 20) .. 'x', ('x'):rep(4 << 20) .. 'x' while true do local same = s == t end",
+    "local t = {} for i = 1, 60000 do t[i] = i end while true do table.insert(t, 1, table.remove(t)) end",
+    "local function f() pcall(f) f() end f()",
+])
+def test_steps_that_take_long_are_few(body, start, backend, script):
+    """A million of them would be minutes."""
+    proxy = start(*script(acts(body, "ON_REQUEST", "direction = REQUEST,")), "--behavior", "own", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"tea")
+    assert server.read(3) == b"tea"
+    assert proxy.logged(r"own.lua:3: more than 250 ms in one call")
 
 
 def test_errors_are_told_once_a_second_and_others_go_on(start, backend, script):
@@ -411,7 +431,7 @@ WRONG = {
     "row": (acts("", more='options = { "x" },'), r"options: expected a table for each, got string"),
     "helpless": (acts("", more='options = { { name = "x" } },'), r"own: option 'x': it has no help"),
     "endless": ("while true do end", r"own.lua:1: more than \d+ steps in one call"),
-    "huge": ("local t = {} for i = 1, 1 << 30 do t[i] = i end return t", r"not enough memory"),
+    "huge": ("local t = {} for i = 1, 1 << 30 do t[i] = i end return t", r"own.lua:1: not enough memory"),
     "throws": ("error('because')", r"own.lua:1: because"),
     "bytecode": ("\x1bLua", r"attempt to load a binary chunk \(mode is 't'\)"),
 }
