@@ -1,7 +1,7 @@
 # make install      programs, header, manual pages, completions, documents, a unit for systemd; DESTDIR and prefix
 # make uninstall    just these again
 # make man          the manual pages, in build/man
-# make deb          a Debian package, in build/deb
+# make deb          Debian packages of programs and of the Python package, in build/deb
 
 prefix      ?= /usr/local
 bindir      ?= $(prefix)/bin
@@ -16,7 +16,7 @@ zshdir      ?= $(datadir)/zsh/site-functions
 
 VERSION     := $(shell sed -n 's/^\#define VAURIEN_VERSION "\(.*\)".*/\1/p' include/vaurien.h)
 MANUAL      := build/man/vaurien.1 build/man/vaurienctl.1 build/man/vaurien-plugins.7
-SHOWN_FILES := $(foreach kind,ini py c lua,$(wildcard examples/*.$(kind) examples/*/*.$(kind)))
+SHOWN_FILES := $(foreach kind,ini json py c lua,$(wildcard examples/*.$(kind) examples/*/*.$(kind)))
 FRAMED      := build/install/vaurien.pc build/install/vaurien.service
 FILL         = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' -e 's|@includedir@|$(includedir)|g'
 

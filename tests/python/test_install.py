@@ -213,12 +213,22 @@ def test_the_unit_is_sound_and_hardened(root, tmp_path):
 
 # ---- make deb ----
 
+PLUGGED = """
+import vaurien
+
+def test_it(vaurien_proxy):
+    assert vaurien.__file__.startswith("%s")
+    assert vaurien_proxy("127.0.0.1:1", behavior="delay").client.get_behavior() == "delay"
+"""
+
+
 @pytest.fixture(scope="module")
 def deb():
     need("dpkg-buildpackage")
     need("dh")
     call("make", "-s", "deb", cwd=ROOT, OPT="-O0", DEB_BUILD_OPTIONS="noautodbgsym")
-    (made,) = glob.glob(ROOT + "/build/deb/*.deb")
+    made = sorted(glob.glob(ROOT + "/build/deb/*.deb"))
+    assert [os.path.basename(path).split("_")[0] for path in made] == ["python3-vaurien", "vaurien"]
     return made
 
 
@@ -236,20 +246,28 @@ def test_lintian_finds_nothing_wrong(deb):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="dpkg installs for root only")
-def test_the_package_comes_and_goes(deb, tmp_path):
+def test_the_packages_come_and_go(deb, tmp_path):
     (tmp_path / "var/lib/dpkg/info").mkdir(parents=True)
     (tmp_path / "var/lib/dpkg/updates").mkdir()
     (tmp_path / "var/lib/dpkg/status").write_text("")
     dpkg = ["dpkg", "--root=%s" % tmp_path, "--force-script-chrootless", "--force-depends", "--log=/dev/null"]
+    modules = "usr/lib/python3/dist-packages"
 
     def ours():
         return {path for path in files(tmp_path) if not path.startswith("var/lib/dpkg/")}
-    call(*dpkg, "--install", deb, cwd="/")
+    call(*dpkg, "--install", *deb, cwd="/")
     assert {"usr/bin/vaurien", "etc/vaurien.ini", "lib/systemd/system/vaurien.service", "usr/share/man/man1/vaurien.1.gz",
-            "usr/share/zsh/vendor-completions/_vaurien"} <= ours()
+            "usr/share/zsh/vendor-completions/_vaurien", modules + "/vaurien/py.typed", modules + "/vaurienclient/__init__.py"} <= ours()
     assert call(tmp_path / "usr/bin/vaurien", "--version", cwd="/") == vaurien.__version__ + "\n"
     assert not glob.glob(str(tmp_path) + "/etc/systemd/system/*")       # it starts when someone wants it
-    call(*dpkg, "--remove", "vaurien", cwd="/")
+
+    (tmp_path / "test_it.py").write_text(PLUGGED % (tmp_path / modules))
+    said = call("/usr/bin/python3", "-m", "pytest", "-p", "no:cacheprovider", "test_it.py", cwd=tmp_path,
+                PYTHONPATH=str(tmp_path / modules), PATH="%s/usr/bin:%s" % (tmp_path, os.environ["PATH"]))
+    assert "1 passed" in said and "vaurien-%s" % vaurien.__version__ in said        # pytest found the plugin by itself
+    (tmp_path / "test_it.py").unlink()
+
+    call(*dpkg, "--remove", "python3-vaurien", "vaurien", cwd="/")
     assert {path for path in ours() if not path.startswith("var/lib/systemd/")} == {"etc/vaurien.ini"}
     call(*dpkg, "--purge", "vaurien", cwd="/")
     assert ours() == set()

@@ -2,13 +2,15 @@
 import glob
 import os
 import re
+import subprocess
 
 import pytest
 
 import harness
 from harness import ROOT, SAN, compiled
 
-GUESTS = os.environ.get("GUESTS") or os.path.join(ROOT, "build", SAN.replace(",", "-") or "plain", "tests", "guests")
+BUILT = os.environ.get("GUESTS")                # by make scenarios
+GUESTS = BUILT or os.path.join(ROOT, "build", SAN.replace(",", "-") or "plain", "tests", "guests")
 
 ECHOES = """
 #include "vaurien.h"
@@ -35,11 +37,15 @@ def some(tmp_path_factory):
 
 # ---- those of the program ----
 
+@pytest.fixture(scope="module", autouse=True)
+def guests():
+    if not BUILT:
+        subprocess.run(["make", "-s", "guests", "SAN=" + SAN] + ["OPT=-O1"] * bool(SAN), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
 def as_plugins(*names):
     """The words that load these guests' sources, built unchanged against the public header alone; without names all."""
     paths = sorted(glob.glob(os.path.join(GUESTS, "*", "*.so")))
-    if not paths:
-        pytest.fail("there is nothing in %s: make guests" % GUESTS)
     return [word for path in paths if not names or os.path.basename(path)[:-3] in names for word in ("--plugin", path)]
 
 
