@@ -259,7 +259,7 @@ static void say_start(const struct settings *s)
 	log_info("Options:");
 	for (size_t i = 0; i < s->n_proxies; i++)
 		log_info("* proxies from %s to %s", s->proxies[i]->listen.text, s->proxies[i]->backend.text);
-	log_info("* timeout: %lld", (long long)s->timeout);
+	log_info("* timeout: %.15g", s->timeout);
 	log_info("* stay_connected: %d", s->stay_connected);
 	log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
 	log_info("* pool_timeout: %lld", (long long)s->pool_timeout);

@@ -199,6 +199,7 @@ static void sequel_forget(struct conn *c)
 	c->no_sequel = false;
 	if (!c->exchanges.first || !c->exchanges.first->sequel)
 		return;
+	plan_take_back(c->plan, &c->exchanges.first->stand, c->number, c->exchanges.first->number);
 	exchange_over(c);
 	message_forget(c->request.busy->sequel.open ? &c->request.busy->sequel : &c->request.busy->now);
 }

@@ -235,9 +235,12 @@ static void page_options(FILE *f, const struct opt *options, const char *kind, c
 		cell(f, o->help);
 		fputs("|\n", f);
 	}
-	if (kind)
-		fprintf(f, "\nOn the command line: `--%s-%s-OPTION`, with `-` for `_`; in the file: section `[%s:%s]`.\n",
-		        kind, guest, kind, guest);
+	if (!kind)
+		return;
+	fprintf(f, "\nOn the command line: `--%s-", kind);
+	for (const char *c = guest; *c; c++)
+		fputc(*c == '_' ? '-' : *c, f);
+	fprintf(f, "-OPTION`, with `-` for `_`; in the file: section `[%s:%s]`.\n", kind, guest);
 }
 
 static void page_failures(FILE *f, const struct protocol *p)

@@ -451,18 +451,49 @@ static bool rule_picks(const struct rule_spec *w, uint64_t n)
 	return n >= w->skip && (n - w->skip) % every == 0 && (n - w->skip) / every < w->times;
 }
 
+/* One more strike; never more than `times`, though what is forgotten may make others be counted alike. */
+static bool tally_hit(struct tally *t, uint64_t times)
+{
+	if (atomic_fetch_add_explicit(&t->hits, 1, memory_order_relaxed) < times)
+		return true;
+	atomic_fetch_sub_explicit(&t->hits, 1, memory_order_relaxed);
+	return false;
+}
+
 static bool rule_strikes(struct rule *r, struct stand *s, ruleset bit)
 {
 	struct tally *t = r->words->tally;
 
 	if (!(s->counted & bit)) {
 		s->counted |= bit;
-		if (rule_picks(r->words, atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed))) {
+		if (rule_picks(r->words, atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed)) && tally_hit(t, r->words->times))
 			s->struck |= bit;
-			atomic_fetch_add_explicit(&t->hits, 1, memory_order_relaxed);
-		}
 	}
 	return s->struck & bit;
+}
+
+static void tally_forget(struct tally *t, bool counted, bool struck)
+{
+	atomic_fetch_sub_explicit(&t->seen, 1, memory_order_relaxed);
+	if (counted)
+		atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
+	if (struck)
+		atomic_fetch_sub_explicit(&t->hits, 1, memory_order_relaxed);
+}
+
+void plan_take_back(const struct plan *p, const struct stand *s, uint64_t connection, uint64_t exchange)
+{
+	bool words = p->spec->protocol->failures;       /* else `counted` may say that it was unreachable */
+	unsigned i;
+
+	for EACH_RULE(i, s->in & ~p->per_connection) {
+		const struct rule *r = &p->rules[i];
+		bool struck = s->struck >> i & 1;
+		tally_forget(r->words->tally, words && s->counted >> i & 1, struck);
+		if (struck)
+			log_debug("forgotten proxy=%s connection=%llu exchange=%llu rule=%s behavior=%s: the strike is not counted, what it was for did not come",
+			          p->spec->name, (unsigned long long)connection, (unsigned long long)exchange, r->words->name, r->behavior->name);
+	}
 }
 
 static bool rule_would_strike(const struct rule *r, const struct stand *s, ruleset bit)

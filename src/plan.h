@@ -110,6 +110,9 @@ struct question {                       /* what plan_judge is asked */
  * the dice send. Of q only moment (0: the exchange itself is decided), connection, exchange, msg, raw and now matter. */
 ruleset plan_decide(struct plan *, ruleset among, const struct question *);
 
+/* An exchange that was decided before it came will not come: it was not seen, nor counted, nor struck. */
+void plan_take_back(const struct plan *, const struct stand *, uint64_t connection, uint64_t exchange);
+
 /* What rule i keeps for a connection, made when needed. */
 struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);
 

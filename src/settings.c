@@ -275,7 +275,7 @@ static void rest_read(struct reading *r)
 	s->bufsize = w->bufsize;
 	s->splice_from = w->splice_from;
 	s->reno = !strcmp(w->loopback_congestion, "reno");
-	s->timeout = w->timeout / NSEC_S;
+	s->timeout = (double)w->timeout / NSEC_S;
 	s->pool_max_size = w->pool_max_size;
 	s->pool_timeout = w->pool_timeout;
 	s->stay_connected = w->stay_connected;

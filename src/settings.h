@@ -22,7 +22,8 @@ struct settings {
 	int64_t splice_from;                    /* bulk */
 	bool reno;                              /* for bulk to this machine itself */
 	int64_t hold_total;                     /* held bytes in all */
-	int64_t timeout, pool_max_size, pool_timeout;   /* as the start-up lines show them, seconds */
+	double timeout;                 /* as the start-up lines show them, seconds */
+	int64_t pool_max_size, pool_timeout;
 	bool stay_connected, sync;
 	int argc; char **argv;                  /* what all that was made from, and ... */
 	int (*read)(struct settings *, int argc, char **argv);  /* ... by whom */

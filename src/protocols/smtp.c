@@ -17,8 +17,7 @@
  *
  * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: when a server has
  * agreed to take a mail, nothing but the end of the connection makes it forget. If the mail shall be
- * refused, the server gets RSET instead of DATA, and the mail itself is swallowed. So a mail has been seen
- * and counted by rules also where the server then does not agree to it. */
+ * refused, the server gets RSET instead of DATA, and the mail itself is swallowed. */
 #include <string.h>
 #include <strings.h>
 

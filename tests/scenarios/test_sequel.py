@@ -176,3 +176,46 @@ def test_an_abort_of_the_sequel_lets_it_arrive(vaurien, backend):
     client.send(MAIL + b"NOOP\r\n")
     assert server.rest() == (MAIL, "fin")
     assert client.ends() == "fin"
+
+
+def counts(proxy):
+    rule, = proxy.api("GET", "/rules")[1]["rules"]
+    return rule["seen"], rule["hits"]
+
+
+def mail(client, server):
+    exchange(client, server, b"DATA\r\n", b"354 go\r\n")
+    exchange(client, server, MAIL, b"250 Ok\r\n")
+
+
+def test_a_mail_that_was_not_agreed_to_is_not_counted(vaurien, backend):
+    proxy, client, server = meet(vaurien, backend, "--rule", "delay sleep=0.001 match=^MESSAGE skip=1 times=1")
+    exchange(client, server, b"DATA\r\n", b"451 not now\r\n")
+    assert counts(proxy) == (0, 0)
+    mail(client, server)
+    assert counts(proxy) == (1, 0)
+    exchange(client, server, b"DATA\r\n", b"451 not now\r\n")
+    mail(client, server)
+    mail(client, server)
+    assert counts(proxy) == (3, 1)
+    assert [strike["exchange"] for strike in proxy.strikes()] == ["7", "9"]
+    proxy.logged("forgotten proxy=default connection=1 exchange=7 rule=delay")
+
+
+def test_a_strike_is_not_used_up_by_a_mail_without_recipients(vaurien, backend):
+    proxy, client, server = meet(vaurien, backend, "--rule", "error failure=spam match=^MESSAGE times=1")
+    exchange(client, server, b"RSET\r\n", b"250 Ok\r\n")
+    exchange(client, server, b"RCPT TO:<nobody@x>\r\n", b"550 no\r\n")
+    client.send(b"DATA\r\n")
+    assert server.read(6) == b"RSET\r\n"
+    server.send(b"250 Ok\r\n")
+    assert client.read_to(b"\n") == b"554 5.5.1 Error: no valid recipients\r\n"
+    assert counts(proxy) == (0, 0)
+    exchange(client, server, b"RCPT TO:<b@x>\r\n", b"250 Ok\r\n")
+    client.send(b"DATA\r\n")
+    assert server.read(6) == b"RSET\r\n"
+    server.send(b"250 Ok\r\n")
+    assert client.read_to(b"\n").startswith(b"354 ")
+    client.send(MAIL)
+    assert client.read_to(b"\n") == b"554 5.7.1 Spam message rejected\r\n"
+    assert counts(proxy) == (1, 1)
