@@ -74,10 +74,11 @@ static void refused(void **state)
 	}
 }
 
+/* Of this thread's own work: a busy machine's do not count. */
 static double seconds(void)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
