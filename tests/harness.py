@@ -358,13 +358,16 @@ class Proxy:
         return until(lambda: re.search(pattern, self.log()), seconds,
                      lambda: "%r in the log:\n%s" % (pattern, self.log()[-2000:]))
 
-    def strikes(self):
-        """Each strike that the debug log tells, as a dict of its key=value words. Who answers the API has written all
-        that was on its way to the log before."""
+    def whole_log(self):
+        """The log, with all that has been said by now: who answers the API has written what was on its way there before."""
         if self.http and self.process.poll() is None:
             for _ in range(2):
                 self.api("GET", "/info")
-        lines = re.findall(r"(?<!no )strike (proxy=.*)", self.log())
+        return self.log()
+
+    def strikes(self):
+        """Each strike that the debug log tells, as a dict of its key=value words."""
+        lines = re.findall(r"(?<!no )strike (proxy=.*)", self.whole_log())
         return [dict(word.split("=", 1) for word in line.split() if "=" in word) for line in lines]
 
     def api(self, method, path, body=None):

@@ -49,7 +49,7 @@ def test_behavior_is_set_with_its_options(start):
     assert '"sleep": 0.2' in http_ask(proxy, "GET", "/behavior")[2]
     assert put(proxy, '{"name": "dummy"}') == (200, '{"status": "ok"}')
     assert http_ask(proxy, "GET", "/behavior")[2] == '{"behavior": "dummy"}'
-    assert re.findall(r'\[INFO\] (Handler .*)', proxy.log()) == [
+    assert re.findall(r'\[INFO\] (Handler .*)', proxy.whole_log()) == [
         'Handler changed to "delay"', 'Handler changed to "dummy"']
 
 
@@ -109,7 +109,7 @@ def test_bodies_that_are_refused(start, body, name, description):
     proxy = start("--behavior", "delay")
     assert put(proxy, body) == (400, refusal(name, description))
     assert proxy.api("GET", "/behavior")[1]["behavior"] == "delay"
-    assert "Handler changed" not in proxy.log()
+    assert "Handler changed" not in proxy.whole_log()
 
 
 @pytest.mark.parametrize("options, name", [
@@ -274,7 +274,7 @@ def test_origin(start, origin, status):
 
 def test_bound_wide_is_said_aloud_and_takes_any_host(start):
     proxy = start("--http-host", "0.0.0.0")
-    assert "[WARNING] The HTTP server listens on 0.0.0.0:%d" % proxy.http in proxy.log()
+    assert "[WARNING] The HTTP server listens on 0.0.0.0:%d" % proxy.http in proxy.whole_log()
     assert http_ask(proxy, "GET", "/behavior", headers={"Host": "vaurien:8080"})[0] == 200
     assert http_ask(proxy, "GET", "/behavior", headers={"Host": "vaurien:8080", "Origin": "http://evil"})[0] == 403
 
@@ -353,7 +353,7 @@ def test_many_at_once(start):
     for thread in threads:
         thread.join()
     assert not wrong
-    assert proxy.log().count("Handler changed to") == 120
+    assert proxy.whole_log().count("Handler changed to") == 120
 
 
 def test_the_end_under_load(start):

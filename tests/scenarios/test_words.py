@@ -71,8 +71,8 @@ def test_every_old_word_is_taken(start, backend):
     client, server = proxy.meet(backend)
     client.send(b"x")
     assert server.read(1) == b"x"
-    assert "* stay_connected: 1" in proxy.log()
-    assert "* pool_max_size: 7" in proxy.log()
+    assert "* stay_connected: 1" in proxy.whole_log()
+    assert "* pool_max_size: 7" in proxy.whole_log()
 
 
 @pytest.fixture
@@ -96,14 +96,14 @@ def test_the_file_then_the_command_line(start, ini, backend):
     proxy = start("--config", config)
     assert behavior(proxy)["behavior"] == "delay"
     assert behavior(proxy)["options"]["sleep"] == 0.4
-    assert "* timeout: 7" in proxy.log()
-    assert "* stay_connected: 1" in proxy.log()
+    assert "* timeout: 7" in proxy.whole_log()
+    assert "* stay_connected: 1" in proxy.whole_log()
     proxy.set("error")
     assert behavior(proxy)["options"]["warmup"] == 3
 
     proxy = start("--config", config, "--behavior-delay-sleep", "0.1", "--timeout", 9)
     assert behavior(proxy)["options"]["sleep"] == 0.1
-    assert "* timeout: 9" in proxy.log()
+    assert "* timeout: 9" in proxy.whole_log()
     proxy.set("delay", before=False)            # what a request does not say is as it was said before
     assert behavior(proxy)["options"]["sleep"] == 0.1
     assert behavior(proxy)["options"]["before"] is False

@@ -879,7 +879,7 @@ def test_tls_is_stripped_so_that_errors_can_strike(postgres, proxies, connect):
         connect(proxies, sslmode="require")
     proxies.ctl.set("error", failure="deadlock")
     assert code_of(application) == "40P01"
-    told = [line for line in proxies.log().splitlines() if "TLS" in line and "WARNING" in line]
+    told = [line for line in proxies.whole_log().splitlines() if "TLS" in line and "WARNING" in line]
     assert len(told) == 1, proxies.log()
 
 
