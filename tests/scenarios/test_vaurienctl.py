@@ -306,7 +306,7 @@ def test_connections(start, backend, run):
     where = ["--host", "http://127.0.0.1:%d" % proxy.http]
     pairs = [proxy.meet(backend) for _ in range(3)]
     pairs[0][1].send(b"four")
-    assert pairs[0][0].silent(0.1)
+    until(lambda: proxy.api("GET", "/connections")[1]["connections"][0]["held_by"])
     rows = [line.split("\t") for line in run(*where, "connections", program=CTL).stdout.splitlines()]
     assert [row[0] for row in rows] == ["1", "2", "3"]
     assert rows[0][9] == "latency" and rows[1][9] == "-"
