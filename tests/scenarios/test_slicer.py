@@ -34,11 +34,15 @@ def test_pieces_are_as_long_as_said(start, backend):
 def test_each_piece_is_a_segment(start, backend):
     """Whoever looks at the socket sees as many segments as there are pieces: what was sent in one would come in one."""
     proxy = start("--rule", "slicer average_size=2000", backend=backend)
-    client, server = proxy.meet(backend)
-    server.send(bytes(20_000))
-    assert client.read(20_000) == bytes(20_000)
-    info = client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-    assert 8 <= struct.unpack_from("I", info, 152)[0] <= 10     # tcpi_data_segs_in; the kernel may join some
+
+    def segments():
+        client, server = proxy.meet(backend)
+        server.send(bytes(20_000))
+        assert client.read(20_000) == bytes(20_000)
+        found = struct.unpack_from("I", client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256), 152)[0]   # tcpi_data_segs_in
+        assert found <= 10
+        return found >= 8                       # a kernel that is busy may join some
+    until(segments, what="ten pieces in ten segments")
 
 
 def test_so_far_apart(start, backend):
