@@ -47,7 +47,8 @@ struct postgres {                       /* one connection */
 	char status;                    /* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
 
 	/* requests */
-	bool unit;                      /* extended messages that no Sync has followed yet */
+	bool unit;                      /* extended messages that no Sync has followed yet ... */
+	bool failed;                    /* ... one of which is refused: the server skips what follows it */
 	uint64_t bound;                 /* whose text the portal without name runs: its statement's key */
 	uint64_t syncs;                 /* so many so far ... */
 	uint64_t copied;                /* ... and up to the latest message of COPY data */
@@ -326,6 +327,7 @@ static void request_tell(struct talk *t, const struct packet *k, struct message 
 	bool extended = memchr("PBDCE", k->type, 5);
 
 	s->unit = (s->unit || extended) && k->type != 'S';
+	s->failed &= k->type != 'S';
 	switch (k->type) {
 	case 'Q': statement_tell(m, text_of(body)); break;
 	case 'E': portal_executed(t, body, m); break;
@@ -709,11 +711,20 @@ static void message_put(struct out *o, char type, const void *body, size_t n)
 	out_put(o, body, n);
 }
 
+/* What the server will skip is not to be refused: no word of it would be said. */
+static bool postgres_fits(struct talk *t, const struct message *asked, const struct failure *f)
+{
+	const struct postgres *s = t->state;
+
+	return f->end != STAY || !s->failed;
+}
+
 /* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
  * session's parameters is told between the two, and must get through. */
 static int postgres_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
 {
 	static const char nonsense[] = "refused by vaurien", rollback[] = "ROLLBACK", execute[] = NO_PORTAL "\0\0\0\0";
+	struct postgres *s = t->state;
 	bool commit = asked->is & IS_COMMIT;
 
 	if (f->end != STAY || f->number == NO)
@@ -722,6 +733,7 @@ static int postgres_refuse(struct talk *t, const struct message *asked, const st
 		message_put(backend, 'Q', commit ? rollback : nonsense, commit ? sizeof rollback : sizeof nonsense);
 		return 2;
 	}
+	s->failed = true;
 	if (commit)
 		message_put(backend, 'Q', rollback, sizeof rollback);
 	message_put(backend, 'E', execute, sizeof execute);
@@ -794,13 +806,13 @@ static void error_put(struct out *client, const struct message *asked, const str
 	message_put(client, notice ? 'N' : 'E', b.p, b.n);
 }
 
-/* In place of what the server said to the substitute. Where it said nothing, because it skips to the
- * Sync, or had another reason to refuse, nothing is. */
 static void postgres_flush(struct talk *t, struct out *backend)
 {
 	message_put(backend, 'H', "", 0);
 }
 
+/* In place of what the server said to the substitute. Where it said nothing, because it skips to the
+ * Sync, or had another reason to refuse, nothing is. */
 static void postgres_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
 {
 	struct postgres *s = t->state;
@@ -836,4 +848,4 @@ PROTOCOL(postgres,
 	.state_size = sizeof(struct postgres),
 	.login = true,
 	.request = postgres_request, .response = postgres_response,
-	.failures = failures, .refuse = postgres_refuse, .flush = postgres_flush, .word = postgres_word)
+	.failures = failures, .fits = postgres_fits, .refuse = postgres_refuse, .flush = postgres_flush, .word = postgres_word)

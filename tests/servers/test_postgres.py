@@ -760,12 +760,14 @@ def test_a_pipeline_of_many_units(proxies, table):
 
 
 def test_a_pipeline_of_one_unit(proxies, table):
-    """What was before the refused one is undone, what comes behind is skipped, though that should be refused too."""
-    steps = [INSERT % i for i in range(5)] + [None, INSERT % 9, None]
-    told = piped(proxies, *steps, between=lambda: proxies.ctl.set("transient", failure="deadlock", agitate=3, warmup=2))
+    """What was before the refused one is undone; what comes behind is skipped, and therefore not struck."""
+    steps = [INSERT % i for i in range(5)] + [None, INSERT % 9, None, INSERT % 10, None]
+    told = piped(proxies, *steps, between=lambda: proxies.ctl.set("transient", failure="deadlock", agitate=2, warmup=2))
     assert [status for status, _, _ in told] == ["COMMAND_OK"] * 2 + ["FATAL_ERROR"] + ["PIPELINE_ABORTED"] * 2 + [
-        "PIPELINE_SYNC", "COMMAND_OK", "PIPELINE_SYNC"]
-    assert table.rows() == [9]
+        "PIPELINE_SYNC", "FATAL_ERROR", "PIPELINE_SYNC", "COMMAND_OK", "PIPELINE_SYNC"]
+    assert table.rows() == [10]
+    now = proxies.api("GET", "/behavior")[1]
+    assert (now["seen"], now["hits"]) == (7, 2)
 
 
 def test_a_refused_one_behind_a_real_error(proxies, table):
