@@ -161,7 +161,7 @@ static int close_connection(struct call *c)
 static const char *const watch_options[] = { "type", NULL }, *const close_options[] = { "reset", NULL };
 
 const struct action watch_actions[] = {
-	{ "watch", "[--type TYPE,...]", "events as they happen: opened, closed, fault, unreachable, raw, changed", 0, 0, watch_options, watch },
+	{ "watch", "[--type TYPE,...]", "events as they happen: opened, closed, fault, unreachable, missed, raw, changed", 0, 0, watch_options, watch },
 	{ "connections", "[PROXY]", "those that are open, and which rule holds them", 0, 1, NULL, connections },
 	{ "close", "PROXY NUMBER [--reset]", "a connection of it, or all: in good order, or with RST", 2, 2, close_options, close_connection },
 	{ NULL },

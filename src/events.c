@@ -170,7 +170,7 @@ bool events_types(const char *list, unsigned *wants, char error[SENTENCE])
 		if (i == NEWS_TYPES) {
 			char word[48], shown[64];
 			snprintf(word, sizeof word, "%.*s", (int)(n < 40 ? n : 40), p);
-			sentence_put(error, "type: expected opened, closed, fault, unreachable, raw or changed, got '%s'",
+			sentence_put(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got '%s'",
 			             text_show(word, shown, sizeof shown));
 			return false;
 		}

@@ -9,7 +9,7 @@
 
 const char *const news_names[NEWS_TYPES] = {
 	[NEWS_OPENED] = "opened", [NEWS_CLOSED] = "closed", [NEWS_FAULT] = "fault", [NEWS_UNREACHABLE] = "unreachable",
-	[NEWS_RAW] = "raw", [NEWS_CHANGED] = "changed", [NEWS_LOST] = "lost",
+	[NEWS_MISSED] = "missed", [NEWS_RAW] = "raw", [NEWS_CHANGED] = "changed", [NEWS_LOST] = "lost",
 };
 
 _Atomic unsigned news_wanted;

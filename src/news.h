@@ -15,6 +15,7 @@ enum news_type {
 	NEWS_OPENED, NEWS_CLOSED,       /* a connection */
 	NEWS_FAULT,                     /* a rule strikes an exchange, or a whole connection */
 	NEWS_UNREACHABLE,               /* ... or would, and cannot */
+	NEWS_MISSED,                    /* ... or has found nothing to strike */
 	NEWS_RAW,                       /* a connection's parser gives up */
 	NEWS_CHANGED,                   /* the configuration, by someone */
 	NEWS_LOST,                      /* so many that a reader has missed */

@@ -66,13 +66,34 @@ struct plan *plan_hold(struct plan *p)
 	return p;
 }
 
+/* The same for programs. */
+static void tell_misses(const struct plan *p, const struct rule *r, const struct misses *m, const char *what, const char *why)
+{
+	char none[80];
+	struct news n;
+
+	snprintf(none, sizeof none, "none of which %s", why);
+	news_begin(&n, NEWS_MISSED, clock_monotonic(), p->spec->name);
+	news_words(&n, "what", what);
+	news_words(&n, "rule", r->words->name);
+	news_words(&n, "behavior", r->behavior->name);
+	news_count(&n, "messages", m->n);
+	news_words(&n, "why", none);
+	news_words(&n, "nearest", m->nearest);
+	if (m->near)
+		news_words(&n, "but_for", "upper and lower case");
+	news_tell(&n);
+}
+
 /* A rule that finds nothing to strike should say so, and what came nearest. */
-static void misses_say(struct plan *p, struct rule *r, struct misses *m, const char *told, const char *why)
+static void misses_say(struct plan *p, struct rule *r, struct misses *m, const char *what, const char *why)
 {
 	if (m->over || !m->n || atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed))
 		return;
 	m->over = true;
-	log_info("%s proxy=%s rule=%s behavior=%s: %llu messages, none of which %s; nearest%s: %s", told, p->spec->name, r->words->name,
+	if (news_want(NEWS_MISSED))
+		tell_misses(p, r, m, what, why);
+	log_info("%s proxy=%s rule=%s behavior=%s: %llu messages, none of which %s; nearest%s: %s", what, p->spec->name, r->words->name,
 	         r->behavior->name, (unsigned long long)m->n, why, m->near ? " (but for upper and lower case)" : "", m->nearest);
 }
 

@@ -133,6 +133,24 @@ def test_what_a_rule_cannot_reach(start, backend):
     assert (unreachable["type"], unreachable["rule"], unreachable["connection"]) == ("unreachable", "behavior", 1)
 
 
+def test_what_a_rule_does_not_find(start, backend):
+    proxy = start("--protocol", "redis", "--rule", "error name=mine match='^get k'", "--rule", "error name=other failure=read_only",
+                  backend=backend)
+    with Stream(proxy, "?type=missed") as stream:
+        client, server = proxy.meet(backend)
+        client.send(b"GET k12\r\nPING\r\n")
+        server.read(15)
+        proxy.api("DELETE", "/rules/mine")
+        proxy.api("DELETE", "/rules/other")
+        mine, other = stream.take(2)
+    for event in mine, other:
+        del event["time"], event["id"]
+    assert mine == {"type": "missed", "proxy": "default", "what": "no match", "rule": "mine", "behavior": "error", "messages": 2,
+                    "why": "none of which its match finds", "nearest": "GET k?", "but_for": "upper and lower case"}
+    assert other == {"type": "missed", "proxy": "default", "what": "no strike", "rule": "other", "behavior": "error", "messages": 2,
+                     "why": "none of which its failure fits", "nearest": "GET k?"}
+
+
 def test_who_changes_what(start, backend):
     proxy = start("--rule", "delay ttl=3", backend=backend)
     with Stream(proxy, "?type=changed") as stream:

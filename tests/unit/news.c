@@ -254,7 +254,7 @@ static void types(void **state)
 	assert_int_equal(wants, 1u << NEWS_FAULT | 1u << NEWS_CLOSED);
 	assert_false(events_types("fault,,closed", &wants, error));
 	assert_false(events_types("fault,clo", &wants, error));
-	assert_string_equal(error, "type: expected opened, closed, fault, unreachable, raw or changed, got 'clo'");
+	assert_string_equal(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got 'clo'");
 }
 
 static void as_a_stream(void **state)
