@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
@@ -188,22 +189,32 @@ static bool loop_leftovers(struct loop *l)
 
 /* ---- rounds ---- */
 
+/* Kernels before 5.11, and some sandboxes, know no epoll_pwait2. */
+static int epoll_wait_for(int epoll, struct epoll_event *events, int room, const struct timespec *patience)
+{
+	int n = epoll_pwait2(epoll, events, room, patience, NULL);
+
+	if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+		return n;
+	n = ppoll(&(struct pollfd){ epoll, POLLIN, 0 }, 1, patience, NULL);
+	return n < 0 ? n : epoll_wait(epoll, events, room, 0);
+}
+
 static int loop_sleep(struct loop *l, struct epoll_event *events, int room, bool wait)
 {
-	struct timespec zero = { 0 }, left, *patience = &zero;
+	struct timespec left = { 0 };
+	bool ends = !wait || l->later || l->timers;
+	nsec due = wait && !l->later && l->timers ? l->heap[1]->due - l->now : 0, began = l->now;
 
-	if (wait && !l->later) {
-		patience = NULL;
-		if (l->timers) {
-			nsec due = l->heap[1]->due - l->now;
-			if (due < 0)
-				due = 0;
-			left = (struct timespec){ due / NSEC_S, due % NSEC_S };
-			patience = &left;
-		}
+	if (due > 0) {
+		nsec ask = wakeup_ask(&l->wakeups, due);
+		left = (struct timespec){ ask / NSEC_S, ask % NSEC_S };
 	}
-	int n = epoll_pwait2(l->epoll, events, room, patience, NULL);
+	int n = epoll_wait_for(l->epoll, events, room, ends ? &left : NULL);
 	assert(n >= 0 || errno == EINTR);
+	l->woke = loop_clock(l);
+	if (n == 0 && due > 0)
+		wakeup_learn(&l->wakeups, due, l->woke - began);
 	return n < 0 ? 0 : n;
 }
 
@@ -216,7 +227,6 @@ bool loop_once(struct loop *l, bool wait)
 		histogram_note(&l->rounds, l->now - l->woke);
 	int n = loop_sleep(l, events, 256, wait);
 	bool any = n > 0;
-	l->woke = loop_clock(l);
 	for (int i = 0; i < n; i++) {
 		struct watch *w = events[i].data.ptr;
 		if (w->fd >= 0)         /* closed by an earlier event of this round */

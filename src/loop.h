@@ -10,6 +10,7 @@
 #include "stats.h"
 #include "pool.h"
 #include "vaurien.h"
+#include "wakeup.h"
 
 /* The struct whose `field` this points to: how a callback finds its owner. */
 #define OWNER(type, field, pointer) ((struct type *)((char *)(pointer) - offsetof(struct type, field)))
@@ -38,6 +39,7 @@ struct loop {
 	nsec (*clock)(void);            /* monotonic unless a test brings its own */
 	struct timer **heap;
 	size_t timers, room;
+	struct wakeups wakeups;
 	struct pool dials;              /* memory for dial.c */
 	struct mail *later, **later_end;        /* this thread's own, for the end of this round */
 	struct watch wake;              /* an eventfd */

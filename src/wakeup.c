@@ -1,0 +1,26 @@
+/* wakeup.c - how late the machine wakes a thread that slept: learned, so that it asks to be woken by so much earlier.
+ *
+ * A processor that rested for 100 ms takes longer to come back than one that rested for 1 ms; in a virtual machine some
+ * 0.15 ms. Who is woken early by what others took longer spins for that long. */
+#include "wakeup.h"
+
+static unsigned bits(nsec wait)
+{
+	return wait > 0 ? 63 - (unsigned)__builtin_clzll((unsigned long long)wait) : 0;
+}
+
+nsec wakeup_ask(const struct wakeups *w, nsec wait)
+{
+	nsec late = w->late[bits(wait)];
+
+	return wait > late ? wait - late : 0;
+}
+
+void wakeup_learn(struct wakeups *w, nsec wait, nsec slept)
+{
+	uint32_t *known = &w->late[bits(wait)];
+	nsec late = slept - wakeup_ask(w, wait);
+
+	late = late < 0 ? 0 : late > WAKEUP_MOST ? WAKEUP_MOST : late;
+	*known = (uint32_t)(*known + (late - (nsec)*known) / 4);
+}

@@ -1,0 +1,16 @@
+/* wakeup.h - how late the machine wakes a thread that slept: learned, so that it asks to be woken by so much earlier. */
+#ifndef WAKEUP_H
+#define WAKEUP_H
+
+#include "vaurien.h"
+
+enum { WAKEUP_MOST = 500 * 1000 };      /* ns that are asked for earlier at most: so long a thread may spin for one deadline */
+
+struct wakeups {                        /* zeroed = nothing is known yet */
+	uint32_t late[64];              /* ns, a running mean, by the bits of the time slept: the longer, the deeper was the sleep */
+};
+
+nsec wakeup_ask(const struct wakeups *, nsec wait);             /* how long to sleep so as to be awake in time; >= 0 */
+void wakeup_learn(struct wakeups *, nsec wait, nsec slept);     /* so long it took what was to be `wait`, as wakeup_ask said */
+
+#endif
