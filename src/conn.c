@@ -120,18 +120,24 @@ void conn_untie(struct conn *c)
 	c->ties = (struct ties *)&no_ties;
 }
 
-struct talk *conn_talk(struct conn *c)
+static SELDOM struct talk *talk_begin(struct conn *c)
 {
 	struct worker *w = c->proxy->worker;
 	const struct spec *s = c->plan->spec;
 
-	out_clear(&w->scratch);
-	if (w->talk.state == c->state) {        /* as it mostly is, with messages that come together */
-		w->talk.close = w->talk.no_sequel = false;
-		return &w->talk;
-	}
 	w->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
 	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
+	return &w->talk;
+}
+
+struct talk *conn_talk(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	out_clear(&w->scratch);
+	if (w->talk.state != c->state)          /* mostly it is, with messages that come together */
+		return talk_begin(c);
+	w->talk.close = w->talk.no_sequel = false;
 	return &w->talk;
 }
 
@@ -143,24 +149,33 @@ void conn_silent(struct conn *c)
 		t->state = NULL;
 }
 
+/* Its first text has come, or its last gone. */
+static SELDOM void texts_change(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	w->talk.state = NULL;
+	if (!c->texts) {
+		c->texts = malloc(sizeof *c->texts);
+		assert(c->texts);
+		*c->texts = w->texts;
+		shelf_init(&w->texts, SHELF_ROOM);
+	} else {
+		shelf_free(c->texts);
+		free(c->texts);
+		c->texts = NULL;
+	}
+}
+
 void conn_heard(struct conn *c)
 {
 	struct worker *w = c->proxy->worker;
 
 	c->idle = w->talk.idle;
-	c->no_sequel |= w->talk.no_sequel;
-	if (!c->texts && w->texts.used) {
-		w->talk.state = NULL;
-		c->texts = malloc(sizeof *c->texts);
-		assert(c->texts);
-		*c->texts = w->texts;
-		shelf_init(&w->texts, SHELF_ROOM);
-	} else if (c->texts && !c->texts->used) {
-		w->talk.state = NULL;
-		shelf_free(c->texts);
-		free(c->texts);
-		c->texts = NULL;
-	}
+	if (w->talk.no_sequel)
+		c->no_sequel = true;
+	if (c->texts ? !c->texts->used : w->texts.used)
+		texts_change(c);
 }
 
 /* ---- life and death ---- */

@@ -137,6 +137,8 @@ static const struct failure *request_judge(struct conn *c, struct exchange *x, c
 
 static void request_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
 {
+	if (!c->plan->n)
+		return;
 	const struct failure *f = request_judge(c, x, msg, piece);
 
 	if (f)

@@ -15,6 +15,9 @@
 /* The struct whose `field` this points to: how a callback finds its owner. */
 #define OWNER(type, field, pointer) ((struct type *)((char *)(pointer) - offsetof(struct type, field)))
 
+/* Not made part of its caller, which is called for every message and would have to make room for it. */
+#define SELDOM __attribute__((noinline))
+
 struct watch {                          /* a file descriptor and who is told about it */
 	int fd;                         /* -1: none */
 	void (*ready)(struct watch *, unsigned events); /* EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */

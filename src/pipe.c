@@ -101,7 +101,8 @@ void busies_free(struct busies *all)
 
 void message_forget(struct current *m)
 {
-	lot_drop(m->lot);       /* field by field: clearing it whole costs more than all the rest of a calm message */
+	if (m->lot)             /* field by field: clearing it whole costs more than all the rest of a calm message */
+		lot_drop(m->lot);
 	m->lot = NULL;
 	m->exchange = NULL;
 	m->body = 0;
@@ -149,15 +150,19 @@ static void run_flush(struct pipe *p)
 	}
 }
 
+static SELDOM void run_begin(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	run_flush(p);
+	p->busy->run = bytes;
+	p->busy->run_n = n;
+}
+
 static void run_extend(struct pipe *p, uint8_t *bytes, size_t n)
 {
-	if (!n)
-		return;
-	if (p->busy->run_n && p->busy->run + p->busy->run_n != bytes)
-		run_flush(p);
-	if (!p->busy->run_n)
-		p->busy->run = bytes;
-	p->busy->run_n += n;
+	if (p->busy->run_n && p->busy->run + p->busy->run_n == bytes)
+		p->busy->run_n += n;
+	else if (n)
+		run_begin(p, bytes, n);
 }
 
 /* The one way into the queue, but for what a full socket left over. */
@@ -261,7 +266,7 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict
 }
 
 /* What befalls a piece of which somebody has something to say. */
-static void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
+static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct current *m = &p->busy->now;
 	struct verdict v = { .keep = ALL };
@@ -327,6 +332,12 @@ void pipe_word(struct pipe *p, struct span bytes, struct exchange *x, struct lot
 
 /* ---- cut: where messages start and end ---- */
 
+static SELDOM void sequel_begin(struct pipe *p)
+{
+	p->busy->now = p->busy->sequel;
+	p->busy->sequel = (struct current){ 0 };
+}
+
 static void message_done(struct pipe *p)
 {
 	if (p->direction == REQUEST)
@@ -334,10 +345,8 @@ static void message_done(struct pipe *p)
 	else
 		dialogue_answered(p->conn);
 	message_forget(&p->busy->now);
-	if (p->busy->sequel.open) {
-		p->busy->now = p->busy->sequel;
-		p->busy->sequel = (struct current){ 0 };
-	}
+	if (p->busy->sequel.open)
+		sequel_begin(p);
 }
 
 static struct cut protocol_cut(struct pipe *p, struct span at, struct message *msg)
@@ -354,7 +363,8 @@ static struct cut protocol_cut(struct pipe *p, struct span at, struct message *m
 
 void pipe_open(struct pipe *p, const struct message *msg)
 {
-	pipe_stir(p);
+	if (p->busy == &calm)
+		pipe_stir(p);
 	struct current *m = &p->busy->now;
 
 	message_forget(m);

@@ -45,7 +45,7 @@ extern const struct why_words { const char *name, *text; } why_words[WHYS];     
 /* How long things took, by the bounds in stats.c; the last bucket has what is beyond all of them. */
 enum { BOUNDS = 20 };
 extern const nsec histogram_bounds[BOUNDS];
-struct histogram { _Atomic uint64_t n[BOUNDS + 1], sum; };
+struct histogram { _Atomic uint64_t n[BOUNDS + 1], sum; unsigned latest; };    /* latest: the writer's own, where it noted last */
 
 struct stats {                  /* one proxy in one worker: that worker writes */
 	_Atomic uint64_t n[STAT_COUNTERS];

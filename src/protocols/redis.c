@@ -174,13 +174,15 @@ static uint16_t slots[SLOTS];           /* of named[], plus 1 */
 /* The slot of a name, or the free one where it would be. */
 static uint16_t *slot_find(const char name[24])
 {
-	uint64_t w[3], h;
+	uint64_t a, b, c, h;            /* one by one: so they were written just now, and so they are read at once */
 
-	memcpy(w, name, sizeof w);
-	h = (w[0] ^ w[1] * 0x9e3779b97f4a7c15u ^ w[2] * 0xc2b2ae3d27d4eb4fu) * 0xff51afd7ed558ccdu >> 53;
+	memcpy(&a, name, sizeof a);
+	memcpy(&b, name + 8, sizeof b);
+	memcpy(&c, name + 16, sizeof c);
+	h = (a ^ b * 0x9e3779b97f4a7c15u ^ c * 0xc2b2ae3d27d4eb4fu) * 0xff51afd7ed558ccdu >> 53;
 	for (; slots[h % SLOTS]; h++) {
 		const uint64_t *n = named[slots[h % SLOTS] - 1].name;
-		if (n[0] == w[0] && n[1] == w[1] && n[2] == w[2])
+		if (n[0] == a && n[1] == b && n[2] == c)
 			break;
 	}
 	return &slots[h % SLOTS];
@@ -231,19 +233,13 @@ static unsigned word_find(struct span word, const char *const *names)
 	return i;
 }
 
-/* A length and the end of its line; *at is behind it then. */
-static enum step length_read(struct span in, uint64_t *at, int64_t *length)
+/* Of any length, or not all there. */
+static enum step number_read(struct span in, uint64_t *at, int64_t *number)
 {
-	const uint8_t *p = in.p + *at;
-
-	if (in.n >= *at + 3 && p[0] >= '0' && p[0] <= '9' && p[1] == '\r' && p[2] == '\n') {      /* as most are */
-		*length = p[0] - '0';
-		*at += 3;
-		return ON;
-	}
-	bool minus = *at < in.n && *p == '-';
+	bool minus = *at < in.n && in.p[*at] == '-';
 	uint64_t i = *at + minus, first = i;
 	int64_t n = 0;
+
 	for (; i < in.n && in.p[i] >= '0' && in.p[i] <= '9'; i++) {
 		n = n * 10 + in.p[i] - '0';
 		if (n > LENGTH_MAX)
@@ -254,17 +250,47 @@ static enum step length_read(struct span in, uint64_t *at, int64_t *length)
 	if (i == first || in.p[i] != '\r' || in.p[i + 1] != '\n')
 		return BAD;
 	*at = i + 2;
-	*length = minus ? -n : n;
+	*number = minus ? -n : n;
+	return ON;
+}
+
+/* A length and the end of its line; *at is behind it then. Most are of one digit or two, or say that there is nothing. */
+static inline enum step length_read(struct span in, uint64_t *at, int64_t *length)
+{
+	const uint8_t *p = in.p + *at;
+
+	if (in.n < *at + 4)
+		return number_read(in, at, length);
+	unsigned ten = p[0] - '0', one = p[1] - '0';
+	bool two = one <= 9;
+	if (ten > 9 || p[1 + two] != '\r' || p[2 + two] != '\n') {
+		if (memcmp(p, "-1\r\n", 4))
+			return number_read(in, at, length);
+		*length = -1;
+		*at += 4;
+		return ON;
+	}
+	*length = two ? ten * 10 + one : ten;
+	*at += 3 + two;
 	return ON;
 }
 
 /* ---- requests ---- */
 
 struct said {                           /* a request, as far as it is at hand */
-	struct span words[3];           /* its first ones */
+	struct span words[4];           /* its first ones, and the latest of the others */
 	uint64_t args;                  /* how many there are */
 	struct span subject;
 };
+
+/* One by one, as messages are. */
+static void said_clear(struct said *q)
+{
+	for (int i = 0; i < 4; i++)
+		q->words[i] = (struct span){ 0 };
+	q->args = 0;
+	q->subject = (struct span){ 0 };
+}
 
 static uint8_t shown(uint8_t c)
 {
@@ -410,8 +436,10 @@ static enum step arg_read(struct span in, uint64_t *at, struct span *arg)
 }
 
 /* The arguments behind the first, joined by blanks. */
-static void subject_add(struct talk *t, struct said *q, uint64_t i, struct span arg)
+static void subject_add(struct talk *t, struct said *q, uint64_t i)
 {
+	struct span arg = q->words[i < 3 ? i : 3];
+
 	if (i == 1) {
 		q->subject = arg;
 	} else if (i > 1 && q->subject.n < SUBJECT_MAX) {
@@ -428,22 +456,19 @@ static void subject_add(struct talk *t, struct said *q, uint64_t i, struct span 
 static struct cut array_request(struct talk *t, struct span in, struct message *m)
 {
 	struct redis *s = t->state;
-	struct said q = { 0 };
-	struct span arg;
+	struct said q;
 	uint64_t at = 1, i = 0;
 	int64_t n;
 	enum step step = length_read(in, &at, &n);
 
+	said_clear(&q);
 	if (step != ON || n > ITEMS_MAX)
 		return step == WAIT ? cut_more() : cut_raw(t, RAW_REQUEST);
 	m->head = (uint16_t)at;
 	if (n <= 0)
 		return said_nothing(s, m, at);
-	for (q.args = (uint64_t)n; i < q.args && (step = arg_read(in, &at, &arg)) == ON; i++) {
-		if (i < 3)
-			q.words[i] = arg;
-		subject_add(t, &q, i, arg);
-	}
+	for (q.args = (uint64_t)n; i < q.args && (step = arg_read(in, &at, &q.words[i < 3 ? i : 3])) == ON; i++)
+		subject_add(t, &q, i);
 	if (step == BAD)
 		return cut_raw(t, RAW_REQUEST);
 	if ((i < q.args || at > in.n) && q.subject.n < SUBJECT_MAX && in.n < PATIENCE)
@@ -501,11 +526,12 @@ static struct cut inline_request(struct talk *t, struct span in, struct message 
 {
 	const uint8_t *end = memchr(in.p, '\n', in.n);
 	struct redis *s = t->state;
-	struct said q = { 0 };
+	struct said q;
 	struct span word;
 
 	if (!end)
 		return cut_more();
+	said_clear(&q);
 	uint64_t len = (uint64_t)(end - in.p) + 1;
 	struct span line = { in.p, (size_t)len - 1 };
 	while (line.n && is_blank(line.p[line.n - 1]))
@@ -703,18 +729,23 @@ static enum step push_begin(struct redis *s, struct span in, const struct messag
 	return ON;
 }
 
+/* In RESP2 a list may be something published. */
+static bool hears(const struct redis *s)
+{
+	return s->subscribed[CHANNELS] || s->subscribed[PATTERNS] || s->subscribed[SHARDS] || s->hushed;
+}
+
 /* What begins here. Nothing that is set must depend on having been set before: it may come again. */
 static enum step answer_begin(struct talk *t, struct span in, const struct message *asked, struct message *m)
 {
 	struct redis *s = t->state;
 	bool ours = asked_kind(asked) == SUBSCRIBES;
-	bool hears = s->subscribed[CHANNELS] || s->subscribed[PATTERNS] || s->subscribed[SHARDS] || s->hushed || ours;
 
 	s->type = in.p[0];
 	s->which = NO_CONFIRMATION;
 	s->confirming = 0;
 	s->pushing = !asked && s->type == '-';
-	if ((s->type == '>' || (s->type == '*' && !s->resp3 && hears)) && push_begin(s, in, asked) == WAIT)
+	if ((s->type == '>' || (s->type == '*' && !s->resp3 && (ours || hears(s)))) && push_begin(s, in, asked) == WAIT)
 		return WAIT;
 	if (!asked && !s->pushing)
 		t->notice = RAW_UNASKED;
@@ -725,7 +756,7 @@ static enum step answer_begin(struct talk *t, struct span in, const struct messa
 		m->role = s->pushing ? PUSH : ANSWERS;
 		m->is = asked && !s->pushing ? asked->is : 0;
 		m->head = 1;
-		memcpy(m->verb, error ? "ERR" : s->pushing ? "PUSH" : "ANSWER", error ? 4 : s->pushing ? 5 : 7);
+		memcpy(m->verb, error ? "ERR\0\0\0\0" : s->pushing ? "PUSH\0\0\0" : "ANSWER\0", 8);
 		return ON;
 	}
 	return BAD;
@@ -762,17 +793,17 @@ static struct cut redis_response(struct talk *t, struct span in, const struct me
 	struct redis *s = t->state;
 	enum step step = s->answering ? ON : answer_begin(t, in, asked, m);
 	uint64_t at = 0;
+	bool done = false;
 
 	if (step != ON)
 		return step == WAIT ? cut_more() : cut_raw(t, t->notice);
-	do
-		step = walk_item(&s->walk, in, &at);
-	while (step == ON && at < in.n && !walk_done(&s->walk));
+	while (!done && at < in.n && (step = walk_item(&s->walk, in, &at)) == ON)
+		done = walk_done(&s->walk);
 	if (!at)
 		return step == BAD ? cut_raw(t, RAW_ANSWER) : cut_more();
 	s->answering = true;
 	struct cut cut = { .kind = CUT_PART, .len = at };
-	if (!walk_done(&s->walk))
+	if (!done)
 		return cut;
 	answer_learn(s, asked);
 	if (s->confirming) {
