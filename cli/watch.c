@@ -163,6 +163,6 @@ static const char *const watch_options[] = { "type", NULL }, *const close_option
 const struct action watch_actions[] = {
 	{ "watch", "[--type TYPE,...]", "events as they happen: opened, closed, fault, unreachable, missed, raw, changed", 0, 0, watch_options, watch },
 	{ "connections", "[PROXY]", "those that are open, and which rule holds them", 0, 1, NULL, connections },
-	{ "close", "PROXY NUMBER [--reset]", "a connection of it, or all: in good order, or with RST", 2, 2, close_options, close_connection },
+	{ "close", "PROXY NUMBER|all [--reset]", "a connection of it, or all: in good order, or with RST", 2, 2, close_options, close_connection },
 	{ NULL },
 };

@@ -172,18 +172,22 @@ static struct port *port_meant(struct control *c, const char *name)
 	return found;
 }
 
-/* /NAME/behavior */
+/* /NAME/behavior. NULL: there is no such path, or it was refused: there is, but no such proxy. */
 static const struct route *route_of_proxy(struct request *r, const char *method, const char *path)
 {
 	const char *slash = *path ? strchr(path + 1, '/') : NULL;
-	const struct route *route = NULL;
+	const struct route *route = slash ? route_of_any(r, method, slash, true) : NULL;
 
-	if (!slash)
+	if (!route)
 		return NULL;
 	char *name = decode(path + 1, (size_t)(slash - path - 1));
-	struct port *port = port_meant(request_control(r), name);
-	if (port && (route = route_of_any(r, method, slash, true)))
-		r->port = port;
+	r->port = port_meant(request_control(r), name);
+	if (!r->port) {
+		char sentence[SENTENCE], shown[80];
+		sentence_put(sentence, "there is no proxy '%s'", text_show(name, shown, sizeof shown));
+		request_refuse(r, 404, "url", "proxy", sentence);
+		route = NULL;
+	}
 	free(name);
 	return route;
 }
@@ -231,6 +235,8 @@ static const struct route *route_search(struct request *r, const char *method, c
 
 	if (!route && !r->allow[0])
 		route = route_of_proxy(r, method, path);
+	if (r->ready)
+		return NULL;
 	if (!route && !r->allow[0])
 		r->dialect = dialect_of(r, path);
 	if (!route) {

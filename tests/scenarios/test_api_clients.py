@@ -23,6 +23,8 @@ def test_names_in_a_path_are_decoded(start):
         assert http_ask(proxy, "GET", "/%s/behavior" % name)[0] == 200
     assert http_ask(proxy, "GET", "/%62ehavior")[0] == 200
     assert http_ask(proxy, "GET", "/a%2Fb/behavior")[0] == 404
+    assert json.loads(http_ask(proxy, "PUT", "/a%2Fb/rules/x")[2])["errors"] == [
+        {"location": "url", "name": "proxy", "description": "there is no proxy 'a/b'"}]
     assert http_ask(proxy, "GET", "/a%/behavior")[0] == 404
 
 

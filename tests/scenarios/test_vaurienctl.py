@@ -317,6 +317,7 @@ def test_connections(start, backend, run):
     assert pairs[0][0].ends() == "rst"
     assert run(*where, "close", "default", 1, program=CTL).returncode == 1
     assert run(*where, "close", "default", "all", program=CTL).stdout == "Closed all connections of proxy default\n"
+    assert run(*where, "--proxy", "none", "rules", program=CTL).stderr == "The request failed. there is no proxy 'none'\n"
     assert pairs[2][0].ends() == "fin"
 
 
