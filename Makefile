@@ -33,7 +33,12 @@ CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
 
 all: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/toxiproxy-server
 
-$(BIN)/vaurien: $(OBJ)
+# A file that has gone leaves nothing that is newer than the program: the list of them does.
+$(BUILD)/sources: always
+	@mkdir -p $(@D)
+	@echo $(SRC) | cmp -s - $@ || echo $(SRC) >$@
+
+$(BIN)/vaurien: $(OBJ) $(BUILD)/sources
 	@mkdir -p $(@D)
 	$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
 

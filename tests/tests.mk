@@ -4,7 +4,7 @@
 # make unit protocols behaviors model     C, seconds          make SAN=... the same under sanitizers
 # make scenarios servers                  the program itself; with scripted ends, with MariaDB
 # make python                             the Python package, from the tree and as it is shipped
-# make lint docs onefile                  headers, generated pages, the promise of one file
+# make lint docs-current                  headers that stand alone, generated pages that are not old
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
 SPREAD  := -n 4 --dist loadfile         # most of them wait for something most of the time

@@ -430,7 +430,7 @@ WRONG = {
     "unit": (acts("", more='options = { { name = "x", help = "h", type = OPT_TIME, unit = "days" } },'), r"unit: expected one of s, ms, us, m, h, got 'days'"),
     "row": (acts("", more='options = { "x" },'), r"options: expected a table for each, got string"),
     "helpless": (acts("", more='options = { { name = "x" } },'), r"own: option 'x': it has no help"),
-    "endless": ("while true do end", r"own.lua:1: more than \d+ steps in one call"),
+    "endless": ("while true do end", r"own.lua:1: more than \d+ (steps|ms) in one call"),
     "huge": ("local t = {} for i = 1, 1 << 30 do t[i] = i end return t", r"own.lua:1: not enough memory"),
     "throws": ("error('because')", r"own.lua:1: because"),
     "bytecode": ("\x1bLua", r"attempt to load a binary chunk \(mode is 't'\)"),

@@ -1,4 +1,4 @@
-"""A behavior is one file: dropped in, it is in the help, the API and the pages, and it works."""
+"""A behavior is one file: dropped in, it is in the help, the API and the pages, and it works; taken out, it is gone."""
 import os
 import shutil
 import subprocess
@@ -32,17 +32,7 @@ BEHAVIOR(shout, .help = "requests in capitals", .options = shout_options, .opts_
 """
 
 
-@pytest.fixture(scope="module")
-def shouting(tmp_path_factory):
-    """The program, built with one file more."""
-    tree = tmp_path_factory.mktemp("tree")
-    for name in ("src", "include", "cli", "tests", "fuzz", "packaging", "bench", "Makefile"):
-        source = os.path.join(ROOT, name)
-        if os.path.isdir(source):
-            shutil.copytree(source, str(tree / name), ignore=shutil.ignore_patterns("__pycache__", "build", "bin"))
-        elif os.path.exists(source):
-            shutil.copy(source, str(tree / name))
-    (tree / "src" / "behaviors" / "shout.c").write_text(SHOUT)
+def made(tree):
     words = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "SAN", "MAKELEVEL")}
     done = subprocess.run(["make", "-j2", "OPT=-O0", "bin/vaurien"], cwd=str(tree), env=words, universal_newlines=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -51,8 +41,23 @@ def shouting(tmp_path_factory):
     return str(tree / "bin" / "vaurien")
 
 
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """The source, with one file more."""
+    tree = tmp_path_factory.mktemp("tree")
+    for name in ("src", "include", "cli", "tests", "fuzz", "packaging", "bench", "Makefile"):
+        source = os.path.join(ROOT, name)
+        if os.path.isdir(source):
+            shutil.copytree(source, str(tree / name), ignore=shutil.ignore_patterns("__pycache__", "build", "bin"))
+        elif os.path.exists(source):
+            shutil.copy(source, str(tree / name))
+    (tree / "src" / "behaviors" / "shout.c").write_text(SHOUT)
+    return tree
+
+
 @pytest.mark.skipif(bool(SAN), reason="once is enough")
-def test_one_file(shouting, run, start, backend, monkeypatch):
+def test_one_file(tree, run, start, backend, monkeypatch):
+    shouting = made(tree)
     monkeypatch.setattr(harness, "VAURIEN", shouting)
     assert "--behavior-shout-most" in run("--help", program=shouting).stdout
     page = run("--list=behaviors.md", program=shouting).stdout
@@ -65,3 +70,5 @@ def test_one_file(shouting, run, start, backend, monkeypatch):
     assert server.read(6) == b"PLEase"
     server.send(b"what?")
     assert client.read(5) == b"what?"
+    (tree / "src" / "behaviors" / "shout.c").unlink()
+    assert "shout" not in run("--list", program=made(tree)).stdout
