@@ -198,9 +198,24 @@ void place_leave(struct place *p)
 	p->script = NULL;
 }
 
+const char *const hook_names[HOOKS] = { "act", "request", "response", "fits", "refuse", "word" };
+
 void place_push_hook(struct place *p, enum hook hook)
 {
 	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].functions[hook]);
+}
+
+/* What a function returned comes when no line of the script's is at work any more: so the one where it begins is told. */
+void place_returned(struct place *p, int index, const char *expected)
+{
+	lua_State *L = p->L;
+	const char *got = luaL_tolstring(L, index, NULL);
+	lua_Debug at;
+
+	place_push_hook(p, p->hook);
+	lua_getinfo(L, ">S", &at);
+	luaL_error(L, "%s:%d: %s: expected %s, got %s", at.short_src, at.linedefined, hook_names[p->hook], expected, got);
+	__builtin_unreachable();
 }
 
 /* Rules come and go; what was made for those that went is dropped with all others, sometimes. */
@@ -291,12 +306,11 @@ static void functions_drop(lua_State *L, const struct loaded *l)
 /* The functions of what is on the stack are called from now on; if anything is thrown, none of them. */
 static void functions_take(struct place *p, struct script *s, unsigned version)
 {
-	static const char *const names[HOOKS] = { "act", "request", "response", "fits", "refuse", "word" };
 	struct loaded *l = &p->loaded[s->index], fresh = *l;
 	lua_State *L = p->L;
 
 	for (unsigned i = 0; i < HOOKS; i++)
-		fresh.functions[i] = ref_field(L, names[i]);
+		fresh.functions[i] = ref_field(L, hook_names[i]);
 	fresh.failures = ref_field(L, "failures");
 	lua_newtable(L);
 	fresh.options = luaL_ref(L, LUA_REGISTRYINDEX);

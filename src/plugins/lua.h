@@ -26,6 +26,7 @@ enum {
 /* ---- scripts ---- */
 
 enum hook { HOOK_ACT, HOOK_REQUEST, HOOK_RESPONSE, HOOK_FITS, HOOK_REFUSE, HOOK_WORD, HOOKS };     /* a script's functions */
+extern const char *const hook_names[HOOKS];
 
 struct script {
 	struct script *next;
@@ -104,6 +105,7 @@ const char *place_thrown(struct place *, char why[SENTENCE]);           /* ... f
 void place_over(struct place *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
 void place_look(struct place *);                        /* at the clock: before what may be long, and is no step of Lua's */
 void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
+void place_returned(struct place *, int index, const char *expected) __attribute__((noreturn));      /* it returned something else: throws */
 void place_push_options(struct place *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
 void place_push_failure(struct place *, const struct failure *);        /* its row, as the script wrote it */
 void place_push_state(struct place *);

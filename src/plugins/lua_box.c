@@ -258,9 +258,15 @@ static struct message *sequel_of(struct place *p)
 	return &OWNER(voice, keep, p->keep)->sequel;
 }
 
+/* Some words are a request's, some a response's, and AIDS is of both. */
 static void role_set(struct place *p, void *m)
 {
-	((struct message *)m)->role = (enum role)luaL_checkinteger(p->L, 3);
+	lua_Integer role = luaL_checkinteger(p->L, 3);
+	bool response = p->hook == HOOK_RESPONSE, of_response = role == ANSWERS || role == PUSH;
+
+	if (role < 0 || role > TELLS || (role != AIDS && of_response != response))
+		luaL_error(p->L, "role: expected one that a %s can have", hook_names[p->hook]);
+	((struct message *)m)->role = (enum role)role;
 }
 
 static void is_set(struct place *p, void *m)

@@ -116,24 +116,36 @@ enum { ARG_TALK, ARG_SPAN, ARG_ASKED, ARG_MESSAGE };
 
 struct making { struct cut cut; struct message message; };
 
+static lua_Integer returned_number(struct place *p, int index, lua_Integer most, const char *expected)
+{
+	int is;
+	lua_Integer n = lua_tointegerx(p->L, index, &is);
+
+	if (!is || n < 0 || n > most)
+		place_returned(p, index, expected);
+	return n;
+}
+
 static void cut_read(lua_State *L, struct place *p, struct cut *cut)
 {
 	struct talk *t = (struct talk *)p->arg[ARG_TALK];
 
-	cut->kind = luaL_checkinteger(L, 1);
+	cut->kind = (unsigned)returned_number(p, 1, CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
+	if (cut->kind == CUT_RAW && !lua_isnoneornil(L, 2) && !lua_isstring(L, 2))
+		place_returned(p, 2, "a text that says why");
 	if (cut->kind == CUT_RAW)
-		t->notice = lua_isnoneornil(L, 2) ? NULL : notice_keep(p, luaL_checkstring(L, 2));
+		t->notice = lua_isnoneornil(L, 2) ? NULL : notice_keep(p, lua_tostring(L, 2));
 	if (cut->kind != CUT_PART && cut->kind != CUT_END)
 		return;
-	lua_Integer n = luaL_checkinteger(L, 2);
-	luaL_argcheck(L, n >= 0, 2, "a length of less than 0");
-	cut->len = (uint64_t)n;
-	if (!lua_isnoneornil(L, 3)) {
-		struct span instead = bytes_check(L, 3);
-		out_put(t->scratch, instead.p, instead.n);
-		cut->replaced = true;
-		cut->instead = out_span(t->scratch);
-	}
+	cut->len = (uint64_t)returned_number(p, 2, LUA_MAXINTEGER, "a length");
+	if (lua_isnoneornil(L, 3))
+		return;
+	if (!lua_isstring(L, 3) && !lua_isuserdata(L, 3))
+		place_returned(p, 3, "bytes or a text in their place");
+	struct span instead = bytes_check(L, 3);
+	out_put(t->scratch, instead.p, instead.n);
+	cut->replaced = true;
+	cut->instead = out_span(t->scratch);
 }
 
 static int cut_inside(lua_State *L)
@@ -222,8 +234,7 @@ static int say_inside(lua_State *L)
 	if (p->hook == HOOK_FITS)
 		s->fits = lua_toboolean(L, -1);
 	if (p->hook == HOOK_REFUSE) {
-		lua_Integer n = luaL_checkinteger(L, -1);
-		luaL_argcheck(L, n >= 0, 1, "less than no answers");
+		lua_Integer n = returned_number(p, -1, LUA_MAXINTEGER, "how many answers that brings");
 		s->answers = n > 255 ? 255 : (int)n;
 	}
 	return 0;

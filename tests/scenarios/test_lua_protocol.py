@@ -288,7 +288,7 @@ def test_a_script_that_fails_passes_all_as_it_comes(talk, request_, answer, why)
 
 
 @pytest.mark.parametrize("failure, words, why", [
-    ("broken", b"BROKEN in two GET\n", "it breaks"), ("less", b"LESS than nothing GET\n", "less than no answers"), ("wordless", b"", "no words")])
+    ("broken", b"BROKEN in two GET\n", "it breaks"), ("less", b"LESS than nothing GET\n", "refuse: expected how many answers that brings, got -1"), ("wordless", b"", "no words")])
 def test_a_refusal_that_fails_closes_behind_its_words(talk, failure, words, why):
     proxy, client, server = talk()
     proxy.set("error", failure=failure)
@@ -298,6 +298,26 @@ def test_a_refusal_that_fails_closes_behind_its_words(talk, failure, words, why)
     assert proxy.logged(r"plugin=talk.lua protocol=talk errors=1: .*" + why)
     assert proxy.api("GET", "/info")[1]["plugins"][0]["errors"] == 1
     assert proxy.api("GET", "/behavior")[1]["hits"] == 1
+
+
+@pytest.mark.parametrize("said, why", [
+    ("", "own.lua:2: request: expected one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW, got nil"),
+    ("return 99", "own.lua:2: request: expected one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW, got 99"),
+    ("return CUT_END", "own.lua:2: request: expected a length, got nil"),
+    ("return CUT_PART, -1", "own.lua:2: request: expected a length, got -1"),
+    ("return CUT_END, 3, {}", "own.lua:2: request: expected bytes or a text in their place, got table: 0x"),
+    ("return CUT_RAW, {}", "own.lua:2: request: expected a text that says why, got table: 0x"),
+    ("message.role = ANSWERS", "own.lua:3: role: expected one that a request can have"),
+    ("message.role = 99", "own.lua:3: role: expected one that a request can have"),
+])
+def test_what_makes_no_sense_is_told_with_its_place(start, backend, tmp_path, said, why):
+    path = tmp_path / "own.lua"
+    path.write_text('return { name = "own", help = "h",\nrequest = function(talk, bytes, message)\n%s\nend,\n'
+                    'response = function(talk, bytes) return CUT_END, #bytes end }' % said)
+    proxy = start("--plugin", path, "--protocol", "own", backend=backend)
+    client, server = proxy.meet(backend)
+    ask(client, server, b"tea", b"milk")
+    assert proxy.logged("plugin=own.lua protocol=own errors=1: " + re.escape(why))
 
 
 @pytest.mark.parametrize("text, why", [
