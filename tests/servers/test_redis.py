@@ -570,7 +570,7 @@ def test_more_keys_than_can_be_asked_anew_are_found_and_not_counted(start, serve
     assert application.mget(["k"] * 65535) == [None] * 65535
     behavior = proxy.api("GET", "/behavior")[1]
     assert (behavior["hits"], behavior["unreachable"]) == (1, 0)
-    assert len([line for line in proxy.log().splitlines() if "strike proxy" in line]) == 1
+    assert len(proxy.strikes()) == 1
 
 
 def test_a_cold_cache_is_filled_in_vain(proxies, connect, direct):
