@@ -634,7 +634,13 @@ def test_outages_of_a_whole_server_are_worded_as_it_does(start, connect):
         one.ctl = Control(one)
         plain = {"sslmode": "disable"}
         real = {}
-        four = [connect(server, **plain) for _ in range(4)]
+
+        def come():
+            try:
+                return connect(server, **plain)
+            except psycopg2.OperationalError:   # who asked whether it is up has not gone quite yet
+                return None
+        four = [until(come) for _ in range(4)]
         real["too_many_connections"] = login_bytes(server.port)
         ask(four[0], "BEGIN")
         real["idle_in_transaction_timeout"] = idle_bytes(four[0])
