@@ -161,7 +161,7 @@ def test_a_crowd(start, threads):
             crowd.round(round)
             round += 1
         calls.stop = True
-        calls.join(PATIENCE)
+        calls.join(4 * PATIENCE)
         most = proxy.memory()
         assert not calls.bad, calls.bad[:3]
         assert len(calls.took) > (CALLS * SECONDS / 3 if os.environ.get("VAURIEN_QUIET") else 10)
