@@ -141,6 +141,7 @@ struct redis {                          /* one connection */
 	bool spoke;
 	uint64_t args;                          /* of the request under way, still to come */
 	enum { LOUD, SKIPPING, HUSHED } quiet;  /* by CLIENT REPLY: the next request gets no reply | none does */
+	bool listens;                           /* it has subscribed to something: in RESP2 CLIENT is not taken then */
 	bool multi, dirty;                      /* in a transaction | that has had a command refused */
 	unsigned queued, latest;                /* what the commands are that it has queued, the latest apart */
 	const struct class *class;              /* the latest request's */
@@ -161,7 +162,7 @@ static const char
 	RAW_TLS[]     = "TLS begins",
 	RAW_REQUEST[] = "the request is not understood",
 	RAW_ENDLESS[] = "MONITOR or replication",
-	RAW_HUSHED[]  = "CLIENT REPLY in a transaction",
+	RAW_HUSHED[]  = "CLIENT REPLY in a transaction, or beside subscriptions",
 	RAW_QUEUED[]  = "a subscription in a transaction",
 	RAW_ANSWER[]  = "the server's reply is not understood",
 	RAW_UNASKED[] = "the server spoke unasked";
@@ -338,6 +339,14 @@ static enum { NO_REPLY_WORD, REPLY_ON, REPLY_OFF, REPLY_SKIP } reply_word(const 
 	return i < 3 ? (int)i + 1 : NO_REPLY_WORD;
 }
 
+/* What CLIENT REPLY asks may come later, or not at all. */
+static bool reply_doubtful(const struct redis *s, const struct said *q)
+{
+	int word = s->multi || (s->listens && !s->resp3) ? reply_word(q) : NO_REPLY_WORD;
+
+	return word > REPLY_ON || (word == REPLY_ON && s->quiet != LOUD);
+}
+
 /* Will it be answered? One that turns replies on again must come through. */
 static enum role said_role(struct redis *s, const struct said *q, enum kind kind)
 {
@@ -392,7 +401,7 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 
 	if (kind == ENDLESS)
 		return RAW_ENDLESS;
-	if (kind == CLIENT && s->multi && reply_word(q) > REPLY_ON)
+	if (kind == CLIENT && reply_doubtful(s, q))
 		return RAW_HUSHED;
 	m->is = said_transacts(s, kind, login ? IS_LOGIN : class->is);
 	if (!s->spoke)
@@ -400,7 +409,10 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 	m->role = said_role(s, q, kind);
 	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
 	s->class = class;
-	s->hushed |= m->role == SILENT && kind == SUBSCRIBES;
+	if (kind == SUBSCRIBES || kind == RESETS) {
+		s->listens = kind == SUBSCRIBES;
+		s->hushed |= s->listens && m->role == SILENT;
+	}
 	if (kind != SECRET && !login)
 		m->subject = q->subject;
 	s->spoke = true;

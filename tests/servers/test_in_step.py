@@ -24,6 +24,7 @@ class MySQL:
     def __init__(self, connect, end, prepared):             # noqa: F811
         self.open = lambda: connect(end, autocommit=False)
         self.prepared = prepared
+        self.begins = True                                  # else a transaction begins with its first statement
         self.connection = self.open()
 
     def say(self, statement):
@@ -34,7 +35,8 @@ class MySQL:
             raise pymysql.err.OperationalError(code, "")
 
     def transaction(self, between=lambda: None):
-        ask(self.connection, "BEGIN")
+        if self.begins:
+            ask(self.connection, "BEGIN")
         self.say(FIRST)
         between()
         self.say(SECOND)
@@ -42,6 +44,7 @@ class MySQL:
 
     def tries(self, after, between=lambda: None):
         """Once, and once more: `after` the error, whose number is returned, it does nothing, rolls back, or connects again."""
+        self.begins = after != "goes on"
         with pytest.raises(pymysql.err.MySQLError) as caught:
             self.transaction(between)
         if after == "connects":
@@ -65,6 +68,8 @@ def stepped(mariadb, connect):                              # noqa: F811
     # what a deadlock takes back is the whole transaction, what a read-only server refuses is the statement
     ({"name": "error", "failure": "deadlock"}, 1213, "begins", [1, 2]),
     ({"name": "error", "failure": "deadlock"}, 1213, "rolls back", [1, 2]),
+    ({"name": "error", "failure": "deadlock"}, 1213, "goes on", [1, 2]),
+    ({"name": "error", "failure": "read_only"}, 1290, "goes on", [1, 1, 2]),
     ({"name": "error", "failure": "read_only"}, 1290, "begins", [1, 1, 2]),         # BEGIN commits what was open
     ({"name": "error", "failure": "read_only"}, 1290, "rolls back", [1, 2]),
     ({"name": "error", "failure": "lock_timeout"}, 1205, "begins", [1, 1, 2]),
@@ -80,7 +85,7 @@ def test_mysql(proxies, connect, stepped, prepared, fault, code, after, left):  
     until(lambda: stepped() == left, what=lambda: "%r, got %r" % (left, stepped()))
 
 
-@pytest.mark.parametrize("after", ["begins", "rolls back"])
+@pytest.mark.parametrize("after", ["begins", "rolls back", "goes on"])
 def test_mysql_s_own_deadlock_leaves_the_same(mariadb, connect, stepped, after):   # noqa: F811
     direct = connect(mariadb, autocommit=False)
     ask(direct, "CREATE OR REPLACE TABLE fought (n INT PRIMARY KEY, v INT) ENGINE=InnoDB")
