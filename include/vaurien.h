@@ -217,6 +217,8 @@ struct protocol {
 	 * brings (0: nothing is forwarded), BY_BACKEND: the response to what was written is the failure
 	 * itself, and passes. Any other below 0: it went wrong; the connection closes behind the words. */
 	int  (*refuse)(struct talk *, const struct message *, const struct failure *, struct out *backend);
+	/* A rule drops this one, which was just told in *message: the backend will not see it. NULL: nothing hangs on that */
+	void (*dropped)(struct talk *, const struct message *);
 	/* Write what makes the server send answers that it keeps back until it is asked for more: nothing more will be.
 	 * NULL: it keeps none back. */
 	void (*flush)(struct talk *, struct out *backend);

@@ -112,6 +112,17 @@ static void conn_refuse(struct conn *c, struct exchange *x, const struct message
 	exchange_substitute(c, x, exchange_refuse(c, x, msg, f));
 }
 
+static void request_drop(struct conn *c, struct exchange *x, const struct message *msg)
+{
+	const struct protocol *p = conn_protocol(c);
+
+	c->request.busy->now.gone = x->dropped = true;
+	if (p->dropped && !c->request.raw) {
+		p->dropped(conn_talk(c), msg);
+		conn_heard(c);
+	}
+}
+
 /* The failure by which the rules refuse it; NULL: none. */
 static const struct failure *request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
 {
@@ -131,7 +142,7 @@ static const struct failure *request_judge(struct conn *c, struct exchange *x, c
 	m->dirt = j.v.dirt;
 	judge_ends(c, &j, &x->end);
 	if (j.v.fate == DROP)
-		m->gone = x->dropped = true;
+		request_drop(c, x, msg);
 	return j.v.fate == REPLY ? j.failure : NULL;
 }
 

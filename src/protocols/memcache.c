@@ -458,13 +458,20 @@ static bool answer_read(enum kind kind, const struct line *l, uint64_t *data, bo
 	return !value && !meta && (kind != GETS || word_is(first, "END") || is_error(first));
 }
 
+/* This request has no answer to come, or any more. */
+static void doubts_drop(struct memcache *s, const struct message *asked)
+{
+	if (asked->note & NOTE_DOUBT && s->doubts)
+		s->doubts--;
+	if (asked->note & NOTE_DOUBT_BARE && s->bare_doubts)
+		s->bare_doubts--;
+}
+
 static void answer_done(struct memcache *s, const struct message *asked)
 {
 	s->answering = false;
-	if (asked && asked->note & NOTE_DOUBT && s->doubts)
-		s->doubts--;
-	if (asked && asked->note & NOTE_DOUBT_BARE && s->bare_doubts)
-		s->bare_doubts--;
+	if (asked)
+		doubts_drop(s, asked);
 }
 
 static struct cut text_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
@@ -761,6 +768,15 @@ static void delete_put(const struct memcache *s, const struct message *asked, st
 	text_put(o, base64 ? " b Ovaurien-refuses\r\n" : "\r\n");
 }
 
+/* What was hushed before it still is, and the server has no answer to it that could be taken for another's. */
+static void memcache_dropped(struct talk *t, const struct message *asked)
+{
+	struct memcache *s = t->state;
+
+	s->hushed = s->before;
+	doubts_drop(s, asked);
+}
+
 /* Requests that were hushed wait for a later one's answer; where that one is refused or is none, this follows them. */
 static void memcache_flush(struct talk *t, struct out *o)
 {
@@ -865,4 +881,5 @@ PROTOCOL(memcache,
 	.options = options,
 	.state_size = sizeof(struct memcache),
 	.request = memcache_request, .response = memcache_response,
-	.failures = failures, .own = own, .refuse = memcache_refuse, .flush = memcache_flush, .word = memcache_word)
+	.failures = failures, .own = own,
+	.refuse = memcache_refuse, .dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word)

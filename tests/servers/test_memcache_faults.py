@@ -334,6 +334,34 @@ def test_quiet_requests_are_refused_as_the_server_does(proxies, raw, cache):
     assert one.send(b"mg a q v k\r\nmg b q v k\r\nget a\r\n").rest()[0] in (b"VA 1 ka\r\n1\r\n", b"VA 1 ka\r\n1\r\nVALUE a 0 1\r\n1\r\nEND\r\n")
 
 
+QUIET_TEXT = b"ms b 1 q\r\n1\r\n", b"mg a v\r\n", b"mg a v O1\r\n", b"SERVER_ERROR Connection timed out\r\n"
+QUIET_BINARY = binary(0x11, b"b", bytes(8), b"1"), binary(0x0c, b"a"), binary(0x00, b"a"), b"Temporary failure"
+
+
+@pytest.mark.parametrize("quiet, one_more, last, refusal", [QUIET_TEXT, QUIET_BINARY])
+@pytest.mark.parametrize("behavior", ["reset", "blackout", "error"])
+def test_what_is_hushed_waits_for_nobody_that_is_dropped(proxies, raw, cache, behavior, quiet, one_more, last, refusal):
+    """Its silence is known by the answer to the next, which a rule keeps from the server."""
+    end = raw(proxies)
+    proxies.api("POST", "/rules", {"behavior": "drop", "skip": 1, "times": 1})
+    proxies.api("POST", "/rules", dict({"behavior": behavior, "skip": 2, "match": "."}, **({"failure": "pooler_timeout"} if behavior == "error" else {})))
+    end.send(quiet + one_more + last)
+    if behavior == "error":
+        assert end.read_to(refusal)[-len(refusal):] == refusal
+    else:
+        assert end.ends() == "rst"
+    until(lambda: cache.get("b") == b"1", what="what was hushed to be done")
+
+
+def test_a_dropped_request_leaves_no_doubt(proxies, raw, cache):
+    """Whose error this is: nobody's else, since the server never saw the other."""
+    end = raw(proxies)
+    proxies.set("drop", match="^MG a")
+    words = b"ms b 1 q\r\n1\r\nmg a v\r\nmn\r\nmg b q q\r\nmn\r\n"
+    assert end.send(words).read_to(b"flag\r\nMN\r\n") == b"MN\r\nCLIENT_ERROR duplicate flag\r\nMN\r\n"
+    assert proxies.api("GET", "/info")[1]["proxies"][0]["raw"] == 0
+
+
 # ---- (d) a cold cache ----
 
 READS = [b"get k\r\n", b"gets k l\r\n", b"gat 0 k\r\n", b"gats 0 k l\r\n", b"bget k\r\n", b"me k\r\n", b"mg k\r\n", b"mg k v\r\n",
