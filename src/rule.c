@@ -294,6 +294,12 @@ bool rule_check_failures(const struct protocol *p, const struct block *b, const 
 	return true;
 }
 
+/* It is asked of connections, and of nothing that goes on in them. */
+static bool behavior_whole(const struct behavior *b)
+{
+	return b->on & (ON_OPEN | ON_END | ON_LEAVE) && !(b->on & (ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST));
+}
+
 static bool match_settle(const struct rule_spec *r, const struct protocol *p, char error[SENTENCE])
 {
 	const char *match = fields_of(r)->match;
@@ -302,6 +308,8 @@ static bool match_settle(const struct rule_spec *r, const struct protocol *p, ch
 		return true;
 	if (!p->request)
 		sentence_put(error, "match: %s has no messages that could match", p->name);
+	else if (behavior_whole(r->behavior))
+		sentence_put(error, "match: %s concerns connections, which are decided before anything is said", r->behavior->name);
 	else if (r->per_connection)
 		sentence_put(error, "match: expected per = exchange beside it, a connection is decided before anything is said");
 	else
@@ -332,10 +340,10 @@ static bool direction_settle(struct rule_spec *r, char error[SENTENCE])
 static bool per_connection(const struct rule_spec *r)
 {
 	const struct rule_fields *f = fields_of(r);
-	const unsigned on = r->behavior->on, whole = ON_OPEN | ON_END | ON_LEAVE, parts = ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST;
+	const unsigned on = r->behavior->on;
 	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
 
-	return (on & whole && !(on & parts)) || (*f->per == 'o' && r->behavior->traits & TRAIT_WHOLE) || *f->per == 'c' ||
+	return behavior_whole(r->behavior) || (*f->per == 'o' && r->behavior->traits & TRAIT_WHOLE) || *f->per == 'c' ||
 	       (certain && on & ON_OPEN && on & (ON_REQUEST | ON_RESPONSE));
 }
 

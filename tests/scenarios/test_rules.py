@@ -209,6 +209,14 @@ def test_a_client_that_leaves_is_no_exchange(vaurien, backend, words, wanted):
     assert counts(proxy, "counts") == (4, wanted.count("X"), 0)
 
 
+@pytest.mark.parametrize("behavior", ["limit_time", "slow_connect", "slow_close"])
+def test_a_match_where_nothing_is_said(start, backend, behavior):
+    proxy = start("--protocol", "http", backend=backend)
+    status, answer = proxy.api("POST", "/rules", {"behavior": behavior, "match": "x", "per": "exchange"})
+    assert status == 400 and answer["errors"][0]["description"] == (
+        "match: %s concerns connections, which are decided before anything is said" % behavior)
+
+
 @pytest.mark.parametrize("words, why", [
     ("delay direction=response", "it does anything to"), ("truncate direction=request", "it does anything to"),
     ("delay skip=100", "comes after those that it skips"),
