@@ -16,13 +16,13 @@ static const char program[] = "toxiproxy-server";
 
 static struct values { const char *host, *port, *config, *seed; bool proxy_metrics, runtime_metrics, version; } values;
 
-enum kind { TEXT, NUMBER, BOOLEAN };
+enum kind { TEXT, NUMBER, BOOLEAN, PORT };
 
 /* In the order of their usage. */
 static const struct row { const char *name; enum kind kind; void *to; const char *help; } rows[] = {
 	{ "config",          TEXT,    &values.config,          "JSON file containing proxies to create on startup" },
 	{ "host",            TEXT,    &values.host,            "Host for toxiproxy's API to listen on (default \"localhost\")" },
-	{ "port",            TEXT,    &values.port,            "Port for toxiproxy's API to listen on (default \"8474\")" },
+	{ "port",            PORT,    &values.port,            "Port for toxiproxy's API to listen on (default \"8474\")" },
 	{ "proxy-metrics",   BOOLEAN, &values.proxy_metrics,   "accepted: /metrics is there without it" },
 	{ "runtime-metrics", BOOLEAN, &values.runtime_metrics, "accepted: /metrics is there without it" },
 	{ "seed",            NUMBER,  &values.seed,            "Seed for randomizing toxics with" },
@@ -42,7 +42,7 @@ bool toxiserver_meant(const char *path)
 
 static int usage(int code)
 {
-	static const char *const words[] = { " string", " int", "" };
+	static const char *const words[] = { " string", " int", "", " string" };
 
 	fprintf(stderr, "Usage of %s:\n", program);
 	for (size_t i = 0; i < ROWS; i++)
@@ -79,6 +79,11 @@ static bool number_good(const char *text)
 	return *text && !isspace((unsigned char)*text) && !*end && !errno;
 }
 
+static bool port_good(const char *text)
+{
+	return *text && strspn(text, "0123456789") == strlen(text) && strtoul(text, NULL, 10) <= 65535;
+}
+
 static int flag_take(const struct row *row, const char *value)
 {
 	if (row->kind == BOOLEAN && !boolean_read(row->to, value)) {
@@ -87,6 +92,10 @@ static int flag_take(const struct row *row, const char *value)
 	}
 	if (row->kind == NUMBER && !number_good(value)) {
 		fprintf(stderr, "invalid value \"%s\" for flag -%s: parse error\n", value, row->name);
+		return usage(2);
+	}
+	if (row->kind == PORT && !port_good(value)) {
+		fprintf(stderr, "invalid value \"%s\" for flag -%s: expected a number from 0 to 65535\n", value, row->name);
 		return usage(2);
 	}
 	if (row->kind != BOOLEAN)

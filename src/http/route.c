@@ -21,7 +21,7 @@ static int hex(char c)
 	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-/* `n` bytes of a path without their %XX. A new text, which ends at a %00. */
+/* `n` bytes of a path without their %XX. A new text; no name has a %00, so that stays as it is. */
 static char *decode(const char *p, size_t n)
 {
 	char *made = malloc(n + 1), *to = made;
@@ -29,8 +29,9 @@ static char *decode(const char *p, size_t n)
 	assert(made);
 	for (size_t i = 0; i < n; i++) {
 		bool coded = p[i] == '%' && i + 2 < n && hex(p[i + 1]) >= 0 && hex(p[i + 2]) >= 0;
-		*to++ = coded ? (char)(hex(p[i + 1]) << 4 | hex(p[i + 2])) : p[i];
-		i += coded ? 2 : 0;
+		int c = coded ? hex(p[i + 1]) << 4 | hex(p[i + 2]) : 0;
+		*to++ = c ? (char)c : p[i];
+		i += c ? 2 : 0;
 	}
 	*to = 0;
 	return made;

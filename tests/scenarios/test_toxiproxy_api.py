@@ -181,6 +181,7 @@ def test_create_refused(api):
     ):
         assert api("POST", "/proxies", body) == (status, text)
     assert list(api("GET", "/proxies")[1]) == ["taken"]
+    assert api("DELETE", "/proxies/taken%00x") == (404, "proxy not found")
 
 
 @pytest.mark.parametrize("body, error", [

@@ -106,6 +106,7 @@ def test_words_that_it_prints(server):
     assert done.returncode == 0 and done.stderr.startswith("Usage of toxiproxy-server:\n  -config string\n")
     for words, said in ((["-nope"], "flag provided but not defined: -nope\nUsage"), (["--port"], "flag needs an argument: -port\nUsage"),
                         (["-seed", "x"], 'invalid value "x" for flag -seed: parse error\nUsage'),
+                        (["-port", "99999"], 'invalid value "99999" for flag -port: expected a number from 0 to 65535\nUsage'),
                         (["-version=maybe"], 'invalid boolean value "maybe" for -version: parse error\nUsage')):
         done = server.run(*words)
         assert done.returncode == 2 and done.stderr.startswith(said)
