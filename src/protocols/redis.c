@@ -795,7 +795,7 @@ static void answer_learn(struct redis *s, const struct message *asked)
 	if (kind == HELLO && (s->type == '%' || s->type == '*'))
 		s->resp3 = s->type == '%';
 	if (kind == RESETS && s->type == '+') {
-		s->resp3 = s->hushed = false;
+		s->resp3 = false;
 		memset(s->subscribed, 0, sizeof s->subscribed);
 	}
 }
