@@ -1,7 +1,8 @@
 /* wakeup.c - how late the machine wakes a thread that slept: learned, so that it asks to be woken by so much earlier.
  *
  * A processor that rested for 100 ms takes longer to come back than one that rested for 1 ms; in a virtual machine some
- * 0.15 ms. Who is woken early by what others took longer spins for that long. */
+ * 0.15 ms. Who is woken early by what others took longer spins for that long. One
+ * that was far later than usual had no processor: that says little of the next, and counts as little. */
 #include "wakeup.h"
 
 static unsigned bits(nsec wait)
@@ -19,8 +20,10 @@ nsec wakeup_ask(const struct wakeups *w, nsec wait)
 void wakeup_learn(struct wakeups *w, nsec wait, nsec slept)
 {
 	uint32_t *known = &w->late[bits(wait)];
-	nsec late = slept - wakeup_ask(w, wait);
+	nsec late = slept - wakeup_ask(w, wait), most = 2 * (nsec)*known + 20 * NSEC_US;
 
-	late = late < 0 ? 0 : late > WAKEUP_MOST ? WAKEUP_MOST : late;
+	if (most > WAKEUP_MOST)
+		most = WAKEUP_MOST;
+	late = late < 0 ? 0 : late > most ? most : late;
 	*known = (uint32_t)(*known + (late - (nsec)*known) / 4);
 }
