@@ -77,9 +77,10 @@ static void tell_misses(const struct plan *p, const struct rule *r, const struct
 	news_words(&n, "what", what);
 	news_words(&n, "rule", r->words->name);
 	news_words(&n, "behavior", r->behavior->name);
-	news_count(&n, "messages", m->n);
+	news_count(&n, *m->nearest ? "messages" : "connections", m->n);
 	news_words(&n, "why", none);
-	news_words(&n, "nearest", m->nearest);
+	if (*m->nearest)
+		news_words(&n, "nearest", m->nearest);
 	if (m->near)
 		news_words(&n, "but_for", "upper and lower case");
 	news_tell(&n);
@@ -93,8 +94,10 @@ static void misses_say(struct plan *p, struct rule *r, struct misses *m, const c
 	m->over = true;
 	if (news_want(NEWS_MISSED))
 		tell_misses(p, r, m, what, why);
-	log_info("%s proxy=%s rule=%s behavior=%s: %llu messages, none of which %s; nearest%s: %s", what, p->spec->name, r->words->name,
-	         r->behavior->name, (unsigned long long)m->n, why, m->near ? " (but for upper and lower case)" : "", m->nearest);
+	bool messages = *m->nearest;
+	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, p->spec->name, r->words->name, r->behavior->name,
+	         (unsigned long long)m->n, messages ? "messages" : "connections", why, messages ? "; nearest" : "",
+	         m->near ? " (but for upper and lower case): " : messages ? ": " : "", m->nearest);
 }
 
 static void rule_misses_say(struct plan *p, struct rule *r)
@@ -247,15 +250,19 @@ static void rule_misses(struct plan *p, struct rule *r, struct misses *m, bool s
 		rule_misses_say(p, r);
 }
 
-/* It is in for this one; whether it will strike it is not known yet. */
+/* It is in for this one, a message or a connection; whether it will strike it is not known yet. */
 static void rule_spares(struct plan *p, struct rule *r, const struct question *q, struct text *t)
 {
 	struct misses *m = &r->spared;
 
-	if (m->over || !q->msg)
+	if (m->over)
 		return;
 	if ((m->over = atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed)))
 		return;
+	if (!q->msg) {
+		m->n += r->words->per_connection && r->behavior->on;    /* told when the rule goes: something may come yet */
+		return;
+	}
 	if (!m->n && !t->n)
 		text_make(t, q->msg);
 	rule_misses(p, r, m, !m->n, false, t, q->now);

@@ -209,6 +209,16 @@ def test_a_client_that_leaves_is_no_exchange(vaurien, backend, words, wanted):
     assert counts(proxy, "counts") == (4, wanted.count("X"), 0)
 
 
+def test_a_rule_that_strikes_no_connection_says_so(start, backend):
+    backend.serve()
+    proxy = start("--rule", "limit_data bytes=1000", "--rule", "blackout skip=5 name=later", backend=backend)
+    for _ in range(3):
+        rounds(proxy.client())
+    proxy.api("PUT", "/rules", {"rules": []})
+    proxy.logged(r"no strike proxy=default rule=limit_data behavior=limit_data: 3 connections, none of which it does anything to\n")
+    proxy.logged(r"no strike proxy=default rule=later behavior=blackout: 3 connections, none of which comes after those that it skips\n")
+
+
 @pytest.mark.parametrize("behavior", ["limit_time", "slow_connect", "slow_close"])
 def test_a_match_where_nothing_is_said(start, backend, behavior):
     proxy = start("--protocol", "http", backend=backend)
