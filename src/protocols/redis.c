@@ -141,7 +141,7 @@ struct redis {                          /* one connection */
 	bool spoke;
 	uint64_t args;                          /* of the request under way, still to come */
 	enum { LOUD, SKIPPING, HUSHED } quiet;  /* by CLIENT REPLY: the next request gets no reply | none does */
-	bool listens;                           /* it has subscribed to something: in RESP2 CLIENT is not taken then */
+	uint64_t wanted[SUBSCRIPTIONS];         /* subscriptions that were asked for, by kind: in RESP2 CLIENT is not taken beside any */
 	bool multi, dirty;                      /* in a transaction | that has had a command refused */
 	unsigned queued, latest;                /* what the commands are that it has queued, the latest apart */
 	const struct class *class;              /* the latest request's */
@@ -342,7 +342,8 @@ static enum { NO_REPLY_WORD, REPLY_ON, REPLY_OFF, REPLY_SKIP } reply_word(const 
 /* What CLIENT REPLY asks may come later, or not at all. */
 static bool reply_doubtful(const struct redis *s, const struct said *q)
 {
-	int word = s->multi || (s->listens && !s->resp3) ? reply_word(q) : NO_REPLY_WORD;
+	bool listens = s->wanted[CHANNELS] || s->wanted[PATTERNS] || s->wanted[SHARDS];
+	int word = s->multi || (listens && !s->resp3) ? reply_word(q) : NO_REPLY_WORD;
 
 	return word > REPLY_ON || (word == REPLY_ON && s->quiet != LOUD);
 }
@@ -386,6 +387,18 @@ static unsigned said_transacts(struct redis *s, enum kind kind, unsigned is)
 	return is | IS_GROWING;         /* to be queued */
 }
 
+/* More subscriptions or less, as far as is asked; without names all of them go. */
+static void said_wants(struct redis *s, const struct said *q)
+{
+	unsigned which = word_find(q->words[0], confirmations);
+	uint64_t n = q->args - 1, *wanted = &s->wanted[which % SUBSCRIPTIONS];
+
+	if (which < SUBSCRIPTIONS)
+		*wanted += n;
+	else
+		*wanted -= n && n < *wanted ? n : *wanted;
+}
+
 static uint64_t subscribe_note(const struct said *q)
 {
 	return (uint64_t)word_find(q->words[0], confirmations) << NOTE_WHICH_SHIFT | (q->args - 1) << NOTE_COUNT_SHIFT;
@@ -409,10 +422,11 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 	m->role = said_role(s, q, kind);
 	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
 	s->class = class;
-	if (kind == SUBSCRIBES || kind == RESETS) {
-		s->listens = kind == SUBSCRIBES;
-		s->hushed |= s->listens && m->role == SILENT;
-	}
+	if (kind == SUBSCRIBES)
+		said_wants(s, q);
+	if (kind == RESETS)
+		memset(s->wanted, 0, sizeof s->wanted);
+	s->hushed |= m->role == SILENT && kind == SUBSCRIBES;
 	if (kind != SECRET && !login)
 		m->subject = q->subject;
 	s->spoke = true;
