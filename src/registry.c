@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "option.h"
+#include "rule.h"
 
 struct list { const void **at; size_t n; bool sorted; };
 
@@ -194,8 +195,18 @@ static const char *failures_fault(const struct protocol *p)
 	return NULL;
 }
 
+/* An option of such a name would hide the field from all who set it. */
+static const char *fields_fault(const struct behavior *b)
+{
+	for (const struct opt *row = b->options; row && row->name; row++)
+		if (opt_find(rule_options, row->name))
+			return faulty("%.40s: option '%.40s': every rule has a field of that name", b->name, row->name);
+	return NULL;
+}
+
 static const char *behavior_fault(const struct behavior *b)
 {
+	const char *why;
 	if (b->abi != VAURIEN_ABI)
 		return faulty("a behavior was built for version %u of vaurien.h, this is version %u", b->abi, VAURIEN_ABI);
 	if (!name_sane(b->name))
@@ -204,7 +215,8 @@ static const char *behavior_fault(const struct behavior *b)
 		return faulty("behavior '%.40s' was announced twice: the name is taken", b->name);
 	if (b->on && !b->act)
 		return faulty("behavior '%.40s' wants to be asked but has no act()", b->name);
-	return table_fault(b->name, b->options, b->opts_size);
+	why = table_fault(b->name, b->options, b->opts_size);
+	return why ? why : fields_fault(b);
 }
 
 static const char *protocol_fault(const struct protocol *p)

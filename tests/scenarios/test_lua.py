@@ -200,7 +200,7 @@ return {
     options = {
         { name = "yes", type = OPT_BOOL, default = true, help = "h" },
         { name = "whole", type = OPT_INT, default = 7, help = "h", min = -1, max = 9 },
-        { name = "share", type = OPT_REAL, default = 0.25, help = "h" },
+        { name = "part", type = OPT_REAL, default = 0.25, help = "h" },
         { name = "late", type = OPT_TIME, default = "1500", unit = "ms", help = "h" },
         { name = "text", help = "h" },
         { name = "word", type = OPT_CHOICE, choices = { "a", "b" }, default = "b", help = "h" },
@@ -210,7 +210,7 @@ return {
     },
     act = function(event, verdict)
         local o, m = event.options, event.message
-        assert(o.yes == true and o.whole == 7 and o.share == 0.25 and o.late == 1.5 and o.word == "b")
+        assert(o.yes == true and o.whole == 7 and o.part == 0.25 and o.late == 1.5 and o.word == "b")
         assert(o.text == nil and o.failure == nil and #o.times_ == 2)
         assert(o.times_[2].percent == 99 and o.times_[2].time == 0.2)
         assert(fails(function() return o.warmup end):find("own.lua:%d+: there is no option 'warmup'"))
@@ -429,6 +429,7 @@ WRONG = {
     "option": (acts("", more='options = { { name = "x", help = "h", type = OPT_INT, default = "many" } },'), r"own: the default of option x: expected .*"),
     "unit": (acts("", more='options = { { name = "x", help = "h", type = OPT_TIME, unit = "days" } },'), r"unit: expected one of s, ms, us, m, h, got 'days'"),
     "row": (acts("", more='options = { "x" },'), r"options: expected a table for each, got string"),
+    "field": (acts("", more='options = { { name = "match", help = "h" } },'), r"own: option 'match': every rule has a field of that name"),
     "helpless": (acts("", more='options = { { name = "x" } },'), r"own: option 'x': it has no help"),
     "endless": ("while true do end", r"own.lua:1: more than \d+ (steps|ms) in one call"),
     "huge": ("local t = {} for i = 1, 1 << 30 do t[i] = i end return t", r"own.lua:1: not enough memory"),
