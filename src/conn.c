@@ -120,24 +120,13 @@ void conn_untie(struct conn *c)
 	c->ties = (struct ties *)&no_ties;
 }
 
-static SELDOM struct talk *talk_begin(struct conn *c)
+struct talk *talk_begin(struct conn *c)
 {
 	struct worker *w = c->proxy->worker;
 	const struct spec *s = c->plan->spec;
 
 	w->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
 	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
-	return &w->talk;
-}
-
-struct talk *conn_talk(struct conn *c)
-{
-	struct worker *w = c->proxy->worker;
-
-	out_clear(&w->scratch);
-	if (w->talk.state != c->state)          /* mostly it is, with messages that come together */
-		return talk_begin(c);
-	w->talk.close = w->talk.no_sequel = false;
 	return &w->talk;
 }
 
@@ -149,8 +138,7 @@ void conn_silent(struct conn *c)
 		t->state = NULL;
 }
 
-/* Its first text has come, or its last gone. */
-static SELDOM void texts_change(struct conn *c)
+void texts_change(struct conn *c)
 {
 	struct worker *w = c->proxy->worker;
 
@@ -165,17 +153,6 @@ static SELDOM void texts_change(struct conn *c)
 		free(c->texts);
 		c->texts = NULL;
 	}
-}
-
-void conn_heard(struct conn *c)
-{
-	struct worker *w = c->proxy->worker;
-
-	c->idle = w->talk.idle;
-	if (w->talk.no_sequel)
-		c->no_sequel = true;
-	if (c->texts ? !c->texts->used : w->texts.used)
-		texts_change(c);
 }
 
 /* ---- life and death ---- */

@@ -73,8 +73,8 @@ const char *side_peer(const struct side *, char *buffer, size_t size); /* its ad
 
 struct ties *conn_tie(struct conn *);   /* to be written to */
 void conn_untie(struct conn *);         /* there may be no need of them any more */
-struct talk *conn_talk(struct conn *);  /* the worker's, made this connection's for one call of the protocol ... */
-void conn_heard(struct conn *);         /* ... after which this is called */
+struct talk *talk_begin(struct conn *); /* see conn_talk */
+void texts_change(struct conn *);       /* its first text has come, or its last gone */
 void conn_silent(struct conn *);        /* what it is made of has changed */
 
 static inline struct side *pipe_from(const struct pipe *p)
@@ -90,6 +90,30 @@ static inline struct side *pipe_to(const struct pipe *p)
 static inline struct loop *conn_loop(struct conn *c)
 {
 	return &c->proxy->worker->loop;
+}
+
+/* The worker's, made this connection's for one call of the protocol ... */
+static inline struct talk *conn_talk(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	out_clear(&w->scratch);
+	if (w->talk.state != c->state)          /* mostly it is, with messages that come together */
+		return talk_begin(c);
+	w->talk.close = w->talk.no_sequel = false;
+	return &w->talk;
+}
+
+/* ... after which this is called. */
+static inline void conn_heard(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	c->idle = w->talk.idle;
+	if (w->talk.no_sequel)
+		c->no_sequel = true;
+	if (c->texts ? !c->texts->used : w->texts.used)
+		texts_change(c);
 }
 
 static inline const struct protocol *conn_protocol(const struct conn *c)

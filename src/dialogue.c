@@ -22,7 +22,7 @@ static bool judge_wants(const struct conn *c, enum moment moment, const struct e
 }
 
 /* The dice are thrown for an exchange. */
-static struct stand stand_new(struct conn *c, uint64_t number, const struct message *msg)
+static inline struct stand stand_new(struct conn *c, uint64_t number, const struct message *msg)
 {
 	struct plan *p = c->plan;
 	struct stand s = { 0 };
@@ -34,7 +34,7 @@ static struct stand stand_new(struct conn *c, uint64_t number, const struct mess
 	return s;
 }
 
-static struct exchange *exchange_new(struct conn *c, uint64_t number, const struct message *msg)
+static inline struct exchange *exchange_new(struct conn *c, uint64_t number, const struct message *msg)
 {
 	struct stand s = stand_new(c, number, msg);
 

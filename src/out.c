@@ -37,11 +37,6 @@ struct span out_span(const struct out *o)
 	return (struct span){ o->p, o->n };
 }
 
-void out_clear(struct out *o)
-{
-	o->n = 0;
-}
-
 void out_free(struct out *o)
 {
 	free(o->p);

@@ -6,7 +6,12 @@
 
 struct out { uint8_t *p; size_t n, room; };     /* n of `room` bytes are filled; all zero is empty */
 
-void out_clear(struct out *);           /* empty; the memory stays for what comes next */
+
+static inline void out_clear(struct out *o)     /* empty; the memory stays for what comes next */
+{
+	o->n = 0;
+}
+
 void out_free(struct out *);
 
 #endif

@@ -308,7 +308,7 @@ static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 		pipe_end(p, m->end);
 }
 
-static void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
+static inline void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	const struct current *m = &p->busy->now;
 
@@ -367,7 +367,8 @@ void pipe_open(struct pipe *p, const struct message *msg)
 		pipe_stir(p);
 	struct current *m = &p->busy->now;
 
-	message_forget(m);
+	if (m->open || m->lot)
+		message_forget(m);
 	m->open = true;
 	m->keep = UINT64_MAX;
 	m->role = msg->role;
@@ -449,13 +450,15 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 	return true;
 }
 
-static void pipe_turn(struct pipe *p, struct span *at)
+/* The same of bytes without messages: all that is at hand is of the turn. */
+static bool pipe_turn(struct pipe *p, struct span *at)
 {
 	dialogue_turn(p->conn, p->direction, *at);
-	if (p->conn->dead)
-		return;
+	if (p->conn->dead || p->ended)
+		return false;
 	p->busy->now.body = at->n;
 	p->busy->now.last = p->busy->now.end != STAY || (p->direction == REQUEST && p->busy->now.exchange && p->busy->now.exchange->end);
+	return true;
 }
 
 static void pipe_keep_rest(struct pipe *p, struct span at)
@@ -489,11 +492,7 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 		if (!at.n)
 			break;
 		if (!p->busy->now.body) {
-			if (p->raw)
-				pipe_turn(p, &at);
-			else if (!pipe_cut(p, &at))
-				break;
-			if (c->dead || p->ended)
+			if (!(p->raw ? pipe_turn(p, &at) : pipe_cut(p, &at)))
 				break;
 		}
 		size_t take = at.n < p->busy->now.body ? at.n : p->busy->now.body;

@@ -20,10 +20,10 @@ nsec wakeup_ask(const struct wakeups *w, nsec wait)
 void wakeup_learn(struct wakeups *w, nsec wait, nsec slept)
 {
 	uint32_t *known = &w->late[bits(wait)];
-	nsec late = slept - wakeup_ask(w, wait), most = 2 * (nsec)*known + 20 * NSEC_US;
+	nsec late = slept - wakeup_ask(w, wait), most = 2 * (nsec)*known + 50 * NSEC_US;
 
 	if (most > WAKEUP_MOST)
 		most = WAKEUP_MOST;
 	late = late < 0 ? 0 : late > most ? most : late;
-	*known = (uint32_t)(*known + (late - (nsec)*known) / 4);
+	*known = (uint32_t)(*known + (late - (nsec)*known) / (late > *known ? 2 : 4));
 }

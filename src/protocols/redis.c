@@ -138,23 +138,23 @@ struct walk {                           /* where a reply stands */
 
 struct redis {                          /* one connection */
 	/* requests */
-	bool spoke;
 	uint64_t args;                          /* of the request under way, still to come */
-	enum { LOUD, SKIPPING, HUSHED } quiet;  /* by CLIENT REPLY: the next request gets no reply | none does */
-	uint64_t wanted[SUBSCRIPTIONS];         /* subscriptions that were asked for, by kind: in RESP2 CLIENT is not taken beside any */
-	bool multi, dirty;                      /* in a transaction | that has had a command refused */
-	unsigned queued, latest;                /* what the commands are that it has queued, the latest apart */
 	const struct class *class;              /* the latest request's */
+	uint64_t wanted[SUBSCRIPTIONS];         /* subscriptions that were asked for, by kind: in RESP2 CLIENT is not taken beside any */
+	unsigned queued, latest;                /* what the commands are that it has queued, the latest apart */
+	enum { LOUD, SKIPPING, HUSHED } quiet;  /* by CLIENT REPLY: the next request gets no reply | none does */
+	bool spoke;
+	bool multi, dirty;                      /* in a transaction | that has had a command refused */
 
 	/* replies */
 	bool answering;                         /* the message under way ... */
 	bool pushing;                           /* ... is a push */
 	uint8_t type;                           /* its first byte */
 	uint8_t which;                          /* of confirmations[], or NO_CONFIRMATION */
-	uint64_t confirming;                    /* further replies that belong to it */
-	struct walk walk;
 	bool resp3;
 	bool hushed;                            /* confirmations may come that nobody waits for */
+	uint64_t confirming;                    /* further replies that belong to it */
+	struct walk walk;
 	uint64_t subscribed[SUBSCRIPTIONS];
 };
 
@@ -171,6 +171,7 @@ static const char
 
 static struct named { uint64_t name[3]; const struct class *class; } named[NAMES_MAX];
 static uint16_t slots[SLOTS];           /* of named[], plus 1 */
+static uint8_t shown[256];              /* a byte of a name, in capitals, or '?' */
 
 /* The slot of a name, or the free one where it would be. */
 static uint16_t *slot_find(const char name[24])
@@ -200,6 +201,8 @@ __attribute__((constructor)) static void names_learn(void)
 {
 	uint16_t n = 0;
 
+	for (int c = 0; c < 256; c++)
+		shown[c] = (uint8_t)(c >= 'a' && c <= 'z' ? c - 32 : c > ' ' && c < 127 ? c : '?');
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
 		for (const char *p = classes[i].names; *p; p += *p == ' ') {
 			char name[24] = "";
@@ -293,11 +296,6 @@ static void said_clear(struct said *q)
 	q->subject = (struct span){ 0 };
 }
 
-static uint8_t shown(uint8_t c)
-{
-	return c >= 'a' && c <= 'z' ? c - 32 : c > ' ' && c < 127 ? c : '?';
-}
-
 /* In capitals; what cannot be shown is not. */
 static void verb_put(char verb[24], size_t at, struct span name)
 {
@@ -305,12 +303,12 @@ static void verb_put(char verb[24], size_t at, struct span name)
 
 	if (!at && name.n <= sizeof word) {     /* as most are: put there at once, for it will be read at once */
 		for (size_t i = 0; i < name.n; i++)
-			word |= (uint64_t)shown(name.p[i]) << (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 8 * i : 56 - 8 * i);
+			word |= (uint64_t)shown[name.p[i]] << (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 8 * i : 56 - 8 * i);
 		memcpy(verb, &word, sizeof word);
 		return;
 	}
 	for (size_t i = 0; i < name.n && at < 23; i++)
-		verb[at++] = (char)shown(name.p[i]);
+		verb[at++] = (char)shown[name.p[i]];
 }
 
 static const struct class *said_class(const struct said *q, const char verb[24])
@@ -443,7 +441,7 @@ static struct cut said_nothing(struct redis *s, struct message *m, uint64_t len)
 }
 
 /* The next argument, as far as it is at hand; *at is behind it then, though it may end beyond what is there. */
-static enum step arg_read(struct span in, uint64_t *at, struct span *arg)
+static inline enum step arg_read(struct span in, uint64_t *at, struct span *arg)
 {
 	uint64_t i = *at;
 	int64_t n;
