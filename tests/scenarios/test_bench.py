@@ -19,6 +19,8 @@ def test_rows(tmp_path):
         rate, cpu = re.search(r"^%s +vaurien +([\d.]+) +([\d.]+)" % row, done.stdout, re.M).groups()
         assert float(rate) > 0 and float(cpu) >= 0, done.stdout
     assert len(re.findall(r"^ +direct +[\d.]+ ", done.stdout, re.M)) == 8, done.stdout
-    for row in re.findall(r"^\d+ ms, \d+ others held +([\d.-]+)", done.stdout, re.M):
-        assert float(row) > -50, done.stdout            # nothing comes before its time
+    rows = re.findall(r"^\d+ ms, \d+ others held +([\d.-]+) +[\d.-]+ +([\d.-]+)", done.stdout, re.M)
+    for more, without in rows:
+        assert float(more) + float(without) > 0, done.stdout    # nothing comes before its time
+    assert len(rows) == 6, done.stdout
     assert not page.exists()
