@@ -26,7 +26,7 @@ CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer
 LDFLAGS += -fsanitize=$(SAN)
 endif
 
-SRC     := $(wildcard src/*.c src/http/*.c src/plugins/*.c src/protocols/*.c src/behaviors/*.c)
+SRC     := $(wildcard src/*.c src/*/*.c)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))

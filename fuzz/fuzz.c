@@ -8,8 +8,8 @@
  *
  * It holds when nothing crashes, no byte beyond those given is read, and every cut has bytes that it may have. */
 #include "../tests/protocols/feed.h"
-#include "http/wish.h"
-#include "registry.h"
+#include "toxiproxy/proxy_json.h"
+#include "spec/registry.h"
 
 struct input { const uint8_t *p; size_t n; };
 

@@ -1,4 +1,4 @@
-# bash completion of vaurien and vaurienctl. What can be said, the programs are asked: see src/completion.c.
+# bash completion of vaurien and vaurienctl. What can be said, the programs are asked: see src/config/completion.c.
 
 # _vaurien_rows KIND PREFIX: the words of a kind that begin so.
 _vaurien_rows()

@@ -19,10 +19,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "control.h"
+#include "control/control.h"
 #include "demo.h"
-#include "loop.h"
-#include "settings.h"
+#include "base/loop.h"
+#include "config/settings.h"
 
 enum outcome { REPLIED, FAILED, QUIET, FINISHED, TORN };
 enum deed { ASK, WAIT, CONNECT, IDLE };

@@ -2,12 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control.h"
+#include "control/control.h"
 #include "demo.h"
 #include "plugins/plugin.h"
-#include "registry.h"
-#include "settings.h"
-#include "toxiserver.h"
+#include "spec/registry.h"
+#include "config/settings.h"
+#include "config/toxiproxy_args.h"
 
 int main(int argc, char **argv)
 {

@@ -90,7 +90,7 @@ shown: $(BIN)/vaurien
 
 # ---- what can be said about the source ----
 
-HEADERS := $(wildcard include/*.h src/*.h src/http/*.h src/plugins/*.h)
+HEADERS := $(wildcard include/*.h src/*.h src/*/*.h)
 PAGES   := docs/behaviors.md docs/protocols.md
 
 lint:

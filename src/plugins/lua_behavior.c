@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../loop.h"
-#include "lua.h"
+#include "base/loop.h"
+#include "plugins/lua_vm.h"
 
 /* ---- dice ---- */
 

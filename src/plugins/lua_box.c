@@ -2,10 +2,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "../loop.h"
-#include "../out.h"
-#include "../registry.h"
-#include "lua.h"
+#include "base/loop.h"
+#include "base/buffer.h"
+#include "spec/registry.h"
+#include "plugins/lua_vm.h"
 
 static const struct { const char *name; const struct field *fields; } kinds[KINDS] = {
 	[KIND_EVENT] = { "event", event_fields }, [KIND_VERDICT] = { "verdict", verdict_fields },

@@ -1,7 +1,7 @@
 /* lua_bytes.c - bytes on loan, as a script sees them: looked at in place, copied only as far as it asks. */
 #include <string.h>
 
-#include "lua.h"
+#include "plugins/lua_vm.h"
 
 void bytes_push(struct place *p, struct span s)
 {

@@ -3,8 +3,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "lua.h"
-#include "lua_pattern.h"
+#include "plugins/lua_vm.h"
+#include "plugins/lua_pattern.h"
 
 enum { DEEPEST = 200, STEPS = 4 * STEPS_MAX };
 

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../loop.h"
-#include "../out.h"
-#include "lua.h"
+#include "base/loop.h"
+#include "base/buffer.h"
+#include "plugins/lua_vm.h"
 
 /* ---- the talk ---- */
 

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "../log.h"
-#include "lua.h"
+#include "base/log.h"
+#include "plugins/lua_vm.h"
 
 static const char *const base[] = {
 	"assert", "error", "getmetatable", "ipairs", "next", "pairs", "rawequal", "rawget", "rawlen", "rawset", "select", "tonumber",

@@ -1,6 +1,6 @@
 /* plugin.c - behaviors and protocols that come in files of their own: found in command line and INI file before there are
  * flags, loaded, and checked as those that are built in. */
-#include "plugin.h"
+#include "plugins/plugin.h"
 
 #include <assert.h>
 #include <dlfcn.h>
@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../config.h"
-#include "../http/request.h"
-#include "../reading.h"
-#include "../registry.h"
-#include "lua.h"
+#include "config/ini.h"
+#include "api/request.h"
+#include "config/parse.h"
+#include "spec/registry.h"
+#include "plugins/lua_vm.h"
 
 static struct plugin {
 	char *file;                     /* its real path: a file is loaded once, however often it is named */

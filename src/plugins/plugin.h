@@ -4,7 +4,7 @@
 
 #include <jansson.h>
 
-#include "../flags.h"
+#include "config/flags.h"
 
 /* Load what --plugin names, and `plugin = FILE` in the file's sections [behavior:NAME] and [protocol:NAME]. To be called
  * before the guests' flags are made. -1: all are there; else the exit code, and why has been said. */

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dice.h"
-#include "option.h"
-#include "plan.h"
-#include "registry.h"
+#include "base/dice.h"
+#include "spec/option.h"
+#include "engine/plan.h"
+#include "spec/registry.h"
 
 #include "../unit/unit.h"
 

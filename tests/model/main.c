@@ -19,15 +19,15 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "conn.h"
+#include "engine/conn.h"
 #include "faults.h"
-#include "linger.h"
-#include "listener.h"
-#include "log.h"
+#include "net/drain.h"
+#include "engine/listener.h"
+#include "base/log.h"
 #include "mirror.h"
 #include "model.h"
-#include "registry.h"
-#include "worker.h"
+#include "spec/registry.h"
+#include "engine/worker.h"
 
 enum { WORKERS = 2, PEERS = 10, BODY_MAX = 300000 };
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dice.h"
+#include "base/dice.h"
 
 #define LINGER (2 * NSEC_S)
 

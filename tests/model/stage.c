@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "listener.h"
-#include "registry.h"
+#include "engine/listener.h"
+#include "spec/registry.h"
 
 struct spec *stage_spec(const struct stage *g, unsigned room)
 {

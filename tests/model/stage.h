@@ -2,7 +2,7 @@
 #ifndef STAGE_H
 #define STAGE_H
 
-#include "worker.h"
+#include "engine/worker.h"
 
 enum { STAGE_WORKERS = 2 };
 

@@ -10,10 +10,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "option.h"
-#include "out.h"
-#include "registry.h"
-#include "shelf.h"
+#include "spec/option.h"
+#include "base/buffer.h"
+#include "spec/registry.h"
+#include "base/text_cache.h"
 #include "vaurien.h"
 
 enum { FEED_WINDOW = 320 * 1024, FEED_MORE = 65536, FEED_OPEN = 65536, UNFIT = -9 };

@@ -28,7 +28,7 @@
 
 #include "feed.h"
 #include "plugins/plugin.h"
-#include "registry.h"
+#include "spec/registry.h"
 
 enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING };
 

@@ -1,5 +1,5 @@
 /* address.c - tests of addresses in words and in numbers. */
-#include "address.h"
+#include "net/address.h"
 
 #include <string.h>
 

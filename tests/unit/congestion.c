@@ -1,5 +1,5 @@
 /* congestion.c - tests of what is chosen for sockets to this machine itself. */
-#include "congestion.h"
+#include "net/congestion.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -1,5 +1,5 @@
 /* dice.c - tests of chance: the same in every release, and fair. */
-#include "dice.h"
+#include "base/dice.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,10 +1,10 @@
 /* exchange.c - tests of who asked what: many calm neighbours are one entry, and come apart again. */
-#include "exchange.h"
+#include "engine/exchange.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "dice.h"
+#include "base/dice.h"
 #include "unit.h"
 
 static struct exchanges list;

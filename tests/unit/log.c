@@ -1,5 +1,5 @@
 /* log.c - tests of log lines. */
-#include "log.h"
+#include "base/log.h"
 
 #include <poll.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* loop.c - tests of one thread's wait: timers, mail and descriptors, on a clock that the test moves. */
-#include "loop.h"
+#include "base/loop.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "dice.h"
+#include "base/dice.h"
 #include "unit.h"
 
 static struct loop loop;

@@ -1,5 +1,5 @@
 /* option.c - tests of options: from text, from JSON, back, and in words. */
-#include "option.h"
+#include "spec/option.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* plan.c - tests of rules worked out: who is meant, who is asked, who counts, and what is made of it. */
-#include "plan.h"
+#include "engine/plan.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "log.h"
+#include "base/log.h"
 #include "unit.h"
 
 /* ---- guests that say whatever they are told: their options are the verdict itself ---- */

@@ -1,5 +1,5 @@
 /* pool.c - tests of memory for small things. */
-#include "pool.h"
+#include "base/pool.h"
 
 #include <stdint.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* registry.c - tests of who has announced themselves. */
-#include "registry.h"
+#include "spec/registry.h"
 
 #include <string.h>
 

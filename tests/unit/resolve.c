@@ -1,5 +1,5 @@
 /* resolve.c - tests of names looked up while the loop goes on. */
-#include "resolve.h"
+#include "net/resolve.h"
 
 #include "unit.h"
 

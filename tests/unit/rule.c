@@ -1,5 +1,5 @@
 /* rule.c - tests of rules in words: how they are read, settled, refused and shown, and whom they mean. */
-#include "rule.h"
+#include "spec/rule.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "registry.h"
+#include "spec/registry.h"
 #include "unit.h"
 
 struct tale_opts { nsec sleep; const char *failure, *text; };

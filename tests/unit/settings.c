@@ -1,5 +1,5 @@
 /* settings.c - tests of the command line and the INI file: what they mean together, and how they are refused. */
-#include "settings.h"
+#include "config/settings.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "log.h"
-#include "registry.h"
+#include "base/log.h"
+#include "spec/registry.h"
 #include "unit.h"
 
 struct slow_opts { nsec sleep; bool before; int64_t count; const char *failure; };

@@ -1,10 +1,10 @@
 /* spec.c - tests of proxies in words: weights, requests' options, failures, copies. */
-#include "spec.h"
+#include "spec/spec.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "registry.h"
+#include "spec/registry.h"
 #include "unit.h"
 
 struct late_opts { nsec sleep; bool before; };

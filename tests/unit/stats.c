@@ -1,5 +1,5 @@
 /* stats.c - tests of counters and histograms. */
-#include "stats.h"
+#include "engine/stats.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* verdict.c - tests of verdicts: added up, calm or not, and in words. */
-#include "plan.h"
+#include "engine/plan.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* wakeup.c - tests of what is learned of a machine that wakes late. */
-#include "wakeup.h"
+#include "base/wakeup.h"
 
 #include <string.h>
 

@@ -1,0 +1,330 @@
+/* connections.c - the live connections of a proxy: listed, closed, reset; gathered from the workers. */
+#include "api/server.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/conn_list.h"
+
+enum {
+	LISTED     = 10000,             /* at a time, unless the request says how many ... */
+	LISTED_MAX = 100000,
+	SLICE      = 256,               /* ... of each worker in one go: its other connections wait meanwhile */
+	PIECE      = 4096,              /* bytes: room enough for one */
+};
+
+/* ---- what is asked ---- */
+
+/* A number from 1 to `most`, in decimal. False: it is none. */
+static bool number_read(const char *text, uint64_t most, uint64_t *to)
+{
+	char *end;
+
+	*to = strtoull(text, &end, 10);
+	return text[0] >= '1' && text[0] <= '9' && !*end && strlen(text) < 20 && *to <= most;
+}
+
+static void refuse(struct request *r, const char *location, const char *name, const char *expected, const char *got)
+{
+	char sentence[SENTENCE], shown[64];
+
+	sentence_put(sentence, "%s: expected %s, got '%s'", name, expected, text_show(got, shown, sizeof shown));
+	request_refuse(r, 400, location, name, sentence);
+}
+
+static void nothing(struct request *r, const char *name, const char *format, const char *what)
+{
+	char sentence[SENTENCE], shown[80];
+
+	sentence_put(sentence, format, text_show(what, shown, sizeof shown));
+	request_refuse(r, 404, "url", name, sentence);
+}
+
+/* The proxy of a path that begins with /proxies/NAME. NULL: refused. */
+static struct port *port_named(struct request *r)
+{
+	struct port *p = control_find(request_control(r), request_word(r, 0));
+
+	if (!p)
+		nothing(r, "proxy", "there is no proxy '%s'", request_word(r, 0));
+	return p;
+}
+
+/* ---- listed ---- */
+
+struct listing {
+	struct round round;
+	struct stream stream;
+	struct request *request;
+	struct control *control;
+	unsigned proxy;                 /* its number: it may have gone meanwhile ... */
+	const struct port *port;        /* ... but not during a round */
+	uint64_t most;
+	size_t open, n, at;             /* connections, entries, the next to be told */
+	const struct roster_entry **sorted;
+	unsigned workers;
+	struct roster of[];             /* one per worker */
+};
+
+static void listing_ask(struct round *round, struct worker *w)
+{
+	struct listing *l = (struct listing *)round;
+
+	if (!l->of[w->index].whole)
+		roster_go_on(&l->of[w->index], l->port->parts[w->index], SLICE);
+}
+
+static json_t *address_json(const struct endpoint *e)
+{
+	char text[128];
+
+	return e->len ? json_words(endpoint_show(e, text, sizeof text)) : json_null();
+}
+
+static json_t *seconds_json(nsec t)
+{
+	return json_real((double)(t / NSEC_US) / 1e6);
+}
+
+static json_t *way_json(const struct roster_entry *e, unsigned i)
+{
+	return json_pack("{s:I, s:I, s:I, s:b}", "received", (json_int_t)e->way[i].received, "sent", (json_int_t)e->way[i].sent,
+	                 "held", (json_int_t)e->way[i].held, "ended", e->way[i].ended);
+}
+
+static json_t *entry_json(const struct roster_entry *e)
+{
+	json_t *open = json_null(), *held = json_null();
+
+	if (*e->verb)
+		open = json_pack("{s:I, s:o}", "exchange", (json_int_t)(e->exchange & INT64_MAX), "verb", json_words(e->verb));
+	if (*e->rule)
+		held = json_pack("{s:o, s:o}", "rule", json_words(e->rule), "for", e->left == NEVER ? json_null() : seconds_json(e->left));
+	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
+	                 "connection", (json_int_t)e->number, "client", address_json(&e->client), "backend", address_json(&e->backend),
+	                 "state", e->dials ? "dials" : e->raw ? "raw" : "open", "age", seconds_json(e->age), "idle", seconds_json(e->idle),
+	                 "exchanges", (json_int_t)e->asked, "request", way_json(e, 0), "response", way_json(e, 1),
+	                 "asks", open, "held_by", held);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct roster_entry *x = *(const struct roster_entry *const *)a, *y = *(const struct roster_entry *const *)b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/* All workers' entries in order; of too many, the newest. */
+static void listing_sort(struct listing *l)
+{
+	size_t all = 0, n = 0;
+
+	for (unsigned k = 0; k < l->workers; k++) {
+		all += l->of[k].n;
+		l->open += l->of[k].open;
+	}
+	l->sorted = calloc(all + 1, sizeof *l->sorted);
+	assert(l->sorted);
+	for (unsigned k = 0; k < l->workers; k++)
+		for (size_t i = 0; i < l->of[k].n; i++)
+			l->sorted[n++] = &l->of[k].of[i];
+	qsort(l->sorted, n, sizeof *l->sorted, by_number);
+	l->n = n > l->most ? l->most : n;
+	memmove(l->sorted, l->sorted + n - l->n, l->n * sizeof *l->sorted);
+}
+
+/* The next piece of the answer: an entry, with what stands around it. */
+static size_t listing_piece(const struct listing *l, char *to, size_t room)
+{
+	size_t n = (size_t)snprintf(to, room, "%s", l->at == 0 ? "{\"connections\": [" : l->at < l->n ? ", " : "");
+
+	if (l->at < l->n) {
+		json_t *entry = entry_json(l->sorted[l->at]);
+		n += json_dumpb(entry, to + n, room - n, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+		json_decref(entry);
+	}
+	if (l->at + 1 >= l->n)
+		n += (size_t)snprintf(to + n, room - n, "], \"open\": %zu}", l->open);
+	return n;
+}
+
+static ssize_t listing_pull(struct stream *s, char *bytes, size_t room)
+{
+	struct listing *l = OWNER(listing, stream, s);
+	char piece[PIECE];
+	size_t n = 0;
+
+	while (l->at < l->n || l->at == 0) {
+		size_t size = listing_piece(l, piece, sizeof piece);
+		assert(size < sizeof piece && size <= room);
+		if (n + size > room)
+			break;
+		memcpy(bytes + n, piece, size);
+		n += size;
+		l->at++;
+	}
+	return n ? (ssize_t)n : -1;
+}
+
+static void listing_gone(struct stream *s)
+{
+	struct listing *l = OWNER(listing, stream, s);
+
+	for (unsigned k = 0; k < l->workers; k++)
+		roster_free(&l->of[k]);
+	free(l->sorted);
+	free(l);
+}
+
+static bool listing_whole(const struct listing *l)
+{
+	bool whole = true;
+
+	for (unsigned k = 0; k < l->workers; k++)
+		whole &= l->of[k].whole;
+	return whole;
+}
+
+/* A slice from each worker is here: on to the next, or to the answer. */
+static void listing_told(struct round *round)
+{
+	struct listing *l = (struct listing *)round;
+
+	l->port = control_numbered(l->control, l->proxy);
+	if (l->port && !listing_whole(l)) {
+		control_round(l->control, round);
+		return;
+	}
+	listing_sort(l);
+	request_stream(l->request, "application/json", &l->stream);
+}
+
+static void list(struct request *r, const struct port *p)
+{
+	const char *limit = request_query(r, "limit");
+	unsigned n = control_workers(request_control(r));
+	uint64_t most = LISTED;
+
+	if (limit && !number_read(limit, LISTED_MAX, &most)) {
+		refuse(r, "query", "limit", "a number from 1 to 100000", limit);
+		return;
+	}
+	struct listing *l = calloc(1, sizeof *l + n * sizeof *l->of);
+	assert(l);
+	*l = (struct listing){ .round = { listing_ask, listing_told }, .stream = { listing_pull, listing_gone }, .request = r,
+	                       .control = request_control(r), .proxy = port_number(p), .port = p, .most = most, .workers = n };
+	for (unsigned k = 0; k < n; k++)
+		l->of[k].most = most;
+	control_round(l->control, &l->round);
+}
+
+/* ---- ended ---- */
+
+struct ending {
+	struct round round;
+	struct request *request;
+	const struct port *port;
+	uint64_t number;                /* 0: all */
+	enum end how;
+	_Atomic size_t ended;
+};
+
+static void ending_ask(struct round *round, struct worker *w)
+{
+	struct ending *e = (struct ending *)round;
+
+	e->ended += roster_end(e->port->parts[w->index], e->number, e->how);
+}
+
+static void ending_told(struct round *round)
+{
+	struct ending *e = (struct ending *)round;
+	char number[24];
+
+	snprintf(number, sizeof number, "%" PRIu64, e->number);
+	if (e->number && !e->ended)
+		nothing(e->request, "connection", "there is no connection %s, or none any more", number);
+	else
+		request_answer(e->request, 200, json_pack("{s:s, s:I}", "status", "ok", "ended", (json_int_t)e->ended));
+	free(e);
+}
+
+/* `number`: of one, as the path has it; NULL: all. */
+static void end(struct request *r, const struct port *p, const char *number)
+{
+	const char *how = request_query(r, "how");
+	uint64_t one = 0;
+
+	if (how && strcmp(how, "close") && strcmp(how, "reset")) {
+		refuse(r, "query", "how", "close or reset", how);
+		return;
+	}
+	if (number && !number_read(number, INT64_MAX, &one)) {
+		refuse(r, "url", "connection", "a number", number);
+		return;
+	}
+	struct ending *e = calloc(1, sizeof *e);
+	assert(e);
+	e->round = (struct round){ ending_ask, ending_told };
+	e->request = r;
+	e->port = p;
+	e->number = one;
+	e->how = how && !strcmp(how, "reset") ? RESET : CLOSE;
+	control_round(request_control(r), &e->round);
+}
+
+/* ---- the paths: /proxies/NAME/connections, /NAME/connections, and the first proxy's ---- */
+
+static void list_own(struct request *r)
+{
+	list(r, request_port(r));
+}
+
+static void end_own(struct request *r)
+{
+	end(r, request_port(r), NULL);
+}
+
+static void end_own_one(struct request *r)
+{
+	end(r, request_port(r), request_word(r, 0));
+}
+
+static void list_named(struct request *r)
+{
+	struct port *p = port_named(r);
+
+	if (p)
+		list(r, p);
+}
+
+static void end_named(struct request *r)
+{
+	struct port *p = port_named(r);
+
+	if (p)
+		end(r, p, NULL);
+}
+
+static void end_named_one(struct request *r)
+{
+	struct port *p = port_named(r);
+
+	if (p)
+		end(r, p, request_word(r, 1));
+}
+
+static const struct route routes[] = {
+	{ "GET",    "/connections",                list_own,      true },
+	{ "DELETE", "/connections",                end_own,       true },
+	{ "DELETE", "/connections/{}",             end_own_one,   true },
+	{ "GET",    "/proxies/{}/connections",     list_named,    false },
+	{ "DELETE", "/proxies/{}/connections",     end_named,     false },
+	{ "DELETE", "/proxies/{}/connections/{}",  end_named_one, false },
+	{ NULL },
+};
+
+DIALECT(connections, .routes = routes)

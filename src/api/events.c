@@ -1,0 +1,88 @@
+/* events.c - GET /events: what happens, as server-sent events, for as long as the client stays. */
+#include "api/server.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/events.h"
+
+#define PING (15 * NSEC_S)              /* so often a client that has nothing to hear is asked whether it is there */
+
+struct follower {                       /* a client that listens */
+	struct stream stream;
+	struct reader reader;
+	struct loop *loop;
+	struct timer ping;
+	bool pinged;                    /* a comment is due */
+};
+
+static const char ping[] = ": still here\n\n";
+
+static ssize_t follower_pull(struct stream *s, char *bytes, size_t room)
+{
+	struct follower *f = OWNER(follower, stream, s);
+	struct span waiting = reader_waiting(&f->reader);
+	size_t n = waiting.n < room ? waiting.n : room;
+
+	timer_set(f->loop, &f->ping, f->loop->now + PING);
+	if (!n && f->pinged) {
+		f->pinged = false;
+		memcpy(bytes, ping, sizeof ping - 1);
+		return sizeof ping - 1;
+	}
+	f->pinged = false;
+	memcpy(bytes, waiting.p, n);
+	reader_took(&f->reader, n);
+	return (ssize_t)n;
+}
+
+static void follower_gone(struct stream *s)
+{
+	struct follower *f = OWNER(follower, stream, s);
+
+	timer_stop(f->loop, &f->ping);
+	reader_close(&f->reader);
+	free(f);
+}
+
+static void follower_ready(struct reader *r)
+{
+	stream_wake(&OWNER(follower, reader, r)->stream);
+}
+
+static void follower_ping(struct timer *t)
+{
+	struct follower *f = OWNER(follower, ping, t);
+
+	f->pinged = true;
+	stream_wake(&f->stream);
+}
+
+static void get_events(struct request *r)
+{
+	const char *types = request_query(r, "type"), *proxy = request_query(r, "proxy");
+	unsigned wants = ~0u;
+	char error[SENTENCE];
+
+	if (types && !events_types(types, &wants, error)) {
+		request_refuse(r, 400, "query", "type", error);
+		return;
+	}
+	struct follower *f = calloc(1, sizeof *f);
+	assert(f);
+	*f = (struct follower){
+		.stream = { follower_pull, follower_gone }, .loop = control_loop(request_control(r)), .ping.fire = follower_ping,
+		.reader = { .wants = wants, .stream = true, .ready = follower_ready },
+	};
+	reader_open(&f->reader, proxy);
+	request_say(r, "Cache-Control", "no-cache");
+	request_stream(r, "text/event-stream", &f->stream);
+}
+
+static const struct route routes[] = {
+	{ "GET", "/events", get_events, false },
+	{ NULL },
+};
+
+DIALECT(events, .routes = routes)

@@ -1,0 +1,395 @@
+/* metrics.c - GET /metrics: all counters, as Prometheus reads them (text format 0.0.4).
+ *
+ * A row of the table is a family of metrics; what can be a label is bounded by the proxies and rules that there are. */
+#include "api/server.h"
+
+#include <assert.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "control/events.h"
+#include "base/log.h"
+#include "plugins/plugin.h"
+#include "engine/worker.h"
+
+struct scrape {
+	struct control *control;
+	FILE *to;
+	size_t n;
+	struct figures *of;             /* of each proxy */
+};
+
+struct family {
+	const char *name, *type, *help;
+	void (*rows)(const struct scrape *, const struct family *);
+	unsigned which;                 /* the rows' own: a counter, say */
+};
+
+/* ---- words ---- */
+
+/* `, name="value"`, or what begins the labels. */
+static void label(const struct scrape *s, char before, const char *name, const char *value)
+{
+	fprintf(s->to, "%c%s=\"", before, name);
+	while (*value) {
+		size_t n = text_character(value);
+		if (*value == '\n')
+			fputs("\\n", s->to);
+		else if (*value == '"' || *value == '\\')
+			fprintf(s->to, "\\%c", *value);
+		else
+			fwrite(n ? value : "?", 1, n ? n : 1, s->to);
+		value += n ? n : 1;
+	}
+	putc('"', s->to);
+}
+
+static struct spec *spec_at(const struct scrape *s, size_t i)
+{
+	return port_spec(control_port(s->control, i));
+}
+
+static void value(const struct scrape *s, uint64_t n)
+{
+	fprintf(s->to, "} %llu\n", (unsigned long long)n);
+}
+
+static void row(const struct scrape *s, const struct family *f, const char *proxy)
+{
+	fputs(f->name, s->to);
+	label(s, '{', "proxy", proxy);
+}
+
+static void plain(const struct scrape *s, const struct family *f, double n)
+{
+	fprintf(s->to, "%s %.15g\n", f->name, n);
+}
+
+/* ---- proxies ---- */
+
+/* One figure of each. */
+static void each(const struct scrape *s, const struct family *f, uint64_t (*figure)(const struct figures *, unsigned which))
+{
+	for (size_t i = 0; i < s->n; i++) {
+		row(s, f, spec_at(s, i)->name);
+		value(s, figure(&s->of[i], f->which));
+	}
+}
+
+static uint64_t counter_of(const struct figures *of, unsigned which)
+{
+	return of->n[which];
+}
+
+static void counters(const struct scrape *s, const struct family *f)
+{
+	each(s, f, counter_of);
+}
+
+/* Those that came (`which`) less those that went (the next counter). */
+static uint64_t open_of(const struct figures *of, unsigned which)
+{
+	return figures_open(of, which, which + 1);
+}
+
+static void open_ones(const struct scrape *s, const struct family *f)
+{
+	each(s, f, open_of);
+}
+
+static uint64_t held_of(const struct figures *of, unsigned which)
+{
+	return of->held;
+}
+
+static void held(const struct scrape *s, const struct family *f)
+{
+	each(s, f, held_of);
+}
+
+/* Two counters side by side, the request's and the response's. */
+static void directions(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned d = 0; d < 2; d++) {
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "direction", d ? "response" : "request");
+			value(s, s->of[i].n[f->which + d]);
+		}
+}
+
+/* The same in Toxiproxy's words. */
+static void streams(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned d = 0; d < 2; d++) {
+			const struct spec *spec = spec_at(s, i);
+			fputs(f->name, s->to);
+			label(s, '{', "direction", d ? "downstream" : "upstream");
+			label(s, ',', "listener", spec->listen.text);
+			label(s, ',', "proxy", spec->name);
+			label(s, ',', "upstream", spec->backend.text);
+			value(s, s->of[i].n[f->which + d]);
+		}
+}
+
+static void ended(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned why = 0; why < WHYS; why++) {
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "reason", why_words[why].name);
+			value(s, s->of[i].ended[why]);
+		}
+}
+
+static void infos(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct spec *spec = spec_at(s, i);
+		row(s, f, spec->name);
+		label(s, ',', "protocol", spec->protocol->name);
+		label(s, ',', "listen", spec->listen.text);
+		label(s, ',', "backend", spec->backend.text);
+		label(s, ',', "behavior", spec->behavior);
+		value(s, 1);
+	}
+}
+
+/* ---- histograms ---- */
+
+static void times(const struct scrape *s, const struct family *f, const char *name, const char *who, const struct times *t)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i <= BOUNDS; i++) {
+		char le[32] = "+Inf";
+		if (i < BOUNDS)
+			snprintf(le, sizeof le, "%g", (double)histogram_bounds[i] / NSEC_S);
+		sum += t->n[i];
+		fprintf(s->to, "%s_bucket", f->name);
+		label(s, '{', name, who);
+		label(s, ',', "le", le);
+		value(s, sum);
+	}
+	fprintf(s->to, "%s_sum", f->name);
+	label(s, '{', name, who);
+	fprintf(s->to, "} %.9f\n%s_count", (double)t->sum / NSEC_S, f->name);
+	label(s, '{', name, who);
+	value(s, sum);
+}
+
+static void answered(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		times(s, f, "proxy", spec_at(s, i)->name, &s->of[i].answered);
+}
+
+/* ---- rules ---- */
+
+enum { SEEN, HITS, UNREACHABLE };
+
+static void rules(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct spec *spec = spec_at(s, i);
+		for (unsigned k = 0; k < spec->n_rules; k++) {
+			const struct tally *t = spec->rules[k].tally;
+			row(s, f, spec->name);
+			label(s, ',', "rule", spec->rules[k].name);
+			label(s, ',', "behavior", spec->rules[k].behavior->name);
+			value(s, atomic_load_explicit(f->which == SEEN ? &t->seen : f->which == HITS ? &t->hits : &t->unreachable, memory_order_relaxed));
+		}
+	}
+}
+
+/* ---- threads ---- */
+
+static void held_there(const struct scrape *s, const struct family *f)
+{
+	for (unsigned k = 0; k < control_workers(s->control); k++)
+		fprintf(s->to, "%s{thread=\"worker %u\"} %zu\n", f->name, k, atomic_load_explicit(&control_worker(s->control, k)->held, memory_order_relaxed));
+}
+
+static void rounds(const struct scrape *s, const struct family *f)
+{
+	struct times t = { 0 };
+	char thread[24];
+
+	times_add(&t, &control_loop(s->control)->rounds);
+	times(s, f, "thread", "control", &t);
+	for (unsigned k = 0; k < control_workers(s->control); k++) {
+		snprintf(thread, sizeof thread, "worker %u", k);
+		t = (struct times){ 0 };
+		times_add(&t, &control_worker(s->control, k)->loop.rounds);
+		times(s, f, "thread", thread, &t);
+	}
+}
+
+/* ---- the program ---- */
+
+static void version(const struct scrape *s, const struct family *f)
+{
+	fprintf(s->to, "%s{version=\"%s\",seed=\"%llu\"} 1\n", f->name, VAURIEN_VERSION, (unsigned long long)control_settings(s->control)->seed);
+}
+
+static void log_lines(const struct scrape *s, const struct family *f)
+{
+	plain(s, f, (double)log_lost());
+}
+
+enum { TOLD, LOST, READERS };
+
+static void events(const struct scrape *s, const struct family *f)
+{
+	struct events_figures e = events_figures();
+
+	plain(s, f, f->which == TOLD ? (double)e.told : f->which == LOST ? (double)e.lost : e.readers);
+}
+
+static void cpu(const struct scrape *s, const struct family *f)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_SELF, &u);
+	plain(s, f, (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
+}
+
+static void descriptors(const struct scrape *s, const struct family *f)
+{
+	DIR *d = opendir("/proc/self/fd");
+	double n = -3;                  /* ".", ".." and the folder itself */
+
+	if (!d)
+		return;
+	while (readdir(d))
+		n++;
+	closedir(d);
+	plain(s, f, n);
+}
+
+static void limit(const struct scrape *s, const struct family *f)
+{
+	struct rlimit r;
+
+	if (getrlimit((int)f->which, &r) == 0)
+		plain(s, f, r.rlim_cur == RLIM_INFINITY ? -1 : (double)r.rlim_cur);
+}
+
+enum { VIRTUAL, RESIDENT };
+
+static void memory(const struct scrape *s, const struct family *f)
+{
+	unsigned long pages[2];
+	FILE *statm = fopen("/proc/self/statm", "re");
+
+	if (!statm)
+		return;
+	if (fscanf(statm, "%lu %lu", &pages[VIRTUAL], &pages[RESIDENT]) == 2)
+		plain(s, f, (double)pages[f->which] * (double)sysconf(_SC_PAGESIZE));
+	fclose(statm);
+}
+
+/* By the kernel's account: field 22 of stat, in ticks since it booted. */
+static void started(const struct scrape *s, const struct family *f)
+{
+	unsigned long long ticks;
+	struct timespec now, up;
+	FILE *stat = fopen("/proc/self/stat", "re");
+
+	if (!stat)
+		return;
+	clock_gettime(CLOCK_REALTIME, &now);
+	clock_gettime(CLOCK_BOOTTIME, &up);
+	if (fscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) == 1)
+		plain(s, f, (double)now.tv_sec - (double)up.tv_sec + (double)(now.tv_nsec - up.tv_nsec) / 1e9 + (double)ticks / (double)sysconf(_SC_CLK_TCK));
+	fclose(stat);
+}
+
+static void plugin(void *user, const char *file, uint64_t errors)
+{
+	const struct scrape *s = user;
+
+	fputs("vaurien_plugin_errors_total", s->to);
+	label(s, '{', "plugin", file);
+	value(s, errors);
+}
+
+static void plugins(const struct scrape *s, const struct family *f)
+{
+	plugins_each(plugin, (void *)s);
+}
+
+/* ---- the table ---- */
+
+static const struct family families[] = {
+	{ "toxiproxy_proxy_received_bytes_total", "counter", "", streams, STAT_READ_REQUEST },
+	{ "toxiproxy_proxy_sent_bytes_total", "counter", "", streams, STAT_SENT_REQUEST },
+
+	{ "vaurien_info", "gauge", "The program's version and seed", version, 0 },
+	{ "vaurien_proxy_info", "gauge", "What a proxy is, in words", infos, 0 },
+	{ "vaurien_connections_total", "counter", "Connections accepted", counters, STAT_OPENED },
+	{ "vaurien_connections_open", "gauge", "Connections that are open", open_ones, STAT_OPENED },
+	{ "vaurien_connections_ended_total", "counter", "Connections that ended, by reason", ended, 0 },
+	{ "vaurien_received_bytes_total", "counter", "Bytes read: requests from clients, responses from backends", directions, STAT_READ_REQUEST },
+	{ "vaurien_sent_bytes_total", "counter", "Bytes sent: requests to backends, responses to clients", directions, STAT_SENT_REQUEST },
+	{ "vaurien_exchanges_total", "counter", "Requests that were answered", counters, STAT_EXCHANGES },
+	{ "vaurien_exchange_seconds", "histogram", "From a request to the last byte of its answer, with what rules add", answered, 0 },
+	{ "vaurien_raw_total", "counter", "Connections whose parser gave up", counters, STAT_RAW },
+	{ "vaurien_raw_open", "gauge", "Connections whose parser gave up and that are open", open_ones, STAT_RAW },
+	{ "vaurien_held_bytes", "gauge", "Bytes that wait, with what it takes to keep them", held, 0 },
+
+	{ "vaurien_plugin_errors_total", "counter", "Calls of a script that failed", plugins, 0 },
+
+	{ "vaurien_rule_seen_total", "counter", "Exchanges that a rule looked at", rules, SEEN },
+	{ "vaurien_rule_hits_total", "counter", "Exchanges that a rule struck", rules, HITS },
+	{ "vaurien_rule_unreachable_total", "counter", "Exchanges that a rule could not strike", rules, UNREACHABLE },
+
+	{ "vaurien_thread_held_bytes", "gauge", "The same by thread, each of which has its part of --hold-total", held_there, 0 },
+	{ "vaurien_loop_seconds", "histogram", "How long a round of a thread's loop took: so long others waited", rounds, 0 },
+	{ "vaurien_log_lines_lost_total", "counter", "Lines of the log for which there was no room", log_lines, 0 },
+	{ "vaurien_events_total", "counter", "Events that somebody wanted", events, TOLD },
+	{ "vaurien_events_lost_total", "counter", "Events that a reader was too slow for", events, LOST },
+	{ "vaurien_event_readers", "gauge", "Who reads events now", events, READERS },
+
+	{ "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.", cpu, 0 },
+	{ "process_open_fds", "gauge", "Number of open file descriptors.", descriptors, 0 },
+	{ "process_max_fds", "gauge", "Maximum number of open file descriptors.", limit, RLIMIT_NOFILE },
+	{ "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.", memory, VIRTUAL },
+	{ "process_virtual_memory_max_bytes", "gauge", "Maximum amount of virtual memory available in bytes.", limit, RLIMIT_AS },
+	{ "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", memory, RESIDENT },
+	{ "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.", started, 0 },
+};
+
+static void get_metrics(struct request *r)
+{
+	struct scrape s = { .control = request_control(r), .n = control_count(request_control(r)) };
+	char *text;
+	size_t n;
+
+	s.to = open_memstream(&text, &n);
+	s.of = calloc(s.n + 1, sizeof *s.of);
+	assert(s.to && s.of);
+	for (size_t i = 0; i < s.n; i++)
+		port_figures(control_port(s.control, i), &s.of[i]);
+	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+		const struct family *f = &families[i];
+		fprintf(s.to, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
+		f->rows(&s, f);
+	}
+	free(s.of);
+	fclose(s.to);
+	request_answer_text(r, 200, "text/plain; version=0.0.4; charset=utf-8", text, n);
+}
+
+static const struct route routes[] = {
+	{ NULL, "/metrics", get_metrics, false },
+	{ NULL },
+};
+
+DIALECT(metrics, .routes = routes, .admit = toxiproxy_admit)

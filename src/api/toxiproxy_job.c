@@ -1,0 +1,410 @@
+/* toxiproxy_job.c - a request that makes or changes proxies, one after the other.
+ *
+ * Each step wants an address to listen on. Where that is a name it is looked up, and meanwhile others may change
+ * what they like: so a step finds its proxy when it is taken, not before. The last step is a round of all workers
+ * that does nothing: when it is back, all before it is done. */
+#include "api/toxiproxy_job.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/listener.h"
+#include "base/log.h"
+
+struct step { unsigned number; struct wish wish; };     /* number: of the proxy, where it must be there already; else 0 */
+
+struct errand {
+	struct round round;             /* the last */
+	struct look look;
+	struct request *request;
+	struct waiter by;               /* who asks, for each change */
+	const struct kind *kind;
+	struct fault fault;             /* status 0: none so far */
+	struct address address;         /* of this step; text NULL: none */
+	json_t *done;                   /* what has been made, as JSON */
+	size_t at, n;
+	struct step steps[];
+};
+
+static const struct kind {
+	const char *trouble;            /* what stands before an address that is none */
+	unsigned status;
+	bool (*address)(struct errand *, struct step *);                /* where it is to listen goes to e->address, if that matters */
+	bool (*take)(struct errand *, struct step *, const struct endpoint *);  /* NULL: where it is */
+} creating, updating, populating, resetting;
+
+/* ---- shown ---- */
+
+json_t *proxy_json(const struct port *p)
+{
+	const struct spec *s = port_spec(p);
+	char text[160];
+	const char *listen = p->at.len ? endpoint_show(&p->at, text, sizeof text) : s->listen.text;
+	json_t *all = json_object();
+
+	json_object_set_new(all, "name", json_string_nocheck(s->name));
+	json_object_set_new(all, "listen", json_words(listen));
+	json_object_set_new(all, "upstream", json_words(s->backend.text));
+	json_object_set_new(all, "enabled", json_boolean(s->enabled));
+	if (strcmp(s->protocol->name, "tcp"))
+		json_object_set_new(all, "protocol", json_string(s->protocol->name));
+	json_object_set_new(all, "toxics", toxics_json(s));
+	return all;
+}
+
+/* ---- errors ---- */
+
+static const char *errno_say(int error, char buffer[128])
+{
+	snprintf(buffer, 128, "%s", strerror(error));
+	if (buffer[0] >= 'A' && buffer[0] <= 'Z' && !(buffer[1] >= 'A' && buffer[1] <= 'Z'))
+		buffer[0] += 'a' - 'A';
+	return buffer;
+}
+
+static bool bind_fault(struct errand *e, const struct endpoint *at, int error)
+{
+	char shown[160], why[128];
+
+	return fault_say(&e->fault, 500, "listen tcp %s: bind: %s", endpoint_show(at, shown, sizeof shown), errno_say(error, why));
+}
+
+/* ---- addresses ---- */
+
+static bool address_read(struct errand *e, const char *listen)
+{
+	char error[GO_ERROR];
+
+	return wish_address(listen, &e->address, error) || fault_say(&e->fault, 500, "%s%.400s", e->kind->trouble, error);
+}
+
+/* Is it where the proxy is already? */
+static bool place_same(const struct port *p, const struct address *a, const struct endpoint *at)
+{
+	const struct spec *s = port_spec(p);
+
+	if (!strcmp(a->text, s->asked ? s->asked : s->listen.text))
+		return true;
+	return at && p->at.len == at->len && p->at.len && !memcmp(&p->at.addr, &at->addr, at->len);
+}
+
+/* ---- what a step does ---- */
+
+static bool create_address(struct errand *e, struct step *s)
+{
+	return address_read(e, s->wish.listen ? s->wish.listen : "");
+}
+
+static struct spec *wished(struct errand *e, const struct wish *w)
+{
+	return wish_spec(control_settings(request_control(e->request)), w, &e->address, &e->fault);
+}
+
+static bool port_begin(struct errand *e, struct spec *to, const struct endpoint *at)
+{
+	struct port *made;
+	int error = port_make(control_ports(request_control(e->request)), to, at, &e->by, &made);
+
+	if (error) {
+		spec_drop(to);
+		return bind_fault(e, at, error);
+	}
+	log_info("proxy=%s is made: from %s to %s", to->name, to->listen.text, to->backend.text);
+	json_array_append_new(e->done, proxy_json(made));
+	return true;
+}
+
+static bool create_take(struct errand *e, struct step *s, const struct endpoint *at)
+{
+	if (control_find(request_control(e->request), s->wish.name))
+		return fault_say(&e->fault, 409, "proxy already exists");
+	struct spec *to = wished(e, &s->wish);
+	return to && port_begin(e, to, at);
+}
+
+static bool port_become(struct errand *e, struct port *p, struct spec *to, const struct endpoint *at, bool empty)
+{
+	int error = port_alter(p, to, at, empty, &e->by);
+
+	if (error) {
+		spec_drop(to);
+		return bind_fault(e, at ? at : &p->at, error);
+	}
+	log_info("proxy=%s is changed: %s from %s to %s", to->name, to->enabled ? "enabled" : "disabled", to->listen.text, to->backend.text);
+	json_array_append_new(e->done, proxy_json(p));
+	return true;
+}
+
+static struct port *step_port(struct errand *e, const struct step *s)
+{
+	return control_numbered(request_control(e->request), s->number);
+}
+
+static bool update_address(struct errand *e, struct step *s)
+{
+	struct port *p = step_port(e, s);
+
+	if (s->wish.listen)
+		return address_read(e, s->wish.listen);
+	if (p && !p->at.len)
+		address_copy(&e->address, &port_spec(p)->listen);
+	return true;
+}
+
+/* The next of several copies: the one before it goes. */
+static void become(struct spec **s, struct spec *next)
+{
+	spec_drop(*s);
+	*s = next;
+}
+
+static struct spec *updated(struct errand *e, const struct port *p, const struct wish *w, bool moved)
+{
+	struct spec *to = spec_hold(port_spec(p));
+	const char *culprit;
+	char error[SENTENCE];
+
+	become(&to, spec_with_enabled(to, w->enabled < 0 ? to->enabled : w->enabled));
+	if (moved)
+		become(&to, spec_with_address(to, &e->address));
+	if (w->upstream && strcmp(w->upstream, to->backend.text)) {
+		address_free(&to->backend);
+		to->backend = wish_upstream(w->upstream);
+	}
+	if (w->protocol && w->protocol != to->protocol)
+		become(&to, spec_speaking(to, settings_plain(control_settings(request_control(e->request)), w->protocol)));
+	if (spec_fits(to, &culprit, error))
+		return to;
+	fault_say(&e->fault, 400, "bad request body: %s", error);
+	spec_drop(to);
+	return NULL;
+}
+
+static bool update_take(struct errand *e, struct step *s, const struct endpoint *at)
+{
+	struct port *p = step_port(e, s);
+
+	if (!p)
+		return fault_say(&e->fault, 404, "proxy not found");
+	bool moved = s->wish.listen && !place_same(p, &e->address, at);
+	struct spec *to = updated(e, p, &s->wish, moved);
+	if (!to)
+		return false;
+	bool elsewhere = strcmp(to->backend.text, port_spec(p)->backend.text) != 0;
+	return port_become(e, p, to, moved || !p->at.len ? at : NULL, moved || elsewhere);
+}
+
+/* The rules are those that the proxy has, in all but what they have met. */
+static bool rules_same(const struct spec *a, const struct spec *b)
+{
+	bool same = a->n_rules == b->n_rules;
+
+	for (unsigned i = 0; same && i < a->n_rules; i++)
+		same = rule_same(&a->rules[i], &b->rules[i]);
+	return same;
+}
+
+static bool populate_take(struct errand *e, struct step *s, const struct endpoint *at)
+{
+	const struct wish *w = &s->wish;
+	struct port *p = control_find(request_control(e->request), w->name);
+	struct spec *to = wished(e, w);
+
+	if (!to)
+		return false;
+	if (!p)
+		return port_begin(e, to, at);
+	struct spec *is = port_spec(p);
+	bool moved = !place_same(p, &e->address, at), same = !moved && !strcmp(is->backend.text, to->backend.text);
+	if (same && (!w->protocol || w->protocol == is->protocol) && (!w->toxics || rules_same(is, to))) {
+		spec_drop(to);
+		json_array_append_new(e->done, proxy_json(p));
+		return true;
+	}
+	if (same)
+		to->enabled = is->enabled;
+	if (!moved && is->asked)                /* the free port that it has got */
+		become(&to, spec_with_address(to, &is->listen));
+	return port_become(e, p, to, moved || !p->at.len ? at : NULL, !same);
+}
+
+static bool reset_address(struct errand *e, struct step *s)
+{
+	struct port *p = step_port(e, s);
+
+	if (p && !p->at.len)
+		address_copy(&e->address, &port_spec(p)->listen);
+	return true;
+}
+
+static bool reset_take(struct errand *e, struct step *s, const struct endpoint *at)
+{
+	struct port *p = step_port(e, s);
+
+	if (!p || (port_spec(p)->enabled && !port_spec(p)->n_rules))
+		return true;
+	struct spec *to = spec_without_rules(port_spec(p));
+	become(&to, spec_with_enabled(to, true));
+	return port_become(e, p, to, p->at.len ? NULL : at, false);
+}
+
+static const struct kind
+	creating   = { "listen tcp: ", 201, create_address, create_take },
+	updating   = { "", 200, update_address, update_take },
+	populating = { "", 201, create_address, populate_take },
+	resetting  = { "", 204, reset_address, reset_take };
+
+/* ---- step by step ---- */
+
+static void errand_free(struct errand *e)
+{
+	for (size_t i = 0; i < e->n; i++)
+		wish_free(&e->steps[i].wish);
+	if (e->address.text)
+		address_free(&e->address);
+	json_decref(e->done);
+	free(e);
+}
+
+static void populate_answer(struct errand *e)
+{
+	json_t *answer = json_object();
+	size_t n;
+
+	if (e->fault.status) {
+		json_object_set_new(answer, "error", json_words(e->fault.text));
+		json_object_set_new(answer, "status", json_integer(e->fault.status));
+	}
+	json_object_set_new(answer, "proxies", json_array_size(e->done) ? json_incref(e->done) : json_null());
+	char *text = go_write(answer, &n);
+	json_decref(answer);
+	request_answer_text(e->request, e->fault.status ? e->fault.status : e->kind->status, "application/json", text, n);
+}
+
+static void errand_answer(struct errand *e)
+{
+	size_t n;
+
+	if (e->kind == &populating) {
+		populate_answer(e);
+	} else if (e->fault.status) {
+		request_fault(e->request, &e->fault);
+	} else if (e->kind == &resetting) {
+		request_answer_text(e->request, 204, NULL, NULL, 0);
+	} else {
+		char *text = go_write(json_array_get(e->done, 0), &n);
+		request_answer_text(e->request, e->kind->status, "application/json", text, n);
+	}
+}
+
+static void nothing(struct round *r, struct worker *w)
+{
+}
+
+static void errand_over(struct round *r)
+{
+	struct errand *e = (struct errand *)r;
+
+	errand_answer(e);
+	errand_free(e);
+}
+
+static void errand_go(struct errand *e);
+
+static void errand_found(struct look *l)
+{
+	struct errand *e = OWNER(errand, look, l);
+	struct step *s = &e->steps[e->at++];
+	bool at_end = control_ports(request_control(e->request))->rounds->alone;
+
+	if (at_end)
+		fault_say(&e->fault, 503, "the program ends");
+	else if (!l->n)
+		fault_say(&e->fault, 500, "%slookup %s: no such host", e->kind->trouble, e->address.host);
+	else
+		e->kind->take(e, s, &l->found[0]);
+	errand_go(e);
+}
+
+/* False: it goes on when the name has been looked up. */
+static bool step_take(struct errand *e)
+{
+	struct step *s = &e->steps[e->at];
+	struct control *c = request_control(e->request);
+	struct endpoint at;
+
+	if (e->address.text)
+		address_free(&e->address);
+	e->address = (struct address){ .text = NULL };
+	if (e->kind->address(e, s) && e->address.text && !address_numeric(&e->address, true, &at)) {
+		look_start(&e->look, control_resolver(c), control_loop(c), &e->address);
+		return false;
+	}
+	e->at++;
+	if (!e->fault.status)
+		e->kind->take(e, s, e->address.text ? &at : NULL);
+	return true;
+}
+
+static void errand_go(struct errand *e)
+{
+	while (e->at < e->n && !e->fault.status) {
+		if (!step_take(e))
+			return;
+		log_drain();            /* a long list makes more lines than the ring holds, and it is this thread that empties it */
+	}
+	e->round = (struct round){ nothing, errand_over };
+	control_round(request_control(e->request), &e->round);
+}
+
+static struct errand *errand_make(struct request *r, const struct kind *kind, size_t n)
+{
+	struct errand *e = calloc(1, sizeof *e + n * sizeof *e->steps);
+
+	assert(e);
+	e->request = r;
+	e->by.by = request_by(r);
+	e->kind = kind;
+	e->n = n;
+	e->look.done = errand_found;
+	e->done = json_array();
+	return e;
+}
+
+void errand_create(struct request *r, struct wish *w)
+{
+	struct errand *e = errand_make(r, &creating, 1);
+
+	e->steps[0].wish = *w;
+	errand_go(e);
+}
+
+void errand_update(struct request *r, struct port *p, struct wish *w)
+{
+	struct errand *e = errand_make(r, &updating, 1);
+
+	e->steps[0] = (struct step){ port_number(p), *w };
+	errand_go(e);
+}
+
+void errand_populate(struct request *r, struct wish *w, size_t n)
+{
+	struct errand *e = errand_make(r, &populating, n);
+
+	for (size_t i = 0; i < n; i++)
+		e->steps[i].wish = w[i];
+	free(w);
+	errand_go(e);
+}
+
+void errand_reset(struct request *r)
+{
+	struct control *c = request_control(r);
+	struct errand *e = errand_make(r, &resetting, control_count(c));
+
+	for (size_t i = 0; i < e->n; i++)
+		e->steps[i].number = port_number(control_port(c, i));
+	errand_go(e);
+}

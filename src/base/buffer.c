@@ -1,0 +1,44 @@
+/* buffer.c - bytes in the making: put at the end, read as one span. */
+#include "base/buffer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint8_t *out_grow(struct out *o, size_t n)
+{
+	size_t room = o->room ? o->room : 64;
+
+	assert(n <= SIZE_MAX / 2 - o->n);
+	while (room < o->n + n)
+		room *= 2;
+	if (room > o->room) {
+		o->p = realloc(o->p, room);
+		assert(o->p);
+		o->room = room;
+	}
+	o->n += n;
+	return o->p + o->n - n;
+}
+
+void out_put(struct out *o, const void *bytes, size_t n)
+{
+	if (n)
+		memcpy(out_grow(o, n), bytes, n);
+}
+
+void out_byte(struct out *o, uint8_t byte)
+{
+	*out_grow(o, 1) = byte;
+}
+
+struct span out_span(const struct out *o)
+{
+	return (struct span){ o->p, o->n };
+}
+
+void out_free(struct out *o)
+{
+	free(o->p);
+	*o = (struct out){ 0 };
+}

@@ -1,0 +1,17 @@
+/* buffer.h - bytes in the making: put at the end, read as one span. */
+#ifndef OUT_H
+#define OUT_H
+
+#include "vaurien.h"
+
+struct out { uint8_t *p; size_t n, room; };     /* n of `room` bytes are filled; all zero is empty */
+
+
+static inline void out_clear(struct out *o)     /* empty; the memory stays for what comes next */
+{
+	o->n = 0;
+}
+
+void out_free(struct out *);
+
+#endif

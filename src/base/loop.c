@@ -1,0 +1,257 @@
+/* loop.c - one thread's wait: file descriptors, timers, and mail from other threads.
+ *
+ * Descriptors are registered once, edge-triggered; deadlines are a binary heap of absolute times,
+ * slept for with epoll_pwait2, since time is what we sell. */
+#include "base/loop.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+nsec clock_monotonic(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * NSEC_S + t.tv_nsec;
+}
+
+static void wake_ready(struct watch *w, unsigned events)
+{
+	uint64_t n;
+
+	while (read(w->fd, &n, sizeof n) > 0)
+		;
+}
+
+void loop_init(struct loop *l)
+{
+	*l = (struct loop){ .clock = clock_monotonic };
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	assert(l->epoll >= 0);
+	l->mail_end = &l->mail;
+	l->later_end = &l->later;
+	pthread_mutex_init(&l->lock, NULL);
+	l->wake = (struct watch){ eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), wake_ready };
+	assert(l->wake.fd >= 0);
+	loop_watch(l, &l->wake, EPOLLIN | EPOLLET);
+	loop_clock(l);
+}
+
+/* ---- descriptors ---- */
+
+void loop_watch(struct loop *l, struct watch *w, unsigned events)
+{
+	struct epoll_event e = { .events = events, .data.ptr = w };
+	int rc = epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &e);
+
+	assert(rc == 0);
+}
+
+void loop_unwatch(struct loop *l, struct watch *w)
+{
+	epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
+}
+
+/* ---- timers: heap[1] is the next ---- */
+
+static void heap_put(struct loop *l, struct timer *t, size_t slot)
+{
+	l->heap[slot] = t;
+	t->slot = slot;
+}
+
+static void heap_sift(struct loop *l, struct timer *t, size_t slot)
+{
+	while (slot > 1 && l->heap[slot / 2]->due > t->due) {
+		heap_put(l, l->heap[slot / 2], slot);
+		slot /= 2;
+	}
+	for (size_t child; (child = slot * 2) <= l->timers; slot = child) {
+		if (child < l->timers && l->heap[child + 1]->due < l->heap[child]->due)
+			child++;
+		if (l->heap[child]->due >= t->due)
+			break;
+		heap_put(l, l->heap[child], slot);
+	}
+	heap_put(l, t, slot);
+}
+
+void timer_set(struct loop *l, struct timer *t, nsec due)
+{
+	if (due == NEVER) {
+		timer_stop(l, t);
+		return;
+	}
+	if (t->slot && t->due == due)
+		return;
+	t->due = due;
+	if (!t->slot) {
+		if (l->timers + 2 > l->room) {
+			l->room = l->room ? l->room * 2 : 64;
+			l->heap = realloc(l->heap, l->room * sizeof *l->heap);
+			assert(l->heap);
+		}
+		t->slot = ++l->timers;
+	}
+	heap_sift(l, t, t->slot);
+}
+
+void timer_stop(struct loop *l, struct timer *t)
+{
+	size_t slot = t->slot;
+
+	if (!slot)
+		return;
+	t->slot = 0;
+	struct timer *last = l->heap[l->timers--];
+	if (last != t)
+		heap_sift(l, last, slot);
+}
+
+nsec loop_clock(struct loop *l)
+{
+	return l->now = l->clock();
+}
+
+/* At most as many as there are now: time goes on meanwhile, and mail and descriptors want their turn. */
+static bool loop_fire(struct loop *l)
+{
+	bool any = false;
+
+	for (size_t most = l->timers; most && l->timers && l->heap[1]->due <= l->now; most--) {
+		struct timer *t = l->heap[1];
+		timer_stop(l, t);
+		t->fire(t);
+		any = true;
+	}
+	return any;
+}
+
+/* ---- mail ---- */
+
+void loop_post(struct loop *l, struct mail *m)
+{
+	m->next = NULL;
+	pthread_mutex_lock(&l->lock);
+	bool first = !l->mail;
+	*l->mail_end = m;
+	l->mail_end = &m->next;
+	pthread_mutex_unlock(&l->lock);
+	if (first) {
+		uint64_t one = 1;
+		ssize_t n = write(l->wake.fd, &one, sizeof one);
+		(void)n;        /* a full counter wakes as well */
+	}
+}
+
+void loop_later(struct loop *l, struct mail *m)
+{
+	m->next = NULL;
+	*l->later_end = m;
+	l->later_end = &m->next;
+}
+
+static bool mail_open(struct mail *m)
+{
+	bool any = m;
+
+	for (struct mail *next; m; m = next) {
+		next = m->next;
+		m->open(m);
+	}
+	return any;
+}
+
+static bool loop_mail(struct loop *l)
+{
+	pthread_mutex_lock(&l->lock);
+	struct mail *m = l->mail;
+	l->mail = NULL;
+	l->mail_end = &l->mail;
+	pthread_mutex_unlock(&l->lock);
+	return mail_open(m);
+}
+
+static bool loop_leftovers(struct loop *l)
+{
+	struct mail *m = l->later;
+
+	l->later = NULL;
+	l->later_end = &l->later;
+	return mail_open(m);
+}
+
+/* ---- rounds ---- */
+
+/* Kernels before 5.11, and some sandboxes, know no epoll_pwait2. */
+static int epoll_wait_for(int epoll, struct epoll_event *events, int room, const struct timespec *patience)
+{
+	int n = epoll_pwait2(epoll, events, room, patience, NULL);
+
+	if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+		return n;
+	n = ppoll(&(struct pollfd){ epoll, POLLIN, 0 }, 1, patience, NULL);
+	return n < 0 ? n : epoll_wait(epoll, events, room, 0);
+}
+
+static int loop_sleep(struct loop *l, struct epoll_event *events, int room, bool wait)
+{
+	struct timespec left = { 0 };
+	bool ends = !wait || l->later || l->timers;
+	nsec due = wait && !l->later && l->timers ? l->heap[1]->due - l->now : 0, began = l->now;
+
+	if (due > 0) {
+		nsec ask = wakeup_ask(&l->wakeups, due);
+		left = (struct timespec){ ask / NSEC_S, ask % NSEC_S };
+	}
+	int n = epoll_wait_for(l->epoll, events, room, ends ? &left : NULL);
+	assert(n >= 0 || errno == EINTR);
+	l->woke = loop_clock(l);
+	if (n == 0 && due > 0)
+		wakeup_learn(&l->wakeups, due, l->woke - began);
+	return n < 0 ? 0 : n;
+}
+
+bool loop_once(struct loop *l, bool wait)
+{
+	struct epoll_event events[256];
+
+	loop_clock(l);
+	if (l->woke)
+		histogram_note(&l->rounds, l->now - l->woke);
+	int n = loop_sleep(l, events, 256, wait);
+	bool any = n > 0;
+	for (int i = 0; i < n; i++) {
+		struct watch *w = events[i].data.ptr;
+		if (w->fd >= 0)         /* closed by an earlier event of this round */
+			w->ready(w, events[i].events);
+	}
+	any |= loop_mail(l);
+	any |= loop_fire(l);
+	any |= loop_leftovers(l);
+	return any;
+}
+
+void loop_run(struct loop *l)
+{
+	prctl(PR_SET_TIMERSLACK, 1UL, 0, 0, 0);
+	while (!l->stop)
+		loop_once(l, true);
+}
+
+void loop_free(struct loop *l)
+{
+	while (loop_mail(l) | loop_leftovers(l))
+		;
+	close(l->wake.fd);
+	close(l->epoll);
+	pthread_mutex_destroy(&l->lock);
+	pool_free(&l->dials);
+	free(l->heap);
+}

@@ -1,0 +1,128 @@
+/* pool.c - memory for small things of one size that come and go by thousands, kept apart from what stays. */
+#include "base/pool.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { BLOCK = 1 << 16 };
+
+struct piece { struct piece *next; };
+
+struct block {
+	struct pool *pool;
+	struct block *next, **link;     /* among the roomy; link NULL: it is full */
+	struct piece *spare;            /* given back */
+	size_t used, fresh;             /* pieces that are out; offset of what never was */
+};
+
+void pool_init(struct pool *p, size_t size)
+{
+	*p = (struct pool){ .size = (size + 15) / 16 * 16 };
+}
+
+#if defined(__SANITIZE_ADDRESS__)       /* which wants to see each piece by itself */
+
+void *pool_take(struct pool *p)
+{
+	void *piece = malloc(p->size);
+
+	assert(piece);
+	return piece;
+}
+
+void pool_give(void *piece)
+{
+	free(piece);
+}
+
+void pool_free(struct pool *p)
+{
+}
+
+#else
+
+static void block_enlist(struct block *b)
+{
+	struct pool *p = b->pool;
+
+	b->next = p->roomy;
+	b->link = &p->roomy;
+	if (b->next)
+		b->next->link = &b->next;
+	p->roomy = b;
+}
+
+static void block_delist(struct block *b)
+{
+	if (b->next)
+		b->next->link = b->link;
+	*b->link = b->next;
+	b->link = NULL;
+}
+
+/* Twice as much is mapped, and what is not aligned let go. */
+static struct block *block_make(struct pool *p)
+{
+	uint8_t *map = mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert(map != MAP_FAILED);
+	size_t before = (BLOCK - (uintptr_t)map % BLOCK) % BLOCK;
+	if (before)
+		munmap(map, before);
+	munmap(map + before + BLOCK, BLOCK - before);
+	struct block *b = (struct block *)(map + before);
+	*b = (struct block){ .pool = p, .fresh = (sizeof *b + 15) / 16 * 16 };
+	p->blocks++;
+	block_enlist(b);
+	return b;
+}
+
+static void block_free(struct block *b)
+{
+	b->pool->blocks--;
+	block_delist(b);
+	munmap(b, BLOCK);
+}
+
+void *pool_take(struct pool *p)
+{
+	struct block *b = p->roomy ? p->roomy : block_make(p);
+	struct piece *piece = b->spare;
+
+	if (piece) {
+		b->spare = piece->next;
+	} else {
+		piece = (struct piece *)((uint8_t *)b + b->fresh);
+		b->fresh += p->size;
+	}
+	b->used++;
+	if (!b->spare && b->fresh + p->size > BLOCK)
+		block_delist(b);
+	return piece;
+}
+
+void pool_give(void *given)
+{
+	struct block *b = (struct block *)((uintptr_t)given & ~(uintptr_t)(BLOCK - 1));
+	struct piece *piece = given;
+
+	if (!piece)
+		return;
+	piece->next = b->spare;
+	b->spare = piece;
+	if (!b->link)
+		block_enlist(b);
+	if (!--b->used && (b->pool->roomy != b || b->next))     /* one is kept for the next to come */
+		block_free(b);
+}
+
+void pool_free(struct pool *p)
+{
+	while (p->roomy)
+		block_free(p->roomy);
+}
+
+#endif

@@ -1,0 +1,114 @@
+/* text_cache.c - bounded memory for texts that a connection will speak of again by number. */
+#include "base/text_cache.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOT_BITS = 8, SLOTS = 1 << SLOT_BITS };
+
+struct shelved {
+	struct shelved *older, *newer;  /* by age */
+	struct shelved *next;           /* in the same slot */
+	uint64_t key;
+	size_t n;
+	uint8_t text[];
+};
+
+static size_t cost(size_t n) { return sizeof(struct shelved) + n; }
+
+void shelf_init(struct shelf *s, size_t room)
+{
+	*s = (struct shelf){ .room = room };
+}
+
+static struct shelved **slot_of(const struct shelf *s, uint64_t key)
+{
+	return &s->slots[key * 0x9e3779b97f4a7c15u >> (64 - SLOT_BITS)];
+}
+
+/* Where the pointer to a key's text is, or would be. */
+static struct shelved **shelf_find(const struct shelf *s, uint64_t key)
+{
+	struct shelved **at = slot_of(s, key);
+
+	while (*at && (*at)->key != key)
+		at = &(*at)->next;
+	return at;
+}
+
+static void age_unlink(struct shelf *s, struct shelved *t)
+{
+	*(t->older ? &t->older->newer : &s->oldest) = t->newer;
+	*(t->newer ? &t->newer->older : &s->newest) = t->older;
+}
+
+static void age_append(struct shelf *s, struct shelved *t)
+{
+	t->newer = NULL;
+	t->older = s->newest;
+	*(s->newest ? &s->newest->newer : &s->oldest) = t;
+	s->newest = t;
+}
+
+void shelf_drop(struct shelf *s, uint64_t key)
+{
+	if (!s->slots)
+		return;
+	struct shelved **at = shelf_find(s, key), *t = *at;
+	if (!t)
+		return;
+	*at = t->next;
+	age_unlink(s, t);
+	s->used -= cost(t->n);
+	free(t);
+}
+
+void shelf_put(struct shelf *s, uint64_t key, struct span text)
+{
+	shelf_drop(s, key);
+	if (text.n > s->room || cost(text.n) > s->room)
+		return;
+	while (s->used + cost(text.n) > s->room)
+		shelf_drop(s, s->oldest->key);
+	if (!s->slots)
+		s->slots = calloc(SLOTS, sizeof s->slots[0]);
+	struct shelved *t = malloc(cost(text.n)), **slot;
+	assert(s->slots && t);
+	slot = slot_of(s, key);
+	t->key = key;
+	t->n = text.n;
+	if (text.n)
+		memcpy(t->text, text.p, text.n);
+	t->next = *slot;
+	*slot = t;
+	age_append(s, t);
+	s->used += cost(t->n);
+}
+
+void shelf_move(struct shelf *s, uint64_t from, uint64_t to)
+{
+	if (!s->slots || from == to || !*shelf_find(s, from))
+		return;
+	shelf_drop(s, to);
+	struct shelved **at = shelf_find(s, from), *t = *at;
+	*at = t->next;
+	t->key = to;
+	t->next = *slot_of(s, to);
+	*slot_of(s, to) = t;
+}
+
+struct span shelf_get(struct shelf *s, uint64_t key)
+{
+	const struct shelved *t = s->slots ? *shelf_find(s, key) : NULL;
+
+	return t ? (struct span){ t->text, t->n } : (struct span){ 0 };
+}
+
+void shelf_free(struct shelf *s)
+{
+	while (s->oldest)
+		shelf_drop(s, s->oldest->key);
+	free(s->slots);
+	*s = (struct shelf){ .room = s->room };
+}

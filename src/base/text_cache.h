@@ -1,0 +1,22 @@
+/* text_cache.h - bounded memory for texts that a connection will speak of again by number.
+ *
+ *   oldest -> text -> text -> newest        and by key: slots[hash] -> text -> text
+ *
+ * Texts are kept in the order they came; when the room is used up the oldest go. */
+#ifndef SHELF_H
+#define SHELF_H
+
+#include "vaurien.h"
+
+enum { SHELF_ROOM = 1 << 20 };
+
+struct shelf {
+	size_t room, used;              /* bytes, what a text costs to keep included */
+	struct shelved *oldest, *newest;
+	struct shelved **slots;         /* allocated with the first text */
+};
+
+void shelf_init(struct shelf *, size_t room);   /* SHELF_ROOM, unless there is a reason */
+void shelf_free(struct shelf *);
+
+#endif

@@ -1,0 +1,29 @@
+/* wakeup.c - how late the machine wakes a thread that slept: learned, so that it asks to be woken by so much earlier.
+ *
+ * A processor that rested for 100 ms takes longer to come back than one that rested for 1 ms; in a virtual machine some
+ * 0.15 ms. Who is woken early by what others took longer spins for that long. One
+ * that was far later than usual had no processor: that says little of the next, and counts as little. */
+#include "base/wakeup.h"
+
+static unsigned bits(nsec wait)
+{
+	return wait > 0 ? 63 - (unsigned)__builtin_clzll((unsigned long long)wait) : 0;
+}
+
+nsec wakeup_ask(const struct wakeups *w, nsec wait)
+{
+	nsec late = w->late[bits(wait)];
+
+	return wait > late ? wait - late : 0;
+}
+
+void wakeup_learn(struct wakeups *w, nsec wait, nsec slept)
+{
+	uint32_t *known = &w->late[bits(wait)];
+	nsec late = slept - wakeup_ask(w, wait), most = 2 * (nsec)*known + 50 * NSEC_US;
+
+	if (most > WAKEUP_MOST)
+		most = WAKEUP_MOST;
+	late = late < 0 ? 0 : late > most ? most : late;
+	*known = (uint32_t)(*known + (late - (nsec)*known) / (late > *known ? 2 : 4));
+}

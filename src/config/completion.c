@@ -1,0 +1,93 @@
+/* completion.c - what can be typed, a line each, for the shells' completions: they ask the program itself, so that
+ * they know what it knows, plugins and all. */
+#include "config/completion.h"
+
+#include <string.h>
+
+#include "spec/registry.h"
+#include "spec/rule.h"
+
+static void words_put(FILE *f, const char *const *words)
+{
+	for (size_t i = 0; words[i]; i++)
+		fprintf(f, "%s%s", i ? " " : "", words[i]);
+}
+
+static void behaviors_put(FILE *f)
+{
+	size_t n;
+	const struct behavior *const *all = behaviors_all(&n);
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "%s%s", i ? " " : "", all[i]->name);
+}
+
+static void protocols_put(FILE *f)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "%s%s", i ? " " : "", all[i]->name);
+}
+
+/* Those of all protocols, each name once. */
+static void failures_put(FILE *f)
+{
+	const char *gap = "";
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		for (const struct failure *x = all[i]->failures; x && x->name; x++) {
+			bool known = !x->moments;       /* the protocol's own affair */
+			for (size_t k = 0; k < i && !known; k++)
+				known = failure_find(all[k], x->name);
+			if (!known) {
+				fprintf(f, "%s%s", gap, x->name);
+				gap = " ";
+			}
+		}
+	}
+}
+
+/* The words that an option takes, where there is a list of them. */
+static void values_put(FILE *f, const struct opt *o)
+{
+	static const char *const truths[] = { "true", "false", NULL };
+
+	if (o->choices)
+		words_put(f, o->choices);
+	else if (o->type == OPT_BOOL)
+		words_put(f, truths);
+	else if (o->type == OPT_FAILURE)
+		failures_put(f);
+	else if (!strcmp(o->name, "protocol"))
+		protocols_put(f);
+	else if (!strcmp(o->name, "behavior"))
+		behaviors_put(f);
+	else
+		fputc('-', f);
+}
+
+static void row_put(FILE *f, const char *kind, const char *name, const char *value, const struct opt *o)
+{
+	fprintf(f, "%s\t--", kind);
+	for (; *name; name++)
+		fputc(*name == '_' ? '-' : *name, f);
+	fprintf(f, "\t%s\t", value);
+	values_put(f, o);
+	fprintf(f, "\t%s\n", o->help);
+}
+
+void completion_list(FILE *f, const struct flags *flags)
+{
+	size_t n;
+	const struct behavior *const *all = behaviors_all(&n);
+
+	for (size_t i = 0; i < flags->n; i++)
+		if (flags->at[i].group != GROUP_OLDER)
+			row_put(f, "flag", flags->at[i].name, flags->at[i].value ? flags->at[i].value : "-", flags->at[i].opt);
+	for (const struct opt *o = rule_options; o->name; o++)
+		row_put(f, "field", o->name, "VALUE", o);
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "behavior\t%s\t-\t-\t%s\n", all[i]->name, all[i]->help ? all[i]->help : "");
+}

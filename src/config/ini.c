@@ -1,0 +1,236 @@
+/* ini.c - INI files, read by inih; around it what Vaurien's files have always had: "extends", quotes,
+ * ${VARIABLES}. */
+#include "config/ini.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <ini.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "config/error.h"
+
+enum { DEEPEST = 8 };                   /* files that extend each other: a circle ends here */
+
+struct reading {                        /* one file under way */
+	FILE *stream;
+	const char *file;
+	int line, depth;
+	bool (*take)(void *user, const struct config_line *, char error[SENTENCE]);
+	void *user;
+	char *extends;                  /* another file's name, NULL: none */
+	char error[SENTENCE];           /* the first thing wrong, "": nothing */
+	int error_line;
+};
+
+/* ---- texts ---- */
+
+static char *text_join(const char *a, size_t a_len, const char *b, size_t b_len, const char *c)
+{
+	char *made;
+	int n = asprintf(&made, "%.*s%.*s%s", (int)a_len, a, (int)b_len, b, c);
+	assert(n >= 0);
+	return made;
+}
+
+/* Put the environment in for ${NAME}, and for $NAME if `bare`. What is not set stays as it is, and its
+ * name is left in `missing`. A new text. */
+static char *variables_put(const char *text, bool bare, char missing[64])
+{
+	char *made = strdup(text), *dollar = made;
+	assert(made);
+	missing[0] = '\0';
+	while ((dollar = strchr(dollar, '$'))) {
+		bool braced = dollar[1] == '{';
+		const char *name = dollar + 1 + braced;
+		size_t n = 0;
+		while (isalnum((unsigned char)name[n]) || name[n] == '_')
+			n++;
+		char key[64];
+		const char *value = NULL;
+		if (n && n < sizeof key && (braced ? name[n] == '}' : bare)) {
+			snprintf(key, sizeof key, "%.*s", (int)n, name);
+			value = getenv(key);
+			if (!value)
+				memcpy(missing, key, n + 1);
+		}
+		if (!value) {
+			dollar++;
+			continue;
+		}
+		size_t before = (size_t)(dollar - made), len = strlen(value);
+		char *next = text_join(made, before, value, len, name + n + braced);
+		free(made);
+		made = next;
+		dollar = made + before + len;   /* what was put in is not looked into */
+	}
+	return made;
+}
+
+/* Take ".", ".." and double slashes out of an absolute path. */
+static void path_tidy(char *path)
+{
+	char *to = path, *p = path;
+	while (*p) {
+		size_t n = strcspn(p += strspn(p, "/"), "/");
+		if (n == 2 && !strncmp(p, "..", 2)) {
+			while (to > path && *--to != '/')
+				;
+		} else if (n && !(n == 1 && *p == '.')) {
+			*to++ = '/';
+			memmove(to, p, n);
+			to += n;
+		}
+		p += n;
+	}
+	*to = '\0';
+}
+
+/* A file's name as the user gave it, made absolute; what is relative is so to `folder`. A new text. */
+static char *path_expand(const char *path, const char *folder)
+{
+	char missing[64], full[PATH_MAX];
+	char *words = variables_put(path, true, missing);
+	const char *home = getenv("HOME"), *p = words;
+	bool mine = home && (!strcmp(p, "~") || !strncmp(p, "~/", 2));
+
+	if (mine)
+		snprintf(full, sizeof full, "%s%s", home, p + 1);
+	else
+		snprintf(full, sizeof full, "%s%s%s", *p == '/' ? "" : folder, *p == '/' ? "" : "/", p);
+	free(words);
+	path_tidy(full);
+	char *made = strdup(full);
+	assert(made);
+	return made;
+}
+
+static char *folder_of(const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	char *made = strndup(file, slash ? (size_t)(slash - file) : 0);
+	assert(made);
+	return made;
+}
+
+/* ---- a file ---- */
+
+static void blame(struct reading *r, int line)
+{
+	if (!r->error_line)
+		r->error_line = line;
+}
+
+/* inih keeps lines of 200 bytes and would take what is longer for a line of its own: here it is refused,
+ * unless it is a comment. Blanks before a line mean nothing. */
+static char *line_next(char *buffer, int size, void *user)
+{
+	struct reading *r = user;
+	char long_line[4096];
+
+	if (r->error[0] || !fgets(long_line, sizeof long_line, r->stream))
+		return NULL;
+	r->line++;
+	const char *start = long_line + strspn(long_line, " \t");
+	bool comment = *start == ';' || *start == '#';
+	for (int c = 0; !strchr(long_line, '\n') && c != '\n' && c != EOF;)
+		c = fgetc(r->stream);
+	if (comment)
+		start = "\n";
+	if (strlen(start) >= (size_t)size) {
+		sentence_put(r->error, "expected a line of at most %d bytes, got a longer one", size - 2);
+		blame(r, r->line);
+		return NULL;
+	}
+	strcpy(buffer, start);
+	return buffer;
+}
+
+char *config_path(const struct config_line *line)
+{
+	char *folder = folder_of(line->file), *path = path_expand(line->value, folder);
+
+	free(folder);
+	return path;
+}
+
+static void extend(struct reading *r, const char *value)
+{
+	char *folder = folder_of(r->file);
+	free(r->extends);
+	r->extends = path_expand(value, folder);
+	free(folder);
+}
+
+/* Called by inih for each key. */
+static int line_take(void *user, const char *section, const char *key, const char *raw)
+{
+	struct reading *r = user;
+	size_t n = strlen(raw);
+	bool quoted = n >= 2 && raw[0] == '"' && raw[n - 1] == '"';
+	char missing[64], small[64], *bare = strndup(raw + quoted, n - 2 * quoted);
+	assert(bare);
+	char *value = variables_put(bare, false, missing);
+
+	snprintf(small, sizeof small, "%s", key);
+	for (char *c = small; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	if (r->error[0]) {
+		/* one sentence is enough */
+	} else if (missing[0]) {
+		sentence_put(r->error, "%s: expected ${%s} to be in the environment", small, missing);
+		blame(r, r->line);
+	} else if (!strcmp(section, "DEFAULT") && !strcmp(small, "extends")) {
+		extend(r, value);
+	} else {
+		struct config_line line = { r->file, r->line, r->depth, section, small, value };
+		if (!r->take(r->user, &line, r->error))
+			blame(r, r->line);
+	}
+	free(value);
+	free(bare);
+	return 1;
+}
+
+static int file_read(struct reading *r)
+{
+	r->stream = fopen(r->file, "r");
+	if (!r->stream) {
+		return absence_error(r->file);
+	}
+	int line = ini_parse_stream(line_next, r, line_take, r);
+	if (ferror(r->stream)) {
+		sentence_put(r->error, "expected a file that can be read");
+		blame(r, r->line + 1);
+	}
+	fclose(r->stream);
+	if (!r->error[0] && line != 0) {
+		sentence_put(r->error, "expected KEY = VALUE or [SECTION]");
+		blame(r, line);
+	}
+	if (!r->error[0])
+		return -1;
+	return value_error("%s:%d: %s", r->file, r->error_line, r->error);
+}
+
+int config_read(const char *path, bool (*take)(void *user, const struct config_line *, char error[SENTENCE]), void *user)
+{
+	char *here = getcwd(NULL, 0), *file = path_expand(path, here ? here : "");
+	int code = -1;
+
+	for (int depth = 0; file && code == -1; depth++) {
+		struct reading r = { .file = file, .depth = depth, .take = take, .user = user };
+		if (depth == DEEPEST) {
+			code = value_error("%s: expected at most %d files that extend each other", file, DEEPEST);
+		} else {
+			code = file_read(&r);
+		}
+		free(file);
+		file = r.extends;
+	}
+	free(file);
+	free(here);
+	return code;
+}

@@ -1,0 +1,130 @@
+/* overrides.c - one proxy's own words over the program's: a reading that is a copy, to be changed for it alone. */
+#include "config/overrides.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/registry.h"
+
+static struct block *block_of(struct reading *own, const struct reading *all, const struct block *b)
+{
+	size_t n;
+
+	if (b == &all->core)
+		return &own->core;
+	protocols_all(&n);
+	for (size_t i = 0; i < n; i++)
+		if (b == &all->protocols[i])
+			return &own->protocols[i];
+	for (size_t i = 0; i < all->defaults->n; i++)
+		if (b == &all->defaults->of[i].block)
+			return &own->defaults->of[i].block;
+	return NULL;
+}
+
+void own_begin(struct reading *own, const struct reading *all)
+{
+	size_t n;
+
+	*own = (struct reading){ .options = all->options, .settings = all->settings };
+	block_copy(&own->core, &all->core);
+	own->words = own->core.opts;
+	protocols_all(&n);
+	own->protocols = calloc(n + 1, sizeof *own->protocols);
+	own->flags.at = calloc(all->flags.n, sizeof *own->flags.at);
+	assert(own->protocols && own->flags.at);
+	for (size_t i = 0; i < n; i++)
+		block_copy(&own->protocols[i], &all->protocols[i]);
+	own->defaults = defaults_copy(all->defaults);
+	own->flags.n = all->flags.n;
+	for (size_t i = 0; i < all->flags.n; i++) {
+		own->flags.at[i] = all->flags.at[i];
+		own->flags.at[i].block = block_of(own, all, all->flags.at[i].block);
+	}
+}
+
+void own_free(struct reading *own)
+{
+	size_t n;
+
+	protocols_all(&n);
+	for (size_t i = 0; i < n; i++)
+		block_free(&own->protocols[i]);
+	free(own->protocols);
+	defaults_drop(own->defaults);
+	free(own->flags.at);
+	block_free(&own->core);
+}
+
+static void own_plain(struct reading *own, const char *name)
+{
+	char ignored[SENTENCE];
+	struct flag *f = flags_own(&own->flags, name);
+
+	if (f->opt->def)
+		opt_set_text(f->block, f->opt, f->opt->def, ignored);
+	else
+		opt_set_json(f->block, f->opt, json_null(), ignored);
+	f->level = 0;
+}
+
+void own_forget(struct reading *own, bool first, bool addressed)
+{
+	own_plain(own, "rule");                 /* those lines are read with the program's */
+	if (!addressed) {
+		own_plain(own, "proxy");
+		own_plain(own, "backend");
+	}
+	if (!first) {
+		own_plain(own, "behavior");
+		own_plain(own, "protocol");
+	}
+}
+
+/* Has a nearer one said the same? */
+static bool said_nearer(const struct proxy_words *p, const struct said *s)
+{
+	for (const struct said *t = p->said; t; t = t->next)
+		if (t->flag == s->flag && t->level < s->level)
+			return !s->flag->many;
+	return false;
+}
+
+int own_say(struct reading *own, const struct proxy_words *p, bool addressed)
+{
+	char error[SENTENCE];
+
+	for (const struct said *s = p->said; s; s = s->next) {
+		struct flag *f = flags_own(&own->flags, s->flag->name);
+		if (said_nearer(p, s) || (addressed && f->level && f->level < s->level && !f->many))
+			continue;
+		f->level = 0;                   /* the program's word counts for less */
+		if (!flag_set(f, s->value, s->level, error))
+			return value_error("%s", error);
+	}
+	return -1;
+}
+
+static bool said(const struct proxy_words *p, const struct flag *f)
+{
+	for (const struct said *s = p->said; s; s = s->next)
+		if (!strcmp(s->flag->name, f->name))
+			return true;
+	return false;
+}
+
+void own_fit(struct reading *own, const struct proxy_words *p)
+{
+	const struct protocol *protocol = protocol_find(own->words->protocol);
+	const char *culprit;
+	char ignored[SENTENCE];
+
+	for (size_t i = 0; protocol && i < own->flags.n; i++) {
+		struct flag *f = &own->flags.at[i];
+		if (f->opt->type != OPT_FAILURE || !f->level || said(p, f) || rule_check_failures(protocol, f->block, &culprit, ignored))
+			continue;
+		opt_set_json(f->block, f->opt, json_null(), ignored);
+		f->level = 0;
+	}
+}

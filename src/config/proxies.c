@@ -1,0 +1,398 @@
+/* proxies.c - the proxies that there are from the outset: each one's own words, over the program's, made into a spec.
+ *
+ * --proxy and --backend make one; --add and [proxy:NAME] one each. What is said outside of their own words of
+ * time-outs and limits, and of options of behaviors and protocols, is said for all of them; --behavior, --rule
+ * and --protocol speak of the first, as PUT /behavior does. */
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "toxiproxy/proxy_json.h"
+#include "config/overrides.h"
+#include "spec/registry.h"
+#include "spec/weights.h"
+
+/* ---- a spec, from words ---- */
+
+static int sizes_read(struct reading *r, struct spec *proxy)
+{
+	int64_t hold_max;
+
+	if (!size_read(r->words->hold_max, &hold_max))
+		return flag_error(flag_get(&r->flags, "hold-max"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->words->hold_max);
+	proxy->hold_max = (size_t)hold_max;
+	return -1;
+}
+
+static int protocol_read(struct reading *r, struct spec *proxy)
+{
+	char known[SENTENCE] = "one of ";
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(all[i]->name, r->words->protocol)) {
+			proxy->protocol = all[i];
+			block_copy(&proxy->protocol_block, &r->protocols[i]);
+			return -1;
+		}
+		size_t used = strlen(known);
+		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", all[i]->name);
+	}
+	return flag_error(flag_get(&r->flags, "protocol"), known, r->words->protocol);
+}
+
+static bool name_good(const char *name)
+{
+	size_t n = strlen(name);
+	bool good = n >= 1 && n <= 64;
+
+	for (size_t i = 0; good && i < n; i++)
+		good = isgraph((unsigned char)name[i]) && !strchr("/?#%", name[i]);
+	return good;
+}
+
+/* Replaces *at by what became of it. */
+static int spec_become(struct spec **at, struct spec *now, const char *error)
+{
+	if (!now)
+		return value_error("%s", error);
+	spec_drop(*at);
+	*at = now;
+	return -1;
+}
+
+static int proxy_read(struct reading *r, const char *name, struct spec **to)
+{
+	const struct words *w = r->words;
+	char error[SENTENCE];
+	int code;
+
+	struct spec *proxy = *to = spec_make(name);
+	proxy->enabled = w->enabled;
+	proxy->defaults = defaults_hold(r->defaults);
+	proxy->timeout = w->timeout;
+	if (flag_get(&r->flags, "timeout")->level && !w->stay_connected)
+		proxy->idle = w->timeout;
+	proxy->linger = w->linger;
+	if (flag_get(&r->flags, "pool-max-size")->level)
+		proxy->max_clients = w->pool_max_size;
+	proxy->backlog = w->backlog;
+	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1)
+		return code;
+	if (!address_parse(&proxy->listen, w->proxy, error, sizeof error))
+		return value_error("%s", error);
+	return spec_become(to, spec_with_backend(proxy, w->backend, error), error);
+}
+
+static int behavior_unknown(const char *name)
+{
+	char known[4000] = "";
+	size_t n, used = 0;
+	const struct behavior *const *all = behaviors_all(&n);
+
+	for (size_t i = 0; i < n && used < sizeof known; i++)
+		used += (size_t)snprintf(known + used, sizeof known - used, "%s'%s'", i ? ", " : "", all[i]->name);
+	return value_error("'%s' is an unknown behavior. Pick one of: %s.", name, known);
+}
+
+static int behavior_read(struct reading *r, struct spec **to)
+{
+	const char *text = r->words->behavior, *culprit;
+	char error[SENTENCE];
+	struct weights weights;
+
+	if (!text[strspn(text, " \t")])
+		return value_error("You need to use percentage:name");
+	if (!weights_read(&weights, text, error))
+		return weights.unknown[0] ? behavior_unknown(weights.unknown) : value_error("%s", error);
+	return spec_become(to, spec_with_behavior(r->defaults, *to, text, NULL, &culprit, error), error);
+}
+
+/* ---- rules ---- */
+
+/* `section`: of the file, which says whose words they are; NULL: they are a line of --rule. */
+static int rule_add(struct reading *r, struct spec **to, const char *section, const char *words)
+{
+	static const char whose[] = "rule: ";
+	char error[SENTENCE];
+	struct spec *now = spec_with_rule(r->defaults, *to, words, error);
+	const char *why = strncmp(error, whose, strlen(whose)) ? error : error + strlen(whose);
+
+	if (now)
+		return spec_become(to, now, error);
+	return section ? value_error("[rule:%s]: %s", section, why) : value_error("rule: %s", why);
+}
+
+static int file_rule_add(struct reading *r, struct spec **to, const struct file_rule *f)
+{
+	char *words;
+
+	if (!f->behavior)
+		return value_error("[rule:%s]: expected behavior = a name that --list shows", f->name);
+	int n = asprintf(&words, "%s name=\"%s\"%s", f->behavior, f->name, f->words);
+	assert(n >= 0);
+	int code = rule_add(r, to, f->name, words);
+	free(words);
+	return code;
+}
+
+/* "cache: delay sleep=1": where a line of --rule goes on behind its proxy's name, which is left in *n. */
+static const char *line_named(const char *line, size_t *n)
+{
+	size_t start = strspn(line, " \t"), word = strcspn(line + start, " \t\n");
+
+	*n = 0;
+	if (word < 2 || line[start + word - 1] != ':')
+		return line;
+	*n = word - 1;
+	return line + start;
+}
+
+/* The lines of `text` that are about this proxy: those with its name in front, and, for the first, those with none. */
+static int lines_add(struct reading *r, struct spec **to, const char *text, bool unnamed)
+{
+	int code = -1;
+
+	for (const char *line = text, *end; line && code == -1; line = *end ? end + 1 : NULL) {
+		size_t n;
+		end = line + strcspn(line, "\n");
+		const char *name = line_named(line, &n), *start = n ? name + n + 1 : line;
+		bool mine = n ? strlen((*to)->name) == n && !memcmp(name, (*to)->name, n) : unnamed;
+		if (!mine)
+			continue;
+		char *words = strndup(start, (size_t)(end - start));
+		assert(words);
+		code = rule_add(r, to, NULL, words);
+		free(words);
+	}
+	return code;
+}
+
+/* False: a failure is named that the protocol has not. */
+static bool failures_good(const struct reading *r, const struct spec *s, char error[SENTENCE])
+{
+	const char *culprit;
+
+	for (size_t i = 0; i < r->flags.n; i++) {
+		const struct flag *f = &r->flags.at[i];
+		if (f->opt->type == OPT_FAILURE && f->level && !rule_check_failures(s->protocol, f->block, &culprit, error))
+			return false;
+	}
+	return true;
+}
+
+/* ---- all of them ---- */
+
+/* `r` has the words: the program's, `all`, or the proxy's own. */
+static int spec_read(const struct reading *all, struct reading *r, const char *name, bool first, struct spec **to)
+{
+	char error[SENTENCE];
+	int code = proxy_read(r, name, to);
+
+	if (code == -1 && !failures_good(r, *to, error))
+		code = value_error("%s", error);
+	if (code == -1)
+		code = behavior_read(r, to);
+	for (const struct file_rule *f = all->flags.rules; f && code == -1; f = f->next)
+		if (f->proxy ? !strcmp(f->proxy, name) : first)
+			code = file_rule_add(r, to, f);
+	if (code == -1 && r != all)
+		code = lines_add(r, to, r->words->rule, true);
+	return code == -1 ? lines_add(r, to, all->words->rule, first) : code;
+}
+
+static int made_add(struct settings *s, struct spec *made, int code)
+{
+	if (code == -1)
+		return settings_add(s, made);
+	spec_drop(made);
+	return code;
+}
+
+/* The proxy of --proxy and --backend has its addresses from there. */
+static int own_read(struct reading *all, const struct proxy_words *p, bool addressed)
+{
+	struct settings *s = all->settings;
+	struct reading own;
+	struct spec *made = NULL;
+	char whose[100];
+	int code;
+
+	snprintf(whose, sizeof whose, "[proxy:%.80s]: ", p->name);
+	refusal_of(whose);
+	own_begin(&own, all);
+	own_forget(&own, !s->n_proxies, addressed);
+	if (!name_good(p->name))
+		code = value_error("expected a name of 1 to 64 characters, none of them a blank or one of /?#%%");
+	else if ((code = own_say(&own, p, addressed)) != -1)
+		;
+	else if (!addressed && !flag_get(&own.flags, "proxy")->level)
+		code = value_error("listen: expected HOST:PORT, got nothing");
+	else if (!addressed && !flag_get(&own.flags, "backend")->level)
+		code = value_error("backend: expected HOST:PORT, got nothing");
+	else {
+		own_fit(&own, p);
+		code = spec_read(all, &own, p->name, !s->n_proxies, &made);
+	}
+	own_free(&own);
+	refusal_of(NULL);
+	return made_add(s, made, code);
+}
+
+static int default_read(struct reading *r)
+{
+	const char *name = r->words->proxy_name;
+	struct spec *made = NULL;
+
+	if (!name_good(name))
+		return flag_error(flag_get(&r->flags, "proxy-name"), "1 to 64 characters, none of them a blank or one of /?#%", name);
+	for (const struct proxy_words *p = r->flags.proxies; p; p = p->next)
+		if (!strcmp(p->name, name))
+			return p->added ? usage_error("argument --add: expected a name that no other has, got '%s'", name) : own_read(r, p, true);
+	int code = spec_read(r, r, name, true, &made);
+	return made_add(r->settings, made, code);
+}
+
+/* "cache=:7379=10.0.0.2:6379,redis behavior=delay", as of the command line. */
+static int add_read(struct flags *flags, char *words)
+{
+	char error[SENTENCE] = "";
+	const char *at = words, *protocol;
+	char *word = word_next(&at, error), *listen = word ? strchr(word, '=') : NULL, *backend = listen ? strchr(listen + 1, '=') : NULL;
+	int code = -1;
+
+	if (!backend) {
+		code = usage_error("argument --add: expected NAME=LISTEN=BACKEND first, got '%s'", word ? word : words);
+		free(word);
+		return code;
+	}
+	*listen++ = *backend++ = 0;
+	char *comma = strrchr(backend, ',');
+	protocol = comma && strncmp(backend, "unix:", 5) ? comma + 1 : comma && protocol_find(comma + 1) ? comma + 1 : NULL;
+	if (protocol)
+		*comma = 0;
+	struct proxy_words *p = flags_proxy(flags, word);
+	if (p->added)
+		code = usage_error("argument --add: expected a name that no other has, got '%s'", word);
+	p->added = true;
+	proxy_say(p, flags_own(flags, "listen"), 1, listen, error);
+	proxy_say(p, flags_own(flags, "backend"), 1, backend, error);
+	if (protocol)
+		proxy_say(p, flags_own(flags, "protocol"), 1, protocol, error);
+	free(word);
+	while (code == -1 && (word = word_next(&at, error))) {
+		char *value = strchr(word, '=');
+		if (value)
+			*value++ = 0;
+		struct flag *f = flags_own(flags, word);
+		if (!f || !value)
+			code = usage_error("argument --add: expected option=value of a proxy, got '%s'", word);
+		else if (!proxy_say(p, f, 1, value, error))
+			code = usage_error("argument --add: %s", error);
+		free(word);
+	}
+	return code == -1 && *error ? usage_error("argument --add: %s", error) : code;
+}
+
+static int adds_read(struct reading *r)
+{
+	int code = -1;
+
+	for (const char *line = r->words->add; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
+		char *words = strndup(line, strcspn(line, "\n"));
+		assert(words);
+		code = add_read(&r->flags, words);
+		free(words);
+	}
+	return code;
+}
+
+static bool named(const struct settings *s, const char *name, size_t n)
+{
+	for (size_t i = 0; i < s->n_proxies; i++)
+		if (strlen(s->proxies[i]->name) == n && !memcmp(s->proxies[i]->name, name, n))
+			return true;
+	return false;
+}
+
+/* A rule that names a proxy which is not there would never strike. */
+static int rules_check(const struct reading *r)
+{
+	for (const struct file_rule *f = r->flags.rules; f; f = f->next)
+		if (f->proxy && !named(r->settings, f->proxy, strlen(f->proxy)))
+			return value_error("[rule:%s]: proxy: expected the name of a proxy, got '%s'", f->name, f->proxy);
+	for (const char *line = r->words->rule; line; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
+		size_t n;
+		const char *name = line_named(line, &n);
+		if (n && !named(r->settings, name, n))
+			return value_error("rule: expected the name of a proxy, got '%.*s'", (int)n, name);
+	}
+	return -1;
+}
+
+/* What a proxy is that only says where it is, and what it speaks. */
+static int plain_read(struct reading *all, const struct protocol *protocol)
+{
+	static const struct proxy_words none;
+	struct settings *s = all->settings;
+	struct reading own;
+	struct spec *made = NULL;
+
+	own_begin(&own, all);
+	own_forget(&own, false, false);
+	opt_set_text(&own.core, flag_get(&own.flags, "protocol")->opt, protocol->name, (char[SENTENCE]){ 0 });
+	own_fit(&own, &none);
+	int code = proxy_read(&own, "", &made);
+	own_free(&own);
+	if (code == -1)
+		s->plains[s->n_plains++] = made;
+	else
+		spec_drop(made);
+	return code;
+}
+
+static int plains_read(struct reading *r)
+{
+	size_t n;
+	const struct protocol *const *all = protocols_all(&n);
+	int code = -1;
+
+	r->settings->plains = calloc(n + 1, sizeof(struct spec *));
+	assert(r->settings->plains);
+	for (size_t i = 0; i < n && code == -1; i++)
+		code = plain_read(r, all[i]);
+	return code;
+}
+
+bool is_json(const char *file)
+{
+	size_t n = file ? strlen(file) : 0;
+
+	return n > 5 && !strcasecmp(file + n - 5, ".json");
+}
+
+/* The proxy of --proxy is there if anyone speaks of it, or there is no other. */
+static bool default_wanted(const struct reading *r)
+{
+	return (!r->flags.proxies && !r->bare && !is_json(r->words->config)) || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
+	       flag_get(&r->flags, "proxy-name")->level;
+}
+
+int outset_read(struct reading *r)
+{
+	int code = adds_read(r);
+
+	if (code == -1 && default_wanted(r))
+		code = default_read(r);
+	for (const struct proxy_words *p = r->flags.proxies; p && code == -1; p = p->next)
+		if (!named(r->settings, p->name, strlen(p->name)))
+			code = own_read(r, p, false);
+	if (code == -1)
+		code = plains_read(r);
+	if (code == -1 && is_json(r->words->config))
+		code = wishes_take(r->settings, r->words->config);
+	return code == -1 ? rules_check(r) : code;
+}

@@ -1,0 +1,21 @@
+/* broadcast.h - something is done or asked in every worker: a letter to each, which comes back. */
+#ifndef ROUND_H
+#define ROUND_H
+
+#include "engine/worker.h"
+
+struct rounds {                         /* whom letters go to, and whence */
+	struct loop *loop;              /* control's */
+	struct worker *workers;
+	unsigned n;
+	bool alone;                     /* no worker's thread runs, yet or any more: letters are opened at once */
+};
+
+struct round {
+	void (*ask)(struct round *, struct worker *);   /* in each worker's thread, in several at a time; the one that accepts hears last */
+	void (*told)(struct round *);                   /* in control's, when all have: who began it frees it */
+};
+
+void round_begin(struct rounds *, struct round *);
+
+#endif

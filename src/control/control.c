@@ -1,0 +1,383 @@
+/* control.c - the control thread: specs as the one truth, changes out to the workers, answers back. */
+#include "control/control.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "net/congestion.h"
+#include "control/events.h"
+#include "api/server.h"
+#include "engine/listener.h"
+#include "base/log.h"
+#include "plugins/plugin.h"
+#include "control/reload.h"
+#include "control/statsd.h"
+#include "engine/worker.h"
+
+struct control {
+	struct loop loop;
+	struct settings *settings;
+	bool reloading, reload_again;   /* again: SIGHUP came while it was */
+	struct worker *workers;
+	struct resolver *resolver;
+	struct rounds rounds;
+	struct ports ports;
+	struct http *http;
+	struct statsd *statsd;
+	struct watch log, signals;
+	unsigned stopping;              /* workers that have not said goodbye yet */
+};
+
+struct loop *control_loop(struct control *c)
+{
+	return &c->loop;
+}
+
+const struct settings *control_settings(struct control *c)
+{
+	return c->settings;
+}
+
+struct resolver *control_resolver(struct control *c)
+{
+	return c->resolver;
+}
+
+/* ---- the proxies ---- */
+
+struct ports *control_ports(struct control *c)
+{
+	return &c->ports;
+}
+
+size_t control_count(struct control *c)
+{
+	return c->ports.n;
+}
+
+struct port *control_port(struct control *c, size_t i)
+{
+	assert(i < c->ports.n);
+	return c->ports.made[i];
+}
+
+struct port *control_find(struct control *c, const char *name)
+{
+	return port_find(&c->ports, name);
+}
+
+struct port *control_numbered(struct control *c, unsigned number)
+{
+	return port_numbered(&c->ports, number);
+}
+
+struct spec *port_spec(const struct port *p)
+{
+	return p->spec;
+}
+
+unsigned port_number(const struct port *p)
+{
+	return p->number;
+}
+
+void port_figures(const struct port *p, struct figures *f)
+{
+	*f = (struct figures){ 0 };
+	for (unsigned k = 0; k < p->all->rounds->n; k++)
+		figures_add(f, &p->parts[k]->stats);
+}
+
+void control_round(struct control *c, struct round *round)
+{
+	round_begin(&c->rounds, round);
+}
+
+unsigned control_workers(struct control *c)
+{
+	return c->rounds.n;
+}
+
+const struct worker *control_worker(struct control *c, unsigned k)
+{
+	assert(k < c->rounds.n);
+	return &c->workers[k];
+}
+
+void control_change(struct control *c, struct port *p, struct spec *to, struct waiter *waiter)
+{
+	int error = port_alter(p, to, NULL, false, waiter);
+
+	assert(!error);
+}
+
+/* ---- the end: workers send what is due, then say goodbye ---- */
+
+struct goodbye {
+	struct mail mail;
+	struct control *control;
+	struct worker *worker;
+	struct timer timer;
+	nsec until;
+};
+
+static void goodbye_heard(struct mail *m)
+{
+	struct goodbye *g = (struct goodbye *)m;
+
+	if (!--g->control->stopping)
+		g->control->loop.stop = true;
+	free(g);
+}
+
+static void goodbye_check(struct timer *t)
+{
+	struct goodbye *g = OWNER(goodbye, timer, t);
+	struct worker *w = g->worker;
+	bool all = true;
+
+	for (struct proxy *p = w->proxies; p; p = p->next)
+		all &= proxy_finish(p);
+	if ((!all || w->lingerers) && w->loop.now < g->until) {
+		timer_set(&w->loop, t, w->loop.now + 10 * NSEC_MS);
+		return;
+	}
+	w->loop.stop = true;
+	g->mail.open = goodbye_heard;
+	loop_post(&g->control->loop, &g->mail);
+}
+
+static void goodbye_begin(struct mail *m)
+{
+	struct goodbye *g = (struct goodbye *)m;
+
+	g->worker->stopping = true;
+	for (struct proxy *p = g->worker->proxies; p; p = p->next)
+		if (p->listener)
+			listener_stop(p->listener);
+	g->timer.fire = goodbye_check;
+	g->until = g->worker->loop.now + NSEC_S;
+	timer_set(&g->worker->loop, &g->timer, g->worker->loop.now);
+}
+
+static void control_stop(struct control *c)
+{
+	if (c->stopping)
+		return;
+	c->stopping = (unsigned)c->settings->threads;
+	for (unsigned k = 0; k < c->settings->threads; k++) {
+		struct goodbye *g = calloc(1, sizeof *g);
+		assert(g);
+		*g = (struct goodbye){ .mail.open = goodbye_begin, .control = c, .worker = &c->workers[k] };
+		loop_post(&c->workers[k].loop, &g->mail);
+	}
+}
+
+/* ---- what the control loop watches ---- */
+
+static void reload(struct control *c);
+
+static void reload_over(struct control *c)
+{
+	c->reloading = false;
+	if (c->reload_again)
+		reload(c);
+}
+
+static void reload(struct control *c)
+{
+	c->reload_again = c->reloading;
+	if (c->reloading || c->stopping || !c->settings->read)
+		return;
+	c->reloading = true;
+	reload_begin(c, c->settings, reload_over);
+}
+
+static void signal_ready(struct watch *w, unsigned events)
+{
+	struct control *c = OWNER(control, signals, w);
+	struct signalfd_siginfo info;
+
+	while (read(w->fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo != SIGHUP) {
+			control_stop(c);
+			continue;
+		}
+		plugins_reload();
+		reload(c);
+	}
+}
+
+static void log_ready(struct watch *w, unsigned events)
+{
+	uint64_t n;
+
+	while (read(w->fd, &n, sizeof n) > 0)
+		;
+	log_drain();
+}
+
+static void watch_signals(struct control *c)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);         /* before there are threads: all inherit it */
+	signal(SIGPIPE, SIG_IGN);
+	c->signals = (struct watch){ signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), signal_ready };
+	assert(c->signals.fd >= 0);
+	loop_watch(&c->loop, &c->signals, EPOLLIN);
+	c->log = (struct watch){ log_start(), log_ready };
+	loop_watch(&c->loop, &c->log, EPOLLIN | EPOLLET);
+}
+
+/* ---- from start to end ---- */
+
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static void say_start(const struct settings *s)
+{
+	log_info("Starting the Chaos TCP Server");
+	log_info("Options:");
+	for (size_t i = 0; i < s->n_proxies; i++)
+		log_info("* proxies from %s to %s", s->proxies[i]->listen.text, s->proxies[i]->backend.text);
+	log_info("* timeout: %.15g", s->timeout);
+	log_info("* stay_connected: %d", s->stay_connected);
+	log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
+	log_info("* pool_timeout: %lld", (long long)s->pool_timeout);
+	log_info("* async_mode: %d", !s->sync);
+	log_info("* seed: %llu", (unsigned long long)s->seed);
+}
+
+static void port_leaves(const struct port *p)
+{
+	struct control *c = OWNER(control, ports, p->all);
+
+	if (c->statsd)
+		statsd_leaves(c->statsd, p);
+}
+
+static void make_workers(struct control *c)
+{
+	const struct settings *s = c->settings;
+	struct worker_words words = { s->seed, s->bufsize, s->hold_total, s->splice_from, s->reno && congestion_paces() };
+	unsigned n = (unsigned)s->threads;
+
+	c->workers = calloc(n, sizeof *c->workers);
+	assert(c->workers);
+	for (unsigned k = 0; k < n; k++)
+		worker_init(&c->workers[k], c->workers, k, n, c->resolver, &words);
+	c->rounds = (struct rounds){ .loop = &c->loop, .workers = c->workers, .n = n, .alone = true };
+	ports_init(&c->ports, &c->rounds);
+	c->ports.leaves = port_leaves;
+}
+
+static void start_workers(struct control *c)
+{
+	c->rounds.alone = false;
+	for (unsigned k = 0; k < c->rounds.n; k++)
+		worker_start(&c->workers[k]);
+}
+
+/* May it go on without that proxy and those behind it? */
+static bool lenient(const struct control *c, const char *error)
+{
+	if (c->settings->lenient)
+		log_error("%s", error);
+	return c->settings->lenient;
+}
+
+/* All of them listen, before any has a client. */
+static bool make_ports(struct control *c, char error[SENTENCE])
+{
+	struct waiter start = { .by = "start" };
+
+	for (size_t i = 0; i < c->settings->n_proxies; i++) {
+		struct spec *s = c->settings->proxies[i];
+		struct endpoint at = { .len = 0 };
+		if (s->enabled && !listener_find(&s->listen, &at, error, SENTENCE))
+			return lenient(c, error);
+		int why = port_make(&c->ports, s, &at, &start, NULL);
+		if (why) {
+			sentence_put(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
+			return lenient(c, error);
+		}
+		spec_hold(s);
+	}
+	return true;
+}
+
+static void finish(struct control *c)
+{
+	if (c->http)
+		http_stop(c->http);
+	for (unsigned k = 0; k < c->rounds.n; k++) {
+		if (!c->rounds.alone)
+			pthread_join(c->workers[k].thread, NULL);
+		c->workers[k].stopping = true;
+	}
+	c->rounds.alone = true;
+	resolver_stop(c->resolver);
+	statsd_stop(c->statsd);
+	c->statsd = NULL;
+	for (unsigned k = 0; k < c->rounds.n; k++)
+		worker_end(&c->workers[k]);
+	for (unsigned k = 0; k < c->rounds.n; k++)      /* a last change may have been on its way */
+		worker_free(&c->workers[k]);
+	events_stop();
+	loop_free(&c->loop);
+	ports_free(&c->ports);
+	free(c->workers);
+	log_info("Bye!");
+	log_stop();
+	close(c->signals.fd);
+}
+
+int control_run(struct settings *s)
+{
+	struct control c = { .settings = s };
+	char error[SENTENCE];
+	int rc = 0;
+
+	raise_descriptors();
+	loop_init(&c.loop);
+	watch_signals(&c);
+	c.resolver = resolver_start();
+	make_workers(&c);
+	if (!events_start(&c.loop, s->events, error) || !make_ports(&c, error)) {
+		rc = 1;
+	} else {
+		say_start(s);
+		start_workers(&c);
+		c.statsd = statsd_start(&c);
+		if (s->http && !(c.http = http_start(&c, error))) {
+			rc = 1;
+			control_stop(&c);
+		}
+		loop_run(&c.loop);
+	}
+	if (rc) {
+		log_drain();
+		fprintf(stderr, "%s\n", error);
+	}
+	finish(&c);
+	return rc;
+}

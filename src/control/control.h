@@ -1,0 +1,39 @@
+/* control.h - the control thread: specs as the one truth, changes out to the workers, answers back.
+ *
+ * All that is here is for the control thread only: the HTTP API, statsd and signals live on its loop. */
+#ifndef CONTROL_H
+#define CONTROL_H
+
+#include "control/proxy.h"
+#include "config/settings.h"
+
+struct control;
+
+int control_run(struct settings *);             /* from binding to "Bye!"; the program's exit code */
+
+struct loop *control_loop(struct control *);
+const struct settings *control_settings(struct control *);
+struct resolver *control_resolver(struct control *);
+
+/* ---- the proxies ---- */
+
+struct ports *control_ports(struct control *);
+size_t control_count(struct control *);
+struct port *control_port(struct control *, size_t i);                  /* in the order in which they were made */
+struct port *control_find(struct control *, const char *name);          /* NULL: there is none */
+struct port *control_numbered(struct control *, unsigned number);       /* likewise: for who comes back later */
+
+struct spec *port_spec(const struct port *);                            /* borrowed: valid until the next change */
+unsigned port_number(const struct port *);                              /* never given twice */
+void port_figures(const struct port *, struct figures *);               /* all of its counts, summed over the workers */
+
+/* The proxy shall be `to` (whose reference passes over), with the address that it has. Returns at once; `waiter` may be NULL. */
+void control_change(struct control *, struct port *, struct spec *to, struct waiter *);
+
+/* ---- a round: something is done or asked in every worker ---- */
+
+void control_round(struct control *, struct round *);
+unsigned control_workers(struct control *);             /* how many: worker->index is below it */
+const struct worker *control_worker(struct control *, unsigned k);      /* for what may be read from here: its counters */
+
+#endif

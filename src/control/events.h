@@ -1,0 +1,39 @@
+/* events.h - who is told what happened: readers, each with the types it wants and a bounded buffer.
+ *
+ *   ring of news -> control thread -> reader's buffer -> a file, a client of the API
+ *
+ * Neither a full ring nor a reader that is slow holds anyone up: what finds no room is counted, and the reader is told
+ * how many it has missed. All here is for the control thread. */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include "base/loop.h"
+#include "engine/journal.h"
+#include "spec/option.h"
+
+struct reader {
+	unsigned wants;                 /* bits of enum news_type; what it has lost it is told always */
+	bool stream;                    /* server-sent events, not lines of JSON */
+	void (*ready)(struct reader *); /* something waits */
+	char *proxy;                    /* only of this one, as a text of news begins; NULL: of all */
+	char *buffer; size_t from, to;  /* what it has not taken yet */
+	uint64_t lost;                  /* what it has missed and was not told of */
+	struct reader *next, **link;
+};
+
+void reader_open(struct reader *, const char *proxy);   /* NULL: of all */
+void reader_close(struct reader *);
+struct span reader_waiting(struct reader *);
+void reader_took(struct reader *, size_t n);
+
+bool events_types(const char *list, unsigned *wants, char error[SENTENCE]);     /* "fault,closed" */
+
+/* `path`: where lines of JSON go, "-" is the standard output; "": nowhere. False: `error` says why. */
+bool events_start(struct loop *, const char *path, char error[SENTENCE]);
+void events_drain(void);                        /* what was told so far goes to the readers */
+void events_stop(void);                         /* the file gets what is left */
+
+struct events_figures { uint64_t told, lost; unsigned readers; };       /* ever: of all kinds that someone wanted; by whichever reader */
+struct events_figures events_figures(void);
+
+#endif

@@ -1,0 +1,355 @@
+/* proxy.c - the proxies as control knows them: a table of them, and what can be done to one. */
+#include "control/proxy.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/listener.h"
+#include "base/log.h"
+#include "engine/journal.h"
+#include "engine/shard.h"
+
+/* ---- the table ---- */
+
+/* Where the name stands among the names, or would. */
+static size_t name_place(const struct ports *all, const char *name, bool *there)
+{
+	size_t low = 0, high = all->n;
+
+	*there = false;
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		int order = strcmp(all->named[middle]->spec->name, name);
+		*there |= !order;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct port *port_find(const struct ports *all, const char *name)
+{
+	bool there;
+	size_t at = name_place(all, name, &there);
+
+	return there ? all->named[at] : NULL;
+}
+
+/* Numbers rise in the order of making. */
+static size_t number_place(const struct ports *all, unsigned number)
+{
+	size_t low = 0, high = all->n;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (all->made[middle]->number < number)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct port *port_numbered(const struct ports *all, unsigned number)
+{
+	size_t at = number_place(all, number);
+
+	return at < all->n && all->made[at]->number == number ? all->made[at] : NULL;
+}
+
+static void list_put(struct port **list, size_t n, size_t at, struct port *p)
+{
+	memmove(list + at + 1, list + at, (n - at) * sizeof *list);
+	list[at] = p;
+}
+
+static void list_take(struct port **list, size_t n, size_t at)
+{
+	memmove(list + at, list + at + 1, (n - at - 1) * sizeof *list);
+}
+
+static void table_add(struct ports *all, struct port *p)
+{
+	bool there;
+	size_t at = name_place(all, p->spec->name, &there);
+
+	assert(!there);
+	if (all->n == all->room) {
+		all->room = all->room ? all->room * 2 : 16;
+		all->made = realloc(all->made, all->room * sizeof *all->made);
+		all->named = realloc(all->named, all->room * sizeof *all->named);
+		assert(all->made && all->named);
+	}
+	list_put(all->made, all->n, all->n, p);
+	list_put(all->named, all->n, at, p);
+	all->n++;
+}
+
+static void table_remove(struct ports *all, struct port *p)
+{
+	bool there;
+
+	list_take(all->made, all->n, number_place(all, p->number));
+	list_take(all->named, all->n, name_place(all, p->spec->name, &there));
+	all->n--;
+}
+
+static void expiry_fire(struct timer *t);
+
+void ports_init(struct ports *all, struct rounds *rounds)
+{
+	*all = (struct ports){ .rounds = rounds, .expiry.fire = expiry_fire };
+}
+
+static void port_free(struct port *p)
+{
+	spec_drop(p->spec);
+	free(p->parts);
+	free(p);
+}
+
+void ports_free(struct ports *all)
+{
+	for (size_t i = 0; i < all->n; i++)
+		port_free(all->made[i]);
+	free(all->made);
+	free(all->named);
+}
+
+/* ---- sockets ---- */
+
+/* Nobody is accepted from now on, and the address is free for others. The worker closes what is left. A
+ * unix path stays until then. */
+static void port_shut(struct port *p)
+{
+	if (p->fd >= 0 && !p->spec->listen.unix_path)
+		shutdown(p->fd, SHUT_RD);
+	p->fd = -1;
+}
+
+/* A socket for `to`. Its own old one may be in the way (0.0.0.0:80 is, of 127.0.0.1:80): then that goes first, and
+ * comes back if it was not that. */
+static int port_bind(const struct port *p, const struct spec *to, const struct endpoint *at, struct endpoint *bound)
+{
+	int fd = listener_bind_at(at, to->backlog, bound), listens = 0;
+	socklen_t n = sizeof listens;
+
+	if (fd != -EADDRINUSE || !p || p->fd < 0 || !endpoint_port(at) || endpoint_port(at) != endpoint_port(&p->at))
+		return fd;
+	getsockopt(p->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
+	shutdown(p->fd, SHUT_RD);
+	fd = listener_bind_at(at, to->backlog, bound);
+	if (fd < 0 && listens)
+		listen(p->fd, (int)p->spec->backlog);
+	return fd;
+}
+
+/* ---- changes ---- */
+
+/* Who has made what of it. */
+static void tell(const struct port *p, const char *what, const struct waiter *by)
+{
+	const struct spec *s = p->spec;
+	char rules[NEWS_WORDS + 1] = "";
+	struct news n;
+
+	if (!news_want(NEWS_CHANGED))
+		return;
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		size_t used = strlen(rules);
+		snprintf(rules + used, sizeof rules - used, "%s%s", i ? " " : "", s->rules[i].name);
+	}
+	news_begin(&n, NEWS_CHANGED, p->all->rounds->loop->now, s->name);
+	news_words(&n, "what", what);
+	news_words(&n, "by", by && by->by ? by->by : "vaurien");
+	news_words(&n, "listen", s->enabled ? s->listen.text : "nowhere");
+	news_words(&n, "backend", s->backend.text);
+	news_words(&n, "behavior", s->behavior);
+	news_words(&n, "rules", rules);
+	news_tell(&n);
+}
+
+struct change {
+	struct round round;
+	struct port *port;
+	struct spec *to;
+	int fd;                         /* to listen on from now on; -1: as before */
+	bool stop;                      /* listening as before */
+	bool empty;
+	struct waiter *waiter;
+};
+
+static void change_make(struct round *r, struct worker *w)
+{
+	struct change *ch = (struct change *)r;
+	struct proxy *p = ch->port->parts[w->index];
+
+	if (ch->stop && p->listener)
+		listener_stop(p->listener);
+	if (ch->empty)
+		proxy_empty(p);
+	if (p->plan)
+		proxy_change(p, ch->to);
+	else
+		proxy_begin(p, ch->to);
+	if (ch->fd < 0 || w->index != 0)
+		return;
+	if (w->stopping)
+		close(ch->fd);
+	else
+		listener_start(p, ch->fd, ch->to->listen.unix_path ? ch->to->listen.host : NULL);
+}
+
+static void change_made(struct round *r)
+{
+	struct change *ch = (struct change *)r;
+
+	if (ch->waiter)
+		ch->waiter->done(ch->waiter);
+	spec_drop(ch->to);
+	free(ch);
+}
+
+static void change_begin(struct port *p, int fd, bool stop, bool empty, struct waiter *waiter)
+{
+	struct change *ch = malloc(sizeof *ch);
+
+	assert(ch);
+	struct spec *less = spec_without_expired(p->spec, 0, &p->expires);
+	assert(!less);          /* at time 0 nothing is over */
+	if (p->expires != NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
+		timer_set(p->all->rounds->loop, &p->all->expiry, p->expires);
+	*ch = (struct change){ { change_make, change_made }, p, spec_hold(p->spec), fd, stop, empty, waiter && waiter->done ? waiter : NULL };
+	round_begin(p->all->rounds, &ch->round);
+}
+
+int port_make(struct ports *all, struct spec *to, const struct endpoint *at, struct waiter *waiter, struct port **made)
+{
+	struct endpoint bound = { .len = 0 };
+	int fd = to->enabled ? port_bind(NULL, to, at, &bound) : -1;
+
+	if (to->enabled && fd < 0)
+		return -fd;
+	struct port *p = malloc(sizeof *p);
+	assert(p);
+	if (to->enabled)
+		spec_settle(to, &bound);
+	*p = (struct port){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
+	p->parts = calloc(all->rounds->n, sizeof(struct proxy *));
+	assert(p->parts);
+	proxy_make(p->parts, all->rounds->workers, all->rounds->n, p->number);
+	table_add(all, p);
+	tell(p, "created", waiter);
+	change_begin(p, fd, false, false, waiter);
+	if (made)
+		*made = p;
+	return 0;
+}
+
+int port_alter(struct port *p, struct spec *to, const struct endpoint *at, bool empty, struct waiter *waiter)
+{
+	struct endpoint bound = at ? *at : p->at;
+	bool binds = to->enabled && (at || p->fd < 0), stop = p->fd >= 0 && (binds || !to->enabled);
+	int fd = binds ? port_bind(p, to, &bound, &bound) : -1;
+
+	if (binds && fd < 0)
+		return -fd;
+	if (binds)
+		spec_settle(to, &bound);
+	empty |= !to->enabled || to->protocol != p->spec->protocol;
+	if (stop)
+		port_shut(p);
+	if (binds)
+		p->fd = fd;
+	if (binds || at)
+		p->at = binds ? bound : (struct endpoint){ .len = 0 };
+	spec_drop(p->spec);
+	p->spec = to;
+	tell(p, "changed", waiter);
+	change_begin(p, fd, stop, empty, waiter);
+	return 0;
+}
+
+/* ---- rules that go by themselves ---- */
+
+static void port_expire(struct port *p, nsec now)
+{
+	nsec next;
+	struct waiter ttl = { .by = "ttl" };
+	struct spec *less = spec_without_expired(p->spec, now, &next);
+
+	if (!less)
+		return;
+	log_info("rules=%u of %u are over proxy=%s", p->spec->n_rules - less->n_rules, p->spec->n_rules, less->name);
+	port_alter(p, less, NULL, false, &ttl);
+}
+
+static void expiry_fire(struct timer *t)
+{
+	struct ports *all = OWNER(ports, expiry, t);
+	nsec now = all->rounds->loop->now, next = NEVER;
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->made[i]->expires <= now)
+			port_expire(all->made[i], now);
+		if (all->made[i]->expires < next)
+			next = all->made[i]->expires;
+	}
+	timer_set(all->rounds->loop, &all->expiry, next);
+}
+
+/* ---- the end of one: told to leave first; when no mail for it can be under way any more, freed ---- */
+
+struct removal {
+	struct round round;
+	struct port *port;
+	struct waiter *waiter;
+};
+
+static void part_free(struct round *r, struct worker *w)
+{
+	proxy_free(((struct removal *)r)->port->parts[w->index]);
+}
+
+static void removal_over(struct round *r)
+{
+	struct removal *rm = (struct removal *)r;
+
+	port_free(rm->port);
+	free(rm);
+}
+
+static void part_leave(struct round *r, struct worker *w)
+{
+	proxy_leave(((struct removal *)r)->port->parts[w->index]);
+}
+
+static void removal_made(struct round *r)
+{
+	struct removal *rm = (struct removal *)r;
+
+	if (rm->port->all->leaves)
+		rm->port->all->leaves(rm->port);
+	if (rm->waiter)
+		rm->waiter->done(rm->waiter);
+	rm->round = (struct round){ part_free, removal_over };
+	round_begin(rm->port->all->rounds, &rm->round);
+}
+
+void port_remove(struct port *p, struct waiter *waiter)
+{
+	struct removal *rm = malloc(sizeof *rm);
+
+	assert(rm);
+	*rm = (struct removal){ { part_leave, removal_made }, p, waiter && waiter->done ? waiter : NULL };
+	tell(p, "removed", waiter);
+	table_remove(p->all, p);
+	port_shut(p);
+	round_begin(p->all->rounds, &rm->round);
+}

@@ -1,0 +1,56 @@
+/* proxy.h - the proxies as control knows them: a table of them, and what can be done to one.
+ *
+ * A port owns the proxy's words and its parts in the workers. What is done to it is done in control at
+ * once (the words, the socket), and goes round the workers then: who wants to know when all have it
+ * gives a waiter. All that is here is for the control thread only. */
+#ifndef PORT_H
+#define PORT_H
+
+#include "control/broadcast.h"
+#include "spec/spec.h"
+#include "engine/stats.h"
+
+struct proxy;
+
+struct port {
+	struct ports *all;
+	unsigned number;
+	struct spec *spec;
+	struct endpoint at;             /* where it listens, or last did; len 0: nowhere yet */
+	int fd;                         /* the socket that listens, for worker 0 to close; -1: none */
+	nsec expires;                   /* the first of its rules that goes by itself; NEVER */
+	struct proxy **parts;           /* one per worker */
+};
+
+struct ports {
+	struct rounds *rounds;
+	struct timer expiry;            /* of the next rule that goes by itself */
+	size_t n, room;
+	struct port **made, **named;    /* in the order they were made, and by their names */
+	unsigned last;                  /* number given */
+	void (*leaves)(const struct port *);    /* told when all workers have done with one that was removed: the last of its counts; or NULL */
+};
+
+struct waiter {                         /* who makes a change */
+	void (*done)(struct waiter *);  /* told when every worker has it; NULL: need not be told, and may be gone by then */
+	const char *by;                 /* for the events: a client's address, "signal" ...; read at once */
+};
+
+void ports_init(struct ports *, struct rounds *);
+struct port *port_find(const struct ports *, const char *name); /* NULL: there is none */
+struct port *port_numbered(const struct ports *, unsigned number);
+
+/* Each takes over the reference to `to`, where it has one, and may be given no waiter. 0: it is done; else an
+ * errno: the address cannot be listened on, nothing has changed, and the reference stays the caller's. */
+
+/* A proxy more. The name must be free. `at`: where to->listen is, if it is enabled. */
+int port_make(struct ports *, struct spec *to, const struct endpoint *at, struct waiter *, struct port **made);
+
+/* The proxy shall be `to`. `at`: where it is to listen now, if that has changed or was never known; else NULL.
+ * `empty`: live connections are closed. (They are, too, when it is disabled, and when the protocol is another.) */
+int port_alter(struct port *, struct spec *to, const struct endpoint *at, bool empty, struct waiter *);
+
+void port_remove(struct port *, struct waiter *);       /* not to be touched any more from now on */
+void ports_free(struct ports *);                        /* at the end, when no worker runs any more */
+
+#endif

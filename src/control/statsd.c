@@ -1,0 +1,322 @@
+/* statsd.c - sends what the workers counted to a statsd server, a second's worth at a time, by UDP.
+ *
+ *	PREFIX.PROTOCOL.start:3|c               connections, and .end
+ *	PREFIX.PROTOCOL.ended.idle:1|c          ... by reason
+ *	PREFIX.PROTOCOL.to_backend:17|c         reads, and .to_client
+ *	PREFIX.PROTOCOL.received.request:99|c   bytes; also .response, and .sent
+ *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered; .exchange_us, how long they took together
+ *	PREFIX.PROTOCOL.raw:1|c                 connections whose parser gave up
+ *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior; also .seen and .unreachable
+ *	PREFIX.open:7|g                         connections that are open, and .held, bytes that wait
+ *
+ * Names are bounded by what the program has: protocols, behaviors, reasons. Proxies of one protocol add up. */
+#include "control/statsd.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/control.h"
+#include "base/dice.h"
+#include "base/log.h"
+
+enum { DATAGRAM_MAX = 1400 };           /* fits the frames of any sane network */
+
+static const struct { enum counter counter; const char *name; } metrics[] = {
+	{ STAT_OPENED,         "start" },
+	{ STAT_CLOSED,         "end" },
+	{ STAT_READS_REQUEST,  "to_backend" },
+	{ STAT_READS_RESPONSE, "to_client" },
+	{ STAT_READ_REQUEST,   "received.request" },
+	{ STAT_READ_RESPONSE,  "received.response" },
+	{ STAT_SENT_REQUEST,   "sent.request" },
+	{ STAT_SENT_RESPONSE,  "sent.response" },
+	{ STAT_EXCHANGES,      "exchanges" },
+	{ STAT_RAW,            "raw" },
+};
+
+enum { HITS, SEEN, UNREACHABLE, TALLIES };
+
+static const char *const tallies[TALLIES] = { "fault.", "seen.", "unreachable." };
+
+struct tallied { uint64_t n[TALLIES]; };        /* what a rule had met */
+
+struct before {                         /* one proxy, as of the last tick */
+	unsigned number;
+	struct figures figures;
+	struct spec *spec;              /* held: rules that went since have a last delta */
+	struct tallied *tallied;        /* of spec's rules */
+};
+
+struct statsd {
+	struct control *control;
+	struct timer timer;
+	int fd;                         /* connected */
+	struct dice dice;
+	uint64_t ticks;
+	size_t n;
+	struct before *before;          /* per proxy, in the order of their numbers */
+	unsigned seen;                  /* the greatest number so far */
+	char datagram[DATAGRAM_MAX];
+	size_t used;
+};
+
+static void statsd_flush(struct statsd *s)
+{
+	if (s->used)                    /* nobody there, or no room: what statsd loses is lost */
+		(void)!send(s->fd, s->datagram, s->used, MSG_DONTWAIT | MSG_NOSIGNAL);
+	s->used = 0;
+}
+
+static void statsd_put(struct statsd *s, const char *line)
+{
+	size_t n = strlen(line);
+
+	if (s->used && s->used + 1 + n > DATAGRAM_MAX)
+		statsd_flush(s);
+	if (s->used)
+		s->datagram[s->used++] = '\n';
+	memcpy(s->datagram + s->used, line, n);
+	s->used += n;
+}
+
+/* `n` events of `protocol`.`kind``name`: all are sent, or a sample of them. */
+static void statsd_count(struct statsd *s, const struct spec *spec, const char *kind, const char *name,
+                         uint64_t n)
+{
+	const struct settings *set = control_settings(s->control);
+	double rate = set->statsd.sample_rate;
+	char line[512], sampled[48] = "";
+
+	if (rate > 0 && rate < 1) {
+		n = (uint64_t)((double)n * rate + dice_unit(&s->dice));
+		snprintf(sampled, sizeof sampled, "|@%g", rate);
+	}
+	if (!n)
+		return;
+	int length = snprintf(line, sizeof line, "%s%s%s.%s%s:%llu|c%s", set->statsd.prefix,
+	                      set->statsd.prefix[0] ? "." : "", spec->protocol->name, kind, name,
+	                      (unsigned long long)n, sampled);
+	if (length < (int)sizeof line)  /* half a line would be another metric */
+		statsd_put(s, line);
+}
+
+/* Its place among them by what it counts with: a rule that was changed still has that. */
+static bool rule_find(const struct spec *spec, const struct rule_spec *rule, unsigned *at)
+{
+	for (unsigned i = 0; spec && i < spec->n_rules; i++)
+		if (spec->rules[i].tally == rule->tally) {
+			*at = i;
+			return true;
+		}
+	return false;
+}
+
+static struct tallied rule_tallied(const struct rule_spec *r)
+{
+	return (struct tallied){ { [HITS] = atomic_load_explicit(&r->tally->hits, memory_order_relaxed),
+	                           [SEEN] = atomic_load_explicit(&r->tally->seen, memory_order_relaxed),
+	                           [UNREACHABLE] = atomic_load_explicit(&r->tally->unreachable, memory_order_relaxed) } };
+}
+
+static void statsd_rule(struct statsd *s, const struct spec *spec, const struct rule_spec *r, const struct tallied *now, const struct tallied *then)
+{
+	for (unsigned i = 0; i < TALLIES; i++)
+		statsd_count(s, spec, tallies[i], r->behavior->name, now->n[i] - then->n[i]);
+}
+
+/* Count what rules met since the last tick, and remember where `now`'s stand. */
+static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
+{
+	struct tallied *tallied = calloc(now->n_rules + 1, sizeof *tallied), none = { { 0 } };
+	unsigned at;
+
+	assert(tallied);
+	for (unsigned i = 0; i < now->n_rules; i++) {
+		const struct rule_spec *r = &now->rules[i];
+		tallied[i] = rule_tallied(r);
+		statsd_rule(s, now, r, &tallied[i], rule_find(b->spec, r, &at) ? &b->tallied[at] : &none);
+	}
+	for (unsigned i = 0; b->spec && i < b->spec->n_rules; i++) {
+		const struct rule_spec *r = &b->spec->rules[i];
+		struct tallied last = rule_tallied(r);
+		if (!rule_find(now, r, &at))
+			statsd_rule(s, b->spec, r, &last, &b->tallied[i]);
+	}
+	spec_hold(now);
+	spec_drop(b->spec);
+	free(b->tallied);
+	b->spec = now;
+	b->tallied = tallied;
+}
+
+static void statsd_figures(struct statsd *s, struct before *b, const struct spec *spec, const struct figures *now)
+{
+	for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+		statsd_count(s, spec, "", metrics[i].name, now->n[metrics[i].counter] - b->figures.n[metrics[i].counter]);
+	for (unsigned why = 0; why < WHYS; why++)
+		statsd_count(s, spec, "ended.", why_words[why].name, now->ended[why] - b->figures.ended[why]);
+	statsd_count(s, spec, "", "exchange_us", now->answered.sum / NSEC_US - b->figures.answered.sum / NSEC_US);
+	b->figures = *now;
+}
+
+static void before_free(struct before *b)
+{
+	spec_drop(b->spec);
+	free(b->tallied);
+}
+
+static void statsd_port(struct statsd *s, struct before *b, const struct port *p)
+{
+	struct figures f;
+
+	port_figures(p, &f);
+	statsd_figures(s, b, port_spec(p), &f);
+	statsd_rules(s, b, port_spec(p));
+}
+
+/* One that came after the last tick is not known yet; one that a tick has found missing was counted to its end but
+ * for the last moment. */
+void statsd_leaves(struct statsd *s, const struct port *p)
+{
+	struct before new = { 0 }, *b = port_number(p) > s->seen ? &new : NULL;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (s->before[i].number == port_number(p))
+			b = &s->before[i];
+	if (b)
+		statsd_port(s, b, p);
+	before_free(&new);
+}
+
+/* Proxies come and go between two ticks: those that stay keep what is known of them. */
+static void statsd_follow(struct statsd *s)
+{
+	size_t n = control_count(s->control), old = 0;
+	struct before *now = calloc(n + 1, sizeof *now);
+
+	assert(now);
+	for (size_t i = 0; i < n; i++) {
+		s->seen = now[i].number = port_number(control_port(s->control, i));
+		while (old < s->n && s->before[old].number < now[i].number)
+			before_free(&s->before[old++]);
+		if (old < s->n && s->before[old].number == now[i].number)
+			now[i] = s->before[old++];
+	}
+	while (old < s->n)
+		before_free(&s->before[old++]);
+	free(s->before);
+	s->before = now;
+	s->n = n;
+}
+
+/* What there is now, of all proxies; each time, since a server may forget. */
+static void statsd_gauge(struct statsd *s, const char *name, uint64_t n)
+{
+	const struct settings *set = control_settings(s->control);
+	char line[512];
+	int length = snprintf(line, sizeof line, "%s%s%s:%llu|g", set->statsd.prefix, set->statsd.prefix[0] ? "." : "", name, (unsigned long long)n);
+
+	if (length < (int)sizeof line)
+		statsd_put(s, line);
+}
+
+static uint64_t held(struct control *c)
+{
+	uint64_t sum = 0;
+
+	for (unsigned k = 0; k < control_workers(c); k++)
+		sum += atomic_load_explicit(&control_worker(c, k)->held, memory_order_relaxed);
+	return sum;
+}
+
+static void statsd_tick(struct statsd *s)
+{
+	struct dice dice = dice_make(control_settings(s->control)->seed, "", "statsd");
+	uint64_t open = 0;
+
+	s->dice = dice_at(&dice, s->ticks++, 0, 0);
+	statsd_follow(s);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct figures *f = &s->before[i].figures;
+		statsd_port(s, &s->before[i], control_port(s->control, i));
+		open += figures_open(f, STAT_OPENED, STAT_CLOSED);
+	}
+	statsd_gauge(s, "open", open);
+	statsd_gauge(s, "held", held(s->control));
+	statsd_flush(s);
+}
+
+static void statsd_fire(struct timer *t)
+{
+	struct statsd *s = OWNER(statsd, timer, t);
+	struct loop *loop = control_loop(s->control);
+
+	statsd_tick(s);
+	timer_set(loop, t, loop->now + NSEC_S);
+}
+
+/* A socket whose datagrams go to the server; -1: a warning was logged. */
+static int statsd_connect(const char *host, int64_t port)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *found;
+	char service[24];
+
+	snprintf(service, sizeof service, "%lld", (long long)port);
+	if (strcmp(host, "localhost") == 0)     /* ::1 would take datagrams that nobody reads */
+		host = "127.0.0.1";
+	int rc = getaddrinfo(host, service, &hints, &found);
+	if (rc != 0) {
+		log_warning("statsd is off: no address for %s:%s: %s", host, service, gai_strerror(rc));
+		return -1;
+	}
+	int fd = -1, why = 0;
+	for (const struct addrinfo *a = found; a; a = a->ai_next) {
+		fd = socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd >= 0 && connect(fd, a->ai_addr, a->ai_addrlen) == 0)
+			break;
+		why = errno;
+		if (fd >= 0)
+			close(fd);
+		fd = -1;
+	}
+	freeaddrinfo(found);
+	if (fd < 0)
+		log_warning("statsd is off: no way to %s:%s: %s", host, service, strerror(why));
+	return fd;
+}
+
+struct statsd *statsd_start(struct control *c)
+{
+	const struct settings *set = control_settings(c);
+
+	if (!set->statsd.enabled)
+		return NULL;
+	int fd = statsd_connect(set->statsd.host, set->statsd.port);
+	if (fd < 0)
+		return NULL;
+	struct statsd *s = calloc(1, sizeof *s);
+	assert(s);
+	s->control = c;
+	s->fd = fd;
+	s->timer.fire = statsd_fire;
+	timer_set(control_loop(c), &s->timer, control_loop(c)->now + NSEC_S);
+	return s;
+}
+
+void statsd_stop(struct statsd *s)
+{
+	if (!s)
+		return;
+	timer_stop(control_loop(s->control), &s->timer);
+	statsd_tick(s);
+	for (size_t i = 0; i < s->n; i++)
+		before_free(&s->before[i]);
+	free(s->before);
+	close(s->fd);
+	free(s);
+}

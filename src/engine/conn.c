@@ -1,0 +1,421 @@
+/* conn.c - a client and a backend, from accept to close: what befalls a connection as a whole.
+ *
+ * All that happens ends in conn_run: both pipes go as far as they go, then it is seen whether the
+ * connection rests, is stuck, or is over. There is one way to die, conn_end; it may be called
+ * twice, and memory goes at the end of the loop's round. */
+#include "engine/conn.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/requests.h"
+#include "engine/conn_rules.h"
+#include "net/drain.h"
+#include "base/log.h"
+#include "engine/journal.h"
+#include "engine/conn_timers.h"
+#include "engine/shard.h"
+#include "engine/worker.h"
+
+enum { FAIR = 8 };                      /* rounds of both pipes in one go: the other connections wait meanwhile */
+
+/* ---- sides ---- */
+
+static void side_note(struct side *s, unsigned events)
+{
+	s->writable |= !!(events & EPOLLOUT);
+	s->readable |= !!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+	s->hup |= !!(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
+	s->broken |= !!(events & EPOLLERR);
+}
+
+static void client_ready(struct watch *w, unsigned events)
+{
+	struct conn *c = OWNER(conn, client.watch, w);
+
+	side_note(&c->client, events);
+	conn_run(c);
+}
+
+static void backend_ready(struct watch *w, unsigned events)
+{
+	struct conn *c = OWNER(conn, backend.watch, w);
+
+	if (c->dial) {
+		dial_ready(c->dial, events);
+		events &= ~(unsigned)EPOLLOUT;
+	}
+	if (!c->backend.open || !events)
+		return;
+	side_note(&c->backend, events);
+	conn_run(c);
+}
+
+/* That there is something to read is told as an event. */
+static void side_open(struct side *s)
+{
+	s->open = s->writable = true;
+}
+
+const char *side_peer(const struct side *s, char *buffer, size_t size)
+{
+	struct endpoint e = { .len = sizeof e.addr };
+
+	if (s->watch.fd < 0 || getpeername(s->watch.fd, (struct sockaddr *)&e.addr, &e.len))
+		snprintf(buffer, size, "gone");
+	else
+		endpoint_show(&e, buffer, size);
+	return buffer;
+}
+
+/* `said`: the peer's own end has been read. */
+static void side_close(struct conn *c, struct side *s, enum end how, bool said)
+{
+	int fd = s->watch.fd;
+
+	if (fd < 0)
+		return;
+	s->watch.fd = -1;
+	s->open = false;
+	if (how == RESET)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+	if (how == RESET || said || s->broken) {
+		close(fd);
+		return;
+	}
+	shutdown(fd, SHUT_WR);
+	linger_start(c->proxy->worker, fd);
+}
+
+/* ---- what most connections do without ---- */
+
+static const struct ties no_ties;
+
+struct ties *conn_tie(struct conn *c)
+{
+	if (c->ties != &no_ties)
+		return c->ties;
+	c->ties = calloc(1, sizeof *c->ties);
+	assert(c->ties);
+	c->ties->conn = c;
+	patience_init(c);
+	return c->ties;
+}
+
+void conn_untie(struct conn *c)
+{
+	struct ties *t = c->ties;
+
+	if (t == &no_ties || c->plan->n || t->patience.slot || t->waits || t->gone_since || t->opening || t->vanished)
+		return;
+	timer_stop(conn_loop(c), &t->end_timer);
+	timer_stop(conn_loop(c), &t->rest_timer);
+	free(t);
+	c->ties = (struct ties *)&no_ties;
+}
+
+struct talk *talk_begin(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+	const struct spec *s = c->plan->spec;
+
+	w->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
+	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
+	return &w->talk;
+}
+
+void conn_silent(struct conn *c)
+{
+	struct talk *t = &c->proxy->worker->talk;
+
+	if (t->state == c->state)
+		t->state = NULL;
+}
+
+void texts_change(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	w->talk.state = NULL;
+	if (!c->texts) {
+		c->texts = malloc(sizeof *c->texts);
+		assert(c->texts);
+		*c->texts = w->texts;
+		shelf_init(&w->texts, SHELF_ROOM);
+	} else {
+		shelf_free(c->texts);
+		free(c->texts);
+		c->texts = NULL;
+	}
+}
+
+/* ---- life and death ---- */
+
+static void conn_free(struct mail *m)
+{
+	struct conn *c = OWNER(conn, later, m);
+
+	if (c->plan->spec->protocol->forget)
+		c->plan->spec->protocol->forget(c->state);
+	conn_silent(c);
+	plan_drop(c->plan);
+	pipe_still(&c->request);
+	pipe_still(&c->response);
+	if (c->ties != &no_ties)
+		free(c->ties);
+	free(c);
+}
+
+static void states_free(struct conn *c)
+{
+	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
+		rule_state_free(&c->plan->rules[i], c->ties->states[i]);
+	free(c->ties->states);
+	if (c->ties != &no_ties)
+		c->ties->states = NULL;
+}
+
+static void tell_closed(struct conn *c, enum end how, enum why why)
+{
+	struct news n;
+
+	news_begin(&n, NEWS_CLOSED, conn_loop(c)->now, proxy_spec(c->proxy)->name);
+	news_count(&n, "connection", c->number);
+	news_words(&n, "reason", why_words[why].name);
+	news_words(&n, "how", how == RESET ? "reset" : "close");
+	news_seconds(&n, "age", conn_loop(c)->now - c->since);
+	news_count(&n, "exchanges", c->asked);
+	news_count(&n, "request_received", c->request.came);
+	news_count(&n, "request_sent", c->request.sent);
+	news_count(&n, "response_received", c->response.came);
+	news_count(&n, "response_sent", c->response.sent);
+	news_tell(&n);
+}
+
+void conn_end(struct conn *c, enum end how, enum why why)
+{
+	if (c->dead)
+		return;
+	c->dead = true;
+	log_debug("closed proxy=%s connection=%llu why=\"%s\"", proxy_spec(c->proxy)->name, (unsigned long long)c->number,
+	          why_words[why].text);
+	if (news_want(NEWS_CLOSED))
+		tell_closed(c, how, why);
+	side_close(c, &c->client, how, c->request.eof);
+	side_close(c, &c->backend, how, c->response.eof);
+	dial_stop(c->dial);
+	if (c->spare >= 0)
+		close(c->spare);
+	timer_stop(conn_loop(c), &c->ties->end_timer);
+	timer_stop(conn_loop(c), &c->ties->patience);
+	timer_stop(conn_loop(c), &c->ties->rest_timer);
+	pipe_free(&c->request);
+	pipe_free(&c->response);
+	dialogue_over(c);
+	if (c->texts)
+		shelf_free(c->texts);
+	free(c->texts);
+	lot_drop(c->ties->opening);
+	states_free(c);
+	if (c->next)
+		c->next->link = c->link;
+	*c->link = c->next;
+	stats_add(&c->proxy->stats, STAT_CLOSED, 1);
+	count_add(&c->proxy->stats.ended[why], 1);
+	if (c->raw_counted)
+		stats_add(&c->proxy->stats, STAT_RAW_CLOSED, 1);
+	proxy_left(c->proxy);
+	if (!c->queued) {
+		c->later.open = conn_free;
+		loop_later(conn_loop(c), &c->later);
+	}
+}
+
+void conn_obey(struct conn *c, enum end end)
+{
+	conn_end(c, end, end == RESET ? WHY_RULE_RESET : WHY_RULE_CLOSED);
+}
+
+static void conn_late(struct mail *m)
+{
+	struct conn *c = OWNER(conn, later, m);
+
+	c->queued = false;
+	if (c->dead)
+		conn_free(m);
+	else
+		conn_run(c);
+}
+
+void conn_later(struct conn *c)
+{
+	if (c->queued)
+		return;
+	c->queued = true;
+	c->later.open = conn_late;
+	loop_later(conn_loop(c), &c->later);
+}
+
+/* ---- the whole ---- */
+
+static void conn_notice(struct conn *c)
+{
+	struct talk *t = &c->proxy->worker->talk;
+
+	if (t->notice && !c->proxy->noticed)
+		log_warning("proxy=%s: %s", proxy_spec(c->proxy)->name, t->notice);
+	c->proxy->noticed |= !!t->notice;
+	t->notice = NULL;
+}
+
+void conn_run(struct conn *c)
+{
+	if (c->running || c->dead)
+		return;
+	c->running = true;
+	c->again = true;
+	for (unsigned rounds = 0; c->again && !c->dead && rounds < FAIR; rounds++) {
+		c->again = false;
+		pipe_pump(&c->request);
+		while (!c->dead && dialogue_settles(c) && (!c->response.busy->now.open || c->response.raw))
+			dialogue_settle(c);
+		pipe_pump(&c->response);
+	}
+	if (c->again && !c->dead)
+		conn_later(c);
+	if (!c->dead && c->response.shut && c->request.ended && !pipe_waits(&c->request))
+		conn_end(c, CLOSE, WHY_BACKEND_ENDED);
+	if (!c->dead && (c->client.broken || c->backend.broken))
+		conn_end(c, RESET, c->client.broken ? WHY_CLIENT_RESET : WHY_BACKEND_RESET);
+	if (!c->dead)
+		patience_rest(c);
+	if (!c->dead) {
+		conn_notice(c);
+		patience_wait(c);
+		pipe_still(&c->request);
+		pipe_still(&c->response);
+	}
+	c->running = false;
+}
+
+/* ---- opening ---- */
+
+static void conn_dialled(void *whom, int fd, const char *why)
+{
+	struct conn *c = whom;
+
+	c->dial = NULL;
+	if (fd < 0) {
+		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", proxy_spec(c->proxy)->name,
+		            (unsigned long long)c->number, proxy_spec(c->proxy)->backend.text, why);
+		conn_end(c, RESET, WHY_NO_BACKEND);
+		return;
+	}
+	socket_lively(fd);
+	side_open(&c->backend);
+	c->active = conn_loop(c)->now;
+	conn_run(c);
+}
+
+void conn_dial(struct conn *c)
+{
+	const struct spec *s = proxy_spec(c->proxy);
+
+	int spare = c->spare;
+
+	c->spare = -1;
+	if (c->ties->opening) {
+		lot_drop(c->ties->opening);
+		c->ties->opening = NULL;
+		c->ties->waits = 0;
+	}
+	c->dial = dial_start(conn_loop(c), c->proxy->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_dialled, c);
+}
+
+/* Before the dial: lets it wait, as the rules say. */
+void conn_schedule(struct conn *c)
+{
+	nsec late = lot_late(c->ties->opening);
+
+	if (!late)
+		conn_dial(c);
+	else
+		c->ties->waits = late == NEVER ? NEVER : c->active + late;
+}
+
+static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
+{
+	const struct spec *s = proxy_spec(proxy);
+	struct conn *c = calloc(1, sizeof *c + s->protocol->state_size);
+
+	assert(c);
+	c->proxy = proxy;
+	c->number = number;
+	c->spare = spare;
+	c->client.watch = (struct watch){ -1, client_ready };
+	c->backend.watch = (struct watch){ -1, backend_ready };
+	pipe_init(&c->request, c, REQUEST);
+	pipe_init(&c->response, c, RESPONSE);
+	c->request.raw = c->response.raw = !s->protocol->request;
+	c->logged_in = !s->protocol->login;
+	c->since = c->active = conn_loop(c)->now;
+	c->plan = plan_hold(proxy->plan);
+	c->ties = (struct ties *)&no_ties;
+	if (c->plan->n) {
+		conn_tie(c)->states = calloc(c->plan->n, sizeof *c->ties->states);
+		assert(c->ties->states);
+	}
+	c->next = proxy->conns;
+	c->link = &proxy->conns;
+	if (c->next)
+		c->next->link = &c->next;
+	proxy->conns = c;
+	return c;
+}
+
+static void say_opened(const struct conn *c)
+{
+	const struct spec *s = proxy_spec(c->proxy);
+	bool told = news_want(NEWS_OPENED);
+	struct news n;
+	char text[128];
+
+	if (log_threshold > LOG_DEBUG && !told)
+		return;
+	side_peer(&c->client, text, sizeof text);
+	log_debug("opened proxy=%s connection=%llu client=%s", s->name, (unsigned long long)c->number, text);
+	if (!told)
+		return;
+	news_begin(&n, NEWS_OPENED, c->since, s->name);
+	news_count(&n, "connection", c->number);
+	news_words(&n, "client", text);
+	news_words(&n, "backend", s->backend.text);
+	news_tell(&n);
+}
+
+void conn_open(struct proxy *proxy, int fd, int spare, uint64_t number)
+{
+	struct conn *c = conn_new(proxy, spare, number);
+	struct exchange *x;
+
+	stats_add(&proxy->stats, STAT_OPENED, 1);
+	c->client.watch.fd = fd;
+	loop_watch(conn_loop(c), &c->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	side_open(&c->client);
+	say_opened(c);
+	loop_clock(conn_loop(c));
+	if (!judge_meet(c))
+		return;
+	if (conn_protocol(c)->server_first && !(x = dialogue_greet(c)))
+		return;
+	if (!c->exchanges.first || !c->exchanges.first->failure)
+		conn_schedule(c);
+	conn_run(c);
+}
+

@@ -1,0 +1,124 @@
+/* conn.h - a client and a backend, the two pipes between them and the exchanges under way. */
+#ifndef CONN_H
+#define CONN_H
+
+#include "net/connect.h"
+#include "base/buffer.h"
+#include "engine/pipe.h"
+#include "base/text_cache.h"
+#include "engine/worker.h"
+
+struct side {                           /* one socket */
+	struct watch watch;
+	bool open;                      /* connected */
+	bool readable, writable;        /* as far as is known */
+	bool hup;                       /* the peer has said it is done: a read may not stop short of its end */
+	bool broken;                    /* reset by the peer */
+	bool unpaced;                   /* it has been seen to that bulk goes to it as fast as it can */
+};
+
+struct ties {                           /* what rules and times have to do with a connection: most have nothing */
+	struct conn *conn;
+	struct stand whole;
+	ruleset meant;                  /* the rules that mean this client */
+	struct rule_state **states;     /* one per rule of the plan */
+	struct timer end_timer;         /* for the soonest end by the clock in `states` */
+	struct timer rest_timer;        /* rest that must last before it is struck */
+	ruleset rest_in; uint64_t rest_rule;    /* the rules that are in for it; whose `after` the timer is */
+	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
+	uint64_t vanished;              /* ... and the client gets no answer */
+	struct timer patience;          /* for what comes first of: */
+	nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
+	bool probed;                    /* the client may have left, while a rule holds the rest for long: its kernel is asked */
+	nsec waits;                     /* the dial waits until then; 0: it does not */
+	struct lot *opening;            /* ... and why */
+};
+
+struct conn {
+	struct proxy *proxy;
+	struct conn *next, **link;      /* among the proxy's */
+	uint64_t number;                /* in the order of acceptance, from 1 */
+	struct side client, backend;
+	struct pipe request, response;
+	struct exchanges exchanges;
+	uint64_t asked, pushed;         /* numbers given out */
+	struct plan *plan;              /* to whose rules all stands refer */
+	struct ties *ties;              /* its own, or that of all that have none, which nobody may write to: see conn_tie */
+	struct turn turn;               /* without messages and rules, the exchange that is open */
+	struct shelf *texts;            /* of prepared statements; NULL: none */
+	struct dial *dial;              /* to the backend, under way */
+	int spare;                      /* a descriptor for it, reserved at accept; -1: used */
+	unsigned idle;                  /* talk.idle */
+	nsec since;                     /* it was accepted */
+	nsec active;                    /* when bytes last came */
+	struct mail later;              /* its turn at the end of the round, or its last */
+	bool queued : 1;                /* ... is posted */
+	bool again : 1;                 /* something may move that did not */
+	bool running : 1, dead : 1;
+	bool raw_counted : 1, logged_in : 1, spoke : 1, resting : 1;
+	bool no_sequel : 1;             /* talk.no_sequel, until it is seen to */
+	uint8_t turn_kind;              /* enum turn_kind */
+	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
+};
+
+void conn_open(struct proxy *, int fd, int spare, uint64_t number);     /* a client was accepted; `spare` is for its backend */
+void conn_run(struct conn *);                                   /* both pipes go as far as they go */
+void conn_later(struct conn *);                                 /* conn_run at the end of this round */
+void conn_schedule(struct conn *);       /* the dial: now, or when the rules that make it wait let it */
+void conn_dial(struct conn *);
+void conn_end(struct conn *, enum end, enum why);       /* CLOSE, RESET: the one way to die; may be called twice */
+void conn_obey(struct conn *, enum end);          /* the same, where it is a rule that says so */
+
+const char *side_peer(const struct side *, char *buffer, size_t size); /* its address; "gone": it has none any more */
+
+struct ties *conn_tie(struct conn *);   /* to be written to */
+void conn_untie(struct conn *);         /* there may be no need of them any more */
+struct talk *talk_begin(struct conn *); /* see conn_talk */
+void texts_change(struct conn *);       /* its first text has come, or its last gone */
+void conn_silent(struct conn *);        /* what it is made of has changed */
+
+static inline struct side *pipe_from(const struct pipe *p)
+{
+	return p->direction == REQUEST ? &p->conn->client : &p->conn->backend;
+}
+
+static inline struct side *pipe_to(const struct pipe *p)
+{
+	return p->direction == REQUEST ? &p->conn->backend : &p->conn->client;
+}
+
+static inline struct loop *conn_loop(struct conn *c)
+{
+	return &c->proxy->worker->loop;
+}
+
+/* The worker's, made this connection's for one call of the protocol ... */
+static inline struct talk *conn_talk(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	out_clear(&w->scratch);
+	if (w->talk.state != c->state)          /* mostly it is, with messages that come together */
+		return talk_begin(c);
+	w->talk.close = w->talk.no_sequel = false;
+	return &w->talk;
+}
+
+/* ... after which this is called. */
+static inline void conn_heard(struct conn *c)
+{
+	struct worker *w = c->proxy->worker;
+
+	c->idle = w->talk.idle;
+	if (w->talk.no_sequel)
+		c->no_sequel = true;
+	if (c->texts ? !c->texts->used : w->texts.used)
+		texts_change(c);
+}
+
+static inline const struct protocol *conn_protocol(const struct conn *c)
+{
+	return proxy_spec(c->proxy)->protocol;
+}
+
+#endif

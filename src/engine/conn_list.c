@@ -1,0 +1,135 @@
+/* conn_list.c - a worker's live connections, as a list for who asks, or to be ended by who says so. */
+#include "engine/conn_list.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "engine/conn.h"
+#include "engine/shard.h"
+#include "engine/worker.h"
+
+static void peer(const struct side *s, struct endpoint *e)
+{
+	e->len = sizeof e->addr;
+	if (s->watch.fd < 0 || getpeername(s->watch.fd, (struct sockaddr *)&e->addr, &e->len))
+		e->len = 0;
+}
+
+/* ---- what holds it ---- */
+
+static bool held_by(struct roster_entry *e, const struct conn *c, uint64_t rule, nsec until)
+{
+	int i = plan_find(c->plan, rule);
+
+	if (i < 0)
+		return false;
+	snprintf(e->rule, sizeof e->rule, "%s", c->plan->rules[i].words->name);
+	e->left = until == NEVER ? NEVER : until > conn_loop((struct conn *)c)->now ? until - conn_loop((struct conn *)c)->now : 0;
+	return true;
+}
+
+/* The rule with the greatest part in it. */
+static bool held_by_lot(struct roster_entry *e, const struct conn *c, const struct lot *l, nsec until)
+{
+	const struct share *most = NULL;
+
+	for (unsigned i = 0; l && i < l->n; i++)
+		if (!most || l->by[i].hold > most->hold)
+			most = &l->by[i];
+	return most && held_by(e, c, most->rule, until);
+}
+
+/* Its first parcel is not due, or goes at a rule's pace: then its timer is set, unless it is room that is missing. */
+static bool held_by_queue(struct roster_entry *e, const struct conn *c, const struct pipe *p)
+{
+	const struct parcel *q = p->busy->queue.first;
+
+	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->busy->timer.slot))
+		return false;
+	return held_by_lot(e, c, q->why, q->due == NEVER ? NEVER : p->busy->timer.slot ? p->busy->timer.due : q->due);
+}
+
+static void holder(struct roster_entry *e, const struct conn *c)
+{
+	if (c->ties->waits)
+		held_by_lot(e, c, c->ties->opening, c->ties->waits);
+	else if (c->ties->vanished || c->ties->stalled)
+		held_by(e, c, c->ties->vanished ? c->ties->vanished : c->ties->stalled, NEVER);
+	else if (!held_by_queue(e, c, &c->request))
+		held_by_queue(e, c, &c->response);
+}
+
+/* ---- the list ---- */
+
+static void way(struct roster_entry *e, unsigned i, const struct pipe *p)
+{
+	e->way[i].received = p->came;
+	e->way[i].sent = p->sent;
+	e->way[i].held = p->busy->queue.bytes;
+	e->way[i].ended = p->eof;
+}
+
+static void enter(struct roster_entry *e, const struct conn *c, nsec now)
+{
+	const struct exchange *x = c->exchanges.first;
+
+	*e = (struct roster_entry){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
+	                            .asked = c->asked, .raw = c->raw_counted, .dials = !c->backend.open && !c->ties->waits };
+	peer(&c->client, &e->client);
+	peer(&c->backend, &e->backend);
+	way(e, 0, &c->request);
+	way(e, 1, &c->response);
+	if (x && !(c->request.raw && c->spoke)) {       /* a turn that was answered waits for nothing but the next */
+		e->exchange = x->number;
+		snprintf(e->verb, sizeof e->verb, "%s", x->asked.verb);
+	} else if (c->turn_kind == ASKED && !c->spoke) {
+		e->exchange = c->asked;
+		snprintf(e->verb, sizeof e->verb, "DATA");
+	}
+	holder(e, c);
+}
+
+void roster_go_on(struct roster *r, const struct proxy *p, size_t n)
+{
+	uint64_t below = r->n ? r->of[r->n - 1].number : UINT64_MAX;
+	size_t end = r->most - r->n < n ? r->most : r->n + n;
+	nsec now = loop_clock(&p->worker->loop);
+	const struct conn *c = p->conns;
+
+	for (const struct conn *each = r->n ? NULL : c; each; each = each->next)
+		r->open++;
+	while (c && c->number >= below)         /* numbers fall along the list */
+		c = c->next;
+	r->of = realloc(r->of, end * sizeof *r->of);
+	assert(r->of);
+	for (; c && r->n < end; c = c->next)
+		enter(&r->of[r->n++], c, now);
+	r->whole = !c || r->n == r->most;
+}
+
+void roster_free(struct roster *r)
+{
+	free(r->of);
+	r->of = NULL;
+}
+
+/* ---- ending ---- */
+
+size_t roster_end(struct proxy *p, uint64_t number, enum end how)
+{
+	size_t n = 0;
+
+	for (struct conn *c = p->conns, *next; c; c = next) {
+		next = c->next;
+		if (number && c->number != number)
+			continue;
+		n++;
+		if (how == CLOSE)
+			conn_run(c);            /* what is due goes first */
+		conn_end(c, how, WHY_API);
+	}
+	return n;
+}

@@ -1,0 +1,36 @@
+/* conn_list.h - a worker's live connections, as a list for who asks: who they are, how far they are, what holds them. */
+#ifndef ROSTER_H
+#define ROSTER_H
+
+#include "net/address.h"
+#include "vaurien.h"
+
+struct proxy;
+
+struct roster_entry {
+	uint64_t number;
+	struct endpoint client, backend;        /* len 0: none, or none any more */
+	nsec age, idle;                 /* since it was accepted; since bytes last came */
+	uint64_t asked;                 /* exchanges, so far */
+	struct { uint64_t received, sent; size_t held; bool ended; } way[2];    /* request, response */
+	bool raw, dials;
+	uint64_t exchange;              /* the oldest that is not answered ... */
+	char verb[24];                  /* ... and what it asks; "": none is */
+	char rule[68];                  /* that holds it; "": none does */
+	nsec left;                      /* for so long; NEVER: until that goes */
+};
+
+struct roster {                         /* zeroed at first */
+	struct roster_entry *of;        /* n entries, from the newest on ... */
+	size_t n, most;                 /* ... and no more than `most` */
+	size_t open;                    /* connections there were when it was begun */
+	bool whole;                     /* there are no more to be had */
+};
+
+void roster_go_on(struct roster *, const struct proxy *, size_t n);     /* n more of them: it takes time, and others wait */
+void roster_free(struct roster *);
+
+/* End one connection, or all where number is 0, as a client of the API says. How many there were. */
+size_t roster_end(struct proxy *, uint64_t number, enum end);
+
+#endif

@@ -1,0 +1,297 @@
+/* conn_rules.c - a connection before its rules: asked what they say, ended by them, meeting new ones. */
+#include "engine/conn_rules.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "engine/conn.h"
+#include "engine/requests.h"
+#include "base/log.h"
+#include "engine/shard.h"
+#include "net/blackhole.h"
+#include "engine/worker.h"
+
+/* ---- asked, and ended ---- */
+
+bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
+{
+	const struct protocol *p = conn_protocol(c);
+
+	q->connection = c->number;
+	q->whole = &c->ties->whole;
+	q->states = c->ties->states;
+	q->talk = p->fits ? conn_talk(c) : NULL;
+	q->words = p->failures;
+	q->raw = p->request && c->request.raw;
+	q->now = conn_loop(c)->now;
+	return plan_judge(c->plan, q, j);
+}
+
+ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct message *msg)
+{
+	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
+	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
+
+	return plan_decide(c->plan, among & c->ties->meant, &q);
+}
+
+/* Whom the rules mean is seen by the client's address. */
+static void judge_meant(struct conn *c)
+{
+	struct endpoint client = { .len = sizeof client.addr };
+
+	c->ties->meant = plan_all(c->plan);
+	if (!c->plan->by_client || getpeername(c->client.watch.fd, (struct sockaddr *)&client.addr, &client.len))
+		return;
+	c->ties->meant = plan_meant(c->plan, &client);
+}
+
+/* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
+ * do that, it is a stall: silent too, but acknowledged. */
+static void stall(struct conn *c, enum end end, uint64_t rule)
+{
+	c->ties->stalled = rule;
+	if (end != VANISH || c->ties->vanished)
+		return;
+	c->ties->vanished = rule;
+	if (!vanish_begin(c->client.watch.fd))
+		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", proxy_spec(c->proxy)->name,
+		          (unsigned long long)c->number);
+}
+
+static bool is_stall(enum end end)
+{
+	return end == STALL || end == VANISH;
+}
+
+static void clocks_fire(struct timer *);
+
+/* The timer follows the soonest of the rules' clocks. */
+static void clocks_set(struct conn *c)
+{
+	nsec due = NEVER;
+
+	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
+		if (c->ties->states[i] && c->ties->states[i]->due && c->ties->states[i]->due < due)
+			due = c->ties->states[i]->due;
+	c->ties->end_timer.fire = clocks_fire;
+	timer_set(conn_loop(c), &c->ties->end_timer, due);
+}
+
+static void clocks_fire(struct timer *t)
+{
+	struct conn *c = OWNER(ties, end_timer, t)->conn;
+	enum end end = STAY;
+
+	for (unsigned i = 0; i < c->plan->n; i++) {
+		struct rule_state *s = c->ties->states[i];
+		if (!s || !s->due || s->due > conn_loop(c)->now)
+			continue;
+		s->due = 0;
+		if (is_stall(s->end))
+			stall(c, s->end, c->plan->rules[i].words->id);
+		else if (s->end > end)
+			end = s->end;
+	}
+	clocks_set(c);
+	if (end == STAY)
+		return;
+	conn_run(c);    /* what is due goes first */
+	conn_obey(c, end);
+}
+
+static void clocks_start(struct conn *c, const struct judgement *j)
+{
+	for (unsigned i = 0; i < j->n_clocks; i++) {
+		const struct clock *k = &j->clocks[i];
+		struct rule_state *s = plan_state(c->plan, c->ties->states, k->rule);
+		nsec due = k->after == NEVER ? 0 : conn_loop(c)->now + k->after;
+		if (!k->anew && s->due && s->due < due)
+			continue;
+		s->due = due;
+		s->end = k->end;
+	}
+	if (j->n_clocks)
+		clocks_set(c);
+}
+
+void judge_ends(struct conn *c, const struct judgement *j, enum end *in_turn)
+{
+	clocks_start(c, j);
+	if (is_stall(j->v.end))
+		stall(c, j->v.end, j->end_rule);
+	else if (j->v.end != STAY)
+		*in_turn = j->v.end;
+}
+
+/* ---- meeting ---- */
+
+/* What is decided of a connection as a whole, among these rules. `again`: it was before, their options have changed. */
+static ruleset whole_decide(struct conn *c, ruleset among, bool again)
+{
+	struct plan *p = c->plan;
+	struct question q = { .moment = ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
+	ruleset drawn = among & c->ties->meant & (p->per_connection | (p->certain & plan_on(p, ON_OPEN)));
+
+	return plan_decide(p, drawn, &q) | (among & c->ties->meant & p->certain & ~p->per_connection);
+}
+
+static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement *j, bool *any)
+{
+	ruleset all = c->ties->whole.in & ~again;
+
+	judge_meant(c);
+	c->ties->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
+	*any = judge_ask(c, &(struct question){ .moment = ON_OPEN, .direction = BOTH }, j);
+	c->ties->whole.in |= all;
+}
+
+/* These rules and this connection meet. False: it ended of it. */
+static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool opening)
+{
+	struct judgement j;
+	bool any;
+	enum end end = STAY;
+
+	if (!c->plan->n)
+		return true;
+	meet(c, rules, again, &j, &any);
+	if (!any)
+		return true;
+	judge_ends(c, &j, &end);
+	if (opening)
+		c->ties->opening = lot_make(NULL, &j);
+	if (end != STAY)
+		conn_obey(c, end);
+	return !c->dead;
+}
+
+bool judge_meet(struct conn *c)
+{
+	return judge_meets(c, plan_all(c->plan), 0, true);
+}
+
+/* ---- change ---- */
+
+static ruleset translate(const struct plan *from, const struct plan *to, ruleset set)
+{
+	ruleset moved = 0;
+
+	for (unsigned i = 0; set >> i && i < from->n; i++) {
+		int k = set >> i & 1 ? plan_heir(to, from->rules[i].words) : -1;
+		if (k >= 0)
+			moved |= (ruleset)1 << k;
+	}
+	return moved;
+}
+
+static void stand_translate(const struct plan *from, const struct plan *to, struct stand *s)
+{
+	*s = (struct stand){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
+}
+
+/* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
+static void ties_change(struct ties *t, const struct plan *from, const struct plan *to)
+{
+	struct rule_state **states = to->n ? calloc(to->n, sizeof *states) : NULL;
+
+	for (unsigned i = 0; i < from->n; i++) {
+		const struct rule_spec *w = from->rules[i].words;
+		int k = plan_heir(to, w);
+		if (k < 0) {
+			rule_state_free(&from->rules[i], t->states[i]);
+			continue;
+		}
+		states[k] = t->states[i];
+		if (states[k] && to->rules[k].words->id != w->id)
+			states[k]->due = 0;
+	}
+	free(t->states);
+	t->states = states;
+	stand_translate(from, to, &t->whole);
+	if (t->stalled && plan_find(to, t->stalled) < 0)
+		t->stalled = 0;
+}
+
+/* The rules that go are asked for their last word. */
+static bool judge_leave(struct conn *c, const struct plan *to)
+{
+	struct stand whole = c->ties->whole;
+	struct judgement j;
+	enum end end = STAY;
+	ruleset gone = 0;
+
+	if (!(c->plan->moments & ON_LEAVE))
+		return true;
+	for (unsigned i = 0; i < c->plan->n; i++)
+		if (plan_heir(to, c->plan->rules[i].words) < 0)
+			gone |= (ruleset)1 << i;
+	c->ties->whole.in &= gone;
+	if (judge_ask(c, &(struct question){ .moment = ON_LEAVE, .direction = BOTH }, &j))
+		judge_ends(c, &j, &end);
+	c->ties->whole = whole;
+	if (end != STAY)
+		conn_end(c, end, WHY_RULE_REMOVED);
+	return !c->dead;
+}
+
+static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to, ruleset fresh)
+{
+	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
+		stand_translate(from, to, &x->stand);
+		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
+		lot_strip(x->late, to);
+	}
+}
+
+static void timers_change(struct conn *c, const struct plan *to)
+{
+	struct ties *t = c->ties;
+
+	c->resting = false;
+	if (t->end_timer.slot || t->states)
+		clocks_set(c);
+	if (t->vanished && plan_find(to, t->vanished) < 0) {
+		vanish_end(c->client.watch.fd);
+		t->vanished = 0;
+	}
+	if (t->rest_timer.slot && plan_find(to, t->rest_rule) < 0)
+		timer_stop(conn_loop(c), &t->rest_timer);
+	if (t->waits) {
+		lot_strip(t->opening, to);
+		t->waits = 0;
+		conn_schedule(c);
+	}
+}
+
+void judge_change(struct conn *c, struct plan *to)
+{
+	struct plan *from = c->plan;
+	ruleset fresh = 0, changed = 0;
+
+	if (c->dead || !judge_leave(c, to))
+		return;
+	for (unsigned i = 0; i < to->n; i++) {
+		ruleset bit = (ruleset)1 << i;
+		if (plan_heir(from, to->rules[i].words) < 0)
+			fresh |= bit;
+		else if (plan_find(from, to->rules[i].words->id) < 0)
+			changed |= bit;
+	}
+	if (from->n || to->n)
+		ties_change(conn_tie(c), from, to);
+	if (to->n)
+		dialogue_ties(c);
+	c->plan = plan_hold(to);
+	conn_silent(c);
+	pipe_change(&c->request, to);
+	pipe_change(&c->response, to);
+	if (judge_meets(c, fresh | changed, changed, false)) {
+		exchanges_change(c, from, to, fresh);
+		timers_change(c, to);
+		conn_run(c);
+	}
+	if (!c->dead)
+		conn_untie(c);
+	plan_drop(from);
+}

@@ -1,0 +1,174 @@
+/* conn_timers.c - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
+#include "engine/conn_timers.h"
+
+#include "engine/conn.h"
+#include "net/connect.h"
+#include "engine/requests.h"
+#include "engine/conn_rules.h"
+#include "engine/shard.h"
+#include "engine/worker.h"
+
+/* ---- rest: a connection on which nothing goes on ---- */
+
+static bool connection_rests(const struct conn *c)
+{
+	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
+}
+
+/* The rules that are in for this rest say what they will do; or, counted now, they do it. */
+static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgement *j)
+{
+	struct stand s = { .in = in };
+	struct question q = { .moment = ON_REST, .direction = RESPONSE, .exchange = c->asked, .stand = &s, .rehearsal = rehearsal,
+	                      .idle = IS_COMMAND | c->idle };
+
+	return judge_ask(c, &q, j);
+}
+
+static void rest_strike(struct conn *c)
+{
+	struct judgement j;
+
+	if (!rest_ask(c, c->ties->rest_in, false, &j))
+		return;
+	if (j.failure)
+		dialogue_word(c, NULL, j.failure, NULL);
+	if (j.v.end != STAY)
+		pipe_end(&c->response, j.v.end);
+	pipe_pump(&c->response);
+}
+
+static void rest_fire(struct timer *t)
+{
+	struct conn *c = OWNER(ties, rest_timer, t)->conn;
+
+	if (c->resting)
+		rest_strike(c);
+}
+
+static void rest_judge(struct conn *c)
+{
+	struct plan *p = c->plan;
+	struct judgement j;
+
+	c->ties->rest_in = judge_decide(c, plan_on(p, ON_REST) & ~p->per_connection, c->asked, ON_REST, NULL);
+	if (!rest_ask(c, c->ties->rest_in, true, &j))
+		return;
+	c->ties->rest_rule = j.end_rule;
+	if (j.v.after)
+		timer_set(conn_loop(c), &c->ties->rest_timer, j.v.after == NEVER ? NEVER : conn_loop(c)->now + j.v.after);
+	else
+		rest_strike(c);
+}
+
+void patience_rest(struct conn *c)
+{
+	if (!(c->plan->moments & ON_REST))
+		return;
+	bool rests = connection_rests(c);
+	if (!c->resting)
+		timer_stop(conn_loop(c), &c->ties->rest_timer);
+	if (rests && !c->resting) {
+		c->resting = true;
+		rest_judge(c);
+	} else if (!rests) {
+		c->resting = false;
+		timer_stop(conn_loop(c), &c->ties->rest_timer);
+	}
+}
+
+/* ---- patience: the gone client, the idle connection ---- */
+
+static bool pipe_moves(const struct pipe *p)
+{
+	return p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due != NEVER);
+}
+
+/* The client has ended its side. It may still listen: a FIN says no more. */
+static bool client_left(const struct conn *c)
+{
+	return c->request.eof || c->client.hup;
+}
+
+/* ... and what keeps the rest here is a rule that no time will end. */
+static bool conn_gone(const struct conn *c)
+{
+	return client_left(c) && (c->ties->waits == NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+}
+
+static bool pipe_late(const struct pipe *p, nsec until)
+{
+	return p->busy->queue.first && p->busy->queue.first->due > until;
+}
+
+/* ... and the rest is held longer than a gone client is waited for. Whether it is gone its kernel knows: asked, it
+ * answers for a client that listens, and for one that has closed its socket only as long as it remembers that one. */
+static void client_probe(struct conn *c, nsec linger)
+{
+	nsec until = conn_loop(c)->now + linger;
+
+	if (c->ties->probed || !linger || !client_left(c))
+		return;
+	if (c->ties->waits <= until && !pipe_late(&c->request, until) && !pipe_late(&c->response, until))
+		return;
+	conn_tie(c)->probed = true;
+	socket_probe(c->client.watch.fd, linger);
+}
+
+/* Nothing is held, nothing owed. */
+static bool conn_quiet(const struct conn *c)
+{
+	const struct exchange *x = c->exchanges.first;
+	bool owed = ((x && !x->sequel) || c->turn_kind) && !(c->request.raw && c->spoke);
+
+	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ties->stalled;
+}
+
+void patience_wait(struct conn *c)
+{
+	const struct spec *s = proxy_spec(c->proxy);
+	struct loop *l = conn_loop(c);
+
+	client_probe(c, s->linger);
+	bool gone = conn_gone(c), waits = c->ties->waits, idle = s->idle && conn_quiet(c);
+
+	if (c->ties->gone_since && !gone)
+		c->ties->gone_since = 0;
+	if (!gone && !waits && !idle) {
+		timer_stop(l, &c->ties->patience);
+		return;
+	}
+	struct ties *t = conn_tie(c);
+	if (gone && !t->gone_since)
+		t->gone_since = l->now;
+	if (t->gone_since && s->linger)
+		timer_set(l, &t->patience, t->gone_since + s->linger);
+	else if (waits)
+		timer_set(l, &t->patience, t->waits);
+	else if (idle)
+		timer_set(l, &t->patience, c->active + s->idle);
+	else
+		timer_stop(l, &t->patience);
+}
+
+static void patience_fire(struct timer *t)
+{
+	struct conn *c = OWNER(ties, patience, t)->conn;
+	const struct spec *s = proxy_spec(c->proxy);
+	nsec now = conn_loop(c)->now;
+
+	if (c->ties->gone_since && s->linger && now >= c->ties->gone_since + s->linger)
+		conn_end(c, RESET, WHY_GONE);
+	else if (c->ties->waits && now >= c->ties->waits)
+		conn_dial(c);
+	else if (s->idle && !c->ties->waits && now >= c->active + s->idle)
+		conn_end(c, CLOSE, WHY_IDLE);
+	else
+		patience_wait(c);
+}
+
+void patience_init(struct conn *c)
+{
+	c->ties->patience.fire = patience_fire;
+	c->ties->rest_timer.fire = rest_fire;
+}

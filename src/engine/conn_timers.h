@@ -1,0 +1,11 @@
+/* conn_timers.h - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
+#ifndef PATIENCE_H
+#define PATIENCE_H
+
+struct conn;
+
+void patience_init(struct conn *);
+void patience_rest(struct conn *);      /* begins or ends its rest, as things stand */
+void patience_wait(struct conn *);      /* sets the timer for what comes first: a gone client's end, the dial, idleness */
+
+#endif

@@ -1,0 +1,93 @@
+/* exchange.c - who asked what, and what is owed: a connection's open exchanges, oldest first. */
+#include "engine/exchange.h"
+
+#include <string.h>
+
+static bool verb_alike(const char a[24], const char b[24])
+{
+	uint64_t x[3], y[3];
+
+	memcpy(x, a, sizeof x);
+	memcpy(y, b, sizeof y);
+	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
+}
+
+static bool message_alike(const struct message *a, const struct message *b)
+{
+	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && verb_alike(a->verb, b->verb);
+}
+
+static bool joins(const struct exchange *x, uint64_t number, const struct message *asked, const struct stand *s)
+{
+	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->stand.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
+	       message_alike(&x->asked, asked);
+}
+
+struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct message *asked, const struct stand *s, nsec now)
+{
+	struct exchange *x = l->last;
+
+	if (joins(x, number, asked, s)) {
+		x->alike++;
+		x->last = now;
+		return x;
+	}
+	x = pool_take(pool);
+	*x = (struct exchange){ .number = number, .alike = 1, .began = now, .last = now, .asked = *asked };
+	x->asked.subject = x->asked.bytes = (struct span){ 0 };
+	x->stand = *s;
+	if (l->last)
+		l->last->next = x;
+	else
+		l->first = x;
+	l->last = x;
+	l->entries++;
+	return x;
+}
+
+/* The oldest of several in one entry is gone from it. */
+static void exchange_shift(struct exchange *x)
+{
+	x->alike--;
+	x->number++;
+	if (x->began != x->last)
+		x->began += (x->last - x->began) / x->alike;
+}
+
+void exchange_pop(struct exchanges *l)
+{
+	struct exchange *x = l->first;
+
+	if (x->alike > 1) {
+		exchange_shift(x);
+		return;
+	}
+	l->first = x->next;
+	if (!l->first)
+		l->last = NULL;
+	l->entries--;
+	lot_drop(x->late);
+	pool_give(x);
+}
+
+struct exchange *exchange_split(struct exchanges *l, struct pool *pool)
+{
+	struct exchange *many = l->first, *one = many;
+
+	if (many->alike > 1) {
+		one = pool_take(pool);
+		*one = *many;
+		one->alike = 1;
+		one->next = many;
+		exchange_shift(many);
+		l->first = one;
+		l->entries++;
+	}
+	return one;
+}
+
+void exchange_clear(struct exchanges *l)
+{
+	while (l->first)
+		exchange_pop(l);
+}

@@ -1,0 +1,696 @@
+/* pipe.c - one direction of a connection: fill, cut, judge, schedule; send.c does the rest. */
+#include "engine/pipe.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "engine/conn.h"
+#include "engine/requests.h"
+#include "engine/conn_rules.h"
+#include "engine/shard.h"
+#include "engine/send.h"
+#include "engine/splice.h"
+#include "engine/worker.h"
+
+enum {
+	ROUNDS = 16,                    /* reads in one go, for fairness */
+	ALWAYS = 65536,                 /* so much may be held whatever the total says */
+};
+
+static struct worker *worker_of(const struct pipe *p)
+{
+	return p->conn->proxy->worker;
+}
+
+static void pipe_fire(struct timer *t)
+{
+	conn_run(OWNER(busy, timer, t)->pipe->conn);
+}
+
+/* ---- calm: what is only needed while something goes on is lent for as long ---- */
+
+enum { SPARES = 256 };
+
+static const struct busy calm;
+
+void pipe_init(struct pipe *p, struct conn *c, enum direction d)
+{
+	*p = (struct pipe){ .conn = c, .direction = (uint8_t)d, .busy = (struct busy *)&calm };
+}
+
+void pipe_stir(struct pipe *p)
+{
+	struct busies *all = &worker_of(p)->busies;
+	struct busy *b = all->spare;
+
+	if (p->busy != &calm)
+		return;
+	if (b) {
+		all->spare = *(struct busy **)b;
+		all->spares--;
+	} else {
+		b = malloc(sizeof *b);
+		assert(b);
+		*b = (struct busy){ .timer.fire = pipe_fire };
+	}
+	b->pipe = p;
+	p->busy = b;
+}
+
+/* Nothing is in it, and nothing of what it says would be missed. */
+static bool busy_calm(const struct pipe *p)
+{
+	const struct busy *b = p->busy;
+
+	if (b->queue.first || b->duct || b->rest || b->line_free || b->halted || b->resumes || b->sequel.open)
+		return false;
+	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.lot && b->now.end == STAY);
+}
+
+void pipe_still(struct pipe *p)
+{
+	struct busies *all = &worker_of(p)->busies;
+	struct busy *b = p->busy;
+
+	if (b == &calm || !busy_calm(p))
+		return;
+	p->busy = (struct busy *)&calm;
+	timer_stop(&worker_of(p)->loop, &b->timer);
+	if (all->spares >= SPARES) {
+		free(b);
+		return;
+	}
+	b->now.open = b->behind = false;
+	b->now.exchange = NULL;
+	b->slot = 0;
+	*(struct busy **)b = all->spare;
+	all->spare = b;
+	all->spares++;
+}
+
+void busies_free(struct busies *all)
+{
+	for (struct busy *b; (b = all->spare); free(b))
+		all->spare = *(struct busy **)b;
+}
+
+/* ---- */
+
+void message_forget(struct current *m)
+{
+	if (m->lot)             /* field by field: clearing it whole costs more than all the rest of a calm message */
+		lot_drop(m->lot);
+	m->lot = NULL;
+	m->exchange = NULL;
+	m->body = 0;
+	m->open = m->last = m->gone = false;
+	m->end = STAY;
+}
+
+void pipe_free(struct pipe *p)
+{
+	if (p->busy == &calm)
+		return;
+	proxy_hold(p->conn->proxy, -(ptrdiff_t)queue_cost(&p->busy->queue));
+	queue_clear(&p->busy->queue);
+	message_forget(&p->busy->now);
+	message_forget(&p->busy->sequel);
+	timer_stop(&worker_of(p)->loop, &p->busy->timer);
+	splice_drop(p);
+	free(p->busy->rest);
+	p->busy->rest = NULL;         /* it may die of what is being cut */
+	p->busy->rest_n = p->busy->run_n = 0;
+	p->busy->line_free = 0;
+	p->busy->halted = p->busy->resumes = false;
+}
+
+/* ---- schedule: what does not go at once becomes a parcel ---- */
+
+static void run_flush(struct pipe *p)
+{
+	struct worker *w = worker_of(p);
+	size_t n = p->busy->run_n, sent = 0;
+
+	if (!n)
+		return;
+	p->busy->run_n = 0;
+	if (!pipe_waits(p) && pipe_to(p)->open && pipe_to(p)->writable && !pipe_to(p)->broken) {
+		ssize_t m = send_now(p, &(struct iovec){ p->busy->run, n }, 1);
+		sent = m < 0 ? 0 : (size_t)m;
+		if (sent < n)
+			pipe_to(p)->writable = false;
+		send_count(p, sent);
+	}
+	if (sent < n) {
+		proxy_hold(p->conn->proxy, (ptrdiff_t)(n - sent + PARCEL_COST));
+		memcpy(queue_put(&p->busy->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->busy->run + sent, n - sent);
+	}
+}
+
+static SELDOM void run_begin(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	run_flush(p);
+	p->busy->run = bytes;
+	p->busy->run_n = n;
+}
+
+static void run_extend(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	if (p->busy->run_n && p->busy->run + p->busy->run_n == bytes)
+		p->busy->run_n += n;
+	else if (n)
+		run_begin(p, bytes, n);
+}
+
+/* The one way into the queue, but for what a full socket left over. */
+static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, struct lot *why)
+{
+	struct worker *w = worker_of(p);
+
+	pipe_stir(p);
+	run_flush(p);
+	proxy_hold(p->conn->proxy, (ptrdiff_t)(n + PARCEL_COST));
+	p->conn->again = true;
+	struct parcel *q = queue_put(&p->busy->queue, kind, n, w->loop.now, why);
+	q->behind = p->busy->behind;
+	return q;
+}
+
+static void pipe_say(struct pipe *p, struct span bytes, struct lot *why)
+{
+	if (bytes.n)
+		memcpy(pipe_put(p, PARCEL_BYTES, bytes.n, why)->bytes, bytes.p, bytes.n);
+}
+
+void pipe_mark(struct pipe *p, struct exchange *x)
+{
+	run_flush(p);
+	if (pipe_waits(p))
+		pipe_put(p, PARCEL_MARK, 0, NULL)->exchange = x;
+	else
+		x->sent = p->conn->again = true;
+}
+
+/* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver lets them. */
+void pipe_answer(struct pipe *p, nsec began)
+{
+	struct parcel *last = p->busy->run_n ? NULL : p->busy->queue.last;
+
+	if (last && last->kind == PARCEL_BYTES && last->why && !last->began)
+		last->began = began;
+	else
+		histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - began);
+}
+
+void pipe_end(struct pipe *p, enum end end)
+{
+	pipe_put(p, PARCEL_END, 0, NULL)->end = end;
+	p->conn->request.ended = p->conn->response.ended = true;
+}
+
+/* Bytes that are spoilt: junk is put in, bits are flipped. */
+static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct dirt *dirt, struct lot *why)
+{
+	size_t at = dirt->at == MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
+	struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->offset, p->direction);
+	if (!n && !dirt->junk)
+		return;
+	uint8_t *to = pipe_put(p, PARCEL_BYTES, n + dirt->junk, why)->bytes;
+	memcpy(to, bytes, at);
+	dice_fill(&d, to + at, dirt->junk);
+	memcpy(to + at + dirt->junk, bytes + at, n - at);
+	for (unsigned i = 0; i < dirt->flips && n; i++) {
+		uint64_t bit = dice_below(&d, (uint64_t)n * 8);
+		size_t byte = bit / 8 < at ? bit / 8 : bit / 8 + dirt->junk;
+		to[byte] ^= (uint8_t)(1 << bit % 8);
+	}
+}
+
+/* ---- judge: what the rules say of each piece ---- */
+
+static void passed_add(struct pipe *p, size_t n)
+{
+	struct conn *c = p->conn;
+
+	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
+		if (c->ties->states[i])
+			c->ties->states[i]->passed[p->direction == RESPONSE] += n;
+}
+
+bool pipe_asks(const struct pipe *p)
+{
+	const struct conn *c = p->conn;
+
+	return c->plan->moments & ON_DATA && plan_asks(c->plan, ON_DATA, &c->ties->whole, p->busy->now.exchange ? &p->busy->now.exchange->stand : NULL);
+}
+
+/* Ask ON_DATA of this piece. What it says adds to what befalls the message. */
+static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict *v, struct lot **why, enum end *end)
+{
+	struct judgement j;
+	struct question q = { .moment = ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
+
+	if (p->busy->now.exchange) {
+		q.exchange = p->busy->now.exchange->number;
+		q.stand = &p->busy->now.exchange->stand;
+		q.msg = &p->busy->now.exchange->asked;
+	}
+	if (!judge_ask(p->conn, &q, &j))
+		return;
+	*why = lot_make(p->busy->now.lot, &j);
+	*v = j.v;
+	judge_ends(p->conn, &j, end);
+}
+
+/* What befalls a piece of which somebody has something to say. */
+static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	struct current *m = &p->busy->now;
+	struct verdict v = { .keep = ALL };
+	struct lot *why = NULL;
+	enum end end = STAY;
+	struct dirt dirt = m->dirt;
+
+	if (m->gone && !dirt.junk)
+		return;
+	if (!m->gone && pipe_asks(p))
+		piece_judge(p, bytes, n, &v, &why, &end);
+	if (!why)
+		why = lot_hold(m->lot);
+	size_t keep = v.fate == PASS && !m->gone ? v.keep : 0;
+	if (keep > m->keep)
+		keep = m->keep;
+	bool cut = keep < n;
+	if (!cut)
+		keep = n;
+	if (m->keep != UINT64_MAX)
+		m->keep -= keep;
+	dirt.junk += v.dirt.junk;
+	if (!m->dirt.junk)
+		dirt.at = v.dirt.at;
+	dirt.flips += v.dirt.flips;
+	m->dirt = (struct dirt){ 0 };
+	if (dirt.junk || dirt.flips)
+		pipe_spoil(p, bytes, keep, &dirt, why);
+	else if (why)
+		pipe_say(p, (struct span){ bytes, keep }, why);
+	else
+		run_extend(p, bytes, keep);
+	lot_drop(why);
+	if (p->conn->plan->moments & ON_DATA)
+		passed_add(p, keep);
+	if (end != STAY && (v.keep == ALL || cut))      /* a limit ends things only when it is reached */
+		pipe_end(p, end);
+	else if (m->end != STAY && m->keep == 0)        /* so does a reply cut short */
+		pipe_end(p, m->end);
+}
+
+static inline void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	const struct current *m = &p->busy->now;
+
+	if (m->gone || m->lot || m->keep != UINT64_MAX || m->dirt.junk || m->dirt.flips || p->conn->plan->moments & ON_DATA)
+		piece_fare(p, bytes, n);
+	else
+		run_extend(p, bytes, n);
+}
+
+void pipe_word(struct pipe *p, struct span bytes, struct exchange *x, struct lot *late)
+{
+	struct current was = p->busy->now;
+
+	pipe_stir(p);
+	p->busy->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .lot = late };
+	if (bytes.n)
+		piece_pass(p, (uint8_t *)bytes.p, bytes.n);
+	run_flush(p);           /* they are in scratch */
+	p->busy->now = was;
+}
+
+/* ---- cut: where messages start and end ---- */
+
+static SELDOM void sequel_begin(struct pipe *p)
+{
+	p->busy->now = p->busy->sequel;
+	p->busy->sequel = (struct current){ 0 };
+}
+
+static void message_done(struct pipe *p)
+{
+	if (p->direction == REQUEST)
+		dialogue_asked(p->conn);
+	else
+		dialogue_answered(p->conn);
+	message_forget(&p->busy->now);
+	if (p->busy->sequel.open)
+		sequel_begin(p);
+}
+
+static struct cut protocol_cut(struct pipe *p, struct span at, struct message *msg)
+{
+	struct conn *c = p->conn;
+	struct talk *t = conn_talk(c);
+	struct exchange *x = c->exchanges.first;
+
+	t->owed = x && !c->response.eof;
+	struct cut cut = p->direction == REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
+	conn_heard(c);
+	return cut;
+}
+
+void pipe_open(struct pipe *p, const struct message *msg)
+{
+	if (p->busy == &calm)
+		pipe_stir(p);
+	struct current *m = &p->busy->now;
+
+	if (m->open || m->lot)
+		message_forget(m);
+	m->open = true;
+	m->keep = UINT64_MAX;
+	m->role = msg->role;
+	if (m->dirt.junk || m->dirt.flips)
+		m->dirt = (struct dirt){ 0 };
+}
+
+/* What a parser returns is taken for what it can mean. */
+static bool cut_sane(const struct pipe *p, const struct cut *cut, struct span at, const struct message *msg)
+{
+	if (cut->replaced && cut->len > at.n)
+		return false;
+	if (cut->kind == CUT_END && !cut->len)
+		return p->direction == RESPONSE && p->conn->exchanges.first && !p->busy->now.open && msg->role == ANSWERS;
+	return (cut->kind == CUT_PART || cut->kind == CUT_END) && cut->len;
+}
+
+/* Field by field: all at once is an instruction that takes long to begin. */
+static void message_clear(struct message *m, enum role role)
+{
+	m->role = role;
+	m->is = 0;
+	memset(m->verb, 0, sizeof m->verb);
+	m->subject = m->bytes = (struct span){ 0 };
+	m->head = 0;
+	m->failure = m->agreed = NULL;
+	m->sequel = NULL;
+	m->seq = m->note = 0;
+}
+
+/* The next cut of what is at hand, which opens a message or goes on with one. False: no more for now. */
+static bool pipe_cut(struct pipe *p, struct span *at)
+{
+	struct message msg;
+
+	message_clear(&msg, p->direction == REQUEST ? ASKS : ANSWERS);
+	if (p->direction == REQUEST && !p->busy->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
+		dialogue_raw(p->conn, p, "more than 65536 requests are unanswered");
+		return !p->conn->dead;
+	}
+	struct cut cut = protocol_cut(p, *at, &msg);
+
+	if (cut.kind == CUT_MORE && at->n < REST_MAX)
+		return false;
+	if (cut.kind == CUT_WAIT && p->direction == REQUEST && worker_of(p)->talk.owed) {
+		p->busy->halted = true;
+		return false;
+	}
+	pipe_wake(&p->conn->request);
+	if (!cut_sane(p, &cut, *at, &msg)) {
+		run_flush(p);
+		dialogue_raw(p->conn, p, cut.kind == CUT_RAW ? worker_of(p)->talk.notice : cut.kind == CUT_MORE ?
+		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
+		return !p->conn->dead;
+	}
+	if (!p->busy->now.open) {
+		struct span piece = cut.replaced ? cut.instead : (struct span){ at->p, cut.len < at->n ? cut.len : at->n };
+		pipe_open(p, &msg);
+		if (p->direction == REQUEST)
+			dialogue_ask(p->conn, &msg, piece);
+		else
+			dialogue_answer(p->conn, &msg, piece);
+		if (p->conn->dead || p->ended)
+			return false;
+	} else if (p->direction == REQUEST) {
+		dialogue_go_on(p->conn);
+	}
+	if (cut.replaced) {
+		if (cut.instead.n)
+			piece_pass(p, (uint8_t *)cut.instead.p, cut.instead.n);
+		run_flush(p);           /* `instead` is the protocol's scratch */
+		p->offset += cut.len;
+		at->p += cut.len;
+		at->n -= cut.len;
+		cut.len = 0;
+	}
+	p->busy->now.body = cut.len;
+	p->busy->now.last = cut.kind == CUT_END;
+	return true;
+}
+
+/* The same of bytes without messages: all that is at hand is of the turn. */
+static bool pipe_turn(struct pipe *p, struct span *at)
+{
+	dialogue_turn(p->conn, p->direction, *at);
+	if (p->conn->dead || p->ended)
+		return false;
+	p->busy->now.body = at->n;
+	p->busy->now.last = p->busy->now.end != STAY || (p->direction == REQUEST && p->busy->now.exchange && p->busy->now.exchange->end);
+	return true;
+}
+
+static void pipe_keep_rest(struct pipe *p, struct span at)
+{
+	if (p->busy == &calm)
+		return;
+	if (!at.n || p->ended || p->conn->dead) {
+		free(p->busy->rest);
+		p->busy->rest = NULL;
+		p->busy->rest_n = 0;
+		return;
+	}
+	if (!p->busy->rest)
+		p->busy->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
+	assert(p->busy->rest && (at.n <= REST_MAX || p->busy->halted));
+	memmove(p->busy->rest, at.p, at.n);
+	p->busy->rest_n = at.n;
+}
+
+/* All that can be cut of these bytes is judged and sent on; the rest is kept. */
+static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	struct conn *c = p->conn;
+	struct span at = { bytes, n };
+
+	while (!p->ended && !c->dead) {
+		if (p->direction == RESPONSE && !p->busy->now.open && dialogue_settles(c)) {
+			dialogue_settle(c);
+			continue;
+		}
+		if (!at.n)
+			break;
+		if (!p->busy->now.body) {
+			if (!(p->raw ? pipe_turn(p, &at) : pipe_cut(p, &at)))
+				break;
+		}
+		size_t take = at.n < p->busy->now.body ? at.n : p->busy->now.body;
+		if (take)
+			piece_pass(p, (uint8_t *)at.p, take);
+		at.p += take;
+		at.n -= take;
+		p->offset += take;
+		p->busy->now.body -= take;
+		if (p->busy->now.open && !p->busy->now.body && p->busy->now.last)
+			message_done(p);
+	}
+	if (!c->dead)
+		run_flush(p);
+	pipe_keep_rest(p, at);
+}
+
+void pipe_wake(struct pipe *p)
+{
+	if (!p->busy->halted)
+		return;
+	p->busy->halted = false;
+	p->busy->resumes = p->conn->again = true;
+}
+
+/* What was read before and had to wait. */
+static void pipe_resume(struct pipe *p)
+{
+	uint8_t *bytes = p->busy->rest;
+	size_t n = p->busy->rest_n;
+
+	p->busy->resumes = false;
+	p->busy->rest = NULL;
+	p->busy->rest_n = 0;
+	pipe_digest(p, bytes, n);
+	free(bytes);
+}
+
+/* ---- fill: read what is there ---- */
+
+/* What is due and does not go waits for room, or for its pace. Then the next is read before the line runs dry, where
+ * it will be held by so much before. */
+static bool pipe_blocked(const struct pipe *p)
+{
+	if (p->busy->duct || !pipe_due(p))
+		return p->busy->duct;
+	return p->busy->slot_end <= worker_of(p)->loop.now || p->busy->queue.bytes > send_ahead(p, lot_late(p->busy->queue.last->why));
+}
+
+static bool pipe_full(const struct pipe *p)
+{
+	const struct queue *q = &p->busy->queue;
+	const struct worker *w = worker_of(p);
+	size_t most = proxy_spec(p->conn->proxy)->hold_max;
+
+	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
+	       (p->direction == REQUEST && queue_cost(&p->conn->response.busy->queue) >= most);
+}
+
+static bool pipe_reads(struct pipe *p)
+{
+	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || p->conn->ties->stalled || p->busy->halted || !pipe_to(p)->open)
+		return false;
+	if (!pipe_full(p))
+		return true;
+	pipe_stir(p);
+	p->busy->behind = true;
+	return false;
+}
+
+static void pipe_eof(struct pipe *p)
+{
+	struct judgement j;
+	struct lot *why = NULL;
+	enum end end = STAY;
+
+	p->eof = true;
+	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
+	if (!p->busy->now.gone)
+		pipe_say(p, (struct span){ p->busy->rest, p->busy->rest_n }, p->busy->now.lot);   /* the torso of a message */
+	pipe_keep_rest(p, (struct span){ 0 });
+	if (p->conn->plan->moments & ON_END &&
+	    judge_ask(p->conn, &(struct question){ .moment = ON_END, .direction = p->direction }, &j)) {
+		why = lot_make(NULL, &j);
+		judge_ends(p->conn, &j, &end);
+	}
+	if (end != STAY)
+		pipe_end(p, end);
+	pipe_put(p, PARCEL_FIN, 0, why);
+	lot_drop(why);
+}
+
+/* So many bytes of the message under way went by unseen. */
+static void pipe_skip(struct pipe *p, size_t n)
+{
+	if (p->raw)
+		dialogue_turn(p->conn, p->direction, (struct span){ NULL, n });
+	else
+		p->busy->now.body -= n;
+	if (p->conn->plan->moments & ON_DATA)
+		passed_add(p, n);
+	p->offset += n;
+	p->conn->again = true;
+	if (!p->raw && !p->busy->now.body && p->busy->now.last)
+		message_done(p);
+}
+
+static bool pipe_fill(struct pipe *p)
+{
+	struct worker *w = worker_of(p);
+	uint8_t *to = w->buffer + REST_MAX;
+	bool unseen = splice_takes(p);
+	ssize_t n = unseen ? splice_fill(p) : recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+
+	if (n < 0) {
+		pipe_from(p)->readable = false;
+		if (p->busy->behind)
+			p->busy->behind = false;
+		if (errno != EAGAIN && errno != EINTR)
+			pipe_from(p)->broken = true;
+		return false;
+	}
+	if (n == 0) {
+		if (!pipe_from(p)->broken)
+			pipe_eof(p);
+		return !pipe_from(p)->broken;
+	}
+	if (!unseen && (size_t)n < w->bufsize && !pipe_from(p)->hup)
+		pipe_from(p)->readable = false;
+	if (p->conn->plan->n)
+		loop_clock(&w->loop);   /* holds count from here */
+	p->conn->active = w->loop.now;
+	p->conn->resting = false;
+	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
+	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
+	p->came += (uint64_t)n;
+	pipe_stir(p);
+	if (unseen) {
+		pipe_skip(p, (size_t)n);
+		return true;
+	}
+	splice_note(p, (size_t)n);
+	to -= p->busy->rest_n;
+	if (p->busy->rest_n)
+		memcpy(to, p->busy->rest, p->busy->rest_n);
+	pipe_digest(p, to, p->busy->rest_n + (size_t)n);
+	p->busy->behind = false;
+	return true;
+}
+
+/* ---- the whole ---- */
+
+void pipe_pump(struct pipe *p)
+{
+	for (unsigned rounds = 0; !p->conn->dead; rounds++) {
+		send_due(p);
+		if (p->busy->resumes && !p->conn->dead)
+			pipe_resume(p);
+		if (p->conn->dead || !pipe_reads(p))
+			return;
+		if (rounds == ROUNDS) {
+			conn_later(p->conn);
+			return;
+		}
+		if (!pipe_fill(p))
+			return;
+	}
+}
+
+void pipe_change(struct pipe *p, const struct plan *plan)
+{
+	bool let_go = queue_strip(&p->busy->queue, plan) | lot_strip(p->busy->now.lot, plan);
+
+	lot_strip(p->busy->sequel.lot, plan);
+	if (p->busy != &calm && (let_go || !p->busy->queue.first)) {
+		p->busy->line_free = p->busy->queue.first ? worker_of(p)->loop.now : 0;
+		p->busy->slot = 0;
+	}
+	if (p->raw && p->busy->now.open && !p->busy->now.end)
+		message_forget(&p->busy->now);        /* bytes without messages meet new rules at the next piece */
+}
+
+bool pipe_waits(const struct pipe *p)
+{
+	return p->busy->queue.first || p->busy->duct;
+}
+
+bool pipe_due(const struct pipe *p)
+{
+	return pipe_to(p)->open && (p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due <= worker_of(p)->loop.now));
+}
+
+bool pipe_stuck(const struct pipe *p)
+{
+	return (p->busy->queue.first && p->busy->queue.first->due == NEVER) || p->conn->ties->stalled;
+}
+
+bool pipe_idle(const struct pipe *p)
+{
+	return !pipe_waits(p) && !p->busy->rest_n && !p->busy->now.open && !p->eof && !p->ended && !p->conn->ties->stalled;
+}

@@ -1,0 +1,127 @@
+/* queue.c - bytes that wait: for their time, for room, or for their turn. */
+#include "engine/queue.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- lots ---- */
+
+struct lot *lot_make(const struct lot *with, const struct judgement *j)
+{
+	unsigned a = with ? with->n : 0, b = j ? j->n : 0;
+
+	if (!a && !b)
+		return NULL;
+	struct lot *l = malloc(sizeof *l + (a + b) * sizeof *l->by);
+	assert(l);
+	l->refs = 1;
+	l->n = a + b;
+	if (a)
+		memcpy(l->by, with->by, a * sizeof *l->by);
+	if (b)
+		memcpy(l->by + a, j->by, b * sizeof *l->by);
+	return l;
+}
+
+struct lot *lot_hold(struct lot *l)
+{
+	if (l)
+		l->refs++;
+	return l;
+}
+
+void lot_drop(struct lot *l)
+{
+	if (l && !--l->refs)
+		free(l);
+}
+
+nsec lot_late(const struct lot *l)
+{
+	struct verdict v = { .keep = ALL };
+
+	for (unsigned i = 0; l && i < l->n; i++)
+		verdict_fold(&v, &(struct verdict){ .keep = ALL, .hold = l->by[i].hold });
+	return v.hold;
+}
+
+struct pace lot_pace(const struct lot *l)
+{
+	struct verdict v = { .keep = ALL };
+
+	for (unsigned i = 0; l && i < l->n; i++)
+		verdict_fold(&v, &(struct verdict){ .keep = ALL, .pace = l->by[i].pace });
+	return v.pace;
+}
+
+bool lot_strip(struct lot *l, const struct plan *p)
+{
+	unsigned kept = 0;
+
+	if (!l)
+		return false;
+	for (unsigned i = 0; i < l->n; i++)
+		if (plan_find(p, l->by[i].rule) >= 0)
+			l->by[kept++] = l->by[i];
+	bool stripped = kept < l->n;
+	l->n = kept;
+	return stripped;
+}
+
+/* ---- the queue ---- */
+
+static nsec parcel_due(const struct parcel *p, nsec before)
+{
+	nsec late = lot_late(p->why), due = late > NEVER - p->came ? NEVER : p->came + late;
+
+	return due > before ? due : before;
+}
+
+struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, nsec came, struct lot *why)
+{
+	struct parcel *p = malloc(sizeof *p + n);
+
+	assert(p);
+	*p = (struct parcel){ .came = came, .why = lot_hold(why), .kind = kind, .n = n };
+	p->due = parcel_due(p, q->last ? q->last->due : 0);
+	if (q->last)
+		q->last->next = p;
+	else
+		q->first = p;
+	q->last = p;
+	q->bytes += n;
+	q->parcels++;
+	return p;
+}
+
+void queue_pop(struct queue *q)
+{
+	struct parcel *p = q->first;
+
+	q->first = p->next;
+	if (!q->first)
+		q->last = NULL;
+	q->bytes -= p->n - p->at;
+	q->parcels--;
+	lot_drop(p->why);
+	free(p);
+}
+
+bool queue_strip(struct queue *q, const struct plan *plan)
+{
+	bool any = false;
+	nsec before = 0;
+
+	for (struct parcel *p = q->first; p; p = p->next)
+		any |= lot_strip(p->why, plan);
+	for (struct parcel *p = q->first; p; p = p->next)       /* apart: parcels share lots */
+		before = p->due = parcel_due(p, before);
+	return any;
+}
+
+void queue_clear(struct queue *q)
+{
+	while (q->first)
+		queue_pop(q);
+}

@@ -1,0 +1,634 @@
+/* requests.c - what is asked and answered: exchanges opened, refused, answered, and worded in turn. */
+#include "engine/requests.h"
+
+#include <stdio.h>
+
+#include "engine/conn.h"
+#include "engine/conn_rules.h"
+#include "base/log.h"
+#include "engine/journal.h"
+#include "engine/shard.h"
+#include "spec/registry.h"
+#include "engine/worker.h"
+
+#define UNASKED (1ull << 63)            /* exchanges that nobody requested are numbered apart, so that they shift no other's fate */
+
+/* ---- exchanges ---- */
+
+/* Some rule is in for it and wants that moment: most of the time none does, and nothing need be asked. */
+static bool judge_wants(const struct conn *c, enum moment moment, const struct exchange *x)
+{
+	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ties->whole, &x->stand);
+}
+
+/* The dice are thrown for an exchange. */
+static inline struct stand stand_new(struct conn *c, uint64_t number, const struct message *msg)
+{
+	struct plan *p = c->plan;
+	struct stand s = { 0 };
+
+	if (!p->n)
+		return s;
+	ruleset may = plan_on(p, IN_EXCHANGES);
+	s.in = (c->ties->whole.in & p->per_connection & may) | judge_decide(c, may & ~p->per_connection, number, 0, msg);
+	return s;
+}
+
+static inline struct exchange *exchange_new(struct conn *c, uint64_t number, const struct message *msg)
+{
+	struct stand s = stand_new(c, number, msg);
+
+	return exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, msg, &s, conn_loop(c)->now);
+}
+
+static void exchange_over(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+
+	if (x->alike == 1) {
+		if (c->request.busy->now.exchange == x)
+			c->request.busy->now.exchange = NULL;
+		if (c->response.busy->now.exchange == x)
+			c->response.busy->now.exchange = NULL;
+	}
+	exchange_pop(&c->exchanges);
+}
+
+/* The oldest has its answer. Figures are of what was asked: not of greetings, nor of what aids others. */
+static void exchange_answered(struct conn *c)
+{
+	const struct exchange *x = c->exchanges.first;
+
+	if (x->asked.role == ASKS) {
+		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+		pipe_answer(&c->response, x->began);
+	}
+	exchange_over(c);
+}
+
+/* A failure ends the connection as the server would, whatever other rules say of it later. */
+static void exchange_fails(struct exchange *x, const struct failure *f)
+{
+	x->failure = f;
+	if (f && x->end < f->end)
+		x->end = f->end;
+}
+
+/* ---- requests ---- */
+
+/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or BY_BACKEND. */
+static int exchange_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
+{
+	struct talk *t = conn_talk(c);
+	int answers = t->self->refuse(t, msg, f, t->scratch);
+
+	conn_heard(c);
+	if (answers == BY_BACKEND)
+		return answers;
+	if (answers < 0) {              /* nobody knows what the backend should be told */
+		out_clear(t->scratch);
+		t->close = true;
+		answers = 0;
+	}
+	exchange_fails(x, f);
+	if (t->close && !x->end)
+		x->end = CLOSE;
+	return answers;
+}
+
+/* What is in the scratch goes out instead of the request under way. */
+static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
+{
+	if (answers > 0) {
+		x->swallow = answers > 255 ? 255 : (uint8_t)answers;
+		x->asked.note |= NOTE_SUBSTITUTE;
+	}
+	c->request.busy->now.gone = true;
+	pipe_word(&c->request, out_span(&c->proxy->worker->scratch), x, c->request.busy->now.lot);
+}
+
+static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
+{
+	exchange_substitute(c, x, exchange_refuse(c, x, msg, f));
+}
+
+static void request_drop(struct conn *c, struct exchange *x, const struct message *msg)
+{
+	const struct protocol *p = conn_protocol(c);
+
+	c->request.busy->now.gone = x->dropped = true;
+	if (p->dropped && !c->request.raw) {
+		p->dropped(conn_talk(c), msg);
+		conn_heard(c);
+	}
+}
+
+/* The failure by which the rules refuse it; NULL: none. */
+static const struct failure *request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+{
+	struct current *m = &c->request.busy->now;
+
+	if (x->stand.in)
+		m->exchange = x;
+	if (!judge_wants(c, ON_REQUEST, x))
+		return NULL;
+	struct judgement j;
+	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
+	if (!judge_ask(c, &q, &j))
+		return NULL;
+	m->lot = lot_make(NULL, &j);
+	m->keep = j.v.keep == ALL ? UINT64_MAX : j.v.keep;
+	m->dirt = j.v.dirt;
+	judge_ends(c, &j, &x->end);
+	if (j.v.fate == DROP)
+		request_drop(c, x, msg);
+	return j.v.fate == REPLY ? j.failure : NULL;
+}
+
+static void request_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+{
+	if (!c->plan->n)
+		return;
+	const struct failure *f = request_judge(c, x, msg, piece);
+
+	if (f)
+		conn_refuse(c, x, msg, f);
+}
+
+/* What nothing will answer is an exchange for as long as it takes to send it, if a rule is in. */
+static void request_tell(struct conn *c, const struct message *msg, struct span piece)
+{
+	uint64_t number = ++c->asked;
+	struct stand s = stand_new(c, number, msg);
+
+	if (!s.in)
+		return;
+	struct exchange *x = exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, msg, &s, conn_loop(c)->now);
+	x->told = true;
+	request_ask(c, x, msg, piece);
+}
+
+/* ---- sequels: decided before the server is asked to agree, for once it has, it cannot be told to forget ---- */
+
+/* The sequel y of x is refused: x is agreed to in our words, and what the backend gets is what becomes of y. */
+static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y, const struct message *msg, const struct failure *f)
+{
+	const struct failure *agreed = msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
+	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
+
+	if (answers < 0) {              /* there are no words of agreement: x gets those of the refusal, and no more comes */
+		out_clear(&c->proxy->worker->scratch);
+		agreed = f;
+		x->end = CLOSE;
+		answers = 0;
+	}
+	y->late = lot_hold(c->request.busy->sequel.lot);
+	c->request.busy->sequel.gone = true;
+	c->request.busy->now.exchange = x;
+	exchange_fails(x, agreed);
+	exchange_substitute(c, x, answers);
+}
+
+static void sequel_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+{
+	struct pipe *p = &c->request;
+	struct current first = p->busy->now;
+
+	p->busy->now = (struct current){ 0 };
+	pipe_open(p, msg->sequel);
+	struct exchange *y = exchange_new(c, ++c->asked, msg->sequel);
+	y->sequel = true;
+	const struct failure *f = request_judge(c, y, msg->sequel, piece);
+	p->busy->sequel = p->busy->now;
+	p->busy->now = first;
+	if (f)
+		sequel_refuse(c, x, y, msg, f);
+}
+
+/* What the oldest exchange would have followed was not agreed to. */
+static void sequel_forget(struct conn *c)
+{
+	c->no_sequel = false;
+	if (!c->exchanges.first || !c->exchanges.first->sequel)
+		return;
+	plan_take_back(c->plan, &c->exchanges.first->stand, c->number, c->exchanges.first->number);
+	exchange_over(c);
+	message_forget(c->request.busy->sequel.open ? &c->request.busy->sequel : &c->request.busy->now);
+}
+
+void dialogue_go_on(struct conn *c)
+{
+	struct exchange *x = c->exchanges.last;
+
+	if (!x || !x->sequel)
+		return;
+	x->sequel = false;
+	x->began = x->last = conn_loop(c)->now;
+}
+
+/* ---- what the client says, whatever its role ---- */
+
+void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
+{
+	struct stand undecided = { 0 };
+
+	const struct failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
+
+	msg->bytes = piece;
+	if (msg->role == AIDS || f) {
+		struct exchange *x = exchange_push(&c->exchanges, &c->proxy->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
+		if (f)
+			conn_refuse(c, c->request.busy->now.exchange = x, msg, f);
+	} else if (msg->role == ASKS) {
+		struct exchange *x = exchange_new(c, ++c->asked, msg);
+		request_ask(c, x, msg, piece);
+		if (msg->sequel && !exchange_minds(x))
+			sequel_ask(c, x, msg, piece);
+	} else if (msg->role == TELLS) {
+		request_tell(c, msg, piece);
+	}
+}
+
+/* This was the last that is asked. What was asked before it is still to be answered. */
+static void dialogue_last(struct conn *c)
+{
+	if (conn_protocol(c)->flush && c->exchanges.first != c->exchanges.last) {
+		struct talk *t = conn_talk(c);
+		t->self->flush(t, t->scratch);
+		conn_heard(c);
+		pipe_word(&c->request, out_span(t->scratch), c->exchanges.last, NULL);
+	}
+	c->request.ended = true;
+}
+
+void dialogue_asked(struct conn *c)
+{
+	struct exchange *x = c->request.busy->now.exchange;
+
+	if (!x || !exchange_minds(x))
+		return;
+	pipe_mark(&c->request, x);
+	if (x->end)
+		dialogue_last(c);
+}
+
+/* ---- responses ---- */
+
+/* A response with `head` bytes of framing. */
+static void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct span piece)
+{
+	struct current *m = &c->response.busy->now;
+
+	if (!judge_wants(c, ON_RESPONSE, x)) {
+		m->lot = lot_hold(x->late);
+		return;
+	}
+	struct judgement j;
+	struct message asked = x->asked;
+	struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &asked, .exchange = x->number, .stand = &x->stand,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
+
+	asked.head = head;
+	if (!judge_ask(c, &q, &j)) {
+		m->lot = lot_hold(x->late);
+		return;
+	}
+	m->lot = lot_make(x->late, &j);
+	m->keep = j.v.keep == ALL ? UINT64_MAX : j.v.keep;
+	m->dirt = j.v.dirt;
+	m->gone = j.v.fate != PASS;
+	judge_ends(c, &j, &m->end);
+}
+
+/* The oldest exchange, whose response begins: the rules that came while it was open meet it now. */
+static struct exchange *exchange_head(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+	struct plan *p = c->plan;
+
+	if (!x || !x->fresh)
+		return x;
+	x = exchange_split(&c->exchanges, &c->proxy->worker->exchanges);
+	x->stand.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ties->whole.in & x->fresh & p->per_connection);
+	x->fresh = 0;
+	return x;
+}
+
+/* What the rules say of a request that nobody made: it befalls the response. False: the connection ended of it. */
+static bool unasked_judge(struct conn *c, struct exchange *x)
+{
+	struct judgement j;
+	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
+
+	if (!judge_ask(c, &q, &j))
+		return true;
+	x->late = lot_make(NULL, &j);
+	judge_ends(c, &j, &x->end);
+	exchange_fails(x, j.v.fate == REPLY ? j.failure : NULL);
+	x->dropped = j.v.fate == DROP;
+	x->sent = exchange_minds(x);
+	if (x->end && !x->failure)
+		conn_obey(c, x->end);
+	return !c->dead;
+}
+
+/* The server speaks without having been asked: the greeting of a connection, or a push in it. */
+struct exchange *dialogue_greet(struct conn *c)
+{
+	struct message msg = { .role = PUSH, .verb = "GREETING", .is = IS_OPENING };
+
+	if (c->asked || c->pushed)
+		msg = (struct message){ .role = PUSH, .verb = "PUSH" };
+	struct exchange *x = exchange_new(c, c->asked || c->pushed ? UNASKED | c->pushed : 0, &msg);
+	c->pushed++;
+	return unasked_judge(c, x) ? x : NULL;
+}
+
+/* A push among answers has no place in their line. */
+static void push_judge(struct conn *c, const struct message *msg, struct span piece)
+{
+	struct exchanges aside = c->exchanges;
+	struct exchange *x;
+
+	c->exchanges = (struct exchanges){ 0 };
+	x = exchange_new(c, UNASKED | ++c->pushed, msg);
+	if (unasked_judge(c, x)) {
+		if (!x->dropped)
+			response_judge(c, x, msg->head, piece);
+		c->response.busy->now.gone |= x->dropped;
+		exchange_clear(&c->exchanges);
+		c->exchanges = aside;
+	}
+	else {
+		exchange_clear(&aside);
+	}
+}
+
+void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
+{
+	struct current *m = &c->response.busy->now;
+
+	if (msg->role == AIDS) {        /* as no rule was asked of what it answers, none is of this */
+		m->role = PUSH;
+		return;
+	}
+	if (msg->role == PUSH || !c->exchanges.first) {
+		m->role = PUSH;
+		push_judge(c, msg, piece);
+		return;
+	}
+	struct exchange *x = m->exchange = exchange_head(c);
+	if (exchange_minds(x))
+		m->gone = true;
+	else
+		response_judge(c, x, msg->head, piece);
+}
+
+void dialogue_answered(struct conn *c)
+{
+	struct current *m = &c->response.busy->now;
+	struct exchange *x = m->exchange;
+
+	if (m->role != PUSH && x && exchange_minds(x)) {
+		if (x->swallow)
+			x->swallow--;
+		return;
+	}
+	if (m->role != PUSH && x) {
+		c->logged_in |= !!(x->asked.is & IS_LOGIN);
+		exchange_answered(c);
+		if (c->no_sequel)
+			sequel_forget(c);
+	}
+	if (m->end != STAY)
+		pipe_end(&c->response, m->end);
+	if (c->request.raw && !c->exchanges.first)
+		c->response.raw = c->spoke = true;
+}
+
+/* ---- settling: what the oldest exchange is owed by us ---- */
+
+bool dialogue_settles(const struct conn *c)
+{
+	const struct exchange *x = c->exchanges.first;
+
+	return x && exchange_minds(x) && x->sent && !x->swallow && !c->response.ended && !c->response.eof;
+}
+
+bool dialogue_word(struct conn *c, struct exchange *x, const struct failure *f, struct lot *late)
+{
+	struct talk *t = conn_talk(c);
+
+	t->self->word(t, x ? &x->asked : NULL, f, t->scratch);
+	conn_heard(c);
+	bool close = t->close;
+	pipe_word(&c->response, out_span(t->scratch), x, late);
+	return close;
+}
+
+void dialogue_settle(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+	enum end end = x->end;
+
+	if (x->failure) {
+		struct lot *late;
+		struct judgement j;
+		struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
+		late = judge_ask(c, &q, &j) ? lot_make(x->late, &j) : lot_hold(x->late);
+		x->asked.note &= ~NOTE_SUBSTITUTE;
+		if (dialogue_word(c, x, x->failure, late) && !end)
+			end = CLOSE;
+		lot_drop(late);
+		exchange_answered(c);
+		if (c->no_sequel)
+			sequel_forget(c);
+	} else if (!x->end) {
+		exchange_over(c);
+	}
+	pipe_wake(&c->request);
+	if (end != STAY)
+		pipe_end(&c->response, end);
+}
+
+/* ---- streams without messages ---- */
+
+/* The turn that is open has had its answer: when the backend's last byte came, or left the queue. */
+static void turn_over(struct conn *c)
+{
+	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
+		if (x->asked.role == ASKS) {
+			stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+			histogram_note(&c->proxy->stats.answered, x->last - x->began);
+		}
+	if (c->turn_kind == ASKED) {
+		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+		histogram_note(&c->proxy->stats.answered, c->turn.last - c->turn.began);
+	}
+	c->turn_kind = NO_TURN;
+}
+
+void dialogue_sent(struct conn *c)
+{
+	if (!c->response.raw)
+		return;
+	if (c->exchanges.first)
+		c->exchanges.first->last = conn_loop(c)->now;
+	else
+		c->turn.last = conn_loop(c)->now;
+}
+
+void dialogue_over(struct conn *c)
+{
+	if (c->response.raw && c->spoke)
+		turn_over(c);
+	exchange_clear(&c->exchanges);
+}
+
+static void turn_begin(struct conn *c)
+{
+	turn_over(c);
+	c->spoke = false;
+	if (c->response.busy->now.open)
+		message_forget(&c->response.busy->now);
+}
+
+/* Without rules a turn is two times. */
+static void turn_plain(struct conn *c, enum direction d)
+{
+	struct pipe *p = d == REQUEST ? &c->request : &c->response;
+	nsec now = conn_loop(c)->now;
+
+	if (d == RESPONSE) {
+		c->spoke = true;
+		if (!c->turn_kind) {
+			c->turn.began = now;
+			c->turn_kind = PUSHED;
+			c->pushed++;
+		}
+		c->turn.last = now;
+	} else if (c->spoke || !c->turn_kind) {
+		turn_begin(c);
+		c->turn = (struct turn){ now, now };
+		c->turn_kind = ASKED;
+		c->asked++;
+		pipe_open(p, &(struct message){ .role = ASKS });
+	}
+	if (!p->busy->now.open)
+		pipe_open(p, &(struct message){ .role = d == REQUEST ? ASKS : ANSWERS });
+}
+
+void dialogue_ties(struct conn *c)
+{
+	enum turn_kind kind = c->turn_kind;
+	bool greeting = c->pushed == 1 && !c->asked;
+	struct message msg = { .role = kind == ASKED ? ASKS : PUSH };
+
+	c->turn_kind = NO_TURN;
+	if (!kind)
+		return;
+	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
+	msg.is = kind == PUSHED && greeting ? IS_OPENING : 0;
+	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
+	exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, &msg, &(struct stand){ 0 }, c->turn.began)->last = c->turn.last;
+}
+
+bool dialogue_goes_on(const struct conn *c, enum direction d)
+{
+	if (d == RESPONSE)
+		return c->response.busy->now.open;
+	return c->request.busy->now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
+}
+
+void dialogue_turn(struct conn *c, enum direction d, struct span piece)
+{
+	struct exchange *x = c->exchanges.first;
+
+	if (!c->plan->n && !x && c->response.raw) {
+		turn_plain(c, d);
+		return;
+	}
+	struct message ask = { .role = ASKS, .verb = "DATA" };
+	if (d == REQUEST) {
+		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
+			if (!c->request.busy->now.open)
+				pipe_open(&c->request, &ask);
+			return;
+		}
+		if (c->spoke || !x)
+			turn_begin(c);
+		else if (c->request.busy->now.open)
+			return;
+		x = exchange_head(c);
+		if (x)
+			x->dropped = false;     /* a turn that meets other rules midway is answered as they say */
+		pipe_open(&c->request, &ask);
+		request_ask(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
+		return;
+	}
+	c->spoke = true;
+	dialogue_sent(c);
+	if (c->response.busy->now.open)
+		return;
+	x = exchange_head(c);
+	if (!x && !(x = dialogue_greet(c)))
+		return;
+	pipe_open(&c->response, &(struct message){ .role = ANSWERS });
+	c->response.busy->now.exchange = x;
+	if (exchange_minds(x))
+		c->response.busy->now.gone = true;
+	else
+		response_judge(c, x, 0, piece);
+}
+
+/* ---- lost: from here on the connection is plain bytes ---- */
+
+static bool owes_refusal(const struct conn *c)
+{
+	for (const struct exchange *x = c->exchanges.first; x; x = x->next)
+		if (exchange_minds(x))
+			return true;
+	return c->request.busy->now.gone;
+}
+
+static void tell_raw(struct conn *c, enum direction d, const char *why)
+{
+	struct news n;
+
+	news_begin(&n, NEWS_RAW, conn_loop(c)->now, proxy_spec(c->proxy)->name);
+	news_count(&n, "connection", c->number);
+	news_words(&n, "direction", d == REQUEST ? "request" : "response");
+	news_words(&n, "why", why);
+	news_tell(&n);
+}
+
+void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
+{
+	why = why ? why : "the bytes are not understood";
+	if (news_want(NEWS_RAW))
+		tell_raw(c, p->direction, why);
+	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", proxy_spec(c->proxy)->name,
+	            (unsigned long long)c->number, p->direction == REQUEST ? "request" : "response", why);
+	if (!c->raw_counted)
+		stats_add(&c->proxy->stats, STAT_RAW, 1);
+	c->raw_counted = true;
+	c->proxy->worker->talk.notice = NULL;
+	if (p->direction == RESPONSE && owes_refusal(c)) {
+		conn_end(c, RESET, WHY_LOST);
+		return;
+	}
+	c->request.raw = true;
+	pipe_open(&c->request, &(struct message){ 0 });
+	c->request.busy->now.open = false;
+	message_forget(&c->request.busy->sequel);
+	pipe_wake(&c->request);
+	if (p->direction == RESPONSE || !c->exchanges.first) {
+		c->response.raw = c->spoke = true;
+		while (c->exchanges.first)
+			exchange_over(c);
+		pipe_open(&c->response, &(struct message){ 0 });
+		c->response.busy->now.open = false;
+	}
+}
+

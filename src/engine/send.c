@@ -1,0 +1,272 @@
+/* send.c - the far end of a pipe: what is due goes, at its pace, as far as there is room. */
+#include "engine/send.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "engine/conn.h"
+#include "engine/requests.h"
+#include "engine/shard.h"
+#include "engine/splice.h"
+#include "engine/worker.h"
+
+enum {
+	GATHER = 64,                    /* parcels in one send */
+	TURNS = 16,                     /* sends in one go, for fairness: pieces can be many and small */
+};
+
+static const nsec LATE_MAX = 100 * NSEC_MS;
+
+static struct worker *worker_of(const struct pipe *p)
+{
+	return p->conn->proxy->worker;
+}
+
+ssize_t send_now(struct pipe *p, const struct iovec *v, unsigned n)
+{
+	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
+	int fd = pipe_to(p)->watch.fd, how = MSG_NOSIGNAL | MSG_DONTWAIT;
+	ssize_t sent = n == 1 ? send(fd, v->iov_base, v->iov_len, how) : sendmsg(fd, &m, how);
+
+	if (sent < 0)
+		send_refused(p, errno);
+	return sent;
+}
+
+void send_refused(struct pipe *p, int error)
+{
+	struct side *to = pipe_to(p);
+
+	to->writable = false;
+	if (error == EAGAIN || error == EINTR)
+		return;
+	to->broken = true;      /* but it may have said something before: that is read first */
+	to->readable = true;
+	p->conn->again = true;
+}
+
+/* ---- pace: bytes get on a line, a slot after the other, and go when they have passed it ---- */
+
+static nsec later(nsec a, nsec b)
+{
+	return a > b ? a : b;
+}
+
+static nsec line_passed(nsec start, size_t n, uint64_t rate)
+{
+	__int128 end = start + (rate ? (__int128)n * NSEC_S / rate : 0);
+
+	return end < NEVER ? (nsec)end : NEVER;
+}
+
+/* The same on a line that connections share: each slot is its pipe's own, and so all get their turn. */
+static nsec line_shared(_Atomic nsec *line, nsec from, size_t n, uint64_t rate)
+{
+	nsec was = atomic_load_explicit(line, memory_order_relaxed), end;
+
+	do
+		end = line_passed(later(was, from), n, rate);
+	while (!atomic_compare_exchange_weak_explicit(line, &was, end, memory_order_relaxed, memory_order_relaxed));
+	return end;
+}
+
+/* How much gets on the line at once: a piece; or what passes in a millisecond, and in the time that we are late. */
+static size_t slot_size(const struct pipe *p, const struct pace *pace, nsec late, size_t left)
+{
+	size_t n = left;
+
+	if (pace->piece) {
+		struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->sent, 256 | p->direction);
+		n = pace->piece - pace->vary + dice_below(&d, 2 * (uint64_t)pace->vary + 1);
+	} else if (pace->rate) {
+		unsigned __int128 ms = pace->rate / 1000 + 1, passed = late > 0 ? (unsigned __int128)late * pace->rate / NSEC_S : 0;
+		passed = passed > ms ? passed : ms;
+		n = passed < left ? (size_t)passed : left;
+	}
+	return n < left ? n ? n : 1 : left;
+}
+
+/* What waited for its line outside, with the sender, gets on it as if we had never been late: a line is not slower
+ * than its rate because we were. But one that was blocked for long does not make up for it. */
+static nsec slot_start(const struct pipe *p, const struct parcel *q, nsec now)
+{
+	nsec from = q->behind && p->busy->line_free && q->due == q->came ? now - LATE_MAX : q->due;
+
+	return later(from, p->busy->line_free);
+}
+
+/* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up for that. */
+size_t send_ahead(const struct pipe *p, nsec late)
+{
+	struct pace pace = lot_pace(p->busy->queue.first->why);
+	double rate = pace.rate ? (double)pace.rate / NSEC_S : HUGE_VAL;
+
+	if (pace.gap && (double)pace.piece / (double)pace.gap < rate)
+		rate = (double)pace.piece / (double)pace.gap;
+	double more = late ? rate * ((double)late + 20 * NSEC_MS) : 0;
+	return 2 * p->busy->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
+}
+
+static void slot_take(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now)
+{
+	nsec start = slot_start(p, q, now), end = start;
+	bool shared = false;
+
+	for (unsigned i = 0; i < q->why->n; i++)
+		shared |= !!q->why->by[i].line;
+	size_t n = slot_size(p, pace, shared ? 0 : now - start, q->n - q->at);
+	for (unsigned i = 0; i < q->why->n; i++) {
+		const struct share *s = &q->why->by[i];
+		if (s->pace.rate)
+			end = later(end, s->line ? line_shared(&s->line[p->direction == RESPONSE], start, n, s->pace.rate) :
+			                           line_passed(start, n, s->pace.rate));
+	}
+	p->busy->slot = n;
+	p->busy->slot_end = end;
+	p->busy->line_free = end > NEVER - pace->gap ? NEVER : end + pace->gap;
+}
+
+void send_count(struct pipe *p, size_t n)
+{
+	p->sent += n;
+	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
+}
+
+static void parcel_done(struct pipe *p)
+{
+	proxy_hold(p->conn->proxy, -(ptrdiff_t)PARCEL_COST);
+	queue_pop(&p->busy->queue);
+}
+
+static void parcel_sent(struct pipe *p, size_t n)
+{
+	send_count(p, n);
+	p->busy->queue.bytes -= n;
+	proxy_hold(p->conn->proxy, -(ptrdiff_t)n);
+	while (n) {
+		struct parcel *q = p->busy->queue.first;
+		size_t m = q->n - q->at < n ? q->n - q->at : n;
+		q->at += m;
+		n -= m;
+		if (q->at < q->n)
+			break;
+		if (q->began)
+			histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - q->began);
+		parcel_done(p);
+	}
+	if (p->direction == RESPONSE)
+		dialogue_sent(p->conn);
+	p->conn->again = true;
+}
+
+/* Send the first parcel at its pace. False: not now. */
+static bool send_paced(struct pipe *p, const struct pace *pace)
+{
+	struct parcel *q = p->busy->queue.first;
+	struct loop *l = &worker_of(p)->loop;
+
+	if (!p->busy->slot)
+		slot_take(p, q, pace, l->now);
+	if (p->busy->slot_end > l->now) {
+		timer_set(l, &p->busy->timer, p->busy->slot_end);
+		return false;
+	}
+	if (!pipe_to(p)->writable)
+		return false;
+	ssize_t sent = send_now(p, &(struct iovec){ q->bytes + q->at, p->busy->slot }, 1);
+	if (sent < 0)
+		return false;
+	p->busy->slot -= (size_t)sent;
+	parcel_sent(p, (size_t)sent);
+	return true;
+}
+
+/* Send all unpaced parcels of bytes that are due, together. False: no room. */
+static bool send_gathered(struct pipe *p, nsec now)
+{
+	struct iovec v[GATHER] = { 0 };
+	unsigned n = 0;
+	size_t bytes = 0;
+
+	for (struct parcel *q = p->busy->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
+		struct pace pace = lot_pace(q->why);
+		if (pace.rate || pace.piece)
+			break;
+		v[n++] = (struct iovec){ q->bytes + q->at, q->n - q->at };
+		bytes += q->n - q->at;
+	}
+	ssize_t sent = send_now(p, v, n);
+	if (sent < 0)
+		return false;
+	if ((size_t)sent < bytes)
+		pipe_to(p)->writable = false;
+	parcel_sent(p, (size_t)sent);
+	return true;
+}
+
+static void pipe_shut(struct pipe *p)
+{
+	p->shut = true;
+	if (p->conn->request.shut && p->conn->response.shut)
+		conn_end(p->conn, CLOSE, WHY_BOTH);
+	else
+		shutdown(pipe_to(p)->watch.fd, SHUT_WR);
+}
+
+/* The first parcel, which is due. False: it has to wait. */
+static bool send_first(struct pipe *p, nsec now)
+{
+	struct parcel *q = p->busy->queue.first;
+
+	switch (q->kind) {
+	case PARCEL_MARK:
+		q->exchange->sent = true;
+		p->conn->again = true;
+		break;
+	case PARCEL_FIN:
+		pipe_shut(p);
+		if (p->conn->dead)
+			return false;
+		break;
+	case PARCEL_END:
+		conn_obey(p->conn, q->end);
+		return false;
+	default: {
+		struct pace pace = lot_pace(q->why);
+		if (pace.rate || pace.piece)
+			return send_paced(p, &pace);
+		return pipe_to(p)->writable && send_gathered(p, now);
+	}
+	}
+	parcel_done(p);
+	return true;
+}
+
+static bool send_may(const struct pipe *p)
+{
+	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ties->vanished && p->direction == RESPONSE);
+}
+
+void send_due(struct pipe *p)
+{
+	struct loop *l = &worker_of(p)->loop;
+
+	if (!p->busy->queue.first)
+		timer_stop(l, &p->busy->timer);
+	if (p->busy->duct && !(send_may(p) && pipe_to(p)->writable && splice_flush(p)))
+		return;
+	for (unsigned turns = 0; p->busy->queue.first && send_may(p); turns++) {
+		if (p->busy->queue.first->due > l->now) {
+			timer_set(l, &p->busy->timer, p->busy->queue.first->due);
+			return;
+		}
+		if (turns == TURNS) {
+			conn_later(p->conn);
+			return;
+		}
+		if (!send_first(p, l->now) || p->conn->dead)
+			return;
+	}
+}

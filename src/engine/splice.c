@@ -1,0 +1,107 @@
+/* splice.c - a pipe's way for bulk: bytes that no rule and no parser needs to see stay in the kernel.
+ *
+ * A direction goes this way from its second big read on, while its bytes belong to a message that is calm and of
+ * which much is still to come, or to a calm turn of a stream without messages. What stands in the duct is before all
+ * that is in the queue, was judged when it was read, and goes in its turn whatever rules come meanwhile. */
+#include "engine/splice.h"
+
+#include <errno.h>
+
+#include "net/congestion.h"
+#include "engine/conn.h"
+#include "engine/requests.h"
+#include "engine/shard.h"
+#include "engine/send.h"
+#include "engine/worker.h"
+
+enum { BULK = 2, PACED_FROM = 16384 };
+
+static struct worker *worker_of(const struct pipe *p)
+{
+	return p->conn->proxy->worker;
+}
+
+/* Below 64 KiB a read and a write cost no more. */
+void splice_note(struct pipe *p, size_t n)
+{
+	struct worker *w = worker_of(p);
+
+	if (n >= PACED_FROM && w->reno && !pipe_to(p)->unpaced && pipe_to(p)->open) {
+		pipe_to(p)->unpaced = true;
+		congestion_reno(pipe_to(p)->watch.fd);
+	}
+	if (!w->bulk || n < w->bulk)
+		p->bulk = 0;
+	else if (p->bulk < BULK)
+		p->bulk += n == w->bufsize ? BULK - p->bulk : 1;
+}
+
+/* Nothing befalls what comes next of the message under way. */
+static bool message_calm(const struct pipe *p)
+{
+	const struct current *m = &p->busy->now;
+
+	return !m->gone && !m->lot && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == STAY;
+}
+
+/* The same of a stream without messages: the turn goes on, or no rule is there when the next begins. */
+static bool turn_calm(const struct pipe *p)
+{
+	const struct conn *c = p->conn;
+	const struct exchange *x = c->exchanges.first;
+
+	if (dialogue_goes_on(c, p->direction))
+		return message_calm(p);
+	return !c->plan->n && (!x || (!exchange_minds(x) && !x->late));
+}
+
+bool splice_takes(struct pipe *p)
+{
+	struct worker *w = worker_of(p);
+
+	if (p->bulk < BULK || p->busy->queue.first || p->busy->rest_n || pipe_asks(p))
+		return false;
+	if (p->raw ? !turn_calm(p) : !p->busy->now.open || p->busy->now.body < w->bulk || !message_calm(p))
+		return false;
+	pipe_stir(p);
+	p->busy->duct = duct_take(&w->ducts, w->loop.now);
+	return p->busy->duct;
+}
+
+ssize_t splice_fill(struct pipe *p)
+{
+	struct worker *w = worker_of(p);
+	size_t most = p->raw || p->busy->now.body > p->busy->duct->room ? p->busy->duct->room : (size_t)p->busy->now.body;
+	ssize_t n = duct_fill(p->busy->duct, pipe_from(p)->watch.fd, most);
+
+	if (n <= 0)
+		splice_drop(p);
+	else if ((size_t)n < most && (size_t)n < w->bulk / 2)
+		p->bulk = 0;
+	return n;
+}
+
+bool splice_flush(struct pipe *p)
+{
+	while (p->busy->duct->n) {
+		ssize_t n = duct_flush(&worker_of(p)->ducts, p->busy->duct, pipe_to(p)->watch.fd);
+		if (n <= 0) {
+			send_refused(p, n < 0 ? errno : EAGAIN);
+			return false;
+		}
+		send_count(p, (size_t)n);
+		if (p->direction == RESPONSE)
+			dialogue_sent(p->conn);
+	}
+	splice_drop(p);
+	p->conn->again = true;
+	return true;
+}
+
+void splice_drop(struct pipe *p)
+{
+	if (!p->busy->duct)
+		return;
+	duct_give(&worker_of(p)->ducts, p->busy->duct);
+	p->busy->duct = NULL;
+}

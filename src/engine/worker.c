@@ -1,0 +1,65 @@
+/* worker.c - a thread: a loop, its proxies, a buffer to read into. Workers share nothing but words. */
+#include "engine/worker.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "net/drain.h"
+#include "engine/pipe.h"
+
+void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_words *words)
+{
+	*w = (struct worker){ .index = index, .count = count, .all = all, .resolver = r, .seed = words->seed,
+	                      .bufsize = (size_t)words->bufsize, .hold_total = (size_t)words->hold_total / count,
+	                      .bulk = (size_t)words->bulk, .reno = words->reno, .spare = -1 };
+	loop_init(&w->loop);
+	ducts_init(&w->ducts, count);
+	pool_init(&w->exchanges, sizeof(struct exchange));
+	shelf_init(&w->texts, SHELF_ROOM);
+	w->buffer = malloc(REST_MAX + w->bufsize);
+	assert(w->buffer);
+}
+
+void worker_end(struct worker *w)
+{
+	for (struct proxy *p = w->proxies; p; p = p->next)
+		proxy_end(p);
+}
+
+void worker_free(struct worker *w)
+{
+	linger_free(w);
+	if (w->spare >= 0)
+		close(w->spare);
+	loop_free(&w->loop);
+	for (struct proxy *p = w->proxies, *next; p; p = next) {
+		next = p->next;
+		proxy_free(p);
+	}
+	ducts_trim(&w->ducts);
+	busies_free(&w->busies);
+	pool_free(&w->exchanges);
+	shelf_free(&w->texts);
+	out_free(&w->scratch);
+	free(w->buffer);
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+	char name[16];
+
+	snprintf(name, sizeof name, "worker %u", w->index);
+	pthread_setname_np(pthread_self(), name);
+	loop_run(&w->loop);
+	return NULL;
+}
+
+void worker_start(struct worker *w)
+{
+	int rc = pthread_create(&w->thread, NULL, worker_main, w);
+
+	assert(rc == 0);
+}

@@ -1,0 +1,175 @@
+/* address.c - addresses as people write them, read into words and into what the kernel wants.
+ *
+ * "localhost" is 127.0.0.1 here, without a look-up: what listens and what dials must agree. */
+#include "net/address.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <ctype.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "spec/option.h"
+
+enum { HOST_MAX_LEN = 255, PATH_MAX_LEN = sizeof ((struct sockaddr_un *)0)->sun_path - 1 };
+
+static bool refuse(char *error, size_t size, const char *expected, const char *text)
+{
+	char shown[200], sentence[SENTENCE];
+	sentence_put(sentence, "Expected %s: '%s'", expected, text_show(text, shown, sizeof shown));
+	snprintf(error, size, "%s", sentence);
+	return false;
+}
+
+static char *copy(const char *bytes, size_t n)
+{
+	char *text = strndup(bytes, n);
+	assert(text);
+	return text;
+}
+
+static bool parse_unix(struct address *a, const char *text, char *error, size_t size)
+{
+	const char *path = text + strlen("unix:");
+	size_t n = strlen(path);
+	if (!n || n > PATH_MAX_LEN)
+		return refuse(error, size, "unix:/PATH of at most 107 bytes", text);
+	*a = (struct address){ .text = copy(text, strlen(text)), .host = copy(path, n), .port = -1, .unix_path = true };
+	return true;
+}
+
+/* Up to five digits, at most 65535; -1: no port. */
+static int parse_port(const char *text)
+{
+	int port = 0;
+	size_t n = strspn(text, "0123456789");
+	if (!n || n > 5 || text[n])
+		return -1;
+	for (; *text; text++)
+		port = port * 10 + (*text - '0');
+	return port <= 65535 ? port : -1;
+}
+
+bool address_parse(struct address *a, const char *text, char *error, size_t size)
+{
+	if (!strncmp(text, "unix:", 5))
+		return parse_unix(a, text, error, size);
+
+	const char *host = text, *colon = strrchr(text, ':');
+	int port = colon ? parse_port(colon + 1) : -1;
+	size_t n = colon ? (size_t)(colon - text) : 0;
+	if (port < 0 || n > HOST_MAX_LEN)
+		return refuse(error, size, "HOST:PORT", text);
+	if (text[0] == '[') {
+		if (text[n - 1] != ']')
+			return refuse(error, size, "HOST:PORT", text);
+		host++;
+		n -= 2;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (!isgraph((unsigned char)host[i]) || strchr("[]/'\"", host[i]))
+			return refuse(error, size, "HOST:PORT", text);
+	*a = (struct address){ .text = copy(text, strlen(text)), .host = copy(host, n), .port = port };
+	return true;
+}
+
+void address_free(struct address *a)
+{
+	free(a->text);
+	free(a->host);
+	a->text = a->host = NULL;
+}
+
+void address_copy(struct address *to, const struct address *from)
+{
+	*to = *from;
+	to->text = copy(from->text, strlen(from->text));
+	to->host = copy(from->host, strlen(from->host));
+}
+
+/* What an address without a host, or with the one everybody has, stands for. */
+static const char *host_number(const struct address *a, bool listen)
+{
+	bool v6 = a->text[0] == '[';
+	if (!strcmp(a->host, "localhost"))
+		return "127.0.0.1";
+	if (a->host[0])
+		return a->host;
+	if (listen)
+		return v6 ? "::" : "0.0.0.0";
+	return v6 ? "::1" : "127.0.0.1";
+}
+
+bool address_numeric(const struct address *a, bool listen, struct endpoint *e)
+{
+	memset(e, 0, sizeof *e);
+	if (a->unix_path) {
+		struct sockaddr_un *un = (struct sockaddr_un *)&e->addr;
+		size_t n = strlen(a->host);
+		assert(n <= PATH_MAX_LEN);
+		un->sun_family = AF_UNIX;
+		memcpy(un->sun_path, a->host, n);
+		e->len = sizeof *un;
+		return true;
+	}
+
+	char port[8];
+	struct addrinfo *found, hints = {
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+	};
+	snprintf(port, sizeof port, "%d", a->port);
+	if (getaddrinfo(host_number(a, listen), port, &hints, &found) != 0)
+		return false;
+	memcpy(&e->addr, found->ai_addr, found->ai_addrlen);
+	e->len = found->ai_addrlen;
+	freeaddrinfo(found);
+	return true;
+}
+
+static in_port_t *port_place(struct endpoint *e)
+{
+	return e->addr.ss_family == AF_INET6 ? &((struct sockaddr_in6 *)&e->addr)->sin6_port : &((struct sockaddr_in *)&e->addr)->sin_port;
+}
+
+int endpoint_port(const struct endpoint *e)
+{
+	struct endpoint copied = *e;
+
+	return e->addr.ss_family == AF_UNIX ? 0 : ntohs(*port_place(&copied));
+}
+
+void endpoint_set_port(struct endpoint *e, int port)
+{
+	*port_place(e) = htons((in_port_t)port);
+}
+
+bool endpoint_loopback(const struct endpoint *e)
+{
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&e->addr;
+	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)&e->addr)->sin6_addr;
+
+	switch (e->addr.ss_family) {
+	case AF_UNIX:  return true;
+	case AF_INET:  return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+	case AF_INET6: return IN6_IS_ADDR_LOOPBACK(in6) || (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
+	}
+	return false;
+}
+
+const char *endpoint_show(const struct endpoint *e, char *buffer, size_t size)
+{
+	char host[INET6_ADDRSTRLEN + 20] = "?", port[8] = "?";
+
+	if (e->addr.ss_family == AF_UNIX) {
+		snprintf(buffer, size, "unix:%s", ((const struct sockaddr_un *)&e->addr)->sun_path);
+		return buffer;
+	}
+	getnameinfo((const struct sockaddr *)&e->addr, e->len, host, sizeof host, port, sizeof port,
+	            NI_NUMERICHOST | NI_NUMERICSERV);
+	snprintf(buffer, size, e->addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	return buffer;
+}

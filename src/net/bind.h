@@ -1,0 +1,14 @@
+/* bind.h - opens the socket that the control API is served on. */
+#ifndef DOOR_H
+#define DOOR_H
+
+#include <stdint.h>
+
+#include "net/address.h"
+#include "spec/option.h"
+
+/* A listening socket; *at is where. `host`: a name, an address or unix:/path; port 0: any free one.
+ * -1: `error` says why. Looks names up, so it may block: for the start only. */
+int door_open(const char *host, int64_t port, struct endpoint *at, char error[SENTENCE]);
+
+#endif

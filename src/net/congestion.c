@@ -1,0 +1,31 @@
+/* congestion.c - how fast the kernel dares to send: on the machine's own loopback, as fast as it can.
+ *
+ * bbr, the default of some systems, paces even there and halves what goes through. Anyone may choose reno. */
+#include "net/congestion.h"
+
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/address.h"
+
+bool congestion_paces(void)
+{
+	int fd = open("/proc/sys/net/ipv4/tcp_congestion_control", O_RDONLY | O_CLOEXEC);
+	char name[32] = "";
+	ssize_t n = fd < 0 ? 0 : read(fd, name, sizeof name - 1);
+
+	if (fd >= 0)
+		close(fd);
+	return n > 0 && strncmp(name, "cubic", 5) && strncmp(name, "reno", 4);
+}
+
+void congestion_reno(int fd)
+{
+	struct endpoint e = { .len = sizeof e.addr };
+
+	if (!getpeername(fd, (struct sockaddr *)&e.addr, &e.len) && endpoint_loopback(&e))
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
+}

@@ -1,0 +1,110 @@
+/* splice_pipe.c - pipes of the kernel's, through which bulk goes without entering this process. */
+#include "net/splice_pipe.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	MOST = 48,                      /* in all threads: a user may have 64 MiB of pipes before the kernel becomes mean */
+	SPARES = 8,
+	ROOM = 1 << 20,                 /* in one of the usual 64 KiB splice is no cheaper than reading and writing */
+	ROOM_LEAST = 1 << 18,
+};
+
+void ducts_init(struct ducts *all, unsigned threads)
+{
+	*all = (struct ducts){ .most = threads < MOST ? MOST / threads : 1 };
+}
+
+static void duct_free(struct ducts *all, struct duct *d)
+{
+	close(d->read);
+	close(d->write);
+	free(d);
+	all->made--;
+}
+
+void ducts_trim(struct ducts *all)
+{
+	for (struct duct *d; (d = all->spare); all->spares--) {
+		all->spare = d->next;
+		duct_free(all, d);
+	}
+}
+
+static struct duct *duct_make(struct ducts *all)
+{
+	struct duct *d;
+	int fd[2], room;
+
+	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC))
+		return NULL;
+	d = malloc(sizeof *d);
+	assert(d);
+	*d = (struct duct){ .read = fd[0], .write = fd[1] };
+	all->made++;
+	room = fcntl(d->write, F_SETPIPE_SZ, ROOM);
+	if (room < 0)
+		room = fcntl(d->write, F_SETPIPE_SZ, ROOM_LEAST);
+	if (room < ROOM_LEAST) {
+		duct_free(all, d);
+		return NULL;
+	}
+	d->room = (size_t)room;
+	return d;
+}
+
+struct duct *duct_take(struct ducts *all, nsec now)
+{
+	struct duct *d = all->spare;
+
+	if (d) {
+		all->spare = d->next;
+		all->spares--;
+		return d;
+	}
+	if (all->made >= all->most || now < all->again)
+		return NULL;
+	d = duct_make(all);
+	if (!d)
+		all->again = now + NSEC_S;
+	return d;
+}
+
+void duct_give(struct ducts *all, struct duct *d)
+{
+	if (d->n || all->spares >= SPARES) {
+		duct_free(all, d);
+		return;
+	}
+	d->next = all->spare;
+	all->spare = d;
+	all->spares++;
+}
+
+/* Several reads go into it before any of it is sent: the sender wakes us for less than it can take. */
+ssize_t duct_fill(struct duct *d, int fd, size_t most)
+{
+	size_t before = d->n;
+	ssize_t n = 0;
+
+	if (most > d->room)
+		most = d->room;
+	while (d->n < most && (n = splice(fd, NULL, d->write, NULL, most - d->n, SPLICE_F_NONBLOCK)) > 0)
+		d->n += (size_t)n;
+	return d->n > before ? (ssize_t)(d->n - before) : n;
+}
+
+/* Never with SPLICE_F_MORE: what was read together would wait for more to come. */
+ssize_t duct_flush(struct ducts *all, struct duct *d, int fd)
+{
+	ssize_t n = splice(d->read, NULL, fd, NULL, d->n, SPLICE_F_NONBLOCK);
+
+	if (n > 0) {
+		d->n -= (size_t)n;
+		all->moved += (size_t)n;
+	}
+	return n;
+}

@@ -1,0 +1,646 @@
+/* option.c - options from text or JSON into a guest's struct and back, guided by the rows of its table. */
+#include "spec/option.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A number as it was given: exact where it was whole. */
+struct number { bool whole; int64_t i; double d; };
+
+/* Times end here (73 years), so that a few of them can be added to a clock without overflow. */
+static const nsec LONGEST = INT64_MAX / 4;
+
+/* ---- sentences ---- */
+
+/* A text that was cut at `n` must not end within a character of UTF-8. */
+static void text_trim(char *text, size_t n)
+{
+	size_t start = n;
+	while (start && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
+		start--;
+	if (start && (unsigned char)text[start - 1] >= 0xc0)
+		text[start - 1] = '\0';
+}
+
+void sentence_put(char error[SENTENCE], const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int n = vsnprintf(error, SENTENCE, format, args);
+	va_end(args);
+	if (n >= SENTENCE)
+		text_trim(error, SENTENCE - 1);
+}
+
+const char *text_show(const char *text, char *buffer, size_t size)
+{
+	size_t n = 0;
+	for (; text[n] && n + 1 < size; n++)
+		buffer[n] = (unsigned char)text[n] < 0x20 || text[n] == 0x7f ? '?' : text[n];
+	buffer[n] = '\0';
+	if (text[n]) {
+		static const char dots[] = "...";
+		if (n > sizeof dots)
+			buffer[n -= sizeof dots - 1] = '\0';
+		text_trim(buffer, n);
+		if (size > 2 * sizeof dots)
+			strcat(buffer, dots);
+	}
+	return buffer;
+}
+
+size_t text_character(const char *text)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t n = *p < 0x80 ? *p != 0 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Like printf to the end of a text that has a fixed room. */
+__attribute__((format(printf, 3, 4)))
+static void text_add(char *buffer, size_t size, const char *format, ...)
+{
+	va_list args;
+	size_t n = strlen(buffer);
+	va_start(args, format);
+	vsnprintf(buffer + n, size - n, format, args);
+	va_end(args);
+}
+
+static const char *unit_name(nsec unit)
+{
+	static const struct { nsec unit; const char *name; } names[] = {
+		{ NSEC_US, "microseconds" }, { NSEC_MS, "milliseconds" }, { NSEC_S, "seconds" },
+		{ 60 * NSEC_S, "minutes" }, { 3600 * NSEC_S, "hours" },
+	};
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (names[i].unit == unit)
+			return names[i].name;
+	return "nanoseconds";
+}
+
+static void bounds_add(const struct opt *o, char *buffer, size_t size)
+{
+	if (o->min == 0 && o->max == 0)
+		text_add(buffer, size, " >= 0");
+	else
+		text_add(buffer, size, " from %.15g to %.15g", o->min, o->max);
+}
+
+void opt_expect(const struct opt *o, char *buffer, size_t size)
+{
+	buffer[0] = '\0';
+	switch (o->type) {
+	case OPT_BOOL:
+		text_add(buffer, size, "true or false");
+		break;
+	case OPT_INT:
+		text_add(buffer, size, "a whole number");
+		bounds_add(o, buffer, size);
+		break;
+	case OPT_REAL:
+		text_add(buffer, size, "a number");
+		bounds_add(o, buffer, size);
+		break;
+	case OPT_TIME:
+		text_add(buffer, size, "a number of %s", unit_name(o->unit));
+		bounds_add(o, buffer, size);
+		break;
+	case OPT_TEXT:
+		text_add(buffer, size, "a text");
+		break;
+	case OPT_CHOICE:
+		text_add(buffer, size, "one of ");
+		for (size_t i = 0; o->choices[i]; i++)
+			text_add(buffer, size, "%s%s", i ? ", " : "", o->choices[i]);
+		break;
+	case OPT_FAILURE:
+		text_add(buffer, size, "the name of a failure");
+		break;
+	case OPT_TABLE:
+		text_add(buffer, size, "at most %d percentiles and times, both ascending, as 50:10ms,99:1s", TABLE_MAX);
+		break;
+	case OPT_INERT:
+		text_add(buffer, size, "a whole number, or true or false");
+		break;
+	}
+}
+
+void opt_describe(const struct opt *o, char *buffer, size_t size)
+{
+	char expect[SENTENCE];
+	const char *say = expect;
+
+	opt_expect(o, expect, sizeof expect);
+	if (o->type == OPT_TIME && o->min == 0 && o->max == 0)
+		say = unit_name(o->unit);
+	else if ((o->type == OPT_INT || o->type == OPT_REAL) && o->min == 0 && o->max == 0)
+		say = o->type == OPT_INT ? "whole number" : "number";
+	else if (!strncmp(expect, "a ", 2))
+		say = expect + 2;
+	if (o->type == OPT_INERT)
+		say = "changes nothing";
+	snprintf(buffer, size, "%s", say);
+	if (o->def && *o->def && o->type != OPT_INERT)
+		text_add(buffer, size, "%s default %s", o->type == OPT_CHOICE ? ";" : ",", o->def);
+	else if (!o->def && o->type == OPT_BOOL)
+		text_add(buffer, size, ", default false");
+	else if (!o->def && o->rule == OPT_OWN && (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_TIME))
+		text_add(buffer, size, ", default 0");
+}
+
+static bool refuse(const struct opt *o, const char *got, char error[SENTENCE])
+{
+	char expect[SENTENCE - 100], shown[48];
+	opt_expect(o, expect, sizeof expect);
+	sentence_put(error, "%s: expected %s, got %s", o->name, expect, text_show(got, shown, sizeof shown));
+	return false;
+}
+
+static bool refuse_text(const struct opt *o, const char *text, char error[SENTENCE])
+{
+	char shown[44], quoted[48];
+	snprintf(quoted, sizeof quoted, "'%s'", text_show(text, shown, sizeof shown));
+	return refuse(o, quoted, error);
+}
+
+/* ---- words ---- */
+
+char *word_next(const char **at, char error[SENTENCE])
+{
+	const char *p = *at;
+	char quote = 0, *word, *to;
+
+	while (isspace((unsigned char)*p))
+		p++;
+	if (!*p)
+		return NULL;
+	to = word = malloc(strlen(p) + 1);
+	assert(word);
+	for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
+		if (*p == '\\' && quote == '"' && (p[1] == '"' || p[1] == '\\'))
+			*to++ = *++p;
+		else if (*p == quote)
+			quote = 0;
+		else if (!quote && (*p == '"' || *p == '\''))
+			quote = *p;
+		else
+			*to++ = *p;
+	}
+	*to = 0;
+	*at = p;
+	if (!quote)
+		return word;
+	sentence_put(error, "expected a closing %c", quote);
+	free(word);
+	return NULL;
+}
+
+/* ---- a block and its fields ---- */
+
+static bool is_text(const struct opt *o)
+{
+	return o->type == OPT_TEXT || o->type == OPT_CHOICE || o->type == OPT_FAILURE;
+}
+
+static void *field(const struct block *b, const struct opt *o)
+{
+	switch (o->rule) {
+	case OPT_SKIP:  return (void *)&b->skip;
+	case OPT_TIMES: return (void *)&b->times;
+	case OPT_OWN:   break;
+	}
+	return (char *)b->opts + o->offset;
+}
+
+static void set_string(struct block *b, const struct opt *o, const char *text)
+{
+	char **to = field(b, o), *mine = NULL;
+	if (text) {
+		mine = strdup(text);
+		assert(mine);
+	}
+	free(*to);
+	*to = mine;
+}
+
+void block_init(struct block *b, const struct opt *options, size_t opts_size)
+{
+	char ignored[SENTENCE];                 /* a bad default was told of by registry_fault() */
+
+	*b = (struct block){ .options = options, .size = opts_size, .times = UINT64_MAX };
+	if (opts_size) {
+		b->opts = calloc(1, opts_size);
+		assert(b->opts);
+	}
+	for (const struct opt *o = options; o && o->name; o++)
+		if (o->def)
+			opt_set_text(b, o, o->def, ignored);
+}
+
+void block_copy(struct block *to, const struct block *from)
+{
+	*to = *from;
+	if (!from->size)
+		return;
+	to->opts = malloc(from->size);
+	assert(to->opts);
+	memcpy(to->opts, from->opts, from->size);
+	for (const struct opt *o = to->options; o && o->name; o++) {
+		if (!is_text(o))
+			continue;
+		const char *text = *(char **)field(to, o);
+		*(char **)field(to, o) = NULL;  /* the other block's */
+		set_string(to, o, text);
+	}
+}
+
+void block_free(struct block *b)
+{
+	for (const struct opt *o = b->options; b->opts && o && o->name; o++)
+		if (is_text(o))
+			free(*(char **)field(b, o));
+	free(b->opts);
+	*b = (struct block){ .times = UINT64_MAX };
+}
+
+static bool name_same(const char *a, const char *b)
+{
+	for (; *a && *b; a++, b++)
+		if (*a != *b && !(strchr("-_", *a) && strchr("-_", *b)))
+			return false;
+	return *a == *b;
+}
+
+const struct opt *opt_find(const struct opt *options, const char *name)
+{
+	for (const struct opt *o = options; o && o->name; o++)
+		if (name_same(o->name, name))
+			return o;
+	return NULL;
+}
+
+/* ---- numbers ---- */
+
+/* Reads a decimal number at the start of `text`; where it ends, or NULL: no number there. No hexadecimal,
+ * no "inf" and no "nan", which strtod would take. */
+static const char *number_read(const char *text, struct number *n)
+{
+	char *end, *whole_end;
+	size_t len = strspn(text, "+-.0123456789eE");
+
+	if (!len)
+		return NULL;
+	n->d = strtod(text, &end);
+	if (end == text || end > text + len || !isfinite(n->d))
+		return NULL;
+	errno = 0;
+	n->i = strtoll(text, &whole_end, 10);
+	n->whole = whole_end == end && errno == 0;
+	return end;
+}
+
+static bool within(const struct opt *o, double value)
+{
+	if (o->min == 0 && o->max == 0)
+		return value >= 0;
+	return value >= o->min && value <= o->max;
+}
+
+static bool number_to_int(const struct number *n, int64_t *to)
+{
+	static const double edge = 9223372036854775808.0;       /* 2^63 */
+	if (n->whole) {
+		*to = n->i;
+		return true;
+	}
+	if (n->d != floor(n->d) || n->d < -edge || n->d >= edge)
+		return false;
+	*to = (int64_t)n->d;
+	return true;
+}
+
+static bool number_to_nsec(const struct number *n, nsec unit, nsec *to)
+{
+	if (n->whole)
+		return !__builtin_mul_overflow(n->i, unit, to) && *to <= LONGEST && *to >= -LONGEST;
+	double value = n->d * (double)unit;
+	if (!(fabs(value) <= (double)LONGEST))
+		return false;
+	*to = llround(value);
+	return true;
+}
+
+/* `unit`: what the number of an OPT_TIME counts in. False: it does not fit the option. */
+static bool set_number(struct block *b, const struct opt *o, const struct number *n, nsec unit)
+{
+	int64_t i;
+	nsec t;
+
+	switch (o->type) {
+	case OPT_BOOL:
+		if (!number_to_int(n, &i) || (i != 0 && i != 1))
+			return false;
+		*(bool *)field(b, o) = i;
+		return true;
+	case OPT_INT:
+		if (!number_to_int(n, &i) || !within(o, (double)i))
+			return false;
+		*(int64_t *)field(b, o) = i;
+		return true;
+	case OPT_REAL:
+		if (!within(o, n->d))
+			return false;
+		*(double *)field(b, o) = n->d + 0.0;    /* not -0 */
+		return true;
+	case OPT_TIME:
+		if (!number_to_nsec(n, unit, &t) || !within(o, (double)t / (double)o->unit))
+			return false;
+		*(nsec *)field(b, o) = t;
+		return true;
+	case OPT_INERT:
+		return number_to_int(n, &i);
+	default:
+		return false;
+	}
+}
+
+/* ---- from text ---- */
+
+bool text_to_bool(const char *text, bool *value)
+{
+	static const struct { const char *word; bool value; } words[] = {
+		{ "true", true }, { "false", false }, { "yes", true }, { "no", false }, { "on", true },
+		{ "off", false }, { "y", true }, { "n", false }, { "1", true }, { "0", false },
+	};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (!strcasecmp(text, words[i].word)) {
+			*value = words[i].value;
+			return true;
+		}
+	return false;
+}
+
+/* What a time's suffix means; 0: there is no such suffix. */
+static nsec suffix_unit(const char *suffix, nsec bare)
+{
+	static const struct { const char *suffix; nsec unit; } units[] = {
+		{ "us", NSEC_US }, { "ms", NSEC_MS }, { "s", NSEC_S }, { "m", 60 * NSEC_S }, { "h", 3600 * NSEC_S },
+	};
+	if (!*suffix)
+		return bare;
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
+		if (!strcmp(suffix, units[i].suffix))
+			return units[i].unit;
+	return 0;
+}
+
+/* "10ms"; the blanks around it are gone. */
+static bool time_read(const char *text, nsec bare, nsec *to)
+{
+	struct number n;
+	const char *rest = number_read(text, &n);
+	nsec unit = rest ? suffix_unit(rest + strspn(rest, " "), bare) : 0;
+
+	return unit && number_to_nsec(&n, unit, to);
+}
+
+/* "50:10ms" */
+static bool row_read(const char *text, size_t len, nsec unit, double *percent, nsec *time)
+{
+	char row[64];
+	struct number n;
+	const char *rest;
+
+	for (; len && *text == ' '; len--)
+		text++;
+	while (len && text[len - 1] == ' ')
+		len--;
+	if (len >= sizeof row)
+		return false;
+	memcpy(row, text, len);
+	row[len] = '\0';
+	rest = number_read(row, &n);
+	if (!rest || *rest != ':' || n.d < 0 || n.d > 100)
+		return false;
+	*percent = n.d + 0.0;
+	return time_read(rest + 1, unit, time) && *time >= 0;
+}
+
+static bool set_table(struct block *b, const struct opt *o, const char *text)
+{
+	struct table t = { 0 };
+
+	for (text += strspn(text, " \t"); *text; t.n++) {
+		size_t len = strcspn(text, ",");
+		if (t.n == TABLE_MAX || !row_read(text, len, o->unit, &t.rows[t.n].percent, &t.rows[t.n].time))
+			return false;
+		if (t.n && (t.rows[t.n].percent <= t.rows[t.n - 1].percent || t.rows[t.n].time < t.rows[t.n - 1].time))
+			return false;
+		if (text[len] && !text[len + 1])
+			return false;
+		text += len + !!text[len];
+	}
+	*(struct table *)field(b, o) = t;
+	return true;
+}
+
+static bool set_number_text(struct block *b, const struct opt *o, const char *text)
+{
+	struct number n;
+	const char *rest = number_read(text, &n);
+	nsec unit;
+
+	if (!rest)
+		return false;
+	while (*rest == ' ')
+		rest++;
+	if (o->type != OPT_TIME)
+		return !*rest && set_number(b, o, &n, 0);
+	unit = suffix_unit(rest, o->unit);
+	return unit && set_number(b, o, &n, unit);
+}
+
+static bool choice_known(const struct opt *o, const char *text)
+{
+	for (size_t i = 0; o->choices[i]; i++)
+		if (!strcmp(o->choices[i], text))
+			return true;
+	return false;
+}
+
+static bool set_word(struct block *b, const struct opt *o, const char *text)
+{
+	bool value;
+
+	switch (o->type) {
+	case OPT_BOOL:
+		return text_to_bool(text, field(b, o));
+	case OPT_INERT:
+		return text_to_bool(text, &value) || set_number_text(b, o, text);
+	case OPT_CHOICE:
+		if (!choice_known(o, text))
+			return false;
+		set_string(b, o, text);
+		return true;
+	case OPT_FAILURE:
+		set_string(b, o, *text ? text : NULL);
+		return true;
+	case OPT_TEXT:
+		set_string(b, o, text);
+		return true;
+	default:
+		return set_number_text(b, o, text);
+	}
+}
+
+bool opt_set_text(struct block *b, const struct opt *o, const char *text, char error[SENTENCE])
+{
+	char trimmed[128];
+	size_t n;
+
+	if (o->type == OPT_TEXT)
+		return set_word(b, o, text);
+	if (o->type == OPT_TABLE)
+		return set_table(b, o, text) || refuse_text(o, text, error);
+	text += strspn(text, " \t");
+	for (n = strlen(text); n && strchr(" \t", text[n - 1]); n--)
+		;
+	if (n >= sizeof trimmed)
+		return refuse_text(o, text, error);
+	memcpy(trimmed, text, n);
+	trimmed[n] = '\0';
+	return set_word(b, o, trimmed) || refuse_text(o, text, error);
+}
+
+/* ---- from and to JSON ---- */
+
+/* "nothing", where an option can have that. */
+static bool set_null(struct block *b, const struct opt *o)
+{
+	if (is_text(o) && !(o->type == OPT_CHOICE && o->def))
+		set_string(b, o, NULL);
+	else if (o->type == OPT_TABLE)
+		((struct table *)field(b, o))->n = 0;
+	else if (o->rule == OPT_TIMES && !o->def)
+		b->times = UINT64_MAX;
+	else
+		return false;
+	return true;
+}
+
+static bool set_json(struct block *b, const struct opt *o, const json_t *value)
+{
+	struct number n = { .whole = json_is_integer(value) };
+
+	if (json_is_null(value))
+		return set_null(b, o);
+	if (json_is_boolean(value)) {
+		if (o->type == OPT_BOOL)
+			*(bool *)field(b, o) = json_is_true(value);
+		return o->type == OPT_BOOL || o->type == OPT_INERT;
+	}
+	if (!json_is_number(value))
+		return false;
+	n.i = json_integer_value(value);
+	n.d = json_number_value(value);
+	return isfinite(n.d) && set_number(b, o, &n, o->unit);
+}
+
+static bool refuse_json(const struct opt *o, const json_t *value, char error[SENTENCE])
+{
+	if (json_is_array(value) || json_is_object(value))
+		return refuse(o, json_is_array(value) ? "an array" : "an object", error);
+	char *shown = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+	assert(shown);
+	refuse(o, shown, error);
+	free(shown);
+	return false;
+}
+
+bool opt_set_json(struct block *b, const struct opt *o, const json_t *value, char error[SENTENCE])
+{
+	if (json_is_string(value) && json_string_length(value) == strlen(json_string_value(value)))
+		return opt_set_text(b, o, json_string_value(value), error);
+	return set_json(b, o, value) || refuse_json(o, value, error);
+}
+
+static json_t *string_or_null(const char *text)
+{
+	json_t *made = text ? json_string(text) : json_null();
+	return made ? made : json_null();       /* the command line may bring what is not UTF-8 */
+}
+
+static json_t *time_to_json(nsec t, nsec unit)
+{
+	if (unit < NSEC_S && t % unit == 0)
+		return json_integer(t / unit);
+	return json_real((double)t / (double)unit);
+}
+
+/* As it could have been typed. */
+static json_t *table_to_json(const struct table *t)
+{
+	char text[TABLE_MAX * 64] = "";
+
+	for (size_t i = 0; i < t->n; i++) {
+		nsec time = t->rows[i].time;
+		bool s = time % NSEC_S == 0, ms = time % NSEC_MS == 0;
+		text_add(text, sizeof text, "%s%.15g:%.15g%s", i ? "," : "", t->rows[i].percent,
+		         (double)time / (double)(s ? NSEC_S : ms ? NSEC_MS : NSEC_US), s ? "s" : ms ? "ms" : "us");
+	}
+	return t->n ? string_or_null(text) : json_null();
+}
+
+json_t *opt_to_json(const struct block *b, const struct opt *o)
+{
+	switch (o->type) {
+	case OPT_BOOL: return json_boolean(*(bool *)field(b, o));
+	case OPT_REAL: return json_real(*(double *)field(b, o));
+	case OPT_TIME: return time_to_json(*(nsec *)field(b, o), o->unit);
+	case OPT_INT:
+		if (o->rule == OPT_TIMES && b->times == UINT64_MAX)
+			return json_null();
+		return json_integer(*(int64_t *)field(b, o));
+	case OPT_TEXT:
+	case OPT_CHOICE:
+	case OPT_FAILURE:
+		return string_or_null(*(char **)field(b, o));
+	case OPT_TABLE:
+		return table_to_json(field(b, o));
+	case OPT_INERT:
+		break;
+	}
+	return json_null();
+}
+
+json_t *block_to_json(const struct block *b)
+{
+	json_t *object = json_object();
+	assert(object);
+	for (const struct opt *o = b->options; o && o->name; o++)
+		if (o->type != OPT_INERT)
+			json_object_set_new(object, o->name, opt_to_json(b, o));
+	return object;
+}
+
+bool block_same(const struct block *a, const struct block *b)
+{
+	json_t *one = block_to_json(a), *other = block_to_json(b);
+	bool same = json_equal(one, other) && a->skip == b->skip && a->times == b->times;
+
+	json_decref(one);
+	json_decref(other);
+	return same;
+}

@@ -1,0 +1,500 @@
+/* spec.c - a proxy as words: copied, changed and shown; never changed in place. */
+#include "spec/spec.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/registry.h"
+#include "spec/weights.h"
+
+static const char group[] = "behavior";         /* the rules of PUT /behavior, which share one draw */
+static const char calm[] = "dummy";             /* the behavior that is none */
+static char culprit_text[64];
+
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+	assert(made);
+	return made;
+}
+
+/* ---- lives ---- */
+
+struct spec *spec_make(const char *name)
+{
+	struct spec *s = calloc(1, sizeof *s);
+	assert(s);
+	s->refs = 1;
+	s->name = copy(name);
+	s->enabled = true;
+	s->behavior = copy(calm);
+	s->protocol_block.times = UINT64_MAX;
+	return s;
+}
+
+struct spec *spec_hold(struct spec *s)
+{
+	s->refs++;
+	return s;
+}
+
+void spec_drop(struct spec *s)
+{
+	if (!s || --s->refs)
+		return;
+	for (unsigned i = 0; i < s->n_rules; i++)
+		rule_free(&s->rules[i]);
+	free(s->rules);
+	address_free(&s->listen);
+	address_free(&s->backend);
+	block_free(&s->protocol_block);
+	defaults_drop(s->defaults);
+	free(s->behavior);
+	free(s->asked);
+	free(s->name);
+	free(s);
+}
+
+struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
+{
+	struct spec *s = malloc(sizeof *s);
+	assert(s);
+	memcpy(&s->name, &from->name, sizeof *s - offsetof(struct spec, name));        /* not the count: it is others' */
+	atomic_init(&s->refs, 1);
+	s->name = copy(from->name);
+	s->behavior = copy(from->behavior);
+	s->asked = from->asked ? copy(from->asked) : NULL;
+	defaults_hold(s->defaults);
+	if (from->listen.text)
+		address_copy(&s->listen, &from->listen);
+	if (from->backend.text)
+		address_copy(&s->backend, &from->backend);
+	block_copy(&s->protocol_block, &from->protocol_block);
+	s->rules = calloc(from->n_rules + more + 1, sizeof *s->rules);
+	assert(s->rules);
+	s->n_rules = 0;
+	for (unsigned i = 0; i < from->n_rules; i++)
+		if (with_group || strcmp(from->rules[i].name, group) != 0)
+			rule_copy(&s->rules[s->n_rules++], &from->rules[i]);
+	return s;
+}
+
+/* ---- a request's options ---- */
+
+static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1], char error[SENTENCE])
+{
+	const char *key;
+	json_t *value;
+	json_object_foreach((json_t *)options, key, value)
+		if (!rule_set(r, key, value, culprit, error))
+			return false;
+	return true;
+}
+
+/* One key of a request's options: a behavior's own object, or an option where only one behavior can be meant. */
+static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, const json_t *value,
+                      const char *culprit[1], char error[SENTENCE])
+{
+	char shown[48];
+
+	if (json_is_object(value)) {
+		for (unsigned i = 0; i < n; i++)
+			if (!strcmp(rules[i].behavior->name, key))
+				return options_set(&rules[i], value, culprit, error);
+	}
+	if (n == 1)
+		return rule_set(rules, key, value, culprit, error);
+	*culprit = text_show(key, culprit_text, sizeof culprit_text);
+	text_show(key, shown, sizeof shown);
+	if (n)
+		sentence_put(error, "%s: with weights, expected an object of options by the name of a behavior", shown);
+	else
+		sentence_put(error, "%s: %s has no options", shown, calm);
+	return false;
+}
+
+static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, const char *culprit[1],
+                     char error[SENTENCE])
+{
+	static const char *const passed_over[] = { "name", "behavior", "seen", "hits", "unreachable", "options", NULL };
+	const json_t *nested = json_object_get(body, "options");
+	const char *key;
+	json_t *value;
+
+	if (nested && !json_is_object(nested)) {
+		sentence_put(error, "options: expected an object");
+		*culprit = "options";
+		return false;
+	}
+	json_object_foreach((json_t *)nested, key, value)
+		if (!rules_set(rules, n, key, value, culprit, error))
+			return false;
+	json_object_foreach((json_t *)body, key, value) {
+		size_t i = 0;
+		while (passed_over[i] && strcmp(passed_over[i], key) != 0)
+			i++;
+		if (!passed_over[i] && !rules_set(rules, n, key, value, culprit, error))
+			return false;
+	}
+	return true;
+}
+
+/* ---- changes ---- */
+
+/* Windows of the one draw, side by side; what they leave free is calm. */
+static void rules_add(const struct defaults *defaults, struct spec *s, const struct weights *w)
+{
+	int low = 0;
+
+	for (unsigned i = 0; i < w->n; i++) {
+		struct rule_spec *r = &s->rules[s->n_rules++];
+		rule_init(r, group, w->of[i].behavior, defaults);
+		r->low = low / 100.0;
+		r->high = (low + w->of[i].percent) / 100.0;
+		low += w->of[i].percent;
+	}
+}
+
+static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct protocol *p, const char *culprit[1], char error[SENTENCE])
+{
+	for (unsigned i = 0; i < n; i++) {
+		const struct rule_fields *f = rules[i].fields.opts;
+		if (listed && f->probability != 1) {
+			sentence_put(error, "probability: expected none beside weights, they say it");
+			*culprit = "probability";
+			return false;
+		}
+		if (!rule_settle(&rules[i], p, culprit, error))
+			return false;
+	}
+	return true;
+}
+
+struct spec *spec_with_behavior(const struct defaults *defaults, const struct spec *from, const char *text,
+                                const json_t *options, const char *culprit[1], char error[SENTENCE])
+{
+	struct weights w;
+
+	*culprit = "name";
+	if (!weights_read(&w, text, error))
+		return NULL;
+	struct spec *s = spec_copy(from, w.n, false);
+	if (s->n_rules + w.n > RULES_MAX) {
+		sentence_put(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX, s->n_rules + w.n);
+		spec_drop(s);
+		return NULL;
+	}
+	struct rule_spec *mine = s->rules + s->n_rules;
+	rules_add(defaults, s, &w);
+	free(s->behavior);
+	s->behavior = weights_show(&w, text);
+
+	if (body_set(mine, w.n, options, culprit, error) && rules_settle(mine, w.n, w.listed, s->protocol, culprit, error))
+		return s;
+	spec_drop(s);
+	return NULL;
+}
+
+static bool name_taken(const struct spec *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (!strcmp(s->rules[i].name, name))
+			return true;
+	return false;
+}
+
+/* A rule that was given no name is called after its behavior. */
+static void name_settle(const struct spec *s, struct rule_spec *r)
+{
+	char name[80];
+
+	if (strcmp(r->name, r->behavior->name))
+		return;
+	snprintf(name, sizeof name, "%s", r->name);
+	for (unsigned n = 2; name_taken(s, name); n++)
+		snprintf(name, sizeof name, "%s-%u", r->behavior->name, n);
+	free(r->name);
+	r->name = copy(name);
+}
+
+struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from, const char *words, char error[SENTENCE])
+{
+	struct rule_spec r;
+
+	if (!rule_read(&r, words, from->protocol, defaults, error))
+		return NULL;
+	name_settle(from, &r);
+	struct spec *s = spec_with_made(from, &r, error);
+	if (!s)
+		rule_free(&r);
+	return s;
+}
+
+struct spec *spec_with_made(const struct spec *from, struct rule_spec *r, char error[SENTENCE])
+{
+	char shown[64];
+
+	if (from->n_rules == RULES_MAX) {
+		sentence_put(error, "rule: expected at most %d rules on a proxy", RULES_MAX);
+		return NULL;
+	}
+	if (name_taken(from, r->name) || !strcmp(r->name, group)) {
+		sentence_put(error, "rule: the name '%s' is not free", text_show(r->name, shown, sizeof shown));
+		return NULL;
+	}
+	struct spec *s = spec_copy(from, 1, true);
+	s->rules[s->n_rules++] = *r;
+	return s;
+}
+
+struct rule_spec *spec_rule(const struct spec *s, const char *name)
+{
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (!strcmp(s->rules[i].name, name))
+			return &s->rules[i];
+	return NULL;
+}
+
+/* A copy with those rules that `keep` wants; the group may be gone by that. */
+static struct spec *spec_filter(const struct spec *from, bool (*keep)(const struct rule_spec *, const void *), const void *what)
+{
+	struct spec *s = spec_copy(from, 0, true);
+	unsigned kept = 0, grouped = 0;
+
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		if (!keep(&s->rules[i], what)) {
+			rule_free(&s->rules[i]);
+			continue;
+		}
+		grouped += !strcmp(s->rules[i].name, group);
+		s->rules[kept++] = s->rules[i];
+	}
+	s->n_rules = kept;
+	if (!grouped) {
+		free(s->behavior);
+		s->behavior = copy(calm);
+	}
+	return s;
+}
+
+static bool name_differs(const struct rule_spec *r, const void *name)
+{
+	return strcmp(r->name, name) != 0;
+}
+
+static bool name_fits(const struct rule_spec *r, const void *name)
+{
+	return !strcmp(r->name, name);
+}
+
+static bool none(const struct rule_spec *r, const void *what)
+{
+	return false;
+}
+
+struct spec *spec_without_rule(const struct spec *from, const char *name)
+{
+	return spec_rule(from, name) ? spec_filter(from, name_differs, name) : NULL;
+}
+
+struct spec *spec_without_rules(const struct spec *from)
+{
+	return spec_filter(from, none, NULL);
+}
+
+struct spec *spec_without_others(const struct spec *from, const char *name)
+{
+	return spec_filter(from, name_fits, name);
+}
+
+struct spec *spec_like(const struct spec *from, const char *name)
+{
+	struct spec *s = spec_without_rules(from);
+
+	free(s->name);
+	s->name = copy(name);
+	return s;
+}
+
+struct spec *spec_speaking(const struct spec *from, const struct spec *other)
+{
+	struct spec *s = spec_copy(from, 0, true);
+
+	s->protocol = other->protocol;
+	block_free(&s->protocol_block);
+	block_copy(&s->protocol_block, &other->protocol_block);
+	return s;
+}
+
+bool spec_fits(struct spec *s, const char *culprit[1], char error[SENTENCE])
+{
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		struct rule_spec *r = &s->rules[i];
+		if (((const struct rule_fields *)r->fields.opts)->probability != 1)
+			r->high = 1;            /* one that has no window beside others: settled afresh */
+		if (!rule_settle(r, s->protocol, culprit, error))
+			return false;
+	}
+	return true;
+}
+
+struct spec *spec_with_rule_changed(const struct spec *from, const char *name, const json_t *options, const char *culprit[1], char error[SENTENCE])
+{
+	struct spec *s = spec_copy(from, 0, true);
+	struct rule_spec *r = s->rules, *end = r + s->n_rules;
+	char shown[64];
+
+	*culprit = "rule";
+	while (r < end && strcmp(r->name, name))
+		r++;
+	if (r == end) {
+		sentence_put(error, "rule: there is none of the name '%s'", text_show(name, shown, sizeof shown));
+	} else if (!strcmp(name, group)) {
+		sentence_put(error, "rule: '%s' is changed as a whole, by PUT /behavior", group);
+	} else {
+		rule_renew(r);
+		r->high = 1;
+		if (options_set(r, options, culprit, error) && rule_settle(r, s->protocol, culprit, error))
+			return s;
+	}
+	spec_drop(s);
+	return NULL;
+}
+
+static bool lasts(const struct rule_spec *r, const void *now)
+{
+	return r->until > *(const nsec *)now;
+}
+
+struct spec *spec_without_expired(const struct spec *from, nsec now, nsec *next)
+{
+	unsigned kept = 0;
+
+	*next = NEVER;
+	for (unsigned i = 0; i < from->n_rules; i++) {
+		nsec until = from->rules[i].until;
+		kept += until > now;
+		if (until > now && until < *next)
+			*next = until;
+	}
+	return kept == from->n_rules ? NULL : spec_filter(from, lasts, &now);
+}
+
+struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[SENTENCE])
+{
+	struct address address;
+
+	if (!address_parse(&address, backend, error, SENTENCE))
+		return NULL;
+	if (address.port == 0) {                /* good to listen on, not to dial */
+		char shown[200];
+		sentence_put(error, "Expected HOST:PORT: '%s'", text_show(backend, shown, sizeof shown));
+		address_free(&address);
+		return NULL;
+	}
+	struct spec *s = spec_copy(from, 0, true);
+	address_free(&s->backend);
+	s->backend = address;
+	return s;
+}
+
+struct spec *spec_with_enabled(const struct spec *from, bool enabled)
+{
+	struct spec *s = spec_copy(from, 0, true);
+
+	s->enabled = enabled;
+	return s;
+}
+
+struct spec *spec_with_address(const struct spec *from, const struct address *listen)
+{
+	struct spec *s = spec_copy(from, 0, true);
+
+	if (s->listen.text)
+		address_free(&s->listen);
+	free(s->asked);
+	s->asked = NULL;
+	address_copy(&s->listen, listen);
+	return s;
+}
+
+/* "localhost:8000" stays as it was typed. */
+void spec_settle(struct spec *s, const struct endpoint *bound)
+{
+	char text[128], error[SENTENCE];
+
+	if (s->listen.unix_path || s->listen.port != 0)
+		return;
+	free(s->asked);
+	s->asked = s->listen.text;
+	free(s->listen.host);
+	bool ok = address_parse(&s->listen, endpoint_show(bound, text, sizeof text), error, sizeof error);
+	assert(ok);
+}
+
+/* ---- shown ---- */
+
+static json_t *options_json(const struct rule_spec *const *rules, unsigned n, bool listed)
+{
+	json_t *all = json_object();
+	assert(all);
+	for (unsigned i = 0; i < n; i++) {
+		json_t *one = rule_options_json(rules[i]);
+		if (!listed)
+			json_object_update(all, one);
+		else if (json_object_size(one))
+			json_object_set(all, rules[i]->behavior->name, one);
+		json_decref(one);
+	}
+	return all;
+}
+
+json_t *spec_behavior_json(const struct spec *s)
+{
+	const struct rule_spec *mine[RULES_MAX];
+	json_int_t seen = 0, hits = 0, unreachable = 0;
+	unsigned n = 0;
+	json_t *object = json_object();
+	assert(object);
+
+	for (unsigned i = 0; i < s->n_rules && n < RULES_MAX; i++) {
+		const struct rule_spec *r = &s->rules[i];
+		if (strcmp(r->name, group) != 0)
+			continue;
+		mine[n++] = r;
+		seen += (json_int_t)r->tally->seen;
+		hits += (json_int_t)r->tally->hits;
+		unreachable += (json_int_t)r->tally->unreachable;
+	}
+	json_object_set_new(object, "behavior", json_string(s->behavior));
+	if (!n)
+		return object;
+	json_t *options = options_json(mine, n, strpbrk(s->behavior, ",:") != NULL);
+	if (json_object_size(options))
+		json_object_set(object, "options", options);
+	json_decref(options);
+	json_object_set_new(object, "seen", json_integer(seen));
+	json_object_set_new(object, "hits", json_integer(hits));
+	json_object_set_new(object, "unreachable", json_integer(unreachable));
+	return object;
+}
+
+json_t *spec_rules_json(const struct spec *s)
+{
+	json_t *all = json_array();
+	assert(all);
+	for (unsigned i = 0; i < s->n_rules; i++)
+		json_array_append_new(all, rule_json(&s->rules[i]));
+	return all;
+}
+
+bool spec_words(const struct spec *s)
+{
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		const struct rule_spec *r = &s->rules[i];
+		if (!strcmp(r->name, group) && rule_words(r))
+			return true;
+	}
+	return false;
+}

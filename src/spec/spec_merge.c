@@ -1,0 +1,145 @@
+/* spec_merge.c - what has changed between two readings of a proxy's words, put into what the proxy is by now. */
+#include "spec/spec_merge.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the same? ---- */
+
+static bool grouped(const struct rule_spec *r)
+{
+	return !strcmp(r->name, "behavior");
+}
+
+/* Do both have that rule, in the same words? */
+static bool rule_stays(const struct spec *a, const struct spec *b, const char *name)
+{
+	const struct rule_spec *one = spec_rule(a, name), *other = spec_rule(b, name);
+
+	return one && other && rule_same(one, other);
+}
+
+/* The rules that share one name, one after the other. */
+static bool group_same(const struct spec *a, const struct spec *b)
+{
+	unsigned i = 0, j = 0;
+
+	for (;; i++, j++) {
+		while (i < a->n_rules && !grouped(&a->rules[i]))
+			i++;
+		while (j < b->n_rules && !grouped(&b->rules[j]))
+			j++;
+		if (i == a->n_rules || j == b->n_rules)
+			return i == a->n_rules && j == b->n_rules && !strcmp(a->behavior, b->behavior);
+		if (!rule_same(&a->rules[i], &b->rules[j]))
+			return false;
+	}
+}
+
+static bool defaults_same(const struct defaults *a, const struct defaults *b)
+{
+	bool same = a && b && a->n == b->n;
+
+	for (size_t i = 0; same && a != b && i < a->n; i++)
+		same = a->of[i].behavior == b->of[i].behavior && block_same(&a->of[i].block, &b->of[i].block);
+	return same;
+}
+
+static bool limits_same(const struct spec *a, const struct spec *b)
+{
+	return a->timeout == b->timeout && a->idle == b->idle && a->linger == b->linger && a->hold_max == b->hold_max
+	    && a->max_clients == b->max_clients && a->backlog == b->backlog;
+}
+
+static bool protocol_same(const struct spec *a, const struct spec *b)
+{
+	return a->protocol == b->protocol && block_same(&a->protocol_block, &b->protocol_block);
+}
+
+/* Who asked for a free port, and asks so again, has it. */
+bool spec_moves(const struct spec *was, const struct spec *now)
+{
+	const char *asks = now->asked ? now->asked : now->listen.text;
+
+	return strcmp(was->listen.text, now->listen.text) && !(was->asked && !strcmp(was->asked, asks));
+}
+
+bool spec_same(const struct spec *a, const struct spec *b)
+{
+	bool same = a->enabled == b->enabled && !spec_moves(a, b) && !strcmp(a->backend.text, b->backend.text)
+	         && protocol_same(a, b) && limits_same(a, b) && a->n_rules == b->n_rules && group_same(a, b) && defaults_same(a->defaults, b->defaults);
+
+	for (unsigned i = 0; same && i < a->n_rules; i++)
+		same = grouped(&a->rules[i]) || rule_stays(a, b, a->rules[i].name);
+	return same;
+}
+
+/* ---- merged ---- */
+
+/* Room was made for all of them. */
+static void rules_merge(struct spec *s, const struct spec *live, const struct spec *was, const struct spec *now)
+{
+	bool same_group = group_same(was, now);
+
+	s->n_rules = 0;
+	for (unsigned i = 0; i < live->n_rules; i++) {
+		const struct rule_spec *r = &live->rules[i];
+		bool stays = grouped(r) ? same_group : rule_stays(was, now, r->name) || (!spec_rule(was, r->name) && !spec_rule(now, r->name));
+		if (stays)
+			rule_copy(&s->rules[s->n_rules++], r);
+	}
+	for (unsigned i = 0; i < now->n_rules; i++) {
+		const struct rule_spec *r = &now->rules[i];
+		if (grouped(r) ? !same_group : !rule_stays(was, now, r->name))
+			rule_copy(&s->rules[s->n_rules++], r);
+	}
+	if (same_group)
+		return;
+	free(s->behavior);
+	s->behavior = strdup(now->behavior);
+	assert(s->behavior);
+}
+
+static void words_merge(struct spec *s, const struct spec *was, const struct spec *now)
+{
+	if (was->enabled != now->enabled)
+		s->enabled = now->enabled;
+	if (strcmp(was->backend.text, now->backend.text)) {
+		address_free(&s->backend);
+		address_copy(&s->backend, &now->backend);
+	}
+	if (!protocol_same(was, now)) {
+		s->protocol = now->protocol;
+		block_free(&s->protocol_block);
+		block_copy(&s->protocol_block, &now->protocol_block);
+	}
+	if (!limits_same(was, now)) {
+		s->timeout = now->timeout;
+		s->idle = now->idle;
+		s->linger = now->linger;
+		s->hold_max = now->hold_max;
+		s->max_clients = now->max_clients;
+		s->backlog = now->backlog;
+	}
+	defaults_drop(s->defaults);
+	s->defaults = defaults_hold(now->defaults);
+}
+
+struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[SENTENCE])
+{
+	struct spec *s = moves ? spec_with_address(live, &now->listen) : spec_copy(live, 0, true), *merged = spec_copy(s, now->n_rules, true);
+	const char *culprit;
+
+	spec_drop(s);
+	for (unsigned i = 0; i < merged->n_rules; i++)
+		rule_free(&merged->rules[i]);
+	rules_merge(merged, live, was, now);
+	words_merge(merged, was, now);
+	if (merged->n_rules > RULES_MAX)
+		sentence_put(error, "proxy=%s: expected at most %d rules on a proxy", now->name, RULES_MAX);
+	else if (protocol_same(live, merged) || spec_fits(merged, &culprit, error))
+		return merged;
+	spec_drop(merged);
+	return NULL;
+}

@@ -1,0 +1,126 @@
+/* weights.c - "80:delay,20:error": which behaviors, and for how many percent. */
+#include "spec/weights.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/registry.h"
+
+static const char calm[] = "dummy";             /* the behavior that is none */
+
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+	assert(made);
+	return made;
+}
+
+/* The text from `p` to `end`, without blanks around it. */
+static const char *trim(const char *p, const char *end, size_t *n)
+{
+	while (p < end && isspace((unsigned char)*p))
+		p++;
+	while (end > p && isspace((unsigned char)end[-1]))
+		end--;
+	*n = (size_t)(end - p);
+	return p;
+}
+
+static bool weights_add(struct weights *w, const char *name, size_t n, int percent, char error[SENTENCE])
+{
+	char word[1024];
+	snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, name);
+	if (!strcmp(word, calm))
+		return true;
+	const struct behavior *b = n < sizeof word ? behavior_find(word) : NULL;
+	if (!b) {
+		text_show(word, w->unknown, sizeof w->unknown);
+		sentence_put(error, "the '%s' behavior does not exist", w->unknown);
+		return false;
+	}
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->of[i].behavior == b) {
+			w->of[i].percent += percent;
+			return true;
+		}
+	if (w->n == RULES_MAX) {
+		sentence_put(error, "name: expected at most %d behaviors", RULES_MAX);
+		return false;
+	}
+	w->of[w->n++] = (struct weight){ b, percent };
+	return true;
+}
+
+/* "80" without sign or fraction. What is above 100 is no matter here: the total will tell. */
+static int percent_read(const char *p, size_t n)
+{
+	int percent = 0;
+	if (!n)
+		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (!isdigit((unsigned char)p[i]))
+			return -1;
+		percent = percent > 100 ? percent : percent * 10 + (p[i] - '0');
+	}
+	return percent > 101 ? 101 : percent;
+}
+
+/* One "80:delay", from `p` to `end`. */
+static bool entry_read(struct weights *w, const char *p, const char *end, int *total, char error[SENTENCE])
+{
+	const char *colon = memchr(p, ':', (size_t)(end - p));
+	size_t digits, n;
+
+	if (!colon || memchr(colon + 1, ':', (size_t)(end - colon - 1))) {
+		sentence_put(error, "You need to use percentage:name");
+		return false;
+	}
+	const char *number = trim(p, colon, &digits), *name = trim(colon + 1, end, &n);
+	int percent = percent_read(number, digits);
+	if (percent < 0) {
+		char whole[80], shown[64];
+		snprintf(whole, sizeof whole, "%.*s", digits < 79 ? (int)digits : 79, number);
+		sentence_put(error, "percentage: expected a whole number from 0 to 100, got '%s'",
+		             text_show(whole, shown, sizeof shown));
+		return false;
+	}
+	*total += percent;
+	if (*total > 100)
+		*total = 101;                   /* a long list must not overflow; too much is too much */
+	return weights_add(w, name, n, percent, error);
+}
+
+bool weights_read(struct weights *w, const char *text, char error[SENTENCE])
+{
+	const char *p = text, *comma;
+	size_t n;
+	int total = 0;
+
+	*w = (struct weights){ .listed = strpbrk(text, ",:") != NULL };
+	if (!w->listed) {
+		const char *name = trim(text, text + strlen(text), &n);
+		return weights_add(w, name, n, 100, error);
+	}
+	do {
+		comma = strchr(p, ',');
+		if (!entry_read(w, p, comma ? comma : p + strlen(p), &total, error))
+			return false;
+		p = comma + 1;
+	} while (comma);
+	if (total > 100) {
+		sentence_put(error, "The behavior total needs to be 100 or less");
+		return false;
+	}
+	return true;
+}
+
+char *weights_show(const struct weights *w, const char *text)
+{
+	if (!w->n)
+		return copy(calm);
+	if (w->n == 1 && w->of[0].percent == 100)
+		return copy(w->of[0].behavior->name);
+	return copy(text);
+}

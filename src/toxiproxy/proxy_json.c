@@ -1,0 +1,329 @@
+/* proxy_json.c - a proxy as Toxiproxy's JSON wants it: in a request, in a list, in a file. */
+#include "toxiproxy/proxy_json.h"
+
+#include <assert.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "config/error.h"
+#include "spec/registry.h"
+
+/* ---- from JSON ---- */
+
+static char *copy(const char *text)
+{
+	char *made = strdup(text);
+
+	assert(made);
+	return made;
+}
+
+static bool mismatch(const json_t *value, const char *owner, const char *key, const char *type, struct fault *f)
+{
+	char what[200], error[GO_ERROR];
+
+	snprintf(what, sizeof what, "Go struct field %s.%s of type %s", owner, key, type);
+	go_mismatch(value, what, error);
+	return fault_say(f, 400, "bad request body: %s", error);
+}
+
+static bool text_read(char **to, const json_t *object, const char *owner, const char *key, struct fault *f)
+{
+	const json_t *value = go_get(object, key);
+
+	if (value && !json_is_string(value))
+		return mismatch(value, owner, key, "string", f);
+	if (value && strlen(json_string_value(value)) != json_string_length(value))
+		return fault_say(f, 400, "bad request body: %s: expected a text without a character 0", key);
+	if (value)
+		*to = copy(json_string_value(value));
+	return true;
+}
+
+static bool enabled_read(struct wish *w, const json_t *object, const char *owner, struct fault *f)
+{
+	const json_t *value = go_get(object, "enabled");
+
+	if (value && !json_is_boolean(value))
+		return mismatch(value, owner, "enabled", "bool", f);
+	w->enabled = value ? json_is_true(value) : -1;
+	return true;
+}
+
+static bool protocol_read(struct wish *w, const json_t *object, struct fault *f)
+{
+	const json_t *value = go_get(object, "protocol");
+	const char *name = json_string_value(value);
+
+	if (value && !(name && (w->protocol = protocol_find(name))))
+		return fault_say(f, 400, "bad request body: protocol: expected the name of one that vaurien --list shows, got '%.64s'", name ? name : "");
+	return true;
+}
+
+static bool toxics_read(struct wish *w, const json_t *object, const char *owner, struct fault *f)
+{
+	const json_t *value = go_get(object, "toxics");
+
+	if (value && !json_is_array(value))
+		return mismatch(value, owner, "toxics", "[]toxics.Toxic", f);
+	w->toxics = json_incref((json_t *)value);
+	return true;
+}
+
+bool wish_read(struct wish *w, const json_t *object, const char *owner, struct fault *f)
+{
+	*w = (struct wish){ .enabled = -1 };
+	if (!json_is_object(object) && !json_is_null(object)) {
+		char what[200], error[GO_ERROR];
+		snprintf(what, sizeof what, "Go value of type toxiproxy.%s", *owner ? owner : "Proxy");
+		go_mismatch(object, what, error);
+		return fault_say(f, 400, "bad request body: %s", error);
+	}
+	if (text_read(&w->name, object, owner, "name", f) && text_read(&w->listen, object, owner, "listen", f)
+	 && text_read(&w->upstream, object, owner, "upstream", f) && enabled_read(w, object, owner, f)
+	 && protocol_read(w, object, f) && toxics_read(w, object, owner, f))
+		return true;
+	wish_free(w);
+	return false;
+}
+
+void wish_free(struct wish *w)
+{
+	free(w->name);
+	free(w->listen);
+	free(w->upstream);
+	json_decref(w->toxics);
+}
+
+void wishes_free(struct wish *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		wish_free(&w[i]);
+	free(w);
+}
+
+/* All are looked at before any is made: what is missing is told of the first that misses it. */
+static bool wishes_check(const struct wish *w, size_t n, struct fault *f)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *missing = !w[i].name || !*w[i].name ? "name" : !w[i].upstream || !*w[i].upstream ? "upstream" : NULL;
+		if (missing)
+			return fault_say(f, 400, "missing required field: %s at proxy %zu", missing, i + 1);
+	}
+	return true;
+}
+
+struct wish *wishes_read(const json_t *list, size_t *n, struct fault *f)
+{
+	size_t count = json_array_size(list);
+	struct wish *w = calloc(count + 1, sizeof *w);
+
+	assert(w);
+	*n = 0;
+	if (!json_is_array(list) && !json_is_null(list)) {
+		char error[GO_ERROR];
+		go_mismatch(list, "Go value of type []struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }", error);
+		fault_say(f, 400, "bad request body: %s", error);
+	} else {
+		while (*n < count && wish_read(&w[*n], json_array_get(list, *n), "", f))
+			++*n;
+		if (*n == count && wishes_check(w, count, f))
+			return w;
+	}
+	wishes_free(w, *n);
+	return NULL;
+}
+
+/* ---- addresses, as Go reads them ---- */
+
+/* Where all addresses are meant, IPv4 and IPv6 are; where there is no IPv6, IPv4. */
+static const char *everywhere(void)
+{
+	static const char *host;
+
+	if (!host) {
+		int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+		struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+		if (fd >= 0)
+			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+		host = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0 ? "[::]" : "0.0.0.0";
+		if (fd >= 0)
+			close(fd);
+	}
+	return host;
+}
+
+static bool port_read(const char *text, int *port, char error[GO_ERROR])
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (!*text) {
+		*port = 0;
+		return true;
+	}
+	if (*end) {
+		struct servent *s = getservbyname(text, "tcp");
+		*port = s ? (s->s_port >> 8 & 0xff) | (s->s_port & 0xff) << 8 : -1;
+		if (!s)
+			snprintf(error, GO_ERROR, "lookup tcp/%.200s: unknown port", text);
+		return s;
+	}
+	*port = (int)n;
+	if (n >= 0 && n <= 65535)
+		return true;
+	snprintf(error, GO_ERROR, "address %.200s: invalid port", text);
+	return false;
+}
+
+/* "[::1]:80" taken apart; NULL, or what Go has against it. */
+static const char *host_split(const char *text, char *host, size_t size, const char **port)
+{
+	const char *colon = strrchr(text, ':'), *start = text, *end = colon;
+
+	if (!colon)
+		return "missing port in address";
+	if (text[0] == '[') {
+		end = strchr(text, ']');
+		if (!end)
+			return "missing ']' in address";
+		if (!end[1])
+			return "missing port in address";
+		if (end + 1 != colon)
+			return end[1] == ':' ? "too many colons in address" : "missing port in address";
+		start++;
+	} else if (memchr(text, ':', (size_t)(colon - text))) {
+		return "too many colons in address";
+	}
+	snprintf(host, size, "%.*s", (int)(end - start), start);
+	*port = colon + 1;
+	return NULL;
+}
+
+bool wish_address(const char *listen, struct address *a, char error[GO_ERROR])
+{
+	char host[300], made[400], ignored[SENTENCE];
+	const char *port, *why;
+	int number;
+
+	if (!strncmp(listen, "unix:", 5))
+		return address_parse(a, listen, error, GO_ERROR);
+	if (!*listen)
+		listen = ":0";
+	if ((why = host_split(listen, host, sizeof host, &port))) {
+		snprintf(error, GO_ERROR, "address %.300s: %s", listen, why);
+		return false;
+	}
+	if (!port_read(port, &number, error))
+		return false;
+	if (!*host || !strcmp(host, "0.0.0.0"))
+		snprintf(made, sizeof made, "%s:%d", everywhere(), number);
+	else
+		snprintf(made, sizeof made, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, number);
+	if (address_parse(a, made, ignored, sizeof ignored))
+		return true;
+	snprintf(error, GO_ERROR, "lookup %.200s: no such host", host);
+	return false;
+}
+
+struct address wish_upstream(const char *text)
+{
+	struct address a;
+	char ignored[SENTENCE];
+
+	if (!address_parse(&a, text, ignored, sizeof ignored))
+		a = (struct address){ .text = copy(text), .host = copy(text) };
+	return a;
+}
+
+/* ---- as a spec ---- */
+
+/* With its toxics, one after the other. Takes `s` over. */
+static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct fault *f)
+{
+	const json_t *toxic;
+	size_t i;
+
+	json_array_foreach(toxics, i, toxic) {
+		char *name[1] = { NULL };
+		struct spec *more = toxic_add(s, toxic, name, f);
+		free(name[0]);
+		spec_drop(s);
+		if (!(s = more))
+			return NULL;
+	}
+	return s;
+}
+
+struct spec *wish_spec(const struct settings *settings, const struct wish *w, const struct address *listen, struct fault *f)
+{
+	struct spec *s = spec_like(settings_plain(settings, w->protocol), w->name);
+	struct spec *there = spec_with_address(s, listen);
+
+	spec_drop(s);
+	address_free(&there->backend);
+	there->backend = wish_upstream(w->upstream);
+	there->enabled = w->enabled != 0;
+	return toxics_give(there, w->toxics, f);
+}
+
+/* ---- as a file ---- */
+
+static char *file_text(const char *path, size_t *n)
+{
+	FILE *f = fopen(path, "r");
+	char *text = NULL, buffer[65536];
+	FILE *to = f ? open_memstream(&text, n) : NULL;
+	size_t got;
+
+	if (!f)
+		return NULL;
+	while ((got = fread(buffer, 1, sizeof buffer, f)))
+		fwrite(buffer, 1, got, to);
+	fclose(f);
+	fclose(to);
+	return text;
+}
+
+static int wish_take(struct settings *s, const struct wish *w, struct fault *f)
+{
+	struct address listen;
+
+	if (!wish_address(w->listen ? w->listen : "", &listen, f->text))
+		return value_error("proxy %s: %s", w->name, f->text);
+	struct spec *made = wish_spec(s, w, &listen, f);
+	address_free(&listen);
+	if (!made)
+		return value_error("proxy %s: %s", w->name, f->text);
+	return settings_add(s, made);
+}
+
+int wishes_take(struct settings *s, const char *file)
+{
+	struct fault f;
+	size_t length, n;
+	char *text = file_text(file, &length), error[GO_ERROR];
+
+	if (!text)
+		return absence_error(file);
+	json_t *list = go_read(text, length, error);
+	free(text);
+	if (!list)
+		return value_error("%s: %s", file, error);
+	struct wish *w = wishes_read(list, &n, &f);
+	json_decref(list);
+	if (!w)
+		return value_error("%s: %s", file, f.text);
+	char whose[300];
+	snprintf(whose, sizeof whose, "%.290s: ", file);
+	refusal_of(whose);
+	int code = -1;
+	for (size_t i = 0; i < n && code == -1; i++)
+		code = wish_take(s, &w[i], &f);
+	refusal_of(NULL);
+	wishes_free(w, n);
+	return code;
+}

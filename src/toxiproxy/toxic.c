@@ -1,0 +1,414 @@
+/* toxic.c - a toxic as Toxiproxy's JSON has it, and the rule that it is.
+ *
+ * Upstream and downstream are words of this dialect: of the stream to the server, and of the one back. */
+#include "toxiproxy/toxic.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "spec/registry.h"
+
+/* Toxiproxy's own: how Go calls the type, and its attributes in their order with Go's types for them. Clients have typed
+ * these by the original's measure, and are refused by it. */
+static const struct original {
+	const char *type, *go;
+	struct attribute { const char *name, *type; } attributes[4];
+} originals[] = {
+	{ "latency",     "LatencyToxic",    { { "latency", "int64" }, { "jitter", "int64" } } },
+	{ "bandwidth",   "BandwidthToxic",  { { "rate", "int64" } } },
+	{ "slow_close",  "SlowCloseToxic",  { { "delay", "int64" } } },
+	{ "timeout",     "TimeoutToxic",    { { "timeout", "int64" } } },
+	{ "reset_peer",  "ResetToxic",      { { "timeout", "int64" } } },
+	{ "slicer",      "SlicerToxic",     { { "average_size", "int" }, { "size_variation", "int" }, { "delay", "int" } } },
+	{ "limit_data",  "LimitDataToxic",  { { "bytes", "int64" } } },
+	{ "packet_loss", "PacketLossToxic", { { "loss_rate", "float64" }, { "correlation", "float64" } } },
+	{ "noop",        "NoopToxic",       { { NULL } } },
+};
+
+static const char *const fields[] = { "match", "client", "skip", "times", "every", "ttl", "share", "per", NULL };
+
+bool fault_say(struct fault *f, unsigned status, const char *format, ...)
+{
+	va_list args;
+
+	f->status = status;
+	va_start(args, format);
+	vsnprintf(f->text, sizeof f->text, format, args);
+	va_end(args);
+	return false;
+}
+
+static bool body_bad(struct fault *f, const char *why)
+{
+	return fault_say(f, 400, "bad request body: %.450s", why);
+}
+
+static const struct original *original_of(const char *type)
+{
+	for (size_t i = 0; i < sizeof originals / sizeof originals[0]; i++)
+		if (!strcmp(originals[i].type, type))
+			return &originals[i];
+	return NULL;
+}
+
+/* ---- from JSON: options as a rule takes them ---- */
+
+/* A key is the same in any case here; ours are in lower case. */
+static char *key_lower(const char *key)
+{
+	char *made = strdup(key);
+
+	assert(made);
+	for (char *c = made; *c; c++)
+		*c = (char)tolower((unsigned char)*c);
+	return made;
+}
+
+/* A value of one of the original's attributes, by Go's measure. NULL: not it. */
+static json_t *attribute_take(const struct original *o, const struct attribute *a, const json_t *value, struct fault *f)
+{
+	char what[200], error[GO_ERROR];
+	bool real = *a->type == 'f';
+
+	if (json_is_integer(value) || (real && json_is_real(value))) {
+		double d = json_number_value(value);
+		return real ? json_real(d < 0 ? 0 : d > 1 ? 1 : d) : json_incref((json_t *)value);
+	}
+	snprintf(what, sizeof what, "Go struct field %s.attributes.%s of type %s", o->go, a->name, a->type);
+	go_mismatch(value, what, error);
+	body_bad(f, error);
+	return NULL;
+}
+
+static bool attribute_put(json_t *options, const struct behavior *b, const char *key, const json_t *value, struct fault *f)
+{
+	const struct original *o = original_of(b->name);
+
+	for (const struct attribute *a = o ? o->attributes : NULL; a && a->name; a++) {
+		if (strcmp(a->name, key))
+			continue;
+		json_t *taken = attribute_take(o, a, value, f);
+		return taken && json_object_set_new(options, key, taken) == 0;
+	}
+	if (o && !opt_find(b->options, key))
+		return true;                    /* the original takes no notice */
+	json_object_set(options, key, (json_t *)value);
+	return true;
+}
+
+static bool attributes_put(json_t *options, const struct behavior *b, const json_t *attributes, struct fault *f)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)attributes, key, value) {
+		char *small = key_lower(key);
+		bool good = json_is_null(value) || attribute_put(options, b, small, value, f);
+		free(small);
+		if (!good)
+			return false;
+	}
+	return true;
+}
+
+/* The fields that are not the original's, and the toxicity: any number, of which 0 to 1 makes a difference. */
+static void fields_put(json_t *options, const json_t *toxic, const double *toxicity)
+{
+	for (size_t i = 0; fields[i]; i++) {
+		const json_t *value = go_get(toxic, fields[i]);
+		if (value)
+			json_object_set(options, fields[i], (json_t *)value);
+	}
+	if (toxicity)
+		json_object_set_new(options, "probability", json_real(*toxicity < 0 ? 0 : *toxicity > 1 ? 1 : *toxicity));
+}
+
+/* A real is what Go's float32 holds: what it cannot hold is none. */
+static bool kind_fits(const json_t *value, json_type kind)
+{
+	return kind == JSON_REAL ? json_is_number(value) && isfinite((float)json_number_value(value)) : json_typeof(value) == kind;
+}
+
+/* A member of the given kind. False: it has another. NULL in *to: it is not there. */
+static bool member(const json_t *body, const char *owner, const char *key, json_type kind, const char *go, const json_t **to, struct fault *f)
+{
+	char what[200], error[GO_ERROR];
+	const json_t *value = *to = go_get(body, key);
+
+	if (!value || kind_fits(value, kind))
+		return true;
+	snprintf(what, sizeof what, "Go struct field %s.%s of type %s", owner, key, go);
+	go_mismatch(value, what, error);
+	return body_bad(f, error);
+}
+
+static bool object_good(const json_t *body, const char *type, struct fault *f)
+{
+	char what[200], error[GO_ERROR];
+
+	if (json_is_object(body) || json_is_null(body))
+		return true;
+	snprintf(what, sizeof what, "Go value of type %s", type);
+	go_mismatch(body, what, error);
+	return body_bad(f, error);
+}
+
+/* ---- streams ---- */
+
+static const struct { const char *stream, *direction; enum direction is; } streams[] = {
+	{ "upstream", "request", REQUEST }, { "downstream", "response", RESPONSE }, { "both", "both", BOTH },
+};
+
+/* The direction that a stream is; NULL: it is none. */
+static const char *stream_direction(const char *stream)
+{
+	for (size_t i = 0; i < 3; i++)
+		if (!strcasecmp(streams[i].stream, stream))
+			return streams[i].direction;
+	return NULL;
+}
+
+static const char *stream_of(enum direction d)
+{
+	return streams[d == REQUEST ? 0 : d == RESPONSE ? 1 : 2].stream;
+}
+
+/* What the rule cannot say in its own words: the stream as it was spelled, and the toxicity as it was given. */
+static void note_put(struct rule_spec *r, const char *stream, double toxicity)
+{
+	char *note;
+	int n = asprintf(&note, "%s %.9g", stream, toxicity);
+
+	assert(n >= 0);
+	free(r->note);
+	r->note = note;
+}
+
+static double toxicity_of(const struct rule_spec *r)
+{
+	const char *blank = r->note ? strchr(r->note, ' ') : NULL;
+
+	return blank ? strtod(blank, NULL) : r->high - r->low;
+}
+
+/* To be freed. */
+static char *stream_shown(const struct rule_spec *r)
+{
+	char *made = r->note ? strndup(r->note, strcspn(r->note, " ")) : strdup(stream_of(r->direction));
+
+	assert(made);
+	return made;
+}
+
+/* ---- made and changed ---- */
+
+static bool rule_take(struct rule_spec *r, const struct spec *on, json_t *options, struct fault *f)
+{
+	const char *culprit, *key;
+	char error[SENTENCE];
+	json_t *value;
+
+	json_object_foreach(options, key, value)
+		if (!rule_set(r, key, value, &culprit, error))
+			return body_bad(f, error);
+	return rule_settle(r, on->protocol, &culprit, error) || body_bad(f, error);
+}
+
+struct wording { const json_t *name, *type, *stream, *toxicity, *attributes; };
+
+static bool wording_read(struct wording *w, const json_t *toxic, struct fault *f)
+{
+	static const char owner[] = "ToxicWrapper";
+
+	return object_good(toxic, "toxics.ToxicWrapper", f)
+	    && member(toxic, owner, "attributes", JSON_OBJECT, "toxics.NoopToxic", &w->attributes, f)
+	    && member(toxic, owner, "name", JSON_STRING, "string", &w->name, f)
+	    && member(toxic, owner, "type", JSON_STRING, "string", &w->type, f)
+	    && member(toxic, owner, "stream", JSON_STRING, "string", &w->stream, f)
+	    && member(toxic, owner, "toxicity", JSON_REAL, "float32", &w->toxicity, f);
+}
+
+/* A rule under its name, with all that is said of it. */
+static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *toxic, const struct wording *w, const struct behavior *b,
+                      const char *stream, struct fault *f)
+{
+	double toxicity = w->toxicity ? (float)json_number_value(w->toxicity) : 1;
+	json_t *options = json_object();
+
+	rule_init(r, json_string_value(w->name), b, on->defaults);
+	if (stream)
+		json_object_set_new(options, "direction", json_string(stream_direction(stream)));
+	if (!go_get(toxic, "per") && !go_get(toxic, "match"))   /* a match is about an exchange */
+		json_object_set_new(options, "per", json_string("connection"));
+	fields_put(options, toxic, &toxicity);
+	bool good = attributes_put(options, b, w->attributes, f) && rule_take(r, on, options, f);
+	json_decref(options);
+	if (good)
+		note_put(r, stream ? stream : stream_of(r->direction), toxicity);
+	return good;
+}
+
+/* The stream of a toxic that names none: the original's own are about what the server says, ours as they are. */
+static const char *stream_default(const struct behavior *b)
+{
+	return original_of(b->name) ? "downstream" : NULL;
+}
+
+static json_t *name_default(const struct behavior *b, const char *stream)
+{
+	return json_sprintf("%s_%s", b->name, stream ? stream : stream_of(b->direction ? b->direction : BOTH));
+}
+
+struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1], struct fault *f)
+{
+	struct wording w;
+	struct rule_spec r;
+	char error[SENTENCE];
+
+	if (!wording_read(&w, toxic, f))
+		return NULL;
+	const char *stream = json_string_value(w.stream), *type = w.type ? json_string_value(w.type) : "";
+	if (stream && !stream_direction(stream)) {
+		fault_say(f, 400, "stream was invalid, can be either upstream or downstream");
+		return NULL;
+	}
+	const struct behavior *b = behavior_find(type);
+	if (!b || !strcmp(type, "dummy")) {
+		fault_say(f, 400, "invalid toxic type");
+		return NULL;
+	}
+	if (!stream)
+		stream = stream_default(b);
+	if (w.name && strlen(json_string_value(w.name)) != json_string_length(w.name)) {
+		fault_say(f, 400, "bad request body: name: expected a text without a character 0");
+		return NULL;
+	}
+	json_t *named = w.name && json_string_length(w.name) ? json_incref((json_t *)w.name) : name_default(b, stream);
+	w.name = named;
+	struct spec *to = NULL;
+	if (spec_rule(on, json_string_value(named)) || !strcmp(json_string_value(named), "behavior"))
+		fault_say(f, 409, "toxic already exists");
+	else if (!rule_make(&r, on, toxic, &w, b, stream, f) || (!(to = spec_with_made(on, &r, error)) && !body_bad(f, error)))
+		rule_free(&r);
+	if (to) {
+		name[0] = strdup(json_string_value(named));
+		assert(name[0]);
+	}
+	json_decref(named);
+	return to;
+}
+
+/* A name of the original's makes Go complain of the toxic's own type. */
+static bool changes_read(const struct rule_spec *r, const json_t *changes, struct wording *w, struct fault *f)
+{
+	const struct original *o = original_of(r->behavior->name);
+	char go[64];
+
+	snprintf(go, sizeof go, "toxics.%s", o ? o->go : "Toxic");
+	return object_good(changes, "struct { Attributes interface {} \"json:\\\"attributes\\\"\"; Toxicity float32 \"json:\\\"toxicity\\\"\" }", f)
+	    && member(changes, "", "attributes", JSON_OBJECT, go, &w->attributes, f)
+	    && member(changes, "", "toxicity", JSON_REAL, "float32", &w->toxicity, f);
+}
+
+struct spec *toxic_change(const struct spec *on, const char *name, const json_t *changes, struct fault *f)
+{
+	const struct rule_spec *r = spec_rule(on, name);
+	struct wording w;
+	const char *culprit;
+	char error[SENTENCE];
+
+	if (!r) {
+		fault_say(f, 404, "toxic not found");
+		return NULL;
+	}
+	if (!changes_read(r, changes, &w, f))
+		return NULL;
+	double toxicity = w.toxicity ? (float)json_number_value(w.toxicity) : toxicity_of(r);
+	json_t *options = json_object();
+	fields_put(options, changes, w.toxicity ? &toxicity : NULL);
+	struct spec *to = NULL;
+	if (attributes_put(options, r->behavior, w.attributes, f) && !(to = spec_with_rule_changed(on, name, options, &culprit, error)))
+		body_bad(f, error);
+	json_decref(options);
+	if (to) {
+		char *stream = stream_shown(r);
+		note_put(spec_rule(to, name), stream, toxicity);
+		free(stream);
+	}
+	return to;
+}
+
+/* ---- shown ---- */
+
+static bool plain(const struct block *b, const struct opt *o)
+{
+	struct block as_made;
+
+	block_init(&as_made, b->options, b->size);
+	json_t *now = opt_to_json(b, o), *then = opt_to_json(&as_made, o);
+	bool same = json_equal(now, then);
+	json_decref(now);
+	json_decref(then);
+	block_free(&as_made);
+	return same;
+}
+
+/* The original's own attributes, then of what we have beside them what was set. */
+static json_t *attributes_json(const struct rule_spec *r)
+{
+	const struct original *o = original_of(r->behavior->name);
+	json_t *all = o ? json_object() : block_to_json(&r->block);
+
+	for (const struct attribute *a = o ? o->attributes : NULL; a && a->name; a++)
+		json_object_set_new(all, a->name, opt_to_json(&r->block, opt_find(r->block.options, a->name)));
+	for (const struct opt *own = o ? r->block.options : NULL; own && own->name; own++)
+		if (!json_object_get(all, own->name) && own->type != OPT_INERT && !plain(&r->block, own))
+			json_object_set_new(all, own->name, opt_to_json(&r->block, own));
+	return all;
+}
+
+static json_t *name_json(const char *name)
+{
+	json_t *made = json_string(name);
+
+	return made ? made : json_string_nocheck(name);
+}
+
+json_t *toxic_json(const struct rule_spec *r)
+{
+	char *stream = stream_shown(r);
+	json_t *toxic = json_object();
+
+	json_object_set_new(toxic, "attributes", attributes_json(r));
+	json_object_set_new(toxic, "name", name_json(r->name));
+	json_object_set_new(toxic, "type", json_string(r->behavior->name));
+	json_object_set_new(toxic, "stream", json_string(stream));
+	json_object_set_new(toxic, "toxicity", json_real(go_float32(toxicity_of(r))));
+	for (size_t i = 0; fields[i]; i++) {
+		const struct opt *o = opt_find(rule_options, fields[i]);
+		if (strcmp(fields[i], "per") && !plain(&r->fields, o))
+			json_object_set_new(toxic, fields[i], opt_to_json(&r->fields, o));
+	}
+	if (!r->per_connection)
+		json_object_set_new(toxic, "per", json_string("exchange"));
+	json_object_set_new(toxic, "seen", json_integer((json_int_t)r->tally->seen));
+	json_object_set_new(toxic, "hits", json_integer((json_int_t)r->tally->hits));
+	json_object_set_new(toxic, "unreachable", json_integer((json_int_t)r->tally->unreachable));
+	free(stream);
+	return toxic;
+}
+
+json_t *toxics_json(const struct spec *s)
+{
+	json_t *all = json_array();
+
+	for (int down = 0; down < 2; down++)
+		for (unsigned i = 0; i < s->n_rules; i++)
+			if ((s->rules[i].direction == RESPONSE) == down)
+				json_array_append_new(all, toxic_json(&s->rules[i]));
+	return all;
+}
