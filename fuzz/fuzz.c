@@ -31,10 +31,10 @@ static uint8_t input_byte(struct input *in)
 	return one.n ? *one.p : 0;
 }
 
-static const struct protocol *protocol_pick(struct input *in)
+static const struct vn_protocol *protocol_pick(struct input *in)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
 		size_t length = strlen(all[i]->name);
@@ -46,7 +46,7 @@ static const struct protocol *protocol_pick(struct input *in)
 	return n ? all[input_byte(in) % n] : NULL;
 }
 
-static void say(struct feed *f, enum direction d, struct input bytes, size_t piece)
+static void say(struct feed *f, enum vn_direction d, struct input bytes, size_t piece)
 {
 	while (bytes.n) {
 		struct input some = input_take(&bytes, piece);
@@ -56,14 +56,14 @@ static void say(struct feed *f, enum direction d, struct input bytes, size_t pie
 
 static void refuse(struct feed *f, bool idle, uint8_t which)
 {
-	struct out out = { 0 };
+	struct vn_buffer out = { 0 };
 	size_t n = 0;
 
 	while (f->protocol->failures && f->protocol->failures[n].name)
 		n++;
 	if (!n || f->raw)
 		return;
-	const struct failure *failure = &f->protocol->failures[which % n];
+	const struct vn_failure *failure = &f->protocol->failures[which % n];
 	if (idle) {
 		f->protocol->word(&f->talk, NULL, failure, &out);
 	} else if (feed_refuse(f, failure, &out) >= 0) {
@@ -139,7 +139,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		body_say((struct input){ data + 5, size - 5 });
 		return 0;
 	}
-	const struct protocol *protocol = protocol_pick(&in);
+	const struct vn_protocol *protocol = protocol_pick(&in);
 	struct feed f;
 
 	if (!protocol || !protocol->request || !protocol->response)
@@ -152,8 +152,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (kind >= 2) {
 			refuse(&f, kind == 3, low);
 		} else {
-			say(&f, kind ? RESPONSE : REQUEST, input_take(&in, low | (size_t)input_byte(&in) << 8), piece);
-			feed_bytes(&f, REQUEST, NULL, 0);
+			say(&f, kind ? VN_RESPONSE : VN_REQUEST, input_take(&in, low | (size_t)input_byte(&in) << 8), piece);
+			feed_bytes(&f, VN_REQUEST, NULL, 0);
 		}
 	}
 	if (f.fault[0]) {

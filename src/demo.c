@@ -304,7 +304,7 @@ static const char *connection_end(int fd)
 static void client_act(struct show *show, const struct stage *stage, struct sight *s)
 {
 	int fd = stage->deed == IDLE ? show->spare : show->fd;
-	nsec start = clock_monotonic();
+	vn_nsec start = clock_monotonic();
 	if (stage->deed == CONNECT) {
 		fd = client_connect(show->proxy_port, s);
 		if (s->outcome == REPLIED) {

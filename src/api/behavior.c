@@ -27,7 +27,7 @@ static void get_behavior(struct request *r)
 static void get_behaviors(struct request *r)
 {
 	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *const *all = behaviors_all(&n);
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < n; i++)
@@ -86,11 +86,11 @@ static void put_behavior(struct request *r)
 static void get_failures(struct request *r)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 	json_t *told = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		for (const struct failure *f = all[i]->failures; f && f->name; f++)
+		for (const struct vn_failure *f = all[i]->failures; f && f->name; f++)
 			if (f->moments)
 				json_array_append_new(told, failure_json(f, all[i]));
 	request_answer(r, 200, json_pack("{s:o}", "failures", told));

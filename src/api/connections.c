@@ -84,9 +84,9 @@ static json_t *address_json(const struct endpoint *e)
 	return e->len ? json_words(endpoint_show(e, text, sizeof text)) : json_null();
 }
 
-static json_t *seconds_json(nsec t)
+static json_t *seconds_json(vn_nsec t)
 {
-	return json_real((double)(t / NSEC_US) / 1e6);
+	return json_real((double)(t / VN_US) / 1e6);
 }
 
 static json_t *way_json(const struct roster_entry *e, unsigned i)
@@ -102,7 +102,7 @@ static json_t *entry_json(const struct roster_entry *e)
 	if (*e->verb)
 		open = json_pack("{s:I, s:o}", "exchange", (json_int_t)(e->exchange & INT64_MAX), "verb", json_words(e->verb));
 	if (*e->rule)
-		held = json_pack("{s:o, s:o}", "rule", json_words(e->rule), "for", e->left == NEVER ? json_null() : seconds_json(e->left));
+		held = json_pack("{s:o, s:o}", "rule", json_words(e->rule), "for", e->left == VN_NEVER ? json_null() : seconds_json(e->left));
 	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 	                 "connection", (json_int_t)e->number, "client", address_json(&e->client), "backend", address_json(&e->backend),
 	                 "state", e->dials ? "dials" : e->raw ? "raw" : "open", "age", seconds_json(e->age), "idle", seconds_json(e->idle),
@@ -228,7 +228,7 @@ struct ending {
 	struct request *request;
 	const struct port *port;
 	uint64_t number;                /* 0: all */
-	enum end how;
+	enum vn_end how;
 	_Atomic size_t ended;
 };
 
@@ -272,7 +272,7 @@ static void end(struct request *r, const struct port *p, const char *number)
 	e->request = r;
 	e->port = p;
 	e->number = one;
-	e->how = how && !strcmp(how, "reset") ? RESET : CLOSE;
+	e->how = how && !strcmp(how, "reset") ? VN_RESET : VN_CLOSE;
 	control_round(request_control(r), &e->round);
 }
 

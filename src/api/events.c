@@ -7,7 +7,7 @@
 
 #include "control/events.h"
 
-#define PING (15 * NSEC_S)              /* so often a client that has nothing to hear is asked whether it is there */
+#define PING (15 * VN_S)              /* so often a client that has nothing to hear is asked whether it is there */
 
 struct follower {                       /* a client that listens */
 	struct stream stream;
@@ -22,7 +22,7 @@ static const char ping[] = ": still here\n\n";
 static ssize_t follower_pull(struct stream *s, char *bytes, size_t room)
 {
 	struct follower *f = OWNER(follower, stream, s);
-	struct span waiting = reader_waiting(&f->reader);
+	struct vn_span waiting = reader_waiting(&f->reader);
 	size_t n = waiting.n < room ? waiting.n : room;
 
 	timer_set(f->loop, &f->ping, f->loop->now + PING);

@@ -170,7 +170,7 @@ static void times(const struct scrape *s, const struct family *f, const char *na
 	for (unsigned i = 0; i <= BOUNDS; i++) {
 		char le[32] = "+Inf";
 		if (i < BOUNDS)
-			snprintf(le, sizeof le, "%g", (double)histogram_bounds[i] / NSEC_S);
+			snprintf(le, sizeof le, "%g", (double)histogram_bounds[i] / VN_S);
 		sum += t->n[i];
 		fprintf(s->to, "%s_bucket", f->name);
 		label(s, '{', name, who);
@@ -179,7 +179,7 @@ static void times(const struct scrape *s, const struct family *f, const char *na
 	}
 	fprintf(s->to, "%s_sum", f->name);
 	label(s, '{', name, who);
-	fprintf(s->to, "} %.9f\n%s_count", (double)t->sum / NSEC_S, f->name);
+	fprintf(s->to, "} %.9f\n%s_count", (double)t->sum / VN_S, f->name);
 	label(s, '{', name, who);
 	value(s, sum);
 }

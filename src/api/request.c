@@ -126,9 +126,9 @@ const char *request_by(struct request *r)
 	return r->by;
 }
 
-struct span request_body(struct request *r)
+struct vn_span request_body(struct request *r)
 {
-	return (struct span){ r->body, r->n };
+	return (struct vn_span){ r->body, r->n };
 }
 
 /* ---- answers ---- */
@@ -194,7 +194,7 @@ void request_refuse(struct request *r, unsigned status, const char *location, co
 
 json_t *request_object(struct request *r)
 {
-	struct span body = request_body(r);
+	struct vn_span body = request_body(r);
 	json_t *object = json_loadb((const char *)body.p, body.n, 0, NULL);
 
 	if (json_is_object(object))

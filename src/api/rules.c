@@ -82,7 +82,7 @@ static bool options_set(struct rule_spec *rule, const struct spec *on, const jso
 }
 
 /* Without one of its own it is called after its behavior. */
-static json_t *name_of(const struct spec *on, const json_t *body, const struct behavior *b, struct trouble *t)
+static json_t *name_of(const struct spec *on, const json_t *body, const struct vn_behavior *b, struct trouble *t)
 {
 	json_t *name = json_object_get(body, "name");
 
@@ -101,10 +101,10 @@ static json_t *name_of(const struct spec *on, const json_t *body, const struct b
 	return NULL;
 }
 
-static const struct behavior *behavior_of(const json_t *body, struct trouble *t)
+static const struct vn_behavior *behavior_of(const json_t *body, struct trouble *t)
 {
 	const char *name = json_string_value(json_object_get(body, "behavior"));
-	const struct behavior *b = name ? behavior_find(name) : NULL;
+	const struct vn_behavior *b = name ? behavior_find(name) : NULL;
 	char shown[64];
 
 	t->culprit = "behavior";
@@ -118,7 +118,7 @@ static struct spec *rule_more(const struct spec *on, const json_t *body, json_t 
 {
 	struct rule_spec rule;
 	struct spec *to = NULL;
-	const struct behavior *b = behavior_of(body, t);
+	const struct vn_behavior *b = behavior_of(body, t);
 
 	if (!b || !(name[0] = name_of(on, body, b, t)))
 		return NULL;

@@ -175,7 +175,7 @@ static void http_run(struct http *h)
 	if (MHD_get_timeout(h->daemon, &ms) != MHD_YES)
 		timer_stop(h->loop, &h->timer);
 	else                            /* never this instant: others must get their turn */
-		timer_set(h->loop, &h->timer, h->loop->now + (ms ? (nsec)ms * NSEC_MS : 1));
+		timer_set(h->loop, &h->timer, h->loop->now + (ms ? (vn_nsec)ms * VN_MS : 1));
 }
 
 static void http_readable(struct watch *w, unsigned events)

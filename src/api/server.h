@@ -54,7 +54,7 @@ const char *request_header(struct request *, const char *name);         /* NULL:
 const char *request_method(struct request *);
 const char *request_client(struct request *, char *buffer, size_t size);        /* its address */
 const char *request_by(struct request *);               /* the same, kept while the request is: for a waiter's `by` */
-struct span request_body(struct request *);
+struct vn_span request_body(struct request *);
 json_t *request_object(struct request *);               /* the body as one, a new reference; NULL: refused */
 
 /* ---- answers: one of these, now or later ---- */

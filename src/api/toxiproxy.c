@@ -56,7 +56,7 @@ static void refuse(struct request *r, unsigned status, const char *text)
 /* The body as JSON. NULL: refused. */
 static json_t *body_read(struct request *r)
 {
-	struct span body = request_body(r);
+	struct vn_span body = request_body(r);
 	char error[GO_ERROR];
 	struct fault f;
 	json_t *value = go_read((const char *)body.p, body.n, error);
@@ -159,7 +159,7 @@ static void populate_refuse(struct request *r, const struct fault *f)
 
 static void populate(struct request *r)
 {
-	struct span body = request_body(r);
+	struct vn_span body = request_body(r);
 	char error[GO_ERROR];
 	struct fault f;
 	size_t n;

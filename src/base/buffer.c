@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint8_t *out_grow(struct out *o, size_t n)
+static uint8_t *out_grow(struct vn_buffer *o, size_t n)
 {
 	size_t room = o->room ? o->room : 64;
 
@@ -21,24 +21,24 @@ static uint8_t *out_grow(struct out *o, size_t n)
 	return o->p + o->n - n;
 }
 
-void out_put(struct out *o, const void *bytes, size_t n)
+void vn_buffer_put(struct vn_buffer *o, const void *bytes, size_t n)
 {
 	if (n)
 		memcpy(out_grow(o, n), bytes, n);
 }
 
-void out_byte(struct out *o, uint8_t byte)
+void vn_buffer_byte(struct vn_buffer *o, uint8_t byte)
 {
 	*out_grow(o, 1) = byte;
 }
 
-struct span out_span(const struct out *o)
+struct vn_span vn_buffer_span(const struct vn_buffer *o)
 {
-	return (struct span){ o->p, o->n };
+	return (struct vn_span){ o->p, o->n };
 }
 
-void out_free(struct out *o)
+void out_free(struct vn_buffer *o)
 {
 	free(o->p);
-	*o = (struct out){ 0 };
+	*o = (struct vn_buffer){ 0 };
 }

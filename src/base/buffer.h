@@ -4,14 +4,14 @@
 
 #include "vaurien.h"
 
-struct out { uint8_t *p; size_t n, room; };     /* n of `room` bytes are filled; all zero is empty */
+struct vn_buffer { uint8_t *p; size_t n, room; };     /* n of `room` bytes are filled; all zero is empty */
 
 
-static inline void out_clear(struct out *o)     /* empty; the memory stays for what comes next */
+static inline void out_clear(struct vn_buffer *o)     /* empty; the memory stays for what comes next */
 {
 	o->n = 0;
 }
 
-void out_free(struct out *);
+void out_free(struct vn_buffer *);
 
 #endif

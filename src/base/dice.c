@@ -46,38 +46,38 @@ uint64_t siphash(uint64_t k0, uint64_t k1, const void *bytes, size_t n)
 	return v[0] ^ v[1] ^ v[2] ^ v[3];
 }
 
-struct dice dice_make(uint64_t seed, const char *proxy, const char *rule)
+struct vn_dice dice_make(uint64_t seed, const char *proxy, const char *rule)
 {
-	return (struct dice){ .k0 = siphash(seed, 0, proxy, strlen(proxy)), .k1 = siphash(seed, 1, rule, strlen(rule)) };
+	return (struct vn_dice){ .k0 = siphash(seed, 0, proxy, strlen(proxy)), .k1 = siphash(seed, 1, rule, strlen(rule)) };
 }
 
-struct dice dice_at(const struct dice *d, uint64_t connection, uint64_t exchange, unsigned moment)
+struct vn_dice dice_at(const struct vn_dice *d, uint64_t connection, uint64_t exchange, unsigned moment)
 {
-	return (struct dice){ d->k0, d->k1, connection, exchange, moment, 0 };
+	return (struct vn_dice){ d->k0, d->k1, connection, exchange, moment, 0 };
 }
 
-uint64_t dice_draw(struct dice *d)
+uint64_t vn_dice_draw(struct vn_dice *d)
 {
 	uint64_t what[3] = { d->connection, d->exchange, (uint64_t)d->moment << 32 | d->n++ };
 
 	return siphash(d->k0, d->k1, what, sizeof what);
 }
 
-double dice_unit(struct dice *d)
+double vn_dice_unit(struct vn_dice *d)
 {
-	return (double)(dice_draw(d) >> 11) * 0x1p-53;
+	return (double)(vn_dice_draw(d) >> 11) * 0x1p-53;
 }
 
-uint64_t dice_below(struct dice *d, uint64_t bound)
+uint64_t vn_dice_below(struct vn_dice *d, uint64_t bound)
 {
-	return (uint64_t)((unsigned __int128)dice_draw(d) * bound >> 64);
+	return (uint64_t)((unsigned __int128)vn_dice_draw(d) * bound >> 64);
 }
 
-double dice_normal(struct dice *d)
+double vn_dice_normal(struct vn_dice *d)
 {
-	double u = 1 - dice_unit(d);    /* (0, 1]: its logarithm is finite */
+	double u = 1 - vn_dice_unit(d);    /* (0, 1]: its logarithm is finite */
 
-	return sqrt(-2 * log(u)) * cos(2 * M_PI * dice_unit(d));
+	return sqrt(-2 * log(u)) * cos(2 * M_PI * vn_dice_unit(d));
 }
 
 /* Where the normal distribution has this share below it. */
@@ -93,9 +93,9 @@ static double normal_at(double share)
 }
 
 /* Both by their inverse: one draw each, and a greater draw never is a shorter time. */
-double dice_lognormal(struct dice *d, double mean, double deviation)
+double vn_dice_lognormal(struct vn_dice *d, double mean, double deviation)
 {
-	double z = normal_at(dice_unit(d));
+	double z = normal_at(vn_dice_unit(d));
 
 	if (!(mean > 0))
 		return 0;
@@ -103,9 +103,9 @@ double dice_lognormal(struct dice *d, double mean, double deviation)
 	return mean * exp(sqrt(variance) * z - variance / 2);
 }
 
-double dice_pareto(struct dice *d, double mean, double deviation)
+double vn_dice_pareto(struct vn_dice *d, double mean, double deviation)
 {
-	double u = dice_unit(d);
+	double u = vn_dice_unit(d);
 
 	if (!(mean > 0 && deviation > 0))
 		return mean > 0 ? mean : 0;
@@ -113,9 +113,9 @@ double dice_pareto(struct dice *d, double mean, double deviation)
 	return mean * (shape - 1) / shape * pow(1 - u, -1 / shape);
 }
 
-nsec dice_table(struct dice *d, const struct table *t)
+vn_nsec vn_dice_table(struct vn_dice *d, const struct vn_table *t)
 {
-	double percent = 100 * dice_unit(d);
+	double percent = 100 * vn_dice_unit(d);
 	size_t i = 0;
 
 	if (!t->n)
@@ -125,34 +125,34 @@ nsec dice_table(struct dice *d, const struct table *t)
 	if (i == 0 || i == t->n)
 		return t->rows[i ? i - 1 : 0].time;
 	double share = (percent - t->rows[i - 1].percent) / (t->rows[i].percent - t->rows[i - 1].percent);
-	return t->rows[i - 1].time + (nsec)(share * (double)(t->rows[i].time - t->rows[i - 1].time));
+	return t->rows[i - 1].time + (vn_nsec)(share * (double)(t->rows[i].time - t->rows[i - 1].time));
 }
 
-const char *const dice_distributions[] = { "uniform", "normal", "lognormal", "pareto", NULL };
+const char *const vn_dice_distributions[] = { "uniform", "normal", "lognormal", "pareto", NULL };
 
-nsec dice_time(struct dice *d, nsec mean, nsec spread, const char *distribution, const struct table *t)
+vn_nsec vn_dice_time(struct vn_dice *d, vn_nsec mean, vn_nsec spread, const char *distribution, const struct vn_table *t)
 {
 	double m = (double)mean, s = (double)spread, late;
 
 	if (t->n)
-		return dice_table(d, t);
+		return vn_dice_table(d, t);
 	if (!spread)
 		return mean;
 	if (!strcmp(distribution, "normal"))
-		late = m + dice_normal(d) * s;
+		late = m + vn_dice_normal(d) * s;
 	else if (!strcmp(distribution, "lognormal"))
-		late = dice_lognormal(d, m, s);
+		late = vn_dice_lognormal(d, m, s);
 	else if (!strcmp(distribution, "pareto"))
-		late = dice_pareto(d, m, s);
+		late = vn_dice_pareto(d, m, s);
 	else
-		late = m + (2 * dice_unit(d) - 1) * s;
-	return late < 0 ? 0 : late > 0x1p62 ? NEVER : (nsec)late;
+		late = m + (2 * vn_dice_unit(d) - 1) * s;
+	return late < 0 ? 0 : late > 0x1p62 ? VN_NEVER : (vn_nsec)late;
 }
 
-void dice_fill(struct dice *d, uint8_t *bytes, size_t n)
+void dice_fill(struct vn_dice *d, uint8_t *bytes, size_t n)
 {
 	for (uint64_t word; n; bytes += n < 8 ? n : 8, n -= n < 8 ? n : 8) {
-		word = dice_draw(d);
+		word = vn_dice_draw(d);
 		memcpy(bytes, &word, n < 8 ? n : 8);
 	}
 }

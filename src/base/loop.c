@@ -13,12 +13,12 @@
 #include <time.h>
 #include <unistd.h>
 
-nsec clock_monotonic(void)
+vn_nsec clock_monotonic(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * NSEC_S + t.tv_nsec;
+	return t.tv_sec * VN_S + t.tv_nsec;
 }
 
 static void wake_ready(struct watch *w, unsigned events)
@@ -82,9 +82,9 @@ static void heap_sift(struct loop *l, struct timer *t, size_t slot)
 	heap_put(l, t, slot);
 }
 
-void timer_set(struct loop *l, struct timer *t, nsec due)
+void timer_set(struct loop *l, struct timer *t, vn_nsec due)
 {
-	if (due == NEVER) {
+	if (due == VN_NEVER) {
 		timer_stop(l, t);
 		return;
 	}
@@ -114,7 +114,7 @@ void timer_stop(struct loop *l, struct timer *t)
 		heap_sift(l, last, slot);
 }
 
-nsec loop_clock(struct loop *l)
+vn_nsec loop_clock(struct loop *l)
 {
 	return l->now = l->clock();
 }
@@ -204,11 +204,11 @@ static int loop_sleep(struct loop *l, struct epoll_event *events, int room, bool
 {
 	struct timespec left = { 0 };
 	bool ends = !wait || l->later || l->timers;
-	nsec due = wait && !l->later && l->timers ? l->heap[1]->due - l->now : 0, began = l->now;
+	vn_nsec due = wait && !l->later && l->timers ? l->heap[1]->due - l->now : 0, began = l->now;
 
 	if (due > 0) {
-		nsec ask = wakeup_ask(&l->wakeups, due);
-		left = (struct timespec){ ask / NSEC_S, ask % NSEC_S };
+		vn_nsec ask = wakeup_ask(&l->wakeups, due);
+		left = (struct timespec){ ask / VN_S, ask % VN_S };
 	}
 	int n = epoll_wait_for(l->epoll, events, room, ends ? &left : NULL);
 	assert(n >= 0 || errno == EINTR);

@@ -24,7 +24,7 @@ struct watch {                          /* a file descriptor and who is told abo
 };
 
 struct timer {                          /* zeroed = not set */
-	nsec due;
+	vn_nsec due;
 	size_t slot;                    /* place in the heap, from 1 */
 	void (*fire)(struct timer *);
 };
@@ -36,10 +36,10 @@ struct mail {                           /* owned by the sender until posted, by 
 
 struct loop {
 	int epoll;
-	nsec now;                       /* the clock, as of this round */
-	nsec woke;                      /* when this round began; 0: none has */
+	vn_nsec now;                       /* the clock, as of this round */
+	vn_nsec woke;                      /* when this round began; 0: none has */
 	struct histogram rounds;        /* how long each took: so long others had to wait */
-	nsec (*clock)(void);            /* monotonic unless a test brings its own */
+	vn_nsec (*clock)(void);            /* monotonic unless a test brings its own */
 	struct timer **heap;
 	size_t timers, room;
 	struct wakeups wakeups;
@@ -59,13 +59,13 @@ bool loop_once(struct loop *, bool wait);       /* one round; false: nothing hap
 void loop_watch(struct loop *, struct watch *, unsigned events);        /* EPOLLET unless told otherwise: events as for epoll_ctl */
 void loop_unwatch(struct loop *, struct watch *);       /* must come before close(fd) where a dup exists */
 
-void timer_set(struct loop *, struct timer *, nsec due);        /* set or moved; NEVER = stopped */
+void timer_set(struct loop *, struct timer *, vn_nsec due);        /* set or moved; VN_NEVER = stopped */
 void timer_stop(struct loop *, struct timer *);
-nsec loop_clock(struct loop *);         /* the clock read afresh; ->now follows */
+vn_nsec loop_clock(struct loop *);         /* the clock read afresh; ->now follows */
 
 void loop_post(struct loop *, struct mail *);   /* from any thread */
 void loop_later(struct loop *, struct mail *);  /* from the loop's own: opened at the end of this round */
 
-nsec clock_monotonic(void);
+vn_nsec clock_monotonic(void);
 
 #endif

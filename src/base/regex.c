@@ -66,7 +66,7 @@ void pattern_free(struct pattern *p)
 	free(p);
 }
 
-static bool finds(struct pattern *p, const pcre2_code *code, struct span text)
+static bool finds(struct pattern *p, const pcre2_code *code, struct vn_span text)
 {
 	bool fast = p->jit && code == p->code;
 	int found = (fast ? pcre2_jit_match : pcre2_match)(code, text.p, text.n, 0, 0, p->data, p->limits);
@@ -76,12 +76,12 @@ static bool finds(struct pattern *p, const pcre2_code *code, struct span text)
 	return found >= 0;
 }
 
-bool pattern_finds(struct pattern *p, struct span text)
+bool pattern_finds(struct pattern *p, struct vn_span text)
 {
 	return finds(p, p->code, text);
 }
 
-bool pattern_nearly(struct pattern *p, struct span text)
+bool pattern_nearly(struct pattern *p, struct vn_span text)
 {
 	return finds(p, p->caseless, text);
 }

@@ -12,7 +12,7 @@ struct pattern;
 bool pattern_check(const char *text, char error[SENTENCE]);     /* false: `error` says where it is wrong */
 struct pattern *pattern_make(const char *text);                 /* one that was checked; a thread's own */
 void pattern_free(struct pattern *);
-bool pattern_finds(struct pattern *, struct span text);
-bool pattern_nearly(struct pattern *, struct span text);        /* it would, if upper and lower case were the same */
+bool pattern_finds(struct pattern *, struct vn_span text);
+bool pattern_nearly(struct pattern *, struct vn_span text);        /* it would, if upper and lower case were the same */
 
 #endif

@@ -10,7 +10,7 @@ static bool is_letter(uint8_t c)
 }
 
 /* The next word of a statement; *s is behind it then. */
-static struct span word_next(const struct sql *sql, struct span *s)
+static struct vn_span word_next(const struct vn_sql *sql, struct vn_span *s)
 {
 	size_t n = 0;
 
@@ -18,29 +18,29 @@ static struct span word_next(const struct sql *sql, struct span *s)
 		size_t skip = s->p[0] <= ' ' || s->p[0] == '(' || s->p[0] == ';' ? 1 : sql->comment(*s);
 		if (!skip)
 			break;
-		*s = (struct span){ s->p + skip, s->n - skip };
+		*s = (struct vn_span){ s->p + skip, s->n - skip };
 	}
 	while (n < s->n && is_letter(s->p[n]))
 		n++;
-	struct span word = { s->p, n };
-	*s = (struct span){ s->p + n, s->n - n };
+	struct vn_span word = { s->p, n };
+	*s = (struct vn_span){ s->p + n, s->n - n };
 	return word;
 }
 
-static bool word_is(struct span word, const char *name)
+static bool word_is(struct vn_span word, const char *name)
 {
 	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
 }
 
-const struct sql_keyword *sql_find(const struct sql *sql, struct span text)
+const struct vn_sql_keyword *vn_sql_find(const struct vn_sql *sql, struct vn_span text)
 {
-	struct span first, second;
+	struct vn_span first, second;
 
 	if (!text.n)
 		return NULL;
 	first = word_next(sql, &text);
 	second = word_next(sql, &text);
-	for (const struct sql_keyword *k = sql->keywords; k->word; k++)
+	for (const struct vn_sql_keyword *k = sql->keywords; k->word; k++)
 		if (word_is(first, k->word) && (!k->then || word_is(second, k->then)))
 			return k;
 	return NULL;

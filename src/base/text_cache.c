@@ -17,18 +17,18 @@ struct shelved {
 
 static size_t cost(size_t n) { return sizeof(struct shelved) + n; }
 
-void shelf_init(struct shelf *s, size_t room)
+void shelf_init(struct vn_text_cache *s, size_t room)
 {
-	*s = (struct shelf){ .room = room };
+	*s = (struct vn_text_cache){ .room = room };
 }
 
-static struct shelved **slot_of(const struct shelf *s, uint64_t key)
+static struct shelved **slot_of(const struct vn_text_cache *s, uint64_t key)
 {
 	return &s->slots[key * 0x9e3779b97f4a7c15u >> (64 - SLOT_BITS)];
 }
 
 /* Where the pointer to a key's text is, or would be. */
-static struct shelved **shelf_find(const struct shelf *s, uint64_t key)
+static struct shelved **shelf_find(const struct vn_text_cache *s, uint64_t key)
 {
 	struct shelved **at = slot_of(s, key);
 
@@ -37,13 +37,13 @@ static struct shelved **shelf_find(const struct shelf *s, uint64_t key)
 	return at;
 }
 
-static void age_unlink(struct shelf *s, struct shelved *t)
+static void age_unlink(struct vn_text_cache *s, struct shelved *t)
 {
 	*(t->older ? &t->older->newer : &s->oldest) = t->newer;
 	*(t->newer ? &t->newer->older : &s->newest) = t->older;
 }
 
-static void age_append(struct shelf *s, struct shelved *t)
+static void age_append(struct vn_text_cache *s, struct shelved *t)
 {
 	t->newer = NULL;
 	t->older = s->newest;
@@ -51,7 +51,7 @@ static void age_append(struct shelf *s, struct shelved *t)
 	s->newest = t;
 }
 
-void shelf_drop(struct shelf *s, uint64_t key)
+void vn_text_cache_drop(struct vn_text_cache *s, uint64_t key)
 {
 	if (!s->slots)
 		return;
@@ -64,13 +64,13 @@ void shelf_drop(struct shelf *s, uint64_t key)
 	free(t);
 }
 
-void shelf_put(struct shelf *s, uint64_t key, struct span text)
+void vn_text_cache_put(struct vn_text_cache *s, uint64_t key, struct vn_span text)
 {
-	shelf_drop(s, key);
+	vn_text_cache_drop(s, key);
 	if (text.n > s->room || cost(text.n) > s->room)
 		return;
 	while (s->used + cost(text.n) > s->room)
-		shelf_drop(s, s->oldest->key);
+		vn_text_cache_drop(s, s->oldest->key);
 	if (!s->slots)
 		s->slots = calloc(SLOTS, sizeof s->slots[0]);
 	struct shelved *t = malloc(cost(text.n)), **slot;
@@ -86,11 +86,11 @@ void shelf_put(struct shelf *s, uint64_t key, struct span text)
 	s->used += cost(t->n);
 }
 
-void shelf_move(struct shelf *s, uint64_t from, uint64_t to)
+void vn_text_cache_move(struct vn_text_cache *s, uint64_t from, uint64_t to)
 {
 	if (!s->slots || from == to || !*shelf_find(s, from))
 		return;
-	shelf_drop(s, to);
+	vn_text_cache_drop(s, to);
 	struct shelved **at = shelf_find(s, from), *t = *at;
 	*at = t->next;
 	t->key = to;
@@ -98,17 +98,17 @@ void shelf_move(struct shelf *s, uint64_t from, uint64_t to)
 	*slot_of(s, to) = t;
 }
 
-struct span shelf_get(struct shelf *s, uint64_t key)
+struct vn_span vn_text_cache_get(struct vn_text_cache *s, uint64_t key)
 {
 	const struct shelved *t = s->slots ? *shelf_find(s, key) : NULL;
 
-	return t ? (struct span){ t->text, t->n } : (struct span){ 0 };
+	return t ? (struct vn_span){ t->text, t->n } : (struct vn_span){ 0 };
 }
 
-void shelf_free(struct shelf *s)
+void shelf_free(struct vn_text_cache *s)
 {
 	while (s->oldest)
-		shelf_drop(s, s->oldest->key);
+		vn_text_cache_drop(s, s->oldest->key);
 	free(s->slots);
-	*s = (struct shelf){ .room = s->room };
+	*s = (struct vn_text_cache){ .room = s->room };
 }

@@ -10,13 +10,13 @@
 
 enum { SHELF_ROOM = 1 << 20 };
 
-struct shelf {
+struct vn_text_cache {
 	size_t room, used;              /* bytes, what a text costs to keep included */
 	struct shelved *oldest, *newest;
 	struct shelved **slots;         /* allocated with the first text */
 };
 
-void shelf_init(struct shelf *, size_t room);   /* SHELF_ROOM, unless there is a reason */
-void shelf_free(struct shelf *);
+void shelf_init(struct vn_text_cache *, size_t room);   /* SHELF_ROOM, unless there is a reason */
+void shelf_free(struct vn_text_cache *);
 
 #endif

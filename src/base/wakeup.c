@@ -5,25 +5,25 @@
  * that was far later than usual had no processor: that says little of the next, and counts as little. */
 #include "base/wakeup.h"
 
-static unsigned bits(nsec wait)
+static unsigned bits(vn_nsec wait)
 {
 	return wait > 0 ? 63 - (unsigned)__builtin_clzll((unsigned long long)wait) : 0;
 }
 
-nsec wakeup_ask(const struct wakeups *w, nsec wait)
+vn_nsec wakeup_ask(const struct wakeups *w, vn_nsec wait)
 {
-	nsec late = w->late[bits(wait)];
+	vn_nsec late = w->late[bits(wait)];
 
 	return wait > late ? wait - late : 0;
 }
 
-void wakeup_learn(struct wakeups *w, nsec wait, nsec slept)
+void wakeup_learn(struct wakeups *w, vn_nsec wait, vn_nsec slept)
 {
 	uint32_t *known = &w->late[bits(wait)];
-	nsec late = slept - wakeup_ask(w, wait), most = 2 * (nsec)*known + 50 * NSEC_US;
+	vn_nsec late = slept - wakeup_ask(w, wait), most = 2 * (vn_nsec)*known + 50 * VN_US;
 
 	if (most > WAKEUP_MOST)
 		most = WAKEUP_MOST;
 	late = late < 0 ? 0 : late > most ? most : late;
-	*known = (uint32_t)(*known + (late - (nsec)*known) / (late > *known ? 2 : 4));
+	*known = (uint32_t)(*known + (late - (vn_nsec)*known) / (late > *known ? 2 : 4));
 }

@@ -10,7 +10,7 @@ struct wakeups {                        /* zeroed = nothing is known yet */
 	uint32_t late[64];              /* ns, a running mean, by the bits of the time slept: the longer, the deeper was the sleep */
 };
 
-nsec wakeup_ask(const struct wakeups *, nsec wait);             /* how long to sleep so as to be awake in time; >= 0 */
-void wakeup_learn(struct wakeups *, nsec wait, nsec slept);     /* so long it took what was to be `wait`, as wakeup_ask said */
+vn_nsec wakeup_ask(const struct wakeups *, vn_nsec wait);             /* how long to sleep so as to be awake in time; >= 0 */
+void wakeup_learn(struct wakeups *, vn_nsec wait, vn_nsec slept);     /* so long it took what was to be `wait`, as wakeup_ask said */
 
 #endif

@@ -1,8 +1,8 @@
 /* dummy - everything passes as it came. */
 #include "vaurien.h"
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 }
 
-BEHAVIOR(dummy, .help = "Everything passes as it came", .act = act)
+VN_BEHAVIOR(dummy, .help = "Everything passes as it came", .act = act)

@@ -1,12 +1,12 @@
 /* hang - the server takes everything and says nothing, until the rule goes. */
 #include "vaurien.h"
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
-	v->hold = NEVER;
+	v->hold = VN_NEVER;
 }
 
-BEHAVIOR(hang,
+VN_BEHAVIOR(hang,
 	.help = "Connections stay open and silent; what was held goes on in order when this is changed",
-	.on = ON_REQUEST | ON_RESPONSE | ON_END,
+	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END,
 	.act = act)

@@ -3,21 +3,21 @@
 
 struct limit { int64_t bytes; };
 
-static const struct opt options[] = {
-	{ "bytes", OPT_INT, offsetof(struct limit, bytes), "0", "How many; 0: it closes when the first one comes" },
+static const struct vn_opt options[] = {
+	{ "bytes", VN_OPT_INT, offsetof(struct limit, bytes), "0", "How many; 0: it closes when the first one comes" },
 	{ 0 }
 };
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct limit *o = e->opts;
 	uint64_t bytes = (uint64_t)o->bytes;
 
-	verdict_limit(e, bytes > e->passed ? bytes - e->passed : 0, CLOSE, v);
+	vn_verdict_limit(e, bytes > e->passed ? bytes - e->passed : 0, VN_CLOSE, v);
 }
 
-BEHAVIOR(limit_data,
+VN_BEHAVIOR(limit_data,
 	.help = "Connections are closed behind so many bytes; what has passed still counts when the number is changed",
 	.options = options, .opts_size = sizeof(struct limit),
-	.on = ON_DATA, .direction = RESPONSE, .traits = TRAIT_WHOLE,
+	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
 	.act = act)

@@ -7,13 +7,13 @@
 
 #include "vaurien.h"
 
-struct loss { double rate; nsec rto, rto_max; int64_t segment; };
+struct loss { double rate; vn_nsec rto, rto_max; int64_t segment; };
 
-static const struct opt options[] = {
-	{ "rate", OPT_REAL, offsetof(struct loss, rate), "0.01", "The share of segments that is lost", .max = 1 },
-	{ "rto", OPT_TIME, offsetof(struct loss, rto), "200", "After how long a lost segment is sent again; doubled for each further loss of it", NSEC_MS },
-	{ "rto_max", OPT_TIME, offsetof(struct loss, rto_max), "120000", "The longest that this becomes", NSEC_MS },
-	{ "segment", OPT_INT, offsetof(struct loss, segment), "1460", "Bytes in a segment", .min = 1, .max = 65536 },
+static const struct vn_opt options[] = {
+	{ "rate", VN_OPT_REAL, offsetof(struct loss, rate), "0.01", "The share of segments that is lost", .max = 1 },
+	{ "rto", VN_OPT_TIME, offsetof(struct loss, rto), "200", "After how long a lost segment is sent again; doubled for each further loss of it", VN_MS },
+	{ "rto_max", VN_OPT_TIME, offsetof(struct loss, rto_max), "120000", "The longest that this becomes", VN_MS },
+	{ "segment", VN_OPT_INT, offsetof(struct loss, segment), "1460", "Bytes in a segment", .min = 1, .max = 65536 },
 	{ 0 }
 };
 
@@ -25,7 +25,7 @@ static double losses(double rate, double n, double u)
 	return rate >= 1 ? INFINITY : rate <= 0 ? 0 : floor(log(more) / log(rate));
 }
 
-static nsec late(const struct loss *o, double times)
+static vn_nsec late(const struct loss *o, double times)
 {
 	double sum = 0, wait = (double)o->rto, most = (double)o->rto_max;
 
@@ -33,19 +33,19 @@ static nsec late(const struct loss *o, double times)
 		sum += wait;
 	if (times >= 1 && most > 0)
 		sum += times * most;
-	return sum < 0x1p62 ? (nsec)sum : NEVER;
+	return sum < 0x1p62 ? (vn_nsec)sum : VN_NEVER;
 }
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct loss *o = e->opts;
 	double segments = (double)((e->len + (size_t)o->segment - 1) / (size_t)o->segment);
 
-	v->hold = late(o, losses(o->rate, segments, dice_unit(e->dice)));
+	v->hold = late(o, losses(o->rate, segments, vn_dice_unit(e->dice)));
 }
 
-BEHAVIOR(loss,
+VN_BEHAVIOR(loss,
 	.help = "Packets are lost on the way, as TCP's streams know it: bytes come late, by the waits for retransmissions, and none are missing",
 	.options = options, .opts_size = sizeof(struct loss),
-	.on = ON_DATA,
+	.on = VN_ON_DATA,
 	.act = act)

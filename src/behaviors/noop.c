@@ -1,8 +1,8 @@
 /* noop - a rule that does nothing. */
 #include "vaurien.h"
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 }
 
-BEHAVIOR(noop, .help = "Nothing happens; as dummy, under the name that Toxiproxy's users know", .direction = RESPONSE, .act = act)
+VN_BEHAVIOR(noop, .help = "Nothing happens; as dummy, under the name that Toxiproxy's users know", .direction = VN_RESPONSE, .act = act)

@@ -1,12 +1,12 @@
 /* refuse - nobody listens: new clients are refused, open connections stay. */
 #include "vaurien.h"
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
-	v->end = CLOSE;
+	v->end = VN_CLOSE;
 }
 
-BEHAVIOR(refuse,
+VN_BEHAVIOR(refuse,
 	.help = "New clients are refused, as where no server runs; open connections stay",
-	.on = ON_LISTEN,
+	.on = VN_ON_LISTEN,
 	.act = act)

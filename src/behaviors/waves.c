@@ -3,15 +3,15 @@
 
 #include "vaurien.h"
 
-struct waves { const char *shape; nsec period, low, high; };
+struct waves { const char *shape; vn_nsec period, low, high; };
 
 static const char *const shapes[] = { "sine", "square", "saw", "triangle", NULL };
 
-static const struct opt options[] = {
-	{ "shape", OPT_CHOICE, offsetof(struct waves, shape), "sine", "Up and down evenly (sine, triangle), low then high by halves (square), slowly up and down at once (saw)", .choices = shapes },
-	{ "period", OPT_TIME, offsetof(struct waves, period), "60", "From one wave's beginning, at its lowest, to the next's", NSEC_S },
-	{ "low", OPT_TIME, offsetof(struct waves, low), "0", "How long requests wait at least", NSEC_S },
-	{ "high", OPT_TIME, offsetof(struct waves, high), "1", "How long at most", NSEC_S },
+static const struct vn_opt options[] = {
+	{ "shape", VN_OPT_CHOICE, offsetof(struct waves, shape), "sine", "Up and down evenly (sine, triangle), low then high by halves (square), slowly up and down at once (saw)", .choices = shapes },
+	{ "period", VN_OPT_TIME, offsetof(struct waves, period), "60", "From one wave's beginning, at its lowest, to the next's", VN_S },
+	{ "low", VN_OPT_TIME, offsetof(struct waves, low), "0", "How long requests wait at least", VN_S },
+	{ "high", VN_OPT_TIME, offsetof(struct waves, high), "1", "How long at most", VN_S },
 	{ 0 }
 };
 
@@ -26,16 +26,16 @@ static double height(const char *shape, double at)
 	}
 }
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct waves *o = e->opts;
 	double at = o->period > 0 ? (double)(e->age % o->period) / (double)o->period : 0;
 
-	v->hold = o->low + (nsec)(height(o->shape, at) * (double)(o->high - o->low));
+	v->hold = o->low + (vn_nsec)(height(o->shape, at) * (double)(o->high - o->low));
 }
 
-BEHAVIOR(waves,
+VN_BEHAVIOR(waves,
 	.help = "Requests wait, now less, now more: a wave over the time since the rule was set",
 	.options = options, .opts_size = sizeof(struct waves),
-	.on = ON_REQUEST,
+	.on = VN_ON_REQUEST,
 	.act = act)

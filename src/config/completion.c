@@ -16,7 +16,7 @@ static void words_put(FILE *f, const char *const *words)
 static void behaviors_put(FILE *f)
 {
 	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *const *all = behaviors_all(&n);
 	for (size_t i = 0; i < n; i++)
 		fprintf(f, "%s%s", i ? " " : "", all[i]->name);
 }
@@ -24,7 +24,7 @@ static void behaviors_put(FILE *f)
 static void protocols_put(FILE *f)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 	for (size_t i = 0; i < n; i++)
 		fprintf(f, "%s%s", i ? " " : "", all[i]->name);
 }
@@ -34,10 +34,10 @@ static void failures_put(FILE *f)
 {
 	const char *gap = "";
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
-		for (const struct failure *x = all[i]->failures; x && x->name; x++) {
+		for (const struct vn_failure *x = all[i]->failures; x && x->name; x++) {
 			bool known = !x->moments;       /* the protocol's own affair */
 			for (size_t k = 0; k < i && !known; k++)
 				known = failure_find(all[k], x->name);
@@ -50,15 +50,15 @@ static void failures_put(FILE *f)
 }
 
 /* The words that an option takes, where there is a list of them. */
-static void values_put(FILE *f, const struct opt *o)
+static void values_put(FILE *f, const struct vn_opt *o)
 {
 	static const char *const truths[] = { "true", "false", NULL };
 
 	if (o->choices)
 		words_put(f, o->choices);
-	else if (o->type == OPT_BOOL)
+	else if (o->type == VN_OPT_BOOL)
 		words_put(f, truths);
-	else if (o->type == OPT_FAILURE)
+	else if (o->type == VN_OPT_FAILURE)
 		failures_put(f);
 	else if (!strcmp(o->name, "protocol"))
 		protocols_put(f);
@@ -68,7 +68,7 @@ static void values_put(FILE *f, const struct opt *o)
 		fputc('-', f);
 }
 
-static void row_put(FILE *f, const char *kind, const char *name, const char *value, const struct opt *o)
+static void row_put(FILE *f, const char *kind, const char *name, const char *value, const struct vn_opt *o)
 {
 	fprintf(f, "%s\t--", kind);
 	for (; *name; name++)
@@ -81,12 +81,12 @@ static void row_put(FILE *f, const char *kind, const char *name, const char *val
 void completion_list(FILE *f, const struct flags *flags)
 {
 	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *const *all = behaviors_all(&n);
 
 	for (size_t i = 0; i < flags->n; i++)
 		if (flags->at[i].group != GROUP_OLDER)
 			row_put(f, "flag", flags->at[i].name, flags->at[i].value ? flags->at[i].value : "-", flags->at[i].opt);
-	for (const struct opt *o = rule_options; o->name; o++)
+	for (const struct vn_opt *o = rule_options; o->name; o++)
 		row_put(f, "field", o->name, "VALUE", o);
 	for (size_t i = 0; i < n; i++)
 		fprintf(f, "behavior\t%s\t-\t-\t%s\n", all[i]->name, all[i]->help ? all[i]->help : "");

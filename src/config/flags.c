@@ -43,7 +43,7 @@ void flags_warn(const struct flags *flags)
 
 /* ---- the table ---- */
 
-struct flag *flags_add(struct flags *flags, enum flag_group group, const char *prefix, const struct opt *o,
+struct flag *flags_add(struct flags *flags, enum flag_group group, const char *prefix, const struct vn_opt *o,
                        struct block *b)
 {
 	struct flag *f;
@@ -56,34 +56,34 @@ struct flag *flags_add(struct flags *flags, enum flag_group group, const char *p
 	assert(n >= 0);
 	for (char *c = f->name; *c; c++)
 		*c = *c == '_' ? '-' : *c;
-	if (o->type == OPT_BOOL || (o->type == OPT_INERT && (!o->def || text_to_bool(o->def, &word))))
+	if (o->type == VN_OPT_BOOL || (o->type == VN_OPT_INERT && (!o->def || text_to_bool(o->def, &word))))
 		f->alone = "true";      /* an inert one was a flag if its default is a word for false */
 	return f;
 }
 
-static const char *value_word(const struct opt *o)
+static const char *value_word(const struct vn_opt *o)
 {
 	switch (o->type) {
-	case OPT_INT:
-	case OPT_INERT:   return "N";
-	case OPT_REAL:    return "X";
-	case OPT_TIME:    return o->unit == NSEC_S ? "SECONDS" : o->unit == NSEC_MS ? "MS" : o->unit == NSEC_US ? "US" : "TIME";
-	case OPT_TEXT:    return "TEXT";
-	case OPT_CHOICE:  return "WORD";
-	case OPT_FAILURE: return "NAME";
-	case OPT_TABLE:   return "TABLE";
-	case OPT_BOOL:    break;
+	case VN_OPT_INT:
+	case VN_OPT_INERT:   return "N";
+	case VN_OPT_REAL:    return "X";
+	case VN_OPT_TIME:    return o->unit == VN_S ? "SECONDS" : o->unit == VN_MS ? "MS" : o->unit == VN_US ? "US" : "TIME";
+	case VN_OPT_TEXT:    return "TEXT";
+	case VN_OPT_CHOICE:  return "WORD";
+	case VN_OPT_FAILURE: return "NAME";
+	case VN_OPT_TABLE:   return "TABLE";
+	case VN_OPT_BOOL:    break;
 	}
 	return NULL;
 }
 
 void flags_add_guest(struct flags *flags, enum flag_group group, const char *kind, const char *guest, const char *help,
-                     const struct opt *options, struct block *b)
+                     const struct vn_opt *options, struct block *b)
 {
 	char prefix[100];
 	snprintf(prefix, sizeof prefix, "%s-%s-", kind, guest);
-	for (const struct opt *o = options; o && o->name; o++) {
-		struct flag *f = flags_add(flags, o->type == OPT_INERT ? GROUP_OLDER : group, prefix, o, b);
+	for (const struct vn_opt *o = options; o && o->name; o++) {
+		struct flag *f = flags_add(flags, o->type == VN_OPT_INERT ? GROUP_OLDER : group, prefix, o, b);
 		f->guest = guest;
 		f->guest_help = help ? help : "";
 		f->value = f->alone ? NULL : value_word(o);

@@ -18,7 +18,7 @@ struct flag {
 	const char *guest, *guest_help; /* whose it is: a protocol's or a behavior's; else NULL */
 	const char *value;              /* what --help calls its value */
 	const char *alone;              /* its value when it stands without one; NULL: it must have one */
-	const struct opt *opt;
+	const struct vn_opt *opt;
 	struct block *block;            /* where its value goes */
 	int level;                      /* who has set it: 0 nobody, 1 the command line, 2 the file, 3 ... files it extends */
 	bool on;                        /* set, and not to false or 0 */
@@ -57,9 +57,9 @@ struct flag *flags_own(struct flags *, const char *key);        /* that a proxy 
 bool proxy_say(struct proxy_words *, struct flag *, int level, const char *value, char error[SENTENCE]);        /* checked */
 bool flag_set(struct flag *, const char *text, int level, char error[SENTENCE]);        /* unless a nearer one has */
 
-struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct opt *, struct block *);
+struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct vn_opt *, struct block *);
 void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest, const char *help,
-                     const struct opt *options, struct block *);
+                     const struct vn_opt *options, struct block *);
 void flags_free(struct flags *);
 
 const struct flag *flag_get(const struct flags *, const char *name);    /* must be there */

@@ -51,7 +51,7 @@ static void help_flag(FILE *f, const struct flag *flag)
 	snprintf(left, sizeof left, "%*s--%s%s%s", (int)indent, "", flag->name, flag->value ? " " : "",
 	         flag->value ? flag->value : "");
 	opt_describe(flag->opt, kind, sizeof kind);
-	if (flag->opt->type == OPT_INERT)
+	if (flag->opt->type == VN_OPT_INERT)
 		snprintf(text, sizeof text, "%s", flag->opt->help);
 	else if (flag->guest)
 		snprintf(text, sizeof text, "%s (%s)", flag->opt->help, kind);
@@ -98,13 +98,13 @@ void listing_help(FILE *f, const struct flags *flags)
 
 /* ---- --list ---- */
 
-static void text_options(FILE *f, const struct opt *options)
+static void text_options(FILE *f, const struct vn_opt *options)
 {
 	char kind[SENTENCE], line[SENTENCE * 3];
-	for (const struct opt *o = options; o && o->name; o++) {
+	for (const struct vn_opt *o = options; o && o->name; o++) {
 		opt_describe(o, kind, sizeof kind);
 		fprintf(f, "      %-22s ", o->name);
-		if (o->type == OPT_INERT)
+		if (o->type == VN_OPT_INERT)
 			snprintf(line, sizeof line, "%s: %s", kind, o->help);
 		else
 			snprintf(line, sizeof line, "%s (%s)", o->help, kind);
@@ -112,11 +112,11 @@ static void text_options(FILE *f, const struct opt *options)
 	}
 }
 
-static void text_failures(FILE *f, const struct protocol *p)
+static void text_failures(FILE *f, const struct vn_protocol *p)
 {
 	char line[SENTENCE * 3];
 	fprintf(f, "    failures:%s\n", p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
-	for (const struct failure *x = p->failures; x && x->name; x++) {
+	for (const struct vn_failure *x = p->failures; x && x->name; x++) {
 		if (!x->moments)        /* the protocol's own affair */
 			continue;
 		fprintf(f, "      %-22s ", x->name);
@@ -127,9 +127,9 @@ static void text_failures(FILE *f, const struct protocol *p)
 
 /* ---- --list failures: each name once, and who knows it ---- */
 
-static const struct failure *failure_offered(const struct protocol *p, const char *name)
+static const struct vn_failure *failure_offered(const struct vn_protocol *p, const char *name)
 {
-	const struct failure *f = failure_find(p, name);
+	const struct vn_failure *f = failure_find(p, name);
 
 	return f && f->moments ? f : NULL;
 }
@@ -138,11 +138,11 @@ static const struct failure *failure_offered(const struct protocol *p, const cha
 static const char *name_next(const char *last)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 	const char *next = NULL;
 
 	for (size_t i = 0; i < n; i++)
-		for (const struct failure *f = all[i]->failures; f && f->name; f++)
+		for (const struct vn_failure *f = all[i]->failures; f && f->name; f++)
 			if (f->moments && (!last || strcmp(f->name, last) > 0) && (!next || strcmp(f->name, next) < 0))
 				next = f->name;
 	return next;
@@ -152,13 +152,13 @@ void listing_failures_text(FILE *f)
 {
 	char line[SENTENCE * 3], fits[SENTENCE];
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 
 	fputs("failures, each the same outage in every protocol that has it:\n", f);
 	for (const char *name = name_next(NULL); name; name = name_next(name)) {
 		fprintf(f, "  %s\n", name);
 		for (size_t i = 0; i < n; i++) {
-			const struct failure *x = failure_offered(all[i], name);
+			const struct vn_failure *x = failure_offered(all[i], name);
 			if (!x)
 				continue;
 			fprintf(f, "    %-10s ", all[i]->name);
@@ -169,14 +169,14 @@ void listing_failures_text(FILE *f)
 	}
 }
 
-static void text_reach(FILE *f, const struct behavior *b)
+static void text_reach(FILE *f, const struct vn_behavior *b)
 {
-	const char *on = b->direction == REQUEST ? "requests" : b->direction == RESPONSE ? "responses" : "requests and responses";
+	const char *on = b->direction == VN_REQUEST ? "requests" : b->direction == VN_RESPONSE ? "responses" : "requests and responses";
 	char line[SENTENCE];
 
-	if (b->direction != REQUEST && b->direction != RESPONSE && !(b->traits & TRAIT_WHOLE))
+	if (b->direction != VN_REQUEST && b->direction != VN_RESPONSE && !(b->traits & VN_TRAIT_WHOLE))
 		return;
-	snprintf(line, sizeof line, "By itself it acts on %s%s.", on, b->traits & TRAIT_WHOLE ? ", and is drawn for each connection" : "");
+	snprintf(line, sizeof line, "By itself it acts on %s%s.", on, b->traits & VN_TRAIT_WHOLE ? ", and is drawn for each connection" : "");
 	fprintf(f, "%16s", "");
 	print_wrapped(f, line, 16, 16);
 }
@@ -186,7 +186,7 @@ void listing_text(FILE *f)
 	size_t n;
 
 	fputs("behaviors:\n", f);
-	const struct behavior *const *b = behaviors_all(&n);
+	const struct vn_behavior *const *b = behaviors_all(&n);
 	for (size_t i = 0; i < n; i++) {
 		fprintf(f, "  %-14s", b[i]->name);
 		print_wrapped(f, b[i]->help ? b[i]->help : "", 16, 16);
@@ -196,7 +196,7 @@ void listing_text(FILE *f)
 	fputs("\nfields of rules, whatever the behavior:\n", f);
 	text_options(f, rule_options);
 	fputs("\nprotocols:\n", f);
-	const struct protocol *const *p = protocols_all(&n);
+	const struct vn_protocol *const *p = protocols_all(&n);
 	for (size_t i = 0; i < n; i++) {
 		fprintf(f, "  %-14s", p[i]->name);
 		print_wrapped(f, p[i]->help ? p[i]->help : "", 16, 16);
@@ -219,7 +219,7 @@ static void cell(FILE *f, const char *text)
 	fputc(' ', f);
 }
 
-static void page_options(FILE *f, const struct opt *options, const char *kind, const char *guest)
+static void page_options(FILE *f, const struct vn_opt *options, const char *kind, const char *guest)
 {
 	char what[SENTENCE];
 
@@ -228,7 +228,7 @@ static void page_options(FILE *f, const struct opt *options, const char *kind, c
 		return;
 	}
 	fputs("| option | value | what it says |\n|---|---|---|\n", f);
-	for (const struct opt *o = options; o->name; o++) {
+	for (const struct vn_opt *o = options; o->name; o++) {
 		opt_describe(o, what, sizeof what);
 		fprintf(f, "| `%s` ", o->name);
 		cell(f, what);
@@ -243,7 +243,7 @@ static void page_options(FILE *f, const struct opt *options, const char *kind, c
 	fprintf(f, "-OPTION`, with `-` for `_`; in the file: section `[%s:%s]`.\n", kind, guest);
 }
 
-static void page_failures(FILE *f, const struct protocol *p)
+static void page_failures(FILE *f, const struct vn_protocol *p)
 {
 	char fits[SENTENCE];
 
@@ -252,7 +252,7 @@ static void page_failures(FILE *f, const struct protocol *p)
 		return;
 	}
 	fputs("\n| failure | code | text | can answer | the connection |\n|---|---|---|---|---|\n", f);
-	for (const struct failure *x = p->failures; x->name; x++) {
+	for (const struct vn_failure *x = p->failures; x->name; x++) {
 		if (!x->moments)
 			continue;
 		fprintf(f, "| `%s` ", x->name);
@@ -276,7 +276,7 @@ static void page_head(FILE *f, const char *name, const char *help)
 static void page_needs(FILE *f, const char *failure)
 {
 	size_t n, said = 0;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 
 	fprintf(f, "It needs a protocol with the failure `%s`: ", failure);
 	for (size_t i = 0; i < n; i++)
@@ -286,13 +286,13 @@ static void page_needs(FILE *f, const char *failure)
 }
 
 /* What a behavior acts on, where that is not everything. */
-static void page_reach(FILE *f, const struct behavior *b)
+static void page_reach(FILE *f, const struct vn_behavior *b)
 {
-	if (b->direction == REQUEST || b->direction == RESPONSE)
-		fprintf(f, "It acts on %s unless `direction` says otherwise.", b->direction == REQUEST ? "requests" : "responses");
-	if (b->traits & TRAIT_WHOLE)
+	if (b->direction == VN_REQUEST || b->direction == VN_RESPONSE)
+		fprintf(f, "It acts on %s unless `direction` says otherwise.", b->direction == VN_REQUEST ? "requests" : "responses");
+	if (b->traits & VN_TRAIT_WHOLE)
 		fprintf(f, "%sThe dice decide once for each connection unless `per` is `exchange`.", b->direction ? " " : "");
-	if (b->direction || b->traits & TRAIT_WHOLE)
+	if (b->direction || b->traits & VN_TRAIT_WHOLE)
 		fputs("\n\n", f);
 	if (b->failure)
 		page_needs(f, b->failure);
@@ -301,7 +301,7 @@ static void page_reach(FILE *f, const struct behavior *b)
 void listing_behaviors_page(FILE *f)
 {
 	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *const *all = behaviors_all(&n);
 
 	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/spec/rule.c.\n", f);
 	for (size_t i = 0; i < n; i++) {
@@ -317,7 +317,7 @@ void listing_behaviors_page(FILE *f)
 void listing_protocols_page(FILE *f)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 
 	fputs("# Protocols\n\nThis page is generated (`make docs`) from the tables in src/protocols/.\n"
 	      "A failure's name is what the option `failure` of a behavior takes.\n", f);
@@ -332,7 +332,7 @@ void listing_protocols_page(FILE *f)
 void listing_failures_page(FILE *f)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 
 	fputs("| failure ", f);
 	for (size_t i = 0; i < n; i++)
@@ -348,7 +348,7 @@ void listing_failures_page(FILE *f)
 		for (size_t i = 0; i < n; i++) {
 			if (!all[i]->failures)
 				continue;
-			const struct failure *x = failure_offered(all[i], name);
+			const struct vn_failure *x = failure_offered(all[i], name);
 			cell(f, x ? x->code : "");
 		}
 		fputs("|\n", f);

@@ -116,13 +116,13 @@ static bool said(const struct proxy_words *p, const struct flag *f)
 
 void own_fit(struct reading *own, const struct proxy_words *p)
 {
-	const struct protocol *protocol = protocol_find(own->words->protocol);
+	const struct vn_protocol *protocol = protocol_find(own->words->protocol);
 	const char *culprit;
 	char ignored[SENTENCE];
 
 	for (size_t i = 0; protocol && i < own->flags.n; i++) {
 		struct flag *f = &own->flags.at[i];
-		if (f->opt->type != OPT_FAILURE || !f->level || said(p, f) || rule_check_failures(protocol, f->block, &culprit, ignored))
+		if (f->opt->type != VN_OPT_FAILURE || !f->level || said(p, f) || rule_check_failures(protocol, f->block, &culprit, ignored))
 			continue;
 		opt_set_json(f->block, f->opt, json_null(), ignored);
 		f->level = 0;

@@ -8,7 +8,7 @@
 struct words {                          /* the program's own options */
 	const char *proxy, *backend, *protocol, *proxy_name, *add, *behavior, *rule;
 	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
-	nsec timeout, linger;
+	vn_nsec timeout, linger;
 	const char *hold_max, *hold_total, *seed, *loopback_congestion;
 	bool enabled, stay_connected, sync, http, statsd_enabled;
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
@@ -20,7 +20,7 @@ struct words {                          /* the program's own options */
 
 struct reading {                        /* what is needed until all is read; or the same for one proxy, with words of its own */
 	struct words *words;            /* as far as known; core's */
-	struct opt *options;            /* core's table */
+	struct vn_opt *options;            /* core's table */
 	struct block core;
 	struct block *protocols;        /* in the order of protocols_all() */
 	struct defaults *defaults;      /* of the behaviors */

@@ -30,7 +30,7 @@ static int protocol_read(struct reading *r, struct spec *proxy)
 {
 	char known[SENTENCE] = "one of ";
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
 		if (!strcmp(all[i]->name, r->words->protocol)) {
@@ -91,7 +91,7 @@ static int behavior_unknown(const char *name)
 {
 	char known[4000] = "";
 	size_t n, used = 0;
-	const struct behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *const *all = behaviors_all(&n);
 
 	for (size_t i = 0; i < n && used < sizeof known; i++)
 		used += (size_t)snprintf(known + used, sizeof known - used, "%s'%s'", i ? ", " : "", all[i]->name);
@@ -178,7 +178,7 @@ static bool failures_good(const struct reading *r, const struct spec *s, char er
 
 	for (size_t i = 0; i < r->flags.n; i++) {
 		const struct flag *f = &r->flags.at[i];
-		if (f->opt->type == OPT_FAILURE && f->level && !rule_check_failures(s->protocol, f->block, &culprit, error))
+		if (f->opt->type == VN_OPT_FAILURE && f->level && !rule_check_failures(s->protocol, f->block, &culprit, error))
 			return false;
 	}
 	return true;
@@ -334,7 +334,7 @@ static int rules_check(const struct reading *r)
 }
 
 /* What a proxy is that only says where it is, and what it speaks. */
-static int plain_read(struct reading *all, const struct protocol *protocol)
+static int plain_read(struct reading *all, const struct vn_protocol *protocol)
 {
 	static const struct proxy_words none;
 	struct settings *s = all->settings;
@@ -357,7 +357,7 @@ static int plain_read(struct reading *all, const struct protocol *protocol)
 static int plains_read(struct reading *r)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 	int code = -1;
 
 	r->settings->plains = calloc(n + 1, sizeof(struct spec *));

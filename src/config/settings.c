@@ -30,87 +30,87 @@ static const char *const listings[] = { "text", "failures", "behaviors.md", "pro
 
 enum { OWN = true };                    /* a proxy may have words of its own for it */
 
-static const struct row { enum flag_group group; const char *value; struct opt opt; bool own; } rows[] = {
-	{ GROUP_PROXY, "HOST:PORT", WORD("proxy", OPT_TEXT, proxy, .def = "localhost:8000",
+static const struct row { enum flag_group group; const char *value; struct vn_opt opt; bool own; } rows[] = {
+	{ GROUP_PROXY, "HOST:PORT", WORD("proxy", VN_OPT_TEXT, proxy, .def = "localhost:8000",
 		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT or unix:/PATH"), OWN },
-	{ GROUP_PROXY, "HOST:PORT", WORD("backend", OPT_TEXT, backend, .def = "localhost:80",
+	{ GROUP_PROXY, "HOST:PORT", WORD("backend", VN_OPT_TEXT, backend, .def = "localhost:80",
 		.help = "the server behind the proxy"), OWN },
-	{ GROUP_PROXY, "NAME", WORD("protocol", OPT_TEXT, protocol, .def = "tcp",
+	{ GROUP_PROXY, "NAME", WORD("protocol", VN_OPT_TEXT, protocol, .def = "tcp",
 		.help = "what client and server speak; --list shows the protocols"), OWN },
-	{ GROUP_PROXY, "NAME", WORD("proxy_name", OPT_TEXT, proxy_name, .def = "default",
+	{ GROUP_PROXY, "NAME", WORD("proxy_name", VN_OPT_TEXT, proxy_name, .def = "default",
 		.help = "what the proxy is called in the API; the dice depend on it") },
-	{ GROUP_PROXY, "WORDS", WORD("add", OPT_TEXT, add,
+	{ GROUP_PROXY, "WORDS", WORD("add", VN_OPT_TEXT, add,
 		.help = "a proxy more, any number of times: NAME=LISTEN=BACKEND or NAME=LISTEN=BACKEND,PROTOCOL, and behind that its "
 		        "own behavior=..., timeout=...") },
-	{ GROUP_PROXY, NULL, WORD("enabled", OPT_BOOL, enabled, .def = "true",
+	{ GROUP_PROXY, NULL, WORD("enabled", VN_OPT_BOOL, enabled, .def = "true",
 		.help = "listen from the start; with =no it waits until the API enables it"), OWN },
-	{ GROUP_PROXY, "SECONDS", WORD("timeout", OPT_TIME, timeout, .def = "30", .unit = NSEC_S,
+	{ GROUP_PROXY, "SECONDS", WORD("timeout", VN_OPT_TIME, timeout, .def = "30", .unit = VN_S,
 		.help = "for connecting to the backend; if given, idle connections are closed after it, too; 0: none"), OWN },
-	{ GROUP_PROXY, NULL, WORD("stay_connected", OPT_BOOL, stay_connected,
+	{ GROUP_PROXY, NULL, WORD("stay_connected", VN_OPT_BOOL, stay_connected,
 		.help = "never close idle connections, whatever --timeout says"), OWN },
-	{ GROUP_PROXY, "N", WORD("pool_max_size", OPT_INT, pool_max_size, .def = "100", .max = 1000000,
+	{ GROUP_PROXY, "N", WORD("pool_max_size", VN_OPT_INT, pool_max_size, .def = "100", .max = 1000000,
 		.help = "most clients at a time; others wait in the backlog; 0 or not given: no limit"), OWN },
-	{ GROUP_PROXY, "N", WORD("backlog", OPT_INT, backlog, .def = "8192", .max = INT_MAX,
+	{ GROUP_PROXY, "N", WORD("backlog", VN_OPT_INT, backlog, .def = "8192", .max = INT_MAX,
 		.help = "connections that may wait to be accepted"), OWN },
-	{ GROUP_PROXY, "BYTES", WORD("bufsize", OPT_INT, bufsize, .def = "262144", .min = 1, .max = 67108864,
+	{ GROUP_PROXY, "BYTES", WORD("bufsize", VN_OPT_INT, bufsize, .def = "262144", .min = 1, .max = 67108864,
 		.help = "the buffer that a thread reads into") },
-	{ GROUP_PROXY, "BYTES", WORD("splice_from", OPT_INT, splice_from, .def = "131072", .max = INT_MAX,
+	{ GROUP_PROXY, "BYTES", WORD("splice_from", VN_OPT_INT, splice_from, .def = "131072", .max = INT_MAX,
 		.help = "reads of so much are bulk, which goes by splice where no rule and no protocol needs to see it; 0: none is") },
-	{ GROUP_PROXY, "WORD", WORD("loopback_congestion", OPT_CHOICE, loopback_congestion, .def = "reno", .choices = congestions,
+	{ GROUP_PROXY, "WORD", WORD("loopback_congestion", VN_OPT_CHOICE, loopback_congestion, .def = "reno", .choices = congestions,
 		.help = "for bulk to this machine itself, where the system would pace it; system: leave that") },
-	{ GROUP_PROXY, "SECONDS", WORD("linger", OPT_TIME, linger, .def = "2", .unit = NSEC_S,
+	{ GROUP_PROXY, "SECONDS", WORD("linger", VN_OPT_TIME, linger, .def = "2", .unit = VN_S,
 		.help = "how long a request that is held for ever outlives its client; 0: for ever"), OWN },
-	{ GROUP_PROXY, "BYTES", WORD("hold_max", OPT_TEXT, hold_max, .def = "8M",
+	{ GROUP_PROXY, "BYTES", WORD("hold_max", VN_OPT_TEXT, hold_max, .def = "8M",
 		.help = "held bytes per connection and direction before reading stops; K, M and G are understood"), OWN },
-	{ GROUP_PROXY, "BYTES", WORD("hold_total", OPT_TEXT, hold_total, .def = "512M",
+	{ GROUP_PROXY, "BYTES", WORD("hold_total", VN_OPT_TEXT, hold_total, .def = "512M",
 		.help = "held bytes in all before reading stops") },
-	{ GROUP_PROXY, "N", WORD("threads", OPT_INT, threads, .def = "1", .min = 1, .max = 64,
+	{ GROUP_PROXY, "N", WORD("threads", VN_OPT_INT, threads, .def = "1", .min = 1, .max = 64,
 		.help = "threads that carry connections") },
-	{ GROUP_PROXY, "N", WORD("seed", OPT_TEXT, seed,
+	{ GROUP_PROXY, "N", WORD("seed", VN_OPT_TEXT, seed,
 		.help = "what the dice are made from, 64 bits, decimal or 0x...; not given: drawn, and logged") },
 
-	{ GROUP_BEHAVIOR, "WEIGHTS", WORD("behavior", OPT_TEXT, behavior, .def = "100:dummy",
+	{ GROUP_BEHAVIOR, "WEIGHTS", WORD("behavior", VN_OPT_TEXT, behavior, .def = "100:dummy",
 		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what is left of 100 is dummy"), OWN },
 
-	{ GROUP_BEHAVIOR, "WORDS", WORD("rule", OPT_TEXT, rule,
+	{ GROUP_BEHAVIOR, "WORDS", WORD("rule", VN_OPT_TEXT, rule,
 		.help = "a rule beside that, any number of times: 'error failure=deadlock match=\"^QUERY UPDATE\" times=1', or "
 		        "'NAME: error ...' for the proxy of that name; --list shows the fields of rules"), OWN },
 
-	{ GROUP_HTTP, NULL, WORD("http", OPT_BOOL, http, .help = "start the HTTP server by which behaviors are changed") },
-	{ GROUP_HTTP, "HOST", WORD("http_host", OPT_TEXT, http_host, .def = "localhost", .help = "where it listens") },
-	{ GROUP_HTTP, "PORT", WORD("http_port", OPT_INT, http_port, .def = "8080", .max = 65535, .help = "its port") },
-	{ GROUP_HTTP, "TEXT", WORD("http_token", OPT_TEXT, http_token,
+	{ GROUP_HTTP, NULL, WORD("http", VN_OPT_BOOL, http, .help = "start the HTTP server by which behaviors are changed") },
+	{ GROUP_HTTP, "HOST", WORD("http_host", VN_OPT_TEXT, http_host, .def = "localhost", .help = "where it listens") },
+	{ GROUP_HTTP, "PORT", WORD("http_port", VN_OPT_INT, http_port, .def = "8080", .max = 65535, .help = "its port") },
+	{ GROUP_HTTP, "TEXT", WORD("http_token", VN_OPT_TEXT, http_token,
 		.help = "only who shows it is answered: Authorization: Bearer TEXT; in a file it may be ${VARIABLE}") },
 
-	{ GROUP_LOGS, "LEVEL", WORD("log_level", OPT_CHOICE, log_level, .def = "info", .choices = levels,
+	{ GROUP_LOGS, "LEVEL", WORD("log_level", VN_OPT_CHOICE, log_level, .def = "info", .choices = levels,
 		.help = "what is logged") },
-	{ GROUP_LOGS, "FORMAT", WORD("log_format", OPT_CHOICE, log_format, .def = "text", .choices = formats,
+	{ GROUP_LOGS, "FORMAT", WORD("log_format", VN_OPT_CHOICE, log_format, .def = "text", .choices = formats,
 		.help = "lines for people, or objects in JSON") },
-	{ GROUP_LOGS, "FILE", WORD("log_output", OPT_TEXT, log_output, .def = "-",
+	{ GROUP_LOGS, "FILE", WORD("log_output", VN_OPT_TEXT, log_output, .def = "-",
 		.help = "a file to append to; - is the standard error") },
 
-	{ GROUP_LOGS, "FILE", WORD("events", OPT_TEXT, events,
+	{ GROUP_LOGS, "FILE", WORD("events", VN_OPT_TEXT, events,
 		.help = "a file to append events to, a connection, a fault or a change as a line of JSON; - is the standard output") },
 
-	{ GROUP_STATSD, NULL, WORD("statsd.enabled", OPT_BOOL, statsd_enabled, .help = "send counters to a statsd server") },
-	{ GROUP_STATSD, "HOST", WORD("statsd.host", OPT_TEXT, statsd_host, .def = "localhost", .help = "its host") },
-	{ GROUP_STATSD, "PORT", WORD("statsd.port", OPT_INT, statsd_port, .def = "8125", .min = 1, .max = 65535,
+	{ GROUP_STATSD, NULL, WORD("statsd.enabled", VN_OPT_BOOL, statsd_enabled, .help = "send counters to a statsd server") },
+	{ GROUP_STATSD, "HOST", WORD("statsd.host", VN_OPT_TEXT, statsd_host, .def = "localhost", .help = "its host") },
+	{ GROUP_STATSD, "PORT", WORD("statsd.port", VN_OPT_INT, statsd_port, .def = "8125", .min = 1, .max = 65535,
 		.help = "its UDP port") },
-	{ GROUP_STATSD, "TEXT", WORD("statsd.prefix", OPT_TEXT, statsd_prefix, .def = "vaurien",
+	{ GROUP_STATSD, "TEXT", WORD("statsd.prefix", VN_OPT_TEXT, statsd_prefix, .def = "vaurien",
 		.help = "what counters' names begin with") },
-	{ GROUP_STATSD, "RATE", WORD("statsd.sample_rate", OPT_REAL, statsd_rate, .def = "1.0", .max = 1,
+	{ GROUP_STATSD, "RATE", WORD("statsd.sample_rate", VN_OPT_REAL, statsd_rate, .def = "1.0", .max = 1,
 		.help = "the share of the counts that is sent") },
 
-	{ GROUP_GENERAL, "FILE", WORD("config", OPT_TEXT, config, .help = "an INI file with these options; the command line wins") },
-	{ GROUP_GENERAL, "FILE", WORD("plugin", OPT_TEXT, plugin,
+	{ GROUP_GENERAL, "FILE", WORD("config", VN_OPT_TEXT, config, .help = "an INI file with these options; the command line wins") },
+	{ GROUP_GENERAL, "FILE", WORD("plugin", VN_OPT_TEXT, plugin,
 		.help = "a behavior or a protocol of your own, any number of times: FILE.so or FILE.lua") },
-	{ GROUP_GENERAL, "WHAT", WORD("list", OPT_CHOICE, list, .choices = listings,
+	{ GROUP_GENERAL, "WHAT", WORD("list", VN_OPT_CHOICE, list, .choices = listings,
 		.help = "show behaviors, protocols and failures with their options") },
-	{ GROUP_GENERAL, NULL, WORD("version", OPT_BOOL, version, .help = "show the version") },
-	{ GROUP_GENERAL, NULL, WORD("help", OPT_BOOL, help, .help = "show this help") },
+	{ GROUP_GENERAL, NULL, WORD("version", VN_OPT_BOOL, version, .help = "show the version") },
+	{ GROUP_GENERAL, NULL, WORD("help", VN_OPT_BOOL, help, .help = "show this help") },
 
-	{ GROUP_OLDER, "SECONDS", WORD("pool_timeout", OPT_INT, pool_timeout, .def = "30", .help = "changes nothing") },
-	{ GROUP_OLDER, NULL, WORD("sync", OPT_BOOL, sync, .help = "changes nothing") },
+	{ GROUP_OLDER, "SECONDS", WORD("pool_timeout", VN_OPT_INT, pool_timeout, .def = "30", .help = "changes nothing") },
+	{ GROUP_OLDER, NULL, WORD("sync", VN_OPT_BOOL, sync, .help = "changes nothing") },
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
@@ -145,7 +145,7 @@ static void reading_begin(struct reading *r, struct settings *settings)
 static void reading_guests(struct reading *r)
 {
 	size_t n;
-	const struct protocol *const *p = protocols_all(&n);
+	const struct vn_protocol *const *p = protocols_all(&n);
 	r->protocols = blocks(n);
 	for (size_t i = 0; i < n; i++) {
 		block_init(&r->protocols[i], p[i]->options, p[i]->opts_size);
@@ -154,7 +154,7 @@ static void reading_guests(struct reading *r)
 
 	struct defaults *d = r->defaults = defaults_make();
 	for (size_t i = 0; i < d->n; i++) {
-		const struct behavior *b = d->of[i].behavior;
+		const struct vn_behavior *b = d->of[i].behavior;
 		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help, b->options, &d->of[i].block);
 	}
 }
@@ -275,7 +275,7 @@ static void rest_read(struct reading *r)
 	s->bufsize = w->bufsize;
 	s->splice_from = w->splice_from;
 	s->reno = !strcmp(w->loopback_congestion, "reno");
-	s->timeout = (double)w->timeout / NSEC_S;
+	s->timeout = (double)w->timeout / VN_S;
 	s->pool_max_size = w->pool_max_size;
 	s->pool_timeout = w->pool_timeout;
 	s->stay_connected = w->stay_connected;
@@ -304,7 +304,7 @@ static int log_begin(struct reading *r)
 	flags_warn(&r->flags);
 	for (size_t i = 0; i < r->flags.n; i++) {
 		const struct flag *f = &r->flags.at[i];
-		if (f->opt->type == OPT_INERT && f->on && protocol_spoken(r->settings, f->guest))
+		if (f->opt->type == VN_OPT_INERT && f->on && protocol_spoken(r->settings, f->guest))
 			log_warning("--%s changes nothing: %s", f->name, f->opt->help);
 	}
 	return -1;
@@ -347,7 +347,7 @@ int settings_read_bare(struct settings *s, int argc, char **argv)
 	return read_all(s, argc, argv, true);
 }
 
-struct spec *settings_plain(const struct settings *s, const struct protocol *p)
+struct spec *settings_plain(const struct settings *s, const struct vn_protocol *p)
 {
 	for (size_t i = 0; i < s->n_plains; i++)
 		if (p ? s->plains[i]->protocol == p : !strcmp(s->plains[i]->protocol->name, "tcp"))

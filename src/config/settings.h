@@ -38,7 +38,7 @@ void settings_free(struct settings *);
 /* What may change while the program runs is `next`'s from now on. A warning tells of what may not, and has. */
 void settings_renew(struct settings *, struct settings *next);
 
-struct spec *settings_plain(const struct settings *, const struct protocol *);  /* borrowed; NULL: of tcp */
+struct spec *settings_plain(const struct settings *, const struct vn_protocol *);  /* borrowed; NULL: of tcp */
 int  settings_add(struct settings *, struct spec *);    /* a proxy more; -1: good; 1: its name is not free, and that has been said */
 
 #endif

@@ -125,7 +125,7 @@ struct goodbye {
 	struct control *control;
 	struct worker *worker;
 	struct timer timer;
-	nsec until;
+	vn_nsec until;
 };
 
 static void goodbye_heard(struct mail *m)
@@ -146,7 +146,7 @@ static void goodbye_check(struct timer *t)
 	for (struct proxy *p = w->proxies; p; p = p->next)
 		all &= proxy_finish(p);
 	if ((!all || w->lingerers) && w->loop.now < g->until) {
-		timer_set(&w->loop, t, w->loop.now + 10 * NSEC_MS);
+		timer_set(&w->loop, t, w->loop.now + 10 * VN_MS);
 		return;
 	}
 	w->loop.stop = true;
@@ -163,7 +163,7 @@ static void goodbye_begin(struct mail *m)
 		if (p->listener)
 			listener_stop(p->listener);
 	g->timer.fire = goodbye_check;
-	g->until = g->worker->loop.now + NSEC_S;
+	g->until = g->worker->loop.now + VN_S;
 	timer_set(&g->worker->loop, &g->timer, g->worker->loop.now);
 }
 

@@ -22,7 +22,7 @@ enum {
 	PIECE       = 4096,             /* so much a pipe takes without waiting, if it takes anything */
 };
 
-#define RETRY (20 * NSEC_MS)            /* until a file that takes nothing is asked again */
+#define RETRY (20 * VN_MS)            /* until a file that takes nothing is asked again */
 
 static struct {
 	struct loop *loop;
@@ -92,7 +92,7 @@ static char *reader_room(struct reader *r, size_t n)
 	return r->to + n <= READER_ROOM ? r->buffer + r->to : NULL;
 }
 
-static bool reader_put(struct reader *r, uint64_t id, enum news_type type, nsec at, const char *text, size_t n)
+static bool reader_put(struct reader *r, uint64_t id, enum news_type type, vn_nsec at, const char *text, size_t n)
 {
 	char *to = reader_room(r, n + 200);
 	const char *name = news_names[type];
@@ -103,13 +103,13 @@ static bool reader_put(struct reader *r, uint64_t id, enum news_type type, nsec 
 	if (r->stream)
 		put = sprintf(to, "id: %" PRIu64 "\nevent: %s\ndata: ", id, name);
 	put += sprintf(to + put, "{\"id\": %" PRIu64 ", \"time\": %lld.%06lld, \"type\": \"%s\", %.*s}\n%s", id,
-	               (long long)(at / NSEC_S), (long long)(at % NSEC_S / NSEC_US), name, (int)n, text, r->stream ? "\n" : "");
+	               (long long)(at / VN_S), (long long)(at % VN_S / VN_US), name, (int)n, text, r->stream ? "\n" : "");
 	r->to += (size_t)put;
 	return true;
 }
 
 /* Before anything else it is told what it has missed, up to `id`. False: no room for that, either. */
-static bool reader_caught_up(struct reader *r, uint64_t id, nsec at)
+static bool reader_caught_up(struct reader *r, uint64_t id, vn_nsec at)
 {
 	struct news n;
 
@@ -130,7 +130,7 @@ static bool reader_wants(const struct reader *r, const struct news *n)
 	return r->wants >> n->type & 1 && n->n >= name && !memcmp(n->text, r->proxy ? r->proxy : "", name);
 }
 
-static void reader_tell(struct reader *r, const struct news *n, nsec at)
+static void reader_tell(struct reader *r, const struct news *n, vn_nsec at)
 {
 	if (reader_caught_up(r, events.told - 1, at) && reader_put(r, events.told, n->type, at, n->text, n->n))
 		return;
@@ -138,17 +138,17 @@ static void reader_tell(struct reader *r, const struct news *n, nsec at)
 	events.lost++;
 }
 
-struct span reader_waiting(struct reader *r)
+struct vn_span reader_waiting(struct reader *r)
 {
-	return (struct span){ (uint8_t *)r->buffer + r->from, r->to - r->from };
+	return (struct vn_span){ (uint8_t *)r->buffer + r->from, r->to - r->from };
 }
 
-static nsec clock_real(void)
+static vn_nsec clock_real(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec * NSEC_S + t.tv_nsec;
+	return t.tv_sec * VN_S + t.tv_nsec;
 }
 
 void reader_took(struct reader *r, size_t n)
@@ -183,7 +183,7 @@ bool events_types(const char *list, unsigned *wants, char error[SENTENCE])
 
 /* ---- from the ring to the readers ---- */
 
-static void news_pass(const struct news *n, nsec offset)
+static void news_pass(const struct news *n, vn_nsec offset)
 {
 	events.told++;
 	for (struct reader *r = events.readers; r; r = r->next)
@@ -213,7 +213,7 @@ static void readers_wake(void)
 void events_drain(void)
 {
 	struct load load = ring_take(&news_ring);
-	nsec offset = clock_real() - clock_monotonic();
+	vn_nsec offset = clock_real() - clock_monotonic();
 	struct news n;
 
 	for (size_t at = 0; at < load.n; at += NEWS_HEAD + n.n) {
@@ -251,7 +251,7 @@ static void file_end(struct file *f)
 }
 
 /* How much of this was taken; 0: nothing now; -1: nothing ever. */
-static ssize_t file_put(struct file *f, struct span s)
+static ssize_t file_put(struct file *f, struct vn_span s)
 {
 	if (!file_takes(f))
 		return 0;
@@ -262,7 +262,7 @@ static ssize_t file_put(struct file *f, struct span s)
 /* All that waits, as far as it is taken at once. */
 static void file_write(struct file *f)
 {
-	struct span waiting;
+	struct vn_span waiting;
 
 	while (f->fd >= 0 && (waiting = reader_waiting(&f->reader)).n) {
 		ssize_t done = file_put(f, waiting);

@@ -23,7 +23,7 @@ struct reader {
 
 void reader_open(struct reader *, const char *proxy);   /* NULL: of all */
 void reader_close(struct reader *);
-struct span reader_waiting(struct reader *);
+struct vn_span reader_waiting(struct reader *);
 void reader_took(struct reader *, size_t n);
 
 bool events_types(const char *list, unsigned *wants, char error[SENTENCE]);     /* "fault,closed" */

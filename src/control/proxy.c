@@ -223,7 +223,7 @@ static void change_begin(struct port *p, int fd, bool stop, bool empty, struct w
 	assert(ch);
 	struct spec *less = spec_without_expired(p->spec, 0, &p->expires);
 	assert(!less);          /* at time 0 nothing is over */
-	if (p->expires != NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
+	if (p->expires != VN_NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
 		timer_set(p->all->rounds->loop, &p->all->expiry, p->expires);
 	*ch = (struct change){ { change_make, change_made }, p, spec_hold(p->spec), fd, stop, empty, waiter && waiter->done ? waiter : NULL };
 	round_begin(p->all->rounds, &ch->round);
@@ -278,9 +278,9 @@ int port_alter(struct port *p, struct spec *to, const struct endpoint *at, bool 
 
 /* ---- rules that go by themselves ---- */
 
-static void port_expire(struct port *p, nsec now)
+static void port_expire(struct port *p, vn_nsec now)
 {
-	nsec next;
+	vn_nsec next;
 	struct waiter ttl = { .by = "ttl" };
 	struct spec *less = spec_without_expired(p->spec, now, &next);
 
@@ -293,7 +293,7 @@ static void port_expire(struct port *p, nsec now)
 static void expiry_fire(struct timer *t)
 {
 	struct ports *all = OWNER(ports, expiry, t);
-	nsec now = all->rounds->loop->now, next = NEVER;
+	vn_nsec now = all->rounds->loop->now, next = VN_NEVER;
 
 	for (size_t i = 0; i < all->n; i++) {
 		if (all->made[i]->expires <= now)

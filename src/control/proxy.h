@@ -18,7 +18,7 @@ struct port {
 	struct spec *spec;
 	struct endpoint at;             /* where it listens, or last did; len 0: nowhere yet */
 	int fd;                         /* the socket that listens, for worker 0 to close; -1: none */
-	nsec expires;                   /* the first of its rules that goes by itself; NEVER */
+	vn_nsec expires;                   /* the first of its rules that goes by itself; VN_NEVER */
 	struct proxy **parts;           /* one per worker */
 };
 

@@ -1,12 +1,12 @@
 /* statsd.c - sends what the workers counted to a statsd server, a second's worth at a time, by UDP.
  *
- *	PREFIX.PROTOCOL.start:3|c               connections, and .end
- *	PREFIX.PROTOCOL.ended.idle:1|c          ... by reason
- *	PREFIX.PROTOCOL.to_backend:17|c         reads, and .to_client
- *	PREFIX.PROTOCOL.received.request:99|c   bytes; also .response, and .sent
- *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered; .exchange_us, how long they took together
- *	PREFIX.PROTOCOL.raw:1|c                 connections whose parser gave up
- *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior; also .seen and .unreachable
+ *	PREFIX.VN_PROTOCOL.start:3|c               connections, and .end
+ *	PREFIX.VN_PROTOCOL.ended.idle:1|c          ... by reason
+ *	PREFIX.VN_PROTOCOL.to_backend:17|c         reads, and .to_client
+ *	PREFIX.VN_PROTOCOL.received.request:99|c   bytes; also .response, and .sent
+ *	PREFIX.VN_PROTOCOL.exchanges:12|c          requests that were answered; .exchange_us, how long they took together
+ *	PREFIX.VN_PROTOCOL.raw:1|c                 connections whose parser gave up
+ *	PREFIX.VN_PROTOCOL.fault.delay:5|c         exchanges struck, by behavior; also .seen and .unreachable
  *	PREFIX.open:7|g                         connections that are open, and .held, bytes that wait
  *
  * Names are bounded by what the program has: protocols, behaviors, reasons. Proxies of one protocol add up. */
@@ -56,7 +56,7 @@ struct statsd {
 	struct control *control;
 	struct timer timer;
 	int fd;                         /* connected */
-	struct dice dice;
+	struct vn_dice dice;
 	uint64_t ticks;
 	size_t n;
 	struct before *before;          /* per proxy, in the order of their numbers */
@@ -93,7 +93,7 @@ static void statsd_count(struct statsd *s, const struct spec *spec, const char *
 	char line[512], sampled[48] = "";
 
 	if (rate > 0 && rate < 1) {
-		n = (uint64_t)((double)n * rate + dice_unit(&s->dice));
+		n = (uint64_t)((double)n * rate + vn_dice_unit(&s->dice));
 		snprintf(sampled, sizeof sampled, "|@%g", rate);
 	}
 	if (!n)
@@ -160,7 +160,7 @@ static void statsd_figures(struct statsd *s, struct before *b, const struct spec
 		statsd_count(s, spec, "", metrics[i].name, now->n[metrics[i].counter] - b->figures.n[metrics[i].counter]);
 	for (unsigned why = 0; why < WHYS; why++)
 		statsd_count(s, spec, "ended.", why_words[why].name, now->ended[why] - b->figures.ended[why]);
-	statsd_count(s, spec, "", "exchange_us", now->answered.sum / NSEC_US - b->figures.answered.sum / NSEC_US);
+	statsd_count(s, spec, "", "exchange_us", now->answered.sum / VN_US - b->figures.answered.sum / VN_US);
 	b->figures = *now;
 }
 
@@ -236,7 +236,7 @@ static uint64_t held(struct control *c)
 
 static void statsd_tick(struct statsd *s)
 {
-	struct dice dice = dice_make(control_settings(s->control)->seed, "", "statsd");
+	struct vn_dice dice = dice_make(control_settings(s->control)->seed, "", "statsd");
 	uint64_t open = 0;
 
 	s->dice = dice_at(&dice, s->ticks++, 0, 0);
@@ -257,7 +257,7 @@ static void statsd_fire(struct timer *t)
 	struct loop *loop = control_loop(s->control);
 
 	statsd_tick(s);
-	timer_set(loop, t, loop->now + NSEC_S);
+	timer_set(loop, t, loop->now + VN_S);
 }
 
 /* A socket whose datagrams go to the server; -1: a warning was logged. */
@@ -304,7 +304,7 @@ struct statsd *statsd_start(struct control *c)
 	s->control = c;
 	s->fd = fd;
 	s->timer.fire = statsd_fire;
-	timer_set(control_loop(c), &s->timer, control_loop(c)->now + NSEC_S);
+	timer_set(control_loop(c), &s->timer, control_loop(c)->now + VN_S);
 	return s;
 }
 

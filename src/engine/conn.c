@@ -75,7 +75,7 @@ const char *side_peer(const struct side *s, char *buffer, size_t size)
 }
 
 /* `said`: the peer's own end has been read. */
-static void side_close(struct conn *c, struct side *s, enum end how, bool said)
+static void side_close(struct conn *c, struct side *s, enum vn_end how, bool said)
 {
 	int fd = s->watch.fd;
 
@@ -83,9 +83,9 @@ static void side_close(struct conn *c, struct side *s, enum end how, bool said)
 		return;
 	s->watch.fd = -1;
 	s->open = false;
-	if (how == RESET)
+	if (how == VN_RESET)
 		setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
-	if (how == RESET || said || s->broken) {
+	if (how == VN_RESET || said || s->broken) {
 		close(fd);
 		return;
 	}
@@ -120,19 +120,19 @@ void conn_untie(struct conn *c)
 	c->ties = (struct ties *)&no_ties;
 }
 
-struct talk *talk_begin(struct conn *c)
+struct vn_session *talk_begin(struct conn *c)
 {
 	struct worker *w = c->proxy->worker;
 	const struct spec *s = c->plan->spec;
 
-	w->talk = (struct talk){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
+	w->talk = (struct vn_session){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
 	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
 	return &w->talk;
 }
 
 void conn_silent(struct conn *c)
 {
-	struct talk *t = &c->proxy->worker->talk;
+	struct vn_session *t = &c->proxy->worker->talk;
 
 	if (t->state == c->state)
 		t->state = NULL;
@@ -181,14 +181,14 @@ static void states_free(struct conn *c)
 		c->ties->states = NULL;
 }
 
-static void tell_closed(struct conn *c, enum end how, enum why why)
+static void tell_closed(struct conn *c, enum vn_end how, enum why why)
 {
 	struct news n;
 
 	news_begin(&n, NEWS_CLOSED, conn_loop(c)->now, proxy_spec(c->proxy)->name);
 	news_count(&n, "connection", c->number);
 	news_words(&n, "reason", why_words[why].name);
-	news_words(&n, "how", how == RESET ? "reset" : "close");
+	news_words(&n, "how", how == VN_RESET ? "reset" : "close");
 	news_seconds(&n, "age", conn_loop(c)->now - c->since);
 	news_count(&n, "exchanges", c->asked);
 	news_count(&n, "request_received", c->request.came);
@@ -198,7 +198,7 @@ static void tell_closed(struct conn *c, enum end how, enum why why)
 	news_tell(&n);
 }
 
-void conn_end(struct conn *c, enum end how, enum why why)
+void conn_end(struct conn *c, enum vn_end how, enum why why)
 {
 	if (c->dead)
 		return;
@@ -237,9 +237,9 @@ void conn_end(struct conn *c, enum end how, enum why why)
 	}
 }
 
-void conn_obey(struct conn *c, enum end end)
+void conn_obey(struct conn *c, enum vn_end end)
 {
-	conn_end(c, end, end == RESET ? WHY_RULE_RESET : WHY_RULE_CLOSED);
+	conn_end(c, end, end == VN_RESET ? WHY_RULE_RESET : WHY_RULE_CLOSED);
 }
 
 static void conn_late(struct mail *m)
@@ -266,7 +266,7 @@ void conn_later(struct conn *c)
 
 static void conn_notice(struct conn *c)
 {
-	struct talk *t = &c->proxy->worker->talk;
+	struct vn_session *t = &c->proxy->worker->talk;
 
 	if (t->notice && !c->proxy->noticed)
 		log_warning("proxy=%s: %s", proxy_spec(c->proxy)->name, t->notice);
@@ -290,9 +290,9 @@ void conn_run(struct conn *c)
 	if (c->again && !c->dead)
 		conn_later(c);
 	if (!c->dead && c->response.shut && c->request.ended && !pipe_waits(&c->request))
-		conn_end(c, CLOSE, WHY_BACKEND_ENDED);
+		conn_end(c, VN_CLOSE, WHY_BACKEND_ENDED);
 	if (!c->dead && (c->client.broken || c->backend.broken))
-		conn_end(c, RESET, c->client.broken ? WHY_CLIENT_RESET : WHY_BACKEND_RESET);
+		conn_end(c, VN_RESET, c->client.broken ? WHY_CLIENT_RESET : WHY_BACKEND_RESET);
 	if (!c->dead)
 		patience_rest(c);
 	if (!c->dead) {
@@ -314,7 +314,7 @@ static void conn_dialled(void *whom, int fd, const char *why)
 	if (fd < 0) {
 		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", proxy_spec(c->proxy)->name,
 		            (unsigned long long)c->number, proxy_spec(c->proxy)->backend.text, why);
-		conn_end(c, RESET, WHY_NO_BACKEND);
+		conn_end(c, VN_RESET, WHY_NO_BACKEND);
 		return;
 	}
 	socket_lively(fd);
@@ -341,12 +341,12 @@ void conn_dial(struct conn *c)
 /* Before the dial: lets it wait, as the rules say. */
 void conn_schedule(struct conn *c)
 {
-	nsec late = lot_late(c->ties->opening);
+	vn_nsec late = lot_late(c->ties->opening);
 
 	if (!late)
 		conn_dial(c);
 	else
-		c->ties->waits = late == NEVER ? NEVER : c->active + late;
+		c->ties->waits = late == VN_NEVER ? VN_NEVER : c->active + late;
 }
 
 static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
@@ -360,8 +360,8 @@ static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 	c->spare = spare;
 	c->client.watch = (struct watch){ -1, client_ready };
 	c->backend.watch = (struct watch){ -1, backend_ready };
-	pipe_init(&c->request, c, REQUEST);
-	pipe_init(&c->response, c, RESPONSE);
+	pipe_init(&c->request, c, VN_REQUEST);
+	pipe_init(&c->response, c, VN_RESPONSE);
 	c->request.raw = c->response.raw = !s->protocol->request;
 	c->logged_in = !s->protocol->login;
 	c->since = c->active = conn_loop(c)->now;

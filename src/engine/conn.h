@@ -28,9 +28,9 @@ struct ties {                           /* what rules and times have to do with 
 	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
 	uint64_t vanished;              /* ... and the client gets no answer */
 	struct timer patience;          /* for what comes first of: */
-	nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
+	vn_nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
 	bool probed;                    /* the client may have left, while a rule holds the rest for long: its kernel is asked */
-	nsec waits;                     /* the dial waits until then; 0: it does not */
+	vn_nsec waits;                     /* the dial waits until then; 0: it does not */
 	struct lot *opening;            /* ... and why */
 };
 
@@ -45,12 +45,12 @@ struct conn {
 	struct plan *plan;              /* to whose rules all stands refer */
 	struct ties *ties;              /* its own, or that of all that have none, which nobody may write to: see conn_tie */
 	struct turn turn;               /* without messages and rules, the exchange that is open */
-	struct shelf *texts;            /* of prepared statements; NULL: none */
+	struct vn_text_cache *texts;            /* of prepared statements; NULL: none */
 	struct dial *dial;              /* to the backend, under way */
 	int spare;                      /* a descriptor for it, reserved at accept; -1: used */
 	unsigned idle;                  /* talk.idle */
-	nsec since;                     /* it was accepted */
-	nsec active;                    /* when bytes last came */
+	vn_nsec since;                     /* it was accepted */
+	vn_nsec active;                    /* when bytes last came */
 	struct mail later;              /* its turn at the end of the round, or its last */
 	bool queued : 1;                /* ... is posted */
 	bool again : 1;                 /* something may move that did not */
@@ -66,25 +66,25 @@ void conn_run(struct conn *);                                   /* both pipes go
 void conn_later(struct conn *);                                 /* conn_run at the end of this round */
 void conn_schedule(struct conn *);       /* the dial: now, or when the rules that make it wait let it */
 void conn_dial(struct conn *);
-void conn_end(struct conn *, enum end, enum why);       /* CLOSE, RESET: the one way to die; may be called twice */
-void conn_obey(struct conn *, enum end);          /* the same, where it is a rule that says so */
+void conn_end(struct conn *, enum vn_end, enum why);       /* VN_CLOSE, VN_RESET: the one way to die; may be called twice */
+void conn_obey(struct conn *, enum vn_end);          /* the same, where it is a rule that says so */
 
 const char *side_peer(const struct side *, char *buffer, size_t size); /* its address; "gone": it has none any more */
 
 struct ties *conn_tie(struct conn *);   /* to be written to */
 void conn_untie(struct conn *);         /* there may be no need of them any more */
-struct talk *talk_begin(struct conn *); /* see conn_talk */
+struct vn_session *talk_begin(struct conn *); /* see conn_talk */
 void texts_change(struct conn *);       /* its first text has come, or its last gone */
 void conn_silent(struct conn *);        /* what it is made of has changed */
 
 static inline struct side *pipe_from(const struct pipe *p)
 {
-	return p->direction == REQUEST ? &p->conn->client : &p->conn->backend;
+	return p->direction == VN_REQUEST ? &p->conn->client : &p->conn->backend;
 }
 
 static inline struct side *pipe_to(const struct pipe *p)
 {
-	return p->direction == REQUEST ? &p->conn->backend : &p->conn->client;
+	return p->direction == VN_REQUEST ? &p->conn->backend : &p->conn->client;
 }
 
 static inline struct loop *conn_loop(struct conn *c)
@@ -93,7 +93,7 @@ static inline struct loop *conn_loop(struct conn *c)
 }
 
 /* The worker's, made this connection's for one call of the protocol ... */
-static inline struct talk *conn_talk(struct conn *c)
+static inline struct vn_session *conn_talk(struct conn *c)
 {
 	struct worker *w = c->proxy->worker;
 
@@ -116,7 +116,7 @@ static inline void conn_heard(struct conn *c)
 		texts_change(c);
 }
 
-static inline const struct protocol *conn_protocol(const struct conn *c)
+static inline const struct vn_protocol *conn_protocol(const struct conn *c)
 {
 	return proxy_spec(c->proxy)->protocol;
 }

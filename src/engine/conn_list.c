@@ -20,19 +20,19 @@ static void peer(const struct side *s, struct endpoint *e)
 
 /* ---- what holds it ---- */
 
-static bool held_by(struct roster_entry *e, const struct conn *c, uint64_t rule, nsec until)
+static bool held_by(struct roster_entry *e, const struct conn *c, uint64_t rule, vn_nsec until)
 {
 	int i = plan_find(c->plan, rule);
 
 	if (i < 0)
 		return false;
 	snprintf(e->rule, sizeof e->rule, "%s", c->plan->rules[i].words->name);
-	e->left = until == NEVER ? NEVER : until > conn_loop((struct conn *)c)->now ? until - conn_loop((struct conn *)c)->now : 0;
+	e->left = until == VN_NEVER ? VN_NEVER : until > conn_loop((struct conn *)c)->now ? until - conn_loop((struct conn *)c)->now : 0;
 	return true;
 }
 
 /* The rule with the greatest part in it. */
-static bool held_by_lot(struct roster_entry *e, const struct conn *c, const struct lot *l, nsec until)
+static bool held_by_lot(struct roster_entry *e, const struct conn *c, const struct lot *l, vn_nsec until)
 {
 	const struct share *most = NULL;
 
@@ -49,7 +49,7 @@ static bool held_by_queue(struct roster_entry *e, const struct conn *c, const st
 
 	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->busy->timer.slot))
 		return false;
-	return held_by_lot(e, c, q->why, q->due == NEVER ? NEVER : p->busy->timer.slot ? p->busy->timer.due : q->due);
+	return held_by_lot(e, c, q->why, q->due == VN_NEVER ? VN_NEVER : p->busy->timer.slot ? p->busy->timer.due : q->due);
 }
 
 static void holder(struct roster_entry *e, const struct conn *c)
@@ -57,7 +57,7 @@ static void holder(struct roster_entry *e, const struct conn *c)
 	if (c->ties->waits)
 		held_by_lot(e, c, c->ties->opening, c->ties->waits);
 	else if (c->ties->vanished || c->ties->stalled)
-		held_by(e, c, c->ties->vanished ? c->ties->vanished : c->ties->stalled, NEVER);
+		held_by(e, c, c->ties->vanished ? c->ties->vanished : c->ties->stalled, VN_NEVER);
 	else if (!held_by_queue(e, c, &c->request))
 		held_by_queue(e, c, &c->response);
 }
@@ -72,7 +72,7 @@ static void way(struct roster_entry *e, unsigned i, const struct pipe *p)
 	e->way[i].ended = p->eof;
 }
 
-static void enter(struct roster_entry *e, const struct conn *c, nsec now)
+static void enter(struct roster_entry *e, const struct conn *c, vn_nsec now)
 {
 	const struct exchange *x = c->exchanges.first;
 
@@ -96,7 +96,7 @@ void roster_go_on(struct roster *r, const struct proxy *p, size_t n)
 {
 	uint64_t below = r->n ? r->of[r->n - 1].number : UINT64_MAX;
 	size_t end = r->most - r->n < n ? r->most : r->n + n;
-	nsec now = loop_clock(&p->worker->loop);
+	vn_nsec now = loop_clock(&p->worker->loop);
 	const struct conn *c = p->conns;
 
 	for (const struct conn *each = r->n ? NULL : c; each; each = each->next)
@@ -118,7 +118,7 @@ void roster_free(struct roster *r)
 
 /* ---- ending ---- */
 
-size_t roster_end(struct proxy *p, uint64_t number, enum end how)
+size_t roster_end(struct proxy *p, uint64_t number, enum vn_end how)
 {
 	size_t n = 0;
 
@@ -127,7 +127,7 @@ size_t roster_end(struct proxy *p, uint64_t number, enum end how)
 		if (number && c->number != number)
 			continue;
 		n++;
-		if (how == CLOSE)
+		if (how == VN_CLOSE)
 			conn_run(c);            /* what is due goes first */
 		conn_end(c, how, WHY_API);
 	}

@@ -10,14 +10,14 @@ struct proxy;
 struct roster_entry {
 	uint64_t number;
 	struct endpoint client, backend;        /* len 0: none, or none any more */
-	nsec age, idle;                 /* since it was accepted; since bytes last came */
+	vn_nsec age, idle;                 /* since it was accepted; since bytes last came */
 	uint64_t asked;                 /* exchanges, so far */
 	struct { uint64_t received, sent; size_t held; bool ended; } way[2];    /* request, response */
 	bool raw, dials;
 	uint64_t exchange;              /* the oldest that is not answered ... */
 	char verb[24];                  /* ... and what it asks; "": none is */
 	char rule[68];                  /* that holds it; "": none does */
-	nsec left;                      /* for so long; NEVER: until that goes */
+	vn_nsec left;                      /* for so long; VN_NEVER: until that goes */
 };
 
 struct roster {                         /* zeroed at first */
@@ -31,6 +31,6 @@ void roster_go_on(struct roster *, const struct proxy *, size_t n);     /* n mor
 void roster_free(struct roster *);
 
 /* End one connection, or all where number is 0, as a client of the API says. How many there were. */
-size_t roster_end(struct proxy *, uint64_t number, enum end);
+size_t roster_end(struct proxy *, uint64_t number, enum vn_end);
 
 #endif

@@ -15,7 +15,7 @@
 
 bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
 {
-	const struct protocol *p = conn_protocol(c);
+	const struct vn_protocol *p = conn_protocol(c);
 
 	q->connection = c->number;
 	q->whole = &c->ties->whole;
@@ -27,7 +27,7 @@ bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
 	return plan_judge(c->plan, q, j);
 }
 
-ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct message *msg)
+ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *msg)
 {
 	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
 	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
@@ -48,10 +48,10 @@ static void judge_meant(struct conn *c)
 
 /* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
  * do that, it is a stall: silent too, but acknowledged. */
-static void stall(struct conn *c, enum end end, uint64_t rule)
+static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 {
 	c->ties->stalled = rule;
-	if (end != VANISH || c->ties->vanished)
+	if (end != VN_VANISH || c->ties->vanished)
 		return;
 	c->ties->vanished = rule;
 	if (!vanish_begin(c->client.watch.fd))
@@ -59,9 +59,9 @@ static void stall(struct conn *c, enum end end, uint64_t rule)
 		          (unsigned long long)c->number);
 }
 
-static bool is_stall(enum end end)
+static bool is_stall(enum vn_end end)
 {
-	return end == STALL || end == VANISH;
+	return end == VN_STALL || end == VN_VANISH;
 }
 
 static void clocks_fire(struct timer *);
@@ -69,7 +69,7 @@ static void clocks_fire(struct timer *);
 /* The timer follows the soonest of the rules' clocks. */
 static void clocks_set(struct conn *c)
 {
-	nsec due = NEVER;
+	vn_nsec due = VN_NEVER;
 
 	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
 		if (c->ties->states[i] && c->ties->states[i]->due && c->ties->states[i]->due < due)
@@ -81,7 +81,7 @@ static void clocks_set(struct conn *c)
 static void clocks_fire(struct timer *t)
 {
 	struct conn *c = OWNER(ties, end_timer, t)->conn;
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 
 	for (unsigned i = 0; i < c->plan->n; i++) {
 		struct rule_state *s = c->ties->states[i];
@@ -94,7 +94,7 @@ static void clocks_fire(struct timer *t)
 			end = s->end;
 	}
 	clocks_set(c);
-	if (end == STAY)
+	if (end == VN_STAY)
 		return;
 	conn_run(c);    /* what is due goes first */
 	conn_obey(c, end);
@@ -105,7 +105,7 @@ static void clocks_start(struct conn *c, const struct judgement *j)
 	for (unsigned i = 0; i < j->n_clocks; i++) {
 		const struct clock *k = &j->clocks[i];
 		struct rule_state *s = plan_state(c->plan, c->ties->states, k->rule);
-		nsec due = k->after == NEVER ? 0 : conn_loop(c)->now + k->after;
+		vn_nsec due = k->after == VN_NEVER ? 0 : conn_loop(c)->now + k->after;
 		if (!k->anew && s->due && s->due < due)
 			continue;
 		s->due = due;
@@ -115,12 +115,12 @@ static void clocks_start(struct conn *c, const struct judgement *j)
 		clocks_set(c);
 }
 
-void judge_ends(struct conn *c, const struct judgement *j, enum end *in_turn)
+void judge_ends(struct conn *c, const struct judgement *j, enum vn_end *in_turn)
 {
 	clocks_start(c, j);
 	if (is_stall(j->v.end))
 		stall(c, j->v.end, j->end_rule);
-	else if (j->v.end != STAY)
+	else if (j->v.end != VN_STAY)
 		*in_turn = j->v.end;
 }
 
@@ -130,8 +130,8 @@ void judge_ends(struct conn *c, const struct judgement *j, enum end *in_turn)
 static ruleset whole_decide(struct conn *c, ruleset among, bool again)
 {
 	struct plan *p = c->plan;
-	struct question q = { .moment = ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
-	ruleset drawn = among & c->ties->meant & (p->per_connection | (p->certain & plan_on(p, ON_OPEN)));
+	struct question q = { .moment = VN_ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
+	ruleset drawn = among & c->ties->meant & (p->per_connection | (p->certain & plan_on(p, VN_ON_OPEN)));
 
 	return plan_decide(p, drawn, &q) | (among & c->ties->meant & p->certain & ~p->per_connection);
 }
@@ -142,7 +142,7 @@ static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement 
 
 	judge_meant(c);
 	c->ties->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
-	*any = judge_ask(c, &(struct question){ .moment = ON_OPEN, .direction = BOTH }, j);
+	*any = judge_ask(c, &(struct question){ .moment = VN_ON_OPEN, .direction = VN_BOTH }, j);
 	c->ties->whole.in |= all;
 }
 
@@ -151,7 +151,7 @@ static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool openi
 {
 	struct judgement j;
 	bool any;
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 
 	if (!c->plan->n)
 		return true;
@@ -161,7 +161,7 @@ static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool openi
 	judge_ends(c, &j, &end);
 	if (opening)
 		c->ties->opening = lot_make(NULL, &j);
-	if (end != STAY)
+	if (end != VN_STAY)
 		conn_obey(c, end);
 	return !c->dead;
 }
@@ -218,19 +218,19 @@ static bool judge_leave(struct conn *c, const struct plan *to)
 {
 	struct stand whole = c->ties->whole;
 	struct judgement j;
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 	ruleset gone = 0;
 
-	if (!(c->plan->moments & ON_LEAVE))
+	if (!(c->plan->moments & VN_ON_LEAVE))
 		return true;
 	for (unsigned i = 0; i < c->plan->n; i++)
 		if (plan_heir(to, c->plan->rules[i].words) < 0)
 			gone |= (ruleset)1 << i;
 	c->ties->whole.in &= gone;
-	if (judge_ask(c, &(struct question){ .moment = ON_LEAVE, .direction = BOTH }, &j))
+	if (judge_ask(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH }, &j))
 		judge_ends(c, &j, &end);
 	c->ties->whole = whole;
-	if (end != STAY)
+	if (end != VN_STAY)
 		conn_end(c, end, WHY_RULE_REMOVED);
 	return !c->dead;
 }

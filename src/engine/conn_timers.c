@@ -19,8 +19,8 @@ static bool connection_rests(const struct conn *c)
 static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgement *j)
 {
 	struct stand s = { .in = in };
-	struct question q = { .moment = ON_REST, .direction = RESPONSE, .exchange = c->asked, .stand = &s, .rehearsal = rehearsal,
-	                      .idle = IS_COMMAND | c->idle };
+	struct question q = { .moment = VN_ON_REST, .direction = VN_RESPONSE, .exchange = c->asked, .stand = &s, .rehearsal = rehearsal,
+	                      .idle = VN_IS_COMMAND | c->idle };
 
 	return judge_ask(c, &q, j);
 }
@@ -33,7 +33,7 @@ static void rest_strike(struct conn *c)
 		return;
 	if (j.failure)
 		dialogue_word(c, NULL, j.failure, NULL);
-	if (j.v.end != STAY)
+	if (j.v.end != VN_STAY)
 		pipe_end(&c->response, j.v.end);
 	pipe_pump(&c->response);
 }
@@ -51,19 +51,19 @@ static void rest_judge(struct conn *c)
 	struct plan *p = c->plan;
 	struct judgement j;
 
-	c->ties->rest_in = judge_decide(c, plan_on(p, ON_REST) & ~p->per_connection, c->asked, ON_REST, NULL);
+	c->ties->rest_in = judge_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
 	if (!rest_ask(c, c->ties->rest_in, true, &j))
 		return;
 	c->ties->rest_rule = j.end_rule;
 	if (j.v.after)
-		timer_set(conn_loop(c), &c->ties->rest_timer, j.v.after == NEVER ? NEVER : conn_loop(c)->now + j.v.after);
+		timer_set(conn_loop(c), &c->ties->rest_timer, j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
 	else
 		rest_strike(c);
 }
 
 void patience_rest(struct conn *c)
 {
-	if (!(c->plan->moments & ON_REST))
+	if (!(c->plan->moments & VN_ON_REST))
 		return;
 	bool rests = connection_rests(c);
 	if (!c->resting)
@@ -81,7 +81,7 @@ void patience_rest(struct conn *c)
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due != NEVER);
+	return p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due != VN_NEVER);
 }
 
 /* The client has ended its side. It may still listen: a FIN says no more. */
@@ -93,19 +93,19 @@ static bool client_left(const struct conn *c)
 /* ... and what keeps the rest here is a rule that no time will end. */
 static bool conn_gone(const struct conn *c)
 {
-	return client_left(c) && (c->ties->waits == NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+	return client_left(c) && (c->ties->waits == VN_NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
 }
 
-static bool pipe_late(const struct pipe *p, nsec until)
+static bool pipe_late(const struct pipe *p, vn_nsec until)
 {
 	return p->busy->queue.first && p->busy->queue.first->due > until;
 }
 
 /* ... and the rest is held longer than a gone client is waited for. Whether it is gone its kernel knows: asked, it
  * answers for a client that listens, and for one that has closed its socket only as long as it remembers that one. */
-static void client_probe(struct conn *c, nsec linger)
+static void client_probe(struct conn *c, vn_nsec linger)
 {
-	nsec until = conn_loop(c)->now + linger;
+	vn_nsec until = conn_loop(c)->now + linger;
 
 	if (c->ties->probed || !linger || !client_left(c))
 		return;
@@ -155,14 +155,14 @@ static void patience_fire(struct timer *t)
 {
 	struct conn *c = OWNER(ties, patience, t)->conn;
 	const struct spec *s = proxy_spec(c->proxy);
-	nsec now = conn_loop(c)->now;
+	vn_nsec now = conn_loop(c)->now;
 
 	if (c->ties->gone_since && s->linger && now >= c->ties->gone_since + s->linger)
-		conn_end(c, RESET, WHY_GONE);
+		conn_end(c, VN_RESET, WHY_GONE);
 	else if (c->ties->waits && now >= c->ties->waits)
 		conn_dial(c);
 	else if (s->idle && !c->ties->waits && now >= c->active + s->idle)
-		conn_end(c, CLOSE, WHY_IDLE);
+		conn_end(c, VN_CLOSE, WHY_IDLE);
 	else
 		patience_wait(c);
 }

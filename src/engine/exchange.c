@@ -12,18 +12,18 @@ static bool verb_alike(const char a[24], const char b[24])
 	return x[0] == y[0] && x[1] == y[1] && x[2] == y[2];
 }
 
-static bool message_alike(const struct message *a, const struct message *b)
+static bool message_alike(const struct vn_message *a, const struct vn_message *b)
 {
 	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && verb_alike(a->verb, b->verb);
 }
 
-static bool joins(const struct exchange *x, uint64_t number, const struct message *asked, const struct stand *s)
+static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked, const struct stand *s)
 {
 	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->stand.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
 	       message_alike(&x->asked, asked);
 }
 
-struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct message *asked, const struct stand *s, nsec now)
+struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct vn_message *asked, const struct stand *s, vn_nsec now)
 {
 	struct exchange *x = l->last;
 
@@ -34,7 +34,7 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 	}
 	x = pool_take(pool);
 	*x = (struct exchange){ .number = number, .alike = 1, .began = now, .last = now, .asked = *asked };
-	x->asked.subject = x->asked.bytes = (struct span){ 0 };
+	x->asked.subject = x->asked.bytes = (struct vn_span){ 0 };
 	x->stand = *s;
 	if (l->last)
 		l->last->next = x;

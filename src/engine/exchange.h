@@ -11,12 +11,12 @@ struct exchange {
 	struct exchange *next;
 	uint64_t number;                /* 0: the greeting; an undecided one has its successor's */
 	uint32_t alike;                 /* so many calm neighbours in this entry, itself included */
-	nsec began, last;               /* when it was asked; when the last of its neighbours was (of a turn: answered). Those between count as spread evenly */
-	struct message asked;           /* without its subject */
+	vn_nsec began, last;               /* when it was asked; when the last of its neighbours was (of a turn: answered). Those between count as spread evenly */
+	struct vn_message asked;           /* without its subject */
 	struct stand stand;
 	ruleset fresh;                  /* rules that came after it was asked: it meets them on its response */
-	const struct failure *failure;  /* refused: to be worded in turn */
-	enum end end;                   /* the connection ends when it is this one's turn */
+	const struct vn_failure *failure;  /* refused: to be worded in turn */
+	enum vn_end end;                   /* the connection ends when it is this one's turn */
 	struct lot *late;               /* of a response that nobody requested: time it owes */
 	uint8_t swallow;                /* answers to its substitute, not to be passed on */
 	bool dropped;                   /* its request vanished: nothing will answer */
@@ -27,14 +27,14 @@ struct exchange {
 
 /* A stream without messages and without rules needs to know no more of the one that is open. */
 struct turn {
-	nsec began, last;               /* as an exchange's */
+	vn_nsec began, last;               /* as an exchange's */
 };
 enum turn_kind { NO_TURN, ASKED, PUSHED };              /* opened by the client, or by a backend that was not asked */
 
 struct exchanges { struct exchange *first, *last; unsigned entries; };
 
 /* A new youngest. Joined to the last entry where both are calm and alike; else an entry of its own. */
-struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t number, const struct message *asked, const struct stand *, nsec now);
+struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t number, const struct vn_message *asked, const struct stand *, vn_nsec now);
 void exchange_pop(struct exchanges *);  /* the oldest is done with */
 struct exchange *exchange_split(struct exchanges *, struct pool *);    /* the oldest, alone in its entry */
 void exchange_clear(struct exchanges *);

@@ -15,7 +15,7 @@ const char *const news_names[NEWS_TYPES] = {
 _Atomic unsigned news_wanted;
 struct ring news_ring = RING_CLOSED;
 
-void news_begin(struct news *n, enum news_type type, nsec at, const char *proxy)
+void news_begin(struct news *n, enum news_type type, vn_nsec at, const char *proxy)
 {
 	n->at = at;
 	n->type = (uint16_t)type;
@@ -89,13 +89,13 @@ void news_count(struct news *n, const char *key, uint64_t count)
 		put_digits(n, count, 1);
 }
 
-void news_seconds(struct news *n, const char *key, nsec t)
+void news_seconds(struct news *n, const char *key, vn_nsec t)
 {
 	if (!put_key(n, key, 30))
 		return;
-	put_digits(n, (uint64_t)(t / NSEC_S), 1);
+	put_digits(n, (uint64_t)(t / VN_S), 1);
 	put(n, ".", 1);
-	put_digits(n, (uint64_t)(t % NSEC_S / NSEC_US), 6);
+	put_digits(n, (uint64_t)(t % VN_S / VN_US), 6);
 }
 
 void news_tell(const struct news *n)

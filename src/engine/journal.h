@@ -27,7 +27,7 @@ extern const char *const news_names[NEWS_TYPES];
 enum { NEWS_ROOM = 2048, NEWS_WORDS = 200 };    /* bytes of all; of one text, which is cut there */
 
 struct news {
-	nsec at;                        /* by the monotonic clock */
+	vn_nsec at;                        /* by the monotonic clock */
 	uint16_t type, n;
 	char text[NEWS_ROOM];           /* n bytes: "proxy": "NAME", "key": value, ... */
 };
@@ -42,10 +42,10 @@ static inline bool news_want(enum news_type t)
 	return __builtin_expect(atomic_load_explicit(&news_wanted, memory_order_relaxed) >> t & 1, 0);
 }
 
-void news_begin(struct news *, enum news_type, nsec at, const char *proxy);
+void news_begin(struct news *, enum news_type, vn_nsec at, const char *proxy);
 void news_words(struct news *, const char *key, const char *words);     /* of whatever bytes */
 void news_count(struct news *, const char *key, uint64_t n);
-void news_seconds(struct news *, const char *key, nsec);
+void news_seconds(struct news *, const char *key, vn_nsec);
 void news_tell(const struct news *);
 
 #endif

@@ -21,7 +21,7 @@ enum {
 	RESERVE = 16,                   /* descriptors that no client gets */
 };
 
-#define RETRY (100 * NSEC_MS)
+#define RETRY (100 * VN_MS)
 
 /* ---- binding: the control thread ---- */
 
@@ -153,7 +153,7 @@ static void deal(struct listener *l, int fd, int spare)
 	loop_post(&to->loop, &a->mail);
 }
 
-static void listener_pause(struct listener *l, nsec how_long)
+static void listener_pause(struct listener *l, vn_nsec how_long)
 {
 	timer_set(&l->proxy->worker->loop, &l->retry, l->proxy->worker->loop.now + how_long);
 }
@@ -210,7 +210,7 @@ static int listener_take(struct listener *l)
 
 static void listener_accept(struct listener *l)
 {
-	if (l->state != STAY || l->watch.fd < 0)
+	if (l->state != VN_STAY || l->watch.fd < 0)
 		return;
 	for (int i = 0; i < AT_ONCE; i++) {
 		int error = 0;
@@ -275,19 +275,19 @@ static void listener_vanish(struct listener *l)
 		listen(l->watch.fd, 0);
 }
 
-void listener_obey(struct listener *l, enum end state)
+void listener_obey(struct listener *l, enum vn_end state)
 {
 	if (state == l->state || !l->open)
 		return;
-	if (l->state == VANISH)
+	if (l->state == VN_VANISH)
 		vanish_end(l->watch.fd);
-	if (l->state != STAY)
+	if (l->state != VN_STAY)
 		listener_reopen(l);
 	l->state = state;
-	log_info("proxy=%s: clients are %s", proxy_spec(l->proxy)->name, state == CLOSE ? "refused" : state == VANISH ? "not answered" : "accepted again");
-	if (state == CLOSE)
+	log_info("proxy=%s: clients are %s", proxy_spec(l->proxy)->name, state == VN_CLOSE ? "refused" : state == VN_VANISH ? "not answered" : "accepted again");
+	if (state == VN_CLOSE)
 		listener_refuse(l);
-	else if (state == VANISH)
+	else if (state == VN_VANISH)
 		listener_vanish(l);
 	else
 		listener_pause(l, 0);   /* some may be waiting */
@@ -324,7 +324,7 @@ void listener_start(struct proxy *p, int fd, const char *unix_path)
 
 	assert(!l->open);
 	l->open = true;
-	l->state = STAY;
+	l->state = VN_STAY;
 	l->watch.fd = fd;
 	l->unix_path = unix_path ? strdup(unix_path) : NULL;
 	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);

@@ -15,7 +15,7 @@ struct listener {                       /* as long as its proxy */
 	int reserve;                    /* descriptors from this number on are not for clients */
 	bool open;                      /* started and not stopped */
 	bool warned;                    /* of being out of descriptors */
-	enum end state;                 /* STAY: open; CLOSE: clients are refused; VANISH: they are not answered */
+	enum vn_end state;                 /* VN_STAY: open; VN_CLOSE: clients are refused; VN_VANISH: they are not answered */
 	char *unix_path;                /* to unlink; NULL: none */
 };
 
@@ -30,7 +30,7 @@ int  listener_bind(const struct address *, int64_t backlog, struct endpoint *bou
 void listener_start(struct proxy *, int fd, const char *unix_path);     /* the first makes it */
 void listener_stop(struct listener *);          /* closes; it may be started again, and numbers go on */
 void listener_free(struct listener *);
-void listener_obey(struct listener *, enum end);        /* what the rules say of the port: STAY, CLOSE, VANISH */
+void listener_obey(struct listener *, enum vn_end);        /* what the rules say of the port: VN_STAY, VN_CLOSE, VN_VANISH */
 void listener_left(struct listener *);          /* a connection has gone: there may be room */
 
 #endif

@@ -36,7 +36,7 @@ enum { SPARES = 256 };
 
 static const struct busy calm;
 
-void pipe_init(struct pipe *p, struct conn *c, enum direction d)
+void pipe_init(struct pipe *p, struct conn *c, enum vn_direction d)
 {
 	*p = (struct pipe){ .conn = c, .direction = (uint8_t)d, .busy = (struct busy *)&calm };
 }
@@ -67,7 +67,7 @@ static bool busy_calm(const struct pipe *p)
 
 	if (b->queue.first || b->duct || b->rest || b->line_free || b->halted || b->resumes || b->sequel.open)
 		return false;
-	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.lot && b->now.end == STAY);
+	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.lot && b->now.end == VN_STAY);
 }
 
 void pipe_still(struct pipe *p)
@@ -107,7 +107,7 @@ void message_forget(struct current *m)
 	m->exchange = NULL;
 	m->body = 0;
 	m->open = m->last = m->gone = false;
-	m->end = STAY;
+	m->end = VN_STAY;
 }
 
 void pipe_free(struct pipe *p)
@@ -179,7 +179,7 @@ static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, 
 	return q;
 }
 
-static void pipe_say(struct pipe *p, struct span bytes, struct lot *why)
+static void pipe_say(struct pipe *p, struct vn_span bytes, struct lot *why)
 {
 	if (bytes.n)
 		memcpy(pipe_put(p, PARCEL_BYTES, bytes.n, why)->bytes, bytes.p, bytes.n);
@@ -195,7 +195,7 @@ void pipe_mark(struct pipe *p, struct exchange *x)
 }
 
 /* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver lets them. */
-void pipe_answer(struct pipe *p, nsec began)
+void pipe_answer(struct pipe *p, vn_nsec began)
 {
 	struct parcel *last = p->busy->run_n ? NULL : p->busy->queue.last;
 
@@ -205,17 +205,17 @@ void pipe_answer(struct pipe *p, nsec began)
 		histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - began);
 }
 
-void pipe_end(struct pipe *p, enum end end)
+void pipe_end(struct pipe *p, enum vn_end end)
 {
 	pipe_put(p, PARCEL_END, 0, NULL)->end = end;
 	p->conn->request.ended = p->conn->response.ended = true;
 }
 
 /* Bytes that are spoilt: junk is put in, bits are flipped. */
-static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct dirt *dirt, struct lot *why)
+static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt, struct lot *why)
 {
-	size_t at = dirt->at == MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
-	struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->offset, p->direction);
+	size_t at = dirt->at == VN_MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
+	struct vn_dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->offset, p->direction);
 	if (!n && !dirt->junk)
 		return;
 	uint8_t *to = pipe_put(p, PARCEL_BYTES, n + dirt->junk, why)->bytes;
@@ -223,7 +223,7 @@ static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const str
 	dice_fill(&d, to + at, dirt->junk);
 	memcpy(to + at + dirt->junk, bytes + at, n - at);
 	for (unsigned i = 0; i < dirt->flips && n; i++) {
-		uint64_t bit = dice_below(&d, (uint64_t)n * 8);
+		uint64_t bit = vn_dice_below(&d, (uint64_t)n * 8);
 		size_t byte = bit / 8 < at ? bit / 8 : bit / 8 + dirt->junk;
 		to[byte] ^= (uint8_t)(1 << bit % 8);
 	}
@@ -237,21 +237,21 @@ static void passed_add(struct pipe *p, size_t n)
 
 	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
 		if (c->ties->states[i])
-			c->ties->states[i]->passed[p->direction == RESPONSE] += n;
+			c->ties->states[i]->passed[p->direction == VN_RESPONSE] += n;
 }
 
 bool pipe_asks(const struct pipe *p)
 {
 	const struct conn *c = p->conn;
 
-	return c->plan->moments & ON_DATA && plan_asks(c->plan, ON_DATA, &c->ties->whole, p->busy->now.exchange ? &p->busy->now.exchange->stand : NULL);
+	return c->plan->moments & VN_ON_DATA && plan_asks(c->plan, VN_ON_DATA, &c->ties->whole, p->busy->now.exchange ? &p->busy->now.exchange->stand : NULL);
 }
 
-/* Ask ON_DATA of this piece. What it says adds to what befalls the message. */
-static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict *v, struct lot **why, enum end *end)
+/* Ask VN_ON_DATA of this piece. What it says adds to what befalls the message. */
+static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v, struct lot **why, enum vn_end *end)
 {
 	struct judgement j;
-	struct question q = { .moment = ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
+	struct question q = { .moment = VN_ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
 
 	if (p->busy->now.exchange) {
 		q.exchange = p->busy->now.exchange->number;
@@ -269,10 +269,10 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct verdict
 static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct current *m = &p->busy->now;
-	struct verdict v = { .keep = ALL };
+	struct vn_verdict v = { .keep = VN_ALL };
 	struct lot *why = NULL;
-	enum end end = STAY;
-	struct dirt dirt = m->dirt;
+	enum vn_end end = VN_STAY;
+	struct vn_dirt dirt = m->dirt;
 
 	if (m->gone && !dirt.junk)
 		return;
@@ -280,7 +280,7 @@ static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 		piece_judge(p, bytes, n, &v, &why, &end);
 	if (!why)
 		why = lot_hold(m->lot);
-	size_t keep = v.fate == PASS && !m->gone ? v.keep : 0;
+	size_t keep = v.fate == VN_PASS && !m->gone ? v.keep : 0;
 	if (keep > m->keep)
 		keep = m->keep;
 	bool cut = keep < n;
@@ -292,19 +292,19 @@ static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 	if (!m->dirt.junk)
 		dirt.at = v.dirt.at;
 	dirt.flips += v.dirt.flips;
-	m->dirt = (struct dirt){ 0 };
+	m->dirt = (struct vn_dirt){ 0 };
 	if (dirt.junk || dirt.flips)
 		pipe_spoil(p, bytes, keep, &dirt, why);
 	else if (why)
-		pipe_say(p, (struct span){ bytes, keep }, why);
+		pipe_say(p, (struct vn_span){ bytes, keep }, why);
 	else
 		run_extend(p, bytes, keep);
 	lot_drop(why);
-	if (p->conn->plan->moments & ON_DATA)
+	if (p->conn->plan->moments & VN_ON_DATA)
 		passed_add(p, keep);
-	if (end != STAY && (v.keep == ALL || cut))      /* a limit ends things only when it is reached */
+	if (end != VN_STAY && (v.keep == VN_ALL || cut))      /* a limit ends things only when it is reached */
 		pipe_end(p, end);
-	else if (m->end != STAY && m->keep == 0)        /* so does a reply cut short */
+	else if (m->end != VN_STAY && m->keep == 0)        /* so does a reply cut short */
 		pipe_end(p, m->end);
 }
 
@@ -312,13 +312,13 @@ static inline void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	const struct current *m = &p->busy->now;
 
-	if (m->gone || m->lot || m->keep != UINT64_MAX || m->dirt.junk || m->dirt.flips || p->conn->plan->moments & ON_DATA)
+	if (m->gone || m->lot || m->keep != UINT64_MAX || m->dirt.junk || m->dirt.flips || p->conn->plan->moments & VN_ON_DATA)
 		piece_fare(p, bytes, n);
 	else
 		run_extend(p, bytes, n);
 }
 
-void pipe_word(struct pipe *p, struct span bytes, struct exchange *x, struct lot *late)
+void pipe_word(struct pipe *p, struct vn_span bytes, struct exchange *x, struct lot *late)
 {
 	struct current was = p->busy->now;
 
@@ -340,7 +340,7 @@ static SELDOM void sequel_begin(struct pipe *p)
 
 static void message_done(struct pipe *p)
 {
-	if (p->direction == REQUEST)
+	if (p->direction == VN_REQUEST)
 		dialogue_asked(p->conn);
 	else
 		dialogue_answered(p->conn);
@@ -349,19 +349,19 @@ static void message_done(struct pipe *p)
 		sequel_begin(p);
 }
 
-static struct cut protocol_cut(struct pipe *p, struct span at, struct message *msg)
+static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_message *msg)
 {
 	struct conn *c = p->conn;
-	struct talk *t = conn_talk(c);
+	struct vn_session *t = conn_talk(c);
 	struct exchange *x = c->exchanges.first;
 
 	t->owed = x && !c->response.eof;
-	struct cut cut = p->direction == REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
+	struct vn_cut cut = p->direction == VN_REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
 	conn_heard(c);
 	return cut;
 }
 
-void pipe_open(struct pipe *p, const struct message *msg)
+void pipe_open(struct pipe *p, const struct vn_message *msg)
 {
 	if (p->busy == &calm)
 		pipe_stir(p);
@@ -373,26 +373,26 @@ void pipe_open(struct pipe *p, const struct message *msg)
 	m->keep = UINT64_MAX;
 	m->role = msg->role;
 	if (m->dirt.junk || m->dirt.flips)
-		m->dirt = (struct dirt){ 0 };
+		m->dirt = (struct vn_dirt){ 0 };
 }
 
 /* What a parser returns is taken for what it can mean. */
-static bool cut_sane(const struct pipe *p, const struct cut *cut, struct span at, const struct message *msg)
+static bool cut_sane(const struct pipe *p, const struct vn_cut *cut, struct vn_span at, const struct vn_message *msg)
 {
 	if (cut->replaced && cut->len > at.n)
 		return false;
-	if (cut->kind == CUT_END && !cut->len)
-		return p->direction == RESPONSE && p->conn->exchanges.first && !p->busy->now.open && msg->role == ANSWERS;
-	return (cut->kind == CUT_PART || cut->kind == CUT_END) && cut->len;
+	if (cut->kind == VN_CUT_END && !cut->len)
+		return p->direction == VN_RESPONSE && p->conn->exchanges.first && !p->busy->now.open && msg->role == VN_ANSWERS;
+	return (cut->kind == VN_CUT_PART || cut->kind == VN_CUT_END) && cut->len;
 }
 
 /* Field by field: all at once is an instruction that takes long to begin. */
-static void message_clear(struct message *m, enum role role)
+static void message_clear(struct vn_message *m, enum vn_role role)
 {
 	m->role = role;
 	m->is = 0;
 	memset(m->verb, 0, sizeof m->verb);
-	m->subject = m->bytes = (struct span){ 0 };
+	m->subject = m->bytes = (struct vn_span){ 0 };
 	m->head = 0;
 	m->failure = m->agreed = NULL;
 	m->sequel = NULL;
@@ -400,40 +400,40 @@ static void message_clear(struct message *m, enum role role)
 }
 
 /* The next cut of what is at hand, which opens a message or goes on with one. False: no more for now. */
-static bool pipe_cut(struct pipe *p, struct span *at)
+static bool pipe_cut(struct pipe *p, struct vn_span *at)
 {
-	struct message msg;
+	struct vn_message msg;
 
-	message_clear(&msg, p->direction == REQUEST ? ASKS : ANSWERS);
-	if (p->direction == REQUEST && !p->busy->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
+	message_clear(&msg, p->direction == VN_REQUEST ? VN_ASKS : VN_ANSWERS);
+	if (p->direction == VN_REQUEST && !p->busy->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
 		dialogue_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;
 	}
-	struct cut cut = protocol_cut(p, *at, &msg);
+	struct vn_cut cut = protocol_cut(p, *at, &msg);
 
-	if (cut.kind == CUT_MORE && at->n < REST_MAX)
+	if (cut.kind == VN_CUT_MORE && at->n < REST_MAX)
 		return false;
-	if (cut.kind == CUT_WAIT && p->direction == REQUEST && worker_of(p)->talk.owed) {
+	if (cut.kind == VN_CUT_WAIT && p->direction == VN_REQUEST && worker_of(p)->talk.owed) {
 		p->busy->halted = true;
 		return false;
 	}
 	pipe_wake(&p->conn->request);
 	if (!cut_sane(p, &cut, *at, &msg)) {
 		run_flush(p);
-		dialogue_raw(p->conn, p, cut.kind == CUT_RAW ? worker_of(p)->talk.notice : cut.kind == CUT_MORE ?
+		dialogue_raw(p->conn, p, cut.kind == VN_CUT_RAW ? worker_of(p)->talk.notice : cut.kind == VN_CUT_MORE ?
 		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
 		return !p->conn->dead;
 	}
 	if (!p->busy->now.open) {
-		struct span piece = cut.replaced ? cut.instead : (struct span){ at->p, cut.len < at->n ? cut.len : at->n };
+		struct vn_span piece = cut.replaced ? cut.instead : (struct vn_span){ at->p, cut.len < at->n ? cut.len : at->n };
 		pipe_open(p, &msg);
-		if (p->direction == REQUEST)
+		if (p->direction == VN_REQUEST)
 			dialogue_ask(p->conn, &msg, piece);
 		else
 			dialogue_answer(p->conn, &msg, piece);
 		if (p->conn->dead || p->ended)
 			return false;
-	} else if (p->direction == REQUEST) {
+	} else if (p->direction == VN_REQUEST) {
 		dialogue_go_on(p->conn);
 	}
 	if (cut.replaced) {
@@ -446,22 +446,22 @@ static bool pipe_cut(struct pipe *p, struct span *at)
 		cut.len = 0;
 	}
 	p->busy->now.body = cut.len;
-	p->busy->now.last = cut.kind == CUT_END;
+	p->busy->now.last = cut.kind == VN_CUT_END;
 	return true;
 }
 
 /* The same of bytes without messages: all that is at hand is of the turn. */
-static bool pipe_turn(struct pipe *p, struct span *at)
+static bool pipe_turn(struct pipe *p, struct vn_span *at)
 {
 	dialogue_turn(p->conn, p->direction, *at);
 	if (p->conn->dead || p->ended)
 		return false;
 	p->busy->now.body = at->n;
-	p->busy->now.last = p->busy->now.end != STAY || (p->direction == REQUEST && p->busy->now.exchange && p->busy->now.exchange->end);
+	p->busy->now.last = p->busy->now.end != VN_STAY || (p->direction == VN_REQUEST && p->busy->now.exchange && p->busy->now.exchange->end);
 	return true;
 }
 
-static void pipe_keep_rest(struct pipe *p, struct span at)
+static void pipe_keep_rest(struct pipe *p, struct vn_span at)
 {
 	if (p->busy == &calm)
 		return;
@@ -482,10 +482,10 @@ static void pipe_keep_rest(struct pipe *p, struct span at)
 static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct conn *c = p->conn;
-	struct span at = { bytes, n };
+	struct vn_span at = { bytes, n };
 
 	while (!p->ended && !c->dead) {
-		if (p->direction == RESPONSE && !p->busy->now.open && dialogue_settles(c)) {
+		if (p->direction == VN_RESPONSE && !p->busy->now.open && dialogue_settles(c)) {
 			dialogue_settle(c);
 			continue;
 		}
@@ -549,7 +549,7 @@ static bool pipe_full(const struct pipe *p)
 	size_t most = proxy_spec(p->conn->proxy)->hold_max;
 
 	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
-	       (p->direction == REQUEST && queue_cost(&p->conn->response.busy->queue) >= most);
+	       (p->direction == VN_REQUEST && queue_cost(&p->conn->response.busy->queue) >= most);
 }
 
 static bool pipe_reads(struct pipe *p)
@@ -567,19 +567,19 @@ static void pipe_eof(struct pipe *p)
 {
 	struct judgement j;
 	struct lot *why = NULL;
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 
 	p->eof = true;
 	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
 	if (!p->busy->now.gone)
-		pipe_say(p, (struct span){ p->busy->rest, p->busy->rest_n }, p->busy->now.lot);   /* the torso of a message */
-	pipe_keep_rest(p, (struct span){ 0 });
-	if (p->conn->plan->moments & ON_END &&
-	    judge_ask(p->conn, &(struct question){ .moment = ON_END, .direction = p->direction }, &j)) {
+		pipe_say(p, (struct vn_span){ p->busy->rest, p->busy->rest_n }, p->busy->now.lot);   /* the torso of a message */
+	pipe_keep_rest(p, (struct vn_span){ 0 });
+	if (p->conn->plan->moments & VN_ON_END &&
+	    judge_ask(p->conn, &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
 		why = lot_make(NULL, &j);
 		judge_ends(p->conn, &j, &end);
 	}
-	if (end != STAY)
+	if (end != VN_STAY)
 		pipe_end(p, end);
 	pipe_put(p, PARCEL_FIN, 0, why);
 	lot_drop(why);
@@ -589,10 +589,10 @@ static void pipe_eof(struct pipe *p)
 static void pipe_skip(struct pipe *p, size_t n)
 {
 	if (p->raw)
-		dialogue_turn(p->conn, p->direction, (struct span){ NULL, n });
+		dialogue_turn(p->conn, p->direction, (struct vn_span){ NULL, n });
 	else
 		p->busy->now.body -= n;
-	if (p->conn->plan->moments & ON_DATA)
+	if (p->conn->plan->moments & VN_ON_DATA)
 		passed_add(p, n);
 	p->offset += n;
 	p->conn->again = true;
@@ -626,8 +626,8 @@ static bool pipe_fill(struct pipe *p)
 		loop_clock(&w->loop);   /* holds count from here */
 	p->conn->active = w->loop.now;
 	p->conn->resting = false;
-	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
-	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
+	stats_add(&p->conn->proxy->stats, p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
+	stats_add(&p->conn->proxy->stats, p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
 	p->came += (uint64_t)n;
 	pipe_stir(p);
 	if (unseen) {
@@ -687,7 +687,7 @@ bool pipe_due(const struct pipe *p)
 
 bool pipe_stuck(const struct pipe *p)
 {
-	return (p->busy->queue.first && p->busy->queue.first->due == NEVER) || p->conn->ties->stalled;
+	return (p->busy->queue.first && p->busy->queue.first->due == VN_NEVER) || p->conn->ties->stalled;
 }
 
 bool pipe_idle(const struct pipe *p)

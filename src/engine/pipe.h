@@ -20,11 +20,11 @@ struct current {                        /* the message under way */
 	bool open;
 	uint64_t body;                  /* bytes of its last cut that are still to come */
 	bool last;                      /* with them it is done */
-	enum role role;
+	enum vn_role role;
 	bool gone;                      /* its bytes go nowhere: dropped, refused, or a substitute's answer */
 	uint64_t keep;                  /* so many more pass; UINT64_MAX: all */
-	struct dirt dirt;               /* for its first piece */
-	enum end end;                   /* strikes behind it */
+	struct vn_dirt dirt;               /* for its first piece */
+	enum vn_end end;                   /* strikes behind it */
 	struct lot *lot;
 	struct exchange *exchange;      /* request: the one it opened, where that minds; response: the one it answers */
 };
@@ -37,8 +37,8 @@ struct busy {                           /* what a pipe needs while something goe
 	uint8_t *rest;                  /* REST_MAX bytes or more, only while needed */
 	size_t rest_n;
 	struct duct *duct;              /* holds bytes that stand before all of the queue; NULL: none do */
-	nsec line_free;                 /* pace: when the line is free again */
-	size_t slot; nsec slot_end;     /* ... so many bytes are on it, and have passed it then */
+	vn_nsec line_free;                 /* pace: when the line is free again */
+	size_t slot; vn_nsec slot_end;     /* ... so many bytes are on it, and have passed it then */
 	bool behind;                    /* bytes of `from` wait there for this pipe */
 	bool halted, resumes;           /* what `rest` is hangs on an answer | ... which has come */
 	struct timer timer;             /* for the queue's first parcel */
@@ -48,7 +48,7 @@ struct pipe {                           /* what is left of it when it is calm: m
 	struct conn *conn;
 	struct busy *busy;              /* its own, or that of all calm ones, which nobody may write to */
 	uint64_t came, offset, sent;    /* bytes read, bytes cut and judged, bytes sent, of the whole stream */
-	uint8_t direction;              /* enum direction */
+	uint8_t direction;              /* enum vn_direction */
 	uint8_t bulk;                   /* big reads in succession */
 	bool eof;                       /* `from` has said all */
 	bool shut;                      /* ... and `to` knows */
@@ -58,7 +58,7 @@ struct pipe {                           /* what is left of it when it is calm: m
 
 struct busies { struct busy *spare; unsigned spares; };         /* a worker's, that nobody needs at the moment */
 
-void pipe_init(struct pipe *, struct conn *, enum direction);
+void pipe_init(struct pipe *, struct conn *, enum vn_direction);
 void pipe_free(struct pipe *);          /* all it holds; its `busy` may still be looked at until ... */
 void pipe_still(struct pipe *);         /* ... it is given back, if there is nothing in it */
 void pipe_stir(struct pipe *);          /* before its `busy` is written to */
@@ -68,11 +68,11 @@ void pipe_pump(struct pipe *);          /* go as far as it goes, whatever happen
 void pipe_change(struct pipe *, const struct plan *);   /* rules that went let go; their bytes move at the next pump */
 
 /* Behind all that is in this direction's stream so far: */
-void pipe_word(struct pipe *, struct span bytes, struct exchange *, struct lot *);       /* these, a message of ours: the rules are asked of its bytes as of all others */
+void pipe_word(struct pipe *, struct vn_span bytes, struct exchange *, struct lot *);       /* these, a message of ours: the rules are asked of its bytes as of all others */
 void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` when all before has gone */
-void pipe_answer(struct pipe *, nsec began);    /* an exchange of then is answered, when all before has gone */
-void pipe_end(struct pipe *, enum end);                         /* the connection ends; nothing more is read of it */
-void pipe_open(struct pipe *, const struct message *);          /* a message begins, calm so far */
+void pipe_answer(struct pipe *, vn_nsec began);    /* an exchange of then is answered, when all before has gone */
+void pipe_end(struct pipe *, enum vn_end);                         /* the connection ends; nothing more is read of it */
+void pipe_open(struct pipe *, const struct vn_message *);          /* a message begins, calm so far */
 void message_forget(struct current *);
 void pipe_wake(struct pipe *);          /* something was answered: what waits for that is looked at again */
 

@@ -12,7 +12,7 @@
 #include "base/regex.h"
 #include "spec/registry.h"
 
-static unsigned moment_index(enum moment m)
+static unsigned moment_index(enum vn_moment m)
 {
 	return (unsigned)__builtin_ctz(m);
 }
@@ -197,7 +197,7 @@ static void say_unreachable(struct plan *p, struct rule *r, const struct questio
 /* "VERB subject", for the rules that match on it. */
 struct text { uint8_t p[24 + 1 + TEXT_MAX]; size_t n; };
 
-static void text_make(struct text *t, const struct message *m)
+static void text_make(struct text *t, const struct vn_message *m)
 {
 	size_t verb = strlen(m->verb), n = m->subject.n < TEXT_MAX ? m->subject.n : TEXT_MAX;
 
@@ -239,14 +239,14 @@ static void text_mask(const struct text *t, char *to, size_t size)
 }
 
 /* One more; after ten seconds of them it is said. */
-static void rule_misses(struct plan *p, struct rule *r, struct misses *m, bool shown, bool near, const struct text *t, nsec now)
+static void rule_misses(struct plan *p, struct rule *r, struct misses *m, bool shown, bool near, const struct text *t, vn_nsec now)
 {
 	if (!m->n++)
 		m->since = now;
 	if (shown)
 		text_mask(t, m->nearest, sizeof m->nearest);
 	m->near |= near;
-	if (now - m->since > 10 * NSEC_S)
+	if (now - m->since > 10 * VN_S)
 		rule_misses_say(p, r);
 }
 
@@ -281,11 +281,11 @@ static bool rule_finds(struct plan *p, struct rule *r, const struct question *q,
 		return false;
 	if (!t->n)
 		text_make(t, q->msg);
-	if (pattern_finds(r->match, (struct span){ t->p, t->n }))
+	if (pattern_finds(r->match, (struct vn_span){ t->p, t->n }))
 		return r->unfound.over = true;
 	if (!r->unfound.over) {
 		bool looks = r->unfound.n < LOOKS || r->unfound.n % LOOKS == 0;
-		bool near = looks && pattern_nearly(r->match, (struct span){ t->p, t->n });
+		bool near = looks && pattern_nearly(r->match, (struct vn_span){ t->p, t->n });
 		rule_misses(p, r, &r->unfound, looks && (near || !r->unfound.near), near, t, q->now);
 	}
 	return false;
@@ -293,8 +293,8 @@ static bool rule_finds(struct plan *p, struct rule *r, const struct question *q,
 
 static bool rule_drawn(const struct rule *r, const struct question *q)
 {
-	struct dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
-	double u = dice_unit(&d);
+	struct vn_dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
+	double u = vn_dice_unit(&d);
 
 	return u >= r->words->low && u < r->words->high;
 }
@@ -318,7 +318,7 @@ ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 		if (!rule_finds(p, r, q, &text) || !(sure || rule_drawn(r, q)))
 			continue;
 		in |= (ruleset)1 << i;
-		if (q->again || q->moment == ON_REST)
+		if (q->again || q->moment == VN_ON_REST)
 			continue;
 		tally_see(r);
 		rule_spares(p, r, q, &text);
@@ -338,19 +338,19 @@ ruleset plan_meant(const struct plan *p, const struct endpoint *client)
 
 /* ---- verdicts ---- */
 
-bool verdict_calm(const struct verdict *v)
+bool verdict_calm(const struct vn_verdict *v)
 {
-	return v->fate == PASS && v->keep == ALL && !v->hold && !v->pace.rate && !v->pace.piece && !v->pace.gap &&
-	       !v->dirt.junk && !v->dirt.flips && !v->dirt.edited && v->end == STAY;
+	return v->fate == VN_PASS && v->keep == VN_ALL && !v->hold && !v->pace.rate && !v->pace.piece && !v->pace.gap &&
+	       !v->dirt.junk && !v->dirt.flips && !v->dirt.edited && v->end == VN_STAY;
 }
 
 /* What a guest returns is taken for what it can mean at most. */
-static void verdict_clamp(struct verdict *v)
+static void verdict_clamp(struct vn_verdict *v)
 {
-	if ((unsigned)v->fate > REPLY)
-		v->fate = PASS;
-	if ((unsigned)v->end > VANISH)
-		v->end = STAY;
+	if ((unsigned)v->fate > VN_REPLY)
+		v->fate = VN_PASS;
+	if ((unsigned)v->end > VN_VANISH)
+		v->end = VN_STAY;
 	if (v->hold < 0)
 		v->hold = 0;
 	if (v->after < 0)
@@ -367,9 +367,9 @@ static void verdict_clamp(struct verdict *v)
 		v->dirt.flips = 1 << 16;
 }
 
-static nsec add_nsec(nsec a, nsec b)
+static vn_nsec add_nsec(vn_nsec a, vn_nsec b)
 {
-	return a > NEVER - b ? NEVER : a + b;
+	return a > VN_NEVER - b ? VN_NEVER : a + b;
 }
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -377,7 +377,7 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return !a ? b : !b ? a : a < b ? a : b;
 }
 
-static void pace_fold(struct pace *into, const struct pace *p)
+static void pace_fold(struct vn_pace *into, const struct vn_pace *p)
 {
 	into->rate = least(into->rate, p->rate);
 	if (p->piece && (!into->piece || p->piece < into->piece)) {
@@ -387,7 +387,7 @@ static void pace_fold(struct pace *into, const struct pace *p)
 	into->gap = add_nsec(into->gap, p->gap);
 }
 
-void verdict_fold(struct verdict *into, const struct verdict *v)
+void verdict_fold(struct vn_verdict *into, const struct vn_verdict *v)
 {
 	if (v->fate > into->fate)
 		into->fate = v->fate;
@@ -408,16 +408,16 @@ void verdict_fold(struct verdict *into, const struct verdict *v)
 		into->end = v->end;
 }
 
-const char *verdict_show(const struct verdict *v, const struct failure *f, char *buffer, size_t size)
+const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f, char *buffer, size_t size)
 {
 	static const char *const fates[] = { "pass", "drop", "reply" }, *const ends[] = { "", ",stall", ",close", ",reset", ",vanish" };
 	char hold[32] = "", keep[32] = "", junk[32] = "";
 
-	if (v->hold == NEVER)
+	if (v->hold == VN_NEVER)
 		snprintf(hold, sizeof hold, ",hold:never");
 	else if (v->hold)
-		snprintf(hold, sizeof hold, ",hold:%.6f", (double)v->hold / NSEC_S);
-	if (v->keep != ALL)
+		snprintf(hold, sizeof hold, ",hold:%.6f", (double)v->hold / VN_S);
+	if (v->keep != VN_ALL)
 		snprintf(keep, sizeof keep, ",keep:%zu", v->keep);
 	if (v->dirt.junk)
 		snprintf(junk, sizeof junk, ",junk:%zu", v->dirt.junk);
@@ -428,7 +428,7 @@ const char *verdict_show(const struct verdict *v, const struct failure *f, char 
 
 /* ---- judging ---- */
 
-static bool failure_fits(const struct protocol *p, const struct failure *f, const struct question *q)
+static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f, const struct question *q)
 {
 	if (!(f->moments & q->moment && f->fits & (q->msg ? q->msg->is : q->idle)))
 		return false;
@@ -436,23 +436,23 @@ static bool failure_fits(const struct protocol *p, const struct failure *f, cons
 }
 
 /* The failure named, or one of those that leave the connection usable. NULL: none fits. */
-static const struct failure *failure_choose(const struct protocol *p, const char *name, const struct question *q, struct dice *d)
+static const struct vn_failure *failure_choose(const struct vn_protocol *p, const char *name, const struct question *q, struct vn_dice *d)
 {
-	const struct failure *usable[64];
+	const struct vn_failure *usable[64];
 	unsigned n = 0;
 
 	if (name) {
-		const struct failure *f = failure_find(p, name);
+		const struct vn_failure *f = failure_find(p, name);
 		return f && failure_fits(p, f, q) ? f : NULL;
 	}
-	for (const struct failure *f = p->failures; f && f->name && n < 64; f++)
-		if (f->end == STAY && !f->by_name && failure_fits(p, f, q))
+	for (const struct vn_failure *f = p->failures; f && f->name && n < 64; f++)
+		if (f->end == VN_STAY && !f->by_name && failure_fits(p, f, q))
 			usable[n++] = f;
-	return n ? usable[dice_below(d, n)] : NULL;
+	return n ? usable[vn_dice_below(d, n)] : NULL;
 }
 
 /* A line a second for each rule, every strike at debug. */
-static void say_strike(struct plan *p, struct rule *r, const struct question *q, const struct verdict *v, const struct failure *f, bool first)
+static void say_strike(struct plan *p, struct rule *r, const struct question *q, const struct vn_verdict *v, const struct vn_failure *f, bool first)
 {
 	char what[160];
 
@@ -460,7 +460,7 @@ static void say_strike(struct plan *p, struct rule *r, const struct question *q,
 		if (!first)
 			return;
 		r->unsaid++;
-		if (r->said && q->now - r->said < NSEC_S)
+		if (r->said && q->now - r->said < VN_S)
 			return;
 	}
 	log_line(log_threshold > LOG_DEBUG ? LOG_INFO : LOG_DEBUG,
@@ -532,7 +532,7 @@ static bool rule_would_strike(const struct rule *r, const struct stand *s, rules
 /* The end of a stream, to a rule that counts exchanges: it fares as the next of them would, and is none. */
 static bool rule_leaves_uncounted(const struct plan *p, unsigned i, const struct question *q)
 {
-	return q->moment == ON_END && !(p->per_connection >> i & 1) && p->rules[i].behavior->on & IN_EXCHANGES;
+	return q->moment == VN_ON_END && !(p->per_connection >> i & 1) && p->rules[i].behavior->on & IN_EXCHANGES;
 }
 
 /* What was asked is not what its failure can answer. */
@@ -558,11 +558,11 @@ struct rule_state *plan_state(const struct plan *p, struct rule_state **states, 
 
 static struct rule_state *state_of(const struct plan *p, const struct question *q, unsigned i)
 {
-	const struct behavior *b = p->rules[i].behavior;
+	const struct vn_behavior *b = p->rules[i].behavior;
 
 	if (!q->states)
 		return NULL;
-	return b->state_size || b->on & ON_DATA ? plan_state(p, q->states, i) : q->states[i];
+	return b->state_size || b->on & VN_ON_DATA ? plan_state(p, q->states, i) : q->states[i];
 }
 
 void rule_state_free(const struct rule *r, struct rule_state *state)
@@ -572,29 +572,29 @@ void rule_state_free(const struct rule *r, struct rule_state *state)
 	free(state);
 }
 
-static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct verdict *v, const struct failure **f)
+static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct vn_verdict *v, const struct vn_failure **f)
 {
 	struct rule *r = &p->rules[i];
 	struct rule_state *state = state_of(p, q, i);
-	struct dice dice = dice_at(&r->dice, q->connection, q->moment == ON_DATA ? q->offset : q->exchange,
+	struct vn_dice dice = dice_at(&r->dice, q->connection, q->moment == VN_ON_DATA ? q->offset : q->exchange,
 	                           q->moment | (unsigned)q->direction << 8);
-	struct event e = {
+	struct vn_event e = {
 		.self = r->behavior, .rule = r->words->id, .moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->words->block.opts,
 		.state = state ? state->state : NULL, .dice = &dice, .age = q->now - r->words->since,
 		.connection = q->connection, .exchange = q->exchange,
-		.passed = state ? state->passed[q->direction == RESPONSE] : 0,
+		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
 		.data = q->data, .len = q->len, .words = q->words,
 	};
 	struct stand *s = !q->stand || p->per_connection >> i & 1 ? q->whole : q->stand;
 	ruleset bit = (ruleset)1 << i;
 
-	*v = (struct verdict){ .keep = ALL };
+	*v = (struct vn_verdict){ .keep = VN_ALL };
 	r->behavior->act(&e, v);
 	verdict_clamp(v);
 	if (verdict_calm(v))
 		return false;
 	*f = NULL;
-	if (v->fate == REPLY) {
+	if (v->fate == VN_REPLY) {
 		if (!q->words || q->raw) {
 			if (!(s->counted & bit) && !q->rehearsal)
 				say_unreachable(p, r, q);
@@ -606,7 +606,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 			rule_unfit(p, r, q);
 			return false;
 		}
-		if (v->end == STAY)
+		if (v->end == VN_STAY)
 			v->end = (*f)->end;
 	}
 	if (q->rehearsal || rule_leaves_uncounted(p, i, q))
@@ -614,7 +614,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	bool first = !(s->counted & bit);
 	if (!rule_strikes(r, s, bit))
 		return false;
-	if (first && q->moment == ON_REST && s != q->whole)
+	if (first && q->moment == VN_ON_REST && s != q->whole)
 		tally_see(r);
 	say_strike(p, r, q, v, *f, first);
 	if (first && news_want(NEWS_FAULT)) {
@@ -624,7 +624,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	return true;
 }
 
-ruleset plan_asks(const struct plan *p, enum moment moment, const struct stand *whole, const struct stand *s)
+ruleset plan_asks(const struct plan *p, enum vn_moment moment, const struct stand *whole, const struct stand *s)
 {
 	ruleset in = s ? (whole->in & p->per_connection) | (s->in & ~p->per_connection) : whole->in;
 
@@ -632,15 +632,15 @@ ruleset plan_asks(const struct plan *p, enum moment moment, const struct stand *
 }
 
 /* What rule i says is added to what the others have said. */
-static void judgement_add(struct judgement *j, const struct plan *p, unsigned i, struct verdict *v, enum moment at)
+static void judgement_add(struct judgement *j, const struct plan *p, unsigned i, struct vn_verdict *v, enum vn_moment at)
 {
 	const struct rule_spec *w = p->rules[i].words;
 
-	if (at == ON_LEAVE)
+	if (at == VN_ON_LEAVE)
 		v->after = 0;
-	if (v->end != STAY && v->after && at != ON_REST) {
-		j->clocks[j->n_clocks++] = (struct clock){ i, v->end, v->after, at == ON_DATA };
-		v->end = STAY;
+	if (v->end != VN_STAY && v->after && at != VN_ON_REST) {
+		j->clocks[j->n_clocks++] = (struct clock){ i, v->end, v->after, at == VN_ON_DATA };
+		v->end = VN_STAY;
 		v->after = 0;
 	}
 	if (v->end > j->v.end || (v->end == j->v.end && v->after < j->v.after))
@@ -652,18 +652,18 @@ static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
 
 bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 {
-	struct verdict v;
-	const struct failure *f;
+	struct vn_verdict v;
+	const struct vn_failure *f;
 	bool any = false;
 	unsigned i;
 
 	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->stand)) {
 		struct rule *r = &p->rules[i];
-		enum direction d = r->words->direction ? r->words->direction : r->behavior->direction ? r->behavior->direction : BOTH;
+		enum vn_direction d = r->words->direction ? r->words->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
 			continue;
 		if (!any) {
-			j->v = (struct verdict){ .keep = ALL, .after = NEVER }; /* the least `after` is what counts */
+			j->v = (struct vn_verdict){ .keep = VN_ALL, .after = VN_NEVER }; /* the least `after` is what counts */
 			j->failure = NULL;
 			j->n = j->n_clocks = 0;
 			j->end_rule = 0;
@@ -676,20 +676,20 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 	return any;
 }
 
-enum end plan_listen(struct plan *p)
+enum vn_end plan_listen(struct plan *p)
 {
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 	unsigned i;
 
-	for EACH_RULE(i, p->on[moment_index(ON_LISTEN)] & p->certain) {
+	for EACH_RULE(i, p->on[moment_index(VN_ON_LISTEN)] & p->certain) {
 		const struct rule *r = &p->rules[i];
-		struct event e = { .self = r->behavior, .rule = r->words->id, .moment = ON_LISTEN, .direction = BOTH, .opts = r->words->block.opts };
-		struct verdict v = { .keep = ALL };
+		struct vn_event e = { .self = r->behavior, .rule = r->words->id, .moment = VN_ON_LISTEN, .direction = VN_BOTH, .opts = r->words->block.opts };
+		struct vn_verdict v = { .keep = VN_ALL };
 		if (!rule_plain(r->words))
 			continue;
 		r->behavior->act(&e, &v);
 		verdict_clamp(&v);
 		end = v.end > end ? v.end : end;
 	}
-	return end == CLOSE || end == VANISH ? end : STAY;
+	return end == VN_CLOSE || end == VN_VANISH ? end : VN_STAY;
 }

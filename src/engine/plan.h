@@ -13,12 +13,12 @@
 
 typedef uint64_t ruleset;               /* of at most RULES_MAX */
 
-enum { MOMENTS = 8 };                   /* bits of enum moment */
-enum { IN_EXCHANGES = ON_REQUEST | ON_RESPONSE | ON_DATA };     /* those that belong to an exchange */
+enum { MOMENTS = 8 };                   /* bits of enum vn_moment */
+enum { IN_EXCHANGES = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA };     /* those that belong to an exchange */
 
 struct misses {                         /* messages that a rule does not strike, as long as it strikes none */
 	uint64_t n;
-	nsec since;                     /* of the first */
+	vn_nsec since;                     /* of the first */
 	char nearest[96];               /* of them, masked; all but the case of its letters is right: */
 	bool near;
 	bool over;                      /* told, or there is nothing to tell */
@@ -26,12 +26,12 @@ struct misses {                         /* messages that a rule does not strike,
 
 struct rule {
 	const struct rule_spec *words;
-	const struct behavior *behavior;
-	struct dice dice;               /* its own draws */
-	struct dice draw;               /* the one that decides: shared by rules of one name */
+	const struct vn_behavior *behavior;
+	struct vn_dice dice;               /* its own draws */
+	struct vn_dice draw;               /* the one that decides: shared by rules of one name */
 	struct pattern *match;          /* NULL: all */
 	struct misses unfound, unfit, spared;   /* messages that its match did not find; that its failure does not fit; that it was in for */
-	nsec said;                      /* when a strike was last a line in the log */
+	vn_nsec said;                      /* when a strike was last a line in the log */
 	uint64_t unsaid;                /* strikes since */
 	bool said_unreachable;
 };
@@ -67,43 +67,43 @@ struct stand { ruleset in, counted, struck; };
 /* What a rule keeps for one connection. */
 struct rule_state {
 	uint64_t passed[2];
-	nsec due; enum end end;         /* its end by the clock; due 0: none is set */
+	vn_nsec due; enum vn_end end;         /* its end by the clock; due 0: none is set */
 	max_align_t state[];            /* the behavior's */
 };
 
 void rule_state_free(const struct rule *, struct rule_state *);         /* NULL: there is none */
 
 /* One rule's part in a verdict, by rule id. `line`: its pace is shared, see struct tally */
-struct share { uint64_t rule; nsec hold; struct pace pace; _Atomic nsec *line; };
+struct share { uint64_t rule; vn_nsec hold; struct vn_pace pace; _Atomic vn_nsec *line; };
 
-struct clock { unsigned rule; enum end end; nsec after; bool anew; };   /* an end by the clock, of the plan's so manyth rule */
+struct clock { unsigned rule; enum vn_end end; vn_nsec after; bool anew; };   /* an end by the clock, of the plan's so manyth rule */
 
 struct judgement {                      /* what all rules together say */
-	struct verdict v;               /* folded */
-	const struct failure *failure;  /* of v.fate REPLY */
+	struct vn_verdict v;               /* folded */
+	const struct vn_failure *failure;  /* of v.fate VN_REPLY */
 	uint64_t end_rule;              /* whose v.end it is */
 	unsigned n, n_clocks;
 	struct share by[RULES_MAX];     /* who holds and paces */
-	struct clock clocks[RULES_MAX]; /* ends by the clock, which are not in v (but those of ON_REST are) */
+	struct clock clocks[RULES_MAX]; /* ends by the clock, which are not in v (but those of VN_ON_REST are) */
 };
 
 struct question {                       /* what plan_judge is asked */
-	enum moment moment;
-	enum direction direction;
-	const struct message *msg;      /* NULL: none */
+	enum vn_moment moment;
+	enum vn_direction direction;
+	const struct vn_message *msg;      /* NULL: none */
 	uint64_t connection, exchange;
 	struct stand *whole;            /* the connection's */
 	struct stand *stand;            /* the exchange's; NULL: a matter of the whole connection */
 	struct rule_state **states;     /* the connection's, one per rule, made when needed */
 	uint8_t *data; size_t len;
-	uint64_t offset;                /* ON_DATA: of `data` in its stream: draws go by it */
-	struct talk *talk;              /* for the protocol's fits(); NULL where it has none */
+	uint64_t offset;                /* VN_ON_DATA: of `data` in its stream: draws go by it */
+	struct vn_session *talk;              /* for the protocol's fits(); NULL where it has none */
 	bool words;                     /* the protocol can refuse ... */
 	bool raw;                       /* ... but this connection is not understood */
 	bool rehearsal;                 /* what would be said: nothing is counted, nobody is told */
-	unsigned idle;                  /* ON_REST: IS_..., of what the connection rests in */
+	unsigned idle;                  /* VN_ON_REST: IS_..., of what the connection rests in */
 	bool again;                     /* plan_decide: the same as before, of rules whose options have changed: nothing is counted */
-	nsec now;
+	vn_nsec now;
 };
 
 /* Who is in for this exchange, among these rules: whose match finds q->msg (none does where it is NULL), and whom
@@ -116,18 +116,18 @@ void plan_take_back(const struct plan *, const struct stand *, uint64_t connecti
 /* What rule i keeps for a connection, made when needed. */
 struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);
 
-enum end plan_listen(struct plan *);                    /* what the rules say of the port: STAY, CLOSE or VANISH */
+enum vn_end plan_listen(struct plan *);                    /* what the rules say of the port: VN_STAY, VN_CLOSE or VN_VANISH */
 
 ruleset plan_meant(const struct plan *, const struct endpoint *client);         /* the rules that mean this client */
 
 /* The rules that are in and want this moment; stand NULL: a matter of the whole connection. */
-ruleset plan_asks(const struct plan *, enum moment, const struct stand *whole, const struct stand *);
+ruleset plan_asks(const struct plan *, enum vn_moment, const struct stand *whole, const struct stand *);
 
 /* Ask the rules that are in and want this moment, count, and fold. False: calm, and *judgement untouched. */
 bool plan_judge(struct plan *, const struct question *, struct judgement *);
 
-void verdict_fold(struct verdict *into, const struct verdict *);        /* per field: the worse of both, times added */
-bool verdict_calm(const struct verdict *);
-const char *verdict_show(const struct verdict *, const struct failure *, char *buffer, size_t size);
+void verdict_fold(struct vn_verdict *into, const struct vn_verdict *);        /* per field: the worse of both, times added */
+bool verdict_calm(const struct vn_verdict *);
+const char *verdict_show(const struct vn_verdict *, const struct vn_failure *, char *buffer, size_t size);
 
 #endif

@@ -37,21 +37,21 @@ void lot_drop(struct lot *l)
 		free(l);
 }
 
-nsec lot_late(const struct lot *l)
+vn_nsec lot_late(const struct lot *l)
 {
-	struct verdict v = { .keep = ALL };
+	struct vn_verdict v = { .keep = VN_ALL };
 
 	for (unsigned i = 0; l && i < l->n; i++)
-		verdict_fold(&v, &(struct verdict){ .keep = ALL, .hold = l->by[i].hold });
+		verdict_fold(&v, &(struct vn_verdict){ .keep = VN_ALL, .hold = l->by[i].hold });
 	return v.hold;
 }
 
-struct pace lot_pace(const struct lot *l)
+struct vn_pace lot_pace(const struct lot *l)
 {
-	struct verdict v = { .keep = ALL };
+	struct vn_verdict v = { .keep = VN_ALL };
 
 	for (unsigned i = 0; l && i < l->n; i++)
-		verdict_fold(&v, &(struct verdict){ .keep = ALL, .pace = l->by[i].pace });
+		verdict_fold(&v, &(struct vn_verdict){ .keep = VN_ALL, .pace = l->by[i].pace });
 	return v.pace;
 }
 
@@ -71,14 +71,14 @@ bool lot_strip(struct lot *l, const struct plan *p)
 
 /* ---- the queue ---- */
 
-static nsec parcel_due(const struct parcel *p, nsec before)
+static vn_nsec parcel_due(const struct parcel *p, vn_nsec before)
 {
-	nsec late = lot_late(p->why), due = late > NEVER - p->came ? NEVER : p->came + late;
+	vn_nsec late = lot_late(p->why), due = late > VN_NEVER - p->came ? VN_NEVER : p->came + late;
 
 	return due > before ? due : before;
 }
 
-struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, nsec came, struct lot *why)
+struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came, struct lot *why)
 {
 	struct parcel *p = malloc(sizeof *p + n);
 
@@ -111,7 +111,7 @@ void queue_pop(struct queue *q)
 bool queue_strip(struct queue *q, const struct plan *plan)
 {
 	bool any = false;
-	nsec before = 0;
+	vn_nsec before = 0;
 
 	for (struct parcel *p = q->first; p; p = p->next)
 		any |= lot_strip(p->why, plan);

@@ -26,13 +26,13 @@ enum parcel_kind {
 
 struct parcel {
 	struct parcel *next;
-	nsec came, due;                 /* read; to be sent */
+	vn_nsec came, due;                 /* read; to be sent */
 	struct lot *why;                /* NULL: calm */
 	union {
 		struct exchange *exchange;      /* MARK */
-		nsec began;             /* BYTES: an exchange that is answered when they have gone; 0: none */
+		vn_nsec began;             /* BYTES: an exchange that is answered when they have gone; 0: none */
 	};
-	enum end end;                   /* END */
+	enum vn_end end;                   /* END */
 	uint8_t kind;
 	bool behind;                    /* BYTES: they waited with the sender before they were read */
 	size_t at, n;                   /* bytes[at..n) are still to go */
@@ -51,11 +51,11 @@ static inline size_t queue_cost(const struct queue *q)
 struct lot *lot_make(const struct lot *, const struct judgement *);     /* both together; either may be NULL; NULL: calm */
 struct lot *lot_hold(struct lot *);                                     /* NULL stays NULL */
 void lot_drop(struct lot *);
-nsec lot_late(const struct lot *);                                      /* the sum of its holds; NEVER absorbs */
-struct pace lot_pace(const struct lot *);
+vn_nsec lot_late(const struct lot *);                                      /* the sum of its holds; VN_NEVER absorbs */
+struct vn_pace lot_pace(const struct lot *);
 bool lot_strip(struct lot *, const struct plan *);                      /* take back the shares of rules that went; true: some were */
 
-struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, nsec came, struct lot *);  /* n bytes to be filled in; a reference to the lot is taken */
+struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct lot *);  /* n bytes to be filled in; a reference to the lot is taken */
 void queue_pop(struct queue *);
 bool queue_strip(struct queue *, const struct plan *);                  /* lot_strip for all, and what is due anew */
 void queue_clear(struct queue *);

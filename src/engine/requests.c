@@ -16,13 +16,13 @@
 /* ---- exchanges ---- */
 
 /* Some rule is in for it and wants that moment: most of the time none does, and nothing need be asked. */
-static bool judge_wants(const struct conn *c, enum moment moment, const struct exchange *x)
+static bool judge_wants(const struct conn *c, enum vn_moment moment, const struct exchange *x)
 {
 	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ties->whole, &x->stand);
 }
 
 /* The dice are thrown for an exchange. */
-static inline struct stand stand_new(struct conn *c, uint64_t number, const struct message *msg)
+static inline struct stand stand_new(struct conn *c, uint64_t number, const struct vn_message *msg)
 {
 	struct plan *p = c->plan;
 	struct stand s = { 0 };
@@ -34,7 +34,7 @@ static inline struct stand stand_new(struct conn *c, uint64_t number, const stru
 	return s;
 }
 
-static inline struct exchange *exchange_new(struct conn *c, uint64_t number, const struct message *msg)
+static inline struct exchange *exchange_new(struct conn *c, uint64_t number, const struct vn_message *msg)
 {
 	struct stand s = stand_new(c, number, msg);
 
@@ -59,7 +59,7 @@ static void exchange_answered(struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	if (x->asked.role == ASKS) {
+	if (x->asked.role == VN_ASKS) {
 		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
 		pipe_answer(&c->response, x->began);
 	}
@@ -67,7 +67,7 @@ static void exchange_answered(struct conn *c)
 }
 
 /* A failure ends the connection as the server would, whatever other rules say of it later. */
-static void exchange_fails(struct exchange *x, const struct failure *f)
+static void exchange_fails(struct exchange *x, const struct vn_failure *f)
 {
 	x->failure = f;
 	if (f && x->end < f->end)
@@ -76,14 +76,14 @@ static void exchange_fails(struct exchange *x, const struct failure *f)
 
 /* ---- requests ---- */
 
-/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or BY_BACKEND. */
-static int exchange_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
+/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or VN_BY_BACKEND. */
+static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
 {
-	struct talk *t = conn_talk(c);
+	struct vn_session *t = conn_talk(c);
 	int answers = t->self->refuse(t, msg, f, t->scratch);
 
 	conn_heard(c);
-	if (answers == BY_BACKEND)
+	if (answers == VN_BY_BACKEND)
 		return answers;
 	if (answers < 0) {              /* nobody knows what the backend should be told */
 		out_clear(t->scratch);
@@ -92,7 +92,7 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct mess
 	}
 	exchange_fails(x, f);
 	if (t->close && !x->end)
-		x->end = CLOSE;
+		x->end = VN_CLOSE;
 	return answers;
 }
 
@@ -101,20 +101,20 @@ static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 {
 	if (answers > 0) {
 		x->swallow = answers > 255 ? 255 : (uint8_t)answers;
-		x->asked.note |= NOTE_SUBSTITUTE;
+		x->asked.note |= VN_NOTE_SUBSTITUTE;
 	}
 	c->request.busy->now.gone = true;
-	pipe_word(&c->request, out_span(&c->proxy->worker->scratch), x, c->request.busy->now.lot);
+	pipe_word(&c->request, vn_buffer_span(&c->proxy->worker->scratch), x, c->request.busy->now.lot);
 }
 
-static void conn_refuse(struct conn *c, struct exchange *x, const struct message *msg, const struct failure *f)
+static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
 {
 	exchange_substitute(c, x, exchange_refuse(c, x, msg, f));
 }
 
-static void request_drop(struct conn *c, struct exchange *x, const struct message *msg)
+static void request_drop(struct conn *c, struct exchange *x, const struct vn_message *msg)
 {
-	const struct protocol *p = conn_protocol(c);
+	const struct vn_protocol *p = conn_protocol(c);
 
 	c->request.busy->now.gone = x->dropped = true;
 	if (p->dropped && !c->request.raw) {
@@ -124,40 +124,40 @@ static void request_drop(struct conn *c, struct exchange *x, const struct messag
 }
 
 /* The failure by which the rules refuse it; NULL: none. */
-static const struct failure *request_judge(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+static const struct vn_failure *request_judge(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
 	struct current *m = &c->request.busy->now;
 
 	if (x->stand.in)
 		m->exchange = x;
-	if (!judge_wants(c, ON_REQUEST, x))
+	if (!judge_wants(c, VN_ON_REQUEST, x))
 		return NULL;
 	struct judgement j;
-	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 	if (!judge_ask(c, &q, &j))
 		return NULL;
 	m->lot = lot_make(NULL, &j);
-	m->keep = j.v.keep == ALL ? UINT64_MAX : j.v.keep;
+	m->keep = j.v.keep == VN_ALL ? UINT64_MAX : j.v.keep;
 	m->dirt = j.v.dirt;
 	judge_ends(c, &j, &x->end);
-	if (j.v.fate == DROP)
+	if (j.v.fate == VN_DROP)
 		request_drop(c, x, msg);
-	return j.v.fate == REPLY ? j.failure : NULL;
+	return j.v.fate == VN_REPLY ? j.failure : NULL;
 }
 
-static void request_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+static void request_ask(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
 	if (!c->plan->n)
 		return;
-	const struct failure *f = request_judge(c, x, msg, piece);
+	const struct vn_failure *f = request_judge(c, x, msg, piece);
 
 	if (f)
 		conn_refuse(c, x, msg, f);
 }
 
 /* What nothing will answer is an exchange for as long as it takes to send it, if a rule is in. */
-static void request_tell(struct conn *c, const struct message *msg, struct span piece)
+static void request_tell(struct conn *c, const struct vn_message *msg, struct vn_span piece)
 {
 	uint64_t number = ++c->asked;
 	struct stand s = stand_new(c, number, msg);
@@ -172,15 +172,15 @@ static void request_tell(struct conn *c, const struct message *msg, struct span 
 /* ---- sequels: decided before the server is asked to agree, for once it has, it cannot be told to forget ---- */
 
 /* The sequel y of x is refused: x is agreed to in our words, and what the backend gets is what becomes of y. */
-static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y, const struct message *msg, const struct failure *f)
+static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y, const struct vn_message *msg, const struct vn_failure *f)
 {
-	const struct failure *agreed = msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
+	const struct vn_failure *agreed = msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
 	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
 
 	if (answers < 0) {              /* there are no words of agreement: x gets those of the refusal, and no more comes */
 		out_clear(&c->proxy->worker->scratch);
 		agreed = f;
-		x->end = CLOSE;
+		x->end = VN_CLOSE;
 		answers = 0;
 	}
 	y->late = lot_hold(c->request.busy->sequel.lot);
@@ -190,7 +190,7 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 	exchange_substitute(c, x, answers);
 }
 
-static void sequel_ask(struct conn *c, struct exchange *x, const struct message *msg, struct span piece)
+static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
 	struct pipe *p = &c->request;
 	struct current first = p->busy->now;
@@ -199,7 +199,7 @@ static void sequel_ask(struct conn *c, struct exchange *x, const struct message 
 	pipe_open(p, msg->sequel);
 	struct exchange *y = exchange_new(c, ++c->asked, msg->sequel);
 	y->sequel = true;
-	const struct failure *f = request_judge(c, y, msg->sequel, piece);
+	const struct vn_failure *f = request_judge(c, y, msg->sequel, piece);
 	p->busy->sequel = p->busy->now;
 	p->busy->now = first;
 	if (f)
@@ -229,23 +229,23 @@ void dialogue_go_on(struct conn *c)
 
 /* ---- what the client says, whatever its role ---- */
 
-void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
+void dialogue_ask(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
 	struct stand undecided = { 0 };
 
-	const struct failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
+	const struct vn_failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
 
 	msg->bytes = piece;
-	if (msg->role == AIDS || f) {
+	if (msg->role == VN_AIDS || f) {
 		struct exchange *x = exchange_push(&c->exchanges, &c->proxy->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
 			conn_refuse(c, c->request.busy->now.exchange = x, msg, f);
-	} else if (msg->role == ASKS) {
+	} else if (msg->role == VN_ASKS) {
 		struct exchange *x = exchange_new(c, ++c->asked, msg);
 		request_ask(c, x, msg, piece);
 		if (msg->sequel && !exchange_minds(x))
 			sequel_ask(c, x, msg, piece);
-	} else if (msg->role == TELLS) {
+	} else if (msg->role == VN_TELLS) {
 		request_tell(c, msg, piece);
 	}
 }
@@ -254,10 +254,10 @@ void dialogue_ask(struct conn *c, struct message *msg, struct span piece)
 static void dialogue_last(struct conn *c)
 {
 	if (conn_protocol(c)->flush && c->exchanges.first != c->exchanges.last) {
-		struct talk *t = conn_talk(c);
+		struct vn_session *t = conn_talk(c);
 		t->self->flush(t, t->scratch);
 		conn_heard(c);
-		pipe_word(&c->request, out_span(t->scratch), c->exchanges.last, NULL);
+		pipe_word(&c->request, vn_buffer_span(t->scratch), c->exchanges.last, NULL);
 	}
 	c->request.ended = true;
 }
@@ -276,17 +276,17 @@ void dialogue_asked(struct conn *c)
 /* ---- responses ---- */
 
 /* A response with `head` bytes of framing. */
-static void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct span piece)
+static void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn_span piece)
 {
 	struct current *m = &c->response.busy->now;
 
-	if (!judge_wants(c, ON_RESPONSE, x)) {
+	if (!judge_wants(c, VN_ON_RESPONSE, x)) {
 		m->lot = lot_hold(x->late);
 		return;
 	}
 	struct judgement j;
-	struct message asked = x->asked;
-	struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &asked, .exchange = x->number, .stand = &x->stand,
+	struct vn_message asked = x->asked;
+	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked, .exchange = x->number, .stand = &x->stand,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 
 	asked.head = head;
@@ -295,9 +295,9 @@ static void response_judge(struct conn *c, struct exchange *x, uint16_t head, st
 		return;
 	}
 	m->lot = lot_make(x->late, &j);
-	m->keep = j.v.keep == ALL ? UINT64_MAX : j.v.keep;
+	m->keep = j.v.keep == VN_ALL ? UINT64_MAX : j.v.keep;
 	m->dirt = j.v.dirt;
-	m->gone = j.v.fate != PASS;
+	m->gone = j.v.fate != VN_PASS;
 	judge_ends(c, &j, &m->end);
 }
 
@@ -319,14 +319,14 @@ static struct exchange *exchange_head(struct conn *c)
 static bool unasked_judge(struct conn *c, struct exchange *x)
 {
 	struct judgement j;
-	struct question q = { .moment = ON_REQUEST, .direction = REQUEST, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
 
 	if (!judge_ask(c, &q, &j))
 		return true;
 	x->late = lot_make(NULL, &j);
 	judge_ends(c, &j, &x->end);
-	exchange_fails(x, j.v.fate == REPLY ? j.failure : NULL);
-	x->dropped = j.v.fate == DROP;
+	exchange_fails(x, j.v.fate == VN_REPLY ? j.failure : NULL);
+	x->dropped = j.v.fate == VN_DROP;
 	x->sent = exchange_minds(x);
 	if (x->end && !x->failure)
 		conn_obey(c, x->end);
@@ -336,17 +336,17 @@ static bool unasked_judge(struct conn *c, struct exchange *x)
 /* The server speaks without having been asked: the greeting of a connection, or a push in it. */
 struct exchange *dialogue_greet(struct conn *c)
 {
-	struct message msg = { .role = PUSH, .verb = "GREETING", .is = IS_OPENING };
+	struct vn_message msg = { .role = VN_PUSH, .verb = "GREETING", .is = VN_IS_OPENING };
 
 	if (c->asked || c->pushed)
-		msg = (struct message){ .role = PUSH, .verb = "PUSH" };
+		msg = (struct vn_message){ .role = VN_PUSH, .verb = "PUSH" };
 	struct exchange *x = exchange_new(c, c->asked || c->pushed ? UNASKED | c->pushed : 0, &msg);
 	c->pushed++;
 	return unasked_judge(c, x) ? x : NULL;
 }
 
 /* A push among answers has no place in their line. */
-static void push_judge(struct conn *c, const struct message *msg, struct span piece)
+static void push_judge(struct conn *c, const struct vn_message *msg, struct vn_span piece)
 {
 	struct exchanges aside = c->exchanges;
 	struct exchange *x;
@@ -365,16 +365,16 @@ static void push_judge(struct conn *c, const struct message *msg, struct span pi
 	}
 }
 
-void dialogue_answer(struct conn *c, struct message *msg, struct span piece)
+void dialogue_answer(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
 	struct current *m = &c->response.busy->now;
 
-	if (msg->role == AIDS) {        /* as no rule was asked of what it answers, none is of this */
-		m->role = PUSH;
+	if (msg->role == VN_AIDS) {        /* as no rule was asked of what it answers, none is of this */
+		m->role = VN_PUSH;
 		return;
 	}
-	if (msg->role == PUSH || !c->exchanges.first) {
-		m->role = PUSH;
+	if (msg->role == VN_PUSH || !c->exchanges.first) {
+		m->role = VN_PUSH;
 		push_judge(c, msg, piece);
 		return;
 	}
@@ -390,18 +390,18 @@ void dialogue_answered(struct conn *c)
 	struct current *m = &c->response.busy->now;
 	struct exchange *x = m->exchange;
 
-	if (m->role != PUSH && x && exchange_minds(x)) {
+	if (m->role != VN_PUSH && x && exchange_minds(x)) {
 		if (x->swallow)
 			x->swallow--;
 		return;
 	}
-	if (m->role != PUSH && x) {
-		c->logged_in |= !!(x->asked.is & IS_LOGIN);
+	if (m->role != VN_PUSH && x) {
+		c->logged_in |= !!(x->asked.is & VN_IS_LOGIN);
 		exchange_answered(c);
 		if (c->no_sequel)
 			sequel_forget(c);
 	}
-	if (m->end != STAY)
+	if (m->end != VN_STAY)
 		pipe_end(&c->response, m->end);
 	if (c->request.raw && !c->exchanges.first)
 		c->response.raw = c->spoke = true;
@@ -416,30 +416,30 @@ bool dialogue_settles(const struct conn *c)
 	return x && exchange_minds(x) && x->sent && !x->swallow && !c->response.ended && !c->response.eof;
 }
 
-bool dialogue_word(struct conn *c, struct exchange *x, const struct failure *f, struct lot *late)
+bool dialogue_word(struct conn *c, struct exchange *x, const struct vn_failure *f, struct lot *late)
 {
-	struct talk *t = conn_talk(c);
+	struct vn_session *t = conn_talk(c);
 
 	t->self->word(t, x ? &x->asked : NULL, f, t->scratch);
 	conn_heard(c);
 	bool close = t->close;
-	pipe_word(&c->response, out_span(t->scratch), x, late);
+	pipe_word(&c->response, vn_buffer_span(t->scratch), x, late);
 	return close;
 }
 
 void dialogue_settle(struct conn *c)
 {
 	struct exchange *x = c->exchanges.first;
-	enum end end = x->end;
+	enum vn_end end = x->end;
 
 	if (x->failure) {
 		struct lot *late;
 		struct judgement j;
-		struct question q = { .moment = ON_RESPONSE, .direction = RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
+		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
 		late = judge_ask(c, &q, &j) ? lot_make(x->late, &j) : lot_hold(x->late);
-		x->asked.note &= ~NOTE_SUBSTITUTE;
+		x->asked.note &= ~VN_NOTE_SUBSTITUTE;
 		if (dialogue_word(c, x, x->failure, late) && !end)
-			end = CLOSE;
+			end = VN_CLOSE;
 		lot_drop(late);
 		exchange_answered(c);
 		if (c->no_sequel)
@@ -448,7 +448,7 @@ void dialogue_settle(struct conn *c)
 		exchange_over(c);
 	}
 	pipe_wake(&c->request);
-	if (end != STAY)
+	if (end != VN_STAY)
 		pipe_end(&c->response, end);
 }
 
@@ -458,7 +458,7 @@ void dialogue_settle(struct conn *c)
 static void turn_over(struct conn *c)
 {
 	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
-		if (x->asked.role == ASKS) {
+		if (x->asked.role == VN_ASKS) {
 			stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
 			histogram_note(&c->proxy->stats.answered, x->last - x->began);
 		}
@@ -495,12 +495,12 @@ static void turn_begin(struct conn *c)
 }
 
 /* Without rules a turn is two times. */
-static void turn_plain(struct conn *c, enum direction d)
+static void turn_plain(struct conn *c, enum vn_direction d)
 {
-	struct pipe *p = d == REQUEST ? &c->request : &c->response;
-	nsec now = conn_loop(c)->now;
+	struct pipe *p = d == VN_REQUEST ? &c->request : &c->response;
+	vn_nsec now = conn_loop(c)->now;
 
-	if (d == RESPONSE) {
+	if (d == VN_RESPONSE) {
 		c->spoke = true;
 		if (!c->turn_kind) {
 			c->turn.began = now;
@@ -513,35 +513,35 @@ static void turn_plain(struct conn *c, enum direction d)
 		c->turn = (struct turn){ now, now };
 		c->turn_kind = ASKED;
 		c->asked++;
-		pipe_open(p, &(struct message){ .role = ASKS });
+		pipe_open(p, &(struct vn_message){ .role = VN_ASKS });
 	}
 	if (!p->busy->now.open)
-		pipe_open(p, &(struct message){ .role = d == REQUEST ? ASKS : ANSWERS });
+		pipe_open(p, &(struct vn_message){ .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS });
 }
 
 void dialogue_ties(struct conn *c)
 {
 	enum turn_kind kind = c->turn_kind;
 	bool greeting = c->pushed == 1 && !c->asked;
-	struct message msg = { .role = kind == ASKED ? ASKS : PUSH };
+	struct vn_message msg = { .role = kind == ASKED ? VN_ASKS : VN_PUSH };
 
 	c->turn_kind = NO_TURN;
 	if (!kind)
 		return;
 	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
-	msg.is = kind == PUSHED && greeting ? IS_OPENING : 0;
+	msg.is = kind == PUSHED && greeting ? VN_IS_OPENING : 0;
 	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
 	exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, &msg, &(struct stand){ 0 }, c->turn.began)->last = c->turn.last;
 }
 
-bool dialogue_goes_on(const struct conn *c, enum direction d)
+bool dialogue_goes_on(const struct conn *c, enum vn_direction d)
 {
-	if (d == RESPONSE)
+	if (d == VN_RESPONSE)
 		return c->response.busy->now.open;
 	return c->request.busy->now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
 }
 
-void dialogue_turn(struct conn *c, enum direction d, struct span piece)
+void dialogue_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 {
 	struct exchange *x = c->exchanges.first;
 
@@ -549,8 +549,8 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 		turn_plain(c, d);
 		return;
 	}
-	struct message ask = { .role = ASKS, .verb = "DATA" };
-	if (d == REQUEST) {
+	struct vn_message ask = { .role = VN_ASKS, .verb = "DATA" };
+	if (d == VN_REQUEST) {
 		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
 			if (!c->request.busy->now.open)
 				pipe_open(&c->request, &ask);
@@ -574,7 +574,7 @@ void dialogue_turn(struct conn *c, enum direction d, struct span piece)
 	x = exchange_head(c);
 	if (!x && !(x = dialogue_greet(c)))
 		return;
-	pipe_open(&c->response, &(struct message){ .role = ANSWERS });
+	pipe_open(&c->response, &(struct vn_message){ .role = VN_ANSWERS });
 	c->response.busy->now.exchange = x;
 	if (exchange_minds(x))
 		c->response.busy->now.gone = true;
@@ -592,13 +592,13 @@ static bool owes_refusal(const struct conn *c)
 	return c->request.busy->now.gone;
 }
 
-static void tell_raw(struct conn *c, enum direction d, const char *why)
+static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
 {
 	struct news n;
 
 	news_begin(&n, NEWS_RAW, conn_loop(c)->now, proxy_spec(c->proxy)->name);
 	news_count(&n, "connection", c->number);
-	news_words(&n, "direction", d == REQUEST ? "request" : "response");
+	news_words(&n, "direction", d == VN_REQUEST ? "request" : "response");
 	news_words(&n, "why", why);
 	news_tell(&n);
 }
@@ -609,25 +609,25 @@ void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 	if (news_want(NEWS_RAW))
 		tell_raw(c, p->direction, why);
 	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", proxy_spec(c->proxy)->name,
-	            (unsigned long long)c->number, p->direction == REQUEST ? "request" : "response", why);
+	            (unsigned long long)c->number, p->direction == VN_REQUEST ? "request" : "response", why);
 	if (!c->raw_counted)
 		stats_add(&c->proxy->stats, STAT_RAW, 1);
 	c->raw_counted = true;
 	c->proxy->worker->talk.notice = NULL;
-	if (p->direction == RESPONSE && owes_refusal(c)) {
-		conn_end(c, RESET, WHY_LOST);
+	if (p->direction == VN_RESPONSE && owes_refusal(c)) {
+		conn_end(c, VN_RESET, WHY_LOST);
 		return;
 	}
 	c->request.raw = true;
-	pipe_open(&c->request, &(struct message){ 0 });
+	pipe_open(&c->request, &(struct vn_message){ 0 });
 	c->request.busy->now.open = false;
 	message_forget(&c->request.busy->sequel);
 	pipe_wake(&c->request);
-	if (p->direction == RESPONSE || !c->exchanges.first) {
+	if (p->direction == VN_RESPONSE || !c->exchanges.first) {
 		c->response.raw = c->spoke = true;
 		while (c->exchanges.first)
 			exchange_over(c);
-		pipe_open(&c->response, &(struct message){ 0 });
+		pipe_open(&c->response, &(struct vn_message){ 0 });
 		c->response.busy->now.open = false;
 	}
 }

@@ -17,7 +17,7 @@ enum {
 	TURNS = 16,                     /* sends in one go, for fairness: pieces can be many and small */
 };
 
-static const nsec LATE_MAX = 100 * NSEC_MS;
+static const vn_nsec LATE_MAX = 100 * VN_MS;
 
 static struct worker *worker_of(const struct pipe *p)
 {
@@ -49,22 +49,22 @@ void send_refused(struct pipe *p, int error)
 
 /* ---- pace: bytes get on a line, a slot after the other, and go when they have passed it ---- */
 
-static nsec later(nsec a, nsec b)
+static vn_nsec later(vn_nsec a, vn_nsec b)
 {
 	return a > b ? a : b;
 }
 
-static nsec line_passed(nsec start, size_t n, uint64_t rate)
+static vn_nsec line_passed(vn_nsec start, size_t n, uint64_t rate)
 {
-	__int128 end = start + (rate ? (__int128)n * NSEC_S / rate : 0);
+	__int128 end = start + (rate ? (__int128)n * VN_S / rate : 0);
 
-	return end < NEVER ? (nsec)end : NEVER;
+	return end < VN_NEVER ? (vn_nsec)end : VN_NEVER;
 }
 
 /* The same on a line that connections share: each slot is its pipe's own, and so all get their turn. */
-static nsec line_shared(_Atomic nsec *line, nsec from, size_t n, uint64_t rate)
+static vn_nsec line_shared(_Atomic vn_nsec *line, vn_nsec from, size_t n, uint64_t rate)
 {
-	nsec was = atomic_load_explicit(line, memory_order_relaxed), end;
+	vn_nsec was = atomic_load_explicit(line, memory_order_relaxed), end;
 
 	do
 		end = line_passed(later(was, from), n, rate);
@@ -73,15 +73,15 @@ static nsec line_shared(_Atomic nsec *line, nsec from, size_t n, uint64_t rate)
 }
 
 /* How much gets on the line at once: a piece; or what passes in a millisecond, and in the time that we are late. */
-static size_t slot_size(const struct pipe *p, const struct pace *pace, nsec late, size_t left)
+static size_t slot_size(const struct pipe *p, const struct vn_pace *pace, vn_nsec late, size_t left)
 {
 	size_t n = left;
 
 	if (pace->piece) {
-		struct dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->sent, 256 | p->direction);
-		n = pace->piece - pace->vary + dice_below(&d, 2 * (uint64_t)pace->vary + 1);
+		struct vn_dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->sent, 256 | p->direction);
+		n = pace->piece - pace->vary + vn_dice_below(&d, 2 * (uint64_t)pace->vary + 1);
 	} else if (pace->rate) {
-		unsigned __int128 ms = pace->rate / 1000 + 1, passed = late > 0 ? (unsigned __int128)late * pace->rate / NSEC_S : 0;
+		unsigned __int128 ms = pace->rate / 1000 + 1, passed = late > 0 ? (unsigned __int128)late * pace->rate / VN_S : 0;
 		passed = passed > ms ? passed : ms;
 		n = passed < left ? (size_t)passed : left;
 	}
@@ -90,28 +90,28 @@ static size_t slot_size(const struct pipe *p, const struct pace *pace, nsec late
 
 /* What waited for its line outside, with the sender, gets on it as if we had never been late: a line is not slower
  * than its rate because we were. But one that was blocked for long does not make up for it. */
-static nsec slot_start(const struct pipe *p, const struct parcel *q, nsec now)
+static vn_nsec slot_start(const struct pipe *p, const struct parcel *q, vn_nsec now)
 {
-	nsec from = q->behind && p->busy->line_free && q->due == q->came ? now - LATE_MAX : q->due;
+	vn_nsec from = q->behind && p->busy->line_free && q->due == q->came ? now - LATE_MAX : q->due;
 
 	return later(from, p->busy->line_free);
 }
 
 /* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up for that. */
-size_t send_ahead(const struct pipe *p, nsec late)
+size_t send_ahead(const struct pipe *p, vn_nsec late)
 {
-	struct pace pace = lot_pace(p->busy->queue.first->why);
-	double rate = pace.rate ? (double)pace.rate / NSEC_S : HUGE_VAL;
+	struct vn_pace pace = lot_pace(p->busy->queue.first->why);
+	double rate = pace.rate ? (double)pace.rate / VN_S : HUGE_VAL;
 
 	if (pace.gap && (double)pace.piece / (double)pace.gap < rate)
 		rate = (double)pace.piece / (double)pace.gap;
-	double more = late ? rate * ((double)late + 20 * NSEC_MS) : 0;
+	double more = late ? rate * ((double)late + 20 * VN_MS) : 0;
 	return 2 * p->busy->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
 }
 
-static void slot_take(struct pipe *p, const struct parcel *q, const struct pace *pace, nsec now)
+static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pace *pace, vn_nsec now)
 {
-	nsec start = slot_start(p, q, now), end = start;
+	vn_nsec start = slot_start(p, q, now), end = start;
 	bool shared = false;
 
 	for (unsigned i = 0; i < q->why->n; i++)
@@ -120,18 +120,18 @@ static void slot_take(struct pipe *p, const struct parcel *q, const struct pace 
 	for (unsigned i = 0; i < q->why->n; i++) {
 		const struct share *s = &q->why->by[i];
 		if (s->pace.rate)
-			end = later(end, s->line ? line_shared(&s->line[p->direction == RESPONSE], start, n, s->pace.rate) :
+			end = later(end, s->line ? line_shared(&s->line[p->direction == VN_RESPONSE], start, n, s->pace.rate) :
 			                           line_passed(start, n, s->pace.rate));
 	}
 	p->busy->slot = n;
 	p->busy->slot_end = end;
-	p->busy->line_free = end > NEVER - pace->gap ? NEVER : end + pace->gap;
+	p->busy->line_free = end > VN_NEVER - pace->gap ? VN_NEVER : end + pace->gap;
 }
 
 void send_count(struct pipe *p, size_t n)
 {
 	p->sent += n;
-	stats_add(&p->conn->proxy->stats, p->direction == REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
+	stats_add(&p->conn->proxy->stats, p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
 }
 
 static void parcel_done(struct pipe *p)
@@ -156,13 +156,13 @@ static void parcel_sent(struct pipe *p, size_t n)
 			histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - q->began);
 		parcel_done(p);
 	}
-	if (p->direction == RESPONSE)
+	if (p->direction == VN_RESPONSE)
 		dialogue_sent(p->conn);
 	p->conn->again = true;
 }
 
 /* Send the first parcel at its pace. False: not now. */
-static bool send_paced(struct pipe *p, const struct pace *pace)
+static bool send_paced(struct pipe *p, const struct vn_pace *pace)
 {
 	struct parcel *q = p->busy->queue.first;
 	struct loop *l = &worker_of(p)->loop;
@@ -184,14 +184,14 @@ static bool send_paced(struct pipe *p, const struct pace *pace)
 }
 
 /* Send all unpaced parcels of bytes that are due, together. False: no room. */
-static bool send_gathered(struct pipe *p, nsec now)
+static bool send_gathered(struct pipe *p, vn_nsec now)
 {
 	struct iovec v[GATHER] = { 0 };
 	unsigned n = 0;
 	size_t bytes = 0;
 
 	for (struct parcel *q = p->busy->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
-		struct pace pace = lot_pace(q->why);
+		struct vn_pace pace = lot_pace(q->why);
 		if (pace.rate || pace.piece)
 			break;
 		v[n++] = (struct iovec){ q->bytes + q->at, q->n - q->at };
@@ -210,13 +210,13 @@ static void pipe_shut(struct pipe *p)
 {
 	p->shut = true;
 	if (p->conn->request.shut && p->conn->response.shut)
-		conn_end(p->conn, CLOSE, WHY_BOTH);
+		conn_end(p->conn, VN_CLOSE, WHY_BOTH);
 	else
 		shutdown(pipe_to(p)->watch.fd, SHUT_WR);
 }
 
 /* The first parcel, which is due. False: it has to wait. */
-static bool send_first(struct pipe *p, nsec now)
+static bool send_first(struct pipe *p, vn_nsec now)
 {
 	struct parcel *q = p->busy->queue.first;
 
@@ -234,7 +234,7 @@ static bool send_first(struct pipe *p, nsec now)
 		conn_obey(p->conn, q->end);
 		return false;
 	default: {
-		struct pace pace = lot_pace(q->why);
+		struct vn_pace pace = lot_pace(q->why);
 		if (pace.rate || pace.piece)
 			return send_paced(p, &pace);
 		return pipe_to(p)->writable && send_gathered(p, now);
@@ -246,7 +246,7 @@ static bool send_first(struct pipe *p, nsec now)
 
 static bool send_may(const struct pipe *p)
 {
-	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ties->vanished && p->direction == RESPONSE);
+	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ties->vanished && p->direction == VN_RESPONSE);
 }
 
 void send_due(struct pipe *p)

@@ -10,7 +10,7 @@
 struct pipe;
 struct side;
 
-size_t send_ahead(const struct pipe *, nsec late);      /* so much may wait for its pace, so that there is more when it has gone, where what is read next will be late */
+size_t send_ahead(const struct pipe *, vn_nsec late);      /* so much may wait for its pace, so that there is more when it has gone, where what is read next will be late */
 void send_due(struct pipe *);           /* the queue, as far as it goes; its timer is set for the rest */
 ssize_t send_now(struct pipe *, const struct iovec *, unsigned n);      /* -1: no room, or broken, which the side then knows */
 

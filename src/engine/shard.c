@@ -60,12 +60,12 @@ bool proxy_finish(struct proxy *p)
 		c->request.ended = c->response.ended = true;
 		conn_run(c);
 		if (!pipe_due(&c->request) && !pipe_due(&c->response))
-			conn_end(c, CLOSE, WHY_STOP);
+			conn_end(c, VN_CLOSE, WHY_STOP);
 	}
 	return !p->conns;
 }
 
-static void proxy_end_all(struct proxy *p, enum end how, enum why why)
+static void proxy_end_all(struct proxy *p, enum vn_end how, enum why why)
 {
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
@@ -76,12 +76,12 @@ static void proxy_end_all(struct proxy *p, enum end how, enum why why)
 void proxy_empty(struct proxy *p)
 {
 	loop_clock(&p->worker->loop);
-	proxy_end_all(p, CLOSE, WHY_SHUT);
+	proxy_end_all(p, VN_CLOSE, WHY_SHUT);
 }
 
 void proxy_end(struct proxy *p)
 {
-	proxy_end_all(p, RESET, WHY_STOP);
+	proxy_end_all(p, VN_RESET, WHY_STOP);
 }
 
 void proxy_leave(struct proxy *p)

@@ -18,7 +18,7 @@ struct proxy {
 	struct conn *conns;
 	struct stats stats;
 	struct listener *listener;      /* in worker 0; else NULL */
-	struct dice junk;               /* for bytes that nobody sent */
+	struct vn_dice junk;               /* for bytes that nobody sent */
 	bool noticed;                   /* the protocol's notice is in the log */
 };
 

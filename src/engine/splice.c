@@ -41,7 +41,7 @@ static bool message_calm(const struct pipe *p)
 {
 	const struct current *m = &p->busy->now;
 
-	return !m->gone && !m->lot && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == STAY;
+	return !m->gone && !m->lot && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == VN_STAY;
 }
 
 /* The same of a stream without messages: the turn goes on, or no rule is there when the next begins. */
@@ -90,7 +90,7 @@ bool splice_flush(struct pipe *p)
 			return false;
 		}
 		send_count(p, (size_t)n);
-		if (p->direction == RESPONSE)
+		if (p->direction == VN_RESPONSE)
 			dialogue_sent(p->conn);
 	}
 	splice_drop(p);

@@ -18,16 +18,16 @@ const struct why_words why_words[WHYS] = {
 	[WHY_API]           = { "api",           "ended through the API" },
 };
 
-#define US NSEC_US
-#define MS NSEC_MS
+#define US VN_US
+#define MS VN_MS
 
-const nsec histogram_bounds[BOUNDS] = {
+const vn_nsec histogram_bounds[BOUNDS] = {
 	50 * US, 100 * US, 250 * US, 500 * US, 1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
 	500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS, 30000 * MS, 60000 * MS, 300000 * MS,
 };
 
 /* Most are where the latest was. */
-void histogram_note(struct histogram *h, nsec took)
+void histogram_note(struct histogram *h, vn_nsec took)
 {
 	unsigned i = h->latest;
 

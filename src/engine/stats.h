@@ -44,7 +44,7 @@ extern const struct why_words { const char *name, *text; } why_words[WHYS];     
 
 /* How long things took, by the bounds in stats.c; the last bucket has what is beyond all of them. */
 enum { BOUNDS = 20 };
-extern const nsec histogram_bounds[BOUNDS];
+extern const vn_nsec histogram_bounds[BOUNDS];
 struct histogram { _Atomic uint64_t n[BOUNDS + 1], sum; unsigned latest; };    /* latest: the writer's own, where it noted last */
 
 struct stats {                  /* one proxy in one worker: that worker writes */
@@ -59,7 +59,7 @@ struct figures {                /* the same, as of now, of all who were added */
 	struct times { uint64_t n[BOUNDS + 1], sum; } answered;
 };
 
-void histogram_note(struct histogram *, nsec);
+void histogram_note(struct histogram *, vn_nsec);
 void times_add(struct times *, const struct histogram *);
 void figures_add(struct figures *, const struct stats *);
 

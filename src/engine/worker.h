@@ -27,9 +27,9 @@ struct worker {
 	struct ducts ducts;
 	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see proxy_hold */
 	size_t hold_total;              /* where reading stops for it */
-	struct talk talk;               /* for one call of a protocol ... */
-	struct out scratch;
-	struct shelf texts;             /* ... of a connection that has none yet */
+	struct vn_session talk;               /* for one call of a protocol ... */
+	struct vn_buffer scratch;
+	struct vn_text_cache texts;             /* ... of a connection that has none yet */
 	struct busies busies;
 	struct pool exchanges;
 	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */

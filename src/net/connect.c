@@ -157,15 +157,15 @@ void socket_lively(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
-void socket_probe(int fd, nsec every)
+void socket_probe(int fd, vn_nsec every)
 {
-	int seconds = every > 3600 * NSEC_S ? 3600 : (int)((every + NSEC_S - 1) / NSEC_S);
+	int seconds = every > 3600 * VN_S ? 3600 : (int)((every + VN_S - 1) / VN_S);
 
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
 }
 
-struct dial *dial_start(struct loop *l, struct resolver *r, const struct address *to, nsec timeout, int spare, struct watch *watch,
+struct dial *dial_start(struct loop *l, struct resolver *r, const struct address *to, vn_nsec timeout, int spare, struct watch *watch,
                         void (*done)(void *whom, int fd, const char *why), void *whom)
 {
 	if (!l->dials.size)

@@ -12,12 +12,12 @@ struct dial;                            /* one attempt under way; frees itself w
  * happened already. The socket is watched by `watch` from its first moment on, edge-triggered: who owns that tells
  * the dial of what happens there until it is done. `spare` is an IPv4 socket, kept so that there is one when it is
  * needed; it passes over; -1: none. timeout 0: the kernel's own. */
-struct dial *dial_start(struct loop *, struct resolver *, const struct address *, nsec timeout, int spare, struct watch *watch,
+struct dial *dial_start(struct loop *, struct resolver *, const struct address *, vn_nsec timeout, int spare, struct watch *watch,
                         void (*done)(void *whom, int fd, const char *why), void *whom);
 void dial_ready(struct dial *, unsigned events);
 
 void socket_lively(int fd);             /* no byte waits for the next, and a peer that is gone without a word is missed */
-void socket_probe(int fd, nsec every);  /* ... within such a time, not only within hours */
+void socket_probe(int fd, vn_nsec every);  /* ... within such a time, not only within hours */
 void dial_stop(struct dial *);          /* done is not told; NULL is nothing to stop */
 
 #endif

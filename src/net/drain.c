@@ -69,7 +69,7 @@ void linger_start(struct worker *w, int fd)
 	w->lingerers = g;
 	epoll_ctl(w->loop.epoll, EPOLL_CTL_DEL, fd, NULL);      /* it was its connection's */
 	loop_watch(&w->loop, &g->watch, EPOLLIN | EPOLLRDHUP | EPOLLET);
-	timer_set(&w->loop, &g->timer, w->loop.now + NSEC_S);
+	timer_set(&w->loop, &g->timer, w->loop.now + VN_S);
 }
 
 void linger_free(struct worker *w)

@@ -26,7 +26,7 @@ struct name {                           /* under the lock */
 	struct name *next;
 	char *host; int port;
 	enum { WAITING, ASKING, ANSWERED } stage;
-	nsec answered;
+	vn_nsec answered;
 	struct look_job *askers;
 	struct endpoint found[ENDPOINTS_MAX];
 	unsigned n;
@@ -165,10 +165,10 @@ void resolver_stop(struct resolver *r)
 /* Old answers go; those that live are few: an entry per name in use. */
 static void names_prune(struct resolver *r)
 {
-	nsec now = clock_monotonic();
+	vn_nsec now = clock_monotonic();
 
 	for (struct name **at = &r->names, *n; (n = *at);) {
-		if (n->stage == ANSWERED && now - n->answered > NSEC_S) {
+		if (n->stage == ANSWERED && now - n->answered > VN_S) {
 			*at = n->next;
 			name_free(n);
 		} else {

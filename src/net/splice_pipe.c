@@ -56,7 +56,7 @@ static struct duct *duct_make(struct ducts *all)
 	return d;
 }
 
-struct duct *duct_take(struct ducts *all, nsec now)
+struct duct *duct_take(struct ducts *all, vn_nsec now)
 {
 	struct duct *d = all->spare;
 
@@ -69,7 +69,7 @@ struct duct *duct_take(struct ducts *all, nsec now)
 		return NULL;
 	d = duct_make(all);
 	if (!d)
-		all->again = now + NSEC_S;
+		all->again = now + VN_S;
 	return d;
 }
 

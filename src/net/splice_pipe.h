@@ -21,13 +21,13 @@ struct ducts {                          /* a worker's */
 	struct duct *spare;             /* empty ones */
 	unsigned spares, made, most;
 	uint64_t moved;                 /* bytes that have gone through */
-	nsec again;                     /* when the kernel has refused one, it is not asked before */
+	vn_nsec again;                     /* when the kernel has refused one, it is not asked before */
 };
 
 void ducts_init(struct ducts *, unsigned threads);
 void ducts_trim(struct ducts *);        /* the spare ones go: somebody needs their descriptors */
 
-struct duct *duct_take(struct ducts *, nsec now);       /* an empty one; NULL: there is none to be had */
+struct duct *duct_take(struct ducts *, vn_nsec now);       /* an empty one; NULL: there is none to be had */
 void duct_give(struct ducts *, struct duct *);          /* back; what is still in it is lost */
 
 ssize_t duct_fill(struct duct *, int fd, size_t most);  /* as recv says: so many came, 0: the end, -1: errno */

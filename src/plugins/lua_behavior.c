@@ -7,38 +7,38 @@
 
 /* ---- dice ---- */
 
-static struct dice *dice_check(lua_State *L)
+static struct vn_dice *dice_check(lua_State *L)
 {
 	return box_check(L, 1, KIND_DICE)->thing;
 }
 
 static int unit_call(lua_State *L)
 {
-	lua_pushnumber(L, dice_unit(dice_check(L)));
+	lua_pushnumber(L, vn_dice_unit(dice_check(L)));
 	return 1;
 }
 
 static int below_call(lua_State *L)
 {
-	lua_pushinteger(L, (lua_Integer)dice_below(dice_check(L), (uint64_t)size_check(L, 2, "below")));
+	lua_pushinteger(L, (lua_Integer)vn_dice_below(dice_check(L), (uint64_t)size_check(L, 2, "below")));
 	return 1;
 }
 
 static int normal_call(lua_State *L)
 {
-	lua_pushnumber(L, dice_normal(dice_check(L)));
+	lua_pushnumber(L, vn_dice_normal(dice_check(L)));
 	return 1;
 }
 
-/* An option of type OPT_TABLE, as the script has it. */
-static struct table table_check(lua_State *L, int argument)
+/* An option of type VN_OPT_TABLE, as the script has it. */
+static struct vn_table table_check(lua_State *L, int argument)
 {
-	struct table t = { 0 };
+	struct vn_table t = { 0 };
 
 	if (lua_isnoneornil(L, argument))
 		return t;
 	luaL_checktype(L, argument, LUA_TTABLE);
-	for (; t.n < TABLE_MAX && lua_geti(L, argument, (lua_Integer)t.n + 1) == LUA_TTABLE; t.n++) {
+	for (; t.n < VN_TABLE_MAX && lua_geti(L, argument, (lua_Integer)t.n + 1) == LUA_TTABLE; t.n++) {
 		lua_getfield(L, -1, "percent");
 		t.rows[t.n].percent = luaL_checknumber(L, -1);
 		lua_getfield(L, -2, "time");
@@ -53,12 +53,12 @@ static struct table table_check(lua_State *L, int argument)
 /* (mean, spread, distribution, table) as of an option each */
 static int time_call(lua_State *L)
 {
-	struct dice *d = dice_check(L);
-	nsec mean = seconds_check(L, 2, "mean"), spread = lua_isnoneornil(L, 3) ? 0 : seconds_check(L, 3, "spread");
-	const char *distribution = dice_distributions[luaL_checkoption(L, 4, dice_distributions[0], dice_distributions)];
-	struct table t = table_check(L, 5);
+	struct vn_dice *d = dice_check(L);
+	vn_nsec mean = seconds_check(L, 2, "mean"), spread = lua_isnoneornil(L, 3) ? 0 : seconds_check(L, 3, "spread");
+	const char *distribution = vn_dice_distributions[luaL_checkoption(L, 4, vn_dice_distributions[0], vn_dice_distributions)];
+	struct vn_table t = table_check(L, 5);
 
-	seconds_push(L, dice_time(d, mean, spread, distribution, &t));
+	seconds_push(L, vn_dice_time(d, mean, spread, distribution, &t));
 	return 1;
 }
 
@@ -69,7 +69,7 @@ const struct field dice_fields[] = {
 
 /* ---- the event ---- */
 
-#define E(thing) ((const struct event *)(thing))
+#define E(thing) ((const struct vn_event *)(thing))
 
 static void moment_get(struct place *p, void *e)     { lua_pushinteger(p->L, E(e)->moment); }
 static void direction_get(struct place *p, void *e)  { lua_pushinteger(p->L, E(e)->direction); }
@@ -80,13 +80,13 @@ static void connection_get(struct place *p, void *e) { lua_pushinteger(p->L, (lu
 static void exchange_get(struct place *p, void *e)   { lua_pushinteger(p->L, (lua_Integer)E(e)->exchange); }
 static void passed_get(struct place *p, void *e)     { lua_pushinteger(p->L, (lua_Integer)E(e)->passed); }
 static void words_get(struct place *p, void *e)      { lua_pushboolean(p->L, E(e)->words); }
-static void data_get(struct place *p, void *e)       { bytes_push(p, (struct span){ E(e)->data, E(e)->len }); }
+static void data_get(struct place *p, void *e)       { bytes_push(p, (struct vn_span){ E(e)->data, E(e)->len }); }
 
 static void dice_get(struct place *p, void *e)
 {
 	if (E(e)->dice)
 		box_push(p, KIND_DICE, E(e)->dice);
-	else                            /* at ON_LISTEN nothing is drawn */
+	else                            /* at VN_ON_LISTEN nothing is drawn */
 		lua_pushnil(p->L);
 }
 
@@ -106,7 +106,7 @@ const struct field event_fields[] = {
 
 /* ---- the verdict ---- */
 
-#define V(thing) ((struct verdict *)(thing))
+#define V(thing) ((struct vn_verdict *)(thing))
 
 static void size_push(lua_State *L, size_t n)
 {
@@ -125,10 +125,10 @@ static void after_get(struct place *p, void *v) { seconds_push(p->L, V(v)->after
 static void pace_get(struct place *p, void *v)  { box_push(p, KIND_PACE, &V(v)->pace); }
 static void dirt_get(struct place *p, void *v)  { box_push(p, KIND_DIRT, &V(v)->dirt); }
 
-static void fate_set(struct place *p, void *v)  { V(v)->fate = (enum fate)luaL_checkinteger(p->L, 3); }
+static void fate_set(struct place *p, void *v)  { V(v)->fate = (enum vn_fate)luaL_checkinteger(p->L, 3); }
 static void keep_set(struct place *p, void *v)  { V(v)->keep = size_check(p->L, 3, "keep"); }
 static void hold_set(struct place *p, void *v)  { V(v)->hold = seconds_check(p->L, 3, "hold"); }
-static void ends_set(struct place *p, void *v)  { V(v)->end = (enum end)luaL_checkinteger(p->L, 3); }
+static void ends_set(struct place *p, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(p->L, 3); }
 static void after_set(struct place *p, void *v) { V(v)->after = seconds_check(p->L, 3, "after"); }
 
 static const char *failure_check(struct place *p, int argument)
@@ -141,19 +141,19 @@ static void why_set(struct place *p, void *v)
 	V(v)->failure = failure_check(p, 3);
 }
 
-/* verdict:refuse(failure, spoil), as verdict_refuse */
+/* verdict:refuse(failure, spoil), as vn_verdict_refuse */
 static int refuse_call(lua_State *L)
 {
 	struct place *p = place_of(L);
 
-	verdict_refuse(p->arg[0], failure_check(p, 2), lua_toboolean(L, 3), box_check(L, 1, KIND_VERDICT)->thing);
+	vn_verdict_refuse(p->arg[0], failure_check(p, 2), lua_toboolean(L, 3), box_check(L, 1, KIND_VERDICT)->thing);
 	return 0;
 }
 
-/* verdict:limit(left, end), as verdict_limit */
+/* verdict:limit(left, end), as vn_verdict_limit */
 static int limit_call(lua_State *L)
 {
-	verdict_limit(place_of(L)->arg[0], size_check(L, 2, "left"), (enum end)luaL_checkinteger(L, 3), box_check(L, 1, KIND_VERDICT)->thing);
+	vn_verdict_limit(place_of(L)->arg[0], size_check(L, 2, "left"), (enum vn_end)luaL_checkinteger(L, 3), box_check(L, 1, KIND_VERDICT)->thing);
 	return 0;
 }
 
@@ -161,10 +161,10 @@ static int limit_call(lua_State *L)
 static int edit_call(lua_State *L)
 {
 	struct place *p = place_of(L);
-	const struct event *e = p->arg[0];
-	struct verdict *v = box_check(L, 1, KIND_VERDICT)->thing;
+	const struct vn_event *e = p->arg[0];
+	struct vn_verdict *v = box_check(L, 1, KIND_VERDICT)->thing;
 	lua_Integer at = luaL_checkinteger(L, 2);
-	struct span bytes = bytes_check(L, 3);
+	struct vn_span bytes = bytes_check(L, 3);
 
 	if (at < 1 || (uint64_t)at > e->len || bytes.n > e->len - (size_t)at + 1)
 		return luaL_error(L, "edit: expected a place within the %d bytes of event.data", (int)e->len);
@@ -185,7 +185,7 @@ const struct field verdict_fields[] = {
 	{ "refuse", .method = refuse_call }, { "limit", .method = limit_call }, { "edit", .method = edit_call }, { NULL },
 };
 
-#define P(thing) ((struct pace *)(thing))
+#define P(thing) ((struct vn_pace *)(thing))
 
 static void rate_get(struct place *p, void *t)  { size_push(p->L, P(t)->rate); }
 static void piece_get(struct place *p, void *t) { size_push(p->L, P(t)->piece); }
@@ -200,7 +200,7 @@ const struct field pace_fields[] = {
 	{ "rate", rate_get, rate_set }, { "piece", piece_get, piece_set }, { "vary", vary_get, vary_set }, { "gap", gap_get, gap_set }, { NULL },
 };
 
-#define D(thing) ((struct dirt *)(thing))
+#define D(thing) ((struct vn_dirt *)(thing))
 
 static void junk_get(struct place *p, void *t)  { size_push(p->L, D(t)->junk); }
 static void at_get(struct place *p, void *t)    { size_push(p->L, D(t)->at); }
@@ -232,7 +232,7 @@ static int act_inside(lua_State *L)
 	return 0;
 }
 
-void lua_act(const struct event *e, struct verdict *v)
+void lua_act(const struct vn_event *e, struct vn_verdict *v)
 {
 	struct place *p = place_enter(OWNER(script, behavior, e->self));
 
@@ -243,7 +243,7 @@ void lua_act(const struct event *e, struct verdict *v)
 	p->keep = e->state;
 	p->dice = e->dice;
 	if (!place_run(p, act_inside)) {        /* the message passes as it came */
-		*v = (struct verdict){ .keep = ALL };
+		*v = (struct vn_verdict){ .keep = VN_ALL };
 		if (p->before)
 			memcpy(e->data, p->before, e->len);
 	}

@@ -29,16 +29,16 @@ static double number_check(lua_State *L, int argument, const char *what)
 	return d;
 }
 
-nsec seconds_check(lua_State *L, int argument, const char *what)
+vn_nsec seconds_check(lua_State *L, int argument, const char *what)
 {
-	double d = number_check(L, argument, what) * (double)NSEC_S;
+	double d = number_check(L, argument, what) * (double)VN_S;
 
-	return d >= (double)NEVER ? NEVER : d <= 0 ? 0 : (nsec)llround(d);
+	return d >= (double)VN_NEVER ? VN_NEVER : d <= 0 ? 0 : (vn_nsec)llround(d);
 }
 
-void seconds_push(lua_State *L, nsec t)
+void seconds_push(lua_State *L, vn_nsec t)
 {
-	lua_pushnumber(L, t == NEVER ? HUGE_VAL : (double)t / (double)NSEC_S);
+	lua_pushnumber(L, t == VN_NEVER ? HUGE_VAL : (double)t / (double)VN_S);
 }
 
 size_t size_check(lua_State *L, int argument, const char *what)
@@ -50,7 +50,7 @@ size_t size_check(lua_State *L, int argument, const char *what)
 
 /* ---- options: the guest's own, by name ---- */
 
-static void table_push(lua_State *L, const struct table *t)
+static void table_push(lua_State *L, const struct vn_table *t)
 {
 	lua_createtable(L, (int)t->n, 0);
 	for (size_t i = 0; i < t->n; i++) {
@@ -63,22 +63,22 @@ static void table_push(lua_State *L, const struct table *t)
 	}
 }
 
-static void option_push(lua_State *L, const struct opt *o, const void *field)
+static void option_push(lua_State *L, const struct vn_opt *o, const void *field)
 {
 	switch (o->type) {
-	case OPT_BOOL:    lua_pushboolean(L, *(const bool *)field); break;
-	case OPT_INT:     lua_pushinteger(L, *(const int64_t *)field); break;
-	case OPT_REAL:    lua_pushnumber(L, *(const double *)field); break;
-	case OPT_TIME:    seconds_push(L, *(const nsec *)field); break;
-	case OPT_TEXT:
-	case OPT_CHOICE:
-	case OPT_FAILURE: lua_pushstring(L, *(const char *const *)field); break;        /* nil where it is NULL */
-	case OPT_TABLE:   table_push(L, field); break;
-	case OPT_INERT:   lua_pushnil(L); break;
+	case VN_OPT_BOOL:    lua_pushboolean(L, *(const bool *)field); break;
+	case VN_OPT_INT:     lua_pushinteger(L, *(const int64_t *)field); break;
+	case VN_OPT_REAL:    lua_pushnumber(L, *(const double *)field); break;
+	case VN_OPT_TIME:    seconds_push(L, *(const vn_nsec *)field); break;
+	case VN_OPT_TEXT:
+	case VN_OPT_CHOICE:
+	case VN_OPT_FAILURE: lua_pushstring(L, *(const char *const *)field); break;        /* nil where it is NULL */
+	case VN_OPT_TABLE:   table_push(L, field); break;
+	case VN_OPT_INERT:   lua_pushnil(L); break;
 	}
 }
 
-static const struct opt *script_options(const struct script *s)
+static const struct vn_opt *script_options(const struct script *s)
 {
 	return s->speaks ? s->protocol.options : s->behavior.options;
 }
@@ -87,9 +87,9 @@ static const struct opt *script_options(const struct script *s)
 static int option_missing(lua_State *L)
 {
 	const char *name = luaL_tolstring(L, 2, NULL);
-	const struct opt *o = opt_find(script_options(place_of(L)->script), name);
+	const struct vn_opt *o = opt_find(script_options(place_of(L)->script), name);
 
-	return o && o->rule == OPT_OWN && !strcmp(o->name, name) ? 0 : luaL_error(L, "there is no option '%s'", name);
+	return o && o->rule == VN_OPT_OWN && !strcmp(o->name, name) ? 0 : luaL_error(L, "there is no option '%s'", name);
 }
 
 static int option_set(lua_State *L)
@@ -106,8 +106,8 @@ void options_push(struct place *p, const void *opts)
 	lua_newtable(L);
 	lua_newtable(L);
 	lua_newtable(L);
-	for (const struct opt *o = script_options(p->script); o && o->name; o++) {
-		if (o->rule != OPT_OWN)
+	for (const struct vn_opt *o = script_options(p->script); o && o->name; o++) {
+		if (o->rule != VN_OPT_OWN)
 			continue;
 		option_push(L, o, (const char *)opts + o->offset);
 		lua_setfield(L, -2, o->name);
@@ -239,45 +239,45 @@ void boxes_open(lua_State *L)
 
 /* ---- a message ---- */
 
-static void role_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct message *)m)->role); }
-static void is_get(struct place *p, void *m)      { lua_pushinteger(p->L, ((struct message *)m)->is); }
-static void verb_get(struct place *p, void *m)    { lua_pushstring(p->L, ((struct message *)m)->verb); }
-static void subject_get(struct place *p, void *m) { bytes_push(p, ((struct message *)m)->subject); }
-static void head_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct message *)m)->head); }
-static void seq_get(struct place *p, void *m)     { lua_pushinteger(p->L, (lua_Integer)((struct message *)m)->seq); }
-static void note_get(struct place *p, void *m)    { lua_pushinteger(p->L, (lua_Integer)((struct message *)m)->note); }
-static void failure_get(struct place *p, void *m) { lua_pushstring(p->L, ((struct message *)m)->failure); }
+static void role_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->role); }
+static void is_get(struct place *p, void *m)      { lua_pushinteger(p->L, ((struct vn_message *)m)->is); }
+static void verb_get(struct place *p, void *m)    { lua_pushstring(p->L, ((struct vn_message *)m)->verb); }
+static void subject_get(struct place *p, void *m) { bytes_push(p, ((struct vn_message *)m)->subject); }
+static void head_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->head); }
+static void seq_get(struct place *p, void *m)     { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->seq); }
+static void note_get(struct place *p, void *m)    { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->note); }
+static void failure_get(struct place *p, void *m) { lua_pushstring(p->L, ((struct vn_message *)m)->failure); }
 
 const struct field message_fields[] = {
 	{ "role", role_get }, { "is", is_get }, { "verb", verb_get }, { "subject", subject_get }, { "head", head_get },
 	{ "seq", seq_get }, { "note", note_get }, { "failure", failure_get }, { NULL },
 };
 
-static struct message *sequel_of(struct place *p)
+static struct vn_message *sequel_of(struct place *p)
 {
 	return &OWNER(voice, keep, p->keep)->sequel;
 }
 
-/* Some words are a request's, some a response's, and AIDS is of both. */
+/* Some words are a request's, some a response's, and VN_AIDS is of both. */
 static void role_set(struct place *p, void *m)
 {
 	lua_Integer role = luaL_checkinteger(p->L, 3);
-	bool response = p->hook == HOOK_RESPONSE, of_response = role == ANSWERS || role == PUSH;
+	bool response = p->hook == HOOK_RESPONSE, of_response = role == VN_ANSWERS || role == VN_PUSH;
 
-	if (role < 0 || role > TELLS || (role != AIDS && of_response != response))
+	if (role < 0 || role > VN_TELLS || (role != VN_AIDS && of_response != response))
 		luaL_error(p->L, "role: expected one that a %s can have", hook_names[p->hook]);
-	((struct message *)m)->role = (enum role)role;
+	((struct vn_message *)m)->role = (enum vn_role)role;
 }
 
 static void is_set(struct place *p, void *m)
 {
-	((struct message *)m)->is = (unsigned)luaL_checkinteger(p->L, 3);
+	((struct vn_message *)m)->is = (unsigned)luaL_checkinteger(p->L, 3);
 }
 
 static void verb_set(struct place *p, void *m)
 {
-	struct span verb = bytes_check(p->L, 3);
-	struct message *to = m;
+	struct vn_span verb = bytes_check(p->L, 3);
+	struct vn_message *to = m;
 	size_t n = verb.n < sizeof to->verb ? verb.n : sizeof to->verb - 1;
 
 	for (size_t i = 0; i < n; i++)
@@ -288,38 +288,38 @@ static void verb_set(struct place *p, void *m)
 /* Bytes stay where they are; a text of the script's is kept until the next call. */
 static void subject_set(struct place *p, void *m)
 {
-	struct span subject = bytes_check(p->L, 3);
+	struct vn_span subject = bytes_check(p->L, 3);
 
 	if (lua_type(p->L, 3) == LUA_TSTRING) {
-		struct out *room = &p->subjects[m == sequel_of(p)];
+		struct vn_buffer *room = &p->subjects[m == sequel_of(p)];
 		out_clear(room);
-		out_put(room, subject.p, subject.n);
-		subject = out_span(room);
+		vn_buffer_put(room, subject.p, subject.n);
+		subject = vn_buffer_span(room);
 	}
-	((struct message *)m)->subject = subject;
+	((struct vn_message *)m)->subject = subject;
 }
 
 static void head_set(struct place *p, void *m)
 {
 	size_t n = size_check(p->L, 3, "head");
 
-	((struct message *)m)->head = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+	((struct vn_message *)m)->head = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
 static void seq_set(struct place *p, void *m)
 {
-	((struct message *)m)->seq = (uint64_t)luaL_checkinteger(p->L, 3);
+	((struct vn_message *)m)->seq = (uint64_t)luaL_checkinteger(p->L, 3);
 }
 
 static void note_set(struct place *p, void *m)
 {
-	((struct message *)m)->note = (uint64_t)luaL_checkinteger(p->L, 3) & ~NOTE_SUBSTITUTE;
+	((struct vn_message *)m)->note = (uint64_t)luaL_checkinteger(p->L, 3) & ~VN_NOTE_SUBSTITUTE;
 }
 
 static const char *own_failure(struct place *p)
 {
 	const char *name = luaL_checkstring(p->L, 3);
-	const struct failure *f = failure_find(&p->script->protocol, name);
+	const struct vn_failure *f = failure_find(&p->script->protocol, name);
 
 	if (!f)
 		luaL_error(p->L, "there is no '%s' among the failures", name);
@@ -328,26 +328,26 @@ static const char *own_failure(struct place *p)
 
 static void failure_set(struct place *p, void *m)
 {
-	((struct message *)m)->failure = own_failure(p);
+	((struct vn_message *)m)->failure = own_failure(p);
 }
 
 static void agreed_get(struct place *p, void *m)
 {
-	lua_pushstring(p->L, ((struct message *)m)->agreed);
+	lua_pushstring(p->L, ((struct vn_message *)m)->agreed);
 }
 
 static void agreed_set(struct place *p, void *m)
 {
-	((struct message *)m)->agreed = own_failure(p);
+	((struct vn_message *)m)->agreed = own_failure(p);
 }
 
 /* There is one as soon as it is spoken of. */
 static void sequel_get(struct place *p, void *m)
 {
-	struct message *to = m;
+	struct vn_message *to = m;
 
 	if (!to->sequel) {
-		*sequel_of(p) = (struct message){ .role = ASKS };
+		*sequel_of(p) = (struct vn_message){ .role = VN_ASKS };
 		to->sequel = sequel_of(p);
 	}
 	box_push(p, KIND_SEQUEL, to->sequel);

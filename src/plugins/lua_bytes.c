@@ -3,7 +3,7 @@
 
 #include "plugins/lua_vm.h"
 
-void bytes_push(struct place *p, struct span s)
+void bytes_push(struct place *p, struct vn_span s)
 {
 	if (!s.p)
 		lua_pushnil(p->L);
@@ -11,16 +11,16 @@ void bytes_push(struct place *p, struct span s)
 		box_push(p, KIND_BYTES, s.p)->n = s.n;
 }
 
-struct span bytes_check(lua_State *L, int argument)
+struct vn_span bytes_check(lua_State *L, int argument)
 {
 	size_t n;
 
 	if (lua_type(L, argument) == LUA_TSTRING) {
 		const char *text = lua_tolstring(L, argument, &n);
-		return (struct span){ (const uint8_t *)text, n };
+		return (struct vn_span){ (const uint8_t *)text, n };
 	}
 	const struct box *b = box_check(L, argument, KIND_BYTES);
-	return (struct span){ b->thing, b->n };
+	return (struct vn_span){ b->thing, b->n };
 }
 
 /* A position as Lua counts: from 1, or from the end if negative. Where it lies outside it is moved to `least` or n. */
@@ -34,17 +34,17 @@ static size_t position(lua_State *L, int argument, size_t n, lua_Integer otherwi
 }
 
 /* Arguments 2 and 3 as a part: from .. to, both included. */
-static struct span part(lua_State *L, lua_Integer to_otherwise)
+static struct vn_span part(lua_State *L, lua_Integer to_otherwise)
 {
-	struct span s = bytes_check(L, 1);
+	struct vn_span s = bytes_check(L, 1);
 	size_t from = position(L, 2, s.n, 1, 1), to = position(L, 3, s.n, to_otherwise, 0);
 
-	return from > to ? (struct span){ s.p, 0 } : (struct span){ s.p + from - 1, to - from + 1 };
+	return from > to ? (struct vn_span){ s.p, 0 } : (struct vn_span){ s.p + from - 1, to - from + 1 };
 }
 
 static int bytes_byte(lua_State *L)
 {
-	struct span s = part(L, luaL_optinteger(L, 2, 1));
+	struct vn_span s = part(L, luaL_optinteger(L, 2, 1));
 
 	luaL_checkstack(L, s.n > 1000 ? luaL_error(L, "at most 1000 at a time") : (int)s.n, "bytes");
 	for (size_t i = 0; i < s.n; i++)
@@ -54,7 +54,7 @@ static int bytes_byte(lua_State *L)
 
 static int bytes_sub(lua_State *L)
 {
-	struct span s = part(L, -1);
+	struct vn_span s = part(L, -1);
 
 	lua_pushlstring(L, (const char *)s.p, s.n);
 	return 1;
@@ -68,7 +68,7 @@ static int bytes_view(lua_State *L)
 
 static int bytes_starts(lua_State *L)
 {
-	struct span s = bytes_check(L, 1), what = bytes_check(L, 2);
+	struct vn_span s = bytes_check(L, 1), what = bytes_check(L, 2);
 
 	lua_pushboolean(L, s.n >= what.n && !memcmp(s.p, what.p, what.n));
 	return 1;
@@ -82,7 +82,7 @@ static int bytes_length(lua_State *L)
 
 static int bytes_text(lua_State *L)
 {
-	struct span s = bytes_check(L, 1);
+	struct vn_span s = bytes_check(L, 1);
 
 	lua_pushlstring(L, (const char *)s.p, s.n);
 	return 1;

@@ -89,7 +89,7 @@ static lua_Integer word_field(lua_State *L, const char *name, lua_Integer otherw
 	return i;
 }
 
-/* { ON_OPEN, ON_REQUEST }, or one of them, or several with | between. */
+/* { VN_ON_OPEN, VN_ON_REQUEST }, or one of them, or several with | between. */
 static unsigned set_field(lua_State *L, const char *name, unsigned otherwise, unsigned all)
 {
 	unsigned set = 0;
@@ -132,22 +132,22 @@ static void list_row(lua_State *L, const char *name, size_t i)
 
 static const char *const option_keys[] = { "name", "type", "default", "help", "unit", "min", "max", "choices", "rule", NULL };
 
-static const struct { const char *name; nsec unit; } units[] = {
-	{ "s", NSEC_S }, { "ms", NSEC_MS }, { "us", NSEC_US }, { "m", 60 * NSEC_S }, { "h", 3600 * NSEC_S },
+static const struct { const char *name; vn_nsec unit; } units[] = {
+	{ "s", VN_S }, { "ms", VN_MS }, { "us", VN_US }, { "m", 60 * VN_S }, { "h", 3600 * VN_S },
 };
 
-static nsec unit_field(lua_State *L, struct script *s, enum opt_type type)
+static vn_nsec unit_field(lua_State *L, struct script *s, enum vn_opt_type type)
 {
 	const char *text = text_field(L, s, "unit");
 
-	if (type != OPT_TIME && type != OPT_TABLE)
+	if (type != VN_OPT_TIME && type != VN_OPT_TABLE)
 		return 0;
 	for (size_t i = 0; text && i < sizeof units / sizeof units[0]; i++)
 		if (!strcmp(units[i].name, text))
 			return units[i].unit;
 	if (text)
 		luaL_error(L, "unit: expected one of s, ms, us, m, h, got '%s'", text);
-	return NSEC_S;
+	return VN_S;
 }
 
 static const char *const *choices_field(lua_State *L, struct script *s)
@@ -166,28 +166,28 @@ static const char *const *choices_field(lua_State *L, struct script *s)
 	return all;
 }
 
-static void option_read(lua_State *L, struct script *s, struct opt *o, size_t *size)
+static void option_read(lua_State *L, struct script *s, struct vn_opt *o, size_t *size)
 {
 	keys_check(L, "options", option_keys);
 	o->name = text_field(L, s, "name");
-	o->type = (enum opt_type)word_field(L, "type", OPT_TEXT, OPT_TABLE);
+	o->type = (enum vn_opt_type)word_field(L, "type", VN_OPT_TEXT, VN_OPT_TABLE);
 	o->def = text_field(L, s, "default");
 	o->help = text_field(L, s, "help");
 	o->unit = unit_field(L, s, o->type);
 	o->min = number_field(L, "min");
 	o->max = number_field(L, "max");
 	o->choices = choices_field(L, s);
-	o->rule = (enum opt_rule)word_field(L, "rule", OPT_OWN, OPT_TIMES);
-	if (o->rule == OPT_OWN) {
+	o->rule = (enum vn_opt_rule)word_field(L, "rule", VN_OPT_OWN, VN_OPT_TIMES);
+	if (o->rule == VN_OPT_OWN) {
 		o->offset = *size;
-		*size += o->type == OPT_TABLE ? sizeof(struct table) : 8;       /* all others fit */
+		*size += o->type == VN_OPT_TABLE ? sizeof(struct vn_table) : 8;       /* all others fit */
 	}
 }
 
-static const struct opt *options_read(lua_State *L, struct script *s, size_t *size)
+static const struct vn_opt *options_read(lua_State *L, struct script *s, size_t *size)
 {
 	size_t n = list_begin(L, "options", 100);
-	struct opt *all = script_keep(s, (n + 1) * sizeof *all);
+	struct vn_opt *all = script_keep(s, (n + 1) * sizeof *all);
 
 	*size = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -204,17 +204,17 @@ static const struct opt *options_read(lua_State *L, struct script *s, size_t *si
 
 /* ---- failures ---- */
 
-static const struct failure *failures_read(lua_State *L, struct script *s)
+static const struct vn_failure *failures_read(lua_State *L, struct script *s)
 {
 	size_t n = list_begin(L, "failures", 1000);
-	struct failure *all = script_keep(s, (n + 1) * sizeof *all);
+	struct vn_failure *all = script_keep(s, (n + 1) * sizeof *all);
 
 	for (size_t i = 0; i < n; i++) {        /* a row may have keys of the script's own */
 		list_row(L, "failures", i);
-		all[i] = (struct failure){
+		all[i] = (struct vn_failure){
 			.name = text_field(L, s, "name"), .code = text_field(L, s, "code"), .text = text_field(L, s, "text"),
-			.fits = set_field(L, "fits", IS_COMMAND, ~0u), .moments = set_field(L, "moments", ON_REQUEST, ON_REQUEST | ON_REST),
-			.end = (enum end)word_field(L, "ends", STAY, RESET), .number = (uint32_t)number_field(L, "number"),
+			.fits = set_field(L, "fits", VN_IS_COMMAND, ~0u), .moments = set_field(L, "moments", VN_ON_REQUEST, VN_ON_REQUEST | VN_ON_REST),
+			.end = (enum vn_end)word_field(L, "ends", VN_STAY, VN_RESET), .number = (uint32_t)number_field(L, "number"),
 			.by_name = flag_field(L, "by_name"),
 		};
 		if (!all[i].name)
@@ -235,15 +235,15 @@ static const char *const protocol_keys[] = {
 
 static void behavior_read(lua_State *L, struct script *s)
 {
-	struct behavior *b = &s->behavior;
+	struct vn_behavior *b = &s->behavior;
 
 	keys_check(L, "behavior", behavior_keys);
-	*b = (struct behavior){ .abi = VAURIEN_ABI, .act = lua_act, .state_size = sizeof(struct keep), .forget = keep_forget };
+	*b = (struct vn_behavior){ .abi = VAURIEN_ABI, .act = lua_act, .state_size = sizeof(struct keep), .forget = keep_forget };
 	b->name = text_field(L, s, "name");
 	b->help = text_field(L, s, "help");
 	b->on = set_field(L, "on", 0, 255);
-	b->direction = (enum direction)word_field(L, "direction", 0, BOTH);
-	b->traits = set_field(L, "traits", 0, TRAIT_WHOLE | TRAIT_LINE);
+	b->direction = (enum vn_direction)word_field(L, "direction", 0, VN_BOTH);
+	b->traits = set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE);
 	b->options = options_read(L, s, &b->opts_size);
 	if (!b->on)
 		luaL_error(L, "on: expected a list of moments, such as { ON_REQUEST }");
@@ -251,10 +251,10 @@ static void behavior_read(lua_State *L, struct script *s)
 
 static void protocol_read(lua_State *L, struct script *s)
 {
-	struct protocol *p = &s->protocol;
+	struct vn_protocol *p = &s->protocol;
 
 	keys_check(L, "protocol", protocol_keys);
-	*p = (struct protocol){ .abi = VAURIEN_ABI, .state_size = sizeof(struct voice), .forget = keep_forget,
+	*p = (struct vn_protocol){ .abi = VAURIEN_ABI, .state_size = sizeof(struct voice), .forget = keep_forget,
 	                        .request = lua_request, .response = lua_response,
 	                        .fits = lua_fits, .refuse = lua_refuse, .word = lua_word };
 	p->name = text_field(L, s, "name");
@@ -278,7 +278,7 @@ static char *announcement(const struct script *s)
 	char *text;
 	size_t n;
 	FILE *out = open_memstream(&text, &n);
-	const struct opt *o = s->speaks ? s->protocol.options : s->behavior.options;
+	const struct vn_opt *o = s->speaks ? s->protocol.options : s->behavior.options;
 
 	assert(out);
 	fprintf(out, "%d %s %u %u %d %d %d\n", s->speaks, s->speaks ? s->protocol.name : s->behavior.name, s->behavior.on,
@@ -289,7 +289,7 @@ static char *announcement(const struct script *s)
 			fprintf(out, " '%s'", o->choices[i]);
 		fprintf(out, "\n");
 	}
-	for (const struct failure *f = s->protocol.failures; f && f->name; f++)
+	for (const struct vn_failure *f = s->protocol.failures; f && f->name; f++)
 		fprintf(out, "%s '%s' '%s' %u %u %d %u %d\n", f->name, f->code ? f->code : "", f->text ? f->text : "", f->fits, f->moments, f->end,
 		        f->number, f->by_name);
 	fclose(out);

@@ -139,9 +139,9 @@ bool script_load(const char *real, char error[SENTENCE])
 	s->next = scripts;
 	scripts = s;
 	if (s->speaks)
-		protocol_announce(&s->protocol);
+		vn_protocol_announce(&s->protocol);
 	else
-		behavior_announce(&s->behavior);
+		vn_behavior_announce(&s->behavior);
 	return true;
 }
 

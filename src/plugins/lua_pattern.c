@@ -235,7 +235,7 @@ static const uint8_t *match(struct matching *m, const uint8_t *s, const uint8_t 
 	return found;
 }
 
-void matching_init(struct matching *m, lua_State *L, struct span text, struct span pattern)
+void matching_init(struct matching *m, lua_State *L, struct vn_span text, struct vn_span pattern)
 {
 	m->L = L;
 	m->start = text.p;

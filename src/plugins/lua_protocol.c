@@ -8,7 +8,7 @@
 
 /* ---- the talk ---- */
 
-#define T(thing) ((struct talk *)(thing))
+#define T(thing) ((struct vn_session *)(thing))
 
 static void state_get(struct place *p, void *t)   { place_push_state(p); }
 static void texts_get(struct place *p, void *t)   { box_push(p, KIND_TEXTS, T(t)->texts); }
@@ -53,21 +53,21 @@ const struct field talk_fields[] = {
 
 /* ---- texts by number ---- */
 
-static struct shelf *shelf_check(lua_State *L)
+static struct vn_text_cache *shelf_check(lua_State *L)
 {
 	return box_check(L, 1, KIND_TEXTS)->thing;
 }
 
 static int texts_put(lua_State *L)
 {
-	shelf_put(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), bytes_check(L, 3));
+	vn_text_cache_put(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), bytes_check(L, 3));
 	return 0;
 }
 
 /* A copy: what is on the shelf may go when something else comes. */
 static int texts_get_call(lua_State *L)
 {
-	struct span s = shelf_get(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
+	struct vn_span s = vn_text_cache_get(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
 
 	if (!s.n)
 		return 0;
@@ -77,13 +77,13 @@ static int texts_get_call(lua_State *L)
 
 static int texts_move(lua_State *L)
 {
-	shelf_move(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_checkinteger(L, 3));
+	vn_text_cache_move(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_checkinteger(L, 3));
 	return 0;
 }
 
 static int texts_drop(lua_State *L)
 {
-	shelf_drop(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
+	vn_text_cache_drop(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
 	return 0;
 }
 
@@ -97,13 +97,13 @@ const struct field texts_fields[] = {
 static int out_put_call(lua_State *L)
 {
 	enum { MOST = 1 << 20 };
-	struct out *o = box_check(L, 1, KIND_OUT)->thing;
+	struct vn_buffer *o = box_check(L, 1, KIND_OUT)->thing;
 
 	for (int i = 2, n = lua_gettop(L); i <= n; i++) {
-		struct span s = bytes_check(L, i);
+		struct vn_span s = bytes_check(L, i);
 		if (s.n > MOST - o->n)
 			return luaL_error(L, "more than 1 MiB");
-		out_put(o, s.p, s.n);
+		vn_buffer_put(o, s.p, s.n);
 	}
 	return 0;
 }
@@ -114,7 +114,7 @@ const struct field out_fields[] = { { "put", .method = out_put_call }, { NULL } 
 
 enum { ARG_TALK, ARG_SPAN, ARG_ASKED, ARG_MESSAGE };
 
-struct making { struct cut cut; struct message message; };
+struct making { struct vn_cut cut; struct vn_message message; };
 
 static lua_Integer returned_number(struct place *p, int index, lua_Integer most, const char *expected)
 {
@@ -126,26 +126,26 @@ static lua_Integer returned_number(struct place *p, int index, lua_Integer most,
 	return n;
 }
 
-static void cut_read(lua_State *L, struct place *p, struct cut *cut)
+static void cut_read(lua_State *L, struct place *p, struct vn_cut *cut)
 {
-	struct talk *t = (struct talk *)p->arg[ARG_TALK];
+	struct vn_session *t = (struct vn_session *)p->arg[ARG_TALK];
 
-	cut->kind = (unsigned)returned_number(p, 1, CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
-	if (cut->kind == CUT_RAW && !lua_isnoneornil(L, 2) && !lua_isstring(L, 2))
+	cut->kind = (unsigned)returned_number(p, 1, VN_CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
+	if (cut->kind == VN_CUT_RAW && !lua_isnoneornil(L, 2) && !lua_isstring(L, 2))
 		place_returned(p, 2, "a text that says why");
-	if (cut->kind == CUT_RAW)
+	if (cut->kind == VN_CUT_RAW)
 		t->notice = lua_isnoneornil(L, 2) ? NULL : notice_keep(p, lua_tostring(L, 2));
-	if (cut->kind != CUT_PART && cut->kind != CUT_END)
+	if (cut->kind != VN_CUT_PART && cut->kind != VN_CUT_END)
 		return;
 	cut->len = (uint64_t)returned_number(p, 2, LUA_MAXINTEGER, "a length");
 	if (lua_isnoneornil(L, 3))
 		return;
 	if (!lua_isstring(L, 3) && !lua_isuserdata(L, 3))
 		place_returned(p, 3, "bytes or a text in their place");
-	struct span instead = bytes_check(L, 3);
-	out_put(t->scratch, instead.p, instead.n);
+	struct vn_span instead = bytes_check(L, 3);
+	vn_buffer_put(t->scratch, instead.p, instead.n);
 	cut->replaced = true;
-	cut->instead = out_span(t->scratch);
+	cut->instead = vn_buffer_span(t->scratch);
 }
 
 static int cut_inside(lua_State *L)
@@ -156,7 +156,7 @@ static int cut_inside(lua_State *L)
 
 	place_push_hook(p, p->hook);
 	box_push(p, KIND_TALK, p->arg[ARG_TALK]);
-	bytes_push(p, *(const struct span *)p->arg[ARG_SPAN]);
+	bytes_push(p, *(const struct vn_span *)p->arg[ARG_SPAN]);
 	if (response && p->arg[ARG_ASKED])
 		box_push(p, KIND_MESSAGE, p->arg[ARG_ASKED]);
 	else if (response)
@@ -167,7 +167,7 @@ static int cut_inside(lua_State *L)
 	return 0;
 }
 
-static struct place *enter(struct talk *t, enum hook hook)
+static struct place *enter(struct vn_session *t, enum hook hook)
 {
 	struct place *p = place_enter(OWNER(script, protocol, t->self));
 
@@ -180,7 +180,7 @@ static struct place *enter(struct talk *t, enum hook hook)
 }
 
 /* A script that fails has lost its way in this connection: it passes as it comes. */
-static struct cut cut_by(struct talk *t, enum hook hook, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut cut_by(struct vn_session *t, enum hook hook, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct place *p = enter(t, hook);
 	struct making made = { .message = *m };
@@ -197,22 +197,22 @@ static struct cut cut_by(struct talk *t, enum hook hook, struct span in, const s
 		}
 	}
 	t->notice = "the protocol's script fails";
-	return (struct cut){ CUT_RAW };
+	return (struct vn_cut){ VN_CUT_RAW };
 }
 
-struct cut lua_request(struct talk *t, struct span in, struct message *m)
+struct vn_cut lua_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	return cut_by(t, HOOK_REQUEST, in, NULL, m);
 }
 
-struct cut lua_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+struct vn_cut lua_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	return cut_by(t, HOOK_RESPONSE, in, asked, m);
 }
 
 /* ---- refusing ---- */
 
-struct saying { const struct message *asked; const struct failure *failure; struct out *out; int answers; bool fits; };
+struct saying { const struct vn_message *asked; const struct vn_failure *failure; struct vn_buffer *out; int answers; bool fits; };
 
 static int say_inside(lua_State *L)
 {
@@ -240,7 +240,7 @@ static int say_inside(lua_State *L)
 	return 0;
 }
 
-static bool say(struct talk *t, enum hook hook, struct saying *s)
+static bool say(struct vn_session *t, enum hook hook, struct saying *s)
 {
 	struct place *p = enter(t, hook);
 
@@ -252,14 +252,14 @@ static bool say(struct talk *t, enum hook hook, struct saying *s)
 	return good;
 }
 
-bool lua_fits(struct talk *t, const struct message *asked, const struct failure *f)
+bool lua_fits(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
 {
 	struct saying s = { asked, f, NULL, 0, false };
 
 	return say(t, HOOK_FITS, &s) && s.fits;
 }
 
-int lua_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+int lua_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	struct saying s = { asked, f, backend, 0, false };
 
@@ -267,7 +267,7 @@ int lua_refuse(struct talk *t, const struct message *asked, const struct failure
 }
 
 /* The request has not been forwarded, and words for it there are none: the client must not wait. */
-void lua_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+void lua_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct saying s = { asked, f, client, 0, false };
 

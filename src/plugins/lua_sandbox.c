@@ -22,7 +22,7 @@ static const struct library { const char *name; lua_CFunction open, wrap; const 
 
 enum { LIBRARIES = sizeof libraries / sizeof libraries[0] };
 
-#define WORD(name) { #name, name }
+#define WORD(name) { #name, VN_##name }
 static const struct { const char *name; lua_Integer value; } words[] = {
 	WORD(ON_OPEN), WORD(ON_REQUEST), WORD(ON_RESPONSE), WORD(ON_DATA), WORD(ON_REST), WORD(ON_END), WORD(ON_LEAVE), WORD(ON_LISTEN),
 	WORD(REQUEST), WORD(RESPONSE), WORD(BOTH), WORD(TRAIT_WHOLE), WORD(TRAIT_LINE),
@@ -32,7 +32,7 @@ static const struct { const char *name; lua_Integer value; } words[] = {
 	WORD(PASS), WORD(DROP), WORD(REPLY),
 	WORD(STAY), WORD(STALL), WORD(CLOSE), WORD(RESET), WORD(VANISH),
 	WORD(CUT_MORE), WORD(CUT_PART), WORD(CUT_END), WORD(CUT_WAIT), WORD(CUT_RAW),
-	{ "NOTE_SUBSTITUTE", (lua_Integer)NOTE_SUBSTITUTE },
+	{ "NOTE_SUBSTITUTE", (lua_Integer)VN_NOTE_SUBSTITUTE },
 	WORD(OPT_BOOL), WORD(OPT_INT), WORD(OPT_REAL), WORD(OPT_TIME), WORD(OPT_TEXT), WORD(OPT_CHOICE), WORD(OPT_FAILURE),
 	WORD(OPT_TABLE), WORD(OPT_OWN), WORD(OPT_SKIP), WORD(OPT_TIMES),
 };
@@ -73,13 +73,13 @@ static int metatable_set(lua_State *L)
 /* The event's dice, so that a seed repeats what they say. */
 static int dice_random(lua_State *L)
 {
-	struct dice *d = place_of(L)->dice;
+	struct vn_dice *d = place_of(L)->dice;
 	lua_Integer low = 1, high;
 
 	if (!d)
 		return luaL_error(L, "there are no dice here");
 	if (lua_gettop(L) == 0) {
-		lua_pushnumber(L, dice_unit(d));
+		lua_pushnumber(L, vn_dice_unit(d));
 		return 1;
 	}
 	high = luaL_checkinteger(L, lua_gettop(L));
@@ -87,7 +87,7 @@ static int dice_random(lua_State *L)
 		low = luaL_checkinteger(L, 1);
 	luaL_argcheck(L, low <= high, lua_gettop(L), "interval is empty");
 	uint64_t room = (uint64_t)high - (uint64_t)low + 1;
-	lua_pushinteger(L, (lua_Integer)((uint64_t)low + (room ? dice_below(d, room) : dice_draw(d))));
+	lua_pushinteger(L, (lua_Integer)((uint64_t)low + (room ? vn_dice_below(d, room) : vn_dice_draw(d))));
 	return 1;
 }
 

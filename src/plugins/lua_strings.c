@@ -6,12 +6,12 @@
 #include "plugins/lua_pattern.h"
 
 /* Bytes have no NUL behind them: a pattern must be a text. */
-static struct span pattern_check(lua_State *L, int argument)
+static struct vn_span pattern_check(lua_State *L, int argument)
 {
 	size_t n;
 	const char *text = luaL_checklstring(L, argument, &n);
 
-	return (struct span){ (const uint8_t *)text, n };
+	return (struct vn_span){ (const uint8_t *)text, n };
 }
 
 static void capture_push(struct matching *m, unsigned i, const uint8_t *s, const uint8_t *e)
@@ -49,7 +49,7 @@ static size_t start_check(lua_State *L, int argument, size_t n)
 	return i > (lua_Integer)n ? i - 1 > (lua_Integer)n ? SIZE_MAX : n : i ? (size_t)i - 1 : 0;
 }
 
-static int plain_find(lua_State *L, struct span text, struct span what, size_t from)
+static int plain_find(lua_State *L, struct vn_span text, struct vn_span what, size_t from)
 {
 	const uint8_t *at = what.n ? memmem(text.p + from, text.n - from, what.p, what.n) : text.p + from;
 
@@ -62,7 +62,7 @@ static int plain_find(lua_State *L, struct span text, struct span what, size_t f
 	return at ? 2 : 1;
 }
 
-static bool plain(struct span pattern)
+static bool plain(struct vn_span pattern)
 {
 	for (size_t i = 0; i < pattern.n; i++)
 		if (strchr("^$*+?.([%-", pattern.p[i]) && pattern.p[i])
@@ -73,9 +73,9 @@ static bool plain(struct span pattern)
 static int search(lua_State *L, bool find)
 {
 	struct matching m;
-	struct span text = bytes_check(L, 1);
+	struct vn_span text = bytes_check(L, 1);
 	bool exact = find && lua_toboolean(L, 4);
-	struct span pattern = exact ? bytes_check(L, 2) : pattern_check(L, 2);
+	struct vn_span pattern = exact ? bytes_check(L, 2) : pattern_check(L, 2);
 	size_t from = start_check(L, 3, text.n);
 	const uint8_t *p = pattern.p, *found;
 	bool anchored = pattern.n && *p == '^';
@@ -116,7 +116,7 @@ int pattern_match_call(lua_State *L)
 static int gmatch_next(lua_State *L)
 {
 	struct matching m;
-	struct span text = bytes_check(L, lua_upvalueindex(1)), pattern = pattern_check(L, lua_upvalueindex(2));
+	struct vn_span text = bytes_check(L, lua_upvalueindex(1)), pattern = pattern_check(L, lua_upvalueindex(2));
 	const uint8_t *last = text.p + lua_tointeger(L, lua_upvalueindex(4)), *e;
 
 	matching_init(&m, L, text, pattern);
@@ -133,7 +133,7 @@ static int gmatch_next(lua_State *L)
 
 int pattern_gmatch_call(lua_State *L)
 {
-	struct span text = bytes_check(L, 1);
+	struct vn_span text = bytes_check(L, 1);
 	size_t from = start_check(L, 3, text.n);
 
 	pattern_check(L, 2);
@@ -195,7 +195,7 @@ static void match_replace(struct matching *m, luaL_Buffer *b, const uint8_t *s, 
 int pattern_gsub_call(lua_State *L)
 {
 	struct matching m;
-	struct span text = bytes_check(L, 1), pattern = pattern_check(L, 2);
+	struct vn_span text = bytes_check(L, 1), pattern = pattern_check(L, 2);
 	int type = lua_type(L, 3);
 	lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)text.n + 1), n = 0;
 	bool anchored = pattern.n && *pattern.p == '^';

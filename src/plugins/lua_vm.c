@@ -16,7 +16,7 @@ struct loaded {                         /* a script in a place */
 	int functions[HOOKS];           /* references */
 	int failures, options;          /* likewise: rows; and options as tables, by rule */
 	unsigned n_options;             /* of these */
-	nsec said;                      /* when an error was last a line in the log */
+	vn_nsec said;                      /* when an error was last a line in the log */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of the list */
@@ -93,19 +93,19 @@ void place_over(struct place *p, int level, const char *format, int n)
 	__builtin_unreachable();
 }
 
-static nsec clock_now(clockid_t clock)
+static vn_nsec clock_now(clockid_t clock)
 {
 	struct timespec t;
 
 	clock_gettime(clock, &t);
-	return t.tv_sec * NSEC_S + t.tv_nsec;
+	return t.tv_sec * VN_S + t.tv_nsec;
 }
 
 /* A step may compare texts of megabytes, or sort. The thread's own time counts; as it is dear to ask for, that of the
  * wall is asked first, and neither by scripts that are soon done. */
 void place_look(struct place *p)
 {
-	nsec now;
+	vn_nsec now;
 
 	if (p->looks < FREE) {
 		p->looks++;
@@ -113,10 +113,10 @@ void place_look(struct place *p)
 		p->looks++;
 		p->began = clock_now(CLOCK_MONOTONIC);
 		p->ran = clock_now(CLOCK_THREAD_CPUTIME_ID);
-	} else if ((now = clock_now(CLOCK_MONOTONIC)) - p->began > MS_MAX * NSEC_MS) {
-		if (clock_now(CLOCK_THREAD_CPUTIME_ID) - p->ran > MS_MAX * NSEC_MS)
+	} else if ((now = clock_now(CLOCK_MONOTONIC)) - p->began > MS_MAX * VN_MS) {
+		if (clock_now(CLOCK_THREAD_CPUTIME_ID) - p->ran > MS_MAX * VN_MS)
 			place_over(p, 0, "more than %d ms in one call", MS_MAX);
-		p->began = now - MS_MAX * NSEC_MS / 2;          /* others had the processor: ask again, though not each time */
+		p->began = now - MS_MAX * VN_MS / 2;          /* others had the processor: ask again, though not each time */
 	}
 }
 
@@ -126,9 +126,9 @@ static void script_fails(struct place *p, struct script *s, const char *why)
 {
 	uint64_t errors = atomic_fetch_add_explicit(&s->errors, 1, memory_order_relaxed) + 1;
 	struct loaded *l = s->index < p->n_loaded ? &p->loaded[s->index] : NULL;
-	nsec now = clock_now(CLOCK_MONOTONIC);
+	vn_nsec now = clock_now(CLOCK_MONOTONIC);
 
-	if (l && l->said && now - l->said < NSEC_S)
+	if (l && l->said && now - l->said < VN_S)
 		return;
 	if (l)
 		l->said = now;
@@ -241,7 +241,7 @@ void place_push_options(struct place *p, uint64_t rule, const void *opts)
 	lua_remove(L, -2);
 }
 
-void place_push_failure(struct place *p, const struct failure *f)
+void place_push_failure(struct place *p, const struct vn_failure *f)
 {
 	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].failures);
 	lua_rawgeti(p->L, -1, f - p->script->protocol.failures + 1);

@@ -34,8 +34,8 @@ struct script {
 	char *file;                     /* its real path ... */
 	const char *name;               /* ... and the last part of it */
 	bool speaks;                    /* a protocol; else a behavior */
-	struct behavior behavior;
-	struct protocol protocol;
+	struct vn_behavior behavior;
+	struct vn_protocol protocol;
 	struct kept *kept;              /* memory of both, and of their tables */
 	char *announced;                /* what cannot change while the program runs, as text */
 	char *text; size_t text_size;   /* under the lock */
@@ -59,7 +59,7 @@ enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_MESS
 
 struct keep { struct place *place; int state, options; };       /* a guest's `state`: references to Lua tables, made when asked for */
 
-struct voice { struct keep keep; char notice[160]; struct message sequel; };    /* a protocol's `state` */
+struct voice { struct keep keep; char notice[160]; struct vn_message sequel; };    /* a protocol's `state` */
 
 struct place {
 	lua_State *L;
@@ -67,7 +67,7 @@ struct place {
 	size_t used, churn;             /* bytes: now; asked for by the call under way */
 	unsigned steps, taken;          /* that it may take, and has taken ... */
 	unsigned pattern_steps;         /* ... and inside of patterns, where Lua counts none */
-	unsigned looks; nsec began, ran;        /* at the clock: how many, and what two of them said at first */
+	unsigned looks; vn_nsec began, ran;        /* at the clock: how many, and what two of them said at first */
 	bool over;                      /* it has taken more */
 	int thrown;                     /* what kind of error, or LUA_OK */
 	char where[80];                 /* the line that asked for more memory than there is */
@@ -79,11 +79,11 @@ struct place {
 	enum hook hook;
 	const void *opts;
 	struct keep *keep;
-	struct dice *dice;
+	struct vn_dice *dice;
 	const void *arg[4];             /* what the guest was called with ... */
 	void *result;                   /* ... and where its answer goes */
 	uint8_t *before; size_t before_n;       /* bytes that were edited, as they came; else NULL */
-	struct out subjects[2];         /* a message's and its sequel's, where a script made them itself */
+	struct vn_buffer subjects[2];         /* a message's and its sequel's, where a script made them itself */
 	char names[NAMES][NAME_ROOM]; unsigned next_name;
 };
 
@@ -107,7 +107,7 @@ void place_look(struct place *);                        /* at the clock: before 
 void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
 void place_returned(struct place *, int index, const char *expected) __attribute__((noreturn));      /* it returned something else: throws */
 void place_push_options(struct place *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
-void place_push_failure(struct place *, const struct failure *);        /* its row, as the script wrote it */
+void place_push_failure(struct place *, const struct vn_failure *);        /* its row, as the script wrote it */
 void place_push_state(struct place *);
 void place_keep(struct place *, int *ref);              /* what is on the stack, for as long as the guest's state is there */
 const char *place_name(struct place *, const char *);   /* a copy that outlives the call by some more calls */
@@ -137,25 +137,25 @@ struct box *box_push(struct place *, enum kind, const void *thing);
 struct box *box_check(lua_State *, int argument, enum kind);    /* throws where it is none, or of another call */
 void options_push(struct place *, const void *opts);    /* the script's own, as a new table */
 
-void bytes_push(struct place *, struct span);           /* nil where it has no address */
-struct span bytes_check(lua_State *, int argument);     /* bytes, or a string */
+void bytes_push(struct place *, struct vn_span);           /* nil where it has no address */
+struct vn_span bytes_check(lua_State *, int argument);     /* bytes, or a string */
 void bytes_open(lua_State *);                           /* what their metatable has besides */
 
 int pattern_find_call(lua_State *), pattern_match_call(lua_State *), pattern_gmatch_call(lua_State *), pattern_gsub_call(lua_State *);
 
 /* numbers as scripts have them: seconds, sizes; clamped to what ours can be */
-nsec seconds_check(lua_State *, int argument, const char *what);
+vn_nsec seconds_check(lua_State *, int argument, const char *what);
 size_t size_check(lua_State *, int argument, const char *what);
-void seconds_push(lua_State *, nsec);
+void seconds_push(lua_State *, vn_nsec);
 
 /* ---- guests ---- */
 
-void lua_act(const struct event *, struct verdict *);
-struct cut lua_request(struct talk *, struct span, struct message *);
-struct cut lua_response(struct talk *, struct span, const struct message *asked, struct message *);
-bool lua_fits(struct talk *, const struct message *, const struct failure *);
-int  lua_refuse(struct talk *, const struct message *, const struct failure *, struct out *backend);
-void lua_word(struct talk *, const struct message *asked, const struct failure *, struct out *client);
+void lua_act(const struct vn_event *, struct vn_verdict *);
+struct vn_cut lua_request(struct vn_session *, struct vn_span, struct vn_message *);
+struct vn_cut lua_response(struct vn_session *, struct vn_span, const struct vn_message *asked, struct vn_message *);
+bool lua_fits(struct vn_session *, const struct vn_message *, const struct vn_failure *);
+int  lua_refuse(struct vn_session *, const struct vn_message *, const struct vn_failure *, struct vn_buffer *backend);
+void lua_word(struct vn_session *, const struct vn_message *asked, const struct vn_failure *, struct vn_buffer *client);
 
 /* ---- for plugin.c ---- */
 

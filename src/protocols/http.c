@@ -54,7 +54,7 @@ static const char
 
 /* ---- bytes ---- */
 
-static bool span_is(struct span s, const char *text)
+static bool span_is(struct vn_span s, const char *text)
 {
 	return s.n == strlen(text) && !strncasecmp((const char *)s.p, text, s.n);
 }
@@ -68,7 +68,7 @@ static const bool is_token[256] = {
 	['^' ... '`'] = true, ['|'] = true, ['~'] = true,
 };
 
-static size_t token_length(struct span s)
+static size_t token_length(struct vn_span s)
 {
 	size_t n = 0;
 
@@ -77,23 +77,23 @@ static size_t token_length(struct span s)
 	return n;
 }
 
-static struct span trim(struct span s)
+static struct vn_span trim(struct vn_span s)
 {
 	while (s.n && is_blank(s.p[0]))
-		s = (struct span){ s.p + 1, s.n - 1 };
+		s = (struct vn_span){ s.p + 1, s.n - 1 };
 	while (s.n && is_blank(s.p[s.n - 1]))
 		s.n--;
 	return s;
 }
 
 /* The line at *at, without CR LF or LF; *at is behind it then. False: it has no end yet. */
-static bool line_next(struct span in, size_t *at, struct span *line)
+static bool line_next(struct vn_span in, size_t *at, struct vn_span *line)
 {
 	const uint8_t *p = in.p + *at, *end = *at < in.n ? memchr(p, '\n', in.n - *at) : NULL;
 
 	if (!end)
 		return false;
-	*line = (struct span){ p, (size_t)(end - p) };
+	*line = (struct vn_span){ p, (size_t)(end - p) };
 	if (line->n && p[line->n - 1] == '\r')
 		line->n--;
 	*at = (size_t)(end - in.p) + 1;
@@ -101,13 +101,13 @@ static bool line_next(struct span in, size_t *at, struct span *line)
 }
 
 /* The next member of a list with commas. False: there is none. */
-static bool list_next(struct span *list, struct span *member)
+static bool list_next(struct vn_span *list, struct vn_span *member)
 {
 	while (list->n) {
 		const uint8_t *comma = memchr(list->p, ',', list->n);
 		size_t n = comma ? (size_t)(comma - list->p) : list->n, skip = n + !!comma;
-		*member = trim((struct span){ list->p, n });
-		*list = (struct span){ list->p + skip, list->n - skip };
+		*member = trim((struct vn_span){ list->p, n });
+		*list = (struct vn_span){ list->p + skip, list->n - skip };
 		if (member->n)
 			return true;
 	}
@@ -118,7 +118,7 @@ static bool list_next(struct span *list, struct span *member)
 
 struct head {                           /* what its fields say */
 	size_t n;                       /* bytes, its empty line included */
-	struct span first;              /* its first line */
+	struct vn_span first;              /* its first line */
 	bool old;                       /* HTTP/1.0 */
 	bool sized, coded;              /* it has a Content-Length, a Transfer-Encoding ... */
 	bool chunked;                   /* ... the last of them chunked */
@@ -127,9 +127,9 @@ struct head {                           /* what its fields say */
 	const char *bad;                /* why its end cannot be known */
 };
 
-static void length_read(struct head *h, struct span value)
+static void length_read(struct head *h, struct vn_span value)
 {
-	struct span number;
+	struct vn_span number;
 	bool any = false;
 
 	while (list_next(&value, &number)) {
@@ -148,9 +148,9 @@ static void length_read(struct head *h, struct span value)
 		h->bad = RAW_LENGTH;
 }
 
-static void coding_read(struct head *h, struct span value)
+static void coding_read(struct head *h, struct vn_span value)
 {
-	struct span coding;
+	struct vn_span coding;
 
 	h->coded = true;
 	while (list_next(&value, &coding)) {
@@ -160,9 +160,9 @@ static void coding_read(struct head *h, struct span value)
 	}
 }
 
-static void connection_read(struct head *h, struct span value)
+static void connection_read(struct head *h, struct vn_span value)
 {
-	struct span word;
+	struct vn_span word;
 
 	while (list_next(&value, &word)) {
 		h->close |= span_is(word, "close");
@@ -170,21 +170,21 @@ static void connection_read(struct head *h, struct span value)
 	}
 }
 
-static void expect_read(struct head *h, struct span value)
+static void expect_read(struct head *h, struct vn_span value)
 {
 	h->expects |= span_is(value, "100-continue");
 }
 
 static const struct field {
 	const char *name;
-	void (*read)(struct head *, struct span value);
+	void (*read)(struct head *, struct vn_span value);
 	bool frames;                    /* the message's end depends on it */
 } fields[] = {
 	{ "Content-Length", length_read, true }, { "Transfer-Encoding", coding_read, true },
 	{ "Connection", connection_read, false }, { "Expect", expect_read, false },
 };
 
-static const struct field *field_find(struct span name)
+static const struct field *field_find(struct vn_span name)
 {
 	if (name.n)
 		for (const struct field *f = fields; f < fields + sizeof fields / sizeof fields[0]; f++)
@@ -195,20 +195,20 @@ static const struct field *field_find(struct span name)
 
 /* A line that begins with a blank goes on with the field before it, as another line of that name
  * would. What servers disagree about puts the length in doubt. */
-static void fields_read(struct head *h, struct span in)
+static void fields_read(struct head *h, struct vn_span in)
 {
 	const struct field *field = NULL;
 	bool first = true;
-	struct span line;
+	struct vn_span line;
 	size_t at = 0;
 
 	for (line_next(in, &at, &h->first); line_next(in, &at, &line) && line.n; ) {
 		const uint8_t *colon = memchr(line.p, ':', line.n);
-		struct span name = { line.p, colon ? (size_t)(colon - line.p) : line.n };
+		struct vn_span name = { line.p, colon ? (size_t)(colon - line.p) : line.n };
 		bool folded = is_blank(line.p[0]);
 		if (!folded) {
 			field = field_find(trim(name));
-			line = (struct span){ line.p + name.n + !!colon, line.n - name.n - !!colon };
+			line = (struct vn_span){ line.p + name.n + !!colon, line.n - name.n - !!colon };
 		}
 		if (folded ? first : field && field->frames && trim(name).n < name.n)
 			h->bad = RAW_LENGTH;
@@ -221,16 +221,16 @@ static void fields_read(struct head *h, struct span in)
 }
 
 /* False: the head is not whole. What was looked at is not looked at again. */
-static bool head_read(struct stream *s, struct span in, struct head *h)
+static bool head_read(struct stream *s, struct vn_span in, struct head *h)
 {
-	struct span line;
+	struct vn_span line;
 	size_t at = s->looked;
 
 	while (line_next(in, &at, &line)) {
 		if (!line.n) {
 			s->looked = 0;
 			h->n = at;
-			fields_read(h, (struct span){ in.p, at });
+			fields_read(h, (struct vn_span){ in.p, at });
 			return true;
 		}
 		s->looked = at;
@@ -244,7 +244,7 @@ static uint16_t head_line(const struct head *h) /* bytes of its first line */
 }
 
 /* "HTTP/1.0" or "HTTP/1.1", or what will be 1.something. */
-static bool version_read(struct span s, bool *old)
+static bool version_read(struct vn_span s, bool *old)
 {
 	if (s.n != 8 || memcmp(s.p, "HTTP/1.", 7) || !is_digit(s.p[7]))
 		return false;
@@ -261,7 +261,7 @@ static unsigned hex_value(uint8_t c)    /* 16 or more: none */
 	return is_digit(c) ? c & 15u : letter + 10u;
 }
 
-static bool chunk_size_read(struct span line, uint64_t *size)
+static bool chunk_size_read(struct vn_span line, uint64_t *size)
 {
 	size_t n = 0;
 
@@ -279,9 +279,9 @@ static bool chunk_size_read(struct span line, uint64_t *size)
 enum step { ON, WAIT, OVER, BAD };
 
 /* One line of a chunked body, or the bytes of one chunk. */
-static enum step chunk_step(struct body *b, struct span in, uint64_t *done)
+static enum step chunk_step(struct body *b, struct vn_span in, uint64_t *done)
 {
-	struct span line;
+	struct vn_span line;
 	size_t at = (size_t)*done;
 
 	if (b->at == CHUNK_DATA) {
@@ -317,22 +317,22 @@ static enum step chunk_step(struct body *b, struct span in, uint64_t *done)
 }
 
 /* As much of a message as can be told, behind the `done` bytes that are its head. */
-static struct cut body_cut(struct talk *t, struct body *b, struct span in, uint64_t done)
+static struct vn_cut body_cut(struct vn_session *t, struct body *b, struct vn_span in, uint64_t done)
 {
 	enum step step = ON;
 
 	if (b->at == UNTIL_CLOSE)
-		return (struct cut){ .kind = CUT_PART, .len = FOREVER };
+		return (struct vn_cut){ .kind = VN_CUT_PART, .len = FOREVER };
 	if (b->at == FIXED || b->at == NOTHING) {
 		done += b->left;
 		*b = (struct body){ 0 };
-		return (struct cut){ .kind = CUT_END, .len = done };
+		return (struct vn_cut){ .kind = VN_CUT_END, .len = done };
 	}
 	while (step == ON)
 		step = chunk_step(b, in, &done);
 	if (!done)
-		return step == BAD ? cut_raw(t, RAW_CHUNK) : cut_more();
-	return (struct cut){ .kind = step == OVER ? CUT_END : CUT_PART, .len = done };
+		return step == BAD ? vn_cut_raw(t, RAW_CHUNK) : vn_cut_more();
+	return (struct vn_cut){ .kind = step == OVER ? VN_CUT_END : VN_CUT_PART, .len = done };
 }
 
 static struct body body_make(const struct head *h, bool until_close)
@@ -346,31 +346,31 @@ static struct body body_make(const struct head *h, bool until_close)
 
 /* ---- requests ---- */
 
-struct ask { struct span method, target; bool old; };   /* a request's first line */
+struct ask { struct vn_span method, target; bool old; };   /* a request's first line */
 
 /* METHOD TARGET HTTP/1.x, with blanks as servers let them pass. */
-static const char *ask_read(struct span line, struct ask *a)
+static const char *ask_read(struct vn_span line, struct ask *a)
 {
-	struct span rest = trim(line);
+	struct vn_span rest = trim(line);
 	size_t n = token_length(rest);
 
 	if (rest.p != line.p || !n || n > VERB_MAX || rest.n < n + 11)
 		return RAW_REQUEST;
 	if (!is_blank(rest.p[n]) || !is_blank(rest.p[rest.n - 9]))
 		return RAW_REQUEST;
-	struct span version = { rest.p + rest.n - 8, 8 };
-	a->method = (struct span){ rest.p, n };
-	a->target = trim((struct span){ rest.p + n, rest.n - n - 9 });
+	struct vn_span version = { rest.p + rest.n - 8, 8 };
+	a->method = (struct vn_span){ rest.p, n };
+	a->target = trim((struct vn_span){ rest.p + n, rest.n - n - 9 });
 	if (span_is(version, "HTTP/2.0"))
 		return RAW_HTTP2;
 	return a->target.n && version_read(version, &a->old) ? NULL : RAW_REQUEST;
 }
 
 /* Can these bytes become a request? NULL: as far as is seen. */
-static const char *request_doubt(struct span in)
+static const char *request_doubt(struct vn_span in)
 {
 	size_t n = token_length(in), at = 0;
-	struct span line;
+	struct vn_span line;
 	struct ask a;
 
 	if (n > VERB_MAX || (n < in.n && (!n || !is_blank(in.p[n]))))
@@ -379,18 +379,18 @@ static const char *request_doubt(struct span in)
 }
 
 static const struct { const char *method; unsigned is; uint64_t note; } methods[] = {
-	{ "GET", IS_READ, 0 }, { "HEAD", IS_READ, NOTE_HEAD }, { "OPTIONS", IS_READ, 0 },
-	{ "CONNECT", IS_WRITE, NOTE_CONNECT },
+	{ "GET", VN_IS_READ, 0 }, { "HEAD", VN_IS_READ, NOTE_HEAD }, { "OPTIONS", VN_IS_READ, 0 },
+	{ "CONNECT", VN_IS_WRITE, NOTE_CONNECT },
 };
 
-static void request_describe(struct message *m, const struct head *h, const struct ask *a)
+static void request_describe(struct vn_message *m, const struct head *h, const struct ask *a)
 {
 	size_t i = 0, n = sizeof methods / sizeof methods[0];
 
 	memcpy(m->verb, a->method.p, a->method.n);
 	while (i < n && strcmp(m->verb, methods[i].method))
 		i++;
-	m->is = IS_COMMAND | IS_STATEMENT | (i < n ? methods[i].is : IS_WRITE);
+	m->is = VN_IS_COMMAND | VN_IS_STATEMENT | (i < n ? methods[i].is : VN_IS_WRITE);
 	m->note = i < n ? methods[i].note : 0;
 	if (h->close || (h->old && !h->keep_alive))
 		m->note |= NOTE_CLOSE;
@@ -403,44 +403,44 @@ static void request_describe(struct message *m, const struct head *h, const stru
 }
 
 /* The head with the backend's name in place of each Host's. */
-static struct span head_overwritten(struct talk *t, struct span head)
+static struct vn_span head_overwritten(struct vn_session *t, struct vn_span head)
 {
 	const char *host = strncmp(t->backend, "unix:", 5) ? t->backend : "localhost";
-	struct span line;
+	struct vn_span line;
 	bool folds = false;
 
 	for (size_t at = 0, start = 0; line_next(head, &at, &line); start = at) {
 		folds = folds && line.n && is_blank(line.p[0]);
 		if (line.n >= 5 && !strncasecmp((const char *)line.p, "Host:", 5)) {
 			folds = true;
-			out_put(t->scratch, line.p, 5);
-			out_byte(t->scratch, ' ');
-			out_put(t->scratch, host, strlen(host));
-			out_put(t->scratch, line.p + line.n, at - start - line.n);
+			vn_buffer_put(t->scratch, line.p, 5);
+			vn_buffer_byte(t->scratch, ' ');
+			vn_buffer_put(t->scratch, host, strlen(host));
+			vn_buffer_put(t->scratch, line.p + line.n, at - start - line.n);
 		} else if (!folds) {
-			out_put(t->scratch, line.p, at - start);
+			vn_buffer_put(t->scratch, line.p, at - start);
 		}
 	}
-	return out_span(t->scratch);
+	return vn_buffer_span(t->scratch);
 }
 
 /* Where the client waits for leave to send the body, the body is a message of its own: so a refusal
  * comes at once. It closes, for what such a client does next is not known. */
-static struct cut request_cut(struct talk *t, struct span in, const struct head *h, bool expects)
+static struct vn_cut request_cut(struct vn_session *t, struct vn_span in, const struct head *h, bool expects)
 {
 	const struct http_opts *opts = t->opts;
 	struct http *s = t->state;
 	bool ends = expects || s->request.body.at == NOTHING;
 
 	if (opts->overwrite_host_header)
-		return (struct cut){ .kind = ends ? CUT_END : CUT_PART, .len = h->n, .replaced = true,
-		                     .instead = head_overwritten(t, (struct span){ in.p, h->n }) };
+		return (struct vn_cut){ .kind = ends ? VN_CUT_END : VN_CUT_PART, .len = h->n, .replaced = true,
+		                     .instead = head_overwritten(t, (struct vn_span){ in.p, h->n }) };
 	if (ends)
-		return (struct cut){ .kind = CUT_END, .len = h->n };
+		return (struct vn_cut){ .kind = VN_CUT_END, .len = h->n };
 	return body_cut(t, &s->request.body, in, h->n);
 }
 
-static struct cut request_begin(struct talk *t, struct span in, struct message *m)
+static struct vn_cut request_begin(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct http *s = t->state;
 	struct head h = { 0 };
@@ -449,14 +449,14 @@ static struct cut request_begin(struct talk *t, struct span in, struct message *
 	const char *doubt = whole ? ask_read(h.first, &a) : request_doubt(in);
 
 	if (doubt)
-		return cut_raw(t, doubt);
+		return vn_cut_raw(t, doubt);
 	if (!whole)
-		return cut_more();
+		return vn_cut_more();
 	h.old = a.old;
 	if (h.coded && (!h.chunked || h.old))
 		h.bad = RAW_CODING;
 	if (h.bad)
-		return cut_raw(t, h.bad);
+		return vn_cut_raw(t, h.bad);
 	s->request.body = body_make(&h, false);
 	request_describe(m, &h, &a);
 	bool expects = h.expects && !h.old && s->request.body.at != NOTHING;
@@ -466,23 +466,23 @@ static struct cut request_begin(struct talk *t, struct span in, struct message *
 	return request_cut(t, in, &h, expects);
 }
 
-static struct cut http_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut http_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct http *s = t->state;
 
 	if (s->request.body.at != NOTHING) {
-		*m = (struct message){ .role = GOES_ON, .verb = "BODY" };
+		*m = (struct vn_message){ .role = VN_GOES_ON, .verb = "BODY" };
 		return body_cut(t, &s->request.body, in, 0);
 	}
 	if (s->tunnel || s->connecting)
-		return cut_raw(t, RAW_TUNNEL);
+		return vn_cut_raw(t, RAW_TUNNEL);
 	if (in.p[0] == 0x16)
-		return cut_raw(t, RAW_TLS);
+		return vn_cut_raw(t, RAW_TLS);
 	if (in.p[0] == '\r' && in.n == 1)
-		return cut_more();
+		return vn_cut_more();
 	if (in.p[0] == '\n' || (in.p[0] == '\r' && in.p[1] == '\n')) {
-		m->role = SILENT;       /* an empty line before a request is none */
-		return (struct cut){ .kind = CUT_END, .len = in.p[0] == '\n' ? 1 : 2 };
+		m->role = VN_SILENT;       /* an empty line before a request is none */
+		return (struct vn_cut){ .kind = VN_CUT_END, .len = in.p[0] == '\n' ? 1 : 2 };
 	}
 	return request_begin(t, in, m);
 }
@@ -490,9 +490,9 @@ static struct cut http_request(struct talk *t, struct span in, struct message *m
 /* ---- responses ---- */
 
 /* The status in "HTTP/1.x 200 OK"; 0: it is none. */
-static unsigned status_read(struct span line, bool *old)
+static unsigned status_read(struct vn_span line, bool *old)
 {
-	if (line.n < 12 || !version_read((struct span){ line.p, 8 }, old) || line.p[8] != ' ')
+	if (line.n < 12 || !version_read((struct vn_span){ line.p, 8 }, old) || line.p[8] != ' ')
 		return 0;
 	const uint8_t *p = line.p + 9;
 	if (!is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]) || p[0] == '0' || (line.n > 12 && p[3] != ' '))
@@ -500,9 +500,9 @@ static unsigned status_read(struct span line, bool *old)
 	return (p[0] & 15u) * 100 + (p[1] & 15u) * 10 + (p[2] & 15u);
 }
 
-static bool response_doubted(struct span in)
+static bool response_doubted(struct vn_span in)
 {
-	struct span line;
+	struct vn_span line;
 	size_t at = 0;
 	bool old;
 
@@ -511,7 +511,7 @@ static bool response_doubted(struct span in)
 	return line_next(in, &at, &line) && !status_read(line, &old);
 }
 
-static struct cut response_cut(struct talk *t, struct span in, const struct message *asked, const struct head *h,
+static struct vn_cut response_cut(struct vn_session *t, struct vn_span in, const struct vn_message *asked, const struct head *h,
                                unsigned status)
 {
 	struct http *s = t->state;
@@ -519,20 +519,20 @@ static struct cut response_cut(struct talk *t, struct span in, const struct mess
 	bool connected = note & NOTE_CONNECT && status / 100 == 2;
 
 	if (status / 100 == 1 && status != 101)
-		return (struct cut){ .kind = asked ? CUT_PART : CUT_END, .len = h->n };
+		return (struct vn_cut){ .kind = asked ? VN_CUT_PART : VN_CUT_END, .len = h->n };
 	if (note & NOTE_CONNECT)
 		s->connecting = false;
 	s->tunnel |= connected || status == 101;
 	if (connected || status == 101 || status == 204 || status == 304 || note & NOTE_HEAD)
-		return (struct cut){ .kind = CUT_END, .len = h->n };
+		return (struct vn_cut){ .kind = VN_CUT_END, .len = h->n };
 	if (h->bad || (h->chunked && h->old))
-		return cut_raw(t, h->bad ? h->bad : RAW_CODING);
+		return vn_cut_raw(t, h->bad ? h->bad : RAW_CODING);
 	s->response.body = body_make(h, true);
 	return body_cut(t, &s->response.body, in, h->n);
 }
 
-static struct cut http_response(struct talk *t, struct span in, const struct message *asked,
-                                struct message *m)
+static struct vn_cut http_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
+                                struct vn_message *m)
 {
 	struct http *s = t->state;
 	struct head h = { 0 };
@@ -540,14 +540,14 @@ static struct cut http_response(struct talk *t, struct span in, const struct mes
 	if (s->response.body.at != NOTHING)
 		return body_cut(t, &s->response.body, in, 0);
 	if (s->tunnel)
-		return cut_raw(t, RAW_TUNNEL);
+		return vn_cut_raw(t, RAW_TUNNEL);
 	bool whole = head_read(&s->response, in, &h);
 	unsigned status = whole ? status_read(h.first, &h.old) : 0;
 	if (whole ? !status || (!asked && status == 101) : response_doubted(in))
-		return cut_raw(t, asked ? RAW_RESPONSE : RAW_UNASKED);
+		return vn_cut_raw(t, asked ? RAW_RESPONSE : RAW_UNASKED);
 	if (!whole)
-		return cut_more();
-	m->role = asked ? ANSWERS : PUSH;
+		return vn_cut_more();
+	m->role = asked ? VN_ANSWERS : VN_PUSH;
 	m->is = asked ? asked->is : 0;
 	m->head = head_line(&h);
 	memcpy(m->verb, h.first.p + 9, 3);
@@ -556,67 +556,67 @@ static struct cut http_response(struct talk *t, struct span in, const struct mes
 
 /* ---- saying no ---- */
 
-static const struct failure failures[] = {      /* number: seconds of Retry-After */
+static const struct vn_failure failures[] = {      /* number: seconds of Retry-After */
 	{ "internal_error", "500 Internal Server Error",
 	  "Something went wrong inside the server while it worked on this request.",
-	  IS_COMMAND, ON_REQUEST, STAY },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
 	{ "not_implemented", "501 Not Implemented",
 	  "This server has no way to do what the request asks for.",
-	  IS_COMMAND, ON_REQUEST, STAY },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
 	{ "bad_gateway", "502 Bad Gateway",
 	  "The server behind this one gave no answer that could be used.",
-	  IS_COMMAND, ON_REQUEST, STAY },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
 	{ "unavailable", "503 Service Unavailable",
 	  "The server cannot take this request now; later it may.",
-	  IS_COMMAND, ON_REQUEST, STAY },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
 	{ "overloaded", "503 Service Unavailable",
 	  "The server has more to do than it can; please try again.",
-	  IS_COMMAND, ON_REQUEST, STAY, .number = 1, .by_name = true },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .number = 1, .by_name = true },
 	{ "starting_up", "503 Service Unavailable",
 	  "The server is starting and does not serve yet.",
-	  IS_COMMAND, ON_REQUEST, STAY, .number = 2, .by_name = true },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .number = 2, .by_name = true },
 	{ "shutting_down", "503 Service Unavailable",
 	  "The server is going down.",
-	  IS_COMMAND, ON_REQUEST, CLOSE, .number = 5 },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, .number = 5 },
 	{ "read_only", "503 Service Unavailable",
 	  "No server that takes changes is up.",
-	  IS_WRITE, ON_REQUEST, STAY, .number = 5, .by_name = true },
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .number = 5, .by_name = true },
 	{ "gateway_timeout", "504 Gateway Timeout",
 	  "The server behind this one did not answer in time.",
-	  IS_COMMAND, ON_REQUEST, STAY, .by_name = true },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .by_name = true },
 	{ "pooler_timeout", "504 Gateway Timeout",
 	  "No connection to the server behind this one came free in time.",
-	  IS_COMMAND, ON_REQUEST, STAY, .by_name = true },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .by_name = true },
 	{ "too_many_requests", "429 Too Many Requests",
 	  "More requests came than this client may make.",
-	  IS_COMMAND, ON_REQUEST, STAY, .number = 1, .by_name = true },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .number = 1, .by_name = true },
 	{ "conflict", "409 Conflict",
 	  "Another change to the same thing was under way.",
-	  IS_WRITE, ON_REQUEST, STAY, .by_name = true },
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .by_name = true },
 	{ "misdirected", "421 Misdirected Request",
 	  "This server does not speak for the host that was asked.",
-	  IS_COMMAND, ON_REQUEST, STAY, .by_name = true },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .by_name = true },
 	{ "disk_full", "507 Insufficient Storage",
 	  "There is no room left to keep what was sent.",
-	  IS_WRITE, ON_REQUEST, STAY, .by_name = true },
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .by_name = true },
 	{ "request_timeout", "408 Request Timeout",
 	  "The request did not arrive in time.",
-	  IS_COMMAND, ON_REQUEST, CLOSE },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
 	{ "idle_timeout", "FIN", "a connection without a request is closed without a word",
-	  IS_COMMAND, ON_REST, CLOSE },
-	{ "crash", "RST", "the connection is reset without a word", IS_COMMAND, ON_REQUEST | ON_REST, RESET },
-	{ "gone", "FIN", "the connection is closed without a word", IS_COMMAND, ON_REQUEST, CLOSE },
+	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE },
+	{ "crash", "RST", "the connection is reset without a word", VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET },
+	{ "gone", "FIN", "the connection is closed without a word", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
 	{ 0 }
 };
 
-static bool closes(const struct message *asked, const struct failure *f)
+static bool closes(const struct vn_message *asked, const struct vn_failure *f)
 {
-	return f->end != STAY || !asked || asked->note & (NOTE_CLOSE | NOTE_EXPECTS);
+	return f->end != VN_STAY || !asked || asked->note & (NOTE_CLOSE | NOTE_EXPECTS);
 }
 
 /* The backend need not know of it; a client that will send no more waits for the end. */
-static int http_refuse(struct talk *t, const struct message *asked, const struct failure *f,
-                       struct out *backend)
+static int http_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
+                       struct vn_buffer *backend)
 {
 	struct http *s = t->state;
 
@@ -626,8 +626,8 @@ static int http_refuse(struct talk *t, const struct message *asked, const struct
 	return 0;
 }
 
-static void http_word(struct talk *t, const struct message *asked, const struct failure *f,
-                      struct out *client)
+static void http_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
+                      struct vn_buffer *client)
 {
 	char head[400], page[400], retry[40] = "";
 	bool close = closes(asked, f), old = asked && asked->note & NOTE_OLD;
@@ -644,25 +644,25 @@ static void http_word(struct talk *t, const struct message *asked, const struct 
 		f->code, page_n, retry,
 		close ? "Connection: close\r\n" : old ? "Connection: keep-alive\r\n" : "");
 	assert(page_n < (int)sizeof page && head_n < (int)sizeof head);
-	out_put(client, head, (size_t)head_n);
+	vn_buffer_put(client, head, (size_t)head_n);
 	if (!asked || !(asked->note & NOTE_HEAD))
-		out_put(client, page, (size_t)page_n);
+		vn_buffer_put(client, page, (size_t)page_n);
 }
 
 /* ---- */
 
-static const struct opt options[] = {
-	{ "overwrite_host_header", OPT_BOOL, offsetof(struct http_opts, overwrite_host_header), "false",
+static const struct vn_opt options[] = {
+	{ "overwrite_host_header", VN_OPT_BOOL, offsetof(struct http_opts, overwrite_host_header), "false",
 	  "Put the backend's address in place of the Host that the client asked for" },
-	{ "keep_alive", OPT_INERT, .def = "0",
+	{ "keep_alive", VN_OPT_INERT, .def = "0",
 	  .help = "Connections last as long as client and server agree" },
-	{ "reuse_socket", OPT_INERT, .def = "0",
+	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "Each client has a connection to the backend of its own" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-PROTOCOL(http,
+VN_PROTOCOL(http,
 	.help = "HTTP/1.0 and HTTP/1.1; what becomes a tunnel, TLS or HTTP/2 passes as bytes",
 	.options = options, .opts_size = sizeof(struct http_opts),
 	.state_size = sizeof(struct http),

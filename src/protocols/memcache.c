@@ -31,13 +31,13 @@ enum {
 
 /* What a command is besides. */
 enum {
-	IS_GROWING = IS_OWN << 0,       /* it may need memory */
-	IS_STORE   = IS_OWN << 1,       /* it brings data ... */
-	IS_SET     = IS_OWN << 2,       /* ... and where there is no room for them, the old ones go too */
-	IS_CAS     = IS_OWN << 3,       /* it wants the item unchanged */
-	MAY_LOGIN  = IS_OWN << 4,       /* a connection's first set: where a password is wanted, it is said so */
-	STORES     = IS_WRITE | IS_STORE | IS_GROWING,
-	COUNTS     = IS_WRITE | IS_GROWING,
+	IS_GROWING = VN_IS_OWN << 0,       /* it may need memory */
+	IS_STORE   = VN_IS_OWN << 1,       /* it brings data ... */
+	IS_SET     = VN_IS_OWN << 2,       /* ... and where there is no room for them, the old ones go too */
+	IS_CAS     = VN_IS_OWN << 3,       /* it wants the item unchanged */
+	MAY_LOGIN  = VN_IS_OWN << 4,       /* a connection's first set: where a password is wanted, it is said so */
+	STORES     = VN_IS_WRITE | IS_STORE | IS_GROWING,
+	COUNTS     = VN_IS_WRITE | IS_GROWING,
 };
 
 static const char *const own[] = {      /* the same in words, in their order */
@@ -54,28 +54,28 @@ static const struct command {
 	enum kind kind;
 	unsigned is;
 } commands[] = {
-	{ "get",     NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
+	{ "get",     NULL, 2, WORDS_MAX, 0, 0, GETS, VN_IS_READ | IS_GROWING },
 	{ "set",     NULL, 5, 6, 4, 5, LINE, STORES | IS_SET },
-	{ "gets",    NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
-	{ "mg",      NULL, 2, META_WORDS_MAX, 0, 0, META, IS_READ },
+	{ "gets",    NULL, 2, WORDS_MAX, 0, 0, GETS, VN_IS_READ | IS_GROWING },
+	{ "mg",      NULL, 2, META_WORDS_MAX, 0, 0, META, VN_IS_READ },
 	{ "ms",      NULL, 3, META_WORDS_MAX, 2, 0, META, STORES | IS_SET },
-	{ "md",      NULL, 2, META_WORDS_MAX, 0, 0, META, IS_WRITE },
+	{ "md",      NULL, 2, META_WORDS_MAX, 0, 0, META, VN_IS_WRITE },
 	{ "ma",      NULL, 2, META_WORDS_MAX, 0, 0, META, COUNTS },
 	{ "mn",      NULL, 1, WORDS_MAX, 0, 0, FENCE, 0 },
-	{ "me",      NULL, 2, WORDS_MAX, 0, 0, LINE, IS_READ },
-	{ "delete",  NULL, 2, 4, 0, 3, LINE, IS_WRITE },
+	{ "me",      NULL, 2, WORDS_MAX, 0, 0, LINE, VN_IS_READ },
+	{ "delete",  NULL, 2, 4, 0, 3, LINE, VN_IS_WRITE },
 	{ "incr",    NULL, 3, 4, 0, 3, LINE, COUNTS },
 	{ "decr",    NULL, 3, 4, 0, 3, LINE, COUNTS },
 	{ "add",     NULL, 5, 6, 4, 5, LINE, STORES },
 	{ "cas",     NULL, 6, 7, 4, 6, LINE, STORES | IS_CAS },
-	{ "touch",   NULL, 3, 4, 0, 3, LINE, IS_WRITE },
-	{ "gat",     NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
-	{ "gats",    NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
+	{ "touch",   NULL, 3, 4, 0, 3, LINE, VN_IS_WRITE },
+	{ "gat",     NULL, 2, WORDS_MAX, 0, 0, GETS, VN_IS_READ | IS_GROWING },
+	{ "gats",    NULL, 2, WORDS_MAX, 0, 0, GETS, VN_IS_READ | IS_GROWING },
 	{ "replace", NULL, 5, 6, 4, 5, LINE, STORES },
 	{ "append",  NULL, 5, 6, 4, 5, LINE, STORES },
 	{ "prepend", NULL, 5, 6, 4, 5, LINE, STORES },
-	{ "bget",    NULL, 2, WORDS_MAX, 0, 0, GETS, IS_READ | IS_GROWING },
-	{ "flush_all", NULL, 1, 3, 0, 2, LINE, IS_WRITE },
+	{ "bget",    NULL, 2, WORDS_MAX, 0, 0, GETS, VN_IS_READ | IS_GROWING },
+	{ "flush_all", NULL, 1, 3, 0, 2, LINE, VN_IS_WRITE },
 	{ "stats", "sizes_enable",  2, WORDS_MAX, 0, 0, LINE, 0 },      /* no END follows */
 	{ "stats", "sizes_disable", 2, WORDS_MAX, 0, 0, LINE, 0 },
 	{ "stats",   NULL, 1, WORDS_MAX, 0, 0, LISTS, 0 },
@@ -94,23 +94,23 @@ static const struct command {
 /* The binary protocol's, named as the text's are. A KEYED one has its key in the answer. */
 enum { QUIET_OP = 1, KEYED_OP = 2, LISTS_OP = 4, ENDS_OP = 8, NOOP = 0x0a, DELETE = 0x04 };
 static const struct op { const char *verb; unsigned is; unsigned how; } ops[256] = {
-	[0x00] = { "GET", IS_READ | IS_GROWING }, [0x09] = { "GET", IS_READ | IS_GROWING, QUIET_OP },
-	[0x0c] = { "GET", IS_READ | IS_GROWING, KEYED_OP }, [0x0d] = { "GET", IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
-	[0x1d] = { "GAT", IS_READ | IS_GROWING }, [0x1e] = { "GAT", IS_READ | IS_GROWING, QUIET_OP },
-	[0x23] = { "GAT", IS_READ | IS_GROWING, KEYED_OP }, [0x24] = { "GAT", IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
+	[0x00] = { "GET", VN_IS_READ | IS_GROWING }, [0x09] = { "GET", VN_IS_READ | IS_GROWING, QUIET_OP },
+	[0x0c] = { "GET", VN_IS_READ | IS_GROWING, KEYED_OP }, [0x0d] = { "GET", VN_IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
+	[0x1d] = { "GAT", VN_IS_READ | IS_GROWING }, [0x1e] = { "GAT", VN_IS_READ | IS_GROWING, QUIET_OP },
+	[0x23] = { "GAT", VN_IS_READ | IS_GROWING, KEYED_OP }, [0x24] = { "GAT", VN_IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
 	[0x01] = { "SET", STORES | IS_SET }, [0x11] = { "SET", STORES | IS_SET, QUIET_OP },
 	[0x02] = { "ADD", STORES }, [0x12] = { "ADD", STORES, QUIET_OP },
 	[0x03] = { "REPLACE", STORES }, [0x13] = { "REPLACE", STORES, QUIET_OP },
 	[0x0e] = { "APPEND", STORES }, [0x19] = { "APPEND", STORES, QUIET_OP },
 	[0x0f] = { "PREPEND", STORES }, [0x1a] = { "PREPEND", STORES, QUIET_OP },
-	[DELETE] = { "DELETE", IS_WRITE }, [0x14] = { "DELETE", IS_WRITE, QUIET_OP },
+	[DELETE] = { "DELETE", VN_IS_WRITE }, [0x14] = { "DELETE", VN_IS_WRITE, QUIET_OP },
 	[0x05] = { "INCR", COUNTS }, [0x15] = { "INCR", COUNTS, QUIET_OP },
 	[0x06] = { "DECR", COUNTS }, [0x16] = { "DECR", COUNTS, QUIET_OP },
-	[0x1c] = { "TOUCH", IS_WRITE },
-	[0x08] = { "FLUSH_ALL", IS_WRITE }, [0x18] = { "FLUSH_ALL", IS_WRITE, QUIET_OP },
+	[0x1c] = { "TOUCH", VN_IS_WRITE },
+	[0x08] = { "FLUSH_ALL", VN_IS_WRITE }, [0x18] = { "FLUSH_ALL", VN_IS_WRITE, QUIET_OP },
 	[0x07] = { "QUIT" }, [0x17] = { "QUIT", 0, ENDS_OP },
 	[NOOP] = { "NOOP" }, [0x0b] = { "VERSION" }, [0x10] = { "STATS", 0, LISTS_OP }, [0x1b] = { "VERBOSITY" },
-	[0x20] = { "SASL_LIST" }, [0x21] = { "SASL_AUTH", IS_LOGIN }, [0x22] = { "SASL_STEP", IS_LOGIN },
+	[0x20] = { "SASL_LIST" }, [0x21] = { "SASL_AUTH", VN_IS_LOGIN }, [0x22] = { "SASL_STEP", VN_IS_LOGIN },
 };
 
 /* message.note: what is asked. `what`: a meta command's second letter, or the opcode. The mark is made of what its
@@ -124,7 +124,7 @@ enum {
 	NOTE_WHAT_SHIFT = 8, NOTE_MARK_SHIFT = 16,
 };
 
-#define NOTE_MARK (~NOTE_SUBSTITUTE >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
+#define NOTE_MARK (~VN_NOTE_SUBSTITUTE >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
 
 /* Quiet requests that nothing has followed yet, so that nobody knows whether they will be answered. */
 enum { HUSHED = 1, HUSHED_BARE = 2 };   /* some | some of them without a mark */
@@ -150,12 +150,12 @@ static const char
 
 /* ---- bytes ---- */
 
-static bool word_is(struct span word, const char *name)
+static bool word_is(struct vn_span word, const char *name)
 {
 	return word.n == strlen(name) && !memcmp(word.p, name, word.n);
 }
 
-static bool begins(struct span line, const char *with)
+static bool begins(struct vn_span line, const char *with)
 {
 	size_t n = strlen(with);
 
@@ -163,13 +163,13 @@ static bool begins(struct span line, const char *with)
 }
 
 struct line {                           /* as the server takes it apart */
-	struct span words[WORDS_MAX];
+	struct vn_span words[WORDS_MAX];
 	unsigned n;
-	struct span rest;               /* all behind the first */
+	struct vn_span rest;               /* all behind the first */
 };
 
 /* A line without its end; a NUL ends it too. */
-static struct span line_bare(struct span in, const uint8_t *end)
+static struct vn_span line_bare(struct vn_span in, const uint8_t *end)
 {
 	size_t n = end ? (size_t)(end - in.p) : in.n;
 	const uint8_t *nul;
@@ -177,30 +177,30 @@ static struct span line_bare(struct span in, const uint8_t *end)
 	if (end && n > 1 && end[-1] == '\r')
 		n--;
 	nul = memchr(in.p, 0, n);
-	return (struct span){ in.p, nul ? (size_t)(nul - in.p) : n };
+	return (struct vn_span){ in.p, nul ? (size_t)(nul - in.p) : n };
 }
 
-static void line_read(struct line *l, struct span in)
+static void line_read(struct line *l, struct vn_span in)
 {
 	const uint8_t *p = in.p, *end = p + in.n, *blank;
 
-	l->rest = (struct span){ end, 0 };
+	l->rest = (struct vn_span){ end, 0 };
 	for (l->n = 0; l->n < WORDS_MAX; p = blank) {
 		while (p < end && *p == ' ')
 			p++;
 		if (p == end)
 			break;
 		if (l->n == 1)
-			l->rest = (struct span){ p, (size_t)(end - p) };
+			l->rest = (struct vn_span){ p, (size_t)(end - p) };
 		blank = memchr(p, ' ', (size_t)(end - p));
 		if (!blank)
 			blank = end;
-		l->words[l->n++] = (struct span){ p, (size_t)(blank - p) };
+		l->words[l->n++] = (struct vn_span){ p, (size_t)(blank - p) };
 	}
 }
 
 /* A number as the server reads it: white space before it and anything behind white space do not count. */
-static bool number_read(struct span w, bool may_be_negative, int64_t *to)
+static bool number_read(struct vn_span w, bool may_be_negative, int64_t *to)
 {
 	static const char white[] = "\t\n\v\f\r ";
 	uint64_t n = 0, most = may_be_negative ? INT64_MAX : UINT64_MAX;
@@ -221,7 +221,7 @@ static bool number_read(struct span w, bool may_be_negative, int64_t *to)
 }
 
 /* A length in an answer. */
-static bool length_read(struct span w, uint64_t *n)
+static bool length_read(struct vn_span w, uint64_t *n)
 {
 	*n = 0;
 	for (size_t i = 0; i < w.n; i++) {
@@ -232,7 +232,7 @@ static bool length_read(struct span w, uint64_t *n)
 }
 
 /* Words that an answer repeats, made a number; their order does not matter. */
-static uint64_t mark_of(char flag, struct span text)
+static uint64_t mark_of(char flag, struct vn_span text)
 {
 	uint64_t h = 0xcbf29ce484222325u ^ (uint8_t)flag;
 
@@ -257,7 +257,7 @@ static bool word_among(const struct line *l, const char *const *names)
 /* ---- requests in text ---- */
 
 /* In capitals; what cannot be shown is not. */
-static void verb_put(char verb[24], struct span name)
+static void verb_put(char verb[24], struct vn_span name)
 {
 	for (size_t i = 0; i < name.n && i < 23; i++) {
 		uint8_t c = name.p[i];
@@ -278,7 +278,7 @@ static const struct command *command_find(const struct line *l)
 /* How many bytes of data are behind this line? False: the server sees a mistake in it, and expects none. */
 static bool data_read(const struct command *c, const struct line *l, uint64_t *data)
 {
-	const struct span *w = l->words;
+	const struct vn_span *w = l->words;
 	int64_t n, ignored;
 
 	if (w[1].n > KEY_MAX || !number_read(w[c->data], true, &n))
@@ -294,7 +294,7 @@ static bool data_read(const struct command *c, const struct line *l, uint64_t *d
 	return true;
 }
 
-static bool keys_fit(struct span line)
+static bool keys_fit(struct vn_span line)
 {
 	const uint8_t *p = line.p, *end = p + line.n;
 
@@ -305,19 +305,19 @@ static bool keys_fit(struct span line)
 }
 
 /* What the flags of a meta command say. */
-static void flags_read(const struct command *c, const struct line *l, struct message *m)
+static void flags_read(const struct command *c, const struct line *l, struct vn_message *m)
 {
 	uint64_t mark = 0;
 
 	m->note |= (uint64_t)c->name[1] << NOTE_WHAT_SHIFT;
 	for (unsigned i = c->data ? 3 : 2; i < l->n; i++) {
-		struct span w = l->words[i];
+		struct vn_span w = l->words[i];
 		switch (w.p[0]) {
 		case 'q': m->note |= NOTE_QUIET; break;
 		case 'v': m->note |= NOTE_VALUE; break;
 		case 'N': m->note |= NOTE_MAKES; break;
 		case 'C': m->is |= IS_CAS; break;
-		case 'O': mark += mark_of('O', (struct span){ w.p + 1, w.n - 1 }); break;
+		case 'O': mark += mark_of('O', (struct vn_span){ w.p + 1, w.n - 1 }); break;
 		case 'k': mark += mark_of('k', l->words[1]); break;
 		}
 	}
@@ -325,12 +325,12 @@ static void flags_read(const struct command *c, const struct line *l, struct mes
 }
 
 /* Who is hushed is known to have no answer when a later request has one; unless that may be the hushed one's. */
-static void hush_count(struct memcache *s, struct message *m)
+static void hush_count(struct memcache *s, struct vn_message *m)
 {
 	bool bare = !(m->note & NOTE_MARK);
 
 	s->before = s->hushed;
-	if (m->role != ASKS)
+	if (m->role != VN_ASKS)
 		return;
 	if (m->note & NOTE_QUIET) {
 		s->hushed |= bare ? HUSHED | HUSHED_BARE : HUSHED;
@@ -347,16 +347,16 @@ static void hush_count(struct memcache *s, struct message *m)
 	}
 }
 
-static void message_opens(struct memcache *s, struct message *m)
+static void message_opens(struct memcache *s, struct vn_message *m)
 {
-	if (m->role == SILENT || s->spoke)
+	if (m->role == VN_SILENT || s->spoke)
 		return;
 	s->spoke = true;
-	m->is |= IS_OPENING | (!s->binary && m->is & IS_SET ? MAY_LOGIN : 0);
+	m->is |= VN_IS_OPENING | (!s->binary && m->is & IS_SET ? MAY_LOGIN : 0);
 }
 
 /* Fill in *m; *data is what follows the line. NULL, or why the connection must be raw. */
-static const char *line_take(struct talk *t, const struct line *l, struct message *m, uint64_t *data)
+static const char *line_take(struct vn_session *t, const struct line *l, struct vn_message *m, uint64_t *data)
 {
 	struct memcache *s = t->state;
 	const struct command *c = command_find(l);
@@ -366,13 +366,13 @@ static const char *line_take(struct talk *t, const struct line *l, struct messag
 		return RAW_ENDLESS;
 	if (c->kind == GETS && t->owed && !keys_fit(l->rest))
 		return RAW_KEY;
-	verb_put(m->verb, l->n ? l->words[0] : (struct span){ (const uint8_t *)"?", 1 });
+	verb_put(m->verb, l->n ? l->words[0] : (struct vn_span){ (const uint8_t *)"?", 1 });
 	m->subject = l->rest;
 	if (m->subject.n > SUBJECT_MAX)
 		m->subject.n = SUBJECT_MAX;
-	m->is = IS_COMMAND;
+	m->is = VN_IS_COMMAND;
 	bool hushed = right && c->hush && l->n >= c->hush && word_is(l->words[l->n - 1], "noreply");
-	m->role = c->kind == QUITS ? SILENT : hushed ? TELLS : ASKS;
+	m->role = c->kind == QUITS ? VN_SILENT : hushed ? VN_TELLS : VN_ASKS;
 	m->note = LINE;
 	if (right && (c->kind != META || l->words[1].n <= KEY_MAX) && (!c->data || data_read(c, l, data))) {
 		m->is |= c->is;
@@ -385,7 +385,7 @@ static const char *line_take(struct talk *t, const struct line *l, struct messag
 	return NULL;
 }
 
-static struct cut text_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut text_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct memcache *s = t->state;
 	const uint8_t *end = memchr(in.p, '\n', in.n);
@@ -394,28 +394,28 @@ static struct cut text_request(struct talk *t, struct span in, struct message *m
 
 	if (!s->going_on) {
 		if (!end && in.n < PATIENCE)
-			return cut_more();
+			return vn_cut_more();
 		line_read(&l, line_bare(in, end));
 		if (!end && command_find(&l)->kind != GETS)
-			return cut_raw(t, RAW_LINE);
+			return vn_cut_raw(t, RAW_LINE);
 		const char *why = line_take(t, &l, m, &data);
 		if (why)
-			return cut_raw(t, why);
+			return vn_cut_raw(t, why);
 		m->head = (uint16_t)(length < UINT16_MAX ? length : UINT16_MAX);
 	}
 	s->going_on = !end;
-	return (struct cut){ .kind = end ? CUT_END : CUT_PART, .len = length + data };
+	return (struct vn_cut){ .kind = end ? VN_CUT_END : VN_CUT_PART, .len = length + data };
 }
 
 /* ---- answers in text ---- */
 
-static bool is_error(struct span line)
+static bool is_error(struct vn_span line)
 {
 	return begins(line, "ERROR") || begins(line, "CLIENT_ERROR") || begins(line, "SERVER_ERROR");
 }
 
 /* Can this answer that quiet request? NULL in *why, or why nobody can tell. */
-static bool quiet_answers(const struct memcache *s, const struct message *asked, const struct line *l, const char **why)
+static bool quiet_answers(const struct memcache *s, const struct vn_message *asked, const struct line *l, const char **why)
 {
 	uint8_t what = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
 	uint64_t mark = 0;
@@ -431,7 +431,7 @@ static bool quiet_answers(const struct memcache *s, const struct message *asked,
 	bool miss = what != 'g' && word_among(l, (const char *[]){ "NF", "EX", "NS", NULL });
 	for (unsigned i = 1; i < l->n; i++)
 		if (l->words[i].p[0] == 'O' || l->words[i].p[0] == 'k')
-			mark += mark_of((char)l->words[i].p[0], (struct span){ l->words[i].p + 1, l->words[i].n - 1 });
+			mark += mark_of((char)l->words[i].p[0], (struct vn_span){ l->words[i].p + 1, l->words[i].n - 1 });
 	if ((!hit && !miss) || mark_note(mark) != (asked->note & NOTE_MARK))
 		return false;
 	*why = !mark && s->bare_doubts ? RAW_DOUBT : NULL;
@@ -441,8 +441,8 @@ static bool quiet_answers(const struct memcache *s, const struct message *asked,
 /* A line of an answer: is there data behind it, and does the answer go on? False: this is no such answer. */
 static bool answer_read(enum kind kind, const struct line *l, uint64_t *data, bool *goes_on)
 {
-	static const struct span none;
-	struct span first = l->n ? l->words[0] : none;
+	static const struct vn_span none;
+	struct vn_span first = l->n ? l->words[0] : none;
 	bool value = word_is(first, "VALUE"), meta = word_is(first, "VA");
 
 	*goes_on = false;
@@ -459,7 +459,7 @@ static bool answer_read(enum kind kind, const struct line *l, uint64_t *data, bo
 }
 
 /* This request has no answer to come, or any more. */
-static void doubts_drop(struct memcache *s, const struct message *asked)
+static void doubts_drop(struct memcache *s, const struct vn_message *asked)
 {
 	if (asked->note & NOTE_DOUBT && s->doubts)
 		s->doubts--;
@@ -467,42 +467,42 @@ static void doubts_drop(struct memcache *s, const struct message *asked)
 		s->bare_doubts--;
 }
 
-static void answer_done(struct memcache *s, const struct message *asked)
+static void answer_done(struct memcache *s, const struct vn_message *asked)
 {
 	s->answering = false;
 	if (asked)
 		doubts_drop(s, asked);
 }
 
-static struct cut text_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut text_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct memcache *s = t->state;
 	const uint8_t *end = memchr(in.p, '\n', in.n);
-	bool substitute = asked && asked->note & NOTE_SUBSTITUTE, goes_on;
+	bool substitute = asked && asked->note & VN_NOTE_SUBSTITUTE, goes_on;
 	enum kind kind = asked && !substitute ? asked->note & NOTE_KIND : LINE;
 	const char *why;
 	uint64_t length, data = 0;
 	struct line l;
 
 	if (!end)
-		return in.n < LINE_MAX_WAIT ? cut_more() : cut_raw(t, RAW_ANSWER);
-	if (asked && !substitute && asked->role == TELLS)
+		return in.n < LINE_MAX_WAIT ? vn_cut_more() : vn_cut_raw(t, RAW_ANSWER);
+	if (asked && !substitute && asked->role == VN_TELLS)
 		asked = NULL;
 	length = (uint64_t)(end - in.p) + 1;
 	line_read(&l, line_bare(in, end));
 	bool error = l.n && is_error(l.words[0]);
 	if (!asked && !error)
-		return cut_raw(t, RAW_UNASKED);
+		return vn_cut_raw(t, RAW_UNASKED);
 	if (asked && !substitute && asked->note & NOTE_QUIET) {
 		if (!quiet_answers(s, asked, &l, &why))
-			return (struct cut){ .kind = CUT_END };
+			return (struct vn_cut){ .kind = VN_CUT_END };
 		if (why)
-			return cut_raw(t, why);
+			return vn_cut_raw(t, why);
 	}
 	if (!answer_read(kind, &l, &data, &goes_on))
-		return cut_raw(t, RAW_ANSWER);
+		return vn_cut_raw(t, RAW_ANSWER);
 	if (!s->answering) {
-		m->role = asked ? ANSWERS : PUSH;
+		m->role = asked ? VN_ANSWERS : VN_PUSH;
 		m->is = asked ? asked->is : 0;
 		m->head = (uint16_t)length;
 		memcpy(m->verb, error ? "ERR" : "ANSWER", error ? 4 : 7);
@@ -510,7 +510,7 @@ static struct cut text_response(struct talk *t, struct span in, const struct mes
 	s->answering = true;
 	if (!goes_on)
 		answer_done(s, asked);
-	return (struct cut){ .kind = goes_on ? CUT_PART : CUT_END, .len = length + data };
+	return (struct vn_cut){ .kind = goes_on ? VN_CUT_PART : VN_CUT_END, .len = length + data };
 }
 
 /* ---- binary ---- */
@@ -520,25 +520,25 @@ static uint32_t number_at(const uint8_t *p)
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
 }
 
-static struct cut binary_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut binary_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct memcache *s = t->state;
 
 	if (in.p[0] != 0x80)
-		return cut_raw(t, RAW_REQUEST);
+		return vn_cut_raw(t, RAW_REQUEST);
 	if (in.n < HEAD)
-		return cut_more();
+		return vn_cut_more();
 	const struct op *op = &ops[in.p[1]];
 	size_t key = (size_t)in.p[2] << 8 | in.p[3], at = HEAD + in.p[4];
 	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
 	bool shown = key <= KEY_MAX && at + key <= length;      /* else the server says no and closes */
 	if (shown && in.n < at + key)
-		return cut_more();
+		return vn_cut_more();
 	strcpy(m->verb, op->verb ? op->verb : "UNKNOWN");
 	if (shown && key)
-		m->subject = (struct span){ in.p + at, key };
-	m->role = op->how & ENDS_OP ? SILENT : ASKS;
-	m->is = op->is & IS_LOGIN ? IS_LOGIN : IS_COMMAND | op->is;
+		m->subject = (struct vn_span){ in.p + at, key };
+	m->role = op->how & ENDS_OP ? VN_SILENT : VN_ASKS;
+	m->is = op->is & VN_IS_LOGIN ? VN_IS_LOGIN : VN_IS_COMMAND | op->is;
 	if (op->is & IS_STORE && (number_at(in.p + 16) || number_at(in.p + 20)))
 		m->is |= IS_CAS;
 	m->note = (uint64_t)in.p[1] << NOTE_WHAT_SHIFT | (op->how & QUIET_OP ? NOTE_QUIET : 0);
@@ -546,27 +546,27 @@ static struct cut binary_request(struct talk *t, struct span in, struct message 
 	m->head = HEAD;
 	message_opens(s, m);
 	hush_count(s, m);
-	return (struct cut){ .kind = CUT_END, .len = length };
+	return (struct vn_cut){ .kind = VN_CUT_END, .len = length };
 }
 
-static struct cut binary_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut binary_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct memcache *s = t->state;
-	bool substitute = asked && asked->note & NOTE_SUBSTITUTE;
+	bool substitute = asked && asked->note & VN_NOTE_SUBSTITUTE;
 
 	if (!asked)
-		return cut_raw(t, RAW_UNASKED);
+		return vn_cut_raw(t, RAW_UNASKED);
 	if (in.p[0] != 0x81)
-		return cut_raw(t, RAW_ANSWER);
+		return vn_cut_raw(t, RAW_ANSWER);
 	if (in.n < HEAD)
-		return cut_more();
+		return vn_cut_more();
 	uint8_t code = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
 	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
 	bool goes_on = !substitute && ops[code].how & LISTS_OP && (in.p[2] || in.p[3]);
 	if (!substitute && asked->note & NOTE_QUIET && (in.p[1] != code || number_at(in.p + 12) != asked->seq))
-		return (struct cut){ .kind = CUT_END };
+		return (struct vn_cut){ .kind = VN_CUT_END };
 	if (!substitute && in.p[1] != code)
-		return cut_raw(t, RAW_ANSWER);
+		return vn_cut_raw(t, RAW_ANSWER);
 	if (!s->answering) {
 		bool error = in.p[6] || in.p[7];
 		m->is = asked->is;
@@ -574,11 +574,11 @@ static struct cut binary_response(struct talk *t, struct span in, const struct m
 		memcpy(m->verb, error ? "ERR" : "ANSWER", error ? 4 : 7);
 	}
 	s->answering = goes_on;
-	return (struct cut){ .kind = goes_on ? CUT_PART : CUT_END, .len = length };
+	return (struct vn_cut){ .kind = goes_on ? VN_CUT_PART : VN_CUT_END, .len = length };
 }
 
-static void binary_put(struct out *o, uint8_t magic, uint8_t op, uint16_t status, uint64_t opaque,
-                       size_t key, struct span body)
+static void binary_put(struct vn_buffer *o, uint8_t magic, uint8_t op, uint16_t status, uint64_t opaque,
+                       size_t key, struct vn_span body)
 {
 	const uint8_t head[HEAD] = {
 		magic, op, (uint8_t)(key >> 8), (uint8_t)key, 0, 0, (uint8_t)(status >> 8), (uint8_t)status,
@@ -586,25 +586,25 @@ static void binary_put(struct out *o, uint8_t magic, uint8_t op, uint16_t status
 		(uint8_t)(opaque >> 24), (uint8_t)(opaque >> 16), (uint8_t)(opaque >> 8), (uint8_t)opaque,
 	};
 
-	out_put(o, head, HEAD);
-	out_put(o, body.p, body.n);
+	vn_buffer_put(o, head, HEAD);
+	vn_buffer_put(o, body.p, body.n);
 }
 
 /* ---- both ---- */
 
-static struct cut memcache_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut memcache_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct memcache *s = t->state;
 
 	if (!s->begun && in.p[0] == 0x16)
-		return cut_raw(t, RAW_TLS);
+		return vn_cut_raw(t, RAW_TLS);
 	if (!s->begun)
 		s->binary = in.p[0] == 0x80;
 	s->begun = true;
 	return s->binary ? binary_request(t, in, m) : text_request(t, in, m);
 }
 
-static struct cut memcache_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut memcache_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	const struct memcache *s = t->state;
 
@@ -621,51 +621,51 @@ enum wording {
 	AS_TEXT = 0x10000, NOT_AT_ALL,
 };
 
-static const struct failure failures[] = {
-	{ "out_of_memory", "SERVER_ERROR", "out of memory storing object", IS_GROWING, ON_REQUEST, STAY, NO_MEMORY },
-	{ "pooler_timeout", "SERVER_ERROR", "Connection timed out", IS_READ | IS_WRITE, ON_REQUEST, STAY, TEMPORARY },
-	{ "bad_gateway", "SERVER_ERROR", "backend failure", IS_READ | IS_WRITE, ON_REQUEST, STAY, INTERNAL },
-	{ "conflict", "EXISTS", "the item has been changed since it was read", IS_CAS, ON_REQUEST, STAY, EXISTS },
+static const struct vn_failure failures[] = {
+	{ "out_of_memory", "SERVER_ERROR", "out of memory storing object", IS_GROWING, VN_ON_REQUEST, VN_STAY, NO_MEMORY },
+	{ "pooler_timeout", "SERVER_ERROR", "Connection timed out", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, TEMPORARY },
+	{ "bad_gateway", "SERVER_ERROR", "backend failure", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, INTERNAL },
+	{ "conflict", "EXISTS", "the item has been changed since it was read", IS_CAS, VN_ON_REQUEST, VN_STAY, EXISTS },
 	{ "too_big", "SERVER_ERROR", "object too large for cache",
-	  IS_STORE, ON_REQUEST, STAY, TOO_LARGE, .by_name = true },
-	{ "miss", "END", "there is no such item", IS_READ, ON_REQUEST, STAY, NOT_FOUND, .by_name = true },
-	{ "no_auth", "CLIENT_ERROR", "unauthenticated", IS_COMMAND, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
+	  IS_STORE, VN_ON_REQUEST, VN_STAY, TOO_LARGE, .by_name = true },
+	{ "miss", "END", "there is no such item", VN_IS_READ, VN_ON_REQUEST, VN_STAY, NOT_FOUND, .by_name = true },
+	{ "no_auth", "CLIENT_ERROR", "unauthenticated", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, AUTH_ERROR, .by_name = true },
 	{ "access_denied", "CLIENT_ERROR", "authentication failure",
-	  IS_LOGIN | MAY_LOGIN, ON_REQUEST, STAY, AUTH_ERROR, .by_name = true },
-	{ "too_many_connections", "ERROR", "Too many open connections", IS_OPENING, ON_REQUEST, CLOSE, AS_TEXT },
-	{ "overloaded", "ERROR", "Too many open connections", IS_OPENING, ON_REQUEST, CLOSE, AS_TEXT },
+	  VN_IS_LOGIN | MAY_LOGIN, VN_ON_REQUEST, VN_STAY, AUTH_ERROR, .by_name = true },
+	{ "too_many_connections", "ERROR", "Too many open connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
+	{ "overloaded", "ERROR", "Too many open connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
 	{ "out_of_memory_reading", "SERVER_ERROR", "out of memory reading request",
-	  IS_COMMAND, ON_REQUEST, CLOSE, AS_TEXT },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
 	{ "shutting_down", "FIN", "the connection is closed without a word",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
-	{ "idle_timeout", "FIN", "the connection is closed without a word", IS_COMMAND, ON_REST, CLOSE, NOT_AT_ALL },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
+	{ "idle_timeout", "FIN", "the connection is closed without a word", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
 	{ "crash", "RST", "the connection is reset without a word",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, RESET, NOT_AT_ALL },
-	{ "gone", "FIN", "the connection is closed without a word", IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, NOT_AT_ALL },
+	{ "gone", "FIN", "the connection is closed without a word", VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
 	{ 0 }
 };
 
-static void text_put(struct out *o, const char *text)
+static void text_put(struct vn_buffer *o, const char *text)
 {
-	out_put(o, text, strlen(text));
+	vn_buffer_put(o, text, strlen(text));
 }
 
 /* A miss that makes the item: it is found, empty. */
-static bool is_made(const struct message *asked, const struct failure *f)
+static bool is_made(const struct vn_message *asked, const struct vn_failure *f)
 {
 	return f->number == NOT_FOUND && (asked->note & NOTE_KIND) == META && asked->note & NOTE_MAKES;
 }
 
 /* A quiet request's miss is not told; nor is, with noreply, anything but what the server says before it has read that. */
-static bool is_hushed(const struct message *asked, const struct failure *f)
+static bool is_hushed(const struct vn_message *asked, const struct vn_failure *f)
 {
-	if (asked->role == TELLS)
-		return f->end == STAY && f->number != AUTH_ERROR;
+	if (asked->role == VN_TELLS)
+		return f->end == VN_STAY && f->number != AUTH_ERROR;
 	return f->number == NOT_FOUND && asked->note & NOTE_QUIET && !is_made(asked, f);
 }
 
 /* Does its answer repeat what it brought: a meta command's flags, a binary one's key? */
-static bool is_echoed(const struct memcache *s, const struct message *asked, const struct failure *f)
+static bool is_echoed(const struct memcache *s, const struct vn_message *asked, const struct vn_failure *f)
 {
 	if (is_hushed(asked, f))
 		return false;
@@ -685,7 +685,7 @@ static void echo_put(struct echo *e, const void *bytes, size_t n)
 }
 
 /* A meta command's subject, taken apart: its key, then its flags, of which `b` says that the key is in base64. */
-static bool meta_read(struct line *l, const struct message *asked)
+static bool meta_read(struct line *l, const struct vn_message *asked)
 {
 	bool base64 = false;
 
@@ -696,7 +696,7 @@ static bool meta_read(struct line *l, const struct message *asked)
 }
 
 /* Of an empty item that is just made. */
-static void echo_made(struct echo *e, uint8_t flag, struct span ttl)
+static void echo_made(struct echo *e, uint8_t flag, struct vn_span ttl)
 {
 	if (strchr("csfhl", flag)) {
 		echo_put(e, (const uint8_t[]){ ' ', flag, '0' }, 3);
@@ -707,21 +707,21 @@ static void echo_made(struct echo *e, uint8_t flag, struct span ttl)
 	}
 }
 
-static void echo_flags(struct echo *e, const struct message *asked, bool made)
+static void echo_flags(struct echo *e, const struct vn_message *asked, bool made)
 {
 	bool set = (asked->note >> NOTE_WHAT_SHIFT & 0xff) == 's';
-	struct span ttl = { 0 };
+	struct vn_span ttl = { 0 };
 	struct line l;
 	bool base64 = meta_read(&l, asked);
 
 	for (unsigned i = set ? 2 : 1; i < l.n; i++) {
-		struct span w = l.words[i];
+		struct vn_span w = l.words[i];
 		if (made)
 			echo_made(e, w.p[0], ttl);
 		switch (w.p[0]) {
 		case 'N':
 		case 'T':
-			ttl = (struct span){ w.p + 1, w.n - 1 };
+			ttl = (struct vn_span){ w.p + 1, w.n - 1 };
 			break;
 		case 'O':
 			echo_put(e, " ", 1);
@@ -741,7 +741,7 @@ static void echo_flags(struct echo *e, const struct message *asked, bool made)
 }
 
 /* It is kept until the refusal is worded; they are worded in the order of their requests. */
-static void echo_keep(struct talk *t, const struct message *asked, const struct failure *f)
+static void echo_keep(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
 {
 	struct memcache *s = t->state;
 	struct echo e = { .n = 0 };
@@ -750,11 +750,11 @@ static void echo_keep(struct talk *t, const struct message *asked, const struct 
 		echo_put(&e, asked->subject.p, asked->subject.n);
 	else
 		echo_flags(&e, asked, is_made(asked, f));
-	shelf_put(t->texts, ++s->echoes, (struct span){ e.bytes, e.n });
+	vn_text_cache_put(t->texts, ++s->echoes, (struct vn_span){ e.bytes, e.n });
 }
 
 /* What a failed set does to the old item. */
-static void delete_put(const struct memcache *s, const struct message *asked, struct out *o)
+static void delete_put(const struct memcache *s, const struct vn_message *asked, struct vn_buffer *o)
 {
 	struct line l;
 
@@ -764,12 +764,12 @@ static void delete_put(const struct memcache *s, const struct message *asked, st
 	}
 	bool base64 = meta_read(&l, asked);
 	text_put(o, base64 ? "md " : "delete ");
-	out_put(o, l.words[0].p, l.words[0].n);
+	vn_buffer_put(o, l.words[0].p, l.words[0].n);
 	text_put(o, base64 ? " b Ovaurien-refuses\r\n" : "\r\n");
 }
 
 /* What was hushed before it still is, and the server has no answer to it that could be taken for another's. */
-static void memcache_dropped(struct talk *t, const struct message *asked)
+static void memcache_dropped(struct vn_session *t, const struct vn_message *asked)
 {
 	struct memcache *s = t->state;
 
@@ -778,28 +778,28 @@ static void memcache_dropped(struct talk *t, const struct message *asked)
 }
 
 /* Requests that were hushed wait for a later one's answer; where that one is refused or is none, this follows them. */
-static void memcache_flush(struct talk *t, struct out *o)
+static void memcache_flush(struct vn_session *t, struct vn_buffer *o)
 {
 	const struct memcache *s = t->state;
 
 	if (!s->hushed)
 		return;
 	if (s->binary)
-		binary_put(o, 0x80, NOOP, 0, 0, 0, (struct span){ (const uint8_t *)"", 0 });
+		binary_put(o, 0x80, NOOP, 0, 0, 0, (struct vn_span){ (const uint8_t *)"", 0 });
 	else
 		text_put(o, "mn\r\n");
 }
 
-static int memcache_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+static int memcache_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	struct memcache *s = t->state;
 
 	s->hushed = s->before;
-	if (f->end != STAY)
+	if (f->end != VN_STAY)
 		return 0;
 	if (is_echoed(s, asked, f))
 		echo_keep(t, asked, f);
-	t->close = s->binary && f->number == AUTH_ERROR && !(asked->is & IS_LOGIN);
+	t->close = s->binary && f->number == AUTH_ERROR && !(asked->is & VN_IS_LOGIN);
 	if ((f->number == NO_MEMORY || f->number == TOO_LARGE) && asked->is & IS_SET && asked->subject.n)
 		delete_put(s, asked, backend);
 	else if (s->hushed && !is_hushed(asked, f))
@@ -823,16 +823,16 @@ static const char *binary_text(uint32_t status)
 	}
 }
 
-static void binary_word(const struct message *asked, const struct failure *f, const struct span *echo, struct out *client)
+static void binary_word(const struct vn_message *asked, const struct vn_failure *f, const struct vn_span *echo, struct vn_buffer *client)
 {
 	const char *text = binary_text(f->number);
-	struct span body = echo ? *echo : (struct span){ (const uint8_t *)text, strlen(text) };
+	struct vn_span body = echo ? *echo : (struct vn_span){ (const uint8_t *)text, strlen(text) };
 
 	binary_put(client, 0x81, (uint8_t)(asked->note >> NOTE_WHAT_SHIFT), (uint16_t)f->number, asked->seq,
 	           echo ? echo->n : 0, body);
 }
 
-static void text_word(const struct message *asked, const struct failure *f, const struct span *echo, struct out *client)
+static void text_word(const struct vn_message *asked, const struct vn_failure *f, const struct vn_span *echo, struct vn_buffer *client)
 {
 	bool get = (asked->note & NOTE_KIND) == GETS;
 
@@ -840,7 +840,7 @@ static void text_word(const struct message *asked, const struct failure *f, cons
 		bool meta = (asked->note & NOTE_KIND) == META, made = is_made(asked, f), value = asked->note & NOTE_VALUE;
 		text_put(client, made ? (value ? "VA 0" : "HD") : f->number == EXISTS ? (meta ? "EX" : "EXISTS") : get ? "END" : "EN");
 		if (echo)
-			out_put(client, echo->p, echo->n);
+			vn_buffer_put(client, echo->p, echo->n);
 		text_put(client, made && value ? "\r\n" : "");
 	} else {
 		text_put(client, f->code);
@@ -851,11 +851,11 @@ static void text_word(const struct message *asked, const struct failure *f, cons
 	text_put(client, "\r\n");
 }
 
-static void memcache_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+static void memcache_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct memcache *s = t->state;
 	bool echoed = asked && is_echoed(s, asked, f);
-	struct span echo = echoed ? shelf_get(t->texts, ++s->echoed) : (struct span){ 0 };
+	struct vn_span echo = echoed ? vn_text_cache_get(t->texts, ++s->echoed) : (struct vn_span){ 0 };
 
 	if (!asked || f->number == NOT_AT_ALL || is_hushed(asked, f))
 		return;
@@ -864,19 +864,19 @@ static void memcache_word(struct talk *t, const struct message *asked, const str
 	else
 		text_word(asked, f, echoed ? &echo : NULL, client);
 	if (echoed)
-		shelf_drop(t->texts, s->echoed);
+		vn_text_cache_drop(t->texts, s->echoed);
 }
 
 /* ---- */
 
-static const struct opt options[] = {
-	{ "keep_alive", OPT_INERT, .def = "0", .help = "Connections are always kept" },
-	{ "reuse_socket", OPT_INERT, .def = "0", .help = "Each client has a connection to the backend of its own" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+static const struct vn_opt options[] = {
+	{ "keep_alive", VN_OPT_INERT, .def = "0", .help = "Connections are always kept" },
+	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "Each client has a connection to the backend of its own" },
+	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-PROTOCOL(memcache,
+VN_PROTOCOL(memcache,
 	.help = "memcached: text commands, meta commands, pipelines, noreply and quiet ones; the binary protocol too",
 	.options = options,
 	.state_size = sizeof(struct memcache),

@@ -105,7 +105,7 @@ static uint32_t le32(const uint8_t *p) { return le24(p) | (uint32_t)p[3] << 24; 
 
 struct packet { const uint8_t *p; size_t n; uint32_t len; uint8_t seq; };       /* n bytes of len are at hand */
 
-static bool packet_read(struct packet *k, struct span in, uint64_t at)
+static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 {
 	if (at >= in.n || in.n - at < HEAD)
 		return false;
@@ -156,44 +156,44 @@ static uint64_t reader_lenenc(struct reader *r)
 	return v;
 }
 
-static struct span reader_cstring(struct reader *r)
+static struct vn_span reader_cstring(struct reader *r)
 {
 	const uint8_t *p = r->p + r->at, *nul = r->bad ? NULL : memchr(p, 0, r->n - r->at);
 
 	r->bad |= !nul;
 	if (r->bad)
-		return (struct span){ 0 };
+		return (struct vn_span){ 0 };
 	r->at += (size_t)(nul - p) + 1;
-	return (struct span){ p, (size_t)(nul - p) };
+	return (struct vn_span){ p, (size_t)(nul - p) };
 }
 
 /* ---- SQL: what a statement does, by its first words ---- */
 
-static const struct sql_keyword keywords[] = {
-	{ "SELECT", NULL, IS_READ }, { "SHOW", NULL, IS_READ }, { "DESC", NULL, IS_READ },
-	{ "DESCRIBE", NULL, IS_READ }, { "EXPLAIN", NULL, IS_READ }, { "WITH", NULL, IS_READ },
-	{ "TABLE", NULL, IS_READ }, { "VALUES", NULL, IS_READ }, { "VALUE", NULL, IS_READ },
-	{ "HANDLER", NULL, IS_READ }, { "DO", NULL, IS_READ }, { "CHECKSUM", NULL, IS_READ },
-	{ "INSERT", NULL, IS_WRITE }, { "UPDATE", NULL, IS_WRITE }, { "DELETE", NULL, IS_WRITE },
-	{ "REPLACE", NULL, IS_WRITE }, { "LOAD", NULL, IS_WRITE }, { "CALL", NULL, IS_WRITE },
-	{ "CREATE", NULL, IS_WRITE }, { "ALTER", NULL, IS_WRITE }, { "DROP", NULL, IS_WRITE },
-	{ "TRUNCATE", NULL, IS_WRITE }, { "RENAME", NULL, IS_WRITE }, { "GRANT", NULL, IS_WRITE },
-	{ "REVOKE", NULL, IS_WRITE }, { "OPTIMIZE", NULL, IS_WRITE }, { "REPAIR", NULL, IS_WRITE },
-	{ "IMPORT", NULL, IS_WRITE }, { "ANALYZE", "TABLE", IS_WRITE }, { "ANALYZE", NULL, IS_READ },
-	{ "SET", "PASSWORD", IS_WRITE },
-	{ "BEGIN", "NOT", 0 }, { "BEGIN", NULL, IS_BEGIN }, { "START", "TRANSACTION", IS_BEGIN },
-	{ "COMMIT", NULL, IS_COMMIT }, { "ROLLBACK", "TO", 0 }, { "ROLLBACK", NULL, IS_ROLLBACK },
-	{ "XA", "START", IS_BEGIN }, { "XA", "BEGIN", IS_BEGIN }, { "XA", "COMMIT", IS_COMMIT },
-	{ "XA", "ROLLBACK", IS_ROLLBACK },
+static const struct vn_sql_keyword keywords[] = {
+	{ "SELECT", NULL, VN_IS_READ }, { "SHOW", NULL, VN_IS_READ }, { "DESC", NULL, VN_IS_READ },
+	{ "DESCRIBE", NULL, VN_IS_READ }, { "EXPLAIN", NULL, VN_IS_READ }, { "WITH", NULL, VN_IS_READ },
+	{ "TABLE", NULL, VN_IS_READ }, { "VALUES", NULL, VN_IS_READ }, { "VALUE", NULL, VN_IS_READ },
+	{ "HANDLER", NULL, VN_IS_READ }, { "DO", NULL, VN_IS_READ }, { "CHECKSUM", NULL, VN_IS_READ },
+	{ "INSERT", NULL, VN_IS_WRITE }, { "UPDATE", NULL, VN_IS_WRITE }, { "DELETE", NULL, VN_IS_WRITE },
+	{ "REPLACE", NULL, VN_IS_WRITE }, { "LOAD", NULL, VN_IS_WRITE }, { "CALL", NULL, VN_IS_WRITE },
+	{ "CREATE", NULL, VN_IS_WRITE }, { "ALTER", NULL, VN_IS_WRITE }, { "DROP", NULL, VN_IS_WRITE },
+	{ "TRUNCATE", NULL, VN_IS_WRITE }, { "RENAME", NULL, VN_IS_WRITE }, { "GRANT", NULL, VN_IS_WRITE },
+	{ "REVOKE", NULL, VN_IS_WRITE }, { "OPTIMIZE", NULL, VN_IS_WRITE }, { "REPAIR", NULL, VN_IS_WRITE },
+	{ "IMPORT", NULL, VN_IS_WRITE }, { "ANALYZE", "TABLE", VN_IS_WRITE }, { "ANALYZE", NULL, VN_IS_READ },
+	{ "SET", "PASSWORD", VN_IS_WRITE },
+	{ "BEGIN", "NOT", 0 }, { "BEGIN", NULL, VN_IS_BEGIN }, { "START", "TRANSACTION", VN_IS_BEGIN },
+	{ "COMMIT", NULL, VN_IS_COMMIT }, { "ROLLBACK", "TO", 0 }, { "ROLLBACK", NULL, VN_IS_ROLLBACK },
+	{ "XA", "START", VN_IS_BEGIN }, { "XA", "BEGIN", VN_IS_BEGIN }, { "XA", "COMMIT", VN_IS_COMMIT },
+	{ "XA", "ROLLBACK", VN_IS_ROLLBACK },
 	{ 0 }
 };
 
-static bool starts(struct span s, const char *with)
+static bool starts(struct vn_span s, const char *with)
 {
 	return s.n >= strlen(with) && !memcmp(s.p, with, strlen(with));
 }
 
-static size_t comment_length(struct span s)
+static size_t comment_length(struct vn_span s)
 {
 	const char *stop = NULL;
 	size_t n = 2;
@@ -215,11 +215,11 @@ static size_t comment_length(struct span s)
 	return end ? (size_t)(end - s.p) + strlen(stop) : s.n;
 }
 
-static const struct sql sql = { keywords, comment_length };
+static const struct vn_sql sql = { keywords, comment_length };
 
-static unsigned sql_is(struct span text)
+static unsigned sql_is(struct vn_span text)
 {
-	const struct sql_keyword *found = sql_find(&sql, text);
+	const struct vn_sql_keyword *found = vn_sql_find(&sql, text);
 
 	return found ? found->is : 0;
 }
@@ -274,40 +274,40 @@ enum about { NOTHING, TEXT, SQL, STATEMENT, USER, LONG_DATA };  /* what its payl
 static const struct command {
 	const char *verb;               /* NULL: unknown */
 	enum shape shape;
-	enum role role;
+	enum vn_role role;
 	enum about about;
 	unsigned is;
 	bool endless;                   /* the server does not stop answering */
 } commands[256] = {
-	[0x01] = { "QUIT", .role = SILENT, .is = IS_COMMAND },
-	[0x02] = { "INIT_DB", .about = TEXT, .is = IS_COMMAND },
-	[0x03] = { "QUERY", RESULT, .about = SQL, .is = IS_COMMAND | IS_STATEMENT },
-	[0x04] = { "FIELD_LIST", ROWS, .about = TEXT, .is = IS_COMMAND },
-	[0x05] = { "CREATE_DB", .about = TEXT, .is = IS_COMMAND },
-	[0x06] = { "DROP_DB", .about = TEXT, .is = IS_COMMAND },
-	[0x07] = { "REFRESH", .is = IS_COMMAND },
-	[0x08] = { "SHUTDOWN", .is = IS_COMMAND },
-	[0x09] = { "STATISTICS", .is = IS_COMMAND },
-	[0x0a] = { "PROCESS_INFO", RESULT, .is = IS_COMMAND },
-	[0x0c] = { "PROCESS_KILL", .is = IS_COMMAND },
-	[0x0d] = { "DEBUG", .is = IS_COMMAND },
-	[0x0e] = { "PING", .is = IS_COMMAND },
-	[0x11] = { "CHANGE_USER", LOGIN, .about = USER, .is = IS_LOGIN },
+	[0x01] = { "QUIT", .role = VN_SILENT, .is = VN_IS_COMMAND },
+	[0x02] = { "INIT_DB", .about = TEXT, .is = VN_IS_COMMAND },
+	[0x03] = { "QUERY", RESULT, .about = SQL, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
+	[0x04] = { "FIELD_LIST", ROWS, .about = TEXT, .is = VN_IS_COMMAND },
+	[0x05] = { "CREATE_DB", .about = TEXT, .is = VN_IS_COMMAND },
+	[0x06] = { "DROP_DB", .about = TEXT, .is = VN_IS_COMMAND },
+	[0x07] = { "REFRESH", .is = VN_IS_COMMAND },
+	[0x08] = { "SHUTDOWN", .is = VN_IS_COMMAND },
+	[0x09] = { "STATISTICS", .is = VN_IS_COMMAND },
+	[0x0a] = { "PROCESS_INFO", RESULT, .is = VN_IS_COMMAND },
+	[0x0c] = { "PROCESS_KILL", .is = VN_IS_COMMAND },
+	[0x0d] = { "DEBUG", .is = VN_IS_COMMAND },
+	[0x0e] = { "PING", .is = VN_IS_COMMAND },
+	[0x11] = { "CHANGE_USER", LOGIN, .about = USER, .is = VN_IS_LOGIN },
 	[0x12] = { "BINLOG_DUMP", .endless = true },
 	[0x13] = { "TABLE_DUMP", .endless = true },
-	[0x15] = { "REGISTER_SLAVE", .is = IS_COMMAND },
-	[0x16] = { "PREPARE", PREPARED, .about = TEXT, .is = IS_COMMAND },
-	[0x17] = { "EXECUTE", RESULT, .about = STATEMENT, .is = IS_COMMAND | IS_STATEMENT },
-	[0x18] = { "LONG_DATA", .role = SILENT, .about = LONG_DATA, .is = IS_COMMAND },
-	[0x19] = { "CLOSE", .role = SILENT, .about = STATEMENT, .is = IS_COMMAND },
-	[0x1a] = { "RESET", .about = STATEMENT, .is = IS_COMMAND },
-	[0x1b] = { "SET_OPTION", .is = IS_COMMAND },
-	[0x1c] = { "FETCH", ROWS, .about = STATEMENT, .is = IS_COMMAND },
+	[0x15] = { "REGISTER_SLAVE", .is = VN_IS_COMMAND },
+	[0x16] = { "PREPARE", PREPARED, .about = TEXT, .is = VN_IS_COMMAND },
+	[0x17] = { "EXECUTE", RESULT, .about = STATEMENT, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
+	[0x18] = { "LONG_DATA", .role = VN_SILENT, .about = LONG_DATA, .is = VN_IS_COMMAND },
+	[0x19] = { "CLOSE", .role = VN_SILENT, .about = STATEMENT, .is = VN_IS_COMMAND },
+	[0x1a] = { "RESET", .about = STATEMENT, .is = VN_IS_COMMAND },
+	[0x1b] = { "SET_OPTION", .is = VN_IS_COMMAND },
+	[0x1c] = { "FETCH", ROWS, .about = STATEMENT, .is = VN_IS_COMMAND },
 	[0x1e] = { "BINLOG_DUMP_GTID", .endless = true },
-	[0x1f] = { "RESET_CONNECTION", .is = IS_COMMAND },
+	[0x1f] = { "RESET_CONNECTION", .is = VN_IS_COMMAND },
 	[0x20] = { "CLONE", .endless = true },
 	[0x21] = { "SUBSCRIBE", .endless = true },
-	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT, .is = IS_COMMAND | IS_STATEMENT },
+	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
 };
 enum {
 	COM_PING = 0x0e, COM_PREPARE = 0x16, COM_EXECUTE = 0x17, COM_CLOSE = 0x19, COM_RESET = 0x1a,
@@ -358,14 +358,14 @@ static bool laden_take(struct mysql *s, uint32_t id)
 }
 
 /* What an EXECUTE and its kin are about: the text that was prepared. */
-static void statement_read(struct talk *t, const struct packet *k, struct message *m)
+static void statement_read(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 	uint32_t id = k->n >= 5 ? le32(k->p + 1) : 0;
 	uint8_t command = k->p[0];
-	bool runs = m->is & IS_STATEMENT;
+	bool runs = m->is & VN_IS_STATEMENT;
 
-	m->subject = shelf_get(t->texts, id == LAST_PREPARED ? s->last : id);
+	m->subject = vn_text_cache_get(t->texts, id == LAST_PREPARED ? s->last : id);
 	if (runs)
 		m->is |= sql_is(m->subject);
 	if (command == COM_EXECUTE && k->n >= 6 && k->p[5] & 7)
@@ -375,7 +375,7 @@ static void statement_read(struct talk *t, const struct packet *k, struct messag
 }
 
 /* True: *text is the statement, or as much of it as is looked at. */
-static bool sql_read(const struct mysql *s, const struct packet *k, struct span *text)
+static bool sql_read(const struct mysql *s, const struct packet *k, struct vn_span *text)
 {
 	struct reader r = { k->p, k->n < PATIENCE ? k->n : PATIENCE, .at = 1 };
 
@@ -384,43 +384,43 @@ static bool sql_read(const struct mysql *s, const struct packet *k, struct span 
 	size_t n = r.bad ? 0 : r.n - r.at;
 	if (k->n < k->len && n < SUBJECT_MAX && k->n < PATIENCE)
 		return false;
-	*text = (struct span){ r.p + r.at, n < SUBJECT_MAX ? n : SUBJECT_MAX };
+	*text = (struct vn_span){ r.p + r.at, n < SUBJECT_MAX ? n : SUBJECT_MAX };
 	return true;
 }
 
-static void prepare_keep(struct talk *t, struct message *m)
+static void prepare_keep(struct vn_session *t, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
 	s->last = pending_key(++s->serial);
 	m->note |= (uint64_t)s->serial << NOTE_NUMBER_SHIFT;
-	shelf_put(t->texts, s->last, m->subject);
+	vn_text_cache_put(t->texts, s->last, m->subject);
 }
 
 /* Say "user" or "user database". */
-static struct span login_subject(struct talk *t, struct span user, struct span db)
+static struct vn_span login_subject(struct vn_session *t, struct vn_span user, struct vn_span db)
 {
-	size_t at = out_span(t->scratch).n;
+	size_t at = vn_buffer_span(t->scratch).n;
 
 	if (!db.n)
 		return user;
-	out_put(t->scratch, user.p, user.n);
-	out_byte(t->scratch, ' ');
-	out_put(t->scratch, db.p, db.n);
-	return (struct span){ out_span(t->scratch).p + at, user.n + 1 + db.n };
+	vn_buffer_put(t->scratch, user.p, user.n);
+	vn_buffer_byte(t->scratch, ' ');
+	vn_buffer_put(t->scratch, db.p, db.n);
+	return (struct vn_span){ vn_buffer_span(t->scratch).p + at, user.n + 1 + db.n };
 }
 
-static struct span change_user_subject(struct talk *t, const struct packet *k)
+static struct vn_span change_user_subject(struct vn_session *t, const struct packet *k)
 {
 	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 1 };
-	struct span user = reader_cstring(&r);
+	struct vn_span user = reader_cstring(&r);
 
 	reader_take(&r, reader_byte(&r));
 	return login_subject(t, user, reader_cstring(&r));
 }
 
 /* Fill in what the command is about. False: more of it must be seen. */
-static bool command_read(struct talk *t, const struct packet *k, enum about about, struct message *m)
+static bool command_read(struct vn_session *t, const struct packet *k, enum about about, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -428,7 +428,7 @@ static bool command_read(struct talk *t, const struct packet *k, enum about abou
 	case NOTHING:
 		return true;
 	case TEXT:
-		m->subject = (struct span){ k->p + 1, k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
+		m->subject = (struct vn_span){ k->p + 1, k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
 		return packet_has(k, 1 + SUBJECT_MAX);
 	case SQL:
 		if (!sql_read(s, k, &m->subject))
@@ -455,26 +455,26 @@ static bool command_read(struct talk *t, const struct packet *k, enum about abou
 	return true;
 }
 
-static struct cut request_take(struct mysql *s, const struct packet *k)
+static struct vn_cut request_take(struct mysql *s, const struct packet *k)
 {
 	s->asking = k->len == FULL;
 	s->long_seq[s->slot] = k->seq;
 	s->upload_seq = (uint8_t)(k->seq + 1);
-	return (struct cut){ .kind = s->asking ? CUT_PART : CUT_END, .len = HEAD + (uint64_t)k->len };
+	return (struct vn_cut){ .kind = s->asking ? VN_CUT_PART : VN_CUT_END, .len = HEAD + (uint64_t)k->len };
 }
 
-static struct cut command_request(struct talk *t, const struct packet *k, struct message *m)
+static struct vn_cut command_request(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
 	if (k->len && !k->n)
-		return cut_more();
+		return vn_cut_more();
 	const struct command *c = k->len ? &commands[k->p[0]] : NULL;
 	if (k->seq || !c || !c->verb || c->endless)
-		return cut_raw(t, k->seq ? RAW_ORDER : c && c->endless ? RAW_BINLOG : RAW_COMMAND);
-	*m = (struct message){ .role = c->role, .is = c->is, .note = c->shape };
+		return vn_cut_raw(t, k->seq ? RAW_ORDER : c && c->endless ? RAW_BINLOG : RAW_COMMAND);
+	*m = (struct vn_message){ .role = c->role, .is = c->is, .note = c->shape };
 	if (!command_read(t, k, c->about, m))
-		return cut_more();
+		return vn_cut_more();
 	strcpy(m->verb, c->verb);
 	if (k->p[0] == COM_PREPARE)
 		prepare_keep(t, m);
@@ -491,9 +491,9 @@ static struct cut command_request(struct talk *t, const struct packet *k, struct
 }
 
 /* A packet of the exchange that is open: an answer to a question of the login, or a piece of a file. */
-static struct cut continuing_request(struct mysql *s, const struct packet *k, struct message *m)
+static struct vn_cut continuing_request(struct mysql *s, const struct packet *k, struct vn_message *m)
 {
-	*m = (struct message){ .role = GOES_ON, .note = s->uploading ? RESULT : LOGIN };
+	*m = (struct vn_message){ .role = VN_GOES_ON, .note = s->uploading ? RESULT : LOGIN };
 	strcpy(m->verb, s->uploading ? "FILE" : "AUTH");
 	if (s->uploading && !k->len)
 		s->uploading = false;
@@ -502,11 +502,11 @@ static struct cut continuing_request(struct mysql *s, const struct packet *k, st
 }
 
 /* What the client says of itself at the login: its capabilities, its name, the database. */
-static struct span login_read(struct talk *t, const struct packet *k, uint32_t can)
+static struct vn_span login_read(struct vn_session *t, const struct packet *k, uint32_t can)
 {
 	struct mysql *s = t->state;
 	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
-	struct span user = reader_cstring(&r), db = { 0 };
+	struct vn_span user = reader_cstring(&r), db = { 0 };
 
 	s->can = can & s->offers & ~s->taken;
 	s->can_extended = (can | s->offers) & CAN_MYSQL ? 0 : le32(k->p + 28) & s->offers_extended;
@@ -521,46 +521,46 @@ static struct span login_read(struct talk *t, const struct packet *k, uint32_t c
 	return login_subject(t, user, db);
 }
 
-static struct cut login_request(struct talk *t, const struct packet *k, struct message *m)
+static struct vn_cut login_request(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
 	if (s->phase == UNGREETED)
-		return cut_raw(t, RAW_EARLY);
+		return vn_cut_raw(t, RAW_EARLY);
 	if (!packet_has(k, LOGIN_PEEK))
-		return cut_more();
+		return vn_cut_more();
 	if (k->len < 32 || !(le32(k->p) & CAN_41))
-		return cut_raw(t, RAW_OLD);
+		return vn_cut_raw(t, RAW_OLD);
 	uint32_t can = le32(k->p), blind = can & s->taken;
 	if (can & CAN_SSL && k->len == 32)
-		return cut_raw(t, RAW_TLS);
+		return vn_cut_raw(t, RAW_TLS);
 	if (blind && k->n < k->len)
-		return cut_more();
+		return vn_cut_more();
 	if (blind) {            /* it wants what it was not offered (PyMySQL: TLS), and would confuse the server with that */
 		uint32_t sees = can & ~blind;
 		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16), (uint8_t)(sees >> 24) };
-		out_put(t->scratch, k->p - HEAD, HEAD);
-		out_put(t->scratch, b, sizeof b);
-		out_put(t->scratch, k->p + sizeof b, k->len - sizeof b);
+		vn_buffer_put(t->scratch, k->p - HEAD, HEAD);
+		vn_buffer_put(t->scratch, b, sizeof b);
+		vn_buffer_put(t->scratch, k->p + sizeof b, k->len - sizeof b);
 	}
 	s->phase = COMMANDS;
 	s->logging_in = true;
-	*m = (struct message){ .role = ASKS, .is = IS_LOGIN, .verb = "LOGIN", .note = LOGIN };
+	*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN };
 	m->subject = login_read(t, k, can);
-	struct cut cut = request_take(s, k);
+	struct vn_cut cut = request_take(s, k);
 	cut.replaced = blind;
-	cut.instead = (struct span){ out_span(t->scratch).p, blind ? HEAD + k->len : 0 };
+	cut.instead = (struct vn_span){ vn_buffer_span(t->scratch).p, blind ? HEAD + k->len : 0 };
 	return cut;
 }
 
-static struct cut mysql_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 	struct packet k;
-	struct cut cut;
+	struct vn_cut cut;
 
 	if (!packet_read(&k, in, 0))
-		return cut_more();
+		return vn_cut_more();
 	if (s->asking)
 		return request_take(s, &k);
 	if (s->phase != COMMANDS)
@@ -641,7 +641,7 @@ static enum step step_first(struct mysql *s, const struct packet *k)
 	return ON;
 }
 
-static enum step step_columns(struct mysql *s, const struct message *asked, const struct packet *k)
+static enum step step_columns(struct mysql *s, const struct vn_message *asked, const struct packet *k)
 {
 	if (--s->left)
 		return ON;
@@ -652,14 +652,14 @@ static enum step step_columns(struct mysql *s, const struct message *asked, cons
 	return asked->note & NOTE_CURSOR && status & STATUS_CURSOR ? result_end(s, status) : ON;
 }
 
-static enum step step_rows(struct mysql *s, const struct message *asked, const struct packet *k)
+static enum step step_rows(struct mysql *s, const struct vn_message *asked, const struct packet *k)
 {
 	if (!is_end(s, k))
 		return ON;
 	return (asked->note & NOTE_SHAPE) == RESULT ? result_end(s, packet_status(s, k)) : END;
 }
 
-static enum step step_prepared(struct talk *t, const struct message *asked, const struct packet *k)
+static enum step step_prepared(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
 {
 	struct mysql *s = t->state;
 	uint64_t pending = pending_key(note_number(asked->note));
@@ -669,7 +669,7 @@ static enum step step_prepared(struct talk *t, const struct message *asked, cons
 	uint32_t id = le32(k->p + 1), columns = le16(k->p + 5), parameters = le16(k->p + 7);
 	unsigned ends = s->can & CAN_DROP_EOF ? 0 : (columns > 0) + (parameters > 0);
 	bool told = !(s->can & CAN_SKIP_COLUMNS && k->len > 12 && !k->p[12]);
-	shelf_move(t->texts, pending, id);
+	vn_text_cache_move(t->texts, pending, id);
 	if (s->last == pending)
 		s->last = id;
 	s->left = (told ? columns + parameters : 0) + ends;
@@ -688,7 +688,7 @@ static enum step step_login(struct mysql *s, const struct packet *k)
 }
 
 /* What this packet means where the answer stands. */
-static enum step answer_step(struct talk *t, const struct message *asked, const struct packet *k)
+static enum step answer_step(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
 {
 	struct mysql *s = t->state;
 
@@ -698,7 +698,7 @@ static enum step answer_step(struct talk *t, const struct message *asked, const 
 		if (s->at == AT_LOGIN)
 			s->logging_in = false;
 		if (s->at == AT_PREPARED)
-			shelf_drop(t->texts, pending_key(note_number(asked->note)));
+			vn_text_cache_drop(t->texts, pending_key(note_number(asked->note)));
 		return END;
 	}
 	switch (s->at) {
@@ -714,7 +714,7 @@ static enum step answer_step(struct talk *t, const struct message *asked, const 
 }
 
 /* One packet, which may be the continuation of another. */
-static enum step packet_step(struct talk *t, const struct message *asked, const struct packet *k)
+static enum step packet_step(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
 {
 	struct mysql *s = t->state;
 	enum step step;
@@ -730,27 +730,27 @@ static enum step packet_step(struct talk *t, const struct message *asked, const 
 	return s->full ? ON : step;
 }
 
-static void answer_begin(struct talk *t, const struct message *asked, const struct packet *k, struct message *m)
+static void answer_begin(struct vn_session *t, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
 {
 	static const uint8_t begins[] = {
 		[ONE] = AT_ONE, [RESULT] = AT_FIRST, [ROWS] = AT_ROWS, [PREPARED] = AT_PREPARED, [LOGIN] = AT_LOGIN,
 	};
 	struct mysql *s = t->state;
-	bool substitute = asked->note & NOTE_SUBSTITUTE;
+	bool substitute = asked->note & VN_NOTE_SUBSTITUTE;
 	unsigned shape = asked->note & NOTE_SHAPE;
 
 	assert(shape <= LOGIN);
 	s->answering = true;
 	s->at = substitute ? AT_ONE : begins[shape];
 	if (substitute && shape == PREPARED)
-		shelf_drop(t->texts, pending_key(note_number(asked->note)));
-	*m = (struct message){ .role = ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq };
+		vn_text_cache_drop(t->texts, pending_key(note_number(asked->note)));
+	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq };
 	bool ok = k->len && k->p[0] == 0x00 && s->at != AT_ROWS;
 	strcpy(m->verb, is_error(k) && !is_progress(k) ? "ERR" : ok ? "OK" : "ANSWER");
 }
 
 /* As many packets as are at hand. */
-static struct cut answer(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 	struct packet k;
@@ -765,12 +765,12 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 			done += HEAD + (uint64_t)k.len;
 	}
 	if (step == BAD && !done)
-		return cut_raw(t, RAW_ANSWER);
+		return vn_cut_raw(t, RAW_ANSWER);
 	if (!done)
-		return cut_more();
+		return vn_cut_more();
 	if (step == END)
 		s->answering = false;
-	return (struct cut){ .kind = step == END ? CUT_END : CUT_PART, .len = done };
+	return (struct vn_cut){ .kind = step == END ? VN_CUT_END : VN_CUT_PART, .len = done };
 }
 
 /* Where in the greeting the capabilities stand: two halves, and MariaDB's. */
@@ -792,22 +792,22 @@ static bool offers_find(const struct packet *k, struct offers *o)
 }
 
 /* The greeting without what could not be read, in place of the real one. */
-static struct span greeting_without(struct talk *t, struct span whole, const struct offers *o)
+static struct vn_span greeting_without(struct vn_session *t, struct vn_span whole, const struct offers *o)
 {
 	struct mysql *s = t->state;
 	uint32_t offers = s->offers & ~s->taken;
 	size_t low = HEAD + o->low, high = HEAD + o->high;
 	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16), (uint8_t)(offers >> 24) };
 
-	out_put(t->scratch, whole.p, low);
-	out_put(t->scratch, b, 2);
-	out_put(t->scratch, whole.p + low + 2, high - low - 2);
-	out_put(t->scratch, b + 2, 2);
-	out_put(t->scratch, whole.p + high + 2, whole.n - high - 2);
-	return out_span(t->scratch);
+	vn_buffer_put(t->scratch, whole.p, low);
+	vn_buffer_put(t->scratch, b, 2);
+	vn_buffer_put(t->scratch, whole.p + low + 2, high - low - 2);
+	vn_buffer_put(t->scratch, b + 2, 2);
+	vn_buffer_put(t->scratch, whole.p + high + 2, whole.n - high - 2);
+	return vn_buffer_span(t->scratch);
 }
 
-static struct cut greeting(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut greeting(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	const struct mysql_opts *opts = t->opts;
 	struct mysql *s = t->state;
@@ -815,19 +815,19 @@ static struct cut greeting(struct talk *t, struct span in, const struct message 
 	struct offers o;
 
 	if (!packet_read(&k, in, 0))
-		return cut_more();
+		return vn_cut_more();
 	if (k.len > GREETING_MAX)
-		return cut_raw(t, RAW_OLD);
+		return vn_cut_raw(t, RAW_OLD);
 	if (k.n < k.len)
-		return cut_more();
-	*m = (struct message){ .role = ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq };
-	struct cut cut = { .kind = CUT_END, .len = HEAD + (uint64_t)k.len };
+		return vn_cut_more();
+	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq };
+	struct vn_cut cut = { .kind = VN_CUT_END, .len = HEAD + (uint64_t)k.len };
 	if (is_error(&k)) {
 		strcpy(m->verb, "ERR");
 		return cut;
 	}
 	if (s->phase != UNGREETED || !k.len || k.p[0] != 10 || !offers_find(&k, &o))
-		return cut_raw(t, RAW_OLD);
+		return vn_cut_raw(t, RAW_OLD);
 	s->phase = GREETED;
 	s->offers = le16(k.p + o.low) | le16(k.p + o.high) << 16;
 	s->offers_extended = le32(k.p + o.extended);
@@ -837,98 +837,98 @@ static struct cut greeting(struct talk *t, struct span in, const struct message 
 		t->notice = TLS_TAKEN;
 	if (s->taken) {
 		cut.replaced = true;
-		cut.instead = greeting_without(t, (struct span){ in.p, (size_t)cut.len }, &o);
+		cut.instead = greeting_without(t, (struct vn_span){ in.p, (size_t)cut.len }, &o);
 	}
 	return cut;
 }
 
 /* Nothing is owed: the server may still say why it goes. */
-static struct cut unasked(struct talk *t, struct span in, struct message *m)
+static struct vn_cut unasked(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct packet k;
 
 	if (!packet_read(&k, in, 0) || !packet_has(&k, 3))
-		return cut_more();
+		return vn_cut_more();
 	if (!is_error(&k) || k.len == FULL)
-		return cut_raw(t, RAW_UNASKED);
-	*m = (struct message){ .role = PUSH, .verb = "ERR", .head = HEAD, .seq = k.seq };
-	return (struct cut){ .kind = CUT_END, .len = HEAD + (uint64_t)k.len };
+		return vn_cut_raw(t, RAW_UNASKED);
+	*m = (struct vn_message){ .role = VN_PUSH, .verb = "ERR", .head = HEAD, .seq = k.seq };
+	return (struct vn_cut){ .kind = VN_CUT_END, .len = HEAD + (uint64_t)k.len };
 }
 
-static struct cut mysql_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	if (!asked)
 		return unasked(t, in, m);
-	if (asked->is & IS_OPENING)
+	if (asked->is & VN_IS_OPENING)
 		return greeting(t, in, asked, m);
 	return answer(t, in, asked, m);
 }
 
 /* ---- saying no ---- */
 
-enum { WORK = IS_READ | IS_WRITE | IS_COMMIT, TRANSACTION = WORK | IS_BEGIN | IS_ROLLBACK };
+enum { WORK = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMIT, TRANSACTION = WORK | VN_IS_BEGIN | VN_IS_ROLLBACK };
 
-static const struct failure failures[] = {
+static const struct vn_failure failures[] = {
 	{ "deadlock", "1213/40001", "Deadlock found when trying to get lock; try restarting transaction",
-	  WORK, ON_REQUEST, STAY, 1213 },
+	  WORK, VN_ON_REQUEST, VN_STAY, 1213 },
 	{ "lock_wait_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1205 },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1205 },
 	{ "read_only", "1290/HY000",
 	  "The MySQL server is running with the --read-only option so it cannot execute this statement",
-	  IS_WRITE, ON_REQUEST, STAY, 1290 },
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1290 },
 	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction.",
-	  IS_WRITE, ON_REQUEST, STAY, 1792 },
-	{ "read_only_mode", "1836/HY000", "Running in read-only mode", IS_WRITE, ON_REQUEST, STAY, 1836 },
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1792 },
+	{ "read_only_mode", "1836/HY000", "Running in read-only mode", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1836 },
 	{ "query_interrupted", "1317/70100", "Query execution was interrupted",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1317 },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1317 },
 	{ "query_timeout", "3024/HY000",
 	  "Query execution was interrupted, maximum statement execution time exceeded",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 3024 },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 3024 },
 	{ "galera_not_ready", "1047/08S01", "WSREP has not yet prepared node for application use",
-	  TRANSACTION, ON_REQUEST, STAY, 1047 },
+	  TRANSACTION, VN_ON_REQUEST, VN_STAY, 1047 },
 	{ "disk_full", "1021/HY000", "Disk full (./app/orders.MAI); waiting for someone to free some space... "
 	  "(errno: 28 \"No space left on device\")",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1021 },
-	{ "table_full", "1114/HY000", "The table 'orders' is full", IS_WRITE, ON_REQUEST, STAY, 1114 },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1021 },
+	{ "table_full", "1114/HY000", "The table 'orders' is full", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1114 },
 	{ "commit_failed", "1180/HY000", "Got error 28 \"No space left on device\" during COMMIT",
-	  IS_COMMIT, ON_REQUEST, STAY, 1180 },
+	  VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, 1180 },
 	{ "out_of_memory", "1037/HY001", "Out of memory; restart server and try again (needed 65536 bytes)",
-	  IS_COMMAND, ON_REQUEST, STAY, 1037 },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1037 },
 	{ "pooler_timeout", "9001/HY000", "Max connect timeout reached while reaching hostgroup 0 after 10000ms",
-	  IS_STATEMENT, ON_REQUEST, STAY, 9001 },
-	{ "too_many_connections", "1040/08004", "Too many connections", IS_OPENING, ON_REQUEST, CLOSE, 1040 },
+	  VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, 9001 },
+	{ "too_many_connections", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
 	{ "host_blocked", "1129/HY000",
 	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'",
-	  IS_OPENING, ON_REQUEST, CLOSE, 1129 },
+	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1129 },
 	{ "host_not_allowed", "1130/HY000", "Host '127.0.0.1' is not allowed to connect to this MySQL server",
-	  IS_OPENING, ON_REQUEST, CLOSE, 1130 },
+	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1130 },
 	{ "too_many_user_connections", "1203/42000",
 	  "User app already has more than 'max_user_connections' active connections",
-	  IS_LOGIN, ON_REQUEST, CLOSE, 1203 },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1203 },
 	{ "resource_limit", "1226/42000",
 	  "User 'app' has exceeded the 'max_user_connections' resource (current value: 10)",
-	  IS_LOGIN, ON_REQUEST, CLOSE, 1226 },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1226 },
 	{ "access_denied", "1045/28000", "Access denied for user 'app'@'localhost' (using password: YES)",
-	  IS_LOGIN, ON_REQUEST, CLOSE, 1045 },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1045 },
 	/* the names that these outages have in every protocol */
 	{ "lock_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, 1205, .by_name = true },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1205, .by_name = true },
 	{ "crash", "RST", "the connection is reset without a word",
-	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, RESET, 0 },
-	{ "overloaded", "1040/08004", "Too many connections", IS_OPENING, ON_REQUEST, CLOSE, 1040 },
-	{ "shutting_down", "1053/08S01", "Server shutdown in progress", IS_STATEMENT, ON_REQUEST, CLOSE, 1053 },
-	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", IS_STATEMENT, ON_REQUEST, CLOSE, 1053 },
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, 0 },
+	{ "overloaded", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
+	{ "shutting_down", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT, VN_ON_REQUEST, VN_CLOSE, 1053 },
+	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT, VN_ON_REQUEST, VN_CLOSE, 1053 },
 	{ "connection_killed", "1927/70100", "Connection was killed",
-	  IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, 1927 },
+	  VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1927 },
 	{ "network_read_error", "1158/08S01", "Got an error reading communication packets",
-	  IS_COMMAND, ON_REQUEST, CLOSE, 1158 },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 1158 },
 	{ "network_write_error", "1160/08S01", "Got an error writing communication packets",
-	  IS_COMMAND, ON_REQUEST, CLOSE, 1160 },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 1160 },
 	{ "idle_timeout", "4031/HY000", "The client was disconnected by the server because of inactivity. "
 	  "See wait_timeout and interactive_timeout for configuring this behavior.",
-	  IS_COMMAND, ON_REST, CLOSE, 4031 },
+	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, 4031 },
 	{ "gone", "FIN", "the connection is closed without a word",
-	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, 0 },
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 0 },
 	{ 0 }
 };
 
@@ -940,15 +940,15 @@ static const struct { const char *name, *code, *text; uint32_t number; } mariadb
 	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction", 1792 },
 };
 
-static void packet_put(struct out *o, uint8_t seq, const void *payload, size_t n)
+static void packet_put(struct vn_buffer *o, uint8_t seq, const void *payload, size_t n)
 {
 	const uint8_t head[HEAD] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), seq };
 
-	out_put(o, head, HEAD);
-	out_put(o, payload, n);
+	vn_buffer_put(o, head, HEAD);
+	vn_buffer_put(o, payload, n);
 }
 
-static bool rolls_back(const struct failure *f)
+static bool rolls_back(const struct vn_failure *f)
 {
 	return f->number == 1213 || f->number == 1180;
 }
@@ -956,14 +956,14 @@ static bool rolls_back(const struct failure *f)
 /* Where the server stays, it gets what leaves it as if it had refused by itself: the transaction rolled back,
  * or nothing done; a refused PREPARE leaves MariaDB without a last prepared statement; a refused EXECUTE has
  * used up its long data. */
-static int mysql_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+static int mysql_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	const struct mysql *s = t->state;
 	bool unprepare = (asked->note & NOTE_SHAPE) == PREPARED && is_mariadb(s);
 	uint32_t id = note_number(asked->note);
 	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24) };
 
-	if (f->end != STAY)
+	if (f->end != VN_STAY)
 		return 0;
 	if (rolls_back(f)) {
 		bool counts = s->can & CAN_ATTRIBUTES;  /* of query attributes, and of sets of them */
@@ -977,9 +977,9 @@ static int mysql_refuse(struct talk *t, const struct message *asked, const struc
 	return 2;
 }
 
-static struct failure failure_worded(const struct mysql *s, const struct failure *f)
+static struct vn_failure failure_worded(const struct mysql *s, const struct vn_failure *f)
 {
-	struct failure worded = *f;
+	struct vn_failure worded = *f;
 
 	for (size_t i = 0; is_mariadb(s) && i < sizeof mariadb_words / sizeof mariadb_words[0]; i++)
 		if (!strcmp(mariadb_words[i].name, f->name)) {
@@ -991,19 +991,19 @@ static struct failure failure_worded(const struct mysql *s, const struct failure
 }
 
 /* The last sequence number of a request. */
-static uint8_t request_seq(const struct mysql *s, const struct message *asked)
+static uint8_t request_seq(const struct mysql *s, const struct vn_message *asked)
 {
 	unsigned slot = asked->note >> NOTE_SLOT_SHIFT & (LONG_SLOTS - 1);
 
 	return asked->note & NOTE_LONG ? s->long_seq[slot] : (uint8_t)asked->seq;
 }
 
-static void mysql_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+static void mysql_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	const struct mysql *s = t->state;
-	struct failure words = failure_worded(s, f);
+	struct vn_failure words = failure_worded(s, f);
 	uint8_t payload[512] = { 0xff, (uint8_t)words.number, (uint8_t)(words.number >> 8) };
-	bool opening = asked && asked->is & IS_OPENING;
+	bool opening = asked && asked->is & VN_IS_OPENING;
 	const char *state = strchr(words.code, '/');
 	size_t n = 3;
 
@@ -1023,17 +1023,17 @@ static void mysql_word(struct talk *t, const struct message *asked, const struct
 
 static const char *const tls_choices[] = { "strip", "pass", NULL };
 
-static const struct opt options[] = {
-	{ "tls", OPT_CHOICE, offsetof(struct mysql_opts, tls), "strip",
+static const struct vn_opt options[] = {
+	{ "tls", VN_OPT_CHOICE, offsetof(struct mysql_opts, tls), "strip",
 	  "Take TLS out of the server's greeting, so that what is said can be read, or let it pass unread",
 	  .choices = tls_choices },
-	{ "reuse_socket", OPT_INERT, .def = "0",
+	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-PROTOCOL(mysql,
+VN_PROTOCOL(mysql,
 	.help = "MySQL and MariaDB: commands, statements, prepared statements",
 	.options = options, .opts_size = sizeof(struct mysql_opts),
 	.state_size = sizeof(struct mysql),

@@ -87,7 +87,7 @@ struct packet {                         /* n bytes of its body of len are at han
 	const uint8_t *p; size_t n;
 };
 
-static bool packet_read(struct packet *k, struct span in, uint64_t at)
+static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 {
 	if (at >= in.n || in.n - at < HEAD)
 		return false;
@@ -112,65 +112,65 @@ static uint64_t packet_size(const struct packet *k)
 }
 
 /* A string, without the zero that ends it; *in is behind it then. False: it does not end. */
-static bool string_take(struct span *in, struct span *string)
+static bool string_take(struct vn_span *in, struct vn_span *string)
 {
 	const uint8_t *nul = in->n ? memchr(in->p, 0, in->n) : NULL;
 
 	if (!nul)
 		return false;
-	*string = (struct span){ in->p, (size_t)(nul - in->p) };
-	*in = (struct span){ nul + 1, in->n - string->n - 1 };
+	*string = (struct vn_span){ in->p, (size_t)(nul - in->p) };
+	*in = (struct vn_span){ nul + 1, in->n - string->n - 1 };
 	return true;
 }
 
-static struct span text_of(struct span in)      /* up to its zero, and not too much of it */
+static struct vn_span text_of(struct vn_span in)      /* up to its zero, and not too much of it */
 {
 	size_t n = in.n < SUBJECT_MAX ? in.n : SUBJECT_MAX;
 
-	return (struct span){ in.p, n ? strnlen((const char *)in.p, n) : 0 };
+	return (struct vn_span){ in.p, n ? strnlen((const char *)in.p, n) : 0 };
 }
 
-static struct cut whole(uint64_t len)
+static struct vn_cut whole(uint64_t len)
 {
-	return (struct cut){ .kind = CUT_END, .len = len };
+	return (struct vn_cut){ .kind = VN_CUT_END, .len = len };
 }
 
-static unsigned kind_of(const struct message *asked) { return asked->note & NOTE_KIND; }
-static bool is_substitute(const struct message *asked) { return asked->note & NOTE_SUBSTITUTE; }
+static unsigned kind_of(const struct vn_message *asked) { return asked->note & NOTE_KIND; }
+static bool is_substitute(const struct vn_message *asked) { return asked->note & VN_NOTE_SUBSTITUTE; }
 
-static uint64_t number_of(const struct message *asked)
+static uint64_t number_of(const struct vn_message *asked)
 {
-	return (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_NUMBER_SHIFT;
+	return (asked->note & ~VN_NOTE_SUBSTITUTE) >> NOTE_NUMBER_SHIFT;
 }
 
 /* ---- SQL ---- */
 
-static const struct sql_keyword keywords[] = {
-	{ "SELECT", NULL, IS_READ }, { "SHOW", NULL, IS_READ }, { "WITH", NULL, IS_READ },
-	{ "TABLE", NULL, IS_READ }, { "VALUES", NULL, IS_READ }, { "EXPLAIN", NULL, IS_READ },
-	{ "FETCH", NULL, IS_READ }, { "DECLARE", NULL, IS_READ },
-	{ "INSERT", NULL, IS_WRITE }, { "UPDATE", NULL, IS_WRITE }, { "DELETE", NULL, IS_WRITE },
-	{ "MERGE", NULL, IS_WRITE }, { "COPY", NULL, IS_WRITE }, { "CALL", NULL, IS_WRITE },
-	{ "DO", NULL, IS_WRITE }, { "CREATE", "TABLE", IS_WRITE }, { "CREATE", NULL, IS_WRITE },
-	{ "ALTER", NULL, IS_WRITE }, { "DROP", NULL, IS_WRITE }, { "TRUNCATE", NULL, IS_WRITE },
-	{ "GRANT", NULL, IS_WRITE }, { "REVOKE", NULL, IS_WRITE }, { "COMMENT", NULL, IS_WRITE },
-	{ "REINDEX", NULL, IS_WRITE }, { "REFRESH", NULL, IS_WRITE }, { "VACUUM", NULL, IS_WRITE },
-	{ "ANALYZE", NULL, IS_WRITE }, { "CLUSTER", NULL, IS_WRITE }, { "NOTIFY", NULL, IS_WRITE },
-	{ "IMPORT", NULL, IS_WRITE }, { "REASSIGN", NULL, IS_WRITE }, { "SECURITY", NULL, IS_WRITE },
-	{ "BEGIN", NULL, IS_BEGIN }, { "START", "TRANSACTION", IS_BEGIN },
-	{ "COMMIT", "PREPARED", 0 }, { "COMMIT", NULL, IS_COMMIT }, { "END", NULL, IS_COMMIT },
-	{ "PREPARE", "TRANSACTION", IS_COMMIT },
-	{ "ROLLBACK", "TO", 0 }, { "ROLLBACK", "PREPARED", 0 }, { "ROLLBACK", NULL, IS_ROLLBACK },
-	{ "ABORT", NULL, IS_ROLLBACK },
+static const struct vn_sql_keyword keywords[] = {
+	{ "SELECT", NULL, VN_IS_READ }, { "SHOW", NULL, VN_IS_READ }, { "WITH", NULL, VN_IS_READ },
+	{ "TABLE", NULL, VN_IS_READ }, { "VALUES", NULL, VN_IS_READ }, { "EXPLAIN", NULL, VN_IS_READ },
+	{ "FETCH", NULL, VN_IS_READ }, { "DECLARE", NULL, VN_IS_READ },
+	{ "INSERT", NULL, VN_IS_WRITE }, { "UPDATE", NULL, VN_IS_WRITE }, { "DELETE", NULL, VN_IS_WRITE },
+	{ "MERGE", NULL, VN_IS_WRITE }, { "COPY", NULL, VN_IS_WRITE }, { "CALL", NULL, VN_IS_WRITE },
+	{ "DO", NULL, VN_IS_WRITE }, { "CREATE", "TABLE", VN_IS_WRITE }, { "CREATE", NULL, VN_IS_WRITE },
+	{ "ALTER", NULL, VN_IS_WRITE }, { "DROP", NULL, VN_IS_WRITE }, { "TRUNCATE", NULL, VN_IS_WRITE },
+	{ "GRANT", NULL, VN_IS_WRITE }, { "REVOKE", NULL, VN_IS_WRITE }, { "COMMENT", NULL, VN_IS_WRITE },
+	{ "REINDEX", NULL, VN_IS_WRITE }, { "REFRESH", NULL, VN_IS_WRITE }, { "VACUUM", NULL, VN_IS_WRITE },
+	{ "ANALYZE", NULL, VN_IS_WRITE }, { "CLUSTER", NULL, VN_IS_WRITE }, { "NOTIFY", NULL, VN_IS_WRITE },
+	{ "IMPORT", NULL, VN_IS_WRITE }, { "REASSIGN", NULL, VN_IS_WRITE }, { "SECURITY", NULL, VN_IS_WRITE },
+	{ "BEGIN", NULL, VN_IS_BEGIN }, { "START", "TRANSACTION", VN_IS_BEGIN },
+	{ "COMMIT", "PREPARED", 0 }, { "COMMIT", NULL, VN_IS_COMMIT }, { "END", NULL, VN_IS_COMMIT },
+	{ "PREPARE", "TRANSACTION", VN_IS_COMMIT },
+	{ "ROLLBACK", "TO", 0 }, { "ROLLBACK", "PREPARED", 0 }, { "ROLLBACK", NULL, VN_IS_ROLLBACK },
+	{ "ABORT", NULL, VN_IS_ROLLBACK },
 	{ 0 }
 };
 
-static bool starts(struct span s, const char *with)
+static bool starts(struct vn_span s, const char *with)
 {
 	return s.n >= strlen(with) && !memcmp(s.p, with, strlen(with));
 }
 
-static size_t comment_length(struct span s)     /* those between stars may stand in each other */
+static size_t comment_length(struct vn_span s)     /* those between stars may stand in each other */
 {
 	unsigned depth = 0;
 	size_t n = 0;
@@ -182,7 +182,7 @@ static size_t comment_length(struct span s)     /* those between stars may stand
 	if (!starts(s, "/*"))
 		return 0;
 	while (n < s.n) {
-		struct span rest = { s.p + n, s.n - n };
+		struct vn_span rest = { s.p + n, s.n - n };
 		bool opens = starts(rest, "/*"), closes = starts(rest, "*/");
 		n += opens || closes ? 2 : 1;
 		depth += opens;
@@ -192,7 +192,7 @@ static size_t comment_length(struct span s)     /* those between stars may stand
 	return s.n;
 }
 
-static const struct sql sql = { keywords, comment_length };
+static const struct vn_sql sql = { keywords, comment_length };
 
 static bool in_name(uint8_t c)
 {
@@ -202,7 +202,7 @@ static bool in_name(uint8_t c)
 }
 
 /* Does a COPY give data away? It does if it says TO, outside of names and brackets, before FROM. */
-static bool copies_out(struct span text)
+static bool copies_out(struct vn_span text)
 {
 	bool quoted = false;
 	int depth = 0;
@@ -222,23 +222,23 @@ static bool copies_out(struct span text)
 }
 
 /* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all trouble. */
-static void statement_tell(struct message *m, struct span text)
+static void statement_tell(struct vn_message *m, struct vn_span text)
 {
-	const struct sql_keyword *k = sql_find(&sql, text);
+	const struct vn_sql_keyword *k = vn_sql_find(&sql, text);
 
 	m->subject = text;
 	if (!k)
 		return;
-	m->is |= !strcmp(k->word, "COPY") && copies_out(text) ? IS_READ : k->is;
-	if (m->is & IS_ROLLBACK)
-		m->is &= ~(unsigned)IS_STATEMENT;
+	m->is |= !strcmp(k->word, "COPY") && copies_out(text) ? VN_IS_READ : k->is;
+	if (m->is & VN_IS_ROLLBACK)
+		m->is &= ~(unsigned)VN_IS_STATEMENT;
 	m->note |= (uint64_t)(k - keywords + 1) << NOTE_NUMBER_SHIFT;
 }
 
 /* ---- statements and portals, by name ---- */
 
 /* On the shelf; `of` is 'S'tatement or 'P'ortal. */
-static uint64_t name_key(uint8_t of, struct span name)
+static uint64_t name_key(uint8_t of, struct vn_span name)
 {
 	uint64_t hash = (0xcbf29ce484222325u ^ of) * 0x100000001b3u;
 
@@ -247,20 +247,20 @@ static uint64_t name_key(uint8_t of, struct span name)
 	return hash;
 }
 
-static void statement_parsed(struct talk *t, struct span body, struct message *m)
+static void statement_parsed(struct vn_session *t, struct vn_span body, struct vn_message *m)
 {
-	struct span name;
+	struct vn_span name;
 
 	if (!string_take(&body, &name))
 		return;
 	m->subject = text_of(body);
-	shelf_put(t->texts, name_key('S', name), m->subject);
+	vn_text_cache_put(t->texts, name_key('S', name), m->subject);
 }
 
-static void portal_bound(struct talk *t, struct span body)
+static void portal_bound(struct vn_session *t, struct vn_span body)
 {
 	struct postgres *s = t->state;
-	struct span portal, statement;
+	struct vn_span portal, statement;
 
 	if (!string_take(&body, &portal) || !string_take(&body, &statement)) {
 		s->bound = 0;
@@ -271,59 +271,59 @@ static void portal_bound(struct talk *t, struct span body)
 		s->bound = key;
 		return;
 	}
-	struct span text = shelf_get(t->texts, key);
-	out_put(t->scratch, text.p, text.n);    /* its place on the shelf may be needed */
-	shelf_put(t->texts, name_key('P', portal), out_span(t->scratch));
+	struct vn_span text = vn_text_cache_get(t->texts, key);
+	vn_buffer_put(t->scratch, text.p, text.n);    /* its place on the shelf may be needed */
+	vn_text_cache_put(t->texts, name_key('P', portal), vn_buffer_span(t->scratch));
 }
 
-static void portal_executed(struct talk *t, struct span body, struct message *m)
+static void portal_executed(struct vn_session *t, struct vn_span body, struct vn_message *m)
 {
 	struct postgres *s = t->state;
-	struct span portal;
+	struct vn_span portal;
 
 	if (string_take(&body, &portal))
-		statement_tell(m, shelf_get(t->texts, portal.n ? name_key('P', portal) : s->bound));
+		statement_tell(m, vn_text_cache_get(t->texts, portal.n ? name_key('P', portal) : s->bound));
 }
 
-static void name_closed(struct talk *t, struct span body)
+static void name_closed(struct vn_session *t, struct vn_span body)
 {
-	struct span name;
+	struct vn_span name;
 	uint8_t of = body.n ? *body.p : 0;
 
 	if (!of)
 		return;
-	body = (struct span){ body.p + 1, body.n - 1 };
+	body = (struct vn_span){ body.p + 1, body.n - 1 };
 	if (string_take(&body, &name))
-		shelf_drop(t->texts, name_key(of, name));
+		vn_text_cache_drop(t->texts, name_key(of, name));
 }
 
 /* ---- requests ---- */
 
 static const struct request {
 	const char *verb;               /* NULL: unknown */
-	enum role role;
+	enum vn_role role;
 	unsigned is;
 	size_t peek;                    /* bytes of its body that are looked at */
 } requests[256] = {
-	['Q'] = { "QUERY", ASKS, IS_COMMAND | IS_STATEMENT, SUBJECT_MAX },
-	['F'] = { "FUNCTION", ASKS, IS_COMMAND | IS_STATEMENT },
-	['E'] = { "EXECUTE", ASKS, IS_COMMAND | IS_STATEMENT, NAMES_MAX },
-	['P'] = { "PREPARE", SILENT, IS_COMMAND, SUBJECT_MAX },
-	['B'] = { "BIND", SILENT, IS_COMMAND, NAMES_MAX },
-	['D'] = { "DESCRIBE", SILENT, IS_COMMAND },
-	['C'] = { "CLOSE", SILENT, IS_COMMAND, NAMES_MAX },
-	['H'] = { "FLUSH", SILENT, IS_COMMAND },
-	['S'] = { "SYNC", AIDS, IS_COMMAND },
-	['d'] = { "COPY_DATA", GOES_ON }, ['c'] = { "COPY_DONE", GOES_ON }, ['f'] = { "COPY_FAIL", GOES_ON },
-	['p'] = { "AUTH", GOES_ON },
-	['X'] = { "TERMINATE", SILENT, IS_COMMAND },
+	['Q'] = { "QUERY", VN_ASKS, VN_IS_COMMAND | VN_IS_STATEMENT, SUBJECT_MAX },
+	['F'] = { "FUNCTION", VN_ASKS, VN_IS_COMMAND | VN_IS_STATEMENT },
+	['E'] = { "EXECUTE", VN_ASKS, VN_IS_COMMAND | VN_IS_STATEMENT, NAMES_MAX },
+	['P'] = { "PREPARE", VN_SILENT, VN_IS_COMMAND, SUBJECT_MAX },
+	['B'] = { "BIND", VN_SILENT, VN_IS_COMMAND, NAMES_MAX },
+	['D'] = { "DESCRIBE", VN_SILENT, VN_IS_COMMAND },
+	['C'] = { "CLOSE", VN_SILENT, VN_IS_COMMAND, NAMES_MAX },
+	['H'] = { "FLUSH", VN_SILENT, VN_IS_COMMAND },
+	['S'] = { "SYNC", VN_AIDS, VN_IS_COMMAND },
+	['d'] = { "COPY_DATA", VN_GOES_ON }, ['c'] = { "COPY_DONE", VN_GOES_ON }, ['f'] = { "COPY_FAIL", VN_GOES_ON },
+	['p'] = { "AUTH", VN_GOES_ON },
+	['X'] = { "TERMINATE", VN_SILENT, VN_IS_COMMAND },
 };
 
-static void request_tell(struct talk *t, const struct packet *k, struct message *m)
+static void request_tell(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 	size_t peek = requests[k->type].peek;
-	struct span body = { k->p, k->n < peek ? k->n : peek };
+	struct vn_span body = { k->p, k->n < peek ? k->n : peek };
 	bool extended = memchr("PBDCE", k->type, 5);
 
 	s->unit = (s->unit || extended) && k->type != 'S';
@@ -334,32 +334,32 @@ static void request_tell(struct talk *t, const struct packet *k, struct message 
 	case 'P': statement_parsed(t, body, m); break;
 	case 'B': portal_bound(t, body); break;
 	case 'C': name_closed(t, body); break;
-	case 'S': m->note |= ++s->syncs << NOTE_NUMBER_SHIFT & ~NOTE_SUBSTITUTE; break;
+	case 'S': m->note |= ++s->syncs << NOTE_NUMBER_SHIFT & ~VN_NOTE_SUBSTITUTE; break;
 	case 'd': case 'c': case 'f': s->copied = s->syncs; break;
 	}
 }
 
-static struct cut typed_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut typed_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct packet k;
 
 	if (!packet_read(&k, in, 0))
-		return requests[in.p[0]].verb ? cut_more() : cut_raw(t, RAW_REQUEST);
+		return requests[in.p[0]].verb ? vn_cut_more() : vn_cut_raw(t, RAW_REQUEST);
 	const struct request *r = &requests[k.type];
 	if (!r->verb || k.bad)
-		return cut_raw(t, RAW_REQUEST);
+		return vn_cut_raw(t, RAW_REQUEST);
 	if (!packet_has(&k, r->peek))
-		return cut_more();
-	*m = (struct message){ .role = r->role, .is = r->is, .head = HEAD, .note = k.type };
+		return vn_cut_more();
+	*m = (struct vn_message){ .role = r->role, .is = r->is, .head = HEAD, .note = k.type };
 	strcpy(m->verb, r->verb);
 	request_tell(t, &k, m);
 	return whole(packet_size(&k));
 }
 
 /* Say "user database", as the client says it of itself. */
-static struct span login_subject(struct talk *t, struct span in)
+static struct vn_span login_subject(struct vn_session *t, struct vn_span in)
 {
-	struct span name, value, user = { 0 }, database = { 0 };
+	struct vn_span name, value, user = { 0 }, database = { 0 };
 
 	while (string_take(&in, &name) && name.n && string_take(&in, &value)) {
 		if (name.n == 4 && starts(name, "user"))
@@ -367,21 +367,21 @@ static struct span login_subject(struct talk *t, struct span in)
 		if (name.n == 8 && starts(name, "database"))
 			database = value;
 	}
-	out_put(t->scratch, user.p, user.n);
+	vn_buffer_put(t->scratch, user.p, user.n);
 	if (database.n) {
-		out_byte(t->scratch, ' ');
-		out_put(t->scratch, database.p, database.n);
+		vn_buffer_byte(t->scratch, ' ');
+		vn_buffer_put(t->scratch, database.p, database.n);
 	}
-	return out_span(t->scratch);
+	return vn_buffer_span(t->scratch);
 }
 
-static struct cut encryption_request(struct talk *t, uint32_t code, uint32_t len, struct message *m)
+static struct vn_cut encryption_request(struct vn_session *t, uint32_t code, uint32_t len, struct vn_message *m)
 {
 	const struct postgres_opts *opts = t->opts;
 	struct postgres *s = t->state;
 	bool pass = opts && opts->tls && !strcmp(opts->tls, "pass");
 
-	*m = (struct message){ .role = AIDS, .head = STARTUP_HEAD, .note = ENCRYPTION };
+	*m = (struct vn_message){ .role = VN_AIDS, .head = STARTUP_HEAD, .note = ENCRYPTION };
 	strcpy(m->verb, code == WANTS_TLS ? "TLS" : "GSS");
 	s->asked_encryption = pass;
 	if (!pass) {
@@ -391,39 +391,39 @@ static struct cut encryption_request(struct talk *t, uint32_t code, uint32_t len
 	return whole(len);
 }
 
-static struct cut startup_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut startup_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 
 	if (in.p[0])
-		return cut_raw(t, in.p[0] == 0x16 ? RAW_TLS : RAW_STARTUP);
+		return vn_cut_raw(t, in.p[0] == 0x16 ? RAW_TLS : RAW_STARTUP);
 	if (s->asked_encryption)
-		return cut_raw(t, RAW_EARLY);
+		return vn_cut_raw(t, RAW_EARLY);
 	uint32_t len = in.n < 4 ? STARTUP_HEAD : be32(in.p);
 	if (len < STARTUP_HEAD || len > STARTUP_MAX)
-		return cut_raw(t, RAW_STARTUP);
+		return vn_cut_raw(t, RAW_STARTUP);
 	if (in.n < len)
-		return cut_more();
+		return vn_cut_more();
 	uint32_t code = be32(in.p + 4);
 	if (code == WANTS_TLS || code == WANTS_GSS)
 		return encryption_request(t, code, len, m);
 	if (code >> 16 != 3 && code != CANCEL)
-		return cut_raw(t, RAW_VERSION);
+		return vn_cut_raw(t, RAW_VERSION);
 	s->started = true;
 	if (code == CANCEL)
-		*m = (struct message){ .role = SILENT, .verb = "CANCEL", .head = STARTUP_HEAD };
+		*m = (struct vn_message){ .role = VN_SILENT, .verb = "CANCEL", .head = STARTUP_HEAD };
 	else
-		*m = (struct message){ .role = ASKS, .is = IS_LOGIN, .verb = "LOGIN", .head = STARTUP_HEAD, .note = LOGIN,
-		                       .subject = login_subject(t, (struct span){ in.p + 8, len - 8 }) };
+		*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .head = STARTUP_HEAD, .note = LOGIN,
+		                       .subject = login_subject(t, (struct vn_span){ in.p + 8, len - 8 }) };
 	return whole(len);
 }
 
-static struct cut postgres_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut postgres_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 
 	if (s->encrypted)
-		return cut_raw(t, RAW_TLS);
+		return vn_cut_raw(t, RAW_TLS);
 	return s->started ? typed_request(t, in, m) : startup_request(t, in, m);
 }
 
@@ -434,7 +434,7 @@ static struct cut postgres_request(struct talk *t, struct span in, struct messag
 enum step { ON, END, BAD };             /* a message: the answer goes on | ends with it | is not understood */
 
 /* Its message was skipped behind an error, or lost in a COPY. */
-static bool is_unanswered(const struct postgres *s, const struct message *asked)
+static bool is_unanswered(const struct postgres *s, const struct vn_message *asked)
 {
 	if (kind_of(asked) == 'S')
 		return number_of(asked) <= s->ignored;
@@ -448,7 +448,7 @@ static bool is_refusal(const struct packet *k)
 }
 
 /* Does this answer a Parse or its like? */
-static bool is_aid(const struct message *asked, const struct packet *k)
+static bool is_aid(const struct vn_message *asked, const struct packet *k)
 {
 	bool ours = asked && is_substitute(asked);
 
@@ -464,16 +464,16 @@ static bool is_aid(const struct message *asked, const struct packet *k)
 	}
 }
 
-static struct cut aid(struct talk *t, const struct packet *k, struct message *m)
+static struct vn_cut aid(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 
-	*m = (struct message){ .role = AIDS, .verb = "AID", .head = HEAD };
+	*m = (struct vn_message){ .role = VN_AIDS, .verb = "AID", .head = HEAD };
 	s->skipping |= k->type == 'E';
 	return whole(packet_size(k));
 }
 
-static bool is_push(const struct message *asked, const struct packet *k)
+static bool is_push(const struct vn_message *asked, const struct packet *k)
 {
 	switch (k->type) {
 	case 'A': case 'S':
@@ -485,11 +485,11 @@ static bool is_push(const struct message *asked, const struct packet *k)
 	}
 }
 
-static struct cut push(struct talk *t, const struct packet *k, struct message *m)
+static struct vn_cut push(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 
-	*m = (struct message){ .role = PUSH, .head = HEAD };
+	*m = (struct vn_message){ .role = VN_PUSH, .head = HEAD };
 	strcpy(m->verb, k->type == 'A' ? "NOTIFICATION" : k->type == 'S' ? "PARAMETER" :
 	                k->type == 'N' ? "NOTICE" : "ERROR");
 	s->skipping |= k->type == 'E' && s->unit;
@@ -504,7 +504,7 @@ static void copy_over(struct postgres *s)
 }
 
 /* Execute and Sync, Query, FunctionCall, login. */
-static enum step answer_step(struct postgres *s, const struct message *asked, const struct packet *k)
+static enum step answer_step(struct postgres *s, const struct vn_message *asked, const struct packet *k)
 {
 	unsigned kind = kind_of(asked);
 
@@ -531,7 +531,7 @@ static enum step answer_step(struct postgres *s, const struct message *asked, co
 }
 
 /* The answers to a substitute: an error, or the two of a Query, or all three. */
-static enum step substitute_step(struct postgres *s, const struct message *asked, const struct packet *k)
+static enum step substitute_step(struct postgres *s, const struct vn_message *asked, const struct packet *k)
 {
 	bool execute = kind_of(asked) == 'E';
 
@@ -552,15 +552,15 @@ static enum step substitute_step(struct postgres *s, const struct message *asked
 	return BAD;
 }
 
-static void answer_begin(struct postgres *s, const struct message *asked, const struct packet *k, struct message *m)
+static void answer_begin(struct postgres *s, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
 {
 	s->answering = true;
-	*m = (struct message){ .role = ANSWERS, .is = asked->is, .head = HEAD };
+	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .head = HEAD };
 	strcpy(m->verb, k->type == 'E' ? "ERROR" : "ANSWER");
 }
 
 /* As much of it as is at hand. */
-static struct cut answer(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 	struct packet k;
@@ -576,34 +576,34 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 			done += packet_size(&k);
 	}
 	if (step == BAD && !done)
-		return cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_ANSWER);
+		return vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_ANSWER);
 	if (!done)
-		return cut_more();
+		return vn_cut_more();
 	s->answering = step != END;
-	t->idle = s->status == 'T' || s->status == 'E' ? IS_IN_TRANSACTION : 0;
-	return (struct cut){ .kind = step == END ? CUT_END : CUT_PART, .len = done };
+	t->idle = s->status == 'T' || s->status == 'E' ? VN_IS_IN_TRANSACTION : 0;
+	return (struct vn_cut){ .kind = step == END ? VN_CUT_END : VN_CUT_PART, .len = done };
 }
 
 /* One byte says whether what follows is encrypted. */
-static struct cut encryption_answer(struct talk *t, struct span in, struct message *m)
+static struct vn_cut encryption_answer(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 
 	s->asked_encryption = false;
 	s->encrypted = in.p[0] == 'S' || in.p[0] == 'G';
 	if (!s->encrypted && in.p[0] != 'N')
-		return cut_raw(t, RAW_ANSWER);
-	*m = (struct message){ .role = ANSWERS, .verb = "ANSWER" };
+		return vn_cut_raw(t, RAW_ANSWER);
+	*m = (struct vn_message){ .role = VN_ANSWERS, .verb = "ANSWER" };
 	return whole(1);
 }
 
-static struct cut postgres_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 	struct packet k;
 
 	if (s->encrypted)
-		return cut_raw(t, RAW_TLS);
+		return vn_cut_raw(t, RAW_TLS);
 	if (s->answering && asked)
 		return answer(t, in, asked, m);
 	if (asked && kind_of(asked) == ENCRYPTION)
@@ -611,78 +611,78 @@ static struct cut postgres_response(struct talk *t, struct span in, const struct
 	if (asked && is_unanswered(s, asked))
 		return whole(0);
 	if (!packet_read(&k, in, 0))
-		return cut_more();
+		return vn_cut_more();
 	if (k.bad)
-		return cut_raw(t, asked ? RAW_ANSWER : RAW_UNASKED);
+		return vn_cut_raw(t, asked ? RAW_ANSWER : RAW_UNASKED);
 	if (k.type == 'E' && !packet_has(&k, ERROR_MAX))
-		return cut_more();
+		return vn_cut_more();
 	if (is_aid(asked, &k))
 		return aid(t, &k, m);
 	if (is_push(asked, &k))
 		return push(t, &k, m);
-	return asked ? answer(t, in, asked, m) : cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
+	return asked ? answer(t, in, asked, m) : vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
 }
 
 /* ---- saying no ---- */
 
-enum { WORK = IS_READ | IS_WRITE | IS_COMMIT };
+enum { WORK = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMIT };
 
 enum { SILENCE, ERROR, FATAL, WARNING, POOLER, NO };    /* failure.number: how it is worded */
 
-static const struct failure failures[] = {
+static const struct vn_failure failures[] = {
 	{ "serialization_failure", "40001", "could not serialize access due to concurrent update",
-	  WORK, ON_REQUEST, STAY, ERROR },
-	{ "deadlock", "40P01", "deadlock detected", IS_READ | IS_WRITE, ON_REQUEST, STAY, ERROR },
+	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "deadlock", "40P01", "deadlock detected", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "recovery_conflict", "40001", "canceling statement due to conflict with recovery",
-	  IS_READ, ON_REQUEST, STAY, ERROR },
+	  VN_IS_READ, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction",
-	  IS_WRITE, ON_REQUEST, STAY, ERROR },
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "lock_timeout", "55P03", "canceling statement due to lock timeout",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, ERROR },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "query_timeout", "57014", "canceling statement due to statement timeout",
-	  WORK, ON_REQUEST, STAY, ERROR },
+	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "query_canceled", "57014", "canceling statement due to user request",
-	  WORK, ON_REQUEST, STAY, ERROR },
+	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "disk_full", "53100", "could not extend file \"base/16384/16397\": No space left on device",
-	  IS_WRITE | IS_COMMIT, ON_REQUEST, STAY, ERROR },
-	{ "out_of_memory", "53200", "out of memory", IS_STATEMENT, ON_REQUEST, STAY, ERROR },
+	  VN_IS_WRITE | VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "out_of_memory", "53200", "out of memory", VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "io_error", "58030", "could not read block 0 in file \"base/16384/16397\": Input/output error",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, ERROR },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "shutting_down", "57P01", "terminating connection due to administrator command",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, FATAL },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, FATAL },
 	{ "crash", "57P02", "terminating connection because of crash of another server process",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, WARNING },
-	{ "starting_up", "57P03", "the database system is starting up", IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
-	{ "too_many_connections", "53300", "sorry, too many clients already", IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, WARNING },
+	{ "starting_up", "57P03", "the database system is starting up", VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
+	{ "too_many_connections", "53300", "sorry, too many clients already", VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
 	{ "overloaded", "53300", "remaining connection slots are reserved for non-replication superuser connections",
-	  IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
 	{ "access_denied", "28P01", "password authentication failed for user \"app\"",
-	  IS_LOGIN, ON_REQUEST, CLOSE, FATAL },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
 	{ "idle_in_transaction_timeout", "25P03", "terminating connection due to idle-in-transaction timeout",
-	  IS_IN_TRANSACTION, ON_REST, CLOSE, FATAL },
+	  VN_IS_IN_TRANSACTION, VN_ON_REST, VN_CLOSE, FATAL },
 	{ "idle_timeout", "57P05", "terminating connection due to idle-session timeout",
-	  IS_COMMAND, ON_REST, CLOSE, FATAL },
-	{ "pooler_timeout", "08P01", "query_wait_timeout", IS_COMMAND, ON_REQUEST, CLOSE, POOLER },
+	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, FATAL },
+	{ "pooler_timeout", "08P01", "query_wait_timeout", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, POOLER },
 	{ "pooler_overloaded", "08P01", "no more connections allowed (max_client_conn)",
-	  IS_LOGIN, ON_REQUEST, CLOSE, POOLER },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, POOLER },
 	{ "pooler_login_failing", "08P01",
 	  "server login has been failing, cached error: connect failed (server_login_retry)",
-	  IS_LOGIN, ON_REQUEST, CLOSE, POOLER },
-	{ "pooler_idle_timeout", "08P01", "client_idle_timeout", IS_COMMAND, ON_REST, CLOSE, POOLER },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, POOLER },
+	{ "pooler_idle_timeout", "08P01", "client_idle_timeout", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, POOLER },
 	{ "pooler_server_shutting_down", "08P01", "server shutting down",
-	  IS_COMMAND, ON_REQUEST, CLOSE, POOLER },
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, POOLER },
 	{ "pooler_shutting_down", "08P01", "pooler is shutting down",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, POOLER },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, POOLER },
 	{ "gone", "FIN", "the connection is closed without a word",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, SILENCE },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
 	{ "not_encrypted", "N", "the server's answer to a client that asks for TLS when it has none",
-	  0, 0, STAY, NO },
+	  0, 0, VN_STAY, NO },
 	{ 0 }
 };
 
 /* What the server says more, or says differently of a message that is `when`. */
 static const struct variant { const char *name; unsigned when; const char *code, *text, *detail, *hint; } variants[] = {
-	{ "serialization_failure", IS_COMMIT, NULL,
+	{ "serialization_failure", VN_IS_COMMIT, NULL,
 	  "could not serialize access due to read/write dependencies among transactions",
 	  "Reason code: Canceled on identification as a pivot, during commit attempt.",
 	  "The transaction might succeed if retried." },
@@ -693,41 +693,41 @@ static const struct variant { const char *name; unsigned when; const char *code,
 	{ "recovery_conflict", 0, NULL, NULL, "User query might have needed to see row versions that must be removed.", NULL },
 	{ "disk_full", 0, NULL, NULL, NULL, "Check free disk space." },
 	{ "out_of_memory", 0, NULL, NULL, "Failed on request of size 65536 in memory context \"ExecutorState\".", NULL },
-	{ "shutting_down", IS_LOGIN, "57P03", "the database system is shutting down", NULL, NULL },
-	{ "crash", IS_LOGIN, "57P03", "the database system is in recovery mode", NULL, NULL },
+	{ "shutting_down", VN_IS_LOGIN, "57P03", "the database system is shutting down", NULL, NULL },
+	{ "crash", VN_IS_LOGIN, "57P03", "the database system is in recovery mode", NULL, NULL },
 	{ "crash", 0, NULL, NULL,
 	  "The postmaster has commanded this server process to roll back the current transaction and exit, because "
 	  "another server process exited abnormally and possibly corrupted shared memory.",
 	  "In a moment you should be able to reconnect to the database and repeat your command." },
 };
 
-static void message_put(struct out *o, char type, const void *body, size_t n)
+static void message_put(struct vn_buffer *o, char type, const void *body, size_t n)
 {
 	const uint32_t length = (uint32_t)n + 4;
 	const uint8_t head[HEAD] = { (uint8_t)type, (uint8_t)(length >> 24), (uint8_t)(length >> 16),
 	                             (uint8_t)(length >> 8), (uint8_t)length };
 
-	out_put(o, head, HEAD);
-	out_put(o, body, n);
+	vn_buffer_put(o, head, HEAD);
+	vn_buffer_put(o, body, n);
 }
 
 /* What the server will skip is not to be refused: no word of it would be said. */
-static bool postgres_fits(struct talk *t, const struct message *asked, const struct failure *f)
+static bool postgres_fits(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
 {
 	const struct postgres *s = t->state;
 
-	return f->end != STAY || !s->failed;
+	return f->end != VN_STAY || !s->failed;
 }
 
 /* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
  * session's parameters is told between the two, and must get through. */
-static int postgres_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+static int postgres_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	static const char nonsense[] = "refused by vaurien", rollback[] = "ROLLBACK", execute[] = NO_PORTAL "\0\0\0\0";
 	struct postgres *s = t->state;
-	bool commit = asked->is & IS_COMMIT;
+	bool commit = asked->is & VN_IS_COMMIT;
 
-	if (f->end != STAY || f->number == NO)
+	if (f->end != VN_STAY || f->number == NO)
 		return 0;
 	if (kind_of(asked) != 'E') {
 		message_put(backend, 'Q', commit ? rollback : nonsense, commit ? sizeof rollback : sizeof nonsense);
@@ -758,11 +758,11 @@ static void field_put(struct body *b, char name, const char *value)
 }
 
 /* "... execute INSERT ...": what it really is. */
-static void read_only_put(struct body *b, const struct message *asked)
+static void read_only_put(struct body *b, const struct vn_message *asked)
 {
 	uint64_t row = asked ? number_of(asked) : 0;
 	bool known = row && row < sizeof keywords / sizeof keywords[0];
-	const struct sql_keyword *k = &keywords[known ? row - 1 : 0];
+	const struct vn_sql_keyword *k = &keywords[known ? row - 1 : 0];
 
 	body_put(b, "Mcannot execute ", 16);
 	body_put(b, known ? k->word : "INSERT", strlen(known ? k->word : "INSERT"));
@@ -773,7 +773,7 @@ static void read_only_put(struct body *b, const struct message *asked)
 	body_put(b, " in a read-only transaction", sizeof " in a read-only transaction");
 }
 
-static struct variant variant_find(const struct message *asked, const struct failure *f)
+static struct variant variant_find(const struct vn_message *asked, const struct vn_failure *f)
 {
 	for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
 		const struct variant *v = &variants[i];
@@ -783,11 +783,11 @@ static struct variant variant_find(const struct message *asked, const struct fai
 	return (struct variant){ 0 };
 }
 
-static void error_put(struct out *client, const struct message *asked, const struct failure *f)
+static void error_put(struct vn_buffer *client, const struct vn_message *asked, const struct vn_failure *f)
 {
 	static const char *const severities[] = { NULL, "ERROR", "FATAL", "WARNING", "FATAL" };
 	struct variant v = variant_find(asked, f);
-	bool login = asked && asked->is & IS_LOGIN;
+	bool login = asked && asked->is & VN_IS_LOGIN;
 	bool notice = f->number == WARNING && !login;
 	const char *severity = severities[login ? FATAL : f->number];
 	struct body b = { .n = 0 };
@@ -806,25 +806,25 @@ static void error_put(struct out *client, const struct message *asked, const str
 	message_put(client, notice ? 'N' : 'E', b.p, b.n);
 }
 
-static void postgres_flush(struct talk *t, struct out *backend)
+static void postgres_flush(struct vn_session *t, struct vn_buffer *backend)
 {
 	message_put(backend, 'H', "", 0);
 }
 
 /* In place of what the server said to the substitute. Where it said nothing, because it skips to the
  * Sync, or had another reason to refuse, nothing is. */
-static void postgres_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+static void postgres_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct postgres *s = t->state;
 	bool refused = s->refused;
 
 	s->refused = false;
 	if (f->number == NO)
-		out_byte(client, 'N');
-	if (f->number == NO || f->number == SILENCE || (f->end == STAY && !(asked && refused)))
+		vn_buffer_byte(client, 'N');
+	if (f->number == NO || f->number == SILENCE || (f->end == VN_STAY && !(asked && refused)))
 		return;
 	error_put(client, asked, f);
-	if (f->end == STAY && kind_of(asked) != 'E')
+	if (f->end == VN_STAY && kind_of(asked) != 'E')
 		message_put(client, 'Z', s->status ? &s->status : "I", 1);
 }
 
@@ -832,17 +832,17 @@ static void postgres_word(struct talk *t, const struct message *asked, const str
 
 static const char *const tls_choices[] = { "strip", "pass", NULL };
 
-static const struct opt options[] = {
-	{ "tls", OPT_CHOICE, offsetof(struct postgres_opts, tls), "strip",
+static const struct vn_opt options[] = {
+	{ "tls", VN_OPT_CHOICE, offsetof(struct postgres_opts, tls), "strip",
 	  "Tell clients that there is no TLS, so that what is said can be read, or let it pass unread",
 	  .choices = tls_choices },
-	{ "reuse_socket", OPT_INERT, .def = "0",
+	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-PROTOCOL(postgres,
+VN_PROTOCOL(postgres,
 	.help = "PostgreSQL: statements, the extended protocol, COPY",
 	.options = options, .opts_size = sizeof(struct postgres_opts),
 	.state_size = sizeof(struct postgres),

@@ -31,19 +31,19 @@ enum {
 
 /* What a command is besides, by what the server asks before it runs one. */
 enum {
-	IS_GROWING   = IS_OWN << 0,     /* it may need memory */
-	WANTS_DATA   = IS_OWN << 1,     /* it is refused while the data is loaded ... */
-	WANTS_MASTER = IS_OWN << 2,     /* ... where a replica has lost its master and may not be stale ... */
-	WANTS_TIME   = IS_OWN << 3,     /* ... while a script runs ... */
-	WANTS_LOGIN  = IS_OWN << 4,     /* ... before the password was said */
-	IS_PING      = IS_OWN << 5,
-	IS_WAITING   = IS_OWN << 6,     /* it may block */
-	IS_LOOKING   = IS_OWN << 7,     /* it may find nothing */
-	IS_FREE      = IS_COMMAND | WANTS_LOGIN | WANTS_TIME,
+	IS_GROWING   = VN_IS_OWN << 0,     /* it may need memory */
+	WANTS_DATA   = VN_IS_OWN << 1,     /* it is refused while the data is loaded ... */
+	WANTS_MASTER = VN_IS_OWN << 2,     /* ... where a replica has lost its master and may not be stale ... */
+	WANTS_TIME   = VN_IS_OWN << 3,     /* ... while a script runs ... */
+	WANTS_LOGIN  = VN_IS_OWN << 4,     /* ... before the password was said */
+	IS_PING      = VN_IS_OWN << 5,
+	IS_WAITING   = VN_IS_OWN << 6,     /* it may block */
+	IS_LOOKING   = VN_IS_OWN << 7,     /* it may find nothing */
+	IS_FREE      = VN_IS_COMMAND | WANTS_LOGIN | WANTS_TIME,
 	IS_STALE     = IS_FREE | WANTS_DATA,
 	IS_USUAL     = IS_STALE | WANTS_MASTER,
-	IS_READING   = IS_USUAL | IS_READ | IS_LOOKING,
-	IS_QUEUED    = IS_READ | IS_WRITE | IS_GROWING | WANTS_DATA | WANTS_MASTER,     /* what EXEC takes over from what it runs */
+	IS_READING   = IS_USUAL | VN_IS_READ | IS_LOOKING,
+	IS_QUEUED    = VN_IS_READ | VN_IS_WRITE | IS_GROWING | WANTS_DATA | WANTS_MASTER,     /* what EXEC takes over from what it runs */
 };
 
 static const char *const own[] = {      /* the same in words, in their order */
@@ -79,23 +79,23 @@ static const struct class { unsigned is; enum kind kind; const char *names; enum
 	{ IS_READING, PLAIN, "DBSIZE", AS_EXISTS },
 	{ IS_READING, PLAIN, "RANDOMKEY", AS_GET },
 	{ IS_READING, PLAIN, "SCAN", AS_SSCAN },
-	{ IS_USUAL | IS_READ, PLAIN, "LOLWUT" },
-	{ IS_STALE | IS_READ | IS_LOOKING, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO", KEYS_COUNTED_SECOND },
-	{ IS_USUAL | IS_WRITE | IS_GROWING, PLAIN,
+	{ IS_USUAL | VN_IS_READ, PLAIN, "LOLWUT" },
+	{ IS_STALE | VN_IS_READ | IS_LOOKING, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO", KEYS_COUNTED_SECOND },
+	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN,
 	  "APPEND BITFIELD BITOP COPY DECR DECRBY GEOADD GEORADIUS GEORADIUSBYMEMBER GEOSEARCHSTORE GETSET HINCRBY "
 	  "HINCRBYFLOAT HMSET HSET HSETNX INCR INCRBY INCRBYFLOAT LINSERT LMOVE LPUSH LPUSHX LSET MSET MSETNX PFADD "
 	  "PFDEBUG PFMERGE PSETEX RESTORE RESTORE-ASKING RPOPLPUSH RPUSH RPUSHX SADD SDIFFSTORE SET SETBIT SETEX "
 	  "SETNX SETRANGE SINTERSTORE SORT SUNIONSTORE XADD XSETID ZADD ZDIFFSTORE ZINCRBY ZINTERSTORE ZRANGESTORE "
 	  "ZUNIONSTORE XGROUP|CREATE XGROUP|CREATECONSUMER FUNCTION|LOAD FUNCTION|RESTORE" },
-	{ IS_USUAL | IS_WRITE | IS_GROWING | IS_WAITING, PLAIN, "BLMOVE BRPOPLPUSH" },
-	{ IS_USUAL | IS_WRITE | IS_WAITING, PLAIN, "BLMPOP BLPOP BRPOP BZMPOP BZPOPMAX BZPOPMIN XREADGROUP" },
-	{ IS_USUAL | IS_WRITE, PLAIN,
+	{ IS_USUAL | VN_IS_WRITE | IS_GROWING | IS_WAITING, PLAIN, "BLMOVE BRPOPLPUSH" },
+	{ IS_USUAL | VN_IS_WRITE | IS_WAITING, PLAIN, "BLMPOP BLPOP BRPOP BZMPOP BZPOPMAX BZPOPMIN XREADGROUP" },
+	{ IS_USUAL | VN_IS_WRITE, PLAIN,
 	  "DEL EXPIRE EXPIREAT FLUSHALL FLUSHDB GETDEL GETEX HDEL LMPOP LPOP LREM LTRIM MOVE PERSIST PEXPIRE "
 	  "PEXPIREAT RENAME RENAMENX RPOP SMOVE SPOP SREM SWAPDB UNLINK XACK XAUTOCLAIM XCLAIM XDEL XTRIM ZMPOP "
 	  "ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE XGROUP|DELCONSUMER XGROUP|DESTROY "
 	  "XGROUP|SETID FUNCTION|DELETE FUNCTION|FLUSH" },
-	{ IS_USUAL | IS_WRITE, SECRET, "MIGRATE" },
-	{ IS_STALE | IS_WRITE | IS_GROWING, PLAIN, "EVAL EVALSHA FCALL" },      /* who knows */
+	{ IS_USUAL | VN_IS_WRITE, SECRET, "MIGRATE" },
+	{ IS_STALE | VN_IS_WRITE | IS_GROWING, PLAIN, "EVAL EVALSHA FCALL" },      /* who knows */
 	{ IS_USUAL | IS_WAITING, PLAIN, "WAIT" },
 	{ IS_USUAL | IS_PING, PLAIN, "PING" },
 	{ IS_USUAL, CONTAINER, "FUNCTION MEMORY SCRIPT XGROUP" },
@@ -109,12 +109,12 @@ static const struct class { unsigned is; enum kind kind; const char *names; enum
 	{ IS_FREE, SUBSCRIBES, "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE" },
 	{ IS_FREE, EXEC, "EXEC" },
 	{ IS_FREE & ~WANTS_TIME, PLAIN, "SHUTDOWN UNWATCH WATCH" },
-	{ (IS_FREE & ~WANTS_TIME) | IS_BEGIN, MULTI, "MULTI" },
-	{ (IS_FREE & ~WANTS_TIME) | IS_ROLLBACK, DISCARD, "DISCARD" },
-	{ IS_COMMAND, PLAIN, "QUIT" },
-	{ IS_COMMAND, RESETS, "RESET" },
-	{ IS_COMMAND, HELLO, "HELLO" },
-	{ IS_LOGIN, SECRET, "AUTH" },
+	{ (IS_FREE & ~WANTS_TIME) | VN_IS_BEGIN, MULTI, "MULTI" },
+	{ (IS_FREE & ~WANTS_TIME) | VN_IS_ROLLBACK, DISCARD, "DISCARD" },
+	{ VN_IS_COMMAND, PLAIN, "QUIT" },
+	{ VN_IS_COMMAND, RESETS, "RESET" },
+	{ VN_IS_COMMAND, HELLO, "HELLO" },
+	{ VN_IS_LOGIN, SECRET, "AUTH" },
 	{ IS_FREE, ENDLESS, "MONITOR PSYNC REPLCONF SYNC" },
 };
 
@@ -222,13 +222,13 @@ __attribute__((constructor)) static void names_learn(void)
 
 enum step { WAIT, ON, BAD };
 
-static bool word_is(struct span word, const char *name)
+static bool word_is(struct vn_span word, const char *name)
 {
 	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
 }
 
 /* Which of these it is; behind the last: none. */
-static unsigned word_find(struct span word, const char *const *names)
+static unsigned word_find(struct vn_span word, const char *const *names)
 {
 	unsigned i = 0;
 
@@ -238,7 +238,7 @@ static unsigned word_find(struct span word, const char *const *names)
 }
 
 /* Of any length, or not all there. */
-static enum step number_read(struct span in, uint64_t *at, int64_t *number)
+static enum step number_read(struct vn_span in, uint64_t *at, int64_t *number)
 {
 	bool minus = *at < in.n && in.p[*at] == '-';
 	uint64_t i = *at + minus, first = i;
@@ -259,7 +259,7 @@ static enum step number_read(struct span in, uint64_t *at, int64_t *number)
 }
 
 /* A length and the end of its line; *at is behind it then. Most are of one digit or two, or say that there is nothing. */
-static inline enum step length_read(struct span in, uint64_t *at, int64_t *length)
+static inline enum step length_read(struct vn_span in, uint64_t *at, int64_t *length)
 {
 	const uint8_t *p = in.p + *at;
 
@@ -282,22 +282,22 @@ static inline enum step length_read(struct span in, uint64_t *at, int64_t *lengt
 /* ---- requests ---- */
 
 struct said {                           /* a request, as far as it is at hand */
-	struct span words[4];           /* its first ones, and the latest of the others */
+	struct vn_span words[4];           /* its first ones, and the latest of the others */
 	uint64_t args;                  /* how many there are */
-	struct span subject;
+	struct vn_span subject;
 };
 
 /* One by one, as messages are. */
 static void said_clear(struct said *q)
 {
 	for (int i = 0; i < 4; i++)
-		q->words[i] = (struct span){ 0 };
+		q->words[i] = (struct vn_span){ 0 };
 	q->args = 0;
-	q->subject = (struct span){ 0 };
+	q->subject = (struct vn_span){ 0 };
 }
 
 /* In capitals; what cannot be shown is not. */
-static void verb_put(char verb[24], size_t at, struct span name)
+static void verb_put(char verb[24], size_t at, struct vn_span name)
 {
 	uint64_t word = 0;
 
@@ -319,7 +319,7 @@ static const struct class *said_class(const struct said *q, const char verb[24])
 	if (class && class->kind == CONTAINER && q->args > 1) {
 		verb_put(name, 0, q->words[0]);
 		size_t at = strlen(name);
-		verb_put(name, at, (struct span){ (const uint8_t *)"|", 1 });
+		verb_put(name, at, (struct vn_span){ (const uint8_t *)"|", 1 });
 		verb_put(name, at + 1, q->words[1]);
 		sub = class_find(name);
 	}
@@ -347,7 +347,7 @@ static bool reply_doubtful(const struct redis *s, const struct said *q)
 }
 
 /* Will it be answered? One that turns replies on again must come through. */
-static enum role said_role(struct redis *s, const struct said *q, enum kind kind)
+static enum vn_role said_role(struct redis *s, const struct said *q, enum kind kind)
 {
 	int word = kind == CLIENT ? reply_word(q) : NO_REPLY_WORD, quiet = s->quiet;
 
@@ -358,10 +358,10 @@ static enum role said_role(struct redis *s, const struct said *q, enum kind kind
 	if (word == REPLY_SKIP && quiet != HUSHED)
 		s->quiet = SKIPPING;
 	if (word == REPLY_OFF || word == REPLY_SKIP)
-		return SILENT;
+		return VN_SILENT;
 	if (word == REPLY_ON || (kind == RESETS && quiet == HUSHED))
-		return quiet == LOUD ? ASKS : AIDS;
-	return quiet == LOUD ? ASKS : SILENT;
+		return quiet == LOUD ? VN_ASKS : VN_AIDS;
+	return quiet == LOUD ? VN_ASKS : VN_SILENT;
 }
 
 /* What transactions add to what a command is. Here is kept what the server keeps: what EXEC will run. */
@@ -375,11 +375,11 @@ static unsigned said_transacts(struct redis *s, enum kind kind, unsigned is)
 		s->queued = s->latest = 0;
 	}
 	if (kind == MULTI || kind == DISCARD || kind == RESETS || !multi)
-		return is & ~(multi ? IS_BEGIN : IS_ROLLBACK);
+		return is & ~(multi ? VN_IS_BEGIN : VN_IS_ROLLBACK);
 	s->queued |= s->latest;
 	s->latest = 0;
 	if (kind == EXEC)
-		return is | s->queued | (s->dirty ? 0 : IS_COMMIT);
+		return is | s->queued | (s->dirty ? 0 : VN_IS_COMMIT);
 	if (!s->dirty)
 		s->latest = is & IS_QUEUED;
 	return is | IS_GROWING;         /* to be queued */
@@ -403,7 +403,7 @@ static uint64_t subscribe_note(const struct said *q)
 }
 
 /* Fill in *m. NULL, or why the connection must be raw. */
-static const char *said_take(struct redis *s, const struct said *q, struct message *m)
+static const char *said_take(struct redis *s, const struct said *q, struct vn_message *m)
 {
 	verb_put(m->verb, 0, q->words[0]);
 	const struct class *class = said_class(q, m->verb);
@@ -414,9 +414,9 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 		return RAW_ENDLESS;
 	if (kind == CLIENT && reply_doubtful(s, q))
 		return RAW_HUSHED;
-	m->is = said_transacts(s, kind, login ? IS_LOGIN : class->is);
+	m->is = said_transacts(s, kind, login ? VN_IS_LOGIN : class->is);
 	if (!s->spoke)
-		m->is |= IS_OPENING;
+		m->is |= VN_IS_OPENING;
 	m->role = said_role(s, q, kind);
 	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
 	s->class = class;
@@ -424,7 +424,7 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 		said_wants(s, q);
 	if (kind == RESETS)
 		memset(s->wanted, 0, sizeof s->wanted);
-	s->hushed |= m->role == SILENT && kind == SUBSCRIBES;
+	s->hushed |= m->role == VN_SILENT && kind == SUBSCRIBES;
 	if (kind != SECRET && !login)
 		m->subject = q->subject;
 	s->spoke = true;
@@ -432,16 +432,16 @@ static const char *said_take(struct redis *s, const struct said *q, struct messa
 }
 
 /* Nothing was asked. */
-static struct cut said_nothing(struct redis *s, struct message *m, uint64_t len)
+static struct vn_cut said_nothing(struct redis *s, struct vn_message *m, uint64_t len)
 {
 	if (s->quiet == SKIPPING)
 		s->quiet = LOUD;
-	m->role = SILENT;
-	return (struct cut){ .kind = CUT_END, .len = len };
+	m->role = VN_SILENT;
+	return (struct vn_cut){ .kind = VN_CUT_END, .len = len };
 }
 
 /* The next argument, as far as it is at hand; *at is behind it then, though it may end beyond what is there. */
-static inline enum step arg_read(struct span in, uint64_t *at, struct span *arg)
+static inline enum step arg_read(struct vn_span in, uint64_t *at, struct vn_span *arg)
 {
 	uint64_t i = *at;
 	int64_t n;
@@ -454,30 +454,30 @@ static inline enum step arg_read(struct span in, uint64_t *at, struct span *arg)
 	if (step != ON || n < 0)
 		return step == WAIT ? WAIT : BAD;
 	size_t here = in.n - i;
-	*arg = (struct span){ in.p + i, (uint64_t)n < here ? (size_t)n : here };
+	*arg = (struct vn_span){ in.p + i, (uint64_t)n < here ? (size_t)n : here };
 	*at = i + (uint64_t)n + 2;
 	return ON;
 }
 
 /* The arguments behind the first, joined by blanks. */
-static void subject_add(struct talk *t, struct said *q, uint64_t i)
+static void subject_add(struct vn_session *t, struct said *q, uint64_t i)
 {
-	struct span arg = q->words[i < 3 ? i : 3];
+	struct vn_span arg = q->words[i < 3 ? i : 3];
 
 	if (i == 1) {
 		q->subject = arg;
 	} else if (i > 1 && q->subject.n < SUBJECT_MAX) {
 		if (i == 2)
-			out_put(t->scratch, q->subject.p, q->subject.n);
-		out_byte(t->scratch, ' ');
-		out_put(t->scratch, arg.p, arg.n < SUBJECT_MAX ? arg.n : SUBJECT_MAX);
-		q->subject = out_span(t->scratch);
+			vn_buffer_put(t->scratch, q->subject.p, q->subject.n);
+		vn_buffer_byte(t->scratch, ' ');
+		vn_buffer_put(t->scratch, arg.p, arg.n < SUBJECT_MAX ? arg.n : SUBJECT_MAX);
+		q->subject = vn_buffer_span(t->scratch);
 	}
 	if (q->subject.n > SUBJECT_MAX)
 		q->subject.n = SUBJECT_MAX;
 }
 
-static struct cut array_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut array_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct redis *s = t->state;
 	struct said q;
@@ -487,38 +487,38 @@ static struct cut array_request(struct talk *t, struct span in, struct message *
 
 	said_clear(&q);
 	if (step != ON || n > ITEMS_MAX)
-		return step == WAIT ? cut_more() : cut_raw(t, RAW_REQUEST);
+		return step == WAIT ? vn_cut_more() : vn_cut_raw(t, RAW_REQUEST);
 	m->head = (uint16_t)at;
 	if (n <= 0)
 		return said_nothing(s, m, at);
 	for (q.args = (uint64_t)n; i < q.args && (step = arg_read(in, &at, &q.words[i < 3 ? i : 3])) == ON; i++)
 		subject_add(t, &q, i);
 	if (step == BAD)
-		return cut_raw(t, RAW_REQUEST);
+		return vn_cut_raw(t, RAW_REQUEST);
 	if ((i < q.args || at > in.n) && q.subject.n < SUBJECT_MAX && in.n < PATIENCE)
-		return cut_more();
+		return vn_cut_more();
 	const char *why = said_take(s, &q, m);
 	if (why)
-		return cut_raw(t, why);
+		return vn_cut_raw(t, why);
 	s->args = q.args - i;
-	return (struct cut){ .kind = s->args ? CUT_PART : CUT_END, .len = at };
+	return (struct vn_cut){ .kind = s->args ? VN_CUT_PART : VN_CUT_END, .len = at };
 }
 
 /* More arguments of the request under way. */
-static struct cut array_goes_on(struct talk *t, struct span in)
+static struct vn_cut array_goes_on(struct vn_session *t, struct vn_span in)
 {
 	struct redis *s = t->state;
-	struct span arg;
+	struct vn_span arg;
 	uint64_t at = 0;
 	enum step step = ON;
 
 	while (s->args && (step = arg_read(in, &at, &arg)) == ON)
 		s->args--;
 	if (step == BAD && !at)
-		return cut_raw(t, RAW_REQUEST);
+		return vn_cut_raw(t, RAW_REQUEST);
 	if (!at)
-		return cut_more();
-	return (struct cut){ .kind = s->args ? CUT_PART : CUT_END, .len = at };
+		return vn_cut_more();
+	return (struct vn_cut){ .kind = s->args ? VN_CUT_PART : VN_CUT_END, .len = at };
 }
 
 static bool is_blank(uint8_t c)
@@ -527,7 +527,7 @@ static bool is_blank(uint8_t c)
 }
 
 /* The next word of a line, without its quotes; *line is behind it then. n = 0 and p NULL: there is none. */
-static struct span line_word(struct span *line)
+static struct vn_span line_word(struct vn_span *line)
 {
 	const uint8_t *p = line->p, *end = p + line->n, *from;
 	uint8_t quote;
@@ -535,29 +535,29 @@ static struct span line_word(struct span *line)
 	while (p < end && is_blank(*p))
 		p++;
 	if (p == end)
-		return *line = (struct span){ 0 };
+		return *line = (struct vn_span){ 0 };
 	quote = *p == '"' || *p == '\'' ? *p++ : 0;
 	for (from = p; p < end && (quote ? *p != quote : !is_blank(*p)); p++)
 		if (quote && *p == '\\' && p + 1 < end)
 			p++;
-	struct span word = { from, (size_t)(p - from) };
+	struct vn_span word = { from, (size_t)(p - from) };
 	p += quote && p < end;
-	*line = (struct span){ p, (size_t)(end - p) };
+	*line = (struct vn_span){ p, (size_t)(end - p) };
 	return word;
 }
 
-static struct cut inline_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut inline_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	const uint8_t *end = memchr(in.p, '\n', in.n);
 	struct redis *s = t->state;
 	struct said q;
-	struct span word;
+	struct vn_span word;
 
 	if (!end)
-		return cut_more();
+		return vn_cut_more();
 	said_clear(&q);
 	uint64_t len = (uint64_t)(end - in.p) + 1;
-	struct span line = { in.p, (size_t)len - 1 };
+	struct vn_span line = { in.p, (size_t)len - 1 };
 	while (line.n && is_blank(line.p[line.n - 1]))
 		line.n--;
 	for (; (word = line_word(&line)).p; q.args++) {
@@ -569,14 +569,14 @@ static struct cut inline_request(struct talk *t, struct span in, struct message 
 	if (!q.args)
 		return said_nothing(s, m, len);
 	while (q.subject.n && is_blank(q.subject.p[0]))
-		q.subject = (struct span){ q.subject.p + 1, q.subject.n - 1 };
+		q.subject = (struct vn_span){ q.subject.p + 1, q.subject.n - 1 };
 	if (q.subject.n > SUBJECT_MAX)
 		q.subject.n = SUBJECT_MAX;
 	const char *why = said_take(s, &q, m);
-	return why ? cut_raw(t, why) : (struct cut){ .kind = CUT_END, .len = len };
+	return why ? vn_cut_raw(t, why) : (struct vn_cut){ .kind = VN_CUT_END, .len = len };
 }
 
-static struct cut redis_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut redis_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct redis *s = t->state;
 
@@ -585,7 +585,7 @@ static struct cut redis_request(struct talk *t, struct span in, struct message *
 	if (in.p[0] == '*')
 		return array_request(t, in, m);
 	if (in.p[0] == 0x16)
-		return cut_raw(t, RAW_TLS);
+		return vn_cut_raw(t, RAW_TLS);
 	return inline_request(t, in, m);
 }
 
@@ -605,7 +605,7 @@ static bool walk_done(const struct walk *w)
 }
 
 /* A line, or what is at hand of a long one. */
-static enum step walk_line(struct walk *w, struct span in, uint64_t *at)
+static enum step walk_line(struct walk *w, struct vn_span in, uint64_t *at)
 {
 	const uint8_t *from = in.p + *at, *end = memchr(from, '\n', in.n - *at);
 	uint64_t *left = &w->left[w->depth], n = 0;
@@ -669,7 +669,7 @@ static enum step walk_add(struct walk *w, enum item item, uint64_t n, uint64_t *
 }
 
 /* One item of a reply; *at is behind it then, or where it will end. */
-static enum step walk_item(struct walk *w, struct span in, uint64_t *at)
+static enum step walk_item(struct walk *w, struct vn_span in, uint64_t *at)
 {
 	enum item item = w->line ? LINE : items[in.p[*at]];
 	uint64_t i = *at + 1;
@@ -703,33 +703,33 @@ static enum step walk_item(struct walk *w, struct span in, uint64_t *at)
 
 /* ---- replies, and whose they are ---- */
 
-static enum kind asked_kind(const struct message *asked)
+static enum kind asked_kind(const struct vn_message *asked)
 {
-	return !asked || asked->note & NOTE_SUBSTITUTE ? PLAIN : asked->note & NOTE_KIND;
+	return !asked || asked->note & VN_NOTE_SUBSTITUTE ? PLAIN : asked->note & NOTE_KIND;
 }
 
 /* The first string of a list: what kind of push it is. */
-static enum step name_read(struct span in, struct span *name)
+static enum step name_read(struct vn_span in, struct vn_span *name)
 {
 	uint64_t at = 1, end;
 	int64_t n;
 	enum step step = length_read(in, &at, &n);
 
-	*name = (struct span){ 0 };
+	*name = (struct vn_span){ 0 };
 	if (step == WAIT || (step == ON && at == in.n && n > 0))
 		return WAIT;
 	end = at;
 	if (step == BAD || n < 1 || in.p[at] != '$' || (step = arg_read(in, &end, name)) == BAD) {
-		*name = (struct span){ 0 };
+		*name = (struct vn_span){ 0 };
 		return ON;
 	}
 	return step == WAIT || (end > in.n + 2 && name->n < 16) ? WAIT : ON;
 }
 
 /* How many confirmations this will be. */
-static uint64_t confirmations_due(const struct redis *s, const struct message *asked)
+static uint64_t confirmations_due(const struct redis *s, const struct vn_message *asked)
 {
-	uint64_t count = (asked->note & ~NOTE_SUBSTITUTE) >> NOTE_COUNT_SHIFT;
+	uint64_t count = (asked->note & ~VN_NOTE_SUBSTITUTE) >> NOTE_COUNT_SHIFT;
 
 	if (!count)
 		count = s->subscribed[s->which % SUBSCRIPTIONS];
@@ -737,10 +737,10 @@ static uint64_t confirmations_due(const struct redis *s, const struct message *a
 }
 
 /* A list that may be a push: a confirmation, something published, whatever RESP3 marks as one. */
-static enum step push_begin(struct redis *s, struct span in, const struct message *asked)
+static enum step push_begin(struct redis *s, struct vn_span in, const struct vn_message *asked)
 {
 	bool ours = asked_kind(asked) == SUBSCRIBES;
-	struct span name;
+	struct vn_span name;
 
 	if (name_read(in, &name) == WAIT)
 		return WAIT;
@@ -760,7 +760,7 @@ static bool hears(const struct redis *s)
 }
 
 /* What begins here. Nothing that is set must depend on having been set before: it may come again. */
-static enum step answer_begin(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static enum step answer_begin(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct redis *s = t->state;
 	bool ours = asked_kind(asked) == SUBSCRIBES;
@@ -777,7 +777,7 @@ static enum step answer_begin(struct talk *t, struct span in, const struct messa
 		t->notice = RAW_QUEUED;
 	else {
 		bool error = s->type == '-' || s->type == '!';
-		m->role = s->pushing ? PUSH : ANSWERS;
+		m->role = s->pushing ? VN_PUSH : VN_ANSWERS;
 		m->is = asked && !s->pushing ? asked->is : 0;
 		m->head = 1;
 		memcpy(m->verb, error ? "ERR\0\0\0\0" : s->pushing ? "PUSH\0\0\0" : "ANSWER\0", 8);
@@ -796,7 +796,7 @@ static void confirmation_count(struct redis *s)
 }
 
 /* A reply is whole: what has changed by it. */
-static void answer_learn(struct redis *s, const struct message *asked)
+static void answer_learn(struct redis *s, const struct vn_message *asked)
 {
 	enum kind kind = s->pushing ? PLAIN : asked_kind(asked);
 
@@ -812,7 +812,7 @@ static void answer_learn(struct redis *s, const struct message *asked)
 	}
 }
 
-static struct cut redis_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut redis_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct redis *s = t->state;
 	enum step step = s->answering ? ON : answer_begin(t, in, asked, m);
@@ -820,13 +820,13 @@ static struct cut redis_response(struct talk *t, struct span in, const struct me
 	bool done = false;
 
 	if (step != ON)
-		return step == WAIT ? cut_more() : cut_raw(t, t->notice);
+		return step == WAIT ? vn_cut_more() : vn_cut_raw(t, t->notice);
 	while (!done && at < in.n && (step = walk_item(&s->walk, in, &at)) == ON)
 		done = walk_done(&s->walk);
 	if (!at)
-		return step == BAD ? cut_raw(t, RAW_ANSWER) : cut_more();
+		return step == BAD ? vn_cut_raw(t, RAW_ANSWER) : vn_cut_more();
 	s->answering = true;
-	struct cut cut = { .kind = CUT_PART, .len = at };
+	struct vn_cut cut = { .kind = VN_CUT_PART, .len = at };
 	if (!done)
 		return cut;
 	answer_learn(s, asked);
@@ -834,7 +834,7 @@ static struct cut redis_response(struct talk *t, struct span in, const struct me
 		s->confirming--;
 	} else {
 		s->answering = false;
-		cut.kind = CUT_END;
+		cut.kind = VN_CUT_END;
 	}
 	return cut;
 }
@@ -844,45 +844,45 @@ static struct cut redis_response(struct talk *t, struct span in, const struct me
 /* failure.number: how it is worded. A REJECTED command was not run: if it is EXEC, the server says so. */
 enum wording { PLAINLY, REJECTED, AS_NIL, BY_ITSELF, NOT_AT_ALL };
 
-static const struct failure failures[] = {
-	{ "starting_up", "LOADING", "Redis is loading the dataset in memory", WANTS_DATA, ON_REQUEST, STAY, REJECTED },
-	{ "read_only", "READONLY", "You can't write against a read only replica.", IS_WRITE, ON_REQUEST, STAY, REJECTED },
+static const struct vn_failure failures[] = {
+	{ "starting_up", "LOADING", "Redis is loading the dataset in memory", WANTS_DATA, VN_ON_REQUEST, VN_STAY, REJECTED },
+	{ "read_only", "READONLY", "You can't write against a read only replica.", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, REJECTED },
 	{ "masterdown", "MASTERDOWN", "Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-	  WANTS_MASTER, ON_REQUEST, STAY, REJECTED },
+	  WANTS_MASTER, VN_ON_REQUEST, VN_STAY, REJECTED },
 	{ "out_of_memory", "OOM", "command not allowed when used memory > 'maxmemory'.",
-	  IS_GROWING, ON_REQUEST, STAY, REJECTED },
+	  IS_GROWING, VN_ON_REQUEST, VN_STAY, REJECTED },
 	{ "disk_full", "MISCONF", "Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
 	  "Commands that may modify the data set are disabled, because this instance is configured to report errors "
 	  "during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). "
 	  "Please check the Redis logs for details about the RDB error.",
-	  IS_WRITE | IS_PING, ON_REQUEST, STAY, REJECTED },
+	  VN_IS_WRITE | IS_PING, VN_ON_REQUEST, VN_STAY, REJECTED },
 	{ "append_failed", "MISCONF", "Errors writing to the AOF file: No space left on device",
-	  IS_WRITE | IS_PING, ON_REQUEST, STAY, REJECTED },
+	  VN_IS_WRITE | IS_PING, VN_ON_REQUEST, VN_STAY, REJECTED },
 	{ "busy", "BUSY", "Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
-	  WANTS_TIME, ON_REQUEST, STAY, REJECTED },
-	{ "no_replicas", "NOREPLICAS", "Not enough good replicas to write.", IS_WRITE, ON_REQUEST, STAY, REJECTED },
-	{ "no_auth", "NOAUTH", "Authentication required.", WANTS_LOGIN, ON_REQUEST, STAY, REJECTED },
+	  WANTS_TIME, VN_ON_REQUEST, VN_STAY, REJECTED },
+	{ "no_replicas", "NOREPLICAS", "Not enough good replicas to write.", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, REJECTED },
+	{ "no_auth", "NOAUTH", "Authentication required.", WANTS_LOGIN, VN_ON_REQUEST, VN_STAY, REJECTED },
 	{ "access_denied", "WRONGPASS", "invalid username-password pair or user is disabled.",
-	  IS_LOGIN, ON_REQUEST, STAY, PLAINLY },
-	{ "cluster_down", "CLUSTERDOWN", "The cluster is down", IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
-	{ "slot_not_served", "CLUSTERDOWN", "Hash slot not served", IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY, PLAINLY },
+	{ "cluster_down", "CLUSTERDOWN", "The cluster is down", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY },
+	{ "slot_not_served", "CLUSTERDOWN", "Hash slot not served", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY },
 	{ "try_again", "TRYAGAIN", "Multiple keys request during rehashing of slot",
-	  IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
-	{ "conflict", "nil", "EXEC answers nil, as if a watched key had been changed", IS_COMMIT, ON_REQUEST, STAY, AS_NIL },
-	{ "miss", "nil", "the server is asked for a key that does not exist", IS_LOOKING, ON_REQUEST, STAY, BY_ITSELF, .by_name = true },
-	{ "pooler_timeout", "ERR", "Connection timed out", IS_READ | IS_WRITE, ON_REQUEST, STAY, PLAINLY },
-	{ "too_many_connections", "ERR", "max number of clients reached", IS_OPENING, ON_REQUEST, CLOSE, PLAINLY },
-	{ "overloaded", "ERR", "max number of clients reached", IS_OPENING, ON_REQUEST, CLOSE, PLAINLY },
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY },
+	{ "conflict", "nil", "EXEC answers nil, as if a watched key had been changed", VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, AS_NIL },
+	{ "miss", "nil", "the server is asked for a key that does not exist", IS_LOOKING, VN_ON_REQUEST, VN_STAY, BY_ITSELF, .by_name = true },
+	{ "pooler_timeout", "ERR", "Connection timed out", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY },
+	{ "too_many_connections", "ERR", "max number of clients reached", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, PLAINLY },
+	{ "overloaded", "ERR", "max number of clients reached", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, PLAINLY },
 	{ "unblocked", "UNBLOCKED",
 	  "force unblock from blocking operation, instance state changed (master -> replica?)",
-	  IS_WAITING, ON_REQUEST, CLOSE, PLAINLY },
+	  IS_WAITING, VN_ON_REQUEST, VN_CLOSE, PLAINLY },
 	{ "shutting_down", "FIN", "the connection is closed without a word",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
-	{ "idle_timeout", "FIN", "the connection is closed without a word", IS_COMMAND, ON_REST, CLOSE, NOT_AT_ALL },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
+	{ "idle_timeout", "FIN", "the connection is closed without a word", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
 	{ "crash", "RST", "the connection is reset without a word",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, RESET, NOT_AT_ALL },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, NOT_AT_ALL },
 	{ "gone", "FIN", "the connection is closed without a word",
-	  IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, NOT_AT_ALL },
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
 	{ 0 }
 };
 
@@ -892,30 +892,30 @@ static const char UNKNOWN_COMMAND[] = "*1\r\n$15\r\nvaurien-refuses\r\n", DISCAR
  * it lies in the same slot where there is a {tag}, and in what the user may read. */
 static const char NOTHING[] = "vaurien-nothing";
 
-static void length_put(struct out *o, char type, uint64_t n)
+static void length_put(struct vn_buffer *o, char type, uint64_t n)
 {
 	char line[32];
 
-	out_put(o, line, (size_t)snprintf(line, sizeof line, "%c%llu\r\n", type, (unsigned long long)n));
+	vn_buffer_put(o, line, (size_t)snprintf(line, sizeof line, "%c%llu\r\n", type, (unsigned long long)n));
 }
 
-static void arg_put(struct out *o, struct span arg, bool missing)
+static void arg_put(struct vn_buffer *o, struct vn_span arg, bool missing)
 {
 	length_put(o, '$', arg.n + (missing ? sizeof NOTHING : 0));
-	out_put(o, arg.p, arg.n);
+	vn_buffer_put(o, arg.p, arg.n);
 	if (missing)
-		out_byte(o, ':');
-	out_put(o, NOTHING, missing ? sizeof NOTHING - 1 : 0);
-	out_put(o, "\r\n", 2);
+		vn_buffer_byte(o, ':');
+	vn_buffer_put(o, NOTHING, missing ? sizeof NOTHING - 1 : 0);
+	vn_buffer_put(o, "\r\n", 2);
 }
 
 enum { ARGS_MAX = 65536 };              /* of a command that may miss */
 
-struct args { uint64_t n, at; struct span in, line; };  /* of a request, one after the other: a list's or a line's */
+struct args { uint64_t n, at; struct vn_span in, line; };  /* of a request, one after the other: a list's or a line's */
 
-static bool args_begin(struct args *a, struct span in)
+static bool args_begin(struct args *a, struct vn_span in)
 {
-	struct span line = in;
+	struct vn_span line = in;
 	int64_t n = 0;
 
 	*a = (struct args){ .in = in, .at = 1 };
@@ -931,22 +931,22 @@ static bool args_begin(struct args *a, struct span in)
 }
 
 /* NULL in p: it is not at hand. */
-static struct span args_next(struct args *a)
+static struct vn_span args_next(struct args *a)
 {
-	struct span arg = { 0 };
+	struct vn_span arg = { 0 };
 
 	if (a->line.p)
 		return line_word(&a->line);
-	return arg_read(a->in, &a->at, &arg) == ON && a->at <= a->in.n + 2 ? arg : (struct span){ 0 };
+	return arg_read(a->in, &a->at, &arg) == ON && a->at <= a->in.n + 2 ? arg : (struct vn_span){ 0 };
 }
 
 /* Which arguments are keys: from .. to. */
 struct range { uint64_t from, to; };
 
-static struct range keys_range(enum keys keys, struct span in)
+static struct range keys_range(enum keys keys, struct vn_span in)
 {
 	struct args a;
-	struct span arg;
+	struct vn_span arg;
 	uint64_t i = 0, counter = keys == KEYS_COUNTED_SECOND ? 2 : 1;
 
 	if (!args_begin(&a, in))
@@ -968,7 +968,7 @@ static struct range keys_range(enum keys keys, struct span in)
 	return (struct range){ 0 };
 }
 
-static void miss_put(enum keys keys, struct span in, struct out *o)
+static void miss_put(enum keys keys, struct vn_span in, struct vn_buffer *o)
 {
 	static const char *const instead[] = {
 		[AS_EXISTS] = "*2\r\n$6\r\nEXISTS\r\n$15\r\nvaurien-nothing\r\n",
@@ -978,20 +978,20 @@ static void miss_put(enum keys keys, struct span in, struct out *o)
 	struct args a;
 
 	if (keys >= AS_EXISTS) {
-		out_put(o, instead[keys], strlen(instead[keys]));
+		vn_buffer_put(o, instead[keys], strlen(instead[keys]));
 		return;
 	}
 	struct range r = keys_range(keys, in);
 	args_begin(&a, in);
 	length_put(o, '*', a.n);
 	for (uint64_t i = 0; i < a.n; i++) {
-		struct span arg = args_next(&a);
+		struct vn_span arg = args_next(&a);
 		bool missing = i >= r.from && i < r.to;
-		arg_put(o, arg.p || missing ? arg : (struct span){ (const uint8_t *)"0", 1 }, missing);
+		arg_put(o, arg.p || missing ? arg : (struct vn_span){ (const uint8_t *)"0", 1 }, missing);
 	}
 }
 
-static bool redis_fits(struct talk *t, const struct message *asked, const struct failure *f)
+static bool redis_fits(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
 {
 	struct args a;
 
@@ -1000,37 +1000,37 @@ static bool redis_fits(struct talk *t, const struct message *asked, const struct
 
 /* A command that the server does not know spoils a transaction as a refused one does. A refused EXEC
  * ends it, and nothing of it was done. */
-static int redis_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+static int redis_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	struct redis *s = t->state;
 	enum kind kind = asked->note & NOTE_KIND;
 
-	if (f->end != STAY)
+	if (f->end != VN_STAY)
 		return 0;
 	if (f->number == BY_ITSELF) {
 		miss_put(s->class->keys, asked->bytes, backend);
-		return BY_BACKEND;
+		return VN_BY_BACKEND;
 	}
 	if (kind == EXEC) {
-		out_put(backend, DISCARD_COMMAND, sizeof DISCARD_COMMAND - 1);
+		vn_buffer_put(backend, DISCARD_COMMAND, sizeof DISCARD_COMMAND - 1);
 		return 1;
 	}
-	if (asked->is & IS_BEGIN)
+	if (asked->is & VN_IS_BEGIN)
 		s->multi = false;
-	if (asked->is & IS_ROLLBACK)
+	if (asked->is & VN_IS_ROLLBACK)
 		s->multi = true;
 	s->dirty = s->multi;
 	s->latest = 0;
-	out_put(backend, UNKNOWN_COMMAND, sizeof UNKNOWN_COMMAND - 1);
+	vn_buffer_put(backend, UNKNOWN_COMMAND, sizeof UNKNOWN_COMMAND - 1);
 	return 1;
 }
 
-static void text_put(struct out *o, const char *text)
+static void text_put(struct vn_buffer *o, const char *text)
 {
-	out_put(o, text, strlen(text));
+	vn_buffer_put(o, text, strlen(text));
 }
 
-static void redis_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+static void redis_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	const struct redis *s = t->state;
 
@@ -1051,14 +1051,14 @@ static void redis_word(struct talk *t, const struct message *asked, const struct
 
 /* ---- */
 
-static const struct opt options[] = {
-	{ "keep_alive", OPT_INERT, .def = "0", .help = "Connections are always kept" },
-	{ "reuse_socket", OPT_INERT, .def = "0", .help = "A connection's state cannot be handed to another client" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+static const struct vn_opt options[] = {
+	{ "keep_alive", VN_OPT_INERT, .def = "0", .help = "Connections are always kept" },
+	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "A connection's state cannot be handed to another client" },
+	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-PROTOCOL(redis,
+VN_PROTOCOL(redis,
 	.help = "Redis: commands, pipelines, transactions, subscriptions; RESP2 and RESP3",
 	.options = options,
 	.state_size = sizeof(struct redis),

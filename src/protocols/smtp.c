@@ -35,26 +35,26 @@ enum {
 enum kind { PLAIN, HELLO, MAIL, RCPT, DATA, MESSAGE, BDAT, LAST, RSET, AUTH, STARTTLS, TURN, LMTP };
 
 enum {
-	IS_HELLO   = IS_OWN << 0,
-	IS_MAIL    = IS_OWN << 1,
-	IS_RCPT    = IS_OWN << 2,
-	IS_DATA    = IS_OWN << 3,
-	IS_MESSAGE = IS_OWN << 4,       /* a mail's content, or a chunk of it */
-	IS_TLS     = IS_OWN << 5,
-	IS_LOOKUP  = IS_OWN << 6,
+	IS_HELLO   = VN_IS_OWN << 0,
+	IS_MAIL    = VN_IS_OWN << 1,
+	IS_RCPT    = VN_IS_OWN << 2,
+	IS_DATA    = VN_IS_OWN << 3,
+	IS_MESSAGE = VN_IS_OWN << 4,       /* a mail's content, or a chunk of it */
+	IS_TLS     = VN_IS_OWN << 5,
+	IS_LOOKUP  = VN_IS_OWN << 6,
 	IS_MAILING = IS_MAIL | IS_RCPT | IS_DATA | IS_MESSAGE,
 };
 
 static const char *const own[] = { "EHLO", "MAIL", "RCPT", "DATA", "mails", "STARTTLS", "VRFY and EXPN", NULL };
 
 static const struct command { const char *verb; enum kind kind; unsigned is; } commands[] = {
-	{ "EHLO", HELLO, IS_COMMAND | IS_HELLO }, { "HELO", HELLO, IS_COMMAND | IS_HELLO },
-	{ "MAIL", MAIL, IS_COMMAND | IS_MAIL }, { "RCPT", RCPT, IS_COMMAND | IS_RCPT },
-	{ "DATA", DATA, IS_COMMAND | IS_DATA }, { "BDAT", BDAT, IS_COMMAND | IS_MESSAGE },
-	{ "RSET", RSET, IS_COMMAND }, { "AUTH", AUTH, IS_LOGIN }, { "STARTTLS", STARTTLS, IS_COMMAND | IS_TLS },
-	{ "VRFY", PLAIN, IS_COMMAND | IS_LOOKUP }, { "EXPN", PLAIN, IS_COMMAND | IS_LOOKUP },
-	{ "TURN", TURN, IS_COMMAND }, { "ATRN", TURN, IS_COMMAND }, { "LHLO", LMTP, IS_COMMAND },
-	{ NULL, PLAIN, IS_COMMAND },
+	{ "EHLO", HELLO, VN_IS_COMMAND | IS_HELLO }, { "HELO", HELLO, VN_IS_COMMAND | IS_HELLO },
+	{ "MAIL", MAIL, VN_IS_COMMAND | IS_MAIL }, { "RCPT", RCPT, VN_IS_COMMAND | IS_RCPT },
+	{ "DATA", DATA, VN_IS_COMMAND | IS_DATA }, { "BDAT", BDAT, VN_IS_COMMAND | IS_MESSAGE },
+	{ "RSET", RSET, VN_IS_COMMAND }, { "AUTH", AUTH, VN_IS_LOGIN }, { "STARTTLS", STARTTLS, VN_IS_COMMAND | IS_TLS },
+	{ "VRFY", PLAIN, VN_IS_COMMAND | IS_LOOKUP }, { "EXPN", PLAIN, VN_IS_COMMAND | IS_LOOKUP },
+	{ "TURN", TURN, VN_IS_COMMAND }, { "ATRN", TURN, VN_IS_COMMAND }, { "LHLO", LMTP, VN_IS_COMMAND },
+	{ NULL, PLAIN, VN_IS_COMMAND },
 };
 
 /* Where the content of a mail stands: how far a line that is a dot has come. */
@@ -93,12 +93,12 @@ static const char
 
 enum { ENVELOPE = 1 };                  /* the key of a mail's sender and recipients on the shelf */
 
-static struct cut piece(bool end, uint64_t len)
+static struct vn_cut piece(bool end, uint64_t len)
 {
-	return (struct cut){ .kind = end ? CUT_END : CUT_PART, .len = len };
+	return (struct vn_cut){ .kind = end ? VN_CUT_END : VN_CUT_PART, .len = len };
 }
 
-static bool strips(const struct talk *t)
+static bool strips(const struct vn_session *t)
 {
 	const struct smtp_opts *opts = t->opts;
 
@@ -113,7 +113,7 @@ static bool is_blank(uint8_t c)
 }
 
 /* The next word; *line is behind it and its blanks then. n = 0: there is none. */
-static struct span word_take(struct span *line)
+static struct vn_span word_take(struct vn_span *line)
 {
 	const uint8_t *p = line->p, *end = p + line->n, *from;
 
@@ -121,19 +121,19 @@ static struct span word_take(struct span *line)
 		p++;
 	for (from = p; p < end && !is_blank(*p); )
 		p++;
-	struct span word = { from, (size_t)(p - from) };
+	struct vn_span word = { from, (size_t)(p - from) };
 	while (p < end && is_blank(*p))
 		p++;
-	*line = (struct span){ p, (size_t)(end - p) };
+	*line = (struct vn_span){ p, (size_t)(end - p) };
 	return word;
 }
 
-static bool word_is(struct span word, const char *name)
+static bool word_is(struct vn_span word, const char *name)
 {
 	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
 }
 
-static bool number_read(struct span word, uint64_t *n)
+static bool number_read(struct vn_span word, uint64_t *n)
 {
 	*n = 0;
 	for (size_t i = 0; i < word.n; i++) {
@@ -146,29 +146,29 @@ static bool number_read(struct span word, uint64_t *n)
 
 /* ---- the envelope: what a mail is about ---- */
 
-static void envelope_add(struct talk *t, struct span argument)
+static void envelope_add(struct vn_session *t, struct vn_span argument)
 {
-	struct span text = shelf_get(t->texts, ENVELOPE);
+	struct vn_span text = vn_text_cache_get(t->texts, ENVELOPE);
 
 	if (text.n + argument.n >= SUBJECT_MAX)
 		return;
-	out_put(t->scratch, text.p, text.n);
+	vn_buffer_put(t->scratch, text.p, text.n);
 	if (text.n)
-		out_byte(t->scratch, ' ');
-	out_put(t->scratch, argument.p, argument.n);
-	shelf_put(t->texts, ENVELOPE, out_span(t->scratch));
+		vn_buffer_byte(t->scratch, ' ');
+	vn_buffer_put(t->scratch, argument.p, argument.n);
+	vn_text_cache_put(t->texts, ENVELOPE, vn_buffer_span(t->scratch));
 }
 
-static void envelope_begin(struct talk *t, struct span argument)
+static void envelope_begin(struct vn_session *t, struct vn_span argument)
 {
-	shelf_drop(t->texts, ENVELOPE);
+	vn_text_cache_drop(t->texts, ENVELOPE);
 	envelope_add(t, argument);
 }
 
 /* ---- requests ---- */
 
 /* In capitals; what cannot be shown is not. */
-static void verb_put(char verb[24], struct span name)
+static void verb_put(char verb[24], struct vn_span name)
 {
 	for (size_t i = 0; i < name.n && i < 23; i++) {
 		uint8_t c = name.p[i];
@@ -178,7 +178,7 @@ static void verb_put(char verb[24], struct span name)
 		strcpy(verb, "EMPTY");
 }
 
-static const struct command *command_find(struct span verb)
+static const struct command *command_find(struct vn_span verb)
 {
 	const struct command *c = commands;
 
@@ -188,14 +188,14 @@ static const struct command *command_find(struct span verb)
 }
 
 /* Bytes behind "BDAT n [LAST]". A server that knows no such command takes what follows for others. */
-static uint64_t chunk_length(const struct smtp *s, struct span argument, struct message *m)
+static uint64_t chunk_length(const struct smtp *s, struct vn_span argument, struct vn_message *m)
 {
 	uint64_t n;
-	struct span count = word_take(&argument), last = word_take(&argument);
+	struct vn_span count = word_take(&argument), last = word_take(&argument);
 
 	if ((s->extended && !s->chunks) || !number_read(count, &n) || argument.n || (last.n && !word_is(last, "LAST"))) {
 		m->note = PLAIN;
-		m->is = IS_COMMAND;
+		m->is = VN_IS_COMMAND;
 		return 0;
 	}
 	if (last.n)
@@ -203,20 +203,20 @@ static uint64_t chunk_length(const struct smtp *s, struct span argument, struct 
 	return n;
 }
 
-static void data_ask(struct talk *t, struct span line, struct message *m)
+static void data_ask(struct vn_session *t, struct vn_span line, struct vn_message *m)
 {
-	static _Thread_local struct message mail;       /* on loan for the length of the call, as all that *m points to */
+	static _Thread_local struct vn_message mail;       /* on loan for the length of the call, as all that *m points to */
 	struct smtp *s = t->state;
 
 	s->mode = UNDECIDED;
 	s->bare = line.n < 2 || line.p[line.n - 2] != '\r';
-	mail = (struct message){ .role = ASKS, .is = IS_COMMAND | IS_MESSAGE, .verb = "MESSAGE", .note = MESSAGE,
-	                         .subject = shelf_get(t->texts, ENVELOPE) };
+	mail = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND | IS_MESSAGE, .verb = "MESSAGE", .note = MESSAGE,
+	                         .subject = vn_text_cache_get(t->texts, ENVELOPE) };
 	m->sequel = &mail;
 	m->agreed = "agreed";
 }
 
-static void starttls_ask(struct talk *t, struct message *m)
+static void starttls_ask(struct vn_session *t, struct vn_message *m)
 {
 	struct smtp *s = t->state;
 
@@ -227,7 +227,7 @@ static void starttls_ask(struct talk *t, struct message *m)
 }
 
 /* What a whole line asks. Returns how many bytes follow it that belong to it. */
-static uint64_t command_tell(struct talk *t, struct span line, struct message *m)
+static uint64_t command_tell(struct vn_session *t, struct vn_span line, struct vn_message *m)
 {
 	struct smtp *s = t->state;
 
@@ -245,37 +245,37 @@ static uint64_t command_tell(struct talk *t, struct span line, struct message *m
 	return 0;
 }
 
-static struct cut command_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut command_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	const size_t n = in.n < SUBJECT_MAX ? in.n : SUBJECT_MAX;
 	const uint8_t *end = memchr(in.p, '\n', n);
 	struct smtp *s = t->state;
 
 	if (in.p[0] == 0x16)
-		return cut_raw(t, RAW_TLS);
+		return vn_cut_raw(t, RAW_TLS);
 	if (!end && n < SUBJECT_MAX)
-		return cut_more();
-	struct span line = { in.p, end ? (size_t)(end - in.p) + 1 : n };
-	struct span text = { in.p, strnlen((const char *)in.p, line.n) };       /* to a server a zero is an end */
+		return vn_cut_more();
+	struct vn_span line = { in.p, end ? (size_t)(end - in.p) + 1 : n };
+	struct vn_span text = { in.p, strnlen((const char *)in.p, line.n) };       /* to a server a zero is an end */
 	while (text.n && is_blank(text.p[text.n - 1]))
 		text.n--;
-	struct span verb = word_take(&text);
+	struct vn_span verb = word_take(&text);
 	const struct command *c = command_find(verb);
 	if (c->kind == LMTP)
-		return cut_raw(t, RAW_LMTP);
-	*m = (struct message){ .role = ASKS, .is = c->is, .subject = text, .note = c->kind };
+		return vn_cut_raw(t, RAW_LMTP);
+	*m = (struct vn_message){ .role = VN_ASKS, .is = c->is, .subject = text, .note = c->kind };
 	verb_put(m->verb, verb);
 	s->in_line = !end;
 	if (end)
 		return piece(true, line.n + command_tell(t, line, m));
 	m->note = PLAIN;
-	if (m->is == IS_LOGIN)
-		m->subject = (struct span){ 0 };
+	if (m->is == VN_IS_LOGIN)
+		m->subject = (struct vn_span){ 0 };
 	return piece(false, line.n);
 }
 
 /* The rest of a line, of a long command or in answer to a challenge. */
-static struct cut line_request(struct span in, bool *in_line)
+static struct vn_cut line_request(struct vn_span in, bool *in_line)
 {
 	const uint8_t *end = memchr(in.p, '\n', in.n);
 
@@ -283,13 +283,13 @@ static struct cut line_request(struct span in, bool *in_line)
 	return piece(end, end ? (uint64_t)(end - in.p) + 1 : in.n);
 }
 
-static struct cut challenge_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut challenge_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct smtp *s = t->state;
-	struct cut cut = line_request(in, &s->in_line);
+	struct vn_cut cut = line_request(in, &s->in_line);
 
-	*m = (struct message){ .role = GOES_ON, .verb = "AUTH" };
-	if (cut.kind == CUT_END)
+	*m = (struct vn_message){ .role = VN_GOES_ON, .verb = "AUTH" };
+	if (cut.kind == VN_CUT_END)
 		s->mode = UNDECIDED;
 	return cut;
 }
@@ -316,7 +316,7 @@ static enum found dot_step(struct smtp *s, uint8_t c)
 }
 
 /* Go on to where a line that is a dot has ended, or to the end of these bytes; *at is behind that then. */
-static enum found content_walk(struct smtp *s, struct span in, size_t *at)
+static enum found content_walk(struct smtp *s, struct vn_span in, size_t *at)
 {
 	size_t i = *at;
 	enum found found = NOTHING;
@@ -346,7 +346,7 @@ static enum found content_walk(struct smtp *s, struct span in, size_t *at)
 
 /* A dot between lines that end as they should is the end. One that lacks a CR is one for a client that never
  * sends them; of others the server decides: what follows tells, if it comes before the reply. */
-static struct cut content_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut content_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct smtp *s = t->state;
 	enum found found;
@@ -356,7 +356,7 @@ static struct cut content_request(struct talk *t, struct span in, struct message
 		found = content_walk(s, in, &at);
 	while (found == AN_END && s->swallowed && !s->bare && at < in.n);
 	bool sure = found == THE_END || (found == AN_END && s->bare), perhaps = found == AN_END && !s->swallowed;
-	*m = (struct message){ .role = GOES_ON, .verb = "MESSAGE" };
+	*m = (struct vn_message){ .role = VN_GOES_ON, .verb = "MESSAGE" };
 	if (sure || perhaps)
 		s->mode = sure ? COMMANDS : ENDED;
 	return piece(sure || perhaps, at);
@@ -370,14 +370,14 @@ static void content_begin(struct smtp *s, bool swallowed)
 	s->after_bare = s->cr = false;
 }
 
-static struct cut smtp_request(struct talk *t, struct span in, struct message *m)
+static struct vn_cut smtp_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct smtp *s = t->state;
 
 	if (s->raw)
-		return cut_raw(t, s->raw);
+		return vn_cut_raw(t, s->raw);
 	if (s->mode == UNDECIDED && t->owed)
-		return (struct cut){ .kind = CUT_WAIT };
+		return (struct vn_cut){ .kind = VN_CUT_WAIT };
 	if (s->mode == UNDECIDED || (s->mode == ENDED && !t->owed))
 		s->mode = COMMANDS;
 	switch (s->mode) {
@@ -389,15 +389,15 @@ static struct cut smtp_request(struct talk *t, struct span in, struct message *m
 
 /* ---- replies ---- */
 
-static enum kind asked_kind(const struct message *asked)
+static enum kind asked_kind(const struct vn_message *asked)
 {
-	return !asked || asked->note & NOTE_SUBSTITUTE ? PLAIN : (enum kind)asked->note;
+	return !asked || asked->note & VN_NOTE_SUBSTITUTE ? PLAIN : (enum kind)asked->note;
 }
 
 enum step { WAIT, ON, BAD };
 
 /* A line, or what is at hand of a long one; *at is behind it then. */
-static enum step reply_line(struct smtp *s, struct span in, size_t *at)
+static enum step reply_line(struct smtp *s, struct vn_span in, size_t *at)
 {
 	const uint8_t *p = in.p + *at, *end = memchr(p, '\n', in.n - *at);
 	size_t n = end ? (size_t)(end - p) + 1 : in.n - *at;
@@ -422,27 +422,27 @@ static bool reply_whole(const struct smtp *s)
 }
 
 /* The first word behind the code of a line. */
-static struct span reply_keyword(struct span line)
+static struct vn_span reply_keyword(struct vn_span line)
 {
-	struct span text = { line.p + 4, line.n > 4 ? line.n - 4 : 0 };
+	struct vn_span text = { line.p + 4, line.n > 4 ? line.n - 4 : 0 };
 
 	return word_take(&text);
 }
 
-static void reply_put(struct out *o, struct span line, bool last)
+static void reply_put(struct vn_buffer *o, struct vn_span line, bool last)
 {
 	if (!line.n)
 		return;
-	out_put(o, line.p, 3);
-	out_byte(o, last ? ' ' : '-');
-	out_put(o, line.p + 4, line.n - 4);
+	vn_buffer_put(o, line.p, 3);
+	vn_buffer_byte(o, last ? ' ' : '-');
+	vn_buffer_put(o, line.p + 4, line.n - 4);
 }
 
 /* What the server can: that is its own affair, but for STARTTLS, which is taken out wherever it stands. */
-static struct cut hello_answer(struct talk *t, struct span in)
+static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in)
 {
 	struct smtp *s = t->state;
-	struct span kept = { 0 };
+	struct vn_span kept = { 0 };
 	bool chunks = false, offered = false;
 	enum step step = ON;
 	size_t at = 0;
@@ -450,8 +450,8 @@ static struct cut hello_answer(struct talk *t, struct span in)
 	do {
 		size_t from = at;
 		if (at == in.n || (step = reply_line(s, in, &at)) != ON || s->in_reply_line)
-			return step == BAD || s->in_reply_line ? cut_raw(t, RAW_ANSWER) : cut_more();
-		struct span line = { in.p + from, at - from }, word = reply_keyword(line);
+			return step == BAD || s->in_reply_line ? vn_cut_raw(t, RAW_ANSWER) : vn_cut_more();
+		struct vn_span line = { in.p + from, at - from }, word = reply_keyword(line);
 		chunks |= from && word_is(word, "CHUNKING");
 		if (from && strips(t) && word_is(word, "STARTTLS")) {
 			offered = true;
@@ -465,12 +465,12 @@ static struct cut hello_answer(struct talk *t, struct span in)
 	s->chunks = chunks;
 	if (offered)
 		t->notice = NOT_OFFERED;
-	return (struct cut){ .kind = CUT_END, .len = at, .replaced = offered, .instead = out_span(t->scratch) };
+	return (struct vn_cut){ .kind = VN_CUT_END, .len = at, .replaced = offered, .instead = vn_buffer_span(t->scratch) };
 }
 
-static void host_learn(struct smtp *s, struct span line)
+static void host_learn(struct smtp *s, struct vn_span line)
 {
-	struct span host = reply_keyword(line);
+	struct vn_span host = reply_keyword(line);
 
 	if (s->code != 220 || host.n >= HOST_MAX)
 		return;
@@ -481,7 +481,7 @@ static void host_learn(struct smtp *s, struct span line)
 static bool is_good(unsigned code) { return code / 100 == 2; }
 
 /* A reply is whole: what has changed by it. */
-static void answer_learn(struct talk *t, const struct message *asked)
+static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 {
 	struct smtp *s = t->state;
 	bool good = is_good(s->code);
@@ -509,13 +509,13 @@ static void answer_learn(struct talk *t, const struct message *asked)
 		s->raw = good ? RAW_TURNED : NULL;
 		break;
 	default:
-		if (s->code / 100 == 3 && asked && !(asked->note & NOTE_SUBSTITUTE))
+		if (s->code / 100 == 3 && asked && !(asked->note & VN_NOTE_SUBSTITUTE))
 			s->raw = RAW_AGREED;
 	}
 }
 
 /* As much of it as is at hand. A challenge does not end it. */
-static struct cut answer(struct talk *t, struct span in, const struct message *asked)
+static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked)
 {
 	struct smtp *s = t->state;
 	enum step step = ON;
@@ -525,7 +525,7 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 		step = reply_line(s, in, &at);
 	while (step == ON && at < in.n && !reply_whole(s));
 	if (!at)
-		return step == BAD ? cut_raw(t, RAW_ANSWER) : cut_more();
+		return step == BAD ? vn_cut_raw(t, RAW_ANSWER) : vn_cut_more();
 	s->answering = true;
 	if (step != ON || !reply_whole(s))
 		return piece(false, at);
@@ -538,14 +538,14 @@ static struct cut answer(struct talk *t, struct span in, const struct message *a
 	return piece(true, at);
 }
 
-static struct cut smtp_response(struct talk *t, struct span in, const struct message *asked, struct message *m)
+static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct smtp *s = t->state;
-	struct cut cut;
-	bool first = !s->answering, greets = asked && asked->is & IS_OPENING;
+	struct vn_cut cut;
+	bool first = !s->answering, greets = asked && asked->is & VN_IS_OPENING;
 
 	if (s->raw)
-		return cut_raw(t, s->raw);
+		return vn_cut_raw(t, s->raw);
 	if (first)
 		s->unasked = !asked;
 	else if (s->unasked)
@@ -554,13 +554,13 @@ static struct cut smtp_response(struct talk *t, struct span in, const struct mes
 		cut = hello_answer(t, in);
 	else
 		cut = answer(t, in, asked);
-	if (!first || cut.kind == CUT_MORE || cut.kind == CUT_RAW)
+	if (!first || cut.kind == VN_CUT_MORE || cut.kind == VN_CUT_RAW)
 		return cut;
 	if (asked_kind(asked) == HELLO)
 		answer_learn(t, asked);
 	if (greets)
 		host_learn(s, in);
-	*m = (struct message){ .role = asked ? ANSWERS : PUSH, .is = asked ? asked->is : 0, .head = 4 };
+	*m = (struct vn_message){ .role = asked ? VN_ANSWERS : VN_PUSH, .is = asked ? asked->is : 0, .head = 4 };
 	strcpy(m->verb, in.p[0] >= '4' ? "ERROR" : "ANSWER");
 	return cut;
 }
@@ -569,67 +569,67 @@ static struct cut smtp_response(struct talk *t, struct span in, const struct mes
 
 enum wording { WORDS, SILENCE };        /* failure.number */
 
-static const struct failure failures[] = {
+static const struct vn_failure failures[] = {
 	/* on a recipient */
 	{ "user_unknown", "550 5.1.1", "Recipient address rejected: User unknown in virtual mailbox table",
-	  IS_RCPT | IS_LOOKUP, ON_REQUEST, STAY },
-	{ "relay_denied", "554 5.7.1", "Relay access denied", IS_RCPT, ON_REQUEST, STAY },
-	{ "greylisted", "451 4.7.1", "Greylisted, try again later", IS_RCPT, ON_REQUEST, STAY },
-	{ "mailbox_busy", "450 4.2.1", "Requested mail action not taken: mailbox busy", IS_RCPT, ON_REQUEST, STAY },
-	{ "mailbox_full", "452 4.2.2", "Mailbox full", IS_RCPT, ON_REQUEST, STAY },
-	{ "too_many_recipients", "452 4.5.3", "Error: too many recipients", IS_RCPT, ON_REQUEST, STAY },
+	  IS_RCPT | IS_LOOKUP, VN_ON_REQUEST, VN_STAY },
+	{ "relay_denied", "554 5.7.1", "Relay access denied", IS_RCPT, VN_ON_REQUEST, VN_STAY },
+	{ "greylisted", "451 4.7.1", "Greylisted, try again later", IS_RCPT, VN_ON_REQUEST, VN_STAY },
+	{ "mailbox_busy", "450 4.2.1", "Requested mail action not taken: mailbox busy", IS_RCPT, VN_ON_REQUEST, VN_STAY },
+	{ "mailbox_full", "452 4.2.2", "Mailbox full", IS_RCPT, VN_ON_REQUEST, VN_STAY },
+	{ "too_many_recipients", "452 4.5.3", "Error: too many recipients", IS_RCPT, VN_ON_REQUEST, VN_STAY },
 	/* on a mail, before its content or behind it */
-	{ "sender_rejected", "553 5.1.8", "Sender address rejected: Domain not found", IS_MAIL, ON_REQUEST, STAY },
-	{ "too_many_requests", "450 4.7.1", "Error: too much mail from 127.0.0.1", IS_MAIL, ON_REQUEST, STAY },
-	{ "policy", "550 5.7.1", "Command rejected", IS_MAILING, ON_REQUEST, STAY },
-	{ "internal_error", "451 4.3.0", "Error: local error in processing", IS_MAILING, ON_REQUEST, STAY },
-	{ "disk_full", "452 4.3.1", "Insufficient system storage", IS_MAILING, ON_REQUEST, STAY },
-	{ "overloaded", "451 4.3.2", "Server too busy, please try again later", IS_MAILING, ON_REQUEST, STAY },
-	{ "unavailable", "451 4.7.1", "Service unavailable - try again later", IS_MAILING | IS_HELLO, ON_REQUEST, STAY },
-	{ "pooler_timeout", "451 4.4.1", "Error: the server behind this one does not answer", IS_MAILING, ON_REQUEST, STAY },
-	{ "io_error", "451 4.3.0", "Error: queue file write error", IS_MESSAGE, ON_REQUEST, STAY },
-	{ "too_big", "552 5.3.4", "Error: message file too big", IS_MAIL | IS_MESSAGE, ON_REQUEST, STAY },
-	{ "spam", "554 5.7.1", "Spam message rejected", IS_MESSAGE, ON_REQUEST, STAY },
+	{ "sender_rejected", "553 5.1.8", "Sender address rejected: Domain not found", IS_MAIL, VN_ON_REQUEST, VN_STAY },
+	{ "too_many_requests", "450 4.7.1", "Error: too much mail from 127.0.0.1", IS_MAIL, VN_ON_REQUEST, VN_STAY },
+	{ "policy", "550 5.7.1", "Command rejected", IS_MAILING, VN_ON_REQUEST, VN_STAY },
+	{ "internal_error", "451 4.3.0", "Error: local error in processing", IS_MAILING, VN_ON_REQUEST, VN_STAY },
+	{ "disk_full", "452 4.3.1", "Insufficient system storage", IS_MAILING, VN_ON_REQUEST, VN_STAY },
+	{ "overloaded", "451 4.3.2", "Server too busy, please try again later", IS_MAILING, VN_ON_REQUEST, VN_STAY },
+	{ "unavailable", "451 4.7.1", "Service unavailable - try again later", IS_MAILING | IS_HELLO, VN_ON_REQUEST, VN_STAY },
+	{ "pooler_timeout", "451 4.4.1", "Error: the server behind this one does not answer", IS_MAILING, VN_ON_REQUEST, VN_STAY },
+	{ "io_error", "451 4.3.0", "Error: queue file write error", IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
+	{ "too_big", "552 5.3.4", "Error: message file too big", IS_MAIL | IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
+	{ "spam", "554 5.7.1", "Spam message rejected", IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
 	/* on what comes before mails */
-	{ "access_denied", "535 5.7.8", "Error: authentication failed: authentication failure", IS_LOGIN, ON_REQUEST, STAY },
-	{ "login_unavailable", "454 4.7.0", "Temporary authentication failure: generic failure", IS_LOGIN, ON_REQUEST, STAY },
-	{ "tls_unavailable", "454 4.7.0", "TLS not available due to local problem", IS_TLS, ON_REQUEST, STAY },
+	{ "access_denied", "535 5.7.8", "Error: authentication failed: authentication failure", VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY },
+	{ "login_unavailable", "454 4.7.0", "Temporary authentication failure: generic failure", VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY },
+	{ "tls_unavailable", "454 4.7.0", "TLS not available due to local problem", IS_TLS, VN_ON_REQUEST, VN_STAY },
 	/* on the connection */
 	{ "too_many_connections", "421 4.7.0", "localhost Error: too many connections from 127.0.0.1",
-	  IS_OPENING, ON_REQUEST, CLOSE },
-	{ "ports_busy", "421 4.3.2", "All server ports are busy", IS_OPENING, ON_REQUEST, CLOSE },
-	{ "no_service", "554", "No SMTP service here", IS_OPENING, ON_REQUEST, CLOSE },
+	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE },
+	{ "ports_busy", "421 4.3.2", "All server ports are busy", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE },
+	{ "no_service", "554", "No SMTP service here", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE },
 	{ "shutting_down", "421 4.3.2", "localhost Service not available, closing transmission channel",
-	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE },
-	{ "too_many_errors", "421 4.7.0", "localhost Error: too many errors", IS_LOGIN | IS_COMMAND, ON_REQUEST, CLOSE },
-	{ "idle_timeout", "421 4.4.2", "localhost Error: timeout exceeded", IS_COMMAND, ON_REST, CLOSE },
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE },
+	{ "too_many_errors", "421 4.7.0", "localhost Error: too many errors", VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
+	{ "idle_timeout", "421 4.4.2", "localhost Error: timeout exceeded", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE },
 	{ "crash", "RST", "the connection is reset without a word",
-	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, RESET, SILENCE },
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, SILENCE },
 	{ "gone", "FIN", "the connection is closed without a word",
-	  IS_OPENING | IS_LOGIN | IS_COMMAND, ON_REQUEST | ON_REST, CLOSE, SILENCE },
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
 	/* the protocol's own: agreement to a mail that will be refused, and to no TLS */
-	{ "agreed", "354", "End data with <CR><LF>.<CR><LF>", 0, 0, STAY },
-	{ "not_encrypted", "502 5.5.1", "Error: command not implemented", 0, 0, STAY },
+	{ "agreed", "354", "End data with <CR><LF>.<CR><LF>", 0, 0, VN_STAY },
+	{ "not_encrypted", "502 5.5.1", "Error: command not implemented", 0, 0, VN_STAY },
 	{ 0 }
 };
 
-static void text_put(struct out *o, const char *text)
+static void text_put(struct vn_buffer *o, const char *text)
 {
-	out_put(o, text, strlen(text));
+	vn_buffer_put(o, text, strlen(text));
 }
 
 /* A command is replaced by one that does nothing; a mail, or a part of one, by the end of all that was said of it. */
-static int smtp_refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+static int smtp_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	bool mail = asked->is & IS_MESSAGE;
 
-	if (f->end != STAY || !strcmp(f->name, "not_encrypted"))
+	if (f->end != VN_STAY || !strcmp(f->name, "not_encrypted"))
 		return 0;
 	text_put(backend, mail ? "RSET\r\n" : "NOOP\r\n");
 	return 1;
 }
 
-static void reply_word(const struct smtp *s, const char *code, const char *text, struct out *client)
+static void reply_word(const struct smtp *s, const char *code, const char *text, struct vn_buffer *client)
 {
 	static const char nobody[] = "localhost";
 	bool named = *s->host && !strncmp(text, nobody, strlen(nobody));
@@ -643,7 +643,7 @@ static void reply_word(const struct smtp *s, const char *code, const char *text,
 }
 
 /* Agree to a mail that will be refused, unless nobody is left whom it is for. */
-static void agree_word(struct talk *t, const struct failure *f, struct out *client)
+static void agree_word(struct vn_session *t, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct smtp *s = t->state;
 
@@ -654,7 +654,7 @@ static void agree_word(struct talk *t, const struct failure *f, struct out *clie
 	s->recipients = 0;
 }
 
-static void smtp_word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+static void smtp_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct smtp *s = t->state;
 
@@ -668,16 +668,16 @@ static void smtp_word(struct talk *t, const struct message *asked, const struct 
 
 static const char *const tls_choices[] = { "strip", "pass", NULL };
 
-static const struct opt options[] = {
-	{ "tls", OPT_CHOICE, offsetof(struct smtp_opts, tls), "strip",
+static const struct vn_opt options[] = {
+	{ "tls", VN_OPT_CHOICE, offsetof(struct smtp_opts, tls), "strip",
 	  "Take STARTTLS out of what the server offers, so that what is said can be read, or let it pass unread",
 	  .choices = tls_choices },
-	{ "reuse_socket", OPT_INERT, .def = "0", .help = "A session's state cannot be handed to another client" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "A session's state cannot be handed to another client" },
+	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-PROTOCOL(smtp,
+VN_PROTOCOL(smtp,
 	.help = "SMTP: commands, pipelines, logins; a mail behind DATA is an exchange of its own, MESSAGE, decided together with its DATA",
 	.options = options, .opts_size = sizeof(struct smtp_opts),
 	.state_size = sizeof(struct smtp),

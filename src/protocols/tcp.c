@@ -2,13 +2,13 @@
  * all that follows until the client speaks again is its response. */
 #include "vaurien.h"
 
-static const struct opt options[] = {
-	{ "keep_alive", OPT_INERT, .def = "0", .help = "Connections are always kept" },
-	{ "reuse_socket", OPT_INERT, .def = "0", .help = "A backend's connection has a state that belongs to one client" },
-	{ "buffer", OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
+static const struct vn_opt options[] = {
+	{ "keep_alive", VN_OPT_INERT, .def = "0", .help = "Connections are always kept" },
+	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "A backend's connection has a state that belongs to one client" },
+	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-PROTOCOL(tcp,
+VN_PROTOCOL(tcp,
 	.help = "Any protocol, as plain bytes",
 	.options = options)

@@ -4,29 +4,29 @@
 #include <stdio.h>
 
 static const struct { unsigned is; const char *words; } kinds[] = {
-	{ IS_OPENING, "the greeting" }, { IS_LOGIN, "logins" }, { IS_COMMAND, "commands" },
-	{ IS_STATEMENT, "statements" }, { IS_READ, "reads" }, { IS_WRITE, "writes" }, { IS_BEGIN, "begins" },
-	{ IS_COMMIT, "commits" }, { IS_ROLLBACK, "rollbacks" }, { IS_IN_TRANSACTION, "open transactions" },
+	{ VN_IS_OPENING, "the greeting" }, { VN_IS_LOGIN, "logins" }, { VN_IS_COMMAND, "commands" },
+	{ VN_IS_STATEMENT, "statements" }, { VN_IS_READ, "reads" }, { VN_IS_WRITE, "writes" }, { VN_IS_BEGIN, "begins" },
+	{ VN_IS_COMMIT, "commits" }, { VN_IS_ROLLBACK, "rollbacks" }, { VN_IS_IN_TRANSACTION, "open transactions" },
 };
 
-static const struct { enum moment moment; const char *word; } moments[] = { { ON_REQUEST, "request" }, { ON_REST, "idle" } };
+static const struct { enum vn_moment moment; const char *word; } moments[] = { { VN_ON_REQUEST, "request" }, { VN_ON_REST, "idle" } };
 
 static const char *const ends[] = {
-	[STAY] = "stays", [STALL] = "is not read any more", [CLOSE] = "is closed", [RESET] = "is reset",
-	[VANISH] = "is not answered any more",
+	[VN_STAY] = "stays", [VN_STALL] = "is not read any more", [VN_CLOSE] = "is closed", [VN_RESET] = "is reset",
+	[VN_VANISH] = "is not answered any more",
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0], KINDS_MAX = KINDS + 16, MOMENTS_TOLD = sizeof moments / sizeof moments[0] };
 
-const char *failure_end(const struct failure *f)
+const char *failure_end(const struct vn_failure *f)
 {
 	return ends[f->end];
 }
 
 /* The i-th kind of messages, if it fits that; NULL: it does not. */
-static const char *failure_kind(const struct failure *f, const struct protocol *p, size_t i)
+static const char *failure_kind(const struct vn_failure *f, const struct vn_protocol *p, size_t i)
 {
-	unsigned own = f->fits / IS_OWN;
+	unsigned own = f->fits / VN_IS_OWN;
 
 	if (i < KINDS)
 		return f->fits & kinds[i].is ? kinds[i].words : NULL;
@@ -38,7 +38,7 @@ static const char *failure_kind(const struct failure *f, const struct protocol *
 	return own >> (i - KINDS) & 1 ? p->own[i - KINDS] : NULL;
 }
 
-const char *failure_fits_show(const struct failure *f, const struct protocol *p, char *buffer, size_t size)
+const char *failure_fits_show(const struct vn_failure *f, const struct vn_protocol *p, char *buffer, size_t size)
 {
 	size_t n = 0;
 
@@ -51,7 +51,7 @@ const char *failure_fits_show(const struct failure *f, const struct protocol *p,
 	return buffer;
 }
 
-json_t *failure_json(const struct failure *f, const struct protocol *p)
+json_t *failure_json(const struct vn_failure *f, const struct vn_protocol *p)
 {
 	json_t *fits = json_array(), *when = json_array();
 
@@ -65,5 +65,5 @@ json_t *failure_json(const struct failure *f, const struct protocol *p)
 			json_array_append_new(when, json_string(moments[i].word));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b}", "name", f->name, "protocol", p->name, "code", f->code,
 	                 "text", f->text, "fits", fits, "moments", when, "connection", failure_end(f),
-	                 "drawn", !f->by_name && f->end == STAY);
+	                 "drawn", !f->by_name && f->end == VN_STAY);
 }

@@ -7,10 +7,10 @@
 
 #include "vaurien.h"
 
-const char *failure_end(const struct failure *);        /* of the connection: "stays", "is closed" */
-const char *failure_fits_show(const struct failure *, const struct protocol *, char *buffer, size_t size);       /* "logins, reads, writes" */
+const char *failure_end(const struct vn_failure *);        /* of the connection: "stays", "is closed" */
+const char *failure_fits_show(const struct vn_failure *, const struct vn_protocol *, char *buffer, size_t size);       /* "logins, reads, writes" */
 
 /* {"name", "protocol", "code", "text", "fits": [...], "moments": [...], "connection", "drawn"} */
-json_t *failure_json(const struct failure *, const struct protocol *);
+json_t *failure_json(const struct vn_failure *, const struct vn_protocol *);
 
 #endif

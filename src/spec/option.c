@@ -13,7 +13,7 @@
 struct number { bool whole; int64_t i; double d; };
 
 /* Times end here (73 years), so that a few of them can be added to a clock without overflow. */
-static const nsec LONGEST = INT64_MAX / 4;
+static const vn_nsec LONGEST = INT64_MAX / 4;
 
 /* ---- sentences ---- */
 
@@ -78,11 +78,11 @@ static void text_add(char *buffer, size_t size, const char *format, ...)
 	va_end(args);
 }
 
-static const char *unit_name(nsec unit)
+static const char *unit_name(vn_nsec unit)
 {
-	static const struct { nsec unit; const char *name; } names[] = {
-		{ NSEC_US, "microseconds" }, { NSEC_MS, "milliseconds" }, { NSEC_S, "seconds" },
-		{ 60 * NSEC_S, "minutes" }, { 3600 * NSEC_S, "hours" },
+	static const struct { vn_nsec unit; const char *name; } names[] = {
+		{ VN_US, "microseconds" }, { VN_MS, "milliseconds" }, { VN_S, "seconds" },
+		{ 60 * VN_S, "minutes" }, { 3600 * VN_S, "hours" },
 	};
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (names[i].unit == unit)
@@ -90,7 +90,7 @@ static const char *unit_name(nsec unit)
 	return "nanoseconds";
 }
 
-static void bounds_add(const struct opt *o, char *buffer, size_t size)
+static void bounds_add(const struct vn_opt *o, char *buffer, size_t size)
 {
 	if (o->min == 0 && o->max == 0)
 		text_add(buffer, size, " >= 0");
@@ -98,69 +98,69 @@ static void bounds_add(const struct opt *o, char *buffer, size_t size)
 		text_add(buffer, size, " from %.15g to %.15g", o->min, o->max);
 }
 
-void opt_expect(const struct opt *o, char *buffer, size_t size)
+void opt_expect(const struct vn_opt *o, char *buffer, size_t size)
 {
 	buffer[0] = '\0';
 	switch (o->type) {
-	case OPT_BOOL:
+	case VN_OPT_BOOL:
 		text_add(buffer, size, "true or false");
 		break;
-	case OPT_INT:
+	case VN_OPT_INT:
 		text_add(buffer, size, "a whole number");
 		bounds_add(o, buffer, size);
 		break;
-	case OPT_REAL:
+	case VN_OPT_REAL:
 		text_add(buffer, size, "a number");
 		bounds_add(o, buffer, size);
 		break;
-	case OPT_TIME:
+	case VN_OPT_TIME:
 		text_add(buffer, size, "a number of %s", unit_name(o->unit));
 		bounds_add(o, buffer, size);
 		break;
-	case OPT_TEXT:
+	case VN_OPT_TEXT:
 		text_add(buffer, size, "a text");
 		break;
-	case OPT_CHOICE:
+	case VN_OPT_CHOICE:
 		text_add(buffer, size, "one of ");
 		for (size_t i = 0; o->choices[i]; i++)
 			text_add(buffer, size, "%s%s", i ? ", " : "", o->choices[i]);
 		break;
-	case OPT_FAILURE:
+	case VN_OPT_FAILURE:
 		text_add(buffer, size, "the name of a failure");
 		break;
-	case OPT_TABLE:
-		text_add(buffer, size, "at most %d percentiles and times, both ascending, as 50:10ms,99:1s", TABLE_MAX);
+	case VN_OPT_TABLE:
+		text_add(buffer, size, "at most %d percentiles and times, both ascending, as 50:10ms,99:1s", VN_TABLE_MAX);
 		break;
-	case OPT_INERT:
+	case VN_OPT_INERT:
 		text_add(buffer, size, "a whole number, or true or false");
 		break;
 	}
 }
 
-void opt_describe(const struct opt *o, char *buffer, size_t size)
+void opt_describe(const struct vn_opt *o, char *buffer, size_t size)
 {
 	char expect[SENTENCE];
 	const char *say = expect;
 
 	opt_expect(o, expect, sizeof expect);
-	if (o->type == OPT_TIME && o->min == 0 && o->max == 0)
+	if (o->type == VN_OPT_TIME && o->min == 0 && o->max == 0)
 		say = unit_name(o->unit);
-	else if ((o->type == OPT_INT || o->type == OPT_REAL) && o->min == 0 && o->max == 0)
-		say = o->type == OPT_INT ? "whole number" : "number";
+	else if ((o->type == VN_OPT_INT || o->type == VN_OPT_REAL) && o->min == 0 && o->max == 0)
+		say = o->type == VN_OPT_INT ? "whole number" : "number";
 	else if (!strncmp(expect, "a ", 2))
 		say = expect + 2;
-	if (o->type == OPT_INERT)
+	if (o->type == VN_OPT_INERT)
 		say = "changes nothing";
 	snprintf(buffer, size, "%s", say);
-	if (o->def && *o->def && o->type != OPT_INERT)
-		text_add(buffer, size, "%s default %s", o->type == OPT_CHOICE ? ";" : ",", o->def);
-	else if (!o->def && o->type == OPT_BOOL)
+	if (o->def && *o->def && o->type != VN_OPT_INERT)
+		text_add(buffer, size, "%s default %s", o->type == VN_OPT_CHOICE ? ";" : ",", o->def);
+	else if (!o->def && o->type == VN_OPT_BOOL)
 		text_add(buffer, size, ", default false");
-	else if (!o->def && o->rule == OPT_OWN && (o->type == OPT_INT || o->type == OPT_REAL || o->type == OPT_TIME))
+	else if (!o->def && o->rule == VN_OPT_OWN && (o->type == VN_OPT_INT || o->type == VN_OPT_REAL || o->type == VN_OPT_TIME))
 		text_add(buffer, size, ", default 0");
 }
 
-static bool refuse(const struct opt *o, const char *got, char error[SENTENCE])
+static bool refuse(const struct vn_opt *o, const char *got, char error[SENTENCE])
 {
 	char expect[SENTENCE - 100], shown[48];
 	opt_expect(o, expect, sizeof expect);
@@ -168,7 +168,7 @@ static bool refuse(const struct opt *o, const char *got, char error[SENTENCE])
 	return false;
 }
 
-static bool refuse_text(const struct opt *o, const char *text, char error[SENTENCE])
+static bool refuse_text(const struct vn_opt *o, const char *text, char error[SENTENCE])
 {
 	char shown[44], quoted[48];
 	snprintf(quoted, sizeof quoted, "'%s'", text_show(text, shown, sizeof shown));
@@ -209,22 +209,22 @@ char *word_next(const char **at, char error[SENTENCE])
 
 /* ---- a block and its fields ---- */
 
-static bool is_text(const struct opt *o)
+static bool is_text(const struct vn_opt *o)
 {
-	return o->type == OPT_TEXT || o->type == OPT_CHOICE || o->type == OPT_FAILURE;
+	return o->type == VN_OPT_TEXT || o->type == VN_OPT_CHOICE || o->type == VN_OPT_FAILURE;
 }
 
-static void *field(const struct block *b, const struct opt *o)
+static void *field(const struct block *b, const struct vn_opt *o)
 {
 	switch (o->rule) {
-	case OPT_SKIP:  return (void *)&b->skip;
-	case OPT_TIMES: return (void *)&b->times;
-	case OPT_OWN:   break;
+	case VN_OPT_SKIP:  return (void *)&b->skip;
+	case VN_OPT_TIMES: return (void *)&b->times;
+	case VN_OPT_OWN:   break;
 	}
 	return (char *)b->opts + o->offset;
 }
 
-static void set_string(struct block *b, const struct opt *o, const char *text)
+static void set_string(struct block *b, const struct vn_opt *o, const char *text)
 {
 	char **to = field(b, o), *mine = NULL;
 	if (text) {
@@ -235,7 +235,7 @@ static void set_string(struct block *b, const struct opt *o, const char *text)
 	*to = mine;
 }
 
-void block_init(struct block *b, const struct opt *options, size_t opts_size)
+void block_init(struct block *b, const struct vn_opt *options, size_t opts_size)
 {
 	char ignored[SENTENCE];                 /* a bad default was told of by registry_fault() */
 
@@ -244,7 +244,7 @@ void block_init(struct block *b, const struct opt *options, size_t opts_size)
 		b->opts = calloc(1, opts_size);
 		assert(b->opts);
 	}
-	for (const struct opt *o = options; o && o->name; o++)
+	for (const struct vn_opt *o = options; o && o->name; o++)
 		if (o->def)
 			opt_set_text(b, o, o->def, ignored);
 }
@@ -257,7 +257,7 @@ void block_copy(struct block *to, const struct block *from)
 	to->opts = malloc(from->size);
 	assert(to->opts);
 	memcpy(to->opts, from->opts, from->size);
-	for (const struct opt *o = to->options; o && o->name; o++) {
+	for (const struct vn_opt *o = to->options; o && o->name; o++) {
 		if (!is_text(o))
 			continue;
 		const char *text = *(char **)field(to, o);
@@ -268,7 +268,7 @@ void block_copy(struct block *to, const struct block *from)
 
 void block_free(struct block *b)
 {
-	for (const struct opt *o = b->options; b->opts && o && o->name; o++)
+	for (const struct vn_opt *o = b->options; b->opts && o && o->name; o++)
 		if (is_text(o))
 			free(*(char **)field(b, o));
 	free(b->opts);
@@ -283,9 +283,9 @@ static bool name_same(const char *a, const char *b)
 	return *a == *b;
 }
 
-const struct opt *opt_find(const struct opt *options, const char *name)
+const struct vn_opt *opt_find(const struct vn_opt *options, const char *name)
 {
-	for (const struct opt *o = options; o && o->name; o++)
+	for (const struct vn_opt *o = options; o && o->name; o++)
 		if (name_same(o->name, name))
 			return o;
 	return NULL;
@@ -311,7 +311,7 @@ static const char *number_read(const char *text, struct number *n)
 	return end;
 }
 
-static bool within(const struct opt *o, double value)
+static bool within(const struct vn_opt *o, double value)
 {
 	if (o->min == 0 && o->max == 0)
 		return value >= 0;
@@ -331,7 +331,7 @@ static bool number_to_int(const struct number *n, int64_t *to)
 	return true;
 }
 
-static bool number_to_nsec(const struct number *n, nsec unit, nsec *to)
+static bool number_to_nsec(const struct number *n, vn_nsec unit, vn_nsec *to)
 {
 	if (n->whole)
 		return !__builtin_mul_overflow(n->i, unit, to) && *to <= LONGEST && *to >= -LONGEST;
@@ -342,34 +342,34 @@ static bool number_to_nsec(const struct number *n, nsec unit, nsec *to)
 	return true;
 }
 
-/* `unit`: what the number of an OPT_TIME counts in. False: it does not fit the option. */
-static bool set_number(struct block *b, const struct opt *o, const struct number *n, nsec unit)
+/* `unit`: what the number of an VN_OPT_TIME counts in. False: it does not fit the option. */
+static bool set_number(struct block *b, const struct vn_opt *o, const struct number *n, vn_nsec unit)
 {
 	int64_t i;
-	nsec t;
+	vn_nsec t;
 
 	switch (o->type) {
-	case OPT_BOOL:
+	case VN_OPT_BOOL:
 		if (!number_to_int(n, &i) || (i != 0 && i != 1))
 			return false;
 		*(bool *)field(b, o) = i;
 		return true;
-	case OPT_INT:
+	case VN_OPT_INT:
 		if (!number_to_int(n, &i) || !within(o, (double)i))
 			return false;
 		*(int64_t *)field(b, o) = i;
 		return true;
-	case OPT_REAL:
+	case VN_OPT_REAL:
 		if (!within(o, n->d))
 			return false;
 		*(double *)field(b, o) = n->d + 0.0;    /* not -0 */
 		return true;
-	case OPT_TIME:
+	case VN_OPT_TIME:
 		if (!number_to_nsec(n, unit, &t) || !within(o, (double)t / (double)o->unit))
 			return false;
-		*(nsec *)field(b, o) = t;
+		*(vn_nsec *)field(b, o) = t;
 		return true;
-	case OPT_INERT:
+	case VN_OPT_INERT:
 		return number_to_int(n, &i);
 	default:
 		return false;
@@ -393,10 +393,10 @@ bool text_to_bool(const char *text, bool *value)
 }
 
 /* What a time's suffix means; 0: there is no such suffix. */
-static nsec suffix_unit(const char *suffix, nsec bare)
+static vn_nsec suffix_unit(const char *suffix, vn_nsec bare)
 {
-	static const struct { const char *suffix; nsec unit; } units[] = {
-		{ "us", NSEC_US }, { "ms", NSEC_MS }, { "s", NSEC_S }, { "m", 60 * NSEC_S }, { "h", 3600 * NSEC_S },
+	static const struct { const char *suffix; vn_nsec unit; } units[] = {
+		{ "us", VN_US }, { "ms", VN_MS }, { "s", VN_S }, { "m", 60 * VN_S }, { "h", 3600 * VN_S },
 	};
 	if (!*suffix)
 		return bare;
@@ -407,17 +407,17 @@ static nsec suffix_unit(const char *suffix, nsec bare)
 }
 
 /* "10ms"; the blanks around it are gone. */
-static bool time_read(const char *text, nsec bare, nsec *to)
+static bool time_read(const char *text, vn_nsec bare, vn_nsec *to)
 {
 	struct number n;
 	const char *rest = number_read(text, &n);
-	nsec unit = rest ? suffix_unit(rest + strspn(rest, " "), bare) : 0;
+	vn_nsec unit = rest ? suffix_unit(rest + strspn(rest, " "), bare) : 0;
 
 	return unit && number_to_nsec(&n, unit, to);
 }
 
 /* "50:10ms" */
-static bool row_read(const char *text, size_t len, nsec unit, double *percent, nsec *time)
+static bool row_read(const char *text, size_t len, vn_nsec unit, double *percent, vn_nsec *time)
 {
 	char row[64];
 	struct number n;
@@ -438,13 +438,13 @@ static bool row_read(const char *text, size_t len, nsec unit, double *percent, n
 	return time_read(rest + 1, unit, time) && *time >= 0;
 }
 
-static bool set_table(struct block *b, const struct opt *o, const char *text)
+static bool set_table(struct block *b, const struct vn_opt *o, const char *text)
 {
-	struct table t = { 0 };
+	struct vn_table t = { 0 };
 
 	for (text += strspn(text, " \t"); *text; t.n++) {
 		size_t len = strcspn(text, ",");
-		if (t.n == TABLE_MAX || !row_read(text, len, o->unit, &t.rows[t.n].percent, &t.rows[t.n].time))
+		if (t.n == VN_TABLE_MAX || !row_read(text, len, o->unit, &t.rows[t.n].percent, &t.rows[t.n].time))
 			return false;
 		if (t.n && (t.rows[t.n].percent <= t.rows[t.n - 1].percent || t.rows[t.n].time < t.rows[t.n - 1].time))
 			return false;
@@ -452,27 +452,27 @@ static bool set_table(struct block *b, const struct opt *o, const char *text)
 			return false;
 		text += len + !!text[len];
 	}
-	*(struct table *)field(b, o) = t;
+	*(struct vn_table *)field(b, o) = t;
 	return true;
 }
 
-static bool set_number_text(struct block *b, const struct opt *o, const char *text)
+static bool set_number_text(struct block *b, const struct vn_opt *o, const char *text)
 {
 	struct number n;
 	const char *rest = number_read(text, &n);
-	nsec unit;
+	vn_nsec unit;
 
 	if (!rest)
 		return false;
 	while (*rest == ' ')
 		rest++;
-	if (o->type != OPT_TIME)
+	if (o->type != VN_OPT_TIME)
 		return !*rest && set_number(b, o, &n, 0);
 	unit = suffix_unit(rest, o->unit);
 	return unit && set_number(b, o, &n, unit);
 }
 
-static bool choice_known(const struct opt *o, const char *text)
+static bool choice_known(const struct vn_opt *o, const char *text)
 {
 	for (size_t i = 0; o->choices[i]; i++)
 		if (!strcmp(o->choices[i], text))
@@ -480,24 +480,24 @@ static bool choice_known(const struct opt *o, const char *text)
 	return false;
 }
 
-static bool set_word(struct block *b, const struct opt *o, const char *text)
+static bool set_word(struct block *b, const struct vn_opt *o, const char *text)
 {
 	bool value;
 
 	switch (o->type) {
-	case OPT_BOOL:
+	case VN_OPT_BOOL:
 		return text_to_bool(text, field(b, o));
-	case OPT_INERT:
+	case VN_OPT_INERT:
 		return text_to_bool(text, &value) || set_number_text(b, o, text);
-	case OPT_CHOICE:
+	case VN_OPT_CHOICE:
 		if (!choice_known(o, text))
 			return false;
 		set_string(b, o, text);
 		return true;
-	case OPT_FAILURE:
+	case VN_OPT_FAILURE:
 		set_string(b, o, *text ? text : NULL);
 		return true;
-	case OPT_TEXT:
+	case VN_OPT_TEXT:
 		set_string(b, o, text);
 		return true;
 	default:
@@ -505,14 +505,14 @@ static bool set_word(struct block *b, const struct opt *o, const char *text)
 	}
 }
 
-bool opt_set_text(struct block *b, const struct opt *o, const char *text, char error[SENTENCE])
+bool opt_set_text(struct block *b, const struct vn_opt *o, const char *text, char error[SENTENCE])
 {
 	char trimmed[128];
 	size_t n;
 
-	if (o->type == OPT_TEXT)
+	if (o->type == VN_OPT_TEXT)
 		return set_word(b, o, text);
-	if (o->type == OPT_TABLE)
+	if (o->type == VN_OPT_TABLE)
 		return set_table(b, o, text) || refuse_text(o, text, error);
 	text += strspn(text, " \t");
 	for (n = strlen(text); n && strchr(" \t", text[n - 1]); n--)
@@ -527,29 +527,29 @@ bool opt_set_text(struct block *b, const struct opt *o, const char *text, char e
 /* ---- from and to JSON ---- */
 
 /* "nothing", where an option can have that. */
-static bool set_null(struct block *b, const struct opt *o)
+static bool set_null(struct block *b, const struct vn_opt *o)
 {
-	if (is_text(o) && !(o->type == OPT_CHOICE && o->def))
+	if (is_text(o) && !(o->type == VN_OPT_CHOICE && o->def))
 		set_string(b, o, NULL);
-	else if (o->type == OPT_TABLE)
-		((struct table *)field(b, o))->n = 0;
-	else if (o->rule == OPT_TIMES && !o->def)
+	else if (o->type == VN_OPT_TABLE)
+		((struct vn_table *)field(b, o))->n = 0;
+	else if (o->rule == VN_OPT_TIMES && !o->def)
 		b->times = UINT64_MAX;
 	else
 		return false;
 	return true;
 }
 
-static bool set_json(struct block *b, const struct opt *o, const json_t *value)
+static bool set_json(struct block *b, const struct vn_opt *o, const json_t *value)
 {
 	struct number n = { .whole = json_is_integer(value) };
 
 	if (json_is_null(value))
 		return set_null(b, o);
 	if (json_is_boolean(value)) {
-		if (o->type == OPT_BOOL)
+		if (o->type == VN_OPT_BOOL)
 			*(bool *)field(b, o) = json_is_true(value);
-		return o->type == OPT_BOOL || o->type == OPT_INERT;
+		return o->type == VN_OPT_BOOL || o->type == VN_OPT_INERT;
 	}
 	if (!json_is_number(value))
 		return false;
@@ -558,7 +558,7 @@ static bool set_json(struct block *b, const struct opt *o, const json_t *value)
 	return isfinite(n.d) && set_number(b, o, &n, o->unit);
 }
 
-static bool refuse_json(const struct opt *o, const json_t *value, char error[SENTENCE])
+static bool refuse_json(const struct vn_opt *o, const json_t *value, char error[SENTENCE])
 {
 	if (json_is_array(value) || json_is_object(value))
 		return refuse(o, json_is_array(value) ? "an array" : "an object", error);
@@ -569,7 +569,7 @@ static bool refuse_json(const struct opt *o, const json_t *value, char error[SEN
 	return false;
 }
 
-bool opt_set_json(struct block *b, const struct opt *o, const json_t *value, char error[SENTENCE])
+bool opt_set_json(struct block *b, const struct vn_opt *o, const json_t *value, char error[SENTENCE])
 {
 	if (json_is_string(value) && json_string_length(value) == strlen(json_string_value(value)))
 		return opt_set_text(b, o, json_string_value(value), error);
@@ -582,44 +582,44 @@ static json_t *string_or_null(const char *text)
 	return made ? made : json_null();       /* the command line may bring what is not UTF-8 */
 }
 
-static json_t *time_to_json(nsec t, nsec unit)
+static json_t *time_to_json(vn_nsec t, vn_nsec unit)
 {
-	if (unit < NSEC_S && t % unit == 0)
+	if (unit < VN_S && t % unit == 0)
 		return json_integer(t / unit);
 	return json_real((double)t / (double)unit);
 }
 
 /* As it could have been typed. */
-static json_t *table_to_json(const struct table *t)
+static json_t *table_to_json(const struct vn_table *t)
 {
-	char text[TABLE_MAX * 64] = "";
+	char text[VN_TABLE_MAX * 64] = "";
 
 	for (size_t i = 0; i < t->n; i++) {
-		nsec time = t->rows[i].time;
-		bool s = time % NSEC_S == 0, ms = time % NSEC_MS == 0;
+		vn_nsec time = t->rows[i].time;
+		bool s = time % VN_S == 0, ms = time % VN_MS == 0;
 		text_add(text, sizeof text, "%s%.15g:%.15g%s", i ? "," : "", t->rows[i].percent,
-		         (double)time / (double)(s ? NSEC_S : ms ? NSEC_MS : NSEC_US), s ? "s" : ms ? "ms" : "us");
+		         (double)time / (double)(s ? VN_S : ms ? VN_MS : VN_US), s ? "s" : ms ? "ms" : "us");
 	}
 	return t->n ? string_or_null(text) : json_null();
 }
 
-json_t *opt_to_json(const struct block *b, const struct opt *o)
+json_t *opt_to_json(const struct block *b, const struct vn_opt *o)
 {
 	switch (o->type) {
-	case OPT_BOOL: return json_boolean(*(bool *)field(b, o));
-	case OPT_REAL: return json_real(*(double *)field(b, o));
-	case OPT_TIME: return time_to_json(*(nsec *)field(b, o), o->unit);
-	case OPT_INT:
-		if (o->rule == OPT_TIMES && b->times == UINT64_MAX)
+	case VN_OPT_BOOL: return json_boolean(*(bool *)field(b, o));
+	case VN_OPT_REAL: return json_real(*(double *)field(b, o));
+	case VN_OPT_TIME: return time_to_json(*(vn_nsec *)field(b, o), o->unit);
+	case VN_OPT_INT:
+		if (o->rule == VN_OPT_TIMES && b->times == UINT64_MAX)
 			return json_null();
 		return json_integer(*(int64_t *)field(b, o));
-	case OPT_TEXT:
-	case OPT_CHOICE:
-	case OPT_FAILURE:
+	case VN_OPT_TEXT:
+	case VN_OPT_CHOICE:
+	case VN_OPT_FAILURE:
 		return string_or_null(*(char **)field(b, o));
-	case OPT_TABLE:
+	case VN_OPT_TABLE:
 		return table_to_json(field(b, o));
-	case OPT_INERT:
+	case VN_OPT_INERT:
 		break;
 	}
 	return json_null();
@@ -629,8 +629,8 @@ json_t *block_to_json(const struct block *b)
 {
 	json_t *object = json_object();
 	assert(object);
-	for (const struct opt *o = b->options; o && o->name; o++)
-		if (o->type != OPT_INERT)
+	for (const struct vn_opt *o = b->options; o && o->name; o++)
+		if (o->type != VN_OPT_INERT)
 			json_object_set_new(object, o->name, opt_to_json(b, o));
 	return object;
 }

@@ -19,29 +19,29 @@ size_t text_character(const char *text);        /* how many bytes its first char
 
 /* Options live in a block of the guest's opts_size bytes. Texts in it are owned by the block. */
 struct block {
-	const struct opt *options;      /* the table; NULL: none */
+	const struct vn_opt *options;      /* the table; NULL: none */
 	void *opts;                     /* NULL where opts_size is 0 */
 	size_t size;
-	uint64_t skip, times;           /* where OPT_SKIP / OPT_TIMES rows say so; times UINT64_MAX = no bound */
+	uint64_t skip, times;           /* where VN_OPT_SKIP / VN_OPT_TIMES rows say so; times UINT64_MAX = no bound */
 };
 
-void block_init(struct block *, const struct opt *options, size_t opts_size);   /* all at their defaults */
+void block_init(struct block *, const struct vn_opt *options, size_t opts_size);   /* all at their defaults */
 void block_copy(struct block *to, const struct block *from);
 void block_free(struct block *);
 
-const struct opt *opt_find(const struct opt *options, const char *name);        /* "-" and "_" alike; NULL: none */
+const struct vn_opt *opt_find(const struct vn_opt *options, const char *name);        /* "-" and "_" alike; NULL: none */
 
 /* Set one option. False: `error` says which option and what was expected:
  * "sleep: expected a number of seconds >= 0, got 'abc'"; the block is as before. */
-bool opt_set_text(struct block *, const struct opt *, const char *text, char error[SENTENCE]);
-bool opt_set_json(struct block *, const struct opt *, const json_t *, char error[SENTENCE]);
+bool opt_set_text(struct block *, const struct vn_opt *, const char *text, char error[SENTENCE]);
+bool opt_set_json(struct block *, const struct vn_opt *, const json_t *, char error[SENTENCE]);
 
 bool block_same(const struct block *, const struct block *);      /* all options are at the same values */
 
-json_t *opt_to_json(const struct block *, const struct opt *);  /* in the option's unit; a new reference */
+json_t *opt_to_json(const struct block *, const struct vn_opt *);  /* in the option's unit; a new reference */
 json_t *block_to_json(const struct block *);            /* {"sleep": 1.0, ...} in table order; inert rows left out */
-void    opt_expect(const struct opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
-void    opt_describe(const struct opt *, char *buffer, size_t size);    /* "seconds, default 1" for help and docs */
+void    opt_expect(const struct vn_opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
+void    opt_describe(const struct vn_opt *, char *buffer, size_t size);    /* "seconds, default 1" for help and docs */
 
 /* The next word of a line such as key=value, with its quotes taken off; to be freed. NULL: there is none, or (with
  * `error`) a quote is open. */

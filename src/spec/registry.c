@@ -23,19 +23,19 @@ static void list_add(struct list *list, const void *guest)
 	list->sorted = false;
 }
 
-void behavior_announce(const struct behavior *b) { list_add(&behaviors, b); }
-void protocol_announce(const struct protocol *p) { list_add(&protocols, p); }
+void vn_behavior_announce(const struct vn_behavior *b) { list_add(&behaviors, b); }
+void vn_protocol_announce(const struct vn_protocol *p) { list_add(&protocols, p); }
 
 /* A guest of another ABI is not looked into: it sorts first, and registry_fault tells of it. */
 static const char *behavior_name(const void *guest)
 {
-	const struct behavior *b = guest;
+	const struct vn_behavior *b = guest;
 	return b->abi == VAURIEN_ABI && b->name ? b->name : "";
 }
 
 static const char *protocol_name(const void *guest)
 {
-	const struct protocol *p = guest;
+	const struct vn_protocol *p = guest;
 	return p->abi == VAURIEN_ABI && p->name ? p->name : "";
 }
 
@@ -59,39 +59,39 @@ static const void *const *list_all(struct list *list, int (*order)(const void *,
 	return list->at;
 }
 
-const struct behavior *const *behaviors_all(size_t *n)
+const struct vn_behavior *const *behaviors_all(size_t *n)
 {
-	return (const struct behavior *const *)list_all(&behaviors, behavior_order, n);
+	return (const struct vn_behavior *const *)list_all(&behaviors, behavior_order, n);
 }
 
-const struct protocol *const *protocols_all(size_t *n)
+const struct vn_protocol *const *protocols_all(size_t *n)
 {
-	return (const struct protocol *const *)list_all(&protocols, protocol_order, n);
+	return (const struct vn_protocol *const *)list_all(&protocols, protocol_order, n);
 }
 
-const struct behavior *behavior_find(const char *name)
+const struct vn_behavior *behavior_find(const char *name)
 {
 	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *const *all = behaviors_all(&n);
 	for (size_t i = 0; i < n; i++)
 		if (*name && !strcmp(behavior_name(all[i]), name))
 			return all[i];
 	return NULL;
 }
 
-const struct protocol *protocol_find(const char *name)
+const struct vn_protocol *protocol_find(const char *name)
 {
 	size_t n;
-	const struct protocol *const *all = protocols_all(&n);
+	const struct vn_protocol *const *all = protocols_all(&n);
 	for (size_t i = 0; i < n; i++)
 		if (*name && !strcmp(protocol_name(all[i]), name))
 			return all[i];
 	return NULL;
 }
 
-const struct failure *failure_find(const struct protocol *protocol, const char *name)
+const struct vn_failure *failure_find(const struct vn_protocol *protocol, const char *name)
 {
-	for (const struct failure *f = protocol->failures; f && f->name; f++)
+	for (const struct vn_failure *f = protocol->failures; f && f->name; f++)
 		if (!strcmp(f->name, name))
 			return f;
 	return NULL;
@@ -121,47 +121,47 @@ static bool name_sane(const char *name)
 	return true;
 }
 
-static size_t type_size(enum opt_type type)
+static size_t type_size(enum vn_opt_type type)
 {
 	static const size_t sizes[] = {
-		[OPT_BOOL] = sizeof(bool), [OPT_INT] = sizeof(int64_t), [OPT_REAL] = sizeof(double),
-		[OPT_TIME] = sizeof(nsec), [OPT_TEXT] = sizeof(char *), [OPT_CHOICE] = sizeof(char *),
-		[OPT_FAILURE] = sizeof(char *), [OPT_TABLE] = sizeof(struct table), [OPT_INERT] = 0,
+		[VN_OPT_BOOL] = sizeof(bool), [VN_OPT_INT] = sizeof(int64_t), [VN_OPT_REAL] = sizeof(double),
+		[VN_OPT_TIME] = sizeof(vn_nsec), [VN_OPT_TEXT] = sizeof(char *), [VN_OPT_CHOICE] = sizeof(char *),
+		[VN_OPT_FAILURE] = sizeof(char *), [VN_OPT_TABLE] = sizeof(struct vn_table), [VN_OPT_INERT] = 0,
 	};
 	return sizes[type];
 }
 
 /* NULL, or what is wrong with this row, without the names of row and guest. */
-static const char *row_fault(const struct opt *table, const struct opt *row, size_t opts_size)
+static const char *row_fault(const struct vn_opt *table, const struct vn_opt *row, size_t opts_size)
 {
 	if (!name_sane(row->name))
 		return "a name must be of a-z, 0-9 and _";
 	if (opt_find(table, row->name) != row)
 		return "the name stands twice";
-	if ((unsigned)row->type > OPT_INERT)
+	if ((unsigned)row->type > VN_OPT_INERT)
 		return "there is no such type";
 	if (!row->help || !*row->help)
 		return "it has no help";
-	if (row->rule != OPT_OWN && row->type != OPT_INT)
+	if (row->rule != VN_OPT_OWN && row->type != VN_OPT_INT)
 		return "a field of the rule must be OPT_INT";
-	if (row->rule == OPT_OWN && row->type != OPT_INERT &&
+	if (row->rule == VN_OPT_OWN && row->type != VN_OPT_INERT &&
 	    (row->offset > opts_size || type_size(row->type) > opts_size - row->offset))
 		return "its field lies outside the options";
-	if ((row->type == OPT_TIME || row->type == OPT_TABLE) && row->unit <= 0)
+	if ((row->type == VN_OPT_TIME || row->type == VN_OPT_TABLE) && row->unit <= 0)
 		return "a time needs a unit";
-	if (row->type == OPT_CHOICE && (!row->choices || !row->choices[0]))
+	if (row->type == VN_OPT_CHOICE && (!row->choices || !row->choices[0]))
 		return "a choice needs choices";
 	if (!(row->min <= row->max))
 		return "its bounds are the wrong way round";
 	return NULL;
 }
 
-static const char *table_fault(const char *guest, const struct opt *table, size_t opts_size)
+static const char *table_fault(const char *guest, const struct vn_opt *table, size_t opts_size)
 {
 	static const char *const taken[] = { "name", "behavior", "options", "seen", "hits", "unreachable", "plugin", NULL };
 	struct block block = { .options = NULL };
 
-	for (const struct opt *row = table; row && row->name; row++) {
+	for (const struct vn_opt *row = table; row && row->name; row++) {
 		const char *why = row_fault(table, row, opts_size);
 		for (size_t i = 0; !why && taken[i]; i++)
 			if (!strcmp(row->name, taken[i]))
@@ -171,7 +171,7 @@ static const char *table_fault(const char *guest, const struct opt *table, size_
 	}
 	block_init(&block, NULL, opts_size);            /* now that every field is known to lie inside */
 	block.options = table;
-	for (const struct opt *row = table; row && row->name; row++) {
+	for (const struct vn_opt *row = table; row && row->name; row++) {
 		char error[SENTENCE];
 		if (row->def && !opt_set_text(&block, row, row->def, error)) {
 			block_free(&block);
@@ -182,11 +182,11 @@ static const char *table_fault(const char *guest, const struct opt *table, size_
 	return NULL;
 }
 
-static const char *failures_fault(const struct protocol *p)
+static const char *failures_fault(const struct vn_protocol *p)
 {
 	if (p->failures && p->failures[0].name && (!p->refuse || !p->word))
 		return faulty("%.40s: failures need both refuse() and word()", p->name);
-	for (const struct failure *f = p->failures; f && f->name; f++) {
+	for (const struct vn_failure *f = p->failures; f && f->name; f++) {
 		if (!name_sane(f->name) || failure_find(p, f->name) != f)
 			return faulty("%.40s: failure '%.40s' has no good name, or has it twice", p->name, f->name);
 		if (f->moments && (!f->code || !f->text || !f->fits))   /* without moments it is the protocol's own */
@@ -196,15 +196,15 @@ static const char *failures_fault(const struct protocol *p)
 }
 
 /* An option of such a name would hide the field from all who set it. */
-static const char *fields_fault(const struct behavior *b)
+static const char *fields_fault(const struct vn_behavior *b)
 {
-	for (const struct opt *row = b->options; row && row->name; row++)
+	for (const struct vn_opt *row = b->options; row && row->name; row++)
 		if (opt_find(rule_options, row->name))
 			return faulty("%.40s: option '%.40s': every rule has a field of that name", b->name, row->name);
 	return NULL;
 }
 
-static const char *behavior_fault(const struct behavior *b)
+static const char *behavior_fault(const struct vn_behavior *b)
 {
 	const char *why;
 	if (b->abi != VAURIEN_ABI)
@@ -219,7 +219,7 @@ static const char *behavior_fault(const struct behavior *b)
 	return why ? why : fields_fault(b);
 }
 
-static const char *protocol_fault(const struct protocol *p)
+static const char *protocol_fault(const struct vn_protocol *p)
 {
 	const char *why;
 	if (p->abi != VAURIEN_ABI)
@@ -239,10 +239,10 @@ const char *registry_fault(void)
 {
 	const char *why = NULL;
 	size_t n;
-	const struct behavior *const *b = behaviors_all(&n);
+	const struct vn_behavior *const *b = behaviors_all(&n);
 	for (size_t i = 0; !why && i < n; i++)
 		why = behavior_fault(b[i]);
-	const struct protocol *const *p = protocols_all(&n);
+	const struct vn_protocol *const *p = protocols_all(&n);
 	for (size_t i = 0; !why && i < n; i++)
 		why = protocol_fault(p[i]);
 	return why;

@@ -4,11 +4,11 @@
 
 #include "vaurien.h"
 
-const struct behavior *behavior_find(const char *name);         /* NULL: unknown */
-const struct protocol *protocol_find(const char *name);
-const struct behavior *const *behaviors_all(size_t *n);         /* sorted by name */
-const struct protocol *const *protocols_all(size_t *n);
-const struct failure  *failure_find(const struct protocol *, const char *name);
+const struct vn_behavior *behavior_find(const char *name);         /* NULL: unknown */
+const struct vn_protocol *protocol_find(const char *name);
+const struct vn_behavior *const *behaviors_all(size_t *n);         /* sorted by name */
+const struct vn_protocol *const *protocols_all(size_t *n);
+const struct vn_failure  *failure_find(const struct vn_protocol *, const char *name);
 
 /* NULL, or one sentence that names what is wrong with those announced (a wrong ABI, a name twice, an
  * option table that makes no sense). To be asked once at start. */

@@ -17,17 +17,17 @@ static const char *const shares[] = { "connection", "proxy", NULL };
 
 #define FIELD(field_, type_, ...) { .name = #field_, .type = type_, .offset = offsetof(struct rule_fields, field_), __VA_ARGS__ }
 
-const struct opt rule_options[] = {
-	FIELD(match, OPT_TEXT, .help = "Only exchanges whose \"VERB subject\" this regular expression finds (PCRE2)"),
-	FIELD(client, OPT_TEXT, .help = "Only clients of this address or network, such as 10.0.0.0/8"),
-	FIELD(direction, OPT_CHOICE, .def = "own", .choices = directions, .help = "Requests or responses; own: as the behavior itself has it"),
-	FIELD(probability, OPT_REAL, .def = "1", .max = 1, .help = "The share that is struck, drawn by the dice"),
-	FIELD(per, OPT_CHOICE, .def = "own", .choices = pers, .help = "What is drawn and counted; own: as the behavior itself has it"),
-	FIELD(share, OPT_CHOICE, .def = "connection", .choices = shares, .help = "Who has the bandwidth: each connection for itself, or all connections of the proxy together"),
-	FIELD(skip, OPT_INT, .def = "0", .help = "How many pass first, of those that it would strike"),
-	FIELD(times, OPT_INT, .def = "0", .help = "How many it strikes at most; 0: no bound"),
-	FIELD(every, OPT_INT, .def = "1", .min = 1, .max = 1e15, .help = "It strikes each so manyth"),
-	FIELD(ttl, OPT_TIME, .def = "0", .unit = NSEC_S, .help = "How long until it goes by itself; 0: never"),
+const struct vn_opt rule_options[] = {
+	FIELD(match, VN_OPT_TEXT, .help = "Only exchanges whose \"VERB subject\" this regular expression finds (PCRE2)"),
+	FIELD(client, VN_OPT_TEXT, .help = "Only clients of this address or network, such as 10.0.0.0/8"),
+	FIELD(direction, VN_OPT_CHOICE, .def = "own", .choices = directions, .help = "Requests or responses; own: as the behavior itself has it"),
+	FIELD(probability, VN_OPT_REAL, .def = "1", .max = 1, .help = "The share that is struck, drawn by the dice"),
+	FIELD(per, VN_OPT_CHOICE, .def = "own", .choices = pers, .help = "What is drawn and counted; own: as the behavior itself has it"),
+	FIELD(share, VN_OPT_CHOICE, .def = "connection", .choices = shares, .help = "Who has the bandwidth: each connection for itself, or all connections of the proxy together"),
+	FIELD(skip, VN_OPT_INT, .def = "0", .help = "How many pass first, of those that it would strike"),
+	FIELD(times, VN_OPT_INT, .def = "0", .help = "How many it strikes at most; 0: no bound"),
+	FIELD(every, VN_OPT_INT, .def = "1", .min = 1, .max = 1e15, .help = "It strikes each so manyth"),
+	FIELD(ttl, VN_OPT_TIME, .def = "0", .unit = VN_S, .help = "How long until it goes by itself; 0: never"),
 	{ 0 }
 };
 
@@ -41,7 +41,7 @@ static const struct rule_fields *fields_of(const struct rule_spec *r)
 struct defaults *defaults_make(void)
 {
 	size_t n;
-	const struct behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *const *all = behaviors_all(&n);
 	struct defaults *d = calloc(1, sizeof *d + n * sizeof *d->of);
 
 	assert(d);
@@ -84,7 +84,7 @@ void defaults_drop(struct defaults *d)
 	free(d);
 }
 
-const struct block *defaults_of(const struct defaults *d, const struct behavior *behavior)
+const struct block *defaults_of(const struct defaults *d, const struct vn_behavior *behavior)
 {
 	for (size_t i = 0; d && i < d->n; i++)
 		if (d->of[i].behavior == behavior)
@@ -100,11 +100,11 @@ void rule_renew(struct rule_spec *r)
 	r->since = clock_monotonic();
 }
 
-void rule_init(struct rule_spec *r, const char *name, const struct behavior *b, const struct defaults *all)
+void rule_init(struct rule_spec *r, const char *name, const struct vn_behavior *b, const struct defaults *all)
 {
 	const struct block *defaults = defaults_of(all, b);
 
-	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .until = NEVER };
+	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .until = VN_NEVER };
 	rule_renew(r);
 	r->origin = r->id;
 	r->tally = calloc(1, sizeof *r->tally);
@@ -148,15 +148,15 @@ static bool blame(const char *culprit[1], const char *name)
 	return false;
 }
 
-static size_t names_put(char *known, size_t n, const struct opt *options)
+static size_t names_put(char *known, size_t n, const struct vn_opt *options)
 {
-	for (const struct opt *o = options; o && o->name; o++)
-		if (o->type != OPT_INERT && n < SENTENCE)
+	for (const struct vn_opt *o = options; o && o->name; o++)
+		if (o->type != VN_OPT_INERT && n < SENTENCE)
 			n += (size_t)snprintf(known + n, SENTENCE - n, "%s%s", n ? ", " : "", o->name);
 	return n;
 }
 
-static bool option_unknown(const struct behavior *b, const char *key, char error[SENTENCE])
+static bool option_unknown(const struct vn_behavior *b, const char *key, char error[SENTENCE])
 {
 	char shown[48], known[SENTENCE] = "";
 
@@ -168,7 +168,7 @@ static bool option_unknown(const struct behavior *b, const char *key, char error
 
 bool rule_set(struct rule_spec *r, const char *key, const json_t *value, const char *culprit[1], char error[SENTENCE])
 {
-	const struct opt *own = opt_find(r->behavior->options, key), *field = own ? NULL : opt_find(rule_options, key);
+	const struct vn_opt *own = opt_find(r->behavior->options, key), *field = own ? NULL : opt_find(rule_options, key);
 	bool good = own ? opt_set_json(&r->block, own, value, error) : field ? opt_set_json(&r->fields, field, value, error) :
 	            option_unknown(r->behavior, key, error);
 
@@ -237,12 +237,12 @@ bool rule_means(const struct rule_spec *r, const struct endpoint *client)
 	return n->bits % 8 == 0 || !((a[n->bits / 8] ^ n->address[n->bits / 8]) & mask);
 }
 
-static bool failure_unknown(const struct protocol *p, const char *option, const char *name, char error[SENTENCE])
+static bool failure_unknown(const struct vn_protocol *p, const char *option, const char *name, char error[SENTENCE])
 {
 	char shown[48], known[SENTENCE] = "";
 	size_t n = 0;
 
-	for (const struct failure *f = p->failures; f && f->name && n < sizeof known; f++)
+	for (const struct vn_failure *f = p->failures; f && f->name && n < sizeof known; f++)
 		if (f->moments)
 			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", f->name);
 	if (n)
@@ -261,9 +261,9 @@ bool rule_plain(const struct rule_spec *r)
 }
 
 /* A behavior that is made of one failure. */
-static bool failure_settle(const struct behavior *b, const struct protocol *p, char error[SENTENCE])
+static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p, char error[SENTENCE])
 {
-	const struct failure *f = b->failure ? failure_find(p, b->failure) : NULL;
+	const struct vn_failure *f = b->failure ? failure_find(p, b->failure) : NULL;
 
 	if (!b->failure || (f && f->moments))
 		return true;
@@ -275,17 +275,17 @@ bool rule_words(const struct rule_spec *r)
 {
 	if (r->behavior->failure)
 		return true;
-	for (const struct opt *o = r->behavior->options; o && o->name; o++)
-		if (o->type == OPT_FAILURE)
+	for (const struct vn_opt *o = r->behavior->options; o && o->name; o++)
+		if (o->type == VN_OPT_FAILURE)
 			return true;
 	return fields_of(r)->match;
 }
 
-bool rule_check_failures(const struct protocol *p, const struct block *b, const char *culprit[1], char error[SENTENCE])
+bool rule_check_failures(const struct vn_protocol *p, const struct block *b, const char *culprit[1], char error[SENTENCE])
 {
-	for (const struct opt *o = b->options; o && o->name; o++) {
-		const char *name = o->type == OPT_FAILURE ? *(char **)((char *)b->opts + o->offset) : NULL;
-		const struct failure *f = name ? failure_find(p, name) : NULL;
+	for (const struct vn_opt *o = b->options; o && o->name; o++) {
+		const char *name = o->type == VN_OPT_FAILURE ? *(char **)((char *)b->opts + o->offset) : NULL;
+		const struct vn_failure *f = name ? failure_find(p, name) : NULL;
 		if (name && !(f && f->moments)) {
 			failure_unknown(p, o->name, name, error);
 			return blame(culprit, o->name);
@@ -295,12 +295,12 @@ bool rule_check_failures(const struct protocol *p, const struct block *b, const 
 }
 
 /* It is asked of connections, and of nothing that goes on in them. */
-static bool behavior_whole(const struct behavior *b)
+static bool behavior_whole(const struct vn_behavior *b)
 {
-	return b->on & (ON_OPEN | ON_END | ON_LEAVE) && !(b->on & (ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST));
+	return b->on & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) && !(b->on & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST));
 }
 
-static bool match_settle(const struct rule_spec *r, const struct protocol *p, char error[SENTENCE])
+static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p, char error[SENTENCE])
 {
 	const char *match = fields_of(r)->match;
 
@@ -320,15 +320,15 @@ static bool match_settle(const struct rule_spec *r, const struct protocol *p, ch
 /* A behavior that is asked of requests only has nothing to say of responses. */
 static bool direction_settle(struct rule_spec *r, char error[SENTENCE])
 {
-	static const enum direction of[] = { 0, REQUEST, RESPONSE, BOTH };
-	const struct behavior *b = r->behavior;
-	unsigned reach = b->on & ~(unsigned)(ON_REQUEST | ON_RESPONSE);
+	static const enum vn_direction of[] = { 0, VN_REQUEST, VN_RESPONSE, VN_BOTH };
+	const struct vn_behavior *b = r->behavior;
+	unsigned reach = b->on & ~(unsigned)(VN_ON_REQUEST | VN_ON_RESPONSE);
 	size_t i = 0;
 
 	while (strcmp(directions[i], fields_of(r)->direction))
 		i++;
-	r->direction = i ? of[i] : b->direction ? b->direction : BOTH;
-	reach |= (r->direction & REQUEST ? b->on & ON_REQUEST : 0) | (r->direction & RESPONSE ? b->on & ON_RESPONSE : 0);
+	r->direction = i ? of[i] : b->direction ? b->direction : VN_BOTH;
+	reach |= (r->direction & VN_REQUEST ? b->on & VN_ON_REQUEST : 0) | (r->direction & VN_RESPONSE ? b->on & VN_ON_RESPONSE : 0);
 	if (reach || !b->on)
 		return true;
 	sentence_put(error, "direction: %s does nothing to a %s", b->name, directions[i]);
@@ -343,20 +343,20 @@ static bool per_connection(const struct rule_spec *r)
 	const unsigned on = r->behavior->on;
 	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
 
-	return behavior_whole(r->behavior) || (*f->per == 'o' && r->behavior->traits & TRAIT_WHOLE) || *f->per == 'c' ||
-	       (certain && on & ON_OPEN && on & (ON_REQUEST | ON_RESPONSE));
+	return behavior_whole(r->behavior) || (*f->per == 'o' && r->behavior->traits & VN_TRAIT_WHOLE) || *f->per == 'c' ||
+	       (certain && on & VN_ON_OPEN && on & (VN_ON_REQUEST | VN_ON_RESPONSE));
 }
 
 /* A behavior of the port strikes no one in particular. */
 static bool port_settle(const struct rule_spec *r, char error[SENTENCE])
 {
-	if (r->behavior->on != ON_LISTEN || rule_plain(r))
+	if (r->behavior->on != VN_ON_LISTEN || rule_plain(r))
 		return true;
 	sentence_put(error, "name: %s concerns the port, expected no odds, match, client or counts beside it", r->behavior->name);
 	return false;
 }
 
-bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culprit[1], char error[SENTENCE])
+bool rule_settle(struct rule_spec *r, const struct vn_protocol *p, const char *culprit[1], char error[SENTENCE])
 {
 	const struct rule_fields *f = fields_of(r);
 
@@ -366,7 +366,7 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 	r->skip = f->skip ? (uint64_t)f->skip : r->block.skip;
 	r->times = f->times ? (uint64_t)f->times : r->block.times;
 	r->every = (uint64_t)f->every;
-	r->until = f->ttl ? r->since + f->ttl : NEVER;
+	r->until = f->ttl ? r->since + f->ttl : VN_NEVER;
 	r->client = (struct network){ 0 };
 	if (!rule_check_failures(p, &r->block, culprit, error))
 		return false;
@@ -376,7 +376,7 @@ bool rule_settle(struct rule_spec *r, const struct protocol *p, const char *culp
 		return blame(culprit, "direction");
 	if (!port_settle(r, error) || !failure_settle(r->behavior, p, error))
 		return blame(culprit, "name");
-	if (r->shared && !(r->behavior->traits & TRAIT_LINE)) {
+	if (r->shared && !(r->behavior->traits & VN_TRAIT_LINE)) {
 		sentence_put(error, "share: %s has no bandwidth that connections could share", r->behavior->name);
 		return blame(culprit, "share");
 	}
@@ -401,7 +401,7 @@ static char *rule_word(const char **at, char error[SENTENCE])
 
 static bool text_set(struct rule_spec *r, const char *key, const char *value, char error[SENTENCE])
 {
-	const struct opt *own = opt_find(r->behavior->options, key), *field = own ? NULL : opt_find(rule_options, key);
+	const struct vn_opt *own = opt_find(r->behavior->options, key), *field = own ? NULL : opt_find(rule_options, key);
 
 	return own ? opt_set_text(&r->block, own, value, error) : field ? opt_set_text(&r->fields, field, value, error) :
 	       option_unknown(r->behavior, key, error);
@@ -441,7 +441,7 @@ static bool word_take(struct rule_spec *r, char *word, char error[SENTENCE])
 	return strcmp(word, "name") ? text_set(r, word, equals + 1, error) : name_set(r, equals + 1, error);
 }
 
-bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p, const struct defaults *all, char error[SENTENCE])
+bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol *p, const struct defaults *all, char error[SENTENCE])
 {
 	const char *culprit;
 	char *word;
@@ -449,7 +449,7 @@ bool rule_read(struct rule_spec *r, const char *words, const struct protocol *p,
 
 	*error = 0;
 	word = rule_word(&words, error);
-	const struct behavior *b = word ? behavior_find(word) : NULL;
+	const struct vn_behavior *b = word ? behavior_find(word) : NULL;
 	if (!b) {
 		char shown[48];
 		if (!*error)
@@ -482,7 +482,7 @@ bool rule_same(const struct rule_spec *a, const struct rule_spec *b)
 
 /* ---- shown ---- */
 
-static bool at_default(const struct rule_spec *r, const struct opt *o)
+static bool at_default(const struct rule_spec *r, const struct vn_opt *o)
 {
 	struct block plain;
 
@@ -499,7 +499,7 @@ json_t *rule_options_json(const struct rule_spec *r)
 {
 	json_t *all = block_to_json(&r->block);
 
-	for (const struct opt *o = rule_options; o->name; o++)
+	for (const struct vn_opt *o = rule_options; o->name; o++)
 		if (!at_default(r, o))
 			json_object_set_new(all, o->name, opt_to_json(&r->fields, o));
 	return all;

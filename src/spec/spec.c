@@ -156,7 +156,7 @@ static void rules_add(const struct defaults *defaults, struct spec *s, const str
 	}
 }
 
-static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct protocol *p, const char *culprit[1], char error[SENTENCE])
+static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct vn_protocol *p, const char *culprit[1], char error[SENTENCE])
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct rule_fields *f = rules[i].fields.opts;
@@ -364,16 +364,16 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name, c
 
 static bool lasts(const struct rule_spec *r, const void *now)
 {
-	return r->until > *(const nsec *)now;
+	return r->until > *(const vn_nsec *)now;
 }
 
-struct spec *spec_without_expired(const struct spec *from, nsec now, nsec *next)
+struct spec *spec_without_expired(const struct spec *from, vn_nsec now, vn_nsec *next)
 {
 	unsigned kept = 0;
 
-	*next = NEVER;
+	*next = VN_NEVER;
 	for (unsigned i = 0; i < from->n_rules; i++) {
-		nsec until = from->rules[i].until;
+		vn_nsec until = from->rules[i].until;
 		kept += until > now;
 		if (until > now && until < *next)
 			*next = until;

@@ -21,11 +21,11 @@ struct spec {                           /* a proxy */
 	struct address listen, backend;
 	char *asked;                    /* `listen` as it was asked for, where a free port was; else NULL */
 	struct defaults *defaults;      /* of its behaviors */
-	const struct protocol *protocol;
+	const struct vn_protocol *protocol;
 	struct block protocol_block;
-	nsec timeout;                   /* connecting to the backend; 0: the kernel's own */
-	nsec idle;                      /* closing idle connections; 0: never */
-	nsec linger;                    /* a gone client's held requests; 0: never forgotten */
+	vn_nsec timeout;                   /* connecting to the backend; 0: the kernel's own */
+	vn_nsec idle;                      /* closing idle connections; 0: never */
+	vn_nsec linger;                    /* a gone client's held requests; 0: never forgotten */
 	size_t hold_max;                /* held bytes per connection and direction */
 	int64_t max_clients;            /* 0: no limit */
 	int64_t backlog;
@@ -59,8 +59,8 @@ struct spec *spec_with_rule(const struct defaults *, const struct spec *, const 
  * none of that name, or it is the group's (*culprit is "rule"), or `error` and *culprit say which option is wrong, and nothing is changed. */
 struct spec *spec_with_rule_changed(const struct spec *, const char *name, const json_t *options, const char *culprit[1], char error[SENTENCE]);
 
-/* A copy without the rules whose time is over by `now`. NULL: none is. *next: when the next one's is; NEVER. */
-struct spec *spec_without_expired(const struct spec *, nsec now, nsec *next);
+/* A copy without the rules whose time is over by `now`. NULL: none is. *next: when the next one's is; VN_NEVER. */
+struct spec *spec_without_expired(const struct spec *, vn_nsec now, vn_nsec *next);
 
 struct spec *spec_with_backend(const struct spec *, const char *backend, char error[SENTENCE]);
 struct spec *spec_with_enabled(const struct spec *, bool);

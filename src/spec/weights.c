@@ -34,7 +34,7 @@ static bool weights_add(struct weights *w, const char *name, size_t n, int perce
 	snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, name);
 	if (!strcmp(word, calm))
 		return true;
-	const struct behavior *b = n < sizeof word ? behavior_find(word) : NULL;
+	const struct vn_behavior *b = n < sizeof word ? behavior_find(word) : NULL;
 	if (!b) {
 		text_show(word, w->unknown, sizeof w->unknown);
 		sentence_put(error, "the '%s' behavior does not exist", w->unknown);

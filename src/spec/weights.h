@@ -10,7 +10,7 @@ struct weights {
 	bool listed;                    /* percents were given; else it was a bare name */
 	char unknown[64];               /* when reading fails: the name that no behavior has, if that was why */
 	unsigned n;
-	struct weight { const struct behavior *behavior; int percent; } of[RULES_MAX];  /* without dummy */
+	struct weight { const struct vn_behavior *behavior; int percent; } of[RULES_MAX];  /* without dummy */
 };
 
 bool weights_read(struct weights *, const char *text, char error[SENTENCE]);

@@ -8,7 +8,7 @@
 struct wish {                           /* NULL, -1: not said */
 	char *name, *listen, *upstream;
 	int enabled;
-	const struct protocol *protocol;
+	const struct vn_protocol *protocol;
 	json_t *toxics;                 /* held */
 };
 

@@ -84,7 +84,7 @@ static json_t *attribute_take(const struct original *o, const struct attribute *
 	return NULL;
 }
 
-static bool attribute_put(json_t *options, const struct behavior *b, const char *key, const json_t *value, struct fault *f)
+static bool attribute_put(json_t *options, const struct vn_behavior *b, const char *key, const json_t *value, struct fault *f)
 {
 	const struct original *o = original_of(b->name);
 
@@ -100,7 +100,7 @@ static bool attribute_put(json_t *options, const struct behavior *b, const char 
 	return true;
 }
 
-static bool attributes_put(json_t *options, const struct behavior *b, const json_t *attributes, struct fault *f)
+static bool attributes_put(json_t *options, const struct vn_behavior *b, const json_t *attributes, struct fault *f)
 {
 	const char *key;
 	json_t *value;
@@ -159,8 +159,8 @@ static bool object_good(const json_t *body, const char *type, struct fault *f)
 
 /* ---- streams ---- */
 
-static const struct { const char *stream, *direction; enum direction is; } streams[] = {
-	{ "upstream", "request", REQUEST }, { "downstream", "response", RESPONSE }, { "both", "both", BOTH },
+static const struct { const char *stream, *direction; enum vn_direction is; } streams[] = {
+	{ "upstream", "request", VN_REQUEST }, { "downstream", "response", VN_RESPONSE }, { "both", "both", VN_BOTH },
 };
 
 /* The direction that a stream is; NULL: it is none. */
@@ -172,9 +172,9 @@ static const char *stream_direction(const char *stream)
 	return NULL;
 }
 
-static const char *stream_of(enum direction d)
+static const char *stream_of(enum vn_direction d)
 {
-	return streams[d == REQUEST ? 0 : d == RESPONSE ? 1 : 2].stream;
+	return streams[d == VN_REQUEST ? 0 : d == VN_RESPONSE ? 1 : 2].stream;
 }
 
 /* What the rule cannot say in its own words: the stream as it was spelled, and the toxicity as it was given. */
@@ -233,7 +233,7 @@ static bool wording_read(struct wording *w, const json_t *toxic, struct fault *f
 }
 
 /* A rule under its name, with all that is said of it. */
-static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *toxic, const struct wording *w, const struct behavior *b,
+static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *toxic, const struct wording *w, const struct vn_behavior *b,
                       const char *stream, struct fault *f)
 {
 	double toxicity = w->toxicity ? (float)json_number_value(w->toxicity) : 1;
@@ -253,14 +253,14 @@ static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *
 }
 
 /* The stream of a toxic that names none: the original's own are about what the server says, ours as they are. */
-static const char *stream_default(const struct behavior *b)
+static const char *stream_default(const struct vn_behavior *b)
 {
 	return original_of(b->name) ? "downstream" : NULL;
 }
 
-static json_t *name_default(const struct behavior *b, const char *stream)
+static json_t *name_default(const struct vn_behavior *b, const char *stream)
 {
-	return json_sprintf("%s_%s", b->name, stream ? stream : stream_of(b->direction ? b->direction : BOTH));
+	return json_sprintf("%s_%s", b->name, stream ? stream : stream_of(b->direction ? b->direction : VN_BOTH));
 }
 
 struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1], struct fault *f)
@@ -276,7 +276,7 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 		fault_say(f, 400, "stream was invalid, can be either upstream or downstream");
 		return NULL;
 	}
-	const struct behavior *b = behavior_find(type);
+	const struct vn_behavior *b = behavior_find(type);
 	if (!b || !strcmp(type, "dummy")) {
 		fault_say(f, 400, "invalid toxic type");
 		return NULL;
@@ -344,7 +344,7 @@ struct spec *toxic_change(const struct spec *on, const char *name, const json_t 
 
 /* ---- shown ---- */
 
-static bool plain(const struct block *b, const struct opt *o)
+static bool plain(const struct block *b, const struct vn_opt *o)
 {
 	struct block as_made;
 
@@ -365,8 +365,8 @@ static json_t *attributes_json(const struct rule_spec *r)
 
 	for (const struct attribute *a = o ? o->attributes : NULL; a && a->name; a++)
 		json_object_set_new(all, a->name, opt_to_json(&r->block, opt_find(r->block.options, a->name)));
-	for (const struct opt *own = o ? r->block.options : NULL; own && own->name; own++)
-		if (!json_object_get(all, own->name) && own->type != OPT_INERT && !plain(&r->block, own))
+	for (const struct vn_opt *own = o ? r->block.options : NULL; own && own->name; own++)
+		if (!json_object_get(all, own->name) && own->type != VN_OPT_INERT && !plain(&r->block, own))
 			json_object_set_new(all, own->name, opt_to_json(&r->block, own));
 	return all;
 }
@@ -389,7 +389,7 @@ json_t *toxic_json(const struct rule_spec *r)
 	json_object_set_new(toxic, "stream", json_string(stream));
 	json_object_set_new(toxic, "toxicity", json_real(go_float32(toxicity_of(r))));
 	for (size_t i = 0; fields[i]; i++) {
-		const struct opt *o = opt_find(rule_options, fields[i]);
+		const struct vn_opt *o = opt_find(rule_options, fields[i]);
 		if (strcmp(fields[i], "per") && !plain(&r->fields, o))
 			json_object_set_new(toxic, fields[i], opt_to_json(&r->fields, o));
 	}
@@ -408,7 +408,7 @@ json_t *toxics_json(const struct spec *s)
 
 	for (int down = 0; down < 2; down++)
 		for (unsigned i = 0; i < s->n_rules; i++)
-			if ((s->rules[i].direction == RESPONSE) == down)
+			if ((s->rules[i].direction == VN_RESPONSE) == down)
 				json_array_append_new(all, toxic_json(&s->rules[i]));
 	return all;
 }

@@ -4,22 +4,22 @@
 /* The request passes; the end is in turn, so that earlier ones are answered first. */
 static void requests(void **state)
 {
-	struct verdict v = ASK("abort", "", .moment = ON_REQUEST);
-	assert_int_equal(v.end, CLOSE);
-	v.end = STAY;
+	struct vn_verdict v = ASK("abort", "", .moment = VN_ON_REQUEST);
+	assert_int_equal(v.end, VN_CLOSE);
+	v.end = VN_STAY;
 	assert_true(says_nothing(v));
 }
 
 static void greetings(void **state)
 {
-	const struct message greeting = { .role = PUSH, .is = IS_OPENING };
-	assert_true(says_nothing(ASK("abort", "", .moment = ON_REQUEST, .direction = RESPONSE, .msg = &greeting)));
+	const struct vn_message greeting = { .role = VN_PUSH, .is = VN_IS_OPENING };
+	assert_true(says_nothing(ASK("abort", "", .moment = VN_ON_REQUEST, .direction = VN_RESPONSE, .msg = &greeting)));
 }
 
 static void nothing_else(void **state)
 {
-	assert_true(says_nothing(ASK("abort", "", .moment = ON_OPEN)));
-	assert_true(says_nothing(ASK("abort", "", .moment = ON_RESPONSE)));
+	assert_true(says_nothing(ASK("abort", "", .moment = VN_ON_OPEN)));
+	assert_true(says_nothing(ASK("abort", "", .moment = VN_ON_RESPONSE)));
 }
 
 static const struct CMUnitTest tests[] = {

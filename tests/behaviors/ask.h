@@ -16,13 +16,13 @@ static struct block told;               /* the options of the last one asked; te
 
 /* Options are written as "sleep=2 before=false". What the event leaves out is what is usual at its moment; a
  * behavior is not asked at moments that it did not want. */
-static inline struct verdict ask(const char *name, const char *options, struct event e)
+static inline struct vn_verdict ask(const char *name, const char *options, struct vn_event e)
 {
-	const struct behavior *b = behavior_find(name);
-	const enum role role = e.moment == ON_RESPONSE ? ANSWERS : ASKS;
-	const struct message usual = { .role = role, .is = IS_COMMAND, .verb = "QUERY" };
-	struct dice made = dice_make(1, "proxy", "rule"), dice = dice_at(&made, 1, e.exchange, e.moment);
-	struct verdict v = { .keep = ALL };
+	const struct vn_behavior *b = behavior_find(name);
+	const enum vn_role role = e.moment == VN_ON_RESPONSE ? VN_ANSWERS : VN_ASKS;
+	const struct vn_message usual = { .role = role, .is = VN_IS_COMMAND, .verb = "QUERY" };
+	struct vn_dice made = dice_make(1, "proxy", "rule"), dice = dice_at(&made, 1, e.exchange, e.moment);
+	struct vn_verdict v = { .keep = VN_ALL };
 	char *texts = strdup(options), *rest = texts, error[SENTENCE];
 
 	assert_non_null(b);
@@ -40,17 +40,17 @@ static inline struct verdict ask(const char *name, const char *options, struct e
 	e.opts = told.opts;
 	e.dice = &dice;
 	if (!e.direction)
-		e.direction = e.moment == ON_RESPONSE ? RESPONSE : REQUEST;
-	if (!e.msg && e.moment & (ON_REQUEST | ON_RESPONSE))
+		e.direction = e.moment == VN_ON_RESPONSE ? VN_RESPONSE : VN_REQUEST;
+	if (!e.msg && e.moment & (VN_ON_REQUEST | VN_ON_RESPONSE))
 		e.msg = &usual;
 	if (b->on & e.moment)
 		b->act(&e, &v);
 	return v;
 }
 
-#define ASK(name, options, ...) ask(name, options, (struct event){ __VA_ARGS__ })
+#define ASK(name, options, ...) ask(name, options, (struct vn_event){ __VA_ARGS__ })
 
-static inline bool says_nothing(struct verdict v)
+static inline bool says_nothing(struct vn_verdict v)
 {
 	return verdict_calm(&v) && !v.failure && !v.after;
 }

@@ -3,24 +3,24 @@
 
 static void connections(void **state)
 {
-	struct verdict v = ASK("blackout", "", .moment = ON_OPEN);
-	assert_int_equal(v.end, RESET);
+	struct vn_verdict v = ASK("blackout", "", .moment = VN_ON_OPEN);
+	assert_int_equal(v.end, VN_RESET);
 	assert_int_equal(v.after, 0);
 }
 
 /* The backend sees nothing of an exchange that is struck. */
 static void exchanges(void **state)
 {
-	struct verdict v = ASK("blackout", "", .moment = ON_REQUEST);
-	assert_int_equal(v.end, RESET);
-	assert_int_equal(v.fate, DROP);
+	struct vn_verdict v = ASK("blackout", "", .moment = VN_ON_REQUEST);
+	assert_int_equal(v.end, VN_RESET);
+	assert_int_equal(v.fate, VN_DROP);
 }
 
 static void nothing_else(void **state)
 {
-	assert_true(says_nothing(ASK("blackout", "", .moment = ON_RESPONSE)));
-	assert_true(says_nothing(ASK("blackout", "", .moment = ON_END)));
-	assert_true(says_nothing(ASK("blackout", "", .moment = ON_LEAVE)));
+	assert_true(says_nothing(ASK("blackout", "", .moment = VN_ON_RESPONSE)));
+	assert_true(says_nothing(ASK("blackout", "", .moment = VN_ON_END)));
+	assert_true(says_nothing(ASK("blackout", "", .moment = VN_ON_LEAVE)));
 }
 
 static const struct CMUnitTest tests[] = {

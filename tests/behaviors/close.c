@@ -3,13 +3,13 @@
 
 static uint64_t state[4];
 
-static struct verdict at(const char *options, struct event e)
+static struct vn_verdict at(const char *options, struct vn_event e)
 {
 	e.state = state;
 	return ask("close", options, e);
 }
 
-#define AT(options, ...) at(options, (struct event){ __VA_ARGS__ })
+#define AT(options, ...) at(options, (struct vn_event){ __VA_ARGS__ })
 
 static int fresh(void **unused)
 {
@@ -19,35 +19,35 @@ static int fresh(void **unused)
 
 static void connections(void **unused)
 {
-	assert_int_equal(AT("", .moment = ON_OPEN).end, CLOSE);
-	assert_int_equal(AT("after=1", .moment = ON_OPEN).after, NSEC_S);
-	assert_true(says_nothing(AT("after=1", .moment = ON_RESPONSE, .len = 1)));
+	assert_int_equal(AT("", .moment = VN_ON_OPEN).end, VN_CLOSE);
+	assert_int_equal(AT("after=1", .moment = VN_ON_OPEN).after, VN_S);
+	assert_true(says_nothing(AT("after=1", .moment = VN_ON_RESPONSE, .len = 1)));
 }
 
 /* The answer is let by: the end is in turn, behind it. */
 static void exchanges(void **unused)
 {
-	struct verdict v = AT("", .moment = ON_RESPONSE, .len = 1);
-	assert_int_equal(v.end, CLOSE);
-	v.end = STAY;
+	struct vn_verdict v = AT("", .moment = VN_ON_RESPONSE, .len = 1);
+	assert_int_equal(v.end, VN_CLOSE);
+	v.end = VN_STAY;
 	assert_true(says_nothing(v));
-	assert_int_equal(AT("after=3", .moment = ON_RESPONSE, .len = 1).after, 3 * NSEC_S);
+	assert_int_equal(AT("after=3", .moment = VN_ON_RESPONSE, .len = 1).after, 3 * VN_S);
 }
 
 static void bytes(void **unused)
 {
-	assert_true(says_nothing(AT("bytes=10", .moment = ON_OPEN)));
-	assert_true(says_nothing(AT("bytes=10", .moment = ON_RESPONSE, .len = 20)));
-	assert_true(says_nothing(AT("bytes=10", .moment = ON_DATA, .len = 4, .passed = 5)));
-	struct verdict v = AT("bytes=10", .moment = ON_DATA, .len = 7, .passed = 5);
-	assert_int_equal(v.end, CLOSE);
+	assert_true(says_nothing(AT("bytes=10", .moment = VN_ON_OPEN)));
+	assert_true(says_nothing(AT("bytes=10", .moment = VN_ON_RESPONSE, .len = 20)));
+	assert_true(says_nothing(AT("bytes=10", .moment = VN_ON_DATA, .len = 4, .passed = 5)));
+	struct vn_verdict v = AT("bytes=10", .moment = VN_ON_DATA, .len = 7, .passed = 5);
+	assert_int_equal(v.end, VN_CLOSE);
 	assert_int_equal(v.keep, 5);
-	assert_true(says_nothing(AT("", .moment = ON_DATA, .len = 7)));
+	assert_true(says_nothing(AT("", .moment = VN_ON_DATA, .len = 7)));
 }
 
 static void not_behind_our_own_words(void **unused)
 {
-	assert_true(says_nothing(AT("", .moment = ON_RESPONSE)));
+	assert_true(says_nothing(AT("", .moment = VN_ON_RESPONSE)));
 }
 
 #define EACH(f) cmocka_unit_test_setup(f, fresh)

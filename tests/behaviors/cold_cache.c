@@ -3,14 +3,14 @@
 
 static void misses(void **state)
 {
-	struct verdict v = ASK("cold_cache", "", .moment = ON_REQUEST, .words = true);
-	assert_int_equal(v.fate, REPLY);
+	struct vn_verdict v = ASK("cold_cache", "", .moment = VN_ON_REQUEST, .words = true);
+	assert_int_equal(v.fate, VN_REPLY);
 	assert_string_equal(v.failure, "miss");
-	v.fate = PASS;
+	v.fate = VN_PASS;
 	v.failure = NULL;
 	assert_true(says_nothing(v));
-	assert_true(says_nothing(ASK("cold_cache", "", .moment = ON_RESPONSE, .words = true)));
-	assert_true(says_nothing(ASK("cold_cache", "", .moment = ON_REST, .words = true)));
+	assert_true(says_nothing(ASK("cold_cache", "", .moment = VN_ON_RESPONSE, .words = true)));
+	assert_true(says_nothing(ASK("cold_cache", "", .moment = VN_ON_REST, .words = true)));
 }
 
 /* It has nothing to say where the protocol has no such failure, and so it cannot be set there. */

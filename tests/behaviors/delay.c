@@ -5,36 +5,36 @@
 
 static void before(void **state)
 {
-	assert_int_equal(ASK("delay", "", .moment = ON_REQUEST).hold, NSEC_S);
-	assert_int_equal(ASK("delay", "sleep=0.25", .moment = ON_REQUEST).hold, 250 * NSEC_MS);
-	assert_int_equal(ASK("delay", "sleep=3ms", .moment = ON_REQUEST).hold, 3 * NSEC_MS);
-	assert_true(says_nothing(ASK("delay", "sleep=2", .moment = ON_RESPONSE)));
+	assert_int_equal(ASK("delay", "", .moment = VN_ON_REQUEST).hold, VN_S);
+	assert_int_equal(ASK("delay", "sleep=0.25", .moment = VN_ON_REQUEST).hold, 250 * VN_MS);
+	assert_int_equal(ASK("delay", "sleep=3ms", .moment = VN_ON_REQUEST).hold, 3 * VN_MS);
+	assert_true(says_nothing(ASK("delay", "sleep=2", .moment = VN_ON_RESPONSE)));
 }
 
 static void after(void **state)
 {
-	assert_int_equal(ASK("delay", "sleep=2 before=false", .moment = ON_RESPONSE).hold, 2 * NSEC_S);
-	assert_true(says_nothing(ASK("delay", "sleep=2 before=false", .moment = ON_REQUEST)));
+	assert_int_equal(ASK("delay", "sleep=2 before=false", .moment = VN_ON_RESPONSE).hold, 2 * VN_S);
+	assert_true(says_nothing(ASK("delay", "sleep=2 before=false", .moment = VN_ON_REQUEST)));
 }
 
 static void only_late(void **state)
 {
-	struct verdict v = ASK("delay", "jitter=1", .moment = ON_REQUEST);
+	struct vn_verdict v = ASK("delay", "jitter=1", .moment = VN_ON_REQUEST);
 	v.hold = 0;
 	assert_true(says_nothing(v));
-	assert_true(says_nothing(ASK("delay", "sleep=0", .moment = ON_REQUEST)));
+	assert_true(says_nothing(ASK("delay", "sleep=0", .moment = VN_ON_REQUEST)));
 }
 
 enum { MANY = 10000 };
 
-struct spread { double mean, deviation; nsec least, most; };
+struct spread { double mean, deviation; vn_nsec least, most; };
 
 static struct spread spread(const char *options)
 {
-	struct spread s = { .least = NEVER };
+	struct spread s = { .least = VN_NEVER };
 	double squares = 0;
 	for (uint64_t x = 0; x < MANY; x++) {
-		nsec hold = ASK("delay", options, .moment = ON_REQUEST, .exchange = x).hold;
+		vn_nsec hold = ASK("delay", options, .moment = VN_ON_REQUEST, .exchange = x).hold;
 		s.least = hold < s.least ? hold : s.least;
 		s.most = hold > s.most ? hold : s.most;
 		s.mean += (double)hold / MANY;
@@ -47,45 +47,45 @@ static struct spread spread(const char *options)
 static void uniform(void **state)
 {
 	struct spread s = spread("sleep=100ms jitter=40ms");
-	assert_in_range(s.least, 60 * NSEC_MS, 61 * NSEC_MS);
-	assert_in_range(s.most, 139 * NSEC_MS, 140 * NSEC_MS);
-	assert_true(fabs(s.mean / NSEC_MS - 100) < 1);
-	assert_true(fabs(s.deviation / NSEC_MS - 40 / sqrt(3)) < 0.5);
+	assert_in_range(s.least, 60 * VN_MS, 61 * VN_MS);
+	assert_in_range(s.most, 139 * VN_MS, 140 * VN_MS);
+	assert_true(fabs(s.mean / VN_MS - 100) < 1);
+	assert_true(fabs(s.deviation / VN_MS - 40 / sqrt(3)) < 0.5);
 }
 
 static void normal(void **state)
 {
 	struct spread s = spread("sleep=100ms jitter=10ms distribution=normal");
-	assert_true(fabs(s.mean / NSEC_MS - 100) < 0.5);
-	assert_true(fabs(s.deviation / NSEC_MS - 10) < 0.3);
-	assert_true(s.least < 80 * NSEC_MS && s.most > 120 * NSEC_MS);
+	assert_true(fabs(s.mean / VN_MS - 100) < 0.5);
+	assert_true(fabs(s.deviation / VN_MS - 10) < 0.3);
+	assert_true(s.least < 80 * VN_MS && s.most > 120 * VN_MS);
 }
 
 static void lognormal(void **state)
 {
 	struct spread s = spread("sleep=100ms jitter=50ms distribution=lognormal");
-	assert_true(fabs(s.mean / NSEC_MS - 100) < 2);
-	assert_true(fabs(s.deviation / NSEC_MS - 50) < 4);
-	assert_true(s.least > 0 && s.most > 300 * NSEC_MS);
+	assert_true(fabs(s.mean / VN_MS - 100) < 2);
+	assert_true(fabs(s.deviation / VN_MS - 50) < 4);
+	assert_true(s.least > 0 && s.most > 300 * VN_MS);
 }
 
 static void pareto(void **state)
 {
 	struct spread s = spread("sleep=100ms jitter=20ms distribution=pareto");
 	double shape = 1 + sqrt(26), least = 100 * (shape - 1) / shape;
-	assert_true(fabs(s.mean / NSEC_MS - 100) < 1);
-	assert_true(fabs(s.deviation / NSEC_MS - 20) < 3);
-	assert_true(fabs((double)s.least / NSEC_MS - least) < 0.1);
-	assert_true(s.most > 200 * NSEC_MS);
+	assert_true(fabs(s.mean / VN_MS - 100) < 1);
+	assert_true(fabs(s.deviation / VN_MS - 20) < 3);
+	assert_true(fabs((double)s.least / VN_MS - least) < 0.1);
+	assert_true(s.most > 200 * VN_MS);
 }
 
 static void percentiles(void **state)
 {
 	struct spread s = spread("sleep=9 jitter=9 percentiles=0:10ms,50:20ms,100:100ms");
-	assert_true(fabs(s.mean / NSEC_MS - (15 + 60) / 2.) < 1);
-	assert_in_range(s.least, 10 * NSEC_MS, 11 * NSEC_MS);
-	assert_in_range(s.most, 99 * NSEC_MS, 100 * NSEC_MS);
-	assert_int_equal(spread("percentiles=50:7ms").most, 7 * NSEC_MS);
+	assert_true(fabs(s.mean / VN_MS - (15 + 60) / 2.) < 1);
+	assert_in_range(s.least, 10 * VN_MS, 11 * VN_MS);
+	assert_in_range(s.most, 99 * VN_MS, 100 * VN_MS);
+	assert_int_equal(spread("percentiles=50:7ms").most, 7 * VN_MS);
 }
 
 /* Nothing comes before it came. */
@@ -102,9 +102,9 @@ static void not_early(void **state)
 /* The same exchange waits as long whenever it is asked. */
 static void reproducible(void **state)
 {
-	nsec one = ASK("delay", "jitter=1", .moment = ON_REQUEST, .exchange = 1).hold;
-	assert_int_not_equal(one, ASK("delay", "jitter=1", .moment = ON_REQUEST, .exchange = 2).hold);
-	assert_int_equal(one, ASK("delay", "jitter=1", .moment = ON_REQUEST, .exchange = 1).hold);
+	vn_nsec one = ASK("delay", "jitter=1", .moment = VN_ON_REQUEST, .exchange = 1).hold;
+	assert_int_not_equal(one, ASK("delay", "jitter=1", .moment = VN_ON_REQUEST, .exchange = 2).hold);
+	assert_int_equal(one, ASK("delay", "jitter=1", .moment = VN_ON_REQUEST, .exchange = 1).hold);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -3,21 +3,21 @@
 
 static void vanish(void **state)
 {
-	static const enum moment moments[] = { ON_REQUEST, ON_RESPONSE };
+	static const enum vn_moment moments[] = { VN_ON_REQUEST, VN_ON_RESPONSE };
 	for (int i = 0; i < 2; i++) {
-		struct verdict v = ASK("drop", "", .moment = moments[i], .len = 10);
-		assert_int_equal(v.fate, DROP);
-		v.fate = PASS;
+		struct vn_verdict v = ASK("drop", "", .moment = moments[i], .len = 10);
+		assert_int_equal(v.fate, VN_DROP);
+		v.fate = VN_PASS;
 		assert_true(says_nothing(v));           /* the connection stays */
 	}
-	assert_int_equal(behavior_find("drop")->direction, REQUEST);
+	assert_int_equal(behavior_find("drop")->direction, VN_REQUEST);
 }
 
 /* A greeting has no request; a refusal is nobody's answer. */
 static void nothing_at_hand(void **state)
 {
-	assert_true(says_nothing(ASK("drop", "", .moment = ON_REQUEST)));
-	assert_true(says_nothing(ASK("drop", "", .moment = ON_RESPONSE)));
+	assert_true(says_nothing(ASK("drop", "", .moment = VN_ON_REQUEST)));
+	assert_true(says_nothing(ASK("drop", "", .moment = VN_ON_RESPONSE)));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -3,7 +3,7 @@
 
 static void nothing_happens(void **state)
 {
-	for (enum moment m = ON_OPEN; m <= ON_LEAVE; m <<= 1)
+	for (enum vn_moment m = VN_ON_OPEN; m <= VN_ON_LEAVE; m <<= 1)
 		assert_true(says_nothing(ASK("dummy", "", .moment = m)));
 	assert_int_equal(behavior_find("dummy")->on, 0);        /* nor is it ever asked */
 }

@@ -3,10 +3,10 @@
 
 static void held(void **state)
 {
-	static const enum moment moments[] = { ON_REQUEST, ON_RESPONSE, ON_END };
+	static const enum vn_moment moments[] = { VN_ON_REQUEST, VN_ON_RESPONSE, VN_ON_END };
 	for (int i = 0; i < 3; i++) {
-		struct verdict v = ASK("hang", "", .moment = moments[i]);
-		assert_int_equal(v.hold, NEVER);
+		struct vn_verdict v = ASK("hang", "", .moment = moments[i]);
+		assert_int_equal(v.hold, VN_NEVER);
 		v.hold = 0;
 		assert_true(says_nothing(v));   /* not a byte is lost: it goes on when the rule goes */
 	}
@@ -14,8 +14,8 @@ static void held(void **state)
 
 static void connected(void **state)
 {
-	assert_true(says_nothing(ASK("hang", "", .moment = ON_OPEN)));
-	assert_true(says_nothing(ASK("hang", "", .moment = ON_LEAVE)));
+	assert_true(says_nothing(ASK("hang", "", .moment = VN_ON_OPEN)));
+	assert_true(says_nothing(ASK("hang", "", .moment = VN_ON_LEAVE)));
 }
 
 static const struct CMUnitTest tests[] = {

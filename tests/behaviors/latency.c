@@ -1,18 +1,18 @@
 /* latency.c - tests of bytes that arrive late. */
 #include "ask.h"
 
-static struct verdict at(const char *options, uint64_t draw)
+static struct vn_verdict at(const char *options, uint64_t draw)
 {
-	return ASK("latency", options, .moment = ON_DATA, .exchange = draw, .len = 10);
+	return ASK("latency", options, .moment = VN_ON_DATA, .exchange = draw, .len = 10);
 }
 
 static void as_late_as_said(void **state)
 {
-	struct verdict v = at("latency=100", 1);
-	assert_int_equal(v.hold, 100 * NSEC_MS);
+	struct vn_verdict v = at("latency=100", 1);
+	assert_int_equal(v.hold, 100 * VN_MS);
 	v.hold = 0;
 	assert_true(says_nothing(v));
-	assert_int_equal(at("latency=1s", 1).hold, NSEC_S);
+	assert_int_equal(at("latency=1s", 1).hold, VN_S);
 	assert_true(says_nothing(at("", 1)));
 }
 
@@ -22,9 +22,9 @@ static void jitter_is_uniform(void **state)
 	enum { MANY = 20000, BINS = 10 };
 	double bins[BINS] = { 0 }, chi = 0;
 	for (uint64_t x = 0; x < MANY; x++) {
-		nsec hold = at("latency=50 jitter=40", x).hold;
-		assert_in_range(hold, 10 * NSEC_MS, 90 * NSEC_MS);
-		bins[(hold - 10 * NSEC_MS) * BINS / (80 * NSEC_MS + 1)]++;
+		vn_nsec hold = at("latency=50 jitter=40", x).hold;
+		assert_in_range(hold, 10 * VN_MS, 90 * VN_MS);
+		bins[(hold - 10 * VN_MS) * BINS / (80 * VN_MS + 1)]++;
 	}
 	for (int i = 0; i < BINS; i++)
 		chi += (bins[i] - MANY / BINS) * (bins[i] - MANY / BINS) / (MANY / BINS);
@@ -43,13 +43,13 @@ static void never_early(void **state)
 static void by_percentiles(void **state)
 {
 	for (uint64_t x = 0; x < 100; x++)
-		assert_in_range(at("percentiles=0:10,100:20", x).hold, 10 * NSEC_MS, 20 * NSEC_MS);
+		assert_in_range(at("percentiles=0:10,100:20", x).hold, 10 * VN_MS, 20 * VN_MS);
 }
 
 static void the_usual(void **state)
 {
-	assert_int_equal(behavior_find("latency")->direction, RESPONSE);
-	assert_int_equal(behavior_find("latency")->traits, TRAIT_WHOLE);
+	assert_int_equal(behavior_find("latency")->direction, VN_RESPONSE);
+	assert_int_equal(behavior_find("latency")->traits, VN_TRAIT_WHOLE);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -1,28 +1,28 @@
 /* limit_data.c - tests of connections that end behind so many bytes. */
 #include "ask.h"
 
-static struct verdict at(const char *options, size_t len, uint64_t passed)
+static struct vn_verdict at(const char *options, size_t len, uint64_t passed)
 {
-	return ASK("limit_data", options, .moment = ON_DATA, .len = len, .passed = passed);
+	return ASK("limit_data", options, .moment = VN_ON_DATA, .len = len, .passed = passed);
 }
 
 static void to_the_byte(void **state)
 {
 	assert_true(says_nothing(at("bytes=10", 9, 0)));
 	assert_true(says_nothing(at("bytes=10", 4, 5)));
-	struct verdict v = at("bytes=10", 6, 5);
-	assert_true(v.keep == 5 && v.end == CLOSE && !v.after);
+	struct vn_verdict v = at("bytes=10", 6, 5);
+	assert_true(v.keep == 5 && v.end == VN_CLOSE && !v.after);
 	v = at("bytes=10", 5, 5);               /* reached exactly: closed, without waiting for one more */
-	assert_true(v.keep == ALL && v.end == CLOSE);
+	assert_true(v.keep == VN_ALL && v.end == VN_CLOSE);
 }
 
 /* Fewer are allowed now than have passed. */
 static void used_up(void **state)
 {
-	struct verdict v = at("bytes=3", 1, 5);
-	assert_true(v.keep == 0 && v.end == CLOSE);
+	struct vn_verdict v = at("bytes=3", 1, 5);
+	assert_true(v.keep == 0 && v.end == VN_CLOSE);
 	v = at("", 1, 0);
-	assert_true(v.keep == 0 && v.end == CLOSE);
+	assert_true(v.keep == 0 && v.end == VN_CLOSE);
 }
 
 static void huge(void **state)

@@ -3,11 +3,11 @@
 
 static void as_long_as_said(void **state)
 {
-	struct verdict v = ASK("limit_time", "time=1500", .moment = ON_OPEN);
-	assert_true(v.end == CLOSE && v.after == 1500 * NSEC_MS);
-	v = ASK("limit_time", "", .moment = ON_OPEN);
-	assert_true(v.end == CLOSE && !v.after);
-	assert_int_equal(behavior_find("limit_time")->on, ON_OPEN);
+	struct vn_verdict v = ASK("limit_time", "time=1500", .moment = VN_ON_OPEN);
+	assert_true(v.end == VN_CLOSE && v.after == 1500 * VN_MS);
+	v = ASK("limit_time", "", .moment = VN_ON_OPEN);
+	assert_true(v.end == VN_CLOSE && !v.after);
+	assert_int_equal(behavior_find("limit_time")->on, VN_ON_OPEN);
 }
 
 static const struct CMUnitTest tests[] = { cmocka_unit_test(as_long_as_said) };

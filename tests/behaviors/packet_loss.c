@@ -5,9 +5,9 @@
 
 static uint64_t state[2];
 
-static struct verdict at(const char *options, uint64_t draw, enum direction d)
+static struct vn_verdict at(const char *options, uint64_t draw, enum vn_direction d)
 {
-	return ASK("packet_loss", options, .moment = ON_DATA, .exchange = draw, .direction = d, .len = 10, .state = state);
+	return ASK("packet_loss", options, .moment = VN_ON_DATA, .exchange = draw, .direction = d, .len = 10, .state = state);
 }
 
 /* How many of so many reads in a row are lost, and how often one is lost behind one that was. */
@@ -18,9 +18,9 @@ static double share(const char *options, double *behind)
 	bool last = false;
 	memset(state, 0, sizeof state);
 	for (uint64_t x = 0; x < MANY; x++) {
-		struct verdict v = at(options, x, RESPONSE);
-		bool now = v.fate == DROP;
-		v.fate = PASS;
+		struct vn_verdict v = at(options, x, VN_RESPONSE);
+		bool now = v.fate == VN_DROP;
+		v.fate = VN_PASS;
 		assert_true(says_nothing(v));
 		lost += now;
 		twice += now && last;
@@ -42,9 +42,9 @@ static void as_often_as_said(void **unused)
 static void a_memory_for_each_direction(void **unused)
 {
 	memset(state, 0, sizeof state);
-	assert_int_equal(at("loss_rate=1", 1, RESPONSE).fate, DROP);
-	assert_int_equal(at("loss_rate=0 correlation=1", 1, REQUEST).fate, PASS);
-	assert_int_equal(at("loss_rate=0 correlation=1", 1, RESPONSE).fate, DROP);
+	assert_int_equal(at("loss_rate=1", 1, VN_RESPONSE).fate, VN_DROP);
+	assert_int_equal(at("loss_rate=0 correlation=1", 1, VN_REQUEST).fate, VN_PASS);
+	assert_int_equal(at("loss_rate=0 correlation=1", 1, VN_RESPONSE).fate, VN_DROP);
 }
 
 static const struct CMUnitTest tests[] = { cmocka_unit_test(as_often_as_said), cmocka_unit_test(a_memory_for_each_direction) };

@@ -3,13 +3,13 @@
 
 static uint64_t state[4];
 
-static struct verdict at(const char *options, struct event e)
+static struct vn_verdict at(const char *options, struct vn_event e)
 {
 	e.state = state;
 	return ask("reset_peer", options, e);
 }
 
-#define AT(options, ...) at(options, (struct event){ __VA_ARGS__ })
+#define AT(options, ...) at(options, (struct vn_event){ __VA_ARGS__ })
 
 static int fresh(void **unused)
 {
@@ -19,26 +19,26 @@ static int fresh(void **unused)
 
 static void connections(void **unused)
 {
-	struct verdict v = AT("timeout=100", .moment = ON_OPEN);
-	assert_true(v.end == RESET && v.after == 100 * NSEC_MS);
-	v = AT("timeout=100", .moment = ON_DATA, .len = 5);
-	assert_true(v.end == STAY && v.hold == NEVER && v.fate == PASS);
-	assert_int_equal(AT("timeout=100", .moment = ON_END).hold, NEVER);
+	struct vn_verdict v = AT("timeout=100", .moment = VN_ON_OPEN);
+	assert_true(v.end == VN_RESET && v.after == 100 * VN_MS);
+	v = AT("timeout=100", .moment = VN_ON_DATA, .len = 5);
+	assert_true(v.end == VN_STAY && v.hold == VN_NEVER && v.fate == VN_PASS);
+	assert_int_equal(AT("timeout=100", .moment = VN_ON_END).hold, VN_NEVER);
 }
 
 static void at_once(void **unused)
 {
-	struct verdict v = AT("", .moment = ON_OPEN);
-	assert_true(v.end == RESET && v.after == 0);
+	struct vn_verdict v = AT("", .moment = VN_ON_OPEN);
+	assert_true(v.end == VN_RESET && v.after == 0);
 }
 
 /* With per = exchange it strikes where it is struck, not at the connection's opening. */
 static void exchanges(void **unused)
 {
-	struct verdict v = AT("timeout=100", .moment = ON_DATA, .len = 5);
-	assert_true(v.end == RESET && v.after == 100 * NSEC_MS && v.hold == NEVER);
-	v = AT("", .moment = ON_DATA, .len = 5);
-	assert_true(v.end == RESET && v.after == 0 && v.fate == DROP && !v.hold);
+	struct vn_verdict v = AT("timeout=100", .moment = VN_ON_DATA, .len = 5);
+	assert_true(v.end == VN_RESET && v.after == 100 * VN_MS && v.hold == VN_NEVER);
+	v = AT("", .moment = VN_ON_DATA, .len = 5);
+	assert_true(v.end == VN_RESET && v.after == 0 && v.fate == VN_DROP && !v.hold);
 }
 
 #define EACH(f) cmocka_unit_test_setup(f, fresh)

@@ -3,26 +3,26 @@
 
 static void dial(void **state)
 {
-	struct verdict v = ASK("slow_connect", "", .moment = ON_OPEN);
-	assert_int_equal(v.hold, NSEC_S);
+	struct vn_verdict v = ASK("slow_connect", "", .moment = VN_ON_OPEN);
+	assert_int_equal(v.hold, VN_S);
 	v.hold = 0;
 	assert_true(says_nothing(v));
-	assert_int_equal(ASK("slow_connect", "sleep=50ms", .moment = ON_OPEN).hold, 50 * NSEC_MS);
-	assert_int_equal(ASK("slow_connect", "percentiles=0:3s", .moment = ON_OPEN).hold, 3 * NSEC_S);
+	assert_int_equal(ASK("slow_connect", "sleep=50ms", .moment = VN_ON_OPEN).hold, 50 * VN_MS);
+	assert_int_equal(ASK("slow_connect", "percentiles=0:3s", .moment = VN_ON_OPEN).hold, 3 * VN_S);
 }
 
 static void varies(void **state)
 {
-	nsec a = ASK("slow_connect", "jitter=0.5", .moment = ON_OPEN, .exchange = 1).hold;
-	nsec b = ASK("slow_connect", "jitter=0.5", .moment = ON_OPEN, .exchange = 2).hold;
+	vn_nsec a = ASK("slow_connect", "jitter=0.5", .moment = VN_ON_OPEN, .exchange = 1).hold;
+	vn_nsec b = ASK("slow_connect", "jitter=0.5", .moment = VN_ON_OPEN, .exchange = 2).hold;
 	assert_int_not_equal(a, b);
-	assert_in_range(a, NSEC_S / 2, NSEC_S * 3 / 2);
-	assert_in_range(b, NSEC_S / 2, NSEC_S * 3 / 2);
+	assert_in_range(a, VN_S / 2, VN_S * 3 / 2);
+	assert_in_range(b, VN_S / 2, VN_S * 3 / 2);
 }
 
 static void nothing_else(void **state)
 {
-	assert_true(says_nothing(ASK("slow_connect", "", .moment = ON_REQUEST)));
+	assert_true(says_nothing(ASK("slow_connect", "", .moment = VN_ON_REQUEST)));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -4,19 +4,19 @@
 static void connections(void **unused)
 {
 	uint64_t state[4] = { 0 };
-	struct verdict v = ASK("stall", "", .moment = ON_OPEN, .state = state);
-	assert_int_equal(v.end, STALL);
+	struct vn_verdict v = ASK("stall", "", .moment = VN_ON_OPEN, .state = state);
+	assert_int_equal(v.end, VN_STALL);
 	assert_int_equal(v.after, 0);
-	assert_true(says_nothing(ASK("stall", "", .moment = ON_REQUEST, .state = state)));
+	assert_true(says_nothing(ASK("stall", "", .moment = VN_ON_REQUEST, .state = state)));
 }
 
 static void exchanges(void **unused)
 {
 	uint64_t state[4] = { 0 };
-	struct verdict v = ASK("stall", "after=2", .moment = ON_REQUEST, .state = state);
-	assert_int_equal(v.end, STALL);
-	assert_int_equal(v.after, 2 * NSEC_S);
-	assert_int_equal(v.fate, PASS);
+	struct vn_verdict v = ASK("stall", "after=2", .moment = VN_ON_REQUEST, .state = state);
+	assert_int_equal(v.end, VN_STALL);
+	assert_int_equal(v.after, 2 * VN_S);
+	assert_int_equal(v.fate, VN_PASS);
 }
 
 static const struct CMUnitTest tests[] = {

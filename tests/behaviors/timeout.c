@@ -3,25 +3,25 @@
 
 static void dropped_and_closed(void **state)
 {
-	struct verdict v = ASK("timeout", "timeout=500", .moment = ON_DATA, .len = 10);
-	assert_true(v.fate == DROP && v.end == CLOSE && v.after == 500 * NSEC_MS);
-	v = ASK("timeout", "timeout=500", .moment = ON_OPEN);
-	assert_true(v.fate == PASS && v.end == CLOSE && v.after == 500 * NSEC_MS);
+	struct vn_verdict v = ASK("timeout", "timeout=500", .moment = VN_ON_DATA, .len = 10);
+	assert_true(v.fate == VN_DROP && v.end == VN_CLOSE && v.after == 500 * VN_MS);
+	v = ASK("timeout", "timeout=500", .moment = VN_ON_OPEN);
+	assert_true(v.fate == VN_PASS && v.end == VN_CLOSE && v.after == 500 * VN_MS);
 }
 
 static void never_by_itself(void **state)
 {
-	struct verdict v = ASK("timeout", "timeout=0", .moment = ON_DATA, .len = 10);
-	assert_true(v.fate == DROP && v.end == STAY);
-	assert_true(says_nothing(ASK("timeout", "", .moment = ON_OPEN)));
+	struct vn_verdict v = ASK("timeout", "timeout=0", .moment = VN_ON_DATA, .len = 10);
+	assert_true(v.fate == VN_DROP && v.end == VN_STAY);
+	assert_true(says_nothing(ASK("timeout", "", .moment = VN_ON_OPEN)));
 }
 
 static void closed_when_it_goes(void **state)
 {
-	struct verdict v = ASK("timeout", "timeout=0", .moment = ON_LEAVE);
-	assert_true(v.end == CLOSE && v.after == 0);
-	v = ASK("timeout", "timeout=500", .moment = ON_LEAVE);
-	assert_true(v.end == CLOSE && v.after == 0);
+	struct vn_verdict v = ASK("timeout", "timeout=0", .moment = VN_ON_LEAVE);
+	assert_true(v.end == VN_CLOSE && v.after == 0);
+	v = ASK("timeout", "timeout=500", .moment = VN_ON_LEAVE);
+	assert_true(v.end == VN_CLOSE && v.after == 0);
 }
 
 static const struct CMUnitTest tests[] = {

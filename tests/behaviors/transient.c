@@ -3,13 +3,13 @@
 
 static void how_many(void **state)
 {
-	assert_int_equal(ASK("transient", "", .moment = ON_REQUEST, .words = true).fate, REPLY);
+	assert_int_equal(ASK("transient", "", .moment = VN_ON_REQUEST, .words = true).fate, VN_REPLY);
 	assert_int_equal(told.times, 1);
 	assert_int_equal(told.skip, 0);
-	ASK("transient", "agitate=5 warmup=2", .moment = ON_REQUEST);
+	ASK("transient", "agitate=5 warmup=2", .moment = VN_ON_REQUEST);
 	assert_int_equal(told.times, 5);
 	assert_int_equal(told.skip, 2);
-	ASK("transient", "agitate=0", .moment = ON_REQUEST);
+	ASK("transient", "agitate=0", .moment = VN_ON_REQUEST);
 	assert_int_equal(told.times, 0);
 }
 
@@ -21,11 +21,11 @@ static void like_error(void **state)
 	};
 	char one[160], other[160];
 	for (int i = 0; i < 4; i++)
-		for (enum moment m = ON_OPEN; m <= ON_LEAVE; m <<= 1)
+		for (enum vn_moment m = VN_ON_OPEN; m <= VN_ON_LEAVE; m <<= 1)
 			for (int words = 0; words < 2; words++) {
-				struct verdict a = ASK("error", options[i], .moment = m, .words = words);
+				struct vn_verdict a = ASK("error", options[i], .moment = m, .words = words);
 				bool named = a.failure;
-				struct verdict b = ASK("transient", options[i], .moment = m, .words = words);
+				struct vn_verdict b = ASK("transient", options[i], .moment = m, .words = words);
 				assert_int_equal(named, b.failure != NULL);
 				assert_true(!named || !strcmp(b.failure, "deadlock"));
 				verdict_show(&a, NULL, one, sizeof one);

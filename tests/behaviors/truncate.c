@@ -3,16 +3,16 @@
 
 static uint64_t state[4];
 
-static struct verdict reply(const char *options, uint16_t head, size_t len)
+static struct vn_verdict reply(const char *options, uint16_t head, size_t len)
 {
-	const struct message asked = { .role = ASKS, .is = IS_COMMAND, .head = head };
+	const struct vn_message asked = { .role = VN_ASKS, .is = VN_IS_COMMAND, .head = head };
 	memset(state, 0, sizeof state);
-	return ASK("truncate", options, .moment = ON_RESPONSE, .msg = &asked, .len = len, .state = state);
+	return ASK("truncate", options, .moment = VN_ON_RESPONSE, .msg = &asked, .len = len, .state = state);
 }
 
-static struct verdict piece(const char *options, size_t len)
+static struct vn_verdict piece(const char *options, size_t len)
 {
-	return ASK("truncate", options, .moment = ON_DATA, .direction = RESPONSE, .len = len, .state = state);
+	return ASK("truncate", options, .moment = VN_ON_DATA, .direction = VN_RESPONSE, .len = len, .state = state);
 }
 
 static void places(void **unused)
@@ -23,13 +23,13 @@ static void places(void **unused)
 		{ "where=prefix", 0, 100, 50 }, { "where=boundary", 0, 100, 50 }, { "where=boundary", 4, 4, 2 }, { "", 0, 1, 0 },
 	};
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-		struct verdict v = reply(rows[i].options, rows[i].head, rows[i].len);
+		struct vn_verdict v = reply(rows[i].options, rows[i].head, rows[i].len);
 		assert_int_equal(v.keep, rows[i].keep);
-		assert_int_equal(v.end, CLOSE);
-		assert_int_equal(v.fate, PASS);
+		assert_int_equal(v.end, VN_CLOSE);
+		assert_int_equal(v.fate, VN_PASS);
 		assert_true(says_nothing(piece(rows[i].options, 1000)));
 	}
-	assert_int_equal(reply("end=reset", 4, 104).end, RESET);
+	assert_int_equal(reply("end=reset", 4, 104).end, VN_RESET);
 }
 
 static void bytes(void **unused)
@@ -37,9 +37,9 @@ static void bytes(void **unused)
 	assert_true(says_nothing(reply("bytes=10", 4, 100)));
 	assert_true(says_nothing(piece("bytes=10", 4)));
 	assert_true(says_nothing(piece("bytes=10", 5)));
-	struct verdict v = piece("bytes=10", 5);
+	struct vn_verdict v = piece("bytes=10", 5);
 	assert_int_equal(v.keep, 1);
-	assert_int_equal(v.end, CLOSE);
+	assert_int_equal(v.end, VN_CLOSE);
 }
 
 static void shorter_ones_pass(void **unused)
@@ -53,14 +53,14 @@ static void shorter_ones_pass(void **unused)
 
 static void not_replies(void **unused)
 {
-	const struct message greeting = { .role = PUSH, .is = IS_OPENING, .head = 4 };
+	const struct vn_message greeting = { .role = VN_PUSH, .is = VN_IS_OPENING, .head = 4 };
 	for (int bytes = 0; bytes < 2; bytes++) {
 		const char *options = bytes ? "bytes=10" : "";
-		assert_true(says_nothing(ASK("truncate", options, .moment = ON_RESPONSE, .msg = &greeting, .len = 50, .state = state)));
+		assert_true(says_nothing(ASK("truncate", options, .moment = VN_ON_RESPONSE, .msg = &greeting, .len = 50, .state = state)));
 		assert_true(says_nothing(piece(options, 50)));
-		assert_true(says_nothing(ASK("truncate", options, .moment = ON_RESPONSE, .state = state)));
+		assert_true(says_nothing(ASK("truncate", options, .moment = VN_ON_RESPONSE, .state = state)));
 	}
-	assert_true(says_nothing(ASK("truncate", "", .moment = ON_REQUEST, .len = 50, .state = state)));
+	assert_true(says_nothing(ASK("truncate", "", .moment = VN_ON_REQUEST, .len = 50, .state = state)));
 }
 
 static const struct CMUnitTest tests[] = {

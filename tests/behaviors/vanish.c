@@ -3,9 +3,9 @@
 
 static void answers_nobody(void **state)
 {
-	assert_int_equal(ASK("vanish", "", .moment = ON_LISTEN).end, VANISH);
-	assert_int_equal(ASK("vanish", "", .moment = ON_OPEN).end, VANISH);
-	assert_int_equal(ASK("vanish", "", .moment = ON_REQUEST).end, VANISH);
+	assert_int_equal(ASK("vanish", "", .moment = VN_ON_LISTEN).end, VN_VANISH);
+	assert_int_equal(ASK("vanish", "", .moment = VN_ON_OPEN).end, VN_VANISH);
+	assert_int_equal(ASK("vanish", "", .moment = VN_ON_REQUEST).end, VN_VANISH);
 }
 
 static const struct CMUnitTest tests[] = { cmocka_unit_test(answers_nobody) };

@@ -6,11 +6,11 @@ static int at(const char *shape, int eighths)
 {
 	char options[100];
 	snprintf(options, sizeof options, "shape=%s period=8 low=0.1 high=0.9", shape);
-	struct verdict v = ASK("waves", options, .moment = ON_REQUEST, .age = eighths * NSEC_S);
-	nsec late = v.hold;
+	struct vn_verdict v = ASK("waves", options, .moment = VN_ON_REQUEST, .age = eighths * VN_S);
+	vn_nsec late = v.hold;
 	v.hold = 0;
 	assert_true(says_nothing(v));
-	return (int)((late + NSEC_MS / 2) / NSEC_MS);
+	return (int)((late + VN_MS / 2) / VN_MS);
 }
 
 static void shapes(void **state)
@@ -33,11 +33,11 @@ static void goes_on(void **state)
 
 static void edges(void **state)
 {
-	assert_int_equal(ASK("waves", "", .moment = ON_REQUEST).hold, 0);
-	assert_int_equal(ASK("waves", "", .moment = ON_REQUEST, .age = 30 * NSEC_S).hold, NSEC_S);
-	assert_int_equal(ASK("waves", "low=2 high=1", .moment = ON_REQUEST).hold, 2 * NSEC_S);
-	assert_int_equal(ASK("waves", "low=2 high=1", .moment = ON_REQUEST, .age = 30 * NSEC_S).hold, NSEC_S);
-	assert_int_equal(ASK("waves", "period=0 low=2", .moment = ON_REQUEST, .age = 7).hold, 2 * NSEC_S);
+	assert_int_equal(ASK("waves", "", .moment = VN_ON_REQUEST).hold, 0);
+	assert_int_equal(ASK("waves", "", .moment = VN_ON_REQUEST, .age = 30 * VN_S).hold, VN_S);
+	assert_int_equal(ASK("waves", "low=2 high=1", .moment = VN_ON_REQUEST).hold, 2 * VN_S);
+	assert_int_equal(ASK("waves", "low=2 high=1", .moment = VN_ON_REQUEST, .age = 30 * VN_S).hold, VN_S);
+	assert_int_equal(ASK("waves", "period=0 low=2", .moment = VN_ON_REQUEST, .age = 7).hold, 2 * VN_S);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -1,80 +1,80 @@
 /* faults.c - toy behaviors, one for each thing that a verdict can say. */
 #include "faults.h"
 
-static const struct opt options[] = {
-	{ "before", OPT_TIME, offsetof(struct fault, before), "0", "A time", NSEC_MS },
-	{ "after", OPT_TIME, offsetof(struct fault, after), "0", "Another time", NSEC_MS },
-	{ "n", OPT_INT, offsetof(struct fault, n), "0", "A number" },
-	{ "failure", OPT_FAILURE, offsetof(struct fault, failure), NULL, "A failure" },
+static const struct vn_opt options[] = {
+	{ "before", VN_OPT_TIME, offsetof(struct fault, before), "0", "A time", VN_MS },
+	{ "after", VN_OPT_TIME, offsetof(struct fault, after), "0", "Another time", VN_MS },
+	{ "n", VN_OPT_INT, offsetof(struct fault, n), "0", "A number" },
+	{ "failure", VN_OPT_FAILURE, offsetof(struct fault, failure), NULL, "A failure" },
 	{ 0 }
 };
 
-static void late(const struct event *e, struct verdict *v)
+static void late(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct fault *o = e->opts;
 
-	v->hold = e->moment == ON_REQUEST ? o->before : o->after;
+	v->hold = e->moment == VN_ON_REQUEST ? o->before : o->after;
 }
 
-static void hung(const struct event *e, struct verdict *v)
+static void hung(const struct vn_event *e, struct vn_verdict *v)
 {
-	v->hold = NEVER;
+	v->hold = VN_NEVER;
 }
 
-static void refused(const struct event *e, struct verdict *v)
+static void refused(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct fault *o = e->opts;
 
-	v->fate = REPLY;
+	v->fate = VN_REPLY;
 	v->failure = o->failure;
 }
 
-static void lost(const struct event *e, struct verdict *v)
+static void lost(const struct vn_event *e, struct vn_verdict *v)
 {
-	v->fate = DROP;
+	v->fate = VN_DROP;
 }
 
-static void cut(const struct event *e, struct verdict *v)
+static void cut(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct fault *o = e->opts;
 
 	v->keep = (size_t)o->n;
 }
 
-static void ended(const struct event *e, struct verdict *v)
+static void ended(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct fault *o = e->opts;
 
-	v->end = o->n ? RESET : CLOSE;
+	v->end = o->n ? VN_RESET : VN_CLOSE;
 	v->after = o->after;
 }
 
-static void idle(const struct event *e, struct verdict *v)
+static void idle(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct fault *o = e->opts;
 
-	v->fate = REPLY;
+	v->fate = VN_REPLY;
 	v->failure = "idle";
 	v->after = o->after;
 }
 
-static void slow(const struct event *e, struct verdict *v)
+static void slow(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct fault *o = e->opts;
 
 	v->hold = o->after;
 }
 
-#define FAULT(id, moments, fn) BEHAVIOR(id, .help = "A toy", .options = options, .opts_size = sizeof(struct fault), .on = (moments), .act = fn)
+#define FAULT(id, moments, fn) VN_BEHAVIOR(id, .help = "A toy", .options = options, .opts_size = sizeof(struct fault), .on = (moments), .act = fn)
 
-FAULT(toy_late, ON_REQUEST | ON_RESPONSE, late)
-FAULT(toy_hung, ON_REQUEST | ON_RESPONSE | ON_END, hung)
-FAULT(toy_refused, ON_REQUEST, refused)
-FAULT(toy_lost, ON_REQUEST, lost)
-FAULT(toy_mute, ON_RESPONSE, lost)
-FAULT(toy_cut, ON_RESPONSE, cut)
-FAULT(toy_ended, ON_REQUEST, ended)
-FAULT(toy_open, ON_OPEN, ended)
-FAULT(toy_leave, ON_LEAVE, ended)
-FAULT(toy_idle, ON_REST, idle)
-FAULT(toy_slow, ON_DATA, slow)
+FAULT(toy_late, VN_ON_REQUEST | VN_ON_RESPONSE, late)
+FAULT(toy_hung, VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END, hung)
+FAULT(toy_refused, VN_ON_REQUEST, refused)
+FAULT(toy_lost, VN_ON_REQUEST, lost)
+FAULT(toy_mute, VN_ON_RESPONSE, lost)
+FAULT(toy_cut, VN_ON_RESPONSE, cut)
+FAULT(toy_ended, VN_ON_REQUEST, ended)
+FAULT(toy_open, VN_ON_OPEN, ended)
+FAULT(toy_leave, VN_ON_LEAVE, ended)
+FAULT(toy_idle, VN_ON_REST, idle)
+FAULT(toy_slow, VN_ON_DATA, slow)

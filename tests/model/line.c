@@ -13,118 +13,118 @@
 
 #include "vaurien.h"
 
-static const struct failure failures[] = {
-	{ "no", "1", "no", IS_COMMAND, ON_REQUEST, STAY, 1 },           /* replaced by one request */
-	{ "twice", "2", "twice", IS_COMMAND, ON_REQUEST, STAY, 2 },     /* ... by two */
-	{ "quiet", "0", "quiet", IS_COMMAND, ON_REQUEST, STAY, 0 },     /* ... by none */
-	{ "bye", "0", "bye", IS_COMMAND, ON_REQUEST, CLOSE, 0 },
-	{ "full", "0", "full", IS_OPENING, ON_REQUEST, CLOSE, 0 },
-	{ "idle", "0", "idle", IS_COMMAND, ON_REST, CLOSE, 0 },
-	{ "agreed", "0", "agreed", 0, 0, STAY, 0 },                     /* the protocol's own */
+static const struct vn_failure failures[] = {
+	{ "no", "1", "no", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1 },           /* replaced by one request */
+	{ "twice", "2", "twice", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 2 },     /* ... by two */
+	{ "quiet", "0", "quiet", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 0 },     /* ... by none */
+	{ "bye", "0", "bye", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 0 },
+	{ "full", "0", "full", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 0 },
+	{ "idle", "0", "idle", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, 0 },
+	{ "agreed", "0", "agreed", 0, 0, VN_STAY, 0 },                     /* the protocol's own */
 	{ 0 }
 };
 
 struct line {                           /* one connection */
 	enum { PLAIN, UNDECIDED, SEQUEL } mode;         /* is leave given for a sequel? | it comes next */
-	struct message sequel;
+	struct vn_message sequel;
 };
 
 /* The line at hand, without its end: n = 0 where it is not whole. */
-static struct span line_of(struct span at)
+static struct vn_span line_of(struct vn_span at)
 {
 	const uint8_t *end = memchr(at.p, '\n', at.n);
 
-	return (struct span){ at.p, end ? (size_t)(end - at.p) + 1 : 0 };
+	return (struct vn_span){ at.p, end ? (size_t)(end - at.p) + 1 : 0 };
 }
 
-static struct cut line_cut(struct span line, enum role role, struct message *msg)
+static struct vn_cut line_cut(struct vn_span line, enum vn_role role, struct vn_message *msg)
 {
-	struct cut c = { CUT_END, line.n };
+	struct vn_cut c = { VN_CUT_END, line.n };
 	char *rest;
 
 	msg->role = role;
 	msg->head = 1;
-	msg->subject = (struct span){ line.p + 1, line.n - 2 };
+	msg->subject = (struct vn_span){ line.p + 1, line.n - 2 };
 	if (*line.p == '#') {
 		c.len += strtoull((const char *)line.p + 1, &rest, 10);
-		msg->subject = (struct span){ (uint8_t *)rest + 1, (size_t)(line.p + line.n - 1 - (uint8_t *)rest) - 1 };
+		msg->subject = (struct vn_span){ (uint8_t *)rest + 1, (size_t)(line.p + line.n - 1 - (uint8_t *)rest) - 1 };
 	}
 	return c;
 }
 
-static void offer(struct talk *t, struct message *msg)
+static void offer(struct vn_session *t, struct vn_message *msg)
 {
 	struct line *s = t->state;
 
 	s->mode = UNDECIDED;
-	s->sequel = (struct message){ .role = ASKS, .is = IS_COMMAND, .verb = "SEQUEL" };
+	s->sequel = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND, .verb = "SEQUEL" };
 	msg->sequel = &s->sequel;
 	msg->agreed = "agreed";
 }
 
-static struct cut request(struct talk *t, struct span at, struct message *msg)
+static struct vn_cut request(struct vn_session *t, struct vn_span at, struct vn_message *msg)
 {
-	struct span line = line_of(at);
+	struct vn_span line = line_of(at);
 	struct line *s = t->state;
 
 	if (s->mode == UNDECIDED && t->owed)
-		return (struct cut){ CUT_WAIT };
+		return (struct vn_cut){ VN_CUT_WAIT };
 	if (!line.n)
-		return (struct cut){ CUT_MORE };
+		return (struct vn_cut){ VN_CUT_MORE };
 	if (!strchr("?!.#>", *line.p))
-		return (struct cut){ CUT_RAW };
+		return (struct vn_cut){ VN_CUT_RAW };
 	bool sequel = s->mode == SEQUEL;
 	s->mode = PLAIN;
-	msg->is = IS_COMMAND;
+	msg->is = VN_IS_COMMAND;
 	snprintf(msg->verb, sizeof msg->verb, "%s", strchr("!.", *line.p) ? "TELL" : *line.p == '>' ? "OFFER" : "ASK");
 	if (*line.p == '>' && !sequel)
 		offer(t, msg);
-	return line_cut(line, sequel ? ASKS : *line.p == '!' ? SILENT : *line.p == '.' ? TELLS : ASKS, msg);
+	return line_cut(line, sequel ? VN_ASKS : *line.p == '!' ? VN_SILENT : *line.p == '.' ? VN_TELLS : VN_ASKS, msg);
 }
 
 /* An offer is answered. */
-static void offered(struct talk *t, const struct message *asked, bool agreed)
+static void offered(struct vn_session *t, const struct vn_message *asked, bool agreed)
 {
 	struct line *s = t->state;
 
-	if (!asked || strcmp(asked->verb, "OFFER") || asked->note & NOTE_SUBSTITUTE)
+	if (!asked || strcmp(asked->verb, "OFFER") || asked->note & VN_NOTE_SUBSTITUTE)
 		return;
 	s->mode = agreed ? SEQUEL : PLAIN;
 	t->no_sequel = !agreed;
 }
 
-static struct cut response(struct talk *t, struct span at, const struct message *asked, struct message *msg)
+static struct vn_cut response(struct vn_session *t, struct vn_span at, const struct vn_message *asked, struct vn_message *msg)
 {
-	struct span line = line_of(at);
+	struct vn_span line = line_of(at);
 
 	if (!line.n)
-		return (struct cut){ CUT_MORE };
+		return (struct vn_cut){ VN_CUT_MORE };
 	if (!strchr("=+#*~", *line.p))
-		return (struct cut){ CUT_RAW };
+		return (struct vn_cut){ VN_CUT_RAW };
 	if (*line.p == '+')
-		return (struct cut){ CUT_PART, line.n };
+		return (struct vn_cut){ VN_CUT_PART, line.n };
 	if (*line.p != '*')
 		offered(t, asked, *line.p != '~');
-	return line_cut(line, *line.p == '*' ? PUSH : ANSWERS, msg);
+	return line_cut(line, *line.p == '*' ? VN_PUSH : VN_ANSWERS, msg);
 }
 
-static int refuse(struct talk *t, const struct message *msg, const struct failure *f, struct out *backend)
+static int refuse(struct vn_session *t, const struct vn_message *msg, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	for (uint32_t i = 0; i < f->number; i++)
-		out_put(backend, "?nop\n", 5);
+		vn_buffer_put(backend, "?nop\n", 5);
 	return (int)f->number;
 }
 
-static void word(struct talk *t, const struct message *asked, const struct failure *f, struct out *client)
+static void word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	if (!strcmp(f->name, "agreed"))
 		offered(t, asked, true);
-	out_byte(client, '=');
-	out_byte(client, 'E');
-	out_put(client, f->text, strlen(f->text));
-	out_byte(client, '\n');
+	vn_buffer_byte(client, '=');
+	vn_buffer_byte(client, 'E');
+	vn_buffer_put(client, f->text, strlen(f->text));
+	vn_buffer_byte(client, '\n');
 }
 
-PROTOCOL(line, .help = "A toy", .state_size = sizeof(struct line), .request = request, .response = response, .failures = failures, .refuse = refuse, .word = word)
-PROTOCOL(greeter, .help = "A toy whose server greets", .state_size = sizeof(struct line), .server_first = true, .request = request, .response = response,
+VN_PROTOCOL(line, .help = "A toy", .state_size = sizeof(struct line), .request = request, .response = response, .failures = failures, .refuse = refuse, .word = word)
+VN_PROTOCOL(greeter, .help = "A toy whose server greets", .state_size = sizeof(struct line), .server_first = true, .request = request, .response = response,
          .failures = failures, .refuse = refuse, .word = word)

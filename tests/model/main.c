@@ -52,23 +52,23 @@ static struct world {
 	struct spec *spec;
 	struct peer peers[PEERS];
 	uint64_t accepted, next_rule, step;
-	struct dice dice;               /* of the test itself */
+	struct vn_dice dice;               /* of the test itself */
 	const char *failed;
 	char what[512];
 	bool greeter, verbose;
 	size_t body_max;                /* small where each read is */
 } w;
 
-static nsec virtual_now;
+static vn_nsec virtual_now;
 
-static nsec virtual_clock(void)
+static vn_nsec virtual_clock(void)
 {
 	return virtual_now;
 }
 
 static uint64_t pick(uint64_t below)
 {
-	return dice_below(&w.dice, below);
+	return vn_dice_below(&w.dice, below);
 }
 
 static void fail(const char *format, ...)
@@ -83,7 +83,7 @@ static void fail(const char *format, ...)
 	w.failed = w.what;
 }
 
-#define say(...) do { if (w.verbose) { printf("%4llu @%lld.%03lld ", (unsigned long long)w.step, (long long)(virtual_now / NSEC_MS), \
+#define say(...) do { if (w.verbose) { printf("%4llu @%lld.%03lld ", (unsigned long long)w.step, (long long)(virtual_now / VN_MS), \
 	(long long)(virtual_now / 1000 % 1000)); printf(__VA_ARGS__); putchar('\n'); fflush(stdout); } } while (0)
 
 /* ---- the world comes to rest ---- */
@@ -170,7 +170,7 @@ static void compare_stream(struct peer *p, const char *where, const struct bytes
 static void compare(struct peer *p)
 {
 	struct mirror_conn *m = &p->mirror;
-	bool reset = m->over && m->how == RESET;
+	bool reset = m->over && m->how == VN_RESET;
 	bool ended = p->client_eof || p->client_rst;
 
 	if (p->client >= 0)
@@ -181,10 +181,10 @@ static void compare(struct peer *p)
 		return;
 	if (ended != (m->over || m->down.shut))
 		fail("connection %llu: the client %s an end, the mirror says %s", (unsigned long long)m->number, ended ? "saw" : "saw no",
-		     m->over ? m->how == RESET ? "reset" : "closed" : m->down.shut ? "end of stream" : "open");
-	if (m->over && m->how == RESET && !p->client_rst && !p->client_left && !m->down.shut)
+		     m->over ? m->how == VN_RESET ? "reset" : "closed" : m->down.shut ? "end of stream" : "open");
+	if (m->over && m->how == VN_RESET && !p->client_rst && !p->client_left && !m->down.shut)
 		fail("connection %llu: the client saw a FIN where the mirror says reset", (unsigned long long)m->number);
-	if (m->over && m->how == CLOSE && p->client_rst && !p->client_left && !m->up.n)
+	if (m->over && m->how == VN_CLOSE && p->client_rst && !p->client_left && !m->up.n)
 		fail("connection %llu: the client saw a RST where the mirror says closed", (unsigned long long)m->number);
 }
 
@@ -236,7 +236,7 @@ static void step_open(void)
 		fail("connection %llu: the backend was%s dialled", (unsigned long long)p->mirror.number, p->backend >= 0 ? "" : " not");
 }
 
-typedef void teller(struct mirror_conn *, const uint8_t *, size_t, nsec);
+typedef void teller(struct mirror_conn *, const uint8_t *, size_t, vn_nsec);
 
 /* A line, and its body if it has one, in pieces; each piece is told to the mirror as it is sent. */
 static void send_message(struct peer *p, int fd, teller *tell, const char *line, size_t body)
@@ -355,7 +355,7 @@ static void step_reset(struct peer *p)
 
 static void step_time(void)
 {
-	nsec next = virtual_now + (nsec)(1 + pick(400)) * NSEC_MS;
+	vn_nsec next = virtual_now + (vn_nsec)(1 + pick(400)) * VN_MS;
 
 	for (int i = 0; i < WORKERS; i++)
 		if (w.workers[i].loop.timers && w.workers[i].loop.heap[1]->due < next)
@@ -380,8 +380,8 @@ static struct mirror_rule rule_draw(void)
 	struct mirror_rule r = { .id = ++w.next_rule, .toy = odds[pick(sizeof odds)], .low = 0, .high = 1, .times = UINT64_MAX };
 	char name[32];
 
-	r.before = pick(3) ? (nsec)pick(500) * NSEC_MS + (nsec)pick(1000) * 1000 : 0;
-	r.after = pick(3) ? (nsec)pick(500) * NSEC_MS + (nsec)pick(1000) * 1000 : 0;
+	r.before = pick(3) ? (vn_nsec)pick(500) * VN_MS + (vn_nsec)pick(1000) * 1000 : 0;
+	r.after = pick(3) ? (vn_nsec)pick(500) * VN_MS + (vn_nsec)pick(1000) * 1000 : 0;
 	r.failure = failures[pick(6)];
 	r.n = r.toy == CUT ? (int64_t)pick(200) : (int64_t)pick(2);
 	r.per_connection = r.toy == SLOW || !pick(3);
@@ -407,8 +407,8 @@ static struct mirror_rule rule_redraw(const struct mirror_rule *of)
 	struct mirror_rule r = *of;
 
 	r.id = ++w.next_rule;
-	r.before = pick(3) ? (nsec)pick(500) * NSEC_MS : 0;
-	r.after = pick(3) ? (nsec)pick(500) * NSEC_MS : 0;
+	r.before = pick(3) ? (vn_nsec)pick(500) * VN_MS : 0;
+	r.after = pick(3) ? (vn_nsec)pick(500) * VN_MS : 0;
 	if (pick(2))
 		r.high = r.low + (r.high - r.low) * (double)(1 + pick(4)) / 4;
 	r.times = r.times == UINT64_MAX ? r.times : r.times + pick(3);
@@ -422,7 +422,7 @@ static void toy_rule(struct rule_spec *s, const struct mirror_rule *r)
 
 	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r->origin);
 	*s = (struct rule_spec){ .name = strdup(name), .behavior = behavior_find(toys[r->toy]), .low = r->low, .high = r->high,
-	                         .per_connection = r->per_connection, .every = 1, .until = NEVER, .id = r->id, .origin = r->origin };
+	                         .per_connection = r->per_connection, .every = 1, .until = VN_NEVER, .id = r->id, .origin = r->origin };
 	block_init(&s->block, s->behavior->options, s->behavior->opts_size);
 	if (!opt_set_text(&s->block, opt_find(s->behavior->options, "failure"), r->failure, error))
 		fail("%s", error);
@@ -464,7 +464,7 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	s->behavior = strdup("dummy");
 	s->protocol = protocol_find(w.greeter ? "greeter" : "line");
 	block_init(&s->protocol_block, NULL, 0);
-	s->linger = 2 * NSEC_S;
+	s->linger = 2 * VN_S;
 	s->hold_max = 8 << 20;
 	s->backlog = 64;
 	s->n_rules = rules->n;
@@ -528,7 +528,7 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 	w.failed = NULL;
 	w.greeter = pick(2);
 	w.body_max = bufsize < 1000 ? 2000 : BODY_MAX;
-	virtual_now = NSEC_S;
+	virtual_now = VN_S;
 	w.rules = calloc(1, sizeof *w.rules);
 	all_rules_n = 0;
 	all_rules[all_rules_n++] = w.rules;
@@ -583,7 +583,7 @@ static void world_end(void)
 			peer_free(p);
 	for (int i = 0; i < 8; i++) {
 		rest();
-		virtual_now += 3 * NSEC_S;
+		virtual_now += 3 * VN_S;
 	}
 	rest();
 	for (int i = 0; i < WORKERS; i++) {

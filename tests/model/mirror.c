@@ -7,7 +7,7 @@
 
 #include "base/dice.h"
 
-#define LINGER (2 * NSEC_S)
+#define LINGER (2 * VN_S)
 
 /* ---- rules ---- */
 
@@ -35,8 +35,8 @@ static bool certain(const struct mirror_rule *r)
 
 static bool drawn(const struct mirror_rule *r, uint64_t connection, uint64_t exchange, unsigned moment)
 {
-	struct dice d = dice_at(&r->dice, connection, exchange, moment);
-	double u = dice_unit(&d);
+	struct vn_dice d = dice_at(&r->dice, connection, exchange, moment);
+	double u = vn_dice_unit(&d);
 
 	return certain(r) || (u >= r->low && u < r->high);
 }
@@ -75,15 +75,15 @@ struct say {
 	const char *failure;
 	size_t keep;
 	struct mirror_lot lot;
-	enum end end; nsec after; uint64_t end_rule;    /* in turn; `after` is of ON_REST only */
+	enum vn_end end; vn_nsec after; uint64_t end_rule;    /* in turn; `after` is of VN_ON_REST only */
 	struct mirror_clock clocks[RULES]; unsigned n_clocks;
 };
 
-static void say_end(struct say *y, const struct mirror_rule *r, enum end end, nsec after, enum moment m)
+static void say_end(struct say *y, const struct mirror_rule *r, enum vn_end end, vn_nsec after, enum vn_moment m)
 {
-	if (m == ON_LEAVE)
+	if (m == VN_ON_LEAVE)
 		after = 0;
-	if (after && m != ON_REST) {
+	if (after && m != VN_ON_REST) {
 		y->clocks[y->n_clocks++] = (struct mirror_clock){ r->id, after, end };
 		return;
 	}
@@ -95,7 +95,7 @@ static void say_end(struct say *y, const struct mirror_rule *r, enum end end, ns
 		y->end = end;
 }
 
-static void say_hold(struct say *y, const struct mirror_rule *r, nsec hold)
+static void say_hold(struct say *y, const struct mirror_rule *r, vn_nsec hold)
 {
 	if (hold)
 		y->lot.share[y->lot.n++] = (struct mirror_share){ r->id, hold };
@@ -103,24 +103,24 @@ static void say_hold(struct say *y, const struct mirror_rule *r, nsec hold)
 
 enum kind { COMMAND, OPENING, PUSHED };
 
-static bool fits(const char *failure, enum moment m, enum kind kind)
+static bool fits(const char *failure, enum vn_moment m, enum kind kind)
 {
 	if (!strcmp(failure, "idle"))
-		return m == ON_REST;
-	return m == ON_REQUEST && kind == (strcmp(failure, "full") ? COMMAND : OPENING);
+		return m == VN_ON_REST;
+	return m == VN_ON_REQUEST && kind == (strcmp(failure, "full") ? COMMAND : OPENING);
 }
 
 static const unsigned moments[TOYS] = {
-	[LATE] = ON_REQUEST | ON_RESPONSE, [HUNG] = ON_REQUEST | ON_RESPONSE | ON_END, [REFUSED] = ON_REQUEST, [LOST] = ON_REQUEST,
-	[MUTE] = ON_RESPONSE, [CUT] = ON_RESPONSE, [ENDED] = ON_REQUEST, [OPEN] = ON_OPEN, [LEAVE] = ON_LEAVE, [IDLE] = ON_REST,
-	[SLOW] = ON_DATA,
+	[LATE] = VN_ON_REQUEST | VN_ON_RESPONSE, [HUNG] = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END, [REFUSED] = VN_ON_REQUEST, [LOST] = VN_ON_REQUEST,
+	[MUTE] = VN_ON_RESPONSE, [CUT] = VN_ON_RESPONSE, [ENDED] = VN_ON_REQUEST, [OPEN] = VN_ON_OPEN, [LEAVE] = VN_ON_LEAVE, [IDLE] = VN_ON_REST,
+	[SLOW] = VN_ON_DATA,
 };
 
-static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s, enum moment m, enum kind kind)
+static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s, enum vn_moment m, enum kind kind)
 {
-	nsec hold = r->toy == HUNG ? NEVER : r->toy == SLOW || m == ON_RESPONSE ? r->after : r->before;
+	vn_nsec hold = r->toy == HUNG ? VN_NEVER : r->toy == SLOW || m == VN_ON_RESPONSE ? r->after : r->before;
 	const char *failure = r->toy == IDLE ? "idle" : r->failure;
-	enum end end = r->n ? RESET : CLOSE;
+	enum vn_end end = r->n ? VN_RESET : VN_CLOSE;
 
 	if ((r->toy == REFUSED || r->toy == IDLE) && !fits(failure, m, kind))
 		return;
@@ -138,7 +138,7 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 		if (!y->failure)
 			y->failure = failure;
 		if (strcmp(failure, "no") && strcmp(failure, "twice") && strcmp(failure, "quiet"))
-			say_end(y, r, CLOSE, r->toy == IDLE ? r->after : 0, m);
+			say_end(y, r, VN_CLOSE, r->toy == IDLE ? r->after : 0, m);
 		break;
 	case LOST: case MUTE:
 		y->drop = true;
@@ -153,7 +153,7 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 }
 
 /* stand NULL: a matter of the whole connection. `only`: rules that a change took away or brought. */
-static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *stand, enum moment m, enum kind kind, const struct mirror_rules *except)
+static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *stand, enum vn_moment m, enum kind kind, const struct mirror_rules *except)
 {
 	struct say y = { .keep = SIZE_MAX };
 
@@ -161,7 +161,7 @@ static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct 
 		struct mirror_rule *r = &rules->rule[i];
 		struct mirror_stand *s = !stand || r->per_connection ? &c->whole : stand;
 		bool in = is_in(s, r->origin) || (!stand && certain(r) && !r->per_connection);
-		if (!(moments[r->toy] & m) || !in || (except && (m == ON_LEAVE ? has(except, r) : !!rule_of(except, r->id))))
+		if (!(moments[r->toy] & m) || !in || (except && (m == VN_ON_LEAVE ? has(except, r) : !!rule_of(except, r->id))))
 			continue;
 		say_one(&y, r, s, m, kind);
 	}
@@ -170,7 +170,7 @@ static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct 
 
 /* ---- streams ---- */
 
-static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *bytes, size_t n, nsec now, const struct mirror_lot *lot)
+static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *bytes, size_t n, vn_nsec now, const struct mirror_lot *lot)
 {
 	struct mirror_piece *p = calloc(1, sizeof *p);
 
@@ -190,13 +190,13 @@ static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *b
 	return p;
 }
 
-static nsec late(const struct mirror_conn *c, const struct mirror_lot *l)
+static vn_nsec late(const struct mirror_conn *c, const struct mirror_lot *l)
 {
-	nsec sum = 0;
+	vn_nsec sum = 0;
 
 	for (unsigned i = 0; i < l->n; i++)
 		if (rule_of(c->rules, l->share[i].rule))
-			sum = l->share[i].hold == NEVER || sum == NEVER ? NEVER : sum + l->share[i].hold;
+			sum = l->share[i].hold == VN_NEVER || sum == VN_NEVER ? VN_NEVER : sum + l->share[i].hold;
 	return sum;
 }
 
@@ -206,7 +206,7 @@ static void lot_add(struct mirror_lot *to, const struct mirror_lot *from)
 		to->share[to->n++] = from->share[i];
 }
 
-static void over(struct mirror_conn *c, enum end how)
+static void over(struct mirror_conn *c, enum vn_end how)
 {
 	if (!c->over)
 		c->how = how;
@@ -232,15 +232,15 @@ static void arrive(struct mirror_stream *s, const uint8_t *bytes, size_t n)
 	s->n += n;
 }
 
-static bool release(struct mirror_conn *c, struct mirror_stream *s, nsec now)
+static bool release(struct mirror_conn *c, struct mirror_stream *s, vn_nsec now)
 {
 	bool any = false;
 
 	if (s == &c->up && !c->linked)
 		return false;
 	for (struct mirror_piece *p; (p = s->first) && !c->over; any = true) {
-		nsec hold = late(c, &p->lot);
-		if (hold == NEVER || p->came + hold > now)
+		vn_nsec hold = late(c, &p->lot);
+		if (hold == VN_NEVER || p->came + hold > now)
 			break;
 		s->first = p->next;
 		if (!s->first)
@@ -257,7 +257,7 @@ static bool release(struct mirror_conn *c, struct mirror_stream *s, nsec now)
 		free(p);
 	}
 	if (c->up.shut && c->down.shut)
-		over(c, CLOSE);
+		over(c, VN_CLOSE);
 	return any;
 }
 
@@ -272,7 +272,7 @@ static void decide(struct mirror_conn *c, struct mirror_exchange *x, bool fresh)
 {
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
-		if (!r->per_connection && moments[r->toy] & (ON_REQUEST | ON_RESPONSE | ON_DATA) && (!fresh || c->epochs[i] > x->epoch))
+		if (!r->per_connection && moments[r->toy] & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA) && (!fresh || c->epochs[i] > x->epoch))
 			x->stand.in[slot_of(&x->stand, r->origin)] |= drawn(r, c->number, x->number, 0);
 	}
 	x->epoch = c->epoch;
@@ -305,7 +305,7 @@ static void exchange_pop(struct mirror_conn *c)
 	free(x);
 }
 
-static void ends(struct mirror_conn *c, const struct say *y, enum end *in_turn, nsec now)
+static void ends(struct mirror_conn *c, const struct say *y, enum vn_end *in_turn, vn_nsec now)
 {
 	for (unsigned i = 0; i < y->n_clocks; i++) {
 		struct mirror_clock *k = c->clocks, new = y->clocks[i];
@@ -315,7 +315,7 @@ static void ends(struct mirror_conn *c, const struct say *y, enum end *in_turn, 
 		if (!k->due || new.due < k->due)
 			*k = new;
 	}
-	if (y->end != STAY)
+	if (y->end != VN_STAY)
 		*in_turn = y->end;
 }
 
@@ -331,9 +331,9 @@ static void clocks_change(struct mirror_conn *c, const struct mirror_rules *to)
 	memcpy(c->clocks, kept, sizeof kept);
 }
 
-static enum end clocks_strike(const struct mirror_conn *c, nsec now)
+static enum vn_end clocks_strike(const struct mirror_conn *c, vn_nsec now)
 {
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 
 	for (const struct mirror_clock *k = c->clocks; k->due; k++)
 		if (k->due <= now && k->end > end)
@@ -341,7 +341,7 @@ static enum end clocks_strike(const struct mirror_conn *c, nsec now)
 	return end;
 }
 
-static void finish(struct mirror_conn *c, enum end end, nsec now)
+static void finish(struct mirror_conn *c, enum vn_end end, vn_nsec now)
 {
 	put(&c->down, M_END, "", 0, now, NULL)->end = end;
 	c->up.ended = c->down.ended = true;
@@ -351,21 +351,21 @@ static void fails(struct mirror_exchange *x, const char *failure)
 {
 	x->failure = failure;
 	if ((!strcmp(failure, "bye") || !strcmp(failure, "full")) && !x->end)
-		x->end = CLOSE;
+		x->end = VN_CLOSE;
 }
 
-static void settle(struct mirror_conn *c, nsec now)
+static void settle(struct mirror_conn *c, vn_nsec now)
 {
 	struct mirror_exchange *x;
 
 	while ((x = c->first) && minds(x) && x->sent && !x->swallow && !c->down.ended && !c->down.fin && !c->down.open) {
-		enum end end = x->end;
+		enum vn_end end = x->end;
 		if (x->failure) {
 			char text[32] = "=E";
-			struct say y = say(c, c->rules, &x->stand, ON_RESPONSE, COMMAND, NULL);
+			struct say y = say(c, c->rules, &x->stand, VN_ON_RESPONSE, COMMAND, NULL);
 			struct mirror_lot lot = x->late;
 			lot_add(&lot, &y.lot);
-			y = say(c, c->rules, &x->stand, ON_DATA, COMMAND, NULL);
+			y = say(c, c->rules, &x->stand, VN_ON_DATA, COMMAND, NULL);
 			lot_add(&lot, &y.lot);
 			strcat(strcat(text, x->failure), "\n");
 			put(&c->down, M_BYTES, text, strlen(text), now, &lot);
@@ -386,18 +386,18 @@ static bool rests(const struct mirror_conn *c)
 	return c->linked && !c->first && !u->first && !d->first && !u->open && !d->open && !u->fin && !d->fin && !u->ended && !d->ended;
 }
 
-static void rest_strike(struct mirror_conn *c, nsec now)
+static void rest_strike(struct mirror_conn *c, vn_nsec now)
 {
-	struct say y = say(c, c->rules, NULL, ON_DATA, COMMAND, NULL);
+	struct say y = say(c, c->rules, NULL, VN_ON_DATA, COMMAND, NULL);
 	put(&c->down, M_BYTES, "=Eidle\n", 7, now, &y.lot);
-	finish(c, CLOSE, now);
+	finish(c, VN_CLOSE, now);
 	c->rest_due = 0;
 }
 
-static void run(struct mirror_conn *c, nsec now);
-static bool unhalt(struct mirror_conn *c, nsec now);
+static void run(struct mirror_conn *c, vn_nsec now);
+static bool unhalt(struct mirror_conn *c, vn_nsec now);
 
-void mirror_rest(struct mirror_conn *c, nsec now)
+void mirror_rest(struct mirror_conn *c, vn_nsec now)
 {
 	struct mirror_stand s = { 0 };
 
@@ -415,9 +415,9 @@ void mirror_rest(struct mirror_conn *c, nsec now)
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
 		if (r->toy == IDLE && !r->per_connection)
-			s.in[slot_of(&s, r->origin)] = drawn(r, c->number, c->asked, ON_REST);
+			s.in[slot_of(&s, r->origin)] = drawn(r, c->number, c->asked, VN_ON_REST);
 	}
-	struct say y = say(c, c->rules, &s, ON_REST, COMMAND, NULL);
+	struct say y = say(c, c->rules, &s, VN_ON_REST, COMMAND, NULL);
 	c->rest_rule = y.end_rule;
 	if (y.any && y.after)
 		c->rest_due = now + y.after;
@@ -427,7 +427,7 @@ void mirror_rest(struct mirror_conn *c, nsec now)
 	run(c, now);
 }
 
-static void run(struct mirror_conn *c, nsec now)
+static void run(struct mirror_conn *c, vn_nsec now)
 {
 	bool moved = true;
 
@@ -438,11 +438,11 @@ static void run(struct mirror_conn *c, nsec now)
 		moved |= release(c, &c->down, now);
 	}
 	if (c->down.shut && c->up.ended && !c->up.first)
-		over(c, CLOSE);
+		over(c, VN_CLOSE);
 	if (c->over)
 		return;
-	bool stuck = (c->up.first && late(c, &c->up.first->lot) == NEVER) || (c->down.first && late(c, &c->down.first->lot) == NEVER);
-	bool moves = (c->up.first && late(c, &c->up.first->lot) != NEVER) || (c->down.first && late(c, &c->down.first->lot) != NEVER);
+	bool stuck = (c->up.first && late(c, &c->up.first->lot) == VN_NEVER) || (c->down.first && late(c, &c->down.first->lot) == VN_NEVER);
+	bool moves = (c->up.first && late(c, &c->up.first->lot) != VN_NEVER) || (c->down.first && late(c, &c->down.first->lot) != VN_NEVER);
 	if (!c->left || !stuck || moves)
 		c->gone_since = 0;
 	else if (!c->gone_since)
@@ -452,7 +452,7 @@ static void run(struct mirror_conn *c, nsec now)
 /* ---- what happens ---- */
 
 /* In place of what x asks, the backend gets as many other requests as this failure wants. */
-static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const char *failure, nsec now)
+static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const char *failure, vn_nsec now)
 {
 	struct mirror_stream *u = &c->up;
 	struct mirror_lot lot = u->lot;
@@ -460,7 +460,7 @@ static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const c
 	x->swallow = !strcmp(failure, "no") ? 1 : !strcmp(failure, "twice") ? 2 : 0;
 	u->gone = true;
 	if (x->swallow) {
-		struct say data = say(c, c->rules, &x->stand, ON_DATA, COMMAND, NULL);
+		struct say data = say(c, c->rules, &x->stand, VN_ON_DATA, COMMAND, NULL);
 		lot_add(&lot, &data.lot);
 	}
 	for (int i = 0; i < x->swallow; i++)
@@ -468,10 +468,10 @@ static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const c
 }
 
 /* What may follow x is decided already. */
-static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
+static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
 	struct mirror_exchange *next = exchange_new(c, ++c->asked);
-	struct say y = say(c, c->rules, &next->stand, ON_REQUEST, COMMAND, NULL);
+	struct say y = say(c, c->rules, &next->stand, VN_ON_REQUEST, COMMAND, NULL);
 
 	next->sequel = true;
 	c->sequel_lot = y.lot;
@@ -486,11 +486,11 @@ static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, nsec no
 	substitute(c, x, y.failure, now);
 }
 
-static void ask(struct mirror_conn *c, bool offer, bool told, nsec now)
+static void ask(struct mirror_conn *c, bool offer, bool told, vn_nsec now)
 {
 	struct mirror_stream *u = &c->up;
 	struct mirror_exchange *x = exchange_new(c, ++c->asked);
-	struct say y = say(c, c->rules, &x->stand, ON_REQUEST, COMMAND, NULL);
+	struct say y = say(c, c->rules, &x->stand, VN_ON_REQUEST, COMMAND, NULL);
 
 	u->own = x;
 	u->lot = y.lot;
@@ -509,13 +509,13 @@ static void ask(struct mirror_conn *c, bool offer, bool told, nsec now)
 		ask_sequel(c, x, now);
 }
 
-static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *stand, const uint8_t *bytes, size_t n, nsec now)
+static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *stand, const uint8_t *bytes, size_t n, vn_nsec now)
 {
 	struct mirror_lot lot = s->lot;
 
 	if (s->gone)
 		return;
-	struct say y = say(c, c->rules, stand, ON_DATA, COMMAND, NULL);
+	struct say y = say(c, c->rules, stand, VN_ON_DATA, COMMAND, NULL);
 	lot_add(&lot, &y.lot);
 	if (s->keep < n)
 		n = s->keep;
@@ -531,12 +531,12 @@ static void message_begin(struct mirror_stream *s, const uint8_t *atom, size_t n
 	s->gone = s->push = false;
 	s->keep = SIZE_MAX;
 	s->lot.n = 0;
-	s->end = STAY;
+	s->end = VN_STAY;
 	s->own = NULL;
 	s->body = n + (*atom == '#' ? strtoul((const char *)atom + 1, NULL, 10) : 0);
 }
 
-static void ask_begin(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+static void ask_begin(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec now)
 {
 	struct mirror_stream *u = &c->up;
 
@@ -575,10 +575,10 @@ static void halt(struct mirror_conn *c, const uint8_t *atom, size_t n)
 	c->halted_last = &a->next;
 }
 
-static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now);
-static void fin(struct mirror_conn *c, struct mirror_stream *s, nsec now);
+static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec now);
+static void fin(struct mirror_conn *c, struct mirror_stream *s, vn_nsec now);
 
-static bool unhalt(struct mirror_conn *c, nsec now)
+static bool unhalt(struct mirror_conn *c, vn_nsec now)
 {
 	bool any = false;
 
@@ -594,7 +594,7 @@ static bool unhalt(struct mirror_conn *c, nsec now)
 	return any;
 }
 
-void mirror_client(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+void mirror_client(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec now)
 {
 	if (c->over || c->up.ended)
 		return;
@@ -605,7 +605,7 @@ void mirror_client(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec no
 	run(c, now);
 }
 
-static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec now)
 {
 	struct mirror_stream *u = &c->up;
 
@@ -629,9 +629,9 @@ static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now
 	}
 }
 
-static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
+static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
-	struct say y = say(c, c->rules, &x->stand, ON_REQUEST, x->opening ? OPENING : PUSHED, NULL);
+	struct say y = say(c, c->rules, &x->stand, VN_ON_REQUEST, x->opening ? OPENING : PUSHED, NULL);
 
 	x->late = y.lot;
 	ends(c, &y, &x->end, now);
@@ -644,7 +644,7 @@ static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
 	return !c->over;
 }
 
-static void answer_begin(struct mirror_conn *c, struct mirror_exchange *x, nsec now)
+static void answer_begin(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
 	struct mirror_stream *d = &c->down;
 
@@ -654,7 +654,7 @@ static void answer_begin(struct mirror_conn *c, struct mirror_exchange *x, nsec 
 		d->gone = true;
 		return;
 	}
-	struct say y = say(c, c->rules, &x->stand, ON_RESPONSE, COMMAND, NULL);
+	struct say y = say(c, c->rules, &x->stand, VN_ON_RESPONSE, COMMAND, NULL);
 	d->lot = x->late;
 	lot_add(&d->lot, &y.lot);
 	d->keep = y.keep;
@@ -662,7 +662,7 @@ static void answer_begin(struct mirror_conn *c, struct mirror_exchange *x, nsec 
 	ends(c, &y, &d->end, now);
 }
 
-static void push_begin(struct mirror_conn *c, nsec now)
+static void push_begin(struct mirror_conn *c, vn_nsec now)
 {
 	struct mirror_exchange *first = c->first, *last = c->last, *x;
 
@@ -682,7 +682,7 @@ static void push_begin(struct mirror_conn *c, nsec now)
 	c->last = last;
 }
 
-void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec now)
+void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec now)
 {
 	struct mirror_stream *d = &c->down;
 
@@ -727,7 +727,7 @@ void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, nsec n
 	run(c, now);
 }
 
-void mirror_fin(struct mirror_conn *c, bool client, nsec now)
+void mirror_fin(struct mirror_conn *c, bool client, vn_nsec now)
 {
 	struct mirror_stream *s = client ? &c->up : &c->down;
 
@@ -741,9 +741,9 @@ void mirror_fin(struct mirror_conn *c, bool client, nsec now)
 	run(c, now);
 }
 
-static void fin(struct mirror_conn *c, struct mirror_stream *s, nsec now)
+static void fin(struct mirror_conn *c, struct mirror_stream *s, vn_nsec now)
 {
-	struct say y = say(c, c->rules, NULL, ON_END, COMMAND, NULL);
+	struct say y = say(c, c->rules, NULL, VN_ON_END, COMMAND, NULL);
 
 	if (s->ended)
 		return;
@@ -751,22 +751,22 @@ static void fin(struct mirror_conn *c, struct mirror_stream *s, nsec now)
 	put(s, M_FIN, "", 0, now, &y.lot);
 }
 
-static void meet(struct mirror_conn *c, const struct mirror_rules *known, nsec now)
+static void meet(struct mirror_conn *c, const struct mirror_rules *known, vn_nsec now)
 {
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
 		if (r->per_connection && !(known && rule_of(known, r->id)))
-			c->whole.in[slot_of(&c->whole, r->origin)] = drawn(r, c->number, UINT64_MAX, ON_OPEN);
+			c->whole.in[slot_of(&c->whole, r->origin)] = drawn(r, c->number, UINT64_MAX, VN_ON_OPEN);
 	}
-	struct say y = say(c, c->rules, NULL, ON_OPEN, COMMAND, known);
+	struct say y = say(c, c->rules, NULL, VN_ON_OPEN, COMMAND, known);
 	ends(c, &y, &end, now);
 	if (end)
 		over(c, end);
 }
 
-void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter, nsec now)
+void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter, vn_nsec now)
 {
 	*c = (struct mirror_conn){ .number = number, .rules = rules, .linked = true, .epochs = calloc(RULES, sizeof *c->epochs) };
 	meet(c, NULL, now);
@@ -785,14 +785,14 @@ void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *ru
 	run(c, now);
 }
 
-void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struct mirror_rules *to, nsec now)
+void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struct mirror_rules *to, vn_nsec now)
 {
 	uint64_t epochs[RULES];
-	enum end end = STAY;
+	enum vn_end end = VN_STAY;
 
 	if (c->over)
 		return;
-	struct say y = say(c, (struct mirror_rules *)from, NULL, ON_LEAVE, COMMAND, to);
+	struct say y = say(c, (struct mirror_rules *)from, NULL, VN_ON_LEAVE, COMMAND, to);
 	ends(c, &y, &end, now);
 	if (end) {
 		over(c, end);
@@ -816,7 +816,7 @@ void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struc
 	run(c, now);
 }
 
-void mirror_time(struct mirror_conn *c, nsec now)
+void mirror_time(struct mirror_conn *c, vn_nsec now)
 {
 	if (c->over)
 		return;
@@ -828,7 +828,7 @@ void mirror_time(struct mirror_conn *c, nsec now)
 		run(c, now);
 	}
 	if (!c->over && c->gone_since && now >= c->gone_since + LINGER)
-		over(c, RESET);
+		over(c, VN_RESET);
 }
 
 static void stream_free(struct mirror_stream *s)

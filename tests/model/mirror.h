@@ -16,27 +16,27 @@ struct mirror_rule {
 	enum toy toy;
 	bool per_connection;
 	double low, high;
-	nsec before, after;
+	vn_nsec before, after;
 	int64_t n;
 	const char *failure;
 	uint64_t skip, times, count;
-	struct dice dice;
+	struct vn_dice dice;
 };
 
 struct mirror_rules { unsigned n; struct mirror_rule rule[RULES]; };
 
-struct mirror_share { uint64_t rule; nsec hold; };
+struct mirror_share { uint64_t rule; vn_nsec hold; };
 struct mirror_lot { unsigned n; struct mirror_share share[SHARES]; };
 
-struct mirror_clock { uint64_t rule; nsec due; enum end end; };
+struct mirror_clock { uint64_t rule; vn_nsec due; enum vn_end end; };
 
 struct mirror_piece {
 	enum { M_BYTES, M_MARK, M_FIN, M_END } kind;
 	uint8_t *bytes; size_t n;
-	nsec came;
+	vn_nsec came;
 	struct mirror_lot lot;
 	uint64_t exchange;              /* M_MARK */
-	enum end end;
+	enum vn_end end;
 	struct mirror_piece *next;
 };
 
@@ -46,7 +46,7 @@ struct mirror_stream {
 	bool ended, fin, shut;          /* nothing more is taken; the end was read; and passed on */
 	bool open, gone;                /* a message is under way; its bytes go nowhere */
 	size_t keep, body;
-	enum end end;
+	enum vn_end end;
 	struct mirror_lot lot;
 	bool push;
 	struct mirror_exchange *own;    /* request: the exchange under way */
@@ -59,7 +59,7 @@ struct mirror_exchange {
 	uint64_t epoch;                 /* of the rules when it was asked */
 	struct mirror_stand stand;
 	const char *failure; int swallow;
-	enum end end;
+	enum vn_end end;
 	bool dropped, told, sent, opening, offer;
 	bool sequel;                    /* of an offer, and not begun */
 	struct mirror_lot late;
@@ -75,11 +75,11 @@ struct mirror_conn {
 	struct mirror_exchange *first, *last;
 	struct mirror_stand whole;
 	uint64_t asked, pushed;
-	bool over; enum end how;
+	bool over; enum vn_end how;
 	bool left;                      /* the client has said its end, read or not */
-	nsec gone_since;
+	vn_nsec gone_since;
 	struct mirror_clock clocks[RULES + 1];          /* ends by the clock, up to one that is not due */
-	bool resting; nsec rest_due; uint64_t rest_rule;
+	bool resting; vn_nsec rest_due; uint64_t rest_rule;
 	struct mirror_rules *rules;     /* those in force */
 	uint64_t *epochs;               /* when each of them came to this connection */
 	uint64_t epoch;
@@ -88,13 +88,13 @@ struct mirror_conn {
 	struct mirror_lot sequel_lot; bool sequel_gone;
 };
 
-void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter, nsec now);
+void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter, vn_nsec now);
 void mirror_free(struct mirror_conn *);
-void mirror_client(struct mirror_conn *, const uint8_t *atom, size_t n, nsec now);      /* one line, or a piece of a body */
-void mirror_backend(struct mirror_conn *, const uint8_t *atom, size_t n, nsec now);
-void mirror_fin(struct mirror_conn *, bool client, nsec now);
-void mirror_change(struct mirror_conn *, const struct mirror_rules *from, struct mirror_rules *to, nsec now);
-void mirror_time(struct mirror_conn *, nsec now);
-void mirror_rest(struct mirror_conn *, nsec now);       /* the proxy has read all there was */
+void mirror_client(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);      /* one line, or a piece of a body */
+void mirror_backend(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);
+void mirror_fin(struct mirror_conn *, bool client, vn_nsec now);
+void mirror_change(struct mirror_conn *, const struct mirror_rules *from, struct mirror_rules *to, vn_nsec now);
+void mirror_time(struct mirror_conn *, vn_nsec now);
+void mirror_rest(struct mirror_conn *, vn_nsec now);       /* the proxy has read all there was */
 
 #endif

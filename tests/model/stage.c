@@ -25,7 +25,7 @@ struct spec *stage_spec(const struct stage *g, unsigned room)
 	s->protocol = protocol_find(g->protocol);
 	block_init(&s->protocol_block, s->protocol->options, s->protocol->opts_size);
 	s->hold_max = 1 << 20;
-	s->linger = NSEC_S;
+	s->linger = VN_S;
 	s->rules = calloc(room + 1, sizeof *s->rules);
 	return s;
 }
@@ -34,7 +34,7 @@ void stage_rule(struct spec *s, const char *name, const char *behavior, const ch
 {
 	static uint64_t ids;
 	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1,
-	                       .times = UINT64_MAX, .until = NEVER, .id = ++ids };
+	                       .times = UINT64_MAX, .until = VN_NEVER, .id = ++ids };
 	char error[SENTENCE];
 
 	r.origin = r.id;

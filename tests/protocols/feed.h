@@ -19,15 +19,15 @@
 enum { FEED_WINDOW = 320 * 1024, FEED_MORE = 65536, FEED_OPEN = 65536, UNFIT = -9 };
 
 struct heard {                          /* a message, when it is whole */
-	enum direction direction;
-	struct message message;         /* its subject is the one below */
-	struct out subject, instead;
+	enum vn_direction direction;
+	struct vn_message message;         /* its subject is the one below */
+	struct vn_buffer subject, instead;
 	bool replaced, raw;
 	uint64_t length;
 };
 
 struct lane {                           /* one direction */
-	struct out rest;                /* not cut yet */
+	struct vn_buffer rest;                /* not cut yet */
 	uint64_t body;                  /* of the last cut, still to come */
 	bool open, last;
 	bool waits;                     /* what is not cut yet hangs on an answer */
@@ -35,7 +35,7 @@ struct lane {                           /* one direction */
 };
 
 struct owed {
-	struct message asked;
+	struct vn_message asked;
 	int answers;
 	bool sequel;                    /* no byte of it has come */
 	bool agreed;                    /* its sequel is refused: agreement is worded when the answers have come */
@@ -43,17 +43,17 @@ struct owed {
 };
 
 struct feed {
-	const struct protocol *protocol;
-	struct talk talk;
+	const struct vn_protocol *protocol;
+	struct vn_session talk;
 	struct block block;
-	struct shelf texts;
-	struct out scratch;
+	struct vn_text_cache texts;
+	struct vn_buffer scratch;
 	struct lane lanes[2];
 	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
-	struct message latest;          /* request that asked ... */
+	struct vn_message latest;          /* request that asked ... */
 	bool told;                      /* ... or told: nothing is owed for it */
 	bool refused;                   /* ... is one no more: no request is refused twice, nor one before it late */
-	struct out latest_subject, latest_bytes;
+	struct vn_buffer latest_subject, latest_bytes;
 	bool raw;
 	char fault[200];                /* a promise that the protocol broke */
 	void (*tell)(struct feed *, const struct heard *);
@@ -73,7 +73,7 @@ static uint8_t *feed_edge(void)         /* where readable memory ends; FEED_WIND
 	return edge;
 }
 
-static void feed_owe(struct feed *f, const struct message *asked)
+static void feed_owe(struct feed *f, const struct vn_message *asked)
 {
 	if (f->end == f->room) {
 		f->room = f->room ? f->room * 2 : 16;
@@ -81,23 +81,23 @@ static void feed_owe(struct feed *f, const struct message *asked)
 		assert(f->owed);
 	}
 	f->owed[f->end] = (struct owed){ *asked, 1 };
-	f->owed[f->end].asked.subject = f->owed[f->end].asked.bytes = (struct span){ 0 };
+	f->owed[f->end].asked.subject = f->owed[f->end].asked.bytes = (struct vn_span){ 0 };
 	f->end++;
 }
 
 static struct owed *feed_first(struct feed *f) { return f->first < f->end ? &f->owed[f->first] : NULL; }
 static struct owed *feed_last(struct feed *f) { return f->first < f->end ? &f->owed[f->end - 1] : NULL; }
 
-static void feed_start(struct feed *f, const struct protocol *protocol)
+static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 {
 	*f = (struct feed){ .protocol = protocol };
 	block_init(&f->block, protocol->options, protocol->opts_size);
 	shelf_init(&f->texts, SHELF_ROOM);
-	f->talk = (struct talk){ .self = protocol, .state = calloc(1, protocol->state_size + 1), .opts = f->block.opts, .texts = &f->texts,
+	f->talk = (struct vn_session){ .self = protocol, .state = calloc(1, protocol->state_size + 1), .opts = f->block.opts, .texts = &f->texts,
 	                         .scratch = &f->scratch, .backend = "backend:8000" };
 	assert(f->talk.state);
 	if (protocol->server_first)
-		feed_owe(f, &(struct message){ .role = ASKS, .is = IS_OPENING, .verb = "GREETING" });
+		feed_owe(f, &(struct vn_message){ .role = VN_ASKS, .is = VN_IS_OPENING, .verb = "GREETING" });
 }
 
 static void feed_stop(struct feed *f)
@@ -118,16 +118,16 @@ static void feed_stop(struct feed *f)
 	free(f->owed);
 }
 
-static void feed_open(struct feed *f, struct lane *l, enum direction d, const struct message *m)
+static void feed_open(struct feed *f, struct lane *l, enum vn_direction d, const struct vn_message *m)
 {
 	struct heard *h = &l->heard;
 
 	out_clear(&h->subject);
 	out_clear(&h->instead);
-	out_put(&h->subject, m->subject.p, m->subject.n);
+	vn_buffer_put(&h->subject, m->subject.p, m->subject.n);
 	h->direction = d;
 	h->message = *m;
-	h->message.subject = out_span(&h->subject);
+	h->message.subject = vn_buffer_span(&h->subject);
 	h->replaced = h->raw = false;
 	h->length = 0;
 	l->open = true;
@@ -135,13 +135,13 @@ static void feed_open(struct feed *f, struct lane *l, enum direction d, const st
 		snprintf(f->fault, sizeof f->fault, "a verb that does not end");
 }
 
-static void feed_begin(struct feed *f, struct lane *l, enum direction d, const struct message *m)
+static void feed_begin(struct feed *f, struct lane *l, enum vn_direction d, const struct vn_message *m)
 {
 	feed_open(f, l, d, m);
-	if (d == RESPONSE)
+	if (d == VN_RESPONSE)
 		return;
-	f->told = m->role == TELLS;
-	if (m->role != ASKS && m->role != AIDS && !f->told)
+	f->told = m->role == VN_TELLS;
+	if (m->role != VN_ASKS && m->role != VN_AIDS && !f->told)
 		return;
 	feed_owe(f, m);
 	if (m->sequel) {
@@ -153,9 +153,9 @@ static void feed_begin(struct feed *f, struct lane *l, enum direction d, const s
 	f->refused = false;
 	m = m->sequel ? m->sequel : m;
 	out_clear(&f->latest_subject);
-	out_put(&f->latest_subject, m->subject.p, m->subject.n);
+	vn_buffer_put(&f->latest_subject, m->subject.p, m->subject.n);
 	out_clear(&f->latest_bytes);
-	out_put(&f->latest_bytes, m->bytes.p, m->bytes.n);
+	vn_buffer_put(&f->latest_bytes, m->bytes.p, m->bytes.n);
 }
 
 /* What was answered was not agreed to. */
@@ -171,11 +171,11 @@ static void feed_forget(struct feed *f)
 static void feed_answered(struct feed *f)
 {
 	struct owed o = *feed_first(f);
-	struct out words = { 0 };
+	struct vn_buffer words = { 0 };
 
 	f->first++;
 	if (o.agreed) {
-		o.asked.note &= ~NOTE_SUBSTITUTE;
+		o.asked.note &= ~VN_NOTE_SUBSTITUTE;
 		f->protocol->word(&f->talk, &o.asked, failure_find(f->protocol, o.asked.agreed), &words);
 	}
 	out_free(&words);
@@ -185,18 +185,18 @@ static void feed_answered(struct feed *f)
 
 static void feed_asked(struct feed *f, struct lane *l)
 {
-	const struct message *sequel = l->heard.message.sequel;
+	const struct vn_message *sequel = l->heard.message.sequel;
 
 	if (feed_last(f) && feed_last(f)->silent)
 		f->end--;
 	if (sequel && feed_last(f) && feed_last(f)->sequel)
-		feed_open(f, l, REQUEST, sequel);
+		feed_open(f, l, VN_REQUEST, sequel);
 }
 
 static void feed_done(struct feed *f, struct lane *l)
 {
 	l->open = false;
-	if (l->heard.direction == RESPONSE && l->heard.message.role == ANSWERS) {
+	if (l->heard.direction == VN_RESPONSE && l->heard.message.role == VN_ANSWERS) {
 		if (f->first == f->end)
 			snprintf(f->fault, sizeof f->fault, "an answer to nothing");
 		else if (!feed_first(f)->silent && !--feed_first(f)->answers)
@@ -204,21 +204,21 @@ static void feed_done(struct feed *f, struct lane *l)
 	}
 	if (f->tell)
 		f->tell(f, &l->heard);
-	if (l->heard.direction == REQUEST)
+	if (l->heard.direction == VN_REQUEST)
 		feed_asked(f, l);
 }
 
-static bool cut_kept(struct feed *f, const struct lane *l, enum direction d, const struct cut *cut,
-                     const struct message *m, size_t n)
+static bool cut_kept(struct feed *f, const struct lane *l, enum vn_direction d, const struct vn_cut *cut,
+                     const struct vn_message *m, size_t n)
 {
-	bool none = cut->kind == CUT_END && !cut->len && d == RESPONSE && f->first < f->end && !l->open &&
-	            m->role == ANSWERS;
+	bool none = cut->kind == VN_CUT_END && !cut->len && d == VN_RESPONSE && f->first < f->end && !l->open &&
+	            m->role == VN_ANSWERS;
 
-	if (cut->kind == CUT_RAW && !f->talk.notice)
+	if (cut->kind == VN_CUT_RAW && !f->talk.notice)
 		snprintf(f->fault, sizeof f->fault, "raw, without a notice");
-	if (cut->kind == CUT_WAIT && !(d == REQUEST && f->talk.owed))
+	if (cut->kind == VN_CUT_WAIT && !(d == VN_REQUEST && f->talk.owed))
 		snprintf(f->fault, sizeof f->fault, "it waits for nothing");
-	if ((cut->kind == CUT_PART || cut->kind == CUT_END) && !cut->len && !none)
+	if ((cut->kind == VN_CUT_PART || cut->kind == VN_CUT_END) && !cut->len && !none)
 		snprintf(f->fault, sizeof f->fault, "a cut of no bytes");
 	if (cut->replaced && cut->len > n)
 		snprintf(f->fault, sizeof f->fault, "bytes are replaced that are not at hand");
@@ -226,24 +226,24 @@ static bool cut_kept(struct feed *f, const struct lane *l, enum direction d, con
 }
 
 /* One call to the protocol. False: no more for now. */
-static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct span at, size_t *taken)
+static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct vn_span at, size_t *taken)
 {
-	struct message m = { .role = d == REQUEST ? ASKS : ANSWERS };
+	struct vn_message m = { .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS };
 	size_t n = at.n < FEED_WINDOW ? at.n : FEED_WINDOW;
 	uint8_t *window = feed_edge() - n;
-	const struct message *asked = f->first < f->end ? &f->owed[f->first].asked : NULL;
+	const struct vn_message *asked = f->first < f->end ? &f->owed[f->first].asked : NULL;
 
 	memcpy(window, at.p, n);
 	out_clear(&f->scratch);
 	f->talk.owed = asked;
-	struct cut cut = d == REQUEST ? f->protocol->request(&f->talk, (struct span){ window, n }, &m)
-	                              : f->protocol->response(&f->talk, (struct span){ window, n }, asked, &m);
+	struct vn_cut cut = d == VN_REQUEST ? f->protocol->request(&f->talk, (struct vn_span){ window, n }, &m)
+	                              : f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);
 	if (!cut_kept(f, l, d, &cut, &m, n))
 		return false;
-	l->waits = cut.kind == CUT_WAIT;
-	if (l->waits || (cut.kind == CUT_MORE && n < FEED_MORE))
+	l->waits = cut.kind == VN_CUT_WAIT;
+	if (l->waits || (cut.kind == VN_CUT_MORE && n < FEED_MORE))
 		return false;
-	if (cut.kind == CUT_MORE || cut.kind == CUT_RAW) {
+	if (cut.kind == VN_CUT_MORE || cut.kind == VN_CUT_RAW) {
 		f->raw = true;
 		l->heard.direction = d;
 		l->heard.raw = true;
@@ -252,29 +252,29 @@ static bool feed_cut(struct feed *f, struct lane *l, enum direction d, struct sp
 		return false;
 	}
 	if (!l->open) {
-		m.bytes = (struct span){ window, cut.len < n ? (size_t)cut.len : n };
+		m.bytes = (struct vn_span){ window, cut.len < n ? (size_t)cut.len : n };
 		feed_begin(f, l, d, &m);
-	} else if (d == REQUEST && feed_last(f)) {
+	} else if (d == VN_REQUEST && feed_last(f)) {
 		feed_last(f)->sequel = false;
 	}
 	if (cut.replaced) {
 		l->heard.replaced = true;
-		out_put(&l->heard.instead, cut.instead.p, cut.instead.n);
+		vn_buffer_put(&l->heard.instead, cut.instead.p, cut.instead.n);
 	}
 	l->heard.length += cut.len;
 	l->body = cut.len;
-	l->last = cut.kind == CUT_END;
+	l->last = cut.kind == VN_CUT_END;
 	*taken = 0;
 	return true;
 }
 
 /* More bytes of a stream; of requests also none: then what waited is looked at again. */
-static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, size_t n)
+static void feed_bytes(struct feed *f, enum vn_direction d, const uint8_t *bytes, size_t n)
 {
-	struct lane *l = &f->lanes[d == RESPONSE];
+	struct lane *l = &f->lanes[d == VN_RESPONSE];
 	size_t at = 0, taken = 0;
 
-	out_put(&l->rest, bytes, n);
+	vn_buffer_put(&l->rest, bytes, n);
 	while (!f->raw && !f->fault[0] && f->end - f->first < FEED_OPEN) {
 		taken = l->rest.n - at < l->body ? l->rest.n - at : (size_t)l->body;
 		l->body -= taken;
@@ -286,7 +286,7 @@ static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, s
 		}
 		if (l->body || at == l->rest.n)
 			break;
-		if (!feed_cut(f, l, d, (struct span){ l->rest.p + at, l->rest.n - at }, &taken))
+		if (!feed_cut(f, l, d, (struct vn_span){ l->rest.p + at, l->rest.n - at }, &taken))
 			break;
 	}
 	if (at) {
@@ -296,13 +296,13 @@ static void feed_bytes(struct feed *f, enum direction d, const uint8_t *bytes, s
 }
 
 /* Would the core try it? */
-static bool feed_fits(struct feed *f, const struct message *asked, const struct failure *failure)
+static bool feed_fits(struct feed *f, const struct vn_message *asked, const struct vn_failure *failure)
 {
-	return asked->role != AIDS && failure->fits & asked->is && (!f->protocol->fits || f->protocol->fits(&f->talk, asked, failure));
+	return asked->role != VN_AIDS && failure->fits & asked->is && (!f->protocol->fits || f->protocol->fits(&f->talk, asked, failure));
 }
 
 /* The latest request is refused, if it is not being answered yet. Its answers are to its substitute from now on. */
-static int feed_refuse_last(struct feed *f, const struct failure *failure, struct out *backend)
+static int feed_refuse_last(struct feed *f, const struct vn_failure *failure, struct vn_buffer *backend)
 {
 	if (f->first == f->end)
 		return UNFIT;
@@ -311,22 +311,22 @@ static int feed_refuse_last(struct feed *f, const struct failure *failure, struc
 	struct owed *o = feed_last(f), *before = o->sequel ? o - 1 : NULL;
 	size_t open = f->end - f->first;
 	bool answered = (open == 1 || (open == 2 && before)) && f->lanes[1].open;
-	if (answered || o->asked.note & NOTE_SUBSTITUTE || o->asked.is == IS_OPENING)
+	if (answered || o->asked.note & VN_NOTE_SUBSTITUTE || o->asked.is == VN_IS_OPENING)
 		return -1;
-	struct message asked = o->asked;
-	asked.subject = out_span(&f->latest_subject);
-	asked.bytes = out_span(&f->latest_bytes);
+	struct vn_message asked = o->asked;
+	asked.subject = vn_buffer_span(&f->latest_subject);
+	asked.bytes = vn_buffer_span(&f->latest_bytes);
 	if (!asked.failure && !feed_fits(f, &asked, failure))
 		return UNFIT;
 	int n = f->protocol->refuse(&f->talk, &asked, failure, backend);
 	if (n > 0 && before && open > 1) {
 		*before = (struct owed){ before->asked, n, .agreed = true };
-		before->asked.note |= NOTE_SUBSTITUTE;
+		before->asked.note |= VN_NOTE_SUBSTITUTE;
 		o->silent = true;
 		return n;
 	}
 	if (n >= 0)
-		o->asked.note |= NOTE_SUBSTITUTE;       /* BY_BACKEND: it is answered as any other */
+		o->asked.note |= VN_NOTE_SUBSTITUTE;       /* VN_BY_BACKEND: it is answered as any other */
 	o->answers = n > 0 ? n : o->answers;
 	f->refused = n >= 0;
 	if (n == 0)
@@ -336,7 +336,7 @@ static int feed_refuse_last(struct feed *f, const struct failure *failure, struc
 	return n;
 }
 
-static int feed_refuse(struct feed *f, const struct failure *failure, struct out *backend)
+static int feed_refuse(struct feed *f, const struct vn_failure *failure, struct vn_buffer *backend)
 {
 	bool told = f->told;
 

@@ -11,7 +11,7 @@
  *   C: BYTES -> WAITS                       ... and this hangs on an answer; it is cut later:
  *   c: BYTES -> ROLE VERB ...               ... now. These bytes are not said again
  *   S: BYTES -> ROLE                        so does the server; verb, subject and IS are checked where given
- *   S: BYTES -> ANSWERS INSTEAD BYTES       ... and other bytes are to be passed on in its place
+ *   S: BYTES -> VN_ANSWERS INSTEAD BYTES       ... and other bytes are to be passed on in its place
  *   C: BYTES -> RAW "words"                 from here the protocol gives up, with these words in its notice
  *   R: FAILURE = N BYTES                    the latest request is refused: these bytes go to the backend, which
  *                                           will answer N times ("passed": its answer passes; "unfit": it
@@ -35,8 +35,8 @@ enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING };
 struct line {
 	enum kind kind;
 	unsigned number;
-	enum direction direction;
-	struct out bytes, subject, instead;
+	enum vn_direction direction;
+	struct vn_buffer bytes, subject, instead;
 	char *text;                     /* verb, option, failure, or part of a notice */
 	char *value;
 	unsigned role, is;
@@ -84,84 +84,84 @@ static unsigned hex_digit(char c)
 	return (unsigned)(at - digits);
 }
 
-static const char *string_read(const char *p, struct out *to)
+static const char *string_read(const char *p, struct vn_buffer *to)
 {
 	for (p++; *p != '"'; p++) {
 		if (!*p)
 			syntax("a string does not end");
 		if (*p != '\\') {
-			out_byte(to, (uint8_t)*p);
+			vn_buffer_byte(to, (uint8_t)*p);
 			continue;
 		}
 		switch (*++p) {
-		case 'n': out_byte(to, '\n'); break;
-		case 'r': out_byte(to, '\r'); break;
-		case 't': out_byte(to, '\t'); break;
-		case '0': out_byte(to, 0); break;
-		case 'x': out_byte(to, (uint8_t)(hex_digit(p[1]) << 4 | hex_digit(p[2]))); p += 2; break;
-		default: out_byte(to, (uint8_t)*p);
+		case 'n': vn_buffer_byte(to, '\n'); break;
+		case 'r': vn_buffer_byte(to, '\r'); break;
+		case 't': vn_buffer_byte(to, '\t'); break;
+		case '0': vn_buffer_byte(to, 0); break;
+		case 'x': vn_buffer_byte(to, (uint8_t)(hex_digit(p[1]) << 4 | hex_digit(p[2]))); p += 2; break;
+		default: vn_buffer_byte(to, (uint8_t)*p);
 		}
 	}
 	return p + 1;
 }
 
-static const char *bytes_read(const char *p, struct out *to, char stop);
+static const char *bytes_read(const char *p, struct vn_buffer *to, char stop);
 
-static const char *packet_read(const char *p, struct out *to)   /* [SEQ payload] */
+static const char *packet_read(const char *p, struct vn_buffer *to)   /* [SEQ payload] */
 {
-	struct out payload = { 0 };
+	struct vn_buffer payload = { 0 };
 
 	p = bytes_read(p + 1, &payload, ']');
 	if (!payload.n || payload.n - 1 > 0xffffff)
 		syntax("a packet needs its sequence number and at most 16 MiB");
 	size_t n = payload.n - 1;
-	out_put(to, (const uint8_t[]){ (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) }, 3);
-	out_put(to, payload.p, payload.n);
+	vn_buffer_put(to, (const uint8_t[]){ (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) }, 3);
+	vn_buffer_put(to, payload.p, payload.n);
 	out_free(&payload);
 	return p + 1;
 }
 
-static const char *typed_read(const char *p, struct out *to)    /* <T payload> */
+static const char *typed_read(const char *p, struct vn_buffer *to)    /* <T payload> */
 {
-	struct out payload = { 0 };
+	struct vn_buffer payload = { 0 };
 
 	if (*++p != '-')
-		out_byte(to, (uint8_t)*p);
+		vn_buffer_byte(to, (uint8_t)*p);
 	p = bytes_read(p + 1, &payload, '>');
 	size_t n = payload.n + 4;
-	out_put(to, (const uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, 4);
-	out_put(to, payload.p, payload.n);
+	vn_buffer_put(to, (const uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, 4);
+	vn_buffer_put(to, payload.p, payload.n);
 	out_free(&payload);
 	return p + 1;
 }
 
-static const char *item_read(const char *p, struct out *to)
+static const char *item_read(const char *p, struct vn_buffer *to)
 {
 	switch (*p) {
 	case '"': return string_read(p, to);
 	case '[': return packet_read(p, to);
 	case '<': return typed_read(p, to);
 	case '(': return bytes_read(p + 1, to, ')') + 1;
-	default: out_byte(to, (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]))); return p + 2;
+	default: vn_buffer_byte(to, (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]))); return p + 2;
 	}
 }
 
 /* An item, as often as is said behind it. */
-static const char *times_read(const char *p, struct out *to)
+static const char *times_read(const char *p, struct vn_buffer *to)
 {
-	struct out item = { 0 };
+	struct vn_buffer item = { 0 };
 	unsigned long times;
 
 	p = item_read(p, &item);
 	times = *p == '*' ? strtoul(p + 1, (char **)&p, 10) : 1;
 	while (times--)
-		out_put(to, item.p, item.n);
+		vn_buffer_put(to, item.p, item.n);
 	out_free(&item);
 	return p;
 }
 
 /* Up to `stop`, or "->". Returns where that is. */
-static const char *bytes_read(const char *p, struct out *to, char stop)
+static const char *bytes_read(const char *p, struct vn_buffer *to, char stop)
 {
 	for (p = blanks(p); *p && *p != stop && strncmp(p, "->", 2); p = blanks(p))
 		p = times_read(p, to);
@@ -207,10 +207,10 @@ static void expect_read(struct line *l, const char *p)
 	}
 	l->raw = !strcmp(word, "RAW");
 	if (l->raw) {
-		struct out notice = { 0 };
+		struct vn_buffer notice = { 0 };
 		if (*p)
 			string_read(p, &notice);
-		out_byte(&notice, 0);
+		vn_buffer_byte(&notice, 0);
 		l->text = (char *)notice.p;
 		return;
 	}
@@ -251,7 +251,7 @@ static void refused_read(struct line *l, const char *p)
 	p = blanks(p + 1);
 	if (l->kind == REFUSED) {
 		p = word_read(p, word);
-		l->answers = !strcmp(word, "unfit") ? UNFIT : !strcmp(word, "passed") ? BY_BACKEND : atoi(word);
+		l->answers = !strcmp(word, "unfit") ? UNFIT : !strcmp(word, "passed") ? VN_BY_BACKEND : atoi(word);
 	}
 	bytes_read(p, &l->bytes, 0);
 }
@@ -288,9 +288,9 @@ static void scene_like(struct scene *scenes, struct scene *s, const char *name)
 
 static void line_read(struct scene *s, const char *p)
 {
-	static const struct { const char *head; enum kind kind; enum direction direction; } heads[] = {
-		{ "C:", SAID, REQUEST }, { "S:", SAID, RESPONSE }, { "R:", REFUSED, 0 },
-		{ "W:", WORDED, 0 }, { "I:", IDLE, 0 }, { "G:", GREETING, 0 }, { "option ", OPTION, 0 }, { "c:", SAID, REQUEST },
+	static const struct { const char *head; enum kind kind; enum vn_direction direction; } heads[] = {
+		{ "C:", SAID, VN_REQUEST }, { "S:", SAID, VN_RESPONSE }, { "R:", REFUSED, 0 },
+		{ "W:", WORDED, 0 }, { "I:", IDLE, 0 }, { "G:", GREETING, 0 }, { "option ", OPTION, 0 }, { "c:", SAID, VN_REQUEST },
 	};
 	unsigned i = 0;
 	char word[64];
@@ -349,7 +349,7 @@ static struct scene *scenes_read(const char *path, size_t *n)
 {
 	FILE *f = fopen(path, "r");
 	struct scene *scenes = NULL;
-	struct out joined = { 0 };
+	struct vn_buffer joined = { 0 };
 	char *line = NULL;
 	size_t room = 0;
 	unsigned at = 0;
@@ -364,15 +364,15 @@ static struct scene *scenes_read(const char *path, size_t *n)
 		if (more)
 			comment_cut(line);
 		if (joined.n && (!more || (line[0] && !isspace((unsigned char)line[0])))) {
-			out_byte(&joined, 0);
+			vn_buffer_byte(&joined, 0);
 			scenes = scenes_line(scenes, n, (char *)joined.p);
 			out_clear(&joined);
 		}
 		if (more && line[0]) {
 			line_number = joined.n ? line_number : at;
 			if (joined.n)
-				out_byte(&joined, ' ');
-			out_put(&joined, line, strlen(line));
+				vn_buffer_byte(&joined, ' ');
+			vn_buffer_put(&joined, line, strlen(line));
 		}
 	} while (more);
 	free(line);
@@ -385,7 +385,7 @@ static struct scene *scenes_read(const char *path, size_t *n)
 
 struct run { const struct scene *scene; size_t next, end; };    /* lines whose messages are to be heard */
 
-static bool same(struct span a, struct span b)
+static bool same(struct vn_span a, struct vn_span b)
 {
 	return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
 }
@@ -401,10 +401,10 @@ static bool __attribute__((format(printf, 2, 3))) fail(const struct line *l, con
 	return false;
 }
 
-static bool fail_bytes(const struct line *l, const char *what, struct span got, struct span expected)
+static bool fail_bytes(const struct line *l, const char *what, struct vn_span got, struct vn_span expected)
 {
 	char text[2][130] = { "", "" };
-	const struct span both[2] = { got, expected };
+	const struct vn_span both[2] = { got, expected };
 
 	for (unsigned i = 0; i < 2; i++)
 		for (size_t j = 0; j < both[i].n && j < 40; j++)
@@ -429,24 +429,24 @@ static uint64_t line_length(const struct scene *s, const struct line *l)
 
 static bool message_check(const struct scene *s, const struct line *l, const struct heard *h)
 {
-	const struct message *m = &h->message;
+	const struct vn_message *m = &h->message;
 	uint64_t length = line_length(s, l);
-	bool request = h->direction == REQUEST;
+	bool request = h->direction == VN_REQUEST;
 
 	if (m->role != l->role)
 		return fail(l, "expected %s, got %s", roles[l->role], roles[m->role]);
 	if ((request || l->text) && strcmp(m->verb, l->text ? l->text : ""))
 		return fail(l, "expected the verb '%s', got '%s'", l->text ? l->text : "", m->verb);
-	if ((request || l->has_subject) && !same(m->subject, out_span(&l->subject)))
-		return fail_bytes(l, "subject", m->subject, out_span(&l->subject));
-	if ((request || l->has_is) && (m->is & (IS_OWN - 1)) != l->is)
+	if ((request || l->has_subject) && !same(m->subject, vn_buffer_span(&l->subject)))
+		return fail_bytes(l, "subject", m->subject, vn_buffer_span(&l->subject));
+	if ((request || l->has_is) && (m->is & (VN_IS_OWN - 1)) != l->is)
 		return fail(l, "it should be %#x, is %#x", l->is, m->is);
 	if (h->length != length)
 		return fail(l, "expected %llu bytes, got %llu", (unsigned long long)length, (unsigned long long)h->length);
 	if (h->replaced != l->has_instead)
 		return fail(l, h->replaced ? "it was replaced" : "it was not replaced");
-	return same(out_span(&h->instead), out_span(&l->instead)) ||
-	       fail_bytes(l, "instead", out_span(&h->instead), out_span(&l->instead));
+	return same(vn_buffer_span(&h->instead), vn_buffer_span(&l->instead)) ||
+	       fail_bytes(l, "instead", vn_buffer_span(&h->instead), vn_buffer_span(&l->instead));
 }
 
 static void hear(struct feed *f, const struct heard *h)
@@ -474,17 +474,17 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 {
 	const struct scene *s = r->scene;
 	const struct line *l = &s->lines[r->next];
-	struct out stream = { 0 };
+	struct vn_buffer stream = { 0 };
 
 	for (r->end = r->next; r->end < s->n; r->end++) {
 		const struct line *next = &s->lines[r->end];
 		if (next->kind != SAID || next->direction != l->direction)
 			break;
 		if (!next->waited)
-			out_put(&stream, next->bytes.p, next->bytes.n);
+			vn_buffer_put(&stream, next->bytes.p, next->bytes.n);
 	}
 	if (l->waited)
-		feed_bytes(f, REQUEST, NULL, 0);
+		feed_bytes(f, VN_REQUEST, NULL, 0);
 	for (size_t at = 0, n; at < stream.n && !why[0] && !f->raw; at += n) {
 		n = !chunk || stream.n - at < chunk ? stream.n - at : chunk;
 		feed_bytes(f, l->direction, stream.p + at, n);
@@ -499,16 +499,16 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 		r->next++;
 	if (r->next != r->end)
 		return fail(&s->lines[r->next], "the message was not cut");
-	struct lane *lane = &f->lanes[l->direction == RESPONSE];
+	struct lane *lane = &f->lanes[l->direction == VN_RESPONSE];
 	bool open = lane->open && lane->heard.length;
 	return f->raw || (lane->waits ? s->lines[r->end - 1].waits : !lane->rest.n && open == part) || fail(&s->lines[r->end - 1], "bytes are left over");
 }
 
 static bool refused_run(struct feed *f, const struct line *l)
 {
-	const struct failure *failure = failure_find(f->protocol, l->text);
-	struct message opening = { .is = IS_OPENING };
-	struct out bytes = { 0 };
+	const struct vn_failure *failure = failure_find(f->protocol, l->text);
+	struct vn_message opening = { .is = VN_IS_OPENING };
+	struct vn_buffer bytes = { 0 };
 	bool ok = true;
 
 	if (!failure)
@@ -517,24 +517,24 @@ static bool refused_run(struct feed *f, const struct line *l)
 		int n = feed_refuse(f, failure, &bytes);
 		ok = n == l->answers || fail(l, "expected %d answers, got %d", l->answers, n);
 	} else {
-		const struct message *asked = l->kind == IDLE ? NULL : l->kind == GREETING ? &opening : &f->latest;
+		const struct vn_message *asked = l->kind == IDLE ? NULL : l->kind == GREETING ? &opening : &f->latest;
 		f->protocol->word(&f->talk, asked, failure, &bytes);
 	}
-	if (ok && !same(out_span(&bytes), out_span(&l->bytes)))
-		ok = fail_bytes(l, l->text, out_span(&bytes), out_span(&l->bytes));
+	if (ok && !same(vn_buffer_span(&bytes), vn_buffer_span(&l->bytes)))
+		ok = fail_bytes(l, l->text, vn_buffer_span(&bytes), vn_buffer_span(&l->bytes));
 	out_free(&bytes);
 	return ok;
 }
 
 static bool option_run(struct feed *f, const struct line *l)
 {
-	const struct opt *o = opt_find(f->protocol->options, l->text);
+	const struct vn_opt *o = opt_find(f->protocol->options, l->text);
 	char error[SENTENCE] = "no such option";
 
 	return (o && opt_set_text(&f->block, o, l->value, error)) || fail(l, "%s: %s", l->text, error);
 }
 
-static bool scene_run(const struct protocol *protocol, const struct scene *s, size_t chunk)
+static bool scene_run(const struct vn_protocol *protocol, const struct scene *s, size_t chunk)
 {
 	struct run r = { .scene = s };
 	struct feed f;
@@ -566,7 +566,7 @@ static size_t scene_bytes(const struct scene *s)
 	return n;
 }
 
-static void scene_check(const struct protocol *protocol, const struct scene *s)
+static void scene_check(const struct vn_protocol *protocol, const struct scene *s)
 {
 	static const size_t chunks[] = { 0, 1, 2, 3, 5, 7, 11, 13, 64, 1000, 4093, 65536 };
 	bool large = scene_bytes(s) > 1 << 20;
@@ -585,7 +585,7 @@ static void scene_check(const struct protocol *protocol, const struct scene *s)
 
 /* ---- the fuzzer's corpus ---- */
 
-static void corpus_write(const char *directory, const struct protocol *protocol, const struct scene *s, unsigned number)
+static void corpus_write(const char *directory, const struct vn_protocol *protocol, const struct scene *s, unsigned number)
 {
 	char path[500];
 	FILE *f;
@@ -597,9 +597,9 @@ static void corpus_write(const char *directory, const struct protocol *protocol,
 		syntax("%s: %s", path, strerror(errno));
 	fprintf(f, "%s\n%c", protocol->name, (int)(number % 7));
 	for (const struct line *l = s->lines; l < s->lines + s->n; l++) {
-		const struct failure *failure = l->text ? failure_find(protocol, l->text) : NULL;
+		const struct vn_failure *failure = l->text ? failure_find(protocol, l->text) : NULL;
 		if (l->kind == SAID) {
-			fprintf(f, "%c%c%c", l->direction == RESPONSE, (int)(l->bytes.n & 0xff), (int)(l->bytes.n >> 8));
+			fprintf(f, "%c%c%c", l->direction == VN_RESPONSE, (int)(l->bytes.n & 0xff), (int)(l->bytes.n >> 8));
 			fwrite(l->bytes.p, 1, l->bytes.n, f);
 		} else if (failure && (l->kind == REFUSED || l->kind == IDLE)) {
 			fprintf(f, "%c%c", l->kind == REFUSED ? 2 : 3, (int)(failure - protocol->failures));
@@ -632,7 +632,7 @@ static void file_run(const char *path, const char *corpus)
 	file_name = path;
 	line_number = 0;
 	snprintf(name, sizeof name, "%.*s", (int)strcspn(slash ? slash + 1 : path, "."), slash ? slash + 1 : path);
-	const struct protocol *protocol = protocol_find(name);
+	const struct vn_protocol *protocol = protocol_find(name);
 	if (!protocol)
 		syntax("there is no protocol '%s'", name);
 	struct scene *scenes = scenes_read(path, &n);

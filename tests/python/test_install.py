@@ -93,7 +93,7 @@ def test_a_manual_page_is_shown_without_a_warning(root, page):
         for flag in re.findall(r"^ +(?:-h, )?(--[a-z][\w.-]*)", helped, re.M):
             assert flag in words, flag
     else:
-        assert "BEHAVIOR(last_answer" in said and "ON_LISTEN" in said and "verdict_refuse" in said
+        assert "VN_BEHAVIOR(last_answer" in said and "ON_LISTEN" in said and "vn_verdict_refuse" in said
 
 
 # ---- completions ----

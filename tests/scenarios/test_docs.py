@@ -47,7 +47,7 @@ def test_the_tour_names_every_file_and_every_name_is_a_file():
 
 def routes():
     """(method, path) of all tables of routes but Toxiproxy's, which are on a page of their own."""
-    for name in sorted(glob.glob(os.path.join(ROOT, "src", "http", "*.c"))):
+    for name in sorted(glob.glob(os.path.join(ROOT, "src", "api", "*.c"))):
         with open(name) as source:
             for method, path in re.findall(r'^\t\{ (NULL|"[A-Z]+"), +"([^"]+)"', source.read(), re.M):
                 if not name.endswith("toxiproxy.c"):

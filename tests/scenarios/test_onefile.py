@@ -14,12 +14,12 @@ SHOUT = """\
 #include "vaurien.h"
 
 struct shout { int64_t most; };
-static const struct opt shout_options[] = {
-	{ "most", OPT_INT, offsetof(struct shout, most), "1000", "letters at most per piece" },
+static const struct vn_opt shout_options[] = {
+	{ "most", VN_OPT_INT, offsetof(struct shout, most), "1000", "letters at most per piece" },
 	{ 0 },
 };
 
-static void shout_act(const struct event *e, struct verdict *v)
+static void shout_act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct shout *o = e->opts;
 	for (size_t i = 0; i < e->len && i < (size_t)o->most; i++)
@@ -27,8 +27,8 @@ static void shout_act(const struct event *e, struct verdict *v)
 	v->dirt.edited = true;
 }
 
-BEHAVIOR(shout, .help = "requests in capitals", .options = shout_options, .opts_size = sizeof(struct shout),
-	 .on = ON_DATA, .direction = REQUEST, .act = shout_act)
+VN_BEHAVIOR(shout, .help = "requests in capitals", .options = shout_options, .opts_size = sizeof(struct shout),
+	 .on = VN_ON_DATA, .direction = VN_REQUEST, .act = shout_act)
 """
 
 

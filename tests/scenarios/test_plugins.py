@@ -15,17 +15,17 @@ GUESTS = BUILT or os.path.join(ROOT, "build", SAN.replace(",", "-") or "plain", 
 ECHOES = """
 #include "vaurien.h"
 
-static const struct opt options[] = {
-	{ "words", OPT_INT, 0, "3", "How many of them", .min = 1, .max = 9 },
+static const struct vn_opt options[] = {
+	{ "words", VN_OPT_INT, 0, "3", "How many of them", .min = 1, .max = 9 },
 	{ 0 }
 };
 
-static void act(const struct event *e, struct verdict *v)
+static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	v->keep = (size_t)*(const int64_t *)e->opts;
 }
 
-BEHAVIOR(NAME, .help = "Some bytes pass", .options = options, .opts_size = 8, .on = ON_REQUEST, .act = act)
+VN_BEHAVIOR(NAME, .help = "Some bytes pass", .options = options, .opts_size = 8, .on = VN_ON_REQUEST, .act = act)
 """
 
 

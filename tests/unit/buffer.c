@@ -7,14 +7,14 @@
 
 static void put(void **state)
 {
-	struct out o = { 0 };
-	assert_int_equal(out_span(&o).n, 0);
-	out_put(&o, "abc", 3);
-	out_byte(&o, 'd');
-	out_put(&o, NULL, 0);
-	out_put(&o, "\0e", 2);
-	assert_int_equal(out_span(&o).n, 6);
-	assert_memory_equal(out_span(&o).p, "abcd\0e", 6);
+	struct vn_buffer o = { 0 };
+	assert_int_equal(vn_buffer_span(&o).n, 0);
+	vn_buffer_put(&o, "abc", 3);
+	vn_buffer_byte(&o, 'd');
+	vn_buffer_put(&o, NULL, 0);
+	vn_buffer_put(&o, "\0e", 2);
+	assert_int_equal(vn_buffer_span(&o).n, 6);
+	assert_memory_equal(vn_buffer_span(&o).p, "abcd\0e", 6);
 	out_free(&o);
 	assert_true(!o.p && !o.n && !o.room);
 }
@@ -22,15 +22,15 @@ static void put(void **state)
 /* Cleared, it is empty, and its memory is used again. */
 static void cleared(void **state)
 {
-	struct out o = { 0 };
+	struct vn_buffer o = { 0 };
 	out_clear(&o);
-	out_put(&o, "abc", 3);
+	vn_buffer_put(&o, "abc", 3);
 	const uint8_t *p = o.p;
 	out_clear(&o);
-	assert_int_equal(out_span(&o).n, 0);
-	out_put(&o, "de", 2);
+	assert_int_equal(vn_buffer_span(&o).n, 0);
+	vn_buffer_put(&o, "de", 2);
 	assert_ptr_equal(o.p, p);
-	assert_memory_equal(out_span(&o).p, "de", 2);
+	assert_memory_equal(vn_buffer_span(&o).p, "de", 2);
 	out_free(&o);
 	out_free(&o);
 }
@@ -38,18 +38,18 @@ static void cleared(void **state)
 static void grown(void **state)
 {
 	static uint8_t many[100000];
-	struct out o = { 0 };
+	struct vn_buffer o = { 0 };
 	for (size_t n = 0; n < sizeof many; n += 1 + n / 2) {
 		for (size_t i = 0; i < n; i++)
 			many[i] = (uint8_t)(i * 7);
-		out_put(&o, many, n);
-		out_byte(&o, 0xee);
-		assert_memory_equal(out_span(&o).p + out_span(&o).n - 1 - n, many, n);
+		vn_buffer_put(&o, many, n);
+		vn_buffer_byte(&o, 0xee);
+		assert_memory_equal(vn_buffer_span(&o).p + vn_buffer_span(&o).n - 1 - n, many, n);
 		assert_true(o.n <= o.room);
 	}
 	out_clear(&o);
 	for (int i = 0; i < 1000; i++)
-		out_byte(&o, (uint8_t)i);
+		vn_buffer_byte(&o, (uint8_t)i);
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(o.p[i], (uint8_t)i);
 	out_free(&o);

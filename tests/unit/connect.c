@@ -80,7 +80,7 @@ static void dialled(void *whom, int fd, const char *why)
 	assert_int_equal(loop.timers, 0);
 }
 
-static struct dial *dial_it(nsec timeout)
+static struct dial *dial_it(vn_nsec timeout)
 {
 	return under_way = dial_start(&loop, resolver, &address, timeout, -1, &watch, dialled, &told);
 }
@@ -98,7 +98,7 @@ static void connects(void **state)
 {
 	char byte;
 	own_port(true);
-	dial_it(10 * NSEC_S);
+	dial_it(10 * VN_S);
 	wait_told();
 	assert_true(connected >= 0);
 	int fd = accept(server, NULL, NULL);
@@ -112,7 +112,7 @@ static void connects(void **state)
 static void refused(void **state)
 {
 	own_port(false);
-	dial_it(10 * NSEC_S);
+	dial_it(10 * VN_S);
 	wait_told();
 	assert_int_equal(connected, -1);
 	assert_string_equal(reason, "Connection refused");
@@ -122,7 +122,7 @@ static void refused(void **state)
 static void no_unix_path(void **state)
 {
 	name("unix:/nonexistent/socket");
-	assert_null(dial_it(NSEC_S));
+	assert_null(dial_it(VN_S));
 	dial_stop(NULL);
 	wait_told();
 	assert_int_equal(connected, -1);
@@ -173,7 +173,7 @@ static void spare(void **state)
 static void stopped(void **state)
 {
 	own_port(true);
-	struct dial *d = dial_it(10 * NSEC_S);
+	struct dial *d = dial_it(10 * VN_S);
 	dial_stop(d);
 	dial_stop(d);                   /* until the end of the round it is there */
 	assert_int_equal(loop.timers, 0);
@@ -189,14 +189,14 @@ static void stopped(void **state)
 static void stopped_while_looking(void **state)
 {
 	name("name.invalid:80");
-	dial_stop(dial_it(10 * NSEC_S));
+	dial_stop(dial_it(10 * VN_S));
 	dial_it(0);
 	wait_told();
 }
 
-static nsec clock_now;
+static vn_nsec clock_now;
 
-static nsec clock_mine(void)
+static vn_nsec clock_mine(void)
 {
 	return clock_now;
 }
@@ -206,7 +206,7 @@ static void times_out(void **state)
 {
 	int fillers[4];
 	loop.clock = clock_mine;
-	clock_now = NSEC_S;
+	clock_now = VN_S;
 	loop_clock(&loop);
 	own_port(true);
 	listen(server, 0);
@@ -216,8 +216,8 @@ static void times_out(void **state)
 		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		connect(fillers[i], (struct sockaddr *)&e.addr, e.len);
 	}
-	dial_it(2 * NSEC_S);
-	clock_now += 2 * NSEC_S - 1;
+	dial_it(2 * VN_S);
+	clock_now += 2 * VN_S - 1;
 	loop_once(&loop, false);
 	assert_int_equal(told, 0);
 	clock_now++;

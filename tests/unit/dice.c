@@ -26,18 +26,18 @@ static void reproducible(void **state)
 {
 	static const uint8_t bytes[] = { 0x1b, 0xbb, 0x68, 0xa5, 0x60, 0x59, 0xf1, 0x9c, 0x62, 0x67, 0x21 };
 	uint8_t filled[sizeof bytes];
-	struct dice made = dice_make(42, "proxy", "behavior"), d = dice_at(&made, 7, 3, 0);
+	struct vn_dice made = dice_make(42, "proxy", "behavior"), d = dice_at(&made, 7, 3, 0);
 	assert_int_equal(made.k0, 0x88fb4bc426f0c7f0);
 	assert_int_equal(made.k1, 0x16f83b6e86df6831);
-	assert_int_equal(dice_draw(&d), 0x9cf15960a568bb1b);
-	assert_int_equal(dice_draw(&d), 0x43cdb04712216762);
-	assert_int_equal(dice_draw(&d), 0x0853b13bd95394ce);
+	assert_int_equal(vn_dice_draw(&d), 0x9cf15960a568bb1b);
+	assert_int_equal(vn_dice_draw(&d), 0x43cdb04712216762);
+	assert_int_equal(vn_dice_draw(&d), 0x0853b13bd95394ce);
 	d = dice_at(&made, 7, 3, 2);
-	assert_int_equal(dice_draw(&d), 0xd04ac37898dfc02d);
+	assert_int_equal(vn_dice_draw(&d), 0xd04ac37898dfc02d);
 	d = dice_at(&made, 7, 3, 0);
-	assert_true(dice_unit(&d) == 0.61305769547962796);
-	assert_int_equal(dice_below(&d, 100), 26);
-	assert_true(fabs(dice_normal(&d) + 0.062594655876032954) < 1e-12);      /* libraries differ a bit */
+	assert_true(vn_dice_unit(&d) == 0.61305769547962796);
+	assert_int_equal(vn_dice_below(&d, 100), 26);
+	assert_true(fabs(vn_dice_normal(&d) + 0.062594655876032954) < 1e-12);      /* libraries differ a bit */
 	d = dice_at(&made, 7, 3, 0);
 	dice_fill(&d, filled, sizeof filled);
 	assert_memory_equal(filled, bytes, sizeof bytes);
@@ -49,32 +49,32 @@ static void named(void **state)
 	static const struct { uint64_t connection, exchange; unsigned moment; } at[] = {
 		{ 1, 1, 0 }, { 2, 1, 0 }, { 1, 2, 0 }, { 1, 1, 1 },
 	};
-	const struct dice made[] = {
+	const struct vn_dice made[] = {
 		dice_make(1, "a", "b"), dice_make(2, "a", "b"), dice_make(1, "b", "b"), dice_make(1, "a", "a"),
 	};
 	uint64_t drawn[16];
 	for (int i = 0; i < 16; i++) {
 		int k = i % 4;
-		struct dice d = dice_at(&made[i / 4], at[k].connection, at[k].exchange, at[k].moment), again = d;
-		drawn[i] = dice_draw(&d);
-		assert_int_equal(drawn[i], dice_draw(&again));
+		struct vn_dice d = dice_at(&made[i / 4], at[k].connection, at[k].exchange, at[k].moment), again = d;
+		drawn[i] = vn_dice_draw(&d);
+		assert_int_equal(drawn[i], vn_dice_draw(&again));
 		for (int j = 0; j < i; j++)
 			assert_int_not_equal(drawn[i], drawn[j]);
 	}
 }
 
-static struct dice fresh(void)
+static struct vn_dice fresh(void)
 {
-	struct dice d = dice_make(5, "proxy", "rule");
+	struct vn_dice d = dice_make(5, "proxy", "rule");
 	return dice_at(&d, 1, 1, 0);
 }
 
 static void unit(void **state)
 {
-	struct dice d = fresh();
+	struct vn_dice d = fresh();
 	double sum = 0;
 	for (int i = 0; i < MANY; i++) {
-		double u = dice_unit(&d);
+		double u = vn_dice_unit(&d);
 		assert_true(u >= 0 && u < 1);
 		sum += u;
 	}
@@ -84,10 +84,10 @@ static void unit(void **state)
 static void below(void **state)
 {
 	static const uint64_t bounds[] = { 2, 3, 1000, 1ull << 32, 1ull << 63, UINT64_MAX };
-	struct dice d = fresh();
+	struct vn_dice d = fresh();
 	unsigned count[10] = { 0 };
 	for (int i = 0; i < MANY; i++) {
-		uint64_t n = dice_below(&d, 10);
+		uint64_t n = vn_dice_below(&d, 10);
 		assert_true(n < 10);
 		count[n]++;
 	}
@@ -95,18 +95,18 @@ static void below(void **state)
 		assert_in_range(count[i], MANY / 10 - 500, MANY / 10 + 500);
 	for (size_t b = 0; b < sizeof bounds / sizeof bounds[0]; b++)
 		for (int i = 0; i < 1000; i++)
-			assert_true(dice_below(&d, bounds[b]) < bounds[b]);
-	assert_int_equal(dice_below(&d, 1), 0);
-	assert_int_equal(dice_below(&d, 0), 0);
+			assert_true(vn_dice_below(&d, bounds[b]) < bounds[b]);
+	assert_int_equal(vn_dice_below(&d, 1), 0);
+	assert_int_equal(vn_dice_below(&d, 0), 0);
 }
 
 static void normal(void **state)
 {
-	struct dice d = fresh();
+	struct vn_dice d = fresh();
 	double sum = 0, squares = 0;
 	int within = 0;
 	for (int i = 0; i < MANY; i++) {
-		double x = dice_normal(&d);
+		double x = vn_dice_normal(&d);
 		assert_true(isfinite(x));
 		sum += x;
 		squares += x * x;
@@ -120,11 +120,11 @@ static void normal(void **state)
 /* Of the two by their inverse the draws can be sorted: with the same ones, greater is later. */
 static void tails(void **state)
 {
-	struct dice d = fresh();
+	struct vn_dice d = fresh();
 	double sum[2] = { 0 }, squares[2] = { 0 };
 	for (int i = 0; i < MANY; i++) {
-		struct dice a = d, b = d, c = d;
-		double u = dice_unit(&c), x[2] = { dice_lognormal(&a, 8, 6), dice_pareto(&b, 8, 2) };
+		struct vn_dice a = d, b = d, c = d;
+		double u = vn_dice_unit(&c), x[2] = { vn_dice_lognormal(&a, 8, 6), vn_dice_pareto(&b, 8, 2) };
 		assert_int_equal(a.n, c.n);
 		assert_int_equal(b.n, c.n);
 		assert_true(x[1] >= 8 * (1 - 1 / (1 + sqrt(17))) - 1e-9);
@@ -143,25 +143,25 @@ static void tails(void **state)
 
 static void tails_edges(void **state)
 {
-	struct dice d = fresh();
-	assert_true(dice_lognormal(&d, 0, 5) == 0 && dice_pareto(&d, 0, 5) == 0);
-	assert_true(fabs(dice_lognormal(&d, 5, 0) - 5) < 1e-9 && dice_pareto(&d, 5, 0) == 5);
+	struct vn_dice d = fresh();
+	assert_true(vn_dice_lognormal(&d, 0, 5) == 0 && vn_dice_pareto(&d, 0, 5) == 0);
+	assert_true(fabs(vn_dice_lognormal(&d, 5, 0) - 5) < 1e-9 && vn_dice_pareto(&d, 5, 0) == 5);
 	for (int i = 0; i < 1000; i++) {
-		assert_true(isfinite(dice_lognormal(&d, 1, 1e18)));
-		assert_true(isfinite(dice_pareto(&d, 1, 1e18)));
+		assert_true(isfinite(vn_dice_lognormal(&d, 1, 1e18)));
+		assert_true(isfinite(vn_dice_pareto(&d, 1, 1e18)));
 	}
 }
 
 static void table(void **state)
 {
-	const struct table none = { 0 }, one = { 1, { { 50, 7 } } }, steps = { 3, { { 10, 100 }, { 50, 100 }, { 90, 1000 } } };
-	struct dice d = fresh();
-	assert_int_equal(dice_table(&d, &none), 0);
+	const struct vn_table none = { 0 }, one = { 1, { { 50, 7 } } }, steps = { 3, { { 10, 100 }, { 50, 100 }, { 90, 1000 } } };
+	struct vn_dice d = fresh();
+	assert_int_equal(vn_dice_table(&d, &none), 0);
 	for (int i = 0; i < 10000; i++) {
-		assert_int_equal(dice_table(&d, &one), 7);
-		struct dice same = d;
-		double u = dice_unit(&same);
-		nsec want = u < 0.5 ? 100 : u < 0.9 ? 100 + (nsec)((u - 0.5) / 0.4 * 900) : 1000, got = dice_table(&d, &steps);
+		assert_int_equal(vn_dice_table(&d, &one), 7);
+		struct vn_dice same = d;
+		double u = vn_dice_unit(&same);
+		vn_nsec want = u < 0.5 ? 100 : u < 0.9 ? 100 + (vn_nsec)((u - 0.5) / 0.4 * 900) : 1000, got = vn_dice_table(&d, &steps);
 		assert_true(llabs(got - want) <= 1);
 		assert_int_equal(d.n, same.n);
 	}
@@ -171,7 +171,7 @@ static void table(void **state)
 static void fill(void **state)
 {
 	uint8_t whole[64], some[66];
-	struct dice d = fresh();
+	struct vn_dice d = fresh();
 	dice_fill(&d, whole, sizeof whole);
 	for (size_t n = 0; n <= sizeof whole; n++) {
 		memset(some, 0xee, sizeof some);

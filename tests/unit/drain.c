@@ -11,10 +11,10 @@
 #include "engine/worker.h"
 
 static struct worker worker;
-static nsec clock_now;
+static vn_nsec clock_now;
 static int ours, peers;
 
-static nsec clock_mine(void)
+static vn_nsec clock_mine(void)
 {
 	return clock_now;
 }
@@ -41,7 +41,7 @@ static int set_up(void **state)
 {
 	worker_init(&worker, &worker, 0, 1, NULL, &(struct worker_words){ 1, 4096, 1 << 20 });
 	worker.loop.clock = clock_mine;
-	clock_now = NSEC_S;
+	clock_now = VN_S;
 	loop_clock(&worker.loop);
 	connect_pair();
 	return 0;
@@ -80,7 +80,7 @@ static void drains(void **state)
 	assert_int_equal(write(peers, many, sizeof many), sizeof many);
 	linger_start(&worker, ours);
 	assert_false(closed());
-	clock_now += NSEC_S / 2;
+	clock_now += VN_S / 2;
 	assert_int_equal(write(peers, many, sizeof many), sizeof many);
 	assert_false(closed());
 	peer_sees();
@@ -99,7 +99,7 @@ static void ended_before(void **state)
 static void endless(void **state)
 {
 	linger_start(&worker, ours);
-	clock_now += NSEC_S - 1;
+	clock_now += VN_S - 1;
 	assert_false(closed());
 	assert_int_equal(write(peers, "more", 4), 4);
 	assert_false(closed());

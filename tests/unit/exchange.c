@@ -25,17 +25,17 @@ static int tear_down(void **state)
 	return list.first || list.last || list.entries;
 }
 
-static struct message message(const char *verb, uint64_t note)
+static struct vn_message message(const char *verb, uint64_t note)
 {
-	const struct span loan = { (const uint8_t *)"gone", 4 };
-	struct message m = { .role = ASKS, .is = IS_COMMAND, .note = note, .subject = loan };
+	const struct vn_span loan = { (const uint8_t *)"gone", 4 };
+	struct vn_message m = { .role = VN_ASKS, .is = VN_IS_COMMAND, .note = note, .subject = loan };
 	strcpy(m.verb, verb);
 	return m;
 }
 
 static struct exchange *push(uint64_t number, const char *verb)
 {
-	struct message m = message(verb, 0);
+	struct vn_message m = message(verb, 0);
 	return exchange_push(&list, &pool, number, &m, &calm, 0);
 }
 
@@ -57,14 +57,14 @@ static void neighbours(void **state)
 /* All that a response's parser may want to know of its request must be the same. */
 static void strangers(void **state)
 {
-	struct message m = message("GET", 0), other;
+	struct vn_message m = message("GET", 0), other;
 	exchange_push(&list, &pool, 1, &m, &calm, 0);
 	other = m;
-	other.role = AIDS;
+	other.role = VN_AIDS;
 	exchange_push(&list, &pool, 2, &other, &calm, 0);
 	exchange_push(&list, &pool, 3, &m, &calm, 0);
 	other = m;
-	other.is |= IS_READ;
+	other.is |= VN_IS_READ;
 	exchange_push(&list, &pool, 4, &other, &calm, 0);
 	exchange_push(&list, &pool, 5, &m, &calm, 0);
 	other = m;
@@ -98,8 +98,8 @@ static void numbers_must_follow(void **state)
 /* What the rules have to do with, or what has anything else to it, stands alone. */
 static void not_calm(void **state)
 {
-	static const struct failure failure = { .name = "no" };
-	struct message m = message("GET", 0);
+	static const struct vn_failure failure = { .name = "no" };
+	struct vn_message m = message("GET", 0);
 	struct judgement j = { .n = 1, .by = { { 1, 5 } } };
 	struct exchange *x;
 	uint64_t n = 0;
@@ -113,7 +113,7 @@ static void not_calm(void **state)
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->failure = &failure;
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
-	x->end = CLOSE;
+	x->end = VN_CLOSE;
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->dropped = true;
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
@@ -127,8 +127,8 @@ static void not_calm(void **state)
 /* Neighbours share two times: the first's and the last's are kept, those between are spread evenly. */
 static void times_of_neighbours(void **state)
 {
-	static const nsec asked[] = { 100, 100, 104, 110 }, kept[] = { 100, 103, 106, 110 };
-	struct message m = message("GET", 0);
+	static const vn_nsec asked[] = { 100, 100, 104, 110 }, kept[] = { 100, 103, 106, 110 };
+	struct vn_message m = message("GET", 0);
 
 	for (unsigned i = 0; i < 4; i++)
 		exchange_push(&list, &pool, i + 1, &m, &calm, asked[i]);
@@ -139,13 +139,13 @@ static void times_of_neighbours(void **state)
 
 static void minds(void **state)
 {
-	static const struct failure failure = { .name = "no" };
+	static const struct vn_failure failure = { .name = "no" };
 	struct exchange x = { 0 };
 	assert_false(exchange_minds(&x));
 	x.stand.in = x.stand.struck = 1;
 	assert_false(exchange_minds(&x));
 	assert_true(exchange_minds(&(struct exchange){ .failure = &failure }));
-	assert_true(exchange_minds(&(struct exchange){ .end = CLOSE }));
+	assert_true(exchange_minds(&(struct exchange){ .end = VN_CLOSE }));
 	assert_true(exchange_minds(&(struct exchange){ .dropped = true }));
 }
 
@@ -162,9 +162,9 @@ static void split(void **state)
 	assert_true(list.last->number == 6 && list.last->alike == 2);
 	assert_ptr_equal(exchange_split(&list, &pool), one);           /* alone already */
 	assert_int_equal(list.entries, 2);
-	one->end = CLOSE;               /* its fate is its own */
+	one->end = VN_CLOSE;               /* its fate is its own */
 	exchange_pop(&list);
-	assert_int_equal(list.first->end, STAY);
+	assert_int_equal(list.first->end, VN_STAY);
 	push(8, "GET");
 	assert_int_equal(list.entries, 1);
 	assert_int_equal(list.first->alike, 3);
@@ -175,15 +175,15 @@ static void against_a_list(void **state)
 {
 	static const char *const verbs[] = { "GET", "GET", "GET", "PUT" };
 	static struct { uint64_t number; const char *verb; bool calm; } model[20000];
-	struct dice made = dice_make(1, "exchange", "list"), d = dice_at(&made, 1, 1, 0);
+	struct vn_dice made = dice_make(1, "exchange", "list"), d = dice_at(&made, 1, 1, 0);
 	size_t first = 0, last = 0;
 	for (int step = 0; step < 20000; step++) {
-		uint64_t what = dice_below(&d, 100);
+		uint64_t what = vn_dice_below(&d, 100);
 		if (what < 55) {
 			model[last].number = last + 1;
-			model[last].verb = verbs[dice_below(&d, 4)];
-			model[last].calm = dice_below(&d, 8);
-			struct message m = message(model[last].verb, 0);
+			model[last].verb = verbs[vn_dice_below(&d, 4)];
+			model[last].calm = vn_dice_below(&d, 8);
+			struct vn_message m = message(model[last].verb, 0);
 			exchange_push(&list, &pool, last + 1, &m, &(struct stand){ .in = !model[last].calm }, 0);
 			last++;
 		} else if (first < last) {

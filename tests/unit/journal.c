@@ -57,7 +57,7 @@ static void tell(enum news_type type, const char *proxy, uint64_t connection)
 /* The next line that waits, as JSON; NULL: none does. */
 static json_t *next(struct reader *r)
 {
-	struct span s = reader_waiting(r);
+	struct vn_span s = reader_waiting(r);
 	const uint8_t *end = s.n ? memchr(s.p, '\n', s.n) : NULL;
 
 	if (!end)
@@ -93,7 +93,7 @@ static void any_bytes(void **state)
 		struct news n;
 		news_begin(&n, NEWS_RAW, 0, table[i].said);
 		news_words(&n, "why", table[i].said);
-		news_seconds(&n, "age", 1500 * NSEC_MS);
+		news_seconds(&n, "age", 1500 * VN_MS);
 		news_tell(&n);
 		events_drain();
 		json_t *line = next(&r);
@@ -266,7 +266,7 @@ static void as_a_stream(void **state)
 	reader_open(&r, NULL);
 	tell(NEWS_FAULT, "db", 7);
 	events_drain();
-	struct span s = reader_waiting(&r);
+	struct vn_span s = reader_waiting(&r);
 	sscanf((const char *)s.p, "id: %llu\nevent: fault\ndata: {\"id\": %*u, \"time\": %*f, \"type\": \"fault\", \"proxy\": \"db\", \"connection\": 7}%n", &id, &end);
 	assert_int_equal(end + 2, s.n);
 	assert_memory_equal(s.p + end, "\n\n", 2);

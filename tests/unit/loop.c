@@ -15,10 +15,10 @@
 #include "unit.h"
 
 static struct loop loop;
-static nsec clock_now;
+static vn_nsec clock_now;
 static char story[256];                 /* what happened, a letter each */
 
-static nsec clock_mine(void)
+static vn_nsec clock_mine(void)
 {
 	return clock_now;
 }
@@ -47,7 +47,7 @@ static void tell(char letter)
 	story[n + 1] = '\0';
 }
 
-static bool until(nsec now)
+static bool until(vn_nsec now)
 {
 	clock_now = now;
 	return loop_once(&loop, false);
@@ -95,7 +95,7 @@ static void moved_and_stopped(void **state)
 	timer_stop(&loop, &a.timer);
 	assert_false(until(5000));
 	timer_set(&loop, &b.timer, 6000);
-	timer_set(&loop, &b.timer, NEVER);
+	timer_set(&loop, &b.timer, VN_NEVER);
 	assert_int_equal(loop.timers, 0);
 	timer_set(&loop, &c.timer, 6000);
 	until(6000);
@@ -136,7 +136,7 @@ static void among_themselves(void **state)
 enum { BELLS = 500 };
 
 static struct { struct timer timer; bool set; } bells[BELLS];
-static nsec last_due;
+static vn_nsec last_due;
 static unsigned rung;
 
 static void ring_many(struct timer *t)
@@ -151,20 +151,20 @@ static void ring_many(struct timer *t)
 /* The earliest that is set, found the slow way: so must the heap's first be. */
 static void against_a_list(void **state)
 {
-	struct dice made = dice_make(1, "loop", "timers"), d = dice_at(&made, 1, 1, 0);
+	struct vn_dice made = dice_make(1, "loop", "timers"), d = dice_at(&made, 1, 1, 0);
 	memset(bells, 0, sizeof bells);
 	for (int step = 0; step < 20000; step++) {
-		size_t i = dice_below(&d, BELLS), set = 0;
-		nsec first = NEVER;
+		size_t i = vn_dice_below(&d, BELLS), set = 0;
+		vn_nsec first = VN_NEVER;
 		bells[i].timer.fire = ring_many;
-		bells[i].set = dice_below(&d, 4);
+		bells[i].set = vn_dice_below(&d, 4);
 		if (bells[i].set)
-			timer_set(&loop, &bells[i].timer, clock_now + 1 + (nsec)dice_below(&d, 1000));
+			timer_set(&loop, &bells[i].timer, clock_now + 1 + (vn_nsec)vn_dice_below(&d, 1000));
 		else
 			timer_stop(&loop, &bells[i].timer);
-		if (!dice_below(&d, 10)) {
+		if (!vn_dice_below(&d, 10)) {
 			last_due = rung = 0;
-			until(clock_now + (nsec)dice_below(&d, 100));
+			until(clock_now + (vn_nsec)vn_dice_below(&d, 100));
 		}
 		for (size_t k = 0; k < BELLS; k++) {
 			assert_int_equal(bells[k].set, bells[k].timer.slot != 0);
@@ -350,11 +350,11 @@ static void slept(void **state)
 {
 	struct bell a = { { .fire = ring }, 'a' };
 	loop.clock = clock_monotonic;
-	nsec start = loop_clock(&loop);
-	timer_set(&loop, &a.timer, start + 3 * NSEC_MS);
+	vn_nsec start = loop_clock(&loop);
+	timer_set(&loop, &a.timer, start + 3 * VN_MS);
 	while (!story[0])
 		loop_once(&loop, true);
-	assert_true(clock_monotonic() - start >= 3 * NSEC_MS);
+	assert_true(clock_monotonic() - start >= 3 * VN_MS);
 }
 
 /* From now on this process is on a kernel that knows no epoll_pwait2. False: it may not do that. */
@@ -378,11 +378,11 @@ static int slept_or_woken(void)
 	struct letter *mail = letter(0, 'm', open_tell);
 
 	loop.clock = clock_monotonic;
-	nsec start = loop_clock(&loop);
-	timer_set(&loop, &a.timer, start + 3 * NSEC_MS);
+	vn_nsec start = loop_clock(&loop);
+	timer_set(&loop, &a.timer, start + 3 * VN_MS);
 	while (!story[0])
 		loop_once(&loop, true);
-	if (strcmp(story, "a") || clock_monotonic() - start < 3 * NSEC_MS)
+	if (strcmp(story, "a") || clock_monotonic() - start < 3 * VN_MS)
 		return 1;
 	loop_post(&loop, &mail->mail);
 	while (!story[1])

@@ -9,7 +9,7 @@ struct fake_opts {
 	bool before;
 	int64_t count, percent;
 	double share;
-	nsec sleep, lag;
+	vn_nsec sleep, lag;
 	const char *word, *kind, *failure;
 };
 
@@ -17,19 +17,19 @@ static const char *const kinds[] = { "uniform", "normal", NULL };
 
 #define ROW(name_, type_, ...) { .name = #name_, .type = type_, .offset = offsetof(struct fake_opts, name_), .help = "h", __VA_ARGS__ }
 
-static const struct opt table[] = {
-	ROW(before, OPT_BOOL, .def = "true"),
-	ROW(count, OPT_INT, .def = "3"),
-	ROW(percent, OPT_INT, .min = -1, .max = 100),
-	ROW(share, OPT_REAL, .def = "0.5", .max = 1),
-	ROW(sleep, OPT_TIME, .def = "1", .unit = NSEC_S),
-	ROW(lag, OPT_TIME, .unit = NSEC_MS),
-	ROW(word, OPT_TEXT),
-	ROW(kind, OPT_CHOICE, .def = "uniform", .choices = kinds),
-	ROW(failure, OPT_FAILURE),
-	{ .name = "warmup", .type = OPT_INT, .help = "h", .rule = OPT_SKIP, .def = "2" },
-	{ .name = "agitate", .type = OPT_INT, .help = "h", .rule = OPT_TIMES, .def = "1" },
-	{ .name = "keep_alive", .type = OPT_INERT, .help = "h" },
+static const struct vn_opt table[] = {
+	ROW(before, VN_OPT_BOOL, .def = "true"),
+	ROW(count, VN_OPT_INT, .def = "3"),
+	ROW(percent, VN_OPT_INT, .min = -1, .max = 100),
+	ROW(share, VN_OPT_REAL, .def = "0.5", .max = 1),
+	ROW(sleep, VN_OPT_TIME, .def = "1", .unit = VN_S),
+	ROW(lag, VN_OPT_TIME, .unit = VN_MS),
+	ROW(word, VN_OPT_TEXT),
+	ROW(kind, VN_OPT_CHOICE, .def = "uniform", .choices = kinds),
+	ROW(failure, VN_OPT_FAILURE),
+	{ .name = "warmup", .type = VN_OPT_INT, .help = "h", .rule = VN_OPT_SKIP, .def = "2" },
+	{ .name = "agitate", .type = VN_OPT_INT, .help = "h", .rule = VN_OPT_TIMES, .def = "1" },
+	{ .name = "keep_alive", .type = VN_OPT_INERT, .help = "h" },
 	{ .name = NULL },
 };
 
@@ -72,7 +72,7 @@ static void defaults(void **state)
 	assert_int_equal(opts->count, 3);
 	assert_int_equal(opts->percent, 0);
 	assert_true(opts->share == 0.5);
-	assert_int_equal(opts->sleep, NSEC_S);
+	assert_int_equal(opts->sleep, VN_S);
 	assert_int_equal(opts->lag, 0);
 	assert_null(opts->word);
 	assert_string_equal(opts->kind, "uniform");
@@ -88,10 +88,10 @@ static void defaults(void **state)
 
 static void times(void **state)
 {
-	static const struct { const char *text; nsec sleep; } good[] = {
-		{ "2", 2 * NSEC_S }, { "0.2", 200 * NSEC_MS }, { ".5", 500 * NSEC_MS }, { "250ms", 250 * NSEC_MS },
-		{ "7us", 7 * NSEC_US }, { "1.5m", 90 * NSEC_S }, { "1h", 3600 * NSEC_S }, { " 3 s ", 3 * NSEC_S },
-		{ "1e-3", NSEC_MS }, { "0", 0 }, { "-0", 0 },
+	static const struct { const char *text; vn_nsec sleep; } good[] = {
+		{ "2", 2 * VN_S }, { "0.2", 200 * VN_MS }, { ".5", 500 * VN_MS }, { "250ms", 250 * VN_MS },
+		{ "7us", 7 * VN_US }, { "1.5m", 90 * VN_S }, { "1h", 3600 * VN_S }, { " 3 s ", 3 * VN_S },
+		{ "1e-3", VN_MS }, { "0", 0 }, { "-0", 0 },
 	};
 	static const char *const bad[] = {
 		"abc", "", " ", "-1", "-1ms", "inf", "nan", "infinity", "0x10", "1e400", "1e300", "99999999999999999999",
@@ -104,13 +104,13 @@ static void times(void **state)
 	set("sleep", "5");
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_false(set("sleep", bad[i]));
-		assert_int_equal(opts->sleep, 5 * NSEC_S);
+		assert_int_equal(opts->sleep, 5 * VN_S);
 		assert_non_null(strstr(error, "sleep: expected a number of seconds >= 0, got '"));
 	}
 	set("sleep", "abc");
 	assert_string_equal(error, "sleep: expected a number of seconds >= 0, got 'abc'");
 	assert_true(set("lag", "5"));
-	assert_int_equal(opts->lag, 5 * NSEC_MS);
+	assert_int_equal(opts->lag, 5 * VN_MS);
 }
 
 static void whole_numbers(void **state)
@@ -154,9 +154,9 @@ static void words(void **state)
 static void json(void **state)
 {
 	assert_true(set_json("sleep", "0.2"));
-	assert_int_equal(opts->sleep, 200 * NSEC_MS);
+	assert_int_equal(opts->sleep, 200 * VN_MS);
 	assert_true(set_json("sleep", "\"250ms\""));
-	assert_int_equal(opts->sleep, 250 * NSEC_MS);
+	assert_int_equal(opts->sleep, 250 * VN_MS);
 	assert_true(set_json("count", "2.0"));
 	assert_int_equal(opts->count, 2);
 	assert_true(set_json("before", "false"));
@@ -265,10 +265,10 @@ static void sentences_fit(void **state)
 	assert_true(utf8(error));
 }
 
-struct tabled { int64_t before; struct table table; int64_t behind; };
+struct tabled { int64_t before; struct vn_table table; int64_t behind; };
 
-static const struct opt tabled[] = {
-	{ "table", OPT_TABLE, offsetof(struct tabled, table), NULL, "h", NSEC_S },
+static const struct vn_opt tabled[] = {
+	{ "table", VN_OPT_TABLE, offsetof(struct tabled, table), NULL, "h", VN_S },
 	{ 0 }
 };
 

@@ -15,65 +15,65 @@
 
 /* ---- guests that say whatever they are told: their options are the verdict itself ---- */
 
-enum { ALWAYS = ON_OPEN | ON_REQUEST | ON_RESPONSE | ON_DATA | ON_REST | ON_END | ON_LEAVE };
+enum { ALWAYS = VN_ON_OPEN | VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST | VN_ON_END | VN_ON_LEAVE };
 
-static struct event heard;              /* what a guest was asked last */
+static struct vn_event heard;              /* what a guest was asked last */
 static unsigned asked;
 static uint64_t drawn;
 
-static void fake_say(const struct event *e, struct verdict *v)
+static void fake_say(const struct vn_event *e, struct vn_verdict *v)
 {
 	heard = *e;
 	asked++;
-	drawn = dice_draw(e->dice);
-	*v = *(const struct verdict *)e->opts;
+	drawn = vn_dice_draw(e->dice);
+	*v = *(const struct vn_verdict *)e->opts;
 }
 
-static void fake_refuse_act(const struct event *e, struct verdict *v)
+static void fake_refuse_act(const struct vn_event *e, struct vn_verdict *v)
 {
-	const struct verdict *told = e->opts;
-	verdict_refuse(e, told->failure, false, v);
+	const struct vn_verdict *told = e->opts;
+	vn_verdict_refuse(e, told->failure, false, v);
 }
 
-static void fake_count_act(const struct event *e, struct verdict *v)
+static void fake_count_act(const struct vn_event *e, struct vn_verdict *v)
 {
 	v->hold = ++*(int64_t *)e->state;
 }
 
-#define GUEST(id, ...) BEHAVIOR(id, .help = "Says what it is told", .opts_size = sizeof(struct verdict), __VA_ARGS__)
+#define GUEST(id, ...) VN_BEHAVIOR(id, .help = "Says what it is told", .opts_size = sizeof(struct vn_verdict), __VA_ARGS__)
 
 GUEST(fake_says, .on = ALWAYS, .act = fake_say)
-GUEST(fake_says_back, .on = ON_REQUEST | ON_RESPONSE | ON_DATA, .direction = RESPONSE, .act = fake_say)
-GUEST(fake_says_once, .on = ON_REQUEST, .act = fake_say)
-GUEST(fake_refuses, .on = ON_REQUEST | ON_RESPONSE, .act = fake_refuse_act)
-GUEST(fake_counts, .on = ON_REQUEST, .state_size = sizeof(int64_t), .act = fake_count_act)
+GUEST(fake_says_back, .on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE, .act = fake_say)
+GUEST(fake_says_once, .on = VN_ON_REQUEST, .act = fake_say)
+GUEST(fake_refuses, .on = VN_ON_REQUEST | VN_ON_RESPONSE, .act = fake_refuse_act)
+GUEST(fake_counts, .on = VN_ON_REQUEST, .state_size = sizeof(int64_t), .act = fake_count_act)
 
 enum { ODD = 1 };                      /* a message's note: it cannot be answered "no" */
 
-static bool fake_fits(struct talk *t, const struct message *m, const struct failure *f)
+static bool fake_fits(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f)
 {
 	return m->note != ODD || strcmp(f->name, "no");
 }
 
-static int fake_refuse(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static int fake_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 	return 0;
 }
 
-static void fake_word(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static void fake_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 }
 
-static const struct failure failures[] = {
-	{ "no", "1", "no", IS_COMMAND, ON_REQUEST, STAY },
-	{ "locked", "2", "locked", IS_READ | IS_WRITE, ON_REQUEST, STAY },
-	{ "read_only", "3", "read only", IS_WRITE, ON_REQUEST, STAY },
-	{ "gone", "4", "gone", IS_COMMAND, ON_REQUEST | ON_REST, CLOSE },
-	{ "denied", "5", "denied", IS_LOGIN, ON_REQUEST, STAY },
+static const struct vn_failure failures[] = {
+	{ "no", "1", "no", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
+	{ "locked", "2", "locked", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY },
+	{ "read_only", "3", "read only", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY },
+	{ "gone", "4", "gone", VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE },
+	{ "denied", "5", "denied", VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY },
 	{ NULL },
 };
 
-PROTOCOL(fake_worded, .help = "Has words", .failures = failures, .fits = fake_fits, .refuse = fake_refuse, .word = fake_word)
+VN_PROTOCOL(fake_worded, .help = "Has words", .failures = failures, .fits = fake_fits, .refuse = fake_refuse, .word = fake_word)
 
 /* ---- a plan and a question ---- */
 
@@ -83,7 +83,7 @@ static struct spec *spec;
 static struct plan *plan;
 static struct question q;
 static struct judgement j;
-static struct message msg;
+static struct vn_message msg;
 static struct stand whole, stand;
 
 static struct spec *spec_fake(const char *name)
@@ -94,10 +94,10 @@ static struct spec *spec_fake(const char *name)
 	return s;
 }
 
-static struct rule_spec *rule_add(struct spec *s, const char *name, const struct behavior *b, struct verdict v)
+static struct rule_spec *rule_add(struct spec *s, const char *name, const struct vn_behavior *b, struct vn_verdict v)
 {
 	struct rule_spec *r = &s->rules[s->n_rules++];
-	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .times = UINT64_MAX, .until = NEVER, .id = 100 + s->n_rules, .origin = 100 + s->n_rules,
+	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .times = UINT64_MAX, .until = VN_NEVER, .id = 100 + s->n_rules, .origin = 100 + s->n_rules,
 	                         .tally = calloc(1, sizeof *r->tally) };
 	block_init(&r->block, b->options, b->opts_size);
 	memcpy(r->block.opts, &v, sizeof v);
@@ -112,7 +112,7 @@ static struct rule_spec *odds(struct rule_spec *r, double low, double high)
 	return r;
 }
 
-#define CALM(...) (struct verdict){ .keep = ALL, __VA_ARGS__ }
+#define CALM(...) (struct vn_verdict){ .keep = VN_ALL, __VA_ARGS__ }
 #define ADD(name, behavior, ...) rule_add(spec, name, &behavior_##behavior, CALM(__VA_ARGS__))
 
 static int set_up(void **state)
@@ -120,9 +120,9 @@ static int set_up(void **state)
 	log_threshold = LOG_CRITICAL;
 	spec = spec_fake("proxy");
 	whole = stand = (struct stand){ 0 };
-	msg = (struct message){ .role = ASKS, .is = IS_COMMAND, .verb = "QUERY" };
-	q = (struct question){ .moment = ON_REQUEST, .direction = REQUEST, .msg = &msg, .connection = 1,
-	                       .whole = &whole, .stand = &stand, .words = true, .now = 5 * NSEC_S };
+	msg = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND, .verb = "QUERY" };
+	q = (struct question){ .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &msg, .connection = 1,
+	                       .whole = &whole, .stand = &stand, .words = true, .now = 5 * VN_S };
 	asked = 0;
 	return 0;
 }
@@ -161,7 +161,7 @@ static bool next(void)
 	return plan_judge(plan, &q, &j);
 }
 
-static bool judge(enum moment m, enum direction d)
+static bool judge(enum vn_moment m, enum vn_direction d)
 {
 	q.moment = m;
 	q.direction = d;
@@ -297,7 +297,7 @@ static struct rule_spec *with(struct rule_spec *r, const char *field, const char
 static ruleset ask(const char *verb, const char *subject)
 {
 	snprintf(msg.verb, sizeof msg.verb, "%s", verb);
-	msg.subject = (struct span){ (const uint8_t *)subject, subject ? strlen(subject) : 0 };
+	msg.subject = (struct vn_span){ (const uint8_t *)subject, subject ? strlen(subject) : 0 };
 	q.exchange++;
 	q.moment = 0;
 	return plan_decide(plan, plan_all(plan), &q);
@@ -373,7 +373,7 @@ static void match_then_counts(void **state)
 	start(1);
 	for (int i = 0; i < 8; i++) {
 		stand = (struct stand){ .in = ask("QUERY", asks[i]) };
-		assert_int_equal(judge(ON_REQUEST, REQUEST), i == 5);
+		assert_int_equal(judge(VN_ON_REQUEST, VN_REQUEST), i == 5);
 	}
 	assert_int_equal(r->tally->seen, 4);
 	assert_int_equal(r->tally->count, 4);
@@ -484,7 +484,7 @@ static void miss_in_time(void **state)
 	with(ADD("mine", fake_says), "match", "^QUERY UPDATE");
 	start(1);
 	for (int i = 0; i < 40; i++) {
-		q.now = 100 * NSEC_S + i * NSEC_S / 2;
+		q.now = 100 * VN_S + i * VN_S / 2;
 		ask("PING", NULL);
 		bool said = *told();
 		assert_int_equal(said, i == 21);
@@ -503,7 +503,7 @@ static void found_is_no_miss(void **state)
 	start(1);
 	ask("QUERY", "SELECT 1");
 	ask("QUERY", "UPDATE 1");
-	q.now += 60 * NSEC_S;
+	q.now += 60 * VN_S;
 	ask("QUERY", "SELECT 1");
 	start(1);
 	assert_string_equal(told(), "");
@@ -552,17 +552,17 @@ static void moments_and_directions(void **state)
 	ADD("back", fake_says_back, .hold = 1);
 	ADD("once", fake_says_once, .hold = 1);
 	start(1);
-	assert_int_equal(plan_on(plan, ON_REQUEST), 3);
-	assert_int_equal(plan_on(plan, ON_RESPONSE | ON_DATA), 1);
-	assert_int_equal(plan_on(plan, ON_OPEN | ON_REST), 0);
+	assert_int_equal(plan_on(plan, VN_ON_REQUEST), 3);
+	assert_int_equal(plan_on(plan, VN_ON_RESPONSE | VN_ON_DATA), 1);
+	assert_int_equal(plan_on(plan, VN_ON_OPEN | VN_ON_REST), 0);
 	assert_true(next());
 	assert_int_equal(j.by[0].rule, 102);
-	assert_true(judge(ON_RESPONSE, RESPONSE));
+	assert_true(judge(VN_ON_RESPONSE, VN_RESPONSE));
 	assert_int_equal(j.by[0].rule, 101);
-	assert_true(judge(ON_DATA, RESPONSE));
-	assert_false(judge(ON_DATA, REQUEST));
-	assert_false(judge(ON_END, RESPONSE));
-	assert_false(judge(ON_OPEN, REQUEST));
+	assert_true(judge(VN_ON_DATA, VN_RESPONSE));
+	assert_false(judge(VN_ON_DATA, VN_REQUEST));
+	assert_false(judge(VN_ON_END, VN_RESPONSE));
+	assert_false(judge(VN_ON_OPEN, VN_REQUEST));
 }
 
 /* Each rule by its own stand: an exchange's or the whole connection's. */
@@ -575,35 +575,35 @@ static void who_is_in(void **state)
 	assert_int_equal(plan->per_connection, 2);
 	stand.in = 4 | 2;
 	whole.in = 1;
-	assert_true(judge(ON_REQUEST, REQUEST));
+	assert_true(judge(VN_ON_REQUEST, VN_REQUEST));
 	assert_int_equal(j.v.hold, 100);        /* not b: the whole connection's matter; not a: the exchange's */
 	whole.in = 2 | 1;
-	assert_true(judge(ON_REQUEST, REQUEST));
+	assert_true(judge(VN_ON_REQUEST, VN_REQUEST));
 	assert_int_equal(j.v.hold, 110);
 	q.stand = NULL;                         /* the connection's own moments */
-	assert_true(judge(ON_OPEN, REQUEST));
+	assert_true(judge(VN_ON_OPEN, VN_REQUEST));
 	assert_int_equal(j.v.hold, 11);
 	whole.in = 0;
-	assert_false(judge(ON_OPEN, REQUEST));
+	assert_false(judge(VN_ON_OPEN, VN_REQUEST));
 }
 
 static void what_is_told(void **state)
 {
 	uint8_t bytes[] = "bytes";
-	ADD("tell", fake_says, .hold = 1)->since = 2 * NSEC_S;
+	ADD("tell", fake_says, .hold = 1)->since = 2 * VN_S;
 	start(1);
 	q.connection = 7;
 	q.data = bytes;
 	q.len = 5;
 	assert_true(next());
-	assert_true(heard.moment == ON_REQUEST && heard.direction == REQUEST && heard.msg == &msg && heard.words);
-	assert_true(heard.connection == 7 && heard.exchange == 1 && heard.age == 3 * NSEC_S);
+	assert_true(heard.moment == VN_ON_REQUEST && heard.direction == VN_REQUEST && heard.msg == &msg && heard.words);
+	assert_true(heard.connection == 7 && heard.exchange == 1 && heard.age == 3 * VN_S);
 	assert_true(heard.data == bytes && heard.len == 5 && heard.passed == 0);
 	assert_ptr_equal(heard.opts, spec->rules[0].block.opts);
 	uint64_t first = drawn;
-	assert_true(judge(ON_RESPONSE, RESPONSE));
+	assert_true(judge(VN_ON_RESPONSE, VN_RESPONSE));
 	assert_int_not_equal(drawn, first);
-	assert_true(judge(ON_REQUEST, REQUEST));
+	assert_true(judge(VN_ON_REQUEST, VN_REQUEST));
 	assert_int_equal(drawn, first);
 }
 
@@ -614,15 +614,15 @@ static void dice_on_data(void **state)
 	start(1);
 	stand.in = 1;
 	q.offset = 500;
-	judge(ON_DATA, RESPONSE);
+	judge(VN_ON_DATA, VN_RESPONSE);
 	uint64_t first = drawn;
 	q.exchange = 9;
-	judge(ON_DATA, RESPONSE);
+	judge(VN_ON_DATA, VN_RESPONSE);
 	assert_int_equal(drawn, first);
-	judge(ON_DATA, REQUEST);
+	judge(VN_ON_DATA, VN_REQUEST);
 	assert_int_not_equal(drawn, first);
 	q.offset = 501;
-	judge(ON_DATA, RESPONSE);
+	judge(VN_ON_DATA, VN_RESPONSE);
 	assert_int_not_equal(drawn, first);
 }
 
@@ -655,12 +655,12 @@ static void passed(void **state)
 	start(1);
 	stand.in = 1;
 	q.states = mine;
-	judge(ON_DATA, REQUEST);
+	judge(VN_ON_DATA, VN_REQUEST);
 	mine[0]->passed[0] = 30;
 	mine[0]->passed[1] = 400;
-	judge(ON_DATA, REQUEST);
+	judge(VN_ON_DATA, VN_REQUEST);
 	assert_int_equal(heard.passed, 30);
-	judge(ON_DATA, RESPONSE);
+	judge(VN_ON_DATA, VN_RESPONSE);
 	assert_int_equal(heard.passed, 400);
 	free(mine[0]);
 }
@@ -701,11 +701,11 @@ static void counted_once(void **state)
 	r->times = 1;
 	start(1);
 	assert_true(next());
-	assert_true(judge(ON_RESPONSE, RESPONSE));
-	assert_true(judge(ON_DATA, RESPONSE));
-	q.moment = ON_REQUEST;
+	assert_true(judge(VN_ON_RESPONSE, VN_RESPONSE));
+	assert_true(judge(VN_ON_DATA, VN_RESPONSE));
+	q.moment = VN_ON_REQUEST;
 	assert_false(next());
-	assert_false(judge(ON_RESPONSE, RESPONSE));
+	assert_false(judge(VN_ON_RESPONSE, VN_RESPONSE));
 	assert_int_equal(r->tally->count, 2);
 	assert_int_equal(r->tally->hits, 1);
 }
@@ -716,7 +716,7 @@ static void calm_is_not_counted(void **state)
 	r->times = 1;
 	start(1);
 	assert_false(next());
-	((struct verdict *)r->block.opts)->hold = 1;
+	((struct vn_verdict *)r->block.opts)->hold = 1;
 	assert_true(next());
 	assert_int_equal(r->tally->seen, 2);
 	assert_int_equal(r->tally->count, 1);
@@ -777,10 +777,10 @@ static void exact_between_threads(void **state)
 static void clamped(void **state)
 {
 	struct rule_spec *r = ADD("wild", fake_says, .fate = 99, .end = 99, .hold = -5, .after = -5);
-	struct verdict *v = r->block.opts;
+	struct vn_verdict *v = r->block.opts;
 	start(1);
 	assert_false(next());
-	*v = CALM(.end = CLOSE, .after = -5, .pace = { .gap = 7, .vary = SIZE_MAX },
+	*v = CALM(.end = VN_CLOSE, .after = -5, .pace = { .gap = 7, .vary = SIZE_MAX },
 	          .dirt = { SIZE_MAX, SIZE_MAX, UINT32_MAX });
 	assert_true(next());
 	assert_int_equal(j.v.after, 0);
@@ -791,24 +791,24 @@ static void clamped(void **state)
 
 static void judged_together(void **state)
 {
-	ADD("a", fake_says, .hold = 5, .end = CLOSE, .after = 9);
+	ADD("a", fake_says, .hold = 5, .end = VN_CLOSE, .after = 9);
 	ADD("b", fake_says);
-	ADD("c", fake_says, .pace.rate = 100, .end = CLOSE, .after = 4);
-	ADD("d", fake_says, .fate = DROP);
-	ADD("e", fake_says, .hold = NEVER, .end = STALL);
+	ADD("c", fake_says, .pace.rate = 100, .end = VN_CLOSE, .after = 4);
+	ADD("d", fake_says, .fate = VN_DROP);
+	ADD("e", fake_says, .hold = VN_NEVER, .end = VN_STALL);
 	start(1);
 	memset(&j, 0xee, sizeof j);
 	assert_true(next());
-	assert_true(j.v.fate == DROP && j.v.hold == NEVER && j.v.pace.rate == 100 && j.v.keep == ALL);
-	assert_true(j.v.end == STALL && j.end_rule == 105);
+	assert_true(j.v.fate == VN_DROP && j.v.hold == VN_NEVER && j.v.pace.rate == 100 && j.v.keep == VN_ALL);
+	assert_true(j.v.end == VN_STALL && j.end_rule == 105);
 	assert_int_equal(j.n_clocks, 2);                /* ends by the clock are each rule's own */
-	assert_true(j.clocks[0].rule == 0 && j.clocks[0].end == CLOSE && j.clocks[0].after == 9 && !j.clocks[0].anew);
+	assert_true(j.clocks[0].rule == 0 && j.clocks[0].end == VN_CLOSE && j.clocks[0].after == 9 && !j.clocks[0].anew);
 	assert_true(j.clocks[1].rule == 2 && j.clocks[1].after == 4);
 	assert_null(j.failure);
 	assert_int_equal(j.n, 3);
 	assert_true(j.by[0].rule == 101 && j.by[0].hold == 5);
 	assert_true(j.by[1].rule == 103 && j.by[1].pace.rate == 100);
-	assert_true(j.by[2].rule == 105 && j.by[2].hold == NEVER);
+	assert_true(j.by[2].rule == 105 && j.by[2].hold == VN_NEVER);
 }
 
 static void calm_leaves_untouched(void **state)
@@ -828,22 +828,22 @@ static void calm_leaves_untouched(void **state)
 /* Once for each exchange of a raw connection, at whatever moments it is asked; none of it counts. */
 static void unreachable(void **state)
 {
-	struct rule_spec *r = ADD("words", fake_says, .fate = REPLY, .failure = "no");
+	struct rule_spec *r = ADD("words", fake_says, .fate = VN_REPLY, .failure = "no");
 	start(1);
 	q.raw = true;
 	for (uint64_t i = 1; i <= 3; i++) {
-		q.moment = ON_REQUEST;
+		q.moment = VN_ON_REQUEST;
 		assert_false(next());
-		assert_false(judge(ON_RESPONSE, RESPONSE));
-		assert_false(judge(ON_DATA, RESPONSE));
+		assert_false(judge(VN_ON_RESPONSE, VN_RESPONSE));
+		assert_false(judge(VN_ON_DATA, VN_RESPONSE));
 		assert_int_equal(r->tally->unreachable, i);
 	}
 	assert_int_equal(r->tally->count, 0);
 	assert_int_equal(r->tally->hits, 0);
 	q.raw = false;
-	q.moment = ON_REQUEST;
+	q.moment = VN_ON_REQUEST;
 	assert_true(next());
-	msg.is = IS_LOGIN;              /* a failure that does not fit is not out of reach either */
+	msg.is = VN_IS_LOGIN;              /* a failure that does not fit is not out of reach either */
 	assert_false(next());
 	assert_int_equal(r->tally->unreachable, 3);
 	assert_int_equal(r->tally->hits, 1);
@@ -851,7 +851,7 @@ static void unreachable(void **state)
 
 static void unreachable_per_connection(void **state)
 {
-	struct rule_spec *r = ADD("words", fake_says, .fate = REPLY);
+	struct rule_spec *r = ADD("words", fake_says, .fate = VN_REPLY);
 	r->per_connection = true;
 	start(1);
 	whole.in = 1;
@@ -868,29 +868,29 @@ static void wordless(void **state)
 	start(1);
 	q.words = false;
 	assert_false(next());
-	assert_true(judge(ON_RESPONSE, RESPONSE));
-	assert_true(j.v.dirt.junk > 0 && j.v.fate == PASS);
+	assert_true(judge(VN_ON_RESPONSE, VN_RESPONSE));
+	assert_true(j.v.dirt.junk > 0 && j.v.fate == VN_PASS);
 	assert_int_equal(r->tally->unreachable, 0);
 	assert_int_equal(r->tally->hits, 1);
 }
 
 static void named_failure(void **state)
 {
-	struct rule_spec *r = ADD("words", fake_says, .fate = REPLY, .failure = "locked");
+	struct rule_spec *r = ADD("words", fake_says, .fate = VN_REPLY, .failure = "locked");
 	start(1);
 	assert_false(next());           /* fits reads and writes only */
-	msg.is = IS_COMMAND | IS_READ;
+	msg.is = VN_IS_COMMAND | VN_IS_READ;
 	assert_true(next());
 	assert_string_equal(j.failure->name, "locked");
-	assert_true(j.v.fate == REPLY && j.v.end == STAY);
-	((struct verdict *)r->block.opts)->failure = "unheard_of";
+	assert_true(j.v.fate == VN_REPLY && j.v.end == VN_STAY);
+	((struct vn_verdict *)r->block.opts)->failure = "unheard_of";
 	assert_false(next());
-	((struct verdict *)r->block.opts)->failure = "gone";
+	((struct vn_verdict *)r->block.opts)->failure = "gone";
 	assert_true(next());
-	assert_true(j.v.end == CLOSE && j.end_rule == 101);     /* what the server does behind it */
-	((struct verdict *)r->block.opts)->end = RESET;
+	assert_true(j.v.end == VN_CLOSE && j.end_rule == 101);     /* what the server does behind it */
+	((struct vn_verdict *)r->block.opts)->end = VN_RESET;
 	assert_true(next());
-	assert_int_equal(j.v.end, RESET);                       /* unless the rule knows better */
+	assert_int_equal(j.v.end, VN_RESET);                       /* unless the rule knows better */
 	assert_int_equal(r->tally->seen, 5);
 	assert_int_equal(r->tally->count, 3);
 	assert_int_equal(r->tally->hits, 3);
@@ -899,26 +899,26 @@ static void named_failure(void **state)
 
 static void failure_moments(void **state)
 {
-	ADD("words", fake_says, .fate = REPLY, .failure = "gone");
+	ADD("words", fake_says, .fate = VN_REPLY, .failure = "gone");
 	start(1);
 	stand.in = whole.in = 1;
-	assert_false(judge(ON_RESPONSE, RESPONSE));
+	assert_false(judge(VN_ON_RESPONSE, VN_RESPONSE));
 	q.msg = NULL;
 	q.stand = NULL;
-	q.idle = IS_IN_TRANSACTION;
-	assert_false(judge(ON_REST, RESPONSE));         /* it must fit what the connection rests in */
-	q.idle |= IS_COMMAND;
-	assert_true(judge(ON_REST, RESPONSE));
+	q.idle = VN_IS_IN_TRANSACTION;
+	assert_false(judge(VN_ON_REST, VN_RESPONSE));         /* it must fit what the connection rests in */
+	q.idle |= VN_IS_COMMAND;
+	assert_true(judge(VN_ON_REST, VN_RESPONSE));
 	assert_string_equal(j.failure->name, "gone");
-	assert_int_equal(j.v.end, CLOSE);
-	((struct verdict *)spec->rules[0].block.opts)->failure = "no";
-	assert_false(judge(ON_REST, RESPONSE));
+	assert_int_equal(j.v.end, VN_CLOSE);
+	((struct vn_verdict *)spec->rules[0].block.opts)->failure = "no";
+	assert_false(judge(VN_ON_REST, VN_RESPONSE));
 }
 
 /* What would be said is asked without being counted, and it knows whom the counts would pick. */
 static void rehearsed(void **state)
 {
-	ADD("words", fake_says, .fate = REPLY, .failure = "gone")->skip = 1;
+	ADD("words", fake_says, .fate = VN_REPLY, .failure = "gone")->skip = 1;
 	start(1);
 	stand.in = whole.in = 1;
 	q.rehearsal = true;
@@ -938,10 +938,10 @@ static void rehearsed(void **state)
 /* What the protocol finds unfit is not struck: it is not counted, nor is it drawn. */
 static void unfit_after_all(void **state)
 {
-	struct rule_spec *named = ADD("named", fake_says, .fate = REPLY, .failure = "no"), *any = ADD("drawn", fake_says, .fate = REPLY);
+	struct rule_spec *named = ADD("named", fake_says, .fate = VN_REPLY, .failure = "no"), *any = ADD("drawn", fake_says, .fate = VN_REPLY);
 	named->skip = 1;
 	start(1);
-	msg.is = IS_COMMAND | IS_READ;
+	msg.is = VN_IS_COMMAND | VN_IS_READ;
 	msg.note = ODD;
 	for (int i = 0; i < 20; i++) {
 		assert_true(next());
@@ -959,9 +959,9 @@ static void unfit_after_all(void **state)
 static void unfit(void **state)
 {
 	log_catch();
-	ADD("mine", fake_says, .fate = REPLY, .failure = "read_only");
+	ADD("mine", fake_says, .fate = VN_REPLY, .failure = "read_only");
 	start(1);
-	msg = (struct message){ .role = ASKS, .is = IS_COMMAND | IS_READ, .verb = "QUERY", .subject = { (const uint8_t *)"SELECT 17", 9 } };
+	msg = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND | VN_IS_READ, .verb = "QUERY", .subject = { (const uint8_t *)"SELECT 17", 9 } };
 	next();
 	strcpy(msg.verb, "PING");
 	next();
@@ -972,7 +972,7 @@ static void unfit(void **state)
 	                    "nearest: QUERY SELECT ?\n");
 	start(1);
 	next();
-	msg.is = IS_WRITE;
+	msg.is = VN_IS_WRITE;
 	assert_true(next());
 	plan_drop(plan);
 	plan = NULL;
@@ -984,10 +984,10 @@ static void unfit(void **state)
 static void drawn_failure(void **state)
 {
 	static const struct { unsigned is; unsigned expected; } cases[] = {
-		{ IS_COMMAND, 1 }, { IS_COMMAND | IS_READ, 1 | 2 }, { IS_COMMAND | IS_WRITE, 1 | 2 | 4 },
-		{ IS_LOGIN, 16 }, { IS_OPENING, 0 },
+		{ VN_IS_COMMAND, 1 }, { VN_IS_COMMAND | VN_IS_READ, 1 | 2 }, { VN_IS_COMMAND | VN_IS_WRITE, 1 | 2 | 4 },
+		{ VN_IS_LOGIN, 16 }, { VN_IS_OPENING, 0 },
 	};
-	ADD("words", fake_says, .fate = REPLY);
+	ADD("words", fake_says, .fate = VN_REPLY);
 	start(1);
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		unsigned met[5] = { 0 }, set = 0, all = 0;
@@ -1007,19 +1007,19 @@ static void drawn_failure(void **state)
 	q.msg = NULL;
 	q.stand = NULL;
 	whole.in = 1;
-	assert_false(judge(ON_REST, RESPONSE));         /* the one for rest closes */
+	assert_false(judge(VN_ON_REST, VN_RESPONSE));         /* the one for rest closes */
 }
 
 /* Two refuse: the first one's words, and the worst end of both. */
 static void refused_twice(void **state)
 {
-	ADD("a", fake_says, .fate = REPLY, .failure = "unheard_of");
-	ADD("b", fake_says, .fate = REPLY, .failure = "no");
-	ADD("c", fake_says, .fate = REPLY, .failure = "gone");
+	ADD("a", fake_says, .fate = VN_REPLY, .failure = "unheard_of");
+	ADD("b", fake_says, .fate = VN_REPLY, .failure = "no");
+	ADD("c", fake_says, .fate = VN_REPLY, .failure = "gone");
 	start(1);
 	assert_true(next());
 	assert_string_equal(j.failure->name, "no");
-	assert_int_equal(j.v.end, CLOSE);
+	assert_int_equal(j.v.end, VN_CLOSE);
 	assert_int_equal(j.end_rule, 103);
 }
 

@@ -31,7 +31,7 @@ static void plan_forget(struct plan *p)
 
 static struct judgement judged(unsigned n, const struct share *by)
 {
-	struct judgement j = { .v.keep = ALL, .n = n };
+	struct judgement j = { .v.keep = VN_ALL, .n = n };
 	memcpy(j.by, by, n * sizeof *by);
 	return j;
 }
@@ -49,12 +49,12 @@ static struct lot *lot_of(unsigned n, const struct share *by)
 
 static void holds_add(void **state)
 {
-	struct lot *l = LOT({ 1, 100 }, { 2, 20 }, { 3, 3 }), *never = LOT({ 1, 5 }, { 2, NEVER }, { 3, 5 });
-	struct lot *twice = LOT({ 1, NEVER }, { 2, NEVER }), *nearly = LOT({ 1, NEVER - 1 }, { 2, 2 });
+	struct lot *l = LOT({ 1, 100 }, { 2, 20 }, { 3, 3 }), *never = LOT({ 1, 5 }, { 2, VN_NEVER }, { 3, 5 });
+	struct lot *twice = LOT({ 1, VN_NEVER }, { 2, VN_NEVER }), *nearly = LOT({ 1, VN_NEVER - 1 }, { 2, 2 });
 	assert_int_equal(lot_late(l), 123);
-	assert_int_equal(lot_late(never), NEVER);
-	assert_int_equal(lot_late(twice), NEVER);
-	assert_int_equal(lot_late(nearly), NEVER);
+	assert_int_equal(lot_late(never), VN_NEVER);
+	assert_int_equal(lot_late(twice), VN_NEVER);
+	assert_int_equal(lot_late(nearly), VN_NEVER);
 	assert_int_equal(lot_late(NULL), 0);
 	lot_drop(l);
 	lot_drop(never);
@@ -66,7 +66,7 @@ static void paces_fold(void **state)
 {
 	struct lot *l = LOT({ 1, 0, { .rate = 1000, .piece = 10, .vary = 2, .gap = 5 } },
 	                    { 2, 0, { .rate = 500, .gap = 6 } }, { 3, 7, { .piece = 8, .vary = 1 } });
-	struct pace p = lot_pace(l), none = lot_pace(NULL);
+	struct vn_pace p = lot_pace(l), none = lot_pace(NULL);
 	assert_true(p.rate == 500 && p.piece == 8 && p.vary == 1 && p.gap == 11);
 	assert_true(!none.rate && !none.piece && !none.gap);
 	lot_drop(l);
@@ -74,7 +74,7 @@ static void paces_fold(void **state)
 
 static void made_of_two(void **state)
 {
-	struct judgement j = judged(1, (struct share[]){ { 2, 20 } }), calm = { .v.keep = ALL };
+	struct judgement j = judged(1, (struct share[]){ { 2, 20 } }), calm = { .v.keep = VN_ALL };
 	struct lot *a = LOT({ 1, 100 }), *both = lot_make(a, &j), *alone = lot_make(a, NULL);
 	assert_null(lot_make(NULL, NULL));
 	assert_null(lot_make(NULL, &calm));
@@ -97,9 +97,9 @@ static void made_of_two(void **state)
 static void stripped(void **state)
 {
 	struct plan *all = PLAN(3, 2, 1), *some = PLAN(2, 7), *none = plan_with(0, NULL);
-	struct lot *l = LOT({ 1, NEVER }, { 2, 20 }, { 3, 3 }, { 2, 1 });
+	struct lot *l = LOT({ 1, VN_NEVER }, { 2, 20 }, { 3, 3 }, { 2, 1 });
 	assert_false(lot_strip(l, all));
-	assert_int_equal(lot_late(l), NEVER);
+	assert_int_equal(lot_late(l), VN_NEVER);
 	assert_true(lot_strip(l, some));
 	assert_int_equal(l->n, 2);
 	assert_int_equal(lot_late(l), 21);
@@ -117,7 +117,7 @@ static void stripped(void **state)
 /* ---- queues ---- */
 
 /* Put, and let go of the lot: the parcel has its own reference. */
-static struct parcel *put(struct queue *q, size_t n, nsec came, struct lot *l)
+static struct parcel *put(struct queue *q, size_t n, vn_nsec came, struct lot *l)
 {
 	struct parcel *p = queue_put(q, PARCEL_BYTES, n, came, l);
 	lot_drop(l);
@@ -132,9 +132,9 @@ static void never_earlier(void **state)
 	assert_int_equal(put(&q, 1, 120, NULL)->due, 160);
 	assert_int_equal(put(&q, 1, 130, LOT({ 1, 10 }))->due, 160);
 	assert_int_equal(put(&q, 1, 140, LOT({ 1, 50 }))->due, 190);
-	assert_int_equal(put(&q, 1, 150, LOT({ 2, NEVER }))->due, NEVER);
-	assert_int_equal(put(&q, 1, 160, LOT({ 2, NEVER - 100 }))->due, NEVER);
-	assert_int_equal(put(&q, 1, 170, NULL)->due, NEVER);
+	assert_int_equal(put(&q, 1, 150, LOT({ 2, VN_NEVER }))->due, VN_NEVER);
+	assert_int_equal(put(&q, 1, 160, LOT({ 2, VN_NEVER - 100 }))->due, VN_NEVER);
+	assert_int_equal(put(&q, 1, 170, NULL)->due, VN_NEVER);
 	assert_int_equal(q.bytes, 8);
 	queue_clear(&q);
 	assert_true(!q.first && !q.last && !q.bytes);
@@ -166,12 +166,12 @@ static void dues_anew(void **state)
 {
 	struct queue q = { 0 };
 	struct plan *both = PLAN(1, 2), *second = PLAN(2), *none = plan_with(0, NULL);
-	struct lot *shared = LOT({ 1, NEVER }, { 2, 50 });
+	struct lot *shared = LOT({ 1, VN_NEVER }, { 2, 50 });
 	struct parcel *a = put(&q, 1, 100, LOT({ 1, 30 })), *b = put(&q, 1, 110, lot_hold(shared));
 	struct parcel *c = put(&q, 1, 120, lot_hold(shared)), *d = put(&q, 1, 130, NULL);
 	lot_drop(shared);
 	assert_false(queue_strip(&q, both));
-	assert_true(a->due == 130 && b->due == NEVER && c->due == NEVER && d->due == NEVER);
+	assert_true(a->due == 130 && b->due == VN_NEVER && c->due == VN_NEVER && d->due == VN_NEVER);
 	assert_true(queue_strip(&q, second));
 	assert_true(a->due == 100 && b->due == 160 && c->due == 170 && d->due == 170);
 	assert_false(queue_strip(&q, second));
@@ -186,18 +186,18 @@ static void dues_anew(void **state)
 /* Random shares, and rules that go one by one: what is due never falls, and is as late as it must be. */
 static void random_queues(void **state)
 {
-	struct dice made = dice_make(1, "parcel", "queue"), d = dice_at(&made, 1, 1, 0);
+	struct vn_dice made = dice_make(1, "parcel", "queue"), d = dice_at(&made, 1, 1, 0);
 	for (int round = 0; round < 200; round++) {
 		static const uint64_t ids[] = { 1, 2, 3, 4 };
 		struct queue q = { 0 };
-		nsec came = 0, share[40][5] = { { 0 } };
+		vn_nsec came = 0, share[40][5] = { { 0 } };
 		for (int i = 0; i < 40; i++) {
 			struct share by[4];
 			unsigned n = 0;
-			came += (nsec)dice_below(&d, 50);
+			came += (vn_nsec)vn_dice_below(&d, 50);
 			for (uint64_t id = 1; id <= 4; id++)
-				if (!dice_below(&d, 3)) {
-					share[i][id] = (nsec)dice_below(&d, 500);
+				if (!vn_dice_below(&d, 3)) {
+					share[i][id] = (vn_nsec)vn_dice_below(&d, 500);
 					by[n++] = (struct share){ id, share[i][id] };
 				}
 			struct lot *l = lot_of(n, by);
@@ -205,11 +205,11 @@ static void random_queues(void **state)
 		}
 		for (unsigned left = 5; left-- > 0;) {
 			struct plan *p = plan_with(left, ids);
-			nsec due = 0;
+			vn_nsec due = 0;
 			int i = 0;
 			queue_strip(&q, p);
 			for (struct parcel *x = q.first; x; x = x->next, i++) {
-				nsec late = 0;
+				vn_nsec late = 0;
 				for (unsigned id = 1; id <= left; id++)
 					late += share[i][id];
 				due = x->came + late > due ? x->came + late : due;

@@ -14,7 +14,7 @@ static bool found(const char *pattern, const char *text, bool nearly)
 	if (!pattern_check(pattern, error))
 		fail_msg("%s: %s", pattern, error);
 	struct pattern *p = pattern_make(pattern);
-	struct span s = { (const uint8_t *)text, strlen(text) };
+	struct vn_span s = { (const uint8_t *)text, strlen(text) };
 	bool yes = nearly ? pattern_nearly(p, s) : pattern_finds(p, s);
 	pattern_free(p);
 	return yes;
@@ -50,11 +50,11 @@ static void bytes(void **state)
 {
 	static const uint8_t raw[] = "SET \xff\0key";
 	struct pattern *p = pattern_make("key$");
-	assert_true(pattern_finds(p, (struct span){ raw, sizeof raw - 1 }));
-	assert_false(pattern_finds(p, (struct span){ raw, 6 }));
+	assert_true(pattern_finds(p, (struct vn_span){ raw, sizeof raw - 1 }));
+	assert_false(pattern_finds(p, (struct vn_span){ raw, 6 }));
 	pattern_free(p);
 	p = pattern_make("^SET \\xff\\x00k");
-	assert_true(pattern_finds(p, (struct span){ raw, sizeof raw - 1 }));
+	assert_true(pattern_finds(p, (struct vn_span){ raw, sizeof raw - 1 }));
 	pattern_free(p);
 	pattern_free(NULL);
 }
@@ -94,8 +94,8 @@ static void no_pattern_takes_long(void **state)
 			struct pattern *p = pattern_make(hungry[i]);
 			double start = seconds();
 			text[n - 1] = '!';
-			assert_false(pattern_finds(p, (struct span){ text, n }));
-			assert_false(pattern_nearly(p, (struct span){ text, n }));
+			assert_false(pattern_finds(p, (struct vn_span){ text, n }));
+			assert_false(pattern_nearly(p, (struct vn_span){ text, n }));
 			text[n - 1] = 'a';
 			if (seconds() - start > 2)
 				fail_msg("%s on %zu bytes took %.3f s", hungry[i], n, seconds() - start);
@@ -113,7 +113,7 @@ static void a_long_subject(void **state)
 	memset(text, 'x', LONG);
 	memcpy(text, "QUERY ", 6);
 	memcpy(text + LONG - 6, "UPDATE", 6);
-	assert_true(pattern_finds(p, (struct span){ text, LONG }));
+	assert_true(pattern_finds(p, (struct vn_span){ text, LONG }));
 	pattern_free(p);
 	free(text);
 }

@@ -5,23 +5,23 @@
 
 #include "unit.h"
 
-static const struct failure fake_failures[] = {
-	{ .name = "fake_down", .code = "1", .text = "down", .fits = IS_COMMAND },
+static const struct vn_failure fake_failures[] = {
+	{ .name = "fake_down", .code = "1", .text = "down", .fits = VN_IS_COMMAND },
 	{ .name = NULL },
 };
 
-static int fake_refuse(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static int fake_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 	return 0;
 }
 
-static void fake_word(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static void fake_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 }
 
-BEHAVIOR(fake_registered, .help = "Stands in a list")
-BEHAVIOR(fake_before, .help = "Stands before it")
-PROTOCOL(fake_tongue, .help = "Has words", .failures = fake_failures, .refuse = fake_refuse, .word = fake_word)
+VN_BEHAVIOR(fake_registered, .help = "Stands in a list")
+VN_BEHAVIOR(fake_before, .help = "Stands before it")
+VN_PROTOCOL(fake_tongue, .help = "Has words", .failures = fake_failures, .refuse = fake_refuse, .word = fake_word)
 
 static void found(void **state)
 {
@@ -36,10 +36,10 @@ static void found(void **state)
 static void sorted(void **state)
 {
 	size_t n, m;
-	const struct behavior *const *b = behaviors_all(&n);
+	const struct vn_behavior *const *b = behaviors_all(&n);
 	for (size_t i = 1; i < n; i++)
 		assert_true(strcmp(b[i - 1]->name, b[i]->name) < 0);
-	const struct protocol *const *p = protocols_all(&m);
+	const struct vn_protocol *const *p = protocols_all(&m);
 	for (size_t i = 1; i < m; i++)
 		assert_true(strcmp(p[i - 1]->name, p[i]->name) < 0);
 	assert_true(n >= 2 && m >= 1);
@@ -55,25 +55,25 @@ static void no_fault(void **state)
 /* One behavior that is announced once and then wrong in every way there is. */
 static void faults(void **state)
 {
-	static struct opt table[3];
-	static struct behavior wrong;
+	static struct vn_opt table[3];
+	static struct vn_behavior wrong;
 	static const char *const choices[] = { "a", NULL };
-	static const struct { struct opt row; size_t size; const char *why; } cases[] = {
-		{ { .name = "Sleep", .type = OPT_INT, .help = "h" }, 8, "a name must be" },
-		{ { .name = "x", .type = OPT_INT }, 8, "no help" },
-		{ { .name = "x", .type = OPT_INT, .help = "h", .offset = 1 }, 8, "outside" },
-		{ { .name = "x", .type = OPT_INT, .help = "h", .offset = SIZE_MAX }, 8, "outside" },
-		{ { .name = "x", .type = OPT_TIME, .help = "h" }, 8, "unit" },
-		{ { .name = "x", .type = OPT_CHOICE, .help = "h" }, 8, "choices" },
-		{ { .name = "x", .type = OPT_CHOICE, .help = "h", .choices = choices, .def = "b" }, 8, "default" },
-		{ { .name = "x", .type = OPT_INT, .help = "h", .def = "many" }, 8, "default" },
-		{ { .name = "x", .type = OPT_INT, .help = "h", .min = 2, .max = 1 }, 8, "bounds" },
-		{ { .name = "x", .type = OPT_REAL, .help = "h", .rule = OPT_SKIP }, 8, "must be OPT_INT" },
-		{ { .name = "name", .type = OPT_INT, .help = "h" }, 8, "meaning of its own" },
+	static const struct { struct vn_opt row; size_t size; const char *why; } cases[] = {
+		{ { .name = "Sleep", .type = VN_OPT_INT, .help = "h" }, 8, "a name must be" },
+		{ { .name = "x", .type = VN_OPT_INT }, 8, "no help" },
+		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .offset = 1 }, 8, "outside" },
+		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .offset = SIZE_MAX }, 8, "outside" },
+		{ { .name = "x", .type = VN_OPT_TIME, .help = "h" }, 8, "unit" },
+		{ { .name = "x", .type = VN_OPT_CHOICE, .help = "h" }, 8, "choices" },
+		{ { .name = "x", .type = VN_OPT_CHOICE, .help = "h", .choices = choices, .def = "b" }, 8, "default" },
+		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .def = "many" }, 8, "default" },
+		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .min = 2, .max = 1 }, 8, "bounds" },
+		{ { .name = "x", .type = VN_OPT_REAL, .help = "h", .rule = VN_OPT_SKIP }, 8, "must be OPT_INT" },
+		{ { .name = "name", .type = VN_OPT_INT, .help = "h" }, 8, "meaning of its own" },
 		{ { .name = "x", .type = 99, .help = "h" }, 8, "no such type" },
 	};
-	wrong = (struct behavior){ .abi = VAURIEN_ABI, .name = "fake_wrong", .options = table };
-	behavior_announce(&wrong);
+	wrong = (struct vn_behavior){ .abi = VAURIEN_ABI, .name = "fake_wrong", .options = table };
+	vn_behavior_announce(&wrong);
 	assert_null(registry_fault());
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -83,11 +83,11 @@ static void faults(void **state)
 		if (!why || !strstr(why, "fake_wrong") || !strstr(why, cases[i].why))
 			fail_msg("case %zu: %s", i, why ? why : "no fault found");
 	}
-	table[0] = table[1] = (struct opt){ .name = "x", .type = OPT_INERT, .help = "h" };
+	table[0] = table[1] = (struct vn_opt){ .name = "x", .type = VN_OPT_INERT, .help = "h" };
 	assert_non_null(strstr(registry_fault(), "twice"));
 	table[0].name = NULL;
 
-	wrong.on = ON_OPEN;
+	wrong.on = VN_ON_OPEN;
 	assert_non_null(strstr(registry_fault(), "no act()"));
 	wrong.on = 0;
 	wrong.abi = VAURIEN_ABI + 1;

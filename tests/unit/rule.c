@@ -11,62 +11,62 @@
 #include "spec/registry.h"
 #include "unit.h"
 
-struct tale_opts { nsec sleep; const char *failure, *text; };
+struct tale_opts { vn_nsec sleep; const char *failure, *text; };
 
 #define TALE(name_, type_, ...) { .name = #name_, .type = type_, .offset = offsetof(struct tale_opts, name_), .help = "h", __VA_ARGS__ }
 
-static const struct opt tale_table[] = {
-	TALE(sleep, OPT_TIME, .def = "1", .unit = NSEC_S), TALE(failure, OPT_FAILURE), TALE(text, OPT_TEXT),
-	{ .name = "warmup", .type = OPT_INT, .rule = OPT_SKIP, .help = "h" },
-	{ .name = "agitate", .type = OPT_INT, .rule = OPT_TIMES, .help = "h" },
+static const struct vn_opt tale_table[] = {
+	TALE(sleep, VN_OPT_TIME, .def = "1", .unit = VN_S), TALE(failure, VN_OPT_FAILURE), TALE(text, VN_OPT_TEXT),
+	{ .name = "warmup", .type = VN_OPT_INT, .rule = VN_OPT_SKIP, .help = "h" },
+	{ .name = "agitate", .type = VN_OPT_INT, .rule = VN_OPT_TIMES, .help = "h" },
 	{ .name = NULL },
 };
 
-static const struct failure tale_failures[] = {
-	{ .name = "deadlock", .code = "1", .text = "t", .fits = IS_COMMAND, .moments = ON_REQUEST },
-	{ .name = "secret", .code = "2", .text = "t", .fits = IS_COMMAND },     /* the protocol's own */
+static const struct vn_failure tale_failures[] = {
+	{ .name = "deadlock", .code = "1", .text = "t", .fits = VN_IS_COMMAND, .moments = VN_ON_REQUEST },
+	{ .name = "secret", .code = "2", .text = "t", .fits = VN_IS_COMMAND },     /* the protocol's own */
 	{ .name = NULL },
 };
 
-static struct cut tale_cut(struct talk *t, struct span s, struct message *m)
+static struct vn_cut tale_cut(struct vn_session *t, struct vn_span s, struct vn_message *m)
 {
-	return (struct cut){ .kind = CUT_MORE };
+	return (struct vn_cut){ .kind = VN_CUT_MORE };
 }
 
-static struct cut tale_cut_answer(struct talk *t, struct span s, const struct message *asked, struct message *m)
+static struct vn_cut tale_cut_answer(struct vn_session *t, struct vn_span s, const struct vn_message *asked, struct vn_message *m)
 {
-	return (struct cut){ .kind = CUT_MORE };
+	return (struct vn_cut){ .kind = VN_CUT_MORE };
 }
 
-static int tale_refuse(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static int tale_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 	return 0;
 }
 
-static void tale_word(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static void tale_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 }
 
-static void tale_act(const struct event *e, struct verdict *v)
+static void tale_act(const struct vn_event *e, struct vn_verdict *v)
 {
 }
 
-BEHAVIOR(tale, .help = "Tells", .options = tale_table, .opts_size = sizeof(struct tale_opts), .on = ON_REQUEST | ON_RESPONSE, .act = tale_act)
-BEHAVIOR(tale_asks, .help = "Of requests", .on = ON_REQUEST, .act = tale_act)
-BEHAVIOR(tale_answers, .help = "Of responses", .on = ON_RESPONSE, .direction = RESPONSE, .act = tale_act)
-BEHAVIOR(tale_opens, .help = "At once", .on = ON_OPEN, .act = tale_act)
-BEHAVIOR(tale_ends, .help = "At last", .on = ON_END, .act = tale_act)
-BEHAVIOR(tale_whole, .help = "Of connections", .on = ON_DATA, .traits = TRAIT_WHOLE | TRAIT_LINE, .act = tale_act)
-PROTOCOL(tale_told, .help = "Has messages and words", .request = tale_cut, .response = tale_cut_answer, .failures = tale_failures,
+VN_BEHAVIOR(tale, .help = "Tells", .options = tale_table, .opts_size = sizeof(struct tale_opts), .on = VN_ON_REQUEST | VN_ON_RESPONSE, .act = tale_act)
+VN_BEHAVIOR(tale_asks, .help = "Of requests", .on = VN_ON_REQUEST, .act = tale_act)
+VN_BEHAVIOR(tale_answers, .help = "Of responses", .on = VN_ON_RESPONSE, .direction = VN_RESPONSE, .act = tale_act)
+VN_BEHAVIOR(tale_opens, .help = "At once", .on = VN_ON_OPEN, .act = tale_act)
+VN_BEHAVIOR(tale_ends, .help = "At last", .on = VN_ON_END, .act = tale_act)
+VN_BEHAVIOR(tale_whole, .help = "Of connections", .on = VN_ON_DATA, .traits = VN_TRAIT_WHOLE | VN_TRAIT_LINE, .act = tale_act)
+VN_PROTOCOL(tale_told, .help = "Has messages and words", .request = tale_cut, .response = tale_cut_answer, .failures = tale_failures,
 	.refuse = tale_refuse, .word = tale_word)
-PROTOCOL(tale_raw, .help = "Has neither")
-BEHAVIOR(tale_locks, .help = "Is made of a failure", .on = ON_REQUEST, .failure = "deadlock", .act = tale_act)
-BEHAVIOR(tale_keeps, .help = "Is made of one that is the protocol's own affair", .on = ON_REQUEST, .failure = "secret", .act = tale_act)
+VN_PROTOCOL(tale_raw, .help = "Has neither")
+VN_BEHAVIOR(tale_locks, .help = "Is made of a failure", .on = VN_ON_REQUEST, .failure = "deadlock", .act = tale_act)
+VN_BEHAVIOR(tale_keeps, .help = "Is made of one that is the protocol's own affair", .on = VN_ON_REQUEST, .failure = "secret", .act = tale_act)
 
 static struct rule_spec rule;
 static char error[SENTENCE];
 
-static bool read_on(const struct protocol *p, const char *words)
+static bool read_on(const struct vn_protocol *p, const char *words)
 {
 	error[0] = '\0';
 	return rule_read(&rule, words, p, NULL, error);
@@ -78,7 +78,7 @@ static void good(const char *words)
 		fail_msg("%s: %s", words, error);
 }
 
-static void bad_on(const struct protocol *p, const char *words, const char *sentence)
+static void bad_on(const struct vn_protocol *p, const char *words, const char *sentence)
 {
 	if (read_on(p, words))
 		fail_msg("%s: is read", words);
@@ -103,11 +103,11 @@ static void plain(void **state)
 	good("tale");
 	assert_string_equal(rule.name, "tale");
 	assert_ptr_equal(rule.behavior, &behavior_tale);
-	assert_true(rule.low == 0 && rule.high == 1 && rule.direction == BOTH && !rule.per_connection);
-	assert_true(rule.skip == 0 && rule.times == UINT64_MAX && rule.every == 1 && rule.until == NEVER);
+	assert_true(rule.low == 0 && rule.high == 1 && rule.direction == VN_BOTH && !rule.per_connection);
+	assert_true(rule.skip == 0 && rule.times == UINT64_MAX && rule.every == 1 && rule.until == VN_NEVER);
 	assert_int_equal(rule.client.family, 0);
 	assert_null(fields()->match);
-	assert_int_equal(own()->sleep, NSEC_S);
+	assert_int_equal(own()->sleep, VN_S);
 	rule_free(&rule);
 }
 
@@ -116,16 +116,16 @@ static void all_fields(void **state)
 	good("  tale  sleep=250ms failure=deadlock match=^QUERY client=10.0.0.0/8 direction=request probability=0.25\t"
 	     "skip=2 times=3 every=4 ttl=1m name=mine ");
 	assert_string_equal(rule.name, "mine");
-	assert_int_equal(own()->sleep, 250 * NSEC_MS);
+	assert_int_equal(own()->sleep, 250 * VN_MS);
 	assert_string_equal(own()->failure, "deadlock");
 	assert_string_equal(fields()->match, "^QUERY");
 	assert_true(rule.low == 0 && rule.high == 0.25);
-	assert_true(rule.skip == 2 && rule.times == 3 && rule.every == 4 && rule.direction == REQUEST);
+	assert_true(rule.skip == 2 && rule.times == 3 && rule.every == 4 && rule.direction == VN_REQUEST);
 	assert_true(rule.client.family == AF_INET && rule.client.bits == 8);
-	assert_int_equal(rule.until, rule.since + 60 * NSEC_S);
+	assert_int_equal(rule.until, rule.since + 60 * VN_S);
 	rule_free(&rule);
 	good("tale per=connection sleep=1 sleep=2 ttl=0");      /* the last word counts */
-	assert_true(rule.per_connection && own()->sleep == 2 * NSEC_S && rule.until == NEVER);
+	assert_true(rule.per_connection && own()->sleep == 2 * VN_S && rule.until == VN_NEVER);
 	rule_free(&rule);
 }
 
@@ -167,11 +167,11 @@ static void counters(void **state)
 
 static void directions(void **state)
 {
-	static const struct { const char *words; enum direction direction; } cases[] = {
-		{ "tale", BOTH }, { "tale direction=both", BOTH }, { "tale direction=response", RESPONSE },
-		{ "tale_answers", RESPONSE }, { "tale_answers direction=own", RESPONSE }, { "tale_answers direction=both", BOTH },
-		{ "tale_asks direction=both", BOTH }, { "tale_asks direction=request", REQUEST },
-		{ "tale_opens direction=response", RESPONSE }, { "dummy direction=request", REQUEST },
+	static const struct { const char *words; enum vn_direction direction; } cases[] = {
+		{ "tale", VN_BOTH }, { "tale direction=both", VN_BOTH }, { "tale direction=response", VN_RESPONSE },
+		{ "tale_answers", VN_RESPONSE }, { "tale_answers direction=own", VN_RESPONSE }, { "tale_answers direction=both", VN_BOTH },
+		{ "tale_asks direction=both", VN_BOTH }, { "tale_asks direction=request", VN_REQUEST },
+		{ "tale_opens direction=response", VN_RESPONSE }, { "dummy direction=request", VN_REQUEST },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		good(cases[i].words);
@@ -194,7 +194,7 @@ static void quotes(void **state)
 		good(words);
 		if (strcmp(own()->text, cases[i].text))
 			fail_msg("%s is '%s'", cases[i].word, own()->text);
-		assert_true(own()->sleep == 3 * NSEC_S && rule.skip == 4);
+		assert_true(own()->sleep == 3 * VN_S && rule.skip == 4);
 		rule_free(&rule);
 	}
 }

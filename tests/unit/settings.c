@@ -11,31 +11,31 @@
 #include "spec/registry.h"
 #include "unit.h"
 
-struct slow_opts { nsec sleep; bool before; int64_t count; const char *failure; };
+struct slow_opts { vn_nsec sleep; bool before; int64_t count; const char *failure; };
 struct line_opts { bool strict; };
 
 #define SLOW(name_, type_, ...) { .name = #name_, .type = type_, .offset = offsetof(struct slow_opts, name_), .help = "h", __VA_ARGS__ }
 
-static const struct opt slow_table[] = {
-	SLOW(sleep, OPT_TIME, .def = "1", .unit = NSEC_S), SLOW(before, OPT_BOOL, .def = "true"),
-	SLOW(count, OPT_INT), SLOW(failure, OPT_FAILURE), { .name = NULL },
+static const struct vn_opt slow_table[] = {
+	SLOW(sleep, VN_OPT_TIME, .def = "1", .unit = VN_S), SLOW(before, VN_OPT_BOOL, .def = "true"),
+	SLOW(count, VN_OPT_INT), SLOW(failure, VN_OPT_FAILURE), { .name = NULL },
 };
 
-static const struct opt worded_table[] = {
-	{ .name = "words", .type = OPT_TEXT, .offset = 0, .help = "h" }, { .name = NULL },
+static const struct vn_opt worded_table[] = {
+	{ .name = "words", .type = VN_OPT_TEXT, .offset = 0, .help = "h" }, { .name = NULL },
 };
 
-static const struct opt line_table[] = {
-	{ .name = "strict", .type = OPT_BOOL, .offset = 0, .help = "h" },
-	{ .name = "keep_alive", .type = OPT_INERT, .def = "false", .help = "connections are kept alive anyway" },
-	{ .name = "buffer", .type = OPT_INERT, .def = "8124", .help = "buffers grow as needed" },
+static const struct vn_opt line_table[] = {
+	{ .name = "strict", .type = VN_OPT_BOOL, .offset = 0, .help = "h" },
+	{ .name = "keep_alive", .type = VN_OPT_INERT, .def = "false", .help = "connections are kept alive anyway" },
+	{ .name = "buffer", .type = VN_OPT_INERT, .def = "8124", .help = "buffers grow as needed" },
 	{ .name = NULL },
 };
 
-BEHAVIOR(fake_slow, .help = "Slow", .options = slow_table, .opts_size = sizeof(struct slow_opts))
-BEHAVIOR(fake_slower, .help = "Slower")
-BEHAVIOR(fake_worded, .help = "Has words", .options = worded_table, .opts_size = sizeof(char *))
-PROTOCOL(fake_line, .help = "Lines", .options = line_table, .opts_size = sizeof(struct line_opts))
+VN_BEHAVIOR(fake_slow, .help = "Slow", .options = slow_table, .opts_size = sizeof(struct slow_opts))
+VN_BEHAVIOR(fake_slower, .help = "Slower")
+VN_BEHAVIOR(fake_worded, .help = "Has words", .options = worded_table, .opts_size = sizeof(char *))
+VN_PROTOCOL(fake_line, .help = "Lines", .options = line_table, .opts_size = sizeof(struct line_opts))
 
 static struct settings settings;
 static char said[64 * 1024], complained[16 * 1024];      /* on the standard output and error */
@@ -115,9 +115,9 @@ static void defaults(void **state)
 	assert_string_equal(p->backend.text, "localhost:80");
 	assert_string_equal(p->behavior, "dummy");
 	assert_ptr_equal(p->protocol, &protocol_fake_line);
-	assert_int_equal(p->timeout, 30 * NSEC_S);
+	assert_int_equal(p->timeout, 30 * VN_S);
 	assert_int_equal(p->idle, 0);
-	assert_int_equal(p->linger, 2 * NSEC_S);
+	assert_int_equal(p->linger, 2 * VN_S);
 	assert_int_equal(p->hold_max, 8 << 20);
 	assert_int_equal(p->max_clients, 0);
 	assert_int_equal(p->backlog, 8192);
@@ -145,10 +145,10 @@ static void flags(void **state)
 	const struct spec *p = settings.proxies[0];
 	assert_string_equal(p->name, "db");
 	assert_string_equal(p->behavior, "20:fake_slow");
-	assert_int_equal(((struct slow_opts *)p->rules[0].block.opts)->sleep, 250 * NSEC_MS);
+	assert_int_equal(((struct slow_opts *)p->rules[0].block.opts)->sleep, 250 * VN_MS);
 	assert_false(slow()->before);
 	assert_true(((struct line_opts *)p->protocol_block.opts)->strict);
-	assert_int_equal(p->timeout, 2500 * NSEC_MS);
+	assert_int_equal(p->timeout, 2500 * VN_MS);
 	assert_int_equal(p->idle, 0);           /* --stay-connected */
 	assert_int_equal(p->max_clients, 7);
 	assert_int_equal(p->hold_max, 65536);
@@ -161,7 +161,7 @@ static void flags(void **state)
 	assert_int_equal(log_threshold, LOG_ERROR);
 
 	good(read_line("--protocol fake_line --timeout 3"));
-	assert_int_equal(settings.proxies[0]->idle, 3 * NSEC_S);
+	assert_int_equal(settings.proxies[0]->idle, 3 * VN_S);
 }
 
 static void refused(void **state)
@@ -238,10 +238,10 @@ static void from_file(void **state)
 	assert_string_equal(settings.proxies[0]->listen.text, "localhost:99");
 	assert_string_equal(settings.proxies[0]->behavior, "20:fake_slow");
 	assert_true(settings.stay_connected && settings.http && settings.statsd.enabled);
-	assert_int_equal(settings.proxies[0]->timeout, 2500 * NSEC_MS);
+	assert_int_equal(settings.proxies[0]->timeout, 2500 * VN_MS);
 	assert_true(settings.statsd.sample_rate == 0.25);
 	assert_string_equal(settings.statsd.prefix, "p");
-	assert_int_equal(slow()->sleep, 2 * NSEC_S);
+	assert_int_equal(slow()->sleep, 2 * VN_S);
 	assert_int_equal(slow()->count, 6);     /* the command line wins */
 	assert_true(((struct line_opts *)settings.proxies[0]->protocol_block.opts)->strict);
 	assert_non_null(strstr(complained, "[WARNING] --protocol-fake-line-keep-alive changes nothing: connections are kept"));
@@ -252,7 +252,7 @@ static void several_sections(void **state)
 	good(read_file("[vaurien]\nprotocol=fake_line\nbehavior = fake_slow\nbogus = 1\nconfig = x\n[wat]\nkey = 1\n"
 	               "[behavior:fake_slower]\nspeed = 1\n[behavior:mine]\nlevel = 3\ncallable = a.b\n[behavior:fake_slow]\nsleep = 3\n"
 	               "sleep = 4\n", ""));
-	assert_int_equal(slow()->sleep, 4 * NSEC_S);
+	assert_int_equal(slow()->sleep, 4 * VN_S);
 	assert_non_null(strstr(complained, "[WARNING] callable not found for mine\n"));
 	assert_non_null(strstr(complained, "unknown key 'bogus' in section [vaurien]\n"));
 	assert_non_null(strstr(complained, "unknown key 'config' in section [vaurien]\n"));
@@ -350,10 +350,10 @@ static void rules_with_words(void **state)
 	assert_int_equal(settings.proxies[0]->n_rules, 3);
 	assert_string_equal(rule_at(0)->name, "fake_slower");
 	assert_string_equal(rule_at(1)->name, "mine");
-	assert_int_equal(((struct slow_opts *)rule_at(1)->block.opts)->sleep, 2 * NSEC_S);
+	assert_int_equal(((struct slow_opts *)rule_at(1)->block.opts)->sleep, 2 * VN_S);
 	assert_true(rule_at(1)->times == 3 && rule_at(1)->client.bits == 8);
 	assert_string_equal(rule_at(2)->name, "fake_slower-2");
-	assert_int_equal(rule_at(2)->until, rule_at(2)->since + 5 * NSEC_S);
+	assert_int_equal(rule_at(2)->until, rule_at(2)->since + 5 * VN_S);
 }
 
 static void rules_of_sections(void **state)
@@ -367,7 +367,7 @@ static void rules_of_sections(void **state)
 	assert_string_equal(rule_at(2)->name, "two");
 	assert_string_equal(rule_at(3)->name, "fake_slower");
 	const struct slow_opts *own = rule_at(1)->block.opts;
-	assert_true(own->sleep == 250 * NSEC_MS && own->count == 3);
+	assert_true(own->sleep == 250 * VN_MS && own->count == 3);
 	assert_true(rule_at(1)->skip == 2 && rule_at(1)->times == 4 && rule_at(1)->client.bits == 128);
 	assert_true(rule_at(2)->per_connection);
 }

@@ -7,41 +7,41 @@
 #include "spec/registry.h"
 #include "unit.h"
 
-struct late_opts { nsec sleep; bool before; };
+struct late_opts { vn_nsec sleep; bool before; };
 struct refuse_opts { const char *failure; };
 
-static const struct opt late_table[] = {
-	{ .name = "sleep", .type = OPT_TIME, .offset = offsetof(struct late_opts, sleep), .def = "1", .unit = NSEC_S, .help = "h" },
-	{ .name = "before", .type = OPT_BOOL, .offset = offsetof(struct late_opts, before), .def = "true", .help = "h" },
+static const struct vn_opt late_table[] = {
+	{ .name = "sleep", .type = VN_OPT_TIME, .offset = offsetof(struct late_opts, sleep), .def = "1", .unit = VN_S, .help = "h" },
+	{ .name = "before", .type = VN_OPT_BOOL, .offset = offsetof(struct late_opts, before), .def = "true", .help = "h" },
 	{ .name = NULL },
 };
 
-static const struct opt refuse_table[] = {
-	{ .name = "failure", .type = OPT_FAILURE, .offset = offsetof(struct refuse_opts, failure), .help = "h" },
-	{ .name = "warmup", .type = OPT_INT, .rule = OPT_SKIP, .help = "h" },
+static const struct vn_opt refuse_table[] = {
+	{ .name = "failure", .type = VN_OPT_FAILURE, .offset = offsetof(struct refuse_opts, failure), .help = "h" },
+	{ .name = "warmup", .type = VN_OPT_INT, .rule = VN_OPT_SKIP, .help = "h" },
 	{ .name = NULL },
 };
 
-static const struct failure told_failures[] = {
-	{ .name = "deadlock", .code = "1", .text = "t", .fits = IS_COMMAND, .moments = ON_REQUEST },
-	{ .name = "server_gone", .code = "2", .text = "t", .fits = IS_COMMAND, .moments = ON_REQUEST },
+static const struct vn_failure told_failures[] = {
+	{ .name = "deadlock", .code = "1", .text = "t", .fits = VN_IS_COMMAND, .moments = VN_ON_REQUEST },
+	{ .name = "server_gone", .code = "2", .text = "t", .fits = VN_IS_COMMAND, .moments = VN_ON_REQUEST },
 	{ .name = NULL },
 };
 
-static int told_refuse(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static int told_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 	return 0;
 }
 
-static void told_word(struct talk *t, const struct message *m, const struct failure *f, struct out *o)
+static void told_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
 {
 }
 
-BEHAVIOR(fake_late, .help = "Late", .options = late_table, .opts_size = sizeof(struct late_opts))
-BEHAVIOR(fake_refuse, .help = "Refuses", .options = refuse_table, .opts_size = sizeof(struct refuse_opts))
-BEHAVIOR(fake_plain, .help = "Has no options")
-PROTOCOL(fake_told, .help = "Has words", .failures = told_failures, .refuse = told_refuse, .word = told_word)
-PROTOCOL(fake_mute, .help = "Has none")
+VN_BEHAVIOR(fake_late, .help = "Late", .options = late_table, .opts_size = sizeof(struct late_opts))
+VN_BEHAVIOR(fake_refuse, .help = "Refuses", .options = refuse_table, .opts_size = sizeof(struct refuse_opts))
+VN_BEHAVIOR(fake_plain, .help = "Has no options")
+VN_PROTOCOL(fake_told, .help = "Has words", .failures = told_failures, .refuse = told_refuse, .word = told_word)
+VN_PROTOCOL(fake_mute, .help = "Has none")
 
 static struct spec *base;
 static const char *culprit;
@@ -264,14 +264,14 @@ static void rule_changed(void **state)
 	assert_non_null(t);
 	const struct rule_spec *was = &s->rules[0], *is = &t->rules[0];
 	assert_true(is->id != was->id && is->origin == was->origin && is->tally == was->tally && is->tally->count == 7);
-	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * NSEC_S);
+	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * VN_S);
 	assert_true(is->high == 0.8 && was->high == 0.5 && !is->client.family && was->client.family);
 	json_decref(options);
 	options = json_pack("{s:i, s:i}", "sleep", 4, "probability", 2);
 	assert_null(spec_with_rule_changed(t, "mine", options, &culprit, error));
 	assert_string_equal(error, "probability: expected a number from 0 to 1, got 2");
 	assert_string_equal(culprit, "probability");
-	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * NSEC_S);
+	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * VN_S);
 	json_decref(options);
 	spec_drop(s);
 	spec_drop(t);

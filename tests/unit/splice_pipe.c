@@ -72,8 +72,8 @@ static void refused(void **state)
 	setrlimit(RLIMIT_NOFILE, &none);
 	assert_null(duct_take(&all, 0));
 	setrlimit(RLIMIT_NOFILE, &old);
-	assert_null(duct_take(&all, NSEC_S - 1));
-	struct duct *d = duct_take(&all, NSEC_S);
+	assert_null(duct_take(&all, VN_S - 1));
+	struct duct *d = duct_take(&all, VN_S);
 	assert_non_null(d);
 	duct_give(&all, d);
 	ducts_trim(&all);

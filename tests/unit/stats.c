@@ -45,11 +45,11 @@ static void times_are_summed(void **state)
 	struct histogram h = { 0 };
 	struct times t = { 0 };
 
-	histogram_note(&h, 3 * NSEC_MS);
-	histogram_note(&h, 4 * NSEC_S);
+	histogram_note(&h, 3 * VN_MS);
+	histogram_note(&h, 4 * VN_S);
 	times_add(&t, &h);
 	times_add(&t, &h);
-	assert_int_equal(t.sum, 2 * (3 * NSEC_MS + 4 * NSEC_S));
+	assert_int_equal(t.sum, 2 * (3 * VN_MS + 4 * VN_S));
 }
 
 static void workers_are_summed(void **state)
@@ -60,13 +60,13 @@ static void workers_are_summed(void **state)
 	stats_add(&one, STAT_OPENED, 2);
 	stats_add(&two, STAT_OPENED, 3);
 	count_add(&two.ended[WHY_IDLE], 7);
-	histogram_note(&one.answered, NSEC_S);
+	histogram_note(&one.answered, VN_S);
 	figures_add(&f, &one);
 	figures_add(&f, &two);
 	assert_int_equal(f.n[STAT_OPENED], 5);
 	assert_int_equal(f.n[STAT_CLOSED], 0);
 	assert_int_equal(f.ended[WHY_IDLE], 7);
-	assert_int_equal(f.answered.sum, NSEC_S);
+	assert_int_equal(f.answered.sum, VN_S);
 }
 
 static const struct CMUnitTest tests[] = {

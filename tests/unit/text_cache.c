@@ -6,7 +6,7 @@
 #include "base/dice.h"
 #include "unit.h"
 
-static struct shelf shelf;
+static struct vn_text_cache shelf;
 
 static int set_up(void **state)
 {
@@ -22,12 +22,12 @@ static int tear_down(void **state)
 
 static void put(uint64_t key, const char *text)
 {
-	shelf_put(&shelf, key, (struct span){ (const uint8_t *)text, strlen(text) });
+	vn_text_cache_put(&shelf, key, (struct vn_span){ (const uint8_t *)text, strlen(text) });
 }
 
 static void expect(uint64_t key, const char *text)
 {
-	struct span got = shelf_get(&shelf, key);
+	struct vn_span got = vn_text_cache_get(&shelf, key);
 	if (got.n != strlen(text) || (got.n && memcmp(got.p, text, got.n)))
 		fail_msg("%llu: '%.*s' for '%s'", (unsigned long long)key, (int)got.n, (const char *)got.p, text);
 }
@@ -38,15 +38,15 @@ static size_t overhead(void)
 	size_t before = shelf.used;
 	put(UINT64_MAX, "");
 	size_t n = shelf.used - before;
-	shelf_drop(&shelf, UINT64_MAX);
+	vn_text_cache_drop(&shelf, UINT64_MAX);
 	return n;
 }
 
 static void empty(void **state)
 {
 	expect(1, "");
-	shelf_drop(&shelf, 1);
-	shelf_move(&shelf, 1, 2);
+	vn_text_cache_drop(&shelf, 1);
+	vn_text_cache_move(&shelf, 1, 2);
 	assert_int_equal(shelf.used, 0);
 }
 
@@ -77,16 +77,16 @@ static void moved(void **state)
 {
 	put(1, "one");
 	put(2, "two");
-	shelf_move(&shelf, 1, 3);
+	vn_text_cache_move(&shelf, 1, 3);
 	expect(1, "");
 	expect(3, "one");
-	shelf_move(&shelf, 3, 2);
+	vn_text_cache_move(&shelf, 3, 2);
 	expect(3, "");
 	expect(2, "one");
 	assert_ptr_equal(shelf.oldest, shelf.newest);
-	shelf_move(&shelf, 9, 2);       /* nothing moves nothing */
+	vn_text_cache_move(&shelf, 9, 2);       /* nothing moves nothing */
 	expect(2, "one");
-	shelf_move(&shelf, 2, 2);
+	vn_text_cache_move(&shelf, 2, 2);
 	expect(2, "one");
 }
 
@@ -95,13 +95,13 @@ static void dropped(void **state)
 	put(1, "one");
 	put(2, "two");
 	put(3, "three");
-	shelf_drop(&shelf, 2);
-	shelf_drop(&shelf, 2);
+	vn_text_cache_drop(&shelf, 2);
+	vn_text_cache_drop(&shelf, 2);
 	expect(1, "one");
 	expect(2, "");
 	expect(3, "three");
-	shelf_drop(&shelf, 1);
-	shelf_drop(&shelf, 3);
+	vn_text_cache_drop(&shelf, 1);
+	vn_text_cache_drop(&shelf, 3);
 	assert_true(!shelf.used && !shelf.oldest && !shelf.newest);
 	put(2, "again");
 	expect(2, "again");
@@ -117,7 +117,7 @@ static void oldest_go(void **state)
 	put(2, "two");
 	put(3, "3rd");
 	put(1, "1st");
-	shelf_move(&shelf, 2, 20);
+	vn_text_cache_move(&shelf, 2, 20);
 	put(4, "4th");
 	expect(20, "");
 	expect(3, "3rd");
@@ -137,15 +137,15 @@ static void too_long(void **state)
 	shelf_free(&shelf);
 	shelf_init(&shelf, each + 200);
 	put(1, "one");
-	shelf_put(&shelf, 2, (struct span){ (const uint8_t *)large, 201 });
+	vn_text_cache_put(&shelf, 2, (struct vn_span){ (const uint8_t *)large, 201 });
 	expect(1, "one");
 	expect(2, "");
-	shelf_put(&shelf, 1, (struct span){ (const uint8_t *)large, 201 });
+	vn_text_cache_put(&shelf, 1, (struct vn_span){ (const uint8_t *)large, 201 });
 	expect(1, "");
-	shelf_put(&shelf, 2, (struct span){ (const uint8_t *)large, 200 });
-	assert_int_equal(shelf_get(&shelf, 2).n, 200);
+	vn_text_cache_put(&shelf, 2, (struct vn_span){ (const uint8_t *)large, 200 });
+	assert_int_equal(vn_text_cache_get(&shelf, 2).n, 200);
 	assert_int_equal(shelf.used, shelf.room);
-	shelf_put(&shelf, 2, (struct span){ (const uint8_t *)large, SIZE_MAX });
+	vn_text_cache_put(&shelf, 2, (struct vn_span){ (const uint8_t *)large, SIZE_MAX });
 	assert_int_equal(shelf.used, 0);
 }
 
@@ -156,31 +156,31 @@ static void against_an_array(void **state)
 {
 	static char bytes[300];
 	struct { size_t n; int born; } model[KEYS] = { { 0 } };
-	struct dice made = dice_make(1, "shelf", "texts"), d = dice_at(&made, 1, 1, 0);
+	struct vn_dice made = dice_make(1, "shelf", "texts"), d = dice_at(&made, 1, 1, 0);
 	memset(bytes, 'x', sizeof bytes);
 	shelf_init(&shelf, 4000);
 	for (int step = 1; step < 20000; step++) {
-		uint64_t key = dice_below(&d, KEYS), to = dice_below(&d, KEYS);
+		uint64_t key = vn_dice_below(&d, KEYS), to = vn_dice_below(&d, KEYS);
 		int youngest_gone = 0, oldest_there = step + 1;
-		switch (dice_below(&d, 4)) {
+		switch (vn_dice_below(&d, 4)) {
 		case 0:
-			shelf_drop(&shelf, key);
+			vn_text_cache_drop(&shelf, key);
 			model[key].n = 0;
 			break;
 		case 1:
-			shelf_move(&shelf, key, to);
+			vn_text_cache_move(&shelf, key, to);
 			if (model[key].n && key != to) {
 				model[to] = model[key];
 				model[key].n = 0;
 			}
 			break;
 		default:
-			model[key].n = 1 + dice_below(&d, sizeof bytes);
+			model[key].n = 1 + vn_dice_below(&d, sizeof bytes);
 			model[key].born = step;
-			shelf_put(&shelf, key, (struct span){ (const uint8_t *)bytes, model[key].n });
+			vn_text_cache_put(&shelf, key, (struct vn_span){ (const uint8_t *)bytes, model[key].n });
 		}
 		for (uint64_t k = 0; k < KEYS; k++) {
-			size_t n = shelf_get(&shelf, k).n;
+			size_t n = vn_text_cache_get(&shelf, k).n;
 			assert_true(!n || n == model[k].n);
 			if (n && model[k].born < oldest_there)
 				oldest_there = model[k].born;

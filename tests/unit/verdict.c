@@ -5,11 +5,11 @@
 
 #include "unit.h"
 
-#define CALM(...) (struct verdict){ .keep = ALL, __VA_ARGS__ }
+#define CALM(...) (struct vn_verdict){ .keep = VN_ALL, __VA_ARGS__ }
 
-static const struct failure no = { .name = "no" }, gone = { .name = "gone" };
+static const struct vn_failure no = { .name = "no" }, gone = { .name = "gone" };
 
-static struct verdict folded(struct verdict a, struct verdict b)
+static struct vn_verdict folded(struct vn_verdict a, struct vn_verdict b)
 {
 	verdict_fold(&a, &b);
 	return a;
@@ -17,28 +17,28 @@ static struct verdict folded(struct verdict a, struct verdict b)
 
 static void fold(void **state)
 {
-	struct verdict v;
+	struct vn_verdict v;
 
-	v = folded(CALM(.fate = DROP), CALM(.fate = REPLY, .failure = "no"));
-	assert_true(v.fate == REPLY && !strcmp(v.failure, "no"));
-	v = folded(CALM(.fate = REPLY, .failure = "no"), CALM(.fate = REPLY, .failure = "gone"));
+	v = folded(CALM(.fate = VN_DROP), CALM(.fate = VN_REPLY, .failure = "no"));
+	assert_true(v.fate == VN_REPLY && !strcmp(v.failure, "no"));
+	v = folded(CALM(.fate = VN_REPLY, .failure = "no"), CALM(.fate = VN_REPLY, .failure = "gone"));
 	assert_string_equal(v.failure, "no");
-	assert_int_equal(folded(CALM(.fate = REPLY), CALM(.fate = DROP)).fate, REPLY);
+	assert_int_equal(folded(CALM(.fate = VN_REPLY), CALM(.fate = VN_DROP)).fate, VN_REPLY);
 
-	assert_int_equal(folded(CALM(), CALM()).keep, ALL);
-	assert_int_equal(folded(CALM(), (struct verdict){ .keep = 5 }).keep, 5);
-	assert_int_equal(folded((struct verdict){ .keep = 0 }, (struct verdict){ .keep = 5 }).keep, 0);
+	assert_int_equal(folded(CALM(), CALM()).keep, VN_ALL);
+	assert_int_equal(folded(CALM(), (struct vn_verdict){ .keep = 5 }).keep, 5);
+	assert_int_equal(folded((struct vn_verdict){ .keep = 0 }, (struct vn_verdict){ .keep = 5 }).keep, 0);
 
 	assert_int_equal(folded(CALM(.hold = 30), CALM(.hold = 12)).hold, 42);
-	assert_int_equal(folded(CALM(.hold = NEVER), CALM(.hold = 12)).hold, NEVER);
-	assert_int_equal(folded(CALM(.hold = 12), CALM(.hold = NEVER)).hold, NEVER);
-	assert_int_equal(folded(CALM(.hold = NEVER), CALM(.hold = NEVER)).hold, NEVER);
-	assert_int_equal(folded(CALM(.hold = NEVER / 2 + 2), CALM(.hold = NEVER / 2)).hold, NEVER);
+	assert_int_equal(folded(CALM(.hold = VN_NEVER), CALM(.hold = 12)).hold, VN_NEVER);
+	assert_int_equal(folded(CALM(.hold = 12), CALM(.hold = VN_NEVER)).hold, VN_NEVER);
+	assert_int_equal(folded(CALM(.hold = VN_NEVER), CALM(.hold = VN_NEVER)).hold, VN_NEVER);
+	assert_int_equal(folded(CALM(.hold = VN_NEVER / 2 + 2), CALM(.hold = VN_NEVER / 2)).hold, VN_NEVER);
 }
 
 static void fold_pace(void **state)
 {
-	struct pace p;
+	struct vn_pace p;
 
 	p = folded(CALM(.pace = { 100, 10, 3, 4 }), CALM(.pace = { 50, 20, 9, 5 })).pace;
 	assert_true(p.rate == 50 && p.piece == 10 && p.vary == 3 && p.gap == 9);
@@ -52,10 +52,10 @@ static void fold_pace(void **state)
 
 static void fold_dirt(void **state)
 {
-	struct dirt d;
+	struct vn_dirt d;
 
-	d = folded(CALM(.dirt = { 100, MIDDLE, 2, false }), CALM(.dirt = { 50, 7, 3, true })).dirt;
-	assert_true(d.junk == 150 && d.at == MIDDLE && d.flips == 5 && d.edited);
+	d = folded(CALM(.dirt = { 100, VN_MIDDLE, 2, false }), CALM(.dirt = { 50, 7, 3, true })).dirt;
+	assert_true(d.junk == 150 && d.at == VN_MIDDLE && d.flips == 5 && d.edited);
 	d = folded(CALM(.dirt = { .flips = 1 }), CALM(.dirt = { 50, 7, 0, false })).dirt;
 	assert_true(d.junk == 50 && d.at == 7 && d.flips == 1 && !d.edited);
 }
@@ -63,50 +63,50 @@ static void fold_dirt(void **state)
 /* The worst end, and the earliest of those that say it. */
 static void fold_end(void **state)
 {
-	struct verdict v;
+	struct vn_verdict v;
 
-	v = folded(CALM(), CALM(.end = CLOSE, .after = 9));
-	assert_true(v.end == CLOSE && v.after == 9);
-	v = folded(CALM(.end = CLOSE, .after = 9), CALM());
-	assert_true(v.end == CLOSE && v.after == 9);
-	v = folded(CALM(.end = CLOSE, .after = 9), CALM(.end = CLOSE, .after = 5));
-	assert_true(v.end == CLOSE && v.after == 5);
-	v = folded(CALM(.end = CLOSE, .after = 5), CALM(.end = RESET, .after = 9));
-	assert_true(v.end == RESET && v.after == 9);
-	v = folded(CALM(.end = RESET, .after = 9), CALM(.end = STALL, .after = 5));
-	assert_true(v.end == RESET && v.after == 9);
-	v = folded(CALM(.end = STALL, .after = 5), CALM(.end = CLOSE));
-	assert_true(v.end == CLOSE && v.after == 0);
+	v = folded(CALM(), CALM(.end = VN_CLOSE, .after = 9));
+	assert_true(v.end == VN_CLOSE && v.after == 9);
+	v = folded(CALM(.end = VN_CLOSE, .after = 9), CALM());
+	assert_true(v.end == VN_CLOSE && v.after == 9);
+	v = folded(CALM(.end = VN_CLOSE, .after = 9), CALM(.end = VN_CLOSE, .after = 5));
+	assert_true(v.end == VN_CLOSE && v.after == 5);
+	v = folded(CALM(.end = VN_CLOSE, .after = 5), CALM(.end = VN_RESET, .after = 9));
+	assert_true(v.end == VN_RESET && v.after == 9);
+	v = folded(CALM(.end = VN_RESET, .after = 9), CALM(.end = VN_STALL, .after = 5));
+	assert_true(v.end == VN_RESET && v.after == 9);
+	v = folded(CALM(.end = VN_STALL, .after = 5), CALM(.end = VN_CLOSE));
+	assert_true(v.end == VN_CLOSE && v.after == 0);
 }
 
 static void calm(void **state)
 {
-	static const struct verdict not_calm[] = {
-		{ .keep = ALL, .fate = DROP }, { .keep = ALL, .fate = REPLY }, { .keep = 0 }, { .keep = ALL - 1 },
-		{ .keep = ALL, .hold = 1 }, { .keep = ALL, .hold = NEVER }, { .keep = ALL, .pace.rate = 1 },
-		{ .keep = ALL, .pace.piece = 1 }, { .keep = ALL, .pace.gap = 1 }, { .keep = ALL, .dirt.junk = 1 },
-		{ .keep = ALL, .dirt.flips = 1 }, { .keep = ALL, .dirt.edited = true }, { .keep = ALL, .end = STALL },
-		{ .keep = ALL, .end = RESET },
+	static const struct vn_verdict not_calm[] = {
+		{ .keep = VN_ALL, .fate = VN_DROP }, { .keep = VN_ALL, .fate = VN_REPLY }, { .keep = 0 }, { .keep = VN_ALL - 1 },
+		{ .keep = VN_ALL, .hold = 1 }, { .keep = VN_ALL, .hold = VN_NEVER }, { .keep = VN_ALL, .pace.rate = 1 },
+		{ .keep = VN_ALL, .pace.piece = 1 }, { .keep = VN_ALL, .pace.gap = 1 }, { .keep = VN_ALL, .dirt.junk = 1 },
+		{ .keep = VN_ALL, .dirt.flips = 1 }, { .keep = VN_ALL, .dirt.edited = true }, { .keep = VN_ALL, .end = VN_STALL },
+		{ .keep = VN_ALL, .end = VN_RESET },
 	};
 	for (size_t i = 0; i < sizeof not_calm / sizeof not_calm[0]; i++)
 		if (verdict_calm(&not_calm[i]))
 			fail_msg("case %zu", i);
 	assert_true(verdict_calm(&CALM()));
-	assert_true(verdict_calm(&CALM(.failure = "no", .after = 5, .dirt.at = MIDDLE)));
+	assert_true(verdict_calm(&CALM(.failure = "no", .after = 5, .dirt.at = VN_MIDDLE)));
 }
 
 static void shown(void **state)
 {
-	static const struct { struct verdict v; const struct failure *f; const char *text; } cases[] = {
-		{ { .keep = ALL }, NULL, "pass" }, { { .keep = ALL, .fate = DROP }, NULL, "drop" },
-		{ { .keep = ALL, .fate = REPLY }, &no, "reply:no" },
-		{ { .keep = ALL, .fate = REPLY, .end = CLOSE }, &gone, "reply:gone,close" },
-		{ { .keep = ALL, .hold = 1500 * NSEC_MS }, NULL, "pass,hold:1.500000" },
-		{ { .keep = ALL, .hold = NEVER, .end = STALL }, NULL, "pass,hold:never,stall" },
-		{ { .keep = 5, .pace.rate = 1, .end = RESET }, NULL, "pass,keep:5,paced,reset" },
+	static const struct { struct vn_verdict v; const struct vn_failure *f; const char *text; } cases[] = {
+		{ { .keep = VN_ALL }, NULL, "pass" }, { { .keep = VN_ALL, .fate = VN_DROP }, NULL, "drop" },
+		{ { .keep = VN_ALL, .fate = VN_REPLY }, &no, "reply:no" },
+		{ { .keep = VN_ALL, .fate = VN_REPLY, .end = VN_CLOSE }, &gone, "reply:gone,close" },
+		{ { .keep = VN_ALL, .hold = 1500 * VN_MS }, NULL, "pass,hold:1.500000" },
+		{ { .keep = VN_ALL, .hold = VN_NEVER, .end = VN_STALL }, NULL, "pass,hold:never,stall" },
+		{ { .keep = 5, .pace.rate = 1, .end = VN_RESET }, NULL, "pass,keep:5,paced,reset" },
 		{ { .keep = 0, .dirt.junk = 1000 }, NULL, "pass,keep:0,junk:1000" },
-		{ { .keep = ALL, .dirt.flips = 1 }, NULL, "pass,edited" },
-		{ { .keep = ALL, .dirt.edited = true }, NULL, "pass,edited" },
+		{ { .keep = VN_ALL, .dirt.flips = 1 }, NULL, "pass,edited" },
+		{ { .keep = VN_ALL, .dirt.edited = true }, NULL, "pass,edited" },
 	};
 	char buffer[160], small[8];
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
