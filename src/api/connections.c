@@ -74,7 +74,7 @@ static void listing_ask(struct round *round, struct worker *w)
 	struct listing *l = (struct listing *)round;
 
 	if (!l->of[w->index].whole)
-		roster_go_on(&l->of[w->index], l->port->parts[w->index], SLICE);
+		roster_go_on(&l->of[w->index], l->port->shards[w->index], SLICE);
 }
 
 static json_t *address_json(const struct endpoint *e)
@@ -236,7 +236,7 @@ static void ending_ask(struct round *round, struct worker *w)
 {
 	struct ending *e = (struct ending *)round;
 
-	e->ended += roster_end(e->port->parts[w->index], e->number, e->how);
+	e->ended += roster_end(e->port->shards[w->index], e->number, e->how);
 }
 
 static void ending_told(struct round *round)

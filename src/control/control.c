@@ -92,7 +92,7 @@ void port_figures(const struct port *p, struct figures *f)
 {
 	*f = (struct figures){ 0 };
 	for (unsigned k = 0; k < p->all->rounds->n; k++)
-		figures_add(f, &p->parts[k]->stats);
+		figures_add(f, &p->shards[k]->stats);
 }
 
 void control_round(struct control *c, struct round *round)
@@ -143,8 +143,8 @@ static void goodbye_check(struct timer *t)
 	struct worker *w = g->worker;
 	bool all = true;
 
-	for (struct proxy *p = w->proxies; p; p = p->next)
-		all &= proxy_finish(p);
+	for (struct shard *p = w->shards; p; p = p->next)
+		all &= shard_drain(p);
 	if ((!all || w->lingerers) && w->loop.now < g->until) {
 		timer_set(&w->loop, t, w->loop.now + 10 * VN_MS);
 		return;
@@ -159,7 +159,7 @@ static void goodbye_begin(struct mail *m)
 	struct goodbye *g = (struct goodbye *)m;
 
 	g->worker->stopping = true;
-	for (struct proxy *p = g->worker->proxies; p; p = p->next)
+	for (struct shard *p = g->worker->shards; p; p = p->next)
 		if (p->listener)
 			listener_stop(p->listener);
 	g->timer.fire = goodbye_check;

@@ -110,7 +110,7 @@ void ports_init(struct ports *all, struct rounds *rounds)
 static void port_free(struct port *p)
 {
 	spec_drop(p->spec);
-	free(p->parts);
+	free(p->shards);
 	free(p);
 }
 
@@ -188,16 +188,16 @@ struct change {
 static void change_make(struct round *r, struct worker *w)
 {
 	struct change *ch = (struct change *)r;
-	struct proxy *p = ch->port->parts[w->index];
+	struct shard *p = ch->port->shards[w->index];
 
 	if (ch->stop && p->listener)
 		listener_stop(p->listener);
 	if (ch->empty)
-		proxy_empty(p);
+		shard_close_all(p);
 	if (p->plan)
-		proxy_change(p, ch->to);
+		shard_change(p, ch->to);
 	else
-		proxy_begin(p, ch->to);
+		shard_start(p, ch->to);
 	if (ch->fd < 0 || w->index != 0)
 		return;
 	if (w->stopping)
@@ -241,9 +241,9 @@ int port_make(struct ports *all, struct spec *to, const struct endpoint *at, str
 	if (to->enabled)
 		spec_settle(to, &bound);
 	*p = (struct port){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
-	p->parts = calloc(all->rounds->n, sizeof(struct proxy *));
-	assert(p->parts);
-	proxy_make(p->parts, all->rounds->workers, all->rounds->n, p->number);
+	p->shards = calloc(all->rounds->n, sizeof(struct shard *));
+	assert(p->shards);
+	shard_make(p->shards, all->rounds->workers, all->rounds->n, p->number);
 	table_add(all, p);
 	tell(p, "created", waiter);
 	change_begin(p, fd, false, false, waiter);
@@ -314,7 +314,7 @@ struct removal {
 
 static void part_free(struct round *r, struct worker *w)
 {
-	proxy_free(((struct removal *)r)->port->parts[w->index]);
+	shard_free(((struct removal *)r)->port->shards[w->index]);
 }
 
 static void removal_over(struct round *r)
@@ -327,7 +327,7 @@ static void removal_over(struct round *r)
 
 static void part_leave(struct round *r, struct worker *w)
 {
-	proxy_leave(((struct removal *)r)->port->parts[w->index]);
+	shard_stop(((struct removal *)r)->port->shards[w->index]);
 }
 
 static void removal_made(struct round *r)

@@ -10,7 +10,7 @@
 #include "spec/spec.h"
 #include "engine/stats.h"
 
-struct proxy;
+struct shard;
 
 struct port {
 	struct ports *all;
@@ -19,7 +19,7 @@ struct port {
 	struct endpoint at;             /* where it listens, or last did; len 0: nowhere yet */
 	int fd;                         /* the socket that listens, for worker 0 to close; -1: none */
 	vn_nsec expires;                   /* the first of its rules that goes by itself; VN_NEVER */
-	struct proxy **parts;           /* one per worker */
+	struct shard **shards;          /* one per worker */
 };
 
 struct ports {

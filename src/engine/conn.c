@@ -90,7 +90,7 @@ static void side_close(struct conn *c, struct side *s, enum vn_end how, bool sai
 		return;
 	}
 	shutdown(fd, SHUT_WR);
-	linger_start(c->proxy->worker, fd);
+	linger_start(c->shard->worker, fd);
 }
 
 /* ---- what most connections do without ---- */
@@ -122,7 +122,7 @@ void conn_untie(struct conn *c)
 
 struct vn_session *talk_begin(struct conn *c)
 {
-	struct worker *w = c->proxy->worker;
+	struct worker *w = c->shard->worker;
 	const struct spec *s = c->plan->spec;
 
 	w->talk = (struct vn_session){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
@@ -132,7 +132,7 @@ struct vn_session *talk_begin(struct conn *c)
 
 void conn_silent(struct conn *c)
 {
-	struct vn_session *t = &c->proxy->worker->talk;
+	struct vn_session *t = &c->shard->worker->talk;
 
 	if (t->state == c->state)
 		t->state = NULL;
@@ -140,7 +140,7 @@ void conn_silent(struct conn *c)
 
 void texts_change(struct conn *c)
 {
-	struct worker *w = c->proxy->worker;
+	struct worker *w = c->shard->worker;
 
 	w->talk.state = NULL;
 	if (!c->texts) {
@@ -185,7 +185,7 @@ static void tell_closed(struct conn *c, enum vn_end how, enum why why)
 {
 	struct news n;
 
-	news_begin(&n, NEWS_CLOSED, conn_loop(c)->now, proxy_spec(c->proxy)->name);
+	news_begin(&n, NEWS_CLOSED, conn_loop(c)->now, shard_spec(c->shard)->name);
 	news_count(&n, "connection", c->number);
 	news_words(&n, "reason", why_words[why].name);
 	news_words(&n, "how", how == VN_RESET ? "reset" : "close");
@@ -203,7 +203,7 @@ void conn_end(struct conn *c, enum vn_end how, enum why why)
 	if (c->dead)
 		return;
 	c->dead = true;
-	log_debug("closed proxy=%s connection=%llu why=\"%s\"", proxy_spec(c->proxy)->name, (unsigned long long)c->number,
+	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name, (unsigned long long)c->number,
 	          why_words[why].text);
 	if (news_want(NEWS_CLOSED))
 		tell_closed(c, how, why);
@@ -226,11 +226,11 @@ void conn_end(struct conn *c, enum vn_end how, enum why why)
 	if (c->next)
 		c->next->link = c->link;
 	*c->link = c->next;
-	stats_add(&c->proxy->stats, STAT_CLOSED, 1);
-	count_add(&c->proxy->stats.ended[why], 1);
+	stats_add(&c->shard->stats, STAT_CLOSED, 1);
+	count_add(&c->shard->stats.ended[why], 1);
 	if (c->raw_counted)
-		stats_add(&c->proxy->stats, STAT_RAW_CLOSED, 1);
-	proxy_left(c->proxy);
+		stats_add(&c->shard->stats, STAT_RAW_CLOSED, 1);
+	shard_slot_freed(c->shard);
 	if (!c->queued) {
 		c->later.open = conn_free;
 		loop_later(conn_loop(c), &c->later);
@@ -266,11 +266,11 @@ void conn_later(struct conn *c)
 
 static void conn_notice(struct conn *c)
 {
-	struct vn_session *t = &c->proxy->worker->talk;
+	struct vn_session *t = &c->shard->worker->talk;
 
-	if (t->notice && !c->proxy->noticed)
-		log_warning("proxy=%s: %s", proxy_spec(c->proxy)->name, t->notice);
-	c->proxy->noticed |= !!t->notice;
+	if (t->notice && !c->shard->noticed)
+		log_warning("proxy=%s: %s", shard_spec(c->shard)->name, t->notice);
+	c->shard->noticed |= !!t->notice;
 	t->notice = NULL;
 }
 
@@ -312,8 +312,8 @@ static void conn_dialled(void *whom, int fd, const char *why)
 
 	c->dial = NULL;
 	if (fd < 0) {
-		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", proxy_spec(c->proxy)->name,
-		            (unsigned long long)c->number, proxy_spec(c->proxy)->backend.text, why);
+		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", shard_spec(c->shard)->name,
+		            (unsigned long long)c->number, shard_spec(c->shard)->backend.text, why);
 		conn_end(c, VN_RESET, WHY_NO_BACKEND);
 		return;
 	}
@@ -325,7 +325,7 @@ static void conn_dialled(void *whom, int fd, const char *why)
 
 void conn_dial(struct conn *c)
 {
-	const struct spec *s = proxy_spec(c->proxy);
+	const struct spec *s = shard_spec(c->shard);
 
 	int spare = c->spare;
 
@@ -335,7 +335,7 @@ void conn_dial(struct conn *c)
 		c->ties->opening = NULL;
 		c->ties->waits = 0;
 	}
-	c->dial = dial_start(conn_loop(c), c->proxy->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_dialled, c);
+	c->dial = dial_start(conn_loop(c), c->shard->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_dialled, c);
 }
 
 /* Before the dial: lets it wait, as the rules say. */
@@ -349,13 +349,13 @@ void conn_schedule(struct conn *c)
 		c->ties->waits = late == VN_NEVER ? VN_NEVER : c->active + late;
 }
 
-static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
+static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 {
-	const struct spec *s = proxy_spec(proxy);
+	const struct spec *s = shard_spec(shard);
 	struct conn *c = calloc(1, sizeof *c + s->protocol->state_size);
 
 	assert(c);
-	c->proxy = proxy;
+	c->shard = shard;
 	c->number = number;
 	c->spare = spare;
 	c->client.watch = (struct watch){ -1, client_ready };
@@ -365,23 +365,23 @@ static struct conn *conn_new(struct proxy *proxy, int spare, uint64_t number)
 	c->request.raw = c->response.raw = !s->protocol->request;
 	c->logged_in = !s->protocol->login;
 	c->since = c->active = conn_loop(c)->now;
-	c->plan = plan_hold(proxy->plan);
+	c->plan = plan_hold(shard->plan);
 	c->ties = (struct ties *)&no_ties;
 	if (c->plan->n) {
 		conn_tie(c)->states = calloc(c->plan->n, sizeof *c->ties->states);
 		assert(c->ties->states);
 	}
-	c->next = proxy->conns;
-	c->link = &proxy->conns;
+	c->next = shard->conns;
+	c->link = &shard->conns;
 	if (c->next)
 		c->next->link = &c->next;
-	proxy->conns = c;
+	shard->conns = c;
 	return c;
 }
 
 static void say_opened(const struct conn *c)
 {
-	const struct spec *s = proxy_spec(c->proxy);
+	const struct spec *s = shard_spec(c->shard);
 	bool told = news_want(NEWS_OPENED);
 	struct news n;
 	char text[128];
@@ -399,12 +399,12 @@ static void say_opened(const struct conn *c)
 	news_tell(&n);
 }
 
-void conn_open(struct proxy *proxy, int fd, int spare, uint64_t number)
+void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 {
-	struct conn *c = conn_new(proxy, spare, number);
+	struct conn *c = conn_new(shard, spare, number);
 	struct exchange *x;
 
-	stats_add(&proxy->stats, STAT_OPENED, 1);
+	stats_add(&shard->stats, STAT_OPENED, 1);
 	c->client.watch.fd = fd;
 	loop_watch(conn_loop(c), &c->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	side_open(&c->client);

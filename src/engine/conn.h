@@ -35,7 +35,7 @@ struct ties {                           /* what rules and times have to do with 
 };
 
 struct conn {
-	struct proxy *proxy;
+	struct shard *shard;
 	struct conn *next, **link;      /* among the proxy's */
 	uint64_t number;                /* in the order of acceptance, from 1 */
 	struct side client, backend;
@@ -61,7 +61,7 @@ struct conn {
 	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
 };
 
-void conn_open(struct proxy *, int fd, int spare, uint64_t number);     /* a client was accepted; `spare` is for its backend */
+void conn_open(struct shard *, int fd, int spare, uint64_t number);     /* a client was accepted; `spare` is for its backend */
 void conn_run(struct conn *);                                   /* both pipes go as far as they go */
 void conn_later(struct conn *);                                 /* conn_run at the end of this round */
 void conn_schedule(struct conn *);       /* the dial: now, or when the rules that make it wait let it */
@@ -89,13 +89,13 @@ static inline struct side *pipe_to(const struct pipe *p)
 
 static inline struct loop *conn_loop(struct conn *c)
 {
-	return &c->proxy->worker->loop;
+	return &c->shard->worker->loop;
 }
 
 /* The worker's, made this connection's for one call of the protocol ... */
 static inline struct vn_session *conn_talk(struct conn *c)
 {
-	struct worker *w = c->proxy->worker;
+	struct worker *w = c->shard->worker;
 
 	out_clear(&w->scratch);
 	if (w->talk.state != c->state)          /* mostly it is, with messages that come together */
@@ -107,7 +107,7 @@ static inline struct vn_session *conn_talk(struct conn *c)
 /* ... after which this is called. */
 static inline void conn_heard(struct conn *c)
 {
-	struct worker *w = c->proxy->worker;
+	struct worker *w = c->shard->worker;
 
 	c->idle = w->talk.idle;
 	if (w->talk.no_sequel)
@@ -118,7 +118,7 @@ static inline void conn_heard(struct conn *c)
 
 static inline const struct vn_protocol *conn_protocol(const struct conn *c)
 {
-	return proxy_spec(c->proxy)->protocol;
+	return shard_spec(c->shard)->protocol;
 }
 
 #endif

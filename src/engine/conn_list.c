@@ -92,7 +92,7 @@ static void enter(struct roster_entry *e, const struct conn *c, vn_nsec now)
 	holder(e, c);
 }
 
-void roster_go_on(struct roster *r, const struct proxy *p, size_t n)
+void roster_go_on(struct roster *r, const struct shard *p, size_t n)
 {
 	uint64_t below = r->n ? r->of[r->n - 1].number : UINT64_MAX;
 	size_t end = r->most - r->n < n ? r->most : r->n + n;
@@ -118,7 +118,7 @@ void roster_free(struct roster *r)
 
 /* ---- ending ---- */
 
-size_t roster_end(struct proxy *p, uint64_t number, enum vn_end how)
+size_t roster_end(struct shard *p, uint64_t number, enum vn_end how)
 {
 	size_t n = 0;
 

@@ -5,7 +5,7 @@
 #include "net/address.h"
 #include "vaurien.h"
 
-struct proxy;
+struct shard;
 
 struct roster_entry {
 	uint64_t number;
@@ -27,10 +27,10 @@ struct roster {                         /* zeroed at first */
 	bool whole;                     /* there are no more to be had */
 };
 
-void roster_go_on(struct roster *, const struct proxy *, size_t n);     /* n more of them: it takes time, and others wait */
+void roster_go_on(struct roster *, const struct shard *, size_t n);     /* n more of them: it takes time, and others wait */
 void roster_free(struct roster *);
 
 /* End one connection, or all where number is 0, as a client of the API says. How many there were. */
-size_t roster_end(struct proxy *, uint64_t number, enum vn_end);
+size_t roster_end(struct shard *, uint64_t number, enum vn_end);
 
 #endif

@@ -55,7 +55,7 @@ static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 		return;
 	c->ties->vanished = rule;
 	if (!vanish_begin(c->client.watch.fd))
-		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", proxy_spec(c->proxy)->name,
+		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", shard_spec(c->shard)->name,
 		          (unsigned long long)c->number);
 }
 

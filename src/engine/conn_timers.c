@@ -126,7 +126,7 @@ static bool conn_quiet(const struct conn *c)
 
 void patience_wait(struct conn *c)
 {
-	const struct spec *s = proxy_spec(c->proxy);
+	const struct spec *s = shard_spec(c->shard);
 	struct loop *l = conn_loop(c);
 
 	client_probe(c, s->linger);
@@ -154,7 +154,7 @@ void patience_wait(struct conn *c)
 static void patience_fire(struct timer *t)
 {
 	struct conn *c = OWNER(ties, patience, t)->conn;
-	const struct spec *s = proxy_spec(c->proxy);
+	const struct spec *s = shard_spec(c->shard);
 	vn_nsec now = conn_loop(c)->now;
 
 	if (c->ties->gone_since && s->linger && now >= c->ties->gone_since + s->linger)

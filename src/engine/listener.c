@@ -118,7 +118,7 @@ int listener_bind(const struct address *a, int64_t backlog, struct endpoint *bou
 
 struct adoption {                       /* a client on its way to another worker */
 	struct mail mail;
-	struct proxy *proxy;            /* there */
+	struct shard *shard;            /* there */
 	int fd, spare;
 	uint64_t number;
 };
@@ -126,9 +126,9 @@ struct adoption {                       /* a client on its way to another worker
 static void adopt(struct mail *m)
 {
 	struct adoption *a = (struct adoption *)m;
-	struct proxy *p = a->proxy;
+	struct shard *p = a->shard;
 
-	if (proxy_open(p) && !p->worker->stopping) {
+	if (shard_is_open(p) && !p->worker->stopping) {
 		conn_open(p, a->fd, a->spare, a->number);
 	} else {
 		close(a->fd);
@@ -139,7 +139,7 @@ static void adopt(struct mail *m)
 
 static void deal(struct listener *l, int fd, int spare)
 {
-	struct proxy *p = l->proxy;
+	struct shard *p = l->shard;
 	uint64_t number = ++l->accepted;
 	struct worker *to = &p->worker->all[number % p->worker->count];
 
@@ -149,18 +149,18 @@ static void deal(struct listener *l, int fd, int spare)
 	}
 	struct adoption *a = malloc(sizeof *a);
 	assert(a);
-	*a = (struct adoption){ .mail.open = adopt, .proxy = p->parts[to->index], .fd = fd, .spare = spare, .number = number };
+	*a = (struct adoption){ .mail.open = adopt, .shard = p->siblings[to->index], .fd = fd, .spare = spare, .number = number };
 	loop_post(&to->loop, &a->mail);
 }
 
 static void listener_pause(struct listener *l, vn_nsec how_long)
 {
-	timer_set(&l->proxy->worker->loop, &l->retry, l->proxy->worker->loop.now + how_long);
+	timer_set(&l->shard->worker->loop, &l->retry, l->shard->worker->loop.now + how_long);
 }
 
 static bool listener_full(const struct listener *l)
 {
-	int64_t max = proxy_spec(l->proxy)->max_clients;
+	int64_t max = shard_spec(l->shard)->max_clients;
 
 	return max > 0 && l->accepted - l->gone >= (uint64_t)max;
 }
@@ -169,9 +169,9 @@ static bool listener_full(const struct listener *l)
 static void out_of_descriptors(struct listener *l, int error)
 {
 	if (!l->warned)
-		log_warning("proxy=%s: %s; accepting pauses until a connection ends", proxy_spec(l->proxy)->name, strerror(error));
+		log_warning("proxy=%s: %s; accepting pauses until a connection ends", shard_spec(l->shard)->name, strerror(error));
 	l->warned = true;
-	ducts_trim(&l->proxy->worker->ducts);
+	ducts_trim(&l->shard->worker->ducts);
 	listener_pause(l, RETRY);
 }
 
@@ -190,7 +190,7 @@ static void spare_drop(struct worker *w)
 /* A client, and a socket for its backend with it: neither is any use without the other. 0: taken, else an errno. */
 static int listener_take(struct listener *l)
 {
-	struct worker *w = l->proxy->worker;
+	struct worker *w = l->shard->worker;
 
 	if (w->spare < 0)
 		w->spare = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -250,7 +250,7 @@ static void listener_refuse(struct listener *l)
 
 static void listener_reopen(struct listener *l)
 {
-	const struct spec *s = proxy_spec(l->proxy);
+	const struct spec *s = shard_spec(l->shard);
 	struct endpoint bound;
 	char error[256];
 	int on = 1;
@@ -260,7 +260,7 @@ static void listener_reopen(struct listener *l)
 		if (l->watch.fd < 0)
 			log_error("proxy=%s: %s", s->name, error);
 		else
-			loop_watch(&l->proxy->worker->loop, &l->watch, EPOLLIN | EPOLLET);
+			loop_watch(&l->shard->worker->loop, &l->watch, EPOLLIN | EPOLLET);
 		return;
 	}
 	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);      /* first: open connections have the address, too */
@@ -284,7 +284,7 @@ void listener_obey(struct listener *l, enum vn_end state)
 	if (l->state != VN_STAY)
 		listener_reopen(l);
 	l->state = state;
-	log_info("proxy=%s: clients are %s", proxy_spec(l->proxy)->name, state == VN_CLOSE ? "refused" : state == VN_VANISH ? "not answered" : "accepted again");
+	log_info("proxy=%s: clients are %s", shard_spec(l->shard)->name, state == VN_CLOSE ? "refused" : state == VN_VANISH ? "not answered" : "accepted again");
 	if (state == VN_CLOSE)
 		listener_refuse(l);
 	else if (state == VN_VANISH)
@@ -309,16 +309,16 @@ static int reserve_begin(void)
 	return (int)(r.rlim_cur - (r.rlim_cur > 8 * RESERVE ? RESERVE : r.rlim_cur / 8));
 }
 
-static struct listener *listener_make(struct proxy *p)
+static struct listener *listener_make(struct shard *p)
 {
 	struct listener *l = calloc(1, sizeof *l);
 
 	assert(l);
-	*l = (struct listener){ .watch = { -1, listener_ready }, .proxy = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
+	*l = (struct listener){ .watch = { -1, listener_ready }, .shard = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
 	return l;
 }
 
-void listener_start(struct proxy *p, int fd, const char *unix_path)
+void listener_start(struct shard *p, int fd, const char *unix_path)
 {
 	struct listener *l = p->listener ? p->listener : (p->listener = listener_make(p));
 
@@ -333,8 +333,8 @@ void listener_start(struct proxy *p, int fd, const char *unix_path)
 
 void listener_stop(struct listener *l)
 {
-	spare_drop(l->proxy->worker);   /* the last one to stop leaves none; another makes its own */
-	timer_stop(&l->proxy->worker->loop, &l->retry);
+	spare_drop(l->shard->worker);   /* the last one to stop leaves none; another makes its own */
+	timer_stop(&l->shard->worker->loop, &l->retry);
 	if (l->unix_path)
 		unlink(l->unix_path);   /* before it is closed: then it may be somebody else's */
 	if (l->watch.fd >= 0)

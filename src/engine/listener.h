@@ -5,11 +5,11 @@
 #include "net/address.h"
 #include "base/loop.h"
 
-struct proxy;
+struct shard;
 
 struct listener {                       /* as long as its proxy */
 	struct watch watch;             /* fd -1: it is not open */
-	struct proxy *proxy;            /* in worker 0 */
+	struct shard *shard;            /* in worker 0 */
 	uint64_t accepted, gone;        /* connections ever; the next one gets the number accepted + 1 */
 	struct timer retry;             /* accepting pauses until then, or until a connection goes */
 	int reserve;                    /* descriptors from this number on are not for clients */
@@ -27,7 +27,7 @@ int  listener_bind_at(const struct endpoint *, int64_t backlog, struct endpoint 
 bool listener_find(const struct address *, struct endpoint *, char *error, size_t size);
 int  listener_bind(const struct address *, int64_t backlog, struct endpoint *bound, char *error, size_t size);
 
-void listener_start(struct proxy *, int fd, const char *unix_path);     /* the first makes it */
+void listener_start(struct shard *, int fd, const char *unix_path);     /* the first makes it */
 void listener_stop(struct listener *);          /* closes; it may be started again, and numbers go on */
 void listener_free(struct listener *);
 void listener_obey(struct listener *, enum vn_end);        /* what the rules say of the port: VN_STAY, VN_CLOSE, VN_VANISH */

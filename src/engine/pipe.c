@@ -22,7 +22,7 @@ enum {
 
 static struct worker *worker_of(const struct pipe *p)
 {
-	return p->conn->proxy->worker;
+	return p->conn->shard->worker;
 }
 
 static void pipe_fire(struct timer *t)
@@ -114,7 +114,7 @@ void pipe_free(struct pipe *p)
 {
 	if (p->busy == &calm)
 		return;
-	proxy_hold(p->conn->proxy, -(ptrdiff_t)queue_cost(&p->busy->queue));
+	shard_held_add(p->conn->shard, -(ptrdiff_t)queue_cost(&p->busy->queue));
 	queue_clear(&p->busy->queue);
 	message_forget(&p->busy->now);
 	message_forget(&p->busy->sequel);
@@ -145,7 +145,7 @@ static void run_flush(struct pipe *p)
 		send_count(p, sent);
 	}
 	if (sent < n) {
-		proxy_hold(p->conn->proxy, (ptrdiff_t)(n - sent + PARCEL_COST));
+		shard_held_add(p->conn->shard, (ptrdiff_t)(n - sent + PARCEL_COST));
 		memcpy(queue_put(&p->busy->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->busy->run + sent, n - sent);
 	}
 }
@@ -172,7 +172,7 @@ static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, 
 
 	pipe_stir(p);
 	run_flush(p);
-	proxy_hold(p->conn->proxy, (ptrdiff_t)(n + PARCEL_COST));
+	shard_held_add(p->conn->shard, (ptrdiff_t)(n + PARCEL_COST));
 	p->conn->again = true;
 	struct parcel *q = queue_put(&p->busy->queue, kind, n, w->loop.now, why);
 	q->behind = p->busy->behind;
@@ -202,7 +202,7 @@ void pipe_answer(struct pipe *p, vn_nsec began)
 	if (last && last->kind == PARCEL_BYTES && last->why && !last->began)
 		last->began = began;
 	else
-		histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - began);
+		histogram_note(&p->conn->shard->stats.answered, worker_of(p)->loop.now - began);
 }
 
 void pipe_end(struct pipe *p, enum vn_end end)
@@ -215,7 +215,7 @@ void pipe_end(struct pipe *p, enum vn_end end)
 static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt, struct lot *why)
 {
 	size_t at = dirt->at == VN_MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
-	struct vn_dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->offset, p->direction);
+	struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->offset, p->direction);
 	if (!n && !dirt->junk)
 		return;
 	uint8_t *to = pipe_put(p, PARCEL_BYTES, n + dirt->junk, why)->bytes;
@@ -546,7 +546,7 @@ static bool pipe_full(const struct pipe *p)
 {
 	const struct queue *q = &p->busy->queue;
 	const struct worker *w = worker_of(p);
-	size_t most = proxy_spec(p->conn->proxy)->hold_max;
+	size_t most = shard_spec(p->conn->shard)->hold_max;
 
 	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
 	       (p->direction == VN_REQUEST && queue_cost(&p->conn->response.busy->queue) >= most);
@@ -626,8 +626,8 @@ static bool pipe_fill(struct pipe *p)
 		loop_clock(&w->loop);   /* holds count from here */
 	p->conn->active = w->loop.now;
 	p->conn->resting = false;
-	stats_add(&p->conn->proxy->stats, p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
-	stats_add(&p->conn->proxy->stats, p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
 	p->came += (uint64_t)n;
 	pipe_stir(p);
 	if (unseen) {

@@ -38,7 +38,7 @@ static inline struct exchange *exchange_new(struct conn *c, uint64_t number, con
 {
 	struct stand s = stand_new(c, number, msg);
 
-	return exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, msg, &s, conn_loop(c)->now);
+	return exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 }
 
 static void exchange_over(struct conn *c)
@@ -60,7 +60,7 @@ static void exchange_answered(struct conn *c)
 	const struct exchange *x = c->exchanges.first;
 
 	if (x->asked.role == VN_ASKS) {
-		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
+		stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
 		pipe_answer(&c->response, x->began);
 	}
 	exchange_over(c);
@@ -104,7 +104,7 @@ static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 		x->asked.note |= VN_NOTE_SUBSTITUTE;
 	}
 	c->request.busy->now.gone = true;
-	pipe_word(&c->request, vn_buffer_span(&c->proxy->worker->scratch), x, c->request.busy->now.lot);
+	pipe_word(&c->request, vn_buffer_span(&c->shard->worker->scratch), x, c->request.busy->now.lot);
 }
 
 static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
@@ -164,7 +164,7 @@ static void request_tell(struct conn *c, const struct vn_message *msg, struct vn
 
 	if (!s.in)
 		return;
-	struct exchange *x = exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, msg, &s, conn_loop(c)->now);
+	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 	x->told = true;
 	request_ask(c, x, msg, piece);
 }
@@ -178,7 +178,7 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
 
 	if (answers < 0) {              /* there are no words of agreement: x gets those of the refusal, and no more comes */
-		out_clear(&c->proxy->worker->scratch);
+		out_clear(&c->shard->worker->scratch);
 		agreed = f;
 		x->end = VN_CLOSE;
 		answers = 0;
@@ -237,7 +237,7 @@ void dialogue_ask(struct conn *c, struct vn_message *msg, struct vn_span piece)
 
 	msg->bytes = piece;
 	if (msg->role == VN_AIDS || f) {
-		struct exchange *x = exchange_push(&c->exchanges, &c->proxy->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
+		struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
 			conn_refuse(c, c->request.busy->now.exchange = x, msg, f);
 	} else if (msg->role == VN_ASKS) {
@@ -309,7 +309,7 @@ static struct exchange *exchange_head(struct conn *c)
 
 	if (!x || !x->fresh)
 		return x;
-	x = exchange_split(&c->exchanges, &c->proxy->worker->exchanges);
+	x = exchange_split(&c->exchanges, &c->shard->worker->exchanges);
 	x->stand.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ties->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
@@ -459,12 +459,12 @@ static void turn_over(struct conn *c)
 {
 	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
 		if (x->asked.role == VN_ASKS) {
-			stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
-			histogram_note(&c->proxy->stats.answered, x->last - x->began);
+			stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
+			histogram_note(&c->shard->stats.answered, x->last - x->began);
 		}
 	if (c->turn_kind == ASKED) {
-		stats_add(&c->proxy->stats, STAT_EXCHANGES, 1);
-		histogram_note(&c->proxy->stats.answered, c->turn.last - c->turn.began);
+		stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
+		histogram_note(&c->shard->stats.answered, c->turn.last - c->turn.began);
 	}
 	c->turn_kind = NO_TURN;
 }
@@ -531,7 +531,7 @@ void dialogue_ties(struct conn *c)
 	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
 	msg.is = kind == PUSHED && greeting ? VN_IS_OPENING : 0;
 	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
-	exchange_push(&c->exchanges, &c->proxy->worker->exchanges, number, &msg, &(struct stand){ 0 }, c->turn.began)->last = c->turn.last;
+	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg, &(struct stand){ 0 }, c->turn.began)->last = c->turn.last;
 }
 
 bool dialogue_goes_on(const struct conn *c, enum vn_direction d)
@@ -596,7 +596,7 @@ static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
 {
 	struct news n;
 
-	news_begin(&n, NEWS_RAW, conn_loop(c)->now, proxy_spec(c->proxy)->name);
+	news_begin(&n, NEWS_RAW, conn_loop(c)->now, shard_spec(c->shard)->name);
 	news_count(&n, "connection", c->number);
 	news_words(&n, "direction", d == VN_REQUEST ? "request" : "response");
 	news_words(&n, "why", why);
@@ -608,12 +608,12 @@ void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 	why = why ? why : "the bytes are not understood";
 	if (news_want(NEWS_RAW))
 		tell_raw(c, p->direction, why);
-	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", proxy_spec(c->proxy)->name,
+	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", shard_spec(c->shard)->name,
 	            (unsigned long long)c->number, p->direction == VN_REQUEST ? "request" : "response", why);
 	if (!c->raw_counted)
-		stats_add(&c->proxy->stats, STAT_RAW, 1);
+		stats_add(&c->shard->stats, STAT_RAW, 1);
 	c->raw_counted = true;
-	c->proxy->worker->talk.notice = NULL;
+	c->shard->worker->talk.notice = NULL;
 	if (p->direction == VN_RESPONSE && owes_refusal(c)) {
 		conn_end(c, VN_RESET, WHY_LOST);
 		return;

@@ -21,7 +21,7 @@ static const vn_nsec LATE_MAX = 100 * VN_MS;
 
 static struct worker *worker_of(const struct pipe *p)
 {
-	return p->conn->proxy->worker;
+	return p->conn->shard->worker;
 }
 
 ssize_t send_now(struct pipe *p, const struct iovec *v, unsigned n)
@@ -78,7 +78,7 @@ static size_t slot_size(const struct pipe *p, const struct vn_pace *pace, vn_nse
 	size_t n = left;
 
 	if (pace->piece) {
-		struct vn_dice d = dice_at(&p->conn->proxy->junk, p->conn->number, p->sent, 256 | p->direction);
+		struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->sent, 256 | p->direction);
 		n = pace->piece - pace->vary + vn_dice_below(&d, 2 * (uint64_t)pace->vary + 1);
 	} else if (pace->rate) {
 		unsigned __int128 ms = pace->rate / 1000 + 1, passed = late > 0 ? (unsigned __int128)late * pace->rate / VN_S : 0;
@@ -131,12 +131,12 @@ static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pa
 void send_count(struct pipe *p, size_t n)
 {
 	p->sent += n;
-	stats_add(&p->conn->proxy->stats, p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
 }
 
 static void parcel_done(struct pipe *p)
 {
-	proxy_hold(p->conn->proxy, -(ptrdiff_t)PARCEL_COST);
+	shard_held_add(p->conn->shard, -(ptrdiff_t)PARCEL_COST);
 	queue_pop(&p->busy->queue);
 }
 
@@ -144,7 +144,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 {
 	send_count(p, n);
 	p->busy->queue.bytes -= n;
-	proxy_hold(p->conn->proxy, -(ptrdiff_t)n);
+	shard_held_add(p->conn->shard, -(ptrdiff_t)n);
 	while (n) {
 		struct parcel *q = p->busy->queue.first;
 		size_t m = q->n - q->at < n ? q->n - q->at : n;
@@ -153,7 +153,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 		if (q->at < q->n)
 			break;
 		if (q->began)
-			histogram_note(&p->conn->proxy->stats.answered, worker_of(p)->loop.now - q->began);
+			histogram_note(&p->conn->shard->stats.answered, worker_of(p)->loop.now - q->began);
 		parcel_done(p);
 	}
 	if (p->direction == VN_RESPONSE)

@@ -9,36 +9,36 @@
 #include "engine/listener.h"
 #include "engine/worker.h"
 
-void proxy_make(struct proxy **parts, struct worker *all, unsigned n, unsigned number)
+void shard_make(struct shard **shards, struct worker *all, unsigned n, unsigned number)
 {
 	for (unsigned k = 0; k < n; k++) {
-		parts[k] = calloc(1, sizeof **parts);
-		assert(parts[k]);
-		parts[k]->worker = &all[k];
-		parts[k]->number = number;
-		parts[k]->parts = parts;
+		shards[k] = calloc(1, sizeof **shards);
+		assert(shards[k]);
+		shards[k]->worker = &all[k];
+		shards[k]->number = number;
+		shards[k]->siblings = shards;
 	}
 }
 
-void proxy_begin(struct proxy *p, struct spec *s)
+void shard_start(struct shard *p, struct spec *s)
 {
 	struct worker *w = p->worker;
 
 	p->plan = plan_make(s, w->seed);
 	p->junk = dice_make(w->seed, s->name, "junk");
-	p->next = w->proxies;
-	p->link = &w->proxies;
+	p->next = w->shards;
+	p->link = &w->shards;
 	if (p->next)
 		p->next->link = &p->next;
-	w->proxies = p;
+	w->shards = p;
 }
 
-bool proxy_open(const struct proxy *p)
+bool shard_is_open(const struct shard *p)
 {
-	return p->link && proxy_spec(p)->enabled;
+	return p->link && shard_spec(p)->enabled;
 }
 
-void proxy_change(struct proxy *p, struct spec *s)
+void shard_change(struct shard *p, struct spec *s)
 {
 	struct plan *old = p->plan;
 
@@ -53,7 +53,7 @@ void proxy_change(struct proxy *p, struct spec *s)
 	plan_drop(old);
 }
 
-bool proxy_finish(struct proxy *p)
+bool shard_drain(struct shard *p)
 {
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
@@ -65,7 +65,7 @@ bool proxy_finish(struct proxy *p)
 	return !p->conns;
 }
 
-static void proxy_end_all(struct proxy *p, enum vn_end how, enum why why)
+static void shard_end_all(struct shard *p, enum vn_end how, enum why why)
 {
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
@@ -73,29 +73,29 @@ static void proxy_end_all(struct proxy *p, enum vn_end how, enum why why)
 	}
 }
 
-void proxy_empty(struct proxy *p)
+void shard_close_all(struct shard *p)
 {
 	loop_clock(&p->worker->loop);
-	proxy_end_all(p, VN_CLOSE, WHY_SHUT);
+	shard_end_all(p, VN_CLOSE, WHY_SHUT);
 }
 
-void proxy_end(struct proxy *p)
+void shard_reset_all(struct shard *p)
 {
-	proxy_end_all(p, VN_RESET, WHY_STOP);
+	shard_end_all(p, VN_RESET, WHY_STOP);
 }
 
-void proxy_leave(struct proxy *p)
+void shard_stop(struct shard *p)
 {
 	if (p->listener)
 		listener_stop(p->listener);
-	proxy_empty(p);
+	shard_close_all(p);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
 	p->link = NULL;
 }
 
-void proxy_free(struct proxy *p)
+void shard_free(struct shard *p)
 {
 	assert(!p->conns);
 	listener_free(p->listener);
@@ -107,19 +107,19 @@ void proxy_free(struct proxy *p)
 
 struct departure {
 	struct mail mail;
-	struct proxy *proxy;            /* in worker 0 */
+	struct shard *shard;            /* in worker 0 */
 };
 
 static void departed(struct mail *m)
 {
 	struct departure *d = (struct departure *)m;
 
-	if (d->proxy->listener)
-		listener_left(d->proxy->listener);
+	if (d->shard->listener)
+		listener_left(d->shard->listener);
 	free(d);
 }
 
-void proxy_left(struct proxy *p)
+void shard_slot_freed(struct shard *p)
 {
 	if (p->worker->index == 0) {
 		if (p->listener)
@@ -128,6 +128,6 @@ void proxy_left(struct proxy *p)
 	}
 	struct departure *d = malloc(sizeof *d);
 	assert(d);
-	*d = (struct departure){ .mail.open = departed, .proxy = p->parts[0] };
-	loop_post(&p->parts[0]->worker->loop, &d->mail);
+	*d = (struct departure){ .mail.open = departed, .shard = p->siblings[0] };
+	loop_post(&p->siblings[0]->worker->loop, &d->mail);
 }

@@ -9,11 +9,11 @@ struct conn;
 struct listener;
 struct worker;
 
-struct proxy {
+struct shard {
 	struct worker *worker;
-	struct proxy *next, **link;     /* in this worker */
+	struct shard *next, **link;     /* in this worker */
 	unsigned number;                /* the same in every worker; never given twice */
-	struct proxy **parts;           /* what it is in each worker, by that one's index */
+	struct shard **siblings;          /* what it is in each worker, by that one's index */
 	struct plan *plan;              /* NULL: not begun, or gone */
 	struct conn *conns;
 	struct stats stats;
@@ -23,19 +23,19 @@ struct proxy {
 };
 
 /* Its parts, one per worker, are made together by control: then each is begun, and freed, in its worker's thread. */
-void proxy_make(struct proxy **parts, struct worker *all, unsigned n, unsigned number);
-void proxy_begin(struct proxy *, struct spec *);
-void proxy_change(struct proxy *, struct spec *);       /* words as of now; live connections follow */
-void proxy_empty(struct proxy *);                       /* all connections are closed */
-void proxy_leave(struct proxy *);                       /* closed for good; there may still be mail for it */
-bool proxy_finish(struct proxy *);                      /* nothing more is read; connections that have sent what is due are closed; true: all are */
-void proxy_end(struct proxy *);                         /* reset all that is left */
-void proxy_free(struct proxy *);                        /* without connections, and mail for it */
-void proxy_left(struct proxy *);                        /* a connection is gone: its place may be taken */
+void shard_make(struct shard **shards, struct worker *all, unsigned n, unsigned number);
+void shard_start(struct shard *, struct spec *);
+void shard_change(struct shard *, struct spec *);       /* words as of now; live connections follow */
+void shard_close_all(struct shard *);                       /* all connections are closed */
+void shard_stop(struct shard *);                       /* closed for good; there may still be mail for it */
+bool shard_drain(struct shard *);                      /* nothing more is read; connections that have sent what is due are closed; true: all are */
+void shard_reset_all(struct shard *);                         /* reset all that is left */
+void shard_free(struct shard *);                        /* without connections, and mail for it */
+void shard_slot_freed(struct shard *);                        /* a connection is gone: its place may be taken */
 
-bool proxy_open(const struct proxy *);                  /* takes connections */
+bool shard_is_open(const struct shard *);                  /* takes connections */
 
-static inline const struct spec *proxy_spec(const struct proxy *p)
+static inline const struct spec *shard_spec(const struct shard *p)
 {
 	return p->plan->spec;
 }

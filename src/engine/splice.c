@@ -18,7 +18,7 @@ enum { BULK = 2, PACED_FROM = 16384 };
 
 static struct worker *worker_of(const struct pipe *p)
 {
-	return p->conn->proxy->worker;
+	return p->conn->shard->worker;
 }
 
 /* Below 64 KiB a read and a write cost no more. */

@@ -50,7 +50,7 @@ struct histogram { _Atomic uint64_t n[BOUNDS + 1], sum; unsigned latest; };    /
 struct stats {                  /* one proxy in one worker: that worker writes */
 	_Atomic uint64_t n[STAT_COUNTERS];
 	_Atomic uint64_t ended[WHYS];
-	_Atomic uint64_t held;          /* no counter: bytes that wait now, see proxy_hold */
+	_Atomic uint64_t held;          /* no counter: bytes that wait now, see shard_held_add */
 	struct histogram answered;      /* from the request to the last byte of its answer */
 };
 

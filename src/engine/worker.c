@@ -24,8 +24,8 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 
 void worker_end(struct worker *w)
 {
-	for (struct proxy *p = w->proxies; p; p = p->next)
-		proxy_end(p);
+	for (struct shard *p = w->shards; p; p = p->next)
+		shard_reset_all(p);
 }
 
 void worker_free(struct worker *w)
@@ -34,9 +34,9 @@ void worker_free(struct worker *w)
 	if (w->spare >= 0)
 		close(w->spare);
 	loop_free(&w->loop);
-	for (struct proxy *p = w->proxies, *next; p; p = next) {
+	for (struct shard *p = w->shards, *next; p; p = next) {
 		next = p->next;
-		proxy_free(p);
+		shard_free(p);
 	}
 	ducts_trim(&w->ducts);
 	busies_free(&w->busies);

@@ -15,7 +15,7 @@ struct worker {
 	pthread_t thread;
 	unsigned index, count;
 	struct worker *all;             /* `count` of them, this one among them */
-	struct proxy *proxies;
+	struct shard *shards; 
 	struct resolver *resolver;
 	uint64_t seed;
 	int spare;                      /* a socket for the next client's backend, whichever proxy's; -1: not yet */
@@ -25,7 +25,7 @@ struct worker {
 	size_t bulk;                    /* a read of so much may be the beginning of a flood; 0: none is */
 	bool reno;                      /* see congestion.h */
 	struct ducts ducts;
-	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see proxy_hold */
+	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see shard_held_add */
 	size_t hold_total;              /* where reading stops for it */
 	struct vn_session talk;               /* for one call of a protocol ... */
 	struct vn_buffer scratch;
@@ -43,7 +43,7 @@ void worker_free(struct worker *);      /* proxies and all */
 void worker_start(struct worker *);     /* its thread runs its loop until ->loop.stop */
 
 /* So much more is held of this proxy in this thread, or less. Only its own thread says so; others look. */
-static inline void proxy_hold(struct proxy *p, ptrdiff_t n)
+static inline void shard_held_add(struct shard *p, ptrdiff_t n)
 {
 	_Atomic size_t *all = &p->worker->held;
 

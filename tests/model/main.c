@@ -45,7 +45,7 @@ struct peer {                           /* a client, its backend, and what the m
 
 static struct world {
 	struct worker workers[WORKERS];
-	struct proxy *parts[WORKERS];
+	struct shard *shards[WORKERS];
 	struct endpoint front;
 	int back;                       /* the backends' listener */
 	struct mirror_rules *rules;
@@ -498,7 +498,7 @@ static void step_change(void)
 	w.rules = to;
 	struct spec *s = toy_spec(to);
 	for (int i = 0; i < WORKERS; i++) {     /* connections in the workers' own order: counted picks fall the same way */
-		for (struct conn *c = w.parts[i]->conns; c; c = c->next)
+		for (struct conn *c = w.shards[i]->conns; c; c = c->next)
 			for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
 				if (p->used && p->mirror.number == c->number) {
 					mirror_change(&p->mirror, from, to, virtual_now);
@@ -507,7 +507,7 @@ static void step_change(void)
 							if (from->rule[q].origin == to->rule[k].origin && from->rule[q].count > to->rule[k].count)
 								to->rule[k].count = from->rule[q].count;
 				}
-		proxy_change(w.parts[i], s);
+		shard_change(w.shards[i], s);
 		rest();
 	}
 	spec_drop(w.spec);
@@ -541,10 +541,10 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 		w.workers[i].loop.clock = virtual_clock;
 		loop_clock(&w.workers[i].loop);
 	}
-	proxy_make(w.parts, w.workers, WORKERS, 1);
+	shard_make(w.shards, w.workers, WORKERS, 1);
 	for (int i = 0; i < WORKERS; i++)
-		proxy_begin(w.parts[i], w.spec);
-	listener_start(w.parts[0], listener_bind(&any, 64, &w.front, error, sizeof error), NULL);
+		shard_start(w.shards[i], w.spec);
+	listener_start(w.shards[0], listener_bind(&any, 64, &w.front, error, sizeof error), NULL);
 	address_free(&any);
 	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
 		*p = (struct peer){ .client = -1, .backend = -1 };
@@ -557,7 +557,7 @@ static void figures_check(void)
 	uint64_t ended = 0, answered = 0;
 
 	for (int i = 0; i < WORKERS; i++)
-		figures_add(&f, &w.parts[i]->stats);
+		figures_add(&f, &w.shards[i]->stats);
 	for (int i = 0; i < WHYS; i++)
 		ended += f.ended[i];
 	for (int i = 0; i <= BOUNDS; i++)
@@ -576,7 +576,7 @@ static void world_end(void)
 	struct spec *calm = toy_spec(&none);
 
 	for (int i = 0; i < WORKERS; i++)
-		proxy_change(w.parts[i], calm);
+		shard_change(w.shards[i], calm);
 	spec_drop(calm);
 	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
 		if (p->used)
@@ -587,8 +587,8 @@ static void world_end(void)
 	}
 	rest();
 	for (int i = 0; i < WORKERS; i++) {
-		if (w.parts[i]->conns)
-			fail("connection %llu is still there when all have left", (unsigned long long)w.parts[i]->conns->number);
+		if (w.shards[i]->conns)
+			fail("connection %llu is still there when all have left", (unsigned long long)w.shards[i]->conns->number);
 		if (w.workers[i].held)
 			fail("worker %d still counts %zu held bytes", i, w.workers[i].held);
 	}

@@ -47,13 +47,13 @@ void stage_rule(struct spec *s, const char *name, const char *behavior, const ch
 	s->rules[s->n_rules++] = r;
 }
 
-struct letter { struct mail mail; struct proxy *part; struct spec *to; };
+struct letter { struct mail mail; struct shard *part; struct spec *to; };
 
 static void letter_open(struct mail *m)
 {
 	struct letter *l = (struct letter *)m;
 
-	proxy_change(l->part, l->to);
+	shard_change(l->part, l->to);
 	spec_drop(l->to);
 	free(l);
 }
@@ -63,7 +63,7 @@ void stage_change(struct stage *g, struct spec *s)
 	for (int i = 0; i < STAGE_WORKERS; i++) {
 		struct letter *l = calloc(1, sizeof *l);
 		assert(l);
-		*l = (struct letter){ .mail.open = letter_open, .part = g->parts[i], .to = spec_hold(s) };
+		*l = (struct letter){ .mail.open = letter_open, .part = g->shards[i], .to = spec_hold(s) };
 		loop_post(&g->workers[i].loop, &l->mail);
 	}
 	spec_drop(s);
@@ -80,11 +80,11 @@ void stage_begin(struct stage *g, const char *protocol, const struct worker_word
 	struct spec *s = stage_spec(g, 0);
 	for (int i = 0; i < STAGE_WORKERS; i++)
 		worker_init(&g->workers[i], g->workers, (unsigned)i, STAGE_WORKERS, NULL, words);
-	proxy_make(g->parts, g->workers, STAGE_WORKERS, 1);
+	shard_make(g->shards, g->workers, STAGE_WORKERS, 1);
 	for (int i = 0; i < STAGE_WORKERS; i++)
-		proxy_begin(g->parts[i], s);
+		shard_start(g->shards[i], s);
 	spec_drop(s);
-	listener_start(g->parts[0], listener_bind(&any, 64, &g->front, error, sizeof error), NULL);
+	listener_start(g->shards[0], listener_bind(&any, 64, &g->front, error, sizeof error), NULL);
 	address_free(&any);
 	for (int i = 0; i < STAGE_WORKERS; i++)
 		worker_start(&g->workers[i]);

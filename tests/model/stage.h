@@ -8,7 +8,7 @@ enum { STAGE_WORKERS = 2 };
 
 struct stage {
 	struct worker workers[STAGE_WORKERS];
-	struct proxy *parts[STAGE_WORKERS];
+	struct shard *shards[STAGE_WORKERS];
 	struct endpoint front, back;    /* where clients go, and the proxy from there */
 	int listening;                  /* at the back: the backends' */
 	const char *protocol;
