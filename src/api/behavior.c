@@ -14,7 +14,7 @@
 
 static struct spec *request_spec(struct request *r)
 {
-	return port_spec(request_port(r));
+	return proxy_spec(request_proxy(r));
 }
 
 /* ---- /behavior, /behaviors ---- */
@@ -58,12 +58,12 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 	}
 	json_t *answer = json_pack("{s:s}", "status", "ok");
 	struct figures f;
-	port_figures(request_port(r), &f);
+	proxy_totals(request_proxy(r), &f);
 	uint64_t raw = figures_open(&f, STAT_RAW, STAT_RAW_CLOSED);
 	if (raw && spec_words(to))      /* no words reach those */
 		json_object_set_new(answer, "unreachable", json_integer((json_int_t)raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
-	request_change(r, request_port(r), to, 200, answer);
+	request_change(r, request_proxy(r), to, 200, answer);
 }
 
 static void put_behavior(struct request *r)
@@ -117,7 +117,7 @@ static void put_backend(struct request *r)
 	if (json_is_string(backend))
 		to = spec_with_backend(request_spec(r), json_string_value(backend), error);
 	if (to)
-		request_change(r, request_port(r), to, 200, json_pack("{s:s}", "status", "ok"));
+		request_change(r, request_proxy(r), to, 200, json_pack("{s:s}", "status", "ok"));
 	else if (backend)
 		request_refuse(r, 400, "body", "backend", error);
 	else
@@ -127,12 +127,12 @@ static void put_backend(struct request *r)
 
 /* ---- /info ---- */
 
-static json_t *port_to_json(const struct port *p)
+static json_t *proxy_to_json(const struct proxy *p)
 {
-	const struct spec *s = port_spec(p);
+	const struct spec *s = proxy_spec(p);
 	struct figures f;
 
-	port_figures(p, &f);
+	proxy_totals(p, &f);
 	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_words(s->name),
 	                 "listen", json_words(s->listen.text), "backend", json_words(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_words(s->behavior),
@@ -147,7 +147,7 @@ static void get_info(struct request *r)
 	json_t *proxies = json_array();
 
 	for (size_t i = 0; i < control_count(c); i++)
-		json_array_append_new(proxies, port_to_json(control_port(c, i)));
+		json_array_append_new(proxies, proxy_to_json(control_proxy(c, i)));
 	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
 	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o}",
 	                                 "name", "vaurien", "version", VAURIEN_VERSION,

@@ -44,9 +44,9 @@ static void nothing(struct request *r, const char *name, const char *format, con
 }
 
 /* The proxy of a path that begins with /proxies/NAME. NULL: refused. */
-static struct port *port_named(struct request *r)
+static struct proxy *proxy_named(struct request *r)
 {
-	struct port *p = control_find(request_control(r), request_word(r, 0));
+	struct proxy *p = control_find(request_control(r), request_word(r, 0));
 
 	if (!p)
 		nothing(r, "proxy", "there is no proxy '%s'", request_word(r, 0));
@@ -60,8 +60,8 @@ struct listing {
 	struct stream stream;
 	struct request *request;
 	struct control *control;
-	unsigned proxy;                 /* its number: it may have gone meanwhile ... */
-	const struct port *port;        /* ... but not during a round */
+	unsigned proxy_number;                 /* its number: it may have gone meanwhile ... */
+	const struct proxy *proxy;        /* ... but not during a round */
 	uint64_t most;
 	size_t open, n, at;             /* connections, entries, the next to be told */
 	const struct roster_entry **sorted;
@@ -74,7 +74,7 @@ static void listing_ask(struct round *round, struct worker *w)
 	struct listing *l = (struct listing *)round;
 
 	if (!l->of[w->index].whole)
-		roster_go_on(&l->of[w->index], l->port->shards[w->index], SLICE);
+		roster_go_on(&l->of[w->index], l->proxy->shards[w->index], SLICE);
 }
 
 static json_t *address_json(const struct endpoint *e)
@@ -193,8 +193,8 @@ static void listing_told(struct round *round)
 {
 	struct listing *l = (struct listing *)round;
 
-	l->port = control_numbered(l->control, l->proxy);
-	if (l->port && !listing_whole(l)) {
+	l->proxy = control_numbered(l->control, l->proxy_number);
+	if (l->proxy && !listing_whole(l)) {
 		control_round(l->control, round);
 		return;
 	}
@@ -202,7 +202,7 @@ static void listing_told(struct round *round)
 	request_stream(l->request, "application/json", &l->stream);
 }
 
-static void list(struct request *r, const struct port *p)
+static void list(struct request *r, const struct proxy *p)
 {
 	const char *limit = request_query(r, "limit");
 	unsigned n = control_workers(request_control(r));
@@ -215,7 +215,7 @@ static void list(struct request *r, const struct port *p)
 	struct listing *l = calloc(1, sizeof *l + n * sizeof *l->of);
 	assert(l);
 	*l = (struct listing){ .round = { listing_ask, listing_told }, .stream = { listing_pull, listing_gone }, .request = r,
-	                       .control = request_control(r), .proxy = port_number(p), .port = p, .most = most, .workers = n };
+	                       .control = request_control(r), .proxy_number = proxy_number(p), .proxy = p, .most = most, .workers = n };
 	for (unsigned k = 0; k < n; k++)
 		l->of[k].most = most;
 	control_round(l->control, &l->round);
@@ -226,7 +226,7 @@ static void list(struct request *r, const struct port *p)
 struct ending {
 	struct round round;
 	struct request *request;
-	const struct port *port;
+	const struct proxy *proxy;
 	uint64_t number;                /* 0: all */
 	enum vn_end how;
 	_Atomic size_t ended;
@@ -236,7 +236,7 @@ static void ending_ask(struct round *round, struct worker *w)
 {
 	struct ending *e = (struct ending *)round;
 
-	e->ended += roster_end(e->port->shards[w->index], e->number, e->how);
+	e->ended += roster_end(e->proxy->shards[w->index], e->number, e->how);
 }
 
 static void ending_told(struct round *round)
@@ -253,7 +253,7 @@ static void ending_told(struct round *round)
 }
 
 /* `number`: of one, as the path has it; NULL: all. */
-static void end(struct request *r, const struct port *p, const char *number)
+static void end(struct request *r, const struct proxy *p, const char *number)
 {
 	const char *how = request_query(r, "how");
 	uint64_t one = 0;
@@ -270,7 +270,7 @@ static void end(struct request *r, const struct port *p, const char *number)
 	assert(e);
 	e->round = (struct round){ ending_ask, ending_told };
 	e->request = r;
-	e->port = p;
+	e->proxy = p;
 	e->number = one;
 	e->how = how && !strcmp(how, "reset") ? VN_RESET : VN_CLOSE;
 	control_round(request_control(r), &e->round);
@@ -280,22 +280,22 @@ static void end(struct request *r, const struct port *p, const char *number)
 
 static void list_own(struct request *r)
 {
-	list(r, request_port(r));
+	list(r, request_proxy(r));
 }
 
 static void end_own(struct request *r)
 {
-	end(r, request_port(r), NULL);
+	end(r, request_proxy(r), NULL);
 }
 
 static void end_own_one(struct request *r)
 {
-	end(r, request_port(r), request_word(r, 0));
+	end(r, request_proxy(r), request_word(r, 0));
 }
 
 static void list_named(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 
 	if (p)
 		list(r, p);
@@ -303,7 +303,7 @@ static void list_named(struct request *r)
 
 static void end_named(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 
 	if (p)
 		end(r, p, NULL);
@@ -311,7 +311,7 @@ static void end_named(struct request *r)
 
 static void end_named_one(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 
 	if (p)
 		end(r, p, request_word(r, 1));

@@ -51,7 +51,7 @@ static void label(const struct scrape *s, char before, const char *name, const c
 
 static struct spec *spec_at(const struct scrape *s, size_t i)
 {
-	return port_spec(control_port(s->control, i));
+	return proxy_spec(control_proxy(s->control, i));
 }
 
 static void value(const struct scrape *s, uint64_t n)
@@ -376,7 +376,7 @@ static void get_metrics(struct request *r)
 	s.of = calloc(s.n + 1, sizeof *s.of);
 	assert(s.to && s.of);
 	for (size_t i = 0; i < s.n; i++)
-		port_figures(control_port(s.control, i), &s.of[i]);
+		proxy_totals(control_proxy(s.control, i), &s.of[i]);
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
 		const struct family *f = &families[i];
 		fprintf(s.to, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);

@@ -81,9 +81,9 @@ struct control *request_control(struct request *r)
 	return r->control;
 }
 
-struct port *request_port(struct request *r)
+struct proxy *request_proxy(struct request *r)
 {
-	return r->port;
+	return r->proxy;
 }
 
 const char *request_word(struct request *r, unsigned i)
@@ -221,14 +221,14 @@ struct waiter *request_wait(struct request *r, unsigned status, const char *type
 	return &r->waiter;
 }
 
-void request_change(struct request *r, struct port *port, struct spec *to, unsigned status, json_t *body)
+void request_change(struct request *r, struct proxy *proxy, struct spec *to, unsigned status, json_t *body)
 {
 	assert(body && !answered(r));
 	r->status = status;
 	r->answer = body;
 	r->waiter.done = request_changed;
 	r->waiter.by = request_by(r);
-	control_change(request_control(r), port, to, &r->waiter);
+	control_change(request_control(r), proxy, to, &r->waiter);
 }
 
 /* ---- an answer that goes on ---- */

@@ -20,7 +20,7 @@ struct request {
 	uint64_t sent;                  /* body bytes that came, kept or not */
 	const struct dialect *dialect;
 	char *words[WORDS_MAX];         /* what stands at the {} of the path */
-	struct port *port;
+	struct proxy *proxy;
 	char allow[64];                 /* of a 405 */
 	bool begun;                     /* its headers are here */
 	bool dispatched;                /* a handler has it: it must stay until it is ready */

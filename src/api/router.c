@@ -163,13 +163,13 @@ static bool number_is(const char *text, int port)
 }
 
 /* Names go before TCP ports. */
-static struct port *port_meant(struct control *c, const char *name)
+static struct proxy *proxy_meant(struct control *c, const char *name)
 {
-	struct port *found = control_find(c, name);
+	struct proxy *found = control_find(c, name);
 
 	for (size_t i = 0; !found && i < control_count(c); i++)
-		if (number_is(name, port_spec(control_port(c, i))->listen.port))
-			found = control_port(c, i);
+		if (number_is(name, proxy_spec(control_proxy(c, i))->listen.port))
+			found = control_proxy(c, i);
 	return found;
 }
 
@@ -182,8 +182,8 @@ static const struct route *route_of_proxy(struct request *r, const char *method,
 	if (!route)
 		return NULL;
 	char *name = decode(path + 1, (size_t)(slash - path - 1));
-	r->port = port_meant(request_control(r), name);
-	if (!r->port) {
+	r->proxy = proxy_meant(request_control(r), name);
+	if (!r->proxy) {
 		char sentence[SENTENCE], shown[80];
 		sentence_put(sentence, "there is no proxy '%s'", text_show(name, shown, sizeof shown));
 		request_refuse(r, 404, "url", "proxy", sentence);
@@ -245,9 +245,9 @@ static const struct route *route_search(struct request *r, const char *method, c
 		return NULL;
 	}
 	struct control *c = request_control(r);
-	if (!r->port && control_count(c))
-		r->port = control_port(c, 0);
-	if (r->port || !route->of_proxy || route->needs_none)
+	if (!r->proxy && control_count(c))
+		r->proxy = control_proxy(c, 0);
+	if (r->proxy || !route->of_proxy || route->needs_none)
 		return route;
 	request_refuse(r, 404, "url", "", "there is no proxy");
 	return NULL;

@@ -11,7 +11,7 @@ struct trouble { const char *culprit; char error[SENTENCE]; };
 
 static struct spec *request_spec(struct request *r)
 {
-	return port_spec(request_port(r));
+	return proxy_spec(request_proxy(r));
 }
 
 static void refuse(struct request *r, const struct trouble *t)
@@ -32,7 +32,7 @@ static const struct rule_spec *rule_named(struct request *r)
 static void become(struct request *r, struct spec *to, const char *name, const char *what, json_t *answer)
 {
 	log_info("proxy=%s rule=%s is %s", to->name, name, what);
-	request_change(r, request_port(r), to, 200, answer);
+	request_change(r, request_proxy(r), to, 200, answer);
 }
 
 /* ---- from JSON ---- */
@@ -243,7 +243,7 @@ static void put_rules(struct request *r)
 	if (!to)
 		return;
 	log_info("proxy=%s has other rules", to->name);
-	request_change(r, request_port(r), to, 200, json_pack("{s:s}", "status", "ok"));
+	request_change(r, request_proxy(r), to, 200, json_pack("{s:s}", "status", "ok"));
 }
 
 static const struct route routes[] = {

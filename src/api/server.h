@@ -47,7 +47,7 @@ bool toxiproxy_admit(struct request *);         /* as Toxiproxy does: no browser
 /* ---- what was asked ---- */
 
 struct control *request_control(struct request *);
-struct port *request_port(struct request *);            /* the proxy that the path names; else the first. Its routes are of_proxy */
+struct proxy *request_proxy(struct request *);            /* the proxy that the path names; else the first. Its routes are of_proxy */
 const char *request_word(struct request *, unsigned i); /* what stands at the i-th {} of the path, decoded */
 const char *request_query(struct request *, const char *name);          /* of ?name=value; NULL: not there */
 const char *request_header(struct request *, const char *name);         /* NULL: not there */
@@ -64,7 +64,7 @@ void request_answer_text(struct request *, unsigned status, const char *type, ch
 	/* bytes from malloc, which pass over; type NULL: says nothing of it */
 void request_refuse(struct request *, unsigned status, const char *location, const char *name, const char *description);
 	/* with Vaurien's error frame: what is wrong, and with which part of the request */
-void request_change(struct request *, struct port *, struct spec *to, unsigned status, json_t *body);
+void request_change(struct request *, struct proxy *, struct spec *to, unsigned status, json_t *body);
 	/* make the change, and answer so when every worker has it */
 struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text, size_t n);
 	/* answer so when the waiter is told; it is for one change */

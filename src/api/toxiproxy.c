@@ -69,9 +69,9 @@ static json_t *body_read(struct request *r)
 }
 
 /* The proxy that the path names. NULL: refused. */
-static struct port *port_named(struct request *r)
+static struct proxy *proxy_named(struct request *r)
 {
-	struct port *p = control_find(request_control(r), request_word(r, 0));
+	struct proxy *p = control_find(request_control(r), request_word(r, 0));
 
 	if (!p)
 		refuse(r, 404, "proxy not found");
@@ -82,17 +82,17 @@ static struct port *port_named(struct request *r)
 
 static void get_proxies(struct request *r)
 {
-	const struct ports *all = control_ports(request_control(r));
+	const struct proxy_table *all = control_proxies(request_control(r));
 	json_t *proxies = json_object();
 
 	for (size_t i = 0; i < all->n; i++)
-		json_object_set_new_nocheck(proxies, port_spec(all->named[i])->name, proxy_json(all->named[i]));
+		json_object_set_new_nocheck(proxies, proxy_spec(all->named[i])->name, proxy_json(all->named[i]));
 	answer(r, 200, proxies);
 }
 
 static void get_proxy(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 
 	if (p)
 		answer(r, 200, proxy_json(p));
@@ -122,7 +122,7 @@ static void create(struct request *r)
 
 static void update(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 	json_t *body = p ? body_read(r) : NULL;
 	struct fault f;
 	struct wish w;
@@ -138,12 +138,12 @@ static void update(struct request *r)
 
 static void delete(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 
 	if (!p)
 		return;
-	log_info("proxy=%s is deleted", port_spec(p)->name);
-	port_remove(p, request_wait(r, 204, NULL, NULL, 0));
+	log_info("proxy=%s is deleted", proxy_spec(p)->name);
+	proxy_remove(p, request_wait(r, 204, NULL, NULL, 0));
 }
 
 /* Its errors are JSON, with the proxies that have been made: here none has. */
@@ -179,16 +179,16 @@ static void populate(struct request *r)
 
 static void get_toxics(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 
 	if (p)
-		answer(r, 200, toxics_json(port_spec(p)));
+		answer(r, 200, toxics_json(proxy_spec(p)));
 }
 
 static void get_toxic(struct request *r)
 {
-	struct port *p = port_named(r);
-	const struct rule_spec *rule = p ? spec_rule(port_spec(p), request_word(r, 1)) : NULL;
+	struct proxy *p = proxy_named(r);
+	const struct rule_spec *rule = p ? spec_rule(proxy_spec(p), request_word(r, 1)) : NULL;
 
 	if (rule)
 		answer(r, 200, toxic_json(rule));
@@ -197,7 +197,7 @@ static void get_toxic(struct request *r)
 }
 
 /* The proxy shall be `to`, which has the toxic; NULL: it was refused. */
-static void toxic_become(struct request *r, struct port *p, struct spec *to, const char *name, const struct fault *f, const char *what)
+static void toxic_become(struct request *r, struct proxy *p, struct spec *to, const char *name, const struct fault *f, const char *what)
 {
 	size_t n;
 
@@ -214,14 +214,14 @@ static void toxic_become(struct request *r, struct port *p, struct spec *to, con
 
 static void add_toxic(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 	json_t *body = p ? body_read(r) : NULL;
 	char *name = NULL;
 	struct fault f;
 
 	if (!body)
 		return;
-	struct spec *to = toxic_add(port_spec(p), body, &name, &f);
+	struct spec *to = toxic_add(proxy_spec(p), body, &name, &f);
 	toxic_become(r, p, to, name, &f, "set");
 	free(name);
 	json_decref(body);
@@ -229,28 +229,28 @@ static void add_toxic(struct request *r)
 
 static void update_toxic(struct request *r)
 {
-	struct port *p = port_named(r);
+	struct proxy *p = proxy_named(r);
 	const char *name = request_word(r, 1);
 	struct fault f;
 
 	if (!p)
 		return;
-	if (!spec_rule(port_spec(p), name)) {
+	if (!spec_rule(proxy_spec(p), name)) {
 		refuse(r, 404, "toxic not found");
 		return;
 	}
 	json_t *body = body_read(r);
 	if (!body)
 		return;
-	struct spec *to = toxic_change(port_spec(p), name, body, &f);
+	struct spec *to = toxic_change(proxy_spec(p), name, body, &f);
 	toxic_become(r, p, to, name, &f, "changed");
 	json_decref(body);
 }
 
 static void delete_toxic(struct request *r)
 {
-	struct port *p = port_named(r);
-	struct spec *to = p ? spec_without_rule(port_spec(p), request_word(r, 1)) : NULL;
+	struct proxy *p = proxy_named(r);
+	struct spec *to = p ? spec_without_rule(proxy_spec(p), request_word(r, 1)) : NULL;
 
 	if (!p)
 		return;

@@ -37,9 +37,9 @@ static const struct kind {
 
 /* ---- shown ---- */
 
-json_t *proxy_json(const struct port *p)
+json_t *proxy_json(const struct proxy *p)
 {
-	const struct spec *s = port_spec(p);
+	const struct spec *s = proxy_spec(p);
 	char text[160];
 	const char *listen = p->at.len ? endpoint_show(&p->at, text, sizeof text) : s->listen.text;
 	json_t *all = json_object();
@@ -81,9 +81,9 @@ static bool address_read(struct errand *e, const char *listen)
 }
 
 /* Is it where the proxy is already? */
-static bool place_same(const struct port *p, const struct address *a, const struct endpoint *at)
+static bool place_same(const struct proxy *p, const struct address *a, const struct endpoint *at)
 {
-	const struct spec *s = port_spec(p);
+	const struct spec *s = proxy_spec(p);
 
 	if (!strcmp(a->text, s->asked ? s->asked : s->listen.text))
 		return true;
@@ -102,10 +102,10 @@ static struct spec *wished(struct errand *e, const struct wish *w)
 	return wish_spec(control_settings(request_control(e->request)), w, &e->address, &e->fault);
 }
 
-static bool port_begin(struct errand *e, struct spec *to, const struct endpoint *at)
+static bool proxy_begin(struct errand *e, struct spec *to, const struct endpoint *at)
 {
-	struct port *made;
-	int error = port_make(control_ports(request_control(e->request)), to, at, &e->by, &made);
+	struct proxy *made;
+	int error = proxy_create(control_proxies(request_control(e->request)), to, at, &e->by, &made);
 
 	if (error) {
 		spec_drop(to);
@@ -121,12 +121,12 @@ static bool create_take(struct errand *e, struct step *s, const struct endpoint 
 	if (control_find(request_control(e->request), s->wish.name))
 		return fault_say(&e->fault, 409, "proxy already exists");
 	struct spec *to = wished(e, &s->wish);
-	return to && port_begin(e, to, at);
+	return to && proxy_begin(e, to, at);
 }
 
-static bool port_become(struct errand *e, struct port *p, struct spec *to, const struct endpoint *at, bool empty)
+static bool proxy_become(struct errand *e, struct proxy *p, struct spec *to, const struct endpoint *at, bool empty)
 {
-	int error = port_alter(p, to, at, empty, &e->by);
+	int error = proxy_update(p, to, at, empty, &e->by);
 
 	if (error) {
 		spec_drop(to);
@@ -137,19 +137,19 @@ static bool port_become(struct errand *e, struct port *p, struct spec *to, const
 	return true;
 }
 
-static struct port *step_port(struct errand *e, const struct step *s)
+static struct proxy *step_proxy(struct errand *e, const struct step *s)
 {
 	return control_numbered(request_control(e->request), s->number);
 }
 
 static bool update_address(struct errand *e, struct step *s)
 {
-	struct port *p = step_port(e, s);
+	struct proxy *p = step_proxy(e, s);
 
 	if (s->wish.listen)
 		return address_read(e, s->wish.listen);
 	if (p && !p->at.len)
-		address_copy(&e->address, &port_spec(p)->listen);
+		address_copy(&e->address, &proxy_spec(p)->listen);
 	return true;
 }
 
@@ -160,9 +160,9 @@ static void become(struct spec **s, struct spec *next)
 	*s = next;
 }
 
-static struct spec *updated(struct errand *e, const struct port *p, const struct wish *w, bool moved)
+static struct spec *updated(struct errand *e, const struct proxy *p, const struct wish *w, bool moved)
 {
-	struct spec *to = spec_hold(port_spec(p));
+	struct spec *to = spec_hold(proxy_spec(p));
 	const char *culprit;
 	char error[SENTENCE];
 
@@ -184,7 +184,7 @@ static struct spec *updated(struct errand *e, const struct port *p, const struct
 
 static bool update_take(struct errand *e, struct step *s, const struct endpoint *at)
 {
-	struct port *p = step_port(e, s);
+	struct proxy *p = step_proxy(e, s);
 
 	if (!p)
 		return fault_say(&e->fault, 404, "proxy not found");
@@ -192,8 +192,8 @@ static bool update_take(struct errand *e, struct step *s, const struct endpoint 
 	struct spec *to = updated(e, p, &s->wish, moved);
 	if (!to)
 		return false;
-	bool elsewhere = strcmp(to->backend.text, port_spec(p)->backend.text) != 0;
-	return port_become(e, p, to, moved || !p->at.len ? at : NULL, moved || elsewhere);
+	bool elsewhere = strcmp(to->backend.text, proxy_spec(p)->backend.text) != 0;
+	return proxy_become(e, p, to, moved || !p->at.len ? at : NULL, moved || elsewhere);
 }
 
 /* The rules are those that the proxy has, in all but what they have met. */
@@ -209,14 +209,14 @@ static bool rules_same(const struct spec *a, const struct spec *b)
 static bool populate_take(struct errand *e, struct step *s, const struct endpoint *at)
 {
 	const struct wish *w = &s->wish;
-	struct port *p = control_find(request_control(e->request), w->name);
+	struct proxy *p = control_find(request_control(e->request), w->name);
 	struct spec *to = wished(e, w);
 
 	if (!to)
 		return false;
 	if (!p)
-		return port_begin(e, to, at);
-	struct spec *is = port_spec(p);
+		return proxy_begin(e, to, at);
+	struct spec *is = proxy_spec(p);
 	bool moved = !place_same(p, &e->address, at), same = !moved && !strcmp(is->backend.text, to->backend.text);
 	if (same && (!w->protocol || w->protocol == is->protocol) && (!w->toxics || rules_same(is, to))) {
 		spec_drop(to);
@@ -227,27 +227,27 @@ static bool populate_take(struct errand *e, struct step *s, const struct endpoin
 		to->enabled = is->enabled;
 	if (!moved && is->asked)                /* the free port that it has got */
 		become(&to, spec_with_address(to, &is->listen));
-	return port_become(e, p, to, moved || !p->at.len ? at : NULL, !same);
+	return proxy_become(e, p, to, moved || !p->at.len ? at : NULL, !same);
 }
 
 static bool reset_address(struct errand *e, struct step *s)
 {
-	struct port *p = step_port(e, s);
+	struct proxy *p = step_proxy(e, s);
 
 	if (p && !p->at.len)
-		address_copy(&e->address, &port_spec(p)->listen);
+		address_copy(&e->address, &proxy_spec(p)->listen);
 	return true;
 }
 
 static bool reset_take(struct errand *e, struct step *s, const struct endpoint *at)
 {
-	struct port *p = step_port(e, s);
+	struct proxy *p = step_proxy(e, s);
 
-	if (!p || (port_spec(p)->enabled && !port_spec(p)->n_rules))
+	if (!p || (proxy_spec(p)->enabled && !proxy_spec(p)->n_rules))
 		return true;
-	struct spec *to = spec_without_rules(port_spec(p));
+	struct spec *to = spec_without_rules(proxy_spec(p));
 	become(&to, spec_with_enabled(to, true));
-	return port_become(e, p, to, p->at.len ? NULL : at, false);
+	return proxy_become(e, p, to, p->at.len ? NULL : at, false);
 }
 
 static const struct kind
@@ -317,7 +317,7 @@ static void errand_found(struct look *l)
 {
 	struct errand *e = OWNER(errand, look, l);
 	struct step *s = &e->steps[e->at++];
-	bool at_end = control_ports(request_control(e->request))->rounds->alone;
+	bool at_end = control_proxies(request_control(e->request))->rounds->alone;
 
 	if (at_end)
 		fault_say(&e->fault, 503, "the program ends");
@@ -381,11 +381,11 @@ void errand_create(struct request *r, struct wish *w)
 	errand_go(e);
 }
 
-void errand_update(struct request *r, struct port *p, struct wish *w)
+void errand_update(struct request *r, struct proxy *p, struct wish *w)
 {
 	struct errand *e = errand_make(r, &updating, 1);
 
-	e->steps[0] = (struct step){ port_number(p), *w };
+	e->steps[0] = (struct step){ proxy_number(p), *w };
 	errand_go(e);
 }
 
@@ -405,6 +405,6 @@ void errand_reset(struct request *r)
 	struct errand *e = errand_make(r, &resetting, control_count(c));
 
 	for (size_t i = 0; i < e->n; i++)
-		e->steps[i].number = port_number(control_port(c, i));
+		e->steps[i].number = proxy_number(control_proxy(c, i));
 	errand_go(e);
 }

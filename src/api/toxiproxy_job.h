@@ -7,11 +7,11 @@
 #include "toxiproxy/proxy_json.h"
 
 void errand_create(struct request *, struct wish *);            /* takes the wish over */
-void errand_update(struct request *, struct port *, struct wish *);
+void errand_update(struct request *, struct proxy *, struct wish *);
 void errand_populate(struct request *, struct wish *, size_t n);
 void errand_reset(struct request *);
 
-json_t *proxy_json(const struct port *);
+json_t *proxy_json(const struct proxy *);
 void request_fault(struct request *, const struct fault *);     /* answer with it */
 
 #endif

@@ -28,7 +28,7 @@ struct control {
 	struct worker *workers;
 	struct resolver *resolver;
 	struct rounds rounds;
-	struct ports ports;
+	struct proxy_table proxies;
 	struct http *http;
 	struct statsd *statsd;
 	struct watch log, signals;
@@ -52,43 +52,43 @@ struct resolver *control_resolver(struct control *c)
 
 /* ---- the proxies ---- */
 
-struct ports *control_ports(struct control *c)
+struct proxy_table *control_proxies(struct control *c)
 {
-	return &c->ports;
+	return &c->proxies;
 }
 
 size_t control_count(struct control *c)
 {
-	return c->ports.n;
+	return c->proxies.n;
 }
 
-struct port *control_port(struct control *c, size_t i)
+struct proxy *control_proxy(struct control *c, size_t i)
 {
-	assert(i < c->ports.n);
-	return c->ports.made[i];
+	assert(i < c->proxies.n);
+	return c->proxies.made[i];
 }
 
-struct port *control_find(struct control *c, const char *name)
+struct proxy *control_find(struct control *c, const char *name)
 {
-	return port_find(&c->ports, name);
+	return proxy_find(&c->proxies, name);
 }
 
-struct port *control_numbered(struct control *c, unsigned number)
+struct proxy *control_numbered(struct control *c, unsigned number)
 {
-	return port_numbered(&c->ports, number);
+	return proxy_numbered(&c->proxies, number);
 }
 
-struct spec *port_spec(const struct port *p)
+struct spec *proxy_spec(const struct proxy *p)
 {
 	return p->spec;
 }
 
-unsigned port_number(const struct port *p)
+unsigned proxy_number(const struct proxy *p)
 {
 	return p->number;
 }
 
-void port_figures(const struct port *p, struct figures *f)
+void proxy_totals(const struct proxy *p, struct figures *f)
 {
 	*f = (struct figures){ 0 };
 	for (unsigned k = 0; k < p->all->rounds->n; k++)
@@ -111,9 +111,9 @@ const struct worker *control_worker(struct control *c, unsigned k)
 	return &c->workers[k];
 }
 
-void control_change(struct control *c, struct port *p, struct spec *to, struct waiter *waiter)
+void control_change(struct control *c, struct proxy *p, struct spec *to, struct waiter *waiter)
 {
-	int error = port_alter(p, to, NULL, false, waiter);
+	int error = proxy_update(p, to, NULL, false, waiter);
 
 	assert(!error);
 }
@@ -267,9 +267,9 @@ static void say_start(const struct settings *s)
 	log_info("* seed: %llu", (unsigned long long)s->seed);
 }
 
-static void port_leaves(const struct port *p)
+static void proxy_leaves(const struct proxy *p)
 {
-	struct control *c = OWNER(control, ports, p->all);
+	struct control *c = OWNER(control, proxies, p->all);
 
 	if (c->statsd)
 		statsd_leaves(c->statsd, p);
@@ -286,8 +286,8 @@ static void make_workers(struct control *c)
 	for (unsigned k = 0; k < n; k++)
 		worker_init(&c->workers[k], c->workers, k, n, c->resolver, &words);
 	c->rounds = (struct rounds){ .loop = &c->loop, .workers = c->workers, .n = n, .alone = true };
-	ports_init(&c->ports, &c->rounds);
-	c->ports.leaves = port_leaves;
+	proxy_table_init(&c->proxies, &c->rounds);
+	c->proxies.leaves = proxy_leaves;
 }
 
 static void start_workers(struct control *c)
@@ -306,7 +306,7 @@ static bool lenient(const struct control *c, const char *error)
 }
 
 /* All of them listen, before any has a client. */
-static bool make_ports(struct control *c, char error[SENTENCE])
+static bool create_proxies(struct control *c, char error[SENTENCE])
 {
 	struct waiter start = { .by = "start" };
 
@@ -315,7 +315,7 @@ static bool make_ports(struct control *c, char error[SENTENCE])
 		struct endpoint at = { .len = 0 };
 		if (s->enabled && !listener_find(&s->listen, &at, error, SENTENCE))
 			return lenient(c, error);
-		int why = port_make(&c->ports, s, &at, &start, NULL);
+		int why = proxy_create(&c->proxies, s, &at, &start, NULL);
 		if (why) {
 			sentence_put(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
 			return lenient(c, error);
@@ -344,7 +344,7 @@ static void finish(struct control *c)
 		worker_free(&c->workers[k]);
 	events_stop();
 	loop_free(&c->loop);
-	ports_free(&c->ports);
+	proxy_table_free(&c->proxies);
 	free(c->workers);
 	log_info("Bye!");
 	log_stop();
@@ -362,7 +362,7 @@ int control_run(struct settings *s)
 	watch_signals(&c);
 	c.resolver = resolver_start();
 	make_workers(&c);
-	if (!events_start(&c.loop, s->events, error) || !make_ports(&c, error)) {
+	if (!events_start(&c.loop, s->events, error) || !create_proxies(&c, error)) {
 		rc = 1;
 	} else {
 		say_start(s);

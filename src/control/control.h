@@ -17,18 +17,18 @@ struct resolver *control_resolver(struct control *);
 
 /* ---- the proxies ---- */
 
-struct ports *control_ports(struct control *);
+struct proxy_table *control_proxies(struct control *);
 size_t control_count(struct control *);
-struct port *control_port(struct control *, size_t i);                  /* in the order in which they were made */
-struct port *control_find(struct control *, const char *name);          /* NULL: there is none */
-struct port *control_numbered(struct control *, unsigned number);       /* likewise: for who comes back later */
+struct proxy *control_proxy(struct control *, size_t i);                  /* in the order in which they were made */
+struct proxy *control_find(struct control *, const char *name);          /* NULL: there is none */
+struct proxy *control_numbered(struct control *, unsigned number);       /* likewise: for who comes back later */
 
-struct spec *port_spec(const struct port *);                            /* borrowed: valid until the next change */
-unsigned port_number(const struct port *);                              /* never given twice */
-void port_figures(const struct port *, struct figures *);               /* all of its counts, summed over the workers */
+struct spec *proxy_spec(const struct proxy *);                            /* borrowed: valid until the next change */
+unsigned proxy_number(const struct proxy *);                              /* never given twice */
+void proxy_totals(const struct proxy *, struct figures *);               /* all of its counts, summed over the workers */
 
 /* The proxy shall be `to` (whose reference passes over), with the address that it has. Returns at once; `waiter` may be NULL. */
-void control_change(struct control *, struct port *, struct spec *to, struct waiter *);
+void control_change(struct control *, struct proxy *, struct spec *to, struct waiter *);
 
 /* ---- a round: something is done or asked in every worker ---- */
 

@@ -16,7 +16,7 @@
 /* ---- the table ---- */
 
 /* Where the name stands among the names, or would. */
-static size_t name_place(const struct ports *all, const char *name, bool *there)
+static size_t name_place(const struct proxy_table *all, const char *name, bool *there)
 {
 	size_t low = 0, high = all->n;
 
@@ -33,7 +33,7 @@ static size_t name_place(const struct ports *all, const char *name, bool *there)
 	return low;
 }
 
-struct port *port_find(const struct ports *all, const char *name)
+struct proxy *proxy_find(const struct proxy_table *all, const char *name)
 {
 	bool there;
 	size_t at = name_place(all, name, &there);
@@ -42,7 +42,7 @@ struct port *port_find(const struct ports *all, const char *name)
 }
 
 /* Numbers rise in the order of making. */
-static size_t number_place(const struct ports *all, unsigned number)
+static size_t number_place(const struct proxy_table *all, unsigned number)
 {
 	size_t low = 0, high = all->n;
 
@@ -56,25 +56,25 @@ static size_t number_place(const struct ports *all, unsigned number)
 	return low;
 }
 
-struct port *port_numbered(const struct ports *all, unsigned number)
+struct proxy *proxy_numbered(const struct proxy_table *all, unsigned number)
 {
 	size_t at = number_place(all, number);
 
 	return at < all->n && all->made[at]->number == number ? all->made[at] : NULL;
 }
 
-static void list_put(struct port **list, size_t n, size_t at, struct port *p)
+static void list_put(struct proxy **list, size_t n, size_t at, struct proxy *p)
 {
 	memmove(list + at + 1, list + at, (n - at) * sizeof *list);
 	list[at] = p;
 }
 
-static void list_take(struct port **list, size_t n, size_t at)
+static void list_take(struct proxy **list, size_t n, size_t at)
 {
 	memmove(list + at, list + at + 1, (n - at - 1) * sizeof *list);
 }
 
-static void table_add(struct ports *all, struct port *p)
+static void table_add(struct proxy_table *all, struct proxy *p)
 {
 	bool there;
 	size_t at = name_place(all, p->spec->name, &there);
@@ -91,7 +91,7 @@ static void table_add(struct ports *all, struct port *p)
 	all->n++;
 }
 
-static void table_remove(struct ports *all, struct port *p)
+static void table_remove(struct proxy_table *all, struct proxy *p)
 {
 	bool there;
 
@@ -102,22 +102,22 @@ static void table_remove(struct ports *all, struct port *p)
 
 static void expiry_fire(struct timer *t);
 
-void ports_init(struct ports *all, struct rounds *rounds)
+void proxy_table_init(struct proxy_table *all, struct rounds *rounds)
 {
-	*all = (struct ports){ .rounds = rounds, .expiry.fire = expiry_fire };
+	*all = (struct proxy_table){ .rounds = rounds, .expiry.fire = expiry_fire };
 }
 
-static void port_free(struct port *p)
+static void proxy_free(struct proxy *p)
 {
 	spec_drop(p->spec);
 	free(p->shards);
 	free(p);
 }
 
-void ports_free(struct ports *all)
+void proxy_table_free(struct proxy_table *all)
 {
 	for (size_t i = 0; i < all->n; i++)
-		port_free(all->made[i]);
+		proxy_free(all->made[i]);
 	free(all->made);
 	free(all->named);
 }
@@ -126,7 +126,7 @@ void ports_free(struct ports *all)
 
 /* Nobody is accepted from now on, and the address is free for others. The worker closes what is left. A
  * unix path stays until then. */
-static void port_shut(struct port *p)
+static void proxy_shut(struct proxy *p)
 {
 	if (p->fd >= 0 && !p->spec->listen.unix_path)
 		shutdown(p->fd, SHUT_RD);
@@ -135,7 +135,7 @@ static void port_shut(struct port *p)
 
 /* A socket for `to`. Its own old one may be in the way (0.0.0.0:80 is, of 127.0.0.1:80): then that goes first, and
  * comes back if it was not that. */
-static int port_bind(const struct port *p, const struct spec *to, const struct endpoint *at, struct endpoint *bound)
+static int proxy_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at, struct endpoint *bound)
 {
 	int fd = listener_bind_at(at, to->backlog, bound), listens = 0;
 	socklen_t n = sizeof listens;
@@ -153,7 +153,7 @@ static int port_bind(const struct port *p, const struct spec *to, const struct e
 /* ---- changes ---- */
 
 /* Who has made what of it. */
-static void tell(const struct port *p, const char *what, const struct waiter *by)
+static void tell(const struct proxy *p, const char *what, const struct waiter *by)
 {
 	const struct spec *s = p->spec;
 	char rules[NEWS_WORDS + 1] = "";
@@ -177,7 +177,7 @@ static void tell(const struct port *p, const char *what, const struct waiter *by
 
 struct change {
 	struct round round;
-	struct port *port;
+	struct proxy *proxy;
 	struct spec *to;
 	int fd;                         /* to listen on from now on; -1: as before */
 	bool stop;                      /* listening as before */
@@ -188,7 +188,7 @@ struct change {
 static void change_make(struct round *r, struct worker *w)
 {
 	struct change *ch = (struct change *)r;
-	struct shard *p = ch->port->shards[w->index];
+	struct shard *p = ch->proxy->shards[w->index];
 
 	if (ch->stop && p->listener)
 		listener_stop(p->listener);
@@ -216,7 +216,7 @@ static void change_made(struct round *r)
 	free(ch);
 }
 
-static void change_begin(struct port *p, int fd, bool stop, bool empty, struct waiter *waiter)
+static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct waiter *waiter)
 {
 	struct change *ch = malloc(sizeof *ch);
 
@@ -229,18 +229,18 @@ static void change_begin(struct port *p, int fd, bool stop, bool empty, struct w
 	round_begin(p->all->rounds, &ch->round);
 }
 
-int port_make(struct ports *all, struct spec *to, const struct endpoint *at, struct waiter *waiter, struct port **made)
+int proxy_create(struct proxy_table *all, struct spec *to, const struct endpoint *at, struct waiter *waiter, struct proxy **made)
 {
 	struct endpoint bound = { .len = 0 };
-	int fd = to->enabled ? port_bind(NULL, to, at, &bound) : -1;
+	int fd = to->enabled ? proxy_bind(NULL, to, at, &bound) : -1;
 
 	if (to->enabled && fd < 0)
 		return -fd;
-	struct port *p = malloc(sizeof *p);
+	struct proxy *p = malloc(sizeof *p);
 	assert(p);
 	if (to->enabled)
 		spec_settle(to, &bound);
-	*p = (struct port){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
+	*p = (struct proxy){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
 	p->shards = calloc(all->rounds->n, sizeof(struct shard *));
 	assert(p->shards);
 	shard_make(p->shards, all->rounds->workers, all->rounds->n, p->number);
@@ -252,11 +252,11 @@ int port_make(struct ports *all, struct spec *to, const struct endpoint *at, str
 	return 0;
 }
 
-int port_alter(struct port *p, struct spec *to, const struct endpoint *at, bool empty, struct waiter *waiter)
+int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bool empty, struct waiter *waiter)
 {
 	struct endpoint bound = at ? *at : p->at;
 	bool binds = to->enabled && (at || p->fd < 0), stop = p->fd >= 0 && (binds || !to->enabled);
-	int fd = binds ? port_bind(p, to, &bound, &bound) : -1;
+	int fd = binds ? proxy_bind(p, to, &bound, &bound) : -1;
 
 	if (binds && fd < 0)
 		return -fd;
@@ -264,7 +264,7 @@ int port_alter(struct port *p, struct spec *to, const struct endpoint *at, bool 
 		spec_settle(to, &bound);
 	empty |= !to->enabled || to->protocol != p->spec->protocol;
 	if (stop)
-		port_shut(p);
+		proxy_shut(p);
 	if (binds)
 		p->fd = fd;
 	if (binds || at)
@@ -278,7 +278,7 @@ int port_alter(struct port *p, struct spec *to, const struct endpoint *at, bool 
 
 /* ---- rules that go by themselves ---- */
 
-static void port_expire(struct port *p, vn_nsec now)
+static void proxy_expire(struct proxy *p, vn_nsec now)
 {
 	vn_nsec next;
 	struct waiter ttl = { .by = "ttl" };
@@ -287,17 +287,17 @@ static void port_expire(struct port *p, vn_nsec now)
 	if (!less)
 		return;
 	log_info("rules=%u of %u are over proxy=%s", p->spec->n_rules - less->n_rules, p->spec->n_rules, less->name);
-	port_alter(p, less, NULL, false, &ttl);
+	proxy_update(p, less, NULL, false, &ttl);
 }
 
 static void expiry_fire(struct timer *t)
 {
-	struct ports *all = OWNER(ports, expiry, t);
+	struct proxy_table *all = OWNER(proxy_table, expiry, t);
 	vn_nsec now = all->rounds->loop->now, next = VN_NEVER;
 
 	for (size_t i = 0; i < all->n; i++) {
 		if (all->made[i]->expires <= now)
-			port_expire(all->made[i], now);
+			proxy_expire(all->made[i], now);
 		if (all->made[i]->expires < next)
 			next = all->made[i]->expires;
 	}
@@ -308,41 +308,41 @@ static void expiry_fire(struct timer *t)
 
 struct removal {
 	struct round round;
-	struct port *port;
+	struct proxy *proxy;
 	struct waiter *waiter;
 };
 
 static void part_free(struct round *r, struct worker *w)
 {
-	shard_free(((struct removal *)r)->port->shards[w->index]);
+	shard_free(((struct removal *)r)->proxy->shards[w->index]);
 }
 
 static void removal_over(struct round *r)
 {
 	struct removal *rm = (struct removal *)r;
 
-	port_free(rm->port);
+	proxy_free(rm->proxy);
 	free(rm);
 }
 
 static void part_leave(struct round *r, struct worker *w)
 {
-	shard_stop(((struct removal *)r)->port->shards[w->index]);
+	shard_stop(((struct removal *)r)->proxy->shards[w->index]);
 }
 
 static void removal_made(struct round *r)
 {
 	struct removal *rm = (struct removal *)r;
 
-	if (rm->port->all->leaves)
-		rm->port->all->leaves(rm->port);
+	if (rm->proxy->all->leaves)
+		rm->proxy->all->leaves(rm->proxy);
 	if (rm->waiter)
 		rm->waiter->done(rm->waiter);
 	rm->round = (struct round){ part_free, removal_over };
-	round_begin(rm->port->all->rounds, &rm->round);
+	round_begin(rm->proxy->all->rounds, &rm->round);
 }
 
-void port_remove(struct port *p, struct waiter *waiter)
+void proxy_remove(struct proxy *p, struct waiter *waiter)
 {
 	struct removal *rm = malloc(sizeof *rm);
 
@@ -350,6 +350,6 @@ void port_remove(struct port *p, struct waiter *waiter)
 	*rm = (struct removal){ { part_leave, removal_made }, p, waiter && waiter->done ? waiter : NULL };
 	tell(p, "removed", waiter);
 	table_remove(p->all, p);
-	port_shut(p);
+	proxy_shut(p);
 	round_begin(p->all->rounds, &rm->round);
 }

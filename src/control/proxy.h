@@ -1,6 +1,6 @@
 /* proxy.h - the proxies as control knows them: a table of them, and what can be done to one.
  *
- * A port owns the proxy's words and its parts in the workers. What is done to it is done in control at
+ * A proxy owns its spec and its parts in the workers. What is done to it is done in control at
  * once (the words, the socket), and goes round the workers then: who wants to know when all have it
  * gives a waiter. All that is here is for the control thread only. */
 #ifndef PORT_H
@@ -12,8 +12,8 @@
 
 struct shard;
 
-struct port {
-	struct ports *all;
+struct proxy {
+	struct proxy_table *all;
 	unsigned number;
 	struct spec *spec;
 	struct endpoint at;             /* where it listens, or last did; len 0: nowhere yet */
@@ -22,13 +22,13 @@ struct port {
 	struct shard **shards;          /* one per worker */
 };
 
-struct ports {
+struct proxy_table {
 	struct rounds *rounds;
 	struct timer expiry;            /* of the next rule that goes by itself */
 	size_t n, room;
-	struct port **made, **named;    /* in the order they were made, and by their names */
+	struct proxy **made, **named;    /* in the order they were made, and by their names */
 	unsigned last;                  /* number given */
-	void (*leaves)(const struct port *);    /* told when all workers have done with one that was removed: the last of its counts; or NULL */
+	void (*leaves)(const struct proxy *);    /* told when all workers have done with one that was removed: the last of its counts; or NULL */
 };
 
 struct waiter {                         /* who makes a change */
@@ -36,21 +36,21 @@ struct waiter {                         /* who makes a change */
 	const char *by;                 /* for the events: a client's address, "signal" ...; read at once */
 };
 
-void ports_init(struct ports *, struct rounds *);
-struct port *port_find(const struct ports *, const char *name); /* NULL: there is none */
-struct port *port_numbered(const struct ports *, unsigned number);
+void proxy_table_init(struct proxy_table *, struct rounds *);
+struct proxy *proxy_find(const struct proxy_table *, const char *name); /* NULL: there is none */
+struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);
 
 /* Each takes over the reference to `to`, where it has one, and may be given no waiter. 0: it is done; else an
  * errno: the address cannot be listened on, nothing has changed, and the reference stays the caller's. */
 
 /* A proxy more. The name must be free. `at`: where to->listen is, if it is enabled. */
-int port_make(struct ports *, struct spec *to, const struct endpoint *at, struct waiter *, struct port **made);
+int proxy_create(struct proxy_table *, struct spec *to, const struct endpoint *at, struct waiter *, struct proxy **made);
 
 /* The proxy shall be `to`. `at`: where it is to listen now, if that has changed or was never known; else NULL.
  * `empty`: live connections are closed. (They are, too, when it is disabled, and when the protocol is another.) */
-int port_alter(struct port *, struct spec *to, const struct endpoint *at, bool empty, struct waiter *);
+int proxy_update(struct proxy *, struct spec *to, const struct endpoint *at, bool empty, struct waiter *);
 
-void port_remove(struct port *, struct waiter *);       /* not to be touched any more from now on */
-void ports_free(struct ports *);                        /* at the end, when no worker runs any more */
+void proxy_remove(struct proxy *, struct waiter *);       /* not to be touched any more from now on */
+void proxy_table_free(struct proxy_table *);                        /* at the end, when no worker runs any more */
 
 #endif

@@ -24,7 +24,7 @@
 #include "config/error.h"
 
 struct action {                         /* for one proxy */
-	struct port *port;              /* NULL: it is made */
+	struct proxy *proxy;              /* NULL: it is made */
 	struct spec *to;                /* NULL: it is removed */
 	const struct endpoint *at;      /* where it listens from now on; NULL: as before, or nowhere */
 	bool vacates;                   /* it does not listen any more where it did */
@@ -80,18 +80,18 @@ static struct spec *spec_named(const struct settings *s, const char *name)
 	return NULL;
 }
 
-static struct action *action_add(struct reload *r, struct port *p, struct spec *to)
+static struct action *action_add(struct reload *r, struct proxy *p, struct spec *to)
 {
 	struct action *a = &r->actions[r->n++];
 
-	*a = (struct action){ .port = p, .to = to, .probe = -1 };
+	*a = (struct action){ .proxy = p, .to = to, .probe = -1 };
 	return a;
 }
 
 /* A proxy that both the file and we have. False: it cannot become so. */
-static bool merge_one(struct reload *r, struct port *p, struct spec *now, const struct endpoint *at, char error[SENTENCE])
+static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const struct endpoint *at, char error[SENTENCE])
 {
-	struct spec *is = port_spec(p), *was = spec_named(r->old, now->name), *to;
+	struct spec *is = proxy_spec(p), *was = spec_named(r->old, now->name), *to;
 	bool moves = spec_moves(was ? was : is, now);
 
 	if (was && !moves && spec_same(was, now))
@@ -111,13 +111,13 @@ static bool merge(struct reload *r, char error[SENTENCE])
 	assert(r->actions);
 	for (size_t i = 0; i < r->old->n_proxies; i++) {
 		const char *name = r->old->proxies[i]->name;
-		struct port *p = spec_named(&r->next, name) ? NULL : control_find(r->control, name);
+		struct proxy *p = spec_named(&r->next, name) ? NULL : control_find(r->control, name);
 		if (p)
-			action_add(r, p, NULL)->vacates = port_spec(p)->enabled;
+			action_add(r, p, NULL)->vacates = proxy_spec(p)->enabled;
 	}
 	for (size_t i = 0; i < r->next.n_proxies; i++) {
 		struct spec *now = r->next.proxies[i];
-		struct port *p = control_find(r->control, now->name);
+		struct proxy *p = control_find(r->control, now->name);
 		if (p && !merge_one(r, p, now, &r->at[i], error))
 			return false;
 		if (!p && !(spec_named(r->old, now->name) && spec_same(spec_named(r->old, now->name), now)))
@@ -132,17 +132,17 @@ static void vacate(struct action *a)
 {
 	int listens = 0;
 
-	if (!a->vacates || port_spec(a->port)->listen.unix_path)
+	if (!a->vacates || proxy_spec(a->proxy)->listen.unix_path)
 		return;
-	getsockopt(a->port->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){ sizeof listens });
-	shutdown(a->port->fd, SHUT_RD);
+	getsockopt(a->proxy->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){ sizeof listens });
+	shutdown(a->proxy->fd, SHUT_RD);
 	a->vacated = listens;           /* else a rule refuses clients */
 }
 
 static void come_back(struct action *a)
 {
 	if (a->vacated)
-		listen(a->port->fd, (int)port_spec(a->port)->backlog);
+		listen(a->proxy->fd, (int)proxy_spec(a->proxy)->backlog);
 }
 
 /* 0, or an errno. The spec's own port 0 is no question. */
@@ -183,11 +183,11 @@ static void act(struct reload *r, struct action *a, struct waiter *by)
 
 	a->to = NULL;
 	if (!to)
-		port_remove(a->port, by);
-	else if (a->port)
-		error = port_alter(a->port, to, a->at, false, by);
+		proxy_remove(a->proxy, by);
+	else if (a->proxy)
+		error = proxy_update(a->proxy, to, a->at, false, by);
 	else
-		error = port_make(control_ports(r->control), to, a->at, by, NULL);
+		error = proxy_create(control_proxies(r->control), to, a->at, by, NULL);
 	if (!error)
 		return;
 	log_error("SIGHUP: proxy=%s: cannot listen on '%s': %s", to->name, to->listen.text, strerror(error));
@@ -228,7 +228,7 @@ static void reload_found(struct look *l)
 	struct reload *r = OWNER(reload, look, l);
 	const char *name = r->next.proxies[r->looked]->name;
 
-	if (control_ports(r->control)->rounds->alone) {
+	if (control_proxies(r->control)->rounds->alone) {
 		reload_end(r);
 	} else if (!l->n) {
 		reload_fail(r, "proxy=%s: cannot listen on '%s': %s", name, r->next.proxies[r->looked]->listen.text, l->error);

@@ -170,26 +170,26 @@ static void before_free(struct before *b)
 	free(b->tallied);
 }
 
-static void statsd_port(struct statsd *s, struct before *b, const struct port *p)
+static void statsd_proxy(struct statsd *s, struct before *b, const struct proxy *p)
 {
 	struct figures f;
 
-	port_figures(p, &f);
-	statsd_figures(s, b, port_spec(p), &f);
-	statsd_rules(s, b, port_spec(p));
+	proxy_totals(p, &f);
+	statsd_figures(s, b, proxy_spec(p), &f);
+	statsd_rules(s, b, proxy_spec(p));
 }
 
 /* One that came after the last tick is not known yet; one that a tick has found missing was counted to its end but
  * for the last moment. */
-void statsd_leaves(struct statsd *s, const struct port *p)
+void statsd_leaves(struct statsd *s, const struct proxy *p)
 {
-	struct before new = { 0 }, *b = port_number(p) > s->seen ? &new : NULL;
+	struct before new = { 0 }, *b = proxy_number(p) > s->seen ? &new : NULL;
 
 	for (size_t i = 0; i < s->n; i++)
-		if (s->before[i].number == port_number(p))
+		if (s->before[i].number == proxy_number(p))
 			b = &s->before[i];
 	if (b)
-		statsd_port(s, b, p);
+		statsd_proxy(s, b, p);
 	before_free(&new);
 }
 
@@ -201,7 +201,7 @@ static void statsd_follow(struct statsd *s)
 
 	assert(now);
 	for (size_t i = 0; i < n; i++) {
-		s->seen = now[i].number = port_number(control_port(s->control, i));
+		s->seen = now[i].number = proxy_number(control_proxy(s->control, i));
 		while (old < s->n && s->before[old].number < now[i].number)
 			before_free(&s->before[old++]);
 		if (old < s->n && s->before[old].number == now[i].number)
@@ -243,7 +243,7 @@ static void statsd_tick(struct statsd *s)
 	statsd_follow(s);
 	for (size_t i = 0; i < s->n; i++) {
 		const struct figures *f = &s->before[i].figures;
-		statsd_port(s, &s->before[i], control_port(s->control, i));
+		statsd_proxy(s, &s->before[i], control_proxy(s->control, i));
 		open += figures_open(f, STAT_OPENED, STAT_CLOSED);
 	}
 	statsd_gauge(s, "open", open);

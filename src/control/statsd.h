@@ -3,11 +3,11 @@
 #define STATSD_H
 
 struct control;
-struct port;
+struct proxy;
 struct statsd;
 
 struct statsd *statsd_start(struct control *);  /* NULL: not enabled, or a warning was logged */
 void statsd_stop(struct statsd *);              /* sends what is left */
-void statsd_leaves(struct statsd *, const struct port *);       /* this one was removed: its last counts */
+void statsd_leaves(struct statsd *, const struct proxy *);       /* this one was removed: its last counts */
 
 #endif
