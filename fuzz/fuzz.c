@@ -98,11 +98,11 @@ static void toxic_say(const json_t *value)
 	struct spec *to = toxic_add(on, value, &name, &f);
 	if (to) {
 		json_decref(toxics_json(to));
-		spec_drop(toxic_change(to, name, value, &f));
+		spec_unref(toxic_change(to, name, value, &f));
 	}
 	free(name);
-	spec_drop(to);
-	spec_drop(on);
+	spec_unref(to);
+	spec_unref(on);
 }
 
 static void body_say(struct input in)

@@ -218,7 +218,7 @@ static struct spec *rules_replaced(const struct spec *from, const json_t *rules,
 		if (called && json_is_string(called) && !strcmp(json_string_value(called), "behavior"))
 			continue;
 		next = rule_more(to, body, name, t);
-		spec_drop(to);
+		spec_unref(to);
 		if (!next)
 			return NULL;
 		json_decref(name[0]);

@@ -108,7 +108,7 @@ static bool proxy_begin(struct errand *e, struct spec *to, const struct endpoint
 	int error = proxy_create(control_proxies(request_control(e->request)), to, at, &e->by, &made);
 
 	if (error) {
-		spec_drop(to);
+		spec_unref(to);
 		return bind_fault(e, at, error);
 	}
 	log_info("proxy=%s is made: from %s to %s", to->name, to->listen.text, to->backend.text);
@@ -129,7 +129,7 @@ static bool proxy_become(struct errand *e, struct proxy *p, struct spec *to, con
 	int error = proxy_update(p, to, at, empty, &e->by);
 
 	if (error) {
-		spec_drop(to);
+		spec_unref(to);
 		return bind_fault(e, at ? at : &p->at, error);
 	}
 	log_info("proxy=%s is changed: %s from %s to %s", to->name, to->enabled ? "enabled" : "disabled", to->listen.text, to->backend.text);
@@ -156,13 +156,13 @@ static bool update_address(struct errand *e, struct step *s)
 /* The next of several copies: the one before it goes. */
 static void become(struct spec **s, struct spec *next)
 {
-	spec_drop(*s);
+	spec_unref(*s);
 	*s = next;
 }
 
 static struct spec *updated(struct errand *e, const struct proxy *p, const struct wish *w, bool moved)
 {
-	struct spec *to = spec_hold(proxy_spec(p));
+	struct spec *to = spec_ref(proxy_spec(p));
 	const char *culprit;
 	char error[SENTENCE];
 
@@ -178,7 +178,7 @@ static struct spec *updated(struct errand *e, const struct proxy *p, const struc
 	if (spec_fits(to, &culprit, error))
 		return to;
 	fault_say(&e->fault, 400, "bad request body: %s", error);
-	spec_drop(to);
+	spec_unref(to);
 	return NULL;
 }
 
@@ -219,7 +219,7 @@ static bool populate_take(struct errand *e, struct step *s, const struct endpoin
 	struct spec *is = proxy_spec(p);
 	bool moved = !place_same(p, &e->address, at), same = !moved && !strcmp(is->backend.text, to->backend.text);
 	if (same && (!w->protocol || w->protocol == is->protocol) && (!w->toxics || rules_same(is, to))) {
-		spec_drop(to);
+		spec_unref(to);
 		json_array_append_new(e->done, proxy_json(p));
 		return true;
 	}

@@ -52,7 +52,7 @@ void own_free(struct reading *own)
 	for (size_t i = 0; i < n; i++)
 		block_free(&own->protocols[i]);
 	free(own->protocols);
-	defaults_drop(own->defaults);
+	defaults_unref(own->defaults);
 	free(own->flags.at);
 	block_free(&own->core);
 }

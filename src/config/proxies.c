@@ -59,7 +59,7 @@ static int spec_become(struct spec **at, struct spec *now, const char *error)
 {
 	if (!now)
 		return value_error("%s", error);
-	spec_drop(*at);
+	spec_unref(*at);
 	*at = now;
 	return -1;
 }
@@ -72,7 +72,7 @@ static int proxy_read(struct reading *r, const char *name, struct spec **to)
 
 	struct spec *proxy = *to = spec_make(name);
 	proxy->enabled = w->enabled;
-	proxy->defaults = defaults_hold(r->defaults);
+	proxy->defaults = defaults_ref(r->defaults);
 	proxy->timeout = w->timeout;
 	if (flag_get(&r->flags, "timeout")->level && !w->stay_connected)
 		proxy->idle = w->timeout;
@@ -208,7 +208,7 @@ static int made_add(struct settings *s, struct spec *made, int code)
 {
 	if (code == -1)
 		return settings_add(s, made);
-	spec_drop(made);
+	spec_unref(made);
 	return code;
 }
 
@@ -350,7 +350,7 @@ static int plain_read(struct reading *all, const struct vn_protocol *protocol)
 	if (code == -1)
 		s->plains[s->n_plains++] = made;
 	else
-		spec_drop(made);
+		spec_unref(made);
 	return code;
 }
 

@@ -166,7 +166,7 @@ static void reading_free(struct reading *r)
 	for (size_t i = 0; r->protocols && i < n; i++)
 		block_free(&r->protocols[i]);
 	free(r->protocols);
-	defaults_drop(r->defaults);
+	defaults_unref(r->defaults);
 	flags_free(&r->flags);
 	block_free(&r->core);
 	free(r->options);
@@ -362,7 +362,7 @@ int settings_add(struct settings *s, struct spec *made)
 		if (strcmp(s->proxies[i]->name, made->name))
 			continue;
 		value_error("proxy %s: expected a name that no other has", made->name);
-		spec_drop(made);
+		spec_unref(made);
 		return 1;
 	}
 	s->proxies = realloc(s->proxies, (s->n_proxies + 1) * sizeof(struct spec *));
@@ -406,10 +406,10 @@ void settings_renew(struct settings *s, struct settings *next)
 void settings_free(struct settings *s)
 {
 	for (size_t i = 0; i < s->n_proxies; i++)
-		spec_drop(s->proxies[i]);
+		spec_unref(s->proxies[i]);
 	free(s->proxies);
 	for (size_t i = 0; i < s->n_plains; i++)
-		spec_drop(s->plains[i]);
+		spec_unref(s->plains[i]);
 	free(s->plains);
 	free(s->http_host);
 	free(s->http_token);

@@ -320,7 +320,7 @@ static bool create_proxies(struct control *c, char error[SENTENCE])
 			sentence_put(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
 			return lenient(c, error);
 		}
-		spec_hold(s);
+		spec_ref(s);
 	}
 	return true;
 }

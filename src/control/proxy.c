@@ -109,7 +109,7 @@ void proxy_table_init(struct proxy_table *all, struct rounds *rounds)
 
 static void proxy_free(struct proxy *p)
 {
-	spec_drop(p->spec);
+	spec_unref(p->spec);
 	free(p->shards);
 	free(p);
 }
@@ -212,7 +212,7 @@ static void change_made(struct round *r)
 
 	if (ch->waiter)
 		ch->waiter->done(ch->waiter);
-	spec_drop(ch->to);
+	spec_unref(ch->to);
 	free(ch);
 }
 
@@ -225,7 +225,7 @@ static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct 
 	assert(!less);          /* at time 0 nothing is over */
 	if (p->expires != VN_NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
 		timer_set(p->all->rounds->loop, &p->all->expiry, p->expires);
-	*ch = (struct change){ { change_make, change_made }, p, spec_hold(p->spec), fd, stop, empty, waiter && waiter->done ? waiter : NULL };
+	*ch = (struct change){ { change_make, change_made }, p, spec_ref(p->spec), fd, stop, empty, waiter && waiter->done ? waiter : NULL };
 	round_begin(p->all->rounds, &ch->round);
 }
 
@@ -269,7 +269,7 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 		p->fd = fd;
 	if (binds || at)
 		p->at = binds ? bound : (struct endpoint){ .len = 0 };
-	spec_drop(p->spec);
+	spec_unref(p->spec);
 	p->spec = to;
 	tell(p, "changed", waiter);
 	change_begin(p, fd, stop, empty, waiter);

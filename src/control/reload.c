@@ -49,7 +49,7 @@ static void reload_end(struct reload *r)
 	struct control *c = r->control;
 
 	for (size_t i = 0; i < r->n; i++)
-		spec_drop(r->actions[i].to);
+		spec_unref(r->actions[i].to);
 	free(r->actions);
 	free(r->at);
 	settings_free(&r->next);
@@ -121,7 +121,7 @@ static bool merge(struct reload *r, char error[SENTENCE])
 		if (p && !merge_one(r, p, now, &r->at[i], error))
 			return false;
 		if (!p && !(spec_named(r->old, now->name) && spec_same(spec_named(r->old, now->name), now)))
-			action_add(r, NULL, spec_hold(now))->at = now->enabled ? &r->at[i] : NULL;
+			action_add(r, NULL, spec_ref(now))->at = now->enabled ? &r->at[i] : NULL;
 	}
 	return true;
 }
@@ -191,7 +191,7 @@ static void act(struct reload *r, struct action *a, struct waiter *by)
 	if (!error)
 		return;
 	log_error("SIGHUP: proxy=%s: cannot listen on '%s': %s", to->name, to->listen.text, strerror(error));
-	spec_drop(to);
+	spec_unref(to);
 }
 
 static void reload_do(struct reload *r)

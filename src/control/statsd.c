@@ -147,8 +147,8 @@ static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
 		if (!rule_find(now, r, &at))
 			statsd_rule(s, b->spec, r, &last, &b->tallied[i]);
 	}
-	spec_hold(now);
-	spec_drop(b->spec);
+	spec_ref(now);
+	spec_unref(b->spec);
 	free(b->tallied);
 	b->spec = now;
 	b->tallied = tallied;
@@ -166,7 +166,7 @@ static void statsd_figures(struct statsd *s, struct before *b, const struct spec
 
 static void before_free(struct before *b)
 {
-	spec_drop(b->spec);
+	spec_unref(b->spec);
 	free(b->tallied);
 }
 

@@ -95,29 +95,29 @@ static void side_close(struct conn *c, struct side *s, enum vn_end how, bool sai
 
 /* ---- what most connections do without ---- */
 
-static const struct ties no_ties;
+static const struct conn_rules no_rules;
 
-struct ties *conn_tie(struct conn *c)
+struct conn_rules *conn_rules_get(struct conn *c)
 {
-	if (c->ties != &no_ties)
-		return c->ties;
-	c->ties = calloc(1, sizeof *c->ties);
-	assert(c->ties);
-	c->ties->conn = c;
+	if (c->ruled != &no_rules)
+		return c->ruled;
+	c->ruled = calloc(1, sizeof *c->ruled);
+	assert(c->ruled);
+	c->ruled->conn = c;
 	patience_init(c);
-	return c->ties;
+	return c->ruled;
 }
 
-void conn_untie(struct conn *c)
+void conn_rules_release(struct conn *c)
 {
-	struct ties *t = c->ties;
+	struct conn_rules *t = c->ruled;
 
-	if (t == &no_ties || c->plan->n || t->patience.slot || t->waits || t->gone_since || t->opening || t->vanished)
+	if (t == &no_rules || c->plan->n || t->patience.slot || t->waits || t->gone_since || t->opening || t->vanished)
 		return;
 	timer_stop(conn_loop(c), &t->end_timer);
 	timer_stop(conn_loop(c), &t->rest_timer);
 	free(t);
-	c->ties = (struct ties *)&no_ties;
+	c->ruled = (struct conn_rules *)&no_rules;
 }
 
 struct vn_session *talk_begin(struct conn *c)
@@ -164,21 +164,21 @@ static void conn_free(struct mail *m)
 	if (c->plan->spec->protocol->forget)
 		c->plan->spec->protocol->forget(c->state);
 	conn_silent(c);
-	plan_drop(c->plan);
-	pipe_still(&c->request);
-	pipe_still(&c->response);
-	if (c->ties != &no_ties)
-		free(c->ties);
+	plan_unref(c->plan);
+	pipe_work_release(&c->request);
+	pipe_work_release(&c->response);
+	if (c->ruled != &no_rules)
+		free(c->ruled);
 	free(c);
 }
 
 static void states_free(struct conn *c)
 {
-	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
-		rule_state_free(&c->plan->rules[i], c->ties->states[i]);
-	free(c->ties->states);
-	if (c->ties != &no_ties)
-		c->ties->states = NULL;
+	for (unsigned i = 0; c->ruled->states && i < c->plan->n; i++)
+		rule_state_free(&c->plan->rules[i], c->ruled->states[i]);
+	free(c->ruled->states);
+	if (c->ruled != &no_rules)
+		c->ruled->states = NULL;
 }
 
 static void tell_closed(struct conn *c, enum vn_end how, enum why why)
@@ -212,16 +212,16 @@ void conn_end(struct conn *c, enum vn_end how, enum why why)
 	dial_stop(c->dial);
 	if (c->spare >= 0)
 		close(c->spare);
-	timer_stop(conn_loop(c), &c->ties->end_timer);
-	timer_stop(conn_loop(c), &c->ties->patience);
-	timer_stop(conn_loop(c), &c->ties->rest_timer);
+	timer_stop(conn_loop(c), &c->ruled->end_timer);
+	timer_stop(conn_loop(c), &c->ruled->patience);
+	timer_stop(conn_loop(c), &c->ruled->rest_timer);
 	pipe_free(&c->request);
 	pipe_free(&c->response);
 	dialogue_over(c);
 	if (c->texts)
 		shelf_free(c->texts);
 	free(c->texts);
-	lot_drop(c->ties->opening);
+	holds_unref(c->ruled->opening);
 	states_free(c);
 	if (c->next)
 		c->next->link = c->link;
@@ -283,7 +283,7 @@ void conn_run(struct conn *c)
 	for (unsigned rounds = 0; c->again && !c->dead && rounds < FAIR; rounds++) {
 		c->again = false;
 		pipe_pump(&c->request);
-		while (!c->dead && dialogue_settles(c) && (!c->response.busy->now.open || c->response.raw))
+		while (!c->dead && dialogue_settles(c) && (!c->response.work->now.open || c->response.raw))
 			dialogue_settle(c);
 		pipe_pump(&c->response);
 	}
@@ -298,8 +298,8 @@ void conn_run(struct conn *c)
 	if (!c->dead) {
 		conn_notice(c);
 		patience_wait(c);
-		pipe_still(&c->request);
-		pipe_still(&c->response);
+		pipe_work_release(&c->request);
+		pipe_work_release(&c->response);
 	}
 	c->running = false;
 }
@@ -330,10 +330,10 @@ void conn_dial(struct conn *c)
 	int spare = c->spare;
 
 	c->spare = -1;
-	if (c->ties->opening) {
-		lot_drop(c->ties->opening);
-		c->ties->opening = NULL;
-		c->ties->waits = 0;
+	if (c->ruled->opening) {
+		holds_unref(c->ruled->opening);
+		c->ruled->opening = NULL;
+		c->ruled->waits = 0;
 	}
 	c->dial = dial_start(conn_loop(c), c->shard->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_dialled, c);
 }
@@ -341,12 +341,12 @@ void conn_dial(struct conn *c)
 /* Before the dial: lets it wait, as the rules say. */
 void conn_schedule(struct conn *c)
 {
-	vn_nsec late = lot_late(c->ties->opening);
+	vn_nsec late = holds_total(c->ruled->opening);
 
 	if (!late)
 		conn_dial(c);
 	else
-		c->ties->waits = late == VN_NEVER ? VN_NEVER : c->active + late;
+		c->ruled->waits = late == VN_NEVER ? VN_NEVER : c->active + late;
 }
 
 static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
@@ -365,11 +365,11 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 	c->request.raw = c->response.raw = !s->protocol->request;
 	c->logged_in = !s->protocol->login;
 	c->since = c->active = conn_loop(c)->now;
-	c->plan = plan_hold(shard->plan);
-	c->ties = (struct ties *)&no_ties;
+	c->plan = plan_ref(shard->plan);
+	c->ruled = (struct conn_rules *)&no_rules;
 	if (c->plan->n) {
-		conn_tie(c)->states = calloc(c->plan->n, sizeof *c->ties->states);
-		assert(c->ties->states);
+		conn_rules_get(c)->states = calloc(c->plan->n, sizeof *c->ruled->states);
+		assert(c->ruled->states);
 	}
 	c->next = shard->conns;
 	c->link = &shard->conns;

@@ -17,9 +17,9 @@ struct side {                           /* one socket */
 	bool unpaced;                   /* it has been seen to that bulk goes to it as fast as it can */
 };
 
-struct ties {                           /* what rules and times have to do with a connection: most have nothing */
+struct conn_rules {                           /* what rules and times have to do with a connection: most have nothing */
 	struct conn *conn;
-	struct stand whole;
+	struct rule_flags whole;
 	ruleset meant;                  /* the rules that mean this client */
 	struct rule_state **states;     /* one per rule of the plan */
 	struct timer end_timer;         /* for the soonest end by the clock in `states` */
@@ -31,7 +31,7 @@ struct ties {                           /* what rules and times have to do with 
 	vn_nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
 	bool probed;                    /* the client may have left, while a rule holds the rest for long: its kernel is asked */
 	vn_nsec waits;                     /* the dial waits until then; 0: it does not */
-	struct lot *opening;            /* ... and why */
+	struct holds *opening;            /* ... and why */
 };
 
 struct conn {
@@ -43,7 +43,7 @@ struct conn {
 	struct exchanges exchanges;
 	uint64_t asked, pushed;         /* numbers given out */
 	struct plan *plan;              /* to whose rules all stands refer */
-	struct ties *ties;              /* its own, or that of all that have none, which nobody may write to: see conn_tie */
+	struct conn_rules *ruled;              /* its own, or that of all that have none, which nobody may write to: see conn_rules_get */
 	struct turn turn;               /* without messages and rules, the exchange that is open */
 	struct vn_text_cache *texts;            /* of prepared statements; NULL: none */
 	struct dial *dial;              /* to the backend, under way */
@@ -71,8 +71,8 @@ void conn_obey(struct conn *, enum vn_end);          /* the same, where it is a 
 
 const char *side_peer(const struct side *, char *buffer, size_t size); /* its address; "gone": it has none any more */
 
-struct ties *conn_tie(struct conn *);   /* to be written to */
-void conn_untie(struct conn *);         /* there may be no need of them any more */
+struct conn_rules *conn_rules_get(struct conn *);   /* to be written to */
+void conn_rules_release(struct conn *);         /* there may be no need of them any more */
 struct vn_session *talk_begin(struct conn *); /* see conn_talk */
 void texts_change(struct conn *);       /* its first text has come, or its last gone */
 void conn_silent(struct conn *);        /* what it is made of has changed */

@@ -32,9 +32,9 @@ static bool held_by(struct roster_entry *e, const struct conn *c, uint64_t rule,
 }
 
 /* The rule with the greatest part in it. */
-static bool held_by_lot(struct roster_entry *e, const struct conn *c, const struct lot *l, vn_nsec until)
+static bool held_by_holds(struct roster_entry *e, const struct conn *c, const struct holds *l, vn_nsec until)
 {
-	const struct share *most = NULL;
+	const struct hold *most = NULL;
 
 	for (unsigned i = 0; l && i < l->n; i++)
 		if (!most || l->by[i].hold > most->hold)
@@ -45,19 +45,19 @@ static bool held_by_lot(struct roster_entry *e, const struct conn *c, const stru
 /* Its first parcel is not due, or goes at a rule's pace: then its timer is set, unless it is room that is missing. */
 static bool held_by_queue(struct roster_entry *e, const struct conn *c, const struct pipe *p)
 {
-	const struct parcel *q = p->busy->queue.first;
+	const struct parcel *q = p->work->queue.first;
 
-	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->busy->timer.slot))
+	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->work->timer.slot))
 		return false;
-	return held_by_lot(e, c, q->why, q->due == VN_NEVER ? VN_NEVER : p->busy->timer.slot ? p->busy->timer.due : q->due);
+	return held_by_holds(e, c, q->why, q->due == VN_NEVER ? VN_NEVER : p->work->timer.slot ? p->work->timer.due : q->due);
 }
 
 static void holder(struct roster_entry *e, const struct conn *c)
 {
-	if (c->ties->waits)
-		held_by_lot(e, c, c->ties->opening, c->ties->waits);
-	else if (c->ties->vanished || c->ties->stalled)
-		held_by(e, c, c->ties->vanished ? c->ties->vanished : c->ties->stalled, VN_NEVER);
+	if (c->ruled->waits)
+		held_by_holds(e, c, c->ruled->opening, c->ruled->waits);
+	else if (c->ruled->vanished || c->ruled->stalled)
+		held_by(e, c, c->ruled->vanished ? c->ruled->vanished : c->ruled->stalled, VN_NEVER);
 	else if (!held_by_queue(e, c, &c->request))
 		held_by_queue(e, c, &c->response);
 }
@@ -68,7 +68,7 @@ static void way(struct roster_entry *e, unsigned i, const struct pipe *p)
 {
 	e->way[i].received = p->came;
 	e->way[i].sent = p->sent;
-	e->way[i].held = p->busy->queue.bytes;
+	e->way[i].held = p->work->queue.bytes;
 	e->way[i].ended = p->eof;
 }
 
@@ -77,7 +77,7 @@ static void enter(struct roster_entry *e, const struct conn *c, vn_nsec now)
 	const struct exchange *x = c->exchanges.first;
 
 	*e = (struct roster_entry){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
-	                            .asked = c->asked, .raw = c->raw_counted, .dials = !c->backend.open && !c->ties->waits };
+	                            .asked = c->asked, .raw = c->raw_counted, .dials = !c->backend.open && !c->ruled->waits };
 	peer(&c->client, &e->client);
 	peer(&c->backend, &e->backend);
 	way(e, 0, &c->request);

@@ -18,8 +18,8 @@ bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
 	const struct vn_protocol *p = conn_protocol(c);
 
 	q->connection = c->number;
-	q->whole = &c->ties->whole;
-	q->states = c->ties->states;
+	q->whole = &c->ruled->whole;
+	q->states = c->ruled->states;
 	q->talk = p->fits ? conn_talk(c) : NULL;
 	q->words = p->failures;
 	q->raw = p->request && c->request.raw;
@@ -32,7 +32,7 @@ ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned 
 	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
 	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
 
-	return plan_decide(c->plan, among & c->ties->meant, &q);
+	return plan_decide(c->plan, among & c->ruled->meant, &q);
 }
 
 /* Whom the rules mean is seen by the client's address. */
@@ -40,20 +40,20 @@ static void judge_meant(struct conn *c)
 {
 	struct endpoint client = { .len = sizeof client.addr };
 
-	c->ties->meant = plan_all(c->plan);
+	c->ruled->meant = plan_all(c->plan);
 	if (!c->plan->by_client || getpeername(c->client.watch.fd, (struct sockaddr *)&client.addr, &client.len))
 		return;
-	c->ties->meant = plan_meant(c->plan, &client);
+	c->ruled->meant = plan_meant(c->plan, &client);
 }
 
 /* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
  * do that, it is a stall: silent too, but acknowledged. */
 static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 {
-	c->ties->stalled = rule;
-	if (end != VN_VANISH || c->ties->vanished)
+	c->ruled->stalled = rule;
+	if (end != VN_VANISH || c->ruled->vanished)
 		return;
-	c->ties->vanished = rule;
+	c->ruled->vanished = rule;
 	if (!vanish_begin(c->client.watch.fd))
 		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", shard_spec(c->shard)->name,
 		          (unsigned long long)c->number);
@@ -71,20 +71,20 @@ static void clocks_set(struct conn *c)
 {
 	vn_nsec due = VN_NEVER;
 
-	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
-		if (c->ties->states[i] && c->ties->states[i]->due && c->ties->states[i]->due < due)
-			due = c->ties->states[i]->due;
-	c->ties->end_timer.fire = clocks_fire;
-	timer_set(conn_loop(c), &c->ties->end_timer, due);
+	for (unsigned i = 0; c->ruled->states && i < c->plan->n; i++)
+		if (c->ruled->states[i] && c->ruled->states[i]->due && c->ruled->states[i]->due < due)
+			due = c->ruled->states[i]->due;
+	c->ruled->end_timer.fire = clocks_fire;
+	timer_set(conn_loop(c), &c->ruled->end_timer, due);
 }
 
 static void clocks_fire(struct timer *t)
 {
-	struct conn *c = OWNER(ties, end_timer, t)->conn;
+	struct conn *c = OWNER(conn_rules, end_timer, t)->conn;
 	enum vn_end end = VN_STAY;
 
 	for (unsigned i = 0; i < c->plan->n; i++) {
-		struct rule_state *s = c->ties->states[i];
+		struct rule_state *s = c->ruled->states[i];
 		if (!s || !s->due || s->due > conn_loop(c)->now)
 			continue;
 		s->due = 0;
@@ -104,7 +104,7 @@ static void clocks_start(struct conn *c, const struct judgement *j)
 {
 	for (unsigned i = 0; i < j->n_clocks; i++) {
 		const struct clock *k = &j->clocks[i];
-		struct rule_state *s = plan_state(c->plan, c->ties->states, k->rule);
+		struct rule_state *s = plan_state(c->plan, c->ruled->states, k->rule);
 		vn_nsec due = k->after == VN_NEVER ? 0 : conn_loop(c)->now + k->after;
 		if (!k->anew && s->due && s->due < due)
 			continue;
@@ -131,19 +131,19 @@ static ruleset whole_decide(struct conn *c, ruleset among, bool again)
 {
 	struct plan *p = c->plan;
 	struct question q = { .moment = VN_ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
-	ruleset drawn = among & c->ties->meant & (p->per_connection | (p->certain & plan_on(p, VN_ON_OPEN)));
+	ruleset drawn = among & c->ruled->meant & (p->per_connection | (p->certain & plan_on(p, VN_ON_OPEN)));
 
-	return plan_decide(p, drawn, &q) | (among & c->ties->meant & p->certain & ~p->per_connection);
+	return plan_decide(p, drawn, &q) | (among & c->ruled->meant & p->certain & ~p->per_connection);
 }
 
 static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement *j, bool *any)
 {
-	ruleset all = c->ties->whole.in & ~again;
+	ruleset all = c->ruled->whole.in & ~again;
 
 	judge_meant(c);
-	c->ties->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
+	c->ruled->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
 	*any = judge_ask(c, &(struct question){ .moment = VN_ON_OPEN, .direction = VN_BOTH }, j);
-	c->ties->whole.in |= all;
+	c->ruled->whole.in |= all;
 }
 
 /* These rules and this connection meet. False: it ended of it. */
@@ -160,7 +160,7 @@ static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool openi
 		return true;
 	judge_ends(c, &j, &end);
 	if (opening)
-		c->ties->opening = lot_make(NULL, &j);
+		c->ruled->opening = holds_make(NULL, &j);
 	if (end != VN_STAY)
 		conn_obey(c, end);
 	return !c->dead;
@@ -185,13 +185,13 @@ static ruleset translate(const struct plan *from, const struct plan *to, ruleset
 	return moved;
 }
 
-static void stand_translate(const struct plan *from, const struct plan *to, struct stand *s)
+static void rule_flags_translate(const struct plan *from, const struct plan *to, struct rule_flags *s)
 {
-	*s = (struct stand){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
+	*s = (struct rule_flags){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
 }
 
 /* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
-static void ties_change(struct ties *t, const struct plan *from, const struct plan *to)
+static void conn_rules_change(struct conn_rules *t, const struct plan *from, const struct plan *to)
 {
 	struct rule_state **states = to->n ? calloc(to->n, sizeof *states) : NULL;
 
@@ -208,7 +208,7 @@ static void ties_change(struct ties *t, const struct plan *from, const struct pl
 	}
 	free(t->states);
 	t->states = states;
-	stand_translate(from, to, &t->whole);
+	rule_flags_translate(from, to, &t->whole);
 	if (t->stalled && plan_find(to, t->stalled) < 0)
 		t->stalled = 0;
 }
@@ -216,7 +216,7 @@ static void ties_change(struct ties *t, const struct plan *from, const struct pl
 /* The rules that go are asked for their last word. */
 static bool judge_leave(struct conn *c, const struct plan *to)
 {
-	struct stand whole = c->ties->whole;
+	struct rule_flags whole = c->ruled->whole;
 	struct judgement j;
 	enum vn_end end = VN_STAY;
 	ruleset gone = 0;
@@ -226,10 +226,10 @@ static bool judge_leave(struct conn *c, const struct plan *to)
 	for (unsigned i = 0; i < c->plan->n; i++)
 		if (plan_heir(to, c->plan->rules[i].words) < 0)
 			gone |= (ruleset)1 << i;
-	c->ties->whole.in &= gone;
+	c->ruled->whole.in &= gone;
 	if (judge_ask(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH }, &j))
 		judge_ends(c, &j, &end);
-	c->ties->whole = whole;
+	c->ruled->whole = whole;
 	if (end != VN_STAY)
 		conn_end(c, end, WHY_RULE_REMOVED);
 	return !c->dead;
@@ -238,15 +238,15 @@ static bool judge_leave(struct conn *c, const struct plan *to)
 static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to, ruleset fresh)
 {
 	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
-		stand_translate(from, to, &x->stand);
+		rule_flags_translate(from, to, &x->flags);
 		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
-		lot_strip(x->late, to);
+		holds_remove(x->late, to);
 	}
 }
 
 static void timers_change(struct conn *c, const struct plan *to)
 {
-	struct ties *t = c->ties;
+	struct conn_rules *t = c->ruled;
 
 	c->resting = false;
 	if (t->end_timer.slot || t->states)
@@ -258,7 +258,7 @@ static void timers_change(struct conn *c, const struct plan *to)
 	if (t->rest_timer.slot && plan_find(to, t->rest_rule) < 0)
 		timer_stop(conn_loop(c), &t->rest_timer);
 	if (t->waits) {
-		lot_strip(t->opening, to);
+		holds_remove(t->opening, to);
 		t->waits = 0;
 		conn_schedule(c);
 	}
@@ -279,10 +279,10 @@ void judge_change(struct conn *c, struct plan *to)
 			changed |= bit;
 	}
 	if (from->n || to->n)
-		ties_change(conn_tie(c), from, to);
+		conn_rules_change(conn_rules_get(c), from, to);
 	if (to->n)
-		dialogue_ties(c);
-	c->plan = plan_hold(to);
+		raw_turn_meet_rules(c);
+	c->plan = plan_ref(to);
 	conn_silent(c);
 	pipe_change(&c->request, to);
 	pipe_change(&c->response, to);
@@ -292,6 +292,6 @@ void judge_change(struct conn *c, struct plan *to)
 		conn_run(c);
 	}
 	if (!c->dead)
-		conn_untie(c);
-	plan_drop(from);
+		conn_rules_release(c);
+	plan_unref(from);
 }

@@ -18,8 +18,8 @@ static bool connection_rests(const struct conn *c)
 /* The rules that are in for this rest say what they will do; or, counted now, they do it. */
 static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgement *j)
 {
-	struct stand s = { .in = in };
-	struct question q = { .moment = VN_ON_REST, .direction = VN_RESPONSE, .exchange = c->asked, .stand = &s, .rehearsal = rehearsal,
+	struct rule_flags s = { .in = in };
+	struct question q = { .moment = VN_ON_REST, .direction = VN_RESPONSE, .exchange = c->asked, .flags = &s, .rehearsal = rehearsal,
 	                      .idle = VN_IS_COMMAND | c->idle };
 
 	return judge_ask(c, &q, j);
@@ -29,7 +29,7 @@ static void rest_strike(struct conn *c)
 {
 	struct judgement j;
 
-	if (!rest_ask(c, c->ties->rest_in, false, &j))
+	if (!rest_ask(c, c->ruled->rest_in, false, &j))
 		return;
 	if (j.failure)
 		dialogue_word(c, NULL, j.failure, NULL);
@@ -40,7 +40,7 @@ static void rest_strike(struct conn *c)
 
 static void rest_fire(struct timer *t)
 {
-	struct conn *c = OWNER(ties, rest_timer, t)->conn;
+	struct conn *c = OWNER(conn_rules, rest_timer, t)->conn;
 
 	if (c->resting)
 		rest_strike(c);
@@ -51,12 +51,12 @@ static void rest_judge(struct conn *c)
 	struct plan *p = c->plan;
 	struct judgement j;
 
-	c->ties->rest_in = judge_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
-	if (!rest_ask(c, c->ties->rest_in, true, &j))
+	c->ruled->rest_in = judge_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
+	if (!rest_ask(c, c->ruled->rest_in, true, &j))
 		return;
-	c->ties->rest_rule = j.end_rule;
+	c->ruled->rest_rule = j.end_rule;
 	if (j.v.after)
-		timer_set(conn_loop(c), &c->ties->rest_timer, j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
+		timer_set(conn_loop(c), &c->ruled->rest_timer, j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
 	else
 		rest_strike(c);
 }
@@ -67,13 +67,13 @@ void patience_rest(struct conn *c)
 		return;
 	bool rests = connection_rests(c);
 	if (!c->resting)
-		timer_stop(conn_loop(c), &c->ties->rest_timer);
+		timer_stop(conn_loop(c), &c->ruled->rest_timer);
 	if (rests && !c->resting) {
 		c->resting = true;
 		rest_judge(c);
 	} else if (!rests) {
 		c->resting = false;
-		timer_stop(conn_loop(c), &c->ties->rest_timer);
+		timer_stop(conn_loop(c), &c->ruled->rest_timer);
 	}
 }
 
@@ -81,7 +81,7 @@ void patience_rest(struct conn *c)
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due != VN_NEVER);
+	return p->work->duct || (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
 }
 
 /* The client has ended its side. It may still listen: a FIN says no more. */
@@ -93,12 +93,12 @@ static bool client_left(const struct conn *c)
 /* ... and what keeps the rest here is a rule that no time will end. */
 static bool conn_gone(const struct conn *c)
 {
-	return client_left(c) && (c->ties->waits == VN_NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+	return client_left(c) && (c->ruled->waits == VN_NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
 }
 
 static bool pipe_late(const struct pipe *p, vn_nsec until)
 {
-	return p->busy->queue.first && p->busy->queue.first->due > until;
+	return p->work->queue.first && p->work->queue.first->due > until;
 }
 
 /* ... and the rest is held longer than a gone client is waited for. Whether it is gone its kernel knows: asked, it
@@ -107,11 +107,11 @@ static void client_probe(struct conn *c, vn_nsec linger)
 {
 	vn_nsec until = conn_loop(c)->now + linger;
 
-	if (c->ties->probed || !linger || !client_left(c))
+	if (c->ruled->probed || !linger || !client_left(c))
 		return;
-	if (c->ties->waits <= until && !pipe_late(&c->request, until) && !pipe_late(&c->response, until))
+	if (c->ruled->waits <= until && !pipe_late(&c->request, until) && !pipe_late(&c->response, until))
 		return;
-	conn_tie(c)->probed = true;
+	conn_rules_get(c)->probed = true;
 	socket_probe(c->client.watch.fd, linger);
 }
 
@@ -121,7 +121,7 @@ static bool conn_quiet(const struct conn *c)
 	const struct exchange *x = c->exchanges.first;
 	bool owed = ((x && !x->sequel) || c->turn_kind) && !(c->request.raw && c->spoke);
 
-	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ties->stalled;
+	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ruled->stalled;
 }
 
 void patience_wait(struct conn *c)
@@ -130,15 +130,15 @@ void patience_wait(struct conn *c)
 	struct loop *l = conn_loop(c);
 
 	client_probe(c, s->linger);
-	bool gone = conn_gone(c), waits = c->ties->waits, idle = s->idle && conn_quiet(c);
+	bool gone = conn_gone(c), waits = c->ruled->waits, idle = s->idle && conn_quiet(c);
 
-	if (c->ties->gone_since && !gone)
-		c->ties->gone_since = 0;
+	if (c->ruled->gone_since && !gone)
+		c->ruled->gone_since = 0;
 	if (!gone && !waits && !idle) {
-		timer_stop(l, &c->ties->patience);
+		timer_stop(l, &c->ruled->patience);
 		return;
 	}
-	struct ties *t = conn_tie(c);
+	struct conn_rules *t = conn_rules_get(c);
 	if (gone && !t->gone_since)
 		t->gone_since = l->now;
 	if (t->gone_since && s->linger)
@@ -153,15 +153,15 @@ void patience_wait(struct conn *c)
 
 static void patience_fire(struct timer *t)
 {
-	struct conn *c = OWNER(ties, patience, t)->conn;
+	struct conn *c = OWNER(conn_rules, patience, t)->conn;
 	const struct spec *s = shard_spec(c->shard);
 	vn_nsec now = conn_loop(c)->now;
 
-	if (c->ties->gone_since && s->linger && now >= c->ties->gone_since + s->linger)
+	if (c->ruled->gone_since && s->linger && now >= c->ruled->gone_since + s->linger)
 		conn_end(c, VN_RESET, WHY_GONE);
-	else if (c->ties->waits && now >= c->ties->waits)
+	else if (c->ruled->waits && now >= c->ruled->waits)
 		conn_dial(c);
-	else if (s->idle && !c->ties->waits && now >= c->active + s->idle)
+	else if (s->idle && !c->ruled->waits && now >= c->active + s->idle)
 		conn_end(c, VN_CLOSE, WHY_IDLE);
 	else
 		patience_wait(c);
@@ -169,6 +169,6 @@ static void patience_fire(struct timer *t)
 
 void patience_init(struct conn *c)
 {
-	c->ties->patience.fire = patience_fire;
-	c->ties->rest_timer.fire = rest_fire;
+	c->ruled->patience.fire = patience_fire;
+	c->ruled->rest_timer.fire = rest_fire;
 }

@@ -17,13 +17,13 @@ static bool message_alike(const struct vn_message *a, const struct vn_message *b
 	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && verb_alike(a->verb, b->verb);
 }
 
-static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked, const struct stand *s)
+static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked, const struct rule_flags *s)
 {
-	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->stand.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
+	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->flags.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
 	       message_alike(&x->asked, asked);
 }
 
-struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct vn_message *asked, const struct stand *s, vn_nsec now)
+struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct vn_message *asked, const struct rule_flags *s, vn_nsec now)
 {
 	struct exchange *x = l->last;
 
@@ -35,7 +35,7 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 	x = pool_take(pool);
 	*x = (struct exchange){ .number = number, .alike = 1, .began = now, .last = now, .asked = *asked };
 	x->asked.subject = x->asked.bytes = (struct vn_span){ 0 };
-	x->stand = *s;
+	x->flags = *s;
 	if (l->last)
 		l->last->next = x;
 	else
@@ -66,7 +66,7 @@ void exchange_pop(struct exchanges *l)
 	if (!l->first)
 		l->last = NULL;
 	l->entries--;
-	lot_drop(x->late);
+	holds_unref(x->late);
 	pool_give(x);
 }
 

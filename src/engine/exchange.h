@@ -13,11 +13,11 @@ struct exchange {
 	uint32_t alike;                 /* so many calm neighbours in this entry, itself included */
 	vn_nsec began, last;               /* when it was asked; when the last of its neighbours was (of a turn: answered). Those between count as spread evenly */
 	struct vn_message asked;           /* without its subject */
-	struct stand stand;
+	struct rule_flags flags;
 	ruleset fresh;                  /* rules that came after it was asked: it meets them on its response */
 	const struct vn_failure *failure;  /* refused: to be worded in turn */
 	enum vn_end end;                   /* the connection ends when it is this one's turn */
-	struct lot *late;               /* of a response that nobody requested: time it owes */
+	struct holds *late;               /* of a response that nobody requested: time it owes */
 	uint8_t swallow;                /* answers to its substitute, not to be passed on */
 	bool dropped;                   /* its request vanished: nothing will answer */
 	bool told;                      /* nor will anything answer this */
@@ -34,7 +34,7 @@ enum turn_kind { NO_TURN, ASKED, PUSHED };              /* opened by the client,
 struct exchanges { struct exchange *first, *last; unsigned entries; };
 
 /* A new youngest. Joined to the last entry where both are calm and alike; else an entry of its own. */
-struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t number, const struct vn_message *asked, const struct stand *, vn_nsec now);
+struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t number, const struct vn_message *asked, const struct rule_flags *, vn_nsec now);
 void exchange_pop(struct exchanges *);  /* the oldest is done with */
 struct exchange *exchange_split(struct exchanges *, struct pool *);    /* the oldest, alone in its entry */
 void exchange_clear(struct exchanges *);

@@ -27,57 +27,57 @@ static struct worker *worker_of(const struct pipe *p)
 
 static void pipe_fire(struct timer *t)
 {
-	conn_run(OWNER(busy, timer, t)->pipe->conn);
+	conn_run(OWNER(pipe_work, timer, t)->pipe->conn);
 }
 
 /* ---- calm: what is only needed while something goes on is lent for as long ---- */
 
 enum { SPARES = 256 };
 
-static const struct busy calm;
+static const struct pipe_work no_work;
 
 void pipe_init(struct pipe *p, struct conn *c, enum vn_direction d)
 {
-	*p = (struct pipe){ .conn = c, .direction = (uint8_t)d, .busy = (struct busy *)&calm };
+	*p = (struct pipe){ .conn = c, .direction = (uint8_t)d, .work = (struct pipe_work *)&no_work };
 }
 
-void pipe_stir(struct pipe *p)
+void pipe_work_acquire(struct pipe *p)
 {
-	struct busies *all = &worker_of(p)->busies;
-	struct busy *b = all->spare;
+	struct work_pool *all = &worker_of(p)->work_pool;
+	struct pipe_work *b = all->spare;
 
-	if (p->busy != &calm)
+	if (p->work != &no_work)
 		return;
 	if (b) {
-		all->spare = *(struct busy **)b;
+		all->spare = *(struct pipe_work **)b;
 		all->spares--;
 	} else {
 		b = malloc(sizeof *b);
 		assert(b);
-		*b = (struct busy){ .timer.fire = pipe_fire };
+		*b = (struct pipe_work){ .timer.fire = pipe_fire };
 	}
 	b->pipe = p;
-	p->busy = b;
+	p->work = b;
 }
 
 /* Nothing is in it, and nothing of what it says would be missed. */
-static bool busy_calm(const struct pipe *p)
+static bool pipe_work_unused(const struct pipe *p)
 {
-	const struct busy *b = p->busy;
+	const struct pipe_work *b = p->work;
 
 	if (b->queue.first || b->duct || b->rest || b->line_free || b->halted || b->resumes || b->sequel.open)
 		return false;
-	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.lot && b->now.end == VN_STAY);
+	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.holds && b->now.end == VN_STAY);
 }
 
-void pipe_still(struct pipe *p)
+void pipe_work_release(struct pipe *p)
 {
-	struct busies *all = &worker_of(p)->busies;
-	struct busy *b = p->busy;
+	struct work_pool *all = &worker_of(p)->work_pool;
+	struct pipe_work *b = p->work;
 
-	if (b == &calm || !busy_calm(p))
+	if (b == &no_work || !pipe_work_unused(p))
 		return;
-	p->busy = (struct busy *)&calm;
+	p->work = (struct pipe_work *)&no_work;
 	timer_stop(&worker_of(p)->loop, &b->timer);
 	if (all->spares >= SPARES) {
 		free(b);
@@ -86,24 +86,24 @@ void pipe_still(struct pipe *p)
 	b->now.open = b->behind = false;
 	b->now.exchange = NULL;
 	b->slot = 0;
-	*(struct busy **)b = all->spare;
+	*(struct pipe_work **)b = all->spare;
 	all->spare = b;
 	all->spares++;
 }
 
-void busies_free(struct busies *all)
+void work_pool_free(struct work_pool *all)
 {
-	for (struct busy *b; (b = all->spare); free(b))
-		all->spare = *(struct busy **)b;
+	for (struct pipe_work *b; (b = all->spare); free(b))
+		all->spare = *(struct pipe_work **)b;
 }
 
 /* ---- */
 
 void message_forget(struct current *m)
 {
-	if (m->lot)             /* field by field: clearing it whole costs more than all the rest of a calm message */
-		lot_drop(m->lot);
-	m->lot = NULL;
+	if (m->holds)             /* field by field: clearing it whole costs more than all the rest of a calm message */
+		holds_unref(m->holds);
+	m->holds = NULL;
 	m->exchange = NULL;
 	m->body = 0;
 	m->open = m->last = m->gone = false;
@@ -112,19 +112,19 @@ void message_forget(struct current *m)
 
 void pipe_free(struct pipe *p)
 {
-	if (p->busy == &calm)
+	if (p->work == &no_work)
 		return;
-	shard_held_add(p->conn->shard, -(ptrdiff_t)queue_cost(&p->busy->queue));
-	queue_clear(&p->busy->queue);
-	message_forget(&p->busy->now);
-	message_forget(&p->busy->sequel);
-	timer_stop(&worker_of(p)->loop, &p->busy->timer);
+	shard_held_add(p->conn->shard, -(ptrdiff_t)queue_cost(&p->work->queue));
+	queue_clear(&p->work->queue);
+	message_forget(&p->work->now);
+	message_forget(&p->work->sequel);
+	timer_stop(&worker_of(p)->loop, &p->work->timer);
 	splice_drop(p);
-	free(p->busy->rest);
-	p->busy->rest = NULL;         /* it may die of what is being cut */
-	p->busy->rest_n = p->busy->run_n = 0;
-	p->busy->line_free = 0;
-	p->busy->halted = p->busy->resumes = false;
+	free(p->work->rest);
+	p->work->rest = NULL;         /* it may die of what is being cut */
+	p->work->rest_n = p->work->run_n = 0;
+	p->work->line_free = 0;
+	p->work->halted = p->work->resumes = false;
 }
 
 /* ---- schedule: what does not go at once becomes a parcel ---- */
@@ -132,13 +132,13 @@ void pipe_free(struct pipe *p)
 static void run_flush(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
-	size_t n = p->busy->run_n, sent = 0;
+	size_t n = p->work->run_n, sent = 0;
 
 	if (!n)
 		return;
-	p->busy->run_n = 0;
+	p->work->run_n = 0;
 	if (!pipe_waits(p) && pipe_to(p)->open && pipe_to(p)->writable && !pipe_to(p)->broken) {
-		ssize_t m = send_now(p, &(struct iovec){ p->busy->run, n }, 1);
+		ssize_t m = send_now(p, &(struct iovec){ p->work->run, n }, 1);
 		sent = m < 0 ? 0 : (size_t)m;
 		if (sent < n)
 			pipe_to(p)->writable = false;
@@ -146,40 +146,40 @@ static void run_flush(struct pipe *p)
 	}
 	if (sent < n) {
 		shard_held_add(p->conn->shard, (ptrdiff_t)(n - sent + PARCEL_COST));
-		memcpy(queue_put(&p->busy->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->busy->run + sent, n - sent);
+		memcpy(queue_put(&p->work->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->work->run + sent, n - sent);
 	}
 }
 
 static SELDOM void run_begin(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	run_flush(p);
-	p->busy->run = bytes;
-	p->busy->run_n = n;
+	p->work->run = bytes;
+	p->work->run_n = n;
 }
 
 static void run_extend(struct pipe *p, uint8_t *bytes, size_t n)
 {
-	if (p->busy->run_n && p->busy->run + p->busy->run_n == bytes)
-		p->busy->run_n += n;
+	if (p->work->run_n && p->work->run + p->work->run_n == bytes)
+		p->work->run_n += n;
 	else if (n)
 		run_begin(p, bytes, n);
 }
 
 /* The one way into the queue, but for what a full socket left over. */
-static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, struct lot *why)
+static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, struct holds *why)
 {
 	struct worker *w = worker_of(p);
 
-	pipe_stir(p);
+	pipe_work_acquire(p);
 	run_flush(p);
 	shard_held_add(p->conn->shard, (ptrdiff_t)(n + PARCEL_COST));
 	p->conn->again = true;
-	struct parcel *q = queue_put(&p->busy->queue, kind, n, w->loop.now, why);
-	q->behind = p->busy->behind;
+	struct parcel *q = queue_put(&p->work->queue, kind, n, w->loop.now, why);
+	q->behind = p->work->behind;
 	return q;
 }
 
-static void pipe_say(struct pipe *p, struct vn_span bytes, struct lot *why)
+static void pipe_say(struct pipe *p, struct vn_span bytes, struct holds *why)
 {
 	if (bytes.n)
 		memcpy(pipe_put(p, PARCEL_BYTES, bytes.n, why)->bytes, bytes.p, bytes.n);
@@ -197,7 +197,7 @@ void pipe_mark(struct pipe *p, struct exchange *x)
 /* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver lets them. */
 void pipe_answer(struct pipe *p, vn_nsec began)
 {
-	struct parcel *last = p->busy->run_n ? NULL : p->busy->queue.last;
+	struct parcel *last = p->work->run_n ? NULL : p->work->queue.last;
 
 	if (last && last->kind == PARCEL_BYTES && last->why && !last->began)
 		last->began = began;
@@ -212,7 +212,7 @@ void pipe_end(struct pipe *p, enum vn_end end)
 }
 
 /* Bytes that are spoilt: junk is put in, bits are flipped. */
-static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt, struct lot *why)
+static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt, struct holds *why)
 {
 	size_t at = dirt->at == VN_MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
 	struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->offset, p->direction);
@@ -235,32 +235,32 @@ static void passed_add(struct pipe *p, size_t n)
 {
 	struct conn *c = p->conn;
 
-	for (unsigned i = 0; c->ties->states && i < c->plan->n; i++)
-		if (c->ties->states[i])
-			c->ties->states[i]->passed[p->direction == VN_RESPONSE] += n;
+	for (unsigned i = 0; c->ruled->states && i < c->plan->n; i++)
+		if (c->ruled->states[i])
+			c->ruled->states[i]->passed[p->direction == VN_RESPONSE] += n;
 }
 
 bool pipe_asks(const struct pipe *p)
 {
 	const struct conn *c = p->conn;
 
-	return c->plan->moments & VN_ON_DATA && plan_asks(c->plan, VN_ON_DATA, &c->ties->whole, p->busy->now.exchange ? &p->busy->now.exchange->stand : NULL);
+	return c->plan->moments & VN_ON_DATA && plan_asks(c->plan, VN_ON_DATA, &c->ruled->whole, p->work->now.exchange ? &p->work->now.exchange->flags : NULL);
 }
 
 /* Ask VN_ON_DATA of this piece. What it says adds to what befalls the message. */
-static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v, struct lot **why, enum vn_end *end)
+static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v, struct holds **why, enum vn_end *end)
 {
 	struct judgement j;
 	struct question q = { .moment = VN_ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
 
-	if (p->busy->now.exchange) {
-		q.exchange = p->busy->now.exchange->number;
-		q.stand = &p->busy->now.exchange->stand;
-		q.msg = &p->busy->now.exchange->asked;
+	if (p->work->now.exchange) {
+		q.exchange = p->work->now.exchange->number;
+		q.flags = &p->work->now.exchange->flags;
+		q.msg = &p->work->now.exchange->asked;
 	}
 	if (!judge_ask(p->conn, &q, &j))
 		return;
-	*why = lot_make(p->busy->now.lot, &j);
+	*why = holds_make(p->work->now.holds, &j);
 	*v = j.v;
 	judge_ends(p->conn, &j, end);
 }
@@ -268,9 +268,9 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verd
 /* What befalls a piece of which somebody has something to say. */
 static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 {
-	struct current *m = &p->busy->now;
+	struct current *m = &p->work->now;
 	struct vn_verdict v = { .keep = VN_ALL };
-	struct lot *why = NULL;
+	struct holds *why = NULL;
 	enum vn_end end = VN_STAY;
 	struct vn_dirt dirt = m->dirt;
 
@@ -279,7 +279,7 @@ static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 	if (!m->gone && pipe_asks(p))
 		piece_judge(p, bytes, n, &v, &why, &end);
 	if (!why)
-		why = lot_hold(m->lot);
+		why = holds_ref(m->holds);
 	size_t keep = v.fate == VN_PASS && !m->gone ? v.keep : 0;
 	if (keep > m->keep)
 		keep = m->keep;
@@ -299,7 +299,7 @@ static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 		pipe_say(p, (struct vn_span){ bytes, keep }, why);
 	else
 		run_extend(p, bytes, keep);
-	lot_drop(why);
+	holds_unref(why);
 	if (p->conn->plan->moments & VN_ON_DATA)
 		passed_add(p, keep);
 	if (end != VN_STAY && (v.keep == VN_ALL || cut))      /* a limit ends things only when it is reached */
@@ -310,32 +310,32 @@ static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 
 static inline void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 {
-	const struct current *m = &p->busy->now;
+	const struct current *m = &p->work->now;
 
-	if (m->gone || m->lot || m->keep != UINT64_MAX || m->dirt.junk || m->dirt.flips || p->conn->plan->moments & VN_ON_DATA)
+	if (m->gone || m->holds || m->keep != UINT64_MAX || m->dirt.junk || m->dirt.flips || p->conn->plan->moments & VN_ON_DATA)
 		piece_fare(p, bytes, n);
 	else
 		run_extend(p, bytes, n);
 }
 
-void pipe_word(struct pipe *p, struct vn_span bytes, struct exchange *x, struct lot *late)
+void pipe_word(struct pipe *p, struct vn_span bytes, struct exchange *x, struct holds *late)
 {
-	struct current was = p->busy->now;
+	struct current was = p->work->now;
 
-	pipe_stir(p);
-	p->busy->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .lot = late };
+	pipe_work_acquire(p);
+	p->work->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .holds = late };
 	if (bytes.n)
 		piece_pass(p, (uint8_t *)bytes.p, bytes.n);
 	run_flush(p);           /* they are in scratch */
-	p->busy->now = was;
+	p->work->now = was;
 }
 
 /* ---- cut: where messages start and end ---- */
 
 static SELDOM void sequel_begin(struct pipe *p)
 {
-	p->busy->now = p->busy->sequel;
-	p->busy->sequel = (struct current){ 0 };
+	p->work->now = p->work->sequel;
+	p->work->sequel = (struct current){ 0 };
 }
 
 static void message_done(struct pipe *p)
@@ -344,8 +344,8 @@ static void message_done(struct pipe *p)
 		dialogue_asked(p->conn);
 	else
 		dialogue_answered(p->conn);
-	message_forget(&p->busy->now);
-	if (p->busy->sequel.open)
+	message_forget(&p->work->now);
+	if (p->work->sequel.open)
 		sequel_begin(p);
 }
 
@@ -363,11 +363,11 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 
 void pipe_open(struct pipe *p, const struct vn_message *msg)
 {
-	if (p->busy == &calm)
-		pipe_stir(p);
-	struct current *m = &p->busy->now;
+	if (p->work == &no_work)
+		pipe_work_acquire(p);
+	struct current *m = &p->work->now;
 
-	if (m->open || m->lot)
+	if (m->open || m->holds)
 		message_forget(m);
 	m->open = true;
 	m->keep = UINT64_MAX;
@@ -382,7 +382,7 @@ static bool cut_sane(const struct pipe *p, const struct vn_cut *cut, struct vn_s
 	if (cut->replaced && cut->len > at.n)
 		return false;
 	if (cut->kind == VN_CUT_END && !cut->len)
-		return p->direction == VN_RESPONSE && p->conn->exchanges.first && !p->busy->now.open && msg->role == VN_ANSWERS;
+		return p->direction == VN_RESPONSE && p->conn->exchanges.first && !p->work->now.open && msg->role == VN_ANSWERS;
 	return (cut->kind == VN_CUT_PART || cut->kind == VN_CUT_END) && cut->len;
 }
 
@@ -405,7 +405,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	struct vn_message msg;
 
 	message_clear(&msg, p->direction == VN_REQUEST ? VN_ASKS : VN_ANSWERS);
-	if (p->direction == VN_REQUEST && !p->busy->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
+	if (p->direction == VN_REQUEST && !p->work->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
 		dialogue_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;
 	}
@@ -414,7 +414,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	if (cut.kind == VN_CUT_MORE && at->n < REST_MAX)
 		return false;
 	if (cut.kind == VN_CUT_WAIT && p->direction == VN_REQUEST && worker_of(p)->talk.owed) {
-		p->busy->halted = true;
+		p->work->halted = true;
 		return false;
 	}
 	pipe_wake(&p->conn->request);
@@ -424,7 +424,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
 		return !p->conn->dead;
 	}
-	if (!p->busy->now.open) {
+	if (!p->work->now.open) {
 		struct vn_span piece = cut.replaced ? cut.instead : (struct vn_span){ at->p, cut.len < at->n ? cut.len : at->n };
 		pipe_open(p, &msg);
 		if (p->direction == VN_REQUEST)
@@ -445,8 +445,8 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 		at->n -= cut.len;
 		cut.len = 0;
 	}
-	p->busy->now.body = cut.len;
-	p->busy->now.last = cut.kind == VN_CUT_END;
+	p->work->now.body = cut.len;
+	p->work->now.last = cut.kind == VN_CUT_END;
 	return true;
 }
 
@@ -456,26 +456,26 @@ static bool pipe_turn(struct pipe *p, struct vn_span *at)
 	dialogue_turn(p->conn, p->direction, *at);
 	if (p->conn->dead || p->ended)
 		return false;
-	p->busy->now.body = at->n;
-	p->busy->now.last = p->busy->now.end != VN_STAY || (p->direction == VN_REQUEST && p->busy->now.exchange && p->busy->now.exchange->end);
+	p->work->now.body = at->n;
+	p->work->now.last = p->work->now.end != VN_STAY || (p->direction == VN_REQUEST && p->work->now.exchange && p->work->now.exchange->end);
 	return true;
 }
 
 static void pipe_keep_rest(struct pipe *p, struct vn_span at)
 {
-	if (p->busy == &calm)
+	if (p->work == &no_work)
 		return;
 	if (!at.n || p->ended || p->conn->dead) {
-		free(p->busy->rest);
-		p->busy->rest = NULL;
-		p->busy->rest_n = 0;
+		free(p->work->rest);
+		p->work->rest = NULL;
+		p->work->rest_n = 0;
 		return;
 	}
-	if (!p->busy->rest)
-		p->busy->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
-	assert(p->busy->rest && (at.n <= REST_MAX || p->busy->halted));
-	memmove(p->busy->rest, at.p, at.n);
-	p->busy->rest_n = at.n;
+	if (!p->work->rest)
+		p->work->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
+	assert(p->work->rest && (at.n <= REST_MAX || p->work->halted));
+	memmove(p->work->rest, at.p, at.n);
+	p->work->rest_n = at.n;
 }
 
 /* All that can be cut of these bytes is judged and sent on; the rest is kept. */
@@ -485,24 +485,24 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 	struct vn_span at = { bytes, n };
 
 	while (!p->ended && !c->dead) {
-		if (p->direction == VN_RESPONSE && !p->busy->now.open && dialogue_settles(c)) {
+		if (p->direction == VN_RESPONSE && !p->work->now.open && dialogue_settles(c)) {
 			dialogue_settle(c);
 			continue;
 		}
 		if (!at.n)
 			break;
-		if (!p->busy->now.body) {
+		if (!p->work->now.body) {
 			if (!(p->raw ? pipe_turn(p, &at) : pipe_cut(p, &at)))
 				break;
 		}
-		size_t take = at.n < p->busy->now.body ? at.n : p->busy->now.body;
+		size_t take = at.n < p->work->now.body ? at.n : p->work->now.body;
 		if (take)
 			piece_pass(p, (uint8_t *)at.p, take);
 		at.p += take;
 		at.n -= take;
 		p->offset += take;
-		p->busy->now.body -= take;
-		if (p->busy->now.open && !p->busy->now.body && p->busy->now.last)
+		p->work->now.body -= take;
+		if (p->work->now.open && !p->work->now.body && p->work->now.last)
 			message_done(p);
 	}
 	if (!c->dead)
@@ -512,21 +512,21 @@ static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
 
 void pipe_wake(struct pipe *p)
 {
-	if (!p->busy->halted)
+	if (!p->work->halted)
 		return;
-	p->busy->halted = false;
-	p->busy->resumes = p->conn->again = true;
+	p->work->halted = false;
+	p->work->resumes = p->conn->again = true;
 }
 
 /* What was read before and had to wait. */
 static void pipe_resume(struct pipe *p)
 {
-	uint8_t *bytes = p->busy->rest;
-	size_t n = p->busy->rest_n;
+	uint8_t *bytes = p->work->rest;
+	size_t n = p->work->rest_n;
 
-	p->busy->resumes = false;
-	p->busy->rest = NULL;
-	p->busy->rest_n = 0;
+	p->work->resumes = false;
+	p->work->rest = NULL;
+	p->work->rest_n = 0;
 	pipe_digest(p, bytes, n);
 	free(bytes);
 }
@@ -537,52 +537,52 @@ static void pipe_resume(struct pipe *p)
  * it will be held by so much before. */
 static bool pipe_blocked(const struct pipe *p)
 {
-	if (p->busy->duct || !pipe_due(p))
-		return p->busy->duct;
-	return p->busy->slot_end <= worker_of(p)->loop.now || p->busy->queue.bytes > send_ahead(p, lot_late(p->busy->queue.last->why));
+	if (p->work->duct || !pipe_due(p))
+		return p->work->duct;
+	return p->work->slot_end <= worker_of(p)->loop.now || p->work->queue.bytes > send_ahead(p, holds_total(p->work->queue.last->why));
 }
 
 static bool pipe_full(const struct pipe *p)
 {
-	const struct queue *q = &p->busy->queue;
+	const struct queue *q = &p->work->queue;
 	const struct worker *w = worker_of(p);
 	size_t most = shard_spec(p->conn->shard)->hold_max;
 
 	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
-	       (p->direction == VN_REQUEST && queue_cost(&p->conn->response.busy->queue) >= most);
+	       (p->direction == VN_REQUEST && queue_cost(&p->conn->response.work->queue) >= most);
 }
 
 static bool pipe_reads(struct pipe *p)
 {
-	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || p->conn->ties->stalled || p->busy->halted || !pipe_to(p)->open)
+	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
 		return false;
 	if (!pipe_full(p))
 		return true;
-	pipe_stir(p);
-	p->busy->behind = true;
+	pipe_work_acquire(p);
+	p->work->behind = true;
 	return false;
 }
 
 static void pipe_eof(struct pipe *p)
 {
 	struct judgement j;
-	struct lot *why = NULL;
+	struct holds *why = NULL;
 	enum vn_end end = VN_STAY;
 
 	p->eof = true;
 	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
-	if (!p->busy->now.gone)
-		pipe_say(p, (struct vn_span){ p->busy->rest, p->busy->rest_n }, p->busy->now.lot);   /* the torso of a message */
+	if (!p->work->now.gone)
+		pipe_say(p, (struct vn_span){ p->work->rest, p->work->rest_n }, p->work->now.holds);   /* the torso of a message */
 	pipe_keep_rest(p, (struct vn_span){ 0 });
 	if (p->conn->plan->moments & VN_ON_END &&
 	    judge_ask(p->conn, &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
-		why = lot_make(NULL, &j);
+		why = holds_make(NULL, &j);
 		judge_ends(p->conn, &j, &end);
 	}
 	if (end != VN_STAY)
 		pipe_end(p, end);
 	pipe_put(p, PARCEL_FIN, 0, why);
-	lot_drop(why);
+	holds_unref(why);
 }
 
 /* So many bytes of the message under way went by unseen. */
@@ -591,12 +591,12 @@ static void pipe_skip(struct pipe *p, size_t n)
 	if (p->raw)
 		dialogue_turn(p->conn, p->direction, (struct vn_span){ NULL, n });
 	else
-		p->busy->now.body -= n;
+		p->work->now.body -= n;
 	if (p->conn->plan->moments & VN_ON_DATA)
 		passed_add(p, n);
 	p->offset += n;
 	p->conn->again = true;
-	if (!p->raw && !p->busy->now.body && p->busy->now.last)
+	if (!p->raw && !p->work->now.body && p->work->now.last)
 		message_done(p);
 }
 
@@ -609,8 +609,8 @@ static bool pipe_fill(struct pipe *p)
 
 	if (n < 0) {
 		pipe_from(p)->readable = false;
-		if (p->busy->behind)
-			p->busy->behind = false;
+		if (p->work->behind)
+			p->work->behind = false;
 		if (errno != EAGAIN && errno != EINTR)
 			pipe_from(p)->broken = true;
 		return false;
@@ -629,17 +629,17 @@ static bool pipe_fill(struct pipe *p)
 	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
 	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
 	p->came += (uint64_t)n;
-	pipe_stir(p);
+	pipe_work_acquire(p);
 	if (unseen) {
 		pipe_skip(p, (size_t)n);
 		return true;
 	}
 	splice_note(p, (size_t)n);
-	to -= p->busy->rest_n;
-	if (p->busy->rest_n)
-		memcpy(to, p->busy->rest, p->busy->rest_n);
-	pipe_digest(p, to, p->busy->rest_n + (size_t)n);
-	p->busy->behind = false;
+	to -= p->work->rest_n;
+	if (p->work->rest_n)
+		memcpy(to, p->work->rest, p->work->rest_n);
+	pipe_digest(p, to, p->work->rest_n + (size_t)n);
+	p->work->behind = false;
 	return true;
 }
 
@@ -649,7 +649,7 @@ void pipe_pump(struct pipe *p)
 {
 	for (unsigned rounds = 0; !p->conn->dead; rounds++) {
 		send_due(p);
-		if (p->busy->resumes && !p->conn->dead)
+		if (p->work->resumes && !p->conn->dead)
 			pipe_resume(p);
 		if (p->conn->dead || !pipe_reads(p))
 			return;
@@ -664,33 +664,33 @@ void pipe_pump(struct pipe *p)
 
 void pipe_change(struct pipe *p, const struct plan *plan)
 {
-	bool let_go = queue_strip(&p->busy->queue, plan) | lot_strip(p->busy->now.lot, plan);
+	bool let_go = queue_remove_rules(&p->work->queue, plan) | holds_remove(p->work->now.holds, plan);
 
-	lot_strip(p->busy->sequel.lot, plan);
-	if (p->busy != &calm && (let_go || !p->busy->queue.first)) {
-		p->busy->line_free = p->busy->queue.first ? worker_of(p)->loop.now : 0;
-		p->busy->slot = 0;
+	holds_remove(p->work->sequel.holds, plan);
+	if (p->work != &no_work && (let_go || !p->work->queue.first)) {
+		p->work->line_free = p->work->queue.first ? worker_of(p)->loop.now : 0;
+		p->work->slot = 0;
 	}
-	if (p->raw && p->busy->now.open && !p->busy->now.end)
-		message_forget(&p->busy->now);        /* bytes without messages meet new rules at the next piece */
+	if (p->raw && p->work->now.open && !p->work->now.end)
+		message_forget(&p->work->now);        /* bytes without messages meet new rules at the next piece */
 }
 
 bool pipe_waits(const struct pipe *p)
 {
-	return p->busy->queue.first || p->busy->duct;
+	return p->work->queue.first || p->work->duct;
 }
 
 bool pipe_due(const struct pipe *p)
 {
-	return pipe_to(p)->open && (p->busy->duct || (p->busy->queue.first && p->busy->queue.first->due <= worker_of(p)->loop.now));
+	return pipe_to(p)->open && (p->work->duct || (p->work->queue.first && p->work->queue.first->due <= worker_of(p)->loop.now));
 }
 
 bool pipe_stuck(const struct pipe *p)
 {
-	return (p->busy->queue.first && p->busy->queue.first->due == VN_NEVER) || p->conn->ties->stalled;
+	return (p->work->queue.first && p->work->queue.first->due == VN_NEVER) || p->conn->ruled->stalled;
 }
 
 bool pipe_idle(const struct pipe *p)
 {
-	return !pipe_waits(p) && !p->busy->rest_n && !p->busy->now.open && !p->eof && !p->ended && !p->conn->ties->stalled;
+	return !pipe_waits(p) && !p->work->rest_n && !p->work->now.open && !p->eof && !p->ended && !p->conn->ruled->stalled;
 }

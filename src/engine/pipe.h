@@ -25,11 +25,11 @@ struct current {                        /* the message under way */
 	uint64_t keep;                  /* so many more pass; UINT64_MAX: all */
 	struct vn_dirt dirt;               /* for its first piece */
 	enum vn_end end;                   /* strikes behind it */
-	struct lot *lot;
+	struct holds *holds;
 	struct exchange *exchange;      /* request: the one it opened, where that minds; response: the one it answers */
 };
 
-struct busy {                           /* what a pipe needs while something goes on in it; see pipe_stir */
+struct pipe_work {                           /* what a pipe needs while something goes on in it; see pipe_work_acquire */
 	struct pipe *pipe;
 	struct queue queue;
 	struct current now, sequel;     /* the latter is under way when the former is done */
@@ -46,7 +46,7 @@ struct busy {                           /* what a pipe needs while something goe
 
 struct pipe {                           /* what is left of it when it is calm: most of them are, most of the time */
 	struct conn *conn;
-	struct busy *busy;              /* its own, or that of all calm ones, which nobody may write to */
+	struct pipe_work *work;              /* its own, or that of all calm ones, which nobody may write to */
 	uint64_t came, offset, sent;    /* bytes read, bytes cut and judged, bytes sent, of the whole stream */
 	uint8_t direction;              /* enum vn_direction */
 	uint8_t bulk;                   /* big reads in succession */
@@ -56,19 +56,19 @@ struct pipe {                           /* what is left of it when it is calm: m
 	bool ended;                     /* nothing more is read: an end waits its turn */
 };
 
-struct busies { struct busy *spare; unsigned spares; };         /* a worker's, that nobody needs at the moment */
+struct work_pool { struct pipe_work *spare; unsigned spares; };         /* a worker's, that nobody needs at the moment */
 
 void pipe_init(struct pipe *, struct conn *, enum vn_direction);
 void pipe_free(struct pipe *);          /* all it holds; its `busy` may still be looked at until ... */
-void pipe_still(struct pipe *);         /* ... it is given back, if there is nothing in it */
-void pipe_stir(struct pipe *);          /* before its `busy` is written to */
-void busies_free(struct busies *);
+void pipe_work_release(struct pipe *);         /* ... it is given back, if there is nothing in it */
+void pipe_work_acquire(struct pipe *);          /* before its `busy` is written to */
+void work_pool_free(struct work_pool *);
 
 void pipe_pump(struct pipe *);          /* go as far as it goes, whatever happened */
 void pipe_change(struct pipe *, const struct plan *);   /* rules that went let go; their bytes move at the next pump */
 
 /* Behind all that is in this direction's stream so far: */
-void pipe_word(struct pipe *, struct vn_span bytes, struct exchange *, struct lot *);       /* these, a message of ours: the rules are asked of its bytes as of all others */
+void pipe_word(struct pipe *, struct vn_span bytes, struct exchange *, struct holds *);       /* these, a message of ours: the rules are asked of its bytes as of all others */
 void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` when all before has gone */
 void pipe_answer(struct pipe *, vn_nsec began);    /* an exchange of then is answered, when all before has gone */
 void pipe_end(struct pipe *, enum vn_end);                         /* the connection ends; nothing more is read of it */

@@ -53,14 +53,14 @@ struct plan *plan_make(struct spec *spec, uint64_t seed)
 
 	assert(p);
 	p->refs = 1;
-	p->spec = spec_hold(spec);
+	p->spec = spec_ref(spec);
 	p->n = spec->n_rules;
 	for (unsigned i = 0; i < p->n; i++)
 		rule_make(p, i, seed);
 	return p;
 }
 
-struct plan *plan_hold(struct plan *p)
+struct plan *plan_ref(struct plan *p)
 {
 	p->refs++;
 	return p;
@@ -113,7 +113,7 @@ static void rule_misses_say(struct plan *p, struct rule *r)
 		misses_say(p, r, &r->spared, "no strike", skipped ? "comes after those that it skips" : "it does anything to");
 }
 
-void plan_drop(struct plan *p)
+void plan_unref(struct plan *p)
 {
 	if (!p || --p->refs)
 		return;
@@ -123,7 +123,7 @@ void plan_drop(struct plan *p)
 		rule_misses_say(p, &p->rules[i]);
 		pattern_free(p->rules[i].match);
 	}
-	spec_drop(p->spec);
+	spec_unref(p->spec);
 	free(p);
 }
 
@@ -488,7 +488,7 @@ static bool tally_hit(struct tally *t, uint64_t times)
 	return false;
 }
 
-static bool rule_strikes(struct rule *r, struct stand *s, ruleset bit)
+static bool rule_strikes(struct rule *r, struct rule_flags *s, ruleset bit)
 {
 	struct tally *t = r->words->tally;
 
@@ -509,7 +509,7 @@ static void tally_forget(struct tally *t, bool counted, bool struck)
 		atomic_fetch_sub_explicit(&t->hits, 1, memory_order_relaxed);
 }
 
-void plan_take_back(const struct plan *p, const struct stand *s, uint64_t connection, uint64_t exchange)
+void plan_take_back(const struct plan *p, const struct rule_flags *s, uint64_t connection, uint64_t exchange)
 {
 	bool words = p->spec->protocol->failures;       /* else `counted` may say that it was unreachable */
 	unsigned i;
@@ -524,7 +524,7 @@ void plan_take_back(const struct plan *p, const struct stand *s, uint64_t connec
 	}
 }
 
-static bool rule_would_strike(const struct rule *r, const struct stand *s, ruleset bit)
+static bool rule_would_strike(const struct rule *r, const struct rule_flags *s, ruleset bit)
 {
 	return s->counted & bit ? s->struck & bit : rule_picks(r->words, atomic_load_explicit(&r->words->tally->count, memory_order_relaxed));
 }
@@ -585,7 +585,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
 		.data = q->data, .len = q->len, .words = q->words,
 	};
-	struct stand *s = !q->stand || p->per_connection >> i & 1 ? q->whole : q->stand;
+	struct rule_flags *s = !q->flags || p->per_connection >> i & 1 ? q->whole : q->flags;
 	ruleset bit = (ruleset)1 << i;
 
 	*v = (struct vn_verdict){ .keep = VN_ALL };
@@ -624,7 +624,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	return true;
 }
 
-ruleset plan_asks(const struct plan *p, enum vn_moment moment, const struct stand *whole, const struct stand *s)
+ruleset plan_asks(const struct plan *p, enum vn_moment moment, const struct rule_flags *whole, const struct rule_flags *s)
 {
 	ruleset in = s ? (whole->in & p->per_connection) | (s->in & ~p->per_connection) : whole->in;
 
@@ -646,7 +646,7 @@ static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
 	if (v->end > j->v.end || (v->end == j->v.end && v->after < j->v.after))
 		j->end_rule = w->id;
 	if (v->hold || v->pace.rate || v->pace.piece)
-		j->by[j->n++] = (struct share){ w->id, v->hold, v->pace, w->shared ? w->tally->line_free : NULL };
+		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace, w->shared ? w->tally->line_free : NULL };
 	verdict_fold(&j->v, v);
 }
 
@@ -657,7 +657,7 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 	bool any = false;
 	unsigned i;
 
-	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->stand)) {
+	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags)) {
 		struct rule *r = &p->rules[i];
 		enum vn_direction d = r->words->direction ? r->words->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))

@@ -50,8 +50,8 @@ struct plan {
 };
 
 struct plan *plan_make(struct spec *, uint64_t seed);
-struct plan *plan_hold(struct plan *);
-void plan_drop(struct plan *);
+struct plan *plan_ref(struct plan *);
+void plan_unref(struct plan *);
 ruleset plan_on(const struct plan *, unsigned moments); /* the rules that want any of these moments */
 int  plan_find(const struct plan *, uint64_t id);       /* the rule of that id, -1: not (any more) there */
 int  plan_heir(const struct plan *, const struct rule_spec *);  /* this rule, with whatever options; -1: it is not there */
@@ -62,7 +62,7 @@ static inline ruleset plan_all(const struct plan *p)
 }
 
 /* Where an exchange, or a whole connection, stands with the rules. */
-struct stand { ruleset in, counted, struck; };
+struct rule_flags { ruleset in, counted, struck; };
 
 /* What a rule keeps for one connection. */
 struct rule_state {
@@ -74,7 +74,7 @@ struct rule_state {
 void rule_state_free(const struct rule *, struct rule_state *);         /* NULL: there is none */
 
 /* One rule's part in a verdict, by rule id. `line`: its pace is shared, see struct tally */
-struct share { uint64_t rule; vn_nsec hold; struct vn_pace pace; _Atomic vn_nsec *line; };
+struct hold { uint64_t rule; vn_nsec hold; struct vn_pace pace; _Atomic vn_nsec *line; };
 
 struct clock { unsigned rule; enum vn_end end; vn_nsec after; bool anew; };   /* an end by the clock, of the plan's so manyth rule */
 
@@ -83,7 +83,7 @@ struct judgement {                      /* what all rules together say */
 	const struct vn_failure *failure;  /* of v.fate VN_REPLY */
 	uint64_t end_rule;              /* whose v.end it is */
 	unsigned n, n_clocks;
-	struct share by[RULES_MAX];     /* who holds and paces */
+	struct hold by[RULES_MAX];     /* who holds and paces */
 	struct clock clocks[RULES_MAX]; /* ends by the clock, which are not in v (but those of VN_ON_REST are) */
 };
 
@@ -92,8 +92,8 @@ struct question {                       /* what plan_judge is asked */
 	enum vn_direction direction;
 	const struct vn_message *msg;      /* NULL: none */
 	uint64_t connection, exchange;
-	struct stand *whole;            /* the connection's */
-	struct stand *stand;            /* the exchange's; NULL: a matter of the whole connection */
+	struct rule_flags *whole;            /* the connection's */
+	struct rule_flags *flags;            /* the exchange's; NULL: a matter of the whole connection */
 	struct rule_state **states;     /* the connection's, one per rule, made when needed */
 	uint8_t *data; size_t len;
 	uint64_t offset;                /* VN_ON_DATA: of `data` in its stream: draws go by it */
@@ -111,7 +111,7 @@ struct question {                       /* what plan_judge is asked */
 ruleset plan_decide(struct plan *, ruleset among, const struct question *);
 
 /* An exchange that was decided before it came will not come: it was not seen, nor counted, nor struck. */
-void plan_take_back(const struct plan *, const struct stand *, uint64_t connection, uint64_t exchange);
+void plan_take_back(const struct plan *, const struct rule_flags *, uint64_t connection, uint64_t exchange);
 
 /* What rule i keeps for a connection, made when needed. */
 struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);
@@ -121,7 +121,7 @@ enum vn_end plan_listen(struct plan *);                    /* what the rules say
 ruleset plan_meant(const struct plan *, const struct endpoint *client);         /* the rules that mean this client */
 
 /* The rules that are in and want this moment; stand NULL: a matter of the whole connection. */
-ruleset plan_asks(const struct plan *, enum vn_moment, const struct stand *whole, const struct stand *);
+ruleset plan_asks(const struct plan *, enum vn_moment, const struct rule_flags *whole, const struct rule_flags *);
 
 /* Ask the rules that are in and want this moment, count, and fold. False: calm, and *judgement untouched. */
 bool plan_judge(struct plan *, const struct question *, struct judgement *);

@@ -7,13 +7,13 @@
 
 /* ---- lots ---- */
 
-struct lot *lot_make(const struct lot *with, const struct judgement *j)
+struct holds *holds_make(const struct holds *with, const struct judgement *j)
 {
 	unsigned a = with ? with->n : 0, b = j ? j->n : 0;
 
 	if (!a && !b)
 		return NULL;
-	struct lot *l = malloc(sizeof *l + (a + b) * sizeof *l->by);
+	struct holds *l = malloc(sizeof *l + (a + b) * sizeof *l->by);
 	assert(l);
 	l->refs = 1;
 	l->n = a + b;
@@ -24,20 +24,20 @@ struct lot *lot_make(const struct lot *with, const struct judgement *j)
 	return l;
 }
 
-struct lot *lot_hold(struct lot *l)
+struct holds *holds_ref(struct holds *l)
 {
 	if (l)
 		l->refs++;
 	return l;
 }
 
-void lot_drop(struct lot *l)
+void holds_unref(struct holds *l)
 {
 	if (l && !--l->refs)
 		free(l);
 }
 
-vn_nsec lot_late(const struct lot *l)
+vn_nsec holds_total(const struct holds *l)
 {
 	struct vn_verdict v = { .keep = VN_ALL };
 
@@ -46,7 +46,7 @@ vn_nsec lot_late(const struct lot *l)
 	return v.hold;
 }
 
-struct vn_pace lot_pace(const struct lot *l)
+struct vn_pace holds_pace(const struct holds *l)
 {
 	struct vn_verdict v = { .keep = VN_ALL };
 
@@ -55,7 +55,7 @@ struct vn_pace lot_pace(const struct lot *l)
 	return v.pace;
 }
 
-bool lot_strip(struct lot *l, const struct plan *p)
+bool holds_remove(struct holds *l, const struct plan *p)
 {
 	unsigned kept = 0;
 
@@ -73,17 +73,17 @@ bool lot_strip(struct lot *l, const struct plan *p)
 
 static vn_nsec parcel_due(const struct parcel *p, vn_nsec before)
 {
-	vn_nsec late = lot_late(p->why), due = late > VN_NEVER - p->came ? VN_NEVER : p->came + late;
+	vn_nsec late = holds_total(p->why), due = late > VN_NEVER - p->came ? VN_NEVER : p->came + late;
 
 	return due > before ? due : before;
 }
 
-struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came, struct lot *why)
+struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came, struct holds *why)
 {
 	struct parcel *p = malloc(sizeof *p + n);
 
 	assert(p);
-	*p = (struct parcel){ .came = came, .why = lot_hold(why), .kind = kind, .n = n };
+	*p = (struct parcel){ .came = came, .why = holds_ref(why), .kind = kind, .n = n };
 	p->due = parcel_due(p, q->last ? q->last->due : 0);
 	if (q->last)
 		q->last->next = p;
@@ -104,17 +104,17 @@ void queue_pop(struct queue *q)
 		q->last = NULL;
 	q->bytes -= p->n - p->at;
 	q->parcels--;
-	lot_drop(p->why);
+	holds_unref(p->why);
 	free(p);
 }
 
-bool queue_strip(struct queue *q, const struct plan *plan)
+bool queue_remove_rules(struct queue *q, const struct plan *plan)
 {
 	bool any = false;
 	vn_nsec before = 0;
 
 	for (struct parcel *p = q->first; p; p = p->next)
-		any |= lot_strip(p->why, plan);
+		any |= holds_remove(p->why, plan);
 	for (struct parcel *p = q->first; p; p = p->next)       /* apart: parcels share lots */
 		before = p->due = parcel_due(p, before);
 	return any;

@@ -11,10 +11,10 @@
 
 struct exchange;
 
-struct lot {                            /* how a message fares in time, and by whom */
+struct holds {                            /* how a message fares in time, and by whom */
 	unsigned refs;
 	unsigned n;
-	struct share by[];
+	struct hold by[];
 };
 
 enum parcel_kind {
@@ -27,7 +27,7 @@ enum parcel_kind {
 struct parcel {
 	struct parcel *next;
 	vn_nsec came, due;                 /* read; to be sent */
-	struct lot *why;                /* NULL: calm */
+	struct holds *why;                /* NULL: calm */
 	union {
 		struct exchange *exchange;      /* MARK */
 		vn_nsec began;             /* BYTES: an exchange that is answered when they have gone; 0: none */
@@ -48,16 +48,16 @@ static inline size_t queue_cost(const struct queue *q)
 	return q->bytes + q->parcels * PARCEL_COST;
 }
 
-struct lot *lot_make(const struct lot *, const struct judgement *);     /* both together; either may be NULL; NULL: calm */
-struct lot *lot_hold(struct lot *);                                     /* NULL stays NULL */
-void lot_drop(struct lot *);
-vn_nsec lot_late(const struct lot *);                                      /* the sum of its holds; VN_NEVER absorbs */
-struct vn_pace lot_pace(const struct lot *);
-bool lot_strip(struct lot *, const struct plan *);                      /* take back the shares of rules that went; true: some were */
+struct holds *holds_make(const struct holds *, const struct judgement *);     /* both together; either may be NULL; NULL: calm */
+struct holds *holds_ref(struct holds *);                                     /* NULL stays NULL */
+void holds_unref(struct holds *);
+vn_nsec holds_total(const struct holds *);                                      /* the sum of its holds; VN_NEVER absorbs */
+struct vn_pace holds_pace(const struct holds *);
+bool holds_remove(struct holds *, const struct plan *);                      /* take back the shares of rules that went; true: some were */
 
-struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct lot *);  /* n bytes to be filled in; a reference to the lot is taken */
+struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);  /* n bytes to be filled in; a reference to the lot is taken */
 void queue_pop(struct queue *);
-bool queue_strip(struct queue *, const struct plan *);                  /* lot_strip for all, and what is due anew */
+bool queue_remove_rules(struct queue *, const struct plan *);                  /* holds_remove for all, and what is due anew */
 void queue_clear(struct queue *);
 
 #endif

@@ -18,25 +18,25 @@
 /* Some rule is in for it and wants that moment: most of the time none does, and nothing need be asked. */
 static bool judge_wants(const struct conn *c, enum vn_moment moment, const struct exchange *x)
 {
-	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ties->whole, &x->stand);
+	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ruled->whole, &x->flags);
 }
 
 /* The dice are thrown for an exchange. */
-static inline struct stand stand_new(struct conn *c, uint64_t number, const struct vn_message *msg)
+static inline struct rule_flags rule_flags_new(struct conn *c, uint64_t number, const struct vn_message *msg)
 {
 	struct plan *p = c->plan;
-	struct stand s = { 0 };
+	struct rule_flags s = { 0 };
 
 	if (!p->n)
 		return s;
 	ruleset may = plan_on(p, IN_EXCHANGES);
-	s.in = (c->ties->whole.in & p->per_connection & may) | judge_decide(c, may & ~p->per_connection, number, 0, msg);
+	s.in = (c->ruled->whole.in & p->per_connection & may) | judge_decide(c, may & ~p->per_connection, number, 0, msg);
 	return s;
 }
 
 static inline struct exchange *exchange_new(struct conn *c, uint64_t number, const struct vn_message *msg)
 {
-	struct stand s = stand_new(c, number, msg);
+	struct rule_flags s = rule_flags_new(c, number, msg);
 
 	return exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 }
@@ -46,10 +46,10 @@ static void exchange_over(struct conn *c)
 	struct exchange *x = c->exchanges.first;
 
 	if (x->alike == 1) {
-		if (c->request.busy->now.exchange == x)
-			c->request.busy->now.exchange = NULL;
-		if (c->response.busy->now.exchange == x)
-			c->response.busy->now.exchange = NULL;
+		if (c->request.work->now.exchange == x)
+			c->request.work->now.exchange = NULL;
+		if (c->response.work->now.exchange == x)
+			c->response.work->now.exchange = NULL;
 	}
 	exchange_pop(&c->exchanges);
 }
@@ -103,8 +103,8 @@ static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 		x->swallow = answers > 255 ? 255 : (uint8_t)answers;
 		x->asked.note |= VN_NOTE_SUBSTITUTE;
 	}
-	c->request.busy->now.gone = true;
-	pipe_word(&c->request, vn_buffer_span(&c->shard->worker->scratch), x, c->request.busy->now.lot);
+	c->request.work->now.gone = true;
+	pipe_word(&c->request, vn_buffer_span(&c->shard->worker->scratch), x, c->request.work->now.holds);
 }
 
 static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
@@ -116,7 +116,7 @@ static void request_drop(struct conn *c, struct exchange *x, const struct vn_mes
 {
 	const struct vn_protocol *p = conn_protocol(c);
 
-	c->request.busy->now.gone = x->dropped = true;
+	c->request.work->now.gone = x->dropped = true;
 	if (p->dropped && !c->request.raw) {
 		p->dropped(conn_talk(c), msg);
 		conn_heard(c);
@@ -126,18 +126,18 @@ static void request_drop(struct conn *c, struct exchange *x, const struct vn_mes
 /* The failure by which the rules refuse it; NULL: none. */
 static const struct vn_failure *request_judge(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
-	struct current *m = &c->request.busy->now;
+	struct current *m = &c->request.work->now;
 
-	if (x->stand.in)
+	if (x->flags.in)
 		m->exchange = x;
 	if (!judge_wants(c, VN_ON_REQUEST, x))
 		return NULL;
 	struct judgement j;
-	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = msg, .exchange = x->number, .stand = &x->stand,
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = msg, .exchange = x->number, .flags = &x->flags,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 	if (!judge_ask(c, &q, &j))
 		return NULL;
-	m->lot = lot_make(NULL, &j);
+	m->holds = holds_make(NULL, &j);
 	m->keep = j.v.keep == VN_ALL ? UINT64_MAX : j.v.keep;
 	m->dirt = j.v.dirt;
 	judge_ends(c, &j, &x->end);
@@ -160,7 +160,7 @@ static void request_ask(struct conn *c, struct exchange *x, const struct vn_mess
 static void request_tell(struct conn *c, const struct vn_message *msg, struct vn_span piece)
 {
 	uint64_t number = ++c->asked;
-	struct stand s = stand_new(c, number, msg);
+	struct rule_flags s = rule_flags_new(c, number, msg);
 
 	if (!s.in)
 		return;
@@ -183,9 +183,9 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 		x->end = VN_CLOSE;
 		answers = 0;
 	}
-	y->late = lot_hold(c->request.busy->sequel.lot);
-	c->request.busy->sequel.gone = true;
-	c->request.busy->now.exchange = x;
+	y->late = holds_ref(c->request.work->sequel.holds);
+	c->request.work->sequel.gone = true;
+	c->request.work->now.exchange = x;
 	exchange_fails(x, agreed);
 	exchange_substitute(c, x, answers);
 }
@@ -193,15 +193,15 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
 	struct pipe *p = &c->request;
-	struct current first = p->busy->now;
+	struct current first = p->work->now;
 
-	p->busy->now = (struct current){ 0 };
+	p->work->now = (struct current){ 0 };
 	pipe_open(p, msg->sequel);
 	struct exchange *y = exchange_new(c, ++c->asked, msg->sequel);
 	y->sequel = true;
 	const struct vn_failure *f = request_judge(c, y, msg->sequel, piece);
-	p->busy->sequel = p->busy->now;
-	p->busy->now = first;
+	p->work->sequel = p->work->now;
+	p->work->now = first;
 	if (f)
 		sequel_refuse(c, x, y, msg, f);
 }
@@ -212,9 +212,9 @@ static void sequel_forget(struct conn *c)
 	c->no_sequel = false;
 	if (!c->exchanges.first || !c->exchanges.first->sequel)
 		return;
-	plan_take_back(c->plan, &c->exchanges.first->stand, c->number, c->exchanges.first->number);
+	plan_take_back(c->plan, &c->exchanges.first->flags, c->number, c->exchanges.first->number);
 	exchange_over(c);
-	message_forget(c->request.busy->sequel.open ? &c->request.busy->sequel : &c->request.busy->now);
+	message_forget(c->request.work->sequel.open ? &c->request.work->sequel : &c->request.work->now);
 }
 
 void dialogue_go_on(struct conn *c)
@@ -231,7 +231,7 @@ void dialogue_go_on(struct conn *c)
 
 void dialogue_ask(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
-	struct stand undecided = { 0 };
+	struct rule_flags undecided = { 0 };
 
 	const struct vn_failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
 
@@ -239,7 +239,7 @@ void dialogue_ask(struct conn *c, struct vn_message *msg, struct vn_span piece)
 	if (msg->role == VN_AIDS || f) {
 		struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
-			conn_refuse(c, c->request.busy->now.exchange = x, msg, f);
+			conn_refuse(c, c->request.work->now.exchange = x, msg, f);
 	} else if (msg->role == VN_ASKS) {
 		struct exchange *x = exchange_new(c, ++c->asked, msg);
 		request_ask(c, x, msg, piece);
@@ -264,7 +264,7 @@ static void dialogue_last(struct conn *c)
 
 void dialogue_asked(struct conn *c)
 {
-	struct exchange *x = c->request.busy->now.exchange;
+	struct exchange *x = c->request.work->now.exchange;
 
 	if (!x || !exchange_minds(x))
 		return;
@@ -278,23 +278,23 @@ void dialogue_asked(struct conn *c)
 /* A response with `head` bytes of framing. */
 static void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn_span piece)
 {
-	struct current *m = &c->response.busy->now;
+	struct current *m = &c->response.work->now;
 
 	if (!judge_wants(c, VN_ON_RESPONSE, x)) {
-		m->lot = lot_hold(x->late);
+		m->holds = holds_ref(x->late);
 		return;
 	}
 	struct judgement j;
 	struct vn_message asked = x->asked;
-	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked, .exchange = x->number, .stand = &x->stand,
+	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked, .exchange = x->number, .flags = &x->flags,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 
 	asked.head = head;
 	if (!judge_ask(c, &q, &j)) {
-		m->lot = lot_hold(x->late);
+		m->holds = holds_ref(x->late);
 		return;
 	}
-	m->lot = lot_make(x->late, &j);
+	m->holds = holds_make(x->late, &j);
 	m->keep = j.v.keep == VN_ALL ? UINT64_MAX : j.v.keep;
 	m->dirt = j.v.dirt;
 	m->gone = j.v.fate != VN_PASS;
@@ -310,7 +310,7 @@ static struct exchange *exchange_head(struct conn *c)
 	if (!x || !x->fresh)
 		return x;
 	x = exchange_split(&c->exchanges, &c->shard->worker->exchanges);
-	x->stand.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ties->whole.in & x->fresh & p->per_connection);
+	x->flags.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ruled->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
 }
@@ -319,11 +319,11 @@ static struct exchange *exchange_head(struct conn *c)
 static bool unasked_judge(struct conn *c, struct exchange *x)
 {
 	struct judgement j;
-	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
 
 	if (!judge_ask(c, &q, &j))
 		return true;
-	x->late = lot_make(NULL, &j);
+	x->late = holds_make(NULL, &j);
 	judge_ends(c, &j, &x->end);
 	exchange_fails(x, j.v.fate == VN_REPLY ? j.failure : NULL);
 	x->dropped = j.v.fate == VN_DROP;
@@ -356,7 +356,7 @@ static void push_judge(struct conn *c, const struct vn_message *msg, struct vn_s
 	if (unasked_judge(c, x)) {
 		if (!x->dropped)
 			response_judge(c, x, msg->head, piece);
-		c->response.busy->now.gone |= x->dropped;
+		c->response.work->now.gone |= x->dropped;
 		exchange_clear(&c->exchanges);
 		c->exchanges = aside;
 	}
@@ -367,7 +367,7 @@ static void push_judge(struct conn *c, const struct vn_message *msg, struct vn_s
 
 void dialogue_answer(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
-	struct current *m = &c->response.busy->now;
+	struct current *m = &c->response.work->now;
 
 	if (msg->role == VN_AIDS) {        /* as no rule was asked of what it answers, none is of this */
 		m->role = VN_PUSH;
@@ -387,7 +387,7 @@ void dialogue_answer(struct conn *c, struct vn_message *msg, struct vn_span piec
 
 void dialogue_answered(struct conn *c)
 {
-	struct current *m = &c->response.busy->now;
+	struct current *m = &c->response.work->now;
 	struct exchange *x = m->exchange;
 
 	if (m->role != VN_PUSH && x && exchange_minds(x)) {
@@ -416,7 +416,7 @@ bool dialogue_settles(const struct conn *c)
 	return x && exchange_minds(x) && x->sent && !x->swallow && !c->response.ended && !c->response.eof;
 }
 
-bool dialogue_word(struct conn *c, struct exchange *x, const struct vn_failure *f, struct lot *late)
+bool dialogue_word(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
 {
 	struct vn_session *t = conn_talk(c);
 
@@ -433,14 +433,14 @@ void dialogue_settle(struct conn *c)
 	enum vn_end end = x->end;
 
 	if (x->failure) {
-		struct lot *late;
+		struct holds *late;
 		struct judgement j;
-		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked, .exchange = x->number, .stand = &x->stand };
-		late = judge_ask(c, &q, &j) ? lot_make(x->late, &j) : lot_hold(x->late);
+		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
+		late = judge_ask(c, &q, &j) ? holds_make(x->late, &j) : holds_ref(x->late);
 		x->asked.note &= ~VN_NOTE_SUBSTITUTE;
 		if (dialogue_word(c, x, x->failure, late) && !end)
 			end = VN_CLOSE;
-		lot_drop(late);
+		holds_unref(late);
 		exchange_answered(c);
 		if (c->no_sequel)
 			sequel_forget(c);
@@ -490,8 +490,8 @@ static void turn_begin(struct conn *c)
 {
 	turn_over(c);
 	c->spoke = false;
-	if (c->response.busy->now.open)
-		message_forget(&c->response.busy->now);
+	if (c->response.work->now.open)
+		message_forget(&c->response.work->now);
 }
 
 /* Without rules a turn is two times. */
@@ -515,11 +515,11 @@ static void turn_plain(struct conn *c, enum vn_direction d)
 		c->asked++;
 		pipe_open(p, &(struct vn_message){ .role = VN_ASKS });
 	}
-	if (!p->busy->now.open)
+	if (!p->work->now.open)
 		pipe_open(p, &(struct vn_message){ .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS });
 }
 
-void dialogue_ties(struct conn *c)
+void raw_turn_meet_rules(struct conn *c)
 {
 	enum turn_kind kind = c->turn_kind;
 	bool greeting = c->pushed == 1 && !c->asked;
@@ -531,14 +531,14 @@ void dialogue_ties(struct conn *c)
 	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
 	msg.is = kind == PUSHED && greeting ? VN_IS_OPENING : 0;
 	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
-	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg, &(struct stand){ 0 }, c->turn.began)->last = c->turn.last;
+	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg, &(struct rule_flags){ 0 }, c->turn.began)->last = c->turn.last;
 }
 
 bool dialogue_goes_on(const struct conn *c, enum vn_direction d)
 {
 	if (d == VN_RESPONSE)
-		return c->response.busy->now.open;
-	return c->request.busy->now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
+		return c->response.work->now.open;
+	return c->request.work->now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
 }
 
 void dialogue_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
@@ -552,13 +552,13 @@ void dialogue_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 	struct vn_message ask = { .role = VN_ASKS, .verb = "DATA" };
 	if (d == VN_REQUEST) {
 		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
-			if (!c->request.busy->now.open)
+			if (!c->request.work->now.open)
 				pipe_open(&c->request, &ask);
 			return;
 		}
 		if (c->spoke || !x)
 			turn_begin(c);
-		else if (c->request.busy->now.open)
+		else if (c->request.work->now.open)
 			return;
 		x = exchange_head(c);
 		if (x)
@@ -569,15 +569,15 @@ void dialogue_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 	}
 	c->spoke = true;
 	dialogue_sent(c);
-	if (c->response.busy->now.open)
+	if (c->response.work->now.open)
 		return;
 	x = exchange_head(c);
 	if (!x && !(x = dialogue_greet(c)))
 		return;
 	pipe_open(&c->response, &(struct vn_message){ .role = VN_ANSWERS });
-	c->response.busy->now.exchange = x;
+	c->response.work->now.exchange = x;
 	if (exchange_minds(x))
-		c->response.busy->now.gone = true;
+		c->response.work->now.gone = true;
 	else
 		response_judge(c, x, 0, piece);
 }
@@ -589,7 +589,7 @@ static bool owes_refusal(const struct conn *c)
 	for (const struct exchange *x = c->exchanges.first; x; x = x->next)
 		if (exchange_minds(x))
 			return true;
-	return c->request.busy->now.gone;
+	return c->request.work->now.gone;
 }
 
 static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
@@ -620,15 +620,15 @@ void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 	}
 	c->request.raw = true;
 	pipe_open(&c->request, &(struct vn_message){ 0 });
-	c->request.busy->now.open = false;
-	message_forget(&c->request.busy->sequel);
+	c->request.work->now.open = false;
+	message_forget(&c->request.work->sequel);
 	pipe_wake(&c->request);
 	if (p->direction == VN_RESPONSE || !c->exchanges.first) {
 		c->response.raw = c->spoke = true;
 		while (c->exchanges.first)
 			exchange_over(c);
 		pipe_open(&c->response, &(struct vn_message){ 0 });
-		c->response.busy->now.open = false;
+		c->response.work->now.open = false;
 	}
 }
 

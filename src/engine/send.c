@@ -92,21 +92,21 @@ static size_t slot_size(const struct pipe *p, const struct vn_pace *pace, vn_nse
  * than its rate because we were. But one that was blocked for long does not make up for it. */
 static vn_nsec slot_start(const struct pipe *p, const struct parcel *q, vn_nsec now)
 {
-	vn_nsec from = q->behind && p->busy->line_free && q->due == q->came ? now - LATE_MAX : q->due;
+	vn_nsec from = q->behind && p->work->line_free && q->due == q->came ? now - LATE_MAX : q->due;
 
-	return later(from, p->busy->line_free);
+	return later(from, p->work->line_free);
 }
 
 /* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up for that. */
 size_t send_ahead(const struct pipe *p, vn_nsec late)
 {
-	struct vn_pace pace = lot_pace(p->busy->queue.first->why);
+	struct vn_pace pace = holds_pace(p->work->queue.first->why);
 	double rate = pace.rate ? (double)pace.rate / VN_S : HUGE_VAL;
 
 	if (pace.gap && (double)pace.piece / (double)pace.gap < rate)
 		rate = (double)pace.piece / (double)pace.gap;
 	double more = late ? rate * ((double)late + 20 * VN_MS) : 0;
-	return 2 * p->busy->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
+	return 2 * p->work->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
 }
 
 static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pace *pace, vn_nsec now)
@@ -118,14 +118,14 @@ static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pa
 		shared |= !!q->why->by[i].line;
 	size_t n = slot_size(p, pace, shared ? 0 : now - start, q->n - q->at);
 	for (unsigned i = 0; i < q->why->n; i++) {
-		const struct share *s = &q->why->by[i];
+		const struct hold *s = &q->why->by[i];
 		if (s->pace.rate)
 			end = later(end, s->line ? line_shared(&s->line[p->direction == VN_RESPONSE], start, n, s->pace.rate) :
 			                           line_passed(start, n, s->pace.rate));
 	}
-	p->busy->slot = n;
-	p->busy->slot_end = end;
-	p->busy->line_free = end > VN_NEVER - pace->gap ? VN_NEVER : end + pace->gap;
+	p->work->slot = n;
+	p->work->slot_end = end;
+	p->work->line_free = end > VN_NEVER - pace->gap ? VN_NEVER : end + pace->gap;
 }
 
 void send_count(struct pipe *p, size_t n)
@@ -137,16 +137,16 @@ void send_count(struct pipe *p, size_t n)
 static void parcel_done(struct pipe *p)
 {
 	shard_held_add(p->conn->shard, -(ptrdiff_t)PARCEL_COST);
-	queue_pop(&p->busy->queue);
+	queue_pop(&p->work->queue);
 }
 
 static void parcel_sent(struct pipe *p, size_t n)
 {
 	send_count(p, n);
-	p->busy->queue.bytes -= n;
+	p->work->queue.bytes -= n;
 	shard_held_add(p->conn->shard, -(ptrdiff_t)n);
 	while (n) {
-		struct parcel *q = p->busy->queue.first;
+		struct parcel *q = p->work->queue.first;
 		size_t m = q->n - q->at < n ? q->n - q->at : n;
 		q->at += m;
 		n -= m;
@@ -164,21 +164,21 @@ static void parcel_sent(struct pipe *p, size_t n)
 /* Send the first parcel at its pace. False: not now. */
 static bool send_paced(struct pipe *p, const struct vn_pace *pace)
 {
-	struct parcel *q = p->busy->queue.first;
+	struct parcel *q = p->work->queue.first;
 	struct loop *l = &worker_of(p)->loop;
 
-	if (!p->busy->slot)
+	if (!p->work->slot)
 		slot_take(p, q, pace, l->now);
-	if (p->busy->slot_end > l->now) {
-		timer_set(l, &p->busy->timer, p->busy->slot_end);
+	if (p->work->slot_end > l->now) {
+		timer_set(l, &p->work->timer, p->work->slot_end);
 		return false;
 	}
 	if (!pipe_to(p)->writable)
 		return false;
-	ssize_t sent = send_now(p, &(struct iovec){ q->bytes + q->at, p->busy->slot }, 1);
+	ssize_t sent = send_now(p, &(struct iovec){ q->bytes + q->at, p->work->slot }, 1);
 	if (sent < 0)
 		return false;
-	p->busy->slot -= (size_t)sent;
+	p->work->slot -= (size_t)sent;
 	parcel_sent(p, (size_t)sent);
 	return true;
 }
@@ -190,8 +190,8 @@ static bool send_gathered(struct pipe *p, vn_nsec now)
 	unsigned n = 0;
 	size_t bytes = 0;
 
-	for (struct parcel *q = p->busy->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
-		struct vn_pace pace = lot_pace(q->why);
+	for (struct parcel *q = p->work->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
+		struct vn_pace pace = holds_pace(q->why);
 		if (pace.rate || pace.piece)
 			break;
 		v[n++] = (struct iovec){ q->bytes + q->at, q->n - q->at };
@@ -218,7 +218,7 @@ static void pipe_shut(struct pipe *p)
 /* The first parcel, which is due. False: it has to wait. */
 static bool send_first(struct pipe *p, vn_nsec now)
 {
-	struct parcel *q = p->busy->queue.first;
+	struct parcel *q = p->work->queue.first;
 
 	switch (q->kind) {
 	case PARCEL_MARK:
@@ -234,7 +234,7 @@ static bool send_first(struct pipe *p, vn_nsec now)
 		conn_obey(p->conn, q->end);
 		return false;
 	default: {
-		struct vn_pace pace = lot_pace(q->why);
+		struct vn_pace pace = holds_pace(q->why);
 		if (pace.rate || pace.piece)
 			return send_paced(p, &pace);
 		return pipe_to(p)->writable && send_gathered(p, now);
@@ -246,20 +246,20 @@ static bool send_first(struct pipe *p, vn_nsec now)
 
 static bool send_may(const struct pipe *p)
 {
-	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ties->vanished && p->direction == VN_RESPONSE);
+	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ruled->vanished && p->direction == VN_RESPONSE);
 }
 
 void send_due(struct pipe *p)
 {
 	struct loop *l = &worker_of(p)->loop;
 
-	if (!p->busy->queue.first)
-		timer_stop(l, &p->busy->timer);
-	if (p->busy->duct && !(send_may(p) && pipe_to(p)->writable && splice_flush(p)))
+	if (!p->work->queue.first)
+		timer_stop(l, &p->work->timer);
+	if (p->work->duct && !(send_may(p) && pipe_to(p)->writable && splice_flush(p)))
 		return;
-	for (unsigned turns = 0; p->busy->queue.first && send_may(p); turns++) {
-		if (p->busy->queue.first->due > l->now) {
-			timer_set(l, &p->busy->timer, p->busy->queue.first->due);
+	for (unsigned turns = 0; p->work->queue.first && send_may(p); turns++) {
+		if (p->work->queue.first->due > l->now) {
+			timer_set(l, &p->work->timer, p->work->queue.first->due);
 			return;
 		}
 		if (turns == TURNS) {

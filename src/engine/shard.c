@@ -50,7 +50,7 @@ void shard_change(struct shard *p, struct spec *s)
 		next = c->next;
 		judge_change(c, p->plan);
 	}
-	plan_drop(old);
+	plan_unref(old);
 }
 
 bool shard_drain(struct shard *p)
@@ -99,7 +99,7 @@ void shard_free(struct shard *p)
 {
 	assert(!p->conns);
 	listener_free(p->listener);
-	plan_drop(p->plan);
+	plan_unref(p->plan);
 	free(p);
 }
 

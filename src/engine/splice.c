@@ -39,9 +39,9 @@ void splice_note(struct pipe *p, size_t n)
 /* Nothing befalls what comes next of the message under way. */
 static bool message_calm(const struct pipe *p)
 {
-	const struct current *m = &p->busy->now;
+	const struct current *m = &p->work->now;
 
-	return !m->gone && !m->lot && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == VN_STAY;
+	return !m->gone && !m->holds && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == VN_STAY;
 }
 
 /* The same of a stream without messages: the turn goes on, or no rule is there when the next begins. */
@@ -59,20 +59,20 @@ bool splice_takes(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
 
-	if (p->bulk < BULK || p->busy->queue.first || p->busy->rest_n || pipe_asks(p))
+	if (p->bulk < BULK || p->work->queue.first || p->work->rest_n || pipe_asks(p))
 		return false;
-	if (p->raw ? !turn_calm(p) : !p->busy->now.open || p->busy->now.body < w->bulk || !message_calm(p))
+	if (p->raw ? !turn_calm(p) : !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
 		return false;
-	pipe_stir(p);
-	p->busy->duct = duct_take(&w->ducts, w->loop.now);
-	return p->busy->duct;
+	pipe_work_acquire(p);
+	p->work->duct = duct_take(&w->ducts, w->loop.now);
+	return p->work->duct;
 }
 
 ssize_t splice_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
-	size_t most = p->raw || p->busy->now.body > p->busy->duct->room ? p->busy->duct->room : (size_t)p->busy->now.body;
-	ssize_t n = duct_fill(p->busy->duct, pipe_from(p)->watch.fd, most);
+	size_t most = p->raw || p->work->now.body > p->work->duct->room ? p->work->duct->room : (size_t)p->work->now.body;
+	ssize_t n = duct_fill(p->work->duct, pipe_from(p)->watch.fd, most);
 
 	if (n <= 0)
 		splice_drop(p);
@@ -83,8 +83,8 @@ ssize_t splice_fill(struct pipe *p)
 
 bool splice_flush(struct pipe *p)
 {
-	while (p->busy->duct->n) {
-		ssize_t n = duct_flush(&worker_of(p)->ducts, p->busy->duct, pipe_to(p)->watch.fd);
+	while (p->work->duct->n) {
+		ssize_t n = duct_flush(&worker_of(p)->ducts, p->work->duct, pipe_to(p)->watch.fd);
 		if (n <= 0) {
 			send_refused(p, n < 0 ? errno : EAGAIN);
 			return false;
@@ -100,8 +100,8 @@ bool splice_flush(struct pipe *p)
 
 void splice_drop(struct pipe *p)
 {
-	if (!p->busy->duct)
+	if (!p->work->duct)
 		return;
-	duct_give(&worker_of(p)->ducts, p->busy->duct);
-	p->busy->duct = NULL;
+	duct_give(&worker_of(p)->ducts, p->work->duct);
+	p->work->duct = NULL;
 }

@@ -39,7 +39,7 @@ void worker_free(struct worker *w)
 		shard_free(p);
 	}
 	ducts_trim(&w->ducts);
-	busies_free(&w->busies);
+	work_pool_free(&w->work_pool);
 	pool_free(&w->exchanges);
 	shelf_free(&w->texts);
 	out_free(&w->scratch);

@@ -30,7 +30,7 @@ struct worker {
 	struct vn_session talk;               /* for one call of a protocol ... */
 	struct vn_buffer scratch;
 	struct vn_text_cache texts;             /* ... of a connection that has none yet */
-	struct busies busies;
+	struct work_pool work_pool;
 	struct pool exchanges;
 	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
 };

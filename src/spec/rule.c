@@ -68,14 +68,14 @@ struct defaults *defaults_copy(const struct defaults *from)
 	return d;
 }
 
-struct defaults *defaults_hold(struct defaults *d)
+struct defaults *defaults_ref(struct defaults *d)
 {
 	if (d)
 		d->refs++;
 	return d;
 }
 
-void defaults_drop(struct defaults *d)
+void defaults_unref(struct defaults *d)
 {
 	if (!d || --d->refs)
 		return;

@@ -17,8 +17,8 @@ struct defaults {                       /* options as command line and file have
 
 struct defaults *defaults_make(void);           /* one reference; as the tables have them */
 struct defaults *defaults_copy(const struct defaults *);
-struct defaults *defaults_hold(struct defaults *);      /* NULL is good for both */
-void defaults_drop(struct defaults *);
+struct defaults *defaults_ref(struct defaults *);      /* NULL is good for both */
+void defaults_unref(struct defaults *);
 
 const struct block *defaults_of(const struct defaults *, const struct vn_behavior *);      /* NULL: nothing but the table's own */
 

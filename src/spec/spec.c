@@ -33,13 +33,13 @@ struct spec *spec_make(const char *name)
 	return s;
 }
 
-struct spec *spec_hold(struct spec *s)
+struct spec *spec_ref(struct spec *s)
 {
 	s->refs++;
 	return s;
 }
 
-void spec_drop(struct spec *s)
+void spec_unref(struct spec *s)
 {
 	if (!s || --s->refs)
 		return;
@@ -49,7 +49,7 @@ void spec_drop(struct spec *s)
 	address_free(&s->listen);
 	address_free(&s->backend);
 	block_free(&s->protocol_block);
-	defaults_drop(s->defaults);
+	defaults_unref(s->defaults);
 	free(s->behavior);
 	free(s->asked);
 	free(s->name);
@@ -65,7 +65,7 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 	s->name = copy(from->name);
 	s->behavior = copy(from->behavior);
 	s->asked = from->asked ? copy(from->asked) : NULL;
-	defaults_hold(s->defaults);
+	defaults_ref(s->defaults);
 	if (from->listen.text)
 		address_copy(&s->listen, &from->listen);
 	if (from->backend.text)
@@ -182,7 +182,7 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 	struct spec *s = spec_copy(from, w.n, false);
 	if (s->n_rules + w.n > RULES_MAX) {
 		sentence_put(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX, s->n_rules + w.n);
-		spec_drop(s);
+		spec_unref(s);
 		return NULL;
 	}
 	struct rule_spec *mine = s->rules + s->n_rules;
@@ -192,7 +192,7 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 
 	if (body_set(mine, w.n, options, culprit, error) && rules_settle(mine, w.n, w.listed, s->protocol, culprit, error))
 		return s;
-	spec_drop(s);
+	spec_unref(s);
 	return NULL;
 }
 
@@ -358,7 +358,7 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name, c
 		if (options_set(r, options, culprit, error) && rule_settle(r, s->protocol, culprit, error))
 			return s;
 	}
-	spec_drop(s);
+	spec_unref(s);
 	return NULL;
 }
 

@@ -34,8 +34,8 @@ struct spec {                           /* a proxy */
 	struct rule_spec *rules;        /* n_rules of them */
 };
 
-struct spec *spec_hold(struct spec *);
-void spec_drop(struct spec *);
+struct spec *spec_ref(struct spec *);
+void spec_unref(struct spec *);
 
 struct spec *spec_make(const char *name);        /* one reference, dummy, everything else zero: for who fills it in */
 

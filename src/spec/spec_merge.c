@@ -122,8 +122,8 @@ static void words_merge(struct spec *s, const struct spec *was, const struct spe
 		s->max_clients = now->max_clients;
 		s->backlog = now->backlog;
 	}
-	defaults_drop(s->defaults);
-	s->defaults = defaults_hold(now->defaults);
+	defaults_unref(s->defaults);
+	s->defaults = defaults_ref(now->defaults);
 }
 
 struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[SENTENCE])
@@ -131,7 +131,7 @@ struct spec *spec_merged(const struct spec *live, const struct spec *was, const 
 	struct spec *s = moves ? spec_with_address(live, &now->listen) : spec_copy(live, 0, true), *merged = spec_copy(s, now->n_rules, true);
 	const char *culprit;
 
-	spec_drop(s);
+	spec_unref(s);
 	for (unsigned i = 0; i < merged->n_rules; i++)
 		rule_free(&merged->rules[i]);
 	rules_merge(merged, live, was, now);
@@ -140,6 +140,6 @@ struct spec *spec_merged(const struct spec *live, const struct spec *was, const 
 		sentence_put(error, "proxy=%s: expected at most %d rules on a proxy", now->name, RULES_MAX);
 	else if (protocol_same(live, merged) || spec_fits(merged, &culprit, error))
 		return merged;
-	spec_drop(merged);
+	spec_unref(merged);
 	return NULL;
 }

@@ -251,7 +251,7 @@ static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct fau
 		char *name[1] = { NULL };
 		struct spec *more = toxic_add(s, toxic, name, f);
 		free(name[0]);
-		spec_drop(s);
+		spec_unref(s);
 		if (!(s = more))
 			return NULL;
 	}
@@ -263,7 +263,7 @@ struct spec *wish_spec(const struct settings *settings, const struct wish *w, co
 	struct spec *s = spec_like(settings_plain(settings, w->protocol), w->name);
 	struct spec *there = spec_with_address(s, listen);
 
-	spec_drop(s);
+	spec_unref(s);
 	address_free(&there->backend);
 	there->backend = wish_upstream(w->upstream);
 	there->enabled = w->enabled != 0;

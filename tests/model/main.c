@@ -510,7 +510,7 @@ static void step_change(void)
 		shard_change(w.shards[i], s);
 		rest();
 	}
-	spec_drop(w.spec);
+	spec_unref(w.spec);
 	w.spec = s;
 }
 
@@ -577,7 +577,7 @@ static void world_end(void)
 
 	for (int i = 0; i < WORKERS; i++)
 		shard_change(w.shards[i], calm);
-	spec_drop(calm);
+	spec_unref(calm);
 	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
 		if (p->used)
 			peer_free(p);
@@ -598,7 +598,7 @@ static void world_end(void)
 	for (int i = 0; i < WORKERS; i++)
 		worker_free(&w.workers[i]);
 	close(w.back);
-	spec_drop(w.spec);
+	spec_unref(w.spec);
 	for (unsigned i = 0; i < all_rules_n && i < 4096; i++)
 		free(all_rules[i]);
 }

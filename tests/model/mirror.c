@@ -74,7 +74,7 @@ struct say {
 	bool any, drop, reply;
 	const char *failure;
 	size_t keep;
-	struct mirror_lot lot;
+	struct mirror_lot holds;
 	enum vn_end end; vn_nsec after; uint64_t end_rule;    /* in turn; `after` is of VN_ON_REST only */
 	struct mirror_clock clocks[RULES]; unsigned n_clocks;
 };
@@ -98,7 +98,7 @@ static void say_end(struct say *y, const struct mirror_rule *r, enum vn_end end,
 static void say_hold(struct say *y, const struct mirror_rule *r, vn_nsec hold)
 {
 	if (hold)
-		y->lot.share[y->lot.n++] = (struct mirror_share){ r->id, hold };
+		y->holds.share[y->holds.n++] = (struct mirror_share){ r->id, hold };
 }
 
 enum kind { COMMAND, OPENING, PUSHED };
@@ -153,14 +153,14 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 }
 
 /* stand NULL: a matter of the whole connection. `only`: rules that a change took away or brought. */
-static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *stand, enum vn_moment m, enum kind kind, const struct mirror_rules *except)
+static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *flags, enum vn_moment m, enum kind kind, const struct mirror_rules *except)
 {
 	struct say y = { .keep = SIZE_MAX };
 
 	for (unsigned i = 0; i < rules->n; i++) {
 		struct mirror_rule *r = &rules->rule[i];
-		struct mirror_stand *s = !stand || r->per_connection ? &c->whole : stand;
-		bool in = is_in(s, r->origin) || (!stand && certain(r) && !r->per_connection);
+		struct mirror_stand *s = !flags || r->per_connection ? &c->whole : flags;
+		bool in = is_in(s, r->origin) || (!flags && certain(r) && !r->per_connection);
 		if (!(moments[r->toy] & m) || !in || (except && (m == VN_ON_LEAVE ? has(except, r) : !!rule_of(except, r->id))))
 			continue;
 		say_one(&y, r, s, m, kind);
@@ -170,7 +170,7 @@ static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct 
 
 /* ---- streams ---- */
 
-static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *bytes, size_t n, vn_nsec now, const struct mirror_lot *lot)
+static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *bytes, size_t n, vn_nsec now, const struct mirror_lot *holds)
 {
 	struct mirror_piece *p = calloc(1, sizeof *p);
 
@@ -180,8 +180,8 @@ static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *b
 	memcpy(p->bytes, bytes, n);
 	p->n = n;
 	p->came = now;
-	if (lot)
-		p->lot = *lot;
+	if (holds)
+		p->holds = *holds;
 	if (s->last)
 		s->last->next = p;
 	else
@@ -239,7 +239,7 @@ static bool release(struct mirror_conn *c, struct mirror_stream *s, vn_nsec now)
 	if (s == &c->up && !c->linked)
 		return false;
 	for (struct mirror_piece *p; (p = s->first) && !c->over; any = true) {
-		vn_nsec hold = late(c, &p->lot);
+		vn_nsec hold = late(c, &p->holds);
 		if (hold == VN_NEVER || p->came + hold > now)
 			break;
 		s->first = p->next;
@@ -273,7 +273,7 @@ static void decide(struct mirror_conn *c, struct mirror_exchange *x, bool fresh)
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
 		if (!r->per_connection && moments[r->toy] & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA) && (!fresh || c->epochs[i] > x->epoch))
-			x->stand.in[slot_of(&x->stand, r->origin)] |= drawn(r, c->number, x->number, 0);
+			x->flags.in[slot_of(&x->flags, r->origin)] |= drawn(r, c->number, x->number, 0);
 	}
 	x->epoch = c->epoch;
 }
@@ -362,13 +362,13 @@ static void settle(struct mirror_conn *c, vn_nsec now)
 		enum vn_end end = x->end;
 		if (x->failure) {
 			char text[32] = "=E";
-			struct say y = say(c, c->rules, &x->stand, VN_ON_RESPONSE, COMMAND, NULL);
-			struct mirror_lot lot = x->late;
-			lot_add(&lot, &y.lot);
-			y = say(c, c->rules, &x->stand, VN_ON_DATA, COMMAND, NULL);
-			lot_add(&lot, &y.lot);
+			struct say y = say(c, c->rules, &x->flags, VN_ON_RESPONSE, COMMAND, NULL);
+			struct mirror_lot holds = x->late;
+			lot_add(&holds, &y.holds);
+			y = say(c, c->rules, &x->flags, VN_ON_DATA, COMMAND, NULL);
+			lot_add(&holds, &y.holds);
 			strcat(strcat(text, x->failure), "\n");
-			put(&c->down, M_BYTES, text, strlen(text), now, &lot);
+			put(&c->down, M_BYTES, text, strlen(text), now, &holds);
 		}
 		if (x->offer && x->failure && !strcmp(x->failure, "agreed"))
 			c->mode = M_SEQUEL;
@@ -389,7 +389,7 @@ static bool rests(const struct mirror_conn *c)
 static void rest_strike(struct mirror_conn *c, vn_nsec now)
 {
 	struct say y = say(c, c->rules, NULL, VN_ON_DATA, COMMAND, NULL);
-	put(&c->down, M_BYTES, "=Eidle\n", 7, now, &y.lot);
+	put(&c->down, M_BYTES, "=Eidle\n", 7, now, &y.holds);
 	finish(c, VN_CLOSE, now);
 	c->rest_due = 0;
 }
@@ -441,8 +441,8 @@ static void run(struct mirror_conn *c, vn_nsec now)
 		over(c, VN_CLOSE);
 	if (c->over)
 		return;
-	bool stuck = (c->up.first && late(c, &c->up.first->lot) == VN_NEVER) || (c->down.first && late(c, &c->down.first->lot) == VN_NEVER);
-	bool moves = (c->up.first && late(c, &c->up.first->lot) != VN_NEVER) || (c->down.first && late(c, &c->down.first->lot) != VN_NEVER);
+	bool stuck = (c->up.first && late(c, &c->up.first->holds) == VN_NEVER) || (c->down.first && late(c, &c->down.first->holds) == VN_NEVER);
+	bool moves = (c->up.first && late(c, &c->up.first->holds) != VN_NEVER) || (c->down.first && late(c, &c->down.first->holds) != VN_NEVER);
 	if (!c->left || !stuck || moves)
 		c->gone_since = 0;
 	else if (!c->gone_since)
@@ -455,33 +455,33 @@ static void run(struct mirror_conn *c, vn_nsec now)
 static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const char *failure, vn_nsec now)
 {
 	struct mirror_stream *u = &c->up;
-	struct mirror_lot lot = u->lot;
+	struct mirror_lot holds = u->holds;
 
 	x->swallow = !strcmp(failure, "no") ? 1 : !strcmp(failure, "twice") ? 2 : 0;
 	u->gone = true;
 	if (x->swallow) {
-		struct say data = say(c, c->rules, &x->stand, VN_ON_DATA, COMMAND, NULL);
-		lot_add(&lot, &data.lot);
+		struct say data = say(c, c->rules, &x->flags, VN_ON_DATA, COMMAND, NULL);
+		lot_add(&holds, &data.holds);
 	}
 	for (int i = 0; i < x->swallow; i++)
-		put(u, M_BYTES, "?nop\n", 5, now, &lot);
+		put(u, M_BYTES, "?nop\n", 5, now, &holds);
 }
 
 /* What may follow x is decided already. */
 static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
 	struct mirror_exchange *next = exchange_new(c, ++c->asked);
-	struct say y = say(c, c->rules, &next->stand, VN_ON_REQUEST, COMMAND, NULL);
+	struct say y = say(c, c->rules, &next->flags, VN_ON_REQUEST, COMMAND, NULL);
 
 	next->sequel = true;
-	c->sequel_lot = y.lot;
+	c->sequel_lot = y.holds;
 	c->sequel_gone = y.reply || y.drop;
 	ends(c, &y, &next->end, now);
 	next->dropped = !y.reply && y.drop;
 	if (!y.reply)
 		return;
 	fails(next, y.failure);
-	next->late = y.lot;
+	next->late = y.holds;
 	fails(x, "agreed");
 	substitute(c, x, y.failure, now);
 }
@@ -490,10 +490,10 @@ static void ask(struct mirror_conn *c, bool offer, bool told, vn_nsec now)
 {
 	struct mirror_stream *u = &c->up;
 	struct mirror_exchange *x = exchange_new(c, ++c->asked);
-	struct say y = say(c, c->rules, &x->stand, VN_ON_REQUEST, COMMAND, NULL);
+	struct say y = say(c, c->rules, &x->flags, VN_ON_REQUEST, COMMAND, NULL);
 
 	u->own = x;
-	u->lot = y.lot;
+	u->holds = y.holds;
 	x->offer = offer;
 	x->told = told;
 	ends(c, &y, &x->end, now);
@@ -509,20 +509,20 @@ static void ask(struct mirror_conn *c, bool offer, bool told, vn_nsec now)
 		ask_sequel(c, x, now);
 }
 
-static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *stand, const uint8_t *bytes, size_t n, vn_nsec now)
+static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *flags, const uint8_t *bytes, size_t n, vn_nsec now)
 {
-	struct mirror_lot lot = s->lot;
+	struct mirror_lot holds = s->holds;
 
 	if (s->gone)
 		return;
-	struct say y = say(c, c->rules, stand, VN_ON_DATA, COMMAND, NULL);
-	lot_add(&lot, &y.lot);
+	struct say y = say(c, c->rules, flags, VN_ON_DATA, COMMAND, NULL);
+	lot_add(&holds, &y.holds);
 	if (s->keep < n)
 		n = s->keep;
 	if (s->keep != SIZE_MAX)
 		s->keep -= n;
 	if (n)
-		put(s, M_BYTES, bytes, n, now, &lot);
+		put(s, M_BYTES, bytes, n, now, &holds);
 }
 
 static void message_begin(struct mirror_stream *s, const uint8_t *atom, size_t n)
@@ -530,7 +530,7 @@ static void message_begin(struct mirror_stream *s, const uint8_t *atom, size_t n
 	s->open = true;
 	s->gone = s->push = false;
 	s->keep = SIZE_MAX;
-	s->lot.n = 0;
+	s->holds.n = 0;
 	s->end = VN_STAY;
 	s->own = NULL;
 	s->body = n + (*atom == '#' ? strtoul((const char *)atom + 1, NULL, 10) : 0);
@@ -545,7 +545,7 @@ static void ask_begin(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_n
 	message_begin(u, atom, n);
 	c->mode = M_PLAIN;
 	if (sequel) {
-		u->lot = c->sequel_lot;
+		u->holds = c->sequel_lot;
 		u->gone = c->sequel_gone;
 		u->own = c->last;
 		c->last->sequel = false;
@@ -615,7 +615,7 @@ static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec 
 	c->rest_due = 0;
 	if (!u->open)
 		ask_begin(c, atom, n, now);
-	pass(c, u, u->own ? &u->own->stand : NULL, atom, n, now);
+	pass(c, u, u->own ? &u->own->flags : NULL, atom, n, now);
 	u->body -= n;
 	if (!u->body) {
 		u->open = false;
@@ -631,9 +631,9 @@ static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec 
 
 static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
-	struct say y = say(c, c->rules, &x->stand, VN_ON_REQUEST, x->opening ? OPENING : PUSHED, NULL);
+	struct say y = say(c, c->rules, &x->flags, VN_ON_REQUEST, x->opening ? OPENING : PUSHED, NULL);
 
-	x->late = y.lot;
+	x->late = y.holds;
 	ends(c, &y, &x->end, now);
 	if (y.reply)
 		fails(x, y.failure);
@@ -654,9 +654,9 @@ static void answer_begin(struct mirror_conn *c, struct mirror_exchange *x, vn_ns
 		d->gone = true;
 		return;
 	}
-	struct say y = say(c, c->rules, &x->stand, VN_ON_RESPONSE, COMMAND, NULL);
-	d->lot = x->late;
-	lot_add(&d->lot, &y.lot);
+	struct say y = say(c, c->rules, &x->flags, VN_ON_RESPONSE, COMMAND, NULL);
+	d->holds = x->late;
+	lot_add(&d->holds, &y.holds);
 	d->keep = y.keep;
 	d->gone = y.drop;
 	ends(c, &y, &d->end, now);
@@ -703,7 +703,7 @@ void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nse
 		d->body = n + (*atom == '#' ? strtoul((const char *)atom + 1, NULL, 10) : 0);
 	}
 	struct mirror_exchange *x = d->push ? d->own : c->first;
-	pass(c, d, x ? &x->stand : NULL, atom, n, now);
+	pass(c, d, x ? &x->flags : NULL, atom, n, now);
 	d->body -= n;
 	if (!d->body && *atom != '+') {
 		d->open = false;
@@ -748,7 +748,7 @@ static void fin(struct mirror_conn *c, struct mirror_stream *s, vn_nsec now)
 	if (s->ended)
 		return;
 	s->fin = true;
-	put(s, M_FIN, "", 0, now, &y.lot);
+	put(s, M_FIN, "", 0, now, &y.holds);
 }
 
 static void meet(struct mirror_conn *c, const struct mirror_rules *known, vn_nsec now)

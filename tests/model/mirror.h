@@ -34,7 +34,7 @@ struct mirror_piece {
 	enum { M_BYTES, M_MARK, M_FIN, M_END } kind;
 	uint8_t *bytes; size_t n;
 	vn_nsec came;
-	struct mirror_lot lot;
+	struct mirror_lot holds;
 	uint64_t exchange;              /* M_MARK */
 	enum vn_end end;
 	struct mirror_piece *next;
@@ -47,7 +47,7 @@ struct mirror_stream {
 	bool open, gone;                /* a message is under way; its bytes go nowhere */
 	size_t keep, body;
 	enum vn_end end;
-	struct mirror_lot lot;
+	struct mirror_lot holds;
 	bool push;
 	struct mirror_exchange *own;    /* request: the exchange under way */
 };
@@ -57,7 +57,7 @@ struct mirror_stand { uint64_t id[512]; bool in[512], counted[512], struck[512];
 struct mirror_exchange {
 	uint64_t number;
 	uint64_t epoch;                 /* of the rules when it was asked */
-	struct mirror_stand stand;
+	struct mirror_stand flags;
 	const char *failure; int swallow;
 	enum vn_end end;
 	bool dropped, told, sent, opening, offer;

@@ -54,7 +54,7 @@ static void letter_open(struct mail *m)
 	struct letter *l = (struct letter *)m;
 
 	shard_change(l->part, l->to);
-	spec_drop(l->to);
+	spec_unref(l->to);
 	free(l);
 }
 
@@ -63,10 +63,10 @@ void stage_change(struct stage *g, struct spec *s)
 	for (int i = 0; i < STAGE_WORKERS; i++) {
 		struct letter *l = calloc(1, sizeof *l);
 		assert(l);
-		*l = (struct letter){ .mail.open = letter_open, .part = g->shards[i], .to = spec_hold(s) };
+		*l = (struct letter){ .mail.open = letter_open, .part = g->shards[i], .to = spec_ref(s) };
 		loop_post(&g->workers[i].loop, &l->mail);
 	}
-	spec_drop(s);
+	spec_unref(s);
 }
 
 void stage_begin(struct stage *g, const char *protocol, const struct worker_words *words)
@@ -83,7 +83,7 @@ void stage_begin(struct stage *g, const char *protocol, const struct worker_word
 	shard_make(g->shards, g->workers, STAGE_WORKERS, 1);
 	for (int i = 0; i < STAGE_WORKERS; i++)
 		shard_start(g->shards[i], s);
-	spec_drop(s);
+	spec_unref(s);
 	listener_start(g->shards[0], listener_bind(&any, 64, &g->front, error, sizeof error), NULL);
 	address_free(&any);
 	for (int i = 0; i < STAGE_WORKERS; i++)

@@ -9,7 +9,7 @@
 
 static struct exchanges list;
 static struct pool pool;
-static const struct stand calm;
+static const struct rule_flags calm;
 
 static int set_up(void **state)
 {
@@ -105,7 +105,7 @@ static void not_calm(void **state)
 	uint64_t n = 0;
 
 	exchange_push(&list, &pool, ++n, &m, &calm, 0);
-	exchange_push(&list, &pool, ++n, &m, &(struct stand){ .in = 1 }, 0);
+	exchange_push(&list, &pool, ++n, &m, &(struct rule_flags){ .in = 1 }, 0);
 	exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	assert_int_equal(x->alike, 2);
@@ -117,7 +117,7 @@ static void not_calm(void **state)
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->dropped = true;
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
-	x->late = lot_make(NULL, &j);
+	x->late = holds_make(NULL, &j);
 	exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	assert_int_equal(list.entries, 8);
 	assert_int_equal(list.last->number, 9);
@@ -142,7 +142,7 @@ static void minds(void **state)
 	static const struct vn_failure failure = { .name = "no" };
 	struct exchange x = { 0 };
 	assert_false(exchange_minds(&x));
-	x.stand.in = x.stand.struck = 1;
+	x.flags.in = x.flags.struck = 1;
 	assert_false(exchange_minds(&x));
 	assert_true(exchange_minds(&(struct exchange){ .failure = &failure }));
 	assert_true(exchange_minds(&(struct exchange){ .end = VN_CLOSE }));
@@ -184,13 +184,13 @@ static void against_a_list(void **state)
 			model[last].verb = verbs[vn_dice_below(&d, 4)];
 			model[last].calm = vn_dice_below(&d, 8);
 			struct vn_message m = message(model[last].verb, 0);
-			exchange_push(&list, &pool, last + 1, &m, &(struct stand){ .in = !model[last].calm }, 0);
+			exchange_push(&list, &pool, last + 1, &m, &(struct rule_flags){ .in = !model[last].calm }, 0);
 			last++;
 		} else if (first < last) {
 			const struct exchange *x = what < 65 ? exchange_split(&list, &pool) : list.first;
 			assert_int_equal(x->number, model[first].number);
 			assert_string_equal(x->asked.verb, model[first].verb);
-			assert_int_equal(!x->stand.in, model[first].calm);
+			assert_int_equal(!x->flags.in, model[first].calm);
 			assert_true(what >= 65 || x->alike == 1);
 			if (what >= 65) {
 				exchange_pop(&list);

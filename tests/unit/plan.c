@@ -84,7 +84,7 @@ static struct plan *plan;
 static struct question q;
 static struct judgement j;
 static struct vn_message msg;
-static struct stand whole, stand;
+static struct rule_flags whole, flags;
 
 static struct spec *spec_fake(const char *name)
 {
@@ -119,18 +119,18 @@ static int set_up(void **state)
 {
 	log_threshold = LOG_CRITICAL;
 	spec = spec_fake("proxy");
-	whole = stand = (struct stand){ 0 };
+	whole = flags = (struct rule_flags){ 0 };
 	msg = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND, .verb = "QUERY" };
 	q = (struct question){ .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &msg, .connection = 1,
-	                       .whole = &whole, .stand = &stand, .words = true, .now = 5 * VN_S };
+	                       .whole = &whole, .flags = &flags, .words = true, .now = 5 * VN_S };
 	asked = 0;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	plan_drop(plan);
-	spec_drop(spec);
+	plan_unref(plan);
+	spec_unref(spec);
 	plan = NULL;
 	log_threshold = LOG_INFO;
 	return 0;
@@ -138,7 +138,7 @@ static int tear_down(void **state)
 
 static void start(uint64_t seed)
 {
-	plan_drop(plan);
+	plan_unref(plan);
 	plan = plan_make(spec, seed);
 }
 
@@ -157,7 +157,7 @@ static bool next(void)
 {
 	q.exchange++;
 	ruleset among = plan_all(plan) & ~plan->per_connection;
-	stand = (struct stand){ .in = decide_at(plan, among, q.connection, q.exchange, 0) };
+	flags = (struct rule_flags){ .in = decide_at(plan, among, q.connection, q.exchange, 0) };
 	return plan_judge(plan, &q, &j);
 }
 
@@ -241,8 +241,8 @@ static unsigned differs(const char *proxy, const char *rule, uint64_t seed, uint
 	unsigned n = 0;
 	for (uint64_t x = 0; x < 1000; x++)
 		n += decide(plan, x) != decide_at(p, 2, connection, x, moment) >> 1;
-	plan_drop(p);
-	spec_drop(s);
+	plan_unref(p);
+	spec_unref(s);
 	return n;
 }
 
@@ -372,7 +372,7 @@ static void match_then_counts(void **state)
 	r->times = 1;
 	start(1);
 	for (int i = 0; i < 8; i++) {
-		stand = (struct stand){ .in = ask("QUERY", asks[i]) };
+		flags = (struct rule_flags){ .in = ask("QUERY", asks[i]) };
 		assert_int_equal(judge(VN_ON_REQUEST, VN_REQUEST), i == 5);
 	}
 	assert_int_equal(r->tally->seen, 4);
@@ -459,19 +459,19 @@ static void nearest_miss(void **state)
 	ask("QUERY", "update t set a = 'secret' where id = 17");
 	ask("LOGIN", NULL);
 	assert_string_equal(told(), "");
-	plan_drop(plan);
+	plan_unref(plan);
 	plan = NULL;
 	assert_string_equal(told(), "no match proxy=proxy rule=mine behavior=fake_says: 3 messages, none of which its match finds; "
 	                    "nearest (but for upper and lower case): QUERY update t set a = '?' where id = ?\n");
 	start(1);
 	ask("QUERY", "SELECT 1");
 	ask("PING", NULL);
-	plan_drop(plan);
+	plan_unref(plan);
 	plan = NULL;
 	assert_string_equal(told(), "no match proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which its match finds; "
 	                    "nearest: PING\n");
 	start(1);                       /* no traffic, nothing to say */
-	plan_drop(plan);
+	plan_unref(plan);
 	plan = NULL;
 	assert_string_equal(told(), "");
 	deaf();
@@ -489,7 +489,7 @@ static void miss_in_time(void **state)
 		bool said = *told();
 		assert_int_equal(said, i == 21);
 	}
-	plan_drop(plan);
+	plan_unref(plan);
 	plan = NULL;
 	assert_string_equal(told(), "");
 	deaf();
@@ -573,14 +573,14 @@ static void who_is_in(void **state)
 	ADD("c", fake_says, .hold = 100);
 	start(1);
 	assert_int_equal(plan->per_connection, 2);
-	stand.in = 4 | 2;
+	flags.in = 4 | 2;
 	whole.in = 1;
 	assert_true(judge(VN_ON_REQUEST, VN_REQUEST));
 	assert_int_equal(j.v.hold, 100);        /* not b: the whole connection's matter; not a: the exchange's */
 	whole.in = 2 | 1;
 	assert_true(judge(VN_ON_REQUEST, VN_REQUEST));
 	assert_int_equal(j.v.hold, 110);
-	q.stand = NULL;                         /* the connection's own moments */
+	q.flags = NULL;                         /* the connection's own moments */
 	assert_true(judge(VN_ON_OPEN, VN_REQUEST));
 	assert_int_equal(j.v.hold, 11);
 	whole.in = 0;
@@ -612,7 +612,7 @@ static void dice_on_data(void **state)
 {
 	ADD("data", fake_says, .hold = 1);
 	start(1);
-	stand.in = 1;
+	flags.in = 1;
 	q.offset = 500;
 	judge(VN_ON_DATA, VN_RESPONSE);
 	uint64_t first = drawn;
@@ -653,7 +653,7 @@ static void passed(void **state)
 	struct rule_state *mine[1] = { NULL };
 	ADD("data", fake_says, .hold = 1);
 	start(1);
-	stand.in = 1;
+	flags.in = 1;
 	q.states = mine;
 	judge(VN_ON_DATA, VN_REQUEST);
 	mine[0]->passed[0] = 30;
@@ -731,7 +731,7 @@ static void per_connection(void **state)
 	r->times = 2;
 	start(1);
 	for (q.connection = 1; q.connection <= 5; q.connection++) {
-		whole = (struct stand){ .in = decide_at(plan, plan->per_connection, q.connection, 0, 0) };
+		whole = (struct rule_flags){ .in = decide_at(plan, plan->per_connection, q.connection, 0, 0) };
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(next(), q.connection == 2 || q.connection == 3);
 	}
@@ -746,12 +746,12 @@ static void *strike_many(void *arg)
 	struct question mq = q;
 	struct judgement mj;
 	for (mq.exchange = 1; mq.exchange <= 20000; mq.exchange++) {
-		struct stand s = { .in = 1 }, w = { 0 };
-		mq.stand = &s;
+		struct rule_flags s = { .in = 1 }, w = { 0 };
+		mq.flags = &s;
 		mq.whole = &w;
 		plan_judge(mine, &mq, &mj);
 	}
-	plan_drop(mine);
+	plan_unref(mine);
 	return NULL;
 }
 
@@ -901,10 +901,10 @@ static void failure_moments(void **state)
 {
 	ADD("words", fake_says, .fate = VN_REPLY, .failure = "gone");
 	start(1);
-	stand.in = whole.in = 1;
+	flags.in = whole.in = 1;
 	assert_false(judge(VN_ON_RESPONSE, VN_RESPONSE));
 	q.msg = NULL;
-	q.stand = NULL;
+	q.flags = NULL;
 	q.idle = VN_IS_IN_TRANSACTION;
 	assert_false(judge(VN_ON_REST, VN_RESPONSE));         /* it must fit what the connection rests in */
 	q.idle |= VN_IS_COMMAND;
@@ -920,7 +920,7 @@ static void rehearsed(void **state)
 {
 	ADD("words", fake_says, .fate = VN_REPLY, .failure = "gone")->skip = 1;
 	start(1);
-	stand.in = whole.in = 1;
+	flags.in = whole.in = 1;
 	q.rehearsal = true;
 	assert_false(next());
 	assert_int_equal(spec->rules[0].tally->count, 0);
@@ -966,7 +966,7 @@ static void unfit(void **state)
 	strcpy(msg.verb, "PING");
 	next();
 	assert_string_equal(told(), "");
-	plan_drop(plan);
+	plan_unref(plan);
 	plan = NULL;
 	assert_string_equal(told(), "no strike proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which its failure fits; "
 	                    "nearest: QUERY SELECT ?\n");
@@ -974,7 +974,7 @@ static void unfit(void **state)
 	next();
 	msg.is = VN_IS_WRITE;
 	assert_true(next());
-	plan_drop(plan);
+	plan_unref(plan);
 	plan = NULL;
 	assert_string_equal(told(), "");
 	deaf();
@@ -1005,7 +1005,7 @@ static void drawn_failure(void **state)
 			assert_true(!met[f] || met[f] > 150);
 	}
 	q.msg = NULL;
-	q.stand = NULL;
+	q.flags = NULL;
 	whole.in = 1;
 	assert_false(judge(VN_ON_REST, VN_RESPONSE));         /* the one for rest closes */
 }

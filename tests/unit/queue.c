@@ -29,86 +29,86 @@ static void plan_forget(struct plan *p)
 	free(p);
 }
 
-static struct judgement judged(unsigned n, const struct share *by)
+static struct judgement judged(unsigned n, const struct hold *by)
 {
 	struct judgement j = { .v.keep = VN_ALL, .n = n };
 	memcpy(j.by, by, n * sizeof *by);
 	return j;
 }
 
-static struct lot *lot_of(unsigned n, const struct share *by)
+static struct holds *lot_of(unsigned n, const struct hold *by)
 {
 	struct judgement j = judged(n, by);
-	return lot_make(NULL, &j);
+	return holds_make(NULL, &j);
 }
 
 #define LOT(...) \
-	lot_of(sizeof (struct share[]){ __VA_ARGS__ } / sizeof(struct share), (struct share[]){ __VA_ARGS__ })
+	lot_of(sizeof (struct hold[]){ __VA_ARGS__ } / sizeof(struct hold), (struct hold[]){ __VA_ARGS__ })
 
 /* ---- lots ---- */
 
 static void holds_add(void **state)
 {
-	struct lot *l = LOT({ 1, 100 }, { 2, 20 }, { 3, 3 }), *never = LOT({ 1, 5 }, { 2, VN_NEVER }, { 3, 5 });
-	struct lot *twice = LOT({ 1, VN_NEVER }, { 2, VN_NEVER }), *nearly = LOT({ 1, VN_NEVER - 1 }, { 2, 2 });
-	assert_int_equal(lot_late(l), 123);
-	assert_int_equal(lot_late(never), VN_NEVER);
-	assert_int_equal(lot_late(twice), VN_NEVER);
-	assert_int_equal(lot_late(nearly), VN_NEVER);
-	assert_int_equal(lot_late(NULL), 0);
-	lot_drop(l);
-	lot_drop(never);
-	lot_drop(twice);
-	lot_drop(nearly);
+	struct holds *l = LOT({ 1, 100 }, { 2, 20 }, { 3, 3 }), *never = LOT({ 1, 5 }, { 2, VN_NEVER }, { 3, 5 });
+	struct holds *twice = LOT({ 1, VN_NEVER }, { 2, VN_NEVER }), *nearly = LOT({ 1, VN_NEVER - 1 }, { 2, 2 });
+	assert_int_equal(holds_total(l), 123);
+	assert_int_equal(holds_total(never), VN_NEVER);
+	assert_int_equal(holds_total(twice), VN_NEVER);
+	assert_int_equal(holds_total(nearly), VN_NEVER);
+	assert_int_equal(holds_total(NULL), 0);
+	holds_unref(l);
+	holds_unref(never);
+	holds_unref(twice);
+	holds_unref(nearly);
 }
 
 static void paces_fold(void **state)
 {
-	struct lot *l = LOT({ 1, 0, { .rate = 1000, .piece = 10, .vary = 2, .gap = 5 } },
+	struct holds *l = LOT({ 1, 0, { .rate = 1000, .piece = 10, .vary = 2, .gap = 5 } },
 	                    { 2, 0, { .rate = 500, .gap = 6 } }, { 3, 7, { .piece = 8, .vary = 1 } });
-	struct vn_pace p = lot_pace(l), none = lot_pace(NULL);
+	struct vn_pace p = holds_pace(l), none = holds_pace(NULL);
 	assert_true(p.rate == 500 && p.piece == 8 && p.vary == 1 && p.gap == 11);
 	assert_true(!none.rate && !none.piece && !none.gap);
-	lot_drop(l);
+	holds_unref(l);
 }
 
 static void made_of_two(void **state)
 {
-	struct judgement j = judged(1, (struct share[]){ { 2, 20 } }), calm = { .v.keep = VN_ALL };
-	struct lot *a = LOT({ 1, 100 }), *both = lot_make(a, &j), *alone = lot_make(a, NULL);
-	assert_null(lot_make(NULL, NULL));
-	assert_null(lot_make(NULL, &calm));
+	struct judgement j = judged(1, (struct hold[]){ { 2, 20 } }), calm = { .v.keep = VN_ALL };
+	struct holds *a = LOT({ 1, 100 }), *both = holds_make(a, &j), *alone = holds_make(a, NULL);
+	assert_null(holds_make(NULL, NULL));
+	assert_null(holds_make(NULL, &calm));
 	assert_int_equal(both->n, 2);
-	assert_int_equal(lot_late(both), 120);
-	assert_int_equal(lot_late(alone), 100);
+	assert_int_equal(holds_total(both), 120);
+	assert_int_equal(holds_total(alone), 100);
 	assert_ptr_not_equal(alone, a);
-	assert_ptr_equal(lot_hold(a), a);
+	assert_ptr_equal(holds_ref(a), a);
 	assert_int_equal(a->refs, 2);
-	assert_null(lot_hold(NULL));
-	lot_drop(a);
-	assert_int_equal(lot_late(a), 100);
-	lot_drop(a);
-	lot_drop(both);
-	lot_drop(alone);
-	lot_drop(NULL);
+	assert_null(holds_ref(NULL));
+	holds_unref(a);
+	assert_int_equal(holds_total(a), 100);
+	holds_unref(a);
+	holds_unref(both);
+	holds_unref(alone);
+	holds_unref(NULL);
 }
 
 /* Only what the rules that went have added is taken back. */
 static void stripped(void **state)
 {
 	struct plan *all = PLAN(3, 2, 1), *some = PLAN(2, 7), *none = plan_with(0, NULL);
-	struct lot *l = LOT({ 1, VN_NEVER }, { 2, 20 }, { 3, 3 }, { 2, 1 });
-	assert_false(lot_strip(l, all));
-	assert_int_equal(lot_late(l), VN_NEVER);
-	assert_true(lot_strip(l, some));
+	struct holds *l = LOT({ 1, VN_NEVER }, { 2, 20 }, { 3, 3 }, { 2, 1 });
+	assert_false(holds_remove(l, all));
+	assert_int_equal(holds_total(l), VN_NEVER);
+	assert_true(holds_remove(l, some));
 	assert_int_equal(l->n, 2);
-	assert_int_equal(lot_late(l), 21);
-	assert_false(lot_strip(l, some));
-	assert_true(lot_strip(l, none));
-	assert_int_equal(lot_late(l), 0);
-	assert_false(lot_strip(l, none));
-	assert_false(lot_strip(NULL, none));
-	lot_drop(l);
+	assert_int_equal(holds_total(l), 21);
+	assert_false(holds_remove(l, some));
+	assert_true(holds_remove(l, none));
+	assert_int_equal(holds_total(l), 0);
+	assert_false(holds_remove(l, none));
+	assert_false(holds_remove(NULL, none));
+	holds_unref(l);
 	plan_forget(all);
 	plan_forget(some);
 	plan_forget(none);
@@ -117,10 +117,10 @@ static void stripped(void **state)
 /* ---- queues ---- */
 
 /* Put, and let go of the lot: the parcel has its own reference. */
-static struct parcel *put(struct queue *q, size_t n, vn_nsec came, struct lot *l)
+static struct parcel *put(struct queue *q, size_t n, vn_nsec came, struct holds *l)
 {
 	struct parcel *p = queue_put(q, PARCEL_BYTES, n, came, l);
-	lot_drop(l);
+	holds_unref(l);
 	return p;
 }
 
@@ -166,16 +166,16 @@ static void dues_anew(void **state)
 {
 	struct queue q = { 0 };
 	struct plan *both = PLAN(1, 2), *second = PLAN(2), *none = plan_with(0, NULL);
-	struct lot *shared = LOT({ 1, VN_NEVER }, { 2, 50 });
-	struct parcel *a = put(&q, 1, 100, LOT({ 1, 30 })), *b = put(&q, 1, 110, lot_hold(shared));
-	struct parcel *c = put(&q, 1, 120, lot_hold(shared)), *d = put(&q, 1, 130, NULL);
-	lot_drop(shared);
-	assert_false(queue_strip(&q, both));
+	struct holds *shared = LOT({ 1, VN_NEVER }, { 2, 50 });
+	struct parcel *a = put(&q, 1, 100, LOT({ 1, 30 })), *b = put(&q, 1, 110, holds_ref(shared));
+	struct parcel *c = put(&q, 1, 120, holds_ref(shared)), *d = put(&q, 1, 130, NULL);
+	holds_unref(shared);
+	assert_false(queue_remove_rules(&q, both));
 	assert_true(a->due == 130 && b->due == VN_NEVER && c->due == VN_NEVER && d->due == VN_NEVER);
-	assert_true(queue_strip(&q, second));
+	assert_true(queue_remove_rules(&q, second));
 	assert_true(a->due == 100 && b->due == 160 && c->due == 170 && d->due == 170);
-	assert_false(queue_strip(&q, second));
-	assert_true(queue_strip(&q, none));
+	assert_false(queue_remove_rules(&q, second));
+	assert_true(queue_remove_rules(&q, none));
 	assert_true(a->due == 100 && b->due == 110 && c->due == 120 && d->due == 130);
 	queue_clear(&q);
 	plan_forget(both);
@@ -192,22 +192,22 @@ static void random_queues(void **state)
 		struct queue q = { 0 };
 		vn_nsec came = 0, share[40][5] = { { 0 } };
 		for (int i = 0; i < 40; i++) {
-			struct share by[4];
+			struct hold by[4];
 			unsigned n = 0;
 			came += (vn_nsec)vn_dice_below(&d, 50);
 			for (uint64_t id = 1; id <= 4; id++)
 				if (!vn_dice_below(&d, 3)) {
 					share[i][id] = (vn_nsec)vn_dice_below(&d, 500);
-					by[n++] = (struct share){ id, share[i][id] };
+					by[n++] = (struct hold){ id, share[i][id] };
 				}
-			struct lot *l = lot_of(n, by);
+			struct holds *l = lot_of(n, by);
 			put(&q, 1, came, l);
 		}
 		for (unsigned left = 5; left-- > 0;) {
 			struct plan *p = plan_with(left, ids);
 			vn_nsec due = 0;
 			int i = 0;
-			queue_strip(&q, p);
+			queue_remove_rules(&q, p);
 			for (struct parcel *x = q.first; x; x = x->next, i++) {
 				vn_nsec late = 0;
 				for (unsigned id = 1; id <= left; id++)

@@ -58,7 +58,7 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	spec_drop(base);
+	spec_unref(base);
 	return 0;
 }
 
@@ -91,7 +91,7 @@ static void dummy(void **state)
 		assert_non_null(s);
 		assert_int_equal(s->n_rules, 0);
 		same_json(s, "{\"behavior\": \"dummy\"}");
-		spec_drop(s);
+		spec_unref(s);
 	}
 }
 
@@ -108,11 +108,11 @@ static void one(void **state)
 	assert_true(s->rules[0].id > 0 && s->rules[0].since > 0);
 	same_json(s, "{\"behavior\": \"fake_late\", \"options\": {\"sleep\": 0.5, \"before\": true}, "
 	          "\"seen\": 0, \"hits\": 0, \"unreachable\": 0}");
-	spec_drop(s);
+	spec_unref(s);
 
 	s = become("100:fake_plain", NULL);
 	same_json(s, "{\"behavior\": \"fake_plain\", \"seen\": 0, \"hits\": 0, \"unreachable\": 0}");
-	spec_drop(s);
+	spec_unref(s);
 }
 
 static void weights(void **state)
@@ -125,11 +125,11 @@ static void weights(void **state)
 	assert_true(s->rules[1].low == 0.5 && s->rules[1].high == 0.6);
 	assert_true(s->rules[0].id != s->rules[1].id);
 	assert_string_equal(s->behavior, " 20:fake_late, 10 : fake_refuse ,5:dummy,30:fake_late");
-	spec_drop(s);
+	spec_unref(s);
 
 	s = become("60:fake_late,40:fake_late", NULL);
 	assert_string_equal(s->behavior, "fake_late");
-	spec_drop(s);
+	spec_unref(s);
 }
 
 static void weights_refused(void **state)
@@ -177,8 +177,8 @@ static void put_back(void **state)
 		assert_true(json_equal(first, second));
 		json_decref(first);
 		json_decref(second);
-		spec_drop(s);
-		spec_drop(t);
+		spec_unref(s);
+		spec_unref(t);
 	}
 }
 
@@ -208,7 +208,7 @@ static void options_refused(void **state)
 	assert_string_equal(error, "failure: fake_mute has no words to refuse with");
 	struct spec *s = become("fake_refuse", "{\"failure\": null}");
 	assert_non_null(s);
-	spec_drop(s);
+	spec_unref(s);
 }
 
 static void others_stay(void **state)
@@ -225,15 +225,15 @@ static void others_stay(void **state)
 	assert_int_equal(t->rules[0].id, id);
 	assert_ptr_equal(t->rules[0].tally, tally);
 	assert_int_equal(tally->refs, 2);
-	spec_drop(s);
+	spec_unref(s);
 	assert_int_equal(tally->refs, 1);
 	u = spec_with_behavior(NULL, t, "dummy", NULL, &culprit, error);
 	assert_int_equal(u->n_rules, 1);
 	assert_string_equal(u->rules[0].name, "other");
 	assert_int_equal(u->rules[0].tally->hits, 3);
 	same_json(u, "{\"behavior\": \"dummy\"}");
-	spec_drop(t);
-	spec_drop(u);
+	spec_unref(t);
+	spec_unref(u);
 }
 
 static void backend(void **state)
@@ -248,9 +248,9 @@ static void backend(void **state)
 	assert_null(spec_with_backend(t, "nocolon", error));
 	assert_string_equal(error, "Expected HOST:PORT: 'nocolon'");
 	assert_null(spec_with_backend(t, "host:0", error));
-	spec_drop(s);
-	spec_drop(spec_hold(t));
-	spec_drop(t);
+	spec_unref(s);
+	spec_unref(spec_ref(t));
+	spec_unref(t);
 }
 
 /* With other options it is the same rule, in what it has met; all that it holds hangs on its id. */
@@ -273,8 +273,8 @@ static void rule_changed(void **state)
 	assert_string_equal(culprit, "probability");
 	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * VN_S);
 	json_decref(options);
-	spec_drop(s);
-	spec_drop(t);
+	spec_unref(s);
+	spec_unref(t);
 }
 
 static void no_such_rule_to_change(void **state)
@@ -285,7 +285,7 @@ static void no_such_rule_to_change(void **state)
 	assert_null(spec_with_rule_changed(s, "behavior", NULL, &culprit, error));
 	assert_string_equal(error, "rule: 'behavior' is changed as a whole, by PUT /behavior");
 	assert_string_equal(culprit, "rule");
-	spec_drop(s);
+	spec_unref(s);
 }
 
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
