@@ -153,7 +153,7 @@ static void get_info(struct request *r)
 	                                 "name", "vaurien", "version", VAURIEN_VERSION,
 	                                 "seed", json_sprintf("%" PRIu64, s->seed),
 	                                 "threads", (json_int_t)s->threads,
-	                                 "vanish", vanish_possible() ? "filter" : "stall", "proxies", proxies,
+	                                 "vanish", blackhole_possible() ? "filter" : "stall", "proxies", proxies,
 	                                 "plugins", plugins_json()));
 }
 

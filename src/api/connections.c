@@ -105,7 +105,7 @@ static json_t *entry_json(const struct roster_entry *e)
 		held = json_pack("{s:o, s:o}", "rule", json_words(e->rule), "for", e->left == VN_NEVER ? json_null() : seconds_json(e->left));
 	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 	                 "connection", (json_int_t)e->number, "client", address_json(&e->client), "backend", address_json(&e->backend),
-	                 "state", e->dials ? "dials" : e->raw ? "raw" : "open", "age", seconds_json(e->age), "idle", seconds_json(e->idle),
+	                 "state", e->connecting ? "dials" : e->raw ? "raw" : "open", "age", seconds_json(e->age), "idle", seconds_json(e->idle),
 	                 "exchanges", (json_int_t)e->asked, "request", way_json(e, 0), "response", way_json(e, 1),
 	                 "asks", open, "held_by", held);
 }

@@ -17,7 +17,7 @@ struct step { unsigned number; struct wish wish; };     /* number: of the proxy,
 
 struct errand {
 	struct round round;             /* the last */
-	struct look look;
+	struct lookup lookup;
 	struct request *request;
 	struct waiter by;               /* who asks, for each change */
 	const struct kind *kind;
@@ -313,9 +313,9 @@ static void errand_over(struct round *r)
 
 static void errand_go(struct errand *e);
 
-static void errand_found(struct look *l)
+static void errand_found(struct lookup *l)
 {
-	struct errand *e = OWNER(errand, look, l);
+	struct errand *e = OWNER(errand, lookup, l);
 	struct step *s = &e->steps[e->at++];
 	bool at_end = control_proxies(request_control(e->request))->rounds->alone;
 
@@ -339,7 +339,7 @@ static bool step_take(struct errand *e)
 		address_free(&e->address);
 	e->address = (struct address){ .text = NULL };
 	if (e->kind->address(e, s) && e->address.text && !address_numeric(&e->address, true, &at)) {
-		look_start(&e->look, control_resolver(c), control_loop(c), &e->address);
+		lookup_start(&e->lookup, control_resolver(c), control_loop(c), &e->address);
 		return false;
 	}
 	e->at++;
@@ -368,7 +368,7 @@ static struct errand *errand_make(struct request *r, const struct kind *kind, si
 	e->by.by = request_by(r);
 	e->kind = kind;
 	e->n = n;
-	e->look.done = errand_found;
+	e->lookup.done = errand_found;
 	e->done = json_array();
 	return e;
 }

@@ -252,6 +252,6 @@ void loop_free(struct loop *l)
 	close(l->wake.fd);
 	close(l->epoll);
 	pthread_mutex_destroy(&l->lock);
-	pool_free(&l->dials);
+	pool_free(&l->attempts);
 	free(l->heap);
 }

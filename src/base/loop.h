@@ -43,7 +43,7 @@ struct loop {
 	struct timer **heap;
 	size_t timers, room;
 	struct wakeups wakeups;
-	struct pool dials;              /* memory for dial.c */
+	struct pool attempts;              /* memory for dial.c */
 	struct mail *later, **later_end;        /* this thread's own, for the end of this round */
 	struct watch wake;              /* an eventfd */
 	pthread_mutex_t lock;

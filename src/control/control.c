@@ -145,7 +145,7 @@ static void goodbye_check(struct timer *t)
 
 	for (struct shard *p = w->shards; p; p = p->next)
 		all &= shard_drain(p);
-	if ((!all || w->lingerers) && w->loop.now < g->until) {
+	if ((!all || w->drains) && w->loop.now < g->until) {
 		timer_set(&w->loop, t, w->loop.now + 10 * VN_MS);
 		return;
 	}

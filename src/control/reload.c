@@ -38,7 +38,7 @@ struct reload {
 	struct settings *old, next;
 	struct endpoint *at;            /* of next.proxies */
 	size_t looked;                  /* ... so many are known */
-	struct look look;
+	struct lookup lookup;
 	struct action *actions;
 	size_t n;
 };
@@ -223,9 +223,9 @@ static void reload_do(struct reload *r)
 
 static void reload_look(struct reload *r);
 
-static void reload_found(struct look *l)
+static void reload_found(struct lookup *l)
 {
-	struct reload *r = OWNER(reload, look, l);
+	struct reload *r = OWNER(reload, lookup, l);
 	const char *name = r->next.proxies[r->looked]->name;
 
 	if (control_proxies(r->control)->rounds->alone) {
@@ -243,7 +243,7 @@ static void reload_look(struct reload *r)
 	for (; r->looked < r->next.n_proxies; r->looked++) {
 		const struct spec *s = r->next.proxies[r->looked];
 		if (s->enabled && !address_numeric(&s->listen, true, &r->at[r->looked])) {
-			look_start(&r->look, control_resolver(r->control), control_loop(r->control), &s->listen);
+			lookup_start(&r->lookup, control_resolver(r->control), control_loop(r->control), &s->listen);
 			return;
 		}
 	}
@@ -256,7 +256,7 @@ void reload_begin(struct control *c, struct settings *s, void (*over)(struct con
 	char sentence[1024] = "";
 
 	assert(r);
-	*r = (struct reload){ .control = c, .over = over, .old = s, .look.done = reload_found };
+	*r = (struct reload){ .control = c, .over = over, .old = s, .lookup.done = reload_found };
 	refusal_keep(sentence, sizeof sentence);
 	int code = s->read(&r->next, s->argc, s->argv);
 	refusal_keep(NULL, 0);

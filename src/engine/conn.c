@@ -47,8 +47,8 @@ static void backend_ready(struct watch *w, unsigned events)
 {
 	struct conn *c = OWNER(conn, backend.watch, w);
 
-	if (c->dial) {
-		dial_ready(c->dial, events);
+	if (c->attempt) {
+		connect_attempt_ready(c->attempt, events);
 		events &= ~(unsigned)EPOLLOUT;
 	}
 	if (!c->backend.open || !events)
@@ -90,7 +90,7 @@ static void side_close(struct conn *c, struct side *s, enum vn_end how, bool sai
 		return;
 	}
 	shutdown(fd, SHUT_WR);
-	linger_start(c->shard->worker, fd);
+	drain_start(c->shard->worker, fd);
 }
 
 /* ---- what most connections do without ---- */
@@ -104,7 +104,7 @@ struct conn_rules *conn_rules_get(struct conn *c)
 	c->ruled = calloc(1, sizeof *c->ruled);
 	assert(c->ruled);
 	c->ruled->conn = c;
-	patience_init(c);
+	conn_timer_init(c);
 	return c->ruled;
 }
 
@@ -112,7 +112,7 @@ void conn_rules_release(struct conn *c)
 {
 	struct conn_rules *t = c->ruled;
 
-	if (t == &no_rules || c->plan->n || t->patience.slot || t->waits || t->gone_since || t->opening || t->vanished)
+	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since || t->opening || t->vanished)
 		return;
 	timer_stop(conn_loop(c), &t->end_timer);
 	timer_stop(conn_loop(c), &t->rest_timer);
@@ -209,15 +209,15 @@ void conn_end(struct conn *c, enum vn_end how, enum why why)
 		tell_closed(c, how, why);
 	side_close(c, &c->client, how, c->request.eof);
 	side_close(c, &c->backend, how, c->response.eof);
-	dial_stop(c->dial);
+	connect_attempt_stop(c->attempt);
 	if (c->spare >= 0)
 		close(c->spare);
 	timer_stop(conn_loop(c), &c->ruled->end_timer);
-	timer_stop(conn_loop(c), &c->ruled->patience);
+	timer_stop(conn_loop(c), &c->ruled->wait_timer);
 	timer_stop(conn_loop(c), &c->ruled->rest_timer);
 	pipe_free(&c->request);
 	pipe_free(&c->response);
-	dialogue_over(c);
+	exchanges_end(c);
 	if (c->texts)
 		shelf_free(c->texts);
 	free(c->texts);
@@ -237,7 +237,7 @@ void conn_end(struct conn *c, enum vn_end how, enum why why)
 	}
 }
 
-void conn_obey(struct conn *c, enum vn_end end)
+void conn_end_by_rule(struct conn *c, enum vn_end end)
 {
 	conn_end(c, end, end == VN_RESET ? WHY_RULE_RESET : WHY_RULE_CLOSED);
 }
@@ -283,8 +283,8 @@ void conn_run(struct conn *c)
 	for (unsigned rounds = 0; c->again && !c->dead && rounds < FAIR; rounds++) {
 		c->again = false;
 		pipe_pump(&c->request);
-		while (!c->dead && dialogue_settles(c) && (!c->response.work->now.open || c->response.raw))
-			dialogue_settle(c);
+		while (!c->dead && reply_due(c) && (!c->response.work->now.open || c->response.raw))
+			reply_send(c);
 		pipe_pump(&c->response);
 	}
 	if (c->again && !c->dead)
@@ -294,10 +294,10 @@ void conn_run(struct conn *c)
 	if (!c->dead && (c->client.broken || c->backend.broken))
 		conn_end(c, VN_RESET, c->client.broken ? WHY_CLIENT_RESET : WHY_BACKEND_RESET);
 	if (!c->dead)
-		patience_rest(c);
+		conn_timer_rest(c);
 	if (!c->dead) {
 		conn_notice(c);
-		patience_wait(c);
+		conn_timer_arm(c);
 		pipe_work_release(&c->request);
 		pipe_work_release(&c->response);
 	}
@@ -306,24 +306,24 @@ void conn_run(struct conn *c)
 
 /* ---- opening ---- */
 
-static void conn_dialled(void *whom, int fd, const char *why)
+static void conn_connected(void *whom, int fd, const char *why)
 {
 	struct conn *c = whom;
 
-	c->dial = NULL;
+	c->attempt = NULL;
 	if (fd < 0) {
 		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", shard_spec(c->shard)->name,
 		            (unsigned long long)c->number, shard_spec(c->shard)->backend.text, why);
 		conn_end(c, VN_RESET, WHY_NO_BACKEND);
 		return;
 	}
-	socket_lively(fd);
+	socket_set_nodelay_keepalive(fd);
 	side_open(&c->backend);
 	c->active = conn_loop(c)->now;
 	conn_run(c);
 }
 
-void conn_dial(struct conn *c)
+void conn_connect(struct conn *c)
 {
 	const struct spec *s = shard_spec(c->shard);
 
@@ -335,7 +335,7 @@ void conn_dial(struct conn *c)
 		c->ruled->opening = NULL;
 		c->ruled->waits = 0;
 	}
-	c->dial = dial_start(conn_loop(c), c->shard->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_dialled, c);
+	c->attempt = connect_attempt_start(conn_loop(c), c->shard->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_connected, c);
 }
 
 /* Before the dial: lets it wait, as the rules say. */
@@ -344,7 +344,7 @@ void conn_schedule(struct conn *c)
 	vn_nsec late = holds_total(c->ruled->opening);
 
 	if (!late)
-		conn_dial(c);
+		conn_connect(c);
 	else
 		c->ruled->waits = late == VN_NEVER ? VN_NEVER : c->active + late;
 }
@@ -410,9 +410,9 @@ void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 	side_open(&c->client);
 	say_opened(c);
 	loop_clock(conn_loop(c));
-	if (!judge_meet(c))
+	if (!conn_judge_open(c))
 		return;
-	if (conn_protocol(c)->server_first && !(x = dialogue_greet(c)))
+	if (conn_protocol(c)->server_first && !(x = unsolicited_begin(c)))
 		return;
 	if (!c->exchanges.first || !c->exchanges.first->failure)
 		conn_schedule(c);

@@ -27,7 +27,7 @@ struct conn_rules {                           /* what rules and times have to do
 	ruleset rest_in; uint64_t rest_rule;    /* the rules that are in for it; whose `after` the timer is */
 	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
 	uint64_t vanished;              /* ... and the client gets no answer */
-	struct timer patience;          /* for what comes first of: */
+	struct timer wait_timer;          /* for what comes first of: */
 	vn_nsec gone_since;                /* a side left while a rule holds the rest; 0: none did */
 	bool probed;                    /* the client may have left, while a rule holds the rest for long: its kernel is asked */
 	vn_nsec waits;                     /* the dial waits until then; 0: it does not */
@@ -46,7 +46,7 @@ struct conn {
 	struct conn_rules *ruled;              /* its own, or that of all that have none, which nobody may write to: see conn_rules_get */
 	struct turn turn;               /* without messages and rules, the exchange that is open */
 	struct vn_text_cache *texts;            /* of prepared statements; NULL: none */
-	struct dial *dial;              /* to the backend, under way */
+	struct connect_attempt *attempt;              /* to the backend, under way */
 	int spare;                      /* a descriptor for it, reserved at accept; -1: used */
 	unsigned idle;                  /* talk.idle */
 	vn_nsec since;                     /* it was accepted */
@@ -65,9 +65,9 @@ void conn_open(struct shard *, int fd, int spare, uint64_t number);     /* a cli
 void conn_run(struct conn *);                                   /* both pipes go as far as they go */
 void conn_later(struct conn *);                                 /* conn_run at the end of this round */
 void conn_schedule(struct conn *);       /* the dial: now, or when the rules that make it wait let it */
-void conn_dial(struct conn *);
+void conn_connect(struct conn *);
 void conn_end(struct conn *, enum vn_end, enum why);       /* VN_CLOSE, VN_RESET: the one way to die; may be called twice */
-void conn_obey(struct conn *, enum vn_end);          /* the same, where it is a rule that says so */
+void conn_end_by_rule(struct conn *, enum vn_end);          /* the same, where it is a rule that says so */
 
 const char *side_peer(const struct side *, char *buffer, size_t size); /* its address; "gone": it has none any more */
 

@@ -77,7 +77,7 @@ static void enter(struct roster_entry *e, const struct conn *c, vn_nsec now)
 	const struct exchange *x = c->exchanges.first;
 
 	*e = (struct roster_entry){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
-	                            .asked = c->asked, .raw = c->raw_counted, .dials = !c->backend.open && !c->ruled->waits };
+	                            .asked = c->asked, .raw = c->raw_counted, .connecting = !c->backend.open && !c->ruled->waits };
 	peer(&c->client, &e->client);
 	peer(&c->backend, &e->backend);
 	way(e, 0, &c->request);

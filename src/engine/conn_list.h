@@ -13,7 +13,7 @@ struct roster_entry {
 	vn_nsec age, idle;                 /* since it was accepted; since bytes last came */
 	uint64_t asked;                 /* exchanges, so far */
 	struct { uint64_t received, sent; size_t held; bool ended; } way[2];    /* request, response */
-	bool raw, dials;
+	bool raw, connecting;
 	uint64_t exchange;              /* the oldest that is not answered ... */
 	char verb[24];                  /* ... and what it asks; "": none is */
 	char rule[68];                  /* that holds it; "": none does */

@@ -13,7 +13,7 @@
 
 /* ---- asked, and ended ---- */
 
-bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
+bool conn_judge(struct conn *c, struct question *q, struct judgement *j)
 {
 	const struct vn_protocol *p = conn_protocol(c);
 
@@ -27,7 +27,7 @@ bool judge_ask(struct conn *c, struct question *q, struct judgement *j)
 	return plan_judge(c->plan, q, j);
 }
 
-ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *msg)
+ruleset conn_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *msg)
 {
 	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
 	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
@@ -36,7 +36,7 @@ ruleset judge_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned 
 }
 
 /* Whom the rules mean is seen by the client's address. */
-static void judge_meant(struct conn *c)
+static void conn_rules_meant(struct conn *c)
 {
 	struct endpoint client = { .len = sizeof client.addr };
 
@@ -54,7 +54,7 @@ static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 	if (end != VN_VANISH || c->ruled->vanished)
 		return;
 	c->ruled->vanished = rule;
-	if (!vanish_begin(c->client.watch.fd))
+	if (!blackhole_on(c->client.watch.fd))
 		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", shard_spec(c->shard)->name,
 		          (unsigned long long)c->number);
 }
@@ -97,7 +97,7 @@ static void clocks_fire(struct timer *t)
 	if (end == VN_STAY)
 		return;
 	conn_run(c);    /* what is due goes first */
-	conn_obey(c, end);
+	conn_end_by_rule(c, end);
 }
 
 static void clocks_start(struct conn *c, const struct judgement *j)
@@ -115,7 +115,7 @@ static void clocks_start(struct conn *c, const struct judgement *j)
 		clocks_set(c);
 }
 
-void judge_ends(struct conn *c, const struct judgement *j, enum vn_end *in_turn)
+void conn_apply_end(struct conn *c, const struct judgement *j, enum vn_end *in_turn)
 {
 	clocks_start(c, j);
 	if (is_stall(j->v.end))
@@ -140,14 +140,14 @@ static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement 
 {
 	ruleset all = c->ruled->whole.in & ~again;
 
-	judge_meant(c);
+	conn_rules_meant(c);
 	c->ruled->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
-	*any = judge_ask(c, &(struct question){ .moment = VN_ON_OPEN, .direction = VN_BOTH }, j);
+	*any = conn_judge(c, &(struct question){ .moment = VN_ON_OPEN, .direction = VN_BOTH }, j);
 	c->ruled->whole.in |= all;
 }
 
 /* These rules and this connection meet. False: it ended of it. */
-static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool opening)
+static bool conn_rules_meet(struct conn *c, ruleset rules, ruleset again, bool opening)
 {
 	struct judgement j;
 	bool any;
@@ -158,17 +158,17 @@ static bool judge_meets(struct conn *c, ruleset rules, ruleset again, bool openi
 	meet(c, rules, again, &j, &any);
 	if (!any)
 		return true;
-	judge_ends(c, &j, &end);
+	conn_apply_end(c, &j, &end);
 	if (opening)
 		c->ruled->opening = holds_make(NULL, &j);
 	if (end != VN_STAY)
-		conn_obey(c, end);
+		conn_end_by_rule(c, end);
 	return !c->dead;
 }
 
-bool judge_meet(struct conn *c)
+bool conn_judge_open(struct conn *c)
 {
-	return judge_meets(c, plan_all(c->plan), 0, true);
+	return conn_rules_meet(c, plan_all(c->plan), 0, true);
 }
 
 /* ---- change ---- */
@@ -214,7 +214,7 @@ static void conn_rules_change(struct conn_rules *t, const struct plan *from, con
 }
 
 /* The rules that go are asked for their last word. */
-static bool judge_leave(struct conn *c, const struct plan *to)
+static bool conn_rules_leave(struct conn *c, const struct plan *to)
 {
 	struct rule_flags whole = c->ruled->whole;
 	struct judgement j;
@@ -227,8 +227,8 @@ static bool judge_leave(struct conn *c, const struct plan *to)
 		if (plan_heir(to, c->plan->rules[i].words) < 0)
 			gone |= (ruleset)1 << i;
 	c->ruled->whole.in &= gone;
-	if (judge_ask(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH }, &j))
-		judge_ends(c, &j, &end);
+	if (conn_judge(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH }, &j))
+		conn_apply_end(c, &j, &end);
 	c->ruled->whole = whole;
 	if (end != VN_STAY)
 		conn_end(c, end, WHY_RULE_REMOVED);
@@ -252,7 +252,7 @@ static void timers_change(struct conn *c, const struct plan *to)
 	if (t->end_timer.slot || t->states)
 		clocks_set(c);
 	if (t->vanished && plan_find(to, t->vanished) < 0) {
-		vanish_end(c->client.watch.fd);
+		blackhole_off(c->client.watch.fd);
 		t->vanished = 0;
 	}
 	if (t->rest_timer.slot && plan_find(to, t->rest_rule) < 0)
@@ -264,12 +264,12 @@ static void timers_change(struct conn *c, const struct plan *to)
 	}
 }
 
-void judge_change(struct conn *c, struct plan *to)
+void conn_change_rules(struct conn *c, struct plan *to)
 {
 	struct plan *from = c->plan;
 	ruleset fresh = 0, changed = 0;
 
-	if (c->dead || !judge_leave(c, to))
+	if (c->dead || !conn_rules_leave(c, to))
 		return;
 	for (unsigned i = 0; i < to->n; i++) {
 		ruleset bit = (ruleset)1 << i;
@@ -286,7 +286,7 @@ void judge_change(struct conn *c, struct plan *to)
 	conn_silent(c);
 	pipe_change(&c->request, to);
 	pipe_change(&c->response, to);
-	if (judge_meets(c, fresh | changed, changed, false)) {
+	if (conn_rules_meet(c, fresh | changed, changed, false)) {
 		exchanges_change(c, from, to, fresh);
 		timers_change(c, to);
 		conn_run(c);

@@ -7,15 +7,15 @@
 struct conn;
 
 /* Who is in for this exchange, of these rules; see plan_decide. */
-ruleset judge_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *);
+ruleset conn_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *);
 
-bool judge_ask(struct conn *, struct question *, struct judgement *);   /* fills in what all questions share; false: calm */
+bool conn_judge(struct conn *, struct question *, struct judgement *);   /* fills in what all questions share; false: calm */
 
 /* Of what was judged, the end: a stall is done, an end by the clock is set; one in turn is put into *in_turn. */
-void judge_ends(struct conn *, const struct judgement *, enum vn_end *in_turn);
+void conn_apply_end(struct conn *, const struct judgement *, enum vn_end *in_turn);
 
-bool judge_meet(struct conn *);         /* rules and connection meet, at accept. False: it ended of it */
+bool conn_judge_open(struct conn *);         /* rules and connection meet, at accept. False: it ended of it */
 
-void judge_change(struct conn *, struct plan *);        /* other rules from now on; those that stay know it still */
+void conn_change_rules(struct conn *, struct plan *);        /* other rules from now on; those that stay know it still */
 
 #endif

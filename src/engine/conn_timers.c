@@ -22,7 +22,7 @@ static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgemen
 	struct question q = { .moment = VN_ON_REST, .direction = VN_RESPONSE, .exchange = c->asked, .flags = &s, .rehearsal = rehearsal,
 	                      .idle = VN_IS_COMMAND | c->idle };
 
-	return judge_ask(c, &q, j);
+	return conn_judge(c, &q, j);
 }
 
 static void rest_strike(struct conn *c)
@@ -32,7 +32,7 @@ static void rest_strike(struct conn *c)
 	if (!rest_ask(c, c->ruled->rest_in, false, &j))
 		return;
 	if (j.failure)
-		dialogue_word(c, NULL, j.failure, NULL);
+		reply_write(c, NULL, j.failure, NULL);
 	if (j.v.end != VN_STAY)
 		pipe_end(&c->response, j.v.end);
 	pipe_pump(&c->response);
@@ -51,7 +51,7 @@ static void rest_judge(struct conn *c)
 	struct plan *p = c->plan;
 	struct judgement j;
 
-	c->ruled->rest_in = judge_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
+	c->ruled->rest_in = conn_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
 	if (!rest_ask(c, c->ruled->rest_in, true, &j))
 		return;
 	c->ruled->rest_rule = j.end_rule;
@@ -61,7 +61,7 @@ static void rest_judge(struct conn *c)
 		rest_strike(c);
 }
 
-void patience_rest(struct conn *c)
+void conn_timer_rest(struct conn *c)
 {
 	if (!(c->plan->moments & VN_ON_REST))
 		return;
@@ -81,7 +81,7 @@ void patience_rest(struct conn *c)
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->work->duct || (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
+	return p->work->splice_pipe || (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
 }
 
 /* The client has ended its side. It may still listen: a FIN says no more. */
@@ -112,7 +112,7 @@ static void client_probe(struct conn *c, vn_nsec linger)
 	if (c->ruled->waits <= until && !pipe_late(&c->request, until) && !pipe_late(&c->response, until))
 		return;
 	conn_rules_get(c)->probed = true;
-	socket_probe(c->client.watch.fd, linger);
+	socket_set_probe_interval(c->client.watch.fd, linger);
 }
 
 /* Nothing is held, nothing owed. */
@@ -124,7 +124,7 @@ static bool conn_quiet(const struct conn *c)
 	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ruled->stalled;
 }
 
-void patience_wait(struct conn *c)
+void conn_timer_arm(struct conn *c)
 {
 	const struct spec *s = shard_spec(c->shard);
 	struct loop *l = conn_loop(c);
@@ -135,40 +135,40 @@ void patience_wait(struct conn *c)
 	if (c->ruled->gone_since && !gone)
 		c->ruled->gone_since = 0;
 	if (!gone && !waits && !idle) {
-		timer_stop(l, &c->ruled->patience);
+		timer_stop(l, &c->ruled->wait_timer);
 		return;
 	}
 	struct conn_rules *t = conn_rules_get(c);
 	if (gone && !t->gone_since)
 		t->gone_since = l->now;
 	if (t->gone_since && s->linger)
-		timer_set(l, &t->patience, t->gone_since + s->linger);
+		timer_set(l, &t->wait_timer, t->gone_since + s->linger);
 	else if (waits)
-		timer_set(l, &t->patience, t->waits);
+		timer_set(l, &t->wait_timer, t->waits);
 	else if (idle)
-		timer_set(l, &t->patience, c->active + s->idle);
+		timer_set(l, &t->wait_timer, c->active + s->idle);
 	else
-		timer_stop(l, &t->patience);
+		timer_stop(l, &t->wait_timer);
 }
 
-static void patience_fire(struct timer *t)
+static void conn_timer_fire(struct timer *t)
 {
-	struct conn *c = OWNER(conn_rules, patience, t)->conn;
+	struct conn *c = OWNER(conn_rules, wait_timer, t)->conn;
 	const struct spec *s = shard_spec(c->shard);
 	vn_nsec now = conn_loop(c)->now;
 
 	if (c->ruled->gone_since && s->linger && now >= c->ruled->gone_since + s->linger)
 		conn_end(c, VN_RESET, WHY_GONE);
 	else if (c->ruled->waits && now >= c->ruled->waits)
-		conn_dial(c);
+		conn_connect(c);
 	else if (s->idle && !c->ruled->waits && now >= c->active + s->idle)
 		conn_end(c, VN_CLOSE, WHY_IDLE);
 	else
-		patience_wait(c);
+		conn_timer_arm(c);
 }
 
-void patience_init(struct conn *c)
+void conn_timer_init(struct conn *c)
 {
-	c->ruled->patience.fire = patience_fire;
+	c->ruled->wait_timer.fire = conn_timer_fire;
 	c->ruled->rest_timer.fire = rest_fire;
 }

@@ -4,8 +4,8 @@
 
 struct conn;
 
-void patience_init(struct conn *);
-void patience_rest(struct conn *);      /* begins or ends its rest, as things stand */
-void patience_wait(struct conn *);      /* sets the timer for what comes first: a gone client's end, the dial, idleness */
+void conn_timer_init(struct conn *);
+void conn_timer_rest(struct conn *);      /* begins or ends its rest, as things stand */
+void conn_timer_arm(struct conn *);      /* sets the timer for what comes first: a gone client's end, the dial, idleness */
 
 #endif

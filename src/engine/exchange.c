@@ -19,7 +19,7 @@ static bool message_alike(const struct vn_message *a, const struct vn_message *b
 
 static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked, const struct rule_flags *s)
 {
-	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->flags.in && !x->fresh && !exchange_minds(x) && !x->late && x->number + x->alike == number &&
+	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->flags.in && !x->fresh && !exchange_needs_us(x) && !x->late && x->number + x->count == number &&
 	       message_alike(&x->asked, asked);
 }
 
@@ -28,12 +28,12 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 	struct exchange *x = l->last;
 
 	if (joins(x, number, asked, s)) {
-		x->alike++;
+		x->count++;
 		x->last = now;
 		return x;
 	}
 	x = pool_take(pool);
-	*x = (struct exchange){ .number = number, .alike = 1, .began = now, .last = now, .asked = *asked };
+	*x = (struct exchange){ .number = number, .count = 1, .began = now, .last = now, .asked = *asked };
 	x->asked.subject = x->asked.bytes = (struct vn_span){ 0 };
 	x->flags = *s;
 	if (l->last)
@@ -48,17 +48,17 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 /* The oldest of several in one entry is gone from it. */
 static void exchange_shift(struct exchange *x)
 {
-	x->alike--;
+	x->count--;
 	x->number++;
 	if (x->began != x->last)
-		x->began += (x->last - x->began) / x->alike;
+		x->began += (x->last - x->began) / x->count;
 }
 
 void exchange_pop(struct exchanges *l)
 {
 	struct exchange *x = l->first;
 
-	if (x->alike > 1) {
+	if (x->count > 1) {
 		exchange_shift(x);
 		return;
 	}
@@ -74,10 +74,10 @@ struct exchange *exchange_split(struct exchanges *l, struct pool *pool)
 {
 	struct exchange *many = l->first, *one = many;
 
-	if (many->alike > 1) {
+	if (many->count > 1) {
 		one = pool_take(pool);
 		*one = *many;
-		one->alike = 1;
+		one->count = 1;
 		one->next = many;
 		exchange_shift(many);
 		l->first = one;

@@ -10,7 +10,7 @@ enum { EXCHANGES_MAX = 65536 };         /* open entries of one connection; beyon
 struct exchange {
 	struct exchange *next;
 	uint64_t number;                /* 0: the greeting; an undecided one has its successor's */
-	uint32_t alike;                 /* so many calm neighbours in this entry, itself included */
+	uint32_t count;                 /* so many calm neighbours in this entry, itself included */
 	vn_nsec began, last;               /* when it was asked; when the last of its neighbours was (of a turn: answered). Those between count as spread evenly */
 	struct vn_message asked;           /* without its subject */
 	struct rule_flags flags;
@@ -18,9 +18,9 @@ struct exchange {
 	const struct vn_failure *failure;  /* refused: to be worded in turn */
 	enum vn_end end;                   /* the connection ends when it is this one's turn */
 	struct holds *late;               /* of a response that nobody requested: time it owes */
-	uint8_t swallow;                /* answers to its substitute, not to be passed on */
+	uint8_t discard_replies;                /* answers to its substitute, not to be passed on */
 	bool dropped;                   /* its request vanished: nothing will answer */
-	bool told;                      /* nor will anything answer this */
+	bool no_reply;                      /* nor will anything answer this */
 	bool sequel;                    /* no byte of it has come yet: it was decided with the request before it */
 	bool sent;                      /* of those that do not just wait: its request has gone, as far as it goes */
 };
@@ -39,9 +39,9 @@ void exchange_pop(struct exchanges *);  /* the oldest is done with */
 struct exchange *exchange_split(struct exchanges *, struct pool *);    /* the oldest, alone in its entry */
 void exchange_clear(struct exchanges *);
 
-static inline bool exchange_minds(const struct exchange *x)     /* not just waiting for its answer */
+static inline bool exchange_needs_us(const struct exchange *x)     /* not just waiting for its answer */
 {
-	return x->failure || x->end || x->dropped || x->told;
+	return x->failure || x->end || x->dropped || x->no_reply;
 }
 
 #endif

@@ -91,7 +91,7 @@ int listener_bind_at(const struct endpoint *e, int64_t backlog, struct endpoint 
 	int fd = socket_bind_any(e);
 	if (fd < 0)
 		return fd;
-	socket_lively(fd);              /* what is accepted has it from here */
+	socket_set_nodelay_keepalive(fd);              /* what is accepted has it from here */
 	if (listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
 		int error = errno;
 		close(fd);
@@ -171,7 +171,7 @@ static void out_of_descriptors(struct listener *l, int error)
 	if (!l->warned)
 		log_warning("proxy=%s: %s; accepting pauses until a connection ends", shard_spec(l->shard)->name, strerror(error));
 	l->warned = true;
-	ducts_trim(&l->shard->worker->ducts);
+	splice_pipes_trim(&l->shard->worker->splice_pipes);
 	listener_pause(l, RETRY);
 }
 
@@ -271,16 +271,16 @@ static void listener_reopen(struct listener *l)
 /* Without the privilege, a queue of no length does it: the first client is silent, the others get no answer. */
 static void listener_vanish(struct listener *l)
 {
-	if (!vanish_begin(l->watch.fd))
+	if (!blackhole_on(l->watch.fd))
 		listen(l->watch.fd, 0);
 }
 
-void listener_obey(struct listener *l, enum vn_end state)
+void listener_set_state(struct listener *l, enum vn_end state)
 {
 	if (state == l->state || !l->open)
 		return;
 	if (l->state == VN_VANISH)
-		vanish_end(l->watch.fd);
+		blackhole_off(l->watch.fd);
 	if (l->state != VN_STAY)
 		listener_reopen(l);
 	l->state = state;
@@ -328,7 +328,7 @@ void listener_start(struct shard *p, int fd, const char *unix_path)
 	l->watch.fd = fd;
 	l->unix_path = unix_path ? strdup(unix_path) : NULL;
 	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
-	listener_obey(l, plan_listen(p->plan));
+	listener_set_state(l, plan_listen(p->plan));
 }
 
 void listener_stop(struct listener *l)
@@ -353,7 +353,7 @@ void listener_free(struct listener *l)
 	free(l);
 }
 
-void listener_left(struct listener *l)
+void listener_slot_freed(struct listener *l)
 {
 	l->gone++;
 	if (l->retry.slot && l->open)

@@ -30,7 +30,7 @@ int  listener_bind(const struct address *, int64_t backlog, struct endpoint *bou
 void listener_start(struct shard *, int fd, const char *unix_path);     /* the first makes it */
 void listener_stop(struct listener *);          /* closes; it may be started again, and numbers go on */
 void listener_free(struct listener *);
-void listener_obey(struct listener *, enum vn_end);        /* what the rules say of the port: VN_STAY, VN_CLOSE, VN_VANISH */
-void listener_left(struct listener *);          /* a connection has gone: there may be room */
+void listener_set_state(struct listener *, enum vn_end);        /* what the rules say of the port: VN_STAY, VN_CLOSE, VN_VANISH */
+void listener_slot_freed(struct listener *);          /* a connection has gone: there may be room */
 
 #endif

@@ -65,7 +65,7 @@ static bool pipe_work_unused(const struct pipe *p)
 {
 	const struct pipe_work *b = p->work;
 
-	if (b->queue.first || b->duct || b->rest || b->line_free || b->halted || b->resumes || b->sequel.open)
+	if (b->queue.first || b->splice_pipe || b->rest || b->line_free || b->halted || b->resumes || b->sequel.open)
 		return false;
 	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.holds && b->now.end == VN_STAY);
 }
@@ -179,7 +179,7 @@ static struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, 
 	return q;
 }
 
-static void pipe_say(struct pipe *p, struct vn_span bytes, struct holds *why)
+static void pipe_queue_bytes(struct pipe *p, struct vn_span bytes, struct holds *why)
 {
 	if (bytes.n)
 		memcpy(pipe_put(p, PARCEL_BYTES, bytes.n, why)->bytes, bytes.p, bytes.n);
@@ -258,15 +258,15 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verd
 		q.flags = &p->work->now.exchange->flags;
 		q.msg = &p->work->now.exchange->asked;
 	}
-	if (!judge_ask(p->conn, &q, &j))
+	if (!conn_judge(p->conn, &q, &j))
 		return;
 	*why = holds_make(p->work->now.holds, &j);
 	*v = j.v;
-	judge_ends(p->conn, &j, end);
+	conn_apply_end(p->conn, &j, end);
 }
 
 /* What befalls a piece of which somebody has something to say. */
-static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
+static SELDOM void piece_apply(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct current *m = &p->work->now;
 	struct vn_verdict v = { .keep = VN_ALL };
@@ -296,7 +296,7 @@ static SELDOM void piece_fare(struct pipe *p, uint8_t *bytes, size_t n)
 	if (dirt.junk || dirt.flips)
 		pipe_spoil(p, bytes, keep, &dirt, why);
 	else if (why)
-		pipe_say(p, (struct vn_span){ bytes, keep }, why);
+		pipe_queue_bytes(p, (struct vn_span){ bytes, keep }, why);
 	else
 		run_extend(p, bytes, keep);
 	holds_unref(why);
@@ -313,12 +313,12 @@ static inline void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 	const struct current *m = &p->work->now;
 
 	if (m->gone || m->holds || m->keep != UINT64_MAX || m->dirt.junk || m->dirt.flips || p->conn->plan->moments & VN_ON_DATA)
-		piece_fare(p, bytes, n);
+		piece_apply(p, bytes, n);
 	else
 		run_extend(p, bytes, n);
 }
 
-void pipe_word(struct pipe *p, struct vn_span bytes, struct exchange *x, struct holds *late)
+void pipe_insert(struct pipe *p, struct vn_span bytes, struct exchange *x, struct holds *late)
 {
 	struct current was = p->work->now;
 
@@ -341,9 +341,9 @@ static SELDOM void sequel_begin(struct pipe *p)
 static void message_done(struct pipe *p)
 {
 	if (p->direction == VN_REQUEST)
-		dialogue_asked(p->conn);
+		request_complete(p->conn);
 	else
-		dialogue_answered(p->conn);
+		response_complete(p->conn);
 	message_forget(&p->work->now);
 	if (p->work->sequel.open)
 		sequel_begin(p);
@@ -406,7 +406,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 
 	message_clear(&msg, p->direction == VN_REQUEST ? VN_ASKS : VN_ANSWERS);
 	if (p->direction == VN_REQUEST && !p->work->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
-		dialogue_raw(p->conn, p, "more than 65536 requests are unanswered");
+		conn_go_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;
 	}
 	struct vn_cut cut = protocol_cut(p, *at, &msg);
@@ -420,7 +420,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	pipe_wake(&p->conn->request);
 	if (!cut_sane(p, &cut, *at, &msg)) {
 		run_flush(p);
-		dialogue_raw(p->conn, p, cut.kind == VN_CUT_RAW ? worker_of(p)->talk.notice : cut.kind == VN_CUT_MORE ?
+		conn_go_raw(p->conn, p, cut.kind == VN_CUT_RAW ? worker_of(p)->talk.notice : cut.kind == VN_CUT_MORE ?
 		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
 		return !p->conn->dead;
 	}
@@ -428,13 +428,13 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 		struct vn_span piece = cut.replaced ? cut.instead : (struct vn_span){ at->p, cut.len < at->n ? cut.len : at->n };
 		pipe_open(p, &msg);
 		if (p->direction == VN_REQUEST)
-			dialogue_ask(p->conn, &msg, piece);
+			request_begin(p->conn, &msg, piece);
 		else
-			dialogue_answer(p->conn, &msg, piece);
+			response_begin(p->conn, &msg, piece);
 		if (p->conn->dead || p->ended)
 			return false;
 	} else if (p->direction == VN_REQUEST) {
-		dialogue_go_on(p->conn);
+		request_continue(p->conn);
 	}
 	if (cut.replaced) {
 		if (cut.instead.n)
@@ -451,9 +451,9 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 }
 
 /* The same of bytes without messages: all that is at hand is of the turn. */
-static bool pipe_turn(struct pipe *p, struct vn_span *at)
+static bool pipe_cut_raw(struct pipe *p, struct vn_span *at)
 {
-	dialogue_turn(p->conn, p->direction, *at);
+	raw_turn(p->conn, p->direction, *at);
 	if (p->conn->dead || p->ended)
 		return false;
 	p->work->now.body = at->n;
@@ -479,20 +479,20 @@ static void pipe_keep_rest(struct pipe *p, struct vn_span at)
 }
 
 /* All that can be cut of these bytes is judged and sent on; the rest is kept. */
-static void pipe_digest(struct pipe *p, uint8_t *bytes, size_t n)
+static void pipe_process(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct conn *c = p->conn;
 	struct vn_span at = { bytes, n };
 
 	while (!p->ended && !c->dead) {
-		if (p->direction == VN_RESPONSE && !p->work->now.open && dialogue_settles(c)) {
-			dialogue_settle(c);
+		if (p->direction == VN_RESPONSE && !p->work->now.open && reply_due(c)) {
+			reply_send(c);
 			continue;
 		}
 		if (!at.n)
 			break;
 		if (!p->work->now.body) {
-			if (!(p->raw ? pipe_turn(p, &at) : pipe_cut(p, &at)))
+			if (!(p->raw ? pipe_cut_raw(p, &at) : pipe_cut(p, &at)))
 				break;
 		}
 		size_t take = at.n < p->work->now.body ? at.n : p->work->now.body;
@@ -527,7 +527,7 @@ static void pipe_resume(struct pipe *p)
 	p->work->resumes = false;
 	p->work->rest = NULL;
 	p->work->rest_n = 0;
-	pipe_digest(p, bytes, n);
+	pipe_process(p, bytes, n);
 	free(bytes);
 }
 
@@ -537,8 +537,8 @@ static void pipe_resume(struct pipe *p)
  * it will be held by so much before. */
 static bool pipe_blocked(const struct pipe *p)
 {
-	if (p->work->duct || !pipe_due(p))
-		return p->work->duct;
+	if (p->work->splice_pipe || !pipe_due(p))
+		return p->work->splice_pipe;
 	return p->work->slot_end <= worker_of(p)->loop.now || p->work->queue.bytes > send_ahead(p, holds_total(p->work->queue.last->why));
 }
 
@@ -572,12 +572,12 @@ static void pipe_eof(struct pipe *p)
 	p->eof = true;
 	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
 	if (!p->work->now.gone)
-		pipe_say(p, (struct vn_span){ p->work->rest, p->work->rest_n }, p->work->now.holds);   /* the torso of a message */
+		pipe_queue_bytes(p, (struct vn_span){ p->work->rest, p->work->rest_n }, p->work->now.holds);   /* the torso of a message */
 	pipe_keep_rest(p, (struct vn_span){ 0 });
 	if (p->conn->plan->moments & VN_ON_END &&
-	    judge_ask(p->conn, &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
+	    conn_judge(p->conn, &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
 		why = holds_make(NULL, &j);
-		judge_ends(p->conn, &j, &end);
+		conn_apply_end(p->conn, &j, &end);
 	}
 	if (end != VN_STAY)
 		pipe_end(p, end);
@@ -589,7 +589,7 @@ static void pipe_eof(struct pipe *p)
 static void pipe_skip(struct pipe *p, size_t n)
 {
 	if (p->raw)
-		dialogue_turn(p->conn, p->direction, (struct vn_span){ NULL, n });
+		raw_turn(p->conn, p->direction, (struct vn_span){ NULL, n });
 	else
 		p->work->now.body -= n;
 	if (p->conn->plan->moments & VN_ON_DATA)
@@ -638,7 +638,7 @@ static bool pipe_fill(struct pipe *p)
 	to -= p->work->rest_n;
 	if (p->work->rest_n)
 		memcpy(to, p->work->rest, p->work->rest_n);
-	pipe_digest(p, to, p->work->rest_n + (size_t)n);
+	pipe_process(p, to, p->work->rest_n + (size_t)n);
 	p->work->behind = false;
 	return true;
 }
@@ -677,12 +677,12 @@ void pipe_change(struct pipe *p, const struct plan *plan)
 
 bool pipe_waits(const struct pipe *p)
 {
-	return p->work->queue.first || p->work->duct;
+	return p->work->queue.first || p->work->splice_pipe;
 }
 
 bool pipe_due(const struct pipe *p)
 {
-	return pipe_to(p)->open && (p->work->duct || (p->work->queue.first && p->work->queue.first->due <= worker_of(p)->loop.now));
+	return pipe_to(p)->open && (p->work->splice_pipe || (p->work->queue.first && p->work->queue.first->due <= worker_of(p)->loop.now));
 }
 
 bool pipe_stuck(const struct pipe *p)

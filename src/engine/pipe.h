@@ -36,7 +36,7 @@ struct pipe_work {                           /* what a pipe needs while somethin
 	uint8_t *run; size_t run_n;     /* calm bytes that travel together, still in the worker's buffer */
 	uint8_t *rest;                  /* REST_MAX bytes or more, only while needed */
 	size_t rest_n;
-	struct duct *duct;              /* holds bytes that stand before all of the queue; NULL: none do */
+	struct splice_pipe *splice_pipe;              /* holds bytes that stand before all of the queue; NULL: none do */
 	vn_nsec line_free;                 /* pace: when the line is free again */
 	size_t slot; vn_nsec slot_end;     /* ... so many bytes are on it, and have passed it then */
 	bool behind;                    /* bytes of `from` wait there for this pipe */
@@ -68,7 +68,7 @@ void pipe_pump(struct pipe *);          /* go as far as it goes, whatever happen
 void pipe_change(struct pipe *, const struct plan *);   /* rules that went let go; their bytes move at the next pump */
 
 /* Behind all that is in this direction's stream so far: */
-void pipe_word(struct pipe *, struct vn_span bytes, struct exchange *, struct holds *);       /* these, a message of ours: the rules are asked of its bytes as of all others */
+void pipe_insert(struct pipe *, struct vn_span bytes, struct exchange *, struct holds *);       /* these, a message of ours: the rules are asked of its bytes as of all others */
 void pipe_mark(struct pipe *, struct exchange *);               /* it is `sent` when all before has gone */
 void pipe_answer(struct pipe *, vn_nsec began);    /* an exchange of then is answered, when all before has gone */
 void pipe_end(struct pipe *, enum vn_end);                         /* the connection ends; nothing more is read of it */

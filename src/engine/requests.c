@@ -16,7 +16,7 @@
 /* ---- exchanges ---- */
 
 /* Some rule is in for it and wants that moment: most of the time none does, and nothing need be asked. */
-static bool judge_wants(const struct conn *c, enum vn_moment moment, const struct exchange *x)
+static bool exchange_rules_want(const struct conn *c, enum vn_moment moment, const struct exchange *x)
 {
 	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ruled->whole, &x->flags);
 }
@@ -30,7 +30,7 @@ static inline struct rule_flags rule_flags_new(struct conn *c, uint64_t number, 
 	if (!p->n)
 		return s;
 	ruleset may = plan_on(p, IN_EXCHANGES);
-	s.in = (c->ruled->whole.in & p->per_connection & may) | judge_decide(c, may & ~p->per_connection, number, 0, msg);
+	s.in = (c->ruled->whole.in & p->per_connection & may) | conn_decide(c, may & ~p->per_connection, number, 0, msg);
 	return s;
 }
 
@@ -45,7 +45,7 @@ static void exchange_over(struct conn *c)
 {
 	struct exchange *x = c->exchanges.first;
 
-	if (x->alike == 1) {
+	if (x->count == 1) {
 		if (c->request.work->now.exchange == x)
 			c->request.work->now.exchange = NULL;
 		if (c->response.work->now.exchange == x)
@@ -100,11 +100,11 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_m
 static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 {
 	if (answers > 0) {
-		x->swallow = answers > 255 ? 255 : (uint8_t)answers;
+		x->discard_replies = answers > 255 ? 255 : (uint8_t)answers;
 		x->asked.note |= VN_NOTE_SUBSTITUTE;
 	}
 	c->request.work->now.gone = true;
-	pipe_word(&c->request, vn_buffer_span(&c->shard->worker->scratch), x, c->request.work->now.holds);
+	pipe_insert(&c->request, vn_buffer_span(&c->shard->worker->scratch), x, c->request.work->now.holds);
 }
 
 static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
@@ -130,17 +130,17 @@ static const struct vn_failure *request_judge(struct conn *c, struct exchange *x
 
 	if (x->flags.in)
 		m->exchange = x;
-	if (!judge_wants(c, VN_ON_REQUEST, x))
+	if (!exchange_rules_want(c, VN_ON_REQUEST, x))
 		return NULL;
 	struct judgement j;
 	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = msg, .exchange = x->number, .flags = &x->flags,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
-	if (!judge_ask(c, &q, &j))
+	if (!conn_judge(c, &q, &j))
 		return NULL;
 	m->holds = holds_make(NULL, &j);
 	m->keep = j.v.keep == VN_ALL ? UINT64_MAX : j.v.keep;
 	m->dirt = j.v.dirt;
-	judge_ends(c, &j, &x->end);
+	conn_apply_end(c, &j, &x->end);
 	if (j.v.fate == VN_DROP)
 		request_drop(c, x, msg);
 	return j.v.fate == VN_REPLY ? j.failure : NULL;
@@ -165,7 +165,7 @@ static void request_tell(struct conn *c, const struct vn_message *msg, struct vn
 	if (!s.in)
 		return;
 	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
-	x->told = true;
+	x->no_reply = true;
 	request_ask(c, x, msg, piece);
 }
 
@@ -217,7 +217,7 @@ static void sequel_forget(struct conn *c)
 	message_forget(c->request.work->sequel.open ? &c->request.work->sequel : &c->request.work->now);
 }
 
-void dialogue_go_on(struct conn *c)
+void request_continue(struct conn *c)
 {
 	struct exchange *x = c->exchanges.last;
 
@@ -229,7 +229,7 @@ void dialogue_go_on(struct conn *c)
 
 /* ---- what the client says, whatever its role ---- */
 
-void dialogue_ask(struct conn *c, struct vn_message *msg, struct vn_span piece)
+void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
 	struct rule_flags undecided = { 0 };
 
@@ -243,7 +243,7 @@ void dialogue_ask(struct conn *c, struct vn_message *msg, struct vn_span piece)
 	} else if (msg->role == VN_ASKS) {
 		struct exchange *x = exchange_new(c, ++c->asked, msg);
 		request_ask(c, x, msg, piece);
-		if (msg->sequel && !exchange_minds(x))
+		if (msg->sequel && !exchange_needs_us(x))
 			sequel_ask(c, x, msg, piece);
 	} else if (msg->role == VN_TELLS) {
 		request_tell(c, msg, piece);
@@ -251,26 +251,26 @@ void dialogue_ask(struct conn *c, struct vn_message *msg, struct vn_span piece)
 }
 
 /* This was the last that is asked. What was asked before it is still to be answered. */
-static void dialogue_last(struct conn *c)
+static void request_last(struct conn *c)
 {
 	if (conn_protocol(c)->flush && c->exchanges.first != c->exchanges.last) {
 		struct vn_session *t = conn_talk(c);
 		t->self->flush(t, t->scratch);
 		conn_heard(c);
-		pipe_word(&c->request, vn_buffer_span(t->scratch), c->exchanges.last, NULL);
+		pipe_insert(&c->request, vn_buffer_span(t->scratch), c->exchanges.last, NULL);
 	}
 	c->request.ended = true;
 }
 
-void dialogue_asked(struct conn *c)
+void request_complete(struct conn *c)
 {
 	struct exchange *x = c->request.work->now.exchange;
 
-	if (!x || !exchange_minds(x))
+	if (!x || !exchange_needs_us(x))
 		return;
 	pipe_mark(&c->request, x);
 	if (x->end)
-		dialogue_last(c);
+		request_last(c);
 }
 
 /* ---- responses ---- */
@@ -280,7 +280,7 @@ static void response_judge(struct conn *c, struct exchange *x, uint16_t head, st
 {
 	struct current *m = &c->response.work->now;
 
-	if (!judge_wants(c, VN_ON_RESPONSE, x)) {
+	if (!exchange_rules_want(c, VN_ON_RESPONSE, x)) {
 		m->holds = holds_ref(x->late);
 		return;
 	}
@@ -290,7 +290,7 @@ static void response_judge(struct conn *c, struct exchange *x, uint16_t head, st
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 
 	asked.head = head;
-	if (!judge_ask(c, &q, &j)) {
+	if (!conn_judge(c, &q, &j)) {
 		m->holds = holds_ref(x->late);
 		return;
 	}
@@ -298,7 +298,7 @@ static void response_judge(struct conn *c, struct exchange *x, uint16_t head, st
 	m->keep = j.v.keep == VN_ALL ? UINT64_MAX : j.v.keep;
 	m->dirt = j.v.dirt;
 	m->gone = j.v.fate != VN_PASS;
-	judge_ends(c, &j, &m->end);
+	conn_apply_end(c, &j, &m->end);
 }
 
 /* The oldest exchange, whose response begins: the rules that came while it was open meet it now. */
@@ -310,31 +310,31 @@ static struct exchange *exchange_head(struct conn *c)
 	if (!x || !x->fresh)
 		return x;
 	x = exchange_split(&c->exchanges, &c->shard->worker->exchanges);
-	x->flags.in |= judge_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ruled->whole.in & x->fresh & p->per_connection);
+	x->flags.in |= conn_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ruled->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
 }
 
 /* What the rules say of a request that nobody made: it befalls the response. False: the connection ended of it. */
-static bool unasked_judge(struct conn *c, struct exchange *x)
+static bool unsolicited_judge(struct conn *c, struct exchange *x)
 {
 	struct judgement j;
 	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
 
-	if (!judge_ask(c, &q, &j))
+	if (!conn_judge(c, &q, &j))
 		return true;
 	x->late = holds_make(NULL, &j);
-	judge_ends(c, &j, &x->end);
+	conn_apply_end(c, &j, &x->end);
 	exchange_fails(x, j.v.fate == VN_REPLY ? j.failure : NULL);
 	x->dropped = j.v.fate == VN_DROP;
-	x->sent = exchange_minds(x);
+	x->sent = exchange_needs_us(x);
 	if (x->end && !x->failure)
-		conn_obey(c, x->end);
+		conn_end_by_rule(c, x->end);
 	return !c->dead;
 }
 
 /* The server speaks without having been asked: the greeting of a connection, or a push in it. */
-struct exchange *dialogue_greet(struct conn *c)
+struct exchange *unsolicited_begin(struct conn *c)
 {
 	struct vn_message msg = { .role = VN_PUSH, .verb = "GREETING", .is = VN_IS_OPENING };
 
@@ -342,18 +342,18 @@ struct exchange *dialogue_greet(struct conn *c)
 		msg = (struct vn_message){ .role = VN_PUSH, .verb = "PUSH" };
 	struct exchange *x = exchange_new(c, c->asked || c->pushed ? UNASKED | c->pushed : 0, &msg);
 	c->pushed++;
-	return unasked_judge(c, x) ? x : NULL;
+	return unsolicited_judge(c, x) ? x : NULL;
 }
 
 /* A push among answers has no place in their line. */
-static void push_judge(struct conn *c, const struct vn_message *msg, struct vn_span piece)
+static void push_begin(struct conn *c, const struct vn_message *msg, struct vn_span piece)
 {
 	struct exchanges aside = c->exchanges;
 	struct exchange *x;
 
 	c->exchanges = (struct exchanges){ 0 };
 	x = exchange_new(c, UNASKED | ++c->pushed, msg);
-	if (unasked_judge(c, x)) {
+	if (unsolicited_judge(c, x)) {
 		if (!x->dropped)
 			response_judge(c, x, msg->head, piece);
 		c->response.work->now.gone |= x->dropped;
@@ -365,7 +365,7 @@ static void push_judge(struct conn *c, const struct vn_message *msg, struct vn_s
 	}
 }
 
-void dialogue_answer(struct conn *c, struct vn_message *msg, struct vn_span piece)
+void response_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
 	struct current *m = &c->response.work->now;
 
@@ -375,24 +375,24 @@ void dialogue_answer(struct conn *c, struct vn_message *msg, struct vn_span piec
 	}
 	if (msg->role == VN_PUSH || !c->exchanges.first) {
 		m->role = VN_PUSH;
-		push_judge(c, msg, piece);
+		push_begin(c, msg, piece);
 		return;
 	}
 	struct exchange *x = m->exchange = exchange_head(c);
-	if (exchange_minds(x))
+	if (exchange_needs_us(x))
 		m->gone = true;
 	else
 		response_judge(c, x, msg->head, piece);
 }
 
-void dialogue_answered(struct conn *c)
+void response_complete(struct conn *c)
 {
 	struct current *m = &c->response.work->now;
 	struct exchange *x = m->exchange;
 
-	if (m->role != VN_PUSH && x && exchange_minds(x)) {
-		if (x->swallow)
-			x->swallow--;
+	if (m->role != VN_PUSH && x && exchange_needs_us(x)) {
+		if (x->discard_replies)
+			x->discard_replies--;
 		return;
 	}
 	if (m->role != VN_PUSH && x) {
@@ -409,25 +409,25 @@ void dialogue_answered(struct conn *c)
 
 /* ---- settling: what the oldest exchange is owed by us ---- */
 
-bool dialogue_settles(const struct conn *c)
+bool reply_due(const struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	return x && exchange_minds(x) && x->sent && !x->swallow && !c->response.ended && !c->response.eof;
+	return x && exchange_needs_us(x) && x->sent && !x->discard_replies && !c->response.ended && !c->response.eof;
 }
 
-bool dialogue_word(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
+bool reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
 {
 	struct vn_session *t = conn_talk(c);
 
 	t->self->word(t, x ? &x->asked : NULL, f, t->scratch);
 	conn_heard(c);
 	bool close = t->close;
-	pipe_word(&c->response, vn_buffer_span(t->scratch), x, late);
+	pipe_insert(&c->response, vn_buffer_span(t->scratch), x, late);
 	return close;
 }
 
-void dialogue_settle(struct conn *c)
+void reply_send(struct conn *c)
 {
 	struct exchange *x = c->exchanges.first;
 	enum vn_end end = x->end;
@@ -436,9 +436,9 @@ void dialogue_settle(struct conn *c)
 		struct holds *late;
 		struct judgement j;
 		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
-		late = judge_ask(c, &q, &j) ? holds_make(x->late, &j) : holds_ref(x->late);
+		late = conn_judge(c, &q, &j) ? holds_make(x->late, &j) : holds_ref(x->late);
 		x->asked.note &= ~VN_NOTE_SUBSTITUTE;
-		if (dialogue_word(c, x, x->failure, late) && !end)
+		if (reply_write(c, x, x->failure, late) && !end)
 			end = VN_CLOSE;
 		holds_unref(late);
 		exchange_answered(c);
@@ -469,7 +469,7 @@ static void turn_over(struct conn *c)
 	c->turn_kind = NO_TURN;
 }
 
-void dialogue_sent(struct conn *c)
+void raw_turn_sent(struct conn *c)
 {
 	if (!c->response.raw)
 		return;
@@ -479,7 +479,7 @@ void dialogue_sent(struct conn *c)
 		c->turn.last = conn_loop(c)->now;
 }
 
-void dialogue_over(struct conn *c)
+void exchanges_end(struct conn *c)
 {
 	if (c->response.raw && c->spoke)
 		turn_over(c);
@@ -534,14 +534,14 @@ void raw_turn_meet_rules(struct conn *c)
 	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg, &(struct rule_flags){ 0 }, c->turn.began)->last = c->turn.last;
 }
 
-bool dialogue_goes_on(const struct conn *c, enum vn_direction d)
+bool raw_turn_continues(const struct conn *c, enum vn_direction d)
 {
 	if (d == VN_RESPONSE)
 		return c->response.work->now.open;
 	return c->request.work->now.open && (!c->response.raw || (!c->spoke && c->exchanges.first));
 }
 
-void dialogue_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
+void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 {
 	struct exchange *x = c->exchanges.first;
 
@@ -568,15 +568,15 @@ void dialogue_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 		return;
 	}
 	c->spoke = true;
-	dialogue_sent(c);
+	raw_turn_sent(c);
 	if (c->response.work->now.open)
 		return;
 	x = exchange_head(c);
-	if (!x && !(x = dialogue_greet(c)))
+	if (!x && !(x = unsolicited_begin(c)))
 		return;
 	pipe_open(&c->response, &(struct vn_message){ .role = VN_ANSWERS });
 	c->response.work->now.exchange = x;
-	if (exchange_minds(x))
+	if (exchange_needs_us(x))
 		c->response.work->now.gone = true;
 	else
 		response_judge(c, x, 0, piece);
@@ -584,10 +584,10 @@ void dialogue_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 
 /* ---- lost: from here on the connection is plain bytes ---- */
 
-static bool owes_refusal(const struct conn *c)
+static bool raw_turn_owes_refusal(const struct conn *c)
 {
 	for (const struct exchange *x = c->exchanges.first; x; x = x->next)
-		if (exchange_minds(x))
+		if (exchange_needs_us(x))
 			return true;
 	return c->request.work->now.gone;
 }
@@ -603,7 +603,7 @@ static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
 	news_tell(&n);
 }
 
-void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
+void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 {
 	why = why ? why : "the bytes are not understood";
 	if (news_want(NEWS_RAW))
@@ -614,7 +614,7 @@ void dialogue_raw(struct conn *c, struct pipe *p, const char *why)
 		stats_add(&c->shard->stats, STAT_RAW, 1);
 	c->raw_counted = true;
 	c->shard->worker->talk.notice = NULL;
-	if (p->direction == VN_RESPONSE && owes_refusal(c)) {
+	if (p->direction == VN_RESPONSE && raw_turn_owes_refusal(c)) {
 		conn_end(c, VN_RESET, WHY_LOST);
 		return;
 	}

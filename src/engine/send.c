@@ -157,7 +157,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 		parcel_done(p);
 	}
 	if (p->direction == VN_RESPONSE)
-		dialogue_sent(p->conn);
+		raw_turn_sent(p->conn);
 	p->conn->again = true;
 }
 
@@ -231,7 +231,7 @@ static bool send_first(struct pipe *p, vn_nsec now)
 			return false;
 		break;
 	case PARCEL_END:
-		conn_obey(p->conn, q->end);
+		conn_end_by_rule(p->conn, q->end);
 		return false;
 	default: {
 		struct vn_pace pace = holds_pace(q->why);
@@ -255,7 +255,7 @@ void send_due(struct pipe *p)
 
 	if (!p->work->queue.first)
 		timer_stop(l, &p->work->timer);
-	if (p->work->duct && !(send_may(p) && pipe_to(p)->writable && splice_flush(p)))
+	if (p->work->splice_pipe && !(send_may(p) && pipe_to(p)->writable && splice_flush(p)))
 		return;
 	for (unsigned turns = 0; p->work->queue.first && send_may(p); turns++) {
 		if (p->work->queue.first->due > l->now) {

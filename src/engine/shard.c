@@ -45,10 +45,10 @@ void shard_change(struct shard *p, struct spec *s)
 	p->plan = plan_make(s, p->worker->seed);
 	loop_clock(&p->worker->loop);
 	if (p->listener)
-		listener_obey(p->listener, plan_listen(p->plan));
+		listener_set_state(p->listener, plan_listen(p->plan));
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
-		judge_change(c, p->plan);
+		conn_change_rules(c, p->plan);
 	}
 	plan_unref(old);
 }
@@ -115,7 +115,7 @@ static void departed(struct mail *m)
 	struct departure *d = (struct departure *)m;
 
 	if (d->shard->listener)
-		listener_left(d->shard->listener);
+		listener_slot_freed(d->shard->listener);
 	free(d);
 }
 
@@ -123,7 +123,7 @@ void shard_slot_freed(struct shard *p)
 {
 	if (p->worker->index == 0) {
 		if (p->listener)
-			listener_left(p->listener);
+			listener_slot_freed(p->listener);
 		return;
 	}
 	struct departure *d = malloc(sizeof *d);

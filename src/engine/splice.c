@@ -50,9 +50,9 @@ static bool turn_calm(const struct pipe *p)
 	const struct conn *c = p->conn;
 	const struct exchange *x = c->exchanges.first;
 
-	if (dialogue_goes_on(c, p->direction))
+	if (raw_turn_continues(c, p->direction))
 		return message_calm(p);
-	return !c->plan->n && (!x || (!exchange_minds(x) && !x->late));
+	return !c->plan->n && (!x || (!exchange_needs_us(x) && !x->late));
 }
 
 bool splice_takes(struct pipe *p)
@@ -64,15 +64,15 @@ bool splice_takes(struct pipe *p)
 	if (p->raw ? !turn_calm(p) : !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
 		return false;
 	pipe_work_acquire(p);
-	p->work->duct = duct_take(&w->ducts, w->loop.now);
-	return p->work->duct;
+	p->work->splice_pipe = splice_pipe_take(&w->splice_pipes, w->loop.now);
+	return p->work->splice_pipe;
 }
 
 ssize_t splice_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
-	size_t most = p->raw || p->work->now.body > p->work->duct->room ? p->work->duct->room : (size_t)p->work->now.body;
-	ssize_t n = duct_fill(p->work->duct, pipe_from(p)->watch.fd, most);
+	size_t most = p->raw || p->work->now.body > p->work->splice_pipe->room ? p->work->splice_pipe->room : (size_t)p->work->now.body;
+	ssize_t n = splice_pipe_fill(p->work->splice_pipe, pipe_from(p)->watch.fd, most);
 
 	if (n <= 0)
 		splice_drop(p);
@@ -83,15 +83,15 @@ ssize_t splice_fill(struct pipe *p)
 
 bool splice_flush(struct pipe *p)
 {
-	while (p->work->duct->n) {
-		ssize_t n = duct_flush(&worker_of(p)->ducts, p->work->duct, pipe_to(p)->watch.fd);
+	while (p->work->splice_pipe->n) {
+		ssize_t n = splice_pipe_flush(&worker_of(p)->splice_pipes, p->work->splice_pipe, pipe_to(p)->watch.fd);
 		if (n <= 0) {
 			send_refused(p, n < 0 ? errno : EAGAIN);
 			return false;
 		}
 		send_count(p, (size_t)n);
 		if (p->direction == VN_RESPONSE)
-			dialogue_sent(p->conn);
+			raw_turn_sent(p->conn);
 	}
 	splice_drop(p);
 	p->conn->again = true;
@@ -100,8 +100,8 @@ bool splice_flush(struct pipe *p)
 
 void splice_drop(struct pipe *p)
 {
-	if (!p->work->duct)
+	if (!p->work->splice_pipe)
 		return;
-	duct_give(&worker_of(p)->ducts, p->work->duct);
-	p->work->duct = NULL;
+	splice_pipe_give(&worker_of(p)->splice_pipes, p->work->splice_pipe);
+	p->work->splice_pipe = NULL;
 }

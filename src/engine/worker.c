@@ -15,7 +15,7 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	                      .bufsize = (size_t)words->bufsize, .hold_total = (size_t)words->hold_total / count,
 	                      .bulk = (size_t)words->bulk, .reno = words->reno, .spare = -1 };
 	loop_init(&w->loop);
-	ducts_init(&w->ducts, count);
+	splice_pipes_init(&w->splice_pipes, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
 	shelf_init(&w->texts, SHELF_ROOM);
 	w->buffer = malloc(REST_MAX + w->bufsize);
@@ -30,7 +30,7 @@ void worker_end(struct worker *w)
 
 void worker_free(struct worker *w)
 {
-	linger_free(w);
+	drains_close(w);
 	if (w->spare >= 0)
 		close(w->spare);
 	loop_free(&w->loop);
@@ -38,7 +38,7 @@ void worker_free(struct worker *w)
 		next = p->next;
 		shard_free(p);
 	}
-	ducts_trim(&w->ducts);
+	splice_pipes_trim(&w->splice_pipes);
 	work_pool_free(&w->work_pool);
 	pool_free(&w->exchanges);
 	shelf_free(&w->texts);

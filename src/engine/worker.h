@@ -24,7 +24,7 @@ struct worker {
 	size_t bufsize;
 	size_t bulk;                    /* a read of so much may be the beginning of a flood; 0: none is */
 	bool reno;                      /* see congestion.h */
-	struct ducts ducts;
+	struct splice_pipes splice_pipes;
 	_Atomic size_t held;            /* bytes that wait in queues, and what their parcels cost: see shard_held_add */
 	size_t hold_total;              /* where reading stops for it */
 	struct vn_session talk;               /* for one call of a protocol ... */
@@ -32,7 +32,7 @@ struct worker {
 	struct vn_text_cache texts;             /* ... of a connection that has none yet */
 	struct work_pool work_pool;
 	struct pool exchanges;
-	struct lingerer *lingerers;     /* sockets that only wait for their peer's end */
+	struct drain *drains;     /* sockets that only wait for their peer's end */
 };
 
 struct worker_words { uint64_t seed; int64_t bufsize, hold_total, bulk; bool reno; };

@@ -8,7 +8,7 @@
 
 static bool possible;
 
-bool vanish_begin(int fd)
+bool blackhole_on(int fd)
 {
 	struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog program = { 1, &nothing };
@@ -16,7 +16,7 @@ bool vanish_begin(int fd)
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == 0;
 }
 
-void vanish_end(int fd)
+void blackhole_off(int fd)
 {
 	int none = 0;
 
@@ -27,12 +27,12 @@ static void probe(void)
 {
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	possible = fd >= 0 && vanish_begin(fd);
+	possible = fd >= 0 && blackhole_on(fd);
 	if (fd >= 0)
 		close(fd);
 }
 
-bool vanish_possible(void)
+bool blackhole_possible(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 

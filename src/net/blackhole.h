@@ -8,8 +8,8 @@
 
 #include <stdbool.h>
 
-bool vanish_possible(void);             /* tried once, on a socket of its own */
-bool vanish_begin(int fd);              /* false: not possible here */
-void vanish_end(int fd);
+bool blackhole_possible(void);             /* tried once, on a socket of its own */
+bool blackhole_on(int fd);              /* false: not possible here */
+void blackhole_off(int fd);
 
 #endif

@@ -10,9 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct dial {
+struct connect_attempt {
 	struct loop *loop;
-	struct look *look;              /* the name; NULL: a number */
+	struct lookup *lookup;              /* the name; NULL: a number */
 	struct watch *watch;            /* the socket under way */
 	struct timer timer;
 	unsigned tried;                 /* of the addresses */
@@ -24,11 +24,11 @@ struct dial {
 	struct mail last;               /* freed at the end of the round: who stops it may still look at it */
 };
 
-static void dial_free(struct mail *m)
+static void connect_attempt_free(struct mail *m)
 {
-	struct dial *d = OWNER(dial, last, m);
+	struct connect_attempt *d = OWNER(connect_attempt, last, m);
 
-	free(d->look);
+	free(d->lookup);
 	pool_give(d);
 }
 
@@ -39,34 +39,34 @@ static void close_if_open(int *fd)
 	*fd = -1;
 }
 
-static void dial_over(struct dial *d)
+static void connect_attempt_over(struct connect_attempt *d)
 {
 	if (d->watch->fd >= 0)  /* who was reached meanwhile shall not take it for a client that said all */
 		setsockopt(d->watch->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	d->over = true;
 	timer_stop(d->loop, &d->timer);
-	if (d->look)
-		look_drop(d->look);
+	if (d->lookup)
+		lookup_cancel(d->lookup);
 	close_if_open(&d->watch->fd);
 	close_if_open(&d->spare);
-	d->last.open = dial_free;
+	d->last.open = connect_attempt_free;
 	loop_later(d->loop, &d->last);
 }
 
-static void dial_done(struct dial *d, const char *why)
+static void connect_attempt_done(struct connect_attempt *d, const char *why)
 {
 	int fd = why ? -1 : d->watch->fd;
 
 	if (!why)
 		d->watch->fd = -1;      /* it is not ours any more */
-	dial_over(d);
+	connect_attempt_over(d);
 	if (!why)
 		d->watch->fd = fd;
 	d->done(d->whom, fd, why);
 }
 
 /* A socket for the next address: the spare, if it is of that kind. */
-static int dial_socket(struct dial *d, int family)
+static int connect_attempt_socket(struct connect_attempt *d, int family)
 {
 	int fd = d->spare;
 
@@ -78,9 +78,9 @@ static int dial_socket(struct dial *d, int family)
 }
 
 /* True: it is under way, or done. */
-static bool dial_try(struct dial *d, const struct endpoint *e)
+static bool connect_attempt_try(struct connect_attempt *d, const struct endpoint *e)
 {
-	int fd = dial_socket(d, e->addr.ss_family);
+	int fd = connect_attempt_socket(d, e->addr.ss_family);
 
 	if (fd < 0) {
 		d->error = errno;
@@ -95,20 +95,20 @@ static bool dial_try(struct dial *d, const struct endpoint *e)
 	d->watch->fd = fd;
 	loop_watch(d->loop, d->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	if (connected)
-		dial_done(d, NULL);
+		connect_attempt_done(d, NULL);
 	return true;
 }
 
 /* The next address, until one takes us or none is left. */
-static void dial_next(struct dial *d)
+static void connect_attempt_next(struct connect_attempt *d)
 {
-	while (d->look && d->tried < d->look->n)
-		if (dial_try(d, &d->look->found[d->tried++]))
+	while (d->lookup && d->tried < d->lookup->n)
+		if (connect_attempt_try(d, &d->lookup->found[d->tried++]))
 			return;
-	dial_done(d, strerror(d->error));
+	connect_attempt_done(d, strerror(d->error));
 }
 
-void dial_ready(struct dial *d, unsigned events)
+void connect_attempt_ready(struct connect_attempt *d, unsigned events)
 {
 	int error = 0;
 	socklen_t len = sizeof error;
@@ -119,37 +119,37 @@ void dial_ready(struct dial *d, unsigned events)
 		getsockopt(d->watch->fd, SOL_SOCKET, SO_ERROR, &error, &len);
 		d->error = error ? error : ECONNREFUSED;
 		close_if_open(&d->watch->fd);
-		dial_next(d);
+		connect_attempt_next(d);
 	} else if (events & EPOLLOUT) {
-		dial_done(d, NULL);
+		connect_attempt_done(d, NULL);
 	}
 }
 
-static void dial_found(struct look *l)
+static void connect_attempt_found(struct lookup *l)
 {
-	struct dial *d = l->whom;
+	struct connect_attempt *d = l->whom;
 
 	if (l->n)
-		dial_next(d);
+		connect_attempt_next(d);
 	else
-		dial_done(d, l->error);
+		connect_attempt_done(d, l->error);
 }
 
-static void dial_look(struct dial *d, struct resolver *r, const struct address *to)
+static void connect_attempt_look(struct connect_attempt *d, struct resolver *r, const struct address *to)
 {
-	d->look = calloc(1, sizeof *d->look);
-	assert(d->look);
-	d->look->done = dial_found;
-	d->look->whom = d;
-	look_start(d->look, r, d->loop, to);
+	d->lookup = calloc(1, sizeof *d->lookup);
+	assert(d->lookup);
+	d->lookup->done = connect_attempt_found;
+	d->lookup->whom = d;
+	lookup_start(d->lookup, r, d->loop, to);
 }
 
-static void dial_fire(struct timer *t)
+static void connect_attempt_fire(struct timer *t)
 {
-	dial_done(OWNER(dial, timer, t), "connecting takes longer than the time-out");
+	connect_attempt_done(OWNER(connect_attempt, timer, t), "connecting takes longer than the time-out");
 }
 
-void socket_lively(int fd)
+void socket_set_nodelay_keepalive(int fd)
 {
 	int on = 1;
 
@@ -157,7 +157,7 @@ void socket_lively(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
 }
 
-void socket_probe(int fd, vn_nsec every)
+void socket_set_probe_interval(int fd, vn_nsec every)
 {
 	int seconds = every > 3600 * VN_S ? 3600 : (int)((every + VN_S - 1) / VN_S);
 
@@ -165,28 +165,28 @@ void socket_probe(int fd, vn_nsec every)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
 }
 
-struct dial *dial_start(struct loop *l, struct resolver *r, const struct address *to, vn_nsec timeout, int spare, struct watch *watch,
+struct connect_attempt *connect_attempt_start(struct loop *l, struct resolver *r, const struct address *to, vn_nsec timeout, int spare, struct watch *watch,
                         void (*done)(void *whom, int fd, const char *why), void *whom)
 {
-	if (!l->dials.size)
-		pool_init(&l->dials, sizeof(struct dial));
-	struct dial *d = pool_take(&l->dials);
+	if (!l->attempts.size)
+		pool_init(&l->attempts, sizeof(struct connect_attempt));
+	struct connect_attempt *d = pool_take(&l->attempts);
 	struct endpoint e;
 
-	*d = (struct dial){ .loop = l, .spare = spare, .watch = watch, .done = done, .whom = whom, .error = ECONNREFUSED };
+	*d = (struct connect_attempt){ .loop = l, .spare = spare, .watch = watch, .done = done, .whom = whom, .error = ECONNREFUSED };
 	watch->fd = -1;
-	d->timer.fire = dial_fire;
+	d->timer.fire = connect_attempt_fire;
 	if (timeout)
 		timer_set(l, &d->timer, l->now + timeout);
 	if (!address_numeric(to, false, &e))
-		dial_look(d, r, to);
-	else if (!dial_try(d, &e))
-		dial_done(d, strerror(d->error));
+		connect_attempt_look(d, r, to);
+	else if (!connect_attempt_try(d, &e))
+		connect_attempt_done(d, strerror(d->error));
 	return d->over ? NULL : d;      /* it is freed no sooner than at the end of the round */
 }
 
-void dial_stop(struct dial *d)
+void connect_attempt_stop(struct connect_attempt *d)
 {
 	if (d && !d->over)
-		dial_over(d);
+		connect_attempt_over(d);
 }

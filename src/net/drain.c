@@ -10,21 +10,21 @@
 
 enum { DRAIN_MAX = 1 << 20 };
 
-struct lingerer {
+struct drain {
 	struct watch watch;
 	struct timer timer;
 	struct mail last;
 	struct worker *worker;
-	struct lingerer *next, **link;
+	struct drain *next, **link;
 	size_t drained;
 };
 
-static void lingerer_free(struct mail *m)
+static void drain_free(struct mail *m)
 {
-	free(OWNER(lingerer, last, m));
+	free(OWNER(drain, last, m));
 }
 
-static void lingerer_close(struct lingerer *g)
+static void drain_close(struct drain *g)
 {
 	if (g->watch.fd < 0)
 		return;
@@ -34,18 +34,18 @@ static void lingerer_close(struct lingerer *g)
 	if (g->next)
 		g->next->link = g->link;
 	*g->link = g->next;
-	g->last.open = lingerer_free;
+	g->last.open = drain_free;
 	loop_later(&g->worker->loop, &g->last);
 }
 
-static void lingerer_fire(struct timer *t)
+static void drain_fire(struct timer *t)
 {
-	lingerer_close(OWNER(lingerer, timer, t));
+	drain_close(OWNER(drain, timer, t));
 }
 
-static void lingerer_ready(struct watch *w, unsigned events)
+static void drain_ready(struct watch *w, unsigned events)
 {
-	struct lingerer *g = (struct lingerer *)w;
+	struct drain *g = (struct drain *)w;
 	ssize_t n;
 
 	while ((n = recv(w->fd, g->worker->buffer, g->worker->bufsize, MSG_DONTWAIT)) > 0) {
@@ -54,26 +54,26 @@ static void lingerer_ready(struct watch *w, unsigned events)
 			break;
 	}
 	if (n >= 0 || events & EPOLLERR)
-		lingerer_close(g);
+		drain_close(g);
 }
 
-void linger_start(struct worker *w, int fd)
+void drain_start(struct worker *w, int fd)
 {
-	struct lingerer *g = calloc(1, sizeof *g);
+	struct drain *g = calloc(1, sizeof *g);
 
 	assert(g);
-	*g = (struct lingerer){ .watch = { fd, lingerer_ready }, .timer.fire = lingerer_fire, .worker = w,
-	                        .next = w->lingerers, .link = &w->lingerers };
+	*g = (struct drain){ .watch = { fd, drain_ready }, .timer.fire = drain_fire, .worker = w,
+	                        .next = w->drains, .link = &w->drains };
 	if (g->next)
 		g->next->link = &g->next;
-	w->lingerers = g;
+	w->drains = g;
 	epoll_ctl(w->loop.epoll, EPOLL_CTL_DEL, fd, NULL);      /* it was its connection's */
 	loop_watch(&w->loop, &g->watch, EPOLLIN | EPOLLRDHUP | EPOLLET);
 	timer_set(&w->loop, &g->timer, w->loop.now + VN_S);
 }
 
-void linger_free(struct worker *w)
+void drains_close(struct worker *w)
 {
-	while (w->lingerers)
-		lingerer_close(w->lingerers);
+	while (w->drains)
+		drain_close(w->drains);
 }

@@ -7,7 +7,7 @@
 
 struct worker;
 
-void linger_start(struct worker *, int fd);     /* the descriptor passes over */
-void linger_free(struct worker *);              /* all of them, now */
+void drain_start(struct worker *, int fd);     /* the descriptor passes over */
+void drains_close(struct worker *);              /* all of them, now */
 
 #endif

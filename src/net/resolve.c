@@ -12,11 +12,11 @@
 
 enum { THREADS = 2 };
 
-struct look_job {                       /* one asker's part; freed in the asker's loop */
+struct lookup_job {                       /* one asker's part; freed in the asker's loop */
 	struct mail mail;
-	struct look_job *next;          /* waiting for the same name */
+	struct lookup_job *next;          /* waiting for the same name */
 	struct loop *loop;
-	struct look *look;              /* NULL: dropped. The asker's thread only */
+	struct lookup *look;              /* NULL: dropped. The asker's thread only */
 	struct endpoint found[ENDPOINTS_MAX];
 	unsigned n;
 	const char *error;
@@ -27,7 +27,7 @@ struct name {                           /* under the lock */
 	char *host; int port;
 	enum { WAITING, ASKING, ANSWERED } stage;
 	vn_nsec answered;
-	struct look_job *askers;
+	struct lookup_job *askers;
 	struct endpoint found[ENDPOINTS_MAX];
 	unsigned n;
 	const char *error;
@@ -41,10 +41,10 @@ struct resolver {
 	struct name *names;
 };
 
-static void look_tell(struct mail *m)
+static void lookup_tell(struct mail *m)
 {
-	struct look_job *j = (struct look_job *)m;
-	struct look *l = j->look;
+	struct lookup_job *j = (struct lookup_job *)m;
+	struct lookup *l = j->look;
 
 	if (l) {
 		memcpy(l->found, j->found, sizeof l->found);
@@ -56,7 +56,7 @@ static void look_tell(struct mail *m)
 	free(j);
 }
 
-static void name_tell(const struct name *n, struct look_job *j)
+static void name_tell(const struct name *n, struct lookup_job *j)
 {
 	memcpy(j->found, n->found, sizeof j->found);
 	j->n = n->n;
@@ -113,7 +113,7 @@ static void *resolver_thread(void *arg)
 		n->error = answer.error;
 		n->stage = ANSWERED;
 		n->answered = clock_monotonic();
-		struct look_job *j = n->askers, *next;
+		struct lookup_job *j = n->askers, *next;
 		n->askers = NULL;
 		for (; j; j = next) {
 			next = j->next;
@@ -137,7 +137,7 @@ struct resolver *resolver_start(void)
 static void name_free(struct name *n)
 {
 	while (n->askers) {
-		struct look_job *j = n->askers;
+		struct lookup_job *j = n->askers;
 		n->askers = j->next;
 		free(j);
 	}
@@ -203,7 +203,7 @@ static void resolver_threads(struct resolver *r)
 	r->started = true;
 }
 
-void look_start(struct look *l, struct resolver *r, struct loop *loop, const struct address *a)
+void lookup_start(struct lookup *l, struct resolver *r, struct loop *loop, const struct address *a)
 {
 	l->n = 0;
 	l->job = NULL;
@@ -212,9 +212,9 @@ void look_start(struct look *l, struct resolver *r, struct loop *loop, const str
 		l->done(l);
 		return;
 	}
-	struct look_job *j = calloc(1, sizeof *j);
+	struct lookup_job *j = calloc(1, sizeof *j);
 	assert(j);
-	*j = (struct look_job){ .mail.open = look_tell, .loop = loop, .look = l };
+	*j = (struct lookup_job){ .mail.open = lookup_tell, .loop = loop, .look = l };
 	l->job = j;
 	pthread_mutex_lock(&r->lock);
 	resolver_threads(r);
@@ -230,7 +230,7 @@ void look_start(struct look *l, struct resolver *r, struct loop *loop, const str
 	pthread_mutex_unlock(&r->lock);
 }
 
-void look_drop(struct look *l)
+void lookup_cancel(struct lookup *l)
 {
 	if (l->job)
 		l->job->look = NULL;

@@ -13,12 +13,12 @@ enum {
 	ROOM_LEAST = 1 << 18,
 };
 
-void ducts_init(struct ducts *all, unsigned threads)
+void splice_pipes_init(struct splice_pipes *all, unsigned threads)
 {
-	*all = (struct ducts){ .most = threads < MOST ? MOST / threads : 1 };
+	*all = (struct splice_pipes){ .most = threads < MOST ? MOST / threads : 1 };
 }
 
-static void duct_free(struct ducts *all, struct duct *d)
+static void splice_pipe_free(struct splice_pipes *all, struct splice_pipe *d)
 {
 	close(d->read);
 	close(d->write);
@@ -26,39 +26,39 @@ static void duct_free(struct ducts *all, struct duct *d)
 	all->made--;
 }
 
-void ducts_trim(struct ducts *all)
+void splice_pipes_trim(struct splice_pipes *all)
 {
-	for (struct duct *d; (d = all->spare); all->spares--) {
+	for (struct splice_pipe *d; (d = all->spare); all->spares--) {
 		all->spare = d->next;
-		duct_free(all, d);
+		splice_pipe_free(all, d);
 	}
 }
 
-static struct duct *duct_make(struct ducts *all)
+static struct splice_pipe *splice_pipe_make(struct splice_pipes *all)
 {
-	struct duct *d;
+	struct splice_pipe *d;
 	int fd[2], room;
 
 	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC))
 		return NULL;
 	d = malloc(sizeof *d);
 	assert(d);
-	*d = (struct duct){ .read = fd[0], .write = fd[1] };
+	*d = (struct splice_pipe){ .read = fd[0], .write = fd[1] };
 	all->made++;
 	room = fcntl(d->write, F_SETPIPE_SZ, ROOM);
 	if (room < 0)
 		room = fcntl(d->write, F_SETPIPE_SZ, ROOM_LEAST);
 	if (room < ROOM_LEAST) {
-		duct_free(all, d);
+		splice_pipe_free(all, d);
 		return NULL;
 	}
 	d->room = (size_t)room;
 	return d;
 }
 
-struct duct *duct_take(struct ducts *all, vn_nsec now)
+struct splice_pipe *splice_pipe_take(struct splice_pipes *all, vn_nsec now)
 {
-	struct duct *d = all->spare;
+	struct splice_pipe *d = all->spare;
 
 	if (d) {
 		all->spare = d->next;
@@ -67,16 +67,16 @@ struct duct *duct_take(struct ducts *all, vn_nsec now)
 	}
 	if (all->made >= all->most || now < all->again)
 		return NULL;
-	d = duct_make(all);
+	d = splice_pipe_make(all);
 	if (!d)
 		all->again = now + VN_S;
 	return d;
 }
 
-void duct_give(struct ducts *all, struct duct *d)
+void splice_pipe_give(struct splice_pipes *all, struct splice_pipe *d)
 {
 	if (d->n || all->spares >= SPARES) {
-		duct_free(all, d);
+		splice_pipe_free(all, d);
 		return;
 	}
 	d->next = all->spare;
@@ -85,7 +85,7 @@ void duct_give(struct ducts *all, struct duct *d)
 }
 
 /* Several reads go into it before any of it is sent: the sender wakes us for less than it can take. */
-ssize_t duct_fill(struct duct *d, int fd, size_t most)
+ssize_t splice_pipe_fill(struct splice_pipe *d, int fd, size_t most)
 {
 	size_t before = d->n;
 	ssize_t n = 0;
@@ -98,7 +98,7 @@ ssize_t duct_fill(struct duct *d, int fd, size_t most)
 }
 
 /* Never with SPLICE_F_MORE: what was read together would wait for more to come. */
-ssize_t duct_flush(struct ducts *all, struct duct *d, int fd)
+ssize_t splice_pipe_flush(struct splice_pipes *all, struct splice_pipe *d, int fd)
 {
 	ssize_t n = splice(d->read, NULL, fd, NULL, d->n, SPLICE_F_NONBLOCK);
 

@@ -11,26 +11,26 @@
 
 #include "vaurien.h"
 
-struct duct {
-	struct duct *next;              /* of the spare ones */
+struct splice_pipe {
+	struct splice_pipe *next;              /* of the spare ones */
 	int read, write;
 	size_t room, n;                 /* so many bytes it takes; so many are in it */
 };
 
-struct ducts {                          /* a worker's */
-	struct duct *spare;             /* empty ones */
+struct splice_pipes {                          /* a worker's */
+	struct splice_pipe *spare;             /* empty ones */
 	unsigned spares, made, most;
 	uint64_t moved;                 /* bytes that have gone through */
 	vn_nsec again;                     /* when the kernel has refused one, it is not asked before */
 };
 
-void ducts_init(struct ducts *, unsigned threads);
-void ducts_trim(struct ducts *);        /* the spare ones go: somebody needs their descriptors */
+void splice_pipes_init(struct splice_pipes *, unsigned threads);
+void splice_pipes_trim(struct splice_pipes *);        /* the spare ones go: somebody needs their descriptors */
 
-struct duct *duct_take(struct ducts *, vn_nsec now);       /* an empty one; NULL: there is none to be had */
-void duct_give(struct ducts *, struct duct *);          /* back; what is still in it is lost */
+struct splice_pipe *splice_pipe_take(struct splice_pipes *, vn_nsec now);       /* an empty one; NULL: there is none to be had */
+void splice_pipe_give(struct splice_pipes *, struct splice_pipe *);          /* back; what is still in it is lost */
 
-ssize_t duct_fill(struct duct *, int fd, size_t most);  /* as recv says: so many came, 0: the end, -1: errno */
-ssize_t duct_flush(struct ducts *, struct duct *, int fd);              /* as send says */
+ssize_t splice_pipe_fill(struct splice_pipe *, int fd, size_t most);  /* as recv says: so many came, 0: the end, -1: errno */
+ssize_t splice_pipe_flush(struct splice_pipes *, struct splice_pipe *, int fd);              /* as send says */
 
 #endif

@@ -240,7 +240,7 @@ bool bulk_story(uint64_t seed, uint64_t bytes)
 	pthread_join(change, NULL);
 	stage_end(&g->stage);
 	for (int i = 0; i < STAGE_WORKERS; i++)
-		moved += g->stage.workers[i].ducts.moved;
+		moved += g->stage.workers[i].splice_pipes.moved;
 	if (!moved && !g->failed)
 		printf("model: bulk, seed %llu: nothing went by splice\n", (unsigned long long)seed);
 	bool ok = !g->failed && moved;

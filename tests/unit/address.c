@@ -68,7 +68,7 @@ static const char *numbers(const char *text, bool listen, bool *loopback)
 
 static void numeric(void **state)
 {
-	static const struct { const char *text, *listen, *dial; bool loopback; } cases[] = {
+	static const struct { const char *text, *listen, *attempt; bool loopback; } cases[] = {
 		{ "localhost:1", "127.0.0.1:1", "127.0.0.1:1", true }, { ":2", "0.0.0.0:2", "127.0.0.1:2", true },
 		{ "[]:3", "[::]:3", "[::1]:3", true }, { "[::1]:4", "[::1]:4", "[::1]:4", true },
 		{ "10.0.0.1:5", "10.0.0.1:5", "10.0.0.1:5", false }, { "127.9.9.9:6", "127.9.9.9:6", "127.9.9.9:6", true },
@@ -78,7 +78,7 @@ static void numeric(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		bool loopback = false;
 		assert_string_equal(numbers(cases[i].text, true, &loopback), cases[i].listen);
-		assert_string_equal(numbers(cases[i].text, false, &loopback), cases[i].dial);
+		assert_string_equal(numbers(cases[i].text, false, &loopback), cases[i].attempt);
 		assert_int_equal(loopback, cases[i].loopback);
 	}
 }

@@ -13,7 +13,7 @@ static struct loop loop;
 static unsigned told;
 static struct resolver *resolver;
 static struct address address;
-static struct dial *under_way;
+static struct connect_attempt *under_way;
 static struct watch watch;              /* of its socket */
 static int server = -1, connected;      /* what listens; what the dial brought */
 static char reason[100];
@@ -21,7 +21,7 @@ static char reason[100];
 static void ready(struct watch *w, unsigned events)
 {
 	if (!told)
-		dial_ready(under_way, events);
+		connect_attempt_ready(under_way, events);
 }
 
 static int set_up(void **state)
@@ -80,9 +80,9 @@ static void dialled(void *whom, int fd, const char *why)
 	assert_int_equal(loop.timers, 0);
 }
 
-static struct dial *dial_it(vn_nsec timeout)
+static struct connect_attempt *connect_attempt_it(vn_nsec timeout)
 {
-	return under_way = dial_start(&loop, resolver, &address, timeout, -1, &watch, dialled, &told);
+	return under_way = connect_attempt_start(&loop, resolver, &address, timeout, -1, &watch, dialled, &told);
 }
 
 static void wait_told(void)
@@ -98,7 +98,7 @@ static void connects(void **state)
 {
 	char byte;
 	own_port(true);
-	dial_it(10 * VN_S);
+	connect_attempt_it(10 * VN_S);
 	wait_told();
 	assert_true(connected >= 0);
 	int fd = accept(server, NULL, NULL);
@@ -112,7 +112,7 @@ static void connects(void **state)
 static void refused(void **state)
 {
 	own_port(false);
-	dial_it(10 * VN_S);
+	connect_attempt_it(10 * VN_S);
 	wait_told();
 	assert_int_equal(connected, -1);
 	assert_string_equal(reason, "Connection refused");
@@ -122,8 +122,8 @@ static void refused(void **state)
 static void no_unix_path(void **state)
 {
 	name("unix:/nonexistent/socket");
-	assert_null(dial_it(VN_S));
-	dial_stop(NULL);
+	assert_null(connect_attempt_it(VN_S));
+	connect_attempt_stop(NULL);
 	wait_told();
 	assert_int_equal(connected, -1);
 	assert_string_equal(reason, "No such file or directory");
@@ -132,7 +132,7 @@ static void no_unix_path(void **state)
 static void no_such_name(void **state)
 {
 	name("name.invalid:80");
-	assert_non_null(dial_it(0));
+	assert_non_null(connect_attempt_it(0));
 	assert_int_equal(told, 0);
 	wait_told();
 	assert_int_equal(connected, -1);
@@ -154,33 +154,33 @@ static void spare(void **state)
 {
 	int fd = spare_fd();
 	own_port(true);
-	under_way = dial_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
+	under_way = connect_attempt_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
 	wait_told();
 	assert_int_equal(connected, fd);
 	told = 0;
 	fd = spare_fd();
 	name("name.invalid:80");
-	under_way = dial_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
+	under_way = connect_attempt_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
 	assert_true(is_open(fd));
 	wait_told();
 	assert_false(is_open(fd));
 	fd = spare_fd();
-	struct dial *d = under_way = dial_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
-	dial_stop(d);
+	struct connect_attempt *d = under_way = connect_attempt_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
+	connect_attempt_stop(d);
 	assert_false(is_open(fd));
 }
 
 static void stopped(void **state)
 {
 	own_port(true);
-	struct dial *d = dial_it(10 * VN_S);
-	dial_stop(d);
-	dial_stop(d);                   /* until the end of the round it is there */
+	struct connect_attempt *d = connect_attempt_it(10 * VN_S);
+	connect_attempt_stop(d);
+	connect_attempt_stop(d);                   /* until the end of the round it is there */
 	assert_int_equal(loop.timers, 0);
 	while (loop_once(&loop, false))
 		;
 	assert_int_equal(told, 0);
-	dial_it(0);
+	connect_attempt_it(0);
 	wait_told();
 	assert_true(connected >= 0);
 }
@@ -189,8 +189,8 @@ static void stopped(void **state)
 static void stopped_while_looking(void **state)
 {
 	name("name.invalid:80");
-	dial_stop(dial_it(10 * VN_S));
-	dial_it(0);
+	connect_attempt_stop(connect_attempt_it(10 * VN_S));
+	connect_attempt_it(0);
 	wait_told();
 }
 
@@ -216,7 +216,7 @@ static void times_out(void **state)
 		fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		connect(fillers[i], (struct sockaddr *)&e.addr, e.len);
 	}
-	dial_it(2 * VN_S);
+	connect_attempt_it(2 * VN_S);
 	clock_now += 2 * VN_S - 1;
 	loop_once(&loop, false);
 	assert_int_equal(told, 0);
@@ -236,4 +236,4 @@ static const struct CMUnitTest tests[] = {
 	EACH(stopped), EACH(stopped_while_looking), EACH(times_out),
 };
 
-SUITE(dial, tests)
+SUITE(attempt, tests)

@@ -45,7 +45,7 @@ static void neighbours(void **state)
 	for (uint64_t n = 2; n <= 1000000; n++)
 		assert_ptr_equal(push(n, "GET"), first);
 	assert_int_equal(list.entries, 1);
-	assert_int_equal(first->alike, 1000000);
+	assert_int_equal(first->count, 1000000);
 	assert_ptr_equal(first->asked.subject.p, NULL);         /* it was on loan */
 	for (uint64_t n = 1; n <= 1000000; n++) {
 		assert_int_equal(list.first->number, n);
@@ -80,7 +80,7 @@ static void strangers(void **state)
 	assert_int_equal(list.entries, 10);
 	for (uint64_t n = 1; n <= 10; n++) {
 		assert_int_equal(list.first->number, n);
-		assert_int_equal(list.first->alike, 1);
+		assert_int_equal(list.first->count, 1);
 		exchange_pop(&list);
 	}
 }
@@ -92,7 +92,7 @@ static void numbers_must_follow(void **state)
 	push(2, "GET");
 	push(3, "GET");
 	assert_int_equal(list.entries, 3);
-	assert_int_equal(list.last->alike, 2);
+	assert_int_equal(list.last->count, 2);
 }
 
 /* What the rules have to do with, or what has anything else to it, stands alone. */
@@ -108,7 +108,7 @@ static void not_calm(void **state)
 	exchange_push(&list, &pool, ++n, &m, &(struct rule_flags){ .in = 1 }, 0);
 	exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
-	assert_int_equal(x->alike, 2);
+	assert_int_equal(x->count, 2);
 	x->fresh = 1;
 	x = exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	x->failure = &failure;
@@ -121,7 +121,7 @@ static void not_calm(void **state)
 	exchange_push(&list, &pool, ++n, &m, &calm, 0);
 	assert_int_equal(list.entries, 8);
 	assert_int_equal(list.last->number, 9);
-	assert_int_equal(list.last->alike, 1);
+	assert_int_equal(list.last->count, 1);
 }
 
 /* Neighbours share two times: the first's and the last's are kept, those between are spread evenly. */
@@ -141,12 +141,12 @@ static void minds(void **state)
 {
 	static const struct vn_failure failure = { .name = "no" };
 	struct exchange x = { 0 };
-	assert_false(exchange_minds(&x));
+	assert_false(exchange_needs_us(&x));
 	x.flags.in = x.flags.struck = 1;
-	assert_false(exchange_minds(&x));
-	assert_true(exchange_minds(&(struct exchange){ .failure = &failure }));
-	assert_true(exchange_minds(&(struct exchange){ .end = VN_CLOSE }));
-	assert_true(exchange_minds(&(struct exchange){ .dropped = true }));
+	assert_false(exchange_needs_us(&x));
+	assert_true(exchange_needs_us(&(struct exchange){ .failure = &failure }));
+	assert_true(exchange_needs_us(&(struct exchange){ .end = VN_CLOSE }));
+	assert_true(exchange_needs_us(&(struct exchange){ .dropped = true }));
 }
 
 static void split(void **state)
@@ -158,8 +158,8 @@ static void split(void **state)
 	assert_ptr_equal(one, list.first);
 	assert_ptr_equal(one->next, list.last);
 	assert_int_equal(list.entries, 2);
-	assert_true(one->number == 5 && one->alike == 1 && !strcmp(one->asked.verb, "GET"));
-	assert_true(list.last->number == 6 && list.last->alike == 2);
+	assert_true(one->number == 5 && one->count == 1 && !strcmp(one->asked.verb, "GET"));
+	assert_true(list.last->number == 6 && list.last->count == 2);
 	assert_ptr_equal(exchange_split(&list, &pool), one);           /* alone already */
 	assert_int_equal(list.entries, 2);
 	one->end = VN_CLOSE;               /* its fate is its own */
@@ -167,7 +167,7 @@ static void split(void **state)
 	assert_int_equal(list.first->end, VN_STAY);
 	push(8, "GET");
 	assert_int_equal(list.entries, 1);
-	assert_int_equal(list.first->alike, 3);
+	assert_int_equal(list.first->count, 3);
 }
 
 /* Random pushes, pops and splits: numbers and verbs come out as they went in, in no more entries than asked. */
@@ -191,7 +191,7 @@ static void against_a_list(void **state)
 			assert_int_equal(x->number, model[first].number);
 			assert_string_equal(x->asked.verb, model[first].verb);
 			assert_int_equal(!x->flags.in, model[first].calm);
-			assert_true(what >= 65 || x->alike == 1);
+			assert_true(what >= 65 || x->count == 1);
 			if (what >= 65) {
 				exchange_pop(&list);
 				first++;
@@ -200,14 +200,14 @@ static void against_a_list(void **state)
 		assert_true(list.entries <= last - first);
 		assert_int_equal(list.entries == 0, first == last);
 	}
-	size_t entries = 0, alike = 0;
+	size_t entries = 0, count = 0;
 	for (const struct exchange *x = list.first; x; x = x->next) {
 		entries++;
-		alike += x->alike;
+		count += x->count;
 	}
 	assert_int_equal(entries, list.entries);
-	assert_int_equal(alike, last - first);
-	assert_true(entries < alike);
+	assert_int_equal(count, last - first);
+	assert_true(entries < count);
 }
 
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

@@ -29,16 +29,16 @@ static void name(const char *text)
 	assert_true(address_parse(&address, text, error, sizeof error));
 }
 
-struct question { struct look look; bool answered; };
+struct question { struct lookup look; bool answered; };
 
-static void answered(struct look *l)
+static void answered(struct lookup *l)
 {
 	struct question *q = (struct question *)l;
 	assert_false(q->answered);
 	q->answered = true;
 }
 
-static void unheard(struct look *l)
+static void unheard(struct lookup *l)
 {
 	fail_msg("a dropped look was answered");
 }
@@ -59,10 +59,10 @@ static void numeric_at_once(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct question q = { .look.done = answered };
 		name(cases[i].text);
-		look_start(&q.look, resolver, &loop, &address);
+		lookup_start(&q.look, resolver, &loop, &address);
 		assert_true(q.answered && q.look.n == 1 && !q.look.job);
 		assert_string_equal(endpoint_show(&q.look.found[0], shown, sizeof shown), cases[i].found);
-		look_drop(&q.look);
+		lookup_cancel(&q.look);
 	}
 }
 
@@ -75,7 +75,7 @@ static void no_such_name(void **state)
 		q[i].look.done = answered;
 		if (i == 3)
 			wait_for(&q[2].answered);
-		look_start(&q[i].look, resolver, &loop, &address);
+		lookup_start(&q[i].look, resolver, &loop, &address);
 		assert_false(q[i].answered);    /* later, in the loop */
 	}
 	for (int i = 0; i < 4; i++) {
@@ -86,15 +86,15 @@ static void no_such_name(void **state)
 	}
 }
 
-static void look_dropped(void **state)
+static void lookup_dropped(void **state)
 {
-	struct look dropped = { .done = unheard };
+	struct lookup dropped = { .done = unheard };
 	struct question q = { .look.done = answered };
 	name("name.invalid:80");
-	look_start(&dropped, resolver, &loop, &address);
-	look_start(&q.look, resolver, &loop, &address);
-	look_drop(&dropped);
-	look_drop(&dropped);
+	lookup_start(&dropped, resolver, &loop, &address);
+	lookup_start(&q.look, resolver, &loop, &address);
+	lookup_cancel(&dropped);
+	lookup_cancel(&dropped);
 	wait_for(&q.answered);
 	while (loop_once(&loop, false))
 		;
@@ -103,18 +103,18 @@ static void look_dropped(void **state)
 /* The program may end in the midst of a look-up. */
 static void ended_meanwhile(void **state)
 {
-	struct look dropped[3] = { { .done = unheard }, { .done = unheard }, { .done = unheard } };
+	struct lookup dropped[3] = { { .done = unheard }, { .done = unheard }, { .done = unheard } };
 	name("name.invalid:80");
 	for (int i = 0; i < 3; i++) {
-		look_start(&dropped[i], resolver, &loop, &address);
-		look_drop(&dropped[i]);
+		lookup_start(&dropped[i], resolver, &loop, &address);
+		lookup_cancel(&dropped[i]);
 	}
 }
 
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(numeric_at_once), EACH(no_such_name), EACH(look_dropped), EACH(ended_meanwhile),
+	EACH(numeric_at_once), EACH(no_such_name), EACH(lookup_dropped), EACH(ended_meanwhile),
 };
 
 SUITE(resolve, tests)

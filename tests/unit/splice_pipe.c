@@ -11,28 +11,28 @@
 
 static void there_and_back(void **state)
 {
-	struct ducts all;
+	struct splice_pipes all;
 	char got[8] = "";
 	int in[2], out[2];
-	ducts_init(&all, 1);
+	splice_pipes_init(&all, 1);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, in), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, out), 0);
-	struct duct *d = duct_take(&all, 0);
+	struct splice_pipe *d = splice_pipe_take(&all, 0);
 	assert_non_null(d);
 	assert_true(d->room >= 1 << 18);
-	assert_int_equal(duct_fill(d, in[0], 100), -1);
+	assert_int_equal(splice_pipe_fill(d, in[0], 100), -1);
 	assert_int_equal(errno, EAGAIN);
 	assert_int_equal(write(in[1], "abcdef", 6), 6);
-	assert_int_equal(duct_fill(d, in[0], 4), 4);
+	assert_int_equal(splice_pipe_fill(d, in[0], 4), 4);
 	assert_int_equal(d->n, 4);
-	assert_int_equal(duct_flush(&all, d, out[0]), 4);
+	assert_int_equal(splice_pipe_flush(&all, d, out[0]), 4);
 	assert_int_equal(all.moved, 4);
 	assert_int_equal(read(out[1], got, sizeof got), 4);
 	assert_memory_equal(got, "abcd", 4);
 	close(in[1]);
-	assert_int_equal(duct_fill(d, in[0], 100), 2);
-	assert_int_equal(duct_fill(d, in[0], 100), 0);
-	duct_give(&all, d);             /* with bytes in it: it must not come again */
+	assert_int_equal(splice_pipe_fill(d, in[0], 100), 2);
+	assert_int_equal(splice_pipe_fill(d, in[0], 100), 0);
+	splice_pipe_give(&all, d);             /* with bytes in it: it must not come again */
 	assert_int_equal(all.made, 0);
 	close(in[0]);
 	close(out[0]);
@@ -41,21 +41,21 @@ static void there_and_back(void **state)
 
 static void bounded(void **state)
 {
-	struct ducts all;
-	struct duct *of[60];
+	struct splice_pipes all;
+	struct splice_pipe *of[60];
 	unsigned n = 0;
-	ducts_init(&all, 1);
-	while (n < 60 && (of[n] = duct_take(&all, 0)))
+	splice_pipes_init(&all, 1);
+	while (n < 60 && (of[n] = splice_pipe_take(&all, 0)))
 		n++;
 	assert_true(n > 8 && n <= 48);
 	while (n)
-		duct_give(&all, of[--n]);
+		splice_pipe_give(&all, of[--n]);
 	assert_int_equal(all.made, 8);
-	struct duct *again = duct_take(&all, 0);
+	struct splice_pipe *again = splice_pipe_take(&all, 0);
 	assert_non_null(again);
 	assert_int_equal(all.made, 8);
-	duct_give(&all, again);
-	ducts_trim(&all);
+	splice_pipe_give(&all, again);
+	splice_pipes_trim(&all);
 	assert_int_equal(all.made, 0);
 	assert_null(all.spare);
 }
@@ -63,20 +63,20 @@ static void bounded(void **state)
 /* Where there is none to be had, the kernel is not asked again at every read. */
 static void refused(void **state)
 {
-	struct ducts all;
+	struct splice_pipes all;
 	struct rlimit old, none;
-	ducts_init(&all, 64);
+	splice_pipes_init(&all, 64);
 	assert_int_equal(all.most, 1);
 	getrlimit(RLIMIT_NOFILE, &old);
 	none = (struct rlimit){ 3, old.rlim_max };
 	setrlimit(RLIMIT_NOFILE, &none);
-	assert_null(duct_take(&all, 0));
+	assert_null(splice_pipe_take(&all, 0));
 	setrlimit(RLIMIT_NOFILE, &old);
-	assert_null(duct_take(&all, VN_S - 1));
-	struct duct *d = duct_take(&all, VN_S);
+	assert_null(splice_pipe_take(&all, VN_S - 1));
+	struct splice_pipe *d = splice_pipe_take(&all, VN_S);
 	assert_non_null(d);
-	duct_give(&all, d);
-	ducts_trim(&all);
+	splice_pipe_give(&all, d);
+	splice_pipes_trim(&all);
 }
 
 static const struct CMUnitTest tests[] = {
@@ -85,4 +85,4 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(refused),
 };
 
-SUITE(duct, tests)
+SUITE(splice_pipe, tests)
