@@ -57,9 +57,9 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 		return;
 	}
 	json_t *answer = json_pack("{s:s}", "status", "ok");
-	struct figures f;
+	struct totals f;
 	proxy_totals(request_proxy(r), &f);
-	uint64_t raw = figures_open(&f, STAT_RAW, STAT_RAW_CLOSED);
+	uint64_t raw = totals_open(&f, STAT_RAW, STAT_RAW_CLOSED);
 	if (raw && spec_words(to))      /* no words reach those */
 		json_object_set_new(answer, "unreachable", json_integer((json_int_t)raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
@@ -130,14 +130,14 @@ static void put_backend(struct request *r)
 static json_t *proxy_to_json(const struct proxy *p)
 {
 	const struct spec *s = proxy_spec(p);
-	struct figures f;
+	struct totals f;
 
 	proxy_totals(p, &f);
 	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_words(s->name),
 	                 "listen", json_words(s->listen.text), "backend", json_words(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_words(s->behavior),
-	                 "connections", (json_int_t)figures_open(&f, STAT_OPENED, STAT_CLOSED),
-	                 "raw", (json_int_t)figures_open(&f, STAT_RAW, STAT_RAW_CLOSED));
+	                 "connections", (json_int_t)totals_open(&f, STAT_OPENED, STAT_CLOSED),
+	                 "raw", (json_int_t)totals_open(&f, STAT_RAW, STAT_RAW_CLOSED));
 }
 
 static void get_info(struct request *r)

@@ -124,7 +124,7 @@ void client_drop(struct client *c)
 	loop_unwatch(c->loop, &c->watch);
 	c->watch.fd = -1;
 	c->mail.open = client_free;
-	loop_later(c->loop, &c->mail);
+	loop_defer(c->loop, &c->mail);
 }
 
 void client_takes(struct client *c, struct request *r)

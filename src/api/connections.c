@@ -56,7 +56,7 @@ static struct proxy *proxy_named(struct request *r)
 /* ---- listed ---- */
 
 struct listing {
-	struct round round;
+	struct broadcast broadcast;
 	struct stream stream;
 	struct request *request;
 	struct control *control;
@@ -64,17 +64,17 @@ struct listing {
 	const struct proxy *proxy;        /* ... but not during a round */
 	uint64_t most;
 	size_t open, n, at;             /* connections, entries, the next to be told */
-	const struct roster_entry **sorted;
+	const struct conn_info **sorted;
 	unsigned workers;
-	struct roster of[];             /* one per worker */
+	struct conn_list of[];             /* one per worker */
 };
 
-static void listing_ask(struct round *round, struct worker *w)
+static void listing_ask(struct broadcast *broadcast, struct worker *w)
 {
-	struct listing *l = (struct listing *)round;
+	struct listing *l = (struct listing *)broadcast;
 
 	if (!l->of[w->index].whole)
-		roster_go_on(&l->of[w->index], l->proxy->shards[w->index], SLICE);
+		conn_list_continue(&l->of[w->index], l->proxy->shards[w->index], SLICE);
 }
 
 static json_t *address_json(const struct endpoint *e)
@@ -89,13 +89,13 @@ static json_t *seconds_json(vn_nsec t)
 	return json_real((double)(t / VN_US) / 1e6);
 }
 
-static json_t *way_json(const struct roster_entry *e, unsigned i)
+static json_t *way_json(const struct conn_info *e, unsigned i)
 {
 	return json_pack("{s:I, s:I, s:I, s:b}", "received", (json_int_t)e->way[i].received, "sent", (json_int_t)e->way[i].sent,
 	                 "held", (json_int_t)e->way[i].held, "ended", e->way[i].ended);
 }
 
-static json_t *entry_json(const struct roster_entry *e)
+static json_t *entry_json(const struct conn_info *e)
 {
 	json_t *open = json_null(), *held = json_null();
 
@@ -112,7 +112,7 @@ static json_t *entry_json(const struct roster_entry *e)
 
 static int by_number(const void *a, const void *b)
 {
-	const struct roster_entry *x = *(const struct roster_entry *const *)a, *y = *(const struct roster_entry *const *)b;
+	const struct conn_info *x = *(const struct conn_info *const *)a, *y = *(const struct conn_info *const *)b;
 
 	return x->number < y->number ? -1 : x->number > y->number;
 }
@@ -174,7 +174,7 @@ static void listing_gone(struct stream *s)
 	struct listing *l = OWNER(listing, stream, s);
 
 	for (unsigned k = 0; k < l->workers; k++)
-		roster_free(&l->of[k]);
+		conn_list_free(&l->of[k]);
 	free(l->sorted);
 	free(l);
 }
@@ -189,13 +189,13 @@ static bool listing_whole(const struct listing *l)
 }
 
 /* A slice from each worker is here: on to the next, or to the answer. */
-static void listing_told(struct round *round)
+static void listing_told(struct broadcast *broadcast)
 {
-	struct listing *l = (struct listing *)round;
+	struct listing *l = (struct listing *)broadcast;
 
 	l->proxy = control_numbered(l->control, l->proxy_number);
 	if (l->proxy && !listing_whole(l)) {
-		control_round(l->control, round);
+		control_broadcast(l->control, broadcast);
 		return;
 	}
 	listing_sort(l);
@@ -214,17 +214,17 @@ static void list(struct request *r, const struct proxy *p)
 	}
 	struct listing *l = calloc(1, sizeof *l + n * sizeof *l->of);
 	assert(l);
-	*l = (struct listing){ .round = { listing_ask, listing_told }, .stream = { listing_pull, listing_gone }, .request = r,
+	*l = (struct listing){ .broadcast = { listing_ask, listing_told }, .stream = { listing_pull, listing_gone }, .request = r,
 	                       .control = request_control(r), .proxy_number = proxy_number(p), .proxy = p, .most = most, .workers = n };
 	for (unsigned k = 0; k < n; k++)
 		l->of[k].most = most;
-	control_round(l->control, &l->round);
+	control_broadcast(l->control, &l->broadcast);
 }
 
 /* ---- ended ---- */
 
 struct ending {
-	struct round round;
+	struct broadcast broadcast;
 	struct request *request;
 	const struct proxy *proxy;
 	uint64_t number;                /* 0: all */
@@ -232,16 +232,16 @@ struct ending {
 	_Atomic size_t ended;
 };
 
-static void ending_ask(struct round *round, struct worker *w)
+static void ending_ask(struct broadcast *broadcast, struct worker *w)
 {
-	struct ending *e = (struct ending *)round;
+	struct ending *e = (struct ending *)broadcast;
 
-	e->ended += roster_end(e->proxy->shards[w->index], e->number, e->how);
+	e->ended += conn_list_close(e->proxy->shards[w->index], e->number, e->how);
 }
 
-static void ending_told(struct round *round)
+static void ending_told(struct broadcast *broadcast)
 {
-	struct ending *e = (struct ending *)round;
+	struct ending *e = (struct ending *)broadcast;
 	char number[24];
 
 	snprintf(number, sizeof number, "%" PRIu64, e->number);
@@ -268,12 +268,12 @@ static void end(struct request *r, const struct proxy *p, const char *number)
 	}
 	struct ending *e = calloc(1, sizeof *e);
 	assert(e);
-	e->round = (struct round){ ending_ask, ending_told };
+	e->broadcast = (struct broadcast){ ending_ask, ending_told };
 	e->request = r;
 	e->proxy = p;
 	e->number = one;
 	e->how = how && !strcmp(how, "reset") ? VN_RESET : VN_CLOSE;
-	control_round(request_control(r), &e->round);
+	control_broadcast(request_control(r), &e->broadcast);
 }
 
 /* ---- the paths: /proxies/NAME/connections, /NAME/connections, and the first proxy's ---- */

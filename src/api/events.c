@@ -11,7 +11,7 @@
 
 struct follower {                       /* a client that listens */
 	struct stream stream;
-	struct reader reader;
+	struct subscriber subscriber;
 	struct loop *loop;
 	struct timer ping;
 	bool pinged;                    /* a comment is due */
@@ -22,7 +22,7 @@ static const char ping[] = ": still here\n\n";
 static ssize_t follower_pull(struct stream *s, char *bytes, size_t room)
 {
 	struct follower *f = OWNER(follower, stream, s);
-	struct vn_span waiting = reader_waiting(&f->reader);
+	struct vn_span waiting = subscriber_waiting(&f->subscriber);
 	size_t n = waiting.n < room ? waiting.n : room;
 
 	timer_set(f->loop, &f->ping, f->loop->now + PING);
@@ -33,7 +33,7 @@ static ssize_t follower_pull(struct stream *s, char *bytes, size_t room)
 	}
 	f->pinged = false;
 	memcpy(bytes, waiting.p, n);
-	reader_took(&f->reader, n);
+	subscriber_took(&f->subscriber, n);
 	return (ssize_t)n;
 }
 
@@ -42,13 +42,13 @@ static void follower_gone(struct stream *s)
 	struct follower *f = OWNER(follower, stream, s);
 
 	timer_stop(f->loop, &f->ping);
-	reader_close(&f->reader);
+	subscriber_close(&f->subscriber);
 	free(f);
 }
 
-static void follower_ready(struct reader *r)
+static void follower_ready(struct subscriber *r)
 {
-	stream_wake(&OWNER(follower, reader, r)->stream);
+	stream_wake(&OWNER(follower, subscriber, r)->stream);
 }
 
 static void follower_ping(struct timer *t)
@@ -73,9 +73,9 @@ static void get_events(struct request *r)
 	assert(f);
 	*f = (struct follower){
 		.stream = { follower_pull, follower_gone }, .loop = control_loop(request_control(r)), .ping.fire = follower_ping,
-		.reader = { .wants = wants, .stream = true, .ready = follower_ready },
+		.subscriber = { .wants = wants, .stream = true, .ready = follower_ready },
 	};
-	reader_open(&f->reader, proxy);
+	subscriber_open(&f->subscriber, proxy);
 	request_say(r, "Cache-Control", "no-cache");
 	request_stream(r, "text/event-stream", &f->stream);
 }

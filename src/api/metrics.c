@@ -21,7 +21,7 @@ struct scrape {
 	struct control *control;
 	FILE *to;
 	size_t n;
-	struct figures *of;             /* of each proxy */
+	struct totals *of;             /* of each proxy */
 };
 
 struct family {
@@ -73,7 +73,7 @@ static void plain(const struct scrape *s, const struct family *f, double n)
 /* ---- proxies ---- */
 
 /* One figure of each. */
-static void each(const struct scrape *s, const struct family *f, uint64_t (*figure)(const struct figures *, unsigned which))
+static void each(const struct scrape *s, const struct family *f, uint64_t (*figure)(const struct totals *, unsigned which))
 {
 	for (size_t i = 0; i < s->n; i++) {
 		row(s, f, spec_at(s, i)->name);
@@ -81,7 +81,7 @@ static void each(const struct scrape *s, const struct family *f, uint64_t (*figu
 	}
 }
 
-static uint64_t counter_of(const struct figures *of, unsigned which)
+static uint64_t counter_of(const struct totals *of, unsigned which)
 {
 	return of->n[which];
 }
@@ -92,9 +92,9 @@ static void counters(const struct scrape *s, const struct family *f)
 }
 
 /* Those that came (`which`) less those that went (the next counter). */
-static uint64_t open_of(const struct figures *of, unsigned which)
+static uint64_t open_of(const struct totals *of, unsigned which)
 {
-	return figures_open(of, which, which + 1);
+	return totals_open(of, which, which + 1);
 }
 
 static void open_ones(const struct scrape *s, const struct family *f)
@@ -102,7 +102,7 @@ static void open_ones(const struct scrape *s, const struct family *f)
 	each(s, f, open_of);
 }
 
-static uint64_t held_of(const struct figures *of, unsigned which)
+static uint64_t held_of(const struct totals *of, unsigned which)
 {
 	return of->held;
 }
@@ -141,9 +141,9 @@ static void streams(const struct scrape *s, const struct family *f)
 static void ended(const struct scrape *s, const struct family *f)
 {
 	for (size_t i = 0; i < s->n; i++)
-		for (unsigned why = 0; why < WHYS; why++) {
+		for (unsigned why = 0; why < CLOSE_REASONS; why++) {
 			row(s, f, spec_at(s, i)->name);
-			label(s, ',', "reason", why_words[why].name);
+			label(s, ',', "reason", close_reason_names[why].name);
 			value(s, s->of[i].ended[why]);
 		}
 }
@@ -163,7 +163,7 @@ static void infos(const struct scrape *s, const struct family *f)
 
 /* ---- histograms ---- */
 
-static void times(const struct scrape *s, const struct family *f, const char *name, const char *who, const struct times *t)
+static void times(const struct scrape *s, const struct family *f, const char *name, const char *who, const struct histogram_totals *t)
 {
 	uint64_t sum = 0;
 
@@ -218,15 +218,15 @@ static void held_there(const struct scrape *s, const struct family *f)
 
 static void rounds(const struct scrape *s, const struct family *f)
 {
-	struct times t = { 0 };
+	struct histogram_totals t = { 0 };
 	char thread[24];
 
-	times_add(&t, &control_loop(s->control)->rounds);
+	histogram_totals_add(&t, &control_loop(s->control)->rounds);
 	times(s, f, "thread", "control", &t);
 	for (unsigned k = 0; k < control_workers(s->control); k++) {
 		snprintf(thread, sizeof thread, "worker %u", k);
-		t = (struct times){ 0 };
-		times_add(&t, &control_worker(s->control, k)->loop.rounds);
+		t = (struct histogram_totals){ 0 };
+		histogram_totals_add(&t, &control_worker(s->control, k)->loop.rounds);
 		times(s, f, "thread", thread, &t);
 	}
 }
@@ -247,9 +247,9 @@ enum { TOLD, LOST, READERS };
 
 static void events(const struct scrape *s, const struct family *f)
 {
-	struct events_figures e = events_figures();
+	struct events_totals e = events_totals();
 
-	plain(s, f, f->which == TOLD ? (double)e.told : f->which == LOST ? (double)e.lost : e.readers);
+	plain(s, f, f->which == TOLD ? (double)e.told : f->which == LOST ? (double)e.lost : e.subscribers);
 }
 
 static void cpu(const struct scrape *s, const struct family *f)

@@ -16,7 +16,7 @@
 struct step { unsigned number; struct wish wish; };     /* number: of the proxy, where it must be there already; else 0 */
 
 struct errand {
-	struct round round;             /* the last */
+	struct broadcast broadcast;             /* the last */
 	struct lookup lookup;
 	struct request *request;
 	struct waiter by;               /* who asks, for each change */
@@ -299,11 +299,11 @@ static void errand_answer(struct errand *e)
 	}
 }
 
-static void nothing(struct round *r, struct worker *w)
+static void nothing(struct broadcast *r, struct worker *w)
 {
 }
 
-static void errand_over(struct round *r)
+static void errand_over(struct broadcast *r)
 {
 	struct errand *e = (struct errand *)r;
 
@@ -317,7 +317,7 @@ static void errand_found(struct lookup *l)
 {
 	struct errand *e = OWNER(errand, lookup, l);
 	struct step *s = &e->steps[e->at++];
-	bool at_end = control_proxies(request_control(e->request))->rounds->alone;
+	bool at_end = control_proxies(request_control(e->request))->workers->alone;
 
 	if (at_end)
 		fault_say(&e->fault, 503, "the program ends");
@@ -355,8 +355,8 @@ static void errand_go(struct errand *e)
 			return;
 		log_drain();            /* a long list makes more lines than the ring holds, and it is this thread that empties it */
 	}
-	e->round = (struct round){ nothing, errand_over };
-	control_round(request_control(e->request), &e->round);
+	e->broadcast = (struct broadcast){ nothing, errand_over };
+	control_broadcast(request_control(e->request), &e->broadcast);
 }
 
 static struct errand *errand_make(struct request *r, const struct kind *kind, size_t n)

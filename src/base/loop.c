@@ -150,7 +150,7 @@ void loop_post(struct loop *l, struct mail *m)
 	}
 }
 
-void loop_later(struct loop *l, struct mail *m)
+void loop_defer(struct loop *l, struct mail *m)
 {
 	m->next = NULL;
 	*l->later_end = m;

@@ -64,7 +64,7 @@ void timer_stop(struct loop *, struct timer *);
 vn_nsec loop_clock(struct loop *);         /* the clock read afresh; ->now follows */
 
 void loop_post(struct loop *, struct mail *);   /* from any thread */
-void loop_later(struct loop *, struct mail *);  /* from the loop's own: opened at the end of this round */
+void loop_defer(struct loop *, struct mail *);  /* from the loop's own: opened at the end of this round */
 
 vn_nsec clock_monotonic(void);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 struct circular {                       /* a round under way */
-	struct rounds *rounds;
-	struct round *round;
+	struct workers *workers;
+	struct broadcast *broadcast;
 	unsigned missing;               /* answers */
 	struct letter { struct mail mail; struct circular *circular; struct worker *worker; } letters[];
 };
@@ -14,34 +14,34 @@ struct circular {                       /* a round under way */
 static void letter_back(struct mail *m)
 {
 	struct circular *a = ((struct letter *)m)->circular;
-	struct round *round = a->round;
+	struct broadcast *broadcast = a->broadcast;
 
 	if (--a->missing)
 		return;
 	free(a);
-	round->told(round);
+	broadcast->done(broadcast);
 }
 
 static void letter_open(struct mail *m)
 {
 	struct letter *l = (struct letter *)m;
 
-	l->circular->round->ask(l->circular->round, l->worker);
+	l->circular->broadcast->ask(l->circular->broadcast, l->worker);
 	m->open = letter_back;
-	loop_post(l->circular->rounds->loop, m);
+	loop_post(l->circular->workers->loop, m);
 }
 
 /* Worker 0 comes last: what it accepts and deals to others finds them informed. */
-void round_begin(struct rounds *rounds, struct round *round)
+void broadcast_start(struct workers *workers, struct broadcast *broadcast)
 {
-	struct circular *a = calloc(1, sizeof *a + rounds->n * sizeof *a->letters);
+	struct circular *a = calloc(1, sizeof *a + workers->n * sizeof *a->letters);
 
 	assert(a);
-	*a = (struct circular){ rounds, round, rounds->n };
-	for (unsigned k = rounds->n; k-- > 0;) {
+	*a = (struct circular){ workers, broadcast, workers->n };
+	for (unsigned k = workers->n; k-- > 0;) {
 		struct letter *l = &a->letters[k];
-		*l = (struct letter){ { .open = letter_open }, a, &rounds->workers[k] };
-		if (rounds->alone)
+		*l = (struct letter){ { .open = letter_open }, a, &workers->all[k] };
+		if (workers->alone)
 			letter_open(&l->mail);
 		else
 			loop_post(&l->worker->loop, &l->mail);

@@ -4,18 +4,18 @@
 
 #include "engine/worker.h"
 
-struct rounds {                         /* whom letters go to, and whence */
+struct workers {                         /* whom letters go to, and whence */
 	struct loop *loop;              /* control's */
-	struct worker *workers;
+	struct worker *all;    
 	unsigned n;
 	bool alone;                     /* no worker's thread runs, yet or any more: letters are opened at once */
 };
 
-struct round {
-	void (*ask)(struct round *, struct worker *);   /* in each worker's thread, in several at a time; the one that accepts hears last */
-	void (*told)(struct round *);                   /* in control's, when all have: who began it frees it */
+struct broadcast {
+	void (*ask)(struct broadcast *, struct worker *);   /* in each worker's thread, in several at a time; the one that accepts hears last */
+	void (*done)(struct broadcast *);                   /* in control's, when all have: who began it frees it */
 };
 
-void round_begin(struct rounds *, struct round *);
+void broadcast_start(struct workers *, struct broadcast *);
 
 #endif

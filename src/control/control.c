@@ -25,9 +25,8 @@ struct control {
 	struct loop loop;
 	struct settings *settings;
 	bool reloading, reload_again;   /* again: SIGHUP came while it was */
-	struct worker *workers;
 	struct resolver *resolver;
-	struct rounds rounds;
+	struct workers workers;
 	struct proxy_table proxies;
 	struct http *http;
 	struct statsd *statsd;
@@ -88,27 +87,27 @@ unsigned proxy_number(const struct proxy *p)
 	return p->number;
 }
 
-void proxy_totals(const struct proxy *p, struct figures *f)
+void proxy_totals(const struct proxy *p, struct totals *f)
 {
-	*f = (struct figures){ 0 };
-	for (unsigned k = 0; k < p->all->rounds->n; k++)
-		figures_add(f, &p->shards[k]->stats);
+	*f = (struct totals){ 0 };
+	for (unsigned k = 0; k < p->all->workers->n; k++)
+		totals_add(f, &p->shards[k]->stats);
 }
 
-void control_round(struct control *c, struct round *round)
+void control_broadcast(struct control *c, struct broadcast *broadcast)
 {
-	round_begin(&c->rounds, round);
+	broadcast_start(&c->workers, broadcast);
 }
 
 unsigned control_workers(struct control *c)
 {
-	return c->rounds.n;
+	return c->workers.n;
 }
 
 const struct worker *control_worker(struct control *c, unsigned k)
 {
-	assert(k < c->rounds.n);
-	return &c->workers[k];
+	assert(k < c->workers.n);
+	return &c->workers.all[k];
 }
 
 void control_change(struct control *c, struct proxy *p, struct spec *to, struct waiter *waiter)
@@ -120,7 +119,7 @@ void control_change(struct control *c, struct proxy *p, struct spec *to, struct 
 
 /* ---- the end: workers send what is due, then say goodbye ---- */
 
-struct goodbye {
+struct shutdown_notice {
 	struct mail mail;
 	struct control *control;
 	struct worker *worker;
@@ -128,18 +127,18 @@ struct goodbye {
 	vn_nsec until;
 };
 
-static void goodbye_heard(struct mail *m)
+static void shutdown_heard(struct mail *m)
 {
-	struct goodbye *g = (struct goodbye *)m;
+	struct shutdown_notice *g = (struct shutdown_notice *)m;
 
 	if (!--g->control->stopping)
 		g->control->loop.stop = true;
 	free(g);
 }
 
-static void goodbye_check(struct timer *t)
+static void shutdown_check(struct timer *t)
 {
-	struct goodbye *g = OWNER(goodbye, timer, t);
+	struct shutdown_notice *g = OWNER(shutdown_notice, timer, t);
 	struct worker *w = g->worker;
 	bool all = true;
 
@@ -150,19 +149,19 @@ static void goodbye_check(struct timer *t)
 		return;
 	}
 	w->loop.stop = true;
-	g->mail.open = goodbye_heard;
+	g->mail.open = shutdown_heard;
 	loop_post(&g->control->loop, &g->mail);
 }
 
-static void goodbye_begin(struct mail *m)
+static void shutdown_begin(struct mail *m)
 {
-	struct goodbye *g = (struct goodbye *)m;
+	struct shutdown_notice *g = (struct shutdown_notice *)m;
 
 	g->worker->stopping = true;
 	for (struct shard *p = g->worker->shards; p; p = p->next)
 		if (p->listener)
 			listener_stop(p->listener);
-	g->timer.fire = goodbye_check;
+	g->timer.fire = shutdown_check;
 	g->until = g->worker->loop.now + VN_S;
 	timer_set(&g->worker->loop, &g->timer, g->worker->loop.now);
 }
@@ -173,10 +172,10 @@ static void control_stop(struct control *c)
 		return;
 	c->stopping = (unsigned)c->settings->threads;
 	for (unsigned k = 0; k < c->settings->threads; k++) {
-		struct goodbye *g = calloc(1, sizeof *g);
+		struct shutdown_notice *g = calloc(1, sizeof *g);
 		assert(g);
-		*g = (struct goodbye){ .mail.open = goodbye_begin, .control = c, .worker = &c->workers[k] };
-		loop_post(&c->workers[k].loop, &g->mail);
+		*g = (struct shutdown_notice){ .mail.open = shutdown_begin, .control = c, .worker = &c->workers.all[k] };
+		loop_post(&c->workers.all[k].loop, &g->mail);
 	}
 }
 
@@ -281,20 +280,20 @@ static void make_workers(struct control *c)
 	struct worker_words words = { s->seed, s->bufsize, s->hold_total, s->splice_from, s->reno && congestion_paces() };
 	unsigned n = (unsigned)s->threads;
 
-	c->workers = calloc(n, sizeof *c->workers);
-	assert(c->workers);
+	struct worker *all = calloc(n, sizeof *all);
+	assert(all);
 	for (unsigned k = 0; k < n; k++)
-		worker_init(&c->workers[k], c->workers, k, n, c->resolver, &words);
-	c->rounds = (struct rounds){ .loop = &c->loop, .workers = c->workers, .n = n, .alone = true };
-	proxy_table_init(&c->proxies, &c->rounds);
+		worker_init(&all[k], all, k, n, c->resolver, &words);
+	c->workers = (struct workers){ .loop = &c->loop, .all = all, .n = n, .alone = true };
+	proxy_table_init(&c->proxies, &c->workers);
 	c->proxies.leaves = proxy_leaves;
 }
 
 static void start_workers(struct control *c)
 {
-	c->rounds.alone = false;
-	for (unsigned k = 0; k < c->rounds.n; k++)
-		worker_start(&c->workers[k]);
+	c->workers.alone = false;
+	for (unsigned k = 0; k < c->workers.n; k++)
+		worker_start(&c->workers.all[k]);
 }
 
 /* May it go on without that proxy and those behind it? */
@@ -329,23 +328,23 @@ static void finish(struct control *c)
 {
 	if (c->http)
 		http_stop(c->http);
-	for (unsigned k = 0; k < c->rounds.n; k++) {
-		if (!c->rounds.alone)
-			pthread_join(c->workers[k].thread, NULL);
-		c->workers[k].stopping = true;
+	for (unsigned k = 0; k < c->workers.n; k++) {
+		if (!c->workers.alone)
+			pthread_join(c->workers.all[k].thread, NULL);
+		c->workers.all[k].stopping = true;
 	}
-	c->rounds.alone = true;
+	c->workers.alone = true;
 	resolver_stop(c->resolver);
 	statsd_stop(c->statsd);
 	c->statsd = NULL;
-	for (unsigned k = 0; k < c->rounds.n; k++)
-		worker_end(&c->workers[k]);
-	for (unsigned k = 0; k < c->rounds.n; k++)      /* a last change may have been on its way */
-		worker_free(&c->workers[k]);
+	for (unsigned k = 0; k < c->workers.n; k++)
+		worker_end(&c->workers.all[k]);
+	for (unsigned k = 0; k < c->workers.n; k++)      /* a last change may have been on its way */
+		worker_free(&c->workers.all[k]);
 	events_stop();
 	loop_free(&c->loop);
 	proxy_table_free(&c->proxies);
-	free(c->workers);
+	free(c->workers.all);
 	log_info("Bye!");
 	log_stop();
 	close(c->signals.fd);

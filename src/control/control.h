@@ -25,14 +25,14 @@ struct proxy *control_numbered(struct control *, unsigned number);       /* like
 
 struct spec *proxy_spec(const struct proxy *);                            /* borrowed: valid until the next change */
 unsigned proxy_number(const struct proxy *);                              /* never given twice */
-void proxy_totals(const struct proxy *, struct figures *);               /* all of its counts, summed over the workers */
+void proxy_totals(const struct proxy *, struct totals *);               /* all of its counts, summed over the workers */
 
 /* The proxy shall be `to` (whose reference passes over), with the address that it has. Returns at once; `waiter` may be NULL. */
 void control_change(struct control *, struct proxy *, struct spec *to, struct waiter *);
 
 /* ---- a round: something is done or asked in every worker ---- */
 
-void control_round(struct control *, struct round *);
+void control_broadcast(struct control *, struct broadcast *);
 unsigned control_workers(struct control *);             /* how many: worker->index is below it */
 const struct worker *control_worker(struct control *, unsigned k);      /* for what may be read from here: its counters */
 

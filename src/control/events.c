@@ -27,10 +27,10 @@ enum {
 static struct {
 	struct loop *loop;
 	struct watch ring;
-	struct reader *readers;
+	struct subscriber *subscribers;
 	uint64_t told, lost;
 	struct file {                   /* --events */
-		struct reader reader;
+		struct subscriber subscriber;
 		int fd;                 /* -1: none */
 		bool plain;             /* a file that never makes anyone wait */
 		struct timer retry;
@@ -43,32 +43,32 @@ static void wanted_settle(void)
 {
 	unsigned all = 0;
 
-	for (const struct reader *r = events.readers; r; r = r->next)
+	for (const struct subscriber *r = events.subscribers; r; r = r->next)
 		all |= r->wants;
-	atomic_store_explicit(&news_wanted, all, memory_order_relaxed);
+	atomic_store_explicit(&journal_wanted, all, memory_order_relaxed);
 }
 
-void reader_open(struct reader *r, const char *proxy)
+void subscriber_open(struct subscriber *r, const char *proxy)
 {
-	struct news n;
+	struct journal_entry n;
 
 	if (proxy) {                    /* as it stands in news */
-		news_begin(&n, NEWS_LOST, 0, proxy);
+		journal_begin(&n, JOURNAL_LOST, 0, proxy);
 		r->proxy = strndup(n.text, n.n);
 		assert(r->proxy);
 	}
 	r->buffer = malloc(READER_ROOM);
 	assert(r->buffer);
 	events_drain();                 /* what was before is for those who were */
-	r->next = events.readers;
-	r->link = &events.readers;
+	r->next = events.subscribers;
+	r->link = &events.subscribers;
 	if (r->next)
 		r->next->link = &r->next;
-	events.readers = r;
+	events.subscribers = r;
 	wanted_settle();
 }
 
-void reader_close(struct reader *r)
+void subscriber_close(struct subscriber *r)
 {
 	if (!r->buffer)
 		return;
@@ -82,7 +82,7 @@ void reader_close(struct reader *r)
 }
 
 /* Room for n bytes at the end of its buffer; NULL: there is none. */
-static char *reader_room(struct reader *r, size_t n)
+static char *subscriber_room(struct subscriber *r, size_t n)
 {
 	if (r->to + n > READER_ROOM && r->from) {
 		memmove(r->buffer, r->buffer + r->from, r->to - r->from);
@@ -92,10 +92,10 @@ static char *reader_room(struct reader *r, size_t n)
 	return r->to + n <= READER_ROOM ? r->buffer + r->to : NULL;
 }
 
-static bool reader_put(struct reader *r, uint64_t id, enum news_type type, vn_nsec at, const char *text, size_t n)
+static bool subscriber_put(struct subscriber *r, uint64_t id, enum journal_type type, vn_nsec at, const char *text, size_t n)
 {
-	char *to = reader_room(r, n + 200);
-	const char *name = news_names[type];
+	char *to = subscriber_room(r, n + 200);
+	const char *name = journal_names[type];
 	int put = 0;
 
 	if (!to)
@@ -109,36 +109,36 @@ static bool reader_put(struct reader *r, uint64_t id, enum news_type type, vn_ns
 }
 
 /* Before anything else it is told what it has missed, up to `id`. False: no room for that, either. */
-static bool reader_caught_up(struct reader *r, uint64_t id, vn_nsec at)
+static bool subscriber_caught_up(struct subscriber *r, uint64_t id, vn_nsec at)
 {
-	struct news n;
+	struct journal_entry n;
 
 	if (!r->lost)
 		return true;
-	news_begin(&n, NEWS_LOST, 0, NULL);
-	news_count(&n, "lost", r->lost);
-	if (!reader_put(r, id, NEWS_LOST, at, n.text, n.n))
+	journal_begin(&n, JOURNAL_LOST, 0, NULL);
+	journal_count(&n, "lost", r->lost);
+	if (!subscriber_put(r, id, JOURNAL_LOST, at, n.text, n.n))
 		return false;
 	r->lost = 0;
 	return true;
 }
 
-static bool reader_wants(const struct reader *r, const struct news *n)
+static bool subscriber_wants(const struct subscriber *r, const struct journal_entry *n)
 {
 	size_t name = r->proxy ? strlen(r->proxy) : 0;
 
 	return r->wants >> n->type & 1 && n->n >= name && !memcmp(n->text, r->proxy ? r->proxy : "", name);
 }
 
-static void reader_tell(struct reader *r, const struct news *n, vn_nsec at)
+static void subscriber_tell(struct subscriber *r, const struct journal_entry *n, vn_nsec at)
 {
-	if (reader_caught_up(r, events.told - 1, at) && reader_put(r, events.told, n->type, at, n->text, n->n))
+	if (subscriber_caught_up(r, events.told - 1, at) && subscriber_put(r, events.told, n->type, at, n->text, n->n))
 		return;
 	r->lost++;
 	events.lost++;
 }
 
-struct vn_span reader_waiting(struct reader *r)
+struct vn_span subscriber_waiting(struct subscriber *r)
 {
 	return (struct vn_span){ (uint8_t *)r->buffer + r->from, r->to - r->from };
 }
@@ -151,13 +151,13 @@ static vn_nsec clock_real(void)
 	return t.tv_sec * VN_S + t.tv_nsec;
 }
 
-void reader_took(struct reader *r, size_t n)
+void subscriber_took(struct subscriber *r, size_t n)
 {
 	r->from += n;
 	if (r->from < r->to)
 		return;
 	r->from = r->to = 0;
-	reader_caught_up(r, events.told, clock_real());
+	subscriber_caught_up(r, events.told, clock_real());
 }
 
 bool events_types(const char *list, unsigned *wants, char error[SENTENCE])
@@ -165,9 +165,9 @@ bool events_types(const char *list, unsigned *wants, char error[SENTENCE])
 	*wants = 0;
 	for (const char *p = list;; p++) {
 		size_t n = strcspn(p, ","), i = 0;
-		while (i < NEWS_TYPES && (strlen(news_names[i]) != n || memcmp(news_names[i], p, n)))
+		while (i < JOURNAL_TYPES && (strlen(journal_names[i]) != n || memcmp(journal_names[i], p, n)))
 			i++;
-		if (i == NEWS_TYPES) {
+		if (i == JOURNAL_TYPES) {
 			char word[48], shown[64];
 			snprintf(word, sizeof word, "%.*s", (int)(n < 40 ? n : 40), p);
 			sentence_put(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got '%s'",
@@ -183,27 +183,27 @@ bool events_types(const char *list, unsigned *wants, char error[SENTENCE])
 
 /* ---- from the ring to the readers ---- */
 
-static void news_pass(const struct news *n, vn_nsec offset)
+static void journal_pass(const struct journal_entry *n, vn_nsec offset)
 {
 	events.told++;
-	for (struct reader *r = events.readers; r; r = r->next)
-		if (reader_wants(r, n))
-			reader_tell(r, n, n->at + offset);
+	for (struct subscriber *r = events.subscribers; r; r = r->next)
+		if (subscriber_wants(r, n))
+			subscriber_tell(r, n, n->at + offset);
 }
 
 static void lost_pass(uint64_t lost)
 {
 	events.told += lost;
 	events.lost += lost;
-	for (struct reader *r = events.readers; r; r = r->next) {
+	for (struct subscriber *r = events.subscribers; r; r = r->next) {
 		r->lost += lost;
-		reader_caught_up(r, events.told, clock_real());
+		subscriber_caught_up(r, events.told, clock_real());
 	}
 }
 
-static void readers_wake(void)
+static void subscribers_wake(void)
 {
-	for (struct reader *r = events.readers, *next; r; r = next) {
+	for (struct subscriber *r = events.subscribers, *next; r; r = next) {
 		next = r->next;
 		if (r->from < r->to)
 			r->ready(r);
@@ -212,19 +212,19 @@ static void readers_wake(void)
 
 void events_drain(void)
 {
-	struct load load = ring_take(&news_ring);
+	struct load load = ring_take(&journal_ring);
 	vn_nsec offset = clock_real() - clock_monotonic();
-	struct news n;
+	struct journal_entry n;
 
-	for (size_t at = 0; at < load.n; at += NEWS_HEAD + n.n) {
-		memcpy(&n, load.p + at, NEWS_HEAD);
-		memcpy(n.text, load.p + at + NEWS_HEAD, n.n);
-		news_pass(&n, offset);
+	for (size_t at = 0; at < load.n; at += JOURNAL_HEAD + n.n) {
+		memcpy(&n, load.p + at, JOURNAL_HEAD);
+		memcpy(n.text, load.p + at + JOURNAL_HEAD, n.n);
+		journal_pass(&n, offset);
 	}
 	if (load.lost)
 		lost_pass(load.lost);
 	if (load.n || load.lost)
-		readers_wake();
+		subscribers_wake();
 }
 
 static void ring_ready(struct watch *w, unsigned happened)
@@ -244,7 +244,7 @@ static bool file_takes(const struct file *f)
 static void file_end(struct file *f)
 {
 	timer_stop(events.loop, &f->retry);
-	reader_close(&f->reader);
+	subscriber_close(&f->subscriber);
 	if (f->fd > STDERR_FILENO)
 		close(f->fd);
 	f->fd = -1;
@@ -264,7 +264,7 @@ static void file_write(struct file *f)
 {
 	struct vn_span waiting;
 
-	while (f->fd >= 0 && (waiting = reader_waiting(&f->reader)).n) {
+	while (f->fd >= 0 && (waiting = subscriber_waiting(&f->subscriber)).n) {
 		ssize_t done = file_put(f, waiting);
 		if (done < 0) {
 			log_warning("events are written no more: %s", strerror(errno));
@@ -273,7 +273,7 @@ static void file_write(struct file *f)
 			timer_set(events.loop, &f->retry, events.loop->now + RETRY);
 			return;
 		} else {
-			reader_took(&f->reader, (size_t)done);
+			subscriber_took(&f->subscriber, (size_t)done);
 		}
 	}
 }
@@ -281,7 +281,7 @@ static void file_write(struct file *f)
 /* The last lines, with a second's patience for who reads them. */
 static void file_finish(struct file *f)
 {
-	for (int i = 0; i < 50 && f->fd >= 0 && reader_waiting(&f->reader).n; i++) {
+	for (int i = 0; i < 50 && f->fd >= 0 && subscriber_waiting(&f->subscriber).n; i++) {
 		if (i)
 			poll(&(struct pollfd){ .fd = f->fd, .events = POLLOUT }, 1, 20);
 		file_write(f);
@@ -290,9 +290,9 @@ static void file_finish(struct file *f)
 		file_end(f);
 }
 
-static void file_ready(struct reader *r)
+static void file_ready(struct subscriber *r)
 {
-	struct file *f = OWNER(file, reader, r);
+	struct file *f = OWNER(file, subscriber, r);
 
 	if (!f->retry.slot)
 		file_write(f);
@@ -314,8 +314,8 @@ static bool file_start(struct file *f, const char *path, char error[SENTENCE])
 	}
 	f->plain = fstat(f->fd, &about) == 0 && S_ISREG(about.st_mode);
 	f->retry.fire = file_retry;
-	f->reader = (struct reader){ .wants = ~0u, .ready = file_ready };
-	reader_open(&f->reader, NULL);
+	f->subscriber = (struct subscriber){ .wants = ~0u, .ready = file_ready };
+	subscriber_open(&f->subscriber, NULL);
 	return true;
 }
 
@@ -324,7 +324,7 @@ static bool file_start(struct file *f, const char *path, char error[SENTENCE])
 bool events_start(struct loop *l, const char *path, char error[SENTENCE])
 {
 	events.loop = l;
-	events.ring = (struct watch){ ring_open(&news_ring, RING_ROOM), ring_ready };
+	events.ring = (struct watch){ ring_open(&journal_ring, RING_ROOM), ring_ready };
 	loop_watch(l, &events.ring, EPOLLIN | EPOLLET);
 	return !*path || file_start(&events.file, path, error);
 }
@@ -333,15 +333,15 @@ void events_stop(void)
 {
 	events_drain();
 	loop_unwatch(events.loop, &events.ring);
-	ring_close(&news_ring);
+	ring_close(&journal_ring);
 	file_finish(&events.file);
 }
 
-struct events_figures events_figures(void)
+struct events_totals events_totals(void)
 {
-	struct events_figures f = { .told = events.told, .lost = events.lost };
+	struct events_totals f = { .told = events.told, .lost = events.lost };
 
-	for (const struct reader *r = events.readers; r; r = r->next)
-		f.readers++;
+	for (const struct subscriber *r = events.subscribers; r; r = r->next)
+		f.subscribers++;
 	return f;
 }

@@ -11,20 +11,20 @@
 #include "engine/journal.h"
 #include "spec/option.h"
 
-struct reader {
-	unsigned wants;                 /* bits of enum news_type; what it has lost it is told always */
+struct subscriber {
+	unsigned wants;                 /* bits of enum journal_type; what it has lost it is told always */
 	bool stream;                    /* server-sent events, not lines of JSON */
-	void (*ready)(struct reader *); /* something waits */
+	void (*ready)(struct subscriber *); /* something waits */
 	char *proxy;                    /* only of this one, as a text of news begins; NULL: of all */
 	char *buffer; size_t from, to;  /* what it has not taken yet */
 	uint64_t lost;                  /* what it has missed and was not told of */
-	struct reader *next, **link;
+	struct subscriber *next, **link;
 };
 
-void reader_open(struct reader *, const char *proxy);   /* NULL: of all */
-void reader_close(struct reader *);
-struct vn_span reader_waiting(struct reader *);
-void reader_took(struct reader *, size_t n);
+void subscriber_open(struct subscriber *, const char *proxy);   /* NULL: of all */
+void subscriber_close(struct subscriber *);
+struct vn_span subscriber_waiting(struct subscriber *);
+void subscriber_took(struct subscriber *, size_t n);
 
 bool events_types(const char *list, unsigned *wants, char error[SENTENCE]);     /* "fault,closed" */
 
@@ -33,7 +33,7 @@ bool events_start(struct loop *, const char *path, char error[SENTENCE]);
 void events_drain(void);                        /* what was told so far goes to the readers */
 void events_stop(void);                         /* the file gets what is left */
 
-struct events_figures { uint64_t told, lost; unsigned readers; };       /* ever: of all kinds that someone wanted; by whichever reader */
-struct events_figures events_figures(void);
+struct events_totals { uint64_t told, lost; unsigned subscribers; };       /* ever: of all kinds that someone wanted; by whichever reader */
+struct events_totals events_totals(void);
 
 #endif

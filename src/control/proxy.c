@@ -102,9 +102,9 @@ static void table_remove(struct proxy_table *all, struct proxy *p)
 
 static void expiry_fire(struct timer *t);
 
-void proxy_table_init(struct proxy_table *all, struct rounds *rounds)
+void proxy_table_init(struct proxy_table *all, struct workers *workers)
 {
-	*all = (struct proxy_table){ .rounds = rounds, .expiry.fire = expiry_fire };
+	*all = (struct proxy_table){ .workers = workers, .expiry.fire = expiry_fire };
 }
 
 static void proxy_free(struct proxy *p)
@@ -156,27 +156,27 @@ static int proxy_bind(const struct proxy *p, const struct spec *to, const struct
 static void tell(const struct proxy *p, const char *what, const struct waiter *by)
 {
 	const struct spec *s = p->spec;
-	char rules[NEWS_WORDS + 1] = "";
-	struct news n;
+	char rules[JOURNAL_WORDS + 1] = "";
+	struct journal_entry n;
 
-	if (!news_want(NEWS_CHANGED))
+	if (!journal_wants(JOURNAL_CHANGED))
 		return;
 	for (unsigned i = 0; i < s->n_rules; i++) {
 		size_t used = strlen(rules);
 		snprintf(rules + used, sizeof rules - used, "%s%s", i ? " " : "", s->rules[i].name);
 	}
-	news_begin(&n, NEWS_CHANGED, p->all->rounds->loop->now, s->name);
-	news_words(&n, "what", what);
-	news_words(&n, "by", by && by->by ? by->by : "vaurien");
-	news_words(&n, "listen", s->enabled ? s->listen.text : "nowhere");
-	news_words(&n, "backend", s->backend.text);
-	news_words(&n, "behavior", s->behavior);
-	news_words(&n, "rules", rules);
-	news_tell(&n);
+	journal_begin(&n, JOURNAL_CHANGED, p->all->workers->loop->now, s->name);
+	journal_text(&n, "what", what);
+	journal_text(&n, "by", by && by->by ? by->by : "vaurien");
+	journal_text(&n, "listen", s->enabled ? s->listen.text : "nowhere");
+	journal_text(&n, "backend", s->backend.text);
+	journal_text(&n, "behavior", s->behavior);
+	journal_text(&n, "rules", rules);
+	journal_write(&n);
 }
 
 struct change {
-	struct round round;
+	struct broadcast broadcast;
 	struct proxy *proxy;
 	struct spec *to;
 	int fd;                         /* to listen on from now on; -1: as before */
@@ -185,7 +185,7 @@ struct change {
 	struct waiter *waiter;
 };
 
-static void change_make(struct round *r, struct worker *w)
+static void change_make(struct broadcast *r, struct worker *w)
 {
 	struct change *ch = (struct change *)r;
 	struct shard *p = ch->proxy->shards[w->index];
@@ -206,7 +206,7 @@ static void change_make(struct round *r, struct worker *w)
 		listener_start(p, ch->fd, ch->to->listen.unix_path ? ch->to->listen.host : NULL);
 }
 
-static void change_made(struct round *r)
+static void change_made(struct broadcast *r)
 {
 	struct change *ch = (struct change *)r;
 
@@ -224,9 +224,9 @@ static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct 
 	struct spec *less = spec_without_expired(p->spec, 0, &p->expires);
 	assert(!less);          /* at time 0 nothing is over */
 	if (p->expires != VN_NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
-		timer_set(p->all->rounds->loop, &p->all->expiry, p->expires);
+		timer_set(p->all->workers->loop, &p->all->expiry, p->expires);
 	*ch = (struct change){ { change_make, change_made }, p, spec_ref(p->spec), fd, stop, empty, waiter && waiter->done ? waiter : NULL };
-	round_begin(p->all->rounds, &ch->round);
+	broadcast_start(p->all->workers, &ch->broadcast);
 }
 
 int proxy_create(struct proxy_table *all, struct spec *to, const struct endpoint *at, struct waiter *waiter, struct proxy **made)
@@ -241,9 +241,9 @@ int proxy_create(struct proxy_table *all, struct spec *to, const struct endpoint
 	if (to->enabled)
 		spec_settle(to, &bound);
 	*p = (struct proxy){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
-	p->shards = calloc(all->rounds->n, sizeof(struct shard *));
+	p->shards = calloc(all->workers->n, sizeof(struct shard *));
 	assert(p->shards);
-	shard_make(p->shards, all->rounds->workers, all->rounds->n, p->number);
+	shard_make(p->shards, all->workers->all, all->workers->n, p->number);
 	table_add(all, p);
 	tell(p, "created", waiter);
 	change_begin(p, fd, false, false, waiter);
@@ -293,7 +293,7 @@ static void proxy_expire(struct proxy *p, vn_nsec now)
 static void expiry_fire(struct timer *t)
 {
 	struct proxy_table *all = OWNER(proxy_table, expiry, t);
-	vn_nsec now = all->rounds->loop->now, next = VN_NEVER;
+	vn_nsec now = all->workers->loop->now, next = VN_NEVER;
 
 	for (size_t i = 0; i < all->n; i++) {
 		if (all->made[i]->expires <= now)
@@ -301,23 +301,23 @@ static void expiry_fire(struct timer *t)
 		if (all->made[i]->expires < next)
 			next = all->made[i]->expires;
 	}
-	timer_set(all->rounds->loop, &all->expiry, next);
+	timer_set(all->workers->loop, &all->expiry, next);
 }
 
 /* ---- the end of one: told to leave first; when no mail for it can be under way any more, freed ---- */
 
 struct removal {
-	struct round round;
+	struct broadcast broadcast;
 	struct proxy *proxy;
 	struct waiter *waiter;
 };
 
-static void part_free(struct round *r, struct worker *w)
+static void part_free(struct broadcast *r, struct worker *w)
 {
 	shard_free(((struct removal *)r)->proxy->shards[w->index]);
 }
 
-static void removal_over(struct round *r)
+static void removal_over(struct broadcast *r)
 {
 	struct removal *rm = (struct removal *)r;
 
@@ -325,12 +325,12 @@ static void removal_over(struct round *r)
 	free(rm);
 }
 
-static void part_leave(struct round *r, struct worker *w)
+static void part_leave(struct broadcast *r, struct worker *w)
 {
 	shard_stop(((struct removal *)r)->proxy->shards[w->index]);
 }
 
-static void removal_made(struct round *r)
+static void removal_made(struct broadcast *r)
 {
 	struct removal *rm = (struct removal *)r;
 
@@ -338,8 +338,8 @@ static void removal_made(struct round *r)
 		rm->proxy->all->leaves(rm->proxy);
 	if (rm->waiter)
 		rm->waiter->done(rm->waiter);
-	rm->round = (struct round){ part_free, removal_over };
-	round_begin(rm->proxy->all->rounds, &rm->round);
+	rm->broadcast = (struct broadcast){ part_free, removal_over };
+	broadcast_start(rm->proxy->all->workers, &rm->broadcast);
 }
 
 void proxy_remove(struct proxy *p, struct waiter *waiter)
@@ -351,5 +351,5 @@ void proxy_remove(struct proxy *p, struct waiter *waiter)
 	tell(p, "removed", waiter);
 	table_remove(p->all, p);
 	proxy_shut(p);
-	round_begin(p->all->rounds, &rm->round);
+	broadcast_start(p->all->workers, &rm->broadcast);
 }

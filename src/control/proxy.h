@@ -23,7 +23,7 @@ struct proxy {
 };
 
 struct proxy_table {
-	struct rounds *rounds;
+	struct workers *workers;
 	struct timer expiry;            /* of the next rule that goes by itself */
 	size_t n, room;
 	struct proxy **made, **named;    /* in the order they were made, and by their names */
@@ -36,7 +36,7 @@ struct waiter {                         /* who makes a change */
 	const char *by;                 /* for the events: a client's address, "signal" ...; read at once */
 };
 
-void proxy_table_init(struct proxy_table *, struct rounds *);
+void proxy_table_init(struct proxy_table *, struct workers *);
 struct proxy *proxy_find(const struct proxy_table *, const char *name); /* NULL: there is none */
 struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);
 

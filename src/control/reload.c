@@ -228,7 +228,7 @@ static void reload_found(struct lookup *l)
 	struct reload *r = OWNER(reload, lookup, l);
 	const char *name = r->next.proxies[r->looked]->name;
 
-	if (control_proxies(r->control)->rounds->alone) {
+	if (control_proxies(r->control)->workers->alone) {
 		reload_end(r);
 	} else if (!l->n) {
 		reload_fail(r, "proxy=%s: cannot listen on '%s': %s", name, r->next.proxies[r->looked]->listen.text, l->error);

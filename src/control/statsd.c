@@ -47,7 +47,7 @@ struct tallied { uint64_t n[TALLIES]; };        /* what a rule had met */
 
 struct before {                         /* one proxy, as of the last tick */
 	unsigned number;
-	struct figures figures;
+	struct totals figures;
 	struct spec *spec;              /* held: rules that went since have a last delta */
 	struct tallied *tallied;        /* of spec's rules */
 };
@@ -154,12 +154,12 @@ static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
 	b->tallied = tallied;
 }
 
-static void statsd_figures(struct statsd *s, struct before *b, const struct spec *spec, const struct figures *now)
+static void statsd_totals(struct statsd *s, struct before *b, const struct spec *spec, const struct totals *now)
 {
 	for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
 		statsd_count(s, spec, "", metrics[i].name, now->n[metrics[i].counter] - b->figures.n[metrics[i].counter]);
-	for (unsigned why = 0; why < WHYS; why++)
-		statsd_count(s, spec, "ended.", why_words[why].name, now->ended[why] - b->figures.ended[why]);
+	for (unsigned why = 0; why < CLOSE_REASONS; why++)
+		statsd_count(s, spec, "ended.", close_reason_names[why].name, now->ended[why] - b->figures.ended[why]);
 	statsd_count(s, spec, "", "exchange_us", now->answered.sum / VN_US - b->figures.answered.sum / VN_US);
 	b->figures = *now;
 }
@@ -172,10 +172,10 @@ static void before_free(struct before *b)
 
 static void statsd_proxy(struct statsd *s, struct before *b, const struct proxy *p)
 {
-	struct figures f;
+	struct totals f;
 
 	proxy_totals(p, &f);
-	statsd_figures(s, b, proxy_spec(p), &f);
+	statsd_totals(s, b, proxy_spec(p), &f);
 	statsd_rules(s, b, proxy_spec(p));
 }
 
@@ -242,9 +242,9 @@ static void statsd_tick(struct statsd *s)
 	s->dice = dice_at(&dice, s->ticks++, 0, 0);
 	statsd_follow(s);
 	for (size_t i = 0; i < s->n; i++) {
-		const struct figures *f = &s->before[i].figures;
+		const struct totals *f = &s->before[i].figures;
 		statsd_proxy(s, &s->before[i], control_proxy(s->control, i));
-		open += figures_open(f, STAT_OPENED, STAT_CLOSED);
+		open += totals_open(f, STAT_OPENED, STAT_CLOSED);
 	}
 	statsd_gauge(s, "open", open);
 	statsd_gauge(s, "held", held(s->control));

@@ -181,31 +181,31 @@ static void states_free(struct conn *c)
 		c->ruled->states = NULL;
 }
 
-static void tell_closed(struct conn *c, enum vn_end how, enum why why)
+static void tell_closed(struct conn *c, enum vn_end how, enum close_reason why)
 {
-	struct news n;
+	struct journal_entry n;
 
-	news_begin(&n, NEWS_CLOSED, conn_loop(c)->now, shard_spec(c->shard)->name);
-	news_count(&n, "connection", c->number);
-	news_words(&n, "reason", why_words[why].name);
-	news_words(&n, "how", how == VN_RESET ? "reset" : "close");
-	news_seconds(&n, "age", conn_loop(c)->now - c->since);
-	news_count(&n, "exchanges", c->asked);
-	news_count(&n, "request_received", c->request.came);
-	news_count(&n, "request_sent", c->request.sent);
-	news_count(&n, "response_received", c->response.came);
-	news_count(&n, "response_sent", c->response.sent);
-	news_tell(&n);
+	journal_begin(&n, JOURNAL_CLOSED, conn_loop(c)->now, shard_spec(c->shard)->name);
+	journal_count(&n, "connection", c->number);
+	journal_text(&n, "reason", close_reason_names[why].name);
+	journal_text(&n, "how", how == VN_RESET ? "reset" : "close");
+	journal_seconds(&n, "age", conn_loop(c)->now - c->since);
+	journal_count(&n, "exchanges", c->asked);
+	journal_count(&n, "request_received", c->request.came);
+	journal_count(&n, "request_sent", c->request.sent);
+	journal_count(&n, "response_received", c->response.came);
+	journal_count(&n, "response_sent", c->response.sent);
+	journal_write(&n);
 }
 
-void conn_end(struct conn *c, enum vn_end how, enum why why)
+void conn_end(struct conn *c, enum vn_end how, enum close_reason why)
 {
 	if (c->dead)
 		return;
 	c->dead = true;
 	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name, (unsigned long long)c->number,
-	          why_words[why].text);
-	if (news_want(NEWS_CLOSED))
+	          close_reason_names[why].text);
+	if (journal_wants(JOURNAL_CLOSED))
 		tell_closed(c, how, why);
 	side_close(c, &c->client, how, c->request.eof);
 	side_close(c, &c->backend, how, c->response.eof);
@@ -233,13 +233,13 @@ void conn_end(struct conn *c, enum vn_end how, enum why why)
 	shard_slot_freed(c->shard);
 	if (!c->queued) {
 		c->later.open = conn_free;
-		loop_later(conn_loop(c), &c->later);
+		loop_defer(conn_loop(c), &c->later);
 	}
 }
 
 void conn_end_by_rule(struct conn *c, enum vn_end end)
 {
-	conn_end(c, end, end == VN_RESET ? WHY_RULE_RESET : WHY_RULE_CLOSED);
+	conn_end(c, end, end == VN_RESET ? CLOSE_REASON_RULE_RESET : CLOSE_REASON_RULE_CLOSED);
 }
 
 static void conn_late(struct mail *m)
@@ -259,7 +259,7 @@ void conn_later(struct conn *c)
 		return;
 	c->queued = true;
 	c->later.open = conn_late;
-	loop_later(conn_loop(c), &c->later);
+	loop_defer(conn_loop(c), &c->later);
 }
 
 /* ---- the whole ---- */
@@ -290,9 +290,9 @@ void conn_run(struct conn *c)
 	if (c->again && !c->dead)
 		conn_later(c);
 	if (!c->dead && c->response.shut && c->request.ended && !pipe_waits(&c->request))
-		conn_end(c, VN_CLOSE, WHY_BACKEND_ENDED);
+		conn_end(c, VN_CLOSE, CLOSE_REASON_BACKEND_ENDED);
 	if (!c->dead && (c->client.broken || c->backend.broken))
-		conn_end(c, VN_RESET, c->client.broken ? WHY_CLIENT_RESET : WHY_BACKEND_RESET);
+		conn_end(c, VN_RESET, c->client.broken ? CLOSE_REASON_CLIENT_RESET : CLOSE_REASON_BACKEND_RESET);
 	if (!c->dead)
 		conn_timer_rest(c);
 	if (!c->dead) {
@@ -314,7 +314,7 @@ static void conn_connected(void *whom, int fd, const char *why)
 	if (fd < 0) {
 		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", shard_spec(c->shard)->name,
 		            (unsigned long long)c->number, shard_spec(c->shard)->backend.text, why);
-		conn_end(c, VN_RESET, WHY_NO_BACKEND);
+		conn_end(c, VN_RESET, CLOSE_REASON_NO_BACKEND);
 		return;
 	}
 	socket_set_nodelay_keepalive(fd);
@@ -382,8 +382,8 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 static void say_opened(const struct conn *c)
 {
 	const struct spec *s = shard_spec(c->shard);
-	bool told = news_want(NEWS_OPENED);
-	struct news n;
+	bool told = journal_wants(JOURNAL_OPENED);
+	struct journal_entry n;
 	char text[128];
 
 	if (log_threshold > LOG_DEBUG && !told)
@@ -392,11 +392,11 @@ static void say_opened(const struct conn *c)
 	log_debug("opened proxy=%s connection=%llu client=%s", s->name, (unsigned long long)c->number, text);
 	if (!told)
 		return;
-	news_begin(&n, NEWS_OPENED, c->since, s->name);
-	news_count(&n, "connection", c->number);
-	news_words(&n, "client", text);
-	news_words(&n, "backend", s->backend.text);
-	news_tell(&n);
+	journal_begin(&n, JOURNAL_OPENED, c->since, s->name);
+	journal_count(&n, "connection", c->number);
+	journal_text(&n, "client", text);
+	journal_text(&n, "backend", s->backend.text);
+	journal_write(&n);
 }
 
 void conn_open(struct shard *shard, int fd, int spare, uint64_t number)

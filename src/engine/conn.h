@@ -66,7 +66,7 @@ void conn_run(struct conn *);                                   /* both pipes go
 void conn_later(struct conn *);                                 /* conn_run at the end of this round */
 void conn_schedule(struct conn *);       /* the dial: now, or when the rules that make it wait let it */
 void conn_connect(struct conn *);
-void conn_end(struct conn *, enum vn_end, enum why);       /* VN_CLOSE, VN_RESET: the one way to die; may be called twice */
+void conn_end(struct conn *, enum vn_end, enum close_reason);       /* VN_CLOSE, VN_RESET: the one way to die; may be called twice */
 void conn_end_by_rule(struct conn *, enum vn_end);          /* the same, where it is a rule that says so */
 
 const char *side_peer(const struct side *, char *buffer, size_t size); /* its address; "gone": it has none any more */

@@ -20,7 +20,7 @@ static void peer(const struct side *s, struct endpoint *e)
 
 /* ---- what holds it ---- */
 
-static bool held_by(struct roster_entry *e, const struct conn *c, uint64_t rule, vn_nsec until)
+static bool held_by(struct conn_info *e, const struct conn *c, uint64_t rule, vn_nsec until)
 {
 	int i = plan_find(c->plan, rule);
 
@@ -32,7 +32,7 @@ static bool held_by(struct roster_entry *e, const struct conn *c, uint64_t rule,
 }
 
 /* The rule with the greatest part in it. */
-static bool held_by_holds(struct roster_entry *e, const struct conn *c, const struct holds *l, vn_nsec until)
+static bool held_by_holds(struct conn_info *e, const struct conn *c, const struct holds *l, vn_nsec until)
 {
 	const struct hold *most = NULL;
 
@@ -43,7 +43,7 @@ static bool held_by_holds(struct roster_entry *e, const struct conn *c, const st
 }
 
 /* Its first parcel is not due, or goes at a rule's pace: then its timer is set, unless it is room that is missing. */
-static bool held_by_queue(struct roster_entry *e, const struct conn *c, const struct pipe *p)
+static bool held_by_queue(struct conn_info *e, const struct conn *c, const struct pipe *p)
 {
 	const struct parcel *q = p->work->queue.first;
 
@@ -52,7 +52,7 @@ static bool held_by_queue(struct roster_entry *e, const struct conn *c, const st
 	return held_by_holds(e, c, q->why, q->due == VN_NEVER ? VN_NEVER : p->work->timer.slot ? p->work->timer.due : q->due);
 }
 
-static void holder(struct roster_entry *e, const struct conn *c)
+static void holder(struct conn_info *e, const struct conn *c)
 {
 	if (c->ruled->waits)
 		held_by_holds(e, c, c->ruled->opening, c->ruled->waits);
@@ -64,7 +64,7 @@ static void holder(struct roster_entry *e, const struct conn *c)
 
 /* ---- the list ---- */
 
-static void way(struct roster_entry *e, unsigned i, const struct pipe *p)
+static void way(struct conn_info *e, unsigned i, const struct pipe *p)
 {
 	e->way[i].received = p->came;
 	e->way[i].sent = p->sent;
@@ -72,11 +72,11 @@ static void way(struct roster_entry *e, unsigned i, const struct pipe *p)
 	e->way[i].ended = p->eof;
 }
 
-static void enter(struct roster_entry *e, const struct conn *c, vn_nsec now)
+static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	*e = (struct roster_entry){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
+	*e = (struct conn_info){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
 	                            .asked = c->asked, .raw = c->raw_counted, .connecting = !c->backend.open && !c->ruled->waits };
 	peer(&c->client, &e->client);
 	peer(&c->backend, &e->backend);
@@ -92,7 +92,7 @@ static void enter(struct roster_entry *e, const struct conn *c, vn_nsec now)
 	holder(e, c);
 }
 
-void roster_go_on(struct roster *r, const struct shard *p, size_t n)
+void conn_list_continue(struct conn_list *r, const struct shard *p, size_t n)
 {
 	uint64_t below = r->n ? r->of[r->n - 1].number : UINT64_MAX;
 	size_t end = r->most - r->n < n ? r->most : r->n + n;
@@ -110,7 +110,7 @@ void roster_go_on(struct roster *r, const struct shard *p, size_t n)
 	r->whole = !c || r->n == r->most;
 }
 
-void roster_free(struct roster *r)
+void conn_list_free(struct conn_list *r)
 {
 	free(r->of);
 	r->of = NULL;
@@ -118,7 +118,7 @@ void roster_free(struct roster *r)
 
 /* ---- ending ---- */
 
-size_t roster_end(struct shard *p, uint64_t number, enum vn_end how)
+size_t conn_list_close(struct shard *p, uint64_t number, enum vn_end how)
 {
 	size_t n = 0;
 
@@ -129,7 +129,7 @@ size_t roster_end(struct shard *p, uint64_t number, enum vn_end how)
 		n++;
 		if (how == VN_CLOSE)
 			conn_run(c);            /* what is due goes first */
-		conn_end(c, how, WHY_API);
+		conn_end(c, how, CLOSE_REASON_API);
 	}
 	return n;
 }

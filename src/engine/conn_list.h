@@ -7,7 +7,7 @@
 
 struct shard;
 
-struct roster_entry {
+struct conn_info {
 	uint64_t number;
 	struct endpoint client, backend;        /* len 0: none, or none any more */
 	vn_nsec age, idle;                 /* since it was accepted; since bytes last came */
@@ -20,17 +20,17 @@ struct roster_entry {
 	vn_nsec left;                      /* for so long; VN_NEVER: until that goes */
 };
 
-struct roster {                         /* zeroed at first */
-	struct roster_entry *of;        /* n entries, from the newest on ... */
+struct conn_list {                         /* zeroed at first */
+	struct conn_info *of;        /* n entries, from the newest on ... */
 	size_t n, most;                 /* ... and no more than `most` */
 	size_t open;                    /* connections there were when it was begun */
 	bool whole;                     /* there are no more to be had */
 };
 
-void roster_go_on(struct roster *, const struct shard *, size_t n);     /* n more of them: it takes time, and others wait */
-void roster_free(struct roster *);
+void conn_list_continue(struct conn_list *, const struct shard *, size_t n);     /* n more of them: it takes time, and others wait */
+void conn_list_free(struct conn_list *);
 
 /* End one connection, or all where number is 0, as a client of the API says. How many there were. */
-size_t roster_end(struct shard *, uint64_t number, enum vn_end);
+size_t conn_list_close(struct shard *, uint64_t number, enum vn_end);
 
 #endif

@@ -231,7 +231,7 @@ static bool conn_rules_leave(struct conn *c, const struct plan *to)
 		conn_apply_end(c, &j, &end);
 	c->ruled->whole = whole;
 	if (end != VN_STAY)
-		conn_end(c, end, WHY_RULE_REMOVED);
+		conn_end(c, end, CLOSE_REASON_RULE_REMOVED);
 	return !c->dead;
 }
 

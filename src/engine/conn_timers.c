@@ -158,11 +158,11 @@ static void conn_timer_fire(struct timer *t)
 	vn_nsec now = conn_loop(c)->now;
 
 	if (c->ruled->gone_since && s->linger && now >= c->ruled->gone_since + s->linger)
-		conn_end(c, VN_RESET, WHY_GONE);
+		conn_end(c, VN_RESET, CLOSE_REASON_GONE);
 	else if (c->ruled->waits && now >= c->ruled->waits)
 		conn_connect(c);
 	else if (s->idle && !c->ruled->waits && now >= c->active + s->idle)
-		conn_end(c, VN_CLOSE, WHY_IDLE);
+		conn_end(c, VN_CLOSE, CLOSE_REASON_IDLE);
 	else
 		conn_timer_arm(c);
 }

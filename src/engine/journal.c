@@ -7,32 +7,32 @@
 #include "spec/option.h"
 #include "base/ring.h"
 
-const char *const news_names[NEWS_TYPES] = {
-	[NEWS_OPENED] = "opened", [NEWS_CLOSED] = "closed", [NEWS_FAULT] = "fault", [NEWS_UNREACHABLE] = "unreachable",
-	[NEWS_MISSED] = "missed", [NEWS_RAW] = "raw", [NEWS_CHANGED] = "changed", [NEWS_LOST] = "lost",
+const char *const journal_names[JOURNAL_TYPES] = {
+	[JOURNAL_OPENED] = "opened", [JOURNAL_CLOSED] = "closed", [JOURNAL_FAULT] = "fault", [JOURNAL_UNREACHABLE] = "unreachable",
+	[JOURNAL_MISSED] = "missed", [JOURNAL_RAW] = "raw", [JOURNAL_CHANGED] = "changed", [JOURNAL_LOST] = "lost",
 };
 
-_Atomic unsigned news_wanted;
-struct ring news_ring = RING_CLOSED;
+_Atomic unsigned journal_wanted;
+struct ring journal_ring = RING_CLOSED;
 
-void news_begin(struct news *n, enum news_type type, vn_nsec at, const char *proxy)
+void journal_begin(struct journal_entry *n, enum journal_type type, vn_nsec at, const char *proxy)
 {
 	n->at = at;
 	n->type = (uint16_t)type;
 	n->n = 0;
 	if (proxy)
-		news_words(n, "proxy", proxy);
+		journal_text(n, "proxy", proxy);
 }
 
 /* Whoever puts something has seen to it that there is room. */
-static void put(struct news *n, const char *bytes, size_t size)
+static void put(struct journal_entry *n, const char *bytes, size_t size)
 {
 	memcpy(n->text + n->n, bytes, size);
 	n->n += (uint16_t)size;
 }
 
 /* At least `width` digits. */
-static void put_digits(struct news *n, uint64_t value, unsigned width)
+static void put_digits(struct journal_entry *n, uint64_t value, unsigned width)
 {
 	char digits[20], *first = digits + sizeof digits;
 
@@ -42,11 +42,11 @@ static void put_digits(struct news *n, uint64_t value, unsigned width)
 }
 
 /* `"key": `, behind what is there. False: for that and `more` bytes there is no room. */
-static bool put_key(struct news *n, const char *key, size_t more)
+static bool put_key(struct journal_entry *n, const char *key, size_t more)
 {
 	size_t size = strlen(key);
 
-	if (n->n + size + more + 8 > NEWS_ROOM)
+	if (n->n + size + more + 8 > JOURNAL_ROOM)
 		return false;
 	if (n->n)
 		put(n, ", ", 2);
@@ -57,7 +57,7 @@ static bool put_key(struct news *n, const char *key, size_t more)
 }
 
 /* A character, fit for a JSON string: what is none of UTF-8 or would drive a terminal becomes '?'. */
-static void put_character(struct news *n, const char *p, size_t size)
+static void put_character(struct journal_entry *n, const char *p, size_t size)
 {
 	if (*p == '"' || *p == '\\')
 		put(n, "\\", 1);
@@ -67,29 +67,29 @@ static void put_character(struct news *n, const char *p, size_t size)
 		put(n, p, size);
 }
 
-void news_words(struct news *n, const char *key, const char *words)
+void journal_text(struct journal_entry *n, const char *key, const char *words)
 {
 	size_t size;
 
-	if (!put_key(n, key, 2 * NEWS_WORDS + 2))
+	if (!put_key(n, key, 2 * JOURNAL_WORDS + 2))
 		return;
 	put(n, "\"", 1);
 	for (const char *p = words; *p; p += size ? size : 1) {
 		size = text_character(p);
-		if ((size_t)(p - words) + (size ? size : 1) > NEWS_WORDS)
+		if ((size_t)(p - words) + (size ? size : 1) > JOURNAL_WORDS)
 			break;
 		put_character(n, p, size);
 	}
 	put(n, "\"", 1);
 }
 
-void news_count(struct news *n, const char *key, uint64_t count)
+void journal_count(struct journal_entry *n, const char *key, uint64_t count)
 {
 	if (put_key(n, key, 20))
 		put_digits(n, count, 1);
 }
 
-void news_seconds(struct news *n, const char *key, vn_nsec t)
+void journal_seconds(struct journal_entry *n, const char *key, vn_nsec t)
 {
 	if (!put_key(n, key, 30))
 		return;
@@ -98,7 +98,7 @@ void news_seconds(struct news *n, const char *key, vn_nsec t)
 	put_digits(n, (uint64_t)(t % VN_S / VN_US), 6);
 }
 
-void news_tell(const struct news *n)
+void journal_write(const struct journal_entry *n)
 {
-	ring_put(&news_ring, n, NEWS_HEAD + n->n);
+	ring_put(&journal_ring, n, JOURNAL_HEAD + n->n);
 }

@@ -2,8 +2,8 @@
  *
  *   news -> ring -> control thread: see events.h
  */
-#ifndef NEWS_H
-#define NEWS_H
+#ifndef JOURNAL_H
+#define JOURNAL_H
 
 #include <stdatomic.h>
 
@@ -11,41 +11,41 @@
 
 struct ring;
 
-enum news_type {
-	NEWS_OPENED, NEWS_CLOSED,       /* a connection */
-	NEWS_FAULT,                     /* a rule strikes an exchange, or a whole connection */
-	NEWS_UNREACHABLE,               /* ... or would, and cannot */
-	NEWS_MISSED,                    /* ... or has found nothing to strike */
-	NEWS_RAW,                       /* a connection's parser gives up */
-	NEWS_CHANGED,                   /* the configuration, by someone */
-	NEWS_LOST,                      /* so many that a reader has missed */
-	NEWS_TYPES
+enum journal_type {
+	JOURNAL_OPENED, JOURNAL_CLOSED,       /* a connection */
+	JOURNAL_FAULT,                     /* a rule strikes an exchange, or a whole connection */
+	JOURNAL_UNREACHABLE,               /* ... or would, and cannot */
+	JOURNAL_MISSED,                    /* ... or has found nothing to strike */
+	JOURNAL_RAW,                       /* a connection's parser gives up */
+	JOURNAL_CHANGED,                   /* the configuration, by someone */
+	JOURNAL_LOST,                      /* so many that a reader has missed */
+	JOURNAL_TYPES
 };
 
-extern const char *const news_names[NEWS_TYPES];
+extern const char *const journal_names[JOURNAL_TYPES];
 
-enum { NEWS_ROOM = 2048, NEWS_WORDS = 200 };    /* bytes of all; of one text, which is cut there */
+enum { JOURNAL_ROOM = 2048, JOURNAL_WORDS = 200 };    /* bytes of all; of one text, which is cut there */
 
-struct news {
+struct journal_entry {
 	vn_nsec at;                        /* by the monotonic clock */
 	uint16_t type, n;
-	char text[NEWS_ROOM];           /* n bytes: "proxy": "NAME", "key": value, ... */
+	char text[JOURNAL_ROOM];           /* n bytes: "proxy": "NAME", "key": value, ... */
 };
 
-#define NEWS_HEAD offsetof(struct news, text)
+#define JOURNAL_HEAD offsetof(struct journal_entry, text)
 
-extern _Atomic unsigned news_wanted;            /* bits of enum news_type: what anyone wants to know */
-extern struct ring news_ring;                   /* the head of each and the part of its text that is used */
+extern _Atomic unsigned journal_wanted;            /* bits of enum journal_type: what anyone wants to know */
+extern struct ring journal_ring;                   /* the head of each and the part of its text that is used */
 
-static inline bool news_want(enum news_type t)
+static inline bool journal_wants(enum journal_type t)
 {
-	return __builtin_expect(atomic_load_explicit(&news_wanted, memory_order_relaxed) >> t & 1, 0);
+	return __builtin_expect(atomic_load_explicit(&journal_wanted, memory_order_relaxed) >> t & 1, 0);
 }
 
-void news_begin(struct news *, enum news_type, vn_nsec at, const char *proxy);
-void news_words(struct news *, const char *key, const char *words);     /* of whatever bytes */
-void news_count(struct news *, const char *key, uint64_t n);
-void news_seconds(struct news *, const char *key, vn_nsec);
-void news_tell(const struct news *);
+void journal_begin(struct journal_entry *, enum journal_type, vn_nsec at, const char *proxy);
+void journal_text(struct journal_entry *, const char *key, const char *words);     /* of whatever bytes */
+void journal_count(struct journal_entry *, const char *key, uint64_t n);
+void journal_seconds(struct journal_entry *, const char *key, vn_nsec);
+void journal_write(const struct journal_entry *);
 
 #endif

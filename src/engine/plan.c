@@ -70,20 +70,20 @@ struct plan *plan_ref(struct plan *p)
 static void tell_misses(const struct plan *p, const struct rule *r, const struct misses *m, const char *what, const char *why)
 {
 	char none[80];
-	struct news n;
+	struct journal_entry n;
 
 	snprintf(none, sizeof none, "none of which %s", why);
-	news_begin(&n, NEWS_MISSED, clock_monotonic(), p->spec->name);
-	news_words(&n, "what", what);
-	news_words(&n, "rule", r->words->name);
-	news_words(&n, "behavior", r->behavior->name);
-	news_count(&n, *m->nearest ? "messages" : "connections", m->n);
-	news_words(&n, "why", none);
+	journal_begin(&n, JOURNAL_MISSED, clock_monotonic(), p->spec->name);
+	journal_text(&n, "what", what);
+	journal_text(&n, "rule", r->words->name);
+	journal_text(&n, "behavior", r->behavior->name);
+	journal_count(&n, *m->nearest ? "messages" : "connections", m->n);
+	journal_text(&n, "why", none);
 	if (*m->nearest)
-		news_words(&n, "nearest", m->nearest);
+		journal_text(&n, "nearest", m->nearest);
 	if (m->near)
-		news_words(&n, "but_for", "upper and lower case");
-	news_tell(&n);
+		journal_text(&n, "but_for", "upper and lower case");
+	journal_write(&n);
 }
 
 /* A rule that finds nothing to strike should say so, and what came nearest. */
@@ -92,7 +92,7 @@ static void misses_say(struct plan *p, struct rule *r, struct misses *m, const c
 	if (m->over || !m->n || atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed))
 		return;
 	m->over = true;
-	if (news_want(NEWS_MISSED))
+	if (journal_wants(JOURNAL_MISSED))
 		tell_misses(p, r, m, what, why);
 	bool messages = *m->nearest;
 	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, p->spec->name, r->words->name, r->behavior->name,
@@ -161,23 +161,23 @@ enum {
 };
 
 /* The same for programs: once for each exchange that a rule strikes, or cannot. */
-static void tell_strike(enum news_type type, const struct plan *p, const struct rule *r, const struct question *q, const char *verdict)
+static void tell_strike(enum journal_type type, const struct plan *p, const struct rule *r, const struct question *q, const char *verdict)
 {
 	static const char *const moments[MOMENTS] = { "open", "request", "response", "data", "rest", "end", "leave", "listen" };
 	const uint64_t unasked = 1ull << 63;
-	struct news n;
+	struct journal_entry n;
 
-	news_begin(&n, type, q->now, p->spec->name);
-	news_count(&n, "connection", q->connection);
-	news_count(&n, q->exchange & unasked ? "push" : "exchange", q->exchange & ~unasked);
+	journal_begin(&n, type, q->now, p->spec->name);
+	journal_count(&n, "connection", q->connection);
+	journal_count(&n, q->exchange & unasked ? "push" : "exchange", q->exchange & ~unasked);
 	if (q->moment)
-		news_words(&n, "moment", moments[moment_index(q->moment)]);
+		journal_text(&n, "moment", moments[moment_index(q->moment)]);
 	if (q->msg)
-		news_words(&n, "verb", q->msg->verb);
-	news_words(&n, "rule", r->words->name);
-	news_words(&n, "behavior", r->behavior->name);
-	news_words(&n, type == NEWS_FAULT ? "verdict" : "why", verdict);
-	news_tell(&n);
+		journal_text(&n, "verb", q->msg->verb);
+	journal_text(&n, "rule", r->words->name);
+	journal_text(&n, "behavior", r->behavior->name);
+	journal_text(&n, type == JOURNAL_FAULT ? "verdict" : "why", verdict);
+	journal_write(&n);
 }
 
 static void say_unreachable(struct plan *p, struct rule *r, const struct question *q)
@@ -185,8 +185,8 @@ static void say_unreachable(struct plan *p, struct rule *r, const struct questio
 	const char *why = q->raw ? "the connection is raw, there are no messages in it to find or to answer" : "the protocol has no words to refuse with";
 
 	atomic_fetch_add_explicit(&r->words->tally->unreachable, 1, memory_order_relaxed);
-	if (news_want(NEWS_UNREACHABLE))
-		tell_strike(NEWS_UNREACHABLE, p, r, q, why);
+	if (journal_wants(JOURNAL_UNREACHABLE))
+		tell_strike(JOURNAL_UNREACHABLE, p, r, q, why);
 	if (r->said_unreachable)
 		return;
 	r->said_unreachable = true;
@@ -617,9 +617,9 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	if (first && q->moment == VN_ON_REST && s != q->whole)
 		tally_see(r);
 	say_strike(p, r, q, v, *f, first);
-	if (first && news_want(NEWS_FAULT)) {
+	if (first && journal_wants(JOURNAL_FAULT)) {
 		char what[160];
-		tell_strike(NEWS_FAULT, p, r, q, verdict_show(v, *f, what, sizeof what));
+		tell_strike(JOURNAL_FAULT, p, r, q, verdict_show(v, *f, what, sizeof what));
 	}
 	return true;
 }

@@ -594,19 +594,19 @@ static bool raw_turn_owes_refusal(const struct conn *c)
 
 static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
 {
-	struct news n;
+	struct journal_entry n;
 
-	news_begin(&n, NEWS_RAW, conn_loop(c)->now, shard_spec(c->shard)->name);
-	news_count(&n, "connection", c->number);
-	news_words(&n, "direction", d == VN_REQUEST ? "request" : "response");
-	news_words(&n, "why", why);
-	news_tell(&n);
+	journal_begin(&n, JOURNAL_RAW, conn_loop(c)->now, shard_spec(c->shard)->name);
+	journal_count(&n, "connection", c->number);
+	journal_text(&n, "direction", d == VN_REQUEST ? "request" : "response");
+	journal_text(&n, "why", why);
+	journal_write(&n);
 }
 
 void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 {
 	why = why ? why : "the bytes are not understood";
-	if (news_want(NEWS_RAW))
+	if (journal_wants(JOURNAL_RAW))
 		tell_raw(c, p->direction, why);
 	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", shard_spec(c->shard)->name,
 	            (unsigned long long)c->number, p->direction == VN_REQUEST ? "request" : "response", why);
@@ -615,7 +615,7 @@ void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 	c->raw_counted = true;
 	c->shard->worker->talk.notice = NULL;
 	if (p->direction == VN_RESPONSE && raw_turn_owes_refusal(c)) {
-		conn_end(c, VN_RESET, WHY_LOST);
+		conn_end(c, VN_RESET, CLOSE_REASON_LOST);
 		return;
 	}
 	c->request.raw = true;

@@ -210,7 +210,7 @@ static void pipe_shut(struct pipe *p)
 {
 	p->shut = true;
 	if (p->conn->request.shut && p->conn->response.shut)
-		conn_end(p->conn, VN_CLOSE, WHY_BOTH);
+		conn_end(p->conn, VN_CLOSE, CLOSE_REASON_BOTH);
 	else
 		shutdown(pipe_to(p)->watch.fd, SHUT_WR);
 }

@@ -60,12 +60,12 @@ bool shard_drain(struct shard *p)
 		c->request.ended = c->response.ended = true;
 		conn_run(c);
 		if (!pipe_due(&c->request) && !pipe_due(&c->response))
-			conn_end(c, VN_CLOSE, WHY_STOP);
+			conn_end(c, VN_CLOSE, CLOSE_REASON_STOP);
 	}
 	return !p->conns;
 }
 
-static void shard_end_all(struct shard *p, enum vn_end how, enum why why)
+static void shard_end_all(struct shard *p, enum vn_end how, enum close_reason why)
 {
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
@@ -76,12 +76,12 @@ static void shard_end_all(struct shard *p, enum vn_end how, enum why why)
 void shard_close_all(struct shard *p)
 {
 	loop_clock(&p->worker->loop);
-	shard_end_all(p, VN_CLOSE, WHY_SHUT);
+	shard_end_all(p, VN_CLOSE, CLOSE_REASON_SHUT);
 }
 
 void shard_reset_all(struct shard *p)
 {
-	shard_end_all(p, VN_RESET, WHY_STOP);
+	shard_end_all(p, VN_RESET, CLOSE_REASON_STOP);
 }
 
 void shard_stop(struct shard *p)

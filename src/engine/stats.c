@@ -1,21 +1,21 @@
 /* stats.c - counters with one writer each, summed by whoever asks. */
 #include "engine/stats.h"
 
-const struct why_words why_words[WHYS] = {
-	[WHY_BOTH]          = { "both_ended",    "both sides have ended" },
-	[WHY_CLIENT_RESET]  = { "client_reset",  "reset by the client" },
-	[WHY_BACKEND_RESET] = { "backend_reset", "reset by the backend" },
-	[WHY_BACKEND_ENDED] = { "backend_ended", "the backend has ended before an end could take its turn" },
-	[WHY_NO_BACKEND]    = { "no_backend",    "the backend cannot be reached" },
-	[WHY_RULE_CLOSED]   = { "rule_closed",   "closed by a rule" },
-	[WHY_RULE_RESET]    = { "rule_reset",    "reset by a rule" },
-	[WHY_RULE_REMOVED]  = { "rule_removed",  "closed by a rule that was removed" },
-	[WHY_GONE]          = { "client_gone",   "its client has left and a rule holds the rest" },
-	[WHY_IDLE]          = { "idle",          "idle" },
-	[WHY_LOST]          = { "lost",          "the answer to a refused request is not understood" },
-	[WHY_SHUT]          = { "proxy_shut",    "its proxy was disabled, deleted or moved" },
-	[WHY_STOP]          = { "proxy_stops",   "the proxy stops" },
-	[WHY_API]           = { "api",           "ended through the API" },
+const struct close_reason_name close_reason_names[CLOSE_REASONS] = {
+	[CLOSE_REASON_BOTH]          = { "both_ended",    "both sides have ended" },
+	[CLOSE_REASON_CLIENT_RESET]  = { "client_reset",  "reset by the client" },
+	[CLOSE_REASON_BACKEND_RESET] = { "backend_reset", "reset by the backend" },
+	[CLOSE_REASON_BACKEND_ENDED] = { "backend_ended", "the backend has ended before an end could take its turn" },
+	[CLOSE_REASON_NO_BACKEND]    = { "no_backend",    "the backend cannot be reached" },
+	[CLOSE_REASON_RULE_CLOSED]   = { "rule_closed",   "closed by a rule" },
+	[CLOSE_REASON_RULE_RESET]    = { "rule_reset",    "reset by a rule" },
+	[CLOSE_REASON_RULE_REMOVED]  = { "rule_removed",  "closed by a rule that was removed" },
+	[CLOSE_REASON_GONE]          = { "client_gone",   "its client has left and a rule holds the rest" },
+	[CLOSE_REASON_IDLE]          = { "idle",          "idle" },
+	[CLOSE_REASON_LOST]          = { "lost",          "the answer to a refused request is not understood" },
+	[CLOSE_REASON_SHUT]          = { "proxy_shut",    "its proxy was disabled, deleted or moved" },
+	[CLOSE_REASON_STOP]          = { "proxy_stops",   "the proxy stops" },
+	[CLOSE_REASON_API]           = { "api",           "ended through the API" },
 };
 
 #define US VN_US
@@ -45,19 +45,19 @@ static uint64_t get(const _Atomic uint64_t *count)
 	return atomic_load_explicit(count, memory_order_relaxed);
 }
 
-void times_add(struct times *to, const struct histogram *h)
+void histogram_totals_add(struct histogram_totals *to, const struct histogram *h)
 {
 	for (unsigned i = 0; i <= BOUNDS; i++)
 		to->n[i] += get(&h->n[i]);
 	to->sum += get(&h->sum);
 }
 
-void figures_add(struct figures *to, const struct stats *s)
+void totals_add(struct totals *to, const struct stats *s)
 {
 	for (unsigned i = 0; i < STAT_COUNTERS; i++)
 		to->n[i] += get(&s->n[i]);
-	for (unsigned i = 0; i < WHYS; i++)
+	for (unsigned i = 0; i < CLOSE_REASONS; i++)
 		to->ended[i] += get(&s->ended[i]);
 	to->held += get(&s->held);
-	times_add(&to->answered, &s->answered);
+	histogram_totals_add(&to->answered, &s->answered);
 }

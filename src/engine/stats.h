@@ -22,25 +22,25 @@ enum counter {
 	STAT_COUNTERS
 };
 
-enum why {                      /* why a connection ended */
-	WHY_BOTH,               /* both sides have ended */
-	WHY_CLIENT_RESET,
-	WHY_BACKEND_RESET,
-	WHY_BACKEND_ENDED,      /* ... before an end could take its turn */
-	WHY_NO_BACKEND,         /* it cannot be reached */
-	WHY_RULE_CLOSED,
-	WHY_RULE_RESET,
-	WHY_RULE_REMOVED,       /* closed by a rule that was removed */
-	WHY_GONE,               /* its client has left and a rule holds the rest */
-	WHY_IDLE,
-	WHY_LOST,               /* the answer to a refused request is not understood */
-	WHY_SHUT,               /* its proxy was disabled, deleted or moved */
-	WHY_STOP,               /* the proxy stops */
-	WHY_API,                /* a client of the API says so */
-	WHYS
+enum close_reason {                      /* why a connection ended */
+	CLOSE_REASON_BOTH,               /* both sides have ended */
+	CLOSE_REASON_CLIENT_RESET,
+	CLOSE_REASON_BACKEND_RESET,
+	CLOSE_REASON_BACKEND_ENDED,      /* ... before an end could take its turn */
+	CLOSE_REASON_NO_BACKEND,         /* it cannot be reached */
+	CLOSE_REASON_RULE_CLOSED,
+	CLOSE_REASON_RULE_RESET,
+	CLOSE_REASON_RULE_REMOVED,       /* closed by a rule that was removed */
+	CLOSE_REASON_GONE,               /* its client has left and a rule holds the rest */
+	CLOSE_REASON_IDLE,
+	CLOSE_REASON_LOST,               /* the answer to a refused request is not understood */
+	CLOSE_REASON_SHUT,               /* its proxy was disabled, deleted or moved */
+	CLOSE_REASON_STOP,               /* the proxy stops */
+	CLOSE_REASON_API,                /* a client of the API says so */
+	CLOSE_REASONS
 };
 
-extern const struct why_words { const char *name, *text; } why_words[WHYS];     /* for machines, for people */
+extern const struct close_reason_name { const char *name, *text; } close_reason_names[CLOSE_REASONS];     /* for machines, for people */
 
 /* How long things took, by the bounds in stats.c; the last bucket has what is beyond all of them. */
 enum { BOUNDS = 20 };
@@ -49,22 +49,22 @@ struct histogram { _Atomic uint64_t n[BOUNDS + 1], sum; unsigned latest; };    /
 
 struct stats {                  /* one proxy in one worker: that worker writes */
 	_Atomic uint64_t n[STAT_COUNTERS];
-	_Atomic uint64_t ended[WHYS];
+	_Atomic uint64_t ended[CLOSE_REASONS];
 	_Atomic uint64_t held;          /* no counter: bytes that wait now, see shard_held_add */
 	struct histogram answered;      /* from the request to the last byte of its answer */
 };
 
-struct figures {                /* the same, as of now, of all who were added */
-	uint64_t n[STAT_COUNTERS], ended[WHYS], held;
-	struct times { uint64_t n[BOUNDS + 1], sum; } answered;
+struct totals {                /* the same, as of now, of all who were added */
+	uint64_t n[STAT_COUNTERS], ended[CLOSE_REASONS], held;
+	struct histogram_totals { uint64_t n[BOUNDS + 1], sum; } answered;
 };
 
 void histogram_note(struct histogram *, vn_nsec);
-void times_add(struct times *, const struct histogram *);
-void figures_add(struct figures *, const struct stats *);
+void histogram_totals_add(struct histogram_totals *, const struct histogram *);
+void totals_add(struct totals *, const struct stats *);
 
 /* Those that came and not went. Workers count meanwhile: the two may cross. */
-static inline uint64_t figures_open(const struct figures *f, enum counter came, enum counter went)
+static inline uint64_t totals_open(const struct totals *f, enum counter came, enum counter went)
 {
 	return f->n[came] > f->n[went] ? f->n[came] - f->n[went] : 0;
 }

@@ -50,7 +50,7 @@ static void connect_attempt_over(struct connect_attempt *d)
 	close_if_open(&d->watch->fd);
 	close_if_open(&d->spare);
 	d->last.open = connect_attempt_free;
-	loop_later(d->loop, &d->last);
+	loop_defer(d->loop, &d->last);
 }
 
 static void connect_attempt_done(struct connect_attempt *d, const char *why)

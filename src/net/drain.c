@@ -35,7 +35,7 @@ static void drain_close(struct drain *g)
 		g->next->link = g->link;
 	*g->link = g->next;
 	g->last.open = drain_free;
-	loop_later(&g->worker->loop, &g->last);
+	loop_defer(&g->worker->loop, &g->last);
 }
 
 static void drain_fire(struct timer *t)

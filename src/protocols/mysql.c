@@ -122,9 +122,9 @@ static bool packet_has(const struct packet *k, size_t n)        /* so many bytes
 	return k->n >= (n < k->len ? n : k->len);
 }
 
-struct reader { const uint8_t *p; size_t n, at; bool bad; };    /* `bad` stays set, and all that is read then is 0 */
+struct subscriber { const uint8_t *p; size_t n, at; bool bad; };    /* `bad` stays set, and all that is read then is 0 */
 
-static const uint8_t *reader_take(struct reader *r, uint64_t n)
+static const uint8_t *reader_take(struct subscriber *r, uint64_t n)
 {
 	if (r->bad || n > r->n - r->at) {
 		r->bad = true;
@@ -134,7 +134,7 @@ static const uint8_t *reader_take(struct reader *r, uint64_t n)
 	return r->p + r->at - n;
 }
 
-static uint8_t reader_byte(struct reader *r)
+static uint8_t reader_byte(struct subscriber *r)
 {
 	const uint8_t *p = reader_take(r, 1);
 
@@ -142,7 +142,7 @@ static uint8_t reader_byte(struct reader *r)
 }
 
 /* An integer that says its own length. */
-static uint64_t reader_lenenc(struct reader *r)
+static uint64_t reader_lenenc(struct subscriber *r)
 {
 	uint8_t first = reader_byte(r);
 	unsigned bytes = first == 0xfc ? 2 : first == 0xfd ? 3 : first == 0xfe ? 8 : 0;
@@ -156,7 +156,7 @@ static uint64_t reader_lenenc(struct reader *r)
 	return v;
 }
 
-static struct vn_span reader_cstring(struct reader *r)
+static struct vn_span reader_cstring(struct subscriber *r)
 {
 	const uint8_t *p = r->p + r->at, *nul = r->bad ? NULL : memchr(p, 0, r->n - r->at);
 
@@ -231,7 +231,7 @@ static const struct { uint8_t first, last; int8_t bytes; } value_sizes[] = {    
 	{ 0x09, 0x09, 4 }, { 0x0a, 0x0c, -1 }, { 0x0d, 0x0d, 2 }, { 0x0e, 0x10, 0 }, { 0xf4, 0xf4, 1 }, { 0xf5, 0xff, 0 },
 };
 
-static void value_skip(struct reader *r, uint8_t type)
+static void value_skip(struct subscriber *r, uint8_t type)
 {
 	if (type == 0x00)               /* DECIMAL, as text */
 		type = 0xf6;
@@ -245,7 +245,7 @@ static void value_skip(struct reader *r, uint8_t type)
 }
 
 /* Go behind the attributes. Where they are not whole or not understood, the reader is bad then. */
-static void attributes_skip(struct reader *r)
+static void attributes_skip(struct subscriber *r)
 {
 	uint64_t n = reader_lenenc(r);
 
@@ -254,7 +254,7 @@ static void attributes_skip(struct reader *r)
 		return;
 	const uint8_t *nulls = reader_take(r, n / 8 + (n % 8 != 0));
 	r->bad |= reader_byte(r) != 1;
-	struct reader types = *r;
+	struct subscriber types = *r;
 	for (uint64_t i = 0; i < n && !r->bad; i++) {
 		reader_take(r, 2);
 		reader_take(r, reader_lenenc(r));       /* its name */
@@ -377,7 +377,7 @@ static void statement_read(struct vn_session *t, const struct packet *k, struct 
 /* True: *text is the statement, or as much of it as is looked at. */
 static bool sql_read(const struct mysql *s, const struct packet *k, struct vn_span *text)
 {
-	struct reader r = { k->p, k->n < PATIENCE ? k->n : PATIENCE, .at = 1 };
+	struct subscriber r = { k->p, k->n < PATIENCE ? k->n : PATIENCE, .at = 1 };
 
 	if (s->can & CAN_ATTRIBUTES)
 		attributes_skip(&r);
@@ -412,7 +412,7 @@ static struct vn_span login_subject(struct vn_session *t, struct vn_span user, s
 
 static struct vn_span change_user_subject(struct vn_session *t, const struct packet *k)
 {
-	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 1 };
+	struct subscriber r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 1 };
 	struct vn_span user = reader_cstring(&r);
 
 	reader_take(&r, reader_byte(&r));
@@ -505,7 +505,7 @@ static struct vn_cut continuing_request(struct mysql *s, const struct packet *k,
 static struct vn_span login_read(struct vn_session *t, const struct packet *k, uint32_t can)
 {
 	struct mysql *s = t->state;
-	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
+	struct subscriber r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
 	struct vn_span user = reader_cstring(&r), db = { 0 };
 
 	s->can = can & s->offers & ~s->taken;
@@ -583,7 +583,7 @@ enum step { ON, END, BAD };             /* a packet: the answer goes on | ends w
 /* The status in an OK packet, or in an EOF packet. */
 static unsigned packet_status(const struct mysql *s, const struct packet *k)
 {
-	struct reader r = { k->p, k->n, .at = 1 };
+	struct subscriber r = { k->p, k->n, .at = 1 };
 
 	if (k->p[0] == 0xfe && !(s->can & CAN_DROP_EOF)) {
 		reader_take(&r, 2);
@@ -620,7 +620,7 @@ static enum step result_end(struct mysql *s, unsigned status)
 
 static enum step step_first(struct mysql *s, const struct packet *k)
 {
-	struct reader r = { k->p, k->n, .at = 0 };
+	struct subscriber r = { k->p, k->n, .at = 0 };
 
 	if (!k->len)
 		return BAD;
@@ -778,7 +778,7 @@ struct offers { size_t low, high, extended; };
 
 static bool offers_find(const struct packet *k, struct offers *o)
 {
-	struct reader r = { k->p, k->n, .at = 1 };
+	struct subscriber r = { k->p, k->n, .at = 1 };
 
 	reader_cstring(&r);             /* version */
 	reader_take(&r, 4 + 8 + 1);     /* thread, half of a random text */

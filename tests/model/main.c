@@ -553,12 +553,12 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 /* When all have left, what came has gone: each connection for one reason, each answer at most once. */
 static void figures_check(void)
 {
-	struct figures f = { 0 };
+	struct totals f = { 0 };
 	uint64_t ended = 0, answered = 0;
 
 	for (int i = 0; i < WORKERS; i++)
-		figures_add(&f, &w.shards[i]->stats);
-	for (int i = 0; i < WHYS; i++)
+		totals_add(&f, &w.shards[i]->stats);
+	for (int i = 0; i < CLOSE_REASONS; i++)
 		ended += f.ended[i];
 	for (int i = 0; i <= BOUNDS; i++)
 		answered += f.answered.n[i];

@@ -64,7 +64,7 @@ def test_the_api_has_all_its_requests_on_its_page():
 def test_all_reasons_to_end_are_on_the_page():
     table = read("docs/api.md").split("| reason |", 1)[1].split("\n\n", 1)[0]
     told = re.findall(r"`(\w+)`", "\n".join(line.split("|")[1] for line in table.split("\n")[2:]))
-    assert told == re.findall(r'^\t\[WHY_\w+\] += \{ "(\w+)"', read("src/engine/stats.c"), re.M)
+    assert told == re.findall(r'^\t\[CLOSE_REASON_\w+\] += \{ "(\w+)"', read("src/engine/stats.c"), re.M)
 
 
 @once

@@ -15,7 +15,7 @@
 static struct loop loop;
 static unsigned woken;
 
-static void wakes(struct reader *r)
+static void wakes(struct subscriber *r)
 {
 	woken++;
 }
@@ -36,35 +36,35 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct reader *reader(struct reader *r, unsigned wants, const char *proxy)
+static struct subscriber *subscriber(struct subscriber *r, unsigned wants, const char *proxy)
 {
-	*r = (struct reader){ .wants = wants, .ready = wakes };
-	reader_open(r, proxy);
+	*r = (struct subscriber){ .wants = wants, .ready = wakes };
+	subscriber_open(r, proxy);
 	return r;
 }
 
-static void tell(enum news_type type, const char *proxy, uint64_t connection)
+static void tell(enum journal_type type, const char *proxy, uint64_t connection)
 {
-	struct news n;
+	struct journal_entry n;
 
-	if (!news_want(type))
+	if (!journal_wants(type))
 		return;
-	news_begin(&n, type, clock_monotonic(), proxy);
-	news_count(&n, "connection", connection);
-	news_tell(&n);
+	journal_begin(&n, type, clock_monotonic(), proxy);
+	journal_count(&n, "connection", connection);
+	journal_write(&n);
 }
 
 /* The next line that waits, as JSON; NULL: none does. */
-static json_t *next(struct reader *r)
+static json_t *next(struct subscriber *r)
 {
-	struct vn_span s = reader_waiting(r);
+	struct vn_span s = subscriber_waiting(r);
 	const uint8_t *end = s.n ? memchr(s.p, '\n', s.n) : NULL;
 
 	if (!end)
 		return NULL;
 	json_t *line = json_loadb((const char *)s.p, (size_t)(end - s.p), 0, NULL);
 	assert_non_null(line);
-	reader_took(r, (size_t)(end - s.p) + 1);
+	subscriber_took(r, (size_t)(end - s.p) + 1);
 	return line;
 }
 
@@ -86,15 +86,15 @@ static void any_bytes(void **state)
 		{ "caf\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80" },
 		{ "\xff\xfe\xc3", "???" }, { "\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80", "?????????" }, { "", "" },
 	};
-	struct reader r;
+	struct subscriber r;
 
-	reader(&r, ~0u, NULL);
+	subscriber(&r, ~0u, NULL);
 	for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-		struct news n;
-		news_begin(&n, NEWS_RAW, 0, table[i].said);
-		news_words(&n, "why", table[i].said);
-		news_seconds(&n, "age", 1500 * VN_MS);
-		news_tell(&n);
+		struct journal_entry n;
+		journal_begin(&n, JOURNAL_RAW, 0, table[i].said);
+		journal_text(&n, "why", table[i].said);
+		journal_seconds(&n, "age", 1500 * VN_MS);
+		journal_write(&n);
 		events_drain();
 		json_t *line = next(&r);
 		assert_string_equal(words(line, "proxy"), table[i].shown);
@@ -103,58 +103,58 @@ static void any_bytes(void **state)
 		assert_true(json_real_value(json_object_get(line, "age")) == 1.5);
 		json_decref(line);
 	}
-	reader_close(&r);
+	subscriber_close(&r);
 }
 
 /* Whatever is too much is left out, between two characters and between two fields. */
 static void too_much(void **state)
 {
 	char much[4096] = "";
-	struct reader r;
-	struct news n;
+	struct subscriber r;
+	struct journal_entry n;
 
 	for (unsigned i = 0; i < 1000; i++)
 		strcat(much, i % 3 ? "\"" : "\xe4\xb8\x96");
-	reader(&r, ~0u, NULL);
-	news_begin(&n, NEWS_RAW, 0, much);
+	subscriber(&r, ~0u, NULL);
+	journal_begin(&n, JOURNAL_RAW, 0, much);
 	for (unsigned i = 0; i < 100; i++) {
-		news_words(&n, "words", much);
-		news_count(&n, "count", INT64_MAX);
-		news_seconds(&n, "seconds", INT64_MAX);
+		journal_text(&n, "words", much);
+		journal_count(&n, "count", INT64_MAX);
+		journal_seconds(&n, "seconds", INT64_MAX);
 	}
-	news_tell(&n);
+	journal_write(&n);
 	events_drain();
 	json_t *line = next(&r);
 	assert_non_null(line);
-	assert_true(strlen(words(line, "proxy")) <= NEWS_WORDS);
+	assert_true(strlen(words(line, "proxy")) <= JOURNAL_WORDS);
 	json_decref(line);
-	reader_close(&r);
+	subscriber_close(&r);
 }
 
 static void nobody_wants(void **state)
 {
-	struct reader r;
+	struct subscriber r;
 
-	for (unsigned t = 0; t < NEWS_TYPES; t++)
-		assert_false(news_want(t));
-	reader(&r, 1u << NEWS_FAULT, NULL);
-	assert_true(news_want(NEWS_FAULT));
-	assert_false(news_want(NEWS_OPENED));
-	reader_close(&r);
-	assert_false(news_want(NEWS_FAULT));
+	for (unsigned t = 0; t < JOURNAL_TYPES; t++)
+		assert_false(journal_wants(t));
+	subscriber(&r, 1u << JOURNAL_FAULT, NULL);
+	assert_true(journal_wants(JOURNAL_FAULT));
+	assert_false(journal_wants(JOURNAL_OPENED));
+	subscriber_close(&r);
+	assert_false(journal_wants(JOURNAL_FAULT));
 }
 
 static void who_wants_what(void **state)
 {
-	struct reader all, faults, db;
+	struct subscriber all, faults, db;
 	json_t *line;
 
-	reader(&all, ~0u, NULL);
-	reader(&faults, 1u << NEWS_FAULT, NULL);
-	reader(&db, ~0u, "db");
-	tell(NEWS_OPENED, "db", 1);
-	tell(NEWS_FAULT, "db2", 2);
-	tell(NEWS_FAULT, "db", 3);
+	subscriber(&all, ~0u, NULL);
+	subscriber(&faults, 1u << JOURNAL_FAULT, NULL);
+	subscriber(&db, ~0u, "db");
+	tell(JOURNAL_OPENED, "db", 1);
+	tell(JOURNAL_FAULT, "db2", 2);
+	tell(JOURNAL_FAULT, "db", 3);
 	events_drain();
 	for (long long id = 0, i = 1; i <= 3; i++) {
 		line = next(&all);
@@ -177,13 +177,13 @@ static void who_wants_what(void **state)
 	assert_null(next(&faults));
 	assert_null(next(&db));
 	assert_int_equal(woken, 3);
-	reader_close(&all);
-	reader_close(&faults);
-	reader_close(&db);
+	subscriber_close(&all);
+	subscriber_close(&faults);
+	subscriber_close(&db);
 }
 
 /* All that were told are there or are counted, in order. */
-static void count_all(struct reader *r, long long told)
+static void count_all(struct subscriber *r, long long told)
 {
 	long long seen = 0, lost = 0, last = 0;
 
@@ -202,38 +202,38 @@ static void count_all(struct reader *r, long long told)
 
 static void a_slow_reader(void **state)
 {
-	struct events_figures before = events_figures();
-	struct reader slow, quick;
+	struct events_totals before = events_totals();
+	struct subscriber slow, quick;
 	json_t *line;
 
-	reader(&slow, ~0u, NULL);
-	reader(&quick, ~0u, NULL);
+	subscriber(&slow, ~0u, NULL);
+	subscriber(&quick, ~0u, NULL);
 	for (uint64_t i = 1; i <= 10000; i++) {
-		tell(NEWS_OPENED, "db", i);
+		tell(JOURNAL_OPENED, "db", i);
 		events_drain();
 		line = next(&quick);
 		assert_int_equal(number(line, "connection"), i);
 		json_decref(line);
 	}
-	assert_true(events_figures().lost > before.lost);
+	assert_true(events_totals().lost > before.lost);
 	count_all(&slow, 10000);
-	tell(NEWS_OPENED, "db", 1);
+	tell(JOURNAL_OPENED, "db", 1);
 	events_drain();
 	line = next(&slow);
 	assert_string_equal(words(line, "type"), "opened");
 	json_decref(line);
-	reader_close(&slow);
-	reader_close(&quick);
+	subscriber_close(&slow);
+	subscriber_close(&quick);
 }
 
 static void a_full_ring(void **state)
 {
-	struct reader r;
+	struct subscriber r;
 
-	reader(&r, ~0u, NULL);
+	subscriber(&r, ~0u, NULL);
 	for (uint64_t i = 1; i <= 50000; i++)
-		tell(NEWS_OPENED, "db", i);
-	assert_true(ring_lost(&news_ring) > 0);
+		tell(JOURNAL_OPENED, "db", i);
+	assert_true(ring_lost(&journal_ring) > 0);
 	events_drain();
 	long long seen = 0, lost = 0;
 	for (json_t *line; (line = next(&r)); json_decref(line))
@@ -242,7 +242,7 @@ static void a_full_ring(void **state)
 		else
 			seen++;
 	assert_int_equal(seen + lost, 50000);
-	reader_close(&r);
+	subscriber_close(&r);
 }
 
 static void types(void **state)
@@ -251,7 +251,7 @@ static void types(void **state)
 	unsigned wants;
 
 	assert_true(events_types("fault,closed", &wants, error));
-	assert_int_equal(wants, 1u << NEWS_FAULT | 1u << NEWS_CLOSED);
+	assert_int_equal(wants, 1u << JOURNAL_FAULT | 1u << JOURNAL_CLOSED);
 	assert_false(events_types("fault,,closed", &wants, error));
 	assert_false(events_types("fault,clo", &wants, error));
 	assert_string_equal(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got 'clo'");
@@ -259,18 +259,18 @@ static void types(void **state)
 
 static void as_a_stream(void **state)
 {
-	struct reader r = { .wants = ~0u, .stream = true, .ready = wakes };
+	struct subscriber r = { .wants = ~0u, .stream = true, .ready = wakes };
 	unsigned long long id;
 	int end = 0;
 
-	reader_open(&r, NULL);
-	tell(NEWS_FAULT, "db", 7);
+	subscriber_open(&r, NULL);
+	tell(JOURNAL_FAULT, "db", 7);
 	events_drain();
-	struct vn_span s = reader_waiting(&r);
+	struct vn_span s = subscriber_waiting(&r);
 	sscanf((const char *)s.p, "id: %llu\nevent: fault\ndata: {\"id\": %*u, \"time\": %*f, \"type\": \"fault\", \"proxy\": \"db\", \"connection\": 7}%n", &id, &end);
 	assert_int_equal(end + 2, s.n);
 	assert_memory_equal(s.p + end, "\n\n", 2);
-	reader_close(&r);
+	subscriber_close(&r);
 }
 
 /* A pipe that nobody reads loses events, and makes nobody wait. */
@@ -290,10 +290,10 @@ static void a_file_that_is_not_read(void **state)
 	fd = open(path, O_RDONLY | O_NONBLOCK);
 	assert_true(events_start(&own, path, error));
 	for (uint64_t i = 1; i <= 10000; i++) {
-		tell(NEWS_OPENED, "db", i);
+		tell(JOURNAL_OPENED, "db", i);
 		events_drain();
 	}
-	assert_true(events_figures().lost > 0);
+	assert_true(events_totals().lost > 0);
 	assert_true(read(fd, bytes, sizeof bytes) > 0);
 	close(fd);
 	events_stop();

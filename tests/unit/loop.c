@@ -256,15 +256,15 @@ static void from_many_threads(void **state)
 static void open_and_later(struct mail *m)
 {
 	open_tell(m);
-	loop_later(&loop, &letter(3, 'n', open_tell)->mail);
+	loop_defer(&loop, &letter(3, 'n', open_tell)->mail);
 }
 
 /* Later: behind descriptors, mail and timers, in the order asked; what is put off meanwhile waits a round. */
 static void later(void **state)
 {
 	struct bell t = { { .fire = ring }, 't' };
-	loop_later(&loop, &letter(0, 'x', open_and_later)->mail);
-	loop_later(&loop, &letter(1, 'y', open_tell)->mail);
+	loop_defer(&loop, &letter(0, 'x', open_and_later)->mail);
+	loop_defer(&loop, &letter(1, 'y', open_tell)->mail);
 	loop_post(&loop, &letter(2, 'm', open_tell)->mail);
 	timer_set(&loop, &t.timer, 1100);
 	until(1100);
@@ -276,7 +276,7 @@ static void later(void **state)
 static void last_words(void **state)
 {
 	loop_post(&loop, &letter(0, 'p', open_and_later)->mail);
-	loop_later(&loop, &letter(1, 'l', open_tell)->mail);
+	loop_defer(&loop, &letter(1, 'l', open_tell)->mail);
 	loop_free(&loop);
 	assert_string_equal(story, "pln");
 	loop_init(&loop);

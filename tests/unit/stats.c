@@ -7,13 +7,13 @@
 
 static void every_why_has_words(void **state)
 {
-	for (unsigned i = 0; i < WHYS; i++) {
-		assert_non_null(why_words[i].name);
-		assert_non_null(why_words[i].text);
-		for (const char *c = why_words[i].name; *c; c++)
+	for (unsigned i = 0; i < CLOSE_REASONS; i++) {
+		assert_non_null(close_reason_names[i].name);
+		assert_non_null(close_reason_names[i].text);
+		for (const char *c = close_reason_names[i].name; *c; c++)
 			assert_true((*c >= 'a' && *c <= 'z') || *c == '_');
 		for (unsigned k = 0; k < i; k++)
-			assert_string_not_equal(why_words[i].name, why_words[k].name);
+			assert_string_not_equal(close_reason_names[i].name, close_reason_names[k].name);
 	}
 }
 
@@ -26,14 +26,14 @@ static void bounds_ascend(void **state)
 static void a_bound_belongs_to_its_bucket(void **state)
 {
 	struct histogram h = { 0 };
-	struct times t = { 0 };
+	struct histogram_totals t = { 0 };
 
 	for (unsigned i = 0; i < BOUNDS; i++) {
 		histogram_note(&h, histogram_bounds[i]);
 		histogram_note(&h, histogram_bounds[i] + 1);
 	}
 	histogram_note(&h, -1);         /* a clock that goes back is not believed */
-	times_add(&t, &h);
+	histogram_totals_add(&t, &h);
 	assert_int_equal(t.n[0], 2);
 	for (unsigned i = 1; i < BOUNDS; i++)
 		assert_int_equal(t.n[i], 2);
@@ -43,29 +43,29 @@ static void a_bound_belongs_to_its_bucket(void **state)
 static void times_are_summed(void **state)
 {
 	struct histogram h = { 0 };
-	struct times t = { 0 };
+	struct histogram_totals t = { 0 };
 
 	histogram_note(&h, 3 * VN_MS);
 	histogram_note(&h, 4 * VN_S);
-	times_add(&t, &h);
-	times_add(&t, &h);
+	histogram_totals_add(&t, &h);
+	histogram_totals_add(&t, &h);
 	assert_int_equal(t.sum, 2 * (3 * VN_MS + 4 * VN_S));
 }
 
 static void workers_are_summed(void **state)
 {
 	struct stats one = { 0 }, two = { 0 };
-	struct figures f = { 0 };
+	struct totals f = { 0 };
 
 	stats_add(&one, STAT_OPENED, 2);
 	stats_add(&two, STAT_OPENED, 3);
-	count_add(&two.ended[WHY_IDLE], 7);
+	count_add(&two.ended[CLOSE_REASON_IDLE], 7);
 	histogram_note(&one.answered, VN_S);
-	figures_add(&f, &one);
-	figures_add(&f, &two);
+	totals_add(&f, &one);
+	totals_add(&f, &two);
 	assert_int_equal(f.n[STAT_OPENED], 5);
 	assert_int_equal(f.n[STAT_CLOSED], 0);
-	assert_int_equal(f.ended[WHY_IDLE], 7);
+	assert_int_equal(f.ended[CLOSE_REASON_IDLE], 7);
 	assert_int_equal(f.answered.sum, VN_S);
 }
 
