@@ -67,10 +67,10 @@ static void refuse(struct feed *f, bool idle, uint8_t which)
 	if (idle) {
 		f->protocol->word(&f->talk, NULL, failure, &out);
 	} else if (feed_refuse(f, failure, &out) >= 0) {
-		out_clear(&out);
+		buffer_clear(&out);
 		f->protocol->word(&f->talk, &f->latest, failure, &out);
 	}
-	out_free(&out);
+	buffer_free(&out);
 }
 
 /* What is read can be written, and what is written be read again. */
@@ -91,7 +91,7 @@ static void json_say(const json_t *value)
 static void toxic_say(const json_t *value)
 {
 	struct spec *on = spec_make("fuzz");
-	struct fault f;
+	struct http_error f;
 	char *name = NULL;
 
 	on->protocol = protocol_find("http");
@@ -108,7 +108,7 @@ static void toxic_say(const json_t *value)
 static void body_say(struct input in)
 {
 	char error[GO_ERROR], *text = malloc(in.n + !in.n);     /* just so many: what is read beyond is found out */
-	struct fault f;
+	struct http_error f;
 	size_t n;
 
 	assert(text);
@@ -120,14 +120,14 @@ static void body_say(struct input in)
 		return;
 	json_say(value);
 	toxic_say(value);
-	struct wish *w = wishes_read(value, &n, &f);
+	struct proxy_request *w = proxy_requests_read(value, &n, &f);
 	for (size_t i = 0; w && i < n; i++) {
 		struct address a;
-		if (w[i].listen && wish_address(w[i].listen, &a, error))
+		if (w[i].listen && proxy_request_address(w[i].listen, &a, error))
 			address_free(&a);
 	}
 	if (w)
-		wishes_free(w, n);
+		proxy_requests_free(w, n);
 	json_decref(value);
 }
 

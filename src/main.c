@@ -12,7 +12,7 @@
 int main(int argc, char **argv)
 {
 	struct settings settings;
-	const char *fault = registry_fault();
+	const char *fault = registry_error();
 
 	if (fault) {
 		fprintf(stderr, "%s\n", fault);
@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 	}
 	if (argc == 2 && !strcmp(argv[1], "demo"))
 		return demo_run();
-	int (*read)(struct settings *, int, char **) = toxiserver_meant(argv[0]) ? toxiserver_read : settings_read;
+	int (*read)(struct settings *, int, char **) = toxiproxy_args_wanted(argv[0]) ? toxiproxy_args_read : settings_read;
 	int code = read(&settings, argc, argv);
 	if (code != -1)
 		return code;

@@ -48,19 +48,19 @@ static bool token_shown(struct request *r, const char *token)
 	return !token || !*token || (word && strncasecmp(word, "Bearer ", 7) == 0 && same(word + 7, token));
 }
 
-bool request_admit(struct request *r, const char *version)
+bool request_check(struct request *r, const char *version)
 {
 	const char *host = request_header(r, "Host"), *origin = request_header(r, "Origin");
 
 	if (!host && strcmp(version, MHD_HTTP_VERSION_1_1) == 0) {
-		request_refuse(r, 400, "header", "Host", "a Host header is expected in HTTP/1.1");
+		request_error(r, 400, "header", "Host", "a Host header is expected in HTTP/1.1");
 	} else if (host && http_local(r->http) && !host_local(host)) {
-		request_refuse(r, 403, "header", "Host", "expected localhost, 127.0.0.1 or [::1]: the API listens on loopback only");
+		request_error(r, 403, "header", "Host", "expected localhost, 127.0.0.1 or [::1]: the API listens on loopback only");
 	} else if (origin && !origin_ours(origin, host)) {
-		request_refuse(r, 403, "header", "Origin", "requests from other origins are not served");
+		request_error(r, 403, "header", "Origin", "requests from other origins are not served");
 	} else if (!token_shown(r, control_settings(request_control(r))->http_token)) {
-		request_say(r, "WWW-Authenticate", "Bearer");
-		request_refuse(r, 401, "header", "Authorization", "expected Bearer and the token that --http-token set");
+		request_set_header(r, "WWW-Authenticate", "Bearer");
+		request_error(r, 401, "header", "Authorization", "expected Bearer and the token that --http-token set");
 	} else {
 		return true;
 	}

@@ -31,36 +31,36 @@ static void get_behaviors(struct request *r)
 	json_t *names = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(names, json_words(all[i]->name));
+		json_array_append_new(names, json_text(all[i]->name));
 	request_answer(r, 200, json_pack("{s:o}", "behaviors", names));
 }
 
 /* A name that is no string can't be one of ours: shown as it was written. */
 static void refuse_name(struct request *r, const json_t *name)
 {
-	char sentence[SENTENCE], *text = json_dumps(name, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+	char sentence[ERROR_MAX], *text = json_dumps(name, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 
 	snprintf(sentence, sizeof sentence, "the '%.200s' behavior does not exist", text ? text : "");
-	request_refuse(r, 400, "body", "name", sentence);
+	request_error(r, 400, "body", "name", sentence);
 	free(text);
 }
 
 static void behavior_change(struct request *r, const char *name, const json_t *options)
 {
 	const char *culprit = "name";
-	char error[SENTENCE] = "";
+	char error[ERROR_MAX] = "";
 	struct spec *to = spec_with_behavior(request_spec(r)->defaults, request_spec(r), name, options,
 	                                     &culprit, error);
 
 	if (!to) {
-		request_refuse(r, 400, "body", culprit, error);
+		request_error(r, 400, "body", culprit, error);
 		return;
 	}
 	json_t *answer = json_pack("{s:s}", "status", "ok");
 	struct totals f;
 	proxy_totals(request_proxy(r), &f);
 	uint64_t raw = totals_open(&f, STAT_RAW, STAT_RAW_CLOSED);
-	if (raw && spec_words(to))      /* no words reach those */
+	if (raw && spec_needs_messages(to))      /* no words reach those */
 		json_object_set_new(answer, "unreachable", json_integer((json_int_t)raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
 	request_change(r, request_proxy(r), to, 200, answer);
@@ -74,7 +74,7 @@ static void put_behavior(struct request *r)
 		return;
 	const json_t *name = json_object_get(object, "name");
 	if (!name)
-		request_refuse(r, 400, "body", "", "the value should contain a \"name\" key");
+		request_error(r, 400, "body", "", "the value should contain a \"name\" key");
 	else if (!json_is_string(name))
 		refuse_name(r, name);
 	else
@@ -102,13 +102,13 @@ static void get_backend(struct request *r)
 {
 	const struct spec *s = request_spec(r);
 
-	request_answer(r, 200, json_pack("{s:o}", "backend", json_words(s->backend.text)));
+	request_answer(r, 200, json_pack("{s:o}", "backend", json_text(s->backend.text)));
 }
 
 static void put_backend(struct request *r)
 {
 	json_t *object = request_object(r);
-	char error[SENTENCE] = "expected HOST:PORT";
+	char error[ERROR_MAX] = "expected HOST:PORT";
 	struct spec *to = NULL;
 
 	if (!object)
@@ -119,9 +119,9 @@ static void put_backend(struct request *r)
 	if (to)
 		request_change(r, request_proxy(r), to, 200, json_pack("{s:s}", "status", "ok"));
 	else if (backend)
-		request_refuse(r, 400, "body", "backend", error);
+		request_error(r, 400, "body", "backend", error);
 	else
-		request_refuse(r, 400, "body", "backend", "the value should contain a \"backend\" key");
+		request_error(r, 400, "body", "backend", "the value should contain a \"backend\" key");
 	json_decref(object);
 }
 
@@ -133,9 +133,9 @@ static json_t *proxy_to_json(const struct proxy *p)
 	struct totals f;
 
 	proxy_totals(p, &f);
-	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_words(s->name),
-	                 "listen", json_words(s->listen.text), "backend", json_words(s->backend.text),
-	                 "protocol", s->protocol->name, "behavior", json_words(s->behavior),
+	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_text(s->name),
+	                 "listen", json_text(s->listen.text), "backend", json_text(s->backend.text),
+	                 "protocol", s->protocol->name, "behavior", json_text(s->behavior),
 	                 "connections", (json_int_t)totals_open(&f, STAT_OPENED, STAT_CLOSED),
 	                 "raw", (json_int_t)totals_open(&f, STAT_RAW, STAT_RAW_CLOSED));
 }

@@ -29,27 +29,27 @@ static bool number_read(const char *text, uint64_t most, uint64_t *to)
 
 static void refuse(struct request *r, const char *location, const char *name, const char *expected, const char *got)
 {
-	char sentence[SENTENCE], shown[64];
+	char sentence[ERROR_MAX], shown[64];
 
-	sentence_put(sentence, "%s: expected %s, got '%s'", name, expected, text_show(got, shown, sizeof shown));
-	request_refuse(r, 400, location, name, sentence);
+	error_format(sentence, "%s: expected %s, got '%s'", name, expected, text_printable(got, shown, sizeof shown));
+	request_error(r, 400, location, name, sentence);
 }
 
 static void nothing(struct request *r, const char *name, const char *format, const char *what)
 {
-	char sentence[SENTENCE], shown[80];
+	char sentence[ERROR_MAX], shown[80];
 
-	sentence_put(sentence, format, text_show(what, shown, sizeof shown));
-	request_refuse(r, 404, "url", name, sentence);
+	error_format(sentence, format, text_printable(what, shown, sizeof shown));
+	request_error(r, 404, "url", name, sentence);
 }
 
 /* The proxy of a path that begins with /proxies/NAME. NULL: refused. */
 static struct proxy *proxy_named(struct request *r)
 {
-	struct proxy *p = control_find(request_control(r), request_word(r, 0));
+	struct proxy *p = control_find(request_control(r), request_param(r, 0));
 
 	if (!p)
-		nothing(r, "proxy", "there is no proxy '%s'", request_word(r, 0));
+		nothing(r, "proxy", "there is no proxy '%s'", request_param(r, 0));
 	return p;
 }
 
@@ -81,7 +81,7 @@ static json_t *address_json(const struct endpoint *e)
 {
 	char text[128];
 
-	return e->len ? json_words(endpoint_show(e, text, sizeof text)) : json_null();
+	return e->len ? json_text(endpoint_show(e, text, sizeof text)) : json_null();
 }
 
 static json_t *seconds_json(vn_nsec t)
@@ -100,9 +100,9 @@ static json_t *entry_json(const struct conn_info *e)
 	json_t *open = json_null(), *held = json_null();
 
 	if (*e->verb)
-		open = json_pack("{s:I, s:o}", "exchange", (json_int_t)(e->exchange & INT64_MAX), "verb", json_words(e->verb));
+		open = json_pack("{s:I, s:o}", "exchange", (json_int_t)(e->exchange & INT64_MAX), "verb", json_text(e->verb));
 	if (*e->rule)
-		held = json_pack("{s:o, s:o}", "rule", json_words(e->rule), "for", e->left == VN_NEVER ? json_null() : seconds_json(e->left));
+		held = json_pack("{s:o, s:o}", "rule", json_text(e->rule), "for", e->left == VN_NEVER ? json_null() : seconds_json(e->left));
 	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 	                 "connection", (json_int_t)e->number, "client", address_json(&e->client), "backend", address_json(&e->backend),
 	                 "state", e->connecting ? "dials" : e->raw ? "raw" : "open", "age", seconds_json(e->age), "idle", seconds_json(e->idle),
@@ -290,7 +290,7 @@ static void end_own(struct request *r)
 
 static void end_own_one(struct request *r)
 {
-	end(r, request_proxy(r), request_word(r, 0));
+	end(r, request_proxy(r), request_param(r, 0));
 }
 
 static void list_named(struct request *r)
@@ -314,7 +314,7 @@ static void end_named_one(struct request *r)
 	struct proxy *p = proxy_named(r);
 
 	if (p)
-		end(r, p, request_word(r, 1));
+		end(r, p, request_param(r, 1));
 }
 
 static const struct route routes[] = {

@@ -63,10 +63,10 @@ static void get_events(struct request *r)
 {
 	const char *types = request_query(r, "type"), *proxy = request_query(r, "proxy");
 	unsigned wants = ~0u;
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	if (types && !events_types(types, &wants, error)) {
-		request_refuse(r, 400, "query", "type", error);
+		request_error(r, 400, "query", "type", error);
 		return;
 	}
 	struct follower *f = calloc(1, sizeof *f);
@@ -76,7 +76,7 @@ static void get_events(struct request *r)
 		.subscriber = { .wants = wants, .stream = true, .ready = follower_ready },
 	};
 	subscriber_open(&f->subscriber, proxy);
-	request_say(r, "Cache-Control", "no-cache");
+	request_set_header(r, "Cache-Control", "no-cache");
 	request_stream(r, "text/event-stream", &f->stream);
 }
 

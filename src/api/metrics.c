@@ -37,7 +37,7 @@ static void label(const struct scrape *s, char before, const char *name, const c
 {
 	fprintf(s->to, "%c%s=\"", before, name);
 	while (*value) {
-		size_t n = text_character(value);
+		size_t n = utf8_length(value);
 		if (*value == '\n')
 			fputs("\\n", s->to);
 		else if (*value == '"' || *value == '\\')
@@ -199,7 +199,7 @@ static void rules(const struct scrape *s, const struct family *f)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct spec *spec = spec_at(s, i);
 		for (unsigned k = 0; k < spec->n_rules; k++) {
-			const struct tally *t = spec->rules[k].tally;
+			const struct rule_counters *t = spec->rules[k].counters;
 			row(s, f, spec->name);
 			label(s, ',', "rule", spec->rules[k].name);
 			label(s, ',', "behavior", spec->rules[k].behavior->name);
@@ -392,4 +392,4 @@ static const struct route routes[] = {
 	{ NULL },
 };
 
-DIALECT(metrics, .routes = routes, .admit = toxiproxy_admit)
+DIALECT(metrics, .routes = routes, .check = toxiproxy_check)

@@ -86,7 +86,7 @@ struct proxy *request_proxy(struct request *r)
 	return r->proxy;
 }
 
-const char *request_word(struct request *r, unsigned i)
+const char *request_param(struct request *r, unsigned i)
 {
 	assert(i < WORDS_MAX && r->words[i]);
 	return r->words[i];
@@ -133,7 +133,7 @@ struct vn_span request_body(struct request *r)
 
 /* ---- answers ---- */
 
-void request_say(struct request *r, const char *header, const char *value)
+void request_set_header(struct request *r, const char *header, const char *value)
 {
 	assert(r->n_says < SAYINGS_MAX);
 	char *h = strdup(header), *v = strdup(value);
@@ -165,7 +165,7 @@ void request_answer_text(struct request *r, unsigned status, const char *type, c
 	request_ready(r);
 }
 
-json_t *json_words(const char *text)
+json_t *json_text(const char *text)
 {
 	size_t n = strlen(text);
 
@@ -185,11 +185,11 @@ json_t *json_words(const char *text)
 	return words;
 }
 
-void request_refuse(struct request *r, unsigned status, const char *location, const char *name, const char *description)
+void request_error(struct request *r, unsigned status, const char *location, const char *name, const char *description)
 {
 	request_answer(r, status, json_pack("{s:s, s:[{s:s, s:o, s:o}]}", "status", "error", "errors",
-	                                    "location", location, "name", json_words(name),
-	                                    "description", json_words(description)));
+	                                    "location", location, "name", json_text(name),
+	                                    "description", json_text(description)));
 }
 
 json_t *request_object(struct request *r)
@@ -200,7 +200,7 @@ json_t *request_object(struct request *r)
 	if (json_is_object(object))
 		return object;
 	json_decref(object);
-	request_refuse(r, 400, "body", "", "the value is not a valid json object");
+	request_error(r, 400, "body", "", "the value is not a valid json object");
 	return NULL;
 }
 

@@ -45,8 +45,8 @@ void request_resume(struct request *);
 int  request_send(struct request *);    /* what the daemon is to return */
 
 const struct route *route_find(struct request *, const char *method);   /* NULL: answered, or strayed */
-void request_stray(struct request *, unsigned status);
-bool request_admit(struct request *, const char *version);      /* false: answered */
+void request_not_found(struct request *, unsigned status);
+bool request_check(struct request *, const char *version);      /* false: answered */
 
 /* The server's, for these. */
 struct control *http_control(struct http *);

@@ -184,9 +184,9 @@ static const struct route *route_of_proxy(struct request *r, const char *method,
 	char *name = decode(path + 1, (size_t)(slash - path - 1));
 	r->proxy = proxy_meant(request_control(r), name);
 	if (!r->proxy) {
-		char sentence[SENTENCE], shown[80];
-		sentence_put(sentence, "there is no proxy '%s'", text_show(name, shown, sizeof shown));
-		request_refuse(r, 404, "url", "proxy", sentence);
+		char sentence[ERROR_MAX], shown[80];
+		error_format(sentence, "there is no proxy '%s'", text_printable(name, shown, sizeof shown));
+		request_error(r, 404, "url", "proxy", sentence);
 		route = NULL;
 	}
 	free(name);
@@ -195,26 +195,26 @@ static const struct route *route_of_proxy(struct request *r, const char *method,
 
 /* ---- what there is none for ---- */
 
-static void vaurien_stray(struct request *r, unsigned status)
+static void vaurien_not_found(struct request *r, unsigned status)
 {
-	char message[SENTENCE];
+	char message[ERROR_MAX];
 	const char *title = status == 405 ? "Method Not Allowed" : "Not Found";
 
 	if (status == 405)
 		snprintf(message, sizeof message, "The method %.64s is not allowed for this resource. \n\n\n", r->method);
 	else
 		snprintf(message, sizeof message, "The resource could not be found.");
-	request_answer(r, status, json_pack("{s:o, s:o, s:s}", "message", json_words(message),
+	request_answer(r, status, json_pack("{s:o, s:o, s:s}", "message", json_text(message),
 	                                    "code", json_sprintf("%u %s", status, title), "title", title));
 }
 
-void request_stray(struct request *r, unsigned status)
+void request_not_found(struct request *r, unsigned status)
 {
-	if (r->dialect && r->dialect->stray) {
+	if (r->dialect && r->dialect->not_found) {
 		r->allow[0] = 0;                /* it says itself what there is to say */
-		r->dialect->stray(r, status);
+		r->dialect->not_found(r, status);
 	} else {
-		vaurien_stray(r, status);
+		vaurien_not_found(r, status);
 	}
 }
 
@@ -224,7 +224,7 @@ static const struct dialect *dialect_of(struct request *r, const char *path)
 	const char *spoken = control_settings(request_control(r))->dialect;
 
 	for (const struct dialect *d = dialects; d; d = d->next)
-		if ((d->realm && strncmp(path, d->realm, strlen(d->realm)) == 0) || (spoken && !strcmp(d->name, spoken)))
+		if ((d->prefix && strncmp(path, d->prefix, strlen(d->prefix)) == 0) || (spoken && !strcmp(d->name, spoken)))
 			return d;
 	return NULL;
 }
@@ -241,7 +241,7 @@ static const struct route *route_search(struct request *r, const char *method, c
 	if (!route && !r->allow[0])
 		r->dialect = dialect_of(r, path);
 	if (!route) {
-		request_stray(r, r->allow[0] ? 405 : 404);
+		request_not_found(r, r->allow[0] ? 405 : 404);
 		return NULL;
 	}
 	struct control *c = request_control(r);
@@ -249,7 +249,7 @@ static const struct route *route_search(struct request *r, const char *method, c
 		r->proxy = control_proxy(c, 0);
 	if (r->proxy || !route->of_proxy || route->needs_none)
 		return route;
-	request_refuse(r, 404, "url", "", "there is no proxy");
+	request_error(r, 404, "url", "", "there is no proxy");
 	return NULL;
 }
 
@@ -264,7 +264,7 @@ const struct route *route_find(struct request *r, const char *method)
 	if (strlen(path) == n && memcmp(path, as_it_came, n) == 0) {
 		route = route_search(r, method, path);
 	} else {
-		request_say(r, "Location", path);
+		request_set_header(r, "Location", path);
 		request_answer_text(r, 301, NULL, NULL, 0);
 	}
 	free(path);

@@ -7,7 +7,7 @@
 #include "spec/registry.h"
 #include "api/server.h"
 
-struct trouble { const char *culprit; char error[SENTENCE]; };
+struct trouble { const char *culprit; char error[ERROR_MAX]; };
 
 static struct spec *request_spec(struct request *r)
 {
@@ -16,16 +16,16 @@ static struct spec *request_spec(struct request *r)
 
 static void refuse(struct request *r, const struct trouble *t)
 {
-	request_refuse(r, 400, "body", t->culprit, t->error);
+	request_error(r, 400, "body", t->culprit, t->error);
 }
 
 /* The rule that the path names. NULL: refused. */
 static const struct rule_spec *rule_named(struct request *r)
 {
-	const struct rule_spec *rule = spec_rule(request_spec(r), request_word(r, 0));
+	const struct rule_spec *rule = spec_rule(request_spec(r), request_param(r, 0));
 
 	if (!rule)
-		request_refuse(r, 404, "url", "rule", "there is no rule of that name");
+		request_error(r, 404, "url", "rule", "there is no rule of that name");
 	return rule;
 }
 
@@ -57,7 +57,7 @@ static json_t *options_of(const json_t *body, struct trouble *t)
 
 	if (nested && !json_is_object(nested)) {
 		t->culprit = "options";
-		sentence_put(t->error, "options: expected an object");
+		error_format(t->error, "options: expected an object");
 		json_decref(all);
 		return NULL;
 	}
@@ -78,7 +78,7 @@ static bool options_set(struct rule_spec *rule, const struct spec *on, const jso
 		if (good)
 			good = rule_set(rule, key, value, &t->culprit, t->error);
 	json_decref(options);
-	return good && rule_settle(rule, on->protocol, &t->culprit, t->error);
+	return good && rule_finish(rule, on->protocol, &t->culprit, t->error);
 }
 
 /* Without one of its own it is called after its behavior. */
@@ -97,7 +97,7 @@ static json_t *name_of(const struct spec *on, const json_t *body, const struct v
 	if (json_string_length(name) && strlen(json_string_value(name)) == json_string_length(name))
 		return json_incref(name);
 	t->culprit = "name";
-	sentence_put(t->error, "name: expected a text");
+	error_format(t->error, "name: expected a text");
 	return NULL;
 }
 
@@ -109,7 +109,7 @@ static const struct vn_behavior *behavior_of(const json_t *body, struct trouble 
 
 	t->culprit = "behavior";
 	if (!b)
-		sentence_put(t->error, "behavior: expected one that GET /behaviors shows, got '%s'", text_show(name ? name : "", shown, sizeof shown));
+		error_format(t->error, "behavior: expected one that GET /behaviors shows, got '%s'", text_printable(name ? name : "", shown, sizeof shown));
 	return b;
 }
 
@@ -125,7 +125,7 @@ static struct spec *rule_more(const struct spec *on, const json_t *body, json_t 
 	rule_init(&rule, json_string_value(name[0]), b, on->defaults);
 	if (options_set(&rule, on, body, t)) {
 		t->culprit = "name";
-		to = spec_with_made(on, &rule, t->error);
+		to = spec_add_rule(on, &rule, t->error);
 	}
 	if (to)
 		return to;
@@ -179,7 +179,7 @@ static void put_rule(struct request *r)
 	json_decref(options);
 	json_decref(body);
 	if (to)
-		become(r, to, request_word(r, 0), "changed", rule_json(spec_rule(to, request_word(r, 0))));
+		become(r, to, request_param(r, 0), "changed", rule_json(spec_rule(to, request_param(r, 0))));
 	else
 		refuse(r, &t);
 }
@@ -187,7 +187,7 @@ static void put_rule(struct request *r)
 static void delete_rule(struct request *r)
 {
 	if (rule_named(r))
-		become(r, spec_without_rule(request_spec(r), request_word(r, 0)), request_word(r, 0), "taken away", json_pack("{s:s}", "status", "ok"));
+		become(r, spec_without_rule(request_spec(r), request_param(r, 0)), request_param(r, 0), "taken away", json_pack("{s:s}", "status", "ok"));
 }
 
 /* ---- all ---- */
@@ -236,7 +236,7 @@ static void put_rules(struct request *r)
 	if (!body)
 		return;
 	if (!json_is_array(rules))
-		request_refuse(r, 400, "body", "rules", "rules: expected an array");
+		request_error(r, 400, "body", "rules", "rules: expected an array");
 	else if (!(to = rules_replaced(request_spec(r), rules, &t)))
 		refuse(r, &t);
 	json_decref(body);

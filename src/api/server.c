@@ -84,12 +84,12 @@ static void request_dispatch(struct request *r, const char *method, const char *
 	const struct route *route;
 
 	r->dispatched = true;
-	if (!request_admit(r, version) || !(route = route_find(r, method)))
+	if (!request_check(r, version) || !(route = route_find(r, method)))
 		return;
-	if (r->dialect->admit && !r->dialect->admit(r))
+	if (r->dialect->check && !r->dialect->check(r))
 		return;
 	if (r->sent > BODY_MAX)
-		request_refuse(r, 413, "body", "", "a body of at most 1048576 bytes was expected");
+		request_error(r, 413, "body", "", "a body of at most 1048576 bytes was expected");
 	else
 		route->handle(r);
 }
@@ -158,7 +158,7 @@ static void request_completed(void *http, struct MHD_Connection *connection, voi
 
 static void http_complain(void *http, const char *format, va_list arguments)
 {
-	char line[SENTENCE];
+	char line[ERROR_MAX];
 
 	vsnprintf(line, sizeof line, format, arguments);
 	line[strcspn(line, "\n")] = 0;
@@ -208,7 +208,7 @@ static void http_say_started(struct http *h, const char *host, const struct endp
 		            endpoint_show(at, shown, sizeof shown));
 }
 
-struct http *http_start(struct control *c, char error[SENTENCE])
+struct http *http_start(struct control *c, char error[ERROR_MAX])
 {
 	const struct settings *s = control_settings(c);
 	struct endpoint at;
@@ -233,7 +233,7 @@ struct http *http_start(struct control *c, char error[SENTENCE])
 	                             MHD_OPTION_NOTIFY_COMPLETED, request_completed, NULL,
 	                             MHD_OPTION_END);
 	if (!h->daemon) {
-		snprintf(error, SENTENCE, "The HTTP server did not start on %.150s", s->http_host);
+		snprintf(error, ERROR_MAX, "The HTTP server did not start on %.150s", s->http_host);
 		close(fd);
 		free(h);
 		return NULL;

@@ -14,7 +14,7 @@
 struct http;
 struct request;                         /* one HTTP request under way; it stays until it is answered */
 
-struct http *http_start(struct control *, char error[SENTENCE]);       /* NULL: `error` says why */
+struct http *http_start(struct control *, char error[ERROR_MAX]);       /* NULL: `error` says why */
 void http_stop(struct http *);
 
 /* ---- dialects ---- */
@@ -29,16 +29,16 @@ struct route {
 struct dialect {                        /* a table of routes, and what its answers have in common */
 	const char *name;
 	const struct route *routes;     /* ends with a row without path */
-	const char *realm;              /* a path that begins so is of this dialect, with or without a route; NULL: none */
-	bool (*admit)(struct request *);                /* asked before its handlers; false: it has answered. NULL: all may */
-	void (*stray)(struct request *, unsigned status);       /* answers 404 and 405. NULL: as Vaurien does */
+	const char *prefix;              /* a path that begins so is of this dialect, with or without a route; NULL: none */
+	bool (*check)(struct request *);                /* asked before its handlers; false: it has answered. NULL: all may */
+	void (*not_found)(struct request *, unsigned status);       /* answers 404 and 405. NULL: as Vaurien does */
 	bool no_head;                   /* HEAD is no GET here, but a method that nothing has */
 	struct dialect *next;
 };
 
 void dialect_announce(struct dialect *);
 
-bool toxiproxy_admit(struct request *);         /* as Toxiproxy does: no browsers, and the answer gets a number */
+bool toxiproxy_check(struct request *);         /* as Toxiproxy does: no browsers, and the answer gets a number */
 
 #define DIALECT(id, ...) \
 	static struct dialect dialect_##id = { .name = #id, __VA_ARGS__ }; \
@@ -48,7 +48,7 @@ bool toxiproxy_admit(struct request *);         /* as Toxiproxy does: no browser
 
 struct control *request_control(struct request *);
 struct proxy *request_proxy(struct request *);            /* the proxy that the path names; else the first. Its routes are of_proxy */
-const char *request_word(struct request *, unsigned i); /* what stands at the i-th {} of the path, decoded */
+const char *request_param(struct request *, unsigned i); /* what stands at the i-th {} of the path, decoded */
 const char *request_query(struct request *, const char *name);          /* of ?name=value; NULL: not there */
 const char *request_header(struct request *, const char *name);         /* NULL: not there */
 const char *request_method(struct request *);
@@ -62,14 +62,14 @@ json_t *request_object(struct request *);               /* the body as one, a ne
 void request_answer(struct request *, unsigned status, json_t *body);   /* the reference passes over */
 void request_answer_text(struct request *, unsigned status, const char *type, char *text, size_t n);
 	/* bytes from malloc, which pass over; type NULL: says nothing of it */
-void request_refuse(struct request *, unsigned status, const char *location, const char *name, const char *description);
+void request_error(struct request *, unsigned status, const char *location, const char *name, const char *description);
 	/* with Vaurien's error frame: what is wrong, and with which part of the request */
 void request_change(struct request *, struct proxy *, struct spec *to, unsigned status, json_t *body);
 	/* make the change, and answer so when every worker has it */
 struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text, size_t n);
 	/* answer so when the waiter is told; it is for one change */
-void request_say(struct request *, const char *header, const char *value);      /* a header of the answer, before it */
-json_t *json_words(const char *text);   /* a JSON string of whatever bytes `text` holds */
+void request_set_header(struct request *, const char *header, const char *value);      /* a header of the answer, before it */
+json_t *json_text(const char *text);   /* a JSON string of whatever bytes `text` holds */
 
 /* An answer that goes on, for as long as its client stays. */
 struct stream {

@@ -25,16 +25,16 @@ static void answer_line(struct request *r, unsigned status, const char *line)
 	char *text = strdup(line);
 
 	assert(text);
-	request_say(r, "X-Content-Type-Options", "nosniff");
+	request_set_header(r, "X-Content-Type-Options", "nosniff");
 	request_answer_text(r, status, type_text, text, strlen(text));
 }
 
-void request_fault(struct request *r, const struct fault *f)
+void toxiproxy_error(struct request *r, const struct http_error *f)
 {
 	json_t *body = json_object();
 	char *line;
 
-	json_object_set_new(body, "error", json_words(f->text));
+	json_object_set_new(body, "error", json_text(f->text));
 	json_object_set_new(body, "status", json_integer(f->status));
 	char *text = go_write(body, NULL);
 	int n = asprintf(&line, "%s\n", text);
@@ -47,10 +47,10 @@ void request_fault(struct request *r, const struct fault *f)
 
 static void refuse(struct request *r, unsigned status, const char *text)
 {
-	struct fault f;
+	struct http_error f;
 
-	fault_say(&f, status, "%s", text);
-	request_fault(r, &f);
+	http_error_set(&f, status, "%s", text);
+	toxiproxy_error(r, &f);
 }
 
 /* The body as JSON. NULL: refused. */
@@ -58,20 +58,20 @@ static json_t *body_read(struct request *r)
 {
 	struct vn_span body = request_body(r);
 	char error[GO_ERROR];
-	struct fault f;
+	struct http_error f;
 	json_t *value = go_read((const char *)body.p, body.n, error);
 
 	if (value)
 		return value;
-	fault_say(&f, 400, "bad request body: %.400s", error);
-	request_fault(r, &f);
+	http_error_set(&f, 400, "bad request body: %.400s", error);
+	toxiproxy_error(r, &f);
 	return NULL;
 }
 
 /* The proxy that the path names. NULL: refused. */
 static struct proxy *proxy_named(struct request *r)
 {
-	struct proxy *p = control_find(request_control(r), request_word(r, 0));
+	struct proxy *p = control_find(request_control(r), request_param(r, 0));
 
 	if (!p)
 		refuse(r, 404, "proxy not found");
@@ -101,21 +101,21 @@ static void get_proxy(struct request *r)
 static void create(struct request *r)
 {
 	json_t *body = body_read(r);
-	struct fault f;
-	struct wish w;
+	struct http_error f;
+	struct proxy_request w;
 
 	if (!body)
 		return;
-	if (!wish_read(&w, body, "Proxy", &f)) {
-		request_fault(r, &f);
+	if (!proxy_request_read(&w, body, "Proxy", &f)) {
+		toxiproxy_error(r, &f);
 	} else if (!w.name || !*w.name || !w.upstream || !*w.upstream) {
 		refuse(r, 400, !w.name || !*w.name ? "missing required field: name" : "missing required field: upstream");
-		wish_free(&w);
+		proxy_request_free(&w);
 	} else if (control_find(request_control(r), w.name)) {
 		refuse(r, 409, "proxy already exists");
-		wish_free(&w);
+		proxy_request_free(&w);
 	} else {
-		errand_create(r, &w);
+		job_create(r, &w);
 	}
 	json_decref(body);
 }
@@ -124,15 +124,15 @@ static void update(struct request *r)
 {
 	struct proxy *p = proxy_named(r);
 	json_t *body = p ? body_read(r) : NULL;
-	struct fault f;
-	struct wish w;
+	struct http_error f;
+	struct proxy_request w;
 
 	if (!body)
 		return;
-	if (wish_read(&w, body, "Proxy", &f))
-		errand_update(r, p, &w);
+	if (proxy_request_read(&w, body, "Proxy", &f))
+		job_update(r, p, &w);
 	else
-		request_fault(r, &f);
+		toxiproxy_error(r, &f);
 	json_decref(body);
 }
 
@@ -147,11 +147,11 @@ static void delete(struct request *r)
 }
 
 /* Its errors are JSON, with the proxies that have been made: here none has. */
-static void populate_refuse(struct request *r, const struct fault *f)
+static void populate_refuse(struct request *r, const struct http_error *f)
 {
 	json_t *body = json_object();
 
-	json_object_set_new(body, "error", json_words(f->text));
+	json_object_set_new(body, "error", json_text(f->text));
 	json_object_set_new(body, "status", json_integer(f->status));
 	json_object_set_new(body, "proxies", json_null());
 	answer(r, f->status, body);
@@ -161,15 +161,15 @@ static void populate(struct request *r)
 {
 	struct vn_span body = request_body(r);
 	char error[GO_ERROR];
-	struct fault f;
+	struct http_error f;
 	size_t n;
 	json_t *list = go_read((const char *)body.p, body.n, error);
-	struct wish *w = list ? wishes_read(list, &n, &f) : NULL;
+	struct proxy_request *w = list ? proxy_requests_read(list, &n, &f) : NULL;
 
 	if (!list)
-		fault_say(&f, 400, "bad request body: %.400s", error);
+		http_error_set(&f, 400, "bad request body: %.400s", error);
 	if (w)
-		errand_populate(r, w, n);
+		job_populate(r, w, n);
 	else
 		populate_refuse(r, &f);
 	json_decref(list);
@@ -188,7 +188,7 @@ static void get_toxics(struct request *r)
 static void get_toxic(struct request *r)
 {
 	struct proxy *p = proxy_named(r);
-	const struct rule_spec *rule = p ? spec_rule(proxy_spec(p), request_word(r, 1)) : NULL;
+	const struct rule_spec *rule = p ? spec_rule(proxy_spec(p), request_param(r, 1)) : NULL;
 
 	if (rule)
 		answer(r, 200, toxic_json(rule));
@@ -197,12 +197,12 @@ static void get_toxic(struct request *r)
 }
 
 /* The proxy shall be `to`, which has the toxic; NULL: it was refused. */
-static void toxic_become(struct request *r, struct proxy *p, struct spec *to, const char *name, const struct fault *f, const char *what)
+static void toxic_become(struct request *r, struct proxy *p, struct spec *to, const char *name, const struct http_error *f, const char *what)
 {
 	size_t n;
 
 	if (!to) {
-		request_fault(r, f);
+		toxiproxy_error(r, f);
 		return;
 	}
 	json_t *toxic = toxic_json(spec_rule(to, name));
@@ -217,7 +217,7 @@ static void add_toxic(struct request *r)
 	struct proxy *p = proxy_named(r);
 	json_t *body = p ? body_read(r) : NULL;
 	char *name = NULL;
-	struct fault f;
+	struct http_error f;
 
 	if (!body)
 		return;
@@ -230,8 +230,8 @@ static void add_toxic(struct request *r)
 static void update_toxic(struct request *r)
 {
 	struct proxy *p = proxy_named(r);
-	const char *name = request_word(r, 1);
-	struct fault f;
+	const char *name = request_param(r, 1);
+	struct http_error f;
 
 	if (!p)
 		return;
@@ -250,7 +250,7 @@ static void update_toxic(struct request *r)
 static void delete_toxic(struct request *r)
 {
 	struct proxy *p = proxy_named(r);
-	struct spec *to = p ? spec_without_rule(proxy_spec(p), request_word(r, 1)) : NULL;
+	struct spec *to = p ? spec_without_rule(proxy_spec(p), request_param(r, 1)) : NULL;
 
 	if (!p)
 		return;
@@ -258,7 +258,7 @@ static void delete_toxic(struct request *r)
 		refuse(r, 404, "toxic not found");
 		return;
 	}
-	log_info("proxy=%s rule=%s is taken away", to->name, request_word(r, 1));
+	log_info("proxy=%s rule=%s is taken away", to->name, request_param(r, 1));
 	control_change(request_control(r), p, to, request_wait(r, 204, NULL, NULL, 0));
 }
 
@@ -281,7 +281,7 @@ static bool browser(struct request *r)
 	return agent && !strncmp(agent, "Mozilla/", 8) && !request_header(r, "Origin") && !(site && !strcmp(site, "same-origin"));
 }
 
-bool toxiproxy_admit(struct request *r)
+bool toxiproxy_check(struct request *r)
 {
 	static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
 	unsigned char dice[20];
@@ -291,14 +291,14 @@ bool toxiproxy_admit(struct request *r)
 		memset(dice, 0, sizeof dice);
 	for (size_t i = 0; i < sizeof dice; i++)
 		id[i] = letters[dice[i] % 32];
-	request_say(r, "X-Toxiproxy-Request-Id", id);
+	request_set_header(r, "X-Toxiproxy-Request-Id", id);
 	if (!browser(r))
 		return true;
 	answer_line(r, 403, "User agent not allowed\n");
 	return false;
 }
 
-static void stray(struct request *r, unsigned status)
+static void not_found(struct request *r, unsigned status)
 {
 	if (status == 404)
 		answer_line(r, 404, "404 page not found\n");
@@ -308,7 +308,7 @@ static void stray(struct request *r, unsigned status)
 
 static const struct route routes[] = {
 	{ "GET",    "/version",              get_version },
-	{ "POST",   "/reset",                errand_reset },
+	{ "POST",   "/reset",                job_reset },
 	{ "POST",   "/populate",             populate },
 	{ "GET",    "/proxies",              get_proxies },
 	{ "POST",   "/proxies",              create },
@@ -325,4 +325,4 @@ static const struct route routes[] = {
 	{ NULL },
 };
 
-DIALECT(toxiproxy, .routes = routes, .realm = "/proxies", .admit = toxiproxy_admit, .stray = stray, .no_head = true)
+DIALECT(toxiproxy, .routes = routes, .prefix = "/proxies", .check = toxiproxy_check, .not_found = not_found, .no_head = true)

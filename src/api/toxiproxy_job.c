@@ -13,15 +13,15 @@
 #include "engine/listener.h"
 #include "base/log.h"
 
-struct step { unsigned number; struct wish wish; };     /* number: of the proxy, where it must be there already; else 0 */
+struct step { unsigned number; struct proxy_request wanted; };     /* number: of the proxy, where it must be there already; else 0 */
 
-struct errand {
+struct job {
 	struct broadcast broadcast;             /* the last */
 	struct lookup lookup;
 	struct request *request;
 	struct waiter by;               /* who asks, for each change */
 	const struct kind *kind;
-	struct fault fault;             /* status 0: none so far */
+	struct http_error fault;             /* status 0: none so far */
 	struct address address;         /* of this step; text NULL: none */
 	json_t *done;                   /* what has been made, as JSON */
 	size_t at, n;
@@ -31,8 +31,8 @@ struct errand {
 static const struct kind {
 	const char *trouble;            /* what stands before an address that is none */
 	unsigned status;
-	bool (*address)(struct errand *, struct step *);                /* where it is to listen goes to e->address, if that matters */
-	bool (*take)(struct errand *, struct step *, const struct endpoint *);  /* NULL: where it is */
+	bool (*address)(struct job *, struct step *);                /* where it is to listen goes to e->address, if that matters */
+	bool (*take)(struct job *, struct step *, const struct endpoint *);  /* NULL: where it is */
 } creating, updating, populating, resetting;
 
 /* ---- shown ---- */
@@ -45,8 +45,8 @@ json_t *proxy_json(const struct proxy *p)
 	json_t *all = json_object();
 
 	json_object_set_new(all, "name", json_string_nocheck(s->name));
-	json_object_set_new(all, "listen", json_words(listen));
-	json_object_set_new(all, "upstream", json_words(s->backend.text));
+	json_object_set_new(all, "listen", json_text(listen));
+	json_object_set_new(all, "upstream", json_text(s->backend.text));
 	json_object_set_new(all, "enabled", json_boolean(s->enabled));
 	if (strcmp(s->protocol->name, "tcp"))
 		json_object_set_new(all, "protocol", json_string(s->protocol->name));
@@ -64,20 +64,20 @@ static const char *errno_say(int error, char buffer[128])
 	return buffer;
 }
 
-static bool bind_fault(struct errand *e, const struct endpoint *at, int error)
+static bool job_bind_error(struct job *e, const struct endpoint *at, int error)
 {
 	char shown[160], why[128];
 
-	return fault_say(&e->fault, 500, "listen tcp %s: bind: %s", endpoint_show(at, shown, sizeof shown), errno_say(error, why));
+	return http_error_set(&e->fault, 500, "listen tcp %s: bind: %s", endpoint_show(at, shown, sizeof shown), errno_say(error, why));
 }
 
 /* ---- addresses ---- */
 
-static bool address_read(struct errand *e, const char *listen)
+static bool address_read(struct job *e, const char *listen)
 {
 	char error[GO_ERROR];
 
-	return wish_address(listen, &e->address, error) || fault_say(&e->fault, 500, "%s%.400s", e->kind->trouble, error);
+	return proxy_request_address(listen, &e->address, error) || http_error_set(&e->fault, 500, "%s%.400s", e->kind->trouble, error);
 }
 
 /* Is it where the proxy is already? */
@@ -92,62 +92,62 @@ static bool place_same(const struct proxy *p, const struct address *a, const str
 
 /* ---- what a step does ---- */
 
-static bool create_address(struct errand *e, struct step *s)
+static bool create_address(struct job *e, struct step *s)
 {
-	return address_read(e, s->wish.listen ? s->wish.listen : "");
+	return address_read(e, s->wanted.listen ? s->wanted.listen : "");
 }
 
-static struct spec *wished(struct errand *e, const struct wish *w)
+static struct spec *wished(struct job *e, const struct proxy_request *w)
 {
-	return wish_spec(control_settings(request_control(e->request)), w, &e->address, &e->fault);
+	return proxy_request_spec(control_settings(request_control(e->request)), w, &e->address, &e->fault);
 }
 
-static bool proxy_begin(struct errand *e, struct spec *to, const struct endpoint *at)
+static bool proxy_begin(struct job *e, struct spec *to, const struct endpoint *at)
 {
 	struct proxy *made;
 	int error = proxy_create(control_proxies(request_control(e->request)), to, at, &e->by, &made);
 
 	if (error) {
 		spec_unref(to);
-		return bind_fault(e, at, error);
+		return job_bind_error(e, at, error);
 	}
 	log_info("proxy=%s is made: from %s to %s", to->name, to->listen.text, to->backend.text);
 	json_array_append_new(e->done, proxy_json(made));
 	return true;
 }
 
-static bool create_take(struct errand *e, struct step *s, const struct endpoint *at)
+static bool create_take(struct job *e, struct step *s, const struct endpoint *at)
 {
-	if (control_find(request_control(e->request), s->wish.name))
-		return fault_say(&e->fault, 409, "proxy already exists");
-	struct spec *to = wished(e, &s->wish);
+	if (control_find(request_control(e->request), s->wanted.name))
+		return http_error_set(&e->fault, 409, "proxy already exists");
+	struct spec *to = wished(e, &s->wanted);
 	return to && proxy_begin(e, to, at);
 }
 
-static bool proxy_become(struct errand *e, struct proxy *p, struct spec *to, const struct endpoint *at, bool empty)
+static bool proxy_become(struct job *e, struct proxy *p, struct spec *to, const struct endpoint *at, bool empty)
 {
 	int error = proxy_update(p, to, at, empty, &e->by);
 
 	if (error) {
 		spec_unref(to);
-		return bind_fault(e, at ? at : &p->at, error);
+		return job_bind_error(e, at ? at : &p->at, error);
 	}
 	log_info("proxy=%s is changed: %s from %s to %s", to->name, to->enabled ? "enabled" : "disabled", to->listen.text, to->backend.text);
 	json_array_append_new(e->done, proxy_json(p));
 	return true;
 }
 
-static struct proxy *step_proxy(struct errand *e, const struct step *s)
+static struct proxy *step_proxy(struct job *e, const struct step *s)
 {
 	return control_numbered(request_control(e->request), s->number);
 }
 
-static bool update_address(struct errand *e, struct step *s)
+static bool update_address(struct job *e, struct step *s)
 {
 	struct proxy *p = step_proxy(e, s);
 
-	if (s->wish.listen)
-		return address_read(e, s->wish.listen);
+	if (s->wanted.listen)
+		return address_read(e, s->wanted.listen);
 	if (p && !p->at.len)
 		address_copy(&e->address, &proxy_spec(p)->listen);
 	return true;
@@ -160,36 +160,36 @@ static void become(struct spec **s, struct spec *next)
 	*s = next;
 }
 
-static struct spec *updated(struct errand *e, const struct proxy *p, const struct wish *w, bool moved)
+static struct spec *updated(struct job *e, const struct proxy *p, const struct proxy_request *w, bool moved)
 {
 	struct spec *to = spec_ref(proxy_spec(p));
 	const char *culprit;
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	become(&to, spec_with_enabled(to, w->enabled < 0 ? to->enabled : w->enabled));
 	if (moved)
 		become(&to, spec_with_address(to, &e->address));
 	if (w->upstream && strcmp(w->upstream, to->backend.text)) {
 		address_free(&to->backend);
-		to->backend = wish_upstream(w->upstream);
+		to->backend = proxy_request_upstream(w->upstream);
 	}
 	if (w->protocol && w->protocol != to->protocol)
-		become(&to, spec_speaking(to, settings_plain(control_settings(request_control(e->request)), w->protocol)));
-	if (spec_fits(to, &culprit, error))
+		become(&to, spec_with_protocol(to, settings_template(control_settings(request_control(e->request)), w->protocol)));
+	if (spec_check_rules(to, &culprit, error))
 		return to;
-	fault_say(&e->fault, 400, "bad request body: %s", error);
+	http_error_set(&e->fault, 400, "bad request body: %s", error);
 	spec_unref(to);
 	return NULL;
 }
 
-static bool update_take(struct errand *e, struct step *s, const struct endpoint *at)
+static bool update_take(struct job *e, struct step *s, const struct endpoint *at)
 {
 	struct proxy *p = step_proxy(e, s);
 
 	if (!p)
-		return fault_say(&e->fault, 404, "proxy not found");
-	bool moved = s->wish.listen && !place_same(p, &e->address, at);
-	struct spec *to = updated(e, p, &s->wish, moved);
+		return http_error_set(&e->fault, 404, "proxy not found");
+	bool moved = s->wanted.listen && !place_same(p, &e->address, at);
+	struct spec *to = updated(e, p, &s->wanted, moved);
 	if (!to)
 		return false;
 	bool elsewhere = strcmp(to->backend.text, proxy_spec(p)->backend.text) != 0;
@@ -206,9 +206,9 @@ static bool rules_same(const struct spec *a, const struct spec *b)
 	return same;
 }
 
-static bool populate_take(struct errand *e, struct step *s, const struct endpoint *at)
+static bool populate_take(struct job *e, struct step *s, const struct endpoint *at)
 {
-	const struct wish *w = &s->wish;
+	const struct proxy_request *w = &s->wanted;
 	struct proxy *p = control_find(request_control(e->request), w->name);
 	struct spec *to = wished(e, w);
 
@@ -230,7 +230,7 @@ static bool populate_take(struct errand *e, struct step *s, const struct endpoin
 	return proxy_become(e, p, to, moved || !p->at.len ? at : NULL, !same);
 }
 
-static bool reset_address(struct errand *e, struct step *s)
+static bool reset_address(struct job *e, struct step *s)
 {
 	struct proxy *p = step_proxy(e, s);
 
@@ -239,7 +239,7 @@ static bool reset_address(struct errand *e, struct step *s)
 	return true;
 }
 
-static bool reset_take(struct errand *e, struct step *s, const struct endpoint *at)
+static bool reset_take(struct job *e, struct step *s, const struct endpoint *at)
 {
 	struct proxy *p = step_proxy(e, s);
 
@@ -258,23 +258,23 @@ static const struct kind
 
 /* ---- step by step ---- */
 
-static void errand_free(struct errand *e)
+static void job_free(struct job *e)
 {
 	for (size_t i = 0; i < e->n; i++)
-		wish_free(&e->steps[i].wish);
+		proxy_request_free(&e->steps[i].wanted);
 	if (e->address.text)
 		address_free(&e->address);
 	json_decref(e->done);
 	free(e);
 }
 
-static void populate_answer(struct errand *e)
+static void populate_answer(struct job *e)
 {
 	json_t *answer = json_object();
 	size_t n;
 
 	if (e->fault.status) {
-		json_object_set_new(answer, "error", json_words(e->fault.text));
+		json_object_set_new(answer, "error", json_text(e->fault.text));
 		json_object_set_new(answer, "status", json_integer(e->fault.status));
 	}
 	json_object_set_new(answer, "proxies", json_array_size(e->done) ? json_incref(e->done) : json_null());
@@ -283,14 +283,14 @@ static void populate_answer(struct errand *e)
 	request_answer_text(e->request, e->fault.status ? e->fault.status : e->kind->status, "application/json", text, n);
 }
 
-static void errand_answer(struct errand *e)
+static void job_answer(struct job *e)
 {
 	size_t n;
 
 	if (e->kind == &populating) {
 		populate_answer(e);
 	} else if (e->fault.status) {
-		request_fault(e->request, &e->fault);
+		toxiproxy_error(e->request, &e->fault);
 	} else if (e->kind == &resetting) {
 		request_answer_text(e->request, 204, NULL, NULL, 0);
 	} else {
@@ -303,33 +303,33 @@ static void nothing(struct broadcast *r, struct worker *w)
 {
 }
 
-static void errand_over(struct broadcast *r)
+static void job_over(struct broadcast *r)
 {
-	struct errand *e = (struct errand *)r;
+	struct job *e = (struct job *)r;
 
-	errand_answer(e);
-	errand_free(e);
+	job_answer(e);
+	job_free(e);
 }
 
-static void errand_go(struct errand *e);
+static void job_go(struct job *e);
 
-static void errand_found(struct lookup *l)
+static void job_found(struct lookup *l)
 {
-	struct errand *e = OWNER(errand, lookup, l);
+	struct job *e = OWNER(job, lookup, l);
 	struct step *s = &e->steps[e->at++];
 	bool at_end = control_proxies(request_control(e->request))->workers->alone;
 
 	if (at_end)
-		fault_say(&e->fault, 503, "the program ends");
+		http_error_set(&e->fault, 503, "the program ends");
 	else if (!l->n)
-		fault_say(&e->fault, 500, "%slookup %s: no such host", e->kind->trouble, e->address.host);
+		http_error_set(&e->fault, 500, "%slookup %s: no such host", e->kind->trouble, e->address.host);
 	else
 		e->kind->take(e, s, &l->found[0]);
-	errand_go(e);
+	job_go(e);
 }
 
 /* False: it goes on when the name has been looked up. */
-static bool step_take(struct errand *e)
+static bool step_take(struct job *e)
 {
 	struct step *s = &e->steps[e->at];
 	struct control *c = request_control(e->request);
@@ -348,63 +348,63 @@ static bool step_take(struct errand *e)
 	return true;
 }
 
-static void errand_go(struct errand *e)
+static void job_go(struct job *e)
 {
 	while (e->at < e->n && !e->fault.status) {
 		if (!step_take(e))
 			return;
 		log_drain();            /* a long list makes more lines than the ring holds, and it is this thread that empties it */
 	}
-	e->broadcast = (struct broadcast){ nothing, errand_over };
+	e->broadcast = (struct broadcast){ nothing, job_over };
 	control_broadcast(request_control(e->request), &e->broadcast);
 }
 
-static struct errand *errand_make(struct request *r, const struct kind *kind, size_t n)
+static struct job *job_make(struct request *r, const struct kind *kind, size_t n)
 {
-	struct errand *e = calloc(1, sizeof *e + n * sizeof *e->steps);
+	struct job *e = calloc(1, sizeof *e + n * sizeof *e->steps);
 
 	assert(e);
 	e->request = r;
 	e->by.by = request_by(r);
 	e->kind = kind;
 	e->n = n;
-	e->lookup.done = errand_found;
+	e->lookup.done = job_found;
 	e->done = json_array();
 	return e;
 }
 
-void errand_create(struct request *r, struct wish *w)
+void job_create(struct request *r, struct proxy_request *w)
 {
-	struct errand *e = errand_make(r, &creating, 1);
+	struct job *e = job_make(r, &creating, 1);
 
-	e->steps[0].wish = *w;
-	errand_go(e);
+	e->steps[0].wanted = *w;
+	job_go(e);
 }
 
-void errand_update(struct request *r, struct proxy *p, struct wish *w)
+void job_update(struct request *r, struct proxy *p, struct proxy_request *w)
 {
-	struct errand *e = errand_make(r, &updating, 1);
+	struct job *e = job_make(r, &updating, 1);
 
 	e->steps[0] = (struct step){ proxy_number(p), *w };
-	errand_go(e);
+	job_go(e);
 }
 
-void errand_populate(struct request *r, struct wish *w, size_t n)
+void job_populate(struct request *r, struct proxy_request *w, size_t n)
 {
-	struct errand *e = errand_make(r, &populating, n);
+	struct job *e = job_make(r, &populating, n);
 
 	for (size_t i = 0; i < n; i++)
-		e->steps[i].wish = w[i];
+		e->steps[i].wanted = w[i];
 	free(w);
-	errand_go(e);
+	job_go(e);
 }
 
-void errand_reset(struct request *r)
+void job_reset(struct request *r)
 {
 	struct control *c = request_control(r);
-	struct errand *e = errand_make(r, &resetting, control_count(c));
+	struct job *e = job_make(r, &resetting, control_count(c));
 
 	for (size_t i = 0; i < e->n; i++)
 		e->steps[i].number = proxy_number(control_proxy(c, i));
-	errand_go(e);
+	job_go(e);
 }

@@ -6,12 +6,12 @@
 #include "api/server.h"
 #include "toxiproxy/proxy_json.h"
 
-void errand_create(struct request *, struct wish *);            /* takes the wish over */
-void errand_update(struct request *, struct proxy *, struct wish *);
-void errand_populate(struct request *, struct wish *, size_t n);
-void errand_reset(struct request *);
+void job_create(struct request *, struct proxy_request *);            /* takes the wish over */
+void job_update(struct request *, struct proxy *, struct proxy_request *);
+void job_populate(struct request *, struct proxy_request *, size_t n);
+void job_reset(struct request *);
 
 json_t *proxy_json(const struct proxy *);
-void request_fault(struct request *, const struct fault *);     /* answer with it */
+void toxiproxy_error(struct request *, const struct http_error *);     /* answer with it */
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint8_t *out_grow(struct vn_buffer *o, size_t n)
+static uint8_t *buffer_grow(struct vn_buffer *o, size_t n)
 {
 	size_t room = o->room ? o->room : 64;
 
@@ -24,12 +24,12 @@ static uint8_t *out_grow(struct vn_buffer *o, size_t n)
 void vn_buffer_put(struct vn_buffer *o, const void *bytes, size_t n)
 {
 	if (n)
-		memcpy(out_grow(o, n), bytes, n);
+		memcpy(buffer_grow(o, n), bytes, n);
 }
 
 void vn_buffer_byte(struct vn_buffer *o, uint8_t byte)
 {
-	*out_grow(o, 1) = byte;
+	*buffer_grow(o, 1) = byte;
 }
 
 struct vn_span vn_buffer_span(const struct vn_buffer *o)
@@ -37,7 +37,7 @@ struct vn_span vn_buffer_span(const struct vn_buffer *o)
 	return (struct vn_span){ o->p, o->n };
 }
 
-void out_free(struct vn_buffer *o)
+void buffer_free(struct vn_buffer *o)
 {
 	free(o->p);
 	*o = (struct vn_buffer){ 0 };

@@ -7,11 +7,11 @@
 struct vn_buffer { uint8_t *p; size_t n, room; };     /* n of `room` bytes are filled; all zero is empty */
 
 
-static inline void out_clear(struct vn_buffer *o)     /* empty; the memory stays for what comes next */
+static inline void buffer_clear(struct vn_buffer *o)     /* empty; the memory stays for what comes next */
 {
 	o->n = 0;
 }
 
-void out_free(struct vn_buffer *);
+void buffer_free(struct vn_buffer *);
 
 #endif

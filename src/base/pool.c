@@ -11,9 +11,9 @@ enum { BLOCK = 1 << 16 };
 
 struct piece { struct piece *next; };
 
-struct block {
+struct pool_block {
 	struct pool *pool;
-	struct block *next, **link;     /* among the roomy; link NULL: it is full */
+	struct pool_block *next, **link;     /* among the roomy; link NULL: it is full */
 	struct piece *spare;            /* given back */
 	size_t used, fresh;             /* pieces that are out; offset of what never was */
 };
@@ -44,7 +44,7 @@ void pool_free(struct pool *p)
 
 #else
 
-static void block_enlist(struct block *b)
+static void block_enlist(struct pool_block *b)
 {
 	struct pool *p = b->pool;
 
@@ -55,7 +55,7 @@ static void block_enlist(struct block *b)
 	p->roomy = b;
 }
 
-static void block_delist(struct block *b)
+static void block_delist(struct pool_block *b)
 {
 	if (b->next)
 		b->next->link = b->link;
@@ -64,7 +64,7 @@ static void block_delist(struct block *b)
 }
 
 /* Twice as much is mapped, and what is not aligned let go. */
-static struct block *block_make(struct pool *p)
+static struct pool_block *block_make(struct pool *p)
 {
 	uint8_t *map = mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -73,14 +73,14 @@ static struct block *block_make(struct pool *p)
 	if (before)
 		munmap(map, before);
 	munmap(map + before + BLOCK, BLOCK - before);
-	struct block *b = (struct block *)(map + before);
-	*b = (struct block){ .pool = p, .fresh = (sizeof *b + 15) / 16 * 16 };
+	struct pool_block *b = (struct pool_block *)(map + before);
+	*b = (struct pool_block){ .pool = p, .fresh = (sizeof *b + 15) / 16 * 16 };
 	p->blocks++;
 	block_enlist(b);
 	return b;
 }
 
-static void block_free(struct block *b)
+static void opt_values_free(struct pool_block *b)
 {
 	b->pool->blocks--;
 	block_delist(b);
@@ -89,7 +89,7 @@ static void block_free(struct block *b)
 
 void *pool_take(struct pool *p)
 {
-	struct block *b = p->roomy ? p->roomy : block_make(p);
+	struct pool_block *b = p->roomy ? p->roomy : block_make(p);
 	struct piece *piece = b->spare;
 
 	if (piece) {
@@ -106,7 +106,7 @@ void *pool_take(struct pool *p)
 
 void pool_give(void *given)
 {
-	struct block *b = (struct block *)((uintptr_t)given & ~(uintptr_t)(BLOCK - 1));
+	struct pool_block *b = (struct pool_block *)((uintptr_t)given & ~(uintptr_t)(BLOCK - 1));
 	struct piece *piece = given;
 
 	if (!piece)
@@ -116,13 +116,13 @@ void pool_give(void *given)
 	if (!b->link)
 		block_enlist(b);
 	if (!--b->used && (b->pool->roomy != b || b->next))     /* one is kept for the next to come */
-		block_free(b);
+		opt_values_free(b);
 }
 
 void pool_free(struct pool *p)
 {
 	while (p->roomy)
-		block_free(p->roomy);
+		opt_values_free(p->roomy);
 }
 
 #endif

@@ -11,7 +11,7 @@
 
 struct pool {                           /* one thread's */
 	size_t size;                    /* of a piece */
-	struct block *roomy;            /* blocks in which there is room, the one to be filled first */
+	struct pool_block *roomy;            /* blocks in which there is room, the one to be filled first */
 	unsigned blocks;
 };
 

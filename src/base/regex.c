@@ -9,7 +9,7 @@
 
 enum { WORK = 100000 };                 /* match limit: a pattern that needs more does not match */
 
-struct pattern {
+struct regex {
 	pcre2_code *code, *caseless;
 	pcre2_match_data *data;
 	pcre2_match_context *limits;
@@ -21,7 +21,7 @@ static pcre2_code *compile(const char *text, uint32_t how, int *code, size_t *at
 	return pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_DOTALL | how, code, at, NULL);
 }
 
-bool pattern_check(const char *text, char error[SENTENCE])
+bool regex_check(const char *text, char error[ERROR_MAX])
 {
 	PCRE2_UCHAR why[120];
 	size_t at;
@@ -33,13 +33,13 @@ bool pattern_check(const char *text, char error[SENTENCE])
 		return true;
 	}
 	pcre2_get_error_message(code, why, sizeof why);
-	sentence_put(error, "match: expected a regular expression; at offset %zu: %s", at, (char *)why);
+	error_format(error, "match: expected a regular expression; at offset %zu: %s", at, (char *)why);
 	return false;
 }
 
-struct pattern *pattern_make(const char *text)
+struct regex *regex_make(const char *text)
 {
-	struct pattern *p = calloc(1, sizeof *p);
+	struct regex *p = calloc(1, sizeof *p);
 	size_t at;
 	int code;
 
@@ -55,7 +55,7 @@ struct pattern *pattern_make(const char *text)
 	return p;
 }
 
-void pattern_free(struct pattern *p)
+void regex_free(struct regex *p)
 {
 	if (!p)
 		return;
@@ -66,7 +66,7 @@ void pattern_free(struct pattern *p)
 	free(p);
 }
 
-static bool finds(struct pattern *p, const pcre2_code *code, struct vn_span text)
+static bool finds(struct regex *p, const pcre2_code *code, struct vn_span text)
 {
 	bool fast = p->jit && code == p->code;
 	int found = (fast ? pcre2_jit_match : pcre2_match)(code, text.p, text.n, 0, 0, p->data, p->limits);
@@ -76,12 +76,12 @@ static bool finds(struct pattern *p, const pcre2_code *code, struct vn_span text
 	return found >= 0;
 }
 
-bool pattern_finds(struct pattern *p, struct vn_span text)
+bool regex_match(struct regex *p, struct vn_span text)
 {
 	return finds(p, p->code, text);
 }
 
-bool pattern_nearly(struct pattern *p, struct vn_span text)
+bool regex_match_icase(struct regex *p, struct vn_span text)
 {
 	return finds(p, p->caseless, text);
 }

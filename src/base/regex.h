@@ -7,12 +7,12 @@
 #include "spec/option.h"
 #include "vaurien.h"
 
-struct pattern;
+struct regex;
 
-bool pattern_check(const char *text, char error[SENTENCE]);     /* false: `error` says where it is wrong */
-struct pattern *pattern_make(const char *text);                 /* one that was checked; a thread's own */
-void pattern_free(struct pattern *);
-bool pattern_finds(struct pattern *, struct vn_span text);
-bool pattern_nearly(struct pattern *, struct vn_span text);        /* it would, if upper and lower case were the same */
+bool regex_check(const char *text, char error[ERROR_MAX]);     /* false: `error` says where it is wrong */
+struct regex *regex_make(const char *text);                 /* one that was checked; a thread's own */
+void regex_free(struct regex *);
+bool regex_match(struct regex *, struct vn_span text);
+bool regex_match_icase(struct regex *, struct vn_span text);        /* it would, if upper and lower case were the same */
 
 #endif

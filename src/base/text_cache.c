@@ -7,43 +7,43 @@
 
 enum { SLOT_BITS = 8, SLOTS = 1 << SLOT_BITS };
 
-struct shelved {
-	struct shelved *older, *newer;  /* by age */
-	struct shelved *next;           /* in the same slot */
+struct cached_text {
+	struct cached_text *older, *newer;  /* by age */
+	struct cached_text *next;           /* in the same slot */
 	uint64_t key;
 	size_t n;
 	uint8_t text[];
 };
 
-static size_t cost(size_t n) { return sizeof(struct shelved) + n; }
+static size_t cost(size_t n) { return sizeof(struct cached_text) + n; }
 
-void shelf_init(struct vn_text_cache *s, size_t room)
+void text_cache_init(struct vn_text_cache *s, size_t room)
 {
 	*s = (struct vn_text_cache){ .room = room };
 }
 
-static struct shelved **slot_of(const struct vn_text_cache *s, uint64_t key)
+static struct cached_text **slot_of(const struct vn_text_cache *s, uint64_t key)
 {
 	return &s->slots[key * 0x9e3779b97f4a7c15u >> (64 - SLOT_BITS)];
 }
 
 /* Where the pointer to a key's text is, or would be. */
-static struct shelved **shelf_find(const struct vn_text_cache *s, uint64_t key)
+static struct cached_text **text_cache_find(const struct vn_text_cache *s, uint64_t key)
 {
-	struct shelved **at = slot_of(s, key);
+	struct cached_text **at = slot_of(s, key);
 
 	while (*at && (*at)->key != key)
 		at = &(*at)->next;
 	return at;
 }
 
-static void age_unlink(struct vn_text_cache *s, struct shelved *t)
+static void age_unlink(struct vn_text_cache *s, struct cached_text *t)
 {
 	*(t->older ? &t->older->newer : &s->oldest) = t->newer;
 	*(t->newer ? &t->newer->older : &s->newest) = t->older;
 }
 
-static void age_append(struct vn_text_cache *s, struct shelved *t)
+static void age_append(struct vn_text_cache *s, struct cached_text *t)
 {
 	t->newer = NULL;
 	t->older = s->newest;
@@ -55,7 +55,7 @@ void vn_text_cache_drop(struct vn_text_cache *s, uint64_t key)
 {
 	if (!s->slots)
 		return;
-	struct shelved **at = shelf_find(s, key), *t = *at;
+	struct cached_text **at = text_cache_find(s, key), *t = *at;
 	if (!t)
 		return;
 	*at = t->next;
@@ -73,7 +73,7 @@ void vn_text_cache_put(struct vn_text_cache *s, uint64_t key, struct vn_span tex
 		vn_text_cache_drop(s, s->oldest->key);
 	if (!s->slots)
 		s->slots = calloc(SLOTS, sizeof s->slots[0]);
-	struct shelved *t = malloc(cost(text.n)), **slot;
+	struct cached_text *t = malloc(cost(text.n)), **slot;
 	assert(s->slots && t);
 	slot = slot_of(s, key);
 	t->key = key;
@@ -88,10 +88,10 @@ void vn_text_cache_put(struct vn_text_cache *s, uint64_t key, struct vn_span tex
 
 void vn_text_cache_move(struct vn_text_cache *s, uint64_t from, uint64_t to)
 {
-	if (!s->slots || from == to || !*shelf_find(s, from))
+	if (!s->slots || from == to || !*text_cache_find(s, from))
 		return;
 	vn_text_cache_drop(s, to);
-	struct shelved **at = shelf_find(s, from), *t = *at;
+	struct cached_text **at = text_cache_find(s, from), *t = *at;
 	*at = t->next;
 	t->key = to;
 	t->next = *slot_of(s, to);
@@ -100,12 +100,12 @@ void vn_text_cache_move(struct vn_text_cache *s, uint64_t from, uint64_t to)
 
 struct vn_span vn_text_cache_get(struct vn_text_cache *s, uint64_t key)
 {
-	const struct shelved *t = s->slots ? *shelf_find(s, key) : NULL;
+	const struct cached_text *t = s->slots ? *text_cache_find(s, key) : NULL;
 
 	return t ? (struct vn_span){ t->text, t->n } : (struct vn_span){ 0 };
 }
 
-void shelf_free(struct vn_text_cache *s)
+void text_cache_free(struct vn_text_cache *s)
 {
 	while (s->oldest)
 		vn_text_cache_drop(s, s->oldest->key);

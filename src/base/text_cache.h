@@ -8,15 +8,15 @@
 
 #include "vaurien.h"
 
-enum { SHELF_ROOM = 1 << 20 };
+enum { TEXT_CACHE_ROOM = 1 << 20 };
 
 struct vn_text_cache {
 	size_t room, used;              /* bytes, what a text costs to keep included */
-	struct shelved *oldest, *newest;
-	struct shelved **slots;         /* allocated with the first text */
+	struct cached_text *oldest, *newest;
+	struct cached_text **slots;         /* allocated with the first text */
 };
 
-void shelf_init(struct vn_text_cache *, size_t room);   /* SHELF_ROOM, unless there is a reason */
-void shelf_free(struct vn_text_cache *);
+void text_cache_init(struct vn_text_cache *, size_t room);   /* TEXT_CACHE_ROOM, unless there is a reason */
+void text_cache_free(struct vn_text_cache *);
 
 #endif

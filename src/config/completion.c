@@ -7,10 +7,10 @@
 #include "spec/registry.h"
 #include "spec/rule.h"
 
-static void words_put(FILE *f, const char *const *words)
+static void words_put(FILE *f, const char *const *names)
 {
-	for (size_t i = 0; words[i]; i++)
-		fprintf(f, "%s%s", i ? " " : "", words[i]);
+	for (size_t i = 0; names[i]; i++)
+		fprintf(f, "%s%s", i ? " " : "", names[i]);
 }
 
 static void behaviors_put(FILE *f)

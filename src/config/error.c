@@ -38,7 +38,7 @@ int usage_error(const char *format, ...)
 	va_list args;
 
 	if (!kept.sentence)
-		listing_usage(stderr);
+		help_usage(stderr);
 	va_start(args, format);
 	say("vaurien: error: ", format, args);
 	va_end(args);
@@ -61,17 +61,17 @@ int flag_error(const struct flag *f, const char *expected, const char *got)
 	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
 }
 
-void refusal_of(const char *whose)
+void error_prefix(const char *whose)
 {
 	owner = whose;
 }
 
-bool refusal_kept(void)
+bool error_captured(void)
 {
 	return kept.sentence;
 }
 
-void refusal_keep(char *sentence, size_t size)
+void error_capture(char *sentence, size_t size)
 {
 	kept.sentence = sentence;
 	kept.size = size;

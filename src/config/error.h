@@ -13,10 +13,10 @@ int absence_error(const char *file);      /* of a file: 1; in the words, and on 
 int flag_error(const struct flag *, const char *expected, const char *got);             /* a flag's value, as who has set it deserves */
 
 /* Whose words they are from now on, to stand before the sentence: "[proxy:cache]: "; NULL: the program's. */
-void refusal_of(const char *whose);
+void error_prefix(const char *whose);
 
 /* From now on sentences are kept, not written: for a program that runs. With NULL they are written again. */
-void refusal_keep(char *sentence, size_t size);
-bool refusal_kept(void);
+void error_capture(char *sentence, size_t size);
+bool error_captured(void);
 
 #endif

@@ -15,7 +15,7 @@
 #include "base/log.h"
 #include "spec/registry.h"
 
-struct stranger { char *name; bool callable; struct stranger *next; };  /* a section of a guest that is not here */
+struct unknown_section { char *name; bool callable; struct unknown_section *next; };  /* a section of a guest that is not here */
 struct warning { char *text; struct warning *next; };
 
 /* ---- warnings ---- */
@@ -44,14 +44,14 @@ void flags_warn(const struct flags *flags)
 /* ---- the table ---- */
 
 struct flag *flags_add(struct flags *flags, enum flag_group group, const char *prefix, const struct vn_opt *o,
-                       struct block *b)
+                       struct opt_values *b)
 {
 	struct flag *f;
 	bool word;
 	flags->at = realloc(flags->at, (flags->n + 1) * sizeof *flags->at);
 	assert(flags->at);
 	f = &flags->at[flags->n++];
-	*f = (struct flag){ .group = group, .opt = o, .block = b };
+	*f = (struct flag){ .group = group, .opt = o, .values = b };
 	int n = asprintf(&f->name, "%s%s", prefix, o->name);
 	assert(n >= 0);
 	for (char *c = f->name; *c; c++)
@@ -78,7 +78,7 @@ static const char *value_word(const struct vn_opt *o)
 }
 
 void flags_add_guest(struct flags *flags, enum flag_group group, const char *kind, const char *guest, const char *help,
-                     const struct vn_opt *options, struct block *b)
+                     const struct vn_opt *options, struct opt_values *b)
 {
 	char prefix[100];
 	snprintf(prefix, sizeof prefix, "%s-%s-", kind, guest);
@@ -90,7 +90,7 @@ void flags_add_guest(struct flags *flags, enum flag_group group, const char *kin
 	}
 }
 
-static void proxy_words_free(struct proxy_words *p)
+static void proxy_config_free(struct proxy_config *p)
 {
 	for (struct said *s = p->said, *next; s; s = next) {
 		next = s->next;
@@ -106,7 +106,7 @@ void flags_free(struct flags *flags)
 	for (size_t i = 0; i < flags->n; i++)
 		free(flags->at[i].name);
 	free(flags->at);
-	for (struct stranger *s = flags->strangers, *next; s; s = next) {
+	for (struct unknown_section *s = flags->unknown_sections, *next; s; s = next) {
 		next = s->next;
 		free(s->name);
 		free(s);
@@ -116,12 +116,12 @@ void flags_free(struct flags *flags)
 		free(r->name);
 		free(r->behavior);
 		free(r->proxy);
-		free(r->words);
+		free(r->text);
 		free(r);
 	}
-	for (struct proxy_words *p = flags->proxies, *next; p; p = next) {
+	for (struct proxy_config *p = flags->proxies, *next; p; p = next) {
 		next = p->next;
-		proxy_words_free(p);
+		proxy_config_free(p);
 	}
 	for (struct warning *w = flags->warnings, *next; w; w = next) {
 		next = w->next;
@@ -160,21 +160,21 @@ const struct flag *flag_get(const struct flags *flags, const char *name)
 }
 
 /* One line more; all that anyone says counts. */
-static bool flag_append(struct flag *f, const char *text, int level, char error[SENTENCE])
+static bool flag_append(struct flag *f, const char *text, int level, char error[ERROR_MAX])
 {
-	const char *before = *(char **)((char *)f->block->opts + f->opt->offset);
+	const char *before = *(char **)((char *)f->values->opts + f->opt->offset);
 	char *lines;
 	int n = asprintf(&lines, "%s%s%s", before ? before : "", before ? "\n" : "", text);
 
 	assert(n >= 0);
-	bool good = opt_set_text(f->block, f->opt, lines, error);
+	bool good = opt_set_text(f->values, f->opt, lines, error);
 	free(lines);
 	f->level = f->level ? f->level : level;
 	return good;
 }
 
 /* `level`: who says so. What a nearer one has said stands. */
-bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
+bool flag_set(struct flag *f, const char *text, int level, char error[ERROR_MAX])
 {
 	bool yes = true;
 
@@ -182,7 +182,7 @@ bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
 		return flag_append(f, text, level, error);
 	if (f->level && f->level < level)
 		return true;
-	if (!opt_set_text(f->block, f->opt, text, error))
+	if (!opt_set_text(f->values, f->opt, text, error))
 		return false;
 	text_to_bool(text, &yes);
 	f->on = yes;
@@ -192,14 +192,14 @@ bool flag_set(struct flag *f, const char *text, int level, char error[SENTENCE])
 
 /* ---- one proxy's own ---- */
 
-struct proxy_words *flags_proxy(struct flags *flags, const char *name)
+struct proxy_config *flags_proxy(struct flags *flags, const char *name)
 {
-	struct proxy_words **end = &flags->proxies;
+	struct proxy_config **end = &flags->proxies;
 
 	while (*end && strcmp((*end)->name, name))
 		end = &(*end)->next;
 	if (!*end) {
-		struct proxy_words *p = *end = calloc(1, sizeof *p);
+		struct proxy_config *p = *end = calloc(1, sizeof *p);
 		assert(p);
 		p->name = strdup(name);
 		assert(p->name);
@@ -217,17 +217,17 @@ struct flag *flags_own(struct flags *flags, const char *key)
 }
 
 /* Does the option take that value? Asked of a copy. */
-static bool value_good(const struct flag *f, const char *value, char error[SENTENCE])
+static bool value_good(const struct flag *f, const char *value, char error[ERROR_MAX])
 {
-	struct block probe;
+	struct opt_values probe;
 
-	block_copy(&probe, f->block);
+	opt_values_copy(&probe, f->values);
 	bool good = opt_set_text(&probe, f->opt, value, error);
-	block_free(&probe);
+	opt_values_free(&probe);
 	return good;
 }
 
-bool proxy_say(struct proxy_words *p, struct flag *f, int level, const char *value, char error[SENTENCE])
+bool proxy_config_set(struct proxy_config *p, struct flag *f, int level, const char *value, char error[ERROR_MAX])
 {
 	if (!value_good(f, value, error))
 		return false;
@@ -292,7 +292,7 @@ static bool flag_takes(const struct flag *f, const char *next)
 
 static int flag_given(struct flag *f, const char *text)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	size_t name = strlen(f->opt->name) + strlen(": ");
 
 	if (!text)
@@ -337,9 +337,9 @@ const char *flags_section_guest(const char *section, bool *behavior)
 	return NULL;
 }
 
-static void stranger_note(struct flags *flags, const char *section, bool callable)
+static void unknown_section_note(struct flags *flags, const char *section, bool callable)
 {
-	struct stranger *s = flags->strangers;
+	struct unknown_section *s = flags->unknown_sections;
 	while (s && strcmp(s->name, section) != 0)
 		s = s->next;
 	if (!s) {
@@ -347,8 +347,8 @@ static void stranger_note(struct flags *flags, const char *section, bool callabl
 		assert(s);
 		s->name = strdup(section);
 		assert(s->name);
-		s->next = flags->strangers;
-		flags->strangers = s;
+		s->next = flags->unknown_sections;
+		flags->unknown_sections = s;
 	}
 	s->callable |= callable;
 }
@@ -364,8 +364,8 @@ static struct file_rule *file_rule(struct flags *flags, const char *name)
 		*end = calloc(1, sizeof **end);
 		assert(*end);
 		(*end)->name = strdup(name);
-		(*end)->words = strdup("");
-		assert((*end)->name && (*end)->words);
+		(*end)->text = strdup("");
+		assert((*end)->name && (*end)->text);
 	}
 	return *end;
 }
@@ -376,9 +376,9 @@ static bool file_rule_said(const struct file_rule *r, const char *key)
 	char *word;
 	int n = asprintf(&word, " %s=\"", key);
 	assert(n >= 0);
-	const char *at = strstr(r->words, word);
+	const char *at = strstr(r->text, word);
 	free(word);
-	return at && (size_t)(at - r->words) < r->nearer_words;
+	return at && (size_t)(at - r->text) < r->nearer_text;
 }
 
 static void file_rule_behave(struct file_rule *r, const char *value)
@@ -392,19 +392,19 @@ static void file_rule_behave(struct file_rule *r, const char *value)
 
 static void file_rule_say(struct file_rule *r, const char *key, const char *value)
 {
-	char *words, *to;
+	char *text, *to;
 
 	if (file_rule_said(r, key))
 		return;
-	words = malloc(strlen(r->words) + strlen(key) + 2 * strlen(value) + 8);
-	assert(words);
-	to = words + sprintf(words, "%s %s=\"", r->words, key);
+	text = malloc(strlen(r->text) + strlen(key) + 2 * strlen(value) + 8);
+	assert(text);
+	to = text + sprintf(text, "%s %s=\"", r->text, key);
 	for (; *value; *to++ = *value++)
 		if (*value == '"' || *value == '\\')
 			*to++ = '\\';
 	strcpy(to, "\"");
-	free(r->words);
-	r->words = words;
+	free(r->text);
+	r->text = text;
 }
 
 static void file_rule_take(struct file_rule *r, const char *key, const char *value, int depth)
@@ -417,7 +417,7 @@ static void file_rule_take(struct file_rule *r, const char *key, const char *val
 	if (r->depth < depth) {
 		r->depth = depth;
 		r->nearer_behavior = r->behavior;
-		r->nearer_words = strlen(r->words);
+		r->nearer_text = strlen(r->text);
 	}
 	if (!strcmp(key, "behavior"))
 		file_rule_behave(r, value);
@@ -426,18 +426,18 @@ static void file_rule_take(struct file_rule *r, const char *key, const char *val
 }
 
 /* [proxy:NAME]: its own words. */
-static bool file_proxy_take(struct flags *flags, const struct config_line *line, char error[SENTENCE])
+static bool file_proxy_take(struct flags *flags, const struct ini_line *line, char error[ERROR_MAX])
 {
 	struct flag *f = flags_own(flags, line->key);
-	struct proxy_words *p = flags_proxy(flags, line->section + 6);
+	struct proxy_config *p = flags_proxy(flags, line->section + 6);
 
 	if (f)
-		return proxy_say(p, f, 2 + line->depth, line->value, error);
+		return proxy_config_set(p, f, 2 + line->depth, line->value, error);
 	warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
 	return true;
 }
 
-static bool file_take(void *user, const struct config_line *line, char error[SENTENCE])
+static bool file_take(void *user, const struct ini_line *line, char error[ERROR_MAX])
 {
 	struct flags *flags = user;
 	bool behavior, own = !strcmp(line->section, "vaurien");
@@ -455,7 +455,7 @@ static bool file_take(void *user, const struct config_line *line, char error[SEN
 	if (guest && !strcmp(line->key, "plugin"))      /* loaded before there were flags */
 		return true;
 	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {
-		stranger_note(flags, line->section, callable);
+		unknown_section_note(flags, line->section, callable);
 		return true;
 	}
 	struct flag *f = flag_find(flags, own ? "" : line->section, line->key);
@@ -468,9 +468,9 @@ static bool file_take(void *user, const struct config_line *line, char error[SEN
 
 int flags_read_file(struct flags *flags, const char *path)
 {
-	int code = config_read(path, file_take, flags);
+	int code = ini_read(path, file_take, flags);
 
-	for (struct stranger *s = flags->strangers; code == -1 && s; s = s->next)
+	for (struct unknown_section *s = flags->unknown_sections; code == -1 && s; s = s->next)
 		if (!s->callable)
 			code = value_error("[%s]: expected the name of a %.8s that --list shows, got '%s'",
 			                   s->name, s->name, s->name + 9);

@@ -19,7 +19,7 @@ struct flag {
 	const char *value;              /* what --help calls its value */
 	const char *alone;              /* its value when it stands without one; NULL: it must have one */
 	const struct vn_opt *opt;
-	struct block *block;            /* where its value goes */
+	struct opt_values *values;            /* where its value goes */
 	int level;                      /* who has set it: 0 nobody, 1 the command line, 2 the file, 3 ... files it extends */
 	bool on;                        /* set, and not to false or 0 */
 	bool own;                       /* a proxy may have words of its own for it */
@@ -30,36 +30,36 @@ struct flags {                          /* zeroed at first */
 	struct flag *at;
 	size_t n;
 	struct file_rule *rules;        /* of the file: what stands in [rule:NAME] */
-	struct proxy_words *proxies;    /* what --add and [proxy:NAME] say */
-	struct stranger *strangers;     /* sections of the file about guests that are not here */
+	struct proxy_config *proxies;    /* what --add and [proxy:NAME] say */
+	struct unknown_section *unknown_sections;     /* sections of the file about guests that are not here */
 	struct warning *warnings;       /* kept until it is known where the log goes */
 };
 
 struct file_rule {                      /* [rule:NAME] */
 	char *name, *behavior;          /* behavior NULL: not said */
 	char *proxy;                    /* whose; NULL: the first's */
-	char *words;                    /* key="value" ... */
+	char *text;                    /* key="value" ... */
 	int depth;                      /* of the file that spoke last; what nearer ones have said stands: */
 	bool nearer_behavior;
-	size_t nearer_words;            /* so many bytes of the words */
+	size_t nearer_text;            /* so many bytes of the words */
 	struct file_rule *next;
 };
 
-struct proxy_words {                    /* one proxy's own words */
+struct proxy_config {                    /* one proxy's own words */
 	char *name;
 	bool added;                     /* the command line has it */
 	struct said { struct said *next; struct flag *flag; int level; char *value; } *said, **last;
-	struct proxy_words *next;
+	struct proxy_config *next;
 };
 
-struct proxy_words *flags_proxy(struct flags *, const char *name);      /* those of that name, made if need be */
+struct proxy_config *flags_proxy(struct flags *, const char *name);      /* those of that name, made if need be */
 struct flag *flags_own(struct flags *, const char *key);        /* that a proxy may have words of its own for; NULL */
-bool proxy_say(struct proxy_words *, struct flag *, int level, const char *value, char error[SENTENCE]);        /* checked */
-bool flag_set(struct flag *, const char *text, int level, char error[SENTENCE]);        /* unless a nearer one has */
+bool proxy_config_set(struct proxy_config *, struct flag *, int level, const char *value, char error[ERROR_MAX]);        /* checked */
+bool flag_set(struct flag *, const char *text, int level, char error[ERROR_MAX]);        /* unless a nearer one has */
 
-struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct vn_opt *, struct block *);
+struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct vn_opt *, struct opt_values *);
 void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest, const char *help,
-                     const struct vn_opt *options, struct block *);
+                     const struct vn_opt *options, struct opt_values *);
 void flags_free(struct flags *);
 
 const struct flag *flag_get(const struct flags *, const char *name);    /* must be there */

@@ -17,7 +17,7 @@ static const char *const group_titles[GROUPS] = {
 
 /* ---- --help ---- */
 
-void listing_usage(FILE *f)
+void help_usage(FILE *f)
 {
 	fputs("usage: vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME]\n"
 	      "               [--behavior WEIGHTS] [--http] [--config FILE] [OPTION ...]\n"
@@ -45,7 +45,7 @@ static void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
 
 static void help_flag(FILE *f, const struct flag *flag)
 {
-	char left[160], kind[SENTENCE], text[SENTENCE * 3];
+	char left[160], kind[ERROR_MAX], text[ERROR_MAX * 3];
 	size_t indent = flag->guest ? 4 : 2;
 
 	snprintf(left, sizeof left, "%*s--%s%s%s", (int)indent, "", flag->name, flag->value ? " " : "",
@@ -84,10 +84,10 @@ static void help_group(FILE *f, enum flag_group group, const struct flags *flags
 	}
 }
 
-void listing_help(FILE *f, const struct flags *flags)
+void help_print(FILE *f, const struct flags *flags)
 {
 	fputs("Runs a Chaos TCP proxy.\n\n", f);
-	listing_usage(f);
+	help_usage(f);
 	for (enum flag_group group = 0; group < GROUPS; group++)
 		help_group(f, group, flags);
 	fputs("\nAll but the general options can stand in the file too: --http-port as http_port in [vaurien],\n"
@@ -100,7 +100,7 @@ void listing_help(FILE *f, const struct flags *flags)
 
 static void text_options(FILE *f, const struct vn_opt *options)
 {
-	char kind[SENTENCE], line[SENTENCE * 3];
+	char kind[ERROR_MAX], line[ERROR_MAX * 3];
 	for (const struct vn_opt *o = options; o && o->name; o++) {
 		opt_describe(o, kind, sizeof kind);
 		fprintf(f, "      %-22s ", o->name);
@@ -114,7 +114,7 @@ static void text_options(FILE *f, const struct vn_opt *options)
 
 static void text_failures(FILE *f, const struct vn_protocol *p)
 {
-	char line[SENTENCE * 3];
+	char line[ERROR_MAX * 3];
 	fprintf(f, "    failures:%s\n", p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
 	for (const struct vn_failure *x = p->failures; x && x->name; x++) {
 		if (!x->moments)        /* the protocol's own affair */
@@ -148,9 +148,9 @@ static const char *name_next(const char *last)
 	return next;
 }
 
-void listing_failures_text(FILE *f)
+void help_list_failures(FILE *f)
 {
-	char line[SENTENCE * 3], fits[SENTENCE];
+	char line[ERROR_MAX * 3], fits[ERROR_MAX];
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 
@@ -172,7 +172,7 @@ void listing_failures_text(FILE *f)
 static void text_reach(FILE *f, const struct vn_behavior *b)
 {
 	const char *on = b->direction == VN_REQUEST ? "requests" : b->direction == VN_RESPONSE ? "responses" : "requests and responses";
-	char line[SENTENCE];
+	char line[ERROR_MAX];
 
 	if (b->direction != VN_REQUEST && b->direction != VN_RESPONSE && !(b->traits & VN_TRAIT_WHOLE))
 		return;
@@ -181,7 +181,7 @@ static void text_reach(FILE *f, const struct vn_behavior *b)
 	print_wrapped(f, line, 16, 16);
 }
 
-void listing_text(FILE *f)
+void help_list(FILE *f)
 {
 	size_t n;
 
@@ -221,7 +221,7 @@ static void cell(FILE *f, const char *text)
 
 static void page_options(FILE *f, const struct vn_opt *options, const char *kind, const char *guest)
 {
-	char what[SENTENCE];
+	char what[ERROR_MAX];
 
 	if (!options || !options->name) {
 		fputs("No options.\n", f);
@@ -245,7 +245,7 @@ static void page_options(FILE *f, const struct vn_opt *options, const char *kind
 
 static void page_failures(FILE *f, const struct vn_protocol *p)
 {
-	char fits[SENTENCE];
+	char fits[ERROR_MAX];
 
 	if (!p->failures || !p->failures->name) {
 		fputs("\nNo failures: there are no words to refuse with.\n", f);
@@ -298,7 +298,7 @@ static void page_reach(FILE *f, const struct vn_behavior *b)
 		page_needs(f, b->failure);
 }
 
-void listing_behaviors_page(FILE *f)
+void page_behaviors(FILE *f)
 {
 	size_t n;
 	const struct vn_behavior *const *all = behaviors_all(&n);
@@ -314,7 +314,7 @@ void listing_behaviors_page(FILE *f)
 	page_options(f, rule_options, NULL, NULL);
 }
 
-void listing_protocols_page(FILE *f)
+void page_protocols(FILE *f)
 {
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
@@ -329,7 +329,7 @@ void listing_protocols_page(FILE *f)
 }
 
 /* One row a name, one column a protocol that has words. */
-void listing_failures_page(FILE *f)
+void page_failure_names(FILE *f)
 {
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);

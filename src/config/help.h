@@ -6,12 +6,12 @@
 
 #include "config/flags.h"
 
-void listing_usage(FILE *);
-void listing_help(FILE *, const struct flags *);
-void listing_text(FILE *);              /* behaviors, protocols and failures with their options */
-void listing_failures_text(FILE *);     /* each by name, over all protocols */
-void listing_behaviors_page(FILE *);    /* markdown */
-void listing_failures_page(FILE *);     /* a table of names and protocols, which docs/failures.md has in it */
-void listing_protocols_page(FILE *);
+void help_usage(FILE *);
+void help_print(FILE *, const struct flags *);
+void help_list(FILE *);              /* behaviors, protocols and failures with their options */
+void help_list_failures(FILE *);     /* each by name, over all protocols */
+void page_behaviors(FILE *);    /* markdown */
+void page_failure_names(FILE *);     /* a table of names and protocols, which docs/failures.md has in it */
+void page_protocols(FILE *);
 
 #endif

@@ -14,14 +14,14 @@
 
 enum { DEEPEST = 8 };                   /* files that extend each other: a circle ends here */
 
-struct reading {                        /* one file under way */
+struct parse {                        /* one file under way */
 	FILE *stream;
 	const char *file;
 	int line, depth;
-	bool (*take)(void *user, const struct config_line *, char error[SENTENCE]);
+	bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]);
 	void *user;
 	char *extends;                  /* another file's name, NULL: none */
-	char error[SENTENCE];           /* the first thing wrong, "": nothing */
+	char error[ERROR_MAX];           /* the first thing wrong, "": nothing */
 	int error_line;
 };
 
@@ -117,7 +117,7 @@ static char *folder_of(const char *file)
 
 /* ---- a file ---- */
 
-static void blame(struct reading *r, int line)
+static void blame(struct parse *r, int line)
 {
 	if (!r->error_line)
 		r->error_line = line;
@@ -127,7 +127,7 @@ static void blame(struct reading *r, int line)
  * unless it is a comment. Blanks before a line mean nothing. */
 static char *line_next(char *buffer, int size, void *user)
 {
-	struct reading *r = user;
+	struct parse *r = user;
 	char long_line[4096];
 
 	if (r->error[0] || !fgets(long_line, sizeof long_line, r->stream))
@@ -140,7 +140,7 @@ static char *line_next(char *buffer, int size, void *user)
 	if (comment)
 		start = "\n";
 	if (strlen(start) >= (size_t)size) {
-		sentence_put(r->error, "expected a line of at most %d bytes, got a longer one", size - 2);
+		error_format(r->error, "expected a line of at most %d bytes, got a longer one", size - 2);
 		blame(r, r->line);
 		return NULL;
 	}
@@ -148,7 +148,7 @@ static char *line_next(char *buffer, int size, void *user)
 	return buffer;
 }
 
-char *config_path(const struct config_line *line)
+char *ini_path(const struct ini_line *line)
 {
 	char *folder = folder_of(line->file), *path = path_expand(line->value, folder);
 
@@ -156,7 +156,7 @@ char *config_path(const struct config_line *line)
 	return path;
 }
 
-static void extend(struct reading *r, const char *value)
+static void extend(struct parse *r, const char *value)
 {
 	char *folder = folder_of(r->file);
 	free(r->extends);
@@ -167,7 +167,7 @@ static void extend(struct reading *r, const char *value)
 /* Called by inih for each key. */
 static int line_take(void *user, const char *section, const char *key, const char *raw)
 {
-	struct reading *r = user;
+	struct parse *r = user;
 	size_t n = strlen(raw);
 	bool quoted = n >= 2 && raw[0] == '"' && raw[n - 1] == '"';
 	char missing[64], small[64], *bare = strndup(raw + quoted, n - 2 * quoted);
@@ -180,12 +180,12 @@ static int line_take(void *user, const char *section, const char *key, const cha
 	if (r->error[0]) {
 		/* one sentence is enough */
 	} else if (missing[0]) {
-		sentence_put(r->error, "%s: expected ${%s} to be in the environment", small, missing);
+		error_format(r->error, "%s: expected ${%s} to be in the environment", small, missing);
 		blame(r, r->line);
 	} else if (!strcmp(section, "DEFAULT") && !strcmp(small, "extends")) {
 		extend(r, value);
 	} else {
-		struct config_line line = { r->file, r->line, r->depth, section, small, value };
+		struct ini_line line = { r->file, r->line, r->depth, section, small, value };
 		if (!r->take(r->user, &line, r->error))
 			blame(r, r->line);
 	}
@@ -194,7 +194,7 @@ static int line_take(void *user, const char *section, const char *key, const cha
 	return 1;
 }
 
-static int file_read(struct reading *r)
+static int file_read(struct parse *r)
 {
 	r->stream = fopen(r->file, "r");
 	if (!r->stream) {
@@ -202,12 +202,12 @@ static int file_read(struct reading *r)
 	}
 	int line = ini_parse_stream(line_next, r, line_take, r);
 	if (ferror(r->stream)) {
-		sentence_put(r->error, "expected a file that can be read");
+		error_format(r->error, "expected a file that can be read");
 		blame(r, r->line + 1);
 	}
 	fclose(r->stream);
 	if (!r->error[0] && line != 0) {
-		sentence_put(r->error, "expected KEY = VALUE or [SECTION]");
+		error_format(r->error, "expected KEY = VALUE or [SECTION]");
 		blame(r, line);
 	}
 	if (!r->error[0])
@@ -215,13 +215,13 @@ static int file_read(struct reading *r)
 	return value_error("%s:%d: %s", r->file, r->error_line, r->error);
 }
 
-int config_read(const char *path, bool (*take)(void *user, const struct config_line *, char error[SENTENCE]), void *user)
+int ini_read(const char *path, bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user)
 {
 	char *here = getcwd(NULL, 0), *file = path_expand(path, here ? here : "");
 	int code = -1;
 
 	for (int depth = 0; file && code == -1; depth++) {
-		struct reading r = { .file = file, .depth = depth, .take = take, .user = user };
+		struct parse r = { .file = file, .depth = depth, .take = take, .user = user };
 		if (depth == DEEPEST) {
 			code = value_error("%s: expected at most %d files that extend each other", file, DEEPEST);
 		} else {

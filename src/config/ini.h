@@ -4,7 +4,7 @@
 
 #include "spec/option.h"
 
-struct config_line {
+struct ini_line {
 	const char *file;               /* absolute */
 	int line;
 	int depth;                      /* 0: the file itself; 1: the one it extends; ... which counts for less */
@@ -13,10 +13,10 @@ struct config_line {
 
 /* Tell `take` each line, later ones last, then those of the extended file. False from `take` with a sentence
  * in `error` ends it. -1: all is read. 1: it is not, and has been said why. */
-int config_read(const char *path, bool (*take)(void *user, const struct config_line *, char error[SENTENCE]), void *user);
+int ini_read(const char *path, bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user);
 
 /* A file's name that a line has as its value, made absolute: "~" and $VARIABLES are understood, and what is relative is so
  * to the line's file. A new text. */
-char *config_path(const struct config_line *);
+char *ini_path(const struct ini_line *);
 
 #endif

@@ -7,7 +7,7 @@
 
 #include "spec/registry.h"
 
-static struct block *block_of(struct reading *own, const struct reading *all, const struct block *b)
+static struct opt_values *block_of(struct parse *own, const struct parse *all, const struct opt_values *b)
 {
 	size_t n;
 
@@ -18,72 +18,72 @@ static struct block *block_of(struct reading *own, const struct reading *all, co
 		if (b == &all->protocols[i])
 			return &own->protocols[i];
 	for (size_t i = 0; i < all->defaults->n; i++)
-		if (b == &all->defaults->of[i].block)
-			return &own->defaults->of[i].block;
+		if (b == &all->defaults->of[i].values)
+			return &own->defaults->of[i].values;
 	return NULL;
 }
 
-void own_begin(struct reading *own, const struct reading *all)
+void overrides_begin(struct parse *own, const struct parse *all)
 {
 	size_t n;
 
-	*own = (struct reading){ .options = all->options, .settings = all->settings };
-	block_copy(&own->core, &all->core);
-	own->words = own->core.opts;
+	*own = (struct parse){ .options = all->options, .settings = all->settings };
+	opt_values_copy(&own->core, &all->core);
+	own->raw = own->core.opts;
 	protocols_all(&n);
 	own->protocols = calloc(n + 1, sizeof *own->protocols);
 	own->flags.at = calloc(all->flags.n, sizeof *own->flags.at);
 	assert(own->protocols && own->flags.at);
 	for (size_t i = 0; i < n; i++)
-		block_copy(&own->protocols[i], &all->protocols[i]);
+		opt_values_copy(&own->protocols[i], &all->protocols[i]);
 	own->defaults = defaults_copy(all->defaults);
 	own->flags.n = all->flags.n;
 	for (size_t i = 0; i < all->flags.n; i++) {
 		own->flags.at[i] = all->flags.at[i];
-		own->flags.at[i].block = block_of(own, all, all->flags.at[i].block);
+		own->flags.at[i].values = block_of(own, all, all->flags.at[i].values);
 	}
 }
 
-void own_free(struct reading *own)
+void overrides_free(struct parse *own)
 {
 	size_t n;
 
 	protocols_all(&n);
 	for (size_t i = 0; i < n; i++)
-		block_free(&own->protocols[i]);
+		opt_values_free(&own->protocols[i]);
 	free(own->protocols);
 	defaults_unref(own->defaults);
 	free(own->flags.at);
-	block_free(&own->core);
+	opt_values_free(&own->core);
 }
 
-static void own_plain(struct reading *own, const char *name)
+static void overrides_plain(struct parse *own, const char *name)
 {
-	char ignored[SENTENCE];
+	char ignored[ERROR_MAX];
 	struct flag *f = flags_own(&own->flags, name);
 
 	if (f->opt->def)
-		opt_set_text(f->block, f->opt, f->opt->def, ignored);
+		opt_set_text(f->values, f->opt, f->opt->def, ignored);
 	else
-		opt_set_json(f->block, f->opt, json_null(), ignored);
+		opt_set_json(f->values, f->opt, json_null(), ignored);
 	f->level = 0;
 }
 
-void own_forget(struct reading *own, bool first, bool addressed)
+void overrides_forget(struct parse *own, bool first, bool addressed)
 {
-	own_plain(own, "rule");                 /* those lines are read with the program's */
+	overrides_plain(own, "rule");                 /* those lines are read with the program's */
 	if (!addressed) {
-		own_plain(own, "proxy");
-		own_plain(own, "backend");
+		overrides_plain(own, "proxy");
+		overrides_plain(own, "backend");
 	}
 	if (!first) {
-		own_plain(own, "behavior");
-		own_plain(own, "protocol");
+		overrides_plain(own, "behavior");
+		overrides_plain(own, "protocol");
 	}
 }
 
 /* Has a nearer one said the same? */
-static bool said_nearer(const struct proxy_words *p, const struct said *s)
+static bool said_nearer(const struct proxy_config *p, const struct said *s)
 {
 	for (const struct said *t = p->said; t; t = t->next)
 		if (t->flag == s->flag && t->level < s->level)
@@ -91,9 +91,9 @@ static bool said_nearer(const struct proxy_words *p, const struct said *s)
 	return false;
 }
 
-int own_say(struct reading *own, const struct proxy_words *p, bool addressed)
+int overrides_apply(struct parse *own, const struct proxy_config *p, bool addressed)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	for (const struct said *s = p->said; s; s = s->next) {
 		struct flag *f = flags_own(&own->flags, s->flag->name);
@@ -106,7 +106,7 @@ int own_say(struct reading *own, const struct proxy_words *p, bool addressed)
 	return -1;
 }
 
-static bool said(const struct proxy_words *p, const struct flag *f)
+static bool said(const struct proxy_config *p, const struct flag *f)
 {
 	for (const struct said *s = p->said; s; s = s->next)
 		if (!strcmp(s->flag->name, f->name))
@@ -114,17 +114,17 @@ static bool said(const struct proxy_words *p, const struct flag *f)
 	return false;
 }
 
-void own_fit(struct reading *own, const struct proxy_words *p)
+void overrides_drop_unfit(struct parse *own, const struct proxy_config *p)
 {
-	const struct vn_protocol *protocol = protocol_find(own->words->protocol);
+	const struct vn_protocol *protocol = protocol_find(own->raw->protocol);
 	const char *culprit;
-	char ignored[SENTENCE];
+	char ignored[ERROR_MAX];
 
 	for (size_t i = 0; protocol && i < own->flags.n; i++) {
 		struct flag *f = &own->flags.at[i];
-		if (f->opt->type != VN_OPT_FAILURE || !f->level || said(p, f) || rule_check_failures(protocol, f->block, &culprit, ignored))
+		if (f->opt->type != VN_OPT_FAILURE || !f->level || said(p, f) || rule_check_failures(protocol, f->values, &culprit, ignored))
 			continue;
-		opt_set_json(f->block, f->opt, json_null(), ignored);
+		opt_set_json(f->values, f->opt, json_null(), ignored);
 		f->level = 0;
 	}
 }

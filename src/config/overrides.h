@@ -4,18 +4,18 @@
 
 #include "config/parse.h"
 
-void own_begin(struct reading *own, const struct reading *all);         /* a copy of all that is known */
-void own_free(struct reading *own);
+void overrides_begin(struct parse *own, const struct parse *all);         /* a copy of all that is known */
+void overrides_free(struct parse *own);
 
 /* What the program does not say of this proxy: of the others' addresses, unless it is `addressed` itself, by --proxy;
  * and of what is the first's alone. */
-void own_forget(struct reading *own, bool first, bool addressed);
+void overrides_forget(struct parse *own, bool first, bool addressed);
 
 /* Its own words. What the program says of the addressed one is said of it, so that a nearer word stands. -1: good; else
  * the exit code, and why has been said. */
-int own_say(struct reading *own, const struct proxy_words *, bool addressed);
+int overrides_apply(struct parse *own, const struct proxy_config *, bool addressed);
 
 /* A failure that the program names for a behavior may be none of this proxy's protocol: then it names none here. */
-void own_fit(struct reading *own, const struct proxy_words *);
+void overrides_drop_unfit(struct parse *own, const struct proxy_config *);
 
 #endif

@@ -5,7 +5,7 @@
 #include "config/flags.h"
 #include "config/settings.h"
 
-struct words {                          /* the program's own options */
+struct raw_options {                          /* the program's own options */
 	const char *proxy, *backend, *protocol, *proxy_name, *add, *behavior, *rule;
 	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
 	vn_nsec timeout, linger;
@@ -18,11 +18,11 @@ struct words {                          /* the program's own options */
 	bool help, version;
 };
 
-struct reading {                        /* what is needed until all is read; or the same for one proxy, with words of its own */
-	struct words *words;            /* as far as known; core's */
+struct parse {                        /* what is needed until all is read; or the same for one proxy, with words of its own */
+	struct raw_options *raw;              /* as far as known; core's */
 	struct vn_opt *options;            /* core's table */
-	struct block core;
-	struct block *protocols;        /* in the order of protocols_all() */
+	struct opt_values core;
+	struct opt_values *protocols;        /* in the order of protocols_all() */
 	struct defaults *defaults;      /* of the behaviors */
 	struct flags flags;
 	struct settings *settings;
@@ -32,7 +32,7 @@ struct reading {                        /* what is needed until all is read; or 
 bool is_json(const char *file);          /* by its name: NULL is not */
 
 /* Make settings->proxies. -1: done; else the exit code, and why has been said. */
-int outset_read(struct reading *);
+int proxies_build(struct parse *);
 
 bool size_read(const char *text, int64_t *to);  /* "8M" */
 

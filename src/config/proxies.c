@@ -1,4 +1,4 @@
-/* proxies.c - the proxies that there are from the outset: each one's own words, over the program's, made into a spec.
+/* proxies.c - the proxies that there are from the outset: each one's own text, over the program's, made into a spec.
  *
  * --proxy and --backend make one; --add and [proxy:NAME] one each. What is said outside of their own words of
  * time-outs and limits, and of options of behaviors and protocols, is said for all of them; --behavior, --rule
@@ -16,32 +16,32 @@
 
 /* ---- a spec, from words ---- */
 
-static int sizes_read(struct reading *r, struct spec *proxy)
+static int sizes_read(struct parse *r, struct spec *proxy)
 {
 	int64_t hold_max;
 
-	if (!size_read(r->words->hold_max, &hold_max))
-		return flag_error(flag_get(&r->flags, "hold-max"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->words->hold_max);
+	if (!size_read(r->raw->hold_max, &hold_max))
+		return flag_error(flag_get(&r->flags, "hold-max"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->raw->hold_max);
 	proxy->hold_max = (size_t)hold_max;
 	return -1;
 }
 
-static int protocol_read(struct reading *r, struct spec *proxy)
+static int protocol_read(struct parse *r, struct spec *proxy)
 {
-	char known[SENTENCE] = "one of ";
+	char known[ERROR_MAX] = "one of ";
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 
 	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(all[i]->name, r->words->protocol)) {
+		if (!strcmp(all[i]->name, r->raw->protocol)) {
 			proxy->protocol = all[i];
-			block_copy(&proxy->protocol_block, &r->protocols[i]);
+			opt_values_copy(&proxy->protocol_values, &r->protocols[i]);
 			return -1;
 		}
 		size_t used = strlen(known);
 		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", all[i]->name);
 	}
-	return flag_error(flag_get(&r->flags, "protocol"), known, r->words->protocol);
+	return flag_error(flag_get(&r->flags, "protocol"), known, r->raw->protocol);
 }
 
 static bool name_good(const char *name)
@@ -64,10 +64,10 @@ static int spec_become(struct spec **at, struct spec *now, const char *error)
 	return -1;
 }
 
-static int proxy_read(struct reading *r, const char *name, struct spec **to)
+static int proxy_read(struct parse *r, const char *name, struct spec **to)
 {
-	const struct words *w = r->words;
-	char error[SENTENCE];
+	const struct raw_options *w = r->raw;
+	char error[ERROR_MAX];
 	int code;
 
 	struct spec *proxy = *to = spec_make(name);
@@ -98,10 +98,10 @@ static int behavior_unknown(const char *name)
 	return value_error("'%s' is an unknown behavior. Pick one of: %s.", name, known);
 }
 
-static int behavior_read(struct reading *r, struct spec **to)
+static int behavior_read(struct parse *r, struct spec **to)
 {
-	const char *text = r->words->behavior, *culprit;
-	char error[SENTENCE];
+	const char *text = r->raw->behavior, *culprit;
+	char error[ERROR_MAX];
 	struct weights weights;
 
 	if (!text[strspn(text, " \t")])
@@ -114,11 +114,11 @@ static int behavior_read(struct reading *r, struct spec **to)
 /* ---- rules ---- */
 
 /* `section`: of the file, which says whose words they are; NULL: they are a line of --rule. */
-static int rule_add(struct reading *r, struct spec **to, const char *section, const char *words)
+static int rule_add(struct parse *r, struct spec **to, const char *section, const char *text)
 {
 	static const char whose[] = "rule: ";
-	char error[SENTENCE];
-	struct spec *now = spec_with_rule(r->defaults, *to, words, error);
+	char error[ERROR_MAX];
+	struct spec *now = spec_with_rule(r->defaults, *to, text, error);
 	const char *why = strncmp(error, whose, strlen(whose)) ? error : error + strlen(whose);
 
 	if (now)
@@ -126,16 +126,16 @@ static int rule_add(struct reading *r, struct spec **to, const char *section, co
 	return section ? value_error("[rule:%s]: %s", section, why) : value_error("rule: %s", why);
 }
 
-static int file_rule_add(struct reading *r, struct spec **to, const struct file_rule *f)
+static int file_rule_add(struct parse *r, struct spec **to, const struct file_rule *f)
 {
-	char *words;
+	char *text;
 
 	if (!f->behavior)
 		return value_error("[rule:%s]: expected behavior = a name that --list shows", f->name);
-	int n = asprintf(&words, "%s name=\"%s\"%s", f->behavior, f->name, f->words);
+	int n = asprintf(&text, "%s name=\"%s\"%s", f->behavior, f->name, f->text);
 	assert(n >= 0);
-	int code = rule_add(r, to, f->name, words);
-	free(words);
+	int code = rule_add(r, to, f->name, text);
+	free(text);
 	return code;
 }
 
@@ -152,7 +152,7 @@ static const char *line_named(const char *line, size_t *n)
 }
 
 /* The lines of `text` that are about this proxy: those with its name in front, and, for the first, those with none. */
-static int lines_add(struct reading *r, struct spec **to, const char *text, bool unnamed)
+static int lines_add(struct parse *r, struct spec **to, const char *text, bool unnamed)
 {
 	int code = -1;
 
@@ -163,22 +163,22 @@ static int lines_add(struct reading *r, struct spec **to, const char *text, bool
 		bool mine = n ? strlen((*to)->name) == n && !memcmp(name, (*to)->name, n) : unnamed;
 		if (!mine)
 			continue;
-		char *words = strndup(start, (size_t)(end - start));
-		assert(words);
-		code = rule_add(r, to, NULL, words);
-		free(words);
+		char *rule = strndup(start, (size_t)(end - start));
+		assert(rule);
+		code = rule_add(r, to, NULL, rule);
+		free(rule);
 	}
 	return code;
 }
 
 /* False: a failure is named that the protocol has not. */
-static bool failures_good(const struct reading *r, const struct spec *s, char error[SENTENCE])
+static bool failures_good(const struct parse *r, const struct spec *s, char error[ERROR_MAX])
 {
 	const char *culprit;
 
 	for (size_t i = 0; i < r->flags.n; i++) {
 		const struct flag *f = &r->flags.at[i];
-		if (f->opt->type == VN_OPT_FAILURE && f->level && !rule_check_failures(s->protocol, f->block, &culprit, error))
+		if (f->opt->type == VN_OPT_FAILURE && f->level && !rule_check_failures(s->protocol, f->values, &culprit, error))
 			return false;
 	}
 	return true;
@@ -187,9 +187,9 @@ static bool failures_good(const struct reading *r, const struct spec *s, char er
 /* ---- all of them ---- */
 
 /* `r` has the words: the program's, `all`, or the proxy's own. */
-static int spec_read(const struct reading *all, struct reading *r, const char *name, bool first, struct spec **to)
+static int spec_read(const struct parse *all, struct parse *r, const char *name, bool first, struct spec **to)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	int code = proxy_read(r, name, to);
 
 	if (code == -1 && !failures_good(r, *to, error))
@@ -200,8 +200,8 @@ static int spec_read(const struct reading *all, struct reading *r, const char *n
 		if (f->proxy ? !strcmp(f->proxy, name) : first)
 			code = file_rule_add(r, to, f);
 	if (code == -1 && r != all)
-		code = lines_add(r, to, r->words->rule, true);
-	return code == -1 ? lines_add(r, to, all->words->rule, first) : code;
+		code = lines_add(r, to, r->raw->rule, true);
+	return code == -1 ? lines_add(r, to, all->raw->rule, first) : code;
 }
 
 static int made_add(struct settings *s, struct spec *made, int code)
@@ -213,43 +213,43 @@ static int made_add(struct settings *s, struct spec *made, int code)
 }
 
 /* The proxy of --proxy and --backend has its addresses from there. */
-static int own_read(struct reading *all, const struct proxy_words *p, bool addressed)
+static int own_read(struct parse *all, const struct proxy_config *p, bool addressed)
 {
 	struct settings *s = all->settings;
-	struct reading own;
+	struct parse own;
 	struct spec *made = NULL;
 	char whose[100];
 	int code;
 
 	snprintf(whose, sizeof whose, "[proxy:%.80s]: ", p->name);
-	refusal_of(whose);
-	own_begin(&own, all);
-	own_forget(&own, !s->n_proxies, addressed);
+	error_prefix(whose);
+	overrides_begin(&own, all);
+	overrides_forget(&own, !s->n_proxies, addressed);
 	if (!name_good(p->name))
 		code = value_error("expected a name of 1 to 64 characters, none of them a blank or one of /?#%%");
-	else if ((code = own_say(&own, p, addressed)) != -1)
+	else if ((code = overrides_apply(&own, p, addressed)) != -1)
 		;
 	else if (!addressed && !flag_get(&own.flags, "proxy")->level)
 		code = value_error("listen: expected HOST:PORT, got nothing");
 	else if (!addressed && !flag_get(&own.flags, "backend")->level)
 		code = value_error("backend: expected HOST:PORT, got nothing");
 	else {
-		own_fit(&own, p);
+		overrides_drop_unfit(&own, p);
 		code = spec_read(all, &own, p->name, !s->n_proxies, &made);
 	}
-	own_free(&own);
-	refusal_of(NULL);
+	overrides_free(&own);
+	error_prefix(NULL);
 	return made_add(s, made, code);
 }
 
-static int default_read(struct reading *r)
+static int default_read(struct parse *r)
 {
-	const char *name = r->words->proxy_name;
+	const char *name = r->raw->proxy_name;
 	struct spec *made = NULL;
 
 	if (!name_good(name))
 		return flag_error(flag_get(&r->flags, "proxy-name"), "1 to 64 characters, none of them a blank or one of /?#%", name);
-	for (const struct proxy_words *p = r->flags.proxies; p; p = p->next)
+	for (const struct proxy_config *p = r->flags.proxies; p; p = p->next)
 		if (!strcmp(p->name, name))
 			return p->added ? usage_error("argument --add: expected a name that no other has, got '%s'", name) : own_read(r, p, true);
 	int code = spec_read(r, r, name, true, &made);
@@ -257,15 +257,15 @@ static int default_read(struct reading *r)
 }
 
 /* "cache=:7379=10.0.0.2:6379,redis behavior=delay", as of the command line. */
-static int add_read(struct flags *flags, char *words)
+static int add_read(struct flags *flags, char *text)
 {
-	char error[SENTENCE] = "";
-	const char *at = words, *protocol;
+	char error[ERROR_MAX] = "";
+	const char *at = text, *protocol;
 	char *word = word_next(&at, error), *listen = word ? strchr(word, '=') : NULL, *backend = listen ? strchr(listen + 1, '=') : NULL;
 	int code = -1;
 
 	if (!backend) {
-		code = usage_error("argument --add: expected NAME=LISTEN=BACKEND first, got '%s'", word ? word : words);
+		code = usage_error("argument --add: expected NAME=LISTEN=BACKEND first, got '%s'", word ? word : text);
 		free(word);
 		return code;
 	}
@@ -274,14 +274,14 @@ static int add_read(struct flags *flags, char *words)
 	protocol = comma && strncmp(backend, "unix:", 5) ? comma + 1 : comma && protocol_find(comma + 1) ? comma + 1 : NULL;
 	if (protocol)
 		*comma = 0;
-	struct proxy_words *p = flags_proxy(flags, word);
+	struct proxy_config *p = flags_proxy(flags, word);
 	if (p->added)
 		code = usage_error("argument --add: expected a name that no other has, got '%s'", word);
 	p->added = true;
-	proxy_say(p, flags_own(flags, "listen"), 1, listen, error);
-	proxy_say(p, flags_own(flags, "backend"), 1, backend, error);
+	proxy_config_set(p, flags_own(flags, "listen"), 1, listen, error);
+	proxy_config_set(p, flags_own(flags, "backend"), 1, backend, error);
 	if (protocol)
-		proxy_say(p, flags_own(flags, "protocol"), 1, protocol, error);
+		proxy_config_set(p, flags_own(flags, "protocol"), 1, protocol, error);
 	free(word);
 	while (code == -1 && (word = word_next(&at, error))) {
 		char *value = strchr(word, '=');
@@ -290,22 +290,22 @@ static int add_read(struct flags *flags, char *words)
 		struct flag *f = flags_own(flags, word);
 		if (!f || !value)
 			code = usage_error("argument --add: expected option=value of a proxy, got '%s'", word);
-		else if (!proxy_say(p, f, 1, value, error))
+		else if (!proxy_config_set(p, f, 1, value, error))
 			code = usage_error("argument --add: %s", error);
 		free(word);
 	}
 	return code == -1 && *error ? usage_error("argument --add: %s", error) : code;
 }
 
-static int adds_read(struct reading *r)
+static int adds_read(struct parse *r)
 {
 	int code = -1;
 
-	for (const char *line = r->words->add; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
-		char *words = strndup(line, strcspn(line, "\n"));
-		assert(words);
-		code = add_read(&r->flags, words);
-		free(words);
+	for (const char *line = r->raw->add; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
+		char *text = strndup(line, strcspn(line, "\n"));
+		assert(text);
+		code = add_read(&r->flags, text);
+		free(text);
 	}
 	return code;
 }
@@ -319,12 +319,12 @@ static bool named(const struct settings *s, const char *name, size_t n)
 }
 
 /* A rule that names a proxy which is not there would never strike. */
-static int rules_check(const struct reading *r)
+static int rules_check(const struct parse *r)
 {
 	for (const struct file_rule *f = r->flags.rules; f; f = f->next)
 		if (f->proxy && !named(r->settings, f->proxy, strlen(f->proxy)))
 			return value_error("[rule:%s]: proxy: expected the name of a proxy, got '%s'", f->name, f->proxy);
-	for (const char *line = r->words->rule; line; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
+	for (const char *line = r->raw->rule; line; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
 		size_t n;
 		const char *name = line_named(line, &n);
 		if (n && !named(r->settings, name, n))
@@ -334,36 +334,36 @@ static int rules_check(const struct reading *r)
 }
 
 /* What a proxy is that only says where it is, and what it speaks. */
-static int plain_read(struct reading *all, const struct vn_protocol *protocol)
+static int template_read(struct parse *all, const struct vn_protocol *protocol)
 {
-	static const struct proxy_words none;
+	static const struct proxy_config none;
 	struct settings *s = all->settings;
-	struct reading own;
+	struct parse own;
 	struct spec *made = NULL;
 
-	own_begin(&own, all);
-	own_forget(&own, false, false);
-	opt_set_text(&own.core, flag_get(&own.flags, "protocol")->opt, protocol->name, (char[SENTENCE]){ 0 });
-	own_fit(&own, &none);
+	overrides_begin(&own, all);
+	overrides_forget(&own, false, false);
+	opt_set_text(&own.core, flag_get(&own.flags, "protocol")->opt, protocol->name, (char[ERROR_MAX]){ 0 });
+	overrides_drop_unfit(&own, &none);
 	int code = proxy_read(&own, "", &made);
-	own_free(&own);
+	overrides_free(&own);
 	if (code == -1)
-		s->plains[s->n_plains++] = made;
+		s->templates[s->n_templates++] = made;
 	else
 		spec_unref(made);
 	return code;
 }
 
-static int plains_read(struct reading *r)
+static int templates_read(struct parse *r)
 {
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 	int code = -1;
 
-	r->settings->plains = calloc(n + 1, sizeof(struct spec *));
-	assert(r->settings->plains);
+	r->settings->templates = calloc(n + 1, sizeof(struct spec *));
+	assert(r->settings->templates);
 	for (size_t i = 0; i < n && code == -1; i++)
-		code = plain_read(r, all[i]);
+		code = template_read(r, all[i]);
 	return code;
 }
 
@@ -375,24 +375,24 @@ bool is_json(const char *file)
 }
 
 /* The proxy of --proxy is there if anyone speaks of it, or there is no other. */
-static bool default_wanted(const struct reading *r)
+static bool default_wanted(const struct parse *r)
 {
-	return (!r->flags.proxies && !r->bare && !is_json(r->words->config)) || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
+	return (!r->flags.proxies && !r->bare && !is_json(r->raw->config)) || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
 	       flag_get(&r->flags, "proxy-name")->level;
 }
 
-int outset_read(struct reading *r)
+int proxies_build(struct parse *r)
 {
 	int code = adds_read(r);
 
 	if (code == -1 && default_wanted(r))
 		code = default_read(r);
-	for (const struct proxy_words *p = r->flags.proxies; p && code == -1; p = p->next)
+	for (const struct proxy_config *p = r->flags.proxies; p && code == -1; p = p->next)
 		if (!named(r->settings, p->name, strlen(p->name)))
 			code = own_read(r, p, false);
 	if (code == -1)
-		code = plains_read(r);
-	if (code == -1 && is_json(r->words->config))
-		code = wishes_take(r->settings, r->words->config);
+		code = templates_read(r);
+	if (code == -1 && is_json(r->raw->config))
+		code = proxy_requests_take(r->settings, r->raw->config);
 	return code == -1 ? rules_check(r) : code;
 }

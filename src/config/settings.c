@@ -26,7 +26,7 @@ static const char *const congestions[] = { "reno", "system", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL };
 
-#define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct words, field), __VA_ARGS__ }
+#define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct raw_options, field), __VA_ARGS__ }
 
 enum { OWN = true };                    /* a proxy may have words of its own for it */
 
@@ -115,23 +115,23 @@ static const struct row { enum flag_group group; const char *value; struct vn_op
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-static struct block *blocks(size_t n)
+static struct opt_values *blocks(size_t n)
 {
-	struct block *made = calloc(n + 1, sizeof *made);
+	struct opt_values *made = calloc(n + 1, sizeof *made);
 	assert(made);
 	return made;
 }
 
 /* The program's own flags: they say which guests there are besides those built in. */
-static void reading_begin(struct reading *r, struct settings *settings)
+static void parse_begin(struct parse *r, struct settings *settings)
 {
 	r->settings = settings;
 	r->options = calloc(ROWS + 1, sizeof *r->options);
 	assert(r->options);
 	for (size_t i = 0; i < ROWS; i++)
 		r->options[i] = rows[i].opt;
-	block_init(&r->core, r->options, sizeof *r->words);
-	r->words = r->core.opts;
+	opt_values_init(&r->core, r->options, sizeof *r->raw);
+	r->raw = r->core.opts;
 	for (size_t i = 0; i < ROWS; i++) {
 		struct flag *f = flags_add(&r->flags, rows[i].group, "", &r->options[i], &r->core);
 		f->value = rows[i].value;
@@ -142,42 +142,42 @@ static void reading_begin(struct reading *r, struct settings *settings)
 	}
 }
 
-static void reading_guests(struct reading *r)
+static void parse_guests(struct parse *r)
 {
 	size_t n;
 	const struct vn_protocol *const *p = protocols_all(&n);
 	r->protocols = blocks(n);
 	for (size_t i = 0; i < n; i++) {
-		block_init(&r->protocols[i], p[i]->options, p[i]->opts_size);
+		opt_values_init(&r->protocols[i], p[i]->options, p[i]->opts_size);
 		flags_add_guest(&r->flags, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help, p[i]->options, &r->protocols[i]);
 	}
 
 	struct defaults *d = r->defaults = defaults_make();
 	for (size_t i = 0; i < d->n; i++) {
 		const struct vn_behavior *b = d->of[i].behavior;
-		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help, b->options, &d->of[i].block);
+		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help, b->options, &d->of[i].values);
 	}
 }
 
-static void reading_free(struct reading *r)
+static void parse_free(struct parse *r)
 {
 	size_t n;
 	protocols_all(&n);
 	for (size_t i = 0; r->protocols && i < n; i++)
-		block_free(&r->protocols[i]);
+		opt_values_free(&r->protocols[i]);
 	free(r->protocols);
 	defaults_unref(r->defaults);
 	flags_free(&r->flags);
-	block_free(&r->core);
+	opt_values_free(&r->core);
 	free(r->options);
 }
 
 static void list_show(const char *name)
 {
 	static const struct { const char *name; void (*show)(FILE *); } all[] = {
-		{ "text", listing_text }, { "failures", listing_failures_text },
-		{ "behaviors.md", listing_behaviors_page }, { "protocols.md", listing_protocols_page },
-		{ "failures.md", listing_failures_page },
+		{ "text", help_list }, { "failures", help_list_failures },
+		{ "behaviors.md", page_behaviors }, { "protocols.md", page_protocols },
+		{ "failures.md", page_failure_names },
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
@@ -186,13 +186,13 @@ static void list_show(const char *name)
 }
 
 /* -1: nothing to show. */
-static int show(const struct reading *r)
+static int show(const struct parse *r)
 {
-	const char *list = r->words->list;
+	const char *list = r->raw->list;
 
-	if (r->words->help)
-		listing_help(stdout, &r->flags);
-	else if (r->words->version)
+	if (r->raw->help)
+		help_print(stdout, &r->flags);
+	else if (r->raw->version)
 		puts(VAURIEN_VERSION);
 	else if (!list)
 		return -1;
@@ -230,16 +230,16 @@ bool size_read(const char *text, int64_t *to)
 	return !*end && n > 0;
 }
 
-static int hold_read(struct reading *r)
+static int hold_read(struct parse *r)
 {
-	if (size_read(r->words->hold_total, &r->settings->hold_total))
+	if (size_read(r->raw->hold_total, &r->settings->hold_total))
 		return -1;
-	return flag_error(flag_get(&r->flags, "hold-total"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->words->hold_total);
+	return flag_error(flag_get(&r->flags, "hold-total"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->raw->hold_total);
 }
 
-static int seed_read(struct reading *r)
+static int seed_read(struct parse *r)
 {
-	const char *text = r->words->seed;
+	const char *text = r->raw->seed;
 	char *end;
 
 	if (!text || !*text) {
@@ -255,9 +255,9 @@ static int seed_read(struct reading *r)
 	return -1;
 }
 
-static void rest_read(struct reading *r)
+static void rest_read(struct parse *r)
 {
-	const struct words *w = r->words;
+	const struct raw_options *w = r->raw;
 	struct settings *s = r->settings;
 
 	s->http = w->http;
@@ -291,15 +291,15 @@ static bool protocol_spoken(const struct settings *s, const char *protocol)
 }
 
 /* From here on what is to be said goes to the log. */
-static int log_begin(struct reading *r)
+static int log_begin(struct parse *r)
 {
 	static const enum log_level order[] = { LOG_CRITICAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 	for (size_t i = 0; levels[i]; i++)
-		if (!strcmp(levels[i], r->words->log_level))
+		if (!strcmp(levels[i], r->raw->log_level))
 			log_threshold = order[i % 5];
-	log_json = !strcmp(r->words->log_format, "json");
-	if (!log_open(r->words->log_output))
-		return value_error("log_output: cannot write to '%s': %s", r->words->log_output, strerror(errno));
+	log_json = !strcmp(r->raw->log_format, "json");
+	if (!log_open(r->raw->log_output))
+		return value_error("log_output: cannot write to '%s': %s", r->raw->log_output, strerror(errno));
 
 	flags_warn(&r->flags);
 	for (size_t i = 0; i < r->flags.n; i++) {
@@ -310,15 +310,15 @@ static int log_begin(struct reading *r)
 	return -1;
 }
 
-static int reading_run(struct reading *r, int argc, char **argv)
+static int parse_run(struct parse *r, int argc, char **argv)
 {
 	int code = plugins_read(&r->flags, argc, argv);
 	if (code != -1)
 		return code;
-	reading_guests(r);
+	parse_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
-	    (r->words->config && !is_json(r->words->config) && (code = flags_read_file(&r->flags, r->words->config)) != -1) ||
-	    (code = seed_read(r)) != -1 || (code = hold_read(r)) != -1 || (code = outset_read(r)) != -1)
+	    (r->raw->config && !is_json(r->raw->config) && (code = flags_read_file(&r->flags, r->raw->config)) != -1) ||
+	    (code = seed_read(r)) != -1 || (code = hold_read(r)) != -1 || (code = proxies_build(r)) != -1)
 		return code;
 	rest_read(r);
 	return log_begin(r);
@@ -326,12 +326,12 @@ static int reading_run(struct reading *r, int argc, char **argv)
 
 static int read_all(struct settings *s, int argc, char **argv, bool bare)
 {
-	struct reading r = { .bare = bare };
+	struct parse r = { .bare = bare };
 
 	*s = (struct settings){ .n_proxies = 0 };
-	reading_begin(&r, s);
-	int code = reading_run(&r, argc, argv);
-	reading_free(&r);
+	parse_begin(&r, s);
+	int code = parse_run(&r, argc, argv);
+	parse_free(&r);
 	if (code != -1)
 		settings_free(s);
 	return code;
@@ -347,11 +347,11 @@ int settings_read_bare(struct settings *s, int argc, char **argv)
 	return read_all(s, argc, argv, true);
 }
 
-struct spec *settings_plain(const struct settings *s, const struct vn_protocol *p)
+struct spec *settings_template(const struct settings *s, const struct vn_protocol *p)
 {
-	for (size_t i = 0; i < s->n_plains; i++)
-		if (p ? s->plains[i]->protocol == p : !strcmp(s->plains[i]->protocol->name, "tcp"))
-			return s->plains[i];
+	for (size_t i = 0; i < s->n_templates; i++)
+		if (p ? s->templates[i]->protocol == p : !strcmp(s->templates[i]->protocol->name, "tcp"))
+			return s->templates[i];
 	assert(!"a protocol without a plain proxy");
 	return NULL;
 }
@@ -393,13 +393,13 @@ void settings_renew(struct settings *s, struct settings *next)
 		log_warning("threads, buffers and where the API and statsd are change with the next start, not before");
 	s->n_proxies = next->n_proxies;
 	s->proxies = next->proxies;
-	s->n_plains = next->n_plains;
-	s->plains = next->plains;
+	s->n_templates = next->n_templates;
+	s->templates = next->templates;
 	s->http_token = next->http_token;
 	next->n_proxies = was.n_proxies;
 	next->proxies = was.proxies;
-	next->n_plains = was.n_plains;
-	next->plains = was.plains;
+	next->n_templates = was.n_templates;
+	next->templates = was.templates;
 	next->http_token = was.http_token;
 }
 
@@ -408,9 +408,9 @@ void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->n_proxies; i++)
 		spec_unref(s->proxies[i]);
 	free(s->proxies);
-	for (size_t i = 0; i < s->n_plains; i++)
-		spec_unref(s->plains[i]);
-	free(s->plains);
+	for (size_t i = 0; i < s->n_templates; i++)
+		spec_unref(s->templates[i]);
+	free(s->templates);
 	free(s->http_host);
 	free(s->http_token);
 	free(s->statsd.host);

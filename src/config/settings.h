@@ -7,8 +7,8 @@
 struct settings {
 	size_t n_proxies;
 	struct spec **proxies;                  /* of command line and file; the first is the one that --behavior speaks of */
-	size_t n_plains;
-	struct spec **plains;                   /* one per protocol: what a proxy is that says no more, for those that come later */
+	size_t n_templates;
+	struct spec **templates;                   /* one per protocol: what a proxy is that says no more, for those that come later */
 	bool http; char *http_host; int64_t http_port;
 	char *http_token;                       /* "": none is asked for */
 	struct { bool enabled; char *host; int64_t port; char *prefix; double sample_rate; } statsd;
@@ -38,7 +38,7 @@ void settings_free(struct settings *);
 /* What may change while the program runs is `next`'s from now on. A warning tells of what may not, and has. */
 void settings_renew(struct settings *, struct settings *next);
 
-struct spec *settings_plain(const struct settings *, const struct vn_protocol *);  /* borrowed; NULL: of tcp */
+struct spec *settings_template(const struct settings *, const struct vn_protocol *);  /* borrowed; NULL: of tcp */
 int  settings_add(struct settings *, struct spec *);    /* a proxy more; -1: good; 1: its name is not free, and that has been said */
 
 #endif

@@ -31,7 +31,7 @@ static const struct row { const char *name; enum kind kind; void *to; const char
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-bool toxiserver_meant(const char *path)
+bool toxiproxy_args_wanted(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -151,16 +151,16 @@ static int file_take(struct settings *s, const char *file)
 {
 	char sentence[1024] = "";
 
-	if (refusal_kept())
-		return wishes_take(s, file);
-	refusal_keep(sentence, sizeof sentence);
-	if (wishes_take(s, file) != -1)
+	if (error_captured())
+		return proxy_requests_take(s, file);
+	error_capture(sentence, sizeof sentence);
+	if (proxy_requests_take(s, file) != -1)
 		log_error("%s", sentence);
-	refusal_keep(NULL, 0);
+	error_capture(NULL, 0);
 	return -1;
 }
 
-int toxiserver_read(struct settings *s, int argc, char **argv)
+int toxiproxy_args_read(struct settings *s, int argc, char **argv)
 {
 	char seed[32];
 	bool known;

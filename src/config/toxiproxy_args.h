@@ -4,9 +4,9 @@
 
 #include "config/settings.h"
 
-bool toxiserver_meant(const char *program);     /* is that our name today? */
+bool toxiproxy_args_wanted(const char *program);     /* is that our name today? */
 
 /* As settings_read, of that server's words. */
-int toxiserver_read(struct settings *, int argc, char **argv);
+int toxiproxy_args_read(struct settings *, int argc, char **argv);
 
 #endif

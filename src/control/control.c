@@ -277,7 +277,7 @@ static void proxy_leaves(const struct proxy *p)
 static void make_workers(struct control *c)
 {
 	const struct settings *s = c->settings;
-	struct worker_words words = { s->seed, s->bufsize, s->hold_total, s->splice_from, s->reno && congestion_paces() };
+	struct worker_config words = { s->seed, s->bufsize, s->hold_total, s->splice_from, s->reno && congestion_paces() };
 	unsigned n = (unsigned)s->threads;
 
 	struct worker *all = calloc(n, sizeof *all);
@@ -305,18 +305,18 @@ static bool lenient(const struct control *c, const char *error)
 }
 
 /* All of them listen, before any has a client. */
-static bool create_proxies(struct control *c, char error[SENTENCE])
+static bool create_proxies(struct control *c, char error[ERROR_MAX])
 {
 	struct waiter start = { .by = "start" };
 
 	for (size_t i = 0; i < c->settings->n_proxies; i++) {
 		struct spec *s = c->settings->proxies[i];
 		struct endpoint at = { .len = 0 };
-		if (s->enabled && !listener_find(&s->listen, &at, error, SENTENCE))
+		if (s->enabled && !listener_find(&s->listen, &at, error, ERROR_MAX))
 			return lenient(c, error);
 		int why = proxy_create(&c->proxies, s, &at, &start, NULL);
 		if (why) {
-			sentence_put(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
+			error_format(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
 			return lenient(c, error);
 		}
 		spec_ref(s);
@@ -353,7 +353,7 @@ static void finish(struct control *c)
 int control_run(struct settings *s)
 {
 	struct control c = { .settings = s };
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	int rc = 0;
 
 	raise_descriptors();

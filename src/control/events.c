@@ -160,7 +160,7 @@ void subscriber_took(struct subscriber *r, size_t n)
 	subscriber_caught_up(r, events.told, clock_real());
 }
 
-bool events_types(const char *list, unsigned *wants, char error[SENTENCE])
+bool events_types(const char *list, unsigned *wants, char error[ERROR_MAX])
 {
 	*wants = 0;
 	for (const char *p = list;; p++) {
@@ -170,8 +170,8 @@ bool events_types(const char *list, unsigned *wants, char error[SENTENCE])
 		if (i == JOURNAL_TYPES) {
 			char word[48], shown[64];
 			snprintf(word, sizeof word, "%.*s", (int)(n < 40 ? n : 40), p);
-			sentence_put(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got '%s'",
-			             text_show(word, shown, sizeof shown));
+			error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got '%s'",
+			             text_printable(word, shown, sizeof shown));
 			return false;
 		}
 		*wants |= 1u << i;
@@ -303,13 +303,13 @@ static void file_retry(struct timer *t)
 	file_write(OWNER(file, retry, t));
 }
 
-static bool file_start(struct file *f, const char *path, char error[SENTENCE])
+static bool file_start(struct file *f, const char *path, char error[ERROR_MAX])
 {
 	struct stat about;
 
 	f->fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644) : STDOUT_FILENO;
 	if (f->fd < 0) {
-		sentence_put(error, "cannot write events to '%s': %s", path, strerror(errno));
+		error_format(error, "cannot write events to '%s': %s", path, strerror(errno));
 		return false;
 	}
 	f->plain = fstat(f->fd, &about) == 0 && S_ISREG(about.st_mode);
@@ -321,7 +321,7 @@ static bool file_start(struct file *f, const char *path, char error[SENTENCE])
 
 /* ---- from start to end ---- */
 
-bool events_start(struct loop *l, const char *path, char error[SENTENCE])
+bool events_start(struct loop *l, const char *path, char error[ERROR_MAX])
 {
 	events.loop = l;
 	events.ring = (struct watch){ ring_open(&journal_ring, RING_ROOM), ring_ready };

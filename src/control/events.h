@@ -26,10 +26,10 @@ void subscriber_close(struct subscriber *);
 struct vn_span subscriber_waiting(struct subscriber *);
 void subscriber_took(struct subscriber *, size_t n);
 
-bool events_types(const char *list, unsigned *wants, char error[SENTENCE]);     /* "fault,closed" */
+bool events_types(const char *list, unsigned *wants, char error[ERROR_MAX]);     /* "fault,closed" */
 
 /* `path`: where lines of JSON go, "-" is the standard output; "": nowhere. False: `error` says why. */
-bool events_start(struct loop *, const char *path, char error[SENTENCE]);
+bool events_start(struct loop *, const char *path, char error[ERROR_MAX]);
 void events_drain(void);                        /* what was told so far goes to the readers */
 void events_stop(void);                         /* the file gets what is left */
 

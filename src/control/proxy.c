@@ -239,7 +239,7 @@ int proxy_create(struct proxy_table *all, struct spec *to, const struct endpoint
 	struct proxy *p = malloc(sizeof *p);
 	assert(p);
 	if (to->enabled)
-		spec_settle(to, &bound);
+		spec_with_bound_port(to, &bound);
 	*p = (struct proxy){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
 	p->shards = calloc(all->workers->n, sizeof(struct shard *));
 	assert(p->shards);
@@ -261,7 +261,7 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 	if (binds && fd < 0)
 		return -fd;
 	if (binds)
-		spec_settle(to, &bound);
+		spec_with_bound_port(to, &bound);
 	empty |= !to->enabled || to->protocol != p->spec->protocol;
 	if (stop)
 		proxy_shut(p);

@@ -89,7 +89,7 @@ static struct action *action_add(struct reload *r, struct proxy *p, struct spec 
 }
 
 /* A proxy that both the file and we have. False: it cannot become so. */
-static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const struct endpoint *at, char error[SENTENCE])
+static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const struct endpoint *at, char error[ERROR_MAX])
 {
 	struct spec *is = proxy_spec(p), *was = spec_named(r->old, now->name), *to;
 	bool moves = spec_moves(was ? was : is, now);
@@ -105,7 +105,7 @@ static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const
 	return true;
 }
 
-static bool merge(struct reload *r, char error[SENTENCE])
+static bool merge(struct reload *r, char error[ERROR_MAX])
 {
 	r->actions = calloc(r->old->n_proxies + r->next.n_proxies + 1, sizeof *r->actions);
 	assert(r->actions);
@@ -197,7 +197,7 @@ static void act(struct reload *r, struct action *a, struct waiter *by)
 static void reload_do(struct reload *r)
 {
 	struct waiter by = { .by = "SIGHUP" };
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	size_t gone = 0;
 	int why;
 
@@ -257,9 +257,9 @@ void reload_begin(struct control *c, struct settings *s, void (*over)(struct con
 
 	assert(r);
 	*r = (struct reload){ .control = c, .over = over, .old = s, .lookup.done = reload_found };
-	refusal_keep(sentence, sizeof sentence);
+	error_capture(sentence, sizeof sentence);
 	int code = s->read(&r->next, s->argc, s->argv);
-	refusal_keep(NULL, 0);
+	error_capture(NULL, 0);
 	if (code != -1) {
 		reload_fail(r, "%s", sentence);
 		return;

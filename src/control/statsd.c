@@ -109,7 +109,7 @@ static void statsd_count(struct statsd *s, const struct spec *spec, const char *
 static bool rule_find(const struct spec *spec, const struct rule_spec *rule, unsigned *at)
 {
 	for (unsigned i = 0; spec && i < spec->n_rules; i++)
-		if (spec->rules[i].tally == rule->tally) {
+		if (spec->rules[i].counters == rule->counters) {
 			*at = i;
 			return true;
 		}
@@ -118,9 +118,9 @@ static bool rule_find(const struct spec *spec, const struct rule_spec *rule, uns
 
 static struct tallied rule_tallied(const struct rule_spec *r)
 {
-	return (struct tallied){ { [HITS] = atomic_load_explicit(&r->tally->hits, memory_order_relaxed),
-	                           [SEEN] = atomic_load_explicit(&r->tally->seen, memory_order_relaxed),
-	                           [UNREACHABLE] = atomic_load_explicit(&r->tally->unreachable, memory_order_relaxed) } };
+	return (struct tallied){ { [HITS] = atomic_load_explicit(&r->counters->hits, memory_order_relaxed),
+	                           [SEEN] = atomic_load_explicit(&r->counters->seen, memory_order_relaxed),
+	                           [UNREACHABLE] = atomic_load_explicit(&r->counters->unreachable, memory_order_relaxed) } };
 }
 
 static void statsd_rule(struct statsd *s, const struct spec *spec, const struct rule_spec *r, const struct tallied *now, const struct tallied *then)

@@ -125,7 +125,7 @@ struct vn_session *talk_begin(struct conn *c)
 	struct worker *w = c->shard->worker;
 	const struct spec *s = c->plan->spec;
 
-	w->talk = (struct vn_session){ .self = s->protocol, .state = c->state, .opts = s->protocol_block.opts, .texts = c->texts ? c->texts : &w->texts,
+	w->talk = (struct vn_session){ .self = s->protocol, .state = c->state, .opts = s->protocol_values.opts, .texts = c->texts ? c->texts : &w->texts,
 	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
 	return &w->talk;
 }
@@ -147,9 +147,9 @@ void texts_change(struct conn *c)
 		c->texts = malloc(sizeof *c->texts);
 		assert(c->texts);
 		*c->texts = w->texts;
-		shelf_init(&w->texts, SHELF_ROOM);
+		text_cache_init(&w->texts, TEXT_CACHE_ROOM);
 	} else {
-		shelf_free(c->texts);
+		text_cache_free(c->texts);
 		free(c->texts);
 		c->texts = NULL;
 	}
@@ -219,7 +219,7 @@ void conn_end(struct conn *c, enum vn_end how, enum close_reason why)
 	pipe_free(&c->response);
 	exchanges_end(c);
 	if (c->texts)
-		shelf_free(c->texts);
+		text_cache_free(c->texts);
 	free(c->texts);
 	holds_unref(c->ruled->opening);
 	states_free(c);

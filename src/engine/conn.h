@@ -97,7 +97,7 @@ static inline struct vn_session *conn_talk(struct conn *c)
 {
 	struct worker *w = c->shard->worker;
 
-	out_clear(&w->scratch);
+	buffer_clear(&w->scratch);
 	if (w->talk.state != c->state)          /* mostly it is, with messages that come together */
 		return talk_begin(c);
 	w->talk.close = w->talk.no_sequel = false;

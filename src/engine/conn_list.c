@@ -26,7 +26,7 @@ static bool held_by(struct conn_info *e, const struct conn *c, uint64_t rule, vn
 
 	if (i < 0)
 		return false;
-	snprintf(e->rule, sizeof e->rule, "%s", c->plan->rules[i].words->name);
+	snprintf(e->rule, sizeof e->rule, "%s", c->plan->rules[i].spec->name);
 	e->left = until == VN_NEVER ? VN_NEVER : until > conn_loop((struct conn *)c)->now ? until - conn_loop((struct conn *)c)->now : 0;
 	return true;
 }

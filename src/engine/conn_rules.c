@@ -89,7 +89,7 @@ static void clocks_fire(struct timer *t)
 			continue;
 		s->due = 0;
 		if (is_stall(s->end))
-			stall(c, s->end, c->plan->rules[i].words->id);
+			stall(c, s->end, c->plan->rules[i].spec->id);
 		else if (s->end > end)
 			end = s->end;
 	}
@@ -178,7 +178,7 @@ static ruleset translate(const struct plan *from, const struct plan *to, ruleset
 	ruleset moved = 0;
 
 	for (unsigned i = 0; set >> i && i < from->n; i++) {
-		int k = set >> i & 1 ? plan_heir(to, from->rules[i].words) : -1;
+		int k = set >> i & 1 ? plan_heir(to, from->rules[i].spec) : -1;
 		if (k >= 0)
 			moved |= (ruleset)1 << k;
 	}
@@ -196,14 +196,14 @@ static void conn_rules_change(struct conn_rules *t, const struct plan *from, con
 	struct rule_state **states = to->n ? calloc(to->n, sizeof *states) : NULL;
 
 	for (unsigned i = 0; i < from->n; i++) {
-		const struct rule_spec *w = from->rules[i].words;
+		const struct rule_spec *w = from->rules[i].spec;
 		int k = plan_heir(to, w);
 		if (k < 0) {
 			rule_state_free(&from->rules[i], t->states[i]);
 			continue;
 		}
 		states[k] = t->states[i];
-		if (states[k] && to->rules[k].words->id != w->id)
+		if (states[k] && to->rules[k].spec->id != w->id)
 			states[k]->due = 0;
 	}
 	free(t->states);
@@ -224,7 +224,7 @@ static bool conn_rules_leave(struct conn *c, const struct plan *to)
 	if (!(c->plan->moments & VN_ON_LEAVE))
 		return true;
 	for (unsigned i = 0; i < c->plan->n; i++)
-		if (plan_heir(to, c->plan->rules[i].words) < 0)
+		if (plan_heir(to, c->plan->rules[i].spec) < 0)
 			gone |= (ruleset)1 << i;
 	c->ruled->whole.in &= gone;
 	if (conn_judge(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH }, &j))
@@ -273,9 +273,9 @@ void conn_change_rules(struct conn *c, struct plan *to)
 		return;
 	for (unsigned i = 0; i < to->n; i++) {
 		ruleset bit = (ruleset)1 << i;
-		if (plan_heir(from, to->rules[i].words) < 0)
+		if (plan_heir(from, to->rules[i].spec) < 0)
 			fresh |= bit;
-		else if (plan_find(from, to->rules[i].words->id) < 0)
+		else if (plan_find(from, to->rules[i].spec->id) < 0)
 			changed |= bit;
 	}
 	if (from->n || to->n)

@@ -75,7 +75,7 @@ void journal_text(struct journal_entry *n, const char *key, const char *words)
 		return;
 	put(n, "\"", 1);
 	for (const char *p = words; *p; p += size ? size : 1) {
-		size = text_character(p);
+		size = utf8_length(p);
 		if ((size_t)(p - words) + (size ? size : 1) > JOURNAL_WORDS)
 			break;
 		put_character(n, p, size);

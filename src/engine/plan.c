@@ -27,12 +27,12 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	struct rule *r = &p->rules[i];
 	ruleset bit = (ruleset)1 << i;
 
-	*r = (struct rule){ .words = w, .behavior = w->behavior };
+	*r = (struct rule){ .spec = w, .behavior = w->behavior };
 	r->dice = dice_make(seed, p->spec->name, w->name);
 	r->draw = r->dice;
 	const char *match = w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
 	if (match)
-		r->match = pattern_make(match);
+		r->match = regex_make(match);
 	p->by_client |= w->client.family != 0;
 	p->moments |= w->behavior->on;
 	if (w->per_connection)
@@ -75,7 +75,7 @@ static void tell_misses(const struct plan *p, const struct rule *r, const struct
 	snprintf(none, sizeof none, "none of which %s", why);
 	journal_begin(&n, JOURNAL_MISSED, clock_monotonic(), p->spec->name);
 	journal_text(&n, "what", what);
-	journal_text(&n, "rule", r->words->name);
+	journal_text(&n, "rule", r->spec->name);
 	journal_text(&n, "behavior", r->behavior->name);
 	journal_count(&n, *m->nearest ? "messages" : "connections", m->n);
 	journal_text(&n, "why", none);
@@ -89,20 +89,20 @@ static void tell_misses(const struct plan *p, const struct rule *r, const struct
 /* A rule that finds nothing to strike should say so, and what came nearest. */
 static void misses_say(struct plan *p, struct rule *r, struct misses *m, const char *what, const char *why)
 {
-	if (m->over || !m->n || atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed))
+	if (m->over || !m->n || atomic_load_explicit(&r->spec->counters->hits, memory_order_relaxed))
 		return;
 	m->over = true;
 	if (journal_wants(JOURNAL_MISSED))
 		tell_misses(p, r, m, what, why);
 	bool messages = *m->nearest;
-	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, p->spec->name, r->words->name, r->behavior->name,
+	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, p->spec->name, r->spec->name, r->behavior->name,
 	         (unsigned long long)m->n, messages ? "messages" : "connections", why, messages ? "; nearest" : "",
 	         m->near ? " (but for upper and lower case): " : messages ? ": " : "", m->nearest);
 }
 
 static void rule_misses_say(struct plan *p, struct rule *r)
 {
-	const struct tally *t = r->words->tally;
+	const struct rule_counters *t = r->spec->counters;
 	bool skipped = atomic_load_explicit(&t->count, memory_order_relaxed);
 	bool unreachable = atomic_load_explicit(&t->unreachable, memory_order_relaxed);
 
@@ -118,10 +118,10 @@ void plan_unref(struct plan *p)
 	if (!p || --p->refs)
 		return;
 	for (unsigned i = 0; i < p->n; i++) {
-		if (atomic_load_explicit(&p->rules[i].words->tally->refs, memory_order_relaxed) > 1)
+		if (atomic_load_explicit(&p->rules[i].spec->counters->refs, memory_order_relaxed) > 1)
 			p->rules[i].spared.over = true;         /* it stays, and may strike yet */
 		rule_misses_say(p, &p->rules[i]);
-		pattern_free(p->rules[i].match);
+		regex_free(p->rules[i].match);
 	}
 	spec_unref(p->spec);
 	free(p);
@@ -130,7 +130,7 @@ void plan_unref(struct plan *p)
 int plan_find(const struct plan *p, uint64_t id)
 {
 	for (unsigned i = 0; i < p->n; i++)
-		if (p->rules[i].words->id == id)
+		if (p->rules[i].spec->id == id)
 			return (int)i;
 	return -1;
 }
@@ -138,7 +138,7 @@ int plan_find(const struct plan *p, uint64_t id)
 int plan_heir(const struct plan *p, const struct rule_spec *of)
 {
 	for (unsigned i = 0; i < p->n; i++)
-		if (p->rules[i].words->origin == of->origin)
+		if (p->rules[i].spec->origin == of->origin)
 			return (int)i;
 	return -1;
 }
@@ -174,7 +174,7 @@ static void tell_strike(enum journal_type type, const struct plan *p, const stru
 		journal_text(&n, "moment", moments[moment_index(q->moment)]);
 	if (q->msg)
 		journal_text(&n, "verb", q->msg->verb);
-	journal_text(&n, "rule", r->words->name);
+	journal_text(&n, "rule", r->spec->name);
 	journal_text(&n, "behavior", r->behavior->name);
 	journal_text(&n, type == JOURNAL_FAULT ? "verdict" : "why", verdict);
 	journal_write(&n);
@@ -184,14 +184,14 @@ static void say_unreachable(struct plan *p, struct rule *r, const struct questio
 {
 	const char *why = q->raw ? "the connection is raw, there are no messages in it to find or to answer" : "the protocol has no words to refuse with";
 
-	atomic_fetch_add_explicit(&r->words->tally->unreachable, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->spec->counters->unreachable, 1, memory_order_relaxed);
 	if (journal_wants(JOURNAL_UNREACHABLE))
 		tell_strike(JOURNAL_UNREACHABLE, p, r, q, why);
 	if (r->said_unreachable)
 		return;
 	r->said_unreachable = true;
 	log_warning("unreachable proxy=%s connection=%llu rule=%s behavior=%s: %s", p->spec->name, (unsigned long long)q->connection,
-	            r->words->name, r->behavior->name, why);
+	            r->spec->name, r->behavior->name, why);
 }
 
 /* "VERB subject", for the rules that match on it. */
@@ -257,10 +257,10 @@ static void rule_spares(struct plan *p, struct rule *r, const struct question *q
 
 	if (m->over)
 		return;
-	if ((m->over = atomic_load_explicit(&r->words->tally->hits, memory_order_relaxed)))
+	if ((m->over = atomic_load_explicit(&r->spec->counters->hits, memory_order_relaxed)))
 		return;
 	if (!q->msg) {
-		m->n += r->words->per_connection && r->behavior->on;    /* told when the rule goes: something may come yet */
+		m->n += r->spec->per_connection && r->behavior->on;    /* told when the rule goes: something may come yet */
 		return;
 	}
 	if (!m->n && !t->n)
@@ -281,11 +281,11 @@ static bool rule_finds(struct plan *p, struct rule *r, const struct question *q,
 		return false;
 	if (!t->n)
 		text_make(t, q->msg);
-	if (pattern_finds(r->match, (struct vn_span){ t->p, t->n }))
+	if (regex_match(r->match, (struct vn_span){ t->p, t->n }))
 		return r->unfound.over = true;
 	if (!r->unfound.over) {
 		bool looks = r->unfound.n < LOOKS || r->unfound.n % LOOKS == 0;
-		bool near = looks && pattern_nearly(r->match, (struct vn_span){ t->p, t->n });
+		bool near = looks && regex_match_icase(r->match, (struct vn_span){ t->p, t->n });
 		rule_misses(p, r, &r->unfound, looks && (near || !r->unfound.near), near, t, q->now);
 	}
 	return false;
@@ -296,12 +296,12 @@ static bool rule_drawn(const struct rule *r, const struct question *q)
 	struct vn_dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
 	double u = vn_dice_unit(&d);
 
-	return u >= r->words->low && u < r->words->high;
+	return u >= r->spec->low && u < r->spec->high;
 }
 
-static void tally_see(struct rule *r)
+static void counters_seen(struct rule *r)
 {
-	atomic_fetch_add_explicit(&r->words->tally->seen, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&r->spec->counters->seen, 1, memory_order_relaxed);
 }
 
 /* `seen` counts exchanges and connections; a rest between them is one more only if it is struck. */
@@ -314,13 +314,13 @@ ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 	text.n = 0;
 	for EACH_RULE(i, among) {
 		struct rule *r = &p->rules[i];
-		bool sure = r->words->low <= 0 && r->words->high >= 1;
+		bool sure = r->spec->low <= 0 && r->spec->high >= 1;
 		if (!rule_finds(p, r, q, &text) || !(sure || rule_drawn(r, q)))
 			continue;
 		in |= (ruleset)1 << i;
 		if (q->again || q->moment == VN_ON_REST)
 			continue;
-		tally_see(r);
+		counters_seen(r);
 		rule_spares(p, r, q, &text);
 	}
 	return in;
@@ -331,7 +331,7 @@ ruleset plan_meant(const struct plan *p, const struct endpoint *client)
 	ruleset meant = 0;
 
 	for (unsigned i = 0; i < p->n; i++)
-		if (rule_means(p->rules[i].words, client))
+		if (rule_applies_to(p->rules[i].spec, client))
 			meant |= (ruleset)1 << i;
 	return meant;
 }
@@ -466,7 +466,7 @@ static void say_strike(struct plan *p, struct rule *r, const struct question *q,
 	log_line(log_threshold > LOG_DEBUG ? LOG_INFO : LOG_DEBUG,
 	         "strike proxy=%s connection=%llu exchange=%llu verb=%s rule=%s behavior=%s verdict=%s strikes=%llu", p->spec->name,
 	         (unsigned long long)q->connection, (unsigned long long)q->exchange, q->msg && *q->msg->verb ? q->msg->verb : "-",
-	         r->words->name, r->behavior->name, verdict_show(v, f, what, sizeof what), (unsigned long long)(r->unsaid ? r->unsaid : 1));
+	         r->spec->name, r->behavior->name, verdict_show(v, f, what, sizeof what), (unsigned long long)(r->unsaid ? r->unsaid : 1));
 	r->said = q->now;
 	r->unsaid = 0;
 }
@@ -480,7 +480,7 @@ static bool rule_picks(const struct rule_spec *w, uint64_t n)
 }
 
 /* One more strike; never more than `times`, though what is forgotten may make others be counted alike. */
-static bool tally_hit(struct tally *t, uint64_t times)
+static bool counters_hit(struct rule_counters *t, uint64_t times)
 {
 	if (atomic_fetch_add_explicit(&t->hits, 1, memory_order_relaxed) < times)
 		return true;
@@ -490,17 +490,17 @@ static bool tally_hit(struct tally *t, uint64_t times)
 
 static bool rule_strikes(struct rule *r, struct rule_flags *s, ruleset bit)
 {
-	struct tally *t = r->words->tally;
+	struct rule_counters *t = r->spec->counters;
 
 	if (!(s->counted & bit)) {
 		s->counted |= bit;
-		if (rule_picks(r->words, atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed)) && tally_hit(t, r->words->times))
+		if (rule_picks(r->spec, atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed)) && counters_hit(t, r->spec->times))
 			s->struck |= bit;
 	}
 	return s->struck & bit;
 }
 
-static void tally_forget(struct tally *t, bool counted, bool struck)
+static void counters_take_back(struct rule_counters *t, bool counted, bool struck)
 {
 	atomic_fetch_sub_explicit(&t->seen, 1, memory_order_relaxed);
 	if (counted)
@@ -517,16 +517,16 @@ void plan_take_back(const struct plan *p, const struct rule_flags *s, uint64_t c
 	for EACH_RULE(i, s->in & ~p->per_connection) {
 		const struct rule *r = &p->rules[i];
 		bool struck = s->struck >> i & 1;
-		tally_forget(r->words->tally, words && s->counted >> i & 1, struck);
+		counters_take_back(r->spec->counters, words && s->counted >> i & 1, struck);
 		if (struck)
 			log_debug("forgotten proxy=%s connection=%llu exchange=%llu rule=%s behavior=%s: the strike is not counted, what it was for did not come",
-			          p->spec->name, (unsigned long long)connection, (unsigned long long)exchange, r->words->name, r->behavior->name);
+			          p->spec->name, (unsigned long long)connection, (unsigned long long)exchange, r->spec->name, r->behavior->name);
 	}
 }
 
 static bool rule_would_strike(const struct rule *r, const struct rule_flags *s, ruleset bit)
 {
-	return s->counted & bit ? s->struck & bit : rule_picks(r->words, atomic_load_explicit(&r->words->tally->count, memory_order_relaxed));
+	return s->counted & bit ? s->struck & bit : rule_picks(r->spec, atomic_load_explicit(&r->spec->counters->count, memory_order_relaxed));
 }
 
 /* The end of a stream, to a rule that counts exchanges: it fares as the next of them would, and is none. */
@@ -579,8 +579,8 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	struct vn_dice dice = dice_at(&r->dice, q->connection, q->moment == VN_ON_DATA ? q->offset : q->exchange,
 	                           q->moment | (unsigned)q->direction << 8);
 	struct vn_event e = {
-		.self = r->behavior, .rule = r->words->id, .moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->words->block.opts,
-		.state = state ? state->state : NULL, .dice = &dice, .age = q->now - r->words->since,
+		.self = r->behavior, .rule = r->spec->id, .moment = q->moment, .direction = q->direction, .msg = q->msg, .opts = r->spec->values.opts,
+		.state = state ? state->state : NULL, .dice = &dice, .age = q->now - r->spec->since,
 		.connection = q->connection, .exchange = q->exchange,
 		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
 		.data = q->data, .len = q->len, .words = q->words,
@@ -615,7 +615,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	if (!rule_strikes(r, s, bit))
 		return false;
 	if (first && q->moment == VN_ON_REST && s != q->whole)
-		tally_see(r);
+		counters_seen(r);
 	say_strike(p, r, q, v, *f, first);
 	if (first && journal_wants(JOURNAL_FAULT)) {
 		char what[160];
@@ -634,7 +634,7 @@ ruleset plan_asks(const struct plan *p, enum vn_moment moment, const struct rule
 /* What rule i says is added to what the others have said. */
 static void judgement_add(struct judgement *j, const struct plan *p, unsigned i, struct vn_verdict *v, enum vn_moment at)
 {
-	const struct rule_spec *w = p->rules[i].words;
+	const struct rule_spec *w = p->rules[i].spec;
 
 	if (at == VN_ON_LEAVE)
 		v->after = 0;
@@ -646,7 +646,7 @@ static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
 	if (v->end > j->v.end || (v->end == j->v.end && v->after < j->v.after))
 		j->end_rule = w->id;
 	if (v->hold || v->pace.rate || v->pace.piece)
-		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace, w->shared ? w->tally->line_free : NULL };
+		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace, w->shared ? w->counters->line_free : NULL };
 	verdict_fold(&j->v, v);
 }
 
@@ -659,7 +659,7 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 
 	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags)) {
 		struct rule *r = &p->rules[i];
-		enum vn_direction d = r->words->direction ? r->words->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
+		enum vn_direction d = r->spec->direction ? r->spec->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
 			continue;
 		if (!any) {
@@ -683,9 +683,9 @@ enum vn_end plan_listen(struct plan *p)
 
 	for EACH_RULE(i, p->on[moment_index(VN_ON_LISTEN)] & p->certain) {
 		const struct rule *r = &p->rules[i];
-		struct vn_event e = { .self = r->behavior, .rule = r->words->id, .moment = VN_ON_LISTEN, .direction = VN_BOTH, .opts = r->words->block.opts };
+		struct vn_event e = { .self = r->behavior, .rule = r->spec->id, .moment = VN_ON_LISTEN, .direction = VN_BOTH, .opts = r->spec->values.opts };
 		struct vn_verdict v = { .keep = VN_ALL };
-		if (!rule_plain(r->words))
+		if (!rule_plain(r->spec))
 			continue;
 		r->behavior->act(&e, &v);
 		verdict_clamp(&v);

@@ -25,11 +25,11 @@ struct misses {                         /* messages that a rule does not strike,
 };
 
 struct rule {
-	const struct rule_spec *words;
+	const struct rule_spec *spec;
 	const struct vn_behavior *behavior;
 	struct vn_dice dice;               /* its own draws */
 	struct vn_dice draw;               /* the one that decides: shared by rules of one name */
-	struct pattern *match;          /* NULL: all */
+	struct regex *match;          /* NULL: all */
 	struct misses unfound, unfit, spared;   /* messages that its match did not find; that its failure does not fit; that it was in for */
 	vn_nsec said;                      /* when a strike was last a line in the log */
 	uint64_t unsaid;                /* strikes since */
@@ -73,7 +73,7 @@ struct rule_state {
 
 void rule_state_free(const struct rule *, struct rule_state *);         /* NULL: there is none */
 
-/* One rule's part in a verdict, by rule id. `line`: its pace is shared, see struct tally */
+/* One rule's part in a verdict, by rule id. `line`: its pace is shared, see struct rule_counters */
 struct hold { uint64_t rule; vn_nsec hold; struct vn_pace pace; _Atomic vn_nsec *line; };
 
 struct clock { unsigned rule; enum vn_end end; vn_nsec after; bool anew; };   /* an end by the clock, of the plan's so manyth rule */

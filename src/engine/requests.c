@@ -86,7 +86,7 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_m
 	if (answers == VN_BY_BACKEND)
 		return answers;
 	if (answers < 0) {              /* nobody knows what the backend should be told */
-		out_clear(t->scratch);
+		buffer_clear(t->scratch);
 		t->close = true;
 		answers = 0;
 	}
@@ -178,7 +178,7 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
 
 	if (answers < 0) {              /* there are no words of agreement: x gets those of the refusal, and no more comes */
-		out_clear(&c->shard->worker->scratch);
+		buffer_clear(&c->shard->worker->scratch);
 		agreed = f;
 		x->end = VN_CLOSE;
 		answers = 0;

@@ -9,7 +9,7 @@
 #include "net/drain.h"
 #include "engine/pipe.h"
 
-void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_words *words)
+void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *words)
 {
 	*w = (struct worker){ .index = index, .count = count, .all = all, .resolver = r, .seed = words->seed,
 	                      .bufsize = (size_t)words->bufsize, .hold_total = (size_t)words->hold_total / count,
@@ -17,7 +17,7 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	loop_init(&w->loop);
 	splice_pipes_init(&w->splice_pipes, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
-	shelf_init(&w->texts, SHELF_ROOM);
+	text_cache_init(&w->texts, TEXT_CACHE_ROOM);
 	w->buffer = malloc(REST_MAX + w->bufsize);
 	assert(w->buffer);
 }
@@ -41,8 +41,8 @@ void worker_free(struct worker *w)
 	splice_pipes_trim(&w->splice_pipes);
 	work_pool_free(&w->work_pool);
 	pool_free(&w->exchanges);
-	shelf_free(&w->texts);
-	out_free(&w->scratch);
+	text_cache_free(&w->texts);
+	buffer_free(&w->scratch);
 	free(w->buffer);
 }
 

@@ -35,9 +35,9 @@ struct worker {
 	struct drain *drains;     /* sockets that only wait for their peer's end */
 };
 
-struct worker_words { uint64_t seed; int64_t bufsize, hold_total, bulk; bool reno; };
+struct worker_config { uint64_t seed; int64_t bufsize, hold_total, bulk; bool reno; };
 
-void worker_init(struct worker *, struct worker *all, unsigned index, unsigned count, struct resolver *, const struct worker_words *);
+void worker_init(struct worker *, struct worker *all, unsigned index, unsigned count, struct resolver *, const struct worker_config *);
 void worker_end(struct worker *);       /* all connections are reset: each worker's, before any is freed */
 void worker_free(struct worker *);      /* proxies and all */
 void worker_start(struct worker *);     /* its thread runs its loop until ->loop.stop */

@@ -19,8 +19,8 @@ enum { HOST_MAX_LEN = 255, PATH_MAX_LEN = sizeof ((struct sockaddr_un *)0)->sun_
 
 static bool refuse(char *error, size_t size, const char *expected, const char *text)
 {
-	char shown[200], sentence[SENTENCE];
-	sentence_put(sentence, "Expected %s: '%s'", expected, text_show(text, shown, sizeof shown));
+	char shown[200], sentence[ERROR_MAX];
+	error_format(sentence, "Expected %s: '%s'", expected, text_printable(text, shown, sizeof shown));
 	snprintf(error, size, "%s", sentence);
 	return false;
 }

@@ -9,12 +9,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static bool door_resolve_unix(const char *path, struct endpoint *at, char error[SENTENCE])
+static bool door_resolve_unix(const char *path, struct endpoint *at, char error[ERROR_MAX])
 {
 	struct sockaddr_un *un = (struct sockaddr_un *)&at->addr;
 
 	if (!path[0] || strlen(path) >= sizeof un->sun_path) {
-		snprintf(error, SENTENCE, "http-host: expected unix: and a path of 1 to %zu bytes, "
+		snprintf(error, ERROR_MAX, "http-host: expected unix: and a path of 1 to %zu bytes, "
 		         "got '%.100s'", sizeof un->sun_path - 1, path);
 		return false;
 	}
@@ -24,7 +24,7 @@ static bool door_resolve_unix(const char *path, struct endpoint *at, char error[
 	return true;
 }
 
-static bool door_resolve(const char *host, int64_t port, struct endpoint *at, char error[SENTENCE])
+static bool door_resolve(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX])
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found;
 	char name[256], service[16];
@@ -32,7 +32,7 @@ static bool door_resolve(const char *host, int64_t port, struct endpoint *at, ch
 	if (strncmp(host, "unix:", 5) == 0)
 		return door_resolve_unix(host + 5, at, error);
 	if (port < 0 || port > 65535) {
-		snprintf(error, SENTENCE, "http-port: expected a number from 0 to 65535, got %lld",
+		snprintf(error, ERROR_MAX, "http-port: expected a number from 0 to 65535, got %lld",
 		         (long long)port);
 		return false;
 	}
@@ -44,7 +44,7 @@ static bool door_resolve(const char *host, int64_t port, struct endpoint *at, ch
 	snprintf(service, sizeof service, "%d", (int)port);
 	int rc = getaddrinfo(name[0] ? name : NULL, service, &hints, &found);
 	if (rc != 0) {
-		snprintf(error, SENTENCE, "http-host: expected a name or an address, got '%.100s': %s",
+		snprintf(error, ERROR_MAX, "http-host: expected a name or an address, got '%.100s': %s",
 		         host, gai_strerror(rc));
 		return false;
 	}
@@ -70,7 +70,7 @@ static void unix_unlink_stale(const struct endpoint *at)
 		close(fd);
 }
 
-int door_open(const char *host, int64_t port, struct endpoint *at, char error[SENTENCE])
+int door_open(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX])
 {
 	int one = 1;
 
@@ -94,7 +94,7 @@ int door_open(const char *host, int64_t port, struct endpoint *at, char error[SE
 	char shown[8] = "";
 	if (at->addr.ss_family != AF_UNIX)
 		snprintf(shown, sizeof shown, ":%d", (int)port);
-	snprintf(error, SENTENCE, "The HTTP server cannot listen on %.150s%s: %s", host, shown,
+	snprintf(error, ERROR_MAX, "The HTTP server cannot listen on %.150s%s: %s", host, shown,
 	         strerror(why));
 	return -1;
 }

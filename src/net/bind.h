@@ -9,6 +9,6 @@
 
 /* A listening socket; *at is where. `host`: a name, an address or unix:/path; port 0: any free one.
  * -1: `error` says why. Looks names up, so it may block: for the start only. */
-int door_open(const char *host, int64_t port, struct endpoint *at, char error[SENTENCE]);
+int door_open(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX]);
 
 #endif

@@ -9,7 +9,7 @@
 
 static struct vn_dice *dice_check(lua_State *L)
 {
-	return box_check(L, 1, KIND_DICE)->thing;
+	return userdata_check(L, 1, KIND_DICE)->thing;
 }
 
 static int unit_call(lua_State *L)
@@ -71,29 +71,29 @@ const struct field dice_fields[] = {
 
 #define E(thing) ((const struct vn_event *)(thing))
 
-static void moment_get(struct place *p, void *e)     { lua_pushinteger(p->L, E(e)->moment); }
-static void direction_get(struct place *p, void *e)  { lua_pushinteger(p->L, E(e)->direction); }
-static void options_get(struct place *p, void *e)    { place_push_options(p, E(e)->rule, E(e)->opts); }
-static void state_get(struct place *p, void *e)      { place_push_state(p); }
-static void age_get(struct place *p, void *e)        { seconds_push(p->L, E(e)->age); }
-static void connection_get(struct place *p, void *e) { lua_pushinteger(p->L, (lua_Integer)E(e)->connection); }
-static void exchange_get(struct place *p, void *e)   { lua_pushinteger(p->L, (lua_Integer)E(e)->exchange); }
-static void passed_get(struct place *p, void *e)     { lua_pushinteger(p->L, (lua_Integer)E(e)->passed); }
-static void words_get(struct place *p, void *e)      { lua_pushboolean(p->L, E(e)->words); }
-static void data_get(struct place *p, void *e)       { bytes_push(p, (struct vn_span){ E(e)->data, E(e)->len }); }
+static void moment_get(struct vm *p, void *e)     { lua_pushinteger(p->L, E(e)->moment); }
+static void direction_get(struct vm *p, void *e)  { lua_pushinteger(p->L, E(e)->direction); }
+static void options_get(struct vm *p, void *e)    { vm_push_options(p, E(e)->rule, E(e)->opts); }
+static void state_get(struct vm *p, void *e)      { vm_push_state(p); }
+static void age_get(struct vm *p, void *e)        { seconds_push(p->L, E(e)->age); }
+static void connection_get(struct vm *p, void *e) { lua_pushinteger(p->L, (lua_Integer)E(e)->connection); }
+static void exchange_get(struct vm *p, void *e)   { lua_pushinteger(p->L, (lua_Integer)E(e)->exchange); }
+static void passed_get(struct vm *p, void *e)     { lua_pushinteger(p->L, (lua_Integer)E(e)->passed); }
+static void words_get(struct vm *p, void *e)      { lua_pushboolean(p->L, E(e)->words); }
+static void data_get(struct vm *p, void *e)       { bytes_push(p, (struct vn_span){ E(e)->data, E(e)->len }); }
 
-static void dice_get(struct place *p, void *e)
+static void dice_get(struct vm *p, void *e)
 {
 	if (E(e)->dice)
-		box_push(p, KIND_DICE, E(e)->dice);
+		userdata_push(p, KIND_DICE, E(e)->dice);
 	else                            /* at VN_ON_LISTEN nothing is drawn */
 		lua_pushnil(p->L);
 }
 
-static void message_get(struct place *p, void *e)
+static void message_get(struct vm *p, void *e)
 {
 	if (E(e)->msg)
-		box_push(p, KIND_MESSAGE, E(e)->msg);
+		userdata_push(p, KIND_MESSAGE, E(e)->msg);
 	else
 		lua_pushnil(p->L);
 }
@@ -116,27 +116,27 @@ static void size_push(lua_State *L, size_t n)
 		lua_pushinteger(L, (lua_Integer)n);
 }
 
-static void fate_get(struct place *p, void *v)  { lua_pushinteger(p->L, V(v)->fate); }
-static void why_get(struct place *p, void *v)   { lua_pushstring(p->L, V(v)->failure); }
-static void keep_get(struct place *p, void *v)  { size_push(p->L, V(v)->keep); }
-static void hold_get(struct place *p, void *v)  { seconds_push(p->L, V(v)->hold); }
-static void ends_get(struct place *p, void *v)  { lua_pushinteger(p->L, V(v)->end); }
-static void after_get(struct place *p, void *v) { seconds_push(p->L, V(v)->after); }
-static void pace_get(struct place *p, void *v)  { box_push(p, KIND_PACE, &V(v)->pace); }
-static void dirt_get(struct place *p, void *v)  { box_push(p, KIND_DIRT, &V(v)->dirt); }
+static void fate_get(struct vm *p, void *v)  { lua_pushinteger(p->L, V(v)->fate); }
+static void why_get(struct vm *p, void *v)   { lua_pushstring(p->L, V(v)->failure); }
+static void keep_get(struct vm *p, void *v)  { size_push(p->L, V(v)->keep); }
+static void hold_get(struct vm *p, void *v)  { seconds_push(p->L, V(v)->hold); }
+static void ends_get(struct vm *p, void *v)  { lua_pushinteger(p->L, V(v)->end); }
+static void after_get(struct vm *p, void *v) { seconds_push(p->L, V(v)->after); }
+static void pace_get(struct vm *p, void *v)  { userdata_push(p, KIND_PACE, &V(v)->pace); }
+static void dirt_get(struct vm *p, void *v)  { userdata_push(p, KIND_DIRT, &V(v)->dirt); }
 
-static void fate_set(struct place *p, void *v)  { V(v)->fate = (enum vn_fate)luaL_checkinteger(p->L, 3); }
-static void keep_set(struct place *p, void *v)  { V(v)->keep = size_check(p->L, 3, "keep"); }
-static void hold_set(struct place *p, void *v)  { V(v)->hold = seconds_check(p->L, 3, "hold"); }
-static void ends_set(struct place *p, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(p->L, 3); }
-static void after_set(struct place *p, void *v) { V(v)->after = seconds_check(p->L, 3, "after"); }
+static void fate_set(struct vm *p, void *v)  { V(v)->fate = (enum vn_fate)luaL_checkinteger(p->L, 3); }
+static void keep_set(struct vm *p, void *v)  { V(v)->keep = size_check(p->L, 3, "keep"); }
+static void hold_set(struct vm *p, void *v)  { V(v)->hold = seconds_check(p->L, 3, "hold"); }
+static void ends_set(struct vm *p, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(p->L, 3); }
+static void after_set(struct vm *p, void *v) { V(v)->after = seconds_check(p->L, 3, "after"); }
 
-static const char *failure_check(struct place *p, int argument)
+static const char *failure_check(struct vm *p, int argument)
 {
-	return lua_isnoneornil(p->L, argument) ? NULL : place_name(p, luaL_checkstring(p->L, argument));
+	return lua_isnoneornil(p->L, argument) ? NULL : vm_name(p, luaL_checkstring(p->L, argument));
 }
 
-static void why_set(struct place *p, void *v)
+static void why_set(struct vm *p, void *v)
 {
 	V(v)->failure = failure_check(p, 3);
 }
@@ -144,25 +144,25 @@ static void why_set(struct place *p, void *v)
 /* verdict:refuse(failure, spoil), as vn_verdict_refuse */
 static int refuse_call(lua_State *L)
 {
-	struct place *p = place_of(L);
+	struct vm *p = vm_of(L);
 
-	vn_verdict_refuse(p->arg[0], failure_check(p, 2), lua_toboolean(L, 3), box_check(L, 1, KIND_VERDICT)->thing);
+	vn_verdict_refuse(p->arg[0], failure_check(p, 2), lua_toboolean(L, 3), userdata_check(L, 1, KIND_VERDICT)->thing);
 	return 0;
 }
 
 /* verdict:limit(left, end), as vn_verdict_limit */
 static int limit_call(lua_State *L)
 {
-	vn_verdict_limit(place_of(L)->arg[0], size_check(L, 2, "left"), (enum vn_end)luaL_checkinteger(L, 3), box_check(L, 1, KIND_VERDICT)->thing);
+	vn_verdict_limit(vm_of(L)->arg[0], size_check(L, 2, "left"), (enum vn_end)luaL_checkinteger(L, 3), userdata_check(L, 1, KIND_VERDICT)->thing);
 	return 0;
 }
 
 /* verdict:edit(at, bytes): the message's bytes at hand, from `at` on, in place. */
 static int edit_call(lua_State *L)
 {
-	struct place *p = place_of(L);
+	struct vm *p = vm_of(L);
 	const struct vn_event *e = p->arg[0];
-	struct vn_verdict *v = box_check(L, 1, KIND_VERDICT)->thing;
+	struct vn_verdict *v = userdata_check(L, 1, KIND_VERDICT)->thing;
 	lua_Integer at = luaL_checkinteger(L, 2);
 	struct vn_span bytes = bytes_check(L, 3);
 
@@ -187,14 +187,14 @@ const struct field verdict_fields[] = {
 
 #define P(thing) ((struct vn_pace *)(thing))
 
-static void rate_get(struct place *p, void *t)  { size_push(p->L, P(t)->rate); }
-static void piece_get(struct place *p, void *t) { size_push(p->L, P(t)->piece); }
-static void vary_get(struct place *p, void *t)  { size_push(p->L, P(t)->vary); }
-static void gap_get(struct place *p, void *t)   { seconds_push(p->L, P(t)->gap); }
-static void rate_set(struct place *p, void *t)  { P(t)->rate = size_check(p->L, 3, "rate"); }
-static void piece_set(struct place *p, void *t) { P(t)->piece = size_check(p->L, 3, "piece"); }
-static void vary_set(struct place *p, void *t)  { P(t)->vary = size_check(p->L, 3, "vary"); }
-static void gap_set(struct place *p, void *t)   { P(t)->gap = seconds_check(p->L, 3, "gap"); }
+static void rate_get(struct vm *p, void *t)  { size_push(p->L, P(t)->rate); }
+static void piece_get(struct vm *p, void *t) { size_push(p->L, P(t)->piece); }
+static void vary_get(struct vm *p, void *t)  { size_push(p->L, P(t)->vary); }
+static void gap_get(struct vm *p, void *t)   { seconds_push(p->L, P(t)->gap); }
+static void rate_set(struct vm *p, void *t)  { P(t)->rate = size_check(p->L, 3, "rate"); }
+static void piece_set(struct vm *p, void *t) { P(t)->piece = size_check(p->L, 3, "piece"); }
+static void vary_set(struct vm *p, void *t)  { P(t)->vary = size_check(p->L, 3, "vary"); }
+static void gap_set(struct vm *p, void *t)   { P(t)->gap = seconds_check(p->L, 3, "gap"); }
 
 const struct field pace_fields[] = {
 	{ "rate", rate_get, rate_set }, { "piece", piece_get, piece_set }, { "vary", vary_get, vary_set }, { "gap", gap_get, gap_set }, { NULL },
@@ -202,13 +202,13 @@ const struct field pace_fields[] = {
 
 #define D(thing) ((struct vn_dirt *)(thing))
 
-static void junk_get(struct place *p, void *t)  { size_push(p->L, D(t)->junk); }
-static void at_get(struct place *p, void *t)    { size_push(p->L, D(t)->at); }
-static void flips_get(struct place *p, void *t) { size_push(p->L, D(t)->flips); }
-static void junk_set(struct place *p, void *t)  { D(t)->junk = size_check(p->L, 3, "junk"); }
-static void at_set(struct place *p, void *t)    { D(t)->at = size_check(p->L, 3, "at"); }
+static void junk_get(struct vm *p, void *t)  { size_push(p->L, D(t)->junk); }
+static void at_get(struct vm *p, void *t)    { size_push(p->L, D(t)->at); }
+static void flips_get(struct vm *p, void *t) { size_push(p->L, D(t)->flips); }
+static void junk_set(struct vm *p, void *t)  { D(t)->junk = size_check(p->L, 3, "junk"); }
+static void at_set(struct vm *p, void *t)    { D(t)->at = size_check(p->L, 3, "at"); }
 
-static void flips_set(struct place *p, void *t)
+static void flips_set(struct vm *p, void *t)
 {
 	size_t n = size_check(p->L, 3, "flips");
 
@@ -223,30 +223,30 @@ const struct field dirt_fields[] = {
 
 static int act_inside(lua_State *L)
 {
-	struct place *p = place_of(L);
+	struct vm *p = vm_of(L);
 
-	place_push_hook(p, HOOK_ACT);
-	box_push(p, KIND_EVENT, p->arg[0]);
-	box_push(p, KIND_VERDICT, p->result);
+	vm_push_hook(p, HOOK_ACT);
+	userdata_push(p, KIND_EVENT, p->arg[0]);
+	userdata_push(p, KIND_VERDICT, p->result);
 	lua_call(L, 2, 0);
 	return 0;
 }
 
 void lua_act(const struct vn_event *e, struct vn_verdict *v)
 {
-	struct place *p = place_enter(OWNER(script, behavior, e->self));
+	struct vm *p = vm_enter(OWNER(script, behavior, e->self));
 
 	if (!p)
 		return;
 	p->arg[0] = e;
 	p->result = v;
-	p->keep = e->state;
+	p->state_ref = e->state;
 	p->dice = e->dice;
-	if (!place_run(p, act_inside)) {        /* the message passes as it came */
+	if (!vm_run(p, act_inside)) {        /* the message passes as it came */
 		*v = (struct vn_verdict){ .keep = VN_ALL };
 		if (p->before)
 			memcpy(e->data, p->before, e->len);
 	}
 	p->dice = NULL;
-	place_leave(p);
+	vm_leave(p);
 }

@@ -87,7 +87,7 @@ static const struct vn_opt *script_options(const struct script *s)
 static int option_missing(lua_State *L)
 {
 	const char *name = luaL_tolstring(L, 2, NULL);
-	const struct vn_opt *o = opt_find(script_options(place_of(L)->script), name);
+	const struct vn_opt *o = opt_find(script_options(vm_of(L)->script), name);
 
 	return o && o->rule == VN_OPT_OWN && !strcmp(o->name, name) ? 0 : luaL_error(L, "there is no option '%s'", name);
 }
@@ -98,7 +98,7 @@ static int option_set(lua_State *L)
 }
 
 /* The values are behind an empty table, so that none can be set; behind them is who knows what is missing. */
-void options_push(struct place *p, const void *opts)
+void options_push(struct vm *p, const void *opts)
 {
 	static const luaL_Reg missing[] = { { "__index", option_missing }, { NULL, NULL } };
 	lua_State *L = p->L;
@@ -124,39 +124,39 @@ void options_push(struct place *p, const void *opts)
 
 /* ---- pushed, and checked ---- */
 
-struct box *box_push(struct place *p, enum kind kind, const void *thing)
+struct userdata *userdata_push(struct vm *p, enum kind kind, const void *thing)
 {
-	struct box *b = lua_newuserdatauv(p->L, sizeof *b, 0);
+	struct userdata *b = lua_newuserdatauv(p->L, sizeof *b, 0);
 
-	*b = (struct box){ p->call, (void *)thing, 0 };
+	*b = (struct userdata){ p->call, (void *)thing, 0 };
 	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->kinds[kind]);
 	lua_setmetatable(p->L, -2);
 	return b;
 }
 
-static struct box *box_fresh(lua_State *L, struct box *b, enum kind kind)
+static struct userdata *userdata_fresh(lua_State *L, struct userdata *b, enum kind kind)
 {
-	if (b->call != place_of(L)->call)
+	if (b->call != vm_of(L)->call)
 		luaL_error(L, "this %s was for a call that is over", kinds[kind].name);
 	return b;
 }
 
 /* NULL: it is not one of that kind. */
-static struct box *box_test(lua_State *L, int argument, enum kind kind)
+static struct userdata *userdata_test(lua_State *L, int argument, enum kind kind)
 {
-	struct box *b = lua_touserdata(L, argument);
+	struct userdata *b = lua_touserdata(L, argument);
 
 	if (!b || !lua_getmetatable(L, argument))
 		return NULL;
-	lua_rawgeti(L, LUA_REGISTRYINDEX, place_of(L)->kinds[kind]);
+	lua_rawgeti(L, LUA_REGISTRYINDEX, vm_of(L)->kinds[kind]);
 	bool same = lua_rawequal(L, -1, -2);
 	lua_pop(L, 2);
-	return same ? box_fresh(L, b, kind) : NULL;
+	return same ? userdata_fresh(L, b, kind) : NULL;
 }
 
-struct box *box_check(lua_State *L, int argument, enum kind kind)
+struct userdata *userdata_check(lua_State *L, int argument, enum kind kind)
 {
-	struct box *b = box_test(L, argument, kind);
+	struct userdata *b = userdata_test(L, argument, kind);
 
 	if (!b)
 		luaL_typeerror(L, argument, kinds[kind].name);
@@ -179,12 +179,12 @@ static const char *kind_name(lua_State *L)
 }
 
 /* As a metamethod it is called with a box of its own kind. */
-static struct box *box_self(lua_State *L)
+static struct userdata *userdata_self(lua_State *L)
 {
-	return box_fresh(L, lua_touserdata(L, 1), (enum kind)lua_tointeger(L, lua_upvalueindex(2)));
+	return userdata_fresh(L, lua_touserdata(L, 1), (enum kind)lua_tointeger(L, lua_upvalueindex(2)));
 }
 
-static int box_index(lua_State *L)
+static int userdata_index(lua_State *L)
 {
 	const struct field *f = field_find(L);
 
@@ -195,17 +195,17 @@ static int box_index(lua_State *L)
 	if (f->method)
 		lua_pushcfunction(L, f->method);
 	else
-		f->get(place_of(L), box_self(L)->thing);
+		f->get(vm_of(L), userdata_self(L)->thing);
 	return 1;
 }
 
-static int box_newindex(lua_State *L)
+static int userdata_newindex(lua_State *L)
 {
 	const struct field *f = field_find(L);
 
 	if (!f || !f->set)
 		return luaL_error(L, f ? "%s.%s cannot be set" : "%s has no '%s'", kind_name(L), luaL_tolstring(L, 2, NULL));
-	f->set(place_of(L), box_self(L)->thing);
+	f->set(vm_of(L), userdata_self(L)->thing);
 	return 0;
 }
 
@@ -221,45 +221,45 @@ static void method_set(lua_State *L, enum kind kind, const char *name, lua_CFunc
 	lua_setfield(L, -2, name);
 }
 
-void boxes_open(lua_State *L)
+void userdata_open(lua_State *L)
 {
 	for (enum kind k = 0; k < KINDS; k++) {
 		lua_newtable(L);
-		method_set(L, k, "__index", box_index);
-		method_set(L, k, "__newindex", box_newindex);
+		method_set(L, k, "__index", userdata_index);
+		method_set(L, k, "__newindex", userdata_newindex);
 		if (k == KIND_BYTES)
 			bytes_open(L);
 		lua_pushboolean(L, false);
 		lua_setfield(L, -2, "__metatable");
 		lua_pushstring(L, kinds[k].name);
 		lua_setfield(L, -2, "__name");
-		place_of(L)->kinds[k] = luaL_ref(L, LUA_REGISTRYINDEX);
+		vm_of(L)->kinds[k] = luaL_ref(L, LUA_REGISTRYINDEX);
 	}
 }
 
 /* ---- a message ---- */
 
-static void role_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->role); }
-static void is_get(struct place *p, void *m)      { lua_pushinteger(p->L, ((struct vn_message *)m)->is); }
-static void verb_get(struct place *p, void *m)    { lua_pushstring(p->L, ((struct vn_message *)m)->verb); }
-static void subject_get(struct place *p, void *m) { bytes_push(p, ((struct vn_message *)m)->subject); }
-static void head_get(struct place *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->head); }
-static void seq_get(struct place *p, void *m)     { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->seq); }
-static void note_get(struct place *p, void *m)    { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->note); }
-static void failure_get(struct place *p, void *m) { lua_pushstring(p->L, ((struct vn_message *)m)->failure); }
+static void role_get(struct vm *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->role); }
+static void is_get(struct vm *p, void *m)      { lua_pushinteger(p->L, ((struct vn_message *)m)->is); }
+static void verb_get(struct vm *p, void *m)    { lua_pushstring(p->L, ((struct vn_message *)m)->verb); }
+static void subject_get(struct vm *p, void *m) { bytes_push(p, ((struct vn_message *)m)->subject); }
+static void head_get(struct vm *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->head); }
+static void seq_get(struct vm *p, void *m)     { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->seq); }
+static void note_get(struct vm *p, void *m)    { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->note); }
+static void failure_get(struct vm *p, void *m) { lua_pushstring(p->L, ((struct vn_message *)m)->failure); }
 
 const struct field message_fields[] = {
 	{ "role", role_get }, { "is", is_get }, { "verb", verb_get }, { "subject", subject_get }, { "head", head_get },
 	{ "seq", seq_get }, { "note", note_get }, { "failure", failure_get }, { NULL },
 };
 
-static struct vn_message *sequel_of(struct place *p)
+static struct vn_message *sequel_of(struct vm *p)
 {
-	return &OWNER(voice, keep, p->keep)->sequel;
+	return &OWNER(protocol_state, state_ref, p->state_ref)->sequel;
 }
 
 /* Some words are a request's, some a response's, and VN_AIDS is of both. */
-static void role_set(struct place *p, void *m)
+static void role_set(struct vm *p, void *m)
 {
 	lua_Integer role = luaL_checkinteger(p->L, 3);
 	bool response = p->hook == HOOK_RESPONSE, of_response = role == VN_ANSWERS || role == VN_PUSH;
@@ -269,12 +269,12 @@ static void role_set(struct place *p, void *m)
 	((struct vn_message *)m)->role = (enum vn_role)role;
 }
 
-static void is_set(struct place *p, void *m)
+static void is_set(struct vm *p, void *m)
 {
 	((struct vn_message *)m)->is = (unsigned)luaL_checkinteger(p->L, 3);
 }
 
-static void verb_set(struct place *p, void *m)
+static void verb_set(struct vm *p, void *m)
 {
 	struct vn_span verb = bytes_check(p->L, 3);
 	struct vn_message *to = m;
@@ -286,37 +286,37 @@ static void verb_set(struct place *p, void *m)
 }
 
 /* Bytes stay where they are; a text of the script's is kept until the next call. */
-static void subject_set(struct place *p, void *m)
+static void subject_set(struct vm *p, void *m)
 {
 	struct vn_span subject = bytes_check(p->L, 3);
 
 	if (lua_type(p->L, 3) == LUA_TSTRING) {
 		struct vn_buffer *room = &p->subjects[m == sequel_of(p)];
-		out_clear(room);
+		buffer_clear(room);
 		vn_buffer_put(room, subject.p, subject.n);
 		subject = vn_buffer_span(room);
 	}
 	((struct vn_message *)m)->subject = subject;
 }
 
-static void head_set(struct place *p, void *m)
+static void head_set(struct vm *p, void *m)
 {
 	size_t n = size_check(p->L, 3, "head");
 
 	((struct vn_message *)m)->head = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
-static void seq_set(struct place *p, void *m)
+static void seq_set(struct vm *p, void *m)
 {
 	((struct vn_message *)m)->seq = (uint64_t)luaL_checkinteger(p->L, 3);
 }
 
-static void note_set(struct place *p, void *m)
+static void note_set(struct vm *p, void *m)
 {
 	((struct vn_message *)m)->note = (uint64_t)luaL_checkinteger(p->L, 3) & ~VN_NOTE_SUBSTITUTE;
 }
 
-static const char *own_failure(struct place *p)
+static const char *own_failure(struct vm *p)
 {
 	const char *name = luaL_checkstring(p->L, 3);
 	const struct vn_failure *f = failure_find(&p->script->protocol, name);
@@ -326,23 +326,23 @@ static const char *own_failure(struct place *p)
 	return f->name;
 }
 
-static void failure_set(struct place *p, void *m)
+static void failure_set(struct vm *p, void *m)
 {
 	((struct vn_message *)m)->failure = own_failure(p);
 }
 
-static void agreed_get(struct place *p, void *m)
+static void agreed_get(struct vm *p, void *m)
 {
 	lua_pushstring(p->L, ((struct vn_message *)m)->agreed);
 }
 
-static void agreed_set(struct place *p, void *m)
+static void agreed_set(struct vm *p, void *m)
 {
 	((struct vn_message *)m)->agreed = own_failure(p);
 }
 
 /* There is one as soon as it is spoken of. */
-static void sequel_get(struct place *p, void *m)
+static void sequel_get(struct vm *p, void *m)
 {
 	struct vn_message *to = m;
 
@@ -350,7 +350,7 @@ static void sequel_get(struct place *p, void *m)
 		*sequel_of(p) = (struct vn_message){ .role = VN_ASKS };
 		to->sequel = sequel_of(p);
 	}
-	box_push(p, KIND_SEQUEL, to->sequel);
+	userdata_push(p, KIND_SEQUEL, to->sequel);
 }
 
 #define MAKING \

@@ -3,12 +3,12 @@
 
 #include "plugins/lua_vm.h"
 
-void bytes_push(struct place *p, struct vn_span s)
+void bytes_push(struct vm *p, struct vn_span s)
 {
 	if (!s.p)
 		lua_pushnil(p->L);
 	else
-		box_push(p, KIND_BYTES, s.p)->n = s.n;
+		userdata_push(p, KIND_BYTES, s.p)->n = s.n;
 }
 
 struct vn_span bytes_check(lua_State *L, int argument)
@@ -19,7 +19,7 @@ struct vn_span bytes_check(lua_State *L, int argument)
 		const char *text = lua_tolstring(L, argument, &n);
 		return (struct vn_span){ (const uint8_t *)text, n };
 	}
-	const struct box *b = box_check(L, argument, KIND_BYTES);
+	const struct userdata *b = userdata_check(L, argument, KIND_BYTES);
 	return (struct vn_span){ b->thing, b->n };
 }
 
@@ -62,7 +62,7 @@ static int bytes_sub(lua_State *L)
 
 static int bytes_view(lua_State *L)
 {
-	bytes_push(place_of(L), part(L, -1));
+	bytes_push(vm_of(L), part(L, -1));
 	return 1;
 }
 

@@ -238,7 +238,7 @@ static void behavior_read(lua_State *L, struct script *s)
 	struct vn_behavior *b = &s->behavior;
 
 	keys_check(L, "behavior", behavior_keys);
-	*b = (struct vn_behavior){ .abi = VAURIEN_ABI, .act = lua_act, .state_size = sizeof(struct keep), .forget = keep_forget };
+	*b = (struct vn_behavior){ .abi = VAURIEN_ABI, .act = lua_act, .state_size = sizeof(struct state_ref), .forget = state_ref_forget };
 	b->name = text_field(L, s, "name");
 	b->help = text_field(L, s, "help");
 	b->on = set_field(L, "on", 0, 255);
@@ -254,7 +254,7 @@ static void protocol_read(lua_State *L, struct script *s)
 	struct vn_protocol *p = &s->protocol;
 
 	keys_check(L, "protocol", protocol_keys);
-	*p = (struct vn_protocol){ .abi = VAURIEN_ABI, .state_size = sizeof(struct voice), .forget = keep_forget,
+	*p = (struct vn_protocol){ .abi = VAURIEN_ABI, .state_size = sizeof(struct protocol_state), .forget = state_ref_forget,
 	                        .request = lua_request, .response = lua_response,
 	                        .fits = lua_fits, .refuse = lua_refuse, .word = lua_word };
 	p->name = text_field(L, s, "name");

@@ -72,7 +72,7 @@ unsigned scripts_count(void)
 }
 
 /* NULL: `error` says why. */
-static char *file_text(const char *path, char error[SENTENCE])
+static char *file_text(const char *path, char error[ERROR_MAX])
 {
 	enum { LONGEST = 1 << 20 };
 	FILE *in = fopen(path, "r");
@@ -83,9 +83,9 @@ static char *file_text(const char *path, char error[SENTENCE])
 
 	text[n] = '\0';
 	if (!read)
-		sentence_put(error, "%s", strerror(errno));
+		error_format(error, "%s", strerror(errno));
 	else if (n == LONGEST || strlen(text) != n)
-		sentence_put(error, "expected a Lua script, as text and of less than 1 MiB");
+		error_format(error, "expected a Lua script, as text and of less than 1 MiB");
 	if (in)
 		fclose(in);
 	if (read && n < LONGEST && strlen(text) == n)
@@ -96,7 +96,7 @@ static char *file_text(const char *path, char error[SENTENCE])
 
 static int read_inside(lua_State *L)
 {
-	struct script *s = place_of(L)->script;
+	struct script *s = vm_of(L)->script;
 
 	script_run(L, s, s->text);
 	script_read(L, s);
@@ -104,9 +104,9 @@ static int read_inside(lua_State *L)
 }
 
 /* The file as a script, its guest not announced yet. NULL: `error` says why. */
-static struct script *script_make(const char *real, char error[SENTENCE])
+static struct script *script_make(const char *real, char error[ERROR_MAX])
 {
-	struct place *p = place_here();
+	struct vm *p = vm_here();
 	struct script *s;
 	char *text = file_text(real, error);
 
@@ -120,16 +120,16 @@ static struct script *script_make(const char *real, char error[SENTENCE])
 	s->text = text;
 	atomic_store(&s->version, 1);
 	p->script = s;
-	bool good = place_protect(p, read_inside, 10 * STEPS_MAX);
+	bool good = vm_protect(p, read_inside, 10 * STEPS_MAX);
 	p->script = NULL;
 	if (good)
 		return s;
-	place_thrown(p, error);
+	vm_thrown(p, error);
 	script_free(s);
 	return NULL;
 }
 
-bool script_load(const char *real, char error[SENTENCE])
+bool script_load(const char *real, char error[ERROR_MAX])
 {
 	struct script *s = script_make(real, error);
 
@@ -157,11 +157,11 @@ uint64_t script_errors(const char *real)
 /* What a script announces is fixed while the program runs: rules and connections are made after it. */
 static void script_reload(struct script *s)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	struct script *fresh = script_make(s->file, error);
 
 	if (fresh && strcmp(fresh->announced, s->announced))
-		sentence_put(error, "its name, moments, options or failures are others now, and take a new start");
+		error_format(error, "its name, moments, options or failures are others now, and take a new start");
 	else if (fresh && strcmp(fresh->text, s->text)) {
 		pthread_mutex_lock(&lock);
 		char *old = s->text;
@@ -187,7 +187,7 @@ void scripts_reload(void)
 
 void scripts_free(void)
 {
-	places_free();
+	vms_free();
 	for (struct script *s = scripts, *next; s; s = next) {
 		next = s->next;
 		script_free(s);

@@ -10,10 +10,10 @@ enum { DEEPEST = 200, STEPS = 4 * STEPS_MAX };
 
 static void step(struct matching *m)
 {
-	struct place *p = place_of(m->L);
+	struct vm *p = vm_of(m->L);
 
 	if (++p->pattern_steps > STEPS)
-		place_over(p, 1, "more than %d steps of patterns in one call", STEPS);
+		vm_over(p, 1, "more than %d steps of patterns in one call", STEPS);
 }
 
 /* ---- one character ---- */

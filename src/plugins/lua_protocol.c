@@ -10,37 +10,37 @@
 
 #define T(thing) ((struct vn_session *)(thing))
 
-static void state_get(struct place *p, void *t)   { place_push_state(p); }
-static void texts_get(struct place *p, void *t)   { box_push(p, KIND_TEXTS, T(t)->texts); }
-static void backend_get(struct place *p, void *t) { lua_pushstring(p->L, T(t)->backend); }
-static void close_get(struct place *p, void *t)   { lua_pushboolean(p->L, T(t)->close); }
-static void close_set(struct place *p, void *t)   { T(t)->close = lua_toboolean(p->L, 3); }
+static void state_get(struct vm *p, void *t)   { vm_push_state(p); }
+static void texts_get(struct vm *p, void *t)   { userdata_push(p, KIND_TEXTS, T(t)->texts); }
+static void backend_get(struct vm *p, void *t) { lua_pushstring(p->L, T(t)->backend); }
+static void close_get(struct vm *p, void *t)   { lua_pushboolean(p->L, T(t)->close); }
+static void close_set(struct vm *p, void *t)   { T(t)->close = lua_toboolean(p->L, 3); }
 
-static void owed_get(struct place *p, void *t)    { lua_pushboolean(p->L, T(t)->owed); }
-static void no_sequel_get(struct place *p, void *t) { lua_pushboolean(p->L, T(t)->no_sequel); }
-static void no_sequel_set(struct place *p, void *t) { T(t)->no_sequel = lua_toboolean(p->L, 3); }
-static void idle_get(struct place *p, void *t)    { lua_pushinteger(p->L, T(t)->idle); }
-static void idle_set(struct place *p, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(p->L, 3); }
+static void owed_get(struct vm *p, void *t)    { lua_pushboolean(p->L, T(t)->owed); }
+static void no_sequel_get(struct vm *p, void *t) { lua_pushboolean(p->L, T(t)->no_sequel); }
+static void no_sequel_set(struct vm *p, void *t) { T(t)->no_sequel = lua_toboolean(p->L, 3); }
+static void idle_get(struct vm *p, void *t)    { lua_pushinteger(p->L, T(t)->idle); }
+static void idle_set(struct vm *p, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(p->L, 3); }
 
 /* A connection's protocol has the same options for all its life. */
-static void options_get(struct place *p, void *t)
+static void options_get(struct vm *p, void *t)
 {
-	if (p->keep->options) {
-		lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->keep->options);
+	if (p->state_ref->options) {
+		lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->state_ref->options);
 		return;
 	}
 	options_push(p, T(t)->opts);
-	place_keep(p, &p->keep->options);
+	vm_keep(p, &p->state_ref->options);
 }
 
-static const char *notice_keep(struct place *p, const char *text)
+static const char *notice_keep(struct vm *p, const char *text)
 {
-	struct voice *v = OWNER(voice, keep, p->keep);
+	struct protocol_state *v = OWNER(protocol_state, state_ref, p->state_ref);
 
-	return text_show(text, v->notice, sizeof v->notice);
+	return text_printable(text, v->notice, sizeof v->notice);
 }
 
-static void notice_set(struct place *p, void *t)
+static void notice_set(struct vm *p, void *t)
 {
 	T(t)->notice = notice_keep(p, luaL_checkstring(p->L, 3));
 }
@@ -55,7 +55,7 @@ const struct field talk_fields[] = {
 
 static struct vn_text_cache *shelf_check(lua_State *L)
 {
-	return box_check(L, 1, KIND_TEXTS)->thing;
+	return userdata_check(L, 1, KIND_TEXTS)->thing;
 }
 
 static int texts_put(lua_State *L)
@@ -97,7 +97,7 @@ const struct field texts_fields[] = {
 static int out_put_call(lua_State *L)
 {
 	enum { MOST = 1 << 20 };
-	struct vn_buffer *o = box_check(L, 1, KIND_OUT)->thing;
+	struct vn_buffer *o = userdata_check(L, 1, KIND_OUT)->thing;
 
 	for (int i = 2, n = lua_gettop(L); i <= n; i++) {
 		struct vn_span s = bytes_check(L, i);
@@ -116,23 +116,23 @@ enum { ARG_TALK, ARG_SPAN, ARG_ASKED, ARG_MESSAGE };
 
 struct making { struct vn_cut cut; struct vn_message message; };
 
-static lua_Integer returned_number(struct place *p, int index, lua_Integer most, const char *expected)
+static lua_Integer returned_number(struct vm *p, int index, lua_Integer most, const char *expected)
 {
 	int is;
 	lua_Integer n = lua_tointegerx(p->L, index, &is);
 
 	if (!is || n < 0 || n > most)
-		place_returned(p, index, expected);
+		vm_returned(p, index, expected);
 	return n;
 }
 
-static void cut_read(lua_State *L, struct place *p, struct vn_cut *cut)
+static void cut_read(lua_State *L, struct vm *p, struct vn_cut *cut)
 {
 	struct vn_session *t = (struct vn_session *)p->arg[ARG_TALK];
 
 	cut->kind = (unsigned)returned_number(p, 1, VN_CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
 	if (cut->kind == VN_CUT_RAW && !lua_isnoneornil(L, 2) && !lua_isstring(L, 2))
-		place_returned(p, 2, "a text that says why");
+		vm_returned(p, 2, "a text that says why");
 	if (cut->kind == VN_CUT_RAW)
 		t->notice = lua_isnoneornil(L, 2) ? NULL : notice_keep(p, lua_tostring(L, 2));
 	if (cut->kind != VN_CUT_PART && cut->kind != VN_CUT_END)
@@ -141,7 +141,7 @@ static void cut_read(lua_State *L, struct place *p, struct vn_cut *cut)
 	if (lua_isnoneornil(L, 3))
 		return;
 	if (!lua_isstring(L, 3) && !lua_isuserdata(L, 3))
-		place_returned(p, 3, "bytes or a text in their place");
+		vm_returned(p, 3, "bytes or a text in their place");
 	struct vn_span instead = bytes_check(L, 3);
 	vn_buffer_put(t->scratch, instead.p, instead.n);
 	cut->replaced = true;
@@ -150,47 +150,47 @@ static void cut_read(lua_State *L, struct place *p, struct vn_cut *cut)
 
 static int cut_inside(lua_State *L)
 {
-	struct place *p = place_of(L);
+	struct vm *p = vm_of(L);
 	struct making *m = p->result;
 	bool response = p->hook == HOOK_RESPONSE;
 
-	place_push_hook(p, p->hook);
-	box_push(p, KIND_TALK, p->arg[ARG_TALK]);
+	vm_push_hook(p, p->hook);
+	userdata_push(p, KIND_TALK, p->arg[ARG_TALK]);
 	bytes_push(p, *(const struct vn_span *)p->arg[ARG_SPAN]);
 	if (response && p->arg[ARG_ASKED])
-		box_push(p, KIND_MESSAGE, p->arg[ARG_ASKED]);
+		userdata_push(p, KIND_MESSAGE, p->arg[ARG_ASKED]);
 	else if (response)
 		lua_pushnil(L);
-	box_push(p, KIND_MAKING, &m->message);
+	userdata_push(p, KIND_MAKING, &m->message);
 	lua_call(L, response ? 4 : 3, 3);
 	cut_read(L, p, &m->cut);
 	return 0;
 }
 
-static struct place *enter(struct vn_session *t, enum hook hook)
+static struct vm *enter(struct vn_session *t, enum hook hook)
 {
-	struct place *p = place_enter(OWNER(script, protocol, t->self));
+	struct vm *p = vm_enter(OWNER(script, protocol, t->self));
 
 	if (!p)
 		return NULL;
 	p->hook = hook;
 	p->arg[ARG_TALK] = t;
-	p->keep = t->state;
+	p->state_ref = t->state;
 	return p;
 }
 
 /* A script that fails has lost its way in this connection: it passes as it comes. */
 static struct vn_cut cut_by(struct vn_session *t, enum hook hook, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
-	struct place *p = enter(t, hook);
+	struct vm *p = enter(t, hook);
 	struct making made = { .message = *m };
 
 	if (p) {
 		p->arg[ARG_SPAN] = &in;
 		p->arg[ARG_ASKED] = asked;
 		p->result = &made;
-		bool good = place_run(p, cut_inside);
-		place_leave(p);
+		bool good = vm_run(p, cut_inside);
+		vm_leave(p);
 		if (good) {
 			*m = made.message;
 			return made.cut;
@@ -216,20 +216,20 @@ struct saying { const struct vn_message *asked; const struct vn_failure *failure
 
 static int say_inside(lua_State *L)
 {
-	struct place *p = place_of(L);
+	struct vm *p = vm_of(L);
 	struct saying *s = p->result;
 
-	place_push_hook(p, p->hook);
+	vm_push_hook(p, p->hook);
 	if (lua_isnil(L, -1))
 		return 0;
-	box_push(p, KIND_TALK, p->arg[ARG_TALK]);
+	userdata_push(p, KIND_TALK, p->arg[ARG_TALK]);
 	if (s->asked)
-		box_push(p, KIND_MESSAGE, s->asked);
+		userdata_push(p, KIND_MESSAGE, s->asked);
 	else
 		lua_pushnil(L);
-	place_push_failure(p, s->failure);
+	vm_push_failure(p, s->failure);
 	if (s->out)
-		box_push(p, KIND_OUT, s->out);
+		userdata_push(p, KIND_OUT, s->out);
 	lua_call(L, s->out ? 4 : 3, 1);
 	if (p->hook == HOOK_FITS)
 		s->fits = lua_toboolean(L, -1);
@@ -242,13 +242,13 @@ static int say_inside(lua_State *L)
 
 static bool say(struct vn_session *t, enum hook hook, struct saying *s)
 {
-	struct place *p = enter(t, hook);
+	struct vm *p = enter(t, hook);
 
 	if (!p)
 		return false;
 	p->result = s;
-	bool good = place_run(p, say_inside);
-	place_leave(p);
+	bool good = vm_run(p, say_inside);
+	vm_leave(p);
 	return good;
 }
 
@@ -273,6 +273,6 @@ void lua_word(struct vn_session *t, const struct vn_message *asked, const struct
 
 	if (say(t, HOOK_WORD, &s))
 		return;
-	out_clear(client);
+	buffer_clear(client);
 	t->close = true;
 }

@@ -43,9 +43,9 @@ static const struct { const char *name; lua_Integer value; } words[] = {
 static int protected_call(lua_State *L)
 {
 	luaL_checkany(L, 1);
-	place_look(place_of(L));
+	vm_look(vm_of(L));
 	int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-	if (status != LUA_OK && place_of(L)->over)
+	if (status != LUA_OK && vm_of(L)->over)
 		return lua_error(L);
 	lua_pushboolean(L, status == LUA_OK);
 	lua_insert(L, 1);
@@ -73,7 +73,7 @@ static int metatable_set(lua_State *L)
 /* The event's dice, so that a seed repeats what they say. */
 static int dice_random(lua_State *L)
 {
-	struct vn_dice *d = place_of(L)->dice;
+	struct vn_dice *d = vm_of(L)->dice;
 	lua_Integer low = 1, high;
 
 	if (!d)
@@ -102,7 +102,7 @@ static int log_print(lua_State *L)
 		lua_pushstring(L, i < n ? " " : "");
 	}
 	lua_concat(L, 2 * n);
-	log_info("plugin=%s: %s", place_of(L)->script->name, text_show(lua_tostring(L, -1), shown, sizeof shown));
+	log_info("plugin=%s: %s", vm_of(L)->script->name, text_printable(lua_tostring(L, -1), shown, sizeof shown));
 	return 0;
 }
 
@@ -151,7 +151,7 @@ static int unknown(lua_State *L)
 /* One call of a library can take as long as a million steps: the clock is looked at first. */
 static int timed(lua_State *L)
 {
-	place_look(place_of(L));
+	vm_look(vm_of(L));
 	return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 

@@ -20,8 +20,8 @@ struct loaded {                         /* a script in a place */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of the list */
-static struct place *places;
-static _Thread_local struct place *here;
+static struct vm *places;
+static _Thread_local struct vm *here;
 
 /* ---- bounds ---- */
 
@@ -42,7 +42,7 @@ static size_t where_put(lua_State *L, int level, char *where, size_t room)
 
 static void *allocate(void *user, void *old, size_t old_size, size_t size)
 {
-	struct place *p = user;
+	struct vm *p = user;
 
 	if (!old)
 		old_size = 0;           /* it says what is allocated */
@@ -68,17 +68,17 @@ enum { STRIDE = 200,                    /* instructions from look to look */
 
 static void stride_taken(lua_State *L, lua_Debug *at)
 {
-	struct place *p = place_of(L);
+	struct vm *p = vm_of(L);
 
 	p->taken += STRIDE;
 	if (p->over || p->taken >= p->steps)
-		place_over(p, 0, "more than %d steps in one call", (int)p->steps);
+		vm_over(p, 0, "more than %d steps in one call", (int)p->steps);
 	p->looks = p->looks < FREE ? FREE : p->looks;
-	place_look(p);
+	vm_look(p);
 }
 
 /* From here on each step is one too many, so that no pcall helps. */
-void place_over(struct place *p, int level, const char *format, int n)
+void vm_over(struct vm *p, int level, const char *format, int n)
 {
 	lua_State *L = p->L;
 	char where[sizeof p->where];
@@ -103,7 +103,7 @@ static vn_nsec clock_now(clockid_t clock)
 
 /* A step may compare texts of megabytes, or sort. The thread's own time counts; as it is dear to ask for, that of the
  * wall is asked first, and neither by scripts that are soon done. */
-void place_look(struct place *p)
+void vm_look(struct vm *p)
 {
 	vn_nsec now;
 
@@ -115,14 +115,14 @@ void place_look(struct place *p)
 		p->ran = clock_now(CLOCK_THREAD_CPUTIME_ID);
 	} else if ((now = clock_now(CLOCK_MONOTONIC)) - p->began > MS_MAX * VN_MS) {
 		if (clock_now(CLOCK_THREAD_CPUTIME_ID) - p->ran > MS_MAX * VN_MS)
-			place_over(p, 0, "more than %d ms in one call", MS_MAX);
+			vm_over(p, 0, "more than %d ms in one call", MS_MAX);
 		p->began = now - MS_MAX * VN_MS / 2;          /* others had the processor: ask again, though not each time */
 	}
 }
 
 /* ---- errors: counted, and told once a second ---- */
 
-static void script_fails(struct place *p, struct script *s, const char *why)
+static void script_fails(struct vm *p, struct script *s, const char *why)
 {
 	uint64_t errors = atomic_fetch_add_explicit(&s->errors, 1, memory_order_relaxed) + 1;
 	struct loaded *l = s->index < p->n_loaded ? &p->loaded[s->index] : NULL;
@@ -137,10 +137,10 @@ static void script_fails(struct place *p, struct script *s, const char *why)
 }
 
 /* What is thrown gets words, and a line if it has none. */
-static int place_named(lua_State *L)
+static int vm_named(lua_State *L)
 {
 	const char *why = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "an error that is no text";
-	char where[sizeof ((struct place *)0)->where];
+	char where[sizeof ((struct vm *)0)->where];
 	size_t n = where_put(L, 1, where, sizeof where);
 
 	if (n && !strncmp(why, where, n + 1))
@@ -150,19 +150,19 @@ static int place_named(lua_State *L)
 }
 
 /* Takes what was thrown off the stack. Memory that is not there is the one thing that is thrown unnamed. */
-const char *place_thrown(struct place *p, char buffer[SENTENCE])
+const char *vm_thrown(struct vm *p, char buffer[ERROR_MAX])
 {
-	char shown[SENTENCE];
+	char shown[ERROR_MAX];
 
-	text_show(lua_tostring(p->L, -1), shown, sizeof shown);
-	sentence_put(buffer, "%s%s", p->thrown == LUA_ERRMEM ? p->where : "", shown);
+	text_printable(lua_tostring(p->L, -1), shown, sizeof shown);
+	error_format(buffer, "%s%s", p->thrown == LUA_ERRMEM ? p->where : "", shown);
 	lua_settop(p->L, 0);
 	return buffer;
 }
 
 /* ---- calls ---- */
 
-bool place_protect(struct place *p, lua_CFunction run, unsigned steps)
+bool vm_protect(struct vm *p, lua_CFunction run, unsigned steps)
 {
 	lua_State *L = p->L;
 
@@ -172,7 +172,7 @@ bool place_protect(struct place *p, lua_CFunction run, unsigned steps)
 	p->steps = steps;
 	p->taken = p->pattern_steps = p->looks = 0;
 	lua_sethook(L, stride_taken, LUA_MASKCOUNT, STRIDE);
-	lua_pushcfunction(L, place_named);
+	lua_pushcfunction(L, vm_named);
 	lua_pushcfunction(L, run);
 	p->thrown = lua_pcall(L, 0, 0, 1);
 	p->call++;
@@ -181,17 +181,17 @@ bool place_protect(struct place *p, lua_CFunction run, unsigned steps)
 	return p->thrown == LUA_OK;
 }
 
-bool place_run(struct place *p, lua_CFunction run)
+bool vm_run(struct vm *p, lua_CFunction run)
 {
-	char why[SENTENCE];
+	char why[ERROR_MAX];
 
-	if (place_protect(p, run, STEPS_MAX))
+	if (vm_protect(p, run, STEPS_MAX))
 		return true;
-	script_fails(p, p->script, place_thrown(p, why));
+	script_fails(p, p->script, vm_thrown(p, why));
 	return false;
 }
 
-void place_leave(struct place *p)
+void vm_leave(struct vm *p)
 {
 	free(p->before);
 	p->before = NULL;
@@ -200,26 +200,26 @@ void place_leave(struct place *p)
 
 const char *const hook_names[HOOKS] = { "act", "request", "response", "fits", "refuse", "word" };
 
-void place_push_hook(struct place *p, enum hook hook)
+void vm_push_hook(struct vm *p, enum hook hook)
 {
 	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].functions[hook]);
 }
 
 /* What a function returned comes when no line of the script's is at work any more: so the one where it begins is told. */
-void place_returned(struct place *p, int index, const char *expected)
+void vm_returned(struct vm *p, int index, const char *expected)
 {
 	lua_State *L = p->L;
 	const char *got = luaL_tolstring(L, index, NULL);
 	lua_Debug at;
 
-	place_push_hook(p, p->hook);
+	vm_push_hook(p, p->hook);
 	lua_getinfo(L, ">S", &at);
 	luaL_error(L, "%s:%d: %s: expected %s, got %s", at.short_src, at.linedefined, hook_names[p->hook], expected, got);
 	__builtin_unreachable();
 }
 
 /* Rules come and go; what was made for those that went is dropped with all others, sometimes. */
-void place_push_options(struct place *p, uint64_t rule, const void *opts)
+void vm_push_options(struct vm *p, uint64_t rule, const void *opts)
 {
 	enum { MANY = 256 };
 	struct loaded *l = &p->loaded[p->script->index];
@@ -241,16 +241,16 @@ void place_push_options(struct place *p, uint64_t rule, const void *opts)
 	lua_remove(L, -2);
 }
 
-void place_push_failure(struct place *p, const struct vn_failure *f)
+void vm_push_failure(struct vm *p, const struct vn_failure *f)
 {
 	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].failures);
 	lua_rawgeti(p->L, -1, f - p->script->protocol.failures + 1);
 	lua_remove(p->L, -2);
 }
 
-void place_push_state(struct place *p)
+void vm_push_state(struct vm *p)
 {
-	struct keep *k = p->keep;
+	struct state_ref *k = p->state_ref;
 
 	if (k && k->state) {
 		lua_rawgeti(p->L, LUA_REGISTRYINDEX, k->state);
@@ -258,28 +258,28 @@ void place_push_state(struct place *p)
 	}
 	lua_newtable(p->L);
 	if (k)
-		place_keep(p, &k->state);
+		vm_keep(p, &k->state);
 }
 
-void place_keep(struct place *p, int *ref)
+void vm_keep(struct vm *p, int *ref)
 {
 	lua_pushvalue(p->L, -1);
 	*ref = luaL_ref(p->L, LUA_REGISTRYINDEX);
-	p->keep->place = p;
+	p->state_ref->vm = p;
 }
 
-void keep_forget(void *state)
+void state_ref_forget(void *state)
 {
-	struct keep *k = state;
+	struct state_ref *k = state;
 
 	if (k->state)
-		luaL_unref(k->place->L, LUA_REGISTRYINDEX, k->state);
+		luaL_unref(k->vm->L, LUA_REGISTRYINDEX, k->state);
 	if (k->options)
-		luaL_unref(k->place->L, LUA_REGISTRYINDEX, k->options);
+		luaL_unref(k->vm->L, LUA_REGISTRYINDEX, k->options);
 	k->state = k->options = 0;
 }
 
-const char *place_name(struct place *p, const char *name)
+const char *vm_name(struct vm *p, const char *name)
 {
 	char *to = p->names[p->next_name++ % NAMES];
 
@@ -304,7 +304,7 @@ static void functions_drop(lua_State *L, const struct loaded *l)
 }
 
 /* The functions of what is on the stack are called from now on; if anything is thrown, none of them. */
-static void functions_take(struct place *p, struct script *s, unsigned version)
+static void functions_take(struct vm *p, struct script *s, unsigned version)
 {
 	struct loaded *l = &p->loaded[s->index], fresh = *l;
 	lua_State *L = p->L;
@@ -323,7 +323,7 @@ static void functions_take(struct place *p, struct script *s, unsigned version)
 
 static int refresh_inside(lua_State *L)
 {
-	struct place *p = place_of(L);
+	struct vm *p = vm_of(L);
 	const char *text = p->arg[0];
 
 	script_run(L, p->script, text);
@@ -332,7 +332,7 @@ static int refresh_inside(lua_State *L)
 }
 
 /* Once for each text: if it fails, what was there before stays. */
-static void place_refresh(struct place *p, struct script *s, unsigned version)
+static void vm_refresh(struct vm *p, struct script *s, unsigned version)
 {
 	char *text = script_text(s);
 	unsigned n = scripts_count();
@@ -347,25 +347,25 @@ static void place_refresh(struct place *p, struct script *s, unsigned version)
 	p->script = s;
 	p->arg[0] = text;
 	p->arg[1] = &version;
-	place_run(p, refresh_inside);
+	vm_run(p, refresh_inside);
 	free(text);
 }
 
 static int open_inside(lua_State *L)
 {
 	sandbox_open(L);
-	boxes_open(L);
+	userdata_open(L);
 	return 0;
 }
 
-static struct place *place_make(void)
+static struct vm *vm_make(void)
 {
-	struct place *p = calloc(1, sizeof *p);
+	struct vm *p = calloc(1, sizeof *p);
 	bool good = p && (p->L = lua_newstate(allocate, p));
 
 	assert(good);
-	*(struct place **)lua_getextraspace(p->L) = p;
-	good = place_protect(p, open_inside, STEPS_MAX);
+	*(struct vm **)lua_getextraspace(p->L) = p;
+	good = vm_protect(p, open_inside, STEPS_MAX);
 	assert(good);
 	pthread_mutex_lock(&lock);
 	p->next = places;
@@ -374,29 +374,29 @@ static struct place *place_make(void)
 	return here = p;
 }
 
-struct place *place_here(void)
+struct vm *vm_here(void)
 {
-	return here ? here : place_make();
+	return here ? here : vm_make();
 }
 
-struct place *place_enter(struct script *s)
+struct vm *vm_enter(struct script *s)
 {
-	struct place *p = place_here();
+	struct vm *p = vm_here();
 	unsigned version = atomic_load_explicit(&s->version, memory_order_acquire);
 
 	if (s->index >= p->n_loaded || p->loaded[s->index].tried != version)
-		place_refresh(p, s, version);
+		vm_refresh(p, s, version);
 	p->script = s;
 	return p->loaded[s->index].version ? p : NULL;
 }
 
-void places_free(void)
+void vms_free(void)
 {
-	for (struct place *p = places, *next; p; p = next) {
+	for (struct vm *p = places, *next; p; p = next) {
 		next = p->next;
 		lua_close(p->L);
-		out_free(&p->subjects[0]);
-		out_free(&p->subjects[1]);
+		buffer_free(&p->subjects[0]);
+		buffer_free(&p->subjects[1]);
 		free(p->loaded);
 		free(p);
 	}

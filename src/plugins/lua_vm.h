@@ -1,10 +1,10 @@
 /* lua_vm.h - behaviors and protocols as Lua scripts: what the files beside this one share.
  *
  *   script      a file, and the guest it announces; one for the whole program
- *   place       a Lua state; one for each thread that asks a script, made when it first does
- *   box         a thing of ours that a script holds: an event, a verdict, bytes. Good for one call
+ *   vm          a Lua state; one for each thread that asks a script, made when it first does
+ *   userdata    a thing of ours that a script holds: an event, a verdict, bytes. Good for one call
  *
- * Nothing of Lua's is touched but inside place_run, which catches whatever is thrown. */
+ * Nothing of Lua's is touched but inside vm_run, which catches whatever is thrown. */
 #ifndef PLUGINS_LUA_H
 #define PLUGINS_LUA_H
 
@@ -57,13 +57,13 @@ void script_read(lua_State *, struct script *);
 enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_MESSAGE, KIND_MAKING, KIND_SEQUEL, KIND_TALK,
             KIND_OUT, KIND_TEXTS, KIND_BYTES, KINDS };    /* of boxes */
 
-struct keep { struct place *place; int state, options; };       /* a guest's `state`: references to Lua tables, made when asked for */
+struct state_ref { struct vm *vm; int state, options; };       /* a guest's `state`: references to Lua tables, made when asked for */
 
-struct voice { struct keep keep; char notice[160]; struct vn_message sequel; };    /* a protocol's `state` */
+struct protocol_state { struct state_ref state_ref; char notice[160]; struct vn_message sequel; };    /* a protocol's `state` */
 
-struct place {
+struct vm {
 	lua_State *L;
-	struct place *next;
+	struct vm *next;
 	size_t used, churn;             /* bytes: now; asked for by the call under way */
 	unsigned steps, taken;          /* that it may take, and has taken ... */
 	unsigned pattern_steps;         /* ... and inside of patterns, where Lua counts none */
@@ -78,7 +78,7 @@ struct place {
 	struct script *script;
 	enum hook hook;
 	const void *opts;
-	struct keep *keep;
+	struct state_ref *state_ref;
 	struct vn_dice *dice;
 	const void *arg[4];             /* what the guest was called with ... */
 	void *result;                   /* ... and where its answer goes */
@@ -87,31 +87,31 @@ struct place {
 	char names[NAMES][NAME_ROOM]; unsigned next_name;
 };
 
-static inline struct place *place_of(lua_State *L)
+static inline struct vm *vm_of(lua_State *L)
 {
-	return *(struct place **)lua_getextraspace(L);
+	return *(struct vm **)lua_getextraspace(L);
 }
 
-struct place *place_here(void);                         /* this thread's */
-void places_free(void);
+struct vm *vm_here(void);                         /* this thread's */
+void vms_free(void);
 
 /* Call one of the script's functions in this thread's place: `run` pushes the function and its arguments and calls it.
  * NULL: the script cannot be run here. False: something was thrown. Either has been counted, and told in the log. */
-struct place *place_enter(struct script *);             /* until place_leave */
-bool place_run(struct place *, lua_CFunction run);
-void place_leave(struct place *);
-bool place_protect(struct place *, lua_CFunction run, unsigned steps);  /* the same for whatever else; what was thrown is left ... */
-const char *place_thrown(struct place *, char why[SENTENCE]);           /* ... for this one to take */
-void place_over(struct place *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
-void place_look(struct place *);                        /* at the clock: before what may be long, and is no step of Lua's */
-void place_push_hook(struct place *, enum hook);        /* of the script under way; nil where it has none */
-void place_returned(struct place *, int index, const char *expected) __attribute__((noreturn));      /* it returned something else: throws */
-void place_push_options(struct place *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
-void place_push_failure(struct place *, const struct vn_failure *);        /* its row, as the script wrote it */
-void place_push_state(struct place *);
-void place_keep(struct place *, int *ref);              /* what is on the stack, for as long as the guest's state is there */
-const char *place_name(struct place *, const char *);   /* a copy that outlives the call by some more calls */
-void keep_forget(void *state);
+struct vm *vm_enter(struct script *);             /* until vm_leave */
+bool vm_run(struct vm *, lua_CFunction run);
+void vm_leave(struct vm *);
+bool vm_protect(struct vm *, lua_CFunction run, unsigned steps);  /* the same for whatever else; what was thrown is left ... */
+const char *vm_thrown(struct vm *, char why[ERROR_MAX]);           /* ... for this one to take */
+void vm_over(struct vm *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
+void vm_look(struct vm *);                        /* at the clock: before what may be long, and is no step of Lua's */
+void vm_push_hook(struct vm *, enum hook);        /* of the script under way; nil where it has none */
+void vm_returned(struct vm *, int index, const char *expected) __attribute__((noreturn));      /* it returned something else: throws */
+void vm_push_options(struct vm *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
+void vm_push_failure(struct vm *, const struct vn_failure *);        /* its row, as the script wrote it */
+void vm_push_state(struct vm *);
+void vm_keep(struct vm *, int *ref);              /* what is on the stack, for as long as the guest's state is there */
+const char *vm_name(struct vm *, const char *);   /* a copy that outlives the call by some more calls */
+void state_ref_forget(void *state);
 
 /* ---- what a script finds ---- */
 
@@ -120,24 +120,24 @@ void sandbox_push(lua_State *);                         /* a new environment for
 
 /* ---- boxes ---- */
 
-struct box { uint64_t call; void *thing; size_t n; };   /* n: of bytes */
+struct userdata { uint64_t call; void *thing; size_t n; };   /* n: of bytes */
 
 struct field {
 	const char *name;
-	void (*get)(struct place *, void *thing);       /* pushes one value */
-	void (*set)(struct place *, void *thing);       /* the value is argument 3 */
+	void (*get)(struct vm *, void *thing);       /* pushes one value */
+	void (*set)(struct vm *, void *thing);       /* the value is argument 3 */
 	lua_CFunction method;
 };
 
 extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_fields[], dice_fields[], message_fields[],
                           making_fields[], sequel_fields[], talk_fields[], out_fields[], texts_fields[], bytes_fields[];
 
-void boxes_open(lua_State *);                           /* their metatables */
-struct box *box_push(struct place *, enum kind, const void *thing);
-struct box *box_check(lua_State *, int argument, enum kind);    /* throws where it is none, or of another call */
-void options_push(struct place *, const void *opts);    /* the script's own, as a new table */
+void userdata_open(lua_State *);                           /* their metatables */
+struct userdata *userdata_push(struct vm *, enum kind, const void *thing);
+struct userdata *userdata_check(lua_State *, int argument, enum kind);    /* throws where it is none, or of another call */
+void options_push(struct vm *, const void *opts);    /* the script's own, as a new table */
 
-void bytes_push(struct place *, struct vn_span);           /* nil where it has no address */
+void bytes_push(struct vm *, struct vn_span);           /* nil where it has no address */
 struct vn_span bytes_check(lua_State *, int argument);     /* bytes, or a string */
 void bytes_open(lua_State *);                           /* what their metatable has besides */
 
@@ -159,7 +159,7 @@ void lua_word(struct vn_session *, const struct vn_message *asked, const struct 
 
 /* ---- for plugin.c ---- */
 
-bool script_load(const char *real, char error[SENTENCE]);       /* ... and its guest is announced */
+bool script_load(const char *real, char error[ERROR_MAX]);       /* ... and its guest is announced */
 uint64_t script_errors(const char *real);                       /* 0 where it is no script */
 void scripts_reload(void);              /* each file anew; one that is wrong, or announces something else, stays as it was */
 void scripts_free(void);                /* when no thread asks any more */

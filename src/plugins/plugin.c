@@ -41,22 +41,22 @@ static size_t guests_count(void)
 }
 
 /* A shared object's guests announce themselves while it is loaded, as those built in do before main. */
-static bool object_load(const char *real, char error[SENTENCE])
+static bool object_load(const char *real, char error[ERROR_MAX])
 {
 	size_t before = guests_count(), n = strlen(real);
 
 	if (!dlopen(real, RTLD_NOW | RTLD_LOCAL)) {
 		const char *why = dlerror();
 		bool named = !strncmp(why, real, n) && !strncmp(why + n, ": ", 2);      /* it is named in our sentence already */
-		sentence_put(error, "%s", named ? why + n + 2 : why);
+		error_format(error, "%s", named ? why + n + 2 : why);
 		return false;
 	}
 	if (guests_count() == before)
-		sentence_put(error, "expected a BEHAVIOR() or a PROTOCOL() in it, found neither");
+		error_format(error, "expected a BEHAVIOR() or a PROTOCOL() in it, found neither");
 	return guests_count() > before;
 }
 
-static const struct loader { const char *ending; bool (*load)(const char *real, char error[SENTENCE]); } loaders[] = {
+static const struct loader { const char *ending; bool (*load)(const char *real, char error[ERROR_MAX]); } loaders[] = {
 	{ ".so", object_load }, { ".lua", script_load },
 };
 
@@ -83,29 +83,29 @@ static void plugin_keep(const char *real)
 	plugins = p;
 }
 
-bool plugin_load(const char *file, char error[SENTENCE])
+bool plugin_load(const char *file, char error[ERROR_MAX])
 {
-	char real[PATH_MAX], why[SENTENCE], shown[100];
+	char real[PATH_MAX], why[ERROR_MAX], shown[100];
 	const struct loader *loader = loader_of(file);
 
-	text_show(file, shown, sizeof shown);
+	text_printable(file, shown, sizeof shown);
 	if (!loader) {
-		sentence_put(error, "plugin: expected a file that ends in .so or .lua, got '%s'", shown);
+		error_format(error, "plugin: expected a file that ends in .so or .lua, got '%s'", shown);
 		return false;
 	}
 	if (!realpath(file, real)) {
-		sentence_put(error, "plugin %s: %s", shown, strerror(errno));
+		error_format(error, "plugin %s: %s", shown, strerror(errno));
 		return false;
 	}
 	if (plugin_here(real))
 		return true;
 	if (fixed) {
-		sentence_put(error, "plugin %s: a new plugin takes a new start", shown);
+		error_format(error, "plugin %s: a new plugin takes a new start", shown);
 		return false;
 	}
-	const char *fault = loader->load(real, why) ? registry_fault() : why;     /* there was none before */
+	const char *fault = loader->load(real, why) ? registry_error() : why;     /* there was none before */
 	if (fault) {
-		sentence_put(error, "plugin %s: %s", shown, fault);
+		error_format(error, "plugin %s: %s", shown, fault);
 		return false;
 	}
 	plugin_keep(real);
@@ -120,7 +120,7 @@ void plugins_each(void (*tell)(void *user, const char *file, uint64_t errors), v
 
 static void json_tell(void *user, const char *file, uint64_t errors)
 {
-	json_array_append_new(user, json_pack("{s:o, s:I}", "file", json_words(file), "errors", (json_int_t)errors));
+	json_array_append_new(user, json_pack("{s:o, s:I}", "file", json_text(file), "errors", (json_int_t)errors));
 }
 
 json_t *plugins_json(void)
@@ -157,7 +157,7 @@ void plugins_free(void)
 
 static int flag_take(void *user, const char *file)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	return plugin_load(file, error) ? -1 : value_error("%s", error);
 }
@@ -174,17 +174,17 @@ static bool guest_here(const char *name, bool behavior)
 }
 
 /* Lines come nearest first: of a guest that is here already, a file that is extended says nothing more. */
-static bool line_take(void *user, const struct config_line *line, char error[SENTENCE])
+static bool line_take(void *user, const struct ini_line *line, char error[ERROR_MAX])
 {
 	bool behavior;
 	const char *guest = flags_section_guest(line->section, &behavior);
 
 	if (!guest || strcmp(line->key, "plugin") || (line->depth && guest_here(guest, behavior)))
 		return true;
-	char *file = config_path(line), shown[60];
+	char *file = ini_path(line), shown[60];
 	bool good = plugin_load(file, error);
 	if (good && !guest_here(guest, behavior)) {
-		sentence_put(error, "plugin %s: expected a %s '%.60s' in it, found none", text_show(file, shown, sizeof shown),
+		error_format(error, "plugin %s: expected a %s '%.60s' in it, found none", text_printable(file, shown, sizeof shown),
 		             behavior ? "behavior" : "protocol", guest);
 		good = false;
 	}
@@ -199,5 +199,5 @@ int plugins_read(const struct flags *flags, int argc, char **argv)
 
 	if (code == -1)
 		code = flags_peek(flags, "config", argc, argv, config_note, &config);
-	return code == -1 && config && !is_json(config) ? config_read(config, line_take, NULL) : code;
+	return code == -1 && config && !is_json(config) ? ini_read(config, line_take, NULL) : code;
 }

@@ -10,7 +10,7 @@
  * before the guests' flags are made. -1: all are there; else the exit code, and why has been said. */
 int plugins_read(const struct flags *, int argc, char **argv);
 
-bool plugin_load(const char *file, char error[SENTENCE]);       /* one of them. False: a sentence that names it */
+bool plugin_load(const char *file, char error[ERROR_MAX]);       /* one of them. False: a sentence that names it */
 
 void plugins_fix(void);                 /* from here on threads ask: none can come any more */
 void plugins_reload(void);              /* scripts are read anew; shared objects stay */

@@ -27,17 +27,17 @@ static void text_trim(char *text, size_t n)
 		text[start - 1] = '\0';
 }
 
-void sentence_put(char error[SENTENCE], const char *format, ...)
+void error_format(char error[ERROR_MAX], const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
-	int n = vsnprintf(error, SENTENCE, format, args);
+	int n = vsnprintf(error, ERROR_MAX, format, args);
 	va_end(args);
-	if (n >= SENTENCE)
-		text_trim(error, SENTENCE - 1);
+	if (n >= ERROR_MAX)
+		text_trim(error, ERROR_MAX - 1);
 }
 
-const char *text_show(const char *text, char *buffer, size_t size)
+const char *text_printable(const char *text, char *buffer, size_t size)
 {
 	size_t n = 0;
 	for (; text[n] && n + 1 < size; n++)
@@ -54,7 +54,7 @@ const char *text_show(const char *text, char *buffer, size_t size)
 	return buffer;
 }
 
-size_t text_character(const char *text)
+size_t utf8_length(const char *text)
 {
 	const uint8_t *p = (const uint8_t *)text;
 	size_t n = *p < 0x80 ? *p != 0 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
@@ -139,7 +139,7 @@ void opt_expect(const struct vn_opt *o, char *buffer, size_t size)
 
 void opt_describe(const struct vn_opt *o, char *buffer, size_t size)
 {
-	char expect[SENTENCE];
+	char expect[ERROR_MAX];
 	const char *say = expect;
 
 	opt_expect(o, expect, sizeof expect);
@@ -160,24 +160,24 @@ void opt_describe(const struct vn_opt *o, char *buffer, size_t size)
 		text_add(buffer, size, ", default 0");
 }
 
-static bool refuse(const struct vn_opt *o, const char *got, char error[SENTENCE])
+static bool refuse(const struct vn_opt *o, const char *got, char error[ERROR_MAX])
 {
-	char expect[SENTENCE - 100], shown[48];
+	char expect[ERROR_MAX - 100], shown[48];
 	opt_expect(o, expect, sizeof expect);
-	sentence_put(error, "%s: expected %s, got %s", o->name, expect, text_show(got, shown, sizeof shown));
+	error_format(error, "%s: expected %s, got %s", o->name, expect, text_printable(got, shown, sizeof shown));
 	return false;
 }
 
-static bool refuse_text(const struct vn_opt *o, const char *text, char error[SENTENCE])
+static bool refuse_text(const struct vn_opt *o, const char *text, char error[ERROR_MAX])
 {
 	char shown[44], quoted[48];
-	snprintf(quoted, sizeof quoted, "'%s'", text_show(text, shown, sizeof shown));
+	snprintf(quoted, sizeof quoted, "'%s'", text_printable(text, shown, sizeof shown));
 	return refuse(o, quoted, error);
 }
 
 /* ---- words ---- */
 
-char *word_next(const char **at, char error[SENTENCE])
+char *word_next(const char **at, char error[ERROR_MAX])
 {
 	const char *p = *at;
 	char quote = 0, *word, *to;
@@ -202,7 +202,7 @@ char *word_next(const char **at, char error[SENTENCE])
 	*at = p;
 	if (!quote)
 		return word;
-	sentence_put(error, "expected a closing %c", quote);
+	error_format(error, "expected a closing %c", quote);
 	free(word);
 	return NULL;
 }
@@ -214,7 +214,7 @@ static bool is_text(const struct vn_opt *o)
 	return o->type == VN_OPT_TEXT || o->type == VN_OPT_CHOICE || o->type == VN_OPT_FAILURE;
 }
 
-static void *field(const struct block *b, const struct vn_opt *o)
+static void *field(const struct opt_values *b, const struct vn_opt *o)
 {
 	switch (o->rule) {
 	case VN_OPT_SKIP:  return (void *)&b->skip;
@@ -224,7 +224,7 @@ static void *field(const struct block *b, const struct vn_opt *o)
 	return (char *)b->opts + o->offset;
 }
 
-static void set_string(struct block *b, const struct vn_opt *o, const char *text)
+static void set_string(struct opt_values *b, const struct vn_opt *o, const char *text)
 {
 	char **to = field(b, o), *mine = NULL;
 	if (text) {
@@ -235,11 +235,11 @@ static void set_string(struct block *b, const struct vn_opt *o, const char *text
 	*to = mine;
 }
 
-void block_init(struct block *b, const struct vn_opt *options, size_t opts_size)
+void opt_values_init(struct opt_values *b, const struct vn_opt *options, size_t opts_size)
 {
-	char ignored[SENTENCE];                 /* a bad default was told of by registry_fault() */
+	char ignored[ERROR_MAX];                 /* a bad default was told of by registry_error() */
 
-	*b = (struct block){ .options = options, .size = opts_size, .times = UINT64_MAX };
+	*b = (struct opt_values){ .options = options, .size = opts_size, .times = UINT64_MAX };
 	if (opts_size) {
 		b->opts = calloc(1, opts_size);
 		assert(b->opts);
@@ -249,7 +249,7 @@ void block_init(struct block *b, const struct vn_opt *options, size_t opts_size)
 			opt_set_text(b, o, o->def, ignored);
 }
 
-void block_copy(struct block *to, const struct block *from)
+void opt_values_copy(struct opt_values *to, const struct opt_values *from)
 {
 	*to = *from;
 	if (!from->size)
@@ -266,13 +266,13 @@ void block_copy(struct block *to, const struct block *from)
 	}
 }
 
-void block_free(struct block *b)
+void opt_values_free(struct opt_values *b)
 {
 	for (const struct vn_opt *o = b->options; b->opts && o && o->name; o++)
 		if (is_text(o))
 			free(*(char **)field(b, o));
 	free(b->opts);
-	*b = (struct block){ .times = UINT64_MAX };
+	*b = (struct opt_values){ .times = UINT64_MAX };
 }
 
 static bool name_same(const char *a, const char *b)
@@ -343,7 +343,7 @@ static bool number_to_nsec(const struct number *n, vn_nsec unit, vn_nsec *to)
 }
 
 /* `unit`: what the number of an VN_OPT_TIME counts in. False: it does not fit the option. */
-static bool set_number(struct block *b, const struct vn_opt *o, const struct number *n, vn_nsec unit)
+static bool set_number(struct opt_values *b, const struct vn_opt *o, const struct number *n, vn_nsec unit)
 {
 	int64_t i;
 	vn_nsec t;
@@ -438,7 +438,7 @@ static bool row_read(const char *text, size_t len, vn_nsec unit, double *percent
 	return time_read(rest + 1, unit, time) && *time >= 0;
 }
 
-static bool set_table(struct block *b, const struct vn_opt *o, const char *text)
+static bool set_table(struct opt_values *b, const struct vn_opt *o, const char *text)
 {
 	struct vn_table t = { 0 };
 
@@ -456,7 +456,7 @@ static bool set_table(struct block *b, const struct vn_opt *o, const char *text)
 	return true;
 }
 
-static bool set_number_text(struct block *b, const struct vn_opt *o, const char *text)
+static bool set_number_text(struct opt_values *b, const struct vn_opt *o, const char *text)
 {
 	struct number n;
 	const char *rest = number_read(text, &n);
@@ -480,7 +480,7 @@ static bool choice_known(const struct vn_opt *o, const char *text)
 	return false;
 }
 
-static bool set_word(struct block *b, const struct vn_opt *o, const char *text)
+static bool set_word(struct opt_values *b, const struct vn_opt *o, const char *text)
 {
 	bool value;
 
@@ -505,7 +505,7 @@ static bool set_word(struct block *b, const struct vn_opt *o, const char *text)
 	}
 }
 
-bool opt_set_text(struct block *b, const struct vn_opt *o, const char *text, char error[SENTENCE])
+bool opt_set_text(struct opt_values *b, const struct vn_opt *o, const char *text, char error[ERROR_MAX])
 {
 	char trimmed[128];
 	size_t n;
@@ -527,7 +527,7 @@ bool opt_set_text(struct block *b, const struct vn_opt *o, const char *text, cha
 /* ---- from and to JSON ---- */
 
 /* "nothing", where an option can have that. */
-static bool set_null(struct block *b, const struct vn_opt *o)
+static bool set_null(struct opt_values *b, const struct vn_opt *o)
 {
 	if (is_text(o) && !(o->type == VN_OPT_CHOICE && o->def))
 		set_string(b, o, NULL);
@@ -540,7 +540,7 @@ static bool set_null(struct block *b, const struct vn_opt *o)
 	return true;
 }
 
-static bool set_json(struct block *b, const struct vn_opt *o, const json_t *value)
+static bool set_json(struct opt_values *b, const struct vn_opt *o, const json_t *value)
 {
 	struct number n = { .whole = json_is_integer(value) };
 
@@ -558,7 +558,7 @@ static bool set_json(struct block *b, const struct vn_opt *o, const json_t *valu
 	return isfinite(n.d) && set_number(b, o, &n, o->unit);
 }
 
-static bool refuse_json(const struct vn_opt *o, const json_t *value, char error[SENTENCE])
+static bool refuse_json(const struct vn_opt *o, const json_t *value, char error[ERROR_MAX])
 {
 	if (json_is_array(value) || json_is_object(value))
 		return refuse(o, json_is_array(value) ? "an array" : "an object", error);
@@ -569,7 +569,7 @@ static bool refuse_json(const struct vn_opt *o, const json_t *value, char error[
 	return false;
 }
 
-bool opt_set_json(struct block *b, const struct vn_opt *o, const json_t *value, char error[SENTENCE])
+bool opt_set_json(struct opt_values *b, const struct vn_opt *o, const json_t *value, char error[ERROR_MAX])
 {
 	if (json_is_string(value) && json_string_length(value) == strlen(json_string_value(value)))
 		return opt_set_text(b, o, json_string_value(value), error);
@@ -603,7 +603,7 @@ static json_t *table_to_json(const struct vn_table *t)
 	return t->n ? string_or_null(text) : json_null();
 }
 
-json_t *opt_to_json(const struct block *b, const struct vn_opt *o)
+json_t *opt_to_json(const struct opt_values *b, const struct vn_opt *o)
 {
 	switch (o->type) {
 	case VN_OPT_BOOL: return json_boolean(*(bool *)field(b, o));
@@ -625,7 +625,7 @@ json_t *opt_to_json(const struct block *b, const struct vn_opt *o)
 	return json_null();
 }
 
-json_t *block_to_json(const struct block *b)
+json_t *opt_values_to_json(const struct opt_values *b)
 {
 	json_t *object = json_object();
 	assert(object);
@@ -635,9 +635,9 @@ json_t *block_to_json(const struct block *b)
 	return object;
 }
 
-bool block_same(const struct block *a, const struct block *b)
+bool opt_values_same(const struct opt_values *a, const struct opt_values *b)
 {
-	json_t *one = block_to_json(a), *other = block_to_json(b);
+	json_t *one = opt_values_to_json(a), *other = opt_values_to_json(b);
 	bool same = json_equal(one, other) && a->skip == b->skip && a->times == b->times;
 
 	json_decref(one);

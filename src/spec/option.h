@@ -7,45 +7,45 @@
 
 #include "vaurien.h"
 
-enum { SENTENCE = 256 };                /* room for one error sentence */
+enum { ERROR_MAX = 256 };                /* room for one error sentence */
 
 /* Write a sentence; what does not fit is cut off between two characters of UTF-8, as JSON needs it. */
-void sentence_put(char error[SENTENCE], const char *format, ...) __attribute__((format(printf, 2, 3)));
+void error_format(char error[ERROR_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
-const char *text_show(const char *text, char *buffer, size_t size);
+const char *text_printable(const char *text, char *buffer, size_t size);
 
-size_t text_character(const char *text);        /* how many bytes its first character has; 0: it is none of UTF-8, or the end */
+size_t utf8_length(const char *text);        /* how many bytes its first character has; 0: it is none of UTF-8, or the end */
 
 /* Options live in a block of the guest's opts_size bytes. Texts in it are owned by the block. */
-struct block {
+struct opt_values {
 	const struct vn_opt *options;      /* the table; NULL: none */
 	void *opts;                     /* NULL where opts_size is 0 */
 	size_t size;
 	uint64_t skip, times;           /* where VN_OPT_SKIP / VN_OPT_TIMES rows say so; times UINT64_MAX = no bound */
 };
 
-void block_init(struct block *, const struct vn_opt *options, size_t opts_size);   /* all at their defaults */
-void block_copy(struct block *to, const struct block *from);
-void block_free(struct block *);
+void opt_values_init(struct opt_values *, const struct vn_opt *options, size_t opts_size);   /* all at their defaults */
+void opt_values_copy(struct opt_values *to, const struct opt_values *from);
+void opt_values_free(struct opt_values *);
 
 const struct vn_opt *opt_find(const struct vn_opt *options, const char *name);        /* "-" and "_" alike; NULL: none */
 
 /* Set one option. False: `error` says which option and what was expected:
  * "sleep: expected a number of seconds >= 0, got 'abc'"; the block is as before. */
-bool opt_set_text(struct block *, const struct vn_opt *, const char *text, char error[SENTENCE]);
-bool opt_set_json(struct block *, const struct vn_opt *, const json_t *, char error[SENTENCE]);
+bool opt_set_text(struct opt_values *, const struct vn_opt *, const char *text, char error[ERROR_MAX]);
+bool opt_set_json(struct opt_values *, const struct vn_opt *, const json_t *, char error[ERROR_MAX]);
 
-bool block_same(const struct block *, const struct block *);      /* all options are at the same values */
+bool opt_values_same(const struct opt_values *, const struct opt_values *);      /* all options are at the same values */
 
-json_t *opt_to_json(const struct block *, const struct vn_opt *);  /* in the option's unit; a new reference */
-json_t *block_to_json(const struct block *);            /* {"sleep": 1.0, ...} in table order; inert rows left out */
+json_t *opt_to_json(const struct opt_values *, const struct vn_opt *);  /* in the option's unit; a new reference */
+json_t *opt_values_to_json(const struct opt_values *);            /* {"sleep": 1.0, ...} in table order; inert rows left out */
 void    opt_expect(const struct vn_opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
 void    opt_describe(const struct vn_opt *, char *buffer, size_t size);    /* "seconds, default 1" for help and docs */
 
 /* The next word of a line such as key=value, with its quotes taken off; to be freed. NULL: there is none, or (with
  * `error`) a quote is open. */
-char *word_next(const char **at, char error[SENTENCE]);
+char *word_next(const char **at, char error[ERROR_MAX]);
 
 bool text_to_bool(const char *text, bool *value);       /* y yes 1 on true | n no 0 off false, any case */
 

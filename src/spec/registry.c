@@ -26,7 +26,7 @@ static void list_add(struct list *list, const void *guest)
 void vn_behavior_announce(const struct vn_behavior *b) { list_add(&behaviors, b); }
 void vn_protocol_announce(const struct vn_protocol *p) { list_add(&protocols, p); }
 
-/* A guest of another ABI is not looked into: it sorts first, and registry_fault tells of it. */
+/* A guest of another ABI is not looked into: it sorts first, and registry_error tells of it. */
 static const char *behavior_name(const void *guest)
 {
 	const struct vn_behavior *b = guest;
@@ -99,7 +99,7 @@ const struct vn_failure *failure_find(const struct vn_protocol *protocol, const 
 
 /* ---- what may be wrong with those announced ---- */
 
-static char fault[SENTENCE];
+static char fault[ERROR_MAX];
 
 __attribute__((format(printf, 1, 2)))
 static const char *faulty(const char *format, ...)
@@ -132,7 +132,7 @@ static size_t type_size(enum vn_opt_type type)
 }
 
 /* NULL, or what is wrong with this row, without the names of row and guest. */
-static const char *row_fault(const struct vn_opt *table, const struct vn_opt *row, size_t opts_size)
+static const char *row_error(const struct vn_opt *table, const struct vn_opt *row, size_t opts_size)
 {
 	if (!name_sane(row->name))
 		return "a name must be of a-z, 0-9 and _";
@@ -156,33 +156,33 @@ static const char *row_fault(const struct vn_opt *table, const struct vn_opt *ro
 	return NULL;
 }
 
-static const char *table_fault(const char *guest, const struct vn_opt *table, size_t opts_size)
+static const char *table_error(const char *guest, const struct vn_opt *table, size_t opts_size)
 {
 	static const char *const taken[] = { "name", "behavior", "options", "seen", "hits", "unreachable", "plugin", NULL };
-	struct block block = { .options = NULL };
+	struct opt_values values = { .options = NULL };
 
 	for (const struct vn_opt *row = table; row && row->name; row++) {
-		const char *why = row_fault(table, row, opts_size);
+		const char *why = row_error(table, row, opts_size);
 		for (size_t i = 0; !why && taken[i]; i++)
 			if (!strcmp(row->name, taken[i]))
 				why = "the name has a meaning of its own in requests and files";
 		if (why)
 			return faulty("%.40s: option '%.40s': %s", guest, row->name, why);
 	}
-	block_init(&block, NULL, opts_size);            /* now that every field is known to lie inside */
-	block.options = table;
+	opt_values_init(&values, NULL, opts_size);            /* now that every field is known to lie inside */
+	values.options = table;
 	for (const struct vn_opt *row = table; row && row->name; row++) {
-		char error[SENTENCE];
-		if (row->def && !opt_set_text(&block, row, row->def, error)) {
-			block_free(&block);
+		char error[ERROR_MAX];
+		if (row->def && !opt_set_text(&values, row, row->def, error)) {
+			opt_values_free(&values);
 			return faulty("%.40s: the default of option %.180s", guest, error);
 		}
 	}
-	block_free(&block);
+	opt_values_free(&values);
 	return NULL;
 }
 
-static const char *failures_fault(const struct vn_protocol *p)
+static const char *failures_error(const struct vn_protocol *p)
 {
 	if (p->failures && p->failures[0].name && (!p->refuse || !p->word))
 		return faulty("%.40s: failures need both refuse() and word()", p->name);
@@ -196,7 +196,7 @@ static const char *failures_fault(const struct vn_protocol *p)
 }
 
 /* An option of such a name would hide the field from all who set it. */
-static const char *fields_fault(const struct vn_behavior *b)
+static const char *fields_error(const struct vn_behavior *b)
 {
 	for (const struct vn_opt *row = b->options; row && row->name; row++)
 		if (opt_find(rule_options, row->name))
@@ -204,7 +204,7 @@ static const char *fields_fault(const struct vn_behavior *b)
 	return NULL;
 }
 
-static const char *behavior_fault(const struct vn_behavior *b)
+static const char *behavior_error(const struct vn_behavior *b)
 {
 	const char *why;
 	if (b->abi != VAURIEN_ABI)
@@ -215,11 +215,11 @@ static const char *behavior_fault(const struct vn_behavior *b)
 		return faulty("behavior '%.40s' was announced twice: the name is taken", b->name);
 	if (b->on && !b->act)
 		return faulty("behavior '%.40s' wants to be asked but has no act()", b->name);
-	why = table_fault(b->name, b->options, b->opts_size);
-	return why ? why : fields_fault(b);
+	why = table_error(b->name, b->options, b->opts_size);
+	return why ? why : fields_error(b);
 }
 
-static const char *protocol_fault(const struct vn_protocol *p)
+static const char *protocol_error(const struct vn_protocol *p)
 {
 	const char *why;
 	if (p->abi != VAURIEN_ABI)
@@ -230,20 +230,20 @@ static const char *protocol_fault(const struct vn_protocol *p)
 		return faulty("protocol '%.40s' was announced twice: the name is taken", p->name);
 	if (!p->request != !p->response)
 		return faulty("protocol '%.40s' must cut both directions or none", p->name);
-	if ((why = failures_fault(p)))
+	if ((why = failures_error(p)))
 		return why;
-	return table_fault(p->name, p->options, p->opts_size);
+	return table_error(p->name, p->options, p->opts_size);
 }
 
-const char *registry_fault(void)
+const char *registry_error(void)
 {
 	const char *why = NULL;
 	size_t n;
 	const struct vn_behavior *const *b = behaviors_all(&n);
 	for (size_t i = 0; !why && i < n; i++)
-		why = behavior_fault(b[i]);
+		why = behavior_error(b[i]);
 	const struct vn_protocol *const *p = protocols_all(&n);
 	for (size_t i = 0; !why && i < n; i++)
-		why = protocol_fault(p[i]);
+		why = protocol_error(p[i]);
 	return why;
 }

@@ -12,6 +12,6 @@ const struct vn_failure  *failure_find(const struct vn_protocol *, const char *n
 
 /* NULL, or one sentence that names what is wrong with those announced (a wrong ABI, a name twice, an
  * option table that makes no sense). To be asked once at start. */
-const char *registry_fault(void);
+const char *registry_error(void);
 
 #endif

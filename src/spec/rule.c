@@ -49,7 +49,7 @@ struct defaults *defaults_make(void)
 	d->n = n;
 	for (size_t i = 0; i < n; i++) {
 		d->of[i].behavior = all[i];
-		block_init(&d->of[i].block, all[i]->options, all[i]->opts_size);
+		opt_values_init(&d->of[i].values, all[i]->options, all[i]->opts_size);
 	}
 	return d;
 }
@@ -63,7 +63,7 @@ struct defaults *defaults_copy(const struct defaults *from)
 	d->n = from->n;
 	for (size_t i = 0; i < d->n; i++) {
 		d->of[i].behavior = from->of[i].behavior;
-		block_copy(&d->of[i].block, &from->of[i].block);
+		opt_values_copy(&d->of[i].values, &from->of[i].values);
 	}
 	return d;
 }
@@ -80,15 +80,15 @@ void defaults_unref(struct defaults *d)
 	if (!d || --d->refs)
 		return;
 	for (size_t i = 0; i < d->n; i++)
-		block_free(&d->of[i].block);
+		opt_values_free(&d->of[i].values);
 	free(d);
 }
 
-const struct block *defaults_of(const struct defaults *d, const struct vn_behavior *behavior)
+const struct opt_values *defaults_of(const struct defaults *d, const struct vn_behavior *behavior)
 {
 	for (size_t i = 0; d && i < d->n; i++)
 		if (d->of[i].behavior == behavior)
-			return &d->of[i].block;
+			return &d->of[i].values;
 	return NULL;
 }
 
@@ -102,19 +102,19 @@ void rule_renew(struct rule_spec *r)
 
 void rule_init(struct rule_spec *r, const char *name, const struct vn_behavior *b, const struct defaults *all)
 {
-	const struct block *defaults = defaults_of(all, b);
+	const struct opt_values *defaults = defaults_of(all, b);
 
 	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .until = VN_NEVER };
 	rule_renew(r);
 	r->origin = r->id;
-	r->tally = calloc(1, sizeof *r->tally);
-	assert(r->name && r->tally);
-	atomic_init(&r->tally->refs, 1);
+	r->counters = calloc(1, sizeof *r->counters);
+	assert(r->name && r->counters);
+	atomic_init(&r->counters->refs, 1);
 	if (defaults)
-		block_copy(&r->block, defaults);
+		opt_values_copy(&r->values, defaults);
 	else
-		block_init(&r->block, b->options, b->opts_size);
-	block_init(&r->fields, rule_options, sizeof(struct rule_fields));
+		opt_values_init(&r->values, b->options, b->opts_size);
+	opt_values_init(&r->fields, rule_options, sizeof(struct rule_fields));
 }
 
 void rule_copy(struct rule_spec *to, const struct rule_spec *from)
@@ -122,18 +122,18 @@ void rule_copy(struct rule_spec *to, const struct rule_spec *from)
 	*to = *from;
 	to->name = strdup(from->name);
 	assert(to->name);
-	block_copy(&to->block, &from->block);
-	block_copy(&to->fields, &from->fields);
+	opt_values_copy(&to->values, &from->values);
+	opt_values_copy(&to->fields, &from->fields);
 	to->note = from->note ? strdup(from->note) : NULL;
-	to->tally->refs++;
+	to->counters->refs++;
 }
 
 void rule_free(struct rule_spec *r)
 {
-	if (--r->tally->refs == 0)
-		free(r->tally);
-	block_free(&r->block);
-	block_free(&r->fields);
+	if (--r->counters->refs == 0)
+		free(r->counters);
+	opt_values_free(&r->values);
+	opt_values_free(&r->fields);
 	free(r->note);
 	free(r->name);
 }
@@ -144,32 +144,32 @@ static char culprit_text[64];
 
 static bool blame(const char *culprit[1], const char *name)
 {
-	*culprit = text_show(name, culprit_text, sizeof culprit_text);
+	*culprit = text_printable(name, culprit_text, sizeof culprit_text);
 	return false;
 }
 
 static size_t names_put(char *known, size_t n, const struct vn_opt *options)
 {
 	for (const struct vn_opt *o = options; o && o->name; o++)
-		if (o->type != VN_OPT_INERT && n < SENTENCE)
-			n += (size_t)snprintf(known + n, SENTENCE - n, "%s%s", n ? ", " : "", o->name);
+		if (o->type != VN_OPT_INERT && n < ERROR_MAX)
+			n += (size_t)snprintf(known + n, ERROR_MAX - n, "%s%s", n ? ", " : "", o->name);
 	return n;
 }
 
-static bool option_unknown(const struct vn_behavior *b, const char *key, char error[SENTENCE])
+static bool option_unknown(const struct vn_behavior *b, const char *key, char error[ERROR_MAX])
 {
-	char shown[48], known[SENTENCE] = "";
+	char shown[48], known[ERROR_MAX] = "";
 
 	names_put(known, names_put(known, 0, b->options), rule_options);
-	text_show(key, shown, sizeof shown);
-	sentence_put(error, "%s: %s has no such option; expected one of %s", shown, b->name, known);
+	text_printable(key, shown, sizeof shown);
+	error_format(error, "%s: %s has no such option; expected one of %s", shown, b->name, known);
 	return false;
 }
 
-bool rule_set(struct rule_spec *r, const char *key, const json_t *value, const char *culprit[1], char error[SENTENCE])
+bool rule_set(struct rule_spec *r, const char *key, const json_t *value, const char *culprit[1], char error[ERROR_MAX])
 {
 	const struct vn_opt *own = opt_find(r->behavior->options, key), *field = own ? NULL : opt_find(rule_options, key);
-	bool good = own ? opt_set_json(&r->block, own, value, error) : field ? opt_set_json(&r->fields, field, value, error) :
+	bool good = own ? opt_set_json(&r->values, own, value, error) : field ? opt_set_json(&r->fields, field, value, error) :
 	            option_unknown(r->behavior, key, error);
 
 	return good || blame(culprit, own ? own->name : field ? field->name : key);
@@ -217,7 +217,7 @@ static bool network_read(struct network *n, const char *text)
 	return true;
 }
 
-bool rule_means(const struct rule_spec *r, const struct endpoint *client)
+bool rule_applies_to(const struct rule_spec *r, const struct endpoint *client)
 {
 	const struct network *n = &r->client;
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)&client->addr;
@@ -237,19 +237,19 @@ bool rule_means(const struct rule_spec *r, const struct endpoint *client)
 	return n->bits % 8 == 0 || !((a[n->bits / 8] ^ n->address[n->bits / 8]) & mask);
 }
 
-static bool failure_unknown(const struct vn_protocol *p, const char *option, const char *name, char error[SENTENCE])
+static bool failure_unknown(const struct vn_protocol *p, const char *option, const char *name, char error[ERROR_MAX])
 {
-	char shown[48], known[SENTENCE] = "";
+	char shown[48], known[ERROR_MAX] = "";
 	size_t n = 0;
 
 	for (const struct vn_failure *f = p->failures; f && f->name && n < sizeof known; f++)
 		if (f->moments)
 			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", f->name);
 	if (n)
-		sentence_put(error, "%s: '%s' is not a failure of %s; expected one of %s", option,
-		             text_show(name, shown, sizeof shown), p->name, known);
+		error_format(error, "%s: '%s' is not a failure of %s; expected one of %s", option,
+		             text_printable(name, shown, sizeof shown), p->name, known);
 	else
-		sentence_put(error, "%s: %s has no words to refuse with", option, p->name);
+		error_format(error, "%s: %s has no words to refuse with", option, p->name);
 	return false;
 }
 
@@ -261,17 +261,17 @@ bool rule_plain(const struct rule_spec *r)
 }
 
 /* A behavior that is made of one failure. */
-static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p, char error[SENTENCE])
+static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p, char error[ERROR_MAX])
 {
 	const struct vn_failure *f = b->failure ? failure_find(p, b->failure) : NULL;
 
 	if (!b->failure || (f && f->moments))
 		return true;
-	sentence_put(error, "name: %s needs a protocol with the failure '%s', %s has none", b->name, b->failure, p->name);
+	error_format(error, "name: %s needs a protocol with the failure '%s', %s has none", b->name, b->failure, p->name);
 	return false;
 }
 
-bool rule_words(const struct rule_spec *r)
+bool rule_needs_messages(const struct rule_spec *r)
 {
 	if (r->behavior->failure)
 		return true;
@@ -281,7 +281,7 @@ bool rule_words(const struct rule_spec *r)
 	return fields_of(r)->match;
 }
 
-bool rule_check_failures(const struct vn_protocol *p, const struct block *b, const char *culprit[1], char error[SENTENCE])
+bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b, const char *culprit[1], char error[ERROR_MAX])
 {
 	for (const struct vn_opt *o = b->options; o && o->name; o++) {
 		const char *name = o->type == VN_OPT_FAILURE ? *(char **)((char *)b->opts + o->offset) : NULL;
@@ -300,25 +300,25 @@ static bool behavior_whole(const struct vn_behavior *b)
 	return b->on & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) && !(b->on & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST));
 }
 
-static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p, char error[SENTENCE])
+static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p, char error[ERROR_MAX])
 {
 	const char *match = fields_of(r)->match;
 
 	if (!match)
 		return true;
 	if (!p->request)
-		sentence_put(error, "match: %s has no messages that could match", p->name);
+		error_format(error, "match: %s has no messages that could match", p->name);
 	else if (behavior_whole(r->behavior))
-		sentence_put(error, "match: %s concerns connections, which are decided before anything is said", r->behavior->name);
+		error_format(error, "match: %s concerns connections, which are decided before anything is said", r->behavior->name);
 	else if (r->per_connection)
-		sentence_put(error, "match: expected per = exchange beside it, a connection is decided before anything is said");
+		error_format(error, "match: expected per = exchange beside it, a connection is decided before anything is said");
 	else
-		return pattern_check(match, error);
+		return regex_check(match, error);
 	return false;
 }
 
 /* A behavior that is asked of requests only has nothing to say of responses. */
-static bool direction_settle(struct rule_spec *r, char error[SENTENCE])
+static bool direction_settle(struct rule_spec *r, char error[ERROR_MAX])
 {
 	static const enum vn_direction of[] = { 0, VN_REQUEST, VN_RESPONSE, VN_BOTH };
 	const struct vn_behavior *b = r->behavior;
@@ -331,7 +331,7 @@ static bool direction_settle(struct rule_spec *r, char error[SENTENCE])
 	reach |= (r->direction & VN_REQUEST ? b->on & VN_ON_REQUEST : 0) | (r->direction & VN_RESPONSE ? b->on & VN_ON_RESPONSE : 0);
 	if (reach || !b->on)
 		return true;
-	sentence_put(error, "direction: %s does nothing to a %s", b->name, directions[i]);
+	error_format(error, "direction: %s does nothing to a %s", b->name, directions[i]);
 	return false;
 }
 
@@ -348,27 +348,27 @@ static bool per_connection(const struct rule_spec *r)
 }
 
 /* A behavior of the port strikes no one in particular. */
-static bool port_settle(const struct rule_spec *r, char error[SENTENCE])
+static bool port_settle(const struct rule_spec *r, char error[ERROR_MAX])
 {
 	if (r->behavior->on != VN_ON_LISTEN || rule_plain(r))
 		return true;
-	sentence_put(error, "name: %s concerns the port, expected no odds, match, client or counts beside it", r->behavior->name);
+	error_format(error, "name: %s concerns the port, expected no odds, match, client or counts beside it", r->behavior->name);
 	return false;
 }
 
-bool rule_settle(struct rule_spec *r, const struct vn_protocol *p, const char *culprit[1], char error[SENTENCE])
+bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
 {
 	const struct rule_fields *f = fields_of(r);
 
 	r->shared = *f->share == 'p';
 	r->high = r->low + (r->high - r->low) * f->probability;
 	r->per_connection = per_connection(r);
-	r->skip = f->skip ? (uint64_t)f->skip : r->block.skip;
-	r->times = f->times ? (uint64_t)f->times : r->block.times;
+	r->skip = f->skip ? (uint64_t)f->skip : r->values.skip;
+	r->times = f->times ? (uint64_t)f->times : r->values.times;
 	r->every = (uint64_t)f->every;
 	r->until = f->ttl ? r->since + f->ttl : VN_NEVER;
 	r->client = (struct network){ 0 };
-	if (!rule_check_failures(p, &r->block, culprit, error))
+	if (!rule_check_failures(p, &r->values, culprit, error))
 		return false;
 	if (!match_settle(r, p, error))
 		return blame(culprit, "match");
@@ -377,12 +377,12 @@ bool rule_settle(struct rule_spec *r, const struct vn_protocol *p, const char *c
 	if (!port_settle(r, error) || !failure_settle(r->behavior, p, error))
 		return blame(culprit, "name");
 	if (r->shared && !(r->behavior->traits & VN_TRAIT_LINE)) {
-		sentence_put(error, "share: %s has no bandwidth that connections could share", r->behavior->name);
+		error_format(error, "share: %s has no bandwidth that connections could share", r->behavior->name);
 		return blame(culprit, "share");
 	}
 	if (f->client && !network_read(&r->client, f->client)) {
 		char shown[64];
-		sentence_put(error, "client: expected an address or a network such as 10.0.0.0/8, got '%s'", text_show(f->client, shown, sizeof shown));
+		error_format(error, "client: expected an address or a network such as 10.0.0.0/8, got '%s'", text_printable(f->client, shown, sizeof shown));
 		return blame(culprit, "client");
 	}
 	return true;
@@ -390,25 +390,25 @@ bool rule_settle(struct rule_spec *r, const struct vn_protocol *p, const char *c
 
 /* ---- reading ---- */
 
-static char *rule_word(const char **at, char error[SENTENCE])
+static char *rule_word(const char **at, char error[ERROR_MAX])
 {
-	char why[SENTENCE] = "", *word = word_next(at, why);
+	char why[ERROR_MAX] = "", *word = word_next(at, why);
 
 	if (*why)
-		sentence_put(error, "rule: %s", why);
+		error_format(error, "rule: %s", why);
 	return word;
 }
 
-static bool text_set(struct rule_spec *r, const char *key, const char *value, char error[SENTENCE])
+static bool text_set(struct rule_spec *r, const char *key, const char *value, char error[ERROR_MAX])
 {
 	const struct vn_opt *own = opt_find(r->behavior->options, key), *field = own ? NULL : opt_find(rule_options, key);
 
-	return own ? opt_set_text(&r->block, own, value, error) : field ? opt_set_text(&r->fields, field, value, error) :
+	return own ? opt_set_text(&r->values, own, value, error) : field ? opt_set_text(&r->fields, field, value, error) :
 	       option_unknown(r->behavior, key, error);
 }
 
 /* It stands in log lines, in JSON and in the file's [rule:NAME]. */
-static bool name_set(struct rule_spec *r, const char *name, char error[SENTENCE])
+static bool name_set(struct rule_spec *r, const char *name, char error[ERROR_MAX])
 {
 	size_t n = strlen(name);
 	bool good = n >= 1 && n <= 64;
@@ -417,9 +417,9 @@ static bool name_set(struct rule_spec *r, const char *name, char error[SENTENCE]
 	for (size_t i = 0; good && i < n; i++)
 		good = isgraph((unsigned char)name[i]) && name[i] != ']';
 	if (!good)
-		sentence_put(error, "name: expected 1 to 64 characters without blanks and ], got '%s'", text_show(name, shown, sizeof shown));
+		error_format(error, "name: expected 1 to 64 characters without blanks and ], got '%s'", text_printable(name, shown, sizeof shown));
 	else if (!(good = strcmp(name, "behavior") != 0))
-		sentence_put(error, "rule: the name '%s' is not free", name);
+		error_format(error, "rule: the name '%s' is not free", name);
 	if (!good)
 		return false;
 	free(r->name);
@@ -428,20 +428,20 @@ static bool name_set(struct rule_spec *r, const char *name, char error[SENTENCE]
 	return true;
 }
 
-static bool word_take(struct rule_spec *r, char *word, char error[SENTENCE])
+static bool word_take(struct rule_spec *r, char *word, char error[ERROR_MAX])
 {
 	char *equals = strchr(word, '=');
 
 	if (!equals) {
 		char shown[48];
-		sentence_put(error, "rule: expected option=value, got '%s'", text_show(word, shown, sizeof shown));
+		error_format(error, "rule: expected option=value, got '%s'", text_printable(word, shown, sizeof shown));
 		return false;
 	}
 	*equals = 0;
 	return strcmp(word, "name") ? text_set(r, word, equals + 1, error) : name_set(r, equals + 1, error);
 }
 
-bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol *p, const struct defaults *all, char error[SENTENCE])
+bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol *p, const struct defaults *all, char error[ERROR_MAX])
 {
 	const char *culprit;
 	char *word;
@@ -453,7 +453,7 @@ bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol 
 	if (!b) {
 		char shown[48];
 		if (!*error)
-			sentence_put(error, "rule: expected the name of a behavior first, got '%s'", text_show(word ? word : "", shown, sizeof shown));
+			error_format(error, "rule: expected the name of a behavior first, got '%s'", text_printable(word ? word : "", shown, sizeof shown));
 		free(word);
 		return false;
 	}
@@ -463,7 +463,7 @@ bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol 
 		good = word_take(r, word, error);
 		free(word);
 	}
-	if (good && !*error && rule_settle(r, p, &culprit, error))
+	if (good && !*error && rule_finish(r, p, &culprit, error))
 		return true;
 	rule_free(r);
 	return false;
@@ -477,27 +477,27 @@ static bool note_same(const char *a, const char *b)
 bool rule_same(const struct rule_spec *a, const struct rule_spec *b)
 {
 	return !strcmp(a->name, b->name) && a->behavior == b->behavior && a->low == b->low && a->high == b->high && note_same(a->note, b->note)
-	    && block_same(&a->block, &b->block) && block_same(&a->fields, &b->fields);
+	    && opt_values_same(&a->values, &b->values) && opt_values_same(&a->fields, &b->fields);
 }
 
 /* ---- shown ---- */
 
 static bool at_default(const struct rule_spec *r, const struct vn_opt *o)
 {
-	struct block plain;
+	struct opt_values plain;
 
-	block_init(&plain, rule_options, sizeof(struct rule_fields));
+	opt_values_init(&plain, rule_options, sizeof(struct rule_fields));
 	json_t *now = opt_to_json(&r->fields, o), *def = opt_to_json(&plain, o);
 	bool same = json_equal(now, def);
 	json_decref(now);
 	json_decref(def);
-	block_free(&plain);
+	opt_values_free(&plain);
 	return same;
 }
 
 json_t *rule_options_json(const struct rule_spec *r)
 {
-	json_t *all = block_to_json(&r->block);
+	json_t *all = opt_values_to_json(&r->values);
 
 	for (const struct vn_opt *o = rule_options; o->name; o++)
 		if (!at_default(r, o))
@@ -508,5 +508,5 @@ json_t *rule_options_json(const struct rule_spec *r)
 json_t *rule_json(const struct rule_spec *r)
 {
 	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", r->name, "behavior", r->behavior->name, "options", rule_options_json(r),
-	                 "seen", (json_int_t)r->tally->seen, "hits", (json_int_t)r->tally->hits, "unreachable", (json_int_t)r->tally->unreachable);
+	                 "seen", (json_int_t)r->counters->seen, "hits", (json_int_t)r->counters->hits, "unreachable", (json_int_t)r->counters->unreachable);
 }

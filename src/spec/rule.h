@@ -12,7 +12,7 @@
 struct defaults {                       /* options as command line and file have them */
 	_Atomic unsigned refs;
 	size_t n;
-	struct { const struct vn_behavior *behavior; struct block block; } of[];
+	struct { const struct vn_behavior *behavior; struct opt_values values; } of[];
 };
 
 struct defaults *defaults_make(void);           /* one reference; as the tables have them */
@@ -20,9 +20,9 @@ struct defaults *defaults_copy(const struct defaults *);
 struct defaults *defaults_ref(struct defaults *);      /* NULL is good for both */
 void defaults_unref(struct defaults *);
 
-const struct block *defaults_of(const struct defaults *, const struct vn_behavior *);      /* NULL: nothing but the table's own */
+const struct opt_values *defaults_of(const struct defaults *, const struct vn_behavior *);      /* NULL: nothing but the table's own */
 
-struct tally {                          /* what a rule has met: the one thing that several workers write */
+struct rule_counters {                          /* what a rule has met: the one thing that several workers write */
 	_Atomic unsigned refs;
 	_Atomic uint64_t seen;          /* exchanges (or connections) that it looked at */
 	_Atomic uint64_t count;         /* of those, what it would strike, before skip, every and times */
@@ -49,8 +49,8 @@ extern const struct vn_opt rule_options[];
 struct rule_spec {
 	char *name;                     /* dice hang on it. "behavior" in the group of PUT /behavior */
 	const struct vn_behavior *behavior;
-	struct block block;             /* its options */
-	struct block fields;            /* a struct rule_fields */
+	struct opt_values values;             /* its options */
+	struct opt_values fields;            /* a struct rule_fields */
 	double low, high;               /* in when the draw of its name's dice, [0, 1), falls in [low, high) */
 	bool per_connection;            /* decided once per connection, else once per exchange */
 	bool shared;                    /* its pace is one for all connections */
@@ -60,7 +60,7 @@ struct rule_spec {
 	uint64_t id;                    /* unique in the program, and new when options change: all that it holds hangs on it */
 	uint64_t origin;                /* the id that it had at first: what it has met and counted hangs on this */
 	vn_nsec since, until;              /* when it was set, and goes by itself (VN_NEVER), by the monotonic clock */
-	struct tally *tally;
+	struct rule_counters *counters;
 	char *note;                     /* what a dialect of the API wants to remember of its words; NULL */
 };
 
@@ -71,21 +71,21 @@ void rule_renew(struct rule_spec *);    /* its options will change: another id; 
 void rule_free(struct rule_spec *);
 
 /* One option of the behavior's or one field. False: `error` has one sentence, *culprit names the thing. */
-bool rule_set(struct rule_spec *, const char *key, const json_t *value, const char *culprit[1], char error[SENTENCE]);
+bool rule_set(struct rule_spec *, const char *key, const json_t *value, const char *culprit[1], char error[ERROR_MAX]);
 
 /* When all is set: what follows from it, and whether it can act at all on this protocol. */
-bool rule_settle(struct rule_spec *, const struct vn_protocol *, const char *culprit[1], char error[SENTENCE]);
+bool rule_finish(struct rule_spec *, const struct vn_protocol *, const char *culprit[1], char error[ERROR_MAX]);
 
 /* "error failure=deadlock match='^QUERY UPDATE' name=mine": a behavior, then options, fields and a name; settled. */
-bool rule_read(struct rule_spec *, const char *words, const struct vn_protocol *, const struct defaults *, char error[SENTENCE]);
+bool rule_read(struct rule_spec *, const char *words, const struct vn_protocol *, const struct defaults *, char error[ERROR_MAX]);
 
 /* Does the protocol have the failures that a behavior's options name? */
-bool rule_check_failures(const struct vn_protocol *, const struct block *, const char *culprit[1], char error[SENTENCE]);
+bool rule_check_failures(const struct vn_protocol *, const struct opt_values *, const char *culprit[1], char error[ERROR_MAX]);
 
 bool rule_same(const struct rule_spec *, const struct rule_spec *);       /* in all but what they have met */
-bool rule_words(const struct rule_spec *);      /* it refuses in words, or matches them */
+bool rule_needs_messages(const struct rule_spec *);      /* it refuses in words, or matches them */
 bool rule_plain(const struct rule_spec *);      /* no odds, match, client or counters */
-bool rule_means(const struct rule_spec *, const struct endpoint *client);
+bool rule_applies_to(const struct rule_spec *, const struct endpoint *client);
 
 json_t *rule_json(const struct rule_spec *);            /* with name, behavior, options, and what it met */
 json_t *rule_options_json(const struct rule_spec *);    /* the behavior's options, and the fields that are not at their defaults */

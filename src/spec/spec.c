@@ -29,7 +29,7 @@ struct spec *spec_make(const char *name)
 	s->name = copy(name);
 	s->enabled = true;
 	s->behavior = copy(calm);
-	s->protocol_block.times = UINT64_MAX;
+	s->protocol_values.times = UINT64_MAX;
 	return s;
 }
 
@@ -48,7 +48,7 @@ void spec_unref(struct spec *s)
 	free(s->rules);
 	address_free(&s->listen);
 	address_free(&s->backend);
-	block_free(&s->protocol_block);
+	opt_values_free(&s->protocol_values);
 	defaults_unref(s->defaults);
 	free(s->behavior);
 	free(s->asked);
@@ -70,7 +70,7 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 		address_copy(&s->listen, &from->listen);
 	if (from->backend.text)
 		address_copy(&s->backend, &from->backend);
-	block_copy(&s->protocol_block, &from->protocol_block);
+	opt_values_copy(&s->protocol_values, &from->protocol_values);
 	s->rules = calloc(from->n_rules + more + 1, sizeof *s->rules);
 	assert(s->rules);
 	s->n_rules = 0;
@@ -82,7 +82,7 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 
 /* ---- a request's options ---- */
 
-static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1], char error[SENTENCE])
+static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1], char error[ERROR_MAX])
 {
 	const char *key;
 	json_t *value;
@@ -94,7 +94,7 @@ static bool options_set(struct rule_spec *r, const json_t *options, const char *
 
 /* One key of a request's options: a behavior's own object, or an option where only one behavior can be meant. */
 static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, const json_t *value,
-                      const char *culprit[1], char error[SENTENCE])
+                      const char *culprit[1], char error[ERROR_MAX])
 {
 	char shown[48];
 
@@ -105,17 +105,17 @@ static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, cons
 	}
 	if (n == 1)
 		return rule_set(rules, key, value, culprit, error);
-	*culprit = text_show(key, culprit_text, sizeof culprit_text);
-	text_show(key, shown, sizeof shown);
+	*culprit = text_printable(key, culprit_text, sizeof culprit_text);
+	text_printable(key, shown, sizeof shown);
 	if (n)
-		sentence_put(error, "%s: with weights, expected an object of options by the name of a behavior", shown);
+		error_format(error, "%s: with weights, expected an object of options by the name of a behavior", shown);
 	else
-		sentence_put(error, "%s: %s has no options", shown, calm);
+		error_format(error, "%s: %s has no options", shown, calm);
 	return false;
 }
 
 static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, const char *culprit[1],
-                     char error[SENTENCE])
+                     char error[ERROR_MAX])
 {
 	static const char *const passed_over[] = { "name", "behavior", "seen", "hits", "unreachable", "options", NULL };
 	const json_t *nested = json_object_get(body, "options");
@@ -123,7 +123,7 @@ static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, co
 	json_t *value;
 
 	if (nested && !json_is_object(nested)) {
-		sentence_put(error, "options: expected an object");
+		error_format(error, "options: expected an object");
 		*culprit = "options";
 		return false;
 	}
@@ -156,23 +156,23 @@ static void rules_add(const struct defaults *defaults, struct spec *s, const str
 	}
 }
 
-static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct vn_protocol *p, const char *culprit[1], char error[SENTENCE])
+static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct rule_fields *f = rules[i].fields.opts;
 		if (listed && f->probability != 1) {
-			sentence_put(error, "probability: expected none beside weights, they say it");
+			error_format(error, "probability: expected none beside weights, they say it");
 			*culprit = "probability";
 			return false;
 		}
-		if (!rule_settle(&rules[i], p, culprit, error))
+		if (!rule_finish(&rules[i], p, culprit, error))
 			return false;
 	}
 	return true;
 }
 
 struct spec *spec_with_behavior(const struct defaults *defaults, const struct spec *from, const char *text,
-                                const json_t *options, const char *culprit[1], char error[SENTENCE])
+                                const json_t *options, const char *culprit[1], char error[ERROR_MAX])
 {
 	struct weights w;
 
@@ -181,7 +181,7 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 		return NULL;
 	struct spec *s = spec_copy(from, w.n, false);
 	if (s->n_rules + w.n > RULES_MAX) {
-		sentence_put(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX, s->n_rules + w.n);
+		error_format(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX, s->n_rules + w.n);
 		spec_unref(s);
 		return NULL;
 	}
@@ -218,29 +218,29 @@ static void name_settle(const struct spec *s, struct rule_spec *r)
 	r->name = copy(name);
 }
 
-struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from, const char *words, char error[SENTENCE])
+struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from, const char *words, char error[ERROR_MAX])
 {
 	struct rule_spec r;
 
 	if (!rule_read(&r, words, from->protocol, defaults, error))
 		return NULL;
 	name_settle(from, &r);
-	struct spec *s = spec_with_made(from, &r, error);
+	struct spec *s = spec_add_rule(from, &r, error);
 	if (!s)
 		rule_free(&r);
 	return s;
 }
 
-struct spec *spec_with_made(const struct spec *from, struct rule_spec *r, char error[SENTENCE])
+struct spec *spec_add_rule(const struct spec *from, struct rule_spec *r, char error[ERROR_MAX])
 {
 	char shown[64];
 
 	if (from->n_rules == RULES_MAX) {
-		sentence_put(error, "rule: expected at most %d rules on a proxy", RULES_MAX);
+		error_format(error, "rule: expected at most %d rules on a proxy", RULES_MAX);
 		return NULL;
 	}
 	if (name_taken(from, r->name) || !strcmp(r->name, group)) {
-		sentence_put(error, "rule: the name '%s' is not free", text_show(r->name, shown, sizeof shown));
+		error_format(error, "rule: the name '%s' is not free", text_printable(r->name, shown, sizeof shown));
 		return NULL;
 	}
 	struct spec *s = spec_copy(from, 1, true);
@@ -317,29 +317,29 @@ struct spec *spec_like(const struct spec *from, const char *name)
 	return s;
 }
 
-struct spec *spec_speaking(const struct spec *from, const struct spec *other)
+struct spec *spec_with_protocol(const struct spec *from, const struct spec *other)
 {
 	struct spec *s = spec_copy(from, 0, true);
 
 	s->protocol = other->protocol;
-	block_free(&s->protocol_block);
-	block_copy(&s->protocol_block, &other->protocol_block);
+	opt_values_free(&s->protocol_values);
+	opt_values_copy(&s->protocol_values, &other->protocol_values);
 	return s;
 }
 
-bool spec_fits(struct spec *s, const char *culprit[1], char error[SENTENCE])
+bool spec_check_rules(struct spec *s, const char *culprit[1], char error[ERROR_MAX])
 {
 	for (unsigned i = 0; i < s->n_rules; i++) {
 		struct rule_spec *r = &s->rules[i];
 		if (((const struct rule_fields *)r->fields.opts)->probability != 1)
 			r->high = 1;            /* one that has no window beside others: settled afresh */
-		if (!rule_settle(r, s->protocol, culprit, error))
+		if (!rule_finish(r, s->protocol, culprit, error))
 			return false;
 	}
 	return true;
 }
 
-struct spec *spec_with_rule_changed(const struct spec *from, const char *name, const json_t *options, const char *culprit[1], char error[SENTENCE])
+struct spec *spec_with_rule_changed(const struct spec *from, const char *name, const json_t *options, const char *culprit[1], char error[ERROR_MAX])
 {
 	struct spec *s = spec_copy(from, 0, true);
 	struct rule_spec *r = s->rules, *end = r + s->n_rules;
@@ -349,13 +349,13 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name, c
 	while (r < end && strcmp(r->name, name))
 		r++;
 	if (r == end) {
-		sentence_put(error, "rule: there is none of the name '%s'", text_show(name, shown, sizeof shown));
+		error_format(error, "rule: there is none of the name '%s'", text_printable(name, shown, sizeof shown));
 	} else if (!strcmp(name, group)) {
-		sentence_put(error, "rule: '%s' is changed as a whole, by PUT /behavior", group);
+		error_format(error, "rule: '%s' is changed as a whole, by PUT /behavior", group);
 	} else {
 		rule_renew(r);
 		r->high = 1;
-		if (options_set(r, options, culprit, error) && rule_settle(r, s->protocol, culprit, error))
+		if (options_set(r, options, culprit, error) && rule_finish(r, s->protocol, culprit, error))
 			return s;
 	}
 	spec_unref(s);
@@ -381,15 +381,15 @@ struct spec *spec_without_expired(const struct spec *from, vn_nsec now, vn_nsec 
 	return kept == from->n_rules ? NULL : spec_filter(from, lasts, &now);
 }
 
-struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[SENTENCE])
+struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[ERROR_MAX])
 {
 	struct address address;
 
-	if (!address_parse(&address, backend, error, SENTENCE))
+	if (!address_parse(&address, backend, error, ERROR_MAX))
 		return NULL;
 	if (address.port == 0) {                /* good to listen on, not to dial */
 		char shown[200];
-		sentence_put(error, "Expected HOST:PORT: '%s'", text_show(backend, shown, sizeof shown));
+		error_format(error, "Expected HOST:PORT: '%s'", text_printable(backend, shown, sizeof shown));
 		address_free(&address);
 		return NULL;
 	}
@@ -420,9 +420,9 @@ struct spec *spec_with_address(const struct spec *from, const struct address *li
 }
 
 /* "localhost:8000" stays as it was typed. */
-void spec_settle(struct spec *s, const struct endpoint *bound)
+void spec_with_bound_port(struct spec *s, const struct endpoint *bound)
 {
-	char text[128], error[SENTENCE];
+	char text[128], error[ERROR_MAX];
 
 	if (s->listen.unix_path || s->listen.port != 0)
 		return;
@@ -463,9 +463,9 @@ json_t *spec_behavior_json(const struct spec *s)
 		if (strcmp(r->name, group) != 0)
 			continue;
 		mine[n++] = r;
-		seen += (json_int_t)r->tally->seen;
-		hits += (json_int_t)r->tally->hits;
-		unreachable += (json_int_t)r->tally->unreachable;
+		seen += (json_int_t)r->counters->seen;
+		hits += (json_int_t)r->counters->hits;
+		unreachable += (json_int_t)r->counters->unreachable;
 	}
 	json_object_set_new(object, "behavior", json_string(s->behavior));
 	if (!n)
@@ -489,11 +489,11 @@ json_t *spec_rules_json(const struct spec *s)
 	return all;
 }
 
-bool spec_words(const struct spec *s)
+bool spec_needs_messages(const struct spec *s)
 {
 	for (unsigned i = 0; i < s->n_rules; i++) {
 		const struct rule_spec *r = &s->rules[i];
-		if (!strcmp(r->name, group) && rule_words(r))
+		if (!strcmp(r->name, group) && rule_needs_messages(r))
 			return true;
 	}
 	return false;

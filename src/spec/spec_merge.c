@@ -42,7 +42,7 @@ static bool defaults_same(const struct defaults *a, const struct defaults *b)
 	bool same = a && b && a->n == b->n;
 
 	for (size_t i = 0; same && a != b && i < a->n; i++)
-		same = a->of[i].behavior == b->of[i].behavior && block_same(&a->of[i].block, &b->of[i].block);
+		same = a->of[i].behavior == b->of[i].behavior && opt_values_same(&a->of[i].values, &b->of[i].values);
 	return same;
 }
 
@@ -54,7 +54,7 @@ static bool limits_same(const struct spec *a, const struct spec *b)
 
 static bool protocol_same(const struct spec *a, const struct spec *b)
 {
-	return a->protocol == b->protocol && block_same(&a->protocol_block, &b->protocol_block);
+	return a->protocol == b->protocol && opt_values_same(&a->protocol_values, &b->protocol_values);
 }
 
 /* Who asked for a free port, and asks so again, has it. */
@@ -111,8 +111,8 @@ static void words_merge(struct spec *s, const struct spec *was, const struct spe
 	}
 	if (!protocol_same(was, now)) {
 		s->protocol = now->protocol;
-		block_free(&s->protocol_block);
-		block_copy(&s->protocol_block, &now->protocol_block);
+		opt_values_free(&s->protocol_values);
+		opt_values_copy(&s->protocol_values, &now->protocol_values);
 	}
 	if (!limits_same(was, now)) {
 		s->timeout = now->timeout;
@@ -126,7 +126,7 @@ static void words_merge(struct spec *s, const struct spec *was, const struct spe
 	s->defaults = defaults_ref(now->defaults);
 }
 
-struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[SENTENCE])
+struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[ERROR_MAX])
 {
 	struct spec *s = moves ? spec_with_address(live, &now->listen) : spec_copy(live, 0, true), *merged = spec_copy(s, now->n_rules, true);
 	const char *culprit;
@@ -137,8 +137,8 @@ struct spec *spec_merged(const struct spec *live, const struct spec *was, const 
 	rules_merge(merged, live, was, now);
 	words_merge(merged, was, now);
 	if (merged->n_rules > RULES_MAX)
-		sentence_put(error, "proxy=%s: expected at most %d rules on a proxy", now->name, RULES_MAX);
-	else if (protocol_same(live, merged) || spec_fits(merged, &culprit, error))
+		error_format(error, "proxy=%s: expected at most %d rules on a proxy", now->name, RULES_MAX);
+	else if (protocol_same(live, merged) || spec_check_rules(merged, &culprit, error))
 		return merged;
 	spec_unref(merged);
 	return NULL;

@@ -9,6 +9,6 @@ bool spec_same(const struct spec *, const struct spec *);       /* in all but wh
 
 /* `live`, with all that differs between `was` and `now`, which were said one after the other: a rule that both have in the same
  * words stays as it is, as does one that neither has. `moves`: it listens where `now` says. NULL: `error` has one sentence. */
-struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[SENTENCE]);
+struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[ERROR_MAX]);
 
 #endif

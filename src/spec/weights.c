@@ -28,7 +28,7 @@ static const char *trim(const char *p, const char *end, size_t *n)
 	return p;
 }
 
-static bool weights_add(struct weights *w, const char *name, size_t n, int percent, char error[SENTENCE])
+static bool weights_add(struct weights *w, const char *name, size_t n, int percent, char error[ERROR_MAX])
 {
 	char word[1024];
 	snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, name);
@@ -36,8 +36,8 @@ static bool weights_add(struct weights *w, const char *name, size_t n, int perce
 		return true;
 	const struct vn_behavior *b = n < sizeof word ? behavior_find(word) : NULL;
 	if (!b) {
-		text_show(word, w->unknown, sizeof w->unknown);
-		sentence_put(error, "the '%s' behavior does not exist", w->unknown);
+		text_printable(word, w->unknown, sizeof w->unknown);
+		error_format(error, "the '%s' behavior does not exist", w->unknown);
 		return false;
 	}
 	for (unsigned i = 0; i < w->n; i++)
@@ -46,7 +46,7 @@ static bool weights_add(struct weights *w, const char *name, size_t n, int perce
 			return true;
 		}
 	if (w->n == RULES_MAX) {
-		sentence_put(error, "name: expected at most %d behaviors", RULES_MAX);
+		error_format(error, "name: expected at most %d behaviors", RULES_MAX);
 		return false;
 	}
 	w->of[w->n++] = (struct weight){ b, percent };
@@ -68,13 +68,13 @@ static int percent_read(const char *p, size_t n)
 }
 
 /* One "80:delay", from `p` to `end`. */
-static bool entry_read(struct weights *w, const char *p, const char *end, int *total, char error[SENTENCE])
+static bool entry_read(struct weights *w, const char *p, const char *end, int *total, char error[ERROR_MAX])
 {
 	const char *colon = memchr(p, ':', (size_t)(end - p));
 	size_t digits, n;
 
 	if (!colon || memchr(colon + 1, ':', (size_t)(end - colon - 1))) {
-		sentence_put(error, "You need to use percentage:name");
+		error_format(error, "You need to use percentage:name");
 		return false;
 	}
 	const char *number = trim(p, colon, &digits), *name = trim(colon + 1, end, &n);
@@ -82,8 +82,8 @@ static bool entry_read(struct weights *w, const char *p, const char *end, int *t
 	if (percent < 0) {
 		char whole[80], shown[64];
 		snprintf(whole, sizeof whole, "%.*s", digits < 79 ? (int)digits : 79, number);
-		sentence_put(error, "percentage: expected a whole number from 0 to 100, got '%s'",
-		             text_show(whole, shown, sizeof shown));
+		error_format(error, "percentage: expected a whole number from 0 to 100, got '%s'",
+		             text_printable(whole, shown, sizeof shown));
 		return false;
 	}
 	*total += percent;
@@ -92,7 +92,7 @@ static bool entry_read(struct weights *w, const char *p, const char *end, int *t
 	return weights_add(w, name, n, percent, error);
 }
 
-bool weights_read(struct weights *w, const char *text, char error[SENTENCE])
+bool weights_read(struct weights *w, const char *text, char error[ERROR_MAX])
 {
 	const char *p = text, *comma;
 	size_t n;
@@ -110,7 +110,7 @@ bool weights_read(struct weights *w, const char *text, char error[SENTENCE])
 		p = comma + 1;
 	} while (comma);
 	if (total > 100) {
-		sentence_put(error, "The behavior total needs to be 100 or less");
+		error_format(error, "The behavior total needs to be 100 or less");
 		return false;
 	}
 	return true;

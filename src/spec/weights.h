@@ -13,7 +13,7 @@ struct weights {
 	struct weight { const struct vn_behavior *behavior; int percent; } of[RULES_MAX];  /* without dummy */
 };
 
-bool weights_read(struct weights *, const char *text, char error[SENTENCE]);
+bool weights_read(struct weights *, const char *text, char error[ERROR_MAX]);
 char *weights_show(const struct weights *, const char *text);   /* as GET /behavior shows them; to be freed */
 
 #endif

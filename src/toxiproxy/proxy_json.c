@@ -21,29 +21,29 @@ static char *copy(const char *text)
 	return made;
 }
 
-static bool mismatch(const json_t *value, const char *owner, const char *key, const char *type, struct fault *f)
+static bool mismatch(const json_t *value, const char *owner, const char *key, const char *type, struct http_error *f)
 {
 	char what[200], error[GO_ERROR];
 
 	snprintf(what, sizeof what, "Go struct field %s.%s of type %s", owner, key, type);
 	go_mismatch(value, what, error);
-	return fault_say(f, 400, "bad request body: %s", error);
+	return http_error_set(f, 400, "bad request body: %s", error);
 }
 
-static bool text_read(char **to, const json_t *object, const char *owner, const char *key, struct fault *f)
+static bool text_read(char **to, const json_t *object, const char *owner, const char *key, struct http_error *f)
 {
 	const json_t *value = go_get(object, key);
 
 	if (value && !json_is_string(value))
 		return mismatch(value, owner, key, "string", f);
 	if (value && strlen(json_string_value(value)) != json_string_length(value))
-		return fault_say(f, 400, "bad request body: %s: expected a text without a character 0", key);
+		return http_error_set(f, 400, "bad request body: %s: expected a text without a character 0", key);
 	if (value)
 		*to = copy(json_string_value(value));
 	return true;
 }
 
-static bool enabled_read(struct wish *w, const json_t *object, const char *owner, struct fault *f)
+static bool enabled_read(struct proxy_request *w, const json_t *object, const char *owner, struct http_error *f)
 {
 	const json_t *value = go_get(object, "enabled");
 
@@ -53,17 +53,17 @@ static bool enabled_read(struct wish *w, const json_t *object, const char *owner
 	return true;
 }
 
-static bool protocol_read(struct wish *w, const json_t *object, struct fault *f)
+static bool protocol_read(struct proxy_request *w, const json_t *object, struct http_error *f)
 {
 	const json_t *value = go_get(object, "protocol");
 	const char *name = json_string_value(value);
 
 	if (value && !(name && (w->protocol = protocol_find(name))))
-		return fault_say(f, 400, "bad request body: protocol: expected the name of one that vaurien --list shows, got '%.64s'", name ? name : "");
+		return http_error_set(f, 400, "bad request body: protocol: expected the name of one that vaurien --list shows, got '%.64s'", name ? name : "");
 	return true;
 }
 
-static bool toxics_read(struct wish *w, const json_t *object, const char *owner, struct fault *f)
+static bool toxics_read(struct proxy_request *w, const json_t *object, const char *owner, struct http_error *f)
 {
 	const json_t *value = go_get(object, "toxics");
 
@@ -73,24 +73,24 @@ static bool toxics_read(struct wish *w, const json_t *object, const char *owner,
 	return true;
 }
 
-bool wish_read(struct wish *w, const json_t *object, const char *owner, struct fault *f)
+bool proxy_request_read(struct proxy_request *w, const json_t *object, const char *owner, struct http_error *f)
 {
-	*w = (struct wish){ .enabled = -1 };
+	*w = (struct proxy_request){ .enabled = -1 };
 	if (!json_is_object(object) && !json_is_null(object)) {
 		char what[200], error[GO_ERROR];
 		snprintf(what, sizeof what, "Go value of type toxiproxy.%s", *owner ? owner : "Proxy");
 		go_mismatch(object, what, error);
-		return fault_say(f, 400, "bad request body: %s", error);
+		return http_error_set(f, 400, "bad request body: %s", error);
 	}
 	if (text_read(&w->name, object, owner, "name", f) && text_read(&w->listen, object, owner, "listen", f)
 	 && text_read(&w->upstream, object, owner, "upstream", f) && enabled_read(w, object, owner, f)
 	 && protocol_read(w, object, f) && toxics_read(w, object, owner, f))
 		return true;
-	wish_free(w);
+	proxy_request_free(w);
 	return false;
 }
 
-void wish_free(struct wish *w)
+void proxy_request_free(struct proxy_request *w)
 {
 	free(w->name);
 	free(w->listen);
@@ -98,42 +98,42 @@ void wish_free(struct wish *w)
 	json_decref(w->toxics);
 }
 
-void wishes_free(struct wish *w, size_t n)
+void proxy_requests_free(struct proxy_request *w, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		wish_free(&w[i]);
+		proxy_request_free(&w[i]);
 	free(w);
 }
 
 /* All are looked at before any is made: what is missing is told of the first that misses it. */
-static bool wishes_check(const struct wish *w, size_t n, struct fault *f)
+static bool proxy_requests_check(const struct proxy_request *w, size_t n, struct http_error *f)
 {
 	for (size_t i = 0; i < n; i++) {
 		const char *missing = !w[i].name || !*w[i].name ? "name" : !w[i].upstream || !*w[i].upstream ? "upstream" : NULL;
 		if (missing)
-			return fault_say(f, 400, "missing required field: %s at proxy %zu", missing, i + 1);
+			return http_error_set(f, 400, "missing required field: %s at proxy %zu", missing, i + 1);
 	}
 	return true;
 }
 
-struct wish *wishes_read(const json_t *list, size_t *n, struct fault *f)
+struct proxy_request *proxy_requests_read(const json_t *list, size_t *n, struct http_error *f)
 {
 	size_t count = json_array_size(list);
-	struct wish *w = calloc(count + 1, sizeof *w);
+	struct proxy_request *w = calloc(count + 1, sizeof *w);
 
 	assert(w);
 	*n = 0;
 	if (!json_is_array(list) && !json_is_null(list)) {
 		char error[GO_ERROR];
 		go_mismatch(list, "Go value of type []struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }", error);
-		fault_say(f, 400, "bad request body: %s", error);
+		http_error_set(f, 400, "bad request body: %s", error);
 	} else {
-		while (*n < count && wish_read(&w[*n], json_array_get(list, *n), "", f))
+		while (*n < count && proxy_request_read(&w[*n], json_array_get(list, *n), "", f))
 			++*n;
-		if (*n == count && wishes_check(w, count, f))
+		if (*n == count && proxy_requests_check(w, count, f))
 			return w;
 	}
-	wishes_free(w, *n);
+	proxy_requests_free(w, *n);
 	return NULL;
 }
 
@@ -203,9 +203,9 @@ static const char *host_split(const char *text, char *host, size_t size, const c
 	return NULL;
 }
 
-bool wish_address(const char *listen, struct address *a, char error[GO_ERROR])
+bool proxy_request_address(const char *listen, struct address *a, char error[GO_ERROR])
 {
-	char host[300], made[400], ignored[SENTENCE];
+	char host[300], made[400], ignored[ERROR_MAX];
 	const char *port, *why;
 	int number;
 
@@ -229,10 +229,10 @@ bool wish_address(const char *listen, struct address *a, char error[GO_ERROR])
 	return false;
 }
 
-struct address wish_upstream(const char *text)
+struct address proxy_request_upstream(const char *text)
 {
 	struct address a;
-	char ignored[SENTENCE];
+	char ignored[ERROR_MAX];
 
 	if (!address_parse(&a, text, ignored, sizeof ignored))
 		a = (struct address){ .text = copy(text), .host = copy(text) };
@@ -242,7 +242,7 @@ struct address wish_upstream(const char *text)
 /* ---- as a spec ---- */
 
 /* With its toxics, one after the other. Takes `s` over. */
-static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct fault *f)
+static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct http_error *f)
 {
 	const json_t *toxic;
 	size_t i;
@@ -258,14 +258,14 @@ static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct fau
 	return s;
 }
 
-struct spec *wish_spec(const struct settings *settings, const struct wish *w, const struct address *listen, struct fault *f)
+struct spec *proxy_request_spec(const struct settings *settings, const struct proxy_request *w, const struct address *listen, struct http_error *f)
 {
-	struct spec *s = spec_like(settings_plain(settings, w->protocol), w->name);
+	struct spec *s = spec_like(settings_template(settings, w->protocol), w->name);
 	struct spec *there = spec_with_address(s, listen);
 
 	spec_unref(s);
 	address_free(&there->backend);
-	there->backend = wish_upstream(w->upstream);
+	there->backend = proxy_request_upstream(w->upstream);
 	there->enabled = w->enabled != 0;
 	return toxics_give(there, w->toxics, f);
 }
@@ -288,22 +288,22 @@ static char *file_text(const char *path, size_t *n)
 	return text;
 }
 
-static int wish_take(struct settings *s, const struct wish *w, struct fault *f)
+static int proxy_request_take(struct settings *s, const struct proxy_request *w, struct http_error *f)
 {
 	struct address listen;
 
-	if (!wish_address(w->listen ? w->listen : "", &listen, f->text))
+	if (!proxy_request_address(w->listen ? w->listen : "", &listen, f->text))
 		return value_error("proxy %s: %s", w->name, f->text);
-	struct spec *made = wish_spec(s, w, &listen, f);
+	struct spec *made = proxy_request_spec(s, w, &listen, f);
 	address_free(&listen);
 	if (!made)
 		return value_error("proxy %s: %s", w->name, f->text);
 	return settings_add(s, made);
 }
 
-int wishes_take(struct settings *s, const char *file)
+int proxy_requests_take(struct settings *s, const char *file)
 {
-	struct fault f;
+	struct http_error f;
 	size_t length, n;
 	char *text = file_text(file, &length), error[GO_ERROR];
 
@@ -313,17 +313,17 @@ int wishes_take(struct settings *s, const char *file)
 	free(text);
 	if (!list)
 		return value_error("%s: %s", file, error);
-	struct wish *w = wishes_read(list, &n, &f);
+	struct proxy_request *w = proxy_requests_read(list, &n, &f);
 	json_decref(list);
 	if (!w)
 		return value_error("%s: %s", file, f.text);
 	char whose[300];
 	snprintf(whose, sizeof whose, "%.290s: ", file);
-	refusal_of(whose);
+	error_prefix(whose);
 	int code = -1;
 	for (size_t i = 0; i < n && code == -1; i++)
-		code = wish_take(s, &w[i], &f);
-	refusal_of(NULL);
-	wishes_free(w, n);
+		code = proxy_request_take(s, &w[i], &f);
+	error_prefix(NULL);
+	proxy_requests_free(w, n);
 	return code;
 }

@@ -31,7 +31,7 @@ static const struct original {
 
 static const char *const fields[] = { "match", "client", "skip", "times", "every", "ttl", "share", "per", NULL };
 
-bool fault_say(struct fault *f, unsigned status, const char *format, ...)
+bool http_error_set(struct http_error *f, unsigned status, const char *format, ...)
 {
 	va_list args;
 
@@ -42,9 +42,9 @@ bool fault_say(struct fault *f, unsigned status, const char *format, ...)
 	return false;
 }
 
-static bool body_bad(struct fault *f, const char *why)
+static bool body_bad(struct http_error *f, const char *why)
 {
-	return fault_say(f, 400, "bad request body: %.450s", why);
+	return http_error_set(f, 400, "bad request body: %.450s", why);
 }
 
 static const struct original *original_of(const char *type)
@@ -69,7 +69,7 @@ static char *key_lower(const char *key)
 }
 
 /* A value of one of the original's attributes, by Go's measure. NULL: not it. */
-static json_t *attribute_take(const struct original *o, const struct attribute *a, const json_t *value, struct fault *f)
+static json_t *attribute_take(const struct original *o, const struct attribute *a, const json_t *value, struct http_error *f)
 {
 	char what[200], error[GO_ERROR];
 	bool real = *a->type == 'f';
@@ -84,7 +84,7 @@ static json_t *attribute_take(const struct original *o, const struct attribute *
 	return NULL;
 }
 
-static bool attribute_put(json_t *options, const struct vn_behavior *b, const char *key, const json_t *value, struct fault *f)
+static bool attribute_put(json_t *options, const struct vn_behavior *b, const char *key, const json_t *value, struct http_error *f)
 {
 	const struct original *o = original_of(b->name);
 
@@ -100,7 +100,7 @@ static bool attribute_put(json_t *options, const struct vn_behavior *b, const ch
 	return true;
 }
 
-static bool attributes_put(json_t *options, const struct vn_behavior *b, const json_t *attributes, struct fault *f)
+static bool attributes_put(json_t *options, const struct vn_behavior *b, const json_t *attributes, struct http_error *f)
 {
 	const char *key;
 	json_t *value;
@@ -134,7 +134,7 @@ static bool kind_fits(const json_t *value, json_type kind)
 }
 
 /* A member of the given kind. False: it has another. NULL in *to: it is not there. */
-static bool member(const json_t *body, const char *owner, const char *key, json_type kind, const char *go, const json_t **to, struct fault *f)
+static bool member(const json_t *body, const char *owner, const char *key, json_type kind, const char *go, const json_t **to, struct http_error *f)
 {
 	char what[200], error[GO_ERROR];
 	const json_t *value = *to = go_get(body, key);
@@ -146,7 +146,7 @@ static bool member(const json_t *body, const char *owner, const char *key, json_
 	return body_bad(f, error);
 }
 
-static bool object_good(const json_t *body, const char *type, struct fault *f)
+static bool object_good(const json_t *body, const char *type, struct http_error *f)
 {
 	char what[200], error[GO_ERROR];
 
@@ -206,21 +206,21 @@ static char *stream_shown(const struct rule_spec *r)
 
 /* ---- made and changed ---- */
 
-static bool rule_take(struct rule_spec *r, const struct spec *on, json_t *options, struct fault *f)
+static bool rule_take(struct rule_spec *r, const struct spec *on, json_t *options, struct http_error *f)
 {
 	const char *culprit, *key;
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	json_t *value;
 
 	json_object_foreach(options, key, value)
 		if (!rule_set(r, key, value, &culprit, error))
 			return body_bad(f, error);
-	return rule_settle(r, on->protocol, &culprit, error) || body_bad(f, error);
+	return rule_finish(r, on->protocol, &culprit, error) || body_bad(f, error);
 }
 
 struct wording { const json_t *name, *type, *stream, *toxicity, *attributes; };
 
-static bool wording_read(struct wording *w, const json_t *toxic, struct fault *f)
+static bool wording_read(struct wording *w, const json_t *toxic, struct http_error *f)
 {
 	static const char owner[] = "ToxicWrapper";
 
@@ -234,7 +234,7 @@ static bool wording_read(struct wording *w, const json_t *toxic, struct fault *f
 
 /* A rule under its name, with all that is said of it. */
 static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *toxic, const struct wording *w, const struct vn_behavior *b,
-                      const char *stream, struct fault *f)
+                      const char *stream, struct http_error *f)
 {
 	double toxicity = w->toxicity ? (float)json_number_value(w->toxicity) : 1;
 	json_t *options = json_object();
@@ -263,36 +263,36 @@ static json_t *name_default(const struct vn_behavior *b, const char *stream)
 	return json_sprintf("%s_%s", b->name, stream ? stream : stream_of(b->direction ? b->direction : VN_BOTH));
 }
 
-struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1], struct fault *f)
+struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1], struct http_error *f)
 {
 	struct wording w;
 	struct rule_spec r;
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	if (!wording_read(&w, toxic, f))
 		return NULL;
 	const char *stream = json_string_value(w.stream), *type = w.type ? json_string_value(w.type) : "";
 	if (stream && !stream_direction(stream)) {
-		fault_say(f, 400, "stream was invalid, can be either upstream or downstream");
+		http_error_set(f, 400, "stream was invalid, can be either upstream or downstream");
 		return NULL;
 	}
 	const struct vn_behavior *b = behavior_find(type);
 	if (!b || !strcmp(type, "dummy")) {
-		fault_say(f, 400, "invalid toxic type");
+		http_error_set(f, 400, "invalid toxic type");
 		return NULL;
 	}
 	if (!stream)
 		stream = stream_default(b);
 	if (w.name && strlen(json_string_value(w.name)) != json_string_length(w.name)) {
-		fault_say(f, 400, "bad request body: name: expected a text without a character 0");
+		http_error_set(f, 400, "bad request body: name: expected a text without a character 0");
 		return NULL;
 	}
 	json_t *named = w.name && json_string_length(w.name) ? json_incref((json_t *)w.name) : name_default(b, stream);
 	w.name = named;
 	struct spec *to = NULL;
 	if (spec_rule(on, json_string_value(named)) || !strcmp(json_string_value(named), "behavior"))
-		fault_say(f, 409, "toxic already exists");
-	else if (!rule_make(&r, on, toxic, &w, b, stream, f) || (!(to = spec_with_made(on, &r, error)) && !body_bad(f, error)))
+		http_error_set(f, 409, "toxic already exists");
+	else if (!rule_make(&r, on, toxic, &w, b, stream, f) || (!(to = spec_add_rule(on, &r, error)) && !body_bad(f, error)))
 		rule_free(&r);
 	if (to) {
 		name[0] = strdup(json_string_value(named));
@@ -303,7 +303,7 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 }
 
 /* A name of the original's makes Go complain of the toxic's own type. */
-static bool changes_read(const struct rule_spec *r, const json_t *changes, struct wording *w, struct fault *f)
+static bool changes_read(const struct rule_spec *r, const json_t *changes, struct wording *w, struct http_error *f)
 {
 	const struct original *o = original_of(r->behavior->name);
 	char go[64];
@@ -314,15 +314,15 @@ static bool changes_read(const struct rule_spec *r, const json_t *changes, struc
 	    && member(changes, "", "toxicity", JSON_REAL, "float32", &w->toxicity, f);
 }
 
-struct spec *toxic_change(const struct spec *on, const char *name, const json_t *changes, struct fault *f)
+struct spec *toxic_change(const struct spec *on, const char *name, const json_t *changes, struct http_error *f)
 {
 	const struct rule_spec *r = spec_rule(on, name);
 	struct wording w;
 	const char *culprit;
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	if (!r) {
-		fault_say(f, 404, "toxic not found");
+		http_error_set(f, 404, "toxic not found");
 		return NULL;
 	}
 	if (!changes_read(r, changes, &w, f))
@@ -344,16 +344,16 @@ struct spec *toxic_change(const struct spec *on, const char *name, const json_t 
 
 /* ---- shown ---- */
 
-static bool plain(const struct block *b, const struct vn_opt *o)
+static bool plain(const struct opt_values *b, const struct vn_opt *o)
 {
-	struct block as_made;
+	struct opt_values as_made;
 
-	block_init(&as_made, b->options, b->size);
+	opt_values_init(&as_made, b->options, b->size);
 	json_t *now = opt_to_json(b, o), *then = opt_to_json(&as_made, o);
 	bool same = json_equal(now, then);
 	json_decref(now);
 	json_decref(then);
-	block_free(&as_made);
+	opt_values_free(&as_made);
 	return same;
 }
 
@@ -361,13 +361,13 @@ static bool plain(const struct block *b, const struct vn_opt *o)
 static json_t *attributes_json(const struct rule_spec *r)
 {
 	const struct original *o = original_of(r->behavior->name);
-	json_t *all = o ? json_object() : block_to_json(&r->block);
+	json_t *all = o ? json_object() : opt_values_to_json(&r->values);
 
 	for (const struct attribute *a = o ? o->attributes : NULL; a && a->name; a++)
-		json_object_set_new(all, a->name, opt_to_json(&r->block, opt_find(r->block.options, a->name)));
-	for (const struct vn_opt *own = o ? r->block.options : NULL; own && own->name; own++)
-		if (!json_object_get(all, own->name) && own->type != VN_OPT_INERT && !plain(&r->block, own))
-			json_object_set_new(all, own->name, opt_to_json(&r->block, own));
+		json_object_set_new(all, a->name, opt_to_json(&r->values, opt_find(r->values.options, a->name)));
+	for (const struct vn_opt *own = o ? r->values.options : NULL; own && own->name; own++)
+		if (!json_object_get(all, own->name) && own->type != VN_OPT_INERT && !plain(&r->values, own))
+			json_object_set_new(all, own->name, opt_to_json(&r->values, own));
 	return all;
 }
 
@@ -395,9 +395,9 @@ json_t *toxic_json(const struct rule_spec *r)
 	}
 	if (!r->per_connection)
 		json_object_set_new(toxic, "per", json_string("exchange"));
-	json_object_set_new(toxic, "seen", json_integer((json_int_t)r->tally->seen));
-	json_object_set_new(toxic, "hits", json_integer((json_int_t)r->tally->hits));
-	json_object_set_new(toxic, "unreachable", json_integer((json_int_t)r->tally->unreachable));
+	json_object_set_new(toxic, "seen", json_integer((json_int_t)r->counters->seen));
+	json_object_set_new(toxic, "hits", json_integer((json_int_t)r->counters->hits));
+	json_object_set_new(toxic, "unreachable", json_integer((json_int_t)r->counters->unreachable));
 	free(stream);
 	return toxic;
 }

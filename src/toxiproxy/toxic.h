@@ -5,16 +5,16 @@
 #include "spec/spec.h"
 #include "toxiproxy/go_json.h"
 
-struct fault { unsigned status; char text[GO_ERROR]; };        /* a refusal, in Toxiproxy's words */
+struct http_error { unsigned status; char text[GO_ERROR]; };        /* a refusal, in Toxiproxy's words */
 
 /* Always false, resp. NULL. */
-bool fault_say(struct fault *, unsigned status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool http_error_set(struct http_error *, unsigned status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The proxy with this toxic, whose name is left in `name` (to be freed); NULL: refused. */
-struct spec *toxic_add(const struct spec *, const json_t *toxic, char *name[1], struct fault *);
+struct spec *toxic_add(const struct spec *, const json_t *toxic, char *name[1], struct http_error *);
 
 /* The proxy with another toxicity, attributes and fields of the toxic; what is not said stays. NULL: refused. */
-struct spec *toxic_change(const struct spec *, const char *name, const json_t *changes, struct fault *);
+struct spec *toxic_change(const struct spec *, const char *name, const json_t *changes, struct http_error *);
 
 json_t *toxic_json(const struct rule_spec *);
 json_t *toxics_json(const struct spec *);       /* all, those of upstream first */

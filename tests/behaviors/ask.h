@@ -12,7 +12,7 @@
 
 #include "../unit/unit.h"
 
-static struct block told;               /* the options of the last one asked; texts in its verdict live here */
+static struct opt_values told;               /* the options of the last one asked; texts in its verdict live here */
 
 /* Options are written as "sleep=2 before=false". What the event leaves out is what is usual at its moment; a
  * behavior is not asked at moments that it did not want. */
@@ -23,11 +23,11 @@ static inline struct vn_verdict ask(const char *name, const char *options, struc
 	const struct vn_message usual = { .role = role, .is = VN_IS_COMMAND, .verb = "QUERY" };
 	struct vn_dice made = dice_make(1, "proxy", "rule"), dice = dice_at(&made, 1, e.exchange, e.moment);
 	struct vn_verdict v = { .keep = VN_ALL };
-	char *texts = strdup(options), *rest = texts, error[SENTENCE];
+	char *texts = strdup(options), *rest = texts, error[ERROR_MAX];
 
 	assert_non_null(b);
-	block_free(&told);
-	block_init(&told, b->options, b->opts_size);
+	opt_values_free(&told);
+	opt_values_init(&told, b->options, b->opts_size);
 	for (char *word, *value; (word = strsep(&rest, " "));) {
 		if (!(value = strchr(word, '=')))
 			continue;

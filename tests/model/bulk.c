@@ -220,7 +220,7 @@ static void *changer(void *arg)
 bool bulk_story(uint64_t seed, uint64_t bytes)
 {
 	struct play *g = calloc(1, sizeof *g);
-	struct worker_words words = { .seed = seed, .bufsize = seed % 3 ? 1 << 18 : 5000, .hold_total = 64 << 20, .bulk = seed % 3 && seed % 4 > 1 ? 1 << 17 : 1 };
+	struct worker_config words = { .seed = seed, .bufsize = seed % 3 ? 1 << 18 : 5000, .hold_total = 64 << 20, .bulk = seed % 3 && seed % 4 > 1 ? 1 << 17 : 1 };
 	pthread_t change, talks[PAIRS];
 	struct pair pairs[PAIRS];
 	uint64_t moved = 0;

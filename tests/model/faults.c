@@ -2,16 +2,16 @@
 #include "faults.h"
 
 static const struct vn_opt options[] = {
-	{ "before", VN_OPT_TIME, offsetof(struct fault, before), "0", "A time", VN_MS },
-	{ "after", VN_OPT_TIME, offsetof(struct fault, after), "0", "Another time", VN_MS },
-	{ "n", VN_OPT_INT, offsetof(struct fault, n), "0", "A number" },
-	{ "failure", VN_OPT_FAILURE, offsetof(struct fault, failure), NULL, "A failure" },
+	{ "before", VN_OPT_TIME, offsetof(struct http_error, before), "0", "A time", VN_MS },
+	{ "after", VN_OPT_TIME, offsetof(struct http_error, after), "0", "Another time", VN_MS },
+	{ "n", VN_OPT_INT, offsetof(struct http_error, n), "0", "A number" },
+	{ "failure", VN_OPT_FAILURE, offsetof(struct http_error, failure), NULL, "A failure" },
 	{ 0 }
 };
 
 static void late(const struct vn_event *e, struct vn_verdict *v)
 {
-	const struct fault *o = e->opts;
+	const struct http_error *o = e->opts;
 
 	v->hold = e->moment == VN_ON_REQUEST ? o->before : o->after;
 }
@@ -23,7 +23,7 @@ static void hung(const struct vn_event *e, struct vn_verdict *v)
 
 static void refused(const struct vn_event *e, struct vn_verdict *v)
 {
-	const struct fault *o = e->opts;
+	const struct http_error *o = e->opts;
 
 	v->fate = VN_REPLY;
 	v->failure = o->failure;
@@ -36,14 +36,14 @@ static void lost(const struct vn_event *e, struct vn_verdict *v)
 
 static void cut(const struct vn_event *e, struct vn_verdict *v)
 {
-	const struct fault *o = e->opts;
+	const struct http_error *o = e->opts;
 
 	v->keep = (size_t)o->n;
 }
 
 static void ended(const struct vn_event *e, struct vn_verdict *v)
 {
-	const struct fault *o = e->opts;
+	const struct http_error *o = e->opts;
 
 	v->end = o->n ? VN_RESET : VN_CLOSE;
 	v->after = o->after;
@@ -51,7 +51,7 @@ static void ended(const struct vn_event *e, struct vn_verdict *v)
 
 static void idle(const struct vn_event *e, struct vn_verdict *v)
 {
-	const struct fault *o = e->opts;
+	const struct http_error *o = e->opts;
 
 	v->fate = VN_REPLY;
 	v->failure = "idle";
@@ -60,12 +60,12 @@ static void idle(const struct vn_event *e, struct vn_verdict *v)
 
 static void slow(const struct vn_event *e, struct vn_verdict *v)
 {
-	const struct fault *o = e->opts;
+	const struct http_error *o = e->opts;
 
 	v->hold = o->after;
 }
 
-#define FAULT(id, moments, fn) VN_BEHAVIOR(id, .help = "A toy", .options = options, .opts_size = sizeof(struct fault), .on = (moments), .act = fn)
+#define FAULT(id, moments, fn) VN_BEHAVIOR(id, .help = "A toy", .options = options, .opts_size = sizeof(struct http_error), .on = (moments), .act = fn)
 
 FAULT(toy_late, VN_ON_REQUEST | VN_ON_RESPONSE, late)
 FAULT(toy_hung, VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END, hung)

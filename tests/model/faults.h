@@ -4,6 +4,6 @@
 
 #include "vaurien.h"
 
-struct fault { vn_nsec before, after; int64_t n; const char *failure; };   /* the options of all of them */
+struct http_error { vn_nsec before, after; int64_t n; const char *failure; };   /* the options of all of them */
 
 #endif

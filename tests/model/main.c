@@ -417,16 +417,16 @@ static struct mirror_rule rule_redraw(const struct mirror_rule *of)
 
 static void toy_rule(struct rule_spec *s, const struct mirror_rule *r)
 {
-	char name[32], error[SENTENCE];
-	struct fault *o;
+	char name[32], error[ERROR_MAX];
+	struct http_error *o;
 
 	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r->origin);
 	*s = (struct rule_spec){ .name = strdup(name), .behavior = behavior_find(toys[r->toy]), .low = r->low, .high = r->high,
 	                         .per_connection = r->per_connection, .every = 1, .until = VN_NEVER, .id = r->id, .origin = r->origin };
-	block_init(&s->block, s->behavior->options, s->behavior->opts_size);
-	if (!opt_set_text(&s->block, opt_find(s->behavior->options, "failure"), r->failure, error))
+	opt_values_init(&s->values, s->behavior->options, s->behavior->opts_size);
+	if (!opt_set_text(&s->values, opt_find(s->behavior->options, "failure"), r->failure, error))
 		fail("%s", error);
-	o = s->block.opts;
+	o = s->values.opts;
 	o->before = r->before;
 	o->after = r->after;
 	o->n = r->n;
@@ -434,14 +434,14 @@ static void toy_rule(struct rule_spec *s, const struct mirror_rule *r)
 	s->times = r->times;
 }
 
-static struct tally *tally_of(const struct spec *old, uint64_t origin)
+static struct rule_counters *tally_of(const struct spec *old, uint64_t origin)
 {
 	for (unsigned i = 0; old && i < old->n_rules; i++)
 		if (old->rules[i].origin == origin) {
-			atomic_fetch_add(&old->rules[i].tally->refs, 1);
-			return old->rules[i].tally;
+			atomic_fetch_add(&old->rules[i].counters->refs, 1);
+			return old->rules[i].counters;
 		}
-	struct tally *t = calloc(1, sizeof *t);
+	struct rule_counters *t = calloc(1, sizeof *t);
 	atomic_store(&t->refs, 1);
 	return t;
 }
@@ -450,7 +450,7 @@ static struct tally *tally_of(const struct spec *old, uint64_t origin)
 static struct spec *toy_spec(const struct mirror_rules *rules)
 {
 	struct spec *s = calloc(1, sizeof *s);
-	char error[SENTENCE], text[64];
+	char error[ERROR_MAX], text[64];
 	struct sockaddr_in back;
 	socklen_t len = sizeof back;
 
@@ -463,7 +463,7 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	s->enabled = true;
 	s->behavior = strdup("dummy");
 	s->protocol = protocol_find(w.greeter ? "greeter" : "line");
-	block_init(&s->protocol_block, NULL, 0);
+	opt_values_init(&s->protocol_values, NULL, 0);
 	s->linger = 2 * VN_S;
 	s->hold_max = 8 << 20;
 	s->backlog = 64;
@@ -471,7 +471,7 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	s->rules = calloc(rules->n + 1, sizeof *s->rules);
 	for (unsigned i = 0; i < rules->n; i++) {
 		toy_rule(&s->rules[i], &rules->rule[i]);
-		s->rules[i].tally = tally_of(w.spec, rules->rule[i].origin);
+		s->rules[i].counters = tally_of(w.spec, rules->rule[i].origin);
 	}
 	return s;
 }
@@ -518,8 +518,8 @@ static void step_change(void)
 
 static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 {
-	char error[SENTENCE];
-	struct worker_words words = { .seed = seed, .bufsize = (int64_t)bufsize, .hold_total = 512 << 20, .bulk = (int64_t)splice_from };
+	char error[ERROR_MAX];
+	struct worker_config words = { .seed = seed, .bufsize = (int64_t)bufsize, .hold_total = 512 << 20, .bulk = (int64_t)splice_from };
 	struct endpoint bound;
 	struct address any;
 

@@ -12,7 +12,7 @@
 struct spec *stage_spec(const struct stage *g, unsigned room)
 {
 	struct spec *s = calloc(1, sizeof *s);
-	char error[SENTENCE], text[64];
+	char error[ERROR_MAX], text[64];
 
 	assert(s);
 	endpoint_show(&g->back, text, sizeof text);
@@ -23,7 +23,7 @@ struct spec *stage_spec(const struct stage *g, unsigned room)
 	s->enabled = true;
 	s->behavior = strdup("dummy");
 	s->protocol = protocol_find(g->protocol);
-	block_init(&s->protocol_block, s->protocol->options, s->protocol->opts_size);
+	opt_values_init(&s->protocol_values, s->protocol->options, s->protocol->opts_size);
 	s->hold_max = 1 << 20;
 	s->linger = VN_S;
 	s->rules = calloc(room + 1, sizeof *s->rules);
@@ -35,15 +35,15 @@ void stage_rule(struct spec *s, const char *name, const char *behavior, const ch
 	static uint64_t ids;
 	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1,
 	                       .times = UINT64_MAX, .until = VN_NEVER, .id = ++ids };
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	r.origin = r.id;
-	block_init(&r.block, r.behavior->options, r.behavior->opts_size);
-	bool ok = opt_set_text(&r.block, opt_find(r.behavior->options, option), value, error);
+	opt_values_init(&r.values, r.behavior->options, r.behavior->opts_size);
+	bool ok = opt_set_text(&r.values, opt_find(r.behavior->options, option), value, error);
 	assert(ok);
-	r.tally = calloc(1, sizeof *r.tally);
-	assert(r.tally);
-	atomic_store(&r.tally->refs, 1);
+	r.counters = calloc(1, sizeof *r.counters);
+	assert(r.counters);
+	atomic_store(&r.counters->refs, 1);
 	s->rules[s->n_rules++] = r;
 }
 
@@ -69,10 +69,10 @@ void stage_change(struct stage *g, struct spec *s)
 	spec_unref(s);
 }
 
-void stage_begin(struct stage *g, const char *protocol, const struct worker_words *words)
+void stage_begin(struct stage *g, const char *protocol, const struct worker_config *words)
 {
 	struct address any;
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	g->protocol = protocol;
 	address_parse(&any, "127.0.0.1:0", error, sizeof error);

@@ -14,7 +14,7 @@ struct stage {
 	const char *protocol;
 };
 
-void stage_begin(struct stage *, const char *protocol, const struct worker_words *);
+void stage_begin(struct stage *, const char *protocol, const struct worker_config *);
 void stage_change(struct stage *, struct spec *);       /* posted to the workers; the reference goes over */
 void stage_end(struct stage *);                         /* all rules go, and the workers end */
 

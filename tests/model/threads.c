@@ -129,7 +129,7 @@ static void *client(void *arg)
 bool threads_story(uint64_t seed)
 {
 	struct play *g = calloc(1, sizeof *g);
-	struct worker_words words = { .seed = seed, .bufsize = 4096, .hold_total = 64 << 20 };
+	struct worker_config words = { .seed = seed, .bufsize = 4096, .hold_total = 64 << 20 };
 	pthread_t back, change, clients[CLIENTS];
 
 	assert(g);

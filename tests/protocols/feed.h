@@ -45,7 +45,7 @@ struct owed {
 struct feed {
 	const struct vn_protocol *protocol;
 	struct vn_session talk;
-	struct block block;
+	struct opt_values block;
 	struct vn_text_cache texts;
 	struct vn_buffer scratch;
 	struct lane lanes[2];
@@ -91,8 +91,8 @@ static struct owed *feed_last(struct feed *f) { return f->first < f->end ? &f->o
 static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 {
 	*f = (struct feed){ .protocol = protocol };
-	block_init(&f->block, protocol->options, protocol->opts_size);
-	shelf_init(&f->texts, SHELF_ROOM);
+	opt_values_init(&f->block, protocol->options, protocol->opts_size);
+	text_cache_init(&f->texts, TEXT_CACHE_ROOM);
 	f->talk = (struct vn_session){ .self = protocol, .state = calloc(1, protocol->state_size + 1), .opts = f->block.opts, .texts = &f->texts,
 	                         .scratch = &f->scratch, .backend = "backend:8000" };
 	assert(f->talk.state);
@@ -105,15 +105,15 @@ static void feed_stop(struct feed *f)
 	if (f->protocol->forget)
 		f->protocol->forget(f->talk.state);
 	for (unsigned i = 0; i < 2; i++) {
-		out_free(&f->lanes[i].rest);
-		out_free(&f->lanes[i].heard.subject);
-		out_free(&f->lanes[i].heard.instead);
+		buffer_free(&f->lanes[i].rest);
+		buffer_free(&f->lanes[i].heard.subject);
+		buffer_free(&f->lanes[i].heard.instead);
 	}
-	out_free(&f->latest_subject);
-	out_free(&f->latest_bytes);
-	out_free(&f->scratch);
-	shelf_free(&f->texts);
-	block_free(&f->block);
+	buffer_free(&f->latest_subject);
+	buffer_free(&f->latest_bytes);
+	buffer_free(&f->scratch);
+	text_cache_free(&f->texts);
+	opt_values_free(&f->block);
 	free(f->talk.state);
 	free(f->owed);
 }
@@ -122,8 +122,8 @@ static void feed_open(struct feed *f, struct lane *l, enum vn_direction d, const
 {
 	struct heard *h = &l->heard;
 
-	out_clear(&h->subject);
-	out_clear(&h->instead);
+	buffer_clear(&h->subject);
+	buffer_clear(&h->instead);
 	vn_buffer_put(&h->subject, m->subject.p, m->subject.n);
 	h->direction = d;
 	h->message = *m;
@@ -152,9 +152,9 @@ static void feed_begin(struct feed *f, struct lane *l, enum vn_direction d, cons
 	f->end -= f->told;
 	f->refused = false;
 	m = m->sequel ? m->sequel : m;
-	out_clear(&f->latest_subject);
+	buffer_clear(&f->latest_subject);
 	vn_buffer_put(&f->latest_subject, m->subject.p, m->subject.n);
-	out_clear(&f->latest_bytes);
+	buffer_clear(&f->latest_bytes);
 	vn_buffer_put(&f->latest_bytes, m->bytes.p, m->bytes.n);
 }
 
@@ -178,7 +178,7 @@ static void feed_answered(struct feed *f)
 		o.asked.note &= ~VN_NOTE_SUBSTITUTE;
 		f->protocol->word(&f->talk, &o.asked, failure_find(f->protocol, o.asked.agreed), &words);
 	}
-	out_free(&words);
+	buffer_free(&words);
 	if (f->talk.no_sequel)
 		feed_forget(f);
 }
@@ -234,7 +234,7 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 	const struct vn_message *asked = f->first < f->end ? &f->owed[f->first].asked : NULL;
 
 	memcpy(window, at.p, n);
-	out_clear(&f->scratch);
+	buffer_clear(&f->scratch);
 	f->talk.owed = asked;
 	struct vn_cut cut = d == VN_REQUEST ? f->protocol->request(&f->talk, (struct vn_span){ window, n }, &m)
 	                              : f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);

@@ -117,7 +117,7 @@ static const char *packet_read(const char *p, struct vn_buffer *to)   /* [SEQ pa
 	size_t n = payload.n - 1;
 	vn_buffer_put(to, (const uint8_t[]){ (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) }, 3);
 	vn_buffer_put(to, payload.p, payload.n);
-	out_free(&payload);
+	buffer_free(&payload);
 	return p + 1;
 }
 
@@ -131,7 +131,7 @@ static const char *typed_read(const char *p, struct vn_buffer *to)    /* <T payl
 	size_t n = payload.n + 4;
 	vn_buffer_put(to, (const uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, 4);
 	vn_buffer_put(to, payload.p, payload.n);
-	out_free(&payload);
+	buffer_free(&payload);
 	return p + 1;
 }
 
@@ -156,7 +156,7 @@ static const char *times_read(const char *p, struct vn_buffer *to)
 	times = *p == '*' ? strtoul(p + 1, (char **)&p, 10) : 1;
 	while (times--)
 		vn_buffer_put(to, item.p, item.n);
-	out_free(&item);
+	buffer_free(&item);
 	return p;
 }
 
@@ -366,7 +366,7 @@ static struct scene *scenes_read(const char *path, size_t *n)
 		if (joined.n && (!more || (line[0] && !isspace((unsigned char)line[0])))) {
 			vn_buffer_byte(&joined, 0);
 			scenes = scenes_line(scenes, n, (char *)joined.p);
-			out_clear(&joined);
+			buffer_clear(&joined);
 		}
 		if (more && line[0]) {
 			line_number = joined.n ? line_number : at;
@@ -376,7 +376,7 @@ static struct scene *scenes_read(const char *path, size_t *n)
 		}
 	} while (more);
 	free(line);
-	out_free(&joined);
+	buffer_free(&joined);
 	fclose(f);
 	return scenes;
 }
@@ -489,7 +489,7 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 		n = !chunk || stream.n - at < chunk ? stream.n - at : chunk;
 		feed_bytes(f, l->direction, stream.p + at, n);
 	}
-	out_free(&stream);
+	buffer_free(&stream);
 	if (f->fault[0])
 		return fail(l, "%s", f->fault);
 	if (why[0])
@@ -522,14 +522,14 @@ static bool refused_run(struct feed *f, const struct line *l)
 	}
 	if (ok && !same(vn_buffer_span(&bytes), vn_buffer_span(&l->bytes)))
 		ok = fail_bytes(l, l->text, vn_buffer_span(&bytes), vn_buffer_span(&l->bytes));
-	out_free(&bytes);
+	buffer_free(&bytes);
 	return ok;
 }
 
 static bool option_run(struct feed *f, const struct line *l)
 {
 	const struct vn_opt *o = opt_find(f->protocol->options, l->text);
-	char error[SENTENCE] = "no such option";
+	char error[ERROR_MAX] = "no such option";
 
 	return (o && opt_set_text(&f->block, o, l->value, error)) || fail(l, "%s: %s", l->text, error);
 }
@@ -613,9 +613,9 @@ static void scene_free(struct scene *s)
 	for (struct line *l = s->lines; l < s->lines + s->n; l++) {
 		if (l->borrowed)
 			continue;
-		out_free(&l->bytes);
-		out_free(&l->subject);
-		out_free(&l->instead);
+		buffer_free(&l->bytes);
+		buffer_free(&l->subject);
+		buffer_free(&l->instead);
 		free(l->text);
 		free(l->value);
 	}
@@ -648,7 +648,7 @@ static void file_run(const char *path, const char *corpus)
 
 static void plugin(const char *file)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	if (plugin_load(file, error))
 		return;

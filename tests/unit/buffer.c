@@ -15,7 +15,7 @@ static void put(void **state)
 	vn_buffer_put(&o, "\0e", 2);
 	assert_int_equal(vn_buffer_span(&o).n, 6);
 	assert_memory_equal(vn_buffer_span(&o).p, "abcd\0e", 6);
-	out_free(&o);
+	buffer_free(&o);
 	assert_true(!o.p && !o.n && !o.room);
 }
 
@@ -23,16 +23,16 @@ static void put(void **state)
 static void cleared(void **state)
 {
 	struct vn_buffer o = { 0 };
-	out_clear(&o);
+	buffer_clear(&o);
 	vn_buffer_put(&o, "abc", 3);
 	const uint8_t *p = o.p;
-	out_clear(&o);
+	buffer_clear(&o);
 	assert_int_equal(vn_buffer_span(&o).n, 0);
 	vn_buffer_put(&o, "de", 2);
 	assert_ptr_equal(o.p, p);
 	assert_memory_equal(vn_buffer_span(&o).p, "de", 2);
-	out_free(&o);
-	out_free(&o);
+	buffer_free(&o);
+	buffer_free(&o);
 }
 
 static void grown(void **state)
@@ -47,12 +47,12 @@ static void grown(void **state)
 		assert_memory_equal(vn_buffer_span(&o).p + vn_buffer_span(&o).n - 1 - n, many, n);
 		assert_true(o.n <= o.room);
 	}
-	out_clear(&o);
+	buffer_clear(&o);
 	for (int i = 0; i < 1000; i++)
 		vn_buffer_byte(&o, (uint8_t)i);
 	for (int i = 0; i < 1000; i++)
 		assert_int_equal(o.p[i], (uint8_t)i);
-	out_free(&o);
+	buffer_free(&o);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -39,7 +39,7 @@ static void connect_pair(void)
 
 static int set_up(void **state)
 {
-	worker_init(&worker, &worker, 0, 1, NULL, &(struct worker_words){ 1, 4096, 1 << 20 });
+	worker_init(&worker, &worker, 0, 1, NULL, &(struct worker_config){ 1, 4096, 1 << 20 });
 	worker.loop.clock = clock_mine;
 	clock_now = VN_S;
 	loop_clock(&worker.loop);

@@ -22,7 +22,7 @@ static void wakes(struct subscriber *r)
 
 static int set_up(void **state)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 
 	woken = 0;
 	loop_init(&loop);
@@ -247,7 +247,7 @@ static void a_full_ring(void **state)
 
 static void types(void **state)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	unsigned wants;
 
 	assert_true(events_types("fault,closed", &wants, error));
@@ -276,7 +276,7 @@ static void as_a_stream(void **state)
 /* A pipe that nobody reads loses events, and makes nobody wait. */
 static void a_file_that_is_not_read(void **state)
 {
-	char path[] = "/tmp/events-XXXXXX", error[SENTENCE], bytes[4096];
+	char path[] = "/tmp/events-XXXXXX", error[ERROR_MAX], bytes[4096];
 	struct loop own;
 	int fd = mkstemp(path);
 

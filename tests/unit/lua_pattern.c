@@ -8,7 +8,7 @@
 
 static int fresh(lua_State *L)
 {
-	place_of(L)->pattern_steps = 0;
+	vm_of(L)->pattern_steps = 0;
 	return 0;
 }
 
@@ -54,11 +54,11 @@ static const char program[] =
 /* Errors name the function: Lua's as it is called, ours by its field. */
 static void as_lua_does(void **state)
 {
-	static struct place place;
+	static struct vm place;
 	lua_State *L = place.L = luaL_newstate();
 
 	assert_non_null(L);
-	*(struct place **)lua_getextraspace(L) = &place;
+	*(struct vm **)lua_getextraspace(L) = &place;
 	luaL_openlibs(L);
 	lua_newtable(L);
 	luaL_setfuncs(L, ours, 0);

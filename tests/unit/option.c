@@ -33,27 +33,27 @@ static const struct vn_opt table[] = {
 	{ .name = NULL },
 };
 
-static struct block block;
+static struct opt_values values;
 static struct fake_opts *opts;
-static char error[SENTENCE];
+static char error[ERROR_MAX];
 
 static int set_up(void **state)
 {
-	block_init(&block, table, sizeof *opts);
-	opts = block.opts;
+	opt_values_init(&values, table, sizeof *opts);
+	opts = values.opts;
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	block_free(&block);
+	opt_values_free(&values);
 	return 0;
 }
 
 static bool set(const char *name, const char *text)
 {
 	error[0] = '\0';
-	return opt_set_text(&block, opt_find(table, name), text, error);
+	return opt_set_text(&values, opt_find(table, name), text, error);
 }
 
 static bool set_json(const char *name, const char *text)
@@ -61,7 +61,7 @@ static bool set_json(const char *name, const char *text)
 	json_t *value = json_loads(text, JSON_DECODE_ANY, NULL);
 	assert_non_null(value);
 	error[0] = '\0';
-	bool good = opt_set_json(&block, opt_find(table, name), value, error);
+	bool good = opt_set_json(&values, opt_find(table, name), value, error);
 	json_decref(value);
 	return good;
 }
@@ -76,14 +76,14 @@ static void defaults(void **state)
 	assert_int_equal(opts->lag, 0);
 	assert_null(opts->word);
 	assert_string_equal(opts->kind, "uniform");
-	assert_int_equal(block.skip, 2);
-	assert_int_equal(block.times, 1);
+	assert_int_equal(values.skip, 2);
+	assert_int_equal(values.times, 1);
 
-	struct block bare;
-	block_init(&bare, NULL, 0);
+	struct opt_values bare;
+	opt_values_init(&bare, NULL, 0);
 	assert_int_equal(bare.skip, 0);
 	assert_true(bare.times == UINT64_MAX);
-	block_free(&bare);
+	opt_values_free(&bare);
 }
 
 static void times(void **state)
@@ -126,9 +126,9 @@ static void whole_numbers(void **state)
 	assert_false(set("percent", "101"));
 	assert_string_equal(error, "percent: expected a whole number from -1 to 100, got '101'");
 	assert_true(set("warmup", "7"));
-	assert_int_equal(block.skip, 7);
+	assert_int_equal(values.skip, 7);
 	assert_true(set("agitate", "4"));
-	assert_int_equal(block.times, 4);
+	assert_int_equal(values.times, 4);
 }
 
 static void words(void **state)
@@ -180,13 +180,13 @@ static void json_refused(void **state)
 		{ "share", "-1e-9" }, { "word", "3" }, { "failure", "1213" }, { "kind", "null" }, { "kind", "\"\"" },
 		{ "warmup", "-1" }, { "agitate", "1e19" }, { "keep_alive", "0.5" }, { "keep_alive", "[]" },
 	};
-	json_t *before = block_to_json(&block), *after;
+	json_t *before = opt_values_to_json(&values), *after;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		if (set_json(bad[i][0], bad[i][1]))
 			fail_msg("%s took %s", bad[i][0], bad[i][1]);
 		assert_non_null(strstr(error, ": expected "));
 	}
-	after = block_to_json(&block);
+	after = opt_values_to_json(&values);
 	assert_true(json_equal(before, after));
 	json_decref(before);
 	json_decref(after);
@@ -197,7 +197,7 @@ static void json_refused(void **state)
 static void shown(void **state)
 {
 	set("lag", "250");
-	json_t *object = block_to_json(&block);
+	json_t *object = opt_values_to_json(&values);
 	char *text = json_dumps(object, 0);
 	assert_string_equal(text, "{\"before\": true, \"count\": 3, \"percent\": 0, \"share\": 0.5, \"sleep\": 1.0, "
 	                    "\"lag\": 250, \"word\": null, \"kind\": \"uniform\", \"failure\": null, \"warmup\": 2, "
@@ -208,20 +208,20 @@ static void shown(void **state)
 	const char *key;
 	json_t *value;
 	json_object_foreach(object, key, value)
-		assert_true(opt_set_json(&block, opt_find(table, key), value, error));
+		assert_true(opt_set_json(&values, opt_find(table, key), value, error));
 	json_decref(object);
 }
 
 static void copied(void **state)
 {
-	struct block other;
+	struct opt_values other;
 	set("word", "mine");
-	block_copy(&other, &block);
+	opt_values_copy(&other, &values);
 	set("word", "changed");
 	assert_string_equal(((struct fake_opts *)other.opts)->word, "mine");
 	assert_int_equal(other.skip, 2);
-	block_free(&other);
-	block_free(&other);                     /* may be done twice */
+	opt_values_free(&other);
+	opt_values_free(&other);                     /* may be done twice */
 }
 
 static void described(void **state)
@@ -232,7 +232,7 @@ static void described(void **state)
 		{ "lag", "milliseconds, default 0" }, { "kind", "one of uniform, normal; default uniform" },
 		{ "word", "text" }, { "keep_alive", "changes nothing" },
 	};
-	char text[SENTENCE];
+	char text[ERROR_MAX];
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
 		opt_describe(opt_find(table, want[i][0]), text, sizeof text);
 		assert_string_equal(text, want[i][1]);
@@ -252,15 +252,15 @@ static void sentences_fit(void **state)
 	for (int i = 0; i < 200; i++)
 		strcat(many, i % 3 ? "\xc3\xa9" : "\xe2\x82\xac");
 	for (size_t size = 2; size <= sizeof small; size++) {
-		text_show(many, small, size);
+		text_printable(many, small, size);
 		assert_true(strlen(small) < size);
 		assert_true(utf8(small));
 	}
 	for (size_t cut = 0; cut < 6; cut++) {
-		sentence_put(error, "%.*s%s", (int)cut, "aaaaaa", many);
-		assert_true(strlen(error) < SENTENCE && utf8(error));
+		error_format(error, "%.*s%s", (int)cut, "aaaaaa", many);
+		assert_true(strlen(error) < ERROR_MAX && utf8(error));
 	}
-	assert_string_equal(text_show("a\nb\x7f", small, sizeof small), "a?b?");
+	assert_string_equal(text_printable("a\nb\x7f", small, sizeof small), "a?b?");
 	assert_false(set("sleep", many));
 	assert_true(utf8(error));
 }
@@ -285,8 +285,8 @@ static void tables(void **state)
 		"50:2,60:1", "50:1d", "50:inf", "nan:1", "50:1e300", "50:1:2",
 		"1:1,2:2,3:3,4:4,5:5,6:6,7:7,8:8,9:9,10:10,11:11,12:12,13:13,14:14,15:15,16:16,17:17",
 	};
-	struct block b, copy;
-	block_init(&b, tabled, sizeof(struct tabled));
+	struct opt_values b, copy;
+	opt_values_init(&b, tabled, sizeof(struct tabled));
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_true(opt_set_text(&b, tabled, "50:1s", error));
 		assert_false(opt_set_text(&b, tabled, bad[i], error));
@@ -295,7 +295,7 @@ static void tables(void **state)
 	}
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		assert_true(opt_set_text(&b, tabled, good[i][0], error));
-		block_copy(&copy, &b);
+		opt_values_copy(&copy, &b);
 		json_t *shown = opt_to_json(&copy, tabled);
 		char *text = json_dumps(shown, JSON_ENCODE_ANY);
 		assert_string_equal(text, good[i][1]);
@@ -303,10 +303,10 @@ static void tables(void **state)
 		assert_true(opt_set_json(&b, tabled, shown, error));
 		assert_memory_equal(b.opts, copy.opts, sizeof(struct tabled));
 		json_decref(shown);
-		block_free(&copy);
+		opt_values_free(&copy);
 	}
 	assert_false(opt_set_json(&b, tabled, json_true(), error));
-	block_free(&b);
+	opt_values_free(&b);
 }
 
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)

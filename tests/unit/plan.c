@@ -98,10 +98,10 @@ static struct rule_spec *rule_add(struct spec *s, const char *name, const struct
 {
 	struct rule_spec *r = &s->rules[s->n_rules++];
 	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .times = UINT64_MAX, .until = VN_NEVER, .id = 100 + s->n_rules, .origin = 100 + s->n_rules,
-	                         .tally = calloc(1, sizeof *r->tally) };
-	block_init(&r->block, b->options, b->opts_size);
-	memcpy(r->block.opts, &v, sizeof v);
-	atomic_init(&r->tally->refs, 1);
+	                         .counters = calloc(1, sizeof *r->counters) };
+	opt_values_init(&r->values, b->options, b->opts_size);
+	memcpy(r->values.opts, &v, sizeof v);
+	atomic_init(&r->counters->refs, 1);
 	return r;
 }
 
@@ -183,8 +183,8 @@ static void weights_whole(void **state)
 		first += in == 1;
 	}
 	assert_in_range(first, 7850, 8150);
-	assert_int_equal(spec->rules[0].tally->seen, first);
-	assert_int_equal(spec->rules[1].tally->seen, 10000 - first);
+	assert_int_equal(spec->rules[0].counters->seen, first);
+	assert_int_equal(spec->rules[1].counters->seen, 10000 - first);
 }
 
 static void weights_partly(void **state)
@@ -227,8 +227,8 @@ static void certain_and_never(void **state)
 		assert_int_equal(decide(plan, x), 1);
 	assert_int_equal(decide_at(plan, 0, 1, 1, 0), 0);
 	assert_int_equal(decide_at(plan, 6, 1, 1, 0), 0);
-	assert_int_equal(spec->rules[0].tally->seen, 1000);
-	assert_int_equal(spec->rules[1].tally->seen, 0);
+	assert_int_equal(spec->rules[0].counters->seen, 1000);
+	assert_int_equal(spec->rules[1].counters->seen, 0);
 }
 
 /* How many of a thousand exchanges fare otherwise under another seed, proxy, rule, connection or moment. */
@@ -286,9 +286,9 @@ static void full_of_rules(void **state)
 
 static struct rule_spec *with(struct rule_spec *r, const char *field, const char *text)
 {
-	char error[SENTENCE];
+	char error[ERROR_MAX];
 	if (!r->fields.options)
-		block_init(&r->fields, rule_options, sizeof(struct rule_fields));
+		opt_values_init(&r->fields, rule_options, sizeof(struct rule_fields));
 	assert_true(opt_set_text(&r->fields, opt_find(rule_options, field), text, error));
 	return r;
 }
@@ -323,8 +323,8 @@ static void match_on_verb_and_subject(void **state)
 	q.msg = NULL;                   /* rules that come while an exchange is open do not see what was asked */
 	assert_int_equal(plan_decide(plan, plan_all(plan), &q), 8);
 	assert_int_equal(plan_decide(plan, 7, &q), 0);
-	assert_int_equal(spec->rules[0].tally->seen, 1);
-	assert_int_equal(spec->rules[3].tally->seen, sizeof cases / sizeof cases[0] + 1);
+	assert_int_equal(spec->rules[0].counters->seen, 1);
+	assert_int_equal(spec->rules[3].counters->seen, sizeof cases / sizeof cases[0] + 1);
 }
 
 static void match_on_a_long_subject(void **state)
@@ -359,8 +359,8 @@ static void match_then_dice(void **state)
 	}
 	assert_in_range(in, 430, 570);
 	assert_in_range(met, 900, 1100);
-	assert_int_equal(spec->rules[0].tally->seen, in);
-	assert_int_equal(spec->rules[1].tally->seen, met);
+	assert_int_equal(spec->rules[0].counters->seen, in);
+	assert_int_equal(spec->rules[1].counters->seen, met);
 }
 
 /* Counts are of those that it finds. */
@@ -375,9 +375,9 @@ static void match_then_counts(void **state)
 		flags = (struct rule_flags){ .in = ask("QUERY", asks[i]) };
 		assert_int_equal(judge(VN_ON_REQUEST, VN_REQUEST), i == 5);
 	}
-	assert_int_equal(r->tally->seen, 4);
-	assert_int_equal(r->tally->count, 4);
-	assert_int_equal(r->tally->hits, 1);
+	assert_int_equal(r->counters->seen, 4);
+	assert_int_equal(r->counters->count, 4);
+	assert_int_equal(r->counters->hits, 1);
 }
 
 static void clients(void **state)
@@ -411,13 +411,13 @@ static void match_on_raw(void **state)
 	q.raw = true;
 	for (int i = 1; i <= 3; i++) {
 		assert_int_equal(ask("DATA", "x"), 4);
-		assert_int_equal(r->tally->unreachable, i);
-		assert_int_equal(spec->rules[1].tally->unreachable, i);
+		assert_int_equal(r->counters->unreachable, i);
+		assert_int_equal(spec->rules[1].counters->unreachable, i);
 	}
-	assert_int_equal(r->tally->seen, 0);
+	assert_int_equal(r->counters->seen, 0);
 	q.raw = false;
 	assert_int_equal(ask("DATA", NULL), 5);
-	assert_int_equal(r->tally->unreachable, 3);
+	assert_int_equal(r->counters->unreachable, 3);
 }
 
 /* ---- what was missed ---- */
@@ -507,7 +507,7 @@ static void found_is_no_miss(void **state)
 	ask("QUERY", "SELECT 1");
 	start(1);
 	assert_string_equal(told(), "");
-	spec->rules[0].tally->seen = 1; /* another thread's plan */
+	spec->rules[0].counters->seen = 1; /* another thread's plan */
 	ask("QUERY", "SELECT 1");
 	start(1);
 	assert_string_equal(told(), "");
@@ -599,7 +599,7 @@ static void what_is_told(void **state)
 	assert_true(heard.moment == VN_ON_REQUEST && heard.direction == VN_REQUEST && heard.msg == &msg && heard.words);
 	assert_true(heard.connection == 7 && heard.exchange == 1 && heard.age == 3 * VN_S);
 	assert_true(heard.data == bytes && heard.len == 5 && heard.passed == 0);
-	assert_ptr_equal(heard.opts, spec->rules[0].block.opts);
+	assert_ptr_equal(heard.opts, spec->rules[0].values.opts);
 	uint64_t first = drawn;
 	assert_true(judge(VN_ON_RESPONSE, VN_RESPONSE));
 	assert_int_not_equal(drawn, first);
@@ -686,9 +686,9 @@ static void picks(void **state)
 			if (next() != (*c == 'x'))
 				fail_msg("case %zu: exchange %td", i, c - cases[i].struck);
 		}
-		assert_int_equal(r->tally->seen, 12);
-		assert_int_equal(r->tally->count, 12);
-		assert_int_equal(r->tally->hits, hits);
+		assert_int_equal(r->counters->seen, 12);
+		assert_int_equal(r->counters->count, 12);
+		assert_int_equal(r->counters->hits, hits);
 		tear_down(NULL);
 		set_up(NULL);
 	}
@@ -706,8 +706,8 @@ static void counted_once(void **state)
 	q.moment = VN_ON_REQUEST;
 	assert_false(next());
 	assert_false(judge(VN_ON_RESPONSE, VN_RESPONSE));
-	assert_int_equal(r->tally->count, 2);
-	assert_int_equal(r->tally->hits, 1);
+	assert_int_equal(r->counters->count, 2);
+	assert_int_equal(r->counters->hits, 1);
 }
 
 static void calm_is_not_counted(void **state)
@@ -716,10 +716,10 @@ static void calm_is_not_counted(void **state)
 	r->times = 1;
 	start(1);
 	assert_false(next());
-	((struct vn_verdict *)r->block.opts)->hold = 1;
+	((struct vn_verdict *)r->values.opts)->hold = 1;
 	assert_true(next());
-	assert_int_equal(r->tally->seen, 2);
-	assert_int_equal(r->tally->count, 1);
+	assert_int_equal(r->counters->seen, 2);
+	assert_int_equal(r->counters->count, 1);
 }
 
 /* Of a connection there is one count, however many exchanges it has. */
@@ -735,9 +735,9 @@ static void per_connection(void **state)
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(next(), q.connection == 2 || q.connection == 3);
 	}
-	assert_int_equal(r->tally->seen, 5);
-	assert_int_equal(r->tally->count, 5);
-	assert_int_equal(r->tally->hits, 2);
+	assert_int_equal(r->counters->seen, 5);
+	assert_int_equal(r->counters->count, 5);
+	assert_int_equal(r->counters->hits, 2);
 }
 
 static void *strike_many(void *arg)
@@ -767,8 +767,8 @@ static void exact_between_threads(void **state)
 		assert_int_equal(pthread_create(&threads[i], NULL, strike_many, NULL), 0);
 	for (int i = 0; i < 3; i++)
 		pthread_join(threads[i], NULL);
-	assert_int_equal(r->tally->count, 60000);
-	assert_int_equal(r->tally->hits, 1234);
+	assert_int_equal(r->counters->count, 60000);
+	assert_int_equal(r->counters->hits, 1234);
 }
 
 /* ---- verdicts ---- */
@@ -777,7 +777,7 @@ static void exact_between_threads(void **state)
 static void clamped(void **state)
 {
 	struct rule_spec *r = ADD("wild", fake_says, .fate = 99, .end = 99, .hold = -5, .after = -5);
-	struct vn_verdict *v = r->block.opts;
+	struct vn_verdict *v = r->values.opts;
 	start(1);
 	assert_false(next());
 	*v = CALM(.end = VN_CLOSE, .after = -5, .pace = { .gap = 7, .vary = SIZE_MAX },
@@ -836,17 +836,17 @@ static void unreachable(void **state)
 		assert_false(next());
 		assert_false(judge(VN_ON_RESPONSE, VN_RESPONSE));
 		assert_false(judge(VN_ON_DATA, VN_RESPONSE));
-		assert_int_equal(r->tally->unreachable, i);
+		assert_int_equal(r->counters->unreachable, i);
 	}
-	assert_int_equal(r->tally->count, 0);
-	assert_int_equal(r->tally->hits, 0);
+	assert_int_equal(r->counters->count, 0);
+	assert_int_equal(r->counters->hits, 0);
 	q.raw = false;
 	q.moment = VN_ON_REQUEST;
 	assert_true(next());
 	msg.is = VN_IS_LOGIN;              /* a failure that does not fit is not out of reach either */
 	assert_false(next());
-	assert_int_equal(r->tally->unreachable, 3);
-	assert_int_equal(r->tally->hits, 1);
+	assert_int_equal(r->counters->unreachable, 3);
+	assert_int_equal(r->counters->hits, 1);
 }
 
 static void unreachable_per_connection(void **state)
@@ -858,7 +858,7 @@ static void unreachable_per_connection(void **state)
 	q.raw = true;
 	for (int i = 0; i < 3; i++)
 		assert_false(next());
-	assert_int_equal(r->tally->unreachable, 1);
+	assert_int_equal(r->counters->unreachable, 1);
 }
 
 /* Where the protocol has no words, junk is put into the answer: nothing is out of reach. */
@@ -870,8 +870,8 @@ static void wordless(void **state)
 	assert_false(next());
 	assert_true(judge(VN_ON_RESPONSE, VN_RESPONSE));
 	assert_true(j.v.dirt.junk > 0 && j.v.fate == VN_PASS);
-	assert_int_equal(r->tally->unreachable, 0);
-	assert_int_equal(r->tally->hits, 1);
+	assert_int_equal(r->counters->unreachable, 0);
+	assert_int_equal(r->counters->hits, 1);
 }
 
 static void named_failure(void **state)
@@ -883,18 +883,18 @@ static void named_failure(void **state)
 	assert_true(next());
 	assert_string_equal(j.failure->name, "locked");
 	assert_true(j.v.fate == VN_REPLY && j.v.end == VN_STAY);
-	((struct vn_verdict *)r->block.opts)->failure = "unheard_of";
+	((struct vn_verdict *)r->values.opts)->failure = "unheard_of";
 	assert_false(next());
-	((struct vn_verdict *)r->block.opts)->failure = "gone";
+	((struct vn_verdict *)r->values.opts)->failure = "gone";
 	assert_true(next());
 	assert_true(j.v.end == VN_CLOSE && j.end_rule == 101);     /* what the server does behind it */
-	((struct vn_verdict *)r->block.opts)->end = VN_RESET;
+	((struct vn_verdict *)r->values.opts)->end = VN_RESET;
 	assert_true(next());
 	assert_int_equal(j.v.end, VN_RESET);                       /* unless the rule knows better */
-	assert_int_equal(r->tally->seen, 5);
-	assert_int_equal(r->tally->count, 3);
-	assert_int_equal(r->tally->hits, 3);
-	assert_int_equal(r->tally->unreachable, 0);
+	assert_int_equal(r->counters->seen, 5);
+	assert_int_equal(r->counters->count, 3);
+	assert_int_equal(r->counters->hits, 3);
+	assert_int_equal(r->counters->unreachable, 0);
 }
 
 static void failure_moments(void **state)
@@ -911,7 +911,7 @@ static void failure_moments(void **state)
 	assert_true(judge(VN_ON_REST, VN_RESPONSE));
 	assert_string_equal(j.failure->name, "gone");
 	assert_int_equal(j.v.end, VN_CLOSE);
-	((struct vn_verdict *)spec->rules[0].block.opts)->failure = "no";
+	((struct vn_verdict *)spec->rules[0].values.opts)->failure = "no";
 	assert_false(judge(VN_ON_REST, VN_RESPONSE));
 }
 
@@ -923,16 +923,16 @@ static void rehearsed(void **state)
 	flags.in = whole.in = 1;
 	q.rehearsal = true;
 	assert_false(next());
-	assert_int_equal(spec->rules[0].tally->count, 0);
+	assert_int_equal(spec->rules[0].counters->count, 0);
 	q.rehearsal = false;
 	assert_false(next());
 	q.rehearsal = true;
 	assert_true(next());
-	assert_int_equal(spec->rules[0].tally->count, 1);
-	assert_int_equal(spec->rules[0].tally->hits, 0);
+	assert_int_equal(spec->rules[0].counters->count, 1);
+	assert_int_equal(spec->rules[0].counters->hits, 0);
 	q.rehearsal = false;
 	assert_true(next());
-	assert_int_equal(spec->rules[0].tally->hits, 1);
+	assert_int_equal(spec->rules[0].counters->hits, 1);
 }
 
 /* What the protocol finds unfit is not struck: it is not counted, nor is it drawn. */
@@ -947,12 +947,12 @@ static void unfit_after_all(void **state)
 		assert_true(next());
 		assert_string_equal(j.failure->name, "locked");
 	}
-	assert_true(named->tally->count == 0 && named->tally->hits == 0 && any->tally->hits == 20);
+	assert_true(named->counters->count == 0 && named->counters->hits == 0 && any->counters->hits == 20);
 	msg.note = 0;
 	next();
-	assert_int_equal(named->tally->hits, 0);
+	assert_int_equal(named->counters->hits, 0);
 	next();
-	assert_true(named->tally->count == 2 && named->tally->hits == 1);
+	assert_true(named->counters->count == 2 && named->counters->hits == 1);
 }
 
 /* A failure that answers nothing of what is asked says so; one that strikes once is right. */

@@ -15,7 +15,7 @@ static struct plan *plan_with(unsigned n, const uint64_t *ids)
 	p->n = n;
 	for (unsigned i = 0; i < n; i++) {
 		words[i].id = ids[i];
-		p->rules[i].words = &words[i];
+		p->rules[i].spec = &words[i];
 	}
 	p->spec = (void *)words;        /* kept for the end only */
 	return p;

@@ -10,13 +10,13 @@
 
 static bool found(const char *pattern, const char *text, bool nearly)
 {
-	char error[SENTENCE] = "";
-	if (!pattern_check(pattern, error))
+	char error[ERROR_MAX] = "";
+	if (!regex_check(pattern, error))
 		fail_msg("%s: %s", pattern, error);
-	struct pattern *p = pattern_make(pattern);
+	struct regex *p = regex_make(pattern);
 	struct vn_span s = { (const uint8_t *)text, strlen(text) };
-	bool yes = nearly ? pattern_nearly(p, s) : pattern_finds(p, s);
-	pattern_free(p);
+	bool yes = nearly ? regex_match_icase(p, s) : regex_match(p, s);
+	regex_free(p);
 	return yes;
 }
 
@@ -49,14 +49,14 @@ static void finds(void **state)
 static void bytes(void **state)
 {
 	static const uint8_t raw[] = "SET \xff\0key";
-	struct pattern *p = pattern_make("key$");
-	assert_true(pattern_finds(p, (struct vn_span){ raw, sizeof raw - 1 }));
-	assert_false(pattern_finds(p, (struct vn_span){ raw, 6 }));
-	pattern_free(p);
-	p = pattern_make("^SET \\xff\\x00k");
-	assert_true(pattern_finds(p, (struct vn_span){ raw, sizeof raw - 1 }));
-	pattern_free(p);
-	pattern_free(NULL);
+	struct regex *p = regex_make("key$");
+	assert_true(regex_match(p, (struct vn_span){ raw, sizeof raw - 1 }));
+	assert_false(regex_match(p, (struct vn_span){ raw, 6 }));
+	regex_free(p);
+	p = regex_make("^SET \\xff\\x00k");
+	assert_true(regex_match(p, (struct vn_span){ raw, sizeof raw - 1 }));
+	regex_free(p);
+	regex_free(NULL);
 }
 
 static void refused(void **state)
@@ -65,9 +65,9 @@ static void refused(void **state)
 		{ "(", 1 }, { "abc)", 3 }, { "[a", 2 }, { "a**(", 2 }, { "\\", 1 }, { "(?<n>", 5 }, { "x(*NOPE)", 7 },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		char error[SENTENCE] = "";
+		char error[ERROR_MAX] = "";
 		int offset = -1, used = 0;
-		assert_false(pattern_check(bad[i].pattern, error));
+		assert_false(regex_check(bad[i].pattern, error));
 		sscanf(error, "match: expected a regular expression; at offset %d: %n", &offset, &used);
 		if (!used || !error[used] || abs(offset - bad[i].offset) > 1)
 			fail_msg("%s: %s", bad[i].pattern, error);
@@ -91,15 +91,15 @@ static void no_pattern_takes_long(void **state)
 	memset(text, 'a', LONG);
 	for (size_t i = 0; i < sizeof hungry / sizeof hungry[0]; i++)
 		for (size_t n = 40; n <= LONG; n = n < 1000 ? 1000 : n * 16 + 384) {
-			struct pattern *p = pattern_make(hungry[i]);
+			struct regex *p = regex_make(hungry[i]);
 			double start = seconds();
 			text[n - 1] = '!';
-			assert_false(pattern_finds(p, (struct vn_span){ text, n }));
-			assert_false(pattern_nearly(p, (struct vn_span){ text, n }));
+			assert_false(regex_match(p, (struct vn_span){ text, n }));
+			assert_false(regex_match_icase(p, (struct vn_span){ text, n }));
 			text[n - 1] = 'a';
 			if (seconds() - start > 2)
 				fail_msg("%s on %zu bytes took %.3f s", hungry[i], n, seconds() - start);
-			pattern_free(p);
+			regex_free(p);
 		}
 	free(text);
 }
@@ -109,12 +109,12 @@ static void a_long_subject(void **state)
 {
 	enum { LONG = 16384 };
 	uint8_t *text = malloc(LONG);
-	struct pattern *p = pattern_make("^QUERY (?:x|y)*UPDATE$");
+	struct regex *p = regex_make("^QUERY (?:x|y)*UPDATE$");
 	memset(text, 'x', LONG);
 	memcpy(text, "QUERY ", 6);
 	memcpy(text + LONG - 6, "UPDATE", 6);
-	assert_true(pattern_finds(p, (struct vn_span){ text, LONG }));
-	pattern_free(p);
+	assert_true(regex_match(p, (struct vn_span){ text, LONG }));
+	regex_free(p);
 	free(text);
 }
 

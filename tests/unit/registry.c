@@ -47,7 +47,7 @@ static void sorted(void **state)
 
 static void no_fault(void **state)
 {
-	const char *fault = registry_fault();
+	const char *fault = registry_error();
 	if (fault)
 		fail_msg("%s", fault);
 }
@@ -74,26 +74,26 @@ static void faults(void **state)
 	};
 	wrong = (struct vn_behavior){ .abi = VAURIEN_ABI, .name = "fake_wrong", .options = table };
 	vn_behavior_announce(&wrong);
-	assert_null(registry_fault());
+	assert_null(registry_error());
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		table[0] = cases[i].row;
 		wrong.opts_size = cases[i].size;
-		const char *why = registry_fault();
+		const char *why = registry_error();
 		if (!why || !strstr(why, "fake_wrong") || !strstr(why, cases[i].why))
 			fail_msg("case %zu: %s", i, why ? why : "no fault found");
 	}
 	table[0] = table[1] = (struct vn_opt){ .name = "x", .type = VN_OPT_INERT, .help = "h" };
-	assert_non_null(strstr(registry_fault(), "twice"));
+	assert_non_null(strstr(registry_error(), "twice"));
 	table[0].name = NULL;
 
 	wrong.on = VN_ON_OPEN;
-	assert_non_null(strstr(registry_fault(), "no act()"));
+	assert_non_null(strstr(registry_error(), "no act()"));
 	wrong.on = 0;
 	wrong.abi = VAURIEN_ABI + 1;
-	assert_non_null(strstr(registry_fault(), "version"));
+	assert_non_null(strstr(registry_error(), "version"));
 	wrong.abi = VAURIEN_ABI;
-	assert_null(registry_fault());
+	assert_null(registry_error());
 }
 
 static const struct CMUnitTest tests[] = {

@@ -64,7 +64,7 @@ VN_BEHAVIOR(tale_locks, .help = "Is made of a failure", .on = VN_ON_REQUEST, .fa
 VN_BEHAVIOR(tale_keeps, .help = "Is made of one that is the protocol's own affair", .on = VN_ON_REQUEST, .failure = "secret", .act = tale_act)
 
 static struct rule_spec rule;
-static char error[SENTENCE];
+static char error[ERROR_MAX];
 
 static bool read_on(const struct vn_protocol *p, const char *words)
 {
@@ -93,7 +93,7 @@ static const struct rule_fields *fields(void)
 
 static const struct tale_opts *own(void)
 {
-	return rule.block.opts;
+	return rule.values.opts;
 }
 
 /* ---- reading ---- */
@@ -245,7 +245,7 @@ static void refused(void **state)
 	bad_on(&protocol_tale_raw, "tale_locks", "name: tale_locks needs a protocol with the failure 'deadlock', tale_raw has none");
 	bad_on(&protocol_tale_told, "tale_keeps", "name: tale_keeps needs a protocol with the failure 'secret', tale_told has none");
 	good("tale_locks");
-	assert_true(rule_words(&rule));
+	assert_true(rule_needs_messages(&rule));
 	rule_free(&rule);
 }
 
@@ -281,7 +281,7 @@ static void settle_culprits(void **state)
 		rule_init(&rule, "x", strcmp(bad[i].key, "direction") ? &behavior_tale : &behavior_tale_asks, NULL);
 		assert_true(rule_set(&rule, bad[i].key, value, &culprit, error));
 		culprit = NULL;
-		assert_false(rule_settle(&rule, &protocol_tale_told, &culprit, error));
+		assert_false(rule_finish(&rule, &protocol_tale_told, &culprit, error));
 		assert_string_equal(culprit, bad[i].key);
 		assert_int_equal(strncmp(error, bad[i].key, strlen(bad[i].key)), 0);
 		rule_free(&rule);
@@ -334,9 +334,9 @@ static void networks(void **state)
 		for (int k = 0; k < 4; k++) {
 			struct endpoint in = endpoint_of(cases[i].in[k] ? cases[i].in[k] : cases[i].in[0]);
 			struct endpoint out = endpoint_of(cases[i].out[k] ? cases[i].out[k] : cases[i].out[0]);
-			if (!rule_means(&rule, &in))
+			if (!rule_applies_to(&rule, &in))
 				fail_msg("%s does not mean %s", cases[i].client, cases[i].in[k]);
-			if (rule_means(&rule, &out))
+			if (rule_applies_to(&rule, &out))
 				fail_msg("%s means %s", cases[i].client, cases[i].out[k]);
 		}
 		rule_free(&rule);
@@ -344,7 +344,7 @@ static void networks(void **state)
 	good("tale");
 	struct endpoint anyone[] = { endpoint_of("1.2.3.4"), endpoint_of("::1"), endpoint_of("unix") };
 	for (int k = 0; k < 3; k++)
-		assert_true(rule_means(&rule, &anyone[k]));
+		assert_true(rule_applies_to(&rule, &anyone[k]));
 	rule_free(&rule);
 }
 
@@ -355,7 +355,7 @@ static void no_networks(void **state)
 		"256.1.1.1", "::/129", "[::1]", "fe80::1%eth0", "/8", "", " 10.0.0.1", "10.0.0.0/18446744073709551624",
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-		char words[200], sentence[SENTENCE];
+		char words[200], sentence[ERROR_MAX];
 		snprintf(words, sizeof words, "tale client='%s'", bad[i]);
 		snprintf(sentence, sizeof sentence, "client: expected an address or a network such as 10.0.0.0/8, got '%s'", bad[i]);
 		bad_on(&protocol_tale_told, words, sentence);
@@ -396,9 +396,9 @@ static void json(void **state)
 	           "\"every\":3,\"ttl\":1.5}");
 	rule_free(&rule);
 	good("dummy name=mine per=connection");
-	rule.tally->seen = 3;
-	rule.tally->hits = 2;
-	rule.tally->unreachable = 1;
+	rule.counters->seen = 3;
+	rule.counters->hits = 2;
+	rule.counters->unreachable = 1;
 	json_t *all = rule_json(&rule);
 	char *text = json_dumps(all, JSON_COMPACT);
 	assert_string_equal(text, "{\"name\":\"mine\",\"behavior\":\"dummy\",\"options\":{\"per\":\"connection\"},\"seen\":3,\"hits\":2,"
@@ -426,12 +426,12 @@ static void put_back(void **state)
 		json_object_foreach(options, key, value)
 			if (!rule_set(&rule, key, value, &culprit, error))
 				fail_msg("%s: %s", words[i], error);
-		assert_true(rule_settle(&rule, &protocol_tale_told, &culprit, error));
+		assert_true(rule_finish(&rule, &protocol_tale_told, &culprit, error));
 		same_shown(before);
 		assert_true(rule.skip == first.skip && rule.times == first.times && rule.every == first.every && rule.high == first.high);
 		assert_true(rule.direction == first.direction && rule.per_connection == first.per_connection);
 		assert_memory_equal(&rule.client, &first.client, sizeof rule.client);
-		assert_true(rule.id != first.id && rule.tally != first.tally);
+		assert_true(rule.id != first.id && rule.counters != first.counters);
 		rule_free(&first);
 		rule_free(&rule);
 		json_decref(options);
@@ -444,13 +444,13 @@ static void copies(void **state)
 	struct rule_spec copy;
 	good("tale match=^A times=2 text=x name=mine");
 	rule_copy(&copy, &rule);
-	assert_true(copy.id == rule.id && copy.tally == rule.tally && rule.tally->refs == 2);
-	assert_true(copy.name != rule.name && copy.block.opts != rule.block.opts && copy.fields.opts != rule.fields.opts);
+	assert_true(copy.id == rule.id && copy.counters == rule.counters && rule.counters->refs == 2);
+	assert_true(copy.name != rule.name && copy.values.opts != rule.values.opts && copy.fields.opts != rule.fields.opts);
 	rule_free(&rule);
 	rule = copy;
 	assert_string_equal(fields()->match, "^A");
 	assert_string_equal(own()->text, "x");
-	assert_int_equal(rule.tally->refs, 1);
+	assert_int_equal(rule.counters->refs, 1);
 	rule_free(&rule);
 }
 
@@ -462,7 +462,7 @@ static void words_needed(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		good(cases[i].words);
-		assert_int_equal(rule_words(&rule), cases[i].needs);
+		assert_int_equal(rule_needs_messages(&rule), cases[i].needs);
 		rule_free(&rule);
 	}
 }

@@ -145,9 +145,9 @@ static void flags(void **state)
 	const struct spec *p = settings.proxies[0];
 	assert_string_equal(p->name, "db");
 	assert_string_equal(p->behavior, "20:fake_slow");
-	assert_int_equal(((struct slow_opts *)p->rules[0].block.opts)->sleep, 250 * VN_MS);
+	assert_int_equal(((struct slow_opts *)p->rules[0].values.opts)->sleep, 250 * VN_MS);
 	assert_false(slow()->before);
-	assert_true(((struct line_opts *)p->protocol_block.opts)->strict);
+	assert_true(((struct line_opts *)p->protocol_values.opts)->strict);
 	assert_int_equal(p->timeout, 2500 * VN_MS);
 	assert_int_equal(p->idle, 0);           /* --stay-connected */
 	assert_int_equal(p->max_clients, 7);
@@ -243,7 +243,7 @@ static void from_file(void **state)
 	assert_string_equal(settings.statsd.prefix, "p");
 	assert_int_equal(slow()->sleep, 2 * VN_S);
 	assert_int_equal(slow()->count, 6);     /* the command line wins */
-	assert_true(((struct line_opts *)settings.proxies[0]->protocol_block.opts)->strict);
+	assert_true(((struct line_opts *)settings.proxies[0]->protocol_values.opts)->strict);
 	assert_non_null(strstr(complained, "[WARNING] --protocol-fake-line-keep-alive changes nothing: connections are kept"));
 }
 
@@ -338,7 +338,7 @@ static void rules_of_flags(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		assert_string_equal(rule_at(i)->name, names[i]);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(((struct slow_opts *)rule_at(i)->block.opts)->count, 7);       /* defaults are theirs, too */
+		assert_int_equal(((struct slow_opts *)rule_at(i)->values.opts)->count, 7);       /* defaults are theirs, too */
 	assert_true(rule_at(0)->high == 0.3 && rule_at(1)->high == 1);
 }
 
@@ -350,7 +350,7 @@ static void rules_with_words(void **state)
 	assert_int_equal(settings.proxies[0]->n_rules, 3);
 	assert_string_equal(rule_at(0)->name, "fake_slower");
 	assert_string_equal(rule_at(1)->name, "mine");
-	assert_int_equal(((struct slow_opts *)rule_at(1)->block.opts)->sleep, 2 * VN_S);
+	assert_int_equal(((struct slow_opts *)rule_at(1)->values.opts)->sleep, 2 * VN_S);
 	assert_true(rule_at(1)->times == 3 && rule_at(1)->client.bits == 8);
 	assert_string_equal(rule_at(2)->name, "fake_slower-2");
 	assert_int_equal(rule_at(2)->until, rule_at(2)->since + 5 * VN_S);
@@ -366,7 +366,7 @@ static void rules_of_sections(void **state)
 	assert_string_equal(rule_at(1)->name, "one");
 	assert_string_equal(rule_at(2)->name, "two");
 	assert_string_equal(rule_at(3)->name, "fake_slower");
-	const struct slow_opts *own = rule_at(1)->block.opts;
+	const struct slow_opts *own = rule_at(1)->values.opts;
 	assert_true(own->sleep == 250 * VN_MS && own->count == 3);
 	assert_true(rule_at(1)->skip == 2 && rule_at(1)->times == 4 && rule_at(1)->client.bits == 128);
 	assert_true(rule_at(2)->per_connection);
@@ -377,8 +377,8 @@ static void section_values(void **state)
 {
 	good(read_rules("[rule:a]\nbehavior = fake_worded\nwords = say \"it's\" \\d=5 ; a comment\n"
 	                "[rule:b]\nwords = \"quoted  \"\nbehavior = fake_worded\n", ""));
-	assert_string_equal(*(char **)rule_at(0)->block.opts, "say \"it's\" \\d=5");
-	assert_string_equal(*(char **)rule_at(1)->block.opts, "quoted  ");
+	assert_string_equal(*(char **)rule_at(0)->values.opts, "say \"it's\" \\d=5");
+	assert_string_equal(*(char **)rule_at(1)->values.opts, "quoted  ");
 }
 
 /* A section goes on in the file that this one extends; what stands here counts. */
@@ -396,7 +396,7 @@ static void section_extended(void **state)
 	assert_string_equal(rule_at(0)->name, "both");
 	assert_ptr_equal(rule_at(0)->behavior, &behavior_fake_slow);
 	assert_true(rule_at(0)->times == 2 && rule_at(0)->every == 3 && rule_at(0)->skip == 5);
-	assert_int_equal(((struct slow_opts *)rule_at(0)->block.opts)->count, 4);
+	assert_int_equal(((struct slow_opts *)rule_at(0)->values.opts)->count, 4);
 	assert_string_equal(rule_at(1)->name, "far");
 }
 

@@ -45,7 +45,7 @@ VN_PROTOCOL(fake_mute, .help = "Has none")
 
 static struct spec *base;
 static const char *culprit;
-static char error[SENTENCE];
+static char error[ERROR_MAX];
 
 static int set_up(void **state)
 {
@@ -214,23 +214,23 @@ static void options_refused(void **state)
 static void others_stay(void **state)
 {
 	struct spec *s = become("fake_late", NULL), *t, *u;
-	struct tally *tally = s->rules[0].tally;
+	struct rule_counters *counters = s->rules[0].counters;
 	uint64_t id = s->rules[0].id;
 
 	free(s->rules[0].name);
 	s->rules[0].name = strdup("other");
-	tally->hits = 3;
+	counters->hits = 3;
 	t = spec_with_behavior(NULL, s, "50:fake_refuse", NULL, &culprit, error);
 	assert_int_equal(t->n_rules, 2);
 	assert_int_equal(t->rules[0].id, id);
-	assert_ptr_equal(t->rules[0].tally, tally);
-	assert_int_equal(tally->refs, 2);
+	assert_ptr_equal(t->rules[0].counters, counters);
+	assert_int_equal(counters->refs, 2);
 	spec_unref(s);
-	assert_int_equal(tally->refs, 1);
+	assert_int_equal(counters->refs, 1);
 	u = spec_with_behavior(NULL, t, "dummy", NULL, &culprit, error);
 	assert_int_equal(u->n_rules, 1);
 	assert_string_equal(u->rules[0].name, "other");
-	assert_int_equal(u->rules[0].tally->hits, 3);
+	assert_int_equal(u->rules[0].counters->hits, 3);
 	same_json(u, "{\"behavior\": \"dummy\"}");
 	spec_unref(t);
 	spec_unref(u);
@@ -244,7 +244,7 @@ static void backend(void **state)
 	assert_string_equal(t->listen.text, "localhost:8000");
 	assert_string_equal(t->behavior, "fake_late");
 	assert_int_equal(t->n_rules, 1);
-	assert_ptr_equal(t->rules[0].tally, s->rules[0].tally);
+	assert_ptr_equal(t->rules[0].counters, s->rules[0].counters);
 	assert_null(spec_with_backend(t, "nocolon", error));
 	assert_string_equal(error, "Expected HOST:PORT: 'nocolon'");
 	assert_null(spec_with_backend(t, "host:0", error));
@@ -259,19 +259,19 @@ static void rule_changed(void **state)
 	struct spec *s = spec_with_rule(NULL, base, "fake_late name=mine probability=0.5 client=10.0.0.0/8", error);
 	json_t *options = json_pack("{s:i, s:f, s:n}", "sleep", 3, "probability", 0.8, "client");
 	assert_non_null(s);
-	s->rules[0].tally->count = 7;
+	s->rules[0].counters->count = 7;
 	struct spec *t = spec_with_rule_changed(s, "mine", options, &culprit, error);
 	assert_non_null(t);
 	const struct rule_spec *was = &s->rules[0], *is = &t->rules[0];
-	assert_true(is->id != was->id && is->origin == was->origin && is->tally == was->tally && is->tally->count == 7);
-	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * VN_S);
+	assert_true(is->id != was->id && is->origin == was->origin && is->counters == was->counters && is->counters->count == 7);
+	assert_int_equal(((struct late_opts *)is->values.opts)->sleep, 3 * VN_S);
 	assert_true(is->high == 0.8 && was->high == 0.5 && !is->client.family && was->client.family);
 	json_decref(options);
 	options = json_pack("{s:i, s:i}", "sleep", 4, "probability", 2);
 	assert_null(spec_with_rule_changed(t, "mine", options, &culprit, error));
 	assert_string_equal(error, "probability: expected a number from 0 to 1, got 2");
 	assert_string_equal(culprit, "probability");
-	assert_int_equal(((struct late_opts *)is->block.opts)->sleep, 3 * VN_S);
+	assert_int_equal(((struct late_opts *)is->values.opts)->sleep, 3 * VN_S);
 	json_decref(options);
 	spec_unref(s);
 	spec_unref(t);

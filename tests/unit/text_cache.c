@@ -10,13 +10,13 @@ static struct vn_text_cache shelf;
 
 static int set_up(void **state)
 {
-	shelf_init(&shelf, SHELF_ROOM);
+	text_cache_init(&shelf, TEXT_CACHE_ROOM);
 	return 0;
 }
 
 static int tear_down(void **state)
 {
-	shelf_free(&shelf);
+	text_cache_free(&shelf);
 	return shelf.used || shelf.oldest || shelf.newest || shelf.slots;
 }
 
@@ -111,8 +111,8 @@ static void dropped(void **state)
 static void oldest_go(void **state)
 {
 	size_t each = overhead() + 3;
-	shelf_free(&shelf);
-	shelf_init(&shelf, 3 * each);
+	text_cache_free(&shelf);
+	text_cache_init(&shelf, 3 * each);
 	put(1, "one");
 	put(2, "two");
 	put(3, "3rd");
@@ -134,8 +134,8 @@ static void too_long(void **state)
 {
 	static const char large[201];
 	size_t each = overhead();
-	shelf_free(&shelf);
-	shelf_init(&shelf, each + 200);
+	text_cache_free(&shelf);
+	text_cache_init(&shelf, each + 200);
 	put(1, "one");
 	vn_text_cache_put(&shelf, 2, (struct vn_span){ (const uint8_t *)large, 201 });
 	expect(1, "one");
@@ -158,7 +158,7 @@ static void against_an_array(void **state)
 	struct { size_t n; int born; } model[KEYS] = { { 0 } };
 	struct vn_dice made = dice_make(1, "shelf", "texts"), d = dice_at(&made, 1, 1, 0);
 	memset(bytes, 'x', sizeof bytes);
-	shelf_init(&shelf, 4000);
+	text_cache_init(&shelf, 4000);
 	for (int step = 1; step < 20000; step++) {
 		uint64_t key = vn_dice_below(&d, KEYS), to = vn_dice_below(&d, KEYS);
 		int youngest_gone = 0, oldest_there = step + 1;
