@@ -1,6 +1,6 @@
 /* client.h - the API's clients: who leaves is noticed, and who only keeps others waiting makes room. */
-#ifndef CLIENT_H
-#define CLIENT_H
+#ifndef API_CLIENT_H
+#define API_CLIENT_H
 
 #include "api/request.h"
 

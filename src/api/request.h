@@ -1,7 +1,7 @@
 /* request.h - a request under way, as the server's own files see it: http.c takes it, route.c finds where it
  * goes, guard.c who may ask, request.c answers. */
-#ifndef REQUEST_H
-#define REQUEST_H
+#ifndef API_REQUEST_H
+#define API_REQUEST_H
 
 #include "api/server.h"
 

@@ -2,8 +2,8 @@
  *
  * A dialect is a file: a table of routes, announced by the one line at its foot. No handler waits: one
  * that needs the workers' answer returns, and answers when that is there. */
-#ifndef HTTP_H
-#define HTTP_H
+#ifndef API_SERVER_H
+#define API_SERVER_H
 
 #include <jansson.h>
 #include <sys/types.h>

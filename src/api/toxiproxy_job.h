@@ -1,7 +1,7 @@
 /* toxiproxy_job.h - a request that makes or changes proxies: their names are looked up, their ports bound, one after the other,
  * and it is answered when every worker has all of it. */
-#ifndef ERRAND_H
-#define ERRAND_H
+#ifndef API_TOXIPROXY_JOB_H
+#define API_TOXIPROXY_JOB_H
 
 #include "api/server.h"
 #include "toxiproxy/proxy_json.h"

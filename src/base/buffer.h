@@ -1,6 +1,6 @@
 /* buffer.h - bytes in the making: put at the end, read as one span. */
-#ifndef OUT_H
-#define OUT_H
+#ifndef BASE_BUFFER_H
+#define BASE_BUFFER_H
 
 #include "vaurien.h"
 

@@ -1,6 +1,6 @@
 /* dice.h - the one source of chance: SipHash-2-4 of what is decided, keyed by seed and names. */
-#ifndef DICE_H
-#define DICE_H
+#ifndef BASE_DICE_H
+#define BASE_DICE_H
 
 #include "vaurien.h"
 

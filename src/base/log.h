@@ -2,8 +2,8 @@
  *
  * Lines travel through a bounded ring; what does not fit is counted and told. Before log_start and
  * after log_stop lines are written at once. */
-#ifndef LOG_H
-#define LOG_H
+#ifndef BASE_LOG_H
+#define BASE_LOG_H
 
 #include <stdbool.h>
 #include <stdint.h>

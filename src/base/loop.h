@@ -1,6 +1,6 @@
 /* loop.h - one thread's wait: file descriptors, timers, and mail from other threads. */
-#ifndef LOOP_H
-#define LOOP_H
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -4,8 +4,8 @@
  *
  * Malloc would put them between the connections that they belong to, and a page that holds one connection
  * cannot be given back. A block that is empty is. */
-#ifndef POOL_H
-#define POOL_H
+#ifndef BASE_POOL_H
+#define BASE_POOL_H
 
 #include <stddef.h>
 

@@ -1,6 +1,6 @@
 /* regex.h - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a limit on the work. */
-#ifndef PATTERN_H
-#define PATTERN_H
+#ifndef BASE_REGEX_H
+#define BASE_REGEX_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* ring.h - bytes on their way to the control thread: whole pieces, in order, bounded; what does not fit is counted. */
-#ifndef RING_H
-#define RING_H
+#ifndef BASE_RING_H
+#define BASE_RING_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
  *   oldest -> text -> text -> newest        and by key: slots[hash] -> text -> text
  *
  * Texts are kept in the order they came; when the room is used up the oldest go. */
-#ifndef SHELF_H
-#define SHELF_H
+#ifndef BASE_TEXT_CACHE_H
+#define BASE_TEXT_CACHE_H
 
 #include "vaurien.h"
 

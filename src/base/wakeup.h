@@ -1,6 +1,6 @@
 /* wakeup.h - how late the machine wakes a thread that slept: learned, so that it asks to be woken by so much earlier. */
-#ifndef WAKEUP_H
-#define WAKEUP_H
+#ifndef BASE_WAKEUP_H
+#define BASE_WAKEUP_H
 
 #include "vaurien.h"
 

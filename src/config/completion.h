@@ -1,6 +1,6 @@
 /* completion.h - what can be typed, for shells that complete words. */
-#ifndef COMPLETION_H
-#define COMPLETION_H
+#ifndef CONFIG_COMPLETION_H
+#define CONFIG_COMPLETION_H
 
 #include <stdio.h>
 

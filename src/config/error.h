@@ -1,6 +1,6 @@
 /* error.h - saying what is wrong with the words that the user gave: one sentence, then an exit code. */
-#ifndef REFUSAL_H
-#define REFUSAL_H
+#ifndef CONFIG_ERROR_H
+#define CONFIG_ERROR_H
 
 #include <stdbool.h>
 #include <stddef.h>

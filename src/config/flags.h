@@ -1,6 +1,6 @@
 /* flags.h - one table of flags for command line and INI file: who has said what, nearer before farther. */
-#ifndef FLAGS_H
-#define FLAGS_H
+#ifndef CONFIG_FLAGS_H
+#define CONFIG_FLAGS_H
 
 #include <stddef.h>
 

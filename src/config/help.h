@@ -1,6 +1,6 @@
 /* help.h - what Vaurien can do, told: --help, --list, and the generated pages of docs/. */
-#ifndef LISTING_H
-#define LISTING_H
+#ifndef CONFIG_HELP_H
+#define CONFIG_HELP_H
 
 #include <stdio.h>
 

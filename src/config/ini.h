@@ -1,6 +1,6 @@
 /* ini.h - INI files: sections, keys and values, one at a time, with what they extend. */
-#ifndef CONFIG_H
-#define CONFIG_H
+#ifndef CONFIG_INI_H
+#define CONFIG_INI_H
 
 #include "spec/option.h"
 

@@ -1,6 +1,6 @@
 /* overrides.h - one proxy's own words over the program's: a reading that is a copy, to be changed for it alone. */
-#ifndef OWN_H
-#define OWN_H
+#ifndef CONFIG_OVERRIDES_H
+#define CONFIG_OVERRIDES_H
 
 #include "config/parse.h"
 

@@ -1,6 +1,6 @@
 /* parse.h - the program's own options, and what is known of them until all is read: settings.c and outset.c at work. */
-#ifndef READING_H
-#define READING_H
+#ifndef CONFIG_PARSE_H
+#define CONFIG_PARSE_H
 
 #include "config/flags.h"
 #include "config/settings.h"

@@ -1,6 +1,6 @@
 /* settings.h - the whole program's words: the command line and the INI file, checked, with help. */
-#ifndef SETTINGS_H
-#define SETTINGS_H
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
 
 #include "spec/spec.h"
 

@@ -1,6 +1,6 @@
 /* toxiproxy_args.h - the command line of toxiproxy-server, for a program started by that name. */
-#ifndef TOXISERVER_H
-#define TOXISERVER_H
+#ifndef CONFIG_TOXIPROXY_ARGS_H
+#define CONFIG_TOXIPROXY_ARGS_H
 
 #include "config/settings.h"
 

@@ -1,6 +1,6 @@
 /* broadcast.h - something is done or asked in every worker: a letter to each, which comes back. */
-#ifndef ROUND_H
-#define ROUND_H
+#ifndef CONTROL_BROADCAST_H
+#define CONTROL_BROADCAST_H
 
 #include "engine/worker.h"
 

@@ -1,8 +1,8 @@
 /* control.h - the control thread: specs as the one truth, changes out to the workers, answers back.
  *
  * All that is here is for the control thread only: the HTTP API, statsd and signals live on its loop. */
-#ifndef CONTROL_H
-#define CONTROL_H
+#ifndef CONTROL_CONTROL_H
+#define CONTROL_CONTROL_H
 
 #include "control/proxy.h"
 #include "config/settings.h"

@@ -4,8 +4,8 @@
  *
  * Neither a full ring nor a reader that is slow holds anyone up: what finds no room is counted, and the reader is told
  * how many it has missed. All here is for the control thread. */
-#ifndef EVENTS_H
-#define EVENTS_H
+#ifndef CONTROL_EVENTS_H
+#define CONTROL_EVENTS_H
 
 #include "base/loop.h"
 #include "engine/journal.h"

@@ -3,8 +3,8 @@
  * A proxy owns its spec and its parts in the workers. What is done to it is done in control at
  * once (the words, the socket), and goes round the workers then: who wants to know when all have it
  * gives a waiter. All that is here is for the control thread only. */
-#ifndef PORT_H
-#define PORT_H
+#ifndef CONTROL_PROXY_H
+#define CONTROL_PROXY_H
 
 #include "control/broadcast.h"
 #include "spec/spec.h"

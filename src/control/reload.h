@@ -1,6 +1,6 @@
 /* reload.h - the file and the command line read again, and what has changed in them done, while the program runs. */
-#ifndef RELOAD_H
-#define RELOAD_H
+#ifndef CONTROL_RELOAD_H
+#define CONTROL_RELOAD_H
 
 #include "control/control.h"
 

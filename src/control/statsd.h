@@ -1,6 +1,6 @@
 /* statsd.h - counters sent to a statsd server as UDP datagrams, a second's worth at a time. */
-#ifndef STATSD_H
-#define STATSD_H
+#ifndef CONTROL_STATSD_H
+#define CONTROL_STATSD_H
 
 struct control;
 struct proxy;

@@ -1,6 +1,6 @@
 /* conn.h - a client and a backend, the two pipes between them and the exchanges under way. */
-#ifndef CONN_H
-#define CONN_H
+#ifndef ENGINE_CONN_H
+#define ENGINE_CONN_H
 
 #include "net/connect.h"
 #include "base/buffer.h"

@@ -1,6 +1,6 @@
 /* conn_list.h - a worker's live connections, as a list for who asks: who they are, how far they are, what holds them. */
-#ifndef ROSTER_H
-#define ROSTER_H
+#ifndef ENGINE_CONN_LIST_H
+#define ENGINE_CONN_LIST_H
 
 #include "net/address.h"
 #include "vaurien.h"

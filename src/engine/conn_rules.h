@@ -1,6 +1,6 @@
 /* conn_rules.h - a connection before its rules: asked what they say, ended by them, meeting new ones. */
-#ifndef JUDGE_H
-#define JUDGE_H
+#ifndef ENGINE_CONN_RULES_H
+#define ENGINE_CONN_RULES_H
 
 #include "engine/plan.h"
 

@@ -1,6 +1,6 @@
 /* conn_timers.h - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
-#ifndef PATIENCE_H
-#define PATIENCE_H
+#ifndef ENGINE_CONN_TIMERS_H
+#define ENGINE_CONN_TIMERS_H
 
 struct conn;
 

@@ -1,6 +1,6 @@
 /* exchange.h - who asked what, and what is owed: a connection's open exchanges, oldest first. */
-#ifndef EXCHANGE_H
-#define EXCHANGE_H
+#ifndef ENGINE_EXCHANGE_H
+#define ENGINE_EXCHANGE_H
 
 #include "engine/queue.h"
 #include "base/pool.h"

@@ -2,8 +2,8 @@
  *
  *   news -> ring -> control thread: see events.h
  */
-#ifndef JOURNAL_H
-#define JOURNAL_H
+#ifndef ENGINE_JOURNAL_H
+#define ENGINE_JOURNAL_H
 
 #include <stdatomic.h>
 

@@ -1,6 +1,6 @@
 /* listener.h - binding, accepting, numbering, dealing: one listener per proxy, in worker 0. */
-#ifndef LISTENER_H
-#define LISTENER_H
+#ifndef ENGINE_LISTENER_H
+#define ENGINE_LISTENER_H
 
 #include "net/address.h"
 #include "base/loop.h"

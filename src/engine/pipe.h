@@ -5,8 +5,8 @@
  * Calm bytes with nothing before them go from the worker's shared buffer straight to `to`; only what
  * must wait is copied. Calm bulk does not even enter the buffer: it goes by a duct, in the kernel. Both
  * directions are this one thing. */
-#ifndef PIPE_H
-#define PIPE_H
+#ifndef ENGINE_PIPE_H
+#define ENGINE_PIPE_H
 
 #include "engine/exchange.h"
 #include "base/loop.h"

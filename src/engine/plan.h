@@ -2,8 +2,8 @@
  *
  * A plan is one worker's own, built from a spec's words; what it says never changes, a change is a
  * new plan. Only the tallies are shared between workers. */
-#ifndef PLAN_H
-#define PLAN_H
+#ifndef ENGINE_PLAN_H
+#define ENGINE_PLAN_H
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  *
  * A parcel keeps bytes, or one of the things that must happen between bytes. Why it is late is kept
  * rule by rule in its lot, so that a rule that goes can take back its own share and no other's. */
-#ifndef PARCEL_H
-#define PARCEL_H
+#ifndef ENGINE_QUEUE_H
+#define ENGINE_QUEUE_H
 
 #include "engine/plan.h"
 

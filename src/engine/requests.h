@@ -2,8 +2,8 @@
  *
  * The pipes call this where a message begins and where it is done; it says, in pipe->now, what
  * befalls its bytes. */
-#ifndef DIALOGUE_H
-#define DIALOGUE_H
+#ifndef ENGINE_REQUESTS_H
+#define ENGINE_REQUESTS_H
 
 #include "engine/exchange.h"
 

@@ -1,6 +1,6 @@
 /* send.h - the far end of a pipe: what is due goes, at its pace, as far as there is room. */
-#ifndef SEND_H
-#define SEND_H
+#ifndef ENGINE_SEND_H
+#define ENGINE_SEND_H
 
 #include <sys/types.h>
 #include <sys/uio.h>

@@ -1,6 +1,6 @@
 /* shard.h - one proxy in one worker: its plan, its connections. */
-#ifndef PROXY_H
-#define PROXY_H
+#ifndef ENGINE_SHARD_H
+#define ENGINE_SHARD_H
 
 #include "engine/plan.h"
 #include "engine/stats.h"

@@ -1,6 +1,6 @@
 /* splice.h - a pipe's way for bulk: bytes that no rule and no parser needs to see stay in the kernel. */
-#ifndef SPLICE_H
-#define SPLICE_H
+#ifndef ENGINE_SPLICE_H
+#define ENGINE_SPLICE_H
 
 #include <stdbool.h>
 #include <sys/types.h>

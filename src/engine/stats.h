@@ -1,6 +1,6 @@
 /* stats.h - counters with one writer each, summed by whoever asks. */
-#ifndef STATS_H
-#define STATS_H
+#ifndef ENGINE_STATS_H
+#define ENGINE_STATS_H
 
 #include <stdatomic.h>
 #include <stdint.h>

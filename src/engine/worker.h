@@ -1,6 +1,6 @@
 /* worker.h - a thread: a loop, its proxies, a buffer to read into. Workers share nothing but words. */
-#ifndef WORKER_H
-#define WORKER_H
+#ifndef ENGINE_WORKER_H
+#define ENGINE_WORKER_H
 
 #include "net/splice_pipe.h"
 #include "base/loop.h"

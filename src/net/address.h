@@ -1,6 +1,6 @@
 /* address.h - where to listen and where to dial: HOST:PORT, [v6]:PORT, :PORT, unix:/path. */
-#ifndef ADDRESS_H
-#define ADDRESS_H
+#ifndef NET_ADDRESS_H
+#define NET_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* bind.h - opens the socket that the control API is served on. */
-#ifndef DOOR_H
-#define DOOR_H
+#ifndef NET_BIND_H
+#define NET_BIND_H
 
 #include <stdint.h>
 

@@ -3,8 +3,8 @@
  * A filter on the socket drops what arrives before TCP sees it: no ACK, no RST, and on a listening
  * socket no answer to a SYN. Linux lets only the privileged attach one to a TCP socket; elsewhere
  * the callers do what comes nearest. */
-#ifndef VANISH_H
-#define VANISH_H
+#ifndef NET_BLACKHOLE_H
+#define NET_BLACKHOLE_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* congestion.h - how fast the kernel dares to send: on the machine's own loopback, as fast as it can. */
-#ifndef CONGESTION_H
-#define CONGESTION_H
+#ifndef NET_CONGESTION_H
+#define NET_CONGESTION_H
 
 #include <stdbool.h>
 

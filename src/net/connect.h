@@ -1,6 +1,6 @@
 /* connect.h - from a backend's name to a connected socket, without making anyone wait. */
-#ifndef DIAL_H
-#define DIAL_H
+#ifndef NET_CONNECT_H
+#define NET_CONNECT_H
 
 #include "net/address.h"
 #include "base/loop.h"

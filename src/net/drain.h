@@ -2,8 +2,8 @@
  *
  * A socket closed with bytes unread sends a RST, which may destroy what the peer has not read yet. So
  * it is drained until the peer's end, for a second or a MiB at most. */
-#ifndef LINGER_H
-#define LINGER_H
+#ifndef NET_DRAIN_H
+#define NET_DRAIN_H
 
 struct worker;
 

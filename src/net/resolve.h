@@ -1,6 +1,6 @@
 /* resolve.h - names to addresses on threads of their own; one look-up in flight per name, answers at most a second old. */
-#ifndef RESOLVE_H
-#define RESOLVE_H
+#ifndef NET_RESOLVE_H
+#define NET_RESOLVE_H
 
 #include "net/address.h"
 #include "base/loop.h"

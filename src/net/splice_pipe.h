@@ -3,8 +3,8 @@
  *   from -> [ duct: n bytes ] -> to
  *
  * A duct belongs to a pipe only while it holds bytes of it. There are few: the kernel gives a user no more. */
-#ifndef DUCT_H
-#define DUCT_H
+#ifndef NET_SPLICE_PIPE_H
+#define NET_SPLICE_PIPE_H
 
 #include <stdbool.h>
 #include <sys/types.h>

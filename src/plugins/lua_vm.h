@@ -5,8 +5,8 @@
  *   userdata    a thing of ours that a script holds: an event, a verdict, bytes. Good for one call
  *
  * Nothing of Lua's is touched but inside vm_run, which catches whatever is thrown. */
-#ifndef PLUGINS_LUA_H
-#define PLUGINS_LUA_H
+#ifndef PLUGINS_LUA_VM_H
+#define PLUGINS_LUA_VM_H
 
 #include <lua5.4/lauxlib.h>
 #include <lua5.4/lua.h>

@@ -1,6 +1,6 @@
 /* plugin.h - behaviors and protocols that come in files of their own. */
-#ifndef PLUGIN_H
-#define PLUGIN_H
+#ifndef PLUGINS_PLUGIN_H
+#define PLUGINS_PLUGIN_H
 
 #include <jansson.h>
 

@@ -1,6 +1,6 @@
 /* failure.h - failures told: what they fit, when they come, what becomes of the connection. */
-#ifndef FAILURE_H
-#define FAILURE_H
+#ifndef SPEC_FAILURE_H
+#define SPEC_FAILURE_H
 
 #include <jansson.h>
 #include <stddef.h>

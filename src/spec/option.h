@@ -1,6 +1,6 @@
 /* option.h - option tables at work: parse, check, show, describe. All from the rows in vaurien.h. */
-#ifndef OPTION_H
-#define OPTION_H
+#ifndef SPEC_OPTION_H
+#define SPEC_OPTION_H
 
 #include <jansson.h>
 #include <stdio.h>

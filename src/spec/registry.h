@@ -1,6 +1,6 @@
 /* registry.h - who has announced themselves: behaviors and protocols, sorted by name. */
-#ifndef REGISTRY_H
-#define REGISTRY_H
+#ifndef SPEC_REGISTRY_H
+#define SPEC_REGISTRY_H
 
 #include "vaurien.h"
 

@@ -1,6 +1,6 @@
 /* rule.h - a behavior with its options, set on a proxy: whom it means, how often, how long. */
-#ifndef RULE_H
-#define RULE_H
+#ifndef SPEC_RULE_H
+#define SPEC_RULE_H
 
 #include <stdatomic.h>
 #include <sys/socket.h>

@@ -2,8 +2,8 @@
  *
  * The same words come from flags, from an INI file and from HTTP. A spec is immutable once it is
  * published, counted, and shared by all threads; a change is a new spec. */
-#ifndef SPEC_H
-#define SPEC_H
+#ifndef SPEC_SPEC_H
+#define SPEC_SPEC_H
 
 #include <stdatomic.h>
 

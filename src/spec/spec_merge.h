@@ -1,6 +1,6 @@
 /* spec_merge.h - what has changed between two readings of a proxy's words, put into what the proxy is by now. */
-#ifndef MERGE_H
-#define MERGE_H
+#ifndef SPEC_SPEC_MERGE_H
+#define SPEC_SPEC_MERGE_H
 
 #include "spec/spec.h"
 

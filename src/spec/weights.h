@@ -1,6 +1,6 @@
 /* weights.h - "80:delay,20:error": which behaviors, and for how many percent. */
-#ifndef WEIGHTS_H
-#define WEIGHTS_H
+#ifndef SPEC_WEIGHTS_H
+#define SPEC_WEIGHTS_H
 
 #include "spec/option.h"
 #include "spec/spec.h"

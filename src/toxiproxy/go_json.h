@@ -1,6 +1,6 @@
 /* go_json.h - JSON as Go's decoder reads it and its encoder writes it, errors word by word: clients have come to rely on both. */
-#ifndef GO_H
-#define GO_H
+#ifndef TOXIPROXY_GO_JSON_H
+#define TOXIPROXY_GO_JSON_H
 
 #include <jansson.h>
 #include <stdbool.h>

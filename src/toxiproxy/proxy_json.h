@@ -1,6 +1,6 @@
 /* proxy_json.h - a proxy as Toxiproxy's JSON wants it: in a request, in a list, in a file. */
-#ifndef WISH_H
-#define WISH_H
+#ifndef TOXIPROXY_PROXY_JSON_H
+#define TOXIPROXY_PROXY_JSON_H
 
 #include "config/settings.h"
 #include "toxiproxy/toxic.h"

@@ -1,6 +1,6 @@
 /* toxic.h - a toxic as Toxiproxy's JSON has it, and the rule that it is. */
-#ifndef TOXIC_H
-#define TOXIC_H
+#ifndef TOXIPROXY_TOXIC_H
+#define TOXIPROXY_TOXIC_H
 
 #include "spec/spec.h"
 #include "toxiproxy/go_json.h"

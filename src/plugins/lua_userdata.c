@@ -1,4 +1,4 @@
-/* lua_box.c - things of ours in a script's hands: each good for one call, with fields by name. */
+/* lua_userdata.c - things of ours in a script's hands: each good for one call, with fields by name. */
 #include <math.h>
 #include <string.h>
 
