@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "spec/failure.h"
 #include "base/log.h"
 #include "plugins/plugin.h"

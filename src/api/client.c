@@ -5,10 +5,11 @@
  * longest for nothing but itself; then the oldest of those that read a stream. */
 #include "api/client.h"
 
-#include <assert.h>
 #include <microhttpd.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+
+#include "base/memory.h"
 
 enum { CLIENT_GONE = 1 };               /* seconds, for what a client that says no more is still owed */
 
@@ -97,9 +98,7 @@ void clients_init(struct clients *all)
 
 struct client *client_new(struct clients *all, struct loop *loop, struct http *h, struct MHD_Connection *connection)
 {
-	struct client *c = calloc(1, sizeof *c);
-
-	assert(c);
+	struct client *c = xcalloc(1, sizeof *c);
 	if (++all->n > CLIENTS_MAX)
 		client_make_room(all);
 	c->all = all;

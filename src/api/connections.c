@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/memory.h"
 #include "engine/conn_list.h"
 
 enum {
@@ -126,8 +128,7 @@ static void listing_sort(struct listing *l)
 		all += l->of[k].n;
 		l->open += l->of[k].open;
 	}
-	l->sorted = calloc(all + 1, sizeof *l->sorted);
-	assert(l->sorted);
+	l->sorted = xcalloc(all + 1, sizeof *l->sorted);
 	for (unsigned k = 0; k < l->workers; k++)
 		for (size_t i = 0; i < l->of[k].n; i++)
 			l->sorted[n++] = &l->of[k].of[i];
@@ -212,8 +213,7 @@ static void list(struct request *r, const struct proxy *p)
 		refuse(r, "query", "limit", "a number from 1 to 100000", limit);
 		return;
 	}
-	struct listing *l = calloc(1, sizeof *l + n * sizeof *l->of);
-	assert(l);
+	struct listing *l = xcalloc(1, sizeof *l + n * sizeof *l->of);
 	*l = (struct listing){ .broadcast = { listing_ask, listing_told }, .stream = { listing_pull, listing_gone }, .request = r,
 	                       .control = request_control(r), .proxy_number = proxy_number(p), .proxy = p, .most = most, .workers = n };
 	for (unsigned k = 0; k < n; k++)
@@ -266,8 +266,7 @@ static void end(struct request *r, const struct proxy *p, const char *number)
 		refuse(r, "url", "connection", "a number", number);
 		return;
 	}
-	struct ending *e = calloc(1, sizeof *e);
-	assert(e);
+	struct ending *e = xcalloc(1, sizeof *e);
 	e->broadcast = (struct broadcast){ ending_ask, ending_told };
 	e->request = r;
 	e->proxy = p;

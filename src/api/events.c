@@ -1,10 +1,10 @@
 /* events.c - GET /events: what happens, as server-sent events, for as long as the client stays. */
 #include "api/server.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "control/events.h"
 
 #define PING (15 * VN_S)              /* so often a client that has nothing to hear is asked whether it is there */
@@ -69,8 +69,7 @@ static void get_events(struct request *r)
 		request_error(r, 400, "query", "type", error);
 		return;
 	}
-	struct follower *f = calloc(1, sizeof *f);
-	assert(f);
+	struct follower *f = xcalloc(1, sizeof *f);
 	*f = (struct follower){
 		.stream = { follower_pull, follower_gone }, .loop = control_loop(request_control(r)), .ping.fire = follower_ping,
 		.subscriber = { .wants = wants, .stream = true, .ready = follower_ready },

@@ -3,7 +3,6 @@
  * A row of the table is a family of metrics; what can be a label is bounded by the proxies and rules that there are. */
 #include "api/server.h"
 
-#include <assert.h>
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "control/events.h"
 #include "base/log.h"
 #include "plugins/plugin.h"
@@ -373,8 +373,7 @@ static void get_metrics(struct request *r)
 	size_t n;
 
 	s.to = open_memstream(&text, &n);
-	s.of = calloc(s.n + 1, sizeof *s.of);
-	assert(s.to && s.of);
+	s.of = xcalloc(s.n + 1, sizeof *s.of);
 	for (size_t i = 0; i < s.n; i++)
 		proxy_totals(control_proxy(s.control, i), &s.of[i]);
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {

@@ -7,18 +7,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/memory.h"
+
 /* ---- life ---- */
 
 struct request *request_new(struct http *h, struct MHD_Connection *connection, const char *url)
 {
-	struct request *r = calloc(1, sizeof *r);
-
-	assert(r);
+	struct request *r = xcalloc(1, sizeof *r);
 	r->http = h;
 	r->control = http_control(h);
 	r->connection = connection;
-	r->url = strdup(url);
-	assert(r->url);
+	r->url = xstrdup(url);
 	return r;
 }
 
@@ -136,8 +136,7 @@ struct vn_span request_body(struct request *r)
 void request_set_header(struct request *r, const char *header, const char *value)
 {
 	assert(r->n_says < SAYINGS_MAX);
-	char *h = strdup(header), *v = strdup(value);
-	assert(h && v);
+	char *h = xstrdup(header), *v = xstrdup(value);
 	r->says[r->n_says].header = h;
 	r->says[r->n_says++].value = v;
 }
@@ -163,26 +162,6 @@ void request_answer_text(struct request *r, unsigned status, const char *type, c
 	r->text = text;
 	r->length = n;
 	request_ready(r);
-}
-
-json_t *json_text(const char *text)
-{
-	size_t n = strlen(text);
-
-	/* A sentence that was cut to fit its room may end inside a character. */
-	for (size_t cut = 0; cut <= 3 && cut <= n; cut++) {
-		json_t *words = json_stringn(text, n - cut);
-		if (words)
-			return words;
-	}
-	char *plain = strdup(text);
-	assert(plain);
-	for (char *p = plain; *p; p++)
-		if (*p & 0x80)
-			*p = '?';
-	json_t *words = json_string(plain);
-	free(plain);
-	return words;
 }
 
 void request_error(struct request *r, unsigned status, const char *location, const char *name, const char *description)

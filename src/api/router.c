@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+
 #include "api/request.h"
+#include "base/memory.h"
 
 static struct dialect *dialects;
 
@@ -24,9 +27,8 @@ static int hex(char c)
 /* `n` bytes of a path without their %XX. A new text; no name has a %00, so that stays as it is. */
 static char *decode(const char *p, size_t n)
 {
-	char *made = malloc(n + 1), *to = made;
+	char *made = xmalloc(n + 1), *to = made;
 
-	assert(made);
 	for (size_t i = 0; i < n; i++) {
 		bool coded = p[i] == '%' && i + 2 < n && hex(p[i + 1]) >= 0 && hex(p[i + 2]) >= 0;
 		int c = coded ? hex(p[i + 1]) << 4 | hex(p[i + 2]) : 0;
@@ -53,10 +55,9 @@ static const char *url_path(const char *url, size_t *n)
 /* Without empty segments, "." and "..". A new text. */
 static char *path_clean(const char *path, size_t n)
 {
-	char *made = malloc(n + 2), *to = made;
+	char *made = xmalloc(n + 2), *to = made;
 	bool folder = true;             /* ends with a slash */
 
-	assert(made);
 	for (size_t i = 0; i < n;) {
 		size_t at = i + (path[i] == '/'), end = at;
 		while (end < n && path[end] != '/')

@@ -10,7 +10,6 @@
  */
 #include "api/server.h"
 
-#include <assert.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 
 #include "base/log.h"
 #include "api/client.h"
+#include "base/memory.h"
 #include "net/bind.h"
 #include "api/request.h"
 
@@ -71,8 +71,7 @@ static bool request_collect(struct request *r, const char *bytes, size_t n)
 		return r->sent <= BODY_PATIENCE;
 	if (r->n + n > r->room) {
 		r->room = (r->n + n) * 2;
-		r->body = realloc(r->body, r->room);
-		assert(r->body);
+		r->body = xrealloc(r->body, r->room);
 	}
 	memcpy(r->body + r->n, bytes, n);
 	r->n += n;
@@ -216,8 +215,7 @@ struct http *http_start(struct control *c, char error[ERROR_MAX])
 
 	if (fd < 0)
 		return NULL;
-	struct http *h = calloc(1, sizeof *h);
-	assert(h);
+	struct http *h = xcalloc(1, sizeof *h);
 	h->control = c;
 	h->loop = control_loop(c);
 	clients_init(&h->clients);
@@ -239,8 +237,7 @@ struct http *http_start(struct control *c, char error[ERROR_MAX])
 		return NULL;
 	}
 	if (at.addr.ss_family == AF_UNIX) {
-		h->unix_path = strdup(s->http_host + 5);
-		assert(h->unix_path);
+		h->unix_path = xstrdup(s->http_host + 5);
 	}
 	h->watch = (struct watch){ MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
 	                           http_readable };

@@ -69,7 +69,6 @@ void request_change(struct request *, struct proxy *, struct spec *to, unsigned 
 struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text, size_t n);
 	/* answer so when the waiter is told; it is for one change */
 void request_set_header(struct request *, const char *header, const char *value);      /* a header of the answer, before it */
-json_t *json_text(const char *text);   /* a JSON string of whatever bytes `text` holds */
 
 /* An answer that goes on, for as long as its client stays. */
 struct stream {

@@ -6,6 +6,8 @@
 
 #include "base/log.h"
 #include "api/toxiproxy_job.h"
+#include "base/json.h"
+#include "base/memory.h"
 
 static const char type_json[] = "application/json", type_text[] = "text/plain; charset=utf-8";
 
@@ -22,9 +24,7 @@ static void answer(struct request *r, unsigned status, json_t *body)
 
 static void answer_line(struct request *r, unsigned status, const char *line)
 {
-	char *text = strdup(line);
-
-	assert(text);
+	char *text = xstrdup(line);
 	request_set_header(r, "X-Content-Type-Options", "nosniff");
 	request_answer_text(r, status, type_text, text, strlen(text));
 }
@@ -267,9 +267,7 @@ static void delete_toxic(struct request *r)
 static void get_version(struct request *r)
 {
 	static const char version[] = "{\"version\": \"2.12.0\"}\n";       /* whose interface this is: clients ask for features by it */
-	char *text = strdup(version);
-
-	assert(text);
+	char *text = xstrdup(version);
 	request_answer_text(r, 200, "application/json;charset=utf-8", text, strlen(text));
 }
 

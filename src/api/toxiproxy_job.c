@@ -5,11 +5,12 @@
  * that does nothing: when it is back, all before it is done. */
 #include "api/toxiproxy_job.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/memory.h"
 #include "engine/listener.h"
 #include "base/log.h"
 
@@ -361,9 +362,7 @@ static void job_go(struct job *e)
 
 static struct job *job_make(struct request *r, const struct kind *kind, size_t n)
 {
-	struct job *e = calloc(1, sizeof *e + n * sizeof *e->steps);
-
-	assert(e);
+	struct job *e = xcalloc(1, sizeof *e + n * sizeof *e->steps);
 	e->request = r;
 	e->by.by = request_by(r);
 	e->kind = kind;

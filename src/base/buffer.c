@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 static uint8_t *buffer_grow(struct vn_buffer *o, size_t n)
 {
 	size_t room = o->room ? o->room : 64;
@@ -13,8 +15,7 @@ static uint8_t *buffer_grow(struct vn_buffer *o, size_t n)
 	while (room < o->n + n)
 		room *= 2;
 	if (room > o->room) {
-		o->p = realloc(o->p, room);
-		assert(o->p);
+		o->p = xrealloc(o->p, room);
 		o->room = room;
 	}
 	o->n += n;

@@ -13,13 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-vn_nsec clock_monotonic(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * VN_S + t.tv_nsec;
-}
+#include "base/memory.h"
 
 static void wake_ready(struct watch *w, unsigned events)
 {
@@ -94,8 +88,7 @@ void timer_set(struct loop *l, struct timer *t, vn_nsec due)
 	if (!t->slot) {
 		if (l->timers + 2 > l->room) {
 			l->room = l->room ? l->room * 2 : 64;
-			l->heap = realloc(l->heap, l->room * sizeof *l->heap);
-			assert(l->heap);
+			l->heap = xrealloc(l->heap, l->room * sizeof *l->heap);
 		}
 		t->slot = ++l->timers;
 	}

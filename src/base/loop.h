@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <sys/epoll.h>
 
-#include "engine/stats.h"
+#include "base/clock.h"
+#include "base/histogram.h"
 #include "base/pool.h"
 #include "vaurien.h"
 #include "base/wakeup.h"
@@ -66,6 +67,5 @@ vn_nsec loop_clock(struct loop *);         /* the clock read afresh; ->now follo
 void loop_post(struct loop *, struct mail *);   /* from any thread */
 void loop_defer(struct loop *, struct mail *);  /* from the loop's own: opened at the end of this round */
 
-vn_nsec clock_monotonic(void);
 
 #endif

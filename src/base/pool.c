@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/memory.h"
+
 enum { BLOCK = 1 << 16 };
 
 struct piece { struct piece *next; };
@@ -27,9 +29,7 @@ void pool_init(struct pool *p, size_t size)
 
 void *pool_take(struct pool *p)
 {
-	void *piece = malloc(p->size);
-
-	assert(piece);
+	void *piece = xmalloc(p->size);
 	return piece;
 }
 

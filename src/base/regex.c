@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 enum { WORK = 100000 };                 /* match limit: a pattern that needs more does not match */
 
 struct regex {
@@ -39,11 +41,10 @@ bool regex_check(const char *text, char error[ERROR_MAX])
 
 struct regex *regex_make(const char *text)
 {
-	struct regex *p = calloc(1, sizeof *p);
+	struct regex *p = xcalloc(1, sizeof *p);
 	size_t at;
 	int code;
 
-	assert(p);
 	p->code = compile(text, 0, &code, &at);
 	p->caseless = compile(text, PCRE2_CASELESS, &code, &at);
 	assert(p->code && p->caseless);

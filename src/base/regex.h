@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "spec/option.h"
+#include "base/text.h"
 #include "vaurien.h"
 
 struct regex;

@@ -8,14 +8,15 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 int ring_open(struct ring *r, size_t room)
 {
 	pthread_mutex_lock(&r->lock);
 	if (!r->room) {
 		r->room = room;
 		for (int i = 0; i < 2; i++) {
-			r->halves[i] = malloc(room);
-			assert(r->halves[i]);
+			r->halves[i] = xmalloc(room);
 		}
 	}
 	if (r->wake < 0)

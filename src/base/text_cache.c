@@ -1,9 +1,10 @@
 /* text_cache.c - bounded memory for texts that a connection will speak of again by number. */
 #include "base/text_cache.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 enum { SLOT_BITS = 8, SLOTS = 1 << SLOT_BITS };
 
@@ -72,9 +73,8 @@ void vn_text_cache_put(struct vn_text_cache *s, uint64_t key, struct vn_span tex
 	while (s->used + cost(text.n) > s->room)
 		vn_text_cache_drop(s, s->oldest->key);
 	if (!s->slots)
-		s->slots = calloc(SLOTS, sizeof s->slots[0]);
-	struct cached_text *t = malloc(cost(text.n)), **slot;
-	assert(s->slots && t);
+		s->slots = xcalloc(SLOTS, sizeof s->slots[0]);
+	struct cached_text *t = xmalloc(cost(text.n)), **slot;
 	slot = slot_of(s, key);
 	t->key = key;
 	t->n = text.n;

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "config/ini.h"
 #include "config/help.h"
 #include "base/log.h"
@@ -24,8 +25,7 @@ __attribute__((format(printf, 2, 3)))
 static void warn_later(struct flags *flags, const char *format, ...)
 {
 	va_list args;
-	struct warning *w = calloc(1, sizeof *w), **end = &flags->warnings;
-	assert(w);
+	struct warning *w = xcalloc(1, sizeof *w), **end = &flags->warnings;
 	va_start(args, format);
 	int n = vasprintf(&w->text, format, args);
 	va_end(args);
@@ -48,8 +48,7 @@ struct flag *flags_add(struct flags *flags, enum flag_group group, const char *p
 {
 	struct flag *f;
 	bool word;
-	flags->at = realloc(flags->at, (flags->n + 1) * sizeof *flags->at);
-	assert(flags->at);
+	flags->at = xrealloc(flags->at, (flags->n + 1) * sizeof *flags->at);
 	f = &flags->at[flags->n++];
 	*f = (struct flag){ .group = group, .opt = o, .values = b };
 	int n = asprintf(&f->name, "%s%s", prefix, o->name);
@@ -199,10 +198,8 @@ struct proxy_config *flags_proxy(struct flags *flags, const char *name)
 	while (*end && strcmp((*end)->name, name))
 		end = &(*end)->next;
 	if (!*end) {
-		struct proxy_config *p = *end = calloc(1, sizeof *p);
-		assert(p);
-		p->name = strdup(name);
-		assert(p->name);
+		struct proxy_config *p = *end = xcalloc(1, sizeof *p);
+		p->name = xstrdup(name);
 		p->last = &p->said;
 	}
 	return *end;
@@ -231,12 +228,10 @@ bool proxy_config_set(struct proxy_config *p, struct flag *f, int level, const c
 {
 	if (!value_good(f, value, error))
 		return false;
-	struct said *s = *p->last = calloc(1, sizeof *s);
-	assert(s);
+	struct said *s = *p->last = xcalloc(1, sizeof *s);
 	s->flag = f;
 	s->level = level;
-	s->value = strdup(value);
-	assert(s->value);
+	s->value = xstrdup(value);
 	p->last = &s->next;
 	return true;
 }
@@ -247,8 +242,7 @@ enum { FIRST = 256 };                   /* of the values that getopt_long return
 
 static struct option *getopt_table(const struct flags *flags)
 {
-	struct option *table = calloc(flags->n + 1, sizeof *table);
-	assert(table);
+	struct option *table = xcalloc(flags->n + 1, sizeof *table);
 	for (size_t i = 0; i < flags->n; i++) {
 		table[i].name = flags->at[i].name;
 		table[i].has_arg = flags->at[i].alone ? optional_argument : required_argument;
@@ -343,10 +337,8 @@ static void unknown_section_note(struct flags *flags, const char *section, bool 
 	while (s && strcmp(s->name, section) != 0)
 		s = s->next;
 	if (!s) {
-		s = calloc(1, sizeof *s);
-		assert(s);
-		s->name = strdup(section);
-		assert(s->name);
+		s = xcalloc(1, sizeof *s);
+		s->name = xstrdup(section);
 		s->next = flags->unknown_sections;
 		flags->unknown_sections = s;
 	}
@@ -361,11 +353,9 @@ static struct file_rule *file_rule(struct flags *flags, const char *name)
 	while (*end && strcmp((*end)->name, name))
 		end = &(*end)->next;
 	if (!*end) {
-		*end = calloc(1, sizeof **end);
-		assert(*end);
-		(*end)->name = strdup(name);
-		(*end)->text = strdup("");
-		assert((*end)->name && (*end)->text);
+		*end = xcalloc(1, sizeof **end);
+		(*end)->name = xstrdup(name);
+		(*end)->text = xstrdup("");
 	}
 	return *end;
 }
@@ -386,8 +376,7 @@ static void file_rule_behave(struct file_rule *r, const char *value)
 	if (r->nearer_behavior)
 		return;
 	free(r->behavior);
-	r->behavior = strdup(value);
-	assert(r->behavior);
+	r->behavior = xstrdup(value);
 }
 
 static void file_rule_say(struct file_rule *r, const char *key, const char *value)
@@ -396,8 +385,7 @@ static void file_rule_say(struct file_rule *r, const char *key, const char *valu
 
 	if (file_rule_said(r, key))
 		return;
-	text = malloc(strlen(r->text) + strlen(key) + 2 * strlen(value) + 8);
-	assert(text);
+	text = xmalloc(strlen(r->text) + strlen(key) + 2 * strlen(value) + 8);
 	to = text + sprintf(text, "%s %s=\"", r->text, key);
 	for (; *value; *to++ = *value++)
 		if (*value == '"' || *value == '\\')
@@ -411,7 +399,7 @@ static void file_rule_take(struct file_rule *r, const char *key, const char *val
 {
 	if (!strcmp(key, "proxy")) {
 		if (!r->proxy)
-			r->proxy = strdup(value);
+			r->proxy = xstrdup(value);
 		return;
 	}
 	if (r->depth < depth) {

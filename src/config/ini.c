@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "config/error.h"
 
 enum { DEEPEST = 8 };                   /* files that extend each other: a circle ends here */
@@ -39,8 +40,7 @@ static char *text_join(const char *a, size_t a_len, const char *b, size_t b_len,
  * name is left in `missing`. A new text. */
 static char *variables_put(const char *text, bool bare, char missing[64])
 {
-	char *made = strdup(text), *dollar = made;
-	assert(made);
+	char *made = xstrdup(text), *dollar = made;
 	missing[0] = '\0';
 	while ((dollar = strchr(dollar, '$'))) {
 		bool braced = dollar[1] == '{';
@@ -102,16 +102,14 @@ static char *path_expand(const char *path, const char *folder)
 		snprintf(full, sizeof full, "%s%s%s", *p == '/' ? "" : folder, *p == '/' ? "" : "/", p);
 	free(words);
 	path_tidy(full);
-	char *made = strdup(full);
-	assert(made);
+	char *made = xstrdup(full);
 	return made;
 }
 
 static char *folder_of(const char *file)
 {
 	const char *slash = strrchr(file, '/');
-	char *made = strndup(file, slash ? (size_t)(slash - file) : 0);
-	assert(made);
+	char *made = xstrndup(file, slash ? (size_t)(slash - file) : 0);
 	return made;
 }
 
@@ -170,8 +168,7 @@ static int line_take(void *user, const char *section, const char *key, const cha
 	struct parse *r = user;
 	size_t n = strlen(raw);
 	bool quoted = n >= 2 && raw[0] == '"' && raw[n - 1] == '"';
-	char missing[64], small[64], *bare = strndup(raw + quoted, n - 2 * quoted);
-	assert(bare);
+	char missing[64], small[64], *bare = xstrndup(raw + quoted, n - 2 * quoted);
 	char *value = variables_put(bare, false, missing);
 
 	snprintf(small, sizeof small, "%s", key);

@@ -1,10 +1,10 @@
 /* overrides.c - one proxy's own words over the program's: a reading that is a copy, to be changed for it alone. */
 #include "config/overrides.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "spec/registry.h"
 
 static struct opt_values *block_of(struct parse *own, const struct parse *all, const struct opt_values *b)
@@ -31,9 +31,8 @@ void overrides_begin(struct parse *own, const struct parse *all)
 	opt_values_copy(&own->core, &all->core);
 	own->raw = own->core.opts;
 	protocols_all(&n);
-	own->protocols = calloc(n + 1, sizeof *own->protocols);
-	own->flags.at = calloc(all->flags.n, sizeof *own->flags.at);
-	assert(own->protocols && own->flags.at);
+	own->protocols = xcalloc(n + 1, sizeof *own->protocols);
+	own->flags.at = xcalloc(all->flags.n, sizeof *own->flags.at);
 	for (size_t i = 0; i < n; i++)
 		opt_values_copy(&own->protocols[i], &all->protocols[i]);
 	own->defaults = defaults_copy(all->defaults);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "toxiproxy/proxy_json.h"
+#include "base/memory.h"
 #include "config/overrides.h"
 #include "spec/registry.h"
 #include "spec/weights.h"
@@ -163,8 +164,7 @@ static int lines_add(struct parse *r, struct spec **to, const char *text, bool u
 		bool mine = n ? strlen((*to)->name) == n && !memcmp(name, (*to)->name, n) : unnamed;
 		if (!mine)
 			continue;
-		char *rule = strndup(start, (size_t)(end - start));
-		assert(rule);
+		char *rule = xstrndup(start, (size_t)(end - start));
 		code = rule_add(r, to, NULL, rule);
 		free(rule);
 	}
@@ -302,8 +302,7 @@ static int adds_read(struct parse *r)
 	int code = -1;
 
 	for (const char *line = r->raw->add; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
-		char *text = strndup(line, strcspn(line, "\n"));
-		assert(text);
+		char *text = xstrndup(line, strcspn(line, "\n"));
 		code = add_read(&r->flags, text);
 		free(text);
 	}
@@ -360,8 +359,7 @@ static int templates_read(struct parse *r)
 	const struct vn_protocol *const *all = protocols_all(&n);
 	int code = -1;
 
-	r->settings->templates = calloc(n + 1, sizeof(struct spec *));
-	assert(r->settings->templates);
+	r->settings->templates = xcalloc(n + 1, sizeof(struct spec *));
 	for (size_t i = 0; i < n && code == -1; i++)
 		code = template_read(r, all[i]);
 	return code;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/memory.h"
 #include "config/completion.h"
 #include "config/help.h"
 #include "base/log.h"
@@ -117,8 +118,7 @@ enum { ROWS = sizeof rows / sizeof rows[0] };
 
 static struct opt_values *blocks(size_t n)
 {
-	struct opt_values *made = calloc(n + 1, sizeof *made);
-	assert(made);
+	struct opt_values *made = xcalloc(n + 1, sizeof *made);
 	return made;
 }
 
@@ -126,8 +126,7 @@ static struct opt_values *blocks(size_t n)
 static void parse_begin(struct parse *r, struct settings *settings)
 {
 	r->settings = settings;
-	r->options = calloc(ROWS + 1, sizeof *r->options);
-	assert(r->options);
+	r->options = xcalloc(ROWS + 1, sizeof *r->options);
 	for (size_t i = 0; i < ROWS; i++)
 		r->options[i] = rows[i].opt;
 	opt_values_init(&r->core, r->options, sizeof *r->raw);
@@ -205,13 +204,6 @@ static int show(const struct parse *r)
 
 /* ---- from words to settings ---- */
 
-static char *copy(const char *text)
-{
-	char *made = strdup(text ? text : "");
-	assert(made);
-	return made;
-}
-
 /* "8M" */
 bool size_read(const char *text, int64_t *to)
 {
@@ -255,22 +247,27 @@ static int seed_read(struct parse *r)
 	return -1;
 }
 
+static char *text_of(const char *text)         /* NULL is empty */
+{
+	return xstrdup(text ? text : "");
+}
+
 static void rest_read(struct parse *r)
 {
 	const struct raw_options *w = r->raw;
 	struct settings *s = r->settings;
 
 	s->http = w->http;
-	s->http_host = copy(w->http_host);
+	s->http_host = text_of(w->http_host);
 	s->http_port = w->http_port;
-	s->http_token = copy(w->http_token);
+	s->http_token = text_of(w->http_token);
 	s->statsd.enabled = w->statsd_enabled;
-	s->statsd.host = copy(w->statsd_host);
+	s->statsd.host = text_of(w->statsd_host);
 	s->statsd.port = w->statsd_port;
-	s->statsd.prefix = copy(w->statsd_prefix);
+	s->statsd.prefix = text_of(w->statsd_prefix);
 	s->statsd.sample_rate = w->statsd_rate;
-	s->log_output = copy(w->log_output);
-	s->events = copy(w->events);
+	s->log_output = text_of(w->log_output);
+	s->events = text_of(w->events);
 	s->threads = w->threads;
 	s->bufsize = w->bufsize;
 	s->splice_from = w->splice_from;
@@ -365,8 +362,7 @@ int settings_add(struct settings *s, struct spec *made)
 		spec_unref(made);
 		return 1;
 	}
-	s->proxies = realloc(s->proxies, (s->n_proxies + 1) * sizeof(struct spec *));
-	assert(s->proxies);
+	s->proxies = xrealloc(s->proxies, (s->n_proxies + 1) * sizeof(struct spec *));
 	s->proxies[s->n_proxies++] = made;
 	return -1;
 }

@@ -1,8 +1,9 @@
 /* broadcast.c - something is done or asked in every worker: a letter to each, which comes back. */
 #include "control/broadcast.h"
 
-#include <assert.h>
 #include <stdlib.h>
+
+#include "base/memory.h"
 
 struct circular {                       /* a round under way */
 	struct workers *workers;
@@ -34,9 +35,7 @@ static void letter_open(struct mail *m)
 /* Worker 0 comes last: what it accepts and deals to others finds them informed. */
 void broadcast_start(struct workers *workers, struct broadcast *broadcast)
 {
-	struct circular *a = calloc(1, sizeof *a + workers->n * sizeof *a->letters);
-
-	assert(a);
+	struct circular *a = xcalloc(1, sizeof *a + workers->n * sizeof *a->letters);
 	*a = (struct circular){ workers, broadcast, workers->n };
 	for (unsigned k = workers->n; k-- > 0;) {
 		struct letter *l = &a->letters[k];

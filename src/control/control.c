@@ -11,6 +11,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "net/congestion.h"
 #include "control/events.h"
 #include "api/server.h"
@@ -172,8 +173,7 @@ static void control_stop(struct control *c)
 		return;
 	c->stopping = (unsigned)c->settings->threads;
 	for (unsigned k = 0; k < c->settings->threads; k++) {
-		struct shutdown_notice *g = calloc(1, sizeof *g);
-		assert(g);
+		struct shutdown_notice *g = xcalloc(1, sizeof *g);
 		*g = (struct shutdown_notice){ .mail.open = shutdown_begin, .control = c, .worker = &c->workers.all[k] };
 		loop_post(&c->workers.all[k].loop, &g->mail);
 	}
@@ -280,8 +280,7 @@ static void make_workers(struct control *c)
 	struct worker_config words = { s->seed, s->bufsize, s->hold_total, s->splice_from, s->reno && congestion_paces() };
 	unsigned n = (unsigned)s->threads;
 
-	struct worker *all = calloc(n, sizeof *all);
-	assert(all);
+	struct worker *all = xcalloc(n, sizeof *all);
 	for (unsigned k = 0; k < n; k++)
 		worker_init(&all[k], all, k, n, c->resolver, &words);
 	c->workers = (struct workers){ .loop = &c->loop, .all = all, .n = n, .alone = true };

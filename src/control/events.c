@@ -1,7 +1,6 @@
 /* events.c - who is told what happened: news become lines of JSON or server-sent events in each reader's buffer. */
 #include "control/events.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/ring.h"
 
 enum {
@@ -54,11 +54,9 @@ void subscriber_open(struct subscriber *r, const char *proxy)
 
 	if (proxy) {                    /* as it stands in news */
 		journal_begin(&n, JOURNAL_LOST, 0, proxy);
-		r->proxy = strndup(n.text, n.n);
-		assert(r->proxy);
+		r->proxy = xstrndup(n.text, n.n);
 	}
-	r->buffer = malloc(READER_ROOM);
-	assert(r->buffer);
+	r->buffer = xmalloc(READER_ROOM);
 	events_drain();                 /* what was before is for those who were */
 	r->next = events.subscribers;
 	r->link = &events.subscribers;
@@ -141,14 +139,6 @@ static void subscriber_tell(struct subscriber *r, const struct journal_entry *n,
 struct vn_span subscriber_waiting(struct subscriber *r)
 {
 	return (struct vn_span){ (uint8_t *)r->buffer + r->from, r->to - r->from };
-}
-
-static vn_nsec clock_real(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return t.tv_sec * VN_S + t.tv_nsec;
 }
 
 void subscriber_took(struct subscriber *r, size_t n)

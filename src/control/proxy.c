@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "engine/listener.h"
 #include "base/log.h"
 #include "engine/journal.h"
@@ -82,9 +83,8 @@ static void table_add(struct proxy_table *all, struct proxy *p)
 	assert(!there);
 	if (all->n == all->room) {
 		all->room = all->room ? all->room * 2 : 16;
-		all->made = realloc(all->made, all->room * sizeof *all->made);
-		all->named = realloc(all->named, all->room * sizeof *all->named);
-		assert(all->made && all->named);
+		all->made = xrealloc(all->made, all->room * sizeof *all->made);
+		all->named = xrealloc(all->named, all->room * sizeof *all->named);
 	}
 	list_put(all->made, all->n, all->n, p);
 	list_put(all->named, all->n, at, p);
@@ -218,9 +218,7 @@ static void change_made(struct broadcast *r)
 
 static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct waiter *waiter)
 {
-	struct change *ch = malloc(sizeof *ch);
-
-	assert(ch);
+	struct change *ch = xmalloc(sizeof *ch);
 	struct spec *less = spec_without_expired(p->spec, 0, &p->expires);
 	assert(!less);          /* at time 0 nothing is over */
 	if (p->expires != VN_NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
@@ -236,13 +234,11 @@ int proxy_create(struct proxy_table *all, struct spec *to, const struct endpoint
 
 	if (to->enabled && fd < 0)
 		return -fd;
-	struct proxy *p = malloc(sizeof *p);
-	assert(p);
+	struct proxy *p = xmalloc(sizeof *p);
 	if (to->enabled)
 		spec_with_bound_port(to, &bound);
 	*p = (struct proxy){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
-	p->shards = calloc(all->workers->n, sizeof(struct shard *));
-	assert(p->shards);
+	p->shards = xcalloc(all->workers->n, sizeof(struct shard *));
 	shard_make(p->shards, all->workers->all, all->workers->n, p->number);
 	table_add(all, p);
 	tell(p, "created", waiter);
@@ -344,9 +340,7 @@ static void removal_made(struct broadcast *r)
 
 void proxy_remove(struct proxy *p, struct waiter *waiter)
 {
-	struct removal *rm = malloc(sizeof *rm);
-
-	assert(rm);
+	struct removal *rm = xmalloc(sizeof *rm);
 	*rm = (struct removal){ { part_leave, removal_made }, p, waiter && waiter->done ? waiter : NULL };
 	tell(p, "removed", waiter);
 	table_remove(p->all, p);

@@ -10,7 +10,6 @@
  *	do        removed, changed, made */
 #include "control/reload.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "engine/listener.h"
 #include "base/log.h"
 #include "spec/spec_merge.h"
@@ -107,8 +107,7 @@ static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const
 
 static bool merge(struct reload *r, char error[ERROR_MAX])
 {
-	r->actions = calloc(r->old->n_proxies + r->next.n_proxies + 1, sizeof *r->actions);
-	assert(r->actions);
+	r->actions = xcalloc(r->old->n_proxies + r->next.n_proxies + 1, sizeof *r->actions);
 	for (size_t i = 0; i < r->old->n_proxies; i++) {
 		const char *name = r->old->proxies[i]->name;
 		struct proxy *p = spec_named(&r->next, name) ? NULL : control_find(r->control, name);
@@ -252,10 +251,9 @@ static void reload_look(struct reload *r)
 
 void reload_begin(struct control *c, struct settings *s, void (*over)(struct control *))
 {
-	struct reload *r = calloc(1, sizeof *r);
+	struct reload *r = xcalloc(1, sizeof *r);
 	char sentence[1024] = "";
 
-	assert(r);
 	*r = (struct reload){ .control = c, .over = over, .old = s, .lookup.done = reload_found };
 	error_capture(sentence, sizeof sentence);
 	int code = s->read(&r->next, s->argc, s->argv);
@@ -264,7 +262,6 @@ void reload_begin(struct control *c, struct settings *s, void (*over)(struct con
 		reload_fail(r, "%s", sentence);
 		return;
 	}
-	r->at = calloc(r->next.n_proxies + 1, sizeof *r->at);
-	assert(r->at);
+	r->at = xcalloc(r->next.n_proxies + 1, sizeof *r->at);
 	reload_look(r);
 }

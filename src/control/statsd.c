@@ -12,7 +12,6 @@
  * Names are bounded by what the program has: protocols, behaviors, reasons. Proxies of one protocol add up. */
 #include "control/statsd.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -20,6 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "control/control.h"
 #include "base/dice.h"
 #include "base/log.h"
@@ -132,10 +132,9 @@ static void statsd_rule(struct statsd *s, const struct spec *spec, const struct 
 /* Count what rules met since the last tick, and remember where `now`'s stand. */
 static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
 {
-	struct tallied *tallied = calloc(now->n_rules + 1, sizeof *tallied), none = { { 0 } };
+	struct tallied *tallied = xcalloc(now->n_rules + 1, sizeof *tallied), none = { { 0 } };
 	unsigned at;
 
-	assert(tallied);
 	for (unsigned i = 0; i < now->n_rules; i++) {
 		const struct rule_spec *r = &now->rules[i];
 		tallied[i] = rule_tallied(r);
@@ -197,9 +196,7 @@ void statsd_leaves(struct statsd *s, const struct proxy *p)
 static void statsd_follow(struct statsd *s)
 {
 	size_t n = control_count(s->control), old = 0;
-	struct before *now = calloc(n + 1, sizeof *now);
-
-	assert(now);
+	struct before *now = xcalloc(n + 1, sizeof *now);
 	for (size_t i = 0; i < n; i++) {
 		s->seen = now[i].number = proxy_number(control_proxy(s->control, i));
 		while (old < s->n && s->before[old].number < now[i].number)
@@ -299,8 +296,7 @@ struct statsd *statsd_start(struct control *c)
 	int fd = statsd_connect(set->statsd.host, set->statsd.port);
 	if (fd < 0)
 		return NULL;
-	struct statsd *s = calloc(1, sizeof *s);
-	assert(s);
+	struct statsd *s = xcalloc(1, sizeof *s);
 	s->control = c;
 	s->fd = fd;
 	s->timer.fire = statsd_fire;

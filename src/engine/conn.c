@@ -5,7 +5,6 @@
  * twice, and memory goes at the end of the loop's round. */
 #include "engine/conn.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -14,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "engine/requests.h"
 #include "engine/conn_rules.h"
 #include "net/drain.h"
@@ -101,8 +101,7 @@ struct conn_rules *conn_rules_get(struct conn *c)
 {
 	if (c->ruled != &no_rules)
 		return c->ruled;
-	c->ruled = calloc(1, sizeof *c->ruled);
-	assert(c->ruled);
+	c->ruled = xcalloc(1, sizeof *c->ruled);
 	c->ruled->conn = c;
 	conn_timer_init(c);
 	return c->ruled;
@@ -144,8 +143,7 @@ void texts_change(struct conn *c)
 
 	w->talk.state = NULL;
 	if (!c->texts) {
-		c->texts = malloc(sizeof *c->texts);
-		assert(c->texts);
+		c->texts = xmalloc(sizeof *c->texts);
 		*c->texts = w->texts;
 		text_cache_init(&w->texts, TEXT_CACHE_ROOM);
 	} else {
@@ -352,9 +350,7 @@ void conn_schedule(struct conn *c)
 static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 {
 	const struct spec *s = shard_spec(shard);
-	struct conn *c = calloc(1, sizeof *c + s->protocol->state_size);
-
-	assert(c);
+	struct conn *c = xcalloc(1, sizeof *c + s->protocol->state_size);
 	c->shard = shard;
 	c->number = number;
 	c->spare = spare;
@@ -368,8 +364,7 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 	c->plan = plan_ref(shard->plan);
 	c->ruled = (struct conn_rules *)&no_rules;
 	if (c->plan->n) {
-		conn_rules_get(c)->states = calloc(c->plan->n, sizeof *c->ruled->states);
-		assert(c->ruled->states);
+		conn_rules_get(c)->states = xcalloc(c->plan->n, sizeof *c->ruled->states);
 	}
 	c->next = shard->conns;
 	c->link = &shard->conns;

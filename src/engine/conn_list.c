@@ -1,12 +1,12 @@
 /* conn_list.c - a worker's live connections, as a list for who asks, or to be ended by who says so. */
 #include "engine/conn_list.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/memory.h"
 #include "engine/conn.h"
 #include "engine/shard.h"
 #include "engine/worker.h"
@@ -103,8 +103,7 @@ void conn_list_continue(struct conn_list *r, const struct shard *p, size_t n)
 		r->open++;
 	while (c && c->number >= below)         /* numbers fall along the list */
 		c = c->next;
-	r->of = realloc(r->of, end * sizeof *r->of);
-	assert(r->of);
+	r->of = xrealloc(r->of, end * sizeof *r->of);
 	for (; c && r->n < end; c = c->next)
 		enter(&r->of[r->n++], c, now);
 	r->whole = !c || r->n == r->most;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "base/memory.h"
 #include "engine/conn.h"
 #include "engine/requests.h"
 #include "base/log.h"
@@ -193,7 +194,7 @@ static void rule_flags_translate(const struct plan *from, const struct plan *to,
 /* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
 static void conn_rules_change(struct conn_rules *t, const struct plan *from, const struct plan *to)
 {
-	struct rule_state **states = to->n ? calloc(to->n, sizeof *states) : NULL;
+	struct rule_state **states = to->n ? xcalloc(to->n, sizeof *states) : NULL;
 
 	for (unsigned i = 0; i < from->n; i++) {
 		const struct rule_spec *w = from->rules[i].spec;

@@ -11,6 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "engine/conn.h"
 #include "base/log.h"
 #include "net/blackhole.h"
@@ -147,8 +148,7 @@ static void deal(struct listener *l, int fd, int spare)
 		conn_open(p, fd, spare, number);
 		return;
 	}
-	struct adoption *a = malloc(sizeof *a);
-	assert(a);
+	struct adoption *a = xmalloc(sizeof *a);
 	*a = (struct adoption){ .mail.open = adopt, .shard = p->siblings[to->index], .fd = fd, .spare = spare, .number = number };
 	loop_post(&to->loop, &a->mail);
 }
@@ -311,9 +311,7 @@ static int reserve_begin(void)
 
 static struct listener *listener_make(struct shard *p)
 {
-	struct listener *l = calloc(1, sizeof *l);
-
-	assert(l);
+	struct listener *l = xcalloc(1, sizeof *l);
 	*l = (struct listener){ .watch = { -1, listener_ready }, .shard = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
 	return l;
 }
@@ -326,7 +324,7 @@ void listener_start(struct shard *p, int fd, const char *unix_path)
 	l->open = true;
 	l->state = VN_STAY;
 	l->watch.fd = fd;
-	l->unix_path = unix_path ? strdup(unix_path) : NULL;
+	l->unix_path = xstrdup(unix_path);
 	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
 	listener_set_state(l, plan_listen(p->plan));
 }

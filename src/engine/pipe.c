@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/memory.h"
 #include "engine/conn.h"
 #include "engine/requests.h"
 #include "engine/conn_rules.h"
@@ -52,8 +53,7 @@ void pipe_work_acquire(struct pipe *p)
 		all->spare = *(struct pipe_work **)b;
 		all->spares--;
 	} else {
-		b = malloc(sizeof *b);
-		assert(b);
+		b = xmalloc(sizeof *b);
 		*b = (struct pipe_work){ .timer.fire = pipe_fire };
 	}
 	b->pipe = p;
@@ -472,7 +472,7 @@ static void pipe_keep_rest(struct pipe *p, struct vn_span at)
 		return;
 	}
 	if (!p->work->rest)
-		p->work->rest = malloc(at.n < REST_MAX ? REST_MAX : at.n);
+		p->work->rest = xmalloc(at.n < REST_MAX ? REST_MAX : at.n);
 	assert(p->work->rest && (at.n <= REST_MAX || p->work->halted));
 	memmove(p->work->rest, at.p, at.n);
 	p->work->rest_n = at.n;

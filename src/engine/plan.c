@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/memory.h"
 #include "engine/journal.h"
 #include "base/regex.h"
 #include "spec/registry.h"
@@ -49,9 +50,7 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 struct plan *plan_make(struct spec *spec, uint64_t seed)
 {
 	assert(spec->n_rules <= RULES_MAX);
-	struct plan *p = calloc(1, sizeof *p + spec->n_rules * sizeof *p->rules);
-
-	assert(p);
+	struct plan *p = xcalloc(1, sizeof *p + spec->n_rules * sizeof *p->rules);
 	p->refs = 1;
 	p->spec = spec_ref(spec);
 	p->n = spec->n_rules;
@@ -550,8 +549,7 @@ static void rule_unfit(struct plan *p, struct rule *r, const struct question *q)
 struct rule_state *plan_state(const struct plan *p, struct rule_state **states, unsigned i)
 {
 	if (!states[i]) {
-		states[i] = calloc(1, sizeof **states + p->rules[i].behavior->state_size);
-		assert(states[i]);
+		states[i] = xcalloc(1, sizeof **states + p->rules[i].behavior->state_size);
 	}
 	return states[i];
 }

@@ -1,9 +1,10 @@
 /* queue.c - bytes that wait: for their time, for room, or for their turn. */
 #include "engine/queue.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 /* ---- lots ---- */
 
@@ -13,8 +14,7 @@ struct holds *holds_make(const struct holds *with, const struct judgement *j)
 
 	if (!a && !b)
 		return NULL;
-	struct holds *l = malloc(sizeof *l + (a + b) * sizeof *l->by);
-	assert(l);
+	struct holds *l = xmalloc(sizeof *l + (a + b) * sizeof *l->by);
 	l->refs = 1;
 	l->n = a + b;
 	if (a)
@@ -80,9 +80,7 @@ static vn_nsec parcel_due(const struct parcel *p, vn_nsec before)
 
 struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came, struct holds *why)
 {
-	struct parcel *p = malloc(sizeof *p + n);
-
-	assert(p);
+	struct parcel *p = xmalloc(sizeof *p + n);
 	*p = (struct parcel){ .came = came, .why = holds_ref(why), .kind = kind, .n = n };
 	p->due = parcel_due(p, q->last ? q->last->due : 0);
 	if (q->last)

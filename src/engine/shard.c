@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "engine/conn.h"
 #include "engine/conn_rules.h"
 #include "engine/listener.h"
@@ -12,8 +13,7 @@
 void shard_make(struct shard **shards, struct worker *all, unsigned n, unsigned number)
 {
 	for (unsigned k = 0; k < n; k++) {
-		shards[k] = calloc(1, sizeof **shards);
-		assert(shards[k]);
+		shards[k] = xcalloc(1, sizeof **shards);
 		shards[k]->worker = &all[k];
 		shards[k]->number = number;
 		shards[k]->siblings = shards;
@@ -126,8 +126,7 @@ void shard_slot_freed(struct shard *p)
 			listener_slot_freed(p->listener);
 		return;
 	}
-	struct departure *d = malloc(sizeof *d);
-	assert(d);
+	struct departure *d = xmalloc(sizeof *d);
 	*d = (struct departure){ .mail.open = departed, .shard = p->siblings[0] };
 	loop_post(&p->siblings[0]->worker->loop, &d->mail);
 }

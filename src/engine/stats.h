@@ -2,10 +2,7 @@
 #ifndef ENGINE_STATS_H
 #define ENGINE_STATS_H
 
-#include <stdatomic.h>
-#include <stdint.h>
-
-#include "vaurien.h"
+#include "base/histogram.h"
 
 enum counter {
 	STAT_OPENED,            /* connections accepted */
@@ -42,11 +39,6 @@ enum close_reason {                      /* why a connection ended */
 
 extern const struct close_reason_name { const char *name, *text; } close_reason_names[CLOSE_REASONS];     /* for machines, for people */
 
-/* How long things took, by the bounds in stats.c; the last bucket has what is beyond all of them. */
-enum { BOUNDS = 20 };
-extern const vn_nsec histogram_bounds[BOUNDS];
-struct histogram { _Atomic uint64_t n[BOUNDS + 1], sum; unsigned latest; };    /* latest: the writer's own, where it noted last */
-
 struct stats {                  /* one proxy in one worker: that worker writes */
 	_Atomic uint64_t n[STAT_COUNTERS];
 	_Atomic uint64_t ended[CLOSE_REASONS];
@@ -56,23 +48,15 @@ struct stats {                  /* one proxy in one worker: that worker writes *
 
 struct totals {                /* the same, as of now, of all who were added */
 	uint64_t n[STAT_COUNTERS], ended[CLOSE_REASONS], held;
-	struct histogram_totals { uint64_t n[BOUNDS + 1], sum; } answered;
+	struct histogram_totals answered;
 };
 
-void histogram_note(struct histogram *, vn_nsec);
-void histogram_totals_add(struct histogram_totals *, const struct histogram *);
 void totals_add(struct totals *, const struct stats *);
 
 /* Those that came and not went. Workers count meanwhile: the two may cross. */
 static inline uint64_t totals_open(const struct totals *f, enum counter came, enum counter went)
 {
 	return f->n[came] > f->n[went] ? f->n[came] - f->n[went] : 0;
-}
-
-/* A plain add: there is no other writer. */
-static inline void count_add(_Atomic uint64_t *count, uint64_t n)
-{
-	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n, memory_order_relaxed);
 }
 
 static inline void stats_add(struct stats *s, enum counter c, uint64_t n)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "net/drain.h"
 #include "engine/pipe.h"
 
@@ -18,8 +19,7 @@ void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	splice_pipes_init(&w->splice_pipes, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
 	text_cache_init(&w->texts, TEXT_CACHE_ROOM);
-	w->buffer = malloc(REST_MAX + w->bufsize);
-	assert(w->buffer);
+	w->buffer = xmalloc(REST_MAX + w->bufsize);
 }
 
 void worker_end(struct worker *w)

@@ -13,7 +13,8 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "spec/option.h"
+#include "base/memory.h"
+#include "base/text.h"
 
 enum { HOST_MAX_LEN = 255, PATH_MAX_LEN = sizeof ((struct sockaddr_un *)0)->sun_path - 1 };
 
@@ -25,20 +26,13 @@ static bool refuse(char *error, size_t size, const char *expected, const char *t
 	return false;
 }
 
-static char *copy(const char *bytes, size_t n)
-{
-	char *text = strndup(bytes, n);
-	assert(text);
-	return text;
-}
-
 static bool parse_unix(struct address *a, const char *text, char *error, size_t size)
 {
 	const char *path = text + strlen("unix:");
 	size_t n = strlen(path);
 	if (!n || n > PATH_MAX_LEN)
 		return refuse(error, size, "unix:/PATH of at most 107 bytes", text);
-	*a = (struct address){ .text = copy(text, strlen(text)), .host = copy(path, n), .port = -1, .unix_path = true };
+	*a = (struct address){ .text = xstrdup(text), .host = xstrndup(path, n), .port = -1, .unix_path = true };
 	return true;
 }
 
@@ -73,7 +67,7 @@ bool address_parse(struct address *a, const char *text, char *error, size_t size
 	for (size_t i = 0; i < n; i++)
 		if (!isgraph((unsigned char)host[i]) || strchr("[]/'\"", host[i]))
 			return refuse(error, size, "HOST:PORT", text);
-	*a = (struct address){ .text = copy(text, strlen(text)), .host = copy(host, n), .port = port };
+	*a = (struct address){ .text = xstrdup(text), .host = xstrndup(host, n), .port = port };
 	return true;
 }
 
@@ -87,8 +81,8 @@ void address_free(struct address *a)
 void address_copy(struct address *to, const struct address *from)
 {
 	*to = *from;
-	to->text = copy(from->text, strlen(from->text));
-	to->host = copy(from->host, strlen(from->host));
+	to->text = xstrdup(from->text);
+	to->host = xstrdup(from->host);
 }
 
 /* What an address without a host, or with the one everybody has, stands for. */

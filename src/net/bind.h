@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 #include "net/address.h"
-#include "spec/option.h"
+#include "base/text.h"
 
 /* A listening socket; *at is where. `host`: a name, an address or unix:/path; port 0: any free one.
  * -1: `error` says why. Looks names up, so it may block: for the start only. */

@@ -1,7 +1,6 @@
 /* connect.c - from a backend's name to a connected socket, without making anyone wait. */
 #include "net/connect.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -9,6 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "base/memory.h"
 
 struct connect_attempt {
 	struct loop *loop;
@@ -137,8 +138,7 @@ static void connect_attempt_found(struct lookup *l)
 
 static void connect_attempt_look(struct connect_attempt *d, struct resolver *r, const struct address *to)
 {
-	d->lookup = calloc(1, sizeof *d->lookup);
-	assert(d->lookup);
+	d->lookup = xcalloc(1, sizeof *d->lookup);
 	d->lookup->done = connect_attempt_found;
 	d->lookup->whom = d;
 	lookup_start(d->lookup, r, d->loop, to);

@@ -1,11 +1,11 @@
 /* drain.c - sockets that have said all and wait for their peer's end, so that a FIN is a FIN. */
 #include "net/drain.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "engine/worker.h"
 
 enum { DRAIN_MAX = 1 << 20 };
@@ -59,9 +59,7 @@ static void drain_ready(struct watch *w, unsigned events)
 
 void drain_start(struct worker *w, int fd)
 {
-	struct drain *g = calloc(1, sizeof *g);
-
-	assert(g);
+	struct drain *g = xcalloc(1, sizeof *g);
 	*g = (struct drain){ .watch = { fd, drain_ready }, .timer.fire = drain_fire, .worker = w,
 	                        .next = w->drains, .link = &w->drains };
 	if (g->next)

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 enum { THREADS = 2 };
 
 struct lookup_job {                       /* one asker's part; freed in the asker's loop */
@@ -126,9 +128,7 @@ static void *resolver_thread(void *arg)
 
 struct resolver *resolver_start(void)
 {
-	struct resolver *r = calloc(1, sizeof *r);
-
-	assert(r);
+	struct resolver *r = xcalloc(1, sizeof *r);
 	pthread_mutex_init(&r->lock, NULL);
 	pthread_cond_init(&r->work, NULL);
 	return r;
@@ -185,9 +185,8 @@ static struct name *name_of(struct resolver *r, const struct address *a)
 		n = n->next;
 	if (n)
 		return n;
-	n = calloc(1, sizeof *n);
-	assert(n);
-	n->host = strdup(a->host);
+	n = xcalloc(1, sizeof *n);
+	n->host = xstrdup(a->host);
 	n->port = a->port;
 	n->next = r->names;
 	r->names = n;
@@ -212,8 +211,7 @@ void lookup_start(struct lookup *l, struct resolver *r, struct loop *loop, const
 		l->done(l);
 		return;
 	}
-	struct lookup_job *j = calloc(1, sizeof *j);
-	assert(j);
+	struct lookup_job *j = xcalloc(1, sizeof *j);
 	*j = (struct lookup_job){ .mail.open = lookup_tell, .loop = loop, .look = l };
 	l->job = j;
 	pthread_mutex_lock(&r->lock);

@@ -1,10 +1,11 @@
 /* splice_pipe.c - pipes of the kernel's, through which bulk goes without entering this process. */
 #include "net/splice_pipe.h"
 
-#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "base/memory.h"
 
 enum {
 	MOST = 48,                      /* in all threads: a user may have 64 MiB of pipes before the kernel becomes mean */
@@ -41,8 +42,7 @@ static struct splice_pipe *splice_pipe_make(struct splice_pipes *all)
 
 	if (pipe2(fd, O_NONBLOCK | O_CLOEXEC))
 		return NULL;
-	d = malloc(sizeof *d);
-	assert(d);
+	d = xmalloc(sizeof *d);
 	*d = (struct splice_pipe){ .read = fd[0], .write = fd[1] };
 	all->made++;
 	room = fcntl(d->write, F_SETPIPE_SZ, ROOM);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/loop.h"
+#include "base/memory.h"
 #include "plugins/lua_vm.h"
 
 /* ---- dice ---- */
@@ -169,7 +170,7 @@ static int edit_call(lua_State *L)
 	if (at < 1 || (uint64_t)at > e->len || bytes.n > e->len - (size_t)at + 1)
 		return luaL_error(L, "edit: expected a place within the %d bytes of event.data", (int)e->len);
 	if (!p->before) {
-		p->before = malloc(e->len);
+		p->before = xmalloc(e->len);
 		if (!p->before)
 			return luaL_error(L, "not enough memory");
 		memcpy(p->before, e->data, e->len);

@@ -1,5 +1,4 @@
 /* lua_loader.c - scripts: files that are read, made into guests, and read again. */
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -7,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "plugins/lua_vm.h"
 
 struct kept { struct kept *next; max_align_t bytes[]; };
@@ -19,9 +19,7 @@ static unsigned n_scripts;              /* fixed when there are threads */
 
 void *script_keep(struct script *s, size_t size)
 {
-	struct kept *k = calloc(1, sizeof *k + size);
-
-	assert(k);
+	struct kept *k = xcalloc(1, sizeof *k + size);
 	k->next = s->kept;
 	s->kept = k;
 	return k->bytes;
@@ -59,10 +57,9 @@ void script_run(lua_State *L, const struct script *s, const char *text)
 char *script_text(struct script *s)
 {
 	pthread_mutex_lock(&lock);
-	char *text = strdup(s->text);
+	char *text = xstrdup(s->text);
 	pthread_mutex_unlock(&lock);
 
-	assert(text);
 	return text;
 }
 
@@ -76,8 +73,7 @@ static char *file_text(const char *path, char error[ERROR_MAX])
 {
 	enum { LONGEST = 1 << 20 };
 	FILE *in = fopen(path, "r");
-	char *text = malloc(LONGEST + 1);
-	assert(text);
+	char *text = xmalloc(LONGEST + 1);
 	size_t n = in ? fread(text, 1, LONGEST, in) : 0;
 	bool read = in && !ferror(in);
 
@@ -112,10 +108,8 @@ static struct script *script_make(const char *real, char error[ERROR_MAX])
 
 	if (!text)
 		return NULL;
-	s = calloc(1, sizeof *s);
-	assert(s);
-	s->file = strdup(real);
-	assert(s->file);
+	s = xcalloc(1, sizeof *s);
+	s->file = xstrdup(real);
 	s->name = strrchr(s->file, '/') ? strrchr(s->file, '/') + 1 : s->file;
 	s->text = text;
 	atomic_store(&s->version, 1);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "base/memory.h"
 
 struct loaded {                         /* a script in a place */
 	unsigned version;               /* of the text that these are from; 0: of none */
@@ -338,8 +339,7 @@ static void vm_refresh(struct vm *p, struct script *s, unsigned version)
 	unsigned n = scripts_count();
 
 	if (n > p->n_loaded) {
-		p->loaded = realloc(p->loaded, n * sizeof *p->loaded);
-		assert(p->loaded);
+		p->loaded = xrealloc(p->loaded, n * sizeof *p->loaded);
 		memset(p->loaded + p->n_loaded, 0, (n - p->n_loaded) * sizeof *p->loaded);
 		p->n_loaded = n;
 	}
@@ -360,7 +360,7 @@ static int open_inside(lua_State *L)
 
 static struct vm *vm_make(void)
 {
-	struct vm *p = calloc(1, sizeof *p);
+	struct vm *p = xcalloc(1, sizeof *p);
 	bool good = p && (p->L = lua_newstate(allocate, p));
 
 	assert(good);

@@ -2,13 +2,14 @@
  * flags, loaded, and checked as those that are built in. */
 #include "plugins/plugin.h"
 
-#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json.h"
+#include "base/memory.h"
 #include "config/ini.h"
 #include "api/request.h"
 #include "config/parse.h"
@@ -74,11 +75,8 @@ static const struct loader *loader_of(const char *file)
 
 static void plugin_keep(const char *real)
 {
-	struct plugin *p = calloc(1, sizeof *p);
-
-	assert(p);
-	p->file = strdup(real);
-	assert(p->file);
+	struct plugin *p = xcalloc(1, sizeof *p);
+	p->file = xstrdup(real);
 	p->next = plugins;
 	plugins = p;
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 /* A number as it was given: exact where it was whole. */
 struct number { bool whole; int64_t i; double d; };
 
@@ -16,67 +18,6 @@ struct number { bool whole; int64_t i; double d; };
 static const vn_nsec LONGEST = INT64_MAX / 4;
 
 /* ---- sentences ---- */
-
-/* A text that was cut at `n` must not end within a character of UTF-8. */
-static void text_trim(char *text, size_t n)
-{
-	size_t start = n;
-	while (start && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-		start--;
-	if (start && (unsigned char)text[start - 1] >= 0xc0)
-		text[start - 1] = '\0';
-}
-
-void error_format(char error[ERROR_MAX], const char *format, ...)
-{
-	va_list args;
-	va_start(args, format);
-	int n = vsnprintf(error, ERROR_MAX, format, args);
-	va_end(args);
-	if (n >= ERROR_MAX)
-		text_trim(error, ERROR_MAX - 1);
-}
-
-const char *text_printable(const char *text, char *buffer, size_t size)
-{
-	size_t n = 0;
-	for (; text[n] && n + 1 < size; n++)
-		buffer[n] = (unsigned char)text[n] < 0x20 || text[n] == 0x7f ? '?' : text[n];
-	buffer[n] = '\0';
-	if (text[n]) {
-		static const char dots[] = "...";
-		if (n > sizeof dots)
-			buffer[n -= sizeof dots - 1] = '\0';
-		text_trim(buffer, n);
-		if (size > 2 * sizeof dots)
-			strcat(buffer, dots);
-	}
-	return buffer;
-}
-
-size_t utf8_length(const char *text)
-{
-	const uint8_t *p = (const uint8_t *)text;
-	size_t n = *p < 0x80 ? *p != 0 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
-
-	for (size_t i = 1; i < n; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
-		return 0;
-	return n;
-}
-
-/* Like printf to the end of a text that has a fixed room. */
-__attribute__((format(printf, 3, 4)))
-static void text_add(char *buffer, size_t size, const char *format, ...)
-{
-	va_list args;
-	size_t n = strlen(buffer);
-	va_start(args, format);
-	vsnprintf(buffer + n, size - n, format, args);
-	va_end(args);
-}
 
 static const char *unit_name(vn_nsec unit)
 {
@@ -177,36 +118,6 @@ static bool refuse_text(const struct vn_opt *o, const char *text, char error[ERR
 
 /* ---- words ---- */
 
-char *word_next(const char **at, char error[ERROR_MAX])
-{
-	const char *p = *at;
-	char quote = 0, *word, *to;
-
-	while (isspace((unsigned char)*p))
-		p++;
-	if (!*p)
-		return NULL;
-	to = word = malloc(strlen(p) + 1);
-	assert(word);
-	for (; *p && (quote || !isspace((unsigned char)*p)); p++) {
-		if (*p == '\\' && quote == '"' && (p[1] == '"' || p[1] == '\\'))
-			*to++ = *++p;
-		else if (*p == quote)
-			quote = 0;
-		else if (!quote && (*p == '"' || *p == '\''))
-			quote = *p;
-		else
-			*to++ = *p;
-	}
-	*to = 0;
-	*at = p;
-	if (!quote)
-		return word;
-	error_format(error, "expected a closing %c", quote);
-	free(word);
-	return NULL;
-}
-
 /* ---- a block and its fields ---- */
 
 static bool is_text(const struct vn_opt *o)
@@ -228,8 +139,7 @@ static void set_string(struct opt_values *b, const struct vn_opt *o, const char 
 {
 	char **to = field(b, o), *mine = NULL;
 	if (text) {
-		mine = strdup(text);
-		assert(mine);
+		mine = xstrdup(text);
 	}
 	free(*to);
 	*to = mine;
@@ -241,8 +151,7 @@ void opt_values_init(struct opt_values *b, const struct vn_opt *options, size_t 
 
 	*b = (struct opt_values){ .options = options, .size = opts_size, .times = UINT64_MAX };
 	if (opts_size) {
-		b->opts = calloc(1, opts_size);
-		assert(b->opts);
+		b->opts = xcalloc(1, opts_size);
 	}
 	for (const struct vn_opt *o = options; o && o->name; o++)
 		if (o->def)
@@ -254,8 +163,7 @@ void opt_values_copy(struct opt_values *to, const struct opt_values *from)
 	*to = *from;
 	if (!from->size)
 		return;
-	to->opts = malloc(from->size);
-	assert(to->opts);
+	to->opts = xmalloc(from->size);
 	memcpy(to->opts, from->opts, from->size);
 	for (const struct vn_opt *o = to->options; o && o->name; o++) {
 		if (!is_text(o))
@@ -377,20 +285,6 @@ static bool set_number(struct opt_values *b, const struct vn_opt *o, const struc
 }
 
 /* ---- from text ---- */
-
-bool text_to_bool(const char *text, bool *value)
-{
-	static const struct { const char *word; bool value; } words[] = {
-		{ "true", true }, { "false", false }, { "yes", true }, { "no", false }, { "on", true },
-		{ "off", false }, { "y", true }, { "n", false }, { "1", true }, { "0", false },
-	};
-	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-		if (!strcasecmp(text, words[i].word)) {
-			*value = words[i].value;
-			return true;
-		}
-	return false;
-}
 
 /* What a time's suffix means; 0: there is no such suffix. */
 static vn_nsec suffix_unit(const char *suffix, vn_nsec bare)

@@ -5,17 +5,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "base/text.h"
 #include "vaurien.h"
-
-enum { ERROR_MAX = 256 };                /* room for one error sentence */
-
-/* Write a sentence; what does not fit is cut off between two characters of UTF-8, as JSON needs it. */
-void error_format(char error[ERROR_MAX], const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-/* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
-const char *text_printable(const char *text, char *buffer, size_t size);
-
-size_t utf8_length(const char *text);        /* how many bytes its first character has; 0: it is none of UTF-8, or the end */
 
 /* Options live in a block of the guest's opts_size bytes. Texts in it are owned by the block. */
 struct opt_values {
@@ -42,11 +33,5 @@ json_t *opt_to_json(const struct opt_values *, const struct vn_opt *);  /* in th
 json_t *opt_values_to_json(const struct opt_values *);            /* {"sleep": 1.0, ...} in table order; inert rows left out */
 void    opt_expect(const struct vn_opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
 void    opt_describe(const struct vn_opt *, char *buffer, size_t size);    /* "seconds, default 1" for help and docs */
-
-/* The next word of a line such as key=value, with its quotes taken off; to be freed. NULL: there is none, or (with
- * `error`) a quote is open. */
-char *word_next(const char **at, char error[ERROR_MAX]);
-
-bool text_to_bool(const char *text, bool *value);       /* y yes 1 on true | n no 0 off false, any case */
 
 #endif

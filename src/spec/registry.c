@@ -1,13 +1,13 @@
 /* registry.c - guests announce themselves before main; here they are kept, sorted and checked. */
 #include "spec/registry.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "spec/option.h"
 #include "spec/rule.h"
 
@@ -17,8 +17,7 @@ static struct list behaviors, protocols;
 
 static void list_add(struct list *list, const void *guest)
 {
-	list->at = realloc(list->at, (list->n + 1) * sizeof list->at[0]);
-	assert(list->at);
+	list->at = xrealloc(list->at, (list->n + 1) * sizeof list->at[0]);
 	list->at[list->n++] = guest;
 	list->sorted = false;
 }

@@ -2,12 +2,12 @@
 #include "spec/rule.h"
 
 #include <arpa/inet.h>
-#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/loop.h"
+#include "base/memory.h"
 #include "base/regex.h"
 #include "spec/registry.h"
 
@@ -42,9 +42,7 @@ struct defaults *defaults_make(void)
 {
 	size_t n;
 	const struct vn_behavior *const *all = behaviors_all(&n);
-	struct defaults *d = calloc(1, sizeof *d + n * sizeof *d->of);
-
-	assert(d);
+	struct defaults *d = xcalloc(1, sizeof *d + n * sizeof *d->of);
 	d->refs = 1;
 	d->n = n;
 	for (size_t i = 0; i < n; i++) {
@@ -56,9 +54,7 @@ struct defaults *defaults_make(void)
 
 struct defaults *defaults_copy(const struct defaults *from)
 {
-	struct defaults *d = calloc(1, sizeof *d + from->n * sizeof *d->of);
-
-	assert(d);
+	struct defaults *d = xcalloc(1, sizeof *d + from->n * sizeof *d->of);
 	d->refs = 1;
 	d->n = from->n;
 	for (size_t i = 0; i < d->n; i++) {
@@ -104,11 +100,10 @@ void rule_init(struct rule_spec *r, const char *name, const struct vn_behavior *
 {
 	const struct opt_values *defaults = defaults_of(all, b);
 
-	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .until = VN_NEVER };
+	*r = (struct rule_spec){ .name = xstrdup(name), .behavior = b, .high = 1, .until = VN_NEVER };
 	rule_renew(r);
 	r->origin = r->id;
-	r->counters = calloc(1, sizeof *r->counters);
-	assert(r->name && r->counters);
+	r->counters = xcalloc(1, sizeof *r->counters);
 	atomic_init(&r->counters->refs, 1);
 	if (defaults)
 		opt_values_copy(&r->values, defaults);
@@ -120,11 +115,10 @@ void rule_init(struct rule_spec *r, const char *name, const struct vn_behavior *
 void rule_copy(struct rule_spec *to, const struct rule_spec *from)
 {
 	*to = *from;
-	to->name = strdup(from->name);
-	assert(to->name);
+	to->name = xstrdup(from->name);
 	opt_values_copy(&to->values, &from->values);
 	opt_values_copy(&to->fields, &from->fields);
-	to->note = from->note ? strdup(from->note) : NULL;
+	to->note = xstrdup(from->note);
 	to->counters->refs++;
 }
 
@@ -423,8 +417,7 @@ static bool name_set(struct rule_spec *r, const char *name, char error[ERROR_MAX
 	if (!good)
 		return false;
 	free(r->name);
-	r->name = strdup(name);
-	assert(r->name);
+	r->name = xstrdup(name);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "spec/registry.h"
 #include "spec/weights.h"
 
@@ -12,23 +13,15 @@ static const char group[] = "behavior";         /* the rules of PUT /behavior, w
 static const char calm[] = "dummy";             /* the behavior that is none */
 static char culprit_text[64];
 
-static char *copy(const char *text)
-{
-	char *made = strdup(text);
-	assert(made);
-	return made;
-}
-
 /* ---- lives ---- */
 
 struct spec *spec_make(const char *name)
 {
-	struct spec *s = calloc(1, sizeof *s);
-	assert(s);
+	struct spec *s = xcalloc(1, sizeof *s);
 	s->refs = 1;
-	s->name = copy(name);
+	s->name = xstrdup(name);
 	s->enabled = true;
-	s->behavior = copy(calm);
+	s->behavior = xstrdup(calm);
 	s->protocol_values.times = UINT64_MAX;
 	return s;
 }
@@ -58,21 +51,19 @@ void spec_unref(struct spec *s)
 
 struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 {
-	struct spec *s = malloc(sizeof *s);
-	assert(s);
+	struct spec *s = xmalloc(sizeof *s);
 	memcpy(&s->name, &from->name, sizeof *s - offsetof(struct spec, name));        /* not the count: it is others' */
 	atomic_init(&s->refs, 1);
-	s->name = copy(from->name);
-	s->behavior = copy(from->behavior);
-	s->asked = from->asked ? copy(from->asked) : NULL;
+	s->name = xstrdup(from->name);
+	s->behavior = xstrdup(from->behavior);
+	s->asked = xstrdup(from->asked);
 	defaults_ref(s->defaults);
 	if (from->listen.text)
 		address_copy(&s->listen, &from->listen);
 	if (from->backend.text)
 		address_copy(&s->backend, &from->backend);
 	opt_values_copy(&s->protocol_values, &from->protocol_values);
-	s->rules = calloc(from->n_rules + more + 1, sizeof *s->rules);
-	assert(s->rules);
+	s->rules = xcalloc(from->n_rules + more + 1, sizeof *s->rules);
 	s->n_rules = 0;
 	for (unsigned i = 0; i < from->n_rules; i++)
 		if (with_group || strcmp(from->rules[i].name, group) != 0)
@@ -215,7 +206,7 @@ static void name_settle(const struct spec *s, struct rule_spec *r)
 	for (unsigned n = 2; name_taken(s, name); n++)
 		snprintf(name, sizeof name, "%s-%u", r->behavior->name, n);
 	free(r->name);
-	r->name = copy(name);
+	r->name = xstrdup(name);
 }
 
 struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from, const char *words, char error[ERROR_MAX])
@@ -273,7 +264,7 @@ static struct spec *spec_filter(const struct spec *from, bool (*keep)(const stru
 	s->n_rules = kept;
 	if (!grouped) {
 		free(s->behavior);
-		s->behavior = copy(calm);
+		s->behavior = xstrdup(calm);
 	}
 	return s;
 }
@@ -313,7 +304,7 @@ struct spec *spec_like(const struct spec *from, const char *name)
 	struct spec *s = spec_without_rules(from);
 
 	free(s->name);
-	s->name = copy(name);
+	s->name = xstrdup(name);
 	return s;
 }
 

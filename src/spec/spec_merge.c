@@ -1,9 +1,10 @@
 /* spec_merge.c - what has changed between two readings of a proxy's words, put into what the proxy is by now. */
 #include "spec/spec_merge.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 /* ---- the same? ---- */
 
@@ -97,8 +98,7 @@ static void rules_merge(struct spec *s, const struct spec *live, const struct sp
 	if (same_group)
 		return;
 	free(s->behavior);
-	s->behavior = strdup(now->behavior);
-	assert(s->behavior);
+	s->behavior = xstrdup(now->behavior);
 }
 
 static void words_merge(struct spec *s, const struct spec *was, const struct spec *now)

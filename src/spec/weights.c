@@ -1,21 +1,14 @@
 /* weights.c - "80:delay,20:error": which behaviors, and for how many percent. */
 #include "spec/weights.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "spec/registry.h"
 
 static const char calm[] = "dummy";             /* the behavior that is none */
-
-static char *copy(const char *text)
-{
-	char *made = strdup(text);
-	assert(made);
-	return made;
-}
 
 /* The text from `p` to `end`, without blanks around it. */
 static const char *trim(const char *p, const char *end, size_t *n)
@@ -119,8 +112,8 @@ bool weights_read(struct weights *w, const char *text, char error[ERROR_MAX])
 char *weights_show(const struct weights *w, const char *text)
 {
 	if (!w->n)
-		return copy(calm);
+		return xstrdup(calm);
 	if (w->n == 1 && w->of[0].percent == 100)
-		return copy(w->of[0].behavior->name);
-	return copy(text);
+		return xstrdup(w->of[0].behavior->name);
+	return xstrdup(text);
 }

@@ -1,13 +1,14 @@
 /* go_json_read.c - JSON as Go's decoder reads it, its errors word by word. */
 #include "toxiproxy/go_json.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 enum { DEEPEST = 1000 };
 
@@ -168,9 +169,8 @@ static bool escape_read(struct subscriber *r, char **to)
 /* The text behind a quote, to be freed; NULL: it is none. */
 static char *text_read(struct subscriber *r, size_t *n)
 {
-	char *made = malloc((size_t)(r->end - r->p) * 3 + 1), *to = made;
+	char *made = xmalloc((size_t)(r->end - r->p) * 3 + 1), *to = made;
 
-	assert(made);
 	while (r->p < r->end && *r->p != '"') {
 		size_t good = utf8_length(r->p, r->end);
 		if (*r->p < 0x20) {
@@ -226,8 +226,7 @@ static bool digits(struct subscriber *r, const char *where)
 /* A number that an int64 holds stays one; a greater one is real. */
 static json_t *number_make(const char *text, size_t n, bool whole)
 {
-	char *copy = strndup(text, n);
-	assert(copy);
+	char *copy = xstrndup(text, n);
 	errno = 0;
 	long long i = strtoll(copy, NULL, 10);
 	whole &= errno == 0;

@@ -1,25 +1,17 @@
 /* proxy_json.c - a proxy as Toxiproxy's JSON wants it: in a request, in a list, in a file. */
 #include "toxiproxy/proxy_json.h"
 
-#include <assert.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "config/error.h"
 #include "spec/registry.h"
 
 /* ---- from JSON ---- */
-
-static char *copy(const char *text)
-{
-	char *made = strdup(text);
-
-	assert(made);
-	return made;
-}
 
 static bool mismatch(const json_t *value, const char *owner, const char *key, const char *type, struct http_error *f)
 {
@@ -39,7 +31,7 @@ static bool text_read(char **to, const json_t *object, const char *owner, const 
 	if (value && strlen(json_string_value(value)) != json_string_length(value))
 		return http_error_set(f, 400, "bad request body: %s: expected a text without a character 0", key);
 	if (value)
-		*to = copy(json_string_value(value));
+		*to = xstrdup(json_string_value(value));
 	return true;
 }
 
@@ -119,9 +111,7 @@ static bool proxy_requests_check(const struct proxy_request *w, size_t n, struct
 struct proxy_request *proxy_requests_read(const json_t *list, size_t *n, struct http_error *f)
 {
 	size_t count = json_array_size(list);
-	struct proxy_request *w = calloc(count + 1, sizeof *w);
-
-	assert(w);
+	struct proxy_request *w = xcalloc(count + 1, sizeof *w);
 	*n = 0;
 	if (!json_is_array(list) && !json_is_null(list)) {
 		char error[GO_ERROR];
@@ -235,7 +225,7 @@ struct address proxy_request_upstream(const char *text)
 	char ignored[ERROR_MAX];
 
 	if (!address_parse(&a, text, ignored, sizeof ignored))
-		a = (struct address){ .text = copy(text), .host = copy(text) };
+		a = (struct address){ .text = xstrdup(text), .host = xstrdup(text) };
 	return a;
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "spec/registry.h"
 
 /* Toxiproxy's own: how Go calls the type, and its attributes in their order with Go's types for them. Clients have typed
@@ -60,9 +61,7 @@ static const struct original *original_of(const char *type)
 /* A key is the same in any case here; ours are in lower case. */
 static char *key_lower(const char *key)
 {
-	char *made = strdup(key);
-
-	assert(made);
+	char *made = xstrdup(key);
 	for (char *c = made; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	return made;
@@ -198,7 +197,7 @@ static double toxicity_of(const struct rule_spec *r)
 /* To be freed. */
 static char *stream_shown(const struct rule_spec *r)
 {
-	char *made = r->note ? strndup(r->note, strcspn(r->note, " ")) : strdup(stream_of(r->direction));
+	char *made = r->note ? xstrndup(r->note, strcspn(r->note, " ")) : xstrdup(stream_of(r->direction));
 
 	assert(made);
 	return made;
@@ -295,8 +294,7 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 	else if (!rule_make(&r, on, toxic, &w, b, stream, f) || (!(to = spec_add_rule(on, &r, error)) && !body_bad(f, error)))
 		rule_free(&r);
 	if (to) {
-		name[0] = strdup(json_string_value(named));
-		assert(name[0]);
+		name[0] = xstrdup(json_string_value(named));
 	}
 	json_decref(named);
 	return to;

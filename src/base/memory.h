@@ -1,0 +1,40 @@
+/* memory.h - allocation that ends the program when there is no memory: nobody has to check. */
+#ifndef BASE_MEMORY_H
+#define BASE_MEMORY_H
+
+#include <stdlib.h>
+#include <string.h>
+
+static inline void *xalloced(void *memory)
+{
+	if (!memory)
+		abort();
+	return memory;
+}
+
+static inline void *xmalloc(size_t size)
+{
+	return xalloced(malloc(size ? size : 1));
+}
+
+static inline void *xcalloc(size_t n, size_t size)      /* zeroed */
+{
+	return xalloced(calloc(n ? n : 1, size ? size : 1));
+}
+
+static inline void *xrealloc(void *memory, size_t size)
+{
+	return xalloced(realloc(memory, size ? size : 1));
+}
+
+static inline char *xstrdup(const char *text)           /* NULL stays NULL */
+{
+	return text ? xalloced(strdup(text)) : NULL;
+}
+
+static inline char *xstrndup(const char *text, size_t n)
+{
+	return xalloced(strndup(text, n));
+}
+
+#endif
