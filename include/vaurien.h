@@ -111,7 +111,7 @@ enum {                          /* what a message is: what a failure must fit */
 	VN_IS_BEGIN     = 64,
 	VN_IS_COMMIT    = 128,
 	VN_IS_ROLLBACK  = 256,
-	VN_IS_IN_TRANSACTION = 512,     /* no message: a connection that rests in an open transaction; see talk->idle */
+	VN_IS_IN_TRANSACTION = 512,     /* no message: a connection that rests in an open transaction; see session->idle */
 	VN_IS_OWN       = 1 << 16, /* this bit and those above are the protocol's own */
 };
 
@@ -138,7 +138,7 @@ struct vn_cut {
 	       VN_CUT_PART,        /* `len` bytes of a message that goes on; ends on an inner unit where there is one */
 	       VN_CUT_END,         /* `len` bytes that finish a message; `len` may exceed the span: the rest is its body */
 	       VN_CUT_WAIT,        /* a request: what this is hangs on an answer. Come back when more is answered; nothing is read meanwhile */
-	       VN_CUT_RAW,         /* not mine: from here on pass everything as it comes. talk->notice says why */
+	       VN_CUT_RAW,         /* not mine: from here on pass everything as it comes. session->notice says why */
 	} kind;
 	uint64_t len;
 	bool replaced;          /* `instead` goes out in place of these bytes (which must all be in the span) */
@@ -189,7 +189,7 @@ struct vn_failure {                /* an error of the real server, by name */
 	const char *code;       /* as the protocol words it: "1213/40001", "57P01", "503" */
 	const char *text;       /* as the server words it */
 	unsigned fits;          /* IS_...: a message that is any of these */
-	unsigned moments;       /* VN_ON_REQUEST; VN_ON_REST: what it fits is what the connection rests in, see talk->idle */
+	unsigned moments;       /* VN_ON_REQUEST; VN_ON_REST: what it fits is what the connection rests in, see session->idle */
 	enum vn_end end;           /* what the server does to the connection behind it */
 	uint32_t number;        /* the protocol's own word (a mysql errno) */
 	bool by_name;           /* never drawn: it strikes only those who name it */

@@ -211,7 +211,7 @@ struct http *http_start(struct control *c, char error[ERROR_MAX])
 {
 	const struct settings *s = control_settings(c);
 	struct endpoint at;
-	int fd = door_open(s->http_host, s->http_port, &at, error);
+	int fd = bind_api(s->http_host, s->http_port, &at, error);
 
 	if (fd < 0)
 		return NULL;

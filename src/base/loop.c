@@ -245,6 +245,5 @@ void loop_free(struct loop *l)
 	close(l->wake.fd);
 	close(l->epoll);
 	pthread_mutex_destroy(&l->lock);
-	pool_free(&l->attempts);
 	free(l->heap);
 }

@@ -9,7 +9,6 @@
 
 #include "base/clock.h"
 #include "base/histogram.h"
-#include "base/pool.h"
 #include "vaurien.h"
 #include "base/wakeup.h"
 
@@ -44,7 +43,6 @@ struct loop {
 	struct timer **heap;
 	size_t timers, room;
 	struct wakeups wakeups;
-	struct pool attempts;              /* memory for dial.c */
 	struct mail *later, **later_end;        /* this thread's own, for the end of this round */
 	struct watch wake;              /* an eventfd */
 	pthread_mutex_t lock;

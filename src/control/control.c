@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "net/bind.h"
 #include "net/congestion.h"
 #include "control/events.h"
 #include "api/server.h"
@@ -20,6 +21,7 @@
 #include "plugins/plugin.h"
 #include "control/reload.h"
 #include "control/statsd.h"
+#include "engine/shard.h"
 #include "engine/worker.h"
 
 struct control {
@@ -145,7 +147,7 @@ static void shutdown_check(struct timer *t)
 
 	for (struct shard *p = w->shards; p; p = p->next)
 		all &= shard_drain(p);
-	if ((!all || w->drains) && w->loop.now < g->until) {
+	if ((!all || w->drains.first) && w->loop.now < g->until) {
 		timer_set(&w->loop, t, w->loop.now + 10 * VN_MS);
 		return;
 	}
@@ -311,7 +313,7 @@ static bool create_proxies(struct control *c, char error[ERROR_MAX])
 	for (size_t i = 0; i < c->settings->n_proxies; i++) {
 		struct spec *s = c->settings->proxies[i];
 		struct endpoint at = { .len = 0 };
-		if (s->enabled && !listener_find(&s->listen, &at, error, ERROR_MAX))
+		if (s->enabled && !bind_resolve(&s->listen, &at, error, ERROR_MAX))
 			return lenient(c, error);
 		int why = proxy_create(&c->proxies, s, &at, &start, NULL);
 		if (why) {

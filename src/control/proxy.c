@@ -9,10 +9,11 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "engine/listener.h"
+#include "engine/accept.h"
 #include "base/log.h"
 #include "engine/journal.h"
 #include "engine/shard.h"
+#include "net/bind.h"
 
 /* ---- the table ---- */
 
@@ -137,14 +138,14 @@ static void proxy_shut(struct proxy *p)
  * comes back if it was not that. */
 static int proxy_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at, struct endpoint *bound)
 {
-	int fd = listener_bind_at(at, to->backlog, bound), listens = 0;
+	int fd = bind_listen(at, to->backlog, bound), listens = 0;
 	socklen_t n = sizeof listens;
 
 	if (fd != -EADDRINUSE || !p || p->fd < 0 || !endpoint_port(at) || endpoint_port(at) != endpoint_port(&p->at))
 		return fd;
 	getsockopt(p->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
 	shutdown(p->fd, SHUT_RD);
-	fd = listener_bind_at(at, to->backlog, bound);
+	fd = bind_listen(at, to->backlog, bound);
 	if (fd < 0 && listens)
 		listen(p->fd, (int)p->spec->backlog);
 	return fd;

@@ -20,6 +20,7 @@
 #include "base/memory.h"
 #include "engine/listener.h"
 #include "base/log.h"
+#include "net/bind.h"
 #include "spec/spec_merge.h"
 #include "config/error.h"
 
@@ -151,7 +152,7 @@ static int probe(struct action *a)
 
 	if (!a->at || a->to->listen.unix_path)
 		return 0;
-	a->probe = listener_bind_at(a->at, 1, &bound);
+	a->probe = bind_listen(a->at, 1, &bound);
 	return a->probe < 0 ? -a->probe : 0;
 }
 

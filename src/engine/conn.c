@@ -1,39 +1,30 @@
-/* conn.c - a client and a backend, from accept to close: what befalls a connection as a whole.
+/* conn.c - the life of one connection: opened, run, torn down.
  *
  * All that happens ends in conn_run: both pipes go as far as they go, then it is seen whether the
- * connection rests, is stuck, or is over. There is one way to die, conn_end; it may be called
- * twice, and memory goes at the end of the loop's round. */
+ * connection rests, is stuck, or is over. Code below only marks a connection (conn_doom); it is torn
+ * down here and nowhere else, and its memory goes at the end of the loop's round. */
 #include "engine/conn.h"
 
-#include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
-#include "engine/requests.h"
-#include "engine/conn_rules.h"
-#include "net/drain.h"
 #include "base/log.h"
-#include "engine/journal.h"
+#include "base/memory.h"
+#include "engine/conn_rules.h"
 #include "engine/conn_timers.h"
-#include "engine/shard.h"
-#include "engine/worker.h"
+#include "engine/journal.h"
+#include "engine/listener.h"
+#include "engine/pipe.h"
+#include "engine/pump.h"
+#include "engine/raw.h"
+#include "engine/replies.h"
+#include "engine/responses.h"
+#include "engine/side.h"
+#include "net/socket.h"
 
 enum { FAIR = 8 };                      /* rounds of both pipes in one go: the other connections wait meanwhile */
 
-/* ---- sides ---- */
-
-static void side_note(struct side *s, unsigned events)
-{
-	s->writable |= !!(events & EPOLLOUT);
-	s->readable |= !!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
-	s->hup |= !!(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
-	s->broken |= !!(events & EPOLLERR);
-}
+/* ---- events of the two sockets ---- */
 
 static void client_ready(struct watch *w, unsigned events)
 {
@@ -57,111 +48,13 @@ static void backend_ready(struct watch *w, unsigned events)
 	conn_run(c);
 }
 
-/* That there is something to read is told as an event. */
-static void side_open(struct side *s)
-{
-	s->open = s->writable = true;
-}
-
-const char *side_peer(const struct side *s, char *buffer, size_t size)
-{
-	struct endpoint e = { .len = sizeof e.addr };
-
-	if (s->watch.fd < 0 || getpeername(s->watch.fd, (struct sockaddr *)&e.addr, &e.len))
-		snprintf(buffer, size, "gone");
-	else
-		endpoint_show(&e, buffer, size);
-	return buffer;
-}
-
-/* `said`: the peer's own end has been read. */
-static void side_close(struct conn *c, struct side *s, enum vn_end how, bool said)
-{
-	int fd = s->watch.fd;
-
-	if (fd < 0)
-		return;
-	s->watch.fd = -1;
-	s->open = false;
-	if (how == VN_RESET)
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
-	if (how == VN_RESET || said || s->broken) {
-		close(fd);
-		return;
-	}
-	shutdown(fd, SHUT_WR);
-	drain_start(c->shard->worker, fd);
-}
-
-/* ---- what most connections do without ---- */
-
-static const struct conn_rules no_rules;
-
-struct conn_rules *conn_rules_get(struct conn *c)
-{
-	if (c->ruled != &no_rules)
-		return c->ruled;
-	c->ruled = xcalloc(1, sizeof *c->ruled);
-	c->ruled->conn = c;
-	conn_timer_init(c);
-	return c->ruled;
-}
-
-void conn_rules_release(struct conn *c)
-{
-	struct conn_rules *t = c->ruled;
-
-	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since || t->opening || t->vanished)
-		return;
-	timer_stop(conn_loop(c), &t->end_timer);
-	timer_stop(conn_loop(c), &t->rest_timer);
-	free(t);
-	c->ruled = (struct conn_rules *)&no_rules;
-}
-
-struct vn_session *talk_begin(struct conn *c)
-{
-	struct worker *w = c->shard->worker;
-	const struct spec *s = c->plan->spec;
-
-	w->talk = (struct vn_session){ .self = s->protocol, .state = c->state, .opts = s->protocol_values.opts, .texts = c->texts ? c->texts : &w->texts,
-	                         .scratch = &w->scratch, .notice = w->talk.notice, .backend = s->backend.text, .idle = c->idle };
-	return &w->talk;
-}
-
-void conn_silent(struct conn *c)
-{
-	struct vn_session *t = &c->shard->worker->talk;
-
-	if (t->state == c->state)
-		t->state = NULL;
-}
-
-void texts_change(struct conn *c)
-{
-	struct worker *w = c->shard->worker;
-
-	w->talk.state = NULL;
-	if (!c->texts) {
-		c->texts = xmalloc(sizeof *c->texts);
-		*c->texts = w->texts;
-		text_cache_init(&w->texts, TEXT_CACHE_ROOM);
-	} else {
-		text_cache_free(c->texts);
-		free(c->texts);
-		c->texts = NULL;
-	}
-}
-
 /* ---- life and death ---- */
 
-static void conn_free(struct mail *m)
+static void conn_free(struct conn *c)
 {
-	struct conn *c = OWNER(conn, later, m);
-
 	if (c->plan->spec->protocol->forget)
 		c->plan->spec->protocol->forget(c->state);
-	conn_silent(c);
+	session_forget(c);
 	plan_unref(c->plan);
 	pipe_work_release(&c->request);
 	pipe_work_release(&c->response);
@@ -179,14 +72,14 @@ static void states_free(struct conn *c)
 		c->ruled->states = NULL;
 }
 
-static void tell_closed(struct conn *c, enum vn_end how, enum close_reason why)
+static void journal_closed(struct conn *c)
 {
 	struct journal_entry n;
 
 	journal_begin(&n, JOURNAL_CLOSED, conn_loop(c)->now, shard_spec(c->shard)->name);
 	journal_count(&n, "connection", c->number);
-	journal_text(&n, "reason", close_reason_names[why].name);
-	journal_text(&n, "how", how == VN_RESET ? "reset" : "close");
+	journal_text(&n, "reason", close_reason_names[c->why].name);
+	journal_text(&n, "how", c->how == VN_RESET ? "reset" : "close");
 	journal_seconds(&n, "age", conn_loop(c)->now - c->since);
 	journal_count(&n, "exchanges", c->asked);
 	journal_count(&n, "request_received", c->request.came);
@@ -196,17 +89,24 @@ static void tell_closed(struct conn *c, enum vn_end how, enum close_reason why)
 	journal_write(&n);
 }
 
-void conn_end(struct conn *c, enum vn_end how, enum close_reason why)
+static void conn_count_end(struct conn *c)
 {
-	if (c->dead)
-		return;
-	c->dead = true;
+	stats_add(&c->shard->stats, STAT_CLOSED, 1);
+	count_add(&c->shard->stats.ended[c->why], 1);
+	if (c->raw_counted)
+		stats_add(&c->shard->stats, STAT_RAW_CLOSED, 1);
+}
+
+/* All but the memory goes now; that goes at the end of the loop's round, whose events may still point at it. */
+static void conn_teardown(struct conn *c)
+{
+	c->gone = true;
 	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name, (unsigned long long)c->number,
-	          close_reason_names[why].text);
+	          close_reason_names[c->why].text);
 	if (journal_wants(JOURNAL_CLOSED))
-		tell_closed(c, how, why);
-	side_close(c, &c->client, how, c->request.eof);
-	side_close(c, &c->backend, how, c->response.eof);
+		journal_closed(c);
+	side_close(c, &c->client, c->how, c->request.eof);
+	side_close(c, &c->backend, c->how, c->response.eof);
 	connect_attempt_stop(c->attempt);
 	if (c->spare >= 0)
 		close(c->spare);
@@ -224,20 +124,16 @@ void conn_end(struct conn *c, enum vn_end how, enum close_reason why)
 	if (c->next)
 		c->next->link = c->link;
 	*c->link = c->next;
-	stats_add(&c->shard->stats, STAT_CLOSED, 1);
-	count_add(&c->shard->stats.ended[why], 1);
-	if (c->raw_counted)
-		stats_add(&c->shard->stats, STAT_RAW_CLOSED, 1);
-	shard_slot_freed(c->shard);
-	if (!c->queued) {
-		c->later.open = conn_free;
-		loop_defer(conn_loop(c), &c->later);
-	}
+	conn_count_end(c);
+	listener_slot_freed(c->shard);
+	conn_later(c);
 }
 
-void conn_end_by_rule(struct conn *c, enum vn_end end)
+void conn_end(struct conn *c, enum vn_end how, enum close_reason why)
 {
-	conn_end(c, end, end == VN_RESET ? CLOSE_REASON_RULE_RESET : CLOSE_REASON_RULE_CLOSED);
+	conn_doom(c, how, why);
+	if (!c->running && !c->gone)
+		conn_teardown(c);
 }
 
 static void conn_late(struct mail *m)
@@ -245,26 +141,17 @@ static void conn_late(struct mail *m)
 	struct conn *c = OWNER(conn, later, m);
 
 	c->queued = false;
-	if (c->dead)
-		conn_free(m);
+	if (c->gone)
+		conn_free(c);
 	else
 		conn_run(c);
-}
-
-void conn_later(struct conn *c)
-{
-	if (c->queued)
-		return;
-	c->queued = true;
-	c->later.open = conn_late;
-	loop_defer(conn_loop(c), &c->later);
 }
 
 /* ---- the whole ---- */
 
 static void conn_notice(struct conn *c)
 {
-	struct vn_session *t = &c->shard->worker->talk;
+	struct vn_session *t = &c->shard->worker->session;
 
 	if (t->notice && !c->shard->noticed)
 		log_warning("proxy=%s: %s", shard_spec(c->shard)->name, t->notice);
@@ -272,11 +159,11 @@ static void conn_notice(struct conn *c)
 	t->notice = NULL;
 }
 
-void conn_run(struct conn *c)
+static void conn_connect(struct conn *);
+
+/* Both pipes, as far as they go. */
+static void conn_pump(struct conn *c)
 {
-	if (c->running || c->dead)
-		return;
-	c->running = true;
 	c->again = true;
 	for (unsigned rounds = 0; c->again && !c->dead && rounds < FAIR; rounds++) {
 		c->again = false;
@@ -287,19 +174,45 @@ void conn_run(struct conn *c)
 	}
 	if (c->again && !c->dead)
 		conn_later(c);
-	if (!c->dead && c->response.shut && c->request.ended && !pipe_waits(&c->request))
-		conn_end(c, VN_CLOSE, CLOSE_REASON_BACKEND_ENDED);
-	if (!c->dead && (c->client.broken || c->backend.broken))
-		conn_end(c, VN_RESET, c->client.broken ? CLOSE_REASON_CLIENT_RESET : CLOSE_REASON_BACKEND_RESET);
+}
+
+/* Has it come to its end? */
+static void conn_check_end(struct conn *c)
+{
+	if (c->response.shut && c->request.ended && !pipe_waits(&c->request))
+		conn_doom(c, VN_CLOSE, CLOSE_REASON_BACKEND_ENDED);
+	if (c->client.broken || c->backend.broken)
+		conn_doom(c, VN_RESET, c->client.broken ? CLOSE_REASON_CLIENT_RESET : CLOSE_REASON_BACKEND_RESET);
+	if (c->ending)
+		conn_doom_by_rule(c, c->ending);
+}
+
+static void conn_rest(struct conn *c)
+{
+	conn_notice(c);
+	conn_timer_arm(c);
+	pipe_work_release(&c->request);
+	pipe_work_release(&c->response);
+}
+
+void conn_run(struct conn *c)
+{
+	if (c->running || c->gone)
+		return;
+	c->running = true;
+	if (c->connect_due && !c->dead)
+		conn_connect(c);
+	if (!c->dead)
+		conn_pump(c);
+	if (!c->dead)
+		conn_check_end(c);
 	if (!c->dead)
 		conn_timer_rest(c);
-	if (!c->dead) {
-		conn_notice(c);
-		conn_timer_arm(c);
-		pipe_work_release(&c->request);
-		pipe_work_release(&c->response);
-	}
+	if (!c->dead)
+		conn_rest(c);
 	c->running = false;
+	if (c->dead)
+		conn_teardown(c);
 }
 
 /* ---- opening ---- */
@@ -321,23 +234,23 @@ static void conn_connected(void *whom, int fd, const char *why)
 	conn_run(c);
 }
 
-void conn_connect(struct conn *c)
+static void conn_connect(struct conn *c)
 {
 	const struct spec *s = shard_spec(c->shard);
-
 	int spare = c->spare;
 
 	c->spare = -1;
+	c->connect_due = false;
 	if (c->ruled->opening) {
 		holds_unref(c->ruled->opening);
 		c->ruled->opening = NULL;
 		c->ruled->waits = 0;
 	}
-	c->attempt = connect_attempt_start(conn_loop(c), c->shard->worker->resolver, &s->backend, s->timeout, spare, &c->backend.watch, conn_connected, c);
+	c->attempt = connect_attempt_start(&c->shard->worker->connector, &s->backend, s->timeout, spare,
+	                                   &c->backend.watch, conn_connected, c);
 }
 
-/* Before the dial: lets it wait, as the rules say. */
-void conn_schedule(struct conn *c)
+void conn_connect_when_due(struct conn *c)
 {
 	vn_nsec late = holds_total(c->ruled->opening);
 
@@ -351,9 +264,11 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 {
 	const struct spec *s = shard_spec(shard);
 	struct conn *c = xcalloc(1, sizeof *c + s->protocol->state_size);
+
 	c->shard = shard;
 	c->number = number;
 	c->spare = spare;
+	c->later.open = conn_late;
 	c->client.watch = (struct watch){ -1, client_ready };
 	c->backend.watch = (struct watch){ -1, backend_ready };
 	pipe_init(&c->request, c, VN_REQUEST);
@@ -363,9 +278,8 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 	c->since = c->active = conn_loop(c)->now;
 	c->plan = plan_ref(shard->plan);
 	c->ruled = (struct conn_rules *)&no_rules;
-	if (c->plan->n) {
+	if (c->plan->n)
 		conn_rules_get(c)->states = xcalloc(c->plan->n, sizeof *c->ruled->states);
-	}
 	c->next = shard->conns;
 	c->link = &shard->conns;
 	if (c->next)
@@ -374,7 +288,7 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 	return c;
 }
 
-static void say_opened(const struct conn *c)
+static void journal_opened(const struct conn *c)
 {
 	const struct spec *s = shard_spec(c->shard);
 	bool told = journal_wants(JOURNAL_OPENED);
@@ -397,20 +311,17 @@ static void say_opened(const struct conn *c)
 void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 {
 	struct conn *c = conn_new(shard, spare, number);
-	struct exchange *x;
 
 	stats_add(&shard->stats, STAT_OPENED, 1);
 	c->client.watch.fd = fd;
 	loop_watch(conn_loop(c), &c->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	side_open(&c->client);
-	say_opened(c);
+	journal_opened(c);
 	loop_clock(conn_loop(c));
-	if (!conn_judge_open(c))
-		return;
-	if (conn_protocol(c)->server_first && !(x = unsolicited_begin(c)))
-		return;
-	if (!c->exchanges.first || !c->exchanges.first->failure)
-		conn_schedule(c);
+	conn_judge_open(c);
+	if (!c->dead && conn_protocol(c)->server_first)
+		unsolicited_begin(c);
+	if (!c->dead && (!c->exchanges.first || !c->exchanges.first->failure))
+		conn_connect_when_due(c);
 	conn_run(c);
 }
-

@@ -4,19 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/memory.h"
 #include "engine/conn.h"
-#include "engine/shard.h"
-#include "engine/worker.h"
-
-static void peer(const struct side *s, struct endpoint *e)
-{
-	e->len = sizeof e->addr;
-	if (s->watch.fd < 0 || getpeername(s->watch.fd, (struct sockaddr *)&e->addr, &e->len))
-		e->len = 0;
-}
+#include "net/socket.h"
 
 /* ---- what holds it ---- */
 
@@ -78,8 +69,8 @@ static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 
 	*e = (struct conn_info){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
 	                            .asked = c->asked, .raw = c->raw_counted, .connecting = !c->backend.open && !c->ruled->waits };
-	peer(&c->client, &e->client);
-	peer(&c->backend, &e->backend);
+	socket_peer(c->client.watch.fd, &e->client);
+	socket_peer(c->backend.watch.fd, &e->backend);
 	way(e, 0, &c->request);
 	way(e, 1, &c->response);
 	if (x && !(c->request.raw && c->spoke)) {       /* a turn that was answered waits for nothing but the next */

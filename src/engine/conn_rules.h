@@ -1,4 +1,4 @@
-/* conn_rules.h - a connection before its rules: asked what they say, ended by them, meeting new ones. */
+/* conn_rules.h - a connection before its rules: they are asked, and they end it. */
 #ifndef ENGINE_CONN_RULES_H
 #define ENGINE_CONN_RULES_H
 
@@ -6,16 +6,20 @@
 
 struct conn;
 
-/* Who is in for this exchange, of these rules; see plan_decide. */
+/* Which of these rules are in for this exchange; see plan_decide. */
 ruleset conn_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *);
 
-bool conn_judge(struct conn *, struct question *, struct judgement *);   /* fills in what all questions share; false: calm */
+/* Ask the rules. It fills in what all questions have in common. False: calm, and *judgement is untouched. */
+bool conn_judge(struct conn *, struct question *, struct judgement *);
 
-/* Of what was judged, the end: a stall is done, an end by the clock is set; one in turn is put into *in_turn. */
+/* Carry out the end that was judged: a stall begins, an end by the clock is set; one in turn is put into *in_turn. */
 void conn_apply_end(struct conn *, const struct judgement *, enum vn_end *in_turn);
 
-bool conn_judge_open(struct conn *);         /* rules and connection meet, at accept. False: it ended of it */
+/* Rules and connection meet: at accept, or when rules come to a live connection; `again` are those that it
+ * knows, with other options. It may be doomed by them. */
+void conn_judge_open(struct conn *);
+bool conn_rules_meet(struct conn *, ruleset rules, ruleset again, bool opening);        /* false: it is doomed */
 
-void conn_change_rules(struct conn *, struct plan *);        /* other rules from now on; those that stay know it still */
+void conn_clocks_set(struct conn *);    /* its end timer follows the soonest end by the clock */
 
 #endif

@@ -1,12 +1,12 @@
 /* conn_timers.c - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
 #include "engine/conn_timers.h"
 
-#include "engine/conn.h"
-#include "net/connect.h"
-#include "engine/requests.h"
 #include "engine/conn_rules.h"
-#include "engine/shard.h"
-#include "engine/worker.h"
+#include "engine/piece.h"
+#include "engine/pipe.h"
+#include "engine/pump.h"
+#include "engine/replies.h"
+#include "net/socket.h"
 
 /* ---- rest: a connection on which nothing goes on ---- */
 
@@ -55,6 +55,7 @@ static void rest_judge(struct conn *c)
 	if (!rest_ask(c, c->ruled->rest_in, true, &j))
 		return;
 	c->ruled->rest_rule = j.end_rule;
+	c->ruled->rest_timer.fire = rest_fire;
 	if (j.v.after)
 		timer_set(conn_loop(c), &c->ruled->rest_timer, j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
 	else
@@ -124,6 +125,21 @@ static bool conn_quiet(const struct conn *c)
 	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ruled->stalled;
 }
 
+static void conn_timer_fire(struct timer *t)
+{
+	struct conn *c = OWNER(conn_rules, wait_timer, t)->conn;
+	const struct spec *s = shard_spec(c->shard);
+	vn_nsec now = conn_loop(c)->now;
+
+	if (c->ruled->gone_since && s->linger && now >= c->ruled->gone_since + s->linger)
+		conn_doom(c, VN_RESET, CLOSE_REASON_GONE);
+	else if (c->ruled->waits && now >= c->ruled->waits)
+		c->connect_due = true;
+	else if (s->idle && !c->ruled->waits && now >= c->active + s->idle)
+		conn_doom(c, VN_CLOSE, CLOSE_REASON_IDLE);
+	conn_later(c);
+}
+
 void conn_timer_arm(struct conn *c)
 {
 	const struct spec *s = shard_spec(c->shard);
@@ -139,6 +155,7 @@ void conn_timer_arm(struct conn *c)
 		return;
 	}
 	struct conn_rules *t = conn_rules_get(c);
+	t->wait_timer.fire = conn_timer_fire;
 	if (gone && !t->gone_since)
 		t->gone_since = l->now;
 	if (t->gone_since && s->linger)
@@ -149,26 +166,4 @@ void conn_timer_arm(struct conn *c)
 		timer_set(l, &t->wait_timer, c->active + s->idle);
 	else
 		timer_stop(l, &t->wait_timer);
-}
-
-static void conn_timer_fire(struct timer *t)
-{
-	struct conn *c = OWNER(conn_rules, wait_timer, t)->conn;
-	const struct spec *s = shard_spec(c->shard);
-	vn_nsec now = conn_loop(c)->now;
-
-	if (c->ruled->gone_since && s->linger && now >= c->ruled->gone_since + s->linger)
-		conn_end(c, VN_RESET, CLOSE_REASON_GONE);
-	else if (c->ruled->waits && now >= c->ruled->waits)
-		conn_connect(c);
-	else if (s->idle && !c->ruled->waits && now >= c->active + s->idle)
-		conn_end(c, VN_CLOSE, CLOSE_REASON_IDLE);
-	else
-		conn_timer_arm(c);
-}
-
-void conn_timer_init(struct conn *c)
-{
-	c->ruled->wait_timer.fire = conn_timer_fire;
-	c->ruled->rest_timer.fire = rest_fire;
 }

@@ -2,10 +2,9 @@
 #ifndef ENGINE_CONN_TIMERS_H
 #define ENGINE_CONN_TIMERS_H
 
-struct conn;
+#include "engine/engine.h"
 
-void conn_timer_init(struct conn *);
-void conn_timer_rest(struct conn *);      /* begins or ends its rest, as things stand */
-void conn_timer_arm(struct conn *);      /* sets the timer for what comes first: a gone client's end, the dial, idleness */
+void conn_timer_rest(struct conn *);    /* its rest begins or ends, as things are; a rule may strike it */
+void conn_timer_arm(struct conn *);     /* for what comes first: a gone client's end, the connect, idleness */
 
 #endif

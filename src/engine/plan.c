@@ -431,7 +431,7 @@ static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f
 {
 	if (!(f->moments & q->moment && f->fits & (q->msg ? q->msg->is : q->idle)))
 		return false;
-	return !p->fits || !q->msg || p->fits(q->talk, q->msg, f);
+	return !p->fits || !q->msg || p->fits(q->session, q->msg, f);
 }
 
 /* The failure named, or one of those that leave the connection usable. NULL: none fits. */

@@ -97,7 +97,7 @@ struct question {                       /* what plan_judge is asked */
 	struct rule_state **states;     /* the connection's, one per rule, made when needed */
 	uint8_t *data; size_t len;
 	uint64_t offset;                /* VN_ON_DATA: of `data` in its stream: draws go by it */
-	struct vn_session *talk;              /* for the protocol's fits(); NULL where it has none */
+	struct vn_session *session;              /* for the protocol's fits(); NULL where it has none */
 	bool words;                     /* the protocol can refuse ... */
 	bool raw;                       /* ... but this connection is not understood */
 	bool rehearsal;                 /* what would be said: nothing is counted, nobody is told */

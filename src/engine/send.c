@@ -1,16 +1,12 @@
 /* send.c - the far end of a pipe: what is due goes, at its pace, as far as there is room. */
 #include "engine/send.h"
 
-#include <errno.h>
 #include <math.h>
-#include <string.h>
 #include <sys/socket.h>
 
-#include "engine/conn.h"
-#include "engine/requests.h"
-#include "engine/shard.h"
+#include "engine/conn_exchange.h"
+#include "engine/pipe.h"
 #include "engine/splice.h"
-#include "engine/worker.h"
 
 enum {
 	GATHER = 64,                    /* parcels in one send */
@@ -18,34 +14,6 @@ enum {
 };
 
 static const vn_nsec LATE_MAX = 100 * VN_MS;
-
-static struct worker *worker_of(const struct pipe *p)
-{
-	return p->conn->shard->worker;
-}
-
-ssize_t send_now(struct pipe *p, const struct iovec *v, unsigned n)
-{
-	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
-	int fd = pipe_to(p)->watch.fd, how = MSG_NOSIGNAL | MSG_DONTWAIT;
-	ssize_t sent = n == 1 ? send(fd, v->iov_base, v->iov_len, how) : sendmsg(fd, &m, how);
-
-	if (sent < 0)
-		send_refused(p, errno);
-	return sent;
-}
-
-void send_refused(struct pipe *p, int error)
-{
-	struct side *to = pipe_to(p);
-
-	to->writable = false;
-	if (error == EAGAIN || error == EINTR)
-		return;
-	to->broken = true;      /* but it may have said something before: that is read first */
-	to->readable = true;
-	p->conn->again = true;
-}
 
 /* ---- pace: bytes get on a line, a slot after the other, and go when they have passed it ---- */
 
@@ -128,12 +96,6 @@ static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pa
 	p->work->line_free = end > VN_NEVER - pace->gap ? VN_NEVER : end + pace->gap;
 }
 
-void send_count(struct pipe *p, size_t n)
-{
-	p->sent += n;
-	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
-}
-
 static void parcel_done(struct pipe *p)
 {
 	shard_held_add(p->conn->shard, -(ptrdiff_t)PARCEL_COST);
@@ -142,7 +104,7 @@ static void parcel_done(struct pipe *p)
 
 static void parcel_sent(struct pipe *p, size_t n)
 {
-	send_count(p, n);
+	pipe_sent(p, n);
 	p->work->queue.bytes -= n;
 	shard_held_add(p->conn->shard, -(ptrdiff_t)n);
 	while (n) {
@@ -175,7 +137,7 @@ static bool send_paced(struct pipe *p, const struct vn_pace *pace)
 	}
 	if (!pipe_to(p)->writable)
 		return false;
-	ssize_t sent = send_now(p, &(struct iovec){ q->bytes + q->at, p->work->slot }, 1);
+	ssize_t sent = pipe_send_now(p, &(struct iovec){ q->bytes + q->at, p->work->slot }, 1);
 	if (sent < 0)
 		return false;
 	p->work->slot -= (size_t)sent;
@@ -197,7 +159,7 @@ static bool send_gathered(struct pipe *p, vn_nsec now)
 		v[n++] = (struct iovec){ q->bytes + q->at, q->n - q->at };
 		bytes += q->n - q->at;
 	}
-	ssize_t sent = send_now(p, v, n);
+	ssize_t sent = pipe_send_now(p, v, n);
 	if (sent < 0)
 		return false;
 	if ((size_t)sent < bytes)
@@ -210,7 +172,7 @@ static void pipe_shut(struct pipe *p)
 {
 	p->shut = true;
 	if (p->conn->request.shut && p->conn->response.shut)
-		conn_end(p->conn, VN_CLOSE, CLOSE_REASON_BOTH);
+		conn_doom(p->conn, VN_CLOSE, CLOSE_REASON_BOTH);
 	else
 		shutdown(pipe_to(p)->watch.fd, SHUT_WR);
 }
@@ -231,7 +193,7 @@ static bool send_first(struct pipe *p, vn_nsec now)
 			return false;
 		break;
 	case PARCEL_END:
-		conn_end_by_rule(p->conn, q->end);
+		conn_doom_by_rule(p->conn, q->end);
 		return false;
 	default: {
 		struct vn_pace pace = holds_pace(q->why);

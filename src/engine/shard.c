@@ -1,4 +1,4 @@
-/* shard.c - one proxy in one worker: its plan, its connections. */
+/* shard.c - one proxy in one worker: started, changed, drained, stopped. */
 #include "engine/shard.h"
 
 #include <assert.h>
@@ -6,9 +6,9 @@
 
 #include "base/memory.h"
 #include "engine/conn.h"
-#include "engine/conn_rules.h"
 #include "engine/listener.h"
-#include "engine/worker.h"
+#include "engine/pipe.h"
+#include "engine/rule_change.h"
 
 void shard_make(struct shard **shards, struct worker *all, unsigned n, unsigned number)
 {
@@ -101,32 +101,4 @@ void shard_free(struct shard *p)
 	listener_free(p->listener);
 	plan_unref(p->plan);
 	free(p);
-}
-
-/* ---- whose place is free again: worker 0 counts ---- */
-
-struct departure {
-	struct mail mail;
-	struct shard *shard;            /* in worker 0 */
-};
-
-static void departed(struct mail *m)
-{
-	struct departure *d = (struct departure *)m;
-
-	if (d->shard->listener)
-		listener_slot_freed(d->shard->listener);
-	free(d);
-}
-
-void shard_slot_freed(struct shard *p)
-{
-	if (p->worker->index == 0) {
-		if (p->listener)
-			listener_slot_freed(p->listener);
-		return;
-	}
-	struct departure *d = xmalloc(sizeof *d);
-	*d = (struct departure){ .mail.open = departed, .shard = p->siblings[0] };
-	loop_post(&p->siblings[0]->worker->loop, &d->mail);
 }

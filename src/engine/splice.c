@@ -7,19 +7,12 @@
 
 #include <errno.h>
 
+#include "engine/conn_exchange.h"
+#include "engine/piece.h"
+#include "engine/pipe.h"
 #include "net/congestion.h"
-#include "engine/conn.h"
-#include "engine/requests.h"
-#include "engine/shard.h"
-#include "engine/send.h"
-#include "engine/worker.h"
 
 enum { BULK = 2, PACED_FROM = 16384 };
-
-static struct worker *worker_of(const struct pipe *p)
-{
-	return p->conn->shard->worker;
-}
 
 /* Below 64 KiB a read and a write cost no more. */
 void splice_note(struct pipe *p, size_t n)
@@ -59,7 +52,7 @@ bool splice_takes(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
 
-	if (p->bulk < BULK || p->work->queue.first || p->work->rest_n || pipe_asks(p))
+	if (p->bulk < BULK || p->work->queue.first || p->work->unparsed_n || pipe_asks(p))
 		return false;
 	if (p->raw ? !turn_calm(p) : !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
 		return false;
@@ -75,7 +68,7 @@ ssize_t splice_fill(struct pipe *p)
 	ssize_t n = splice_pipe_fill(p->work->splice_pipe, pipe_from(p)->watch.fd, most);
 
 	if (n <= 0)
-		splice_drop(p);
+		pipe_drop_spliced(p);
 	else if ((size_t)n < most && (size_t)n < w->bulk / 2)
 		p->bulk = 0;
 	return n;
@@ -86,22 +79,14 @@ bool splice_flush(struct pipe *p)
 	while (p->work->splice_pipe->n) {
 		ssize_t n = splice_pipe_flush(&worker_of(p)->splice_pipes, p->work->splice_pipe, pipe_to(p)->watch.fd);
 		if (n <= 0) {
-			send_refused(p, n < 0 ? errno : EAGAIN);
+			pipe_send_failed(p, n < 0 ? errno : EAGAIN);
 			return false;
 		}
-		send_count(p, (size_t)n);
+		pipe_sent(p, (size_t)n);
 		if (p->direction == VN_RESPONSE)
 			raw_turn_sent(p->conn);
 	}
-	splice_drop(p);
+	pipe_drop_spliced(p);
 	p->conn->again = true;
 	return true;
-}
-
-void splice_drop(struct pipe *p)
-{
-	if (!p->work->splice_pipe)
-		return;
-	splice_pipe_give(&worker_of(p)->splice_pipes, p->work->splice_pipe);
-	p->work->splice_pipe = NULL;
 }

@@ -1,4 +1,4 @@
-/* worker.c - a thread: a loop, its proxies, a buffer to read into. Workers share nothing but words. */
+/* worker.c - a thread: made, started, ended, freed. */
 #include "engine/worker.h"
 
 #include <assert.h>
@@ -7,19 +7,21 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "net/drain.h"
 #include "engine/pipe.h"
+#include "engine/shard.h"
 
-void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *words)
+void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *config)
 {
-	*w = (struct worker){ .index = index, .count = count, .all = all, .resolver = r, .seed = words->seed,
-	                      .bufsize = (size_t)words->bufsize, .hold_total = (size_t)words->hold_total / count,
-	                      .bulk = (size_t)words->bulk, .reno = words->reno, .spare = -1 };
+	*w = (struct worker){ .index = index, .count = count, .all = all, .seed = config->seed,
+	                      .bufsize = (size_t)config->bufsize, .hold_total = (size_t)config->hold_total / count,
+	                      .bulk = (size_t)config->bulk, .reno = config->reno, .spare = -1 };
 	loop_init(&w->loop);
+	connector_init(&w->connector, &w->loop, r);
 	splice_pipes_init(&w->splice_pipes, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
 	text_cache_init(&w->texts, TEXT_CACHE_ROOM);
-	w->buffer = xmalloc(REST_MAX + w->bufsize);
+	w->buffer = xmalloc(UNPARSED_MAX + w->bufsize);
+	w->drains = (struct drains){ .loop = &w->loop, .buffer = w->buffer, .size = w->bufsize };
 }
 
 void worker_end(struct worker *w)
@@ -30,10 +32,11 @@ void worker_end(struct worker *w)
 
 void worker_free(struct worker *w)
 {
-	drains_close(w);
+	drains_close(&w->drains);
 	if (w->spare >= 0)
 		close(w->spare);
 	loop_free(&w->loop);
+	connector_free(&w->connector);
 	for (struct shard *p = w->shards, *next; p; p = next) {
 		next = p->next;
 		shard_free(p);

@@ -1,15 +1,117 @@
-/* bind.c - opens the socket that the control API is served on: host and port, or a unix socket. */
+/* bind.c - binds a socket and listens on it, for proxies and for the control API. */
 #include "net/bind.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-static bool door_resolve_unix(const char *path, struct endpoint *at, char error[ERROR_MAX])
+#include "net/socket.h"
+#include "net/unix_socket.h"
+
+/* ---- binding ---- */
+
+/* SO_REUSEADDR would make the kernel look for a free port in half of the range only, and slowly. */
+static int socket_bind(const struct endpoint *e)
+{
+	bool any_port = !endpoint_port(e);
+	int on = 1, fd = socket(e->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (!any_port)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (bind(fd, (const struct sockaddr *)&e->addr, e->len) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	return -error;
+}
+
+static int socket_bind_unix(const struct endpoint *e)
+{
+	const char *path = unix_socket_path(e);
+	int fd = socket_bind(e);
+
+	if (fd == -EADDRINUSE && path && unix_socket_remove_stale(path))
+		fd = socket_bind(e);
+	return fd;
+}
+
+/* A socket whose port the kernel chose loses it while it does not listen: bind the number itself. */
+static int socket_bind_any_port(const struct endpoint *e)
+{
+	struct endpoint named = *e;
+	socklen_t len = sizeof named.addr;
+	int on = 1, scout = socket_bind(e);
+
+	if (scout < 0)
+		return scout;
+	getsockname(scout, (struct sockaddr *)&named.addr, &len);
+	setsockopt(scout, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);    /* both may have the port now */
+	int fd = socket_bind(&named);
+	close(scout);
+	return fd;
+}
+
+int bind_listen(const struct endpoint *e, int64_t backlog, struct endpoint *bound)
+{
+	bool unix_path = e->addr.ss_family == AF_UNIX;
+	int fd = unix_path ? socket_bind_unix(e) : endpoint_port(e) ? socket_bind(e) : socket_bind_any_port(e);
+
+	if (fd < 0)
+		return fd;
+	socket_set_nodelay_keepalive(fd);       /* accepted sockets inherit it */
+	if (listen(fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	bound->len = sizeof bound->addr;
+	getsockname(fd, (struct sockaddr *)&bound->addr, &bound->len);
+	return fd;
+}
+
+/* ---- a proxy's address ---- */
+
+bool bind_resolve(const struct address *a, struct endpoint *e, char *error, size_t size)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list;
+	char service[16];
+
+	if (address_numeric(a, true, e))
+		return true;
+	snprintf(service, sizeof service, "%d", a->port);
+	int rc = getaddrinfo(a->host, service, &hints, &list);
+	if (rc) {
+		snprintf(error, size, "cannot listen on '%s': %s", a->text, gai_strerror(rc));
+		return false;
+	}
+	memset(e, 0, sizeof *e);
+	memcpy(&e->addr, list->ai_addr, list->ai_addrlen);
+	e->len = list->ai_addrlen;
+	freeaddrinfo(list);
+	return true;
+}
+
+int bind_address(const struct address *a, int64_t backlog, struct endpoint *bound, char *error, size_t size)
+{
+	struct endpoint e;
+
+	if (!bind_resolve(a, &e, error, size))
+		return -1;
+	int fd = bind_listen(&e, backlog, bound);
+	if (fd < 0)
+		snprintf(error, size, "cannot listen on '%s': %s", a->text, strerror(-fd));
+	return fd < 0 ? -1 : fd;
+}
+
+/* ---- the API's ---- */
+
+static bool api_resolve_unix(const char *path, struct endpoint *at, char error[ERROR_MAX])
 {
 	struct sockaddr_un *un = (struct sockaddr_un *)&at->addr;
 
@@ -24,13 +126,13 @@ static bool door_resolve_unix(const char *path, struct endpoint *at, char error[
 	return true;
 }
 
-static bool door_resolve(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX])
+static bool api_resolve(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX])
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found;
 	char name[256], service[16];
 
 	if (strncmp(host, "unix:", 5) == 0)
-		return door_resolve_unix(host + 5, at, error);
+		return api_resolve_unix(host + 5, at, error);
 	if (port < 0 || port > 65535) {
 		snprintf(error, ERROR_MAX, "http-port: expected a number from 0 to 65535, got %lld",
 		         (long long)port);
@@ -54,47 +156,18 @@ static bool door_resolve(const char *host, int64_t port, struct endpoint *at, ch
 	return true;
 }
 
-/* A socket that nobody answers at is a leftover of somebody killed. (A plain file refuses, too.) */
-static void unix_unlink_stale(const struct endpoint *at)
+int bind_api(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX])
 {
-	const char *path = ((const struct sockaddr_un *)&at->addr)->sun_path;
-	struct stat file;
+	struct endpoint wanted = { .len = 0 };
 
-	if (lstat(path, &file) < 0 || !S_ISSOCK(file.st_mode))
-		return;
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (const struct sockaddr *)&at->addr, at->len) < 0
-	 && errno == ECONNREFUSED)
-		unlink(path);
-	if (fd >= 0)
-		close(fd);
-}
-
-int door_open(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX])
-{
-	int one = 1;
-
-	*at = (struct endpoint){ .len = 0 };
-	if (!door_resolve(host, port, at, error))
+	if (!api_resolve(host, port, &wanted, error))
 		return -1;
-	int fd = socket(at->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (fd >= 0) {
-		if (at->addr.ss_family == AF_UNIX)
-			unix_unlink_stale(at);
-		else
-			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-		if (bind(fd, (struct sockaddr *)&at->addr, at->len) == 0 && listen(fd, 128) == 0) {
-			getsockname(fd, (struct sockaddr *)&at->addr, &(socklen_t){ sizeof at->addr });
-			return fd;
-		}
-	}
-	int why = errno;
+	int fd = bind_listen(&wanted, 128, at);
 	if (fd >= 0)
-		close(fd);
+		return fd;
 	char shown[8] = "";
-	if (at->addr.ss_family != AF_UNIX)
+	if (wanted.addr.ss_family != AF_UNIX)
 		snprintf(shown, sizeof shown, ":%d", (int)port);
-	snprintf(error, ERROR_MAX, "The HTTP server cannot listen on %.150s%s: %s", host, shown,
-	         strerror(why));
+	snprintf(error, ERROR_MAX, "The HTTP server cannot listen on %.150s%s: %s", host, shown, strerror(-fd));
 	return -1;
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "net/address.h"
+#include "net/socket.h"
 
 bool congestion_paces(void)
 {
@@ -24,8 +24,8 @@ bool congestion_paces(void)
 
 void congestion_reno(int fd)
 {
-	struct endpoint e = { .len = sizeof e.addr };
+	struct endpoint e;
 
-	if (!getpeername(fd, (struct sockaddr *)&e.addr, &e.len) && endpoint_loopback(&e))
+	if (socket_peer(fd, &e) && endpoint_loopback(&e))
 		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, "reno", 4);
 }

@@ -3,13 +3,13 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "net/socket.h"
 
 struct connect_attempt {
 	struct loop *loop;
@@ -20,7 +20,7 @@ struct connect_attempt {
 	int spare;
 	int error;                      /* of the last one tried: an errno */
 	bool over;
-	void (*done)(void *whom, int fd, const char *why);
+	connect_done *done;
 	void *whom;
 	struct mail last;               /* freed at the end of the round: who stops it may still look at it */
 };
@@ -43,7 +43,7 @@ static void close_if_open(int *fd)
 static void connect_attempt_over(struct connect_attempt *d)
 {
 	if (d->watch->fd >= 0)  /* who was reached meanwhile shall not take it for a client that said all */
-		setsockopt(d->watch->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
+		socket_reset_on_close(d->watch->fd);
 	d->over = true;
 	timer_stop(d->loop, &d->timer);
 	if (d->lookup)
@@ -149,28 +149,22 @@ static void connect_attempt_fire(struct timer *t)
 	connect_attempt_done(OWNER(connect_attempt, timer, t), "connecting takes longer than the time-out");
 }
 
-void socket_set_nodelay_keepalive(int fd)
+void connector_init(struct connector *k, struct loop *l, struct resolver *r)
 {
-	int on = 1;
-
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);       /* a unix socket has none of it */
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	*k = (struct connector){ .loop = l, .resolver = r };
+	pool_init(&k->attempts, sizeof(struct connect_attempt));
 }
 
-void socket_set_probe_interval(int fd, vn_nsec every)
+void connector_free(struct connector *k)
 {
-	int seconds = every > 3600 * VN_S ? 3600 : (int)((every + VN_S - 1) / VN_S);
-
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+	pool_free(&k->attempts);
 }
 
-struct connect_attempt *connect_attempt_start(struct loop *l, struct resolver *r, const struct address *to, vn_nsec timeout, int spare, struct watch *watch,
-                        void (*done)(void *whom, int fd, const char *why), void *whom)
+struct connect_attempt *connect_attempt_start(struct connector *k, const struct address *to, vn_nsec timeout, int spare,
+                                              struct watch *watch, connect_done *done, void *whom)
 {
-	if (!l->attempts.size)
-		pool_init(&l->attempts, sizeof(struct connect_attempt));
-	struct connect_attempt *d = pool_take(&l->attempts);
+	struct connect_attempt *d = pool_take(&k->attempts);
+	struct loop *l = k->loop;
 	struct endpoint e;
 
 	*d = (struct connect_attempt){ .loop = l, .spare = spare, .watch = watch, .done = done, .whom = whom, .error = ECONNREFUSED };
@@ -179,7 +173,7 @@ struct connect_attempt *connect_attempt_start(struct loop *l, struct resolver *r
 	if (timeout)
 		timer_set(l, &d->timer, l->now + timeout);
 	if (!address_numeric(to, false, &e))
-		connect_attempt_look(d, r, to);
+		connect_attempt_look(d, k->resolver, to);
 	else if (!connect_attempt_try(d, &e))
 		connect_attempt_done(d, strerror(d->error));
 	return d->over ? NULL : d;      /* it is freed no sooner than at the end of the round */

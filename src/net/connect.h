@@ -1,23 +1,33 @@
-/* connect.h - from a backend's name to a connected socket, without making anyone wait. */
+/* connect.h - connects to a backend without making anyone wait: look-up, one address after the other, time-out. */
 #ifndef NET_CONNECT_H
 #define NET_CONNECT_H
 
-#include "net/address.h"
 #include "base/loop.h"
+#include "base/pool.h"
+#include "net/address.h"
 #include "net/resolve.h"
 
-struct connect_attempt;                            /* one attempt under way; frees itself when done or stopped */
+struct connector {                      /* a thread's: what its attempts share */
+	struct loop *loop;
+	struct resolver *resolver;
+	struct pool attempts;           /* their memory */
+};
 
-/* `done` is told once: a connected socket, or -1 and a few words why; NULL is returned where that
- * happened already. The socket is watched by `watch` from its first moment on, edge-triggered: who owns that tells
- * the dial of what happens there until it is done. `spare` is an IPv4 socket, kept so that there is one when it is
- * needed; it passes over; -1: none. timeout 0: the kernel's own. */
-struct connect_attempt *connect_attempt_start(struct loop *, struct resolver *, const struct address *, vn_nsec timeout, int spare, struct watch *watch,
-                        void (*done)(void *whom, int fd, const char *why), void *whom);
+void connector_init(struct connector *, struct loop *, struct resolver *);
+void connector_free(struct connector *);        /* after its loop: attempts are freed at the end of a round */
+
+struct connect_attempt;                 /* one under way; frees itself when done or stopped */
+
+/* Called once: a connected socket, or -1 and the reason in a few words. */
+typedef void connect_done(void *whom, int fd, const char *why);
+
+/* NULL: `done` was called already. `watch` belongs to the caller; the socket is watched by it from its
+ * first moment on, edge-triggered, and the caller passes its events to connect_attempt_ready until it
+ * is done. `spare`: an IPv4 socket that is used if it can be, taken over in any case; -1: none.
+ * timeout 0: the kernel's own. */
+struct connect_attempt *connect_attempt_start(struct connector *, const struct address *, vn_nsec timeout, int spare,
+                                              struct watch *, connect_done *, void *whom);
 void connect_attempt_ready(struct connect_attempt *, unsigned events);
-
-void socket_set_nodelay_keepalive(int fd);             /* no byte waits for the next, and a peer that is gone without a word is missed */
-void socket_set_probe_interval(int fd, vn_nsec every);  /* ... within such a time, not only within hours */
-void connect_attempt_stop(struct connect_attempt *);          /* done is not told; NULL is nothing to stop */
+void connect_attempt_stop(struct connect_attempt *);    /* `done` is not called; NULL: nothing to stop */
 
 #endif

@@ -1,4 +1,4 @@
-/* drain.c - sockets that have said all and wait for their peer's end, so that a FIN is a FIN. */
+/* drain.c - half-closed sockets, read until their peer closes too. */
 #include "net/drain.h"
 
 #include <stdlib.h>
@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "engine/worker.h"
 
 enum { DRAIN_MAX = 1 << 20 };
 
@@ -14,7 +13,7 @@ struct drain {
 	struct watch watch;
 	struct timer timer;
 	struct mail last;
-	struct worker *worker;
+	struct drains *all;
 	struct drain *next, **link;
 	size_t drained;
 };
@@ -30,12 +29,12 @@ static void drain_close(struct drain *g)
 		return;
 	close(g->watch.fd);
 	g->watch.fd = -1;
-	timer_stop(&g->worker->loop, &g->timer);
+	timer_stop(g->all->loop, &g->timer);
 	if (g->next)
 		g->next->link = g->link;
 	*g->link = g->next;
 	g->last.open = drain_free;
-	loop_defer(&g->worker->loop, &g->last);
+	loop_defer(g->all->loop, &g->last);
 }
 
 static void drain_fire(struct timer *t)
@@ -48,7 +47,7 @@ static void drain_ready(struct watch *w, unsigned events)
 	struct drain *g = (struct drain *)w;
 	ssize_t n;
 
-	while ((n = recv(w->fd, g->worker->buffer, g->worker->bufsize, MSG_DONTWAIT)) > 0) {
+	while ((n = recv(w->fd, g->all->buffer, g->all->size, MSG_DONTWAIT)) > 0) {
 		g->drained += (size_t)n;
 		if (g->drained > DRAIN_MAX)
 			break;
@@ -57,21 +56,22 @@ static void drain_ready(struct watch *w, unsigned events)
 		drain_close(g);
 }
 
-void drain_start(struct worker *w, int fd)
+void drain_start(struct drains *all, int fd)
 {
 	struct drain *g = xcalloc(1, sizeof *g);
-	*g = (struct drain){ .watch = { fd, drain_ready }, .timer.fire = drain_fire, .worker = w,
-	                        .next = w->drains, .link = &w->drains };
+
+	*g = (struct drain){ .watch = { fd, drain_ready }, .timer.fire = drain_fire, .all = all,
+	                     .next = all->first, .link = &all->first };
 	if (g->next)
 		g->next->link = &g->next;
-	w->drains = g;
-	epoll_ctl(w->loop.epoll, EPOLL_CTL_DEL, fd, NULL);      /* it was its connection's */
-	loop_watch(&w->loop, &g->watch, EPOLLIN | EPOLLRDHUP | EPOLLET);
-	timer_set(&w->loop, &g->timer, w->loop.now + VN_S);
+	all->first = g;
+	epoll_ctl(all->loop->epoll, EPOLL_CTL_DEL, fd, NULL);   /* it was its connection's */
+	loop_watch(all->loop, &g->watch, EPOLLIN | EPOLLRDHUP | EPOLLET);
+	timer_set(all->loop, &g->timer, all->loop->now + VN_S);
 }
 
-void drains_close(struct worker *w)
+void drains_close(struct drains *all)
 {
-	while (w->drains)
-		drain_close(w->drains);
+	while (all->first)
+		drain_close(all->first);
 }

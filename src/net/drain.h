@@ -1,13 +1,19 @@
-/* drain.h - sockets that have said all and wait for their peer's end, so that a FIN is a FIN.
+/* drain.h - half-closed sockets, read until their peer closes too.
  *
- * A socket closed with bytes unread sends a RST, which may destroy what the peer has not read yet. So
- * it is drained until the peer's end, for a second or a MiB at most. */
+ * A socket that is closed with bytes unread sends a RST, which may destroy what the peer has not read
+ * yet. So it is drained until the peer's end, for 1 s or 1 MiB at most. */
 #ifndef NET_DRAIN_H
 #define NET_DRAIN_H
 
-struct worker;
+#include "base/loop.h"
 
-void drain_start(struct worker *, int fd);     /* the descriptor passes over */
-void drains_close(struct worker *);              /* all of them, now */
+struct drains {                         /* a thread's; zeroed but for the first three at start */
+	struct loop *loop;
+	uint8_t *buffer; size_t size;   /* where bytes are read to, and thrown away */
+	struct drain *first;
+};
+
+void drain_start(struct drains *, int fd);      /* takes the descriptor over; its sending side is shut */
+void drains_close(struct drains *);             /* all of them, now */
 
 #endif

@@ -21,12 +21,14 @@
 
 #include "engine/conn.h"
 #include "faults.h"
+#include "net/bind.h"
 #include "net/drain.h"
-#include "engine/listener.h"
+#include "engine/accept.h"
 #include "base/log.h"
 #include "mirror.h"
 #include "model.h"
 #include "spec/registry.h"
+#include "engine/shard.h"
 #include "engine/worker.h"
 
 enum { WORKERS = 2, PEERS = 10, BODY_MAX = 300000 };
@@ -533,7 +535,7 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 	all_rules_n = 0;
 	all_rules[all_rules_n++] = w.rules;
 	address_parse(&any, "127.0.0.1:0", error, sizeof error);
-	w.back = listener_bind(&any, 64, &bound, error, sizeof error);
+	w.back = bind_address(&any, 64, &bound, error, sizeof error);
 	w.spec = NULL;
 	w.spec = toy_spec(w.rules);
 	for (int i = 0; i < WORKERS; i++) {
@@ -544,7 +546,7 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 	shard_make(w.shards, w.workers, WORKERS, 1);
 	for (int i = 0; i < WORKERS; i++)
 		shard_start(w.shards[i], w.spec);
-	listener_start(w.shards[0], listener_bind(&any, 64, &w.front, error, sizeof error), NULL);
+	listener_start(w.shards[0], bind_address(&any, 64, &w.front, error, sizeof error), NULL);
 	address_free(&any);
 	for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
 		*p = (struct peer){ .client = -1, .backend = -1 };

@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/listener.h"
+#include "engine/accept.h"
+#include "net/bind.h"
 #include "spec/registry.h"
 
 struct spec *stage_spec(const struct stage *g, unsigned room)
@@ -76,7 +77,7 @@ void stage_begin(struct stage *g, const char *protocol, const struct worker_conf
 
 	g->protocol = protocol;
 	address_parse(&any, "127.0.0.1:0", error, sizeof error);
-	g->listening = listener_bind(&any, 64, &g->back, error, sizeof error);
+	g->listening = bind_address(&any, 64, &g->back, error, sizeof error);
 	struct spec *s = stage_spec(g, 0);
 	for (int i = 0; i < STAGE_WORKERS; i++)
 		worker_init(&g->workers[i], g->workers, (unsigned)i, STAGE_WORKERS, NULL, words);
@@ -84,7 +85,7 @@ void stage_begin(struct stage *g, const char *protocol, const struct worker_conf
 	for (int i = 0; i < STAGE_WORKERS; i++)
 		shard_start(g->shards[i], s);
 	spec_unref(s);
-	listener_start(g->shards[0], listener_bind(&any, 64, &g->front, error, sizeof error), NULL);
+	listener_start(g->shards[0], bind_address(&any, 64, &g->front, error, sizeof error), NULL);
 	address_free(&any);
 	for (int i = 0; i < STAGE_WORKERS; i++)
 		worker_start(&g->workers[i]);

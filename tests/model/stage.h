@@ -2,6 +2,7 @@
 #ifndef STAGE_H
 #define STAGE_H
 
+#include "engine/shard.h"
 #include "engine/worker.h"
 
 enum { STAGE_WORKERS = 2 };

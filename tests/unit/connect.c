@@ -1,5 +1,6 @@
 /* dial.c - tests of the way from a backend's name to a connected socket. */
 #include "net/connect.h"
+#include "net/socket.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include "unit.h"
 
 static struct loop loop;
+static struct connector connector;
 static unsigned told;
 static struct resolver *resolver;
 static struct address address;
@@ -28,6 +30,7 @@ static int set_up(void **state)
 {
 	loop_init(&loop);
 	resolver = resolver_start();
+	connector_init(&connector, &loop, resolver);
 	told = 0;
 	watch.ready = ready;
 	connected = -1;
@@ -39,6 +42,7 @@ static int tear_down(void **state)
 {
 	resolver_stop(resolver);
 	loop_free(&loop);
+	connector_free(&connector);
 	address_free(&address);
 	if (connected >= 0)
 		close(connected);
@@ -82,7 +86,7 @@ static void dialled(void *whom, int fd, const char *why)
 
 static struct connect_attempt *connect_attempt_it(vn_nsec timeout)
 {
-	return under_way = connect_attempt_start(&loop, resolver, &address, timeout, -1, &watch, dialled, &told);
+	return under_way = connect_attempt_start(&connector, &address, timeout, -1, &watch, dialled, &told);
 }
 
 static void wait_told(void)
@@ -154,18 +158,18 @@ static void spare(void **state)
 {
 	int fd = spare_fd();
 	own_port(true);
-	under_way = connect_attempt_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
+	under_way = connect_attempt_start(&connector, &address, 0, fd, &watch, dialled, &told);
 	wait_told();
 	assert_int_equal(connected, fd);
 	told = 0;
 	fd = spare_fd();
 	name("name.invalid:80");
-	under_way = connect_attempt_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
+	under_way = connect_attempt_start(&connector, &address, 0, fd, &watch, dialled, &told);
 	assert_true(is_open(fd));
 	wait_told();
 	assert_false(is_open(fd));
 	fd = spare_fd();
-	struct connect_attempt *d = under_way = connect_attempt_start(&loop, resolver, &address, 0, fd, &watch, dialled, &told);
+	struct connect_attempt *d = under_way = connect_attempt_start(&connector, &address, 0, fd, &watch, dialled, &told);
 	connect_attempt_stop(d);
 	assert_false(is_open(fd));
 }

@@ -63,7 +63,7 @@ static void rounds(void)
 static bool closed(void)
 {
 	rounds();
-	return fcntl(ours, F_GETFD) < 0 && errno == EBADF && !worker.drains && !worker.loop.timers;
+	return fcntl(ours, F_GETFD) < 0 && errno == EBADF && !worker.drains.first && !worker.loop.timers;
 }
 
 /* The peer's bytes are read, so it sees what we said last and then an end, not a reset. */
@@ -78,7 +78,7 @@ static void drains(void **state)
 {
 	static char many[50000];
 	assert_int_equal(write(peers, many, sizeof many), sizeof many);
-	drain_start(&worker, ours);
+	drain_start(&worker.drains, ours);
 	assert_false(closed());
 	clock_now += VN_S / 2;
 	assert_int_equal(write(peers, many, sizeof many), sizeof many);
@@ -92,13 +92,13 @@ static void ended_before(void **state)
 {
 	close(peers);
 	peers = -1;
-	drain_start(&worker, ours);
+	drain_start(&worker.drains, ours);
 	assert_true(closed());
 }
 
 static void endless(void **state)
 {
-	drain_start(&worker, ours);
+	drain_start(&worker.drains, ours);
 	clock_now += VN_S - 1;
 	assert_false(closed());
 	assert_int_equal(write(peers, "more", 4), 4);
@@ -114,7 +114,7 @@ static void too_much(void **state)
 	static char many[1 << 16];
 	size_t sent = 0;
 	fcntl(peers, F_SETFL, O_NONBLOCK);
-	drain_start(&worker, ours);
+	drain_start(&worker.drains, ours);
 	while (sent <= 4 << 20) {
 		ssize_t n = send(peers, many, sizeof many, MSG_NOSIGNAL);
 		sent += n > 0 ? (size_t)n : 0;
@@ -127,7 +127,7 @@ static void too_much(void **state)
 static void reset_by_peer(void **state)
 {
 	struct linger abortive = { 1, 0 };
-	drain_start(&worker, ours);
+	drain_start(&worker.drains, ours);
 	assert_false(closed());
 	setsockopt(peers, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
 	close(peers);
@@ -145,7 +145,7 @@ static void many_at_once(void **state)
 		connect_pair();
 		o[i] = ours;
 		p[i] = peers;
-		drain_start(&worker, ours);
+		drain_start(&worker.drains, ours);
 	}
 	rounds();
 	static const int order[] = { 2, 0, 4, 1, 3 };
@@ -158,7 +158,7 @@ static void many_at_once(void **state)
 	}
 	ours = o[3];
 	peers = p[3];
-	drains_close(&worker);
+	drains_close(&worker.drains);
 	assert_true(closed());
 }
 

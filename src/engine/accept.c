@@ -1,0 +1,169 @@
+/* accept.c - accepts clients, numbers them and deals them to the workers. */
+#include "engine/accept.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/conn.h"
+#include "engine/shard.h"
+
+enum {
+	AT_ONCE = 32,                   /* accepted in one go, for fairness */
+	RESERVE = 16,                   /* descriptors that no client gets */
+};
+
+#define RETRY (100 * VN_MS)
+
+/* ---- to the worker that has it ---- */
+
+struct adoption {                       /* a client on its way to another worker */
+	struct mail mail;
+	struct shard *shard;            /* there */
+	int fd, spare;
+	uint64_t number;
+};
+
+static void adopt(struct mail *m)
+{
+	struct adoption *a = (struct adoption *)m;
+	struct shard *p = a->shard;
+
+	if (shard_is_open(p) && !p->worker->stopping) {
+		conn_open(p, a->fd, a->spare, a->number);
+	} else {
+		close(a->fd);
+		close(a->spare);
+	}
+	free(a);
+}
+
+static void deal(struct listener *l, int fd, int spare)
+{
+	struct shard *p = l->shard;
+	uint64_t number = ++l->accepted;
+	struct worker *to = &p->worker->all[number % p->worker->count];
+
+	if (to == p->worker) {
+		conn_open(p, fd, spare, number);
+		return;
+	}
+	struct adoption *a = xmalloc(sizeof *a);
+	*a = (struct adoption){ .mail.open = adopt, .shard = p->siblings[to->index], .fd = fd, .spare = spare, .number = number };
+	loop_post(&to->loop, &a->mail);
+}
+
+/* ---- as many as may be ---- */
+
+static bool listener_full(const struct listener *l)
+{
+	int64_t max = shard_spec(l->shard)->max_clients;
+
+	return max > 0 && l->accepted - l->freed >= (uint64_t)max;
+}
+
+/* Nothing dies of it: clients wait in the backlog. */
+static void out_of_descriptors(struct listener *l, int error)
+{
+	if (!l->warned)
+		log_warning("proxy=%s: %s; accepting pauses until a connection ends", shard_spec(l->shard)->name, strerror(error));
+	l->warned = true;
+	splice_pipes_trim(&l->shard->worker->splice_pipes);
+	listener_pause(l, RETRY);
+}
+
+static bool out_of(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+/* A client, and a socket for its backend with it: neither is any use without the other. 0: taken, else an errno. */
+static int listener_take(struct listener *l)
+{
+	struct worker *w = l->shard->worker;
+
+	if (w->spare < 0)
+		w->spare = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (w->spare < 0)
+		return errno;
+	if (w->spare >= l->reserve) {
+		listener_drop_spare(w);
+		return EMFILE;
+	}
+	int fd = accept4(l->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC), spare = w->spare;
+	if (fd < 0)
+		return errno;
+	w->spare = -1;
+	deal(l, fd, spare);
+	return 0;
+}
+
+static void listener_accept(struct listener *l)
+{
+	if (l->state != VN_STAY || l->watch.fd < 0)
+		return;
+	for (int i = 0; i < AT_ONCE; i++) {
+		int error = 0;
+		if (listener_full(l))
+			listener_pause(l, RETRY);
+		else if ((error = listener_take(l)) && out_of(error))
+			out_of_descriptors(l, error);
+		if (l->retry.slot || error == EAGAIN || error == EINVAL)
+			return;         /* EINVAL: control has shut the port, and says so next */
+	}
+	listener_pause(l, 0);   /* the others first */
+}
+
+static void listener_ready(struct watch *w, unsigned events)
+{
+	struct listener *l = (struct listener *)w;
+
+	if (!l->retry.slot)
+		listener_accept(l);
+}
+
+static void listener_fire(struct timer *t)
+{
+	listener_accept(OWNER(listener, retry, t));
+}
+
+/* ---- start ---- */
+
+/* The kernel gives the lowest number that is free. Descriptors from this one on are left to the API, so that an
+ * overloaded proxy can still be told to shed load. */
+static int reserve_begin(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0 || r.rlim_cur > INT32_MAX)
+		return INT32_MAX;
+	return (int)(r.rlim_cur - (r.rlim_cur > 8 * RESERVE ? RESERVE : r.rlim_cur / 8));
+}
+
+static struct listener *listener_make(struct shard *p)
+{
+	struct listener *l = xcalloc(1, sizeof *l);
+
+	*l = (struct listener){ .watch = { -1, listener_ready }, .shard = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
+	return l;
+}
+
+void listener_start(struct shard *p, int fd, const char *unix_path)
+{
+	struct listener *l = p->listener ? p->listener : (p->listener = listener_make(p));
+
+	assert(!l->open);
+	l->open = true;
+	l->state = VN_STAY;
+	l->watch.fd = fd;
+	l->unix_path = xstrdup(unix_path);
+	unix_file_note(&l->unix_file, unix_path);
+	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
+	listener_set_state(l, plan_listen(p->plan));
+}

@@ -1,0 +1,96 @@
+/* engine.c - what code below a connection needs of it: its later turn, its doom, its borrowed parts. */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+/* ---- later, and never again ---- */
+
+void conn_later(struct conn *c)
+{
+	if (c->queued)
+		return;
+	c->queued = true;
+	loop_defer(conn_loop(c), &c->later);
+}
+
+void conn_doom(struct conn *c, enum vn_end how, enum close_reason why)
+{
+	if (c->dead)
+		return;
+	c->dead = true;
+	c->how = (uint8_t)how;
+	c->why = (uint8_t)why;
+	if (!c->running)
+		conn_later(c);
+}
+
+void conn_doom_by_rule(struct conn *c, enum vn_end how)
+{
+	conn_doom(c, how, how == VN_RESET ? CLOSE_REASON_RULE_RESET : CLOSE_REASON_RULE_CLOSED);
+}
+
+/* ---- what most connections do without ---- */
+
+const struct conn_rules no_rules;
+
+struct conn_rules *conn_rules_get(struct conn *c)
+{
+	if (c->ruled != &no_rules)
+		return c->ruled;
+	c->ruled = xcalloc(1, sizeof *c->ruled);
+	c->ruled->conn = c;
+	return c->ruled;
+}
+
+void conn_rules_release(struct conn *c)
+{
+	struct conn_rules *t = c->ruled;
+
+	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since || t->opening || t->vanished)
+		return;
+	timer_stop(conn_loop(c), &t->end_timer);
+	timer_stop(conn_loop(c), &t->rest_timer);
+	free(t);
+	c->ruled = (struct conn_rules *)&no_rules;
+}
+
+/* ---- the session ---- */
+
+struct vn_session *session_begin(struct conn *c)
+{
+	struct worker *w = c->shard->worker;
+	const struct spec *s = c->plan->spec;
+
+	w->session = (struct vn_session){
+		.self = s->protocol, .state = c->state, .opts = s->protocol_values.opts,
+		.texts = c->texts ? c->texts : &w->texts, .scratch = &w->scratch,
+		.notice = w->session.notice, .backend = s->backend.text, .idle = c->idle,
+	};
+	return &w->session;
+}
+
+void session_forget(struct conn *c)
+{
+	struct vn_session *t = &c->shard->worker->session;
+
+	if (t->state == c->state)
+		t->state = NULL;
+}
+
+void session_texts_change(struct conn *c)
+{
+	struct worker *w = c->shard->worker;
+
+	w->session.state = NULL;
+	if (!c->texts) {
+		c->texts = xmalloc(sizeof *c->texts);
+		*c->texts = w->texts;
+		text_cache_init(&w->texts, TEXT_CACHE_ROOM);
+	} else {
+		text_cache_free(c->texts);
+		free(c->texts);
+		c->texts = NULL;
+	}
+}

@@ -1,0 +1,328 @@
+/* pump.c - the reading half of a pipe: fill, cut, judge; and the whole pipe moved as far as it goes. */
+#include "engine/pump.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/memory.h"
+#include "engine/conn_rules.h"
+#include "engine/piece.h"
+#include "engine/pipe.h"
+#include "engine/raw.h"
+#include "engine/replies.h"
+#include "engine/requests.h"
+#include "engine/responses.h"
+#include "engine/send.h"
+#include "engine/splice.h"
+
+enum {
+	ROUNDS = 16,                    /* reads in one go, for fairness */
+	ALWAYS = 65536,                 /* bytes that may be held whatever the total is */
+};
+
+/* ---- cut: where messages start and end ---- */
+
+static SELDOM void sequel_begin(struct pipe *p)
+{
+	p->work->now = p->work->sequel;
+	p->work->sequel = (struct current){ 0 };
+}
+
+static void message_done(struct pipe *p)
+{
+	if (p->direction == VN_REQUEST)
+		request_complete(p->conn);
+	else
+		response_complete(p->conn);
+	message_forget(&p->work->now);
+	if (p->work->sequel.open)
+		sequel_begin(p);
+}
+
+static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_message *msg)
+{
+	struct conn *c = p->conn;
+	struct vn_session *t = conn_session(c);
+	struct exchange *x = c->exchanges.first;
+
+	t->owed = x && !c->response.eof;
+	struct vn_cut cut = p->direction == VN_REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
+	conn_session_end(c);
+	return cut;
+}
+
+/* What a parser returns is taken for what it can mean. */
+static bool cut_sane(const struct pipe *p, const struct vn_cut *cut, struct vn_span at, const struct vn_message *msg)
+{
+	if (cut->replaced && cut->len > at.n)
+		return false;
+	if (cut->kind == VN_CUT_END && !cut->len)
+		return p->direction == VN_RESPONSE && p->conn->exchanges.first && !p->work->now.open && msg->role == VN_ANSWERS;
+	return (cut->kind == VN_CUT_PART || cut->kind == VN_CUT_END) && cut->len;
+}
+
+/* Field by field: all at once is an instruction that takes long to begin. */
+static void message_clear(struct vn_message *m, enum vn_role role)
+{
+	m->role = role;
+	m->is = 0;
+	memset(m->verb, 0, sizeof m->verb);
+	m->subject = m->bytes = (struct vn_span){ 0 };
+	m->head = 0;
+	m->failure = m->agreed = NULL;
+	m->sequel = NULL;
+	m->seq = m->note = 0;
+}
+
+/* The next cut of what is at hand, which opens a message or goes on with one. False: no more for now. */
+static bool pipe_cut(struct pipe *p, struct vn_span *at)
+{
+	struct vn_message msg;
+
+	message_clear(&msg, p->direction == VN_REQUEST ? VN_ASKS : VN_ANSWERS);
+	if (p->direction == VN_REQUEST && !p->work->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
+		conn_go_raw(p->conn, p, "more than 65536 requests are unanswered");
+		return !p->conn->dead;
+	}
+	struct vn_cut cut = protocol_cut(p, *at, &msg);
+
+	if (cut.kind == VN_CUT_MORE && at->n < UNPARSED_MAX)
+		return false;
+	if (cut.kind == VN_CUT_WAIT && p->direction == VN_REQUEST && worker_of(p)->session.owed) {
+		p->work->halted = true;
+		return false;
+	}
+	pipe_wake(&p->conn->request);
+	if (!cut_sane(p, &cut, *at, &msg)) {
+		pipe_run_flush(p);
+		conn_go_raw(p->conn, p, cut.kind == VN_CUT_RAW ? worker_of(p)->session.notice : cut.kind == VN_CUT_MORE ?
+		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
+		return !p->conn->dead;
+	}
+	if (!p->work->now.open) {
+		struct vn_span piece = cut.replaced ? cut.instead : (struct vn_span){ at->p, cut.len < at->n ? cut.len : at->n };
+		pipe_open(p, &msg);
+		if (p->direction == VN_REQUEST)
+			request_begin(p->conn, &msg, piece);
+		else
+			response_begin(p->conn, &msg, piece);
+		if (p->conn->dead || p->ended)
+			return false;
+	} else if (p->direction == VN_REQUEST) {
+		request_continue(p->conn);
+	}
+	if (cut.replaced) {
+		if (cut.instead.n)
+			piece_pass(p, (uint8_t *)cut.instead.p, cut.instead.n);
+		pipe_run_flush(p);           /* `instead` is the protocol's scratch */
+		p->offset += cut.len;
+		at->p += cut.len;
+		at->n -= cut.len;
+		cut.len = 0;
+	}
+	p->work->now.body = cut.len;
+	p->work->now.last = cut.kind == VN_CUT_END;
+	return true;
+}
+
+/* The same of bytes without messages: all that is at hand is of the turn. */
+static bool pipe_cut_raw(struct pipe *p, struct vn_span *at)
+{
+	raw_turn(p->conn, p->direction, *at);
+	if (p->conn->dead || p->ended)
+		return false;
+	p->work->now.body = at->n;
+	p->work->now.last = p->work->now.end != VN_STAY || (p->direction == VN_REQUEST && p->work->now.exchange && p->work->now.exchange->end);
+	return true;
+}
+
+static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
+{
+	if (!pipe_has_work(p))
+		return;
+	if (!at.n || p->ended || p->conn->dead) {
+		free(p->work->unparsed);
+		p->work->unparsed = NULL;
+		p->work->unparsed_n = 0;
+		return;
+	}
+	if (!p->work->unparsed)
+		p->work->unparsed = xmalloc(at.n < UNPARSED_MAX ? UNPARSED_MAX : at.n);
+	assert(p->work->unparsed && (at.n <= UNPARSED_MAX || p->work->halted));
+	memmove(p->work->unparsed, at.p, at.n);
+	p->work->unparsed_n = at.n;
+}
+
+/* All that can be cut of these bytes is judged and sent on; the rest is kept. */
+static void pipe_process(struct pipe *p, uint8_t *bytes, size_t n)
+{
+	struct conn *c = p->conn;
+	struct vn_span at = { bytes, n };
+
+	while (!p->ended && !c->dead) {
+		if (p->direction == VN_RESPONSE && !p->work->now.open && reply_due(c)) {
+			reply_send(c);
+			continue;
+		}
+		if (!at.n)
+			break;
+		if (!p->work->now.body) {
+			if (!(p->raw ? pipe_cut_raw(p, &at) : pipe_cut(p, &at)))
+				break;
+		}
+		size_t take = at.n < p->work->now.body ? at.n : p->work->now.body;
+		if (take)
+			piece_pass(p, (uint8_t *)at.p, take);
+		at.p += take;
+		at.n -= take;
+		p->offset += take;
+		p->work->now.body -= take;
+		if (p->work->now.open && !p->work->now.body && p->work->now.last)
+			message_done(p);
+	}
+	if (!c->dead)
+		pipe_run_flush(p);
+	pipe_keep_unparsed(p, at);
+}
+
+/* What was read before and had to wait. */
+static void pipe_resume(struct pipe *p)
+{
+	uint8_t *bytes = p->work->unparsed;
+	size_t n = p->work->unparsed_n;
+
+	p->work->resumes = false;
+	p->work->unparsed = NULL;
+	p->work->unparsed_n = 0;
+	pipe_process(p, bytes, n);
+	free(bytes);
+}
+
+/* What is due and does not go waits for room, or for its pace. Then the next is read before the line runs dry, where
+ * it will be held by so much before. */
+static bool pipe_blocked(const struct pipe *p)
+{
+	if (p->work->splice_pipe || !pipe_due(p))
+		return p->work->splice_pipe;
+	return p->work->slot_end <= worker_of(p)->loop.now || p->work->queue.bytes > send_ahead(p, holds_total(p->work->queue.last->why));
+}
+
+static bool pipe_full(const struct pipe *p)
+{
+	const struct queue *q = &p->work->queue;
+	const struct worker *w = worker_of(p);
+	size_t most = shard_spec(p->conn->shard)->hold_max;
+
+	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
+	       (p->direction == VN_REQUEST && queue_cost(&p->conn->response.work->queue) >= most);
+}
+
+static bool pipe_reads(struct pipe *p)
+{
+	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
+		return false;
+	if (!pipe_full(p))
+		return true;
+	pipe_work_acquire(p);
+	p->work->behind = true;
+	return false;
+}
+
+static void pipe_eof(struct pipe *p)
+{
+	struct judgement j;
+	struct holds *why = NULL;
+	enum vn_end end = VN_STAY;
+
+	p->eof = true;
+	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
+	if (!p->work->now.gone)
+		pipe_queue_bytes(p, (struct vn_span){ p->work->unparsed, p->work->unparsed_n }, p->work->now.holds);   /* the torso of a message */
+	pipe_keep_unparsed(p, (struct vn_span){ 0 });
+	if (p->conn->plan->moments & VN_ON_END &&
+	    conn_judge(p->conn, &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
+		why = holds_make(NULL, &j);
+		conn_apply_end(p->conn, &j, &end);
+	}
+	if (end != VN_STAY)
+		pipe_end(p, end);
+	pipe_put(p, PARCEL_FIN, 0, why);
+	holds_unref(why);
+}
+
+/* So many bytes of the message under way went by unseen. */
+static void pipe_skip(struct pipe *p, size_t n)
+{
+	if (p->raw)
+		raw_turn(p->conn, p->direction, (struct vn_span){ NULL, n });
+	else
+		p->work->now.body -= n;
+	piece_skip(p, n);
+	p->offset += n;
+	p->conn->again = true;
+	if (!p->raw && !p->work->now.body && p->work->now.last)
+		message_done(p);
+}
+
+static bool pipe_fill(struct pipe *p)
+{
+	struct worker *w = worker_of(p);
+	uint8_t *to = w->buffer + UNPARSED_MAX;
+	bool unseen = splice_takes(p);
+	ssize_t n = unseen ? splice_fill(p) : recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+
+	if (n < 0) {
+		pipe_from(p)->readable = false;
+		if (p->work->behind)
+			p->work->behind = false;
+		if (errno != EAGAIN && errno != EINTR)
+			pipe_from(p)->broken = true;
+		return false;
+	}
+	if (n == 0) {
+		if (!pipe_from(p)->broken)
+			pipe_eof(p);
+		return !pipe_from(p)->broken;
+	}
+	if (!unseen && (size_t)n < w->bufsize && !pipe_from(p)->hup)
+		pipe_from(p)->readable = false;
+	if (p->conn->plan->n)
+		loop_clock(&w->loop);   /* holds count from here */
+	p->conn->active = w->loop.now;
+	p->conn->resting = false;
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
+	p->came += (uint64_t)n;
+	pipe_work_acquire(p);
+	if (unseen) {
+		pipe_skip(p, (size_t)n);
+		return true;
+	}
+	splice_note(p, (size_t)n);
+	to -= p->work->unparsed_n;
+	if (p->work->unparsed_n)
+		memcpy(to, p->work->unparsed, p->work->unparsed_n);
+	pipe_process(p, to, p->work->unparsed_n + (size_t)n);
+	p->work->behind = false;
+	return true;
+}
+
+void pipe_pump(struct pipe *p)
+{
+	for (unsigned rounds = 0; !p->conn->dead; rounds++) {
+		send_due(p);
+		if (p->work->resumes && !p->conn->dead)
+			pipe_resume(p);
+		if (p->conn->dead || !pipe_reads(p))
+			return;
+		if (rounds == ROUNDS) {
+			conn_later(p->conn);
+			return;
+		}
+		if (!pipe_fill(p))
+			return;
+	}
+}

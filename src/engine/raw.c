@@ -1,0 +1,174 @@
+/* raw.c - streams without messages, and connections whose parser gave up. */
+#include "engine/raw.h"
+
+#include <stdio.h>
+
+#include "base/log.h"
+#include "engine/conn_exchange.h"
+#include "engine/journal.h"
+#include "engine/pipe.h"
+#include "engine/requests.h"
+#include "engine/responses.h"
+
+/* ---- turns ---- */
+
+/* The turn that is open has had its answer: when the backend's last byte came, or left the queue. */
+static void turn_over(struct conn *c)
+{
+	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
+		if (x->asked.role == VN_ASKS) {
+			stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
+			histogram_note(&c->shard->stats.answered, x->last - x->began);
+		}
+	if (c->turn_kind == ASKED) {
+		stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
+		histogram_note(&c->shard->stats.answered, c->turn.last - c->turn.began);
+	}
+	c->turn_kind = NO_TURN;
+}
+
+void exchanges_end(struct conn *c)
+{
+	if (c->response.raw && c->spoke)
+		turn_over(c);
+	exchange_clear(&c->exchanges);
+}
+
+static void turn_begin(struct conn *c)
+{
+	turn_over(c);
+	c->spoke = false;
+	if (c->response.work->now.open)
+		message_forget(&c->response.work->now);
+}
+
+/* Without rules a turn is two times. */
+static void turn_plain(struct conn *c, enum vn_direction d)
+{
+	struct pipe *p = d == VN_REQUEST ? &c->request : &c->response;
+	vn_nsec now = conn_loop(c)->now;
+
+	if (d == VN_RESPONSE) {
+		c->spoke = true;
+		if (!c->turn_kind) {
+			c->turn.began = now;
+			c->turn_kind = PUSHED;
+			c->pushed++;
+		}
+		c->turn.last = now;
+	} else if (c->spoke || !c->turn_kind) {
+		turn_begin(c);
+		c->turn = (struct turn){ now, now };
+		c->turn_kind = ASKED;
+		c->asked++;
+		pipe_open(p, &(struct vn_message){ .role = VN_ASKS });
+	}
+	if (!p->work->now.open)
+		pipe_open(p, &(struct vn_message){ .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS });
+}
+
+void raw_turn_meet_rules(struct conn *c)
+{
+	enum turn_kind kind = c->turn_kind;
+	bool greeting = c->pushed == 1 && !c->asked;
+	struct vn_message msg = { .role = kind == ASKED ? VN_ASKS : VN_PUSH };
+
+	c->turn_kind = NO_TURN;
+	if (!kind)
+		return;
+	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
+	msg.is = kind == PUSHED && greeting ? VN_IS_OPENING : 0;
+	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
+	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg, &(struct rule_flags){ 0 }, c->turn.began)->last = c->turn.last;
+}
+
+void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
+{
+	struct exchange *x = c->exchanges.first;
+
+	if (!c->plan->n && !x && c->response.raw) {
+		turn_plain(c, d);
+		return;
+	}
+	struct vn_message ask = { .role = VN_ASKS, .verb = "DATA" };
+	if (d == VN_REQUEST) {
+		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
+			if (!c->request.work->now.open)
+				pipe_open(&c->request, &ask);
+			return;
+		}
+		if (c->spoke || !x)
+			turn_begin(c);
+		else if (c->request.work->now.open)
+			return;
+		x = exchange_head(c);
+		if (x)
+			x->dropped = false;     /* a turn that meets other rules midway is answered as they say */
+		pipe_open(&c->request, &ask);
+		request_apply_rules(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
+		return;
+	}
+	c->spoke = true;
+	raw_turn_sent(c);
+	if (c->response.work->now.open)
+		return;
+	x = exchange_head(c);
+	if (!x && !(x = unsolicited_begin(c)))
+		return;
+	pipe_open(&c->response, &(struct vn_message){ .role = VN_ANSWERS });
+	c->response.work->now.exchange = x;
+	if (exchange_needs_us(x))
+		c->response.work->now.gone = true;
+	else
+		response_judge(c, x, 0, piece);
+}
+
+/* ---- lost: from here on the connection is plain bytes ---- */
+
+static bool raw_turn_owes_refusal(const struct conn *c)
+{
+	for (const struct exchange *x = c->exchanges.first; x; x = x->next)
+		if (exchange_needs_us(x))
+			return true;
+	return c->request.work->now.gone;
+}
+
+static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
+{
+	struct journal_entry n;
+
+	journal_begin(&n, JOURNAL_RAW, conn_loop(c)->now, shard_spec(c->shard)->name);
+	journal_count(&n, "connection", c->number);
+	journal_text(&n, "direction", d == VN_REQUEST ? "request" : "response");
+	journal_text(&n, "why", why);
+	journal_write(&n);
+}
+
+void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
+{
+	why = why ? why : "the bytes are not understood";
+	if (journal_wants(JOURNAL_RAW))
+		tell_raw(c, p->direction, why);
+	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", shard_spec(c->shard)->name,
+	            (unsigned long long)c->number, p->direction == VN_REQUEST ? "request" : "response", why);
+	if (!c->raw_counted)
+		stats_add(&c->shard->stats, STAT_RAW, 1);
+	c->raw_counted = true;
+	c->shard->worker->session.notice = NULL;
+	if (p->direction == VN_RESPONSE && raw_turn_owes_refusal(c)) {
+		conn_doom(c, VN_RESET, CLOSE_REASON_LOST);
+		return;
+	}
+	c->request.raw = true;
+	pipe_open(&c->request, &(struct vn_message){ 0 });
+	c->request.work->now.open = false;
+	message_forget(&c->request.work->sequel);
+	pipe_wake(&c->request);
+	if (p->direction == VN_RESPONSE || !c->exchanges.first) {
+		c->response.raw = c->spoke = true;
+		while (c->exchanges.first)
+			exchange_over(c);
+		pipe_open(&c->response, &(struct vn_message){ 0 });
+		c->response.work->now.open = false;
+	}
+}

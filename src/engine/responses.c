@@ -1,0 +1,139 @@
+/* responses.c - responses: matched to the request that they answer, judged, passed on. */
+#include "engine/responses.h"
+
+#include "engine/conn_exchange.h"
+#include "engine/conn_rules.h"
+#include "engine/pipe.h"
+#include "engine/requests.h"
+
+/* A response with `head` bytes of framing. */
+void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn_span piece)
+{
+	struct current *m = &c->response.work->now;
+
+	if (!exchange_rules_want(c, VN_ON_RESPONSE, x)) {
+		m->holds = holds_ref(x->late);
+		return;
+	}
+	struct judgement j;
+	struct vn_message asked = x->asked;
+	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked, .exchange = x->number, .flags = &x->flags,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
+
+	asked.head = head;
+	if (!conn_judge(c, &q, &j)) {
+		m->holds = holds_ref(x->late);
+		return;
+	}
+	m->holds = holds_make(x->late, &j);
+	m->keep = j.v.keep == VN_ALL ? UINT64_MAX : j.v.keep;
+	m->dirt = j.v.dirt;
+	m->gone = j.v.fate != VN_PASS;
+	conn_apply_end(c, &j, &m->end);
+}
+
+/* The oldest exchange, whose response begins: the rules that came while it was open meet it now. */
+struct exchange *exchange_head(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+	struct plan *p = c->plan;
+
+	if (!x || !x->fresh)
+		return x;
+	x = exchange_split(&c->exchanges, &c->shard->worker->exchanges);
+	x->flags.in |= conn_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ruled->whole.in & x->fresh & p->per_connection);
+	x->fresh = 0;
+	return x;
+}
+
+/* What the rules say of a request that nobody made: it befalls the response. False: the connection ended of it. */
+static bool unsolicited_judge(struct conn *c, struct exchange *x)
+{
+	struct judgement j;
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
+
+	if (!conn_judge(c, &q, &j))
+		return true;
+	x->late = holds_make(NULL, &j);
+	conn_apply_end(c, &j, &x->end);
+	exchange_fails(x, j.v.fate == VN_REPLY ? j.failure : NULL);
+	x->dropped = j.v.fate == VN_DROP;
+	x->sent = exchange_needs_us(x);
+	if (x->end && !x->failure)
+		conn_doom_by_rule(c, x->end);
+	return !c->dead;
+}
+
+/* The server speaks without having been asked: the greeting of a connection, or a push in it. */
+struct exchange *unsolicited_begin(struct conn *c)
+{
+	struct vn_message msg = { .role = VN_PUSH, .verb = "GREETING", .is = VN_IS_OPENING };
+
+	if (c->asked || c->pushed)
+		msg = (struct vn_message){ .role = VN_PUSH, .verb = "PUSH" };
+	struct exchange *x = exchange_new(c, c->asked || c->pushed ? UNASKED | c->pushed : 0, &msg);
+	c->pushed++;
+	return unsolicited_judge(c, x) ? x : NULL;
+}
+
+/* A push among answers has no place in their line. */
+static void push_begin(struct conn *c, const struct vn_message *msg, struct vn_span piece)
+{
+	struct exchanges aside = c->exchanges;
+	struct exchange *x;
+
+	c->exchanges = (struct exchanges){ 0 };
+	x = exchange_new(c, UNASKED | ++c->pushed, msg);
+	if (unsolicited_judge(c, x)) {
+		if (!x->dropped)
+			response_judge(c, x, msg->head, piece);
+		c->response.work->now.gone |= x->dropped;
+		exchange_clear(&c->exchanges);
+		c->exchanges = aside;
+	}
+	else {
+		exchange_clear(&aside);
+	}
+}
+
+void response_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
+{
+	struct current *m = &c->response.work->now;
+
+	if (msg->role == VN_AIDS) {        /* as no rule was asked of what it answers, none is of this */
+		m->role = VN_PUSH;
+		return;
+	}
+	if (msg->role == VN_PUSH || !c->exchanges.first) {
+		m->role = VN_PUSH;
+		push_begin(c, msg, piece);
+		return;
+	}
+	struct exchange *x = m->exchange = exchange_head(c);
+	if (exchange_needs_us(x))
+		m->gone = true;
+	else
+		response_judge(c, x, msg->head, piece);
+}
+
+void response_complete(struct conn *c)
+{
+	struct current *m = &c->response.work->now;
+	struct exchange *x = m->exchange;
+
+	if (m->role != VN_PUSH && x && exchange_needs_us(x)) {
+		if (x->discard_replies)
+			x->discard_replies--;
+		return;
+	}
+	if (m->role != VN_PUSH && x) {
+		c->logged_in |= !!(x->asked.is & VN_IS_LOGIN);
+		exchange_answered(c);
+		if (c->no_sequel)
+			sequel_forget(c);
+	}
+	if (m->end != VN_STAY)
+		pipe_end(&c->response, m->end);
+	if (c->request.raw && !c->exchanges.first)
+		c->response.raw = c->spoke = true;
+}

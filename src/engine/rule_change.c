@@ -1,0 +1,134 @@
+/* rule_change.c - other rules for a live connection: those that stay still know it. */
+#include "engine/rule_change.h"
+
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "engine/conn.h"
+#include "engine/conn_rules.h"
+#include "engine/pipe.h"
+#include "engine/raw.h"
+#include "net/blackhole.h"
+
+static ruleset translate(const struct plan *from, const struct plan *to, ruleset set)
+{
+	ruleset moved = 0;
+
+	for (unsigned i = 0; set >> i && i < from->n; i++) {
+		int k = set >> i & 1 ? plan_heir(to, from->rules[i].spec) : -1;
+		if (k >= 0)
+			moved |= (ruleset)1 << k;
+	}
+	return moved;
+}
+
+static void rule_flags_translate(const struct plan *from, const struct plan *to, struct rule_flags *s)
+{
+	*s = (struct rule_flags){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
+}
+
+/* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
+static void conn_rules_change(struct conn_rules *t, const struct plan *from, const struct plan *to)
+{
+	struct rule_state **states = to->n ? xcalloc(to->n, sizeof *states) : NULL;
+
+	for (unsigned i = 0; i < from->n; i++) {
+		const struct rule_spec *w = from->rules[i].spec;
+		int k = plan_heir(to, w);
+		if (k < 0) {
+			rule_state_free(&from->rules[i], t->states[i]);
+			continue;
+		}
+		states[k] = t->states[i];
+		if (states[k] && to->rules[k].spec->id != w->id)
+			states[k]->due = 0;
+	}
+	free(t->states);
+	t->states = states;
+	rule_flags_translate(from, to, &t->whole);
+	if (t->stalled && plan_find(to, t->stalled) < 0)
+		t->stalled = 0;
+}
+
+/* The rules that go are asked for their last word. */
+static bool conn_rules_leave(struct conn *c, const struct plan *to)
+{
+	struct rule_flags whole = c->ruled->whole;
+	struct judgement j;
+	enum vn_end end = VN_STAY;
+	ruleset gone = 0;
+
+	if (!(c->plan->moments & VN_ON_LEAVE))
+		return true;
+	for (unsigned i = 0; i < c->plan->n; i++)
+		if (plan_heir(to, c->plan->rules[i].spec) < 0)
+			gone |= (ruleset)1 << i;
+	c->ruled->whole.in &= gone;
+	if (conn_judge(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH }, &j))
+		conn_apply_end(c, &j, &end);
+	c->ruled->whole = whole;
+	if (end != VN_STAY)
+		conn_end(c, end, CLOSE_REASON_RULE_REMOVED);
+	return !c->dead;
+}
+
+static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to, ruleset fresh)
+{
+	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
+		rule_flags_translate(from, to, &x->flags);
+		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
+		holds_remove(x->late, to);
+	}
+}
+
+static void timers_change(struct conn *c, const struct plan *to)
+{
+	struct conn_rules *t = c->ruled;
+
+	c->resting = false;
+	if (t->end_timer.slot || t->states)
+		conn_clocks_set(c);
+	if (t->vanished && plan_find(to, t->vanished) < 0) {
+		blackhole_off(c->client.watch.fd);
+		t->vanished = 0;
+	}
+	if (t->rest_timer.slot && plan_find(to, t->rest_rule) < 0)
+		timer_stop(conn_loop(c), &t->rest_timer);
+	if (t->waits) {
+		holds_remove(t->opening, to);
+		t->waits = 0;
+		conn_connect_when_due(c);
+	}
+}
+
+void conn_change_rules(struct conn *c, struct plan *to)
+{
+	struct plan *from = c->plan;
+	ruleset fresh = 0, changed = 0;
+
+	if (c->dead || !conn_rules_leave(c, to))
+		return;
+	for (unsigned i = 0; i < to->n; i++) {
+		ruleset bit = (ruleset)1 << i;
+		if (plan_heir(from, to->rules[i].spec) < 0)
+			fresh |= bit;
+		else if (plan_find(from, to->rules[i].spec->id) < 0)
+			changed |= bit;
+	}
+	if (from->n || to->n)
+		conn_rules_change(conn_rules_get(c), from, to);
+	if (to->n)
+		raw_turn_meet_rules(c);
+	c->plan = plan_ref(to);
+	session_forget(c);
+	pipe_change(&c->request, to);
+	pipe_change(&c->response, to);
+	if (conn_rules_meet(c, fresh | changed, changed, false)) {
+		exchanges_change(c, from, to, fresh);
+		timers_change(c, to);
+	}
+	conn_run(c);
+	if (!c->dead)
+		conn_rules_release(c);
+	plan_unref(from);
+}

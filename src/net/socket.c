@@ -1,0 +1,38 @@
+/* socket.c - options of a connected socket, and whom it is connected to. */
+#include "net/socket.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+void socket_set_nodelay_keepalive(int fd)
+{
+	int on = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+}
+
+void socket_set_probe_interval(int fd, vn_nsec every)
+{
+	int seconds = every > 3600 * VN_S ? 3600 : (int)((every + VN_S - 1) / VN_S);
+
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+}
+
+bool socket_peer(int fd, struct endpoint *e)
+{
+	e->len = sizeof e->addr;
+	if (fd >= 0 && !getpeername(fd, (struct sockaddr *)&e->addr, &e->len))
+		return true;
+	e->len = 0;
+	return false;
+}
+
+void socket_reset_on_close(int fd)
+{
+	struct linger at_once = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
