@@ -1,4 +1,4 @@
-/* beanstalk - jobs in tubes: a line asks and a line answers, and a job's body follows its line. */
+/* beanstalk - beanstalkd: a command is a line, so is its answer; a job's body follows its line. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,16 +22,16 @@ static const struct command *command_find(struct vn_span verb)
 	return c;
 }
 
-/* How long the first line is, with its end. 0: that is not here yet. */
-static size_t line_length(struct vn_span in)
+/* The length of the first line, with its end. 0: it is incomplete. */
+static size_t line_length(struct span in)
 {
 	const uint8_t *end = memmem(in.p, in.n, "\r\n", 2);
 
 	return end ? (size_t)(end - in.p) + 2 : 0;
 }
 
-/* The line's words. Returns how many there are, at most 6. */
-static size_t words_of(struct vn_span line, struct vn_span words[6])
+/* Splits the line into words. Returns their number, at most 6. */
+static size_t words_of(struct span line, struct span words[6])
 {
 	size_t n = 0;
 
@@ -44,8 +44,8 @@ static size_t words_of(struct vn_span line, struct vn_span words[6])
 	return n;
 }
 
-/* The line and the body behind it, whose size is a claim: a number that none can have is none. */
-static struct vn_cut with_body(size_t line, struct vn_span size)
+/* The line and its body. The size comes from the peer, and is empty where number() rejected it. */
+static struct cut with_body(size_t line, struct span size)
 {
 	uint64_t n = 0;
 
@@ -108,8 +108,8 @@ static const struct vn_failure failures[] = {
 	{ 0 }
 };
 
-/* Whatever is refused, the server has done nothing: it need not know. */
-static int refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+/* A rejected command changes nothing in the server, so it needs no substitute. */
+static int refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
 {
 	return 0;
 }

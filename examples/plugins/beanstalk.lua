@@ -1,4 +1,4 @@
--- beanstalk - jobs in tubes: a line asks and a line answers, and a job's body follows its line
+-- beanstalk - beanstalkd: a command is a line, so is its answer; a job's body follows its line
 local IS_JOB = IS_OWN           -- the command names a job
 
 local commands = {
@@ -6,7 +6,7 @@ local commands = {
     ["release"] = IS_JOB, ["bury"] = IS_JOB, ["touch"] = IS_JOB, ["kick-job"] = IS_JOB, ["peek"] = IS_JOB,
 }
 
--- The first line, and how long it is with its end. Nil: that is not here yet.
+-- The first line, and its length with its end. Nil: it is incomplete.
 local function line_of(bytes)
     local from, stop = bytes:find("\r\n")
     if stop then
@@ -14,7 +14,7 @@ local function line_of(bytes)
     end
 end
 
--- What the peer says of a body's size is a claim: a number that none can have is none.
+-- The length of the line and its body. The size comes from the peer: a number that is too long is ignored.
 local function with_body(stop, size)
     return size and #size <= 10 and stop + tonumber(size) + 2 or stop
 end
@@ -56,7 +56,7 @@ return {
         { name = "internal_error", code = "INTERNAL_ERROR", text = "a bug in the server", fits = IS_COMMAND },
     },
 
-    -- Whatever is refused, the server has done nothing: it need not know.
+    -- A rejected command changes nothing in the server, so it needs no substitute.
     refuse = function(talk, asked, failure, backend)
         return 0
     end,

@@ -1,11 +1,11 @@
-/* flap - the server is there for a while, and then for a while it is not. */
+/* flap - the server answers for a while, then keeps requests waiting for a while. */
 #include "vaurien.h"
 
 struct flap { vn_nsec up, down; };
 
-static const struct vn_opt options[] = {
-	{ "up", VN_OPT_TIME, offsetof(struct flap, up), "10", "How long all is well", VN_S },
-	{ "down", VN_OPT_TIME, offsetof(struct flap, down), "2", "How long requests wait after that", VN_S },
+static const struct opt options[] = {
+	{ "up", OPT_TIME, offsetof(struct flap, up), "10", "How long requests pass", NSEC_S },
+	{ "down", OPT_TIME, offsetof(struct flap, down), "2", "How long requests wait after that", NSEC_S },
 	{ 0 }
 };
 
@@ -18,8 +18,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 		v->hold = round - at;
 }
 
-VN_BEHAVIOR(flap,
-	.help = "The server is there for a while, and then for a while it is not",
+BEHAVIOR(flap,
+	.help = "The server answers for a while, then keeps requests waiting for a while",
 	.options = options, .opts_size = sizeof(struct flap),
 	.on = VN_ON_REQUEST,
 	.act = act)

@@ -1,9 +1,9 @@
--- flap - the server is there for a while, and then for a while it is not
+-- flap - the server answers for a while, then keeps requests waiting for a while
 return {
     name = "flap",
-    help = "The server is there for a while, and then for a while it is not",
+    help = "The server answers for a while, then keeps requests waiting for a while",
     options = {
-        { name = "up", type = OPT_TIME, default = "10", help = "How long all is well" },
+        { name = "up", type = OPT_TIME, default = "10", help = "How long requests pass" },
         { name = "down", type = OPT_TIME, default = "2", help = "How long requests wait after that" },
     },
     on = { ON_REQUEST },
