@@ -1,6 +1,6 @@
-"""Vaurien's announcement, as it was printed: a test-case that starts the proxy, drives it and stops it.
+"""The test case of Vaurien's announcement: it starts the proxy, controls it and stops it.
 
-Run it with a MySQL or MariaDB on port 8888, where start_proxy looks for the backend if it is told nothing else:
+Run it with MySQL or MariaDB on port 8888, the default backend of start_proxy:
 
     python3 -m unittest examples/test_announcement.py
 """

@@ -1,19 +1,19 @@
-"""A shop that takes orders: Flask, a pool of SQLAlchemy's, MySQL. As one writes it at first, and repaired."""
+"""A shop that takes orders, with Flask, SQLAlchemy's pool and MySQL: a first version, and a repaired one."""
 import sqlalchemy
 from flask import Flask, jsonify
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-PATIENCE = 1.0                                  # seconds that a customer waits for the database
-LOST_TO_OTHERS = {1205, 1213}                   # lock wait timeout, deadlock: the transaction is gone, and may be tried again
+PATIENCE = 1.0                                  # seconds to wait for the database
+LOST_TO_OTHERS = {1205, 1213}                   # lock wait timeout, deadlock: the transaction can be repeated
 
 TABLES = (
     "CREATE TABLE IF NOT EXISTS stock (item VARCHAR(40) PRIMARY KEY, pieces INT NOT NULL) ENGINE=InnoDB",
     "CREATE TABLE IF NOT EXISTS orders (id INT AUTO_INCREMENT PRIMARY KEY, item VARCHAR(40) NOT NULL) ENGINE=InnoDB",
 )
 
-# What the first version does not say: drivers wait for ever if they are not told otherwise, and a pool hands out
-# connections that have died meanwhile.
+# The first version lacks these: without time-outs the driver waits for ever, and without pre_ping the pool hands out
+# dead connections.
 REPAIRED = {
     "pool_pre_ping": True,
     "connect_args": {"connect_timeout": PATIENCE, "read_timeout": PATIENCE, "write_timeout": PATIENCE},
@@ -25,7 +25,7 @@ def create_app(url, repaired):
     engine = app.engine = sqlalchemy.create_engine(url, **(REPAIRED if repaired else {}))
 
     def in_transaction(work, tries=3 if repaired else 1):
-        """work(connection), all of it or nothing; again where the server gave this transaction up for another's sake."""
+        """Run work(connection) in a transaction; repeat it if the server rolled it back for the sake of another."""
         while True:
             try:
                 with engine.begin() as connection:

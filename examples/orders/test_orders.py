@@ -1,5 +1,5 @@
-"""What becomes of an order when the database misbehaves. Each test is run with the shop as it was written at first, where
-it shows the bug, and with the repaired one.
+"""What happens to an order when the database misbehaves. Each test runs with the first version of the shop, where it
+shows the fault, and with the repaired one.
 
     pip install vaurien pytest flask sqlalchemy pymysql
     ORDERS_DATABASE=user:password@127.0.0.1:3306/database pytest examples/orders
@@ -20,13 +20,13 @@ SERVER, _, SCHEMA = REST.partition("/")
 
 @pytest.fixture(scope="session")
 def proxy(vaurien_session_proxy):
-    """Between the shop and its database, as long as the shop's pool lives."""
+    """The proxy between the shop and its database; it lasts as long as the shop's pool."""
     return vaurien_session_proxy(SERVER, protocol="mysql")
 
 
 @pytest.fixture(scope="session")
 def direct():
-    """The database itself, to look behind the shop's back."""
+    """A direct connection to the database, to check what the shop did."""
     engine = sqlalchemy.create_engine("mysql+pymysql://" + DATABASE)
     with engine.begin() as connection:
         for table in TABLES:
@@ -46,7 +46,7 @@ def shops(proxy, direct):
 
 @pytest.fixture
 def item(direct):
-    """Something of which there are ten in stock."""
+    """The name of an item of which ten pieces are in stock."""
     name = str(uuid.uuid4())
     with direct.begin() as connection:
         connection.execute(sqlalchemy.text("INSERT INTO stock VALUES (:item, 10)"), {"item": name})
@@ -55,10 +55,10 @@ def item(direct):
 
 @pytest.fixture(params=["naive", "repaired"])
 def shop(request, shops, item):
-    """A customer of one of the two shops, whose pool has a connection that was used before."""
+    """A client of one of the two shops, whose pool has an open connection."""
     customer = shops[request.param].test_client()
     customer.kind = request.param
-    customer.get("/stock/" + item)              # may still pay for what an earlier test did to its pool
+    customer.get("/stock/" + item)              # may fail: an earlier test has broken the pool's connection
     assert customer.get("/stock/" + item).json == {"pieces": 10}
     return customer
 
@@ -77,7 +77,7 @@ def test_all_is_well(shop, item, direct):
 
 
 def test_the_database_hangs(shop, item, proxy, direct):
-    """No time-out: the request waits as long as the database does not answer."""
+    """Without a time-out the request waits until the database answers."""
     answers = []
     customer = threading.Thread(target=lambda: answers.append(shop.post("/orders/" + item)), daemon=True)
     with proxy.behavior("hang") as fault:
@@ -85,7 +85,7 @@ def test_the_database_hangs(shop, item, proxy, direct):
         customer.start()
         if shop.kind == "naive":
             customer.join(3 * PATIENCE)
-            assert customer.is_alive()          # and so it would for ever
+            assert customer.is_alive()          # it would wait for ever
         else:
             customer.join(60)
             assert answers[0].status_code == 503 and answers[0].headers["Retry-After"]
@@ -93,11 +93,11 @@ def test_the_database_hangs(shop, item, proxy, direct):
         assert fault.hits
     customer.join(60)
     assert answers[0].status_code == (201 if shop.kind == "naive" else 503)
-    assert shop.post("/orders/" + item).status_code == 201      # a hung database does no lasting harm
+    assert shop.post("/orders/" + item).status_code == 201      # the shop recovers
 
 
 def test_the_database_was_restarted(shop, item, proxy, direct):
-    """No reconnect: the pool's connection has died, and the next customer pays for it."""
+    """Without a reconnect the next request gets the dead connection of the pool."""
     with proxy.behavior("blackout"):
         pass
     assert shop.get("/stock/" + item).status_code == (500 if shop.kind == "naive" else 200)
@@ -105,7 +105,7 @@ def test_the_database_was_restarted(shop, item, proxy, direct):
 
 
 def test_a_deadlock(shop, item, proxy, direct):
-    """No retry: the server gives a transaction up, and asks for it to be tried again."""
+    """Without a retry the order is lost, though the server asks to repeat the transaction."""
     with proxy.behavior("error", failure="deadlock", match="^QUERY UPDATE", times=1) as fault:
         status = shop.post("/orders/" + item).status_code
     assert fault.hits == 1
@@ -116,7 +116,7 @@ def test_a_deadlock(shop, item, proxy, direct):
 
 
 def test_a_deadlock_that_does_not_end(shop, item, proxy, direct):
-    """A retry has an end."""
+    """Retries end."""
     with proxy.behavior("error", failure="deadlock", match="^QUERY UPDATE") as fault:
         status = shop.post("/orders/" + item).status_code
     assert (status, fault.hits) == ((500, 1) if shop.kind == "naive" else (503, 3))
