@@ -1,4 +1,4 @@
-"""The documents, run: what they show is done, what they name is there."""
+"""The documents: what they name is there, what they show of code and files works. Their commands: tests/python/test_pages.py."""
 import fnmatch
 import glob
 import os
@@ -12,7 +12,9 @@ import pytest
 from harness import PATIENCE, ROOT, SAN, VAURIEN, Clock, compiled, dial, free_port, listening, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
-PAGES = ["README.md", "CHANGELOG.md", "docs/api.md", "docs/internals.md", "docs/writing-a-behavior.md", "docs/writing-a-protocol.md", "docs/python.md"]
+PROSE = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] + ["docs/%s.md" % page for page in (
+    "api", "configuration", "migrating", "python", "recipes", "rules", "style", "toxiproxy", "writing-a-behavior", "writing-a-protocol")]
+PAGES = PROSE + ["docs/internals.md"]
 once = pytest.mark.skipif(bool(SAN), reason="once is enough")
 
 
@@ -28,21 +30,48 @@ def fenced(page, kind):
 
 # ---- what is named is there ----
 
+FOLDERS = ["base", "net", "spec", "behaviors", "protocols", "plugins", "toxiproxy", "config", "engine", "control", "api"]
+
+
 @once
-def test_the_tour_names_every_file_and_every_name_is_a_file():
-    tour = re.search(r"^## A tour of the source$(.*?)^## ", read("README.md"), re.S | re.M).group(1)
-    named = set()
-    for word in re.findall(r"`([^` ]+)`|\]\(([^)#]+)\)", tour):
-        path = word[0] or word[1]
-        if "/" in path or path == "Makefile":
-            assert os.path.exists(os.path.join(ROOT, path)), path
-            named.add(path)
-        elif path.endswith(".c"):               # one of the folder that the item begins with
-            folder = [p for p in glob.glob(os.path.join(ROOT, "src/behaviors/*.c")) if p.endswith("/" + path)]
-            assert folder, path
-            named.add(os.path.relpath(folder[0], ROOT))
-    there = {os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, "src/**/*.c"), recursive=True)}
-    assert there - named == set(), "not in the tour"
+@pytest.mark.skipif(not os.path.isdir(os.path.join(ROOT, "src", "base")), reason="the source has no floors yet")
+def test_internals_names_every_folder_of_the_source():
+    page = read("docs/internals.md")
+    there = {name for name in os.listdir(os.path.join(ROOT, "src")) if os.path.isdir(os.path.join(ROOT, "src", name))}
+    for name in sorted(there & set(FOLDERS)):
+        assert re.search(r"(`|\bsrc/)%s/" % name, page), "src/%s/ is not in docs/internals.md" % name
+
+
+@once
+def test_readme_is_short_and_begins_with_all_that_matters():
+    page = read("README.md")
+    assert len(page.encode()) <= 9216
+    first = "\n".join(page.split("\n")[:40])
+    for word in ("3307", "3306", "vaurienctl set-behavior", "def test_", "hits", "seed", "Toxiproxy", "Not for", "TLS", "Windows"):
+        assert word in first, word
+
+
+@once
+@pytest.mark.parametrize("page", PROSE)
+def test_lines_of_prose_are_not_too_long(page):
+    code = False
+    for n, line in enumerate(read(page).split("\n"), 1):
+        code ^= bool(re.match(" *```", line))
+        if not code and not re.match(r"\||    |- .*\]\(|<!--", line):
+            assert len(line) <= 100, "%s:%d" % (page, n)
+
+
+@once
+def test_what_a_match_looks_at():
+    """The table's requests are those of the parsers' conversations, and its patterns find them."""
+    part = read("docs/rules.md").split("\n## What a match looks at\n")[1].split("\n## ")[0]
+    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in part.split("\n") if line.startswith("| `")]
+    assert {row[0].strip(" `") for row in rows} == {"http", "memcache", "mysql", "postgres", "redis", "smtp"}
+    for protocol, _, request, pattern in ([cell.strip().strip("`").replace("\\|", "|") for cell in row] for row in rows):
+        verb, subject = request.split(" ", 1)
+        assert '-> ASKS %s "%s"' % (verb, subject) in read("tests/protocols/%s.txt" % protocol), request
+        flag = "(?i)" in pattern                # which Python wants to be first
+        assert re.search(pattern.replace("(?i)", ""), request, re.I if flag else 0), pattern
 
 
 def routes():
@@ -87,6 +116,7 @@ def test_every_flag_exists(run):
     known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
     known |= {"--vaurien-seed", "--system-site-packages", "--no-build-isolation", "--no-index", "--cflags"}    # pytest's, pip's, pkg-config's
+    known |= {"--port"}                         # mysql's
     known |= {"--behavior-flap-up", "--behavior-slow-writes-step", "--step"}    # shown in writing-a-behavior.md, and tried below
     for page in PAGES:
         for word in re.findall(flag, read(page)):
@@ -97,28 +127,10 @@ def test_every_flag_exists(run):
 # ---- what is shown is done ----
 
 @once
-def test_the_readme_s_session(start, backend, run):
-    proxy = start("--protocol", "mysql", backend=backend)
-    spoken = 0
-    for block in fenced("README.md", "console"):
-        for line, said in re.findall(r"^\$ (.*)\n((?:[^$\n].*\n)*)", block, re.M):
-            words = shlex.split(line)
-            if words[0] == "vaurien":           # understood as far as its flags go
-                assert run(*words[1:], "--version").returncode == 0, line
-                continue
-            assert words[0] == "vaurienctl", line
-            done = run("--http-host", "127.0.0.1", *shlex.split(re.sub(r"(--http-port) \d+", r"\1 %d" % proxy.http, re.sub(r"(--listen \S+:)\d+", r"\g<1>0", line)))[1:],
-                       *([] if "--http-port" in line else ["--http-port", proxy.http]), program=CTL)
-            assert done.stdout + done.stderr == said, line
-            spoken += 1
-    assert spoken >= 8
-
-
-@once
-def test_the_demo_prints_what_the_readme_shows(run):
+def test_the_demo_prints_what_recipes_shows(run):
     def rows(text):                             # without what the dice and the clock say
         return [(line[:48].rstrip(), line[107:].strip()) for line in text.splitlines() if line[107:].strip()]
-    assert rows(fenced("README.md", "demo")[0]) == rows(run("demo").stdout.split("\n\n")[1])
+    assert rows(fenced("docs/recipes.md", "demo")[0]) == rows(run("demo").stdout.split("\n\n")[1])
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +233,76 @@ def test_the_page_s_scenario(start, backend):
     scenes = {}
     exec(fenced("docs/writing-a-behavior.md", "python")[0], scenes)
     scenes["test_a_held_request"](start, backend)
+
+
+# ---- docs/recipes.md: which of these? ----
+
+def compared(heading):
+    """The behaviors of one of the page's tables."""
+    part = read("docs/recipes.md").split("\n**%s**\n" % heading)[1].split("\n**")[0]
+    return re.findall(r"^\| `(?:vaurienctl )?(\w+)`", part, re.M)
+
+
+ENDS = {                # how an open connection ends, and how a new one does; None: it does not
+    "close": ("fin", "fin"), "reset": ("rst", "rst"), "reset_peer": ("rst", "rst"), "blackout": ("rst", "rst"),
+    "refuse": (None, "refused"), "disable": ("fin", "refused"),
+}
+
+
+@once
+@pytest.mark.parametrize("name", ENDS)
+def test_how_connections_end(start, backend, run, name):
+    assert compared("The connection ends") == list(ENDS)
+    proxy = start(backend=backend)
+    client, server = proxy.meet(backend)
+    words = ["disable", "default"] if name == "disable" else ["set-behavior", name]
+    assert run("--host", "http://127.0.0.1:%d" % proxy.http, *words, program=CTL).returncode == 0
+    opened, new = ENDS[name]
+    if opened:
+        assert client.ends() == opened
+    else:
+        assert client.send(b"x") and server.read(1) == b"x"
+    if new == "refused":
+        with pytest.raises(ConnectionRefusedError):
+            proxy.client()
+    else:
+        assert proxy.refuses() == new
+
+
+@once
+def test_requests_without_an_answer(start, backend):
+    assert compared("The request was sent, and no answer comes") == ["abort", "lost_reply", "drop"]
+    proxy = start(backend=backend)
+    client, server = proxy.set("abort").meet(backend)
+    assert client.send(b"x") and server.read(1) == b"x"
+    assert client.ends() == "fin"
+    client, server = proxy.set("lost_reply").meet(backend)
+    assert client.send(b"x") and server.read(1) == b"x" and client.silent(0.05)
+    server.send(b"y")
+    assert client.ends() == "fin"
+    client, server = proxy.set("drop").meet(backend)
+    assert client.send(b"x") and server.silent(0.05) and client.silent(0.05)
+    proxy.set("dummy")
+    assert client.send(b"z") and server.read(1) == b"z"
+
+
+@once
+@pytest.mark.parametrize("name, direction, later", [
+    ("hang", "request", "delivered"), ("stall", "request", "delivered"), ("timeout", "response", "fin"), ("drop", "request", "lost")])
+def test_silence_and_what_comes_after_it(start, backend, name, direction, later):
+    assert compared("Nothing comes any more") == ["hang", "stall", "timeout", "drop", "vanish"]
+    proxy = start(backend=backend)
+    client, server = proxy.meet(backend)
+    assert client.send(b"a") and server.read(1) == b"a"
+    proxy.set(name)
+    sender, receiver = (client, server) if direction == "request" else (server, client)
+    assert sender.send(b"x") and receiver.silent(0.05)
+    proxy.set("dummy")
+    if later == "fin":
+        assert receiver.ends() == "fin"
+        return
+    assert sender.send(b"z")
+    assert receiver.read(1) == (b"x" if later == "delivered" else b"z")
 
 
 # ---- examples/vaurien.ini ----
