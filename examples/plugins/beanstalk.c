@@ -23,7 +23,7 @@ static const struct command *command_find(struct vn_span verb)
 }
 
 /* The length of the first line, with its end. 0: it is incomplete. */
-static size_t line_length(struct span in)
+static size_t line_length(struct vn_span in)
 {
 	const uint8_t *end = memmem(in.p, in.n, "\r\n", 2);
 
@@ -31,7 +31,7 @@ static size_t line_length(struct span in)
 }
 
 /* Splits the line into words. Returns their number, at most 6. */
-static size_t words_of(struct span line, struct span words[6])
+static size_t words_of(struct vn_span line, struct vn_span words[6])
 {
 	size_t n = 0;
 
@@ -45,7 +45,7 @@ static size_t words_of(struct span line, struct span words[6])
 }
 
 /* The line and its body. The size comes from the peer, and is empty where number() rejected it. */
-static struct cut with_body(size_t line, struct span size)
+static struct vn_cut with_body(size_t line, struct vn_span size)
 {
 	uint64_t n = 0;
 
@@ -109,7 +109,7 @@ static const struct vn_failure failures[] = {
 };
 
 /* A rejected command changes nothing in the server, so it needs no substitute. */
-static int refuse(struct talk *t, const struct message *asked, const struct failure *f, struct out *backend)
+static int refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	return 0;
 }

@@ -3,9 +3,9 @@
 
 struct flap { vn_nsec up, down; };
 
-static const struct opt options[] = {
-	{ "up", OPT_TIME, offsetof(struct flap, up), "10", "How long requests pass", NSEC_S },
-	{ "down", OPT_TIME, offsetof(struct flap, down), "2", "How long requests wait after that", NSEC_S },
+static const struct vn_opt options[] = {
+	{ "up", VN_OPT_TIME, offsetof(struct flap, up), "10", "How long requests pass", VN_S },
+	{ "down", VN_OPT_TIME, offsetof(struct flap, down), "2", "How long requests wait after that", VN_S },
 	{ 0 }
 };
 
@@ -18,7 +18,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 		v->hold = round - at;
 }
 
-BEHAVIOR(flap,
+VN_BEHAVIOR(flap,
 	.help = "The server answers for a while, then keeps requests waiting for a while",
 	.options = options, .opts_size = sizeof(struct flap),
 	.on = VN_ON_REQUEST,
