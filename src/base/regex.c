@@ -1,4 +1,9 @@
-/* regex.c - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a limit on the work. */
+/* regex.c - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a bound on the work.
+ *
+ * PCRE2's match limit counts anew at each byte where a match may begin, so it bounds no search. Here the
+ * text is searched in slices of start positions with a small limit; a slice that hits it is searched
+ * position by position, and positions that hit it are searched last, with a larger one. The clock is
+ * looked at between the calls. */
 #include "base/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -6,10 +11,20 @@
 #include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/memory.h"
 
-enum { WORK = 100000 };                 /* match limit: a pattern that needs more does not match */
+enum {
+	SLICE = 256,                    /* start positions of one call */
+	QUICK = 200,                    /* steps at each of them; beyond, ... */
+	DEEP = 100000,                  /* ... at one position with so many, when all others are searched */
+	HARD_MAX = 256,                 /* such positions */
+	PATTERN_MAX = 4096,
+	COMPILED_MAX = 256 * 1024,
+};
+
+#define BUDGET (5 * VN_MS)              /* of processor time, for one search */
 
 struct regex {
 	pcre2_code *code, *caseless;
@@ -20,23 +35,31 @@ struct regex {
 
 static pcre2_code *compile(const char *text, uint32_t how, int *code, size_t *at)
 {
-	return pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_DOTALL | how, code, at, NULL);
+	return pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_DOTALL | PCRE2_USE_OFFSET_LIMIT | how, code, at, NULL);
 }
 
 bool regex_check(const char *text, char error[ERROR_MAX])
 {
 	PCRE2_UCHAR why[120];
-	size_t at;
+	size_t at, size = 0;
 	int code;
-	pcre2_code *p = compile(text, 0, &code, &at);
 
-	if (p) {
-		pcre2_code_free(p);
-		return true;
+	if (strlen(text) > PATTERN_MAX) {
+		error_format(error, "match: expected a regular expression of at most %d bytes, got %zu", PATTERN_MAX, strlen(text));
+		return false;
 	}
-	pcre2_get_error_message(code, why, sizeof why);
-	error_format(error, "match: expected a regular expression; at offset %zu: %s", at, (char *)why);
-	return false;
+	pcre2_code *p = compile(text, 0, &code, &at);
+	if (!p) {
+		pcre2_get_error_message(code, why, sizeof why);
+		error_format(error, "match: expected a regular expression; at offset %zu: %s", at, (char *)why);
+		return false;
+	}
+	pcre2_pattern_info(p, PCRE2_INFO_SIZE, &size);
+	pcre2_code_free(p);
+	if (size > COMPILED_MAX)
+		error_format(error, "match: expected a smaller regular expression; this one takes %zu KiB, at most %d", size / 1024,
+		             COMPILED_MAX / 1024);
+	return size <= COMPILED_MAX;
 }
 
 struct regex *regex_make(const char *text)
@@ -52,7 +75,6 @@ struct regex *regex_make(const char *text)
 	p->data = pcre2_match_data_create(1, NULL);
 	p->limits = pcre2_match_context_create(NULL);
 	assert(p->data && p->limits);
-	pcre2_set_match_limit(p->limits, WORK);
 	return p;
 }
 
@@ -67,22 +89,92 @@ void regex_free(struct regex *p)
 	free(p);
 }
 
-static bool finds(struct regex *p, const pcre2_code *code, struct vn_span text)
+static vn_nsec processor_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * VN_S + t.tv_nsec;
+}
+
+/* Does a match begin at one of the positions `from` to `last`? */
+static enum regex_answer search(struct regex *p, const pcre2_code *code, struct vn_span text, size_t from, size_t last, uint32_t steps)
 {
 	bool fast = p->jit && code == p->code;
-	int found = (fast ? pcre2_jit_match : pcre2_match)(code, text.p, text.n, 0, 0, p->data, p->limits);
 
+	pcre2_set_match_limit(p->limits, steps);
+	pcre2_set_offset_limit(p->limits, last);
+	int found = (fast ? pcre2_jit_match : pcre2_match)(code, text.p, text.n, from, 0, p->data, p->limits);
 	if (found == PCRE2_ERROR_JIT_STACKLIMIT)        /* the interpreter has more room */
-		found = pcre2_match(code, text.p, text.n, 0, PCRE2_NO_JIT, p->data, p->limits);
-	return found >= 0;
+		found = pcre2_match(code, text.p, text.n, from, PCRE2_NO_JIT, p->data, p->limits);
+	return found >= 0 ? REGEX_YES : found == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_GAVE_UP;
 }
 
-bool regex_match(struct regex *p, struct vn_span text)
+/* A search that met positions at which a match may begin, but which take many steps. */
+struct undecided { size_t n, at[HARD_MAX]; vn_nsec end; };
+
+static bool out_of_time(struct undecided *u)
 {
-	return finds(p, p->code, text);
+	vn_nsec now = processor_time();
+
+	if (!u->end)
+		u->end = now + BUDGET;
+	return now > u->end;
 }
 
-bool regex_match_icase(struct regex *p, struct vn_span text)
+/* A slice that hit the limit, one position a call: those that hit it are left for later. */
+static enum regex_answer search_slice(struct regex *p, const pcre2_code *code, struct vn_span text, size_t from, size_t last,
+                                      struct undecided *u)
 {
-	return finds(p, p->caseless, text);
+	for (size_t at = from; at <= last; at++) {
+		enum regex_answer one = search(p, code, text, at, at, QUICK);
+		if (one == REGEX_YES)
+			return REGEX_YES;
+		if (one == REGEX_GAVE_UP && (u->n == HARD_MAX || out_of_time(u)))
+			return REGEX_GAVE_UP;
+		if (one == REGEX_GAVE_UP)
+			u->at[u->n++] = at;
+	}
+	return REGEX_NO;
+}
+
+static enum regex_answer search_undecided(struct regex *p, const pcre2_code *code, struct vn_span text, struct undecided *u)
+{
+	enum regex_answer all = REGEX_NO;
+
+	for (size_t i = 0; i < u->n; i++) {
+		enum regex_answer one = out_of_time(u) ? REGEX_GAVE_UP : search(p, code, text, u->at[i], u->at[i], DEEP);
+		if (one == REGEX_YES)
+			return REGEX_YES;
+		if (one == REGEX_GAVE_UP)
+			all = REGEX_GAVE_UP;
+	}
+	return all;
+}
+
+static enum regex_answer match(struct regex *p, const pcre2_code *code, struct vn_span text)
+{
+	struct undecided u = { .n = 0 };
+
+	for (size_t from = 0; from <= text.n; from += SLICE) {
+		size_t last = from + SLICE - 1 < text.n ? from + SLICE - 1 : text.n;
+		enum regex_answer one = search(p, code, text, from, last, QUICK);
+		if (one == REGEX_GAVE_UP)
+			one = search_slice(p, code, text, from, last, &u);
+		if (one != REGEX_NO)
+			return one;
+		if (last < text.n && out_of_time(&u))
+			return REGEX_GAVE_UP;
+	}
+	return u.n ? search_undecided(p, code, text, &u) : REGEX_NO;
+}
+
+enum regex_answer regex_match(struct regex *p, struct vn_span text)
+{
+	return match(p, p->code, text);
+}
+
+enum regex_answer regex_match_icase(struct regex *p, struct vn_span text)
+{
+	return match(p, p->caseless, text);
 }

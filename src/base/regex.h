@@ -1,4 +1,4 @@
-/* regex.h - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a limit on the work. */
+/* regex.h - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a bound on the work. */
 #ifndef BASE_REGEX_H
 #define BASE_REGEX_H
 
@@ -7,12 +7,20 @@
 #include "base/text.h"
 #include "vaurien.h"
 
-struct regex;
+struct regex;                           /* one thread's own */
 
-bool regex_check(const char *text, char error[ERROR_MAX]);     /* false: `error` says where it is wrong */
-struct regex *regex_make(const char *text);                 /* one that was checked; a thread's own */
-void regex_free(struct regex *);
-bool regex_match(struct regex *, struct vn_span text);
-bool regex_match_icase(struct regex *, struct vn_span text);        /* it would, if upper and lower case were the same */
+enum regex_answer {
+	REGEX_NO,
+	REGEX_YES,
+	REGEX_GAVE_UP,                  /* not found within the budget: 5 ms of processor time for the whole search */
+};
+
+/* False: `error` says what is wrong: the text, its length (4 KiB at most), or what it compiles to (256 KiB at most). */
+bool regex_check(const char *text, char error[ERROR_MAX]);
+struct regex *regex_make(const char *text);     /* one that was checked */
+void regex_free(struct regex *);                /* NULL: nothing */
+
+enum regex_answer regex_match(struct regex *, struct vn_span text);
+enum regex_answer regex_match_icase(struct regex *, struct vn_span text);       /* as if upper and lower case were the same */
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/verdict.h"
 
 /* ---- lots ---- */
 

@@ -8,6 +8,7 @@
 #include "base/dice.h"
 #include "spec/option.h"
 #include "engine/plan.h"
+#include "engine/verdict.h"
 #include "spec/registry.h"
 
 #include "../unit/unit.h"

@@ -1,4 +1,4 @@
-/* pattern.c - tests of matches: what is found, what is refused and where, and that no pattern takes long. */
+/* regex.c - tests of matches: what is found, what is refused and where, and that no pattern takes long. */
 #include "base/regex.h"
 
 #include <stdio.h>
@@ -15,7 +15,7 @@ static bool found(const char *pattern, const char *text, bool nearly)
 		fail_msg("%s: %s", pattern, error);
 	struct regex *p = regex_make(pattern);
 	struct vn_span s = { (const uint8_t *)text, strlen(text) };
-	bool yes = nearly ? regex_match_icase(p, s) : regex_match(p, s);
+	bool yes = (nearly ? regex_match_icase(p, s) : regex_match(p, s)) == REGEX_YES;
 	regex_free(p);
 	return yes;
 }
@@ -50,11 +50,11 @@ static void bytes(void **state)
 {
 	static const uint8_t raw[] = "SET \xff\0key";
 	struct regex *p = regex_make("key$");
-	assert_true(regex_match(p, (struct vn_span){ raw, sizeof raw - 1 }));
-	assert_false(regex_match(p, (struct vn_span){ raw, 6 }));
+	assert_int_equal(regex_match(p, (struct vn_span){ raw, sizeof raw - 1 }), REGEX_YES);
+	assert_int_equal(regex_match(p, (struct vn_span){ raw, 6 }), REGEX_NO);
 	regex_free(p);
 	p = regex_make("^SET \\xff\\x00k");
-	assert_true(regex_match(p, (struct vn_span){ raw, sizeof raw - 1 }));
+	assert_int_equal(regex_match(p, (struct vn_span){ raw, sizeof raw - 1 }), REGEX_YES);
 	regex_free(p);
 	regex_free(NULL);
 }
@@ -82,26 +82,78 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Patterns that try everything give up: what they look for is then not found. */
+/* Patterns that try everything give up within their budget, and say so: whatever the text's length. */
 static void no_pattern_takes_long(void **state)
 {
-	static const char *const hungry[] = { "(a+)+$", "(a|aa)+$", "(a|a?)+$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)*(.*)*(.*)*x" };
+	static const char *const hungry[] = {
+		"(a+)+$", "(a|aa)+$", "(a|a?)+[bc]$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)*(.*)*(.*)*x",
+		"(\\w{1,30}-?){1,3}\\d", "a{0,44}a{0,44}a{0,44}[bc]", "(?:a|aa)+=END", "q=.*x.*y.*z.*END", "(?:a?){60}b",
+		"(?=(a+)+b)c", "((a*)*)*b",
+	};
 	enum { LONG = 16384 };
 	uint8_t *text = malloc(LONG);
 	memset(text, 'a', LONG);
 	for (size_t i = 0; i < sizeof hungry / sizeof hungry[0]; i++)
 		for (size_t n = 40; n <= LONG; n = n < 1000 ? 1000 : n * 16 + 384) {
 			struct regex *p = regex_make(hungry[i]);
-			double start = seconds();
 			text[n - 1] = '!';
-			assert_false(regex_match(p, (struct vn_span){ text, n }));
-			assert_false(regex_match_icase(p, (struct vn_span){ text, n }));
+			for (int icase = 0; icase < 2; icase++) {
+				double start = seconds();
+				struct vn_span s = { text, n };
+				assert_int_not_equal(icase ? regex_match_icase(p, s) : regex_match(p, s), REGEX_YES);
+				if (seconds() - start > 0.05)
+					fail_msg("%s on %zu bytes took %.3f s", hungry[i], n, seconds() - start);
+			}
 			text[n - 1] = 'a';
-			if (seconds() - start > 2)
-				fail_msg("%s on %zu bytes took %.3f s", hungry[i], n, seconds() - start);
 			regex_free(p);
 		}
 	free(text);
+}
+
+/* What could not be searched is not taken for "not there"; what is found in spite of it is found. */
+static void giving_up_is_no_answer(void **state)
+{
+	struct regex *p = regex_make("(?:a|aa)+=END");
+	char text[200];
+
+	memset(text, 'a', sizeof text);
+	memcpy(text + 60, "b aa=END", 8);
+	assert_int_equal(regex_match(p, (struct vn_span){ (uint8_t *)text, 68 }), REGEX_YES);
+	memcpy(text + 60, "b b=END", 7);
+	assert_int_equal(regex_match(p, (struct vn_span){ (uint8_t *)text, 67 }), REGEX_GAVE_UP);
+	assert_int_equal(regex_match(p, (struct vn_span){ (uint8_t *)"aaab", 4 }), REGEX_NO);
+	regex_free(p);
+}
+
+/* A match that begins or ends at the edge of a slice is found; so is a look at what is before it. */
+static void edges_of_slices(void **state)
+{
+	static const char *const patterns[] = { "key", "(?<=-)key", "\\bkey\\b", "k(?=ey$)" };
+	char text[1100];
+
+	for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+		struct regex *p = regex_make(patterns[i]);
+		for (size_t at = 1; at + 3 < sizeof text; at++) {
+			memset(text, '-', sizeof text);
+			memcpy(text + at, "key", 3);
+			struct vn_span s = { (uint8_t *)text, i == 3 ? at + 3 : sizeof text };
+			if (regex_match(p, s) != REGEX_YES)
+				fail_msg("%s at %zu", patterns[i], at);
+		}
+		regex_free(p);
+	}
+}
+
+static void too_large(void **state)
+{
+	char error[ERROR_MAX], text[5000];
+
+	memset(text, 'a', sizeof text);
+	text[sizeof text - 1] = 0;
+	assert_false(regex_check(text, error));
+	assert_string_equal(error, "match: expected a regular expression of at most 4096 bytes, got 4999");
+	assert_false(regex_check("((a{1,500}){1,500}b){1,9}", error));
+	assert_true(regex_check("(\\w{1,30}-?){1,3}\\d", error));
 }
 
 /* Much to remember is not much work: the compiled code's small stack is not the limit. */
@@ -113,14 +165,15 @@ static void a_long_subject(void **state)
 	memset(text, 'x', LONG);
 	memcpy(text, "QUERY ", 6);
 	memcpy(text + LONG - 6, "UPDATE", 6);
-	assert_true(regex_match(p, (struct vn_span){ text, LONG }));
+	assert_int_equal(regex_match(p, (struct vn_span){ text, LONG }), REGEX_YES);
 	regex_free(p);
 	free(text);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(finds), cmocka_unit_test(bytes), cmocka_unit_test(refused), cmocka_unit_test(no_pattern_takes_long),
-	cmocka_unit_test(a_long_subject),
+	cmocka_unit_test(a_long_subject), cmocka_unit_test(giving_up_is_no_answer), cmocka_unit_test(edges_of_slices),
+	cmocka_unit_test(too_large),
 };
 
 SUITE(pattern, tests)

@@ -1,0 +1,338 @@
+/* plan_judge.c - a plan's rules judge: which are in by match and dice, what they answer, who counts. */
+#include "engine/plan.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "engine/verdict.h"
+#include "spec/registry.h"
+
+#define EACH_RULE(i, set) \
+	(ruleset rest_ = (set), one_; \
+	 (one_ = rest_ & -rest_) && ((i) = (unsigned)__builtin_ctzll(rest_), true); rest_ ^= one_)
+
+#define RAW_WHY "the connection is raw, there are no messages in it to find or to answer"
+
+static unsigned moment_index(enum vn_moment m)
+{
+	return (unsigned)__builtin_ctz(m);
+}
+
+/* ---- which are in ---- */
+
+/* Does its match find this message? The text is made once for all rules that ask. */
+static bool rule_finds(const char *proxy, struct rule *r, const struct question *q, struct rule_text *t)
+{
+	if (!r->match)
+		return true;
+	if (q->raw) {
+		rule_log_unreachable(proxy, r, q, RAW_WHY);
+		return false;
+	}
+	if (!q->msg)
+		return false;
+	if (!t->n)
+		rule_text_make(t, q->msg);
+	enum regex_answer found = regex_match(r->match, (struct vn_span){ t->p, t->n });
+	if (found == REGEX_YES)
+		return r->unfound.over = true;
+	if (found == REGEX_GAVE_UP)
+		rule_log_unreachable(proxy, r, q, "its match takes too long for this message and gave up");
+	else if (!r->unfound.over)
+		rule_log_unfound(proxy, r, q, t);
+	return false;
+}
+
+static bool rule_drawn(const struct rule *r, const struct question *q)
+{
+	struct vn_dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
+	double u = vn_dice_unit(&d);
+
+	return u >= r->spec->low && u < r->spec->high;
+}
+
+static void counters_seen(struct rule *r)
+{
+	atomic_fetch_add_explicit(&r->spec->counters->seen, 1, memory_order_relaxed);
+}
+
+/* `seen` counts exchanges and connections; a rest between them is one more only if it is struck. */
+ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
+{
+	struct rule_text text;
+	ruleset in = 0;
+	unsigned i;
+
+	text.n = 0;
+	for EACH_RULE(i, among) {
+		struct rule *r = &p->rules[i];
+		bool sure = r->spec->low <= 0 && r->spec->high >= 1;
+		if (!rule_finds(p->spec->name, r, q, &text) || !(sure || rule_drawn(r, q)))
+			continue;
+		in |= (ruleset)1 << i;
+		if (q->again || q->moment == VN_ON_REST)
+			continue;
+		counters_seen(r);
+		rule_log_in(p->spec->name, r, q, &text);
+	}
+	return in;
+}
+
+ruleset plan_meant(const struct plan *p, const struct endpoint *client)
+{
+	ruleset meant = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (rule_applies_to(p->rules[i].spec, client))
+			meant |= (ruleset)1 << i;
+	return meant;
+}
+
+/* ---- what they answer ---- */
+
+static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f, const struct question *q)
+{
+	if (!(f->moments & q->moment && f->fits & (q->msg ? q->msg->is : q->idle)))
+		return false;
+	return !p->fits || !q->msg || p->fits(q->session, q->msg, f);
+}
+
+/* The failure named, or one of those that leave the connection usable. NULL: none fits. */
+static const struct vn_failure *failure_choose(const struct vn_protocol *p, const char *name, const struct question *q, struct vn_dice *d)
+{
+	const struct vn_failure *usable[64];
+	unsigned n = 0;
+
+	if (name) {
+		const struct vn_failure *f = failure_find(p, name);
+		return f && failure_fits(p, f, q) ? f : NULL;
+	}
+	for (const struct vn_failure *f = p->failures; f && f->name && n < 64; f++)
+		if (f->end == VN_STAY && !f->by_name && failure_fits(p, f, q))
+			usable[n++] = f;
+	return n ? usable[vn_dice_below(d, n)] : NULL;
+}
+
+/* ---- who counts ---- */
+
+/* Apply skip, every and times. */
+static bool rule_picks(const struct rule_spec *w, uint64_t n)
+{
+	uint64_t every = w->every ? w->every : 1;
+
+	return n >= w->skip && (n - w->skip) % every == 0 && (n - w->skip) / every < w->times;
+}
+
+/* One more strike; never more than `times`, though what is forgotten may make others be counted alike. */
+static bool counters_hit(struct rule_counters *t, uint64_t times)
+{
+	if (atomic_fetch_add_explicit(&t->hits, 1, memory_order_relaxed) < times)
+		return true;
+	atomic_fetch_sub_explicit(&t->hits, 1, memory_order_relaxed);
+	return false;
+}
+
+static bool rule_strikes(struct rule *r, struct rule_flags *s, ruleset bit)
+{
+	struct rule_counters *t = r->spec->counters;
+
+	if (!(s->counted & bit)) {
+		s->counted |= bit;
+		if (rule_picks(r->spec, atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed)) && counters_hit(t, r->spec->times))
+			s->struck |= bit;
+	}
+	return s->struck & bit;
+}
+
+static void counters_take_back(struct rule_counters *t, bool counted, bool struck)
+{
+	atomic_fetch_sub_explicit(&t->seen, 1, memory_order_relaxed);
+	if (counted)
+		atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
+	if (struck)
+		atomic_fetch_sub_explicit(&t->hits, 1, memory_order_relaxed);
+}
+
+void plan_take_back(const struct plan *p, const struct rule_flags *s, uint64_t connection, uint64_t exchange)
+{
+	bool words = p->spec->protocol->failures;       /* else `counted` may say that it was unreachable */
+	unsigned i;
+
+	for EACH_RULE(i, s->in & ~p->per_connection) {
+		const struct rule *r = &p->rules[i];
+		bool struck = s->struck >> i & 1;
+		counters_take_back(r->spec->counters, words && s->counted >> i & 1, struck);
+		if (struck)
+			log_debug("forgotten proxy=%s connection=%llu exchange=%llu rule=%s behavior=%s: the strike is not counted, what it was for did not come",
+			          p->spec->name, (unsigned long long)connection, (unsigned long long)exchange, r->spec->name, r->behavior->name);
+	}
+}
+
+static bool rule_would_strike(const struct rule *r, const struct rule_flags *s, ruleset bit)
+{
+	return s->counted & bit ? s->struck & bit : rule_picks(r->spec, atomic_load_explicit(&r->spec->counters->count, memory_order_relaxed));
+}
+
+/* The end of a stream, to a rule that counts exchanges: it fares as the next of them would, and is none. */
+static bool rule_leaves_uncounted(const struct plan *p, unsigned i, const struct question *q)
+{
+	return q->moment == VN_ON_END && !(p->per_connection >> i & 1) && p->rules[i].behavior->on & IN_EXCHANGES;
+}
+
+struct rule_state *plan_state(const struct plan *p, struct rule_state **states, unsigned i)
+{
+	if (!states[i])
+		states[i] = xcalloc(1, sizeof **states + p->rules[i].behavior->state_size);
+	return states[i];
+}
+
+static struct rule_state *state_of(const struct plan *p, const struct question *q, unsigned i)
+{
+	const struct vn_behavior *b = p->rules[i].behavior;
+
+	if (!q->states)
+		return NULL;
+	return b->state_size || b->on & VN_ON_DATA ? plan_state(p, q->states, i) : q->states[i];
+}
+
+void rule_state_free(const struct rule *r, struct rule_state *state)
+{
+	if (state && r->behavior->forget)
+		r->behavior->forget(state->state);
+	free(state);
+}
+
+static void rule_ask(const struct plan *p, unsigned i, const struct question *q, struct vn_dice *dice, struct vn_verdict *v)
+{
+	const struct rule *r = &p->rules[i];
+	struct rule_state *state = state_of(p, q, i);
+	struct vn_event e = {
+		.self = r->behavior, .rule = r->spec->id, .moment = q->moment, .direction = q->direction, .msg = q->msg,
+		.opts = r->spec->values.opts, .state = state ? state->state : NULL, .dice = dice,
+		.age = q->now - r->spec->since, .connection = q->connection, .exchange = q->exchange,
+		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
+		.data = q->data, .len = q->len, .words = q->words,
+	};
+
+	*v = (struct vn_verdict){ .keep = VN_ALL };
+	r->behavior->act(&e, v);
+	verdict_clamp(v);
+}
+
+/* A verdict that refuses gets its failure. False: it cannot be carried out here. */
+static bool rule_refuses(struct plan *p, struct rule *r, const struct question *q, struct rule_flags *s, ruleset bit,
+                         struct vn_dice *dice, struct vn_verdict *v, const struct vn_failure **f)
+{
+	const char *proxy = p->spec->name;
+
+	if (!q->words || q->raw) {
+		if (!(s->counted & bit) && !q->rehearsal)
+			rule_log_unreachable(proxy, r, q, q->raw ? RAW_WHY : "the protocol has no words to refuse with");
+		s->counted |= bit;      /* reported once for each exchange; nor is it counted */
+		return false;
+	}
+	*f = failure_choose(p->spec->protocol, v->failure, q, dice);
+	if (!*f) {
+		rule_log_unfit(proxy, r, q);
+		return false;
+	}
+	if (v->end == VN_STAY)
+		v->end = (*f)->end;
+	return true;
+}
+
+static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct vn_verdict *v, const struct vn_failure **f)
+{
+	struct rule *r = &p->rules[i];
+	struct vn_dice dice = dice_at(&r->dice, q->connection, q->moment == VN_ON_DATA ? q->offset : q->exchange,
+	                              q->moment | (unsigned)q->direction << 8);
+	struct rule_flags *s = !q->flags || p->per_connection >> i & 1 ? q->whole : q->flags;
+	ruleset bit = (ruleset)1 << i;
+
+	*f = NULL;
+	rule_ask(p, i, q, &dice, v);
+	if (verdict_calm(v))
+		return false;
+	if (v->fate == VN_REPLY && !rule_refuses(p, r, q, s, bit, &dice, v, f))
+		return false;
+	if (q->rehearsal || rule_leaves_uncounted(p, i, q))
+		return rule_would_strike(r, s, bit);
+	bool first = !(s->counted & bit);
+	if (!rule_strikes(r, s, bit))
+		return false;
+	if (first && q->moment == VN_ON_REST && s != q->whole)
+		counters_seen(r);
+	rule_log_strike(p->spec->name, r, q, v, *f, first);
+	return true;
+}
+
+ruleset plan_asks(const struct plan *p, enum vn_moment moment, const struct rule_flags *whole, const struct rule_flags *s)
+{
+	ruleset in = s ? (whole->in & p->per_connection) | (s->in & ~p->per_connection) : whole->in;
+
+	return in & p->on[moment_index(moment)];
+}
+
+/* What rule i says is added to what the others have said. */
+static void judgement_add(struct judgement *j, const struct plan *p, unsigned i, struct vn_verdict *v, enum vn_moment at)
+{
+	const struct rule_spec *w = p->rules[i].spec;
+
+	if (at == VN_ON_LEAVE)
+		v->after = 0;
+	if (v->end != VN_STAY && v->after && at != VN_ON_REST) {
+		j->clocks[j->n_clocks++] = (struct clock){ i, v->end, v->after, at == VN_ON_DATA };
+		v->end = VN_STAY;
+		v->after = 0;
+	}
+	if (v->end > j->v.end || (v->end == j->v.end && v->after < j->v.after))
+		j->end_rule = w->id;
+	if (v->hold || v->pace.rate || v->pace.piece)
+		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace, w->shared ? w->counters->line_free : NULL };
+	verdict_fold(&j->v, v);
+}
+
+bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
+{
+	struct vn_verdict v;
+	const struct vn_failure *f;
+	bool any = false;
+	unsigned i;
+
+	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags)) {
+		struct rule *r = &p->rules[i];
+		enum vn_direction d = r->spec->direction ? r->spec->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
+		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
+			continue;
+		if (!any) {
+			j->v = (struct vn_verdict){ .keep = VN_ALL, .after = VN_NEVER }; /* the least `after` is what counts */
+			j->failure = NULL;
+			j->n = j->n_clocks = 0;
+			j->end_rule = 0;
+		}
+		any = true;
+		if (f && !j->failure)
+			j->failure = f;
+		judgement_add(j, p, i, &v, q->moment);
+	}
+	return any;
+}
+
+enum vn_end plan_listen(struct plan *p)
+{
+	enum vn_end end = VN_STAY;
+	unsigned i;
+
+	for EACH_RULE(i, p->on[moment_index(VN_ON_LISTEN)] & p->certain) {
+		const struct rule *r = &p->rules[i];
+		struct vn_event e = { .self = r->behavior, .rule = r->spec->id, .moment = VN_ON_LISTEN, .direction = VN_BOTH, .opts = r->spec->values.opts };
+		struct vn_verdict v = { .keep = VN_ALL };
+		if (!rule_plain(r->spec))
+			continue;
+		r->behavior->act(&e, &v);
+		verdict_clamp(&v);
+		end = v.end > end ? v.end : end;
+	}
+	return end == VN_CLOSE || end == VN_VANISH ? end : VN_STAY;
+}

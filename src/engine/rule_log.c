@@ -1,0 +1,232 @@
+/* rule_log.c - what rules did, or failed to do, as lines of the log and events of the journal. */
+#include "engine/rule_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/verdict.h"
+
+enum {
+	LOOKS = 64,                     /* misses whose nearness is looked at; beyond, one of so many */
+	UNASKED_BIT = 63,               /* of numbers of exchanges that nobody requested */
+};
+
+#define PATIENCE (10 * VN_S)            /* of messages, until a rule that strikes none is reported */
+
+static uint64_t count_of(const _Atomic uint64_t *count)
+{
+	return atomic_load_explicit(count, memory_order_relaxed);
+}
+
+/* ---- a message as text ---- */
+
+void rule_text_make(struct rule_text *t, const struct vn_message *m)
+{
+	size_t verb = strlen(m->verb), room = sizeof t->p - verb - 1;
+	size_t n = m->subject.n < 16384 ? m->subject.n : 16384;
+
+	if (n > room)
+		n = room;
+	memcpy(t->p, m->verb, verb);
+	t->p[verb] = ' ';
+	if (n)
+		memcpy(t->p + verb + 1, m->subject.p, n);
+	t->n = verb + (n ? 1 + n : 0);
+}
+
+/* Which quote is open after this byte: its own byte, 0 for none, or OPEN for one whose end is not known here.
+ * Dialects differ in what a backslash means in a string, and $tag$ opens one in some. */
+static int quote_next(int quote, uint8_t c, uint8_t after)
+{
+	enum { OPEN = 256 };
+
+	if (quote)
+		return c == quote ? 0 : c == '\\' ? OPEN : quote;
+	if (c == '$' && !(after >= '0' && after <= '9'))
+		return OPEN;
+	return c == '\'' || c == '"' ? c : 0;
+}
+
+/* What is shown of a message: its beginning, numbers and quoted strings masked. */
+static void text_mask(const struct rule_text *t, char *to, size_t size)
+{
+	int quote = 0;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n && n + 1 < size && n < 80; i++) {
+		uint8_t c = t->p[i];
+		bool mask = quote ? c != quote : c >= '0' && c <= '9';
+		quote = quote_next(quote, c, i + 1 < t->n ? t->p[i + 1] : 0);
+		if (mask && n && to[n - 1] == '?')
+			continue;
+		to[n++] = mask ? '?' : c < 32 || c > 126 ? ' ' : (char)c;
+	}
+	to[n] = 0;
+}
+
+/* ---- strikes ---- */
+
+static void journal_strike(enum journal_type type, const char *proxy, const struct rule *r, const struct question *q,
+                           const char *verdict)
+{
+	static const char *const moments[MOMENTS] = { "open", "request", "response", "data", "rest", "end", "leave", "listen" };
+	const uint64_t unasked = 1ull << UNASKED_BIT;
+	struct journal_entry n;
+
+	journal_begin(&n, type, q->now, proxy);
+	journal_count(&n, "connection", q->connection);
+	journal_count(&n, q->exchange & unasked ? "push" : "exchange", q->exchange & ~unasked);
+	if (q->moment)
+		journal_text(&n, "moment", moments[__builtin_ctz(q->moment)]);
+	if (q->msg)
+		journal_text(&n, "verb", q->msg->verb);
+	journal_text(&n, "rule", r->spec->name);
+	journal_text(&n, "behavior", r->behavior->name);
+	journal_text(&n, type == JOURNAL_FAULT ? "verdict" : "why", verdict);
+	journal_write(&n);
+}
+
+void rule_log_unreachable(const char *proxy, struct rule *r, const struct question *q, const char *why)
+{
+	atomic_fetch_add_explicit(&r->spec->counters->unreachable, 1, memory_order_relaxed);
+	if (journal_wants(JOURNAL_UNREACHABLE))
+		journal_strike(JOURNAL_UNREACHABLE, proxy, r, q, why);
+	if (r->said_unreachable)
+		return;
+	r->said_unreachable = true;
+	log_warning("unreachable proxy=%s connection=%llu rule=%s behavior=%s: %s", proxy,
+	            (unsigned long long)q->connection, r->spec->name, r->behavior->name, why);
+}
+
+/* A line a second for each rule; at level debug every strike. */
+static void strike_line(const char *proxy, struct rule *r, const struct question *q, const char *verdict, bool first)
+{
+	bool each = log_threshold <= LOG_DEBUG;
+
+	if (!each) {
+		if (!first)
+			return;
+		r->unsaid++;
+		if (r->said && q->now - r->said < VN_S)
+			return;
+	}
+	log_line(each ? LOG_DEBUG : LOG_INFO,
+	         "strike proxy=%s connection=%llu exchange=%llu verb=%s rule=%s behavior=%s verdict=%s strikes=%llu", proxy,
+	         (unsigned long long)q->connection, (unsigned long long)q->exchange,
+	         q->msg && *q->msg->verb ? q->msg->verb : "-", r->spec->name, r->behavior->name, verdict,
+	         (unsigned long long)(r->unsaid ? r->unsaid : 1));
+	r->said = q->now;
+	r->unsaid = 0;
+}
+
+void rule_log_strike(const char *proxy, struct rule *r, const struct question *q, const struct vn_verdict *v,
+                     const struct vn_failure *f, bool first)
+{
+	bool event = first && journal_wants(JOURNAL_FAULT);
+	bool line = log_threshold <= LOG_DEBUG || (first && !(r->said && q->now - r->said < VN_S));
+	char verdict[160] = "";
+
+	if (event || line)
+		verdict_show(v, f, verdict, sizeof verdict);
+	strike_line(proxy, r, q, verdict, first);
+	if (event)
+		journal_strike(JOURNAL_FAULT, proxy, r, q, verdict);
+}
+
+/* ---- misses ---- */
+
+static void journal_misses(const char *proxy, const struct rule *r, const struct misses *m, const char *what, const char *why)
+{
+	char none[80];
+	struct journal_entry n;
+
+	snprintf(none, sizeof none, "none of which %s", why);
+	journal_begin(&n, JOURNAL_MISSED, clock_monotonic(), proxy);
+	journal_text(&n, "what", what);
+	journal_text(&n, "rule", r->spec->name);
+	journal_text(&n, "behavior", r->behavior->name);
+	journal_count(&n, *m->nearest ? "messages" : "connections", m->n);
+	journal_text(&n, "why", none);
+	if (*m->nearest)
+		journal_text(&n, "nearest", m->nearest);
+	if (m->near)
+		journal_text(&n, "but_for", "upper and lower case");
+	journal_write(&n);
+}
+
+static void misses_report(const char *proxy, struct rule *r, struct misses *m, const char *what, const char *why)
+{
+	if (m->over || !m->n || count_of(&r->spec->counters->hits))
+		return;
+	m->over = true;
+	if (journal_wants(JOURNAL_MISSED))
+		journal_misses(proxy, r, m, what, why);
+	bool messages = *m->nearest;
+	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, proxy, r->spec->name,
+	         r->behavior->name, (unsigned long long)m->n, messages ? "messages" : "connections", why,
+	         messages ? "; nearest" : "", m->near ? " (but for upper and lower case): " : messages ? ": " : "", m->nearest);
+}
+
+void rule_log_misses(const char *proxy, struct rule *r)
+{
+	const struct rule_counters *t = r->spec->counters;
+	bool skipped = count_of(&t->count), unreachable = count_of(&t->unreachable);
+
+	if (!count_of(&t->seen))
+		misses_report(proxy, r, &r->unfound, "no match", "its match finds");
+	misses_report(proxy, r, &r->unfit, "no strike", "its failure fits");
+	if (!r->unfit.n && !unreachable)
+		misses_report(proxy, r, &r->spared, "no strike",
+		              skipped ? "comes after those that it skips" : "it does anything to");
+}
+
+/* One more miss; `t`: the message to show, NULL: keep the one that is shown. */
+static void misses_add(const char *proxy, struct rule *r, struct misses *m, const struct rule_text *t, vn_nsec now)
+{
+	if (!m->n++)
+		m->since = now;
+	if (t)
+		text_mask(t, m->nearest, sizeof m->nearest);
+	if (now - m->since > PATIENCE)
+		rule_log_misses(proxy, r);
+}
+
+void rule_log_unfound(const char *proxy, struct rule *r, const struct question *q, const struct rule_text *t)
+{
+	struct misses *m = &r->unfound;
+	bool looks = m->n < LOOKS || m->n % LOOKS == 0;
+	bool near = looks && regex_match_icase(r->match, (struct vn_span){ (uint8_t *)t->p, t->n }) == REGEX_YES;
+	bool shown = looks && (near || !m->near);
+
+	m->near |= near;
+	misses_add(proxy, r, m, shown ? t : NULL, q->now);
+}
+
+void rule_log_unfit(const char *proxy, struct rule *r, const struct question *q)
+{
+	struct misses *m = &r->unfit;
+	struct rule_text text;
+
+	if (m->over || !q->msg)
+		return;
+	if (!m->n)
+		rule_text_make(&text, q->msg);
+	misses_add(proxy, r, m, m->n ? NULL : &text, q->now);
+}
+
+void rule_log_in(const char *proxy, struct rule *r, const struct question *q, struct rule_text *t)
+{
+	struct misses *m = &r->spared;
+
+	if (m->over || (m->over = count_of(&r->spec->counters->hits)))
+		return;
+	if (!q->msg) {
+		m->n += r->spec->per_connection && r->behavior->on;     /* reported when the rule goes: something may come yet */
+		return;
+	}
+	if (!m->n && !t->n)
+		rule_text_make(t, q->msg);
+	misses_add(proxy, r, m, m->n ? NULL : t, q->now);
+}
