@@ -5,21 +5,6 @@
 
 #include "call.h"
 
-static char *names_join(const json_t *names)
-{
-	char *text;
-	size_t size, i;
-	const json_t *name;
-	FILE *out = open_memstream(&text, &size);
-
-	assert(out);
-	json_array_foreach(names, i, name)
-		fprintf(out, "%s%s", i ? ", " : "",
-		        json_is_string(name) ? json_string_value(name) : "?");
-	fclose(out);
-	return text;
-}
-
 /* /behavior, or /NAME/behavior */
 static bool send_of_proxy(struct call *c, const char *method, const char *what, json_t *body, struct reply *r)
 {
@@ -30,72 +15,173 @@ static bool send_of_proxy(struct call *c, const char *method, const char *what, 
 	return good;
 }
 
-/* GET it and print what is at `key`, or all of it. */
-static int get_and_print(struct call *c, const char *what, const char *key)
+/* ---- looking ---- */
+
+/* GET it; the answer, an object. NULL: refused, or no answer, which it has printed. */
+static json_t *get_of_proxy(struct call *c, const char *what)
 {
 	struct reply r;
-	int rc = 0;
+	json_t *body = NULL;
 
 	if (!send_of_proxy(c, "GET", what, NULL, &r))
-		return FAILED;
-	const json_t *value = json_object_get(r.body, key);
-	if (r.status != 200 || !json_is_object(r.body)) {
-		rc = fail_reply(&r);
-	} else if (c->json || json_is_object(value) || !value) {
-		json_show(r.body);
-	} else if (json_is_array(value)) {
-		char *names = names_join(value);
-		puts(names);
-		free(names);
-	} else {
-		puts(json_is_string(value) ? json_string_value(value) : "");
-	}
+		return NULL;
+	if (r.status == 200 && json_is_object(r.body))
+		body = json_incref(r.body);
+	else
+		fail_reply(c, &r);
 	reply_free(&r);
+	return body;
+}
+
+/* The text at `key`, or all of it. */
+static int text_show(struct call *c, json_t *body, const char *key)
+{
+	const json_t *value = json_object_get(body, key);
+	int rc = 0;
+
+	if (!body)
+		return FAILED;
+	if (!json_is_string(value)) {
+		rc = fail_foreign(c, 200);
+	} else if (c->json) {
+		json_show(body);
+	} else {
+		char *line = line_make(json_string_value(value));
+		puts(line);
+		free(line);
+	}
+	json_decref(body);
 	return rc;
 }
 
 static int list_behaviors(struct call *c)
 {
-	return get_and_print(c, "behaviors", "behaviors");
+	json_t *body = call_get(c, "/behaviors"), *names = json_object_get(body, "behaviors");
+	int rc = 0;
+
+	if (!body)
+		return FAILED;
+	if (!json_is_array(names)) {
+		rc = fail_foreign(c, 200);
+	} else if (c->json) {
+		json_show(body);
+	} else {
+		char *line = names_join(names, NULL);
+		puts(line);
+		free(line);
+	}
+	json_decref(body);
+	return rc;
+}
+
+static bool among(const json_t *names, const char *name)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(names, i, one)
+		if (json_is_string(one) && !strcmp(json_string_value(one), name))
+			return true;
+	return false;
+}
+
+/* Older scripts call get-behavior with any word; one that is a proxy's name means that proxy. */
+static void proxy_from_word(struct call *c)
+{
+	json_t *names = c->n && !c->proxy ? names_get(c, "/proxies", NULL) : NULL;
+
+	if (names && among(names, c->words[0]))
+		c->proxy = c->words[0];
+	json_decref(names);
+}
+
+/* "delay --sleep 2"; with percents the options of each in a line of its own. */
+static void behavior_show(const json_t *body)
+{
+	json_t *options = json_object_get(body, "options"), *one;
+	const char *spec = text_of(body, "behavior"), *name;
+	bool listed = strchr(spec, ':');
+	bool alone = listed && json_object_size(options) == 1;
+	char *line = line_make(spec), *shown = options_show(listed ? NULL : options);
+
+	printf("%s%s%s", line, *shown ? " " : "", shown);
+	json_object_foreach(options, name, one) {
+		if (!listed)
+			break;
+		char *key = line_make(name), *own = options_show(one);
+		if (alone)
+			printf(" %s", own);
+		else
+			printf("\n  %s %s", key, own);
+		free(key);
+		free(own);
+	}
+	putchar('\n');
+	free(line);
+	free(shown);
 }
 
 static int get_behavior(struct call *c)
 {
-	return get_and_print(c, "behavior", "behavior");
+	proxy_from_word(c);
+	json_t *body = get_of_proxy(c, "behavior");
+	if (c->json || !json_object_get(c->options, "verbose") || !json_is_string(json_object_get(body, "behavior")))
+		return text_show(c, body, "behavior");
+	behavior_show(body);
+	json_decref(body);
+	return 0;
 }
 
 static int get_backend(struct call *c)
 {
-	return get_and_print(c, "backend", "backend");
+	proxy_from_word(c);
+	return text_show(c, get_of_proxy(c, "backend"), "backend");
 }
 
 static int info(struct call *c)
 {
-	c->proxy = NULL;
-	return get_and_print(c, "info", "");
+	json_t *body = call_get(c, "/info");
+
+	if (!body)
+		return FAILED;
+	json_show(body);
+	json_decref(body);
+	return 0;
 }
 
-/* The name was not one of theirs: say which are. */
-static int fail_name(struct call *c)
-{
-	struct reply r;
-	char *sentence;
+/* ---- changing ---- */
 
-	if (!call_send(c, "GET", "/behaviors", NULL, &r))
-		return FAILED;
-	if (r.status != 200) {
-		int rc = fail_reply(&r);
-		reply_free(&r);
-		return rc;
+/* ` on proxy "db"`, where there are several. */
+static void whose_show(struct call *c)
+{
+	json_t *body = call_get(c, "/info"), *proxies = json_object_get(body, "proxies");
+	const char *first = text_of(json_array_get(proxies, 0), "name");
+
+	if (json_array_size(proxies) > 1) {
+		char *line = line_make(c->proxy ? c->proxy : first);
+		printf(" on proxy \"%s\"", line);
+		free(line);
 	}
-	char *names = names_join(json_object_get(r.body, "behaviors"));
-	int n = asprintf(&sentence, "Please use one of %s", names);
-	assert(n > 0);
-	fail(sentence);
-	free(sentence);
-	free(names);
-	reply_free(&r);
-	return FAILED;
+	json_decref(body);
+}
+
+static void changed_show(struct call *c, const char *what, const json_t *body)
+{
+	if (c->json) {
+		json_show(body);
+		return;
+	}
+	printf("%s changed to \"%s\"", what, c->words[0]);
+	whose_show(c);
+	putchar('\n');
+}
+
+/* The name in the first of "20:delay,10:error", to be freed. */
+static char *first_name(const char *spec)
+{
+	size_t n = strcspn(spec, ","), colon = strcspn(spec, ":");
+
+	return colon < n ? strndup(spec + colon + 1, n - colon - 1) : strndup(spec, n);
 }
 
 static json_t *behavior_body(const struct call *c)
@@ -110,25 +196,73 @@ static json_t *behavior_body(const struct call *c)
 	return body;
 }
 
+/* The API takes options by the names of behaviors then, for which the command line has no words. */
+static int fail_several(const struct call *c, const char *option)
+{
+	char *flag = line_make(option), *value = value_show(json_object_get(c->options, option));
+	char *sentence;
+
+	for (char *p = flag; *p; p++)
+		*p = *p == '_' ? '-' : *p;
+	int n = asprintf(&sentence, "--%s: several behaviors take no options, only percentages; "
+	                 "set one alone: 'vaurienctl set-behavior NAME --%s %s%s'", flag, flag, value,
+	                 strcmp(option, "probability") ? " --probability SHARE" : "");
+	assert(n > 0);
+	int rc = fail(sentence);
+	free(sentence);
+	free(value);
+	free(flag);
+	return rc;
+}
+
+/* Is the sentence about a name in "20:delay,10:error" that is none of theirs? */
+static bool about_unknown(const char *spec, const char *sentence, const json_t *names)
+{
+	bool found = false;
+
+	for (; !found; spec++) {
+		char *name = first_name(spec), *quoted;
+		int n = asprintf(&quoted, "'%s'", name);
+		assert(n > 0);
+		found = !among(names, name) && strstr(sentence, quoted);
+		free(quoted);
+		free(name);
+		spec += strcspn(spec, ",");
+		if (!*spec)
+			break;
+	}
+	return found;
+}
+
+static int fail_behavior(struct call *c, const struct reply *r)
+{
+	const char *name, *text = reply_error(r, &name);
+
+	if (r->status != 400 || !text || !name)
+		return fail_reply(c, r);
+	if (strchr(c->words[0], ',') && json_object_get(c->options, name))
+		return fail_several(c, name);
+	if (strcmp(name, "name"))
+		return fail_reply(c, r);
+	json_t *names = names_get(c, "/behaviors", "behaviors");
+	bool unknown = names && about_unknown(c->words[0], text, names);
+	json_decref(names);
+	return unknown ? fail_names(c, text) : fail_reply(c, r);
+}
+
 static int set_behavior(struct call *c)
 {
 	struct reply r;
-	const char *name = NULL;
 	int rc = 0;
 
 	if (!c->n)
-		return fail_name(c);
+		return fail_names(c, NULL);
 	if (!send_of_proxy(c, "PUT", "behavior", behavior_body(c), &r))
 		return FAILED;
-	const char *text = reply_error(&r, &name);
-	if (r.status == 200 && c->json)
-		json_show(r.body);
-	else if (r.status == 200)
-		printf("Behavior changed to \"%s\"\n", c->words[0]);
-	else if (r.status == 400 && text && name && strcmp(name, "name") == 0)
-		rc = fail_name(c);
+	if (r.status == 200 && json_is_object(r.body))
+		changed_show(c, "Behavior", r.body);
 	else
-		rc = fail_reply(&r);
+		rc = fail_behavior(c, &r);
 	reply_free(&r);
 	return rc;
 }
@@ -140,68 +274,99 @@ static int set_backend(struct call *c)
 
 	if (!send_of_proxy(c, "PUT", "backend", json_pack("{s:s}", "backend", c->words[0]), &r))
 		return FAILED;
-	if (r.status == 200 && c->json)
-		json_show(r.body);
-	else if (r.status == 200)
-		printf("Backend changed to \"%s\"\n", c->words[0]);
+	if (r.status == 200 && json_is_object(r.body))
+		changed_show(c, "Backend", r.body);
 	else
-		rc = fail_reply(&r);
+		rc = fail_reply(c, &r);
 	reply_free(&r);
 	return rc;
 }
 
 /* ---- tables ---- */
 
-/* GET it, and show the array at `key`; options as name=value. */
-static int get_and_table(struct call *c, const char *what, const char *key, const struct column *columns, const char *none)
+static int table_of(struct call *c, json_t *body, const char *key, const struct column *columns, const char *none)
 {
-	struct reply r;
+	json_t *rows = reply_rows(body, key), *row;
+	size_t i;
 	int rc = 0;
 
-	if (!send_of_proxy(c, "GET", what, NULL, &r))
+	if (!body)
 		return FAILED;
-	const json_t *rows = json_object_get(r.body, key);
-	json_t *row;
-	size_t i;
-	if (r.status != 200 || !rows) {
-		rc = fail_reply(&r);
+	if (!rows) {
+		rc = fail_foreign(c, 200);
 	} else if (c->json) {
-		json_show(r.body);
+		json_show(body);
 	} else {
 		json_array_foreach(rows, i, row)
 			json_object_set_new(row, "options", pairs_make(json_object_get(row, "options")));
 		table_show(columns, rows, none);
 	}
-	reply_free(&r);
+	json_decref(body);
 	return rc;
 }
 
 static int rules(struct call *c)
 {
 	static const struct column columns[] = {
-		{ "name", "rule" }, { "behavior", "behavior" }, { "seen", "seen" }, { "hits", "hits" }, { "unreachable", "unreachable" },
-		{ "options", "options" }, { NULL },
+		{ "name", "rule" }, { "behavior", "behavior" }, { "seen", "seen" }, { "hits", "hits" },
+		{ "unreachable", "unreachable" }, { "options", "options" }, { NULL },
 	};
-	return get_and_table(c, "rules", "rules", columns, "no rules");
+	return table_of(c, get_of_proxy(c, "rules"), "rules", columns, "no rules");
+}
+
+/* Those of its protocol. False: there is no such proxy, which it has printed. */
+static bool failures_narrow(struct call *c, json_t *body)
+{
+	json_t *all = json_object_get(body, "failures"), *some = json_array(), *row;
+	json_t *proxy = get_of_proxy(c, "behavior");    /* is it there? */
+	char *protocol = proxy ? protocol_get(c) : NULL;
+	size_t i;
+
+	json_array_foreach(all, i, row)
+		if (protocol && !strcmp(text_of(row, "protocol"), protocol))
+			json_array_append(some, row);
+	if (json_is_array(all))
+		json_object_set(body, "failures", some);
+	json_decref(some);
+	json_decref(proxy);
+	free(protocol);
+	return proxy;
 }
 
 static int failures(struct call *c)
 {
 	static const struct column columns[] = {
-		{ "name", "failure" }, { "protocol", "protocol" }, { "code", "code" }, { "connection", "the connection" }, { "text", "text" }, { NULL },
+		{ "name", "failure" }, { "protocol", "protocol" }, { "code", "code" },
+		{ "connection", "the connection" }, { "text", "text" }, { NULL },
 	};
-	c->proxy = NULL;
-	return get_and_table(c, "failures", "failures", columns, "no failures");
+	json_t *body = call_get(c, "/failures");
+
+	if (body && c->proxy && !failures_narrow(c, body)) {
+		json_decref(body);
+		return FAILED;
+	}
+	return table_of(c, body, "failures", columns, "no failures");
 }
 
+static const char *const get_options[] = { "verbose", NULL };
+
 const struct action behavior_actions[] = {
-	{ "list-behaviors", NULL, "the behaviors that there are", 0, 1, NULL, list_behaviors },
-	{ "set-behavior", "BEHAVIOR [--OPTION VALUE]...", "another behavior, on all connections at once", 0, 1, any, set_behavior },
-	{ "get-behavior", NULL, "the behavior's name", 0, 1, NULL, get_behavior },
-	{ "get-backend", NULL, "where new connections go", 0, 1, NULL, get_backend },
-	{ "set-backend", "HOST:PORT", "where new connections shall go", 1, 1, NULL, set_backend },
-	{ "info", NULL, "the version, the seed, the proxies and their connections", 0, 1, NULL, info },
-	{ "rules", NULL, "the proxy's rules, and how often they struck", 0, 0, NULL, rules },
-	{ "failures", NULL, "what protocols can refuse with, and how they word it", 0, 0, NULL, failures },
+	{ "list-behaviors", NULL, "list the behaviors", 0, 1, NULL, list_behaviors },
+	{ "set-behavior", "BEHAVIOR [--OPTION VALUE]...", "change the behavior, on all connections at once",
+	  0, 1, any, set_behavior,
+	  "BEHAVIOR is a name, or names with percentages: 20:delay,10:error.\n"
+	  "Conditions say which requests, how often and for how long: --match REGEX, --client ADDRESS,\n"
+	  "--direction request|response|both, --probability 0.1, --per connection|exchange, --skip N,\n"
+	  "--times N, --every N, --ttl 60s, --share proxy. docs/behaviors.md describes them.\n\n"
+	  "examples:\n"
+	  "  vaurienctl set-behavior delay --sleep 2s\n"
+	  "  vaurienctl set-behavior error --failure deadlock --match '^QUERY UPDATE' --times 1\n" },
+	{ "get-behavior", "[--verbose]", "show the behavior's name", 0, 1, get_options, get_behavior,
+	  "  --verbose  show its options too, as set-behavior takes them\n" },
+	{ "get-backend", NULL, "show where new connections go", 0, 1, NULL, get_backend },
+	{ "set-backend", "HOST:PORT", "change where new connections go", 1, 1, NULL, set_backend },
+	{ "info", NULL, "show the version, the seed, the proxies and their connections", 0, 1, NULL, info },
+	{ "rules", "[PROXY]", "list its rules, and how often each has taken effect", 0, 1, NULL, rules },
+	{ "failures", "[PROXY]", "list the errors that `error` can send", 0, 1, NULL, failures },
 	{ NULL },
 };

@@ -18,67 +18,139 @@ struct call {
 	bool json;
 	const struct action *action;
 	const char *words[WORDS]; unsigned n;   /* its arguments */
-	json_t *options;                /* --NAME VALUE behind them, as texts; true where there is no value */
+	json_t *options;                /* --NAME VALUE after them, as texts; true without a value */
 	CURL *curl;
 };
 
-struct reply { long status; json_t *body; char *text; size_t n; };
+struct reply {
+	long status;
+	json_t *body;
+	char *text; size_t n, room;
+	size_t headers;                 /* bytes of them so far */
+	const char *broken;             /* why it was not read to its end */
+};
 
 struct action {
 	const char *name;               /* one word, or two */
 	const char *arguments;          /* what it takes; NULL: nothing */
 	const char *help;
 	unsigned least, most;           /* so many words */
-	const char *const *options;     /* that it knows; `any`: whatever stands behind its words */
+	const char *const *options;     /* that it knows; `any`: whatever stands after its words */
 	int (*run)(struct call *);
+	const char *more;               /* what only its own help says; NULL: nothing */
 };
 
 extern const char *const any[];
 
-extern const struct action behavior_actions[], proxy_actions[], toxic_actions[], watch_actions[];      /* end with a row without name */
+/* These end with a row without name. */
+extern const struct action behavior_actions[], proxy_actions[], file_actions[], toxic_actions[],
+	watch_actions[], help_actions[];
 
-/* ---- http.c ---- */
+/* ---- vaurienctl.c ---- */
+
+const struct action *const *action_tables(void);        /* up to NULL */
+
+#define EACH_ACTION(a) \
+	for (const struct action *const *table_ = action_tables(); *table_; table_++) \
+		for (const struct action *a = *table_; a->name; a++)
+
+/* ---- help.c ---- */
+
+void usage(FILE *to);
+void help_all(void);
+void help_action(const struct action *, const char *behavior);  /* NULL: of none in particular */
+bool help_group(const char *word);              /* of all actions that begin with it: "toxic" */
+
+/* ---- url.c ---- */
+
+const char *call_host(const struct call *);
+const char *unix_path(const struct call *);     /* NULL: it is not a socket file */
+
+/* Where `path` is; to be freed by curl_free. NULL: host and port make no URL. */
+char *call_url(const struct call *, const char *path);
 
 /* "/proxies", then each of the words, up to NULL, as a segment of its own. To be freed. */
 char *path_make(const char *path, ...) __attribute__((sentinel));
 
-/* The body's reference passes over; NULL: none. False: nobody answered; said so. */
+/* ---- http.c ---- */
+
+/* The body's reference passes over; NULL: none. False: nobody answered, which it has printed. */
 bool call_send(struct call *, const char *method, const char *path, json_t *body, struct reply *);
 
-/* GET; the answer's body. NULL: it was refused, or nobody answered; said so. */
+/* GET; the answer's body, an object. NULL: refused, or no answer, which it has printed. */
 json_t *call_get(struct call *, const char *path);
 
-/* Done, the sentence is printed; with --json what was answered. The exit code. */
-int call_do(struct call *, const char *method, const char *path, json_t *body, const char *said, ...) __attribute__((format(printf, 5, 6)));
+/* Prints the sentence when it is done; with --json the answer. The exit code. */
+int call_do(struct call *, const char *method, const char *path, json_t *body, const char *said, ...)
+	__attribute__((format(printf, 5, 6)));
 
-/* GET, and `take` is given the answer in lines, as they come. False: nobody answered, or it broke off; said so. */
-bool call_stream(struct call *, const char *path, void (*take)(void *whom, char *line), void *whom, struct reply *);
+/* GET, and `take` is given the answer in lines, as they come. False: no answer, or it broke off. */
+bool call_stream(struct call *, const char *path, void (*take)(void *whom, char *line), void *whom,
+                 struct reply *);
 
+/* ---- reply.c ---- */
+
+void memory_bound(void);                        /* of all JSON, from now on */
+size_t reply_take(char *bytes, size_t size, size_t n, void *reply);     /* libcurl's callbacks */
+size_t reply_header(char *bytes, size_t size, size_t n, void *reply);
+void reply_parse(struct reply *);
 void reply_free(struct reply *);
+
+/* NULL: it does not say, or not as Vaurien does. *name: of what in the request. */
+const char *reply_error(const struct reply *, const char **name);
+
+/* The array at `key`, all objects. NULL: the answer is not one of Vaurien's. */
+json_t *reply_rows(const json_t *body, const char *key);
+
+/* ---- screen.c ---- */
+
+/* From now on no control character of anyone's reaches the terminal by stdout and stderr. */
+void screen_open(void);
+bool screen_close(void);                        /* false: not all could be written */
+bool on_terminal(void);
+void json_show(const json_t *);
+void json_line_show(const char *line);          /* JSON as it came, its controls escaped */
 
 /* ---- show.c ---- */
 
-bool on_terminal(void);
-
 struct column { const char *key, *title; };
 
-/* Rows are objects. On a terminal a table, or `none` where there is no row; else a line a row, with tabs. */
+extern bool headings;                           /* --no-headings: false */
+
+/* Rows are objects. On a terminal a table, or `none` without a row; else a line a row, with tabs. */
 void table_show(const struct column *, const json_t *rows, const char *none);
-void json_show(const json_t *);
-char *value_show(const json_t *);       /* in one line; to be freed */
-json_t *pairs_make(const json_t *object);        /* "latency=100 jitter=20", without what is null */
+void table_bare(const struct column *, const json_t *rows, const char *none);   /* off a terminal without headings */
+char *value_show(const json_t *);               /* in one line; to be freed */
+char *line_make(const char *text);              /* the same of a text */
+json_t *pairs_make(const json_t *object);       /* "latency=100 jitter=20", without what is null */
+char *options_show(const json_t *options);      /* "--sleep 2 --before=true"; to be freed */
+const char *text_of(const json_t *object, const char *key);     /* "-": none */
+json_t *value_parse(const json_t *text);        /* 2, 0.5, true and false; the rest is text */
+
+/* ---- suggest.c ---- */
+
+/* The one of `names`, an array of texts, that `word` may have meant. NULL: none is near. */
+const char *nearest(const char *word, const json_t *names);
+json_t *choices_of(const char *sentence);       /* "... expected one of a, b": an array; NULL: none */
+char *names_join(const json_t *names, const char *last);        /* "a, b"; with `last` "a, b or c" */
+
+/* ---- errors.c ---- */
+
+int fail(const char *why);                      /* FAILED; prints it on stderr */
+int fail_reply(struct call *, const struct reply *);    /* the same, with the server's sentence */
+int fail_foreign(struct call *, long status);   /* whoever answers is not Vaurien */
+int fail_names(struct call *, const char *sentence);    /* with the behaviors that there are */
+json_t *names_get(struct call *, const char *path, const char *key);    /* NULL: not to be had */
+char *protocol_get(struct call *);              /* of the proxy that is meant; NULL, to be freed */
 
 /* ---- toxics.c ---- */
 
 void toxics_show(json_t *toxics);
-json_t *toxics_exported(const json_t *toxics, const char *proxy);       /* what would make them again; says what cannot be */
+json_t *toxics_exported(const json_t *toxics, const char *proxy);       /* what makes them again */
 
-/* ---- show.c: what went wrong ---- */
+/* ---- proxies.c ---- */
 
-int fail(const char *why);              /* FAILED; says so on stderr */
-int fail_reply(const struct reply *);   /* the same, with what the server says is wrong */
-const char *reply_error(const struct reply *, const char **name);       /* NULL: it does not say; *name: with what */
-
-json_t *value_parse(const json_t *text);        /* 2 and 0.5 are numbers, true and false are themselves, the rest is text */
+/* An object of proxies by name, as an array in the order of the names. NULL: it is no such thing. */
+json_t *proxies_sorted(json_t *proxies);
 
 #endif

@@ -1,4 +1,4 @@
-/* http.c - requests to a running vaurien, and its answers. */
+/* http.c - requests to a running vaurien. */
 #include <assert.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -7,128 +7,7 @@
 #include "call.h"
 #include "vaurien.h"
 
-/* ---- answers ---- */
-
-static size_t reply_take(char *bytes, size_t size, size_t n, void *reply)
-{
-	struct reply *r = reply;
-
-	r->text = realloc(r->text, r->n + size * n + 1);
-	assert(r->text);
-	memcpy(r->text + r->n, bytes, size * n);
-	r->n += size * n;
-	r->text[r->n] = 0;
-	return size * n;
-}
-
-void reply_free(struct reply *r)
-{
-	json_decref(r->body);
-	free(r->text);
-}
-
-/* ---- where to ask ---- */
-
-static bool url_set(CURLU *u, CURLUPart part, const char *text)
-{
-	return curl_url_set(u, part, text, 0) == CURLUE_OK;
-}
-
-/* A URL without a scheme is http's; one of http's without a port has Vaurien's. */
-static bool url_host(CURLU *u, const char *host)
-{
-	char *scheme = NULL, *port = NULL, *url = NULL;
-
-	if (!strstr(host, "://")) {
-		int n = asprintf(&url, "http://%s", host);
-		assert(n > 0);
-	}
-	bool good = url_set(u, CURLUPART_URL, url ? url : host)
-	         && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
-	if (good && strcmp(scheme, "http") == 0
-	 && curl_url_get(u, CURLUPART_PORT, &port, 0) != CURLUE_OK)
-		good = url_set(u, CURLUPART_PORT, "8080");
-	curl_free(scheme);
-	curl_free(port);
-	free(url);
-	return good;
-}
-
-static bool url_http_host(CURLU *u, const char *host)
-{
-	char *bracketed = NULL;
-
-	if (host[0] != '[' && strchr(host, ':')) {
-		int n = asprintf(&bracketed, "[%s]", host);
-		assert(n > 0);
-	}
-	bool good = url_set(u, CURLUPART_HOST, bracketed ? bracketed : host);
-	free(bracketed);
-	return good;
-}
-
-static bool url_path(CURLU *u, const char *path)
-{
-	char *base, *whole;
-
-	if (curl_url_get(u, CURLUPART_PATH, &base, 0) != CURLUE_OK)
-		return false;
-	size_t n = strlen(base);
-	while (n && base[n - 1] == '/')
-		n--;
-	int length = asprintf(&whole, "%.*s%s", (int)n, base, path);
-	assert(length > 0);
-	bool good = url_set(u, CURLUPART_PATH, whole);
-	free(whole);
-	curl_free(base);
-	return good;
-}
-
-static const char *call_host(const struct call *c)
-{
-	return c->http_host ? c->http_host : c->host;
-}
-
-static const char *unix_path(const struct call *c)
-{
-	return strncmp(call_host(c), "unix:", 5) == 0 ? call_host(c) + 5 : NULL;
-}
-
-/* Where `path` is; to be freed by curl_free. NULL: the words make no URL. */
-static char *call_url(const struct call *c, const char *path)
-{
-	CURLU *u = curl_url();
-	char *url = NULL;
-
-	assert(u);
-	bool good = unix_path(c) ? url_set(u, CURLUPART_URL, "http://localhost")
-	          : url_host(u, c->host) && (!c->http_host || url_http_host(u, c->http_host))
-	                                 && (!c->http_port || url_set(u, CURLUPART_PORT, c->http_port));
-	if (good && url_path(u, path))
-		curl_url_get(u, CURLUPART_URL, &url, 0);
-	curl_url_cleanup(u);
-	return url;
-}
-
-char *path_make(const char *path, ...)
-{
-	char *whole = strdup(path);
-	va_list words;
-
-	va_start(words, path);
-	for (const char *word; whole && (word = va_arg(words, const char *));) {
-		char *longer = NULL, *escaped = curl_easy_escape(NULL, word, 0);
-		assert(escaped);
-		int n = asprintf(&longer, "%s/%s", whole, escaped);
-		assert(n > 0);
-		curl_free(escaped);
-		free(whole);
-		whole = longer;
-	}
-	va_end(words);
-	assert(whole);
-	return whole;
-}
+enum { PATIENCE = 60 };                 /* seconds for an answer */
 
 /* ---- asking ---- */
 
@@ -159,6 +38,8 @@ static void call_set(struct call *c, const char *url, struct reply *r)
 	curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT, 10L);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, reply_take);
 	curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, r);
+	curl_easy_setopt(c->curl, CURLOPT_HEADERFUNCTION, reply_header);
+	curl_easy_setopt(c->curl, CURLOPT_HEADERDATA, r);
 }
 
 static CURLcode call_perform(struct call *c, struct reply *r)
@@ -172,14 +53,18 @@ static CURLcode call_perform(struct call *c, struct reply *r)
 	return code;
 }
 
-static void no_answer(const struct call *c, const char *url, CURLcode code)
+static void no_answer(const struct call *c, const struct reply *r, const char *url, CURLcode code)
 {
-	if (url)
-		fprintf(stderr, "vaurienctl: no answer from %s: %s\n",
-		        unix_path(c) ? call_host(c) : url, curl_easy_strerror(code));
+	const char *where = unix_path(c) ? call_host(c) : url;
+
+	if (!url)
+		fprintf(stderr, "vaurienctl: expected a host and a port from 1 to 65535, "
+		        "got '%s' and '%s'\n", call_host(c), c->http_port ? c->http_port : "");
+	else if (r->broken)
+		fprintf(stderr, "vaurienctl: %s: %s\n", where, r->broken);
 	else
-		fprintf(stderr, "vaurienctl: expected a host and a port from 1 to 65535, got '%s' and '%s'"
-		        "\n", call_host(c), c->http_port ? c->http_port : "");
+		fprintf(stderr, "vaurienctl: no answer from %s: %s%s\n", where, curl_easy_strerror(code),
+		        code == CURLE_COULDNT_CONNECT ? ". Is vaurien running with --http?" : "");
 }
 
 bool call_send(struct call *c, const char *method, const char *path, json_t *body, struct reply *r)
@@ -190,16 +75,19 @@ bool call_send(struct call *c, const char *method, const char *path, json_t *bod
 	*r = (struct reply){ 0 };
 	if (url) {
 		call_set(c, url, r);
-		curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, 60L);
+		curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)PATIENCE);
 		curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
 		if (text)
 			curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, text);
 		code = call_perform(c, r);
 	}
-	if (code == CURLE_OK)
-		r->body = json_loadb(r->text ? r->text : "", r->n, 0, NULL);
-	else
-		no_answer(c, url, code);
+	if (code == CURLE_OK) {
+		reply_parse(r);
+	} else {
+		no_answer(c, r, url, code);
+		reply_free(r);
+		*r = (struct reply){ 0 };
+	}
 	json_decref(body);
 	free(text);
 	curl_free(url);
@@ -213,8 +101,8 @@ json_t *call_get(struct call *c, const char *path)
 
 	if (!call_send(c, "GET", path, NULL, &r))
 		return NULL;
-	if (r.status != 200 || !r.body)
-		fail_reply(&r);
+	if (r.status != 200 || !json_is_object(r.body))
+		fail_reply(c, &r);
 	else
 		body = json_incref(r.body);
 	reply_free(&r);
@@ -230,8 +118,8 @@ int call_do(struct call *c, const char *method, const char *path, json_t *body, 
 	if (!call_send(c, method, path, body, &r))
 		return FAILED;
 	va_start(args, said);
-	if (r.status < 200 || r.status > 299) {
-		rc = fail_reply(&r);
+	if (r.status < 200 || r.status > 299 || (r.status != 204 && !json_is_object(r.body))) {
+		rc = fail_reply(c, &r);
 	} else if (!c->json) {
 		vprintf(said, args);
 		putchar('\n');
@@ -247,9 +135,11 @@ int call_do(struct call *c, const char *method, const char *path, json_t *body, 
 
 /* ---- an answer that goes on ---- */
 
+enum { LINE_MOST = 1 << 20 };
+
 struct stream {
 	struct call *call;
-	struct reply *reply;            /* what is no line yet; all of it where the status is not 200 */
+	struct reply *reply;            /* a line's beginning; all of it if the status is not 200 */
 	void (*take)(void *whom, char *line);
 	void *whom;
 };
@@ -258,22 +148,43 @@ static size_t stream_take(char *bytes, size_t size, size_t n, void *stream)
 {
 	struct stream *s = stream;
 	struct reply *r = s->reply;
-	char *line = NULL, *end;
+	char *line, *end, *from;
 
-	reply_take(bytes, size, n, r);
-	curl_easy_getinfo(s->call->curl, CURLINFO_RESPONSE_CODE, &r->status);
-	if (r->status != 200)
-		return size * n;
-	for (line = r->text; (end = memchr(line, '\n', r->n - (size_t)(line - r->text))); line = end + 1) {
+	if (!r->status)
+		curl_easy_getinfo(s->call->curl, CURLINFO_RESPONSE_CODE, &r->status);
+	size_t had = r->n;
+	if (!reply_take(bytes, size, n, r) || r->status != 200)
+		return r->broken ? 0 : size * n;
+	for (line = r->text, from = line + had; (end = memchr(from, '\n', r->n - (size_t)(from - r->text)));
+	     line = from = end + 1) {
 		*end = 0;
 		s->take(s->whom, line);
 	}
 	r->n -= (size_t)(line - r->text);
 	memmove(r->text, line, r->n);
-	return size * n;
+	if (r->n <= LINE_MOST)
+		return size * n;
+	r->broken = "an event is longer than 1 MiB";
+	return 0;
 }
 
-bool call_stream(struct call *c, const char *path, void (*take)(void *whom, char *line), void *whom, struct reply *r)
+/* A stream of events has no end; all that stands before its first event, or instead of it, has. */
+static int stream_waits(void *stream, curl_off_t total, curl_off_t now, curl_off_t to_send, curl_off_t sent)
+{
+	struct stream *s = stream;
+	curl_off_t elapsed = 0;
+
+	if (s->reply->status == 200)
+		return 0;
+	curl_easy_getinfo(s->call->curl, CURLINFO_TOTAL_TIME_T, &elapsed);
+	if (elapsed < PATIENCE * (curl_off_t)1000000)
+		return 0;
+	s->reply->broken = "no answer within 60 s";
+	return 1;
+}
+
+bool call_stream(struct call *c, const char *path, void (*take)(void *whom, char *line), void *whom,
+                 struct reply *r)
 {
 	char *url = call_url(c, path);
 	CURLcode code = CURLE_URL_MALFORMAT;
@@ -284,12 +195,15 @@ bool call_stream(struct call *c, const char *path, void (*take)(void *whom, char
 		call_set(c, url, r);
 		curl_easy_setopt(c->curl, CURLOPT_WRITEFUNCTION, stream_take);
 		curl_easy_setopt(c->curl, CURLOPT_WRITEDATA, &s);
+		curl_easy_setopt(c->curl, CURLOPT_XFERINFOFUNCTION, stream_waits);
+		curl_easy_setopt(c->curl, CURLOPT_XFERINFODATA, &s);
+		curl_easy_setopt(c->curl, CURLOPT_NOPROGRESS, 0L);
 		code = call_perform(c, r);
 	}
 	if (code == CURLE_OK)
-		r->body = json_loadb(r->text ? r->text : "", r->n, 0, NULL);
+		reply_parse(r);
 	else
-		no_answer(c, url, code);
+		no_answer(c, r, url, code);
 	curl_free(url);
 	return code == CURLE_OK;
 }

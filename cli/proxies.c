@@ -1,12 +1,9 @@
-/* proxies.c - vaurienctl's actions on proxies: looked at, made, changed and deleted, taken to a file and back. */
+/* proxies.c - vaurienctl's actions on proxies: looked at, made, changed and deleted. */
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "call.h"
-
-static const char *const proxy_fields[] = { "name", "listen", "upstream", "enabled", "protocol", NULL };
 
 static json_t *get_proxy(struct call *c, const char *name)
 {
@@ -24,21 +21,26 @@ static int by_name(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* An object of proxies by name, as an array in the order of the names. */
-static json_t *sorted(json_t *proxies)
+json_t *proxies_sorted(json_t *proxies)
 {
 	size_t n = json_object_size(proxies), i = 0;
 	const char **names = calloc(n + 1, sizeof *names), *name;
 	json_t *all = json_array(), *proxy;
+	bool good = json_is_object(proxies);
 
 	assert(names && all);
-	json_object_foreach(proxies, name, proxy)
+	json_object_foreach(proxies, name, proxy) {
+		good = good && json_is_object(proxy);
 		names[i++] = name;
+	}
 	qsort(names, n, sizeof *names, by_name);
 	for (i = 0; i < n; i++)
 		json_array_append(all, json_object_get(proxies, names[i]));
 	free(names);
-	return all;
+	if (good)
+		return all;
+	json_decref(all);
+	return NULL;
 }
 
 static const char *enabled_word(const json_t *proxy)
@@ -46,48 +48,67 @@ static const char *enabled_word(const json_t *proxy)
 	return json_is_true(json_object_get(proxy, "enabled")) ? "enabled" : "disabled";
 }
 
-static int list(struct call *c)
+static void list_show(json_t *rows)
 {
 	static const struct column columns[] = {
-		{ "name", "name" }, { "listen", "listen" }, { "upstream", "upstream" }, { "enabled", "enabled" }, { "toxics", "toxics" }, { NULL },
+		{ "name", "name" }, { "listen", "listen" }, { "upstream", "upstream" },
+		{ "enabled", "enabled" }, { "toxics", "toxics" }, { NULL },
 	};
-	json_t *proxies = call_get(c, "/proxies"), *rows, *row;
+	json_t *row;
 	size_t i;
+
+	json_array_foreach(rows, i, row) {
+		size_t toxics = json_array_size(json_object_get(row, "toxics"));
+		json_object_set_new(row, "enabled", json_string(enabled_word(row)));
+		json_object_set_new(row, "toxics", json_integer((json_int_t)toxics));
+	}
+	table_bare(columns, rows, "no proxies");        /* as Toxiproxy's own client prints it */
+}
+
+static int list(struct call *c)
+{
+	json_t *proxies = call_get(c, "/proxies"), *rows = proxies ? proxies_sorted(proxies) : NULL;
+	int rc = 0;
 
 	if (!proxies)
 		return FAILED;
-	if (c->json) {
+	if (!rows)
+		rc = fail_foreign(c, 200);
+	else if (c->json)
 		json_show(proxies);
-		json_decref(proxies);
-		return 0;
-	}
-	rows = sorted(proxies);
-	json_array_foreach(rows, i, row) {
-		json_object_set_new(row, "enabled", json_string(enabled_word(row)));
-		json_object_set_new(row, "toxics", json_integer((json_int_t)json_array_size(json_object_get(row, "toxics"))));
-	}
-	table_show(columns, rows, "no proxies");
+	else
+		list_show(rows);
 	json_decref(rows);
 	json_decref(proxies);
-	return 0;
+	return rc;
+}
+
+static void inspect_show(const struct call *c, json_t *proxy, json_t *toxics)
+{
+	if (on_terminal() && headings) {
+		char *listen = line_make(text_of(proxy, "listen")), *upstream = line_make(text_of(proxy, "upstream"));
+		printf("%s: %s -> %s, %s\n\n", c->words[0], listen, upstream, enabled_word(proxy));
+		free(listen);
+		free(upstream);
+	}
+	toxics_show(toxics);
 }
 
 static int inspect(struct call *c)
 {
-	json_t *proxy = get_proxy(c, c->words[0]);
+	json_t *proxy = get_proxy(c, c->words[0]), *toxics = reply_rows(proxy, "toxics");
+	int rc = 0;
 
 	if (!proxy)
 		return FAILED;
-	if (c->json) {
+	if (!toxics)
+		rc = fail_foreign(c, 200);
+	else if (c->json)
 		json_show(proxy);
-	} else {
-		if (on_terminal())
-			printf("%s: %s -> %s, %s\n\n", c->words[0], json_string_value(json_object_get(proxy, "listen")),
-			       json_string_value(json_object_get(proxy, "upstream")), enabled_word(proxy));
-		toxics_show(json_object_get(proxy, "toxics"));
-	}
+	else
+		inspect_show(c, proxy, toxics);
 	json_decref(proxy);
-	return 0;
+	return rc;
 }
 
 /* ---- changing ---- */
@@ -119,7 +140,8 @@ static int delete(struct call *c)
 
 static int set_enabled(struct call *c, bool enabled)
 {
-	return do_proxy(c, "POST", json_pack("{s:b}", "enabled", enabled), enabled ? "Proxy %s is now enabled" : "Proxy %s is now disabled");
+	return do_proxy(c, "POST", json_pack("{s:b}", "enabled", enabled),
+	                enabled ? "Proxy %s is now enabled" : "Proxy %s is now disabled");
 }
 
 static int enable(struct call *c)
@@ -143,102 +165,78 @@ static int toggle(struct call *c)
 	return set_enabled(c, !enabled);
 }
 
-static int reset(struct call *c)
+/* "; removed from db: behavior (hang), slow" */
+static void taken_add(FILE *out, const json_t *proxy)
 {
-	return call_do(c, "POST", "/reset", NULL, "All proxies are enabled, and have no toxics");
-}
-
-/* ---- to a file and back ---- */
-
-/* What populate takes: without what was counted. */
-static json_t *exported(const json_t *proxy)
-{
-	json_t *made = json_object();
-
-	for (const char *const *field = proxy_fields; *field; field++)
-		if (json_object_get(proxy, *field))
-			json_object_set(made, *field, json_object_get(proxy, *field));
-	json_object_set_new(made, "toxics", toxics_exported(json_object_get(proxy, "toxics"), json_string_value(json_object_get(proxy, "name"))));
-	return made;
-}
-
-static int export(struct call *c)
-{
-	json_t *proxies = call_get(c, "/proxies"), *rows, *row, *all;
+	json_t *toxics = reply_rows(proxy, "toxics"), *toxic;
 	size_t i;
 
-	if (!proxies)
-		return FAILED;
-	rows = sorted(proxies);
-	all = json_array();
-	json_array_foreach(rows, i, row)
-		json_array_append_new(all, exported(row));
-	json_show(all);
-	json_decref(all);
+	json_array_foreach(toxics, i, toxic) {
+		char *name = line_make(text_of(toxic, "name")), *type = line_make(text_of(toxic, "type"));
+		char *whose = i ? NULL : line_make(text_of(proxy, "name"));
+		if (whose)
+			fprintf(out, "; removed from %s: ", whose);
+		fprintf(out, "%s%s", i ? ", " : "", name);
+		if (strcmp(name, type) && strncmp(name, type, strlen(type)))
+			fprintf(out, " (%s)", type);
+		free(name);
+		free(type);
+		free(whose);
+	}
+}
+
+/* All that a reset takes away, and enables. NULL: it is not to be had, which it has printed. */
+static char *taken_make(struct call *c)
+{
+	json_t *proxies = call_get(c, "/proxies"), *rows = proxies ? proxies_sorted(proxies) : NULL, *row;
+	char *text = NULL;
+	size_t size, i;
+
+	if (proxies && !rows)
+		fail_foreign(c, 200);
+	FILE *out = rows ? open_memstream(&text, &size) : NULL;
+	json_array_foreach(rows, i, row) {
+		char *name = line_make(text_of(row, "name"));
+		if (!json_is_true(json_object_get(row, "enabled")))
+			fprintf(out, "; enabled %s", name);
+		free(name);
+		taken_add(out, row);
+	}
+	if (out)
+		fclose(out);
 	json_decref(rows);
 	json_decref(proxies);
-	return 0;
+	return text;
 }
 
-/* "-": the standard input. NULL: said what is wrong. */
-static json_t *file_read(const char *path)
+static int reset(struct call *c)
 {
-	FILE *f = strcmp(path, "-") ? fopen(path, "r") : stdin;
-	json_error_t error;
+	char *taken = taken_make(c);
 
-	if (!f) {
-		fprintf(stderr, "vaurienctl: %s: %s\n", path, strerror(errno));
-		return NULL;
-	}
-	json_t *made = json_loadf(f, 0, &error);
-	if (f != stdin)
-		fclose(f);
-	if (!made)
-		fprintf(stderr, "vaurienctl: %s: line %d: expected JSON: %s\n", path, error.line, error.text);
-	return made;
-}
-
-static void say_populated(const json_t *proxies)
-{
-	const json_t *proxy;
-	size_t i;
-
-	printf("Populated %zu %s%s", json_array_size(proxies), json_array_size(proxies) == 1 ? "proxy" : "proxies", json_array_size(proxies) ? ": " : "");
-	json_array_foreach(proxies, i, proxy)
-		printf("%s%s", i ? ", " : "", json_string_value(json_object_get(proxy, "name")));
-	putchar('\n');
-}
-
-static int populate(struct call *c)
-{
-	json_t *body = file_read(c->words[0]);
-	struct reply r;
-	int rc = 0;
-
-	if (!body || !call_send(c, "POST", "/populate", body, &r))
+	if (!taken)
 		return FAILED;
-	if (r.status != 201)
-		rc = fail_reply(&r);
-	else if (c->json)
-		json_show(r.body);
-	else
-		say_populated(json_object_get(r.body, "proxies"));
-	reply_free(&r);
+	int rc = call_do(c, "POST", "/reset", NULL,
+	                 "All proxies are enabled, and have no behavior, rules or toxics%s", taken);
+	free(taken);
 	return rc;
 }
 
 static const char *const create_options[] = { "listen", "upstream", "enabled", "protocol", NULL };
 
 const struct action proxy_actions[] = {
-	{ "list", NULL, "the proxies", 0, 0, NULL, list },
-	{ "inspect", "PROXY", "its toxics", 1, 1, NULL, inspect },
-	{ "create", "PROXY --listen HOST:PORT --upstream HOST:PORT [--enabled BOOL] [--protocol NAME]", "another proxy", 1, 1, create_options, create },
-	{ "delete", "PROXY", "with its connections", 1, 1, NULL, delete },
-	{ "enable", "PROXY", "it listens", 1, 1, NULL, enable },
-	{ "disable", "PROXY", "it listens no more, and its connections are closed", 1, 1, NULL, disable },
-	{ "toggle", "PROXY", "the one or the other", 1, 1, NULL, toggle },
-	{ "reset", NULL, "enable all proxies, and remove all toxics", 0, 0, NULL, reset },
-	{ "populate", "FILE", "the proxies of a JSON file; - is the standard input", 1, 1, NULL, populate },
-	{ "export", NULL, "all proxies, as populate takes them", 0, 0, NULL, export },
+	{ "list", NULL, "list the proxies", 0, 0, NULL, list },
+	{ "inspect", "PROXY", "show its addresses and toxics, with their conditions", 1, 1, NULL, inspect },
+	{ "create", "PROXY --listen HOST:PORT --upstream HOST:PORT [--enabled BOOL] [--protocol NAME]",
+	  "create a proxy", 1, 1, create_options, create,
+	  "  --listen HOST:PORT    where clients connect; port 0 is any free port\n"
+	  "  --upstream HOST:PORT  the server that it connects them to\n"
+	  "  --enabled BOOL        false: create it, but accept no connections (default true)\n"
+	  "  --protocol NAME       what they use: mysql, postgres, redis, memcache, http, smtp (default tcp);\n"
+	  "                        only with the right one can `error` answer as that server does\n" },
+	{ "delete", "PROXY", "delete it, and close its connections", 1, 1, NULL, delete },
+	{ "enable", "PROXY", "accept connections again", 1, 1, NULL, enable },
+	{ "disable", "PROXY", "stop accepting connections, and close the open ones", 1, 1, NULL, disable },
+	{ "toggle", "PROXY", "disable it if it is enabled, enable it if it is disabled", 1, 1, NULL, toggle },
+	{ "reset", NULL, "enable all proxies, and remove their behaviors, rules and toxics", 0, 0, NULL, reset },
 	{ NULL },
 };

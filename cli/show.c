@@ -1,8 +1,7 @@
-/* show.c - what is said: tables on a terminal, lines with tabs for programs, sentences for what went wrong. */
+/* show.c - values and tables: columns on a terminal, lines with tabs for programs. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "call.h"
 
@@ -10,7 +9,8 @@
 
 json_t *value_parse(const json_t *text)
 {
-	json_t *value = json_is_string(text) ? json_loads(json_string_value(text), JSON_DECODE_ANY, NULL) : json_incref((json_t *)text);
+	json_t *value = json_is_string(text) ? json_loads(json_string_value(text), JSON_DECODE_ANY, NULL)
+	              : json_incref((json_t *)text);
 
 	if (json_is_number(value) || json_is_boolean(value))
 		return value;
@@ -18,16 +18,41 @@ json_t *value_parse(const json_t *text)
 	return json_incref((json_t *)text);
 }
 
+/* Nothing in it that would break a line or a cell. */
+static void flatten(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < 32 || *text == 127)
+			*text = '?';
+}
+
+char *line_make(const char *text)
+{
+	char *line = strdup(text);
+
+	assert(line);
+	flatten(line);
+	return line;
+}
+
 char *value_show(const json_t *value)
 {
-	char *text = !value || json_is_null(value) ? strdup("-") : json_is_string(value) ? strdup(json_string_value(value)) :
-	             json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | JSON_SORT_KEYS);
+	char *text = !value || json_is_null(value) ? strdup("-")
+	           : json_is_string(value) ? strdup(json_string_value(value))
+	           : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(15) | JSON_SORT_KEYS);
 
+	if (!text)
+		text = strdup("?");     /* more than the memory for JSON has room for */
 	assert(text);
-	for (char *p = text; *p; p++)           /* nothing that would break a line, or move a cursor */
-		if ((unsigned char)*p < 32 || *p == 127)
-			*p = '?';
+	flatten(text);
 	return text;
+}
+
+const char *text_of(const json_t *object, const char *key)
+{
+	const char *text = json_string_value(json_object_get(object, key));
+
+	return text ? text : "-";
 }
 
 json_t *pairs_make(const json_t *object)
@@ -41,8 +66,10 @@ json_t *pairs_make(const json_t *object)
 	assert(out);
 	json_object_foreach((json_t *)object, key, value) {
 		char *shown = value_show(value);
+		char *name = line_make(key);
 		if (!json_is_null(value))
-			fprintf(out, "%s%s=%s", ftell(out) ? " " : "", key, shown);
+			fprintf(out, "%s%s=%s", ftell(out) ? " " : "", name, shown);
+		free(name);
 		free(shown);
 	}
 	fclose(out);
@@ -51,18 +78,63 @@ json_t *pairs_make(const json_t *object)
 	return made;
 }
 
-void json_show(const json_t *value)
+/* Of a number what its writer wrote: 2, not 2.0. */
+static char *number_typed(const json_t *value)
 {
-	json_dumpf(value, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
-	putchar('\n');
+	char *text;
+	int n = json_is_integer(value) ? asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value))
+	                               : asprintf(&text, "%.15g", json_real_value(value));
+
+	assert(n > 0);
+	return text;
+}
+
+/* As a shell takes it. */
+static void word_print(FILE *out, const char *text)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:/@%+=-";
+
+	if (*text && strspn(text, plain) == strlen(text)) {
+		fputs(text, out);
+		return;
+	}
+	putc('\'', out);
+	for (; *text; text++)
+		fputs(*text == '\'' ? "'\\''" : (char[]){ *text, 0 }, out);
+	putc('\'', out);
+}
+
+char *options_show(const json_t *options)
+{
+	char *text;
+	size_t size;
+	const char *key;
+	json_t *value;
+	FILE *out = open_memstream(&text, &size);
+
+	assert(out);
+	json_object_foreach((json_t *)options, key, value) {
+		if (json_is_null(value))
+			continue;
+		char *shown = json_is_number(value) ? number_typed(value) : value_show(value);
+		char *name = line_make(key);
+		for (char *p = name; *p; p++)
+			*p = *p == '_' ? '-' : *p;
+		fprintf(out, "%s--%s%c", ftell(out) ? " " : "", name,
+		        json_is_boolean(value) || *shown == '-' ? '=' : ' ');
+		word_print(out, shown);
+		free(name);
+		free(shown);
+	}
+	fclose(out);
+	return text;
 }
 
 /* ---- tables ---- */
 
-bool on_terminal(void)
-{
-	return isatty(STDOUT_FILENO);
-}
+enum { ROOM_MOST = 80 };                /* characters; what is longer stands out of its column */
+
+bool headings = true;
 
 /* Characters, not bytes of UTF-8. */
 static int width(const char *text)
@@ -85,15 +157,16 @@ static int column_width(const struct column *c, const json_t *rows)
 		most = width(text) > most ? width(text) : most;
 		free(text);
 	}
-	return most;
+	return most < ROOM_MOST ? most : ROOM_MOST;
 }
 
 static void cell_show(const struct column *c, const char *text, int room)
 {
-	bool last = !c[1].key;
+	int gap = room - width(text);
 
 	fputs(text, stdout);
-	printf("%*s", last ? 0 : room - width(text) + 2, "");
+	if (c[1].key)
+		printf("%*s", (gap > 0 ? gap : 0) + 2, "");
 }
 
 static void row_show(const struct column *columns, const json_t *row, const int *rooms)
@@ -109,7 +182,17 @@ static void row_show(const struct column *columns, const json_t *row, const int 
 	putchar('\n');
 }
 
-void table_show(const struct column *columns, const json_t *rows, const char *none)
+static void headings_show(const struct column *columns, const int *rooms)
+{
+	for (const struct column *c = columns; c->key; c++)
+		if (rooms)
+			cell_show(c, c->title, rooms[c - columns]);
+		else
+			printf("%s%s", c == columns ? "" : "\t", c->title);
+	putchar('\n');
+}
+
+static void show(const struct column *columns, const json_t *rows, const char *none, bool headed)
 {
 	enum { MOST = 16 };
 	bool terminal = on_terminal();
@@ -124,37 +207,19 @@ void table_show(const struct column *columns, const json_t *rows, const char *no
 	for (const struct column *c = columns; terminal && c->key; c++) {
 		assert(c - columns < MOST);
 		rooms[c - columns] = column_width(c, rows);
-		cell_show(c, c->title, rooms[c - columns]);
 	}
-	if (terminal)
-		putchar('\n');
+	if (headed && headings)
+		headings_show(columns, terminal ? rooms : NULL);
 	json_array_foreach(rows, i, row)
 		row_show(columns, row, terminal ? rooms : NULL);
 }
 
-/* ---- what went wrong ---- */
-
-int fail(const char *why)
+void table_show(const struct column *columns, const json_t *rows, const char *none)
 {
-	fprintf(stderr, "The request failed. %s\n", why);
-	return FAILED;
+	show(columns, rows, none, true);
 }
 
-const char *reply_error(const struct reply *r, const char **name)
+void table_bare(const struct column *columns, const json_t *rows, const char *none)
 {
-	const json_t *error = json_array_get(json_object_get(r->body, "errors"), 0);
-	const char *text = json_string_value(json_object_get(error, "description"));
-
-	*name = json_string_value(json_object_get(error, "name"));
-	text = text ? text : json_string_value(json_object_get(r->body, "error"));      /* of the paths that are Toxiproxy's too */
-	return text ? text : json_string_value(json_object_get(r->body, "message"));
-}
-
-int fail_reply(const struct reply *r)
-{
-	char status[64];
-	const char *name, *text = reply_error(r, &name);
-
-	snprintf(status, sizeof status, "The server answered with HTTP status %ld.", r->status);
-	return fail(text ? text : status);
+	show(columns, rows, none, on_terminal());
 }

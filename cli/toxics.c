@@ -1,4 +1,4 @@
-/* toxics.c - vaurienctl's actions on toxics: rules of a proxy, in the words that Toxiproxy has for them. */
+/* toxics.c - vaurienctl's actions on toxics: rules of a proxy, under Toxiproxy's names. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,13 +10,21 @@ static const char *const toxic_fields[] = {
 	"name", "type", "stream", "toxicity", "match", "client", "skip", "times", "every", "ttl", "per", "share", NULL,
 };
 
+/* What is no condition of a toxic. */
+static const char *const plain_fields[] = {
+	"name", "type", "stream", "toxicity", "attributes", "seen", "hits", "unreachable", NULL,
+};
+
+static bool among(const char *key, const char *const *names)
+{
+	while (*names && strcmp(*names, key))
+		names++;
+	return *names;
+}
+
 static bool is_field(const char *key)
 {
-	const char *const *field = toxic_fields;
-
-	while (*field && strcmp(*field, key))
-		field++;
-	return *field;
+	return among(key, toxic_fields);
 }
 
 /* ---- shown ---- */
@@ -40,8 +48,10 @@ static char *number_show(double d)
 static void attribute_show(const char *key, const json_t *value)
 {
 	char *text = json_is_number(value) ? number_show(json_number_value(value)) : value_show(value);
+	char *name = line_make(key);
 
-	printf("\t%s=%s", key, text);
+	printf("\t%s=%s", name, text);
+	free(name);
 	free(text);
 }
 
@@ -65,35 +75,57 @@ static void attributes_show(json_t *attributes)
 	free(keys);
 }
 
-static const char *text_of(const json_t *toxic, const char *key)
+/* match, client and the like: what narrows it down. */
+static json_t *conditions_make(const json_t *toxic)
 {
-	const char *text = json_string_value(json_object_get(toxic, key));
+	json_t *made = json_object(), *value;
+	const char *key;
 
-	return text ? text : "-";
+	json_object_foreach((json_t *)toxic, key, value)
+		if (!among(key, plain_fields) && !json_is_null(value))
+			json_object_set(made, key, value);
+	return made;
 }
 
+/* As Toxiproxy's own client prints it; what is ours stands behind that. */
 static void toxic_line(const json_t *toxic)
 {
-	printf("%s\ttype=%s\tstream=%s\ttoxicity=%.2f\tattributes=[", text_of(toxic, "name"), text_of(toxic, "type"), text_of(toxic, "stream"),
+	char *name = line_make(text_of(toxic, "name")), *type = line_make(text_of(toxic, "type"));
+	char *stream = line_make(text_of(toxic, "stream"));
+	json_t *conditions = conditions_make(toxic);
+
+	printf("%s\ttype=%s\tstream=%s\ttoxicity=%.2f\tattributes=[", name, type, stream,
 	       json_number_value(json_object_get(toxic, "toxicity")));
 	attributes_show(json_object_get(toxic, "attributes"));
-	puts("\t]");
+	fputs("\t]", stdout);
+	attributes_show(conditions);
+	putchar('\n');
+	json_decref(conditions);
+	free(name);
+	free(type);
+	free(stream);
 }
 
 void toxics_show(json_t *toxics)
 {
 	static const struct column columns[] = {
-		{ "name", "toxic" }, { "type", "type" }, { "stream", "stream" }, { "toxicity", "toxicity" }, { "seen", "seen" }, { "hits", "hits" },
-		{ "attributes", "attributes" }, { NULL },
+		{ "name", "toxic" }, { "type", "type" }, { "stream", "stream" }, { "toxicity", "toxicity" },
+		{ "seen", "seen" }, { "hits", "hits" }, { "attributes", "attributes" },
+		{ "conditions", "conditions" }, { NULL },
 	};
-	json_t *toxic;
+	json_t *toxic, *conditions;
 	size_t i;
 
-	json_array_foreach(toxics, i, toxic)
-		if (!on_terminal())
+	json_array_foreach(toxics, i, toxic) {
+		if (!on_terminal()) {
 			toxic_line(toxic);
-		else
-			json_object_set_new(toxic, "attributes", pairs_make(json_object_get(toxic, "attributes")));
+			continue;
+		}
+		conditions = conditions_make(toxic);
+		json_object_set_new(toxic, "attributes", pairs_make(json_object_get(toxic, "attributes")));
+		json_object_set_new(toxic, "conditions", pairs_make(conditions));
+		json_decref(conditions);
+	}
 	if (on_terminal())
 		table_show(columns, toxics, "no toxics");
 }
@@ -118,7 +150,7 @@ static json_t *name_make(const json_t *toxics, const char *type)
 	char name[96];
 
 	snprintf(name, sizeof name, "%s", type);
-	for (unsigned n = 2; count_named(toxics, name); n++)
+	for (unsigned n = 2; n < 1000 && count_named(toxics, name); n++)
 		snprintf(name, sizeof name, "%.64s_%u", type, n);
 	return json_string(name);
 }
@@ -142,7 +174,8 @@ json_t *toxics_exported(const json_t *toxics, const char *proxy)
 	size_t i;
 
 	if (listed)
-		fprintf(stderr, "vaurienctl: proxy %s: its behavior is left out: percents of one draw are no toxics\n", proxy);
+		fprintf(stderr, "vaurienctl: proxy %s: its behavior is left out: "
+		        "percents of one draw are no toxics\n", proxy);
 	json_array_foreach(toxics, i, toxic) {
 		bool grouped = !strcmp(text_of(toxic, "name"), group);
 		if (grouped && listed)
@@ -172,6 +205,17 @@ static json_t *toxic_body(const struct call *c)
 	return body;
 }
 
+static void added_show(const struct call *c, const json_t *toxic)
+{
+	char *stream = line_make(text_of(toxic, "stream")), *type = line_make(text_of(toxic, "type"));
+	char *name = line_make(text_of(toxic, "name"));
+
+	printf("Added %s %s toxic '%s' on proxy '%s'\n", stream, type, name, c->words[0]);
+	free(stream);
+	free(type);
+	free(name);
+}
+
 static int toxic_add(struct call *c)
 {
 	char *path = path_make("/proxies", c->words[0], "toxics", NULL);
@@ -184,12 +228,12 @@ static int toxic_add(struct call *c)
 	free(path);
 	if (!answered)
 		return FAILED;
-	if (r.status != 200)
-		rc = fail_reply(&r);
+	if (r.status != 200 || !json_is_object(r.body))
+		rc = fail_reply(c, &r);
 	else if (c->json)
 		json_show(r.body);
 	else
-		printf("Added %s %s toxic '%s' on proxy '%s'\n", text_of(r.body, "stream"), text_of(r.body, "type"), text_of(r.body, "name"), c->words[0]);
+		added_show(c, r.body);
 	reply_free(&r);
 	return rc;
 }
@@ -213,10 +257,19 @@ static int toxic_remove(struct call *c)
 	return do_toxic(c, "DELETE", NULL, "Removed toxic '%s' on proxy '%s'");
 }
 
+#define CONDITIONS \
+	"Conditions narrow it down: --match REGEX, --client ADDRESS, --skip N, --times N, --every N,\n" \
+	"--ttl 60s, --per connection|exchange, --share proxy. docs/toxiproxy.md describes them.\n"
+
 const struct action toxic_actions[] = {
 	{ "toxic add", "PROXY TYPE [--name NAME] [--stream STREAM] [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
-	  "a rule in Toxiproxy's words; every behavior is a type", 2, 2, any, toxic_add },
-	{ "toxic update", "PROXY NAME [--toxicity SHARE] [--ATTRIBUTE VALUE]...", "those it says; the others stay", 2, 2, any, toxic_update },
-	{ "toxic remove", "PROXY NAME", "what it holds goes on", 2, 2, NULL, toxic_remove },
+	  "add a rule under Toxiproxy's names; every behavior is a type", 2, 2, any, toxic_add,
+	  "  --name NAME        default: the type and the stream, as latency_downstream\n"
+	  "  --stream STREAM    upstream, downstream or both\n"
+	  "  --toxicity SHARE   of the connections, from 0 to 1 (default 1)\n\n" CONDITIONS
+	  "\nexample:\n  vaurienctl toxic add db latency --latency 100ms --jitter 20ms --client 10.0.0.0/8\n" },
+	{ "toxic update", "PROXY NAME [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
+	  "change what is given; the rest stays", 2, 2, any, toxic_update, CONDITIONS },
+	{ "toxic remove", "PROXY NAME", "remove it; what it holds back goes on", 2, 2, NULL, toxic_remove },
 	{ NULL },
 };

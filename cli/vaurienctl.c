@@ -1,4 +1,4 @@
-/* vaurienctl.c - asks a running vaurien, by HTTP, what it does, or tells it to do something else. */
+/* vaurienctl.c - the command line of the client: asks a running vaurien by HTTP, and changes it. */
 #include <assert.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -9,13 +9,17 @@
 
 const char *const any[] = { NULL };
 
-static const struct action *const actions[] = { behavior_actions, proxy_actions, toxic_actions, watch_actions };
-
-#define EACH_ACTION(a) for (size_t table_ = 0; table_ < sizeof actions / sizeof *actions; table_++) for (const struct action *a = actions[table_]; a->name; a++)
+const struct action *const *action_tables(void)
+{
+	static const struct action *const tables[] = {
+		behavior_actions, proxy_actions, file_actions, toxic_actions, watch_actions, help_actions, NULL,
+	};
+	return tables;
+}
 
 /* ---- the command line ---- */
 
-enum { OPT_HOST = 256, OPT_HTTP_HOST, OPT_HTTP_PORT, OPT_TOKEN, OPT_PROXY, OPT_JSON, OPT_VERSION };
+enum { OPT_HOST = 256, OPT_HTTP_HOST, OPT_HTTP_PORT, OPT_TOKEN, OPT_PROXY, OPT_JSON, OPT_HEADINGS, OPT_VERSION };
 
 static const struct option flags[] = {
 	{ "help",      no_argument,       NULL, 'h' },
@@ -26,38 +30,9 @@ static const struct option flags[] = {
 	{ "token",     required_argument, NULL, OPT_TOKEN },
 	{ "proxy",     required_argument, NULL, OPT_PROXY },
 	{ "json",      no_argument,       NULL, OPT_JSON },
+	{ "no-headings", no_argument,     NULL, OPT_HEADINGS },
 	{ NULL },
 };
-
-static void usage(FILE *to)
-{
-	fputs("usage: vaurienctl [-h] [--version] [--host URL] [--http-host HOST] [--http-port PORT]\n"
-	      "                  [--token TOKEN] [--proxy NAME] [--json] ACTION [ARGUMENT]...\n", to);
-}
-
-static void help(void)
-{
-	usage(stdout);
-	puts("\nAsks a running Vaurien what it does, and changes it.\n\nactions:");
-	EACH_ACTION(a) {
-		int n = printf("  %s%s%s", a->name, a->arguments ? " " : "", a->arguments ? a->arguments : "");
-		printf("%s%*s%s\n", n > 23 ? "\n" : "", n > 23 ? 25 : 25 - n, "", a->help);
-	}
-	puts("\noptions:\n"
-	     "  -h, --help        show this help and exit\n"
-	     "  --version         show the version and exit\n"
-	     "  --host URL        where the API is (http://localhost:8080), or unix:/path\n"
-	     "  --http-host HOST  its host alone (localhost), or unix:/path\n"
-	     "  --http-port PORT  its port alone (8080)\n"
-	     "  --token TOKEN     what vaurien was given as --http-token\n"
-	     "  --proxy NAME      whose behavior, backend, rules and events are meant, of several\n"
-	     "  --json            print the whole answer\n\n"
-	     "VAURIEN_URL (or TOXIPROXY_URL) and VAURIEN_TOKEN in the environment stand for --host and --token.\n"
-	     "After set-behavior's name all other --options are the behavior's own, as in\n"
-	     "  vaurienctl set-behavior delay --sleep 2 --before=false\n"
-	     "and those of a toxic are its attributes, and the fields that rules have, as in\n"
-	     "  vaurienctl toxic add db latency --latency 100 --jitter 20 --client 10.0.0.0/8");
-}
 
 static int misuse(const char *why, const char *what)
 {
@@ -66,13 +41,30 @@ static int misuse(const char *why, const char *what)
 	return MISUSED;
 }
 
-/* Behind the words of an action that takes any; of those that know theirs, anywhere. */
+/* The same, with the one of `names` that was meant. Their reference passes over. */
+static int misuse_name(const char *why, const char *what, json_t *names)
+{
+	const char *near = nearest(what + strspn(what, "-"), names);
+
+	usage(stderr);
+	fprintf(stderr, "vaurienctl: error: %s%s%s%s%s%s\n", why, what, near ? "; did you mean '" : "",
+	        near && *what == '-' ? "--" : "", near ? near : "", near ? "'?" : "");
+	json_decref(names);
+	return MISUSED;
+}
+
+static bool takes_proxy(const struct action *a)
+{
+	return a->arguments && !strncmp(a->arguments + (*a->arguments == '['), "PROXY", 5);
+}
+
+/* After the words of an action that takes any; of those that know theirs, anywhere. */
 static bool call_takes(const struct call *c, const char *name)
 {
 	if (!c->action || !c->action->options)
 		return false;
 	if (c->action->options == any)
-		return c->n == c->action->most;
+		return c->n + (c->proxy && takes_proxy(c->action)) >= c->action->most;
 	for (const char *const *o = c->action->options; *o; o++)
 		if (!strncmp(name, *o, strcspn(name, "=")) && !(*o)[strcspn(name, "=")])
 			return true;
@@ -109,14 +101,48 @@ static const struct action *action_find(const char *first, const char *second)
 	return NULL;
 }
 
-static bool action_begins(const char *word)
+static json_t *action_names(void)
 {
+	json_t *names = json_array();
+
+	EACH_ACTION(a)
+		json_array_append_new(names, json_string(a->name));
+	return names;
+}
+
+/* The second words of those that begin with `word`. NULL: none do. */
+static json_t *action_seconds(const char *word)
+{
+	json_t *names = json_array();
 	size_t n = strlen(word);
 
 	EACH_ACTION(a)
 		if (!strncmp(a->name, word, n) && a->name[n] == ' ')
-			return true;
-	return false;
+			json_array_append_new(names, json_string(a->name + n + 1));
+	if (json_array_size(names))
+		return names;
+	json_decref(names);
+	return NULL;
+}
+
+/* "toxic: expected add, update or remove, got 'list'; see 'vaurienctl inspect PROXY'" */
+static int misuse_second(const char *first, const char *second)
+{
+	json_t *names = action_seconds(first);
+	const char *near = second ? nearest(second, names) : NULL;
+	char *all = names_join(names, " or ");
+
+	usage(stderr);
+	fprintf(stderr, "vaurienctl: error: %s: expected %s", first, all);
+	if (second)
+		fprintf(stderr, ", got '%s'", second);
+	if (near)
+		fprintf(stderr, "; did you mean '%s'?\n", near);
+	else
+		fputs("; see 'vaurienctl inspect PROXY'\n", stderr);
+	free(all);
+	json_decref(names);
+	return MISUSED;
 }
 
 /* `c->words[0]` keeps the first word of two until the second has come. */
@@ -125,12 +151,12 @@ static int action_take(struct call *c, const char *word)
 	const char *first = c->words[0] ? c->words[0] : word;
 
 	c->action = action_find(first, c->words[0] ? word : NULL);
-	if (!c->action && !c->words[0] && action_begins(word)) {
-		c->words[0] = word;
-		return 0;
-	}
-	c->words[0] = NULL;
-	return c->action ? 0 : misuse("unknown action: ", word);
+	if (!c->action && c->words[0])
+		return misuse_second(first, word);
+	json_t *seconds = c->action ? NULL : action_seconds(word);
+	c->words[0] = seconds ? word : NULL;
+	json_decref(seconds);
+	return c->action || seconds ? 0 : misuse_name("unknown action: ", word, action_names());
 }
 
 static int word_take(struct call *c, const char *word)
@@ -147,6 +173,17 @@ static int word_take(struct call *c, const char *word)
 	return 0;
 }
 
+static json_t *option_names(const struct call *c)
+{
+	json_t *names = json_array();
+
+	for (const struct option *flag = flags; flag->name; flag++)
+		json_array_append_new(names, json_string(flag->name));
+	for (const char *const *o = c->action && c->action->options ? c->action->options : any; *o; o++)
+		json_array_append_new(names, json_string(*o));
+	return names;
+}
+
 /* getopt_long hands over all words in order, but does not know the behaviors' options: taken here. */
 static int unknown_take(struct call *c, int argc, char **argv)
 {
@@ -156,7 +193,7 @@ static int unknown_take(struct call *c, int argc, char **argv)
 	if (optopt > 0 && optopt < 256)
 		return misuse("unrecognized option: ", letter);
 	if (optopt || !call_takes(c, word + 2))
-		return misuse("unrecognized option: ", word);
+		return misuse_name("unrecognized option: ", word, option_names(c));
 	int taken = option_take(c->options, word, optind < argc ? argv[optind] : NULL);
 	if (!taken)
 		return misuse("expected UTF-8: ", word);
@@ -164,19 +201,61 @@ static int unknown_take(struct call *c, int argc, char **argv)
 	return 0;
 }
 
-static int call_check(const struct call *c)
+/* --proxy NAME stands for the word PROXY, and the other way round. */
+static int proxy_check(struct call *c)
 {
+	if (!takes_proxy(c->action))
+		return 0;
+	if (c->proxy && c->n < c->action->most && c->n <= c->action->least) {
+		for (unsigned i = c->n++; i; i--)
+			c->words[i] = c->words[i - 1];
+		c->words[0] = c->proxy;
+	}
+	if (c->proxy && strcmp(c->proxy, c->words[0]))
+		return misuse("expected one proxy, got another by --proxy: ", c->proxy);
+	if (c->n)
+		c->proxy = c->words[0];
+	return 0;
+}
+
+static int token_check(const char *token)
+{
+	if (!token)
+		return 0;
+	if (!*token)
+		return misuse("--token: expected the text that vaurien was given as --http-token, got none", "");
+	for (const char *p = token; *p; p++)
+		if ((unsigned char)*p < 32 || *p == 127)
+			return misuse("--token: expected a text without control characters", "");
+	return 0;
+}
+
+static int call_check(struct call *c)
+{
+	int rc = token_check(c->token);
 	char *why;
 
+	if (rc)
+		return rc;
 	if (!c->action)
-		return misuse(c->words[0] ? "expected more behind " : "expected an action", c->words[0] ? c->words[0] : "");
-	if (c->n >= c->action->least)
-		return 0;
+		return c->words[0] ? misuse_second(c->words[0], NULL) : misuse("expected an action", "");
+	if ((rc = proxy_check(c)) || c->n >= c->action->least)
+		return rc;
 	int n = asprintf(&why, "%s: expected %s", c->action->name, c->action->arguments);
 	assert(n > 0);
-	int rc = misuse(why, "");
+	rc = misuse(why, "");
 	free(why);
 	return rc;
+}
+
+/* Of the action that was named so far, or of all. */
+static void help_show(const struct call *c)
+{
+	if (c->action)
+		help_action(c->action, !strcmp(c->action->name, "set-behavior") && c->n ? c->words[0] :
+		                       !strcmp(c->action->name, "toxic add") && c->n > 1 ? c->words[1] : NULL);
+	else if (!c->words[0] || !help_group(c->words[0]))
+		help_all();
 }
 
 /* -1: go on; else exit with that. */
@@ -188,7 +267,7 @@ static int call_read(struct call *c, int argc, char **argv)
 	while (rc == 0 && (option = getopt_long(argc, argv, "-:h", flags, NULL)) != -1) {
 		switch (option) {
 		case 1:             rc = word_take(c, optarg); break;
-		case 'h':           help(); return 0;
+		case 'h':           help_show(c); return 0;
 		case OPT_VERSION:   puts(VAURIEN_VERSION); return 0;
 		case OPT_HOST:      c->host = optarg; break;
 		case OPT_HTTP_HOST: c->http_host = optarg; break;
@@ -196,11 +275,12 @@ static int call_read(struct call *c, int argc, char **argv)
 		case OPT_TOKEN:     c->token = optarg; break;
 		case OPT_PROXY:     c->proxy = optarg; break;
 		case OPT_JSON:      c->json = true; break;
-		case ':':           return misuse("expected a value behind ", argv[optind - 1]);
+		case OPT_HEADINGS:  headings = false; break;
+		case ':':           return misuse("expected a value after ", argv[optind - 1]);
 		default:            rc = unknown_take(c, argc, argv);
 		}
 	}
-	for (; rc == 0 && optind < argc; optind++)      /* behind "--" */
+	for (; rc == 0 && optind < argc; optind++)      /* after "--" */
 		rc = word_take(c, argv[optind]);
 	if (rc == 0)
 		rc = call_check(c);
@@ -217,6 +297,8 @@ static const char *environment(const char *name, const char *otherwise)
 
 int main(int argc, char **argv)
 {
+	memory_bound();
+	screen_open();
 	struct call c = { .options = json_object() };
 
 	c.host = environment("VAURIEN_URL", environment("TOXIPROXY_URL", "http://localhost:8080"));
@@ -231,5 +313,10 @@ int main(int argc, char **argv)
 		curl_global_cleanup();
 	}
 	json_decref(c.options);
+	if (!screen_close() && rc == 0) {
+		fputs("vaurienctl: not all of the answer could be written\n", stderr);
+		screen_close();
+		rc = FAILED;
+	}
 	return rc;
 }

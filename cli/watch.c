@@ -1,4 +1,4 @@
-/* watch.c - vaurienctl's actions on what goes on: events as they happen, connections as they are, and their end. */
+/* watch.c - vaurienctl's actions on what happens: events, and the connections that are open. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +11,15 @@
 /* 17:03:21.048 */
 static char *clock_show(double seconds)
 {
-	time_t whole = (time_t)seconds;
-	char text[16], *made;
+	bool good = seconds >= 0 && seconds < 1e11;     /* the year 5138 */
+	time_t whole = good ? (time_t)seconds : 0;
+	char text[16] = "", *made;
 	struct tm tm;
 
-	localtime_r(&whole, &tm);
-	strftime(text, sizeof text, "%H:%M:%S", &tm);
-	int n = asprintf(&made, "%s.%03d", text, (int)((seconds - (double)whole) * 1000));
+	if (good && localtime_r(&whole, &tm))
+		strftime(text, sizeof text, "%H:%M:%S", &tm);
+	int n = *text ? asprintf(&made, "%s.%03d", text, (int)((seconds - (double)whole) * 1000))
+	              : asprintf(&made, "-");
 	assert(n > 0);
 	return made;
 }
@@ -28,7 +30,8 @@ static void event_show(json_t *event)
 	static const char *const first[] = { "id", "time", "type", "proxy", NULL };
 	bool terminal = on_terminal();
 	char *when = clock_show(json_number_value(json_object_get(event, "time")));
-	char *type = value_show(json_object_get(event, "type")), *proxy = value_show(json_object_get(event, "proxy"));
+	char *type = value_show(json_object_get(event, "type"));
+	char *proxy = value_show(json_object_get(event, "proxy"));
 	const char *key;
 	json_t *value;
 
@@ -39,8 +42,9 @@ static void event_show(json_t *event)
 			known++;
 		if (*known)
 			continue;
-		char *text = value_show(value);
-		printf("%c%s=%s", terminal ? ' ' : '\t', key, text);
+		char *text = value_show(value), *name = line_make(key);
+		printf("%c%s=%s", terminal ? ' ' : '\t', name, text);
+		free(name);
 		free(text);
 	}
 	putchar('\n');
@@ -49,98 +53,131 @@ static void event_show(json_t *event)
 	free(proxy);
 }
 
+/* Who watches, and whether what comes is a stream of events. */
+struct watcher { struct call *call; bool events; };
+
 /* A line of server-sent events. */
 static void event_take(void *whom, char *line)
 {
-	const struct call *c = whom;
+	struct watcher *w = whom;
 
+	w->events |= *line == ':' || !strncmp(line, "id:", 3) || !strncmp(line, "data:", 5);
 	if (strncmp(line, "data:", 5))
 		return;
 	json_t *event = json_loads(line + 5, 0, NULL);
-	if (event && c->json)
-		puts(line + 5 + (line[5] == ' '));
-	else if (event)
+	if (!json_is_object(event))
+		w->events = false;
+	else if (w->call->json)
+		json_line_show(line + 5 + (line[5] == ' '));
+	else
 		event_show(event);
 	json_decref(event);
 	fflush(stdout);
 }
 
-static int watch(struct call *c)
+static char *watch_path(struct call *c)
 {
 	char *path = strdup("/events");
 	const char *key;
 	json_t *text;
-	struct reply r;
-	int rc = 0;
 
 	if (c->proxy)
 		json_object_set_new(c->options, "proxy", json_string(c->proxy));
 	json_object_foreach(c->options, key, text) {
-		char *longer, *escaped = curl_easy_escape(NULL, json_is_string(text) ? json_string_value(text) : "", 0);
+		const char *value = json_is_string(text) ? json_string_value(text) : "";
+		char *longer, *escaped = curl_easy_escape(NULL, value, 0);
 		int n = asprintf(&longer, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', key, escaped);
 		assert(n > 0);
 		curl_free(escaped);
 		free(path);
 		path = longer;
 	}
-	bool answered = call_stream(c, path, event_take, c, &r);
-	free(path);
-	if (!answered)
+	return path;
+}
+
+static int watch(struct call *c)
+{
+	char *path = watch_path(c);
+	struct watcher w = { c };
+	struct reply r;
+	int rc = 0;
+
+	if (!call_stream(c, path, event_take, &w, &r))
 		rc = FAILED;
 	else if (r.status != 200)
-		rc = fail_reply(&r);
+		rc = fail_reply(c, &r);
+	else if (!w.events)
+		rc = fail_foreign(c, r.status);
+	free(path);
 	reply_free(&r);
 	return rc;
 }
 
 /* ---- connections ---- */
 
-static json_int_t sum(const json_t *row, const char *key)
+static json_t *of_direction(const json_t *row, const char *direction, const char *key)
 {
-	return json_integer_value(json_object_get(json_object_get(row, "request"), key)) +
-	       json_integer_value(json_object_get(json_object_get(row, "response"), key));
+	return json_object_get(json_object_get(row, direction), key);
+}
+
+/* Of both directions, as long as they are numbers of bytes. */
+static json_int_t held_bytes(const json_t *row)
+{
+	json_int_t a = json_integer_value(of_direction(row, "request", "held"));
+	json_int_t b = json_integer_value(of_direction(row, "response", "held")), sum;
+
+	return __builtin_add_overflow(a, b, &sum) ? 0 : sum;
 }
 
 /* One level, for a table. */
 static void connection_flatten(json_t *row)
 {
-	json_t *rule = json_object_get(json_object_get(row, "held_by"), "rule"), *verb = json_object_get(json_object_get(row, "asks"), "verb");
-
-	json_object_set_new(row, "in", json_incref(json_object_get(json_object_get(row, "request"), "received")));
-	json_object_set_new(row, "out", json_incref(json_object_get(json_object_get(row, "response"), "sent")));
-	json_object_set_new(row, "held", json_integer(sum(row, "held")));
-	json_object_set(row, "rule", rule);
-	json_object_set(row, "verb", verb);
+	json_object_set(row, "in", of_direction(row, "request", "received"));
+	json_object_set(row, "out", of_direction(row, "response", "sent"));
+	json_object_set_new(row, "held", json_integer(held_bytes(row)));
+	json_object_set(row, "rule", of_direction(row, "held_by", "rule"));
+	json_object_set(row, "verb", of_direction(row, "asks", "verb"));
 }
 
 static char *connections_path(const struct call *c, const char *number)
 {
-	return c->n ? path_make("/proxies", c->words[0], "connections", number, NULL) : path_make("", "connections", NULL);
+	return c->proxy ? path_make("/proxies", c->proxy, "connections", number, NULL)
+	                : path_make("", "connections", NULL);
+}
+
+static void connections_show(json_t *rows)
+{
+	static const struct column columns[] = {
+		{ "connection", "number" }, { "client", "client" }, { "backend", "backend" },
+		{ "state", "state" }, { "age", "age" }, { "exchanges", "exchanges" },
+		{ "in", "from client" }, { "out", "to client" }, { "held", "held" },
+		{ "rule", "held by" }, { "verb", "asks" }, { NULL },
+	};
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row)
+		connection_flatten(row);
+	table_show(columns, rows, "no connections");
 }
 
 static int connections(struct call *c)
 {
-	static const struct column columns[] = {
-		{ "connection", "number" }, { "client", "client" }, { "backend", "backend" }, { "state", "state" }, { "age", "age" },
-		{ "exchanges", "exchanges" }, { "in", "from client" }, { "out", "to client" }, { "held", "held" }, { "rule", "held by" },
-		{ "verb", "asks" }, { NULL },
-	};
 	char *path = connections_path(c, NULL);
-	json_t *answer = call_get(c, path), *rows = json_object_get(answer, "connections"), *row;
-	size_t i;
+	json_t *answer = call_get(c, path), *rows = reply_rows(answer, "connections");
+	int rc = 0;
 
 	free(path);
 	if (!answer)
 		return FAILED;
-	if (c->json) {
+	if (!rows)
+		rc = fail_foreign(c, 200);
+	else if (c->json)
 		json_show(answer);
-	} else {
-		json_array_foreach(rows, i, row)
-			connection_flatten(row);
-		table_show(columns, rows, "no connections");
-	}
+	else
+		connections_show(rows);
 	json_decref(answer);
-	return 0;
+	return rc;
 }
 
 /* One, or all. */
@@ -151,8 +188,8 @@ static int close_connection(struct call *c)
 	int n = asprintf(&how, "%s?how=%s", path, reset ? "reset" : "close");
 
 	assert(n > 0);
-	int rc = call_do(c, "DELETE", how, NULL, reset ? "Reset %s%s of proxy %s" : "Closed %s%s of proxy %s", all ? "all connections" : "connection ",
-	                 all ? "" : c->words[1], c->words[0]);
+	int rc = call_do(c, "DELETE", how, NULL, reset ? "Reset %s%s of proxy %s" : "Closed %s%s of proxy %s",
+	                 all ? "all connections" : "connection ", all ? "" : c->words[1], c->words[0]);
 	free(how);
 	free(path);
 	return rc;
@@ -161,8 +198,12 @@ static int close_connection(struct call *c)
 static const char *const watch_options[] = { "type", NULL }, *const close_options[] = { "reset", NULL };
 
 const struct action watch_actions[] = {
-	{ "watch", "[--type TYPE,...]", "events as they happen: opened, closed, fault, unreachable, missed, raw, changed", 0, 0, watch_options, watch },
-	{ "connections", "[PROXY]", "those that are open, and which rule holds them", 0, 1, NULL, connections },
-	{ "close", "PROXY NUMBER|all [--reset]", "a connection of it, or all: in good order, or with RST", 2, 2, close_options, close_connection },
+	{ "watch", "[--type TYPE,...]", "show events as they happen", 0, 0, watch_options, watch,
+	  "  --type TYPE,...  only these: opened, closed, fault, unreachable, missed, raw, changed\n\n"
+	  "With --proxy NAME only that proxy's events. docs/api.md describes their fields.\n" },
+	{ "connections", "[PROXY]", "list the open connections, and the rules that hold them", 0, 1, NULL, connections },
+	{ "close", "PROXY NUMBER|all [--reset]", "close one of its connections, or all", 2, 2, close_options,
+	  close_connection,
+	  "  --reset  end them with RST; otherwise what is due is sent first, then FIN\n" },
 	{ NULL },
 };

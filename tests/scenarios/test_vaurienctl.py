@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import shlex
 import subprocess
 
 import pytest
@@ -72,17 +73,68 @@ def test_flag_without_value(ctl, proxy):
 
 
 def test_unknown_behavior(ctl, proxy):
-    sentence = "The request failed. Please use one of %s\n" % behaviors(proxy)
-    assert ctl("set-behavior", "nope") == (1, "", sentence)
-    assert ctl("set-behavior") == (1, "", sentence)
+    listed = "Please use one of %s\n" % behaviors(proxy)
+    assert ctl("set-behavior") == (1, "", "The request failed. " + listed)
+    for name, said in (("nope", "the 'nope' behavior does not exist. "),
+                       ("dely", "the 'dely' behavior does not exist; did you mean 'delay'? "),
+                       ("50:delay,20:eror", "the 'eror' behavior does not exist; did you mean 'error'? ")):
+        assert ctl("set-behavior", name) == (1, "", "The request failed. " + said + listed)
     assert ctl("get-behavior") == (0, "dummy\n", "")
+
+
+@pytest.mark.parametrize("name", ["cold_cache", "120:delay", "20%:delay", "delay:20", "delay,error", "60:delay,60:error"])
+def test_the_server_s_sentence_about_a_name_that_exists(ctl, proxy, name):
+    status, answer = proxy.api("PUT", "/behavior", {"name": name})
+    assert status == 400
+    assert ctl("set-behavior", name) == (1, "", "The request failed. %s\n" % answer["errors"][0]["description"])
+
+
+def test_options_beside_percentages(ctl, proxy):
+    assert ctl("set-behavior", "20:delay", "--sleep", "0.25", "--client", "10.0.0.0/8") == (0, 'Behavior changed to "20:delay"\n', "")
+    assert proxy.api("GET", "/behavior")[1]["options"]["delay"]["sleep"] == 0.25
+    assert ctl("get-behavior", "--verbose")[1].startswith("20:delay --sleep 0.25 ")
+    for option, share in (("--sleep", " --probability SHARE"), ("--nope", " --probability SHARE"), ("--match", " --probability SHARE"), ("--probability", "")):
+        rc, out, err = ctl("set-behavior", "50:delay,50:error", option, "0.5")
+        assert (rc, out) == (1, "") and err.startswith("The request failed. %s: several behaviors take no options, " % option)
+        assert err.endswith("'vaurienctl set-behavior NAME %s 0.5%s'\n" % (option, share))
+    assert ctl("get-behavior") == (0, "20:delay\n", "")
+
+
+@pytest.mark.parametrize("words, shown", [
+    (["dummy"], "dummy\n"),
+    (["delay", "--sleep", "2s", "--match", "it's (a|b)"],
+     "delay --sleep 2 --before=true --jitter 0 --distribution uniform --match 'it'\\''s (a|b)'\n"),
+    (["30:delay", "--sleep=0.5"], "30:delay --sleep 0.5 --before=true --jitter 0 --distribution uniform\n"),
+    (["30:delay,20:slicer"], None),
+])
+def test_get_behavior_verbose_is_what_set_behavior_takes(start, run, words, shown):
+    proxy = start("--protocol", "redis", backend="127.0.0.1:9")
+
+    def ctl_out(*more):
+        done = run("--http-host", "127.0.0.1", "--http-port", proxy.http, *more, program=CTL)
+        assert (done.returncode, done.stderr) == (0, "")
+        return done.stdout
+    ctl_out("set-behavior", *words)
+    assert ctl_out("get-behavior") == words[0] + "\n"
+    out = ctl_out("get-behavior", "--verbose")
+    if shown is None:
+        assert [line.split()[0] for line in out.splitlines()] == ["30:delay,20:slicer", "delay", "slicer"]
+        return
+    assert out == shown
+    before = proxy.api("GET", "/behavior")[1]
+    ctl_out("set-behavior", "hang")
+    ctl_out("set-behavior", *shlex.split(out))
+    assert proxy.api("GET", "/behavior")[1] == before
 
 
 def test_bad_options(ctl):
     rc, out, err = ctl("set-behavior", "delay", "--sleep", "abc")
     assert (rc, out) == (1, "") and err.startswith("The request failed. sleep: ")
     rc, out, err = ctl("set-behavior", "delay", "--nope=1")
-    assert (rc, out) == (1, "") and err.startswith("The request failed. nope: ")
+    assert (rc, out) == (1, "") and err.startswith("The request failed. nope: ") and "did you mean" not in err
+    assert ctl("set-behavior", "delay", "--slep", "1")[2].endswith("; did you mean 'sleep'?\n")
+    assert ctl("set-behavior", "delay", "--distribution", "unifrom")[2].endswith("; did you mean 'uniform'?\n")
+    assert ctl("toxic", "add", "default", "delay", "--tims", "1")[2].endswith("; did you mean 'times'?\n")
 
 
 def test_backend(ctl):
@@ -130,6 +182,7 @@ def test_nobody_there(run):
     done = run("--http-port", port, "get-behavior", program=CTL)
     assert (done.returncode, done.stdout) == (1, "")
     assert "http://localhost:%d/behavior" % port in done.stderr and done.stderr.count("\n") == 1
+    assert done.stderr.endswith(". Is vaurien running with --http?\n")
 
 
 @pytest.mark.parametrize("words", [
@@ -137,6 +190,8 @@ def test_nobody_there(run):
     ["get-behavior", "--http-port"], ["get-behavior", "--json=1"], ["set-behavior", "--sleep", "2"],
     ["toxic"], ["toxic", "nope"], ["toxic", "add", "x"], ["create"], ["create", "x", "--nope", "1"], ["list", "x"], ["list", "--latency", "1"],
     ["toxic", "remove", "x"], ["close", "x"], ["inspect"], ["toxic", "add", "--latency", "1", "x", "latency"],
+    ["rules", "x", "y"], ["--proxy", "x", "rules", "y"], ["--proxy", "x", "inspect", "y"], ["--token", "", "list"], ["--token=", "list"],
+    ["--token", "a\r\nb: c", "list"], ["--proxy", "x", "toxic", "add"], ["help", "a", "b", "c"], ["list", "--verbose"],
 ])
 def test_misuse(run, words):
     done = run(*words, program=CTL)
@@ -176,8 +231,9 @@ def test_one_proxy_from_its_first_day_to_its_last(ctl, proxy):
     assert ctl("disable", "mine") == (0, "Proxy mine is now disabled\n", "")
     assert ctl("enable", "mine") == (0, "Proxy mine is now enabled\n", "")
     assert ctl("delete", "mine") == (0, "Deleted proxy mine\n", "")
-    assert ctl("delete", "mine") == (1, "", "The request failed. proxy not found\n")
-    assert ctl("toggle", "mine") == (1, "", "The request failed. proxy not found\n")
+    assert ctl("delete", "mine") == (1, "", "The request failed. proxy not found: 'mine'. The proxies are default\n")
+    assert ctl("toggle", "mine") == (1, "", "The request failed. proxy not found: 'mine'. The proxies are default\n")
+    assert ctl("toggle", "defalt") == (1, "", "The request failed. proxy not found: 'defalt'; did you mean 'default'? The proxies are default\n")
     assert ctl("create", "default", "--listen", "127.0.0.1:0", "--upstream", "127.0.0.1:9") == (1, "", "The request failed. proxy already exists\n")
 
 
@@ -187,7 +243,7 @@ def test_toxics(ctl, proxy):
     assert ctl("toxic", "add", "default", "limit_data", "--name", "7", "--stream", "upstream", "--bytes", "10", "--client", "10.0.0.0/8") == (
         0, "Added upstream limit_data toxic '7' on proxy 'default'\n", "")
     assert ctl("inspect", "default") == (
-        0, "7\ttype=limit_data\tstream=upstream\ttoxicity=1.00\tattributes=[\tbytes=10\t]\n"
+        0, "7\ttype=limit_data\tstream=upstream\ttoxicity=1.00\tattributes=[\tbytes=10\t]\tclient=10.0.0.0/8\n"
         "latency_downstream\ttype=latency\tstream=downstream\ttoxicity=0.50\tattributes=[\tjitter=20\tlatency=1e+06\t]\n", "")
     assert ctl("toxic", "update", "default", "latency_downstream", "--latency", "5") == (
         0, "Updated toxic 'latency_downstream' on proxy 'default'\n", "")
@@ -195,11 +251,67 @@ def test_toxics(ctl, proxy):
     assert toxic["toxicity"] == 0.5 and toxic["attributes"] == {"latency": 5, "jitter": 20}     # what is not said stays
     assert proxy.api("GET", "/proxies/default/toxics/7")[1]["client"] == "10.0.0.0/8"
     assert ctl("toxic", "remove", "default", "7") == (0, "Removed toxic '7' on proxy 'default'\n", "")
-    assert ctl("toxic", "remove", "default", "7") == (1, "", "The request failed. toxic not found\n")
-    assert ctl("toxic", "add", "default", "nope") == (1, "", "The request failed. invalid toxic type\n")
-    assert ctl("toxic", "add", "nope", "noop") == (1, "", "The request failed. proxy not found\n")
-    assert ctl("reset") == (0, "All proxies are enabled, and have no toxics\n", "")
-    assert ctl("inspect", "default") == (0, "", "")
+    assert ctl("toxic", "remove", "default", "7") == (
+        1, "", "The request failed. toxic not found: '7'. The toxics are latency_downstream\n")
+    listed = "Please use one of %s\n" % behaviors(proxy)
+    assert ctl("toxic", "add", "default", "nope") == (
+        1, "", "The request failed. invalid toxic type: 'nope'. " + listed)
+    assert ctl("toxic", "add", "default", "latenc") == (
+        1, "", "The request failed. invalid toxic type: 'latenc'; did you mean 'latency'? " + listed)
+    assert ctl("toxic", "add", "nope", "noop") == (1, "", "The request failed. proxy not found: 'nope'. The proxies are default\n")
+    assert ctl("toxic", "remove", "default", "latency_downstrem")[2].startswith(
+        "The request failed. toxic not found: 'latency_downstrem'; did you mean 'latency_downstream'? ")
+
+
+def test_reset_prints_what_it_took_away(ctl, proxy):
+    done = "All proxies are enabled, and have no behavior, rules or toxics"
+    assert ctl("reset") == (0, done + "\n", "")
+    created(ctl, "b")
+    ctl("toxic", "add", "b", "latency", "--latency", "1")
+    ctl("toxic", "add", "b", "noop", "--name", "mine")
+    ctl("set-behavior", "hang")
+    ctl("disable", "b")
+    assert ctl("reset") == (0, done + "; enabled b; removed from b: latency_downstream, mine (noop); removed from default: behavior (hang)\n", "")
+    assert ctl("inspect", "b") == (0, "", "") and ctl("get-behavior") == (0, "dummy\n", "")
+
+
+@pytest.mark.parametrize("option, shown", [
+    (["--match", "^x", "--per", "exchange"], ["match=^x", "per=exchange"]), (["--client", "10.0.0.0/8"], ["client=10.0.0.0/8"]),
+    (["--share", "proxy"], ["share=proxy"]), (["--times", "3", "--skip", "1", "--every", "2"], ["times=3", "skip=1", "every=2"]),
+])
+def test_inspect_shows_conditions(start, run, option, shown):
+    proxy = start("--protocol", "redis", backend="127.0.0.1:9")
+    where = ["--http-host", "127.0.0.1", "--http-port", proxy.http]
+    done = run(*where, "toxic", "add", "default", "bandwidth", "--rate", "1000", *option, program=CTL)
+    assert done.returncode == 0, done.stderr
+    line = run(*where, "inspect", "default", program=CTL).stdout
+    assert set(shown) <= set(line.split("\t]")[1].strip().split("\t"))
+    header, row = on_terminal(where + ["inspect", "default"]).splitlines()[-2:]
+    assert header.split()[-1] == "conditions" and set(shown) <= set(row[header.index("conditions"):].split())
+
+
+def test_inspect_shows_a_ttl(ctl):
+    ctl("toxic", "add", "default", "noop", "--ttl", "1h")
+    assert re.search(r"\tttl=[\d.]+\n", ctl("inspect", "default")[1])
+
+
+@pytest.mark.parametrize("failure, protocols", [("deadlock", "mysql or postgres"), ("masterdown", "redis")])
+def test_a_failure_of_a_proxy_without_a_protocol(ctl, failure, protocols):
+    created(ctl, "db")
+    cure = "; the protocol of proxy db is tcp: make it with --protocol %s\n" % protocols
+    for words in (["toxic", "add", "db", "error"], ["--proxy", "db", "set-behavior", "error"]):
+        rc, out, err = ctl(*words, "--failure", failure)
+        assert (rc, out) == (1, "") and err.startswith("The request failed. ") and err.endswith(cure)
+    created(ctl, "other", "--protocol", protocols.split()[0])
+    assert ctl("toxic", "add", "other", "error", "--failure", failure)[0] == 0
+
+
+@pytest.mark.parametrize("typed, meant", [("deadlok", "deadlock"), ("too_many_conections", "too_many_connections"), ("readonly", "read_only")])
+def test_a_misspelt_failure(start, run, typed, meant):
+    proxy = start("--protocol", "mysql", backend="127.0.0.1:9")
+    for words in (["set-behavior", "error"], ["toxic", "add", "default", "error"]):
+        done = run("--http-host", "127.0.0.1", "--http-port", proxy.http, *words, "--failure", typed, program=CTL)
+        assert done.returncode == 1 and done.stderr.endswith("; did you mean '%s'?\n" % meant)
 
 
 def test_every_answer_as_json(ctl):
@@ -297,8 +409,14 @@ def test_tables(ctl, proxy):
 
 def test_failures(ctl):
     rows = [line.split("\t") for line in ctl("failures")[1].splitlines()]
+    assert rows[0] == ["failure", "protocol", "code", "the connection", "text"]
     assert ["deadlock", "mysql", "1213/40001"] in [row[:3] for row in rows]
     assert {len(row) for row in rows} == {5}
+    assert [line.split("\t") for line in ctl("failures", "--no-headings")[1].splitlines()] == rows[1:]
+    created(ctl, "cache", "--protocol", "redis")
+    assert {row.split("\t")[1] for row in ctl("failures", "cache", "--no-headings")[1].splitlines()} == {"redis"}
+    assert ctl("failures", "default", "--no-headings") == (0, "", "")
+    assert ctl("failures", "cach")[2].startswith("The request failed. there is no proxy 'cach'; did you mean 'cache'? ")
 
 
 def test_connections(start, backend, run):
@@ -307,17 +425,19 @@ def test_connections(start, backend, run):
     pairs = [proxy.meet(backend) for _ in range(3)]
     pairs[0][1].send(b"four")
     until(lambda: proxy.api("GET", "/connections")[1]["connections"][0]["held_by"])
-    rows = [line.split("\t") for line in run(*where, "connections", program=CTL).stdout.splitlines()]
+    heads, *rows = [line.split("\t") for line in run(*where, "connections", program=CTL).stdout.splitlines()]
+    assert heads[0] == "number" and heads[-1] == "asks" and {len(row) for row in rows} == {len(heads)}
     assert [row[0] for row in rows] == ["1", "2", "3"]
     assert rows[0][9] == "latency" and rows[1][9] == "-"
-    assert len(run(*where, "connections", "default", program=CTL).stdout.splitlines()) == 3
+    for words in (["connections", "default"], ["--proxy", "default", "connections"]):
+        assert len(run(*where, "--no-headings", *words, program=CTL).stdout.splitlines()) == 3
     assert run(*where, "close", "default", 2, program=CTL).stdout == "Closed connection 2 of proxy default\n"
     assert pairs[1][0].ends() == "fin"
     assert run(*where, "close", "default", 1, "--reset", program=CTL).stdout == "Reset connection 1 of proxy default\n"
     assert pairs[0][0].ends() == "rst"
     assert run(*where, "close", "default", 1, program=CTL).returncode == 1
     assert run(*where, "close", "default", "all", program=CTL).stdout == "Closed all connections of proxy default\n"
-    assert run(*where, "--proxy", "none", "rules", program=CTL).stderr == "The request failed. there is no proxy 'none'\n"
+    assert run(*where, "--proxy", "none", "rules", program=CTL).stderr == "The request failed. there is no proxy 'none'. The proxies are default\n"
     assert pairs[2][0].ends() == "fin"
 
 
@@ -355,8 +475,97 @@ def test_environment(run, proxy):
 
 def test_of_several_proxies_one(ctl, proxy):
     created(ctl, "other")
-    assert ctl("--proxy", "other", "set-behavior", "delay") == (0, 'Behavior changed to "delay"\n', "")
+    assert ctl("--proxy", "other", "set-behavior", "delay") == (0, 'Behavior changed to "delay" on proxy "other"\n', "")
+    assert ctl("set-behavior", "dummy") == (0, 'Behavior changed to "dummy" on proxy "default"\n', "")
+    assert ctl("set-backend", "127.0.0.1:10") == (0, 'Backend changed to "127.0.0.1:10" on proxy "default"\n', "")
+    assert ctl("get-behavior", "other") == (0, "delay\n", "") and ctl("get-backend", "other") == (0, "127.0.0.1:9\n", "")
     assert ctl("get-behavior", "--proxy", "other") == (0, "delay\n", "")
     assert ctl("get-behavior") == (0, "dummy\n", "")
-    assert ctl("--proxy", "other", "rules")[1].startswith("behavior\tdelay\t0\t0\t0\t")
+    heads = "rule\tbehavior\tseen\thits\tunreachable\toptions\n"
+    for words in (["--proxy", "other", "rules"], ["rules", "other"], ["rules", "--proxy", "other", "other"]):
+        assert ctl(*words)[1].startswith(heads + "behavior\tdelay\t0\t0\t0\t")
+        assert ctl("--no-headings", *words)[1].startswith("behavior\tdelay\t0\t0\t0\t")
+    assert ctl("rules", "default") == (0, heads, "")
     assert ctl("--proxy", "nope", "get-behavior")[0] == 1
+
+
+def test_a_proxy_may_be_named_either_way(ctl):
+    created(ctl, "db")
+    assert ctl("--proxy", "db", "toxic", "add", "latency", "--latency", "5")[1] == (
+        "Added downstream latency toxic 'latency_downstream' on proxy 'db'\n")
+    assert ctl("toxic", "update", "latency_downstream", "--proxy", "db", "--latency", "6")[0] == 0
+    assert ctl("toxic", "update", "latency_downstream", "--latency", "6", "--proxy", "db")[0] == 2     # what is 6 of?
+    assert ctl("--proxy", "db", "toxic", "update", "latency_downstream", "--latency", "6")[0] == 0
+    assert ctl("--proxy", "db", "inspect") == ctl("inspect", "db")
+    assert ctl("--proxy", "db", "toxic", "remove", "latency_downstream")[0] == 0
+    assert ctl("disable", "--proxy", "db") == (0, "Proxy db is now disabled\n", "")
+    assert ctl("close", "all", "--proxy", "db")[0] == 0
+
+
+def test_addresses_are_the_same_as_json(start, run):
+    proxy = start("--add", "four=0.0.0.0:0=127.0.0.1:9", "--add", "six=:0=127.0.0.1:9", backend="127.0.0.1:9")
+    where = ["--http-host", "127.0.0.1", "--http-port", proxy.http]
+    rows = [line.split("\t") for line in run(*where, "list", program=CTL).stdout.splitlines()]
+    proxies = json.loads(run(*where, "list", "--json", program=CTL).stdout)
+    assert {row[0]: (row[1], row[2]) for row in rows} == {name: (one["listen"], one["upstream"]) for name, one in proxies.items()}
+
+
+# ---- help, and what was meant ----
+
+@pytest.mark.parametrize("words", [["help"], ["--help"], ["help", "--help"]])
+def test_help_of_all(run, words):
+    out = run(*words, program=CTL).stdout
+    assert out.startswith("usage: vaurienctl ") and (words == ["help", "--help"] or "\n  set-behavior BEHAVIOR" in out)
+
+
+def actions(run):
+    listed = run("help", program=CTL).stdout.split("\nactions:\n")[1].split("\n\n")[0]
+    return [re.match(r"[a-z-]+( [a-z]+(?= PROXY))?", line[2:]).group() for line in listed.splitlines() if line[2] != " "]
+
+
+def test_help_of_each_action_alone(run):
+    names = actions(run)
+    assert {"set-behavior", "toxic add", "list", "help"} <= set(names) and len(names) > 20
+    for name in names:
+        for words in ([*name.split(), "--help"], ["help", *name.split()], [*name.split(), "-h"]):
+            done = run(*words, program=CTL)
+            assert (done.returncode, done.stderr) == (0, ""), words
+            assert done.stdout.startswith("usage: vaurienctl [OPTION]... %s" % name)
+            assert "\nactions:\n" not in done.stdout
+    for words in (["toxic", "--help"], ["help", "toxic"]):
+        out = run(*words, program=CTL).stdout
+        assert all("\n  toxic %s PROXY" % what in out for what in ("add", "update", "remove")) and "set-behavior" not in out
+
+
+def test_help_of_a_behavior(ctl, run):
+    for words in (["set-behavior", "delay", "--help"], ["set-behavior", "20:delay", "-h"], ["toxic", "add", "db", "delay", "--help"]):
+        done = run(*words, program=CTL)
+        assert done.returncode == 0 and "`vaurien --list delay` shows the options of delay" in done.stdout
+    rc, out, err = ctl("help", "delay")
+    assert (rc, err) == (0, "") and "`vaurien --list delay`" in out
+    assert ctl("help", "dely") == (2, "", "vaurienctl: help: expected an action or a behavior, got 'dely'; did you mean 'delay'?\n")
+    done = run("help", "delay", "--http-port", free_port(), program=CTL)
+    assert done.returncode == 1 and "`vaurien --list delay`" in done.stderr
+
+
+@pytest.mark.parametrize("words, meant", [
+    (["lst"], "list"), (["set-behaviour", "x"], "set-behavior"), (["behavior"], "set-behavior"), (["ruls"], "rules"), (["conections"], "connections"),
+    (["toxic", "ad", "x"], "add"), (["toxic", "updte", "x"], "update"), (["list", "--jsn"], "--json"), (["--http-token", "x", "list"], "--token"),
+    (["create", "x", "--lisen", "y"], "--listen"), (["watch", "--typ", "x"], "--type"), (["close", "x", "1", "--rest"], "--reset"),
+    (["list", "--no-heading-s"], "--no-headings"), (["get-behavior", "--verbos"], "--verbose"),
+])
+def test_did_you_mean(run, words, meant):
+    done = run(*words, program=CTL)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.endswith("; did you mean '%s'?\n" % meant)
+
+
+@pytest.mark.parametrize("words", [["zzzz"], ["q"], ["list", "--zzzzzz"], ["toxic", "zzzz"], ["x" * 5000]])
+def test_nothing_is_near(run, words):
+    done = run(*words, program=CTL)
+    assert done.returncode == 2 and "did you mean" not in done.stderr
+
+
+def test_a_word_after_toxic(run):
+    for words, said in ((["toxic", "list", "db"], "toxic: expected add, update or remove, got 'list'; see 'vaurienctl inspect PROXY'\n"),
+                        (["toxic"], "toxic: expected add, update or remove; see 'vaurienctl inspect PROXY'\n")):
+        assert run(*words, program=CTL).stderr.endswith("\nvaurienctl: error: " + said)

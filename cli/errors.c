@@ -1,0 +1,318 @@
+/* errors.c - what went wrong: the server's own sentence, and beside it what helps. */
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "call.h"
+
+int fail(const char *why)
+{
+	char *line = line_make(why);
+
+	fprintf(stderr, "The request failed. %.16000s\n", line);
+	free(line);
+	return FAILED;
+}
+
+int fail_foreign(struct call *c, long status)
+{
+	char *url = unix_path(c) ? NULL : call_url(c, "");
+	const char *where = url ? url : call_host(c);
+	size_t n = strlen(where);
+
+	while (n && where[n - 1] == '/')
+		n--;
+	fprintf(stderr, "vaurienctl: %.*s is not Vaurien's API: its answer, of HTTP status %ld, is none of it\n",
+	        (int)n, where, status);
+	curl_free(url);
+	return FAILED;
+}
+
+/* ---- what there is ---- */
+
+json_t *names_get(struct call *c, const char *path, const char *key)
+{
+	struct reply r;
+	json_t *names = NULL, *value;
+	const char *name;
+
+	if (!call_send(c, "GET", path, NULL, &r))
+		return NULL;
+	if (r.status == 200 && key) {
+		names = json_incref(json_object_get(r.body, key));
+	} else if (r.status == 200 && json_is_object(r.body)) {
+		names = json_array();
+		json_object_foreach(r.body, name, value)
+			json_array_append_new(names, json_string(name));
+	}
+	reply_free(&r);
+	if (json_is_array(names))
+		return names;
+	json_decref(names);
+	return NULL;
+}
+
+static json_t *toxics_get(struct call *c)
+{
+	char *path = path_make("/proxies", c->proxy ? c->proxy : "", "toxics", NULL);
+	json_t *names = json_array(), *toxic;
+	struct reply r;
+	size_t i;
+
+	if (call_send(c, "GET", path, NULL, &r)) {
+		json_array_foreach(r.body, i, toxic)
+			json_array_append(names, json_object_get(toxic, "name"));
+		reply_free(&r);
+	}
+	free(path);
+	return names;
+}
+
+/* The proxy that is meant; NULL: it is not there. To be given back. */
+static json_t *proxy_get(struct call *c)
+{
+	json_t *proxies, *proxy, *found = NULL;
+	struct reply r;
+	size_t i;
+
+	if (!call_send(c, "GET", "/info", NULL, &r))
+		return NULL;
+	proxies = json_object_get(r.body, "proxies");
+	json_array_foreach(proxies, i, proxy)
+		if (!found && (!c->proxy || !strcmp(text_of(proxy, "name"), c->proxy)))
+			found = json_incref(proxy);
+	reply_free(&r);
+	return found;
+}
+
+char *protocol_get(struct call *c)
+{
+	json_t *proxy = proxy_get(c);
+	const char *protocol = json_string_value(json_object_get(proxy, "protocol"));
+	char *copy = protocol ? strdup(protocol) : NULL;
+
+	json_decref(proxy);
+	return copy;
+}
+
+/* ---- hints: what stands after the server's sentence; NULL: nothing ---- */
+
+static char *formed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+static char *formed(const char *format, ...)
+{
+	va_list args;
+	char *text;
+
+	va_start(args, format);
+	int n = vasprintf(&text, format, args);
+	va_end(args);
+	assert(n >= 0);
+	return text;
+}
+
+/* "; did you mean 'db'? The proxies are default, db" */
+static char *hint_list(const char *word, bool quoted, json_t *names, const char *these)
+{
+	const char *near = nearest(word, names);
+	char *all = names_join(names, NULL);
+	char *hint = formed("%s%s%s%s%s%s%s%s%s", quoted ? ": '" : "", quoted ? word : "", quoted ? "'" : "",
+	                    near ? "; did you mean '" : *all ? "." : "", near ? near : "", near ? "'?" : "",
+	                    *all ? " " : "", *all ? these : "", all);
+
+	free(all);
+	return hint;
+}
+
+static char *hint_proxy(struct call *c, const struct reply *r, const char *text, const char *name)
+{
+	bool toxiproxy = !strcmp(text, "proxy not found");
+
+	if (!c->proxy || r->status != 404 || !(toxiproxy || (name && !strcmp(name, "proxy"))))
+		return NULL;
+	json_t *names = names_get(c, "/proxies", NULL);
+	char *hint = hint_list(c->proxy, toxiproxy, names, "The proxies are ");
+	json_decref(names);
+	return hint;
+}
+
+static char *hint_toxic(struct call *c, const struct reply *r, const char *text, const char *name)
+{
+	if (r->status != 404 || strcmp(text, "toxic not found") || c->n < 2)
+		return NULL;
+	json_t *names = toxics_get(c);
+	char *hint = hint_list(c->words[1], true, names, "The toxics are ");
+	json_decref(names);
+	return hint;
+}
+
+static char *hint_type(struct call *c, const struct reply *r, const char *text, const char *name)
+{
+	if (r->status != 400 || strcmp(text, "invalid toxic type") || c->n < 2)
+		return NULL;
+	json_t *names = names_get(c, "/behaviors", "behaviors");
+	char *hint = hint_list(c->words[1], true, names, "Please use one of ");
+	json_decref(names);
+	return hint;
+}
+
+/* The rows of /failures at whose `key` stands `word`, or all: what they have at `wanted`, each once. */
+static json_t *failures_get(struct call *c, const char *key, const char *word, const char *wanted)
+{
+	json_t *set = json_object(), *row, *names = json_array(), *none;
+	struct reply r;
+	const char *name;
+	size_t i;
+
+	if (call_send(c, "GET", "/failures", NULL, &r)) {
+		json_array_foreach(json_object_get(r.body, "failures"), i, row)
+			if (!word || !strcmp(text_of(row, key), word))
+				json_object_set_new(set, text_of(row, wanted), json_null());
+		reply_free(&r);
+	}
+	json_object_foreach(set, name, none)
+		json_array_append_new(names, json_string(name));
+	json_decref(set);
+	return names;
+}
+
+/* The protocols with that failure; those with any, if there is no such. */
+static json_t *protocols_with(struct call *c, const char *failure)
+{
+	json_t *names = failure ? failures_get(c, "name", failure, "protocol") : NULL;
+
+	if (json_array_size(names))
+		return names;
+	json_decref(names);
+	return failures_get(c, NULL, NULL, "protocol");
+}
+
+/* Is it about that option? Its value, if there is one. */
+static const char *about(const struct call *c, const char *text, const char *option)
+{
+	const char *value = json_string_value(json_object_get(c->options, option)), *at = strstr(text, option);
+
+	return at && at[strlen(option)] == ':' ? value : NULL;
+}
+
+/* A proxy that is made without a protocol carries tcp, which has no requests and no failures. */
+static char *hint_tcp(struct call *c, const struct reply *r, const char *text, const char *name)
+{
+	const char *failure = about(c, text, "failure");
+
+	if (r->status != 400 || (!failure && !about(c, text, "match")))
+		return NULL;
+	json_t *proxy = proxy_get(c);
+	char *hint = NULL;
+	if (!strcmp(text_of(proxy, "protocol"), "tcp")) {
+		json_t *protocols = protocols_with(c, failure);
+		char *names = names_join(protocols, " or ");
+		hint = formed("; the protocol of proxy %s is tcp: make it with --protocol %s",
+		              text_of(proxy, "name"), *names ? names : "NAME");
+		free(names);
+		json_decref(protocols);
+	}
+	json_decref(proxy);
+	return hint;
+}
+
+/* The server's sentence has not room for all that there are. */
+static char *hint_failure(struct call *c, const struct reply *r, const char *text, const char *name)
+{
+	const char *failure = about(c, text, "failure");
+	char *protocol = failure && r->status == 400 ? protocol_get(c) : NULL, *hint = NULL;
+
+	if (!protocol)
+		return NULL;
+	json_t *names = failures_get(c, "protocol", protocol, "name");
+	const char *near = nearest(failure, names);
+	if (near && strcmp(near, failure))
+		hint = formed("; did you mean '%s'?", near);
+	json_decref(names);
+	free(protocol);
+	return hint;
+}
+
+/* The word that a sentence is about: what it quotes, or the option's name that it begins with. */
+static char *subject(const struct call *c, const char *text)
+{
+	const char *open = strchr(text, '\''), *close = open ? strchr(open + 1, '\'') : NULL, *key, *at;
+	json_t *value;
+
+	if (close)
+		return strndup(open + 1, (size_t)(close - open - 1));
+	json_object_foreach(c->options, key, value)
+		if ((at = strstr(text, key)) && !strncmp(at + strlen(key), ": ", 2))
+			return strdup(key);
+	return NULL;
+}
+
+static char *hint_choice(struct call *c, const struct reply *r, const char *text, const char *name)
+{
+	json_t *choices = choices_of(text);
+	char *word = choices ? subject(c, text) : NULL, *hint = NULL;
+	const char *near = word ? nearest(word, choices) : NULL;
+
+	if (near && strcmp(near, word))
+		hint = formed("; did you mean '%s'?", near);
+	free(word);
+	json_decref(choices);
+	return hint;
+}
+
+static char *(*const hints[])(struct call *, const struct reply *, const char *text, const char *name) = {
+	hint_proxy, hint_toxic, hint_type, hint_tcp, hint_failure, hint_choice,
+};
+
+/* ---- failing ---- */
+
+static int fail_with(const char *text, char *hint)
+{
+	char *whole = formed("%s%s", text, hint ? hint : "");
+	int rc = fail(whole);
+
+	free(whole);
+	free(hint);
+	return rc;
+}
+
+int fail_reply(struct call *c, const struct reply *r)
+{
+	const char *name, *text = reply_error(r, &name);
+	char *hint = NULL;
+
+	if (!text || r->status < 300)
+		return fail_foreign(c, r->status);
+	for (size_t i = 0; !hint && i < sizeof hints / sizeof *hints; i++)
+		hint = hints[i](c, r, text, name);
+	return fail_with(text, hint);
+}
+
+/* No name at all. */
+static int fail_nameless(struct call *c)
+{
+	json_t *body = call_get(c, "/behaviors"), *names = json_object_get(body, "behaviors");
+	int rc = FAILED;
+
+	if (json_is_array(names)) {
+		char *all = names_join(names, NULL);
+		rc = fail_with("Please use one of ", all);
+	} else if (body) {
+		rc = fail_foreign(c, 200);
+	}
+	json_decref(body);
+	return rc;
+}
+
+int fail_names(struct call *c, const char *sentence)
+{
+	if (!sentence)
+		return fail_nameless(c);
+	json_t *names = names_get(c, "/behaviors", "behaviors");
+	char *word = subject(c, sentence);
+	char *hint = hint_list(word ? word : "", false, names, "Please use one of ");
+	free(word);
+	json_decref(names);
+	return fail_with(sentence, hint);
+}
