@@ -10,7 +10,7 @@ import time
 
 import pytest
 from conftest import bare_environment, call
-from harness import PATIENCE, ROOT
+from harness import PATIENCE, ROOT, free_port, listening, until
 
 import vaurien
 
@@ -124,10 +124,59 @@ TYPED = [
 
 @pytest.mark.parametrize("words, completed", TYPED, ids=lambda words: " ".join(words))
 def test_bash_completes(root, words, completed):
+    assert bash_completes(root, words) == completed
+
+
+# Before these stands where the vaurien is: mysql is its first proxy, cache and "c d" are redis.
+ASKED = [
+    (["disable", "ca"], ["cache"]),
+    (["inspect", "my"], ["mysql"]),
+    (["toxic", "add", "ca"], ["cache"]),
+    (["rules", "my"], ["mysql"]),
+    (["toxic", "remove", "cache", "lat"], ["latency_downstream"]),
+    (["toxic", "update", "cache", "mi"], ["mine"]),
+    (["--proxy", "cac"], ["cache"]),
+    (["toxic", "add", "cache", "error", "--failure", "mast"], ["masterdown"]),
+    (["--proxy", "cache", "set-behavior", "error", "--failure", "cluster"], ["cluster_down"]),
+    (["set-behavior", "error", "--failure", "dead"], ["deadlock"]),
+    (["close", "cache", "al"], ["all"]),
+    (["help", "slow_conn"], ["slow_connect"]),
+    (["help", "set-be"], ["set-behavior"]),
+]
+
+
+@pytest.fixture(scope="module")
+def port(root):
+    """Of a vaurien's API, which has proxies and toxics that completion can ask for."""
+    port = free_port()
+    with subprocess.Popen([str(root / "usr/bin/vaurien"), "--add", "mysql=127.0.0.1:0=127.0.0.1:9,mysql", "--add", "cache=127.0.0.1:0=127.0.0.1:9,redis",
+                           "--http", "--http-port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            until(lambda: listening(port))
+            for words in (["latency", "--latency", "1"], ["noop", "--name", "mine"]):
+                call(root / "usr/bin/vaurienctl", "--http-port", str(port), "toxic", "add", "cache", *words, cwd="/")
+            yield str(port)
+        finally:
+            process.terminate()
+
+
+def bash_completes(root, words):
     words = [str(root / "usr/bin" / words[0])] + words[1:]
     text = '. "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _${1##*/} "$1"; printf "%s\\n" "${COMPREPLY[@]}"'
-    path = root / "usr/share/bash-completion/completions" / os.path.basename(words[0])
-    assert call("bash", "-c", text, path, *words, cwd="/").split() == completed
+    return call("bash", "-c", text, root / "usr/share/bash-completion/completions" / os.path.basename(words[0]), *words, cwd="/").split()
+
+
+@pytest.mark.parametrize("words, completed", ASKED, ids=lambda words: " ".join(words))
+def test_bash_asks_the_vaurien(root, port, words, completed):
+    for where in (["--http-port", port], ["--http-port", "=", port], ["--host", "localhost:" + port]):
+        assert bash_completes(root, ["vaurienctl", *where, *words]) == completed
+
+
+def test_bash_offers_failures_of_the_protocol_only(root, port):
+    offered = bash_completes(root, ["vaurienctl", "--http-port", port, "toxic", "add", "cache", "error", "--failure", ""])
+    assert "masterdown" in offered and "deadlock" not in offered and "bad_gateway" not in offered
+    offered = bash_completes(root, ["vaurienctl", "--http-port", port, "set-behavior", "error", "--failure", ""])
+    assert "deadlock" in offered and "masterdown" not in offered
 
 
 def test_bash_completes_behind_an_equals_sign_and_files(root):
@@ -186,12 +235,12 @@ class Terminal:
         os.waitpid(self.pid, 0)
 
 
-def test_zsh_completes(root, tmp_path):
+def test_zsh_completes(root, port, tmp_path):
     need("zsh")
     (tmp_path / "begin").write_text(ZSH % {"root": root})
     zsh = Terminal(". %s\n" % (tmp_path / "begin"))
     try:
-        for words, completed in TYPED:
+        for words, completed in TYPED + [(["vaurienctl", "--http-port", port, *words], completed) for words, completed in ASKED]:
             zsh.type(" ".join(words) + "\x14")
             assert zsh.wait(r"<<(.*?)=?>>").group(1).split() == words[:-1] + completed
     finally:
