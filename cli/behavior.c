@@ -6,7 +6,8 @@
 #include "call.h"
 
 /* /behavior, or /NAME/behavior */
-static bool send_of_proxy(struct call *c, const char *method, const char *what, json_t *body, struct reply *r)
+static bool send_of_proxy(struct call *c, const char *method, const char *what, json_t *body,
+                          struct reply *r)
 {
 	char *path = c->proxy ? path_make("", c->proxy, what, NULL) : path_make("", what, NULL);
 	bool good = call_send(c, method, path, body, r);
@@ -125,7 +126,8 @@ static int get_behavior(struct call *c)
 {
 	proxy_from_word(c);
 	json_t *body = get_of_proxy(c, "behavior");
-	if (c->json || !json_object_get(c->options, "verbose") || !json_is_string(json_object_get(body, "behavior")))
+	if (c->json || !json_object_get(c->options, "verbose")
+	    || !json_is_string(json_object_get(body, "behavior")))
 		return text_show(c, body, "behavior");
 	behavior_show(body);
 	json_decref(body);
@@ -205,7 +207,8 @@ static int fail_several(const struct call *c, const char *option)
 	for (char *p = flag; *p; p++)
 		*p = *p == '_' ? '-' : *p;
 	int n = asprintf(&sentence, "--%s: several behaviors take no options, only percentages; "
-	                 "set one alone: 'vaurienctl set-behavior NAME --%s %s%s'", flag, flag, value,
+	                 "set one alone: 'vaurienctl set-behavior NAME --%s %s%s'",
+	                 flag, flag, value,
 	                 strcmp(option, "probability") ? " --probability SHARE" : "");
 	assert(n > 0);
 	int rc = fail(sentence);
@@ -284,7 +287,8 @@ static int set_backend(struct call *c)
 
 /* ---- tables ---- */
 
-static int table_of(struct call *c, json_t *body, const char *key, const struct column *columns, const char *none)
+static int table_of(struct call *c, json_t *body, const char *key, const struct column *columns,
+                    const char *none)
 {
 	json_t *rows = reply_rows(body, key), *row;
 	size_t i;
@@ -297,8 +301,10 @@ static int table_of(struct call *c, json_t *body, const char *key, const struct 
 	} else if (c->json) {
 		json_show(body);
 	} else {
-		json_array_foreach(rows, i, row)
-			json_object_set_new(row, "options", pairs_make(json_object_get(row, "options")));
+		json_array_foreach(rows, i, row) {
+			json_t *pairs = pairs_make(json_object_get(row, "options"));
+			json_object_set_new(row, "options", pairs);
+		}
 		table_show(columns, rows, none);
 	}
 	json_decref(body);
@@ -308,8 +314,9 @@ static int table_of(struct call *c, json_t *body, const char *key, const struct 
 static int rules(struct call *c)
 {
 	static const struct column columns[] = {
-		{ "name", "rule" }, { "behavior", "behavior" }, { "seen", "seen" }, { "hits", "hits" },
-		{ "unreachable", "unreachable" }, { "options", "options" }, { NULL },
+		{ "name", "rule" }, { "behavior", "behavior" }, { "seen", "seen" },
+		{ "hits", "hits" }, { "unreachable", "unreachable" }, { "options", "options" },
+		{ NULL },
 	};
 	return table_of(c, get_of_proxy(c, "rules"), "rules", columns, "no rules");
 }
@@ -352,21 +359,24 @@ static const char *const get_options[] = { "verbose", NULL };
 
 const struct action behavior_actions[] = {
 	{ "list-behaviors", NULL, "list the behaviors", 0, 1, NULL, list_behaviors },
-	{ "set-behavior", "BEHAVIOR [--OPTION VALUE]...", "change the behavior, on all connections at once",
-	  0, 1, any, set_behavior,
+	{ "set-behavior", "BEHAVIOR [--OPTION VALUE]...",
+	  "change the behavior, on all connections at once", 0, 1, any, set_behavior,
 	  "BEHAVIOR is a name, or names with percentages: 20:delay,10:error.\n"
-	  "Conditions say which requests, how often and for how long: --match REGEX, --client ADDRESS,\n"
-	  "--direction request|response|both, --probability 0.1, --per connection|exchange, --skip N,\n"
-	  "--times N, --every N, --ttl 60s, --share proxy. docs/behaviors.md describes them.\n\n"
+	  "Conditions say which requests, how often and for how long: --match REGEX,\n"
+	  "--client ADDRESS, --direction request|response|both, --probability 0.1,\n"
+	  "--per connection|exchange, --skip N, --times N, --every N, --ttl 60s, --share proxy.\n"
+	  "docs/behaviors.md describes them.\n\n"
 	  "examples:\n"
 	  "  vaurienctl set-behavior delay --sleep 2s\n"
-	  "  vaurienctl set-behavior error --failure deadlock --match '^QUERY UPDATE' --times 1\n" },
-	{ "get-behavior", "[--verbose]", "show the behavior's name", 0, 1, get_options, get_behavior,
-	  "  --verbose  show its options too, as set-behavior takes them\n" },
+	  "  vaurienctl set-behavior error --failure deadlock --match '^QUERY' --times 1\n" },
+	{ "get-behavior", "[--verbose]", "show the behavior's name", 0, 1, get_options,
+	  get_behavior, "  --verbose  show its options too, as set-behavior takes them\n" },
 	{ "get-backend", NULL, "show where new connections go", 0, 1, NULL, get_backend },
 	{ "set-backend", "HOST:PORT", "change where new connections go", 1, 1, NULL, set_backend },
-	{ "info", NULL, "show the version, the seed, the proxies and their connections", 0, 1, NULL, info },
-	{ "rules", "[PROXY]", "list its rules, and how often each has taken effect", 0, 1, NULL, rules },
+	{ "info", NULL, "show the version, the seed, the proxies and their connections", 0, 1, NULL,
+	  info },
+	{ "rules", "[PROXY]", "list its rules, and how often each has taken effect", 0, 1, NULL,
+	  rules },
 	{ "failures", "[PROXY]", "list the errors that `error` can send", 0, 1, NULL, failures },
 	{ NULL },
 };

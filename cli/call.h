@@ -1,4 +1,4 @@
-/* call.h - the command line, understood; and what its actions are made of: requests, answers, tables. */
+/* call.h - the command line, and what its actions are made of: requests, answers, tables. */
 #ifndef CALL_H
 #define CALL_H
 
@@ -14,11 +14,11 @@ enum { WORDS = 2 };                     /* that an action takes at most */
 struct call {
 	const char *host;               /* a URL, or unix:/path */
 	const char *http_host, *http_port, *token;
-	const char *proxy;              /* whose behavior, backend and rules; NULL: the first proxy's */
+	const char *proxy;              /* which proxy is meant; NULL: the first */
 	bool json;
 	const struct action *action;
 	const char *words[WORDS]; unsigned n;   /* its arguments */
-	json_t *options;                /* --NAME VALUE after them, as texts; true without a value */
+	json_t *options;                /* --NAME VALUE, as texts; true without a value */
 	CURL *curl;
 };
 
@@ -81,8 +81,8 @@ bool call_send(struct call *, const char *method, const char *path, json_t *body
 json_t *call_get(struct call *, const char *path);
 
 /* Prints the sentence when it is done; with --json the answer. The exit code. */
-int call_do(struct call *, const char *method, const char *path, json_t *body, const char *said, ...)
-	__attribute__((format(printf, 5, 6)));
+int call_do(struct call *, const char *method, const char *path, json_t *body, const char *said,
+            ...) __attribute__((format(printf, 5, 6)));
 
 /* GET, and `take` is given the answer in lines, as they come. False: no answer, or it broke off. */
 bool call_stream(struct call *, const char *path, void (*take)(void *whom, char *line), void *whom,
@@ -117,9 +117,11 @@ struct column { const char *key, *title; };
 
 extern bool headings;                           /* --no-headings: false */
 
-/* Rows are objects. On a terminal a table, or `none` without a row; else a line a row, with tabs. */
+/* Rows are objects. On a terminal a table, or `none` without rows; else lines with tabs. */
 void table_show(const struct column *, const json_t *rows, const char *none);
-void table_bare(const struct column *, const json_t *rows, const char *none);   /* off a terminal without headings */
+
+/* The same, off a terminal without headings. */
+void table_bare(const struct column *, const json_t *rows, const char *none);
 char *value_show(const json_t *);               /* in one line; to be freed */
 char *line_make(const char *text);              /* the same of a text */
 json_t *pairs_make(const json_t *object);       /* "latency=100 jitter=20", without what is null */
@@ -131,8 +133,8 @@ json_t *value_parse(const json_t *text);        /* 2, 0.5, true and false; the r
 
 /* The one of `names`, an array of texts, that `word` may have meant. NULL: none is near. */
 const char *nearest(const char *word, const json_t *names);
-json_t *choices_of(const char *sentence);       /* "... expected one of a, b": an array; NULL: none */
-char *names_join(const json_t *names, const char *last);        /* "a, b"; with `last` "a, b or c" */
+json_t *choices_of(const char *sentence);       /* "... expected one of a, b"; NULL: none */
+char *names_join(const json_t *names, const char *last);        /* "a, b"; `last`: "a, b or c" */
 
 /* ---- errors.c ---- */
 
@@ -150,7 +152,7 @@ json_t *toxics_exported(const json_t *toxics, const char *proxy);       /* what 
 
 /* ---- proxies.c ---- */
 
-/* An object of proxies by name, as an array in the order of the names. NULL: it is no such thing. */
+/* An object of proxies by name, as an array in the order of names. NULL: it is none. */
 json_t *proxies_sorted(json_t *proxies);
 
 #endif

@@ -23,7 +23,7 @@ int fail_foreign(struct call *c, long status)
 
 	while (n && where[n - 1] == '/')
 		n--;
-	fprintf(stderr, "vaurienctl: %.*s is not Vaurien's API: its answer, of HTTP status %ld, is none of it\n",
+	fprintf(stderr, "vaurienctl: %.*s is not Vaurien's API; it answers with HTTP status %ld\n",
 	        (int)n, where, status);
 	curl_free(url);
 	return FAILED;
@@ -117,10 +117,12 @@ static char *hint_list(const char *word, bool quoted, json_t *names, const char 
 {
 	const char *near = nearest(word, names);
 	char *all = names_join(names, NULL);
-	char *hint = formed("%s%s%s%s%s%s%s%s%s", quoted ? ": '" : "", quoted ? word : "", quoted ? "'" : "",
-	                    near ? "; did you mean '" : *all ? "." : "", near ? near : "", near ? "'?" : "",
-	                    *all ? " " : "", *all ? these : "", all);
+	char *which = quoted ? formed(": '%s'", word) : formed("%s", "");
+	char *meant = near ? formed("; did you mean '%s'?", near) : formed("%s", *all ? "." : "");
+	char *hint = formed("%s%s%s%s%s", which, meant, *all ? " " : "", *all ? these : "", all);
 
+	free(which);
+	free(meant);
 	free(all);
 	return hint;
 }
@@ -157,7 +159,7 @@ static char *hint_type(struct call *c, const struct reply *r, const char *text, 
 	return hint;
 }
 
-/* The rows of /failures at whose `key` stands `word`, or all: what they have at `wanted`, each once. */
+/* What the rows of /failures have at `wanted`, each once: those with `word` at `key`, or all. */
 static json_t *failures_get(struct call *c, const char *key, const char *word, const char *wanted)
 {
 	json_t *set = json_object(), *row, *names = json_array(), *none;
@@ -191,7 +193,8 @@ static json_t *protocols_with(struct call *c, const char *failure)
 /* Is it about that option? Its value, if there is one. */
 static const char *about(const struct call *c, const char *text, const char *option)
 {
-	const char *value = json_string_value(json_object_get(c->options, option)), *at = strstr(text, option);
+	const char *value = json_string_value(json_object_get(c->options, option));
+	const char *at = strstr(text, option);
 
 	return at && at[strlen(option)] == ':' ? value : NULL;
 }
@@ -237,7 +240,8 @@ static char *hint_failure(struct call *c, const struct reply *r, const char *tex
 /* The word that a sentence is about: what it quotes, or the option's name that it begins with. */
 static char *subject(const struct call *c, const char *text)
 {
-	const char *open = strchr(text, '\''), *close = open ? strchr(open + 1, '\'') : NULL, *key, *at;
+	const char *open = strchr(text, '\''), *close = open ? strchr(open + 1, '\'') : NULL;
+	const char *key, *at;
 	json_t *value;
 
 	if (close)
@@ -261,7 +265,8 @@ static char *hint_choice(struct call *c, const struct reply *r, const char *text
 	return hint;
 }
 
-static char *(*const hints[])(struct call *, const struct reply *, const char *text, const char *name) = {
+static char *(*const hints[])(struct call *, const struct reply *, const char *text,
+                              const char *name) = {
 	hint_proxy, hint_toxic, hint_type, hint_tcp, hint_failure, hint_choice,
 };
 

@@ -4,7 +4,9 @@
 
 #include "call.h"
 
-static const char *const proxy_fields[] = { "name", "listen", "upstream", "enabled", "protocol", NULL };
+static const char *const proxy_fields[] = {
+	"name", "listen", "upstream", "enabled", "protocol", NULL,
+};
 
 /* What populate takes: without what was counted. */
 static json_t *exported(const json_t *proxy)
@@ -14,14 +16,15 @@ static json_t *exported(const json_t *proxy)
 	for (const char *const *field = proxy_fields; *field; field++)
 		if (json_object_get(proxy, *field))
 			json_object_set(made, *field, json_object_get(proxy, *field));
-	json_object_set_new(made, "toxics", toxics_exported(json_object_get(proxy, "toxics"), text_of(proxy, "name")));
+	json_t *toxics = toxics_exported(json_object_get(proxy, "toxics"), text_of(proxy, "name"));
+	json_object_set_new(made, "toxics", toxics);
 	return made;
 }
 
 static int export(struct call *c)
 {
-	json_t *proxies = call_get(c, "/proxies"), *rows = proxies ? proxies_sorted(proxies) : NULL, *row;
-	json_t *all = json_array();
+	json_t *proxies = call_get(c, "/proxies"), *rows = proxies ? proxies_sorted(proxies) : NULL;
+	json_t *all = json_array(), *row;
 	size_t i;
 	int rc = 0;
 
@@ -51,7 +54,8 @@ static json_t *file_read(const char *path)
 	if (f != stdin)
 		fclose(f);
 	if (!made)
-		fprintf(stderr, "vaurienctl: %s: line %d: expected JSON: %s\n", path, error.line, error.text);
+		fprintf(stderr, "vaurienctl: %s: line %d: expected JSON: %s\n", path, error.line,
+		        error.text);
 	return made;
 }
 
@@ -88,7 +92,8 @@ static int populate(struct call *c)
 }
 
 const struct action file_actions[] = {
-	{ "populate", "FILE", "create the proxies of a JSON file; - is the standard input", 1, 1, NULL, populate,
+	{ "populate", "FILE", "create the proxies of a JSON file; - is the standard input", 1, 1,
+	  NULL, populate,
 	  "FILE is what `vaurienctl export` prints, or a file of Toxiproxy's. A proxy that is\n"
 	  "there already stays if it has the same addresses; otherwise it is replaced.\n" },
 	{ "export", NULL, "print all proxies as JSON, as populate takes them", 0, 0, NULL, export },

@@ -1,4 +1,4 @@
-/* help.c - what vaurienctl prints of itself: of all actions, of one, and where a behavior is described. */
+/* help.c - help for all actions, for one, and where a behavior's options are shown. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,13 +7,15 @@
 /* The manual page and the completions are made of this; see packaging/. */
 void usage(FILE *to)
 {
-	fputs("usage: vaurienctl [-h] [--version] [--host URL] [--http-host HOST] [--http-port PORT]\n"
-	      "                  [--token TOKEN] [--proxy NAME] [--json] [--no-headings] ACTION [ARGUMENT]...\n", to);
+	fputs("usage: vaurienctl [-h] [--version] [--host URL] [--http-host HOST]\n"
+	      "                  [--http-port PORT] [--token TOKEN] [--proxy NAME] [--json]\n"
+	      "                  [--no-headings] ACTION [ARGUMENT]...\n", to);
 }
 
 static void action_line(const struct action *a)
 {
-	int n = printf("  %s%s%s", a->name, a->arguments ? " " : "", a->arguments ? a->arguments : "");
+	int n = printf("  %s%s%s", a->name, a->arguments ? " " : "",
+	               a->arguments ? a->arguments : "");
 
 	printf("%s%*s%s\n", n > 23 ? "\n" : "", n > 23 ? 25 : 25 - n, "", a->help);
 }
@@ -31,11 +33,12 @@ void help_all(void)
 	     "  --http-host HOST  its host alone (localhost), or unix:/path\n"
 	     "  --http-port PORT  its port alone (8080)\n"
 	     "  --token TOKEN     the text that vaurien was given as --http-token\n"
-	     "  --proxy NAME      which of several proxies; default: the first. For an action with PROXY it may\n"
-	     "                    stand instead of that word\n"
+	     "  --proxy NAME      which of several proxies; default: the first. It may stand\n"
+	     "                    instead of an action's word PROXY\n"
 	     "  --json            print the whole answer\n"
 	     "  --no-headings     print tables without their first line\n\n"
-	     "VAURIEN_URL (or TOXIPROXY_URL) and VAURIEN_TOKEN in the environment stand for --host and --token.\n"
+	     "VAURIEN_URL (or TOXIPROXY_URL) and VAURIEN_TOKEN in the environment stand for\n"
+	     "--host and --token.\n"
 	     "After the name in set-behavior all other --options belong to that behavior, as in\n"
 	     "  vaurienctl set-behavior delay --sleep 2s --before=false\n"
 	     "and those of a toxic are its attributes and conditions, as in\n"
@@ -48,15 +51,17 @@ static void behavior_where(const char *behavior)
 	char *line = line_make(strchr(behavior, ':') && !strchr(behavior, ',') ? name : behavior);
 
 	if (strchr(behavior, ','))
-		puts("`vaurien --list behaviors` shows the options of all behaviors; so does docs/behaviors.md.");
+		puts("`vaurien --list behaviors` shows the options of all behaviors.");
 	else
-		printf("`vaurien --list %s` shows the options of %s; so does docs/behaviors.md.\n", line, line);
+		printf("`vaurien --list %s` shows the options of %s; so does docs/behaviors.md.\n",
+		       line, line);
 	free(line);
 }
 
 void help_action(const struct action *a, const char *behavior)
 {
-	printf("usage: vaurienctl [OPTION]... %s%s%s\n\n", a->name, a->arguments ? " " : "", a->arguments ? a->arguments : "");
+	printf("usage: vaurienctl [OPTION]... %s%s%s\n\n", a->name, a->arguments ? " " : "",
+	       a->arguments ? a->arguments : "");
 	printf("%s: %s.\n", a->name, a->help);
 	if (a->more)
 		printf("\n%s", a->more);
@@ -64,7 +69,7 @@ void help_action(const struct action *a, const char *behavior)
 	if (behavior)
 		behavior_where(behavior);
 	else if (a->options == any)
-		puts("`vaurien --list behaviors` shows all behaviors with their options; so does docs/behaviors.md.");
+		puts("`vaurien --list behaviors` shows all behaviors with their options.");
 	puts("`vaurienctl --help` shows the options that all actions have.");
 }
 
@@ -77,7 +82,8 @@ bool help_group(const char *word)
 		if (strncmp(a->name, word, n) || a->name[n] != ' ')
 			continue;
 		if (!found)
-			printf("usage: vaurienctl [OPTION]... %s ACTION [ARGUMENT]...\n\nactions:\n", word);
+			printf("usage: vaurienctl [OPTION]... %s ACTION [ARGUMENT]...\n\n"
+			       "actions:\n", word);
 		found = true;
 		action_line(a);
 	}
@@ -146,7 +152,8 @@ static int help_behavior(struct call *c, const char *word)
 
 static int help(struct call *c)
 {
-	const struct action *a = c->n ? action_named(c->words[0], c->n > 1 ? c->words[1] : NULL) : NULL;
+	const struct action *a =
+		c->n ? action_named(c->words[0], c->n > 1 ? c->words[1] : NULL) : NULL;
 
 	if (!c->n)
 		help_all();

@@ -63,7 +63,8 @@ static void no_answer(const struct call *c, const struct reply *r, const char *u
 	else if (r->broken)
 		fprintf(stderr, "vaurienctl: %s: %s\n", where, r->broken);
 	else
-		fprintf(stderr, "vaurienctl: no answer from %s: %s%s\n", where, curl_easy_strerror(code),
+		fprintf(stderr, "vaurienctl: no answer from %s: %s%s\n", where,
+		        curl_easy_strerror(code),
 		        code == CURLE_COULDNT_CONNECT ? ". Is vaurien running with --http?" : "");
 }
 
@@ -109,7 +110,8 @@ json_t *call_get(struct call *c, const char *path)
 	return body;
 }
 
-int call_do(struct call *c, const char *method, const char *path, json_t *body, const char *said, ...)
+int call_do(struct call *c, const char *method, const char *path, json_t *body, const char *said,
+            ...)
 {
 	struct reply r;
 	va_list args;
@@ -155,8 +157,8 @@ static size_t stream_take(char *bytes, size_t size, size_t n, void *stream)
 	size_t had = r->n;
 	if (!reply_take(bytes, size, n, r) || r->status != 200)
 		return r->broken ? 0 : size * n;
-	for (line = r->text, from = line + had; (end = memchr(from, '\n', r->n - (size_t)(from - r->text)));
-	     line = from = end + 1) {
+	for (line = r->text, from = line + had;
+	     (end = memchr(from, '\n', r->n - (size_t)(from - r->text))); line = from = end + 1) {
 		*end = 0;
 		s->take(s->whom, line);
 	}
@@ -169,7 +171,8 @@ static size_t stream_take(char *bytes, size_t size, size_t n, void *stream)
 }
 
 /* A stream of events has no end; all that stands before its first event, or instead of it, has. */
-static int stream_waits(void *stream, curl_off_t total, curl_off_t now, curl_off_t to_send, curl_off_t sent)
+static int stream_waits(void *stream, curl_off_t total, curl_off_t now, curl_off_t to_send,
+                        curl_off_t sent)
 {
 	struct stream *s = stream;
 	curl_off_t elapsed = 0;

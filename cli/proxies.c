@@ -86,7 +86,8 @@ static int list(struct call *c)
 static void inspect_show(const struct call *c, json_t *proxy, json_t *toxics)
 {
 	if (on_terminal() && headings) {
-		char *listen = line_make(text_of(proxy, "listen")), *upstream = line_make(text_of(proxy, "upstream"));
+		char *listen = line_make(text_of(proxy, "listen"));
+		char *upstream = line_make(text_of(proxy, "upstream"));
 		printf("%s: %s -> %s, %s\n\n", c->words[0], listen, upstream, enabled_word(proxy));
 		free(listen);
 		free(upstream);
@@ -118,8 +119,10 @@ static int create(struct call *c)
 	json_t *body = json_pack("{s:s}", "name", c->words[0]), *text;
 	const char *key;
 
-	json_object_foreach(c->options, key, text)
-		json_object_set_new(body, key, strcmp(key, "enabled") ? json_incref(text) : value_parse(text));
+	json_object_foreach(c->options, key, text) {
+		bool flag = !strcmp(key, "enabled");
+		json_object_set_new(body, key, flag ? value_parse(text) : json_incref(text));
+	}
 	return call_do(c, "POST", "/proxies", body, "Created new proxy %s", c->words[0]);
 }
 
@@ -172,7 +175,8 @@ static void taken_add(FILE *out, const json_t *proxy)
 	size_t i;
 
 	json_array_foreach(toxics, i, toxic) {
-		char *name = line_make(text_of(toxic, "name")), *type = line_make(text_of(toxic, "type"));
+		char *name = line_make(text_of(toxic, "name"));
+		char *type = line_make(text_of(toxic, "type"));
 		char *whose = i ? NULL : line_make(text_of(proxy, "name"));
 		if (whose)
 			fprintf(out, "; removed from %s: ", whose);
@@ -188,7 +192,8 @@ static void taken_add(FILE *out, const json_t *proxy)
 /* All that a reset takes away, and enables. NULL: it is not to be had, which it has printed. */
 static char *taken_make(struct call *c)
 {
-	json_t *proxies = call_get(c, "/proxies"), *rows = proxies ? proxies_sorted(proxies) : NULL, *row;
+	json_t *proxies = call_get(c, "/proxies"), *rows = proxies ? proxies_sorted(proxies) : NULL;
+	json_t *row;
 	char *text = NULL;
 	size_t size, i;
 
@@ -225,18 +230,23 @@ static const char *const create_options[] = { "listen", "upstream", "enabled", "
 
 const struct action proxy_actions[] = {
 	{ "list", NULL, "list the proxies", 0, 0, NULL, list },
-	{ "inspect", "PROXY", "show its addresses and toxics, with their conditions", 1, 1, NULL, inspect },
-	{ "create", "PROXY --listen HOST:PORT --upstream HOST:PORT [--enabled BOOL] [--protocol NAME]",
+	{ "inspect", "PROXY", "show its addresses and toxics, with their conditions", 1, 1, NULL,
+	  inspect },
+	{ "create",
+	  "PROXY --listen HOST:PORT --upstream HOST:PORT [--enabled BOOL] [--protocol NAME]",
 	  "create a proxy", 1, 1, create_options, create,
 	  "  --listen HOST:PORT    where clients connect; port 0 is any free port\n"
 	  "  --upstream HOST:PORT  the server that it connects them to\n"
 	  "  --enabled BOOL        false: create it, but accept no connections (default true)\n"
-	  "  --protocol NAME       what they use: mysql, postgres, redis, memcache, http, smtp (default tcp);\n"
-	  "                        only with the right one can `error` answer as that server does\n" },
+	  "  --protocol NAME       mysql, postgres, redis, memcache, http, smtp or tcp (default);\n"
+	  "                        `error` answers as a server of that protocol does\n" },
 	{ "delete", "PROXY", "delete it, and close its connections", 1, 1, NULL, delete },
 	{ "enable", "PROXY", "accept connections again", 1, 1, NULL, enable },
-	{ "disable", "PROXY", "stop accepting connections, and close the open ones", 1, 1, NULL, disable },
-	{ "toggle", "PROXY", "disable it if it is enabled, enable it if it is disabled", 1, 1, NULL, toggle },
-	{ "reset", NULL, "enable all proxies, and remove their behaviors, rules and toxics", 0, 0, NULL, reset },
+	{ "disable", "PROXY", "stop accepting connections, and close the open ones", 1, 1, NULL,
+	  disable },
+	{ "toggle", "PROXY", "disable it if it is enabled, enable it if it is disabled", 1, 1, NULL,
+	  toggle },
+	{ "reset", NULL, "enable all proxies, and remove their behaviors, rules and toxics", 0, 0,
+	  NULL, reset },
 	{ NULL },
 };

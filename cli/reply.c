@@ -6,7 +6,7 @@
 
 #include "call.h"
 
-/* An answer has 5 MB at 10000 connections, the most that vaurien lists without being asked for more. */
+/* An answer has 5 MB at 10000 connections, the most that vaurien lists by default. */
 enum { TEXT_MOST = 16 << 20, HEADERS_MOST = 64 << 10, ROWS_MOST = 100000 };
 enum { JSON_MOST = 256 << 20 };         /* bytes of memory for all JSON values at a time */
 

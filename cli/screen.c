@@ -6,7 +6,7 @@
 
 #include "call.h"
 
-/* A stream that is on its way to a descriptor; `begun` of a character of UTF-8 is kept until it is whole. */
+/* A stream to a descriptor; a character of UTF-8 is kept in `begun` until it is whole. */
 struct screen { int fd; unsigned char begun[4]; unsigned have, need; };
 
 static struct screen screens[2] = { { STDOUT_FILENO }, { STDERR_FILENO } };

@@ -9,8 +9,9 @@
 
 json_t *value_parse(const json_t *text)
 {
-	json_t *value = json_is_string(text) ? json_loads(json_string_value(text), JSON_DECODE_ANY, NULL)
-	              : json_incref((json_t *)text);
+	json_t *value = json_is_string(text)
+	                        ? json_loads(json_string_value(text), JSON_DECODE_ANY, NULL)
+	                        : json_incref((json_t *)text);
 
 	if (json_is_number(value) || json_is_boolean(value))
 		return value;
@@ -82,8 +83,9 @@ json_t *pairs_make(const json_t *object)
 static char *number_typed(const json_t *value)
 {
 	char *text;
-	int n = json_is_integer(value) ? asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value))
-	                               : asprintf(&text, "%.15g", json_real_value(value));
+	int n = json_is_integer(value)
+	                ? asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value))
+	                : asprintf(&text, "%.15g", json_real_value(value));
 
 	assert(n > 0);
 	return text;
@@ -92,7 +94,8 @@ static char *number_typed(const json_t *value)
 /* As a shell takes it. */
 static void word_print(FILE *out, const char *text)
 {
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.,:/@%+=-";
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                            "0123456789_.,:/@%+=-";
 
 	if (*text && strspn(text, plain) == strlen(text)) {
 		fputs(text, out);

@@ -7,7 +7,8 @@
 
 /* What stands beside `attributes`, not in them. */
 static const char *const toxic_fields[] = {
-	"name", "type", "stream", "toxicity", "match", "client", "skip", "times", "every", "ttl", "per", "share", NULL,
+	"name", "type", "stream", "toxicity", "match", "client", "skip", "times", "every", "ttl",
+	"per", "share", NULL,
 };
 
 /* What is no condition of a toxic. */
@@ -29,7 +30,7 @@ static bool is_field(const char *key)
 
 /* ---- shown ---- */
 
-/* As Toxiproxy's own client prints it: the shortest that is still this number, from a million on with an exponent. */
+/* As Toxiproxy's own client: the shortest that is still this number, from a million on 1e+06. */
 static char *number_show(double d)
 {
 	char *text = malloc(64);
@@ -47,7 +48,8 @@ static char *number_show(double d)
 
 static void attribute_show(const char *key, const json_t *value)
 {
-	char *text = json_is_number(value) ? number_show(json_number_value(value)) : value_show(value);
+	char *text = json_is_number(value) ? number_show(json_number_value(value))
+	                                   : value_show(value);
 	char *name = line_make(key);
 
 	printf("\t%s=%s", name, text);
@@ -109,9 +111,9 @@ static void toxic_line(const json_t *toxic)
 void toxics_show(json_t *toxics)
 {
 	static const struct column columns[] = {
-		{ "name", "toxic" }, { "type", "type" }, { "stream", "stream" }, { "toxicity", "toxicity" },
-		{ "seen", "seen" }, { "hits", "hits" }, { "attributes", "attributes" },
-		{ "conditions", "conditions" }, { NULL },
+		{ "name", "toxic" }, { "type", "type" }, { "stream", "stream" },
+		{ "toxicity", "toxicity" }, { "seen", "seen" }, { "hits", "hits" },
+		{ "attributes", "attributes" }, { "conditions", "conditions" }, { NULL },
 	};
 	json_t *toxic, *conditions;
 	size_t i;
@@ -122,7 +124,8 @@ void toxics_show(json_t *toxics)
 			continue;
 		}
 		conditions = conditions_make(toxic);
-		json_object_set_new(toxic, "attributes", pairs_make(json_object_get(toxic, "attributes")));
+		json_object_set_new(toxic, "attributes",
+		                    pairs_make(json_object_get(toxic, "attributes")));
 		json_object_set_new(toxic, "conditions", pairs_make(conditions));
 		json_decref(conditions);
 	}
@@ -132,7 +135,7 @@ void toxics_show(json_t *toxics)
 
 /* ---- exported ---- */
 
-static const char group[] = "behavior"; /* the name of what set-behavior has set, which no toxic can be given */
+static const char group[] = "behavior"; /* what set-behavior has set; no toxic can have that name */
 
 static size_t count_named(const json_t *toxics, const char *name)
 {
@@ -166,7 +169,7 @@ static json_t *toxic_exported(const json_t *toxic)
 	return made;
 }
 
-/* A behavior is a toxic by another name; not so several with percents, of which one draw decides. */
+/* A behavior is a toxic by another name; several with percents are none: one draw decides. */
 json_t *toxics_exported(const json_t *toxics, const char *proxy)
 {
 	json_t *made = json_array(), *toxic, *one;
@@ -199,15 +202,18 @@ static json_t *toxic_body(const struct call *c)
 	json_object_foreach(c->options, key, text)
 		if (!is_field(key))
 			json_object_set_new(attributes, key, value_parse(text));
-		else    /* a name may look like a number */
-			json_object_set_new(body, key, !strcmp(key, "name") ? json_incref(text) : value_parse(text));
+		else if (!strcmp(key, "name"))  /* it may look like a number */
+			json_object_set(body, key, text);
+		else
+			json_object_set_new(body, key, value_parse(text));
 	json_object_set_new(body, "attributes", attributes);
 	return body;
 }
 
 static void added_show(const struct call *c, const json_t *toxic)
 {
-	char *stream = line_make(text_of(toxic, "stream")), *type = line_make(text_of(toxic, "type"));
+	char *stream = line_make(text_of(toxic, "stream"));
+	char *type = line_make(text_of(toxic, "type"));
 	char *name = line_make(text_of(toxic, "name"));
 
 	printf("Added %s %s toxic '%s' on proxy '%s'\n", stream, type, name, c->words[0]);
@@ -258,18 +264,22 @@ static int toxic_remove(struct call *c)
 }
 
 #define CONDITIONS \
-	"Conditions narrow it down: --match REGEX, --client ADDRESS, --skip N, --times N, --every N,\n" \
-	"--ttl 60s, --per connection|exchange, --share proxy. docs/toxiproxy.md describes them.\n"
+	"Conditions narrow it down: --match REGEX, --client ADDRESS, --skip N, --times N,\n" \
+	"--every N, --ttl 60s, --per connection|exchange, --share proxy. docs/toxiproxy.md\n" \
+	"describes them.\n"
 
 const struct action toxic_actions[] = {
-	{ "toxic add", "PROXY TYPE [--name NAME] [--stream STREAM] [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
+	{ "toxic add",
+	  "PROXY TYPE [--name NAME] [--stream STREAM] [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
 	  "add a rule under Toxiproxy's names; every behavior is a type", 2, 2, any, toxic_add,
 	  "  --name NAME        default: the type and the stream, as latency_downstream\n"
 	  "  --stream STREAM    upstream, downstream or both\n"
 	  "  --toxicity SHARE   of the connections, from 0 to 1 (default 1)\n\n" CONDITIONS
-	  "\nexample:\n  vaurienctl toxic add db latency --latency 100ms --jitter 20ms --client 10.0.0.0/8\n" },
+	  "\nexample:\n"
+	  "  vaurienctl toxic add db latency --latency 100ms --client 10.0.0.0/8\n" },
 	{ "toxic update", "PROXY NAME [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
 	  "change what is given; the rest stays", 2, 2, any, toxic_update, CONDITIONS },
-	{ "toxic remove", "PROXY NAME", "remove it; what it holds back goes on", 2, 2, NULL, toxic_remove },
+	{ "toxic remove", "PROXY NAME", "remove it; what it holds back goes on", 2, 2, NULL,
+	  toxic_remove },
 	{ NULL },
 };

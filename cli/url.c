@@ -78,8 +78,9 @@ char *call_url(const struct call *c, const char *path)
 
 	assert(u);
 	bool good = unix_path(c) ? url_set(u, CURLUPART_URL, "http://localhost")
-	          : url_host(u, c->host) && (!c->http_host || url_http_host(u, c->http_host))
-	                                 && (!c->http_port || url_set(u, CURLUPART_PORT, c->http_port));
+	          : url_host(u, c->host)
+	            && (!c->http_host || url_http_host(u, c->http_host))
+	            && (!c->http_port || url_set(u, CURLUPART_PORT, c->http_port));
 	if (good && url_path(u, path))
 		curl_url_get(u, CURLUPART_URL, &url, 0);
 	curl_url_cleanup(u);

@@ -12,14 +12,18 @@ const char *const any[] = { NULL };
 const struct action *const *action_tables(void)
 {
 	static const struct action *const tables[] = {
-		behavior_actions, proxy_actions, file_actions, toxic_actions, watch_actions, help_actions, NULL,
+		behavior_actions, proxy_actions, file_actions, toxic_actions, watch_actions,
+		help_actions, NULL,
 	};
 	return tables;
 }
 
 /* ---- the command line ---- */
 
-enum { OPT_HOST = 256, OPT_HTTP_HOST, OPT_HTTP_PORT, OPT_TOKEN, OPT_PROXY, OPT_JSON, OPT_HEADINGS, OPT_VERSION };
+enum {
+	OPT_HOST = 256, OPT_HTTP_HOST, OPT_HTTP_PORT, OPT_TOKEN, OPT_PROXY, OPT_JSON, OPT_HEADINGS,
+	OPT_VERSION,
+};
 
 static const struct option flags[] = {
 	{ "help",      no_argument,       NULL, 'h' },
@@ -47,8 +51,9 @@ static int misuse_name(const char *why, const char *what, json_t *names)
 	const char *near = nearest(what + strspn(what, "-"), names);
 
 	usage(stderr);
-	fprintf(stderr, "vaurienctl: error: %s%s%s%s%s%s\n", why, what, near ? "; did you mean '" : "",
-	        near && *what == '-' ? "--" : "", near ? near : "", near ? "'?" : "");
+	fprintf(stderr, "vaurienctl: error: %s%s%s%s%s%s\n", why, what,
+	        near ? "; did you mean '" : "", near && *what == '-' ? "--" : "", near ? near : "",
+	        near ? "'?" : "");
 	json_decref(names);
 	return MISUSED;
 }
@@ -71,7 +76,7 @@ static bool call_takes(const struct call *c, const char *name)
 	return false;
 }
 
-/* "--inject", "--sleep=2", or "--sleep" and the `next` word. Takes 1 or 2 words; 0: it is not text. */
+/* "--inject", "--sleep=2", or "--sleep" and the `next` word. Takes 1 or 2 words; 0: not text. */
 static int option_take(json_t *options, const char *word, const char *next)
 {
 	const char *equals = strchr(word, '=');
@@ -95,7 +100,8 @@ static const struct action *action_find(const char *first, const char *second)
 	EACH_ACTION(a) {
 		if (!strcmp(a->name, first))
 			return a;
-		if (second && !strncmp(a->name, first, n) && a->name[n] == ' ' && !strcmp(a->name + n + 1, second))
+		if (second && !strncmp(a->name, first, n) && a->name[n] == ' '
+		    && !strcmp(a->name + n + 1, second))
 			return a;
 	}
 	return NULL;
@@ -179,12 +185,13 @@ static json_t *option_names(const struct call *c)
 
 	for (const struct option *flag = flags; flag->name; flag++)
 		json_array_append_new(names, json_string(flag->name));
-	for (const char *const *o = c->action && c->action->options ? c->action->options : any; *o; o++)
+	const char *const *own = c->action && c->action->options ? c->action->options : any;
+	for (const char *const *o = own; *o; o++)
 		json_array_append_new(names, json_string(*o));
 	return names;
 }
 
-/* getopt_long hands over all words in order, but does not know the behaviors' options: taken here. */
+/* getopt_long hands over all words in order; it does not know the options of behaviors. */
 static int unknown_take(struct call *c, int argc, char **argv)
 {
 	const char *word = argv[optind - 1];
@@ -223,7 +230,7 @@ static int token_check(const char *token)
 	if (!token)
 		return 0;
 	if (!*token)
-		return misuse("--token: expected the text that vaurien was given as --http-token, got none", "");
+		return misuse("--token: expected the text of vaurien's --http-token, got none", "");
 	for (const char *p = token; *p; p++)
 		if ((unsigned char)*p < 32 || *p == 127)
 			return misuse("--token: expected a text without control characters", "");
@@ -238,7 +245,8 @@ static int call_check(struct call *c)
 	if (rc)
 		return rc;
 	if (!c->action)
-		return c->words[0] ? misuse_second(c->words[0], NULL) : misuse("expected an action", "");
+		return c->words[0] ? misuse_second(c->words[0], NULL)
+		                   : misuse("expected an action", "");
 	if ((rc = proxy_check(c)) || c->n >= c->action->least)
 		return rc;
 	int n = asprintf(&why, "%s: expected %s", c->action->name, c->action->arguments);
@@ -248,12 +256,18 @@ static int call_check(struct call *c)
 	return rc;
 }
 
+/* The behavior that the words name so far, which is their last. NULL: none. */
+static const char *behavior_typed(const struct call *c)
+{
+	return c->action->options == any && c->n == c->action->most
+	    && strcmp(c->action->name, "toxic update") ? c->words[c->n - 1] : NULL;
+}
+
 /* Of the action that was named so far, or of all. */
 static void help_show(const struct call *c)
 {
 	if (c->action)
-		help_action(c->action, !strcmp(c->action->name, "set-behavior") && c->n ? c->words[0] :
-		                       !strcmp(c->action->name, "toxic add") && c->n > 1 ? c->words[1] : NULL);
+		help_action(c->action, behavior_typed(c));
 	else if (!c->words[0] || !help_group(c->words[0]))
 		help_all();
 }

@@ -24,7 +24,7 @@ static char *clock_show(double seconds)
 	return made;
 }
 
-/* "12:00:00.000  fault  default  connection=2 exchange=1 ...": on a terminal; else with tabs between. */
+/* "12:00:00.000  fault  default  connection=2 ...": on a terminal; else with tabs between. */
 static void event_show(json_t *event)
 {
 	static const char *const first[] = { "id", "time", "type", "proxy", NULL };
@@ -86,7 +86,8 @@ static char *watch_path(struct call *c)
 	json_object_foreach(c->options, key, text) {
 		const char *value = json_is_string(text) ? json_string_value(text) : "";
 		char *longer, *escaped = curl_easy_escape(NULL, value, 0);
-		int n = asprintf(&longer, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', key, escaped);
+		int n = asprintf(&longer, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', key,
+		                 escaped);
 		assert(n > 0);
 		curl_free(escaped);
 		free(path);
@@ -188,22 +189,27 @@ static int close_connection(struct call *c)
 	int n = asprintf(&how, "%s?how=%s", path, reset ? "reset" : "close");
 
 	assert(n > 0);
-	int rc = call_do(c, "DELETE", how, NULL, reset ? "Reset %s%s of proxy %s" : "Closed %s%s of proxy %s",
-	                 all ? "all connections" : "connection ", all ? "" : c->words[1], c->words[0]);
+	int rc = call_do(c, "DELETE", how, NULL,
+	                 reset ? "Reset %s%s of proxy %s" : "Closed %s%s of proxy %s",
+	                 all ? "all connections" : "connection ", all ? "" : c->words[1],
+	                 c->words[0]);
 	free(how);
 	free(path);
 	return rc;
 }
 
-static const char *const watch_options[] = { "type", NULL }, *const close_options[] = { "reset", NULL };
+static const char *const watch_options[] = { "type", NULL };
+static const char *const close_options[] = { "reset", NULL };
 
 const struct action watch_actions[] = {
 	{ "watch", "[--type TYPE,...]", "show events as they happen", 0, 0, watch_options, watch,
-	  "  --type TYPE,...  only these: opened, closed, fault, unreachable, missed, raw, changed\n\n"
+	  "  --type TYPE,...  only these: opened, closed, fault, unreachable, missed, raw,\n"
+	  "                   changed\n\n"
 	  "With --proxy NAME only that proxy's events. docs/api.md describes their fields.\n" },
-	{ "connections", "[PROXY]", "list the open connections, and the rules that hold them", 0, 1, NULL, connections },
-	{ "close", "PROXY NUMBER|all [--reset]", "close one of its connections, or all", 2, 2, close_options,
-	  close_connection,
+	{ "connections", "[PROXY]", "list the open connections, and the rules that hold them", 0, 1,
+	  NULL, connections },
+	{ "close", "PROXY NUMBER|all [--reset]", "close one of its connections, or all", 2, 2,
+	  close_options, close_connection,
 	  "  --reset  end them with RST; otherwise what is due is sent first, then FIN\n" },
 	{ NULL },
 };

@@ -302,6 +302,8 @@ def test_a_failure_of_a_proxy_without_a_protocol(ctl, failure, protocols):
     for words in (["toxic", "add", "db", "error"], ["--proxy", "db", "set-behavior", "error"]):
         rc, out, err = ctl(*words, "--failure", failure)
         assert (rc, out) == (1, "") and err.startswith("The request failed. ") and err.endswith(cure)
+    assert ctl("toxic", "add", "db", "delay", "--match", "x")[2].endswith(
+        "; the protocol of proxy db is tcp: make it with --protocol http, memcache, mysql, postgres, redis or smtp\n")
     created(ctl, "other", "--protocol", protocols.split()[0])
     assert ctl("toxic", "add", "other", "error", "--failure", failure)[0] == 0
 
