@@ -1,7 +1,9 @@
-/* resolve.c - names to addresses on threads of their own; one look-up in flight per name, answers at most a second old.
+/* resolve.c - names to addresses: a thread for each name under way, so that none waits for another's name server.
  *
- * A job is a name being looked up, or its fresh answer; askers of the same name wait on the same
- * job. Answers go to each asker's loop as mail; one that was dropped meanwhile is thrown away there. */
+ * A name is in the list from the first question until its answer is a second old; askers of the same
+ * name wait together. Answers go to each asker's loop as mail; the part of one that lost interest is
+ * thrown away there. Threads are never joined: one that hangs in the system's look-up holds up nobody's
+ * end, and what it needs lives until it is done. */
 #include "net/resolve.h"
 
 #include <assert.h>
@@ -10,15 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
-enum { THREADS = 2 };
+enum {
+	THREADS_MAX = 256,              /* names under way at a time; others wait, the oldest first */
+	STACK = 256 * 1024,             /* bytes of each thread's stack */
+};
 
-struct lookup_job {                       /* one asker's part; freed in the asker's loop */
+struct lookup_job {                     /* one asker's part; freed in the asker's loop */
 	struct mail mail;
-	struct lookup_job *next;          /* waiting for the same name */
+	struct lookup_job *next;        /* waiting for the same name */
 	struct loop *loop;
-	struct lookup *look;              /* NULL: dropped. The asker's thread only */
+	struct lookup *lookup;          /* NULL: no longer interested. The asker's thread only */
 	struct endpoint found[ENDPOINTS_MAX];
 	unsigned n;
 	const char *error;
@@ -36,17 +42,19 @@ struct name {                           /* under the lock */
 };
 
 struct resolver {
-	pthread_t threads[THREADS];
 	pthread_mutex_t lock;
-	pthread_cond_t work;
-	bool stop, started;
-	struct name *names;
+	unsigned refs;                  /* the owner's, and one for each thread */
+	unsigned running;
+	bool stopped;
+	struct name *names, **last;     /* in the order in which they were asked for */
 };
+
+/* ---- answers ---- */
 
 static void lookup_tell(struct mail *m)
 {
 	struct lookup_job *j = (struct lookup_job *)m;
-	struct lookup *l = j->look;
+	struct lookup *l = j->lookup;
 
 	if (l) {
 		memcpy(l->found, j->found, sizeof l->found);
@@ -66,10 +74,35 @@ static void name_tell(const struct name *n, struct lookup_job *j)
 	loop_post(j->loop, &j->mail);
 }
 
+static void name_answer(struct name *n, const struct name *answer)
+{
+	memcpy(n->found, answer->found, sizeof n->found);
+	n->n = answer->n;
+	n->error = answer->error;
+	n->stage = ANSWERED;
+	n->answered = clock_monotonic();
+	struct lookup_job *j = n->askers, *next;
+	n->askers = NULL;
+	for (; j; j = next) {
+		next = j->next;
+		name_tell(n, j);
+	}
+}
+
+static void name_free(struct name *n)
+{
+	assert(!n->askers);
+	free(n->host);
+	free(n);
+}
+
+/* ---- threads ---- */
+
 /* The system's own look-up; the lock is not held. */
 static void name_ask(const char *host, int port, struct name *answer)
 {
-	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV }, *list = NULL;
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+	                          .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV }, *list = NULL;
 	char service[16];
 
 	snprintf(service, sizeof service, "%d", port);
@@ -86,88 +119,116 @@ static void name_ask(const char *host, int port, struct name *answer)
 		freeaddrinfo(list);
 }
 
-static struct name *name_waiting(struct resolver *r)
-{
-	struct name *n = r->names;
+struct task { struct resolver *resolver; struct name *name; };
 
-	while (n && n->stage != WAITING)
-		n = n->next;
-	return n;
+static void resolver_unref(struct resolver *r)          /* under the lock, which it gives up */
+{
+	bool last = --r->refs == 0;
+
+	pthread_mutex_unlock(&r->lock);
+	if (!last)
+		return;
+	pthread_mutex_destroy(&r->lock);
+	free(r);
 }
 
-static void *resolver_thread(void *arg)
-{
-	struct resolver *r = arg;
+static void names_start(struct resolver *);
 
+static void *name_thread(void *arg)
+{
+	struct task task = *(struct task *)arg;
+	struct resolver *r = task.resolver;
+	struct name answer;
+
+	free(arg);
+	name_ask(task.name->host, task.name->port, &answer);    /* a name under way is never freed, nor changed */
 	pthread_mutex_lock(&r->lock);
-	while (!r->stop) {
-		struct name *n = name_waiting(r), answer;
-		if (!n) {
-			pthread_cond_wait(&r->work, &r->lock);
-			continue;
-		}
-		n->stage = ASKING;
-		pthread_mutex_unlock(&r->lock);
-		name_ask(n->host, n->port, &answer);    /* a name under way is never freed */
-		pthread_mutex_lock(&r->lock);
-		memcpy(n->found, answer.found, sizeof n->found);
-		n->n = answer.n;
-		n->error = answer.error;
-		n->stage = ANSWERED;
-		n->answered = clock_monotonic();
-		struct lookup_job *j = n->askers, *next;
-		n->askers = NULL;
-		for (; j; j = next) {
-			next = j->next;
-			name_tell(n, j);
-		}
+	r->running--;
+	if (r->stopped) {
+		name_free(task.name);
+	} else {
+		name_answer(task.name, &answer);
+		names_start(r);
 	}
-	pthread_mutex_unlock(&r->lock);
+	resolver_unref(r);
 	return NULL;
+}
+
+static bool name_start(struct resolver *r, struct name *n)
+{
+	struct task *task = xmalloc(sizeof *task);
+	pthread_attr_t how;
+	pthread_t thread;
+
+	*task = (struct task){ r, n };
+	pthread_attr_init(&how);
+	pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
+	pthread_attr_setstacksize(&how, STACK);
+	n->stage = ASKING;
+	r->refs++;
+	r->running++;
+	int rc = pthread_create(&thread, &how, name_thread, task);
+	pthread_attr_destroy(&how);
+	if (rc == 0)
+		return true;
+	n->stage = WAITING;
+	r->refs--;
+	r->running--;
+	free(task);
+	return false;
+}
+
+/* Names that wait, the oldest first, as far as there may be threads. Where the system gives none at all, nobody would
+ * ever ask: then the answer is that. */
+static void names_start(struct resolver *r)
+{
+	static const struct name no_thread = { .error = "the system has no thread for the look-up" };
+
+	for (struct name *n = r->names; n && r->running < THREADS_MAX; n = n->next) {
+		if (n->stage != WAITING || name_start(r, n))
+			continue;
+		if (r->running)
+			return;
+		name_answer(n, &no_thread);
+	}
 }
 
 struct resolver *resolver_start(void)
 {
 	struct resolver *r = xcalloc(1, sizeof *r);
-	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->work, NULL);
-	return r;
-}
 
-static void name_free(struct name *n)
-{
-	while (n->askers) {
-		struct lookup_job *j = n->askers;
-		n->askers = j->next;
-		free(j);
-	}
-	free(n->host);
-	free(n);
+	pthread_mutex_init(&r->lock, NULL);
+	r->refs = 1;
+	r->last = &r->names;
+	return r;
 }
 
 void resolver_stop(struct resolver *r)
 {
+	static const struct name stopped = { .error = "the program ends" };
+
 	pthread_mutex_lock(&r->lock);
-	r->stop = true;
-	pthread_cond_broadcast(&r->work);
-	pthread_mutex_unlock(&r->lock);
-	for (int i = 0; r->started && i < THREADS; i++)
-		pthread_join(r->threads[i], NULL);
+	r->stopped = true;
 	for (struct name *n = r->names, *next; n; n = next) {
+		bool asking = n->stage == ASKING;
 		next = n->next;
-		name_free(n);
+		name_answer(n, &stopped);
+		if (!asking)
+			name_free(n);   /* else its thread does */
 	}
-	pthread_mutex_destroy(&r->lock);
-	pthread_cond_destroy(&r->work);
-	free(r);
+	r->names = NULL;
+	resolver_unref(r);
 }
+
+/* ---- questions ---- */
 
 /* Old answers go; those that live are few: an entry per name in use. */
 static void names_prune(struct resolver *r)
 {
 	vn_nsec now = clock_monotonic();
+	struct name **at = &r->names;
 
-	for (struct name **at = &r->names, *n; (n = *at);) {
+	for (struct name *n; (n = *at);) {
 		if (n->stage == ANSWERED && now - n->answered > VN_S) {
 			*at = n->next;
 			name_free(n);
@@ -175,6 +236,7 @@ static void names_prune(struct resolver *r)
 			at = &n->next;
 		}
 	}
+	r->last = at;
 }
 
 static struct name *name_of(struct resolver *r, const struct address *a)
@@ -188,18 +250,9 @@ static struct name *name_of(struct resolver *r, const struct address *a)
 	n = xcalloc(1, sizeof *n);
 	n->host = xstrdup(a->host);
 	n->port = a->port;
-	n->next = r->names;
-	r->names = n;
+	*r->last = n;
+	r->last = &n->next;
 	return n;
-}
-
-static void resolver_threads(struct resolver *r)
-{
-	for (int i = 0; !r->started && i < THREADS; i++) {
-		int rc = pthread_create(&r->threads[i], NULL, resolver_thread, r);
-		assert(rc == 0);
-	}
-	r->started = true;
 }
 
 void lookup_start(struct lookup *l, struct resolver *r, struct loop *loop, const struct address *a)
@@ -212,10 +265,9 @@ void lookup_start(struct lookup *l, struct resolver *r, struct loop *loop, const
 		return;
 	}
 	struct lookup_job *j = xcalloc(1, sizeof *j);
-	*j = (struct lookup_job){ .mail.open = lookup_tell, .loop = loop, .look = l };
+	*j = (struct lookup_job){ .mail.open = lookup_tell, .loop = loop, .lookup = l };
 	l->job = j;
 	pthread_mutex_lock(&r->lock);
-	resolver_threads(r);
 	names_prune(r);
 	struct name *n = name_of(r, a);
 	if (n->stage == ANSWERED) {
@@ -223,7 +275,7 @@ void lookup_start(struct lookup *l, struct resolver *r, struct loop *loop, const
 	} else {
 		j->next = n->askers;
 		n->askers = j;
-		pthread_cond_signal(&r->work);
+		names_start(r);
 	}
 	pthread_mutex_unlock(&r->lock);
 }
@@ -231,6 +283,6 @@ void lookup_start(struct lookup *l, struct resolver *r, struct loop *loop, const
 void lookup_cancel(struct lookup *l)
 {
 	if (l->job)
-		l->job->look = NULL;
+		l->job->lookup = NULL;
 	l->job = NULL;
 }

@@ -1,27 +1,30 @@
-/* resolve.h - names to addresses on threads of their own; one look-up in flight per name, answers at most a second old. */
+/* resolve.h - names to addresses without making anyone wait; answers are at most 1 s old.
+ *
+ * Names are looked up at the same time: one whose name server hangs delays no other. One look-up per
+ * name is under way, whoever asks. */
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
 
-#include "net/address.h"
 #include "base/loop.h"
+#include "net/address.h"
 
 enum { ENDPOINTS_MAX = 8 };
 
 struct resolver;
 
-struct lookup {                           /* one question; the asker's memory, which must live until done or dropped */
-	void (*done)(struct lookup *);    /* in the asker's loop */
+struct lookup {                         /* one question; the asker's memory, which must live until done or cancelled */
+	void (*done)(struct lookup *);  /* in the asker's loop */
 	struct endpoint found[ENDPOINTS_MAX];
 	unsigned n;                     /* 0: not resolved, `error` says why */
 	const char *error;
 	void *whom;                     /* the asker's own */
-	struct lookup_job *job;           /* under way */
+	struct lookup_job *job;         /* under way */
 };
 
 struct resolver *resolver_start(void);
-void resolver_stop(struct resolver *);  /* when no look is under way any more */
+void resolver_stop(struct resolver *);  /* returns at once, though look-ups may hang; no asker's loop may be freed before */
 
-void lookup_start(struct lookup *, struct resolver *, struct loop *, const struct address *);     /* done may be called at once: numeric */
-void lookup_cancel(struct lookup *);          /* no longer interested */
+void lookup_start(struct lookup *, struct resolver *, struct loop *, const struct address *);   /* numeric: done at once */
+void lookup_cancel(struct lookup *);    /* no longer interested */
 
 #endif
