@@ -1,12 +1,13 @@
-# make            build bin/vaurien and bin/vaurienctl
-# make check      all tests (packages: ./dev check installs them)
-# make demo       build, then show every behavior on an embedded backend
+# make            build bin/vaurien and bin/vaurienctl; V=1 shows the whole commands
+# make check      run all tests (./dev check installs the packages that they need)
+# make demo       build, then show every behavior on a backend of its own
 # make bench      measure it beside other proxies; writes docs/performance.md
 # make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
-# make install    with prefix and DESTDIR; make uninstall, make deb: see packaging/install.mk
-# make fuzz       build the fuzz targets (clang); make docs  the generated pages
+# make install    with prefix and DESTDIR; make uninstall and make deb: see packaging/install.mk
+# make fuzz       build the fuzz targets (clang); make docs writes the generated pages
+# make clean      remove build/ and bin/
 #
-# Files are found by wildcard: a behavior or a protocol is added by adding its file.
+# Files are found by wildcard: to add a behavior or a protocol, add its file.
 
 SAN     ?=
 BUILD   := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
@@ -31,6 +32,10 @@ OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
 
+# One short line per file, such as "  CC    src/main.c": the whole command with V=1, nothing with -s.
+Q       := $(if $(V),,@)
+say      = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-5s %s\n' $1 '$(or $2,$@)')
+
 all: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/toxiproxy-server
 
 # A file that has gone leaves nothing that is newer than the program: the list of them does.
@@ -40,19 +45,23 @@ $(BUILD)/sources: always
 
 $(BIN)/vaurien: $(OBJ) $(BUILD)/sources
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
 
 # By that name it takes Toxiproxy's command line.
 $(BIN)/toxiproxy-server: $(BIN)/vaurien
-	ln -sf vaurien $@
+	$(call say,LN)
+	$(Q)ln -sf vaurien $@
 
 $(BIN)/vaurienctl: $(CTL)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $(CTL) -lcurl -ljansson
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(CTL) -lcurl -ljansson
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 -include $(OBJ:.o=.d) $(CTL:.o=.d)
 

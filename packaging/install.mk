@@ -40,13 +40,16 @@ INSTALLED    = \
 man: $(MANUAL)
 build/man/%.1: packaging/%.1.in packaging/man.awk $(BIN)/%
 	@mkdir -p $(@D)
-	$(BIN)/$* --help | awk -f packaging/man.awk - $< | $(FILL) >$@
+	$(call say,MAN)
+	$(Q)$(BIN)/$* --help | awk -f packaging/man.awk - $< | $(FILL) >$@
 build/man/vaurien-plugins.7: packaging/vaurien-plugins.7.in packaging/page.awk $(wildcard docs/writing-a-*.md)
 	@mkdir -p $(@D)
-	{ cat $<; awk -f packaging/page.awk $(wildcard docs/writing-a-*.md); } | $(FILL) >$@
+	$(call say,MAN)
+	$(Q){ cat $<; awk -f packaging/page.awk $(wildcard docs/writing-a-*.md); } | $(FILL) >$@
 $(FRAMED): build/install/%: packaging/%.in always
 	@mkdir -p $(@D)
-	$(FILL) $< >$@
+	$(call say,GEN)
+	$(Q)$(FILL) $< >$@
 
 install: all $(MANUAL) $(FRAMED)
 	@for line in $(INSTALLED); do \
@@ -67,8 +70,9 @@ uninstall:
 deb:
 	@rm -rf build/deb
 	@mkdir -p build/deb/vaurien-$(VERSION)
-	tar -cf - --exclude=./build --exclude=./bin --exclude=./.git . | tar -xf - -C build/deb/vaurien-$(VERSION)
-	cd build/deb/vaurien-$(VERSION) && cp -r packaging/debian debian && dpkg-buildpackage -b -us -uc $(DEBUILD)
+	$(call say,DEB,build/deb)
+	$(Q)tar -cf - --exclude=./build --exclude=./bin --exclude=./.git . | tar -xf - -C build/deb/vaurien-$(VERSION)
+	$(Q)cd build/deb/vaurien-$(VERSION) && cp -r packaging/debian debian && dpkg-buildpackage -b -us -uc $(DEBUILD)
 	@ls -l build/deb/*.deb
 
 always:

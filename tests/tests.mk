@@ -22,24 +22,28 @@ CORPUS   = $(sort $(shell find fuzz/corpus -type f))
 
 define link
 @mkdir -p $(@D)
-$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(call say,LD)
+$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 endef
 
 $(BUILD)/tests/unit/all: $(UNIT) $(CORE)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 $(BUILD)/tests/protocols/runner: $(RUNNER) $(CORE)
 	$(link)
 $(BUILD)/tests/model/model: $(MODEL) $(CORE)
 	$(link)
 $(BUILD)/fuzz/replay.o: fuzz/fuzz.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -DREPLAY -MMD -MP -c -o $@ $<
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DREPLAY -MMD -MP -c -o $@ $<
 $(BUILD)/fuzz/replay: $(BUILD)/fuzz/replay.o $(CORE)
 	$(link)
 $(BUILD)/tests/servers/prepared: tests/servers/prepared.c
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra $$(pkg-config --cflags libmariadb) -o $@ $< $$(pkg-config --libs libmariadb)
+	$(call say,LD)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra $$(pkg-config --cflags libmariadb) -o $@ $< $$(pkg-config --libs libmariadb)
 
 # The program without a guest, and all its guests as plugins, built against the public header alone.
 GUEST    = $(CC) -D_GNU_SOURCE -Iinclude $(CFLAGS) -shared -fPIC
@@ -49,10 +53,12 @@ $(BUILD)/tests/guests/vaurien: $(filter-out $(BUILD)/src/behaviors/% $(BUILD)/sr
 EXAMPLES := $(BUILD)/tests/guests/examples/plugins
 $(BUILD)/tests/guests/examples/%.so: examples/%.c include/vaurien.h
 	@mkdir -p $(@D)
-	$(GUEST) -o $@ $<
+	$(call say,LD)
+	$(Q)$(GUEST) -o $@ $<
 $(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h
 	@mkdir -p $(@D)
-	$(GUEST) -o $@ $<
+	$(call say,LD)
+	$(Q)$(GUEST) -o $@ $<
 
 -include $(UNIT:.o=.d) $(RUNNER:.o=.d) $(MODEL:.o=.d) $(BUILD)/fuzz/replay.d
 
@@ -101,7 +107,8 @@ lint:
 
 docs: $(BIN)/vaurien
 	@mkdir -p docs
-	for page in $(notdir $(PAGES)); do $< --list=$$page >docs/$$page || exit 1; done
+	$(call say,GEN,$(PAGES))
+	$(Q)for page in $(notdir $(PAGES)); do $< --list=$$page >docs/$$page || exit 1; done
 docs-current: $(BIN)/vaurien
 	@$(call PART,docs) sh -c 'bad=0; n=0; for page in $(notdir $(PAGES)); do \
 		if $< --list=$$page | diff -u docs/$$page - ; \
@@ -135,7 +142,8 @@ FUZZED  := $(filter-out src/main.c,$(SRC))
 fuzz: build/fuzz/fuzz
 build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	@mkdir -p $(@D)
-	clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
+	$(call say,LD)
+	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
 .PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
 	lint docs docs-current demo check fuzz $(PARTS:%=check-%)
