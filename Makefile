@@ -10,7 +10,6 @@
 # Files are found by wildcard: to add a behavior or a protocol, add its file.
 
 SAN     ?=
-BUILD   := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
 comma   := ,
 BUILD   := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
 BIN     := $(if $(SAN),$(BUILD),bin)
