@@ -127,10 +127,11 @@ static int create(struct call *c)
 }
 
 /* Its path, and what is said with its name. */
-static int do_proxy(struct call *c, const char *method, json_t *body, const char *format)
+static int do_proxy(struct call *c, const char *method, json_t *body, const char *before,
+                    const char *after)
 {
 	char *path = path_make("/proxies", c->words[0], NULL);
-	int rc = call_do(c, method, path, body, format, c->words[0]);
+	int rc = call_do(c, method, path, body, "%s%s%s", before, c->words[0], after);
 
 	free(path);
 	return rc;
@@ -138,13 +139,13 @@ static int do_proxy(struct call *c, const char *method, json_t *body, const char
 
 static int delete(struct call *c)
 {
-	return do_proxy(c, "DELETE", NULL, "Deleted proxy %s");
+	return do_proxy(c, "DELETE", NULL, "Deleted proxy ", "");
 }
 
 static int set_enabled(struct call *c, bool enabled)
 {
-	return do_proxy(c, "POST", json_pack("{s:b}", "enabled", enabled),
-	                enabled ? "Proxy %s is now enabled" : "Proxy %s is now disabled");
+	return do_proxy(c, "POST", json_pack("{s:b}", "enabled", enabled), "Proxy ",
+	                enabled ? " is now enabled" : " is now disabled");
 }
 
 static int enable(struct call *c)

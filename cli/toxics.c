@@ -244,10 +244,11 @@ static int toxic_add(struct call *c)
 	return rc;
 }
 
-static int do_toxic(struct call *c, const char *method, json_t *body, const char *format)
+static int do_toxic(struct call *c, const char *method, json_t *body, const char *done)
 {
 	char *path = path_make("/proxies", c->words[0], "toxics", c->words[1], NULL);
-	int rc = call_do(c, method, path, body, format, c->words[1], c->words[0]);
+	int rc = call_do(c, method, path, body, "%s toxic '%s' on proxy '%s'", done, c->words[1],
+	                 c->words[0]);
 
 	free(path);
 	return rc;
@@ -255,12 +256,12 @@ static int do_toxic(struct call *c, const char *method, json_t *body, const char
 
 static int toxic_update(struct call *c)
 {
-	return do_toxic(c, "POST", toxic_body(c), "Updated toxic '%s' on proxy '%s'");
+	return do_toxic(c, "POST", toxic_body(c), "Updated");
 }
 
 static int toxic_remove(struct call *c)
 {
-	return do_toxic(c, "DELETE", NULL, "Removed toxic '%s' on proxy '%s'");
+	return do_toxic(c, "DELETE", NULL, "Removed");
 }
 
 #define CONDITIONS \

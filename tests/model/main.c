@@ -73,6 +73,7 @@ static uint64_t pick(uint64_t below)
 	return vn_dice_below(&w.dice, below);
 }
 
+__attribute__((format(printf, 1, 2)))
 static void fail(const char *format, ...)
 {
 	va_list args;

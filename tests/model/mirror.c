@@ -219,6 +219,7 @@ static struct mirror_exchange *exchange_of(struct mirror_conn *c, uint64_t numbe
 
 	while (x && x->number != number)
 		x = x->next;
+	assert(x);
 	return x;
 }
 

@@ -85,8 +85,18 @@ static void feed_owe(struct feed *f, const struct vn_message *asked)
 	f->end++;
 }
 
-static struct owed *feed_first(struct feed *f) { return f->first < f->end ? &f->owed[f->first] : NULL; }
-static struct owed *feed_last(struct feed *f) { return f->first < f->end ? &f->owed[f->end - 1] : NULL; }
+/* The oldest and the latest of the open exchanges, where there is one. */
+static struct owed *feed_first(struct feed *f)
+{
+	assert(f->first < f->end);
+	return &f->owed[f->first];
+}
+
+static struct owed *feed_last(struct feed *f)
+{
+	assert(f->first < f->end);
+	return &f->owed[f->end - 1];
+}
 
 static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 {
@@ -187,10 +197,10 @@ static void feed_asked(struct feed *f, struct lane *l)
 {
 	const struct vn_message *sequel = l->heard.message.sequel;
 
-	if (feed_last(f) && feed_last(f)->silent)
+	if (f->first < f->end && feed_last(f)->silent)
 		f->end--;
-	if (sequel && feed_last(f) && feed_last(f)->sequel)
-		feed_open(f, l, VN_REQUEST, sequel);
+	if (sequel && f->first < f->end && feed_last(f)->sequel)
+		feed_open(f, l, REQUEST, sequel);
 }
 
 static void feed_done(struct feed *f, struct lane *l)
@@ -254,7 +264,7 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 	if (!l->open) {
 		m.bytes = (struct vn_span){ window, cut.len < n ? (size_t)cut.len : n };
 		feed_begin(f, l, d, &m);
-	} else if (d == VN_REQUEST && feed_last(f)) {
+	} else if (d == REQUEST && f->first < f->end) {
 		feed_last(f)->sequel = false;
 	}
 	if (cut.replaced) {

@@ -50,7 +50,7 @@ static void caught(int memory, char *text, size_t size)
 /* Read "vaurien ARGS", blanks between arguments; what is printed is caught. */
 static int read_line(const char *args)
 {
-	char line[1024], *argv[64] = { "vaurien" }, *save = NULL;
+	char program[] = "vaurien", line[1024], *argv[64] = { program }, *save = NULL;
 	int argc = 1, memory[2], kept[2];
 
 	settings_free(&settings);
