@@ -167,12 +167,12 @@ static int proxy_run(const struct show *show)
 	snprintf(proxy, sizeof(proxy), "127.0.0.1:%d", show->proxy_port);
 	snprintf(backend, sizeof(backend), "127.0.0.1:%d", show->backend_port);
 	snprintf(port, sizeof(port), "%d", show->http_port);
-	char *words[] = {
+	const char *words[] = {
 		"vaurien", "--protocol", "mysql", "--proxy", proxy, "--backend", backend,
 		"--http", "--http-host", "127.0.0.1", "--http-port", port, "--log-output", "/dev/null", NULL,
 	};
 	struct settings settings;
-	int rc = settings_read(&settings, (int)(sizeof(words) / sizeof(words[0])) - 1, words);
+	int rc = settings_read(&settings, (int)(sizeof(words) / sizeof(words[0])) - 1, (char **)words);
 	if (rc >= 0)
 		return rc;
 	rc = control_run(&settings);

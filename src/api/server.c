@@ -155,6 +155,7 @@ static void request_completed(void *http, struct MHD_Connection *connection, voi
 		request_free(r);        /* else whoever has it answers, and that frees it */
 }
 
+__attribute__((format(printf, 2, 0)))
 static void http_complain(void *http, const char *format, va_list arguments)
 {
 	char line[ERROR_MAX];

@@ -49,6 +49,7 @@ static void write_all(const char *bytes, size_t n)
 }
 
 /* One line, ended; bytes that could forge another or drive a terminal become '?'. */
+__attribute__((format(printf, 3, 0)))
 static size_t line_make(char line[LINE], enum log_level level, const char *format, va_list args)
 {
 	static const char *const names[] = { "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL" };
@@ -68,6 +69,7 @@ static size_t line_make(char line[LINE], enum log_level level, const char *forma
 }
 
 /* {"level":"info","time":"2026-01-02T03:04:05Z","message":"..."}, with room for it whatever is said. */
+__attribute__((format(printf, 3, 0)))
 static size_t line_make_json(char line[LINE], enum log_level level, const char *format, va_list args)
 {
 	static const char *const names[] = { "debug", "info", "warn", "error", "fatal" };

@@ -1,6 +1,7 @@
 /* text_cache.c - bounded memory for texts that a connection will speak of again by number. */
 #include "base/text_cache.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,8 @@ void vn_text_cache_move(struct vn_text_cache *s, uint64_t from, uint64_t to)
 		return;
 	vn_text_cache_drop(s, to);
 	struct cached_text **at = text_cache_find(s, from), *t = *at;
+
+	assert(t);
 	*at = t->next;
 	t->key = to;
 	t->next = *slot_of(s, to);

@@ -174,12 +174,13 @@ int toxiproxy_args_read(struct settings *s, int argc, char **argv)
 		puts("toxiproxy-server version 2.12.0");
 		return 0;
 	}
-	char *ours[] = { argv[0], "--http", "--http-host", (char *)values.host, "--http-port", (char *)values.port, "--log-format", "json", "--log-output", "/dev/stdout",
-	                 "--log-level", (char *)log_level, "--seed", seed, NULL };
+	const char *ours[] = { argv[0], "--http", "--http-host", values.host, "--http-port", values.port,
+	                       "--log-format", "json", "--log-output", "/dev/stdout",
+	                       "--log-level", log_level, "--seed", seed, NULL };
 	int n = sizeof ours / sizeof ours[0] - 1;
 	if (values.seed)
 		snprintf(seed, sizeof seed, "%llu", (unsigned long long)strtoll(values.seed, NULL, 0));
-	code = settings_read_bare(s, values.seed ? n : n - 2, ours);
+	code = settings_read_bare(s, values.seed ? n : n - 2, (char **)ours);
 	if (code != -1)
 		return code;
 	s->dialect = "toxiproxy";
