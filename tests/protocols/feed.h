@@ -98,6 +98,12 @@ static struct owed *feed_last(struct feed *f)
 	return &f->owed[f->end - 1];
 }
 
+static struct owed *feed_last(struct feed *f)
+{
+	assert(f->first < f->end);
+	return &f->owed[f->end - 1];
+}
+
 static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 {
 	*f = (struct feed){ .protocol = protocol };
