@@ -17,9 +17,28 @@ BIN     := $(if $(SAN),$(BUILD),bin)
 CC      ?= gcc
 OPT     ?= -O2
 CFLAGS  ?= -g
-CFLAGS  += -std=gnu11 $(OPT) -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wstrict-prototypes -Wmissing-prototypes -fno-strict-aliasing
+
+WARN    := -Wall -Wextra -Wno-unused-parameter -Wno-missing-field-initializers -Wshadow -Wvla \
+	-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wredundant-decls \
+	-Wformat=2 -Wundef -Wwrite-strings -Wpointer-arith -Wimplicit-fallthrough -Wdate-time
+ifeq ($(SAN),)                  # the checks of sanitizers look like dereferences to it
+WARN    += -Wnull-dereference
+endif
+ifeq ($(findstring clang,$(CC)),)
+WARN    += -Wlogical-op -Wduplicated-cond -Wduplicated-branches
+else
+WARN    += -Wno-bitwise-instead-of-logical      # a() | b(), where both are to be called
+endif
+
+# Hardening, as in Debian's packages; `make HARDEN= HARDEN_LD=` builds without it. The C library can
+# check buffers only in optimized code, and the sanitizers check them themselves.
+HARDEN    ?= -fstack-protector-strong -fPIE \
+	$(if $(SAN)$(filter -O0,$(OPT)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
+
+CFLAGS  += -std=gnu11 $(OPT) $(WARN) $(HARDEN) -fno-strict-aliasing
 CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc
-LDFLAGS += -rdynamic
+LDFLAGS += -rdynamic $(HARDEN_LD)
 LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 ifneq ($(SAN),)
 CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer
