@@ -5,14 +5,16 @@
 # make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
 # make install    with prefix and DESTDIR; make uninstall and make deb: see packaging/install.mk
 # make fuzz       build the fuzz targets (clang); make docs writes the generated pages
+# make help       print this, and the same of the other makefiles
 # make clean      remove build/ and bin/
 #
 # Files are found by wildcard: to add a behavior or a protocol, add its file.
 
 SAN     ?=
+COVER   ?=
 comma   := ,
-BUILD   := build/$(if $(SAN),$(subst $(comma),-,$(SAN)),plain)
-BIN     := $(if $(SAN),$(BUILD),bin)
+BUILD   := build/$(if $(COVER),cover,$(if $(SAN),$(subst $(comma),-,$(SAN)),plain))
+BIN     := $(if $(SAN)$(COVER),$(BUILD),bin)
 
 CC      ?= gcc
 OPT     ?= -O2
@@ -36,14 +38,15 @@ HARDEN    ?= -fstack-protector-strong -fPIE \
 	$(if $(SAN)$(filter -O0,$(OPT)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
 
-CFLAGS  += -std=gnu11 $(OPT) $(WARN) $(HARDEN) -fno-strict-aliasing
-CPPFLAGS += -D_GNU_SOURCE -Iinclude -Isrc
-LDFLAGS += -rdynamic $(HARDEN_LD)
+# CPPFLAGS, CFLAGS and LDFLAGS are yours, from the environment or the command line; these are ours.
+INCLUDE := -D_GNU_SOURCE -Iinclude -Isrc
+FLAGS    = -std=gnu11 $(OPT) $(WARN) $(HARDEN) -fno-strict-aliasing \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
+	$(if $(COVER),--coverage -fprofile-update=atomic)
+COMPILE  = $(CC) $(INCLUDE) $(CPPFLAGS) $(CFLAGS) $(FLAGS)
+LINK     = $(CC) -rdynamic $(HARDEN_LD) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) \
+	$(if $(COVER),--coverage)
 LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
-ifneq ($(SAN),)
-CFLAGS  += -fsanitize=$(SAN) -fno-omit-frame-pointer
-LDFLAGS += -fsanitize=$(SAN)
-endif
 
 SRC     := $(wildcard src/*.c src/*/*.c)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
@@ -56,15 +59,32 @@ say      = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-5s 
 
 all: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/toxiproxy-server
 
-# A file that has gone leaves nothing that is newer than the program: the list of them does.
-$(BUILD)/sources: always
+# The program depends on the list of its sources, since a deleted file leaves nothing newer than the
+# program; and every object on its flags.
+$(BUILD)/sources: NOTE = $(SRC)
+$(BUILD)/flags: NOTE = $(strip $(COMPILE) $(LINK))
+$(BUILD)/sources $(BUILD)/flags: always
 	@mkdir -p $(@D)
-	@echo $(SRC) | cmp -s - $@ || echo $(SRC) >$@
+	@echo '$(NOTE)' | cmp -s - $@ || echo '$(NOTE)' >$@
+
+# A missing header is named before the compiler misses it, with its package: "header:package ...".
+define need
+@mkdir -p $(@D)
+@command -v $(firstword $(CC)) >/dev/null || \
+	{ echo 'make: the compiler $(firstword $(CC)) is missing; run: apt-get install gcc' >&2; exit 1; }
+@missing=$$(for each in $1; do echo "#include <$${each%%:*}>" | \
+	$(COMPILE) -DPCRE2_CODE_UNIT_WIDTH=8 -E -o /dev/null -x c - 2>/dev/null || echo "$${each#*:}"; done); \
+	test -z "$$missing" || { echo "make: libraries are missing; run: apt-get install" $$missing >&2; exit 1; }
+@touch $@
+endef
+$(BUILD)/need-build:
+	$(call need,microhttpd.h:libmicrohttpd-dev jansson.h:libjansson-dev ini.h:libinih-dev \
+		pcre2.h:libpcre2-dev lua5.4/lua.h:liblua5.4-dev curl/curl.h:libcurl4-openssl-dev)
 
 $(BIN)/vaurien: $(OBJ) $(BUILD)/sources
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJ) $(LDLIBS)
+	$(Q)$(LINK) -o $@ $(OBJ) $(LDLIBS)
 
 # By that name it takes Toxiproxy's command line.
 $(BIN)/toxiproxy-server: $(BIN)/vaurien
@@ -74,12 +94,12 @@ $(BIN)/toxiproxy-server: $(BIN)/vaurien
 $(BIN)/vaurienctl: $(CTL)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(CTL) -lcurl -ljansson
+	$(Q)$(LINK) -o $@ $(CTL) -lcurl -ljansson
 
-$(BUILD)/%.o: %.c
+$(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/need-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 -include $(OBJ:.o=.d) $(CTL:.o=.d)
 
@@ -90,4 +110,9 @@ include packaging/install.mk
 clean:
 	rm -rf build bin
 
-.PHONY: all clean
+# The comment at the head of each makefile.
+help:
+	@for file in Makefile tests/tests.mk bench/bench.mk packaging/install.mk; do \
+		sed -n '/^#/!q; s/^# \{0,1\}//p' $$file; echo; done
+
+.PHONY: all clean help

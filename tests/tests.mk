@@ -8,7 +8,8 @@
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
 SPREAD  := -n 4 --dist loadfile         # most of them wait for something most of the time
-PART     = COUNTS=build/counts tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
+COUNTS  := build/$(if $(COVER),cover/)counts
+PART     = COUNTS=$(COUNTS) tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
 RUNTIME := $(if $(SAN),ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=0:exitcode=66)
 DRIVE    = $(RUNTIME) PYTHONDONTWRITEBYTECODE=1 GUESTS=$(abspath $(BUILD))/tests/guests VAURIEN_BIN=$(abspath $(BIN))/vaurien \
@@ -20,42 +21,46 @@ RUNNER  := $(call objects,tests/protocols/*.c)
 MODEL   := $(call objects,tests/model/*.c)
 CORPUS   = $(sort $(shell find fuzz/corpus -type f))
 
+$(BUILD)/need-check:
+	$(call need,cmocka.h:libcmocka-dev mariadb/mysql.h:libmariadb-dev)
+$(UNIT): | $(BUILD)/need-check
+
 define link
 @mkdir -p $(@D)
 $(call say,LD)
-$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(Q)$(LINK) -o $@ $^ $(LDLIBS)
 endef
 
 $(BUILD)/tests/unit/all: $(UNIT) $(CORE)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ -lcmocka $(LDLIBS)
 $(BUILD)/tests/protocols/runner: $(RUNNER) $(CORE)
 	$(link)
 $(BUILD)/tests/model/model: $(MODEL) $(CORE)
 	$(link)
-$(BUILD)/fuzz/replay.o: fuzz/fuzz.c
+$(BUILD)/fuzz/replay.o: fuzz/fuzz.c $(BUILD)/flags | $(BUILD)/need-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -DREPLAY -MMD -MP -c -o $@ $<
+	$(Q)$(COMPILE) -DREPLAY -MMD -MP -c -o $@ $<
 $(BUILD)/fuzz/replay: $(BUILD)/fuzz/replay.o $(CORE)
 	$(link)
-$(BUILD)/tests/servers/prepared: tests/servers/prepared.c
+$(BUILD)/tests/servers/prepared: tests/servers/prepared.c | $(BUILD)/need-check
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra $$(pkg-config --cflags libmariadb) -o $@ $< $$(pkg-config --libs libmariadb)
 
 # The program without a guest, and all its guests as plugins, built against the public header alone.
-GUEST    = $(CC) -D_GNU_SOURCE -Iinclude $(CFLAGS) -shared -fPIC
+GUEST    = $(CC) -D_GNU_SOURCE -Iinclude $(CFLAGS) $(FLAGS) -shared -fPIC
 GUESTS  := $(patsubst src/%.c,$(BUILD)/tests/guests/%.so,$(wildcard src/behaviors/*.c src/protocols/*.c))
 $(BUILD)/tests/guests/vaurien: $(filter-out $(BUILD)/src/behaviors/% $(BUILD)/src/protocols/%,$(OBJ))
 	$(link)
 EXAMPLES := $(BUILD)/tests/guests/examples/plugins
-$(BUILD)/tests/guests/examples/%.so: examples/%.c include/vaurien.h
+$(BUILD)/tests/guests/examples/%.so: examples/%.c include/vaurien.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(GUEST) -o $@ $<
-$(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h
+$(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(GUEST) -o $@ $<
@@ -101,7 +106,7 @@ PAGES   := docs/behaviors.md docs/protocols.md
 
 lint:
 	@$(call PART,headers) sh -c 'bad=0; n=0; for h in $(HEADERS); do \
-		if $(CC) $(CPPFLAGS) $(CFLAGS) -include $$h -fsyntax-only -x c /dev/null; \
+		if $(COMPILE) -include $$h -fsyntax-only -x c /dev/null; \
 		then n=$$((n + 1)); else bad=$$((bad + 1)); echo "$$h does not compile alone"; fi; done; \
 		echo "$$n passed, $$bad failed"; test $$bad = 0'
 
@@ -143,7 +148,7 @@ fuzz: build/fuzz/fuzz
 build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
+	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
 .PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
 	lint docs docs-current demo check fuzz $(PARTS:%=check-%)
