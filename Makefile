@@ -5,6 +5,7 @@
 # make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
 # make install    with prefix and DESTDIR; make uninstall and make deb: see packaging/install.mk
 # make fuzz       build the fuzz targets (clang); make docs writes the generated pages
+# make cover      coverage of the tests; this and other reports: see tests/reports.mk
 # make help       print this, and the same of the other makefiles
 # make clean      remove build/ and bin/
 #
@@ -104,6 +105,7 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/need-build
 -include $(OBJ:.o=.d) $(CTL:.o=.d)
 
 include tests/tests.mk
+include tests/reports.mk
 include bench/bench.mk
 include packaging/install.mk
 
@@ -112,7 +114,7 @@ clean:
 
 # The comment at the head of each makefile.
 help:
-	@for file in Makefile tests/tests.mk bench/bench.mk packaging/install.mk; do \
+	@for file in Makefile tests/tests.mk tests/reports.mk bench/bench.mk packaging/install.mk; do \
 		sed -n '/^#/!q; s/^# \{0,1\}//p' $$file; echo; done
 
 .PHONY: all clean help
