@@ -1,5 +1,5 @@
 # make install      programs, header, manual pages, completions, documents, a unit for systemd; DESTDIR and prefix
-# make uninstall    just these again
+# make uninstall    remove these again
 # make man          the manual pages, in build/man
 # make deb          Debian packages of programs and of the Python package, in build/deb
 
@@ -68,6 +68,10 @@ uninstall:
 
 # dpkg-buildpackage leaves what it makes beside the source: so it gets a copy in a place of its own.
 deb:
+	@command -v dpkg-buildpackage >/dev/null || \
+		{ echo 'make deb: dpkg-buildpackage is missing; run: ./dev deb' >&2; exit 1; }
+	@test -n '$(DEBUILD)' || unmet=$$(dpkg-checkbuilddeps packaging/debian/control 2>&1) || \
+		{ echo "make deb: $${unmet#*error: }; run: ./dev deb" >&2; exit 1; }
 	@rm -rf build/deb
 	@mkdir -p build/deb/vaurien-$(VERSION)
 	$(call say,DEB,build/deb)
