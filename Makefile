@@ -13,6 +13,7 @@
 
 SAN     ?=
 COVER   ?=
+unexport COVER                  # sub-makes get it; a make that a test starts does not
 comma   := ,
 BUILD   := build/$(if $(COVER),cover,$(if $(SAN),$(subst $(comma),-,$(SAN)),plain))
 BIN     := $(if $(SAN)$(COVER),$(BUILD),bin)
