@@ -37,17 +37,22 @@ static void refuse(struct request *r, const char *location, const char *name, co
 	request_error(r, 400, location, name, sentence);
 }
 
+__attribute__((format(printf, 3, 0)))
+static void nothing(struct request *r, const char *name, const char *format, const char *what)
+{
+	char sentence[ERROR_MAX], shown[80];
+
+	error_format(sentence, format, text_printable(what, shown, sizeof shown));
+	request_error(r, 404, "url", name, sentence);
+}
+
 /* The proxy of a path that begins with /proxies/NAME. NULL: refused. */
 static struct proxy *proxy_named(struct request *r)
 {
-	struct port *p = control_find(request_control(r), request_word(r, 0));
-	char sentence[SENTENCE], shown[80];
+	struct proxy *p = control_find(request_control(r), request_param(r, 0));
 
-	if (!p) {
-		text_show(request_word(r, 0), shown, sizeof shown);
-		sentence_put(sentence, "there is no proxy '%s'", shown);
-		request_refuse(r, 404, "url", "proxy", sentence);
-	}
+	if (!p)
+		nothing(r, "proxy", "there is no proxy '%s'", request_param(r, 0));
 	return p;
 }
 
@@ -237,15 +242,14 @@ static void ending_ask(struct broadcast *broadcast, struct worker *w)
 
 static void ending_told(struct broadcast *broadcast)
 {
-	struct ending *e = (struct ending *)round;
-	char sentence[SENTENCE];
+	struct ending *e = (struct ending *)broadcast;
+	char number[24];
 
-	if (e->number && !e->ended) {
-		sentence_put(sentence, "there is no connection %" PRIu64 ", or none any more", e->number);
-		request_refuse(e->request, 404, "url", "connection", sentence);
-	} else {
+	snprintf(number, sizeof number, "%" PRIu64, e->number);
+	if (e->number && !e->ended)
+		nothing(e->request, "connection", "there is no connection %s, or none any more", number);
+	else
 		request_answer(e->request, 200, json_pack("{s:s, s:I}", "status", "ok", "ended", (json_int_t)e->ended));
-	}
 	free(e);
 }
 

@@ -98,12 +98,6 @@ static struct owed *feed_last(struct feed *f)
 	return &f->owed[f->end - 1];
 }
 
-static struct owed *feed_last(struct feed *f)
-{
-	assert(f->first < f->end);
-	return &f->owed[f->end - 1];
-}
-
 static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 {
 	*f = (struct feed){ .protocol = protocol };
@@ -206,7 +200,7 @@ static void feed_asked(struct feed *f, struct lane *l)
 	if (f->first < f->end && feed_last(f)->silent)
 		f->end--;
 	if (sequel && f->first < f->end && feed_last(f)->sequel)
-		feed_open(f, l, REQUEST, sequel);
+		feed_open(f, l, VN_REQUEST, sequel);
 }
 
 static void feed_done(struct feed *f, struct lane *l)
@@ -270,7 +264,7 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 	if (!l->open) {
 		m.bytes = (struct vn_span){ window, cut.len < n ? (size_t)cut.len : n };
 		feed_begin(f, l, d, &m);
-	} else if (d == REQUEST && f->first < f->end) {
+	} else if (d == VN_REQUEST && f->first < f->end) {
 		feed_last(f)->sequel = false;
 	}
 	if (cut.replaced) {
