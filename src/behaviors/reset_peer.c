@@ -1,14 +1,18 @@
-/* reset_peer - a connection says nothing more in one direction, and is torn down with RST after a time. */
+/* reset_peer - a connection is silent in one direction, and is torn down with RST after a time. */
 #include "vaurien.h"
 
 struct reset_peer { vn_nsec timeout; };
 
 static const struct vn_opt options[] = {
-	{ "timeout", VN_OPT_TIME, offsetof(struct reset_peer, timeout), "0", "So long after the connection opened or the rule came", VN_MS },
+	{ "timeout", VN_OPT_TIME, offsetof(struct reset_peer, timeout), "0",
+	  "So long after the connection opened or the rule came; if less than 20 ms, after the first bytes in this direction",
+	  VN_MS },
 	{ 0 }
 };
 
 struct met { bool whole; };             /* the rule strikes connections, not exchanges */
+
+#define GRACE (20 * VN_MS)              /* a connection is opened, and something sent, before it is reset */
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
@@ -16,14 +20,21 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	struct met *met = e->state;
 
 	met->whole |= e->moment == VN_ON_OPEN;
-	if (e->moment == VN_ON_OPEN || !met->whole) {
+	if (e->moment == VN_ON_OPEN) {
+		v->end = VN_RESET;
+		v->after = o->timeout > GRACE ? o->timeout : GRACE;
+		return;
+	}
+	if (!met->whole || o->timeout < GRACE) {
 		v->end = VN_RESET;
 		v->after = o->timeout;
 	}
-	if (e->moment != VN_ON_OPEN && !met->whole && !o->timeout)
-		v->fate = VN_DROP;         /* it would wait for the end, and the end for it */
-	else if (e->moment != VN_ON_OPEN)
+	if (!met->whole && !o->timeout)
+		v->fate = VN_DROP;      /* it would wait for the end, and the end for it */
+	else
 		v->hold = VN_NEVER;
+	if (met->whole && !v->after && v->end)
+		v->after = 1;           /* by the clock, at once: in turn it would wait for what is held */
 }
 
 VN_BEHAVIOR(reset_peer,

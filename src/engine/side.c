@@ -7,6 +7,8 @@
 
 #include "net/socket.h"
 
+#define RESET_GRACE (20 * VN_MS)        /* from accept to a reset by a rule or by a backend that is down */
+
 void side_note(struct side *s, unsigned events)
 {
 	s->writable |= !!(events & EPOLLOUT);
@@ -31,6 +33,12 @@ const char *side_peer(const struct side *s, char *buffer, size_t size)
 	return buffer;
 }
 
+/* Its client may not have seen yet that it is connected. */
+static bool conn_is_new(struct conn *c)
+{
+	return conn_loop(c)->now - c->since < RESET_GRACE && !c->request.came && !c->request.eof && !c->client.hup;
+}
+
 void side_close(struct conn *c, struct side *s, enum vn_end how, bool ended)
 {
 	int fd = s->watch.fd;
@@ -39,6 +47,10 @@ void side_close(struct conn *c, struct side *s, enum vn_end how, bool ended)
 		return;
 	s->watch.fd = -1;
 	s->open = false;
+	if (how == VN_RESET && s == &c->client && conn_is_new(c)) {
+		drain_reset(&c->shard->worker->drains, fd, RESET_GRACE);
+		return;
+	}
 	if (how == VN_RESET)
 		socket_reset_on_close(fd);
 	if (how == VN_RESET || ended || s->broken) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "net/socket.h"
 
 enum { DRAIN_MAX = 1 << 20 };
 
@@ -16,6 +17,7 @@ struct drain {
 	struct drains *all;
 	struct drain *next, **link;
 	size_t drained;
+	bool resets;                    /* anything that comes ends it, with a RST */
 };
 
 static void drain_free(struct mail *m)
@@ -47,6 +49,10 @@ static void drain_ready(struct watch *w, unsigned events)
 	struct drain *g = (struct drain *)w;
 	ssize_t n;
 
+	if (g->resets) {
+		drain_close(g);
+		return;
+	}
 	while ((n = recv(w->fd, g->all->buffer, g->all->size, MSG_DONTWAIT)) > 0) {
 		g->drained += (size_t)n;
 		if (g->drained > DRAIN_MAX)
@@ -56,18 +62,29 @@ static void drain_ready(struct watch *w, unsigned events)
 		drain_close(g);
 }
 
-void drain_start(struct drains *all, int fd)
+static void drain_add(struct drains *all, int fd, bool resets, vn_nsec how_long)
 {
 	struct drain *g = xcalloc(1, sizeof *g);
 
 	*g = (struct drain){ .watch = { fd, drain_ready }, .timer.fire = drain_fire, .all = all,
-	                     .next = all->first, .link = &all->first };
+	                     .resets = resets, .next = all->first, .link = &all->first };
 	if (g->next)
 		g->next->link = &g->next;
 	all->first = g;
 	epoll_ctl(all->loop->epoll, EPOLL_CTL_DEL, fd, NULL);   /* it was its connection's */
 	loop_watch(all->loop, &g->watch, EPOLLIN | EPOLLRDHUP | EPOLLET);
-	timer_set(all->loop, &g->timer, all->loop->now + VN_S);
+	timer_set(all->loop, &g->timer, all->loop->now + how_long);
+}
+
+void drain_start(struct drains *all, int fd)
+{
+	drain_add(all, fd, false, VN_S);
+}
+
+void drain_reset(struct drains *all, int fd, vn_nsec grace)
+{
+	socket_reset_on_close(fd);
+	drain_add(all, fd, true, grace);
 }
 
 void drains_close(struct drains *all)

@@ -14,6 +14,11 @@ struct drains {                         /* a thread's; zeroed but for the first 
 };
 
 void drain_start(struct drains *, int fd);      /* takes the descriptor over; its sending side is shut */
+
+/* Takes it over too, and resets it after `grace`, or at the first byte or end that comes. A client with an event
+ * loop reads SO_ERROR some time after its connect: an RST that comes before that fails the connect itself,
+ * which no network does. */
+void drain_reset(struct drains *, int fd, vn_nsec grace);
 void drains_close(struct drains *);             /* all of them, now */
 
 #endif

@@ -29,7 +29,11 @@ static void connections(void **unused)
 static void at_once(void **unused)
 {
 	struct vn_verdict v = AT("", .moment = VN_ON_OPEN);
-	assert_true(v.end == VN_RESET && v.after == 0);
+	assert_true(v.end == VN_RESET && v.after == 20 * VN_MS);        /* idle: connected, and then reset */
+	v = AT("", .moment = VN_ON_DATA, .len = 5);
+	assert_true(v.end == VN_RESET && v.after == 1 && v.hold == VN_NEVER);
+	v = AT("timeout=5", .moment = VN_ON_DATA, .len = 5);
+	assert_true(v.end == VN_RESET && v.after == 5 * VN_MS);
 }
 
 /* With per = exchange it strikes where it is struck, not at the connection's opening. */

@@ -1,5 +1,6 @@
 """Finding the backend: addresses of all kinds, and backends that are not there."""
 import os
+import select
 import socket
 import time
 
@@ -18,6 +19,29 @@ def test_a_name_that_is_none_is_a_reset_and_the_log_says_which(vaurien):
     proxy = vaurien(backend="name.invalid:80")
     assert proxy.refuses() == "rst"
     proxy.logged(r"name\.invalid")
+
+
+def connect_errors(address, n=50):
+    """How often connect fails for a client whose event loop is busy for a millisecond when the connection opens."""
+    errors = 0
+    for _ in range(n):
+        with socket.socket() as sock:
+            sock.setblocking(False)
+            sock.connect_ex(address)
+            time.sleep(0.001)                   # the loop is busy with something else
+            select.select([], [sock], [], 10)
+            errors += sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+    return errors
+
+
+@pytest.mark.parametrize("behavior", [None, "blackout", "reset_peer"])
+def test_connect_succeeds_before_a_reset(vaurien, backend, behavior):
+    """The backend is down, or a rule resets connections: the client is connected first, as by every network."""
+    proxy = vaurien(backend=backend if behavior else "127.0.0.1:%d" % free_port())
+    if behavior:
+        proxy.set(behavior)
+    assert connect_errors(("127.0.0.1", proxy.port)) == 0
+    assert proxy.refuses() == "rst"
 
 
 @pytest.fixture

@@ -35,6 +35,17 @@ def test_at_once(vaurien, backend):
     assert proxy.refuses() == "rst"
 
 
+def test_without_a_time_out_the_backend_is_met_first(vaurien, backend):
+    """As in Toxiproxy: the client connects, the backend accepts, the client sends, and its read is reset."""
+    proxy = vaurien("--rule", "reset_peer direction=request", backend=backend)
+    for _ in range(10):
+        client = proxy.client()
+        server = backend.accept()
+        client.send(b"some bytes")
+        assert client.rest() == (b"", "rst")
+        assert server.rest() == (b"", "rst")
+
+
 def test_an_end_waits_for_the_reset(vaurien, backend):
     """The server has closed: its client is not told so, but reset."""
     proxy = vaurien("--rule", "reset_peer timeout=300", backend=backend)

@@ -96,6 +96,27 @@ static void ended_before(void **state)
 	assert_true(closed());
 }
 
+/* A reset that must not come before the peer's connect has returned. */
+static void reset_in_time(void **state)
+{
+	char byte;
+
+	drain_reset(&worker.drains, ours, 20 * VN_MS);
+	clock_now += 20 * VN_MS - 1;
+	assert_false(closed());
+	clock_now++;
+	assert_true(closed());
+	assert_true(read(peers, &byte, 1) >= 0 || errno == ECONNRESET);
+}
+
+static void reset_at_the_first_byte(void **state)
+{
+	drain_reset(&worker.drains, ours, 20 * VN_MS);
+	assert_false(closed());
+	assert_int_equal(write(peers, "x", 1), 1);
+	assert_true(closed());
+}
+
 static void endless(void **state)
 {
 	drain_start(&worker.drains, ours);
@@ -165,7 +186,7 @@ static void many_at_once(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(drains), EACH(ended_before), EACH(endless), EACH(too_much), EACH(reset_by_peer),
+	EACH(drains), EACH(ended_before), EACH(endless), EACH(reset_in_time), EACH(reset_at_the_first_byte), EACH(too_much), EACH(reset_by_peer),
 	EACH(many_at_once),
 };
 
