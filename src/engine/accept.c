@@ -130,7 +130,12 @@ static void listener_ready(struct watch *w, unsigned events)
 
 static void listener_fire(struct timer *t)
 {
-	listener_accept(OWNER(listener, retry, t));
+	struct listener *l = OWNER(listener, retry, t);
+
+	if (atomic_load_explicit(&l->shard->deaf, memory_order_relaxed))
+		listener_retry(l);
+	else
+		listener_accept(l);
 }
 
 /* ---- start ---- */
@@ -163,7 +168,7 @@ void listener_start(struct shard *p, int fd, const char *unix_path)
 	l->state = VN_STAY;
 	l->watch.fd = fd;
 	l->unix_path = xstrdup(unix_path);
-	unix_file_note(&l->unix_file, unix_path);
+	unix_file_note(&l->unix_file, fd, unix_path);
 	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
 	listener_set_state(l, plan_listen(p->plan));
 }

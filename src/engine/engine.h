@@ -151,6 +151,7 @@ struct shard {
 	struct stats stats;             /* read by others */
 	struct listener *listener;      /* in worker 0; else NULL */
 	struct vn_dice junk;            /* for bytes that nobody sent */
+	_Atomic bool deaf;              /* worker 0: it should listen and cannot; read by others */
 	bool noticed;                   /* the protocol's notice is in the log */
 };
 

@@ -25,9 +25,10 @@ void listener_drop_spare(struct worker *w)
 	w->spare = -1;
 }
 
-/* ---- what the rules say of the port ---- */
+/* ---- as the rules have it ---- */
 
-/* The port stays ours while it refuses: a TCP socket that has been listening keeps its address. */
+/* A TCP socket that has been listening keeps its address: it refuses, and nobody else gets the port. A path refuses
+ * when nobody listens on it. */
 static void listener_refuse(struct listener *l)
 {
 	int off = 0;
@@ -37,28 +38,37 @@ static void listener_refuse(struct listener *l)
 		shutdown(l->watch.fd, SHUT_RD);
 		return;
 	}
-	close(l->watch.fd);             /* a path that nobody listens on refuses */
+	close(l->watch.fd);
 	l->watch.fd = -1;
 }
 
-static void listener_reopen(struct listener *l)
+/* Its own file is in the way; another's stays. 0, or an errno. */
+static int listener_rebind(struct listener *l)
 {
 	const struct spec *s = shard_spec(l->shard);
-	struct endpoint bound;
-	char error[256];
+	struct endpoint at, bound;
+
+	if (!address_numeric(&s->listen, true, &at))
+		return EADDRNOTAVAIL;
+	unix_file_unlink(&l->unix_file, l->unix_path);
+	int fd = bind_listen(&at, s->backlog, &bound);
+	if (fd < 0)
+		return -fd;
+	l->watch.fd = fd;
+	unix_file_note(&l->unix_file, fd, l->unix_path);
+	loop_watch(&l->shard->worker->loop, &l->watch, EPOLLIN | EPOLLET);
+	return 0;
+}
+
+static int listener_reopen(struct listener *l)
+{
+	int64_t backlog = shard_spec(l->shard)->backlog;
 	int on = 1;
 
-	if (l->watch.fd < 0) {
-		l->watch.fd = bind_address(&s->listen, s->backlog, &bound, error, sizeof error);
-		if (l->watch.fd < 0)
-			log_error("proxy=%s: %s", s->name, error);
-		else
-			loop_watch(&l->shard->worker->loop, &l->watch, EPOLLIN | EPOLLET);
-		return;
-	}
+	if (l->watch.fd < 0)
+		return listener_rebind(l);
 	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);      /* first: open connections have the address, too */
-	if (listen(l->watch.fd, s->backlog > INT32_MAX ? INT32_MAX : (int)s->backlog))
-		log_error("proxy=%s: cannot listen again: %s", s->name, strerror(errno));
+	return listen(l->watch.fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) ? errno : 0;
 }
 
 /* Without the privilege, a queue of no length does it: the first client is silent, the others get no answer. */
@@ -68,22 +78,63 @@ static void listener_vanish(struct listener *l)
 		listen(l->watch.fd, 0);
 }
 
-void listener_set_state(struct listener *l, enum vn_end state)
+static bool is_deaf(const struct listener *l)
 {
-	if (state == l->state || !l->open)
+	return atomic_load_explicit(&l->shard->deaf, memory_order_relaxed);
+}
+
+static void set_deaf(struct listener *l, bool deaf)
+{
+	atomic_store_explicit(&l->shard->deaf, deaf, memory_order_relaxed);
+}
+
+static void log_state(const struct listener *l)
+{
+	log_info("proxy=%s: clients are %s", shard_spec(l->shard)->name,
+	         l->state == VN_CLOSE ? "refused" : l->state == VN_VANISH ? "not answered" : "accepted again");
+}
+
+void listener_retry(struct listener *l)
+{
+	int error = listener_reopen(l);
+
+	if (error) {
+		if (!is_deaf(l))
+			log_error("proxy=%s: cannot listen again on '%s': %s; trying again every second",
+			          shard_spec(l->shard)->name, shard_spec(l->shard)->listen.text, strerror(error));
+		set_deaf(l, true);
+		listener_pause(l, VN_S);
 		return;
+	}
+	set_deaf(l, false);
+	log_state(l);
 	if (l->state == VN_VANISH)
-		blackhole_off(l->watch.fd);
-	if (l->state != VN_STAY)
-		listener_reopen(l);
-	l->state = state;
-	log_info("proxy=%s: clients are %s", shard_spec(l->shard)->name, state == VN_CLOSE ? "refused" : state == VN_VANISH ? "not answered" : "accepted again");
-	if (state == VN_CLOSE)
-		listener_refuse(l);
-	else if (state == VN_VANISH)
 		listener_vanish(l);
 	else
 		listener_pause(l, 0);   /* some may be waiting */
+}
+
+void listener_set_state(struct listener *l, enum vn_end state)
+{
+	enum vn_end was = l->state;
+	bool deaf = is_deaf(l);
+
+	if (state == was || !l->open)
+		return;
+	if (was == VN_VANISH && !deaf)
+		blackhole_off(l->watch.fd);
+	l->state = state;
+	if (state == VN_CLOSE) {
+		if (!deaf)
+			listener_refuse(l);
+		set_deaf(l, false);
+		log_state(l);
+	} else if (was != VN_STAY || deaf) {
+		listener_retry(l);
+	} else {
+		log_state(l);
+		listener_vanish(l);
+	}
 }
 
 void listener_stop(struct listener *l)
@@ -97,6 +148,7 @@ void listener_stop(struct listener *l)
 	l->unix_path = NULL;
 	l->watch.fd = -1;
 	l->open = false;
+	set_deaf(l, false);
 }
 
 void listener_free(struct listener *l)

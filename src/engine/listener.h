@@ -23,6 +23,7 @@ struct listener {                       /* as long as its proxy */
 
 void listener_set_state(struct listener *, enum vn_end);        /* as the rules have it: VN_STAY, VN_CLOSE, VN_VANISH */
 void listener_pause(struct listener *, vn_nsec how_long);       /* accepting goes on then; 0: at the end of this round */
+void listener_retry(struct listener *);         /* to listen again, where that failed: shard->deaf says so */
 void listener_stop(struct listener *);          /* closes; it may be started again */
 void listener_free(struct listener *);
 void listener_drop_spare(struct worker *);      /* the socket that is kept for the next client's backend */

@@ -26,37 +26,40 @@ const char *unix_socket_path(const struct endpoint *e)
 	return e->addr.ss_family == AF_UNIX && un->sun_path[0] ? un->sun_path : NULL;
 }
 
-void unix_file_note(struct unix_file *f, const char *path)
+static bool file_of(struct unix_file *f, const char *path)
 {
 	struct stat is;
 
 	*f = (struct unix_file){ 0 };
-	if (path && lstat(path, &is) == 0 && S_ISSOCK(is.st_mode))
-		*f = (struct unix_file){ is.st_dev, is.st_ino };
+	if (lstat(path, &is) != 0 || !S_ISSOCK(is.st_mode))
+		return false;
+	*f = (struct unix_file){ is.st_dev, is.st_ino };
+	return true;
 }
 
-static bool unix_file_same(const struct unix_file *f, const char *path)
+static bool file_same(const struct unix_file *f, const char *path)
 {
 	struct unix_file now;
 
-	unix_file_note(&now, path);
-	return f->inode && f->device == now.device && f->inode == now.inode;
+	return f->inode && file_of(&now, path) && f->device == now.device && f->inode == now.inode;
 }
 
 void unix_file_unlink(const struct unix_file *f, const char *path)
 {
-	if (path && unix_file_same(f, path))
+	if (path && file_same(f, path))
 		unlink(path);
 }
 
 /* ---- the kernel's list of unix sockets ---- */
 
-static int diag_ask(void)
+/* Ask for all unix sockets, or (inode not 0) for the one with this inode of its own. */
+static int diag_ask(ino_t inode)
 {
 	struct { struct nlmsghdr head; struct unix_diag_req ask; } m = {
 		.head = { .nlmsg_len = sizeof m, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-		          .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
-		.ask = { .sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_VFS },
+		          .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (inode ? 0 : NLM_F_DUMP)) },
+		.ask = { .sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_VFS,
+		         .udiag_ino = (uint32_t)inode, .udiag_cookie = { UINT32_MAX, UINT32_MAX } },
 	};
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
@@ -87,35 +90,40 @@ static bool diag_matches(struct nlmsghdr *h, const struct unix_file *f)
 	return false;
 }
 
-static enum use diag_find(const struct unix_file *f)
+/* One read of the kernel's answer. True: there is more. */
+static bool diag_read(int fd, const struct unix_file *f, enum use *use)
 {
-	int fd = diag_ask();
-	enum use use = UNUSED;
-	bool over = fd < 0;
 	_Alignas(struct nlmsghdr) char bytes[ANSWER_ROOM];
+	ssize_t n = recv(fd, bytes, sizeof bytes, 0);   /* the kernel answers while it is read */
+	unsigned left = n > 0 ? (unsigned)n : 0;
+	bool more = left, known = false;
+
+	for (struct nlmsghdr *h = (struct nlmsghdr *)bytes; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+		more &= h->nlmsg_type == SOCK_DIAG_BY_FAMILY;
+		known |= h->nlmsg_type != NLMSG_ERROR;
+		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY && diag_matches(h, f))
+			*use = USED;
+	}
+	if (!known && *use != USED)
+		*use = UNKNOWN;
+	return more;
+}
+
+/* Has any socket, or (inode not 0) the one with this inode, the file? */
+static enum use diag_find(const struct unix_file *f, ino_t inode)
+{
+	int fd = diag_ask(inode);
+	enum use use = UNUSED;
 
 	if (fd < 0)
 		return UNKNOWN;
-	while (!over) {
-		ssize_t n = recv(fd, bytes, sizeof bytes, 0);   /* the kernel answers a dump while it is read */
-		unsigned left = n > 0 ? (unsigned)n : 0;
-		if (!left) {
-			use = use == USED ? USED : UNKNOWN;
-			break;
-		}
-		for (struct nlmsghdr *h = (struct nlmsghdr *)bytes; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-			over |= h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR;
-			if (h->nlmsg_type == NLMSG_ERROR && use != USED)
-				use = UNKNOWN;
-			if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY && diag_matches(h, f))
-				use = USED;
-		}
-	}
+	while (diag_read(fd, f, &use) && !inode)
+		;
 	close(fd);
 	return use;
 }
 
-/* Where the kernel has no sock_diag: by the path, as it was bound. */
+/* Is some socket bound to this path, as it is written? */
 static enum use proc_find(const char *path)
 {
 	FILE *list = fopen("/proc/net/unix", "re");
@@ -135,17 +143,27 @@ static enum use proc_find(const char *path)
 	return use;
 }
 
+void unix_file_note(struct unix_file *f, int fd, const char *path)
+{
+	struct stat is;
+
+	*f = (struct unix_file){ 0 };
+	if (!path || !file_of(f, path))
+		return;
+	if (fstat(fd, &is) == 0 && diag_find(f, is.st_ino) == UNUSED)
+		*f = (struct unix_file){ 0 };   /* somebody has put another file there meanwhile */
+}
+
+/* Both lists are asked: some file systems give a file another number in the one, and a path may be written otherwise
+ * in the other. */
 bool unix_socket_remove_stale(const char *path)
 {
 	struct unix_file file;
 
-	unix_file_note(&file, path);
-	if (!file.inode)
+	if (!file_of(&file, path))
 		return false;
-	enum use use = diag_find(&file);
-	if (use == UNKNOWN && path[0] == '/')
-		use = proc_find(path);
-	if (use != UNUSED || !unix_file_same(&file, path))
+	enum use by_file = diag_find(&file, 0), by_path = proc_find(path);
+	if (by_file == USED || by_path == USED || (by_file == UNKNOWN && (by_path == UNKNOWN || path[0] != '/')))
 		return false;
-	return unlink(path) == 0;
+	return file_same(&file, path) && unlink(path) == 0;
 }

@@ -14,8 +14,8 @@ struct unix_file { dev_t device; ino_t inode; };        /* of a path that was bo
 
 const char *unix_socket_path(const struct endpoint *);  /* NULL: not a unix socket of the file system */
 
-/* After bind: remember the file that this made. */
-void unix_file_note(struct unix_file *, const char *path);
+/* After bind: remember the file that this made, if it is still at the path. */
+void unix_file_note(struct unix_file *, int fd, const char *path);
 
 /* Remove the file if it is still the one that was bound; all else stays. */
 void unix_file_unlink(const struct unix_file *, const char *path);
