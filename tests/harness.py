@@ -7,7 +7,7 @@
         assert server.read(4) == b"ping"
 
 A test that uses `vaurien` runs twice: as it is, and with each read of the proxy cut to one byte. No
-end ever waits longer than PATIENCE; nothing here sleeps to let something happen: see until().
+end waits longer than patience() allows; nothing here sleeps to let something happen: see until().
 """
 import collections
 import functools
@@ -30,20 +30,87 @@ import pytest
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VAURIEN = os.environ.get("VAURIEN_BIN") or os.path.join(ROOT, "bin", "vaurien")
 SAN = os.environ.get("VAURIEN_SAN", "")         # which sanitizers the program was built with
-PATIENCE = 30 if SAN else 15                    # seconds until a thing that does not happen is a failure
 SEED = os.environ.get("VAURIEN_SEED") or "1"      # of the dice, where a test has none of its own
 RUNTIME_ERROR = re.compile(r"AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|Assertion")
 
 
-def until(condition, seconds=PATIENCE, what="a condition"):
+# ---- how slow the machine is ----
+
+class Machine(threading.Thread):
+    """Measures how slow the machine is. `factor` is 1 on a quiet machine and at most WORST; a sanitizer doubles it.
+
+    Two things raise it, and the higher one counts: how many threads want a CPU, for each CPU; and how many times LATE a
+    sleep ends after its time, without what this process computed meanwhile. Parallel test workers count by the load that
+    they make. What was measured in the last MEMORY seconds counts: a bound is compared after the time that it bounds.
+    """
+    TICK, LATE, MEMORY, WORST = 0.05, 0.02, 60, 10
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.cpus = len(os.sched_getaffinity(0))
+        self.seen = collections.deque([(time.monotonic(), self.load()[0] / self.cpus)])     # (when, factor)
+        self.start()
+
+    @staticmethod
+    def load():
+        """(mean of the last minute, threads that want a CPU now)"""
+        try:
+            with open("/proc/loadavg") as text:
+                words = text.read().split()
+            return float(words[0]), int(words[3].split("/")[0])
+        except OSError:
+            return os.getloadavg()[:2]
+
+    def run(self):
+        while True:
+            wanting, latest, begun = [], 0, time.monotonic()
+            while time.monotonic() < begun + 20 * self.TICK:
+                then, used = time.monotonic(), time.process_time()
+                time.sleep(self.TICK)
+                latest = max(latest, time.monotonic() - then - self.TICK - (time.process_time() - used))
+                wanting.append(self.load()[1])
+            self.seen.append((time.monotonic(), max(sum(wanting) / len(wanting) / self.cpus, latest / self.LATE)))
+            while self.seen[0][0] < self.seen[-1][0] - self.MEMORY:
+                self.seen.popleft()
+
+    @property
+    def factor(self):
+        worst = max(factor for _, factor in list(self.seen))
+        return max(1, min(int(worst), self.WORST)) * (2 if SAN else 1)      # whole: a queue of one is no load yet
+
+
+machine = Machine()
+
+
+def patience(seconds=15):
+    """The seconds that a test waits at most for what takes less than `seconds` on a quiet machine. All upper bounds of
+    time go through here. What takes `at least` so long is compared with the plain number."""
+    return seconds * machine.factor
+
+
+class Deadline:
+    """The end of patience(seconds), counted from now; it moves away while the machine gets slower."""
+
+    def __init__(self, seconds=15):
+        self.begun, self.seconds, self.most = time.monotonic(), seconds, 0
+
+    def left(self):
+        self.most = max(self.most, patience(self.seconds))
+        return self.begun + self.most - time.monotonic()
+
+    def passed(self):
+        return self.left() <= 0
+
+
+def until(condition, seconds=15, what="a condition"):
     """Wait for condition() to be true and return what it returned. `what`: text, or a function that makes it."""
-    deadline = time.monotonic() + seconds
+    deadline = Deadline(seconds)
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > deadline:
-            pytest.fail("waited %s s in vain for %s" % (seconds, what() if callable(what) else what))
+        if deadline.passed():
+            pytest.fail("waited %s s in vain for %s" % (deadline.most, what() if callable(what) else what))
         time.sleep(0.005)
 
 
@@ -103,7 +170,7 @@ class End:
 
     def __init__(self, sock):
         self.sock = sock
-        sock.settimeout(PATIENCE)
+        sock.settimeout(patience())
         if sock.family != socket.AF_UNIX:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -153,7 +220,7 @@ class End:
         except socket.timeout:
             return True
         finally:
-            self.sock.settimeout(PATIENCE)
+            self.sock.settimeout(patience())
 
     def finish(self):
         """No more from here: FIN."""
@@ -181,7 +248,7 @@ class End:
 
 def http_ask(at, method, path, body=None, headers=None):
     """What a control API answers, as it came: (status, headers, text). `at`: a Vaurien, or a port."""
-    connection = http.client.HTTPConnection("127.0.0.1", getattr(at, "http", at), timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", getattr(at, "http", at), timeout=patience())
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -194,12 +261,12 @@ def dial(address, **options):
     """A client's end. `address`: a port of 127.0.0.1, (host, port), or the path of a unix socket."""
     if isinstance(address, str):
         sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(PATIENCE)
+        sock.settimeout(patience())
         sock.connect(address)
         return End(sock)
     if isinstance(address, int):
         address = ("127.0.0.1", address)
-    return End(socket.create_connection(address, PATIENCE, **options))
+    return End(socket.create_connection(address, patience(), **options))
 
 
 class Backend:
@@ -220,7 +287,7 @@ class Backend:
             self.port = self.sock.getsockname()[1]
             self.address = "%s:%d" % ("[%s]" % host if ":" in host else host, self.port)
         self.sock.listen(backlog)
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(patience())
 
     def accept(self):
         sock, _ = self.sock.accept()
@@ -235,7 +302,7 @@ class Backend:
         except socket.timeout:
             return None
         finally:
-            self.sock.settimeout(PATIENCE)
+            self.sock.settimeout(patience())
 
     def serve(self, play=None):
         """From now on a thread accepts, and one thread per connection plays: play(End). Default: echo."""
@@ -288,7 +355,7 @@ def late_ones(proxy, clients, least):
                 waiting.register(client.sock, selectors.EVENT_READ, i)
                 client.send(b"x")
             while waiting.get_map():
-                for key, _ in waiting.select(PATIENCE):
+                for key, _ in waiting.select(patience()):
                     if time.monotonic() - begun >= least:
                         late.add(key.data)
                     assert clients[key.data].read(1) == b"x"
@@ -353,7 +420,7 @@ class Proxy:
         except FileNotFoundError:
             return ""
 
-    def logged(self, pattern, seconds=PATIENCE):
+    def logged(self, pattern, seconds=15):
         """The first match of a regular expression in the log; waited for."""
         return until(lambda: re.search(pattern, self.log()), seconds,
                      lambda: "%r in the log:\n%s" % (pattern, self.log()[-2000:]))
@@ -419,7 +486,7 @@ class Proxy:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            rc = self.process.wait(PATIENCE)
+            rc = self.process.wait(patience())
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -519,8 +586,8 @@ def backend(backends):
 @pytest.fixture
 def run():
     """run(*words, stdin=): the program, to its end; rc, stdout and stderr as text."""
-    def run_it(*words, program=VAURIEN, seconds=PATIENCE, **options):
-        done = subprocess.run([program] + [str(word) for word in words], stdin=subprocess.DEVNULL, timeout=seconds,
+    def run_it(*words, program=VAURIEN, seconds=15, **options):
+        done = subprocess.run([program] + [str(word) for word in words], stdin=subprocess.DEVNULL, timeout=patience(seconds),
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, **options)
         assert not RUNTIME_ERROR.search(done.stderr), done.stderr
         return done

@@ -9,7 +9,7 @@ TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PACKAGE = os.path.join(os.path.dirname(TESTS), "clients", "python")
 sys.path[:0] = [TESTS, PACKAGE]
 pytest.register_assert_rewrite("harness")
-from harness import PATIENCE, VAURIEN, backend, backends, run       # noqa: E402,F401: fixtures
+from harness import VAURIEN, backend, backends, patience, run       # noqa: E402,F401: fixtures
 
 os.environ["VAURIEN_BIN"] = VAURIEN
 
@@ -36,7 +36,7 @@ def tests_in(tmp_path):
         (tmp_path / "test_it.py").write_text(text)
         done = subprocess.run(
             ["/usr/bin/python3", "-m", "pytest", "-p", "vaurien.pytest_plugin", "-p", "no:cacheprovider", *words, "test_it.py"],
-            cwd=str(tmp_path), env=bare_environment(PYTHONPATH=PACKAGE, VAURIEN_BIN=VAURIEN), timeout=4 * PATIENCE,
+            cwd=str(tmp_path), env=bare_environment(PYTHONPATH=PACKAGE, VAURIEN_BIN=VAURIEN), timeout=patience(60),
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True)
         assert done.returncode == rc, done.stdout
         return done.stdout

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 from conftest import PACKAGE, bare_environment
-from harness import PATIENCE, ROOT, VAURIEN
+from harness import ROOT, VAURIEN, patience
 
 from servers.conftest import mariadb        # noqa: F401: a fixture
 
@@ -16,5 +16,5 @@ def test_orders(mariadb):                       # noqa: F811
     done = subprocess.run(
         ["/usr/bin/python3", "-m", "pytest", "-p", "vaurien.pytest_plugin", "-p", "no:cacheprovider", "-q", "-n", "2", "examples/orders"],
         cwd=ROOT, env=bare_environment(PYTHONPATH=PACKAGE, VAURIEN_BIN=VAURIEN, ORDERS_DATABASE="app:secret@%s/app" % mariadb.address),
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=8 * PATIENCE)
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True, timeout=patience(120))
     assert done.returncode == 0 and "10 passed" in done.stdout, done.stdout

@@ -6,11 +6,10 @@ import re
 import select
 import shutil
 import subprocess
-import time
 
 import pytest
 from conftest import bare_environment, call
-from harness import PATIENCE, ROOT, free_port, listening, until
+from harness import ROOT, Deadline, free_port, listening, patience, until
 
 import vaurien
 
@@ -222,9 +221,9 @@ class Terminal:
         os.write(self.fd, text.encode())
 
     def wait(self, pattern):
-        deadline = time.monotonic() + PATIENCE
+        deadline = Deadline()
         while not re.search(pattern, self.said):
-            assert time.monotonic() < deadline, self.said
+            assert not deadline.passed(), self.said
             if select.select([self.fd], [], [], 0.1)[0]:
                 self.said += os.read(self.fd, 1 << 16).decode("utf-8", "replace")
         found, self.said = re.search(pattern, self.said), ""

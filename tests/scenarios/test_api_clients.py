@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from conftest import PATIENCE, Clock, dial, http_ask, until
+from conftest import Clock, dial, http_ask, patience, until
 
 
 @pytest.mark.parametrize("path, clean", [
@@ -48,7 +48,7 @@ def test_clients_that_say_nothing_make_room(start):
     with Clock() as took:
         for _ in range(5):
             assert proxy.api("GET", "/behavior")[0] == 200
-    assert took.seconds < PATIENCE / 3
+    assert took.seconds < patience(5)
     assert silent[0].ends() == "fin"                    # those that waited longest went
     assert silent[-1].send(b"GET /behavior HTTP/1.0\r\n\r\n").rest()[0].startswith(b"HTTP/1.1 200")
     for end in silent:
@@ -98,7 +98,7 @@ def test_answers_that_nobody_reads_hold_up_nobody(start):
         pass
     with Clock() as took:
         assert proxy.api("GET", "/behavior")[0] == 200
-    assert took.seconds < PATIENCE / 3
+    assert took.seconds < patience(5)
     before = proxy.descriptors()
     deaf.close()
     until(lambda: proxy.descriptors() < before, what="its descriptor to be closed")
@@ -113,7 +113,7 @@ def test_streams_that_nobody_reads_make_room(start):
     with Clock() as took:
         for _ in range(5):
             assert proxy.api("GET", "/behavior")[0] == 200
-    assert took.seconds < PATIENCE / 3
+    assert took.seconds < patience(5)
     before = proxy.descriptors()
     for end in streams:
         end.close()

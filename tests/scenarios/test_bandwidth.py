@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, SAN, Clock, until
+from harness import SAN, Clock, patience, until
 
 
 def blast(end, stop):
@@ -21,7 +21,7 @@ def blast(end, stop):
 def measured(end, seconds, begin=None):
     """Bytes a second that arrive within so many seconds since `begin`, which is before the first of them: so what a
     machine that is late lets wait can make it too few, and never too many."""
-    end.sock.settimeout(5)
+    end.sock.settimeout(patience(5))
     buffer = bytearray(1 << 20)
     got, begin = 0, begin or time.monotonic()
     last = begin
@@ -97,7 +97,7 @@ def test_each_connection_and_direction_for_itself(start, backend):
             client.send(bytes(30_000))
         for client in clients:
             client.read(30_000)
-    assert 0.3 < took.seconds < 3               # together they would take 3.6 s
+    assert 0.3 < took.seconds < patience(3)     # together they would take 3.6 s
 
 
 @pytest.mark.threads
@@ -179,7 +179,7 @@ def test_it_lets_go_at_once_while_a_client_does_not_read(start, backend):
     for change in ({"name": "bandwidth", "rate": 20}, {"name": "dummy"}):
         with Clock() as took:
             assert proxy.api("PUT", "/behavior", change)[0] == 200
-        assert took.seconds < PATIENCE / 4
+        assert took.seconds < patience(3.75)
     assert len(clients[0].read(1_000_000)) == 1_000_000
     stop.set()
 

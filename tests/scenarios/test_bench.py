@@ -4,7 +4,7 @@ import re
 import subprocess
 import sys
 
-from harness import ROOT
+from harness import ROOT, patience
 
 
 def test_rows(tmp_path):
@@ -13,7 +13,7 @@ def test_rows(tmp_path):
     page = tmp_path / "page.md"
     done = subprocess.run([sys.executable, os.path.join(ROOT, "bench", "bench.py"), "--only", "bulk,pingpong,churn,delay", "--rounds", "1",
                            "--seconds", "0.1", "--quick", "--page", str(page)], env=dict(os.environ, LOAD_BIN=load),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=300)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=patience(300))
     assert done.returncode == 0, done.stdout
     for row in ("up, 8 connections", "down, 1 connection", "64 connections", "16 at a time"):
         rate, cpu = re.search(r"^%s +vaurien +([\d.]+) +([\d.]+)" % row, done.stdout, re.M).groups()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import until
+from harness import patience, until
 
 CHANGES = [
     ("delay", {"sleep": 0.01}), ("dummy", {}), ("hang", {}), ("dummy", {}),
@@ -71,7 +71,7 @@ def test_every_byte_arrives(vaurien, backend, bufsize, threads):
 
     clients = [proxy.client() for _ in range(8)]
     for client in clients:
-        client.sock.settimeout(60)
+        client.sock.settimeout(patience(60))
     workers = [threading.Thread(target=lockstep if i % 2 else stream, args=(client,)) for i, client in enumerate(clients)]
     for worker in workers:
         worker.start()

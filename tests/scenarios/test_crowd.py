@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import PATIENCE, SAN, Clock, until
+from conftest import SAN, Clock, Deadline, patience, until
 
 PROXIES, CONNECTIONS, SECONDS = [int(n) for n in os.environ.get("VAURIEN_CROWD", "60,300,2" if SAN else "150,900,3").split(",")]
 CALLS = 100                                                 # a second
@@ -85,7 +85,7 @@ class Calls(threading.Thread):
             self.on.append("%s/%s" % (path, name))
 
     def run(self):
-        self.api = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        self.api = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patience())
         dice, began = random.Random(7), time.monotonic()
         while not self.stop:
             time.sleep(max(0, began + len(self.took) / CALLS - time.monotonic()))
@@ -104,7 +104,7 @@ class Crowd:
         self.dice = random.Random(5)
         self.socks, self.messages = [], 0
         for i in range(CONNECTIONS):
-            sock = socket.create_connection(("127.0.0.1", ports[i % len(ports)]), timeout=PATIENCE)
+            sock = socket.create_connection(("127.0.0.1", ports[i % len(ports)]), timeout=patience())
             sock.setblocking(False)
             self.socks.append(sock)
             self.poll.register(sock, selectors.EVENT_READ, i)
@@ -118,9 +118,9 @@ class Crowd:
         for i, sock in enumerate(self.socks):
             assert sock.send(self.message(i, round)) == SIZE
             missing[i] = self.message(i, round)
-        deadline = time.monotonic() + 4 * PATIENCE
+        deadline = Deadline(60)
         while missing:
-            assert time.monotonic() < deadline, "%d echoes are missing, as of %s" % (len(missing), list(missing)[:5])
+            assert not deadline.passed(), "%d echoes are missing, as of %s" % (len(missing), list(missing)[:5])
             for key, _ in self.poll.select(1):
                 data = key.fileobj.recv(65536)
                 assert data, "connection %d was ended" % key.data
@@ -161,7 +161,7 @@ def test_a_crowd(start, threads):
             crowd.round(round)
             round += 1
         calls.stop = True
-        calls.join(4 * PATIENCE)
+        calls.join(patience(60))
         most = proxy.memory()
         assert not calls.bad, calls.bad[:3]
         assert len(calls.took) > (CALLS * SECONDS / 3 if os.environ.get("VAURIEN_QUIET") else 10)

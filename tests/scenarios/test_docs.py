@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from harness import PATIENCE, ROOT, SAN, VAURIEN, Clock, compiled, dial, free_port, listening, until
+from harness import ROOT, SAN, VAURIEN, Clock, compiled, dial, free_port, listening, patience, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 PROSE = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] + ["docs/%s.md" % page for page in (
@@ -188,7 +188,7 @@ def typed(backend, tmp_path):
     for process in processes:
         process.send_signal(signal.SIGTERM)
         try:
-            assert process.wait(PATIENCE) == 0
+            assert process.wait(patience()) == 0
         finally:
             if process.poll() is None:
                 process.kill()
@@ -329,10 +329,10 @@ def test_the_example_s_file(spoken, tmp_path, backend):
         until(lambda: process.poll() is not None or (listening(proxy) and listening(http)), what="vaurien to listen")
         assert process.poll() is None, log.read_text()
         asked = subprocess.run([CTL, "--http-port", str(http), "get-behavior", "--json"], stdout=subprocess.PIPE,
-                               universal_newlines=True, timeout=PATIENCE)
+                               universal_newlines=True, timeout=patience())
         assert '"5:error, 10:delay"' in asked.stdout and '"deadlock"' in asked.stdout and "0.25" in asked.stdout
         process.send_signal(signal.SIGTERM)
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(patience()) == 0
     finally:
         if process.poll() is None:
             process.kill()

@@ -5,11 +5,10 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 
 import pytest
 
-from harness import PATIENCE, SAN, VAURIEN, dial, free_port, listening, until
+from harness import SAN, VAURIEN, Deadline, dial, free_port, listening, patience, until
 from test_metrics import comes, metrics
 
 BRIEF = "delay sleep=0.001"
@@ -22,7 +21,7 @@ class Stream:
         self.sock = socket.socket()
         if receive:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(patience())
         self.sock.connect(("127.0.0.1", proxy.http))
         self.sock.sendall(b"GET /events%s HTTP/1.0\r\nHost: localhost\r\n\r\n" % query.encode())
         self.file = self.sock.makefile("rb")
@@ -36,9 +35,9 @@ class Stream:
     def next(self):
         """The next event as an object; None: the stream has ended. Comments are passed over."""
         fields = {}
-        deadline = time.monotonic() + PATIENCE          # comments would keep it waiting for ever
+        deadline = Deadline()                   # comments would keep it waiting for ever
         for line in self.file:
-            assert time.monotonic() < deadline, "waited in vain for an event"
+            assert not deadline.passed(), "waited in vain for an event"
             line = line.decode().rstrip("\n")
             if not line and fields:
                 event = json.loads(fields["data"])
@@ -380,7 +379,7 @@ def test_standard_output(backend, tmp_path):
             with dial(port) as client:
                 client.send(b"x").read(1)
         process.terminate()
-        assert process.wait(PATIENCE) == 0
+        assert process.wait(patience()) == 0
         assert b"events are written no more: Broken pipe" in process.stderr.read()
     finally:
         process.kill()
@@ -418,6 +417,6 @@ def test_a_pipe_that_nobody_reads(start, backend, tmp_path):
 def test_a_file_that_cannot_be_written(tmp_path):
     path = str(tmp_path / "no" / "such")
     done = subprocess.run([VAURIEN, "--events", path, "--proxy", "127.0.0.1:%d" % free_port()], capture_output=True, text=True,
-                          timeout=PATIENCE)
+                          timeout=patience())
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] != "" and "cannot write events to '%s': No such file or directory" % path in done.stderr

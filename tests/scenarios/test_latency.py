@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from harness import PATIENCE, SAN, Clock, late_ones, until
+from harness import SAN, Clock, late_ones, patience, until
 
 
 def late_by(server, client):
@@ -43,7 +43,7 @@ def test_one_direction_or_both(start, backend):
     client, server = proxy.meet(backend)
     proxy.set("latency", latency=500)
     assert late_by(server, client) >= 0.5
-    assert late_by(client, server) < 0.5
+    until(lambda: late_by(client, server) < 0.5, what="the other direction to be free")
     proxy.set("latency", latency=60, direction="both")
     assert late_by(server, client) >= 0.06
     assert late_by(client, server) >= 0.06
@@ -52,7 +52,7 @@ def test_one_direction_or_both(start, backend):
 def test_they_add_up(start, backend):
     proxy = start("--rule", "latency latency=30", "--rule", "latency latency=40", backend=backend)
     client, server = proxy.meet(backend)
-    assert 0.07 <= late_by(server, client) < 2
+    assert 0.07 <= late_by(server, client) < patience(2)
 
 
 def test_waits_overlap(start, backend):
@@ -66,7 +66,7 @@ def test_waits_overlap(start, backend):
             time.sleep(0.001)
         server.finish()
         assert client.rest() == (sent, "fin")
-    assert 0.2 <= took.seconds < 5
+    assert 0.2 <= took.seconds < patience(5)
 
 
 def latenesses(pairs):
@@ -78,7 +78,7 @@ def latenesses(pairs):
             sent[client.sock] = time.monotonic()
             server.send(b"x")
         while sent:
-            for key, _ in waiting.select():
+            for key, _ in waiting.select(patience()):
                 assert key.fileobj.recv(2) == b"x"
                 found.append(time.monotonic() - sent.pop(key.fileobj))
                 waiting.unregister(key.fileobj)
@@ -116,12 +116,10 @@ def test_jitter_does_not_change_the_order(vaurien, backend):
 
 
 def test_connecting_and_closing_are_not_late(start, backend):
-    proxy = start("--rule", "latency latency=2000 direction=both", backend=backend)
-    with Clock() as took:
-        client, server = proxy.meet(backend)
-        client.finish()
-        assert server.ends() == "fin"
-    assert took.seconds < 2
+    proxy = start("--rule", "latency latency=600000 direction=both", backend=backend)
+    client, server = proxy.meet(backend)
+    client.finish()
+    assert server.ends() == "fin"
 
 
 @pytest.mark.parametrize("then", [{"name": "dummy"}, {"name": "latency", "latency": 10}])
@@ -133,7 +131,7 @@ def test_what_is_held_is_let_go_at_a_change(start, backend, then):
     with Clock() as took:
         assert proxy.api("PUT", "/behavior", then)[0] == 200
         assert client.read(1) == b"x"
-    assert took.seconds < 3
+    assert took.seconds < patience(3)
 
 
 def test_under_a_protocol_the_bytes_are_late_all_the_same(start, backend):
@@ -146,7 +144,7 @@ def test_under_a_protocol_the_bytes_are_late_all_the_same(start, backend):
         assert server.read(len(ask)) == ask
         server.send(answer)
         assert client.read(len(answer)) == answer
-    assert 0.1 <= took.seconds < 3
+    assert 0.1 <= took.seconds < patience(3)
 
 
 def test_clients_that_do_not_read_cost_no_more_than_was_said(start, backend):
@@ -167,7 +165,7 @@ def test_clients_that_do_not_read_cost_no_more_than_was_said(start, backend):
     assert SAN or most < 20 * (8 << 20) * 1.1, "%d bytes" % most
     with Clock() as took:
         proxy.set("dummy")
-    assert took.seconds < PATIENCE / 4          # test_toxics.py has this to a tenth of a second
+    assert took.seconds < patience(3.75)        # test_toxics.py has this to a tenth of a second
     assert len(clients[7].read(1 << 20)) == 1 << 20
     stop.set()
     for client in clients:
@@ -200,7 +198,7 @@ def test_what_a_rule_refuses_is_late_as_well(start, backend):
     with Clock() as took:
         client.send(b"PING\r\n")
         assert client.read(1) == b"-"
-    assert 0.17 <= took.seconds < 2
+    assert 0.17 <= took.seconds < patience(2)
 
 
 def test_who_is_struck_stays_so(start, backend):

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from harness import PATIENCE, listening
+from harness import listening, patience
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -13,7 +13,7 @@ def test_bye(vaurien, backend, number):
     proxy = vaurien(backend=backend)
     client, server = proxy.meet(backend)
     proxy.process.send_signal(number)
-    assert proxy.process.wait(PATIENCE) == 0
+    assert proxy.process.wait(patience()) == 0
     assert "Bye!" in proxy.log().splitlines()[-1]
     client.rest()
     server.rest()
@@ -38,7 +38,7 @@ def test_held_requests_do_not_delay_the_end(vaurien, backend):
     clients = [proxy.client().send(b"x") for _ in range(5)]
     assert clients[0].silent(0.1)
     proxy.process.send_signal(signal.SIGTERM)
-    assert proxy.process.wait(5) == 0
+    assert proxy.process.wait(patience(5)) == 0
 
 
 def test_first_words(start, backend):

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from harness import PATIENCE, dial, http_ask, until
+from harness import dial, http_ask, patience, until
 
 NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)')
@@ -169,7 +169,7 @@ def test_how_long_exchanges_take(start, backend):
     assert now.get("vaurien_exchange_seconds_count") == 5
     assert now.get("vaurien_exchange_seconds_bucket", le="0.25") == 3
     assert now.get("vaurien_exchange_seconds_bucket", le="300") == 5
-    assert 0.6 <= now.get("vaurien_exchange_seconds_sum") < 0.6 + PATIENCE
+    assert 0.6 <= now.get("vaurien_exchange_seconds_sum") < 0.6 + patience()
 
 
 REDIS = ("--protocol", "redis")

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from harness import patience
+
 ROUNDS, CLIENTS = 20, 20
 
 
@@ -22,7 +24,7 @@ def fate(client):
     except BlockingIOError:
         more = 0
     finally:
-        client.sock.settimeout(15)
+        client.sock.settimeout(patience())
     return "junk" if more else "echo"
 
 

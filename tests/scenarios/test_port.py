@@ -6,7 +6,7 @@ import socket
 import pytest
 
 import harness
-from harness import PATIENCE, Clock, dial, until
+from harness import Clock, dial, until
 
 
 def refused(proxy):

@@ -1,5 +1,5 @@
 """slow_close: all bytes pass at once, but the end comes late."""
-from harness import Clock
+from harness import Clock, patience
 
 
 def test_the_end_is_late(vaurien, backend):
@@ -10,7 +10,7 @@ def test_the_end_is_late(vaurien, backend):
         assert client.read(3) == b"bye"
         assert client.silent(0.1)
         assert client.ends() == "fin"
-    assert 0.3 <= took.seconds < 2
+    assert 0.3 <= took.seconds < patience(2)
 
 
 def test_the_other_direction_is_not(vaurien, backend):
@@ -19,7 +19,7 @@ def test_the_other_direction_is_not(vaurien, backend):
     with Clock() as took:
         client.finish()
         assert server.ends() == "fin"
-    assert took.seconds < 3
+    assert took.seconds < patience(3)
 
 
 def test_it_comes_when_the_rule_goes(vaurien, backend):

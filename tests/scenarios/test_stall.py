@@ -2,7 +2,7 @@
 import socket
 import time
 
-from harness import Clock, until
+from harness import Clock, patience, until
 
 
 def pour(end, quiet=0.3):
@@ -15,7 +15,7 @@ def pour(end, quiet=0.3):
             since = time.monotonic()
         except BlockingIOError:
             time.sleep(0.01)
-    end.sock.settimeout(15)
+    end.sock.settimeout(patience())
     return taken
 
 

@@ -2,11 +2,10 @@
 import collections
 import re
 import socket
-import time
 
 import pytest
 
-from conftest import PATIENCE, dial
+from conftest import Deadline, dial
 
 LINE = re.compile(r"(.+):(\d+)\|(?:c(?:\|@(.+))?|(g))")
 
@@ -40,8 +39,8 @@ class Statsd:
         return True
 
     def until(self, **wanted):
-        deadline = time.monotonic() + PATIENCE
-        while any(self.sums[name] < n for name, n in wanted.items()) and time.monotonic() < deadline:
+        deadline = Deadline()
+        while any(self.sums[name] < n for name, n in wanted.items()) and not deadline.passed():
             self.take(0.2)
         return self.sums
 
@@ -88,8 +87,8 @@ def test_counts(start, backend, statsd):
 def test_gauges(start, backend, statsd):
     proxy = start(*flags(statsd), backend=backend)
     pairs = [proxy.meet(backend) for _ in range(3)]
-    deadline = time.monotonic() + PATIENCE
-    while statsd.gauges.get("vaurien.open") != len(pairs) and time.monotonic() < deadline:
+    deadline = Deadline()
+    while statsd.gauges.get("vaurien.open") != len(pairs) and not deadline.passed():
         statsd.take(0.2)
     assert statsd.gauges["vaurien.open"] == 3
 

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import PATIENCE, dial, free_port, until
+from conftest import dial, free_port, patience, until
 
 SECONDS = float(os.environ.get("VAURIEN_STORM", "2"))
 EXPECTED = {200, 201, 204, 400, 404, 409, 500}
@@ -64,7 +64,7 @@ class Caller(threading.Thread):
 
     def run(self):
         try:
-            self.api = http.client.HTTPConnection("127.0.0.1", self.storm.http, timeout=PATIENCE)
+            self.api = http.client.HTTPConnection("127.0.0.1", self.storm.http, timeout=patience())
             while not self.storm.over:
                 self.one()
         except Exception as e:                              # told by the test, not by the thread
@@ -117,7 +117,7 @@ def test_a_storm(start, backend, tmp_path, threads):
     def raging():
         """For so long, and until enough has been asked, where a busy machine takes longer for it."""
         now = time.monotonic()
-        return now < began + SECONDS or (sum(c.calls for c in callers) <= 50 and now < began + PATIENCE)
+        return now < began + SECONDS or (sum(c.calls for c in callers) <= 50 and now < began + patience())
     while raging() and proxy.process.poll() is None:
         time.sleep(0.05)
         now = path.read_text()
@@ -126,7 +126,7 @@ def test_a_storm(start, backend, tmp_path, threads):
         swap = now
     Storm.over = True
     for thread in callers + talkers:
-        thread.join(PATIENCE)
+        thread.join(patience())
         assert not thread.is_alive()
     assert proxy.process.poll() is None, proxy.said()
     assert not [c.fault for c in callers if c.fault], [c.fault for c in callers]

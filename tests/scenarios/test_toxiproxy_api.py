@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from conftest import PATIENCE, Clock, dial, free_port, http_ask, listening, until
+from conftest import Clock, dial, free_port, http_ask, listening, patience, until
 
 
 class Api:
@@ -249,7 +249,7 @@ def test_an_upstream_that_is_none_resets_at_once(api):
             assert dial(port).ends() == "rst"
         except ConnectionResetError:
             pass
-    assert took.seconds < PATIENCE / 2
+    assert took.seconds < patience(7.5)
 
 
 def test_a_proxy_may_speak_a_protocol(api):
@@ -506,7 +506,7 @@ def test_a_toxic_acts_and_is_counted(api, backend):
     with Clock() as took:                                   # what it held goes at once
         assert api("DELETE", "/proxies/p/toxics/latency_downstream")[0] == 204
         assert client.read(1) == b"y"
-    assert took.seconds < PATIENCE / 2
+    assert took.seconds < patience(7.5)
 
 
 def test_control_never_waits_for_a_backend_that_does_not_answer(api, backends):
@@ -531,7 +531,7 @@ def control_goes_on(api, name):
         assert api("DELETE", path + "/latency_downstream")[0] == 204
         assert api("POST", "/proxies/" + name, {"enabled": False})[0] == 200
         assert api("DELETE", "/proxies/" + name)[0] == 204
-    assert took.seconds < PATIENCE / 3
+    assert took.seconds < patience(5)
 
 
 def test_control_never_waits_for_a_client_that_does_not_read(api, backend):

@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import threading
 
-from conftest import ROOT, http_ask
+from conftest import ROOT, http_ask, patience
 
 STORY = os.path.join(ROOT, "tests", "clients", "toxiproxy_node.js")
 RECORD = os.path.join(ROOT, "tests", "clients", "toxiproxy_node.json")
@@ -53,7 +53,7 @@ def the_client_itself(start, backend):
     proxy = start(listen="127.0.0.1:0", up=lambda: True)
     recorder = Recorder(proxy.http)
     done = subprocess.run([node, STORY, folder, "http://127.0.0.1:%d" % recorder.server_port, backend.address],
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=60)
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=patience(60))
     recorder.shutdown()
     recorder.server_close()
     assert (done.returncode, done.stdout) == (0, "all done\n")

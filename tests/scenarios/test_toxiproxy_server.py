@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import PATIENCE, RUNTIME_ERROR, VAURIEN, Backend, dial, free_port, http_ask, listening, until
+from conftest import RUNTIME_ERROR, VAURIEN, Backend, dial, free_port, http_ask, listening, patience, until
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def server(tmp_path):
         def stop(self, how=signal.SIGTERM):
             if self.process.poll() is None:
                 self.process.send_signal(how)
-            return self.process.wait(PATIENCE)
+            return self.process.wait(patience())
 
         @staticmethod
         def run(*args, env=None):
             return subprocess.run([str(link)] + list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True,
-                                  timeout=PATIENCE, env=dict(os.environ, **(env or {})))
+                                  timeout=patience(), env=dict(os.environ, **(env or {})))
     yield Server
     for one in running:
         one.stop()

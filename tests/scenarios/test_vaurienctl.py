@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from conftest import PATIENCE, VAURIEN, free_port, until
+from conftest import VAURIEN, free_port, patience, until
 
 CTL = os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 
@@ -380,7 +380,7 @@ def test_populate_refused(ctl, tmp_path):
 def on_terminal(words):
     """What it prints where a person looks on."""
     master, slave = pty.openpty()
-    done = subprocess.run([CTL] + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, timeout=PATIENCE)
+    done = subprocess.run([CTL] + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, timeout=patience())
     os.close(slave)
     text = b""
     while True:

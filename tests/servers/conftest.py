@@ -9,7 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 pytest.register_assert_rewrite("harness")
-from harness import PATIENCE, ROOT, SAN, free_port, until           # noqa: E402
+from harness import ROOT, SAN, free_port, patience, until           # noqa: E402
 from harness import backend, backends, bufsize, run, start, vaurien     # noqa: E402,F401: fixtures
 
 pymysql = pytest.importorskip("pymysql") if not os.environ.get("CI") else __import__("pymysql")
@@ -75,7 +75,7 @@ class MariaDB:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(60)
+                self.process.wait(patience(60))
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -106,7 +106,7 @@ def connect():
     opened = []
 
     def to(end, **options):
-        words = dict(ACCOUNT, host="127.0.0.1", port=end.port, connect_timeout=PATIENCE, read_timeout=PATIENCE,
+        words = dict(ACCOUNT, host="127.0.0.1", port=end.port, connect_timeout=patience(), read_timeout=patience(),
                      autocommit=True, charset="utf8mb4", max_allowed_packet=64 << 20)
         opened.append(pymysql.connect(**dict(words, **options)))
         return opened[-1]
@@ -126,7 +126,7 @@ class Control:
 
     def __call__(self, *words):
         done = subprocess.run([CTL, "--http-host", "127.0.0.1", "--http-port", str(self.proxy.http)] + list(map(str, words)),
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=PATIENCE)
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=patience())
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from conftest import need
-from harness import Backend, free_port, listening, until
+from harness import Backend, free_port, listening, patience, until
 
 CONFIG = """
 daemon off; master_process off; pid {d}/pid; error_log {d}/error.log info;
@@ -110,7 +110,7 @@ class Nginx(Server):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(15)
+                self.process.wait(patience())
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -6,7 +6,7 @@ import tempfile
 import pytest
 
 from conftest import need
-from harness import PATIENCE, dial, free_port, listening, until
+from harness import dial, free_port, listening, patience, until
 
 
 class Memcached:
@@ -29,7 +29,7 @@ class Memcached:
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.kill()                 # on SIGTERM it takes its time, and it has nothing to save
-            self.process.wait(PATIENCE)
+            self.process.wait(patience())
         if self.process:
             self.process.stderr.close()
         self.process = None

@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from conftest import Control, need
-from harness import PATIENCE, free_port, until
+from harness import free_port, patience, until
 
 psycopg2 = pytest.importorskip("psycopg2") if not os.environ.get("CI") else __import__("psycopg2")
 
@@ -80,7 +80,7 @@ class Postgres:
         if self.process and self.process.poll() is None:
             self.process.send_signal(how)
             try:
-                self.process.wait(60)
+                self.process.wait(patience(60))
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -107,7 +107,7 @@ def connect():
     opened = []
 
     def to(end, autocommit=True, **options):
-        words = dict(host="127.0.0.1", port=end.port, user="app", password="secret", dbname="app", connect_timeout=PATIENCE)
+        words = dict(host="127.0.0.1", port=end.port, user="app", password="secret", dbname="app", connect_timeout=patience())
         opened.append(psycopg2.connect(**dict(words, **options)))
         opened[-1].autocommit = autocommit
         return opened[-1]

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from conftest import need
-from harness import PATIENCE, free_port, listening, until
+from harness import free_port, listening, patience, until
 
 
 class Redis:
@@ -29,7 +29,7 @@ class Redis:
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(PATIENCE)
+            self.process.wait(patience())
         self.process = None
 
 

@@ -19,7 +19,7 @@ import threading
 import pytest
 
 from conftest import need
-from harness import PATIENCE, free_port, listening, until
+from harness import free_port, listening, patience, until
 
 SBIN = "/usr/lib/postfix/sbin"
 BOXES = ["alice", "bob", "carol"]
@@ -199,7 +199,7 @@ class Postfix:
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()            # its services go with it
-            self.process.wait(PATIENCE)
+            self.process.wait(patience())
         self.process = None
 
     def destroy(self):

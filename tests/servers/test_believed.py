@@ -11,7 +11,7 @@ import smtplib
 import pytest
 
 from conftest import ACCOUNT, pymysql
-from harness import PATIENCE, ROOT, SAN, until
+from harness import ROOT, SAN, patience, until
 from server_http import nginx                           # noqa: F401: a fixture
 from server_memcache import cache                       # noqa: F401
 from server_postgres import postgres, psycopg2          # noqa: F401
@@ -162,7 +162,7 @@ class Memcache(Session):
     deeds = ["read", "cas", "look up", "store", "connect", "login"]
 
     def __init__(self, port):
-        self.client = Client(("127.0.0.1", port), timeout=PATIENCE)
+        self.client = Client(("127.0.0.1", port), timeout=patience())
         self.read()
 
     def read(self):
@@ -241,7 +241,7 @@ class SMTP(Session):
     words = ["--protocol-smtp-tls", "pass"]     # for the sake of "encrypt"; smtplib asks for TLS only where it is told to
 
     def __init__(self, port):
-        self.client = smtplib.SMTP("127.0.0.1", port, timeout=PATIENCE)
+        self.client = smtplib.SMTP("127.0.0.1", port, timeout=patience())
         self.client.ehlo()
 
     def send(self):

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from conftest import ask, connect                       # noqa: F401: a fixture
-from harness import PATIENCE, dial, until
+from harness import dial, patience, until
 from server_http import nginx                               # noqa: F401
 from server_postgres import Postgres, psycopg2
 from server_redis import server                             # noqa: F401
@@ -69,7 +69,7 @@ def test_postgres(start):
                 cursor.execute("INSERT INTO tallied VALUES (%s)", (n,))
                 cursor.execute("SELECT repeat('x', %s)", (n * 1000,))
         old.close()
-        with psycopg.connect(**words, connect_timeout=PATIENCE) as new:
+        with psycopg.connect(**words, connect_timeout=patience()) as new:
             for n in range(30):
                 new.execute("SELECT count(*) FROM tallied WHERE n < %s", (n,), prepare=n > 10)
             with new.pipeline():

@@ -7,7 +7,7 @@ import urllib.request
 import pymysql
 import pytest
 
-from harness import Clock
+from harness import Clock, patience
 from server_http import nginx                               # noqa: F401: fixtures
 from server_memcache import cache                           # noqa: F401
 from server_postgres import postgres, psycopg2              # noqa: F401
@@ -24,7 +24,7 @@ class MySQL:
     protocol, server, rounds = "mysql", "mariadb", 4        # so many round trips at the least, login included
 
     def __init__(self, port):
-        self.connection = pymysql.connect(host="127.0.0.1", port=port, user="app", password="secret", database="app", read_timeout=20)
+        self.connection = pymysql.connect(host="127.0.0.1", port=port, user="app", password="secret", database="app", read_timeout=patience(20))
 
     def work(self):
         with self.connection.cursor() as cursor:
@@ -41,7 +41,7 @@ class Postgres:
     protocol, server, rounds = "postgres", "postgres", 4
 
     def __init__(self, port):
-        self.connection = psycopg2.connect(host="127.0.0.1", port=port, user="app", password="secret", dbname="app", connect_timeout=20)
+        self.connection = psycopg2.connect(host="127.0.0.1", port=port, user="app", password="secret", dbname="app", connect_timeout=patience(20))
         self.connection.autocommit = True
 
     def work(self):
@@ -59,7 +59,7 @@ class Redis:
     protocol, server, rounds = "redis", "redis_server", 2
 
     def __init__(self, port):
-        self.connection = redis.Redis(port=port, socket_timeout=20, retry_on_timeout=False)
+        self.connection = redis.Redis(port=port, socket_timeout=patience(20), retry_on_timeout=False)
 
     def work(self):
         pipeline = self.connection.pipeline(transaction=True)
@@ -79,7 +79,7 @@ class Memcache:
     protocol, server, rounds = "memcache", "cache", 3
 
     def __init__(self, port):
-        self.connection = Client(("127.0.0.1", port), timeout=20, connect_timeout=20)
+        self.connection = Client(("127.0.0.1", port), timeout=patience(20), connect_timeout=patience(20))
 
     def work(self):
         stored = self.connection.set("long", LONG, noreply=False), self.connection.set_many({str(i): b"x" for i in range(20)}, noreply=False)
@@ -96,7 +96,7 @@ class Http:
         self.port = port
 
     def work(self):
-        return [urllib.request.urlopen("http://127.0.0.1:%d/%s" % (self.port, name), timeout=20).read()[:5000] for name in ("small.txt", "page.txt")]
+        return [urllib.request.urlopen("http://127.0.0.1:%d/%s" % (self.port, name), timeout=patience(20)).read()[:5000] for name in ("small.txt", "page.txt")]
 
     def close(self):
         pass
@@ -152,7 +152,7 @@ def test_a_round_trip_is_as_late_as_there_and_back(proxy, driver, real):
     add(proxy, "latency", latency=20)
     with Clock() as took:
         assert done(driver, proxy.port) == direct
-    assert driver.rounds * 0.04 <= took.seconds < 10
+    assert driver.rounds * 0.04 <= took.seconds < patience(10)
 
 
 def test_what_ends_is_noticed_and_then_forgotten(proxy, driver, real):
@@ -183,6 +183,6 @@ def test_a_cut_line_that_is_mended(proxy, driver, real):
     asked.join(0.3)
     assert not answers
     remove(proxy, name)
-    asked.join(20)
+    asked.join(patience(20))
     assert answers == [direct]
     one.close()

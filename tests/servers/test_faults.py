@@ -5,7 +5,7 @@ import pymysql
 import pytest
 
 from conftest import ask, error_of
-from harness import SAN, Clock
+from harness import SAN, Clock, patience
 
 LOST = 2013                             # the connection was lost during a query
 
@@ -43,14 +43,14 @@ def test_lost_reply_by_reset(proxies, connect, rows):
 
 
 def test_a_dropped_request_was_never_made(proxies, connect, rows):
-    connection = connect(proxies, read_timeout=1)
+    connection = connect(proxies, read_timeout=patience(1))
     proxies.ctl.set("drop", match="INSERT")
     assert error_of(connection, insert(1)) == LOST
     assert rows() == []
 
 
 def test_a_dropped_answer_was(proxies, connect, rows):
-    connection = connect(proxies, read_timeout=1)
+    connection = connect(proxies, read_timeout=patience(1))
     proxies.ctl.set("drop", match="INSERT", direction="response")
     assert error_of(connection, insert(1)) == LOST
     assert rows() == [1]
@@ -70,7 +70,7 @@ def test_a_corrupt_result_is_an_error_or_another_result(proxies, connect):
     """Whatever the driver makes of it: the next connection is sound."""
     proxies.ctl.set("corrupt", match="seq", random=True)
     for _ in range(3):
-        connection = connect(proxies, read_timeout=1)
+        connection = connect(proxies, read_timeout=patience(1))
         try:
             seen = ask(connection, "SELECT * FROM seq_1_to_3")
         except Exception as error:              # a driver that is told nonsense has many words for it
@@ -116,11 +116,11 @@ def test_a_slow_connect(proxy, connect):
     assert len(proxy.strikes()) == seen
     with pytest.raises(pymysql.err.OperationalError):
         proxy.ctl.set("slow_connect", sleep=60)
-        connect(proxy, connect_timeout=1, read_timeout=1)
+        connect(proxy, connect_timeout=patience(1), read_timeout=patience(1))
 
 
 def test_a_stalled_connection(proxies, connect):
-    connection = connect(proxies, read_timeout=1)
+    connection = connect(proxies, read_timeout=patience(1))
     proxies.ctl.set("stall")
     assert error_of(connection) == LOST
     proxies.ctl.set("dummy")

@@ -12,7 +12,7 @@ import urllib.request
 import pytest
 
 from conftest import need
-from harness import PATIENCE, SAN, Clock, dial, until
+from harness import SAN, Clock, dial, patience, until
 from server_http import nginx                               # noqa: F401: a fixture
 
 requests = __import__("requests") if os.environ.get("CI") else pytest.importorskip("requests")
@@ -65,8 +65,8 @@ def url(end, path="/small.txt"):
 
 def curl(end, path, *words, stdin=None):
     """(rc, what it wrote)"""
-    done = subprocess.run([need("curl"), "-sS", "--max-time", str(PATIENCE)] + list(words) + [url(end, path)],
-                          input=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=2 * PATIENCE)
+    done = subprocess.run([need("curl"), "-sS", "--max-time", str(patience())] + list(words) + [url(end, path)],
+                          input=stdin, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=patience(30))
     return done.returncode, done.stdout
 
 
@@ -89,7 +89,7 @@ def by_requests(end, nginx, big):
     told = []
 
     def say(method, path, **words):
-        answer = session.request(method, url(end, path), timeout=PATIENCE, **words)
+        answer = session.request(method, url(end, path), timeout=patience(), **words)
         headers = {name: value for name, value in answer.headers.items() if name not in ("Date", "ETag", "Last-Modified", "Location")}
         told.append((method, path, answer.status_code, headers, digest(answer.content)))
         return answer
@@ -186,20 +186,20 @@ def test_100_megabytes_up_and_down(nginx, proxy, chunked):
             self.left -= 1
             return piece if self.left >= 0 else b""
     body = (piece for _ in range(pieces)) if chunked else Body()
-    requests.put(url(proxy, "/large.bin"), data=body, timeout=PATIENCE).raise_for_status()
+    requests.put(url(proxy, "/large.bin"), data=body, timeout=patience()).raise_for_status()
     assert nginx.get("large.bin") == piece * pieces
     came = hashlib.sha256()
-    with requests.get(url(proxy, "/large.bin"), stream=True, timeout=PATIENCE) as answer:
+    with requests.get(url(proxy, "/large.bin"), stream=True, timeout=patience()) as answer:
         for data in answer.iter_content(1 << 20):
             came.update(data)
     assert came.digest() == hashlib.sha256(piece * pieces).digest()
     assert proxy.memory() - before < 16 << 20
     assert not was_raw(proxy)
-    requests.delete(url(nginx, "/large.bin"), timeout=PATIENCE)
+    requests.delete(url(nginx, "/large.bin"), timeout=patience())
 
 
 def test_a_connection_is_kept(nginx, proxies):
-    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=patience())
     ports = set()
     for _ in range(50):
         connection.request("GET", "/small.txt")
@@ -240,7 +240,7 @@ def test_http2_and_tls_pass_as_bytes(start, nginx):
     proxy.logged("raw proxy=.*HTTP/2")
     proxy = start("--protocol", "http", backend=nginx.https)
     assert subprocess.run([need("curl"), "-sSk", "https://127.0.0.1:%d/small.txt" % proxy.port],
-                          stdout=subprocess.PIPE, timeout=PATIENCE).stdout == b"hello\n"
+                          stdout=subprocess.PIPE, timeout=patience()).stdout == b"hello\n"
     proxy.logged("raw proxy=.*TLS")
 
 
@@ -281,7 +281,7 @@ def test_a_failure_by_name(nginx, proxies, name):
     path = "/fails-%s.txt" % name
     if method == "GET":
         nginx.put(path[1:], b"served\n")
-    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=patience())
     assert ask(connection, "GET", "/small.txt")[0] == 200
     before = connection.sock.getsockname()
     proxies.set("error", failure=name)
@@ -311,22 +311,22 @@ def test_the_exceptions_of_requests_and_urllib(proxy, name):
     ask_for = urllib.request.Request(url(proxy), method=method, data=b"x" if method == "PUT" else None)
     if status:
         with pytest.raises(requests.HTTPError) as caught:
-            requests.request(method, url(proxy), timeout=PATIENCE).raise_for_status()
+            requests.request(method, url(proxy), timeout=patience()).raise_for_status()
         assert caught.value.response.status_code == status
         with pytest.raises(urllib.error.HTTPError) as caught:
-            urllib.request.urlopen(ask_for, timeout=PATIENCE)
+            urllib.request.urlopen(ask_for, timeout=patience())
         assert caught.value.code == status
         assert curl(proxy, "/small.txt", "-f", "-X", method)[0] == 22
     else:
         with pytest.raises(requests.ConnectionError):
-            requests.request(method, url(proxy), timeout=PATIENCE)
+            requests.request(method, url(proxy), timeout=patience())
         with pytest.raises((http.client.RemoteDisconnected, urllib.error.URLError, ConnectionError)):
-            urllib.request.urlopen(ask_for, timeout=PATIENCE)
+            urllib.request.urlopen(ask_for, timeout=patience())
         assert curl(proxy, "/small.txt")[0] in (7, 52, 56)  # reset before it asked; an empty reply; reset
 
 
 def test_an_error_without_a_name_is_one_of_four(proxies):
-    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=patience())
     assert ask(connection, "GET", "/small.txt")[0] == 200
     before = connection.sock.getsockname()
     proxies.set("error")
@@ -339,7 +339,7 @@ def test_an_error_without_a_name_is_one_of_four(proxies):
 
 def test_head_is_refused_without_a_page(proxies):
     proxies.set("error", failure="unavailable")
-    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", proxies.port, timeout=patience())
     for _ in range(3):
         status, headers, body = ask(connection, "HEAD", "/small.txt")
         assert (status, body) == (503, b"") and int(headers["Content-Length"]) > 100
@@ -361,10 +361,10 @@ def test_a_client_of_http_1_0_sees_the_end(proxies):
 def test_a_read_only_server_still_reads(nginx, proxies, session):
     nginx.put("kept.txt", b"kept\n")
     proxies.set("error", failure="read_only")
-    assert session.get(url(proxies, "/kept.txt"), timeout=PATIENCE).text == "kept\n"
-    assert session.head(url(proxies, "/kept.txt"), timeout=PATIENCE).status_code == 200
+    assert session.get(url(proxies, "/kept.txt"), timeout=patience()).text == "kept\n"
+    assert session.head(url(proxies, "/kept.txt"), timeout=patience()).status_code == 200
     for method in ("PUT", "DELETE", "POST"):
-        assert session.request(method, url(proxies, "/kept.txt"), data="x", timeout=PATIENCE).status_code == 503
+        assert session.request(method, url(proxies, "/kept.txt"), data="x", timeout=patience()).status_code == 503
     assert nginx.get("kept.txt") == b"kept\n"
 
 
@@ -373,10 +373,10 @@ def test_a_read_only_server_still_reads(nginx, proxies, session):
 def test_a_refused_body_of_many_bytes_is_swallowed(nginx, proxies, session, bufsize):
     big = b"GET /small.txt HTTP/1.1\r\n\r\n" * (2000 if bufsize else 300000)
     proxies.set("error", failure="disk_full")
-    assert session.put(url(proxies, "/refused.bin"), data=big, timeout=PATIENCE).status_code == 507
+    assert session.put(url(proxies, "/refused.bin"), data=big, timeout=patience()).status_code == 507
     assert session.put(url(proxies, "/refused.bin"), data=(big[i:i + 5000] for i in range(0, len(big), 5000)),
-                       timeout=PATIENCE).status_code == 507
-    assert session.get(url(proxies), timeout=PATIENCE).text == "hello\n"
+                       timeout=patience()).status_code == 507
+    assert session.get(url(proxies), timeout=patience()).text == "hello\n"
     assert nginx.get("refused.bin") is None
     assert not was_raw(proxies)
 
@@ -394,10 +394,10 @@ def test_who_waits_for_leave_to_send_is_told_no(nginx, proxies):
             data, how = client.rest()
             assert data.startswith(b"HTTP/1.1 507 ") and b"\r\nConnection: close\r\n" in data and how == "fin"
     with Clock() as took:
-        rc, out = curl(proxies, "/never.bin", "-T", "-", "-H", "Expect: 100-continue", "--expect100-timeout", "20",
+        rc, out = curl(proxies, "/never.bin", "-T", "-", "-H", "Expect: 100-continue", "--expect100-timeout", str(patience(20)),
                        "-w", "%{http_code}", "-o", os.devnull, stdin=b"x" * (2 << 20))
     assert (rc, out) == (0, b"507")
-    assert took.seconds < 15                                # it did not wait in vain
+    assert took.seconds < patience(15)                      # it did not wait in vain
     assert nginx.get("never.bin") is None
 
 
@@ -408,7 +408,7 @@ def test_a_delay_strikes_once_though_there_are_two_responses(nginx, proxies):
         assert client.read(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
         client.send(b"hello")
         assert client.read(12) in (b"HTTP/1.1 201", b"HTTP/1.1 204")
-    assert 0.8 <= took.seconds < 1.6
+    assert 0.8 <= took.seconds < patience(1.6)
     assert nginx.get("late.bin") == b"hello"
 
 
@@ -430,7 +430,7 @@ def test_a_refusal_in_a_pipeline_is_in_its_place(nginx, proxies):
 
 def outcome(session, end):
     try:
-        return session.get(url(end), timeout=PATIENCE).status_code
+        return session.get(url(end), timeout=patience()).status_code
     except requests.ConnectionError:
         return "ConnectionError"
 
@@ -471,7 +471,7 @@ def test_a_session_meets_every_behavior_and_recovers(proxies, session):
 def test_abort_does_the_work_and_loses_the_answer(nginx, proxies, session):
     proxies.set("abort")
     with pytest.raises(requests.ConnectionError):
-        session.put(url(proxies, "/aborted.txt"), data="done", timeout=PATIENCE)
+        session.put(url(proxies, "/aborted.txt"), data="done", timeout=patience())
     until(lambda: nginx.get("aborted.txt") == b"done", what="what was stored though its answer was lost")
 
 

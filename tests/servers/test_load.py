@@ -13,7 +13,7 @@ import time
 
 import pytest
 
-from harness import SAN, free_port
+from harness import SAN, free_port, patience
 
 IDLE, BUSY, SECONDS = 9500, 200, 3
 HARD = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
@@ -155,14 +155,14 @@ def test_many_idle_and_some_busy(start, process):
         print("\n*** a hard limit of %d descriptors: %d idle connections instead of %d ***" % (HARD, idle, IDLE))
     port, ready = free_port(), process.context.Event()
     process(serve, port, ready)
-    assert ready.wait(10)
+    assert ready.wait(patience(10))
     proxy = start("--protocol", "mysql", "--threads", 1, "--log-level", "info", backend="127.0.0.1:%d" % port)
     empty = proxy.memory()
     here, there = process.context.Pipe()
     process(drive, proxy.port, idle, BUSY, there)
 
     def told(seconds):
-        assert here.poll(seconds), "the clients are stuck:\n" + proxy.log()[-2000:]
+        assert here.poll(patience(seconds)), "the clients are stuck:\n" + proxy.log()[-2000:]
         return here.recv()
     assert told(120) == "in"
     full = proxy.memory()

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from harness import PATIENCE, SAN
+from harness import SAN, patience
 from server_redis import server         # noqa: F401: a fixture
 
 redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
@@ -23,7 +23,7 @@ def through(start, server, tmp_path):
         proxy = start("--plugin", path, "--protocol", "redis", "--behavior", "own", backend=server)
 
         def client():
-            clients.append(redis.Redis(host="127.0.0.1", port=proxy.port, socket_timeout=PATIENCE))
+            clients.append(redis.Redis(host="127.0.0.1", port=proxy.port, socket_timeout=patience()))
             return clients[-1]
         client().flushall()
         return proxy, client
@@ -80,7 +80,7 @@ def test_a_wrong_script_hurts_nobody(through, wrong):
     thread.start()
     for i in range(200):
         assert good.set("good", i) and good.get("good") == b"%d" % i
-    thread.join(PATIENCE)
+    thread.join(patience())
     assert said == [True] * 20 and bad.get("bad:19") == b"19"
     assert proxy.api("GET", "/info")[1]["plugins"][0]["errors"] == 21
     if not SAN:

@@ -1,14 +1,16 @@
 """memcached and its real clients through vaurien: invisible as dummy, and each fault as the application sees it."""
+import atexit
+import functools
 import os
 import re
-import socket
-import struct
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
 from conftest import need
-from harness import PATIENCE, SAN, Clock, dial, until
+from harness import SAN, dial, patience
 from server_memcache import cache, locked, memcached    # noqa: F401: fixtures
 
 pymemcache = pytest.importorskip("pymemcache") if not os.environ.get("CI") else __import__("pymemcache")
@@ -35,7 +37,7 @@ def connect():
     opened = []
 
     def to(end, **options):
-        opened.append(Client(("127.0.0.1", end.port), **dict({"timeout": PATIENCE, "connect_timeout": PATIENCE}, **options)))
+        opened.append(Client(("127.0.0.1", end.port), **dict({"timeout": patience(), "connect_timeout": patience()}, **options)))
         return opened[-1]
     yield to
     for client in opened:
@@ -207,9 +209,19 @@ def test_a_login_in_text(locked, vaurien, raw):
 
 # ---- libmemcached's tools, in text and in binary ----
 
+@functools.lru_cache(maxsize=None)
+def patient():
+    """The library that lets a tool wait longer than its five seconds."""
+    made = os.path.join(tempfile.mkdtemp(prefix="vaurien-"), "patient.so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", made, os.path.join(os.path.dirname(__file__), "patient.c")], check=True)
+    atexit.register(shutil.rmtree, os.path.dirname(made), True)
+    return made
+
+
 def tool(port, name, *words):
     return subprocess.run([need(name), "--servers=127.0.0.1:%d" % port, *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=PATIENCE)
+                          stderr=subprocess.STDOUT, timeout=patience(120),
+                          env=dict(os.environ, LD_PRELOAD=patient(), POLL_AT_LEAST=str(1000 * patience(60))))
 
 
 @pytest.mark.parametrize("binary", [[], ["--binary"]], ids=["text", "binary"])
@@ -234,8 +246,8 @@ def test_the_tools_of_libmemcached(cache, proxies, tmp_path, binary):
 
 @pytest.mark.parametrize("which", ["-a", "-b"], ids=["text", "binary"])
 def test_libmemcached_finds_the_server_capable(proxies, which):
-    done = subprocess.run([need("memccapable"), "-h", "127.0.0.1", "-p", str(proxies.port), "-t", str(PATIENCE), which],
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=120)
+    done = subprocess.run([need("memccapable"), "-h", "127.0.0.1", "-p", str(proxies.port), "-t", str(patience(60)), which],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=patience(240))
     assert done.returncode == 0 and done.stdout.count("[pass]") == 27, done.stdout
     assert "raw" not in proxies.log()
 

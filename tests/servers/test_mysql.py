@@ -13,7 +13,7 @@ import sqlalchemy
 from pymysql.constants import CLIENT
 
 from conftest import Control, ask, error_of, need
-from harness import PATIENCE, ROOT, SAN, Clock, dial, until
+from harness import ROOT, SAN, Clock, dial, patience, until
 
 PREPARED = os.environ.get("PREPARED_BIN") or os.path.join(ROOT, "build", "plain", "tests", "servers", "prepared")
 
@@ -126,7 +126,7 @@ def test_the_command_line_client_and_a_dump(mariadb, proxies, connect, bufsize):
 
     def say(port, program, *words):
         return subprocess.run([need(program), "--no-defaults", "-h127.0.0.1", "-P%d" % port, "-uapp", "-psecret", *words],
-                              check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=120).stdout
+                              check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=patience(120)).stdout
     for words in (("mariadb", "--batch", "-e", "SELECT * FROM dumped; SHOW TABLES; HELP 'SELECT'", "app"),
                   ("mariadb-dump", "--skip-dump-date", "app", "dumped")):
         assert say(mariadb.port, *words) == say(proxies.port, *words)
@@ -135,7 +135,7 @@ def test_the_command_line_client_and_a_dump(mariadb, proxies, connect, bufsize):
 # ---- (b) each behavior, set live; the same process and the same pool recover ----
 
 def make_engine(proxy, **words):
-    url = "mysql+pymysql://app:secret@127.0.0.1:%d/app?connect_timeout=%d&read_timeout=%d" % (proxy.port, PATIENCE, PATIENCE)
+    url = "mysql+pymysql://app:secret@127.0.0.1:%d/app?connect_timeout=%d&read_timeout=%d" % (proxy.port, patience(), patience())
     return sqlalchemy.create_engine(url, pool_size=3, max_overflow=0, **words)
 
 
@@ -397,7 +397,7 @@ def test_blackout_kills_idle_connections_of_a_pool_at_once(proxies, connect, pre
     fill(engine)
     idle = connect(proxies)
     proxies.ctl.set("blackout")
-    idle._sock.settimeout(PATIENCE)
+    idle._sock.settimeout(patience())
     with pytest.raises(ConnectionResetError):
         idle._sock.recv(1)
     assert failing(lambda: connect(proxies)) in (2003, 2013)

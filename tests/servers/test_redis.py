@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from conftest import need
-from harness import PATIENCE, SAN, Clock, End, dial, until
+from harness import SAN, Clock, End, dial, patience, until
 from server_redis import Redis, server     # noqa: F401: a fixture
 
 redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
@@ -32,7 +32,7 @@ def connect():
     opened = []
 
     def to(end, **options):
-        words = dict(host="127.0.0.1", port=end.port, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+        words = dict(host="127.0.0.1", port=end.port, socket_timeout=patience(), socket_connect_timeout=patience())
         opened.append(redis.Redis(**dict(words, **options)))
         return opened[-1]
     yield to
@@ -233,7 +233,7 @@ def test_a_blocked_client_waits_as_long_as_it_takes(proxies, connect, direct):
     waiter.start()
     until(lambda: direct.info("clients")["blocked_clients"] == 1)
     direct.rpush("queue", "work")
-    waiter.join(PATIENCE)
+    waiter.join(patience())
     assert answers == [(b"queue", b"work")]
 
 
@@ -242,7 +242,7 @@ def test_redis_cli_and_benchmark(server, proxies, direct, bufsize):
 
     def say(port, program, *words):
         return subprocess.run([need(program), "-p", str(port), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, universal_newlines=True, check=True, timeout=120).stdout
+                              stderr=subprocess.STDOUT, universal_newlines=True, check=True, timeout=patience(120)).stdout
     for words in (["KEYS", "key1*"], ["-3", "HGETALL", "none"], ["--scan", "--pattern", "key9*"], ["COMMAND", "COUNT"]):
         assert sorted(say(proxies.port, "redis-cli", *words).split()) == sorted(say(server.port, "redis-cli", *words).split())
     requests = "300" if bufsize or SAN else "20000"
@@ -600,7 +600,7 @@ def test_a_pool_meets_every_behavior_and_recovers(proxies, connect, direct):
     proxies.set("delay", sleep=0.1)
     with Clock() as took:
         assert outcome(application) == b"v"
-    assert 0.1 < took.seconds < 0.1 + PATIENCE / 2
+    assert 0.1 < took.seconds < 0.1 + patience(7.5)
     for name in ("error", "abort", "blackout"):
         proxies.set(name)
         assert outcome(application) != b"v", name
@@ -616,7 +616,7 @@ def test_a_pool_meets_every_behavior_and_recovers(proxies, connect, direct):
     waiter.join(0.5)
     assert waiter.is_alive()
     proxies.set("dummy")
-    waiter.join(PATIENCE)
+    waiter.join(patience())
     assert answers == [b"v"]
 
 
@@ -647,7 +647,7 @@ def test_delay_is_once_per_command_also_in_a_pipeline(proxy, connect, direct):
             for _ in range(50):
                 pipe.incr("n")
             assert pipe.execute()[-1] == 50
-    assert 0.2 <= took.seconds < 5              # and not 50 times
+    assert 0.2 <= took.seconds < patience(5)      # and not 50 times
 
 
 def test_odds_hit_their_part(proxy, connect, direct):

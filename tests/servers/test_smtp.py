@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from conftest import need
-from harness import PATIENCE, SAN, Clock, End, dial, until
+from harness import SAN, Clock, End, dial, patience, until
 from server_smtp import ACCOUNT, Postfix, postfix       # noqa: F401: a fixture
 
 ME = "me@example.test"
@@ -41,7 +41,7 @@ def connect():
     opened = []
 
     def to(end, **options):
-        words = dict(timeout=PATIENCE, local_hostname="client.test")
+        words = dict(timeout=patience(), local_hostname="client.test")
         opened.append(smtplib.SMTP("127.0.0.1", end.port, **dict(words, **options)))
         return opened[-1]
     yield to
@@ -202,7 +202,7 @@ def test_curl_sends_mail(mail, proxies, tmp_path, bufsize):
     path.write_bytes(text("from curl", body).encode())
     for user in ([], ["--user", ":".join(ACCOUNT)]):
         subprocess.run([need("curl"), "--silent", "--show-error", "--url", "smtp://127.0.0.1:%d/client.test" % proxies.port, "--mail-from", ME,
-                        "--mail-rcpt", BOB, "--mail-rcpt", ALICE, "--upload-file", str(path), *user], check=True, timeout=PATIENCE * 2)
+                        "--mail-rcpt", BOB, "--mail-rcpt", ALICE, "--upload-file", str(path), *user], check=True, timeout=patience(30))
     assert read(mail.boxes())["bob"] == [("from curl", body.replace("\r\n", "\n"))] * 2
     assert "raw" not in proxies.log()
 
@@ -267,7 +267,7 @@ def test_tls_from_the_first_byte_is_raw(mail, vaurien):
     proxy = vaurien("--protocol", "smtp", backend="127.0.0.1:%d" % mail.tls_port)
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    with smtplib.SMTP_SSL("127.0.0.1", proxy.port, timeout=PATIENCE, context=trusting) as client:
+    with smtplib.SMTP_SSL("127.0.0.1", proxy.port, timeout=patience(), context=trusting) as client:
         client.sendmail(ME, [BOB], text("encrypted"))
     assert mail.subjects()["bob"] == ["encrypted"]
     proxy.logged("raw .*TLS begins")
