@@ -1,6 +1,7 @@
 # make            build bin/vaurien and bin/vaurienctl; V=1 shows the whole commands
 # make check      run all tests (./dev check installs the packages that they need)
-# make demo       build, then show every behavior on a backend of its own
+# make quick      run some tests of each kind, in a minute
+# make demo       build, then show behaviors on a backend of its own
 # make bench      measure it beside other proxies; writes docs/performance.md
 # make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
 # make install    with prefix and DESTDIR; make uninstall and make deb: see packaging/install.mk

@@ -12,16 +12,19 @@ end waits longer than patience() allows; nothing here sleeps to let something ha
 import collections
 import functools
 import http.client
+import importlib
 import json
 import os
 import random
 import re
 import resource
 import selectors
+import shutil
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import threading
 import time
 
@@ -123,6 +126,35 @@ class Clock:
 
     def __exit__(self, *_):
         self.seconds = time.monotonic() - self.start
+
+
+# ---- what tests need that is not ours ----
+
+def left_out(text):
+    """Skip, with a line that is seen also where pytest is quiet."""
+    print("\n*** %s ***\n" % text, file=sys.__stderr__, flush=True)
+    pytest.skip(text, allow_module_level=True)
+
+
+def missing(what):
+    """A server, tool or module is not there. With CI in the environment that is a failure; elsewhere a loud skip."""
+    text = "%s is not installed: what needs it is not tested" % what
+    if os.environ.get("CI"):
+        pytest.fail(text)
+    left_out(text)
+
+
+def need(program):
+    """The path of a program; see missing()."""
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin") or missing(program)
+
+
+def need_module(name):
+    """A Python module that is not in the standard library; see missing()."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return missing("Python's " + name)
 
 
 # ---- ports and addresses ----
@@ -524,6 +556,29 @@ def compiled(source, text=None, flags=("-Werror",)):
                           universal_newlines=True)
     assert done.returncode == 0, done.stdout
     return made
+
+
+# ---- make quick ----
+
+# File -> its test for `make quick`, where its first one takes long. None: all of them do.
+QUICK = {
+    "test_bench": None, "test_crowd": None, "test_storm": None, "test_waves": "test_a_saw_rises",
+    "test_limits": "test_pool_max_size_is_the_most_clients_at_once", "test_bandwidth": "test_an_idle_neighbor_takes_nothing",
+    "test_examples_plugins": "test_jobs_pass", "test_change": "test_outages_come_and_go_and_nothing_leaks",
+}
+
+
+def pytest_collection_modifyitems(config, items):
+    """With VAURIEN_QUICK=1, one test of each file, with its first parameters."""
+    if not os.environ.get("VAURIEN_QUICK"):
+        return
+    chosen, left = {}, []
+    for item in items:
+        wanted = QUICK.get(item.module.__name__, item.originalname)
+        if item.originalname != wanted or chosen.setdefault(item.module, item) is not item:
+            left.append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = chosen.values()
 
 
 # ---- fixtures ----

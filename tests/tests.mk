@@ -1,14 +1,16 @@
 # All tests. Each part prints what it does and leaves its counts in build/counts; `make check` sums
 # them up in its last line.
 #
+# make quick                              some of each, within 60 s on two quiet cores once all is built (build it
+#                                         with "make quick-built": about as long again)
 # make unit protocols behaviors model     C, seconds          make SAN=... the same under sanitizers
-# make scenarios servers                  the program itself; with scripted ends, with MariaDB
+# make scenarios servers                  the program itself; with scripted ends, with the real servers
 # make python                             the Python package, from the tree and as it is shipped
 # make lint docs-current                  headers that stand alone, generated pages that are not old
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
 SPREAD  := -n 4 --dist loadfile         # most of them wait for something most of the time
-COUNTS  := build/$(if $(COVER),cover/)counts
+COUNTS  := $(if $(QUICK),$(BUILD)/counts,build/$(if $(COVER),cover/)counts)
 PART     = COUNTS=$(COUNTS) tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
 RUNTIME := $(if $(SAN),ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
 	TSAN_OPTIONS=halt_on_error=0:exitcode=66)
@@ -99,6 +101,27 @@ python: $(BIN)/vaurien $(BIN)/vaurienctl
 shown: $(BIN)/vaurien
 	@$(RUNTIME) $(call PART,demo) $< demo
 
+# ---- make quick ----
+
+# A scenario of each kind, which is one of each file, and each real server: see pytest_collection_modifyitems in harness.py.
+QUICK_SERVERS := $(patsubst %,tests/servers/test_%.py,http_protocol memcache mysql postgres redis smtp)
+
+quick-built: all $(BUILD)/tests/unit/all $(BUILD)/tests/protocols/runner $(BUILD)/tests/model/model $(BUILD)/fuzz/replay
+quick: quick-built
+	@rm -rf $(BUILD)/counts
+	@GO_ON=1 $(MAKE) --no-print-directory -k -j2 -Otarget QUICK=1 \
+		quick-servers quick-scenarios quick-model unit protocols corpus lint docs-current || \
+		COUNTS=$(BUILD)/counts GO_ON=1 tests/summary make false
+	@COUNTS=$(BUILD)/counts tests/summary
+quick-model: $(BUILD)/tests/model/model
+	@$(RUNTIME) $(call PART,model) $< --seeds 1-40
+	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-10 --bufsize 1
+	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-2 --bulk 4
+quick-scenarios: $(BIN)/vaurien $(BIN)/vaurienctl
+	@$(DRIVE) VAURIEN_QUICK=1 $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios
+quick-servers: $(BIN)/vaurien $(BIN)/vaurienctl
+	@$(DRIVE) VAURIEN_QUICK=1 $(call PART,servers) $(PYTEST) -n 2 --dist loadfile $(QUICK_SERVERS)
+
 # ---- what can be said about the source ----
 
 HEADERS := $(wildcard include/*.h src/*.h src/*/*.h)
@@ -150,5 +173,5 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	$(call say,LD)
 	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
-.PHONY: unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
+.PHONY: quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
 	lint docs docs-current demo check fuzz $(PARTS:%=check-%)

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from conftest import PACKAGE
+from harness import need_module
 
 import vaurien
 
@@ -140,7 +141,7 @@ def test_other_answers_are_HTTPErrors(answers, status, text):
 
 
 def test_where_requests_is_in_use_they_are_its_HTTPErrors_too(answers):
-    requests = pytest.importorskip("requests")
+    requests = need_module("requests")
     with pytest.raises(requests.HTTPError) as caught:
         answers(500, "no").get_behavior()
     assert isinstance(caught.value, vaurien.HTTPError) and caught.value.status == 500

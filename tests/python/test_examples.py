@@ -1,15 +1,12 @@
 """examples/: the suite there runs, with the plugin and a real MariaDB, its tests side by side."""
-import os
 import subprocess
 
-import pytest
 from conftest import PACKAGE, bare_environment
-from harness import ROOT, VAURIEN, patience
+from harness import ROOT, VAURIEN, need_module, patience
 
 from servers.conftest import mariadb        # noqa: F401: a fixture
 
-if not os.environ.get("CI"):
-    pytest.importorskip("flask")
+need_module("flask")
 
 
 def test_orders(mariadb):                       # noqa: F811

@@ -4,22 +4,13 @@ import os
 import pty
 import re
 import select
-import shutil
 import subprocess
 
 import pytest
 from conftest import bare_environment, call
-from harness import ROOT, Deadline, free_port, listening, patience, until
+from harness import ROOT, Deadline, free_port, listening, need, patience, until
 
 import vaurien
-
-
-def need(program):
-    if shutil.which(program):
-        return program
-    if os.environ.get("CI"):
-        pytest.fail("%s is not installed" % program)
-    pytest.skip("%s is not installed" % program)
 
 
 def files(folder):

@@ -1,7 +1,7 @@
 """The pytest plugin, seen from runs of pytest of its own."""
 import re
 
-import pytest
+from harness import need_module
 
 
 def test_a_proxy_for_a_test(tests_in):
@@ -90,7 +90,7 @@ def test_it(vaurien_proxy):
 
 
 def test_workers_throw_the_same_dice_on_ports_of_their_own(tests_in, tmp_path):
-    pytest.importorskip("xdist")
+    need_module("xdist")
     said = tests_in("""
 import pytest, time
 

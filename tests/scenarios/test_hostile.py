@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from harness import SAN, patience, until
+from harness import SAN, until
 
 HUGE = 32 << 20         # what an endless peer sends; far more than a head may take
 BOUND = (64 if SAN else 16) << 20
@@ -37,7 +37,7 @@ ANSWERS = {             # protocol -> (what a client asks, what the server then 
 def pour(end, once, again):
     """As much as it takes; that the proxy ends it, or takes no more, is an answer, too."""
     block = again * (65536 // len(again) + 1)
-    end.sock.settimeout(patience(1))
+    end.sock.settimeout(1)
     try:
         end.send(once)
         for _ in range(HUGE // len(block)):

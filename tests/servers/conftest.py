@@ -1,6 +1,5 @@
 """The real MariaDB, in a directory of its own, and the ways to talk to it: direct and through vaurien."""
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -9,28 +8,21 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 pytest.register_assert_rewrite("harness")
-from harness import ROOT, SAN, free_port, patience, until           # noqa: E402
-from harness import backend, backends, bufsize, run, start, vaurien     # noqa: E402,F401: fixtures
+from harness import ROOT, SAN, free_port, need, need_module, patience, until            # noqa: E402
+from harness import backend, backends, bufsize, pytest_collection_modifyitems, run, start, vaurien     # noqa: E402,F401: fixtures
 
-pymysql = pytest.importorskip("pymysql") if not os.environ.get("CI") else __import__("pymysql")
+try:
+    import pymysql
+except ImportError:
+    pymysql = None                              # see MariaDB: others are tested without it
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(ROOT, "bin", "vaurienctl")
 ACCOUNT = {"user": "app", "password": "secret", "database": "app"}
 
 
-def need(program):
-    path = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
-    if path:
-        return path
-    text = "%s is not installed: nothing is tested against a real server" % program
-    if os.environ.get("CI"):
-        pytest.fail(text)
-    print("\n*** %s ***\n" % text, file=sys.__stderr__, flush=True)
-    pytest.skip(text)
-
-
 class MariaDB:
     def __init__(self, directory, *words):
+        need_module("pymysql")
         self.directory = str(directory)
         self.words = words
         self.port = free_port()

@@ -9,9 +9,9 @@ import tempfile
 import pytest
 
 from conftest import Control, need
-from harness import free_port, patience, until
+from harness import free_port, need_module, patience, until
 
-psycopg2 = pytest.importorskip("psycopg2") if not os.environ.get("CI") else __import__("psycopg2")
+psycopg2 = need_module("psycopg2")
 
 # It refuses to run as root, and so do its tools.
 AS_OTHER = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.getuid() == 0 else []

@@ -1,17 +1,16 @@
 """A rule strikes exactly the statements it names, among many others at once, and the same ones in the next run."""
 import contextlib
-import os
 import threading
 
-import pymysql
 import pytest
 
 from conftest import ask, connect                           # noqa: F401: a fixture
-from harness import until
+from harness import need_module, until
 from server_postgres import postgres, psycopg2              # noqa: F401
 from test_rules_mysql import DEADLOCK, execute, prepare
 
-psycopg = pytest.importorskip("psycopg") if not os.environ.get("CI") else __import__("psycopg")
+pymysql = need_module("pymysql")
+psycopg = need_module("psycopg")
 
 RULE = 'error failure=deadlock match="^(QUERY|EXECUTE) INSERT INTO orders" skip=1 times=2 name=aimed'
 ODDS = 'error failure=deadlock match="^(QUERY|EXECUTE) INSERT INTO orders" probability=0.4 name=drawn'

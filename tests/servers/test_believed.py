@@ -11,16 +11,16 @@ import smtplib
 import pytest
 
 from conftest import ACCOUNT, pymysql
-from harness import ROOT, SAN, patience, until
+from harness import ROOT, SAN, need_module, patience, until
 from server_http import nginx                           # noqa: F401: a fixture
 from server_memcache import cache                       # noqa: F401
 from server_postgres import postgres, psycopg2          # noqa: F401
 from server_redis import server                         # noqa: F401
 from server_smtp import ACCOUNT as LOGIN, postfix        # noqa: F401
 
-redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
-requests = pytest.importorskip("requests") if not os.environ.get("CI") else __import__("requests")
-pymemcache = pytest.importorskip("pymemcache") if not os.environ.get("CI") else __import__("pymemcache")
+redis = need_module("redis")
+requests = need_module("requests")
+pymemcache = need_module("pymemcache")
 from pymemcache.client.base import Client               # noqa: E402
 from pymemcache.exceptions import MemcacheError         # noqa: E402
 

@@ -1,19 +1,17 @@
 """What the proxy counts is what the server counts: each statement, command and request is one exchange, no more, no less."""
 import collections
-import os
 import re
 
-import pytest
 
 from conftest import ask, connect                       # noqa: F401: a fixture
-from harness import dial, patience, until
+from harness import dial, need_module, patience, until
 from server_http import nginx                               # noqa: F401
 from server_postgres import Postgres, psycopg2
 from server_redis import server                             # noqa: F401
 
-redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
-psycopg = pytest.importorskip("psycopg") if not os.environ.get("CI") else __import__("psycopg")
-requests = pytest.importorskip("requests") if not os.environ.get("CI") else __import__("requests")
+redis = need_module("redis")
+psycopg = need_module("psycopg")
+requests = need_module("requests")
 
 
 def counters(**matches):

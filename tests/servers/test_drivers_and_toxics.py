@@ -1,20 +1,19 @@
 """Toxics between real drivers and real servers, under each protocol: what they slow and slice arrives whole, what they
 end or silence the driver notices, and when they are gone all is as before."""
-import os
 import threading
 import urllib.request
 
-import pymysql
 import pytest
 
-from harness import Clock, patience
+from harness import Clock, need_module, patience
 from server_http import nginx                               # noqa: F401: fixtures
 from server_memcache import cache                           # noqa: F401
 from server_postgres import postgres, psycopg2              # noqa: F401
 from server_redis import server as redis_server             # noqa: F401
 
-redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
-pymemcache = pytest.importorskip("pymemcache") if not os.environ.get("CI") else __import__("pymemcache")
+pymysql = need_module("pymysql")
+redis = need_module("redis")
+pymemcache = need_module("pymemcache")
 from pymemcache.client.base import Client                   # noqa: E402
 
 LONG = bytes(range(97, 123)) * 40

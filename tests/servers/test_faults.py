@@ -1,11 +1,12 @@
 """The faults of the wire before MariaDB, as PyMySQL and its user meet them."""
 import statistics
 
-import pymysql
 import pytest
 
 from conftest import ask, error_of
-from harness import SAN, Clock, patience
+from harness import SAN, Clock, need_module, patience
+
+pymysql = need_module("pymysql")
 
 LOST = 2013                             # the connection was lost during a query
 

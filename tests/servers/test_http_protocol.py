@@ -12,11 +12,11 @@ import urllib.request
 import pytest
 
 from conftest import need
-from harness import SAN, Clock, dial, patience, until
+from harness import SAN, Clock, dial, need_module, patience, until
 from server_http import nginx                               # noqa: F401: a fixture
 
-requests = __import__("requests") if os.environ.get("CI") else pytest.importorskip("requests")
-urllib3 = __import__("urllib3") if os.environ.get("CI") else pytest.importorskip("urllib3")
+requests = need_module("requests")
+urllib3 = need_module("urllib3")
 
 # By name of failure: the method it strikes, the status that the client sees, the seconds of Retry-After,
 # and whether the connection can be used afterwards. No status: the connection ends without a word.

@@ -1,16 +1,15 @@
 """A fault in mid-transaction, then the application's retry: the tables hold what the real error would have left."""
-import os
 import threading
 
-import pymysql
 import pytest
 
 from conftest import ask, connect                           # noqa: F401: a fixture
-from harness import until
+from harness import need_module, until
 from server_postgres import postgres, psycopg2              # noqa: F401
 from test_rules_mysql import execute, prepare
 
-psycopg = pytest.importorskip("psycopg") if not os.environ.get("CI") else __import__("psycopg")
+pymysql = need_module("pymysql")
+psycopg = need_module("psycopg")
 
 FIRST, SECOND = "INSERT INTO stepped VALUES (1)", "INSERT INTO stepped VALUES (2)"
 AT_SECOND = r"^(QUERY|EXECUTE) INSERT INTO stepped VALUES \(2\)"

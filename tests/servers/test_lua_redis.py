@@ -1,13 +1,12 @@
 """Behaviors in Lua between Redis and redis-py as it comes: pipelines of many commands, each asked of."""
-import os
 import threading
 
 import pytest
 
-from harness import SAN, patience
+from harness import SAN, need_module, patience
 from server_redis import server         # noqa: F401: a fixture
 
-redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
+redis = need_module("redis")
 
 MANY = 200 if SAN else 2000
 

@@ -7,13 +7,14 @@ import subprocess
 import threading
 import time
 
-import pymysql
 import pytest
-import sqlalchemy
-from pymysql.constants import CLIENT
 
 from conftest import Control, ask, error_of, need
-from harness import ROOT, SAN, Clock, dial, patience, until
+from harness import ROOT, SAN, Clock, dial, need_module, patience, until
+
+pymysql = need_module("pymysql")
+sqlalchemy = need_module("sqlalchemy")
+from pymysql.constants import CLIENT                        # noqa: E402
 
 PREPARED = os.environ.get("PREPARED_BIN") or os.path.join(ROOT, "build", "plain", "tests", "servers", "prepared")
 
@@ -315,12 +316,12 @@ def test_every_failure_that_is_offered_can_be_had(proxy, connect, run, table):
         met = set()
         for deed in deeds:
             application = connect(proxy)
-            proxy.ctl.set("error", failure=name)
+            proxy.set("error", failure=name)
             try:
                 deed(application)
             except pymysql.err.MySQLError as error:
                 met.add(error.args[0])
-            proxy.ctl.set("dummy")
+            proxy.set("dummy")
         # MariaDB has a number of its own for one; what comes unasked, PyMySQL calls a lost connection
         wanted = {number, 1969 if name == "query_timeout" else number}
         if name in ("idle_timeout", "connection_killed", "gone", "crash"):

@@ -8,10 +8,10 @@ import threading
 import pytest
 
 from conftest import need
-from harness import SAN, Clock, End, dial, patience, until
+from harness import SAN, Clock, End, dial, need_module, patience, until
 from server_redis import Redis, server     # noqa: F401: a fixture
 
-redis = pytest.importorskip("redis") if not os.environ.get("CI") else __import__("redis")
+redis = need_module("redis")
 from redis import exceptions                                        # noqa: E402
 
 

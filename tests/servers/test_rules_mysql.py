@@ -1,10 +1,12 @@
 """Rules that name statements, with MariaDB and PyMySQL: just those are struck, and a match that finds none says so."""
 import struct
 
-import pymysql
 import pytest
 
 from conftest import Control, ask, error_of
+from harness import need_module
+
+pymysql = need_module("pymysql")
 
 DEADLOCK = 1213
 COM_STMT_PREPARE, COM_STMT_EXECUTE = 0x16, 0x17

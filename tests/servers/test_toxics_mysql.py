@@ -1,10 +1,12 @@
 """A proxy that Toxiproxy's API makes, before a real MariaDB: its toxics and ours, as PyMySQL meets them."""
 import time
 
-import pymysql
 import pytest
 
 from conftest import ask
+from harness import need_module
+
+pymysql = need_module("pymysql")
 
 
 class Toxi:
