@@ -109,7 +109,7 @@ QUICK_SERVERS := $(patsubst %,tests/servers/test_%.py,http_protocol memcache mys
 quick-built: all $(BUILD)/tests/unit/all $(BUILD)/tests/protocols/runner $(BUILD)/tests/model/model $(BUILD)/fuzz/replay
 quick: quick-built
 	@rm -rf $(BUILD)/counts
-	@GO_ON=1 $(MAKE) --no-print-directory -k -j2 -Otarget QUICK=1 \
+	@GO_ON=1 $(MAKE) --no-print-directory -k $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) -Otarget QUICK=1 \
 		quick-servers quick-scenarios quick-model unit protocols corpus lint docs-current || \
 		COUNTS=$(BUILD)/counts GO_ON=1 tests/summary make false
 	@COUNTS=$(BUILD)/counts tests/summary
