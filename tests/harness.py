@@ -24,7 +24,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import threading
 import time
 
@@ -131,9 +130,15 @@ class Clock:
 # ---- what tests need that is not ours ----
 
 def left_out(text):
-    """Skip, with a line that is seen also where pytest is quiet."""
-    print("\n*** %s ***\n" % text, file=sys.__stderr__, flush=True)
-    pytest.skip(text, allow_module_level=True)
+    """Skip, with a line at the end that is seen also where pytest is quiet: see pytest_terminal_summary()."""
+    pytest.skip("*** %s ***" % text, allow_module_level=True)
+
+
+def pytest_terminal_summary(terminalreporter):
+    reasons = {report.longrepr[2] for report in terminalreporter.stats.get("skipped", []) if isinstance(report.longrepr, tuple)}
+    for reason in sorted(reasons):
+        if "***" in reason:
+            terminalreporter.write_line(reason.replace("Skipped: ", ""))
 
 
 def missing(what):

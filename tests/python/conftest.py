@@ -10,6 +10,7 @@ PACKAGE = os.path.join(os.path.dirname(TESTS), "clients", "python")
 sys.path[:0] = [TESTS, PACKAGE]
 pytest.register_assert_rewrite("harness")
 from harness import VAURIEN, backend, backends, patience, run       # noqa: E402,F401: fixtures
+from harness import pytest_terminal_summary                      # noqa: E402,F401: a hook
 
 os.environ["VAURIEN_BIN"] = VAURIEN
 

@@ -9,7 +9,8 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 pytest.register_assert_rewrite("harness")
 from harness import ROOT, SAN, free_port, need, need_module, patience, until            # noqa: E402
-from harness import backend, backends, bufsize, pytest_collection_modifyitems, run, start, vaurien     # noqa: E402,F401: fixtures
+from harness import backend, backends, bufsize, run, start, vaurien     # noqa: E402,F401: fixtures
+from harness import pytest_collection_modifyitems, pytest_terminal_summary      # noqa: E402,F401: hooks
 
 try:
     import pymysql
