@@ -254,7 +254,7 @@ def real_errors(mariadb, connect):
     ask(one, "SET innodb_lock_wait_timeout = 1")
     error("lock_timeout", "UPDATE fought SET v = 2 WHERE n = 2")
     two.rollback()
-    error("query_timeout", "SET STATEMENT max_statement_time = 0.05 FOR SELECT SLEEP(9)")
+    error("query_timeout", "SET STATEMENT max_statement_time = 0.05 FOR SELECT SLEEP(60)")
     ask(root, "SET GLOBAL read_only = 1")
     error("read_only", "UPDATE fought SET v = 2 WHERE n = 2")
     ask(root, "SET GLOBAL read_only = 0")
@@ -264,7 +264,7 @@ def real_errors(mariadb, connect):
                                                                 "WHERE state = 'User sleep'")),
                                               ask(root, "KILL QUERY %d" % one.thread_id())))
     killer.start()
-    error("query_interrupted", "SELECT SLEEP(9) UNION SELECT 1")
+    error("query_interrupted", "SELECT SLEEP(60) UNION SELECT 1")
     killer.join()
     ask(root, "SET GLOBAL max_connections = 10")
     with pytest.raises(pymysql.err.OperationalError):

