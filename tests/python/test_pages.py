@@ -12,7 +12,7 @@ import subprocess
 
 import pymysql
 import pytest
-from harness import PATIENCE, ROOT, VAURIEN, free_port, listening, until
+from harness import ROOT, VAURIEN, free_port, listening, patience, until
 from servers.conftest import mariadb, mariadb_tls       # noqa: F401: fixtures
 
 SESSIONS = ["README.md", "docs/recipes.md", "docs/rules.md", "docs/configuration.md", "docs/migrating.md", "docs/toxiproxy.md",
@@ -20,8 +20,8 @@ SESSIONS = ["README.md", "docs/recipes.md", "docs/rules.md", "docs/configuration
 TABLES = ["README.md", "docs/recipes.md"]
 SHOWN = "vaurien --protocol mysql --proxy localhost:3307 --backend localhost:3306 --http"    # README's, where a page has none
 BESIDE = "--add cache=localhost:6380=localhost:6379,redis"                                   # as README says under its recipes
-ACCOUNT = {"host": "127.0.0.1", "user": "app", "password": "secret", "database": "app", "connect_timeout": PATIENCE,
-           "read_timeout": PATIENCE}
+ACCOUNT = {"host": "127.0.0.1", "user": "app", "password": "secret", "database": "app", "connect_timeout": patience(),
+           "read_timeout": patience()}
 
 
 def read(page):
@@ -85,7 +85,7 @@ class Reader:
         if line.split()[0] == "vaurien":
             self.start(line)
             return "", 0
-        done = subprocess.run(["/bin/sh", "-c", self.ours(line)], cwd=str(self.folder), env=self.env, timeout=PATIENCE,
+        done = subprocess.run(["/bin/sh", "-c", self.ours(line)], cwd=str(self.folder), env=self.env, timeout=patience(),
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, universal_newlines=True)
         return self.theirs(done.stdout), done.returncode
 
@@ -97,7 +97,7 @@ class Reader:
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(PATIENCE)
+                self.process.wait(patience())
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from conftest import PATIENCE, RUNTIME_ERROR, SAN, VAURIEN
+from conftest import RUNTIME_ERROR, SAN, VAURIEN, patience
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 
@@ -90,7 +90,7 @@ def ask(server, *words, terminal=False, **options):
     """(rc, stdout, stderr) in bytes; both streams are stdout's where they are a terminal."""
     words = [CTL, "--http-host", "127.0.0.1", "--http-port", str(server.port), *words]
     if not terminal:
-        done = subprocess.run(words, input=b"[]", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE, **options)
+        done = subprocess.run(words, input=b"[]", stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=patience(), **options)
         assert not RUNTIME_ERROR.search(done.stderr.decode("utf-8", "replace")), done.stderr
         return done.returncode, done.stdout, done.stderr
     master, slave = pty.openpty()
@@ -245,5 +245,5 @@ def test_a_stream_is_bounded_and_goes_on(server):
 def test_what_cannot_be_written_is_no_success(server):
     one = server(hostile)
     with open("/dev/full", "wb") as full:
-        done = subprocess.run([CTL, "--http-host", "127.0.0.1", "--http-port", str(one.port), "info"], stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE)
+        done = subprocess.run([CTL, "--http-host", "127.0.0.1", "--http-port", str(one.port), "info"], stdout=full, stderr=subprocess.PIPE, timeout=patience())
     assert done.returncode == 1 and b"not all of the answer could be written" in done.stderr
