@@ -1,48 +1,57 @@
-/* broadcast.c - something is done or asked in every worker: a letter to each, which comes back. */
+/* broadcast.c - one function run in every worker, and one in control when all have run it. */
 #include "control/broadcast.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-struct circular {                       /* a round under way */
-	struct workers *workers;
-	struct broadcast *broadcast;
-	unsigned missing;               /* answers */
-	struct letter { struct mail mail; struct circular *circular; struct worker *worker; } letters[];
+struct call {                           /* mail to one worker, which posts it back when it has run */
+	struct mail mail;
+	struct calls *calls;
+	struct worker *worker;
 };
 
-static void letter_back(struct mail *m)
-{
-	struct circular *a = ((struct letter *)m)->circular;
-	struct broadcast *broadcast = a->broadcast;
+struct calls {                          /* of one broadcast; freed when the last one is back */
+	struct workers *workers;
+	struct broadcast *broadcast;
+	unsigned missing;
+	struct call each[];
+};
 
-	if (--a->missing)
+/* In control's thread. */
+static void call_return(struct mail *m)
+{
+	struct calls *calls = OWNER(call, mail, m)->calls;
+	struct broadcast *broadcast = calls->broadcast;
+
+	if (--calls->missing)
 		return;
-	free(a);
+	free(calls);
 	broadcast->done(broadcast);
 }
 
-static void letter_open(struct mail *m)
+/* In the worker's thread. */
+static void call_run(struct mail *m)
 {
-	struct letter *l = (struct letter *)m;
+	struct call *c = OWNER(call, mail, m);
 
-	l->circular->broadcast->ask(l->circular->broadcast, l->worker);
-	m->open = letter_back;
-	loop_post(l->circular->workers->loop, m);
+	c->calls->broadcast->ask(c->calls->broadcast, c->worker);
+	m->open = call_return;
+	loop_post(c->calls->workers->loop, m);
 }
 
-/* Worker 0 comes last: what it accepts and deals to others finds them informed. */
+/* Worker 0 accepts clients and deals them out. It comes last: the others know of a proxy by then. */
 void broadcast_start(struct workers *workers, struct broadcast *broadcast)
 {
-	struct circular *a = xcalloc(1, sizeof *a + workers->n * sizeof *a->letters);
-	*a = (struct circular){ workers, broadcast, workers->n };
+	struct calls *calls = xcalloc(1, sizeof *calls + workers->n * sizeof *calls->each);
+
+	*calls = (struct calls){ workers, broadcast, workers->n };
 	for (unsigned k = workers->n; k-- > 0;) {
-		struct letter *l = &a->letters[k];
-		*l = (struct letter){ { .open = letter_open }, a, &workers->all[k] };
+		struct call *c = &calls->each[k];
+		*c = (struct call){ { .open = call_run }, calls, &workers->all[k] };
 		if (workers->alone)
-			letter_open(&l->mail);
+			call_run(&c->mail);
 		else
-			loop_post(&l->worker->loop, &l->mail);
+			loop_post(&c->worker->loop, &c->mail);
 	}
 }

@@ -1,21 +1,28 @@
-/* broadcast.h - something is done or asked in every worker: a letter to each, which comes back. */
+/* broadcast.h - one function run in every worker, and one in control when all have run it.
+ *
+ * The caller owns the struct broadcast, from broadcast_start() until `done` is called: usually as the
+ * first member of a struct of its own, which `done` frees. Control thread only. */
 #ifndef CONTROL_BROADCAST_H
 #define CONTROL_BROADCAST_H
 
 #include "engine/worker.h"
 
-struct workers {                         /* whom letters go to, and whence */
+struct workers {
 	struct loop *loop;              /* control's */
-	struct worker *all;    
+	struct worker *all;
 	unsigned n;
-	bool alone;                     /* no worker's thread runs, yet or any more: letters are opened at once */
+	bool alone;                     /* no worker's thread runs, yet or any more: control runs
+	                                   `ask` for all of them */
 };
 
 struct broadcast {
-	void (*ask)(struct broadcast *, struct worker *);   /* in each worker's thread, in several at a time; the one that accepts hears last */
-	void (*done)(struct broadcast *);                   /* in control's, when all have: who began it frees it */
+	/* Runs in each worker's thread, in several at a time; in worker 0, which accepts, last. */
+	void (*ask)(struct broadcast *, struct worker *);
+	/* Runs in control's thread when all workers have run `ask`. May free the broadcast. */
+	void (*done)(struct broadcast *);
 };
 
+/* Returns before `done` is called. */
 void broadcast_start(struct workers *, struct broadcast *);
 
 #endif
