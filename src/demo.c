@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "control/control.h"
+#include "daemon.h"
 #include "demo.h"
 #include "base/loop.h"
 #include "config/settings.h"
@@ -175,7 +175,7 @@ static int proxy_run(const struct show *show)
 	int rc = settings_read(&settings, (int)(sizeof(words) / sizeof(words[0])) - 1, (char **)words);
 	if (rc >= 0)
 		return rc;
-	rc = control_run(&settings);
+	rc = daemon_run(&settings);
 	settings_free(&settings);
 	return rc;
 }

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "control/control.h"
+#include "daemon.h"
 #include "demo.h"
 #include "plugins/plugin.h"
 #include "spec/registry.h"
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 	settings.argc = argc;
 	settings.argv = argv;
 	settings.read = read;
-	code = control_run(&settings);
+	code = daemon_run(&settings);
 	settings_free(&settings);
 	plugins_free();
 	return code;

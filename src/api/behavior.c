@@ -147,7 +147,7 @@ static void get_info(struct request *r)
 	const struct settings *s = control_settings(c);
 	json_t *proxies = json_array();
 
-	for (size_t i = 0; i < control_count(c); i++)
+	for (size_t i = 0; i < control_proxy_count(c); i++)
 		json_array_append_new(proxies, proxy_to_json(control_proxy(c, i)));
 	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
 	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o}",

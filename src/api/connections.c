@@ -207,7 +207,7 @@ static void listing_told(struct broadcast *broadcast)
 static void list(struct request *r, const struct proxy *p)
 {
 	const char *limit = request_query(r, "limit");
-	unsigned n = control_workers(request_control(r));
+	unsigned n = control_worker_count(request_control(r));
 	uint64_t most = LISTED;
 
 	if (limit && !number_read(limit, LISTED_MAX, &most)) {

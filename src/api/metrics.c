@@ -212,7 +212,7 @@ static void rules(const struct scrape *s, const struct family *f)
 
 static void held_there(const struct scrape *s, const struct family *f)
 {
-	for (unsigned k = 0; k < control_workers(s->control); k++)
+	for (unsigned k = 0; k < control_worker_count(s->control); k++)
 		fprintf(s->to, "%s{thread=\"worker %u\"} %zu\n", f->name, k, atomic_load_explicit(&control_worker(s->control, k)->held, memory_order_relaxed));
 }
 
@@ -223,7 +223,7 @@ static void rounds(const struct scrape *s, const struct family *f)
 
 	histogram_totals_add(&t, &control_loop(s->control)->rounds);
 	times(s, f, "thread", "control", &t);
-	for (unsigned k = 0; k < control_workers(s->control); k++) {
+	for (unsigned k = 0; k < control_worker_count(s->control); k++) {
 		snprintf(thread, sizeof thread, "worker %u", k);
 		t = (struct histogram_totals){ 0 };
 		histogram_totals_add(&t, &control_worker(s->control, k)->loop.rounds);
@@ -368,7 +368,7 @@ static const struct family families[] = {
 
 static void get_metrics(struct request *r)
 {
-	struct scrape s = { .control = request_control(r), .n = control_count(request_control(r)) };
+	struct scrape s = { .control = request_control(r), .n = control_proxy_count(request_control(r)) };
 	char *text;
 	size_t n;
 

@@ -168,7 +168,7 @@ static struct proxy *proxy_meant(struct control *c, const char *name)
 {
 	struct proxy *found = control_find(c, name);
 
-	for (size_t i = 0; !found && i < control_count(c); i++)
+	for (size_t i = 0; !found && i < control_proxy_count(c); i++)
 		if (number_is(name, proxy_spec(control_proxy(c, i))->listen.port))
 			found = control_proxy(c, i);
 	return found;
@@ -246,7 +246,7 @@ static const struct route *route_search(struct request *r, const char *method, c
 		return NULL;
 	}
 	struct control *c = request_control(r);
-	if (!r->proxy && control_count(c))
+	if (!r->proxy && control_proxy_count(c))
 		r->proxy = control_proxy(c, 0);
 	if (r->proxy || !route->of_proxy || route->needs_none)
 		return route;

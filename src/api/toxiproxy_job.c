@@ -318,7 +318,7 @@ static void job_found(struct lookup *l)
 {
 	struct job *e = OWNER(job, lookup, l);
 	struct step *s = &e->steps[e->at++];
-	bool at_end = control_proxies(request_control(e->request))->workers->alone;
+	bool at_end = control_workers(request_control(e->request))->alone;
 
 	if (at_end)
 		http_error_set(&e->fault, 503, "the program ends");
@@ -401,7 +401,7 @@ void job_populate(struct request *r, struct proxy_request *w, size_t n)
 void job_reset(struct request *r)
 {
 	struct control *c = request_control(r);
-	struct job *e = job_make(r, &resetting, control_count(c));
+	struct job *e = job_make(r, &resetting, control_proxy_count(c));
 
 	for (size_t i = 0; i < e->n; i++)
 		e->steps[i].number = proxy_number(control_proxy(c, i));

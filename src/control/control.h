@@ -1,39 +1,49 @@
-/* control.h - the control thread: specs as the one truth, changes out to the workers, answers back.
+/* control.h - the control thread's service: the table of proxies, and changes to it for all workers.
  *
- * All that is here is for the control thread only: the HTTP API, statsd and signals live on its loop. */
+ * Owned by daemon.c, from control_new() to control_free(). It owns the control thread's loop, the
+ * workers, the resolver and the table. All functions are for the control thread only: the HTTP API,
+ * statsd and the signals run on its loop. */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
-#include "control/proxy.h"
 #include "config/settings.h"
+#include "control/proxy.h"
+#include "net/resolve.h"
 
 struct control;
 
-int control_run(struct settings *);             /* from binding to "Bye!"; the program's exit code */
+/* ---- life, for daemon.c ---- */
+
+/* `settings` must stay. No worker's thread runs yet. */
+struct control *control_new(struct settings *settings);
+void control_start_workers(struct control *);
+void control_join_workers(struct control *);    /* their loops must have been stopped: shutdown.h */
+void control_free_workers(struct control *);    /* resets the connections that are left */
+void control_free(struct control *);            /* opens the mail that is left, then frees all */
+
+/* ---- what it owns: all borrowed ---- */
 
 struct loop *control_loop(struct control *);
 const struct settings *control_settings(struct control *);
 struct resolver *control_resolver(struct control *);
+struct workers *control_workers(struct control *);
+struct proxy_table *control_proxies(struct control *);
 
 /* ---- the proxies ---- */
 
-struct proxy_table *control_proxies(struct control *);
-size_t control_count(struct control *);
-struct proxy *control_proxy(struct control *, size_t i);                  /* in the order in which they were made */
-struct proxy *control_find(struct control *, const char *name);          /* NULL: there is none */
-struct proxy *control_numbered(struct control *, unsigned number);       /* likewise: for who comes back later */
+size_t control_proxy_count(struct control *);
+struct proxy *control_proxy(struct control *, size_t i);        /* in the order of creation */
+struct proxy *control_find(struct control *, const char *name); /* NULL: there is none */
+struct proxy *control_numbered(struct control *, unsigned number);      /* likewise */
 
-struct spec *proxy_spec(const struct proxy *);                            /* borrowed: valid until the next change */
-unsigned proxy_number(const struct proxy *);                              /* never given twice */
-void proxy_totals(const struct proxy *, struct totals *);               /* all of its counts, summed over the workers */
+/* Change the proxy to `to`, at the address that it has. Takes the reference to `to`. Returns at once;
+ * `waiter` may be NULL. */
+void control_change(struct control *, struct proxy *, struct spec *to, struct waiter *waiter);
 
-/* The proxy shall be `to` (whose reference passes over), with the address that it has. Returns at once; `waiter` may be NULL. */
-void control_change(struct control *, struct proxy *, struct spec *to, struct waiter *);
-
-/* ---- a round: something is done or asked in every worker ---- */
+/* ---- the workers ---- */
 
 void control_broadcast(struct control *, struct broadcast *);
-unsigned control_workers(struct control *);             /* how many: worker->index is below it */
-const struct worker *control_worker(struct control *, unsigned k);      /* for what may be read from here: its counters */
+unsigned control_worker_count(struct control *);
+const struct worker *control_worker(struct control *, unsigned k);      /* for its counters */
 
 #endif

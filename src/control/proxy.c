@@ -1,4 +1,4 @@
-/* proxy.c - the proxies as control knows them: a table of them, and what can be done to one. */
+/* proxy.c - the table of proxies, and what can be done to one: create, update, remove. */
 #include "control/proxy.h"
 
 #include <assert.h>
@@ -8,24 +8,24 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
-#include "engine/accept.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "engine/journal.h"
+#include "engine/accept.h"
 #include "engine/shard.h"
 #include "net/bind.h"
 
 /* ---- the table ---- */
 
-/* Where the name stands among the names, or would. */
-static size_t name_place(const struct proxy_table *all, const char *name, bool *there)
+/* Where the name is in table->named, or would be inserted. */
+static size_t name_place(const struct proxy_table *table, const char *name, bool *there)
 {
-	size_t low = 0, high = all->n;
+	size_t low = 0, high = table->n;
 
 	*there = false;
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		int order = strcmp(all->named[middle]->spec->name, name);
+		int order = strcmp(table->named[middle]->spec->name, name);
 		*there |= !order;
 		if (order < 0)
 			low = middle + 1;
@@ -35,22 +35,22 @@ static size_t name_place(const struct proxy_table *all, const char *name, bool *
 	return low;
 }
 
-struct proxy *proxy_find(const struct proxy_table *all, const char *name)
+struct proxy *proxy_find(const struct proxy_table *table, const char *name)
 {
 	bool there;
-	size_t at = name_place(all, name, &there);
+	size_t at = name_place(table, name, &there);
 
-	return there ? all->named[at] : NULL;
+	return there ? table->named[at] : NULL;
 }
 
-/* Numbers rise in the order of making. */
-static size_t number_place(const struct proxy_table *all, unsigned number)
+/* The same of a number in table->made, where numbers rise. */
+static size_t number_place(const struct proxy_table *table, unsigned number)
 {
-	size_t low = 0, high = all->n;
+	size_t low = 0, high = table->n;
 
 	while (low < high) {
 		size_t middle = (low + high) / 2;
-		if (all->made[middle]->number < number)
+		if (table->made[middle]->number < number)
 			low = middle + 1;
 		else
 			high = middle;
@@ -58,11 +58,11 @@ static size_t number_place(const struct proxy_table *all, unsigned number)
 	return low;
 }
 
-struct proxy *proxy_numbered(const struct proxy_table *all, unsigned number)
+struct proxy *proxy_numbered(const struct proxy_table *table, unsigned number)
 {
-	size_t at = number_place(all, number);
+	size_t at = number_place(table, number);
 
-	return at < all->n && all->made[at]->number == number ? all->made[at] : NULL;
+	return at < table->n && table->made[at]->number == number ? table->made[at] : NULL;
 }
 
 static void list_put(struct proxy **list, size_t n, size_t at, struct proxy *p)
@@ -76,36 +76,36 @@ static void list_take(struct proxy **list, size_t n, size_t at)
 	memmove(list + at, list + at + 1, (n - at - 1) * sizeof *list);
 }
 
-static void table_add(struct proxy_table *all, struct proxy *p)
+static void table_add(struct proxy_table *table, struct proxy *p)
 {
 	bool there;
-	size_t at = name_place(all, p->spec->name, &there);
+	size_t at = name_place(table, p->spec->name, &there);
 
 	assert(!there);
-	if (all->n == all->room) {
-		all->room = all->room ? all->room * 2 : 16;
-		all->made = xrealloc(all->made, all->room * sizeof *all->made);
-		all->named = xrealloc(all->named, all->room * sizeof *all->named);
+	if (table->n == table->room) {
+		table->room = table->room ? table->room * 2 : 16;
+		table->made = xrealloc(table->made, table->room * sizeof *table->made);
+		table->named = xrealloc(table->named, table->room * sizeof *table->named);
 	}
-	list_put(all->made, all->n, all->n, p);
-	list_put(all->named, all->n, at, p);
-	all->n++;
+	list_put(table->made, table->n, table->n, p);
+	list_put(table->named, table->n, at, p);
+	table->n++;
 }
 
-static void table_remove(struct proxy_table *all, struct proxy *p)
+static void table_remove(struct proxy_table *table, struct proxy *p)
 {
 	bool there;
 
-	list_take(all->made, all->n, number_place(all, p->number));
-	list_take(all->named, all->n, name_place(all, p->spec->name, &there));
-	all->n--;
+	list_take(table->made, table->n, number_place(table, p->number));
+	list_take(table->named, table->n, name_place(table, p->spec->name, &there));
+	table->n--;
 }
 
 static void expiry_fire(struct timer *t);
 
-void proxy_table_init(struct proxy_table *all, struct workers *workers)
+void proxy_table_init(struct proxy_table *table, struct workers *workers)
 {
-	*all = (struct proxy_table){ .workers = workers, .expiry.fire = expiry_fire };
+	*table = (struct proxy_table){ .workers = workers, .expiry.fire = expiry_fire };
 }
 
 static void proxy_free(struct proxy *p)
@@ -115,33 +115,54 @@ static void proxy_free(struct proxy *p)
 	free(p);
 }
 
-void proxy_table_free(struct proxy_table *all)
+void proxy_table_free(struct proxy_table *table)
 {
-	for (size_t i = 0; i < all->n; i++)
-		proxy_free(all->made[i]);
-	free(all->made);
-	free(all->named);
+	for (size_t i = 0; i < table->n; i++)
+		proxy_free(table->made[i]);
+	free(table->made);
+	free(table->named);
+}
+
+/* ---- what it is ---- */
+
+struct spec *proxy_spec(const struct proxy *p)
+{
+	return p->spec;
+}
+
+unsigned proxy_number(const struct proxy *p)
+{
+	return p->number;
+}
+
+void proxy_totals(const struct proxy *p, struct totals *t)
+{
+	*t = (struct totals){ 0 };
+	for (unsigned k = 0; k < p->table->workers->n; k++)
+		totals_add(t, &p->shards[k]->stats);
 }
 
 /* ---- sockets ---- */
 
-/* Nobody is accepted from now on, and the address is free for others. The worker closes what is left. A
- * unix path stays until then. */
-static void proxy_shut(struct proxy *p)
+/* Accept no more clients, and free the address for others. The worker closes the socket later, and
+ * only then unlinks a unix path. */
+static void proxy_stop_listening(struct proxy *p)
 {
 	if (p->fd >= 0 && !p->spec->listen.unix_path)
 		shutdown(p->fd, SHUT_RD);
 	p->fd = -1;
 }
 
-/* A socket for `to`. Its own old one may be in the way (0.0.0.0:80 is, of 127.0.0.1:80): then that goes first, and
- * comes back if it was not that. */
-static int proxy_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at, struct endpoint *bound)
+/* A socket for `to`; below 0: an errno, negative. `p`, which may be NULL, can be in its own way: it
+ * listens on 0.0.0.0:80 and is to listen on 127.0.0.1:80. Its old socket then stops listening first,
+ * and listens again if the address cannot be had even so. */
+static int proxy_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at,
+                      struct endpoint *bound)
 {
-	int fd = bind_listen(at, to->backlog, bound), listens = 0;
+	int fd = bind_listen(at, to->backlog, bound), listens = 0, port = endpoint_port(at);
 	socklen_t n = sizeof listens;
 
-	if (fd != -EADDRINUSE || !p || p->fd < 0 || !endpoint_port(at) || endpoint_port(at) != endpoint_port(&p->at))
+	if (fd != -EADDRINUSE || !p || p->fd < 0 || !port || port != endpoint_port(&p->at))
 		return fd;
 	getsockopt(p->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
 	shutdown(p->fd, SHUT_RD);
@@ -153,8 +174,8 @@ static int proxy_bind(const struct proxy *p, const struct spec *to, const struct
 
 /* ---- changes ---- */
 
-/* Who has made what of it. */
-static void tell(const struct proxy *p, const char *what, const struct waiter *by)
+/* Write the event. */
+static void journal_change(const struct proxy *p, const char *what, const struct waiter *by)
 {
 	const struct spec *s = p->spec;
 	char rules[JOURNAL_WORDS + 1] = "";
@@ -166,7 +187,7 @@ static void tell(const struct proxy *p, const char *what, const struct waiter *b
 		size_t used = strlen(rules);
 		snprintf(rules + used, sizeof rules - used, "%s%s", i ? " " : "", s->rules[i].name);
 	}
-	journal_begin(&n, JOURNAL_CHANGED, p->all->workers->loop->now, s->name);
+	journal_begin(&n, JOURNAL_CHANGED, p->table->workers->loop->now, s->name);
 	journal_text(&n, "what", what);
 	journal_text(&n, "by", by && by->by ? by->by : "vaurien");
 	journal_text(&n, "listen", s->enabled ? s->listen.text : "nowhere");
@@ -176,19 +197,25 @@ static void tell(const struct proxy *p, const char *what, const struct waiter *b
 	journal_write(&n);
 }
 
-struct change {
+/* The waiter, if it is to be called; else it may be gone by then. */
+static struct waiter *waiter_called(struct waiter *w)
+{
+	return w && w->done ? w : NULL;
+}
+
+struct change {                         /* of one proxy, on its way to all workers */
 	struct broadcast broadcast;
 	struct proxy *proxy;
 	struct spec *to;
-	int fd;                         /* to listen on from now on; -1: as before */
-	bool stop;                      /* listening as before */
+	int fd;                         /* to listen on from now on; -1: no other socket */
+	bool stop;                      /* listening on the socket that there was */
 	bool empty;
-	struct waiter *waiter;
+	struct waiter *waiter;          /* to be called; or NULL */
 };
 
-static void change_make(struct broadcast *r, struct worker *w)
+static void change_make(struct broadcast *b, struct worker *w)
 {
-	struct change *ch = (struct change *)r;
+	struct change *ch = OWNER(change, broadcast, b);
 	struct shard *p = ch->proxy->shards[w->index];
 
 	if (ch->stop && p->listener)
@@ -207,9 +234,9 @@ static void change_make(struct broadcast *r, struct worker *w)
 		listener_start(p, ch->fd, ch->to->listen.unix_path ? ch->to->listen.host : NULL);
 }
 
-static void change_made(struct broadcast *r)
+static void change_made(struct broadcast *b)
 {
-	struct change *ch = (struct change *)r;
+	struct change *ch = OWNER(change, broadcast, b);
 
 	if (ch->waiter)
 		ch->waiter->done(ch->waiter);
@@ -220,15 +247,21 @@ static void change_made(struct broadcast *r)
 static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct waiter *waiter)
 {
 	struct change *ch = xmalloc(sizeof *ch);
+	struct timer *expiry = &p->table->expiry;
 	struct spec *less = spec_without_expired(p->spec, 0, &p->expires);
-	assert(!less);          /* at time 0 nothing is over */
-	if (p->expires != VN_NEVER && (!p->all->expiry.slot || p->expires < p->all->expiry.due))
-		timer_set(p->all->workers->loop, &p->all->expiry, p->expires);
-	*ch = (struct change){ { change_make, change_made }, p, spec_ref(p->spec), fd, stop, empty, waiter && waiter->done ? waiter : NULL };
-	broadcast_start(p->all->workers, &ch->broadcast);
+
+	assert(!less);                  /* at time 0 no rule has expired */
+	if (p->expires != VN_NEVER && (!expiry->slot || p->expires < expiry->due))
+		timer_set(p->table->workers->loop, expiry, p->expires);
+	*ch = (struct change){
+		.broadcast = { change_make, change_made }, .proxy = p, .to = spec_ref(p->spec),
+		.fd = fd, .stop = stop, .empty = empty, .waiter = waiter_called(waiter),
+	};
+	broadcast_start(p->table->workers, &ch->broadcast);
 }
 
-int proxy_create(struct proxy_table *all, struct spec *to, const struct endpoint *at, struct waiter *waiter, struct proxy **made)
+int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoint *at,
+                 struct waiter *waiter, struct proxy **made)
 {
 	struct endpoint bound = { .len = 0 };
 	int fd = to->enabled ? proxy_bind(NULL, to, at, &bound) : -1;
@@ -238,21 +271,23 @@ int proxy_create(struct proxy_table *all, struct spec *to, const struct endpoint
 	struct proxy *p = xmalloc(sizeof *p);
 	if (to->enabled)
 		spec_with_bound_port(to, &bound);
-	*p = (struct proxy){ .all = all, .number = ++all->last, .spec = to, .at = bound, .fd = fd };
-	p->shards = xcalloc(all->workers->n, sizeof(struct shard *));
-	shard_make(p->shards, all->workers->all, all->workers->n, p->number);
-	table_add(all, p);
-	tell(p, "created", waiter);
+	*p = (struct proxy){ .table = table, .number = ++table->last, .spec = to, .at = bound, .fd = fd };
+	p->shards = xcalloc(table->workers->n, sizeof(struct shard *));
+	shard_make(p->shards, table->workers->all, table->workers->n, p->number);
+	table_add(table, p);
+	journal_change(p, "created", waiter);
 	change_begin(p, fd, false, false, waiter);
 	if (made)
 		*made = p;
 	return 0;
 }
 
-int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bool empty, struct waiter *waiter)
+int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bool empty,
+                 struct waiter *waiter)
 {
 	struct endpoint bound = at ? *at : p->at;
-	bool binds = to->enabled && (at || p->fd < 0), stop = p->fd >= 0 && (binds || !to->enabled);
+	bool binds = to->enabled && (at || p->fd < 0);
+	bool stop = p->fd >= 0 && (binds || !to->enabled);
 	int fd = binds ? proxy_bind(p, to, &bound, &bound) : -1;
 
 	if (binds && fd < 0)
@@ -261,19 +296,19 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 		spec_with_bound_port(to, &bound);
 	empty |= !to->enabled || to->protocol != p->spec->protocol;
 	if (stop)
-		proxy_shut(p);
+		proxy_stop_listening(p);
 	if (binds)
 		p->fd = fd;
 	if (binds || at)
 		p->at = binds ? bound : (struct endpoint){ .len = 0 };
 	spec_unref(p->spec);
 	p->spec = to;
-	tell(p, "changed", waiter);
+	journal_change(p, "changed", waiter);
 	change_begin(p, fd, stop, empty, waiter);
 	return 0;
 }
 
-/* ---- rules that go by themselves ---- */
+/* ---- rules that expire ---- */
 
 static void proxy_expire(struct proxy *p, vn_nsec now)
 {
@@ -283,25 +318,29 @@ static void proxy_expire(struct proxy *p, vn_nsec now)
 
 	if (!less)
 		return;
-	log_info("rules=%u of %u are over proxy=%s", p->spec->n_rules - less->n_rules, p->spec->n_rules, less->name);
+	log_info("rules=%u of %u are over proxy=%s", p->spec->n_rules - less->n_rules,
+	         p->spec->n_rules, less->name);
 	proxy_update(p, less, NULL, false, &ttl);
 }
 
 static void expiry_fire(struct timer *t)
 {
-	struct proxy_table *all = OWNER(proxy_table, expiry, t);
-	vn_nsec now = all->workers->loop->now, next = VN_NEVER;
+	struct proxy_table *table = OWNER(proxy_table, expiry, t);
+	vn_nsec now = table->workers->loop->now, next = VN_NEVER;
 
-	for (size_t i = 0; i < all->n; i++) {
-		if (all->made[i]->expires <= now)
-			proxy_expire(all->made[i], now);
-		if (all->made[i]->expires < next)
-			next = all->made[i]->expires;
+	for (size_t i = 0; i < table->n; i++) {
+		if (table->made[i]->expires <= now)
+			proxy_expire(table->made[i], now);
+		if (table->made[i]->expires < next)
+			next = table->made[i]->expires;
 	}
-	timer_set(all->workers->loop, &all->expiry, next);
+	timer_set(table->workers->loop, &table->expiry, next);
 }
 
-/* ---- the end of one: told to leave first; when no mail for it can be under way any more, freed ---- */
+/* ---- removal ----
+ *
+ * Two broadcasts: the first closes the shards. The second frees them, and then the proxy: by then no
+ * worker has mail for it any more. */
 
 struct removal {
 	struct broadcast broadcast;
@@ -309,42 +348,43 @@ struct removal {
 	struct waiter *waiter;
 };
 
-static void part_free(struct broadcast *r, struct worker *w)
+static void shard_end(struct broadcast *b, struct worker *w)
 {
-	shard_free(((struct removal *)r)->proxy->shards[w->index]);
+	shard_free(OWNER(removal, broadcast, b)->proxy->shards[w->index]);
 }
 
-static void removal_over(struct broadcast *r)
+static void removal_done(struct broadcast *b)
 {
-	struct removal *rm = (struct removal *)r;
+	struct removal *rm = OWNER(removal, broadcast, b);
 
 	proxy_free(rm->proxy);
 	free(rm);
 }
 
-static void part_leave(struct broadcast *r, struct worker *w)
+static void shard_remove(struct broadcast *b, struct worker *w)
 {
-	shard_stop(((struct removal *)r)->proxy->shards[w->index]);
+	shard_stop(OWNER(removal, broadcast, b)->proxy->shards[w->index]);
 }
 
-static void removal_made(struct broadcast *r)
+static void removal_made(struct broadcast *b)
 {
-	struct removal *rm = (struct removal *)r;
+	struct removal *rm = OWNER(removal, broadcast, b);
+	struct proxy_observer *observer = rm->proxy->table->observer;
 
-	if (rm->proxy->all->leaves)
-		rm->proxy->all->leaves(rm->proxy);
+	if (observer)
+		observer->removed(observer, rm->proxy);
 	if (rm->waiter)
 		rm->waiter->done(rm->waiter);
-	rm->broadcast = (struct broadcast){ part_free, removal_over };
-	broadcast_start(rm->proxy->all->workers, &rm->broadcast);
+	rm->broadcast = (struct broadcast){ shard_end, removal_done };
+	broadcast_start(rm->proxy->table->workers, &rm->broadcast);
 }
 
 void proxy_remove(struct proxy *p, struct waiter *waiter)
 {
 	struct removal *rm = xmalloc(sizeof *rm);
-	*rm = (struct removal){ { part_leave, removal_made }, p, waiter && waiter->done ? waiter : NULL };
-	tell(p, "removed", waiter);
-	table_remove(p->all, p);
-	proxy_shut(p);
-	broadcast_start(p->all->workers, &rm->broadcast);
+	*rm = (struct removal){ { shard_remove, removal_made }, p, waiter_called(waiter) };
+	journal_change(p, "removed", waiter);
+	table_remove(p->table, p);
+	proxy_stop_listening(p);
+	broadcast_start(p->table->workers, &rm->broadcast);
 }

@@ -1,56 +1,76 @@
-/* proxy.h - the proxies as control knows them: a table of them, and what can be done to one.
+/* proxy.h - the table of proxies, and what can be done to one: create, update, remove.
  *
- * A proxy owns its spec and its parts in the workers. What is done to it is done in control at
- * once (the words, the socket), and goes round the workers then: who wants to know when all have it
- * gives a waiter. All that is here is for the control thread only. */
+ * A proxy owns its spec, its listening socket and its shards, one per worker. A change is made in
+ * control at once (the spec, the socket), and then in the workers by a broadcast. A waiter is called
+ * when all workers have it. Control thread only. */
 #ifndef CONTROL_PROXY_H
 #define CONTROL_PROXY_H
 
 #include "control/broadcast.h"
-#include "spec/spec.h"
 #include "engine/stats.h"
+#include "spec/spec.h"
 
 struct shard;
 
 struct proxy {
-	struct proxy_table *all;
+	struct proxy_table *table;
 	unsigned number;
 	struct spec *spec;
 	struct endpoint at;             /* where it listens, or last did; len 0: nowhere yet */
-	int fd;                         /* the socket that listens, for worker 0 to close; -1: none */
-	vn_nsec expires;                   /* the first of its rules that goes by itself; VN_NEVER */
+	int fd;                         /* the listening socket, which worker 0 closes; -1: none */
+	vn_nsec expires;                /* when the first of its rules does; VN_NEVER */
 	struct shard **shards;          /* one per worker */
+};
+
+struct proxy_observer {
+	/* A proxy was removed, and no worker will count for it any more. It is freed afterwards. */
+	void (*removed)(struct proxy_observer *, const struct proxy *);
 };
 
 struct proxy_table {
 	struct workers *workers;
-	struct timer expiry;            /* of the next rule that goes by itself */
+	struct timer expiry;            /* of the next rule that expires */
 	size_t n, room;
-	struct proxy **made, **named;    /* in the order they were made, and by their names */
+	struct proxy **made, **named;   /* in the order of creation, and of their names */
 	unsigned last;                  /* number given */
-	void (*leaves)(const struct proxy *);    /* told when all workers have done with one that was removed: the last of its counts; or NULL */
+	struct proxy_observer *observer;        /* or NULL */
 };
 
-struct waiter {                         /* who makes a change */
-	void (*done)(struct waiter *);  /* told when every worker has it; NULL: need not be told, and may be gone by then */
-	const char *by;                 /* for the events: a client's address, "signal" ...; read at once */
+/* Who makes a change. */
+struct waiter {
+	/* Called once, when every worker has the change. NULL: nothing is called, and the waiter may be
+	 * freed as soon as the change has begun. */
+	void (*done)(struct waiter *);
+	const char *by;                 /* for the event: a client's address, "SIGHUP" ... */
 };
 
 void proxy_table_init(struct proxy_table *, struct workers *);
+void proxy_table_free(struct proxy_table *);    /* when no worker runs any more */
 struct proxy *proxy_find(const struct proxy_table *, const char *name); /* NULL: there is none */
-struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);
+struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);      /* likewise */
 
-/* Each takes over the reference to `to`, where it has one, and may be given no waiter. 0: it is done; else an
- * errno: the address cannot be listened on, nothing has changed, and the reference stays the caller's. */
+/* ---- what it is ---- */
 
-/* A proxy more. The name must be free. `at`: where to->listen is, if it is enabled. */
-int proxy_create(struct proxy_table *, struct spec *to, const struct endpoint *at, struct waiter *, struct proxy **made);
+struct spec *proxy_spec(const struct proxy *);          /* borrowed: valid until the next change */
+unsigned proxy_number(const struct proxy *);            /* unique: never given to another */
+void proxy_totals(const struct proxy *, struct totals *);       /* all workers' counts together */
 
-/* The proxy shall be `to`. `at`: where it is to listen now, if that has changed or was never known; else NULL.
- * `empty`: live connections are closed. (They are, too, when it is disabled, and when the protocol is another.) */
-int proxy_update(struct proxy *, struct spec *to, const struct endpoint *at, bool empty, struct waiter *);
+/* ---- changes: `waiter` may be NULL ----
+ *
+ * proxy_create() and proxy_update() take the reference to `to`, and return 0. Else they return an
+ * errno: the address cannot be listened on, nothing has changed, and the caller keeps the reference. */
 
-void proxy_remove(struct proxy *, struct waiter *);       /* not to be touched any more from now on */
-void proxy_table_free(struct proxy_table *);                        /* at the end, when no worker runs any more */
+/* The name of `to` must be free. `at`: the address of to->listen, if `to` is enabled. `made` gets the
+ * new proxy; or NULL. */
+int proxy_create(struct proxy_table *, struct spec *to, const struct endpoint *at, struct waiter *,
+                 struct proxy **made);
+
+/* `at`: the address to listen on from now on, if that is another or was never known; else NULL.
+ * `empty`: close the live connections. They are closed, too, when `to` is disabled or has another
+ * protocol. */
+int proxy_update(struct proxy *, struct spec *to, const struct endpoint *at, bool empty,
+                 struct waiter *);
+
+void proxy_remove(struct proxy *, struct waiter *);     /* the caller must not use it any more */
 
 #endif

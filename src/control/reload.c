@@ -1,13 +1,14 @@
-/* reload.c - the file and the command line read again, and what has changed in them done, while the program runs.
+/* reload.c - SIGHUP: reads the command line and the INI file again, and changes what has changed there.
  *
- * Compared are the last reading and this one: what the API has changed meanwhile stays, unless the file has
- * changed its mind about just that. In turn:
+ * The new reading is compared with the last one, not with what runs: a change made by the API stays
+ * unless the file has changed the same thing. The steps:
  *
- *	read      what is wrong ends it here
- *	look up   the names to listen on, without making anyone wait
- *	merge     each proxy that is there, with what has changed of it
- *	probe     all new addresses, while those that are given up are shut: one that cannot be had ends it here
- *	do        removed, changed, made */
+ *	read      a mistake ends the reload
+ *	resolve   the names to listen on; does not block
+ *	merge     each running proxy with what has changed of it in the file
+ *	probe     bind all new addresses, while those that are given up do not listen; one that
+ *	          cannot be had ends the reload
+ *	apply     remove, change, create */
 #include "control/reload.h"
 
 #include <stdarg.h>
@@ -17,28 +18,29 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/memory.h"
-#include "engine/listener.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "config/error.h"
+#include "engine/listener.h"
 #include "net/bind.h"
 #include "spec/spec_merge.h"
-#include "config/error.h"
 
-struct action {                         /* for one proxy */
-	struct proxy *proxy;              /* NULL: it is made */
-	struct spec *to;                /* NULL: it is removed */
+struct action {                         /* on one proxy */
+	struct proxy *proxy;            /* NULL: create */
+	struct spec *to;                /* NULL: remove */
 	const struct endpoint *at;      /* where it listens from now on; NULL: as before, or nowhere */
-	bool vacates;                   /* it does not listen any more where it did */
-	bool vacated;                   /* ... and was shut for that */
-	int probe;                      /* a socket there, until all have one; -1 */
+	bool vacates;                   /* it gives up the address where it listens */
+	bool vacated;                   /* ... and does not listen there during the probe */
+	int probe;                      /* a socket bound to `at` during the probe; -1: none */
 };
 
 struct reload {
 	struct control *control;
-	void (*over)(struct control *);
+	void (*done)(void *user);
+	void *user;
 	struct settings *old, next;
-	struct endpoint *at;            /* of next.proxies */
-	size_t looked;                  /* ... so many are known */
+	struct endpoint *at;            /* of each of next.proxies that is enabled ... */
+	size_t resolved;                /* ... as far as they are known */
 	struct lookup lookup;
 	struct action *actions;
 	size_t n;
@@ -46,8 +48,8 @@ struct reload {
 
 static void reload_end(struct reload *r)
 {
-	void (*over)(struct control *) = r->over;
-	struct control *c = r->control;
+	void (*done)(void *user) = r->done;
+	void *user = r->user;
 
 	for (size_t i = 0; i < r->n; i++)
 		spec_unref(r->actions[i].to);
@@ -55,7 +57,7 @@ static void reload_end(struct reload *r)
 	free(r->at);
 	settings_free(&r->next);
 	free(r);
-	over(c);
+	done(user);
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -71,9 +73,14 @@ static void reload_fail(struct reload *r, const char *format, ...)
 	reload_end(r);
 }
 
+static void fail_to_listen(struct reload *r, const struct spec *to, const char *why)
+{
+	reload_fail(r, "proxy=%s: cannot listen on '%s': %s", to->name, to->listen.text, why);
+}
+
 /* ---- merge ---- */
 
-static struct spec *spec_named(const struct settings *s, const char *name)
+static struct spec *settings_find(const struct settings *s, const char *name)
 {
 	for (size_t i = 0; i < s->n_proxies; i++)
 		if (!strcmp(s->proxies[i]->name, name))
@@ -89,10 +96,11 @@ static struct action *action_add(struct reload *r, struct proxy *p, struct spec 
 	return a;
 }
 
-/* A proxy that both the file and we have. False: it cannot become so. */
-static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const struct endpoint *at, char error[ERROR_MAX])
+/* A proxy that runs and that the file has. False: `error` says why the two cannot be merged. */
+static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const struct endpoint *at,
+                      char error[ERROR_MAX])
 {
-	struct spec *is = proxy_spec(p), *was = spec_named(r->old, now->name), *to;
+	struct spec *is = proxy_spec(p), *was = settings_find(r->old, now->name), *to;
 	bool moves = spec_moves(was ? was : is, now);
 
 	if (was && !moves && spec_same(was, now))
@@ -106,28 +114,45 @@ static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const
 	return true;
 }
 
-static bool merge(struct reload *r, char error[ERROR_MAX])
+/* What the last reading had and this one has not. */
+static void merge_removed(struct reload *r)
 {
-	r->actions = xcalloc(r->old->n_proxies + r->next.n_proxies + 1, sizeof *r->actions);
 	for (size_t i = 0; i < r->old->n_proxies; i++) {
 		const char *name = r->old->proxies[i]->name;
-		struct proxy *p = spec_named(&r->next, name) ? NULL : control_find(r->control, name);
+		struct proxy *p = settings_find(&r->next, name) ? NULL : control_find(r->control, name);
 		if (p)
 			action_add(r, p, NULL)->vacates = proxy_spec(p)->enabled;
 	}
+}
+
+/* One that does not run. If the file has not changed it, the API has removed it: it stays removed. */
+static void merge_created(struct reload *r, struct spec *now, const struct endpoint *at)
+{
+	struct spec *was = settings_find(r->old, now->name);
+
+	if (!was || !spec_same(was, now))
+		action_add(r, NULL, spec_ref(now))->at = now->enabled ? at : NULL;
+}
+
+static bool merge(struct reload *r, char error[ERROR_MAX])
+{
+	r->actions = xcalloc(r->old->n_proxies + r->next.n_proxies + 1, sizeof *r->actions);
+	merge_removed(r);
 	for (size_t i = 0; i < r->next.n_proxies; i++) {
 		struct spec *now = r->next.proxies[i];
 		struct proxy *p = control_find(r->control, now->name);
 		if (p && !merge_one(r, p, now, &r->at[i], error))
 			return false;
-		if (!p && !(spec_named(r->old, now->name) && spec_same(spec_named(r->old, now->name), now)))
-			action_add(r, NULL, spec_ref(now))->at = now->enabled ? &r->at[i] : NULL;
+		if (!p)
+			merge_created(r, now, &r->at[i]);
 	}
 	return true;
 }
 
 /* ---- probe ---- */
 
+/* Stop listening, so that the address is free. A socket that does not listen is one on which a rule
+ * refuses clients. */
 static void vacate(struct action *a)
 {
 	int listens = 0;
@@ -136,16 +161,16 @@ static void vacate(struct action *a)
 		return;
 	getsockopt(a->proxy->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){ sizeof listens });
 	shutdown(a->proxy->fd, SHUT_RD);
-	a->vacated = listens;           /* else a rule refuses clients */
+	a->vacated = listens;
 }
 
-static void come_back(struct action *a)
+static void listen_again(struct action *a)
 {
 	if (a->vacated)
 		listen(a->proxy->fd, (int)proxy_spec(a->proxy)->backlog);
 }
 
-/* 0, or an errno. The spec's own port 0 is no question. */
+/* 0, or an errno. A unix path is not probed: binding creates the file. */
 static int probe(struct action *a)
 {
 	struct endpoint bound;
@@ -156,7 +181,7 @@ static int probe(struct action *a)
 	return a->probe < 0 ? -a->probe : 0;
 }
 
-/* The first that cannot be had, and why; NULL: all can. */
+/* The first whose address cannot be had, with its errno; NULL: all can. */
 static struct action *probe_all(struct reload *r, int *error)
 {
 	struct action *bad = NULL;
@@ -170,13 +195,13 @@ static struct action *probe_all(struct reload *r, int *error)
 		if (r->actions[i].probe >= 0)
 			close(r->actions[i].probe);
 	for (size_t i = 0; i < r->n && bad; i++)
-		come_back(&r->actions[i]);
+		listen_again(&r->actions[i]);
 	return bad;
 }
 
-/* ---- do ---- */
+/* ---- apply ---- */
 
-static void act(struct reload *r, struct action *a, struct waiter *by)
+static void action_apply(struct reload *r, struct action *a, struct waiter *by)
 {
 	struct spec *to = a->to;
 	int error = 0;
@@ -190,15 +215,29 @@ static void act(struct reload *r, struct action *a, struct waiter *by)
 		error = proxy_create(control_proxies(r->control), to, a->at, by, NULL);
 	if (!error)
 		return;
-	log_error("SIGHUP: proxy=%s: cannot listen on '%s': %s", to->name, to->listen.text, strerror(error));
+	log_error("SIGHUP: proxy=%s: cannot listen on '%s': %s", to->name, to->listen.text,
+	          strerror(error));
 	spec_unref(to);
 }
 
-static void reload_do(struct reload *r)
+static void reload_apply(struct reload *r)
 {
 	struct waiter by = { .by = "SIGHUP" };
+	size_t removed = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		removed += !r->actions[i].to;
+	log_info("SIGHUP: %zu of %zu proxies change", r->n, r->next.n_proxies + removed);
+	for (size_t i = 0; i < r->n; i++)
+		action_apply(r, &r->actions[i], &by);
+	settings_renew(r->old, &r->next);
+	reload_end(r);
+}
+
+/* All addresses are known. */
+static void reload_merge(struct reload *r)
+{
 	char error[ERROR_MAX];
-	size_t gone = 0;
 	int why;
 
 	if (!merge(r, error)) {
@@ -206,63 +245,63 @@ static void reload_do(struct reload *r)
 		return;
 	}
 	struct action *bad = probe_all(r, &why);
-	if (bad) {
-		reload_fail(r, "proxy=%s: cannot listen on '%s': %s", bad->to->name, bad->to->listen.text, strerror(why));
-		return;
-	}
-	for (size_t i = 0; i < r->n; i++)
-		gone += !r->actions[i].to;
-	log_info("SIGHUP: %zu of %zu proxies change", r->n, r->next.n_proxies + gone);
-	for (size_t i = 0; i < r->n; i++)
-		act(r, &r->actions[i], &by);
-	settings_renew(r->old, &r->next);
-	reload_end(r);
+	if (bad)
+		fail_to_listen(r, bad->to, strerror(why));
+	else
+		reload_apply(r);
 }
 
-/* ---- look up ---- */
+/* ---- resolve ---- */
 
-static void reload_look(struct reload *r);
+static void reload_resolve(struct reload *r);
 
-static void reload_found(struct lookup *l)
+static void reload_resolved(struct lookup *l)
 {
 	struct reload *r = OWNER(reload, lookup, l);
-	const char *name = r->next.proxies[r->looked]->name;
 
-	if (control_proxies(r->control)->workers->alone) {
+	if (control_workers(r->control)->alone) {       /* the program ends */
 		reload_end(r);
 	} else if (!l->n) {
-		reload_fail(r, "proxy=%s: cannot listen on '%s': %s", name, r->next.proxies[r->looked]->listen.text, l->error);
+		fail_to_listen(r, r->next.proxies[r->resolved], l->error);
 	} else {
-		r->at[r->looked++] = l->found[0];
-		reload_look(r);
+		r->at[r->resolved++] = l->found[0];
+		reload_resolve(r);
 	}
 }
 
-static void reload_look(struct reload *r)
+static void reload_resolve(struct reload *r)
 {
-	for (; r->looked < r->next.n_proxies; r->looked++) {
-		const struct spec *s = r->next.proxies[r->looked];
-		if (s->enabled && !address_numeric(&s->listen, true, &r->at[r->looked])) {
-			lookup_start(&r->lookup, control_resolver(r->control), control_loop(r->control), &s->listen);
+	struct control *c = r->control;
+
+	for (; r->resolved < r->next.n_proxies; r->resolved++) {
+		const struct spec *s = r->next.proxies[r->resolved];
+		if (s->enabled && !address_numeric(&s->listen, true, &r->at[r->resolved])) {
+			lookup_start(&r->lookup, control_resolver(c), control_loop(c), &s->listen);
 			return;
 		}
 	}
-	reload_do(r);
+	reload_merge(r);
 }
 
-void reload_begin(struct control *c, struct settings *s, void (*over)(struct control *))
+/* ---- read ---- */
+
+void reload_begin(struct control *c, struct settings *settings, void (*done)(void *user), void *user)
 {
 	struct reload *r = xcalloc(1, sizeof *r);
 	char sentence[1024] = "";
 
-	*r = (struct reload){ .control = c, .over = over, .old = s, .lookup.done = reload_found };
+	r->control = c;
+	r->done = done;
+	r->user = user;
+	r->old = settings;
+	r->lookup.done = reload_resolved;
 	error_capture(sentence, sizeof sentence);
-	int code = s->read(&r->next, s->argc, s->argv);
+	int code = settings->read(&r->next, settings->argc, settings->argv);
 	error_capture(NULL, 0);
 	if (code != -1) {
 		reload_fail(r, "%s", sentence);
 		return;
 	}
 	r->at = xcalloc(r->next.n_proxies + 1, sizeof *r->at);
-	reload_look(r);
+	reload_resolve(r);
 }

@@ -1,15 +1,15 @@
-/* statsd.c - sends what the workers counted to a statsd server, a second's worth at a time, by UDP.
+/* statsd.c - sends counters to a statsd server as UDP datagrams, once a second.
  *
- *	PREFIX.VN_PROTOCOL.start:3|c               connections, and .end
- *	PREFIX.VN_PROTOCOL.ended.idle:1|c          ... by reason
- *	PREFIX.VN_PROTOCOL.to_backend:17|c         reads, and .to_client
- *	PREFIX.VN_PROTOCOL.received.request:99|c   bytes; also .response, and .sent
- *	PREFIX.VN_PROTOCOL.exchanges:12|c          requests that were answered; .exchange_us, how long they took together
- *	PREFIX.VN_PROTOCOL.raw:1|c                 connections whose parser gave up
- *	PREFIX.VN_PROTOCOL.fault.delay:5|c         exchanges struck, by behavior; also .seen and .unreachable
- *	PREFIX.open:7|g                         connections that are open, and .held, bytes that wait
+ *	PREFIX.PROTOCOL.start:3|c               connections, and .end
+ *	PREFIX.PROTOCOL.ended.idle:1|c          ... by reason
+ *	PREFIX.PROTOCOL.to_backend:17|c         reads, and .to_client
+ *	PREFIX.PROTOCOL.received.request:99|c   bytes; also .response, and .sent
+ *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered; .exchange_us: how long they took together
+ *	PREFIX.PROTOCOL.raw:1|c                 connections whose parser gave up
+ *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior; also .seen and .unreachable
+ *	PREFIX.open:7|g                    connections that are open; .held: bytes that wait
  *
- * Names are bounded by what the program has: protocols, behaviors, reasons. Proxies of one protocol add up. */
+ * The names are few: one per protocol, behavior and reason. Proxies of one protocol are added up. */
 #include "control/statsd.h"
 
 #include <errno.h>
@@ -19,12 +19,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/memory.h"
-#include "control/control.h"
 #include "base/dice.h"
 #include "base/log.h"
+#include "base/memory.h"
 
-enum { DATAGRAM_MAX = 1400 };           /* fits the frames of any sane network */
+enum { DATAGRAM_MAX = 1400 };           /* bytes: fits into an Ethernet frame */
 
 static const struct { enum counter counter; const char *name; } metrics[] = {
 	{ STAT_OPENED,         "start" },
@@ -39,35 +38,36 @@ static const struct { enum counter counter; const char *name; } metrics[] = {
 	{ STAT_RAW,            "raw" },
 };
 
-enum { HITS, SEEN, UNREACHABLE, TALLIES };
+enum { HITS, SEEN, UNREACHABLE, RULE_METRICS };
 
-static const char *const tallies[TALLIES] = { "fault.", "seen.", "unreachable." };
+static const char *const rule_metrics[RULE_METRICS] = { "fault.", "seen.", "unreachable." };
 
-struct tallied { uint64_t n[TALLIES]; };        /* what a rule had met */
+struct rule_counts { uint64_t n[RULE_METRICS]; };
 
-struct before {                         /* one proxy, as of the last tick */
+struct before {                         /* a proxy's counts at the last tick */
 	unsigned number;
-	struct totals figures;
-	struct spec *spec;              /* held: rules that went since have a last delta */
-	struct tallied *tallied;        /* of spec's rules */
+	struct totals totals;
+	struct spec *spec;              /* referenced: rules removed since then have a last delta */
+	struct rule_counts *rules;      /* of spec->rules */
 };
 
 struct statsd {
 	struct control *control;
+	struct proxy_observer observer;
 	struct timer timer;
 	int fd;                         /* connected */
 	struct vn_dice dice;
 	uint64_t ticks;
 	size_t n;
-	struct before *before;          /* per proxy, in the order of their numbers */
-	unsigned seen;                  /* the greatest number so far */
+	struct before *before;          /* one per proxy, in the order of their numbers */
+	unsigned newest;                /* the greatest number so far */
 	char datagram[DATAGRAM_MAX];
 	size_t used;
 };
 
 static void statsd_flush(struct statsd *s)
 {
-	if (s->used)                    /* nobody there, or no room: what statsd loses is lost */
+	if (s->used)                    /* a datagram that cannot be sent now is lost */
 		(void)!send(s->fd, s->datagram, s->used, MSG_DONTWAIT | MSG_NOSIGNAL);
 	s->used = 0;
 }
@@ -84,7 +84,7 @@ static void statsd_put(struct statsd *s, const char *line)
 	s->used += n;
 }
 
-/* `n` events of `protocol`.`kind``name`: all are sent, or a sample of them. */
+/* `n` more of PROTOCOL.`kind``name`. With a sample rate a part of `n` is sent, rounded by a draw. */
 static void statsd_count(struct statsd *s, const struct spec *spec, const char *kind, const char *name,
                          uint64_t n)
 {
@@ -101,11 +101,11 @@ static void statsd_count(struct statsd *s, const struct spec *spec, const char *
 	int length = snprintf(line, sizeof line, "%s%s%s.%s%s:%llu|c%s", set->statsd.prefix,
 	                      set->statsd.prefix[0] ? "." : "", spec->protocol->name, kind, name,
 	                      (unsigned long long)n, sampled);
-	if (length < (int)sizeof line)  /* half a line would be another metric */
+	if (length < (int)sizeof line)  /* a line that was cut would be another metric */
 		statsd_put(s, line);
 }
 
-/* Its place among them by what it counts with: a rule that was changed still has that. */
+/* The index in spec->rules of the rule with the same counters: a changed rule keeps its counters. */
 static bool rule_find(const struct spec *spec, const struct rule_spec *rule, unsigned *at)
 {
 	for (unsigned i = 0; spec && i < spec->n_rules; i++)
@@ -116,73 +116,86 @@ static bool rule_find(const struct spec *spec, const struct rule_spec *rule, uns
 	return false;
 }
 
-static struct tallied rule_tallied(const struct rule_spec *r)
+static struct rule_counts rule_counts(const struct rule_spec *r)
 {
-	return (struct tallied){ { [HITS] = atomic_load_explicit(&r->counters->hits, memory_order_relaxed),
-	                           [SEEN] = atomic_load_explicit(&r->counters->seen, memory_order_relaxed),
-	                           [UNREACHABLE] = atomic_load_explicit(&r->counters->unreachable, memory_order_relaxed) } };
+	const struct rule_counters *c = r->counters;
+
+	return (struct rule_counts){ {
+		[HITS] = atomic_load_explicit(&c->hits, memory_order_relaxed),
+		[SEEN] = atomic_load_explicit(&c->seen, memory_order_relaxed),
+		[UNREACHABLE] = atomic_load_explicit(&c->unreachable, memory_order_relaxed),
+	} };
 }
 
-static void statsd_rule(struct statsd *s, const struct spec *spec, const struct rule_spec *r, const struct tallied *now, const struct tallied *then)
+static void statsd_rule(struct statsd *s, const struct spec *spec, const struct rule_spec *r,
+                        const struct rule_counts *now, const struct rule_counts *then)
 {
-	for (unsigned i = 0; i < TALLIES; i++)
-		statsd_count(s, spec, tallies[i], r->behavior->name, now->n[i] - then->n[i]);
+	for (unsigned i = 0; i < RULE_METRICS; i++)
+		statsd_count(s, spec, rule_metrics[i], r->behavior->name, now->n[i] - then->n[i]);
 }
 
-/* Count what rules met since the last tick, and remember where `now`'s stand. */
+/* Send what the rules counted since the last tick, and keep the counts of `now`. */
 static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
 {
-	struct tallied *tallied = xcalloc(now->n_rules + 1, sizeof *tallied), none = { { 0 } };
+	struct rule_counts *counts = xcalloc(now->n_rules + 1, sizeof *counts), none = { { 0 } };
 	unsigned at;
 
 	for (unsigned i = 0; i < now->n_rules; i++) {
 		const struct rule_spec *r = &now->rules[i];
-		tallied[i] = rule_tallied(r);
-		statsd_rule(s, now, r, &tallied[i], rule_find(b->spec, r, &at) ? &b->tallied[at] : &none);
+		counts[i] = rule_counts(r);
+		statsd_rule(s, now, r, &counts[i], rule_find(b->spec, r, &at) ? &b->rules[at] : &none);
 	}
 	for (unsigned i = 0; b->spec && i < b->spec->n_rules; i++) {
 		const struct rule_spec *r = &b->spec->rules[i];
-		struct tallied last = rule_tallied(r);
+		struct rule_counts last = rule_counts(r);
 		if (!rule_find(now, r, &at))
-			statsd_rule(s, b->spec, r, &last, &b->tallied[i]);
+			statsd_rule(s, b->spec, r, &last, &b->rules[i]);
 	}
 	spec_ref(now);
 	spec_unref(b->spec);
-	free(b->tallied);
+	free(b->rules);
 	b->spec = now;
-	b->tallied = tallied;
+	b->rules = counts;
 }
 
-static void statsd_totals(struct statsd *s, struct before *b, const struct spec *spec, const struct totals *now)
+/* Send what the proxy counted since the last tick, and keep `now`. */
+static void statsd_totals(struct statsd *s, struct before *b, const struct spec *spec,
+                          const struct totals *now)
 {
+	const struct totals *then = &b->totals;
+
 	for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
-		statsd_count(s, spec, "", metrics[i].name, now->n[metrics[i].counter] - b->figures.n[metrics[i].counter]);
+		statsd_count(s, spec, "", metrics[i].name,
+		             now->n[metrics[i].counter] - then->n[metrics[i].counter]);
 	for (unsigned why = 0; why < CLOSE_REASONS; why++)
-		statsd_count(s, spec, "ended.", close_reason_names[why].name, now->ended[why] - b->figures.ended[why]);
-	statsd_count(s, spec, "", "exchange_us", now->answered.sum / VN_US - b->figures.answered.sum / VN_US);
-	b->figures = *now;
+		statsd_count(s, spec, "ended.", close_reason_names[why].name,
+		             now->ended[why] - then->ended[why]);
+	statsd_count(s, spec, "", "exchange_us",
+	             now->answered.sum / VN_US - then->answered.sum / VN_US);
+	b->totals = *now;
 }
 
 static void before_free(struct before *b)
 {
 	spec_unref(b->spec);
-	free(b->tallied);
+	free(b->rules);
 }
 
 static void statsd_proxy(struct statsd *s, struct before *b, const struct proxy *p)
 {
-	struct totals f;
+	struct totals t;
 
-	proxy_totals(p, &f);
-	statsd_totals(s, b, proxy_spec(p), &f);
+	proxy_totals(p, &t);
+	statsd_totals(s, b, proxy_spec(p), &t);
 	statsd_rules(s, b, proxy_spec(p));
 }
 
-/* One that came after the last tick is not known yet; one that a tick has found missing was counted to its end but
- * for the last moment. */
-void statsd_leaves(struct statsd *s, const struct proxy *p)
+/* The last counts of a removed proxy. One that was created after the last tick counts from 0. One that
+ * is missing in the table since the last tick was counted then, all but the time of its removal. */
+static void statsd_removed(struct proxy_observer *o, const struct proxy *p)
 {
-	struct before new = { 0 }, *b = proxy_number(p) > s->seen ? &new : NULL;
+	struct statsd *s = OWNER(statsd, observer, o);
+	struct before new = { 0 }, *b = proxy_number(p) > s->newest ? &new : NULL;
 
 	for (size_t i = 0; i < s->n; i++)
 		if (s->before[i].number == proxy_number(p))
@@ -192,13 +205,14 @@ void statsd_leaves(struct statsd *s, const struct proxy *p)
 	before_free(&new);
 }
 
-/* Proxies come and go between two ticks: those that stay keep what is known of them. */
+/* Bring s->before up to date: proxies may have been created and removed since the last tick. */
 static void statsd_follow(struct statsd *s)
 {
-	size_t n = control_count(s->control), old = 0;
+	size_t n = control_proxy_count(s->control), old = 0;
 	struct before *now = xcalloc(n + 1, sizeof *now);
+
 	for (size_t i = 0; i < n; i++) {
-		s->seen = now[i].number = proxy_number(control_proxy(s->control, i));
+		s->newest = now[i].number = proxy_number(control_proxy(s->control, i));
 		while (old < s->n && s->before[old].number < now[i].number)
 			before_free(&s->before[old++]);
 		if (old < s->n && s->before[old].number == now[i].number)
@@ -211,22 +225,23 @@ static void statsd_follow(struct statsd *s)
 	s->n = n;
 }
 
-/* What there is now, of all proxies; each time, since a server may forget. */
+/* A value of now, over all proxies. It is sent each time: a server may drop what it does not receive. */
 static void statsd_gauge(struct statsd *s, const char *name, uint64_t n)
 {
 	const struct settings *set = control_settings(s->control);
 	char line[512];
-	int length = snprintf(line, sizeof line, "%s%s%s:%llu|g", set->statsd.prefix, set->statsd.prefix[0] ? "." : "", name, (unsigned long long)n);
+	int length = snprintf(line, sizeof line, "%s%s%s:%llu|g", set->statsd.prefix,
+	                      set->statsd.prefix[0] ? "." : "", name, (unsigned long long)n);
 
 	if (length < (int)sizeof line)
 		statsd_put(s, line);
 }
 
-static uint64_t held(struct control *c)
+static uint64_t held_bytes(struct control *c)
 {
 	uint64_t sum = 0;
 
-	for (unsigned k = 0; k < control_workers(c); k++)
+	for (unsigned k = 0; k < control_worker_count(c); k++)
 		sum += atomic_load_explicit(&control_worker(c, k)->held, memory_order_relaxed);
 	return sum;
 }
@@ -239,12 +254,12 @@ static void statsd_tick(struct statsd *s)
 	s->dice = dice_at(&dice, s->ticks++, 0, 0);
 	statsd_follow(s);
 	for (size_t i = 0; i < s->n; i++) {
-		const struct totals *f = &s->before[i].figures;
+		const struct totals *t = &s->before[i].totals;
 		statsd_proxy(s, &s->before[i], control_proxy(s->control, i));
-		open += totals_open(f, STAT_OPENED, STAT_CLOSED);
+		open += totals_open(t, STAT_OPENED, STAT_CLOSED);
 	}
 	statsd_gauge(s, "open", open);
-	statsd_gauge(s, "held", held(s->control));
+	statsd_gauge(s, "held", held_bytes(s->control));
 	statsd_flush(s);
 }
 
@@ -257,14 +272,15 @@ static void statsd_fire(struct timer *t)
 	timer_set(loop, t, loop->now + VN_S);
 }
 
-/* A socket whose datagrams go to the server; -1: a warning was logged. */
+/* A socket whose datagrams go to the server; -1: a warning was logged. Looks the name up, so it may
+ * block: for the start only. */
 static int statsd_connect(const char *host, int64_t port)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *found;
 	char service[24];
 
 	snprintf(service, sizeof service, "%lld", (long long)port);
-	if (strcmp(host, "localhost") == 0)     /* ::1 would take datagrams that nobody reads */
+	if (strcmp(host, "localhost") == 0)     /* not ::1: few servers listen there, all here */
 		host = "127.0.0.1";
 	int rc = getaddrinfo(host, service, &hints, &found);
 	if (rc != 0) {
@@ -298,6 +314,8 @@ struct statsd *statsd_start(struct control *c)
 		return NULL;
 	struct statsd *s = xcalloc(1, sizeof *s);
 	s->control = c;
+	s->observer.removed = statsd_removed;
+	control_proxies(c)->observer = &s->observer;
 	s->fd = fd;
 	s->timer.fire = statsd_fire;
 	timer_set(control_loop(c), &s->timer, control_loop(c)->now + VN_S);
@@ -309,6 +327,7 @@ void statsd_stop(struct statsd *s)
 	if (!s)
 		return;
 	timer_stop(control_loop(s->control), &s->timer);
+	control_proxies(s->control)->observer = NULL;
 	statsd_tick(s);
 	for (size_t i = 0; i < s->n; i++)
 		before_free(&s->before[i]);

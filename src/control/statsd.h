@@ -1,13 +1,15 @@
-/* statsd.h - counters sent to a statsd server as UDP datagrams, a second's worth at a time. */
+/* statsd.h - sends counters to a statsd server as UDP datagrams, once a second.
+ *
+ * Control thread only. It observes the table of proxies, so that the last counts of a removed proxy are
+ * sent, too. */
 #ifndef CONTROL_STATSD_H
 #define CONTROL_STATSD_H
 
-struct control;
-struct proxy;
+#include "control/control.h"
+
 struct statsd;
 
-struct statsd *statsd_start(struct control *);  /* NULL: not enabled, or a warning was logged */
-void statsd_stop(struct statsd *);              /* sends what is left */
-void statsd_leaves(struct statsd *, const struct proxy *);       /* this one was removed: its last counts */
+struct statsd *statsd_start(struct control *);  /* NULL: off, or a warning was logged */
+void statsd_stop(struct statsd *);              /* sends what is left, and frees it; NULL: nothing */
 
 #endif

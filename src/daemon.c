@@ -1,0 +1,218 @@
+/* daemon.c - the running program: proxies, control API, statsd, signals, from start to end.
+ *
+ * The composition root: the only file that knows the control service and all that is built on it. */
+#include "daemon.h"
+
+#include <assert.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "api/server.h"
+#include "base/log.h"
+#include "control/control.h"
+#include "control/events.h"
+#include "control/reload.h"
+#include "control/shutdown.h"
+#include "control/statsd.h"
+#include "engine/listener.h"
+#include "net/bind.h"
+#include "plugins/plugin.h"
+
+struct daemon {
+	struct settings *settings;
+	struct control *control;
+	struct http *http;              /* NULL: not served */
+	struct statsd *statsd;          /* NULL: off */
+	struct watch log, signals;
+	struct shutdown shutdown;
+	bool reloading, reload_again;   /* again: a SIGHUP came during a reload */
+};
+
+/* ---- signals ---- */
+
+static void reload(struct daemon *d);
+
+static void reload_done(void *daemon)
+{
+	struct daemon *d = daemon;
+
+	d->reloading = false;
+	if (d->reload_again)
+		reload(d);
+}
+
+static void reload(struct daemon *d)
+{
+	d->reload_again = d->reloading;
+	if (d->reloading || d->shutdown.workers || !d->settings->read)
+		return;
+	d->reloading = true;
+	reload_begin(d->control, d->settings, reload_done, d);
+}
+
+static void stop(struct daemon *d)
+{
+	shutdown_start(&d->shutdown, control_workers(d->control));
+}
+
+static void signal_ready(struct watch *w, unsigned events)
+{
+	struct daemon *d = OWNER(daemon, signals, w);
+	struct signalfd_siginfo info;
+
+	while (read(w->fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo != SIGHUP) {
+			stop(d);
+			continue;
+		}
+		plugins_reload();
+		reload(d);
+	}
+}
+
+/* Before there are threads: they inherit the mask, so that only the control loop gets the signals. */
+static void signals_open(struct daemon *d)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	d->signals = (struct watch){ signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), signal_ready };
+	assert(d->signals.fd >= 0);
+}
+
+/* ---- the log: other threads write lines into a ring, the control thread writes them out ---- */
+
+static void log_ready(struct watch *w, unsigned events)
+{
+	uint64_t n;
+
+	while (read(w->fd, &n, sizeof n) > 0)
+		;
+	log_drain();
+}
+
+/* ---- start ---- */
+
+static void raise_descriptors(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static void log_settings(const struct settings *s)
+{
+	log_info("Starting the Chaos TCP Server");
+	log_info("Options:");
+	for (size_t i = 0; i < s->n_proxies; i++)
+		log_info("* proxies from %s to %s", s->proxies[i]->listen.text,
+		         s->proxies[i]->backend.text);
+	log_info("* timeout: %.15g", s->timeout);
+	log_info("* stay_connected: %d", s->stay_connected);
+	log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
+	log_info("* pool_timeout: %lld", (long long)s->pool_timeout);
+	log_info("* async_mode: %d", !s->sync);
+	log_info("* seed: %llu", (unsigned long long)s->seed);
+}
+
+/* A proxy that cannot listen is an error, or (settings->lenient) is logged, and the start goes on. */
+static bool lenient(const struct daemon *d, const char *error)
+{
+	if (d->settings->lenient)
+		log_error("%s", error);
+	return d->settings->lenient;
+}
+
+/* All of them listen before a client is accepted. The first that cannot listen is the last tried. */
+static bool create_proxies(struct daemon *d, char error[ERROR_MAX])
+{
+	struct waiter start = { .by = "start" };
+
+	for (size_t i = 0; i < d->settings->n_proxies; i++) {
+		struct spec *s = d->settings->proxies[i];
+		struct endpoint at = { .len = 0 };
+		if (s->enabled && !bind_resolve(&s->listen, &at, error, ERROR_MAX))
+			return lenient(d, error);
+		int why = proxy_create(control_proxies(d->control), s, &at, &start, NULL);
+		if (why) {
+			error_format(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
+			return lenient(d, error);
+		}
+		spec_ref(s);
+	}
+	return true;
+}
+
+static void daemon_open(struct daemon *d, struct settings *s)
+{
+	raise_descriptors();
+	*d = (struct daemon){ .settings = s };
+	signals_open(d);
+	d->log = (struct watch){ log_start(), log_ready };
+	d->control = control_new(s);
+	loop_watch(control_loop(d->control), &d->signals, EPOLLIN);
+	loop_watch(control_loop(d->control), &d->log, EPOLLIN | EPOLLET);
+}
+
+/* False: `error` has one sentence. The loop has run, if it was to, in any case. */
+static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
+{
+	struct loop *loop = control_loop(d->control);
+	bool good = events_start(loop, d->settings->events, error) && create_proxies(d, error);
+
+	if (!good)
+		return false;
+	log_settings(d->settings);
+	control_start_workers(d->control);
+	d->statsd = statsd_start(d->control);
+	if (d->settings->http) {
+		d->http = http_start(d->control, error);
+		good = d->http;
+	}
+	if (!good)
+		stop(d);                /* the workers run: the loop ends when they have */
+	loop_run(loop);
+	return good;
+}
+
+/* ---- end ---- */
+
+static void daemon_close(struct daemon *d)
+{
+	http_stop(d->http);
+	control_join_workers(d->control);
+	statsd_stop(d->statsd);         /* reads the workers' counters once more */
+	control_free_workers(d->control);
+	events_stop();                  /* writes what the last connections reported */
+	control_free(d->control);
+	log_info("Bye!");
+	log_stop();
+	close(d->signals.fd);
+}
+
+int daemon_run(struct settings *settings)
+{
+	struct daemon d;
+	char error[ERROR_MAX];
+
+	daemon_open(&d, settings);
+	bool good = daemon_serve(&d, error);
+	if (!good) {
+		log_drain();
+		fprintf(stderr, "%s\n", error);
+	}
+	daemon_close(&d);
+	return good ? 0 : 1;
+}
