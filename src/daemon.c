@@ -25,7 +25,7 @@
 struct daemon {
 	struct settings *settings;
 	struct control *control;
-	struct http *http;              /* NULL: not served */
+	struct server *server;             /* NULL: not served */
 	struct statsd *statsd;          /* NULL: off */
 	struct watch log, signals;
 	struct shutdown shutdown;
@@ -178,8 +178,8 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 	control_start_workers(d->control);
 	d->statsd = statsd_start(d->control);
 	if (d->settings->http) {
-		d->http = http_start(d->control, error);
-		good = d->http;
+		d->server = server_start(d->control, error);
+		good = d->server;
 	}
 	if (!good)
 		stop(d);                /* the workers run: the loop ends when they have */
@@ -191,7 +191,7 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 
 static void daemon_close(struct daemon *d)
 {
-	http_stop(d->http);
+	server_stop(d->server);
 	control_join_workers(d->control);
 	statsd_stop(d->statsd);         /* reads the workers' counters once more */
 	control_free_workers(d->control);

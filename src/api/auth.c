@@ -1,11 +1,17 @@
-/* auth.c - who may ask: what a browser cannot be made to send, and who has the token. */
+/* auth.c - which requests are refused: those that a web page could have made, and those without the token. */
+#include "api/auth.h"
+
 #include <arpa/inet.h>
 #include <microhttpd.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/random.h>
 
-#include "api/request.h"
+#include "api/toxiproxy_reply.h"
 
-/* A host that no web page can make point at us: what stops DNS rebinding. */
+/* ---- Host, Origin, token ---- */
+
+/* A name for this machine that DNS cannot make point elsewhere: this is what stops DNS rebinding. */
 static bool host_local(const char *host)
 {
 	char name[64];
@@ -22,16 +28,16 @@ static bool host_local(const char *host)
 	    || (inet_pton(AF_INET, name, &ip) == 1 && ntohl(ip.s_addr) >> 24 == 127);
 }
 
-/* A browser says in Origin which page asks. Ours are those that came from here. */
-static bool origin_ours(const char *origin, const char *host)
+/* The page that makes the request, which a browser names in Origin, was served from `host`. */
+static bool origin_same(const char *origin, const char *host)
 {
 	const char *name = strstr(origin, "://");
 
 	return name && host && strcasecmp(name + 3, host) == 0;
 }
 
-/* How far two texts agree shall not show in the time it takes. */
-static bool same(const char *a, const char *b)
+/* Takes the same time wherever the texts differ. */
+static bool text_same(const char *a, const char *b)
 {
 	size_t n = strlen(a), m = strlen(b);
 	unsigned char differ = n != m;
@@ -41,28 +47,62 @@ static bool same(const char *a, const char *b)
 	return !differ;
 }
 
-static bool token_shown(struct request *r, const char *token)
+static bool token_good(struct request *r, const char *token)
 {
-	const char *word = request_header(r, "Authorization");
+	const char *sent = request_header(r, "Authorization");
 
-	return !token || !*token || (word && strncasecmp(word, "Bearer ", 7) == 0 && same(word + 7, token));
+	if (!token || !*token)
+		return true;
+	return sent && strncasecmp(sent, "Bearer ", 7) == 0 && text_same(sent + 7, token);
 }
 
-bool request_check(struct request *r, const char *version)
+bool auth_check(struct request *r, const char *version)
 {
 	const char *host = request_header(r, "Host"), *origin = request_header(r, "Origin");
 
 	if (!host && strcmp(version, MHD_HTTP_VERSION_1_1) == 0) {
 		request_error(r, 400, "header", "Host", "a Host header is expected in HTTP/1.1");
-	} else if (host && http_local(r->http) && !host_local(host)) {
-		request_error(r, 403, "header", "Host", "expected localhost, 127.0.0.1 or [::1]: the API listens on loopback only");
-	} else if (origin && !origin_ours(origin, host)) {
+	} else if (host && r->http->local && !host_local(host)) {
+		request_error(r, 403, "header", "Host",
+		              "expected localhost, 127.0.0.1 or [::1]: the API listens on loopback only");
+	} else if (origin && !origin_same(origin, host)) {
 		request_error(r, 403, "header", "Origin", "requests from other origins are not served");
-	} else if (!token_shown(r, control_settings(request_control(r))->http_token)) {
+	} else if (!token_good(r, control_settings(request_control(r))->http_token)) {
 		request_set_header(r, "WWW-Authenticate", "Bearer");
-		request_error(r, 401, "header", "Authorization", "expected Bearer and the token that --http-token set");
+		request_error(r, 401, "header", "Authorization",
+		              "expected Bearer and the token that --http-token set");
 	} else {
 		return true;
 	}
+	return false;
+}
+
+/* ---- as Toxiproxy does ---- */
+
+/* A browser. Our own page is served: its requests are of the same origin. Requests with an Origin are
+ * of the same origin, too: auth_check() has refused the others. */
+static bool browser(struct request *r)
+{
+	const char *agent = request_header(r, "User-Agent");
+	const char *site = request_header(r, "Sec-Fetch-Site");
+
+	return agent && !strncmp(agent, "Mozilla/", 8) && !request_header(r, "Origin")
+	    && !(site && !strcmp(site, "same-origin"));
+}
+
+bool toxiproxy_check(struct request *r)
+{
+	static const char letters[] = "0123456789abcdefghijklmnopqrstuv";
+	unsigned char random[20];
+	char id[21] = "";
+
+	if (getrandom(random, sizeof random, 0) != sizeof random)
+		memset(random, 0, sizeof random);
+	for (size_t i = 0; i < sizeof random; i++)
+		id[i] = letters[random[i] % 32];
+	request_set_header(r, "X-Toxiproxy-Request-Id", id);
+	if (!browser(r))
+		return true;
+	toxiproxy_reply_line(r, 403, "User agent not allowed\n");
 	return false;
 }

@@ -1,22 +1,14 @@
-/* behavior.c - Vaurien's dialect of the control API: the behavior, the backend, what is running. */
-#include "api/server.h"
-
+/* behavior.c - Vaurien's routes for a proxy's behavior and backend, and for what is running. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "api/router.h"
 #include "base/json.h"
-#include "spec/failure.h"
 #include "base/log.h"
-#include "plugins/plugin.h"
-#include "spec/registry.h"
 #include "net/blackhole.h"
-
-static struct spec *request_spec(struct request *r)
-{
-	return proxy_spec(request_proxy(r));
-}
+#include "plugins/plugin.h"
+#include "spec/failure.h"
+#include "spec/registry.h"
 
 /* ---- /behavior, /behaviors ---- */
 
@@ -36,32 +28,39 @@ static void get_behaviors(struct request *r)
 	request_answer(r, 200, json_pack("{s:o}", "behaviors", names));
 }
 
-/* A name that is no string can't be one of ours: shown as it was written. */
+/* A name that is not a string: it is shown as JSON. */
 static void refuse_name(struct request *r, const json_t *name)
 {
 	char sentence[ERROR_MAX], *text = json_dumps(name, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 
-	snprintf(sentence, sizeof sentence, "the '%.200s' behavior does not exist", text ? text : "");
+	error_format(sentence, "the '%.200s' behavior does not exist", text ? text : "");
 	request_error(r, 400, "body", "name", sentence);
 	free(text);
 }
 
+/* How many open connections the parser has given up on. */
+static uint64_t raw_connections(const struct proxy *p)
+{
+	struct totals t;
+
+	proxy_totals(p, &t);
+	return totals_open(&t, STAT_RAW, STAT_RAW_CLOSED);
+}
+
 static void behavior_change(struct request *r, const char *name, const json_t *options)
 {
+	const struct spec *from = request_spec(r);
 	const char *culprit = "name";
 	char error[ERROR_MAX] = "";
-	struct spec *to = spec_with_behavior(request_spec(r)->defaults, request_spec(r), name, options,
-	                                     &culprit, error);
+	struct spec *to = spec_with_behavior(from->defaults, from, name, options, &culprit, error);
 
 	if (!to) {
 		request_error(r, 400, "body", culprit, error);
 		return;
 	}
 	json_t *answer = json_pack("{s:s}", "status", "ok");
-	struct totals f;
-	proxy_totals(request_proxy(r), &f);
-	uint64_t raw = totals_open(&f, STAT_RAW, STAT_RAW_CLOSED);
-	if (raw && spec_needs_messages(to))      /* no words reach those */
+	uint64_t raw = raw_connections(request_proxy(r));
+	if (raw && spec_needs_messages(to))     /* it cannot strike those: they have no messages */
 		json_object_set_new(answer, "unreachable", json_integer((json_int_t)raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
 	request_change(r, request_proxy(r), to, 200, answer);
@@ -83,18 +82,18 @@ static void put_behavior(struct request *r)
 	json_decref(object);
 }
 
-/* All that any protocol has; each says whose it is. */
+/* Those of all protocols; each names its protocol. */
 static void get_failures(struct request *r)
 {
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
-	json_t *told = json_array();
+	json_t *all_failures = json_array();
 
 	for (size_t i = 0; i < n; i++)
 		for (const struct vn_failure *f = all[i]->failures; f && f->name; f++)
 			if (f->moments)
-				json_array_append_new(told, failure_json(f, all[i]));
-	request_answer(r, 200, json_pack("{s:o}", "failures", told));
+				json_array_append_new(all_failures, failure_json(f, all[i]));
+	request_answer(r, 200, json_pack("{s:o}", "failures", all_failures));
 }
 
 /* ---- /backend ---- */
@@ -128,17 +127,17 @@ static void put_backend(struct request *r)
 
 /* ---- /info ---- */
 
-static json_t *proxy_to_json(const struct proxy *p)
+static json_t *info_proxy(const struct proxy *p)
 {
 	const struct spec *s = proxy_spec(p);
-	struct totals f;
+	struct totals t;
 
-	proxy_totals(p, &f);
+	proxy_totals(p, &t);
 	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_text(s->name),
 	                 "listen", json_text(s->listen.text), "backend", json_text(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_text(s->behavior),
-	                 "connections", (json_int_t)totals_open(&f, STAT_OPENED, STAT_CLOSED),
-	                 "raw", (json_int_t)totals_open(&f, STAT_RAW, STAT_RAW_CLOSED));
+	                 "connections", (json_int_t)totals_open(&t, STAT_OPENED, STAT_CLOSED),
+	                 "raw", (json_int_t)totals_open(&t, STAT_RAW, STAT_RAW_CLOSED));
 }
 
 static void get_info(struct request *r)
@@ -148,14 +147,14 @@ static void get_info(struct request *r)
 	json_t *proxies = json_array();
 
 	for (size_t i = 0; i < control_proxy_count(c); i++)
-		json_array_append_new(proxies, proxy_to_json(control_proxy(c, i)));
-	/* the seed is text: it has 64 bits, of which many a JSON reader keeps 53 */
+		json_array_append_new(proxies, info_proxy(control_proxy(c, i)));
+	/* The seed is a string: it has 64 bits, and many JSON parsers keep 53. */
 	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o}",
 	                                 "name", "vaurien", "version", VAURIEN_VERSION,
 	                                 "seed", json_sprintf("%" PRIu64, s->seed),
 	                                 "threads", (json_int_t)s->threads,
-	                                 "vanish", blackhole_possible() ? "filter" : "stall", "proxies", proxies,
-	                                 "plugins", plugins_json()));
+	                                 "vanish", blackhole_possible() ? "filter" : "stall",
+	                                 "proxies", proxies, "plugins", plugins_json()));
 }
 
 static const struct route routes[] = {

@@ -1,8 +1,8 @@
-/* client.c - the API's clients: who leaves is noticed, and who only keeps others waiting makes room.
+/* client.c - the API's clients: notices when one leaves, and evicts an idle one when there are too many.
  *
- * A socket that was opened and never speaks, a request that comes a byte a minute, a stream that nobody
- * reads: each costs a place, and places are few. When none is left, the client goes that has waited
- * longest for nothing but itself; then the oldest of those that read a stream. */
+ * A connection that sends nothing, a request that comes a byte a minute, a stream that nobody reads:
+ * each takes a place, and there are CLIENTS_MAX of them. When all are taken, the client is evicted that
+ * has kept the server waiting longest. If there is none, the oldest one that reads a stream is. */
 #include "api/client.h"
 
 #include <microhttpd.h>
@@ -11,39 +11,38 @@
 
 #include "base/memory.h"
 
-enum { CLIENT_GONE = 1 };               /* seconds, for what a client that says no more is still owed */
+enum { CLIENT_GONE = 1 };               /* seconds to answer a client that has closed its side */
 
 struct client {
-	struct mail mail;               /* frees it, when no event of this round can be for it */
+	struct mail mail;               /* frees it, when no event of this turn can be for it */
 	struct watch watch;
 	struct clients *all;
-	struct client *next, **back;
-	struct loop *loop;
+	struct client *next, **link;
 	struct http *http;
 	struct MHD_Connection *connection;
-	struct request *request;        /* under way; NULL: we wait for the client */
-	bool put_out;
+	struct request *request;        /* being answered; NULL: we wait for the client */
+	bool evicted;
 };
 
 static void client_list(struct client *c)
 {
 	c->next = NULL;
-	c->back = c->all->last;
-	*c->back = c;
+	c->link = c->all->last;
+	*c->link = c;
 	c->all->last = &c->next;
 }
 
 static void client_unlist(struct client *c)
 {
-	*c->back = c->next;
+	*c->link = c->next;
 	if (c->next)
-		c->next->back = c->back;
+		c->next->link = c->link;
 	else
-		c->all->last = c->back;
+		c->all->last = c->link;
 }
 
-/* The daemon misses an end of stream that comes together with the last bytes, and one that comes while it
- * is we who have nothing to say. So we look for it, too. */
+/* libmicrohttpd misses an end of stream that comes together with the last bytes, and one that comes
+ * while a request is suspended. So the loop watches for it, too. */
 static void client_gone(struct watch *w, unsigned events)
 {
 	struct client *c = OWNER(client, watch, w);
@@ -54,26 +53,26 @@ static void client_gone(struct watch *w, unsigned events)
 		r->left = true;
 		stream_wake(r->stream);
 	}
-	http_soon(c->http);
+	http_run_soon(c->http);
 }
 
-/* It has said something that the daemon has not read yet. */
-static bool client_asks(const struct client *c)
+/* It has sent something that libmicrohttpd has not read yet. */
+static bool client_has_sent(const struct client *c)
 {
 	char byte;
 
 	return recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* The one to go for another's sake; NULL: all are at work. */
-static struct client *client_least(struct clients *all)
+/* The one to evict; NULL: all are being answered. */
+static struct client *client_idlest(struct clients *all)
 {
 	struct client *streaming = NULL;
 
 	for (struct client *c = all->first; c; c = c->next) {
-		if (c->put_out)
+		if (c->evicted)
 			continue;
-		if (!c->request && !client_asks(c))
+		if (!c->request && !client_has_sent(c))
 			return c;
 		if (c->request && c->request->stream && !streaming)
 			streaming = c;
@@ -81,14 +80,14 @@ static struct client *client_least(struct clients *all)
 	return streaming;
 }
 
-static void client_make_room(struct clients *all)
+static void client_evict(struct clients *all)
 {
-	struct client *c = client_least(all);
+	struct client *c = client_idlest(all);
 
 	if (!c)
 		return;
-	c->put_out = true;
-	shutdown(c->watch.fd, SHUT_RDWR);       /* the daemon closes it when it sees the end */
+	c->evicted = true;
+	shutdown(c->watch.fd, SHUT_RDWR);       /* libmicrohttpd reads the end, and closes it */
 }
 
 void clients_init(struct clients *all)
@@ -96,41 +95,43 @@ void clients_init(struct clients *all)
 	*all = (struct clients){ .last = &all->first };
 }
 
-struct client *client_new(struct clients *all, struct loop *loop, struct http *h, struct MHD_Connection *connection)
+struct client *client_new(struct clients *all, struct http *h, struct MHD_Connection *connection)
 {
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	struct client *c = xcalloc(1, sizeof *c);
+
 	if (++all->n > CLIENTS_MAX)
-		client_make_room(all);
+		client_evict(all);
 	c->all = all;
-	c->loop = loop;
 	c->http = h;
 	c->connection = connection;
-	c->watch = (struct watch){ MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd, client_gone };
-	loop_watch(loop, &c->watch, EPOLLRDHUP | EPOLLET);
+	c->watch = (struct watch){ info->connect_fd, client_gone };
+	loop_watch(h->loop, &c->watch, EPOLLRDHUP | EPOLLET);
 	client_list(c);
 	return c;
 }
 
-static void client_free(struct mail *m)
+static void client_forget(struct mail *m)
 {
 	free(OWNER(client, mail, m));
 }
 
-void client_drop(struct client *c)
+void client_free(struct client *c)
 {
 	c->all->n--;
 	client_unlist(c);
-	loop_unwatch(c->loop, &c->watch);
+	loop_unwatch(c->http->loop, &c->watch);
 	c->watch.fd = -1;
-	c->mail.open = client_free;
-	loop_defer(c->loop, &c->mail);
+	c->mail.open = client_forget;
+	loop_defer(c->http->loop, &c->mail);
 }
 
-void client_takes(struct client *c, struct request *r)
+void client_set_request(struct client *c, struct request *r)
 {
 	c->request = r;
 	if (r)
 		return;
-	client_unlist(c);               /* it waits since now */
+	client_unlist(c);               /* we wait for it from now on: it goes to the end */
 	client_list(c);
 }

@@ -1,19 +1,26 @@
-/* client.h - the API's clients: who leaves is noticed, and who only keeps others waiting makes room. */
+/* client.h - the API's clients: notices when one leaves, and evicts an idle one when there are too many.
+ *
+ * One struct client per TCP connection, from its accept to its close by libmicrohttpd. Control thread
+ * only. */
 #ifndef API_CLIENT_H
 #define API_CLIENT_H
 
 #include "api/request.h"
 
-struct clients {                        /* those that wait longest first */
+struct client;
+
+struct clients {                        /* the one that has waited longest first */
 	struct client *first, **last;
 	unsigned n;
 };
 
-enum { CLIENTS_MAX = 256 };             /* with one more, the one that waits longest goes */
+enum { CLIENTS_MAX = 256 };             /* with one more, one is evicted */
 
 void clients_init(struct clients *);
-struct client *client_new(struct clients *, struct loop *, struct http *, struct MHD_Connection *);
-void client_drop(struct client *);      /* the daemon has closed it */
-void client_takes(struct client *, struct request *);   /* its request is whole and under way; NULL: it is answered */
+struct client *client_new(struct clients *, struct http *, struct MHD_Connection *);
+void client_free(struct client *);      /* libmicrohttpd has closed it; freed at the end of the loop's turn */
+
+/* Its request is complete, and is being answered; NULL: it was answered. */
+void client_set_request(struct client *, struct request *);
 
 #endif

@@ -1,12 +1,11 @@
-/* connections.c - the live connections of a proxy: listed, closed, reset; gathered from the workers. */
-#include "api/server.h"
-
+/* connections.c - the routes of a proxy's live connections: list, close, reset. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/router.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "engine/conn_list.h"

@@ -1,15 +1,14 @@
-/* events.c - GET /events: what happens, as server-sent events, for as long as the client stays. */
-#include "api/server.h"
-
+/* events.c - GET /events: a stream of server-sent events, for as long as its client stays. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/router.h"
 #include "base/memory.h"
 #include "control/events.h"
 
-#define PING (15 * VN_S)              /* so often a client that has nothing to hear is asked whether it is there */
+#define PING (15 * VN_S)                /* without an event, a comment is sent: it fails if the client is gone */
 
-struct follower {                       /* a client that listens */
+struct follower {                       /* one stream */
 	struct stream stream;
 	struct subscriber subscriber;
 	struct loop *loop;
@@ -46,9 +45,9 @@ static void follower_gone(struct stream *s)
 	free(f);
 }
 
-static void follower_ready(struct subscriber *r)
+static void follower_ready(struct subscriber *s)
 {
-	stream_wake(&OWNER(follower, subscriber, r)->stream);
+	stream_wake(&OWNER(follower, subscriber, s)->stream);
 }
 
 static void follower_ping(struct timer *t)
@@ -71,7 +70,8 @@ static void get_events(struct request *r)
 	}
 	struct follower *f = xcalloc(1, sizeof *f);
 	*f = (struct follower){
-		.stream = { follower_pull, follower_gone }, .loop = control_loop(request_control(r)), .ping.fire = follower_ping,
+		.stream = { follower_pull, follower_gone },
+		.loop = control_loop(request_control(r)), .ping.fire = follower_ping,
 		.subscriber = { .wants = wants, .stream = true, .ready = follower_ready },
 	};
 	subscriber_open(&f->subscriber, proxy);

@@ -1,8 +1,7 @@
-/* metrics.c - GET /metrics: all counters, as Prometheus reads them (text format 0.0.4).
+/* metrics.c - GET /metrics: all counters, in Prometheus' text format 0.0.4.
  *
- * A row of the table is a family of metrics; what can be a label is bounded by the proxies and rules that there are. */
-#include "api/server.h"
-
+ * A row of the table at the end is a family of metrics. There are as many values of a label as there
+ * are proxies and rules. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,11 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "api/auth.h"
+#include "api/router.h"
+#include "base/log.h"
 #include "base/memory.h"
 #include "control/events.h"
-#include "base/log.h"
-#include "plugins/plugin.h"
 #include "engine/worker.h"
+#include "plugins/plugin.h"
 
 struct scrape {
 	struct control *control;

@@ -1,9 +1,10 @@
-/* request.c - a request from its first line to its answer, which may come later, or go on for long. */
+/* request.c - one HTTP request, from its first line to the end of its answer. */
 #include "api/request.h"
 
 #include <assert.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,7 +17,7 @@ struct request *request_new(struct http *h, struct MHD_Connection *connection, c
 {
 	struct request *r = xcalloc(1, sizeof *r);
 	r->http = h;
-	r->control = http_control(h);
+	r->control = h->control;
 	r->connection = connection;
 	r->url = xstrdup(url);
 	return r;
@@ -28,13 +29,13 @@ void request_free(struct request *r)
 		r->stream->request = NULL;
 		r->stream->gone(r->stream);
 	}
-	for (unsigned i = 0; i < WORDS_MAX; i++)
-		free(r->words[i]);
-	for (unsigned i = 0; i < r->n_says; i++) {
-		free(r->says[i].header);
-		free(r->says[i].value);
+	for (unsigned i = 0; i < PARAMS_MAX; i++)
+		free(r->params[i]);
+	for (unsigned i = 0; i < r->n_headers; i++) {
+		free(r->headers[i].name);
+		free(r->headers[i].value);
 	}
-	json_decref(r->answer);
+	json_decref(r->json);
 	free(r->text);
 	free(r->body);
 	free(r->url);
@@ -43,34 +44,40 @@ void request_free(struct request *r)
 
 void request_suspend(struct request *r)
 {
-	struct request **head = http_suspended(r->http);
+	struct request **head = &r->http->suspended;
 
 	MHD_suspend_connection(r->connection);
 	r->next = *head;
 	if (r->next)
-		r->next->back = &r->next;
-	r->back = head;
+		r->next->link = &r->next;
+	r->link = head;
 	*head = r;
 }
 
 void request_resume(struct request *r)
 {
-	*r->back = r->next;
+	*r->link = r->next;
 	if (r->next)
-		r->next->back = r->back;
-	r->back = NULL;
+		r->next->link = r->link;
+	r->link = NULL;
 	MHD_resume_connection(r->connection);
 }
 
-/* The answer is known. Inside the daemon's call nothing is to be done: that will send it. */
+void http_run_soon(struct http *h)
+{
+	timer_set(h->loop, &h->timer, h->loop->now + 1);
+}
+
+/* The answer is known. If the request is not suspended, libmicrohttpd's callback is still running, and
+ * will send it. */
 static void request_ready(struct request *r)
 {
 	r->ready = true;
 	if (!r->connection) {
 		request_free(r);
-	} else if (r->back) {
+	} else if (r->link) {
 		request_resume(r);
-		http_soon(r->http);
+		http_run_soon(r->http);
 	}
 }
 
@@ -86,10 +93,15 @@ struct proxy *request_proxy(struct request *r)
 	return r->proxy;
 }
 
+struct spec *request_spec(struct request *r)
+{
+	return proxy_spec(request_proxy(r));
+}
+
 const char *request_param(struct request *r, unsigned i)
 {
-	assert(i < WORDS_MAX && r->words[i]);
-	return r->words[i];
+	assert(i < PARAMS_MAX && r->params[i]);
+	return r->params[i];
 }
 
 const char *request_query(struct request *r, const char *name)
@@ -102,28 +114,22 @@ const char *request_header(struct request *r, const char *name)
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-const char *request_method(struct request *r)
-{
-	return r->method;
-}
-
-const char *request_client(struct request *r, char *buffer, size_t size)
+static void client_show(struct MHD_Connection *connection, char *buffer, size_t size)
 {
 	struct endpoint e = { .len = sizeof e.addr };
-	int fd = MHD_get_connection_info(r->connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 
 	if (getpeername(fd, (struct sockaddr *)&e.addr, &e.len) != 0 || e.addr.ss_family == AF_UNIX)
 		snprintf(buffer, size, "unix");
 	else
 		endpoint_show(&e, buffer, size);
-	return buffer;
 }
 
-const char *request_by(struct request *r)
+const char *request_client(struct request *r)
 {
-	if (!*r->by && r->connection)
-		request_client(r, r->by, sizeof r->by);
-	return r->by;
+	if (!*r->client && r->connection)
+		client_show(r->connection, r->client, sizeof r->client);
+	return r->client;
 }
 
 struct vn_span request_body(struct request *r)
@@ -133,24 +139,23 @@ struct vn_span request_body(struct request *r)
 
 /* ---- answers ---- */
 
-void request_set_header(struct request *r, const char *header, const char *value)
+void request_set_header(struct request *r, const char *name, const char *value)
 {
-	assert(r->n_says < SAYINGS_MAX);
-	char *h = xstrdup(header), *v = xstrdup(value);
-	r->says[r->n_says].header = h;
-	r->says[r->n_says++].value = v;
+	assert(r->n_headers < HEADERS_MAX);
+	r->headers[r->n_headers].name = xstrdup(name);
+	r->headers[r->n_headers++].value = xstrdup(value);
 }
 
 static bool answered(const struct request *r)
 {
-	return r->answer || r->text || r->stream || r->ready;
+	return r->json || r->text || r->stream || r->ready;
 }
 
 void request_answer(struct request *r, unsigned status, json_t *body)
 {
 	assert(body && !answered(r));
 	r->status = status;
-	r->answer = body;
+	r->json = body;
 	request_ready(r);
 }
 
@@ -164,11 +169,21 @@ void request_answer_text(struct request *r, unsigned status, const char *type, c
 	request_ready(r);
 }
 
-void request_error(struct request *r, unsigned status, const char *location, const char *name, const char *description)
+void request_error(struct request *r, unsigned status, const char *location, const char *name,
+                   const char *description)
 {
-	request_answer(r, status, json_pack("{s:s, s:[{s:s, s:o, s:o}]}", "status", "error", "errors",
-	                                    "location", location, "name", json_text(name),
-	                                    "description", json_text(description)));
+	request_answer(r, status,
+	               json_pack("{s:s, s:[{s:s, s:o, s:o}]}", "status", "error", "errors",
+	                         "location", location, "name", json_text(name),
+	                         "description", json_text(description)));
+}
+
+void request_no_proxy(struct request *r, const char *name)
+{
+	char error[ERROR_MAX], shown[80];
+
+	error_format(error, "there is no proxy '%s'", text_printable(name, shown, sizeof shown));
+	request_error(r, 404, "url", "proxy", error);
 }
 
 json_t *request_object(struct request *r)
@@ -188,6 +203,13 @@ static void request_changed(struct waiter *w)
 	request_ready(OWNER(request, waiter, w));
 }
 
+static struct waiter *request_waiter(struct request *r)
+{
+	r->waiter.done = request_changed;
+	r->waiter.by = request_client(r);
+	return &r->waiter;
+}
+
 struct waiter *request_wait(struct request *r, unsigned status, const char *type, char *text, size_t n)
 {
 	assert(!answered(r));
@@ -195,19 +217,15 @@ struct waiter *request_wait(struct request *r, unsigned status, const char *type
 	r->type = type;
 	r->text = text;
 	r->length = n;
-	r->waiter.done = request_changed;
-	r->waiter.by = request_by(r);
-	return &r->waiter;
+	return request_waiter(r);
 }
 
-void request_change(struct request *r, struct proxy *proxy, struct spec *to, unsigned status, json_t *body)
+void request_change(struct request *r, struct proxy *p, struct spec *to, unsigned status, json_t *body)
 {
 	assert(body && !answered(r));
 	r->status = status;
-	r->answer = body;
-	r->waiter.done = request_changed;
-	r->waiter.by = request_by(r);
-	control_change(request_control(r), proxy, to, &r->waiter);
+	r->json = body;
+	control_change(request_control(r), p, to, request_waiter(r));
 }
 
 /* ---- an answer that goes on ---- */
@@ -226,9 +244,9 @@ void stream_wake(struct stream *s)
 {
 	struct request *r = s->request;
 
-	if (r && r->connection && r->back) {
+	if (r && r->connection && r->link) {
 		request_resume(r);
-		http_soon(r->http);
+		http_run_soon(r->http);
 	}
 }
 
@@ -250,8 +268,8 @@ static struct MHD_Response *response_make(struct request *r)
 {
 	if (r->stream)
 		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, stream_read, r, NULL);
-	if (r->answer) {
-		r->text = json_dumps(r->answer, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	if (r->json) {
+		r->text = json_dumps(r->json, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
 		assert(r->text);
 		r->length = strlen(r->text);
 		r->type = "application/json";
@@ -270,8 +288,8 @@ int request_send(struct request *r)
 		MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, r->type);
 	if (r->allow[0] && r->status == MHD_HTTP_METHOD_NOT_ALLOWED)
 		MHD_add_response_header(answer, MHD_HTTP_HEADER_ALLOW, r->allow);
-	for (unsigned i = 0; i < r->n_says; i++)
-		MHD_add_response_header(answer, r->says[i].header, r->says[i].value);
+	for (unsigned i = 0; i < r->n_headers; i++)
+		MHD_add_response_header(answer, r->headers[i].name, r->headers[i].value);
 	int result = MHD_queue_response(r->connection, r->status, answer);
 	MHD_destroy_response(answer);
 	return result;

@@ -1,57 +1,125 @@
-/* request.h - a request under way, as the server's own files see it: http.c takes it, route.c finds where it
- * goes, guard.c who may ask, request.c answers. */
+/* request.h - one HTTP request, from its first line to the end of its answer.
+ *
+ * server.c makes it when the first line is here. router.c finds its route, whose handler answers it
+ * exactly once: now, or later when the workers have replied. The server sends the answer and frees the
+ * request. A client that leaves before that takes the connection away; the request then stays until it
+ * is answered. Control thread only. */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
-#include "api/server.h"
+#include <jansson.h>
+#include <sys/types.h>
+
+#include "base/text.h"
+#include "control/control.h"
 
 struct MHD_Connection;
+struct dialect;
+struct stream;
 
-enum { WORDS_MAX = 4, SAYINGS_MAX = 8 };
+/* What all requests share with the server, which owns it. */
+struct http {
+	struct control *control;
+	struct loop *loop;
+	struct timer timer;             /* when libmicrohttpd is to run next */
+	bool local;                     /* bound to loopback: the Host header must be local, too */
+	struct request *suspended;      /* those that wait for their answer, or for more of it */
+};
+
+enum { PARAMS_MAX = 4, HEADERS_MAX = 8 };
 
 struct request {
-	struct http *http;              /* may be gone when a late answer comes; then there is no connection, either */
+	struct http *http;              /* may be freed when a late answer comes; `connection` is
+	                                   NULL then */
 	struct control *control;
-	struct MHD_Connection *connection;      /* NULL: the client left during a change */
-	char *url;                      /* as it came */
-	const char *method;             /* the daemon's, until it is dispatched */
+	struct MHD_Connection *connection;      /* NULL: the client has left */
+
+	/* ---- what was asked ---- */
+	char *url;                      /* as received */
+	const char *method;             /* libmicrohttpd's; valid in the handler only */
 	uint8_t *body;
-	size_t n, room;
+	size_t n, room;                 /* of `body`: bytes kept, allocated */
 	uint64_t sent;                  /* body bytes that came, kept or not */
+	char client[80];                /* its address; "": see request_client() */
+
+	/* ---- router.c's ---- */
 	const struct dialect *dialect;
-	char *words[WORDS_MAX];         /* what stands at the {} of the path */
+	char *params[PARAMS_MAX];       /* the path's segments at each {} of the route */
 	struct proxy *proxy;
-	char allow[64];                 /* of a 405 */
+	char allow[64];                 /* methods that the path has: the header of a 405 */
+
+	/* ---- progress ---- */
 	bool begun;                     /* its headers are here */
-	bool dispatched;                /* a handler has it: it must stay until it is ready */
-	bool left;                      /* the client of a stream says no more */
-	bool ready;                     /* to be answered ... */
+	bool dispatched;                /* its handler was called: it must stay until it is ready */
+	bool left;                      /* the client of a stream has closed its side */
+	bool ready;                     /* it is answered, by one of the following */
+	struct request *next, **link;   /* among http->suspended; link NULL: not suspended */
+
+	/* ---- the answer ---- */
 	unsigned status;
-	const char *type;
-	char *text; size_t length;      /* ... with this; or */
-	json_t *answer;                 /* ... when the change is made; or */
+	const char *type;               /* NULL: no Content-Type */
+	char *text; size_t length;
+	json_t *json;
 	struct stream *stream;
-	struct { char *header, *value; } says[SAYINGS_MAX];
-	unsigned n_says;
-	char by[80];                    /* the client's address, once it was asked for */
-	struct waiter waiter;
-	struct request *next, **back;   /* among those suspended; back NULL: is not */
+	struct { char *name, *value; } headers[HEADERS_MAX];
+	unsigned n_headers;
+	struct waiter waiter;           /* for the change that it is answered after */
 };
+
+/* ---- for handlers: what was asked ---- */
+
+struct control *request_control(struct request *);
+struct proxy *request_proxy(struct request *);          /* of a route that is `of_proxy` */
+struct spec *request_spec(struct request *);            /* of that proxy */
+const char *request_param(struct request *, unsigned i);        /* at the i-th {} of the path, decoded */
+const char *request_query(struct request *, const char *name);  /* of ?name=value; NULL: not there */
+const char *request_header(struct request *, const char *name); /* NULL: not there */
+const char *request_client(struct request *);   /* its address, kept while the request is; "unix" */
+struct vn_span request_body(struct request *);
+json_t *request_object(struct request *);       /* the body, a new reference; NULL: a 400 was sent */
+
+/* ---- for handlers: one of these answers, now or later ---- */
+
+void request_answer(struct request *, unsigned status, json_t *body);   /* takes the reference */
+
+/* `text` is from malloc, and taken over. */
+void request_answer_text(struct request *, unsigned status, const char *type, char *text, size_t n);
+
+/* Vaurien's error object. `location`: "body", "query", "url", "header"; `name`: the part of it. */
+void request_error(struct request *, unsigned status, const char *location, const char *name,
+                   const char *description);
+
+/* The 404 of a proxy that there is not. */
+void request_no_proxy(struct request *, const char *name);
+
+/* Change the proxy, and answer when every worker has the change. Takes both references. */
+void request_change(struct request *, struct proxy *, struct spec *to, unsigned status, json_t *body);
+
+/* The same for a change that the caller makes with this waiter. Takes `text` over. */
+struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text, size_t n);
+
+void request_stream(struct request *, const char *type, struct stream *);
+
+/* A header of the answer; to be set before it. */
+void request_set_header(struct request *, const char *name, const char *value);
+
+/* An answer that goes on for as long as its client stays. The handler's memory. */
+struct stream {
+	/* Write at most `room` bytes, and return how many. 0: none now, stream_wake() comes later; -1: end. */
+	ssize_t (*pull)(struct stream *, char *bytes, size_t room);
+	void (*gone)(struct stream *);  /* the last call: frees it */
+	struct request *request;        /* set by request_stream(); NULL: freed */
+};
+
+void stream_wake(struct stream *);
+
+/* ---- for the server ---- */
 
 struct request *request_new(struct http *, struct MHD_Connection *, const char *url);
 void request_free(struct request *);
 void request_suspend(struct request *);
 void request_resume(struct request *);
-int  request_send(struct request *);    /* what the daemon is to return */
-
-const struct route *route_find(struct request *, const char *method);   /* NULL: answered, or strayed */
-void request_not_found(struct request *, unsigned status);
-bool request_check(struct request *, const char *version);      /* false: answered */
-
-/* The server's, for these. */
-struct control *http_control(struct http *);
-struct request **http_suspended(struct http *);
-bool http_local(struct http *);         /* bound to loopback */
-void http_soon(struct http *);          /* the daemon runs again: in this round, not in this call */
+int request_send(struct request *);     /* what libmicrohttpd's callback is to return */
+void http_run_soon(struct http *);      /* libmicrohttpd runs in the loop's next turn, not in this call */
 
 #endif

@@ -1,12 +1,13 @@
-/* router.c - where a request goes: the dialects' tables, against the segments of its path. */
+/* router.c - which handler serves a path: tables of routes, one per dialect. */
+#include "api/router.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
-
-#include "api/request.h"
 #include "base/memory.h"
 
 static struct dialect *dialects;
@@ -21,10 +22,13 @@ void dialect_announce(struct dialect *d)
 
 static int hex(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 32;                        /* to lower case */
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* `n` bytes of a path without their %XX. A new text; no name has a %00, so that stays as it is. */
+/* `n` bytes of a path with each %XX decoded, except %00. A new text. */
 static char *decode(const char *p, size_t n)
 {
 	char *made = xmalloc(n + 1), *to = made;
@@ -52,11 +56,11 @@ static const char *url_path(const char *url, size_t *n)
 	return path;
 }
 
-/* Without empty segments, "." and "..". A new text. */
+/* The path without empty segments, "." and "..". A new text. */
 static char *path_clean(const char *path, size_t n)
 {
 	char *made = xmalloc(n + 2), *to = made;
-	bool folder = true;             /* ends with a slash */
+	bool folder = true;             /* ends with a slash, or as if it did */
 
 	for (size_t i = 0; i < n;) {
 		size_t at = i + (path[i] == '/'), end = at;
@@ -85,8 +89,8 @@ static size_t segment(const char *p)
 	return strcspn(p, "/");
 }
 
-/* Does the path fit the pattern, segment by segment? What stands at each {} goes to `words`. */
-static bool path_fits(const char *pattern, const char *path, char *words[WORDS_MAX])
+/* Compare path and pattern by segments. `params`, unless NULL, gets the segments at each {}. */
+static bool path_fits(const char *pattern, const char *path, char *params[PARAMS_MAX])
 {
 	unsigned n = 0;
 
@@ -94,15 +98,15 @@ static bool path_fits(const char *pattern, const char *path, char *words[WORDS_M
 		pattern++;
 		path++;
 		size_t a = segment(pattern), b = segment(path);
-		char *word = decode(path, b);
-		bool slot = a == 2 && memcmp(pattern, "{}", 2) == 0;
-		bool fits = slot ? *word != 0 : strlen(word) == a && memcmp(word, pattern, a) == 0;
-		if (fits && slot && words) {
-			assert(n < WORDS_MAX);
-			free(words[n]);
-			words[n++] = word;
+		char *text = decode(path, b);
+		bool param = a == 2 && memcmp(pattern, "{}", 2) == 0;
+		bool fits = param ? *text != 0 : strlen(text) == a && memcmp(text, pattern, a) == 0;
+		if (fits && param && params) {
+			assert(n < PARAMS_MAX);
+			free(params[n]);
+			params[n++] = text;
 		} else {
-			free(word);
+			free(text);
 		}
 		if (!fits)
 			return false;
@@ -121,8 +125,16 @@ static void allow_add(struct request *r, const char *method)
 	snprintf(r->allow + n, sizeof r->allow - n, "%s%s", n ? ", " : "", method);
 }
 
-/* The route of one dialect. NULL: none; r->allow then lists the methods that there are. */
-static const struct route *route_of(const struct dialect *d, struct request *r, const char *method, const char *path, bool of_proxy)
+static bool method_fits(const struct dialect *d, const struct route *route, const char *method)
+{
+	if (!route->method || strcmp(route->method, method) == 0)
+		return true;
+	return !d->no_head && strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0;
+}
+
+/* The route of one dialect. NULL: none; r->allow lists the methods that the path has. */
+static const struct route *dialect_route(const struct dialect *d, struct request *r,
+                                         const char *method, const char *path, bool of_proxy)
 {
 	bool get = false;
 
@@ -130,9 +142,8 @@ static const struct route *route_of(const struct dialect *d, struct request *r, 
 		if ((of_proxy && !route->of_proxy) || !path_fits(route->path, path, NULL))
 			continue;
 		r->dialect = d;
-		bool head = !d->no_head && strcmp(method, "HEAD") == 0;
-		if (!route->method || strcmp(route->method, method) == 0 || (head && strcmp(route->method, "GET") == 0)) {
-			path_fits(route->path, path, r->words);
+		if (method_fits(d, route, method)) {
+			path_fits(route->path, path, r->params);
 			r->allow[0] = 0;
 			return route;
 		}
@@ -140,22 +151,23 @@ static const struct route *route_of(const struct dialect *d, struct request *r, 
 		allow_add(r, route->method);
 	}
 	if (get)
-		allow_add(r, "HEAD");           /* the daemon leaves the body out */
+		allow_add(r, "HEAD");           /* libmicrohttpd leaves the body out */
 	return NULL;
 }
 
-static const struct route *route_of_any(struct request *r, const char *method, const char *path, bool of_proxy)
+static const struct route *any_route(struct request *r, const char *method, const char *path,
+                                     bool of_proxy)
 {
 	const struct route *route = NULL;
 
 	for (const struct dialect *d = dialects; d && !route && !r->allow[0]; d = d->next)
-		route = route_of(d, r, method, path, of_proxy);
+		route = dialect_route(d, r, method, path, of_proxy);
 	return route;
 }
 
 /* ---- proxies ---- */
 
-static bool number_is(const char *text, int port)
+static bool port_is(const char *text, int port)
 {
 	char digits[16];
 
@@ -163,38 +175,35 @@ static bool number_is(const char *text, int port)
 	return port > 0 && strcmp(text, digits) == 0;
 }
 
-/* Names go before TCP ports. */
-static struct proxy *proxy_meant(struct control *c, const char *name)
+/* By name, else by TCP port. */
+static struct proxy *proxy_by_name_or_port(struct control *c, const char *name)
 {
 	struct proxy *found = control_find(c, name);
 
 	for (size_t i = 0; !found && i < control_proxy_count(c); i++)
-		if (number_is(name, proxy_spec(control_proxy(c, i))->listen.port))
+		if (port_is(name, proxy_spec(control_proxy(c, i))->listen.port))
 			found = control_proxy(c, i);
 	return found;
 }
 
-/* /NAME/behavior. NULL: there is no such path, or it was refused: there is, but no such proxy. */
-static const struct route *route_of_proxy(struct request *r, const char *method, const char *path)
+/* The route of a path such as /PROXY/behavior. NULL: there is none, or the request was answered: the
+ * path has a route, but there is no such proxy. */
+static const struct route *proxy_route(struct request *r, const char *method, const char *path)
 {
 	const char *slash = *path ? strchr(path + 1, '/') : NULL;
-	const struct route *route = slash ? route_of_any(r, method, slash, true) : NULL;
+	const struct route *route = slash ? any_route(r, method, slash, true) : NULL;
 
 	if (!route)
 		return NULL;
 	char *name = decode(path + 1, (size_t)(slash - path - 1));
-	r->proxy = proxy_meant(request_control(r), name);
-	if (!r->proxy) {
-		char sentence[ERROR_MAX], shown[80];
-		error_format(sentence, "there is no proxy '%s'", text_printable(name, shown, sizeof shown));
-		request_error(r, 404, "url", "proxy", sentence);
-		route = NULL;
-	}
+	r->proxy = proxy_by_name_or_port(request_control(r), name);
+	if (!r->proxy)
+		request_no_proxy(r, name);
 	free(name);
-	return route;
+	return r->proxy ? route : NULL;
 }
 
-/* ---- what there is none for ---- */
+/* ---- 404 and 405 ---- */
 
 static void vaurien_not_found(struct request *r, unsigned status)
 {
@@ -202,47 +211,52 @@ static void vaurien_not_found(struct request *r, unsigned status)
 	const char *title = status == 405 ? "Method Not Allowed" : "Not Found";
 
 	if (status == 405)
-		snprintf(message, sizeof message, "The method %.64s is not allowed for this resource. \n\n\n", r->method);
+		snprintf(message, sizeof message,
+		         "The method %.64s is not allowed for this resource. \n\n\n", r->method);
 	else
 		snprintf(message, sizeof message, "The resource could not be found.");
-	request_answer(r, status, json_pack("{s:o, s:o, s:s}", "message", json_text(message),
-	                                    "code", json_sprintf("%u %s", status, title), "title", title));
+	request_answer(r, status,
+	               json_pack("{s:o, s:o, s:s}", "message", json_text(message),
+	                         "code", json_sprintf("%u %s", status, title), "title", title));
 }
 
-void request_not_found(struct request *r, unsigned status)
+static void answer_not_found(struct request *r, unsigned status)
 {
 	if (r->dialect && r->dialect->not_found) {
-		r->allow[0] = 0;                /* it says itself what there is to say */
+		r->allow[0] = 0;                /* the dialect sets its own headers */
 		r->dialect->not_found(r, status);
 	} else {
 		vaurien_not_found(r, status);
 	}
 }
 
-/* Whose is a path that no route has? */
-static const struct dialect *dialect_of(struct request *r, const char *path)
+/* The dialect that answers a path without a route: by its prefix, or the one of the settings. */
+static const struct dialect *path_dialect(struct request *r, const char *path)
 {
-	const char *spoken = control_settings(request_control(r))->dialect;
+	const char *by_default = control_settings(request_control(r))->dialect;
 
-	for (const struct dialect *d = dialects; d; d = d->next)
-		if ((d->prefix && strncmp(path, d->prefix, strlen(d->prefix)) == 0) || (spoken && !strcmp(d->name, spoken)))
+	for (const struct dialect *d = dialects; d; d = d->next) {
+		if (d->prefix && strncmp(path, d->prefix, strlen(d->prefix)) == 0)
 			return d;
+		if (by_default && !strcmp(d->name, by_default))
+			return d;
+	}
 	return NULL;
 }
 
-/* Of a path as it should be. */
+/* The route of a clean path. NULL: answered. */
 static const struct route *route_search(struct request *r, const char *method, const char *path)
 {
-	const struct route *route = route_of_any(r, method, path, false);
+	const struct route *route = any_route(r, method, path, false);
 
 	if (!route && !r->allow[0])
-		route = route_of_proxy(r, method, path);
+		route = proxy_route(r, method, path);
 	if (r->ready)
 		return NULL;
 	if (!route && !r->allow[0])
-		r->dialect = dialect_of(r, path);
+		r->dialect = path_dialect(r, path);
 	if (!route) {
-		request_not_found(r, r->allow[0] ? 405 : 404);
+		answer_not_found(r, r->allow[0] ? 405 : 404);
 		return NULL;
 	}
 	struct control *c = request_control(r);
@@ -257,12 +271,12 @@ static const struct route *route_search(struct request *r, const char *method, c
 const struct route *route_find(struct request *r, const char *method)
 {
 	size_t n;
-	const char *as_it_came = url_path(r->url, &n);
-	char *path = path_clean(as_it_came, n);
+	const char *received = url_path(r->url, &n);
+	char *path = path_clean(received, n);
 	const struct route *route = NULL;
 
 	r->method = method;
-	if (strlen(path) == n && memcmp(path, as_it_came, n) == 0) {
+	if (strlen(path) == n && memcmp(path, received, n) == 0) {
 		route = route_search(r, method, path);
 	} else {
 		request_set_header(r, "Location", path);

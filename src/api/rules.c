@@ -1,26 +1,21 @@
-/* rules.c - the rules of a proxy by the API: listed, added, changed in place, taken away, or replaced all together. */
-#include <assert.h>
+/* rules.c - the routes of a proxy's rules: list, add, change in place, remove, replace all. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/router.h"
 #include "base/log.h"
 #include "spec/registry.h"
-#include "api/server.h"
 
-struct trouble { const char *culprit; char error[ERROR_MAX]; };
+/* What is wrong with a body, and with which key of it. */
+struct mistake { const char *key; char error[ERROR_MAX]; };
 
-static struct spec *request_spec(struct request *r)
+static void refuse(struct request *r, const struct mistake *m)
 {
-	return proxy_spec(request_proxy(r));
+	request_error(r, 400, "body", m->key, m->error);
 }
 
-static void refuse(struct request *r, const struct trouble *t)
-{
-	request_error(r, 400, "body", t->culprit, t->error);
-}
-
-/* The rule that the path names. NULL: refused. */
-static const struct rule_spec *rule_named(struct request *r)
+/* The rule of /rules/{}. NULL: a 404 was sent. */
+static const struct rule_spec *path_rule(struct request *r)
 {
 	const struct rule_spec *rule = spec_rule(request_spec(r), request_param(r, 0));
 
@@ -29,7 +24,9 @@ static const struct rule_spec *rule_named(struct request *r)
 	return rule;
 }
 
-static void become(struct request *r, struct spec *to, const char *name, const char *what, json_t *answer)
+/* Change the proxy, and log what was done to the rule `name`. Takes both references. */
+static void rule_change(struct request *r, struct spec *to, const char *name, const char *what,
+                        json_t *answer)
 {
 	log_info("proxy=%s rule=%s is %s", to->name, name, what);
 	request_change(r, request_proxy(r), to, 200, answer);
@@ -37,10 +34,12 @@ static void become(struct request *r, struct spec *to, const char *name, const c
 
 /* ---- from JSON ---- */
 
-/* What GET shows of a rule beside its options. */
+/* What GET /rules shows of a rule beside its options: not an option in a body. */
 static bool shown_only(const char *key)
 {
-	static const char *const keys[] = { "name", "behavior", "options", "seen", "hits", "unreachable", NULL };
+	static const char *const keys[] = {
+		"name", "behavior", "options", "seen", "hits", "unreachable", NULL,
+	};
 	size_t i = 0;
 
 	while (keys[i] && strcmp(keys[i], key))
@@ -48,16 +47,16 @@ static bool shown_only(const char *key)
 	return keys[i];
 }
 
-/* All options of a body: they stand in it, or in its "options". NULL: refused. */
-static json_t *options_of(const json_t *body, struct trouble *t)
+/* All options of a body: its own keys, and those of its "options". NULL: *m is set. */
+static json_t *body_options(const json_t *body, struct mistake *m)
 {
 	const json_t *nested = json_object_get(body, "options");
 	json_t *all = json_object(), *value;
 	const char *key;
 
 	if (nested && !json_is_object(nested)) {
-		t->culprit = "options";
-		error_format(t->error, "options: expected an object");
+		m->key = "options";
+		error_format(m->error, "options: expected an object");
 		json_decref(all);
 		return NULL;
 	}
@@ -68,21 +67,23 @@ static json_t *options_of(const json_t *body, struct trouble *t)
 	return all;
 }
 
-static bool options_set(struct rule_spec *rule, const struct spec *on, const json_t *body, struct trouble *t)
+static bool options_set(struct rule_spec *rule, const struct spec *on, const json_t *body, struct mistake *m)
 {
-	json_t *options = options_of(body, t), *value;
+	json_t *options = body_options(body, m), *value;
 	const char *key;
 	bool good = options;
 
 	json_object_foreach(options, key, value)
 		if (good)
-			good = rule_set(rule, key, value, &t->culprit, t->error);
+			good = rule_set(rule, key, value, &m->key, m->error);
 	json_decref(options);
-	return good && rule_finish(rule, on->protocol, &t->culprit, t->error);
+	return good && rule_finish(rule, on->protocol, &m->key, m->error);
 }
 
-/* Without one of its own it is called after its behavior. */
-static json_t *name_of(const struct spec *on, const json_t *body, const struct vn_behavior *b, struct trouble *t)
+/* The body's "name", else its behavior's with a number if that is taken. A new reference; NULL: *m is
+ * set. */
+static json_t *body_name(const struct spec *on, const json_t *body, const struct vn_behavior *b,
+                         struct mistake *m)
 {
 	json_t *name = json_object_get(body, "name");
 
@@ -96,36 +97,38 @@ static json_t *name_of(const struct spec *on, const json_t *body, const struct v
 	}
 	if (json_string_length(name) && strlen(json_string_value(name)) == json_string_length(name))
 		return json_incref(name);
-	t->culprit = "name";
-	error_format(t->error, "name: expected a text");
+	m->key = "name";
+	error_format(m->error, "name: expected a text");
 	return NULL;
 }
 
-static const struct vn_behavior *behavior_of(const json_t *body, struct trouble *t)
+static const struct vn_behavior *body_behavior(const json_t *body, struct mistake *m)
 {
 	const char *name = json_string_value(json_object_get(body, "behavior"));
 	const struct vn_behavior *b = name ? behavior_find(name) : NULL;
 	char shown[64];
 
-	t->culprit = "behavior";
+	m->key = "behavior";
 	if (!b)
-		error_format(t->error, "behavior: expected one that GET /behaviors shows, got '%s'", text_printable(name ? name : "", shown, sizeof shown));
+		error_format(m->error, "behavior: expected one that GET /behaviors shows, got '%s'",
+		             text_printable(name ? name : "", shown, sizeof shown));
 	return b;
 }
 
-/* The proxy with a rule more, whose name is left in *name. NULL: refused. */
-static struct spec *rule_more(const struct spec *on, const json_t *body, json_t *name[1], struct trouble *t)
+/* The proxy with the body's rule added. *name gets a new reference. NULL: *m is set, and *name is not. */
+static struct spec *add_rule(const struct spec *on, const json_t *body, json_t *name[1],
+                             struct mistake *m)
 {
 	struct rule_spec rule;
 	struct spec *to = NULL;
-	const struct vn_behavior *b = behavior_of(body, t);
+	const struct vn_behavior *b = body_behavior(body, m);
 
-	if (!b || !(name[0] = name_of(on, body, b, t)))
+	if (!b || !(name[0] = body_name(on, body, b, m)))
 		return NULL;
 	rule_init(&rule, json_string_value(name[0]), b, on->defaults);
-	if (options_set(&rule, on, body, t)) {
-		t->culprit = "name";
-		to = spec_add_rule(on, &rule, t->error);
+	if (options_set(&rule, on, body, m)) {
+		m->key = "name";
+		to = spec_add_rule(on, &rule, m->error);
 	}
 	if (to)
 		return to;
@@ -143,7 +146,7 @@ static void get_rules(struct request *r)
 
 static void get_rule(struct request *r)
 {
-	const struct rule_spec *rule = rule_named(r);
+	const struct rule_spec *rule = path_rule(r);
 
 	if (rule)
 		request_answer(r, 200, rule_json(rule));
@@ -152,48 +155,55 @@ static void get_rule(struct request *r)
 static void post_rule(struct request *r)
 {
 	json_t *body = request_object(r), *name[1];
-	struct trouble t;
+	struct mistake m;
 
 	if (!body)
 		return;
-	struct spec *to = rule_more(request_spec(r), body, name, &t);
+	struct spec *to = add_rule(request_spec(r), body, name, &m);
 	json_decref(body);
 	if (!to) {
-		refuse(r, &t);
+		refuse(r, &m);
 		return;
 	}
-	become(r, to, json_string_value(name[0]), "set", rule_json(spec_rule(to, json_string_value(name[0]))));
+	const char *text = json_string_value(name[0]);
+	rule_change(r, to, text, "set", rule_json(spec_rule(to, text)));
 	json_decref(name[0]);
 }
 
 static void put_rule(struct request *r)
 {
-	const struct rule_spec *rule = rule_named(r);
+	const struct rule_spec *rule = path_rule(r);
+	const char *name = request_param(r, 0);
 	json_t *body = rule ? request_object(r) : NULL;
-	struct trouble t;
+	struct spec *to = NULL;
+	struct mistake m;
 
 	if (!body)
 		return;
-	json_t *options = options_of(body, &t);
-	struct spec *to = options ? spec_with_rule_changed(request_spec(r), rule->name, options, &t.culprit, t.error) : NULL;
+	json_t *options = body_options(body, &m);
+	if (options)
+		to = spec_with_rule_changed(request_spec(r), name, options, &m.key, m.error);
 	json_decref(options);
 	json_decref(body);
 	if (to)
-		become(r, to, request_param(r, 0), "changed", rule_json(spec_rule(to, request_param(r, 0))));
+		rule_change(r, to, name, "changed", rule_json(spec_rule(to, name)));
 	else
-		refuse(r, &t);
+		refuse(r, &m);
 }
 
 static void delete_rule(struct request *r)
 {
-	if (rule_named(r))
-		become(r, spec_without_rule(request_spec(r), request_param(r, 0)), request_param(r, 0), "taken away", json_pack("{s:s}", "status", "ok"));
+	const char *name = request_param(r, 0);
+
+	if (path_rule(r))
+		rule_change(r, spec_without_rule(request_spec(r), name), name, "taken away",
+		            json_pack("{s:s}", "status", "ok"));
 }
 
 /* ---- all ---- */
 
-/* The rule as it is now, if the new one is that in the same words: it keeps what it has met. */
-static struct spec *keep_old(struct spec *to, const struct spec *from)
+/* If the last rule of `to` is the same as in `from`, use that: it keeps its counters and what it holds. */
+static struct spec *keep_same(struct spec *to, const struct spec *from)
 {
 	struct rule_spec *now = &to->rules[to->n_rules - 1];
 	const struct rule_spec *was = spec_rule(from, now->name);
@@ -205,24 +215,31 @@ static struct spec *keep_old(struct spec *to, const struct spec *from)
 	return to;
 }
 
-/* The group of PUT /behavior is not concerned. Takes nothing over; NULL: refused. */
-static struct spec *rules_replaced(const struct spec *from, const json_t *rules, struct trouble *t)
+/* The rule that PUT /behavior sets: it is not among those replaced, though GET /rules shows it. */
+static bool is_behavior(const json_t *body)
+{
+	const char *name = json_string_value(json_object_get(body, "name"));
+
+	return name && !strcmp(name, "behavior");
+}
+
+/* The proxy with these rules instead of its own. NULL: *m is set. */
+static struct spec *replace_rules(const struct spec *from, const json_t *rules, struct mistake *m)
 {
 	struct spec *to = spec_without_others(from, "behavior"), *next;
-	const json_t *body, *called;
+	const json_t *body;
 	size_t i;
 
 	json_array_foreach(rules, i, body) {
 		json_t *name[1];
-		called = json_object_get(body, "name");
-		if (called && json_is_string(called) && !strcmp(json_string_value(called), "behavior"))
+		if (is_behavior(body))
 			continue;
-		next = rule_more(to, body, name, t);
+		next = add_rule(to, body, name, m);
 		spec_unref(to);
 		if (!next)
 			return NULL;
 		json_decref(name[0]);
-		to = keep_old(next, from);
+		to = keep_same(next, from);
 	}
 	return to;
 }
@@ -230,15 +247,15 @@ static struct spec *rules_replaced(const struct spec *from, const json_t *rules,
 static void put_rules(struct request *r)
 {
 	json_t *body = request_object(r), *rules = json_object_get(body, "rules");
-	struct trouble t;
+	struct mistake m;
 	struct spec *to = NULL;
 
 	if (!body)
 		return;
 	if (!json_is_array(rules))
 		request_error(r, 400, "body", "rules", "rules: expected an array");
-	else if (!(to = rules_replaced(request_spec(r), rules, &t)))
-		refuse(r, &t);
+	else if (!(to = replace_rules(request_spec(r), rules, &m)))
+		refuse(r, &m);
 	json_decref(body);
 	if (!to)
 		return;
