@@ -20,20 +20,20 @@
 
 struct scrape {
 	struct control *control;
-	FILE *to;
-	size_t n;
-	struct totals *of;             /* of each proxy */
+	FILE *to;                       /* the answer */
+	size_t n;                       /* proxies */
+	struct totals *totals;          /* of each proxy */
 };
 
 struct family {
 	const char *name, *type, *help;
-	void (*rows)(const struct scrape *, const struct family *);
-	unsigned which;                 /* the rows' own: a counter, say */
+	void (*write)(const struct scrape *, const struct family *);
+	unsigned which;                 /* for `write`: a counter, a direction ... */
 };
 
-/* ---- words ---- */
+/* ---- lines ---- */
 
-/* `, name="value"`, or what begins the labels. */
+/* Writes `before`, which is { or a comma, and name="value". Bytes that are not UTF-8 are written as "?". */
 static void label(const struct scrape *s, char before, const char *name, const char *value)
 {
 	fprintf(s->to, "%c%s=\"", before, name);
@@ -73,18 +73,19 @@ static void plain(const struct scrape *s, const struct family *f, double n)
 
 /* ---- proxies ---- */
 
-/* One figure of each. */
-static void each(const struct scrape *s, const struct family *f, uint64_t (*figure)(const struct totals *, unsigned which))
+/* One line per proxy. */
+static void each(const struct scrape *s, const struct family *f,
+                 uint64_t (*value_of)(const struct totals *, unsigned which))
 {
 	for (size_t i = 0; i < s->n; i++) {
 		row(s, f, spec_at(s, i)->name);
-		value(s, figure(&s->of[i], f->which));
+		value(s, value_of(&s->totals[i], f->which));
 	}
 }
 
-static uint64_t counter_of(const struct totals *of, unsigned which)
+static uint64_t counter_of(const struct totals *t, unsigned which)
 {
-	return of->n[which];
+	return t->n[which];
 }
 
 static void counters(const struct scrape *s, const struct family *f)
@@ -92,10 +93,10 @@ static void counters(const struct scrape *s, const struct family *f)
 	each(s, f, counter_of);
 }
 
-/* Those that came (`which`) less those that went (the next counter). */
-static uint64_t open_of(const struct totals *of, unsigned which)
+/* The counter `which` counts those that began, the next one those that ended. */
+static uint64_t open_of(const struct totals *t, unsigned which)
 {
-	return totals_open(of, which, which + 1);
+	return totals_open(t, which, which + 1);
 }
 
 static void open_ones(const struct scrape *s, const struct family *f)
@@ -103,9 +104,9 @@ static void open_ones(const struct scrape *s, const struct family *f)
 	each(s, f, open_of);
 }
 
-static uint64_t held_of(const struct totals *of, unsigned which)
+static uint64_t held_of(const struct totals *t, unsigned which)
 {
-	return of->held;
+	return t->held;
 }
 
 static void held(const struct scrape *s, const struct family *f)
@@ -113,18 +114,18 @@ static void held(const struct scrape *s, const struct family *f)
 	each(s, f, held_of);
 }
 
-/* Two counters side by side, the request's and the response's. */
+/* The counter `which` is the request's, the next one the response's. */
 static void directions(const struct scrape *s, const struct family *f)
 {
 	for (size_t i = 0; i < s->n; i++)
 		for (unsigned d = 0; d < 2; d++) {
 			row(s, f, spec_at(s, i)->name);
 			label(s, ',', "direction", d ? "response" : "request");
-			value(s, s->of[i].n[f->which + d]);
+			value(s, s->totals[i].n[f->which + d]);
 		}
 }
 
-/* The same in Toxiproxy's words. */
+/* The same with Toxiproxy's labels. */
 static void streams(const struct scrape *s, const struct family *f)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -135,7 +136,7 @@ static void streams(const struct scrape *s, const struct family *f)
 			label(s, ',', "listener", spec->listen.text);
 			label(s, ',', "proxy", spec->name);
 			label(s, ',', "upstream", spec->backend.text);
-			value(s, s->of[i].n[f->which + d]);
+			value(s, s->totals[i].n[f->which + d]);
 		}
 }
 
@@ -145,7 +146,7 @@ static void ended(const struct scrape *s, const struct family *f)
 		for (unsigned why = 0; why < CLOSE_REASONS; why++) {
 			row(s, f, spec_at(s, i)->name);
 			label(s, ',', "reason", close_reason_names[why].name);
-			value(s, s->of[i].ended[why]);
+			value(s, s->totals[i].ended[why]);
 		}
 }
 
@@ -164,7 +165,9 @@ static void infos(const struct scrape *s, const struct family *f)
 
 /* ---- histograms ---- */
 
-static void times(const struct scrape *s, const struct family *f, const char *name, const char *who, const struct histogram_totals *t)
+/* A histogram, whose label `name` is `of`. */
+static void times(const struct scrape *s, const struct family *f, const char *name, const char *of,
+                  const struct histogram_totals *t)
 {
 	uint64_t sum = 0;
 
@@ -174,50 +177,64 @@ static void times(const struct scrape *s, const struct family *f, const char *na
 			snprintf(le, sizeof le, "%g", (double)histogram_bounds[i] / VN_S);
 		sum += t->n[i];
 		fprintf(s->to, "%s_bucket", f->name);
-		label(s, '{', name, who);
+		label(s, '{', name, of);
 		label(s, ',', "le", le);
 		value(s, sum);
 	}
 	fprintf(s->to, "%s_sum", f->name);
-	label(s, '{', name, who);
+	label(s, '{', name, of);
 	fprintf(s->to, "} %.9f\n%s_count", (double)t->sum / VN_S, f->name);
-	label(s, '{', name, who);
+	label(s, '{', name, of);
 	value(s, sum);
 }
 
 static void answered(const struct scrape *s, const struct family *f)
 {
 	for (size_t i = 0; i < s->n; i++)
-		times(s, f, "proxy", spec_at(s, i)->name, &s->of[i].answered);
+		times(s, f, "proxy", spec_at(s, i)->name, &s->totals[i].answered);
 }
 
 /* ---- rules ---- */
 
 enum { SEEN, HITS, UNREACHABLE };
 
+static uint64_t rule_count(const struct rule_spec *r, unsigned which)
+{
+	const struct rule_counters *c = r->counters;
+
+	switch (which) {
+	case SEEN: return atomic_load_explicit(&c->seen, memory_order_relaxed);
+	case HITS: return atomic_load_explicit(&c->hits, memory_order_relaxed);
+	default:   return atomic_load_explicit(&c->unreachable, memory_order_relaxed);
+	}
+}
+
 static void rules(const struct scrape *s, const struct family *f)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		const struct spec *spec = spec_at(s, i);
 		for (unsigned k = 0; k < spec->n_rules; k++) {
-			const struct rule_counters *t = spec->rules[k].counters;
+			const struct rule_spec *r = &spec->rules[k];
 			row(s, f, spec->name);
-			label(s, ',', "rule", spec->rules[k].name);
-			label(s, ',', "behavior", spec->rules[k].behavior->name);
-			value(s, atomic_load_explicit(f->which == SEEN ? &t->seen : f->which == HITS ? &t->hits : &t->unreachable, memory_order_relaxed));
+			label(s, ',', "rule", r->name);
+			label(s, ',', "behavior", r->behavior->name);
+			value(s, rule_count(r, f->which));
 		}
 	}
 }
 
 /* ---- threads ---- */
 
-static void held_there(const struct scrape *s, const struct family *f)
+static void thread_held(const struct scrape *s, const struct family *f)
 {
-	for (unsigned k = 0; k < control_worker_count(s->control); k++)
-		fprintf(s->to, "%s{thread=\"worker %u\"} %zu\n", f->name, k, atomic_load_explicit(&control_worker(s->control, k)->held, memory_order_relaxed));
+	for (unsigned k = 0; k < control_worker_count(s->control); k++) {
+		const struct worker *w = control_worker(s->control, k);
+		fprintf(s->to, "%s{thread=\"worker %u\"} %zu\n", f->name, k,
+		        atomic_load_explicit(&w->held, memory_order_relaxed));
+	}
 }
 
-static void rounds(const struct scrape *s, const struct family *f)
+static void loop_turns(const struct scrape *s, const struct family *f)
 {
 	struct histogram_totals t = { 0 };
 	char thread[24];
@@ -236,7 +253,10 @@ static void rounds(const struct scrape *s, const struct family *f)
 
 static void version(const struct scrape *s, const struct family *f)
 {
-	fprintf(s->to, "%s{version=\"%s\",seed=\"%llu\"} 1\n", f->name, VAURIEN_VERSION, (unsigned long long)control_settings(s->control)->seed);
+	uint64_t seed = control_settings(s->control)->seed;
+
+	fprintf(s->to, "%s{version=\"%s\",seed=\"%llu\"} 1\n", f->name, VAURIEN_VERSION,
+	        (unsigned long long)seed);
 }
 
 static void log_lines(const struct scrape *s, const struct family *f)
@@ -244,13 +264,19 @@ static void log_lines(const struct scrape *s, const struct family *f)
 	plain(s, f, (double)log_lost());
 }
 
-enum { TOLD, LOST, READERS };
+enum { WANTED, LOST, SUBSCRIBERS };
 
 static void events(const struct scrape *s, const struct family *f)
 {
 	struct events_totals e = events_totals();
 
-	plain(s, f, f->which == TOLD ? (double)e.told : f->which == LOST ? (double)e.lost : e.subscribers);
+	plain(s, f, f->which == WANTED ? (double)e.wanted :
+	            f->which == LOST ? (double)e.lost : e.subscribers);
+}
+
+static double seconds(struct timeval t)
+{
+	return (double)t.tv_sec + (double)t.tv_usec / 1e6;
 }
 
 static void cpu(const struct scrape *s, const struct family *f)
@@ -258,13 +284,13 @@ static void cpu(const struct scrape *s, const struct family *f)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	plain(s, f, (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6);
+	plain(s, f, seconds(u.ru_utime) + seconds(u.ru_stime));
 }
 
 static void descriptors(const struct scrape *s, const struct family *f)
 {
 	DIR *d = opendir("/proc/self/fd");
-	double n = -3;                  /* ".", ".." and the folder itself */
+	double n = -3;                  /* ".", ".." and the directory that is read */
 
 	if (!d)
 		return;
@@ -296,20 +322,30 @@ static void memory(const struct scrape *s, const struct family *f)
 	fclose(statm);
 }
 
-/* By the kernel's account: field 22 of stat, in ticks since it booted. */
+/* Field 22 of stat: when the process started, in ticks since the kernel did. */
+static bool start_ticks(unsigned long long *ticks)
+{
+	FILE *stat = fopen("/proc/self/stat", "re");
+
+	if (!stat)
+		return false;
+	int n = fscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u"
+	                     " %*d %*d %*d %*d %*d %*d %llu", ticks);
+	fclose(stat);
+	return n == 1;
+}
+
 static void started(const struct scrape *s, const struct family *f)
 {
 	unsigned long long ticks;
 	struct timespec now, up;
-	FILE *stat = fopen("/proc/self/stat", "re");
 
-	if (!stat)
+	if (!start_ticks(&ticks))
 		return;
 	clock_gettime(CLOCK_REALTIME, &now);
 	clock_gettime(CLOCK_BOOTTIME, &up);
-	if (fscanf(stat, "%*d (%*[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &ticks) == 1)
-		plain(s, f, (double)now.tv_sec - (double)up.tv_sec + (double)(now.tv_nsec - up.tv_nsec) / 1e9 + (double)ticks / (double)sysconf(_SC_CLK_TCK));
-	fclose(stat);
+	double booted = (double)(now.tv_sec - up.tv_sec) + (double)(now.tv_nsec - up.tv_nsec) / 1e9;
+	plain(s, f, booted + (double)ticks / (double)sysconf(_SC_CLK_TCK));
 }
 
 static void plugin(void *user, const char *file, uint64_t errors)
@@ -333,38 +369,58 @@ static const struct family families[] = {
 	{ "toxiproxy_proxy_sent_bytes_total", "counter", "", streams, STAT_SENT_REQUEST },
 
 	{ "vaurien_info", "gauge", "The program's version and seed", version, 0 },
-	{ "vaurien_proxy_info", "gauge", "What a proxy is, in words", infos, 0 },
+	{ "vaurien_proxy_info", "gauge", "A proxy's protocol, addresses and behavior", infos, 0 },
 	{ "vaurien_connections_total", "counter", "Connections accepted", counters, STAT_OPENED },
-	{ "vaurien_connections_open", "gauge", "Connections that are open", open_ones, STAT_OPENED },
-	{ "vaurien_connections_ended_total", "counter", "Connections that ended, by reason", ended, 0 },
-	{ "vaurien_received_bytes_total", "counter", "Bytes read: requests from clients, responses from backends", directions, STAT_READ_REQUEST },
-	{ "vaurien_sent_bytes_total", "counter", "Bytes sent: requests to backends, responses to clients", directions, STAT_SENT_REQUEST },
-	{ "vaurien_exchanges_total", "counter", "Requests that were answered", counters, STAT_EXCHANGES },
-	{ "vaurien_exchange_seconds", "histogram", "From a request to the last byte of its answer, with what rules add", answered, 0 },
+	{ "vaurien_connections_open", "gauge",
+	  "Connections that are open", open_ones, STAT_OPENED },
+	{ "vaurien_connections_ended_total", "counter",
+	  "Connections that ended, by reason", ended, 0 },
+	{ "vaurien_received_bytes_total", "counter",
+	  "Bytes read: requests from clients, responses from backends",
+	  directions, STAT_READ_REQUEST },
+	{ "vaurien_sent_bytes_total", "counter",
+	  "Bytes sent: requests to backends, responses to clients", directions, STAT_SENT_REQUEST },
+	{ "vaurien_exchanges_total", "counter",
+	  "Requests that were answered", counters, STAT_EXCHANGES },
+	{ "vaurien_exchange_seconds", "histogram",
+	  "From a request to the last byte of its response, with delays by rules", answered, 0 },
 	{ "vaurien_raw_total", "counter", "Connections whose parser gave up", counters, STAT_RAW },
-	{ "vaurien_raw_open", "gauge", "Connections whose parser gave up and that are open", open_ones, STAT_RAW },
-	{ "vaurien_held_bytes", "gauge", "Bytes that wait, with what it takes to keep them", held, 0 },
+	{ "vaurien_raw_open", "gauge",
+	  "Connections whose parser gave up and that are open", open_ones, STAT_RAW },
+	{ "vaurien_held_bytes", "gauge",
+	  "Bytes that wait, with the memory to keep them", held, 0 },
 
 	{ "vaurien_plugin_errors_total", "counter", "Calls of a script that failed", plugins, 0 },
 
 	{ "vaurien_rule_seen_total", "counter", "Exchanges that a rule looked at", rules, SEEN },
 	{ "vaurien_rule_hits_total", "counter", "Exchanges that a rule struck", rules, HITS },
-	{ "vaurien_rule_unreachable_total", "counter", "Exchanges that a rule could not strike", rules, UNREACHABLE },
+	{ "vaurien_rule_unreachable_total", "counter",
+	  "Exchanges that a rule could not strike", rules, UNREACHABLE },
 
-	{ "vaurien_thread_held_bytes", "gauge", "The same by thread, each of which has its part of --hold-total", held_there, 0 },
-	{ "vaurien_loop_seconds", "histogram", "How long a round of a thread's loop took: so long others waited", rounds, 0 },
-	{ "vaurien_log_lines_lost_total", "counter", "Lines of the log for which there was no room", log_lines, 0 },
-	{ "vaurien_events_total", "counter", "Events that somebody wanted", events, TOLD },
-	{ "vaurien_events_lost_total", "counter", "Events that a reader was too slow for", events, LOST },
-	{ "vaurien_event_readers", "gauge", "Who reads events now", events, READERS },
+	{ "vaurien_thread_held_bytes", "gauge",
+	  "Bytes that wait, by thread; each has its part of --hold-total", thread_held, 0 },
+	{ "vaurien_loop_seconds", "histogram",
+	  "How long a turn of a thread's loop took, and so the others waited", loop_turns, 0 },
+	{ "vaurien_log_lines_lost_total", "counter",
+	  "Lines of the log that found no room", log_lines, 0 },
+	{ "vaurien_events_total", "counter", "Events that a subscriber wanted", events, WANTED },
+	{ "vaurien_events_lost_total", "counter",
+	  "Events that a slow subscriber missed", events, LOST },
+	{ "vaurien_event_readers", "gauge", "Subscribers of events", events, SUBSCRIBERS },
 
-	{ "process_cpu_seconds_total", "counter", "Total user and system CPU time spent in seconds.", cpu, 0 },
+	{ "process_cpu_seconds_total", "counter",
+	  "Total user and system CPU time spent in seconds.", cpu, 0 },
 	{ "process_open_fds", "gauge", "Number of open file descriptors.", descriptors, 0 },
-	{ "process_max_fds", "gauge", "Maximum number of open file descriptors.", limit, RLIMIT_NOFILE },
-	{ "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.", memory, VIRTUAL },
-	{ "process_virtual_memory_max_bytes", "gauge", "Maximum amount of virtual memory available in bytes.", limit, RLIMIT_AS },
-	{ "process_resident_memory_bytes", "gauge", "Resident memory size in bytes.", memory, RESIDENT },
-	{ "process_start_time_seconds", "gauge", "Start time of the process since unix epoch in seconds.", started, 0 },
+	{ "process_max_fds", "gauge",
+	  "Maximum number of open file descriptors.", limit, RLIMIT_NOFILE },
+	{ "process_virtual_memory_bytes", "gauge",
+	  "Virtual memory size in bytes.", memory, VIRTUAL },
+	{ "process_virtual_memory_max_bytes", "gauge",
+	  "Maximum amount of virtual memory available in bytes.", limit, RLIMIT_AS },
+	{ "process_resident_memory_bytes", "gauge",
+	  "Resident memory size in bytes.", memory, RESIDENT },
+	{ "process_start_time_seconds", "gauge",
+	  "Start time of the process since unix epoch in seconds.", started, 0 },
 };
 
 static void get_metrics(struct request *r)
@@ -374,15 +430,15 @@ static void get_metrics(struct request *r)
 	size_t n;
 
 	s.to = open_memstream(&text, &n);
-	s.of = xcalloc(s.n + 1, sizeof *s.of);
+	s.totals = xcalloc(s.n + 1, sizeof *s.totals);
 	for (size_t i = 0; i < s.n; i++)
-		proxy_totals(control_proxy(s.control, i), &s.of[i]);
+		proxy_totals(control_proxy(s.control, i), &s.totals[i]);
 	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
 		const struct family *f = &families[i];
 		fprintf(s.to, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
-		f->rows(&s, f);
+		f->write(&s, f);
 	}
-	free(s.of);
+	free(s.totals);
 	fclose(s.to);
 	request_answer_text(r, 200, "text/plain; version=0.0.4; charset=utf-8", text, n);
 }

@@ -1,4 +1,4 @@
-/* events.c - who is told what happened: news become lines of JSON or server-sent events in each reader's buffer. */
+/* events.c - subscribers to events: each with the types it wants, and a bounded buffer. */
 #include "control/events.h"
 
 #include <errno.h>
@@ -17,186 +17,211 @@
 #include "base/ring.h"
 
 enum {
-	RING_ROOM   = 1 << 20,
-	READER_ROOM = 1 << 18,          /* of a reader's buffer */
-	PIECE       = 4096,             /* so much a pipe takes without waiting, if it takes anything */
+	RING_ROOM       = 1 << 20,      /* bytes */
+	SUBSCRIBER_ROOM = 1 << 18,      /* bytes of a subscriber's buffer */
+	PIECE           = 4096,         /* bytes that a pipe takes without blocking, if poll() has it
+	                                   writable: PIPE_BUF */
 };
 
-#define RETRY (20 * VN_MS)            /* until a file that takes nothing is asked again */
+#define RETRY (20 * VN_MS)              /* after a write that would have blocked */
 
 static struct {
 	struct loop *loop;
 	struct watch ring;
 	struct subscriber *subscribers;
-	uint64_t told, lost;
+	uint64_t last;                  /* id of the last event: so many were wanted */
+	uint64_t lost;
 	struct file {                   /* --events */
 		struct subscriber subscriber;
 		int fd;                 /* -1: none */
-		bool plain;             /* a file that never makes anyone wait */
+		bool regular;           /* writing to it does not block */
 		struct timer retry;
 	} file;
 } events = { .file.fd = -1 };
 
-/* ---- readers ---- */
+/* ---- subscribers ---- */
 
-static void wanted_settle(void)
+/* What anyone wants: writers of the journal look at it. */
+static void update_wanted(void)
 {
 	unsigned all = 0;
 
-	for (const struct subscriber *r = events.subscribers; r; r = r->next)
-		all |= r->wants;
+	for (const struct subscriber *s = events.subscribers; s; s = s->next)
+		all |= s->wants;
 	atomic_store_explicit(&journal_wanted, all, memory_order_relaxed);
 }
 
-void subscriber_open(struct subscriber *r, const char *proxy)
+void subscriber_open(struct subscriber *s, const char *proxy)
 {
 	struct journal_entry n;
 
-	if (proxy) {                    /* as it stands in news */
+	if (proxy) {                    /* as an entry of the journal has it */
 		journal_begin(&n, JOURNAL_LOST, 0, proxy);
-		r->proxy = xstrndup(n.text, n.n);
+		s->proxy = xstrndup(n.text, n.n);
 	}
-	r->buffer = xmalloc(READER_ROOM);
-	events_drain();                 /* what was before is for those who were */
-	r->next = events.subscribers;
-	r->link = &events.subscribers;
-	if (r->next)
-		r->next->link = &r->next;
-	events.subscribers = r;
-	wanted_settle();
+	s->buffer = xmalloc(SUBSCRIBER_ROOM);
+	events_drain();                 /* events of before are for the others */
+	s->next = events.subscribers;
+	s->link = &events.subscribers;
+	if (s->next)
+		s->next->link = &s->next;
+	events.subscribers = s;
+	update_wanted();
 }
 
-void subscriber_close(struct subscriber *r)
+void subscriber_close(struct subscriber *s)
 {
-	if (!r->buffer)
+	if (!s->buffer)
 		return;
-	if (r->next)
-		r->next->link = r->link;
-	*r->link = r->next;
-	free(r->buffer);
-	free(r->proxy);
-	r->buffer = r->proxy = NULL;
-	wanted_settle();
+	if (s->next)
+		s->next->link = s->link;
+	*s->link = s->next;
+	free(s->buffer);
+	free(s->proxy);
+	s->buffer = s->proxy = NULL;
+	update_wanted();
 }
 
-/* Room for n bytes at the end of its buffer; NULL: there is none. */
-static char *subscriber_room(struct subscriber *r, size_t n)
+/* Where n bytes fit at the end of its buffer; NULL: nowhere. */
+static char *subscriber_room(struct subscriber *s, size_t n)
 {
-	if (r->to + n > READER_ROOM && r->from) {
-		memmove(r->buffer, r->buffer + r->from, r->to - r->from);
-		r->to -= r->from;
-		r->from = 0;
+	if (s->to + n > SUBSCRIBER_ROOM && s->from) {
+		memmove(s->buffer, s->buffer + s->from, s->to - s->from);
+		s->to -= s->from;
+		s->from = 0;
 	}
-	return r->to + n <= READER_ROOM ? r->buffer + r->to : NULL;
+	return s->to + n <= SUBSCRIBER_ROOM ? s->buffer + s->to : NULL;
 }
 
-static bool subscriber_put(struct subscriber *r, uint64_t id, enum journal_type type, vn_nsec at, const char *text, size_t n)
+/* Put one event into its buffer. False: no room. */
+static bool subscriber_put(struct subscriber *s, uint64_t id, enum journal_type type, vn_nsec at,
+                           const char *text, size_t n)
 {
-	char *to = subscriber_room(r, n + 200);
+	char *to = subscriber_room(s, n + 200);         /* for what stands around the text */
 	const char *name = journal_names[type];
 	int put = 0;
 
 	if (!to)
 		return false;
-	if (r->stream)
+	if (s->stream)
 		put = sprintf(to, "id: %" PRIu64 "\nevent: %s\ndata: ", id, name);
-	put += sprintf(to + put, "{\"id\": %" PRIu64 ", \"time\": %lld.%06lld, \"type\": \"%s\", %.*s}\n%s", id,
-	               (long long)(at / VN_S), (long long)(at % VN_S / VN_US), name, (int)n, text, r->stream ? "\n" : "");
-	r->to += (size_t)put;
+	put += sprintf(to + put, "{\"id\": %" PRIu64 ", \"time\": %lld.%06lld, \"type\": \"%s\", %.*s}\n%s",
+	               id, (long long)(at / VN_S), (long long)(at % VN_S / VN_US), name, (int)n, text,
+	               s->stream ? "\n" : "");
+	s->to += (size_t)put;
 	return true;
 }
 
-/* Before anything else it is told what it has missed, up to `id`. False: no room for that, either. */
-static bool subscriber_caught_up(struct subscriber *r, uint64_t id, vn_nsec at)
+/* If it has missed events, up to `id`, put "lost" before anything else. False: no room for that. */
+static bool subscriber_report_lost(struct subscriber *s, uint64_t id, vn_nsec at)
 {
 	struct journal_entry n;
 
-	if (!r->lost)
+	if (!s->lost)
 		return true;
 	journal_begin(&n, JOURNAL_LOST, 0, NULL);
-	journal_count(&n, "lost", r->lost);
-	if (!subscriber_put(r, id, JOURNAL_LOST, at, n.text, n.n))
+	journal_count(&n, "lost", s->lost);
+	if (!subscriber_put(s, id, JOURNAL_LOST, at, n.text, n.n))
 		return false;
-	r->lost = 0;
+	s->lost = 0;
 	return true;
 }
 
-static bool subscriber_wants(const struct subscriber *r, const struct journal_entry *n)
+static bool subscriber_wants(const struct subscriber *s, const struct journal_entry *n)
 {
-	size_t name = r->proxy ? strlen(r->proxy) : 0;
-
-	return r->wants >> n->type & 1 && n->n >= name && !memcmp(n->text, r->proxy ? r->proxy : "", name);
+	if (!(s->wants >> n->type & 1))
+		return false;
+	size_t name = s->proxy ? strlen(s->proxy) : 0;
+	return !name || (n->n >= name && !memcmp(n->text, s->proxy, name));
 }
 
-static void subscriber_tell(struct subscriber *r, const struct journal_entry *n, vn_nsec at)
+/* Put the last event, or count it as lost. */
+static void subscriber_pass(struct subscriber *s, const struct journal_entry *n, vn_nsec at)
 {
-	if (subscriber_caught_up(r, events.told - 1, at) && subscriber_put(r, events.told, n->type, at, n->text, n->n))
+	if (subscriber_report_lost(s, events.last - 1, at)
+	    && subscriber_put(s, events.last, n->type, at, n->text, n->n))
 		return;
-	r->lost++;
+	s->lost++;
 	events.lost++;
 }
 
-struct vn_span subscriber_waiting(struct subscriber *r)
+struct vn_span subscriber_waiting(struct subscriber *s)
 {
-	return (struct vn_span){ (uint8_t *)r->buffer + r->from, r->to - r->from };
+	return (struct vn_span){ (uint8_t *)s->buffer + s->from, s->to - s->from };
 }
 
-void subscriber_took(struct subscriber *r, size_t n)
+void subscriber_took(struct subscriber *s, size_t n)
 {
-	r->from += n;
-	if (r->from < r->to)
+	s->from += n;
+	if (s->from < s->to)
 		return;
-	r->from = r->to = 0;
-	subscriber_caught_up(r, events.told, clock_real());
+	s->from = s->to = 0;
+	subscriber_report_lost(s, events.last, clock_real());
+}
+
+/* The type of this name, of n bytes; JOURNAL_TYPES: there is none. */
+static unsigned type_find(const char *name, size_t n)
+{
+	unsigned i = 0;
+
+	while (i < JOURNAL_TYPES && (strlen(journal_names[i]) != n || memcmp(journal_names[i], name, n)))
+		i++;
+	return i;
+}
+
+static bool type_unknown(const char *name, size_t n, char error[ERROR_MAX])
+{
+	char text[48], shown[64];
+
+	snprintf(text, sizeof text, "%.*s", (int)(n < 40 ? n : 40), name);
+	error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed,"
+	             " got '%s'", text_printable(text, shown, sizeof shown));
+	return false;
 }
 
 bool events_types(const char *list, unsigned *wants, char error[ERROR_MAX])
 {
 	*wants = 0;
 	for (const char *p = list;; p++) {
-		size_t n = strcspn(p, ","), i = 0;
-		while (i < JOURNAL_TYPES && (strlen(journal_names[i]) != n || memcmp(journal_names[i], p, n)))
-			i++;
-		if (i == JOURNAL_TYPES) {
-			char word[48], shown[64];
-			snprintf(word, sizeof word, "%.*s", (int)(n < 40 ? n : 40), p);
-			error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got '%s'",
-			             text_printable(word, shown, sizeof shown));
-			return false;
-		}
-		*wants |= 1u << i;
+		size_t n = strcspn(p, ",");
+		unsigned type = type_find(p, n);
+		if (type == JOURNAL_TYPES)
+			return type_unknown(p, n, error);
+		*wants |= 1u << type;
 		p += n;
 		if (!*p)
 			return true;
 	}
 }
 
-/* ---- from the ring to the readers ---- */
+/* ---- from the ring to the subscribers ---- */
 
-static void journal_pass(const struct journal_entry *n, vn_nsec offset)
+/* `offset`: from monotonic to wall-clock time. */
+static void entry_pass(const struct journal_entry *n, vn_nsec offset)
 {
-	events.told++;
-	for (struct subscriber *r = events.subscribers; r; r = r->next)
-		if (subscriber_wants(r, n))
-			subscriber_tell(r, n, n->at + offset);
+	events.last++;
+	for (struct subscriber *s = events.subscribers; s; s = s->next)
+		if (subscriber_wants(s, n))
+			subscriber_pass(s, n, n->at + offset);
 }
 
+/* So many did not fit into the ring: whose they were is unknown, so everyone has missed them. */
 static void lost_pass(uint64_t lost)
 {
-	events.told += lost;
+	events.last += lost;
 	events.lost += lost;
-	for (struct subscriber *r = events.subscribers; r; r = r->next) {
-		r->lost += lost;
-		subscriber_caught_up(r, events.told, clock_real());
+	for (struct subscriber *s = events.subscribers; s; s = s->next) {
+		s->lost += lost;
+		subscriber_report_lost(s, events.last, clock_real());
 	}
 }
 
 static void subscribers_wake(void)
 {
-	for (struct subscriber *r = events.subscribers, *next; r; r = next) {
-		next = r->next;
-		if (r->from < r->to)
-			r->ready(r);
+	for (struct subscriber *s = events.subscribers, *next; s; s = next) {
+		next = s->next;
+		if (s->from < s->to)
+			s->ready(s);
 	}
 }
 
@@ -209,7 +234,7 @@ void events_drain(void)
 	for (size_t at = 0; at < load.n; at += JOURNAL_HEAD + n.n) {
 		memcpy(&n, load.p + at, JOURNAL_HEAD);
 		memcpy(n.text, load.p + at + JOURNAL_HEAD, n.n);
-		journal_pass(&n, offset);
+		entry_pass(&n, offset);
 	}
 	if (load.lost)
 		lost_pass(load.lost);
@@ -228,7 +253,7 @@ static bool file_takes(const struct file *f)
 {
 	struct pollfd p = { .fd = f->fd, .events = POLLOUT };
 
-	return f->plain || (poll(&p, 1, 0) == 1 && p.revents);
+	return f->regular || (poll(&p, 1, 0) == 1 && p.revents);
 }
 
 static void file_end(struct file *f)
@@ -240,16 +265,16 @@ static void file_end(struct file *f)
 	f->fd = -1;
 }
 
-/* How much of this was taken; 0: nothing now; -1: nothing ever. */
+/* How many bytes were written; 0: it would block; -1: it failed. */
 static ssize_t file_put(struct file *f, struct vn_span s)
 {
 	if (!file_takes(f))
 		return 0;
-	ssize_t done = write(f->fd, s.p, f->plain || s.n < PIECE ? s.n : PIECE);
+	ssize_t done = write(f->fd, s.p, f->regular || s.n < PIECE ? s.n : PIECE);
 	return done < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : done;
 }
 
-/* All that waits, as far as it is taken at once. */
+/* Write what waits, as much as goes without blocking. */
 static void file_write(struct file *f)
 {
 	struct vn_span waiting;
@@ -268,7 +293,7 @@ static void file_write(struct file *f)
 	}
 }
 
-/* The last lines, with a second's patience for who reads them. */
+/* Write the last lines. This is the end of the program: it may block, for at most 1 s. */
 static void file_finish(struct file *f)
 {
 	for (int i = 0; i < 50 && f->fd >= 0 && subscriber_waiting(&f->subscriber).n; i++) {
@@ -280,9 +305,9 @@ static void file_finish(struct file *f)
 		file_end(f);
 }
 
-static void file_ready(struct subscriber *r)
+static void file_ready(struct subscriber *s)
 {
-	struct file *f = OWNER(file, subscriber, r);
+	struct file *f = OWNER(file, subscriber, s);
 
 	if (!f->retry.slot)
 		file_write(f);
@@ -297,12 +322,14 @@ static bool file_start(struct file *f, const char *path, char error[ERROR_MAX])
 {
 	struct stat about;
 
-	f->fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0644) : STDOUT_FILENO;
+	int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
+
+	f->fd = strcmp(path, "-") ? open(path, flags, 0644) : STDOUT_FILENO;
 	if (f->fd < 0) {
 		error_format(error, "cannot write events to '%s': %s", path, strerror(errno));
 		return false;
 	}
-	f->plain = fstat(f->fd, &about) == 0 && S_ISREG(about.st_mode);
+	f->regular = fstat(f->fd, &about) == 0 && S_ISREG(about.st_mode);
 	f->retry.fire = file_retry;
 	f->subscriber = (struct subscriber){ .wants = ~0u, .ready = file_ready };
 	subscriber_open(&f->subscriber, NULL);
@@ -329,9 +356,9 @@ void events_stop(void)
 
 struct events_totals events_totals(void)
 {
-	struct events_totals f = { .told = events.told, .lost = events.lost };
+	struct events_totals t = { .wanted = events.last, .lost = events.lost };
 
-	for (const struct subscriber *r = events.subscribers; r; r = r->next)
-		f.subscribers++;
-	return f;
+	for (const struct subscriber *s = events.subscribers; s; s = s->next)
+		t.subscribers++;
+	return t;
 }

@@ -1,39 +1,50 @@
-/* events.h - who is told what happened: readers, each with the types it wants and a bounded buffer.
+/* events.h - subscribers to events: each with the types it wants, and a bounded buffer.
  *
- *   ring of news -> control thread -> reader's buffer -> a file, a client of the API
+ *	journal's ring -> control thread -> each subscriber's buffer -> a file, a client of the API
  *
- * Neither a full ring nor a reader that is slow holds anyone up: what finds no room is counted, and the reader is told
- * how many it has missed. All here is for the control thread. */
+ * A full ring or a slow subscriber blocks no one: an event that finds no room is counted, and the next
+ * event that the subscriber gets is "lost", with the count. A struct subscriber is owned by who opens
+ * it, until subscriber_close(). Control thread only. */
 #ifndef CONTROL_EVENTS_H
 #define CONTROL_EVENTS_H
 
 #include "base/loop.h"
+#include "base/text.h"
 #include "engine/journal.h"
-#include "spec/option.h"
 
 struct subscriber {
-	unsigned wants;                 /* bits of enum journal_type; what it has lost it is told always */
-	bool stream;                    /* server-sent events, not lines of JSON */
-	void (*ready)(struct subscriber *); /* something waits */
-	char *proxy;                    /* only of this one, as a text of news begins; NULL: of all */
-	char *buffer; size_t from, to;  /* what it has not taken yet */
-	uint64_t lost;                  /* what it has missed and was not told of */
+	/* ---- set before subscriber_open() ---- */
+	unsigned wants;                 /* bits of enum journal_type; "lost" is always wanted */
+	bool stream;                    /* server-sent events instead of lines of JSON */
+	void (*ready)(struct subscriber *);     /* something waits in the buffer */
+
+	/* ---- events.c's ---- */
+	char *proxy;                    /* what an entry's text begins with; NULL: all proxies */
+	char *buffer; size_t from, to;  /* bytes not taken yet; NULL: not open */
+	uint64_t lost;                  /* events missed and not reported yet */
 	struct subscriber *next, **link;
 };
 
-void subscriber_open(struct subscriber *, const char *proxy);   /* NULL: of all */
-void subscriber_close(struct subscriber *);
-struct vn_span subscriber_waiting(struct subscriber *);
-void subscriber_took(struct subscriber *, size_t n);
+void subscriber_open(struct subscriber *, const char *proxy);   /* NULL: of all proxies */
+void subscriber_close(struct subscriber *);             /* nothing, if it is not open */
+struct vn_span subscriber_waiting(struct subscriber *); /* borrowed: until the next call */
+void subscriber_took(struct subscriber *, size_t n);    /* n bytes of what waits */
 
-bool events_types(const char *list, unsigned *wants, char error[ERROR_MAX]);     /* "fault,closed" */
+/* "fault,closed" to bits. False: `error` has one sentence. */
+bool events_types(const char *list, unsigned *wants, char error[ERROR_MAX]);
 
-/* `path`: where lines of JSON go, "-" is the standard output; "": nowhere. False: `error` says why. */
+/* `path`: the file that lines of JSON go to; "-": the standard output; "": none. False: `error` has one
+ * sentence; events_stop() must be called all the same. */
 bool events_start(struct loop *, const char *path, char error[ERROR_MAX]);
-void events_drain(void);                        /* what was told so far goes to the readers */
-void events_stop(void);                         /* the file gets what is left */
+void events_drain(void);        /* moves what is in the ring to the subscribers */
+void events_stop(void);         /* writes what is left to the file, for at most 1 s */
 
-struct events_totals { uint64_t told, lost; unsigned subscribers; };       /* ever: of all kinds that someone wanted; by whichever reader */
+struct events_totals {
+	uint64_t wanted;                /* events that a subscriber wanted, since the start */
+	uint64_t lost;                  /* those that one missed, counted for each */
+	unsigned subscribers;           /* now */
+};
+
 struct events_totals events_totals(void);
 
 #endif
