@@ -11,10 +11,10 @@
 #include "engine/conn_list.h"
 
 enum {
-	LISTED     = 10000,             /* at a time, unless the request says how many ... */
-	LISTED_MAX = 100000,
-	SLICE      = 256,               /* ... of each worker in one go: its other connections wait meanwhile */
-	PIECE      = 4096,              /* bytes: room enough for one */
+	LIST_DEFAULT = 10000,           /* connections in one answer, without ?limit= ... */
+	LIST_MAX     = 100000,          /* ... and at most */
+	SLICE        = 256,             /* listed by each worker in one call: its connections wait meanwhile */
+	PIECE        = 4096,            /* bytes: more than one connection takes as JSON */
 };
 
 /* ---- what is asked ---- */
@@ -28,55 +28,53 @@ static bool number_read(const char *text, uint64_t most, uint64_t *to)
 	return text[0] >= '1' && text[0] <= '9' && !*end && strlen(text) < 20 && *to <= most;
 }
 
-static void refuse(struct request *r, const char *location, const char *name, const char *expected, const char *got)
+static void refuse(struct request *r, const char *location, const char *name, const char *expected,
+                   const char *got)
 {
 	char sentence[ERROR_MAX], shown[64];
 
-	error_format(sentence, "%s: expected %s, got '%s'", name, expected, text_printable(got, shown, sizeof shown));
+	error_format(sentence, "%s: expected %s, got '%s'", name, expected,
+	             text_printable(got, shown, sizeof shown));
 	request_error(r, 400, location, name, sentence);
 }
 
-__attribute__((format(printf, 3, 0)))
-static void nothing(struct request *r, const char *name, const char *format, const char *what)
+/* The proxy of /proxies/{}/connections. NULL: a 404 was sent. */
+static struct proxy *path_proxy(struct request *r)
 {
-	char sentence[ERROR_MAX], shown[80];
-
-	error_format(sentence, format, text_printable(what, shown, sizeof shown));
-	request_error(r, 404, "url", name, sentence);
-}
-
-/* The proxy of a path that begins with /proxies/NAME. NULL: refused. */
-static struct proxy *proxy_named(struct request *r)
-{
-	struct proxy *p = control_find(request_control(r), request_param(r, 0));
+	const char *name = request_param(r, 0);
+	struct proxy *p = control_find(request_control(r), name);
 
 	if (!p)
-		nothing(r, "proxy", "there is no proxy '%s'", request_param(r, 0));
+		request_no_proxy(r, name);
 	return p;
 }
 
-/* ---- listed ---- */
+/* ---- list ---- */
 
+/* One answer in the making. Workers fill their lists, slice by slice, in one broadcast after another;
+ * then the answer is streamed. */
 struct listing {
 	struct broadcast broadcast;
 	struct stream stream;
 	struct request *request;
 	struct control *control;
-	unsigned proxy_number;                 /* its number: it may have gone meanwhile ... */
-	const struct proxy *proxy;        /* ... but not during a round */
+	unsigned proxy_number;          /* it may be removed between two broadcasts ... */
+	const struct proxy *proxy;      /* ... but not during one */
 	uint64_t most;
-	size_t open, n, at;             /* connections, entries, the next to be told */
-	const struct conn_info **sorted;
+	size_t open;                    /* connections in all */
+	size_t n, at;                   /* connections of the answer; the next one to be written */
+	const struct conn_info **sorted;        /* n of them */
 	unsigned workers;
-	struct conn_list of[];             /* one per worker */
+	struct conn_list lists[];       /* one per worker */
 };
 
-static void listing_ask(struct broadcast *broadcast, struct worker *w)
+static void listing_ask(struct broadcast *b, struct worker *w)
 {
-	struct listing *l = (struct listing *)broadcast;
+	struct listing *l = OWNER(listing, broadcast, b);
+	struct conn_list *list = &l->lists[w->index];
 
-	if (!l->of[w->index].whole)
-		conn_list_continue(&l->of[w->index], l->proxy->shards[w->index], SLICE);
+	if (!list->whole)
+		conn_list_continue(list, l->proxy->shards[w->index], SLICE);
 }
 
 static json_t *address_json(const struct endpoint *e)
@@ -91,61 +89,80 @@ static json_t *seconds_json(vn_nsec t)
 	return json_real((double)(t / VN_US) / 1e6);
 }
 
-static json_t *way_json(const struct conn_info *e, unsigned i)
+static json_t *direction_json(const struct conn_info *c, unsigned i)
 {
-	return json_pack("{s:I, s:I, s:I, s:b}", "received", (json_int_t)e->way[i].received, "sent", (json_int_t)e->way[i].sent,
-	                 "held", (json_int_t)e->way[i].held, "ended", e->way[i].ended);
+	return json_pack("{s:I, s:I, s:I, s:b}", "received", (json_int_t)c->way[i].received,
+	                 "sent", (json_int_t)c->way[i].sent, "held", (json_int_t)c->way[i].held,
+	                 "ended", c->way[i].ended);
 }
 
-static json_t *entry_json(const struct conn_info *e)
+/* The request that waits for its response; null: none does. */
+static json_t *exchange_json(const struct conn_info *c)
 {
-	json_t *open = json_null(), *held = json_null();
+	if (!*c->verb)
+		return json_null();
+	return json_pack("{s:I, s:o}", "exchange", (json_int_t)(c->exchange & INT64_MAX),
+	                 "verb", json_text(c->verb));
+}
 
-	if (*e->verb)
-		open = json_pack("{s:I, s:o}", "exchange", (json_int_t)(e->exchange & INT64_MAX), "verb", json_text(e->verb));
-	if (*e->rule)
-		held = json_pack("{s:o, s:o}", "rule", json_text(e->rule), "for", e->left == VN_NEVER ? json_null() : seconds_json(e->left));
+/* The rule that holds it; null: none does. */
+static json_t *rule_hold_json(const struct conn_info *c)
+{
+	if (!*c->rule)
+		return json_null();
+	return json_pack("{s:o, s:o}", "rule", json_text(c->rule),
+	                 "for", c->left == VN_NEVER ? json_null() : seconds_json(c->left));
+}
+
+static json_t *conn_json(const struct conn_info *c)
+{
+	const char *state = c->connecting ? "dials" : c->raw ? "raw" : "open";
+
 	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
-	                 "connection", (json_int_t)e->number, "client", address_json(&e->client), "backend", address_json(&e->backend),
-	                 "state", e->connecting ? "dials" : e->raw ? "raw" : "open", "age", seconds_json(e->age), "idle", seconds_json(e->idle),
-	                 "exchanges", (json_int_t)e->asked, "request", way_json(e, 0), "response", way_json(e, 1),
-	                 "asks", open, "held_by", held);
+	                 "connection", (json_int_t)c->number,
+	                 "client", address_json(&c->client), "backend", address_json(&c->backend),
+	                 "state", state, "age", seconds_json(c->age), "idle", seconds_json(c->idle),
+	                 "exchanges", (json_int_t)c->asked,
+	                 "request", direction_json(c, 0), "response", direction_json(c, 1),
+	                 "asks", exchange_json(c), "held_by", rule_hold_json(c));
 }
 
 static int by_number(const void *a, const void *b)
 {
-	const struct conn_info *x = *(const struct conn_info *const *)a, *y = *(const struct conn_info *const *)b;
+	const struct conn_info *x = *(const struct conn_info *const *)a;
+	const struct conn_info *y = *(const struct conn_info *const *)b;
 
 	return x->number < y->number ? -1 : x->number > y->number;
 }
 
-/* All workers' entries in order; of too many, the newest. */
+/* All workers' connections in the order of their numbers; if there are too many, the newest. */
 static void listing_sort(struct listing *l)
 {
 	size_t all = 0, n = 0;
 
 	for (unsigned k = 0; k < l->workers; k++) {
-		all += l->of[k].n;
-		l->open += l->of[k].open;
+		all += l->lists[k].n;
+		l->open += l->lists[k].open;
 	}
 	l->sorted = xcalloc(all + 1, sizeof *l->sorted);
 	for (unsigned k = 0; k < l->workers; k++)
-		for (size_t i = 0; i < l->of[k].n; i++)
-			l->sorted[n++] = &l->of[k].of[i];
+		for (size_t i = 0; i < l->lists[k].n; i++)
+			l->sorted[n++] = &l->lists[k].of[i];
 	qsort(l->sorted, n, sizeof *l->sorted, by_number);
 	l->n = n > l->most ? l->most : n;
 	memmove(l->sorted, l->sorted + n - l->n, l->n * sizeof *l->sorted);
 }
 
-/* The next piece of the answer: an entry, with what stands around it. */
+/* The next piece of the answer: a connection, and the text before and after it. */
 static size_t listing_piece(const struct listing *l, char *to, size_t room)
 {
-	size_t n = (size_t)snprintf(to, room, "%s", l->at == 0 ? "{\"connections\": [" : l->at < l->n ? ", " : "");
+	const char *before = l->at == 0 ? "{\"connections\": [" : l->at < l->n ? ", " : "";
+	size_t n = (size_t)snprintf(to, room, "%s", before);
 
 	if (l->at < l->n) {
-		json_t *entry = entry_json(l->sorted[l->at]);
-		n += json_dumpb(entry, to + n, room - n, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
-		json_decref(entry);
+		json_t *conn = conn_json(l->sorted[l->at]);
+		n += json_dumpb(conn, to + n, room - n, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+		json_decref(conn);
 	}
 	if (l->at + 1 >= l->n)
 		n += (size_t)snprintf(to + n, room - n, "], \"open\": %zu}", l->open);
@@ -175,7 +192,7 @@ static void listing_gone(struct stream *s)
 	struct listing *l = OWNER(listing, stream, s);
 
 	for (unsigned k = 0; k < l->workers; k++)
-		conn_list_free(&l->of[k]);
+		conn_list_free(&l->lists[k]);
 	free(l->sorted);
 	free(l);
 }
@@ -185,18 +202,18 @@ static bool listing_whole(const struct listing *l)
 	bool whole = true;
 
 	for (unsigned k = 0; k < l->workers; k++)
-		whole &= l->of[k].whole;
+		whole &= l->lists[k].whole;
 	return whole;
 }
 
-/* A slice from each worker is here: on to the next, or to the answer. */
-static void listing_told(struct broadcast *broadcast)
+/* Every worker has listed a slice. If there is more, ask again, else answer. */
+static void listing_listed(struct broadcast *b)
 {
-	struct listing *l = (struct listing *)broadcast;
+	struct listing *l = OWNER(listing, broadcast, b);
 
 	l->proxy = control_numbered(l->control, l->proxy_number);
 	if (l->proxy && !listing_whole(l)) {
-		control_broadcast(l->control, broadcast);
+		control_broadcast(l->control, b);
 		return;
 	}
 	listing_sort(l);
@@ -207,52 +224,63 @@ static void list(struct request *r, const struct proxy *p)
 {
 	const char *limit = request_query(r, "limit");
 	unsigned n = control_worker_count(request_control(r));
-	uint64_t most = LISTED;
+	uint64_t most = LIST_DEFAULT;
 
-	if (limit && !number_read(limit, LISTED_MAX, &most)) {
+	if (limit && !number_read(limit, LIST_MAX, &most)) {
 		refuse(r, "query", "limit", "a number from 1 to 100000", limit);
 		return;
 	}
-	struct listing *l = xcalloc(1, sizeof *l + n * sizeof *l->of);
-	*l = (struct listing){ .broadcast = { listing_ask, listing_told }, .stream = { listing_pull, listing_gone }, .request = r,
-	                       .control = request_control(r), .proxy_number = proxy_number(p), .proxy = p, .most = most, .workers = n };
+	struct listing *l = xcalloc(1, sizeof *l + n * sizeof *l->lists);
+	*l = (struct listing){
+		.broadcast = { listing_ask, listing_listed }, .stream = { listing_pull, listing_gone },
+		.request = r, .control = request_control(r), .proxy_number = proxy_number(p),
+		.proxy = p, .most = most, .workers = n,
+	};
 	for (unsigned k = 0; k < n; k++)
-		l->of[k].most = most;
+		l->lists[k].most = most;
 	control_broadcast(l->control, &l->broadcast);
 }
 
-/* ---- ended ---- */
+/* ---- close, reset ---- */
 
-struct ending {
+struct closing {
 	struct broadcast broadcast;
 	struct request *request;
 	const struct proxy *proxy;
-	uint64_t number;                /* 0: all */
+	uint64_t number;                /* of the connection; 0: all */
 	enum vn_end how;
-	_Atomic size_t ended;
+	_Atomic size_t closed;
 };
 
-static void ending_ask(struct broadcast *broadcast, struct worker *w)
+static void closing_ask(struct broadcast *b, struct worker *w)
 {
-	struct ending *e = (struct ending *)broadcast;
+	struct closing *c = OWNER(closing, broadcast, b);
 
-	e->ended += conn_list_close(e->proxy->shards[w->index], e->number, e->how);
+	c->closed += conn_list_close(c->proxy->shards[w->index], c->number, c->how);
 }
 
-static void ending_told(struct broadcast *broadcast)
+static void closing_answer(const struct closing *c)
 {
-	struct ending *e = (struct ending *)broadcast;
-	char number[24];
+	char error[ERROR_MAX];
 
-	snprintf(number, sizeof number, "%" PRIu64, e->number);
-	if (e->number && !e->ended)
-		nothing(e->request, "connection", "there is no connection %s, or none any more", number);
-	else
-		request_answer(e->request, 200, json_pack("{s:s, s:I}", "status", "ok", "ended", (json_int_t)e->ended));
-	free(e);
+	if (c->number && !c->closed) {
+		error_format(error, "there is no connection %" PRIu64 ", or none any more", c->number);
+		request_error(c->request, 404, "url", "connection", error);
+		return;
+	}
+	request_answer(c->request, 200, json_pack("{s:s, s:I}", "status", "ok",
+	                                          "ended", (json_int_t)c->closed));
 }
 
-/* `number`: of one, as the path has it; NULL: all. */
+static void closing_closed(struct broadcast *b)
+{
+	struct closing *c = OWNER(closing, broadcast, b);
+
+	closing_answer(c);
+	free(c);
+}
+
+/* `number`: the connection's, as in the path; NULL: all. */
 static void end(struct request *r, const struct proxy *p, const char *number)
 {
 	const char *how = request_query(r, "how");
@@ -266,35 +294,37 @@ static void end(struct request *r, const struct proxy *p, const char *number)
 		refuse(r, "url", "connection", "a number", number);
 		return;
 	}
-	struct ending *e = xcalloc(1, sizeof *e);
-	e->broadcast = (struct broadcast){ ending_ask, ending_told };
-	e->request = r;
-	e->proxy = p;
-	e->number = one;
-	e->how = how && !strcmp(how, "reset") ? VN_RESET : VN_CLOSE;
-	control_broadcast(request_control(r), &e->broadcast);
+	struct closing *c = xcalloc(1, sizeof *c);
+	c->broadcast = (struct broadcast){ closing_ask, closing_closed };
+	c->request = r;
+	c->proxy = p;
+	c->number = one;
+	c->how = how && !strcmp(how, "reset") ? VN_RESET : VN_CLOSE;
+	control_broadcast(request_control(r), &c->broadcast);
 }
 
-/* ---- the paths: /proxies/NAME/connections, /NAME/connections, and the first proxy's ---- */
+/* ---- /connections of the first proxy, and /PROXY/connections ---- */
 
-static void list_own(struct request *r)
+static void list_first(struct request *r)
 {
 	list(r, request_proxy(r));
 }
 
-static void end_own(struct request *r)
+static void end_first(struct request *r)
 {
 	end(r, request_proxy(r), NULL);
 }
 
-static void end_own_one(struct request *r)
+static void end_first_one(struct request *r)
 {
 	end(r, request_proxy(r), request_param(r, 0));
 }
 
+/* ---- /proxies/NAME/connections ---- */
+
 static void list_named(struct request *r)
 {
-	struct proxy *p = proxy_named(r);
+	struct proxy *p = path_proxy(r);
 
 	if (p)
 		list(r, p);
@@ -302,7 +332,7 @@ static void list_named(struct request *r)
 
 static void end_named(struct request *r)
 {
-	struct proxy *p = proxy_named(r);
+	struct proxy *p = path_proxy(r);
 
 	if (p)
 		end(r, p, NULL);
@@ -310,16 +340,16 @@ static void end_named(struct request *r)
 
 static void end_named_one(struct request *r)
 {
-	struct proxy *p = proxy_named(r);
+	struct proxy *p = path_proxy(r);
 
 	if (p)
 		end(r, p, request_param(r, 1));
 }
 
 static const struct route routes[] = {
-	{ "GET",    "/connections",                list_own,      true },
-	{ "DELETE", "/connections",                end_own,       true },
-	{ "DELETE", "/connections/{}",             end_own_one,   true },
+	{ "GET",    "/connections",                list_first,    true },
+	{ "DELETE", "/connections",                end_first,     true },
+	{ "DELETE", "/connections/{}",             end_first_one, true },
 	{ "GET",    "/proxies/{}/connections",     list_named,    false },
 	{ "DELETE", "/proxies/{}/connections",     end_named,     false },
 	{ "DELETE", "/proxies/{}/connections/{}",  end_named_one, false },
