@@ -1,7 +1,10 @@
-/* demo.c - show what a client sees under every behavior: backend, proxy and client in one program.
+/* demo.c - `vaurien demo`: shows what a client sees under every behavior.
  *
- * The backend and the proxy are child processes; the parent is the client. Backend and client know of
- * MySQL what a login and a SELECT need. The rows of `stages` are the whole show. */
+ * Backend, proxy and client are one program: backend and proxy are child processes, the parent is the
+ * client. Backend and client know of MySQL what a login and a SELECT need. A row of `stages` is a line
+ * of the show. */
+#include "demo.h"
+
 #include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
@@ -19,20 +22,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon.h"
-#include "demo.h"
-#include "base/loop.h"
+#include "base/clock.h"
 #include "config/settings.h"
+#include "daemon.h"
 
-enum outcome { REPLIED, FAILED, QUIET, FINISHED, TORN };
-enum deed { ASK, WAIT, CONNECT, IDLE };
+enum outcome { REPLIED, FAILED, NOTHING, FINISHED, WAS_RESET };  /* what the client sees */
+enum action { ASK, WAIT, CONNECT, IDLE };                       /* what it does */
 
 static const struct stage {
-	const char *words;              /* as vaurienctl set-behavior takes them; "": as before */
-	const char *json;               /* as PUT /behavior takes them; NULL: as before */
-	enum deed deed;
+	const char *command;            /* arguments of vaurienctl set-behavior; "": no change */
+	const char *json;               /* the same for PUT /behavior; NULL: no change */
+	enum action action;
 	enum outcome outcome;           /* what the client should see ... */
-	const char *text;               /* ... with these words in it ... */
+	const char *text;               /* ... with this text in it ... */
 	double soonest, latest;         /* ... after so many seconds */
 } stages[] = {
 	{ "dummy", "{\"name\": \"dummy\"}", ASK, REPLIED, "hello", 0, 1 },
@@ -44,29 +46,29 @@ static const struct stage {
 	{ "transient --agitate 2", "{\"name\": \"transient\", \"agitate\": 2}", ASK, FAILED, "", 0, 1 },
 	{ "", NULL, ASK, FAILED, "", 0, 1 },
 	{ "", NULL, ASK, REPLIED, "hello", 0, 1 },
-	{ "hang", "{\"name\": \"hang\"}", ASK, QUIET, "", 0.7, 1.7 },
+	{ "hang", "{\"name\": \"hang\"}", ASK, NOTHING, "", 0.7, 1.7 },
 	{ "dummy", "{\"name\": \"dummy\"}", WAIT, REPLIED, "hello", 0, 1 },
 	{ "abort", "{\"name\": \"abort\"}", ASK, FINISHED, "", 0, 1 },
-	{ "blackout", "{\"name\": \"blackout\"}", IDLE, TORN, "", 0, 1 },
-	{ "", NULL, CONNECT, TORN, "", 0, 1 },
+	{ "blackout", "{\"name\": \"blackout\"}", IDLE, WAS_RESET, "", 0, 1 },
+	{ "", NULL, CONNECT, WAS_RESET, "", 0, 1 },
 	{ "dummy", "{\"name\": \"dummy\"}", CONNECT, REPLIED, "logged in", 0, 1 },
 	{ "", NULL, ASK, REPLIED, "hello", 0, 1 },
 };
 
-static const char *const deeds[] = {
+static const char *const actions[] = {
 	[ASK] = "asks", [WAIT] = "waits on", [CONNECT] = "connects", [IDLE] = "is idle",
 };
 
 static const char *const outcomes[] = {
-	[REPLIED] = "", [FAILED] = "", [QUIET] = "nothing: gave up waiting",
-	[FINISHED] = "no reply", [TORN] = "no reply",
+	[REPLIED] = "", [FAILED] = "", [NOTHING] = "nothing: gave up waiting",
+	[FINISHED] = "no reply", [WAS_RESET] = "no reply",
 };
 
-struct sight {                          /* what the client saw */
+struct result {                         /* what the client saw */
 	enum outcome outcome;
 	char text[96];
 	double seconds;
-	const char *end;                /* of the connection */
+	const char *connection;         /* open, closed, reset */
 };
 
 struct show {
@@ -78,7 +80,7 @@ struct show {
 
 /* ---- packets: length (3 bytes), sequence number, payload ---- */
 
-enum { PACKET = 1024 };                 /* nothing here is longer */
+enum { PACKET = 1024 };                 /* bytes: no packet here is longer */
 
 struct packet { uint8_t seq; size_t n; uint8_t bytes[PACKET]; };
 
@@ -86,7 +88,7 @@ static bool read_fully(int fd, void *to, size_t n)
 {
 	ssize_t got = recv(fd, to, n, MSG_WAITALL);
 	if (got >= 0 && (size_t)got < n)
-		errno = 0;              /* the end, or half a packet and then the end */
+		errno = 0;              /* the end of the stream, perhaps in a packet */
 	return got == (ssize_t)n;
 }
 
@@ -114,7 +116,7 @@ static bool packet_send(int fd, uint8_t seq, const void *payload, size_t n)
 	return send(fd, bytes, 4 + n, MSG_NOSIGNAL) == (ssize_t)(4 + n);
 }
 
-/* A payload written out as a string literal: its length is known, NULs and all. */
+/* A payload from a string literal, which may contain NUL. */
 #define SEND(fd, seq, literal) packet_send(fd, seq, literal, sizeof(literal) - 1)
 
 /* ---- the backend: greets, lets everyone in, says hello ---- */
@@ -133,7 +135,7 @@ static bool backend_answer(int fd, const struct packet *command)
 		SEND(fd, 4, "\5hello") && SEND(fd, 5, END);
 }
 
-static void *backend_talk(void *arg)
+static void *backend_serve(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
 	struct packet p;
@@ -152,14 +154,14 @@ static void backend_run(int listener)
 		if (fd < 0)
 			continue;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
-		if (pthread_create(&thread, NULL, backend_talk, (void *)(intptr_t)fd) != 0)
+		if (pthread_create(&thread, NULL, backend_serve, (void *)(intptr_t)fd) != 0)
 			close(fd);
 		else
 			pthread_detach(thread);
 	}
 }
 
-/* ---- the proxy: the program as it is, with a command line of ours ---- */
+/* ---- the proxy: the whole program, with a command line of the demo's ---- */
 
 static int proxy_run(const struct show *show)
 {
@@ -167,12 +169,13 @@ static int proxy_run(const struct show *show)
 	snprintf(proxy, sizeof(proxy), "127.0.0.1:%d", show->proxy_port);
 	snprintf(backend, sizeof(backend), "127.0.0.1:%d", show->backend_port);
 	snprintf(port, sizeof(port), "%d", show->http_port);
-	const char *words[] = {
+	const char *args[] = {
 		"vaurien", "--protocol", "mysql", "--proxy", proxy, "--backend", backend,
-		"--http", "--http-host", "127.0.0.1", "--http-port", port, "--log-output", "/dev/null", NULL,
+		"--http", "--http-host", "127.0.0.1", "--http-port", port,
+		"--log-output", "/dev/null", NULL,
 	};
 	struct settings settings;
-	int rc = settings_read(&settings, (int)(sizeof(words) / sizeof(words[0])) - 1, (char **)words);
+	int rc = settings_read(&settings, (int)(sizeof(args) / sizeof(args[0])) - 1, (char **)args);
 	if (rc >= 0)
 		return rc;
 	rc = daemon_run(&settings);
@@ -208,23 +211,23 @@ static int connect_to(int port)
 	return fd;
 }
 
-static void patience(int fd, double seconds)
+static void set_timeout(int fd, double seconds)
 {
 	long us = (long)(seconds * 1e6);
 	struct timeval t = { .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 }
 
-/* True when the control API took it. */
+/* True: the control API replied 200. */
 static bool put_behavior(int http_port, const char *json)
 {
 	char text[512];
 	int fd = connect_to(http_port);
 	if (fd < 0)
 		return false;
-	patience(fd, 3);
-	int n = snprintf(text, sizeof(text), "PUT /behavior HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
-	                 "Content-Length: %zu\r\n\r\n%s", strlen(json), json);
+	set_timeout(fd, 3);
+	int n = snprintf(text, sizeof(text), "PUT /behavior HTTP/1.1\r\nHost: localhost\r\n"
+	                 "Connection: close\r\nContent-Length: %zu\r\n\r\n%s", strlen(json), json);
 	bool sent = send(fd, text, (size_t)n, MSG_NOSIGNAL) == n;
 	ssize_t got = sent ? recv(fd, text, 12, MSG_WAITALL) : -1;
 	close(fd);
@@ -233,31 +236,35 @@ static bool put_behavior(int http_port, const char *json)
 
 /* ---- the client ---- */
 
-static void see_error(struct sight *s, const struct packet *p)
+static void result_error(struct result *s, const struct packet *p)
 {
-	size_t at = p->n > 9 && p->bytes[3] == '#' ? 9 : 3;     /* a state, "#40001", is there after the login */
-	unsigned number = p->n > at ? p->bytes[1] | (unsigned)p->bytes[2] << 8 : 0;
+	/* An SQL state, "#40001", comes first once the client is logged in. */
+	size_t at = p->n > 9 && p->bytes[3] == '#' ? 9 : 3;
+	bool whole = p->n > at;
+	unsigned number = whole ? p->bytes[1] | (unsigned)p->bytes[2] << 8 : 0;
+
 	s->outcome = FAILED;
-	snprintf(s->text, sizeof(s->text), "error %u: %s", number, p->n > at ? (const char *)p->bytes + at : "");
+	snprintf(s->text, sizeof(s->text), "error %u: %s", number,
+	         whole ? (const char *)p->bytes + at : "");
 }
 
-static void see_end(struct sight *s)
+static void result_end(struct result *s)
 {
-	s->outcome = errno == EAGAIN ? QUIET : errno == 0 ? FINISHED : TORN;
+	s->outcome = errno == EAGAIN ? NOTHING : errno == 0 ? FINISHED : WAS_RESET;
 	snprintf(s->text, sizeof(s->text), "%s", outcomes[s->outcome]);
 }
 
-/* The answer to a SELECT: count, columns, end, row, end. Its first row is what is seen. */
-static void client_hear(int fd, struct sight *s)
+/* The response to a SELECT: count, columns, end, row, end. The result is its first row. */
+static void client_read(int fd, struct result *s)
 {
 	struct packet p;
 	for (int ends = 0; ends < 2; ) {
 		if (!packet_read(fd, &p)) {
-			see_end(s);
+			result_end(s);
 			return;
 		}
 		if (p.n > 0 && p.bytes[0] == 0xff) {
-			see_error(s, &p);
+			result_error(s, &p);
 			return;
 		}
 		if (p.n == 5 && p.bytes[0] == 0xfe)
@@ -268,15 +275,15 @@ static void client_hear(int fd, struct sight *s)
 	s->outcome = REPLIED;
 }
 
-static int client_connect(int port, struct sight *s)
+static int client_connect(int port, struct result *s)
 {
 	struct packet p = { 0 };
 	int fd = connect_to(port);
 	if (fd < 0) {
-		see_end(s);
+		result_end(s);
 		return fd;
 	}
-	patience(fd, 3);
+	set_timeout(fd, 3);
 	bool in = packet_read(fd, &p) && p.bytes[0] == 0x0a &&
 		SEND(fd, 1, "\x01\xa2\x08\0" "\0\0\0\1" "\x21" "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
 		     "demo\0" "\0" "mysql_native_password\0") && packet_read(fd, &p);
@@ -284,9 +291,9 @@ static int client_connect(int port, struct sight *s)
 		s->outcome = REPLIED;
 		snprintf(s->text, sizeof(s->text), "logged in");
 	} else if (p.n > 0 && p.bytes[0] == 0xff) {
-		see_error(s, &p);
+		result_error(s, &p);
 	} else {
-		see_end(s);
+		result_end(s);
 	}
 	return fd;
 }
@@ -298,36 +305,38 @@ static const char *connection_end(int fd)
 		return "none";
 	poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20);
 	ssize_t n = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-	return n > 0 || (n < 0 && errno == EAGAIN) ? "open" : n == 0 ? "closed (FIN)" : "reset (RST)";
+	if (n > 0 || (n < 0 && errno == EAGAIN))
+		return "open";
+	return n == 0 ? "closed (FIN)" : "reset (RST)";
 }
 
-static void client_act(struct show *show, const struct stage *stage, struct sight *s)
+static void client_act(struct show *show, const struct stage *stage, struct result *s)
 {
-	int fd = stage->deed == IDLE ? show->spare : show->fd;
+	int fd = stage->action == IDLE ? show->spare : show->fd;
 	vn_nsec start = clock_monotonic();
-	if (stage->deed == CONNECT) {
+	if (stage->action == CONNECT) {
 		fd = client_connect(show->proxy_port, s);
 		if (s->outcome == REPLIED) {
 			close(show->fd);
 			show->fd = fd;
 		}
 	} else {
-		patience(fd, stage->outcome == QUIET ? stage->soonest : 3);
-		if (stage->deed == ASK && !SEND(fd, 0, "\3SELECT 'hello'"))
-			see_end(s);
+		set_timeout(fd, stage->outcome == NOTHING ? stage->soonest : 3);
+		if (stage->action == ASK && !SEND(fd, 0, "\3SELECT 'hello'"))
+			result_end(s);
 		else
-			client_hear(fd, s);
+			client_read(fd, s);
 	}
 	s->seconds = (double)(clock_monotonic() - start) / 1e9;
-	/* A reset is told once: who has heard it does not hear it again. */
-	s->end = s->outcome == TORN ? "reset (RST)" : connection_end(fd);
+	/* The kernel reports a reset once: connection_end() would not see it again. */
+	s->connection = s->outcome == WAS_RESET ? "reset (RST)" : connection_end(fd);
 	if (fd >= 0 && fd != show->fd && fd != show->spare)
 		close(fd);
 }
 
 /* ---- the show ---- */
 
-static bool stage_fits(const struct stage *stage, const struct sight *s)
+static bool stage_fits(const struct stage *stage, const struct result *s)
 {
 	return s->outcome == stage->outcome && strstr(s->text, stage->text) &&
 		s->seconds >= stage->soonest - 0.005 && s->seconds <= stage->latest;
@@ -335,13 +344,13 @@ static bool stage_fits(const struct stage *stage, const struct sight *s)
 
 static bool stage_play(struct show *show, const struct stage *stage)
 {
-	struct sight s = { .outcome = QUIET };
+	struct result s = { .outcome = NOTHING };
 	bool fits = !stage->json || put_behavior(show->http_port, stage->json);
 	client_act(show, stage, &s);
 	fits = stage_fits(stage, &s) && fits;
 	if (strlen(s.text) > 44)
 		strcpy(s.text + 41, "...");
-	printf("%-37s %-9s %-45s %7.3f s  %-13s%s\n", stage->words, deeds[stage->deed], s.text, s.seconds, s.end,
+	printf("%-37s %-9s %-45s %7.3f s  %-13s%s\n", stage->command, actions[stage->action], s.text, s.seconds, s.connection,
 	       fits ? "" : " <- not what it should be");
 	fflush(stdout);
 	return fits;
@@ -369,13 +378,13 @@ static void finish(pid_t pid)
 		waitpid(pid, NULL, 0);
 }
 
-/* Both children up, and the client with its two connections in. */
+/* Start both children, and connect the client twice. */
 static bool show_begin(struct show *show)
 {
-	struct sight s;
+	struct result s;
 	show->listener = listen_anywhere(&show->backend_port);
 	int one = listen_anywhere(&show->proxy_port), two = listen_anywhere(&show->http_port);
-	close(one);                     /* chosen by the kernel, and not given again so soon */
+	close(one);                     /* the kernel does not give the port to others so soon */
 	close(two);
 	show->backend = begin(show, backend_main);
 	show->proxy = begin(show, proxy_run);

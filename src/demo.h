@@ -1,7 +1,8 @@
-/* demo.h - `vaurien demo`: every behavior shown on a backend and a client of its own. */
+/* demo.h - `vaurien demo`: shows what a client sees under every behavior. */
 #ifndef DEMO_H
 #define DEMO_H
 
-int demo_run(void);             /* prints a table; 0 when each row is what it should be */
+/* Prints a table. 0: each row is as it should be; else 1. */
+int demo_run(void);
 
 #endif
