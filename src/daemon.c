@@ -1,6 +1,7 @@
 /* daemon.c - the running program: proxies, control API, statsd, signals, from start to end.
  *
- * The composition root: the only file that knows the control service and all that is built on it. */
+ * The composition root: the only file that knows the control service and all that is built on
+ * it. */
 #include "daemon.h"
 
 #include <assert.h>
@@ -25,7 +26,7 @@
 struct daemon {
 	struct settings *settings;
 	struct control *control;
-	struct server *server;             /* NULL: not served */
+	struct server *server;          /* NULL: not served */
 	struct statsd *statsd;          /* NULL: off */
 	struct watch log, signals;
 	struct shutdown shutdown;
@@ -74,7 +75,8 @@ static void signal_ready(struct watch *w, unsigned events)
 	}
 }
 
-/* Before there are threads: they inherit the mask, so that only the control loop gets the signals. */
+/* Before there are threads: they inherit the mask, so that only the control loop gets the
+ * signals. */
 static void signals_open(struct daemon *d)
 {
 	sigset_t set;
@@ -127,7 +129,8 @@ static void log_settings(const struct settings *s)
 	log_info("* seed: %llu", (unsigned long long)s->seed);
 }
 
-/* A proxy that cannot listen is an error, or (settings->lenient) is logged, and the start goes on. */
+/* A proxy that cannot listen is an error, or (settings->lenient) is logged, and the start goes
+ * on. */
 static bool lenient(const struct daemon *d, const char *error)
 {
 	if (d->settings->lenient)
@@ -135,7 +138,8 @@ static bool lenient(const struct daemon *d, const char *error)
 	return d->settings->lenient;
 }
 
-/* All of them listen before a client is accepted. The first that cannot listen is the last tried. */
+/* All of them listen before a client is accepted. The first that cannot listen is the last
+ * tried. */
 static bool create_proxies(struct daemon *d, char error[ERROR_MAX])
 {
 	struct waiter start = { .by = "start" };
@@ -147,7 +151,8 @@ static bool create_proxies(struct daemon *d, char error[ERROR_MAX])
 			return lenient(d, error);
 		int why = proxy_create(control_proxies(d->control), s, &at, &start, NULL);
 		if (why) {
-			error_format(error, "cannot listen on '%s': %s", s->listen.text, strerror(why));
+			error_format(error, "cannot listen on '%s': %s", s->listen.text,
+			             strerror(why));
 			return lenient(d, error);
 		}
 		spec_ref(s);

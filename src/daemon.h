@@ -4,8 +4,8 @@
 
 #include "config/settings.h"
 
-/* Runs until SIGTERM or SIGINT. `settings` must stay, and may be changed by a reload. Returns the exit
- * code: 0, or 1 with one sentence on standard error. */
+/* Runs until SIGTERM or SIGINT. `settings` must stay, and may be changed by a reload. Returns
+ * the exit code: 0, or 1 with one sentence on standard error. */
 int daemon_run(struct settings *settings);
 
 #endif

@@ -1,8 +1,8 @@
 /* demo.c - `vaurien demo`: shows what a client sees under every behavior.
  *
- * Backend, proxy and client are one program: backend and proxy are child processes, the parent is the
- * client. Backend and client know of MySQL what a login and a SELECT need. A row of `stages` is a line
- * of the show. */
+ * Backend, proxy and client are one program: backend and proxy are child processes, the parent
+ * is the client. Backend and client know of MySQL what a login and a SELECT need. A row of
+ * `stages` is a line of the show. */
 #include "demo.h"
 
 #include <arpa/inet.h>
@@ -38,12 +38,15 @@ static const struct stage {
 	double soonest, latest;         /* ... after so many seconds */
 } stages[] = {
 	{ "dummy", "{\"name\": \"dummy\"}", ASK, REPLIED, "hello", 0, 1 },
-	{ "delay --sleep 0.3", "{\"name\": \"delay\", \"sleep\": 0.3}", ASK, REPLIED, "hello", 0.3, 1.3 },
+	{ "delay --sleep 0.3", "{\"name\": \"delay\", \"sleep\": 0.3}",
+	  ASK, REPLIED, "hello", 0.3, 1.3 },
 	{ "error --failure deadlock", "{\"name\": \"error\", \"failure\": \"deadlock\"}",
 	  ASK, FAILED, "1213", 0, 1 },
-	{ "error --failure too_many_connections", "{\"name\": \"error\", \"failure\": \"too_many_connections\"}",
+	{ "error --failure too_many_connections",
+	  "{\"name\": \"error\", \"failure\": \"too_many_connections\"}",
 	  CONNECT, FAILED, "1040", 0, 1 },
-	{ "transient --agitate 2", "{\"name\": \"transient\", \"agitate\": 2}", ASK, FAILED, "", 0, 1 },
+	{ "transient --agitate 2", "{\"name\": \"transient\", \"agitate\": 2}",
+	  ASK, FAILED, "", 0, 1 },
 	{ "", NULL, ASK, FAILED, "", 0, 1 },
 	{ "", NULL, ASK, REPLIED, "hello", 0, 1 },
 	{ "hang", "{\"name\": \"hang\"}", ASK, NOTHING, "", 0.7, 1.7 },
@@ -75,7 +78,7 @@ struct show {
 	int backend_port, proxy_port, http_port;
 	int listener;                   /* the backend's */
 	pid_t backend, proxy;
-	int fd, spare;                  /* the client's connection, and one that idles as in a pool */
+	int fd, spare;                  /* the client's connection; one that idles as in a pool */
 };
 
 /* ---- packets: length (3 bytes), sequence number, payload ---- */
@@ -121,7 +124,8 @@ static bool packet_send(int fd, uint8_t seq, const void *payload, size_t n)
 
 /* ---- the backend: greets, lets everyone in, says hello ---- */
 
-#define GREETING "\x0a" "11.0-demo\0" "\1\0\0\0" "12345678\0" "\x09\xa2" "\x21" "\2\0" "\x08\0" "\x15" \
+#define GREETING "\x0a" "11.0-demo\0" "\1\0\0\0" "12345678\0" "\x09\xa2" "\x21" "\2\0" \
+	"\x08\0" "\x15" \
 	"\0\0\0\0\0\0\0\0\0\0" "123456789012\0" "mysql_native_password\0"
 #define OK      "\0\0\0\2\0\0\0"
 #define END     "\xfe\0\0\2\0"
@@ -139,7 +143,8 @@ static void *backend_serve(void *arg)
 {
 	int fd = (int)(intptr_t)arg;
 	struct packet p;
-	bool on = SEND(fd, 0, GREETING) && packet_read(fd, &p) && SEND(fd, (uint8_t)(p.seq + 1), OK);
+	bool on = SEND(fd, 0, GREETING) && packet_read(fd, &p)
+		&& SEND(fd, (uint8_t)(p.seq + 1), OK);
 	while (on && packet_read(fd, &p) && p.bytes[0] != 1)
 		on = backend_answer(fd, &p);
 	close(fd);
@@ -187,7 +192,8 @@ static int proxy_run(const struct show *show)
 
 static int listen_anywhere(int *port)
 {
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in addr = { .sin_family = AF_INET,
+	                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(addr);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, 16) < 0 ||
@@ -275,6 +281,9 @@ static void client_read(int fd, struct result *s)
 	s->outcome = REPLIED;
 }
 
+#define LOGIN "\x01\xa2\x08\0" "\0\0\0\1" "\x21" "\0\0\0\0\0\0\0\0\0\0\0\0" \
+	"\0\0\0\0\0\0\0\0\0\0\0" "demo\0" "\0" "mysql_native_password\0"
+
 static int client_connect(int port, struct result *s)
 {
 	struct packet p = { 0 };
@@ -284,9 +293,8 @@ static int client_connect(int port, struct result *s)
 		return fd;
 	}
 	set_timeout(fd, 3);
-	bool in = packet_read(fd, &p) && p.bytes[0] == 0x0a &&
-		SEND(fd, 1, "\x01\xa2\x08\0" "\0\0\0\1" "\x21" "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"
-		     "demo\0" "\0" "mysql_native_password\0") && packet_read(fd, &p);
+	bool in = packet_read(fd, &p) && p.bytes[0] == 0x0a && SEND(fd, 1, LOGIN)
+		&& packet_read(fd, &p);
 	if (in && p.n > 0 && p.bytes[0] == 0) {
 		s->outcome = REPLIED;
 		snprintf(s->text, sizeof(s->text), "logged in");
@@ -350,8 +358,8 @@ static bool stage_play(struct show *show, const struct stage *stage)
 	fits = stage_fits(stage, &s) && fits;
 	if (strlen(s.text) > 44)
 		strcpy(s.text + 41, "...");
-	printf("%-37s %-9s %-45s %7.3f s  %-13s%s\n", stage->command, actions[stage->action], s.text, s.seconds, s.connection,
-	       fits ? "" : " <- not what it should be");
+	printf("%-37s %-9s %-45s %7.3f s  %-13s%s\n", stage->command, actions[stage->action],
+	       s.text, s.seconds, s.connection, fits ? "" : " <- not what it should be");
 	fflush(stdout);
 	return fits;
 }
@@ -390,7 +398,8 @@ static bool show_begin(struct show *show)
 	show->proxy = begin(show, proxy_run);
 	for (int tries = 0; !put_behavior(show->http_port, stages[0].json); tries++) {
 		if (tries == 500 || waitpid(show->proxy, NULL, WNOHANG) != 0) {
-			fprintf(stderr, "vaurien: demo: the proxy does not answer on port %d\n", show->http_port);
+			fprintf(stderr, "vaurien: demo: the proxy does not answer on port %d\n",
+			        show->http_port);
 			return false;
 		}
 		usleep(10000);
@@ -405,7 +414,8 @@ int demo_run(void)
 	struct show show = { .fd = -1, .spare = -1 };
 	bool fits = show_begin(&show);
 	if (fits) {
-		printf("A MySQL client on 127.0.0.1:%d, vaurien, and a backend on 127.0.0.1:%d.\n\n",
+		printf("A MySQL client on 127.0.0.1:%d, vaurien,"
+		       " and a backend on 127.0.0.1:%d.\n\n",
 		       show.proxy_port, show.backend_port);
 		printf("%-37s %-9s %-45s %9s  %s\n",
 		       "vaurienctl set-behavior ...", "client", "sees", "after", "connection");
@@ -415,7 +425,8 @@ int demo_run(void)
 	finish(show.proxy);
 	finish(show.backend);
 	if (fits)
-		printf("\nNow before a database of yours: vaurien --protocol mysql --proxy localhost:3307 "
-		       "--backend localhost:3306 --http\n");
+		printf("\nNow before a database of yours:"
+		       " vaurien --protocol mysql --proxy localhost:3307"
+		       " --backend localhost:3306 --http\n");
 	return fits ? 0 : 1;
 }

@@ -1,4 +1,5 @@
-/* auth.c - which requests are refused: those that a web page could have made, and those without the token. */
+/* auth.c - which requests are refused: those that a web page could have made, and those
+ * without the token. */
 #include "api/auth.h"
 
 #include <arpa/inet.h>
@@ -11,7 +12,8 @@
 
 /* ---- Host, Origin, token ---- */
 
-/* A name for this machine that DNS cannot make point elsewhere: this is what stops DNS rebinding. */
+/* A name for this machine that DNS cannot make point elsewhere: this is what stops DNS
+ * rebinding. */
 static bool host_local(const char *host)
 {
 	char name[64];
@@ -64,9 +66,11 @@ bool auth_check(struct request *r, const char *version)
 		request_error(r, 400, "header", "Host", "a Host header is expected in HTTP/1.1");
 	} else if (host && r->http->local && !host_local(host)) {
 		request_error(r, 403, "header", "Host",
-		              "expected localhost, 127.0.0.1 or [::1]: the API listens on loopback only");
+		              "expected localhost, 127.0.0.1 or [::1]:"
+		              " the API listens on loopback only");
 	} else if (origin && !origin_same(origin, host)) {
-		request_error(r, 403, "header", "Origin", "requests from other origins are not served");
+		request_error(r, 403, "header", "Origin",
+		              "requests from other origins are not served");
 	} else if (!token_good(r, control_settings(request_control(r))->http_token)) {
 		request_set_header(r, "WWW-Authenticate", "Bearer");
 		request_error(r, 401, "header", "Authorization",
@@ -79,8 +83,8 @@ bool auth_check(struct request *r, const char *version)
 
 /* ---- as Toxiproxy does ---- */
 
-/* A browser. Our own page is served: its requests are of the same origin. Requests with an Origin are
- * of the same origin, too: auth_check() has refused the others. */
+/* A browser. Our own page is served: its requests are of the same origin. Requests with an
+ * Origin are of the same origin, too: auth_check() has refused the others. */
 static bool browser(struct request *r)
 {
 	const char *agent = request_header(r, "User-Agent");

@@ -1,4 +1,5 @@
-/* auth.h - which requests are refused: those that a web page could have made, and those without the token. */
+/* auth.h - which requests are refused: those that a web page could have made, and those
+ * without the token. */
 #ifndef API_AUTH_H
 #define API_AUTH_H
 
@@ -7,8 +8,8 @@
 /* Host, Origin and Authorization. `version`: "HTTP/1.1". False: the request was answered. */
 bool auth_check(struct request *, const char *version);
 
-/* As Toxiproxy does: browsers are refused, and the answer gets a random X-Toxiproxy-Request-Id. False:
- * the request was answered. A dialect's `check`. */
+/* As Toxiproxy does: browsers are refused, and the answer gets a random
+ * X-Toxiproxy-Request-Id. False: the request was answered. A dialect's `check`. */
 bool toxiproxy_check(struct request *);
 
 #endif

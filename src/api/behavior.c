@@ -121,7 +121,8 @@ static void put_backend(struct request *r)
 	else if (backend)
 		request_error(r, 400, "body", "backend", error);
 	else
-		request_error(r, 400, "body", "backend", "the value should contain a \"backend\" key");
+		request_error(r, 400, "body", "backend",
+		              "the value should contain a \"backend\" key");
 	json_decref(object);
 }
 

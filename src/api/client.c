@@ -1,8 +1,10 @@
-/* client.c - the API's clients: notices when one leaves, and evicts an idle one when there are too many.
+/* client.c - the API's clients: notices when one leaves, and evicts an idle one when there are
+ * too many.
  *
- * A connection that sends nothing, a request that comes a byte a minute, a stream that nobody reads:
- * each takes a place, and there are CLIENTS_MAX of them. When all are taken, the client is evicted that
- * has kept the server waiting longest. If there is none, the oldest one that reads a stream is. */
+ * A connection that sends nothing, a request that comes a byte a minute, a stream that nobody
+ * reads: each takes a place, and there are CLIENTS_MAX of them. When all are taken, the client
+ * is evicted that has kept the server waiting longest. If there is none, the oldest one that
+ * reads a stream is. */
 #include "api/client.h"
 
 #include <microhttpd.h>
@@ -48,7 +50,8 @@ static void client_gone(struct watch *w, unsigned events)
 	struct client *c = OWNER(client, watch, w);
 	struct request *r = c->request;
 
-	MHD_set_connection_option(c->connection, MHD_CONNECTION_OPTION_TIMEOUT, (unsigned)CLIENT_GONE);
+	MHD_set_connection_option(c->connection, MHD_CONNECTION_OPTION_TIMEOUT,
+	                          (unsigned)CLIENT_GONE);
 	if (r && r->stream) {
 		r->left = true;
 		stream_wake(r->stream);

@@ -1,7 +1,8 @@
-/* client.h - the API's clients: notices when one leaves, and evicts an idle one when there are too many.
+/* client.h - the API's clients: notices when one leaves, and evicts an idle one when there are
+ * too many.
  *
- * One struct client per TCP connection, from its accept to its close by libmicrohttpd. Control thread
- * only. */
+ * One struct client per TCP connection, from its accept to its close by libmicrohttpd. Control
+ * thread only. */
 #ifndef API_CLIENT_H
 #define API_CLIENT_H
 
@@ -18,7 +19,9 @@ enum { CLIENTS_MAX = 256 };             /* with one more, one is evicted */
 
 void clients_init(struct clients *);
 struct client *client_new(struct clients *, struct http *, struct MHD_Connection *);
-void client_free(struct client *);      /* libmicrohttpd has closed it; freed at the end of the loop's turn */
+
+/* libmicrohttpd has closed it. Freed at the end of the loop's turn. */
+void client_free(struct client *);
 
 /* Its request is complete, and is being answered; NULL: it was answered. */
 void client_set_request(struct client *, struct request *);

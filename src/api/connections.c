@@ -13,7 +13,7 @@
 enum {
 	LIST_DEFAULT = 10000,           /* connections in one answer, without ?limit= ... */
 	LIST_MAX     = 100000,          /* ... and at most */
-	SLICE        = 256,             /* listed by each worker in one call: its connections wait meanwhile */
+	SLICE        = 256,             /* listed by a worker in one call: others wait meanwhile */
 	PIECE        = 4096,            /* bytes: more than one connection takes as JSON */
 };
 
@@ -51,8 +51,8 @@ static struct proxy *path_proxy(struct request *r)
 
 /* ---- list ---- */
 
-/* One answer in the making. Workers fill their lists, slice by slice, in one broadcast after another;
- * then the answer is streamed. */
+/* One answer in the making. Workers fill their lists, slice by slice, in one broadcast after
+ * another; then the answer is streamed. */
 struct listing {
 	struct broadcast broadcast;
 	struct stream stream;
@@ -161,7 +161,8 @@ static size_t listing_piece(const struct listing *l, char *to, size_t room)
 
 	if (l->at < l->n) {
 		json_t *conn = conn_json(l->sorted[l->at]);
-		n += json_dumpb(conn, to + n, room - n, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+		n += json_dumpb(conn, to + n, room - n,
+		                JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
 		json_decref(conn);
 	}
 	if (l->at + 1 >= l->n)
@@ -232,7 +233,8 @@ static void list(struct request *r, const struct proxy *p)
 	}
 	struct listing *l = xcalloc(1, sizeof *l + n * sizeof *l->lists);
 	*l = (struct listing){
-		.broadcast = { listing_ask, listing_listed }, .stream = { listing_pull, listing_gone },
+		.broadcast = { listing_ask, listing_listed },
+		.stream = { listing_pull, listing_gone },
 		.request = r, .control = request_control(r), .proxy_number = proxy_number(p),
 		.proxy = p, .most = most, .workers = n,
 	};
@@ -264,7 +266,8 @@ static void closing_answer(const struct closing *c)
 	char error[ERROR_MAX];
 
 	if (c->number && !c->closed) {
-		error_format(error, "there is no connection %" PRIu64 ", or none any more", c->number);
+		error_format(error, "there is no connection %" PRIu64 ", or none any more",
+		             c->number);
 		request_error(c->request, 404, "url", "connection", error);
 		return;
 	}

@@ -6,7 +6,8 @@
 #include "base/memory.h"
 #include "control/events.h"
 
-#define PING (15 * VN_S)                /* without an event, a comment is sent: it fails if the client is gone */
+#define PING (15 * VN_S)                /* without events, until a comment is sent: sending fails if
+                                           the client is gone */
 
 struct follower {                       /* one stream */
 	struct stream stream;

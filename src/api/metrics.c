@@ -1,7 +1,7 @@
 /* metrics.c - GET /metrics: all counters, in Prometheus' text format 0.0.4.
  *
- * A row of the table at the end is a family of metrics. There are as many values of a label as there
- * are proxies and rules. */
+ * A row of the table at the end is a family of metrics. There are as many values of a label as
+ * there are proxies and rules. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,7 +33,8 @@ struct family {
 
 /* ---- lines ---- */
 
-/* Writes `before`, which is { or a comma, and name="value". Bytes that are not UTF-8 are written as "?". */
+/* Writes `before`, which is { or a comma, and name="value". Bytes that are not UTF-8 are
+ * written as "?". */
 static void label(const struct scrape *s, char before, const char *name, const char *value)
 {
 	fprintf(s->to, "%c%s=\"", before, name);
@@ -425,7 +426,8 @@ static const struct family families[] = {
 
 static void get_metrics(struct request *r)
 {
-	struct scrape s = { .control = request_control(r), .n = control_proxy_count(request_control(r)) };
+	struct control *c = request_control(r);
+	struct scrape s = { .control = c, .n = control_proxy_count(c) };
 	char *text;
 	size_t n;
 

@@ -68,8 +68,8 @@ void http_run_soon(struct http *h)
 	timer_set(h->loop, &h->timer, h->loop->now + 1);
 }
 
-/* The answer is known. If the request is not suspended, libmicrohttpd's callback is still running, and
- * will send it. */
+/* The answer is known. If the request is not suspended, libmicrohttpd's callback is still
+ * running, and will send it. */
 static void request_ready(struct request *r)
 {
 	r->ready = true;
@@ -210,7 +210,8 @@ static struct waiter *request_waiter(struct request *r)
 	return &r->waiter;
 }
 
-struct waiter *request_wait(struct request *r, unsigned status, const char *type, char *text, size_t n)
+struct waiter *request_wait(struct request *r, unsigned status, const char *type, char *text,
+                            size_t n)
 {
 	assert(!answered(r));
 	r->status = status;
@@ -220,7 +221,8 @@ struct waiter *request_wait(struct request *r, unsigned status, const char *type
 	return request_waiter(r);
 }
 
-void request_change(struct request *r, struct proxy *p, struct spec *to, unsigned status, json_t *body)
+void request_change(struct request *r, struct proxy *p, struct spec *to, unsigned status,
+                    json_t *body)
 {
 	assert(body && !answered(r));
 	r->status = status;
@@ -267,7 +269,8 @@ static ssize_t stream_read(void *request, uint64_t at, char *bytes, size_t room)
 static struct MHD_Response *response_make(struct request *r)
 {
 	if (r->stream)
-		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, stream_read, r, NULL);
+		return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, stream_read, r,
+		                                         NULL);
 	if (r->json) {
 		r->text = json_dumps(r->json, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
 		assert(r->text);

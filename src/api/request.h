@@ -1,9 +1,9 @@
 /* request.h - one HTTP request, from its first line to the end of its answer.
  *
- * server.c makes it when the first line is here. router.c finds its route, whose handler answers it
- * exactly once: now, or later when the workers have replied. The server sends the answer and frees the
- * request. A client that leaves before that takes the connection away; the request then stays until it
- * is answered. Control thread only. */
+ * server.c makes it when the first line is here. router.c finds its route, whose handler
+ * answers it exactly once: now, or later when the workers have replied. The server sends the
+ * answer and frees the request. A client that leaves before that takes the connection away;
+ * the request then stays until it is answered. Control thread only. */
 #ifndef API_REQUEST_H
 #define API_REQUEST_H
 
@@ -71,12 +71,12 @@ struct request {
 struct control *request_control(struct request *);
 struct proxy *request_proxy(struct request *);          /* of a route that is `of_proxy` */
 struct spec *request_spec(struct request *);            /* of that proxy */
-const char *request_param(struct request *, unsigned i);        /* at the i-th {} of the path, decoded */
-const char *request_query(struct request *, const char *name);  /* of ?name=value; NULL: not there */
-const char *request_header(struct request *, const char *name); /* NULL: not there */
-const char *request_client(struct request *);   /* its address, kept while the request is; "unix" */
+const char *request_param(struct request *, unsigned i);        /* at the i-th {}, decoded */
+const char *request_query(struct request *, const char *name);  /* ?name=value; NULL: none */
+const char *request_header(struct request *, const char *name); /* NULL: none */
+const char *request_client(struct request *);   /* its address or "unix"; the request's memory */
 struct vn_span request_body(struct request *);
-json_t *request_object(struct request *);       /* the body, a new reference; NULL: a 400 was sent */
+json_t *request_object(struct request *);       /* the body, a new reference; NULL: answered */
 
 /* ---- for handlers: one of these answers, now or later ---- */
 
@@ -93,10 +93,12 @@ void request_error(struct request *, unsigned status, const char *location, cons
 void request_no_proxy(struct request *, const char *name);
 
 /* Change the proxy, and answer when every worker has the change. Takes both references. */
-void request_change(struct request *, struct proxy *, struct spec *to, unsigned status, json_t *body);
+void request_change(struct request *, struct proxy *, struct spec *to, unsigned status,
+                    json_t *body);
 
 /* The same for a change that the caller makes with this waiter. Takes `text` over. */
-struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text, size_t n);
+struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text,
+                            size_t n);
 
 void request_stream(struct request *, const char *type, struct stream *);
 
@@ -105,7 +107,8 @@ void request_set_header(struct request *, const char *name, const char *value);
 
 /* An answer that goes on for as long as its client stays. The handler's memory. */
 struct stream {
-	/* Write at most `room` bytes, and return how many. 0: none now, stream_wake() comes later; -1: end. */
+	/* Write at most `room` bytes, and return how many. 0: none now, stream_wake() comes later;
+	 * -1: the end. */
 	ssize_t (*pull)(struct stream *, char *bytes, size_t room);
 	void (*gone)(struct stream *);  /* the last call: frees it */
 	struct request *request;        /* set by request_stream(); NULL: freed */
@@ -120,6 +123,8 @@ void request_free(struct request *);
 void request_suspend(struct request *);
 void request_resume(struct request *);
 int request_send(struct request *);     /* what libmicrohttpd's callback is to return */
-void http_run_soon(struct http *);      /* libmicrohttpd runs in the loop's next turn, not in this call */
+
+/* Let libmicrohttpd run in the loop's next turn; it must not in the call of a handler. */
+void http_run_soon(struct http *);
 
 #endif

@@ -67,7 +67,7 @@ static char *path_clean(const char *path, size_t n)
 		while (end < n && path[end] != '/')
 			end++;
 		size_t len = end - at;
-		folder = len == 0 || (path[at] == '.' && (len == 1 || (len == 2 && path[at + 1] == '.')));
+		folder = len <= 2 && strncmp(path + at, "..", len) == 0;        /* "", ".", ".." */
 		if (folder && len == 2)
 			while (to > made && *--to != '/')
 				;
@@ -186,8 +186,8 @@ static struct proxy *proxy_by_name_or_port(struct control *c, const char *name)
 	return found;
 }
 
-/* The route of a path such as /PROXY/behavior. NULL: there is none, or the request was answered: the
- * path has a route, but there is no such proxy. */
+/* The route of a path such as /PROXY/behavior. NULL: there is none, or the request was
+ * answered: the path has a route, but there is no such proxy. */
 static const struct route *proxy_route(struct request *r, const char *method, const char *path)
 {
 	const char *slash = *path ? strchr(path + 1, '/') : NULL;

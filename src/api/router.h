@@ -4,24 +4,26 @@
 
 #include "api/request.h"
 
-/* A row of a table. Handlers never block: one that needs the workers' reply returns, and answers when
- * the reply is there. */
+/* A row of a table. Handlers never block: one that needs the workers' reply returns, and
+ * answers when the reply is there. */
 struct route {
 	const char *method, *path;      /* method NULL: any. Each {} of the path is one segment */
 	void (*handle)(struct request *);       /* answers, now or later, exactly once */
-	bool of_proxy;                  /* served at /PROXY/path, too: PROXY is a name or a TCP port */
+	bool of_proxy;                  /* also at /PROXY/path: PROXY is a name or a TCP port */
 	bool needs_none;                /* ... and served even when there is no proxy */
 };
 
-/* A table of routes, and what its answers have in common. Static: announced by DIALECT() at the foot
- * of its file. */
+/* A table of routes, and what its answers have in common. Static: announced by DIALECT() at
+ * the foot of its file. */
 struct dialect {
 	const char *name;
 	const struct route *routes;     /* ends with a row without path */
-	const char *prefix;             /* paths that begin so belong to it even without a route; NULL: none */
+	const char *prefix;             /* paths that begin so are its own, even without a route;
+	                                   NULL: none */
 	bool (*check)(struct request *);        /* called before a handler. False: it has answered.
 	                                           NULL: no check */
-	void (*not_found)(struct request *, unsigned status);   /* answers 404 and 405; NULL: Vaurien's */
+	/* Answers with a 404 or 405; NULL: as Vaurien does. */
+	void (*not_found)(struct request *, unsigned status);
 	bool no_head;                   /* HEAD is not served where GET is */
 	struct dialect *next;
 };

@@ -67,7 +67,8 @@ static json_t *body_options(const json_t *body, struct mistake *m)
 	return all;
 }
 
-static bool options_set(struct rule_spec *rule, const struct spec *on, const json_t *body, struct mistake *m)
+static bool options_set(struct rule_spec *rule, const struct spec *on, const json_t *body,
+                        struct mistake *m)
 {
 	json_t *options = body_options(body, m), *value;
 	const char *key;
@@ -80,8 +81,8 @@ static bool options_set(struct rule_spec *rule, const struct spec *on, const jso
 	return good && rule_finish(rule, on->protocol, &m->key, m->error);
 }
 
-/* The body's "name", else its behavior's with a number if that is taken. A new reference; NULL: *m is
- * set. */
+/* The body's "name", else its behavior's with a number if that is taken. A new reference;
+ * NULL: *m is set. */
 static json_t *body_name(const struct spec *on, const json_t *body, const struct vn_behavior *b,
                          struct mistake *m)
 {
@@ -115,7 +116,8 @@ static const struct vn_behavior *body_behavior(const json_t *body, struct mistak
 	return b;
 }
 
-/* The proxy with the body's rule added. *name gets a new reference. NULL: *m is set, and *name is not. */
+/* The proxy with the body's rule added. *name gets a new reference. NULL: *m is set, and *name
+ * is not. */
 static struct spec *add_rule(const struct spec *on, const json_t *body, json_t *name[1],
                              struct mistake *m)
 {
@@ -202,7 +204,8 @@ static void delete_rule(struct request *r)
 
 /* ---- all ---- */
 
-/* If the last rule of `to` is the same as in `from`, use that: it keeps its counters and what it holds. */
+/* If the last rule of `to` is the same as in `from`, use that: it keeps its counters and what
+ * it holds. */
 static struct spec *keep_same(struct spec *to, const struct spec *from)
 {
 	struct rule_spec *now = &to->rules[to->n_rules - 1];

@@ -1,13 +1,12 @@
 /* server.c - the HTTP server of the control API: libmicrohttpd on the control thread's loop.
  *
- * libmicrohttpd reads and writes; its epoll descriptor is watched by our loop. It calls request_begin,
- * and then request_take for each stage of a request:
+ * libmicrohttpd reads and writes; its epoll descriptor is watched by our loop. It calls
+ * request_begin, and then request_take for each stage of a request:
  *
  *	first line    a struct request is made
  *	body, pieces  kept
  *	all read      the route's handler is called; the request is answered at once, or suspended
- *	resumed       answered
- */
+ *	resumed       answered */
 #include "api/server.h"
 
 #include <microhttpd.h>
@@ -26,8 +25,8 @@
 #include "net/bind.h"
 
 enum {
-	BODY_MAX    = 1 << 20,          /* bytes of a request's body; more is a 413, which is sent ... */
-	BODY_READ   = 16 << 20,         /* ... when the body ends, if it has at most so many bytes */
+	BODY_MAX    = 1 << 20,          /* bytes of a body; more is a 413 ... */
+	BODY_READ   = 16 << 20,         /* ... sent at the body's end, if that comes by then */
 	CLIENT_IDLE = 60,               /* seconds */
 };
 
@@ -184,7 +183,8 @@ static void log_started(const struct server *s, const char *host, const struct e
 	log_info("Started the HTTP server: http://%s%s%s:%d", bare ? "[" : "", host,
 	         bare ? "]" : "", endpoint_port(at));
 	if (!s->http.local)
-		log_warning("The HTTP server listens on %s: whoever reaches it can change this proxy",
+		log_warning("The HTTP server listens on %s:"
+		            " whoever reaches it can change this proxy",
 		            endpoint_show(at, shown, sizeof shown));
 }
 
@@ -212,8 +212,10 @@ struct server *server_start(struct control *c, char error[ERROR_MAX])
 		return NULL;
 	bool is_unix = at.addr.ss_family == AF_UNIX;
 	struct server *s = xcalloc(1, sizeof *s);
-	s->http = (struct http){ .control = c, .loop = control_loop(c), .timer.fire = server_timeout,
-	                         .local = !is_unix && endpoint_loopback(&at) };
+	s->http = (struct http){
+		.control = c, .loop = control_loop(c), .timer.fire = server_timeout,
+		.local = !is_unix && endpoint_loopback(&at),
+	};
 	clients_init(&s->clients);
 	s->daemon = daemon_start(s, fd);
 	if (!s->daemon) {

@@ -164,10 +164,11 @@ static void get_toxic(struct request *r)
 		toxiproxy_refuse(r, 404, "toxic not found");
 }
 
-/* Change the proxy to `to`, and reply with the toxic `name` when every worker has it. `to` NULL: reply
- * with the error. */
-static void toxic_change_proxy(struct request *r, struct proxy *p, struct spec *to, const char *name,
-                               const struct http_error *error, const char *what)
+/* Change the proxy to `to`, and reply with the toxic `name` when every worker has it. `to`
+ * NULL: reply with the error. */
+static void toxic_change_proxy(struct request *r, struct proxy *p, struct spec *to,
+                               const char *name, const struct http_error *error,
+                               const char *what)
 {
 	size_t n;
 

@@ -1,9 +1,9 @@
 /* toxiproxy_job.c - a request that creates or changes proxies, one after the other.
  *
- * A job is a list of steps, one per proxy. Each step needs an address to listen on. If that is a name
- * it is looked up, and meanwhile others may change proxies: so a step finds its proxy when it is
- * applied, not before. After the last step a broadcast that does nothing makes sure that all workers
- * have all changes. */
+ * A job is a list of steps, one per proxy. Each step needs an address to listen on. If that is
+ * a name it is looked up, and meanwhile others may change proxies: so a step finds its proxy
+ * when it is applied, not before. After the last step a broadcast that does nothing makes sure
+ * that all workers have all changes. */
 #include "api/toxiproxy_job.h"
 
 #include <stdlib.h>
@@ -36,8 +36,8 @@ static const struct kind {
 	unsigned status;                /* of the reply */
 	/* Set job->address, if the step needs one. False: job->error is set. */
 	bool (*address)(struct job *, struct step *);
-	/* Create or change the proxy. `at` is job->address resolved; NULL: it has none. False: job->error
-	 * is set. */
+	/* Create or change the proxy. `at` is job->address resolved; NULL: it has none. False:
+	 * job->error is set. */
 	bool (*apply)(struct job *, struct step *, const struct endpoint *at);
 } creating, updating, populating, resetting;
 
@@ -168,8 +168,8 @@ static bool update_address(struct job *j, struct step *s)
 }
 
 /* The proxy's spec with what is wanted; NULL: job->error is set. */
-static struct spec *updated_spec(struct job *j, const struct proxy *p, const struct proxy_request *w,
-                                 bool moved)
+static struct spec *updated_spec(struct job *j, const struct proxy *p,
+                                 const struct proxy_request *w, bool moved)
 {
 	struct spec *to = spec_ref(proxy_spec(p));
 	const char *culprit;
@@ -218,8 +218,9 @@ static bool rules_same(const struct spec *a, const struct spec *b)
 	return same;
 }
 
-/* A proxy of that name exists. If it listens and connects where it is wanted to, only what differs is
- * changed, and it stays enabled or disabled. Else its connections are closed. Takes the reference. */
+/* A proxy of that name exists. If it listens and connects where it is wanted to, only what
+ * differs is changed, and it stays enabled or disabled. Else its connections are closed. Takes
+ * the reference. */
 static bool populate_update(struct job *j, struct proxy *p, const struct proxy_request *w,
                             struct spec *to, const struct endpoint *at)
 {

@@ -8,7 +8,8 @@
 #include "api/request.h"
 #include "toxiproxy/proxy_json.h"
 
-/* Each takes the proxy_request over: what is in it, and job_populate() also the array from malloc. */
+/* Each takes the proxy_request over: what is in it, and job_populate() also the array from
+ * malloc. */
 void job_create(struct request *, struct proxy_request *);
 void job_update(struct request *, struct proxy *, struct proxy_request *);
 void job_populate(struct request *, struct proxy_request *, size_t n);

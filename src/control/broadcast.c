@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 
-struct call {                           /* mail to one worker, which posts it back when it has run */
+struct call {                           /* mail to one worker, which posts it back when run */
 	struct mail mail;
 	struct calls *calls;
 	struct worker *worker;
@@ -40,7 +40,8 @@ static void call_run(struct mail *m)
 	loop_post(c->calls->workers->loop, m);
 }
 
-/* Worker 0 accepts clients and deals them out. It comes last: the others know of a proxy by then. */
+/* Worker 0 accepts clients and deals them out. It comes last: the others know of a proxy by
+ * then. */
 void broadcast_start(struct workers *workers, struct broadcast *broadcast)
 {
 	struct calls *calls = xcalloc(1, sizeof *calls + workers->n * sizeof *calls->each);

@@ -1,7 +1,7 @@
 /* broadcast.h - one function run in every worker, and one in control when all have run it.
  *
- * The caller owns the struct broadcast, from broadcast_start() until `done` is called: usually as the
- * first member of a struct of its own, which `done` frees. Control thread only. */
+ * The caller owns the struct broadcast, from broadcast_start() until `done` is called: usually
+ * as the first member of a struct of its own, which `done` frees. Control thread only. */
 #ifndef CONTROL_BROADCAST_H
 #define CONTROL_BROADCAST_H
 

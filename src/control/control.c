@@ -1,4 +1,5 @@
-/* control.c - the control thread's service: the table of proxies, and changes to it for all workers. */
+/* control.c - the control thread's service: the table of proxies, and changes to it for all
+ * workers. */
 #include "control/control.h"
 
 #include <assert.h>
@@ -64,7 +65,8 @@ void control_join_workers(struct control *c)
 	resolver_stop(c->resolver);
 }
 
-/* A worker's mail may be for any worker's connections, so all of these end before a worker is freed. */
+/* A worker's mail may be for any worker's connections, so all of these end before a worker is
+ * freed. */
 void control_free_workers(struct control *c)
 {
 	for (unsigned k = 0; k < c->workers.n; k++)

@@ -1,8 +1,9 @@
-/* control.h - the control thread's service: the table of proxies, and changes to it for all workers.
+/* control.h - the control thread's service: the table of proxies, and changes to it for all
+ * workers.
  *
- * Owned by daemon.c, from control_new() to control_free(). It owns the control thread's loop, the
- * workers, the resolver and the table. All functions are for the control thread only: the HTTP API,
- * statsd and the signals run on its loop. */
+ * Owned by daemon.c, from control_new() to control_free(). It owns the control thread's loop,
+ * the workers, the resolver and the table. All functions are for the control thread only: the
+ * HTTP API, statsd and the signals run on its loop. */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
@@ -36,8 +37,8 @@ struct proxy *control_proxy(struct control *, size_t i);        /* in the order 
 struct proxy *control_find(struct control *, const char *name); /* NULL: there is none */
 struct proxy *control_numbered(struct control *, unsigned number);      /* likewise */
 
-/* Change the proxy to `to`, at the address that it has. Takes the reference to `to`. Returns at once;
- * `waiter` may be NULL. */
+/* Change the proxy to `to`, at the address that it has. Takes the reference to `to`. Returns
+ * at once; `waiter` may be NULL. */
 void control_change(struct control *, struct proxy *, struct spec *to, struct waiter *waiter);
 
 /* ---- the workers ---- */

@@ -19,8 +19,8 @@
 enum {
 	RING_ROOM       = 1 << 20,      /* bytes */
 	SUBSCRIBER_ROOM = 1 << 18,      /* bytes of a subscriber's buffer */
-	PIECE           = 4096,         /* bytes that a pipe takes without blocking, if poll() has it
-	                                   writable: PIPE_BUF */
+	PIECE           = 4096,         /* PIPE_BUF: a pipe that poll() reports writable takes so
+	                                   many bytes without blocking */
 };
 
 #define RETRY (20 * VN_MS)              /* after a write that would have blocked */
@@ -105,8 +105,9 @@ static bool subscriber_put(struct subscriber *s, uint64_t id, enum journal_type 
 		return false;
 	if (s->stream)
 		put = sprintf(to, "id: %" PRIu64 "\nevent: %s\ndata: ", id, name);
-	put += sprintf(to + put, "{\"id\": %" PRIu64 ", \"time\": %lld.%06lld, \"type\": \"%s\", %.*s}\n%s",
-	               id, (long long)(at / VN_S), (long long)(at % VN_S / VN_US), name, (int)n, text,
+	put += sprintf(to + put, "{\"id\": %" PRIu64 ", \"time\": %lld.%06lld, ", id,
+	               (long long)(at / VN_S), (long long)(at % VN_S / VN_US));
+	put += sprintf(to + put, "\"type\": \"%s\", %.*s}\n%s", name, (int)n, text,
 	               s->stream ? "\n" : "");
 	s->to += (size_t)put;
 	return true;
@@ -164,8 +165,9 @@ static unsigned type_find(const char *name, size_t n)
 {
 	unsigned i = 0;
 
-	while (i < JOURNAL_TYPES && (strlen(journal_names[i]) != n || memcmp(journal_names[i], name, n)))
-		i++;
+	for (; i < JOURNAL_TYPES; i++)
+		if (strlen(journal_names[i]) == n && !memcmp(journal_names[i], name, n))
+			break;
 	return i;
 }
 
@@ -174,8 +176,8 @@ static bool type_unknown(const char *name, size_t n, char error[ERROR_MAX])
 	char text[48], shown[64];
 
 	snprintf(text, sizeof text, "%.*s", (int)(n < 40 ? n : 40), name);
-	error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed,"
-	             " got '%s'", text_printable(text, shown, sizeof shown));
+	error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw or"
+	             " changed, got '%s'", text_printable(text, shown, sizeof shown));
 	return false;
 }
 

@@ -2,9 +2,9 @@
  *
  *	journal's ring -> control thread -> each subscriber's buffer -> a file, a client of the API
  *
- * A full ring or a slow subscriber blocks no one: an event that finds no room is counted, and the next
- * event that the subscriber gets is "lost", with the count. A struct subscriber is owned by who opens
- * it, until subscriber_close(). Control thread only. */
+ * A full ring or a slow subscriber blocks no one: an event that finds no room is counted, and
+ * the next event that the subscriber gets is "lost", with the count. A struct subscriber is
+ * owned by who opens it, until subscriber_close(). Control thread only. */
 #ifndef CONTROL_EVENTS_H
 #define CONTROL_EVENTS_H
 
@@ -33,8 +33,8 @@ void subscriber_took(struct subscriber *, size_t n);    /* n bytes of what waits
 /* "fault,closed" to bits. False: `error` has one sentence. */
 bool events_types(const char *list, unsigned *wants, char error[ERROR_MAX]);
 
-/* `path`: the file that lines of JSON go to; "-": the standard output; "": none. False: `error` has one
- * sentence; events_stop() must be called all the same. */
+/* `path`: the file that lines of JSON go to; "-": the standard output; "": none. False:
+ * `error` has one sentence; events_stop() must be called all the same. */
 bool events_start(struct loop *, const char *path, char error[ERROR_MAX]);
 void events_drain(void);        /* moves what is in the ring to the subscribers */
 void events_stop(void);         /* writes what is left to the file, for at most 1 s */

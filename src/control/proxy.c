@@ -153,9 +153,9 @@ static void proxy_stop_listening(struct proxy *p)
 	p->fd = -1;
 }
 
-/* A socket for `to`; below 0: an errno, negative. `p`, which may be NULL, can be in its own way: it
- * listens on 0.0.0.0:80 and is to listen on 127.0.0.1:80. Its old socket then stops listening first,
- * and listens again if the address cannot be had even so. */
+/* A socket for `to`; below 0: an errno, negative. `p`, which may be NULL, can be in its own
+ * way: it listens on 0.0.0.0:80 and is to listen on 127.0.0.1:80. Its old socket then stops
+ * listening first, and listens again if the address cannot be had even so. */
 static int proxy_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at,
                       struct endpoint *bound)
 {
@@ -271,7 +271,9 @@ int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoi
 	struct proxy *p = xmalloc(sizeof *p);
 	if (to->enabled)
 		spec_with_bound_port(to, &bound);
-	*p = (struct proxy){ .table = table, .number = ++table->last, .spec = to, .at = bound, .fd = fd };
+	*p = (struct proxy){
+		.table = table, .number = ++table->last, .spec = to, .at = bound, .fd = fd,
+	};
 	p->shards = xcalloc(table->workers->n, sizeof(struct shard *));
 	shard_make(p->shards, table->workers->all, table->workers->n, p->number);
 	table_add(table, p);
@@ -339,8 +341,8 @@ static void expiry_fire(struct timer *t)
 
 /* ---- removal ----
  *
- * Two broadcasts: the first closes the shards. The second frees them, and then the proxy: by then no
- * worker has mail for it any more. */
+ * Two broadcasts: the first closes the shards. The second frees them, and then the proxy: by then
+ * no worker has mail for it any more. */
 
 struct removal {
 	struct broadcast broadcast;

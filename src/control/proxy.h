@@ -1,8 +1,8 @@
 /* proxy.h - the table of proxies, and what can be done to one: create, update, remove.
  *
- * A proxy owns its spec, its listening socket and its shards, one per worker. A change is made in
- * control at once (the spec, the socket), and then in the workers by a broadcast. A waiter is called
- * when all workers have it. Control thread only. */
+ * A proxy owns its spec, its listening socket and its shards, one per worker. A change is made
+ * in control at once (the spec, the socket), and then in the workers by a broadcast. A waiter
+ * is called when all workers have it. Control thread only. */
 #ifndef CONTROL_PROXY_H
 #define CONTROL_PROXY_H
 
@@ -38,8 +38,8 @@ struct proxy_table {
 
 /* Who makes a change. */
 struct waiter {
-	/* Called once, when every worker has the change. NULL: nothing is called, and the waiter may be
-	 * freed as soon as the change has begun. */
+	/* Called once, when every worker has the change. NULL: nothing is called, and the waiter
+	 * may be freed as soon as the change has begun. */
 	void (*done)(struct waiter *);
 	const char *by;                 /* for the event: a client's address, "SIGHUP" ... */
 };
@@ -58,10 +58,11 @@ void proxy_totals(const struct proxy *, struct totals *);       /* all workers' 
 /* ---- changes: `waiter` may be NULL ----
  *
  * proxy_create() and proxy_update() take the reference to `to`, and return 0. Else they return an
- * errno: the address cannot be listened on, nothing has changed, and the caller keeps the reference. */
+ * errno: the address cannot be listened on, nothing has changed, and the caller keeps the
+ * reference. */
 
-/* The name of `to` must be free. `at`: the address of to->listen, if `to` is enabled. `made` gets the
- * new proxy; or NULL. */
+/* The name of `to` must be free. `at`: the address of to->listen, if `to` is enabled. `made`
+ * gets the new proxy; or NULL. */
 int proxy_create(struct proxy_table *, struct spec *to, const struct endpoint *at, struct waiter *,
                  struct proxy **made);
 

@@ -1,7 +1,8 @@
-/* reload.c - SIGHUP: reads the command line and the INI file again, and changes what has changed there.
+/* reload.c - SIGHUP: reads the command line and the INI file again, and changes what has changed
+ * there.
  *
- * The new reading is compared with the last one, not with what runs: a change made by the API stays
- * unless the file has changed the same thing. The steps:
+ * The new reading is compared with the last one, not with what runs: a change made by the API
+ * stays unless the file has changed the same thing. The steps:
  *
  *	read      a mistake ends the reload
  *	resolve   the names to listen on; does not block
@@ -28,7 +29,7 @@
 struct action {                         /* on one proxy */
 	struct proxy *proxy;            /* NULL: create */
 	struct spec *to;                /* NULL: remove */
-	const struct endpoint *at;      /* where it listens from now on; NULL: as before, or nowhere */
+	const struct endpoint *at;      /* to listen on from now on; NULL: as before, or nowhere */
 	bool vacates;                   /* it gives up the address where it listens */
 	bool vacated;                   /* ... and does not listen there during the probe */
 	int probe;                      /* a socket bound to `at` during the probe; -1: none */
@@ -97,8 +98,8 @@ static struct action *action_add(struct reload *r, struct proxy *p, struct spec 
 }
 
 /* A proxy that runs and that the file has. False: `error` says why the two cannot be merged. */
-static bool merge_one(struct reload *r, struct proxy *p, struct spec *now, const struct endpoint *at,
-                      char error[ERROR_MAX])
+static bool merge_one(struct reload *r, struct proxy *p, struct spec *now,
+                      const struct endpoint *at, char error[ERROR_MAX])
 {
 	struct spec *is = proxy_spec(p), *was = settings_find(r->old, now->name), *to;
 	bool moves = spec_moves(was ? was : is, now);
@@ -119,13 +120,14 @@ static void merge_removed(struct reload *r)
 {
 	for (size_t i = 0; i < r->old->n_proxies; i++) {
 		const char *name = r->old->proxies[i]->name;
-		struct proxy *p = settings_find(&r->next, name) ? NULL : control_find(r->control, name);
-		if (p)
+		struct proxy *p = control_find(r->control, name);
+		if (p && !settings_find(&r->next, name))
 			action_add(r, p, NULL)->vacates = proxy_spec(p)->enabled;
 	}
 }
 
-/* One that does not run. If the file has not changed it, the API has removed it: it stays removed. */
+/* One that does not run. If the file has not changed it, the API has removed it: it stays
+ * removed. */
 static void merge_created(struct reload *r, struct spec *now, const struct endpoint *at)
 {
 	struct spec *was = settings_find(r->old, now->name);
@@ -156,10 +158,11 @@ static bool merge(struct reload *r, char error[ERROR_MAX])
 static void vacate(struct action *a)
 {
 	int listens = 0;
+	socklen_t n = sizeof listens;
 
 	if (!a->vacates || proxy_spec(a->proxy)->listen.unix_path)
 		return;
-	getsockopt(a->proxy->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &(socklen_t){ sizeof listens });
+	getsockopt(a->proxy->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
 	shutdown(a->proxy->fd, SHUT_RD);
 	a->vacated = listens;
 }
@@ -285,7 +288,8 @@ static void reload_resolve(struct reload *r)
 
 /* ---- read ---- */
 
-void reload_begin(struct control *c, struct settings *settings, void (*done)(void *user), void *user)
+void reload_begin(struct control *c, struct settings *settings, void (*done)(void *user),
+                  void *user)
 {
 	struct reload *r = xcalloc(1, sizeof *r);
 	char sentence[1024] = "";

@@ -1,7 +1,7 @@
 /* shutdown.h - graceful shutdown of the workers: they send what is due, then their loops stop.
  *
- * Control thread only. The struct shutdown is the caller's, and must stay until the control loop has
- * stopped. */
+ * Control thread only. The struct shutdown is the caller's, and must stay until the control
+ * loop has stopped. */
 #ifndef CONTROL_SHUTDOWN_H
 #define CONTROL_SHUTDOWN_H
 

@@ -4,12 +4,16 @@
  *	PREFIX.PROTOCOL.ended.idle:1|c          ... by reason
  *	PREFIX.PROTOCOL.to_backend:17|c         reads, and .to_client
  *	PREFIX.PROTOCOL.received.request:99|c   bytes; also .response, and .sent
- *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered; .exchange_us: how long they took together
+ *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered
+ *	PREFIX.PROTOCOL.exchange_us:340|c       ... how long they took together
  *	PREFIX.PROTOCOL.raw:1|c                 connections whose parser gave up
- *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior; also .seen and .unreachable
- *	PREFIX.open:7|g                    connections that are open; .held: bytes that wait
+ *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior
+ *	PREFIX.PROTOCOL.seen.delay:8|c          ... looked at; also .unreachable
+ *	PREFIX.open:7|g                         connections that are open
+ *	PREFIX.held:4096|g                      bytes that wait
  *
- * The names are few: one per protocol, behavior and reason. Proxies of one protocol are added up. */
+ * The names are few: one per protocol, behavior and reason. Proxies of one protocol are added
+ * up. */
 #include "control/statsd.h"
 
 #include <errno.h>
@@ -84,9 +88,10 @@ static void statsd_put(struct statsd *s, const char *line)
 	s->used += n;
 }
 
-/* `n` more of PROTOCOL.`kind``name`. With a sample rate a part of `n` is sent, rounded by a draw. */
-static void statsd_count(struct statsd *s, const struct spec *spec, const char *kind, const char *name,
-                         uint64_t n)
+/* `n` more of PROTOCOL.`kind``name`. With a sample rate a part of `n` is sent, rounded by a
+ * draw. */
+static void statsd_count(struct statsd *s, const struct spec *spec, const char *kind,
+                         const char *name, uint64_t n)
 {
 	const struct settings *set = control_settings(s->control);
 	double rate = set->statsd.sample_rate;
@@ -105,7 +110,8 @@ static void statsd_count(struct statsd *s, const struct spec *spec, const char *
 		statsd_put(s, line);
 }
 
-/* The index in spec->rules of the rule with the same counters: a changed rule keeps its counters. */
+/* The index in spec->rules of the rule with the same counters: a changed rule keeps its
+ * counters. */
 static bool rule_find(const struct spec *spec, const struct rule_spec *rule, unsigned *at)
 {
 	for (unsigned i = 0; spec && i < spec->n_rules; i++)
@@ -142,8 +148,9 @@ static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
 
 	for (unsigned i = 0; i < now->n_rules; i++) {
 		const struct rule_spec *r = &now->rules[i];
+		bool known = rule_find(b->spec, r, &at);
 		counts[i] = rule_counts(r);
-		statsd_rule(s, now, r, &counts[i], rule_find(b->spec, r, &at) ? &b->rules[at] : &none);
+		statsd_rule(s, now, r, &counts[i], known ? &b->rules[at] : &none);
 	}
 	for (unsigned i = 0; b->spec && i < b->spec->n_rules; i++) {
 		const struct rule_spec *r = &b->spec->rules[i];
@@ -190,8 +197,9 @@ static void statsd_proxy(struct statsd *s, struct before *b, const struct proxy 
 	statsd_rules(s, b, proxy_spec(p));
 }
 
-/* The last counts of a removed proxy. One that was created after the last tick counts from 0. One that
- * is missing in the table since the last tick was counted then, all but the time of its removal. */
+/* The last counts of a removed proxy. One that was created after the last tick counts from 0.
+ * One that is missing in the table since the last tick was counted then, all but the time of
+ * its removal. */
 static void statsd_removed(struct proxy_observer *o, const struct proxy *p)
 {
 	struct statsd *s = OWNER(statsd, observer, o);
@@ -225,7 +233,8 @@ static void statsd_follow(struct statsd *s)
 	s->n = n;
 }
 
-/* A value of now, over all proxies. It is sent each time: a server may drop what it does not receive. */
+/* A value of now, over all proxies. It is sent each time: a server may drop what it does not
+ * receive. */
 static void statsd_gauge(struct statsd *s, const char *name, uint64_t n)
 {
 	const struct settings *set = control_settings(s->control);
@@ -284,7 +293,8 @@ static int statsd_connect(const char *host, int64_t port)
 		host = "127.0.0.1";
 	int rc = getaddrinfo(host, service, &hints, &found);
 	if (rc != 0) {
-		log_warning("statsd is off: no address for %s:%s: %s", host, service, gai_strerror(rc));
+		log_warning("statsd is off: no address for %s:%s: %s", host, service,
+		            gai_strerror(rc));
 		return -1;
 	}
 	int fd = -1, why = 0;
