@@ -1,5 +1,4 @@
-/* auth.c - which requests are refused: those that a web page could have made, and those
- * without the token. */
+/* auth.c - checks that refuse requests from web pages, and those without the token. */
 #include "api/auth.h"
 
 #include <arpa/inet.h>

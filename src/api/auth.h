@@ -1,5 +1,4 @@
-/* auth.h - which requests are refused: those that a web page could have made, and those
- * without the token. */
+/* auth.h - checks that refuse requests from web pages, and those without the token. */
 #ifndef API_AUTH_H
 #define API_AUTH_H
 

@@ -1,5 +1,4 @@
-/* client.c - the API's clients: notices when one leaves, and evicts an idle one when there are
- * too many.
+/* client.c - connected clients of the API: when one leaves, and which one is evicted.
  *
  * A connection that sends nothing, a request that comes a byte a minute, a stream that nobody
  * reads: each takes a place, and there are CLIENTS_MAX of them. When all are taken, the client

@@ -1,5 +1,4 @@
-/* client.h - the API's clients: notices when one leaves, and evicts an idle one when there are
- * too many.
+/* client.h - connected clients of the API: when one leaves, and which one is evicted.
  *
  * One struct client per TCP connection, from its accept to its close by libmicrohttpd. Control
  * thread only. */

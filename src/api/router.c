@@ -1,4 +1,4 @@
-/* router.c - which handler serves a path: tables of routes, one per dialect. */
+/* router.c - tables of routes, one per dialect, and the search for a request's route. */
 #include "api/router.h"
 
 #include <assert.h>

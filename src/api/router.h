@@ -1,4 +1,4 @@
-/* router.h - which handler serves a path: tables of routes, one per dialect. */
+/* router.h - tables of routes, one per dialect, and the search for a request's route. */
 #ifndef API_ROUTER_H
 #define API_ROUTER_H
 

@@ -3,8 +3,8 @@
  *	journal's ring -> control thread -> each subscriber's buffer -> a file, a client of the API
  *
  * A full ring or a slow subscriber blocks no one: an event that finds no room is counted, and
- * the next event that the subscriber gets is "lost", with the count. A struct subscriber is
- * owned by who opens it, until subscriber_close(). Control thread only. */
+ * the next event that the subscriber gets is "lost", with the count. The caller of
+ * subscriber_open() owns the struct, and frees it after subscriber_close(). Control thread only. */
 #ifndef CONTROL_EVENTS_H
 #define CONTROL_EVENTS_H
 

@@ -36,7 +36,7 @@ struct proxy_table {
 	struct proxy_observer *observer;        /* or NULL */
 };
 
-/* Who makes a change. */
+/* The author of a change, and the call when it is made. */
 struct waiter {
 	/* Called once, when every worker has the change. NULL: nothing is called, and the waiter
 	 * may be freed as soon as the change has begun. */
