@@ -19,7 +19,6 @@
 #include "control/reload.h"
 #include "control/shutdown.h"
 #include "control/statsd.h"
-#include "engine/listener.h"
 #include "net/bind.h"
 #include "plugins/plugin.h"
 

@@ -10,8 +10,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "engine/journal.h"
 #include "engine/accept.h"
+#include "engine/journal.h"
+#include "engine/listener.h"
 #include "engine/shard.h"
 #include "net/bind.h"
 

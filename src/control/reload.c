@@ -22,7 +22,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/error.h"
-#include "engine/listener.h"
 #include "net/bind.h"
 #include "spec/spec_merge.h"
 
