@@ -11,7 +11,6 @@
 #include "base/json.h"
 #include "base/memory.h"
 #include "config/ini.h"
-#include "api/request.h"
 #include "config/parse.h"
 #include "spec/registry.h"
 #include "plugins/lua_vm.h"
