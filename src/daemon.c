@@ -28,6 +28,7 @@ struct daemon {
 	struct server *server;          /* NULL: not served */
 	struct statsd *statsd;          /* NULL: off */
 	struct watch log, signals;
+	struct timer log_retry;
 	struct shutdown shutdown;
 	bool reloading, reload_again;   /* again: a SIGHUP came during a reload */
 };
@@ -92,13 +93,27 @@ static void signals_open(struct daemon *d)
 
 /* ---- the log: other threads write lines into a ring, the control thread writes them out ---- */
 
+/* What its reader does not take now is tried again in a tenth of a second. */
+static void log_write(struct daemon *d)
+{
+	struct loop *l = control_loop(d->control);
+
+	if (!log_drain())
+		timer_set(l, &d->log_retry, l->now + 100 * VN_MS);
+}
+
+static void log_retry(struct timer *t)
+{
+	log_write(OWNER(daemon, log_retry, t));
+}
+
 static void log_ready(struct watch *w, unsigned events)
 {
 	uint64_t n;
 
 	while (read(w->fd, &n, sizeof n) > 0)
 		;
-	log_drain();
+	log_write(OWNER(daemon, log, w));
 }
 
 /* ---- start ---- */
@@ -162,7 +177,7 @@ static bool create_proxies(struct daemon *d, char error[ERROR_MAX])
 static void daemon_open(struct daemon *d, struct settings *s)
 {
 	raise_descriptors();
-	*d = (struct daemon){ .settings = s };
+	*d = (struct daemon){ .settings = s, .log_retry.fire = log_retry };
 	signals_open(d);
 	d->log = (struct watch){ log_start(), log_ready };
 	d->control = control_new(s);

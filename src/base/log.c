@@ -1,52 +1,75 @@
-/* log.c - lines for people: written at once, or gathered in a buffer that the control thread empties. */
+/* log.c - lines for people: written at once, or gathered in a buffer that the control thread empties.
+ *
+ *   log_line -> ring -> pending -> outlet
+ *
+ * The outlet is never waited for. What it does not take now stays pending; what finds no room there is
+ * lost, counted, and reported by a line of its own when there is room again. */
 #include "base/log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+#include "base/outlet.h"
 #include "base/ring.h"
+#include "base/text.h"
 
-enum { LINE = 512, ROOM = 64 * 1024 };
+enum {
+	LINE = 512,
+	ROOM = 64 * 1024,               /* of the ring */
+	PENDING = 2 * ROOM,             /* of what the outlet has not taken ... */
+	PENDING_FILE = 4096,            /* ... by a file: a disk with room again is not filled by old lines */
+	LAST_WAIT = 500,                /* ms, for the last lines, and for those before log_start */
+};
 
 _Atomic enum log_level log_threshold = LOG_INFO;
 _Atomic bool log_json;
 
-static int output = STDERR_FILENO;
+static struct outlet output = OUTLET_STDERR;
 
-static struct ring ring = RING_CLOSED;   /* lines on their way to the control thread; closed: they are written at once */
+static struct ring ring = RING_CLOSED;  /* lines on their way to the control thread; closed: they are written at once */
+
+static struct {                         /* the control thread's */
+	char *bytes;
+	size_t from, n;                 /* bytes[from..n) wait */
+	uint64_t lost;                  /* lines, since the last report ... */
+	_Atomic uint64_t lost_ever;
+} pending;
 
 bool log_open(const char *path)
 {
-	int fd = STDERR_FILENO;
-	if (strcmp(path, "/dev/stdout") == 0)           /* it may be a socket, which cannot be opened */
-		fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
-	else if (strcmp(path, "-") != 0)
-		fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	if (fd < 0)
+	struct outlet next;
+
+	if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0)
+		outlet_use(&next, strcmp(path, "/dev/stdout") ? STDERR_FILENO : STDOUT_FILENO);
+	else if (!outlet_open(&next, path))
 		return false;
-	if (output != STDERR_FILENO)
-		close(output);
-	output = fd;
+	outlet_close(&output);
+	output = next;
 	return true;
 }
 
-static void write_all(const char *bytes, size_t n)
+/* ---- written at once: before log_start and after log_stop ---- */
+
+static void write_now(const char *bytes, size_t n)
 {
 	while (n) {
-		ssize_t done = write(output, bytes, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0)
-			return;                 /* nowhere to tell of it */
+		ssize_t done = outlet_write(&output, bytes, n);
+		if (done < 0 || (done == 0 && (output.kind == OUTLET_FILE || !outlet_wait(&output, LAST_WAIT)))) {
+			atomic_fetch_add_explicit(&pending.lost_ever, 1, memory_order_relaxed);
+			return;
+		}
 		bytes += done;
 		n -= (size_t)done;
 	}
 }
+
+/* ---- lines ---- */
 
 /* One line, ended; bytes that could forge another or drive a terminal become '?'. */
 __attribute__((format(printf, 3, 0)))
@@ -61,9 +84,7 @@ static size_t line_make(char line[LINE], enum log_level level, const char *forma
 	size_t room = LINE - n - 2;
 	size_t end = n + (said < 0 ? 0 : (size_t)said < room ? (size_t)said : room);
 
-	for (size_t i = n; i < end; i++)
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+	text_clean(line + n, end - n);
 	line[end++] = '\n';
 	return end;
 }
@@ -112,32 +133,110 @@ void log_line(enum log_level level, const char *format, ...)
 	size_t n = (log_json ? line_make_json : line_make)(line, level, format, args);
 	va_end(args);
 	if (!ring_put(&ring, line, n))
-		write_all(line, n);
+		write_now(line, n);
 }
+
+/* ---- the control thread ---- */
 
 int log_start(void)
 {
+	if (!pending.bytes)
+		pending.bytes = xmalloc(PENDING);
+	if (output.fd == STDERR_FILENO)
+		outlet_use(&output, STDERR_FILENO);
 	return ring_open(&ring, ROOM);
 }
 
-void log_drain(void)
+static void lose(uint64_t lines)
+{
+	pending.lost += lines;
+	atomic_fetch_add_explicit(&pending.lost_ever, lines, memory_order_relaxed);
+}
+
+static void pending_add(const char *bytes, size_t n)
+{
+	size_t room = output.kind == OUTLET_FILE ? PENDING_FILE : PENDING;
+
+	if (pending.from) {
+		memmove(pending.bytes, pending.bytes + pending.from, pending.n - pending.from);
+		pending.n -= pending.from;
+		pending.from = 0;
+	}
+	while (n) {
+		const char *end = memchr(bytes, '\n', n);
+		size_t line = end ? (size_t)(end + 1 - bytes) : n;
+		if (pending.n + line > room) {
+			lose(1);
+		} else {
+			memcpy(pending.bytes + pending.n, bytes, line);
+			pending.n += line;
+		}
+		bytes += line;
+		n -= line;
+	}
+}
+
+/* False: some wait. */
+static bool pending_write(void)
+{
+	while (pending.from < pending.n) {
+		ssize_t done = outlet_write(&output, pending.bytes + pending.from, pending.n - pending.from);
+		if (done == 0)
+			return false;
+		if (done < 0) {         /* nobody will ever read: there is nowhere to report it */
+			for (size_t i = pending.from; i < pending.n; i++)
+				lose(pending.bytes[i] == '\n');
+			done = (ssize_t)(pending.n - pending.from);
+		}
+		pending.from += (size_t)done;
+	}
+	pending.from = pending.n = 0;
+	return true;
+}
+
+/* What comes new, once all before is written; what is not taken is pending then. */
+static bool lines_write(const char *bytes, size_t n)
+{
+	while (n) {
+		ssize_t done = outlet_write(&output, bytes, n);
+		if (done <= 0)
+			break;
+		bytes += done;
+		n -= (size_t)done;
+	}
+	pending_add(bytes, n);
+	return !n || pending_write();
+}
+
+bool log_drain(void)
 {
 	char line[LINE];
-	struct load lines = ring_take(&ring);
+	bool all = pending_write();
 
-	write_all(lines.p, lines.n);
-	if (lines.lost)
-		write_all(line, line_make_now(line, LOG_WARNING, "log lines=%llu lost", (unsigned long long)lines.lost));
+	if (!all && output.kind != OUTLET_FILE)
+		return false;           /* a slow reader: the ring has room for more, and counts what has none */
+	struct load lines = ring_take(&ring);
+	pending.lost += lines.lost;
+	if (all)
+		all = lines_write(lines.p, lines.n);
+	else
+		pending_add(lines.p, lines.n);
+	if (!all || !pending.lost || output.fd < 0)
+		return all;
+	unsigned long long lost = pending.lost;
+	pending.lost = 0;
+	return lines_write(line, line_make_now(line, LOG_WARNING, "log lines=%llu lost", lost));
 }
 
 void log_stop(void)
 {
 	log_drain();
 	ring_close(&ring);
-	log_drain();                            /* what came between the two */
+	for (int i = 0; i < 10 && !log_drain(); i++)    /* with what came between the two */
+		outlet_wait(&output, LAST_WAIT / 10);
 }
 
 uint64_t log_lost(void)
 {
-	return ring_lost(&ring);
+	return ring_lost(&ring) + atomic_load_explicit(&pending.lost_ever, memory_order_relaxed);
 }

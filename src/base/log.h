@@ -13,10 +13,10 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_CRITICAL };
 extern _Atomic enum log_level log_threshold;    /* control sets it, anew where the file is read again */
 extern _Atomic bool log_json;           /* likewise: each line is an object */
 
-/* "-" is stderr, else a file to append to. False: cannot be opened, errno says why. */
+/* "-" is standard error, else a file to append to. False: it cannot be opened, errno says why. */
 bool log_open(const char *path);
 int  log_start(void);                   /* lines go to the ring from now on; returns an eventfd that becomes readable when there are some */
-void log_drain(void);                   /* control: write what waits in the ring */
+bool log_drain(void);                   /* control: write what waits; false: not all was taken, try again a little later */
 void log_stop(void);                    /* drain, then write at once again */
 uint64_t log_lost(void);                /* lines for which there was no room, ever */
 

@@ -113,3 +113,23 @@ bool text_to_bool(const char *text, bool *value)
 		}
 	return false;
 }
+
+static bool is_control(const unsigned char *p, size_t length)
+{
+	return (length == 1 && (*p < 0x20 || *p == 0x7f)) || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+void text_clean(char *text, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		char at[5] = "";
+		memcpy(at, text + i, n - i < 4 ? n - i : 4);
+		size_t length = at[0] ? utf8_length(at) : 1;
+		bool bad = !length || is_control((unsigned char *)at, length);
+		if (!length)
+			length = 1;
+		if (bad)
+			memset(text + i, '?', length);
+		i += length;
+	}
+}

@@ -18,6 +18,10 @@ void text_add(char *buffer, size_t size, const char *format, ...)
 /* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
 const char *text_printable(const char *text, char *buffer, size_t size);
 
+/* What could forge a line or drive a terminal becomes '?', a byte for a byte: control characters, also C1 (U+0080 to
+ * U+009F), and bytes that are not UTF-8. */
+void text_clean(char *text, size_t n);
+
 /* How many bytes the first character has; 0: it is not UTF-8, or the end. */
 size_t utf8_length(const char *text);
 

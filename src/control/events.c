@@ -2,18 +2,16 @@
 #include "control/events.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/outlet.h"
 #include "base/ring.h"
 
 enum {
@@ -33,11 +31,10 @@ static struct {
 	uint64_t lost;
 	struct file {                   /* --events */
 		struct subscriber subscriber;
-		int fd;                 /* -1: none */
-		bool regular;           /* writing to it does not block */
+		struct outlet outlet;   /* fd -1: none */
 		struct timer retry;
 	} file;
-} events = { .file.fd = -1 };
+} events = { .file.outlet.fd = -1 };
 
 /* ---- subscribers ---- */
 
@@ -251,29 +248,11 @@ static void ring_ready(struct watch *w, unsigned happened)
 
 /* ---- a file ---- */
 
-static bool file_takes(const struct file *f)
-{
-	struct pollfd p = { .fd = f->fd, .events = POLLOUT };
-
-	return f->regular || (poll(&p, 1, 0) == 1 && p.revents);
-}
-
 static void file_end(struct file *f)
 {
 	timer_stop(events.loop, &f->retry);
 	subscriber_close(&f->subscriber);
-	if (f->fd > STDERR_FILENO)
-		close(f->fd);
-	f->fd = -1;
-}
-
-/* How many bytes were written; 0: it would block; -1: it failed. */
-static ssize_t file_put(struct file *f, struct vn_span s)
-{
-	if (!file_takes(f))
-		return 0;
-	ssize_t done = write(f->fd, s.p, f->regular || s.n < PIECE ? s.n : PIECE);
-	return done < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : done;
+	outlet_close(&f->outlet);
 }
 
 /* Write what waits, as much as goes without blocking. */
@@ -281,8 +260,8 @@ static void file_write(struct file *f)
 {
 	struct vn_span waiting;
 
-	while (f->fd >= 0 && (waiting = subscriber_waiting(&f->subscriber)).n) {
-		ssize_t done = file_put(f, waiting);
+	while (f->outlet.fd >= 0 && (waiting = subscriber_waiting(&f->subscriber)).n) {
+		ssize_t done = outlet_write(&f->outlet, (const char *)waiting.p, waiting.n);
 		if (done < 0) {
 			log_warning("events are written no more: %s", strerror(errno));
 			file_end(f);
@@ -298,12 +277,12 @@ static void file_write(struct file *f)
 /* Write the last lines. This is the end of the program: it may block, for at most 1 s. */
 static void file_finish(struct file *f)
 {
-	for (int i = 0; i < 50 && f->fd >= 0 && subscriber_waiting(&f->subscriber).n; i++) {
+	for (int i = 0; i < 50 && f->outlet.fd >= 0 && subscriber_waiting(&f->subscriber).n; i++) {
 		if (i)
-			poll(&(struct pollfd){ .fd = f->fd, .events = POLLOUT }, 1, 20);
+			outlet_wait(&f->outlet, 20);
 		file_write(f);
 	}
-	if (f->fd >= 0)
+	if (f->outlet.fd >= 0)
 		file_end(f);
 }
 
@@ -322,16 +301,12 @@ static void file_retry(struct timer *t)
 
 static bool file_start(struct file *f, const char *path, char error[ERROR_MAX])
 {
-	struct stat about;
-
-	int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK;
-
-	f->fd = strcmp(path, "-") ? open(path, flags, 0644) : STDOUT_FILENO;
-	if (f->fd < 0) {
+	if (strcmp(path, "-") == 0) {
+		outlet_use(&f->outlet, STDOUT_FILENO);
+	} else if (!outlet_open(&f->outlet, path)) {
 		error_format(error, "cannot write events to '%s': %s", path, strerror(errno));
 		return false;
 	}
-	f->regular = fstat(f->fd, &about) == 0 && S_ISREG(about.st_mode);
 	f->retry.fire = file_retry;
 	f->subscriber = (struct subscriber){ .wants = ~0u, .ready = file_ready };
 	subscriber_open(&f->subscriber, NULL);

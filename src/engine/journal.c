@@ -59,9 +59,11 @@ static bool put_key(struct journal_entry *n, const char *key, size_t more)
 /* A character, fit for a JSON string: what is none of UTF-8 or would drive a terminal becomes '?'. */
 static void put_character(struct journal_entry *n, const char *p, size_t size)
 {
+	bool control = (uint8_t)*p < 0x20 || *p == 0x7f || (size == 2 && (uint8_t)p[0] == 0xc2 && (uint8_t)p[1] < 0xa0);
+
 	if (*p == '"' || *p == '\\')
 		put(n, "\\", 1);
-	if (!size || (uint8_t)*p < 0x20 || *p == 0x7f)
+	if (!size || control)
 		put(n, "?", 1);
 	else
 		put(n, p, size);
