@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""structure.py - holds the source to its structure: laws of the folders, no circle between files, short functions.
+"""structure.py - checks the structure of the source: laws of the folders, no circle between files, short functions.
 
-usage: structure.py [--objects DIR] [FILE ...]      FILEs: the sources; default: all of src/
+usage: structure.py [--objects DIR]     DIR: the objects of src/, built before
 
 1. Includes are written from src/ and point where tests/layers.txt lets them.
 2. No file depends on itself through others. A file here is a .c with its .h. It depends on another
@@ -84,7 +84,7 @@ def broken_laws():
 
 def symbols(objects):
     """Of each unit the symbols that its object defines, and those that it needs from others."""
-    paths = glob.glob(os.path.join(objects, "**", "*.o"), recursive=True)
+    paths = [os.path.join(objects, unit(path) + ".o") for path in sources() if path.endswith(".c")]
     listing = subprocess.run(["nm", "-A", "-P"] + paths, stdout=subprocess.PIPE, check=True,
                              universal_newlines=True).stdout
     defined, needed = {}, collections.defaultdict(set)

@@ -6,7 +6,7 @@
 # make unit protocols behaviors model     C, seconds          make SAN=... the same under sanitizers
 # make scenarios servers                  the program itself; with scripted ends, with the real servers
 # make python                             the Python package, from the tree and as it is shipped
-# make lint docs-current                  headers that stand alone, generated pages that are not old
+# make lint docs-current                  laws of the folders, no circles, headers that stand alone; current pages
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
 SPREAD  := -n 4 --dist loadfile         # most of them wait for something most of the time
@@ -127,11 +127,15 @@ quick-servers: $(BIN)/vaurien $(BIN)/vaurienctl
 HEADERS := $(wildcard include/*.h src/*.h src/*/*.h)
 PAGES   := docs/behaviors.md docs/protocols.md
 
-lint:
+# The structure is read from the plain objects, with the program's own main.
+lint: structure
 	@$(call PART,headers) sh -c 'bad=0; n=0; for h in $(HEADERS); do \
 		if $(COMPILE) -include $$h -fsyntax-only -x c /dev/null; \
 		then n=$$((n + 1)); else bad=$$((bad + 1)); echo "$$h does not compile alone"; fi; done; \
 		echo "$$n passed, $$bad failed"; test $$bad = 0'
+
+structure: $(OBJ)
+	@$(call PART,structure) /usr/bin/python3 tests/structure.py --objects $(BUILD)/src
 
 docs: $(BIN)/vaurien
 	@mkdir -p docs
@@ -174,4 +178,4 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
 .PHONY: quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
-	lint docs docs-current demo check fuzz $(PARTS:%=check-%)
+	lint structure docs docs-current demo check fuzz $(PARTS:%=check-%)
