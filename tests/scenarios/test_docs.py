@@ -12,9 +12,9 @@ import pytest
 from harness import ROOT, SAN, VAURIEN, Clock, compiled, dial, free_port, listening, patience, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
-PROSE = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] + ["docs/%s.md" % page for page in (
-    "api", "configuration", "migrating", "python", "recipes", "rules", "style", "toxiproxy", "writing-a-behavior", "writing-a-protocol")]
-PAGES = PROSE + ["docs/internals.md"]
+PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] + ["docs/%s.md" % page for page in (
+    "api", "configuration", "internals", "migrating", "python", "recipes", "rules", "style", "toxiproxy", "writing-a-behavior",
+    "writing-a-protocol")]
 once = pytest.mark.skipif(bool(SAN), reason="once is enough")
 
 
@@ -30,16 +30,67 @@ def fenced(page, kind):
 
 # ---- what is named is there ----
 
-FOLDERS = ["base", "net", "spec", "behaviors", "protocols", "plugins", "toxiproxy", "config", "engine", "control", "api"]
+INTERNALS = "docs/internals.md"
+
+# Files that the page names already and that are still to be split off; delete the list when they are there.
+PLANNED = {"net/cidr.h", "spec/rule_fields.c", "config/pages.c"}
+
+
+def internals():
+    """The page without its blocks of code."""
+    return re.sub(r"\n\n(    .*\n)+", "\n\n", read(INTERNALS))
+
+
+def sources():
+    """The texts of all C of the program, without comments and strings."""
+    texts = []
+    for folder in ("src", "include"):
+        for path in glob.glob(os.path.join(ROOT, folder, "**", "*.[ch]"), recursive=True):
+            text = re.sub(r"/\*.*?\*/", " ", read(path), flags=re.S)
+            texts.append(re.sub(r'"(?:\\.|[^"\\\n])*"', '""', text))
+    return texts
 
 
 @once
-@pytest.mark.skipif(not os.path.isdir(os.path.join(ROOT, "src", "base")), reason="the source has no floors yet")
-def test_internals_names_every_folder_of_the_source():
-    page = read("docs/internals.md")
-    there = {name for name in os.listdir(os.path.join(ROOT, "src")) if os.path.isdir(os.path.join(ROOT, "src", name))}
-    for name in sorted(there & set(FOLDERS)):
-        assert re.search(r"(`|\bsrc/)%s/" % name, page), "src/%s/ is not in docs/internals.md" % name
+def test_internals_has_every_folder_with_its_law():
+    rows = re.findall(r"^\| `(\w+)/` \| ([^|]*) \|", internals(), re.M)
+    laws = dict(re.findall(r"^(\w+): *(.*)$", read("tests/layers.txt"), re.M))
+    assert {name: law.replace("-", "") for name, law in rows} == laws
+    folders = {name for name in os.listdir(os.path.join(ROOT, "src")) if os.path.isdir(os.path.join(ROOT, "src", name))}
+    assert {name for name, _ in rows} == folders
+
+
+def missing(code, texts):
+    """What there is not of that which a piece of code in the page names: a sentence, or None."""
+    if re.fullmatch(r"[\w/.-]*\.(c|h|py|txt|md|mk)|[\w-]+(/[\w-]+)*/", code):
+        there = any(os.path.exists(os.path.join(ROOT, base, code)) for base in ("", "src", "include"))
+        return None if there or code in PLANNED else "there is no file %s" % code
+    call = re.fullmatch(r"(\w+)\(\)", code)
+    if call:            # a function or a macro; or a member, as the protocol's refuse()
+        form = r"^\S[^;{}]*?\b%s\(|\(\*%s *\)\(" % (call.group(1), call.group(1))
+        return None if any(re.search(form, text, re.M) for text in texts) else "there is no %s" % code
+    kind = re.fullmatch(r"(struct|enum) (\w+)", code)
+    if kind:
+        return None if any(re.search(r"\b%s\s*\{" % code, text) for text in texts) else "there is no %s" % code
+    if re.fullmatch(r"\w+(->\w+)+|[a-z]+_\w+|[A-Z]+_[A-Z_]+", code):
+        for word in re.split("->", code):
+            if not any(re.search(r"\b%s\b" % word, text) for text in texts):
+                return "there is no %s" % word
+    return None
+
+
+@once
+def test_all_that_internals_names_is_there():
+    texts = sources() + [read("src/api/metrics.c")]             # the names of metrics are strings
+    gone = [why for why in (missing(code, texts) for code in re.findall(r"`([^`]+)`", internals())) if why]
+    assert not gone, "%s: %s" % (INTERNALS, "; ".join(gone))
+
+
+@once
+@pytest.mark.parametrize("code", ["engine/dialogue.c", "conn_ends()", "struct ties", "conn->ties", "VN_ON_WHIM", "exchange_told",
+                                  "getaddrinfo()", "tests/nothing/"])
+def test_what_is_not_there_is_found_missing(code):
+    assert missing(code, sources())
 
 
 @once
@@ -52,7 +103,7 @@ def test_readme_is_short_and_begins_with_all_that_matters():
 
 
 @once
-@pytest.mark.parametrize("page", PROSE)
+@pytest.mark.parametrize("page", PAGES)
 def test_lines_of_prose_are_not_too_long(page):
     code = False
     for n, line in enumerate(read(page).split("\n"), 1):
