@@ -7,7 +7,7 @@
 #include "daemon.h"
 #include "demo.h"
 #include "plugins/plugin.h"
-#include "spec/registry.h"
+#include "spec/registry_check.h"
 
 int main(int argc, char **argv)
 {

@@ -5,6 +5,7 @@
 #include "api/router.h"
 #include "base/log.h"
 #include "spec/registry.h"
+#include "spec/rule_check.h"
 
 /* What is wrong with a body, and with which key of it. */
 struct mistake { const char *key; char error[ERROR_MAX]; };

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "spec/failure.h"
 #include "spec/registry.h"
 #include "spec/rule.h"
 

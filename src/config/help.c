@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "spec/failure.h"
+#include "spec/option_help.h"
 #include "spec/registry.h"
 #include "spec/rule.h"
 
@@ -303,7 +304,7 @@ void page_behaviors(FILE *f)
 	size_t n;
 	const struct vn_behavior *const *all = behaviors_all(&n);
 
-	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/spec/rule.c.\n", f);
+	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/spec/rule_fields.c.\n", f);
 	for (size_t i = 0; i < n; i++) {
 		page_head(f, all[i]->name, all[i]->help);
 		page_reach(f, all[i]);

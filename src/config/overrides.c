@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spec/option_json.h"
 #include "spec/registry.h"
+#include "spec/rule_check.h"
 
 static struct opt_values *block_of(struct parse *own, const struct parse *all, const struct opt_values *b)
 {

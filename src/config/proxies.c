@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "spec/rule_check.h"
 #include "toxiproxy/proxy_json.h"
 #include "base/memory.h"
 #include "config/overrides.h"

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/verdict.h"
-#include "spec/registry.h"
+#include "spec/failure.h"
 
 #define EACH_RULE(i, set) \
 	(ruleset rest_ = (set), one_; \

@@ -5,7 +5,7 @@
 #include "engine/conn_rules.h"
 #include "engine/piece.h"
 #include "engine/pipe.h"
-#include "spec/registry.h"
+#include "spec/failure.h"
 
 /* ---- requests ---- */
 

@@ -4,7 +4,7 @@
 
 #include "base/loop.h"
 #include "base/buffer.h"
-#include "spec/registry.h"
+#include "spec/failure.h"
 #include "plugins/lua_vm.h"
 
 static const struct { const char *name; const struct field *fields; } kinds[KINDS] = {

@@ -13,6 +13,7 @@
 #include "config/ini.h"
 #include "config/parse.h"
 #include "spec/registry.h"
+#include "spec/registry_check.h"
 #include "plugins/lua_vm.h"
 
 static struct plugin {

@@ -1,7 +1,8 @@
-/* failure.c - failures told: what they fit, when they come, what becomes of the connection. */
+/* failure.c - failures of a protocol: found by name, described as text and JSON. */
 #include "spec/failure.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct { unsigned is; const char *words; } kinds[] = {
 	{ VN_IS_OPENING, "the greeting" }, { VN_IS_LOGIN, "logins" }, { VN_IS_COMMAND, "commands" },
@@ -66,4 +67,12 @@ json_t *failure_json(const struct vn_failure *f, const struct vn_protocol *p)
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b}", "name", f->name, "protocol", p->name, "code", f->code,
 	                 "text", f->text, "fits", fits, "moments", when, "connection", failure_end(f),
 	                 "drawn", !f->by_name && f->end == VN_STAY);
+}
+
+const struct vn_failure *failure_find(const struct vn_protocol *protocol, const char *name)
+{
+	for (const struct vn_failure *f = protocol->failures; f && f->name; f++)
+		if (!strcmp(f->name, name))
+			return f;
+	return NULL;
 }

@@ -1,4 +1,4 @@
-/* failure.h - failures told: what they fit, when they come, what becomes of the connection. */
+/* failure.h - failures of a protocol: found by name, described as text and JSON. */
 #ifndef SPEC_FAILURE_H
 #define SPEC_FAILURE_H
 
@@ -7,10 +7,18 @@
 
 #include "vaurien.h"
 
-const char *failure_end(const struct vn_failure *);        /* of the connection: "stays", "is closed" */
-const char *failure_fits_show(const struct vn_failure *, const struct vn_protocol *, char *buffer, size_t size);       /* "logins, reads, writes" */
+/* NULL: the protocol has none of that name. */
+const struct vn_failure *failure_find(const struct vn_protocol *, const char *name);
 
-/* {"name", "protocol", "code", "text", "fits": [...], "moments": [...], "connection", "drawn"} */
+/* What becomes of the connection: "stays", "is closed". */
+const char *failure_end(const struct vn_failure *);
+
+/* "logins, reads, writes"; cut to fit. Returns the buffer. */
+const char *failure_fits_show(const struct vn_failure *, const struct vn_protocol *, char *buffer,
+                              size_t size);
+
+/* {"name", "protocol", "code", "text", "fits": [...], "moments": [...], "connection", "drawn"}; a
+ * new reference. */
 json_t *failure_json(const struct vn_failure *, const struct vn_protocol *);
 
 #endif

@@ -1,4 +1,4 @@
-/* spec.c - a proxy as words: copied, changed and shown; never changed in place. */
+/* spec.c - life and JSON of a spec. */
 #include "spec/spec.h"
 
 #include <assert.h>
@@ -6,14 +6,8 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "spec/registry.h"
-#include "spec/weights.h"
 
-static const char group[] = "behavior";         /* the rules of PUT /behavior, which share one draw */
-static const char calm[] = "dummy";             /* the behavior that is none */
-static char culprit_text[64];
-
-/* ---- lives ---- */
+/* ---- life ---- */
 
 struct spec *spec_make(const char *name)
 {
@@ -21,7 +15,7 @@ struct spec *spec_make(const char *name)
 	s->refs = 1;
 	s->name = xstrdup(name);
 	s->enabled = true;
-	s->behavior = xstrdup(calm);
+	s->behavior = xstrdup(NO_BEHAVIOR);
 	s->protocol_values.times = UINT64_MAX;
 	return s;
 }
@@ -52,7 +46,7 @@ void spec_unref(struct spec *s)
 struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 {
 	struct spec *s = xmalloc(sizeof *s);
-	memcpy(&s->name, &from->name, sizeof *s - offsetof(struct spec, name));        /* not the count: it is others' */
+	memcpy(&s->name, &from->name, sizeof *s - offsetof(struct spec, name));        /* all but the count */
 	atomic_init(&s->refs, 1);
 	s->name = xstrdup(from->name);
 	s->behavior = xstrdup(from->behavior);
@@ -66,176 +60,8 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 	s->rules = xcalloc(from->n_rules + more + 1, sizeof *s->rules);
 	s->n_rules = 0;
 	for (unsigned i = 0; i < from->n_rules; i++)
-		if (with_group || strcmp(from->rules[i].name, group) != 0)
+		if (with_group || !rule_in_group(&from->rules[i]))
 			rule_copy(&s->rules[s->n_rules++], &from->rules[i]);
-	return s;
-}
-
-/* ---- a request's options ---- */
-
-static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1], char error[ERROR_MAX])
-{
-	const char *key;
-	json_t *value;
-	json_object_foreach((json_t *)options, key, value)
-		if (!rule_set(r, key, value, culprit, error))
-			return false;
-	return true;
-}
-
-/* One key of a request's options: a behavior's own object, or an option where only one behavior can be meant. */
-static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, const json_t *value,
-                      const char *culprit[1], char error[ERROR_MAX])
-{
-	char shown[48];
-
-	if (json_is_object(value)) {
-		for (unsigned i = 0; i < n; i++)
-			if (!strcmp(rules[i].behavior->name, key))
-				return options_set(&rules[i], value, culprit, error);
-	}
-	if (n == 1)
-		return rule_set(rules, key, value, culprit, error);
-	*culprit = text_printable(key, culprit_text, sizeof culprit_text);
-	text_printable(key, shown, sizeof shown);
-	if (n)
-		error_format(error, "%s: with weights, expected an object of options by the name of a behavior", shown);
-	else
-		error_format(error, "%s: %s has no options", shown, calm);
-	return false;
-}
-
-static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, const char *culprit[1],
-                     char error[ERROR_MAX])
-{
-	static const char *const passed_over[] = { "name", "behavior", "seen", "hits", "unreachable", "options", NULL };
-	const json_t *nested = json_object_get(body, "options");
-	const char *key;
-	json_t *value;
-
-	if (nested && !json_is_object(nested)) {
-		error_format(error, "options: expected an object");
-		*culprit = "options";
-		return false;
-	}
-	json_object_foreach((json_t *)nested, key, value)
-		if (!rules_set(rules, n, key, value, culprit, error))
-			return false;
-	json_object_foreach((json_t *)body, key, value) {
-		size_t i = 0;
-		while (passed_over[i] && strcmp(passed_over[i], key) != 0)
-			i++;
-		if (!passed_over[i] && !rules_set(rules, n, key, value, culprit, error))
-			return false;
-	}
-	return true;
-}
-
-/* ---- changes ---- */
-
-/* Windows of the one draw, side by side; what they leave free is calm. */
-static void rules_add(const struct defaults *defaults, struct spec *s, const struct weights *w)
-{
-	int low = 0;
-
-	for (unsigned i = 0; i < w->n; i++) {
-		struct rule_spec *r = &s->rules[s->n_rules++];
-		rule_init(r, group, w->of[i].behavior, defaults);
-		r->low = low / 100.0;
-		r->high = (low + w->of[i].percent) / 100.0;
-		low += w->of[i].percent;
-	}
-}
-
-static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
-{
-	for (unsigned i = 0; i < n; i++) {
-		const struct rule_fields *f = rules[i].fields.opts;
-		if (listed && f->probability != 1) {
-			error_format(error, "probability: expected none beside weights, they say it");
-			*culprit = "probability";
-			return false;
-		}
-		if (!rule_finish(&rules[i], p, culprit, error))
-			return false;
-	}
-	return true;
-}
-
-struct spec *spec_with_behavior(const struct defaults *defaults, const struct spec *from, const char *text,
-                                const json_t *options, const char *culprit[1], char error[ERROR_MAX])
-{
-	struct weights w;
-
-	*culprit = "name";
-	if (!weights_read(&w, text, error))
-		return NULL;
-	struct spec *s = spec_copy(from, w.n, false);
-	if (s->n_rules + w.n > RULES_MAX) {
-		error_format(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX, s->n_rules + w.n);
-		spec_unref(s);
-		return NULL;
-	}
-	struct rule_spec *mine = s->rules + s->n_rules;
-	rules_add(defaults, s, &w);
-	free(s->behavior);
-	s->behavior = weights_show(&w, text);
-
-	if (body_set(mine, w.n, options, culprit, error) && rules_settle(mine, w.n, w.listed, s->protocol, culprit, error))
-		return s;
-	spec_unref(s);
-	return NULL;
-}
-
-static bool name_taken(const struct spec *s, const char *name)
-{
-	for (unsigned i = 0; i < s->n_rules; i++)
-		if (!strcmp(s->rules[i].name, name))
-			return true;
-	return false;
-}
-
-/* A rule that was given no name is called after its behavior. */
-static void name_settle(const struct spec *s, struct rule_spec *r)
-{
-	char name[80];
-
-	if (strcmp(r->name, r->behavior->name))
-		return;
-	snprintf(name, sizeof name, "%s", r->name);
-	for (unsigned n = 2; name_taken(s, name); n++)
-		snprintf(name, sizeof name, "%s-%u", r->behavior->name, n);
-	free(r->name);
-	r->name = xstrdup(name);
-}
-
-struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from, const char *words, char error[ERROR_MAX])
-{
-	struct rule_spec r;
-
-	if (!rule_read(&r, words, from->protocol, defaults, error))
-		return NULL;
-	name_settle(from, &r);
-	struct spec *s = spec_add_rule(from, &r, error);
-	if (!s)
-		rule_free(&r);
-	return s;
-}
-
-struct spec *spec_add_rule(const struct spec *from, struct rule_spec *r, char error[ERROR_MAX])
-{
-	char shown[64];
-
-	if (from->n_rules == RULES_MAX) {
-		error_format(error, "rule: expected at most %d rules on a proxy", RULES_MAX);
-		return NULL;
-	}
-	if (name_taken(from, r->name) || !strcmp(r->name, group)) {
-		error_format(error, "rule: the name '%s' is not free", text_printable(r->name, shown, sizeof shown));
-		return NULL;
-	}
-	struct spec *s = spec_copy(from, 1, true);
-	s->rules[s->n_rules++] = *r;
 	return s;
 }
 
@@ -247,184 +73,7 @@ struct rule_spec *spec_rule(const struct spec *s, const char *name)
 	return NULL;
 }
 
-/* A copy with those rules that `keep` wants; the group may be gone by that. */
-static struct spec *spec_filter(const struct spec *from, bool (*keep)(const struct rule_spec *, const void *), const void *what)
-{
-	struct spec *s = spec_copy(from, 0, true);
-	unsigned kept = 0, grouped = 0;
-
-	for (unsigned i = 0; i < s->n_rules; i++) {
-		if (!keep(&s->rules[i], what)) {
-			rule_free(&s->rules[i]);
-			continue;
-		}
-		grouped += !strcmp(s->rules[i].name, group);
-		s->rules[kept++] = s->rules[i];
-	}
-	s->n_rules = kept;
-	if (!grouped) {
-		free(s->behavior);
-		s->behavior = xstrdup(calm);
-	}
-	return s;
-}
-
-static bool name_differs(const struct rule_spec *r, const void *name)
-{
-	return strcmp(r->name, name) != 0;
-}
-
-static bool name_fits(const struct rule_spec *r, const void *name)
-{
-	return !strcmp(r->name, name);
-}
-
-static bool none(const struct rule_spec *r, const void *what)
-{
-	return false;
-}
-
-struct spec *spec_without_rule(const struct spec *from, const char *name)
-{
-	return spec_rule(from, name) ? spec_filter(from, name_differs, name) : NULL;
-}
-
-struct spec *spec_without_rules(const struct spec *from)
-{
-	return spec_filter(from, none, NULL);
-}
-
-struct spec *spec_without_others(const struct spec *from, const char *name)
-{
-	return spec_filter(from, name_fits, name);
-}
-
-struct spec *spec_like(const struct spec *from, const char *name)
-{
-	struct spec *s = spec_without_rules(from);
-
-	free(s->name);
-	s->name = xstrdup(name);
-	return s;
-}
-
-struct spec *spec_with_protocol(const struct spec *from, const struct spec *other)
-{
-	struct spec *s = spec_copy(from, 0, true);
-
-	s->protocol = other->protocol;
-	opt_values_free(&s->protocol_values);
-	opt_values_copy(&s->protocol_values, &other->protocol_values);
-	return s;
-}
-
-bool spec_check_rules(struct spec *s, const char *culprit[1], char error[ERROR_MAX])
-{
-	for (unsigned i = 0; i < s->n_rules; i++) {
-		struct rule_spec *r = &s->rules[i];
-		if (((const struct rule_fields *)r->fields.opts)->probability != 1)
-			r->high = 1;            /* one that has no window beside others: settled afresh */
-		if (!rule_finish(r, s->protocol, culprit, error))
-			return false;
-	}
-	return true;
-}
-
-struct spec *spec_with_rule_changed(const struct spec *from, const char *name, const json_t *options, const char *culprit[1], char error[ERROR_MAX])
-{
-	struct spec *s = spec_copy(from, 0, true);
-	struct rule_spec *r = s->rules, *end = r + s->n_rules;
-	char shown[64];
-
-	*culprit = "rule";
-	while (r < end && strcmp(r->name, name))
-		r++;
-	if (r == end) {
-		error_format(error, "rule: there is none of the name '%s'", text_printable(name, shown, sizeof shown));
-	} else if (!strcmp(name, group)) {
-		error_format(error, "rule: '%s' is changed as a whole, by PUT /behavior", group);
-	} else {
-		rule_renew(r);
-		r->high = 1;
-		if (options_set(r, options, culprit, error) && rule_finish(r, s->protocol, culprit, error))
-			return s;
-	}
-	spec_unref(s);
-	return NULL;
-}
-
-static bool lasts(const struct rule_spec *r, const void *now)
-{
-	return r->until > *(const vn_nsec *)now;
-}
-
-struct spec *spec_without_expired(const struct spec *from, vn_nsec now, vn_nsec *next)
-{
-	unsigned kept = 0;
-
-	*next = VN_NEVER;
-	for (unsigned i = 0; i < from->n_rules; i++) {
-		vn_nsec until = from->rules[i].until;
-		kept += until > now;
-		if (until > now && until < *next)
-			*next = until;
-	}
-	return kept == from->n_rules ? NULL : spec_filter(from, lasts, &now);
-}
-
-struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[ERROR_MAX])
-{
-	struct address address;
-
-	if (!address_parse(&address, backend, error, ERROR_MAX))
-		return NULL;
-	if (address.port == 0) {                /* good to listen on, not to dial */
-		char shown[200];
-		error_format(error, "Expected HOST:PORT: '%s'", text_printable(backend, shown, sizeof shown));
-		address_free(&address);
-		return NULL;
-	}
-	struct spec *s = spec_copy(from, 0, true);
-	address_free(&s->backend);
-	s->backend = address;
-	return s;
-}
-
-struct spec *spec_with_enabled(const struct spec *from, bool enabled)
-{
-	struct spec *s = spec_copy(from, 0, true);
-
-	s->enabled = enabled;
-	return s;
-}
-
-struct spec *spec_with_address(const struct spec *from, const struct address *listen)
-{
-	struct spec *s = spec_copy(from, 0, true);
-
-	if (s->listen.text)
-		address_free(&s->listen);
-	free(s->asked);
-	s->asked = NULL;
-	address_copy(&s->listen, listen);
-	return s;
-}
-
-/* "localhost:8000" stays as it was typed. */
-void spec_with_bound_port(struct spec *s, const struct endpoint *bound)
-{
-	char text[128], error[ERROR_MAX];
-
-	if (s->listen.unix_path || s->listen.port != 0)
-		return;
-	free(s->asked);
-	s->asked = s->listen.text;
-	free(s->listen.host);
-	bool ok = address_parse(&s->listen, endpoint_show(bound, text, sizeof text), error, sizeof error);
-	assert(ok);
-}
-
-/* ---- shown ---- */
+/* ---- questions, JSON ---- */
 
 static json_t *options_json(const struct rule_spec *const *rules, unsigned n, bool listed)
 {
@@ -451,7 +100,7 @@ json_t *spec_behavior_json(const struct spec *s)
 
 	for (unsigned i = 0; i < s->n_rules && n < RULES_MAX; i++) {
 		const struct rule_spec *r = &s->rules[i];
-		if (strcmp(r->name, group) != 0)
+		if (!rule_in_group(r))
 			continue;
 		mine[n++] = r;
 		seen += (json_int_t)r->counters->seen;
@@ -484,7 +133,7 @@ bool spec_needs_messages(const struct spec *s)
 {
 	for (unsigned i = 0; i < s->n_rules; i++) {
 		const struct rule_spec *r = &s->rules[i];
-		if (!strcmp(r->name, group) && rule_needs_messages(r))
+		if (rule_in_group(r) && rule_needs_messages(r))
 			return true;
 	}
 	return false;

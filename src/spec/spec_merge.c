@@ -5,13 +5,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spec/option_json.h"
 
 /* ---- the same? ---- */
-
-static bool grouped(const struct rule_spec *r)
-{
-	return !strcmp(r->name, "behavior");
-}
 
 /* Do both have that rule, in the same words? */
 static bool rule_stays(const struct spec *a, const struct spec *b, const char *name)
@@ -27,24 +23,15 @@ static bool group_same(const struct spec *a, const struct spec *b)
 	unsigned i = 0, j = 0;
 
 	for (;; i++, j++) {
-		while (i < a->n_rules && !grouped(&a->rules[i]))
+		while (i < a->n_rules && !rule_in_group(&a->rules[i]))
 			i++;
-		while (j < b->n_rules && !grouped(&b->rules[j]))
+		while (j < b->n_rules && !rule_in_group(&b->rules[j]))
 			j++;
 		if (i == a->n_rules || j == b->n_rules)
 			return i == a->n_rules && j == b->n_rules && !strcmp(a->behavior, b->behavior);
 		if (!rule_same(&a->rules[i], &b->rules[j]))
 			return false;
 	}
-}
-
-static bool defaults_same(const struct defaults *a, const struct defaults *b)
-{
-	bool same = a && b && a->n == b->n;
-
-	for (size_t i = 0; same && a != b && i < a->n; i++)
-		same = a->of[i].behavior == b->of[i].behavior && opt_values_same(&a->of[i].values, &b->of[i].values);
-	return same;
 }
 
 static bool limits_same(const struct spec *a, const struct spec *b)
@@ -72,7 +59,7 @@ bool spec_same(const struct spec *a, const struct spec *b)
 	         && protocol_same(a, b) && limits_same(a, b) && a->n_rules == b->n_rules && group_same(a, b) && defaults_same(a->defaults, b->defaults);
 
 	for (unsigned i = 0; same && i < a->n_rules; i++)
-		same = grouped(&a->rules[i]) || rule_stays(a, b, a->rules[i].name);
+		same = rule_in_group(&a->rules[i]) || rule_stays(a, b, a->rules[i].name);
 	return same;
 }
 
@@ -86,13 +73,13 @@ static void rules_merge(struct spec *s, const struct spec *live, const struct sp
 	s->n_rules = 0;
 	for (unsigned i = 0; i < live->n_rules; i++) {
 		const struct rule_spec *r = &live->rules[i];
-		bool stays = grouped(r) ? same_group : rule_stays(was, now, r->name) || (!spec_rule(was, r->name) && !spec_rule(now, r->name));
+		bool stays = rule_in_group(r) ? same_group : rule_stays(was, now, r->name) || (!spec_rule(was, r->name) && !spec_rule(now, r->name));
 		if (stays)
 			rule_copy(&s->rules[s->n_rules++], r);
 	}
 	for (unsigned i = 0; i < now->n_rules; i++) {
 		const struct rule_spec *r = &now->rules[i];
-		if (grouped(r) ? !same_group : !rule_stays(was, now, r->name))
+		if (rule_in_group(r) ? !same_group : !rule_stays(was, now, r->name))
 			rule_copy(&s->rules[s->n_rules++], r);
 	}
 	if (same_group)

@@ -2,13 +2,12 @@
 #include "spec/weights.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "spec/registry.h"
-
-static const char calm[] = "dummy";             /* the behavior that is none */
 
 /* The text from `p` to `end`, without blanks around it. */
 static const char *trim(const char *p, const char *end, size_t *n)
@@ -25,7 +24,7 @@ static bool weights_add(struct weights *w, const char *name, size_t n, int perce
 {
 	char word[1024];
 	snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, name);
-	if (!strcmp(word, calm))
+	if (!strcmp(word, NO_BEHAVIOR))
 		return true;
 	const struct vn_behavior *b = n < sizeof word ? behavior_find(word) : NULL;
 	if (!b) {
@@ -112,7 +111,7 @@ bool weights_read(struct weights *w, const char *text, char error[ERROR_MAX])
 char *weights_show(const struct weights *w, const char *text)
 {
 	if (!w->n)
-		return xstrdup(calm);
+		return xstrdup(NO_BEHAVIOR);
 	if (w->n == 1 && w->of[0].percent == 100)
 		return xstrdup(w->of[0].behavior->name);
 	return xstrdup(text);

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spec/option_json.h"
 #include "spec/registry.h"
+#include "spec/rule_check.h"
 
 /* Toxiproxy's own: how Go calls the type, and its attributes in their order with Go's types for them. Clients have typed
  * these by the original's measure, and are refused by it. */
@@ -342,19 +344,6 @@ struct spec *toxic_change(const struct spec *on, const char *name, const json_t 
 
 /* ---- shown ---- */
 
-static bool plain(const struct opt_values *b, const struct vn_opt *o)
-{
-	struct opt_values as_made;
-
-	opt_values_init(&as_made, b->options, b->size);
-	json_t *now = opt_to_json(b, o), *then = opt_to_json(&as_made, o);
-	bool same = json_equal(now, then);
-	json_decref(now);
-	json_decref(then);
-	opt_values_free(&as_made);
-	return same;
-}
-
 /* The original's own attributes, then of what we have beside them what was set. */
 static json_t *attributes_json(const struct rule_spec *r)
 {
@@ -364,7 +353,7 @@ static json_t *attributes_json(const struct rule_spec *r)
 	for (const struct attribute *a = o ? o->attributes : NULL; a && a->name; a++)
 		json_object_set_new(all, a->name, opt_to_json(&r->values, opt_find(r->values.options, a->name)));
 	for (const struct vn_opt *own = o ? r->values.options : NULL; own && own->name; own++)
-		if (!json_object_get(all, own->name) && own->type != VN_OPT_INERT && !plain(&r->values, own))
+		if (!json_object_get(all, own->name) && own->type != VN_OPT_INERT && !opt_is_default(&r->values, own))
 			json_object_set_new(all, own->name, opt_to_json(&r->values, own));
 	return all;
 }
@@ -388,7 +377,7 @@ json_t *toxic_json(const struct rule_spec *r)
 	json_object_set_new(toxic, "toxicity", json_real(go_float32(toxicity_of(r))));
 	for (size_t i = 0; fields[i]; i++) {
 		const struct vn_opt *o = opt_find(rule_options, fields[i]);
-		if (strcmp(fields[i], "per") && !plain(&r->fields, o))
+		if (strcmp(fields[i], "per") && !opt_is_default(&r->fields, o))
 			json_object_set_new(toxic, fields[i], opt_to_json(&r->fields, o));
 	}
 	if (!r->per_connection)

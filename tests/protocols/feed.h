@@ -12,7 +12,7 @@
 
 #include "spec/option.h"
 #include "base/buffer.h"
-#include "spec/registry.h"
+#include "spec/failure.h"
 #include "base/text_cache.h"
 #include "vaurien.h"
 

@@ -28,6 +28,7 @@
 
 #include "feed.h"
 #include "plugins/plugin.h"
+#include "spec/failure.h"
 #include "spec/registry.h"
 
 enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING };

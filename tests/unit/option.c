@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "spec/option_help.h"
+#include "spec/option_json.h"
 #include "unit.h"
 
 struct fake_opts {

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "spec/failure.h"
+#include "spec/registry_check.h"
 #include "unit.h"
 
 static const struct vn_failure fake_failures[] = {

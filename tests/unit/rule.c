@@ -8,7 +8,11 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "spec/defaults.h"
+#include "spec/option_json.h"
 #include "spec/registry.h"
+#include "spec/rule_check.h"
+#include "spec/rule_parse.h"
 #include "unit.h"
 
 struct tale_opts { vn_nsec sleep; const char *failure, *text; };

@@ -1,0 +1,13 @@
+/* option_help.h - what values an option takes, as text: for --help, the generated pages and errors. */
+#ifndef SPEC_OPTION_HELP_H
+#define SPEC_OPTION_HELP_H
+
+#include <stddef.h>
+
+#include "vaurien.h"
+
+/* Both are cut to fit the buffer. */
+void opt_expect(const struct vn_opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
+void opt_describe(const struct vn_opt *, char *buffer, size_t size);    /* "seconds, default 1" */
+
+#endif

@@ -1,0 +1,159 @@
+/* registry_check.c - checks of all announced behaviors and protocols: names, option tables, failures. */
+#include "spec/registry_check.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "spec/failure.h"
+#include "spec/option.h"
+#include "spec/registry.h"
+#include "spec/rule_fields.h"
+
+static char fault[ERROR_MAX];
+
+__attribute__((format(printf, 1, 2)))
+static const char *faulty(const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	vsnprintf(fault, sizeof fault, format, args);
+	va_end(args);
+	return fault;
+}
+
+static bool name_sane(const char *name)
+{
+	if (!name || !islower((unsigned char)name[0]))
+		return false;
+	for (const char *c = name; *c; c++)
+		if (!islower((unsigned char)*c) && !isdigit((unsigned char)*c) && *c != '_')
+			return false;
+	return true;
+}
+
+static size_t type_size(enum vn_opt_type type)
+{
+	static const size_t sizes[] = {
+		[VN_OPT_BOOL] = sizeof(bool), [VN_OPT_INT] = sizeof(int64_t), [VN_OPT_REAL] = sizeof(double),
+		[VN_OPT_TIME] = sizeof(vn_nsec), [VN_OPT_TEXT] = sizeof(char *), [VN_OPT_CHOICE] = sizeof(char *),
+		[VN_OPT_FAILURE] = sizeof(char *), [VN_OPT_TABLE] = sizeof(struct vn_table), [VN_OPT_INERT] = 0,
+	};
+	return sizes[type];
+}
+
+/* NULL, or what is wrong with this row, without the names of row and guest. */
+static const char *row_error(const struct vn_opt *table, const struct vn_opt *row, size_t opts_size)
+{
+	if (!name_sane(row->name))
+		return "a name must be of a-z, 0-9 and _";
+	if (opt_find(table, row->name) != row)
+		return "the name stands twice";
+	if ((unsigned)row->type > VN_OPT_INERT)
+		return "there is no such type";
+	if (!row->help || !*row->help)
+		return "it has no help";
+	if (row->rule != VN_OPT_OWN && row->type != VN_OPT_INT)
+		return "a field of the rule must be OPT_INT";
+	if (row->rule == VN_OPT_OWN && row->type != VN_OPT_INERT &&
+	    (row->offset > opts_size || type_size(row->type) > opts_size - row->offset))
+		return "its field lies outside the options";
+	if ((row->type == VN_OPT_TIME || row->type == VN_OPT_TABLE) && row->unit <= 0)
+		return "a time needs a unit";
+	if (row->type == VN_OPT_CHOICE && (!row->choices || !row->choices[0]))
+		return "a choice needs choices";
+	if (!(row->min <= row->max))
+		return "its bounds are the wrong way round";
+	return NULL;
+}
+
+static const char *table_error(const char *guest, const struct vn_opt *table, size_t opts_size)
+{
+	struct opt_values values = { .options = NULL };
+
+	for (const struct vn_opt *row = table; row && row->name; row++) {
+		const char *why = row_error(table, row, opts_size);
+		if (!why && (rule_key_is_reserved(row->name) || !strcmp(row->name, "plugin")))
+			why = "the name has a meaning of its own in requests and files";
+		if (why)
+			return faulty("%.40s: option '%.40s': %s", guest, row->name, why);
+	}
+	opt_values_init(&values, NULL, opts_size);            /* every field lies inside */
+	values.options = table;
+	for (const struct vn_opt *row = table; row && row->name; row++) {
+		char error[ERROR_MAX];
+		if (row->def && !opt_set_text(&values, row, row->def, error)) {
+			opt_values_free(&values);
+			return faulty("%.40s: the default of option %.180s", guest, error);
+		}
+	}
+	opt_values_free(&values);
+	return NULL;
+}
+
+static const char *failures_error(const struct vn_protocol *p)
+{
+	if (p->failures && p->failures[0].name && (!p->refuse || !p->word))
+		return faulty("%.40s: failures need both refuse() and word()", p->name);
+	for (const struct vn_failure *f = p->failures; f && f->name; f++) {
+		if (!name_sane(f->name) || failure_find(p, f->name) != f)
+			return faulty("%.40s: failure '%.40s' has no good name, or has it twice", p->name, f->name);
+		if (f->moments && (!f->code || !f->text || !f->fits))   /* without moments: internal to the protocol */
+			return faulty("%.40s: failure '%.40s' lacks its code, its text or what it fits", p->name, f->name);
+	}
+	return NULL;
+}
+
+/* An option with the name of a field would hide the field. */
+static const char *fields_error(const struct vn_behavior *b)
+{
+	for (const struct vn_opt *row = b->options; row && row->name; row++)
+		if (opt_find(rule_options, row->name))
+			return faulty("%.40s: option '%.40s': every rule has a field of that name", b->name, row->name);
+	return NULL;
+}
+
+static const char *behavior_error(const struct vn_behavior *b)
+{
+	const char *why;
+	if (b->abi != VAURIEN_ABI)
+		return faulty("a behavior was built for version %u of vaurien.h, this is version %u", b->abi, VAURIEN_ABI);
+	if (!name_sane(b->name))
+		return faulty("behavior '%.40s': a name must be of a-z, 0-9 and _", b->name ? b->name : "");
+	if (behavior_find(b->name) != b)
+		return faulty("behavior '%.40s' was announced twice: the name is taken", b->name);
+	if (b->on && !b->act)
+		return faulty("behavior '%.40s' wants to be asked but has no act()", b->name);
+	why = table_error(b->name, b->options, b->opts_size);
+	return why ? why : fields_error(b);
+}
+
+static const char *protocol_error(const struct vn_protocol *p)
+{
+	const char *why;
+	if (p->abi != VAURIEN_ABI)
+		return faulty("a protocol was built for version %u of vaurien.h, this is version %u", p->abi, VAURIEN_ABI);
+	if (!name_sane(p->name))
+		return faulty("protocol '%.40s': a name must be of a-z, 0-9 and _", p->name ? p->name : "");
+	if (protocol_find(p->name) != p)
+		return faulty("protocol '%.40s' was announced twice: the name is taken", p->name);
+	if (!p->request != !p->response)
+		return faulty("protocol '%.40s' must cut both directions or none", p->name);
+	if ((why = failures_error(p)))
+		return why;
+	return table_error(p->name, p->options, p->opts_size);
+}
+
+const char *registry_error(void)
+{
+	const char *why = NULL;
+	size_t n;
+	const struct vn_behavior *const *b = behaviors_all(&n);
+	for (size_t i = 0; !why && i < n; i++)
+		why = behavior_error(b[i]);
+	const struct vn_protocol *const *p = protocols_all(&n);
+	for (size_t i = 0; !why && i < n; i++)
+		why = protocol_error(p[i]);
+	return why;
+}

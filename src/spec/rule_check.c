@@ -1,0 +1,149 @@
+/* rule_check.c - checks of a finished rule: does it make sense, and for this protocol? */
+#include "spec/rule_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/regex.h"
+#include "net/cidr.h"
+#include "spec/failure.h"
+#include "spec/rule_fields.h"
+
+static const struct rule_fields *fields_of(const struct rule_spec *r)
+{
+	return r->fields.opts;
+}
+
+static bool failure_unknown(const struct vn_protocol *p, const char *option, const char *name, char error[ERROR_MAX])
+{
+	char shown[48], known[ERROR_MAX] = "";
+	size_t n = 0;
+
+	for (const struct vn_failure *f = p->failures; f && f->name && n < sizeof known; f++)
+		if (f->moments)
+			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", f->name);
+	if (n)
+		error_format(error, "%s: '%s' is not a failure of %s; expected one of %s", option,
+		             text_printable(name, shown, sizeof shown), p->name, known);
+	else
+		error_format(error, "%s: %s has no words to refuse with", option, p->name);
+	return false;
+}
+
+/* A behavior that is made of one failure. */
+static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p, char error[ERROR_MAX])
+{
+	const struct vn_failure *f = b->failure ? failure_find(p, b->failure) : NULL;
+
+	if (!b->failure || (f && f->moments))
+		return true;
+	error_format(error, "name: %s needs a protocol with the failure '%s', %s has none", b->name, b->failure, p->name);
+	return false;
+}
+
+bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b, const char *culprit[1], char error[ERROR_MAX])
+{
+	for (const struct vn_opt *o = b->options; o && o->name; o++) {
+		const char *name = o->type == VN_OPT_FAILURE ? *(char **)opt_at(b, o) : NULL;
+		const struct vn_failure *f = name ? failure_find(p, name) : NULL;
+		if (name && !(f && f->moments)) {
+			failure_unknown(p, o->name, name, error);
+			return rule_blame(culprit, o->name);
+		}
+	}
+	return true;
+}
+
+/* It is asked of connections, and of nothing that goes on in them. */
+static bool behavior_whole(const struct vn_behavior *b)
+{
+	return b->on & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) && !(b->on & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST));
+}
+
+static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p, char error[ERROR_MAX])
+{
+	const char *match = fields_of(r)->match;
+
+	if (!match)
+		return true;
+	if (!p->request)
+		error_format(error, "match: %s has no messages that could match", p->name);
+	else if (behavior_whole(r->behavior))
+		error_format(error, "match: %s concerns connections, which are decided before anything is said", r->behavior->name);
+	else if (r->per_connection)
+		error_format(error, "match: expected per = exchange beside it, a connection is decided before anything is said");
+	else
+		return regex_check(match, error);
+	return false;
+}
+
+/* A behavior that is asked of requests only has nothing to say of responses. */
+static bool direction_settle(struct rule_spec *r, char error[ERROR_MAX])
+{
+	static const enum vn_direction of[] = { 0, VN_REQUEST, VN_RESPONSE, VN_BOTH };
+	const struct vn_behavior *b = r->behavior;
+	unsigned reach = b->on & ~(unsigned)(VN_ON_REQUEST | VN_ON_RESPONSE);
+	size_t i = 0;
+
+	while (strcmp(rule_directions[i], fields_of(r)->direction))
+		i++;
+	r->direction = i ? of[i] : b->direction ? b->direction : VN_BOTH;
+	reach |= (r->direction & VN_REQUEST ? b->on & VN_ON_REQUEST : 0) | (r->direction & VN_RESPONSE ? b->on & VN_ON_RESPONSE : 0);
+	if (reach || !b->on)
+		return true;
+	error_format(error, "direction: %s does nothing to a %s", b->name, rule_directions[i]);
+	return false;
+}
+
+/* Decided once for a connection: who is asked of nothing else; whom the behavior's way or `per` says; and who, without
+ * odds and match, is asked of connections and of what goes on in them. Else both would be counted in one row. */
+static bool per_connection(const struct rule_spec *r)
+{
+	const struct rule_fields *f = fields_of(r);
+	const unsigned on = r->behavior->on;
+	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
+
+	return behavior_whole(r->behavior) || (*f->per == 'o' && r->behavior->traits & VN_TRAIT_WHOLE) || *f->per == 'c' ||
+	       (certain && on & VN_ON_OPEN && on & (VN_ON_REQUEST | VN_ON_RESPONSE));
+}
+
+/* A behavior of the port strikes no one in particular. */
+static bool port_settle(const struct rule_spec *r, char error[ERROR_MAX])
+{
+	if (r->behavior->on != VN_ON_LISTEN || rule_plain(r))
+		return true;
+	error_format(error, "name: %s concerns the port, expected no odds, match, client or counts beside it", r->behavior->name);
+	return false;
+}
+
+bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
+{
+	const struct rule_fields *f = fields_of(r);
+
+	r->shared = *f->share == 'p';
+	r->high = r->low + (r->high - r->low) * f->probability;
+	r->per_connection = per_connection(r);
+	r->skip = f->skip ? (uint64_t)f->skip : r->values.skip;
+	r->times = f->times ? (uint64_t)f->times : r->values.times;
+	r->every = (uint64_t)f->every;
+	r->until = f->ttl ? r->since + f->ttl : VN_NEVER;
+	r->client = (struct network){ 0 };
+	if (!rule_check_failures(p, &r->values, culprit, error))
+		return false;
+	if (!match_settle(r, p, error))
+		return rule_blame(culprit, "match");
+	if (!direction_settle(r, error))
+		return rule_blame(culprit, "direction");
+	if (!port_settle(r, error) || !failure_settle(r->behavior, p, error))
+		return rule_blame(culprit, "name");
+	if (r->shared && !(r->behavior->traits & VN_TRAIT_LINE)) {
+		error_format(error, "share: %s has no bandwidth that connections could share", r->behavior->name);
+		return rule_blame(culprit, "share");
+	}
+	if (f->client && !network_read(&r->client, f->client)) {
+		char shown[64];
+		error_format(error, "client: expected an address or a network such as 10.0.0.0/8, got '%s'", text_printable(f->client, shown, sizeof shown));
+		return rule_blame(culprit, "client");
+	}
+	return true;
+}
