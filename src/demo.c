@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "config/settings.h"
+#include "config/settings_read.h"
 #include "daemon.h"
 
 enum outcome { REPLIED, FAILED, NOTHING, FINISHED, WAS_RESET };  /* what the client sees */

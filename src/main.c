@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/settings.h"
+#include "config/settings_read.h"
 #include "config/toxiproxy_args.h"
 #include "daemon.h"
 #include "demo.h"

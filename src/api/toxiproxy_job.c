@@ -101,7 +101,9 @@ static struct proxy *step_proxy(const struct job *j, const struct step *s)
 
 static struct spec *wanted_spec(struct job *j, const struct proxy_request *w)
 {
-	return proxy_request_spec(control_settings(job_control(j)), w, &j->address, &j->error);
+	const struct settings *s = control_settings(job_control(j));
+
+	return proxy_request_spec(w, &j->address, settings_template(s, w->protocol), &j->error);
 }
 
 /* Takes the reference to `to`. */

@@ -1,4 +1,4 @@
-/* completion.h - what can be typed, for shells that complete words. */
+/* completion.h - the list from which shells complete words of the command line. */
 #ifndef CONFIG_COMPLETION_H
 #define CONFIG_COMPLETION_H
 
@@ -6,8 +6,8 @@
 
 #include "config/flags.h"
 
-/* A line each, five columns by tabs: "flag", "field" (of rules) or "behavior"; the word; what --help calls its value;
- * the values, if there is a list of them; what it says. "-" is none. */
+/* One line per word, five columns separated by tabs: "flag", "field" (of rules) or "behavior"; the
+ * word; what --help calls its value; all values, where they are a list; the help. "-": none. */
 void completion_list(FILE *, const struct flags *);
 
 #endif

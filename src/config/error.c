@@ -1,20 +1,17 @@
-/* error.c - saying what is wrong with the words that the user gave: one sentence, then an exit code. */
+/* error.c - errors of command line and files: one sentence to the standard error, and the exit code. */
 #include "config/error.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "config/flags.h"
-#include "config/help.h"
-
-static const char *owner;
+static const char *prefix;
 static struct { char *sentence; size_t size; } kept;
 
 __attribute__((format(printf, 2, 0)))
-static void say(const char *before, const char *format, va_list args)
+static void report(const char *before, const char *format, va_list args)
 {
 	char sentence[4096];
-	int n = snprintf(sentence, sizeof sentence, "%s%s", before, owner ? owner : "");
+	int n = snprintf(sentence, sizeof sentence, "%s%s", before, prefix ? prefix : "");
 
 	vsnprintf(sentence + n, sizeof sentence - (size_t)n, format, args);
 	if (kept.sentence)
@@ -23,12 +20,19 @@ static void say(const char *before, const char *format, va_list args)
 		fprintf(stderr, "%s\n", sentence);
 }
 
+void usage_print(FILE *f)
+{
+	fputs("usage: vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME]\n"
+	      "               [--behavior WEIGHTS] [--http] [--config FILE] [OPTION ...]\n"
+	      "       vaurien --help | --list | --version | demo\n", f);
+}
+
 int value_error(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	say("", format, args);
+	report("", format, args);
 	va_end(args);
 	return 1;
 }
@@ -38,9 +42,9 @@ int usage_error(const char *format, ...)
 	va_list args;
 
 	if (!kept.sentence)
-		help_usage(stderr);
+		usage_print(stderr);
 	va_start(args, format);
-	say("vaurien: error: ", format, args);
+	report("vaurien: error: ", format, args);
 	va_end(args);
 	return 2;
 }
@@ -54,16 +58,14 @@ int absence_error(const char *file)
 	return 1;
 }
 
-int flag_error(const struct flag *f, const char *expected, const char *got)
+void error_prefix(const char *text)
 {
-	if (f->level == 1 && !owner)
-		return usage_error("argument --%s: expected %s, got '%s'", f->name, expected, got);
-	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
+	prefix = text;
 }
 
-void error_prefix(const char *whose)
+bool error_prefixed(void)
 {
-	owner = whose;
+	return prefix;
 }
 
 bool error_captured(void)

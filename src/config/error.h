@@ -1,21 +1,30 @@
-/* error.h - saying what is wrong with the words that the user gave: one sentence, then an exit code. */
+/* error.h - errors of command line and files: one sentence to the standard error, and the exit code.
+ *
+ * One process-wide state, of the main thread before the start and of the control thread after it. */
 #ifndef CONFIG_ERROR_H
 #define CONFIG_ERROR_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
-struct flag;
+/* A bad value; returns 1. */
+int value_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-int value_error(const char *format, ...) __attribute__((format(printf, 1, 2)));        /* a value that cannot be used: 1 */
-int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));        /* a command line that cannot be understood: how to, and 2 */
-int absence_error(const char *file);      /* of a file: 1; in the words, and on the standard output, that scripts know */
-int flag_error(const struct flag *, const char *expected, const char *got);             /* a flag's value, as who has set it deserves */
+/* A bad command line: the usage stands before the sentence; returns 2. */
+int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Whose words they are from now on, to stand before the sentence: "[proxy:cache]: "; NULL: the program's. */
-void error_prefix(const char *whose);
+/* A file that is missing; returns 1. Scripts know the sentence, and that it is on the standard output. */
+int absence_error(const char *file);
 
-/* From now on sentences are kept, not written: for a program that runs. With NULL they are written again. */
+void usage_print(FILE *);               /* the three lines of usage */
+
+/* What stands before all sentences from now on, as "[proxy:cache]: "; borrowed; NULL: nothing. */
+void error_prefix(const char *prefix);
+bool error_prefixed(void);
+
+/* From now on a sentence is stored here, and no usage is written: for a process that runs already.
+ * NULL: to the standard error again. */
 void error_capture(char *sentence, size_t size);
 bool error_captured(void);
 

@@ -1,5 +1,4 @@
-/* flags.c - the command line by getopt_long, the file by config.c: both speak of the same flags, and the same
- * rows check what they say. */
+/* flags.c - the table of flags, and the command line, read with getopt_long. */
 #include "config/flags.h"
 
 #include <assert.h>
@@ -10,19 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/memory.h"
-#include "config/ini.h"
-#include "config/help.h"
 #include "base/log.h"
-#include "spec/registry.h"
+#include "base/memory.h"
+#include "config/error.h"
 
-struct unknown_section { char *name; bool callable; struct unknown_section *next; };  /* a section of a guest that is not here */
 struct warning { char *text; struct warning *next; };
 
 /* ---- warnings ---- */
 
-__attribute__((format(printf, 2, 3)))
-static void warn_later(struct flags *flags, const char *format, ...)
+void flags_warn_later(struct flags *flags, const char *format, ...)
 {
 	va_list args;
 	struct warning *w = xcalloc(1, sizeof *w), **end = &flags->warnings;
@@ -91,7 +86,7 @@ void flags_add_guest(struct flags *flags, enum flag_group group, const char *kin
 
 static void proxy_config_free(struct proxy_config *p)
 {
-	for (struct said *s = p->said, *next; s; s = next) {
+	for (struct override *s = p->overrides, *next; s; s = next) {
 		next = s->next;
 		free(s->value);
 		free(s);
@@ -143,7 +138,7 @@ static bool joined_same(const char *name, const char *section, const char *key)
 	return full[i] == name[i];
 }
 
-static struct flag *flag_find(const struct flags *flags, const char *section, const char *key)
+struct flag *flag_find(const struct flags *flags, const char *section, const char *key)
 {
 	for (size_t i = 0; i < flags->n; i++)
 		if (joined_same(flags->at[i].name, section, key))
@@ -189,6 +184,13 @@ bool flag_set(struct flag *f, const char *text, int level, char error[ERROR_MAX]
 	return true;
 }
 
+int flag_error(const struct flag *f, const char *expected, const char *got)
+{
+	if (f->level == 1 && !error_prefixed())
+		return usage_error("argument --%s: expected %s, got '%s'", f->name, expected, got);
+	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
+}
+
 /* ---- one proxy's own ---- */
 
 struct proxy_config *flags_proxy(struct flags *flags, const char *name)
@@ -200,7 +202,7 @@ struct proxy_config *flags_proxy(struct flags *flags, const char *name)
 	if (!*end) {
 		struct proxy_config *p = *end = xcalloc(1, sizeof *p);
 		p->name = xstrdup(name);
-		p->last = &p->said;
+		p->last = &p->overrides;
 	}
 	return *end;
 }
@@ -228,7 +230,7 @@ bool proxy_config_set(struct proxy_config *p, struct flag *f, int level, const c
 {
 	if (!value_good(f, value, error))
 		return false;
-	struct said *s = *p->last = xcalloc(1, sizeof *s);
+	struct override *s = *p->last = xcalloc(1, sizeof *s);
 	s->flag = f;
 	s->level = level;
 	s->value = xstrdup(value);
@@ -318,149 +320,5 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 	if (code == -1 && optind < argc)
 		code = usage_error("unrecognized arguments: %s", argv[optind]);
 	free(table);
-	return code;
-}
-
-/* ---- the file ---- */
-
-const char *flags_section_guest(const char *section, bool *behavior)
-{
-	*behavior = !strncmp(section, "behavior", 8);
-	if ((*behavior || !strncmp(section, "protocol", 8)) && section[8] && strchr(":.", section[8]))
-		return section + 9;
-	return NULL;
-}
-
-static void unknown_section_note(struct flags *flags, const char *section, bool callable)
-{
-	struct unknown_section *s = flags->unknown_sections;
-	while (s && strcmp(s->name, section) != 0)
-		s = s->next;
-	if (!s) {
-		s = xcalloc(1, sizeof *s);
-		s->name = xstrdup(section);
-		s->next = flags->unknown_sections;
-		flags->unknown_sections = s;
-	}
-	s->callable |= callable;
-}
-
-/* [rule:NAME]: kept as the words that --rule takes. */
-static struct file_rule *file_rule(struct flags *flags, const char *name)
-{
-	struct file_rule **end = &flags->rules;
-
-	while (*end && strcmp((*end)->name, name))
-		end = &(*end)->next;
-	if (!*end) {
-		*end = xcalloc(1, sizeof **end);
-		(*end)->name = xstrdup(name);
-		(*end)->text = xstrdup("");
-	}
-	return *end;
-}
-
-/* Has a nearer file said this? In values a quote has a backslash before it, so a key is found only where one is. */
-static bool file_rule_said(const struct file_rule *r, const char *key)
-{
-	char *word;
-	int n = asprintf(&word, " %s=\"", key);
-	assert(n >= 0);
-	const char *at = strstr(r->text, word);
-	free(word);
-	return at && (size_t)(at - r->text) < r->nearer_text;
-}
-
-static void file_rule_behave(struct file_rule *r, const char *value)
-{
-	if (r->nearer_behavior)
-		return;
-	free(r->behavior);
-	r->behavior = xstrdup(value);
-}
-
-static void file_rule_say(struct file_rule *r, const char *key, const char *value)
-{
-	char *text, *to;
-
-	if (file_rule_said(r, key))
-		return;
-	text = xmalloc(strlen(r->text) + strlen(key) + 2 * strlen(value) + 8);
-	to = text + sprintf(text, "%s %s=\"", r->text, key);
-	for (; *value; *to++ = *value++)
-		if (*value == '"' || *value == '\\')
-			*to++ = '\\';
-	strcpy(to, "\"");
-	free(r->text);
-	r->text = text;
-}
-
-static void file_rule_take(struct file_rule *r, const char *key, const char *value, int depth)
-{
-	if (!strcmp(key, "proxy")) {
-		if (!r->proxy)
-			r->proxy = xstrdup(value);
-		return;
-	}
-	if (r->depth < depth) {
-		r->depth = depth;
-		r->nearer_behavior = r->behavior;
-		r->nearer_text = strlen(r->text);
-	}
-	if (!strcmp(key, "behavior"))
-		file_rule_behave(r, value);
-	else
-		file_rule_say(r, key, value);
-}
-
-/* [proxy:NAME]: its own words. */
-static bool file_proxy_take(struct flags *flags, const struct ini_line *line, char error[ERROR_MAX])
-{
-	struct flag *f = flags_own(flags, line->key);
-	struct proxy_config *p = flags_proxy(flags, line->section + 6);
-
-	if (f)
-		return proxy_config_set(p, f, 2 + line->depth, line->value, error);
-	warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
-	return true;
-}
-
-static bool file_take(void *user, const struct ini_line *line, char error[ERROR_MAX])
-{
-	struct flags *flags = user;
-	bool behavior, own = !strcmp(line->section, "vaurien");
-	const char *guest = flags_section_guest(line->section, &behavior);
-	bool callable = guest && !strcmp(line->key, "callable");
-
-	if (!strncmp(line->section, "rule", 4) && line->section[4] && strchr(":.", line->section[4])) {
-		file_rule_take(file_rule(flags, line->section + 5), line->key, line->value, line->depth);
-		return true;
-	}
-	if (!strncmp(line->section, "proxy", 5) && line->section[5] && strchr(":.", line->section[5]))
-		return file_proxy_take(flags, line, error);
-	if (callable)                           /* a Python object: there is nobody here to call it */
-		warn_later(flags, "callable not found for %s", guest);
-	if (guest && !strcmp(line->key, "plugin"))      /* loaded before there were flags */
-		return true;
-	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {
-		unknown_section_note(flags, line->section, callable);
-		return true;
-	}
-	struct flag *f = flag_find(flags, own ? "" : line->section, line->key);
-	if (f && f->group != GROUP_GENERAL)
-		return flag_set(f, line->value, 2 + line->depth, error);
-	if (!callable)
-		warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
-	return true;
-}
-
-int flags_read_file(struct flags *flags, const char *path)
-{
-	int code = ini_read(path, file_take, flags);
-
-	for (struct unknown_section *s = flags->unknown_sections; code == -1 && s; s = s->next)
-		if (!s->callable)
-			code = value_error("[%s]: expected the name of a %.8s that --list shows, got '%s'",
-			                   s->name, s->name, s->name + 9);
 	return code;
 }

@@ -1,11 +1,11 @@
-/* flags.h - one table of flags for command line and INI file: who has said what, nearer before farther. */
+/* flags.h - one table of flags, which command line and INI file both set: the command line overrides the
+ * file, a file overrides the files that it extends. */
 #ifndef CONFIG_FLAGS_H
 #define CONFIG_FLAGS_H
 
 #include <stddef.h>
 
 #include "spec/option.h"
-#include "config/error.h"
 
 enum flag_group {                       /* the headings of --help, in its order */
 	GROUP_PROXY, GROUP_BEHAVIOR, GROUP_HTTP, GROUP_LOGS, GROUP_STATSD, GROUP_GENERAL, GROUP_PROTOCOLS,
@@ -13,68 +13,87 @@ enum flag_group {                       /* the headings of --help, in its order 
 };
 
 struct flag {
-	char *name;                     /* what stands behind "--" */
-	enum flag_group group;          /* those of GROUP_GENERAL are for the command line only */
-	const char *guest, *guest_help; /* whose it is: a protocol's or a behavior's; else NULL */
+	char *name;                     /* without "--" */
+	enum flag_group group;          /* GROUP_GENERAL: not in files */
+	const char *guest, *guest_help; /* of a flag of a behavior or a protocol; else NULL */
 	const char *value;              /* what --help calls its value */
-	const char *alone;              /* its value when it stands without one; NULL: it must have one */
+	const char *alone;              /* its value if it is given without one; NULL: it needs one */
 	const struct vn_opt *opt;
-	struct opt_values *values;            /* where its value goes */
-	int level;                      /* who has set it: 0 nobody, 1 the command line, 2 the file, 3 ... files it extends */
+	struct opt_values *values;      /* where its value is stored */
+	int level;                      /* set by 0 nothing, 1 the command line, 2 the file, 3 ... extended files */
 	bool on;                        /* set, and not to false or 0 */
-	bool own;                       /* a proxy may have words of its own for it */
-	bool many;                      /* may be given again: its values are lines of one text */
+	bool own;                       /* a proxy may override it */
+	bool many;                      /* may be repeated: its values are lines of one text */
 };
 
-struct flags {                          /* zeroed at first */
+struct flags {                          /* zero it first; flags_free frees all */
 	struct flag *at;
 	size_t n;
-	struct file_rule *rules;        /* of the file: what stands in [rule:NAME] */
-	struct proxy_config *proxies;    /* what --add and [proxy:NAME] say */
-	struct unknown_section *unknown_sections;     /* sections of the file about guests that are not here */
-	struct warning *warnings;       /* kept until it is known where the log goes */
+	struct file_rule *rules;        /* [rule:NAME], in the file's order */
+	struct proxy_config *proxies;   /* --add and [proxy:NAME] */
+	struct unknown_section *unknown_sections;
+	struct warning *warnings;       /* kept until the log is open */
 };
 
-struct file_rule {                      /* [rule:NAME] */
-	char *name, *behavior;          /* behavior NULL: not said */
-	char *proxy;                    /* whose; NULL: the first's */
-	char *text;                    /* key="value" ... */
-	int depth;                      /* of the file that spoke last; what nearer ones have said stands: */
+struct file_rule {                      /* one [rule:NAME] */
+	char *name, *behavior;          /* behavior NULL: missing */
+	char *proxy;                    /* its proxy; NULL: the first one */
+	char *text;                     /* key="value" ... */
+	int depth;                      /* of the file read last; what nearer files set stays: */
 	bool nearer_behavior;
-	size_t nearer_text;            /* so many bytes of the words */
+	size_t nearer_text;             /* the first bytes of `text` */
 	struct file_rule *next;
 };
 
-struct proxy_config {                    /* one proxy's own words */
+struct proxy_config {                   /* what one proxy overrides */
 	char *name;
-	bool added;                     /* the command line has it */
-	struct said { struct said *next; struct flag *flag; int level; char *value; } *said, **last;
+	bool added;                     /* by --add */
+	struct override {
+		struct override *next;
+		struct flag *flag;
+		int level;
+		char *value;
+	} *overrides, **last;
 	struct proxy_config *next;
 };
 
-struct proxy_config *flags_proxy(struct flags *, const char *name);      /* those of that name, made if need be */
-struct flag *flags_own(struct flags *, const char *key);        /* that a proxy may have words of its own for; NULL */
-bool proxy_config_set(struct proxy_config *, struct flag *, int level, const char *value, char error[ERROR_MAX]);        /* checked */
-bool flag_set(struct flag *, const char *text, int level, char error[ERROR_MAX]);        /* unless a nearer one has */
+struct unknown_section {                /* a section of a guest that does not exist */
+	char *name;
+	bool callable;                  /* it was for a Python class: a warning, not an error */
+	struct unknown_section *next;
+};
 
-struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct vn_opt *, struct opt_values *);
-void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest, const char *help,
-                     const struct vn_opt *options, struct opt_values *);
+struct flag *flags_add(struct flags *, enum flag_group, const char *prefix, const struct vn_opt *,
+                       struct opt_values *);
+void flags_add_guest(struct flags *, enum flag_group, const char *kind, const char *guest,
+                     const char *help, const struct vn_opt *options, struct opt_values *);
 void flags_free(struct flags *);
 
-const struct flag *flag_get(const struct flags *, const char *name);    /* must be there */
+/* The flag of a file's section and key ("" for [vaurien]); NULL: unknown. */
+struct flag *flag_find(const struct flags *, const char *section, const char *key);
+const struct flag *flag_get(const struct flags *, const char *name);    /* must exist */
 
-/* Before all flags are known: each value that the command line gives to one that is, until `take` returns other than
- * -1. What is not known yet is passed over. */
-int flags_peek(const struct flags *, const char *name, int argc, char **argv, int (*take)(void *user, const char *value), void *user);
+/* Set the flag, unless a lower level did. False: `error` has a sentence. */
+bool flag_set(struct flag *, const char *text, int level, char error[ERROR_MAX]);
 
-/* The name of the guest that a section "behavior:NAME" is about; NULL: it is about something else. */
-const char *flags_section_guest(const char *section, bool *behavior);
+/* Report a bad value of the flag, as usage_error or value_error; returns the exit code. */
+int flag_error(const struct flag *, const char *expected, const char *got);
 
-/* -1: understood; else the exit code, and why has been said. */
+struct proxy_config *flags_proxy(struct flags *, const char *name);     /* created if it is new */
+struct flag *flags_own(struct flags *, const char *key);        /* NULL: no proxy may override it */
+bool proxy_config_set(struct proxy_config *, struct flag *, int level, const char *value,
+                      char error[ERROR_MAX]);   /* the value is checked; false as above */
+
+/* Before all flags are known: call `take` for each value of flag `name` on the command line, until it
+ * returns other than -1. Unknown flags are ignored. */
+int flags_peek(const struct flags *, const char *name, int argc, char **argv,
+               int (*take)(void *user, const char *value), void *user);
+
+/* -1: done. Else the exit code, and the error is reported. */
 int flags_read_line(struct flags *, int argc, char **argv);
-int flags_read_file(struct flags *, const char *path);
 
-void flags_warn(const struct flags *);  /* to the log: what the file said that nobody understands */
+/* Keep a warning about the file until flags_warn writes all to the log. */
+void flags_warn_later(struct flags *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void flags_warn(const struct flags *);
 
 #endif

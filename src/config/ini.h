@@ -1,22 +1,25 @@
-/* ini.h - INI files: sections, keys and values, one at a time, with what they extend. */
+/* ini.h - INI files, line by line, with quotes, ${VARIABLES} and the files that they extend. */
 #ifndef CONFIG_INI_H
 #define CONFIG_INI_H
 
-#include "spec/option.h"
+#include <stdbool.h>
 
-struct ini_line {
+#include "base/text.h"
+
+struct ini_line {                       /* valid during the call of `take` */
 	const char *file;               /* absolute */
 	int line;
-	int depth;                      /* 0: the file itself; 1: the one it extends; ... which counts for less */
-	const char *section, *key, *value;      /* without quotes, with ${VARIABLES} put in; the key in lower case */
+	int depth;                      /* 0: the file itself; 1: the file that it extends; ... */
+	const char *section, *key, *value;      /* unquoted, variables replaced; the key in lower case */
 };
 
-/* Tell `take` each line, later ones last, then those of the extended file. False from `take` with a sentence
- * in `error` ends it. -1: all is read. 1: it is not, and has been said why. */
-int ini_read(const char *path, bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user);
+/* Call `take` for each line of the file, then for those of the file that it extends. `take` returns
+ * false with a sentence in `error` to end it. -1: all is read. 1: not, and the error is reported. */
+int ini_read(const char *path,
+             bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user);
 
-/* A file's name that a line has as its value, made absolute: "~" and $VARIABLES are understood, and what is relative is so
- * to the line's file. A new text. */
+/* The value as the name of a file: "~" and $VARIABLES are replaced, a relative name is relative to the
+ * line's file. To be freed. */
 char *ini_path(const struct ini_line *);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "config/error.h"
 #include "spec/option_json.h"
 #include "spec/registry.h"
 #include "spec/rule_check.h"
@@ -84,9 +85,9 @@ void overrides_forget(struct parse *own, bool first, bool addressed)
 }
 
 /* Has a nearer one said the same? */
-static bool said_nearer(const struct proxy_config *p, const struct said *s)
+static bool said_nearer(const struct proxy_config *p, const struct override *s)
 {
-	for (const struct said *t = p->said; t; t = t->next)
+	for (const struct override *t = p->overrides; t; t = t->next)
 		if (t->flag == s->flag && t->level < s->level)
 			return !s->flag->many;
 	return false;
@@ -96,7 +97,7 @@ int overrides_apply(struct parse *own, const struct proxy_config *p, bool addres
 {
 	char error[ERROR_MAX];
 
-	for (const struct said *s = p->said; s; s = s->next) {
+	for (const struct override *s = p->overrides; s; s = s->next) {
 		struct flag *f = flags_own(&own->flags, s->flag->name);
 		if (said_nearer(p, s) || (addressed && f->level && f->level < s->level && !f->many))
 			continue;
@@ -109,7 +110,7 @@ int overrides_apply(struct parse *own, const struct proxy_config *p, bool addres
 
 static bool said(const struct proxy_config *p, const struct flag *f)
 {
-	for (const struct said *s = p->said; s; s = s->next)
+	for (const struct override *s = p->overrides; s; s = s->next)
 		if (!strcmp(s->flag->name, f->name))
 			return true;
 	return false;

@@ -1,11 +1,13 @@
-/* parse.h - the program's own options, and what is known of them until all is read: settings.c and outset.c at work. */
+/* parse.h - the state of one reading of the configuration: raw options, and the flags that set them.
+ *
+ * It lives while settings_read() runs; one proxy's options are a copy of it (overrides.h). */
 #ifndef CONFIG_PARSE_H
 #define CONFIG_PARSE_H
 
 #include "config/flags.h"
 #include "config/settings.h"
 
-struct raw_options {                          /* the program's own options */
+struct raw_options {                    /* the program's own; their table is in settings_read.c */
 	const char *proxy, *backend, *protocol, *proxy_name, *add, *behavior, *rule;
 	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
 	vn_nsec timeout, linger;
@@ -18,22 +20,18 @@ struct raw_options {                          /* the program's own options */
 	bool help, version;
 };
 
-struct parse {                        /* what is needed until all is read; or the same for one proxy, with words of its own */
-	struct raw_options *raw;              /* as far as known; core's */
-	struct vn_opt *options;            /* core's table */
+struct parse {
+	struct raw_options *raw;        /* in `core` */
+	struct vn_opt *options;         /* the table of `core` */
 	struct opt_values core;
-	struct opt_values *protocols;        /* in the order of protocols_all() */
-	struct defaults *defaults;      /* of the behaviors */
+	struct opt_values *protocols;   /* in the order of protocols_all() */
+	struct defaults *defaults;      /* options of behaviors */
 	struct flags flags;
 	struct settings *settings;
-	bool bare;                      /* no proxy is there that nobody speaks of */
+	bool bare;                      /* no default proxy if none is configured */
 };
 
-bool is_json(const char *file);          /* by its name: NULL is not */
-
-/* Make settings->proxies. -1: done; else the exit code, and why has been said. */
-int proxies_build(struct parse *);
-
-bool size_read(const char *text, int64_t *to);  /* "8M" */
+bool is_json(const char *file);         /* by its name; false for NULL */
+bool size_read(const char *text, int64_t *to);  /* "8M"; false: not a size above 0 */
 
 #endif

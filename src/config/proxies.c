@@ -3,6 +3,8 @@
  * --proxy and --backend make one; --add and [proxy:NAME] one each. What is said outside of their own words of
  * time-outs and limits, and of options of behaviors and protocols, is said for all of them; --behavior, --rule
  * and --protocol speak of the first, as PUT /behavior does. */
+#include "config/proxies.h"
+
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -10,9 +12,11 @@
 #include <string.h>
 
 #include "spec/rule_check.h"
-#include "toxiproxy/proxy_json.h"
 #include "base/memory.h"
+#include "config/error.h"
 #include "config/overrides.h"
+#include "config/toxiproxy_file.h"
+#include "spec/defaults.h"
 #include "spec/registry.h"
 #include "spec/weights.h"
 
@@ -366,13 +370,6 @@ static int templates_read(struct parse *r)
 	return code;
 }
 
-bool is_json(const char *file)
-{
-	size_t n = file ? strlen(file) : 0;
-
-	return n > 5 && !strcasecmp(file + n - 5, ".json");
-}
-
 /* The proxy of --proxy is there if anyone speaks of it, or there is no other. */
 static bool default_wanted(const struct parse *r)
 {
@@ -392,6 +389,6 @@ int proxies_build(struct parse *r)
 	if (code == -1)
 		code = templates_read(r);
 	if (code == -1 && is_json(r->raw->config))
-		code = proxy_requests_take(r->settings, r->raw->config);
+		code = toxiproxy_file_read(r->settings, r->raw->config);
 	return code == -1 ? rules_check(r) : code;
 }

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "toxiproxy/proxy_json.h"
 #include "base/log.h"
 #include "config/error.h"
+#include "config/settings_read.h"
+#include "config/toxiproxy_file.h"
 
 static const char program[] = "toxiproxy-server";
 
@@ -152,9 +153,9 @@ static int file_take(struct settings *s, const char *file)
 	char sentence[1024] = "";
 
 	if (error_captured())
-		return proxy_requests_take(s, file);
+		return toxiproxy_file_read(s, file);
 	error_capture(sentence, sizeof sentence);
-	if (proxy_requests_take(s, file) != -1)
+	if (toxiproxy_file_read(s, file) != -1)
 		log_error("%s", sentence);
 	error_capture(NULL, 0);
 	return -1;

@@ -4,9 +4,9 @@
 
 #include "config/settings.h"
 
-bool toxiproxy_args_wanted(const char *program);     /* is that our name today? */
+bool toxiproxy_args_wanted(const char *program);        /* argv[0] names toxiproxy-server */
 
-/* As settings_read, of that server's words. */
+/* As settings_read(). */
 int toxiproxy_args_read(struct settings *, int argc, char **argv);
 
 #endif

@@ -3,12 +3,10 @@
 #define PLUGINS_PLUGIN_H
 
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-#include "config/flags.h"
-
-/* Load what --plugin names, and `plugin = FILE` in the file's sections [behavior:NAME] and [protocol:NAME]. To be called
- * before the guests' flags are made. -1: all are there; else the exit code, and why has been said. */
-int plugins_read(const struct flags *, int argc, char **argv);
+#include "base/text.h"
 
 bool plugin_load(const char *file, char error[ERROR_MAX]);       /* one of them. False: a sentence that names it */
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spec/registry.h"
+
 static const struct { unsigned is; const char *words; } kinds[] = {
 	{ VN_IS_OPENING, "the greeting" }, { VN_IS_LOGIN, "logins" }, { VN_IS_COMMAND, "commands" },
 	{ VN_IS_STATEMENT, "statements" }, { VN_IS_READ, "reads" }, { VN_IS_WRITE, "writes" }, { VN_IS_BEGIN, "begins" },
@@ -75,4 +77,24 @@ const struct vn_failure *failure_find(const struct vn_protocol *protocol, const 
 		if (!strcmp(f->name, name))
 			return f;
 	return NULL;
+}
+
+const struct vn_failure *failure_offered(const struct vn_protocol *p, const char *name)
+{
+	const struct vn_failure *f = failure_find(p, name);
+
+	return f && f->moments ? f : NULL;
+}
+
+const char *failure_name_next(const char *last)
+{
+	size_t n;
+	const struct vn_protocol *const *all = protocols_all(&n);
+	const char *next = NULL;
+
+	for (size_t i = 0; i < n; i++)
+		for (const struct vn_failure *f = all[i]->failures; f && f->name; f++)
+			if (f->moments && (!last || strcmp(f->name, last) > 0) && (!next || strcmp(f->name, next) < 0))
+				next = f->name;
+	return next;
 }

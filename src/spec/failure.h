@@ -10,6 +10,13 @@
 /* NULL: the protocol has none of that name. */
 const struct vn_failure *failure_find(const struct vn_protocol *, const char *name);
 
+/* As failure_find, without those that are internal to the protocol: a user cannot choose them. */
+const struct vn_failure *failure_offered(const struct vn_protocol *, const char *name);
+
+/* The first name after `last` (NULL: the first of all) that any protocol offers, in alphabetical order;
+ * NULL: there are no more. */
+const char *failure_name_next(const char *last);
+
 /* What becomes of the connection: "stays", "is closed". */
 const char *failure_end(const struct vn_failure *);
 

@@ -33,9 +33,7 @@ static bool failure_unknown(const struct vn_protocol *p, const char *option, con
 /* A behavior that is made of one failure. */
 static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p, char error[ERROR_MAX])
 {
-	const struct vn_failure *f = b->failure ? failure_find(p, b->failure) : NULL;
-
-	if (!b->failure || (f && f->moments))
+	if (!b->failure || failure_offered(p, b->failure))
 		return true;
 	error_format(error, "name: %s needs a protocol with the failure '%s', %s has none", b->name, b->failure, p->name);
 	return false;
@@ -45,8 +43,7 @@ bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b
 {
 	for (const struct vn_opt *o = b->options; o && o->name; o++) {
 		const char *name = o->type == VN_OPT_FAILURE ? *(char **)opt_at(b, o) : NULL;
-		const struct vn_failure *f = name ? failure_find(p, name) : NULL;
-		if (name && !(f && f->moments)) {
+		if (name && !failure_offered(p, name)) {
 			failure_unknown(p, o->name, name, error);
 			return rule_blame(culprit, o->name);
 		}

@@ -1,4 +1,4 @@
-/* go_json.h - JSON as Go's decoder reads it and its encoder writes it, errors word by word: clients have come to rely on both. */
+/* go_json.h - JSON as Go's encoding/json reads and writes it, with its error texts: clients rely on them. */
 #ifndef TOXIPROXY_GO_JSON_H
 #define TOXIPROXY_GO_JSON_H
 
@@ -6,20 +6,21 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { GO_ERROR = 512 };                /* room for one error */
+enum { GO_ERROR = 512 };                /* room for one error text */
 
-/* The first value of a text; what stands behind it does not matter. Keys are as they came, of equal ones the last counts. NULL:
- * `error` says what Go would. */
+/* The first value of a text; the rest is ignored. Keys keep their case; of equal keys the last counts.
+ * NULL: `error` has Go's text. */
 json_t *go_read(const char *text, size_t n, char error[GO_ERROR]);
 
-/* A key's value, whatever the case of its letters; NULL: not there, or null, which is the same. */
+/* A key's value, whatever the case of its letters. NULL: it is missing or null. */
 const json_t *go_get(const json_t *object, const char *key);
 
-/* It is not of the type that Go's struct has. Always false. `what`: "Go struct field Proxy.name of type string" */
+/* The error of a value of the wrong type. Returns false. `what`: "Go struct field Proxy.name of type
+ * string" */
 bool go_mismatch(const json_t *value, const char *what, char error[GO_ERROR]);
 
-double go_float32(double);              /* the number that Go shows for it */
+double go_float32(double);              /* the number as Go prints a float32 */
 
-char *go_write(const json_t *, size_t *n);      /* to be freed */
+char *go_write(const json_t *, size_t *n);      /* to be freed; n may be NULL */
 
 #endif

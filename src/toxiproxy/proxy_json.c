@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "base/memory.h"
-#include "config/error.h"
 #include "spec/registry.h"
 
 /* ---- from JSON ---- */
@@ -248,9 +247,10 @@ static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct htt
 	return s;
 }
 
-struct spec *proxy_request_spec(const struct settings *settings, const struct proxy_request *w, const struct address *listen, struct http_error *f)
+struct spec *proxy_request_spec(const struct proxy_request *w, const struct address *listen,
+                                const struct spec *template, struct http_error *f)
 {
-	struct spec *s = spec_like(settings_template(settings, w->protocol), w->name);
+	struct spec *s = spec_like(template, w->name);
 	struct spec *there = spec_with_address(s, listen);
 
 	spec_unref(s);
@@ -258,62 +258,4 @@ struct spec *proxy_request_spec(const struct settings *settings, const struct pr
 	there->backend = proxy_request_upstream(w->upstream);
 	there->enabled = w->enabled != 0;
 	return toxics_give(there, w->toxics, f);
-}
-
-/* ---- as a file ---- */
-
-static char *file_text(const char *path, size_t *n)
-{
-	FILE *f = fopen(path, "r");
-	char *text = NULL, buffer[65536];
-	FILE *to = f ? open_memstream(&text, n) : NULL;
-	size_t got;
-
-	if (!f)
-		return NULL;
-	while ((got = fread(buffer, 1, sizeof buffer, f)))
-		fwrite(buffer, 1, got, to);
-	fclose(f);
-	fclose(to);
-	return text;
-}
-
-static int proxy_request_take(struct settings *s, const struct proxy_request *w, struct http_error *f)
-{
-	struct address listen;
-
-	if (!proxy_request_address(w->listen ? w->listen : "", &listen, f->text))
-		return value_error("proxy %s: %s", w->name, f->text);
-	struct spec *made = proxy_request_spec(s, w, &listen, f);
-	address_free(&listen);
-	if (!made)
-		return value_error("proxy %s: %s", w->name, f->text);
-	return settings_add(s, made);
-}
-
-int proxy_requests_take(struct settings *s, const char *file)
-{
-	struct http_error f;
-	size_t length, n;
-	char *text = file_text(file, &length), error[GO_ERROR];
-
-	if (!text)
-		return absence_error(file);
-	json_t *list = go_read(text, length, error);
-	free(text);
-	if (!list)
-		return value_error("%s: %s", file, error);
-	struct proxy_request *w = proxy_requests_read(list, &n, &f);
-	json_decref(list);
-	if (!w)
-		return value_error("%s: %s", file, f.text);
-	char whose[300];
-	snprintf(whose, sizeof whose, "%.290s: ", file);
-	error_prefix(whose);
-	int code = -1;
-	for (size_t i = 0; i < n && code == -1; i++)
-		code = proxy_request_take(s, &w[i], &f);
-	error_prefix(NULL);
-	proxy_requests_free(w, n);
-	return code;
 }

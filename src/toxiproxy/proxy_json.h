@@ -1,33 +1,35 @@
-/* proxy_json.h - a proxy as Toxiproxy's JSON wants it: in a request, in a list, in a file. */
+/* proxy_json.h - a proxy as Toxiproxy's JSON has it: read, checked, made into a spec. */
 #ifndef TOXIPROXY_PROXY_JSON_H
 #define TOXIPROXY_PROXY_JSON_H
 
-#include "config/settings.h"
+#include "net/address.h"
+#include "spec/spec.h"
 #include "toxiproxy/toxic.h"
 
-struct proxy_request {                           /* NULL, -1: not said */
+struct proxy_request {                  /* of missing keys: NULL, -1 */
 	char *name, *listen, *upstream;
 	int enabled;
 	const struct vn_protocol *protocol;
-	json_t *toxics;                 /* held */
+	json_t *toxics;                 /* a reference */
 };
 
-/* `owner`: what Go calls the struct: "Proxy". False: refused, and nothing is to be freed. */
-bool proxy_request_read(struct proxy_request *, const json_t *, const char *owner, struct http_error *);
+/* `owner`: Go's name of the struct, as "Proxy". False: refused, and nothing is to be freed. */
+bool proxy_request_read(struct proxy_request *, const json_t *, const char *owner,
+                        struct http_error *);
 void proxy_request_free(struct proxy_request *);
 
-/* A list of them, all with name and upstream; NULL: refused. */
+/* An array, each with name and upstream; NULL: refused. */
 struct proxy_request *proxy_requests_read(const json_t *list, size_t *n, struct http_error *);
 void proxy_requests_free(struct proxy_request *, size_t n);
 
-/* Where Go would listen; to be freed with address_free. False: `error` says it in Go's words. */
+/* Where Go would listen; to be freed with address_free. False: `error` has Go's sentence. */
 bool proxy_request_address(const char *listen, struct address *, char error[GO_ERROR]);
-struct address proxy_request_upstream(const char *);     /* any text is one: what is none will not be reached */
 
-/* A proxy as it is wished for, and for the rest as the program's words have it; NULL: refused. */
-struct spec *proxy_request_spec(const struct settings *, const struct proxy_request *, const struct address *listen, struct http_error *);
+/* Any text is accepted: connecting fails if it is no address. To be freed with address_free. */
+struct address proxy_request_upstream(const char *);
 
-/* All proxies that a file's text asks for. -1: settings have them; else the exit code, and why has been said. */
-int proxy_requests_take(struct settings *, const char *file);
+/* The spec: what the request has, the rest as in the template. NULL: refused. */
+struct spec *proxy_request_spec(const struct proxy_request *, const struct address *listen,
+                                const struct spec *template, struct http_error *);
 
 #endif

@@ -5,18 +5,20 @@
 #include "spec/spec.h"
 #include "toxiproxy/go_json.h"
 
-struct http_error { unsigned status; char text[GO_ERROR]; };        /* a refusal, in Toxiproxy's words */
+struct http_error { unsigned status; char text[GO_ERROR]; };    /* a refusal, in Toxiproxy's words */
 
-/* Always false, resp. NULL. */
-bool http_error_set(struct http_error *, unsigned status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Returns false. */
+bool http_error_set(struct http_error *, unsigned status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
-/* The proxy with this toxic, whose name is left in `name` (to be freed); NULL: refused. */
+/* The proxy with this toxic added; *name is the toxic's name, to be freed. NULL: refused. */
 struct spec *toxic_add(const struct spec *, const json_t *toxic, char *name[1], struct http_error *);
 
-/* The proxy with another toxicity, attributes and fields of the toxic; what is not said stays. NULL: refused. */
-struct spec *toxic_change(const struct spec *, const char *name, const json_t *changes, struct http_error *);
+/* The proxy with toxicity, attributes and fields of the toxic changed; missing keys stay. NULL: refused. */
+struct spec *toxic_change(const struct spec *, const char *name, const json_t *changes,
+                          struct http_error *);
 
-json_t *toxic_json(const struct rule_spec *);
-json_t *toxics_json(const struct spec *);       /* all, those of upstream first */
+json_t *toxic_json(const struct rule_spec *);   /* new references */
+json_t *toxics_json(const struct spec *);       /* all; those of the upstream first */
 
 #endif

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "config/settings_read.h"
 #include "spec/option_json.h"
 #include "spec/registry.h"
 #include "unit.h"

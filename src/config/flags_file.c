@@ -1,0 +1,154 @@
+/* flags_file.c - the flags in an INI file: [vaurien], sections of guests, [rule:NAME] and [proxy:NAME]. */
+#include "config/flags_file.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "config/error.h"
+#include "config/ini.h"
+#include "spec/registry.h"
+
+const char *flags_section_guest(const char *section, bool *behavior)
+{
+	*behavior = !strncmp(section, "behavior", 8);
+	if ((*behavior || !strncmp(section, "protocol", 8)) && section[8] && strchr(":.", section[8]))
+		return section + 9;
+	return NULL;
+}
+
+static void unknown_section_note(struct flags *flags, const char *section, bool callable)
+{
+	struct unknown_section *s = flags->unknown_sections;
+	while (s && strcmp(s->name, section) != 0)
+		s = s->next;
+	if (!s) {
+		s = xcalloc(1, sizeof *s);
+		s->name = xstrdup(section);
+		s->next = flags->unknown_sections;
+		flags->unknown_sections = s;
+	}
+	s->callable |= callable;
+}
+
+/* [rule:NAME]: kept as the words that --rule takes. */
+static struct file_rule *file_rule(struct flags *flags, const char *name)
+{
+	struct file_rule **end = &flags->rules;
+
+	while (*end && strcmp((*end)->name, name))
+		end = &(*end)->next;
+	if (!*end) {
+		*end = xcalloc(1, sizeof **end);
+		(*end)->name = xstrdup(name);
+		(*end)->text = xstrdup("");
+	}
+	return *end;
+}
+
+/* Has a nearer file said this? In values a quote has a backslash before it, so a key is found only where one is. */
+static bool nearer_file_has(const struct file_rule *r, const char *key)
+{
+	char *word;
+	int n = asprintf(&word, " %s=\"", key);
+	assert(n >= 0);
+	const char *at = strstr(r->text, word);
+	free(word);
+	return at && (size_t)(at - r->text) < r->nearer_text;
+}
+
+static void file_rule_set_behavior(struct file_rule *r, const char *value)
+{
+	if (r->nearer_behavior)
+		return;
+	free(r->behavior);
+	r->behavior = xstrdup(value);
+}
+
+static void file_rule_add(struct file_rule *r, const char *key, const char *value)
+{
+	char *text, *to;
+
+	if (nearer_file_has(r, key))
+		return;
+	text = xmalloc(strlen(r->text) + strlen(key) + 2 * strlen(value) + 8);
+	to = text + sprintf(text, "%s %s=\"", r->text, key);
+	for (; *value; *to++ = *value++)
+		if (*value == '"' || *value == '\\')
+			*to++ = '\\';
+	strcpy(to, "\"");
+	free(r->text);
+	r->text = text;
+}
+
+static void file_rule_set(struct file_rule *r, const char *key, const char *value, int depth)
+{
+	if (!strcmp(key, "proxy")) {
+		if (!r->proxy)
+			r->proxy = xstrdup(value);
+		return;
+	}
+	if (r->depth < depth) {
+		r->depth = depth;
+		r->nearer_behavior = r->behavior;
+		r->nearer_text = strlen(r->text);
+	}
+	if (!strcmp(key, "behavior"))
+		file_rule_set_behavior(r, value);
+	else
+		file_rule_add(r, key, value);
+}
+
+/* [proxy:NAME]: its own words. */
+static bool file_proxy_set(struct flags *flags, const struct ini_line *line, char error[ERROR_MAX])
+{
+	struct flag *f = flags_own(flags, line->key);
+	struct proxy_config *p = flags_proxy(flags, line->section + 6);
+
+	if (f)
+		return proxy_config_set(p, f, 2 + line->depth, line->value, error);
+	flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
+	return true;
+}
+
+static bool line_take(void *user, const struct ini_line *line, char error[ERROR_MAX])
+{
+	struct flags *flags = user;
+	bool behavior, own = !strcmp(line->section, "vaurien");
+	const char *guest = flags_section_guest(line->section, &behavior);
+	bool callable = guest && !strcmp(line->key, "callable");
+
+	if (!strncmp(line->section, "rule", 4) && line->section[4] && strchr(":.", line->section[4])) {
+		file_rule_set(file_rule(flags, line->section + 5), line->key, line->value, line->depth);
+		return true;
+	}
+	if (!strncmp(line->section, "proxy", 5) && line->section[5] && strchr(":.", line->section[5]))
+		return file_proxy_set(flags, line, error);
+	if (callable)                           /* a Python object: there is nobody here to call it */
+		flags_warn_later(flags, "callable not found for %s", guest);
+	if (guest && !strcmp(line->key, "plugin"))      /* loaded before there were flags */
+		return true;
+	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {
+		unknown_section_note(flags, line->section, callable);
+		return true;
+	}
+	struct flag *f = flag_find(flags, own ? "" : line->section, line->key);
+	if (f && f->group != GROUP_GENERAL)
+		return flag_set(f, line->value, 2 + line->depth, error);
+	if (!callable)
+		flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
+	return true;
+}
+
+int flags_read_file(struct flags *flags, const char *path)
+{
+	int code = ini_read(path, line_take, flags);
+
+	for (struct unknown_section *s = flags->unknown_sections; code == -1 && s; s = s->next)
+		if (!s->callable)
+			code = value_error("[%s]: expected the name of a %.8s that --list shows, got '%s'",
+			                   s->name, s->name, s->name + 9);
+	return code;
+}

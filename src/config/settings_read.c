@@ -1,0 +1,324 @@
+/* settings_read.c - the settings from command line, INI file and environment.
+ *
+ * The program's own flags are rows of a table here; those of behaviors and protocols come from the
+ * tables of these. The command line overrides the file, the file overrides the default. */
+#include "config/settings_read.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "config/completion.h"
+#include "config/error.h"
+#include "config/flags_file.h"
+#include "config/help.h"
+#include "config/pages.h"
+#include "config/parse.h"
+#include "config/plugin_flags.h"
+#include "config/proxies.h"
+#include "spec/registry.h"
+
+static const char *const levels[] = {
+	"critical", "error", "warning", "info", "debug", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
+};
+static const char *const congestions[] = { "reno", "system", NULL };
+static const char *const formats[] = { "text", "json", NULL };
+static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL };
+
+#define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct raw_options, field), __VA_ARGS__ }
+
+enum { OWN = true };                    /* a proxy may have words of its own for it */
+
+static const struct row { enum flag_group group; const char *value; struct vn_opt opt; bool own; } rows[] = {
+	{ GROUP_PROXY, "HOST:PORT", WORD("proxy", VN_OPT_TEXT, proxy, .def = "localhost:8000",
+		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT or unix:/PATH"), OWN },
+	{ GROUP_PROXY, "HOST:PORT", WORD("backend", VN_OPT_TEXT, backend, .def = "localhost:80",
+		.help = "the server behind the proxy"), OWN },
+	{ GROUP_PROXY, "NAME", WORD("protocol", VN_OPT_TEXT, protocol, .def = "tcp",
+		.help = "what client and server speak; --list shows the protocols"), OWN },
+	{ GROUP_PROXY, "NAME", WORD("proxy_name", VN_OPT_TEXT, proxy_name, .def = "default",
+		.help = "what the proxy is called in the API; the dice depend on it") },
+	{ GROUP_PROXY, "WORDS", WORD("add", VN_OPT_TEXT, add,
+		.help = "a proxy more, any number of times: NAME=LISTEN=BACKEND or NAME=LISTEN=BACKEND,PROTOCOL, and behind that its "
+		        "own behavior=..., timeout=...") },
+	{ GROUP_PROXY, NULL, WORD("enabled", VN_OPT_BOOL, enabled, .def = "true",
+		.help = "listen from the start; with =no it waits until the API enables it"), OWN },
+	{ GROUP_PROXY, "SECONDS", WORD("timeout", VN_OPT_TIME, timeout, .def = "30", .unit = VN_S,
+		.help = "for connecting to the backend; if given, idle connections are closed after it, too; 0: none"), OWN },
+	{ GROUP_PROXY, NULL, WORD("stay_connected", VN_OPT_BOOL, stay_connected,
+		.help = "never close idle connections, whatever --timeout says"), OWN },
+	{ GROUP_PROXY, "N", WORD("pool_max_size", VN_OPT_INT, pool_max_size, .def = "100", .max = 1000000,
+		.help = "most clients at a time; others wait in the backlog; 0 or not given: no limit"), OWN },
+	{ GROUP_PROXY, "N", WORD("backlog", VN_OPT_INT, backlog, .def = "8192", .max = INT_MAX,
+		.help = "connections that may wait to be accepted"), OWN },
+	{ GROUP_PROXY, "BYTES", WORD("bufsize", VN_OPT_INT, bufsize, .def = "262144", .min = 1, .max = 67108864,
+		.help = "the buffer that a thread reads into") },
+	{ GROUP_PROXY, "BYTES", WORD("splice_from", VN_OPT_INT, splice_from, .def = "131072", .max = INT_MAX,
+		.help = "reads of so much are bulk, which goes by splice where no rule and no protocol needs to see it; 0: none is") },
+	{ GROUP_PROXY, "WORD", WORD("loopback_congestion", VN_OPT_CHOICE, loopback_congestion, .def = "reno", .choices = congestions,
+		.help = "for bulk to this machine itself, where the system would pace it; system: leave that") },
+	{ GROUP_PROXY, "SECONDS", WORD("linger", VN_OPT_TIME, linger, .def = "2", .unit = VN_S,
+		.help = "how long a request that is held for ever outlives its client; 0: for ever"), OWN },
+	{ GROUP_PROXY, "BYTES", WORD("hold_max", VN_OPT_TEXT, hold_max, .def = "8M",
+		.help = "held bytes per connection and direction before reading stops; K, M and G are understood"), OWN },
+	{ GROUP_PROXY, "BYTES", WORD("hold_total", VN_OPT_TEXT, hold_total, .def = "512M",
+		.help = "held bytes in all before reading stops") },
+	{ GROUP_PROXY, "N", WORD("threads", VN_OPT_INT, threads, .def = "1", .min = 1, .max = 64,
+		.help = "threads that carry connections") },
+	{ GROUP_PROXY, "N", WORD("seed", VN_OPT_TEXT, seed,
+		.help = "what the dice are made from, 64 bits, decimal or 0x...; not given: drawn, and logged") },
+
+	{ GROUP_BEHAVIOR, "WEIGHTS", WORD("behavior", VN_OPT_TEXT, behavior, .def = "100:dummy",
+		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what is left of 100 is dummy"), OWN },
+
+	{ GROUP_BEHAVIOR, "WORDS", WORD("rule", VN_OPT_TEXT, rule,
+		.help = "a rule beside that, any number of times: 'error failure=deadlock match=\"^QUERY UPDATE\" times=1', or "
+		        "'NAME: error ...' for the proxy of that name; --list shows the fields of rules"), OWN },
+
+	{ GROUP_HTTP, NULL, WORD("http", VN_OPT_BOOL, http, .help = "start the HTTP server by which behaviors are changed") },
+	{ GROUP_HTTP, "HOST", WORD("http_host", VN_OPT_TEXT, http_host, .def = "localhost", .help = "where it listens") },
+	{ GROUP_HTTP, "PORT", WORD("http_port", VN_OPT_INT, http_port, .def = "8080", .max = 65535, .help = "its port") },
+	{ GROUP_HTTP, "TEXT", WORD("http_token", VN_OPT_TEXT, http_token,
+		.help = "only who shows it is answered: Authorization: Bearer TEXT; in a file it may be ${VARIABLE}") },
+
+	{ GROUP_LOGS, "LEVEL", WORD("log_level", VN_OPT_CHOICE, log_level, .def = "info", .choices = levels,
+		.help = "what is logged") },
+	{ GROUP_LOGS, "FORMAT", WORD("log_format", VN_OPT_CHOICE, log_format, .def = "text", .choices = formats,
+		.help = "lines for people, or objects in JSON") },
+	{ GROUP_LOGS, "FILE", WORD("log_output", VN_OPT_TEXT, log_output, .def = "-",
+		.help = "a file to append to; - is the standard error") },
+
+	{ GROUP_LOGS, "FILE", WORD("events", VN_OPT_TEXT, events,
+		.help = "a file to append events to, a connection, a fault or a change as a line of JSON; - is the standard output") },
+
+	{ GROUP_STATSD, NULL, WORD("statsd.enabled", VN_OPT_BOOL, statsd_enabled, .help = "send counters to a statsd server") },
+	{ GROUP_STATSD, "HOST", WORD("statsd.host", VN_OPT_TEXT, statsd_host, .def = "localhost", .help = "its host") },
+	{ GROUP_STATSD, "PORT", WORD("statsd.port", VN_OPT_INT, statsd_port, .def = "8125", .min = 1, .max = 65535,
+		.help = "its UDP port") },
+	{ GROUP_STATSD, "TEXT", WORD("statsd.prefix", VN_OPT_TEXT, statsd_prefix, .def = "vaurien",
+		.help = "what counters' names begin with") },
+	{ GROUP_STATSD, "RATE", WORD("statsd.sample_rate", VN_OPT_REAL, statsd_rate, .def = "1.0", .max = 1,
+		.help = "the share of the counts that is sent") },
+
+	{ GROUP_GENERAL, "FILE", WORD("config", VN_OPT_TEXT, config, .help = "an INI file with these options; the command line wins") },
+	{ GROUP_GENERAL, "FILE", WORD("plugin", VN_OPT_TEXT, plugin,
+		.help = "a behavior or a protocol of your own, any number of times: FILE.so or FILE.lua") },
+	{ GROUP_GENERAL, "WHAT", WORD("list", VN_OPT_CHOICE, list, .choices = listings,
+		.help = "show behaviors, protocols and failures with their options") },
+	{ GROUP_GENERAL, NULL, WORD("version", VN_OPT_BOOL, version, .help = "show the version") },
+	{ GROUP_GENERAL, NULL, WORD("help", VN_OPT_BOOL, help, .help = "show this help") },
+
+	{ GROUP_OLDER, "SECONDS", WORD("pool_timeout", VN_OPT_INT, pool_timeout, .def = "30", .help = "changes nothing") },
+	{ GROUP_OLDER, NULL, WORD("sync", VN_OPT_BOOL, sync, .help = "changes nothing") },
+};
+
+enum { ROWS = sizeof rows / sizeof rows[0] };
+
+/* The program's own flags: they say which guests there are besides those built in. */
+static void parse_begin(struct parse *r, struct settings *settings)
+{
+	r->settings = settings;
+	r->options = xcalloc(ROWS + 1, sizeof *r->options);
+	for (size_t i = 0; i < ROWS; i++)
+		r->options[i] = rows[i].opt;
+	opt_values_init(&r->core, r->options, sizeof *r->raw);
+	r->raw = r->core.opts;
+	for (size_t i = 0; i < ROWS; i++) {
+		struct flag *f = flags_add(&r->flags, rows[i].group, "", &r->options[i], &r->core);
+		f->value = rows[i].value;
+		f->own = rows[i].own;
+		if (!strcmp(f->name, "list"))
+			f->alone = listings[0];
+		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin") || !strcmp(f->name, "add");
+	}
+}
+
+static void parse_guests(struct parse *r)
+{
+	size_t n;
+	const struct vn_protocol *const *p = protocols_all(&n);
+	r->protocols = xcalloc(n + 1, sizeof *r->protocols);
+	for (size_t i = 0; i < n; i++) {
+		opt_values_init(&r->protocols[i], p[i]->options, p[i]->opts_size);
+		flags_add_guest(&r->flags, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help, p[i]->options, &r->protocols[i]);
+	}
+
+	struct defaults *d = r->defaults = defaults_make();
+	for (size_t i = 0; i < d->n; i++) {
+		const struct vn_behavior *b = d->of[i].behavior;
+		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help, b->options, &d->of[i].values);
+	}
+}
+
+static void parse_free(struct parse *r)
+{
+	size_t n;
+	protocols_all(&n);
+	for (size_t i = 0; r->protocols && i < n; i++)
+		opt_values_free(&r->protocols[i]);
+	free(r->protocols);
+	defaults_unref(r->defaults);
+	flags_free(&r->flags);
+	opt_values_free(&r->core);
+	free(r->options);
+}
+
+static void list_show(const char *name)
+{
+	static const struct { const char *name; void (*show)(FILE *); } all[] = {
+		{ "text", help_list }, { "failures", help_list_failures },
+		{ "behaviors.md", page_behaviors }, { "protocols.md", page_protocols },
+		{ "failures.md", page_failure_names },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (!strcmp(all[i].name, name))
+			all[i].show(stdout);
+}
+
+/* -1: nothing to show. */
+static int show(const struct parse *r)
+{
+	const char *list = r->raw->list;
+
+	if (r->raw->help)
+		help_print(stdout, &r->flags);
+	else if (r->raw->version)
+		puts(VAURIEN_VERSION);
+	else if (!list)
+		return -1;
+	else if (!strcmp(list, "words"))
+		completion_list(stdout, &r->flags);
+	else
+		list_show(list);
+	return fflush(stdout) == 0 ? 0 : 1;
+}
+
+static int hold_read(struct parse *r)
+{
+	if (size_read(r->raw->hold_total, &r->settings->hold_total))
+		return -1;
+	return flag_error(flag_get(&r->flags, "hold-total"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->raw->hold_total);
+}
+
+static int seed_read(struct parse *r)
+{
+	const char *text = r->raw->seed;
+	char *end;
+
+	if (!text || !*text) {
+		if (getrandom(&r->settings->seed, sizeof r->settings->seed, 0) != sizeof r->settings->seed)
+			return value_error("--seed: the system has no random numbers, give one");
+		return -1;
+	}
+	bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+	errno = 0;
+	r->settings->seed = strtoull(text, &end, hex ? 16 : 10);
+	if (!isxdigit((unsigned char)text[hex ? 2 : 0]) || *end || errno)
+		return flag_error(flag_get(&r->flags, "seed"), "a number of 64 bits, decimal or 0x...", text);
+	return -1;
+}
+
+static char *text_of(const char *text)         /* NULL is empty */
+{
+	return xstrdup(text ? text : "");
+}
+
+static void rest_read(struct parse *r)
+{
+	const struct raw_options *w = r->raw;
+	struct settings *s = r->settings;
+
+	s->http = w->http;
+	s->http_host = text_of(w->http_host);
+	s->http_port = w->http_port;
+	s->http_token = text_of(w->http_token);
+	s->statsd.enabled = w->statsd_enabled;
+	s->statsd.host = text_of(w->statsd_host);
+	s->statsd.port = w->statsd_port;
+	s->statsd.prefix = text_of(w->statsd_prefix);
+	s->statsd.sample_rate = w->statsd_rate;
+	s->log_output = text_of(w->log_output);
+	s->events = text_of(w->events);
+	s->threads = w->threads;
+	s->bufsize = w->bufsize;
+	s->splice_from = w->splice_from;
+	s->reno = !strcmp(w->loopback_congestion, "reno");
+	s->timeout = (double)w->timeout / VN_S;
+	s->pool_max_size = w->pool_max_size;
+	s->pool_timeout = w->pool_timeout;
+	s->stay_connected = w->stay_connected;
+	s->sync = w->sync;
+}
+
+static bool protocol_spoken(const struct settings *s, const char *protocol)
+{
+	for (size_t i = 0; i < s->n_proxies; i++)
+		if (!strcmp(s->proxies[i]->protocol->name, protocol))
+			return true;
+	return false;
+}
+
+/* From here on what is to be said goes to the log. */
+static int log_begin(struct parse *r)
+{
+	static const enum log_level order[] = { LOG_CRITICAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+	for (size_t i = 0; levels[i]; i++)
+		if (!strcmp(levels[i], r->raw->log_level))
+			log_threshold = order[i % 5];
+	log_json = !strcmp(r->raw->log_format, "json");
+	if (!log_open(r->raw->log_output))
+		return value_error("log_output: cannot write to '%s': %s", r->raw->log_output, strerror(errno));
+
+	flags_warn(&r->flags);
+	for (size_t i = 0; i < r->flags.n; i++) {
+		const struct flag *f = &r->flags.at[i];
+		if (f->opt->type == VN_OPT_INERT && f->on && protocol_spoken(r->settings, f->guest))
+			log_warning("--%s changes nothing: %s", f->name, f->opt->help);
+	}
+	return -1;
+}
+
+static int parse_run(struct parse *r, int argc, char **argv)
+{
+	int code = plugins_read(&r->flags, argc, argv);
+	if (code != -1)
+		return code;
+	parse_guests(r);
+	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
+	    (r->raw->config && !is_json(r->raw->config) && (code = flags_read_file(&r->flags, r->raw->config)) != -1) ||
+	    (code = seed_read(r)) != -1 || (code = hold_read(r)) != -1 || (code = proxies_build(r)) != -1)
+		return code;
+	rest_read(r);
+	return log_begin(r);
+}
+
+static int read_all(struct settings *s, int argc, char **argv, bool bare)
+{
+	struct parse r = { .bare = bare };
+
+	*s = (struct settings){ .n_proxies = 0 };
+	parse_begin(&r, s);
+	int code = parse_run(&r, argc, argv);
+	parse_free(&r);
+	if (code != -1)
+		settings_free(s);
+	return code;
+}
+
+int settings_read(struct settings *s, int argc, char **argv)
+{
+	return read_all(s, argc, argv, false);
+}
+
+int settings_read_bare(struct settings *s, int argc, char **argv)
+{
+	return read_all(s, argc, argv, true);
+}
