@@ -69,7 +69,8 @@ static void values_put(FILE *f, const struct vn_opt *o)
 		fputc('-', f);
 }
 
-static void row_put(FILE *f, const char *kind, const char *name, const char *value, const struct vn_opt *o)
+static void row_put(FILE *f, const char *kind, const char *name, const char *value,
+                    const struct vn_opt *o)
 {
 	fprintf(f, "%s\t--", kind);
 	for (; *name; name++)
@@ -86,9 +87,11 @@ void completion_list(FILE *f, const struct flags *flags)
 
 	for (size_t i = 0; i < flags->n; i++)
 		if (flags->at[i].group != GROUP_OLDER)
-			row_put(f, "flag", flags->at[i].name, flags->at[i].value ? flags->at[i].value : "-", flags->at[i].opt);
+			row_put(f, "flag", flags->at[i].name,
+			        flags->at[i].value ? flags->at[i].value : "-", flags->at[i].opt);
 	for (const struct vn_opt *o = rule_options; o->name; o++)
 		row_put(f, "field", o->name, "VALUE", o);
 	for (size_t i = 0; i < n; i++)
-		fprintf(f, "behavior\t%s\t-\t-\t%s\n", all[i]->name, all[i]->help ? all[i]->help : "");
+		fprintf(f, "behavior\t%s\t-\t-\t%s\n", all[i]->name,
+		        all[i]->help ? all[i]->help : "");
 }

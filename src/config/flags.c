@@ -38,8 +38,8 @@ void flags_warn(const struct flags *flags)
 
 /* ---- the table ---- */
 
-struct flag *flags_add(struct flags *flags, enum flag_group group, const char *prefix, const struct vn_opt *o,
-                       struct opt_values *b)
+struct flag *flags_add(struct flags *flags, enum flag_group group, const char *prefix,
+                       const struct vn_opt *o, struct opt_values *b)
 {
 	struct flag *f;
 	bool word;
@@ -50,7 +50,8 @@ struct flag *flags_add(struct flags *flags, enum flag_group group, const char *p
 	assert(n >= 0);
 	for (char *c = f->name; *c; c++)
 		*c = *c == '_' ? '-' : *c;
-	if (o->type == VN_OPT_BOOL || (o->type == VN_OPT_INERT && (!o->def || text_to_bool(o->def, &word))))
+	if (o->type == VN_OPT_BOOL ||
+	    (o->type == VN_OPT_INERT && (!o->def || text_to_bool(o->def, &word))))
 		f->alone = "true";      /* an inert one was a flag if its default is a word for false */
 	return f;
 }
@@ -71,13 +72,15 @@ static const char *value_word(const struct vn_opt *o)
 	return NULL;
 }
 
-void flags_add_guest(struct flags *flags, enum flag_group group, const char *kind, const char *guest, const char *help,
-                     const struct vn_opt *options, struct opt_values *b)
+void flags_add_guest(struct flags *flags, enum flag_group group, const char *kind,
+                     const char *guest, const char *help, const struct vn_opt *options,
+                     struct opt_values *b)
 {
 	char prefix[100];
 	snprintf(prefix, sizeof prefix, "%s-%s-", kind, guest);
 	for (const struct vn_opt *o = options; o && o->name; o++) {
-		struct flag *f = flags_add(flags, o->type == VN_OPT_INERT ? GROUP_OLDER : group, prefix, o, b);
+		struct flag *f = flags_add(flags, o->type == VN_OPT_INERT ? GROUP_OLDER : group,
+		                           prefix, o, b);
 		f->guest = guest;
 		f->guest_help = help ? help : "";
 		f->value = f->alone ? NULL : value_word(o);
@@ -226,7 +229,8 @@ static bool value_good(const struct flag *f, const char *value, char error[ERROR
 	return good;
 }
 
-bool proxy_config_set(struct proxy_config *p, struct flag *f, int level, const char *value, char error[ERROR_MAX])
+bool proxy_config_set(struct proxy_config *p, struct flag *f, int level, const char *value,
+                      char error[ERROR_MAX])
 {
 	if (!value_good(f, value, error))
 		return false;
@@ -253,7 +257,8 @@ static struct option *getopt_table(const struct flags *flags)
 	return table;
 }
 
-int flags_peek(const struct flags *flags, const char *name, int argc, char **argv, int (*take)(void *user, const char *value), void *user)
+int flags_peek(const struct flags *flags, const char *name, int argc, char **argv,
+               int (*take)(void *user, const char *value), void *user)
 {
 	struct option *table = getopt_table(flags);
 	int code = -1, c;
@@ -273,7 +278,8 @@ static int flag_unknown(const struct flags *flags, const char *word)
 	for (size_t i = 0; n > 2 && i < flags->n; i++)
 		found += !strncmp(flags->at[i].name, word + 2, n - 2);
 	if (found > 1 && !strncmp(word, "--", 2))
-		return usage_error("ambiguous option: %.*s could match %zu options", (int)n, word, found);
+		return usage_error("ambiguous option: %.*s could match %zu options", (int)n, word,
+		                   found);
 	return usage_error("unrecognized arguments: %s", word);
 }
 
@@ -295,7 +301,8 @@ static int flag_given(struct flag *f, const char *text)
 		text = f->alone;
 	if (flag_set(f, text, 1, error))
 		return -1;
-	return usage_error("argument --%s: %s", f->name, strlen(error) > name ? error + name : error);
+	return usage_error("argument --%s: %s", f->name,
+	                   strlen(error) > name ? error + name : error);
 }
 
 int flags_read_line(struct flags *flags, int argc, char **argv)
@@ -313,7 +320,8 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 		else if (c == 'h')
 			code = flag_given(flag_find(flags, "", "help"), NULL);
 		else if (c == ':' && optopt >= FIRST)
-			code = usage_error("argument --%s: expected one argument", flags->at[optopt - FIRST].name);
+			code = usage_error("argument --%s: expected one argument",
+			                   flags->at[optopt - FIRST].name);
 		else
 			code = flag_unknown(flags, argv[optind - (optind > 1)]);
 	}

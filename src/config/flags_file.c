@@ -14,7 +14,8 @@
 const char *flags_section_guest(const char *section, bool *behavior)
 {
 	*behavior = !strncmp(section, "behavior", 8);
-	if ((*behavior || !strncmp(section, "protocol", 8)) && section[8] && strchr(":.", section[8]))
+	if ((*behavior || !strncmp(section, "protocol", 8)) && section[8] &&
+	    strchr(":.", section[8]))
 		return section + 9;
 	return NULL;
 }
@@ -109,7 +110,8 @@ static bool file_proxy_set(struct flags *flags, const struct ini_line *line, cha
 
 	if (f)
 		return proxy_config_set(p, f, 2 + line->depth, line->value, error);
-	flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
+	flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line,
+	                 line->key, line->section);
 	return true;
 }
 
@@ -120,11 +122,14 @@ static bool line_take(void *user, const struct ini_line *line, char error[ERROR_
 	const char *guest = flags_section_guest(line->section, &behavior);
 	bool callable = guest && !strcmp(line->key, "callable");
 
-	if (!strncmp(line->section, "rule", 4) && line->section[4] && strchr(":.", line->section[4])) {
-		file_rule_set(file_rule(flags, line->section + 5), line->key, line->value, line->depth);
+	if (!strncmp(line->section, "rule", 4) && line->section[4] &&
+	    strchr(":.", line->section[4])) {
+		file_rule_set(file_rule(flags, line->section + 5), line->key, line->value,
+		              line->depth);
 		return true;
 	}
-	if (!strncmp(line->section, "proxy", 5) && line->section[5] && strchr(":.", line->section[5]))
+	if (!strncmp(line->section, "proxy", 5) && line->section[5] &&
+	    strchr(":.", line->section[5]))
 		return file_proxy_set(flags, line, error);
 	if (callable)                           /* a Python object: there is nobody here to call it */
 		flags_warn_later(flags, "callable not found for %s", guest);
@@ -138,7 +143,8 @@ static bool line_take(void *user, const struct ini_line *line, char error[ERROR_
 	if (f && f->group != GROUP_GENERAL)
 		return flag_set(f, line->value, 2 + line->depth, error);
 	if (!callable)
-		flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line, line->key, line->section);
+		flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file,
+		                 line->line, line->key, line->section);
 	return true;
 }
 
@@ -148,7 +154,8 @@ int flags_read_file(struct flags *flags, const char *path)
 
 	for (struct unknown_section *s = flags->unknown_sections; code == -1 && s; s = s->next)
 		if (!s->callable)
-			code = value_error("[%s]: expected the name of a %.8s that --list shows, got '%s'",
-			                   s->name, s->name, s->name + 9);
+			code = value_error(
+				"[%s]: expected the name of a %.8s that --list shows, got '%s'",
+				s->name, s->name, s->name + 9);
 	return code;
 }

@@ -43,8 +43,8 @@ static void help_flag(FILE *f, const struct flag *flag)
 	char left[160], kind[ERROR_MAX], text[ERROR_MAX * 3];
 	size_t indent = flag->guest ? 4 : 2;
 
-	snprintf(left, sizeof left, "%*s--%s%s%s", (int)indent, "", flag->name, flag->value ? " " : "",
-	         flag->value ? flag->value : "");
+	snprintf(left, sizeof left, "%*s--%s%s%s", (int)indent, "", flag->name,
+	         flag->value ? " " : "", flag->value ? flag->value : "");
 	opt_describe(flag->opt, kind, sizeof kind);
 	if (flag->opt->type == VN_OPT_INERT)
 		snprintf(text, sizeof text, "%s", flag->opt->help);
@@ -73,7 +73,8 @@ static void help_group(FILE *f, enum flag_group group, const struct flags *flags
 		if (flag->guest && flag->guest != guest) {
 			guest = flag->guest;
 			fprintf(f, "  %s:%s", guest, group == GROUP_OLDER ? "" : " ");
-			print_wrapped(f, group == GROUP_OLDER ? "" : flag->guest_help, strlen(guest) + 4, 4);
+			print_wrapped(f, group == GROUP_OLDER ? "" : flag->guest_help,
+			              strlen(guest) + 4, 4);
 		}
 		help_flag(f, flag);
 	}
@@ -88,7 +89,8 @@ void help_print(FILE *f, const struct flags *flags)
 	fputs("\nAll but the general options can stand in the file too: --http-port as http_port in [vaurien],\n"
 	      "--statsd.port as port in [statsd], --behavior-delay-sleep as sleep in [behavior:delay].\n"
 	      "Options that are true or false take a value if need be: --http=false.\n"
-	      "vaurien demo shows every behavior on a small backend of its own.\n", f);
+	      "vaurien demo shows every behavior on a small backend of its own.\n",
+	      f);
 }
 
 /* ---- --list ---- */
@@ -110,12 +112,14 @@ static void text_options(FILE *f, const struct vn_opt *options)
 static void text_failures(FILE *f, const struct vn_protocol *p)
 {
 	char line[ERROR_MAX * 3];
-	fprintf(f, "    failures:%s\n", p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
+	fprintf(f, "    failures:%s\n",
+	        p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
 	for (const struct vn_failure *x = p->failures; x && x->name; x++) {
 		if (!x->moments)        /* the protocol's own affair */
 			continue;
 		fprintf(f, "      %-22s ", x->name);
-		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text, failure_end(x));
+		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text,
+		         failure_end(x));
 		print_wrapped(f, line, 29, 29);
 	}
 }
@@ -136,8 +140,9 @@ void help_list_failures(FILE *f)
 			if (!x)
 				continue;
 			fprintf(f, "    %-10s ", all[i]->name);
-			snprintf(line, sizeof line, "%s \"%s\"; answers %s; the connection %s", x->code, x->text,
-			         failure_fits_show(x, all[i], fits, sizeof fits), failure_end(x));
+			snprintf(line, sizeof line, "%s \"%s\"; answers %s; the connection %s",
+			         x->code, x->text, failure_fits_show(x, all[i], fits, sizeof fits),
+			         failure_end(x));
 			print_wrapped(f, line, 15, 15);
 		}
 	}
@@ -148,9 +153,11 @@ static void text_reach(FILE *f, const struct vn_behavior *b)
 	const char *on = b->direction == VN_REQUEST ? "requests" : b->direction == VN_RESPONSE ? "responses" : "requests and responses";
 	char line[ERROR_MAX];
 
-	if (b->direction != VN_REQUEST && b->direction != VN_RESPONSE && !(b->traits & VN_TRAIT_WHOLE))
+	if (b->direction != VN_REQUEST && b->direction != VN_RESPONSE &&
+	    !(b->traits & VN_TRAIT_WHOLE))
 		return;
-	snprintf(line, sizeof line, "By itself it acts on %s%s.", on, b->traits & VN_TRAIT_WHOLE ? ", and is drawn for each connection" : "");
+	snprintf(line, sizeof line, "By itself it acts on %s%s.", on,
+	         b->traits & VN_TRAIT_WHOLE ? ", and is drawn for each connection" : "");
 	fprintf(f, "%16s", "");
 	print_wrapped(f, line, 16, 16);
 }

@@ -138,7 +138,8 @@ static char *line_next(char *buffer, int size, void *user)
 	if (comment)
 		start = "\n";
 	if (strlen(start) >= (size_t)size) {
-		error_format(r->error, "expected a line of at most %d bytes, got a longer one", size - 2);
+		error_format(r->error, "expected a line of at most %d bytes, got a longer one",
+		             size - 2);
 		blame(r, r->line);
 		return NULL;
 	}
@@ -177,7 +178,8 @@ static int line_take(void *user, const char *section, const char *key, const cha
 	if (r->error[0]) {
 		/* one sentence is enough */
 	} else if (missing[0]) {
-		error_format(r->error, "%s: expected ${%s} to be in the environment", small, missing);
+		error_format(r->error, "%s: expected ${%s} to be in the environment", small,
+		             missing);
 		blame(r, r->line);
 	} else if (!strcmp(section, "DEFAULT") && !strcmp(small, "extends")) {
 		extend(r, value);
@@ -212,7 +214,8 @@ static int file_read(struct parse *r)
 	return value_error("%s:%d: %s", r->file, r->error_line, r->error);
 }
 
-int ini_read(const char *path, bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user)
+int ini_read(const char *path,
+             bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user)
 {
 	char *here = getcwd(NULL, 0), *file = path_expand(path, here ? here : "");
 	int code = -1;
@@ -220,7 +223,8 @@ int ini_read(const char *path, bool (*take)(void *user, const struct ini_line *,
 	for (int depth = 0; file && code == -1; depth++) {
 		struct parse r = { .file = file, .depth = depth, .take = take, .user = user };
 		if (depth == DEEPEST) {
-			code = value_error("%s: expected at most %d files that extend each other", file, DEEPEST);
+			code = value_error("%s: expected at most %d files that extend each other",
+			                   file, DEEPEST);
 		} else {
 			code = file_read(&r);
 		}

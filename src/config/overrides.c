@@ -124,7 +124,8 @@ void overrides_drop_unfit(struct parse *own, const struct proxy_config *p)
 
 	for (size_t i = 0; protocol && i < own->flags.n; i++) {
 		struct flag *f = &own->flags.at[i];
-		if (f->opt->type != VN_OPT_FAILURE || !f->level || said(p, f) || rule_check_failures(protocol, f->values, &culprit, ignored))
+		if (f->opt->type != VN_OPT_FAILURE || !f->level || said(p, f) ||
+		    rule_check_failures(protocol, f->values, &culprit, ignored))
 			continue;
 		opt_set_json(f->values, f->opt, json_null(), ignored);
 		f->level = 0;

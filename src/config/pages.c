@@ -53,7 +53,8 @@ static void page_failures(FILE *f, const struct vn_protocol *p)
 		fputs("\nNo failures: there are no words to refuse with.\n", f);
 		return;
 	}
-	fputs("\n| failure | code | text | can answer | the connection |\n|---|---|---|---|---|\n", f);
+	fputs("\n| failure | code | text | can answer | the connection |\n|---|---|---|---|---|\n",
+	      f);
 	for (const struct vn_failure *x = p->failures; x->name; x++) {
 		if (!x->moments)
 			continue;
@@ -91,9 +92,11 @@ static void page_needs(FILE *f, const char *failure)
 static void page_reach(FILE *f, const struct vn_behavior *b)
 {
 	if (b->direction == VN_REQUEST || b->direction == VN_RESPONSE)
-		fprintf(f, "It acts on %s unless `direction` says otherwise.", b->direction == VN_REQUEST ? "requests" : "responses");
+		fprintf(f, "It acts on %s unless `direction` says otherwise.",
+		        b->direction == VN_REQUEST ? "requests" : "responses");
 	if (b->traits & VN_TRAIT_WHOLE)
-		fprintf(f, "%sThe dice decide once for each connection unless `per` is `exchange`.", b->direction ? " " : "");
+		fprintf(f, "%sThe dice decide once for each connection unless `per` is `exchange`.",
+		        b->direction ? " " : "");
 	if (b->direction || b->traits & VN_TRAIT_WHOLE)
 		fputs("\n\n", f);
 	if (b->failure)
@@ -105,14 +108,17 @@ void page_behaviors(FILE *f)
 	size_t n;
 	const struct vn_behavior *const *all = behaviors_all(&n);
 
-	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/spec/rule_fields.c.\n", f);
+	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/spec/rule_fields.c.\n",
+	      f);
 	for (size_t i = 0; i < n; i++) {
 		page_head(f, all[i]->name, all[i]->help);
 		page_reach(f, all[i]);
 		page_options(f, all[i]->options, "behavior", all[i]->name);
 	}
-	page_head(f, "Fields of rules", "Whatever its behavior, a rule can say whom it means, how often and how long: beside "
-	          "the options in `PUT /behavior`, in `--rule` and in a section `[rule:NAME]`");
+	page_head(
+		f, "Fields of rules",
+		"Whatever its behavior, a rule can say whom it means, how often and how long: beside "
+		"the options in `PUT /behavior`, in `--rule` and in a section `[rule:NAME]`");
 	page_options(f, rule_options, NULL, NULL);
 }
 
@@ -122,7 +128,8 @@ void page_protocols(FILE *f)
 	const struct vn_protocol *const *all = protocols_all(&n);
 
 	fputs("# Protocols\n\nThis page is generated (`make docs`) from the tables in src/protocols/.\n"
-	      "A failure's name is what the option `failure` of a behavior takes.\n", f);
+	      "A failure's name is what the option `failure` of a behavior takes.\n",
+	      f);
 	for (size_t i = 0; i < n; i++) {
 		page_head(f, all[i]->name, all[i]->help);
 		page_options(f, all[i]->options, "protocol", all[i]->name);

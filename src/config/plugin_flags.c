@@ -40,7 +40,8 @@ static bool line_take(void *user, const struct ini_line *line, char error[ERROR_
 	char *file = ini_path(line), shown[60];
 	bool good = plugin_load(file, error);
 	if (good && !guest_here(guest, behavior)) {
-		error_format(error, "plugin %s: expected a %s '%.60s' in it, found none", text_printable(file, shown, sizeof shown),
+		error_format(error, "plugin %s: expected a %s '%.60s' in it, found none",
+		             text_printable(file, shown, sizeof shown),
 		             behavior ? "behavior" : "protocol", guest);
 		good = false;
 	}

@@ -27,7 +27,9 @@ static int sizes_read(struct parse *r, struct spec *proxy)
 	int64_t hold_max;
 
 	if (!size_read(r->raw->hold_max, &hold_max))
-		return flag_error(flag_get(&r->flags, "hold-max"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->raw->hold_max);
+		return flag_error(flag_get(&r->flags, "hold-max"),
+		                  "a number of bytes, such as 65536, 64K, 8M or 1G",
+		                  r->raw->hold_max);
 	proxy->hold_max = (size_t)hold_max;
 	return -1;
 }
@@ -100,7 +102,8 @@ static int behavior_unknown(const char *name)
 	const struct vn_behavior *const *all = behaviors_all(&n);
 
 	for (size_t i = 0; i < n && used < sizeof known; i++)
-		used += (size_t)snprintf(known + used, sizeof known - used, "%s'%s'", i ? ", " : "", all[i]->name);
+		used += (size_t)snprintf(known + used, sizeof known - used, "%s'%s'", i ? ", " : "",
+		                         all[i]->name);
 	return value_error("'%s' is an unknown behavior. Pick one of: %s.", name, known);
 }
 
@@ -113,8 +116,10 @@ static int behavior_read(struct parse *r, struct spec **to)
 	if (!text[strspn(text, " \t")])
 		return value_error("You need to use percentage:name");
 	if (!weights_read(&weights, text, error))
-		return weights.unknown[0] ? behavior_unknown(weights.unknown) : value_error("%s", error);
-	return spec_become(to, spec_with_behavior(r->defaults, *to, text, NULL, &culprit, error), error);
+		return weights.unknown[0] ? behavior_unknown(weights.unknown) :
+		                            value_error("%s", error);
+	return spec_become(to, spec_with_behavior(r->defaults, *to, text, NULL, &culprit, error),
+	                   error);
 }
 
 /* ---- rules ---- */
@@ -137,7 +142,8 @@ static int file_rule_add(struct parse *r, struct spec **to, const struct file_ru
 	char *text;
 
 	if (!f->behavior)
-		return value_error("[rule:%s]: expected behavior = a name that --list shows", f->name);
+		return value_error("[rule:%s]: expected behavior = a name that --list shows",
+		                   f->name);
 	int n = asprintf(&text, "%s name=\"%s\"%s", f->behavior, f->name, f->text);
 	assert(n >= 0);
 	int code = rule_add(r, to, f->name, text);
@@ -183,7 +189,8 @@ static bool failures_good(const struct parse *r, const struct spec *s, char erro
 
 	for (size_t i = 0; i < r->flags.n; i++) {
 		const struct flag *f = &r->flags.at[i];
-		if (f->opt->type == VN_OPT_FAILURE && f->level && !rule_check_failures(s->protocol, f->values, &culprit, error))
+		if (f->opt->type == VN_OPT_FAILURE && f->level &&
+		    !rule_check_failures(s->protocol, f->values, &culprit, error))
 			return false;
 	}
 	return true;
@@ -192,7 +199,8 @@ static bool failures_good(const struct parse *r, const struct spec *s, char erro
 /* ---- all of them ---- */
 
 /* `r` has the words: the program's, `all`, or the proxy's own. */
-static int spec_read(const struct parse *all, struct parse *r, const char *name, bool first, struct spec **to)
+static int spec_read(const struct parse *all, struct parse *r, const char *name, bool first,
+                     struct spec **to)
 {
 	char error[ERROR_MAX];
 	int code = proxy_read(r, name, to);
@@ -231,7 +239,8 @@ static int own_read(struct parse *all, const struct proxy_config *p, bool addres
 	overrides_begin(&own, all);
 	overrides_forget(&own, !s->n_proxies, addressed);
 	if (!name_good(p->name))
-		code = value_error("expected a name of 1 to 64 characters, none of them a blank or one of /?#%%");
+		code = value_error(
+			"expected a name of 1 to 64 characters, none of them a blank or one of /?#%%");
 	else if ((code = overrides_apply(&own, p, addressed)) != -1)
 		;
 	else if (!addressed && !flag_get(&own.flags, "proxy")->level)
@@ -253,10 +262,15 @@ static int default_read(struct parse *r)
 	struct spec *made = NULL;
 
 	if (!name_good(name))
-		return flag_error(flag_get(&r->flags, "proxy-name"), "1 to 64 characters, none of them a blank or one of /?#%", name);
+		return flag_error(flag_get(&r->flags, "proxy-name"),
+		                  "1 to 64 characters, none of them a blank or one of /?#%", name);
 	for (const struct proxy_config *p = r->flags.proxies; p; p = p->next)
 		if (!strcmp(p->name, name))
-			return p->added ? usage_error("argument --add: expected a name that no other has, got '%s'", name) : own_read(r, p, true);
+			return p->added ?
+			               usage_error(
+					       "argument --add: expected a name that no other has, got '%s'",
+					       name) :
+			               own_read(r, p, true);
 	int code = spec_read(r, r, name, true, &made);
 	return made_add(r->settings, made, code);
 }
@@ -270,7 +284,8 @@ static int add_read(struct flags *flags, char *text)
 	int code = -1;
 
 	if (!backend) {
-		code = usage_error("argument --add: expected NAME=LISTEN=BACKEND first, got '%s'", word ? word : text);
+		code = usage_error("argument --add: expected NAME=LISTEN=BACKEND first, got '%s'",
+		                   word ? word : text);
 		free(word);
 		return code;
 	}
@@ -281,7 +296,8 @@ static int add_read(struct flags *flags, char *text)
 		*comma = 0;
 	struct proxy_config *p = flags_proxy(flags, word);
 	if (p->added)
-		code = usage_error("argument --add: expected a name that no other has, got '%s'", word);
+		code = usage_error("argument --add: expected a name that no other has, got '%s'",
+		                   word);
 	p->added = true;
 	proxy_config_set(p, flags_own(flags, "listen"), 1, listen, error);
 	proxy_config_set(p, flags_own(flags, "backend"), 1, backend, error);
@@ -294,7 +310,8 @@ static int add_read(struct flags *flags, char *text)
 			*value++ = 0;
 		struct flag *f = flags_own(flags, word);
 		if (!f || !value)
-			code = usage_error("argument --add: expected option=value of a proxy, got '%s'", word);
+			code = usage_error(
+				"argument --add: expected option=value of a proxy, got '%s'", word);
 		else if (!proxy_config_set(p, f, 1, value, error))
 			code = usage_error("argument --add: %s", error);
 		free(word);
@@ -306,7 +323,8 @@ static int adds_read(struct parse *r)
 {
 	int code = -1;
 
-	for (const char *line = r->raw->add; line && code == -1; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
+	for (const char *line = r->raw->add; line && code == -1;
+	     line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
 		char *text = xstrndup(line, strcspn(line, "\n"));
 		code = add_read(&r->flags, text);
 		free(text);
@@ -327,12 +345,16 @@ static int rules_check(const struct parse *r)
 {
 	for (const struct file_rule *f = r->flags.rules; f; f = f->next)
 		if (f->proxy && !named(r->settings, f->proxy, strlen(f->proxy)))
-			return value_error("[rule:%s]: proxy: expected the name of a proxy, got '%s'", f->name, f->proxy);
-	for (const char *line = r->raw->rule; line; line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
+			return value_error(
+				"[rule:%s]: proxy: expected the name of a proxy, got '%s'", f->name,
+				f->proxy);
+	for (const char *line = r->raw->rule; line;
+	     line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
 		size_t n;
 		const char *name = line_named(line, &n);
 		if (n && !named(r->settings, name, n))
-			return value_error("rule: expected the name of a proxy, got '%.*s'", (int)n, name);
+			return value_error("rule: expected the name of a proxy, got '%.*s'", (int)n,
+			                   name);
 	}
 	return -1;
 }
@@ -347,7 +369,8 @@ static int template_read(struct parse *all, const struct vn_protocol *protocol)
 
 	overrides_begin(&own, all);
 	overrides_forget(&own, false, false);
-	opt_set_text(&own.core, flag_get(&own.flags, "protocol")->opt, protocol->name, (char[ERROR_MAX]){ 0 });
+	opt_set_text(&own.core, flag_get(&own.flags, "protocol")->opt, protocol->name,
+	             (char[ERROR_MAX]){ 0 });
 	overrides_drop_unfit(&own, &none);
 	int code = proxy_read(&own, "", &made);
 	overrides_free(&own);
@@ -373,7 +396,8 @@ static int templates_read(struct parse *r)
 /* The proxy of --proxy is there if anyone speaks of it, or there is no other. */
 static bool default_wanted(const struct parse *r)
 {
-	return (!r->flags.proxies && !r->bare && !is_json(r->raw->config)) || flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
+	return (!r->flags.proxies && !r->bare && !is_json(r->raw->config)) ||
+	       flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
 	       flag_get(&r->flags, "proxy-name")->level;
 }
 

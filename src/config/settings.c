@@ -12,7 +12,8 @@
 struct spec *settings_template(const struct settings *s, const struct vn_protocol *p)
 {
 	for (size_t i = 0; i < s->n_templates; i++)
-		if (p ? s->templates[i]->protocol == p : !strcmp(s->templates[i]->protocol->name, "tcp"))
+		if (p ? s->templates[i]->protocol == p :
+		        !strcmp(s->templates[i]->protocol->name, "tcp"))
 			return s->templates[i];
 	assert(!"a protocol without a plain proxy");
 	return NULL;
@@ -40,10 +41,13 @@ static bool text_differs(const char *a, const char *b)
 /* Of what is only looked at when the program starts. */
 static bool start_differs(const struct settings *a, const struct settings *b)
 {
-	return a->threads != b->threads || a->bufsize != b->bufsize || a->hold_total != b->hold_total
-	    || a->http != b->http || a->http_port != b->http_port || text_differs(a->http_host, b->http_host)
-	    || a->statsd.enabled != b->statsd.enabled || a->statsd.port != b->statsd.port || a->statsd.sample_rate != b->statsd.sample_rate
-	    || text_differs(a->statsd.host, b->statsd.host) || text_differs(a->statsd.prefix, b->statsd.prefix);
+	return a->threads != b->threads || a->bufsize != b->bufsize ||
+	       a->hold_total != b->hold_total || a->http != b->http ||
+	       a->http_port != b->http_port || text_differs(a->http_host, b->http_host) ||
+	       a->statsd.enabled != b->statsd.enabled || a->statsd.port != b->statsd.port ||
+	       a->statsd.sample_rate != b->statsd.sample_rate ||
+	       text_differs(a->statsd.host, b->statsd.host) ||
+	       text_differs(a->statsd.prefix, b->statsd.prefix);
 }
 
 void settings_renew(struct settings *s, struct settings *next)
@@ -51,7 +55,8 @@ void settings_renew(struct settings *s, struct settings *next)
 	struct settings was = *s;
 
 	if (start_differs(s, next))
-		log_warning("threads, buffers and where the API and statsd are change with the next start, not before");
+		log_warning(
+			"threads, buffers and where the API and statsd are change with the next start, not before");
 	s->n_proxies = next->n_proxies;
 	s->proxies = next->proxies;
 	s->n_templates = next->n_templates;

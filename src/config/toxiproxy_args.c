@@ -47,7 +47,8 @@ static int usage(int code)
 
 	fprintf(stderr, "Usage of %s:\n", program);
 	for (size_t i = 0; i < ROWS; i++)
-		fprintf(stderr, "  -%s%s\n    \t%s\n", rows[i].name, words[rows[i].kind], rows[i].help);
+		fprintf(stderr, "  -%s%s\n    \t%s\n", rows[i].name, words[rows[i].kind],
+		        rows[i].help);
 	return code;
 }
 
@@ -82,21 +83,26 @@ static bool number_good(const char *text)
 
 static bool port_good(const char *text)
 {
-	return *text && strspn(text, "0123456789") == strlen(text) && strtoul(text, NULL, 10) <= 65535;
+	return *text && strspn(text, "0123456789") == strlen(text) &&
+	       strtoul(text, NULL, 10) <= 65535;
 }
 
 static int flag_take(const struct row *row, const char *value)
 {
 	if (row->kind == BOOLEAN && !boolean_read(row->to, value)) {
-		fprintf(stderr, "invalid boolean value \"%s\" for -%s: parse error\n", value, row->name);
+		fprintf(stderr, "invalid boolean value \"%s\" for -%s: parse error\n", value,
+		        row->name);
 		return usage(2);
 	}
 	if (row->kind == NUMBER && !number_good(value)) {
-		fprintf(stderr, "invalid value \"%s\" for flag -%s: parse error\n", value, row->name);
+		fprintf(stderr, "invalid value \"%s\" for flag -%s: parse error\n", value,
+		        row->name);
 		return usage(2);
 	}
 	if (row->kind == PORT && !port_good(value)) {
-		fprintf(stderr, "invalid value \"%s\" for flag -%s: expected a number from 0 to 65535\n", value, row->name);
+		fprintf(stderr,
+		        "invalid value \"%s\" for flag -%s: expected a number from 0 to 65535\n",
+		        value, row->name);
 		return usage(2);
 	}
 	if (row->kind != BOOLEAN)
@@ -110,7 +116,8 @@ static int flags_take(int argc, char **argv)
 
 	for (int i = 1; i < argc && code == -1 && argv[i][0] == '-' && argv[i][1]; i++) {
 		const char *name = argv[i] + 1 + (argv[i][1] == '-'), *equals = strchr(name, '=');
-		const struct row *row = row_find(name, equals ? (size_t)(equals - name) : strlen(name));
+		const struct row *row = row_find(name,
+		                                 equals ? (size_t)(equals - name) : strlen(name));
 		if (!*name)
 			break;                  /* -- */
 		if (!row && (!strcmp(name, "h") || !strcmp(name, "help")))
@@ -180,14 +187,17 @@ int toxiproxy_args_read(struct settings *s, int argc, char **argv)
 	                       "--log-level", log_level, "--seed", seed, NULL };
 	int n = sizeof ours / sizeof ours[0] - 1;
 	if (values.seed)
-		snprintf(seed, sizeof seed, "%llu", (unsigned long long)strtoll(values.seed, NULL, 0));
+		snprintf(seed, sizeof seed, "%llu",
+		         (unsigned long long)strtoll(values.seed, NULL, 0));
 	code = settings_read_bare(s, values.seed ? n : n - 2, (char **)ours);
 	if (code != -1)
 		return code;
 	s->dialect = "toxiproxy";
 	s->lenient = true;
 	if (!known)
-		log_warning("LOG_LEVEL: expected panic, fatal, error, warn, info, debug or trace, got '%.64s'", getenv("LOG_LEVEL"));
+		log_warning(
+			"LOG_LEVEL: expected panic, fatal, error, warn, info, debug or trace, got '%.64s'",
+			getenv("LOG_LEVEL"));
 	code = values.config ? file_take(s, values.config) : -1;
 	if (code != -1)
 		settings_free(s);

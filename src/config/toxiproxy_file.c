@@ -23,7 +23,8 @@ static char *file_text(const char *path, size_t *n)
 	return text;
 }
 
-static int proxy_request_add(struct settings *s, const struct proxy_request *w, struct http_error *f)
+static int proxy_request_add(struct settings *s, const struct proxy_request *w,
+                             struct http_error *f)
 {
 	struct address listen;
 

@@ -68,7 +68,8 @@ bool network_contains(const struct network *n, const struct endpoint *e)
 		return true;
 	if (family == AF_INET) {
 		address = (const uint8_t *)&v4->sin_addr;
-	} else if (family == AF_INET6 && n->family == AF_INET && IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
+	} else if (family == AF_INET6 && n->family == AF_INET &&
+	           IN6_IS_ADDR_V4MAPPED(&v6->sin6_addr)) {
 		address += 12;
 		family = AF_INET;
 	}

@@ -85,7 +85,8 @@ bool plugin_load(const char *file, char error[ERROR_MAX])
 
 	text_printable(file, shown, sizeof shown);
 	if (!loader) {
-		error_format(error, "plugin: expected a file that ends in .so or .lua, got '%s'", shown);
+		error_format(error, "plugin: expected a file that ends in .so or .lua, got '%s'",
+		             shown);
 		return false;
 	}
 	if (!realpath(file, real)) {
@@ -115,7 +116,8 @@ void plugins_each(void (*tell)(void *user, const char *file, uint64_t errors), v
 
 static void json_tell(void *user, const char *file, uint64_t errors)
 {
-	json_array_append_new(user, json_pack("{s:o, s:I}", "file", json_text(file), "errors", (json_int_t)errors));
+	json_array_append_new(user, json_pack("{s:o, s:I}", "file", json_text(file), "errors",
+	                                      (json_int_t)errors));
 }
 
 json_t *plugins_json(void)

@@ -62,6 +62,7 @@ bool defaults_same(const struct defaults *a, const struct defaults *b)
 	bool same = a && b && a->n == b->n;
 
 	for (size_t i = 0; same && a != b && i < a->n; i++)
-		same = a->of[i].behavior == b->of[i].behavior && opt_values_same(&a->of[i].values, &b->of[i].values);
+		same = a->of[i].behavior == b->of[i].behavior &&
+		       opt_values_same(&a->of[i].values, &b->of[i].values);
 	return same;
 }

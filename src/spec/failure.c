@@ -41,7 +41,8 @@ static const char *failure_kind(const struct vn_failure *f, const struct vn_prot
 	return own >> (i - KINDS) & 1 ? p->own[i - KINDS] : NULL;
 }
 
-const char *failure_fits_show(const struct vn_failure *f, const struct vn_protocol *p, char *buffer, size_t size)
+const char *failure_fits_show(const struct vn_failure *f, const struct vn_protocol *p, char *buffer,
+                              size_t size)
 {
 	size_t n = 0;
 
@@ -66,9 +67,9 @@ json_t *failure_json(const struct vn_failure *f, const struct vn_protocol *p)
 	for (size_t i = 0; i < MOMENTS_TOLD; i++)
 		if (f->moments & moments[i].moment)
 			json_array_append_new(when, json_string(moments[i].word));
-	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b}", "name", f->name, "protocol", p->name, "code", f->code,
-	                 "text", f->text, "fits", fits, "moments", when, "connection", failure_end(f),
-	                 "drawn", !f->by_name && f->end == VN_STAY);
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b}", "name", f->name, "protocol",
+	                 p->name, "code", f->code, "text", f->text, "fits", fits, "moments", when,
+	                 "connection", failure_end(f), "drawn", !f->by_name && f->end == VN_STAY);
 }
 
 const struct vn_failure *failure_find(const struct vn_protocol *protocol, const char *name)
@@ -94,7 +95,8 @@ const char *failure_name_next(const char *last)
 
 	for (size_t i = 0; i < n; i++)
 		for (const struct vn_failure *f = all[i]->failures; f && f->name; f++)
-			if (f->moments && (!last || strcmp(f->name, last) > 0) && (!next || strcmp(f->name, next) < 0))
+			if (f->moments && (!last || strcmp(f->name, last) > 0) &&
+			    (!next || strcmp(f->name, next) < 0))
 				next = f->name;
 	return next;
 }

@@ -20,7 +20,8 @@ bool opt_refuse(const struct vn_opt *o, const char *got, char error[ERROR_MAX])
 {
 	char expect[ERROR_MAX - 100], shown[48];
 	opt_expect(o, expect, sizeof expect);
-	error_format(error, "%s: expected %s, got %s", o->name, expect, text_printable(got, shown, sizeof shown));
+	error_format(error, "%s: expected %s, got %s", o->name, expect,
+	             text_printable(got, shown, sizeof shown));
 	return false;
 }
 
@@ -152,7 +153,8 @@ static bool number_to_int(const struct opt_number *n, int64_t *to)
 static bool number_to_nsec(const struct opt_number *n, vn_nsec unit, vn_nsec *to)
 {
 	if (n->whole)
-		return !__builtin_mul_overflow(n->i, unit, to) && *to <= TIME_MAX && *to >= -TIME_MAX;
+		return !__builtin_mul_overflow(n->i, unit, to) && *to <= TIME_MAX &&
+		       *to >= -TIME_MAX;
 	double value = n->d * (double)unit;
 	if (!(fabs(value) <= (double)TIME_MAX))
 		return false;
@@ -160,7 +162,8 @@ static bool number_to_nsec(const struct opt_number *n, vn_nsec unit, vn_nsec *to
 	return true;
 }
 
-bool opt_set_number(struct opt_values *b, const struct vn_opt *o, const struct opt_number *n, vn_nsec unit)
+bool opt_set_number(struct opt_values *b, const struct vn_opt *o, const struct opt_number *n,
+                    vn_nsec unit)
 {
 	int64_t i;
 	vn_nsec t;
@@ -247,9 +250,11 @@ static bool set_table(struct opt_values *b, const struct vn_opt *o, const char *
 
 	for (text += strspn(text, " \t"); *text; t.n++) {
 		size_t len = strcspn(text, ",");
-		if (t.n == VN_TABLE_MAX || !row_read(text, len, o->unit, &t.rows[t.n].percent, &t.rows[t.n].time))
+		if (t.n == VN_TABLE_MAX ||
+		    !row_read(text, len, o->unit, &t.rows[t.n].percent, &t.rows[t.n].time))
 			return false;
-		if (t.n && (t.rows[t.n].percent <= t.rows[t.n - 1].percent || t.rows[t.n].time < t.rows[t.n - 1].time))
+		if (t.n && (t.rows[t.n].percent <= t.rows[t.n - 1].percent ||
+		            t.rows[t.n].time < t.rows[t.n - 1].time))
 			return false;
 		if (text[len] && !text[len + 1])
 			return false;
@@ -308,7 +313,8 @@ static bool set_word(struct opt_values *b, const struct vn_opt *o, const char *t
 	}
 }
 
-bool opt_set_text(struct opt_values *b, const struct vn_opt *o, const char *text, char error[ERROR_MAX])
+bool opt_set_text(struct opt_values *b, const struct vn_opt *o, const char *text,
+                  char error[ERROR_MAX])
 {
 	char trimmed[128];
 	size_t n;

@@ -57,7 +57,9 @@ void opt_expect(const struct vn_opt *o, char *buffer, size_t size)
 		text_add(buffer, size, "the name of a failure");
 		break;
 	case VN_OPT_TABLE:
-		text_add(buffer, size, "at most %d percentiles and times, both ascending, as 50:10ms,99:1s", VN_TABLE_MAX);
+		text_add(buffer, size,
+		         "at most %d percentiles and times, both ascending, as 50:10ms,99:1s",
+		         VN_TABLE_MAX);
 		break;
 	case VN_OPT_INERT:
 		text_add(buffer, size, "a whole number, or true or false");
@@ -81,9 +83,11 @@ void opt_describe(const struct vn_opt *o, char *buffer, size_t size)
 		say = "changes nothing";
 	snprintf(buffer, size, "%s", say);
 	if (o->def && *o->def && o->type != VN_OPT_INERT)
-		text_add(buffer, size, "%s default %s", o->type == VN_OPT_CHOICE ? ";" : ",", o->def);
+		text_add(buffer, size, "%s default %s", o->type == VN_OPT_CHOICE ? ";" : ",",
+		         o->def);
 	else if (!o->def && o->type == VN_OPT_BOOL)
 		text_add(buffer, size, ", default false");
-	else if (!o->def && o->rule == VN_OPT_OWN && (o->type == VN_OPT_INT || o->type == VN_OPT_REAL || o->type == VN_OPT_TIME))
+	else if (!o->def && o->rule == VN_OPT_OWN &&
+	         (o->type == VN_OPT_INT || o->type == VN_OPT_REAL || o->type == VN_OPT_TIME))
 		text_add(buffer, size, ", default 0");
 }

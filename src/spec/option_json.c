@@ -49,7 +49,8 @@ static bool refuse_json(const struct vn_opt *o, const json_t *value, char error[
 	return false;
 }
 
-bool opt_set_json(struct opt_values *b, const struct vn_opt *o, const json_t *value, char error[ERROR_MAX])
+bool opt_set_json(struct opt_values *b, const struct vn_opt *o, const json_t *value,
+                  char error[ERROR_MAX])
 {
 	if (json_is_string(value) && json_string_length(value) == strlen(json_string_value(value)))
 		return opt_set_text(b, o, json_string_value(value), error);

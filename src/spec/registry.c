@@ -35,16 +35,19 @@ static const char *protocol_name(const void *guest)
 
 static int behavior_order(const void *a, const void *b)
 {
-	return strcmp(behavior_name(*(const void *const *)a), behavior_name(*(const void *const *)b));
+	return strcmp(behavior_name(*(const void *const *)a),
+	              behavior_name(*(const void *const *)b));
 }
 
 static int protocol_order(const void *a, const void *b)
 {
-	return strcmp(protocol_name(*(const void *const *)a), protocol_name(*(const void *const *)b));
+	return strcmp(protocol_name(*(const void *const *)a),
+	              protocol_name(*(const void *const *)b));
 }
 
 /* Sorted on first use: constructors run in no particular order. */
-static const void *const *list_all(struct list *list, int (*order)(const void *, const void *), size_t *n)
+static const void *const *list_all(struct list *list, int (*order)(const void *, const void *),
+                                   size_t *n)
 {
 	if (!list->sorted && list->n)
 		qsort(list->at, list->n, sizeof list->at[0], order);

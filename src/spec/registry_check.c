@@ -98,9 +98,12 @@ static const char *failures_error(const struct vn_protocol *p)
 		return faulty("%.40s: failures need both refuse() and word()", p->name);
 	for (const struct vn_failure *f = p->failures; f && f->name; f++) {
 		if (!name_sane(f->name) || failure_find(p, f->name) != f)
-			return faulty("%.40s: failure '%.40s' has no good name, or has it twice", p->name, f->name);
+			return faulty("%.40s: failure '%.40s' has no good name, or has it twice",
+			              p->name, f->name);
 		if (f->moments && (!f->code || !f->text || !f->fits))   /* without moments: internal to the protocol */
-			return faulty("%.40s: failure '%.40s' lacks its code, its text or what it fits", p->name, f->name);
+			return faulty(
+				"%.40s: failure '%.40s' lacks its code, its text or what it fits",
+				p->name, f->name);
 	}
 	return NULL;
 }
@@ -110,7 +113,8 @@ static const char *fields_error(const struct vn_behavior *b)
 {
 	for (const struct vn_opt *row = b->options; row && row->name; row++)
 		if (opt_find(rule_options, row->name))
-			return faulty("%.40s: option '%.40s': every rule has a field of that name", b->name, row->name);
+			return faulty("%.40s: option '%.40s': every rule has a field of that name",
+			              b->name, row->name);
 	return NULL;
 }
 
@@ -118,9 +122,12 @@ static const char *behavior_error(const struct vn_behavior *b)
 {
 	const char *why;
 	if (b->abi != VAURIEN_ABI)
-		return faulty("a behavior was built for version %u of vaurien.h, this is version %u", b->abi, VAURIEN_ABI);
+		return faulty(
+			"a behavior was built for version %u of vaurien.h, this is version %u",
+			b->abi, VAURIEN_ABI);
 	if (!name_sane(b->name))
-		return faulty("behavior '%.40s': a name must be of a-z, 0-9 and _", b->name ? b->name : "");
+		return faulty("behavior '%.40s': a name must be of a-z, 0-9 and _",
+		              b->name ? b->name : "");
 	if (behavior_find(b->name) != b)
 		return faulty("behavior '%.40s' was announced twice: the name is taken", b->name);
 	if (b->on && !b->act)
@@ -133,9 +140,12 @@ static const char *protocol_error(const struct vn_protocol *p)
 {
 	const char *why;
 	if (p->abi != VAURIEN_ABI)
-		return faulty("a protocol was built for version %u of vaurien.h, this is version %u", p->abi, VAURIEN_ABI);
+		return faulty(
+			"a protocol was built for version %u of vaurien.h, this is version %u",
+			p->abi, VAURIEN_ABI);
 	if (!name_sane(p->name))
-		return faulty("protocol '%.40s': a name must be of a-z, 0-9 and _", p->name ? p->name : "");
+		return faulty("protocol '%.40s': a name must be of a-z, 0-9 and _",
+		              p->name ? p->name : "");
 	if (protocol_find(p->name) != p)
 		return faulty("protocol '%.40s' was announced twice: the name is taken", p->name);
 	if (!p->request != !p->response)

@@ -76,7 +76,8 @@ static size_t names_put(char *known, size_t n, const struct vn_opt *options)
 {
 	for (const struct vn_opt *o = options; o && o->name; o++)
 		if (o->type != VN_OPT_INERT && n < ERROR_MAX)
-			n += (size_t)snprintf(known + n, ERROR_MAX - n, "%s%s", n ? ", " : "", o->name);
+			n += (size_t)snprintf(known + n, ERROR_MAX - n, "%s%s", n ? ", " : "",
+			                      o->name);
 	return n;
 }
 

@@ -14,14 +14,16 @@ static const struct rule_fields *fields_of(const struct rule_spec *r)
 	return r->fields.opts;
 }
 
-static bool failure_unknown(const struct vn_protocol *p, const char *option, const char *name, char error[ERROR_MAX])
+static bool failure_unknown(const struct vn_protocol *p, const char *option, const char *name,
+                            char error[ERROR_MAX])
 {
 	char shown[48], known[ERROR_MAX] = "";
 	size_t n = 0;
 
 	for (const struct vn_failure *f = p->failures; f && f->name && n < sizeof known; f++)
 		if (f->moments)
-			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "", f->name);
+			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "",
+			                      f->name);
 	if (n)
 		error_format(error, "%s: '%s' is not a failure of %s; expected one of %s", option,
 		             text_printable(name, shown, sizeof shown), p->name, known);
@@ -31,15 +33,18 @@ static bool failure_unknown(const struct vn_protocol *p, const char *option, con
 }
 
 /* A behavior that is made of one failure. */
-static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p, char error[ERROR_MAX])
+static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p,
+                           char error[ERROR_MAX])
 {
 	if (!b->failure || failure_offered(p, b->failure))
 		return true;
-	error_format(error, "name: %s needs a protocol with the failure '%s', %s has none", b->name, b->failure, p->name);
+	error_format(error, "name: %s needs a protocol with the failure '%s', %s has none", b->name,
+	             b->failure, p->name);
 	return false;
 }
 
-bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b, const char *culprit[1], char error[ERROR_MAX])
+bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b,
+                         const char *culprit[1], char error[ERROR_MAX])
 {
 	for (const struct vn_opt *o = b->options; o && o->name; o++) {
 		const char *name = o->type == VN_OPT_FAILURE ? *(char **)opt_at(b, o) : NULL;
@@ -54,10 +59,12 @@ bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b
 /* It is asked of connections, and of nothing that goes on in them. */
 static bool behavior_whole(const struct vn_behavior *b)
 {
-	return b->on & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) && !(b->on & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST));
+	return b->on & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) &&
+	       !(b->on & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST));
 }
 
-static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p, char error[ERROR_MAX])
+static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p,
+                         char error[ERROR_MAX])
 {
 	const char *match = fields_of(r)->match;
 
@@ -66,9 +73,14 @@ static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p,
 	if (!p->request)
 		error_format(error, "match: %s has no messages that could match", p->name);
 	else if (behavior_whole(r->behavior))
-		error_format(error, "match: %s concerns connections, which are decided before anything is said", r->behavior->name);
+		error_format(
+			error,
+			"match: %s concerns connections, which are decided before anything is said",
+			r->behavior->name);
 	else if (r->per_connection)
-		error_format(error, "match: expected per = exchange beside it, a connection is decided before anything is said");
+		error_format(
+			error,
+			"match: expected per = exchange beside it, a connection is decided before anything is said");
 	else
 		return regex_check(match, error);
 	return false;
@@ -100,7 +112,8 @@ static bool per_connection(const struct rule_spec *r)
 	const unsigned on = r->behavior->on;
 	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
 
-	return behavior_whole(r->behavior) || (*f->per == 'o' && r->behavior->traits & VN_TRAIT_WHOLE) || *f->per == 'c' ||
+	return behavior_whole(r->behavior) ||
+	       (*f->per == 'o' && r->behavior->traits & VN_TRAIT_WHOLE) || *f->per == 'c' ||
 	       (certain && on & VN_ON_OPEN && on & (VN_ON_REQUEST | VN_ON_RESPONSE));
 }
 
@@ -109,11 +122,15 @@ static bool port_settle(const struct rule_spec *r, char error[ERROR_MAX])
 {
 	if (r->behavior->on != VN_ON_LISTEN || rule_plain(r))
 		return true;
-	error_format(error, "name: %s concerns the port, expected no odds, match, client or counts beside it", r->behavior->name);
+	error_format(
+		error,
+		"name: %s concerns the port, expected no odds, match, client or counts beside it",
+		r->behavior->name);
 	return false;
 }
 
-bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
+bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *culprit[1],
+                 char error[ERROR_MAX])
 {
 	const struct rule_fields *f = fields_of(r);
 
@@ -134,12 +151,16 @@ bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *c
 	if (!port_settle(r, error) || !failure_settle(r->behavior, p, error))
 		return rule_blame(culprit, "name");
 	if (r->shared && !(r->behavior->traits & VN_TRAIT_LINE)) {
-		error_format(error, "share: %s has no bandwidth that connections could share", r->behavior->name);
+		error_format(error, "share: %s has no bandwidth that connections could share",
+		             r->behavior->name);
 		return rule_blame(culprit, "share");
 	}
 	if (f->client && !network_read(&r->client, f->client)) {
 		char shown[64];
-		error_format(error, "client: expected an address or a network such as 10.0.0.0/8, got '%s'", text_printable(f->client, shown, sizeof shown));
+		error_format(
+			error,
+			"client: expected an address or a network such as 10.0.0.0/8, got '%s'",
+			text_printable(f->client, shown, sizeof shown));
 		return rule_blame(culprit, "client");
 	}
 	return true;

@@ -28,7 +28,9 @@ static bool name_set(struct rule_spec *r, const char *name, char error[ERROR_MAX
 	for (size_t i = 0; good && i < n; i++)
 		good = isgraph((unsigned char)name[i]) && name[i] != ']';
 	if (!good)
-		error_format(error, "name: expected 1 to 64 characters without blanks and ], got '%s'", text_printable(name, shown, sizeof shown));
+		error_format(error,
+		             "name: expected 1 to 64 characters without blanks and ], got '%s'",
+		             text_printable(name, shown, sizeof shown));
 	else if (!(good = strcmp(name, RULE_GROUP) != 0))
 		error_format(error, "rule: the name '%s' is not free", name);
 	if (!good)
@@ -44,14 +46,17 @@ static bool word_take(struct rule_spec *r, char *word, char error[ERROR_MAX])
 
 	if (!equals) {
 		char shown[48];
-		error_format(error, "rule: expected option=value, got '%s'", text_printable(word, shown, sizeof shown));
+		error_format(error, "rule: expected option=value, got '%s'",
+		             text_printable(word, shown, sizeof shown));
 		return false;
 	}
 	*equals = 0;
-	return strcmp(word, "name") ? rule_set_text(r, word, equals + 1, error) : name_set(r, equals + 1, error);
+	return strcmp(word, "name") ? rule_set_text(r, word, equals + 1, error) :
+	                              name_set(r, equals + 1, error);
 }
 
-bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol *p, const struct defaults *all, char error[ERROR_MAX])
+bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol *p,
+               const struct defaults *all, char error[ERROR_MAX])
 {
 	const char *culprit;
 	char *word;
@@ -63,7 +68,8 @@ bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol 
 	if (!b) {
 		char shown[48];
 		if (!*error)
-			error_format(error, "rule: expected the name of a behavior first, got '%s'", text_printable(word ? word : "", shown, sizeof shown));
+			error_format(error, "rule: expected the name of a behavior first, got '%s'",
+			             text_printable(word ? word : "", shown, sizeof shown));
 		free(word);
 		return false;
 	}

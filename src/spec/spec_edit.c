@@ -10,7 +10,8 @@
 #include "spec/rule_parse.h"
 #include "spec/weights.h"
 
-static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1], char error[ERROR_MAX])
+static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1],
+                        char error[ERROR_MAX])
 {
 	const char *key;
 	json_t *value;
@@ -35,14 +36,17 @@ static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, cons
 		return rule_set(rules, key, value, culprit, error);
 	text_printable(key, shown, sizeof shown);
 	if (n)
-		error_format(error, "%s: with weights, expected an object of options by the name of a behavior", shown);
+		error_format(
+			error,
+			"%s: with weights, expected an object of options by the name of a behavior",
+			shown);
 	else
 		error_format(error, "%s: %s has no options", shown, NO_BEHAVIOR);
 	return rule_blame(culprit, key);
 }
 
-static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body, const char *culprit[1],
-                     char error[ERROR_MAX])
+static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body,
+                     const char *culprit[1], char error[ERROR_MAX])
 {
 	const json_t *nested = json_object_get(body, "options");
 	const char *key;
@@ -76,12 +80,14 @@ static void rules_add(const struct defaults *defaults, struct spec *s, const str
 	}
 }
 
-static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
+static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed,
+                         const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct rule_fields *f = rules[i].fields.opts;
 		if (listed && f->probability != 1) {
-			error_format(error, "probability: expected none beside weights, they say it");
+			error_format(error,
+			             "probability: expected none beside weights, they say it");
 			*culprit = "probability";
 			return false;
 		}
@@ -91,8 +97,9 @@ static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed, const
 	return true;
 }
 
-struct spec *spec_with_behavior(const struct defaults *defaults, const struct spec *from, const char *text,
-                                const json_t *options, const char *culprit[1], char error[ERROR_MAX])
+struct spec *spec_with_behavior(const struct defaults *defaults, const struct spec *from,
+                                const char *text, const json_t *options, const char *culprit[1],
+                                char error[ERROR_MAX])
 {
 	struct weights w;
 
@@ -101,7 +108,8 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 		return NULL;
 	struct spec *s = spec_copy(from, w.n, false);
 	if (s->n_rules + w.n > RULES_MAX) {
-		error_format(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX, s->n_rules + w.n);
+		error_format(error, "name: expected at most %d rules on a proxy, got %u", RULES_MAX,
+		             s->n_rules + w.n);
 		spec_unref(s);
 		return NULL;
 	}
@@ -110,7 +118,8 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 	free(s->behavior);
 	s->behavior = weights_show(&w, text);
 
-	if (body_set(mine, w.n, options, culprit, error) && rules_settle(mine, w.n, w.listed, s->protocol, culprit, error))
+	if (body_set(mine, w.n, options, culprit, error) &&
+	    rules_settle(mine, w.n, w.listed, s->protocol, culprit, error))
 		return s;
 	spec_unref(s);
 	return NULL;
@@ -126,7 +135,8 @@ char *spec_free_rule_name(const struct spec *s, const struct vn_behavior *b)
 	return xstrdup(name);
 }
 
-struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from, const char *words, char error[ERROR_MAX])
+struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from,
+                            const char *words, char error[ERROR_MAX])
 {
 	struct rule_spec r;
 
@@ -151,7 +161,8 @@ struct spec *spec_add_rule(const struct spec *from, struct rule_spec *r, char er
 		return NULL;
 	}
 	if (spec_rule(from, r->name) || rule_in_group(r)) {
-		error_format(error, "rule: the name '%s' is not free", text_printable(r->name, shown, sizeof shown));
+		error_format(error, "rule: the name '%s' is not free",
+		             text_printable(r->name, shown, sizeof shown));
 		return NULL;
 	}
 	struct spec *s = spec_copy(from, 1, true);
@@ -242,7 +253,9 @@ bool spec_check_rules(struct spec *s, const char *culprit[1], char error[ERROR_M
 	return true;
 }
 
-struct spec *spec_with_rule_changed(const struct spec *from, const char *name, const json_t *options, const char *culprit[1], char error[ERROR_MAX])
+struct spec *spec_with_rule_changed(const struct spec *from, const char *name,
+                                    const json_t *options, const char *culprit[1],
+                                    char error[ERROR_MAX])
 {
 	struct spec *s = spec_copy(from, 0, true);
 	struct rule_spec *r = spec_rule(s, name);
@@ -250,13 +263,15 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name, c
 
 	*culprit = "rule";
 	if (!r) {
-		error_format(error, "rule: there is none of the name '%s'", text_printable(name, shown, sizeof shown));
+		error_format(error, "rule: there is none of the name '%s'",
+		             text_printable(name, shown, sizeof shown));
 	} else if (rule_in_group(r)) {
 		error_format(error, "rule: '%s' is changed as a whole, by PUT /behavior", name);
 	} else {
 		rule_renew(r);
 		r->high = 1;
-		if (options_set(r, options, culprit, error) && rule_finish(r, s->protocol, culprit, error))
+		if (options_set(r, options, culprit, error) &&
+		    rule_finish(r, s->protocol, culprit, error))
 			return s;
 	}
 	spec_unref(s);
@@ -290,7 +305,8 @@ struct spec *spec_with_backend(const struct spec *from, const char *backend, cha
 		return NULL;
 	if (address.port == 0) {                /* good to listen on, not to dial */
 		char shown[200];
-		error_format(error, "Expected HOST:PORT: '%s'", text_printable(backend, shown, sizeof shown));
+		error_format(error, "Expected HOST:PORT: '%s'",
+		             text_printable(backend, shown, sizeof shown));
 		address_free(&address);
 		return NULL;
 	}
@@ -330,6 +346,7 @@ void spec_with_bound_port(struct spec *s, const struct endpoint *bound)
 	free(s->asked);
 	s->asked = s->listen.text;
 	free(s->listen.host);
-	bool ok = address_parse(&s->listen, endpoint_show(bound, text, sizeof text), error, sizeof error);
+	bool ok = address_parse(&s->listen, endpoint_show(bound, text, sizeof text), error,
+	                        sizeof error);
 	assert(ok);
 }

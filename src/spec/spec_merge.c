@@ -28,7 +28,8 @@ static bool group_same(const struct spec *a, const struct spec *b)
 		while (j < b->n_rules && !rule_in_group(&b->rules[j]))
 			j++;
 		if (i == a->n_rules || j == b->n_rules)
-			return i == a->n_rules && j == b->n_rules && !strcmp(a->behavior, b->behavior);
+			return i == a->n_rules && j == b->n_rules &&
+			       !strcmp(a->behavior, b->behavior);
 		if (!rule_same(&a->rules[i], &b->rules[j]))
 			return false;
 	}
@@ -36,13 +37,15 @@ static bool group_same(const struct spec *a, const struct spec *b)
 
 static bool limits_same(const struct spec *a, const struct spec *b)
 {
-	return a->timeout == b->timeout && a->idle == b->idle && a->linger == b->linger && a->hold_max == b->hold_max
-	    && a->max_clients == b->max_clients && a->backlog == b->backlog;
+	return a->timeout == b->timeout && a->idle == b->idle && a->linger == b->linger &&
+	       a->hold_max == b->hold_max && a->max_clients == b->max_clients &&
+	       a->backlog == b->backlog;
 }
 
 static bool protocol_same(const struct spec *a, const struct spec *b)
 {
-	return a->protocol == b->protocol && opt_values_same(&a->protocol_values, &b->protocol_values);
+	return a->protocol == b->protocol &&
+	       opt_values_same(&a->protocol_values, &b->protocol_values);
 }
 
 /* Who asked for a free port, and asks so again, has it. */
@@ -50,13 +53,16 @@ bool spec_moves(const struct spec *was, const struct spec *now)
 {
 	const char *asks = now->asked ? now->asked : now->listen.text;
 
-	return strcmp(was->listen.text, now->listen.text) && !(was->asked && !strcmp(was->asked, asks));
+	return strcmp(was->listen.text, now->listen.text) &&
+	       !(was->asked && !strcmp(was->asked, asks));
 }
 
 bool spec_same(const struct spec *a, const struct spec *b)
 {
-	bool same = a->enabled == b->enabled && !spec_moves(a, b) && !strcmp(a->backend.text, b->backend.text)
-	         && protocol_same(a, b) && limits_same(a, b) && a->n_rules == b->n_rules && group_same(a, b) && defaults_same(a->defaults, b->defaults);
+	bool same = a->enabled == b->enabled && !spec_moves(a, b) &&
+	            !strcmp(a->backend.text, b->backend.text) && protocol_same(a, b) &&
+	            limits_same(a, b) && a->n_rules == b->n_rules && group_same(a, b) &&
+	            defaults_same(a->defaults, b->defaults);
 
 	for (unsigned i = 0; same && i < a->n_rules; i++)
 		same = rule_in_group(&a->rules[i]) || rule_stays(a, b, a->rules[i].name);
@@ -66,14 +72,18 @@ bool spec_same(const struct spec *a, const struct spec *b)
 /* ---- merged ---- */
 
 /* Room was made for all of them. */
-static void rules_merge(struct spec *s, const struct spec *live, const struct spec *was, const struct spec *now)
+static void rules_merge(struct spec *s, const struct spec *live, const struct spec *was,
+                        const struct spec *now)
 {
 	bool same_group = group_same(was, now);
 
 	s->n_rules = 0;
 	for (unsigned i = 0; i < live->n_rules; i++) {
 		const struct rule_spec *r = &live->rules[i];
-		bool stays = rule_in_group(r) ? same_group : rule_stays(was, now, r->name) || (!spec_rule(was, r->name) && !spec_rule(now, r->name));
+		bool stays = rule_in_group(r) ?
+		                     same_group :
+		                     rule_stays(was, now, r->name) ||
+		                             (!spec_rule(was, r->name) && !spec_rule(now, r->name));
 		if (stays)
 			rule_copy(&s->rules[s->n_rules++], r);
 	}
@@ -113,9 +123,11 @@ static void words_merge(struct spec *s, const struct spec *was, const struct spe
 	s->defaults = defaults_ref(now->defaults);
 }
 
-struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now, bool moves, char error[ERROR_MAX])
+struct spec *spec_merged(const struct spec *live, const struct spec *was, const struct spec *now,
+                         bool moves, char error[ERROR_MAX])
 {
-	struct spec *s = moves ? spec_with_address(live, &now->listen) : spec_copy(live, 0, true), *merged = spec_copy(s, now->n_rules, true);
+	struct spec *s = moves ? spec_with_address(live, &now->listen) : spec_copy(live, 0, true),
+		    *merged = spec_copy(s, now->n_rules, true);
 	const char *culprit;
 
 	spec_unref(s);
@@ -124,7 +136,8 @@ struct spec *spec_merged(const struct spec *live, const struct spec *was, const 
 	rules_merge(merged, live, was, now);
 	words_merge(merged, was, now);
 	if (merged->n_rules > RULES_MAX)
-		error_format(error, "proxy=%s: expected at most %d rules on a proxy", now->name, RULES_MAX);
+		error_format(error, "proxy=%s: expected at most %d rules on a proxy", now->name,
+		             RULES_MAX);
 	else if (protocol_same(live, merged) || spec_check_rules(merged, &culprit, error))
 		return merged;
 	spec_unref(merged);

@@ -20,7 +20,8 @@ static const char *trim(const char *p, const char *end, size_t *n)
 	return p;
 }
 
-static bool weights_add(struct weights *w, const char *name, size_t n, int percent, char error[ERROR_MAX])
+static bool weights_add(struct weights *w, const char *name, size_t n, int percent,
+                        char error[ERROR_MAX])
 {
 	char word[1024];
 	snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, name);
@@ -60,7 +61,8 @@ static int percent_read(const char *p, size_t n)
 }
 
 /* One "80:delay", from `p` to `end`. */
-static bool entry_read(struct weights *w, const char *p, const char *end, int *total, char error[ERROR_MAX])
+static bool entry_read(struct weights *w, const char *p, const char *end, int *total,
+                       char error[ERROR_MAX])
 {
 	const char *colon = memchr(p, ':', (size_t)(end - p));
 	size_t digits, n;

@@ -12,7 +12,7 @@
 
 enum { DEEPEST = 1000 };
 
-struct subscriber {
+struct reader {
 	const unsigned char *p, *end;
 	unsigned depth;
 	char *error;
@@ -43,7 +43,7 @@ static const char *byte_show(unsigned char c, char shown[16])
 }
 
 /* The byte at hand does not belong there; or there is none. Always NULL. */
-static json_t *stumble(struct subscriber *r, const char *where)
+static json_t *stumble(struct reader *r, const char *where)
 {
 	char shown[16];
 
@@ -52,7 +52,8 @@ static json_t *stumble(struct subscriber *r, const char *where)
 	if (r->p >= r->end)
 		snprintf(r->error, GO_ERROR, "unexpected EOF");
 	else
-		snprintf(r->error, GO_ERROR, "invalid character %s %s", byte_show(*r->p, shown), where);
+		snprintf(r->error, GO_ERROR, "invalid character %s %s", byte_show(*r->p, shown),
+		         where);
 	return NULL;
 }
 
@@ -72,9 +73,9 @@ bool go_mismatch(const json_t *value, const char *what, char error[GO_ERROR])
 
 /* ---- reading ---- */
 
-static json_t *value_read(struct subscriber *);
+static json_t *value_read(struct reader *);
 
-static void blanks(struct subscriber *r)
+static void blanks(struct reader *r)
 {
 	while (r->p < r->end && strchr(" \t\r\n", *r->p) && *r->p)
 		r->p++;
@@ -120,7 +121,7 @@ static size_t utf8_length(const unsigned char *p, const unsigned char *end)
 }
 
 /* Behind \u: four digits. */
-static bool hex_read(struct subscriber *r, unsigned *c)
+static bool hex_read(struct reader *r, unsigned *c)
 {
 	*c = 0;
 	for (int i = 0; i < 4; i++, r->p++) {
@@ -134,7 +135,7 @@ static bool hex_read(struct subscriber *r, unsigned *c)
 }
 
 /* Behind a backslash. */
-static bool escape_read(struct subscriber *r, char **to)
+static bool escape_read(struct reader *r, char **to)
 {
 	static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
 	const char *at = r->p < r->end && *r->p ? strchr(from, *r->p) : NULL;
@@ -167,7 +168,7 @@ static bool escape_read(struct subscriber *r, char **to)
 }
 
 /* The text behind a quote, to be freed; NULL: it is none. */
-static char *text_read(struct subscriber *r, size_t *n)
+static char *text_read(struct reader *r, size_t *n)
 {
 	char *made = xmalloc((size_t)(r->end - r->p) * 3 + 1), *to = made;
 
@@ -202,7 +203,7 @@ static char *text_read(struct subscriber *r, size_t *n)
 	return made;
 }
 
-static json_t *string_read(struct subscriber *r)
+static json_t *string_read(struct reader *r)
 {
 	size_t n;
 	char *text = text_read(r, &n);
@@ -212,7 +213,7 @@ static json_t *string_read(struct subscriber *r)
 	return made;
 }
 
-static bool digits(struct subscriber *r, const char *where)
+static bool digits(struct reader *r, const char *where)
 {
 	if (r->p >= r->end || !isdigit(*r->p)) {
 		stumble(r, where);
@@ -235,7 +236,7 @@ static json_t *number_make(const char *text, size_t n, bool whole)
 	return whole ? json_integer(i) : d == 0 ? json_real(0) : json_real(isfinite(d) ? d : d > 0 ? 1.7976931348623157e308 : -1.7976931348623157e308);
 }
 
-static json_t *number_read(struct subscriber *r)
+static json_t *number_read(struct reader *r)
 {
 	const unsigned char *start = r->p;
 	bool whole = true;
@@ -261,7 +262,7 @@ static json_t *number_read(struct subscriber *r)
 	return number_make((const char *)start, (size_t)(r->p - start), whole);
 }
 
-static json_t *word_read(struct subscriber *r, const char *word, json_t *value)
+static json_t *word_read(struct reader *r, const char *word, json_t *value)
 {
 	for (size_t i = 0; word[i]; i++, r->p++) {
 		char where[64];
@@ -274,7 +275,7 @@ static json_t *word_read(struct subscriber *r, const char *word, json_t *value)
 	return value;
 }
 
-static json_t *array_read(struct subscriber *r)
+static json_t *array_read(struct reader *r)
 {
 	json_t *array = json_array(), *value;
 
@@ -300,7 +301,7 @@ static json_t *array_read(struct subscriber *r)
 	return NULL;
 }
 
-static bool member_read(struct subscriber *r, json_t *object)
+static bool member_read(struct reader *r, json_t *object)
 {
 	size_t n;
 
@@ -328,7 +329,7 @@ static bool member_read(struct subscriber *r, json_t *object)
 	return value;
 }
 
-static json_t *object_read(struct subscriber *r)
+static json_t *object_read(struct reader *r)
 {
 	json_t *object = json_object();
 
@@ -353,7 +354,7 @@ static json_t *object_read(struct subscriber *r)
 	return NULL;
 }
 
-static json_t *value_read(struct subscriber *r)
+static json_t *value_read(struct reader *r)
 {
 	json_t *made;
 
@@ -373,7 +374,9 @@ static json_t *value_read(struct subscriber *r)
 	case 'f': made = word_read(r, "false", json_false()); break;
 	case 'n': made = word_read(r, "null", json_null()); break;
 	default:
-		made = *r->p == '-' || isdigit(*r->p) ? number_read(r) : stumble(r, "looking for beginning of value");
+		made = *r->p == '-' || isdigit(*r->p) ?
+		               number_read(r) :
+		               stumble(r, "looking for beginning of value");
 	}
 	r->depth--;
 	return made;
@@ -381,7 +384,8 @@ static json_t *value_read(struct subscriber *r)
 
 json_t *go_read(const char *text, size_t n, char error[GO_ERROR])
 {
-	struct subscriber r = { (const unsigned char *)text, (const unsigned char *)text + n, 0, error };
+	struct reader r = { (const unsigned char *)text, (const unsigned char *)text + n, 0,
+		                error };
 
 	*error = 0;
 	blanks(&r);

@@ -13,11 +13,13 @@ static void real_write(FILE *f, double d, bool single)
 
 	do
 		snprintf(text, sizeof text, "%.*e", precision, d);
-	while ((single ? strtof(text, NULL) != (float)d : strtod(text, NULL) != d) && ++precision < 17);
+	while ((single ? strtof(text, NULL) != (float)d : strtod(text, NULL) != d) &&
+	       ++precision < 17);
 	char *e = strchr(text, 'e');
 	int exponent = atoi(e + 1);
 	if (d == 0 || (exponent >= -6 && exponent < 21)) {
-		fprintf(f, "%.*f", precision > exponent ? precision - exponent : 0, strtod(text, NULL));
+		fprintf(f, "%.*f", precision > exponent ? precision - exponent : 0,
+		        strtod(text, NULL));
 		return;
 	}
 	*e = 0;
@@ -59,7 +61,8 @@ static void text_put(FILE *f, const char *p, size_t n)
 			fputs(c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t", f);
 		else if (c < 0x20 || c == '<' || c == '>' || c == '&')
 			fprintf(f, "\\u%04x", c);
-		else if (end - p > 2 && c == 0xe2 && (unsigned char)p[1] == 0x80 && ((unsigned char)p[2] | 1) == 0xa9) {
+		else if (end - p > 2 && c == 0xe2 && (unsigned char)p[1] == 0x80 &&
+		         ((unsigned char)p[2] | 1) == 0xa9) {
 			fprintf(f, "\\u202%c", (unsigned char)p[2] == 0xa8 ? '8' : '9');
 			p += 2;
 		} else

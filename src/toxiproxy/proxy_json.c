@@ -12,7 +12,8 @@
 
 /* ---- from JSON ---- */
 
-static bool mismatch(const json_t *value, const char *owner, const char *key, const char *type, struct http_error *f)
+static bool mismatch(const json_t *value, const char *owner, const char *key, const char *type,
+                     struct http_error *f)
 {
 	char what[200], error[GO_ERROR];
 
@@ -21,20 +22,23 @@ static bool mismatch(const json_t *value, const char *owner, const char *key, co
 	return http_error_set(f, 400, "bad request body: %s", error);
 }
 
-static bool text_read(char **to, const json_t *object, const char *owner, const char *key, struct http_error *f)
+static bool text_read(char **to, const json_t *object, const char *owner, const char *key,
+                      struct http_error *f)
 {
 	const json_t *value = go_get(object, key);
 
 	if (value && !json_is_string(value))
 		return mismatch(value, owner, key, "string", f);
 	if (value && strlen(json_string_value(value)) != json_string_length(value))
-		return http_error_set(f, 400, "bad request body: %s: expected a text without a character 0", key);
+		return http_error_set(
+			f, 400, "bad request body: %s: expected a text without a character 0", key);
 	if (value)
 		*to = xstrdup(json_string_value(value));
 	return true;
 }
 
-static bool enabled_read(struct proxy_request *w, const json_t *object, const char *owner, struct http_error *f)
+static bool enabled_read(struct proxy_request *w, const json_t *object, const char *owner,
+                         struct http_error *f)
 {
 	const json_t *value = go_get(object, "enabled");
 
@@ -50,11 +54,15 @@ static bool protocol_read(struct proxy_request *w, const json_t *object, struct 
 	const char *name = json_string_value(value);
 
 	if (value && !(name && (w->protocol = protocol_find(name))))
-		return http_error_set(f, 400, "bad request body: protocol: expected the name of one that vaurien --list shows, got '%.64s'", name ? name : "");
+		return http_error_set(
+			f, 400,
+			"bad request body: protocol: expected the name of one that vaurien --list shows, got '%.64s'",
+			name ? name : "");
 	return true;
 }
 
-static bool toxics_read(struct proxy_request *w, const json_t *object, const char *owner, struct http_error *f)
+static bool toxics_read(struct proxy_request *w, const json_t *object, const char *owner,
+                        struct http_error *f)
 {
 	const json_t *value = go_get(object, "toxics");
 
@@ -64,18 +72,22 @@ static bool toxics_read(struct proxy_request *w, const json_t *object, const cha
 	return true;
 }
 
-bool proxy_request_read(struct proxy_request *w, const json_t *object, const char *owner, struct http_error *f)
+bool proxy_request_read(struct proxy_request *w, const json_t *object, const char *owner,
+                        struct http_error *f)
 {
 	*w = (struct proxy_request){ .enabled = -1 };
 	if (!json_is_object(object) && !json_is_null(object)) {
 		char what[200], error[GO_ERROR];
-		snprintf(what, sizeof what, "Go value of type toxiproxy.%s", *owner ? owner : "Proxy");
+		snprintf(what, sizeof what, "Go value of type toxiproxy.%s",
+		         *owner ? owner : "Proxy");
 		go_mismatch(object, what, error);
 		return http_error_set(f, 400, "bad request body: %s", error);
 	}
-	if (text_read(&w->name, object, owner, "name", f) && text_read(&w->listen, object, owner, "listen", f)
-	 && text_read(&w->upstream, object, owner, "upstream", f) && enabled_read(w, object, owner, f)
-	 && protocol_read(w, object, f) && toxics_read(w, object, owner, f))
+	if (text_read(&w->name, object, owner, "name", f) &&
+	    text_read(&w->listen, object, owner, "listen", f) &&
+	    text_read(&w->upstream, object, owner, "upstream", f) &&
+	    enabled_read(w, object, owner, f) && protocol_read(w, object, f) &&
+	    toxics_read(w, object, owner, f))
 		return true;
 	proxy_request_free(w);
 	return false;
@@ -102,7 +114,8 @@ static bool proxy_requests_check(const struct proxy_request *w, size_t n, struct
 	for (size_t i = 0; i < n; i++) {
 		const char *missing = !w[i].name || !*w[i].name ? "name" : !w[i].upstream || !*w[i].upstream ? "upstream" : NULL;
 		if (missing)
-			return http_error_set(f, 400, "missing required field: %s at proxy %zu", missing, i + 1);
+			return http_error_set(f, 400, "missing required field: %s at proxy %zu",
+			                      missing, i + 1);
 	}
 	return true;
 }
@@ -114,7 +127,10 @@ struct proxy_request *proxy_requests_read(const json_t *list, size_t *n, struct 
 	*n = 0;
 	if (!json_is_array(list) && !json_is_null(list)) {
 		char error[GO_ERROR];
-		go_mismatch(list, "Go value of type []struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }", error);
+		go_mismatch(
+			list,
+			"Go value of type []struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }",
+			error);
 		http_error_set(f, 400, "bad request body: %s", error);
 	} else {
 		while (*n < count && proxy_request_read(&w[*n], json_array_get(list, *n), "", f))
@@ -138,7 +154,8 @@ static const char *everywhere(void)
 		struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
 		if (fd >= 0)
 			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-		host = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0 ? "[::]" : "0.0.0.0";
+		host = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0 ? "[::]" :
+		                                                                       "0.0.0.0";
 		if (fd >= 0)
 			close(fd);
 	}
@@ -182,7 +199,8 @@ static const char *host_split(const char *text, char *host, size_t size, const c
 		if (!end[1])
 			return "missing port in address";
 		if (end + 1 != colon)
-			return end[1] == ':' ? "too many colons in address" : "missing port in address";
+			return end[1] == ':' ? "too many colons in address" :
+			                       "missing port in address";
 		start++;
 	} else if (memchr(text, ':', (size_t)(colon - text))) {
 		return "too many colons in address";

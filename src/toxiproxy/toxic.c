@@ -70,7 +70,8 @@ static char *key_lower(const char *key)
 }
 
 /* A value of one of the original's attributes, by Go's measure. NULL: not it. */
-static json_t *attribute_take(const struct original *o, const struct attribute *a, const json_t *value, struct http_error *f)
+static json_t *attribute_take(const struct original *o, const struct attribute *a,
+                              const json_t *value, struct http_error *f)
 {
 	char what[200], error[GO_ERROR];
 	bool real = *a->type == 'f';
@@ -79,13 +80,15 @@ static json_t *attribute_take(const struct original *o, const struct attribute *
 		double d = json_number_value(value);
 		return real ? json_real(d < 0 ? 0 : d > 1 ? 1 : d) : json_incref((json_t *)value);
 	}
-	snprintf(what, sizeof what, "Go struct field %s.attributes.%s of type %s", o->go, a->name, a->type);
+	snprintf(what, sizeof what, "Go struct field %s.attributes.%s of type %s", o->go, a->name,
+	         a->type);
 	go_mismatch(value, what, error);
 	body_bad(f, error);
 	return NULL;
 }
 
-static bool attribute_put(json_t *options, const struct vn_behavior *b, const char *key, const json_t *value, struct http_error *f)
+static bool attribute_put(json_t *options, const struct vn_behavior *b, const char *key,
+                          const json_t *value, struct http_error *f)
 {
 	const struct original *o = original_of(b->name);
 
@@ -101,7 +104,8 @@ static bool attribute_put(json_t *options, const struct vn_behavior *b, const ch
 	return true;
 }
 
-static bool attributes_put(json_t *options, const struct vn_behavior *b, const json_t *attributes, struct http_error *f)
+static bool attributes_put(json_t *options, const struct vn_behavior *b, const json_t *attributes,
+                           struct http_error *f)
 {
 	const char *key;
 	json_t *value;
@@ -131,11 +135,14 @@ static void fields_put(json_t *options, const json_t *toxic, const double *toxic
 /* A real is what Go's float32 holds: what it cannot hold is none. */
 static bool kind_fits(const json_t *value, json_type kind)
 {
-	return kind == JSON_REAL ? json_is_number(value) && isfinite((float)json_number_value(value)) : json_typeof(value) == kind;
+	return kind == JSON_REAL ?
+	               json_is_number(value) && isfinite((float)json_number_value(value)) :
+	               json_typeof(value) == kind;
 }
 
 /* A member of the given kind. False: it has another. NULL in *to: it is not there. */
-static bool member(const json_t *body, const char *owner, const char *key, json_type kind, const char *go, const json_t **to, struct http_error *f)
+static bool member(const json_t *body, const char *owner, const char *key, json_type kind,
+                   const char *go, const json_t **to, struct http_error *f)
 {
 	char what[200], error[GO_ERROR];
 	const json_t *value = *to = go_get(body, key);
@@ -199,7 +206,8 @@ static double toxicity_of(const struct rule_spec *r)
 /* To be freed. */
 static char *stream_shown(const struct rule_spec *r)
 {
-	char *made = r->note ? xstrndup(r->note, strcspn(r->note, " ")) : xstrdup(stream_of(r->direction));
+	char *made = r->note ? xstrndup(r->note, strcspn(r->note, " ")) :
+	                       xstrdup(stream_of(r->direction));
 
 	assert(made);
 	return made;
@@ -207,7 +215,8 @@ static char *stream_shown(const struct rule_spec *r)
 
 /* ---- made and changed ---- */
 
-static bool rule_take(struct rule_spec *r, const struct spec *on, json_t *options, struct http_error *f)
+static bool rule_take(struct rule_spec *r, const struct spec *on, json_t *options,
+                      struct http_error *f)
 {
 	const char *culprit, *key;
 	char error[ERROR_MAX];
@@ -225,17 +234,19 @@ static bool wording_read(struct wording *w, const json_t *toxic, struct http_err
 {
 	static const char owner[] = "ToxicWrapper";
 
-	return object_good(toxic, "toxics.ToxicWrapper", f)
-	    && member(toxic, owner, "attributes", JSON_OBJECT, "toxics.NoopToxic", &w->attributes, f)
-	    && member(toxic, owner, "name", JSON_STRING, "string", &w->name, f)
-	    && member(toxic, owner, "type", JSON_STRING, "string", &w->type, f)
-	    && member(toxic, owner, "stream", JSON_STRING, "string", &w->stream, f)
-	    && member(toxic, owner, "toxicity", JSON_REAL, "float32", &w->toxicity, f);
+	return object_good(toxic, "toxics.ToxicWrapper", f) &&
+	       member(toxic, owner, "attributes", JSON_OBJECT, "toxics.NoopToxic", &w->attributes,
+	              f) &&
+	       member(toxic, owner, "name", JSON_STRING, "string", &w->name, f) &&
+	       member(toxic, owner, "type", JSON_STRING, "string", &w->type, f) &&
+	       member(toxic, owner, "stream", JSON_STRING, "string", &w->stream, f) &&
+	       member(toxic, owner, "toxicity", JSON_REAL, "float32", &w->toxicity, f);
 }
 
 /* A rule under its name, with all that is said of it. */
-static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *toxic, const struct wording *w, const struct vn_behavior *b,
-                      const char *stream, struct http_error *f)
+static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *toxic,
+                      const struct wording *w, const struct vn_behavior *b, const char *stream,
+                      struct http_error *f)
 {
 	double toxicity = w->toxicity ? (float)json_number_value(w->toxicity) : 1;
 	json_t *options = json_object();
@@ -264,7 +275,8 @@ static json_t *name_default(const struct vn_behavior *b, const char *stream)
 	return json_sprintf("%s_%s", b->name, stream ? stream : stream_of(b->direction ? b->direction : VN_BOTH));
 }
 
-struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1], struct http_error *f)
+struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1],
+                       struct http_error *f)
 {
 	struct wording w;
 	struct rule_spec r;
@@ -272,7 +284,8 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 
 	if (!wording_read(&w, toxic, f))
 		return NULL;
-	const char *stream = json_string_value(w.stream), *type = w.type ? json_string_value(w.type) : "";
+	const char *stream = json_string_value(w.stream),
+		   *type = w.type ? json_string_value(w.type) : "";
 	if (stream && !stream_direction(stream)) {
 		http_error_set(f, 400, "stream was invalid, can be either upstream or downstream");
 		return NULL;
@@ -285,15 +298,19 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 	if (!stream)
 		stream = stream_default(b);
 	if (w.name && strlen(json_string_value(w.name)) != json_string_length(w.name)) {
-		http_error_set(f, 400, "bad request body: name: expected a text without a character 0");
+		http_error_set(f, 400,
+		               "bad request body: name: expected a text without a character 0");
 		return NULL;
 	}
-	json_t *named = w.name && json_string_length(w.name) ? json_incref((json_t *)w.name) : name_default(b, stream);
+	json_t *named = w.name && json_string_length(w.name) ? json_incref((json_t *)w.name) :
+	                                                       name_default(b, stream);
 	w.name = named;
 	struct spec *to = NULL;
-	if (spec_rule(on, json_string_value(named)) || !strcmp(json_string_value(named), "behavior"))
+	if (spec_rule(on, json_string_value(named)) ||
+	    !strcmp(json_string_value(named), "behavior"))
 		http_error_set(f, 409, "toxic already exists");
-	else if (!rule_make(&r, on, toxic, &w, b, stream, f) || (!(to = spec_add_rule(on, &r, error)) && !body_bad(f, error)))
+	else if (!rule_make(&r, on, toxic, &w, b, stream, f) ||
+	         (!(to = spec_add_rule(on, &r, error)) && !body_bad(f, error)))
 		rule_free(&r);
 	if (to) {
 		name[0] = xstrdup(json_string_value(named));
@@ -303,18 +320,23 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 }
 
 /* A name of the original's makes Go complain of the toxic's own type. */
-static bool changes_read(const struct rule_spec *r, const json_t *changes, struct wording *w, struct http_error *f)
+static bool changes_read(const struct rule_spec *r, const json_t *changes, struct wording *w,
+                         struct http_error *f)
 {
 	const struct original *o = original_of(r->behavior->name);
 	char go[64];
 
 	snprintf(go, sizeof go, "toxics.%s", o ? o->go : "Toxic");
-	return object_good(changes, "struct { Attributes interface {} \"json:\\\"attributes\\\"\"; Toxicity float32 \"json:\\\"toxicity\\\"\" }", f)
-	    && member(changes, "", "attributes", JSON_OBJECT, go, &w->attributes, f)
-	    && member(changes, "", "toxicity", JSON_REAL, "float32", &w->toxicity, f);
+	return object_good(
+		       changes,
+		       "struct { Attributes interface {} \"json:\\\"attributes\\\"\"; Toxicity float32 \"json:\\\"toxicity\\\"\" }",
+		       f) &&
+	       member(changes, "", "attributes", JSON_OBJECT, go, &w->attributes, f) &&
+	       member(changes, "", "toxicity", JSON_REAL, "float32", &w->toxicity, f);
 }
 
-struct spec *toxic_change(const struct spec *on, const char *name, const json_t *changes, struct http_error *f)
+struct spec *toxic_change(const struct spec *on, const char *name, const json_t *changes,
+                          struct http_error *f)
 {
 	const struct rule_spec *r = spec_rule(on, name);
 	struct wording w;
@@ -331,7 +353,8 @@ struct spec *toxic_change(const struct spec *on, const char *name, const json_t 
 	json_t *options = json_object();
 	fields_put(options, changes, w.toxicity ? &toxicity : NULL);
 	struct spec *to = NULL;
-	if (attributes_put(options, r->behavior, w.attributes, f) && !(to = spec_with_rule_changed(on, name, options, &culprit, error)))
+	if (attributes_put(options, r->behavior, w.attributes, f) &&
+	    !(to = spec_with_rule_changed(on, name, options, &culprit, error)))
 		body_bad(f, error);
 	json_decref(options);
 	if (to) {
@@ -351,9 +374,11 @@ static json_t *attributes_json(const struct rule_spec *r)
 	json_t *all = o ? json_object() : opt_values_to_json(&r->values);
 
 	for (const struct attribute *a = o ? o->attributes : NULL; a && a->name; a++)
-		json_object_set_new(all, a->name, opt_to_json(&r->values, opt_find(r->values.options, a->name)));
+		json_object_set_new(all, a->name,
+		                    opt_to_json(&r->values, opt_find(r->values.options, a->name)));
 	for (const struct vn_opt *own = o ? r->values.options : NULL; own && own->name; own++)
-		if (!json_object_get(all, own->name) && own->type != VN_OPT_INERT && !opt_is_default(&r->values, own))
+		if (!json_object_get(all, own->name) && own->type != VN_OPT_INERT &&
+		    !opt_is_default(&r->values, own))
 			json_object_set_new(all, own->name, opt_to_json(&r->values, own));
 	return all;
 }
@@ -384,7 +409,8 @@ json_t *toxic_json(const struct rule_spec *r)
 		json_object_set_new(toxic, "per", json_string("exchange"));
 	json_object_set_new(toxic, "seen", json_integer((json_int_t)r->counters->seen));
 	json_object_set_new(toxic, "hits", json_integer((json_int_t)r->counters->hits));
-	json_object_set_new(toxic, "unreachable", json_integer((json_int_t)r->counters->unreachable));
+	json_object_set_new(toxic, "unreachable",
+	                    json_integer((json_int_t)r->counters->unreachable));
 	free(stream);
 	return toxic;
 }
