@@ -1,4 +1,4 @@
-/* defaults.c - the default options of each behavior: the table's, changed by command line and file. */
+/* defaults.c - the default options of each behavior. */
 #include "spec/defaults.h"
 
 #include <stdlib.h>

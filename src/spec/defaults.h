@@ -1,6 +1,7 @@
-/* defaults.h - the default options of each behavior: the table's, changed by command line and file.
+/* defaults.h - the default options of each behavior.
  *
- * Shared by specs and counted; it is not changed any more once a spec has it. */
+ * They are the tables' values, changed by command line and file. Counted; immutable once a spec has
+ * them. */
 #ifndef SPEC_DEFAULTS_H
 #define SPEC_DEFAULTS_H
 

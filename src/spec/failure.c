@@ -6,33 +6,40 @@
 
 #include "spec/registry.h"
 
-static const struct { unsigned is; const char *words; } kinds[] = {
+static const struct { unsigned is; const char *name; } kinds[] = {
 	{ VN_IS_OPENING, "the greeting" }, { VN_IS_LOGIN, "logins" }, { VN_IS_COMMAND, "commands" },
-	{ VN_IS_STATEMENT, "statements" }, { VN_IS_READ, "reads" }, { VN_IS_WRITE, "writes" }, { VN_IS_BEGIN, "begins" },
-	{ VN_IS_COMMIT, "commits" }, { VN_IS_ROLLBACK, "rollbacks" }, { VN_IS_IN_TRANSACTION, "open transactions" },
+	{ VN_IS_STATEMENT, "statements" }, { VN_IS_READ, "reads" }, { VN_IS_WRITE, "writes" },
+	{ VN_IS_BEGIN, "begins" }, { VN_IS_COMMIT, "commits" }, { VN_IS_ROLLBACK, "rollbacks" },
+	{ VN_IS_IN_TRANSACTION, "open transactions" },
 };
 
-static const struct { enum vn_moment moment; const char *word; } moments[] = { { VN_ON_REQUEST, "request" }, { VN_ON_REST, "idle" } };
+static const struct { enum vn_moment moment; const char *name; } moments[] = {
+	{ VN_ON_REQUEST, "request" }, { VN_ON_REST, "idle" },
+};
 
 static const char *const ends[] = {
-	[VN_STAY] = "stays", [VN_STALL] = "is not read any more", [VN_CLOSE] = "is closed", [VN_RESET] = "is reset",
-	[VN_VANISH] = "is not answered any more",
+	[VN_STAY] = "stays", [VN_STALL] = "is not read any more", [VN_CLOSE] = "is closed",
+	[VN_RESET] = "is reset", [VN_VANISH] = "is not answered any more",
 };
 
-enum { KINDS = sizeof kinds / sizeof kinds[0], KINDS_MAX = KINDS + 16, MOMENTS_TOLD = sizeof moments / sizeof moments[0] };
+enum {
+	KINDS = sizeof kinds / sizeof kinds[0],
+	KINDS_MAX = KINDS + 16,         /* a protocol has up to 16 of its own */
+	MOMENTS = sizeof moments / sizeof moments[0],
+};
 
 const char *failure_end(const struct vn_failure *f)
 {
 	return ends[f->end];
 }
 
-/* The i-th kind of messages, if it fits that; NULL: it does not. */
+/* The name of the i-th kind of messages; NULL: the failure does not fit it. */
 static const char *failure_kind(const struct vn_failure *f, const struct vn_protocol *p, size_t i)
 {
 	unsigned own = f->fits / VN_IS_OWN;
 
 	if (i < KINDS)
-		return f->fits & kinds[i].is ? kinds[i].words : NULL;
+		return f->fits & kinds[i].is ? kinds[i].name : NULL;
 	if (!p->own)
 		return i == KINDS && own ? "certain commands" : NULL;
 	for (size_t k = 0; k < i - KINDS; k++)
@@ -64,9 +71,9 @@ json_t *failure_json(const struct vn_failure *f, const struct vn_protocol *p)
 		if (kind)
 			json_array_append_new(fits, json_string(kind));
 	}
-	for (size_t i = 0; i < MOMENTS_TOLD; i++)
+	for (size_t i = 0; i < MOMENTS; i++)
 		if (f->moments & moments[i].moment)
-			json_array_append_new(when, json_string(moments[i].word));
+			json_array_append_new(when, json_string(moments[i].name));
 	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:s, s:b}", "name", f->name, "protocol",
 	                 p->name, "code", f->code, "text", f->text, "fits", fits, "moments", when,
 	                 "connection", failure_end(f), "drawn", !f->by_name && f->end == VN_STAY);

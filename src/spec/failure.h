@@ -13,8 +13,8 @@ const struct vn_failure *failure_find(const struct vn_protocol *, const char *na
 /* As failure_find, without those that are internal to the protocol: a user cannot choose them. */
 const struct vn_failure *failure_offered(const struct vn_protocol *, const char *name);
 
-/* The first name after `last` (NULL: the first of all) that any protocol offers, in alphabetical order;
- * NULL: there are no more. */
+/* The names that any protocol offers, in alphabetical order: the one after `last`, of NULL the
+ * first. NULL: there are no more. */
 const char *failure_name_next(const char *last);
 
 /* What becomes of the connection: "stays", "is closed". */

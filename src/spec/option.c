@@ -112,8 +112,8 @@ const struct vn_opt *opt_find(const struct vn_opt *options, const char *name)
 
 /* ---- numbers ---- */
 
-/* Reads a decimal number at the start of `text`. Returns where it ends; NULL: there is none. Rejects
- * what strtod would accept: hexadecimal, "inf" and "nan". */
+/* Reads a decimal number at the start of `text`. Returns where it ends; NULL: there is none. It
+ * rejects hexadecimal, "inf" and "nan", which strtod accepts. */
 static const char *number_read(const char *text, struct opt_number *n)
 {
 	char *end, *whole_end;
@@ -202,7 +202,8 @@ bool opt_set_number(struct opt_values *b, const struct vn_opt *o, const struct o
 static vn_nsec suffix_unit(const char *suffix, vn_nsec bare)
 {
 	static const struct { const char *suffix; vn_nsec unit; } units[] = {
-		{ "us", VN_US }, { "ms", VN_MS }, { "s", VN_S }, { "m", 60 * VN_S }, { "h", 3600 * VN_S },
+		{ "us", VN_US }, { "ms", VN_MS }, { "s", VN_S }, { "m", 60 * VN_S },
+		{ "h", 3600 * VN_S },
 	};
 	if (!*suffix)
 		return bare;

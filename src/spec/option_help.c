@@ -1,4 +1,4 @@
-/* option_help.c - what values an option takes, as text: for --help, the generated pages and errors. */
+/* option_help.c - what values an option takes, as text for help and errors. */
 #include "spec/option_help.h"
 
 #include <stdio.h>
@@ -70,18 +70,18 @@ void opt_expect(const struct vn_opt *o, char *buffer, size_t size)
 void opt_describe(const struct vn_opt *o, char *buffer, size_t size)
 {
 	char expect[ERROR_MAX];
-	const char *say = expect;
+	const char *what = expect;
 
 	opt_expect(o, expect, sizeof expect);
 	if (o->type == VN_OPT_TIME && o->min == 0 && o->max == 0)
-		say = unit_name(o->unit);
+		what = unit_name(o->unit);
 	else if ((o->type == VN_OPT_INT || o->type == VN_OPT_REAL) && o->min == 0 && o->max == 0)
-		say = o->type == VN_OPT_INT ? "whole number" : "number";
+		what = o->type == VN_OPT_INT ? "whole number" : "number";
 	else if (!strncmp(expect, "a ", 2))
-		say = expect + 2;
+		what = expect + 2;
 	if (o->type == VN_OPT_INERT)
-		say = "changes nothing";
-	snprintf(buffer, size, "%s", say);
+		what = "changes nothing";
+	snprintf(buffer, size, "%s", what);
 	if (o->def && *o->def && o->type != VN_OPT_INERT)
 		text_add(buffer, size, "%s default %s", o->type == VN_OPT_CHOICE ? ";" : ",",
 		         o->def);

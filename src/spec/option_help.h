@@ -1,4 +1,4 @@
-/* option_help.h - what values an option takes, as text: for --help, the generated pages and errors. */
+/* option_help.h - what values an option takes, as text for help and errors. */
 #ifndef SPEC_OPTION_HELP_H
 #define SPEC_OPTION_HELP_H
 
@@ -6,8 +6,10 @@
 
 #include "vaurien.h"
 
-/* Both are cut to fit the buffer. */
-void opt_expect(const struct vn_opt *, char *buffer, size_t size);      /* "a number of seconds >= 0" */
-void opt_describe(const struct vn_opt *, char *buffer, size_t size);    /* "seconds, default 1" */
+/* "a number of seconds >= 0"; cut to fit. */
+void opt_expect(const struct vn_opt *, char *buffer, size_t size);
+
+/* "seconds, default 1"; cut to fit. */
+void opt_describe(const struct vn_opt *, char *buffer, size_t size);
 
 #endif

@@ -60,7 +60,7 @@ bool opt_set_json(struct opt_values *b, const struct vn_opt *o, const json_t *va
 static json_t *string_or_null(const char *text)
 {
 	json_t *made = text ? json_string(text) : json_null();
-	return made ? made : json_null();       /* a command line may hold other than UTF-8 */
+	return made ? made : json_null();       /* NULL: not UTF-8, as a command line may be */
 }
 
 static json_t *time_to_json(vn_nsec t, vn_nsec unit)
@@ -78,8 +78,9 @@ static json_t *table_to_json(const struct vn_table *t)
 	for (size_t i = 0; i < t->n; i++) {
 		vn_nsec time = t->rows[i].time;
 		bool s = time % VN_S == 0, ms = time % VN_MS == 0;
+		vn_nsec unit = s ? VN_S : ms ? VN_MS : VN_US;
 		text_add(text, sizeof text, "%s%.15g:%.15g%s", i ? "," : "", t->rows[i].percent,
-		         (double)time / (double)(s ? VN_S : ms ? VN_MS : VN_US), s ? "s" : ms ? "ms" : "us");
+		         (double)time / (double)unit, s ? "s" : ms ? "ms" : "us");
 	}
 	return t->n ? string_or_null(text) : json_null();
 }

@@ -7,7 +7,8 @@
 #include "spec/option.h"
 
 /* As opt_set_text. A string is read as text; null unsets an option that can be unset. */
-bool opt_set_json(struct opt_values *, const struct vn_opt *, const json_t *, char error[ERROR_MAX]);
+bool opt_set_json(struct opt_values *, const struct vn_opt *, const json_t *,
+                  char error[ERROR_MAX]);
 
 /* New references. Times are in the option's unit. The object has the table's order, and no inert
  * options. */

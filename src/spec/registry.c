@@ -1,4 +1,4 @@
-/* registry.c - the behaviors and protocols that announced themselves, before main or from a plugin. */
+/* registry.c - all behaviors and protocols, by name: those built in and those of plugins. */
 #include "spec/registry.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static void list_add(struct list *list, const void *guest)
 void vn_behavior_announce(const struct vn_behavior *b) { list_add(&behaviors, b); }
 void vn_protocol_announce(const struct vn_protocol *p) { list_add(&protocols, p); }
 
-/* Of a guest with another ABI nothing can be read: it sorts first, and registry_error() reports it. */
+/* A guest with another ABI cannot be read: it sorts first, and registry_error() reports it. */
 static const char *behavior_name(const void *guest)
 {
 	const struct vn_behavior *b = guest;

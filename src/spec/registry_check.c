@@ -1,4 +1,4 @@
-/* registry_check.c - checks of all announced behaviors and protocols: names, option tables, failures. */
+/* registry_check.c - checks of all behaviors and protocols: names, option tables, failures. */
 #include "spec/registry_check.h"
 
 #include <ctype.h>
@@ -36,14 +36,16 @@ static bool name_sane(const char *name)
 static size_t type_size(enum vn_opt_type type)
 {
 	static const size_t sizes[] = {
-		[VN_OPT_BOOL] = sizeof(bool), [VN_OPT_INT] = sizeof(int64_t), [VN_OPT_REAL] = sizeof(double),
-		[VN_OPT_TIME] = sizeof(vn_nsec), [VN_OPT_TEXT] = sizeof(char *), [VN_OPT_CHOICE] = sizeof(char *),
-		[VN_OPT_FAILURE] = sizeof(char *), [VN_OPT_TABLE] = sizeof(struct vn_table), [VN_OPT_INERT] = 0,
+		[VN_OPT_BOOL] = sizeof(bool), [VN_OPT_INT] = sizeof(int64_t),
+		[VN_OPT_REAL] = sizeof(double), [VN_OPT_TIME] = sizeof(vn_nsec),
+		[VN_OPT_TEXT] = sizeof(char *), [VN_OPT_CHOICE] = sizeof(char *),
+		[VN_OPT_FAILURE] = sizeof(char *), [VN_OPT_TABLE] = sizeof(struct vn_table),
+		[VN_OPT_INERT] = 0,
 	};
 	return sizes[type];
 }
 
-/* NULL, or what is wrong with this row, without the names of row and guest. */
+/* What is wrong with this row, without the names of row and guest; NULL: nothing. */
 static const char *row_error(const struct vn_opt *table, const struct vn_opt *row, size_t opts_size)
 {
 	if (!name_sane(row->name))
@@ -79,7 +81,7 @@ static const char *table_error(const char *guest, const struct vn_opt *table, si
 		if (why)
 			return faulty("%.40s: option '%.40s': %s", guest, row->name, why);
 	}
-	opt_values_init(&values, NULL, opts_size);            /* every field lies inside */
+	opt_values_init(&values, NULL, opts_size);      /* safe: every field lies inside */
 	values.options = table;
 	for (const struct vn_opt *row = table; row && row->name; row++) {
 		char error[ERROR_MAX];
@@ -100,10 +102,10 @@ static const char *failures_error(const struct vn_protocol *p)
 		if (!name_sane(f->name) || failure_find(p, f->name) != f)
 			return faulty("%.40s: failure '%.40s' has no good name, or has it twice",
 			              p->name, f->name);
-		if (f->moments && (!f->code || !f->text || !f->fits))   /* without moments: internal to the protocol */
-			return faulty(
-				"%.40s: failure '%.40s' lacks its code, its text or what it fits",
-				p->name, f->name);
+		bool internal = !f->moments;
+		if (!internal && (!f->code || !f->text || !f->fits))
+			return faulty("%.40s: failure '%.40s' lacks its code, its text or what it "
+			              "fits", p->name, f->name);
 	}
 	return NULL;
 }
@@ -122,9 +124,8 @@ static const char *behavior_error(const struct vn_behavior *b)
 {
 	const char *why;
 	if (b->abi != VAURIEN_ABI)
-		return faulty(
-			"a behavior was built for version %u of vaurien.h, this is version %u",
-			b->abi, VAURIEN_ABI);
+		return faulty("a behavior was built for version %u of vaurien.h, this is version "
+		              "%u", b->abi, VAURIEN_ABI);
 	if (!name_sane(b->name))
 		return faulty("behavior '%.40s': a name must be of a-z, 0-9 and _",
 		              b->name ? b->name : "");
@@ -140,9 +141,8 @@ static const char *protocol_error(const struct vn_protocol *p)
 {
 	const char *why;
 	if (p->abi != VAURIEN_ABI)
-		return faulty(
-			"a protocol was built for version %u of vaurien.h, this is version %u",
-			p->abi, VAURIEN_ABI);
+		return faulty("a protocol was built for version %u of vaurien.h, this is version "
+		              "%u", p->abi, VAURIEN_ABI);
 	if (!name_sane(p->name))
 		return faulty("protocol '%.40s': a name must be of a-z, 0-9 and _",
 		              p->name ? p->name : "");

@@ -1,4 +1,4 @@
-/* registry_check.h - checks of all announced behaviors and protocols: names, option tables, failures. */
+/* registry_check.h - checks of all behaviors and protocols: names, option tables, failures. */
 #ifndef SPEC_REGISTRY_CHECK_H
 #define SPEC_REGISTRY_CHECK_H
 

@@ -30,7 +30,8 @@ void rule_init(struct rule_spec *r, const char *name, const struct vn_behavior *
 {
 	const struct opt_values *defaults = defaults_of(all, b);
 
-	*r = (struct rule_spec){ .name = xstrdup(name), .behavior = b, .high = 1, .until = VN_NEVER };
+	*r = (struct rule_spec){ .behavior = b, .high = 1, .until = VN_NEVER };
+	r->name = xstrdup(name);
 	rule_renew(r);
 	r->origin = r->id;
 	r->counters = xcalloc(1, sizeof *r->counters);
@@ -91,7 +92,7 @@ static bool option_unknown(const struct vn_behavior *b, const char *key, char er
 	return false;
 }
 
-/* The row of that name, and in *values where its value goes; NULL: there is none. */
+/* The row of that name, and in *values where its value is stored; NULL: there is none. */
 static const struct vn_opt *row_find(struct rule_spec *r, const char *key,
                                      struct opt_values **values)
 {

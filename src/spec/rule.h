@@ -14,20 +14,20 @@
 #include "spec/rule_fields.h"
 #include "vaurien.h"
 
-enum { RULES_MAX = 64 };                /* per proxy: a set of rules is a 64-bit mask */
+enum { RULES_MAX = 64 };                /* per proxy: a set of rules is a mask of 64 bits */
 
-#define RULE_GROUP "behavior"           /* name of all rules of PUT /behavior; they share one draw */
+#define RULE_GROUP "behavior"           /* name of all rules of PUT /behavior, which share a draw */
 #define NO_BEHAVIOR "dummy"             /* the behavior that does nothing */
 
 struct defaults;
 
 struct rule_counters {
 	_Atomic unsigned refs;          /* copies of the rule */
-	_Atomic uint64_t seen;          /* exchanges, or connections, that the rule was drawn for */
-	_Atomic uint64_t count;         /* of these, what it would strike before skip, every and times */
+	_Atomic uint64_t seen;          /* exchanges, or connections, that it was drawn for */
+	_Atomic uint64_t count;         /* to strike before skip, every and times apply */
 	_Atomic uint64_t hits;          /* struck */
-	_Atomic uint64_t unreachable;   /* not struck: no error reply to send, or a raw connection */
-	_Atomic vn_nsec line_free[2];   /* shared bandwidth, of requests and of responses: free from then on */
+	_Atomic uint64_t unreachable;   /* not struck: no error reply, or a raw connection */
+	_Atomic vn_nsec line_free[2];   /* when shared bandwidth is free: requests, responses */
 };
 
 struct rule_spec {
@@ -35,17 +35,17 @@ struct rule_spec {
 	const struct vn_behavior *behavior;
 	struct opt_values values;       /* the behavior's options */
 	struct opt_values fields;       /* a struct rule_fields */
-	double low, high;               /* strikes if the draw of its dice, [0, 1), is in [low, high) */
+	double low, high;               /* strikes if the draw, [0, 1), is in [low, high) */
 	bool per_connection;            /* drawn once per connection, else once per exchange */
 	bool shared;                    /* all connections of the proxy share its bandwidth */
 	enum vn_direction direction;
 	struct network client;
-	uint64_t skip, times, every;    /* after `skip`, strike each `every`-th, at most `times` */
-	uint64_t id;                    /* new whenever the options change: keys what the rule delays */
-	uint64_t origin;                /* the first id, never changed: keys the rule's counters */
+	uint64_t skip, times, every;    /* after `skip`, each `every`-th, at most `times` */
+	uint64_t id;                    /* new when options change; keys what the rule delays */
+	uint64_t origin;                /* the first id, never changed; keys its counters */
 	vn_nsec since, until;           /* monotonic: set at; expires at (VN_NEVER) */
 	struct rule_counters *counters;
-	char *note;                     /* of the Toxiproxy API: the toxic's stream and toxicity; NULL */
+	char *note;                     /* a toxic's stream and toxicity; NULL: not a toxic */
 };
 
 /* A new rule with a new id and new counters. Options as in `defaults` (NULL: as in the behavior's
@@ -67,13 +67,14 @@ bool rule_set_text(struct rule_spec *, const char *key, const char *value, char 
 bool rule_blame(const char *culprit[1], const char *name);
 
 bool rule_in_group(const struct rule_spec *);           /* of PUT /behavior */
-bool rule_same(const struct rule_spec *, const struct rule_spec *);     /* but for ids and counters */
+bool rule_same(const struct rule_spec *, const struct rule_spec *);     /* ignores ids, counters */
 bool rule_needs_messages(const struct rule_spec *);     /* it sends error replies, or has a match */
-bool rule_plain(const struct rule_spec *);      /* no probability, match, client, skip, times, every */
+bool rule_plain(const struct rule_spec *);      /* no probability, match, client or counts */
 bool rule_applies_to(const struct rule_spec *, const struct endpoint *client);
 
-/* New references. The options: all of the behavior's, and the fields that are not at their defaults. */
-json_t *rule_json(const struct rule_spec *);    /* {"name", "behavior", "options", "seen", ...} */
+/* New references. {"name", "behavior", "options", "seen", ...}; and "options" alone: all options of
+ * the behavior, and the fields that are not at their defaults. */
+json_t *rule_json(const struct rule_spec *);
 json_t *rule_options_json(const struct rule_spec *);
 
 #endif

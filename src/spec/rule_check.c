@@ -32,8 +32,8 @@ static bool failure_unknown(const struct vn_protocol *p, const char *option, con
 	return false;
 }
 
-/* A behavior that is made of one failure. */
-static bool failure_settle(const struct vn_behavior *b, const struct vn_protocol *p,
+/* A behavior that always sends one failure needs a protocol that has it. */
+static bool failure_check(const struct vn_behavior *b, const struct vn_protocol *p,
                            char error[ERROR_MAX])
 {
 	if (!b->failure || failure_offered(p, b->failure))
@@ -56,14 +56,14 @@ bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b
 	return true;
 }
 
-/* It is asked of connections, and of nothing that goes on in them. */
-static bool behavior_whole(const struct vn_behavior *b)
+/* It acts on connections, and on nothing within them. */
+static bool behavior_of_connections(const struct vn_behavior *b)
 {
 	return b->on & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) &&
 	       !(b->on & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST));
 }
 
-static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p,
+static bool match_check(const struct rule_spec *r, const struct vn_protocol *p,
                          char error[ERROR_MAX])
 {
 	const char *match = fields_of(r)->match;
@@ -72,22 +72,19 @@ static bool match_settle(const struct rule_spec *r, const struct vn_protocol *p,
 		return true;
 	if (!p->request)
 		error_format(error, "match: %s has no messages that could match", p->name);
-	else if (behavior_whole(r->behavior))
-		error_format(
-			error,
-			"match: %s concerns connections, which are decided before anything is said",
-			r->behavior->name);
+	else if (behavior_of_connections(r->behavior))
+		error_format(error, "match: %s concerns connections, which are decided before "
+		             "anything is said", r->behavior->name);
 	else if (r->per_connection)
-		error_format(
-			error,
-			"match: expected per = exchange beside it, a connection is decided before anything is said");
+		error_format(error, "match: expected per = exchange beside it, a connection is "
+		             "decided before anything is said");
 	else
 		return regex_check(match, error);
 	return false;
 }
 
-/* A behavior that is asked of requests only has nothing to say of responses. */
-static bool direction_settle(struct rule_spec *r, char error[ERROR_MAX])
+/* The field, else the behavior's own. False: the behavior does nothing in this direction. */
+static bool direction_resolve(struct rule_spec *r, char error[ERROR_MAX])
 {
 	static const enum vn_direction of[] = { 0, VN_REQUEST, VN_RESPONSE, VN_BOTH };
 	const struct vn_behavior *b = r->behavior;
@@ -97,35 +94,37 @@ static bool direction_settle(struct rule_spec *r, char error[ERROR_MAX])
 	while (strcmp(rule_directions[i], fields_of(r)->direction))
 		i++;
 	r->direction = i ? of[i] : b->direction ? b->direction : VN_BOTH;
-	reach |= (r->direction & VN_REQUEST ? b->on & VN_ON_REQUEST : 0) | (r->direction & VN_RESPONSE ? b->on & VN_ON_RESPONSE : 0);
+	if (r->direction & VN_REQUEST)
+		reach |= b->on & VN_ON_REQUEST;
+	if (r->direction & VN_RESPONSE)
+		reach |= b->on & VN_ON_RESPONSE;
 	if (reach || !b->on)
 		return true;
 	error_format(error, "direction: %s does nothing to a %s", b->name, rule_directions[i]);
 	return false;
 }
 
-/* Decided once for a connection: who is asked of nothing else; whom the behavior's way or `per` says; and who, without
- * odds and match, is asked of connections and of what goes on in them. Else both would be counted in one row. */
+/* Drawn once per connection: a behavior that acts on nothing else, or that `per` or its trait makes
+ * so; and a rule without probability and match that acts on connections and on messages, so that
+ * its counters do not mix both. */
 static bool per_connection(const struct rule_spec *r)
 {
 	const struct rule_fields *f = fields_of(r);
 	const unsigned on = r->behavior->on;
 	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
 
-	return behavior_whole(r->behavior) ||
+	return behavior_of_connections(r->behavior) ||
 	       (*f->per == 'o' && r->behavior->traits & VN_TRAIT_WHOLE) || *f->per == 'c' ||
 	       (certain && on & VN_ON_OPEN && on & (VN_ON_REQUEST | VN_ON_RESPONSE));
 }
 
-/* A behavior of the port strikes no one in particular. */
-static bool port_settle(const struct rule_spec *r, char error[ERROR_MAX])
+/* A behavior of the listening socket strikes no particular client. */
+static bool port_check(const struct rule_spec *r, char error[ERROR_MAX])
 {
 	if (r->behavior->on != VN_ON_LISTEN || rule_plain(r))
 		return true;
-	error_format(
-		error,
-		"name: %s concerns the port, expected no odds, match, client or counts beside it",
-		r->behavior->name);
+	error_format(error, "name: %s concerns the port, expected no odds, match, client or counts "
+	             "beside it", r->behavior->name);
 	return false;
 }
 
@@ -144,11 +143,11 @@ bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *c
 	r->client = (struct network){ 0 };
 	if (!rule_check_failures(p, &r->values, culprit, error))
 		return false;
-	if (!match_settle(r, p, error))
+	if (!match_check(r, p, error))
 		return rule_blame(culprit, "match");
-	if (!direction_settle(r, error))
+	if (!direction_resolve(r, error))
 		return rule_blame(culprit, "direction");
-	if (!port_settle(r, error) || !failure_settle(r->behavior, p, error))
+	if (!port_check(r, error) || !failure_check(r->behavior, p, error))
 		return rule_blame(culprit, "name");
 	if (r->shared && !(r->behavior->traits & VN_TRAIT_LINE)) {
 		error_format(error, "share: %s has no bandwidth that connections could share",
@@ -157,10 +156,8 @@ bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *c
 	}
 	if (f->client && !network_read(&r->client, f->client)) {
 		char shown[64];
-		error_format(
-			error,
-			"client: expected an address or a network such as 10.0.0.0/8, got '%s'",
-			text_printable(f->client, shown, sizeof shown));
+		error_format(error, "client: expected an address or a network such as 10.0.0.0/8, "
+		             "got '%s'", text_printable(f->client, shown, sizeof shown));
 		return rule_blame(culprit, "client");
 	}
 	return true;

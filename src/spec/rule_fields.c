@@ -9,11 +9,13 @@ static const char *const pers[] = { "own", "exchange", "connection", NULL };
 static const char *const shares[] = { "connection", "proxy", NULL };
 
 #define FIELD(field_, type_, ...) \
-	{ .name = #field_, .type = type_, .offset = offsetof(struct rule_fields, field_), __VA_ARGS__ }
+	{ .name = #field_, .type = type_, .offset = offsetof(struct rule_fields, field_), \
+	  __VA_ARGS__ }
 
 const struct vn_opt rule_options[] = {
 	FIELD(match, VN_OPT_TEXT,
-		.help = "Only exchanges whose \"VERB subject\" this regular expression finds (PCRE2)"),
+		.help = "Only exchanges whose \"VERB subject\" this regular expression finds "
+		        "(PCRE2)"),
 	FIELD(client, VN_OPT_TEXT,
 		.help = "Only clients of this address or network, such as 10.0.0.0/8"),
 	FIELD(direction, VN_OPT_CHOICE, .def = "own", .choices = rule_directions,
@@ -23,8 +25,8 @@ const struct vn_opt rule_options[] = {
 	FIELD(per, VN_OPT_CHOICE, .def = "own", .choices = pers,
 		.help = "What is drawn and counted; own: as the behavior itself has it"),
 	FIELD(share, VN_OPT_CHOICE, .def = "connection", .choices = shares,
-		.help = "Who has the bandwidth: each connection for itself, or all connections of the proxy "
-		        "together"),
+		.help = "Who has the bandwidth: each connection for itself, or all connections of "
+		        "the proxy together"),
 	FIELD(skip, VN_OPT_INT, .def = "0",
 		.help = "How many pass first, of those that it would strike"),
 	FIELD(times, VN_OPT_INT, .def = "0",

@@ -18,7 +18,7 @@ static char *rule_word(const char **at, char error[ERROR_MAX])
 	return word;
 }
 
-/* It stands in log lines, in JSON and in the file's [rule:NAME]. */
+/* Names are written to log lines, JSON and [rule:NAME] of files, so blanks and ] are refused. */
 static bool name_set(struct rule_spec *r, const char *name, char error[ERROR_MAX])
 {
 	size_t n = strlen(name);

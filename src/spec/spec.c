@@ -46,7 +46,9 @@ void spec_unref(struct spec *s)
 struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 {
 	struct spec *s = xmalloc(sizeof *s);
-	memcpy(&s->name, &from->name, sizeof *s - offsetof(struct spec, name));        /* all but the count */
+	size_t refs = offsetof(struct spec, name);
+
+	memcpy(&s->name, &from->name, sizeof *s - refs);
 	atomic_init(&s->refs, 1);
 	s->name = xstrdup(from->name);
 	s->behavior = xstrdup(from->behavior);

@@ -1,7 +1,7 @@
 /* spec.h - the desired state of one proxy: addresses, protocol, limits and rules.
  *
- * Flags, INI files and the API all make specs. A spec is immutable once it is published, counted, and
- * shared by all threads; a change is a new spec. Declared here: spec.c, then spec_edit.c. */
+ * Flags, INI files and the API make specs. A published spec is immutable, counted, and shared by
+ * all threads; a change is a new spec. Declared here: spec.c, then spec_edit.c. */
 #ifndef SPEC_SPEC_H
 #define SPEC_SPEC_H
 
@@ -16,19 +16,19 @@
 struct spec {
 	_Atomic unsigned refs;
 	char *name;
-	bool enabled;                   /* else it does not listen, and has no connections */
+	bool enabled;                   /* else it does not listen and has no connections */
 	struct address listen, backend;
-	char *asked;                    /* `listen` as configured, with port 0, once it is bound; else NULL */
-	struct defaults *defaults;      /* for rules without these options; NULL: the tables' */
+	char *asked;                    /* `listen` with port 0, once it is bound; else NULL */
+	struct defaults *defaults;      /* of options of its rules; NULL: the tables' */
 	const struct vn_protocol *protocol;
 	struct opt_values protocol_values;
-	vn_nsec timeout;                /* of connecting to the backend; 0: the kernel's own */
+	vn_nsec timeout;                /* of connecting to the backend; 0: the kernel's */
 	vn_nsec idle;                   /* idle connections are closed after it; 0: never */
-	vn_nsec linger;                 /* a request held for ever outlives its client so long; 0: for ever */
+	vn_nsec linger;                 /* a held request outlives its client so long; 0: ever */
 	size_t hold_max;                /* held bytes per connection and direction */
 	int64_t max_clients;            /* 0: no limit */
 	int64_t backlog;
-	char *behavior;                 /* as in GET /behavior: "dummy", "delay", "80:delay,20:error" */
+	char *behavior;                 /* of GET /behavior: "delay", "80:delay,20:error" */
 	unsigned n_rules;               /* at most RULES_MAX */
 	struct rule_spec *rules;
 };
@@ -40,7 +40,7 @@ void spec_unref(struct spec *);                 /* NULL is ignored */
 
 /* Both return one reference to a spec that nobody else has yet, so the caller may change it. */
 struct spec *spec_make(const char *name);       /* enabled, no rules; all else is zero */
-struct spec *spec_copy(const struct spec *, unsigned more, bool with_group);    /* room for more rules */
+struct spec *spec_copy(const struct spec *, unsigned more_rules, bool with_group);
 
 struct rule_spec *spec_rule(const struct spec *, const char *name);     /* NULL: there is none */
 bool spec_needs_messages(const struct spec *);  /* a rule of PUT /behavior does */
@@ -52,9 +52,9 @@ json_t *spec_rules_json(const struct spec *);
 
 /* ---- spec_edit.c: changed copies; NULL: refused, and `error` has one sentence ---- */
 
-/* The rules of the group are what `text` says: a name, or "80:delay,20:error". `options`: a request's
- * body, or NULL. Options stand in it directly or in an object "options"; if they differ by behavior,
- * in an object of the behavior's name. Keys that GET /behavior shows beside them are ignored. NULL:
+/* With other rules of the group: `text` is a behavior, or "80:delay,20:error". `options` is the
+ * body of a request, or NULL. It has options directly or in an object "options"; if they differ by
+ * behavior, in an object of the behavior's name. Other keys of GET /behavior are ignored. NULL:
  * *culprit, valid until the next call, names the option ("name": the behavior). The new rules have
  * new ids and counters. */
 struct spec *spec_with_behavior(const struct defaults *, const struct spec *, const char *text,
@@ -72,9 +72,9 @@ struct spec *spec_add_rule(const struct spec *, struct rule_spec *, char error[E
 /* The name of a new rule that was given none: its behavior's, "-2", "-3" ... added. To be freed. */
 char *spec_free_rule_name(const struct spec *, const struct vn_behavior *);
 
-/* The rule of this name with these options changed. It has a new id; origin and counters stay, so
- * what it delays is let go. NULL: there is no such rule, or it is in the group (*culprit is "rule"),
- * or *culprit names the option. */
+/* The rule of this name with these options changed. It has a new id, so what it delays is let go;
+ * origin and counters stay. NULL: there is no such rule, or it is in the group (*culprit is
+ * "rule"); or *culprit names the option. */
 struct spec *spec_with_rule_changed(const struct spec *, const char *name, const json_t *options,
                                     const char *culprit[1], char error[ERROR_MAX]);
 
@@ -84,7 +84,7 @@ struct spec *spec_without_expired(const struct spec *, vn_nsec now, vn_nsec *nex
 
 struct spec *spec_without_rule(const struct spec *, const char *name);  /* NULL: there is none */
 struct spec *spec_without_rules(const struct spec *);
-struct spec *spec_without_others(const struct spec *, const char *name);        /* keeps this name */
+struct spec *spec_without_others(const struct spec *, const char *name);
 
 struct spec *spec_with_backend(const struct spec *, const char *backend, char error[ERROR_MAX]);
 struct spec *spec_with_enabled(const struct spec *, bool);
@@ -92,8 +92,9 @@ struct spec *spec_with_address(const struct spec *, const struct address *listen
 struct spec *spec_with_protocol(const struct spec *, const struct spec *other);
 struct spec *spec_like(const struct spec *, const char *name);  /* another name, no rules */
 
-/* These two change the spec itself, before it is published. */
-bool spec_check_rules(struct spec *, const char *culprit[1], char error[ERROR_MAX]);   /* new protocol */
-void spec_with_bound_port(struct spec *, const struct endpoint *bound); /* in place of port 0 */
+/* These change the spec itself, before it is published. They finish its rules for its protocol, and
+ * put the bound port in place of port 0. */
+bool spec_check_rules(struct spec *, const char *culprit[1], char error[ERROR_MAX]);
+void spec_with_bound_port(struct spec *, const struct endpoint *bound);
 
 #endif

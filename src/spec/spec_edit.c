@@ -21,7 +21,8 @@ static bool options_set(struct rule_spec *r, const json_t *options, const char *
 	return true;
 }
 
-/* One key of a request's options: a behavior's own object, or an option where only one behavior can be meant. */
+/* One key of a request's options: an object of a behavior's name or, of a single rule, an
+ * option. */
 static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, const json_t *value,
                       const char *culprit[1], char error[ERROR_MAX])
 {
@@ -36,10 +37,8 @@ static bool rules_set(struct rule_spec *rules, unsigned n, const char *key, cons
 		return rule_set(rules, key, value, culprit, error);
 	text_printable(key, shown, sizeof shown);
 	if (n)
-		error_format(
-			error,
-			"%s: with weights, expected an object of options by the name of a behavior",
-			shown);
+		error_format(error, "%s: with weights, expected an object of options by the name "
+		             "of a behavior", shown);
 	else
 		error_format(error, "%s: %s has no options", shown, NO_BEHAVIOR);
 	return rule_blame(culprit, key);
@@ -66,7 +65,7 @@ static bool body_set(struct rule_spec *rules, unsigned n, const json_t *body,
 	return true;
 }
 
-/* Windows of the one draw, side by side; what they leave free is NO_BEHAVIOR. */
+/* Each rule has a part of [0, 1); a draw in the rest strikes nothing. */
 static void rules_add(const struct defaults *defaults, struct spec *s, const struct weights *w)
 {
 	int low = 0;
@@ -80,7 +79,7 @@ static void rules_add(const struct defaults *defaults, struct spec *s, const str
 	}
 }
 
-static bool rules_settle(struct rule_spec *rules, unsigned n, bool listed,
+static bool rules_finish(struct rule_spec *rules, unsigned n, bool listed,
                          const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -119,7 +118,7 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 	s->behavior = weights_show(&w, text);
 
 	if (body_set(mine, w.n, options, culprit, error) &&
-	    rules_settle(mine, w.n, w.listed, s->protocol, culprit, error))
+	    rules_finish(mine, w.n, w.listed, s->protocol, culprit, error))
 		return s;
 	spec_unref(s);
 	return NULL;
@@ -170,8 +169,10 @@ struct spec *spec_add_rule(const struct spec *from, struct rule_spec *r, char er
 	return s;
 }
 
-/* A copy with those rules that `keep` wants; the group may be gone by that. */
-static struct spec *spec_filter(const struct spec *from, bool (*keep)(const struct rule_spec *, const void *), const void *what)
+/* A copy with the rules that `keep` returns true for. */
+static struct spec *spec_filter(const struct spec *from,
+                                bool (*keep)(const struct rule_spec *, const void *what),
+                                const void *what)
 {
 	struct spec *s = spec_copy(from, 0, true);
 	unsigned kept = 0, grouped = 0;
@@ -246,7 +247,7 @@ bool spec_check_rules(struct spec *s, const char *culprit[1], char error[ERROR_M
 	for (unsigned i = 0; i < s->n_rules; i++) {
 		struct rule_spec *r = &s->rules[i];
 		if (((const struct rule_fields *)r->fields.opts)->probability != 1)
-			r->high = 1;            /* one that has no window beside others: settled afresh */
+			r->high = 1;    /* rule_finish() multiplies it by the probability */
 		if (!rule_finish(r, s->protocol, culprit, error))
 			return false;
 	}
@@ -303,7 +304,7 @@ struct spec *spec_with_backend(const struct spec *from, const char *backend, cha
 
 	if (!address_parse(&address, backend, error, ERROR_MAX))
 		return NULL;
-	if (address.port == 0) {                /* good to listen on, not to dial */
+	if (address.port == 0) {        /* good for listening only */
 		char shown[200];
 		error_format(error, "Expected HOST:PORT: '%s'",
 		             text_printable(backend, shown, sizeof shown));
@@ -336,7 +337,7 @@ struct spec *spec_with_address(const struct spec *from, const struct address *li
 	return s;
 }
 
-/* "localhost:8000" stays as it was typed. */
+/* An address with a port stays as the user typed it, as "localhost:8000". */
 void spec_with_bound_port(struct spec *s, const struct endpoint *bound)
 {
 	char text[128], error[ERROR_MAX];

@@ -1,4 +1,4 @@
-/* spec_merge.c - what has changed between two readings of a proxy's words, put into what the proxy is by now. */
+/* spec_merge.c - a running spec and a file that was read again make a new spec (SIGHUP). */
 #include "spec/spec_merge.h"
 
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 /* ---- the same? ---- */
 
-/* Do both have that rule, in the same words? */
+/* Both have a rule of that name, with the same options. */
 static bool rule_stays(const struct spec *a, const struct spec *b, const char *name)
 {
 	const struct rule_spec *one = spec_rule(a, name), *other = spec_rule(b, name);
@@ -17,7 +17,7 @@ static bool rule_stays(const struct spec *a, const struct spec *b, const char *n
 	return one && other && rule_same(one, other);
 }
 
-/* The rules that share one name, one after the other. */
+/* Compares the rules of the group in their order. */
 static bool group_same(const struct spec *a, const struct spec *b)
 {
 	unsigned i = 0, j = 0;
@@ -48,7 +48,7 @@ static bool protocol_same(const struct spec *a, const struct spec *b)
 	       opt_values_same(&a->protocol_values, &b->protocol_values);
 }
 
-/* Who asked for a free port, and asks so again, has it. */
+/* A proxy that is still configured with port 0 keeps its bound port. */
 bool spec_moves(const struct spec *was, const struct spec *now)
 {
 	const char *asks = now->asked ? now->asked : now->listen.text;
@@ -71,7 +71,7 @@ bool spec_same(const struct spec *a, const struct spec *b)
 
 /* ---- merged ---- */
 
-/* Room was made for all of them. */
+/* `s` has room for all rules of `live` and `now`. */
 static void rules_merge(struct spec *s, const struct spec *live, const struct spec *was,
                         const struct spec *now)
 {
@@ -98,7 +98,7 @@ static void rules_merge(struct spec *s, const struct spec *live, const struct sp
 	s->behavior = xstrdup(now->behavior);
 }
 
-static void words_merge(struct spec *s, const struct spec *was, const struct spec *now)
+static void state_merge(struct spec *s, const struct spec *was, const struct spec *now)
 {
 	if (was->enabled != now->enabled)
 		s->enabled = now->enabled;
@@ -134,7 +134,7 @@ struct spec *spec_merged(const struct spec *live, const struct spec *was, const 
 	for (unsigned i = 0; i < merged->n_rules; i++)
 		rule_free(&merged->rules[i]);
 	rules_merge(merged, live, was, now);
-	words_merge(merged, was, now);
+	state_merge(merged, was, now);
 	if (merged->n_rules > RULES_MAX)
 		error_format(error, "proxy=%s: expected at most %d rules on a proxy", now->name,
 		             RULES_MAX);

@@ -1,4 +1,4 @@
-/* weights.c - "80:delay,20:error": which behaviors, and for how many percent. */
+/* weights.c - "80:delay,20:error" taken apart: behaviors, and the percentage of each. */
 #include "spec/weights.h"
 
 #include <ctype.h>
@@ -46,7 +46,8 @@ static bool weights_add(struct weights *w, const char *name, size_t n, int perce
 	return true;
 }
 
-/* "80" without sign or fraction. What is above 100 is no matter here: the total will tell. */
+/* "80" without sign or fraction; -1: not that. Above 100: 101, and entry_read() checks the
+ * total. */
 static int percent_read(const char *p, size_t n)
 {
 	int percent = 0;
@@ -82,7 +83,7 @@ static bool entry_read(struct weights *w, const char *p, const char *end, int *t
 	}
 	*total += percent;
 	if (*total > 100)
-		*total = 101;                   /* a long list must not overflow; too much is too much */
+		*total = 101;           /* so that a long list cannot overflow it */
 	return weights_add(w, name, n, percent, error);
 }
 

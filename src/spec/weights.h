@@ -6,8 +6,8 @@
 
 struct weights {
 	bool listed;                    /* percentages were given; else it was one bare name */
-	char unknown[64];               /* the name that no behavior has, if reading failed by that */
-	unsigned n;                     /* without NO_BEHAVIOR; a name given twice has the sum of both */
+	char unknown[64];               /* the unknown behavior, if that was the error */
+	unsigned n;                     /* without NO_BEHAVIOR; of a repeated name the sum */
 	struct weight { const struct vn_behavior *behavior; int percent; } of[RULES_MAX];
 };
 
