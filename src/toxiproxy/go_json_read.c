@@ -1,8 +1,9 @@
-/* go_json_read.c - JSON as Go's decoder reads it, its errors word by word. */
+/* go_json_read.c - JSON as Go's encoding/json reads it, with its error texts. */
 #include "toxiproxy/go_json.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -20,11 +21,12 @@ struct reader {
 
 /* ---- errors ---- */
 
-/* A byte between quotes, as Go has it: an ISO 8859-1 character, that is. */
+/* A byte between quotes, as Go prints it: as a character of ISO 8859-1. */
 static const char *byte_show(unsigned char c, char shown[16])
 {
 	static const struct { unsigned char c; const char *as; } special[] = {
-		{ '\'', "'\\''" }, { '"', "'\"'" }, { '\\', "'\\\\'" }, { '\a', "'\\a'" }, { '\b', "'\\b'" }, { '\f', "'\\f'" },
+		{ '\'', "'\\''" }, { '"', "'\"'" }, { '\\', "'\\\\'" }, { '\a', "'\\a'" },
+		{ '\b', "'\\b'" }, { '\f', "'\\f'" },
 		{ '\n', "'\\n'" }, { '\r', "'\\r'" }, { '\t', "'\\t'" }, { '\v', "'\\v'" },
 	};
 
@@ -42,8 +44,8 @@ static const char *byte_show(unsigned char c, char shown[16])
 	return shown;
 }
 
-/* The byte at hand does not belong there; or there is none. Always NULL. */
-static json_t *stumble(struct reader *r, const char *where)
+/* The error of an unexpected byte, or of the end of the text. Returns NULL. */
+static json_t *unexpected(struct reader *r, const char *where)
 {
 	char shown[16];
 
@@ -60,13 +62,16 @@ static json_t *stumble(struct reader *r, const char *where)
 bool go_mismatch(const json_t *value, const char *what, char error[GO_ERROR])
 {
 	static const char *const kinds[] = {
-		[JSON_OBJECT] = "object", [JSON_ARRAY] = "array", [JSON_STRING] = "string", [JSON_INTEGER] = "number", [JSON_REAL] = "number",
+		[JSON_OBJECT] = "object", [JSON_ARRAY] = "array", [JSON_STRING] = "string",
+		[JSON_INTEGER] = "number", [JSON_REAL] = "number",
 		[JSON_TRUE] = "bool", [JSON_FALSE] = "bool", [JSON_NULL] = "null",
 	};
-	bool sized = strstr(what, "of type int") || strstr(what, "of type float");       /* a number, but not one that fits */
+	bool sized = strstr(what, "of type int") || strstr(what, "of type float");
+	/* Go prints a number that does not fit, and of other values only the type. */
 	char *number = json_is_number(value) && sized ? go_write(value, NULL) : NULL;
 
-	snprintf(error, GO_ERROR, "json: cannot unmarshal %s%s%.100s into %s", kinds[json_typeof(value)], number ? " " : "", number ? number : "", what);
+	snprintf(error, GO_ERROR, "json: cannot unmarshal %s%s%.100s into %s",
+	         kinds[json_typeof(value)], number ? " " : "", number ? number : "", what);
 	free(number);
 	return false;
 }
@@ -103,13 +108,13 @@ static void utf8_put(char **to, unsigned c)
 	*to = t;
 }
 
-/* How many bytes are one good character; 0: it is none. */
+/* Bytes of the valid character at `p`; 0: there is none. */
 static size_t utf8_length(const unsigned char *p, const unsigned char *end)
 {
 	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = *p < 0x80 ? 1 : *p >= 0xf0 && *p < 0xf5 ? 4 : *p >= 0xe0 ? 3 : *p >= 0xc2 ? 2 : 0;
+	size_t n = *p < 0x80 ? 1 : *p < 0xc2 || *p > 0xf4 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
 
-	if (!n || *p >= 0xf5 || (size_t)(end - p) < n)
+	if (!n || (size_t)(end - p) < n)
 		return 0;
 	unsigned c = n == 1 ? *p : *p & (0x7fu >> n);
 	for (size_t i = 1; i < n; i++) {
@@ -120,13 +125,13 @@ static size_t utf8_length(const unsigned char *p, const unsigned char *end)
 	return n > 1 && (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000)) ? 0 : n;
 }
 
-/* Behind \u: four digits. */
+/* The four digits after \u. */
 static bool hex_read(struct reader *r, unsigned *c)
 {
 	*c = 0;
 	for (int i = 0; i < 4; i++, r->p++) {
 		if (r->p >= r->end || !isxdigit(*r->p)) {
-			stumble(r, "in \\u hexadecimal character escape");
+			unexpected(r, "in \\u hexadecimal character escape");
 			return false;
 		}
 		*c = *c << 4 | (unsigned)(isdigit(*r->p) ? *r->p - '0' : (*r->p | 32) - 'a' + 10);
@@ -134,7 +139,7 @@ static bool hex_read(struct reader *r, unsigned *c)
 	return true;
 }
 
-/* Behind a backslash. */
+/* What follows a backslash. */
 static bool escape_read(struct reader *r, char **to)
 {
 	static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
@@ -147,7 +152,7 @@ static bool escape_read(struct reader *r, char **to)
 		return true;
 	}
 	if (r->p >= r->end || *r->p != 'u') {
-		stumble(r, "in string escape code");
+		unexpected(r, "in string escape code");
 		return false;
 	}
 	r->p++;
@@ -167,7 +172,7 @@ static bool escape_read(struct reader *r, char **to)
 	return true;
 }
 
-/* The text behind a quote, to be freed; NULL: it is none. */
+/* The rest of a text after its quote, to be freed; NULL: an error. */
 static char *text_read(struct reader *r, size_t *n)
 {
 	char *made = xmalloc((size_t)(r->end - r->p) * 3 + 1), *to = made;
@@ -175,7 +180,7 @@ static char *text_read(struct reader *r, size_t *n)
 	while (r->p < r->end && *r->p != '"') {
 		size_t good = utf8_length(r->p, r->end);
 		if (*r->p < 0x20) {
-			stumble(r, "in string literal");
+			unexpected(r, "in string literal");
 			break;
 		}
 		if (*r->p == '\\') {
@@ -192,7 +197,7 @@ static char *text_read(struct reader *r, size_t *n)
 		}
 	}
 	if (!*r->error && r->p >= r->end)
-		stumble(r, "");
+		unexpected(r, "");
 	if (*r->error) {
 		free(made);
 		return NULL;
@@ -216,7 +221,7 @@ static json_t *string_read(struct reader *r)
 static bool digits(struct reader *r, const char *where)
 {
 	if (r->p >= r->end || !isdigit(*r->p)) {
-		stumble(r, where);
+		unexpected(r, where);
 		return false;
 	}
 	while (r->p < r->end && isdigit(*r->p))
@@ -224,7 +229,7 @@ static bool digits(struct reader *r, const char *where)
 	return true;
 }
 
-/* A number that an int64 holds stays one; a greater one is real. */
+/* An integer if int64 can hold it, else a real; infinite becomes the largest finite one. */
 static json_t *number_make(const char *text, size_t n, bool whole)
 {
 	char *copy = xstrndup(text, n);
@@ -233,7 +238,11 @@ static json_t *number_make(const char *text, size_t n, bool whole)
 	whole &= errno == 0;
 	double d = strtod(copy, NULL);
 	free(copy);
-	return whole ? json_integer(i) : d == 0 ? json_real(0) : json_real(isfinite(d) ? d : d > 0 ? 1.7976931348623157e308 : -1.7976931348623157e308);
+	if (whole)
+		return json_integer(i);
+	if (!isfinite(d))
+		d = d > 0 ? DBL_MAX : -DBL_MAX;
+	return json_real(d == 0 ? 0 : d);       /* not -0 */
 }
 
 static json_t *number_read(struct reader *r)
@@ -270,7 +279,7 @@ static json_t *word_read(struct reader *r, const char *word, json_t *value)
 			continue;
 		snprintf(where, sizeof where, "in literal %s (expecting '%c')", word, word[i]);
 		json_decref(value);
-		return stumble(r, where);
+		return unexpected(r, where);
 	}
 	return value;
 }
@@ -292,7 +301,7 @@ static json_t *array_read(struct reader *r)
 			return array;
 		}
 		if (r->p >= r->end || *r->p != ',') {
-			stumble(r, "after array element");
+			unexpected(r, "after array element");
 			break;
 		}
 		r->p++;
@@ -307,7 +316,7 @@ static bool member_read(struct reader *r, json_t *object)
 
 	blanks(r);
 	if (r->p >= r->end || *r->p != '"')
-		return stumble(r, "looking for beginning of object key string");
+		return unexpected(r, "looking for beginning of object key string");
 	r->p++;
 	char *key = text_read(r, &n);
 	if (!key)
@@ -319,10 +328,10 @@ static bool member_read(struct reader *r, json_t *object)
 		r->p++;
 		value = value_read(r);
 	} else {
-		stumble(r, "after object key");
+		unexpected(r, "after object key");
 	}
 	if (value) {
-		json_object_del(object, key);           /* the last one counts, and stands last */
+		json_object_del(object, key);   /* of equal keys the last counts, in its place */
 		json_object_set_new_nocheck(object, key, value);
 	}
 	free(key);
@@ -345,7 +354,7 @@ static json_t *object_read(struct reader *r)
 			return object;
 		}
 		if (r->p >= r->end || *r->p != ',') {
-			stumble(r, "after object key:value pair");
+			unexpected(r, "after object key:value pair");
 			break;
 		}
 		r->p++;
@@ -360,7 +369,7 @@ static json_t *value_read(struct reader *r)
 
 	blanks(r);
 	if (r->p >= r->end)
-		return stumble(r, "");
+		return unexpected(r, "");
 	if (++r->depth > DEEPEST) {
 		if (!*r->error)
 			snprintf(r->error, GO_ERROR, "exceeded max depth");
@@ -374,9 +383,8 @@ static json_t *value_read(struct reader *r)
 	case 'f': made = word_read(r, "false", json_false()); break;
 	case 'n': made = word_read(r, "null", json_null()); break;
 	default:
-		made = *r->p == '-' || isdigit(*r->p) ?
-		               number_read(r) :
-		               stumble(r, "looking for beginning of value");
+		made = *r->p == '-' || isdigit(*r->p) ? number_read(r) :
+		       unexpected(r, "looking for beginning of value");
 	}
 	r->depth--;
 	return made;
@@ -384,8 +392,8 @@ static json_t *value_read(struct reader *r)
 
 json_t *go_read(const char *text, size_t n, char error[GO_ERROR])
 {
-	struct reader r = { (const unsigned char *)text, (const unsigned char *)text + n, 0,
-		                error };
+	const unsigned char *start = (const unsigned char *)text;
+	struct reader r = { start, start + n, 0, error };
 
 	*error = 0;
 	blanks(&r);

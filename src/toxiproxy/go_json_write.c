@@ -1,11 +1,11 @@
-/* go_json_write.c - JSON as Go's encoder writes it. */
+/* go_json_write.c - JSON as Go's encoding/json writes it. */
 #include "toxiproxy/go_json.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The shortest digits that are this number, as Go writes them: 1e-9, 1e+21, and plain between. */
+/* The shortest digits that read back as this number. Between 1e-6 and 1e21 without exponent. */
 static void real_write(FILE *f, double d, bool single)
 {
 	char text[64];
@@ -33,7 +33,7 @@ static void real_put(FILE *f, double d)
 
 	real_write(small, d, false);
 	fclose(small);
-	if ((e = strstr(text, "e-0")))          /* Go takes the 0 out of e-09, and out of no other */
+	if ((e = strstr(text, "e-0")))  /* as Go, which shortens e-09 and no other exponent */
 		memmove(e + 2, e + 3, strlen(e + 3) + 1);
 	fputs(text, f);
 }

@@ -1,4 +1,4 @@
-/* proxy_json.c - a proxy as Toxiproxy's JSON wants it: in a request, in a list, in a file. */
+/* proxy_json.c - a proxy as Toxiproxy's JSON has it: read, checked, made into a spec. */
 #include "toxiproxy/proxy_json.h"
 
 #include <netdb.h>
@@ -30,8 +30,8 @@ static bool text_read(char **to, const json_t *object, const char *owner, const 
 	if (value && !json_is_string(value))
 		return mismatch(value, owner, key, "string", f);
 	if (value && strlen(json_string_value(value)) != json_string_length(value))
-		return http_error_set(
-			f, 400, "bad request body: %s: expected a text without a character 0", key);
+		return http_error_set(f, 400, "bad request body: %s: expected a text without a "
+		                      "character 0", key);
 	if (value)
 		*to = xstrdup(json_string_value(value));
 	return true;
@@ -54,10 +54,9 @@ static bool protocol_read(struct proxy_request *w, const json_t *object, struct 
 	const char *name = json_string_value(value);
 
 	if (value && !(name && (w->protocol = protocol_find(name))))
-		return http_error_set(
-			f, 400,
-			"bad request body: protocol: expected the name of one that vaurien --list shows, got '%.64s'",
-			name ? name : "");
+		return http_error_set(f, 400, "bad request body: protocol: expected the name of "
+		                      "one that vaurien --list shows, got '%.64s'",
+		                      name ? name : "");
 	return true;
 }
 
@@ -108,11 +107,12 @@ void proxy_requests_free(struct proxy_request *w, size_t n)
 	free(w);
 }
 
-/* All are looked at before any is made: what is missing is told of the first that misses it. */
+/* All are checked before any is made. The error names the first one with a missing field. */
 static bool proxy_requests_check(const struct proxy_request *w, size_t n, struct http_error *f)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *missing = !w[i].name || !*w[i].name ? "name" : !w[i].upstream || !*w[i].upstream ? "upstream" : NULL;
+		bool named = w[i].name && *w[i].name, aimed = w[i].upstream && *w[i].upstream;
+		const char *missing = !named ? "name" : !aimed ? "upstream" : NULL;
 		if (missing)
 			return http_error_set(f, 400, "missing required field: %s at proxy %zu",
 			                      missing, i + 1);
@@ -127,10 +127,8 @@ struct proxy_request *proxy_requests_read(const json_t *list, size_t *n, struct 
 	*n = 0;
 	if (!json_is_array(list) && !json_is_null(list)) {
 		char error[GO_ERROR];
-		go_mismatch(
-			list,
-			"Go value of type []struct { toxiproxy.Proxy; Enabled *bool \"json:\\\"enabled\\\"\" }",
-			error);
+		go_mismatch(list, "Go value of type []struct { toxiproxy.Proxy; "
+		            "Enabled *bool \"json:\\\"enabled\\\"\" }", error);
 		http_error_set(f, 400, "bad request body: %s", error);
 	} else {
 		while (*n < count && proxy_request_read(&w[*n], json_array_get(list, *n), "", f))
@@ -144,7 +142,8 @@ struct proxy_request *proxy_requests_read(const json_t *list, size_t *n, struct 
 
 /* ---- addresses, as Go reads them ---- */
 
-/* Where all addresses are meant, IPv4 and IPv6 are; where there is no IPv6, IPv4. */
+/* The host that is all addresses: of IPv6, which accepts IPv4 too, if the system has it; else of
+ * IPv4. */
 static const char *everywhere(void)
 {
 	static const char *host;
@@ -154,8 +153,8 @@ static const char *everywhere(void)
 		struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
 		if (fd >= 0)
 			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-		host = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0 ? "[::]" :
-		                                                                       "0.0.0.0";
+		bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&any, sizeof any) == 0;
+		host = bound ? "[::]" : "0.0.0.0";
 		if (fd >= 0)
 			close(fd);
 	}
@@ -185,22 +184,23 @@ static bool port_read(const char *text, int *port, char error[GO_ERROR])
 	return false;
 }
 
-/* "[::1]:80" taken apart; NULL, or what Go has against it. */
+static const char missing_port[] = "missing port in address";
+
+/* Split "[::1]:80". Returns NULL, or Go's error. */
 static const char *host_split(const char *text, char *host, size_t size, const char **port)
 {
 	const char *colon = strrchr(text, ':'), *start = text, *end = colon;
 
 	if (!colon)
-		return "missing port in address";
+		return missing_port;
 	if (text[0] == '[') {
 		end = strchr(text, ']');
 		if (!end)
 			return "missing ']' in address";
 		if (!end[1])
-			return "missing port in address";
+			return missing_port;
 		if (end + 1 != colon)
-			return end[1] == ':' ? "too many colons in address" :
-			                       "missing port in address";
+			return end[1] == ':' ? "too many colons in address" : missing_port;
 		start++;
 	} else if (memchr(text, ':', (size_t)(colon - text))) {
 		return "too many colons in address";
@@ -248,7 +248,7 @@ struct address proxy_request_upstream(const char *text)
 
 /* ---- as a spec ---- */
 
-/* With its toxics, one after the other. Takes `s` over. */
+/* `s` with its toxics added in their order. Takes the reference over. NULL: refused. */
 static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct http_error *f)
 {
 	const json_t *toxic;

@@ -1,6 +1,6 @@
 /* toxic.c - a toxic as Toxiproxy's JSON has it, and the rule that it is.
  *
- * Upstream and downstream are words of this dialect: of the stream to the server, and of the one back. */
+ * Here "upstream" is the stream to the server, "downstream" the stream back. */
 #include "toxiproxy/toxic.h"
 
 #include <assert.h>
@@ -15,8 +15,8 @@
 #include "spec/registry.h"
 #include "spec/rule_check.h"
 
-/* Toxiproxy's own: how Go calls the type, and its attributes in their order with Go's types for them. Clients have typed
- * these by the original's measure, and are refused by it. */
+/* Toxiproxy's own types: Go's name of the type, and the attributes in their order with their types
+ * in Go. Clients are typed by these, and values of other types are refused. */
 static const struct original {
 	const char *type, *go;
 	struct attribute { const char *name, *type; } attributes[4];
@@ -26,13 +26,17 @@ static const struct original {
 	{ "slow_close",  "SlowCloseToxic",  { { "delay", "int64" } } },
 	{ "timeout",     "TimeoutToxic",    { { "timeout", "int64" } } },
 	{ "reset_peer",  "ResetToxic",      { { "timeout", "int64" } } },
-	{ "slicer",      "SlicerToxic",     { { "average_size", "int" }, { "size_variation", "int" }, { "delay", "int" } } },
+	{ "slicer",      "SlicerToxic",     { { "average_size", "int" },
+	                                      { "size_variation", "int" }, { "delay", "int" } } },
 	{ "limit_data",  "LimitDataToxic",  { { "bytes", "int64" } } },
-	{ "packet_loss", "PacketLossToxic", { { "loss_rate", "float64" }, { "correlation", "float64" } } },
+	{ "packet_loss", "PacketLossToxic", { { "loss_rate", "float64" },
+	                                      { "correlation", "float64" } } },
 	{ "noop",        "NoopToxic",       { { NULL } } },
 };
 
-static const char *const fields[] = { "match", "client", "skip", "times", "every", "ttl", "share", "per", NULL };
+static const char *const fields[] = {
+	"match", "client", "skip", "times", "every", "ttl", "share", "per", NULL
+};
 
 bool http_error_set(struct http_error *f, unsigned status, const char *format, ...)
 {
@@ -60,7 +64,7 @@ static const struct original *original_of(const char *type)
 
 /* ---- from JSON: options as a rule takes them ---- */
 
-/* A key is the same in any case here; ours are in lower case. */
+/* As Go, which ignores the case of keys; names of options are in lower case. */
 static char *key_lower(const char *key)
 {
 	char *made = xstrdup(key);
@@ -69,7 +73,7 @@ static char *key_lower(const char *key)
 	return made;
 }
 
-/* A value of one of the original's attributes, by Go's measure. NULL: not it. */
+/* A value of one of Toxiproxy's own attributes, as Go's type takes it. NULL: refused. */
 static json_t *attribute_take(const struct original *o, const struct attribute *a,
                               const json_t *value, struct http_error *f)
 {
@@ -99,7 +103,7 @@ static bool attribute_put(json_t *options, const struct vn_behavior *b, const ch
 		return taken && json_object_set_new(options, key, taken) == 0;
 	}
 	if (o && !opt_find(b->options, key))
-		return true;                    /* the original takes no notice */
+		return true;            /* as Toxiproxy, which ignores unknown attributes */
 	json_object_set(options, key, (json_t *)value);
 	return true;
 }
@@ -120,7 +124,7 @@ static bool attributes_put(json_t *options, const struct vn_behavior *b, const j
 	return true;
 }
 
-/* The fields that are not the original's, and the toxicity: any number, of which 0 to 1 makes a difference. */
+/* Put the fields of a rule, which Toxiproxy does not have, and the toxicity, limited to 0 to 1. */
 static void fields_put(json_t *options, const json_t *toxic, const double *toxicity)
 {
 	for (size_t i = 0; fields[i]; i++) {
@@ -129,18 +133,18 @@ static void fields_put(json_t *options, const json_t *toxic, const double *toxic
 			json_object_set(options, fields[i], (json_t *)value);
 	}
 	if (toxicity)
-		json_object_set_new(options, "probability", json_real(*toxicity < 0 ? 0 : *toxicity > 1 ? 1 : *toxicity));
+		json_object_set_new(options, "probability", json_real(fmin(fmax(*toxicity, 0), 1)));
 }
 
-/* A real is what Go's float32 holds: what it cannot hold is none. */
+/* A real must fit Go's float32. */
 static bool kind_fits(const json_t *value, json_type kind)
 {
-	return kind == JSON_REAL ?
-	               json_is_number(value) && isfinite((float)json_number_value(value)) :
-	               json_typeof(value) == kind;
+	if (kind == JSON_REAL)
+		return json_is_number(value) && isfinite((float)json_number_value(value));
+	return json_typeof(value) == kind;
 }
 
-/* A member of the given kind. False: it has another. NULL in *to: it is not there. */
+/* The value of a key in *to; NULL: it is missing. False: it is of another kind. */
 static bool member(const json_t *body, const char *owner, const char *key, json_type kind,
                    const char *go, const json_t **to, struct http_error *f)
 {
@@ -168,10 +172,11 @@ static bool object_good(const json_t *body, const char *type, struct http_error 
 /* ---- streams ---- */
 
 static const struct { const char *stream, *direction; enum vn_direction is; } streams[] = {
-	{ "upstream", "request", VN_REQUEST }, { "downstream", "response", VN_RESPONSE }, { "both", "both", VN_BOTH },
+	{ "upstream", "request", VN_REQUEST }, { "downstream", "response", VN_RESPONSE },
+	{ "both", "both", VN_BOTH },
 };
 
-/* The direction that a stream is; NULL: it is none. */
+/* The direction of a stream, in any case; NULL: it is no stream. */
 static const char *stream_direction(const char *stream)
 {
 	for (size_t i = 0; i < 3; i++)
@@ -185,7 +190,8 @@ static const char *stream_of(enum vn_direction d)
 	return streams[d == VN_REQUEST ? 0 : d == VN_RESPONSE ? 1 : 2].stream;
 }
 
-/* What the rule cannot say in its own words: the stream as it was spelled, and the toxicity as it was given. */
+/* Keep what a rule has no field for: the stream as the client spelled it, the toxicity as it was
+ * set. */
 static void note_put(struct rule_spec *r, const char *stream, double toxicity)
 {
 	char *note;
@@ -206,11 +212,9 @@ static double toxicity_of(const struct rule_spec *r)
 /* To be freed. */
 static char *stream_shown(const struct rule_spec *r)
 {
-	char *made = r->note ? xstrndup(r->note, strcspn(r->note, " ")) :
-	                       xstrdup(stream_of(r->direction));
+	const char *stream = r->note ? r->note : stream_of(r->direction);
 
-	assert(made);
-	return made;
+	return xstrndup(stream, strcspn(stream, " "));
 }
 
 /* ---- made and changed ---- */
@@ -243,7 +247,7 @@ static bool wording_read(struct wording *w, const json_t *toxic, struct http_err
 	       member(toxic, owner, "toxicity", JSON_REAL, "float32", &w->toxicity, f);
 }
 
-/* A rule under its name, with all that is said of it. */
+/* Make the rule of a toxic. False: refused; the rule is to be freed all the same. */
 static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *toxic,
                       const struct wording *w, const struct vn_behavior *b, const char *stream,
                       struct http_error *f)
@@ -254,7 +258,7 @@ static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *
 	rule_init(r, json_string_value(w->name), b, on->defaults);
 	if (stream)
 		json_object_set_new(options, "direction", json_string(stream_direction(stream)));
-	if (!go_get(toxic, "per") && !go_get(toxic, "match"))   /* a match is about an exchange */
+	if (!go_get(toxic, "per") && !go_get(toxic, "match"))   /* a match needs per exchange */
 		json_object_set_new(options, "per", json_string("connection"));
 	fields_put(options, toxic, &toxicity);
 	bool good = attributes_put(options, b, w->attributes, f) && rule_take(r, on, options, f);
@@ -264,7 +268,7 @@ static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *
 	return good;
 }
 
-/* The stream of a toxic that names none: the original's own are about what the server says, ours as they are. */
+/* The default stream: downstream for Toxiproxy's own types; NULL: the behavior's own direction. */
 static const char *stream_default(const struct vn_behavior *b)
 {
 	return original_of(b->name) ? "downstream" : NULL;
@@ -272,7 +276,9 @@ static const char *stream_default(const struct vn_behavior *b)
 
 static json_t *name_default(const struct vn_behavior *b, const char *stream)
 {
-	return json_sprintf("%s_%s", b->name, stream ? stream : stream_of(b->direction ? b->direction : VN_BOTH));
+	if (!stream)
+		stream = stream_of(b->direction ? b->direction : VN_BOTH);
+	return json_sprintf("%s_%s", b->name, stream);
 }
 
 struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1],
@@ -284,14 +290,14 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 
 	if (!wording_read(&w, toxic, f))
 		return NULL;
-	const char *stream = json_string_value(w.stream),
-		   *type = w.type ? json_string_value(w.type) : "";
+	const char *stream = json_string_value(w.stream);
+	const char *type = w.type ? json_string_value(w.type) : "";
 	if (stream && !stream_direction(stream)) {
 		http_error_set(f, 400, "stream was invalid, can be either upstream or downstream");
 		return NULL;
 	}
 	const struct vn_behavior *b = behavior_find(type);
-	if (!b || !strcmp(type, "dummy")) {
+	if (!b || !strcmp(type, NO_BEHAVIOR)) {
 		http_error_set(f, 400, "invalid toxic type");
 		return NULL;
 	}
@@ -302,12 +308,12 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 		               "bad request body: name: expected a text without a character 0");
 		return NULL;
 	}
-	json_t *named = w.name && json_string_length(w.name) ? json_incref((json_t *)w.name) :
-	                                                       name_default(b, stream);
+	bool has_name = w.name && json_string_length(w.name);
+	json_t *named = has_name ? json_incref((json_t *)w.name) : name_default(b, stream);
 	w.name = named;
 	struct spec *to = NULL;
 	if (spec_rule(on, json_string_value(named)) ||
-	    !strcmp(json_string_value(named), "behavior"))
+	    !strcmp(json_string_value(named), RULE_GROUP))
 		http_error_set(f, 409, "toxic already exists");
 	else if (!rule_make(&r, on, toxic, &w, b, stream, f) ||
 	         (!(to = spec_add_rule(on, &r, error)) && !body_bad(f, error)))
@@ -319,7 +325,7 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 	return to;
 }
 
-/* A name of the original's makes Go complain of the toxic's own type. */
+/* In its errors Go names the type of one of Toxiproxy's own toxics. */
 static bool changes_read(const struct rule_spec *r, const json_t *changes, struct wording *w,
                          struct http_error *f)
 {
@@ -327,10 +333,8 @@ static bool changes_read(const struct rule_spec *r, const json_t *changes, struc
 	char go[64];
 
 	snprintf(go, sizeof go, "toxics.%s", o ? o->go : "Toxic");
-	return object_good(
-		       changes,
-		       "struct { Attributes interface {} \"json:\\\"attributes\\\"\"; Toxicity float32 \"json:\\\"toxicity\\\"\" }",
-		       f) &&
+	return object_good(changes, "struct { Attributes interface {} \"json:\\\"attributes\\\"\"; "
+	                   "Toxicity float32 \"json:\\\"toxicity\\\"\" }", f) &&
 	       member(changes, "", "attributes", JSON_OBJECT, go, &w->attributes, f) &&
 	       member(changes, "", "toxicity", JSON_REAL, "float32", &w->toxicity, f);
 }
@@ -367,7 +371,7 @@ struct spec *toxic_change(const struct spec *on, const char *name, const json_t 
 
 /* ---- shown ---- */
 
-/* The original's own attributes, then of what we have beside them what was set. */
+/* Toxiproxy's own attributes, then our options that are not at their defaults. */
 static json_t *attributes_json(const struct rule_spec *r)
 {
 	const struct original *o = original_of(r->behavior->name);

@@ -5,16 +5,18 @@
 #include "spec/spec.h"
 #include "toxiproxy/go_json.h"
 
-struct http_error { unsigned status; char text[GO_ERROR]; };    /* a refusal, in Toxiproxy's words */
+struct http_error { unsigned status; char text[GO_ERROR]; };    /* as Toxiproxy replies it */
 
 /* Returns false. */
 bool http_error_set(struct http_error *, unsigned status, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
 /* The proxy with this toxic added; *name is the toxic's name, to be freed. NULL: refused. */
-struct spec *toxic_add(const struct spec *, const json_t *toxic, char *name[1], struct http_error *);
+struct spec *toxic_add(const struct spec *, const json_t *toxic, char *name[1],
+                       struct http_error *);
 
-/* The proxy with toxicity, attributes and fields of the toxic changed; missing keys stay. NULL: refused. */
+/* The proxy with toxicity, attributes and fields of the toxic changed; missing keys stay. NULL:
+ * refused. */
 struct spec *toxic_change(const struct spec *, const char *name, const json_t *changes,
                           struct http_error *);
 
