@@ -1,5 +1,6 @@
-/* completion.c - what can be typed, a line each, for the shells' completions: they ask the program itself, so that
- * they know what it knows, plugins and all. */
+/* completion.c - the list from which shells complete words of the command line.
+ *
+ * Shells get it from the program (--list=words), so it has the guests of plugins, too. */
 #include "config/completion.h"
 
 #include <string.h>
@@ -30,7 +31,7 @@ static void protocols_put(FILE *f)
 		fprintf(f, "%s%s", i ? " " : "", all[i]->name);
 }
 
-/* Those of all protocols, each name once. */
+/* The failures of all protocols, each name once. */
 static void failures_put(FILE *f)
 {
 	const char *gap = "";
@@ -39,7 +40,7 @@ static void failures_put(FILE *f)
 
 	for (size_t i = 0; i < n; i++) {
 		for (const struct vn_failure *x = all[i]->failures; x && x->name; x++) {
-			bool known = !x->moments;       /* the protocol's own affair */
+			bool known = !x->moments;       /* internal to the protocol: not listed */
 			for (size_t k = 0; k < i && !known; k++)
 				known = failure_find(all[k], x->name);
 			if (!known) {
@@ -50,7 +51,7 @@ static void failures_put(FILE *f)
 	}
 }
 
-/* The words that an option takes, where there is a list of them. */
+/* The values of an option, if they are a list; else "-". */
 static void values_put(FILE *f, const struct vn_opt *o)
 {
 	static const char *const truths[] = { "true", "false", NULL };

@@ -1,4 +1,4 @@
-/* error.c - errors of command line and files: one sentence to the standard error, and the exit code. */
+/* error.c - errors of command line and files: one sentence and an exit code. */
 #include "config/error.h"
 
 #include <stdarg.h>

@@ -1,6 +1,6 @@
-/* error.h - errors of command line and files: one sentence to the standard error, and the exit code.
+/* error.h - errors of command line and files: one sentence and an exit code.
  *
- * One process-wide state, of the main thread before the start and of the control thread after it. */
+ * The state is global; only the control thread, or the main thread before it starts, may call. */
 #ifndef CONFIG_ERROR_H
 #define CONFIG_ERROR_H
 
@@ -14,7 +14,7 @@ int value_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A bad command line: the usage stands before the sentence; returns 2. */
 int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A file that is missing; returns 1. Scripts know the sentence, and that it is on the standard output. */
+/* A missing file; returns 1. Scripts rely on this sentence and on the standard output. */
 int absence_error(const char *file);
 
 void usage_print(FILE *);               /* the three lines of usage */

@@ -42,7 +42,7 @@ struct flag *flags_add(struct flags *flags, enum flag_group group, const char *p
                        const struct vn_opt *o, struct opt_values *b)
 {
 	struct flag *f;
-	bool word;
+	bool ignored;
 	flags->at = xrealloc(flags->at, (flags->n + 1) * sizeof *flags->at);
 	f = &flags->at[flags->n++];
 	*f = (struct flag){ .group = group, .opt = o, .values = b };
@@ -51,8 +51,8 @@ struct flag *flags_add(struct flags *flags, enum flag_group group, const char *p
 	for (char *c = f->name; *c; c++)
 		*c = *c == '_' ? '-' : *c;
 	if (o->type == VN_OPT_BOOL ||
-	    (o->type == VN_OPT_INERT && (!o->def || text_to_bool(o->def, &word))))
-		f->alone = "true";      /* an inert one was a flag if its default is a word for false */
+	    (o->type == VN_OPT_INERT && (!o->def || text_to_bool(o->def, &ignored))))
+		f->alone = "true";      /* an inert option whose default is a boolean was one */
 	return f;
 }
 
@@ -62,7 +62,8 @@ static const char *value_word(const struct vn_opt *o)
 	case VN_OPT_INT:
 	case VN_OPT_INERT:   return "N";
 	case VN_OPT_REAL:    return "X";
-	case VN_OPT_TIME:    return o->unit == VN_S ? "SECONDS" : o->unit == VN_MS ? "MS" : o->unit == VN_US ? "US" : "TIME";
+	case VN_OPT_TIME:    return o->unit == VN_S ? "SECONDS" : o->unit == VN_MS ? "MS" :
+	                            o->unit == VN_US ? "US" : "TIME";
 	case VN_OPT_TEXT:    return "TEXT";
 	case VN_OPT_CHOICE:  return "WORD";
 	case VN_OPT_FAILURE: return "NAME";
@@ -128,7 +129,8 @@ void flags_free(struct flags *flags)
 	*flags = (struct flags){ .at = NULL };
 }
 
-/* A file's "behavior:delay" and "before" name the flag "behavior-delay-before": what joins words is all one. */
+/* Section "behavior:delay" and key "before" are the flag "behavior-delay-before". The characters
+ * between words, :.-_ are all alike. */
 static bool joined_same(const char *name, const char *section, const char *key)
 {
 	static const char joints[] = ":.-_";
@@ -156,7 +158,7 @@ const struct flag *flag_get(const struct flags *flags, const char *name)
 	return f;
 }
 
-/* One line more; all that anyone says counts. */
+/* Add a line. The values of all levels count. */
 static bool flag_append(struct flag *f, const char *text, int level, char error[ERROR_MAX])
 {
 	const char *before = *(char **)((char *)f->values->opts + f->opt->offset);
@@ -170,7 +172,6 @@ static bool flag_append(struct flag *f, const char *text, int level, char error[
 	return good;
 }
 
-/* `level`: who says so. What a nearer one has said stands. */
 bool flag_set(struct flag *f, const char *text, int level, char error[ERROR_MAX])
 {
 	bool yes = true;
@@ -194,7 +195,7 @@ int flag_error(const struct flag *f, const char *expected, const char *got)
 	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
 }
 
-/* ---- one proxy's own ---- */
+/* ---- overrides of one proxy ---- */
 
 struct proxy_config *flags_proxy(struct flags *flags, const char *name)
 {
@@ -210,7 +211,7 @@ struct proxy_config *flags_proxy(struct flags *flags, const char *name)
 	return *end;
 }
 
-/* "listen" is what a proxy's own section calls --proxy. */
+/* In the section of a proxy "listen" is --proxy. */
 struct flag *flags_own(struct flags *flags, const char *key)
 {
 	struct flag *f = flag_find(flags, "", strcmp(key, "listen") ? key : "proxy");
@@ -218,7 +219,7 @@ struct flag *flags_own(struct flags *flags, const char *key)
 	return f && (f->own || f->guest) ? f : NULL;
 }
 
-/* Does the option take that value? Asked of a copy. */
+/* Try the value on a copy. */
 static bool value_good(const struct flag *f, const char *value, char error[ERROR_MAX])
 {
 	struct opt_values probe;
@@ -244,7 +245,7 @@ bool proxy_config_set(struct proxy_config *p, struct flag *f, int level, const c
 
 /* ---- the command line ---- */
 
-enum { FIRST = 256 };                   /* of the values that getopt_long returns for flags: beyond all characters */
+enum { FIRST = 256 };           /* getopt_long returns FIRST + index: above all characters */
 
 static struct option *getopt_table(const struct flags *flags)
 {
@@ -263,7 +264,7 @@ int flags_peek(const struct flags *flags, const char *name, int argc, char **arg
 	struct option *table = getopt_table(flags);
 	int code = -1, c;
 
-	optind = 0;                             /* start afresh */
+	optind = 0;                             /* resets getopt */
 	opterr = 0;
 	while (code == -1 && (c = getopt_long(argc, argv, "-:h", table, NULL)) != -1)
 		if (c >= FIRST && !strcmp(flags->at[c - FIRST].name, name) && optarg)
@@ -283,7 +284,7 @@ static int flag_unknown(const struct flags *flags, const char *word)
 	return usage_error("unrecognized arguments: %s", word);
 }
 
-/* "--list failures": a word that it may take, though it can stand alone. */
+/* "--list failures": the flag can stand alone, but `next` is one of its values. */
 static bool flag_takes(const struct flag *f, const char *next)
 {
 	for (const char *const *c = f->alone ? f->opt->choices : NULL; c && next && *c; c++)
@@ -310,7 +311,7 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 	struct option *table = getopt_table(flags);
 	int code = -1, c;
 
-	optind = 0;                             /* start afresh */
+	optind = 0;                             /* resets getopt */
 	opterr = 0;
 	while (code == -1 && (c = getopt_long(argc, argv, "+:h", table, NULL)) != -1) {
 		if (c >= FIRST && !optarg && flag_takes(&flags->at[c - FIRST], argv[optind]))

@@ -1,5 +1,6 @@
-/* flags.h - one table of flags, which command line and INI file both set: the command line overrides the
- * file, a file overrides the files that it extends. */
+/* flags.h - the table of flags, which command line and INI file set.
+ *
+ * The command line overrides the file, and a file overrides the files that it extends. */
 #ifndef CONFIG_FLAGS_H
 #define CONFIG_FLAGS_H
 
@@ -8,8 +9,8 @@
 #include "spec/option.h"
 
 enum flag_group {                       /* the headings of --help, in its order */
-	GROUP_PROXY, GROUP_BEHAVIOR, GROUP_HTTP, GROUP_LOGS, GROUP_STATSD, GROUP_GENERAL, GROUP_PROTOCOLS,
-	GROUP_BEHAVIORS, GROUP_OLDER, GROUPS
+	GROUP_PROXY, GROUP_BEHAVIOR, GROUP_HTTP, GROUP_LOGS, GROUP_STATSD, GROUP_GENERAL,
+	GROUP_PROTOCOLS, GROUP_BEHAVIORS, GROUP_OLDER, GROUPS
 };
 
 struct flag {
@@ -17,10 +18,11 @@ struct flag {
 	enum flag_group group;          /* GROUP_GENERAL: not in files */
 	const char *guest, *guest_help; /* of a flag of a behavior or a protocol; else NULL */
 	const char *value;              /* what --help calls its value */
-	const char *alone;              /* its value if it is given without one; NULL: it needs one */
+	const char *alone;              /* its value if none is given; NULL: it needs one */
 	const struct vn_opt *opt;
 	struct opt_values *values;      /* where its value is stored */
-	int level;                      /* set by 0 nothing, 1 the command line, 2 the file, 3 ... extended files */
+	int level;                      /* who set it: 0 nobody, 1 the command line, 2 the file,
+	                                 * 3 ... the files that it extends */
 	bool on;                        /* set, and not to false or 0 */
 	bool own;                       /* a proxy may override it */
 	bool many;                      /* may be repeated: its values are lines of one text */
@@ -84,8 +86,8 @@ struct flag *flags_own(struct flags *, const char *key);        /* NULL: no prox
 bool proxy_config_set(struct proxy_config *, struct flag *, int level, const char *value,
                       char error[ERROR_MAX]);   /* the value is checked; false as above */
 
-/* Before all flags are known: call `take` for each value of flag `name` on the command line, until it
- * returns other than -1. Unknown flags are ignored. */
+/* Before all flags are known: call `take` for each value of flag `name` on the command line, until
+ * it returns other than -1. Unknown flags are ignored. */
 int flags_peek(const struct flags *, const char *name, int argc, char **argv,
                int (*take)(void *user, const char *value), void *user);
 
@@ -93,7 +95,8 @@ int flags_peek(const struct flags *, const char *name, int argc, char **argv,
 int flags_read_line(struct flags *, int argc, char **argv);
 
 /* Keep a warning about the file until flags_warn writes all to the log. */
-void flags_warn_later(struct flags *, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void flags_warn_later(struct flags *, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 void flags_warn(const struct flags *);
 
 #endif

@@ -1,4 +1,4 @@
-/* flags_file.c - the flags in an INI file: [vaurien], sections of guests, [rule:NAME] and [proxy:NAME]. */
+/* flags_file.c - the flags in an INI file, and its sections [rule:NAME] and [proxy:NAME]. */
 #include "config/flags_file.h"
 
 #include <assert.h>
@@ -34,7 +34,7 @@ static void unknown_section_note(struct flags *flags, const char *section, bool 
 	s->callable |= callable;
 }
 
-/* [rule:NAME]: kept as the words that --rule takes. */
+/* [rule:NAME] is kept as text that --rule takes. */
 static struct file_rule *file_rule(struct flags *flags, const char *name)
 {
 	struct file_rule **end = &flags->rules;
@@ -49,7 +49,8 @@ static struct file_rule *file_rule(struct flags *flags, const char *name)
 	return *end;
 }
 
-/* Has a nearer file said this? In values a quote has a backslash before it, so a key is found only where one is. */
+/* Did a nearer file set this key? Quotes in values have a backslash before them, so only keys
+ * match. */
 static bool nearer_file_has(const struct file_rule *r, const char *key)
 {
 	char *word;
@@ -102,7 +103,7 @@ static void file_rule_set(struct file_rule *r, const char *key, const char *valu
 		file_rule_add(r, key, value);
 }
 
-/* [proxy:NAME]: its own words. */
+/* One line of [proxy:NAME]. */
 static bool file_proxy_set(struct flags *flags, const struct ini_line *line, char error[ERROR_MAX])
 {
 	struct flag *f = flags_own(flags, line->key);
@@ -131,9 +132,9 @@ static bool line_take(void *user, const struct ini_line *line, char error[ERROR_
 	if (!strncmp(line->section, "proxy", 5) && line->section[5] &&
 	    strchr(":.", line->section[5]))
 		return file_proxy_set(flags, line, error);
-	if (callable)                           /* a Python object: there is nobody here to call it */
+	if (callable)                   /* a class of the Python Vaurien */
 		flags_warn_later(flags, "callable not found for %s", guest);
-	if (guest && !strcmp(line->key, "plugin"))      /* loaded before there were flags */
+	if (guest && !strcmp(line->key, "plugin"))      /* plugins_read() loaded it */
 		return true;
 	if (guest && !(behavior ? (void *)behavior_find(guest) : (void *)protocol_find(guest))) {
 		unknown_section_note(flags, line->section, callable);
@@ -154,8 +155,7 @@ int flags_read_file(struct flags *flags, const char *path)
 
 	for (struct unknown_section *s = flags->unknown_sections; code == -1 && s; s = s->next)
 		if (!s->callable)
-			code = value_error(
-				"[%s]: expected the name of a %.8s that --list shows, got '%s'",
-				s->name, s->name, s->name + 9);
+			code = value_error("[%s]: expected the name of a %.8s that --list shows, "
+			                   "got '%s'", s->name, s->name, s->name + 9);
 	return code;
 }

@@ -1,4 +1,4 @@
-/* flags_file.h - the flags in an INI file: [vaurien], sections of guests, [rule:NAME] and [proxy:NAME]. */
+/* flags_file.h - the flags in an INI file, and its sections [rule:NAME] and [proxy:NAME]. */
 #ifndef CONFIG_FLAGS_FILE_H
 #define CONFIG_FLAGS_FILE_H
 

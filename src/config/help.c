@@ -9,17 +9,18 @@
 #include "spec/registry.h"
 #include "spec/rule_fields.h"
 
-enum { WIDTH = 100, INDENT = 34 };      /* of a line of --help; where its sentences begin */
+enum { WIDTH = 100, INDENT = 34 };      /* columns of --help; where the help of a flag begins */
 
 static const char *const group_titles[GROUPS] = {
-	[GROUP_PROXY] = "Proxy", [GROUP_BEHAVIOR] = "Behavior", [GROUP_HTTP] = "HTTP", [GROUP_LOGS] = "Logs",
-	[GROUP_STATSD] = "statsd", [GROUP_GENERAL] = "General", [GROUP_PROTOCOLS] = "Protocol options",
-	[GROUP_BEHAVIORS] = "Behavior options", [GROUP_OLDER] = "Accepted for older command lines",
+	[GROUP_PROXY] = "Proxy", [GROUP_BEHAVIOR] = "Behavior", [GROUP_HTTP] = "HTTP",
+	[GROUP_LOGS] = "Logs", [GROUP_STATSD] = "statsd", [GROUP_GENERAL] = "General",
+	[GROUP_PROTOCOLS] = "Protocol options", [GROUP_BEHAVIORS] = "Behavior options",
+	[GROUP_OLDER] = "Accepted for older command lines",
 };
 
 /* ---- --help ---- */
 
-/* Print words from column `at`, wrapped and indented. */
+/* Print text from column `at`, wrapped at WIDTH; further lines begin at `indent`. */
 static void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
 {
 	for (bool first = true; *text; first = false) {
@@ -86,8 +87,10 @@ void help_print(FILE *f, const struct flags *flags)
 	usage_print(f);
 	for (enum flag_group group = 0; group < GROUPS; group++)
 		help_group(f, group, flags);
-	fputs("\nAll but the general options can stand in the file too: --http-port as http_port in [vaurien],\n"
-	      "--statsd.port as port in [statsd], --behavior-delay-sleep as sleep in [behavior:delay].\n"
+	fputs("\nAll but the general options can stand in the file too: --http-port as "
+	      "http_port in [vaurien],\n"
+	      "--statsd.port as port in [statsd], --behavior-delay-sleep as sleep in "
+	      "[behavior:delay].\n"
 	      "Options that are true or false take a value if need be: --http=false.\n"
 	      "vaurien demo shows every behavior on a small backend of its own.\n",
 	      f);
@@ -115,7 +118,7 @@ static void text_failures(FILE *f, const struct vn_protocol *p)
 	fprintf(f, "    failures:%s\n",
 	        p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
 	for (const struct vn_failure *x = p->failures; x && x->name; x++) {
-		if (!x->moments)        /* the protocol's own affair */
+		if (!x->moments)        /* internal to the protocol */
 			continue;
 		fprintf(f, "      %-22s ", x->name);
 		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text,
@@ -124,7 +127,7 @@ static void text_failures(FILE *f, const struct vn_protocol *p)
 	}
 }
 
-/* ---- --list failures: each name once, and who knows it ---- */
+/* ---- --list failures ---- */
 
 void help_list_failures(FILE *f)
 {
@@ -150,7 +153,8 @@ void help_list_failures(FILE *f)
 
 static void text_reach(FILE *f, const struct vn_behavior *b)
 {
-	const char *on = b->direction == VN_REQUEST ? "requests" : b->direction == VN_RESPONSE ? "responses" : "requests and responses";
+	const char *on = b->direction == VN_REQUEST ? "requests" :
+	                 b->direction == VN_RESPONSE ? "responses" : "requests and responses";
 	char line[ERROR_MAX];
 
 	if (b->direction != VN_REQUEST && b->direction != VN_RESPONSE &&

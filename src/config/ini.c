@@ -1,5 +1,6 @@
-/* ini.c - INI files, read by inih; around it what Vaurien's files have always had: "extends", quotes,
- * ${VARIABLES}. */
+/* ini.c - INI files, line by line, with quotes, ${VARIABLES} and the files that they extend.
+ *
+ * The library inih parses the lines. */
 #include "config/ini.h"
 
 #include <assert.h>
@@ -13,16 +14,16 @@
 #include "base/memory.h"
 #include "config/error.h"
 
-enum { DEEPEST = 8 };                   /* files that extend each other: a circle ends here */
+enum { DEEPEST = 8 };                   /* files that extend each other, so that a circle ends */
 
-struct parse {                        /* one file under way */
+struct reader {                         /* one file */
 	FILE *stream;
 	const char *file;
 	int line, depth;
 	bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]);
 	void *user;
-	char *extends;                  /* another file's name, NULL: none */
-	char error[ERROR_MAX];           /* the first thing wrong, "": nothing */
+	char *extends;                  /* the file that it extends; NULL: none */
+	char error[ERROR_MAX];          /* the first error; "": none */
 	int error_line;
 };
 
@@ -36,8 +37,8 @@ static char *text_join(const char *a, size_t a_len, const char *b, size_t b_len,
 	return made;
 }
 
-/* Put the environment in for ${NAME}, and for $NAME if `bare`. What is not set stays as it is, and its
- * name is left in `missing`. A new text. */
+/* Replace ${NAME}, and if `bare` $NAME, by the environment. A variable that is not set stays as it
+ * is, and its name is left in `missing`. To be freed. */
 static char *variables_put(const char *text, bool bare, char missing[64])
 {
 	char *made = xstrdup(text), *dollar = made;
@@ -64,12 +65,12 @@ static char *variables_put(const char *text, bool bare, char missing[64])
 		char *next = text_join(made, before, value, len, name + n + braced);
 		free(made);
 		made = next;
-		dollar = made + before + len;   /* what was put in is not looked into */
+		dollar = made + before + len;   /* a value's own $ stays */
 	}
 	return made;
 }
 
-/* Take ".", ".." and double slashes out of an absolute path. */
+/* Remove ".", ".." and double slashes from an absolute path. */
 static void path_tidy(char *path)
 {
 	char *to = path, *p = path;
@@ -88,44 +89,45 @@ static void path_tidy(char *path)
 	*to = '\0';
 }
 
-/* A file's name as the user gave it, made absolute; what is relative is so to `folder`. A new text. */
+/* Make a path absolute: "~" and variables are replaced; a relative one begins in `folder`. To be
+ * freed. */
 static char *path_expand(const char *path, const char *folder)
 {
 	char missing[64], full[PATH_MAX];
-	char *words = variables_put(path, true, missing);
-	const char *home = getenv("HOME"), *p = words;
+	char *text = variables_put(path, true, missing);
+	const char *home = getenv("HOME"), *p = text;
 	bool mine = home && (!strcmp(p, "~") || !strncmp(p, "~/", 2));
 
 	if (mine)
 		snprintf(full, sizeof full, "%s%s", home, p + 1);
 	else
-		snprintf(full, sizeof full, "%s%s%s", *p == '/' ? "" : folder, *p == '/' ? "" : "/", p);
-	free(words);
+		snprintf(full, sizeof full, "%s%s%s", *p == '/' ? "" : folder,
+		         *p == '/' ? "" : "/", p);
+	free(text);
 	path_tidy(full);
-	char *made = xstrdup(full);
-	return made;
+	return xstrdup(full);
 }
 
 static char *folder_of(const char *file)
 {
 	const char *slash = strrchr(file, '/');
-	char *made = xstrndup(file, slash ? (size_t)(slash - file) : 0);
-	return made;
+
+	return xstrndup(file, slash ? (size_t)(slash - file) : 0);
 }
 
 /* ---- a file ---- */
 
-static void blame(struct parse *r, int line)
+static void blame(struct reader *r, int line)
 {
 	if (!r->error_line)
 		r->error_line = line;
 }
 
-/* inih keeps lines of 200 bytes and would take what is longer for a line of its own: here it is refused,
- * unless it is a comment. Blanks before a line mean nothing. */
+/* The next line for inih, without leading blanks. inih has room for 200 bytes and would split a
+ * longer line in two: such a line is an error, unless it is a comment. */
 static char *line_next(char *buffer, int size, void *user)
 {
-	struct parse *r = user;
+	struct reader *r = user;
 	char long_line[4096];
 
 	if (r->error[0] || !fgets(long_line, sizeof long_line, r->stream))
@@ -155,7 +157,7 @@ char *ini_path(const struct ini_line *line)
 	return path;
 }
 
-static void extend(struct parse *r, const char *value)
+static void extend(struct reader *r, const char *value)
 {
 	char *folder = folder_of(r->file);
 	free(r->extends);
@@ -163,10 +165,10 @@ static void extend(struct parse *r, const char *value)
 	free(folder);
 }
 
-/* Called by inih for each key. */
+/* inih calls it for each key. */
 static int line_take(void *user, const char *section, const char *key, const char *raw)
 {
-	struct parse *r = user;
+	struct reader *r = user;
 	size_t n = strlen(raw);
 	bool quoted = n >= 2 && raw[0] == '"' && raw[n - 1] == '"';
 	char missing[64], small[64], *bare = xstrndup(raw + quoted, n - 2 * quoted);
@@ -176,7 +178,7 @@ static int line_take(void *user, const char *section, const char *key, const cha
 	for (char *c = small; *c; c++)
 		*c = (char)tolower((unsigned char)*c);
 	if (r->error[0]) {
-		/* one sentence is enough */
+		/* only the first error is reported */
 	} else if (missing[0]) {
 		error_format(r->error, "%s: expected ${%s} to be in the environment", small,
 		             missing);
@@ -193,7 +195,7 @@ static int line_take(void *user, const char *section, const char *key, const cha
 	return 1;
 }
 
-static int file_read(struct parse *r)
+static int file_read(struct reader *r)
 {
 	r->stream = fopen(r->file, "r");
 	if (!r->stream) {
@@ -221,7 +223,7 @@ int ini_read(const char *path,
 	int code = -1;
 
 	for (int depth = 0; file && code == -1; depth++) {
-		struct parse r = { .file = file, .depth = depth, .take = take, .user = user };
+		struct reader r = { .file = file, .depth = depth, .take = take, .user = user };
 		if (depth == DEEPEST) {
 			code = value_error("%s: expected at most %d files that extend each other",
 			                   file, DEEPEST);

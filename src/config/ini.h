@@ -10,16 +10,18 @@ struct ini_line {                       /* valid during the call of `take` */
 	const char *file;               /* absolute */
 	int line;
 	int depth;                      /* 0: the file itself; 1: the file that it extends; ... */
-	const char *section, *key, *value;      /* unquoted, variables replaced; the key in lower case */
+	const char *section, *key;      /* the key in lower case */
+	const char *value;              /* unquoted, variables replaced */
 };
 
-/* Call `take` for each line of the file, then for those of the file that it extends. `take` returns
- * false with a sentence in `error` to end it. -1: all is read. 1: not, and the error is reported. */
+/* Call `take` for each line of the file, then for those of the file that it extends. `take`
+ * returns false with a sentence in `error` to end it. -1: all is read. 1: not, and the error is
+ * reported. */
 int ini_read(const char *path,
              bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user);
 
-/* The value as the name of a file: "~" and $VARIABLES are replaced, a relative name is relative to the
- * line's file. To be freed. */
+/* The value as the name of a file: "~" and $VARIABLES are replaced, a relative name is relative to
+ * the line's file. To be freed. */
 char *ini_path(const struct ini_line *);
 
 #endif

@@ -1,4 +1,5 @@
-/* overrides.c - one proxy's own words over the program's: a reading that is a copy, to be changed for it alone. */
+/* overrides.c - the options of one proxy: a copy of the program's, with what the proxy
+ * overrides. */
 #include "config/overrides.h"
 
 #include <stdlib.h>
@@ -10,7 +11,9 @@
 #include "spec/registry.h"
 #include "spec/rule_check.h"
 
-static struct opt_values *block_of(struct parse *own, const struct parse *all, const struct opt_values *b)
+/* The copy in `own` of the values `b` of `all`. */
+static struct opt_values *values_of(struct parse *own, const struct parse *all,
+                                    const struct opt_values *b)
 {
 	size_t n;
 
@@ -42,7 +45,7 @@ void overrides_begin(struct parse *own, const struct parse *all)
 	own->flags.n = all->flags.n;
 	for (size_t i = 0; i < all->flags.n; i++) {
 		own->flags.at[i] = all->flags.at[i];
-		own->flags.at[i].values = block_of(own, all, all->flags.at[i].values);
+		own->flags.at[i].values = values_of(own, all, all->flags.at[i].values);
 	}
 }
 
@@ -59,7 +62,7 @@ void overrides_free(struct parse *own)
 	opt_values_free(&own->core);
 }
 
-static void overrides_plain(struct parse *own, const char *name)
+static void flag_reset(struct parse *own, const char *name)
 {
 	char ignored[ERROR_MAX];
 	struct flag *f = flags_own(&own->flags, name);
@@ -73,19 +76,19 @@ static void overrides_plain(struct parse *own, const char *name)
 
 void overrides_forget(struct parse *own, bool first, bool addressed)
 {
-	overrides_plain(own, "rule");                 /* those lines are read with the program's */
+	flag_reset(own, "rule");        /* lines_add() reads the program's rules for each proxy */
 	if (!addressed) {
-		overrides_plain(own, "proxy");
-		overrides_plain(own, "backend");
+		flag_reset(own, "proxy");
+		flag_reset(own, "backend");
 	}
 	if (!first) {
-		overrides_plain(own, "behavior");
-		overrides_plain(own, "protocol");
+		flag_reset(own, "behavior");
+		flag_reset(own, "protocol");
 	}
 }
 
-/* Has a nearer one said the same? */
-static bool said_nearer(const struct proxy_config *p, const struct override *s)
+/* Does a lower level override the same flag? */
+static bool nearer_overrides(const struct proxy_config *p, const struct override *s)
 {
 	for (const struct override *t = p->overrides; t; t = t->next)
 		if (t->flag == s->flag && t->level < s->level)
@@ -99,16 +102,17 @@ int overrides_apply(struct parse *own, const struct proxy_config *p, bool addres
 
 	for (const struct override *s = p->overrides; s; s = s->next) {
 		struct flag *f = flags_own(&own->flags, s->flag->name);
-		if (said_nearer(p, s) || (addressed && f->level && f->level < s->level && !f->many))
+		bool program_nearer = addressed && f->level && f->level < s->level && !f->many;
+		if (program_nearer || nearer_overrides(p, s))
 			continue;
-		f->level = 0;                   /* the program's word counts for less */
+		f->level = 0;                   /* override what the program set */
 		if (!flag_set(f, s->value, s->level, error))
 			return value_error("%s", error);
 	}
 	return -1;
 }
 
-static bool said(const struct proxy_config *p, const struct flag *f)
+static bool overrides_flag(const struct proxy_config *p, const struct flag *f)
 {
 	for (const struct override *s = p->overrides; s; s = s->next)
 		if (!strcmp(s->flag->name, f->name))
@@ -124,7 +128,7 @@ void overrides_drop_unfit(struct parse *own, const struct proxy_config *p)
 
 	for (size_t i = 0; protocol && i < own->flags.n; i++) {
 		struct flag *f = &own->flags.at[i];
-		if (f->opt->type != VN_OPT_FAILURE || !f->level || said(p, f) ||
+		if (f->opt->type != VN_OPT_FAILURE || !f->level || overrides_flag(p, f) ||
 		    rule_check_failures(protocol, f->values, &culprit, ignored))
 			continue;
 		opt_set_json(f->values, f->opt, json_null(), ignored);

@@ -9,7 +9,7 @@
 #include "spec/registry.h"
 #include "spec/rule_fields.h"
 
-/* A text in a cell of a table. */
+/* One cell of a table, with markdown escaped. */
 static void cell(FILE *f, const char *text)
 {
 	fputs("| ", f);
@@ -67,7 +67,7 @@ static void page_failures(FILE *f, const struct vn_protocol *p)
 	}
 }
 
-/* A guest's help as a sentence of its own. */
+/* A heading, and the help as a paragraph. */
 static void page_head(FILE *f, const char *name, const char *help)
 {
 	fprintf(f, "\n## %s\n\n", name);
@@ -75,7 +75,7 @@ static void page_head(FILE *f, const char *name, const char *help)
 		fprintf(f, "%s%s\n\n", help, help[strlen(help) - 1] == '.' ? "" : ".");
 }
 
-/* Whose protocols have a failure. */
+/* The protocols that have this failure. */
 static void page_needs(FILE *f, const char *failure)
 {
 	size_t n, said = 0;
@@ -88,7 +88,7 @@ static void page_needs(FILE *f, const char *failure)
 	fputs(".\n\n", f);
 }
 
-/* What a behavior acts on, where that is not everything. */
+/* What a behavior acts on by default, unless it is everything. */
 static void page_reach(FILE *f, const struct vn_behavior *b)
 {
 	if (b->direction == VN_REQUEST || b->direction == VN_RESPONSE)
@@ -108,17 +108,17 @@ void page_behaviors(FILE *f)
 	size_t n;
 	const struct vn_behavior *const *all = behaviors_all(&n);
 
-	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in src/behaviors/ and src/spec/rule_fields.c.\n",
-	      f);
+	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in "
+	      "src/behaviors/ and src/spec/rule_fields.c.\n", f);
 	for (size_t i = 0; i < n; i++) {
 		page_head(f, all[i]->name, all[i]->help);
 		page_reach(f, all[i]);
 		page_options(f, all[i]->options, "behavior", all[i]->name);
 	}
-	page_head(
-		f, "Fields of rules",
-		"Whatever its behavior, a rule can say whom it means, how often and how long: beside "
-		"the options in `PUT /behavior`, in `--rule` and in a section `[rule:NAME]`");
+	page_head(f, "Fields of rules",
+	          "Whatever its behavior, a rule can say whom it means, how often and how long: "
+	          "beside the options in `PUT /behavior`, in `--rule` and in a section "
+	          "`[rule:NAME]`");
 	page_options(f, rule_options, NULL, NULL);
 }
 
@@ -127,7 +127,8 @@ void page_protocols(FILE *f)
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 
-	fputs("# Protocols\n\nThis page is generated (`make docs`) from the tables in src/protocols/.\n"
+	fputs("# Protocols\n\nThis page is generated (`make docs`) from the tables in "
+	      "src/protocols/.\n"
 	      "A failure's name is what the option `failure` of a behavior takes.\n",
 	      f);
 	for (size_t i = 0; i < n; i++) {
@@ -137,7 +138,7 @@ void page_protocols(FILE *f)
 	}
 }
 
-/* One row a name, one column a protocol that has words. */
+/* A row for each name, a column for each protocol with failures. */
 void page_failure_names(FILE *f)
 {
 	size_t n;

@@ -1,4 +1,4 @@
-/* parse.c - values that several parts of the configuration read alike. */
+/* parse.c - values that several files of config/ read. */
 #include "config/parse.h"
 
 #include <ctype.h>
@@ -14,7 +14,6 @@ bool is_json(const char *file)
 	return n > 5 && !strcasecmp(file + n - 5, ".json");
 }
 
-/* "8M" */
 bool size_read(const char *text, int64_t *to)
 {
 	static const struct { char letter; int64_t bytes; } units[] = {

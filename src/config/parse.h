@@ -1,4 +1,4 @@
-/* parse.h - the state of one reading of the configuration: raw options, and the flags that set them.
+/* parse.h - the state of reading the configuration: raw options, and the flags that set them.
  *
  * It lives while settings_read() runs; one proxy's options are a copy of it (overrides.h). */
 #ifndef CONFIG_PARSE_H

@@ -1,4 +1,4 @@
-/* plugin_flags.c - plugins that command line and INI file name, loaded before there are flags for them. */
+/* plugin_flags.c - load the plugins that command line and INI file name. */
 #include "config/plugin_flags.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static int flag_take(void *user, const char *file)
 
 static int config_note(void *user, const char *file)
 {
-	*(const char **)user = file;            /* the last one counts */
+	*(const char **)user = file;            /* the last --config counts */
 	return -1;
 }
 
@@ -29,7 +29,7 @@ static bool guest_here(const char *name, bool behavior)
 	return behavior ? behavior_find(name) != NULL : protocol_find(name) != NULL;
 }
 
-/* Lines come nearest first: of a guest that is here already, a file that is extended says nothing more. */
+/* Lines come nearest first, so an extended file cannot replace a guest that is loaded. */
 static bool line_take(void *user, const struct ini_line *line, char error[ERROR_MAX])
 {
 	bool behavior;

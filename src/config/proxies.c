@@ -1,8 +1,8 @@
-/* proxies.c - the proxies that there are from the outset: each one's own text, over the program's, made into a spec.
+/* proxies.c - the specs of the proxies to start with, made from the options.
  *
- * --proxy and --backend make one; --add and [proxy:NAME] one each. What is said outside of their own words of
- * time-outs and limits, and of options of behaviors and protocols, is said for all of them; --behavior, --rule
- * and --protocol speak of the first, as PUT /behavior does. */
+ * --proxy and --backend define one proxy, --add and [proxy:NAME] one more each. Timeouts, limits
+ * and the options of behaviors and protocols apply to all of them, unless a proxy overrides them.
+ * --behavior, --rule and --protocol apply to the first one, as PUT /behavior does. */
 #include "config/proxies.h"
 
 #include <assert.h>
@@ -20,7 +20,7 @@
 #include "spec/registry.h"
 #include "spec/weights.h"
 
-/* ---- a spec, from words ---- */
+/* ---- a spec ---- */
 
 static int sizes_read(struct parse *r, struct spec *proxy)
 {
@@ -62,7 +62,7 @@ static bool name_good(const char *name)
 	return good;
 }
 
-/* Replaces *at by what became of it. */
+/* Replace *at by the changed spec `now`; NULL: report the error. */
 static int spec_become(struct spec **at, struct spec *now, const char *error)
 {
 	if (!now)
@@ -124,7 +124,7 @@ static int behavior_read(struct parse *r, struct spec **to)
 
 /* ---- rules ---- */
 
-/* `section`: of the file, which says whose words they are; NULL: they are a line of --rule. */
+/* `section`: the NAME of [rule:NAME], for errors; NULL: the text is a line of --rule. */
 static int rule_add(struct parse *r, struct spec **to, const char *section, const char *text)
 {
 	static const char whose[] = "rule: ";
@@ -151,7 +151,8 @@ static int file_rule_add(struct parse *r, struct spec **to, const struct file_ru
 	return code;
 }
 
-/* "cache: delay sleep=1": where a line of --rule goes on behind its proxy's name, which is left in *n. */
+/* "cache: delay sleep=1": returns where the name of a proxy begins, and its length in *n; 0:
+ * none. */
 static const char *line_named(const char *line, size_t *n)
 {
 	size_t start = strspn(line, " \t"), word = strcspn(line + start, " \t\n");
@@ -163,7 +164,8 @@ static const char *line_named(const char *line, size_t *n)
 	return line + start;
 }
 
-/* The lines of `text` that are about this proxy: those with its name in front, and, for the first, those with none. */
+/* Add the lines of `text` that begin with this proxy's name, and if `unnamed`, those without a
+ * name. */
 static int lines_add(struct parse *r, struct spec **to, const char *text, bool unnamed)
 {
 	int code = -1;
@@ -182,7 +184,7 @@ static int lines_add(struct parse *r, struct spec **to, const char *text, bool u
 	return code;
 }
 
-/* False: a failure is named that the protocol has not. */
+/* False: a behavior's option names a failure that the protocol does not have. */
 static bool failures_good(const struct parse *r, const struct spec *s, char error[ERROR_MAX])
 {
 	const char *culprit;
@@ -198,7 +200,7 @@ static bool failures_good(const struct parse *r, const struct spec *s, char erro
 
 /* ---- all of them ---- */
 
-/* `r` has the words: the program's, `all`, or the proxy's own. */
+/* `r` has the options of the proxy: its own, or `all`, the program's. */
 static int spec_read(const struct parse *all, struct parse *r, const char *name, bool first,
                      struct spec **to)
 {
@@ -225,7 +227,7 @@ static int made_add(struct settings *s, struct spec *made, int code)
 	return code;
 }
 
-/* The proxy of --proxy and --backend has its addresses from there. */
+/* `addressed`: the proxy has its addresses from --proxy and --backend. */
 static int own_read(struct parse *all, const struct proxy_config *p, bool addressed)
 {
 	struct settings *s = all->settings;
@@ -239,8 +241,8 @@ static int own_read(struct parse *all, const struct proxy_config *p, bool addres
 	overrides_begin(&own, all);
 	overrides_forget(&own, !s->n_proxies, addressed);
 	if (!name_good(p->name))
-		code = value_error(
-			"expected a name of 1 to 64 characters, none of them a blank or one of /?#%%");
+		code = value_error("expected a name of 1 to 64 characters, none of them a blank or "
+		                   "one of /?#%%");
 	else if ((code = overrides_apply(&own, p, addressed)) != -1)
 		;
 	else if (!addressed && !flag_get(&own.flags, "proxy")->level)
@@ -256,6 +258,11 @@ static int own_read(struct parse *all, const struct proxy_config *p, bool addres
 	return made_add(s, made, code);
 }
 
+static int name_taken(const char *name)
+{
+	return usage_error("argument --add: expected a name that no other has, got '%s'", name);
+}
+
 static int default_read(struct parse *r)
 {
 	const char *name = r->raw->proxy_name;
@@ -264,23 +271,22 @@ static int default_read(struct parse *r)
 	if (!name_good(name))
 		return flag_error(flag_get(&r->flags, "proxy-name"),
 		                  "1 to 64 characters, none of them a blank or one of /?#%", name);
-	for (const struct proxy_config *p = r->flags.proxies; p; p = p->next)
-		if (!strcmp(p->name, name))
-			return p->added ?
-			               usage_error(
-					       "argument --add: expected a name that no other has, got '%s'",
-					       name) :
-			               own_read(r, p, true);
+	for (const struct proxy_config *p = r->flags.proxies; p; p = p->next) {
+		if (strcmp(p->name, name))
+			continue;
+		return p->added ? name_taken(name) : own_read(r, p, true);
+	}
 	int code = spec_read(r, r, name, true, &made);
 	return made_add(r->settings, made, code);
 }
 
-/* "cache=:7379=10.0.0.2:6379,redis behavior=delay", as of the command line. */
+/* One value of --add: "cache=:7379=10.0.0.2:6379,redis behavior=delay". It is cut into pieces. */
 static int add_read(struct flags *flags, char *text)
 {
 	char error[ERROR_MAX] = "";
 	const char *at = text, *protocol;
-	char *word = word_next(&at, error), *listen = word ? strchr(word, '=') : NULL, *backend = listen ? strchr(listen + 1, '=') : NULL;
+	char *word = word_next(&at, error), *listen = word ? strchr(word, '=') : NULL;
+	char *backend = listen ? strchr(listen + 1, '=') : NULL;
 	int code = -1;
 
 	if (!backend) {
@@ -291,13 +297,14 @@ static int add_read(struct flags *flags, char *text)
 	}
 	*listen++ = *backend++ = 0;
 	char *comma = strrchr(backend, ',');
-	protocol = comma && strncmp(backend, "unix:", 5) ? comma + 1 : comma && protocol_find(comma + 1) ? comma + 1 : NULL;
+	/* The path of a unix socket may have a comma in it. */
+	bool listed = comma && (strncmp(backend, "unix:", 5) || protocol_find(comma + 1));
+	protocol = listed ? comma + 1 : NULL;
 	if (protocol)
 		*comma = 0;
 	struct proxy_config *p = flags_proxy(flags, word);
 	if (p->added)
-		code = usage_error("argument --add: expected a name that no other has, got '%s'",
-		                   word);
+		code = name_taken(word);
 	p->added = true;
 	proxy_config_set(p, flags_own(flags, "listen"), 1, listen, error);
 	proxy_config_set(p, flags_own(flags, "backend"), 1, backend, error);
@@ -310,8 +317,8 @@ static int add_read(struct flags *flags, char *text)
 			*value++ = 0;
 		struct flag *f = flags_own(flags, word);
 		if (!f || !value)
-			code = usage_error(
-				"argument --add: expected option=value of a proxy, got '%s'", word);
+			code = usage_error("argument --add: expected option=value of a proxy, got "
+			                   "'%s'", word);
 		else if (!proxy_config_set(p, f, 1, value, error))
 			code = usage_error("argument --add: %s", error);
 		free(word);
@@ -340,14 +347,13 @@ static bool named(const struct settings *s, const char *name, size_t n)
 	return false;
 }
 
-/* A rule that names a proxy which is not there would never strike. */
+/* A rule of an unknown proxy is an error, for it would never strike. */
 static int rules_check(const struct parse *r)
 {
 	for (const struct file_rule *f = r->flags.rules; f; f = f->next)
 		if (f->proxy && !named(r->settings, f->proxy, strlen(f->proxy)))
-			return value_error(
-				"[rule:%s]: proxy: expected the name of a proxy, got '%s'", f->name,
-				f->proxy);
+			return value_error("[rule:%s]: proxy: expected the name of a proxy, got "
+			                   "'%s'", f->name, f->proxy);
 	for (const char *line = r->raw->rule; line;
 	     line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
 		size_t n;
@@ -359,7 +365,7 @@ static int rules_check(const struct parse *r)
 	return -1;
 }
 
-/* What a proxy is that only says where it is, and what it speaks. */
+/* The defaults of a proxy of this protocol that the API creates. */
 static int template_read(struct parse *all, const struct vn_protocol *protocol)
 {
 	static const struct proxy_config none;
@@ -393,7 +399,7 @@ static int templates_read(struct parse *r)
 	return code;
 }
 
-/* The proxy of --proxy is there if anyone speaks of it, or there is no other. */
+/* The proxy of --proxy exists if it is configured, or if there is no other. */
 static bool default_wanted(const struct parse *r)
 {
 	return (!r->flags.proxies && !r->bare && !is_json(r->raw->config)) ||

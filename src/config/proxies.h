@@ -1,4 +1,4 @@
-/* proxies.h - the specs of the proxies to start with, from the options of the program and of each proxy. */
+/* proxies.h - the specs of the proxies to start with, made from the options. */
 #ifndef CONFIG_PROXIES_H
 #define CONFIG_PROXIES_H
 

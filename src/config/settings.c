@@ -38,7 +38,7 @@ static bool text_differs(const char *a, const char *b)
 	return strcmp(a, b) != 0;
 }
 
-/* Of what is only looked at when the program starts. */
+/* Does a setting differ that is used only at the start? */
 static bool start_differs(const struct settings *a, const struct settings *b)
 {
 	return a->threads != b->threads || a->bufsize != b->bufsize ||
@@ -55,8 +55,8 @@ void settings_renew(struct settings *s, struct settings *next)
 	struct settings was = *s;
 
 	if (start_differs(s, next))
-		log_warning(
-			"threads, buffers and where the API and statsd are change with the next start, not before");
+		log_warning("threads, buffers and where the API and statsd are change with the "
+		            "next start, not before");
 	s->n_proxies = next->n_proxies;
 	s->proxies = next->proxies;
 	s->n_templates = next->n_templates;

@@ -17,7 +17,7 @@ struct settings {
 		bool enabled; char *host; int64_t port; char *prefix; double sample_rate;
 	} statsd;
 	const char *dialect;            /* of API paths without a prefix; NULL: Vaurien's */
-	bool lenient;                   /* a proxy that cannot listen is logged, and does not end the start */
+	bool lenient;                   /* a proxy that cannot listen is only logged at start */
 	char *log_output;               /* "-": standard error. The level is log_threshold */
 	char *events;                   /* file of event lines; "-": standard output; "": none */
 	uint64_t seed;                  /* given, or drawn from the system */
@@ -42,7 +42,8 @@ void settings_renew(struct settings *, struct settings *next);
 /* Defaults of a new proxy of this protocol (NULL: tcp); borrowed. */
 struct spec *settings_template(const struct settings *, const struct vn_protocol *);
 
-/* Add a proxy; takes the reference over. -1: added. 1: its name is taken, and the error is reported. */
+/* Add a proxy; takes the reference over. -1: added. 1: its name is taken, and the error is
+ * reported. */
 int settings_add(struct settings *, struct spec *);
 
 #endif

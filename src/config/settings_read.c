@@ -26,102 +26,145 @@
 #include "spec/registry.h"
 
 static const char *const levels[] = {
-	"critical", "error", "warning", "info", "debug", "CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
+	"critical", "error", "warning", "info", "debug",
+	"CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
 };
 static const char *const congestions[] = { "reno", "system", NULL };
 static const char *const formats[] = { "text", "json", NULL };
-static const char *const listings[] = { "text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL };
+static const char *const listings[] = {
+	"text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL
+};
 
-#define WORD(name_, type_, field, ...) { .name = name_, .type = type_, .offset = offsetof(struct raw_options, field), __VA_ARGS__ }
+#define OPTION(name_, type_, field, ...) \
+	{ .name = name_, .type = type_, .offset = offsetof(struct raw_options, field), __VA_ARGS__ }
 
-enum { OWN = true };                    /* a proxy may have words of its own for it */
+enum { OWN = true };                    /* a proxy may override it */
 
-static const struct row { enum flag_group group; const char *value; struct vn_opt opt; bool own; } rows[] = {
-	{ GROUP_PROXY, "HOST:PORT", WORD("proxy", VN_OPT_TEXT, proxy, .def = "localhost:8000",
+static const struct row {
+	enum flag_group group;
+	const char *value;              /* what --help calls its value */
+	struct vn_opt opt;
+	bool own;
+} rows[] = {
+	{ GROUP_PROXY, "HOST:PORT", OPTION("proxy", VN_OPT_TEXT, proxy, .def = "localhost:8000",
 		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT or unix:/PATH"), OWN },
-	{ GROUP_PROXY, "HOST:PORT", WORD("backend", VN_OPT_TEXT, backend, .def = "localhost:80",
+	{ GROUP_PROXY, "HOST:PORT", OPTION("backend", VN_OPT_TEXT, backend, .def = "localhost:80",
 		.help = "the server behind the proxy"), OWN },
-	{ GROUP_PROXY, "NAME", WORD("protocol", VN_OPT_TEXT, protocol, .def = "tcp",
+	{ GROUP_PROXY, "NAME", OPTION("protocol", VN_OPT_TEXT, protocol, .def = "tcp",
 		.help = "what client and server speak; --list shows the protocols"), OWN },
-	{ GROUP_PROXY, "NAME", WORD("proxy_name", VN_OPT_TEXT, proxy_name, .def = "default",
+	{ GROUP_PROXY, "NAME", OPTION("proxy_name", VN_OPT_TEXT, proxy_name, .def = "default",
 		.help = "what the proxy is called in the API; the dice depend on it") },
-	{ GROUP_PROXY, "WORDS", WORD("add", VN_OPT_TEXT, add,
-		.help = "a proxy more, any number of times: NAME=LISTEN=BACKEND or NAME=LISTEN=BACKEND,PROTOCOL, and behind that its "
+	{ GROUP_PROXY, "WORDS", OPTION("add", VN_OPT_TEXT, add,
+		.help = "a proxy more, any number of times: NAME=LISTEN=BACKEND or "
+		        "NAME=LISTEN=BACKEND,PROTOCOL, and behind that its "
 		        "own behavior=..., timeout=...") },
-	{ GROUP_PROXY, NULL, WORD("enabled", VN_OPT_BOOL, enabled, .def = "true",
+	{ GROUP_PROXY, NULL, OPTION("enabled", VN_OPT_BOOL, enabled, .def = "true",
 		.help = "listen from the start; with =no it waits until the API enables it"), OWN },
-	{ GROUP_PROXY, "SECONDS", WORD("timeout", VN_OPT_TIME, timeout, .def = "30", .unit = VN_S,
-		.help = "for connecting to the backend; if given, idle connections are closed after it, too; 0: none"), OWN },
-	{ GROUP_PROXY, NULL, WORD("stay_connected", VN_OPT_BOOL, stay_connected,
+	{ GROUP_PROXY, "SECONDS", OPTION("timeout", VN_OPT_TIME, timeout, .def = "30", .unit = VN_S,
+		.help = "for connecting to the backend; if given, idle connections are closed "
+		        "after it, too; 0: none"), OWN },
+	{ GROUP_PROXY, NULL, OPTION("stay_connected", VN_OPT_BOOL, stay_connected,
 		.help = "never close idle connections, whatever --timeout says"), OWN },
-	{ GROUP_PROXY, "N", WORD("pool_max_size", VN_OPT_INT, pool_max_size, .def = "100", .max = 1000000,
-		.help = "most clients at a time; others wait in the backlog; 0 or not given: no limit"), OWN },
-	{ GROUP_PROXY, "N", WORD("backlog", VN_OPT_INT, backlog, .def = "8192", .max = INT_MAX,
+	{ GROUP_PROXY, "N", OPTION("pool_max_size", VN_OPT_INT, pool_max_size, .def = "100",
+		.max = 1000000,
+		.help = "most clients at a time; others wait in the backlog; 0 or not given: no "
+		        "limit"), OWN },
+	{ GROUP_PROXY, "N", OPTION("backlog", VN_OPT_INT, backlog, .def = "8192", .max = INT_MAX,
 		.help = "connections that may wait to be accepted"), OWN },
-	{ GROUP_PROXY, "BYTES", WORD("bufsize", VN_OPT_INT, bufsize, .def = "262144", .min = 1, .max = 67108864,
+	{ GROUP_PROXY, "BYTES", OPTION("bufsize", VN_OPT_INT, bufsize, .def = "262144", .min = 1,
+		.max = 67108864,
 		.help = "the buffer that a thread reads into") },
-	{ GROUP_PROXY, "BYTES", WORD("splice_from", VN_OPT_INT, splice_from, .def = "131072", .max = INT_MAX,
-		.help = "reads of so much are bulk, which goes by splice where no rule and no protocol needs to see it; 0: none is") },
-	{ GROUP_PROXY, "WORD", WORD("loopback_congestion", VN_OPT_CHOICE, loopback_congestion, .def = "reno", .choices = congestions,
-		.help = "for bulk to this machine itself, where the system would pace it; system: leave that") },
-	{ GROUP_PROXY, "SECONDS", WORD("linger", VN_OPT_TIME, linger, .def = "2", .unit = VN_S,
-		.help = "how long a request that is held for ever outlives its client; 0: for ever"), OWN },
-	{ GROUP_PROXY, "BYTES", WORD("hold_max", VN_OPT_TEXT, hold_max, .def = "8M",
-		.help = "held bytes per connection and direction before reading stops; K, M and G are understood"), OWN },
-	{ GROUP_PROXY, "BYTES", WORD("hold_total", VN_OPT_TEXT, hold_total, .def = "512M",
+	{ GROUP_PROXY, "BYTES", OPTION("splice_from", VN_OPT_INT, splice_from, .def = "131072",
+		.max = INT_MAX,
+		.help = "reads of so much are bulk, which goes by splice where no rule and no "
+		        "protocol needs to see it; 0: none is") },
+	{ GROUP_PROXY, "WORD", OPTION("loopback_congestion", VN_OPT_CHOICE, loopback_congestion,
+		.def = "reno",
+		.choices = congestions,
+		.help = "for bulk to this machine itself, where the system would pace it; system: "
+		        "leave that") },
+	{ GROUP_PROXY, "SECONDS", OPTION("linger", VN_OPT_TIME, linger, .def = "2", .unit = VN_S,
+		.help = "how long a request that is held for ever outlives its client; 0: for "
+		        "ever"), OWN },
+	{ GROUP_PROXY, "BYTES", OPTION("hold_max", VN_OPT_TEXT, hold_max, .def = "8M",
+		.help = "held bytes per connection and direction before reading stops; K, M and G "
+		        "are understood"), OWN },
+	{ GROUP_PROXY, "BYTES", OPTION("hold_total", VN_OPT_TEXT, hold_total, .def = "512M",
 		.help = "held bytes in all before reading stops") },
-	{ GROUP_PROXY, "N", WORD("threads", VN_OPT_INT, threads, .def = "1", .min = 1, .max = 64,
+	{ GROUP_PROXY, "N", OPTION("threads", VN_OPT_INT, threads, .def = "1", .min = 1, .max = 64,
 		.help = "threads that carry connections") },
-	{ GROUP_PROXY, "N", WORD("seed", VN_OPT_TEXT, seed,
-		.help = "what the dice are made from, 64 bits, decimal or 0x...; not given: drawn, and logged") },
+	{ GROUP_PROXY, "N", OPTION("seed", VN_OPT_TEXT, seed,
+		.help = "what the dice are made from, 64 bits, decimal or 0x...; not given: drawn, "
+		        "and logged") },
 
-	{ GROUP_BEHAVIOR, "WEIGHTS", WORD("behavior", VN_OPT_TEXT, behavior, .def = "100:dummy",
-		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what is left of 100 is dummy"), OWN },
+	{ GROUP_BEHAVIOR, "WEIGHTS", OPTION("behavior", VN_OPT_TEXT, behavior, .def = "100:dummy",
+		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what "
+		        "is left of 100 is dummy"), OWN },
 
-	{ GROUP_BEHAVIOR, "WORDS", WORD("rule", VN_OPT_TEXT, rule,
-		.help = "a rule beside that, any number of times: 'error failure=deadlock match=\"^QUERY UPDATE\" times=1', or "
-		        "'NAME: error ...' for the proxy of that name; --list shows the fields of rules"), OWN },
+	{ GROUP_BEHAVIOR, "WORDS", OPTION("rule", VN_OPT_TEXT, rule,
+		.help = "a rule beside that, any number of times: 'error failure=deadlock "
+		        "match=\"^QUERY UPDATE\" times=1', or "
+		        "'NAME: error ...' for the proxy of that name; --list shows the fields of "
+		        "rules"), OWN },
 
-	{ GROUP_HTTP, NULL, WORD("http", VN_OPT_BOOL, http, .help = "start the HTTP server by which behaviors are changed") },
-	{ GROUP_HTTP, "HOST", WORD("http_host", VN_OPT_TEXT, http_host, .def = "localhost", .help = "where it listens") },
-	{ GROUP_HTTP, "PORT", WORD("http_port", VN_OPT_INT, http_port, .def = "8080", .max = 65535, .help = "its port") },
-	{ GROUP_HTTP, "TEXT", WORD("http_token", VN_OPT_TEXT, http_token,
-		.help = "only who shows it is answered: Authorization: Bearer TEXT; in a file it may be ${VARIABLE}") },
+	{ GROUP_HTTP, NULL, OPTION("http", VN_OPT_BOOL, http,
+		.help = "start the HTTP server by which behaviors are changed") },
+	{ GROUP_HTTP, "HOST", OPTION("http_host", VN_OPT_TEXT, http_host, .def = "localhost",
+		.help = "where it listens") },
+	{ GROUP_HTTP, "PORT", OPTION("http_port", VN_OPT_INT, http_port, .def = "8080",
+		.max = 65535,
+		.help = "its port") },
+	{ GROUP_HTTP, "TEXT", OPTION("http_token", VN_OPT_TEXT, http_token,
+		.help = "only who shows it is answered: Authorization: Bearer TEXT; in a file it "
+		        "may be ${VARIABLE}") },
 
-	{ GROUP_LOGS, "LEVEL", WORD("log_level", VN_OPT_CHOICE, log_level, .def = "info", .choices = levels,
+	{ GROUP_LOGS, "LEVEL", OPTION("log_level", VN_OPT_CHOICE, log_level, .def = "info",
+		.choices = levels,
 		.help = "what is logged") },
-	{ GROUP_LOGS, "FORMAT", WORD("log_format", VN_OPT_CHOICE, log_format, .def = "text", .choices = formats,
+	{ GROUP_LOGS, "FORMAT", OPTION("log_format", VN_OPT_CHOICE, log_format, .def = "text",
+		.choices = formats,
 		.help = "lines for people, or objects in JSON") },
-	{ GROUP_LOGS, "FILE", WORD("log_output", VN_OPT_TEXT, log_output, .def = "-",
+	{ GROUP_LOGS, "FILE", OPTION("log_output", VN_OPT_TEXT, log_output, .def = "-",
 		.help = "a file to append to; - is the standard error") },
 
-	{ GROUP_LOGS, "FILE", WORD("events", VN_OPT_TEXT, events,
-		.help = "a file to append events to, a connection, a fault or a change as a line of JSON; - is the standard output") },
+	{ GROUP_LOGS, "FILE", OPTION("events", VN_OPT_TEXT, events,
+		.help = "a file to append events to, a connection, a fault or a change as a line "
+		        "of JSON; - is the standard output") },
 
-	{ GROUP_STATSD, NULL, WORD("statsd.enabled", VN_OPT_BOOL, statsd_enabled, .help = "send counters to a statsd server") },
-	{ GROUP_STATSD, "HOST", WORD("statsd.host", VN_OPT_TEXT, statsd_host, .def = "localhost", .help = "its host") },
-	{ GROUP_STATSD, "PORT", WORD("statsd.port", VN_OPT_INT, statsd_port, .def = "8125", .min = 1, .max = 65535,
+	{ GROUP_STATSD, NULL, OPTION("statsd.enabled", VN_OPT_BOOL, statsd_enabled,
+		.help = "send counters to a statsd server") },
+	{ GROUP_STATSD, "HOST", OPTION("statsd.host", VN_OPT_TEXT, statsd_host, .def = "localhost",
+		.help = "its host") },
+	{ GROUP_STATSD, "PORT", OPTION("statsd.port", VN_OPT_INT, statsd_port, .def = "8125",
+		.min = 1,
+		.max = 65535,
 		.help = "its UDP port") },
-	{ GROUP_STATSD, "TEXT", WORD("statsd.prefix", VN_OPT_TEXT, statsd_prefix, .def = "vaurien",
+	{ GROUP_STATSD, "TEXT", OPTION("statsd.prefix", VN_OPT_TEXT, statsd_prefix,
+		.def = "vaurien",
 		.help = "what counters' names begin with") },
-	{ GROUP_STATSD, "RATE", WORD("statsd.sample_rate", VN_OPT_REAL, statsd_rate, .def = "1.0", .max = 1,
+	{ GROUP_STATSD, "RATE", OPTION("statsd.sample_rate", VN_OPT_REAL, statsd_rate, .def = "1.0",
+		.max = 1,
 		.help = "the share of the counts that is sent") },
 
-	{ GROUP_GENERAL, "FILE", WORD("config", VN_OPT_TEXT, config, .help = "an INI file with these options; the command line wins") },
-	{ GROUP_GENERAL, "FILE", WORD("plugin", VN_OPT_TEXT, plugin,
-		.help = "a behavior or a protocol of your own, any number of times: FILE.so or FILE.lua") },
-	{ GROUP_GENERAL, "WHAT", WORD("list", VN_OPT_CHOICE, list, .choices = listings,
+	{ GROUP_GENERAL, "FILE", OPTION("config", VN_OPT_TEXT, config,
+		.help = "an INI file with these options; the command line wins") },
+	{ GROUP_GENERAL, "FILE", OPTION("plugin", VN_OPT_TEXT, plugin,
+		.help = "a behavior or a protocol of your own, any number of times: FILE.so or "
+		        "FILE.lua") },
+	{ GROUP_GENERAL, "WHAT", OPTION("list", VN_OPT_CHOICE, list, .choices = listings,
 		.help = "show behaviors, protocols and failures with their options") },
-	{ GROUP_GENERAL, NULL, WORD("version", VN_OPT_BOOL, version, .help = "show the version") },
-	{ GROUP_GENERAL, NULL, WORD("help", VN_OPT_BOOL, help, .help = "show this help") },
+	{ GROUP_GENERAL, NULL, OPTION("version", VN_OPT_BOOL, version,
+		.help = "show the version") },
+	{ GROUP_GENERAL, NULL, OPTION("help", VN_OPT_BOOL, help, .help = "show this help") },
 
-	{ GROUP_OLDER, "SECONDS", WORD("pool_timeout", VN_OPT_INT, pool_timeout, .def = "30", .help = "changes nothing") },
-	{ GROUP_OLDER, NULL, WORD("sync", VN_OPT_BOOL, sync, .help = "changes nothing") },
+	{ GROUP_OLDER, "SECONDS", OPTION("pool_timeout", VN_OPT_INT, pool_timeout, .def = "30",
+		.help = "changes nothing") },
+	{ GROUP_OLDER, NULL, OPTION("sync", VN_OPT_BOOL, sync, .help = "changes nothing") },
 };
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-/* The program's own flags: they say which guests there are besides those built in. */
+/* The program's own flags. They name the plugins, whose flags parse_guests() adds. */
 static void parse_begin(struct parse *r, struct settings *settings)
 {
 	r->settings = settings;
@@ -136,7 +179,8 @@ static void parse_begin(struct parse *r, struct settings *settings)
 		f->own = rows[i].own;
 		if (!strcmp(f->name, "list"))
 			f->alone = listings[0];
-		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin") || !strcmp(f->name, "add");
+		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin") ||
+		          !strcmp(f->name, "add");
 	}
 }
 
@@ -147,13 +191,15 @@ static void parse_guests(struct parse *r)
 	r->protocols = xcalloc(n + 1, sizeof *r->protocols);
 	for (size_t i = 0; i < n; i++) {
 		opt_values_init(&r->protocols[i], p[i]->options, p[i]->opts_size);
-		flags_add_guest(&r->flags, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help, p[i]->options, &r->protocols[i]);
+		flags_add_guest(&r->flags, GROUP_PROTOCOLS, "protocol", p[i]->name, p[i]->help,
+		                p[i]->options, &r->protocols[i]);
 	}
 
 	struct defaults *d = r->defaults = defaults_make();
 	for (size_t i = 0; i < d->n; i++) {
 		const struct vn_behavior *b = d->of[i].behavior;
-		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help, b->options, &d->of[i].values);
+		flags_add_guest(&r->flags, GROUP_BEHAVIORS, "behavior", b->name, b->help,
+		                b->options, &d->of[i].values);
 	}
 }
 
@@ -183,7 +229,7 @@ static void list_show(const char *name)
 			all[i].show(stdout);
 }
 
-/* -1: nothing to show. */
+/* Write what --help, --version or --list ask for. -1: none of them was given. */
 static int show(const struct parse *r)
 {
 	const char *list = r->raw->list;
@@ -205,7 +251,8 @@ static int hold_read(struct parse *r)
 {
 	if (size_read(r->raw->hold_total, &r->settings->hold_total))
 		return -1;
-	return flag_error(flag_get(&r->flags, "hold-total"), "a number of bytes, such as 65536, 64K, 8M or 1G", r->raw->hold_total);
+	return flag_error(flag_get(&r->flags, "hold-total"),
+	                  "a number of bytes, such as 65536, 64K, 8M or 1G", r->raw->hold_total);
 }
 
 static int seed_read(struct parse *r)
@@ -214,7 +261,8 @@ static int seed_read(struct parse *r)
 	char *end;
 
 	if (!text || !*text) {
-		if (getrandom(&r->settings->seed, sizeof r->settings->seed, 0) != sizeof r->settings->seed)
+		uint64_t *seed = &r->settings->seed;
+		if (getrandom(seed, sizeof *seed, 0) != sizeof *seed)
 			return value_error("--seed: the system has no random numbers, give one");
 		return -1;
 	}
@@ -222,11 +270,13 @@ static int seed_read(struct parse *r)
 	errno = 0;
 	r->settings->seed = strtoull(text, &end, hex ? 16 : 10);
 	if (!isxdigit((unsigned char)text[hex ? 2 : 0]) || *end || errno)
-		return flag_error(flag_get(&r->flags, "seed"), "a number of 64 bits, decimal or 0x...", text);
+		return flag_error(flag_get(&r->flags, "seed"),
+		                  "a number of 64 bits, decimal or 0x...", text);
 	return -1;
 }
 
-static char *text_of(const char *text)         /* NULL is empty */
+/* A copy; of NULL "". */
+static char *text_of(const char *text)
 {
 	return xstrdup(text ? text : "");
 }
@@ -266,16 +316,19 @@ static bool protocol_spoken(const struct settings *s, const char *protocol)
 	return false;
 }
 
-/* From here on what is to be said goes to the log. */
+/* Open the log, and write the warnings that were kept. */
 static int log_begin(struct parse *r)
 {
-	static const enum log_level order[] = { LOG_CRITICAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
+	static const enum log_level order[] = {
+		LOG_CRITICAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG
+	};
 	for (size_t i = 0; levels[i]; i++)
 		if (!strcmp(levels[i], r->raw->log_level))
 			log_threshold = order[i % 5];
 	log_json = !strcmp(r->raw->log_format, "json");
 	if (!log_open(r->raw->log_output))
-		return value_error("log_output: cannot write to '%s': %s", r->raw->log_output, strerror(errno));
+		return value_error("log_output: cannot write to '%s': %s", r->raw->log_output,
+		                   strerror(errno));
 
 	flags_warn(&r->flags);
 	for (size_t i = 0; i < r->flags.n; i++) {
@@ -286,15 +339,23 @@ static int log_begin(struct parse *r)
 	return -1;
 }
 
+static int config_read(struct parse *r)
+{
+	const char *file = r->raw->config;
+
+	return file && !is_json(file) ? flags_read_file(&r->flags, file) : -1;
+}
+
 static int parse_run(struct parse *r, int argc, char **argv)
 {
 	int code = plugins_read(&r->flags, argc, argv);
+
 	if (code != -1)
 		return code;
 	parse_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
-	    (r->raw->config && !is_json(r->raw->config) && (code = flags_read_file(&r->flags, r->raw->config)) != -1) ||
-	    (code = seed_read(r)) != -1 || (code = hold_read(r)) != -1 || (code = proxies_build(r)) != -1)
+	    (code = config_read(r)) != -1 || (code = seed_read(r)) != -1 ||
+	    (code = hold_read(r)) != -1 || (code = proxies_build(r)) != -1)
 		return code;
 	rest_read(r);
 	return log_begin(r);

@@ -4,8 +4,9 @@
 
 #include "config/settings.h"
 
-/* Read `argc`, `argv` and the file that they name. -1: go on; the settings are to be freed. Else exit
- * with that code: help, version, a list or an error was written, and nothing is to be freed. */
+/* Read `argc`, `argv` and the file that they name. -1: go on; the settings are to be freed. Else
+ * exit with that code: help, version, a list or an error was written, and nothing is to be
+ * freed. */
 int settings_read(struct settings *, int argc, char **argv);
 int settings_read_bare(struct settings *, int argc, char **argv);       /* no proxy by default */
 

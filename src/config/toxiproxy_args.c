@@ -1,5 +1,7 @@
-/* toxiproxy_args.c - the command line of toxiproxy-server, put into Vaurien's words: its flags are Go's, its defaults its own,
- * its log is JSON on the standard output, and no proxy is there but those of its file. */
+/* toxiproxy_args.c - the command line of toxiproxy-server, for a program started by that name.
+ *
+ * It is translated to a command line of Vaurien: flags in Go's style, Toxiproxy's defaults, a JSON
+ * log on the standard output, and no proxies but those of the file. */
 #include "config/toxiproxy_args.h"
 
 #include <ctype.h>
@@ -15,17 +17,25 @@
 
 static const char program[] = "toxiproxy-server";
 
-static struct values { const char *host, *port, *config, *seed; bool proxy_metrics, runtime_metrics, version; } values;
+static struct values {
+	const char *host, *port, *config, *seed;
+	bool proxy_metrics, runtime_metrics, version;
+} values;
 
 enum kind { TEXT, NUMBER, BOOLEAN, PORT };
 
-/* In the order of their usage. */
+/* In the order of the usage text. */
 static const struct row { const char *name; enum kind kind; void *to; const char *help; } rows[] = {
-	{ "config",          TEXT,    &values.config,          "JSON file containing proxies to create on startup" },
-	{ "host",            TEXT,    &values.host,            "Host for toxiproxy's API to listen on (default \"localhost\")" },
-	{ "port",            PORT,    &values.port,            "Port for toxiproxy's API to listen on (default \"8474\")" },
-	{ "proxy-metrics",   BOOLEAN, &values.proxy_metrics,   "accepted: /metrics is there without it" },
-	{ "runtime-metrics", BOOLEAN, &values.runtime_metrics, "accepted: /metrics is there without it" },
+	{ "config",          TEXT,    &values.config,
+		"JSON file containing proxies to create on startup" },
+	{ "host",            TEXT,    &values.host,
+		"Host for toxiproxy's API to listen on (default \"localhost\")" },
+	{ "port",            PORT,    &values.port,
+		"Port for toxiproxy's API to listen on (default \"8474\")" },
+	{ "proxy-metrics",   BOOLEAN, &values.proxy_metrics,
+		"accepted: /metrics is there without it" },
+	{ "runtime-metrics", BOOLEAN, &values.runtime_metrics,
+		"accepted: /metrics is there without it" },
 	{ "seed",            NUMBER,  &values.seed,            "Seed for randomizing toxics with" },
 	{ "version",         BOOLEAN, &values.version,         "print the version" },
 };
@@ -39,7 +49,7 @@ bool toxiproxy_args_wanted(const char *path)
 	return !strcmp(slash ? slash + 1 : path, program);
 }
 
-/* ---- flags, as Go has them: -x VALUE, -x=VALUE, --x; what is no flag ends them ---- */
+/* ---- flags, as Go has them: -x VALUE, -x=VALUE, --x; another word ends them ---- */
 
 static int usage(int code)
 {
@@ -62,7 +72,8 @@ static const struct row *row_find(const char *name, size_t n)
 
 static bool boolean_read(bool *to, const char *text)
 {
-	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True", NULL }, *const no[] = { "0", "f", "F", "false", "FALSE", "False", NULL };
+	static const char *const yes[] = { "1", "t", "T", "true", "TRUE", "True", NULL };
+	static const char *const no[] = { "0", "f", "F", "false", "FALSE", "False", NULL };
 
 	for (size_t i = 0; yes[i]; i++)
 		if (!strcmp(text, yes[i]) || !strcmp(text, no[i])) {
@@ -130,7 +141,8 @@ static int flags_take(int argc, char **argv)
 			fprintf(stderr, "flag needs an argument: -%s\n", name);
 			return usage(2);
 		}
-		code = flag_take(row, equals ? equals + 1 : row->kind == BOOLEAN ? "true" : argv[++i]);
+		code = flag_take(row, equals ? equals + 1 :
+		                      row->kind == BOOLEAN ? "true" : argv[++i]);
 	}
 	return code;
 }
@@ -140,7 +152,9 @@ static int flags_take(int argc, char **argv)
 static const char *level(bool *known)
 {
 	static const struct { const char *theirs, *ours; } all[] = {
-		{ "panic", "critical" }, { "fatal", "critical" }, { "error", "error" }, { "warn", "warning" }, { "info", "info" }, { "debug", "debug" }, { "trace", "debug" },
+		{ "panic", "critical" }, { "fatal", "critical" }, { "error", "error" },
+		{ "warn", "warning" }, { "info", "info" }, { "debug", "debug" },
+		{ "trace", "debug" },
 	};
 	const char *text = getenv("LOG_LEVEL");
 
@@ -152,9 +166,9 @@ static const char *level(bool *known)
 	return "debug";
 }
 
-/* ---- the whole ---- */
+/* ---- all of it ---- */
 
-/* What is wrong with the file is told, and ends nothing: when the program starts. */
+/* At the start an error in the file is logged, and the program goes on, as Toxiproxy does. */
 static int file_take(struct settings *s, const char *file)
 {
 	char sentence[1024] = "";
@@ -182,9 +196,12 @@ int toxiproxy_args_read(struct settings *s, int argc, char **argv)
 		puts("toxiproxy-server version 2.12.0");
 		return 0;
 	}
-	const char *ours[] = { argv[0], "--http", "--http-host", values.host, "--http-port", values.port,
-	                       "--log-format", "json", "--log-output", "/dev/stdout",
-	                       "--log-level", log_level, "--seed", seed, NULL };
+	const char *ours[] = {
+		argv[0], "--http", "--http-host", values.host,
+		"--http-port", values.port, "--log-format", "json",
+		"--log-output", "/dev/stdout", "--log-level", log_level,
+		"--seed", seed, NULL
+	};
 	int n = sizeof ours / sizeof ours[0] - 1;
 	if (values.seed)
 		snprintf(seed, sizeof seed, "%llu",
@@ -195,9 +212,8 @@ int toxiproxy_args_read(struct settings *s, int argc, char **argv)
 	s->dialect = "toxiproxy";
 	s->lenient = true;
 	if (!known)
-		log_warning(
-			"LOG_LEVEL: expected panic, fatal, error, warn, info, debug or trace, got '%.64s'",
-			getenv("LOG_LEVEL"));
+		log_warning("LOG_LEVEL: expected panic, fatal, error, warn, info, debug or trace, "
+		            "got '%.64s'", getenv("LOG_LEVEL"));
 	code = values.config ? file_take(s, values.config) : -1;
 	if (code != -1)
 		settings_free(s);

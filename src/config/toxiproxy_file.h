@@ -4,7 +4,8 @@
 
 #include "config/settings.h"
 
-/* Add the file's proxies to the settings. -1: done. Else the exit code, and the error is reported. */
+/* Add the file's proxies to the settings. -1: done. Else the exit code, and the error is
+ * reported. */
 int toxiproxy_file_read(struct settings *, const char *file);
 
 #endif
