@@ -161,7 +161,7 @@ const struct flag *flag_get(const struct flags *flags, const char *name)
 /* Add a line. The values of all levels count. */
 static bool flag_append(struct flag *f, const char *text, int level, char error[ERROR_MAX])
 {
-	const char *before = *(char **)((char *)f->values->opts + f->opt->offset);
+	const char *before = *(char **)opt_at(f->values, f->opt);
 	char *lines;
 	int n = asprintf(&lines, "%s%s%s", before ? before : "", before ? "\n" : "", text);
 

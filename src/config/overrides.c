@@ -1,5 +1,4 @@
-/* overrides.c - the options of one proxy: a copy of the program's, with what the proxy
- * overrides. */
+/* overrides.c - the program's options, with what one proxy overrides. */
 #include "config/overrides.h"
 
 #include <stdlib.h>

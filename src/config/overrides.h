@@ -1,5 +1,4 @@
-/* overrides.h - the options of one proxy: a copy of the program's, with what the proxy
- * overrides. */
+/* overrides.h - the program's options, with what one proxy overrides. */
 #ifndef CONFIG_OVERRIDES_H
 #define CONFIG_OVERRIDES_H
 

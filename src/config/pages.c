@@ -78,13 +78,16 @@ static void page_head(FILE *f, const char *name, const char *help)
 /* The protocols that have this failure. */
 static void page_needs(FILE *f, const char *failure)
 {
-	size_t n, said = 0;
+	const char *gap = "";
+	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 
 	fprintf(f, "It needs a protocol with the failure `%s`: ", failure);
 	for (size_t i = 0; i < n; i++)
-		if (failure_find(all[i], failure))
-			fprintf(f, "%s`%s`", said++ ? ", " : "", all[i]->name);
+		if (failure_find(all[i], failure)) {
+			fprintf(f, "%s`%s`", gap, all[i]->name);
+			gap = ", ";
+		}
 	fputs(".\n\n", f);
 }
 

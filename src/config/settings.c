@@ -1,4 +1,4 @@
-/* settings.c - what the process was asked to be: looked up, added to, replaced on reload, freed. */
+/* settings.c - the settings of the process: looked up, added to, replaced on reload, freed. */
 #include "config/settings.h"
 
 #include <assert.h>

@@ -1,4 +1,4 @@
-/* settings.h - what the process was asked to be: proxies, API, statsd, log, limits.
+/* settings.h - the settings of the process: proxies, API, statsd, log, limits.
  *
  * Owned by the control thread; workers read the numbers once, when they start. */
 #ifndef CONFIG_SETTINGS_H

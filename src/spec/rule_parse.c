@@ -9,7 +9,7 @@
 #include "spec/registry.h"
 #include "spec/rule_check.h"
 
-static char *rule_word(const char **at, char error[ERROR_MAX])
+static char *text_word(const char **at, char error[ERROR_MAX])
 {
 	char why[ERROR_MAX] = "", *word = word_next(at, why);
 
@@ -40,7 +40,7 @@ static bool name_set(struct rule_spec *r, const char *name, char error[ERROR_MAX
 	return true;
 }
 
-static bool word_take(struct rule_spec *r, char *word, char error[ERROR_MAX])
+static bool option_set(struct rule_spec *r, char *word, char error[ERROR_MAX])
 {
 	char *equals = strchr(word, '=');
 
@@ -55,7 +55,7 @@ static bool word_take(struct rule_spec *r, char *word, char error[ERROR_MAX])
 	                              name_set(r, equals + 1, error);
 }
 
-bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol *p,
+bool rule_read(struct rule_spec *r, const char *text, const struct vn_protocol *p,
                const struct defaults *all, char error[ERROR_MAX])
 {
 	const char *culprit;
@@ -63,7 +63,7 @@ bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol 
 	bool good = true;
 
 	*error = 0;
-	word = rule_word(&words, error);
+	word = text_word(&text, error);
 	const struct vn_behavior *b = word ? behavior_find(word) : NULL;
 	if (!b) {
 		char shown[48];
@@ -75,8 +75,8 @@ bool rule_read(struct rule_spec *r, const char *words, const struct vn_protocol 
 	}
 	free(word);
 	rule_init(r, b->name, b, all);
-	while (good && (word = rule_word(&words, error))) {
-		good = word_take(r, word, error);
+	while (good && (word = text_word(&text, error))) {
+		good = option_set(r, word, error);
 		free(word);
 	}
 	if (good && !*error && rule_finish(r, p, &culprit, error))

@@ -135,11 +135,11 @@ char *spec_free_rule_name(const struct spec *s, const struct vn_behavior *b)
 }
 
 struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *from,
-                            const char *words, char error[ERROR_MAX])
+                            const char *text, char error[ERROR_MAX])
 {
 	struct rule_spec r;
 
-	if (!rule_read(&r, words, from->protocol, defaults, error))
+	if (!rule_read(&r, text, from->protocol, defaults, error))
 		return NULL;
 	if (!strcmp(r.name, r.behavior->name)) {
 		free(r.name);

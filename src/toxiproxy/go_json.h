@@ -1,5 +1,6 @@
-/* go_json.h - JSON as Go's encoding/json reads and writes it, with its error texts, which clients
- * know. */
+/* go_json.h - JSON as Go's encoding/json reads and writes it.
+ *
+ * Errors have Go's texts, for clients compare them. */
 #ifndef TOXIPROXY_GO_JSON_H
 #define TOXIPROXY_GO_JSON_H
 
