@@ -70,7 +70,7 @@ struct spec *spec_with_rule(const struct defaults *, const struct spec *, const 
 struct spec *spec_add_rule(const struct spec *, struct rule_spec *, char error[ERROR_MAX]);
 
 /* The name of a new rule that was given none: its behavior's, "-2", "-3" ... added. To be freed. */
-char *spec_free_rule_name(const struct spec *, const struct vn_behavior *);
+char *spec_unused_rule_name(const struct spec *, const struct vn_behavior *);
 
 /* The rule of this name with these options changed. It has a new id, so what it delays is let go;
  * origin and counters stay. NULL: there is no such rule, or it is in the group (*culprit is

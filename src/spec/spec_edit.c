@@ -124,7 +124,7 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 	return NULL;
 }
 
-char *spec_free_rule_name(const struct spec *s, const struct vn_behavior *b)
+char *spec_unused_rule_name(const struct spec *s, const struct vn_behavior *b)
 {
 	char name[80];
 
@@ -143,7 +143,7 @@ struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *
 		return NULL;
 	if (!strcmp(r.name, r.behavior->name)) {
 		free(r.name);
-		r.name = spec_free_rule_name(from, r.behavior);
+		r.name = spec_unused_rule_name(from, r.behavior);
 	}
 	struct spec *s = spec_add_rule(from, &r, error);
 	if (!s)
