@@ -85,7 +85,8 @@ static uint64_t bulk_step(struct caller *c, bool up, unsigned events)
 		arrived = up ? (uint64_t)n * MEAL : (uint64_t)n;
 	else if (events & EPOLLIN && (n == 0 || errno != EAGAIN))
 		give_up("the stream has ended");
-	if (up && events & EPOLLOUT && send(c->fd, buffer, sizeof buffer, MSG_NOSIGNAL) < 0 && errno != EAGAIN)
+	if (up && events & EPOLLOUT && send(c->fd, buffer, sizeof buffer, MSG_NOSIGNAL) < 0 &&
+	    errno != EAGAIN)
 		give_up("send");
 	return arrived;
 }
@@ -111,7 +112,8 @@ int bulk_run(int argc, char **argv)
 			bytes += bulk_step(events[i].data.ptr, up, events[i].events);
 		last = now();
 	}
-	printf("ops=%llu rate=%.1f ", (unsigned long long)bytes, (double)bytes * NSEC_S / (double)(last - start));
+	printf("ops=%llu rate=%.1f ", (unsigned long long)bytes,
+	       (double)bytes * NSEC_S / (double)(last - start));
 	say_times();
 	return 0;
 }
@@ -139,7 +141,8 @@ int pingpong_run(int argc, char **argv)
 	uint64_t pongs = 0;
 
 	for (int i = 0; i < n; i++)
-		c[i].got = PING - 1;    /* the wish comes back as well: with it the first ping goes */
+		/* the wish comes back as well: with it the first ping goes */
+		c[i].got = PING - 1;
 	nsec start = now(), end = start + (nsec)(atof(argv[3]) * NSEC_S), t = start;
 	while (t < end) {
 		int k = epoll_wait(epoll, events, 256, 5000);
@@ -161,7 +164,8 @@ int pingpong_run(int argc, char **argv)
 			ping(one);
 		}
 	}
-	printf("ops=%llu rate=%.1f ", (unsigned long long)pongs, (double)pongs * NSEC_S / (double)(t - start));
+	printf("ops=%llu rate=%.1f ", (unsigned long long)pongs,
+	       (double)pongs * NSEC_S / (double)(t - start));
 	say_times();
 	return 0;
 }
@@ -175,7 +179,8 @@ static void churn_begin(struct caller *c, const struct place *to, int epoll, uns
 
 	c->asked = now();
 	c->got = 0;
-	c->fd = place_dial(to, turn % 8);       /* several addresses: closed ones keep their port for a while */
+	/* several addresses: closed ones keep their port for a while */
+	c->fd = place_dial(to, turn % 8);
 	put(c->fd, request, sizeof request);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
 }
@@ -211,14 +216,16 @@ int churn_run(int argc, char **argv)
 			churn_begin(one, &to, epoll, (unsigned)++done);
 		}
 	}
-	printf("ops=%llu rate=%.1f ", (unsigned long long)done, (double)done * NSEC_S / (double)(t - start));
+	printf("ops=%llu rate=%.1f ", (unsigned long long)done,
+	       (double)done * NSEC_S / (double)(t - start));
 	say_times();
 	return 0;
 }
 
 /* ---- idleness ---- */
 
-/* Some bytes came. An answer that is cut in two is no matter here: what answers sends it in one piece. */
+/* Some bytes came. An answer that is cut in two is no matter here: what answers sends it in one
+ * piece. */
 static void await(int fd)
 {
 	struct pollfd p = { fd, POLLIN };
@@ -253,9 +260,10 @@ int idle_run(int argc, char **argv)
 
 /* ---- delay ---- */
 
-/* One message at a time, there and back through a proxy that holds it so long: how much longer it takes. HELD other
- * messages wait beside it, on as many connections from another address, until this ends. PAUSE before each: a machine
- * that has slept takes its time to wake up, whoever wakes it. */
+/* One message at a time, there and back through a proxy that holds it so long: how much longer it
+ * takes. HELD other messages wait beside it, on as many connections from another address, until
+ * this ends. PAUSE before each: a machine that has slept takes its time to wake up, whoever wakes
+ * it. */
 int delay_run(int argc, char **argv)
 {
 	if (argc < 4)

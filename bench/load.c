@@ -1,10 +1,9 @@
 /* load.c - the benchmark's load generator: what the roles share, and which there are.
  *
  *   load backend                              prints its port; echo, sink and source
- *   load answer GREETING ANSWER...            prints its port; says these, the last one again and again
- *   load up|down PLACE CONNECTIONS SECONDS    bulk
- *   load pingpong PLACE CONNECTIONS SECONDS   64 bytes there and back
- *   load churn PLACE CLIENTS SECONDS          connect, ask, be answered, close
+ *   load answer GREETING ANSWER...            prints its port; says these, the last one again and
+ * again load up|down PLACE CONNECTIONS SECONDS    bulk load pingpong PLACE CONNECTIONS SECONDS   64
+ * bytes there and back load churn PLACE CLIENTS SECONDS          connect, ask, be answered, close
  *   load idle PLACE CONNECTIONS WORD...       after these words on each, until stdin ends
  *   load delay PLACE HOLD_MS MESSAGES [HELD [PAUSE_MS]]       how late each is
  *
@@ -54,7 +53,8 @@ struct place place_read(const char *text)
 
 int place_dial(const struct place *p, unsigned from)
 {
-	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + from) };
+	struct sockaddr_in own = { .sin_family = AF_INET,
+		                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK + from) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
 
 	if (fd < 0)
@@ -109,14 +109,17 @@ void say_lateness(const char *name, nsec *times, size_t n)
 {
 	qsort(times, n, sizeof *times, later);
 	if (n)
-		printf("%s_p50=%lld %s_p99=%lld ", name, (long long)times[n / 2], name, (long long)times[n - 1 - n / 100]);
+		printf("%s_p50=%lld %s_p99=%lld ", name, (long long)times[n / 2], name,
+		       (long long)times[n - 1 - n / 100]);
 }
 
 int main(int argc, char **argv)
 {
-	static const struct { const char *name; int (*run)(int, char **); } roles[] = {
-		{ "backend", backend_run }, { "answer", answer_run }, { "up", bulk_run }, { "down", bulk_run },
-		{ "pingpong", pingpong_run }, { "churn", churn_run }, { "idle", idle_run }, { "delay", delay_run },
+	static const struct { const char *name; int (*run)(int, char **);
+	} roles[] = {
+		{ "backend", backend_run }, { "answer", answer_run },     { "up", bulk_run },
+		{ "down", bulk_run },       { "pingpong", pingpong_run }, { "churn", churn_run },
+		{ "idle", idle_run },       { "delay", delay_run },
 	};
 	struct rlimit most;
 
@@ -127,6 +130,7 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 1 && i < sizeof roles / sizeof *roles; i++)
 		if (!strcmp(argv[1], roles[i].name))
 			return roles[i].run(argc - 1, argv + 1);
-	fprintf(stderr, "load: expected a role: backend answer up down pingpong churn idle delay\n");
+	fprintf(stderr,
+	        "load: expected a role: backend answer up down pingpong churn idle delay\n");
 	return 2;
 }

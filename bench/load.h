@@ -1,9 +1,11 @@
-/* load.h - the benchmark's two ends: a backend that does as the first byte of a connection says, and clients.
+/* load.h - the benchmark's two ends: a backend that does as the first byte of a connection says,
+ * and clients.
  *
  *   e...     echo: all comes back            u...     sink: one byte comes back for each MEAL read
  *   d...     source: bytes without end
  *
- * Both are one thread and level-triggered epoll: simple, and the same cost in front of every proxy. */
+ * Both are one thread and level-triggered epoll: simple, and the same cost in front of every
+ * proxy. */
 #ifndef LOAD_H
 #define LOAD_H
 
@@ -26,9 +28,12 @@ struct place { struct sockaddr_in at; };
 noreturn void give_up(const char *what);
 nsec now(void);
 struct place place_read(const char *host_port);         /* 127.0.0.1:1234, or a port of loopback */
-int  place_dial(const struct place *, unsigned from);   /* blocking; `from` picks one of several loopback addresses */
-struct bytes hex_read(const char *);                    /* "48656c6c6f", or text behind "=" with \r and \n */
-void say_lateness(const char *name, nsec *times, size_t n);     /* "name_p50=... name_p99=..." in ns */
+/* blocking; `from` picks one of several loopback addresses */
+int  place_dial(const struct place *, unsigned from);
+/* "48656c6c6f", or text behind "=" with \r and \n */
+struct bytes hex_read(const char *);
+/* "name_p50=... name_p99=..." in ns */
+void say_lateness(const char *name, nsec *times, size_t n);
 
 int backend_run(int argc, char **argv);
 int answer_run(int argc, char **argv);

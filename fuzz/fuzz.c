@@ -1,12 +1,14 @@
-/* fuzz.c - every protocol, and the API's JSON, against bytes that mean them ill. With -DREPLAY a program that runs the files it is given.
+/* fuzz.c - every protocol, and the API's JSON, against bytes that mean them ill. With -DREPLAY a
+ * program that runs the files it is given.
  *
- *   input:  NAME \n  how large pieces are  records...       (without a known name its first byte picks one)
- *   record: 0 n:2 BYTES  the client says | 1 n:2 BYTES  the server says | 2 F  failure F refuses the latest
- *           request | 3 F  ... is worded on an idle connection
+ *   input:  NAME \n  how large pieces are  records...       (without a known name its first byte
+ * picks one) record: 0 n:2 BYTES  the client says | 1 n:2 BYTES  the server says | 2 F  failure F
+ * refuses the latest request | 3 F  ... is worded on an idle connection
  *
  *   input:  json \n  a body for /populate or a toxic
  *
- * It holds when nothing crashes, no byte beyond those given is read, and every cut has bytes that it may have. */
+ * It holds when nothing crashes, no byte beyond those given is read, and every cut has bytes that
+ * it may have. */
 #include "../tests/protocols/feed.h"
 #include "toxiproxy/proxy_json.h"
 #include "spec/registry.h"
@@ -38,7 +40,8 @@ static const struct vn_protocol *protocol_pick(struct input *in)
 
 	for (size_t i = 0; i < n; i++) {
 		size_t length = strlen(all[i]->name);
-		if (in->n > length && !memcmp(in->p, all[i]->name, length) && in->p[length] == '\n') {
+		if (in->n > length && !memcmp(in->p, all[i]->name, length) &&
+		    in->p[length] == '\n') {
 			input_take(in, length + 1);
 			return all[i];
 		}
@@ -107,7 +110,8 @@ static void toxic_say(const json_t *value)
 
 static void body_say(struct input in)
 {
-	char error[GO_ERROR], *text = malloc(in.n + !in.n);     /* just so many: what is read beyond is found out */
+	/* just so many: what is read beyond is found out */
+	char error[GO_ERROR], *text = malloc(in.n + !in.n);
 	struct http_error f;
 	size_t n;
 
@@ -152,7 +156,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (kind >= 2) {
 			refuse(&f, kind == 3, low);
 		} else {
-			say(&f, kind ? VN_RESPONSE : VN_REQUEST, input_take(&in, low | (size_t)input_byte(&in) << 8), piece);
+			say(&f, kind ? VN_RESPONSE : VN_REQUEST,
+			    input_take(&in, low | (size_t)input_byte(&in) << 8), piece);
 			feed_bytes(&f, VN_REQUEST, NULL, 0);
 		}
 	}
@@ -177,7 +182,8 @@ int main(int argc, char **argv)
 		assert(file && fstat(fileno(file), &st) == 0);
 		if (S_ISREG(st.st_mode)) {
 			uint8_t *data = malloc((size_t)st.st_size + 1);
-			assert(data && fread(data, 1, (size_t)st.st_size, file) == (size_t)st.st_size);
+			assert(data &&
+			       fread(data, 1, (size_t)st.st_size, file) == (size_t)st.st_size);
 			LLVMFuzzerTestOneInput(data, (size_t)st.st_size);
 			free(data);
 			passed++;

@@ -4,10 +4,12 @@
 
 #include "vaurien.h"
 
-struct vn_buffer { uint8_t *p; size_t n, room; };     /* n of `room` bytes are filled; all zero is empty */
+/* n of `room` bytes are filled; all zero is empty */
+struct vn_buffer { uint8_t *p; size_t n, room; };
 
 
-static inline void buffer_clear(struct vn_buffer *o)     /* empty; the memory stays for what comes next */
+/* empty; the memory stays for what comes next */
+static inline void buffer_clear(struct vn_buffer *o)
 {
 	o->n = 0;
 }

@@ -29,7 +29,8 @@ static void sip_word(uint64_t v[4], uint64_t m)
 
 uint64_t siphash(uint64_t k0, uint64_t k1, const void *bytes, size_t n)
 {
-	uint64_t v[4] = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 };
+	uint64_t v[4] = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d, k0 ^ 0x6c7967656e657261,
+		          k1 ^ 0x7465646279746573 };
 	const uint8_t *p = bytes;
 	uint64_t last = (uint64_t)n << 56, word;
 
@@ -48,10 +49,12 @@ uint64_t siphash(uint64_t k0, uint64_t k1, const void *bytes, size_t n)
 
 struct vn_dice dice_make(uint64_t seed, const char *proxy, const char *rule)
 {
-	return (struct vn_dice){ .k0 = siphash(seed, 0, proxy, strlen(proxy)), .k1 = siphash(seed, 1, rule, strlen(rule)) };
+	return (struct vn_dice){ .k0 = siphash(seed, 0, proxy, strlen(proxy)),
+		                 .k1 = siphash(seed, 1, rule, strlen(rule)) };
 }
 
-struct vn_dice dice_at(const struct vn_dice *d, uint64_t connection, uint64_t exchange, unsigned moment)
+struct vn_dice dice_at(const struct vn_dice *d, uint64_t connection, uint64_t exchange,
+                       unsigned moment)
 {
 	return (struct vn_dice){ d->k0, d->k1, connection, exchange, moment, 0 };
 }
@@ -124,13 +127,16 @@ vn_nsec vn_dice_table(struct vn_dice *d, const struct vn_table *t)
 		i++;
 	if (i == 0 || i == t->n)
 		return t->rows[i ? i - 1 : 0].time;
-	double share = (percent - t->rows[i - 1].percent) / (t->rows[i].percent - t->rows[i - 1].percent);
-	return t->rows[i - 1].time + (vn_nsec)(share * (double)(t->rows[i].time - t->rows[i - 1].time));
+	double share =
+		(percent - t->rows[i - 1].percent) / (t->rows[i].percent - t->rows[i - 1].percent);
+	return t->rows[i - 1].time +
+	       (vn_nsec)(share * (double)(t->rows[i].time - t->rows[i - 1].time));
 }
 
 const char *const vn_dice_distributions[] = { "uniform", "normal", "lognormal", "pareto", NULL };
 
-vn_nsec vn_dice_time(struct vn_dice *d, vn_nsec mean, vn_nsec spread, const char *distribution, const struct vn_table *t)
+vn_nsec vn_dice_time(struct vn_dice *d, vn_nsec mean, vn_nsec spread, const char *distribution,
+                     const struct vn_table *t)
 {
 	double m = (double)mean, s = (double)spread, late;
 

@@ -5,8 +5,9 @@
 #define MS VN_MS
 
 const vn_nsec histogram_bounds[BOUNDS] = {
-	50 * US, 100 * US, 250 * US, 500 * US, 1 * MS, 2500 * US, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
-	500 * MS, 1000 * MS, 2500 * MS, 5000 * MS, 10000 * MS, 30000 * MS, 60000 * MS, 300000 * MS,
+	50 * US,   100 * US,  250 * US,   500 * US,   1 * MS,     2500 * US,   5 * MS,
+	10 * MS,   25 * MS,   50 * MS,    100 * MS,   250 * MS,   500 * MS,    1000 * MS,
+	2500 * MS, 5000 * MS, 10000 * MS, 30000 * MS, 60000 * MS, 300000 * MS,
 };
 
 /* Most are where the latest was. */

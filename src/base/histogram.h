@@ -1,7 +1,7 @@
 /* histogram.h - counters with one writer each, and how long things took.
  *
- * A worker writes its own, any thread reads: each figure by itself is right, two may be of different
- * moments. */
+ * A worker writes its own, any thread reads: each figure by itself is right, two may be of
+ * different moments. */
 #ifndef BASE_HISTOGRAM_H
 #define BASE_HISTOGRAM_H
 
@@ -26,7 +26,8 @@ void histogram_totals_add(struct histogram_totals *, const struct histogram *);
 /* A plain add: there is no other writer. */
 static inline void count_add(_Atomic uint64_t *count, uint64_t n)
 {
-	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,
+	                      memory_order_relaxed);
 }
 
 static inline uint64_t count_get(const _Atomic uint64_t *count)

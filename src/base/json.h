@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 
-json_t *json_text(const char *text);    /* a string of whatever bytes `text` holds; a new reference */
+/* a string of whatever bytes `text` holds; a new reference */
+json_t *json_text(const char *text);
 
 #endif

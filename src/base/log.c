@@ -1,9 +1,10 @@
-/* log.c - lines for people: written at once, or gathered in a buffer that the control thread empties.
+/* log.c - lines for people: written at once, or gathered in a buffer that the control thread
+ * empties.
  *
  *   log_line -> ring -> pending -> outlet
  *
- * The outlet is never waited for. What it does not take now stays pending; what finds no room there is
- * lost, counted, and reported by a line of its own when there is room again. */
+ * The outlet is never waited for. What it does not take now stays pending; what finds no room there
+ * is lost, counted, and reported by a line of its own when there is room again. */
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -23,7 +24,8 @@ enum {
 	LINE = 512,
 	ROOM = 64 * 1024,               /* of the ring */
 	PENDING = 2 * ROOM,             /* of what the outlet has not taken ... */
-	PENDING_FILE = 4096,            /* ... by a file: a disk with room again is not filled by old lines */
+	/* ... by a file: a disk with room again is not filled by old lines */
+	PENDING_FILE = 4096,
 	LAST_WAIT = 500,                /* ms, for the last lines, and for those before log_start */
 };
 
@@ -32,7 +34,8 @@ _Atomic bool log_json;
 
 static struct outlet output = OUTLET_STDERR;
 
-static struct ring ring = RING_CLOSED;  /* lines on their way to the control thread; closed: they are written at once */
+/* lines on their way to the control thread; closed: they are written at once */
+static struct ring ring = RING_CLOSED;
 
 static struct {                         /* the control thread's */
 	char *bytes;
@@ -45,7 +48,8 @@ bool log_open(const char *path)
 {
 	struct outlet next;
 
-	if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0)
+	if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0 ||
+	    strcmp(path, "/dev/stderr") == 0)
 		outlet_use(&next, strcmp(path, "/dev/stdout") ? STDERR_FILENO : STDOUT_FILENO);
 	else if (!outlet_open(&next, path))
 		return false;
@@ -60,7 +64,8 @@ static void write_now(const char *bytes, size_t n)
 {
 	while (n) {
 		ssize_t done = outlet_write(&output, bytes, n);
-		if (done < 0 || (done == 0 && (output.kind == OUTLET_FILE || !outlet_wait(&output, LAST_WAIT)))) {
+		if (done < 0 || (done == 0 && (output.kind == OUTLET_FILE ||
+		                               !outlet_wait(&output, LAST_WAIT)))) {
 			atomic_fetch_add_explicit(&pending.lost_ever, 1, memory_order_relaxed);
 			return;
 		}
@@ -89,9 +94,11 @@ static size_t line_make(char line[LINE], enum log_level level, const char *forma
 	return end;
 }
 
-/* {"level":"info","time":"2026-01-02T03:04:05Z","message":"..."}, with room for it whatever is said. */
+/* {"level":"info","time":"2026-01-02T03:04:05Z","message":"..."}, with room for it whatever is
+ * said. */
 __attribute__((format(printf, 3, 0)))
-static size_t line_make_json(char line[LINE], enum log_level level, const char *format, va_list args)
+static size_t line_make_json(char line[LINE], enum log_level level, const char *format,
+                             va_list args)
 {
 	static const char *const names[] = { "debug", "info", "warn", "error", "fatal" };
 	char said[LINE / 2], when[64];
@@ -100,7 +107,8 @@ static size_t line_make_json(char line[LINE], enum log_level level, const char *
 
 	strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
 	vsnprintf(said, sizeof said, format, args);
-	size_t n = (size_t)snprintf(line, LINE, "{\"level\":\"%s\",\"time\":\"%s\",\"message\":\"", names[level], when);
+	size_t n = (size_t)snprintf(
+		line, LINE, "{\"level\":\"%s\",\"time\":\"%s\",\"message\":\"", names[level], when);
 	for (const char *c = said; *c && n < LINE - 8; c++) {
 		if (*c == '"' || *c == '\\')
 			line[n++] = '\\';
@@ -180,7 +188,8 @@ static void pending_add(const char *bytes, size_t n)
 static bool pending_write(void)
 {
 	while (pending.from < pending.n) {
-		ssize_t done = outlet_write(&output, pending.bytes + pending.from, pending.n - pending.from);
+		ssize_t done = outlet_write(
+			&output, pending.bytes + pending.from, pending.n - pending.from);
 		if (done == 0)
 			return false;
 		if (done < 0) {         /* nobody will ever read: there is nowhere to report it */
@@ -214,7 +223,8 @@ bool log_drain(void)
 	bool all = pending_write();
 
 	if (!all && output.kind != OUTLET_FILE)
-		return false;           /* a slow reader: the ring has room for more, and counts what has none */
+		/* a slow reader: the ring has room for more, and counts what has none */
+		return false;
 	struct load lines = ring_take(&ring);
 	pending.lost += lines.lost;
 	if (all)

@@ -112,7 +112,8 @@ vn_nsec loop_clock(struct loop *l)
 	return l->now = l->clock();
 }
 
-/* At most as many as there are now: time goes on meanwhile, and mail and descriptors want their turn. */
+/* At most as many as there are now: time goes on meanwhile, and mail and descriptors want their
+ * turn. */
 static bool loop_fire(struct loop *l)
 {
 	bool any = false;
@@ -183,7 +184,8 @@ static bool loop_leftovers(struct loop *l)
 /* ---- rounds ---- */
 
 /* Kernels before 5.11, and some sandboxes, know no epoll_pwait2. */
-static int epoll_wait_for(int epoll, struct epoll_event *events, int room, const struct timespec *patience)
+static int epoll_wait_for(int epoll, struct epoll_event *events, int room,
+                          const struct timespec *patience)
 {
 	int n = epoll_pwait2(epoll, events, room, patience, NULL);
 

@@ -13,14 +13,17 @@
 #include "base/wakeup.h"
 
 /* The struct whose `field` this points to: how a callback finds its owner. */
-#define OWNER(type, field, pointer) ((struct type *)((char *)(pointer) - offsetof(struct type, field)))
+#define OWNER(type, field, pointer) \
+	((struct type *)((char *)(pointer) - offsetof(struct type, field)))
 
-/* Not made part of its caller, which is called for every message and would have to make room for it. */
+/* Not made part of its caller, which is called for every message and would have to make room for
+ * it. */
 #define SELDOM __attribute__((noinline))
 
 struct watch {                          /* a file descriptor and who is told about it */
 	int fd;                         /* -1: none */
-	void (*ready)(struct watch *, unsigned events); /* EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */
+	/* EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */
+	void (*ready)(struct watch *, unsigned events);
 };
 
 struct timer {                          /* zeroed = not set */
@@ -51,19 +54,24 @@ struct loop {
 };
 
 void loop_init(struct loop *);
-void loop_free(struct loop *);          /* unopened mail is opened first: everyone's last words are heard */
+/* unopened mail is opened first: everyone's last words are heard */
+void loop_free(struct loop *);
 void loop_run(struct loop *);           /* rounds until ->stop */
 bool loop_once(struct loop *, bool wait);       /* one round; false: nothing happened */
 
-void loop_watch(struct loop *, struct watch *, unsigned events);        /* EPOLLET unless told otherwise: events as for epoll_ctl */
-void loop_unwatch(struct loop *, struct watch *);       /* must come before close(fd) where a dup exists */
+/* EPOLLET unless told otherwise: events as for epoll_ctl */
+void loop_watch(struct loop *, struct watch *, unsigned events);
+/* must come before close(fd) where a dup exists */
+void loop_unwatch(struct loop *, struct watch *);
 
-void timer_set(struct loop *, struct timer *, vn_nsec due);        /* set or moved; VN_NEVER = stopped */
+/* set or moved; VN_NEVER = stopped */
+void timer_set(struct loop *, struct timer *, vn_nsec due);
 void timer_stop(struct loop *, struct timer *);
 vn_nsec loop_clock(struct loop *);         /* the clock read afresh; ->now follows */
 
 void loop_post(struct loop *, struct mail *);   /* from any thread */
-void loop_defer(struct loop *, struct mail *);  /* from the loop's own: opened at the end of this round */
+/* from the loop's own: opened at the end of this round */
+void loop_defer(struct loop *, struct mail *);
 
 
 #endif

@@ -27,7 +27,8 @@ static void outlet_set(struct outlet *o, int fd, bool own)
 /* A pipe without a reader, or a device, must not hold up the open either. */
 bool outlet_open(struct outlet *o, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
+	int fd =
+		open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0644);
 
 	if (fd < 0)
 		return false;
@@ -35,7 +36,8 @@ bool outlet_open(struct outlet *o, const char *path)
 	return true;
 }
 
-/* A descriptor that was inherited may block, and belongs to others too. Opened anew it is ours alone, and does not. */
+/* A descriptor that was inherited may block, and belongs to others too. Opened anew it is ours
+ * alone, and does not. */
 void outlet_use(struct outlet *o, int fd)
 {
 	char path[32];
@@ -72,7 +74,8 @@ static size_t whole_lines(const char *bytes, size_t n)
 	return end ? (size_t)(end + 1 - bytes) : 0;
 }
 
-/* A disk that is full took a part of a line: take that back, so that the file ends with a whole one. */
+/* A disk that is full took a part of a line: take that back, so that the file ends with a whole
+ * one. */
 static ssize_t file_trim(struct outlet *o, const char *bytes, size_t written)
 {
 	size_t whole = whole_lines(bytes, written);
@@ -85,7 +88,8 @@ static ssize_t file_trim(struct outlet *o, const char *bytes, size_t written)
 
 static bool is_final(int error)
 {
-	return error == EPIPE || error == EBADF || error == EINVAL || error == ECONNRESET || error == ENOTCONN;
+	return error == EPIPE || error == EBADF || error == EINVAL || error == ECONNRESET ||
+	       error == ENOTCONN;
 }
 
 ssize_t outlet_write(struct outlet *o, const char *bytes, size_t n)
@@ -98,8 +102,9 @@ ssize_t outlet_write(struct outlet *o, const char *bytes, size_t n)
 		if (!outlet_wait(o, 0))
 			return 0;
 	}
-	ssize_t done = o->kind == OUTLET_SOCKET ? send(o->fd, bytes, piece, MSG_DONTWAIT | MSG_NOSIGNAL) :
-	                                          write(o->fd, bytes, piece);
+	ssize_t done = o->kind == OUTLET_SOCKET ?
+	                       send(o->fd, bytes, piece, MSG_DONTWAIT | MSG_NOSIGNAL) :
+	                       write(o->fd, bytes, piece);
 	if (done < 0)
 		return is_final(errno) ? -1 : 0;
 	if (o->kind == OUTLET_FILE && (size_t)done < piece)

@@ -1,7 +1,7 @@
 /* outlet.h - where lines go: a file, a pipe, a terminal or a socket that is never waited for.
  *
- * What is not taken now is the caller's to keep, and to try again. Lines are written whole: a full disk
- * gets no half of one, and a pipe takes each at once. */
+ * What is not taken now is the caller's to keep, and to try again. Lines are written whole: a full
+ * disk gets no half of one, and a pipe takes each at once. */
 #ifndef BASE_OUTLET_H
 #define BASE_OUTLET_H
 
@@ -20,13 +20,16 @@ struct outlet {
 #define OUTLET_STDERR { .fd = 2, .kind = OUTLET_OTHER }
 
 bool outlet_open(struct outlet *, const char *path);    /* appends; false: errno says why */
-void outlet_use(struct outlet *, int fd);       /* a descriptor that is open already and stays so, such as standard error */
+/* a descriptor that is open already and stays so, such as standard error */
+void outlet_use(struct outlet *, int fd);
 void outlet_close(struct outlet *);
 
-/* `bytes` are whole lines, each at most 4096 bytes. Returns how many bytes were taken, all of them whole lines where
- * that can be had; 0: none now (full, or nobody reads); -1: none ever (its reader is gone), errno says why. */
+/* `bytes` are whole lines, each at most 4096 bytes. Returns how many bytes were taken, all of them
+ * whole lines where that can be had; 0: none now (full, or nobody reads); -1: none ever (its reader
+ * is gone), errno says why. */
 ssize_t outlet_write(struct outlet *, const char *bytes, size_t n);
 
-bool outlet_wait(const struct outlet *, int ms);        /* at most so long, until it takes something; false: it does not */
+/* at most so long, until it takes something; false: it does not */
+bool outlet_wait(const struct outlet *, int ms);
 
 #endif

@@ -1,4 +1,5 @@
-/* pool.c - memory for small things of one size that come and go by thousands, kept apart from what stays. */
+/* pool.c - memory for small things of one size that come and go by thousands, kept apart from what
+ * stays. */
 #include "base/pool.h"
 
 #include <assert.h>
@@ -66,7 +67,8 @@ static void block_delist(struct pool_block *b)
 /* Twice as much is mapped, and what is not aligned let go. */
 static struct pool_block *block_make(struct pool *p)
 {
-	uint8_t *map = mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t *map =
+		mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	assert(map != MAP_FAILED);
 	size_t before = (BLOCK - (uintptr_t)map % BLOCK) % BLOCK;
@@ -115,7 +117,8 @@ void pool_give(void *given)
 	b->spare = piece;
 	if (!b->link)
 		block_enlist(b);
-	if (!--b->used && (b->pool->roomy != b || b->next))     /* one is kept for the next to come */
+	/* one is kept for the next to come */
+	if (!--b->used && (b->pool->roomy != b || b->next))
 		opt_values_free(b);
 }
 

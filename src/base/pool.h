@@ -1,9 +1,11 @@
-/* pool.h - memory for small things of one size that come and go by thousands, kept apart from what stays.
+/* pool.h - memory for small things of one size that come and go by thousands, kept apart from what
+ * stays.
  *
- *   block: [ header | piece | piece | ... ]      64 KiB, aligned to that: a piece finds its block by its address
+ *   block: [ header | piece | piece | ... ]      64 KiB, aligned to that: a piece finds its block
+ * by its address
  *
- * Malloc would put them between the connections that they belong to, and a page that holds one connection
- * cannot be given back. A block that is empty is. */
+ * Malloc would put them between the connections that they belong to, and a page that holds one
+ * connection cannot be given back. A block that is empty is. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
@@ -11,7 +13,8 @@
 
 struct pool {                           /* one thread's */
 	size_t size;                    /* of a piece */
-	struct pool_block *roomy;            /* blocks in which there is room, the one to be filled first */
+	/* blocks in which there is room, the one to be filled first */
+	struct pool_block *roomy;
 	unsigned blocks;
 };
 

@@ -1,9 +1,10 @@
-/* regex.c - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a bound on the work.
+/* regex.c - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a bound on
+ * the work.
  *
- * PCRE2's match limit counts anew at each byte where a match may begin, so it bounds no search. Here the
- * text is searched in slices of start positions with a small limit; a slice that hits it is searched
- * position by position, and positions that hit it are searched last, with a larger one. The clock is
- * looked at between the calls. */
+ * PCRE2's match limit counts anew at each byte where a match may begin, so it bounds no search.
+ * Here the text is searched in slices of start positions with a small limit; a slice that hits it
+ * is searched position by position, and positions that hit it are searched last, with a larger one.
+ * The clock is looked at between the calls. */
 #include "base/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -18,7 +19,8 @@
 enum {
 	SLICE = 256,                    /* start positions of one call */
 	QUICK = 200,                    /* steps at each of them; beyond, ... */
-	DEEP = 100000,                  /* ... at one position with so many, when all others are searched */
+	/* ... at one position with so many, when all others are searched */
+	DEEP = 100000,
 	HARD_MAX = 256,                 /* such positions */
 	PATTERN_MAX = 4096,
 	COMPILED_MAX = 256 * 1024,
@@ -35,7 +37,8 @@ struct regex {
 
 static pcre2_code *compile(const char *text, uint32_t how, int *code, size_t *at)
 {
-	return pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED, PCRE2_DOTALL | PCRE2_USE_OFFSET_LIMIT | how, code, at, NULL);
+	return pcre2_compile((PCRE2_SPTR)text, PCRE2_ZERO_TERMINATED,
+	                     PCRE2_DOTALL | PCRE2_USE_OFFSET_LIMIT | how, code, at, NULL);
 }
 
 bool regex_check(const char *text, char error[ERROR_MAX])
@@ -45,20 +48,24 @@ bool regex_check(const char *text, char error[ERROR_MAX])
 	int code;
 
 	if (strlen(text) > PATTERN_MAX) {
-		error_format(error, "match: expected a regular expression of at most %d bytes, got %zu", PATTERN_MAX, strlen(text));
+		error_format(error,
+		             "match: expected a regular expression of at most %d bytes, got %zu",
+		             PATTERN_MAX, strlen(text));
 		return false;
 	}
 	pcre2_code *p = compile(text, 0, &code, &at);
 	if (!p) {
 		pcre2_get_error_message(code, why, sizeof why);
-		error_format(error, "match: expected a regular expression; at offset %zu: %s", at, (char *)why);
+		error_format(error, "match: expected a regular expression; at offset %zu: %s", at,
+		             (char *)why);
 		return false;
 	}
 	pcre2_pattern_info(p, PCRE2_INFO_SIZE, &size);
 	pcre2_code_free(p);
 	if (size > COMPILED_MAX)
-		error_format(error, "match: expected a smaller regular expression; this one takes %zu KiB, at most %d", size / 1024,
-		             COMPILED_MAX / 1024);
+		error_format(error,
+		             "match: expected a smaller regular expression, got one of %zu KiB (at most %d)",
+		             size / 1024, COMPILED_MAX / 1024);
 	return size <= COMPILED_MAX;
 }
 
@@ -71,7 +78,8 @@ struct regex *regex_make(const char *text)
 	p->code = compile(text, 0, &code, &at);
 	p->caseless = compile(text, PCRE2_CASELESS, &code, &at);
 	assert(p->code && p->caseless);
-	p->jit = !pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);       /* where there is none, it goes without */
+	/* where there is none, it goes without */
+	p->jit = !pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
 	p->data = pcre2_match_data_create(1, NULL);
 	p->limits = pcre2_match_context_create(NULL);
 	assert(p->data && p->limits);
@@ -98,13 +106,15 @@ static vn_nsec processor_time(void)
 }
 
 /* Does a match begin at one of the positions `from` to `last`? */
-static enum regex_answer search(struct regex *p, const pcre2_code *code, struct vn_span text, size_t from, size_t last, uint32_t steps)
+static enum regex_answer search(struct regex *p, const pcre2_code *code, struct vn_span text,
+                                size_t from, size_t last, uint32_t steps)
 {
 	bool fast = p->jit && code == p->code;
 
 	pcre2_set_match_limit(p->limits, steps);
 	pcre2_set_offset_limit(p->limits, last);
-	int found = (fast ? pcre2_jit_match : pcre2_match)(code, text.p, text.n, from, 0, p->data, p->limits);
+	int found = fast ? pcre2_jit_match(code, text.p, text.n, from, 0, p->data, p->limits) :
+	                   pcre2_match(code, text.p, text.n, from, 0, p->data, p->limits);
 	if (found == PCRE2_ERROR_JIT_STACKLIMIT)        /* the interpreter has more room */
 		found = pcre2_match(code, text.p, text.n, from, PCRE2_NO_JIT, p->data, p->limits);
 	return found >= 0 ? REGEX_YES : found == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_GAVE_UP;
@@ -123,8 +133,8 @@ static bool out_of_time(struct undecided *u)
 }
 
 /* A slice that hit the limit, one position a call: those that hit it are left for later. */
-static enum regex_answer search_slice(struct regex *p, const pcre2_code *code, struct vn_span text, size_t from, size_t last,
-                                      struct undecided *u)
+static enum regex_answer search_slice(struct regex *p, const pcre2_code *code, struct vn_span text,
+                                      size_t from, size_t last, struct undecided *u)
 {
 	for (size_t at = from; at <= last; at++) {
 		enum regex_answer one = search(p, code, text, at, at, QUICK);
@@ -138,12 +148,15 @@ static enum regex_answer search_slice(struct regex *p, const pcre2_code *code, s
 	return REGEX_NO;
 }
 
-static enum regex_answer search_undecided(struct regex *p, const pcre2_code *code, struct vn_span text, struct undecided *u)
+static enum regex_answer search_undecided(struct regex *p, const pcre2_code *code,
+                                          struct vn_span text, struct undecided *u)
 {
 	enum regex_answer all = REGEX_NO;
 
 	for (size_t i = 0; i < u->n; i++) {
-		enum regex_answer one = out_of_time(u) ? REGEX_GAVE_UP : search(p, code, text, u->at[i], u->at[i], DEEP);
+		enum regex_answer one = out_of_time(u) ?
+		                                REGEX_GAVE_UP :
+		                                search(p, code, text, u->at[i], u->at[i], DEEP);
 		if (one == REGEX_YES)
 			return REGEX_YES;
 		if (one == REGEX_GAVE_UP)

@@ -1,4 +1,5 @@
-/* ring.c - bytes on their way to the control thread: two halves and a lock that nobody holds for longer than a copy. */
+/* ring.c - bytes on their way to the control thread: two halves and a lock that nobody holds for
+ * longer than a copy. */
 #include "base/ring.h"
 
 #include <assert.h>

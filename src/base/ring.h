@@ -1,4 +1,5 @@
-/* ring.h - bytes on their way to the control thread: whole pieces, in order, bounded; what does not fit is counted. */
+/* ring.h - bytes on their way to the control thread: whole pieces, in order, bounded; what does not
+ * fit is counted. */
 #ifndef BASE_RING_H
 #define BASE_RING_H
 
@@ -9,12 +10,14 @@
 
 struct ring {
 	pthread_mutex_t lock;
-	int wake;                       /* an eventfd, readable while something waits; -1: nobody takes anything */
+	/* an eventfd, readable while something waits; -1: nobody takes anything */
+	int wake;
 	size_t room;                    /* bytes of a half */
 	char *halves[2];                /* one fills while the other is read */
 	int filling;
 	size_t n;                       /* bytes in the half that fills */
-	uint64_t lost;                  /* pieces for which there was no room, since the last take ... */
+	/* pieces for which there was no room, since the last take ... */
+	uint64_t lost;
 	uint64_t lost_ever;
 };
 
@@ -22,10 +25,13 @@ struct ring {
 
 struct load { const char *p; size_t n; uint64_t lost; };        /* what a take brings */
 
-int  ring_open(struct ring *, size_t room);     /* the eventfd; room is kept from the last time, if there was one */
+/* the eventfd; room is kept from the last time, if there was one */
+int  ring_open(struct ring *, size_t room);
 void ring_close(struct ring *);                 /* takers take what is left, putters are refused */
-bool ring_put(struct ring *, const void *piece, size_t n);      /* from any thread; false: closed. Too full is no failure: it is counted */
-struct load ring_take(struct ring *);           /* one taker: all that waits, valid until its next take */
+/* from any thread; false: closed. Too full is no failure: it is counted */
+bool ring_put(struct ring *, const void *piece, size_t n);
+/* one taker: all that waits, valid until its next take */
+struct load ring_take(struct ring *);
 uint64_t ring_lost(struct ring *);              /* pieces, ever */
 
 #endif

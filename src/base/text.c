@@ -51,12 +51,17 @@ const char *text_printable(const char *text, char *buffer, size_t size)
 size_t utf8_length(const char *text)
 {
 	const uint8_t *p = (const uint8_t *)text;
-	size_t n = *p < 0x80 ? *p != 0 : *p >= 0xc2 && *p < 0xe0 ? 2 : *p >= 0xe0 && *p < 0xf0 ? 3 : *p >= 0xf0 && *p < 0xf5 ? 4 : 0;
+	size_t n = *p < 0x80               ? *p != 0 :
+	           *p >= 0xc2 && *p < 0xe0 ? 2 :
+	           *p >= 0xe0 && *p < 0xf0 ? 3 :
+	           *p >= 0xf0 && *p < 0xf5 ? 4 :
+	                                     0;
 
 	for (size_t i = 1; i < n; i++)
 		if ((p[i] & 0xc0) != 0x80)
 			return 0;
-	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
+	if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) ||
+	    (*p == 0xf0 && p[1] < 0x90) || (*p == 0xf4 && p[1] > 0x8f))
 		return 0;
 	return n;
 }
@@ -102,9 +107,11 @@ char *word_next(const char **at, char error[ERROR_MAX])
 
 bool text_to_bool(const char *text, bool *value)
 {
-	static const struct { const char *word; bool value; } words[] = {
-		{ "true", true }, { "false", false }, { "yes", true }, { "no", false }, { "on", true },
-		{ "off", false }, { "y", true }, { "n", false }, { "1", true }, { "0", false },
+	static const struct { const char *word; bool value;
+	} words[] = {
+		{ "true", true }, { "false", false }, { "yes", true }, { "no", false },
+		{ "on", true },   { "off", false },   { "y", true },   { "n", false },
+		{ "1", true },    { "0", false },
 	};
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (!strcasecmp(text, words[i].word)) {
@@ -116,7 +123,8 @@ bool text_to_bool(const char *text, bool *value)
 
 static bool is_control(const unsigned char *p, size_t length)
 {
-	return (length == 1 && (*p < 0x20 || *p == 0x7f)) || (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
+	return (length == 1 && (*p < 0x20 || *p == 0x7f)) ||
+	       (length == 2 && p[0] == 0xc2 && p[1] < 0xa0);
 }
 
 void text_clean(char *text, size_t n)

@@ -18,8 +18,8 @@ void text_add(char *buffer, size_t size, const char *format, ...)
 /* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
 const char *text_printable(const char *text, char *buffer, size_t size);
 
-/* What could forge a line or drive a terminal becomes '?', a byte for a byte: control characters, also C1 (U+0080 to
- * U+009F), and bytes that are not UTF-8. */
+/* What could forge a line or drive a terminal becomes '?', a byte for a byte: control characters,
+ * also C1 (U+0080 to U+009F), and bytes that are not UTF-8. */
 void text_clean(char *text, size_t n);
 
 /* How many bytes the first character has; 0: it is not UTF-8, or the end. */
@@ -29,6 +29,7 @@ size_t utf8_length(const char *text);
  * is none, or (then `error` is set) a quote is open. */
 char *word_next(const char **at, char error[ERROR_MAX]);
 
-bool text_to_bool(const char *text, bool *value);       /* y yes 1 on true | n no 0 off false, any case */
+/* y yes 1 on true | n no 0 off false, any case */
+bool text_to_bool(const char *text, bool *value);
 
 #endif

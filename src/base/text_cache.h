@@ -16,7 +16,8 @@ struct vn_text_cache {
 	struct cached_text **slots;         /* allocated with the first text */
 };
 
-void text_cache_init(struct vn_text_cache *, size_t room);   /* TEXT_CACHE_ROOM, unless there is a reason */
+/* TEXT_CACHE_ROOM, unless there is a reason */
+void text_cache_init(struct vn_text_cache *, size_t room);
 void text_cache_free(struct vn_text_cache *);
 
 #endif

@@ -1,8 +1,10 @@
-/* wakeup.c - how late the machine wakes a thread that slept: learned, so that it asks to be woken by so much earlier.
+/* wakeup.c - how late the machine wakes a thread that slept: learned, so that it asks to be woken
+ * by so much earlier.
  *
- * A processor that rested for 100 ms takes longer to come back than one that rested for 1 ms; in a virtual machine some
- * 0.15 ms. Who is woken early by what others took longer spins for that long. One
- * that was far later than usual had no processor: that says little of the next, and counts as little. */
+ * A processor that rested for 100 ms takes longer to come back than one that rested for 1 ms; in a
+ * virtual machine some 0.15 ms. Who is woken early by what others took longer spins for that long.
+ * One that was far later than usual had no processor: that says little of the next, and counts as
+ * little. */
 #include "base/wakeup.h"
 
 static unsigned bits(vn_nsec wait)

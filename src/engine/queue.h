@@ -30,16 +30,19 @@ struct parcel {
 	struct holds *why;                /* NULL: calm */
 	union {
 		struct exchange *exchange;      /* MARK */
-		vn_nsec began;             /* BYTES: an exchange that is answered when they have gone; 0: none */
+		/* BYTES: an exchange that is answered when they have gone; 0: none */
+		vn_nsec began;
 	};
 	enum vn_end end;                   /* END */
 	uint8_t kind;
-	bool behind;                    /* BYTES: they waited with the sender before they were read */
+	/* BYTES: they waited with the sender before they were read */
+	bool behind;
 	size_t at, n;                   /* bytes[at..n) are still to go */
 	uint8_t bytes[];
 };
 
-enum { PARCEL_COST = 160 };             /* what one takes beside its bytes, with its lot: many small ones would be beyond all bounds */
+/* what one takes beside its bytes, with its lot: many small ones would be beyond all bounds */
+enum { PARCEL_COST = 160 };
 
 struct queue { struct parcel *first, *last; size_t bytes, parcels; };
 
@@ -48,16 +51,21 @@ static inline size_t queue_cost(const struct queue *q)
 	return q->bytes + q->parcels * PARCEL_COST;
 }
 
-struct holds *holds_make(const struct holds *, const struct judgement *);     /* both together; either may be NULL; NULL: calm */
+/* both together; either may be NULL; NULL: calm */
+struct holds *holds_make(const struct holds *, const struct judgement *);
 struct holds *holds_ref(struct holds *);                                     /* NULL stays NULL */
 void holds_unref(struct holds *);
-vn_nsec holds_total(const struct holds *);                                      /* the sum of its holds; VN_NEVER absorbs */
+/* the sum of its holds; VN_NEVER absorbs */
+vn_nsec holds_total(const struct holds *);
 struct vn_pace holds_pace(const struct holds *);
-bool holds_remove(struct holds *, const struct plan *);                      /* take back the shares of rules that went; true: some were */
+/* take back the shares of rules that went; true: some were */
+bool holds_remove(struct holds *, const struct plan *);
 
-struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);  /* n bytes to be filled in; a reference to the lot is taken */
+/* n bytes to be filled in; a reference to the lot is taken */
+struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);
 void queue_pop(struct queue *);
-bool queue_remove_rules(struct queue *, const struct plan *);                  /* holds_remove for all, and what is due anew */
+/* holds_remove for all, and what is due anew */
+bool queue_remove_rules(struct queue *, const struct plan *);
 void queue_clear(struct queue *);
 
 #endif

@@ -37,7 +37,10 @@ enum close_reason {                      /* why a connection ended */
 	CLOSE_REASONS
 };
 
-extern const struct close_reason_name { const char *name, *text; } close_reason_names[CLOSE_REASONS];     /* for machines, for people */
+/* for machines, for people */
+extern const struct close_reason_name {
+	const char *name, *text;
+} close_reason_names[CLOSE_REASONS];
 
 struct stats {                  /* one proxy in one worker: that worker writes */
 	_Atomic uint64_t n[STAT_COUNTERS];

@@ -21,7 +21,8 @@ enum { HOST_MAX_LEN = 255, PATH_MAX_LEN = sizeof ((struct sockaddr_un *)0)->sun_
 static bool refuse(char *error, size_t size, const char *expected, const char *text)
 {
 	char shown[200], sentence[ERROR_MAX];
-	error_format(sentence, "Expected %s: '%s'", expected, text_printable(text, shown, sizeof shown));
+	error_format(sentence, "Expected %s: '%s'", expected,
+	             text_printable(text, shown, sizeof shown));
 	snprintf(error, size, "%s", sentence);
 	return false;
 }
@@ -32,7 +33,9 @@ static bool parse_unix(struct address *a, const char *text, char *error, size_t 
 	size_t n = strlen(path);
 	if (!n || n > PATH_MAX_LEN)
 		return refuse(error, size, "unix:/PATH of at most 107 bytes", text);
-	*a = (struct address){ .text = xstrdup(text), .host = xstrndup(path, n), .port = -1, .unix_path = true };
+	*a = (struct address){
+		.text = xstrdup(text), .host = xstrndup(path, n), .port = -1, .unix_path = true
+	};
 	return true;
 }
 
@@ -113,7 +116,9 @@ bool address_numeric(const struct address *a, bool listen, struct endpoint *e)
 
 	char port[8];
 	struct addrinfo *found, hints = {
-		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+		.ai_family = AF_UNSPEC,
+		.ai_socktype = SOCK_STREAM,
 	};
 	snprintf(port, sizeof port, "%d", a->port);
 	if (getaddrinfo(host_number(a, listen), port, &hints, &found) != 0)
@@ -126,7 +131,8 @@ bool address_numeric(const struct address *a, bool listen, struct endpoint *e)
 
 static in_port_t *port_place(struct endpoint *e)
 {
-	return e->addr.ss_family == AF_INET6 ? &((struct sockaddr_in6 *)&e->addr)->sin6_port : &((struct sockaddr_in *)&e->addr)->sin_port;
+	return e->addr.ss_family == AF_INET6 ? &((struct sockaddr_in6 *)&e->addr)->sin6_port :
+	                                       &((struct sockaddr_in *)&e->addr)->sin_port;
 }
 
 int endpoint_port(const struct endpoint *e)
@@ -149,7 +155,9 @@ bool endpoint_loopback(const struct endpoint *e)
 	switch (e->addr.ss_family) {
 	case AF_UNIX:  return true;
 	case AF_INET:  return ntohl(in->sin_addr.s_addr) >> 24 == 127;
-	case AF_INET6: return IN6_IS_ADDR_LOOPBACK(in6) || (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
+	case AF_INET6:
+		return IN6_IS_ADDR_LOOPBACK(in6) ||
+		       (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
 	}
 	return false;
 }

@@ -20,12 +20,14 @@ bool address_parse(struct address *, const char *text, char *error, size_t size)
 void address_free(struct address *);
 void address_copy(struct address *to, const struct address *from);
 
-/* True when no look-up is needed: numeric host or unix path. `listen`: an empty host is the wildcard. */
+/* True when no look-up is needed: numeric host or unix path. `listen`: an empty host is the
+ * wildcard. */
 bool address_numeric(const struct address *, bool listen, struct endpoint *);
 
 int endpoint_port(const struct endpoint *);       /* 0: a unix socket, or any */
 void endpoint_set_port(struct endpoint *, int port);
 bool endpoint_loopback(const struct endpoint *);
-const char *endpoint_show(const struct endpoint *, char *buffer, size_t size);  /* "127.0.0.1:3306", "[::1]:3306", "unix:/path" */
+/* "127.0.0.1:3306", "[::1]:3306", "unix:/path" */
+const char *endpoint_show(const struct endpoint *, char *buffer, size_t size);
 
 #endif

@@ -41,7 +41,8 @@ static int socket_bind_unix(const struct endpoint *e)
 	return fd;
 }
 
-/* A socket whose port the kernel chose loses it while it does not listen: bind the number itself. */
+/* A socket whose port the kernel chose loses it while it does not listen: bind the number
+ * itself. */
 static int socket_bind_any_port(const struct endpoint *e)
 {
 	struct endpoint named = *e;
@@ -51,7 +52,8 @@ static int socket_bind_any_port(const struct endpoint *e)
 	if (scout < 0)
 		return scout;
 	getsockname(scout, (struct sockaddr *)&named.addr, &len);
-	setsockopt(scout, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);    /* both may have the port now */
+	/* both may have the port now */
+	setsockopt(scout, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	int fd = socket_bind(&named);
 	close(scout);
 	return fd;
@@ -60,7 +62,9 @@ static int socket_bind_any_port(const struct endpoint *e)
 int bind_listen(const struct endpoint *e, int64_t backlog, struct endpoint *bound)
 {
 	bool unix_path = e->addr.ss_family == AF_UNIX;
-	int fd = unix_path ? socket_bind_unix(e) : endpoint_port(e) ? socket_bind(e) : socket_bind_any_port(e);
+	int fd = unix_path        ? socket_bind_unix(e) :
+	         endpoint_port(e) ? socket_bind(e) :
+	                            socket_bind_any_port(e);
 
 	if (fd < 0)
 		return fd;
@@ -97,7 +101,8 @@ bool bind_resolve(const struct address *a, struct endpoint *e, char *error, size
 	return true;
 }
 
-int bind_address(const struct address *a, int64_t backlog, struct endpoint *bound, char *error, size_t size)
+int bind_address(const struct address *a, int64_t backlog, struct endpoint *bound, char *error,
+                 size_t size)
 {
 	struct endpoint e;
 
@@ -116,8 +121,10 @@ static bool api_resolve_unix(const char *path, struct endpoint *at, char error[E
 	struct sockaddr_un *un = (struct sockaddr_un *)&at->addr;
 
 	if (!path[0] || strlen(path) >= sizeof un->sun_path) {
-		snprintf(error, ERROR_MAX, "http-host: expected unix: and a path of 1 to %zu bytes, "
-		         "got '%.100s'", sizeof un->sun_path - 1, path);
+		snprintf(error, ERROR_MAX,
+		         "http-host: expected unix: and a path of 1 to %zu bytes, "
+		         "got '%.100s'",
+		         sizeof un->sun_path - 1, path);
 		return false;
 	}
 	un->sun_family = AF_UNIX;
@@ -141,13 +148,16 @@ static bool api_resolve(const char *host, int64_t port, struct endpoint *at, cha
 	size_t n = strlen(host);
 	if (n >= 2 && host[0] == '[' && host[n - 1] == ']')
 		snprintf(name, sizeof name, "%.*s", (int)(n - 2), host + 1);
-	else            /* localhost may be ::1 to the resolver, and not be where clients look first */
-		snprintf(name, sizeof name, "%s", strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
+	/* localhost may be ::1 to the resolver, and not be where clients look first */
+	else
+		snprintf(name, sizeof name, "%s",
+		         strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);
 	snprintf(service, sizeof service, "%d", (int)port);
 	int rc = getaddrinfo(name[0] ? name : NULL, service, &hints, &found);
 	if (rc != 0) {
-		snprintf(error, ERROR_MAX, "http-host: expected a name or an address, got '%.100s': %s",
-		         host, gai_strerror(rc));
+		snprintf(error, ERROR_MAX,
+		         "http-host: expected a name or an address, got '%.100s': %s", host,
+		         gai_strerror(rc));
 		return false;
 	}
 	memcpy(&at->addr, found->ai_addr, found->ai_addrlen);
@@ -168,6 +178,7 @@ int bind_api(const char *host, int64_t port, struct endpoint *at, char error[ERR
 	char shown[8] = "";
 	if (wanted.addr.ss_family != AF_UNIX)
 		snprintf(shown, sizeof shown, ":%d", (int)port);
-	snprintf(error, ERROR_MAX, "The HTTP server cannot listen on %.150s%s: %s", host, shown, strerror(-fd));
+	snprintf(error, ERROR_MAX, "The HTTP server cannot listen on %.150s%s: %s", host, shown,
+	         strerror(-fd));
 	return -1;
 }

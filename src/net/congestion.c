@@ -1,6 +1,8 @@
-/* congestion.c - how fast the kernel dares to send: on the machine's own loopback, as fast as it can.
+/* congestion.c - how fast the kernel dares to send: on the machine's own loopback, as fast as it
+ * can.
  *
- * bbr, the default of some systems, paces even there and halves what goes through. Anyone may choose reno. */
+ * bbr, the default of some systems, paces even there and halves what goes through. Anyone may
+ * choose reno. */
 #include "net/congestion.h"
 
 #include <fcntl.h>

@@ -22,7 +22,8 @@ struct connect_attempt {
 	bool over;
 	connect_done *done;
 	void *whom;
-	struct mail last;               /* freed at the end of the round: who stops it may still look at it */
+	/* freed at the end of the round: who stops it may still look at it */
+	struct mail last;
 };
 
 static void connect_attempt_free(struct mail *m)
@@ -42,7 +43,8 @@ static void close_if_open(int *fd)
 
 static void connect_attempt_over(struct connect_attempt *d)
 {
-	if (d->watch->fd >= 0)  /* who was reached meanwhile shall not take it for a client that said all */
+	/* who was reached meanwhile shall not take it for a client that said all */
+	if (d->watch->fd >= 0)
 		socket_reset_on_close(d->watch->fd);
 	d->over = true;
 	timer_stop(d->loop, &d->timer);
@@ -136,7 +138,8 @@ static void connect_attempt_found(struct lookup *l)
 		connect_attempt_done(d, l->error);
 }
 
-static void connect_attempt_look(struct connect_attempt *d, struct resolver *r, const struct address *to)
+static void connect_attempt_look(struct connect_attempt *d, struct resolver *r,
+                                 const struct address *to)
 {
 	d->lookup = xcalloc(1, sizeof *d->lookup);
 	d->lookup->done = connect_attempt_found;
@@ -146,7 +149,8 @@ static void connect_attempt_look(struct connect_attempt *d, struct resolver *r, 
 
 static void connect_attempt_fire(struct timer *t)
 {
-	connect_attempt_done(OWNER(connect_attempt, timer, t), "connecting takes longer than the time-out");
+	connect_attempt_done(OWNER(connect_attempt, timer, t),
+	                     "connecting takes longer than the time-out");
 }
 
 void connector_init(struct connector *k, struct loop *l, struct resolver *r)
@@ -160,14 +164,20 @@ void connector_free(struct connector *k)
 	pool_free(&k->attempts);
 }
 
-struct connect_attempt *connect_attempt_start(struct connector *k, const struct address *to, vn_nsec timeout, int spare,
-                                              struct watch *watch, connect_done *done, void *whom)
+struct connect_attempt *connect_attempt_start(struct connector *k, const struct address *to,
+                                              vn_nsec timeout, int spare, struct watch *watch,
+                                              connect_done *done, void *whom)
 {
 	struct connect_attempt *d = pool_take(&k->attempts);
 	struct loop *l = k->loop;
 	struct endpoint e;
 
-	*d = (struct connect_attempt){ .loop = l, .spare = spare, .watch = watch, .done = done, .whom = whom, .error = ECONNREFUSED };
+	*d = (struct connect_attempt){ .loop = l,
+		                       .spare = spare,
+		                       .watch = watch,
+		                       .done = done,
+		                       .whom = whom,
+		                       .error = ECONNREFUSED };
 	watch->fd = -1;
 	d->timer.fire = connect_attempt_fire;
 	if (timeout)

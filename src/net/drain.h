@@ -1,7 +1,7 @@
 /* drain.h - half-closed sockets, read until their peer closes too.
  *
- * A socket that is closed with bytes unread sends a RST, which may destroy what the peer has not read
- * yet. So it is drained until the peer's end, for 1 s or 1 MiB at most. */
+ * A socket that is closed with bytes unread sends a RST, which may destroy what the peer has not
+ * read yet. So it is drained until the peer's end, for 1 s or 1 MiB at most. */
 #ifndef NET_DRAIN_H
 #define NET_DRAIN_H
 
@@ -13,11 +13,12 @@ struct drains {                         /* a thread's; zeroed but for the first 
 	struct drain *first;
 };
 
-void drain_start(struct drains *, int fd);      /* takes the descriptor over; its sending side is shut */
+/* takes the descriptor over; its sending side is shut */
+void drain_start(struct drains *, int fd);
 
-/* Takes it over too, and resets it after `grace`, or at the first byte or end that comes. A client with an event
- * loop reads SO_ERROR some time after its connect: an RST that comes before that fails the connect itself,
- * which no network does. */
+/* Takes it over too, and resets it after `grace`, or at the first byte or end that comes. A client
+ * with an event loop reads SO_ERROR some time after its connect: an RST that comes before that
+ * fails the connect itself, which no network does. */
 void drain_reset(struct drains *, int fd, vn_nsec grace);
 void drains_close(struct drains *);             /* all of them, now */
 

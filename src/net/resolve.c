@@ -1,9 +1,10 @@
-/* resolve.c - names to addresses: a thread for each name under way, so that none waits for another's name server.
+/* resolve.c - names to addresses: a thread for each name under way, so that none waits for
+ * another's name server.
  *
- * A name is in the list from the first question until its answer is a second old; askers of the same
- * name wait together. Answers go to each asker's loop as mail; the part of one that lost interest is
- * thrown away there. Threads are never joined: one that hangs in the system's look-up holds up nobody's
- * end, and what it needs lives until it is done. */
+ * A name is in the list from the first question until its answer is a second old; askers of the
+ * same name wait together. Answers go to each asker's loop as mail; the part of one that lost
+ * interest is thrown away there. Threads are never joined: one that hangs in the system's look-up
+ * holds up nobody's end, and what it needs lives until it is done. */
 #include "net/resolve.h"
 
 #include <assert.h>
@@ -16,7 +17,8 @@
 #include "base/memory.h"
 
 enum {
-	THREADS_MAX = 256,              /* names under way at a time; others wait, the oldest first */
+	/* names under way at a time; others wait, the oldest first */
+	THREADS_MAX = 256,
 	STACK = 256 * 1024,             /* bytes of each thread's stack */
 };
 
@@ -109,7 +111,8 @@ static void name_ask(const char *host, int port, struct name *answer)
 	int rc = getaddrinfo(host, service, &hints, &list);
 	answer->n = 0;
 	answer->error = rc ? gai_strerror(rc) : "the name has no address";
-	for (struct addrinfo *a = rc ? NULL : list; a && answer->n < ENDPOINTS_MAX; a = a->ai_next) {
+	for (struct addrinfo *a = rc ? NULL : list; a && answer->n < ENDPOINTS_MAX;
+	     a = a->ai_next) {
 		struct endpoint *e = &answer->found[answer->n++];
 		memset(e, 0, sizeof *e);
 		memcpy(&e->addr, a->ai_addr, a->ai_addrlen);
@@ -141,7 +144,8 @@ static void *name_thread(void *arg)
 	struct name answer;
 
 	free(arg);
-	name_ask(task.name->host, task.name->port, &answer);    /* a name under way is never freed, nor changed */
+	/* a name under way is never freed, nor changed */
+	name_ask(task.name->host, task.name->port, &answer);
 	pthread_mutex_lock(&r->lock);
 	r->running--;
 	if (r->stopped) {
@@ -178,11 +182,12 @@ static bool name_start(struct resolver *r, struct name *n)
 	return false;
 }
 
-/* Names that wait, the oldest first, as far as there may be threads. Where the system gives none at all, nobody would
- * ever ask: then the answer is that. */
+/* Names that wait, the oldest first, as far as there may be threads. Where the system gives none at
+ * all, nobody would ever ask: then the answer is that. */
 static void names_start(struct resolver *r)
 {
-	static const struct name no_thread = { .error = "the system has no thread for the look-up" };
+	static const struct name no_thread = { .error =
+		                                       "the system has no thread for the look-up" };
 
 	for (struct name *n = r->names; n && r->running < THREADS_MAX; n = n->next) {
 		if (n->stage != WAITING || name_start(r, n))

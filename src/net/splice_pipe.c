@@ -8,9 +8,11 @@
 #include "base/memory.h"
 
 enum {
-	MOST = 48,                      /* in all threads: a user may have 64 MiB of pipes before the kernel becomes mean */
+	/* in all threads: a user may have 64 MiB of pipes before the kernel becomes mean */
+	MOST = 48,
 	SPARES = 8,
-	ROOM = 1 << 20,                 /* in one of the usual 64 KiB splice is no cheaper than reading and writing */
+	/* in one of the usual 64 KiB splice is no cheaper than reading and writing */
+	ROOM = 1 << 20,
 	ROOM_LEAST = 1 << 18,
 };
 
@@ -84,7 +86,8 @@ void splice_pipe_give(struct splice_pipes *all, struct splice_pipe *d)
 	all->spares++;
 }
 
-/* Several reads go into it before any of it is sent: the sender wakes us for less than it can take. */
+/* Several reads go into it before any of it is sent: the sender wakes us for less than it can
+ * take. */
 ssize_t splice_pipe_fill(struct splice_pipe *d, int fd, size_t most)
 {
 	size_t before = d->n;
@@ -92,7 +95,8 @@ ssize_t splice_pipe_fill(struct splice_pipe *d, int fd, size_t most)
 
 	if (most > d->room)
 		most = d->room;
-	while (d->n < most && (n = splice(fd, NULL, d->write, NULL, most - d->n, SPLICE_F_NONBLOCK)) > 0)
+	while (d->n < most &&
+	       (n = splice(fd, NULL, d->write, NULL, most - d->n, SPLICE_F_NONBLOCK)) > 0)
 		d->n += (size_t)n;
 	return d->n > before ? (ssize_t)(d->n - before) : n;
 }

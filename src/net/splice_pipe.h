@@ -2,7 +2,8 @@
  *
  *   from -> [ duct: n bytes ] -> to
  *
- * A duct belongs to a pipe only while it holds bytes of it. There are few: the kernel gives a user no more. */
+ * A duct belongs to a pipe only while it holds bytes of it. There are few: the kernel gives a user
+ * no more. */
 #ifndef NET_SPLICE_PIPE_H
 #define NET_SPLICE_PIPE_H
 
@@ -21,16 +22,22 @@ struct splice_pipes {                          /* a worker's */
 	struct splice_pipe *spare;             /* empty ones */
 	unsigned spares, made, most;
 	uint64_t moved;                 /* bytes that have gone through */
-	vn_nsec again;                     /* when the kernel has refused one, it is not asked before */
+	/* when the kernel has refused one, it is not asked before */
+	vn_nsec again;
 };
 
 void splice_pipes_init(struct splice_pipes *, unsigned threads);
-void splice_pipes_trim(struct splice_pipes *);        /* the spare ones go: somebody needs their descriptors */
+/* the spare ones go: somebody needs their descriptors */
+void splice_pipes_trim(struct splice_pipes *);
 
-struct splice_pipe *splice_pipe_take(struct splice_pipes *, vn_nsec now);       /* an empty one; NULL: there is none to be had */
-void splice_pipe_give(struct splice_pipes *, struct splice_pipe *);          /* back; what is still in it is lost */
+/* an empty one; NULL: there is none to be had */
+struct splice_pipe *splice_pipe_take(struct splice_pipes *, vn_nsec now);
+/* back; what is still in it is lost */
+void splice_pipe_give(struct splice_pipes *, struct splice_pipe *);
 
-ssize_t splice_pipe_fill(struct splice_pipe *, int fd, size_t most);  /* as recv says: so many came, 0: the end, -1: errno */
-ssize_t splice_pipe_flush(struct splice_pipes *, struct splice_pipe *, int fd);              /* as send says */
+/* as recv says: so many came, 0: the end, -1: errno */
+ssize_t splice_pipe_fill(struct splice_pipe *, int fd, size_t most);
+/* as send says */
+ssize_t splice_pipe_flush(struct splice_pipes *, struct splice_pipe *, int fd);
 
 #endif

@@ -55,11 +55,16 @@ void unix_file_unlink(const struct unix_file *f, const char *path)
 /* Ask for all unix sockets, or (inode not 0) for the one with this inode of its own. */
 static int diag_ask(ino_t inode)
 {
-	struct { struct nlmsghdr head; struct unix_diag_req ask; } m = {
-		.head = { .nlmsg_len = sizeof m, .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+	struct { struct nlmsghdr head; struct unix_diag_req ask;
+	} m = {
+		.head = { .nlmsg_len = sizeof m,
+		          .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 		          .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (inode ? 0 : NLM_F_DUMP)) },
-		.ask = { .sdiag_family = AF_UNIX, .udiag_states = UINT32_MAX, .udiag_show = UDIAG_SHOW_VFS,
-		         .udiag_ino = (uint32_t)inode, .udiag_cookie = { UINT32_MAX, UINT32_MAX } },
+		.ask = { .sdiag_family = AF_UNIX,
+		         .udiag_states = UINT32_MAX,
+		         .udiag_show = UDIAG_SHOW_VFS,
+		         .udiag_ino = (uint32_t)inode,
+		         .udiag_cookie = { UINT32_MAX, UINT32_MAX } },
 	};
 	struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_SOCK_DIAG);
@@ -71,7 +76,8 @@ static int diag_ask(ino_t inode)
 	return fd;
 }
 
-/* Does this entry have the file? The kernel's own encoding of a device has 20 bits of minor number. */
+/* Does this entry have the file? The kernel's own encoding of a device has 20 bits of minor
+ * number. */
 static bool diag_matches(struct nlmsghdr *h, const struct unix_file *f)
 {
 	struct unix_diag_msg *entry = NLMSG_DATA(h);
@@ -98,7 +104,8 @@ static bool diag_read(int fd, const struct unix_file *f, enum use *use)
 	unsigned left = n > 0 ? (unsigned)n : 0;
 	bool more = left, known = false;
 
-	for (struct nlmsghdr *h = (struct nlmsghdr *)bytes; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+	for (struct nlmsghdr *h = (struct nlmsghdr *)bytes; NLMSG_OK(h, left);
+	     h = NLMSG_NEXT(h, left)) {
 		more &= h->nlmsg_type == SOCK_DIAG_BY_FAMILY;
 		known |= h->nlmsg_type != NLMSG_ERROR;
 		if (h->nlmsg_type == SOCK_DIAG_BY_FAMILY && diag_matches(h, f))
@@ -154,8 +161,8 @@ void unix_file_note(struct unix_file *f, int fd, const char *path)
 		*f = (struct unix_file){ 0 };   /* somebody has put another file there meanwhile */
 }
 
-/* Both lists are asked: some file systems give a file another number in the one, and a path may be written otherwise
- * in the other. */
+/* Both lists are asked: some file systems give a file another number in the one, and a path may be
+ * written otherwise in the other. */
 bool unix_socket_remove_stale(const char *path)
 {
 	struct unix_file file;
@@ -163,7 +170,8 @@ bool unix_socket_remove_stale(const char *path)
 	if (!file_of(&file, path))
 		return false;
 	enum use by_file = diag_find(&file, 0), by_path = proc_find(path);
-	if (by_file == USED || by_path == USED || (by_file == UNKNOWN && (by_path == UNKNOWN || path[0] != '/')))
+	if (by_file == USED || by_path == USED ||
+	    (by_file == UNKNOWN && (by_path == UNKNOWN || path[0] != '/')))
 		return false;
 	return file_same(&file, path) && unlink(path) == 0;
 }

@@ -10,9 +10,11 @@
 
 #include "net/address.h"
 
-struct unix_file { dev_t device; ino_t inode; };        /* of a path that was bound; all zero: none */
+/* of a path that was bound; all zero: none */
+struct unix_file { dev_t device; ino_t inode; };
 
-const char *unix_socket_path(const struct endpoint *);  /* NULL: not a unix socket of the file system */
+/* NULL: not a unix socket of the file system */
+const char *unix_socket_path(const struct endpoint *);
 
 /* After bind: remember the file that this made, if it is still at the path. */
 void unix_file_note(struct unix_file *, int fd, const char *path);
@@ -20,8 +22,9 @@ void unix_file_note(struct unix_file *, int fd, const char *path);
 /* Remove the file if it is still the one that was bound; all else stays. */
 void unix_file_unlink(const struct unix_file *, const char *path);
 
-/* Remove a socket that no process of this network namespace has open. False: there is no such socket,
- * it is in use, or the kernel does not tell. (Sockets of other network namespaces are not seen.) */
+/* Remove a socket that no process of this network namespace has open. False: there is no such
+ * socket, it is in use, or the kernel does not tell. (Sockets of other network namespaces are not
+ * seen.) */
 bool unix_socket_remove_stale(const char *path);
 
 #endif

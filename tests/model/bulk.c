@@ -1,8 +1,8 @@
-/* bulk.c - floods in both directions at once, through two real workers, while rules come and go a hundred times a
- * second: every byte must arrive, once, in its place, whichever way it went.
+/* bulk.c - floods in both directions at once, through two real workers, while rules come and go a
+ * hundred times a second: every byte must arrive, once, in its place, whichever way it went.
  *
- * A stream is a function of its seed: plain bytes, or messages of `line` with bodies of all sizes. Both ends of
- * a connection are one thread, which now and then does not read for a while. */
+ * A stream is a function of its seed: plain bytes, or messages of `line` with bodies of all sizes.
+ * Both ends of a connection are one thread, which now and then does not read for a while. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -67,15 +67,18 @@ static void message_begin(struct stream *s)
 	uint64_t most = dice % 8 == 0 ? BODY_MAX : dice % 8 == 1 ? 200000 : 300;
 
 	s->body = 1 + dice / 8 % most;
-	s->head_n = (size_t)snprintf(s->head, sizeof s->head, "#%llu m%llu\n", (unsigned long long)s->body, (unsigned long long)s->messages);
+	s->head_n = (size_t)snprintf(s->head, sizeof s->head, "#%llu m%llu\n",
+	                             (unsigned long long)s->body, (unsigned long long)s->messages);
 }
 
-/* The next bytes of the stream, at most n. A stream of messages ends with one: its end is where it begins no more. */
+/* The next bytes of the stream, at most n. A stream of messages ends with one: its end is where it
+ * begins no more. */
 static size_t stream_next(struct stream *s, uint8_t *to, size_t n)
 {
 	size_t at = 0;
 
-	while (at < n && (s->lines ? s->head_n || s->body || s->offset < s->end : s->offset < s->end)) {
+	while (at < n &&
+	       (s->lines ? s->head_n || s->body || s->offset < s->end : s->offset < s->end)) {
 		uint64_t left = s->lines ? s->body : s->end - s->offset;
 		if (s->lines && !s->head_n && !s->body) {
 			message_begin(s);
@@ -100,7 +103,8 @@ static size_t stream_next(struct stream *s, uint8_t *to, size_t n)
 static void fails(struct play *g, const struct flow *f, const char *what)
 {
 	if (!atomic_exchange(&g->failed, true))
-		printf("model: bulk, seed %llu: a stream of %llu bytes, at %llu: %s\n", (unsigned long long)g->seed, (unsigned long long)f->said.end,
+		printf("model: bulk, seed %llu: a stream of %llu bytes, at %llu: %s\n",
+		       (unsigned long long)g->seed, (unsigned long long)f->said.end,
 		       (unsigned long long)f->heard.offset, what);
 }
 
@@ -115,7 +119,8 @@ static bool flow_send(struct play *g, struct flow *f, uint64_t dice)
 			shutdown(f->from, SHUT_WR);
 		return !f->shut && (f->shut = true);
 	}
-	ssize_t n = send(f->from, f->chunk + f->kept, f->kept_n - f->kept, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t n =
+		send(f->from, f->chunk + f->kept, f->kept_n - f->kept, MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n < 0 && errno != EAGAIN)
 		fails(g, f, strerror(errno));
 	f->kept += n > 0 ? (size_t)n : 0;
@@ -220,7 +225,10 @@ static void *changer(void *arg)
 bool bulk_story(uint64_t seed, uint64_t bytes)
 {
 	struct play *g = calloc(1, sizeof *g);
-	struct worker_config words = { .seed = seed, .bufsize = seed % 3 ? 1 << 18 : 5000, .hold_total = 64 << 20, .bulk = seed % 3 && seed % 4 > 1 ? 1 << 17 : 1 };
+	struct worker_config words = { .seed = seed,
+		                       .bufsize = seed % 3 ? 1 << 18 : 5000,
+		                       .hold_total = 64 << 20,
+		                       .bulk = seed % 3 && seed % 4 > 1 ? 1 << 17 : 1 };
 	pthread_t change, talks[PAIRS];
 	struct pair pairs[PAIRS];
 	uint64_t moved = 0;
@@ -242,7 +250,8 @@ bool bulk_story(uint64_t seed, uint64_t bytes)
 	for (int i = 0; i < STAGE_WORKERS; i++)
 		moved += g->stage.workers[i].splice_pipes.moved;
 	if (!moved && !g->failed)
-		printf("model: bulk, seed %llu: nothing went by splice\n", (unsigned long long)seed);
+		printf("model: bulk, seed %llu: nothing went by splice\n",
+		       (unsigned long long)seed);
 	bool ok = !g->failed && moved;
 	free(g);
 	return ok;

@@ -65,7 +65,9 @@ static void slow(const struct vn_event *e, struct vn_verdict *v)
 	v->hold = o->after;
 }
 
-#define FAULT(id, moments, fn) VN_BEHAVIOR(id, .help = "A toy", .options = options, .opts_size = sizeof(struct http_error), .on = (moments), .act = fn)
+#define FAULT(id, moments, fn)                                                                     \
+	VN_BEHAVIOR(id, .help = "A toy", .options = options,                                       \
+	            .opts_size = sizeof(struct http_error), .on = (moments), .act = fn)
 
 FAULT(toy_late, VN_ON_REQUEST | VN_ON_RESPONSE, late)
 FAULT(toy_hung, VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END, hung)

@@ -4,6 +4,7 @@
 
 #include "vaurien.h"
 
-struct http_error { vn_nsec before, after; int64_t n; const char *failure; };   /* the options of all of them */
+/* the options of all of them */
+struct http_error { vn_nsec before, after; int64_t n; const char *failure; };
 
 #endif

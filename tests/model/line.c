@@ -1,12 +1,14 @@
-/* line - a toy protocol of lines, with pipelining, bodies, pushes and refusals: what the engine is tested with.
+/* line - a toy protocol of lines, with pipelining, bodies, pushes and refusals: what the engine is
+ * tested with.
  *
- *   request    ?text     asks            !text    silent           #n text  asks, n bytes of body follow
- *              .text     tells: rules decide it, and nothing answers
- *              >text     asks leave for a sequel: if it is given, that is the next message, whatever it looks like
- *   response   =text     answers         +text    ... after this    #n text  answers, n bytes of body follow
- *              *text     push            ~text    answers, and gives no leave
+ *   request    ?text     asks            !text    silent           #n text  asks, n bytes of body
+ * follow .text     tells: rules decide it, and nothing answers >text     asks leave for a sequel:
+ * if it is given, that is the next message, whatever it looks like response   =text     answers
+ * +text    ... after this    #n text  answers, n bytes of body follow *text     push ~text answers,
+ * and gives no leave
  *
- * `line` waits for the client; under `greeter` the server greets first, with an answer to nothing. */
+ * `line` waits for the client; under `greeter` the server greets first, with an answer to
+ * nothing. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +16,8 @@
 #include "vaurien.h"
 
 static const struct vn_failure failures[] = {
-	{ "no", "1", "no", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1 },           /* replaced by one request */
+	/* replaced by one request */
+	{ "no", "1", "no", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1 },
 	{ "twice", "2", "twice", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 2 },     /* ... by two */
 	{ "quiet", "0", "quiet", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 0 },     /* ... by none */
 	{ "bye", "0", "bye", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 0 },
@@ -25,7 +28,8 @@ static const struct vn_failure failures[] = {
 };
 
 struct line {                           /* one connection */
-	enum { PLAIN, UNDECIDED, SEQUEL } mode;         /* is leave given for a sequel? | it comes next */
+	/* is leave given for a sequel? | it comes next */
+	enum { PLAIN, UNDECIDED, SEQUEL } mode;
 	struct vn_message sequel;
 };
 
@@ -47,7 +51,9 @@ static struct vn_cut line_cut(struct vn_span line, enum vn_role role, struct vn_
 	msg->subject = (struct vn_span){ line.p + 1, line.n - 2 };
 	if (*line.p == '#') {
 		c.len += strtoull((const char *)line.p + 1, &rest, 10);
-		msg->subject = (struct vn_span){ (uint8_t *)rest + 1, (size_t)(line.p + line.n - 1 - (uint8_t *)rest) - 1 };
+		msg->subject = (struct vn_span){
+			(uint8_t *)rest + 1, (size_t)(line.p + line.n - 1 - (uint8_t *)rest) - 1
+		};
 	}
 	return c;
 }
@@ -76,10 +82,18 @@ static struct vn_cut request(struct vn_session *t, struct vn_span at, struct vn_
 	bool sequel = s->mode == SEQUEL;
 	s->mode = PLAIN;
 	msg->is = VN_IS_COMMAND;
-	snprintf(msg->verb, sizeof msg->verb, "%s", strchr("!.", *line.p) ? "TELL" : *line.p == '>' ? "OFFER" : "ASK");
+	snprintf(msg->verb, sizeof msg->verb, "%s",
+	         strchr("!.", *line.p) ? "TELL" :
+	         *line.p == '>'        ? "OFFER" :
+	                                 "ASK");
 	if (*line.p == '>' && !sequel)
 		offer(t, msg);
-	return line_cut(line, sequel ? VN_ASKS : *line.p == '!' ? VN_SILENT : *line.p == '.' ? VN_TELLS : VN_ASKS, msg);
+	return line_cut(line,
+	                sequel         ? VN_ASKS :
+	                *line.p == '!' ? VN_SILENT :
+	                *line.p == '.' ? VN_TELLS :
+	                                 VN_ASKS,
+	                msg);
 }
 
 /* An offer is answered. */
@@ -93,7 +107,8 @@ static void offered(struct vn_session *t, const struct vn_message *asked, bool a
 	t->no_sequel = !agreed;
 }
 
-static struct vn_cut response(struct vn_session *t, struct vn_span at, const struct vn_message *asked, struct vn_message *msg)
+static struct vn_cut response(struct vn_session *t, struct vn_span at,
+                              const struct vn_message *asked, struct vn_message *msg)
 {
 	struct vn_span line = line_of(at);
 
@@ -108,14 +123,16 @@ static struct vn_cut response(struct vn_session *t, struct vn_span at, const str
 	return line_cut(line, *line.p == '*' ? VN_PUSH : VN_ANSWERS, msg);
 }
 
-static int refuse(struct vn_session *t, const struct vn_message *msg, const struct vn_failure *f, struct vn_buffer *backend)
+static int refuse(struct vn_session *t, const struct vn_message *msg, const struct vn_failure *f,
+                  struct vn_buffer *backend)
 {
 	for (uint32_t i = 0; i < f->number; i++)
 		vn_buffer_put(backend, "?nop\n", 5);
 	return (int)f->number;
 }
 
-static void word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
+                 struct vn_buffer *client)
 {
 	if (!strcmp(f->name, "agreed"))
 		offered(t, asked, true);
@@ -125,6 +142,8 @@ static void word(struct vn_session *t, const struct vn_message *asked, const str
 	vn_buffer_byte(client, '\n');
 }
 
-VN_PROTOCOL(line, .help = "A toy", .state_size = sizeof(struct line), .request = request, .response = response, .failures = failures, .refuse = refuse, .word = word)
-VN_PROTOCOL(greeter, .help = "A toy whose server greets", .state_size = sizeof(struct line), .server_first = true, .request = request, .response = response,
-         .failures = failures, .refuse = refuse, .word = word)
+VN_PROTOCOL(line, .help = "A toy", .state_size = sizeof(struct line), .request = request,
+            .response = response, .failures = failures, .refuse = refuse, .word = word)
+VN_PROTOCOL(greeter, .help = "A toy whose server greets", .state_size = sizeof(struct line),
+            .server_first = true, .request = request, .response = response, .failures = failures,
+            .refuse = refuse, .word = word)

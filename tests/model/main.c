@@ -4,7 +4,8 @@
  *
  * One thread, two workers stepped in turn, real sockets on loopback and a clock that only this test
  * moves: a seed is a story that always goes the same way. After each step the world is let come to
- * rest, and every byte that either peer of every connection has seen is compared with the mirror's. */
+ * rest, and every byte that either peer of every connection has seen is compared with the
+ * mirror's. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +36,8 @@ enum { WORKERS = 2, PEERS = 10, BODY_MAX = 300000 };
 
 struct bytes { uint8_t *p; size_t n, room; };
 
-struct peer {                           /* a client, its backend, and what the mirror says of both */
+/* a client, its backend, and what the mirror says of both */
+struct peer {
 	bool used, client_left, backend_left;
 	bool spoke;                     /* the client has sent something */
 	vn_nsec opened;
@@ -88,8 +90,17 @@ static void fail(const char *format, ...)
 	w.failed = w.what;
 }
 
-#define say(...) do { if (w.verbose) { printf("%4llu @%lld.%03lld ", (unsigned long long)w.step, (long long)(virtual_now / VN_MS), \
-	(long long)(virtual_now / 1000 % 1000)); printf(__VA_ARGS__); putchar('\n'); fflush(stdout); } } while (0)
+#define say(...)                                                                                   \
+	do {                                                                                       \
+		if (w.verbose) {                                                                   \
+			printf("%4llu @%lld.%03lld ", (unsigned long long)w.step,                  \
+			       (long long)(virtual_now / VN_MS),                                   \
+			       (long long)(virtual_now / 1000 % 1000));                            \
+			printf(__VA_ARGS__);                                                       \
+			putchar('\n');                                                             \
+			fflush(stdout);                                                            \
+		}                                                                                  \
+	} while (0)
 
 /* ---- the world comes to rest ---- */
 
@@ -157,7 +168,8 @@ static void pour(int fd, const uint8_t *p, size_t n)
 
 /* ---- comparing ---- */
 
-static void compare_stream(struct peer *p, const char *where, const struct bytes *got, const struct mirror_stream *want, bool prefix)
+static void compare_stream(struct peer *p, const char *where, const struct bytes *got,
+                           const struct mirror_stream *want, bool prefix)
 {
 	size_t n = got->n < want->n ? got->n : want->n, at = 0;
 
@@ -169,7 +181,8 @@ static void compare_stream(struct peer *p, const char *where, const struct bytes
 		fail("connection %llu: the %s has %zu bytes, the mirror says %zu; first difference at %zu: '%.*s' for '%.*s'",
 		     (unsigned long long)p->mirror.number, where, got->n, want->n, at,
 		     (int)(got->n - at < 24 ? got->n - at : 24), got->p ? (char *)got->p + at : "",
-		     (int)(want->n - at < 24 ? want->n - at : 24), want->sent ? (char *)want->sent + at : "");
+		     (int)(want->n - at < 24 ? want->n - at : 24),
+		     want->sent ? (char *)want->sent + at : "");
 }
 
 /* A new connection is not reset before its client can know that it is connected. */
@@ -187,18 +200,24 @@ static void compare(struct peer *p)
 	if (p->client >= 0)
 		compare_stream(p, "client", &p->at_client, &m->down, reset || p->client_left);
 	if (p->backend >= 0)
-		compare_stream(p, "backend", &p->at_backend, &m->up, reset || m->over || p->client_left);
+		compare_stream(p, "backend", &p->at_backend, &m->up,
+		               reset || m->over || p->client_left);
 	if (p->client < 0)
 		return;
 	if (reset && !ended && spared_yet(p))
 		return;
 	if (ended != (m->over || m->down.shut))
-		fail("connection %llu: the client %s an end, the mirror says %s", (unsigned long long)m->number, ended ? "saw" : "saw no",
-		     m->over ? m->how == VN_RESET ? "reset" : "closed" : m->down.shut ? "end of stream" : "open");
+		fail("connection %llu: the client %s an end, the mirror says %s",
+		     (unsigned long long)m->number, ended ? "saw" : "saw no",
+		     m->over      ? m->how == VN_RESET ? "reset" : "closed" :
+		     m->down.shut ? "end of stream" :
+		                    "open");
 	if (m->over && m->how == VN_RESET && !p->client_rst && !p->client_left && !m->down.shut)
-		fail("connection %llu: the client saw a FIN where the mirror says reset", (unsigned long long)m->number);
+		fail("connection %llu: the client saw a FIN where the mirror says reset",
+		     (unsigned long long)m->number);
 	if (m->over && m->how == VN_CLOSE && p->client_rst && !p->client_left && !m->up.n)
-		fail("connection %llu: the client saw a RST where the mirror says closed", (unsigned long long)m->number);
+		fail("connection %llu: the client saw a RST where the mirror says closed",
+		     (unsigned long long)m->number);
 }
 
 static void compare_all(void)
@@ -233,8 +252,10 @@ static void step_open(void)
 			p = &w.peers[i];
 	if (!p)
 		return;
-	*p = (struct peer){ .used = true, .client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .backend = -1,
-	                    .opened = virtual_now };
+	*p = (struct peer){ .used = true,
+		            .client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0),
+		            .backend = -1,
+		            .opened = virtual_now };
 	if (connect(p->client, (struct sockaddr *)&w.front.addr, w.front.len))
 		fail("cannot connect: %s", strerror(errno));
 	fcntl(p->client, F_SETFL, O_NONBLOCK);
@@ -247,7 +268,8 @@ static void step_open(void)
 	if (p->backend >= 0)
 		setsockopt(p->backend, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	if ((p->backend >= 0) != p->mirror.dialled)
-		fail("connection %llu: the backend was%s dialled", (unsigned long long)p->mirror.number, p->backend >= 0 ? "" : " not");
+		fail("connection %llu: the backend was%s dialled",
+		     (unsigned long long)p->mirror.number, p->backend >= 0 ? "" : " not");
 }
 
 typedef void teller(struct mirror_conn *, const uint8_t *, size_t, vn_nsec);
@@ -257,7 +279,8 @@ static void send_message(struct peer *p, int fd, teller *tell, const char *line,
 {
 	static uint8_t filler[BODY_MAX];
 
-	say("%s %llu: %.*s", tell == mirror_client ? "client" : "backend", (unsigned long long)p->mirror.number, (int)strlen(line) - 1, line);
+	say("%s %llu: %.*s", tell == mirror_client ? "client" : "backend",
+	    (unsigned long long)p->mirror.number, (int)strlen(line) - 1, line);
 	p->spoke |= fd == p->client;
 	tell(&p->mirror, (const uint8_t *)line, strlen(line), virtual_now);
 	pour(fd, (const uint8_t *)line, strlen(line));
@@ -280,12 +303,16 @@ static void step_ask(struct peer *p)
 		return;
 	for (uint64_t n = 1 + pick(6); n; n--) {
 		char line[64];
-		size_t body = pick(6) ? 0 : 1 + pick(pick(3) || p->mirror.mode == M_UNDECIDED ? 50 : w.body_max);
+		size_t body = pick(6) ? 0 :
+		                        1 + pick(pick(3) || p->mirror.mode == M_UNDECIDED ?
+		                                         50 :
+		                                         w.body_max);
 		static unsigned text;
 		if (body)
 			snprintf(line, sizeof line, "#%zu t%u\n", body, ++text);
 		else
-			snprintf(line, sizeof line, "%c%u\n", "?!>."[pick(7) > 1 ? 0 : 1 + pick(3)], ++text);
+			snprintf(line, sizeof line, "%c%u\n", "?!>."[pick(7) > 1 ? 0 : 1 + pick(3)],
+			         ++text);
 		send_message(p, p->client, mirror_client, line, body);
 	}
 }
@@ -310,7 +337,8 @@ static void parse_requests(struct peer *p)
 static void step_answer(struct peer *p)
 {
 	parse_requests(p);
-	if (p->backend < 0 || p->backend_left || p->backend_eof || p->backend_rst || !p->mirror.linked)
+	if (p->backend < 0 || p->backend_left || p->backend_eof || p->backend_rst ||
+	    !p->mirror.linked)
 		return;
 	if (w.greeter && p->mirror.first && p->mirror.first->opening) {
 		send_message(p, p->backend, mirror_backend, "=hello\n", 0);
@@ -339,10 +367,14 @@ static void step_leave(struct peer *p)
 	bool client = pick(3);
 
 	if (client && p->mirror.up.ended)
-		return;         /* its end would stand behind bytes that nobody reads: not to be seen, as the kernel has it */
-	if (client ? p->client_left || p->client_rst : p->backend < 0 || p->backend_left || p->backend_rst || p->backend_eof)
+		/* its end would stand behind bytes that nobody reads: not to be seen, as the kernel
+		 * has it */
 		return;
-	say("%s %llu ends its stream", client ? "client" : "backend", (unsigned long long)p->mirror.number);
+	if (client ? p->client_left || p->client_rst :
+	             p->backend < 0 || p->backend_left || p->backend_rst || p->backend_eof)
+		return;
+	say("%s %llu ends its stream", client ? "client" : "backend",
+	    (unsigned long long)p->mirror.number);
 	*(client ? &p->client_left : &p->backend_left) = true;
 	shutdown(client ? p->client : p->backend, SHUT_WR);
 	mirror_fin(&p->mirror, client, virtual_now);
@@ -353,7 +385,8 @@ static void step_reset(struct peer *p)
 	bool client = pick(2);
 	int *fd = client ? &p->client : &p->backend;
 
-	bool said_all = client ? p->client_left && p->mirror.down.shut : p->backend_left && p->mirror.up.shut;
+	bool said_all = client ? p->client_left && p->mirror.down.shut :
+	                         p->backend_left && p->mirror.up.shut;
 
 	if (*fd < 0 || p->mirror.over || said_all)
 		return;         /* a socket whose both ends are said has nothing left to reset */
@@ -362,9 +395,11 @@ static void step_reset(struct peer *p)
 	close(*fd);
 	*fd = -1;
 	rest();
-	bool seen = client ? p->backend < 0 || p->backend_rst || p->backend_eof : p->client_rst || p->client_eof;
+	bool seen = client ? p->backend < 0 || p->backend_rst || p->backend_eof :
+	                     p->client_rst || p->client_eof;
 	if (!seen && (client || !spared_yet(p)))
-		fail("connection %llu: the other side saw nothing of a reset", (unsigned long long)p->mirror.number);
+		fail("connection %llu: the other side saw nothing of a reset",
+		     (unsigned long long)p->mirror.number);
 	peer_free(p);
 }
 
@@ -385,14 +420,20 @@ static void step_time(void)
 
 /* ---- rules ---- */
 
-static const char *const toys[] = { "toy_late", "toy_hung", "toy_refused", "toy_lost", "toy_mute", "toy_cut", "toy_ended", "toy_open",
-                                    "toy_leave", "toy_idle", "toy_slow" };
+static const char *const toys[] = { "toy_late",  "toy_hung", "toy_refused", "toy_lost",
+	                            "toy_mute",  "toy_cut",  "toy_ended",   "toy_open",
+	                            "toy_leave", "toy_idle", "toy_slow" };
 
 static struct mirror_rule rule_draw(void)
 {
 	static const char *const failures[] = { "no", "twice", "quiet", "no", "bye", "full" };
-	static const uint8_t odds[] = { LATE, LATE, LATE, HUNG, REFUSED, REFUSED, LOST, MUTE, CUT, ENDED, OPEN, LEAVE, IDLE, SLOW };
-	struct mirror_rule r = { .id = ++w.next_rule, .toy = odds[pick(sizeof odds)], .low = 0, .high = 1, .times = UINT64_MAX };
+	static const uint8_t odds[] = { LATE, LATE, LATE,  HUNG, REFUSED, REFUSED, LOST,
+		                        MUTE, CUT,  ENDED, OPEN, LEAVE,   IDLE,    SLOW };
+	struct mirror_rule r = { .id = ++w.next_rule,
+		                 .toy = odds[pick(sizeof odds)],
+		                 .low = 0,
+		                 .high = 1,
+		                 .times = UINT64_MAX };
 	char name[32];
 
 	r.before = pick(3) ? (vn_nsec)pick(500) * VN_MS + (vn_nsec)pick(1000) * 1000 : 0;
@@ -436,8 +477,17 @@ static void toy_rule(struct rule_spec *s, const struct mirror_rule *r)
 	struct http_error *o;
 
 	snprintf(name, sizeof name, "rule%llu", (unsigned long long)r->origin);
-	*s = (struct rule_spec){ .name = strdup(name), .behavior = behavior_find(toys[r->toy]), .low = r->low, .high = r->high,
-	                         .per_connection = r->per_connection, .every = 1, .until = VN_NEVER, .id = r->id, .origin = r->origin };
+	*s = (struct rule_spec){
+		.name = strdup(name),
+		.behavior = behavior_find(toys[r->toy]),
+		.low = r->low,
+		.high = r->high,
+		.per_connection = r->per_connection,
+		.every = 1,
+		.until = VN_NEVER,
+		.id = r->id,
+		.origin = r->origin
+	};
 	opt_values_init(&s->values, s->behavior->options, s->behavior->opts_size);
 	if (!opt_set_text(&s->values, opt_find(s->behavior->options, "failure"), r->failure, error))
 		fail("%s", error);
@@ -471,7 +521,8 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 
 	getsockname(w.back, (struct sockaddr *)&back, &len);
 	snprintf(text, sizeof text, "127.0.0.1:%d", ntohs(back.sin_port));
-	if (!address_parse(&s->backend, text, error, sizeof error) || !address_parse(&s->listen, "127.0.0.1:0", error, sizeof error))
+	if (!address_parse(&s->backend, text, error, sizeof error) ||
+	    !address_parse(&s->listen, "127.0.0.1:0", error, sizeof error))
 		fail("%s", error);
 	atomic_store(&s->refs, 1);
 	s->name = strdup("model");
@@ -491,7 +542,8 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	return s;
 }
 
-static struct mirror_rules *all_rules[4096];    /* connections that ended keep pointing at old ones */
+/* connections that ended keep pointing at old ones */
+static struct mirror_rules *all_rules[4096];
 static unsigned all_rules_n;
 
 static void step_change(void)
@@ -505,22 +557,29 @@ static void step_change(void)
 	for (uint64_t n = pick(3); n && to->n < RULES; n--)
 		to->rule[to->n++] = rule_draw();
 	for (unsigned i = 0; i < to->n && w.verbose; i++)
-		say("rule %llu of %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s skip=%llu times=%lld", (unsigned long long)to->rule[i].id,
-		    (unsigned long long)to->rule[i].origin, toys[to->rule[i].toy],
-		    to->rule[i].per_connection ? " per connection" : "", to->rule[i].low, to->rule[i].high, (long long)to->rule[i].before,
-		    (long long)to->rule[i].after, (long long)to->rule[i].n, to->rule[i].failure, (unsigned long long)to->rule[i].skip, (long long)to->rule[i].times);
+		say("rule %llu of %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s skip=%llu times=%lld",
+		    (unsigned long long)to->rule[i].id, (unsigned long long)to->rule[i].origin,
+		    toys[to->rule[i].toy], to->rule[i].per_connection ? " per connection" : "",
+		    to->rule[i].low, to->rule[i].high, (long long)to->rule[i].before,
+		    (long long)to->rule[i].after, (long long)to->rule[i].n, to->rule[i].failure,
+		    (unsigned long long)to->rule[i].skip, (long long)to->rule[i].times);
 	say("change to %u rules", to->n);
 	w.rules = to;
 	struct spec *s = toy_spec(to);
-	for (int i = 0; i < WORKERS; i++) {     /* connections in the workers' own order: counted picks fall the same way */
+	/* connections in the workers' own order: counted picks fall the same way */
+	for (int i = 0; i < WORKERS; i++) {
 		for (struct conn *c = w.shards[i]->conns; c; c = c->next)
 			for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
 				if (p->used && p->mirror.number == c->number) {
 					mirror_change(&p->mirror, from, to, virtual_now);
-					for (unsigned k = 0; k < to->n; k++)    /* counts live on in the newer copy */
+					/* counts live on in the newer copy */
+					for (unsigned k = 0; k < to->n; k++)
 						for (unsigned q = 0; q < from->n; q++)
-							if (from->rule[q].origin == to->rule[k].origin && from->rule[q].count > to->rule[k].count)
-								to->rule[k].count = from->rule[q].count;
+							if (from->rule[q].origin ==
+							            to->rule[k].origin &&
+							    from->rule[q].count > to->rule[k].count)
+								to->rule[k].count =
+									from->rule[q].count;
 				}
 		shard_change(w.shards[i], s);
 		rest();
@@ -534,7 +593,10 @@ static void step_change(void)
 static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 {
 	char error[ERROR_MAX];
-	struct worker_config words = { .seed = seed, .bufsize = (int64_t)bufsize, .hold_total = 512 << 20, .bulk = (int64_t)splice_from };
+	struct worker_config words = { .seed = seed,
+		                       .bufsize = (int64_t)bufsize,
+		                       .hold_total = 512 << 20,
+		                       .bulk = (int64_t)splice_from };
 	struct endpoint bound;
 	struct address any;
 
@@ -565,7 +627,8 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 		*p = (struct peer){ .client = -1, .backend = -1 };
 }
 
-/* When all have left, what came has gone: each connection for one reason, each answer at most once. */
+/* When all have left, what came has gone: each connection for one reason, each answer at most
+ * once. */
 static void figures_check(void)
 {
 	struct totals f = { 0 };
@@ -577,11 +640,15 @@ static void figures_check(void)
 		ended += f.ended[i];
 	for (int i = 0; i <= BOUNDS; i++)
 		answered += f.answered.n[i];
-	if (f.n[STAT_OPENED] != f.n[STAT_CLOSED] || f.n[STAT_CLOSED] != ended || f.n[STAT_RAW] != f.n[STAT_RAW_CLOSED])
-		fail("%llu connections were opened, %llu closed, %llu for a reason; %llu were raw, %llu of them are gone", (unsigned long long)f.n[STAT_OPENED],
-		     (unsigned long long)f.n[STAT_CLOSED], (unsigned long long)ended, (unsigned long long)f.n[STAT_RAW], (unsigned long long)f.n[STAT_RAW_CLOSED]);
+	if (f.n[STAT_OPENED] != f.n[STAT_CLOSED] || f.n[STAT_CLOSED] != ended ||
+	    f.n[STAT_RAW] != f.n[STAT_RAW_CLOSED])
+		fail("%llu connections were opened, %llu closed, %llu for a reason; %llu were raw, %llu of them are gone",
+		     (unsigned long long)f.n[STAT_OPENED], (unsigned long long)f.n[STAT_CLOSED],
+		     (unsigned long long)ended, (unsigned long long)f.n[STAT_RAW],
+		     (unsigned long long)f.n[STAT_RAW_CLOSED]);
 	if (answered > f.n[STAT_EXCHANGES])
-		fail("%llu exchanges were answered, and %llu took some time", (unsigned long long)f.n[STAT_EXCHANGES], (unsigned long long)answered);
+		fail("%llu exchanges were answered, and %llu took some time",
+		     (unsigned long long)f.n[STAT_EXCHANGES], (unsigned long long)answered);
 }
 
 /* All rules go and everyone leaves: nothing may stay behind. */
@@ -603,7 +670,8 @@ static void world_end(void)
 	rest();
 	for (int i = 0; i < WORKERS; i++) {
 		if (w.shards[i]->conns)
-			fail("connection %llu is still there when all have left", (unsigned long long)w.shards[i]->conns->number);
+			fail("connection %llu is still there when all have left",
+			     (unsigned long long)w.shards[i]->conns->number);
 		if (w.workers[i].held)
 			fail("worker %d still counts %zu held bytes", i, w.workers[i].held);
 	}
@@ -655,7 +723,8 @@ static bool story(uint64_t seed, size_t bufsize, size_t splice_from, unsigned st
 	bool failed = w.failed;
 	strcpy(what, w.what);
 	if (failed)
-		printf("model: seed %llu, step %llu: %s\n", (unsigned long long)seed, (unsigned long long)at - 1, what);
+		printf("model: seed %llu, step %llu: %s\n", (unsigned long long)seed,
+		       (unsigned long long)at - 1, what);
 	w.failed = NULL;
 	world_end();
 	if (w.failed)
@@ -665,10 +734,14 @@ static bool story(uint64_t seed, size_t bufsize, size_t splice_from, unsigned st
 
 int main(int argc, char **argv)
 {
-	static const struct option flags[] = { { "seeds", 1, NULL, 's' }, { "bufsize", 1, NULL, 'b' }, { "steps", 1, NULL, 'n' },
-	                                       { "verbose", 0, NULL, 'v' }, { "threads", 0, NULL, 't' }, { "splice-from", 1, NULL, 'f' },
-	                                       { "bulk", 1, NULL, 'm' }, { 0 } };
-	unsigned long long first = 1, last = 40, steps = 400, bufsize = 1 << 18, splice_from = 1 << 17, bulk = 0;
+	static const struct option flags[] = {
+		{ "seeds", 1, NULL, 's' },   { "bufsize", 1, NULL, 'b' },
+		{ "steps", 1, NULL, 'n' },   { "verbose", 0, NULL, 'v' },
+		{ "threads", 0, NULL, 't' }, { "splice-from", 1, NULL, 'f' },
+		{ "bulk", 1, NULL, 'm' },    { 0 }
+	};
+	unsigned long long first = 1, last = 40, steps = 400, bufsize = 1 << 18,
+			   splice_from = 1 << 17, bulk = 0;
 	unsigned passed = 0, failed = 0;
 	bool threads = false;
 
@@ -696,7 +769,11 @@ int main(int argc, char **argv)
 	else
 		log_threshold = LOG_DEBUG;
 	for (unsigned long long seed = first; seed <= last; seed++)
-		*((bulk ? bulk_story(seed, bulk << 20) : threads ? threads_story(seed) : story(seed, bufsize, splice_from, (unsigned)steps)) ? &passed : &failed) += 1;
+		*((bulk    ? bulk_story(seed, bulk << 20) :
+		   threads ? threads_story(seed) :
+		             story(seed, bufsize, splice_from, (unsigned)steps)) ?
+		          &passed :
+		          &failed) += 1;
 	printf("model: %u passed, %u failed\n", passed, failed);
 	return failed ? 1 : 0;
 }

@@ -1,4 +1,5 @@
-/* mirror.c - what each peer of the proxy must see, worked out a second time and as simply as can be. */
+/* mirror.c - what each peer of the proxy must see, worked out a second time and as simply as can
+ * be. */
 #include "mirror.h"
 
 #include <assert.h>
@@ -33,7 +34,8 @@ static bool certain(const struct mirror_rule *r)
 	return r->low <= 0 && r->high >= 1;
 }
 
-static bool drawn(const struct mirror_rule *r, uint64_t connection, uint64_t exchange, unsigned moment)
+static bool drawn(const struct mirror_rule *r, uint64_t connection, uint64_t exchange,
+                  unsigned moment)
 {
 	struct vn_dice d = dice_at(&r->dice, connection, exchange, moment);
 	double u = vn_dice_unit(&d);
@@ -75,11 +77,13 @@ struct say {
 	const char *failure;
 	size_t keep;
 	struct mirror_lot holds;
-	enum vn_end end; vn_nsec after; uint64_t end_rule;    /* in turn; `after` is of VN_ON_REST only */
+	/* in turn; `after` is of VN_ON_REST only */
+	enum vn_end end; vn_nsec after; uint64_t end_rule;
 	struct mirror_clock clocks[RULES]; unsigned n_clocks;
 };
 
-static void say_end(struct say *y, const struct mirror_rule *r, enum vn_end end, vn_nsec after, enum vn_moment m)
+static void say_end(struct say *y, const struct mirror_rule *r, enum vn_end end, vn_nsec after,
+                    enum vn_moment m)
 {
 	if (m == VN_ON_LEAVE)
 		after = 0;
@@ -111,14 +115,25 @@ static bool fits(const char *failure, enum vn_moment m, enum kind kind)
 }
 
 static const unsigned moments[TOYS] = {
-	[LATE] = VN_ON_REQUEST | VN_ON_RESPONSE, [HUNG] = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END, [REFUSED] = VN_ON_REQUEST, [LOST] = VN_ON_REQUEST,
-	[MUTE] = VN_ON_RESPONSE, [CUT] = VN_ON_RESPONSE, [ENDED] = VN_ON_REQUEST, [OPEN] = VN_ON_OPEN, [LEAVE] = VN_ON_LEAVE, [IDLE] = VN_ON_REST,
+	[LATE] = VN_ON_REQUEST | VN_ON_RESPONSE,
+	[HUNG] = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END,
+	[REFUSED] = VN_ON_REQUEST,
+	[LOST] = VN_ON_REQUEST,
+	[MUTE] = VN_ON_RESPONSE,
+	[CUT] = VN_ON_RESPONSE,
+	[ENDED] = VN_ON_REQUEST,
+	[OPEN] = VN_ON_OPEN,
+	[LEAVE] = VN_ON_LEAVE,
+	[IDLE] = VN_ON_REST,
 	[SLOW] = VN_ON_DATA,
 };
 
-static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s, enum vn_moment m, enum kind kind)
+static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s, enum vn_moment m,
+                    enum kind kind)
 {
-	vn_nsec hold = r->toy == HUNG ? VN_NEVER : r->toy == SLOW || m == VN_ON_RESPONSE ? r->after : r->before;
+	vn_nsec hold = r->toy == HUNG                        ? VN_NEVER :
+	               r->toy == SLOW || m == VN_ON_RESPONSE ? r->after :
+	                                                       r->before;
 	const char *failure = r->toy == IDLE ? "idle" : r->failure;
 	enum vn_end end = r->n ? VN_RESET : VN_CLOSE;
 
@@ -152,8 +167,10 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 	}
 }
 
-/* stand NULL: a matter of the whole connection. `only`: rules that a change took away or brought. */
-static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *flags, enum vn_moment m, enum kind kind, const struct mirror_rules *except)
+/* stand NULL: a matter of the whole connection. `only`: rules that a change took away or
+ * brought. */
+static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *flags,
+                      enum vn_moment m, enum kind kind, const struct mirror_rules *except)
 {
 	struct say y = { .keep = SIZE_MAX };
 
@@ -161,7 +178,8 @@ static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct 
 		struct mirror_rule *r = &rules->rule[i];
 		struct mirror_stand *s = !flags || r->per_connection ? &c->whole : flags;
 		bool in = is_in(s, r->origin) || (!flags && certain(r) && !r->per_connection);
-		if (!(moments[r->toy] & m) || !in || (except && (m == VN_ON_LEAVE ? has(except, r) : !!rule_of(except, r->id))))
+		if (!(moments[r->toy] & m) || !in ||
+		    (except && (m == VN_ON_LEAVE ? has(except, r) : !!rule_of(except, r->id))))
 			continue;
 		say_one(&y, r, s, m, kind);
 	}
@@ -170,7 +188,8 @@ static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct 
 
 /* ---- streams ---- */
 
-static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *bytes, size_t n, vn_nsec now, const struct mirror_lot *holds)
+static struct mirror_piece *put(struct mirror_stream *s, int kind, const void *bytes, size_t n,
+                                vn_nsec now, const struct mirror_lot *holds)
 {
 	struct mirror_piece *p = calloc(1, sizeof *p);
 
@@ -196,7 +215,9 @@ static vn_nsec late(const struct mirror_conn *c, const struct mirror_lot *l)
 
 	for (unsigned i = 0; i < l->n; i++)
 		if (rule_of(c->rules, l->share[i].rule))
-			sum = l->share[i].hold == VN_NEVER || sum == VN_NEVER ? VN_NEVER : sum + l->share[i].hold;
+			sum = l->share[i].hold == VN_NEVER || sum == VN_NEVER ?
+			              VN_NEVER :
+			              sum + l->share[i].hold;
 	return sum;
 }
 
@@ -273,8 +294,11 @@ static void decide(struct mirror_conn *c, struct mirror_exchange *x, bool fresh)
 {
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
-		if (!r->per_connection && moments[r->toy] & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA) && (!fresh || c->epochs[i] > x->epoch))
-			x->flags.in[slot_of(&x->flags, r->origin)] |= drawn(r, c->number, x->number, 0);
+		if (!r->per_connection &&
+		    moments[r->toy] & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA) &&
+		    (!fresh || c->epochs[i] > x->epoch))
+			x->flags.in[slot_of(&x->flags, r->origin)] |=
+				drawn(r, c->number, x->number, 0);
 	}
 	x->epoch = c->epoch;
 }
@@ -359,7 +383,8 @@ static void settle(struct mirror_conn *c, vn_nsec now)
 {
 	struct mirror_exchange *x;
 
-	while ((x = c->first) && minds(x) && x->sent && !x->swallow && !c->down.ended && !c->down.fin && !c->down.open) {
+	while ((x = c->first) && minds(x) && x->sent && !x->swallow && !c->down.ended &&
+	       !c->down.fin && !c->down.open) {
 		enum vn_end end = x->end;
 		if (x->failure) {
 			char text[32] = "=E";
@@ -384,7 +409,8 @@ static bool rests(const struct mirror_conn *c)
 {
 	const struct mirror_stream *u = &c->up, *d = &c->down;
 
-	return c->linked && !c->first && !u->first && !d->first && !u->open && !d->open && !u->fin && !d->fin && !u->ended && !d->ended;
+	return c->linked && !c->first && !u->first && !d->first && !u->open && !d->open &&
+	       !u->fin && !d->fin && !u->ended && !d->ended;
 }
 
 static void rest_strike(struct mirror_conn *c, vn_nsec now)
@@ -442,8 +468,10 @@ static void run(struct mirror_conn *c, vn_nsec now)
 		over(c, VN_CLOSE);
 	if (c->over)
 		return;
-	bool stuck = (c->up.first && late(c, &c->up.first->holds) == VN_NEVER) || (c->down.first && late(c, &c->down.first->holds) == VN_NEVER);
-	bool moves = (c->up.first && late(c, &c->up.first->holds) != VN_NEVER) || (c->down.first && late(c, &c->down.first->holds) != VN_NEVER);
+	bool stuck = (c->up.first && late(c, &c->up.first->holds) == VN_NEVER) ||
+	             (c->down.first && late(c, &c->down.first->holds) == VN_NEVER);
+	bool moves = (c->up.first && late(c, &c->up.first->holds) != VN_NEVER) ||
+	             (c->down.first && late(c, &c->down.first->holds) != VN_NEVER);
 	if (!c->left || !stuck || moves)
 		c->gone_since = 0;
 	else if (!c->gone_since)
@@ -453,7 +481,8 @@ static void run(struct mirror_conn *c, vn_nsec now)
 /* ---- what happens ---- */
 
 /* In place of what x asks, the backend gets as many other requests as this failure wants. */
-static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const char *failure, vn_nsec now)
+static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const char *failure,
+                       vn_nsec now)
 {
 	struct mirror_stream *u = &c->up;
 	struct mirror_lot holds = u->holds;
@@ -510,7 +539,8 @@ static void ask(struct mirror_conn *c, bool offer, bool told, vn_nsec now)
 		ask_sequel(c, x, now);
 }
 
-static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *flags, const uint8_t *bytes, size_t n, vn_nsec now)
+static void pass(struct mirror_conn *c, struct mirror_stream *s, struct mirror_stand *flags,
+                 const uint8_t *bytes, size_t n, vn_nsec now)
 {
 	struct mirror_lot holds = s->holds;
 
@@ -541,7 +571,8 @@ static void ask_begin(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_n
 {
 	struct mirror_stream *u = &c->up;
 
-	bool sequel = c->last && c->last->sequel;       /* also where the backend has left without saying whether it may come */
+	/* also where the backend has left without saying whether it may come */
+	bool sequel = c->last && c->last->sequel;
 
 	message_begin(u, atom, n);
 	c->mode = M_PLAIN;
@@ -632,7 +663,8 @@ static void heard(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec 
 
 static bool unasked(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
-	struct say y = say(c, c->rules, &x->flags, VN_ON_REQUEST, x->opening ? OPENING : PUSHED, NULL);
+	struct say y =
+		say(c, c->rules, &x->flags, VN_ON_REQUEST, x->opening ? OPENING : PUSHED, NULL);
 
 	x->late = y.holds;
 	ends(c, &y, &x->end, now);
@@ -735,7 +767,8 @@ void mirror_fin(struct mirror_conn *c, bool client, vn_nsec now)
 	if (c->over || s->fin)
 		return;
 	c->left |= client;
-	if (client && c->halted)       /* what is halted is read before; else the end is seen at once */
+	/* what is halted is read before; else the end is seen at once */
+	if (client && c->halted)
 		halt(c, NULL, 0);
 	else if (!s->ended)
 		fin(c, s, now);
@@ -759,7 +792,8 @@ static void meet(struct mirror_conn *c, const struct mirror_rules *known, vn_nse
 	for (unsigned i = 0; i < c->rules->n; i++) {
 		struct mirror_rule *r = &c->rules->rule[i];
 		if (r->per_connection && !(known && rule_of(known, r->id)))
-			c->whole.in[slot_of(&c->whole, r->origin)] = drawn(r, c->number, UINT64_MAX, VN_ON_OPEN);
+			c->whole.in[slot_of(&c->whole, r->origin)] =
+				drawn(r, c->number, UINT64_MAX, VN_ON_OPEN);
 	}
 	struct say y = say(c, c->rules, NULL, VN_ON_OPEN, COMMAND, known);
 	ends(c, &y, &end, now);
@@ -767,9 +801,13 @@ static void meet(struct mirror_conn *c, const struct mirror_rules *known, vn_nse
 		over(c, end);
 }
 
-void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter, vn_nsec now)
+void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter,
+                 vn_nsec now)
 {
-	*c = (struct mirror_conn){ .number = number, .rules = rules, .linked = true, .epochs = calloc(RULES, sizeof *c->epochs) };
+	*c = (struct mirror_conn){ .number = number,
+		                   .rules = rules,
+		                   .linked = true,
+		                   .epochs = calloc(RULES, sizeof *c->epochs) };
 	meet(c, NULL, now);
 	c->dialled = !c->over;
 	if (c->over || !greeter) {
@@ -786,7 +824,8 @@ void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *ru
 	run(c, now);
 }
 
-void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struct mirror_rules *to, vn_nsec now)
+void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struct mirror_rules *to,
+                   vn_nsec now)
 {
 	uint64_t epochs[RULES];
 	enum vn_end end = VN_STAY;

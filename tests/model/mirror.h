@@ -1,7 +1,9 @@
-/* mirror.h - what each peer of the proxy must see, worked out a second time and as simply as can be.
+/* mirror.h - what each peer of the proxy must see, worked out a second time and as simply as can
+ * be.
  *
- * The mirror is told what happens (bytes from a client, bytes from a backend, other rules, time) and
- * keeps, for each connection, the bytes that must have reached either side by now and how it ended. */
+ * The mirror is told what happens (bytes from a client, bytes from a backend, other rules, time)
+ * and keeps, for each connection, the bytes that must have reached either side by now and how it
+ * ended. */
 #ifndef MIRROR_H
 #define MIRROR_H
 
@@ -66,7 +68,8 @@ struct mirror_exchange {
 	struct mirror_exchange *next;
 };
 
-struct mirror_atom { uint8_t *bytes; size_t n; struct mirror_atom *next; };      /* n = 0: the end */
+/* n = 0: the end */
+struct mirror_atom { uint8_t *bytes; size_t n; struct mirror_atom *next; };
 
 struct mirror_conn {
 	uint64_t number;
@@ -78,7 +81,8 @@ struct mirror_conn {
 	bool over; enum vn_end how;
 	bool left;                      /* the client has said its end, read or not */
 	vn_nsec gone_since;
-	struct mirror_clock clocks[RULES + 1];          /* ends by the clock, up to one that is not due */
+	/* ends by the clock, up to one that is not due */
+	struct mirror_clock clocks[RULES + 1];
 	bool resting; vn_nsec rest_due; uint64_t rest_rule;
 	struct mirror_rules *rules;     /* those in force */
 	uint64_t *epochs;               /* when each of them came to this connection */
@@ -88,12 +92,15 @@ struct mirror_conn {
 	struct mirror_lot sequel_lot; bool sequel_gone;
 };
 
-void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter, vn_nsec now);
+void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter,
+                 vn_nsec now);
 void mirror_free(struct mirror_conn *);
-void mirror_client(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);      /* one line, or a piece of a body */
+/* one line, or a piece of a body */
+void mirror_client(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);
 void mirror_backend(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);
 void mirror_fin(struct mirror_conn *, bool client, vn_nsec now);
-void mirror_change(struct mirror_conn *, const struct mirror_rules *from, struct mirror_rules *to, vn_nsec now);
+void mirror_change(struct mirror_conn *, const struct mirror_rules *from, struct mirror_rules *to,
+                   vn_nsec now);
 void mirror_time(struct mirror_conn *, vn_nsec now);
 void mirror_rest(struct mirror_conn *, vn_nsec now);       /* the proxy has read all there was */
 

@@ -5,7 +5,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-bool threads_story(uint64_t seed);      /* two real threads, real time: what no mirror can follow, but all must hold */
-bool bulk_story(uint64_t seed, uint64_t bytes);         /* the same, and streams of so many bytes, both ways at once */
+/* two real threads, real time: what no mirror can follow, but all must hold */
+bool threads_story(uint64_t seed);
+/* the same, and streams of so many bytes, both ways at once */
+bool bulk_story(uint64_t seed, uint64_t bytes);
 
 #endif

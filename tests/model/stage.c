@@ -1,4 +1,5 @@
-/* stage.c - a proxy in two workers with threads of their own, for the stories that are told in real time. */
+/* stage.c - a proxy in two workers with threads of their own, for the stories that are told in real
+ * time. */
 #include "stage.h"
 
 #include <assert.h>
@@ -31,11 +32,18 @@ struct spec *stage_spec(const struct stage *g, unsigned room)
 	return s;
 }
 
-void stage_rule(struct spec *s, const char *name, const char *behavior, const char *option, const char *value, double low, double high)
+void stage_rule(struct spec *s, const char *name, const char *behavior, const char *option,
+                const char *value, double low, double high)
 {
 	static uint64_t ids;
-	struct rule_spec r = { .name = strdup(name), .behavior = behavior_find(behavior), .low = low, .high = high, .every = 1,
-	                       .times = UINT64_MAX, .until = VN_NEVER, .id = ++ids };
+	struct rule_spec r = { .name = strdup(name),
+		               .behavior = behavior_find(behavior),
+		               .low = low,
+		               .high = high,
+		               .every = 1,
+		               .times = UINT64_MAX,
+		               .until = VN_NEVER,
+		               .id = ++ids };
 	char error[ERROR_MAX];
 
 	r.origin = r.id;
@@ -64,7 +72,9 @@ void stage_change(struct stage *g, struct spec *s)
 	for (int i = 0; i < STAGE_WORKERS; i++) {
 		struct letter *l = calloc(1, sizeof *l);
 		assert(l);
-		*l = (struct letter){ .mail.open = letter_open, .part = g->shards[i], .to = spec_ref(s) };
+		*l = (struct letter){
+			.mail.open = letter_open, .part = g->shards[i], .to = spec_ref(s)
+		};
 		loop_post(&g->workers[i].loop, &l->mail);
 	}
 	spec_unref(s);

@@ -1,4 +1,5 @@
-/* stage.h - a proxy in two workers with threads of their own, for the stories that are told in real time. */
+/* stage.h - a proxy in two workers with threads of their own, for the stories that are told in real
+ * time. */
 #ifndef STAGE_H
 #define STAGE_H
 
@@ -16,10 +17,13 @@ struct stage {
 };
 
 void stage_begin(struct stage *, const char *protocol, const struct worker_config *);
-void stage_change(struct stage *, struct spec *);       /* posted to the workers; the reference goes over */
+/* posted to the workers; the reference goes over */
+void stage_change(struct stage *, struct spec *);
 void stage_end(struct stage *);                         /* all rules go, and the workers end */
 
-struct spec *stage_spec(const struct stage *, unsigned room);   /* without rules, with room for some */
-void stage_rule(struct spec *, const char *name, const char *behavior, const char *option, const char *value, double low, double high);
+/* without rules, with room for some */
+struct spec *stage_spec(const struct stage *, unsigned room);
+void stage_rule(struct spec *, const char *name, const char *behavior, const char *option,
+                const char *value, double low, double high);
 
 #endif

@@ -1,4 +1,5 @@
-/* threads.c - two workers as real threads, under traffic, while their rules change: what must hold always.
+/* threads.c - two workers as real threads, under traffic, while their rules change: what must hold
+ * always.
  *
  * Each client asks in lock step or in batches and must get its answers in order, each either the
  * echo of its question or a refusal; nothing may be lost, doubled or mixed up. */
@@ -29,7 +30,8 @@ static struct spec *play_spec(const struct play *g, unsigned round)
 	if (round % 2)
 		stage_rule(s, "late", "toy_late", round % 4 == 1 ? "before" : "after", "3", 0, 0.5);
 	if (round % 3)
-		stage_rule(s, "no", "toy_refused", "failure", round % 3 == 1 ? "no" : "quiet", 0, 0.3);
+		stage_rule(s, "no", "toy_refused", "failure", round % 3 == 1 ? "no" : "quiet", 0,
+		           0.3);
 	if (round % 5 == 4)
 		stage_rule(s, "hang", "toy_hung", "n", "0", 0, 0.2);
 	return s;
@@ -93,7 +95,8 @@ static void *backend(void *arg)
 
 static void client_fails(struct play *g, const char *want, const char *got)
 {
-	printf("model: threads, seed %llu: expected the answer to '%s', got '%s'\n", (unsigned long long)g->seed, want, got);
+	printf("model: threads, seed %llu: expected the answer to '%s', got '%s'\n",
+	       (unsigned long long)g->seed, want, got);
 	atomic_store(&g->failed, true);
 }
 
@@ -116,7 +119,8 @@ static void *client(void *arg)
 			snprintf(want, sizeof want, "=%u\n", ++answered);
 			if (!read_line(fd, line, sizeof line))
 				client_fails(g, want, "the end");
-			else if (strcmp(line, want) && strcmp(line, "=Eno\n") && strcmp(line, "=Equiet\n"))
+			else if (strcmp(line, want) && strcmp(line, "=Eno\n") &&
+			         strcmp(line, "=Equiet\n"))
 				client_fails(g, want, line);
 			if (atomic_load(&g->failed))
 				break;
