@@ -64,7 +64,7 @@ bool regex_check(const char *text, char error[ERROR_MAX])
 	pcre2_code_free(p);
 	if (size > COMPILED_MAX)
 		error_format(error,
-		             "match: expected a smaller regular expression, got one of %zu KiB (at most %d)",
+		             "match: expected a smaller regular expression, got %zu KiB (at most %d)",
 		             size / 1024, COMPILED_MAX / 1024);
 	return size <= COMPILED_MAX;
 }
