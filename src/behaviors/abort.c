@@ -7,7 +7,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 		v->end = VN_CLOSE;
 }
 
-VN_BEHAVIOR(
-	abort,
+VN_BEHAVIOR(abort,
 	.help = "The request reaches the backend, then the connection is closed without a byte of the answer",
-	.on = VN_ON_REQUEST, .act = act)
+	.on = VN_ON_REQUEST,
+	.act = act)

@@ -4,15 +4,12 @@
 struct corrupt { int64_t bits; bool random; };
 
 static const struct vn_opt options[] = {
-	{ "bits", VN_OPT_INT, offsetof(struct corrupt, bits), "1",
-	  "How many bits are flipped, anywhere in what comes first of a message", .max = 65536 },
-	{ "random", VN_OPT_BOOL, offsetof(struct corrupt, random), "false",
-	  "Random bytes instead, as many as were sent" },
+	{ "bits", VN_OPT_INT, offsetof(struct corrupt, bits), "1", "How many bits are flipped, anywhere in what comes first of a message", .max = 65536 },
+	{ "random", VN_OPT_BOOL, offsetof(struct corrupt, random), "false", "Random bytes instead, as many as were sent" },
 	{ 0 }
 };
 
-/* in one piece; what is longer keeps its length, but not its place */
-enum { JUNK_MAX = 1 << 16 };
+enum { JUNK_MAX = 1 << 16 };            /* in one piece; what is longer keeps its length, but not its place */
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {

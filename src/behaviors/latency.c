@@ -5,13 +5,9 @@ struct latency { vn_nsec latency, jitter; const char *distribution; struct vn_ta
 
 static const struct vn_opt options[] = {
 	{ "latency", VN_OPT_TIME, offsetof(struct latency, latency), "0", "How much later", VN_MS },
-	{ "jitter", VN_OPT_TIME, offsetof(struct latency, jitter), "0",
-	  "How far it varies around that: at most (uniform) or as a standard deviation (the others)",
-	  VN_MS },
-	{ "distribution", VN_OPT_CHOICE, offsetof(struct latency, distribution), "uniform",
-	  "How the jitter is drawn", .choices = vn_dice_distributions },
-	{ "percentiles", VN_OPT_TABLE, offsetof(struct latency, percentiles), NULL,
-	  "How late by percentile, instead of latency and jitter", VN_MS },
+	{ "jitter", VN_OPT_TIME, offsetof(struct latency, jitter), "0", "How far it varies around that: at most (uniform) or as a standard deviation (the others)", VN_MS },
+	{ "distribution", VN_OPT_CHOICE, offsetof(struct latency, distribution), "uniform", "How the jitter is drawn", .choices = vn_dice_distributions },
+	{ "percentiles", VN_OPT_TABLE, offsetof(struct latency, percentiles), NULL, "How late by percentile, instead of latency and jitter", VN_MS },
 	{ 0 }
 };
 

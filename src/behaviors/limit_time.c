@@ -4,8 +4,7 @@
 struct lifetime { vn_nsec time; };
 
 static const struct vn_opt options[] = {
-	{ "time", VN_OPT_TIME, offsetof(struct lifetime, time), "0",
-	  "So long after the connection opened or the rule came", VN_MS },
+	{ "time", VN_OPT_TIME, offsetof(struct lifetime, time), "0", "So long after the connection opened or the rule came", VN_MS },
 	{ 0 }
 };
 

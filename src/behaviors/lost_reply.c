@@ -6,8 +6,7 @@ struct lost_reply { const char *end; };
 static const char *const ends[] = { "close", "reset", NULL };
 
 static const struct vn_opt options[] = {
-	{ "end", VN_OPT_CHOICE, offsetof(struct lost_reply, end), "close",
-	  "How the connection ends in place of the answer", .choices = ends },
+	{ "end", VN_OPT_CHOICE, offsetof(struct lost_reply, end), "close", "How the connection ends in place of the answer", .choices = ends },
 	{ 0 }
 };
 
@@ -21,8 +20,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	}
 }
 
-VN_BEHAVIOR(
-	lost_reply,
+VN_BEHAVIOR(lost_reply,
 	.help = "Requests are carried out and their answers are lost, and the connection with them; logins get through",
-	.options = options, .opts_size = sizeof(struct lost_reply), .on = VN_ON_RESPONSE,
+	.options = options, .opts_size = sizeof(struct lost_reply),
+	.on = VN_ON_RESPONSE,
 	.act = act)

@@ -1,14 +1,11 @@
-/* packet_loss - bytes are missing from the stream. TCP never loses any: what a lossy network does
- * to it is `loss`. */
+/* packet_loss - bytes are missing from the stream. TCP never loses any: what a lossy network does to it is `loss`. */
 #include "vaurien.h"
 
 struct packet_loss { double loss_rate, correlation; };
 
 static const struct vn_opt options[] = {
-	{ "loss_rate", VN_OPT_REAL, offsetof(struct packet_loss, loss_rate), "0",
-	  "The share of reads that vanish", .max = 1 },
-	{ "correlation", VN_OPT_REAL, offsetof(struct packet_loss, correlation), "0",
-	  "How much likelier it is behind one that vanished", .max = 1 },
+	{ "loss_rate", VN_OPT_REAL, offsetof(struct packet_loss, loss_rate), "0", "The share of reads that vanish", .max = 1 },
+	{ "correlation", VN_OPT_REAL, offsetof(struct packet_loss, correlation), "0", "How much likelier it is behind one that vanished", .max = 1 },
 	{ 0 }
 };
 
@@ -24,9 +21,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 		v->fate = VN_DROP;
 }
 
-VN_BEHAVIOR(
-	packet_loss,
+VN_BEHAVIOR(packet_loss,
 	.help = "What was read at once vanishes now and then, which breaks any protocol; see loss for what TCP makes of lost packets",
-	.options = options, .opts_size = sizeof(struct packet_loss),
-	.state_size = sizeof(struct last), .on = VN_ON_DATA, .direction = VN_RESPONSE,
-	.traits = VN_TRAIT_WHOLE, .act = act)
+	.options = options, .opts_size = sizeof(struct packet_loss), .state_size = sizeof(struct last),
+	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.act = act)

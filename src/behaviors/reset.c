@@ -4,11 +4,8 @@
 struct reset { vn_nsec after; int64_t bytes; };
 
 static const struct vn_opt options[] = {
-	{ "after", VN_OPT_TIME, offsetof(struct reset, after), "0",
-	  "So long after the connection opened or the rule came; with odds or match: after the request",
-	  VN_S },
-	{ "bytes", VN_OPT_INT, offsetof(struct reset, bytes), "0",
-	  "When so many bytes went by in one direction; 0: whatever went by" },
+	{ "after", VN_OPT_TIME, offsetof(struct reset, after), "0", "So long after the connection opened or the rule came; with odds or match: after the request", VN_S },
+	{ "bytes", VN_OPT_INT, offsetof(struct reset, bytes), "0", "When so many bytes went by in one direction; 0: whatever went by" },
 	{ 0 }
 };
 
@@ -34,8 +31,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 		v->fate = VN_DROP;
 }
 
-VN_BEHAVIOR(
-	reset,
+VN_BEHAVIOR(reset,
 	.help = "Connections are reset, idle or not; with odds or match: at the exchanges struck, in place of the request",
 	.options = options, .opts_size = sizeof(struct reset), .state_size = sizeof(struct met),
-	.on = VN_ON_OPEN | VN_ON_REQUEST | VN_ON_DATA, .act = act)
+	.on = VN_ON_OPEN | VN_ON_REQUEST | VN_ON_DATA,
+	.act = act)

@@ -12,7 +12,7 @@ static const struct vn_opt options[] = {
 
 struct met { bool whole; };             /* the rule strikes connections, not exchanges */
 
-#define GRACE (20 * VN_MS) /* a connection is opened, and something sent, before it is reset */
+#define GRACE (20 * VN_MS)              /* a connection is opened, and something sent, before it is reset */
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
@@ -34,12 +34,11 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	else
 		v->hold = VN_NEVER;
 	if (met->whole && !v->after && v->end)
-		/* by the clock, at once: in turn it would wait for what is held */
-		v->after = 1;
+		v->after = 1;           /* by the clock, at once: in turn it would wait for what is held */
 }
 
 VN_BEHAVIOR(reset_peer,
-            .help = "Connections are reset, idle or not; until then the direction is silent",
-            .options = options, .opts_size = sizeof(struct reset_peer),
-            .state_size = sizeof(struct met), .on = VN_ON_OPEN | VN_ON_DATA | VN_ON_END,
-            .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE, .act = act)
+	.help = "Connections are reset, idle or not; until then the direction is silent",
+	.options = options, .opts_size = sizeof(struct reset_peer), .state_size = sizeof(struct met),
+	.on = VN_ON_OPEN | VN_ON_DATA | VN_ON_END, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.act = act)

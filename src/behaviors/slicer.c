@@ -4,12 +4,9 @@
 struct slicer { int64_t average_size, size_variation; vn_nsec delay; };
 
 static const struct vn_opt options[] = {
-	{ "average_size", VN_OPT_INT, offsetof(struct slicer, average_size), "0",
-	  "Bytes in a piece; 0: pieces are as they came" },
-	{ "size_variation", VN_OPT_INT, offsetof(struct slicer, size_variation), "0",
-	  "How many bytes more or fewer that can be, each number as likely; pieces have at least one byte" },
-	{ "delay", VN_OPT_TIME, offsetof(struct slicer, delay), "0", "Between a piece and the next",
-	  VN_US },
+	{ "average_size", VN_OPT_INT, offsetof(struct slicer, average_size), "0", "Bytes in a piece; 0: pieces are as they came" },
+	{ "size_variation", VN_OPT_INT, offsetof(struct slicer, size_variation), "0", "How many bytes more or fewer that can be, each number as likely; pieces have at least one byte" },
+	{ "delay", VN_OPT_TIME, offsetof(struct slicer, delay), "0", "Between a piece and the next", VN_US },
 	{ 0 }
 };
 

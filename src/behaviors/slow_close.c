@@ -3,9 +3,10 @@
 
 struct slow_close { vn_nsec delay; };
 
-static const struct vn_opt options[] = { { "delay", VN_OPT_TIME, offsetof(struct slow_close, delay),
-	                                   "0", "How much later the end comes", VN_MS },
-	                                 { 0 } };
+static const struct vn_opt options[] = {
+	{ "delay", VN_OPT_TIME, offsetof(struct slow_close, delay), "0", "How much later the end comes", VN_MS },
+	{ 0 }
+};
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {

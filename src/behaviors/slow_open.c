@@ -20,9 +20,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	*begun = true;
 }
 
-VN_BEHAVIOR(
-	slow_open,
+VN_BEHAVIOR(slow_open,
 	.help = "What comes first of a connection, or first since the rule came, is late; what follows it waits behind it",
-	.options = options, .opts_size = sizeof(struct slow_open),
-	.state_size = sizeof(struct begun), .on = VN_ON_DATA, .direction = VN_RESPONSE,
-	.traits = VN_TRAIT_WHOLE, .act = act)
+	.options = options, .opts_size = sizeof(struct slow_open), .state_size = sizeof(struct begun),
+	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.act = act)

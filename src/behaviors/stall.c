@@ -4,9 +4,7 @@
 struct stall { vn_nsec after; };
 
 static const struct vn_opt options[] = {
-	{ "after", VN_OPT_TIME, offsetof(struct stall, after), "0",
-	  "So long after the connection opened or the rule came; with odds or match: after the request",
-	  VN_S },
+	{ "after", VN_OPT_TIME, offsetof(struct stall, after), "0", "So long after the connection opened or the rule came; with odds or match: after the request", VN_S },
 	{ 0 }
 };
 
@@ -24,8 +22,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	v->after = o->after;
 }
 
-VN_BEHAVIOR(
-	stall,
+VN_BEHAVIOR(stall,
 	.help = "Connections are not read any more, in either direction, until the rule goes; with odds or match: from the requests struck on, which still arrive",
 	.options = options, .opts_size = sizeof(struct stall), .state_size = sizeof(struct met),
-	.on = VN_ON_OPEN | VN_ON_REQUEST, .act = act)
+	.on = VN_ON_OPEN | VN_ON_REQUEST,
+	.act = act)

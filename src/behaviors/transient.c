@@ -5,14 +5,10 @@ struct transient { bool inject; const char *failure; vn_nsec after; };
 
 static const struct vn_opt options[] = {
 	{ "agitate", VN_OPT_INT, 0, "1", "How many exchanges are struck", .rule = VN_OPT_TIMES },
-	{ "inject", VN_OPT_BOOL, offsetof(struct transient, inject), "false",
-	  "Put random bytes in the middle of the answer instead" },
+	{ "inject", VN_OPT_BOOL, offsetof(struct transient, inject), "false", "Put random bytes in the middle of the answer instead" },
 	{ "warmup", VN_OPT_INT, 0, "0", "How many exchanges pass first", .rule = VN_OPT_SKIP },
-	{ "failure", VN_OPT_FAILURE, offsetof(struct transient, failure), NULL,
-	  "Which failure of the protocol; none named: drawn among those that leave the connection usable" },
-	{ "after", VN_OPT_TIME, offsetof(struct transient, after), "0",
-	  "How long a connection must be idle before a failure of idle connections strikes it",
-	  .unit = VN_S },
+	{ "failure", VN_OPT_FAILURE, offsetof(struct transient, failure), NULL, "Which failure of the protocol; none named: drawn among those that leave the connection usable" },
+	{ "after", VN_OPT_TIME, offsetof(struct transient, after), "0", "How long a connection must be idle before a failure of idle connections strikes it", .unit = VN_S },
 	{ 0 }
 };
 

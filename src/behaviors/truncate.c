@@ -7,18 +7,13 @@ static const char *const places[] = { "middle", "prefix", "boundary", NULL };
 static const char *const ends[] = { "close", "reset", NULL };
 
 static const struct vn_opt options[] = {
-	{ "where", VN_OPT_CHOICE, offsetof(struct truncation, where), "middle",
-	  "In the content, inside the framing before it (a length, a status line), or between these two",
-	  .choices = places },
-	{ "bytes", VN_OPT_INT, offsetof(struct truncation, bytes), "0",
-	  "Behind so many bytes, and shorter replies pass; 0: as where says" },
-	{ "end", VN_OPT_CHOICE, offsetof(struct truncation, end), "close",
-	  "How the connection ends", .choices = ends },
+	{ "where", VN_OPT_CHOICE, offsetof(struct truncation, where), "middle", "In the content, inside the framing before it (a length, a status line), or between these two", .choices = places },
+	{ "bytes", VN_OPT_INT, offsetof(struct truncation, bytes), "0", "Behind so many bytes, and shorter replies pass; 0: as where says" },
+	{ "end", VN_OPT_CHOICE, offsetof(struct truncation, end), "close", "How the connection ends", .choices = ends },
 	{ 0 }
 };
 
-/* the one under way: of `bytes` so many still pass */
-struct reply { bool counted; uint64_t left; };
+struct reply { bool counted; uint64_t left; };  /* the one under way: of `bytes` so many still pass */
 
 /* Where there is no framing, or no more than that is at hand, all is one content. */
 static size_t place(const struct vn_event *e, const char *where)
@@ -37,8 +32,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	enum vn_end end = *o->end == 'r' ? VN_RESET : VN_CLOSE;
 
 	if (e->moment == VN_ON_RESPONSE) {
-		/* not a greeting, nor a refusal's words */
-		bool reply = e->len && e->msg->role != VN_PUSH;
+		bool reply = e->len && e->msg->role != VN_PUSH;    /* not a greeting, nor a refusal's words */
 		*r = (struct reply){ reply && o->bytes, (uint64_t)o->bytes };
 		if (reply && !o->bytes) {
 			v->keep = place(e, o->where);
@@ -52,7 +46,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	}
 }
 
-VN_BEHAVIOR(truncate, .help = "Replies are cut short, and the connection ends there",
-            .options = options, .opts_size = sizeof(struct truncation),
-            .state_size = sizeof(struct reply), .on = VN_ON_RESPONSE | VN_ON_DATA,
-            .direction = VN_RESPONSE, .act = act)
+VN_BEHAVIOR(truncate,
+	.help = "Replies are cut short, and the connection ends there",
+	.options = options, .opts_size = sizeof(struct truncation), .state_size = sizeof(struct reply),
+	.on = VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE,
+	.act = act)

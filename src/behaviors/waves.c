@@ -8,13 +8,9 @@ struct waves { const char *shape; vn_nsec period, low, high; };
 static const char *const shapes[] = { "sine", "square", "saw", "triangle", NULL };
 
 static const struct vn_opt options[] = {
-	{ "shape", VN_OPT_CHOICE, offsetof(struct waves, shape), "sine",
-	  "Up and down evenly (sine, triangle), low then high by halves (square), slowly up and down at once (saw)",
-	  .choices = shapes },
-	{ "period", VN_OPT_TIME, offsetof(struct waves, period), "60",
-	  "From one wave's beginning, at its lowest, to the next's", VN_S },
-	{ "low", VN_OPT_TIME, offsetof(struct waves, low), "0", "How long requests wait at least",
-	  VN_S },
+	{ "shape", VN_OPT_CHOICE, offsetof(struct waves, shape), "sine", "Up and down evenly (sine, triangle), low then high by halves (square), slowly up and down at once (saw)", .choices = shapes },
+	{ "period", VN_OPT_TIME, offsetof(struct waves, period), "60", "From one wave's beginning, at its lowest, to the next's", VN_S },
+	{ "low", VN_OPT_TIME, offsetof(struct waves, low), "0", "How long requests wait at least", VN_S },
 	{ "high", VN_OPT_TIME, offsetof(struct waves, high), "1", "How long at most", VN_S },
 	{ 0 }
 };

@@ -55,11 +55,7 @@ static void deal(struct listener *l, int fd, int spare)
 		return;
 	}
 	struct adoption *a = xmalloc(sizeof *a);
-	*a = (struct adoption){ .mail.open = adopt,
-		                .shard = p->siblings[to->index],
-		                .fd = fd,
-		                .spare = spare,
-		                .number = number };
+	*a = (struct adoption){ .mail.open = adopt, .shard = p->siblings[to->index], .fd = fd, .spare = spare, .number = number };
 	loop_post(&to->loop, &a->mail);
 }
 
@@ -76,8 +72,7 @@ static bool listener_full(const struct listener *l)
 static void out_of_descriptors(struct listener *l, int error)
 {
 	if (!l->warned)
-		log_warning("proxy=%s: %s; accepting pauses until a connection ends",
-		            shard_spec(l->shard)->name, strerror(error));
+		log_warning("proxy=%s: %s; accepting pauses until a connection ends", shard_spec(l->shard)->name, strerror(error));
 	l->warned = true;
 	splice_pipes_trim(&l->shard->worker->splice_pipes);
 	listener_pause(l, RETRY);
@@ -88,8 +83,7 @@ static bool out_of(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* A client, and a socket for its backend with it: neither is any use without the other. 0: taken,
- * else an errno. */
+/* A client, and a socket for its backend with it: neither is any use without the other. 0: taken, else an errno. */
 static int listener_take(struct listener *l)
 {
 	struct worker *w = l->shard->worker;
@@ -146,8 +140,8 @@ static void listener_fire(struct timer *t)
 
 /* ---- start ---- */
 
-/* The kernel gives the lowest number that is free. Descriptors from this one on are left to the
- * API, so that an overloaded proxy can still be told to shed load. */
+/* The kernel gives the lowest number that is free. Descriptors from this one on are left to the API, so that an
+ * overloaded proxy can still be told to shed load. */
 static int reserve_begin(void)
 {
 	struct rlimit r;
@@ -161,10 +155,7 @@ static struct listener *listener_make(struct shard *p)
 {
 	struct listener *l = xcalloc(1, sizeof *l);
 
-	*l = (struct listener){ .watch = { -1, listener_ready },
-		                .shard = p,
-		                .retry.fire = listener_fire,
-		                .reserve = reserve_begin() };
+	*l = (struct listener){ .watch = { -1, listener_ready }, .shard = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
 	return l;
 }
 

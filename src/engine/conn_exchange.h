@@ -6,15 +6,13 @@
 #include "engine/engine.h"
 
 /* Some rule is in for the exchange and wants that moment. */
-static inline bool exchange_rules_want(const struct conn *c, enum vn_moment moment,
-                                       const struct exchange *x)
+static inline bool exchange_rules_want(const struct conn *c, enum vn_moment moment, const struct exchange *x)
 {
 	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ruled->whole, &x->flags);
 }
 
 /* The dice are thrown for an exchange. */
-static inline struct rule_flags rule_flags_new(struct conn *c, uint64_t number,
-                                               const struct vn_message *msg)
+static inline struct rule_flags rule_flags_new(struct conn *c, uint64_t number, const struct vn_message *msg)
 {
 	struct plan *p = c->plan;
 	struct rule_flags s = { 0 };
@@ -22,29 +20,24 @@ static inline struct rule_flags rule_flags_new(struct conn *c, uint64_t number,
 	if (!p->n)
 		return s;
 	ruleset may = plan_on(p, IN_EXCHANGES);
-	s.in = (c->ruled->whole.in & p->per_connection & may) |
-	       conn_decide(c, may & ~p->per_connection, number, 0, msg);
+	s.in = (c->ruled->whole.in & p->per_connection & may) | conn_decide(c, may & ~p->per_connection, number, 0, msg);
 	return s;
 }
 
-static inline struct exchange *exchange_new(struct conn *c, uint64_t number,
-                                            const struct vn_message *msg)
+static inline struct exchange *exchange_new(struct conn *c, uint64_t number, const struct vn_message *msg)
 {
 	struct rule_flags s = rule_flags_new(c, number, msg);
 
-	return exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s,
-	                     conn_loop(c)->now);
+	return exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 }
 
 void exchange_over(struct conn *);              /* the oldest is done with */
 void exchange_answered(struct conn *);          /* ... since it has its answer */
-/* NULL: it does not; the failure's end is the exchange's */
-void exchange_fails(struct exchange *, const struct vn_failure *);
+void exchange_fails(struct exchange *, const struct vn_failure *);      /* NULL: it does not; the failure's end is the exchange's */
 
 /* ---- a stream without messages ---- */
 
-/* the next piece begins no turn */
-bool raw_turn_continues(const struct conn *, enum vn_direction);
+bool raw_turn_continues(const struct conn *, enum vn_direction);        /* the next piece begins no turn */
 void raw_turn_sent(struct conn *);              /* bytes for the client left the queue */
 
 #endif

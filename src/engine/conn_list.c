@@ -1,5 +1,4 @@
-/* conn_list.c - a worker's live connections, as a list for who asks, or to be ended by who says
- * so. */
+/* conn_list.c - a worker's live connections, as a list for who asks, or to be ended by who says so. */
 #include "engine/conn_list.h"
 
 #include <stdio.h>
@@ -19,16 +18,12 @@ static bool held_by(struct conn_info *e, const struct conn *c, uint64_t rule, vn
 	if (i < 0)
 		return false;
 	snprintf(e->rule, sizeof e->rule, "%s", c->plan->rules[i].spec->name);
-	e->left = until == VN_NEVER ? VN_NEVER :
-	          until > conn_loop((struct conn *)c)->now ?
-	                              until - conn_loop((struct conn *)c)->now :
-	                              0;
+	e->left = until == VN_NEVER ? VN_NEVER : until > conn_loop((struct conn *)c)->now ? until - conn_loop((struct conn *)c)->now : 0;
 	return true;
 }
 
 /* The rule with the greatest part in it. */
-static bool held_by_holds(struct conn_info *e, const struct conn *c, const struct holds *l,
-                          vn_nsec until)
+static bool held_by_holds(struct conn_info *e, const struct conn *c, const struct holds *l, vn_nsec until)
 {
 	const struct hold *most = NULL;
 
@@ -38,18 +33,14 @@ static bool held_by_holds(struct conn_info *e, const struct conn *c, const struc
 	return most && held_by(e, c, most->rule, until);
 }
 
-/* Its first parcel is not due, or goes at a rule's pace: then its timer is set, unless it is room
- * that is missing. */
+/* Its first parcel is not due, or goes at a rule's pace: then its timer is set, unless it is room that is missing. */
 static bool held_by_queue(struct conn_info *e, const struct conn *c, const struct pipe *p)
 {
 	const struct parcel *q = p->work->queue.first;
 
 	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->work->timer.slot))
 		return false;
-	return held_by_holds(e, c, q->why,
-	                     q->due == VN_NEVER  ? VN_NEVER :
-	                     p->work->timer.slot ? p->work->timer.due :
-	                                           q->due);
+	return held_by_holds(e, c, q->why, q->due == VN_NEVER ? VN_NEVER : p->work->timer.slot ? p->work->timer.due : q->due);
 }
 
 static void holder(struct conn_info *e, const struct conn *c)
@@ -57,8 +48,7 @@ static void holder(struct conn_info *e, const struct conn *c)
 	if (c->ruled->waits)
 		held_by_holds(e, c, c->ruled->opening, c->ruled->waits);
 	else if (c->ruled->vanished || c->ruled->stalled)
-		held_by(e, c, c->ruled->vanished ? c->ruled->vanished : c->ruled->stalled,
-		        VN_NEVER);
+		held_by(e, c, c->ruled->vanished ? c->ruled->vanished : c->ruled->stalled, VN_NEVER);
 	else if (!held_by_queue(e, c, &c->request))
 		held_by_queue(e, c, &c->response);
 }
@@ -77,18 +67,13 @@ static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	*e = (struct conn_info){ .number = c->number,
-		                 .age = now - c->since,
-		                 .idle = now > c->active ? now - c->active : 0,
-		                 .asked = c->asked,
-		                 .raw = c->raw_counted,
-		                 .connecting = !c->backend.open && !c->ruled->waits };
+	*e = (struct conn_info){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
+	                            .asked = c->asked, .raw = c->raw_counted, .connecting = !c->backend.open && !c->ruled->waits };
 	socket_peer(c->client.watch.fd, &e->client);
 	socket_peer(c->backend.watch.fd, &e->backend);
 	way(e, 0, &c->request);
 	way(e, 1, &c->response);
-	/* a turn that was answered waits for nothing but the next */
-	if (x && !(c->request.raw && c->spoke)) {
+	if (x && !(c->request.raw && c->spoke)) {       /* a turn that was answered waits for nothing but the next */
 		e->exchange = x->number;
 		snprintf(e->verb, sizeof e->verb, "%s", x->asked.verb);
 	} else if (c->turn_kind == ASKED && !c->spoke) {

@@ -1,5 +1,4 @@
-/* conn_list.h - a worker's live connections, as a list for who asks: who they are, how far they
- * are, what holds them. */
+/* conn_list.h - a worker's live connections, as a list for who asks: who they are, how far they are, what holds them. */
 #ifndef ENGINE_CONN_LIST_H
 #define ENGINE_CONN_LIST_H
 
@@ -13,8 +12,7 @@ struct conn_info {
 	struct endpoint client, backend;        /* len 0: none, or none any more */
 	vn_nsec age, idle;                 /* since it was accepted; since bytes last came */
 	uint64_t asked;                 /* exchanges, so far */
-	/* request, response */
-	struct { uint64_t received, sent; size_t held; bool ended; } way[2];
+	struct { uint64_t received, sent; size_t held; bool ended; } way[2];    /* request, response */
 	bool raw, connecting;
 	uint64_t exchange;              /* the oldest that is not answered ... */
 	char verb[24];                  /* ... and what it asks; "": none is */
@@ -29,12 +27,10 @@ struct conn_list {                         /* zeroed at first */
 	bool whole;                     /* there are no more to be had */
 };
 
-/* n more of them: it takes time, and others wait */
-void conn_list_continue(struct conn_list *, const struct shard *, size_t n);
+void conn_list_continue(struct conn_list *, const struct shard *, size_t n);     /* n more of them: it takes time, and others wait */
 void conn_list_free(struct conn_list *);
 
-/* End one connection, or all where number is 0, as a client of the API says. How many there
- * were. */
+/* End one connection, or all where number is 0, as a client of the API says. How many there were. */
 size_t conn_list_close(struct shard *, uint64_t number, enum vn_end);
 
 #endif

@@ -22,15 +22,10 @@ bool conn_judge(struct conn *c, struct question *q, struct judgement *j)
 	return plan_judge(c->plan, q, j);
 }
 
-ruleset conn_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment,
-                    const struct vn_message *msg)
+ruleset conn_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *msg)
 {
-	struct question q = { .moment = moment,
-		              .connection = c->number,
-		              .exchange = exchange,
-		              .msg = msg,
-		              .raw = conn_protocol(c)->request && c->request.raw,
-		              .now = conn_loop(c)->now };
+	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
+	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
 
 	return plan_decide(c->plan, among & c->ruled->meant, &q);
 }
@@ -45,8 +40,8 @@ static void conn_rules_meant(struct conn *c)
 		c->ruled->meant = plan_meant(c->plan, &client);
 }
 
-/* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel
- * does not let us do that, it is a stall: silent too, but acknowledged. */
+/* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
+ * do that, it is a stall: silent too, but acknowledged. */
 static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 {
 	c->ruled->stalled = rule;
@@ -54,9 +49,8 @@ static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 		return;
 	c->ruled->vanished = rule;
 	if (!blackhole_on(c->client.watch.fd))
-		log_debug(
-			"stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket",
-			shard_spec(c->shard)->name, (unsigned long long)c->number);
+		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", shard_spec(c->shard)->name,
+		          (unsigned long long)c->number);
 }
 
 static bool is_stall(enum vn_end end)
@@ -72,8 +66,7 @@ void conn_clocks_set(struct conn *c)
 	vn_nsec due = VN_NEVER;
 
 	for (unsigned i = 0; c->ruled->states && i < c->plan->n; i++)
-		if (c->ruled->states[i] && c->ruled->states[i]->due &&
-		    c->ruled->states[i]->due < due)
+		if (c->ruled->states[i] && c->ruled->states[i]->due && c->ruled->states[i]->due < due)
 			due = c->ruled->states[i]->due;
 	c->ruled->end_timer.fire = clocks_fire;
 	timer_set(conn_loop(c), &c->ruled->end_timer, due);
@@ -127,21 +120,14 @@ void conn_apply_end(struct conn *c, const struct judgement *j, enum vn_end *in_t
 
 /* ---- meeting ---- */
 
-/* What is decided of a connection as a whole, among these rules. `again`: it was before, their
- * options have changed. */
+/* What is decided of a connection as a whole, among these rules. `again`: it was before, their options have changed. */
 static ruleset whole_decide(struct conn *c, ruleset among, bool again)
 {
 	struct plan *p = c->plan;
-	struct question q = { .moment = VN_ON_OPEN,
-		              .connection = c->number,
-		              .exchange = UINT64_MAX,
-		              .now = conn_loop(c)->now,
-		              .again = again };
-	ruleset drawn = among & c->ruled->meant &
-	                (p->per_connection | (p->certain & plan_on(p, VN_ON_OPEN)));
+	struct question q = { .moment = VN_ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
+	ruleset drawn = among & c->ruled->meant & (p->per_connection | (p->certain & plan_on(p, VN_ON_OPEN)));
 
-	return plan_decide(p, drawn, &q) |
-	       (among & c->ruled->meant & p->certain & ~p->per_connection);
+	return plan_decide(p, drawn, &q) | (among & c->ruled->meant & p->certain & ~p->per_connection);
 }
 
 static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement *j, bool *any)

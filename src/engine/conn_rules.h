@@ -7,22 +7,18 @@
 struct conn;
 
 /* Which of these rules are in for this exchange; see plan_decide. */
-ruleset conn_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment,
-                    const struct vn_message *);
+ruleset conn_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *);
 
-/* Ask the rules. It fills in what all questions have in common. False: calm, and *judgement is
- * untouched. */
+/* Ask the rules. It fills in what all questions have in common. False: calm, and *judgement is untouched. */
 bool conn_judge(struct conn *, struct question *, struct judgement *);
 
-/* Carry out the end that was judged: a stall begins, an end by the clock is set; one in turn is put
- * into *in_turn. */
+/* Carry out the end that was judged: a stall begins, an end by the clock is set; one in turn is put into *in_turn. */
 void conn_apply_end(struct conn *, const struct judgement *, enum vn_end *in_turn);
 
-/* Rules and connection meet: at accept, or when rules come to a live connection; `again` are those
- * that it knows, with other options. It may be doomed by them. */
+/* Rules and connection meet: at accept, or when rules come to a live connection; `again` are those that it
+ * knows, with other options. It may be doomed by them. */
 void conn_judge_open(struct conn *);
-/* false: it is doomed */
-bool conn_rules_meet(struct conn *, ruleset rules, ruleset again, bool opening);
+bool conn_rules_meet(struct conn *, ruleset rules, ruleset again, bool opening);        /* false: it is doomed */
 
 void conn_clocks_set(struct conn *);    /* its end timer follows the soonest end by the clock */
 

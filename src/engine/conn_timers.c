@@ -1,5 +1,4 @@
-/* conn_timers.c - what a connection does while nothing happens: it rests, its client is gone, it is
- * idle. */
+/* conn_timers.c - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
 #include "engine/conn_timers.h"
 
 #include "engine/conn_rules.h"
@@ -13,20 +12,15 @@
 
 static bool connection_rests(const struct conn *c)
 {
-	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first &&
-	       pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
+	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
 }
 
 /* The rules that are in for this rest say what they will do; or, counted now, they do it. */
 static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgement *j)
 {
 	struct rule_flags s = { .in = in };
-	struct question q = { .moment = VN_ON_REST,
-		              .direction = VN_RESPONSE,
-		              .exchange = c->asked,
-		              .flags = &s,
-		              .rehearsal = rehearsal,
-		              .idle = VN_IS_COMMAND | c->idle };
+	struct question q = { .moment = VN_ON_REST, .direction = VN_RESPONSE, .exchange = c->asked, .flags = &s, .rehearsal = rehearsal,
+	                      .idle = VN_IS_COMMAND | c->idle };
 
 	return conn_judge(c, &q, j);
 }
@@ -57,15 +51,13 @@ static void rest_judge(struct conn *c)
 	struct plan *p = c->plan;
 	struct judgement j;
 
-	c->ruled->rest_in = conn_decide(
-		c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
+	c->ruled->rest_in = conn_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
 	if (!rest_ask(c, c->ruled->rest_in, true, &j))
 		return;
 	c->ruled->rest_rule = j.end_rule;
 	c->ruled->rest_timer.fire = rest_fire;
 	if (j.v.after)
-		timer_set(conn_loop(c), &c->ruled->rest_timer,
-		          j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
+		timer_set(conn_loop(c), &c->ruled->rest_timer, j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
 	else
 		rest_strike(c);
 }
@@ -90,8 +82,7 @@ void conn_timer_rest(struct conn *c)
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->work->splice_pipe ||
-	       (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
+	return p->work->splice_pipe || (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
 }
 
 /* The client has ended its side. It may still listen: a FIN says no more. */
@@ -103,10 +94,7 @@ static bool client_left(const struct conn *c)
 /* ... and what keeps the rest here is a rule that no time will end. */
 static bool conn_gone(const struct conn *c)
 {
-	return client_left(c) &&
-	       (c->ruled->waits == VN_NEVER || pipe_stuck(&c->request) ||
-	        pipe_stuck(&c->response)) &&
-	       !pipe_moves(&c->request) && !pipe_moves(&c->response);
+	return client_left(c) && (c->ruled->waits == VN_NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
 }
 
 static bool pipe_late(const struct pipe *p, vn_nsec until)
@@ -114,17 +102,15 @@ static bool pipe_late(const struct pipe *p, vn_nsec until)
 	return p->work->queue.first && p->work->queue.first->due > until;
 }
 
-/* ... and the rest is held longer than a gone client is waited for. Whether it is gone its kernel
- * knows: asked, it answers for a client that listens, and for one that has closed its socket only
- * as long as it remembers that one. */
+/* ... and the rest is held longer than a gone client is waited for. Whether it is gone its kernel knows: asked, it
+ * answers for a client that listens, and for one that has closed its socket only as long as it remembers that one. */
 static void client_probe(struct conn *c, vn_nsec linger)
 {
 	vn_nsec until = conn_loop(c)->now + linger;
 
 	if (c->ruled->probed || !linger || !client_left(c))
 		return;
-	if (c->ruled->waits <= until && !pipe_late(&c->request, until) &&
-	    !pipe_late(&c->response, until))
+	if (c->ruled->waits <= until && !pipe_late(&c->request, until) && !pipe_late(&c->response, until))
 		return;
 	conn_rules_get(c)->probed = true;
 	socket_set_probe_interval(c->client.watch.fd, linger);
@@ -136,8 +122,7 @@ static bool conn_quiet(const struct conn *c)
 	const struct exchange *x = c->exchanges.first;
 	bool owed = ((x && !x->sequel) || c->turn_kind) && !(c->request.raw && c->spoke);
 
-	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) &&
-	       !c->ruled->stalled;
+	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ruled->stalled;
 }
 
 static void conn_timer_fire(struct timer *t)

@@ -1,5 +1,4 @@
-/* engine.c - what code below a connection needs of it: its later turn, its doom, its borrowed
- * parts. */
+/* engine.c - what code below a connection needs of it: its later turn, its doom, its borrowed parts. */
 #include "engine/engine.h"
 
 #include <stdlib.h>
@@ -49,8 +48,7 @@ void conn_rules_release(struct conn *c)
 {
 	struct conn_rules *t = c->ruled;
 
-	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since ||
-	    t->opening || t->vanished)
+	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since || t->opening || t->vanished)
 		return;
 	timer_stop(conn_loop(c), &t->end_timer);
 	timer_stop(conn_loop(c), &t->rest_timer);

@@ -14,21 +14,16 @@ static bool verb_alike(const char a[24], const char b[24])
 
 static bool message_alike(const struct vn_message *a, const struct vn_message *b)
 {
-	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note &&
-	       verb_alike(a->verb, b->verb);
+	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && verb_alike(a->verb, b->verb);
 }
 
-static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked,
-                  const struct rule_flags *s)
+static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked, const struct rule_flags *s)
 {
-	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel &&
-	       !s->in && !x->flags.in && !x->fresh && !exchange_needs_us(x) && !x->late &&
-	       x->number + x->count == number && message_alike(&x->asked, asked);
+	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->flags.in && !x->fresh && !exchange_needs_us(x) && !x->late && x->number + x->count == number &&
+	       message_alike(&x->asked, asked);
 }
 
-struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number,
-                               const struct vn_message *asked, const struct rule_flags *s,
-                               vn_nsec now)
+struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct vn_message *asked, const struct rule_flags *s, vn_nsec now)
 {
 	struct exchange *x = l->last;
 
@@ -38,9 +33,7 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 		return x;
 	}
 	x = pool_take(pool);
-	*x = (struct exchange){
-		.number = number, .count = 1, .began = now, .last = now, .asked = *asked
-	};
+	*x = (struct exchange){ .number = number, .count = 1, .began = now, .last = now, .asked = *asked };
 	x->asked.subject = x->asked.bytes = (struct vn_span){ 0 };
 	x->flags = *s;
 	if (l->last)

@@ -1,5 +1,5 @@
-/* journal.c - what happened, as whoever saw it tells it: fields of a JSON object, made by hand, for
- * it is made on the data path's time. */
+/* journal.c - what happened, as whoever saw it tells it: fields of a JSON object, made by hand, for it is made on the
+ * data path's time. */
 #include "engine/journal.h"
 
 #include <string.h>
@@ -8,10 +8,8 @@
 #include "base/ring.h"
 
 const char *const journal_names[JOURNAL_TYPES] = {
-	[JOURNAL_OPENED] = "opened",   [JOURNAL_CLOSED] = "closed",
-	[JOURNAL_FAULT] = "fault",     [JOURNAL_UNREACHABLE] = "unreachable",
-	[JOURNAL_MISSED] = "missed",   [JOURNAL_RAW] = "raw",
-	[JOURNAL_CHANGED] = "changed", [JOURNAL_LOST] = "lost",
+	[JOURNAL_OPENED] = "opened", [JOURNAL_CLOSED] = "closed", [JOURNAL_FAULT] = "fault", [JOURNAL_UNREACHABLE] = "unreachable",
+	[JOURNAL_MISSED] = "missed", [JOURNAL_RAW] = "raw", [JOURNAL_CHANGED] = "changed", [JOURNAL_LOST] = "lost",
 };
 
 _Atomic unsigned journal_wanted;
@@ -58,12 +56,10 @@ static bool put_key(struct journal_entry *n, const char *key, size_t more)
 	return true;
 }
 
-/* A character, fit for a JSON string: what is none of UTF-8 or would drive a terminal becomes
- * '?'. */
+/* A character, fit for a JSON string: what is none of UTF-8 or would drive a terminal becomes '?'. */
 static void put_character(struct journal_entry *n, const char *p, size_t size)
 {
-	bool control = (uint8_t)*p < 0x20 || *p == 0x7f ||
-	               (size == 2 && (uint8_t)p[0] == 0xc2 && (uint8_t)p[1] < 0xa0);
+	bool control = (uint8_t)*p < 0x20 || *p == 0x7f || (size == 2 && (uint8_t)p[0] == 0xc2 && (uint8_t)p[1] < 0xa0);
 
 	if (*p == '"' || *p == '\\')
 		put(n, "\\", 1);

@@ -24,8 +24,7 @@ enum journal_type {
 
 extern const char *const journal_names[JOURNAL_TYPES];
 
-/* bytes of all; of one text, which is cut there */
-enum { JOURNAL_ROOM = 2048, JOURNAL_WORDS = 200 };
+enum { JOURNAL_ROOM = 2048, JOURNAL_WORDS = 200 };    /* bytes of all; of one text, which is cut there */
 
 struct journal_entry {
 	vn_nsec at;                        /* by the monotonic clock */
@@ -35,20 +34,16 @@ struct journal_entry {
 
 #define JOURNAL_HEAD offsetof(struct journal_entry, text)
 
-/* bits of enum journal_type: what anyone wants to know */
-extern _Atomic unsigned journal_wanted;
-/* the head of each and the part of its text that is used */
-extern struct ring journal_ring;
+extern _Atomic unsigned journal_wanted;            /* bits of enum journal_type: what anyone wants to know */
+extern struct ring journal_ring;                   /* the head of each and the part of its text that is used */
 
 static inline bool journal_wants(enum journal_type t)
 {
-	return __builtin_expect(
-		atomic_load_explicit(&journal_wanted, memory_order_relaxed) >> t & 1, 0);
+	return __builtin_expect(atomic_load_explicit(&journal_wanted, memory_order_relaxed) >> t & 1, 0);
 }
 
 void journal_begin(struct journal_entry *, enum journal_type, vn_nsec at, const char *proxy);
-/* of whatever bytes */
-void journal_text(struct journal_entry *, const char *key, const char *words);
+void journal_text(struct journal_entry *, const char *key, const char *words);     /* of whatever bytes */
 void journal_count(struct journal_entry *, const char *key, uint64_t n);
 void journal_seconds(struct journal_entry *, const char *key, vn_nsec);
 void journal_write(const struct journal_entry *);

@@ -1,5 +1,4 @@
-/* judgement.h - what rules are asked, and what they answer: data that a plan, a connection and a
- * queue share. */
+/* judgement.h - what rules are asked, and what they answer: data that a plan, a connection and a queue share. */
 #ifndef ENGINE_JUDGEMENT_H
 #define ENGINE_JUDGEMENT_H
 
@@ -9,15 +8,12 @@
 #include "spec/spec.h"
 #include "vaurien.h"
 
-/* of at most RULES_MAX rules, a bit each in the plan's order */
-typedef uint64_t ruleset;
+typedef uint64_t ruleset;               /* of at most RULES_MAX rules, a bit each in the plan's order */
 
 enum { MOMENTS = 8 };                   /* bits of enum vn_moment */
-/* those that belong to an exchange */
-enum { IN_EXCHANGES = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA };
+enum { IN_EXCHANGES = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA };    /* those that belong to an exchange */
 
-/* Of an exchange, or of a whole connection: which rules are in, which have counted it, which have
- * struck it. */
+/* Of an exchange, or of a whole connection: which rules are in, which have counted it, which have struck it. */
 struct rule_flags { ruleset in, counted, struck; };
 
 struct rule_state {                     /* what a rule keeps for one connection */
@@ -26,8 +22,7 @@ struct rule_state {                     /* what a rule keeps for one connection 
 	max_align_t state[];            /* the behavior's */
 };
 
-/* One rule's part in a verdict, by the rule's id. `line`: its pace is shared, see struct
- * rule_counters. */
+/* One rule's part in a verdict, by the rule's id. `line`: its pace is shared, see struct rule_counters. */
 struct hold { uint64_t rule; vn_nsec hold; struct vn_pace pace; _Atomic vn_nsec *line; };
 
 /* An end by the clock, of the rule with this index. `anew`: a clock that runs is set again. */
@@ -39,8 +34,7 @@ struct judgement {                      /* what all rules together answer */
 	uint64_t end_rule;              /* whose v.end it is */
 	unsigned n, n_clocks;
 	struct hold by[RULES_MAX];      /* the rules that hold and pace */
-	/* ends by the clock: not in v, but for those of VN_ON_REST */
-	struct clock clocks[RULES_MAX];
+	struct clock clocks[RULES_MAX]; /* ends by the clock: not in v, but for those of VN_ON_REST */
 };
 
 struct question {                       /* what plan_judge is asked */
@@ -52,16 +46,13 @@ struct question {                       /* what plan_judge is asked */
 	struct rule_flags *flags;       /* the exchange's; NULL: a matter of the whole connection */
 	struct rule_state **states;     /* the connection's, one per rule, made when needed */
 	uint8_t *data; size_t len;
-	/* VN_ON_DATA: of `data` in its stream: draws depend on it */
-	uint64_t offset;
+	uint64_t offset;                /* VN_ON_DATA: of `data` in its stream: draws depend on it */
 	struct vn_session *session;     /* for the protocol's fits(); NULL where it has none */
 	bool words;                     /* the protocol can refuse ... */
 	bool raw;                       /* ... but this connection is not understood */
-	/* what would be the verdict: nothing is counted or reported */
-	bool rehearsal;
+	bool rehearsal;                 /* what would be the verdict: nothing is counted or reported */
 	unsigned idle;                  /* VN_ON_REST: VN_IS_..., of what the connection rests in */
-	/* plan_decide: as before, of rules whose options have changed: nothing is counted */
-	bool again;
+	bool again;                     /* plan_decide: as before, of rules whose options have changed: nothing is counted */
 	vn_nsec now;
 };
 

@@ -27,8 +27,8 @@ void listener_drop_spare(struct worker *w)
 
 /* ---- as the rules have it ---- */
 
-/* A TCP socket that has been listening keeps its address: it refuses, and nobody else gets the
- * port. A path refuses when nobody listens on it. */
+/* A TCP socket that has been listening keeps its address: it refuses, and nobody else gets the port. A path refuses
+ * when nobody listens on it. */
 static void listener_refuse(struct listener *l)
 {
 	int off = 0;
@@ -67,13 +67,11 @@ static int listener_reopen(struct listener *l)
 
 	if (l->watch.fd < 0)
 		return listener_rebind(l);
-	/* first: open connections have the address, too */
-	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);      /* first: open connections have the address, too */
 	return listen(l->watch.fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) ? errno : 0;
 }
 
-/* Without the privilege, a queue of no length does it: the first client is silent, the others get
- * no answer. */
+/* Without the privilege, a queue of no length does it: the first client is silent, the others get no answer. */
 static void listener_vanish(struct listener *l)
 {
 	if (!blackhole_on(l->watch.fd))
@@ -93,9 +91,7 @@ static void set_deaf(struct listener *l, bool deaf)
 static void log_state(const struct listener *l)
 {
 	log_info("proxy=%s: clients are %s", shard_spec(l->shard)->name,
-	         l->state == VN_CLOSE  ? "refused" :
-	         l->state == VN_VANISH ? "not answered" :
-	                                 "accepted again");
+	         l->state == VN_CLOSE ? "refused" : l->state == VN_VANISH ? "not answered" : "accepted again");
 }
 
 void listener_retry(struct listener *l)
@@ -104,10 +100,8 @@ void listener_retry(struct listener *l)
 
 	if (error) {
 		if (!is_deaf(l))
-			log_error(
-				"proxy=%s: cannot listen again on '%s': %s; trying again every second",
-				shard_spec(l->shard)->name, shard_spec(l->shard)->listen.text,
-				strerror(error));
+			log_error("proxy=%s: cannot listen again on '%s': %s; trying again every second",
+			          shard_spec(l->shard)->name, shard_spec(l->shard)->listen.text, strerror(error));
 		set_deaf(l, true);
 		listener_pause(l, VN_S);
 		return;
@@ -145,8 +139,7 @@ void listener_set_state(struct listener *l, enum vn_end state)
 
 void listener_stop(struct listener *l)
 {
-	/* the last one to stop leaves none; another makes its own */
-	listener_drop_spare(l->shard->worker);
+	listener_drop_spare(l->shard->worker);   /* the last one to stop leaves none; another makes its own */
 	timer_stop(&l->shard->worker->loop, &l->retry);
 	unix_file_unlink(&l->unix_file, l->unix_path);
 	if (l->watch.fd >= 0)

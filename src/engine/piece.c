@@ -6,8 +6,7 @@
 #include "engine/conn_rules.h"
 
 /* Bytes that are spoilt: junk is put in, bits are flipped. */
-static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt,
-                       struct holds *why)
+static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt, struct holds *why)
 {
 	size_t at = dirt->at == VN_MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
 	struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->offset, p->direction);
@@ -37,21 +36,14 @@ bool pipe_asks(const struct pipe *p)
 {
 	const struct conn *c = p->conn;
 
-	return c->plan->moments & VN_ON_DATA &&
-	       plan_asks(c->plan, VN_ON_DATA, &c->ruled->whole,
-	                 p->work->now.exchange ? &p->work->now.exchange->flags : NULL);
+	return c->plan->moments & VN_ON_DATA && plan_asks(c->plan, VN_ON_DATA, &c->ruled->whole, p->work->now.exchange ? &p->work->now.exchange->flags : NULL);
 }
 
 /* Ask VN_ON_DATA of this piece. What it says adds to what befalls the message. */
-static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v,
-                        struct holds **why, enum vn_end *end)
+static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v, struct holds **why, enum vn_end *end)
 {
 	struct judgement j;
-	struct question q = { .moment = VN_ON_DATA,
-		              .direction = p->direction,
-		              .data = bytes,
-		              .len = n,
-		              .offset = p->offset };
+	struct question q = { .moment = VN_ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
 
 	if (p->work->now.exchange) {
 		q.exchange = p->work->now.exchange->number;
@@ -102,8 +94,7 @@ void piece_apply(struct pipe *p, uint8_t *bytes, size_t n)
 	holds_unref(why);
 	if (p->conn->plan->moments & VN_ON_DATA)
 		passed_add(p, keep);
-	/* a limit ends things only when it is reached */
-	if (end != VN_STAY && (v.keep == VN_ALL || cut))
+	if (end != VN_STAY && (v.keep == VN_ALL || cut))      /* a limit ends things only when it is reached */
 		pipe_end(p, end);
 	else if (m->end != VN_STAY && m->keep == 0)        /* so does a reply cut short */
 		pipe_end(p, m->end);
@@ -114,8 +105,7 @@ void pipe_insert(struct pipe *p, struct vn_span bytes, struct exchange *x, struc
 	struct current was = p->work->now;
 
 	pipe_work_acquire(p);
-	p->work->now =
-		(struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .holds = late };
+	p->work->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .holds = late };
 	if (bytes.n)
 		piece_pass(p, (uint8_t *)bytes.p, bytes.n);
 	pipe_run_flush(p);           /* they are in scratch */

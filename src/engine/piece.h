@@ -4,14 +4,11 @@
 
 #include "engine/pipe.h"
 
-/* a piece that a rule may change or hold */
-void piece_apply(struct pipe *, uint8_t *bytes, size_t n);
+void piece_apply(struct pipe *, uint8_t *bytes, size_t n);      /* a piece that a rule may change or hold */
 void piece_skip(struct pipe *, size_t n);       /* bytes that pass unseen: only counted */
-/* some rule wants to see each piece of the message under way */
-bool pipe_asks(const struct pipe *);
+bool pipe_asks(const struct pipe *);    /* some rule wants to see each piece of the message under way */
 
-/* A message of ours, behind all that is in the stream so far: the rules are asked of its bytes as
- * of all others. */
+/* A message of ours, behind all that is in the stream so far: the rules are asked of its bytes as of all others. */
 void pipe_insert(struct pipe *, struct vn_span bytes, struct exchange *, struct holds *);
 
 /* The next piece of the message under way. */

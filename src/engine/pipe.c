@@ -21,9 +21,7 @@ static const struct pipe_work no_work;
 
 void pipe_init(struct pipe *p, struct conn *c, enum vn_direction d)
 {
-	*p = (struct pipe){
-		.conn = c, .direction = (uint8_t)d, .work = (struct pipe_work *)&no_work
-	};
+	*p = (struct pipe){ .conn = c, .direction = (uint8_t)d, .work = (struct pipe_work *)&no_work };
 }
 
 void pipe_work_acquire(struct pipe *p)
@@ -54,12 +52,9 @@ static bool pipe_work_unused(const struct pipe *p)
 {
 	const struct pipe_work *b = p->work;
 
-	if (b->queue.first || b->splice_pipe || b->unparsed || b->line_free || b->halted ||
-	    b->resumes || b->sequel.open)
+	if (b->queue.first || b->splice_pipe || b->unparsed || b->line_free || b->halted || b->resumes || b->sequel.open)
 		return false;
-	return p->conn->dead || !b->now.open ||
-	       (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.holds &&
-	        b->now.end == VN_STAY);
+	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.holds && b->now.end == VN_STAY);
 }
 
 void pipe_work_release(struct pipe *p)
@@ -93,8 +88,7 @@ void work_pool_free(struct work_pool *all)
 
 void message_forget(struct current *m)
 {
-	/* field by field: clearing it whole costs more than all the rest of a calm message */
-	if (m->holds)
+	if (m->holds)             /* field by field: clearing it whole costs more than all the rest of a calm message */
 		holds_unref(m->holds);
 	m->holds = NULL;
 	m->exchange = NULL;
@@ -139,8 +133,7 @@ void pipe_run_flush(struct pipe *p)
 	}
 	if (sent < n) {
 		shard_held_add(p->conn->shard, (ptrdiff_t)(n - sent + PARCEL_COST));
-		memcpy(queue_put(&p->work->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes,
-		       p->work->run + sent, n - sent);
+		memcpy(queue_put(&p->work->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->work->run + sent, n - sent);
 	}
 }
 
@@ -180,8 +173,7 @@ void pipe_mark(struct pipe *p, struct exchange *x)
 		x->sent = p->conn->again = true;
 }
 
-/* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver
- * lets them. */
+/* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver lets them. */
 void pipe_answer(struct pipe *p, vn_nsec began)
 {
 	struct parcel *last = p->work->run_n ? NULL : p->work->queue.last;
@@ -223,8 +215,7 @@ void pipe_wake(struct pipe *p)
 
 void pipe_change(struct pipe *p, const struct plan *plan)
 {
-	bool let_go = queue_remove_rules(&p->work->queue, plan) |
-	              holds_remove(p->work->now.holds, plan);
+	bool let_go = queue_remove_rules(&p->work->queue, plan) | holds_remove(p->work->now.holds, plan);
 
 	holds_remove(p->work->sequel.holds, plan);
 	if (p->work != &no_work && (let_go || !p->work->queue.first)) {
@@ -232,8 +223,7 @@ void pipe_change(struct pipe *p, const struct plan *plan)
 		p->work->slot = 0;
 	}
 	if (p->raw && p->work->now.open && !p->work->now.end)
-		/* bytes without messages meet new rules at the next piece */
-		message_forget(&p->work->now);
+		message_forget(&p->work->now);        /* bytes without messages meet new rules at the next piece */
 }
 
 bool pipe_waits(const struct pipe *p)
@@ -243,21 +233,17 @@ bool pipe_waits(const struct pipe *p)
 
 bool pipe_due(const struct pipe *p)
 {
-	return pipe_to(p)->open &&
-	       (p->work->splice_pipe ||
-	        (p->work->queue.first && p->work->queue.first->due <= worker_of(p)->loop.now));
+	return pipe_to(p)->open && (p->work->splice_pipe || (p->work->queue.first && p->work->queue.first->due <= worker_of(p)->loop.now));
 }
 
 bool pipe_stuck(const struct pipe *p)
 {
-	return (p->work->queue.first && p->work->queue.first->due == VN_NEVER) ||
-	       p->conn->ruled->stalled;
+	return (p->work->queue.first && p->work->queue.first->due == VN_NEVER) || p->conn->ruled->stalled;
 }
 
 bool pipe_idle(const struct pipe *p)
 {
-	return !pipe_waits(p) && !p->work->unparsed_n && !p->work->now.open && !p->eof &&
-	       !p->ended && !p->conn->ruled->stalled;
+	return !pipe_waits(p) && !p->work->unparsed_n && !p->work->now.open && !p->eof && !p->ended && !p->conn->ruled->stalled;
 }
 
 ssize_t pipe_send_now(struct pipe *p, const struct iovec *v, unsigned n)
@@ -286,8 +272,7 @@ void pipe_send_failed(struct pipe *p, int error)
 void pipe_sent(struct pipe *p, size_t n)
 {
 	p->sent += n;
-	stats_add(&p->conn->shard->stats,
-	          p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
 }
 
 void pipe_drop_spliced(struct pipe *p)

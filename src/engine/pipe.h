@@ -1,8 +1,7 @@
 /* pipe.h - the writing half of one direction of a connection: what passes, waits, marks, ends.
  *
- * pump.c reads, cuts and judges; what it lets pass comes here, goes at once if nothing is before
- * it, and else waits in the pipe's queue, which send.c empties. Both directions are this one
- * thing. */
+ * pump.c reads, cuts and judges; what it lets pass comes here, goes at once if nothing is before it, and
+ * else waits in the pipe's queue, which send.c empties. Both directions are this one thing. */
 #ifndef ENGINE_PIPE_H
 #define ENGINE_PIPE_H
 
@@ -23,14 +22,11 @@ void work_pool_free(struct work_pool *);
 
 void pipe_run_begin(struct pipe *, uint8_t *bytes, size_t n);
 void pipe_run_flush(struct pipe *);     /* before the worker's buffer is used for something else */
-/* n bytes to be filled in */
-struct parcel *pipe_put(struct pipe *, enum parcel_kind, size_t n, struct holds *);
+struct parcel *pipe_put(struct pipe *, enum parcel_kind, size_t n, struct holds *);     /* n bytes to be filled in */
 void pipe_queue_bytes(struct pipe *, struct vn_span, struct holds *);
 void pipe_mark(struct pipe *, struct exchange *);       /* it is `sent` when all before has gone */
-/* an exchange begun then is answered, when all before has gone */
-void pipe_answer(struct pipe *, vn_nsec began);
-/* the connection ends; nothing more is read of it */
-void pipe_end(struct pipe *, enum vn_end);
+void pipe_answer(struct pipe *, vn_nsec began);         /* an exchange begun then is answered, when all before has gone */
+void pipe_end(struct pipe *, enum vn_end);              /* the connection ends; nothing more is read of it */
 
 /* Calm bytes of the worker's buffer: they travel together with those before them. */
 static inline void pipe_run_extend(struct pipe *p, uint8_t *bytes, size_t n)
@@ -45,13 +41,11 @@ static inline void pipe_run_extend(struct pipe *p, uint8_t *bytes, size_t n)
 
 void pipe_open(struct pipe *, const struct vn_message *);       /* a message begins, calm so far */
 void message_forget(struct current *);
-/* something was answered: what waits for that is looked at again */
-void pipe_wake(struct pipe *);
+void pipe_wake(struct pipe *);          /* something was answered: what waits for that is looked at again */
 
 /* ---- the socket ---- */
 
-/* -1: no room, or broken: the side knows */
-ssize_t pipe_send_now(struct pipe *, const struct iovec *, unsigned n);
+ssize_t pipe_send_now(struct pipe *, const struct iovec *, unsigned n); /* -1: no room, or broken: the side knows */
 void pipe_send_failed(struct pipe *, int error);        /* the same, of an errno */
 void pipe_sent(struct pipe *, size_t n);                /* so many bytes have gone */
 void pipe_drop_spliced(struct pipe *);                  /* its splice pipe, and what is in it */

@@ -15,8 +15,7 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	*r = (struct rule){ .spec = w, .behavior = w->behavior };
 	r->dice = dice_make(seed, p->spec->name, w->name);
 	r->draw = r->dice;
-	const char *match =
-		w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
+	const char *match = w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
 	if (match)
 		r->match = regex_make(match);
 	p->by_client |= w->client.family != 0;
@@ -55,8 +54,7 @@ void plan_unref(struct plan *p)
 	if (!p || --p->refs)
 		return;
 	for (unsigned i = 0; i < p->n; i++) {
-		if (atomic_load_explicit(&p->rules[i].spec->counters->refs, memory_order_relaxed) >
-		    1)
+		if (atomic_load_explicit(&p->rules[i].spec->counters->refs, memory_order_relaxed) > 1)
 			p->rules[i].spared.over = true;         /* it stays, and may strike yet */
 		rule_log_misses(p->spec->name, &p->rules[i]);
 		regex_free(p->rules[i].match);

@@ -1,5 +1,4 @@
-/* pump.c - the reading half of a pipe: fill, cut, judge; and the whole pipe moved as far as it
- * goes. */
+/* pump.c - the reading half of a pipe: fill, cut, judge; and the whole pipe moved as far as it goes. */
 #include "engine/pump.h"
 
 #include <assert.h>
@@ -50,22 +49,18 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	struct exchange *x = c->exchanges.first;
 
 	t->owed = x && !c->response.eof;
-	struct vn_cut cut = p->direction == VN_REQUEST ?
-	                            t->self->request(t, at, msg) :
-	                            t->self->response(t, at, x ? &x->asked : NULL, msg);
+	struct vn_cut cut = p->direction == VN_REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
 	conn_session_end(c);
 	return cut;
 }
 
 /* What a parser returns is taken for what it can mean. */
-static bool cut_sane(const struct pipe *p, const struct vn_cut *cut, struct vn_span at,
-                     const struct vn_message *msg)
+static bool cut_sane(const struct pipe *p, const struct vn_cut *cut, struct vn_span at, const struct vn_message *msg)
 {
 	if (cut->replaced && cut->len > at.n)
 		return false;
 	if (cut->kind == VN_CUT_END && !cut->len)
-		return p->direction == VN_RESPONSE && p->conn->exchanges.first &&
-		       !p->work->now.open && msg->role == VN_ANSWERS;
+		return p->direction == VN_RESPONSE && p->conn->exchanges.first && !p->work->now.open && msg->role == VN_ANSWERS;
 	return (cut->kind == VN_CUT_PART || cut->kind == VN_CUT_END) && cut->len;
 }
 
@@ -82,15 +77,13 @@ static void message_clear(struct vn_message *m, enum vn_role role)
 	m->seq = m->note = 0;
 }
 
-/* The next cut of what is at hand, which opens a message or goes on with one. False: no more for
- * now. */
+/* The next cut of what is at hand, which opens a message or goes on with one. False: no more for now. */
 static bool pipe_cut(struct pipe *p, struct vn_span *at)
 {
 	struct vn_message msg;
 
 	message_clear(&msg, p->direction == VN_REQUEST ? VN_ASKS : VN_ANSWERS);
-	if (p->direction == VN_REQUEST && !p->work->now.open &&
-	    p->conn->exchanges.entries >= EXCHANGES_MAX) {
+	if (p->direction == VN_REQUEST && !p->work->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
 		conn_go_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;
 	}
@@ -105,16 +98,12 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	pipe_wake(&p->conn->request);
 	if (!cut_sane(p, &cut, *at, &msg)) {
 		pipe_run_flush(p);
-		conn_go_raw(p->conn, p,
-		            cut.kind == VN_CUT_RAW  ? worker_of(p)->session.notice :
-		            cut.kind == VN_CUT_MORE ? "a message's head is longer than 64 KiB" :
-		                                      "the bytes are not understood");
+		conn_go_raw(p->conn, p, cut.kind == VN_CUT_RAW ? worker_of(p)->session.notice : cut.kind == VN_CUT_MORE ?
+		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
 		return !p->conn->dead;
 	}
 	if (!p->work->now.open) {
-		struct vn_span piece =
-			cut.replaced ? cut.instead :
-				       (struct vn_span){ at->p, cut.len < at->n ? cut.len : at->n };
+		struct vn_span piece = cut.replaced ? cut.instead : (struct vn_span){ at->p, cut.len < at->n ? cut.len : at->n };
 		pipe_open(p, &msg);
 		if (p->direction == VN_REQUEST)
 			request_begin(p->conn, &msg, piece);
@@ -146,9 +135,7 @@ static bool pipe_cut_raw(struct pipe *p, struct vn_span *at)
 	if (p->conn->dead || p->ended)
 		return false;
 	p->work->now.body = at->n;
-	p->work->now.last =
-		p->work->now.end != VN_STAY ||
-		(p->direction == VN_REQUEST && p->work->now.exchange && p->work->now.exchange->end);
+	p->work->now.last = p->work->now.end != VN_STAY || (p->direction == VN_REQUEST && p->work->now.exchange && p->work->now.exchange->end);
 	return true;
 }
 
@@ -214,14 +201,13 @@ static void pipe_resume(struct pipe *p)
 	free(bytes);
 }
 
-/* What is due and does not go waits for room, or for its pace. Then the next is read before the
- * line runs dry, where it will be held by so much before. */
+/* What is due and does not go waits for room, or for its pace. Then the next is read before the line runs dry, where
+ * it will be held by so much before. */
 static bool pipe_blocked(const struct pipe *p)
 {
 	if (p->work->splice_pipe || !pipe_due(p))
 		return p->work->splice_pipe;
-	return p->work->slot_end <= worker_of(p)->loop.now ||
-	       p->work->queue.bytes > send_ahead(p, holds_total(p->work->queue.last->why));
+	return p->work->slot_end <= worker_of(p)->loop.now || p->work->queue.bytes > send_ahead(p, holds_total(p->work->queue.last->why));
 }
 
 static bool pipe_full(const struct pipe *p)
@@ -230,15 +216,13 @@ static bool pipe_full(const struct pipe *p)
 	const struct worker *w = worker_of(p);
 	size_t most = shard_spec(p->conn->shard)->hold_max;
 
-	return pipe_blocked(p) || queue_cost(q) >= most ||
-	       (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
+	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
 	       (p->direction == VN_REQUEST && queue_cost(&p->conn->response.work->queue) >= most);
 }
 
 static bool pipe_reads(struct pipe *p)
 {
-	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended ||
-	    p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
+	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
 		return false;
 	if (!pipe_full(p))
 		return true;
@@ -256,13 +240,10 @@ static void pipe_eof(struct pipe *p)
 	p->eof = true;
 	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
 	if (!p->work->now.gone)
-		/* the torso of a message */
-		pipe_queue_bytes(p, (struct vn_span){ p->work->unparsed, p->work->unparsed_n },
-		                 p->work->now.holds);
+		pipe_queue_bytes(p, (struct vn_span){ p->work->unparsed, p->work->unparsed_n }, p->work->now.holds);   /* the torso of a message */
 	pipe_keep_unparsed(p, (struct vn_span){ 0 });
 	if (p->conn->plan->moments & VN_ON_END &&
-	    conn_judge(p->conn,
-	               &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
+	    conn_judge(p->conn, &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
 		why = holds_make(NULL, &j);
 		conn_apply_end(p->conn, &j, &end);
 	}
@@ -291,8 +272,7 @@ static bool pipe_fill(struct pipe *p)
 	struct worker *w = worker_of(p);
 	uint8_t *to = w->buffer + UNPARSED_MAX;
 	bool unseen = splice_takes(p);
-	ssize_t n = unseen ? splice_fill(p) :
-	                     recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+	ssize_t n = unseen ? splice_fill(p) : recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
 
 	if (n < 0) {
 		pipe_from(p)->readable = false;
@@ -313,10 +293,8 @@ static bool pipe_fill(struct pipe *p)
 		loop_clock(&w->loop);   /* holds count from here */
 	p->conn->active = w->loop.now;
 	p->conn->resting = false;
-	stats_add(&p->conn->shard->stats,
-	          p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
-	stats_add(&p->conn->shard->stats,
-	          p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
+	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
 	p->came += (uint64_t)n;
 	pipe_work_acquire(p);
 	if (unseen) {

@@ -74,14 +74,12 @@ bool holds_remove(struct holds *l, const struct plan *p)
 
 static vn_nsec parcel_due(const struct parcel *p, vn_nsec before)
 {
-	vn_nsec late = holds_total(p->why),
-		due = late > VN_NEVER - p->came ? VN_NEVER : p->came + late;
+	vn_nsec late = holds_total(p->why), due = late > VN_NEVER - p->came ? VN_NEVER : p->came + late;
 
 	return due > before ? due : before;
 }
 
-struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came,
-                         struct holds *why)
+struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came, struct holds *why)
 {
 	struct parcel *p = xmalloc(sizeof *p + n);
 	*p = (struct parcel){ .came = came, .why = holds_ref(why), .kind = kind, .n = n };

@@ -30,19 +30,16 @@ struct parcel {
 	struct holds *why;                /* NULL: calm */
 	union {
 		struct exchange *exchange;      /* MARK */
-		/* BYTES: an exchange that is answered when they have gone; 0: none */
-		vn_nsec began;
+		vn_nsec began;             /* BYTES: an exchange that is answered when they have gone; 0: none */
 	};
 	enum vn_end end;                   /* END */
 	uint8_t kind;
-	/* BYTES: they waited with the sender before they were read */
-	bool behind;
+	bool behind;                    /* BYTES: they waited with the sender before they were read */
 	size_t at, n;                   /* bytes[at..n) are still to go */
 	uint8_t bytes[];
 };
 
-/* what one takes beside its bytes, with its lot: many small ones would be beyond all bounds */
-enum { PARCEL_COST = 160 };
+enum { PARCEL_COST = 160 };             /* what one takes beside its bytes, with its lot: many small ones would be beyond all bounds */
 
 struct queue { struct parcel *first, *last; size_t bytes, parcels; };
 
@@ -51,21 +48,16 @@ static inline size_t queue_cost(const struct queue *q)
 	return q->bytes + q->parcels * PARCEL_COST;
 }
 
-/* both together; either may be NULL; NULL: calm */
-struct holds *holds_make(const struct holds *, const struct judgement *);
+struct holds *holds_make(const struct holds *, const struct judgement *);     /* both together; either may be NULL; NULL: calm */
 struct holds *holds_ref(struct holds *);                                     /* NULL stays NULL */
 void holds_unref(struct holds *);
-/* the sum of its holds; VN_NEVER absorbs */
-vn_nsec holds_total(const struct holds *);
+vn_nsec holds_total(const struct holds *);                                      /* the sum of its holds; VN_NEVER absorbs */
 struct vn_pace holds_pace(const struct holds *);
-/* take back the shares of rules that went; true: some were */
-bool holds_remove(struct holds *, const struct plan *);
+bool holds_remove(struct holds *, const struct plan *);                      /* take back the shares of rules that went; true: some were */
 
-/* n bytes to be filled in; a reference to the lot is taken */
-struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);
+struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);  /* n bytes to be filled in; a reference to the lot is taken */
 void queue_pop(struct queue *);
-/* holds_remove for all, and what is due anew */
-bool queue_remove_rules(struct queue *, const struct plan *);
+bool queue_remove_rules(struct queue *, const struct plan *);                  /* holds_remove for all, and what is due anew */
 void queue_clear(struct queue *);
 
 #endif

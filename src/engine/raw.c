@@ -12,8 +12,7 @@
 
 /* ---- turns ---- */
 
-/* The turn that is open has had its answer: when the backend's last byte came, or left the
- * queue. */
+/* The turn that is open has had its answer: when the backend's last byte came, or left the queue. */
 static void turn_over(struct conn *c)
 {
 	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
@@ -65,8 +64,7 @@ static void turn_plain(struct conn *c, enum vn_direction d)
 		pipe_open(p, &(struct vn_message){ .role = VN_ASKS });
 	}
 	if (!p->work->now.open)
-		pipe_open(p,
-		          &(struct vn_message){ .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS });
+		pipe_open(p, &(struct vn_message){ .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS });
 }
 
 void raw_turn_meet_rules(struct conn *c)
@@ -78,15 +76,10 @@ void raw_turn_meet_rules(struct conn *c)
 	c->turn_kind = NO_TURN;
 	if (!kind)
 		return;
-	snprintf(msg.verb, sizeof msg.verb, "%s",
-	         kind == ASKED ? "DATA" :
-	         greeting      ? "GREETING" :
-	                         "PUSH");
+	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
 	msg.is = kind == PUSHED && greeting ? VN_IS_OPENING : 0;
 	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
-	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg,
-	              &(struct rule_flags){ 0 }, c->turn.began)
-		->last = c->turn.last;
+	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg, &(struct rule_flags){ 0 }, c->turn.began)->last = c->turn.last;
 }
 
 void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
@@ -99,8 +92,7 @@ void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 	}
 	struct vn_message ask = { .role = VN_ASKS, .verb = "DATA" };
 	if (d == VN_REQUEST) {
-		/* lost, but what was asked before is still being answered */
-		if (!c->response.raw) {
+		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
 			if (!c->request.work->now.open)
 				pipe_open(&c->request, &ask);
 			return;
@@ -111,8 +103,7 @@ void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 			return;
 		x = exchange_head(c);
 		if (x)
-			/* a turn that meets other rules midway is answered as they say */
-			x->dropped = false;
+			x->dropped = false;     /* a turn that meets other rules midway is answered as they say */
 		pipe_open(&c->request, &ask);
 		request_apply_rules(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
 		return;
@@ -158,10 +149,8 @@ void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 	why = why ? why : "the bytes are not understood";
 	if (journal_wants(JOURNAL_RAW))
 		tell_raw(c, p->direction, why);
-	log_warning(
-		"raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it",
-		shard_spec(c->shard)->name, (unsigned long long)c->number,
-		p->direction == VN_REQUEST ? "request" : "response", why);
+	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", shard_spec(c->shard)->name,
+	            (unsigned long long)c->number, p->direction == VN_REQUEST ? "request" : "response", why);
 	if (!c->raw_counted)
 		stats_add(&c->shard->stats, STAT_RAW, 1);
 	c->raw_counted = true;

@@ -8,11 +8,9 @@
 #include "engine/engine.h"
 
 void raw_turn(struct conn *, enum vn_direction, struct vn_span piece);  /* a piece of the stream */
-/* rules come: the turn that is open will meet them */
-void raw_turn_meet_rules(struct conn *);
+void raw_turn_meet_rules(struct conn *);        /* rules come: the turn that is open will meet them */
 
-/* not understood: plain bytes from here on */
-void conn_go_raw(struct conn *, struct pipe *, const char *why);
+void conn_go_raw(struct conn *, struct pipe *, const char *why);        /* not understood: plain bytes from here on */
 void exchanges_end(struct conn *);      /* the connection is torn down: its exchanges end */
 
 #endif

@@ -10,8 +10,7 @@ bool reply_due(const struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	return x && exchange_needs_us(x) && x->sent && !x->discard_replies && !c->response.ended &&
-	       !c->response.eof;
+	return x && exchange_needs_us(x) && x->sent && !x->discard_replies && !c->response.ended && !c->response.eof;
 }
 
 bool reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
@@ -33,11 +32,7 @@ void reply_send(struct conn *c)
 	if (x->failure) {
 		struct holds *late;
 		struct judgement j;
-		struct question q = { .moment = VN_ON_RESPONSE,
-			              .direction = VN_RESPONSE,
-			              .msg = &x->asked,
-			              .exchange = x->number,
-			              .flags = &x->flags };
+		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
 		late = conn_judge(c, &q, &j) ? holds_make(x->late, &j) : holds_ref(x->late);
 		x->asked.note &= ~VN_NOTE_SUBSTITUTE;
 		if (reply_write(c, x, x->failure, late) && !end)

@@ -5,11 +5,9 @@
 #include "engine/engine.h"
 
 bool reply_due(const struct conn *);    /* the oldest exchange waits for nothing but us */
-/* ... so write its failure, end the connection, or forget it */
-void reply_send(struct conn *);
+void reply_send(struct conn *);         /* ... so write its failure, end the connection, or forget it */
 
-/* Write this failure to the client; x NULL: unasked, on an idle connection. True: the connection
- * must close. */
+/* Write this failure to the client; x NULL: unasked, on an idle connection. True: the connection must close. */
 bool reply_write(struct conn *, struct exchange *, const struct vn_failure *, struct holds *);
 
 #endif

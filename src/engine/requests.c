@@ -9,10 +9,8 @@
 
 /* ---- requests ---- */
 
-/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or
- * VN_BY_BACKEND. */
-static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg,
-                           const struct vn_failure *f)
+/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or VN_BY_BACKEND. */
+static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
 {
 	struct vn_session *t = conn_session(c);
 	int answers = t->self->refuse(t, msg, f, t->scratch);
@@ -39,12 +37,10 @@ static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 		x->asked.note |= VN_NOTE_SUBSTITUTE;
 	}
 	c->request.work->now.gone = true;
-	pipe_insert(&c->request, vn_buffer_span(&c->shard->worker->scratch), x,
-	            c->request.work->now.holds);
+	pipe_insert(&c->request, vn_buffer_span(&c->shard->worker->scratch), x, c->request.work->now.holds);
 }
 
-static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg,
-                        const struct vn_failure *f)
+static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
 {
 	exchange_substitute(c, x, exchange_refuse(c, x, msg, f));
 }
@@ -61,8 +57,7 @@ static void request_drop(struct conn *c, struct exchange *x, const struct vn_mes
 }
 
 /* The failure by which the rules refuse it; NULL: none. */
-static const struct vn_failure *request_judge(struct conn *c, struct exchange *x,
-                                              const struct vn_message *msg, struct vn_span piece)
+static const struct vn_failure *request_judge(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
 	struct current *m = &c->request.work->now;
 
@@ -71,13 +66,8 @@ static const struct vn_failure *request_judge(struct conn *c, struct exchange *x
 	if (!exchange_rules_want(c, VN_ON_REQUEST, x))
 		return NULL;
 	struct judgement j;
-	struct question q = { .moment = VN_ON_REQUEST,
-		              .direction = VN_REQUEST,
-		              .msg = msg,
-		              .exchange = x->number,
-		              .flags = &x->flags,
-		              .data = (uint8_t *)piece.p,
-		              .len = piece.n };
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = msg, .exchange = x->number, .flags = &x->flags,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
 	if (!conn_judge(c, &q, &j))
 		return NULL;
 	m->holds = holds_make(NULL, &j);
@@ -89,8 +79,7 @@ static const struct vn_failure *request_judge(struct conn *c, struct exchange *x
 	return j.v.fate == VN_REPLY ? j.failure : NULL;
 }
 
-void request_apply_rules(struct conn *c, struct exchange *x, const struct vn_message *msg,
-                         struct vn_span piece)
+void request_apply_rules(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
 	if (!c->plan->n)
 		return;
@@ -108,26 +97,20 @@ static void request_tell(struct conn *c, const struct vn_message *msg, struct vn
 
 	if (!s.in)
 		return;
-	struct exchange *x = exchange_push(
-		&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
+	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 	x->no_reply = true;
 	request_apply_rules(c, x, msg, piece);
 }
 
-/* ---- sequels: decided before the server is asked to agree, for once it has, it cannot be told to
- * forget ---- */
+/* ---- sequels: decided before the server is asked to agree, for once it has, it cannot be told to forget ---- */
 
-/* The sequel y of x is refused: x is agreed to in our words, and what the backend gets is what
- * becomes of y. */
-static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y,
-                          const struct vn_message *msg, const struct vn_failure *f)
+/* The sequel y of x is refused: x is agreed to in our words, and what the backend gets is what becomes of y. */
+static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y, const struct vn_message *msg, const struct vn_failure *f)
 {
-	const struct vn_failure *agreed =
-		msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
+	const struct vn_failure *agreed = msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
 	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
 
-	/* there are no words of agreement: x gets those of the refusal, and no more comes */
-	if (answers < 0) {
+	if (answers < 0) {              /* there are no words of agreement: x gets those of the refusal, and no more comes */
 		buffer_clear(&c->shard->worker->scratch);
 		agreed = f;
 		x->end = VN_CLOSE;
@@ -140,8 +123,7 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 	exchange_substitute(c, x, answers);
 }
 
-static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_message *msg,
-                       struct vn_span piece)
+static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
 {
 	struct pipe *p = &c->request;
 	struct current first = p->work->now;
@@ -165,8 +147,7 @@ void sequel_forget(struct conn *c)
 		return;
 	plan_take_back(c->plan, &c->exchanges.first->flags, c->number, c->exchanges.first->number);
 	exchange_over(c);
-	message_forget(
-		c->request.work->sequel.open ? &c->request.work->sequel : &c->request.work->now);
+	message_forget(c->request.work->sequel.open ? &c->request.work->sequel : &c->request.work->now);
 }
 
 void request_continue(struct conn *c)
@@ -185,14 +166,11 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
 	struct rule_flags undecided = { 0 };
 
-	const struct vn_failure *f =
-		msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
+	const struct vn_failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
 
 	msg->bytes = piece;
 	if (msg->role == VN_AIDS || f) {
-		struct exchange *x =
-			exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1,
-		                      msg, &undecided, conn_loop(c)->now);
+		struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)
 			conn_refuse(c, c->request.work->now.exchange = x, msg, f);
 	} else if (msg->role == VN_ASKS) {

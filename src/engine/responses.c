@@ -17,13 +17,8 @@ void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn
 	}
 	struct judgement j;
 	struct vn_message asked = x->asked;
-	struct question q = { .moment = VN_ON_RESPONSE,
-		              .direction = VN_RESPONSE,
-		              .msg = &asked,
-		              .exchange = x->number,
-		              .flags = &x->flags,
-		              .data = (uint8_t *)piece.p,
-		              .len = piece.n };
+	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked, .exchange = x->number, .flags = &x->flags,
+	                      .data = (uint8_t *)piece.p, .len = piece.n };
 
 	asked.head = head;
 	if (!conn_judge(c, &q, &j)) {
@@ -46,22 +41,16 @@ struct exchange *exchange_head(struct conn *c)
 	if (!x || !x->fresh)
 		return x;
 	x = exchange_split(&c->exchanges, &c->shard->worker->exchanges);
-	x->flags.in |= conn_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) |
-	               (c->ruled->whole.in & x->fresh & p->per_connection);
+	x->flags.in |= conn_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ruled->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
 }
 
-/* What the rules say of a request that nobody made: it befalls the response. False: the connection
- * ended of it. */
+/* What the rules say of a request that nobody made: it befalls the response. False: the connection ended of it. */
 static bool unsolicited_judge(struct conn *c, struct exchange *x)
 {
 	struct judgement j;
-	struct question q = { .moment = VN_ON_REQUEST,
-		              .direction = VN_REQUEST,
-		              .msg = &x->asked,
-		              .exchange = x->number,
-		              .flags = &x->flags };
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
 
 	if (!conn_judge(c, &q, &j))
 		return true;
@@ -111,8 +100,7 @@ void response_begin(struct conn *c, struct vn_message *msg, struct vn_span piece
 {
 	struct current *m = &c->response.work->now;
 
-	/* as no rule was asked of what it answers, none is of this */
-	if (msg->role == VN_AIDS) {
+	if (msg->role == VN_AIDS) {        /* as no rule was asked of what it answers, none is of this */
 		m->role = VN_PUSH;
 		return;
 	}

@@ -4,23 +4,18 @@
 
 #include "engine/engine.h"
 
-#define UNASKED                                                                                    \
-	(1ull << 63) /* numbers of exchanges that nobody requested: apart, so that they shift no   \
-	                other's fate */
+#define UNASKED (1ull << 63)            /* numbers of exchanges that nobody requested: apart, so that they shift no other's fate */
 
-/* its first piece */
-void response_begin(struct conn *, struct vn_message *, struct vn_span piece);
+void response_begin(struct conn *, struct vn_message *, struct vn_span piece);  /* its first piece */
 void response_complete(struct conn *);
 
 /* The rules are asked of a response with `head` bytes of framing. */
 void response_judge(struct conn *, struct exchange *, uint16_t head, struct vn_span piece);
 
-/* The oldest exchange, whose response begins: rules that came while it was open meet it now. NULL:
- * none is open. */
+/* The oldest exchange, whose response begins: rules that came while it was open meet it now. NULL: none is open. */
 struct exchange *exchange_head(struct conn *);
 
-/* The server sends without having been asked: its greeting, or a push. NULL: the connection is
- * doomed. */
+/* The server sends without having been asked: its greeting, or a push. NULL: the connection is doomed. */
 struct exchange *unsolicited_begin(struct conn *);
 
 #endif

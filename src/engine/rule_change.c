@@ -22,11 +22,9 @@ static ruleset translate(const struct plan *from, const struct plan *to, ruleset
 	return moved;
 }
 
-static void rule_flags_translate(const struct plan *from, const struct plan *to,
-                                 struct rule_flags *s)
+static void rule_flags_translate(const struct plan *from, const struct plan *to, struct rule_flags *s)
 {
-	*s = (struct rule_flags){ translate(from, to, s->in), translate(from, to, s->counted),
-		                  translate(from, to, s->struck) };
+	*s = (struct rule_flags){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
 }
 
 /* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
@@ -74,13 +72,11 @@ static bool conn_rules_leave(struct conn *c, const struct plan *to)
 	return !c->dead;
 }
 
-static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to,
-                             ruleset fresh)
+static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to, ruleset fresh)
 {
 	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
 		rule_flags_translate(from, to, &x->flags);
-		x->fresh = translate(from, to, x->fresh) |
-		           (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
+		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
 		holds_remove(x->late, to);
 	}
 }

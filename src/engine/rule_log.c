@@ -9,12 +9,11 @@
 #include "engine/verdict.h"
 
 enum {
-	/* misses whose nearness is looked at; beyond, one of so many */
-	LOOKS = 64,
+	LOOKS = 64,                     /* misses whose nearness is looked at; beyond, one of so many */
 	UNASKED_BIT = 63,               /* of numbers of exchanges that nobody requested */
 };
 
-#define PATIENCE (10 * VN_S) /* of messages, until a rule that strikes none is reported */
+#define PATIENCE (10 * VN_S)            /* of messages, until a rule that strikes none is reported */
 
 static uint64_t count_of(const _Atomic uint64_t *count)
 {
@@ -37,9 +36,8 @@ void rule_text_make(struct rule_text *t, const struct vn_message *m)
 	t->n = verb + (n ? 1 + n : 0);
 }
 
-/* Which quote is open after this byte: its own byte, 0 for none, or OPEN for one whose end is not
- * known here. Dialects differ in what a backslash means in a string, and $tag$ opens one in
- * some. */
+/* Which quote is open after this byte: its own byte, 0 for none, or OPEN for one whose end is not known here.
+ * Dialects differ in what a backslash means in a string, and $tag$ opens one in some. */
 static int quote_next(int quote, uint8_t c, uint8_t after)
 {
 	enum { OPEN = 256 };
@@ -70,11 +68,10 @@ static void text_mask(const struct rule_text *t, char *to, size_t size)
 
 /* ---- strikes ---- */
 
-static void journal_strike(enum journal_type type, const char *proxy, const struct rule *r,
-                           const struct question *q, const char *verdict)
+static void journal_strike(enum journal_type type, const char *proxy, const struct rule *r, const struct question *q,
+                           const char *verdict)
 {
-	static const char *const moments[MOMENTS] = { "open", "request", "response", "data",
-		                                      "rest", "end",     "leave",    "listen" };
+	static const char *const moments[MOMENTS] = { "open", "request", "response", "data", "rest", "end", "leave", "listen" };
 	const uint64_t unasked = 1ull << UNASKED_BIT;
 	struct journal_entry n;
 
@@ -91,8 +88,7 @@ static void journal_strike(enum journal_type type, const char *proxy, const stru
 	journal_write(&n);
 }
 
-void rule_log_unreachable(const char *proxy, struct rule *r, const struct question *q,
-                          const char *why)
+void rule_log_unreachable(const char *proxy, struct rule *r, const struct question *q, const char *why)
 {
 	atomic_fetch_add_explicit(&r->spec->counters->unreachable, 1, memory_order_relaxed);
 	if (journal_wants(JOURNAL_UNREACHABLE))
@@ -105,8 +101,7 @@ void rule_log_unreachable(const char *proxy, struct rule *r, const struct questi
 }
 
 /* A line a second for each rule; at level debug every strike. */
-static void strike_line(const char *proxy, struct rule *r, const struct question *q,
-                        const char *verdict, bool first)
+static void strike_line(const char *proxy, struct rule *r, const struct question *q, const char *verdict, bool first)
 {
 	bool each = log_threshold <= LOG_DEBUG;
 
@@ -117,18 +112,17 @@ static void strike_line(const char *proxy, struct rule *r, const struct question
 		if (r->said && q->now - r->said < VN_S)
 			return;
 	}
-	log_line(
-		each ? LOG_DEBUG : LOG_INFO,
-		"strike proxy=%s connection=%llu exchange=%llu verb=%s rule=%s behavior=%s verdict=%s strikes=%llu",
-		proxy, (unsigned long long)q->connection, (unsigned long long)q->exchange,
-		q->msg && *q->msg->verb ? q->msg->verb : "-", r->spec->name, r->behavior->name,
-		verdict, (unsigned long long)(r->unsaid ? r->unsaid : 1));
+	log_line(each ? LOG_DEBUG : LOG_INFO,
+	         "strike proxy=%s connection=%llu exchange=%llu verb=%s rule=%s behavior=%s verdict=%s strikes=%llu", proxy,
+	         (unsigned long long)q->connection, (unsigned long long)q->exchange,
+	         q->msg && *q->msg->verb ? q->msg->verb : "-", r->spec->name, r->behavior->name, verdict,
+	         (unsigned long long)(r->unsaid ? r->unsaid : 1));
 	r->said = q->now;
 	r->unsaid = 0;
 }
 
-void rule_log_strike(const char *proxy, struct rule *r, const struct question *q,
-                     const struct vn_verdict *v, const struct vn_failure *f, bool first)
+void rule_log_strike(const char *proxy, struct rule *r, const struct question *q, const struct vn_verdict *v,
+                     const struct vn_failure *f, bool first)
 {
 	bool event = first && journal_wants(JOURNAL_FAULT);
 	bool line = log_threshold <= LOG_DEBUG || (first && !(r->said && q->now - r->said < VN_S));
@@ -143,8 +137,7 @@ void rule_log_strike(const char *proxy, struct rule *r, const struct question *q
 
 /* ---- misses ---- */
 
-static void journal_misses(const char *proxy, const struct rule *r, const struct misses *m,
-                           const char *what, const char *why)
+static void journal_misses(const char *proxy, const struct rule *r, const struct misses *m, const char *what, const char *why)
 {
 	char none[80];
 	struct journal_entry n;
@@ -163,8 +156,7 @@ static void journal_misses(const char *proxy, const struct rule *r, const struct
 	journal_write(&n);
 }
 
-static void misses_report(const char *proxy, struct rule *r, struct misses *m, const char *what,
-                          const char *why)
+static void misses_report(const char *proxy, struct rule *r, struct misses *m, const char *what, const char *why)
 {
 	if (m->over || !m->n || count_of(&r->spec->counters->hits))
 		return;
@@ -172,13 +164,9 @@ static void misses_report(const char *proxy, struct rule *r, struct misses *m, c
 	if (journal_wants(JOURNAL_MISSED))
 		journal_misses(proxy, r, m, what, why);
 	bool messages = *m->nearest;
-	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, proxy,
-	         r->spec->name, r->behavior->name, (unsigned long long)m->n,
-	         messages ? "messages" : "connections", why, messages ? "; nearest" : "",
-	         m->near  ? " (but for upper and lower case): " :
-	         messages ? ": " :
-	                    "",
-	         m->nearest);
+	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, proxy, r->spec->name,
+	         r->behavior->name, (unsigned long long)m->n, messages ? "messages" : "connections", why,
+	         messages ? "; nearest" : "", m->near ? " (but for upper and lower case): " : messages ? ": " : "", m->nearest);
 }
 
 void rule_log_misses(const char *proxy, struct rule *r)
@@ -195,8 +183,7 @@ void rule_log_misses(const char *proxy, struct rule *r)
 }
 
 /* One more miss; `t`: the message to show, NULL: keep the one that is shown. */
-static void misses_add(const char *proxy, struct rule *r, struct misses *m,
-                       const struct rule_text *t, vn_nsec now)
+static void misses_add(const char *proxy, struct rule *r, struct misses *m, const struct rule_text *t, vn_nsec now)
 {
 	if (!m->n++)
 		m->since = now;
@@ -206,14 +193,11 @@ static void misses_add(const char *proxy, struct rule *r, struct misses *m,
 		rule_log_misses(proxy, r);
 }
 
-void rule_log_unfound(const char *proxy, struct rule *r, const struct question *q,
-                      const struct rule_text *t)
+void rule_log_unfound(const char *proxy, struct rule *r, const struct question *q, const struct rule_text *t)
 {
 	struct misses *m = &r->unfound;
 	bool looks = m->n < LOOKS || m->n % LOOKS == 0;
-	bool near =
-		looks &&
-		regex_match_icase(r->match, (struct vn_span){ (uint8_t *)t->p, t->n }) == REGEX_YES;
+	bool near = looks && regex_match_icase(r->match, (struct vn_span){ (uint8_t *)t->p, t->n }) == REGEX_YES;
 	bool shown = looks && (near || !m->near);
 
 	m->near |= near;
@@ -239,8 +223,7 @@ void rule_log_in(const char *proxy, struct rule *r, const struct question *q, st
 	if (m->over || (m->over = count_of(&r->spec->counters->hits)))
 		return;
 	if (!q->msg) {
-		/* reported when the rule goes: something may come yet */
-		m->n += r->spec->per_connection && r->behavior->on;
+		m->n += r->spec->per_connection && r->behavior->on;     /* reported when the rule goes: something may come yet */
 		return;
 	}
 	if (!m->n && !t->n)

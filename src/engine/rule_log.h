@@ -1,7 +1,7 @@
 /* rule_log.h - what rules did, or failed to do, as lines of the log and events of the journal.
  *
- * A strike is a line a second for each rule, and an event each. A rule that strikes nothing is
- * reported after 10 s of messages, and when it goes, with the message that came nearest. */
+ * A strike is a line a second for each rule, and an event each. A rule that strikes nothing is reported
+ * after 10 s of messages, and when it goes, with the message that came nearest. */
 #ifndef ENGINE_RULE_LOG_H
 #define ENGINE_RULE_LOG_H
 
@@ -9,8 +9,7 @@
 #include "engine/journal.h"
 #include "engine/judgement.h"
 
-/* messages that a rule does not strike, as long as it strikes none */
-struct misses {
+struct misses {                         /* messages that a rule does not strike, as long as it strikes none */
 	uint64_t n;
 	vn_nsec since;                  /* of the first */
 	char nearest[96];               /* of them, masked */
@@ -37,21 +36,15 @@ struct rule_text { uint8_t p[24 + 1 + 16384]; size_t n; };
 
 void rule_text_make(struct rule_text *, const struct vn_message *);
 
-void rule_log_strike(const char *proxy, struct rule *, const struct question *,
-                     const struct vn_verdict *, const struct vn_failure *,
-                     bool first); /* `first`: of this exchange */
-/* counts it, too */
-void rule_log_unreachable(const char *proxy, struct rule *, const struct question *,
-                          const char *why);
+void rule_log_strike(const char *proxy, struct rule *, const struct question *, const struct vn_verdict *,
+                     const struct vn_failure *, bool first);    /* `first`: of this exchange */
+void rule_log_unreachable(const char *proxy, struct rule *, const struct question *, const char *why);  /* counts it, too */
 
-/* The rule looked at this message: its match did not find it; its failure does not fit it; it is in
- * for it. */
-void rule_log_unfound(const char *proxy, struct rule *, const struct question *,
-                      const struct rule_text *);
+/* The rule looked at this message: its match did not find it; its failure does not fit it; it is in for it. */
+void rule_log_unfound(const char *proxy, struct rule *, const struct question *, const struct rule_text *);
 void rule_log_unfit(const char *proxy, struct rule *, const struct question *);
 void rule_log_in(const char *proxy, struct rule *, const struct question *, struct rule_text *);
 
-/* reports what it never struck, if that is so */
-void rule_log_misses(const char *proxy, struct rule *);
+void rule_log_misses(const char *proxy, struct rule *); /* reports what it never struck, if that is so */
 
 #endif

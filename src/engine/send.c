@@ -10,8 +10,7 @@
 
 enum {
 	GATHER = 64,                    /* parcels in one send */
-	/* sends in one go, for fairness: pieces can be many and small */
-	TURNS = 16,
+	TURNS = 16,                     /* sends in one go, for fairness: pieces can be many and small */
 };
 
 static const vn_nsec LATE_MAX = 100 * VN_MS;
@@ -30,52 +29,43 @@ static vn_nsec line_passed(vn_nsec start, size_t n, uint64_t rate)
 	return end < VN_NEVER ? (vn_nsec)end : VN_NEVER;
 }
 
-/* The same on a line that connections share: each slot is its pipe's own, and so all get their
- * turn. */
+/* The same on a line that connections share: each slot is its pipe's own, and so all get their turn. */
 static vn_nsec line_shared(_Atomic vn_nsec *line, vn_nsec from, size_t n, uint64_t rate)
 {
 	vn_nsec was = atomic_load_explicit(line, memory_order_relaxed), end;
 
 	do
 		end = line_passed(later(was, from), n, rate);
-	while (!atomic_compare_exchange_weak_explicit(
-		line, &was, end, memory_order_relaxed, memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(line, &was, end, memory_order_relaxed, memory_order_relaxed));
 	return end;
 }
 
-/* How much gets on the line at once: a piece; or what passes in a millisecond, and in the time that
- * we are late. */
+/* How much gets on the line at once: a piece; or what passes in a millisecond, and in the time that we are late. */
 static size_t slot_size(const struct pipe *p, const struct vn_pace *pace, vn_nsec late, size_t left)
 {
 	size_t n = left;
 
 	if (pace->piece) {
-		struct vn_dice d = dice_at(
-			&p->conn->shard->junk, p->conn->number, p->sent, 256 | p->direction);
+		struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->sent, 256 | p->direction);
 		n = pace->piece - pace->vary + vn_dice_below(&d, 2 * (uint64_t)pace->vary + 1);
 	} else if (pace->rate) {
-		unsigned __int128 ms = pace->rate / 1000 + 1,
-				  passed = late > 0 ? (unsigned __int128)late * pace->rate / VN_S :
-		                                      0;
+		unsigned __int128 ms = pace->rate / 1000 + 1, passed = late > 0 ? (unsigned __int128)late * pace->rate / VN_S : 0;
 		passed = passed > ms ? passed : ms;
 		n = passed < left ? (size_t)passed : left;
 	}
 	return n < left ? n ? n : 1 : left;
 }
 
-/* What waited for its line outside, with the sender, gets on it as if we had never been late: a
- * line is not slower than its rate because we were. But one that was blocked for long does not make
- * up for it. */
+/* What waited for its line outside, with the sender, gets on it as if we had never been late: a line is not slower
+ * than its rate because we were. But one that was blocked for long does not make up for it. */
 static vn_nsec slot_start(const struct pipe *p, const struct parcel *q, vn_nsec now)
 {
-	vn_nsec from =
-		q->behind && p->work->line_free && q->due == q->came ? now - LATE_MAX : q->due;
+	vn_nsec from = q->behind && p->work->line_free && q->due == q->came ? now - LATE_MAX : q->due;
 
 	return later(from, p->work->line_free);
 }
 
-/* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up
- * for that. */
+/* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up for that. */
 size_t send_ahead(const struct pipe *p, vn_nsec late)
 {
 	struct vn_pace pace = holds_pace(p->work->queue.first->why);
@@ -87,8 +77,7 @@ size_t send_ahead(const struct pipe *p, vn_nsec late)
 	return 2 * p->work->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
 }
 
-static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pace *pace,
-                      vn_nsec now)
+static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pace *pace, vn_nsec now)
 {
 	vn_nsec start = slot_start(p, q, now), end = start;
 	bool shared = false;
@@ -99,10 +88,8 @@ static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pa
 	for (unsigned i = 0; i < q->why->n; i++) {
 		const struct hold *s = &q->why->by[i];
 		if (s->pace.rate)
-			end = later(end,
-			            s->line ? line_shared(&s->line[p->direction == VN_RESPONSE],
-			                                  start, n, s->pace.rate) :
-			                      line_passed(start, n, s->pace.rate));
+			end = later(end, s->line ? line_shared(&s->line[p->direction == VN_RESPONSE], start, n, s->pace.rate) :
+			                           line_passed(start, n, s->pace.rate));
 	}
 	p->work->slot = n;
 	p->work->slot_end = end;
@@ -128,8 +115,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 		if (q->at < q->n)
 			break;
 		if (q->began)
-			histogram_note(&p->conn->shard->stats.answered,
-			               worker_of(p)->loop.now - q->began);
+			histogram_note(&p->conn->shard->stats.answered, worker_of(p)->loop.now - q->began);
 		parcel_done(p);
 	}
 	if (p->direction == VN_RESPONSE)
@@ -166,8 +152,7 @@ static bool send_gathered(struct pipe *p, vn_nsec now)
 	unsigned n = 0;
 	size_t bytes = 0;
 
-	for (struct parcel *q = p->work->queue.first;
-	     q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
+	for (struct parcel *q = p->work->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
 		struct vn_pace pace = holds_pace(q->why);
 		if (pace.rate || pace.piece)
 			break;
@@ -223,8 +208,7 @@ static bool send_first(struct pipe *p, vn_nsec now)
 
 static bool send_may(const struct pipe *p)
 {
-	return pipe_to(p)->open && !pipe_to(p)->broken &&
-	       !(p->conn->ruled->vanished && p->direction == VN_RESPONSE);
+	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ruled->vanished && p->direction == VN_RESPONSE);
 }
 
 void send_due(struct pipe *p)

@@ -4,11 +4,10 @@
 
 #include "engine/engine.h"
 
-/* the queue, as far as it goes; its timer is set for the rest */
-void send_due(struct pipe *);
+void send_due(struct pipe *);           /* the queue, as far as it goes; its timer is set for the rest */
 
-/* How many bytes may wait for their pace while more is read, which will be `late`: enough that the
- * line does not run dry. */
+/* How many bytes may wait for their pace while more is read, which will be `late`: enough that the line does not
+ * run dry. */
 size_t send_ahead(const struct pipe *, vn_nsec late);
 
 #endif

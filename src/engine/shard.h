@@ -11,10 +11,8 @@ void shard_make(struct shard **shards, struct worker *all, unsigned n, unsigned 
 void shard_start(struct shard *, struct spec *);
 void shard_change(struct shard *, struct spec *);       /* live connections follow */
 void shard_close_all(struct shard *);                   /* all connections are closed */
-/* for good; there may still be mail for it */
-void shard_stop(struct shard *);
-/* nothing more is read, connections that have sent what is due are closed; true: all are */
-bool shard_drain(struct shard *);
+void shard_stop(struct shard *);                        /* for good; there may still be mail for it */
+bool shard_drain(struct shard *);       /* nothing more is read, connections that have sent what is due are closed; true: all are */
 void shard_reset_all(struct shard *);                   /* what is left is reset */
 void shard_free(struct shard *);                        /* without connections, and mail for it */
 

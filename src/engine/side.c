@@ -7,8 +7,7 @@
 
 #include "net/socket.h"
 
-#define RESET_GRACE (20 * VN_MS) /* from accept to a reset by a rule or by a backend that is down  \
-	                          */
+#define RESET_GRACE (20 * VN_MS)        /* from accept to a reset by a rule or by a backend that is down */
 
 void side_note(struct side *s, unsigned events)
 {
@@ -37,8 +36,7 @@ const char *side_peer(const struct side *s, char *buffer, size_t size)
 /* Its client may not have seen yet that it is connected. */
 static bool conn_is_new(struct conn *c)
 {
-	return conn_loop(c)->now - c->since < RESET_GRACE && !c->request.came && !c->request.eof &&
-	       !c->client.hup;
+	return conn_loop(c)->now - c->since < RESET_GRACE && !c->request.came && !c->request.eof && !c->client.hup;
 }
 
 void side_close(struct conn *c, struct side *s, enum vn_end how, bool ended)

@@ -5,14 +5,11 @@
 #include "engine/engine.h"
 
 void side_note(struct side *, unsigned events);         /* of epoll */
-/* it is connected; events tell when there is something to read */
-void side_open(struct side *);
+void side_open(struct side *);          /* it is connected; events tell when there is something to read */
 
-/* `ended`: the peer's own end has been read. Where it was not, the socket is drained before it is
- * closed. */
+/* `ended`: the peer's own end has been read. Where it was not, the socket is drained before it is closed. */
 void side_close(struct conn *, struct side *, enum vn_end how, bool ended);
 
-/* its address; "gone": it has none any more */
-const char *side_peer(const struct side *, char *buffer, size_t size);
+const char *side_peer(const struct side *, char *buffer, size_t size);  /* its address; "gone": it has none any more */
 
 #endif

@@ -1,10 +1,8 @@
-/* splice.c - a pipe's way for bulk: bytes that no rule and no parser needs to see stay in the
- * kernel.
+/* splice.c - a pipe's way for bulk: bytes that no rule and no parser needs to see stay in the kernel.
  *
- * A direction goes this way from its second big read on, while its bytes belong to a message that
- * is calm and of which much is still to come, or to a calm turn of a stream without messages. What
- * stands in the duct is before all that is in the queue, was judged when it was read, and goes in
- * its turn whatever rules come meanwhile. */
+ * A direction goes this way from its second big read on, while its bytes belong to a message that is calm and of
+ * which much is still to come, or to a calm turn of a stream without messages. What stands in the duct is before all
+ * that is in the queue, was judged when it was read, and goes in its turn whatever rules come meanwhile. */
 #include "engine/splice.h"
 
 #include <errno.h>
@@ -36,12 +34,10 @@ static bool message_calm(const struct pipe *p)
 {
 	const struct current *m = &p->work->now;
 
-	return !m->gone && !m->holds && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips &&
-	       m->end == VN_STAY;
+	return !m->gone && !m->holds && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == VN_STAY;
 }
 
-/* The same of a stream without messages: the turn goes on, or no rule is there when the next
- * begins. */
+/* The same of a stream without messages: the turn goes on, or no rule is there when the next begins. */
 static bool turn_calm(const struct pipe *p)
 {
 	const struct conn *c = p->conn;
@@ -58,8 +54,7 @@ bool splice_takes(struct pipe *p)
 
 	if (p->bulk < BULK || p->work->queue.first || p->work->unparsed_n || pipe_asks(p))
 		return false;
-	if (p->raw ? !turn_calm(p) :
-	             !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
+	if (p->raw ? !turn_calm(p) : !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
 		return false;
 	pipe_work_acquire(p);
 	p->work->splice_pipe = splice_pipe_take(&w->splice_pipes, w->loop.now);
@@ -69,9 +64,7 @@ bool splice_takes(struct pipe *p)
 ssize_t splice_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
-	size_t most = p->raw || p->work->now.body > p->work->splice_pipe->room ?
-	                      p->work->splice_pipe->room :
-	                      (size_t)p->work->now.body;
+	size_t most = p->raw || p->work->now.body > p->work->splice_pipe->room ? p->work->splice_pipe->room : (size_t)p->work->now.body;
 	ssize_t n = splice_pipe_fill(p->work->splice_pipe, pipe_from(p)->watch.fd, most);
 
 	if (n <= 0)
@@ -84,8 +77,7 @@ ssize_t splice_fill(struct pipe *p)
 bool splice_flush(struct pipe *p)
 {
 	while (p->work->splice_pipe->n) {
-		ssize_t n = splice_pipe_flush(
-			&worker_of(p)->splice_pipes, p->work->splice_pipe, pipe_to(p)->watch.fd);
+		ssize_t n = splice_pipe_flush(&worker_of(p)->splice_pipes, p->work->splice_pipe, pipe_to(p)->watch.fd);
 		if (n <= 0) {
 			pipe_send_failed(p, n < 0 ? errno : EAGAIN);
 			return false;

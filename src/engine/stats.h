@@ -37,10 +37,7 @@ enum close_reason {                      /* why a connection ended */
 	CLOSE_REASONS
 };
 
-/* for machines, for people */
-extern const struct close_reason_name {
-	const char *name, *text;
-} close_reason_names[CLOSE_REASONS];
+extern const struct close_reason_name { const char *name, *text; } close_reason_names[CLOSE_REASONS];     /* for machines, for people */
 
 struct stats {                  /* one proxy in one worker: that worker writes */
 	_Atomic uint64_t n[STAT_COUNTERS];

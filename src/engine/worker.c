@@ -10,18 +10,11 @@
 #include "engine/pipe.h"
 #include "engine/shard.h"
 
-void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count,
-                 struct resolver *r, const struct worker_config *config)
+void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *config)
 {
-	*w = (struct worker){ .index = index,
-		              .count = count,
-		              .all = all,
-		              .seed = config->seed,
-		              .bufsize = (size_t)config->bufsize,
-		              .hold_total = (size_t)config->hold_total / count,
-		              .bulk = (size_t)config->bulk,
-		              .reno = config->reno,
-		              .spare = -1 };
+	*w = (struct worker){ .index = index, .count = count, .all = all, .seed = config->seed,
+	                      .bufsize = (size_t)config->bufsize, .hold_total = (size_t)config->hold_total / count,
+	                      .bulk = (size_t)config->bulk, .reno = config->reno, .spare = -1 };
 	loop_init(&w->loop);
 	connector_init(&w->connector, &w->loop, r);
 	splice_pipes_init(&w->splice_pipes, count);

@@ -21,8 +21,7 @@ static int unit_call(lua_State *L)
 
 static int below_call(lua_State *L)
 {
-	lua_pushinteger(
-		L, (lua_Integer)vn_dice_below(dice_check(L), (uint64_t)size_check(L, 2, "below")));
+	lua_pushinteger(L, (lua_Integer)vn_dice_below(dice_check(L), (uint64_t)size_check(L, 2, "below")));
 	return 1;
 }
 
@@ -40,14 +39,12 @@ static struct vn_table table_check(lua_State *L, int argument)
 	if (lua_isnoneornil(L, argument))
 		return t;
 	luaL_checktype(L, argument, LUA_TTABLE);
-	for (; t.n < VN_TABLE_MAX && lua_geti(L, argument, (lua_Integer)t.n + 1) == LUA_TTABLE;
-	     t.n++) {
+	for (; t.n < VN_TABLE_MAX && lua_geti(L, argument, (lua_Integer)t.n + 1) == LUA_TTABLE; t.n++) {
 		lua_getfield(L, -1, "percent");
 		t.rows[t.n].percent = luaL_checknumber(L, -1);
 		lua_getfield(L, -2, "time");
 		t.rows[t.n].time = seconds_check(L, -1, "time");
-		if (t.n && !(t.rows[t.n].percent > t.rows[t.n - 1].percent &&
-		             t.rows[t.n].time >= t.rows[t.n - 1].time))
+		if (t.n && !(t.rows[t.n].percent > t.rows[t.n - 1].percent && t.rows[t.n].time >= t.rows[t.n - 1].time))
 			luaL_argerror(L, argument, "expected percents and times that both ascend");
 		lua_settop(L, -4);
 	}
@@ -58,10 +55,8 @@ static struct vn_table table_check(lua_State *L, int argument)
 static int time_call(lua_State *L)
 {
 	struct vn_dice *d = dice_check(L);
-	vn_nsec mean = seconds_check(L, 2, "mean"),
-		spread = lua_isnoneornil(L, 3) ? 0 : seconds_check(L, 3, "spread");
-	const char *distribution = vn_dice_distributions[luaL_checkoption(
-		L, 4, vn_dice_distributions[0], vn_dice_distributions)];
+	vn_nsec mean = seconds_check(L, 2, "mean"), spread = lua_isnoneornil(L, 3) ? 0 : seconds_check(L, 3, "spread");
+	const char *distribution = vn_dice_distributions[luaL_checkoption(L, 4, vn_dice_distributions[0], vn_dice_distributions)];
 	struct vn_table t = table_check(L, 5);
 
 	seconds_push(L, vn_dice_time(d, mean, spread, distribution, &t));
@@ -69,11 +64,8 @@ static int time_call(lua_State *L)
 }
 
 const struct field dice_fields[] = {
-	{ "unit", .method = unit_call },
-	{ "below", .method = below_call },
-	{ "normal", .method = normal_call },
-	{ "time", .method = time_call },
-	{ NULL },
+	{ "unit", .method = unit_call }, { "below", .method = below_call }, { "normal", .method = normal_call },
+	{ "time", .method = time_call }, { NULL },
 };
 
 /* ---- the event ---- */
@@ -85,20 +77,11 @@ static void direction_get(struct vm *p, void *e)  { lua_pushinteger(p->L, E(e)->
 static void options_get(struct vm *p, void *e)    { vm_push_options(p, E(e)->rule, E(e)->opts); }
 static void state_get(struct vm *p, void *e)      { vm_push_state(p); }
 static void age_get(struct vm *p, void *e)        { seconds_push(p->L, E(e)->age); }
-static void connection_get(struct vm *p, void *e)
-{
-	lua_pushinteger(p->L, (lua_Integer)E(e)->connection);
-}
-static void exchange_get(struct vm *p, void *e)
-{
-	lua_pushinteger(p->L, (lua_Integer)E(e)->exchange);
-}
-static void passed_get(struct vm *p, void *e) { lua_pushinteger(p->L, (lua_Integer)E(e)->passed); }
+static void connection_get(struct vm *p, void *e) { lua_pushinteger(p->L, (lua_Integer)E(e)->connection); }
+static void exchange_get(struct vm *p, void *e)   { lua_pushinteger(p->L, (lua_Integer)E(e)->exchange); }
+static void passed_get(struct vm *p, void *e)     { lua_pushinteger(p->L, (lua_Integer)E(e)->passed); }
 static void words_get(struct vm *p, void *e)      { lua_pushboolean(p->L, E(e)->words); }
-static void data_get(struct vm *p, void *e)
-{
-	bytes_push(p, (struct vn_span){ E(e)->data, E(e)->len });
-}
+static void data_get(struct vm *p, void *e)       { bytes_push(p, (struct vn_span){ E(e)->data, E(e)->len }); }
 
 static void dice_get(struct vm *p, void *e)
 {
@@ -117,19 +100,9 @@ static void message_get(struct vm *p, void *e)
 }
 
 const struct field event_fields[] = {
-	{ "moment", moment_get },
-	{ "direction", direction_get },
-	{ "message", message_get },
-	{ "options", options_get },
-	{ "state", state_get },
-	{ "dice", dice_get },
-	{ "age", age_get },
-	{ "connection", connection_get },
-	{ "exchange", exchange_get },
-	{ "passed", passed_get },
-	{ "words", words_get },
-	{ "data", data_get },
-	{ NULL },
+	{ "moment", moment_get }, { "direction", direction_get }, { "message", message_get }, { "options", options_get },
+	{ "state", state_get }, { "dice", dice_get }, { "age", age_get }, { "connection", connection_get },
+	{ "exchange", exchange_get }, { "passed", passed_get }, { "words", words_get }, { "data", data_get }, { NULL },
 };
 
 /* ---- the verdict ---- */
@@ -153,19 +126,15 @@ static void after_get(struct vm *p, void *v) { seconds_push(p->L, V(v)->after); 
 static void pace_get(struct vm *p, void *v)  { userdata_push(p, KIND_PACE, &V(v)->pace); }
 static void dirt_get(struct vm *p, void *v)  { userdata_push(p, KIND_DIRT, &V(v)->dirt); }
 
-static void fate_set(struct vm *p, void *v)
-{
-	V(v)->fate = (enum vn_fate)luaL_checkinteger(p->L, 3);
-}
+static void fate_set(struct vm *p, void *v)  { V(v)->fate = (enum vn_fate)luaL_checkinteger(p->L, 3); }
 static void keep_set(struct vm *p, void *v)  { V(v)->keep = size_check(p->L, 3, "keep"); }
 static void hold_set(struct vm *p, void *v)  { V(v)->hold = seconds_check(p->L, 3, "hold"); }
-static void ends_set(struct vm *p, void *v) { V(v)->end = (enum vn_end)luaL_checkinteger(p->L, 3); }
+static void ends_set(struct vm *p, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(p->L, 3); }
 static void after_set(struct vm *p, void *v) { V(v)->after = seconds_check(p->L, 3, "after"); }
 
 static const char *failure_check(struct vm *p, int argument)
 {
-	return lua_isnoneornil(p->L, argument) ? NULL :
-	                                         vm_name(p, luaL_checkstring(p->L, argument));
+	return lua_isnoneornil(p->L, argument) ? NULL : vm_name(p, luaL_checkstring(p->L, argument));
 }
 
 static void why_set(struct vm *p, void *v)
@@ -178,17 +147,14 @@ static int refuse_call(lua_State *L)
 {
 	struct vm *p = vm_of(L);
 
-	vn_verdict_refuse(p->arg[0], failure_check(p, 2), lua_toboolean(L, 3),
-	                  userdata_check(L, 1, KIND_VERDICT)->thing);
+	vn_verdict_refuse(p->arg[0], failure_check(p, 2), lua_toboolean(L, 3), userdata_check(L, 1, KIND_VERDICT)->thing);
 	return 0;
 }
 
 /* verdict:limit(left, end), as vn_verdict_limit */
 static int limit_call(lua_State *L)
 {
-	vn_verdict_limit(vm_of(L)->arg[0], size_check(L, 2, "left"),
-	                 (enum vn_end)luaL_checkinteger(L, 3),
-	                 userdata_check(L, 1, KIND_VERDICT)->thing);
+	vn_verdict_limit(vm_of(L)->arg[0], size_check(L, 2, "left"), (enum vn_end)luaL_checkinteger(L, 3), userdata_check(L, 1, KIND_VERDICT)->thing);
 	return 0;
 }
 
@@ -202,8 +168,7 @@ static int edit_call(lua_State *L)
 	struct vn_span bytes = bytes_check(L, 3);
 
 	if (at < 1 || (uint64_t)at > e->len || bytes.n > e->len - (size_t)at + 1)
-		return luaL_error(L, "edit: expected a place within the %d bytes of event.data",
-		                  (int)e->len);
+		return luaL_error(L, "edit: expected a place within the %d bytes of event.data", (int)e->len);
 	if (!p->before) {
 		p->before = xmalloc(e->len);
 		if (!p->before)
@@ -216,18 +181,9 @@ static int edit_call(lua_State *L)
 }
 
 const struct field verdict_fields[] = {
-	{ "fate", fate_get, fate_set },
-	{ "failure", why_get, why_set },
-	{ "keep", keep_get, keep_set },
-	{ "hold", hold_get, hold_set },
-	{ "pace", pace_get },
-	{ "dirt", dirt_get },
-	{ "ends", ends_get, ends_set },
-	{ "after", after_get, after_set },
-	{ "refuse", .method = refuse_call },
-	{ "limit", .method = limit_call },
-	{ "edit", .method = edit_call },
-	{ NULL },
+	{ "fate", fate_get, fate_set }, { "failure", why_get, why_set }, { "keep", keep_get, keep_set }, { "hold", hold_get, hold_set },
+	{ "pace", pace_get }, { "dirt", dirt_get }, { "ends", ends_get, ends_set }, { "after", after_get, after_set },
+	{ "refuse", .method = refuse_call }, { "limit", .method = limit_call }, { "edit", .method = edit_call }, { NULL },
 };
 
 #define P(thing) ((struct vn_pace *)(thing))
@@ -242,11 +198,7 @@ static void vary_set(struct vm *p, void *t)  { P(t)->vary = size_check(p->L, 3, 
 static void gap_set(struct vm *p, void *t)   { P(t)->gap = seconds_check(p->L, 3, "gap"); }
 
 const struct field pace_fields[] = {
-	{ "rate", rate_get, rate_set },
-	{ "piece", piece_get, piece_set },
-	{ "vary", vary_get, vary_set },
-	{ "gap", gap_get, gap_set },
-	{ NULL },
+	{ "rate", rate_get, rate_set }, { "piece", piece_get, piece_set }, { "vary", vary_get, vary_set }, { "gap", gap_get, gap_set }, { NULL },
 };
 
 #define D(thing) ((struct vn_dirt *)(thing))
@@ -265,10 +217,7 @@ static void flips_set(struct vm *p, void *t)
 }
 
 const struct field dirt_fields[] = {
-	{ "junk", junk_get, junk_set },
-	{ "at", at_get, at_set },
-	{ "flips", flips_get, flips_set },
-	{ NULL },
+	{ "junk", junk_get, junk_set }, { "at", at_get, at_set }, { "flips", flips_get, flips_set }, { NULL },
 };
 
 /* ---- act ---- */

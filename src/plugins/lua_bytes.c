@@ -1,5 +1,4 @@
-/* lua_bytes.c - bytes on loan, as a script sees them: looked at in place, copied only as far as it
- * asks. */
+/* lua_bytes.c - bytes on loan, as a script sees them: looked at in place, copied only as far as it asks. */
 #include <string.h>
 
 #include "plugins/lua_vm.h"
@@ -24,8 +23,7 @@ struct vn_span bytes_check(lua_State *L, int argument)
 	return (struct vn_span){ b->thing, b->n };
 }
 
-/* A position as Lua counts: from 1, or from the end if negative. Where it lies outside it is moved
- * to `least` or n. */
+/* A position as Lua counts: from 1, or from the end if negative. Where it lies outside it is moved to `least` or n. */
 static size_t position(lua_State *L, int argument, size_t n, lua_Integer otherwise, size_t least)
 {
 	lua_Integer i = luaL_optinteger(L, argument, otherwise);
@@ -41,16 +39,14 @@ static struct vn_span part(lua_State *L, lua_Integer to_otherwise)
 	struct vn_span s = bytes_check(L, 1);
 	size_t from = position(L, 2, s.n, 1, 1), to = position(L, 3, s.n, to_otherwise, 0);
 
-	return from > to ? (struct vn_span){ s.p, 0 } :
-	                   (struct vn_span){ s.p + from - 1, to - from + 1 };
+	return from > to ? (struct vn_span){ s.p, 0 } : (struct vn_span){ s.p + from - 1, to - from + 1 };
 }
 
 static int bytes_byte(lua_State *L)
 {
 	struct vn_span s = part(L, luaL_optinteger(L, 2, 1));
 
-	luaL_checkstack(L, s.n > 1000 ? luaL_error(L, "at most 1000 at a time") : (int)s.n,
-	                "bytes");
+	luaL_checkstack(L, s.n > 1000 ? luaL_error(L, "at most 1000 at a time") : (int)s.n, "bytes");
 	for (size_t i = 0; i < s.n; i++)
 		lua_pushinteger(L, s.p[i]);
 	return (int)s.n;
@@ -101,13 +97,7 @@ void bytes_open(lua_State *L)
 }
 
 const struct field bytes_fields[] = {
-	{ "byte", .method = bytes_byte },
-	{ "sub", .method = bytes_sub },
-	{ "view", .method = bytes_view },
-	{ "starts", .method = bytes_starts },
-	{ "find", .method = pattern_find_call },
-	{ "match", .method = pattern_match_call },
-	{ "gmatch", .method = pattern_gmatch_call },
-	{ "gsub", .method = pattern_gsub_call },
-	{ NULL },
+	{ "byte", .method = bytes_byte }, { "sub", .method = bytes_sub }, { "view", .method = bytes_view },
+	{ "starts", .method = bytes_starts }, { "find", .method = pattern_find_call }, { "match", .method = pattern_match_call },
+	{ "gmatch", .method = pattern_gmatch_call }, { "gsub", .method = pattern_gsub_call }, { NULL },
 };

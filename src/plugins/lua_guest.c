@@ -1,6 +1,5 @@
-/* lua_guest.c - the table that a script returns, made into the struct that a C guest would be. What
- * registry.c finds wrong with any guest is not looked at here: only what Lua can say and C
- * cannot. */
+/* lua_guest.c - the table that a script returns, made into the struct that a C guest would be. What registry.c finds wrong
+ * with any guest is not looked at here: only what Lua can say and C cannot. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,8 +15,7 @@ static void keys_check(lua_State *L, const char *what, const char *const known[]
 {
 	lua_pushnil(L);
 	while (lua_next(L, -2)) {
-		const char *key =
-			lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
 		size_t i = 0;
 		while (known[i] && strcmp(known[i], key))
 			i++;
@@ -80,12 +78,10 @@ static bool function_field(lua_State *L, const char *name)
 }
 
 /* A word of vaurien.h. Where it is not there, or nil since it is misspelt: `otherwise`. */
-static lua_Integer word_field(lua_State *L, const char *name, lua_Integer otherwise,
-                              lua_Integer most)
+static lua_Integer word_field(lua_State *L, const char *name, lua_Integer otherwise, lua_Integer most)
 {
 	int is = true;
-	lua_Integer i =
-		lua_getfield(L, -1, name) == LUA_TNIL ? otherwise : lua_tointegerx(L, -1, &is);
+	lua_Integer i = lua_getfield(L, -1, name) == LUA_TNIL ? otherwise : lua_tointegerx(L, -1, &is);
 
 	if (!is || i < 0 || i > most)
 		luaL_error(L, "%s: expected one of the words that vaurien.h has for it", name);
@@ -99,15 +95,12 @@ static unsigned set_field(lua_State *L, const char *name, unsigned otherwise, un
 	unsigned set = 0;
 
 	if (lua_getfield(L, -1, name) == LUA_TTABLE) {
-		for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n;
-		     i++, lua_pop(L, 1)) {
+		for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++, lua_pop(L, 1)) {
 			lua_geti(L, -1, i);
 			set |= lua_isinteger(L, -1) ? (unsigned)lua_tointeger(L, -1) : ~0u;
 		}
 	} else {
-		set = lua_isnil(L, -1)     ? otherwise :
-		      lua_isinteger(L, -1) ? (unsigned)lua_tointeger(L, -1) :
-		                             ~0u;
+		set = lua_isnil(L, -1) ? otherwise : lua_isinteger(L, -1) ? (unsigned)lua_tointeger(L, -1) : ~0u;
 	}
 	if (set & ~all)
 		luaL_error(L, "%s: expected a list of the words that vaurien.h has for it", name);
@@ -122,8 +115,7 @@ static size_t list_begin(lua_State *L, const char *name, size_t most)
 	size_t n = type == LUA_TTABLE ? (size_t)luaL_len(L, -1) : 0;
 
 	if ((type != LUA_TTABLE && type != LUA_TNIL) || n > most)
-		luaL_error(L, "%s: expected a list of at most %d, got %s", name, (int)most,
-		           luaL_typename(L, -1));
+		luaL_error(L, "%s: expected a list of at most %d, got %s", name, (int)most, luaL_typename(L, -1));
 	if (!n)
 		lua_pop(L, 1);
 	return n;
@@ -138,8 +130,7 @@ static void list_row(lua_State *L, const char *name, size_t i)
 
 /* ---- options ---- */
 
-static const char *const option_keys[] = { "name", "type", "default", "help", "unit",
-	                                   "min",  "max",  "choices", "rule", NULL };
+static const char *const option_keys[] = { "name", "type", "default", "help", "unit", "min", "max", "choices", "rule", NULL };
 
 static const struct { const char *name; vn_nsec unit; } units[] = {
 	{ "s", VN_S }, { "ms", VN_MS }, { "us", VN_US }, { "m", 60 * VN_S }, { "h", 3600 * VN_S },
@@ -166,8 +157,7 @@ static const char *const *choices_field(lua_State *L, struct script *s)
 
 	for (size_t i = 0; i < n; i++) {
 		if (lua_geti(L, -1, (lua_Integer)i + 1) != LUA_TSTRING)
-			luaL_error(L, "choices: expected a text for each, got %s",
-			           luaL_typename(L, -1));
+			luaL_error(L, "choices: expected a text for each, got %s", luaL_typename(L, -1));
 		all[i] = text_keep(s, lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
@@ -190,8 +180,7 @@ static void option_read(lua_State *L, struct script *s, struct vn_opt *o, size_t
 	o->rule = (enum vn_opt_rule)word_field(L, "rule", VN_OPT_OWN, VN_OPT_TIMES);
 	if (o->rule == VN_OPT_OWN) {
 		o->offset = *size;
-		/* all others fit */
-		*size += o->type == VN_OPT_TABLE ? sizeof(struct vn_table) : 8;
+		*size += o->type == VN_OPT_TABLE ? sizeof(struct vn_table) : 8;       /* all others fit */
 	}
 }
 
@@ -223,14 +212,9 @@ static const struct vn_failure *failures_read(lua_State *L, struct script *s)
 	for (size_t i = 0; i < n; i++) {        /* a row may have keys of the script's own */
 		list_row(L, "failures", i);
 		all[i] = (struct vn_failure){
-			.name = text_field(L, s, "name"),
-			.code = text_field(L, s, "code"),
-			.text = text_field(L, s, "text"),
-			.fits = set_field(L, "fits", VN_IS_COMMAND, ~0u),
-			.moments =
-				set_field(L, "moments", VN_ON_REQUEST, VN_ON_REQUEST | VN_ON_REST),
-			.end = (enum vn_end)word_field(L, "ends", VN_STAY, VN_RESET),
-			.number = (uint32_t)number_field(L, "number"),
+			.name = text_field(L, s, "name"), .code = text_field(L, s, "code"), .text = text_field(L, s, "text"),
+			.fits = set_field(L, "fits", VN_IS_COMMAND, ~0u), .moments = set_field(L, "moments", VN_ON_REQUEST, VN_ON_REQUEST | VN_ON_REST),
+			.end = (enum vn_end)word_field(L, "ends", VN_STAY, VN_RESET), .number = (uint32_t)number_field(L, "number"),
 			.by_name = flag_field(L, "by_name"),
 		};
 		if (!all[i].name)
@@ -244,11 +228,9 @@ static const struct vn_failure *failures_read(lua_State *L, struct script *s)
 
 /* ---- the guest ---- */
 
-static const char *const behavior_keys[] = { "name",      "help",   "options", "on",
-	                                     "direction", "traits", "act",     NULL };
+static const char *const behavior_keys[] = { "name", "help", "options", "on", "direction", "traits", "act", NULL };
 static const char *const protocol_keys[] = {
-	"name",     "help",     "options", "server_first", "login", "request",
-	"response", "failures", "fits",    "refuse",       "word",  NULL
+	"name", "help", "options", "server_first", "login", "request", "response", "failures", "fits", "refuse", "word", NULL
 };
 
 static void behavior_read(lua_State *L, struct script *s)
@@ -256,10 +238,7 @@ static void behavior_read(lua_State *L, struct script *s)
 	struct vn_behavior *b = &s->behavior;
 
 	keys_check(L, "behavior", behavior_keys);
-	*b = (struct vn_behavior){ .abi = VAURIEN_ABI,
-		                   .act = lua_act,
-		                   .state_size = sizeof(struct state_ref),
-		                   .forget = state_ref_forget };
+	*b = (struct vn_behavior){ .abi = VAURIEN_ABI, .act = lua_act, .state_size = sizeof(struct state_ref), .forget = state_ref_forget };
 	b->name = text_field(L, s, "name");
 	b->help = text_field(L, s, "help");
 	b->on = set_field(L, "on", 0, 255);
@@ -275,16 +254,9 @@ static void protocol_read(lua_State *L, struct script *s)
 	struct vn_protocol *p = &s->protocol;
 
 	keys_check(L, "protocol", protocol_keys);
-	*p = (struct vn_protocol){
-		.abi = VAURIEN_ABI,
-		.state_size = sizeof(struct protocol_state),
-		.forget = state_ref_forget,
-		.request = lua_request,
-		.response = lua_response,
-		.fits = lua_fits,
-		.refuse = lua_refuse,
-		.word = lua_word
-	};
+	*p = (struct vn_protocol){ .abi = VAURIEN_ABI, .state_size = sizeof(struct protocol_state), .forget = state_ref_forget,
+	                        .request = lua_request, .response = lua_response,
+	                        .fits = lua_fits, .refuse = lua_refuse, .word = lua_word };
 	p->name = text_field(L, s, "name");
 	p->help = text_field(L, s, "help");
 	p->server_first = flag_field(L, "server_first");
@@ -309,19 +281,17 @@ static char *announcement(const struct script *s)
 	const struct vn_opt *o = s->speaks ? s->protocol.options : s->behavior.options;
 
 	assert(out);
-	fprintf(out, "%d %s %u %u %d %d %d\n", s->speaks,
-	        s->speaks ? s->protocol.name : s->behavior.name, s->behavior.on, s->behavior.traits,
-	        s->behavior.direction, s->protocol.server_first, s->protocol.login);
+	fprintf(out, "%d %s %u %u %d %d %d\n", s->speaks, s->speaks ? s->protocol.name : s->behavior.name, s->behavior.on,
+	        s->behavior.traits, s->behavior.direction, s->protocol.server_first, s->protocol.login);
 	for (; o && o->name; o++) {
-		fprintf(out, "%s %d '%s' %lld %g %g %d", o->name, o->type, o->def ? o->def : "",
-		        (long long)o->unit, o->min, o->max, o->rule);
+		fprintf(out, "%s %d '%s' %lld %g %g %d", o->name, o->type, o->def ? o->def : "", (long long)o->unit, o->min, o->max, o->rule);
 		for (size_t i = 0; o->choices[i]; i++)
 			fprintf(out, " '%s'", o->choices[i]);
 		fprintf(out, "\n");
 	}
 	for (const struct vn_failure *f = s->protocol.failures; f && f->name; f++)
-		fprintf(out, "%s '%s' '%s' %u %u %d %u %d\n", f->name, f->code ? f->code : "",
-		        f->text ? f->text : "", f->fits, f->moments, f->end, f->number, f->by_name);
+		fprintf(out, "%s '%s' '%s' %u %u %d %u %d\n", f->name, f->code ? f->code : "", f->text ? f->text : "", f->fits, f->moments, f->end,
+		        f->number, f->by_name);
 	fclose(out);
 	assert(text);
 	return text;
@@ -333,10 +303,7 @@ void script_read(lua_State *L, struct script *s)
 
 	s->speaks = function_field(L, "request") || function_field(L, "response");
 	if (acts == s->speaks)
-		luaL_error(
-			L,
-			"expected a function act, of a behavior, or request and response, of a protocol; found %s",
-			acts ? "both" : "neither");
+		luaL_error(L, "expected a function act, of a behavior, or request and response, of a protocol; found %s", acts ? "both" : "neither");
 	if (s->speaks)
 		protocol_read(L, s);
 	else

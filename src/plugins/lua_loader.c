@@ -148,17 +148,14 @@ uint64_t script_errors(const char *real)
 	return s ? atomic_load_explicit(&s->errors, memory_order_relaxed) : 0;
 }
 
-/* What a script announces is fixed while the program runs: rules and connections are made after
- * it. */
+/* What a script announces is fixed while the program runs: rules and connections are made after it. */
 static void script_reload(struct script *s)
 {
 	char error[ERROR_MAX];
 	struct script *fresh = script_make(s->file, error);
 
 	if (fresh && strcmp(fresh->announced, s->announced))
-		error_format(
-			error,
-			"its name, moments, options or failures are others now, and take a new start");
+		error_format(error, "its name, moments, options or failures are others now, and take a new start");
 	else if (fresh && strcmp(fresh->text, s->text)) {
 		pthread_mutex_lock(&lock);
 		char *old = s->text;

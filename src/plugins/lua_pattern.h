@@ -18,9 +18,7 @@ struct matching {
 	struct { const uint8_t *at; ptrdiff_t n; } captures[CAPTURES];
 };
 
-/* behind the pattern stands a NUL */
-void matching_init(struct matching *, lua_State *, struct vn_span text, struct vn_span pattern);
-/* where the match that begins at `s` ends; NULL: none does */
-const uint8_t *match_at(struct matching *, const uint8_t *s, const uint8_t *p);
+void matching_init(struct matching *, lua_State *, struct vn_span text, struct vn_span pattern);      /* behind the pattern stands a NUL */
+const uint8_t *match_at(struct matching *, const uint8_t *s, const uint8_t *p);  /* where the match that begins at `s` ends; NULL: none does */
 
 #endif

@@ -20,7 +20,7 @@ static void owed_get(struct vm *p, void *t)    { lua_pushboolean(p->L, T(t)->owe
 static void no_sequel_get(struct vm *p, void *t) { lua_pushboolean(p->L, T(t)->no_sequel); }
 static void no_sequel_set(struct vm *p, void *t) { T(t)->no_sequel = lua_toboolean(p->L, 3); }
 static void idle_get(struct vm *p, void *t)    { lua_pushinteger(p->L, T(t)->idle); }
-static void idle_set(struct vm *p, void *t) { T(t)->idle = (unsigned)luaL_checkinteger(p->L, 3); }
+static void idle_set(struct vm *p, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(p->L, 3); }
 
 /* A connection's protocol has the same options for all its life. */
 static void options_get(struct vm *p, void *t)
@@ -46,16 +46,9 @@ static void notice_set(struct vm *p, void *t)
 }
 
 const struct field talk_fields[] = {
-	{ "state", state_get },
-	{ "options", options_get },
-	{ "texts", texts_get },
-	{ "backend", backend_get },
-	{ "close", close_get, close_set },
-	{ "notice", .set = notice_set },
-	{ "owed", owed_get },
-	{ "no_sequel", no_sequel_get, no_sequel_set },
-	{ "idle", idle_get, idle_set },
-	{ NULL },
+	{ "state", state_get }, { "options", options_get }, { "texts", texts_get }, { "backend", backend_get },
+	{ "close", close_get, close_set }, { "notice", .set = notice_set }, { "owed", owed_get },
+	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set }, { NULL },
 };
 
 /* ---- texts by number ---- */
@@ -84,8 +77,7 @@ static int texts_get_call(lua_State *L)
 
 static int texts_move(lua_State *L)
 {
-	vn_text_cache_move(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2),
-	                   (uint64_t)luaL_checkinteger(L, 3));
+	vn_text_cache_move(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_checkinteger(L, 3));
 	return 0;
 }
 
@@ -96,11 +88,8 @@ static int texts_drop(lua_State *L)
 }
 
 const struct field texts_fields[] = {
-	{ "put", .method = texts_put },
-	{ "get", .method = texts_get_call },
-	{ "move", .method = texts_move },
-	{ "drop", .method = texts_drop },
-	{ NULL },
+	{ "put", .method = texts_put }, { "get", .method = texts_get_call }, { "move", .method = texts_move },
+	{ "drop", .method = texts_drop }, { NULL },
 };
 
 /* ---- bytes in the making ---- */
@@ -141,8 +130,7 @@ static void cut_read(lua_State *L, struct vm *p, struct vn_cut *cut)
 {
 	struct vn_session *t = (struct vn_session *)p->arg[ARG_TALK];
 
-	cut->kind = (unsigned)returned_number(
-		p, 1, VN_CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
+	cut->kind = (unsigned)returned_number(p, 1, VN_CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
 	if (cut->kind == VN_CUT_RAW && !lua_isnoneornil(L, 2) && !lua_isstring(L, 2))
 		vm_returned(p, 2, "a text that says why");
 	if (cut->kind == VN_CUT_RAW)
@@ -192,8 +180,7 @@ static struct vm *enter(struct vn_session *t, enum hook hook)
 }
 
 /* A script that fails has lost its way in this connection: it passes as it comes. */
-static struct vn_cut cut_by(struct vn_session *t, enum hook hook, struct vn_span in,
-                            const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut cut_by(struct vn_session *t, enum hook hook, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct vm *p = enter(t, hook);
 	struct making made = { .message = *m };
@@ -218,21 +205,14 @@ struct vn_cut lua_request(struct vn_session *t, struct vn_span in, struct vn_mes
 	return cut_by(t, HOOK_REQUEST, in, NULL, m);
 }
 
-struct vn_cut lua_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
-                           struct vn_message *m)
+struct vn_cut lua_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	return cut_by(t, HOOK_RESPONSE, in, asked, m);
 }
 
 /* ---- refusing ---- */
 
-struct saying {
-	const struct vn_message *asked;
-	const struct vn_failure *failure;
-	struct vn_buffer *out;
-	int answers;
-	bool fits;
-};
+struct saying { const struct vn_message *asked; const struct vn_failure *failure; struct vn_buffer *out; int answers; bool fits; };
 
 static int say_inside(lua_State *L)
 {
@@ -254,8 +234,7 @@ static int say_inside(lua_State *L)
 	if (p->hook == HOOK_FITS)
 		s->fits = lua_toboolean(L, -1);
 	if (p->hook == HOOK_REFUSE) {
-		lua_Integer n =
-			returned_number(p, -1, LUA_MAXINTEGER, "how many answers that brings");
+		lua_Integer n = returned_number(p, -1, LUA_MAXINTEGER, "how many answers that brings");
 		s->answers = n > 255 ? 255 : (int)n;
 	}
 	return 0;
@@ -280,8 +259,7 @@ bool lua_fits(struct vn_session *t, const struct vn_message *asked, const struct
 	return say(t, HOOK_FITS, &s) && s.fits;
 }
 
-int lua_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
-               struct vn_buffer *backend)
+int lua_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	struct saying s = { asked, f, backend, 0, false };
 
@@ -289,8 +267,7 @@ int lua_refuse(struct vn_session *t, const struct vn_message *asked, const struc
 }
 
 /* The request has not been forwarded, and words for it there are none: the client must not wait. */
-void lua_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
-              struct vn_buffer *client)
+void lua_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct saying s = { asked, f, client, 0, false };
 

@@ -1,5 +1,4 @@
-/* lua_sandbox.c - what a script finds: Lua's own words as far as they touch nothing outside, and
- * those of vaurien.h. */
+/* lua_sandbox.c - what a script finds: Lua's own words as far as they touch nothing outside, and those of vaurien.h. */
 #include <lua5.4/lualib.h>
 #include <math.h>
 #include <string.h>
@@ -7,20 +6,16 @@
 #include "base/log.h"
 #include "plugins/lua_vm.h"
 
-static const char *const base[] = { "assert", "error",    "getmetatable", "ipairs", "next",
-	                            "pairs",  "rawequal", "rawget",       "rawlen", "rawset",
-	                            "select", "tonumber", "tostring",     "type",   NULL };
+static const char *const base[] = {
+	"assert", "error", "getmetatable", "ipairs", "next", "pairs", "rawequal", "rawget", "rawlen", "rawset", "select", "tonumber",
+	"tostring", "type", NULL
+};
 
 static int timed(lua_State *L), timed_on_table(lua_State *L);
 
-static const struct library {
-	const char *name;
-	lua_CFunction open, wrap;
-	const char *without[4];
-} libraries[] = {
+static const struct library { const char *name; lua_CFunction open, wrap; const char *without[4]; } libraries[] = {
 	{ LUA_STRLIBNAME, luaopen_string, timed, { "dump" } },          /* bytecode */
-	/* can be told to move 2^63 things, without a step */
-	{ LUA_TABLIBNAME, luaopen_table, timed_on_table, { "move" } },
+	{ LUA_TABLIBNAME, luaopen_table, timed_on_table, { "move" } },  /* can be told to move 2^63 things, without a step */
 	{ LUA_MATHLIBNAME, luaopen_math, NULL, { "randomseed" } },
 	{ LUA_UTF8LIBNAME, luaopen_utf8, timed, { NULL } },
 };
@@ -28,36 +23,18 @@ static const struct library {
 enum { LIBRARIES = sizeof libraries / sizeof libraries[0] };
 
 #define WORD(name) { #name, VN_##name }
-static const struct { const char *name; lua_Integer value;
-} words[] = {
-	WORD(ON_OPEN),     WORD(ON_REQUEST),
-	WORD(ON_RESPONSE), WORD(ON_DATA),
-	WORD(ON_REST),     WORD(ON_END),
-	WORD(ON_LEAVE),    WORD(ON_LISTEN),
-	WORD(REQUEST),     WORD(RESPONSE),
-	WORD(BOTH),        WORD(TRAIT_WHOLE),
-	WORD(TRAIT_LINE),  WORD(ASKS),
-	WORD(AIDS),        WORD(SILENT),
-	WORD(TELLS),       WORD(GOES_ON),
-	WORD(ANSWERS),     WORD(PUSH),
-	WORD(IS_OPENING),  WORD(IS_LOGIN),
-	WORD(IS_COMMAND),  WORD(IS_STATEMENT),
-	WORD(IS_READ),     WORD(IS_WRITE),
-	WORD(IS_BEGIN),    WORD(IS_COMMIT),
-	WORD(IS_ROLLBACK), WORD(IS_OWN),
-	WORD(PASS),        WORD(DROP),
-	WORD(REPLY),       WORD(STAY),
-	WORD(STALL),       WORD(CLOSE),
-	WORD(RESET),       WORD(VANISH),
-	WORD(CUT_MORE),    WORD(CUT_PART),
-	WORD(CUT_END),     WORD(CUT_WAIT),
-	WORD(CUT_RAW),     { "NOTE_SUBSTITUTE", (lua_Integer)VN_NOTE_SUBSTITUTE },
-	WORD(OPT_BOOL),    WORD(OPT_INT),
-	WORD(OPT_REAL),    WORD(OPT_TIME),
-	WORD(OPT_TEXT),    WORD(OPT_CHOICE),
-	WORD(OPT_FAILURE), WORD(OPT_TABLE),
-	WORD(OPT_OWN),     WORD(OPT_SKIP),
-	WORD(OPT_TIMES),
+static const struct { const char *name; lua_Integer value; } words[] = {
+	WORD(ON_OPEN), WORD(ON_REQUEST), WORD(ON_RESPONSE), WORD(ON_DATA), WORD(ON_REST), WORD(ON_END), WORD(ON_LEAVE), WORD(ON_LISTEN),
+	WORD(REQUEST), WORD(RESPONSE), WORD(BOTH), WORD(TRAIT_WHOLE), WORD(TRAIT_LINE),
+	WORD(ASKS), WORD(AIDS), WORD(SILENT), WORD(TELLS), WORD(GOES_ON), WORD(ANSWERS), WORD(PUSH),
+	WORD(IS_OPENING), WORD(IS_LOGIN), WORD(IS_COMMAND), WORD(IS_STATEMENT), WORD(IS_READ), WORD(IS_WRITE), WORD(IS_BEGIN),
+	WORD(IS_COMMIT), WORD(IS_ROLLBACK), WORD(IS_OWN),
+	WORD(PASS), WORD(DROP), WORD(REPLY),
+	WORD(STAY), WORD(STALL), WORD(CLOSE), WORD(RESET), WORD(VANISH),
+	WORD(CUT_MORE), WORD(CUT_PART), WORD(CUT_END), WORD(CUT_WAIT), WORD(CUT_RAW),
+	{ "NOTE_SUBSTITUTE", (lua_Integer)VN_NOTE_SUBSTITUTE },
+	WORD(OPT_BOOL), WORD(OPT_INT), WORD(OPT_REAL), WORD(OPT_TIME), WORD(OPT_TEXT), WORD(OPT_CHOICE), WORD(OPT_FAILURE),
+	WORD(OPT_TABLE), WORD(OPT_OWN), WORD(OPT_SKIP), WORD(OPT_TIMES),
 };
 
 /* ---- functions that are ours ---- */
@@ -110,8 +87,7 @@ static int dice_random(lua_State *L)
 		low = luaL_checkinteger(L, 1);
 	luaL_argcheck(L, low <= high, lua_gettop(L), "interval is empty");
 	uint64_t room = (uint64_t)high - (uint64_t)low + 1;
-	lua_pushinteger(L, (lua_Integer)((uint64_t)low +
-	                                 (room ? vn_dice_below(d, room) : vn_dice_draw(d))));
+	lua_pushinteger(L, (lua_Integer)((uint64_t)low + (room ? vn_dice_below(d, room) : vn_dice_draw(d))));
 	return 1;
 }
 
@@ -126,8 +102,7 @@ static int log_print(lua_State *L)
 		lua_pushstring(L, i < n ? " " : "");
 	}
 	lua_concat(L, 2 * n);
-	log_info("plugin=%s: %s", vm_of(L)->script->name,
-	         text_printable(lua_tostring(L, -1), shown, sizeof shown));
+	log_info("plugin=%s: %s", vm_of(L)->script->name, text_printable(lua_tostring(L, -1), shown, sizeof shown));
 	return 0;
 }
 
@@ -135,8 +110,7 @@ static int log_print(lua_State *L)
 static int text_repeat(lua_State *L)
 {
 	size_t n, between;
-	const char *text = luaL_checklstring(L, 1, &n),
-		   *separator = luaL_optlstring(L, 3, "", &between);
+	const char *text = luaL_checklstring(L, 1, &n), *separator = luaL_optlstring(L, 3, "", &between);
 	lua_Integer times = luaL_checkinteger(L, 2);
 	luaL_Buffer b;
 
@@ -159,16 +133,13 @@ static int text_repeat(lua_State *L)
 }
 
 static const luaL_Reg ours[] = {
-	{ "pcall", protected_call },
-	{ "setmetatable", metatable_set },
-	{ "print", log_print },
-	{ NULL, NULL },
+	{ "pcall", protected_call }, { "setmetatable", metatable_set }, { "print", log_print }, { NULL, NULL },
 };
 
 static const luaL_Reg texts[] = {
-	{ "rep", text_repeat },          { "find", pattern_find_call },
-	{ "match", pattern_match_call }, { "gmatch", pattern_gmatch_call },
-	{ "gsub", pattern_gsub_call },   { NULL, NULL },
+	{ "rep", text_repeat },
+	{ "find", pattern_find_call }, { "match", pattern_match_call }, { "gmatch", pattern_gmatch_call }, { "gsub", pattern_gsub_call },
+	{ NULL, NULL },
 };
 
 /* A name that is not there is a slip of the pen, not nil. */
@@ -268,8 +239,7 @@ void sandbox_open(lua_State *L)
 	lua_setfield(L, -2, "random");
 	lua_pop(L, 1);
 	lua_rawsetp(L, LUA_REGISTRYINDEX, &model);
-	/* texts' methods are for all scripts: none may change them */
-	lua_pushliteral(L, "");
+	lua_pushliteral(L, "");                 /* texts' methods are for all scripts: none may change them */
 	lua_getmetatable(L, -1);
 	lua_newtable(L);
 	lua_getfield(L, -2, "__index");

@@ -1,5 +1,4 @@
-/* lua_strings.c - find, match, gmatch and gsub, as Lua's own are, on texts and on bytes in
- * place. */
+/* lua_strings.c - find, match, gmatch and gsub, as Lua's own are, on texts and on bytes in place. */
 #include <ctype.h>
 #include <string.h>
 
@@ -52,8 +51,7 @@ static size_t start_check(lua_State *L, int argument, size_t n)
 
 static int plain_find(lua_State *L, struct vn_span text, struct vn_span what, size_t from)
 {
-	const uint8_t *at =
-		what.n ? memmem(text.p + from, text.n - from, what.p, what.n) : text.p + from;
+	const uint8_t *at = what.n ? memmem(text.p + from, text.n - from, what.p, what.n) : text.p + from;
 
 	if (!at)
 		lua_pushnil(L);
@@ -118,8 +116,7 @@ int pattern_match_call(lua_State *L)
 static int gmatch_next(lua_State *L)
 {
 	struct matching m;
-	struct vn_span text = bytes_check(L, lua_upvalueindex(1)),
-		       pattern = pattern_check(L, lua_upvalueindex(2));
+	struct vn_span text = bytes_check(L, lua_upvalueindex(1)), pattern = pattern_check(L, lua_upvalueindex(2));
 	const uint8_t *last = text.p + lua_tointeger(L, lua_upvalueindex(4)), *e;
 
 	matching_init(&m, L, text, pattern);
@@ -205,10 +202,8 @@ int pattern_gsub_call(lua_State *L)
 	const uint8_t *s = text.p, *last = NULL, *e;
 	luaL_Buffer b;
 
-	luaL_argexpected(L,
-	                 type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
-	                         type == LUA_TTABLE,
-	                 3, "string/function/table");
+	luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
+	                 "string/function/table");
 	matching_init(&m, L, text, pattern);
 	luaL_buffinit(L, &b);
 	while (n < most) {

@@ -1,5 +1,4 @@
-/* lua_userdata.c - things of ours in a script's hands: each good for one call, with fields by
- * name. */
+/* lua_userdata.c - things of ours in a script's hands: each good for one call, with fields by name. */
 #include <math.h>
 #include <string.h>
 
@@ -8,19 +7,13 @@
 #include "spec/failure.h"
 #include "plugins/lua_vm.h"
 
-static const struct { const char *name; const struct field *fields;
-} kinds[KINDS] = {
-	[KIND_EVENT] = { "event", event_fields },
-	[KIND_VERDICT] = { "verdict", verdict_fields },
-	[KIND_PACE] = { "pace", pace_fields },
-	[KIND_DIRT] = { "dirt", dirt_fields },
+static const struct { const char *name; const struct field *fields; } kinds[KINDS] = {
+	[KIND_EVENT] = { "event", event_fields }, [KIND_VERDICT] = { "verdict", verdict_fields },
+	[KIND_PACE] = { "pace", pace_fields }, [KIND_DIRT] = { "dirt", dirt_fields },
 	[KIND_DICE] = { "dice", dice_fields },
-	[KIND_MESSAGE] = { "message", message_fields },
-	[KIND_MAKING] = { "message", making_fields },
+	[KIND_MESSAGE] = { "message", message_fields }, [KIND_MAKING] = { "message", making_fields },
 	[KIND_SEQUEL] = { "sequel", sequel_fields },
-	[KIND_TALK] = { "talk", talk_fields },
-	[KIND_OUT] = { "out", out_fields },
-	[KIND_TEXTS] = { "texts", texts_fields },
+	[KIND_TALK] = { "talk", talk_fields }, [KIND_OUT] = { "out", out_fields }, [KIND_TEXTS] = { "texts", texts_fields },
 	[KIND_BYTES] = { "bytes", bytes_fields },
 };
 
@@ -32,8 +25,7 @@ static double number_check(lua_State *L, int argument, const char *what)
 	double d = lua_tonumberx(L, argument, &is);
 
 	if (!is || isnan(d))
-		luaL_error(L, "%s: expected a number, got %s", what,
-		           is ? "nan" : luaL_typename(L, argument));
+		luaL_error(L, "%s: expected a number, got %s", what, is ? "nan" : luaL_typename(L, argument));
 	return d;
 }
 
@@ -80,8 +72,7 @@ static void option_push(lua_State *L, const struct vn_opt *o, const void *field)
 	case VN_OPT_TIME:    seconds_push(L, *(const vn_nsec *)field); break;
 	case VN_OPT_TEXT:
 	case VN_OPT_CHOICE:
-	/* nil where it is NULL */
-	case VN_OPT_FAILURE: lua_pushstring(L, *(const char *const *)field); break;
+	case VN_OPT_FAILURE: lua_pushstring(L, *(const char *const *)field); break;        /* nil where it is NULL */
 	case VN_OPT_TABLE:   table_push(L, field); break;
 	case VN_OPT_INERT:   lua_pushnil(L); break;
 	}
@@ -98,9 +89,7 @@ static int option_missing(lua_State *L)
 	const char *name = luaL_tolstring(L, 2, NULL);
 	const struct vn_opt *o = opt_find(script_options(vm_of(L)->script), name);
 
-	return o && o->rule == VN_OPT_OWN && !strcmp(o->name, name) ?
-	               0 :
-	               luaL_error(L, "there is no option '%s'", name);
+	return o && o->rule == VN_OPT_OWN && !strcmp(o->name, name) ? 0 : luaL_error(L, "there is no option '%s'", name);
 }
 
 static int option_set(lua_State *L)
@@ -108,8 +97,7 @@ static int option_set(lua_State *L)
 	return luaL_error(L, "options cannot be set");
 }
 
-/* The values are behind an empty table, so that none can be set; behind them is who knows what is
- * missing. */
+/* The values are behind an empty table, so that none can be set; behind them is who knows what is missing. */
 void options_push(struct vm *p, const void *opts)
 {
 	static const luaL_Reg missing[] = { { "__index", option_missing }, { NULL, NULL } };
@@ -193,8 +181,7 @@ static const char *kind_name(lua_State *L)
 /* As a metamethod it is called with a box of its own kind. */
 static struct userdata *userdata_self(lua_State *L)
 {
-	return userdata_fresh(L, lua_touserdata(L, 1),
-	                      (enum kind)lua_tointeger(L, lua_upvalueindex(2)));
+	return userdata_fresh(L, lua_touserdata(L, 1), (enum kind)lua_tointeger(L, lua_upvalueindex(2)));
 }
 
 static int userdata_index(lua_State *L)
@@ -217,8 +204,7 @@ static int userdata_newindex(lua_State *L)
 	const struct field *f = field_find(L);
 
 	if (!f || !f->set)
-		return luaL_error(L, f ? "%s.%s cannot be set" : "%s has no '%s'", kind_name(L),
-		                  luaL_tolstring(L, 2, NULL));
+		return luaL_error(L, f ? "%s.%s cannot be set" : "%s has no '%s'", kind_name(L), luaL_tolstring(L, 2, NULL));
 	f->set(vm_of(L), userdata_self(L)->thing);
 	return 0;
 }
@@ -253,37 +239,18 @@ void userdata_open(lua_State *L)
 
 /* ---- a message ---- */
 
-static void role_get(struct vm *p, void *m)
-{
-	lua_pushinteger(p->L, ((struct vn_message *)m)->role);
-}
-static void is_get(struct vm *p, void *m) { lua_pushinteger(p->L, ((struct vn_message *)m)->is); }
-static void verb_get(struct vm *p, void *m)
-{
-	lua_pushstring(p->L, ((struct vn_message *)m)->verb);
-}
+static void role_get(struct vm *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->role); }
+static void is_get(struct vm *p, void *m)      { lua_pushinteger(p->L, ((struct vn_message *)m)->is); }
+static void verb_get(struct vm *p, void *m)    { lua_pushstring(p->L, ((struct vn_message *)m)->verb); }
 static void subject_get(struct vm *p, void *m) { bytes_push(p, ((struct vn_message *)m)->subject); }
-static void head_get(struct vm *p, void *m)
-{
-	lua_pushinteger(p->L, ((struct vn_message *)m)->head);
-}
-static void seq_get(struct vm *p, void *m)
-{
-	lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->seq);
-}
-static void note_get(struct vm *p, void *m)
-{
-	lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->note);
-}
-static void failure_get(struct vm *p, void *m)
-{
-	lua_pushstring(p->L, ((struct vn_message *)m)->failure);
-}
+static void head_get(struct vm *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->head); }
+static void seq_get(struct vm *p, void *m)     { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->seq); }
+static void note_get(struct vm *p, void *m)    { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->note); }
+static void failure_get(struct vm *p, void *m) { lua_pushstring(p->L, ((struct vn_message *)m)->failure); }
 
 const struct field message_fields[] = {
-	{ "role", role_get },       { "is", is_get },           { "verb", verb_get },
-	{ "subject", subject_get }, { "head", head_get },       { "seq", seq_get },
-	{ "note", note_get },       { "failure", failure_get }, { NULL },
+	{ "role", role_get }, { "is", is_get }, { "verb", verb_get }, { "subject", subject_get }, { "head", head_get },
+	{ "seq", seq_get }, { "note", note_get }, { "failure", failure_get }, { NULL },
 };
 
 static struct vn_message *sequel_of(struct vm *p)
@@ -295,8 +262,7 @@ static struct vn_message *sequel_of(struct vm *p)
 static void role_set(struct vm *p, void *m)
 {
 	lua_Integer role = luaL_checkinteger(p->L, 3);
-	bool response = p->hook == HOOK_RESPONSE,
-	     of_response = role == VN_ANSWERS || role == VN_PUSH;
+	bool response = p->hook == HOOK_RESPONSE, of_response = role == VN_ANSWERS || role == VN_PUSH;
 
 	if (role < 0 || role > VN_TELLS || (role != VN_AIDS && of_response != response))
 		luaL_error(p->L, "role: expected one that a %s can have", hook_names[p->hook]);
@@ -387,20 +353,13 @@ static void sequel_get(struct vm *p, void *m)
 	userdata_push(p, KIND_SEQUEL, to->sequel);
 }
 
-#define MAKING                                                                                     \
-	{ "role", role_get, role_set }, { "is", is_get, is_set }, { "verb", verb_get, verb_set },  \
-		{ "subject", subject_get, subject_set }, { "head", head_get, head_set },           \
-		{ "seq", seq_get, seq_set },                                                       \
-	{                                                                                          \
-		"note", note_get, note_set                                                         \
-	}
+#define MAKING \
+	{ "role", role_get, role_set }, { "is", is_get, is_set }, { "verb", verb_get, verb_set }, \
+	{ "subject", subject_get, subject_set }, { "head", head_get, head_set }, { "seq", seq_get, seq_set }, \
+	{ "note", note_get, note_set }
 
 const struct field making_fields[] = {
-	MAKING,
-	{ "failure", failure_get, failure_set },
-	{ "agreed", agreed_get, agreed_set },
-	{ "sequel", sequel_get },
-	{ NULL },
+	MAKING, { "failure", failure_get, failure_set }, { "agreed", agreed_get, agreed_set }, { "sequel", sequel_get }, { NULL },
 };
 
 const struct field sequel_fields[] = { MAKING, { NULL } };

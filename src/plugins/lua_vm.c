@@ -1,5 +1,4 @@
-/* lua_vm.c - a place to run scripts in, one for each thread: its bounds, what becomes of an error,
- * what scripts keep. */
+/* lua_vm.c - a place to run scripts in, one for each thread: its bounds, what becomes of an error, what scripts keep. */
 #include "plugins/lua_vm.h"
 
 #include <assert.h>
@@ -27,8 +26,7 @@ static _Thread_local struct vm *here;
 
 /* ---- bounds ---- */
 
-/* The nearest of the script's own lines, as "own.lua:3: "; nothing where there is none. How long
- * the name is. */
+/* The nearest of the script's own lines, as "own.lua:3: "; nothing where there is none. How long the name is. */
 static size_t where_put(lua_State *L, int level, char *where, size_t room)
 {
 	lua_Debug at;
@@ -54,8 +52,7 @@ static void *allocate(void *user, void *old, size_t old_size, size_t size)
 		p->used -= old_size;
 		return NULL;
 	}
-	bool room = size <= old_size || (p->used - old_size + size <= MEMORY_MAX &&
-	                                 p->churn + (size - old_size) <= CHURN_MAX);
+	bool room = size <= old_size || (p->used - old_size + size <= MEMORY_MAX && p->churn + (size - old_size) <= CHURN_MAX);
 	void *made = room ? realloc(old, size) : NULL;
 	if (!made) {
 		if (p->L)
@@ -105,8 +102,8 @@ static vn_nsec clock_now(clockid_t clock)
 	return t.tv_sec * VN_S + t.tv_nsec;
 }
 
-/* A step may compare texts of megabytes, or sort. The thread's own time counts; as it is dear to
- * ask for, that of the wall is asked first, and neither by scripts that are soon done. */
+/* A step may compare texts of megabytes, or sort. The thread's own time counts; as it is dear to ask for, that of the
+ * wall is asked first, and neither by scripts that are soon done. */
 void vm_look(struct vm *p)
 {
 	vn_nsec now;
@@ -120,8 +117,7 @@ void vm_look(struct vm *p)
 	} else if ((now = clock_now(CLOCK_MONOTONIC)) - p->began > MS_MAX * VN_MS) {
 		if (clock_now(CLOCK_THREAD_CPUTIME_ID) - p->ran > MS_MAX * VN_MS)
 			vm_over(p, 0, "more than %d ms in one call", MS_MAX);
-		/* others had the processor: ask again, though not each time */
-		p->began = now - MS_MAX * VN_MS / 2;
+		p->began = now - MS_MAX * VN_MS / 2;          /* others had the processor: ask again, though not each time */
 	}
 }
 
@@ -137,16 +133,14 @@ static void script_fails(struct vm *p, struct script *s, const char *why)
 		return;
 	if (l)
 		l->said = now;
-	log_warning(
-		"plugin=%s %s=%s errors=%llu: %.400s", s->name, s->speaks ? "protocol" : "behavior",
-		s->speaks ? s->protocol.name : s->behavior.name, (unsigned long long)errors, why);
+	log_warning("plugin=%s %s=%s errors=%llu: %.400s", s->name, s->speaks ? "protocol" : "behavior",
+	            s->speaks ? s->protocol.name : s->behavior.name, (unsigned long long)errors, why);
 }
 
 /* What is thrown gets words, and a line if it has none. */
 static int vm_named(lua_State *L)
 {
-	const char *why =
-		lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "an error that is no text";
+	const char *why = lua_type(L, 1) == LUA_TSTRING ? lua_tostring(L, 1) : "an error that is no text";
 	char where[sizeof ((struct vm *)0)->where];
 	size_t n = where_put(L, 1, where, sizeof where);
 
@@ -156,8 +150,7 @@ static int vm_named(lua_State *L)
 	return 1;
 }
 
-/* Takes what was thrown off the stack. Memory that is not there is the one thing that is thrown
- * unnamed. */
+/* Takes what was thrown off the stack. Memory that is not there is the one thing that is thrown unnamed. */
 const char *vm_thrown(struct vm *p, char buffer[ERROR_MAX])
 {
 	char shown[ERROR_MAX];
@@ -213,8 +206,7 @@ void vm_push_hook(struct vm *p, enum hook hook)
 	lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->loaded[p->script->index].functions[hook]);
 }
 
-/* What a function returned comes when no line of the script's is at work any more: so the one where
- * it begins is told. */
+/* What a function returned comes when no line of the script's is at work any more: so the one where it begins is told. */
 void vm_returned(struct vm *p, int index, const char *expected)
 {
 	lua_State *L = p->L;
@@ -223,8 +215,7 @@ void vm_returned(struct vm *p, int index, const char *expected)
 
 	vm_push_hook(p, p->hook);
 	lua_getinfo(L, ">S", &at);
-	luaL_error(L, "%s:%d: %s: expected %s, got %s", at.short_src, at.linedefined,
-	           hook_names[p->hook], expected, got);
+	luaL_error(L, "%s:%d: %s: expected %s, got %s", at.short_src, at.linedefined, hook_names[p->hook], expected, got);
 	__builtin_unreachable();
 }
 
@@ -313,8 +304,7 @@ static void functions_drop(lua_State *L, const struct loaded *l)
 	luaL_unref(L, LUA_REGISTRYINDEX, l->options);
 }
 
-/* The functions of what is on the stack are called from now on; if anything is thrown, none of
- * them. */
+/* The functions of what is on the stack are called from now on; if anything is thrown, none of them. */
 static void functions_take(struct vm *p, struct script *s, unsigned version)
 {
 	struct loaded *l = &p->loaded[s->index], fresh = *l;

@@ -25,8 +25,7 @@ enum {
 
 /* ---- scripts ---- */
 
-/* a script's functions */
-enum hook { HOOK_ACT, HOOK_REQUEST, HOOK_RESPONSE, HOOK_FITS, HOOK_REFUSE, HOOK_WORD, HOOKS };
+enum hook { HOOK_ACT, HOOK_REQUEST, HOOK_RESPONSE, HOOK_FITS, HOOK_REFUSE, HOOK_WORD, HOOKS };     /* a script's functions */
 extern const char *const hook_names[HOOKS];
 
 struct script {
@@ -46,8 +45,7 @@ struct script {
 
 void *script_keep(struct script *, size_t size);        /* zeroed; goes with the script */
 
-/* leaves what it returns, a table, as the one thing on the stack */
-void script_run(lua_State *, const struct script *, const char *text);
+void script_run(lua_State *, const struct script *, const char *text);  /* leaves what it returns, a table, as the one thing on the stack */
 char *script_text(struct script *);                     /* as it is now; a copy */
 unsigned scripts_count(void);
 
@@ -56,27 +54,12 @@ void script_read(lua_State *, struct script *);
 
 /* ---- places ---- */
 
-enum kind {
-	KIND_EVENT,
-	KIND_VERDICT,
-	KIND_PACE,
-	KIND_DIRT,
-	KIND_DICE,
-	KIND_MESSAGE,
-	KIND_MAKING,
-	KIND_SEQUEL,
-	KIND_TALK,
-	KIND_OUT,
-	KIND_TEXTS,
-	KIND_BYTES,
-	KINDS
-}; /* of boxes */
+enum kind { KIND_EVENT, KIND_VERDICT, KIND_PACE, KIND_DIRT, KIND_DICE, KIND_MESSAGE, KIND_MAKING, KIND_SEQUEL, KIND_TALK,
+            KIND_OUT, KIND_TEXTS, KIND_BYTES, KINDS };    /* of boxes */
 
-/* a guest's `state`: references to Lua tables, made when asked for */
-struct state_ref { struct vm *vm; int state, options; };
+struct state_ref { struct vm *vm; int state, options; };       /* a guest's `state`: references to Lua tables, made when asked for */
 
-/* a protocol's `state` */
-struct protocol_state { struct state_ref state_ref; char notice[160]; struct vn_message sequel; };
+struct protocol_state { struct state_ref state_ref; char notice[160]; struct vn_message sequel; };    /* a protocol's `state` */
 
 struct vm {
 	lua_State *L;
@@ -84,8 +67,7 @@ struct vm {
 	size_t used, churn;             /* bytes: now; asked for by the call under way */
 	unsigned steps, taken;          /* that it may take, and has taken ... */
 	unsigned pattern_steps;         /* ... and inside of patterns, where Lua counts none */
-	/* at the clock: how many, and what two of them said at first */
-	unsigned looks; vn_nsec began, ran;
+	unsigned looks; vn_nsec began, ran;        /* at the clock: how many, and what two of them said at first */
 	bool over;                      /* it has taken more */
 	int thrown;                     /* what kind of error, or LUA_OK */
 	char where[80];                 /* the line that asked for more memory than there is */
@@ -100,10 +82,8 @@ struct vm {
 	struct vn_dice *dice;
 	const void *arg[4];             /* what the guest was called with ... */
 	void *result;                   /* ... and where its answer goes */
-	/* bytes that were edited, as they came; else NULL */
-	uint8_t *before; size_t before_n;
-	/* a message's and its sequel's, where a script made them itself */
-	struct vn_buffer subjects[2];
+	uint8_t *before; size_t before_n;       /* bytes that were edited, as they came; else NULL */
+	struct vn_buffer subjects[2];         /* a message's and its sequel's, where a script made them itself */
 	char names[NAMES][NAME_ROOM]; unsigned next_name;
 };
 
@@ -115,32 +95,22 @@ static inline struct vm *vm_of(lua_State *L)
 struct vm *vm_here(void);                         /* this thread's */
 void vms_free(void);
 
-/* Call one of the script's functions in this thread's place: `run` pushes the function and its
- * arguments and calls it. NULL: the script cannot be run here. False: something was thrown. Either
- * has been counted, and told in the log. */
+/* Call one of the script's functions in this thread's place: `run` pushes the function and its arguments and calls it.
+ * NULL: the script cannot be run here. False: something was thrown. Either has been counted, and told in the log. */
 struct vm *vm_enter(struct script *);             /* until vm_leave */
 bool vm_run(struct vm *, lua_CFunction run);
 void vm_leave(struct vm *);
-/* the same for whatever else; what was thrown is left ... */
-bool vm_protect(struct vm *, lua_CFunction run, unsigned steps);
+bool vm_protect(struct vm *, lua_CFunction run, unsigned steps);  /* the same for whatever else; what was thrown is left ... */
 const char *vm_thrown(struct vm *, char why[ERROR_MAX]);           /* ... for this one to take */
-/* it took too long: throws, and so does what comes */
-void vm_over(struct vm *, int level, const char *format, int n) __attribute__((noreturn));
-/* at the clock: before what may be long, and is no step of Lua's */
-void vm_look(struct vm *);
-/* of the script under way; nil where it has none */
-void vm_push_hook(struct vm *, enum hook);
-/* it returned something else: throws */
-void vm_returned(struct vm *, int index, const char *expected) __attribute__((noreturn));
-/* of a rule; the same table each time */
-void vm_push_options(struct vm *, uint64_t rule, const void *opts);
-/* its row, as the script wrote it */
-void vm_push_failure(struct vm *, const struct vn_failure *);
+void vm_over(struct vm *, int level, const char *format, int n) __attribute__((noreturn));    /* it took too long: throws, and so does what comes */
+void vm_look(struct vm *);                        /* at the clock: before what may be long, and is no step of Lua's */
+void vm_push_hook(struct vm *, enum hook);        /* of the script under way; nil where it has none */
+void vm_returned(struct vm *, int index, const char *expected) __attribute__((noreturn));      /* it returned something else: throws */
+void vm_push_options(struct vm *, uint64_t rule, const void *opts);       /* of a rule; the same table each time */
+void vm_push_failure(struct vm *, const struct vn_failure *);        /* its row, as the script wrote it */
 void vm_push_state(struct vm *);
-/* what is on the stack, for as long as the guest's state is there */
-void vm_keep(struct vm *, int *ref);
-/* a copy that outlives the call by some more calls */
-const char *vm_name(struct vm *, const char *);
+void vm_keep(struct vm *, int *ref);              /* what is on the stack, for as long as the guest's state is there */
+const char *vm_name(struct vm *, const char *);   /* a copy that outlives the call by some more calls */
 void state_ref_forget(void *state);
 
 /* ---- what a script finds ---- */
@@ -159,22 +129,19 @@ struct field {
 	lua_CFunction method;
 };
 
-extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_fields[],
-	dice_fields[], message_fields[], making_fields[], sequel_fields[], talk_fields[],
-	out_fields[], texts_fields[], bytes_fields[];
+extern const struct field event_fields[], verdict_fields[], pace_fields[], dirt_fields[], dice_fields[], message_fields[],
+                          making_fields[], sequel_fields[], talk_fields[], out_fields[], texts_fields[], bytes_fields[];
 
 void userdata_open(lua_State *);                           /* their metatables */
 struct userdata *userdata_push(struct vm *, enum kind, const void *thing);
-/* throws where it is none, or of another call */
-struct userdata *userdata_check(lua_State *, int argument, enum kind);
+struct userdata *userdata_check(lua_State *, int argument, enum kind);    /* throws where it is none, or of another call */
 void options_push(struct vm *, const void *opts);    /* the script's own, as a new table */
 
 void bytes_push(struct vm *, struct vn_span);           /* nil where it has no address */
 struct vn_span bytes_check(lua_State *, int argument);     /* bytes, or a string */
 void bytes_open(lua_State *);                           /* what their metatable has besides */
 
-int pattern_find_call(lua_State *), pattern_match_call(lua_State *),
-	pattern_gmatch_call(lua_State *), pattern_gsub_call(lua_State *);
+int pattern_find_call(lua_State *), pattern_match_call(lua_State *), pattern_gmatch_call(lua_State *), pattern_gsub_call(lua_State *);
 
 /* numbers as scripts have them: seconds, sizes; clamped to what ours can be */
 vn_nsec seconds_check(lua_State *, int argument, const char *what);
@@ -185,21 +152,16 @@ void seconds_push(lua_State *, vn_nsec);
 
 void lua_act(const struct vn_event *, struct vn_verdict *);
 struct vn_cut lua_request(struct vn_session *, struct vn_span, struct vn_message *);
-struct vn_cut lua_response(struct vn_session *, struct vn_span, const struct vn_message *asked,
-                           struct vn_message *);
+struct vn_cut lua_response(struct vn_session *, struct vn_span, const struct vn_message *asked, struct vn_message *);
 bool lua_fits(struct vn_session *, const struct vn_message *, const struct vn_failure *);
-int lua_refuse(struct vn_session *, const struct vn_message *, const struct vn_failure *,
-               struct vn_buffer *backend);
-void lua_word(struct vn_session *, const struct vn_message *asked, const struct vn_failure *,
-              struct vn_buffer *client);
+int  lua_refuse(struct vn_session *, const struct vn_message *, const struct vn_failure *, struct vn_buffer *backend);
+void lua_word(struct vn_session *, const struct vn_message *asked, const struct vn_failure *, struct vn_buffer *client);
 
 /* ---- for plugin.c ---- */
 
-/* ... and its guest is announced */
-bool script_load(const char *real, char error[ERROR_MAX]);
+bool script_load(const char *real, char error[ERROR_MAX]);       /* ... and its guest is announced */
 uint64_t script_errors(const char *real);                       /* 0 where it is no script */
-/* each file anew; one that is wrong, or announces something else, stays as it was */
-void scripts_reload(void);
+void scripts_reload(void);              /* each file anew; one that is wrong, or announces something else, stays as it was */
 void scripts_free(void);                /* when no thread asks any more */
 
 #endif

@@ -1,5 +1,4 @@
-/* plugin.c - behaviors and protocols in files of their own: loaded, and checked as those built
- * in. */
+/* plugin.c - behaviors and protocols in files of their own: loaded, and checked as those built in. */
 #include "plugins/plugin.h"
 
 #include <dlfcn.h>
@@ -15,8 +14,7 @@
 #include "spec/registry_check.h"
 
 static struct plugin {
-	/* its real path: a file is loaded once, however often it is named */
-	char *file;
+	char *file;                     /* its real path: a file is loaded once, however often it is named */
 	struct plugin *next;
 } *plugins;
 
@@ -40,16 +38,14 @@ static size_t guests_count(void)
 	return b + p;
 }
 
-/* A shared object's guests announce themselves while it is loaded, as those built in do before
- * main. */
+/* A shared object's guests announce themselves while it is loaded, as those built in do before main. */
 static bool object_load(const char *real, char error[ERROR_MAX])
 {
 	size_t before = guests_count(), n = strlen(real);
 
 	if (!dlopen(real, RTLD_NOW | RTLD_LOCAL)) {
 		const char *why = dlerror();
-		/* it is named in our sentence already */
-		bool named = !strncmp(why, real, n) && !strncmp(why + n, ": ", 2);
+		bool named = !strncmp(why, real, n) && !strncmp(why + n, ": ", 2);      /* it is named in our sentence already */
 		error_format(error, "%s", named ? why + n + 2 : why);
 		return false;
 	}
@@ -58,12 +54,8 @@ static bool object_load(const char *real, char error[ERROR_MAX])
 	return guests_count() > before;
 }
 
-static const struct loader {
-	const char *ending;
-	bool (*load)(const char *real, char error[ERROR_MAX]);
-} loaders[] = {
-	{ ".so", object_load },
-	{ ".lua", script_load },
+static const struct loader { const char *ending; bool (*load)(const char *real, char error[ERROR_MAX]); } loaders[] = {
+	{ ".so", object_load }, { ".lua", script_load },
 };
 
 static const struct loader *loader_of(const char *file)
@@ -107,8 +99,7 @@ bool plugin_load(const char *file, char error[ERROR_MAX])
 		error_format(error, "plugin %s: a new plugin takes a new start", shown);
 		return false;
 	}
-	/* there was none before */
-	const char *fault = loader->load(real, why) ? registry_error() : why;
+	const char *fault = loader->load(real, why) ? registry_error() : why;     /* there was none before */
 	if (fault) {
 		error_format(error, "plugin %s: %s", shown, fault);
 		return false;

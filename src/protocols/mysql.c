@@ -1,14 +1,14 @@
-/* mysql.c - the protocol of MySQL and MariaDB: where its messages end, what they ask, how it says
- * no.
+/* mysql.c - the protocol of MySQL and MariaDB: where its messages end, what they ask, how it says no.
  *
- * All is packets: length (3 bytes, low first), sequence number, payload. 0xffffff bytes of payload
- * mean that the next packet goes on with it. The server greets, the client logs in, then it sends
- * commands, whose answers have a few shapes:
+ * All is packets: length (3 bytes, low first), sequence number, payload. 0xffffff bytes of payload mean
+ * that the next packet goes on with it. The server greets, the client logs in, then it sends commands,
+ * whose answers have a few shapes:
  *
  *   ONE       OK | ERR | one packet of whatever
- *   RESULT    OK | ERR | file name, client sends the file, OK | count, columns, rows, end; again if
- * the status says so ROWS      packets, end PREPARED  id and counts, parameters, columns LOGIN
- * questions that the client answers, OK | ERR
+ *   RESULT    OK | ERR | file name, client sends the file, OK | count, columns, rows, end; again if the status says so
+ *   ROWS      packets, end
+ *   PREPARED  id and counts, parameters, columns
+ *   LOGIN     questions that the client answers, OK | ERR
  *
  * What is not understood makes the connection raw. */
 #include <assert.h>
@@ -49,23 +49,20 @@ enum { LAST_PREPARED = 0xffffffff };    /* MariaDB's id for the statement that w
 
 enum shape { ONE, RESULT, ROWS, PREPARED, LOGIN };
 
-/* message.note: a shape, what else its answer depends on, and a number: of a PREPARE its serial
- * number, of an EXECUTE that would leave long data behind its statement's id. */
+/* message.note: a shape, what else its answer depends on, and a number: of a PREPARE its serial number, of
+ * an EXECUTE that would leave long data behind its statement's id. */
 enum {
 	NOTE_SHAPE = 0x7, NOTE_LADEN = 0x8, NOTE_CURSOR = 0x10, NOTE_LONG = 0x20,
-	/* of NOTE_LONG, a request of many packets: where its last sequence number is */
-	NOTE_SLOT_SHIFT = 8,
+	NOTE_SLOT_SHIFT = 8,            /* of NOTE_LONG, a request of many packets: where its last sequence number is */
 	NOTE_NUMBER_SHIFT = 16,
 };
 
 struct mysql_opts { const char *tls; };
 
 struct mysql {                          /* one connection */
-	/* as far as the client's stream is concerned */
-	enum { UNGREETED, GREETED, COMMANDS } phase;
+	enum { UNGREETED, GREETED, COMMANDS } phase;    /* as far as the client's stream is concerned */
 	uint32_t offers, offers_extended;       /* the server's capabilities ... */
-	/* ... and those of them that the client is not to know of */
-	uint32_t taken;
+	uint32_t taken;                         /* ... and those of them that the client is not to know of */
 	uint32_t can, can_extended;             /* both sides' */
 	bool logging_in;                        /* the server has not said OK yet */
 	bool uploading;                         /* the server asked for a file */
@@ -73,34 +70,32 @@ struct mysql {                          /* one connection */
 
 	/* the request under way */
 	bool asking;                            /* its last packet was full */
-	/* last sequence numbers of the latest requests of many packets */
-	uint8_t slot, long_seq[LONG_SLOTS];
+	uint8_t slot, long_seq[LONG_SLOTS];     /* last sequence numbers of the latest requests of many packets */
 
 	/* the answer under way */
 	bool answering;
 	enum { AT_ONE, AT_LOGIN, AT_FIRST, AT_COLUMNS, AT_ROWS, AT_PREPARED, AT_DEFINITIONS } at;
-	/* packets of column definitions that are still to come */
-	uint64_t left;
-	/* its last packet was full; is it the last but for its continuation? */
-	bool full, full_last;
+	uint64_t left;                          /* packets of column definitions that are still to come */
+	bool full, full_last;                   /* its last packet was full; is it the last but for its continuation? */
 
 	/* prepared statements */
 	uint32_t serial;                        /* of the latest PREPARE */
 	uint64_t last;                          /* its key on the shelf */
-	/* statements that have been sent long data ... */
-	uint32_t laden[LADEN_MAX]; unsigned n_laden;
+	uint32_t laden[LADEN_MAX]; unsigned n_laden;    /* statements that have been sent long data ... */
 	bool crowded;                           /* ... and others */
 };
 
 static const char
-	RAW_EARLY[] = "the client spoke before the server's greeting",
-	RAW_OLD[] = "the old handshake is not understood", RAW_TLS[] = "TLS begins",
-	RAW_ORDER[] = "packets are out of order", RAW_COMMAND[] = "an unknown command",
-	RAW_BINLOG[] = "replication", RAW_ANSWER[] = "the server's answer is not understood",
+	RAW_EARLY[]   = "the client spoke before the server's greeting",
+	RAW_OLD[]     = "the old handshake is not understood",
+	RAW_TLS[]     = "TLS begins",
+	RAW_ORDER[]   = "packets are out of order",
+	RAW_COMMAND[] = "an unknown command",
+	RAW_BINLOG[]  = "replication",
+	RAW_ANSWER[]  = "the server's answer is not understood",
 	RAW_UNASKED[] = "the server spoke unasked",
-	TLS_TAKEN[] =
-		"TLS was taken out of the server's greeting, so that what is said can be read "
-		"(--protocol-mysql-tls pass leaves it in)";
+	TLS_TAKEN[]   = "TLS was taken out of the server's greeting, so that what is said can be read "
+	                "(--protocol-mysql-tls pass leaves it in)";
 
 /* ---- bytes ---- */
 
@@ -108,8 +103,7 @@ static uint32_t le16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
 static uint32_t le24(const uint8_t *p) { return le16(p) | (uint32_t)p[2] << 16; }
 static uint32_t le32(const uint8_t *p) { return le24(p) | (uint32_t)p[3] << 24; }
 
-/* n bytes of len are at hand */
-struct packet { const uint8_t *p; size_t n; uint32_t len; uint8_t seq; };
+struct packet { const uint8_t *p; size_t n; uint32_t len; uint8_t seq; };       /* n bytes of len are at hand */
 
 static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 {
@@ -123,14 +117,12 @@ static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 	return true;
 }
 
-/* so many bytes, or all there are */
-static bool packet_has(const struct packet *k, size_t n)
+static bool packet_has(const struct packet *k, size_t n)        /* so many bytes, or all there are */
 {
 	return k->n >= (n < k->len ? n : k->len);
 }
 
-/* `bad` stays set, and all that is read then is 0 */
-struct subscriber { const uint8_t *p; size_t n, at; bool bad; };
+struct subscriber { const uint8_t *p; size_t n, at; bool bad; };    /* `bad` stays set, and all that is read then is 0 */
 
 static const uint8_t *reader_take(struct subscriber *r, uint64_t n)
 {
@@ -178,27 +170,22 @@ static struct vn_span reader_cstring(struct subscriber *r)
 /* ---- SQL: what a statement does, by its first words ---- */
 
 static const struct vn_sql_keyword keywords[] = {
-	{ "SELECT", NULL, VN_IS_READ },       { "SHOW", NULL, VN_IS_READ },
-	{ "DESC", NULL, VN_IS_READ },         { "DESCRIBE", NULL, VN_IS_READ },
-	{ "EXPLAIN", NULL, VN_IS_READ },      { "WITH", NULL, VN_IS_READ },
-	{ "TABLE", NULL, VN_IS_READ },        { "VALUES", NULL, VN_IS_READ },
-	{ "VALUE", NULL, VN_IS_READ },        { "HANDLER", NULL, VN_IS_READ },
-	{ "DO", NULL, VN_IS_READ },           { "CHECKSUM", NULL, VN_IS_READ },
-	{ "INSERT", NULL, VN_IS_WRITE },      { "UPDATE", NULL, VN_IS_WRITE },
-	{ "DELETE", NULL, VN_IS_WRITE },      { "REPLACE", NULL, VN_IS_WRITE },
-	{ "LOAD", NULL, VN_IS_WRITE },        { "CALL", NULL, VN_IS_WRITE },
-	{ "CREATE", NULL, VN_IS_WRITE },      { "ALTER", NULL, VN_IS_WRITE },
-	{ "DROP", NULL, VN_IS_WRITE },        { "TRUNCATE", NULL, VN_IS_WRITE },
-	{ "RENAME", NULL, VN_IS_WRITE },      { "GRANT", NULL, VN_IS_WRITE },
-	{ "REVOKE", NULL, VN_IS_WRITE },      { "OPTIMIZE", NULL, VN_IS_WRITE },
-	{ "REPAIR", NULL, VN_IS_WRITE },      { "IMPORT", NULL, VN_IS_WRITE },
-	{ "ANALYZE", "TABLE", VN_IS_WRITE },  { "ANALYZE", NULL, VN_IS_READ },
-	{ "SET", "PASSWORD", VN_IS_WRITE },   { "BEGIN", "NOT", 0 },
-	{ "BEGIN", NULL, VN_IS_BEGIN },       { "START", "TRANSACTION", VN_IS_BEGIN },
-	{ "COMMIT", NULL, VN_IS_COMMIT },     { "ROLLBACK", "TO", 0 },
-	{ "ROLLBACK", NULL, VN_IS_ROLLBACK }, { "XA", "START", VN_IS_BEGIN },
-	{ "XA", "BEGIN", VN_IS_BEGIN },       { "XA", "COMMIT", VN_IS_COMMIT },
-	{ "XA", "ROLLBACK", VN_IS_ROLLBACK }, { 0 }
+	{ "SELECT", NULL, VN_IS_READ }, { "SHOW", NULL, VN_IS_READ }, { "DESC", NULL, VN_IS_READ },
+	{ "DESCRIBE", NULL, VN_IS_READ }, { "EXPLAIN", NULL, VN_IS_READ }, { "WITH", NULL, VN_IS_READ },
+	{ "TABLE", NULL, VN_IS_READ }, { "VALUES", NULL, VN_IS_READ }, { "VALUE", NULL, VN_IS_READ },
+	{ "HANDLER", NULL, VN_IS_READ }, { "DO", NULL, VN_IS_READ }, { "CHECKSUM", NULL, VN_IS_READ },
+	{ "INSERT", NULL, VN_IS_WRITE }, { "UPDATE", NULL, VN_IS_WRITE }, { "DELETE", NULL, VN_IS_WRITE },
+	{ "REPLACE", NULL, VN_IS_WRITE }, { "LOAD", NULL, VN_IS_WRITE }, { "CALL", NULL, VN_IS_WRITE },
+	{ "CREATE", NULL, VN_IS_WRITE }, { "ALTER", NULL, VN_IS_WRITE }, { "DROP", NULL, VN_IS_WRITE },
+	{ "TRUNCATE", NULL, VN_IS_WRITE }, { "RENAME", NULL, VN_IS_WRITE }, { "GRANT", NULL, VN_IS_WRITE },
+	{ "REVOKE", NULL, VN_IS_WRITE }, { "OPTIMIZE", NULL, VN_IS_WRITE }, { "REPAIR", NULL, VN_IS_WRITE },
+	{ "IMPORT", NULL, VN_IS_WRITE }, { "ANALYZE", "TABLE", VN_IS_WRITE }, { "ANALYZE", NULL, VN_IS_READ },
+	{ "SET", "PASSWORD", VN_IS_WRITE },
+	{ "BEGIN", "NOT", 0 }, { "BEGIN", NULL, VN_IS_BEGIN }, { "START", "TRANSACTION", VN_IS_BEGIN },
+	{ "COMMIT", NULL, VN_IS_COMMIT }, { "ROLLBACK", "TO", 0 }, { "ROLLBACK", NULL, VN_IS_ROLLBACK },
+	{ "XA", "START", VN_IS_BEGIN }, { "XA", "BEGIN", VN_IS_BEGIN }, { "XA", "COMMIT", VN_IS_COMMIT },
+	{ "XA", "ROLLBACK", VN_IS_ROLLBACK },
+	{ 0 }
 };
 
 static bool starts(struct vn_span s, const char *with)
@@ -239,12 +226,9 @@ static unsigned sql_is(struct vn_span text)
 
 /* ---- query attributes: values before the text of a QUERY ---- */
 
-/* 0: says its length, -1: in a byte */
-static const struct { uint8_t first, last; int8_t bytes;
-} value_sizes[] = {
-	{ 0x01, 0x01, 1 },  { 0x02, 0x02, 2 }, { 0x03, 0x04, 4 }, { 0x05, 0x05, 8 },
-	{ 0x07, 0x07, -1 }, { 0x08, 0x08, 8 }, { 0x09, 0x09, 4 }, { 0x0a, 0x0c, -1 },
-	{ 0x0d, 0x0d, 2 },  { 0x0e, 0x10, 0 }, { 0xf4, 0xf4, 1 }, { 0xf5, 0xff, 0 },
+static const struct { uint8_t first, last; int8_t bytes; } value_sizes[] = {    /* 0: says its length, -1: in a byte */
+	{ 0x01, 0x01, 1 }, { 0x02, 0x02, 2 }, { 0x03, 0x04, 4 }, { 0x05, 0x05, 8 }, { 0x07, 0x07, -1 }, { 0x08, 0x08, 8 },
+	{ 0x09, 0x09, 4 }, { 0x0a, 0x0c, -1 }, { 0x0d, 0x0d, 2 }, { 0x0e, 0x10, 0 }, { 0xf4, 0xf4, 1 }, { 0xf5, 0xff, 0 },
 };
 
 static void value_skip(struct subscriber *r, uint8_t type)
@@ -254,9 +238,7 @@ static void value_skip(struct subscriber *r, uint8_t type)
 	for (size_t i = 0; i < sizeof value_sizes / sizeof value_sizes[0]; i++)
 		if (type >= value_sizes[i].first && type <= value_sizes[i].last) {
 			int8_t bytes = value_sizes[i].bytes;
-			reader_take(r, bytes > 0 ? (uint64_t)bytes :
-			               bytes     ? reader_byte(r) :
-			                           reader_lenenc(r));
+			reader_take(r, bytes > 0 ? (uint64_t)bytes : bytes ? reader_byte(r) : reader_lenenc(r));
 			return;
 		}
 	r->bad |= type != 0x06;         /* NULL */
@@ -287,8 +269,7 @@ static void attributes_skip(struct subscriber *r)
 
 /* ---- commands ---- */
 
-/* what its payload says, behind the first byte */
-enum about { NOTHING, TEXT, SQL, STATEMENT, USER, LONG_DATA };
+enum about { NOTHING, TEXT, SQL, STATEMENT, USER, LONG_DATA };  /* what its payload says, behind the first byte */
 
 static const struct command {
 	const char *verb;               /* NULL: unknown */
@@ -326,8 +307,7 @@ static const struct command {
 	[0x1f] = { "RESET_CONNECTION", .is = VN_IS_COMMAND },
 	[0x20] = { "CLONE", .endless = true },
 	[0x21] = { "SUBSCRIBE", .endless = true },
-	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT,
-	           .is = VN_IS_COMMAND | VN_IS_STATEMENT },
+	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
 };
 enum {
 	COM_PING = 0x0e, COM_PREPARE = 0x16, COM_EXECUTE = 0x17, COM_CLOSE = 0x19, COM_RESET = 0x1a,
@@ -340,8 +320,7 @@ static bool is_mariadb(const struct mysql *s)
 }
 
 static uint32_t note_number(uint64_t note) { return (uint32_t)(note >> NOTE_NUMBER_SHIFT); }
-/* on the shelf, until it has its id */
-static uint64_t pending_key(uint32_t serial) { return 1ull << 32 | serial; }
+static uint64_t pending_key(uint32_t serial) { return 1ull << 32 | serial; }    /* on the shelf, until it has its id */
 
 static bool laden_find(const struct mysql *s, uint32_t id, unsigned *at)
 {
@@ -363,8 +342,7 @@ static void laden_add(struct mysql *s, uint32_t id)
 		s->laden[s->n_laden++] = id;
 }
 
-/* Has this statement been sent long data? It has none now. The last prepared may go by two ids:
- * then, yes. */
+/* Has this statement been sent long data? It has none now. The last prepared may go by two ids: then, yes. */
 static bool laden_take(struct mysql *s, uint32_t id)
 {
 	bool any = s->n_laden || s->crowded, found = s->crowded;
@@ -442,8 +420,7 @@ static struct vn_span change_user_subject(struct vn_session *t, const struct pac
 }
 
 /* Fill in what the command is about. False: more of it must be seen. */
-static bool command_read(struct vn_session *t, const struct packet *k, enum about about,
-                         struct vn_message *m)
+static bool command_read(struct vn_session *t, const struct packet *k, enum about about, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -451,8 +428,7 @@ static bool command_read(struct vn_session *t, const struct packet *k, enum abou
 	case NOTHING:
 		return true;
 	case TEXT:
-		m->subject = (struct vn_span){ k->p + 1,
-			                       k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
+		m->subject = (struct vn_span){ k->p + 1, k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
 		return packet_has(k, 1 + SUBJECT_MAX);
 	case SQL:
 		if (!sql_read(s, k, &m->subject))
@@ -484,12 +460,10 @@ static struct vn_cut request_take(struct mysql *s, const struct packet *k)
 	s->asking = k->len == FULL;
 	s->long_seq[s->slot] = k->seq;
 	s->upload_seq = (uint8_t)(k->seq + 1);
-	return (struct vn_cut){ .kind = s->asking ? VN_CUT_PART : VN_CUT_END,
-		                .len = HEAD + (uint64_t)k->len };
+	return (struct vn_cut){ .kind = s->asking ? VN_CUT_PART : VN_CUT_END, .len = HEAD + (uint64_t)k->len };
 }
 
-static struct vn_cut command_request(struct vn_session *t, const struct packet *k,
-                                     struct vn_message *m)
+static struct vn_cut command_request(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -497,9 +471,7 @@ static struct vn_cut command_request(struct vn_session *t, const struct packet *
 		return vn_cut_more();
 	const struct command *c = k->len ? &commands[k->p[0]] : NULL;
 	if (k->seq || !c || !c->verb || c->endless)
-		return vn_cut_raw(t, k->seq          ? RAW_ORDER :
-		                     c && c->endless ? RAW_BINLOG :
-		                                       RAW_COMMAND);
+		return vn_cut_raw(t, k->seq ? RAW_ORDER : c && c->endless ? RAW_BINLOG : RAW_COMMAND);
 	*m = (struct vn_message){ .role = c->role, .is = c->is, .note = c->shape };
 	if (!command_read(t, k, c->about, m))
 		return vn_cut_more();
@@ -518,10 +490,8 @@ static struct vn_cut command_request(struct vn_session *t, const struct packet *
 	return request_take(s, k);
 }
 
-/* A packet of the exchange that is open: an answer to a question of the login, or a piece of a
- * file. */
-static struct vn_cut continuing_request(struct mysql *s, const struct packet *k,
-                                        struct vn_message *m)
+/* A packet of the exchange that is open: an answer to a question of the login, or a piece of a file. */
+static struct vn_cut continuing_request(struct mysql *s, const struct packet *k, struct vn_message *m)
 {
 	*m = (struct vn_message){ .role = VN_GOES_ON, .note = s->uploading ? RESULT : LOGIN };
 	strcpy(m->verb, s->uploading ? "FILE" : "AUTH");
@@ -551,8 +521,7 @@ static struct vn_span login_read(struct vn_session *t, const struct packet *k, u
 	return login_subject(t, user, db);
 }
 
-static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
-                                   struct vn_message *m)
+static struct vn_cut login_request(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -567,21 +536,16 @@ static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
 		return vn_cut_raw(t, RAW_TLS);
 	if (blind && k->n < k->len)
 		return vn_cut_more();
-	/* it wants what it was not offered (PyMySQL: TLS), and would confuse the server with
-	 * that */
-	if (blind) {
+	if (blind) {            /* it wants what it was not offered (PyMySQL: TLS), and would confuse the server with that */
 		uint32_t sees = can & ~blind;
-		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16),
-			              (uint8_t)(sees >> 24) };
+		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16), (uint8_t)(sees >> 24) };
 		vn_buffer_put(t->scratch, k->p - HEAD, HEAD);
 		vn_buffer_put(t->scratch, b, sizeof b);
 		vn_buffer_put(t->scratch, k->p + sizeof b, k->len - sizeof b);
 	}
 	s->phase = COMMANDS;
 	s->logging_in = true;
-	*m = (struct vn_message){
-		.role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN
-	};
+	*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN };
 	m->subject = login_read(t, k, can);
 	struct vn_cut cut = request_take(s, k);
 	cut.replaced = blind;
@@ -603,8 +567,7 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 		cut = login_request(t, &k, m);
 	else if (s->uploading && k.seq == s->upload_seq)
 		cut = continuing_request(s, &k, m);
-	/* whoever sends commands ahead numbers them from 0 */
-	else if (s->logging_in && k.seq)
+	else if (s->logging_in && k.seq)        /* whoever sends commands ahead numbers them from 0 */
 		cut = continuing_request(s, &k, m);
 	else
 		cut = command_request(t, &k, m);
@@ -615,8 +578,7 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 
 /* ---- answers ---- */
 
-/* a packet: the answer goes on | ends with it | is not understood */
-enum step { ON, END, BAD };
+enum step { ON, END, BAD };             /* a packet: the answer goes on | ends with it | is not understood */
 
 /* The status in an OK packet, or in an EOF packet. */
 static unsigned packet_status(const struct mysql *s, const struct packet *k)
@@ -679,8 +641,7 @@ static enum step step_first(struct mysql *s, const struct packet *k)
 	return ON;
 }
 
-static enum step step_columns(struct mysql *s, const struct vn_message *asked,
-                              const struct packet *k)
+static enum step step_columns(struct mysql *s, const struct vn_message *asked, const struct packet *k)
 {
 	if (--s->left)
 		return ON;
@@ -698,8 +659,7 @@ static enum step step_rows(struct mysql *s, const struct vn_message *asked, cons
 	return (asked->note & NOTE_SHAPE) == RESULT ? result_end(s, packet_status(s, k)) : END;
 }
 
-static enum step step_prepared(struct vn_session *t, const struct vn_message *asked,
-                               const struct packet *k)
+static enum step step_prepared(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
 {
 	struct mysql *s = t->state;
 	uint64_t pending = pending_key(note_number(asked->note));
@@ -728,8 +688,7 @@ static enum step step_login(struct mysql *s, const struct packet *k)
 }
 
 /* What this packet means where the answer stands. */
-static enum step answer_step(struct vn_session *t, const struct vn_message *asked,
-                             const struct packet *k)
+static enum step answer_step(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
 {
 	struct mysql *s = t->state;
 
@@ -755,8 +714,7 @@ static enum step answer_step(struct vn_session *t, const struct vn_message *aske
 }
 
 /* One packet, which may be the continuation of another. */
-static enum step packet_step(struct vn_session *t, const struct vn_message *asked,
-                             const struct packet *k)
+static enum step packet_step(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
 {
 	struct mysql *s = t->state;
 	enum step step;
@@ -772,12 +730,10 @@ static enum step packet_step(struct vn_session *t, const struct vn_message *aske
 	return s->full ? ON : step;
 }
 
-static void answer_begin(struct vn_session *t, const struct vn_message *asked,
-                         const struct packet *k, struct vn_message *m)
+static void answer_begin(struct vn_session *t, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
 {
 	static const uint8_t begins[] = {
-		[ONE] = AT_ONE,           [RESULT] = AT_FIRST, [ROWS] = AT_ROWS,
-		[PREPARED] = AT_PREPARED, [LOGIN] = AT_LOGIN,
+		[ONE] = AT_ONE, [RESULT] = AT_FIRST, [ROWS] = AT_ROWS, [PREPARED] = AT_PREPARED, [LOGIN] = AT_LOGIN,
 	};
 	struct mysql *s = t->state;
 	bool substitute = asked->note & VN_NOTE_SUBSTITUTE;
@@ -788,16 +744,13 @@ static void answer_begin(struct vn_session *t, const struct vn_message *asked,
 	s->at = substitute ? AT_ONE : begins[shape];
 	if (substitute && shape == PREPARED)
 		vn_text_cache_drop(t->texts, pending_key(note_number(asked->note)));
-	*m = (struct vn_message){
-		.role = VN_ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq
-	};
+	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq };
 	bool ok = k->len && k->p[0] == 0x00 && s->at != AT_ROWS;
 	strcpy(m->verb, is_error(k) && !is_progress(k) ? "ERR" : ok ? "OK" : "ANSWER");
 }
 
 /* As many packets as are at hand. */
-static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
-                            struct vn_message *m)
+static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 	struct packet k;
@@ -839,14 +792,12 @@ static bool offers_find(const struct packet *k, struct offers *o)
 }
 
 /* The greeting without what could not be read, in place of the real one. */
-static struct vn_span greeting_without(struct vn_session *t, struct vn_span whole,
-                                       const struct offers *o)
+static struct vn_span greeting_without(struct vn_session *t, struct vn_span whole, const struct offers *o)
 {
 	struct mysql *s = t->state;
 	uint32_t offers = s->offers & ~s->taken;
 	size_t low = HEAD + o->low, high = HEAD + o->high;
-	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16),
-		              (uint8_t)(offers >> 24) };
+	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16), (uint8_t)(offers >> 24) };
 
 	vn_buffer_put(t->scratch, whole.p, low);
 	vn_buffer_put(t->scratch, b, 2);
@@ -856,8 +807,7 @@ static struct vn_span greeting_without(struct vn_session *t, struct vn_span whol
 	return vn_buffer_span(t->scratch);
 }
 
-static struct vn_cut greeting(struct vn_session *t, struct vn_span in,
-                              const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut greeting(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	const struct mysql_opts *opts = t->opts;
 	struct mysql *s = t->state;
@@ -870,9 +820,7 @@ static struct vn_cut greeting(struct vn_session *t, struct vn_span in,
 		return vn_cut_raw(t, RAW_OLD);
 	if (k.n < k.len)
 		return vn_cut_more();
-	*m = (struct vn_message){
-		.role = VN_ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq
-	};
+	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq };
 	struct vn_cut cut = { .kind = VN_CUT_END, .len = HEAD + (uint64_t)k.len };
 	if (is_error(&k)) {
 		strcpy(m->verb, "ERR");
@@ -907,8 +855,7 @@ static struct vn_cut unasked(struct vn_session *t, struct vn_span in, struct vn_
 	return (struct vn_cut){ .kind = VN_CUT_END, .len = HEAD + (uint64_t)k.len };
 }
 
-static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in,
-                                    const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	if (!asked)
 		return unasked(t, in, m);
@@ -919,26 +866,19 @@ static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in,
 
 /* ---- saying no ---- */
 
-enum {
-	WORK = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMIT,
-	TRANSACTION = WORK | VN_IS_BEGIN | VN_IS_ROLLBACK
-};
+enum { WORK = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMIT, TRANSACTION = WORK | VN_IS_BEGIN | VN_IS_ROLLBACK };
 
 static const struct vn_failure failures[] = {
-	{ "deadlock", "1213/40001",
-	  "Deadlock found when trying to get lock; try restarting transaction", WORK, VN_ON_REQUEST,
-	  VN_STAY, 1213 },
-	{ "lock_wait_timeout", "1205/HY000",
-	  "Lock wait timeout exceeded; try restarting transaction", VN_IS_READ | VN_IS_WRITE,
-	  VN_ON_REQUEST, VN_STAY, 1205 },
+	{ "deadlock", "1213/40001", "Deadlock found when trying to get lock; try restarting transaction",
+	  WORK, VN_ON_REQUEST, VN_STAY, 1213 },
+	{ "lock_wait_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
+	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1205 },
 	{ "read_only", "1290/HY000",
 	  "The MySQL server is running with the --read-only option so it cannot execute this statement",
 	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1290 },
-	{ "read_only_transaction", "1792/25006",
-	  "Cannot execute statement in a READ ONLY transaction.", VN_IS_WRITE, VN_ON_REQUEST,
-	  VN_STAY, 1792 },
-	{ "read_only_mode", "1836/HY000", "Running in read-only mode", VN_IS_WRITE, VN_ON_REQUEST,
-	  VN_STAY, 1836 },
+	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction.",
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1792 },
+	{ "read_only_mode", "1836/HY000", "Running in read-only mode", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1836 },
 	{ "query_interrupted", "1317/70100", "Query execution was interrupted",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1317 },
 	{ "query_timeout", "3024/HY000",
@@ -946,56 +886,45 @@ static const struct vn_failure failures[] = {
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 3024 },
 	{ "galera_not_ready", "1047/08S01", "WSREP has not yet prepared node for application use",
 	  TRANSACTION, VN_ON_REQUEST, VN_STAY, 1047 },
-	{ "disk_full", "1021/HY000",
-	  "Disk full (./app/orders.MAI); waiting for someone to free some space... "
+	{ "disk_full", "1021/HY000", "Disk full (./app/orders.MAI); waiting for someone to free some space... "
 	  "(errno: 28 \"No space left on device\")",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1021 },
-	{ "table_full", "1114/HY000", "The table 'orders' is full", VN_IS_WRITE, VN_ON_REQUEST,
-	  VN_STAY, 1114 },
+	{ "table_full", "1114/HY000", "The table 'orders' is full", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1114 },
 	{ "commit_failed", "1180/HY000", "Got error 28 \"No space left on device\" during COMMIT",
 	  VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, 1180 },
-	{ "out_of_memory", "1037/HY001",
-	  "Out of memory; restart server and try again (needed 65536 bytes)", VN_IS_COMMAND,
-	  VN_ON_REQUEST, VN_STAY, 1037 },
-	{ "pooler_timeout", "9001/HY000",
-	  "Max connect timeout reached while reaching hostgroup 0 after 10000ms", VN_IS_STATEMENT,
-	  VN_ON_REQUEST, VN_STAY, 9001 },
-	{ "too_many_connections", "1040/08004", "Too many connections", VN_IS_OPENING,
-	  VN_ON_REQUEST, VN_CLOSE, 1040 },
+	{ "out_of_memory", "1037/HY001", "Out of memory; restart server and try again (needed 65536 bytes)",
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1037 },
+	{ "pooler_timeout", "9001/HY000", "Max connect timeout reached while reaching hostgroup 0 after 10000ms",
+	  VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, 9001 },
+	{ "too_many_connections", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
 	{ "host_blocked", "1129/HY000",
 	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'",
 	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1129 },
-	{ "host_not_allowed", "1130/HY000",
-	  "Host '127.0.0.1' is not allowed to connect to this MySQL server", VN_IS_OPENING,
-	  VN_ON_REQUEST, VN_CLOSE, 1130 },
+	{ "host_not_allowed", "1130/HY000", "Host '127.0.0.1' is not allowed to connect to this MySQL server",
+	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1130 },
 	{ "too_many_user_connections", "1203/42000",
-	  "User app already has more than 'max_user_connections' active connections", VN_IS_LOGIN,
-	  VN_ON_REQUEST, VN_CLOSE, 1203 },
+	  "User app already has more than 'max_user_connections' active connections",
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1203 },
 	{ "resource_limit", "1226/42000",
 	  "User 'app' has exceeded the 'max_user_connections' resource (current value: 10)",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1226 },
-	{ "access_denied", "1045/28000",
-	  "Access denied for user 'app'@'localhost' (using password: YES)", VN_IS_LOGIN,
-	  VN_ON_REQUEST, VN_CLOSE, 1045 },
+	{ "access_denied", "1045/28000", "Access denied for user 'app'@'localhost' (using password: YES)",
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1045 },
 	/* the names that these outages have in every protocol */
 	{ "lock_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1205, .by_name = true },
 	{ "crash", "RST", "the connection is reset without a word",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, 0 },
-	{ "overloaded", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST,
-	  VN_CLOSE, 1040 },
-	{ "shutting_down", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT,
-	  VN_ON_REQUEST, VN_CLOSE, 1053 },
-	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT,
-	  VN_ON_REQUEST, VN_CLOSE, 1053 },
-	{ "connection_killed", "1927/70100", "Connection was killed", VN_IS_COMMAND,
-	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1927 },
+	{ "overloaded", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
+	{ "shutting_down", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT, VN_ON_REQUEST, VN_CLOSE, 1053 },
+	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT, VN_ON_REQUEST, VN_CLOSE, 1053 },
+	{ "connection_killed", "1927/70100", "Connection was killed",
+	  VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1927 },
 	{ "network_read_error", "1158/08S01", "Got an error reading communication packets",
 	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 1158 },
 	{ "network_write_error", "1160/08S01", "Got an error writing communication packets",
 	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 1160 },
-	{ "idle_timeout", "4031/HY000",
-	  "The client was disconnected by the server because of inactivity. "
+	{ "idle_timeout", "4031/HY000", "The client was disconnected by the server because of inactivity. "
 	  "See wait_timeout and interactive_timeout for configuring this behavior.",
 	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, 4031 },
 	{ "gone", "FIN", "the connection is closed without a word",
@@ -1004,15 +933,11 @@ static const struct vn_failure failures[] = {
 };
 
 /* Where MariaDB has other words for the same. */
-static const struct { const char *name, *code, *text; uint32_t number;
-} mariadb_words[] = {
-	{ "query_timeout", "1969/70100",
-	  "Query execution was interrupted (max_statement_time exceeded)", 1969 },
+static const struct { const char *name, *code, *text; uint32_t number; } mariadb_words[] = {
+	{ "query_timeout", "1969/70100", "Query execution was interrupted (max_statement_time exceeded)", 1969 },
 	{ "read_only", "1290/HY000",
-	  "The MariaDB server is running with the --read-only option so it cannot execute this statement",
-	  1290 },
-	{ "read_only_transaction", "1792/25006",
-	  "Cannot execute statement in a READ ONLY transaction", 1792 },
+	  "The MariaDB server is running with the --read-only option so it cannot execute this statement", 1290 },
+	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction", 1792 },
 };
 
 static void packet_put(struct vn_buffer *o, uint8_t seq, const void *payload, size_t n)
@@ -1028,23 +953,20 @@ static bool rolls_back(const struct vn_failure *f)
 	return f->number == 1213 || f->number == 1180;
 }
 
-/* Where the server stays, it gets what leaves it as if it had refused by itself: the transaction
- * rolled back, or nothing done; a refused PREPARE leaves MariaDB without a last prepared statement;
- * a refused EXECUTE has used up its long data. */
-static int mysql_refuse(struct vn_session *t, const struct vn_message *asked,
-                        const struct vn_failure *f, struct vn_buffer *backend)
+/* Where the server stays, it gets what leaves it as if it had refused by itself: the transaction rolled back,
+ * or nothing done; a refused PREPARE leaves MariaDB without a last prepared statement; a refused EXECUTE has
+ * used up its long data. */
+static int mysql_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	const struct mysql *s = t->state;
 	bool unprepare = (asked->note & NOTE_SHAPE) == PREPARED && is_mariadb(s);
 	uint32_t id = note_number(asked->note);
-	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16),
-		                  (uint8_t)(id >> 24) };
+	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24) };
 
 	if (f->end != VN_STAY)
 		return 0;
 	if (rolls_back(f)) {
-		/* of query attributes, and of sets of them */
-		bool counts = s->can & CAN_ATTRIBUTES;
+		bool counts = s->can & CAN_ATTRIBUTES;  /* of query attributes, and of sets of them */
 		packet_put(backend, 0, counts ? "\3\0\1ROLLBACK" : "\3ROLLBACK", counts ? 11 : 9);
 	} else {                                /* PREPARE of nothing fails */
 		packet_put(backend, 0, (const uint8_t[]){ unprepare ? COM_PREPARE : COM_PING }, 1);
@@ -1076,8 +998,7 @@ static uint8_t request_seq(const struct mysql *s, const struct vn_message *asked
 	return asked->note & NOTE_LONG ? s->long_seq[slot] : (uint8_t)asked->seq;
 }
 
-static void mysql_word(struct vn_session *t, const struct vn_message *asked,
-                       const struct vn_failure *f, struct vn_buffer *client)
+static void mysql_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	const struct mysql *s = t->state;
 	struct vn_failure words = failure_worded(s, f);
@@ -1088,16 +1009,14 @@ static void mysql_word(struct vn_session *t, const struct vn_message *asked,
 
 	if (!words.number)
 		return;
-	/* who has not logged in yet knows nothing of states */
-	if (state && s->can & CAN_41 && !opening) {
+	if (state && s->can & CAN_41 && !opening) {     /* who has not logged in yet knows nothing of states */
 		payload[n++] = '#';
 		memcpy(payload + n, state + 1, 5);
 		n += 5;
 	}
 	size_t text = strnlen(words.text, sizeof payload - n);
 	memcpy(payload + n, words.text, text);
-	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload,
-	           n + text);
+	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload, n + text);
 }
 
 /* ---- */

@@ -13,8 +13,8 @@
  * like are let by with their answers: the server may keep these to itself for long, so that nothing
  * may wait for them.
  *
- * A refused request is replaced by one that the server itself refuses, so that the transaction
- * fails for real; a COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
+ * A refused request is replaced by one that the server itself refuses, so that the transaction fails
+ * for real; a COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -33,8 +33,8 @@ enum {
 
 enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
 
-/* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a
- * Sync its own, of a statement the row of its keyword. */
+/* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a Sync
+ * its own, of a statement the row of its keyword. */
 enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
 enum { LOGIN = 1, ENCRYPTION = 2 };
 
@@ -44,15 +44,12 @@ struct postgres {                       /* one connection */
 	bool started;                   /* the client has logged in: no more packets without type */
 	bool asked_encryption;          /* ... it asked for that and waits */
 	bool encrypted;
-	/* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
-	char status;
+	char status;                    /* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
 
 	/* requests */
 	bool unit;                      /* extended messages that no Sync has followed yet ... */
-	/* ... one of which is refused: the server skips what follows it */
-	bool failed;
-	/* whose text the portal without name runs: its statement's key */
-	uint64_t bound;
+	bool failed;                    /* ... one of which is refused: the server skips what follows it */
+	uint64_t bound;                 /* whose text the portal without name runs: its statement's key */
 	uint64_t syncs;                 /* so many so far ... */
 	uint64_t copied;                /* ... and up to the latest message of COPY data */
 
@@ -60,21 +57,21 @@ struct postgres {                       /* one connection */
 	bool answering;                 /* one is under way */
 	bool skipping;                  /* an error: nothing is answered up to the Sync */
 	bool copying;                   /* an Execute takes COPY data */
-	/* the last Sync that was lost in a COPY: there the server ignores it */
-	uint64_t ignored;
+	uint64_t ignored;               /* the last Sync that was lost in a COPY: there the server ignores it */
 	bool refused;                   /* the server did refuse the substitute */
 };
 
 static const char
-	RAW_TLS[] = "TLS begins",
-	RAW_EARLY[] = "the client spoke before it knew whether all is encrypted",
+	RAW_TLS[]     = "TLS begins",
+	RAW_EARLY[]   = "the client spoke before it knew whether all is encrypted",
 	RAW_STARTUP[] = "the first packet is not understood",
-	RAW_VERSION[] = "an old protocol is spoken", RAW_REQUEST[] = "an unknown request",
-	RAW_ANSWER[] = "the server's answer is not understood",
-	RAW_UNASKED[] = "the server spoke unasked", RAW_BOTH[] = "replication",
-	NOT_ENCRYPTED[] =
-		"clients that ask for TLS are told that there is none, so that what is said "
-		"can be read (--protocol-postgres-tls pass leaves that to the server)";
+	RAW_VERSION[] = "an old protocol is spoken",
+	RAW_REQUEST[] = "an unknown request",
+	RAW_ANSWER[]  = "the server's answer is not understood",
+	RAW_UNASKED[] = "the server spoke unasked",
+	RAW_BOTH[]    = "replication",
+	NOT_ENCRYPTED[] = "clients that ask for TLS are told that there is none, so that what is said "
+	                  "can be read (--protocol-postgres-tls pass leaves that to the server)";
 
 /* ---- bytes ---- */
 
@@ -104,8 +101,7 @@ static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 	return true;
 }
 
-/* so many bytes, or all there are */
-static bool packet_has(const struct packet *k, size_t n)
+static bool packet_has(const struct packet *k, size_t n)        /* so many bytes, or all there are */
 {
 	return k->n >= (n < k->len ? n : k->len);
 }
@@ -140,10 +136,7 @@ static struct vn_cut whole(uint64_t len)
 }
 
 static unsigned kind_of(const struct vn_message *asked) { return asked->note & NOTE_KIND; }
-static bool is_substitute(const struct vn_message *asked)
-{
-	return asked->note & VN_NOTE_SUBSTITUTE;
-}
+static bool is_substitute(const struct vn_message *asked) { return asked->note & VN_NOTE_SUBSTITUTE; }
 
 static uint64_t number_of(const struct vn_message *asked)
 {
@@ -153,47 +146,21 @@ static uint64_t number_of(const struct vn_message *asked)
 /* ---- SQL ---- */
 
 static const struct vn_sql_keyword keywords[] = {
-	{ "SELECT", NULL, VN_IS_READ },
-	{ "SHOW", NULL, VN_IS_READ },
-	{ "WITH", NULL, VN_IS_READ },
-	{ "TABLE", NULL, VN_IS_READ },
-	{ "VALUES", NULL, VN_IS_READ },
-	{ "EXPLAIN", NULL, VN_IS_READ },
-	{ "FETCH", NULL, VN_IS_READ },
-	{ "DECLARE", NULL, VN_IS_READ },
-	{ "INSERT", NULL, VN_IS_WRITE },
-	{ "UPDATE", NULL, VN_IS_WRITE },
-	{ "DELETE", NULL, VN_IS_WRITE },
-	{ "MERGE", NULL, VN_IS_WRITE },
-	{ "COPY", NULL, VN_IS_WRITE },
-	{ "CALL", NULL, VN_IS_WRITE },
-	{ "DO", NULL, VN_IS_WRITE },
-	{ "CREATE", "TABLE", VN_IS_WRITE },
-	{ "CREATE", NULL, VN_IS_WRITE },
-	{ "ALTER", NULL, VN_IS_WRITE },
-	{ "DROP", NULL, VN_IS_WRITE },
-	{ "TRUNCATE", NULL, VN_IS_WRITE },
-	{ "GRANT", NULL, VN_IS_WRITE },
-	{ "REVOKE", NULL, VN_IS_WRITE },
-	{ "COMMENT", NULL, VN_IS_WRITE },
-	{ "REINDEX", NULL, VN_IS_WRITE },
-	{ "REFRESH", NULL, VN_IS_WRITE },
-	{ "VACUUM", NULL, VN_IS_WRITE },
-	{ "ANALYZE", NULL, VN_IS_WRITE },
-	{ "CLUSTER", NULL, VN_IS_WRITE },
-	{ "NOTIFY", NULL, VN_IS_WRITE },
-	{ "IMPORT", NULL, VN_IS_WRITE },
-	{ "REASSIGN", NULL, VN_IS_WRITE },
-	{ "SECURITY", NULL, VN_IS_WRITE },
-	{ "BEGIN", NULL, VN_IS_BEGIN },
-	{ "START", "TRANSACTION", VN_IS_BEGIN },
-	{ "COMMIT", "PREPARED", 0 },
-	{ "COMMIT", NULL, VN_IS_COMMIT },
-	{ "END", NULL, VN_IS_COMMIT },
+	{ "SELECT", NULL, VN_IS_READ }, { "SHOW", NULL, VN_IS_READ }, { "WITH", NULL, VN_IS_READ },
+	{ "TABLE", NULL, VN_IS_READ }, { "VALUES", NULL, VN_IS_READ }, { "EXPLAIN", NULL, VN_IS_READ },
+	{ "FETCH", NULL, VN_IS_READ }, { "DECLARE", NULL, VN_IS_READ },
+	{ "INSERT", NULL, VN_IS_WRITE }, { "UPDATE", NULL, VN_IS_WRITE }, { "DELETE", NULL, VN_IS_WRITE },
+	{ "MERGE", NULL, VN_IS_WRITE }, { "COPY", NULL, VN_IS_WRITE }, { "CALL", NULL, VN_IS_WRITE },
+	{ "DO", NULL, VN_IS_WRITE }, { "CREATE", "TABLE", VN_IS_WRITE }, { "CREATE", NULL, VN_IS_WRITE },
+	{ "ALTER", NULL, VN_IS_WRITE }, { "DROP", NULL, VN_IS_WRITE }, { "TRUNCATE", NULL, VN_IS_WRITE },
+	{ "GRANT", NULL, VN_IS_WRITE }, { "REVOKE", NULL, VN_IS_WRITE }, { "COMMENT", NULL, VN_IS_WRITE },
+	{ "REINDEX", NULL, VN_IS_WRITE }, { "REFRESH", NULL, VN_IS_WRITE }, { "VACUUM", NULL, VN_IS_WRITE },
+	{ "ANALYZE", NULL, VN_IS_WRITE }, { "CLUSTER", NULL, VN_IS_WRITE }, { "NOTIFY", NULL, VN_IS_WRITE },
+	{ "IMPORT", NULL, VN_IS_WRITE }, { "REASSIGN", NULL, VN_IS_WRITE }, { "SECURITY", NULL, VN_IS_WRITE },
+	{ "BEGIN", NULL, VN_IS_BEGIN }, { "START", "TRANSACTION", VN_IS_BEGIN },
+	{ "COMMIT", "PREPARED", 0 }, { "COMMIT", NULL, VN_IS_COMMIT }, { "END", NULL, VN_IS_COMMIT },
 	{ "PREPARE", "TRANSACTION", VN_IS_COMMIT },
-	{ "ROLLBACK", "TO", 0 },
-	{ "ROLLBACK", "PREPARED", 0 },
-	{ "ROLLBACK", NULL, VN_IS_ROLLBACK },
+	{ "ROLLBACK", "TO", 0 }, { "ROLLBACK", "PREPARED", 0 }, { "ROLLBACK", NULL, VN_IS_ROLLBACK },
 	{ "ABORT", NULL, VN_IS_ROLLBACK },
 	{ 0 }
 };
@@ -254,8 +221,7 @@ static bool copies_out(struct vn_span text)
 	return false;
 }
 
-/* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all
- * trouble. */
+/* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all trouble. */
 static void statement_tell(struct vn_message *m, struct vn_span text)
 {
 	const struct vn_sql_keyword *k = vn_sql_find(&sql, text);
@@ -316,8 +282,7 @@ static void portal_executed(struct vn_session *t, struct vn_span body, struct vn
 	struct vn_span portal;
 
 	if (string_take(&body, &portal))
-		statement_tell(m, vn_text_cache_get(t->texts,
-		                                    portal.n ? name_key('P', portal) : s->bound));
+		statement_tell(m, vn_text_cache_get(t->texts, portal.n ? name_key('P', portal) : s->bound));
 }
 
 static void name_closed(struct vn_session *t, struct vn_span body)
@@ -349,9 +314,7 @@ static const struct request {
 	['C'] = { "CLOSE", VN_SILENT, VN_IS_COMMAND, NAMES_MAX },
 	['H'] = { "FLUSH", VN_SILENT, VN_IS_COMMAND },
 	['S'] = { "SYNC", VN_AIDS, VN_IS_COMMAND },
-	['d'] = { "COPY_DATA", VN_GOES_ON },
-	['c'] = { "COPY_DONE", VN_GOES_ON },
-	['f'] = { "COPY_FAIL", VN_GOES_ON },
+	['d'] = { "COPY_DATA", VN_GOES_ON }, ['c'] = { "COPY_DONE", VN_GOES_ON }, ['f'] = { "COPY_FAIL", VN_GOES_ON },
 	['p'] = { "AUTH", VN_GOES_ON },
 	['X'] = { "TERMINATE", VN_SILENT, VN_IS_COMMAND },
 };
@@ -412,8 +375,7 @@ static struct vn_span login_subject(struct vn_session *t, struct vn_span in)
 	return vn_buffer_span(t->scratch);
 }
 
-static struct vn_cut encryption_request(struct vn_session *t, uint32_t code, uint32_t len,
-                                        struct vn_message *m)
+static struct vn_cut encryption_request(struct vn_session *t, uint32_t code, uint32_t len, struct vn_message *m)
 {
 	const struct postgres_opts *opts = t->opts;
 	struct postgres *s = t->state;
@@ -449,18 +411,10 @@ static struct vn_cut startup_request(struct vn_session *t, struct vn_span in, st
 		return vn_cut_raw(t, RAW_VERSION);
 	s->started = true;
 	if (code == CANCEL)
-		*m = (struct vn_message){
-			.role = VN_SILENT, .verb = "CANCEL", .head = STARTUP_HEAD
-		};
+		*m = (struct vn_message){ .role = VN_SILENT, .verb = "CANCEL", .head = STARTUP_HEAD };
 	else
-		*m = (struct vn_message){
-			.role = VN_ASKS,
-			.is = VN_IS_LOGIN,
-			.verb = "LOGIN",
-			.head = STARTUP_HEAD,
-			.note = LOGIN,
-			.subject = login_subject(t, (struct vn_span){ in.p + 8, len - 8 })
-		};
+		*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .head = STARTUP_HEAD, .note = LOGIN,
+		                       .subject = login_subject(t, (struct vn_span){ in.p + 8, len - 8 }) };
 	return whole(len);
 }
 
@@ -475,12 +429,9 @@ static struct vn_cut postgres_request(struct vn_session *t, struct vn_span in, s
 
 /* ---- answers ---- */
 
-#define NO_PORTAL                                                                                  \
-	"refused by vaurien" /* executed in place of a refused portal: there is none of that name  \
-	                      */
+#define NO_PORTAL "refused by vaurien"          /* executed in place of a refused portal: there is none of that name */
 
-/* a message: the answer goes on | ends with it | is not understood */
-enum step { ON, END, BAD };
+enum step { ON, END, BAD };             /* a message: the answer goes on | ends with it | is not understood */
 
 /* Its message was skipped behind an error, or lost in a COPY. */
 static bool is_unanswered(const struct postgres *s, const struct vn_message *asked)
@@ -553,8 +504,7 @@ static void copy_over(struct postgres *s)
 }
 
 /* Execute and Sync, Query, FunctionCall, login. */
-static enum step answer_step(struct postgres *s, const struct vn_message *asked,
-                             const struct packet *k)
+static enum step answer_step(struct postgres *s, const struct vn_message *asked, const struct packet *k)
 {
 	unsigned kind = kind_of(asked);
 
@@ -581,8 +531,7 @@ static enum step answer_step(struct postgres *s, const struct vn_message *asked,
 }
 
 /* The answers to a substitute: an error, or the two of a Query, or all three. */
-static enum step substitute_step(struct postgres *s, const struct vn_message *asked,
-                                 const struct packet *k)
+static enum step substitute_step(struct postgres *s, const struct vn_message *asked, const struct packet *k)
 {
 	bool execute = kind_of(asked) == 'E';
 
@@ -603,8 +552,7 @@ static enum step substitute_step(struct postgres *s, const struct vn_message *as
 	return BAD;
 }
 
-static void answer_begin(struct postgres *s, const struct vn_message *asked, const struct packet *k,
-                         struct vn_message *m)
+static void answer_begin(struct postgres *s, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
 {
 	s->answering = true;
 	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .head = HEAD };
@@ -612,8 +560,7 @@ static void answer_begin(struct postgres *s, const struct vn_message *asked, con
 }
 
 /* As much of it as is at hand. */
-static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
-                            struct vn_message *m)
+static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 	struct packet k;
@@ -638,8 +585,7 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 }
 
 /* One byte says whether what follows is encrypted. */
-static struct vn_cut encryption_answer(struct vn_session *t, struct vn_span in,
-                                       struct vn_message *m)
+static struct vn_cut encryption_answer(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 
@@ -651,8 +597,7 @@ static struct vn_cut encryption_answer(struct vn_session *t, struct vn_span in,
 	return whole(1);
 }
 
-static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in,
-                                       const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 	struct packet k;
@@ -675,8 +620,7 @@ static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in,
 		return aid(t, &k, m);
 	if (is_push(asked, &k))
 		return push(t, &k, m);
-	return asked ? answer(t, in, asked, m) :
-	               vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
+	return asked ? answer(t, in, asked, m) : vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
 }
 
 /* ---- saying no ---- */
@@ -688,70 +632,56 @@ enum { SILENCE, ERROR, FATAL, WARNING, POOLER, NO };    /* failure.number: how i
 static const struct vn_failure failures[] = {
 	{ "serialization_failure", "40001", "could not serialize access due to concurrent update",
 	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "deadlock", "40P01", "deadlock detected", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST,
-	  VN_STAY, ERROR },
+	{ "deadlock", "40P01", "deadlock detected", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "recovery_conflict", "40001", "canceling statement due to conflict with recovery",
 	  VN_IS_READ, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction", VN_IS_WRITE,
-	  VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction",
+	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "lock_timeout", "55P03", "canceling statement due to lock timeout",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "query_timeout", "57014", "canceling statement due to statement timeout", WORK,
-	  VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "query_canceled", "57014", "canceling statement due to user request", WORK, VN_ON_REQUEST,
-	  VN_STAY, ERROR },
-	{ "disk_full", "53100",
-	  "could not extend file \"base/16384/16397\": No space left on device",
+	{ "query_timeout", "57014", "canceling statement due to statement timeout",
+	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "query_canceled", "57014", "canceling statement due to user request",
+	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "disk_full", "53100", "could not extend file \"base/16384/16397\": No space left on device",
 	  VN_IS_WRITE | VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "out_of_memory", "53200", "out of memory", VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY,
-	  ERROR },
-	{ "io_error", "58030",
-	  "could not read block 0 in file \"base/16384/16397\": Input/output error",
+	{ "out_of_memory", "53200", "out of memory", VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "io_error", "58030", "could not read block 0 in file \"base/16384/16397\": Input/output error",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "shutting_down", "57P01", "terminating connection due to administrator command",
 	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, FATAL },
 	{ "crash", "57P02", "terminating connection because of crash of another server process",
 	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, WARNING },
-	{ "starting_up", "57P03", "the database system is starting up", VN_IS_LOGIN, VN_ON_REQUEST,
-	  VN_CLOSE, FATAL },
-	{ "too_many_connections", "53300", "sorry, too many clients already", VN_IS_LOGIN,
-	  VN_ON_REQUEST, VN_CLOSE, FATAL },
-	{ "overloaded", "53300",
-	  "remaining connection slots are reserved for non-replication superuser connections",
+	{ "starting_up", "57P03", "the database system is starting up", VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
+	{ "too_many_connections", "53300", "sorry, too many clients already", VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
+	{ "overloaded", "53300", "remaining connection slots are reserved for non-replication superuser connections",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
-	{ "access_denied", "28P01", "password authentication failed for user \"app\"", VN_IS_LOGIN,
-	  VN_ON_REQUEST, VN_CLOSE, FATAL },
-	{ "idle_in_transaction_timeout", "25P03",
-	  "terminating connection due to idle-in-transaction timeout", VN_IS_IN_TRANSACTION,
-	  VN_ON_REST, VN_CLOSE, FATAL },
+	{ "access_denied", "28P01", "password authentication failed for user \"app\"",
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
+	{ "idle_in_transaction_timeout", "25P03", "terminating connection due to idle-in-transaction timeout",
+	  VN_IS_IN_TRANSACTION, VN_ON_REST, VN_CLOSE, FATAL },
 	{ "idle_timeout", "57P05", "terminating connection due to idle-session timeout",
 	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, FATAL },
-	{ "pooler_timeout", "08P01", "query_wait_timeout", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE,
-	  POOLER },
+	{ "pooler_timeout", "08P01", "query_wait_timeout", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, POOLER },
 	{ "pooler_overloaded", "08P01", "no more connections allowed (max_client_conn)",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, POOLER },
 	{ "pooler_login_failing", "08P01",
 	  "server login has been failing, cached error: connect failed (server_login_retry)",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, POOLER },
-	{ "pooler_idle_timeout", "08P01", "client_idle_timeout", VN_IS_COMMAND, VN_ON_REST,
-	  VN_CLOSE, POOLER },
-	{ "pooler_server_shutting_down", "08P01", "server shutting down", VN_IS_COMMAND,
-	  VN_ON_REQUEST, VN_CLOSE, POOLER },
-	{ "pooler_shutting_down", "08P01", "pooler is shutting down", VN_IS_LOGIN | VN_IS_COMMAND,
-	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, POOLER },
-	{ "gone", "FIN", "the connection is closed without a word", VN_IS_LOGIN | VN_IS_COMMAND,
-	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
-	{ "not_encrypted", "N",
-	  "the server's answer to a client that asks for TLS when it has none", 0, 0, VN_STAY, NO },
+	{ "pooler_idle_timeout", "08P01", "client_idle_timeout", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, POOLER },
+	{ "pooler_server_shutting_down", "08P01", "server shutting down",
+	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, POOLER },
+	{ "pooler_shutting_down", "08P01", "pooler is shutting down",
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, POOLER },
+	{ "gone", "FIN", "the connection is closed without a word",
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
+	{ "not_encrypted", "N", "the server's answer to a client that asks for TLS when it has none",
+	  0, 0, VN_STAY, NO },
 	{ 0 }
 };
 
 /* What the server says more, or says differently of a message that is `when`. */
-static const struct variant {
-	const char *name;
-	unsigned when;
-	const char *code, *text, *detail, *hint;
-} variants[] = {
+static const struct variant { const char *name; unsigned when; const char *code, *text, *detail, *hint; } variants[] = {
 	{ "serialization_failure", VN_IS_COMMIT, NULL,
 	  "could not serialize access due to read/write dependencies among transactions",
 	  "Reason code: Canceled on identification as a pivot, during commit attempt.",
@@ -760,13 +690,10 @@ static const struct variant {
 	  "Process 4711 waits for ShareLock on transaction 815; blocked by process 4712.\n"
 	  "Process 4712 waits for ShareLock on transaction 816; blocked by process 4711.",
 	  "See server log for query details." },
-	{ "recovery_conflict", 0, NULL, NULL,
-	  "User query might have needed to see row versions that must be removed.", NULL },
+	{ "recovery_conflict", 0, NULL, NULL, "User query might have needed to see row versions that must be removed.", NULL },
 	{ "disk_full", 0, NULL, NULL, NULL, "Check free disk space." },
-	{ "out_of_memory", 0, NULL, NULL,
-	  "Failed on request of size 65536 in memory context \"ExecutorState\".", NULL },
-	{ "shutting_down", VN_IS_LOGIN, "57P03", "the database system is shutting down", NULL,
-	  NULL },
+	{ "out_of_memory", 0, NULL, NULL, "Failed on request of size 65536 in memory context \"ExecutorState\".", NULL },
+	{ "shutting_down", VN_IS_LOGIN, "57P03", "the database system is shutting down", NULL, NULL },
 	{ "crash", VN_IS_LOGIN, "57P03", "the database system is in recovery mode", NULL, NULL },
 	{ "crash", 0, NULL, NULL,
 	  "The postmaster has commanded this server process to roll back the current transaction and exit, because "
@@ -777,17 +704,15 @@ static const struct variant {
 static void message_put(struct vn_buffer *o, char type, const void *body, size_t n)
 {
 	const uint32_t length = (uint32_t)n + 4;
-	const uint8_t head[HEAD] = { (uint8_t)type, (uint8_t)(length >> 24),
-		                     (uint8_t)(length >> 16), (uint8_t)(length >> 8),
-		                     (uint8_t)length };
+	const uint8_t head[HEAD] = { (uint8_t)type, (uint8_t)(length >> 24), (uint8_t)(length >> 16),
+	                             (uint8_t)(length >> 8), (uint8_t)length };
 
 	vn_buffer_put(o, head, HEAD);
 	vn_buffer_put(o, body, n);
 }
 
 /* What the server will skip is not to be refused: no word of it would be said. */
-static bool postgres_fits(struct vn_session *t, const struct vn_message *asked,
-                          const struct vn_failure *f)
+static bool postgres_fits(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
 {
 	const struct postgres *s = t->state;
 
@@ -796,19 +721,16 @@ static bool postgres_fits(struct vn_session *t, const struct vn_message *asked,
 
 /* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
  * session's parameters is told between the two, and must get through. */
-static int postgres_refuse(struct vn_session *t, const struct vn_message *asked,
-                           const struct vn_failure *f, struct vn_buffer *backend)
+static int postgres_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
-	static const char nonsense[] = "refused by vaurien", rollback[] = "ROLLBACK",
-			  execute[] = NO_PORTAL "\0\0\0\0";
+	static const char nonsense[] = "refused by vaurien", rollback[] = "ROLLBACK", execute[] = NO_PORTAL "\0\0\0\0";
 	struct postgres *s = t->state;
 	bool commit = asked->is & VN_IS_COMMIT;
 
 	if (f->end != VN_STAY || f->number == NO)
 		return 0;
 	if (kind_of(asked) != 'E') {
-		message_put(backend, 'Q', commit ? rollback : nonsense,
-		            commit ? sizeof rollback : sizeof nonsense);
+		message_put(backend, 'Q', commit ? rollback : nonsense, commit ? sizeof rollback : sizeof nonsense);
 		return 2;
 	}
 	s->failed = true;
@@ -861,8 +783,7 @@ static struct variant variant_find(const struct vn_message *asked, const struct 
 	return (struct variant){ 0 };
 }
 
-static void error_put(struct vn_buffer *client, const struct vn_message *asked,
-                      const struct vn_failure *f)
+static void error_put(struct vn_buffer *client, const struct vn_message *asked, const struct vn_failure *f)
 {
 	static const char *const severities[] = { NULL, "ERROR", "FATAL", "WARNING", "FATAL" };
 	struct variant v = variant_find(asked, f);
@@ -890,10 +811,9 @@ static void postgres_flush(struct vn_session *t, struct vn_buffer *backend)
 	message_put(backend, 'H', "", 0);
 }
 
-/* In place of what the server said to the substitute. Where it said nothing, because it skips to
- * the Sync, or had another reason to refuse, nothing is. */
-static void postgres_word(struct vn_session *t, const struct vn_message *asked,
-                          const struct vn_failure *f, struct vn_buffer *client)
+/* In place of what the server said to the substitute. Where it said nothing, because it skips to the
+ * Sync, or had another reason to refuse, nothing is. */
+static void postgres_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct postgres *s = t->state;
 	bool refused = s->refused;
@@ -922,8 +842,10 @@ static const struct vn_opt options[] = {
 	{ 0 }
 };
 
-VN_PROTOCOL(postgres, .help = "PostgreSQL: statements, the extended protocol, COPY",
-            .options = options, .opts_size = sizeof(struct postgres_opts),
-            .state_size = sizeof(struct postgres), .login = true, .request = postgres_request,
-            .response = postgres_response, .failures = failures, .fits = postgres_fits,
-            .refuse = postgres_refuse, .flush = postgres_flush, .word = postgres_word)
+VN_PROTOCOL(postgres,
+	.help = "PostgreSQL: statements, the extended protocol, COPY",
+	.options = options, .opts_size = sizeof(struct postgres_opts),
+	.state_size = sizeof(struct postgres),
+	.login = true,
+	.request = postgres_request, .response = postgres_response,
+	.failures = failures, .fits = postgres_fits, .refuse = postgres_refuse, .flush = postgres_flush, .word = postgres_word)
