@@ -95,10 +95,15 @@ enum vn_role {
 	VN_GOES_ON,        /* belongs to the exchange that is open (an answer to a challenge, a file's data) */
 	/* of a response */
 	VN_ANSWERS,        /* the answer to the oldest open exchange */
-	VN_PUSH,           /* answers nothing (a notice, an interim response) */
+	VN_PUSH,           /* answers nothing (a notice that nobody asked for) */
 	                /* VN_AIDS: answers a VN_SILENT request: belongs to no exchange, and no rule is asked */
 	/* of a request */
 	VN_TELLS,          /* as VN_ASKS, but nothing will answer it: rules decide it, and what they do to it is seen by what comes of it */
+	/* of a response */
+	VN_INTERIM,        /* belongs to the oldest open exchange and does not answer it: the server waits for the client
+	                    * (COPY's G, SMTP's 334), or reports that the answer is still to come (HTTP's 102). It passes,
+	                    * VN_ON_RESPONSE is asked of what follows. A piece inside an answer has this role where the
+	                    * client must send before more comes: if a rule swallows that answer, the connection ends */
 };
 
 enum {                          /* what a message is: what a failure must fit */
@@ -266,6 +271,7 @@ struct vn_event {
 	uint64_t passed;                /* bytes let by in this direction of this connection since the rule met it, whatever its options then */
 	uint8_t *data; size_t len;      /* the bytes at hand; none at VN_ON_RESPONSE where a refusal is worded */
 	bool words;                     /* the protocol knows how to refuse */
+	bool interim;                   /* VN_ON_DATA: these bytes are no part of an answer: VN_INTERIM, or VN_AIDS */
 };
 
 enum vn_fate { VN_PASS, VN_DROP, VN_REPLY };        /* what befalls the bytes; VN_REPLY: refused in the protocol's words */

@@ -15,7 +15,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct corrupt *o = e->opts;
 
-	if (e->moment == VN_ON_DATA && o->random) {
+	if (e->moment == VN_ON_DATA && o->random && !e->interim) {
 		v->dirt.junk = e->len < JUNK_MAX ? e->len : JUNK_MAX;
 		v->keep = e->len - v->dirt.junk;
 	} else if (e->moment != VN_ON_DATA && !o->random && e->len) {

@@ -31,6 +31,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	struct reply *r = e->state;
 	enum vn_end end = *o->end == 'r' ? VN_RESET : VN_CLOSE;
 
+	if (e->interim)
+		return;
 	if (e->moment == VN_ON_RESPONSE) {
 		bool reply = e->len && e->msg->role != VN_PUSH;    /* not a greeting, nor a refusal's words */
 		*r = (struct reply){ reply && o->bytes, (uint64_t)o->bytes };

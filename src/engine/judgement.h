@@ -50,6 +50,7 @@ struct question {                       /* what plan_judge is asked */
 	struct vn_session *session;     /* for the protocol's fits(); NULL where it has none */
 	bool words;                     /* the protocol can refuse ... */
 	bool raw;                       /* ... but this connection is not understood */
+	bool interim;                   /* `data` is no part of an answer */
 	bool rehearsal;                 /* what would be the verdict: nothing is counted or reported */
 	unsigned idle;                  /* VN_ON_REST: VN_IS_..., of what the connection rests in */
 	bool again;                     /* plan_decide: as before, of rules whose options have changed: nothing is counted */

@@ -43,7 +43,8 @@ bool pipe_asks(const struct pipe *p)
 static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v, struct holds **why, enum vn_end *end)
 {
 	struct judgement j;
-	struct question q = { .moment = VN_ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset };
+	struct question q = { .moment = VN_ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset,
+	                      .interim = p->work->now.role == VN_INTERIM };
 
 	if (p->work->now.exchange) {
 		q.exchange = p->work->now.exchange->number;

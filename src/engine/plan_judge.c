@@ -212,7 +212,7 @@ static void rule_ask(const struct plan *p, unsigned i, const struct question *q,
 		.opts = r->spec->values.opts, .state = state ? state->state : NULL, .dice = dice,
 		.age = q->now - r->spec->since, .connection = q->connection, .exchange = q->exchange,
 		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
-		.data = q->data, .len = q->len, .words = q->words,
+		.data = q->data, .len = q->len, .words = q->words, .interim = q->interim,
 	};
 
 	*v = (struct vn_verdict){ .keep = VN_ALL };

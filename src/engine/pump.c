@@ -113,6 +113,10 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 			return false;
 	} else if (p->direction == VN_REQUEST) {
 		request_continue(p->conn);
+	} else if (msg.role == VN_INTERIM) {
+		response_invites(p->conn, cut.len);
+		if (p->ended)
+			return false;
 	}
 	if (cut.replaced) {
 		if (cut.instead.n)

@@ -50,6 +50,7 @@ static void request_drop(struct conn *c, struct exchange *x, const struct vn_mes
 	const struct vn_protocol *p = conn_protocol(c);
 
 	c->request.work->now.gone = x->dropped = true;
+	c->request_dropped = true;
 	if (p->dropped && !c->request.raw) {
 		p->dropped(conn_session(c), msg);
 		conn_session_end(c);
@@ -168,6 +169,11 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 
 	const struct vn_failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
 
+	if (msg->role == VN_GOES_ON) {
+		c->request.work->now.gone = c->request_dropped;
+		return;
+	}
+	c->request_dropped = false;
 	msg->bytes = piece;
 	if (msg->role == VN_AIDS || f) {
 		struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);

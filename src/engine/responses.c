@@ -101,7 +101,7 @@ void response_begin(struct conn *c, struct vn_message *msg, struct vn_span piece
 	struct current *m = &c->response.work->now;
 
 	if (msg->role == VN_AIDS) {        /* as no rule was asked of what it answers, none is of this */
-		m->role = VN_PUSH;
+		m->role = VN_INTERIM;
 		return;
 	}
 	if (msg->role == VN_PUSH || !c->exchanges.first) {
@@ -112,26 +112,51 @@ void response_begin(struct conn *c, struct vn_message *msg, struct vn_span piece
 	struct exchange *x = m->exchange = exchange_head(c);
 	if (exchange_needs_us(x))
 		m->gone = true;
-	else
+	else if (msg->role != VN_INTERIM)
 		response_judge(c, x, msg->head, piece);
+}
+
+void response_invites(struct conn *c, size_t n)
+{
+	struct current *m = &c->response.work->now;
+
+	if (m->role == VN_INTERIM || !m->exchange || exchange_needs_us(m->exchange))
+		return;
+	if (m->gone)
+		pipe_end(&c->response, m->end ? m->end : VN_CLOSE);
+	else if (m->keep < n && !m->end)
+		m->end = VN_CLOSE;      /* where it is cut */
+}
+
+/* The server agreed to what follows the oldest: that has the answer of both. */
+static void response_agreed(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first, *y = x->next;
+
+	if (y && y->sequel)
+		y->flags.in |= x->flags.in & ~x->flags.counted & plan_on(c->plan, VN_ON_RESPONSE) & ~c->plan->per_connection;
+	exchange_answered(c);
 }
 
 void response_complete(struct conn *c)
 {
 	struct current *m = &c->response.work->now;
 	struct exchange *x = m->exchange;
+	bool answers = m->role != VN_PUSH && m->role != VN_INTERIM && x;
 
-	if (m->role != VN_PUSH && x && exchange_needs_us(x)) {
+	if (answers && exchange_needs_us(x)) {
 		if (x->discard_replies)
 			x->discard_replies--;
 		return;
 	}
-	if (m->role != VN_PUSH && x) {
+	if (answers) {
 		c->logged_in |= !!(x->asked.is & VN_IS_LOGIN);
 		exchange_answered(c);
 		if (c->no_sequel)
 			sequel_forget(c);
 	}
+	if (m->role == VN_INTERIM && x && x->asked.sequel && !exchange_needs_us(x))
+		response_agreed(c);
 	if (m->end != VN_STAY)
 		pipe_end(&c->response, m->end);
 	if (c->request.raw && !c->exchanges.first)

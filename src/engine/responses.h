@@ -7,6 +7,10 @@
 #define UNASKED (1ull << 63)            /* numbers of exchanges that nobody requested: apart, so that they shift no other's fate */
 
 void response_begin(struct conn *, struct vn_message *, struct vn_span piece);  /* its first piece */
+
+/* The server waits for the client in the middle of an answer, with a piece of n bytes. Where a rule
+ * swallows that answer the connection ends, as neither side would send again. */
+void response_invites(struct conn *, size_t n);
 void response_complete(struct conn *);
 
 /* The rules are asked of a response with `head` bytes of framing. */

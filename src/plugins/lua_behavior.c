@@ -81,6 +81,7 @@ static void connection_get(struct vm *p, void *e) { lua_pushinteger(p->L, (lua_I
 static void exchange_get(struct vm *p, void *e)   { lua_pushinteger(p->L, (lua_Integer)E(e)->exchange); }
 static void passed_get(struct vm *p, void *e)     { lua_pushinteger(p->L, (lua_Integer)E(e)->passed); }
 static void words_get(struct vm *p, void *e)      { lua_pushboolean(p->L, E(e)->words); }
+static void interim_get(struct vm *p, void *e)    { lua_pushboolean(p->L, E(e)->interim); }
 static void data_get(struct vm *p, void *e)       { bytes_push(p, (struct vn_span){ E(e)->data, E(e)->len }); }
 
 static void dice_get(struct vm *p, void *e)
@@ -102,7 +103,8 @@ static void message_get(struct vm *p, void *e)
 const struct field event_fields[] = {
 	{ "moment", moment_get }, { "direction", direction_get }, { "message", message_get }, { "options", options_get },
 	{ "state", state_get }, { "dice", dice_get }, { "age", age_get }, { "connection", connection_get },
-	{ "exchange", exchange_get }, { "passed", passed_get }, { "words", words_get }, { "data", data_get }, { NULL },
+	{ "exchange", exchange_get }, { "passed", passed_get }, { "words", words_get }, { "interim", interim_get },
+	{ "data", data_get }, { NULL },
 };
 
 /* ---- the verdict ---- */

@@ -262,9 +262,10 @@ static struct vn_message *sequel_of(struct vm *p)
 static void role_set(struct vm *p, void *m)
 {
 	lua_Integer role = luaL_checkinteger(p->L, 3);
-	bool response = p->hook == HOOK_RESPONSE, of_response = role == VN_ANSWERS || role == VN_PUSH;
+	bool response = p->hook == HOOK_RESPONSE;
+	bool of_response = role == VN_ANSWERS || role == VN_PUSH || role == VN_INTERIM;
 
-	if (role < 0 || role > VN_TELLS || (role != VN_AIDS && of_response != response))
+	if (role < 0 || role > VN_INTERIM || (role != VN_AIDS && of_response != response))
 		luaL_error(p->L, "role: expected one that a %s can have", hook_names[p->hook]);
 	((struct vn_message *)m)->role = (enum vn_role)role;
 }

@@ -5,9 +5,8 @@
  *   NOTHING | FIXED: Content-Length bytes | UNTIL_CLOSE
  *   chunks: (CHUNK_SIZE line, CHUNK_DATA, CHUNK_END line)..., a size of 0, TRAILERS, an empty line
  *
- * Responses come in the order of the requests. Interim ones (1xx) are the first pieces of the one
- * they precede, so that a rule meets the round trip once. What could be read in two ways makes the
- * connection raw. */
+ * Responses come in the order of the requests. Interim ones (1xx) answer nothing: the final one does,
+ * and rules are asked of that. What could be read in two ways makes the connection raw. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -519,7 +518,7 @@ static struct vn_cut response_cut(struct vn_session *t, struct vn_span in, const
 	bool connected = note & NOTE_CONNECT && status / 100 == 2;
 
 	if (status / 100 == 1 && status != 101)
-		return (struct vn_cut){ .kind = asked ? VN_CUT_PART : VN_CUT_END, .len = h->n };
+		return (struct vn_cut){ .kind = VN_CUT_END, .len = h->n };
 	if (note & NOTE_CONNECT)
 		s->connecting = false;
 	s->tunnel |= connected || status == 101;
@@ -547,7 +546,8 @@ static struct vn_cut http_response(struct vn_session *t, struct vn_span in, cons
 		return vn_cut_raw(t, asked ? RAW_RESPONSE : RAW_UNASKED);
 	if (!whole)
 		return vn_cut_more();
-	m->role = asked ? VN_ANSWERS : VN_PUSH;
+	bool interim = status / 100 == 1 && status != 101;
+	m->role = !asked ? VN_PUSH : interim ? VN_INTERIM : VN_ANSWERS;
 	m->is = asked ? asked->is : 0;
 	m->head = head_line(&h);
 	memcpy(m->verb, h.first.p + 9, 3);

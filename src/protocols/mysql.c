@@ -525,8 +525,6 @@ static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
 {
 	struct mysql *s = t->state;
 
-	if (s->phase == UNGREETED)
-		return vn_cut_raw(t, RAW_EARLY);
 	if (!packet_has(k, LOGIN_PEEK))
 		return vn_cut_more();
 	if (k->len < 32 || !(le32(k->p) & CAN_41))
@@ -559,6 +557,8 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 	struct packet k;
 	struct vn_cut cut;
 
+	if (s->phase == UNGREETED)      /* at once, as the server may wait for it */
+		return vn_cut_raw(t, RAW_EARLY);
 	if (!packet_read(&k, in, 0))
 		return vn_cut_more();
 	if (s->asking)
@@ -749,6 +749,34 @@ static void answer_begin(struct vn_session *t, const struct vn_message *asked, c
 	strcpy(m->verb, is_error(k) && !is_progress(k) ? "ERR" : ok ? "OK" : "ANSWER");
 }
 
+/* What comes before the answer: a question of the login, a request for a file, progress. The client must
+ * send the file before more of an answer comes as well, where the statement is not the first of its query. */
+static bool is_interim(const struct mysql *s, const struct vn_message *asked, const struct packet *k)
+{
+	unsigned shape = asked->note & NOTE_SHAPE;
+	bool first = !s->answering || s->at == AT_FIRST;
+
+	if (asked->note & VN_NOTE_SUBSTITUTE || s->full || !k->len || k->len == FULL)
+		return false;
+	if (is_error(k))
+		return is_progress(k) && !s->answering;
+	return (shape == LOGIN && k->p[0] != 0x00) || (shape == RESULT && first && k->p[0] == 0xfb);
+}
+
+/* A message of its own before the answer, a piece of it where that has begun. */
+static struct vn_cut interim(struct vn_session *t, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
+{
+	struct mysql *s = t->state;
+
+	if (!s->answering)
+		s->at = (asked->note & NOTE_SHAPE) == RESULT ? AT_FIRST : AT_LOGIN;
+	if (!is_progress(k))
+		packet_step(t, asked, k);
+	*m = (struct vn_message){ .role = VN_INTERIM, .is = asked->is, .head = HEAD, .seq = k->seq };
+	strcpy(m->verb, is_progress(k) ? "PROGRESS" : s->at == AT_LOGIN ? "AUTH" : "FILE");
+	return (struct vn_cut){ .kind = s->answering ? VN_CUT_PART : VN_CUT_END, .len = HEAD + (uint64_t)k->len };
+}
+
 /* As many packets as are at hand. */
 static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
@@ -758,6 +786,11 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 	enum step step = ON;
 
 	while (step == ON && packet_read(&k, in, done) && (s->full || packet_has(&k, PEEK))) {
+		if (is_interim(s, asked, &k)) {
+			if (!done)
+				return interim(t, asked, &k, m);
+			break;
+		}
 		if (!s->answering)
 			answer_begin(t, asked, &k, m);
 		step = packet_step(t, asked, &k);

@@ -34,7 +34,9 @@ enum {
 enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
 
 /* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a Sync
- * its own, of a statement the row of its keyword. */
+ * its own, of a statement the row of its keyword.
+ * message.seq: so many Parse, Bind, Describe and Close came before it. Only the simple protocol and Sync
+ * need that: an error before an Execute is its own as well, since it ends the unit of both. */
 enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
 enum { LOGIN = 1, ENCRYPTION = 2 };
 
@@ -52,12 +54,15 @@ struct postgres {                       /* one connection */
 	uint64_t bound;                 /* whose text the portal without name runs: its statement's key */
 	uint64_t syncs;                 /* so many so far ... */
 	uint64_t copied;                /* ... and up to the latest message of COPY data */
+	uint64_t aided;                 /* so many Parse, Bind, Describe, Close so far ... */
+	uint64_t aided_copied;          /* ... and up to the latest message of COPY data */
 
 	/* answers */
 	bool answering;                 /* one is under way */
 	bool skipping;                  /* an error: nothing is answered up to the Sync */
-	bool copying;                   /* an Execute takes COPY data */
+	bool copying;                   /* a statement takes COPY data */
 	uint64_t ignored;               /* the last Sync that was lost in a COPY: there the server ignores it */
+	uint64_t aid_answered;          /* so many of `aided` are answered, or skipped */
 	bool refused;                   /* the server did refuse the substitute */
 };
 
@@ -328,6 +333,9 @@ static void request_tell(struct vn_session *t, const struct packet *k, struct vn
 
 	s->unit = (s->unit || extended) && k->type != 'S';
 	s->failed &= k->type != 'S';
+	s->aided += extended && k->type != 'E';
+	if (k->type == 'S' || (s->unit && (k->type == 'Q' || k->type == 'F')))
+		m->seq = s->aided;
 	switch (k->type) {
 	case 'Q': statement_tell(m, text_of(body)); break;
 	case 'E': portal_executed(t, body, m); break;
@@ -335,7 +343,10 @@ static void request_tell(struct vn_session *t, const struct packet *k, struct vn
 	case 'B': portal_bound(t, body); break;
 	case 'C': name_closed(t, body); break;
 	case 'S': m->note |= ++s->syncs << NOTE_NUMBER_SHIFT & ~VN_NOTE_SUBSTITUTE; break;
-	case 'd': case 'c': case 'f': s->copied = s->syncs; break;
+	case 'd': case 'c': case 'f':
+		s->copied = s->syncs;
+		s->aided_copied = s->aided;
+		break;
 	}
 }
 
@@ -447,18 +458,27 @@ static bool is_refusal(const struct packet *k)
 	return k->n && memmem(k->p, k->n, NO_PORTAL, strlen(NO_PORTAL));
 }
 
-/* Does this answer a Parse or its like? */
-static bool is_aid(const struct vn_message *asked, const struct packet *k)
+/* Is a Parse or its like unanswered that came before what is answered next? */
+static bool aid_due(const struct postgres *s, const struct vn_message *asked)
 {
-	bool ours = asked && is_substitute(asked);
+	return !s->skipping && (asked ? asked->seq : s->aided) > s->aid_answered;
+}
+
+/* Does this answer a Parse or its like? Notices of theirs are not told apart from those of an Execute. */
+static bool is_aid(const struct postgres *s, const struct vn_message *asked, const struct packet *k)
+{
+	bool ours = asked && is_substitute(asked), due = aid_due(s, asked);
+	bool extended = asked && (kind_of(asked) == 'E' || kind_of(asked) == 'S');
 
 	switch (k->type) {
 	case '1': case '2': case '3': case 't': case 'n':
 		return true;
 	case 'T':
-		return !asked || ours || (kind_of(asked) != 'Q' && kind_of(asked) != 'F');
+		return due || !asked || ours || (kind_of(asked) != 'Q' && kind_of(asked) != 'F');
 	case 'E':
-		return ours && kind_of(asked) == 'E' && !is_refusal(k);
+		return (due && !(extended && !ours)) || (ours && kind_of(asked) == 'E' && !is_refusal(k));
+	case 'N':
+		return due || (extended && !ours);
 	default:
 		return false;
 	}
@@ -470,14 +490,15 @@ static struct vn_cut aid(struct vn_session *t, const struct packet *k, struct vn
 
 	*m = (struct vn_message){ .role = VN_AIDS, .verb = "AID", .head = HEAD };
 	s->skipping |= k->type == 'E';
+	s->aid_answered += s->aid_answered < s->aided && memchr("123Tn", k->type, 5);
 	return whole(packet_size(k));
 }
 
-static bool is_push(const struct vn_message *asked, const struct packet *k)
+static bool is_push(const struct postgres *s, const struct vn_message *asked, const struct packet *k)
 {
 	switch (k->type) {
 	case 'A': case 'S':
-		return !asked || kind_of(asked) != 'S';
+		return !asked || kind_of(asked) != 'S' || aid_due(s, asked);
 	case 'N': case 'E':
 		return !asked;
 	default:
@@ -496,11 +517,38 @@ static struct vn_cut push(struct vn_session *t, const struct packet *k, struct v
 	return whole(packet_size(k));
 }
 
+static void aids_over(struct postgres *s, uint64_t up_to)
+{
+	if (s->aid_answered < up_to)
+		s->aid_answered = up_to;
+}
+
 static void copy_over(struct postgres *s)
 {
-	if (s->copying)
-		s->ignored = s->copied;
+	if (!s->copying)
+		return;
+	s->ignored = s->copied;
+	aids_over(s, s->aided_copied);
 	s->copying = false;
+}
+
+/* What comes of a request before its answer: the server waits for the client, or has a notice to give. */
+static bool is_interim(const struct postgres *s, const struct vn_message *asked, const struct packet *k)
+{
+	unsigned kind = kind_of(asked);
+
+	if (is_substitute(asked))
+		return false;
+	switch (k->type) {
+	case 'G':
+		return kind == 'Q' || kind == 'E';
+	case 'R':
+		return kind == LOGIN && k->n >= 4 && be32(k->p);
+	case 'N': case 'v':
+		return !s->answering;
+	default:
+		return false;
+	}
 }
 
 /* Execute and Sync, Query, FunctionCall, login. */
@@ -512,19 +560,17 @@ static enum step answer_step(struct postgres *s, const struct vn_message *asked,
 	case 'Z':
 		s->status = k->n ? (char)k->p[0] : 0;
 		s->skipping &= kind != 'S';
+		aids_over(s, asked->seq);
 		return kind == 'E' ? BAD : END;
 	case 'E':
-		if (kind == 'E') {
-			s->skipping = true;
-			copy_over(s);
-		}
+		s->skipping |= kind == 'E';
+		copy_over(s);
 		return kind == 'E' || kind == LOGIN ? END : ON;
 	case 'C': case 'I': case 's':
-		if (kind == 'E')
-			copy_over(s);
+		copy_over(s);
 		return kind == 'E' ? END : ON;
 	case 'G':
-		s->copying = kind == 'E';
+		s->copying = true;
 		return ON;
 	}
 	return memchr("RKSvNATDHdcV", k->type, 12) ? ON : BAD;
@@ -541,6 +587,7 @@ static enum step substitute_step(struct postgres *s, const struct vn_message *as
 	case 'Z':
 		s->status = k->n ? (char)k->p[0] : 0;
 		s->refused |= !execute;
+		aids_over(s, asked->seq);
 		return END;
 	case 'C':
 		return END;
@@ -559,6 +606,20 @@ static void answer_begin(struct postgres *s, const struct vn_message *asked, con
 	strcpy(m->verb, k->type == 'E' ? "ERROR" : "ANSWER");
 }
 
+static struct vn_cut piece(bool end, uint64_t len)
+{
+	return (struct vn_cut){ .kind = end ? VN_CUT_END : VN_CUT_PART, .len = len };
+}
+
+/* A message of its own before the answer, a piece of it where that has begun. */
+static struct vn_cut interim(struct postgres *s, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
+{
+	*m = (struct vn_message){ .role = VN_INTERIM, .is = asked->is, .head = HEAD };
+	strcpy(m->verb, k->type == 'N' ? "NOTICE" : k->type == 'G' ? "COPY" : "AUTH");
+	answer_step(s, asked, k);
+	return piece(!s->answering, packet_size(k));
+}
+
 /* As much of it as is at hand. */
 static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
@@ -567,7 +628,9 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 	uint64_t done = 0;
 	enum step step = ON;
 
-	while (step == ON && packet_read(&k, in, done) && packet_has(&k, 1)) {
+	while (step == ON && packet_read(&k, in, done) && packet_has(&k, in.p[done] == 'R' ? 4 : 1)) {
+		if (!k.bad && is_interim(s, asked, &k))
+			return done ? piece(false, done) : interim(s, asked, &k, m);
 		if (!s->answering)
 			answer_begin(s, asked, &k, m);
 		step = k.bad ? BAD : is_substitute(asked) ? substitute_step(s, asked, &k)
@@ -581,7 +644,7 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 		return vn_cut_more();
 	s->answering = step != END;
 	t->idle = s->status == 'T' || s->status == 'E' ? VN_IS_IN_TRANSACTION : 0;
-	return (struct vn_cut){ .kind = step == END ? VN_CUT_END : VN_CUT_PART, .len = done };
+	return piece(step == END, done);
 }
 
 /* One byte says whether what follows is encrypted. */
@@ -616,9 +679,9 @@ static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in, 
 		return vn_cut_raw(t, asked ? RAW_ANSWER : RAW_UNASKED);
 	if (k.type == 'E' && !packet_has(&k, ERROR_MAX))
 		return vn_cut_more();
-	if (is_aid(asked, &k))
+	if (is_aid(s, asked, &k))
 		return aid(t, &k, m);
-	if (is_push(asked, &k))
+	if (is_push(s, asked, &k))
 		return push(t, &k, m);
 	return asked ? answer(t, in, asked, m) : vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
 }

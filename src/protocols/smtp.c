@@ -5,7 +5,7 @@
  *   250-first            goes on
  *   250 last             ends it
  *
- * These are not so simple:
+ * A 3yz reply answers nothing yet: the server waits for more. These are not so simple:
  *
  *   DATA                 agreed to (354), a mail follows, up to a line that is a dot; then its own reply comes
  *   BDAT n [LAST]        n bytes follow at once, whatever will be the reply
@@ -76,6 +76,7 @@ struct smtp {                           /* one connection */
 	bool answering, in_reply_line;  /* one is under way | ... within a long line of it */
 	bool unasked;                   /* ... which answers nothing, whatever is asked meanwhile */
 	bool last;                      /* ... which is its last */
+	bool interim;                   /* it is a challenge, or agrees to take a mail */
 	unsigned code;                  /* of its latest line */
 	bool extended, chunks;          /* the server listed what it can | ... BDAT is among it */
 	const char *raw;                /* why what follows cannot be understood; NULL: it can */
@@ -495,9 +496,9 @@ static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 		s->recipients += good;
 		break;
 	case DATA:
-		if (s->code == 354)
+		if (s->interim)
 			content_begin(s, false);
-		t->no_sequel = s->code != 354;
+		t->no_sequel = !s->interim;
 		break;
 	case MESSAGE: case LAST:
 		s->recipients = 0;
@@ -514,27 +515,36 @@ static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 	}
 }
 
-/* As much of it as is at hand. A challenge does not end it. */
+/* The server waits for more before it answers. */
+static bool is_interim(const struct smtp *s, const struct vn_message *asked)
+{
+	enum kind kind = asked_kind(asked);
+
+	return (kind == AUTH && s->code == 334) || (kind == DATA && s->code == 354);
+}
+
+/* As much of it as is at hand. */
 static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked)
 {
 	struct smtp *s = t->state;
 	enum step step = ON;
 	size_t at = 0;
 
-	do
+	do {
 		step = reply_line(s, in, &at);
-	while (step == ON && at < in.n && !reply_whole(s));
+		if (!s->answering && at)
+			s->interim = is_interim(s, asked);
+		s->answering |= at;
+	} while (step == ON && at < in.n && !reply_whole(s));
 	if (!at)
 		return step == BAD ? vn_cut_raw(t, RAW_ANSWER) : vn_cut_more();
-	s->answering = true;
 	if (step != ON || !reply_whole(s))
 		return piece(false, at);
-	if (asked_kind(asked) == AUTH && s->code == 334) {
-		s->mode = CHALLENGED;
-		return piece(false, at);
-	}
 	s->answering = false;
-	answer_learn(t, asked);
+	if (s->interim && asked_kind(asked) == AUTH)
+		s->mode = CHALLENGED;
+	else
+		answer_learn(t, asked);
 	return piece(true, at);
 }
 
@@ -550,6 +560,8 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 		s->unasked = !asked;
 	else if (s->unasked)
 		asked = NULL;
+	if (first)
+		s->interim = false;
 	if (first && asked_kind(asked) == HELLO)
 		cut = hello_answer(t, in);
 	else
@@ -560,7 +572,8 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 		answer_learn(t, asked);
 	if (greets)
 		host_learn(s, in);
-	*m = (struct vn_message){ .role = asked ? VN_ANSWERS : VN_PUSH, .is = asked ? asked->is : 0, .head = 4 };
+	*m = (struct vn_message){ .role = !asked ? VN_PUSH : s->interim ? VN_INTERIM : VN_ANSWERS, .head = 4 };
+	m->is = asked ? asked->is : 0;
 	strcpy(m->verb, in.p[0] >= '4' ? "ERROR" : "ANSWER");
 	return cut;
 }

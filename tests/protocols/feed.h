@@ -206,7 +206,8 @@ static void feed_asked(struct feed *f, struct lane *l)
 static void feed_done(struct feed *f, struct lane *l)
 {
 	l->open = false;
-	if (l->heard.direction == VN_RESPONSE && l->heard.message.role == VN_ANSWERS) {
+	bool agrees = l->heard.message.role == VN_INTERIM && feed_first(f) && feed_first(f)->asked.sequel;
+	if (l->heard.direction == VN_RESPONSE && (l->heard.message.role == VN_ANSWERS || agrees)) {
 		if (f->first == f->end)
 			snprintf(f->fault, sizeof f->fault, "an answer to nothing");
 		else if (!feed_first(f)->silent && !--feed_first(f)->answers)

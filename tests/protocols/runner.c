@@ -171,7 +171,7 @@ static const char *bytes_read(const char *p, struct vn_buffer *to, char stop)
 	return p;
 }
 
-static const char *const roles[] = { "ASKS", "AIDS", "SILENT", "GOES_ON", "ANSWERS", "PUSH", "TELLS" };
+static const char *const roles[] = { "ASKS", "AIDS", "SILENT", "GOES_ON", "ANSWERS", "PUSH", "TELLS", "INTERIM" };
 static const char *const natures[] = {
 	"OPENING", "LOGIN", "COMMAND", "STATEMENT", "READ", "WRITE", "BEGIN", "COMMIT", "ROLLBACK",
 };
@@ -215,7 +215,7 @@ static void expect_read(struct line *l, const char *p)
 		l->text = (char *)notice.p;
 		return;
 	}
-	if ((i = word_find(word, roles, 7)) < 0)
+	if ((i = word_find(word, roles, 8)) < 0)
 		syntax("expected a role, got '%s'", word);
 	l->role = (unsigned)i;
 	while (*p) {
