@@ -11,6 +11,12 @@ static inline bool exchange_rules_want(const struct conn *c, enum vn_moment mome
 	return c->plan->moments & moment && plan_asks(c->plan, moment, &c->ruled->whole, &x->flags);
 }
 
+/* The server has not sent its greeting. It may wait for bytes of the client before it does. */
+static inline bool greeting_owed(const struct conn *c)
+{
+	return c->exchanges.first && c->exchanges.first->asked.is & VN_IS_OPENING;
+}
+
 /* The dice are thrown for an exchange. */
 static inline struct rule_flags rule_flags_new(struct conn *c, uint64_t number, const struct vn_message *msg)
 {

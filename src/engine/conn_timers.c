@@ -1,12 +1,16 @@
 /* conn_timers.c - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
 #include "engine/conn_timers.h"
 
+#include "engine/conn_exchange.h"
 #include "engine/conn_rules.h"
 #include "engine/piece.h"
 #include "engine/pipe.h"
 #include "engine/pump.h"
+#include "engine/raw.h"
 #include "engine/replies.h"
 #include "net/socket.h"
+
+enum { UNSURE_TIME = 250 };             /* ms that bytes which the server may need are kept back, until more come */
 
 /* ---- rest: a connection on which nothing goes on ---- */
 
@@ -125,6 +129,31 @@ static bool conn_quiet(const struct conn *c)
 	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ruled->stalled;
 }
 
+/* What was kept back waits for the client to go on, not for us to read on. */
+static bool unsure_waits(const struct conn *c)
+{
+	return c->unsure && !c->client.readable && !c->ruled->stalled;
+}
+
+static vn_nsec unsure_until(const struct conn *c)
+{
+	return c->active + UNSURE_TIME * VN_MS;
+}
+
+/* No more came. What may have been a header of the PROXY protocol is none. What is no whole message goes on if the
+ * server has not greeted yet, as it may wait for just that. */
+static void unsure_over(struct conn *c)
+{
+	c->unsure = false;
+	if (!c->request.work->unparsed_n)
+		return;
+	if (c->begun && !greeting_owed(c))
+		return;
+	if (c->begun)
+		conn_go_raw(c, &c->request, "the client sent no whole message before the server's greeting");
+	c->begun = c->request.work->resumes = true;
+}
+
 static void conn_timer_fire(struct timer *t)
 {
 	struct conn *c = OWNER(conn_rules, wait_timer, t)->conn;
@@ -135,6 +164,8 @@ static void conn_timer_fire(struct timer *t)
 		conn_doom(c, VN_RESET, CLOSE_REASON_GONE);
 	else if (c->ruled->waits && now >= c->ruled->waits)
 		c->connect_due = true;
+	else if (unsure_waits(c) && now >= unsure_until(c))
+		unsure_over(c);
 	else if (s->idle && !c->ruled->waits && now >= c->active + s->idle)
 		conn_doom(c, VN_CLOSE, CLOSE_REASON_IDLE);
 	conn_later(c);
@@ -150,7 +181,8 @@ void conn_timer_arm(struct conn *c)
 
 	if (c->ruled->gone_since && !gone)
 		c->ruled->gone_since = 0;
-	if (!gone && !waits && !idle) {
+	bool unsure = unsure_waits(c);
+	if (!gone && !waits && !idle && !unsure) {
 		timer_stop(l, &c->ruled->wait_timer);
 		return;
 	}
@@ -162,6 +194,8 @@ void conn_timer_arm(struct conn *c)
 		timer_set(l, &t->wait_timer, t->gone_since + s->linger);
 	else if (waits)
 		timer_set(l, &t->wait_timer, t->waits);
+	else if (unsure)
+		timer_set(l, &t->wait_timer, unsure_until(c));
 	else if (idle)
 		timer_set(l, &t->wait_timer, c->active + s->idle);
 	else

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "base/memory.h"
+#include "engine/conn_exchange.h"
 #include "engine/conn_rules.h"
 #include "engine/piece.h"
 #include "engine/pipe.h"
@@ -17,6 +18,7 @@
 #include "engine/responses.h"
 #include "engine/send.h"
 #include "engine/splice.h"
+#include "net/proxy_header.h"
 
 enum {
 	ROUNDS = 16,                    /* reads in one go, for fairness */
@@ -89,8 +91,10 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	}
 	struct vn_cut cut = protocol_cut(p, *at, &msg);
 
-	if (cut.kind == VN_CUT_MORE && at->n < UNPARSED_MAX)
+	if (cut.kind == VN_CUT_MORE && at->n < UNPARSED_MAX) {
+		p->conn->unsure = p->direction == VN_REQUEST && greeting_owed(p->conn);
 		return false;
+	}
 	if (cut.kind == VN_CUT_WAIT && p->direction == VN_REQUEST && worker_of(p)->session.owed) {
 		p->work->halted = true;
 		return false;
@@ -143,6 +147,38 @@ static bool pipe_cut_raw(struct pipe *p, struct vn_span *at)
 	return true;
 }
 
+/* How the client's stream begins. A header of the PROXY protocol is no request: it passes as it comes, and the
+ * protocol sees what is behind it. False: more is needed to know. */
+static SELDOM bool stream_begin(struct pipe *p, struct vn_span at)
+{
+	struct conn *c = p->conn;
+	struct proxy_header h = proxy_header_find(at);
+
+	c->unsure = h.kind == PROXY_UNSURE;
+	if (h.kind == PROXY_UNSURE || h.kind == PROXY_TORN)
+		return false;
+	c->begun = true;
+	if (h.kind == PROXY_BROKEN && !p->raw)
+		conn_go_raw(c, p, "a header of the PROXY protocol is not understood");
+	if (h.kind != PROXY_FOUND)
+		return !c->dead;
+	pipe_open(p, &(struct vn_message){ .role = VN_SILENT });
+	p->work->now.body = h.length;
+	p->work->now.last = true;
+	return true;
+}
+
+static bool pipe_cut_next(struct pipe *p, struct vn_span *at)
+{
+	if (!p->conn->begun && p->direction == VN_REQUEST) {
+		if (!stream_begin(p, *at))
+			return false;
+		if (p->work->now.body)
+			return true;
+	}
+	return p->raw ? pipe_cut_raw(p, at) : pipe_cut(p, at);
+}
+
 static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
 {
 	if (!pipe_has_work(p))
@@ -173,10 +209,8 @@ static void pipe_process(struct pipe *p, uint8_t *bytes, size_t n)
 		}
 		if (!at.n)
 			break;
-		if (!p->work->now.body) {
-			if (!(p->raw ? pipe_cut_raw(p, &at) : pipe_cut(p, &at)))
-				break;
-		}
+		if (!p->work->now.body && !pipe_cut_next(p, &at))
+			break;
 		size_t take = at.n < p->work->now.body ? at.n : p->work->now.body;
 		if (take)
 			piece_pass(p, (uint8_t *)at.p, take);

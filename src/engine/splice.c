@@ -54,7 +54,7 @@ bool splice_takes(struct pipe *p)
 
 	if (p->bulk < BULK || p->work->queue.first || p->work->unparsed_n || pipe_asks(p))
 		return false;
-	if (p->raw ? !turn_calm(p) : !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
+	if (p->raw ? p->work->now.body || !turn_calm(p) : !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
 		return false;
 	pipe_work_acquire(p);
 	p->work->splice_pipe = splice_pipe_take(&w->splice_pipes, w->loop.now);

@@ -65,6 +65,7 @@ struct smtp_opts { const char *tls; };
 struct smtp {                           /* one connection */
 	/* requests */
 	enum { COMMANDS, UNDECIDED, CHALLENGED, CONTENT, ENDED } mode;  /* UNDECIDED: by the reply to the latest; ENDED: a mail, perhaps */
+	bool greeted;                   /* the server has sent its greeting */
 	bool in_line;                   /* of a long command */
 	bool bare;                      /* this client ends its lines without CR, dots too */
 	bool swallowed;                 /* the mail gets no further than here: its end is for us to see */
@@ -85,6 +86,7 @@ struct smtp {                           /* one connection */
 
 static const char
 	RAW_TLS[]     = "TLS begins",
+	RAW_EARLY[]   = "the client sent what is no command before the server's greeting",
 	RAW_TURNED[]  = "client and server have changed places",
 	RAW_LMTP[]    = "LMTP, not SMTP, is spoken",
 	RAW_AGREED[]  = "the server agreed to what is not known here",
@@ -246,6 +248,15 @@ static uint64_t command_tell(struct vn_session *t, struct vn_span line, struct v
 	return 0;
 }
 
+/* Before the greeting the server may wait for bytes that are no commands: they do not wait for the end of a line. */
+static bool is_preamble(struct vn_span line)
+{
+	for (size_t i = 0; i < line.n; i++)
+		if ((line.p[i] < ' ' && !is_blank(line.p[i])) || line.p[i] >= 127)
+			return true;
+	return false;
+}
+
 static struct vn_cut command_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	const size_t n = in.n < SUBJECT_MAX ? in.n : SUBJECT_MAX;
@@ -254,6 +265,8 @@ static struct vn_cut command_request(struct vn_session *t, struct vn_span in, st
 
 	if (in.p[0] == 0x16)
 		return vn_cut_raw(t, RAW_TLS);
+	if (!s->greeted && is_preamble((struct vn_span){ in.p, end ? (size_t)(end - in.p) : n }))
+		return vn_cut_raw(t, RAW_EARLY);
 	if (!end && n < SUBJECT_MAX)
 		return vn_cut_more();
 	struct vn_span line = { in.p, end ? (size_t)(end - in.p) + 1 : n };
@@ -572,6 +585,7 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 		answer_learn(t, asked);
 	if (greets)
 		host_learn(s, in);
+	s->greeted |= greets;
 	*m = (struct vn_message){ .role = !asked ? VN_PUSH : s->interim ? VN_INTERIM : VN_ANSWERS, .head = 4 };
 	m->is = asked ? asked->is : 0;
 	strcpy(m->verb, in.p[0] >= '4' ? "ERROR" : "ANSWER");
