@@ -130,6 +130,7 @@ struct vn_message {
 	struct vn_span subject;    /* "SELECT 1", "/index.html"; valid during the call; secrets have none */
 	struct vn_span bytes;      /* in fits() and refuse(): the request as far as it was cut with its first piece */
 	uint16_t head;          /* bytes of framing at its start */
+	uint16_t lead;          /* bytes of blanks and comments at the subject's start, which a rule's match passes over */
 	const char *failure;    /* a request that the protocol itself refuses, whatever the rules say (TLS that was stripped); NULL: none */
 	const struct vn_message *sequel;   /* a request that VN_ASKS, to follow once this one is agreed to, and then too late to be refused (a mail behind DATA): decided together with this one. Its bytes come later, without a message of their own */
 	const char *agreed;     /* the failure that answers this one where the sequel is refused: agreement, in our words */
@@ -242,6 +243,7 @@ struct vn_sql {                            /* a dialect */
 };
 
 const struct vn_sql_keyword *vn_sql_find(const struct vn_sql *, struct vn_span text);       /* NULL: none of them */
+uint16_t vn_sql_lead(struct vn_span text, size_t (*comment)(struct vn_span));  /* for message.lead: blanks and comments at its start */
 
 /* ---- behaviors ---- */
 

@@ -32,6 +32,17 @@ static bool word_is(struct vn_span word, const char *name)
 	return word.n == strlen(name) && !strncasecmp((const char *)word.p, name, word.n);
 }
 
+uint16_t vn_sql_lead(struct vn_span text, size_t (*comment)(struct vn_span))
+{
+	size_t at = 0, skip = 1;
+
+	while (at < text.n && skip) {
+		skip = text.p[at] <= ' ' ? 1 : comment((struct vn_span){ text.p + at, text.n - at });
+		at += skip;
+	}
+	return at < UINT16_MAX ? (uint16_t)at : UINT16_MAX;
+}
+
 const struct vn_sql_keyword *vn_sql_find(const struct vn_sql *sql, struct vn_span text)
 {
 	struct vn_span first, second;

@@ -73,7 +73,7 @@ static void message_clear(struct vn_message *m, enum vn_role role)
 	m->is = 0;
 	memset(m->verb, 0, sizeof m->verb);
 	m->subject = m->bytes = (struct vn_span){ 0 };
-	m->head = 0;
+	m->head = m->lead = 0;
 	m->failure = m->agreed = NULL;
 	m->sequel = NULL;
 	m->seq = m->note = 0;

@@ -25,14 +25,15 @@ static uint64_t count_of(const _Atomic uint64_t *count)
 void rule_text_make(struct rule_text *t, const struct vn_message *m)
 {
 	size_t verb = strlen(m->verb), room = sizeof t->p - verb - 1;
-	size_t n = m->subject.n < 16384 ? m->subject.n : 16384;
+	size_t lead = m->lead < m->subject.n ? m->lead : m->subject.n;  /* comments do not hide a statement */
+	size_t n = m->subject.n - lead < 16384 ? m->subject.n - lead : 16384;
 
 	if (n > room)
 		n = room;
 	memcpy(t->p, m->verb, verb);
 	t->p[verb] = ' ';
 	if (n)
-		memcpy(t->p + verb + 1, m->subject.p, n);
+		memcpy(t->p + verb + 1, m->subject.p + lead, n);
 	t->n = verb + (n ? 1 + n : 0);
 }
 

@@ -244,13 +244,14 @@ static void is_get(struct vm *p, void *m)      { lua_pushinteger(p->L, ((struct 
 static void verb_get(struct vm *p, void *m)    { lua_pushstring(p->L, ((struct vn_message *)m)->verb); }
 static void subject_get(struct vm *p, void *m) { bytes_push(p, ((struct vn_message *)m)->subject); }
 static void head_get(struct vm *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->head); }
+static void lead_get(struct vm *p, void *m)    { lua_pushinteger(p->L, ((struct vn_message *)m)->lead); }
 static void seq_get(struct vm *p, void *m)     { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->seq); }
 static void note_get(struct vm *p, void *m)    { lua_pushinteger(p->L, (lua_Integer)((struct vn_message *)m)->note); }
 static void failure_get(struct vm *p, void *m) { lua_pushstring(p->L, ((struct vn_message *)m)->failure); }
 
 const struct field message_fields[] = {
 	{ "role", role_get }, { "is", is_get }, { "verb", verb_get }, { "subject", subject_get }, { "head", head_get },
-	{ "seq", seq_get }, { "note", note_get }, { "failure", failure_get }, { NULL },
+	{ "lead", lead_get }, { "seq", seq_get }, { "note", note_get }, { "failure", failure_get }, { NULL },
 };
 
 static struct vn_message *sequel_of(struct vm *p)
@@ -307,6 +308,13 @@ static void head_set(struct vm *p, void *m)
 	((struct vn_message *)m)->head = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
 }
 
+static void lead_set(struct vm *p, void *m)
+{
+	size_t n = size_check(p->L, 3, "lead");
+
+	((struct vn_message *)m)->lead = n > UINT16_MAX ? UINT16_MAX : (uint16_t)n;
+}
+
 static void seq_set(struct vm *p, void *m)
 {
 	((struct vn_message *)m)->seq = (uint64_t)luaL_checkinteger(p->L, 3);
@@ -356,7 +364,8 @@ static void sequel_get(struct vm *p, void *m)
 
 #define MAKING \
 	{ "role", role_get, role_set }, { "is", is_get, is_set }, { "verb", verb_get, verb_set }, \
-	{ "subject", subject_get, subject_set }, { "head", head_get, head_set }, { "seq", seq_get, seq_set }, \
+	{ "subject", subject_get, subject_set }, { "head", head_get, head_set }, \
+	{ "lead", lead_get, lead_set }, { "seq", seq_get, seq_set }, \
 	{ "note", note_get, note_set }
 
 const struct field making_fields[] = {

@@ -196,7 +196,7 @@ static bool starts(struct vn_span s, const char *with)
 static size_t comment_length(struct vn_span s)
 {
 	const char *stop = NULL;
-	size_t n = 2;
+	size_t n = s.p[0] == '#' ? 1 : 2;
 
 	if (starts(s, "/*!") || starts(s, "/*M!")) {    /* not one: its text is executed */
 		for (n = s.p[2] == '!' ? 3 : 4; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++)
@@ -216,6 +216,11 @@ static size_t comment_length(struct vn_span s)
 }
 
 static const struct vn_sql sql = { keywords, comment_length };
+
+static size_t plain_comment_length(struct vn_span s)
+{
+	return starts(s, "/*!") || starts(s, "/*M!") || starts(s, "*/") ? 0 : comment_length(s);
+}
 
 static unsigned sql_is(struct vn_span text)
 {
@@ -366,6 +371,7 @@ static void statement_read(struct vn_session *t, const struct packet *k, struct 
 	bool runs = m->is & VN_IS_STATEMENT;
 
 	m->subject = vn_text_cache_get(t->texts, id == LAST_PREPARED ? s->last : id);
+	m->lead = vn_sql_lead(m->subject, plain_comment_length);
 	if (runs)
 		m->is |= sql_is(m->subject);
 	if (command == COM_EXECUTE && k->n >= 6 && k->p[5] & 7)
@@ -393,6 +399,7 @@ static void prepare_keep(struct vn_session *t, struct vn_message *m)
 	struct mysql *s = t->state;
 
 	s->last = pending_key(++s->serial);
+	m->lead = vn_sql_lead(m->subject, plain_comment_length);
 	m->note |= (uint64_t)s->serial << NOTE_NUMBER_SHIFT;
 	vn_text_cache_put(t->texts, s->last, m->subject);
 }
@@ -434,6 +441,7 @@ static bool command_read(struct vn_session *t, const struct packet *k, enum abou
 		if (!sql_read(s, k, &m->subject))
 			return false;
 		m->is |= sql_is(m->subject);
+		m->lead = vn_sql_lead(m->subject, plain_comment_length);
 		return true;
 	case STATEMENT:
 		if (!packet_has(k, 6))

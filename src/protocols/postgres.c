@@ -232,6 +232,7 @@ static void statement_tell(struct vn_message *m, struct vn_span text)
 	const struct vn_sql_keyword *k = vn_sql_find(&sql, text);
 
 	m->subject = text;
+	m->lead = vn_sql_lead(text, comment_length);
 	if (!k)
 		return;
 	m->is |= !strcmp(k->word, "COPY") && copies_out(text) ? VN_IS_READ : k->is;

@@ -8,6 +8,7 @@
  *   like WHAT                               all lines of that earlier case come first
  *   option NAME VALUE                       of the protocol
  *   C: BYTES -> ROLE VERB "subject" IS...   the client says this, which is one message of this kind
+ *   C: BYTES -> ROLE VERB LEAD N "subject"  ... whose first N bytes a match passes over
  *   C: BYTES -> WAITS                       ... and this hangs on an answer; it is cut later:
  *   c: BYTES -> ROLE VERB ...               ... now. These bytes are not said again
  *   S: BYTES -> ROLE                        so does the server; verb, subject and IS are checked where given
@@ -41,7 +42,8 @@ struct line {
 	char *text;                     /* verb, option, failure, or part of a notice */
 	char *value;
 	unsigned role, is;
-	bool raw, has_subject, has_is, has_instead;
+	bool raw, has_subject, has_is, has_instead, has_lead;
+	unsigned lead;
 	bool part;                      /* of a message that a later line ends */
 	bool waits, waited;             /* for an answer | ... until now */
 	bool borrowed;                  /* its memory is another case's */
@@ -225,6 +227,12 @@ static void expect_read(struct line *l, const char *p)
 			continue;
 		}
 		p = word_read(p, word);
+		if (!strcmp(word, "LEAD")) {
+			l->has_lead = true;
+			l->lead = (unsigned)strtoul(p, (char **)&p, 10);
+			p = blanks(p);
+			continue;
+		}
 		if (!strcmp(word, "INSTEAD")) {
 			l->has_instead = true;
 			bytes_read(p, &l->instead, 0);
@@ -442,6 +450,8 @@ static bool message_check(const struct scene *s, const struct line *l, const str
 		return fail_bytes(l, "subject", m->subject, vn_buffer_span(&l->subject));
 	if ((request || l->has_is) && (m->is & (VN_IS_OWN - 1)) != l->is)
 		return fail(l, "it should be %#x, is %#x", l->is, m->is);
+	if (l->has_lead && m->lead != l->lead)
+		return fail(l, "expected a lead of %u bytes, got %u", l->lead, m->lead);
 	if (h->length != length)
 		return fail(l, "expected %llu bytes, got %llu", (unsigned long long)length, (unsigned long long)h->length);
 	if (h->replaced != l->has_instead)
