@@ -35,19 +35,6 @@ static void rule_change(struct request *r, struct spec *to, const char *name, co
 
 /* ---- from JSON ---- */
 
-/* What GET /rules shows of a rule beside its options: not an option in a body. */
-static bool shown_only(const char *key)
-{
-	static const char *const keys[] = {
-		"name", "behavior", "options", "seen", "hits", "unreachable", NULL,
-	};
-	size_t i = 0;
-
-	while (keys[i] && strcmp(keys[i], key))
-		i++;
-	return keys[i];
-}
-
 /* All options of a body: its own keys, and those of its "options". NULL: *m is set. */
 static json_t *body_options(const json_t *body, struct mistake *m)
 {
@@ -63,7 +50,7 @@ static json_t *body_options(const json_t *body, struct mistake *m)
 	}
 	json_object_update(all, (json_t *)nested);
 	json_object_foreach((json_t *)body, key, value)
-		if (!shown_only(key))
+		if (!rule_key_is_reserved(key))
 			json_object_set(all, key, value);
 	return all;
 }
@@ -90,11 +77,9 @@ static json_t *body_name(const struct spec *on, const json_t *body, const struct
 	json_t *name = json_object_get(body, "name");
 
 	if (!name) {
-		name = json_string(b->name);
-		for (unsigned n = 2; spec_rule(on, json_string_value(name)); n++) {
-			json_decref(name);
-			name = json_sprintf("%s-%u", b->name, n);
-		}
+		char *unused = spec_unused_rule_name(on, b);
+		name = json_string(unused);
+		free(unused);
 		return name;
 	}
 	if (json_string_length(name) && strlen(json_string_value(name)) == json_string_length(name))
