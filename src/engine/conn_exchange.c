@@ -3,19 +3,6 @@
 
 #include "engine/pipe.h"
 
-void exchange_over(struct conn *c)
-{
-	struct exchange *x = c->exchanges.first;
-
-	if (x->count == 1) {
-		if (c->request.work->now.exchange == x)
-			c->request.work->now.exchange = NULL;
-		if (c->response.work->now.exchange == x)
-			c->response.work->now.exchange = NULL;
-	}
-	exchange_pop(&c->exchanges);
-}
-
 /* The oldest has its answer. Figures are of what was asked: not of greetings, nor of what aids others. */
 void exchange_answered(struct conn *c)
 {

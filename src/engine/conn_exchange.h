@@ -37,7 +37,20 @@ static inline struct exchange *exchange_new(struct conn *c, uint64_t number, con
 	return exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
 }
 
-void exchange_over(struct conn *);              /* the oldest is done with */
+/* The oldest is done with. */
+static inline void exchange_over(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+
+	if (x->count == 1) {
+		if (c->request.work->now.exchange == x)
+			c->request.work->now.exchange = NULL;
+		if (c->response.work->now.exchange == x)
+			c->response.work->now.exchange = NULL;
+	}
+	exchange_pop(&c->exchanges);
+}
+
 void exchange_answered(struct conn *);          /* ... since it has its answer */
 void exchange_fails(struct exchange *, const struct vn_failure *);      /* NULL: it does not; the failure's end is the exchange's */
 

@@ -84,19 +84,6 @@ void work_pool_free(struct work_pool *all)
 		all->spare = *(struct pipe_work **)b;
 }
 
-/* ---- */
-
-void message_forget(struct current *m)
-{
-	if (m->holds)             /* field by field: clearing it whole costs more than all the rest of a calm message */
-		holds_unref(m->holds);
-	m->holds = NULL;
-	m->exchange = NULL;
-	m->body = 0;
-	m->open = m->last = m->gone = false;
-	m->end = VN_STAY;
-}
-
 void pipe_free(struct pipe *p)
 {
 	if (p->work == &no_work)
@@ -203,14 +190,6 @@ void pipe_open(struct pipe *p, const struct vn_message *msg)
 	m->role = msg->role;
 	if (m->dirt.junk || m->dirt.flips)
 		m->dirt = (struct vn_dirt){ 0 };
-}
-
-void pipe_wake(struct pipe *p)
-{
-	if (!p->work->halted)
-		return;
-	p->work->halted = false;
-	p->work->resumes = p->conn->again = true;
 }
 
 void pipe_change(struct pipe *p, const struct plan *plan)

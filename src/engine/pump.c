@@ -33,7 +33,7 @@ static SELDOM void sequel_begin(struct pipe *p)
 	p->work->sequel = (struct current){ 0 };
 }
 
-static void message_done(struct pipe *p)
+static inline __attribute__((always_inline)) void message_done(struct pipe *p)
 {
 	if (p->direction == VN_REQUEST)
 		request_complete(p->conn);

@@ -7,14 +7,10 @@
 #include "engine/requests.h"
 
 /* A response with `head` bytes of framing. */
-void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn_span piece)
+/* Apart, for its judgement takes much of a stack that most responses do not need. */
+static SELDOM void response_ask(struct conn *c, struct exchange *x, uint16_t head, struct vn_span piece)
 {
 	struct current *m = &c->response.work->now;
-
-	if (!exchange_rules_want(c, VN_ON_RESPONSE, x)) {
-		m->holds = holds_ref(x->late);
-		return;
-	}
 	struct judgement j;
 	struct vn_message asked = x->asked;
 	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked, .exchange = x->number, .flags = &x->flags,
@@ -30,6 +26,14 @@ void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn
 	m->dirt = j.v.dirt;
 	m->gone = j.v.fate != VN_PASS;
 	conn_apply_end(c, &j, &m->end);
+}
+
+void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn_span piece)
+{
+	if (exchange_rules_want(c, VN_ON_RESPONSE, x))
+		response_ask(c, x, head, piece);
+	else if (x->late)
+		c->response.work->now.holds = holds_ref(x->late);
 }
 
 /* The oldest exchange, whose response begins: the rules that came while it was open meet it now. */
