@@ -1,14 +1,15 @@
-/* lua_bytes.c - bytes on loan, as a script sees them: looked at in place, copied only as far as it asks. */
+/* lua_bytes.c - parts of bytes, and how they become strings. */
+#include "plugins/lua_bytes.h"
+
+#include <lua5.4/lauxlib.h>
 #include <string.h>
 
-#include "plugins/lua_vm.h"
-
-void bytes_push(struct vm *p, struct vn_span s)
+void bytes_push(lua_State *L, struct vn_span s)
 {
 	if (!s.p)
-		lua_pushnil(p->L);
+		lua_pushnil(L);
 	else
-		userdata_push(p, KIND_BYTES, s.p)->n = s.n;
+		userdata_push(L, &bytes_kind, s.p)->n = s.n;
 }
 
 struct vn_span bytes_check(lua_State *L, int argument)
@@ -19,11 +20,12 @@ struct vn_span bytes_check(lua_State *L, int argument)
 		const char *text = lua_tolstring(L, argument, &n);
 		return (struct vn_span){ (const uint8_t *)text, n };
 	}
-	const struct userdata *b = userdata_check(L, argument, KIND_BYTES);
-	return (struct vn_span){ b->thing, b->n };
+	const struct userdata *u = userdata_check(L, argument, &bytes_kind);
+	return (struct vn_span){ u->thing, u->n };
 }
 
-/* A position as Lua counts: from 1, or from the end if negative. Where it lies outside it is moved to `least` or n. */
+/* A position as Lua counts: from 1, or from the end if negative. One that lies outside is moved to
+ * `least` or `n`. */
 static size_t position(lua_State *L, int argument, size_t n, lua_Integer otherwise, size_t least)
 {
 	lua_Integer i = luaL_optinteger(L, argument, otherwise);
@@ -62,7 +64,7 @@ static int bytes_sub(lua_State *L)
 
 static int bytes_view(lua_State *L)
 {
-	bytes_push(vm_of(L), part(L, -1));
+	bytes_push(L, part(L, -1));
 	return 1;
 }
 
@@ -88,16 +90,7 @@ static int bytes_text(lua_State *L)
 	return 1;
 }
 
-void bytes_open(lua_State *L)
-{
-	lua_pushcfunction(L, bytes_length);
-	lua_setfield(L, -2, "__len");
-	lua_pushcfunction(L, bytes_text);
-	lua_setfield(L, -2, "__tostring");
-}
-
-const struct field bytes_fields[] = {
-	{ "byte", .method = bytes_byte }, { "sub", .method = bytes_sub }, { "view", .method = bytes_view },
-	{ "starts", .method = bytes_starts }, { "find", .method = pattern_find_call }, { "match", .method = pattern_match_call },
-	{ "gmatch", .method = pattern_gmatch_call }, { "gsub", .method = pattern_gsub_call }, { NULL },
-};
+struct userdata_kind bytes_kind = { "bytes", .length = bytes_length, .text = bytes_text };
+USERDATA(bytes,
+	{ "byte", .method = bytes_byte }, { "sub", .method = bytes_sub },
+	{ "view", .method = bytes_view }, { "starts", .method = bytes_starts })

@@ -1,12 +1,16 @@
-/* lua_guest.c - the table that a script returns, made into the struct that a C guest would be. What registry.c finds wrong
- * with any guest is not looked at here: only what Lua can say and C cannot. */
+/* lua_guest.c - the fields of a script's table, checked and copied.
+ *
+ * spec/registry.c checks every guest. Here is checked only what can be wrong in Lua and not in C. */
+#include "plugins/lua_guest.h"
+
 #include <assert.h>
+#include <lua5.4/lauxlib.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
-#include "plugins/lua_vm.h"
+#include "plugins/lua_behavior.h"
+#include "plugins/lua_message.h"
+#include "plugins/lua_protocol.h"
 
 /* ---- fields of the table on top of the stack ---- */
 
@@ -278,10 +282,10 @@ static char *announcement(const struct script *s)
 	char *text;
 	size_t n;
 	FILE *out = open_memstream(&text, &n);
-	const struct vn_opt *o = s->speaks ? s->protocol.options : s->behavior.options;
+	const struct vn_opt *o = s->is_protocol ? s->protocol.options : s->behavior.options;
 
 	assert(out);
-	fprintf(out, "%d %s %u %u %d %d %d\n", s->speaks, s->speaks ? s->protocol.name : s->behavior.name, s->behavior.on,
+	fprintf(out, "%d %s %u %u %d %d %d\n", s->is_protocol, s->is_protocol ? s->protocol.name : s->behavior.name, s->behavior.on,
 	        s->behavior.traits, s->behavior.direction, s->protocol.server_first, s->protocol.login);
 	for (; o && o->name; o++) {
 		fprintf(out, "%s %d '%s' %lld %g %g %d", o->name, o->type, o->def ? o->def : "", (long long)o->unit, o->min, o->max, o->rule);
@@ -301,14 +305,14 @@ void script_read(lua_State *L, struct script *s)
 {
 	bool acts = function_field(L, "act");
 
-	s->speaks = function_field(L, "request") || function_field(L, "response");
-	if (acts == s->speaks)
+	s->is_protocol = function_field(L, "request") || function_field(L, "response");
+	if (acts == s->is_protocol)
 		luaL_error(L, "expected a function act, of a behavior, or request and response, of a protocol; found %s", acts ? "both" : "neither");
-	if (s->speaks)
+	if (s->is_protocol)
 		protocol_read(L, s);
 	else
 		behavior_read(L, s);
-	if (s->speaks ? !s->protocol.name : !s->behavior.name)
+	if (s->is_protocol ? !s->protocol.name : !s->behavior.name)
 		luaL_error(L, "expected a name");
 	s->announced = announcement(s);
 }

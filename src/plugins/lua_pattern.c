@@ -1,10 +1,11 @@
 /* lua_pattern.c - Lua's patterns on texts and on bytes in place, with a bound. Lua's own can take years for a pattern such as
  * ".-.-.-b" without one step that its hook sees; the text is a stranger's. */
+#include "plugins/lua_pattern.h"
+
 #include <ctype.h>
 #include <string.h>
 
 #include "plugins/lua_vm.h"
-#include "plugins/lua_pattern.h"
 
 enum { DEEPEST = 200, STEPS = 4 * STEPS_MAX };
 

@@ -3,6 +3,7 @@
 #define PLUGINS_LUA_PATTERN_H
 
 #include <lua5.4/lua.h>
+#include <stddef.h>
 
 #include "vaurien.h"
 

@@ -1,61 +1,64 @@
-/* lua_protocol.c - a script's request, response, refuse and word. */
-#include <stdio.h>
-#include <string.h>
+/* lua_protocol.c - a script's request, response, fits, refuse and word, and what they get to see. */
+#include "plugins/lua_protocol.h"
 
 #include "base/loop.h"
-#include "base/buffer.h"
-#include "plugins/lua_vm.h"
+#include "plugins/lua_bytes.h"
+#include "plugins/lua_message.h"
+#include "plugins/lua_options.h"
+
+static struct userdata_kind talk_kind = { "talk" }, texts_kind = { "texts" }, out_kind = { "out" };
 
 /* ---- the talk ---- */
 
 #define T(thing) ((struct vn_session *)(thing))
 
-static void state_get(struct vm *p, void *t)   { vm_push_state(p); }
-static void texts_get(struct vm *p, void *t)   { userdata_push(p, KIND_TEXTS, T(t)->texts); }
-static void backend_get(struct vm *p, void *t) { lua_pushstring(p->L, T(t)->backend); }
-static void close_get(struct vm *p, void *t)   { lua_pushboolean(p->L, T(t)->close); }
-static void close_set(struct vm *p, void *t)   { T(t)->close = lua_toboolean(p->L, 3); }
+static void state_get(lua_State *L, void *t)   { call_push_state(call_of(L)); }
+static void texts_get(lua_State *L, void *t)   { userdata_push(L, &texts_kind, T(t)->texts); }
+static void backend_get(lua_State *L, void *t) { lua_pushstring(L, T(t)->backend); }
+static void close_get(lua_State *L, void *t)   { lua_pushboolean(L, T(t)->close); }
+static void close_set(lua_State *L, void *t)   { T(t)->close = lua_toboolean(L, 3); }
 
-static void owed_get(struct vm *p, void *t)    { lua_pushboolean(p->L, T(t)->owed); }
-static void no_sequel_get(struct vm *p, void *t) { lua_pushboolean(p->L, T(t)->no_sequel); }
-static void no_sequel_set(struct vm *p, void *t) { T(t)->no_sequel = lua_toboolean(p->L, 3); }
-static void idle_get(struct vm *p, void *t)    { lua_pushinteger(p->L, T(t)->idle); }
-static void idle_set(struct vm *p, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(p->L, 3); }
+static void owed_get(lua_State *L, void *t)    { lua_pushboolean(L, T(t)->owed); }
+static void no_sequel_get(lua_State *L, void *t) { lua_pushboolean(L, T(t)->no_sequel); }
+static void no_sequel_set(lua_State *L, void *t) { T(t)->no_sequel = lua_toboolean(L, 3); }
+static void idle_get(lua_State *L, void *t)    { lua_pushinteger(L, T(t)->idle); }
+static void idle_set(lua_State *L, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(L, 3); }
 
 /* A connection's protocol has the same options for all its life. */
-static void options_get(struct vm *p, void *t)
+static void options_get(lua_State *L, void *t)
 {
-	if (p->state_ref->options) {
-		lua_rawgeti(p->L, LUA_REGISTRYINDEX, p->state_ref->options);
+	struct call *c = call_of(L);
+
+	if (c->state_ref->options) {
+		lua_rawgeti(L, LUA_REGISTRYINDEX, c->state_ref->options);
 		return;
 	}
-	options_push(p, T(t)->opts);
-	vm_keep(p, &p->state_ref->options);
+	options_push(L, c->script->protocol.options, T(t)->opts);
+	call_keep(c, &c->state_ref->options);
 }
 
-static const char *notice_keep(struct vm *p, const char *text)
+static const char *notice_keep(struct call *c, const char *text)
 {
-	struct protocol_state *v = OWNER(protocol_state, state_ref, p->state_ref);
+	struct protocol_state *v = OWNER(protocol_state, state_ref, c->state_ref);
 
 	return text_printable(text, v->notice, sizeof v->notice);
 }
 
-static void notice_set(struct vm *p, void *t)
+static void notice_set(lua_State *L, void *t)
 {
-	T(t)->notice = notice_keep(p, luaL_checkstring(p->L, 3));
+	T(t)->notice = notice_keep(call_of(L), luaL_checkstring(L, 3));
 }
 
-const struct field talk_fields[] = {
+USERDATA(talk,
 	{ "state", state_get }, { "options", options_get }, { "texts", texts_get }, { "backend", backend_get },
 	{ "close", close_get, close_set }, { "notice", .set = notice_set }, { "owed", owed_get },
-	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set }, { NULL },
-};
+	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set })
 
 /* ---- texts by number ---- */
 
 static struct vn_text_cache *shelf_check(lua_State *L)
 {
-	return userdata_check(L, 1, KIND_TEXTS)->thing;
+	return userdata_check(L, 1, &texts_kind)->thing;
 }
 
 static int texts_put(lua_State *L)
@@ -87,17 +90,16 @@ static int texts_drop(lua_State *L)
 	return 0;
 }
 
-const struct field texts_fields[] = {
+USERDATA(texts,
 	{ "put", .method = texts_put }, { "get", .method = texts_get_call }, { "move", .method = texts_move },
-	{ "drop", .method = texts_drop }, { NULL },
-};
+	{ "drop", .method = texts_drop })
 
 /* ---- bytes in the making ---- */
 
 static int out_put_call(lua_State *L)
 {
 	enum { MOST = 1 << 20 };
-	struct vn_buffer *o = userdata_check(L, 1, KIND_OUT)->thing;
+	struct vn_buffer *o = userdata_check(L, 1, &out_kind)->thing;
 
 	for (int i = 2, n = lua_gettop(L); i <= n; i++) {
 		struct vn_span s = bytes_check(L, i);
@@ -108,7 +110,7 @@ static int out_put_call(lua_State *L)
 	return 0;
 }
 
-const struct field out_fields[] = { { "put", .method = out_put_call }, { NULL } };
+USERDATA(out, { "put", .method = out_put_call })
 
 /* ---- cutting ---- */
 
@@ -116,32 +118,33 @@ enum { ARG_TALK, ARG_SPAN, ARG_ASKED, ARG_MESSAGE };
 
 struct making { struct vn_cut cut; struct vn_message message; };
 
-static lua_Integer returned_number(struct vm *p, int index, lua_Integer most, const char *expected)
+static lua_Integer returned_number(struct call *c, int index, lua_Integer most, const char *expected)
 {
 	int is;
-	lua_Integer n = lua_tointegerx(p->L, index, &is);
+	lua_Integer n = lua_tointegerx(c->L, index, &is);
 
 	if (!is || n < 0 || n > most)
-		vm_returned(p, index, expected);
+		call_returned(c, index, expected);
 	return n;
 }
 
-static void cut_read(lua_State *L, struct vm *p, struct vn_cut *cut)
+static void cut_read(lua_State *L, struct vn_cut *cut)
 {
-	struct vn_session *t = (struct vn_session *)p->arg[ARG_TALK];
+	struct call *c = call_of(L);
+	struct vn_session *t = (struct vn_session *)c->arg[ARG_TALK];
 
-	cut->kind = (unsigned)returned_number(p, 1, VN_CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
+	cut->kind = (unsigned)returned_number(c, 1, VN_CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
 	if (cut->kind == VN_CUT_RAW && !lua_isnoneornil(L, 2) && !lua_isstring(L, 2))
-		vm_returned(p, 2, "a text that says why");
+		call_returned(c, 2, "a text that says why");
 	if (cut->kind == VN_CUT_RAW)
-		t->notice = lua_isnoneornil(L, 2) ? NULL : notice_keep(p, lua_tostring(L, 2));
+		t->notice = lua_isnoneornil(L, 2) ? NULL : notice_keep(c, lua_tostring(L, 2));
 	if (cut->kind != VN_CUT_PART && cut->kind != VN_CUT_END)
 		return;
-	cut->len = (uint64_t)returned_number(p, 2, LUA_MAXINTEGER, "a length");
+	cut->len = (uint64_t)returned_number(c, 2, LUA_MAXINTEGER, "a length");
 	if (lua_isnoneornil(L, 3))
 		return;
 	if (!lua_isstring(L, 3) && !lua_isuserdata(L, 3))
-		vm_returned(p, 3, "bytes or a text in their place");
+		call_returned(c, 3, "bytes or a text in their place");
 	struct vn_span instead = bytes_check(L, 3);
 	vn_buffer_put(t->scratch, instead.p, instead.n);
 	cut->replaced = true;
@@ -150,47 +153,47 @@ static void cut_read(lua_State *L, struct vm *p, struct vn_cut *cut)
 
 static int cut_inside(lua_State *L)
 {
-	struct vm *p = vm_of(L);
-	struct making *m = p->result;
-	bool response = p->hook == HOOK_RESPONSE;
+	struct call *c = call_of(L);
+	struct making *m = c->result;
+	bool response = c->hook == HOOK_RESPONSE;
 
-	vm_push_hook(p, p->hook);
-	userdata_push(p, KIND_TALK, p->arg[ARG_TALK]);
-	bytes_push(p, *(const struct vn_span *)p->arg[ARG_SPAN]);
-	if (response && p->arg[ARG_ASKED])
-		userdata_push(p, KIND_MESSAGE, p->arg[ARG_ASKED]);
+	call_push_hook(c);
+	userdata_push(L, &talk_kind, c->arg[ARG_TALK]);
+	bytes_push(L, *(const struct vn_span *)c->arg[ARG_SPAN]);
+	if (response && c->arg[ARG_ASKED])
+		userdata_push(L, &message_kind, c->arg[ARG_ASKED]);
 	else if (response)
 		lua_pushnil(L);
-	userdata_push(p, KIND_MAKING, &m->message);
+	userdata_push(L, &new_message_kind, &m->message);
 	lua_call(L, response ? 4 : 3, 3);
-	cut_read(L, p, &m->cut);
+	cut_read(L, &m->cut);
 	return 0;
 }
 
-static struct vm *enter(struct vn_session *t, enum hook hook)
+static struct call *begin(struct vn_session *t, enum hook hook)
 {
-	struct vm *p = vm_enter(OWNER(script, protocol, t->self));
+	struct call *c = call_begin(OWNER(script, protocol, t->self));
 
-	if (!p)
+	if (!c)
 		return NULL;
-	p->hook = hook;
-	p->arg[ARG_TALK] = t;
-	p->state_ref = t->state;
-	return p;
+	c->hook = hook;
+	c->arg[ARG_TALK] = t;
+	c->state_ref = t->state;
+	return c;
 }
 
 /* A script that fails has lost its way in this connection: it passes as it comes. */
 static struct vn_cut cut_by(struct vn_session *t, enum hook hook, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
 {
-	struct vm *p = enter(t, hook);
+	struct call *c = begin(t, hook);
 	struct making made = { .message = *m };
 
-	if (p) {
-		p->arg[ARG_SPAN] = &in;
-		p->arg[ARG_ASKED] = asked;
-		p->result = &made;
-		bool good = vm_run(p, cut_inside);
-		vm_leave(p);
+	if (c) {
+		c->arg[ARG_SPAN] = &in;
+		c->arg[ARG_ASKED] = asked;
+		c->result = &made;
+		bool good = call_run(c, cut_inside);
+		call_end(c);
 		if (good) {
 			*m = made.message;
 			return made.cut;
@@ -216,25 +219,25 @@ struct saying { const struct vn_message *asked; const struct vn_failure *failure
 
 static int say_inside(lua_State *L)
 {
-	struct vm *p = vm_of(L);
-	struct saying *s = p->result;
+	struct call *c = call_of(L);
+	struct saying *s = c->result;
 
-	vm_push_hook(p, p->hook);
+	call_push_hook(c);
 	if (lua_isnil(L, -1))
 		return 0;
-	userdata_push(p, KIND_TALK, p->arg[ARG_TALK]);
+	userdata_push(L, &talk_kind, c->arg[ARG_TALK]);
 	if (s->asked)
-		userdata_push(p, KIND_MESSAGE, s->asked);
+		userdata_push(L, &message_kind, s->asked);
 	else
 		lua_pushnil(L);
-	vm_push_failure(p, s->failure);
+	call_push_failure(c, s->failure);
 	if (s->out)
-		userdata_push(p, KIND_OUT, s->out);
+		userdata_push(L, &out_kind, s->out);
 	lua_call(L, s->out ? 4 : 3, 1);
-	if (p->hook == HOOK_FITS)
+	if (c->hook == HOOK_FITS)
 		s->fits = lua_toboolean(L, -1);
-	if (p->hook == HOOK_REFUSE) {
-		lua_Integer n = returned_number(p, -1, LUA_MAXINTEGER, "how many answers that brings");
+	if (c->hook == HOOK_REFUSE) {
+		lua_Integer n = returned_number(c, -1, LUA_MAXINTEGER, "how many answers that brings");
 		s->answers = n > 255 ? 255 : (int)n;
 	}
 	return 0;
@@ -242,13 +245,13 @@ static int say_inside(lua_State *L)
 
 static bool say(struct vn_session *t, enum hook hook, struct saying *s)
 {
-	struct vm *p = enter(t, hook);
+	struct call *c = begin(t, hook);
 
-	if (!p)
+	if (!c)
 		return false;
-	p->result = s;
-	bool good = vm_run(p, say_inside);
-	vm_leave(p);
+	c->result = s;
+	bool good = call_run(c, say_inside);
+	call_end(c);
 	return good;
 }
 

@@ -1,9 +1,13 @@
-/* lua_sandbox.c - what a script finds: Lua's own words as far as they touch nothing outside, and those of vaurien.h. */
+/* lua_sandbox.c - libraries and environments. */
+#include "plugins/lua_sandbox.h"
+
 #include <lua5.4/lualib.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "plugins/lua_strings.h"
 #include "plugins/lua_vm.h"
 
 static const char *const base[] = {
@@ -102,7 +106,7 @@ static int log_print(lua_State *L)
 		lua_pushstring(L, i < n ? " " : "");
 	}
 	lua_concat(L, 2 * n);
-	log_info("plugin=%s: %s", vm_of(L)->script->name, text_printable(lua_tostring(L, -1), shown, sizeof shown));
+	log_info("plugin=%s: %s", vm_of(L)->name, text_printable(lua_tostring(L, -1), shown, sizeof shown));
 	return 0;
 }
 
@@ -250,7 +254,7 @@ void sandbox_open(lua_State *L)
 	lua_pop(L, 2);
 }
 
-void sandbox_push(lua_State *L)
+static void environment_push(lua_State *L)
 {
 	lua_newtable(L);
 	lua_rawgetp(L, LUA_REGISTRYINDEX, &model);
@@ -267,4 +271,18 @@ void sandbox_push(lua_State *L)
 	lua_pushboolean(L, false);
 	lua_setfield(L, -2, "__metatable");
 	lua_setmetatable(L, -2);
+}
+
+void sandbox_run(lua_State *L, const char *name, const char *text)
+{
+	char chunk[80];
+
+	snprintf(chunk, sizeof chunk, "@%s", name);
+	if (luaL_loadbufferx(L, text, strlen(text), chunk, "t") != LUA_OK)
+		lua_error(L);
+	environment_push(L);
+	lua_setupvalue(L, -2, 1);
+	lua_call(L, 0, 1);
+	if (!lua_istable(L, -1))
+		luaL_error(L, "expected the file to return a table, got %s", luaL_typename(L, -1));
 }

@@ -1,8 +1,11 @@
 /* lua_strings.c - find, match, gmatch and gsub, as Lua's own are, on texts and on bytes in place. */
+#include "plugins/lua_strings.h"
+
 #include <ctype.h>
+#include <lua5.4/lauxlib.h>
 #include <string.h>
 
-#include "plugins/lua_vm.h"
+#include "plugins/lua_bytes.h"
 #include "plugins/lua_pattern.h"
 
 /* Bytes have no NUL behind them: a pattern must be a text. */
@@ -224,3 +227,7 @@ int pattern_gsub_call(lua_State *L)
 	lua_pushinteger(L, n);
 	return 2;
 }
+
+USERDATA_FIELDS(bytes,
+	{ "find", .method = pattern_find_call }, { "match", .method = pattern_match_call },
+	{ "gmatch", .method = pattern_gmatch_call }, { "gsub", .method = pattern_gsub_call })

@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "base/memory.h"
-#include "plugins/lua_vm.h"
+#include "plugins/lua_loader.h"
 #include "spec/registry.h"
 #include "spec/registry_check.h"
 

@@ -1,4 +1,5 @@
 /* lua_pattern.c - our patterns beside Lua's own: on anything both say the same. */
+#include "plugins/lua_strings.h"
 #include "plugins/lua_vm.h"
 
 #include <lua5.4/lualib.h>
