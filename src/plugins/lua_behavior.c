@@ -27,7 +27,9 @@ static int unit_call(lua_State *L)
 
 static int below_call(lua_State *L)
 {
-	lua_pushinteger(L, (lua_Integer)vn_dice_below(dice_check(L), (uint64_t)size_check(L, 2, "below")));
+	struct vn_dice *d = dice_check(L);
+
+	lua_pushinteger(L, (lua_Integer)vn_dice_below(d, (uint64_t)size_check(L, 2, "below")));
 	return 1;
 }
 
@@ -37,7 +39,21 @@ static int normal_call(lua_State *L)
 	return 1;
 }
 
-/* An option of type VN_OPT_TABLE, as the script has it. */
+/* Add the row on top of the stack, { percent = 50, time = 0.1 }. False: it does not ascend. */
+static bool row_add(lua_State *L, struct vn_table *t)
+{
+	size_t n = t->n++;
+
+	lua_getfield(L, -1, "percent");
+	t->rows[n].percent = luaL_checknumber(L, -1);
+	lua_getfield(L, -2, "time");
+	t->rows[n].time = seconds_check(L, -1, "time");
+	lua_pop(L, 3);
+	return !n || (t->rows[n].percent > t->rows[n - 1].percent &&
+	              t->rows[n].time >= t->rows[n - 1].time);
+}
+
+/* A value of an option of type VN_OPT_TABLE, as options_push made it; nil is an empty one. */
 static struct vn_table table_check(lua_State *L, int argument)
 {
 	struct vn_table t = { 0 };
@@ -45,24 +61,20 @@ static struct vn_table table_check(lua_State *L, int argument)
 	if (lua_isnoneornil(L, argument))
 		return t;
 	luaL_checktype(L, argument, LUA_TTABLE);
-	for (; t.n < VN_TABLE_MAX && lua_geti(L, argument, (lua_Integer)t.n + 1) == LUA_TTABLE; t.n++) {
-		lua_getfield(L, -1, "percent");
-		t.rows[t.n].percent = luaL_checknumber(L, -1);
-		lua_getfield(L, -2, "time");
-		t.rows[t.n].time = seconds_check(L, -1, "time");
-		if (t.n && !(t.rows[t.n].percent > t.rows[t.n - 1].percent && t.rows[t.n].time >= t.rows[t.n - 1].time))
+	while (t.n < VN_TABLE_MAX && lua_geti(L, argument, (lua_Integer)t.n + 1) == LUA_TTABLE)
+		if (!row_add(L, &t))
 			luaL_argerror(L, argument, "expected percents and times that both ascend");
-		lua_settop(L, -4);
-	}
 	return t;
 }
 
-/* (mean, spread, distribution, table) as of an option each */
+/* dice:time(mean, spread, distribution, table): each as an option has it */
 static int time_call(lua_State *L)
 {
+	const char *const *names = vn_dice_distributions;
 	struct vn_dice *d = dice_check(L);
-	vn_nsec mean = seconds_check(L, 2, "mean"), spread = lua_isnoneornil(L, 3) ? 0 : seconds_check(L, 3, "spread");
-	const char *distribution = vn_dice_distributions[luaL_checkoption(L, 4, vn_dice_distributions[0], vn_dice_distributions)];
+	vn_nsec mean = seconds_check(L, 2, "mean");
+	vn_nsec spread = lua_isnoneornil(L, 3) ? 0 : seconds_check(L, 3, "spread");
+	const char *distribution = names[luaL_checkoption(L, 4, names[0], names)];
 	struct vn_table t = table_check(L, 5);
 
 	seconds_push(L, vn_dice_time(d, mean, spread, distribution, &t));
@@ -70,30 +82,43 @@ static int time_call(lua_State *L)
 }
 
 USERDATA(dice,
-	{ "unit", .method = unit_call }, { "below", .method = below_call }, { "normal", .method = normal_call },
-	{ "time", .method = time_call })
+	{ "unit", .method = unit_call }, { "below", .method = below_call },
+	{ "normal", .method = normal_call }, { "time", .method = time_call })
 
 /* ---- the event ---- */
 
 #define E(thing) ((const struct vn_event *)(thing))
 
-static void moment_get(lua_State *L, void *e)     { lua_pushinteger(L, E(e)->moment); }
-static void direction_get(lua_State *L, void *e)  { lua_pushinteger(L, E(e)->direction); }
-static void options_get(lua_State *L, void *e)    { call_push_options(call_of(L), E(e)->rule, E(e)->opts); }
-static void state_get(lua_State *L, void *e)      { call_push_state(call_of(L)); }
+static void whole_push(lua_State *L, uint64_t n)
+{
+	lua_pushinteger(L, (lua_Integer)n);
+}
+
+static void moment_get(lua_State *L, void *e)     { whole_push(L, E(e)->moment); }
+static void direction_get(lua_State *L, void *e)  { whole_push(L, E(e)->direction); }
+static void connection_get(lua_State *L, void *e) { whole_push(L, E(e)->connection); }
+static void exchange_get(lua_State *L, void *e)   { whole_push(L, E(e)->exchange); }
+static void passed_get(lua_State *L, void *e)     { whole_push(L, E(e)->passed); }
 static void age_get(lua_State *L, void *e)        { seconds_push(L, E(e)->age); }
-static void connection_get(lua_State *L, void *e) { lua_pushinteger(L, (lua_Integer)E(e)->connection); }
-static void exchange_get(lua_State *L, void *e)   { lua_pushinteger(L, (lua_Integer)E(e)->exchange); }
-static void passed_get(lua_State *L, void *e)     { lua_pushinteger(L, (lua_Integer)E(e)->passed); }
 static void words_get(lua_State *L, void *e)      { lua_pushboolean(L, E(e)->words); }
 static void interim_get(lua_State *L, void *e)    { lua_pushboolean(L, E(e)->interim); }
-static void data_get(lua_State *L, void *e)       { bytes_push(L, (struct vn_span){ E(e)->data, E(e)->len }); }
+static void state_get(lua_State *L, void *e)      { call_push_state(call_of(L)); }
+
+static void options_get(lua_State *L, void *e)
+{
+	call_push_options(call_of(L), E(e)->rule, E(e)->opts);
+}
+
+static void data_get(lua_State *L, void *e)
+{
+	bytes_push(L, (struct vn_span){ E(e)->data, E(e)->len });
+}
 
 static void dice_get(lua_State *L, void *e)
 {
 	if (E(e)->dice)
 		userdata_push(L, &dice_kind, E(e)->dice);
-	else                            /* at VN_ON_LISTEN nothing is drawn */
+	else                            /* at VN_ON_LISTEN, as nothing is drawn there */
 		lua_pushnil(L);
 }
 
@@ -106,10 +131,11 @@ static void message_get(lua_State *L, void *e)
 }
 
 USERDATA(event,
-	{ "moment", moment_get }, { "direction", direction_get }, { "message", message_get }, { "options", options_get },
-	{ "state", state_get }, { "dice", dice_get }, { "age", age_get }, { "connection", connection_get },
-	{ "exchange", exchange_get }, { "passed", passed_get }, { "words", words_get },
-	{ "interim", interim_get }, { "data", data_get })
+	{ "moment", moment_get }, { "direction", direction_get }, { "message", message_get },
+	{ "options", options_get }, { "state", state_get }, { "dice", dice_get },
+	{ "age", age_get }, { "connection", connection_get }, { "exchange", exchange_get },
+	{ "passed", passed_get }, { "words", words_get }, { "interim", interim_get },
+	{ "data", data_get })
 
 /* ---- the verdict ---- */
 
@@ -125,9 +151,9 @@ static void pace_get(lua_State *L, void *v)  { userdata_push(L, &pace_kind, &V(v
 static void dirt_get(lua_State *L, void *v)  { userdata_push(L, &dirt_kind, &V(v)->dirt); }
 
 static void fate_set(lua_State *L, void *v)  { V(v)->fate = (enum vn_fate)luaL_checkinteger(L, 3); }
+static void ends_set(lua_State *L, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(L, 3); }
 static void keep_set(lua_State *L, void *v)  { V(v)->keep = size_check(L, 3, "keep"); }
 static void hold_set(lua_State *L, void *v)  { V(v)->hold = seconds_check(L, 3, "hold"); }
-static void ends_set(lua_State *L, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(L, 3); }
 static void after_set(lua_State *L, void *v) { V(v)->after = seconds_check(L, 3, "after"); }
 
 static const char *failure_check(lua_State *L, int argument)
@@ -165,7 +191,7 @@ static int limit_call(lua_State *L)
 	return 0;
 }
 
-/* verdict:edit(at, bytes): the message's bytes at hand, from `at` on, in place. */
+/* verdict:edit(at, bytes): replaces bytes of event.data, from `at` on, in place. */
 static int edit_call(lua_State *L)
 {
 	struct call *c = call_of(L);
@@ -175,7 +201,8 @@ static int edit_call(lua_State *L)
 	struct vn_span bytes = bytes_check(L, 3);
 
 	if (at < 1 || (uint64_t)at > e->len || bytes.n > e->len - (size_t)at + 1)
-		return luaL_error(L, "edit: expected a place within the %d bytes of event.data", (int)e->len);
+		return luaL_error(L, "edit: expected a place within the %d bytes of event.data",
+		                  (int)e->len);
 	if (!c->before) {
 		c->before = xmalloc(e->len);
 		memcpy(c->before, e->data, e->len);
@@ -186,9 +213,11 @@ static int edit_call(lua_State *L)
 }
 
 USERDATA(verdict,
-	{ "fate", fate_get, fate_set }, { "failure", why_get, why_set }, { "keep", keep_get, keep_set }, { "hold", hold_get, hold_set },
-	{ "pace", pace_get }, { "dirt", dirt_get }, { "ends", ends_get, ends_set }, { "after", after_get, after_set },
-	{ "refuse", .method = refuse_call }, { "limit", .method = limit_call }, { "edit", .method = edit_call })
+	{ "fate", fate_get, fate_set }, { "failure", why_get, why_set },
+	{ "keep", keep_get, keep_set }, { "hold", hold_get, hold_set }, { "pace", pace_get },
+	{ "dirt", dirt_get }, { "ends", ends_get, ends_set }, { "after", after_get, after_set },
+	{ "refuse", .method = refuse_call }, { "limit", .method = limit_call },
+	{ "edit", .method = edit_call })
 
 #define P(thing) ((struct vn_pace *)(thing))
 
@@ -202,7 +231,8 @@ static void vary_set(lua_State *L, void *t)  { P(t)->vary = size_check(L, 3, "va
 static void gap_set(lua_State *L, void *t)   { P(t)->gap = seconds_check(L, 3, "gap"); }
 
 USERDATA(pace,
-	{ "rate", rate_get, rate_set }, { "piece", piece_get, piece_set }, { "vary", vary_get, vary_set }, { "gap", gap_get, gap_set })
+	{ "rate", rate_get, rate_set }, { "piece", piece_get, piece_set },
+	{ "vary", vary_get, vary_set }, { "gap", gap_get, gap_set })
 
 #define D(thing) ((struct vn_dirt *)(thing))
 

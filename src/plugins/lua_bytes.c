@@ -41,14 +41,18 @@ static struct vn_span part(lua_State *L, lua_Integer to_otherwise)
 	struct vn_span s = bytes_check(L, 1);
 	size_t from = position(L, 2, s.n, 1, 1), to = position(L, 3, s.n, to_otherwise, 0);
 
-	return from > to ? (struct vn_span){ s.p, 0 } : (struct vn_span){ s.p + from - 1, to - from + 1 };
+	if (from > to)
+		return (struct vn_span){ s.p, 0 };
+	return (struct vn_span){ s.p + from - 1, to - from + 1 };
 }
 
 static int bytes_byte(lua_State *L)
 {
 	struct vn_span s = part(L, luaL_optinteger(L, 2, 1));
 
-	luaL_checkstack(L, s.n > 1000 ? luaL_error(L, "at most 1000 at a time") : (int)s.n, "bytes");
+	if (s.n > 1000)
+		return luaL_error(L, "at most 1000 at a time");
+	luaL_checkstack(L, (int)s.n, "bytes");
 	for (size_t i = 0; i < s.n; i++)
 		lua_pushinteger(L, s.p[i]);
 	return (int)s.n;

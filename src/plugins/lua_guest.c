@@ -1,6 +1,6 @@
 /* lua_guest.c - the fields of a script's table, checked and copied.
  *
- * spec/registry.c checks every guest. Here is checked only what can be wrong in Lua and not in C. */
+ * The registry checks every guest. Checked here is only what can be wrong in Lua and not in C. */
 #include "plugins/lua_guest.h"
 
 #include <assert.h>
@@ -14,12 +14,13 @@
 
 /* ---- fields of the table on top of the stack ---- */
 
-/* All keys must be known: else a slip of the pen would be silence. */
+/* All keys must be known, so that a misspelled one is an error. */
 static void keys_check(lua_State *L, const char *what, const char *const known[])
 {
 	lua_pushnil(L);
 	while (lua_next(L, -2)) {
-		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : luaL_typename(L, -2);
+		bool text = lua_type(L, -2) == LUA_TSTRING;
+		const char *key = text ? lua_tostring(L, -2) : luaL_typename(L, -2);
 		size_t i = 0;
 		while (known[i] && strcmp(known[i], key))
 			i++;
@@ -36,7 +37,7 @@ static const char *text_keep(struct script *s, const char *text)
 	return memcpy(script_keep(s, n), text, n);
 }
 
-/* NULL: it is not there. Numbers and booleans are taken as they would be typed. */
+/* NULL: there is none. Numbers and booleans become the text that a user would type. */
 static const char *text_field(lua_State *L, struct script *s, const char *name)
 {
 	const char *text = NULL;
@@ -81,11 +82,13 @@ static bool function_field(lua_State *L, const char *name)
 	return type == LUA_TFUNCTION;
 }
 
-/* A word of vaurien.h. Where it is not there, or nil since it is misspelt: `otherwise`. */
-static lua_Integer word_field(lua_State *L, const char *name, lua_Integer otherwise, lua_Integer most)
+/* A constant of vaurien.h from 0 to `most`; `missing` if there is none. */
+static lua_Integer constant_field(lua_State *L, const char *name, lua_Integer missing,
+                                  lua_Integer most)
 {
 	int is = true;
-	lua_Integer i = lua_getfield(L, -1, name) == LUA_TNIL ? otherwise : lua_tointegerx(L, -1, &is);
+	bool there = lua_getfield(L, -1, name) != LUA_TNIL;
+	lua_Integer i = there ? lua_tointegerx(L, -1, &is) : missing;
 
 	if (!is || i < 0 || i > most)
 		luaL_error(L, "%s: expected one of the words that vaurien.h has for it", name);
@@ -93,18 +96,27 @@ static lua_Integer word_field(lua_State *L, const char *name, lua_Integer otherw
 	return i;
 }
 
-/* { VN_ON_OPEN, VN_ON_REQUEST }, or one of them, or several with | between. */
-static unsigned set_field(lua_State *L, const char *name, unsigned otherwise, unsigned all)
+/* The bits of the value on top of the stack; all of them if it is no integer. */
+static unsigned bits(lua_State *L)
 {
+	return lua_isinteger(L, -1) ? (unsigned)lua_tointeger(L, -1) : ~0u;
+}
+
+/* { ON_OPEN, ON_REQUEST }, or one of them, or several with | between; none but those in `all`. */
+static unsigned set_field(lua_State *L, const char *name, unsigned missing, unsigned all)
+{
+	enum { MOST = 64 };
 	unsigned set = 0;
 
 	if (lua_getfield(L, -1, name) == LUA_TTABLE) {
-		for (lua_Integer i = 1, n = (lua_Integer)lua_rawlen(L, -1); i <= n; i++, lua_pop(L, 1)) {
-			lua_geti(L, -1, i);
-			set |= lua_isinteger(L, -1) ? (unsigned)lua_tointeger(L, -1) : ~0u;
+		lua_Integer n = (lua_Integer)lua_rawlen(L, -1);
+		set = n > MOST ? ~0u : 0;
+		for (lua_Integer i = 1; i <= n && n <= MOST; i++, lua_pop(L, 1)) {
+			lua_rawgeti(L, -1, i);
+			set |= bits(L);
 		}
 	} else {
-		set = lua_isnil(L, -1) ? otherwise : lua_isinteger(L, -1) ? (unsigned)lua_tointeger(L, -1) : ~0u;
+		set = lua_isnil(L, -1) ? missing : bits(L);
 	}
 	if (set & ~all)
 		luaL_error(L, "%s: expected a list of the words that vaurien.h has for it", name);
@@ -112,20 +124,21 @@ static unsigned set_field(lua_State *L, const char *name, unsigned otherwise, un
 	return set;
 }
 
-/* How many rows the list `name` has; it stays on the stack, if there are any. */
+/* Returns how many rows the list `name` has. If there are any, the list stays on the stack. */
 static size_t list_begin(lua_State *L, const char *name, size_t most)
 {
 	int type = lua_getfield(L, -1, name);
 	size_t n = type == LUA_TTABLE ? (size_t)luaL_len(L, -1) : 0;
 
 	if ((type != LUA_TTABLE && type != LUA_TNIL) || n > most)
-		luaL_error(L, "%s: expected a list of at most %d, got %s", name, (int)most, luaL_typename(L, -1));
+		luaL_error(L, "%s: expected a list of at most %d, got %s", name, (int)most,
+		           luaL_typename(L, -1));
 	if (!n)
 		lua_pop(L, 1);
 	return n;
 }
 
-/* The next row, a table, comes to the top of the stack. */
+/* Push row `i`, which must be a table. */
 static void list_row(lua_State *L, const char *name, size_t i)
 {
 	if (lua_geti(L, -1, (lua_Integer)i + 1) != LUA_TTABLE)
@@ -134,7 +147,9 @@ static void list_row(lua_State *L, const char *name, size_t i)
 
 /* ---- options ---- */
 
-static const char *const option_keys[] = { "name", "type", "default", "help", "unit", "min", "max", "choices", "rule", NULL };
+static const char *const option_keys[] = {
+	"name", "type", "default", "help", "unit", "min", "max", "choices", "rule", NULL
+};
 
 static const struct { const char *name; vn_nsec unit; } units[] = {
 	{ "s", VN_S }, { "ms", VN_MS }, { "us", VN_US }, { "m", 60 * VN_S }, { "h", 3600 * VN_S },
@@ -161,7 +176,8 @@ static const char *const *choices_field(lua_State *L, struct script *s)
 
 	for (size_t i = 0; i < n; i++) {
 		if (lua_geti(L, -1, (lua_Integer)i + 1) != LUA_TSTRING)
-			luaL_error(L, "choices: expected a text for each, got %s", luaL_typename(L, -1));
+			luaL_error(L, "choices: expected a text for each, got %s",
+			           luaL_typename(L, -1));
 		all[i] = text_keep(s, lua_tostring(L, -1));
 		lua_pop(L, 1);
 	}
@@ -174,17 +190,17 @@ static void option_read(lua_State *L, struct script *s, struct vn_opt *o, size_t
 {
 	keys_check(L, "options", option_keys);
 	o->name = text_field(L, s, "name");
-	o->type = (enum vn_opt_type)word_field(L, "type", VN_OPT_TEXT, VN_OPT_TABLE);
+	o->type = (enum vn_opt_type)constant_field(L, "type", VN_OPT_TEXT, VN_OPT_TABLE);
 	o->def = text_field(L, s, "default");
 	o->help = text_field(L, s, "help");
 	o->unit = unit_field(L, s, o->type);
 	o->min = number_field(L, "min");
 	o->max = number_field(L, "max");
 	o->choices = choices_field(L, s);
-	o->rule = (enum vn_opt_rule)word_field(L, "rule", VN_OPT_OWN, VN_OPT_TIMES);
+	o->rule = (enum vn_opt_rule)constant_field(L, "rule", VN_OPT_OWN, VN_OPT_TIMES);
 	if (o->rule == VN_OPT_OWN) {
 		o->offset = *size;
-		*size += o->type == VN_OPT_TABLE ? sizeof(struct vn_table) : 8;       /* all others fit */
+		*size += o->type == VN_OPT_TABLE ? sizeof(struct vn_table) : sizeof(uint64_t);
 	}
 }
 
@@ -208,19 +224,31 @@ static const struct vn_opt *options_read(lua_State *L, struct script *s, size_t 
 
 /* ---- failures ---- */
 
+/* A row may have further keys, which only the script reads. */
+static struct vn_failure failure_read(lua_State *L, struct script *s)
+{
+	unsigned moments = VN_ON_REQUEST | VN_ON_REST;
+
+	return (struct vn_failure){
+		.name = text_field(L, s, "name"),
+		.code = text_field(L, s, "code"),
+		.text = text_field(L, s, "text"),
+		.fits = set_field(L, "fits", VN_IS_COMMAND, ~0u),
+		.moments = set_field(L, "moments", VN_ON_REQUEST, moments),
+		.end = (enum vn_end)constant_field(L, "ends", VN_STAY, VN_RESET),
+		.number = (uint32_t)number_field(L, "number"),
+		.by_name = flag_field(L, "by_name"),
+	};
+}
+
 static const struct vn_failure *failures_read(lua_State *L, struct script *s)
 {
 	size_t n = list_begin(L, "failures", 1000);
 	struct vn_failure *all = script_keep(s, (n + 1) * sizeof *all);
 
-	for (size_t i = 0; i < n; i++) {        /* a row may have keys of the script's own */
+	for (size_t i = 0; i < n; i++) {
 		list_row(L, "failures", i);
-		all[i] = (struct vn_failure){
-			.name = text_field(L, s, "name"), .code = text_field(L, s, "code"), .text = text_field(L, s, "text"),
-			.fits = set_field(L, "fits", VN_IS_COMMAND, ~0u), .moments = set_field(L, "moments", VN_ON_REQUEST, VN_ON_REQUEST | VN_ON_REST),
-			.end = (enum vn_end)word_field(L, "ends", VN_STAY, VN_RESET), .number = (uint32_t)number_field(L, "number"),
-			.by_name = flag_field(L, "by_name"),
-		};
+		all[i] = failure_read(L, s);
 		if (!all[i].name)
 			luaL_error(L, "failures: expected a name for each");
 		lua_pop(L, 1);
@@ -232,9 +260,12 @@ static const struct vn_failure *failures_read(lua_State *L, struct script *s)
 
 /* ---- the guest ---- */
 
-static const char *const behavior_keys[] = { "name", "help", "options", "on", "direction", "traits", "act", NULL };
+static const char *const behavior_keys[] = {
+	"name", "help", "options", "on", "direction", "traits", "act", NULL
+};
 static const char *const protocol_keys[] = {
-	"name", "help", "options", "server_first", "login", "request", "response", "failures", "fits", "refuse", "word", NULL
+	"name", "help", "options", "server_first", "login", "request", "response", "failures",
+	"fits", "refuse", "word", NULL
 };
 
 static void behavior_read(lua_State *L, struct script *s)
@@ -242,11 +273,14 @@ static void behavior_read(lua_State *L, struct script *s)
 	struct vn_behavior *b = &s->behavior;
 
 	keys_check(L, "behavior", behavior_keys);
-	*b = (struct vn_behavior){ .abi = VAURIEN_ABI, .act = lua_act, .state_size = sizeof(struct state_ref), .forget = state_ref_forget };
+	*b = (struct vn_behavior){
+		.abi = VAURIEN_ABI, .act = lua_act,
+		.state_size = sizeof(struct state_ref), .forget = state_ref_forget,
+	};
 	b->name = text_field(L, s, "name");
 	b->help = text_field(L, s, "help");
 	b->on = set_field(L, "on", 0, 255);
-	b->direction = (enum vn_direction)word_field(L, "direction", 0, VN_BOTH);
+	b->direction = (enum vn_direction)constant_field(L, "direction", 0, VN_BOTH);
 	b->traits = set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE);
 	b->options = options_read(L, s, &b->opts_size);
 	if (!b->on)
@@ -258,9 +292,11 @@ static void protocol_read(lua_State *L, struct script *s)
 	struct vn_protocol *p = &s->protocol;
 
 	keys_check(L, "protocol", protocol_keys);
-	*p = (struct vn_protocol){ .abi = VAURIEN_ABI, .state_size = sizeof(struct protocol_state), .forget = state_ref_forget,
-	                        .request = lua_request, .response = lua_response,
-	                        .fits = lua_fits, .refuse = lua_refuse, .word = lua_word };
+	*p = (struct vn_protocol){
+		.abi = VAURIEN_ABI, .request = lua_request, .response = lua_response,
+		.fits = lua_fits, .refuse = lua_refuse, .word = lua_word,
+		.state_size = sizeof(struct protocol_state), .forget = state_ref_forget,
+	};
 	p->name = text_field(L, s, "name");
 	p->help = text_field(L, s, "help");
 	p->server_first = flag_field(L, "server_first");
@@ -271,31 +307,47 @@ static void protocol_read(lua_State *L, struct script *s)
 		luaL_error(L, "expected a function request and a function response");
 	if (!function_field(L, "fits"))
 		p->fits = NULL;
-	function_field(L, "refuse");            /* without it the server is told nothing */
+	function_field(L, "refuse");            /* without it the server gets nothing instead */
 	if (!function_field(L, "word") && p->failures)
 		luaL_error(L, "failures: expected a function word that says them");
 }
 
-/* What is fixed, as text; to see whether a script that is read again announces the same. */
+static const char *or_empty(const char *text)
+{
+	return text ? text : "";
+}
+
+static void option_print(FILE *out, const struct vn_opt *o)
+{
+	fprintf(out, "%s %d '%s' %lld %g %g %d", o->name, o->type, or_empty(o->def),
+	        (long long)o->unit, o->min, o->max, o->rule);
+	for (size_t i = 0; o->choices[i]; i++)
+		fprintf(out, " '%s'", o->choices[i]);
+	fprintf(out, "\n");
+}
+
+static void failure_print(FILE *out, const struct vn_failure *f)
+{
+	fprintf(out, "%s '%s' '%s' %u %u %d %u %d\n", f->name, or_empty(f->code), or_empty(f->text),
+	        f->fits, f->moments, f->end, f->number, f->by_name);
+}
+
+/* All that is fixed while the program runs, as text: scripts_reload compares it. */
 static char *announcement(const struct script *s)
 {
+	const struct vn_behavior *b = &s->behavior;
+	const struct vn_protocol *p = &s->protocol;
 	char *text;
 	size_t n;
 	FILE *out = open_memstream(&text, &n);
-	const struct vn_opt *o = s->is_protocol ? s->protocol.options : s->behavior.options;
 
 	assert(out);
-	fprintf(out, "%d %s %u %u %d %d %d\n", s->is_protocol, s->is_protocol ? s->protocol.name : s->behavior.name, s->behavior.on,
-	        s->behavior.traits, s->behavior.direction, s->protocol.server_first, s->protocol.login);
-	for (; o && o->name; o++) {
-		fprintf(out, "%s %d '%s' %lld %g %g %d", o->name, o->type, o->def ? o->def : "", (long long)o->unit, o->min, o->max, o->rule);
-		for (size_t i = 0; o->choices[i]; i++)
-			fprintf(out, " '%s'", o->choices[i]);
-		fprintf(out, "\n");
-	}
-	for (const struct vn_failure *f = s->protocol.failures; f && f->name; f++)
-		fprintf(out, "%s '%s' '%s' %u %u %d %u %d\n", f->name, f->code ? f->code : "", f->text ? f->text : "", f->fits, f->moments, f->end,
-		        f->number, f->by_name);
+	fprintf(out, "%d %s %u %u %d %d %d\n", s->is_protocol, s->is_protocol ? p->name : b->name,
+	        b->on, b->traits, b->direction, p->server_first, p->login);
+	for (const struct vn_opt *o = script_options(s); o && o->name; o++)
+		option_print(out, o);
+	for (const struct vn_failure *f = p->failures; f && f->name; f++)
+		failure_print(out, f);
 	fclose(out);
 	assert(text);
 	return text;
@@ -307,7 +359,8 @@ void script_read(lua_State *L, struct script *s)
 
 	s->is_protocol = function_field(L, "request") || function_field(L, "response");
 	if (acts == s->is_protocol)
-		luaL_error(L, "expected a function act, of a behavior, or request and response, of a protocol; found %s", acts ? "both" : "neither");
+		luaL_error(L, "expected a function act, of a behavior, or request and response, "
+		           "of a protocol; found %s", acts ? "both" : "neither");
 	if (s->is_protocol)
 		protocol_read(L, s);
 	else

@@ -218,7 +218,7 @@ void call_push_hook(struct call *c)
 	lua_rawgeti(c->L, LUA_REGISTRYINDEX, c->instance->functions[c->hook]);
 }
 
-/* When the check runs, no line of the script's does any more: the error names the function's first. */
+/* The function has returned, so no line of the script runs: the error names its first line. */
 void call_returned(struct call *c, int index, const char *expected)
 {
 	lua_State *L = c->L;

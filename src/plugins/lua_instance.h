@@ -41,11 +41,11 @@ void call_end(struct call *);
 
 /* These are for functions that call_run runs. */
 void call_push_hook(struct call *);             /* the function; nil if the script has none */
-void call_push_options(struct call *, uint64_t rule, const void *values);       /* one table a rule */
-void call_push_failure(struct call *, const struct vn_failure *);       /* the row as the script has it */
+void call_push_options(struct call *, uint64_t rule, const void *values); /* one table a rule */
+void call_push_failure(struct call *, const struct vn_failure *);       /* the script's own row */
 void call_push_state(struct call *);
-void call_keep(struct call *, int *ref);        /* the value on top, as long as the guest's state */
-const char *call_name(struct call *, const char *);     /* a copy that is good for 63 more of them */
+void call_keep(struct call *, int *ref);        /* the value on top, as long as the state */
+const char *call_name(struct call *, const char *);     /* a copy, for NAMES - 1 more of them */
 
 /* Throws: the function returned something else at `index` than it should. */
 void call_returned(struct call *, int index, const char *expected) __attribute__((noreturn));

@@ -1,5 +1,6 @@
-/* lua_loader.h - all scripts: files that are read, announced, read again and freed. Only the control
- * thread loads, reloads and frees. */
+/* lua_loader.h - all scripts: files that are read, announced, read again and freed.
+ *
+ * Only the control thread calls these. */
 #ifndef PLUGINS_LUA_LOADER_H
 #define PLUGINS_LUA_LOADER_H
 

@@ -10,7 +10,7 @@
 struct protocol_state {
 	struct state_ref state_ref;     /* first: state_ref_forget takes the whole */
 	char notice[160];
-	struct vn_message sequel;       /* what a message's `sequel` points at, if a script made one */
+	struct vn_message sequel;       /* that of the message, if the script made one */
 };
 
 extern struct userdata_kind message_kind;       /* to read */

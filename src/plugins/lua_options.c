@@ -29,7 +29,7 @@ static void value_push(lua_State *L, const struct vn_opt *o, const void *value)
 	case VN_OPT_TIME:    seconds_push(L, *(const vn_nsec *)value); break;
 	case VN_OPT_TEXT:
 	case VN_OPT_CHOICE:
-	case VN_OPT_FAILURE: lua_pushstring(L, *(const char *const *)value); break;     /* NULL: nil */
+	case VN_OPT_FAILURE: lua_pushstring(L, *(const char *const *)value); break; /* NULL: nil */
 	case VN_OPT_TABLE:   table_push(L, value); break;
 	case VN_OPT_INERT:   lua_pushnil(L); break;
 	}

@@ -1,5 +1,7 @@
-/* lua_pattern.c - Lua's patterns on texts and on bytes in place, with a bound. Lua's own can take years for a pattern such as
- * ".-.-.-b" without one step that its hook sees; the text is a stranger's. */
+/* lua_pattern.c - Lua's patterns on strings and on bytes in place, with a limit of steps.
+ *
+ * Lua's own matcher can take years for a pattern such as ".-.-.-b", and no hook stops it. The text
+ * comes from the network. */
 #include "plugins/lua_pattern.h"
 
 #include <ctype.h>
@@ -22,8 +24,9 @@ static void step(struct matching *m)
 static bool class_has(int class, int c)
 {
 	static const struct { char letter; int (*has)(int); } classes[] = {
-		{ 'a', isalpha }, { 'c', iscntrl }, { 'd', isdigit }, { 'g', isgraph }, { 'l', islower }, { 'p', ispunct },
-		{ 's', isspace }, { 'u', isupper }, { 'w', isalnum }, { 'x', isxdigit },
+		{ 'a', isalpha }, { 'c', iscntrl }, { 'd', isdigit }, { 'g', isgraph },
+		{ 'l', islower }, { 'p', ispunct }, { 's', isspace }, { 'u', isupper },
+		{ 'w', isalnum }, { 'x', isxdigit },
 	};
 	for (size_t i = 0; i < sizeof classes / sizeof classes[0]; i++)
 		if (classes[i].letter == tolower(class))
@@ -90,7 +93,8 @@ static bool one(struct matching *m, const uint8_t *s, const uint8_t *p, const ui
 
 static const uint8_t *match(struct matching *m, const uint8_t *s, const uint8_t *p);
 
-static const uint8_t *longest(struct matching *m, const uint8_t *s, const uint8_t *p, const uint8_t *p_after)
+static const uint8_t *longest(struct matching *m, const uint8_t *s, const uint8_t *p,
+                              const uint8_t *p_after)
 {
 	const uint8_t *far = s, *found;
 
@@ -102,7 +106,8 @@ static const uint8_t *longest(struct matching *m, const uint8_t *s, const uint8_
 	return NULL;
 }
 
-static const uint8_t *shortest(struct matching *m, const uint8_t *s, const uint8_t *p, const uint8_t *p_after)
+static const uint8_t *shortest(struct matching *m, const uint8_t *s, const uint8_t *p,
+                               const uint8_t *p_after)
 {
 	const uint8_t *found;
 
@@ -114,7 +119,8 @@ static const uint8_t *shortest(struct matching *m, const uint8_t *s, const uint8
 	}
 }
 
-static const uint8_t *capture_begin(struct matching *m, const uint8_t *s, const uint8_t *p, ptrdiff_t n)
+static const uint8_t *capture_begin(struct matching *m, const uint8_t *s, const uint8_t *p,
+                                    ptrdiff_t n)
 {
 	if (m->n == CAPTURES)
 		luaL_error(m->L, "too many captures");
@@ -165,7 +171,9 @@ static const uint8_t *frontier(struct matching *m, const uint8_t *s, const uint8
 		luaL_error(m->L, "missing '[' after '%%f' in pattern");
 	const uint8_t *after = item_end(m, p);
 	int before = s == m->start ? 0 : s[-1], here = s < m->end ? *s : 0;
-	return !set_has(p, after - 1, before) && set_has(p, after - 1, here) ? match(m, s, after) : NULL;
+	if (set_has(p, after - 1, before) || !set_has(p, after - 1, here))
+		return NULL;
+	return match(m, s, after);
 }
 
 static const uint8_t *repeated(struct matching *m, const uint8_t *s, const uint8_t *p)
@@ -174,8 +182,10 @@ static const uint8_t *repeated(struct matching *m, const uint8_t *s, const uint8
 
 	if (*p == '0' || i >= m->n || m->captures[i].n == OPEN)
 		luaL_error(m->L, "invalid capture index %%%d", *p - '0');
-	ptrdiff_t n = m->captures[i].n;         /* a position has no text that could stand here again */
-	return n != POSITION && m->end - s >= n && !memcmp(s, m->captures[i].at, (size_t)n) ? match(m, s + n, p + 1) : NULL;
+	ptrdiff_t n = m->captures[i].n;         /* a position has no text that could be repeated */
+	if (n == POSITION || m->end - s < n || memcmp(s, m->captures[i].at, (size_t)n))
+		return NULL;
+	return match(m, s + n, p + 1);
 }
 
 static const uint8_t *escaped(struct matching *m, const uint8_t *s, const uint8_t *p, bool *mine)
@@ -200,7 +210,8 @@ static const uint8_t *match_on(struct matching *m, const uint8_t *s, const uint8
 		if (p == m->p_end)
 			return s;
 		if (*p == '(')
-			return p[1] == ')' ? capture_begin(m, s, p + 2, POSITION) : capture_begin(m, s, p + 1, OPEN);
+			return p[1] == ')' ? capture_begin(m, s, p + 2, POSITION)
+			                   : capture_begin(m, s, p + 1, OPEN);
 		if (*p == ')')
 			return capture_end(m, s, p + 1);
 		if (*p == '$' && p + 1 == m->p_end)

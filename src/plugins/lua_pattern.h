@@ -19,7 +19,10 @@ struct matching {
 	struct { const uint8_t *at; ptrdiff_t n; } captures[CAPTURES];
 };
 
-void matching_init(struct matching *, lua_State *, struct vn_span text, struct vn_span pattern);      /* behind the pattern stands a NUL */
-const uint8_t *match_at(struct matching *, const uint8_t *s, const uint8_t *p);  /* where the match that begins at `s` ends; NULL: none does */
+/* A NUL must stand behind the pattern. */
+void matching_init(struct matching *, lua_State *, struct vn_span text, struct vn_span pattern);
+
+/* Where the match of the pattern from `p` that begins at `s` ends. NULL: none does. */
+const uint8_t *match_at(struct matching *, const uint8_t *s, const uint8_t *p);
 
 #endif

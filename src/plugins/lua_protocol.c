@@ -1,4 +1,4 @@
-/* lua_protocol.c - a script's request, response, fits, refuse and word, and what they get to see. */
+/* lua_protocol.c - a script's request, response, fits, refuse and word, and what they get. */
 #include "plugins/lua_protocol.h"
 
 #include "base/loop.h"
@@ -8,23 +8,23 @@
 
 static struct userdata_kind talk_kind = { "talk" }, texts_kind = { "texts" }, out_kind = { "out" };
 
-/* ---- the talk ---- */
+/* ---- the session, which scripts call the talk ---- */
 
 #define T(thing) ((struct vn_session *)(thing))
 
-static void state_get(lua_State *L, void *t)   { call_push_state(call_of(L)); }
-static void texts_get(lua_State *L, void *t)   { userdata_push(L, &texts_kind, T(t)->texts); }
-static void backend_get(lua_State *L, void *t) { lua_pushstring(L, T(t)->backend); }
-static void close_get(lua_State *L, void *t)   { lua_pushboolean(L, T(t)->close); }
-static void close_set(lua_State *L, void *t)   { T(t)->close = lua_toboolean(L, 3); }
-
-static void owed_get(lua_State *L, void *t)    { lua_pushboolean(L, T(t)->owed); }
+static void state_get(lua_State *L, void *t)     { call_push_state(call_of(L)); }
+static void texts_get(lua_State *L, void *t)     { userdata_push(L, &texts_kind, T(t)->texts); }
+static void backend_get(lua_State *L, void *t)   { lua_pushstring(L, T(t)->backend); }
+static void owed_get(lua_State *L, void *t)      { lua_pushboolean(L, T(t)->owed); }
+static void close_get(lua_State *L, void *t)     { lua_pushboolean(L, T(t)->close); }
 static void no_sequel_get(lua_State *L, void *t) { lua_pushboolean(L, T(t)->no_sequel); }
-static void no_sequel_set(lua_State *L, void *t) { T(t)->no_sequel = lua_toboolean(L, 3); }
-static void idle_get(lua_State *L, void *t)    { lua_pushinteger(L, T(t)->idle); }
-static void idle_set(lua_State *L, void *t)    { T(t)->idle = (unsigned)luaL_checkinteger(L, 3); }
+static void idle_get(lua_State *L, void *t)      { lua_pushinteger(L, T(t)->idle); }
 
-/* A connection's protocol has the same options for all its life. */
+static void close_set(lua_State *L, void *t)     { T(t)->close = lua_toboolean(L, 3); }
+static void no_sequel_set(lua_State *L, void *t) { T(t)->no_sequel = lua_toboolean(L, 3); }
+static void idle_set(lua_State *L, void *t)      { T(t)->idle = (unsigned)luaL_checkinteger(L, 3); }
+
+/* A connection's protocol never changes its options, so one table is made and kept. */
 static void options_get(lua_State *L, void *t)
 {
 	struct call *c = call_of(L);
@@ -50,11 +50,17 @@ static void notice_set(lua_State *L, void *t)
 }
 
 USERDATA(talk,
-	{ "state", state_get }, { "options", options_get }, { "texts", texts_get }, { "backend", backend_get },
+	{ "state", state_get }, { "options", options_get }, { "texts", texts_get },
+	{ "backend", backend_get },
 	{ "close", close_get, close_set }, { "notice", .set = notice_set }, { "owed", owed_get },
 	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set })
 
 /* ---- texts by number ---- */
+
+static uint64_t key_check(lua_State *L, int argument)
+{
+	return (uint64_t)luaL_checkinteger(L, argument);
+}
 
 static struct vn_text_cache *shelf_check(lua_State *L)
 {
@@ -63,14 +69,14 @@ static struct vn_text_cache *shelf_check(lua_State *L)
 
 static int texts_put(lua_State *L)
 {
-	vn_text_cache_put(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), bytes_check(L, 3));
+	vn_text_cache_put(shelf_check(L), key_check(L, 2), bytes_check(L, 3));
 	return 0;
 }
 
-/* A copy: what is on the shelf may go when something else comes. */
+/* A copy, because a text in the cache goes when others need its room. */
 static int texts_get_call(lua_State *L)
 {
-	struct vn_span s = vn_text_cache_get(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
+	struct vn_span s = vn_text_cache_get(shelf_check(L), key_check(L, 2));
 
 	if (!s.n)
 		return 0;
@@ -80,21 +86,21 @@ static int texts_get_call(lua_State *L)
 
 static int texts_move(lua_State *L)
 {
-	vn_text_cache_move(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2), (uint64_t)luaL_checkinteger(L, 3));
+	vn_text_cache_move(shelf_check(L), key_check(L, 2), key_check(L, 3));
 	return 0;
 }
 
 static int texts_drop(lua_State *L)
 {
-	vn_text_cache_drop(shelf_check(L), (uint64_t)luaL_checkinteger(L, 2));
+	vn_text_cache_drop(shelf_check(L), key_check(L, 2));
 	return 0;
 }
 
 USERDATA(texts,
-	{ "put", .method = texts_put }, { "get", .method = texts_get_call }, { "move", .method = texts_move },
-	{ "drop", .method = texts_drop })
+	{ "put", .method = texts_put }, { "get", .method = texts_get_call },
+	{ "move", .method = texts_move }, { "drop", .method = texts_drop })
 
-/* ---- bytes in the making ---- */
+/* ---- bytes to send ---- */
 
 static int out_put_call(lua_State *L)
 {
@@ -116,9 +122,11 @@ USERDATA(out, { "put", .method = out_put_call })
 
 enum { ARG_TALK, ARG_SPAN, ARG_ASKED, ARG_MESSAGE };
 
-struct making { struct vn_cut cut; struct vn_message message; };
+/* What request and response return. */
+struct cut_result { struct vn_cut cut; struct vn_message message; };
 
-static lua_Integer returned_number(struct call *c, int index, lua_Integer most, const char *expected)
+static lua_Integer returned_number(struct call *c, int index, lua_Integer most,
+                                   const char *expected)
 {
 	int is;
 	lua_Integer n = lua_tointegerx(c->L, index, &is);
@@ -132,8 +140,9 @@ static void cut_read(lua_State *L, struct vn_cut *cut)
 {
 	struct call *c = call_of(L);
 	struct vn_session *t = (struct vn_session *)c->arg[ARG_TALK];
+	static const char kinds[] = "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW";
 
-	cut->kind = (unsigned)returned_number(c, 1, VN_CUT_RAW, "one of CUT_MORE, CUT_PART, CUT_END, CUT_WAIT, CUT_RAW");
+	cut->kind = (unsigned)returned_number(c, 1, VN_CUT_RAW, kinds);
 	if (cut->kind == VN_CUT_RAW && !lua_isnoneornil(L, 2) && !lua_isstring(L, 2))
 		call_returned(c, 2, "a text that says why");
 	if (cut->kind == VN_CUT_RAW)
@@ -154,7 +163,7 @@ static void cut_read(lua_State *L, struct vn_cut *cut)
 static int cut_inside(lua_State *L)
 {
 	struct call *c = call_of(L);
-	struct making *m = c->result;
+	struct cut_result *m = c->result;
 	bool response = c->hook == HOOK_RESPONSE;
 
 	call_push_hook(c);
@@ -182,11 +191,12 @@ static struct call *begin(struct vn_session *t, enum hook hook)
 	return c;
 }
 
-/* A script that fails has lost its way in this connection: it passes as it comes. */
-static struct vn_cut cut_by(struct vn_session *t, enum hook hook, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+/* After a failure nobody knows where messages begin: the connection passes as it comes. */
+static struct vn_cut cut_by(struct vn_session *t, enum hook hook, struct vn_span in,
+                            const struct vn_message *asked, struct vn_message *m)
 {
 	struct call *c = begin(t, hook);
-	struct making made = { .message = *m };
+	struct cut_result made = { .message = *m };
 
 	if (c) {
 		c->arg[ARG_SPAN] = &in;
@@ -208,19 +218,27 @@ struct vn_cut lua_request(struct vn_session *t, struct vn_span in, struct vn_mes
 	return cut_by(t, HOOK_REQUEST, in, NULL, m);
 }
 
-struct vn_cut lua_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+struct vn_cut lua_response(struct vn_session *t, struct vn_span in,
+                           const struct vn_message *asked, struct vn_message *m)
 {
 	return cut_by(t, HOOK_RESPONSE, in, asked, m);
 }
 
 /* ---- refusing ---- */
 
-struct saying { const struct vn_message *asked; const struct vn_failure *failure; struct vn_buffer *out; int answers; bool fits; };
+/* Arguments and result of fits, refuse and word. */
+struct refusal {
+	const struct vn_message *asked;
+	const struct vn_failure *failure;
+	struct vn_buffer *out;          /* NULL: nothing is sent */
+	int answers;
+	bool fits;
+};
 
-static int say_inside(lua_State *L)
+static int refuse_inside(lua_State *L)
 {
 	struct call *c = call_of(L);
-	struct saying *s = c->result;
+	struct refusal *s = c->result;
 
 	call_push_hook(c);
 	if (lua_isnil(L, -1))
@@ -237,44 +255,47 @@ static int say_inside(lua_State *L)
 	if (c->hook == HOOK_FITS)
 		s->fits = lua_toboolean(L, -1);
 	if (c->hook == HOOK_REFUSE) {
-		lua_Integer n = returned_number(c, -1, LUA_MAXINTEGER, "how many answers that brings");
+		lua_Integer n = returned_number(c, -1, LUA_MAXINTEGER,
+		                                "how many answers that brings");
 		s->answers = n > 255 ? 255 : (int)n;
 	}
 	return 0;
 }
 
-static bool say(struct vn_session *t, enum hook hook, struct saying *s)
+static bool refuse_by(struct vn_session *t, enum hook hook, struct refusal *s)
 {
 	struct call *c = begin(t, hook);
 
 	if (!c)
 		return false;
 	c->result = s;
-	bool good = call_run(c, say_inside);
+	bool good = call_run(c, refuse_inside);
 	call_end(c);
 	return good;
 }
 
 bool lua_fits(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
 {
-	struct saying s = { asked, f, NULL, 0, false };
+	struct refusal s = { asked, f, NULL, 0, false };
 
-	return say(t, HOOK_FITS, &s) && s.fits;
+	return refuse_by(t, HOOK_FITS, &s) && s.fits;
 }
 
-int lua_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+int lua_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
+               struct vn_buffer *backend)
 {
-	struct saying s = { asked, f, backend, 0, false };
+	struct refusal s = { asked, f, backend, 0, false };
 
-	return say(t, HOOK_REFUSE, &s) ? s.answers : -1;
+	return refuse_by(t, HOOK_REFUSE, &s) ? s.answers : -1;
 }
 
-/* The request has not been forwarded, and words for it there are none: the client must not wait. */
-void lua_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+/* The request is not forwarded. Without a reply the client would wait, so the connection ends. */
+void lua_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
+              struct vn_buffer *client)
 {
-	struct saying s = { asked, f, client, 0, false };
+	struct refusal s = { asked, f, client, 0, false };
 
-	if (say(t, HOOK_WORD, &s))
+	if (refuse_by(t, HOOK_WORD, &s))
 		return;
 	buffer_clear(client);
 	t->close = true;

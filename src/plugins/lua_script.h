@@ -1,4 +1,4 @@
-/* lua_script.h - a script: a file, its text, and the guest (behavior or protocol) that it announces.
+/* lua_script.h - a script: a file, its text, and the behavior or protocol that it announces.
  *
  * One for the whole program. The control thread makes it (lua_loader.c), any thread reads it, and
  * it is freed when no thread runs scripts any more. Only its text and its counter change. */
@@ -34,7 +34,7 @@ struct script {
 struct script *script_new(const char *real, char *text);        /* takes the text */
 void script_free(struct script *);      /* NULL: nothing */
 
-void *script_keep(struct script *, size_t size);        /* zeroed memory that goes with the script */
+void *script_keep(struct script *, size_t size);        /* zeroed; freed with the script */
 
 char *script_text(struct script *);     /* the present text; the caller frees it */
 void  script_swap_text(struct script *, struct script *fresh);  /* and count a new version */

@@ -1,4 +1,4 @@
-/* lua_strings.c - find, match, gmatch and gsub, as Lua's own are, on texts and on bytes in place. */
+/* lua_strings.c - find, match, gmatch and gsub on strings, and on bytes in place. */
 #include "plugins/lua_strings.h"
 
 #include <ctype.h>
@@ -8,7 +8,7 @@
 #include "plugins/lua_bytes.h"
 #include "plugins/lua_pattern.h"
 
-/* Bytes have no NUL behind them: a pattern must be a text. */
+/* A pattern must be a string, because a NUL must stand behind it. */
 static struct vn_span pattern_check(lua_State *L, int argument)
 {
 	size_t n;
@@ -42,7 +42,7 @@ static int captures_push(struct matching *m, const uint8_t *s, const uint8_t *e)
 	return (int)n;
 }
 
-/* Where to begin, from 0; beyond the end: nowhere. */
+/* Where to begin, from 0; SIZE_MAX: beyond the end. */
 static size_t start_check(lua_State *L, int argument, size_t n)
 {
 	lua_Integer i = luaL_optinteger(L, argument, 1);
@@ -54,7 +54,10 @@ static size_t start_check(lua_State *L, int argument, size_t n)
 
 static int plain_find(lua_State *L, struct vn_span text, struct vn_span what, size_t from)
 {
-	const uint8_t *at = what.n ? memmem(text.p + from, text.n - from, what.p, what.n) : text.p + from;
+	const uint8_t *at = text.p + from;
+
+	if (what.n)
+		at = memmem(at, text.n - from, what.p, what.n);
 
 	if (!at)
 		lua_pushnil(L);
@@ -119,7 +122,8 @@ int pattern_match_call(lua_State *L)
 static int gmatch_next(lua_State *L)
 {
 	struct matching m;
-	struct vn_span text = bytes_check(L, lua_upvalueindex(1)), pattern = pattern_check(L, lua_upvalueindex(2));
+	struct vn_span text = bytes_check(L, lua_upvalueindex(1));
+	struct vn_span pattern = pattern_check(L, lua_upvalueindex(2));
 	const uint8_t *last = text.p + lua_tointeger(L, lua_upvalueindex(4)), *e;
 
 	matching_init(&m, L, text, pattern);
@@ -147,7 +151,7 @@ int pattern_gmatch_call(lua_State *L)
 	return 1;
 }
 
-/* "%1" and "%0" of a text that takes a match's place */
+/* Add the replacement string, with captures for "%1" and the whole match for "%0". */
 static void replacement_add(struct matching *m, luaL_Buffer *b, const uint8_t *s, const uint8_t *e)
 {
 	size_t n;
@@ -205,8 +209,8 @@ int pattern_gsub_call(lua_State *L)
 	const uint8_t *s = text.p, *last = NULL, *e;
 	luaL_Buffer b;
 
-	luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION || type == LUA_TTABLE, 3,
-	                 "string/function/table");
+	luaL_argexpected(L, type == LUA_TNUMBER || type == LUA_TSTRING || type == LUA_TFUNCTION ||
+	                 type == LUA_TTABLE, 3, "string/function/table");
 	matching_init(&m, L, text, pattern);
 	luaL_buffinit(L, &b);
 	while (n < most) {

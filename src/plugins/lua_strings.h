@@ -1,4 +1,4 @@
-/* lua_strings.h - find, match, gmatch and gsub as Lua has them, on strings and on bytes in place. */
+/* lua_strings.h - find, match, gmatch and gsub as Lua has them, on strings and on bytes. */
 #ifndef PLUGINS_LUA_STRINGS_H
 #define PLUGINS_LUA_STRINGS_H
 

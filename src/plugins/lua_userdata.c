@@ -35,7 +35,8 @@ struct userdata *userdata_push(lua_State *L, const struct userdata_kind *kind, c
 	return u;
 }
 
-static struct userdata *userdata_fresh(lua_State *L, struct userdata *u, const struct userdata_kind *kind)
+static struct userdata *userdata_fresh(lua_State *L, struct userdata *u,
+                                       const struct userdata_kind *kind)
 {
 	if (u->call != vm_of(L)->call)
 		luaL_error(L, "this %s was for a call that is over", kind->name);
@@ -100,8 +101,8 @@ static int userdata_newindex(lua_State *L)
 	const struct field *f = field_find(L);
 
 	if (!f || !f->set)
-		return luaL_error(L, f ? "%s.%s cannot be set" : "%s has no '%s'", self_kind(L)->name,
-		                  luaL_tolstring(L, 2, NULL));
+		return luaL_error(L, f ? "%s.%s cannot be set" : "%s has no '%s'",
+		                  self_kind(L)->name, luaL_tolstring(L, 2, NULL));
 	f->set(L, self_thing(L));
 	return 0;
 }

@@ -1,4 +1,4 @@
-/* lua_userdata.h - things of C in a script's hands, with fields by name: an event, a verdict, bytes.
+/* lua_userdata.h - things of C in a script's hands, with fields: an event, a verdict, bytes.
  *
  * A userdata is good for the call in which it was pushed: used later it throws. Each kind announces
  * itself when the program is loaded; a state takes all of them when it is opened. */

@@ -102,7 +102,7 @@ void vm_look(struct vm *vm)
 	} else if ((now = clock_now(CLOCK_MONOTONIC)) - vm->began > MS_MAX * VN_MS) {
 		if (clock_now(CLOCK_THREAD_CPUTIME_ID) - vm->ran > MS_MAX * VN_MS)
 			vm_over(vm, 0, "more than %d ms in one call", MS_MAX);
-		vm->began = now - MS_MAX * VN_MS / 2;   /* other threads had the processor: read both again later */
+		vm->began = now - MS_MAX * VN_MS / 2;   /* others had the processor: again later */
 	}
 }
 
