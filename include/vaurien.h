@@ -117,6 +117,7 @@ enum {                          /* what a message is: what a failure must fit */
 	VN_IS_COMMIT    = 128,
 	VN_IS_ROLLBACK  = 256,
 	VN_IS_IN_TRANSACTION = 512,     /* no message: a connection that rests in an open transaction; see session->idle */
+	VN_IS_UNKNOWN   = 1024,    /* nobody here knows what it does: what hangs on READ, WRITE or own bits is unreachable */
 	VN_IS_OWN       = 1 << 16, /* this bit and those above are the protocol's own */
 };
 
@@ -160,6 +161,8 @@ struct vn_session {                           /* one connection, as its protocol
 	const char *notice;             /* set by the protocol: a static sentence for the log, once per proxy */
 	bool close;                     /* set by refuse() or word(): behind this refusal the connection must close, though the failure says VN_STAY */
 	bool owed;                      /* for request(): something asked before is not answered yet */
+	bool judged;                    /* for request(): a rule may refuse, so that READ, WRITE and own bits are asked for */
+	const char *limit;              /* set by fits() where it could answer but for a limit of ours: a static sentence that says which */
 	bool no_sequel;                 /* set by response() and word(): what was just answered was not agreed to, its sequel will not come */
 	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */
 	unsigned idle;                  /* set by the protocol: IS_..., of what it rests in now; VN_IS_COMMAND is always meant */
@@ -234,16 +237,61 @@ struct vn_protocol {
 	void (*forget)(void *state);                    /* the connection is gone, and now its state goes; NULL: nothing hangs on it */
 };
 
-/* What a statement does, as far as its first words tell; for every protocol that speaks SQL. */
-struct vn_sql_keyword { const char *word, *then; unsigned is; };   /* `then` NULL: whatever follows */
+/* ---- SQL: what a statement does, as far as its words tell; for every protocol that speaks it ---- */
 
-struct vn_sql {                            /* a dialect */
-	const struct vn_sql_keyword *keywords;     /* the first that fits counts; ends with a row without word */
-	size_t (*comment)(struct vn_span);         /* how long the comment is that this begins with; 0: none begins here */
+/* Texts are taken apart as the server does it: comments, strings and quoted names hide what is in them.
+ * Only VN_SQL_TEXT_MAX bytes of a text are looked at, in one pass; VN_SQL_DEPTH_MAX texts inside one another
+ * (EXECUTE of what was prepared), VN_SQL_NESTED_MAX statements (EXPLAIN of ...). What is beyond is VN_IS_UNKNOWN. */
+enum { VN_SQL_TEXT_MAX = 16384, VN_SQL_DEPTH_MAX = 4, VN_SQL_NESTED_MAX = 32 };
+
+enum {                                  /* vn_sql_keyword.how */
+	VN_SQL_QUERY     = 1 << 0,      /* words inside of it count: see VN_SQL_INSIDE */
+	VN_SQL_WITH      = 1 << 1,      /* a QUERY whose statement comes behind its names and their brackets */
+	VN_SQL_INSIDE    = 1 << 2,      /* no statement, but what stands in one; of several the first row counts */
+	VN_SQL_BRACKETED = 1 << 3,      /* ... where a bracket of a WITH opens */
+	VN_SQL_TOP       = 1 << 17,     /* ... outside of brackets only */
+	VN_SQL_OF_TABLE  = 1 << 4,      /* ... if a table was named that lasts */
+	VN_SQL_ALLOWED   = 1 << 5,      /* what is forbidden by `own` is not, where its @ is a temporary table */
+	VN_SQL_TEMPORARY = 1 << 6,      /* its @ is a temporary table from now on ... */
+	VN_SQL_DROPS     = 1 << 7,      /* ... until this */
+	VN_SQL_PREFIX    = 1 << 8,      /* a statement follows */
+	VN_SQL_EXPLAINS  = 1 << 9,      /* ... which is run only where it says ANALYZE */
+	VN_SQL_ANALYZES  = 1 << 10,     /* ... which is run */
+	VN_SQL_PREPARES  = 1 << 11,     /* what follows, a statement or a string, is kept under the name @ ... */
+	VN_SQL_EXECUTES  = 1 << 12,     /* ... and run */
+	VN_SQL_IMMEDIATE = 1 << 13,     /* a string follows, which is run */
+	VN_SQL_FORGETS   = 1 << 14,     /* ... and forgotten */
+	VN_SQL_COPIES    = 1 << 15,     /* a query in brackets, or @ ... TO (it reads) or FROM */
+	VN_SQL_LATER     = 1 << 16,     /* a PREFIX whose functions are called later (a cursor); INSIDE: such a function */
 };
 
-const struct vn_sql_keyword *vn_sql_find(const struct vn_sql *, struct vn_span text);       /* NULL: none of them */
+struct vn_sql_keyword {
+	/* In turn: "A|B": either; "?A": if it is there; "*A|B": any number of them; "..": whatever comes before the next,
+	 * brackets as one; "@": a name, whose last part counts; "(": itself. In small letters: quoted or not. */
+	const char *words;
+	unsigned is, how;
+	const char *tag;                /* as the server calls it */
+};
+
+struct vn_sql {                            /* a dialect */
+	const struct vn_sql_keyword *keywords;     /* first those that are INSIDE, then QUERY, then others; ends with a row without words */
+	size_t (*comment)(struct vn_span);         /* how long the comment is that this begins with; 0: none begins here */
+	bool backslash;                 /* escapes in every string; else in E'' */
+	bool dollar;                    /* $tag$ quotes */
+	const char *names;              /* what quotes names: the others of ' " ` quote strings */
+	unsigned own;                   /* bits that say what is forbidden: an EXPLAIN has those of what it explains ... */
+	bool explains;                  /* ... though that is not run */
+	unsigned prepares;              /* those of them that a PREPARE has of what it prepares */
+};
+
+struct vn_sql_deed { unsigned is, row; };  /* row: of the keywords, plus 1, which is forbidden, or else the first; 0: none */
+
+/* All that the statements of *text do; only its first where nobody asks for more (session->judged). What is prepared
+ * and what is temporary is kept among the session's texts; *text may be another copy then. */
+struct vn_sql_deed vn_sql_judge(struct vn_session *, const struct vn_sql *, struct vn_span *text);
+void vn_sql_undo(struct vn_session *, const struct vn_sql *, struct vn_span text);     /* the server will not see it after all */
 uint16_t vn_sql_lead(struct vn_span text, size_t (*comment)(struct vn_span));  /* for message.lead: blanks and comments at its start */
+uint64_t vn_sql_key(uint8_t of, struct vn_span name);      /* of what is kept: 'S'tatements, 'T'emporary tables */
 
 /* ---- behaviors ---- */
 
@@ -319,6 +367,7 @@ struct vn_behavior {
 enum {
 	VN_TRAIT_WHOLE = 1,        /* it strikes connections: the dice decide once for each, unless the rule says per = exchange */
 	VN_TRAIT_LINE  = 2,        /* its pace.rate is that of a line, which all connections can share (the rule's `share`) */
+	VN_TRAIT_REFUSES = 4,      /* it may refuse, though it has neither `failure` nor an option that names one */
 };
 
 /* Refuse in the protocol's words; where it has none, or `spoil` is set, put junk in the answer:

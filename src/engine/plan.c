@@ -6,6 +6,15 @@
 
 #include "base/memory.h"
 
+/* Does the behavior refuse messages? */
+static bool rule_may_refuse(const struct vn_behavior *b)
+{
+	for (const struct vn_opt *o = b->options; o && o->name; o++)
+		if (o->type == VN_OPT_FAILURE)
+			return true;
+	return b->failure || b->traits & VN_TRAIT_REFUSES;
+}
+
 static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 {
 	const struct rule_spec *w = &p->spec->rules[i];
@@ -20,6 +29,7 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 		r->match = regex_make(match);
 	p->by_client |= w->client.family != 0;
 	p->moments |= w->behavior->on;
+	p->refuses |= rule_may_refuse(w->behavior);
 	if (w->per_connection)
 		p->per_connection |= bit;
 	if (match)

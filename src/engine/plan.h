@@ -16,6 +16,7 @@ struct plan {
 	ruleset per_connection;         /* decided once per connection; the others once per exchange */
 	ruleset certain;                /* no odds and no match: they strike whatever they are asked about */
 	ruleset picky;                  /* with a match */
+	bool refuses;                   /* some may refuse: what a message does is worth knowing */
 	bool by_client;                 /* some mean certain clients only */
 	ruleset on[MOMENTS];                  /* by moment (bit number) */
 	unsigned n;

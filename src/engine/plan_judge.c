@@ -12,8 +12,6 @@
 	(ruleset rest_ = (set), one_; \
 	 (one_ = rest_ & -rest_) && ((i) = (unsigned)__builtin_ctzll(rest_), true); rest_ ^= one_)
 
-#define RAW_WHY "the connection is raw, there are no messages in it to find or to answer"
-
 static unsigned moment_index(enum vn_moment m)
 {
 	return (unsigned)__builtin_ctz(m);
@@ -27,7 +25,7 @@ static bool rule_finds(const char *proxy, struct rule *r, const struct question 
 	if (!r->match)
 		return true;
 	if (q->raw) {
-		rule_log_unreachable(proxy, r, q, RAW_WHY);
+		rule_log_unreachable(proxy, r, q, UNREACHABLE_RAW, NULL);
 		return false;
 	}
 	if (!q->msg)
@@ -38,7 +36,7 @@ static bool rule_finds(const char *proxy, struct rule *r, const struct question 
 	if (found == REGEX_YES)
 		return r->unfound.over = true;
 	if (found == REGEX_GAVE_UP)
-		rule_log_unreachable(proxy, r, q, "its match takes too long for this message and gave up");
+		rule_log_unreachable(proxy, r, q, UNREACHABLE_MATCH, NULL);
 	else if (!r->unfound.over)
 		rule_log_unfound(proxy, r, q, t);
 	return false;
@@ -220,6 +218,33 @@ static void rule_ask(const struct plan *p, unsigned i, const struct question *q,
 	verdict_clamp(v);
 }
 
+/* Might this failure answer a message of which it is not known what it does? Not if it is of logins, commits ... */
+static bool depends_on_deed(const struct vn_protocol *p, const char *name, enum vn_moment at)
+{
+	const struct vn_failure *f = name ? failure_find(p, name) : NULL;
+
+	return !name || (f && f->moments & at && f->fits & (VN_IS_READ | VN_IS_WRITE | ~(VN_IS_OWN - 1u)));
+}
+
+/* It does not strike: its failure does not fit, or it is not known whether it does. */
+static void rule_spares(struct plan *p, struct rule *r, const struct question *q, struct rule_flags *s, ruleset bit,
+                        const char *failure)
+{
+	const char *limit = q->session ? q->session->limit : NULL;
+	bool unknown = q->msg && q->moment == VN_ON_REQUEST && q->msg->is & VN_IS_UNKNOWN &&
+	               depends_on_deed(p->spec->protocol, failure, q->moment);
+
+	if (q->session)
+		q->session->limit = NULL;
+	if (!limit && !unknown) {
+		rule_log_unfit(p->spec->name, r, q);
+		return;
+	}
+	if (!(s->counted & bit) && !q->rehearsal)
+		rule_log_unreachable(p->spec->name, r, q, limit ? UNREACHABLE_LIMITED : UNREACHABLE_UNKNOWN, limit);
+	s->counted |= bit;
+}
+
 /* A verdict that refuses gets its failure. False: it cannot be carried out here. */
 static bool rule_refuses(struct plan *p, struct rule *r, const struct question *q, struct rule_flags *s, ruleset bit,
                          struct vn_dice *dice, struct vn_verdict *v, const struct vn_failure **f)
@@ -228,15 +253,17 @@ static bool rule_refuses(struct plan *p, struct rule *r, const struct question *
 
 	if (!q->words || q->raw) {
 		if (!(s->counted & bit) && !q->rehearsal)
-			rule_log_unreachable(proxy, r, q, q->raw ? RAW_WHY : "the protocol has no words to refuse with");
+			rule_log_unreachable(proxy, r, q, q->raw ? UNREACHABLE_RAW : UNREACHABLE_NO_FAILURES, NULL);
 		s->counted |= bit;      /* reported once for each exchange; nor is it counted */
 		return false;
 	}
 	*f = failure_choose(p->spec->protocol, v->failure, q, dice);
 	if (!*f) {
-		rule_log_unfit(proxy, r, q);
+		rule_spares(p, r, q, s, bit, v->failure);
 		return false;
 	}
+	if (q->session)
+		q->session->limit = NULL;
 	if (v->end == VN_STAY)
 		v->end = (*f)->end;
 	return true;

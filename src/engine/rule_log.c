@@ -89,14 +89,23 @@ static void journal_strike(enum journal_type type, const char *proxy, const stru
 	journal_write(&n);
 }
 
-void rule_log_unreachable(const char *proxy, struct rule *r, const struct question *q, const char *why)
+void rule_log_unreachable(const char *proxy, struct rule *r, const struct question *q, enum unreachable reason,
+                          const char *limit)
 {
+	static const char *const reasons[] = {
+		[UNREACHABLE_RAW] = "the connection is raw, there are no messages in it to find or to answer",
+		[UNREACHABLE_NO_FAILURES] = "the protocol has no words to refuse with",
+		[UNREACHABLE_UNKNOWN] = "what this message does is not known here, so that nobody can say if its failure fits",
+		[UNREACHABLE_MATCH] = "its match takes too long for this message and gave up",
+	};
+	const char *why = limit ? limit : reasons[reason];
+
 	atomic_fetch_add_explicit(&r->spec->counters->unreachable, 1, memory_order_relaxed);
 	if (journal_wants(JOURNAL_UNREACHABLE))
 		journal_strike(JOURNAL_UNREACHABLE, proxy, r, q, why);
-	if (r->said_unreachable)
+	if (r->said_unreachable & 1u << reason)
 		return;
-	r->said_unreachable = true;
+	r->said_unreachable |= 1u << reason;
 	log_warning("unreachable proxy=%s connection=%llu rule=%s behavior=%s: %s", proxy,
 	            (unsigned long long)q->connection, r->spec->name, r->behavior->name, why);
 }

@@ -28,7 +28,7 @@ struct rule {                           /* of a plan: one worker's own */
 	struct misses spared;           /* ... that it was in for */
 	vn_nsec said;                   /* when a strike was last a line in the log */
 	uint64_t unsaid;                /* strikes since */
-	bool said_unreachable;
+	unsigned said_unreachable;      /* a bit for each enum unreachable that is in the log */
 };
 
 /* "VERB subject" of a message, for matching and for the log. */
@@ -38,7 +38,12 @@ void rule_text_make(struct rule_text *, const struct vn_message *);
 
 void rule_log_strike(const char *proxy, struct rule *, const struct question *, const struct vn_verdict *,
                      const struct vn_failure *, bool first);    /* `first`: of this exchange */
-void rule_log_unreachable(const char *proxy, struct rule *, const struct question *, const char *why);  /* counts it, too */
+/* A rule could not strike. It is counted, and reported: an event each, a line for each reason. `limit`: the protocol's
+ * own sentence, for UNREACHABLE_LIMITED; else NULL. */
+enum unreachable {
+	UNREACHABLE_RAW, UNREACHABLE_NO_FAILURES, UNREACHABLE_UNKNOWN, UNREACHABLE_MATCH, UNREACHABLE_LIMITED,
+};
+void rule_log_unreachable(const char *proxy, struct rule *, const struct question *, enum unreachable, const char *limit);
 
 /* The rule looked at this message: its match did not find it; its failure does not fit it; it is in for it. */
 void rule_log_unfound(const char *proxy, struct rule *, const struct question *, const struct rule_text *);

@@ -167,24 +167,68 @@ static struct vn_span reader_cstring(struct subscriber *r)
 	return (struct vn_span){ p, (size_t)(nul - p) };
 }
 
-/* ---- SQL: what a statement does, by its first words ---- */
+/* ---- SQL: what a statement does ---- */
+
+/* What it is besides: what a server that is --read-only refuses, what a read-only transaction does, and what only
+ * waits for locks. */
+enum {
+	IS_FORBIDDEN = VN_IS_OWN << 0, IS_FORBIDDEN_THERE = VN_IS_OWN << 1, IS_LOCKING = VN_IS_OWN << 2,
+	FORBIDDEN = IS_FORBIDDEN | IS_FORBIDDEN_THERE, WRITES = VN_IS_WRITE | FORBIDDEN,
+	THERE = VN_IS_WRITE | IS_FORBIDDEN_THERE,
+};
+
+static const char *const own[] = { "what read-only forbids", "what a read-only transaction forbids", "locks", NULL };
 
 static const struct vn_sql_keyword keywords[] = {
-	{ "SELECT", NULL, VN_IS_READ }, { "SHOW", NULL, VN_IS_READ }, { "DESC", NULL, VN_IS_READ },
-	{ "DESCRIBE", NULL, VN_IS_READ }, { "EXPLAIN", NULL, VN_IS_READ }, { "WITH", NULL, VN_IS_READ },
-	{ "TABLE", NULL, VN_IS_READ }, { "VALUES", NULL, VN_IS_READ }, { "VALUE", NULL, VN_IS_READ },
-	{ "HANDLER", NULL, VN_IS_READ }, { "DO", NULL, VN_IS_READ }, { "CHECKSUM", NULL, VN_IS_READ },
-	{ "INSERT", NULL, VN_IS_WRITE }, { "UPDATE", NULL, VN_IS_WRITE }, { "DELETE", NULL, VN_IS_WRITE },
-	{ "REPLACE", NULL, VN_IS_WRITE }, { "LOAD", NULL, VN_IS_WRITE }, { "CALL", NULL, VN_IS_WRITE },
-	{ "CREATE", NULL, VN_IS_WRITE }, { "ALTER", NULL, VN_IS_WRITE }, { "DROP", NULL, VN_IS_WRITE },
-	{ "TRUNCATE", NULL, VN_IS_WRITE }, { "RENAME", NULL, VN_IS_WRITE }, { "GRANT", NULL, VN_IS_WRITE },
-	{ "REVOKE", NULL, VN_IS_WRITE }, { "OPTIMIZE", NULL, VN_IS_WRITE }, { "REPAIR", NULL, VN_IS_WRITE },
-	{ "IMPORT", NULL, VN_IS_WRITE }, { "ANALYZE", "TABLE", VN_IS_WRITE }, { "ANALYZE", NULL, VN_IS_READ },
-	{ "SET", "PASSWORD", VN_IS_WRITE },
-	{ "BEGIN", "NOT", 0 }, { "BEGIN", NULL, VN_IS_BEGIN }, { "START", "TRANSACTION", VN_IS_BEGIN },
-	{ "COMMIT", NULL, VN_IS_COMMIT }, { "ROLLBACK", "TO", 0 }, { "ROLLBACK", NULL, VN_IS_ROLLBACK },
-	{ "XA", "START", VN_IS_BEGIN }, { "XA", "BEGIN", VN_IS_BEGIN }, { "XA", "COMMIT", VN_IS_COMMIT },
-	{ "XA", "ROLLBACK", VN_IS_ROLLBACK },
+	{ "FOR UPDATE", FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE },
+	{ "LOCK IN SHARE MODE", IS_LOCKING, VN_SQL_INSIDE }, { "FOR SHARE", IS_LOCKING, VN_SQL_INSIDE },
+	{ "nextval|setval (", WRITES, VN_SQL_INSIDE }, { "NEXT VALUE FOR", WRITES, VN_SQL_INSIDE },
+
+	{ "SELECT", VN_IS_READ, VN_SQL_QUERY }, { "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH },
+	{ "TABLE", VN_IS_READ, VN_SQL_QUERY }, { "VALUES|VALUE", VN_IS_READ, VN_SQL_QUERY },
+	{ "INSERT *LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE|INTO @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
+	{ "REPLACE *LOW_PRIORITY|DELAYED|INTO @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
+	{ "UPDATE *LOW_PRIORITY|IGNORE @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
+	{ "DELETE *LOW_PRIORITY|QUICK|IGNORE FROM @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
+	{ "INSERT|REPLACE|UPDATE|DELETE", WRITES, VN_SQL_QUERY },
+	{ "DO", VN_IS_READ, VN_SQL_QUERY },
+	{ "SET PASSWORD", WRITES, VN_SQL_QUERY }, { "SET DEFAULT ROLE", WRITES, VN_SQL_QUERY },
+	{ "SET STATEMENT .. FOR", 0, VN_SQL_PREFIX | VN_SQL_QUERY }, { "SET", 0, VN_SQL_QUERY },
+
+	{ "SHOW", VN_IS_READ }, { "HELP", VN_IS_READ }, { "HANDLER", VN_IS_READ }, { "CHECKSUM", VN_IS_READ },
+	{ "EXPLAIN|DESC|DESCRIBE", VN_IS_READ, VN_SQL_EXPLAINS },
+	{ "ANALYZE ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES", VN_IS_WRITE | IS_FORBIDDEN },
+	{ "ANALYZE", VN_IS_READ, VN_SQL_ANALYZES },
+	{ "CALL", VN_IS_WRITE },
+	{ "LOAD INDEX", 0 }, { "LOAD DATA|XML .. TABLE @", WRITES, VN_SQL_ALLOWED }, { "LOAD", WRITES },
+	{ "TRUNCATE ?TABLE @", WRITES, VN_SQL_ALLOWED },
+	{ "OPTIMIZE", WRITES }, { "REPAIR", THERE }, { "CHECK", VN_IS_READ },
+	{ "FLUSH ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES .. FOR EXPORT", IS_FORBIDDEN_THERE }, { "FLUSH", 0 },
+	{ "LOCK TABLE|TABLES @ ?AS *LOW_PRIORITY WRITE", FORBIDDEN | IS_LOCKING, VN_SQL_ALLOWED },
+	{ "LOCK TABLE|TABLES .. WRITE", FORBIDDEN | IS_LOCKING }, { "LOCK", IS_LOCKING }, { "UNLOCK", 0 },
+	{ "BEGIN NOT ATOMIC", 0, VN_SQL_PREFIX }, { "BEGIN", VN_IS_BEGIN },
+	{ "START TRANSACTION .. WRITE", VN_IS_BEGIN | IS_FORBIDDEN }, { "START TRANSACTION", VN_IS_BEGIN }, { "START", 0 },
+	{ "COMMIT", VN_IS_COMMIT }, { "ROLLBACK ?WORK TO", 0 }, { "ROLLBACK", VN_IS_ROLLBACK },
+	{ "SAVEPOINT|RELEASE", 0 },
+	{ "XA START|BEGIN", VN_IS_BEGIN }, { "XA COMMIT", VN_IS_COMMIT }, { "XA ROLLBACK", VN_IS_ROLLBACK }, { "XA", 0 },
+	{ "PREPARE @ FROM", 0, VN_SQL_PREPARES },
+	{ "EXECUTE IMMEDIATE", VN_IS_READ, VN_SQL_IMMEDIATE }, { "EXECUTE @", VN_IS_READ, VN_SQL_EXECUTES },
+	{ "DEALLOCATE|DROP PREPARE @", 0, VN_SQL_FORGETS },
+	/* parts of a compound statement */
+	{ "IF|ELSEIF|WHEN|CASE .. THEN", VN_IS_READ, VN_SQL_PREFIX }, { "WHILE|FOR .. DO", VN_IS_READ, VN_SQL_PREFIX },
+	{ "ELSE|LOOP|REPEAT", VN_IS_READ, VN_SQL_PREFIX },
+	{ "END|UNTIL|DECLARE|LEAVE|ITERATE|RETURN|OPEN|FETCH|CLOSE|NULL", 0 },
+
+	{ "CREATE *OR|REPLACE TEMPORARY TABLE ?IF ?NOT ?EXISTS @", THERE, VN_SQL_TEMPORARY },
+	{ "DROP TEMPORARY TABLE|TABLES ?IF ?EXISTS @", THERE, VN_SQL_DROPS },
+	{ "DROP TABLE|TABLES ?IF ?EXISTS @", WRITES, VN_SQL_DROPS | VN_SQL_ALLOWED },
+	{ "ALTER *ONLINE|IGNORE TABLE ?IF ?EXISTS @", WRITES, VN_SQL_ALLOWED },
+	{ "CREATE *OR|REPLACE|UNIQUE|FULLTEXT|SPATIAL INDEX ?IF ?NOT ?EXISTS .. ON @", WRITES, VN_SQL_ALLOWED },
+	{ "DROP INDEX ?IF ?EXISTS .. ON @", WRITES, VN_SQL_ALLOWED },
+	{ "CREATE|ALTER|DROP|RENAME|GRANT|REVOKE|INSTALL|UNINSTALL|IMPORT", WRITES },
+
+	{ "USE|KILL|HELP|GET|SIGNAL|RESIGNAL|CACHE|RESET|BACKUP|STOP|CHANGE|SHUTDOWN|RESTART|CLONE|BINLOG", 0 },
+	{ "PURGE", 0 },
 	{ 0 }
 };
 
@@ -193,41 +237,75 @@ static bool starts(struct vn_span s, const char *with)
 	return s.n >= strlen(with) && !memcmp(s.p, with, strlen(with));
 }
 
-static size_t comment_length(struct vn_span s)
+/* What only a server of some version executes: digits behind what opens it. 0: none. */
+static uint32_t version_read(struct vn_span s, size_t *n)
 {
-	const char *stop = NULL;
-	size_t n = s.p[0] == '#' ? 1 : 2;
+	uint32_t version = 0;
+	size_t from = *n;
 
-	if (starts(s, "/*!") || starts(s, "/*M!")) {    /* not one: its text is executed */
-		for (n = s.p[2] == '!' ? 3 : 4; n < s.n && s.p[n] >= '0' && s.p[n] <= '9'; n++)
-			;
-		return n;
+	for (; *n < s.n && *n < from + 6 && s.p[*n] >= '0' && s.p[*n] <= '9'; ++*n)
+		version = version * 10 + s.p[*n] - '0';
+	return version;
+}
+
+static size_t comment_end(struct vn_span s, size_t n, const char *stop)
+{
+	const uint8_t *end = s.n > n ? memmem(s.p + n, s.n - n, stop, strlen(stop)) : NULL;
+
+	return end ? (size_t)(end - s.p) + strlen(stop) : s.n;
+}
+
+/* Some comments are none: their text is executed, by a server that is as new as they say. */
+enum {
+	MARIADB_HOLE_FROM = 50700, MARIADB_HOLE_TO = 99999,     /* versions of MySQL that MariaDB does not claim to be */
+	NEWEST = 990000, MYSQL_NEWEST = 99000,
+};
+
+static size_t comment_find(struct vn_span s, bool mariadb)
+{
+	bool theirs = mariadb && starts(s, "/*M!");
+	size_t n = theirs ? 4 : 3;
+
+	if (theirs || starts(s, "/*!")) {
+		uint32_t version = version_read(s, &n);
+		bool runs = mariadb ? version < NEWEST && (version < MARIADB_HOLE_FROM || version > MARIADB_HOLE_TO) : version < MYSQL_NEWEST;
+		return runs ? n : comment_end(s, n, "*/");
 	}
 	if (starts(s, "*/"))
 		return 2;
 	if (starts(s, "/*"))
-		stop = "*/";
-	else if (s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')))
-		stop = "\n";
-	if (!stop)
-		return 0;
-	const uint8_t *end = s.n > n ? memmem(s.p + n, s.n - n, stop, strlen(stop)) : NULL;
-	return end ? (size_t)(end - s.p) + strlen(stop) : s.n;
+		return comment_end(s, 2, "*/");
+	return s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')) ? comment_end(s, 1, "\n") : 0;
 }
 
-static const struct vn_sql sql = { keywords, comment_length };
-
+/* For a match: what a server executes is no comment. */
 static size_t plain_comment_length(struct vn_span s)
 {
-	return starts(s, "/*!") || starts(s, "/*M!") || starts(s, "*/") ? 0 : comment_length(s);
+	if (starts(s, "/*!") || starts(s, "/*M!") || starts(s, "*/"))
+		return 0;
+	if (starts(s, "/*"))
+		return comment_end(s, 2, "*/");
+	return s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')) ? comment_end(s, 1, "\n") : 0;
 }
 
-static unsigned sql_is(struct vn_span text)
+static size_t comment_length(struct vn_span s)
 {
-	const struct vn_sql_keyword *found = vn_sql_find(&sql, text);
-
-	return found ? found->is : 0;
+	return comment_find(s, false);
 }
+
+static size_t mariadb_comment_length(struct vn_span s)
+{
+	return comment_find(s, true);
+}
+
+static const struct vn_sql sql = {
+	.keywords = keywords, .comment = comment_length, .backslash = true, .names = "`", .own = FORBIDDEN, .explains = true,
+	.prepares = IS_FORBIDDEN_THERE,
+};
+static const struct vn_sql mariadb_sql = {
+	.keywords = keywords, .comment = mariadb_comment_length, .backslash = true, .names = "`", .own = FORBIDDEN, .explains = true,
+	.prepares = IS_FORBIDDEN_THERE,
+};
 
 /* ---- query attributes: values before the text of a QUERY ---- */
 
@@ -288,8 +366,8 @@ static const struct command {
 	[0x02] = { "INIT_DB", .about = TEXT, .is = VN_IS_COMMAND },
 	[0x03] = { "QUERY", RESULT, .about = SQL, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
 	[0x04] = { "FIELD_LIST", ROWS, .about = TEXT, .is = VN_IS_COMMAND },
-	[0x05] = { "CREATE_DB", .about = TEXT, .is = VN_IS_COMMAND },
-	[0x06] = { "DROP_DB", .about = TEXT, .is = VN_IS_COMMAND },
+	[0x05] = { "CREATE_DB", .about = TEXT, .is = VN_IS_COMMAND | WRITES },
+	[0x06] = { "DROP_DB", .about = TEXT, .is = VN_IS_COMMAND | WRITES },
 	[0x07] = { "REFRESH", .is = VN_IS_COMMAND },
 	[0x08] = { "SHUTDOWN", .is = VN_IS_COMMAND },
 	[0x09] = { "STATISTICS", .is = VN_IS_COMMAND },
@@ -322,6 +400,16 @@ enum {
 static bool is_mariadb(const struct mysql *s)
 {
 	return s->phase != UNGREETED && !(s->offers & CAN_MYSQL);
+}
+
+static const struct vn_sql *dialect(const struct mysql *s)
+{
+	return is_mariadb(s) ? &mariadb_sql : &sql;
+}
+
+static void sql_tell(struct vn_session *t, struct vn_message *m)
+{
+	m->is |= vn_sql_judge(t, dialect(t->state), &m->subject).is;
 }
 
 static uint32_t note_number(uint64_t note) { return (uint32_t)(note >> NOTE_NUMBER_SHIFT); }
@@ -373,7 +461,9 @@ static void statement_read(struct vn_session *t, const struct packet *k, struct 
 	m->subject = vn_text_cache_get(t->texts, id == LAST_PREPARED ? s->last : id);
 	m->lead = vn_sql_lead(m->subject, plain_comment_length);
 	if (runs)
-		m->is |= sql_is(m->subject);
+		sql_tell(t, m);
+	if (runs && !m->subject.n)
+		m->is |= VN_IS_UNKNOWN;         /* its text is not kept any more */
 	if (command == COM_EXECUTE && k->n >= 6 && k->p[5] & 7)
 		m->note |= NOTE_CURSOR;
 	if ((runs || command == COM_RESET || command == COM_CLOSE) && laden_take(s, id) && runs)
@@ -440,7 +530,7 @@ static bool command_read(struct vn_session *t, const struct packet *k, enum abou
 	case SQL:
 		if (!sql_read(s, k, &m->subject))
 			return false;
-		m->is |= sql_is(m->subject);
+		sql_tell(t, m);
 		m->lead = vn_sql_lead(m->subject, plain_comment_length);
 		return true;
 	case STATEMENT:
@@ -907,24 +997,24 @@ static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in, con
 
 /* ---- saying no ---- */
 
-enum { WORK = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMIT, TRANSACTION = WORK | VN_IS_BEGIN | VN_IS_ROLLBACK };
+enum { WAITS = VN_IS_READ | VN_IS_WRITE | IS_LOCKING, WORK = WAITS | VN_IS_COMMIT, TRANSACTION = WORK | VN_IS_BEGIN | VN_IS_ROLLBACK };
 
 static const struct vn_failure failures[] = {
 	{ "deadlock", "1213/40001", "Deadlock found when trying to get lock; try restarting transaction",
 	  WORK, VN_ON_REQUEST, VN_STAY, 1213 },
 	{ "lock_wait_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
-	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1205 },
+	  WAITS, VN_ON_REQUEST, VN_STAY, 1205 },
 	{ "read_only", "1290/HY000",
 	  "The MySQL server is running with the --read-only option so it cannot execute this statement",
-	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1290 },
+	  IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, 1290 },
 	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction.",
-	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1792 },
-	{ "read_only_mode", "1836/HY000", "Running in read-only mode", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1836 },
+	  IS_FORBIDDEN_THERE, VN_ON_REQUEST, VN_STAY, 1792 },
+	{ "read_only_mode", "1836/HY000", "Running in read-only mode", IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, 1836 },
 	{ "query_interrupted", "1317/70100", "Query execution was interrupted",
-	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1317 },
+	  WAITS, VN_ON_REQUEST, VN_STAY, 1317 },
 	{ "query_timeout", "3024/HY000",
 	  "Query execution was interrupted, maximum statement execution time exceeded",
-	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 3024 },
+	  WAITS, VN_ON_REQUEST, VN_STAY, 3024 },
 	{ "galera_not_ready", "1047/08S01", "WSREP has not yet prepared node for application use",
 	  TRANSACTION, VN_ON_REQUEST, VN_STAY, 1047 },
 	{ "disk_full", "1021/HY000", "Disk full (./app/orders.MAI); waiting for someone to free some space... "
@@ -953,7 +1043,7 @@ static const struct vn_failure failures[] = {
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1045 },
 	/* the names that these outages have in every protocol */
 	{ "lock_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
-	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1205, .by_name = true },
+	  WAITS, VN_ON_REQUEST, VN_STAY, 1205, .by_name = true },
 	{ "crash", "RST", "the connection is reset without a word",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, 0 },
 	{ "overloaded", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
@@ -989,6 +1079,13 @@ static void packet_put(struct vn_buffer *o, uint8_t seq, const void *payload, si
 	vn_buffer_put(o, payload, n);
 }
 
+/* The server does not see it: what it was to keep is not kept. */
+static void mysql_dropped(struct vn_session *t, const struct vn_message *asked)
+{
+	if (asked->is & VN_IS_STATEMENT)
+		vn_sql_undo(t, dialect(t->state), asked->subject);
+}
+
 static bool rolls_back(const struct vn_failure *f)
 {
 	return f->number == 1213 || f->number == 1180;
@@ -1004,6 +1101,7 @@ static int mysql_refuse(struct vn_session *t, const struct vn_message *asked, co
 	uint32_t id = note_number(asked->note);
 	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24) };
 
+	mysql_dropped(t, asked);
 	if (f->end != VN_STAY)
 		return 0;
 	if (rolls_back(f)) {
@@ -1080,4 +1178,4 @@ VN_PROTOCOL(mysql,
 	.state_size = sizeof(struct mysql),
 	.server_first = true, .login = true,
 	.request = mysql_request, .response = mysql_response,
-	.failures = failures, .refuse = mysql_refuse, .word = mysql_word)
+	.failures = failures, .own = own, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word)

@@ -34,7 +34,7 @@ enum {
 enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
 
 /* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a Sync
- * its own, of a statement the row of its keyword.
+ * its own, of a statement the row of its keyword: of the statement that is forbidden, where one is.
  * message.seq: so many Parse, Bind, Describe and Close came before it. Only the simple protocol and Sync
  * need that: an error before an Execute is its own as well, since it ends the unit of both. */
 enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
@@ -150,23 +150,79 @@ static uint64_t number_of(const struct vn_message *asked)
 
 /* ---- SQL ---- */
 
+/* What it is besides: what a read-only transaction refuses, and what only waits for locks. */
+enum { IS_FORBIDDEN = VN_IS_OWN << 0, IS_LOCKING = VN_IS_OWN << 1, WRITES = VN_IS_WRITE | IS_FORBIDDEN };
+
+static const char *const own[] = { "what read-only forbids", "locks", NULL };
+
+/* All that can be done to an object: it is one word of the server's, whatever stands between. */
+#define OBJECT(words, tag) \
+	{ "CREATE " words, WRITES, 0, "CREATE " tag }, { "ALTER " words, WRITES, 0, "ALTER " tag }, { "DROP " words, WRITES, 0, "DROP " tag }
+#define TEMP "*OR|REPLACE|GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED|RECURSIVE|TRUSTED|PROCEDURAL|CONSTRAINT|UNIQUE|DEFAULT "
+
 static const struct vn_sql_keyword keywords[] = {
-	{ "SELECT", NULL, VN_IS_READ }, { "SHOW", NULL, VN_IS_READ }, { "WITH", NULL, VN_IS_READ },
-	{ "TABLE", NULL, VN_IS_READ }, { "VALUES", NULL, VN_IS_READ }, { "EXPLAIN", NULL, VN_IS_READ },
-	{ "FETCH", NULL, VN_IS_READ }, { "DECLARE", NULL, VN_IS_READ },
-	{ "INSERT", NULL, VN_IS_WRITE }, { "UPDATE", NULL, VN_IS_WRITE }, { "DELETE", NULL, VN_IS_WRITE },
-	{ "MERGE", NULL, VN_IS_WRITE }, { "COPY", NULL, VN_IS_WRITE }, { "CALL", NULL, VN_IS_WRITE },
-	{ "DO", NULL, VN_IS_WRITE }, { "CREATE", "TABLE", VN_IS_WRITE }, { "CREATE", NULL, VN_IS_WRITE },
-	{ "ALTER", NULL, VN_IS_WRITE }, { "DROP", NULL, VN_IS_WRITE }, { "TRUNCATE", NULL, VN_IS_WRITE },
-	{ "GRANT", NULL, VN_IS_WRITE }, { "REVOKE", NULL, VN_IS_WRITE }, { "COMMENT", NULL, VN_IS_WRITE },
-	{ "REINDEX", NULL, VN_IS_WRITE }, { "REFRESH", NULL, VN_IS_WRITE }, { "VACUUM", NULL, VN_IS_WRITE },
-	{ "ANALYZE", NULL, VN_IS_WRITE }, { "CLUSTER", NULL, VN_IS_WRITE }, { "NOTIFY", NULL, VN_IS_WRITE },
-	{ "IMPORT", NULL, VN_IS_WRITE }, { "REASSIGN", NULL, VN_IS_WRITE }, { "SECURITY", NULL, VN_IS_WRITE },
-	{ "BEGIN", NULL, VN_IS_BEGIN }, { "START", "TRANSACTION", VN_IS_BEGIN },
-	{ "COMMIT", "PREPARED", 0 }, { "COMMIT", NULL, VN_IS_COMMIT }, { "END", NULL, VN_IS_COMMIT },
-	{ "PREPARE", "TRANSACTION", VN_IS_COMMIT },
-	{ "ROLLBACK", "TO", 0 }, { "ROLLBACK", "PREPARED", 0 }, { "ROLLBACK", NULL, VN_IS_ROLLBACK },
-	{ "ABORT", NULL, VN_IS_ROLLBACK },
+	{ "INTO", WRITES, VN_SQL_INSIDE | VN_SQL_TOP, "SELECT INTO" },
+	{ "FOR UPDATE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR UPDATE" },
+	{ "FOR NO KEY UPDATE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR NO KEY UPDATE" },
+	{ "FOR SHARE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR SHARE" },
+	{ "FOR KEY SHARE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR KEY SHARE" },
+	{ "INSERT|UPDATE|DELETE|MERGE", WRITES, VN_SQL_INSIDE | VN_SQL_BRACKETED, "SELECT" },
+	{ "nextval (", WRITES, VN_SQL_INSIDE | VN_SQL_LATER, "nextval()" },
+	{ "setval (", WRITES, VN_SQL_INSIDE | VN_SQL_LATER, "setval()" },
+
+	{ "SELECT", VN_IS_READ, VN_SQL_QUERY, "SELECT" },
+	{ "INSERT INTO @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "INSERT" },
+	{ "UPDATE ?ONLY @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "UPDATE" },
+	{ "DELETE FROM ?ONLY @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "DELETE" },
+	{ "MERGE INTO ?ONLY @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "MERGE" },
+	{ "INSERT", WRITES, VN_SQL_QUERY, "INSERT" }, { "UPDATE", WRITES, VN_SQL_QUERY, "UPDATE" },
+	{ "DELETE", WRITES, VN_SQL_QUERY, "DELETE" }, { "MERGE", WRITES, VN_SQL_QUERY, "MERGE" },
+	{ "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH, "SELECT" },
+	{ "VALUES", VN_IS_READ, VN_SQL_QUERY, "SELECT" }, { "TABLE", VN_IS_READ, VN_SQL_QUERY, "SELECT" },
+
+	{ "SHOW", VN_IS_READ }, { "FETCH", VN_IS_READ }, { "MOVE", VN_IS_READ },
+	{ "EXPLAIN", VN_IS_READ, VN_SQL_EXPLAINS },
+	{ "DECLARE .. FOR", VN_IS_READ, VN_SQL_PREFIX | VN_SQL_LATER }, { "DECLARE", VN_IS_READ },
+	{ "COPY", WRITES, VN_SQL_COPIES, "COPY FROM" },
+	{ "BEGIN", VN_IS_BEGIN }, { "START TRANSACTION", VN_IS_BEGIN },
+	{ "COMMIT PREPARED", 0 }, { "COMMIT", VN_IS_COMMIT }, { "END", VN_IS_COMMIT },
+	{ "ROLLBACK ?WORK|TRANSACTION TO|PREPARED", 0 }, { "ROLLBACK", VN_IS_ROLLBACK }, { "ABORT", VN_IS_ROLLBACK },
+	{ "SAVEPOINT", 0 }, { "RELEASE", 0 }, { "SET", 0 }, { "RESET", 0 }, { "DISCARD", 0 }, { "CLOSE", 0 },
+	{ "LISTEN", 0 }, { "UNLISTEN", 0 }, { "LOAD", 0 }, { "CHECKPOINT", 0 }, { "NOTIFY", VN_IS_WRITE },
+	{ "PREPARE TRANSACTION", VN_IS_COMMIT }, { "PREPARE @ .. AS", 0, VN_SQL_PREPARES | VN_SQL_PREFIX },
+	{ "DEALLOCATE ?PREPARE @", 0, VN_SQL_FORGETS },
+	{ "EXECUTE @", VN_IS_READ, VN_SQL_EXECUTES },
+	{ "LOCK", IS_LOCKING },
+	{ "CALL", VN_IS_WRITE }, { "DO", VN_IS_WRITE },
+	{ "VACUUM", VN_IS_WRITE }, { "ANALYZE|ANALYSE", VN_IS_WRITE }, { "REINDEX", VN_IS_WRITE }, { "CLUSTER", VN_IS_WRITE },
+	{ "TRUNCATE", WRITES, 0, "TRUNCATE TABLE" },
+	{ "REFRESH", WRITES, 0, "REFRESH MATERIALIZED VIEW" },
+	{ "CREATE *GLOBAL|LOCAL TEMP|TEMPORARY TABLE ?IF ?NOT ?EXISTS @ .. AS", WRITES, VN_SQL_TEMPORARY, "CREATE TABLE AS" },
+	{ "CREATE *GLOBAL|LOCAL TEMP|TEMPORARY TABLE ?IF ?NOT ?EXISTS @", WRITES, VN_SQL_TEMPORARY, "CREATE TABLE" },
+	{ "CREATE ?UNLOGGED TABLE ?IF ?NOT ?EXISTS @ .. AS", WRITES, 0, "CREATE TABLE AS" },
+	{ "DROP TABLE ?IF ?EXISTS @", WRITES, VN_SQL_DROPS, "DROP TABLE" },
+	OBJECT(TEMP "TABLE", "TABLE"), OBJECT(TEMP "INDEX", "INDEX"), OBJECT(TEMP "VIEW", "VIEW"),
+	OBJECT("MATERIALIZED VIEW", "MATERIALIZED VIEW"), OBJECT(TEMP "SEQUENCE", "SEQUENCE"), OBJECT("SCHEMA", "SCHEMA"),
+	OBJECT(TEMP "FUNCTION", "FUNCTION"), OBJECT(TEMP "PROCEDURE", "PROCEDURE"), OBJECT("ROUTINE", "ROUTINE"),
+	OBJECT(TEMP "AGGREGATE", "AGGREGATE"), OBJECT("OPERATOR CLASS", "OPERATOR CLASS"), OBJECT("OPERATOR FAMILY", "OPERATOR FAMILY"),
+	OBJECT("OPERATOR", "OPERATOR"), OBJECT("TYPE", "TYPE"), OBJECT("DOMAIN", "DOMAIN"), OBJECT("CAST", "CAST"),
+	OBJECT("COLLATION", "COLLATION"), OBJECT(TEMP "CONVERSION", "CONVERSION"), OBJECT("DATABASE", "DATABASE"),
+	OBJECT("USER MAPPING", "USER MAPPING"), OBJECT("ROLE|USER|GROUP", "ROLE"), OBJECT("EXTENSION", "EXTENSION"),
+	OBJECT("EVENT TRIGGER", "EVENT TRIGGER"), OBJECT(TEMP "TRIGGER", "TRIGGER"), OBJECT(TEMP "RULE", "RULE"),
+	OBJECT("POLICY", "POLICY"), OBJECT("PUBLICATION", "PUBLICATION"), OBJECT("SUBSCRIPTION", "SUBSCRIPTION"),
+	OBJECT("SERVER", "SERVER"), OBJECT("FOREIGN DATA", "FOREIGN DATA WRAPPER"), OBJECT("FOREIGN TABLE", "FOREIGN TABLE"),
+	OBJECT("STATISTICS", "STATISTICS"), OBJECT("TABLESPACE", "TABLESPACE"),
+	OBJECT("TEXT SEARCH CONFIGURATION", "TEXT SEARCH CONFIGURATION"), OBJECT("TEXT SEARCH DICTIONARY", "TEXT SEARCH DICTIONARY"),
+	OBJECT("TEXT SEARCH PARSER", "TEXT SEARCH PARSER"), OBJECT("TEXT SEARCH TEMPLATE", "TEXT SEARCH TEMPLATE"),
+	OBJECT(TEMP "TRANSFORM", "TRANSFORM"), OBJECT("ACCESS METHOD", "ACCESS METHOD"), OBJECT("LARGE OBJECT", "LARGE OBJECT"),
+	{ "CREATE " TEMP "LANGUAGE", WRITES, 0, "CREATE EXTENSION" }, OBJECT("*PROCEDURAL LANGUAGE", "LANGUAGE"),
+	{ "ALTER SYSTEM", VN_IS_WRITE }, { "ALTER DEFAULT PRIVILEGES", WRITES, 0, "ALTER DEFAULT PRIVILEGES" },
+	{ "DROP OWNED", WRITES, 0, "DROP OWNED" }, { "REASSIGN", WRITES, 0, "REASSIGN OWNED" },
+	{ "CREATE", WRITES, 0, "CREATE" }, { "ALTER", WRITES, 0, "ALTER" }, { "DROP", WRITES, 0, "DROP" },
+	{ "GRANT .. ON", WRITES, 0, "GRANT" }, { "GRANT", WRITES, 0, "GRANT ROLE" },
+	{ "REVOKE .. ON", WRITES, 0, "REVOKE" }, { "REVOKE", WRITES, 0, "REVOKE ROLE" },
+	{ "COMMENT", WRITES, 0, "COMMENT" }, { "SECURITY LABEL", WRITES, 0, "SECURITY LABEL" },
+	{ "IMPORT FOREIGN SCHEMA", WRITES, 0, "IMPORT FOREIGN SCHEMA" },
 	{ 0 }
 };
 
@@ -197,48 +253,21 @@ static size_t comment_length(struct vn_span s)     /* those between stars may st
 	return s.n;
 }
 
-static const struct vn_sql sql = { keywords, comment_length };
-
-static bool in_name(uint8_t c)
-{
-	bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
-
-	return letter || c >= 0x80 || (c >= '0' && c <= '9') || c == '_' || c == '$';
-}
-
-/* Does a COPY give data away? It does if it says TO, outside of names and brackets, before FROM. */
-static bool copies_out(struct vn_span text)
-{
-	bool quoted = false;
-	int depth = 0;
-
-	for (size_t i = 0; i + 3 < text.n; i++) {
-		const char *p = (const char *)text.p + i;
-		quoted ^= *p == '"';
-		depth += quoted ? 0 : (*p == '(') - (*p == ')');
-		if (quoted || depth || in_name(text.p[i]))
-			continue;
-		if (!strncasecmp(p + 1, "to", 2) && !in_name(text.p[i + 3]))
-			return true;
-		if (i + 5 < text.n && !strncasecmp(p + 1, "from", 4) && !in_name(text.p[i + 5]))
-			return false;
-	}
-	return false;
-}
+static const struct vn_sql sql = {
+	.keywords = keywords, .comment = comment_length, .dollar = true, .names = "\"`", .own = IS_FORBIDDEN,
+};
 
 /* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all trouble. */
-static void statement_tell(struct vn_message *m, struct vn_span text)
+static void statement_tell(struct vn_session *t, struct vn_message *m, struct vn_span text)
 {
-	const struct vn_sql_keyword *k = vn_sql_find(&sql, text);
+	struct vn_sql_deed deed = vn_sql_judge(t, &sql, &text);
 
 	m->subject = text;
 	m->lead = vn_sql_lead(text, comment_length);
-	if (!k)
-		return;
-	m->is |= !strcmp(k->word, "COPY") && copies_out(text) ? VN_IS_READ : k->is;
-	if (m->is & VN_IS_ROLLBACK)
+	m->is |= deed.is;
+	if (m->is & VN_IS_ROLLBACK && !(m->is & WRITES))
 		m->is &= ~(unsigned)VN_IS_STATEMENT;
-	m->note |= (uint64_t)(k - keywords + 1) << NOTE_NUMBER_SHIFT;
+	m->note |= (uint64_t)deed.row << NOTE_NUMBER_SHIFT;
 }
 
 /* ---- statements and portals, by name ---- */
@@ -246,11 +275,7 @@ static void statement_tell(struct vn_message *m, struct vn_span text)
 /* On the shelf; `of` is 'S'tatement or 'P'ortal. */
 static uint64_t name_key(uint8_t of, struct vn_span name)
 {
-	uint64_t hash = (0xcbf29ce484222325u ^ of) * 0x100000001b3u;
-
-	for (size_t i = 0; i < name.n; i++)
-		hash = (hash ^ name.p[i]) * 0x100000001b3u;
-	return hash;
+	return vn_sql_key(of, name);
 }
 
 static void statement_parsed(struct vn_session *t, struct vn_span body, struct vn_message *m)
@@ -287,8 +312,12 @@ static void portal_executed(struct vn_session *t, struct vn_span body, struct vn
 	struct postgres *s = t->state;
 	struct vn_span portal;
 
-	if (string_take(&body, &portal))
-		statement_tell(m, vn_text_cache_get(t->texts, portal.n ? name_key('P', portal) : s->bound));
+	if (!string_take(&body, &portal))
+		return;
+	struct vn_span text = vn_text_cache_get(t->texts, portal.n ? name_key('P', portal) : s->bound);
+	statement_tell(t, m, text);
+	if (!text.n)
+		m->is |= VN_IS_UNKNOWN;         /* empty, or not kept any more */
 }
 
 static void name_closed(struct vn_session *t, struct vn_span body)
@@ -312,7 +341,7 @@ static const struct request {
 	size_t peek;                    /* bytes of its body that are looked at */
 } requests[256] = {
 	['Q'] = { "QUERY", VN_ASKS, VN_IS_COMMAND | VN_IS_STATEMENT, SUBJECT_MAX },
-	['F'] = { "FUNCTION", VN_ASKS, VN_IS_COMMAND | VN_IS_STATEMENT },
+	['F'] = { "FUNCTION", VN_ASKS, VN_IS_COMMAND | VN_IS_STATEMENT | VN_IS_UNKNOWN },
 	['E'] = { "EXECUTE", VN_ASKS, VN_IS_COMMAND | VN_IS_STATEMENT, NAMES_MAX },
 	['P'] = { "PREPARE", VN_SILENT, VN_IS_COMMAND, SUBJECT_MAX },
 	['B'] = { "BIND", VN_SILENT, VN_IS_COMMAND, NAMES_MAX },
@@ -338,7 +367,7 @@ static void request_tell(struct vn_session *t, const struct packet *k, struct vn
 	if (k->type == 'S' || (s->unit && (k->type == 'Q' || k->type == 'F')))
 		m->seq = s->aided;
 	switch (k->type) {
-	case 'Q': statement_tell(m, text_of(body)); break;
+	case 'Q': statement_tell(t, m, text_of(body)); break;
 	case 'E': portal_executed(t, body, m); break;
 	case 'P': statement_parsed(t, body, m); break;
 	case 'B': portal_bound(t, body); break;
@@ -689,20 +718,20 @@ static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in, 
 
 /* ---- saying no ---- */
 
-enum { WORK = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMIT };
+enum { WAITS = VN_IS_READ | VN_IS_WRITE | IS_LOCKING, WORK = WAITS | VN_IS_COMMIT };
 
 enum { SILENCE, ERROR, FATAL, WARNING, POOLER, NO };    /* failure.number: how it is worded */
 
 static const struct vn_failure failures[] = {
 	{ "serialization_failure", "40001", "could not serialize access due to concurrent update",
 	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "deadlock", "40P01", "deadlock detected", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "deadlock", "40P01", "deadlock detected", WAITS, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "recovery_conflict", "40001", "canceling statement due to conflict with recovery",
 	  VN_IS_READ, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction",
-	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
+	  IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "lock_timeout", "55P03", "canceling statement due to lock timeout",
-	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
+	  WAITS, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "query_timeout", "57014", "canceling statement due to statement timeout",
 	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "query_canceled", "57014", "canceling statement due to user request",
@@ -783,6 +812,13 @@ static bool postgres_fits(struct vn_session *t, const struct vn_message *asked, 
 	return f->end != VN_STAY || !s->failed;
 }
 
+/* The server does not see it: what it was to keep is not kept. */
+static void postgres_dropped(struct vn_session *t, const struct vn_message *asked)
+{
+	if (asked->is & VN_IS_STATEMENT)
+		vn_sql_undo(t, &sql, asked->subject);
+}
+
 /* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
  * session's parameters is told between the two, and must get through. */
 static int postgres_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
@@ -791,6 +827,7 @@ static int postgres_refuse(struct vn_session *t, const struct vn_message *asked,
 	struct postgres *s = t->state;
 	bool commit = asked->is & VN_IS_COMMIT;
 
+	postgres_dropped(t, asked);
 	if (f->end != VN_STAY || f->number == NO)
 		return 0;
 	if (kind_of(asked) != 'E') {
@@ -826,14 +863,11 @@ static void read_only_put(struct body *b, const struct vn_message *asked)
 {
 	uint64_t row = asked ? number_of(asked) : 0;
 	bool known = row && row < sizeof keywords / sizeof keywords[0];
-	const struct vn_sql_keyword *k = &keywords[known ? row - 1 : 0];
+	const char *tag = known ? keywords[row - 1].tag : NULL;
 
+	tag = tag ? tag : "INSERT";
 	body_put(b, "Mcannot execute ", 16);
-	body_put(b, known ? k->word : "INSERT", strlen(known ? k->word : "INSERT"));
-	if (known && k->then) {
-		body_put(b, " ", 1);
-		body_put(b, k->then, strlen(k->then));
-	}
+	body_put(b, tag, strlen(tag));
 	body_put(b, " in a read-only transaction", sizeof " in a read-only transaction");
 }
 
@@ -912,4 +946,4 @@ VN_PROTOCOL(postgres,
 	.state_size = sizeof(struct postgres),
 	.login = true,
 	.request = postgres_request, .response = postgres_response,
-	.failures = failures, .fits = postgres_fits, .refuse = postgres_refuse, .flush = postgres_flush, .word = postgres_word)
+	.failures = failures, .own = own, .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped, .flush = postgres_flush, .word = postgres_word)

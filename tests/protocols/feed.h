@@ -247,6 +247,7 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 	memcpy(window, at.p, n);
 	buffer_clear(&f->scratch);
 	f->talk.owed = asked;
+	f->talk.judged = true;
 	struct vn_cut cut = d == VN_REQUEST ? f->protocol->request(&f->talk, (struct vn_span){ window, n }, &m)
 	                              : f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);
 	if (!cut_kept(f, l, d, &cut, &m, n))

@@ -175,7 +175,7 @@ static const char *bytes_read(const char *p, struct vn_buffer *to, char stop)
 
 static const char *const roles[] = { "ASKS", "AIDS", "SILENT", "GOES_ON", "ANSWERS", "PUSH", "TELLS", "INTERIM" };
 static const char *const natures[] = {
-	"OPENING", "LOGIN", "COMMAND", "STATEMENT", "READ", "WRITE", "BEGIN", "COMMIT", "ROLLBACK",
+	"OPENING", "LOGIN", "COMMAND", "STATEMENT", "READ", "WRITE", "BEGIN", "COMMIT", "ROLLBACK", "IN_TRANSACTION", "UNKNOWN",
 };
 
 static int word_find(const char *word, const char *const *words, unsigned n)
@@ -238,7 +238,7 @@ static void expect_read(struct line *l, const char *p)
 			bytes_read(p, &l->instead, 0);
 			return;
 		}
-		if (l->text && (i = word_find(word, natures, 9)) >= 0) {
+		if (l->text && (i = word_find(word, natures, 11)) >= 0) {
 			l->has_is = true;
 			l->is |= 1u << i;
 		} else if (!l->text) {
