@@ -8,7 +8,7 @@ enum { NAMES_MAX = 8, KEPT_MAX = 8 };
 
 /* ---- words ---- */
 
-enum kind { END, WORD, NAME, STRING, MARK };    /* a MARK is one byte; numbers are WORDs; NAMEs are quoted, or behind a '.' */
+enum kind { END, WORD, PART, NAME, STRING, MARK };      /* a PART is a word behind a '.', a NAME is quoted, a MARK one byte; numbers are WORDs */
 
 struct token { enum kind kind; struct vn_span text; };     /* without its quotes */
 
@@ -121,7 +121,7 @@ static void next(struct scan *s)
 	else if (in_name(c))
 		s->now = word_take(s);
 	if (s->now.kind == WORD && part)
-		s->now.kind = NAME;
+		s->now.kind = PART;
 	if (s->now.kind != END)
 		return;
 	s->now = (struct token){ MARK, { s->rest.p, 1 } };
@@ -138,9 +138,14 @@ static struct scan scan_begin(const struct vn_sql *sql, struct vn_span text)
 
 /* ---- patterns ---- */
 
+static bool is_name(const struct scan *s)
+{
+	return s->now.kind == WORD || s->now.kind == PART || s->now.kind == NAME;
+}
+
 static bool token_is(const struct scan *s, const char *word, size_t n)
 {
-	bool small = *word >= 'a' && *word <= 'z', any = small && s->now.kind == NAME;
+	bool small = *word >= 'a' && *word <= 'z', any = small && is_name(s);
 
 	return (s->now.kind == WORD || s->now.kind == MARK || any) && s->now.text.n == n &&
 	       !strncasecmp((const char *)s->now.text.p, word, n);
@@ -184,7 +189,7 @@ static void one_skip(struct scan *s)
 static bool name_take(struct scan *s)
 {
 	for (;;) {
-		if (s->now.kind != WORD && s->now.kind != NAME)
+		if (!is_name(s))
 			return false;
 		s->name = s->now;
 		next(s);
@@ -251,13 +256,12 @@ static uint64_t name_key(uint8_t of, const struct token *name)
 {
 	uint8_t small[64];
 	size_t n = name->text.n < sizeof small ? name->text.n : sizeof small;
-	bool quoted = name->kind == NAME && !name->text.n;
 
 	for (size_t i = 0; i < n; i++) {
 		uint8_t c = name->text.p[i];
-		small[i] = name->kind == WORD && c >= 'A' && c <= 'Z' ? c | 32 : c;
+		small[i] = name->kind != NAME && c >= 'A' && c <= 'Z' ? c | 32 : c;
 	}
-	return vn_sql_key(of, (struct vn_span){ small, quoted ? 0 : n });
+	return vn_sql_key(of, (struct vn_span){ small, n });
 }
 
 struct kept { uint64_t key; struct vn_span text; bool statement; };        /* text without bytes: it goes */
@@ -380,14 +384,14 @@ static void inside_found(const struct judge *j, struct query *q, const struct vn
 static void query_look(struct judge *j, struct query *q, const struct scan *s, bool with, bool opens)
 {
 	struct scan at = *s;
-	bool names = with && !q->main && !q->depth && (s->now.kind == WORD || s->now.kind == NAME);
+	bool names = with && !q->main && !q->depth && is_name(s);
 
 	tables_look(j, q, s);
-	if (names && !(q->main = row_find(&at, VN_SQL_QUERY, VN_SQL_INSIDE | VN_SQL_WITH)) && q->n_names < NAMES_MAX)
+	if (names && !(q->main = row_find(&at, VN_SQL_QUERY, VN_SQL_INSIDE | VN_SQL_WITH | VN_SQL_PREFIX)) && q->n_names < NAMES_MAX)
 		q->names[q->n_names++] = name_key('W', &s->now);
 	if (names && q->main)
 		q->lasting = false;     /* those of its brackets are not its own */
-	if (s->now.kind != WORD && s->now.kind != NAME)
+	if (!is_name(s))
 		return;
 	at = *s;
 	if (with && opens)
@@ -545,6 +549,20 @@ static void name_judge(struct judge *j, struct scan *s, const struct vn_sql_keyw
 	deed_add(j, s, row->how & VN_SQL_ALLOWED && temporary && alone ? row->is & ~s->sql->own : row->is, row);
 }
 
+/* What is run is under a name, or a string that follows; else nobody knows. */
+static void execute_judge(struct judge *j, struct scan *s, const struct vn_sql_keyword *row)
+{
+	struct vn_span text = { 0 };
+
+	if (row->how & VN_SQL_EXECUTES)
+		text = kept_find(j, name_key('S', &s->name));
+	else if (s->now.kind == STRING)
+		text = s->now.text;
+	if (!text.n)
+		deed_add(j, s, row->is, NULL);
+	kept_judge(j, s->sql, text);
+}
+
 static void row_judge(struct judge *j, struct scan *s, const struct vn_sql_keyword *row)
 {
 	bool later = j->later;
@@ -559,9 +577,7 @@ static void row_judge(struct judge *j, struct scan *s, const struct vn_sql_keywo
 		deed_add(j, s, row->is, row);
 		keep(j, 'S', &s->name, (struct vn_span){ 0 });
 	} else if (row->how & (VN_SQL_EXECUTES | VN_SQL_IMMEDIATE)) {
-		deed_add(j, s, row->is, NULL);
-		bool string = row->how & VN_SQL_IMMEDIATE && s->now.kind == STRING;
-		kept_judge(j, s->sql, string ? s->now.text : row->how & VN_SQL_EXECUTES ? kept_find(j, name_key('S', &s->name)) : (struct vn_span){ 0 });
+		execute_judge(j, s, row);
 	} else if (row->how & VN_SQL_PREFIX) {
 		deed_add(j, s, row->is, row);
 		j->later |= !!(row->how & VN_SQL_LATER);
