@@ -220,6 +220,7 @@ struct vn_protocol {
 
 	const struct vn_failure *failures;                 /* ends with a row without name; NULL: no words */
 	const char *const *own;                         /* what its own bits from VN_IS_OWN on mean, in lists: "look-ups"; ends with NULL */
+	const char *const *limits;                      /* what it cannot know, in sentences, for the docs; ends with NULL */
 	/* Can it answer this one, whose `is` says that it can? Asked before anything is counted, and changes nothing. NULL: it can */
 	bool (*fits)(struct vn_session *, const struct vn_message *, const struct vn_failure *);
 	/* Write to `backend` what leaves it as the real failure would. Returns how many responses that

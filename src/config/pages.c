@@ -125,6 +125,14 @@ void page_behaviors(FILE *f)
 	page_options(f, rule_options, NULL, NULL);
 }
 
+static void page_limits(FILE *f, const struct vn_protocol *p)
+{
+	if (p->limits)
+		fputs("\nLimits:\n\n", f);
+	for (const char *const *l = p->limits; l && *l; l++)
+		fprintf(f, "- %s\n", *l);
+}
+
 void page_protocols(FILE *f)
 {
 	size_t n;
@@ -138,6 +146,7 @@ void page_protocols(FILE *f)
 		page_head(f, all[i]->name, all[i]->help);
 		page_options(f, all[i]->options, "protocol", all[i]->name);
 		page_failures(f, all[i]);
+		page_limits(f, all[i]);
 	}
 }
 

@@ -1160,6 +1160,18 @@ static void mysql_word(struct vn_session *t, const struct vn_message *asked, con
 
 /* ---- */
 
+static const char *const limits[] = {
+	"`read_only` judges a statement by its words. It does not refuse CALL and SELECT that run a procedure or a function "
+	"that writes.",
+	"All branches of IF and CASE count, also those that the server does not run.",
+	"UPDATE and DELETE of several tables, and ANALYZE TABLE, are refused, also where only temporary tables or tables "
+	"of MyISAM are concerned.",
+	"A temporary table counts as temporary from its CREATE on, also if the server rejects the CREATE.",
+	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does not have (EXECUTE of a "
+	"variable's text) and an unknown statement count as `unreachable` if the failure depends on what they do.",
+	NULL
+};
+
 static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
@@ -1178,4 +1190,4 @@ VN_PROTOCOL(mysql,
 	.state_size = sizeof(struct mysql),
 	.server_first = true, .login = true,
 	.request = mysql_request, .response = mysql_response,
-	.failures = failures, .own = own, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word)
+	.failures = failures, .own = own, .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word)

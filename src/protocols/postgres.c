@@ -718,13 +718,16 @@ static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in, 
 
 /* ---- saying no ---- */
 
-enum { WAITS = VN_IS_READ | VN_IS_WRITE | IS_LOCKING, WORK = WAITS | VN_IS_COMMIT };
+enum {
+	WAITS = VN_IS_READ | VN_IS_WRITE | IS_LOCKING, WORK = WAITS | VN_IS_COMMIT,
+	SERIAL = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMIT,
+};
 
 enum { SILENCE, ERROR, FATAL, WARNING, POOLER, NO };    /* failure.number: how it is worded */
 
 static const struct vn_failure failures[] = {
 	{ "serialization_failure", "40001", "could not serialize access due to concurrent update",
-	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
+	  SERIAL, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "deadlock", "40P01", "deadlock detected", WAITS, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "recovery_conflict", "40001", "canceling statement due to conflict with recovery",
 	  VN_IS_READ, VN_ON_REQUEST, VN_STAY, ERROR },
@@ -928,6 +931,16 @@ static void postgres_word(struct vn_session *t, const struct vn_message *asked, 
 
 /* ---- */
 
+static const char *const limits[] = {
+	"`read_only` judges a statement by its words. It does not refuse SELECT, CALL and DO that run a function or a "
+	"block that writes.",
+	"`read_only` is a read-only transaction. A standby refuses more during recovery, such as VACUUM, NOTIFY and LOCK TABLE.",
+	"A temporary table counts as temporary from its CREATE on, also if the server rejects the CREATE.",
+	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does not have, a function call "
+	"by number and an unknown statement count as `unreachable` if the failure depends on what they do.",
+	NULL
+};
+
 static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
@@ -946,4 +959,4 @@ VN_PROTOCOL(postgres,
 	.state_size = sizeof(struct postgres),
 	.login = true,
 	.request = postgres_request, .response = postgres_response,
-	.failures = failures, .own = own, .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped, .flush = postgres_flush, .word = postgres_word)
+	.failures = failures, .own = own, .limits = limits, .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped, .flush = postgres_flush, .word = postgres_word)

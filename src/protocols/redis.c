@@ -1084,6 +1084,14 @@ static void redis_word(struct vn_session *t, const struct vn_message *asked, con
 
 /* ---- */
 
+static const char *const limits[] = {
+	"The commands of Redis up to 8.6, of Valkey up to 9 and of the modules JSON, BF, CF, CMS, TOPK, TDIGEST, TS and FT "
+	"are known. Any other counts as `unreachable` if the failure depends on what it does.",
+	"EVAL, EVALSHA and FCALL count as writes, whatever the script does.",
+	"A command with more than 65536 arguments cannot miss: it counts as `unreachable`.",
+	NULL
+};
+
 static const struct vn_opt options[] = {
 	{ "keep_alive", VN_OPT_INERT, .def = "0", .help = "Connections are always kept" },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "A connection's state cannot be handed to another client" },
@@ -1096,4 +1104,4 @@ VN_PROTOCOL(redis,
 	.options = options,
 	.state_size = sizeof(struct redis),
 	.request = redis_request, .response = redis_response,
-	.failures = failures, .own = own, .fits = redis_fits, .refuse = redis_refuse, .word = redis_word)
+	.failures = failures, .own = own, .limits = limits, .fits = redis_fits, .refuse = redis_refuse, .word = redis_word)

@@ -562,14 +562,15 @@ def test_a_cold_cache_answers_as_an_empty_server(proxies, server, direct, raw, t
         empty.stop()
 
 
-def test_more_keys_than_can_be_asked_anew_are_found_and_not_counted(start, server, connect, direct):
+def test_more_keys_than_can_be_asked_anew_are_found_and_unreachable(start, server, connect, direct):
     direct.set("k", "v")
     proxy = start("--protocol", "redis", "--behavior", "cold_cache", backend=server)
     application = connect(proxy)
     assert application.mget(["k"] * 65536) == [b"v"] * 65536
     assert application.mget(["k"] * 65535) == [None] * 65535
     behavior = proxy.api("GET", "/behavior")[1]
-    assert (behavior["hits"], behavior["unreachable"]) == (1, 0)
+    assert (behavior["hits"], behavior["unreachable"]) == (1, 1)
+    proxy.logged("unreachable .*more than 65536 arguments")
     assert len(proxy.strikes()) == 1
 
 
@@ -678,3 +679,19 @@ def test_a_login_through_the_proxy(proxies, server, connect, direct):
         assert "secret" not in proxies.log()
     finally:
         direct.config_set("requirepass", "")
+
+
+def test_what_is_not_known_is_unreachable(proxy, raw):
+    """A command of another server: nobody here knows whether it writes."""
+    one = raw(proxy)
+    proxy.set("error", failure="read_only")
+    for _ in range(3):
+        assert "unknown command" in one.ask("FROBNIC k")
+    assert one.ask("GET k") is None
+    behavior = proxy.api("GET", "/behavior")[1]
+    assert (behavior["hits"], behavior["unreachable"]) == (0, 3)
+    proxy.logged("unreachable .*what this message does is not known")
+    assert len([line for line in proxy.log().splitlines() if "unreachable" in line]) == 1
+    proxy.set("error", failure="conflict")          # which is for EXEC alone
+    assert "unknown command" in one.ask("FROBNIC k")
+    assert proxy.api("GET", "/behavior")[1]["unreachable"] == 0
