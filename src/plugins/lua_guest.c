@@ -281,7 +281,8 @@ static void behavior_read(lua_State *L, struct script *s)
 	b->help = text_field(L, s, "help");
 	b->on = set_field(L, "on", 0, 255);
 	b->direction = (enum vn_direction)constant_field(L, "direction", 0, VN_BOTH);
-	b->traits = VN_TRAIT_REFUSES | set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE);
+	b->traits = VN_TRAIT_REFUSES |
+	            set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_REFUSES);
 	b->options = options_read(L, s, &b->opts_size);
 	if (!b->on)
 		luaL_error(L, "on: expected a list of moments, such as { ON_REQUEST }");
