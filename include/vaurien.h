@@ -242,8 +242,9 @@ struct vn_protocol {
 
 /* Texts are taken apart as the server does it: comments, strings and quoted names hide what is in them.
  * Only VN_SQL_TEXT_MAX bytes of a text are looked at, in one pass; VN_SQL_DEPTH_MAX texts inside one another
- * (EXECUTE of what was prepared), VN_SQL_NESTED_MAX statements (EXPLAIN of ...). What is beyond is VN_IS_UNKNOWN. */
-enum { VN_SQL_TEXT_MAX = 16384, VN_SQL_DEPTH_MAX = 4, VN_SQL_NESTED_MAX = 32 };
+ * (EXECUTE of what was prepared), VN_SQL_NESTED_MAX statements (EXPLAIN of ...), and VN_SQL_STATEMENTS_MAX of them in
+ * all. What is beyond is VN_IS_UNKNOWN. */
+enum { VN_SQL_TEXT_MAX = 16384, VN_SQL_DEPTH_MAX = 4, VN_SQL_NESTED_MAX = 32, VN_SQL_STATEMENTS_MAX = 128 };
 
 enum {                                  /* vn_sql_keyword.how */
 	VN_SQL_QUERY     = 1 << 0,      /* words inside of it count: see VN_SQL_INSIDE */
@@ -251,7 +252,7 @@ enum {                                  /* vn_sql_keyword.how */
 	VN_SQL_INSIDE    = 1 << 2,      /* no statement, but what stands in one; of several the first row counts */
 	VN_SQL_BRACKETED = 1 << 3,      /* ... where a bracket of a WITH opens */
 	VN_SQL_TOP       = 1 << 17,     /* ... outside of brackets only */
-	VN_SQL_OF_TABLE  = 1 << 4,      /* ... if a table was named that lasts */
+	VN_SQL_OF_TABLE  = 1 << 4,      /* ... if a table was named that lasts; QUERY: a table's name follows */
 	VN_SQL_ALLOWED   = 1 << 5,      /* what is forbidden by `own` is not, where its @ is a temporary table */
 	VN_SQL_TEMPORARY = 1 << 6,      /* its @ is a temporary table from now on ... */
 	VN_SQL_DROPS     = 1 << 7,      /* ... until this */

@@ -223,14 +223,30 @@ static bool words_fit(struct scan *s, const char *words)
 	return true;
 }
 
+/* By the first letter alone, in small: most rows are out at once. */
+static bool may_begin(const char *words, uint8_t first)
+{
+	for (; (*words | 32) != first; words++) {
+		while (*words && *words != ' ' && *words != '|')
+			words++;
+		if (*words != '|')
+			return false;
+	}
+	return true;
+}
+
 /* The first row that begins here; NULL: none does. */
 static const struct vn_sql_keyword *row_find(struct scan *s, unsigned with, unsigned without)
 {
+	uint8_t first = s->now.text.n ? s->now.text.p[0] | 32 : 0;
+
 	for (const struct vn_sql_keyword *k = s->sql->keywords; k->words; k++) {
-		struct scan at = *s;
 		if (with & (VN_SQL_INSIDE | VN_SQL_QUERY) && !(k->how & (with | VN_SQL_INSIDE)))
 			break;          /* see the order of rows */
-		if ((k->how & with) == with && !(k->how & without) && either_is(s, k->words) && words_fit(&at, k->words)) {
+		if ((k->how & with) != with || k->how & without || !may_begin(k->words, first) || !either_is(s, k->words))
+			continue;
+		struct scan at = *s;
+		if (words_fit(&at, k->words)) {
 			*s = at;
 			return k;
 		}
@@ -270,7 +286,8 @@ struct judge {
 	struct vn_session *session;
 	struct vn_span text;
 	struct vn_sql_deed deed;
-	unsigned texts, statements;     /* inside one another */
+	unsigned texts, statements;     /* inside one another ... */
+	unsigned n;                     /* ... and statements one after the other */
 	bool later;                     /* functions are called later */
 	struct kept kept[KEPT_MAX];     /* is done at the end, for it may move what is looked at */
 	unsigned n_kept;
@@ -278,7 +295,9 @@ struct judge {
 
 static void keep(struct judge *j, uint8_t of, const struct token *name, struct vn_span text)
 {
-	if (j->n_kept < KEPT_MAX)
+	bool elsewhere = j->texts && of == 'S';         /* a statement in what is kept itself, and may go: no server has that */
+
+	if (j->n_kept < KEPT_MAX && !elsewhere)
 		j->kept[j->n_kept++] = (struct kept){ name_key(of, name), text, of == 'S' };
 }
 
@@ -331,7 +350,7 @@ struct query {                          /* what was seen of one so far */
 	const struct vn_sql_keyword *main;      /* of a WITH */
 	unsigned depth;
 	unsigned is;                    /* of all that is inside */
-	bool lists;                     /* between FROM and what ends the list of tables */
+	bool lists; unsigned lists_at;  /* between FROM and what ends the list of tables | the depth of that FROM */
 	bool lasting;                   /* a table was named that is not temporary */
 	bool joins;
 	uint64_t names[NAMES_MAX]; unsigned n_names;    /* of a WITH */
@@ -344,9 +363,10 @@ static bool is_temporary(const struct judge *j, const struct token *name)
 
 static void table_note(const struct judge *j, struct query *q, struct scan s)
 {
-	while (word_is(&s, "ONLY") || word_is(&s, "LATERAL") || word_is(&s, "TABLE"))
+	while (is_mark(&s, '(') || either_is(&s, "ONLY|LATERAL|TABLE"))
 		next(&s);
-	if (!name_take(&s) || is_mark(&s, '('))
+	bool query = either_is(&s, "SELECT|VALUES|WITH");
+	if (query || !name_take(&s) || is_mark(&s, '('))
 		return;
 	bool named = (s.name.kind == WORD && s.name.text.n == 4 && !strncasecmp((const char *)s.name.text.p, "DUAL", 4)) || is_temporary(j, &s.name);
 	uint64_t key = name_key('W', &s.name);
@@ -357,18 +377,20 @@ static void table_note(const struct judge *j, struct query *q, struct scan s)
 
 static void tables_look(const struct judge *j, struct query *q, const struct scan *s)
 {
-	struct scan behind = *s;
-	bool joins = word_is(s, "JOIN") || word_is(s, "STRAIGHT_JOIN"), from = word_is(s, "FROM");
+	bool word = s->now.kind == WORD, joins = word && either_is(s, "JOIN|STRAIGHT_JOIN"), from = word && word_is(s, "FROM");
 
 	q->joins |= joins && !q->depth;
-	if (from || joins || (q->lists && is_mark(s, ','))) {
+	if (from || joins || (q->lists && q->depth == q->lists_at && is_mark(s, ','))) {
+		struct scan behind = *s;
 		next(&behind);
 		table_note(j, q, behind);
 	}
-	if (from)
+	if (from) {
 		q->lists = true;
-	else if (is_mark(s, ')') || either_is(s, "WHERE|GROUP|ORDER|HAVING|LIMIT|FOR|UNION|SELECT|SET|WINDOW|LOCK"))
+		q->lists_at = q->depth;
+	} else if (q->lists && q->depth <= q->lists_at && (is_mark(s, ')') || either_is(s, "WHERE|GROUP|ORDER|HAVING|LIMIT|FOR|UNION|SELECT|SET|WINDOW|LOCK"))) {
 		q->lists = false;
+	}
 }
 
 static void inside_found(const struct judge *j, struct query *q, const struct vn_sql_keyword *k)
@@ -383,16 +405,16 @@ static void inside_found(const struct judge *j, struct query *q, const struct vn
 /* At a token of a query: does something begin here that counts? */
 static void query_look(struct judge *j, struct query *q, const struct scan *s, bool with, bool opens)
 {
-	struct scan at = *s;
-	bool names = with && !q->main && !q->depth && is_name(s);
+	bool named = is_name(s), names = with && !q->main && !q->depth && named;
 
 	tables_look(j, q, s);
+	if (!named || (s->now.text.n && s->now.text.p[0] <= '9'))
+		return;
+	struct scan at = *s;
 	if (names && !(q->main = row_find(&at, VN_SQL_QUERY, VN_SQL_INSIDE | VN_SQL_WITH | VN_SQL_PREFIX)) && q->n_names < NAMES_MAX)
 		q->names[q->n_names++] = name_key('W', &s->now);
 	if (names && q->main)
 		q->lasting = false;     /* those of its brackets are not its own */
-	if (!is_name(s))
-		return;
 	at = *s;
 	if (with && opens)
 		inside_found(j, q, row_find(&at, VN_SQL_INSIDE | VN_SQL_BRACKETED, 0));
@@ -407,6 +429,8 @@ static void query_judge(struct judge *j, struct scan *s, const struct vn_sql_key
 	struct token target = s->name;
 	bool opens = false, with = row->how & VN_SQL_WITH, several = is_mark(s, ',');
 
+	if (row->how & VN_SQL_OF_TABLE)
+		table_note(j, &q, *s);
 	for (; !statement_over(s); next(s)) {
 		query_look(j, &q, s, with, opens);
 		opens = is_mark(s, '(');
@@ -597,7 +621,7 @@ static void statement_judge(struct judge *j, struct scan *s)
 	if (statement_over(s))
 		return;
 	const struct vn_sql_keyword *row = row_find(s, 0, VN_SQL_INSIDE);
-	if (!row || j->statements >= VN_SQL_NESTED_MAX) {
+	if (!row || j->statements >= VN_SQL_NESTED_MAX || ++j->n > VN_SQL_STATEMENTS_MAX) {
 		j->deed.is |= VN_IS_UNKNOWN;
 		return;
 	}

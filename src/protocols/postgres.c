@@ -178,7 +178,7 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "INSERT", WRITES, VN_SQL_QUERY, "INSERT" }, { "UPDATE", WRITES, VN_SQL_QUERY, "UPDATE" },
 	{ "DELETE", WRITES, VN_SQL_QUERY, "DELETE" }, { "MERGE", WRITES, VN_SQL_QUERY, "MERGE" },
 	{ "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH, "SELECT" },
-	{ "VALUES", VN_IS_READ, VN_SQL_QUERY, "SELECT" }, { "TABLE", VN_IS_READ, VN_SQL_QUERY, "SELECT" },
+	{ "VALUES", VN_IS_READ, VN_SQL_QUERY, "SELECT" }, { "TABLE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_OF_TABLE, "SELECT" },
 
 	{ "SHOW", VN_IS_READ }, { "FETCH", VN_IS_READ }, { "MOVE", VN_IS_READ },
 	{ "EXPLAIN", VN_IS_READ, VN_SQL_EXPLAINS },
@@ -934,7 +934,8 @@ static void postgres_word(struct vn_session *t, const struct vn_message *asked, 
 static const char *const limits[] = {
 	"`read_only` judges a statement by its words. It does not refuse SELECT, CALL and DO that run a function or a "
 	"block that writes.",
-	"`read_only` is a read-only transaction. A standby refuses more during recovery, such as VACUUM, NOTIFY and LOCK TABLE.",
+	"`read_only` is a read-only transaction, also after BEGIN READ WRITE. A standby refuses more during recovery, such "
+	"as VACUUM, NOTIFY and LOCK TABLE.",
 	"A temporary table counts as temporary from its CREATE on, also if the server rejects the CREATE.",
 	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does not have, a function call "
 	"by number and an unknown statement count as `unreachable` if the failure depends on what they do.",

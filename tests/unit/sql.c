@@ -114,6 +114,9 @@ static void words(void **state)
 	expect("create or replace table t (a int) as select 1", WRITES, "CREATE TABLE AS");
 	expect("create table t (a int generated always as (1))", WRITES, "CREATE");
 	expect("vacuum", VN_IS_WRITE, NULL);
+	expect("select * from f(1, 2) for update", READ, "SELECT");
+	expect("select * from f(1, 2), t for update", READ | FORBIDDEN, "SELECT FOR UPDATE");
+	expect("select * from (select 1) x for update", READ, "SELECT");
 }
 
 static void quotes(void **state)
@@ -177,6 +180,9 @@ static void kept(void **state)
 	expect("insert into y values (1)", WRITES, "INSERT");
 	expect("prepare a as execute a", 0, NULL);
 	expect("execute a", UNKNOWN, NULL);     /* for ever, if one looked on */
+	expect("prepare b as prepare c as delete", 0, NULL);
+	expect("execute b", 0, NULL);
+	expect("execute c", READ | UNKNOWN, NULL);      /* what stands in a text that is kept is not kept */
 }
 
 /* Where no rule may refuse, only the first words are looked at; but what is kept is kept. */
