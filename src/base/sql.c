@@ -8,7 +8,8 @@ enum { NAMES_MAX = 8, KEPT_MAX = 8 };
 
 /* ---- words ---- */
 
-enum kind { END, WORD, PART, NAME, STRING, MARK };      /* a PART is a word behind a '.', a NAME is quoted, a MARK one byte; numbers are WORDs */
+/* A PART is a word behind a '.', a NAME is quoted, a MARK is one byte; numbers are WORDs. */
+enum kind { END, WORD, PART, NAME, STRING, MARK };
 
 struct token { enum kind kind; struct vn_span text; };     /* without its quotes */
 
@@ -21,7 +22,9 @@ struct scan {
 
 static bool in_name(uint8_t c)
 {
-	return ((c | 32) >= 'a' && (c | 32) <= 'z') || c >= 0x80 || (c >= '0' && c <= '9') || c == '_' || c == '$';
+	bool letter = (c | 32) >= 'a' && (c | 32) <= 'z';
+
+	return letter || c >= 0x80 || (c >= '0' && c <= '9') || c == '_' || c == '$';
 }
 
 static void rest_skip(struct scan *s, size_t n)
@@ -30,14 +33,15 @@ static void rest_skip(struct scan *s, size_t n)
 	s->rest = (struct vn_span){ s->rest.p + n, s->rest.n - n };
 }
 
-/* What is between quotes, the first of which is `open` bytes: doubled or escaped ones do not end it. */
+/* What is between quotes of `open` bytes each: doubled or escaped ones do not end it. Two are a
+ * quote inside of a string. */
 static struct token quoted_take(struct scan *s, enum kind kind, size_t open, bool escapes)
 {
 	const uint8_t *p = s->rest.p + open, *end = s->rest.p + s->rest.n, *from = p;
 	uint8_t quote = p[-1];
 
 	for (; p < end; p++) {
-		bool escaped = open == 2 && p + 1 < end && *p == '\\' && p[1] == quote;   /* quotes inside of a string */
+		bool escaped = open == 2 && p + 1 < end && *p == '\\' && p[1] == quote;
 		if (escaped || (open == 1 && *p == quote && !(p + 1 < end && p[1] == quote)))
 			break;
 		p += open == 1 && p + 1 < end && (*p == quote || (escapes && *p == '\\'));
@@ -111,9 +115,11 @@ static void next(struct scan *s)
 	if (!s->rest.n)
 		return;
 	uint8_t c = *s->rest.p, after = s->rest.n > 1 ? s->rest.p[1] : 0;
-	bool quote = c == '\'' || c == '"' || c == '`', inside = c == '\\' && (after == '\'' || after == '"');
+	bool quote = c == '\'' || c == '"' || c == '`';
+	bool inside = c == '\\' && (after == '\'' || after == '"');
 	if (quote)
-		s->now = quoted_take(s, strchr(s->sql->names, c) ? NAME : STRING, 1, s->sql->backslash && c != '`');
+		s->now = quoted_take(s, strchr(s->sql->names, c) ? NAME : STRING, 1,
+		                     s->sql->backslash && c != '`');
 	else if (inside)
 		s->now = quoted_take(s, STRING, 2, false);
 	else if (s->sql->dollar && c == '$')
@@ -203,7 +209,8 @@ static bool name_take(struct scan *s)
 static bool words_fit(struct scan *s, const char *words)
 {
 	while (*words) {
-		const char *word = words + (*words == '?' || *words == '*'), *then = words + strcspn(words, " ");
+		const char *word = words + (*words == '?' || *words == '*');
+		const char *then = words + strcspn(words, " ");
 		if (*words == '@') {
 			if (!name_take(s))
 				return false;
@@ -243,7 +250,9 @@ static const struct vn_sql_keyword *row_find(struct scan *s, unsigned with, unsi
 	for (const struct vn_sql_keyword *k = s->sql->keywords; k->words; k++) {
 		if (with & (VN_SQL_INSIDE | VN_SQL_QUERY) && !(k->how & (with | VN_SQL_INSIDE)))
 			break;          /* see the order of rows */
-		if ((k->how & with) != with || k->how & without || !may_begin(k->words, first) || !either_is(s, k->words))
+		if ((k->how & with) != with || k->how & without)
+			continue;
+		if (!may_begin(k->words, first) || !either_is(s, k->words))
 			continue;
 		struct scan at = *s;
 		if (words_fit(&at, k->words)) {
@@ -280,7 +289,7 @@ static uint64_t name_key(uint8_t of, const struct token *name)
 	return vn_sql_key(of, (struct vn_span){ small, n });
 }
 
-struct kept { uint64_t key; struct vn_span text; bool statement; };        /* text without bytes: it goes */
+struct kept { uint64_t key; struct vn_span text; bool statement; };     /* no text: it goes */
 
 struct judge {
 	struct vn_session *session;
@@ -295,7 +304,7 @@ struct judge {
 
 static void keep(struct judge *j, uint8_t of, const struct token *name, struct vn_span text)
 {
-	bool elsewhere = j->texts && of == 'S';         /* a statement in what is kept itself, and may go: no server has that */
+	bool elsewhere = j->texts && of == 'S';         /* it would point into a text that may go */
 
 	if (j->n_kept < KEPT_MAX && !elsewhere)
 		j->kept[j->n_kept++] = (struct kept){ name_key(of, name), text, of == 'S' };
@@ -335,7 +344,8 @@ static void kept_store(struct judge *j, struct vn_span *text)
 static void text_judge(struct judge *j, const struct vn_sql *sql, struct vn_span text);
 static void statement_judge(struct judge *j, struct scan *s);
 
-static void deed_add(struct judge *j, const struct scan *s, unsigned is, const struct vn_sql_keyword *row)
+static void deed_add(struct judge *j, const struct scan *s, unsigned is,
+                     const struct vn_sql_keyword *row)
 {
 	unsigned at = row ? (unsigned)(row - s->sql->keywords) + 1 : 0;
 	bool first = is & s->sql->own && !(j->deed.is & s->sql->own);
@@ -350,11 +360,13 @@ struct query {                          /* what was seen of one so far */
 	const struct vn_sql_keyword *main;      /* of a WITH */
 	unsigned depth;
 	unsigned is;                    /* of all that is inside */
-	bool lists; unsigned lists_at;  /* between FROM and what ends the list of tables | the depth of that FROM */
+	bool lists; unsigned lists_at;  /* between FROM and the end of its tables | its depth */
 	bool lasting;                   /* a table was named that is not temporary */
 	bool joins;
 	uint64_t names[NAMES_MAX]; unsigned n_names;    /* of a WITH */
 };
+
+#define ENDS_TABLES "WHERE|GROUP|ORDER|HAVING|LIMIT|FOR|UNION|SELECT|SET|WINDOW|LOCK"
 
 static bool is_temporary(const struct judge *j, const struct token *name)
 {
@@ -368,8 +380,9 @@ static void table_note(const struct judge *j, struct query *q, struct scan s)
 	bool query = either_is(&s, "SELECT|VALUES|WITH");
 	if (query || !name_take(&s) || is_mark(&s, '('))
 		return;
-	bool named = (s.name.kind == WORD && s.name.text.n == 4 && !strncasecmp((const char *)s.name.text.p, "DUAL", 4)) || is_temporary(j, &s.name);
 	uint64_t key = name_key('W', &s.name);
+	bool named = key == vn_sql_key('W', (struct vn_span){ (const uint8_t *)"dual", 4 }) ||
+	             is_temporary(j, &s.name);
 	for (unsigned i = 0; i < q->n_names; i++)
 		named |= q->names[i] == key;
 	q->lasting |= !named;
@@ -377,7 +390,8 @@ static void table_note(const struct judge *j, struct query *q, struct scan s)
 
 static void tables_look(const struct judge *j, struct query *q, const struct scan *s)
 {
-	bool word = s->now.kind == WORD, joins = word && either_is(s, "JOIN|STRAIGHT_JOIN"), from = word && word_is(s, "FROM");
+	bool word = s->now.kind == WORD, from = word && word_is(s, "FROM");
+	bool joins = word && either_is(s, "JOIN|STRAIGHT_JOIN");
 
 	q->joins |= joins && !q->depth;
 	if (from || joins || (q->lists && q->depth == q->lists_at && is_mark(s, ','))) {
@@ -388,8 +402,8 @@ static void tables_look(const struct judge *j, struct query *q, const struct sca
 	if (from) {
 		q->lists = true;
 		q->lists_at = q->depth;
-	} else if (q->lists && q->depth <= q->lists_at && (is_mark(s, ')') || either_is(s, "WHERE|GROUP|ORDER|HAVING|LIMIT|FOR|UNION|SELECT|SET|WINDOW|LOCK"))) {
-		q->lists = false;
+	} else if (q->lists && q->depth <= q->lists_at) {
+		q->lists = !is_mark(s, ')') && !either_is(s, ENDS_TABLES);
 	}
 }
 
@@ -403,7 +417,8 @@ static void inside_found(const struct judge *j, struct query *q, const struct vn
 }
 
 /* At a token of a query: does something begin here that counts? */
-static void query_look(struct judge *j, struct query *q, const struct scan *s, bool with, bool opens)
+static void query_look(struct judge *j, struct query *q, const struct scan *s, bool with,
+                       bool opens)
 {
 	bool named = is_name(s), names = with && !q->main && !q->depth && named;
 
@@ -411,7 +426,9 @@ static void query_look(struct judge *j, struct query *q, const struct scan *s, b
 	if (!named || (s->now.text.n && s->now.text.p[0] <= '9'))
 		return;
 	struct scan at = *s;
-	if (names && !(q->main = row_find(&at, VN_SQL_QUERY, VN_SQL_INSIDE | VN_SQL_WITH | VN_SQL_PREFIX)) && q->n_names < NAMES_MAX)
+	if (names)
+		q->main = row_find(&at, VN_SQL_QUERY, VN_SQL_INSIDE | VN_SQL_WITH | VN_SQL_PREFIX);
+	if (names && !q->main && q->n_names < NAMES_MAX)
 		q->names[q->n_names++] = name_key('W', &s->now);
 	if (names && q->main)
 		q->lasting = false;     /* those of its brackets are not its own */
@@ -419,7 +436,8 @@ static void query_look(struct judge *j, struct query *q, const struct scan *s, b
 	if (with && opens)
 		inside_found(j, q, row_find(&at, VN_SQL_INSIDE | VN_SQL_BRACKETED, 0));
 	at = *s;
-	inside_found(j, q, row_find(&at, VN_SQL_INSIDE, VN_SQL_BRACKETED | (j->later ? VN_SQL_LATER : 0) | (q->depth ? VN_SQL_TOP : 0)));
+	unsigned without = (j->later ? VN_SQL_LATER : 0) | (q->depth ? VN_SQL_TOP : 0);
+	inside_found(j, q, row_find(&at, VN_SQL_INSIDE, VN_SQL_BRACKETED | without));
 }
 
 /* The rest of a statement, whose first words are this row's. */
@@ -439,8 +457,8 @@ static void query_judge(struct judge *j, struct scan *s, const struct vn_sql_key
 	}
 	const struct vn_sql_keyword *main = q.main ? q.main : row;
 	unsigned is = main->is;
-	bool temporary = row->how & VN_SQL_ALLOWED && !several && !q.joins && is_temporary(j, &target);
-	if (temporary)
+	bool one = row->how & VN_SQL_ALLOWED && !several && !q.joins;
+	if (one && is_temporary(j, &target))
 		is &= ~s->sql->own;
 	deed_add(j, s, is | q.is, is & s->sql->own ? main : q.inside ? q.inside : main);
 }
@@ -511,10 +529,12 @@ static void explain_judge(struct judge *j, struct scan *s, const struct vn_sql_k
 
 	inner.deed = (struct vn_sql_deed){ 0 };
 	statement_judge(&inner, s);
-	const struct vn_sql_keyword *what = inner.deed.row ? &s->sql->keywords[inner.deed.row - 1] : NULL;
+	unsigned at = inner.deed.row;
+	const struct vn_sql_keyword *what = at ? &s->sql->keywords[at - 1] : NULL;
 	unsigned known = inner.deed.is & ~(unsigned)VN_IS_UNKNOWN;
 	bool query = what && what->how & (VN_SQL_QUERY | VN_SQL_INSIDE);
-	unsigned counts = runs ? (query || s->sql->explains ? ~0u : ~own) : s->sql->explains ? own : 0;
+	bool all = query || s->sql->explains;
+	unsigned counts = runs ? (all ? ~0u : ~own) : s->sql->explains ? own : 0;
 	deed_add(j, s, row->is | (known & counts), known & counts & own ? what : row);
 	if (what && what->how & VN_SQL_EXECUTES && runs)
 		j->deed.is |= inner.deed.is;
@@ -542,12 +562,13 @@ static void prepare_judge(struct judge *j, struct scan *s, const struct vn_sql_k
 {
 	struct token name = s->name;
 	struct vn_span text = { 0 };
+	const uint8_t *from = s->now.text.p;
 
 	deed_add(j, s, row->is, row);
 	if (s->now.kind == STRING)
 		text = s->now.text;
 	else if (row->how & VN_SQL_PREFIX && s->now.kind != END)
-		text = (struct vn_span){ s->now.text.p, (size_t)(s->rest.p + s->rest.n - s->now.text.p) };
+		text = (struct vn_span){ from, (size_t)(s->rest.p + s->rest.n - from) };
 	struct scan at = *s;
 	while (!statement_over(&at))
 		next(&at);
@@ -570,7 +591,8 @@ static void name_judge(struct judge *j, struct scan *s, const struct vn_sql_keyw
 		keep(j, 'T', &s->name, (struct vn_span){ yes, 1 });
 	if (row->how & VN_SQL_DROPS && temporary)
 		keep(j, 'T', &s->name, (struct vn_span){ 0 });
-	deed_add(j, s, row->how & VN_SQL_ALLOWED && temporary && alone ? row->is & ~s->sql->own : row->is, row);
+	bool allowed = row->how & VN_SQL_ALLOWED && temporary && alone;
+	deed_add(j, s, allowed ? row->is & ~s->sql->own : row->is, row);
 }
 
 /* What is run is under a name, or a string that follows; else nobody knows. */
@@ -620,8 +642,9 @@ static void statement_judge(struct judge *j, struct scan *s)
 		next(s);
 	if (statement_over(s))
 		return;
-	const struct vn_sql_keyword *row = row_find(s, 0, VN_SQL_INSIDE);
-	if (!row || j->statements >= VN_SQL_NESTED_MAX || ++j->n > VN_SQL_STATEMENTS_MAX) {
+	bool more = j->statements < VN_SQL_NESTED_MAX && j->n++ < VN_SQL_STATEMENTS_MAX;
+	const struct vn_sql_keyword *row = more ? row_find(s, 0, VN_SQL_INSIDE) : NULL;
+	if (!row) {
 		j->deed.is |= VN_IS_UNKNOWN;
 		return;
 	}
@@ -652,7 +675,8 @@ enum {
 };
 
 /* What is begun, committed or rolled back is what the text begins with. */
-struct vn_sql_deed vn_sql_judge(struct vn_session *t, const struct vn_sql *sql, struct vn_span *text)
+struct vn_sql_deed vn_sql_judge(struct vn_session *t, const struct vn_sql *sql,
+                                struct vn_span *text)
 {
 	size_t n = text->n < VN_SQL_TEXT_MAX ? text->n : VN_SQL_TEXT_MAX;
 	struct judge j = { .session = t };
