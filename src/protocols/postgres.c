@@ -508,7 +508,7 @@ static bool is_aid(const struct postgres *s, const struct vn_message *asked, con
 	case 'E':
 		return (due && !(extended && !ours)) || (ours && kind_of(asked) == 'E' && !is_refusal(k));
 	case 'N':
-		return due || (extended && !ours);
+		return due || (extended && !(ours && asked->is & VN_IS_COMMIT));
 	default:
 		return false;
 	}
@@ -568,7 +568,7 @@ static bool is_interim(const struct postgres *s, const struct vn_message *asked,
 	unsigned kind = kind_of(asked);
 
 	if (is_substitute(asked))
-		return false;
+		return kind == 'E' && k->type == 'N' && !s->answering;
 	switch (k->type) {
 	case 'G':
 		return kind == 'Q' || kind == 'E';

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -860,6 +861,142 @@ def test_abort_of_an_execute_loses_what_its_sync_would_commit(proxies, table):
         proxies.ctl.set("dummy")
     with_asyncpg(proxies, play)
     assert table.rows() == []
+
+
+# ---- an invitation to send rows is not the answer ----
+
+def copied_by_psycopg2(end):
+    connection = psycopg2.connect(port=end.port, dbname="app", connect_timeout=PATIENCE, **WORDS)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.copy_expert("COPY kept FROM STDIN", io.StringIO("1\n2\n"))
+    finally:
+        connection.close()
+
+
+def copied_by_psycopg(end):
+    with with_psycopg(end, autocommit=True) as c, c.cursor().copy("COPY kept FROM STDIN") as copy:
+        copy.write_row((1,))
+        copy.write_row((2,))
+
+
+def copied_by_asyncpg(end):
+    async def play(c):
+        await c.copy_records_to_table("kept", records=[(1,), (2,)])
+    with_asyncpg(end, play)
+
+
+def copied_by_psql(end):
+    done = subprocess.run(["psql", "-X", "-h", "127.0.0.1", "-p", str(end.port), "-U", "app", "-d", "app", "-v", "ON_ERROR_STOP=1",
+                           "-c", "\\copy kept from stdin"], env=dict(os.environ, PGPASSWORD="secret"), input=b"1\n2\n",
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+    if done.returncode:
+        raise psycopg2.OperationalError(done.stderr.decode())
+
+
+COPIERS = [copied_by_psycopg2, copied_by_psycopg, copied_by_asyncpg, copied_by_psql]
+LOST = (psycopg2.Error, psycopg.Error, asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+
+@pytest.mark.parametrize("copied", COPIERS)
+@pytest.mark.parametrize("rule", [{"name": "lost_reply"}, {"name": "lost_reply", "end": "reset"}, {"name": "truncate", "bytes": 3}])
+def test_rows_are_copied_and_the_answer_is_lost(proxies, table, copied, rule):
+    proxies.set(**dict(rule, match="^(QUERY|EXECUTE) (?i)copy"))
+    with pytest.raises(LOST):
+        copied(proxies)
+    until(lambda: table.rows() == [1, 2], what="the rows whose answer was lost")
+    proxies.set("dummy")
+    copied(proxies)
+    assert table.rows() == [1, 1, 2, 2]
+
+
+def test_who_is_invited_in_a_lost_answer_does_not_wait(proxies, table):
+    proxies.set("lost_reply", match="^QUERY SELECT")
+    with with_psycopg(proxies, autocommit=True) as c, pytest.raises(psycopg.OperationalError):
+        with c.cursor().copy("SELECT 1; COPY kept FROM STDIN") as copy:
+            copy.write_row((1,))
+
+
+# ---- what the protocol does not count shifts no answer ----
+
+def frame(kind, body=b""):
+    return kind + struct.pack("!i", len(body) + 4) + body
+
+
+PIECES = [
+    frame(b"P", b"\0select 1\0\0\0"), frame(b"P", b"\0selec 1\0\0\0"), frame(b"P", b"\0select 1 as %s\0\0\0" % (b"n" * 80)),
+    frame(b"P", b"\0select 1/0\0\0\0"), frame(b"B", b"\0" * 8), frame(b"B", b"\0nope\0" + b"\0" * 6), frame(b"D", b"S\0"), frame(b"D", b"P\0"),
+    frame(b"D", b"Snope\0"), frame(b"C", b"S\0"), frame(b"C", b"Pnope\0"), frame(b"E", b"\0" * 5), frame(b"E", b"nope\0" + b"\0" * 4), frame(b"H"),
+    frame(b"S"), frame(b"Q", b"select 9\0"), frame(b"Q", b"select bad\0"), frame(b"Q", b"\0"), frame(b"Q", b"select 1; select 1/0\0"),
+    frame(b"Q", b"do $$ begin raise notice 'x'; end $$\0"), frame(b"Q", b"copy (select 1) to stdout\0"),
+    frame(b"F", struct.pack("!ihhhi", 1215, 0, 0, 0, 0)),
+]
+
+
+class Wire:
+    """The messages of a connection that psycopg has logged in."""
+
+    def __init__(self, end):
+        self.connection = with_psycopg(end, autocommit=True, sslmode="disable")
+        self.sock = socket.socket(fileno=os.dup(self.connection.pgconn.socket))
+        self.sock.settimeout(PATIENCE)
+        self.file = self.sock.makefile("rb")
+
+    def message(self):
+        kind, n = struct.unpack("!ci", self.file.read(5))
+        return kind, self.file.read(n - 4)
+
+    def ask(self, batch):
+        """What this brings, up to the answer to a query behind it that nothing skips."""
+        self.sock.sendall(batch + frame(b"S") + frame(b"Q", b"select 'the end'\0"))
+        told = []
+        while not told or b"the end" not in told[-1][1] or told[-1][0] != b"D":
+            told.append(self.message())
+        while told[-1][0] != b"Z":
+            told.append(self.message())
+        return told
+
+    def close(self):
+        self.file.close()
+        self.sock.close()
+        self.connection.close()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_pipelines_of_all_sorts_are_answered_as_direct(postgres, proxies, table, seed):
+    """Of each kind of message good ones and bad ones, in any order; then each query has its own answer."""
+    draw = random.Random(seed)
+    proxies.set("error", failure="disk_full", match="^QUERY INSERT")
+    direct, proxied = Wire(postgres), Wire(proxies)
+    for _ in range(40):
+        batch = b"".join(draw.choice(PIECES) for _ in range(draw.randint(1, 8)))
+        assert direct.ask(batch) == proxied.ask(batch), batch
+        refused = proxied.ask(frame(b"Q", b"INSERT INTO kept VALUES (1)\0"))
+        assert b"53100" in refused[0][1] and b"refused" not in refused[0][1], batch
+    direct.close()
+    proxied.close()
+    assert table.rows() == []
+    assert "raw proxy=" not in proxies.whole_log()
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_refused_queries_among_them_shift_nothing(proxies, table, seed):
+    """Where the server skips one, for an error before it, it says nothing; else it is refused in its place."""
+    draw = random.Random(seed)
+    proxies.set("error", failure="disk_full", match="INSERT")
+    wire = Wire(proxies)
+    insert = [frame(b"Q", b"INSERT INTO kept VALUES (1)\0"),
+              frame(b"P", b"\0INSERT INTO kept VALUES (1)\0\0\0") + frame(b"B", b"\0" * 8) + frame(b"E", b"\0" * 5)]
+    for _ in range(40):
+        batch = [draw.choice(PIECES) for _ in range(draw.randint(1, 6))]
+        batch.insert(draw.randint(0, len(batch)), draw.choice(insert))
+        told = wire.ask(b"".join(batch))
+        assert not any(b"refused by" in body for _, body in told), batch
+        assert [kind for kind, _ in told[-4:]] == [b"T", b"D", b"C", b"Z"], batch
+    wire.close()
+    assert table.rows() == []
+    assert "raw proxy=" not in proxies.whole_log()
 
 
 # ---- (e) outages ----
