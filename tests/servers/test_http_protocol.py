@@ -412,6 +412,15 @@ def test_a_delay_strikes_once_though_there_are_two_responses(nginx, proxies):
     assert nginx.get("late.bin") == b"hello"
 
 
+@pytest.mark.parametrize("rule, rc", [({"name": "lost_reply"}, 52), ({"name": "lost_reply", "end": "reset"}, 56),
+                                      ({"name": "truncate", "bytes": 20}, 52)])
+def test_who_has_leave_to_send_is_stored_and_the_answer_is_lost(nginx, proxies, rule, rc):
+    proxies.set(**dict(rule, match="^PUT"))
+    got, _ = curl(proxies, "/lost.bin", "-T", "-", "-H", "Expect: 100-continue", "--expect100-timeout", "20", stdin=b"stored")
+    assert got == rc
+    assert nginx.get("lost.bin") == b"stored"
+
+
 def test_a_refusal_in_a_pipeline_is_in_its_place(nginx, proxies):
     nginx.put("kept.txt", b"kept\n")
     proxies.set("error", failure="read_only")

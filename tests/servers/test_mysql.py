@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import socket
 import statistics
 import subprocess
 import threading
@@ -9,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import Control, ask, error_of, need
+from conftest import ACCOUNT, Control, MariaDB, ask, error_of, need
 from harness import ROOT, SAN, Clock, dial, need_module, patience, until
 
 pymysql = need_module("pymysql")
@@ -373,6 +374,46 @@ def test_abort_runs_the_statement_and_loses_the_answer(proxies, connect, table):
     proxies.ctl.set("abort")
     assert error_of(application, "INSERT INTO kept VALUES (7)") == 2013
     until(lambda: table.rows() == [7], what="the statement whose answer was lost")
+
+
+# ---- an invitation to send a file is not the answer ----
+
+@pytest.mark.parametrize("rule", [{"name": "lost_reply"}, {"name": "lost_reply", "end": "reset"}, {"name": "truncate", "bytes": 3},
+                                  {"name": "corrupt", "random": True}])
+def test_a_file_is_loaded_and_the_answer_is_lost(proxies, connect, table, tmp_path, rule):
+    source = tmp_path / "rows"
+    source.write_text("1\n2\n3\n")
+    load = "LOAD DATA LOCAL INFILE '%s' INTO TABLE kept (n)" % source
+    application = connect(proxies, local_infile=True)
+    proxies.set(**dict(rule, match="^QUERY LOAD"))
+    with pytest.raises(Exception):
+        ask(application, load)
+    until(lambda: table.rows() == [1, 2, 3], what="the rows whose answer was lost")
+    proxies.set("dummy")
+    ask(connect(proxies, local_infile=True), load)
+    assert table.rows() == [1, 1, 2, 2, 3, 3]
+
+
+# ---- a load balancer's header ----
+
+@pytest.mark.parametrize("header", [
+    b"PROXY TCP4 192.0.2.1 192.0.2.2 40000 3306\r\n",
+    b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\1\xc0\0\2\2\x9c\x40\x0c\xea",
+])
+def test_the_server_sees_the_client_that_a_header_names(vaurien, tmp_path, header):
+    server = MariaDB(tmp_path, "--proxy-protocol-networks=*").start()
+    try:
+        proxy = vaurien("--protocol", "mysql", "--rule", "error failure=deadlock match='^QUERY UPDATE'", backend=server)
+        connection = pymysql.connect(defer_connect=True, **ACCOUNT)
+        sock = socket.create_connection(("127.0.0.1", proxy.port), patience())
+        sock.sendall(header)
+        connection.connect(sock)
+        assert ask(connection, "SELECT SUBSTRING_INDEX(USER(), '@', -1)") == (("192.0.2.1",),)
+        assert error_of(connection, "UPDATE nowhere SET a = 1") == 1213
+        assert proxy.api("GET", "/connections")[1]["connections"][0]["exchanges"] == 4      # with the login and SET AUTOCOMMIT
+        connection.close()
+    finally:
+        server.stop()
 
 
 # ---- (e) (f) (g) outages ----

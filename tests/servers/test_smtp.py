@@ -541,6 +541,29 @@ def test_a_lost_reply_behind_the_dot_delivers_twice(mail, proxies, connect):
     assert mail.subjects()["bob"] == ["twice", "twice"]
 
 
+@pytest.mark.parametrize("match", ["^DATA", "^MESSAGE", "^(DATA|MESSAGE)"])
+def test_agreement_to_a_mail_is_not_its_answer(mail, proxies, connect, match):
+    client = connect(proxies)
+    proxies.set("lost_reply", match=match)
+    with pytest.raises(smtplib.SMTPServerDisconnected):
+        client.sendmail(ME, [BOB], text("done"))
+    until(lambda: mail.subjects()["bob"] == ["done"], what="the mail whose answer was lost")
+
+
+def test_a_challenge_is_not_the_answer_to_a_login(mail, proxies, connect):
+    proxies.set("truncate", bytes=2, match="^AUTH")
+    client = connect(proxies)
+    client.ehlo()
+    client.user, client.password = ACCOUNT
+    with pytest.raises(smtplib.SMTPException):
+        client.auth("LOGIN", client.auth_login, initial_response_ok=False)
+    proxies.set("dummy")
+    client = connect(proxies)
+    client.ehlo()
+    client.user, client.password = ACCOUNT
+    assert client.auth("LOGIN", client.auth_login, initial_response_ok=False)[0] == 235
+
+
 def test_a_reply_of_many_lines_is_cut_short(mail, proxy, raw):
     whole = raw(mail).hello.replace("250-STARTTLS\r\n", "")
     for where, length in (("prefix", 2), ("boundary", 4), ("middle", 4 + (len(whole) - 4) // 2)):
