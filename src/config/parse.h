@@ -11,7 +11,7 @@ struct raw_options {                    /* the program's own; their table is in 
 	const char *proxy, *backend, *protocol, *proxy_name, *add, *behavior, *rule;
 	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
 	vn_nsec timeout, linger;
-	const char *hold_max, *hold_total, *seed, *loopback_congestion;
+	const char *proxy_protocol, *hold_max, *hold_total, *seed, *loopback_congestion;
 	bool enabled, stay_connected, sync, http, statsd_enabled;
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;

@@ -85,6 +85,7 @@ static int proxy_read(struct parse *r, const char *name, struct spec **to)
 	if (flag_get(&r->flags, "timeout")->level && !w->stay_connected)
 		proxy->idle = w->timeout;
 	proxy->linger = w->linger;
+	proxy->client_named = !strcmp(w->proxy_protocol, "address");
 	if (flag_get(&r->flags, "pool-max-size")->level)
 		proxy->max_clients = w->pool_max_size;
 	proxy->backlog = w->backlog;

@@ -29,6 +29,7 @@ static const char *const levels[] = {
 	"critical", "error", "warning", "info", "debug",
 	"CRITICAL", "ERROR", "WARNING", "INFO", "DEBUG", NULL
 };
+static const char *const headers[] = { "pass", "address", NULL };
 static const char *const congestions[] = { "reno", "system", NULL };
 static const char *const formats[] = { "text", "json", NULL };
 static const char *const listings[] = {
@@ -52,6 +53,10 @@ static const struct row {
 		.help = "the server behind the proxy"), OWN },
 	{ GROUP_PROXY, "NAME", OPTION("protocol", VN_OPT_TEXT, protocol, .def = "tcp",
 		.help = "what client and server speak; --list shows the protocols"), OWN },
+	{ GROUP_PROXY, "WORD", OPTION("proxy_protocol", VN_OPT_CHOICE, proxy_protocol,
+		.def = "pass", .choices = headers,
+		.help = "a PROXY header of a load balancer passes before a client's stream; "
+		        "address: the client of rules is the one that it names"), OWN },
 	{ GROUP_PROXY, "NAME", OPTION("proxy_name", VN_OPT_TEXT, proxy_name, .def = "default",
 		.help = "what the proxy is called in the API; the dice depend on it") },
 	{ GROUP_PROXY, "WORDS", OPTION("add", VN_OPT_TEXT, add,

@@ -58,6 +58,7 @@ static void conn_free(struct conn *c)
 	plan_unref(c->plan);
 	pipe_work_release(&c->request);
 	pipe_work_release(&c->response);
+	free(c->ruled->named);
 	if (c->ruled != &no_rules)
 		free(c->ruled);
 	free(c);

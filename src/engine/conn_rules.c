@@ -2,6 +2,7 @@
 #include "engine/conn_rules.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "engine/engine.h"
 #include "net/blackhole.h"
 #include "net/socket.h"
@@ -30,14 +31,19 @@ ruleset conn_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned m
 	return plan_decide(c->plan, among & c->ruled->meant, &q);
 }
 
-/* Whom the rules mean is seen by the client's address. */
+/* Whom the rules mean is seen by the client's address. Until a header could have named it, that is not known. */
 static void conn_rules_meant(struct conn *c)
 {
-	struct endpoint client;
+	struct endpoint client = { .len = 0 };
 
 	c->ruled->meant = plan_all(c->plan);
-	if (c->plan->by_client && socket_peer(c->client.watch.fd, &client))
-		c->ruled->meant = plan_meant(c->plan, &client);
+	if (!c->plan->by_client)
+		return;
+	if (c->ruled->named)
+		client = *c->ruled->named;
+	else if ((c->begun || !c->plan->spec->client_named) && !socket_peer(c->client.watch.fd, &client))
+		return;
+	c->ruled->meant = plan_meant(c->plan, &client);
 }
 
 /* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
@@ -157,6 +163,27 @@ bool conn_rules_meet(struct conn *c, ruleset rules, ruleset again, bool opening)
 	if (end != VN_STAY)
 		conn_doom_by_rule(c, end);
 	return !c->dead;
+}
+
+void conn_client_known(struct conn *c, const struct endpoint *named)
+{
+	ruleset come = c->ruled->meant;
+
+	c->begun = true;
+	if (!c->plan->spec->client_named)
+		return;
+	if (named && named->len) {
+		conn_rules_get(c)->named = xmalloc(sizeof *named);
+		*c->ruled->named = *named;
+	}
+	if (!c->plan->by_client)
+		return;
+	conn_rules_meant(c);
+	come = c->ruled->meant & ~come;
+	if (!come || !conn_rules_meet(c, come, 0, false))
+		return;
+	for (struct exchange *x = c->exchanges.first; x; x = x->next)
+		x->fresh |= come & plan_on(c->plan, IN_EXCHANGES) & ~c->plan->picky;
 }
 
 void conn_judge_open(struct conn *c)

@@ -20,6 +20,10 @@ void conn_apply_end(struct conn *, const struct judgement *, enum vn_end *in_tur
 void conn_judge_open(struct conn *);
 bool conn_rules_meet(struct conn *, ruleset rules, ruleset again, bool opening);        /* false: it is doomed */
 
+/* How the client's stream begins is known: with a header that names this client, or with none, or one that names
+ * nobody (NULL). Rules that mean the client meet the connection now, if they have not before. It may be doomed. */
+void conn_client_known(struct conn *, const struct endpoint *named);
+
 void conn_clocks_set(struct conn *);    /* its end timer follows the soonest end by the clock */
 
 #endif

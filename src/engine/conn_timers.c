@@ -151,7 +151,9 @@ static void unsure_over(struct conn *c)
 		return;
 	if (c->begun)
 		conn_go_raw(c, &c->request, "the client sent no whole message before the server's greeting");
-	c->begun = c->request.work->resumes = true;
+	else
+		conn_client_known(c, NULL);
+	c->request.work->resumes = true;
 }
 
 static void conn_timer_fire(struct timer *t)

@@ -48,7 +48,7 @@ void conn_rules_release(struct conn *c)
 {
 	struct conn_rules *t = c->ruled;
 
-	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since || t->opening || t->vanished)
+	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since || t->opening || t->vanished || t->named)
 		return;
 	timer_stop(conn_loop(c), &t->end_timer);
 	timer_stop(conn_loop(c), &t->rest_timer);

@@ -94,6 +94,7 @@ struct conn_rules {                     /* what rules and times need of a connec
 	struct conn *conn;
 	struct rule_flags whole;
 	ruleset meant;                  /* the rules that apply to this client */
+	struct endpoint *named;         /* whom a header names as the client; NULL: nobody, or it does not matter */
 	struct rule_state **states;     /* one per rule of the plan */
 	struct timer end_timer;         /* for the soonest end by the clock in `states` */
 	struct timer rest_timer;        /* rest that must last before a rule strikes */

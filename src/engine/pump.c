@@ -158,7 +158,9 @@ static SELDOM bool stream_begin(struct pipe *p, struct vn_span at)
 	c->unsure = h.kind == PROXY_UNSURE;
 	if (h.kind == PROXY_UNSURE || h.kind == PROXY_TORN)
 		return false;
-	c->begun = true;
+	conn_client_known(c, h.kind == PROXY_FOUND ? &h.client : NULL);
+	if (c->dead)
+		return false;
 	if (h.kind == PROXY_BROKEN && !p->raw)
 		conn_go_raw(c, p, "a header of the PROXY protocol is not understood");
 	if (h.kind != PROXY_FOUND)

@@ -39,7 +39,7 @@ static bool limits_same(const struct spec *a, const struct spec *b)
 {
 	return a->timeout == b->timeout && a->idle == b->idle && a->linger == b->linger &&
 	       a->hold_max == b->hold_max && a->max_clients == b->max_clients &&
-	       a->backlog == b->backlog;
+	       a->backlog == b->backlog && a->client_named == b->client_named;
 }
 
 static bool protocol_same(const struct spec *a, const struct spec *b)
@@ -118,6 +118,7 @@ static void state_merge(struct spec *s, const struct spec *was, const struct spe
 		s->hold_max = now->hold_max;
 		s->max_clients = now->max_clients;
 		s->backlog = now->backlog;
+		s->client_named = now->client_named;
 	}
 	defaults_unref(s->defaults);
 	s->defaults = defaults_ref(now->defaults);

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from harness import until
+from harness import dial, free_port, until
 from test_invitation import MY_GREETING, MY_LOGIN, MY_OK, PG_IN, PG_LOGIN, packet, typed
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -165,3 +165,79 @@ def test_commands_before_the_greeting_have_their_own_answers(vaurien, backend):
     server.send(b"220 mx.test ESMTP\r\n250 mx.test\r\n250 Ok\r\n250 really\r\n")
     expected = b"220 mx.test ESMTP\r\n250 mx.test\r\n550 5.7.1 Command rejected\r\n250 really\r\n"
     assert client.read(len(expected)) == expected
+
+
+# ---- whom the header names, for `client` ----
+
+GET = b"GET / HTTP/1.1\r\n\r\n"
+ASKED = ["--proxy-protocol", "address"]
+NAMED, SOCKET = "192.0.2.0/24", "127.0.0.0/8"
+
+
+def meets(client, server, header, refused):
+    """A request behind this header is refused, or is not."""
+    client.send(header + GET)
+    assert server.read(len(header)) == header
+    if refused:
+        assert client.read(12) == b"HTTP/1.1 503"
+        assert server.silent(0.02)
+    else:
+        assert server.read(len(GET)) == GET
+
+
+@pytest.mark.parametrize("words, header, client, expected", [
+    (ASKED, "v1", NAMED, True), (ASKED, "v2", NAMED, True), (ASKED, "v2 with TLVs", NAMED, True), (ASKED, "v1", SOCKET, False),
+    (ASKED, "v1 of IPv6", "2001:db8::/32", True), (ASKED, "v1 of IPv6", NAMED, False), (ASKED, "v2", "192.0.3.0/24", False),
+    (ASKED, "v1 unknown", SOCKET, True), (ASKED, "v2 local", SOCKET, True), (ASKED, "v2 of unix", SOCKET, True), (ASKED, "", SOCKET, True),
+    (ASKED, "", NAMED, False), ([], "v1", NAMED, False), ([], "v1", SOCKET, True), (["--proxy-protocol", "pass"], "v2", SOCKET, True),
+])
+def test_client_is_whom_the_header_names(vaurien, backend, words, header, client, expected):
+    proxy = vaurien("--protocol", "http", *words, "--rule", "error failure=unavailable client=%s" % client, backend=backend)
+    meets(*proxy.meet(backend), HEADERS.get(header, b""), expected)
+
+
+def test_rules_that_come_later_know_the_client(vaurien, backend):
+    proxy = vaurien("--protocol", "http", *ASKED, backend=backend)
+    client, server = proxy.meet(backend)
+    play(client, server, [("C", HEADERS["v2"] + GET), ("S", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")])
+    proxy.set("error", failure="unavailable", client=SOCKET)
+    play(client, server, [("C", GET), ("S", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")])
+    proxy.set("error", failure="unavailable", client=NAMED)
+    client.send(GET)
+    assert client.read(12) == b"HTTP/1.1 503"
+
+
+def test_a_rule_for_whole_connections_meets_the_named_one(vaurien, backend):
+    proxy = vaurien("--protocol", "smtp", *ASKED, "--rule", "reset client=%s" % NAMED, backend=backend)
+    client, server = proxy.meet(backend)
+    assert client.silent(0.05)
+    client.send(HEADERS["v1"])
+    assert client.ends() == "rst"
+    client, server = proxy.meet(backend)
+    play(client, server, [("C", HEADERS["v1"].replace(b"192.0.2.1 ", b"192.0.3.1 "))] + GREET)
+
+
+def test_a_greeting_behind_the_header_meets_the_rule(vaurien, backend):
+    proxy = vaurien("--protocol", "smtp", *ASKED, "--rule", "delay sleep=200ms before=false client=%s" % NAMED, backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(HEADERS["v2"])
+    assert server.read(28) == HEADERS["v2"]
+    server.send(GREET[0][1])
+    assert client.silent(0.1)
+    assert client.read(len(GREET[0][1])) == GREET[0][1]
+
+
+def test_each_proxy_has_its_own(start, backend, tmp_path):
+    rule = "[rule:%s]\nbehavior = error\nfailure = unavailable\nclient = 192.0.2.0/24\nproxy = %s\n"
+    ini = tmp_path / "vaurien.ini"
+    port = free_port()
+    ini.write_text("[proxy:named]\nlisten = 127.0.0.1:%d\nbackend = %s\nprotocol = http\nproxy-protocol = address\n" % (port, backend.address)
+                   + rule % ("a", "named") + rule % ("b", "default"))
+    proxy = start("--protocol", "http", "--config", str(ini), backend=backend)
+    for at, expected in ((proxy.port, False), (port, True)):
+        meets(dial(at), backend.accept(), HEADERS["v1"], expected)
+
+
+def test_the_word_is_checked(run):
+    done = run("--proxy-protocol", "adress")
+    assert done.returncode == 2 and "argument --proxy-protocol: expected one of pass, address" in done.stderr

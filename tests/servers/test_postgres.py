@@ -866,7 +866,7 @@ def test_abort_of_an_execute_loses_what_its_sync_would_commit(proxies, table):
 # ---- an invitation to send rows is not the answer ----
 
 def copied_by_psycopg2(end):
-    connection = psycopg2.connect(port=end.port, dbname="app", connect_timeout=PATIENCE, **WORDS)
+    connection = psycopg2.connect(port=end.port, dbname="app", connect_timeout=patience(), **WORDS)
     connection.autocommit = True
     try:
         with connection.cursor() as cursor:
@@ -890,7 +890,7 @@ def copied_by_asyncpg(end):
 def copied_by_psql(end):
     done = subprocess.run(["psql", "-X", "-h", "127.0.0.1", "-p", str(end.port), "-U", "app", "-d", "app", "-v", "ON_ERROR_STOP=1",
                            "-c", "\\copy kept from stdin"], env=dict(os.environ, PGPASSWORD="secret"), input=b"1\n2\n",
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=patience())
     if done.returncode:
         raise psycopg2.OperationalError(done.stderr.decode())
 
@@ -940,7 +940,7 @@ class Wire:
     def __init__(self, end):
         self.connection = with_psycopg(end, autocommit=True, sslmode="disable")
         self.sock = socket.socket(fileno=os.dup(self.connection.pgconn.socket))
-        self.sock.settimeout(PATIENCE)
+        self.sock.settimeout(patience())
         self.file = self.sock.makefile("rb")
 
     def message(self):

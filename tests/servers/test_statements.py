@@ -12,7 +12,7 @@ import pymysql
 import pytest
 
 from conftest import ROOT, need
-from harness import PATIENCE, free_port, until
+from harness import free_port, patience, until
 from server_postgres import AS_OTHER, need_postgres, postgres, psycopg2     # noqa: F401
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "statements")
@@ -51,7 +51,7 @@ ACCOUNT = {"host": "127.0.0.1", "user": "app", "password": "secret"}
 
 def refusal_of_postgres(port, statements, **options):
     """What 25006 says of the last of them; None: that is not what became of it."""
-    with contextlib.closing(psycopg2.connect(port=port, dbname="statements", connect_timeout=PATIENCE, **ACCOUNT, **options)) as connection:
+    with contextlib.closing(psycopg2.connect(port=port, dbname="statements", connect_timeout=patience(), **ACCOUNT, **options)) as connection:
         connection.autocommit = True
         said = None
         for statement in statements:
@@ -138,7 +138,7 @@ def test_postgres_standby(start, postgres, prepared_postgres):      # noqa: F811
 # ---- MariaDB ----
 
 def refusal_of_mariadb(port, statements, number, before=None):
-    options = dict(host="127.0.0.1", user="careful", password="secret", database="statements", autocommit=True, read_timeout=PATIENCE,
+    options = dict(host="127.0.0.1", user="careful", password="secret", database="statements", autocommit=True, read_timeout=patience(),
                    client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS, local_infile=True)
     with contextlib.closing(pymysql.connect(port=port, **options)) as connection, connection.cursor() as cursor:
         cursor.execute("SET SESSION lock_wait_timeout = 5, innodb_lock_wait_timeout = 5")
