@@ -275,7 +275,7 @@ void lua_act(const struct vn_event *e, struct vn_verdict *v)
 	c->arg[0] = e;
 	c->result = v;
 	c->state_ref = e->state;
-	vm_of(c->L)->dice = e->dice;
+	c->vm.dice = e->dice;
 	if (!call_run(c, act_inside)) {        /* the message passes as it came */
 		*v = (struct vn_verdict){ .keep = VN_ALL };
 		if (c->before)

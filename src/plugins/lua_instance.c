@@ -7,7 +7,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/loop.h"
 #include "base/memory.h"
 #include "plugins/lua_options.h"
 #include "plugins/lua_sandbox.h"
@@ -23,7 +22,6 @@ struct instance {                       /* a script in a thread */
 };
 
 struct lua_thread {
-	struct vm vm;
 	struct lua_thread *next;
 	struct instance *instances;     /* by script->index */
 	unsigned n_instances;
@@ -33,11 +31,6 @@ struct lua_thread {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;        /* of the list */
 static struct lua_thread *threads;
 static _Thread_local struct lua_thread *here;
-
-struct call *call_of(lua_State *L)
-{
-	return &OWNER(lua_thread, vm, vm_of(L))->call;
-}
 
 /* ---- a thread's state ---- */
 
@@ -52,9 +45,8 @@ static struct lua_thread *thread_new(void)
 {
 	struct lua_thread *t = xcalloc(1, sizeof *t);
 
-	vm_open(&t->vm);
-	t->call.L = t->vm.L;
-	if (!vm_protect(&t->vm, open_inside, STEPS_MAX))
+	vm_open(&t->call.vm);
+	if (!vm_protect(&t->call.vm, open_inside, STEPS_MAX))
 		abort();
 	pthread_mutex_lock(&lock);
 	t->next = threads;
@@ -72,7 +64,7 @@ void instances_free(void)
 {
 	for (struct lua_thread *t = threads, *next; t; t = next) {
 		next = t->next;
-		vm_close(&t->vm);
+		vm_close(&t->call.vm);
 		buffer_free(&t->call.subjects[0]);
 		buffer_free(&t->call.subjects[1]);
 		free(t->instances);
@@ -99,14 +91,33 @@ static void error_log(struct call *c, const char *why)
 	            (unsigned long long)errors, why);
 }
 
+/* Of the function that the call is of; 1: of none, as the script's file itself runs. */
+static int first_line(struct call *c)
+{
+	lua_State *L = c->vm.L;
+	lua_Debug at = { .linedefined = 1 };
+
+	if (c->instance->version) {
+		call_push_hook(c);
+		if (lua_isfunction(L, -1))
+			lua_getinfo(L, ">S", &at);
+		lua_settop(L, 0);
+	}
+	return at.linedefined;
+}
+
 bool call_run(struct call *c, lua_CFunction run)
 {
-	struct vm *vm = vm_of(c->L);
-	char why[ERROR_MAX];
+	char why[ERROR_MAX], named[ERROR_MAX];
 
-	if (vm_protect(vm, run, STEPS_MAX))
+	if (vm_protect(&c->vm, run, STEPS_MAX))
 		return true;
-	error_log(c, vm_error(vm, why));
+	if (vm_error(&c->vm, why)) {
+		error_log(c, why);
+	} else {
+		error_format(named, "%s:%d: %s", c->script->name, first_line(c), why);
+		error_log(c, named);
+	}
 	return false;
 }
 
@@ -115,7 +126,7 @@ void call_end(struct call *c)
 	free(c->before);
 	c->before = NULL;
 	c->script = NULL;
-	vm_of(c->L)->dice = NULL;
+	c->vm.dice = NULL;
 }
 
 bool script_try(struct script *s, lua_CFunction run, unsigned steps, char error[ERROR_MAX])
@@ -123,11 +134,11 @@ bool script_try(struct script *s, lua_CFunction run, unsigned steps, char error[
 	struct lua_thread *t = thread_here();
 
 	t->call.script = s;
-	t->vm.name = s->name;
-	bool good = vm_protect(&t->vm, run, steps);
+	t->call.vm.name = s->name;
+	bool good = vm_protect(&t->call.vm, run, steps);
 	t->call.script = NULL;
 	if (!good)
-		vm_error(&t->vm, error);
+		vm_error(&t->call.vm, error);
 	return good;
 }
 
@@ -205,7 +216,7 @@ struct call *call_begin(struct script *s)
 
 	t->call.script = s;
 	t->call.instance = instance_of(t, s);
-	t->vm.name = s->name;
+	t->call.vm.name = s->name;
 	if (t->call.instance->tried != version)
 		instance_refresh(&t->call, version);
 	return t->call.instance->version ? &t->call : NULL;
@@ -215,13 +226,13 @@ struct call *call_begin(struct script *s)
 
 void call_push_hook(struct call *c)
 {
-	lua_rawgeti(c->L, LUA_REGISTRYINDEX, c->instance->functions[c->hook]);
+	lua_rawgeti(c->vm.L, LUA_REGISTRYINDEX, c->instance->functions[c->hook]);
 }
 
 /* The function has returned, so no line of the script runs: the error names its first line. */
 void call_returned(struct call *c, int index, const char *expected)
 {
-	lua_State *L = c->L;
+	lua_State *L = c->vm.L;
 	const char *got = luaL_tolstring(L, index, NULL);
 	lua_Debug at;
 
@@ -237,7 +248,7 @@ void call_push_options(struct call *c, uint64_t rule, const void *values)
 {
 	enum { MANY = 256 };
 	struct instance *i = c->instance;
-	lua_State *L = c->L;
+	lua_State *L = c->vm.L;
 
 	if (i->n_options >= MANY) {
 		lua_newtable(L);
@@ -257,9 +268,9 @@ void call_push_options(struct call *c, uint64_t rule, const void *values)
 
 void call_push_failure(struct call *c, const struct vn_failure *f)
 {
-	lua_rawgeti(c->L, LUA_REGISTRYINDEX, c->instance->failures);
-	lua_rawgeti(c->L, -1, f - c->script->protocol.failures + 1);
-	lua_remove(c->L, -2);
+	lua_rawgeti(c->vm.L, LUA_REGISTRYINDEX, c->instance->failures);
+	lua_rawgeti(c->vm.L, -1, f - c->script->protocol.failures + 1);
+	lua_remove(c->vm.L, -2);
 }
 
 void call_push_state(struct call *c)
@@ -267,19 +278,19 @@ void call_push_state(struct call *c)
 	struct state_ref *r = c->state_ref;
 
 	if (r && r->state) {
-		lua_rawgeti(c->L, LUA_REGISTRYINDEX, r->state);
+		lua_rawgeti(c->vm.L, LUA_REGISTRYINDEX, r->state);
 		return;
 	}
-	lua_newtable(c->L);
+	lua_newtable(c->vm.L);
 	if (r)
 		call_keep(c, &r->state);
 }
 
 void call_keep(struct call *c, int *ref)
 {
-	lua_pushvalue(c->L, -1);
-	*ref = luaL_ref(c->L, LUA_REGISTRYINDEX);
-	c->state_ref->L = c->L;
+	lua_pushvalue(c->vm.L, -1);
+	*ref = luaL_ref(c->vm.L, LUA_REGISTRYINDEX);
+	c->state_ref->L = c->vm.L;
 }
 
 void state_ref_forget(void *state)

@@ -6,6 +6,7 @@
 #define PLUGINS_LUA_INSTANCE_H
 
 #include "base/buffer.h"
+#include "base/loop.h"
 #include "plugins/lua_script.h"
 #include "plugins/lua_vm.h"
 
@@ -15,7 +16,7 @@ struct state_ref { lua_State *L; int state, options; };
 enum { NAMES = 64, NAME_ROOM = 64 };
 
 struct call {                           /* the one under way in this thread */
-	lua_State *L;
+	struct vm vm;                   /* the thread's */
 	struct script *script;
 	struct instance *instance;      /* of that script */
 	enum hook hook;
@@ -28,7 +29,10 @@ struct call {                           /* the one under way in this thread */
 	unsigned next_name;
 };
 
-struct call *call_of(lua_State *);
+static inline struct call *call_of(lua_State *L)
+{
+	return OWNER(call, vm, vm_of(L));
+}
 
 /* Begins a call of one of the script's functions. NULL: the script cannot run in this thread; that
  * was logged. */

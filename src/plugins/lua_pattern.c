@@ -11,12 +11,36 @@
 
 enum { DEEPEST = 200, STEPS = 4 * STEPS_MAX };
 
-static void step(struct matching *m)
+static void steps_look(struct vm *vm)
 {
-	struct vm *p = vm_of(m->L);
+	if (vm->pattern_steps > STEPS)
+		vm_over(vm, 1, "more than %d steps of patterns in one call", STEPS);
+	vm->pattern_due = vm->pattern_steps + PATTERN_LOOK;
+	if (vm->pattern_due > STEPS)
+		vm->pattern_due = STEPS + 1;
+	vm_look(vm);
+}
 
-	if (++p->pattern_steps > STEPS)
-		vm_over(p, 1, "more than %d steps of patterns in one call", STEPS);
+static inline void step(struct vm *vm)
+{
+	if (++vm->pattern_steps >= vm->pattern_due)
+		steps_look(vm);
+}
+
+void matching_step(struct matching *m, size_t n)
+{
+	struct vm *vm = vm_of(m->L);
+
+	vm->pattern_steps += n > STEPS ? STEPS : (unsigned)n;
+	if (vm->pattern_steps >= vm->pattern_due)
+		steps_look(vm);
+}
+
+/* A set of many characters takes further steps, as each of them may be compared. */
+static inline void set_steps(struct matching *m, const uint8_t *p, const uint8_t *p_after)
+{
+	if (p_after - p >= 16)
+		matching_step(m, (size_t)(p_after - p) / 16);
 }
 
 /* ---- one character ---- */
@@ -85,7 +109,8 @@ static bool item_has(const uint8_t *p, const uint8_t *p_after, int c)
 
 static bool one(struct matching *m, const uint8_t *s, const uint8_t *p, const uint8_t *p_after)
 {
-	step(m);
+	step(vm_of(m->L));
+	set_steps(m, p, p_after);
 	return s < m->end && item_has(p, p_after, *s);
 }
 
@@ -156,7 +181,7 @@ static const uint8_t *balanced(struct matching *m, const uint8_t *s, const uint8
 	if (s == m->end || *s != p[0])
 		return NULL;
 	for (s++; s < m->end; s++) {
-		step(m);
+		step(vm_of(m->L));
 		if (*s == p[1] && !--open)
 			return match(m, s + 1, p + 2);
 		open += *s == p[0] && p[0] != p[1];
@@ -170,6 +195,7 @@ static const uint8_t *frontier(struct matching *m, const uint8_t *s, const uint8
 	if (*p != '[')
 		luaL_error(m->L, "missing '[' after '%%f' in pattern");
 	const uint8_t *after = item_end(m, p);
+	set_steps(m, p, after);
 	int before = s == m->start ? 0 : s[-1], here = s < m->end ? *s : 0;
 	if (set_has(p, after - 1, before) || !set_has(p, after - 1, here))
 		return NULL;
@@ -183,6 +209,7 @@ static const uint8_t *repeated(struct matching *m, const uint8_t *s, const uint8
 	if (*p == '0' || i >= m->n || m->captures[i].n == OPEN)
 		luaL_error(m->L, "invalid capture index %%%d", *p - '0');
 	ptrdiff_t n = m->captures[i].n;         /* a position has no text that could be repeated */
+	matching_step(m, n > 0 ? (size_t)n / 64 : 0);
 	if (n == POSITION || m->end - s < n || memcmp(s, m->captures[i].at, (size_t)n))
 		return NULL;
 	return match(m, s + n, p + 1);
@@ -206,7 +233,7 @@ static const uint8_t *match_on(struct matching *m, const uint8_t *s, const uint8
 {
 	for (;;) {
 		bool mine = false;
-		step(m);
+		step(vm_of(m->L));
 		if (p == m->p_end)
 			return s;
 		if (*p == '(')
@@ -220,6 +247,7 @@ static const uint8_t *match_on(struct matching *m, const uint8_t *s, const uint8
 		if (mine)
 			return found;
 		const uint8_t *after = item_end(m, p);
+		set_steps(m, p, after);
 		switch (after < m->p_end ? *after : 0) {
 		case '*': return longest(m, s, p, after);
 		case '+': return one(m, s, p, after) ? longest(m, s + 1, p, after) : NULL;

@@ -22,6 +22,9 @@ struct matching {
 /* A NUL must stand behind the pattern. */
 void matching_init(struct matching *, lua_State *, struct vn_span text, struct vn_span pattern);
 
+/* Count `n` steps. Throws if the call has taken too many, or too long. */
+void matching_step(struct matching *, size_t n);
+
 /* Where the match of the pattern from `p` that begins at `s` ends. NULL: none does. */
 const uint8_t *match_at(struct matching *, const uint8_t *s, const uint8_t *p);
 

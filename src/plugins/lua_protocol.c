@@ -129,7 +129,7 @@ static lua_Integer returned_number(struct call *c, int index, lua_Integer most,
                                    const char *expected)
 {
 	int is;
-	lua_Integer n = lua_tointegerx(c->L, index, &is);
+	lua_Integer n = lua_tointegerx(c->vm.L, index, &is);
 
 	if (!is || n < 0 || n > most)
 		call_returned(c, index, expected);

@@ -7,6 +7,7 @@
 
 #include "plugins/lua_bytes.h"
 #include "plugins/lua_pattern.h"
+#include "plugins/lua_vm.h"
 
 /* A pattern must be a string, because a NUL must stand behind it. */
 static struct vn_span pattern_check(lua_State *L, int argument)
@@ -157,6 +158,8 @@ static void replacement_add(struct matching *m, luaL_Buffer *b, const uint8_t *s
 	size_t n;
 	const char *text = lua_tolstring(m->L, 3, &n);
 
+	if (n >= 8)
+		matching_step(m, n / 8);
 	for (size_t i = 0; i < n; i++) {
 		if (text[i] != '%') {
 			luaL_addchar(b, text[i]);
@@ -178,13 +181,16 @@ static void replacement_add(struct matching *m, luaL_Buffer *b, const uint8_t *s
 static void match_replace(struct matching *m, luaL_Buffer *b, const uint8_t *s, const uint8_t *e)
 {
 	lua_State *L = m->L;
+	enum { LOOKUP = 64 };           /* units of work */
 	int type = lua_type(L, 3);
 
 	if (type == LUA_TFUNCTION) {
+		vm_work(vm_of(L), LOOKUP);
 		lua_pushvalue(L, 3);
 		lua_call(L, captures_push(m, s, e), 1);
 	} else if (type == LUA_TTABLE) {
 		capture_push(m, 0, s, e);
+		vm_work(vm_of(L), LOOKUP);
 		lua_gettable(L, 3);
 	} else {
 		replacement_add(m, b, s, e);

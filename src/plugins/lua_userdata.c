@@ -35,12 +35,15 @@ struct userdata *userdata_push(lua_State *L, const struct userdata_kind *kind, c
 	return u;
 }
 
-static struct userdata *userdata_fresh(lua_State *L, struct userdata *u,
-                                       const struct userdata_kind *kind)
+static void *stale(lua_State *L, const struct userdata_kind *kind)
 {
-	if (u->call != vm_of(L)->call)
-		luaL_error(L, "this %s was for a call that is over", kind->name);
-	return u;
+	luaL_error(L, "this %s was for a call that is over", kind->name);
+	return NULL;
+}
+
+static bool is_fresh(lua_State *L, const struct userdata *u)
+{
+	return u->call == vm_of(L)->call;
 }
 
 static bool userdata_is(lua_State *L, int argument, const struct userdata_kind *kind)
@@ -57,7 +60,8 @@ struct userdata *userdata_check(lua_State *L, int argument, const struct userdat
 {
 	if (!userdata_is(L, argument, kind))
 		luaL_typeerror(L, argument, kind->name);
-	return userdata_fresh(L, lua_touserdata(L, argument), kind);
+	struct userdata *u = lua_touserdata(L, argument);
+	return is_fresh(L, u) ? u : stale(L, kind);
 }
 
 /* ---- fields: metamethods, with a table of fields by name and the kind as upvalues ---- */
@@ -77,18 +81,18 @@ static const struct userdata_kind *self_kind(lua_State *L)
 /* Scripts cannot reach the metatable: argument 1 is always of the kind. */
 static void *self_thing(lua_State *L)
 {
-	return userdata_fresh(L, lua_touserdata(L, 1), self_kind(L))->thing;
+	const struct userdata *u = lua_touserdata(L, 1);
+
+	return is_fresh(L, u) ? u->thing : stale(L, self_kind(L));
 }
 
 static int userdata_index(lua_State *L)
 {
 	const struct field *f = field_find(L);
-	const char *kind = self_kind(L)->name;
 
-	if (!f)
-		return luaL_error(L, "%s has no '%s'", kind, luaL_tolstring(L, 2, NULL));
-	if (!f->method && !f->get)
-		return luaL_error(L, "%s.%s can only be set", kind, f->name);
+	if (!f || (!f->method && !f->get))
+		return luaL_error(L, f ? "%s.%s can only be set" : "%s has no '%s'",
+		                  self_kind(L)->name, luaL_tolstring(L, 2, NULL));
 	if (f->method)
 		lua_pushcfunction(L, f->method);
 	else

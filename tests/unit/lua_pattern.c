@@ -10,6 +10,7 @@
 static int fresh(lua_State *L)
 {
 	vm_of(L)->pattern_steps = 0;
+	vm_of(L)->began = 0;
 	return 0;
 }
 
