@@ -73,7 +73,8 @@ static void element_add(lua_State *L, luaL_Buffer *b, lua_Integer i)
 {
 	element_get(L, i);
 	if (!lua_isstring(L, -1))
-		luaL_error(L, "invalid value (at index %I) in table for 'concat'", (LUAI_UACINT)i);
+		luaL_error(L, "invalid value (%s) at index %I in table for 'concat'",
+		           luaL_typename(L, -1), (LUAI_UACINT)i);
 	luaL_addvalue(b);
 }
 

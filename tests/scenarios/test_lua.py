@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from harness import SAN, Clock, until
+from harness import SAN, Clock, dial, free_port, until
 
 @pytest.fixture
 def script(tmp_path):
@@ -363,6 +363,8 @@ def errors(proxy):
     ("math.randomseed(1)", "attempt to call a nil value"),
     ("table.move({}, 1, math.maxinteger - 1, 1)", "attempt to call a nil value"),
     ("setmetatable({}, { __gc = function() while true do end end })", "own.lua:3: there are no finalizers here"),
+    ("setmetatable({}, { __mode = 'k' })", "own.lua:3: there are no weak tables here"),
+    ("setmetatable({}, { __mode = 'v' })", "own.lua:3: there are no weak tables here"),
     ("getmetatable('').__index.rep = nil", "attempt to index a boolean value"),
     ("getmetatable(_ENV).__index = nil", "attempt to index a boolean value"),
 ])
@@ -395,6 +397,169 @@ def test_steps_that_take_long_are_few(body, start, backend, script):
     client.send(b"tea")
     assert server.read(3) == b"tea"
     assert proxy.logged(r"own.lua:3: more than 250 ms in one call")
+
+
+# Each does much in one call of C, or in one instruction of Lua's.
+CHAINED = "local t = {} for i = 1, 1990 do t = setmetatable({}, { __index = t }) end "
+HOLES = "local h = {} for i = 1, 16384 do h[i] = i end for i = 1, 16383 do h[i] = nil end "
+MANY = "local t = {} for i = 1, 9000 do t[i] = s end "
+LIMIT = "more than (250 ms|1000000 steps|4000000 steps of patterns) in one call"        # which of them depends on the machine
+MEMORY = "not enough memory"
+
+HOSTILE = {
+    # the table library
+    "concat": ("local t = setmetatable({}, { __index = getmetatable, __metatable = '' }) table.concat(t, '', 1, math.maxinteger)", LIMIT),
+    "concat_chained": (CHAINED + "setmetatable(t, { __index = setmetatable({}, { __index = tostring }) }) table.concat(t, '', 1, 1 << 60)", LIMIT + "|" + MEMORY),
+    "concat_strings": ("local t, s = {}, ('x'):rep(1 << 20) for i = 1, 60000 do t[i] = s end while true do pcall(table.concat, t) end", LIMIT),
+    "unpack": ("table.unpack({}, 1, 100000000)", "too many results to unpack"),
+    "unpack_edge": ("table.unpack({}, math.mininteger, math.maxinteger)", "too many results to unpack"),
+    "unpack_chained": (CHAINED + "while true do table.unpack(t, 1, 9000) end", LIMIT),
+    "insert_chained": (CHAINED + HOLES + "setmetatable(h, { __index = t }) while true do table.insert(h, 1, nil) h[16384] = 1 end", LIMIT),
+    "remove_chained": (CHAINED + HOLES + "setmetatable(h, { __index = t }) while true do table.remove(h, 1) h[16384] = 1 end", LIMIT),
+    "insert_middle": ("local t = {} for i = 1, 60000 do t[i] = i end while true do table.insert(t, 30000, 1) t[#t] = nil end", LIMIT),
+    "sort_strings": ("local t, s = {}, {} for i = 1, 6 do s[i] = ('a'):rep(1000000) .. i end "
+                     "for i = 1, 60000 do t[i] = s[i % 6 + 1] end table.sort(t)", LIMIT),
+    "sort_few_strings": ("local t, s = {}, {} for i = 1, 6 do s[i] = ('\\0'):rep(1000000) .. i end "
+                         "for i = 1, 90 do t[i] = s[i % 6 + 1] end while true do table.sort(t) end", LIMIT),
+    "sort_in_c": ("local s = ('\\0'):rep(1000000) local mt = { __lt = rawequal } local t = {} "
+                  "for i = 1, 60000 do t[i] = setmetatable({}, mt) end while true do pcall(table.sort, t) end", LIMIT),
+    "sort_by_c": ("local s = ('x'):rep(1000000) .. 1 local t = {} for i = 1, 60000 do t[i] = s end while true do pcall(table.sort, t, rawequal) end", LIMIT),
+    "sort_in_lua": ("local t = {} for i = 1, 60000 do t[i] = -i end table.sort(t, function(a, b) return a < b end)", LIMIT),
+    "pack": ("local s = 'x' " + MANY + "while true do table.pack(table.unpack(t)) end", LIMIT + "|" + MEMORY),
+    # operators
+    "less": ("local a, b = ('\\0'):rep(3 << 20) .. 'a', ('\\0'):rep(3 << 20) .. 'b' while true do local x = a < b end", LIMIT),
+    "less_or_equal": ("local a, b = ('\\0'):rep(1 << 20) .. 'a', ('\\0'):rep(1 << 20) .. 'b' while true do local x = b <= a"
+                      + " or b <= a" * 90 + " end", LIMIT),
+    "less_medium": ("local a, b = ('\\0'):rep(4000) .. 'a', ('\\0'):rep(4000) .. 'b' while true do local x = b <= a" + " or b <= a" * 90 + " end", LIMIT),
+    "equal": ("local a, b = ('x'):rep(4 << 20) .. 'x', ('x'):rep(4 << 20) .. 'x' while true do local x = a == b or a == b or a == b end", LIMIT),
+    "rawequal": ("local a, b = ('x'):rep(4 << 20) .. 'x', ('x'):rep(4 << 20) .. 'x' while true do rawequal(a, b) end", LIMIT),
+    "key": ("local a, b = ('x'):rep(3 << 20) .. 'x', ('x'):rep(3 << 20) .. 'x' local t = { [a] = 1 } while true do local x = t[b] end", LIMIT),
+    "arithmetic": ("local s = (' '):rep(4 << 20) .. '1' while true do local x = s + 1 end", LIMIT),
+    "concatenation": ("local s = ('x'):rep(1 << 20) while true do pcall(function() return s .. s .. s .. s .. s .. s .. s .. s end) end", LIMIT),
+    "length": ("local s = ('x'):rep(4 << 20) while true do local n = #s + s:len() end", LIMIT),
+    "varargs": ("local s = 1 " + MANY + "local function f(...) while true do select('#', ...) end end f(table.unpack(t))", LIMIT + "|" + MEMORY),
+    # tables
+    "keys_that_collide": ("local t, m = {}, 32767 for i = 1, 16385 do t[i * m] = i end error('done')", LIMIT + "|done"),
+    "many_keys_that_collide": ("local t, m = {}, 131071 for i = 1, 65537 do t[i * m] = i end", MEMORY),
+    "next": ("local t = {} for i = 1, 32000 do t[i + 0.5] = 1 end for i = 1, 32000 do t[i + 0.5] = nil end while true do next(t) end", LIMIT),
+    "pairs": ("local t = {} for i = 1, 30000 do t[i] = i end while true do for k in pairs(t) do end end", LIMIT),
+    "index": (CHAINED + "while true do local x = t.x end", LIMIT),
+    "index_in_a_circle": ("local a, b = {}, {} setmetatable(a, { __index = b }) setmetatable(b, { __index = a }) "
+                          "while true do pcall(function() return a.x end) end", LIMIT),
+    "newindex": ("local t = {} for i = 1, 1990 do t = setmetatable({}, { __newindex = t }) end while true do t.x = 1 end", LIMIT),
+    "call": ("local t = {} setmetatable(t, { __call = t }) t()", MEMORY),
+    "call_caught": ("local t = {} setmetatable(t, { __call = t }) while true do pcall(t) end", LIMIT),
+    "call_chained": ("local t = print for i = 1, 60000 do t = setmetatable({}, { __call = t }) end t()", MEMORY),
+    "concat_metamethod": ("local t = setmetatable({}, { __concat = rawequal }) while true do local x = t .. t end", LIMIT),
+    "equal_metamethod": ("local m = { __eq = function() while true do end end } return setmetatable({}, m) == setmetatable({}, m)", LIMIT),
+    "length_metamethod": ("local t = setmetatable({}, { __len = function() return math.maxinteger end }) for i = 1, #t do end", LIMIT),
+    "weak_later": ("local mt, ks, p = {}, {}, {} local w = setmetatable({}, mt) mt.__mode = 'k' "
+                   "for i = 1, 30000 do ks[i] = {} p[i] = i end "
+                   "for i = 30000, 2, -1 do local j = math.random(i) p[i], p[j] = p[j], p[i] end "
+                   "for i = 1, 29999 do w[ks[p[i]]] = ks[p[i + 1]] end "
+                   "local root = ks[p[1]] ks = nil for i = 1, 20 do local x = ('x'):rep(1 << 20) end error('done')", LIMIT + "|done|" + MEMORY),
+    # the string library
+    "rep": ("while true do pcall(string.rep, '', 1 << 40, 'x') end", LIMIT),
+    "format": ("while true do string.format('%99d%99s%-99.99f%099x', 1, 'a', 1e308, 3) end", LIMIT),
+    "format_wide": ("string.format('%99999d', 1)", "invalid conversion"),
+    "format_numbers": ("local s = (' '):rep(3 << 20) .. '1' " + MANY + "string.format(('%d'):rep(9000), table.unpack(t))",
+                       "arguments of more than 16777216 bytes"),
+    "format_nothing": ("local s = ('x'):rep(3 << 20) " + MANY + "string.format(('%.0s'):rep(9000), table.unpack(t))",
+                       "arguments of more than 16777216 bytes"),
+    "format_metamethod": ("string.format('%s', setmetatable({}, { __tostring = function() while true do end end }))", LIMIT),
+    "char": ("local s = (' '):rep(3 << 20) .. '1' " + MANY + "string.char(table.unpack(t))", "arguments of more than 16777216 bytes"),
+    "pack_string": ("local s = (' '):rep(3 << 20) .. '1' " + MANY + "string.pack(('j'):rep(9000), table.unpack(t))",
+                    "arguments of more than 16777216 bytes"),
+    "pack_padding": ("while true do pcall(string.pack, 'c2000000000', 'x') end", LIMIT),
+    "packsize": ("local s = ('b'):rep(4 << 20) while true do string.packsize(s) end", LIMIT),
+    "unpack_string": ("local s = ('x'):rep(4 << 20) while true do pcall(string.unpack, 'z', s) end", LIMIT),
+    "byte": ("local s = ('x'):rep(9000) while true do s:byte(1, -1) end", LIMIT),
+    "byte_many": ("('x'):rep(4 << 20):byte(1, -1)", ".*string slice too long"),
+    "reverse": ("local s = ('x'):rep(3 << 20) while true do pcall(string.reverse, s) end", LIMIT),
+    "find_plain": ("local s, n = ('x'):rep(4 << 20), ('x'):rep(1 << 20) .. 'y' while true do s:find(n, 1, true) end", LIMIT),
+    "find_in_bytes": ("local n = ('x'):rep(4 << 20) while true do event.data:find(n) end", LIMIT),
+    "find_set": ("('x'):rep(1 << 20):find('[' .. ('y'):rep(1 << 20) .. ']')", LIMIT),
+    "find_sets": ("('x'):rep(1000):find(('[' .. ('y'):rep(60000) .. ']?'):rep(20) .. 'z')", LIMIT),
+    "find_frontier": ("('x'):rep(1 << 20):find('%f[' .. ('y'):rep(1 << 20) .. ']')", LIMIT),
+    "find_again": ("('x'):rep(1 << 20):find('(x*)%1%1%1%1y')", LIMIT),
+    "gsub_nothing": ("('x'):rep(4 << 20):gsub('', ('%0'):rep(1 << 20))", LIMIT),
+    "gsub_chained": (CHAINED + "('x'):rep(2 << 20):gsub('.', t)", LIMIT),
+    "gsub_in_c": ("('x'):rep(2 << 20):gsub('.', rawlen)", LIMIT),
+    # the others
+    "max": ("local s = ('1'):rep(3 << 20) " + MANY + "math.max(table.unpack(t))", "arguments of more than 16777216 bytes"),
+    "utf8_char": ("local s = (' '):rep(3 << 20) .. '1' " + MANY + "utf8.char(table.unpack(t))", "arguments of more than 16777216 bytes"),
+    "utf8_offset": ("local s = ('x'):rep(4 << 20) while true do utf8.offset(s, 4 << 20) end", LIMIT),
+    "utf8_codes": ("local s, f = ('\\x80'):rep(4 << 20), utf8.codes('x') while true do f(s, 1) end", LIMIT),
+    "utf8_codepoint": ("local s = ('x'):rep(4 << 20) while true do pcall(utf8.codepoint, s, 1, -1) end", LIMIT + "|" + MEMORY),
+    "tonumber": ("local s = ('f'):rep(4 << 20) while true do tonumber(s, 16) end", LIMIT),
+    "tostring": ("tostring(setmetatable({}, { __tostring = tostring }))", "C stack overflow"),
+    "print": ("local s = ('x'):rep(4 << 20) while true do print(s) end", LIMIT),
+    # errors
+    "caught": ("while true do pcall(function() while true do end end) end", LIMIT),
+    "caught_often": ("while true do pcall(pcall, pcall, pcall, pcall, error) end", LIMIT),
+    "caught_deep": ("local function f() pcall(f) f() end f()", LIMIT),
+    "caught_memory": ("while true do pcall(string.rep, 'x', 15 << 20) end", LIMIT),
+    "caught_by_close": ("local function f() local x <close> = setmetatable({}, { __close = function() while true do pcall(f) end end }) f() end f()", LIMIT),
+    "closed_in_c": ("local t = setmetatable({}, { __close = table.concat, __index = getmetatable, __metatable = '' }) "
+                    "local x <close> = t while true do end", LIMIT),
+    "closed_by_for": ("for i in next, {}, nil, setmetatable({}, { __close = function() while true do end end }) do end", LIMIT),
+    "error_long": ("error(('x'):rep(4 << 20))", "x{100}"),
+    "error_object": ("error(setmetatable({}, { __tostring = function() while true do end end }))", "an error that is no text"),
+    "errors": ("while true do pcall(error, ('x'):rep(1 << 20)) end", MEMORY),
+}
+
+
+@pytest.mark.parametrize("what", sorted(HOSTILE))
+def test_no_script_holds_its_thread(what, start, backends, script):
+    """It fails after a bounded time of the processor, and the other proxies of its thread go on."""
+    body, why = HOSTILE[what]
+    backend, other, port = backends(), backends().serve(), free_port()
+    words = script(acts(body, "ON_REQUEST", "direction = REQUEST,"))
+    proxy = start(*words, "--behavior", "own", "--threads", "1", "--add", "other=127.0.0.1:%d=%s" % (port, other.address), backend=backend)
+    client, server = proxy.meet(backend)
+    before = proxy.cpu()
+    client.send(b"tea")
+    with dial(port) as neighbor:
+        neighbor.send(b"milk")
+        assert neighbor.read(4) == b"milk"
+    assert server.read(3) == b"tea"
+    assert proxy.cpu() - before < (20 if SAN else 1.5)
+    assert proxy.logged(r"errors=1: own.lua:\d+: (%s)" % why)
+
+
+def test_limits_are_wide_enough(start, backend, script):
+    """What is no attack works, and there are no weak tables."""
+    proxy = start(*script(acts("""
+        local keys, list = {}, {}
+        for i = 1, 32768 do keys['k' .. i] = i end
+        for i = 1, 100000 do list[i] = i end
+        assert(keys.k1 == 1 and keys.k32768 == 32768 and #list == 100000)
+        assert(select('#', table.unpack(list, 1, 16000)) == 16000 and #table.pack(('x'):rep(16000):byte(1, -1)) == 16000)
+        local function deep(n) return n == 0 and 0 or 1 + deep(n - 1) end
+        assert(deep(3000) == 3000)
+        local mt = {}
+        local t = setmetatable({}, mt)
+        mt.__mode = 'k'
+        assert(not pcall(setmetatable, {}, { __mode = 'v' }))
+        verdict.fate = DROP""")), "--behavior", "own", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"tea")
+    until(proxy.strikes)
+    assert "errors=" not in proxy.log()
+
+
+@pytest.mark.parametrize("length", [4095, 4096, 1 << 20, 1572864, 3 << 20])
+def test_strings_of_any_length(length, start, backend, script):
+    """Also of those lengths that a table's keys can have."""
+    proxy = start(*script(acts("""
+        local n = %d
+        local s = ('x'):rep(n)
+        assert(#s:upper() == n and #string.format('%%s', s) == n and #table.concat({ s }) == n)
+        verdict.fate = DROP""" % length)), "--behavior", "own", backend=backend)
+    client, server = proxy.meet(backend)
+    client.send(b"tea")
+    until(proxy.strikes)
+    assert "errors=" not in proxy.log()
 
 
 def test_errors_are_told_once_a_second_and_others_go_on(start, backend, script):
