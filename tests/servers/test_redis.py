@@ -681,7 +681,7 @@ def test_a_login_through_the_proxy(proxies, server, connect, direct):
         direct.config_set("requirepass", "")
 
 
-def test_what_is_not_known_is_unreachable(proxy, raw):
+def test_what_is_not_known_is_unreachable(proxy, raw, direct):
     """A command of another server: nobody here knows whether it writes."""
     one = raw(proxy)
     proxy.set("error", failure="read_only")
