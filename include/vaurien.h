@@ -353,6 +353,15 @@ struct vn_verdict {                /* arrives calm: all zero but keep = VN_ALL *
 	                           Each rule has a clock of its own; said again, the earlier time stands, but at VN_ON_DATA the new one */
 };
 
+enum vn_group {                         /* where lists show a behavior */
+	VN_GROUP_NONE,                  /* among the others */
+	VN_GROUP_TIME,                  /* messages or bytes are late */
+	VN_GROUP_ERRORS,                /* requests get errors of the server */
+	VN_GROUP_CONNECTION,            /* connections end, or nothing passes on them */
+	VN_GROUP_BYTES,                 /* bytes are changed, missing or cut off */
+	VN_GROUP_RATE,                  /* bytes are slow, or come in pieces */
+};
+
 struct vn_behavior {
 	uint32_t abi;
 	const char *name, *help;
@@ -364,6 +373,9 @@ struct vn_behavior {
 	void (*forget)(void *state);    /* a rule's or a connection's state goes; NULL: nothing hangs on it */
 	unsigned traits;                /* TRAIT_... */
 	const char *failure;            /* the one it refuses with, which the proxy's protocol must have; NULL: none, or an option says which */
+	enum vn_group group;
+	const char *example;            /* arguments of `vaurienctl set-behavior`, its name first; NULL: none */
+	const char *sees;               /* what the client sees, without a full stop; NULL: no text */
 };
 
 enum {

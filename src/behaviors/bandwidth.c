@@ -1,25 +1,31 @@
-/* bandwidth - bytes pass one after the other, so many a second. */
+/* bandwidth - a limit on bytes a second. */
 #include "vaurien.h"
 
 struct bandwidth { int64_t rate; };
 
 static const struct vn_opt options[] = {
-	{ "rate", VN_OPT_INT, offsetof(struct bandwidth, rate), "0", "kB/s, of 1000 bytes each; 0: nothing passes until the rule goes" },
+	{ "rate", VN_OPT_INT, offsetof(struct bandwidth, rate), "0",
+	  "Limit in kB/s (1000 bytes a second); 0 holds all bytes until the rule is removed" },
 	{ 0 }
 };
 
+/* A rate above 64 bits of bytes a second is no limit. */
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct bandwidth *o = e->opts;
 
 	if (!o->rate)
 		v->hold = VN_NEVER;
-	else if (e->moment == VN_ON_DATA && (uint64_t)o->rate <= UINT64_MAX / 1000)        /* beyond that, all passes at once */
+	else if (e->moment == VN_ON_DATA && (uint64_t)o->rate <= UINT64_MAX / 1000)
 		v->pace.rate = (uint64_t)o->rate * 1000;
 }
 
 VN_BEHAVIOR(bandwidth,
-	.help = "The line is slow: each connection's, or (share = proxy) one that all of them share",
+	.help = "Limits the speed of each connection, or (share = proxy) of all together",
+	.group = VN_GROUP_RATE,
+	.example = "bandwidth --rate 100",
+	.sees = "each response arrives slowly, at the given rate",
 	.options = options, .opts_size = sizeof(struct bandwidth),
-	.on = VN_ON_DATA | VN_ON_END, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE | VN_TRAIT_LINE,
+	.on = VN_ON_DATA | VN_ON_END, .direction = VN_RESPONSE,
+	.traits = VN_TRAIT_WHOLE | VN_TRAIT_LINE,
 	.act = act)

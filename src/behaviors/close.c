@@ -1,15 +1,18 @@
-/* close - a connection is closed in good order, with FIN: at once, after a time, or after so many bytes. */
+/* close - an end with FIN: at once, after a time, or after a number of bytes. */
 #include "vaurien.h"
 
 struct closing { vn_nsec after; int64_t bytes; };
 
 static const struct vn_opt options[] = {
-	{ "after", VN_OPT_TIME, offsetof(struct closing, after), "0", "So long after the connection opened or the rule came; with odds or match: after the answer", VN_S },
-	{ "bytes", VN_OPT_INT, offsetof(struct closing, bytes), "0", "When so many bytes went by in one direction; 0: whatever went by" },
+	{ "after", VN_OPT_TIME, offsetof(struct closing, after), "0",
+	  "Time from the start of the connection or of the rule; with a probability or match, "
+	  "from the response", VN_S },
+	{ "bytes", VN_OPT_INT, offsetof(struct closing, bytes), "0",
+	  "Number of bytes in one direction that ends the connection; 0: no such limit" },
 	{ 0 }
 };
 
-struct met { bool whole; };             /* the rule strikes connections, not exchanges */
+struct met { bool whole; };             /* the rule applies to connections, not exchanges */
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
@@ -30,7 +33,11 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(close,
-	.help = "Connections are closed, idle or not; with odds or match: behind the answers of the exchanges struck",
+	.help = "Closes connections, even idle ones; with a probability or match, closes after "
+	        "the response to each request chosen",
+	.group = VN_GROUP_CONNECTION,
+	.example = "close --after 60s",
+	.sees = "the connection closes (FIN), even an idle one",
 	.options = options, .opts_size = sizeof(struct closing), .state_size = sizeof(struct met),
 	.on = VN_ON_OPEN | VN_ON_RESPONSE | VN_ON_DATA,
 	.act = act)

@@ -1,4 +1,4 @@
-/* cold_cache - nothing is found: every read is a miss. */
+/* cold_cache - an empty cache: each read is a miss. */
 #include "vaurien.h"
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
@@ -8,6 +8,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(cold_cache,
-	.help = "Every read finds nothing, as in a cache that has just been started; writes and all else are as ever",
+	.help = "Answers each read with a miss, as a cache does after a restart; all other "
+	        "requests pass unchanged",
+	.group = VN_GROUP_ERRORS,
+	.example = "cold_cache --ttl 60s",
+	.sees = "each read finds nothing",
 	.on = VN_ON_REQUEST, .failure = "miss",
 	.act = act)

@@ -1,15 +1,19 @@
-/* corrupt - bytes arrive that are not those that were sent: bits are flipped, or all is random. */
+/* corrupt - wrong bytes, and as many as were sent: flipped bits, or random bytes. */
 #include "vaurien.h"
 
 struct corrupt { int64_t bits; bool random; };
 
 static const struct vn_opt options[] = {
-	{ "bits", VN_OPT_INT, offsetof(struct corrupt, bits), "1", "How many bits are flipped, anywhere in what comes first of a message", .max = 65536 },
-	{ "random", VN_OPT_BOOL, offsetof(struct corrupt, random), "false", "Random bytes instead, as many as were sent" },
+	{ "bits", VN_OPT_INT, offsetof(struct corrupt, bits), "1",
+	  "Number of bits flipped, at random places of the first piece of a message",
+	  .max = 65536 },
+	{ "random", VN_OPT_BOOL, offsetof(struct corrupt, random), "false",
+	  "Replace all bytes by random bytes instead" },
 	{ 0 }
 };
 
-enum { JUNK_MAX = 1 << 16 };            /* in one piece; what is longer keeps its length, but not its place */
+/* Bytes. In a longer piece the first bytes follow the junk, so its length is right in any case. */
+enum { JUNK_MAX = 1 << 16 };
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
@@ -24,7 +28,11 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(corrupt,
-	.help = "Answers are spoilt, and keep their length; direction = request: requests are",
+	.help = "Corrupts responses without a change of their length; with direction = request, "
+	        "corrupts requests",
+	.group = VN_GROUP_BYTES,
+	.example = "corrupt --bits 3 --match '^QUERY SELECT'",
+	.sees = "the response has the right length and wrong bits",
 	.options = options, .opts_size = sizeof(struct corrupt),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE,
 	.act = act)

@@ -1,4 +1,4 @@
-/* hang - the server takes everything and says nothing, until the rule goes. */
+/* hang - a server that accepts everything and answers nothing until the rule is removed. */
 #include "vaurien.h"
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
@@ -7,6 +7,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(hang,
-	.help = "Connections stay open and silent; what was held goes on in order when this is changed",
+	.help = "Holds requests and responses until the rule is removed or changed, then delivers "
+	        "them in order",
+	.group = VN_GROUP_TIME,
+	.example = "hang --ttl 30s",
+	.sees = "no response, the connection stays open; later all responses, in order",
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END,
 	.act = act)

@@ -1,13 +1,22 @@
-/* latency - every byte arrives later than it would: a longer way to the other end. */
+/* latency - a longer way to the other side: each byte is late. */
 #include "vaurien.h"
 
-struct latency { vn_nsec latency, jitter; const char *distribution; struct vn_table percentiles; };
+struct latency {
+	vn_nsec latency, jitter;
+	const char *distribution;
+	struct vn_table percentiles;
+};
 
 static const struct vn_opt options[] = {
-	{ "latency", VN_OPT_TIME, offsetof(struct latency, latency), "0", "How much later", VN_MS },
-	{ "jitter", VN_OPT_TIME, offsetof(struct latency, jitter), "0", "How far it varies around that: at most (uniform) or as a standard deviation (the others)", VN_MS },
-	{ "distribution", VN_OPT_CHOICE, offsetof(struct latency, distribution), "uniform", "How the jitter is drawn", .choices = vn_dice_distributions },
-	{ "percentiles", VN_OPT_TABLE, offsetof(struct latency, percentiles), NULL, "How late by percentile, instead of latency and jitter", VN_MS },
+	{ "latency", VN_OPT_TIME, offsetof(struct latency, latency), "0",
+	  "Delay of all bytes", VN_MS },
+	{ "jitter", VN_OPT_TIME, offsetof(struct latency, jitter), "0",
+	  "Variation of latency: a limit (uniform) or a standard deviation (the others)",
+	  VN_MS },
+	{ "distribution", VN_OPT_CHOICE, offsetof(struct latency, distribution), "uniform",
+	  "Distribution of the jitter", .choices = vn_dice_distributions },
+	{ "percentiles", VN_OPT_TABLE, offsetof(struct latency, percentiles), NULL,
+	  "Delays by percentile, instead of latency and jitter", VN_MS },
 	{ 0 }
 };
 
@@ -19,7 +28,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(latency,
-	.help = "Bytes arrive late, counted from when they came; none overtakes another",
+	.help = "Delays all bytes, counted from their arrival, and keeps their order",
+	.group = VN_GROUP_TIME,
+	.example = "latency --latency 80ms --jitter 10ms",
+	.sees = "all bytes arrive late, by the given time",
 	.options = options, .opts_size = sizeof(struct latency),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
 	.act = act)

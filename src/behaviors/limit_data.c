@@ -1,10 +1,11 @@
-/* limit_data - so many bytes pass, and then the connection is closed. */
+/* limit_data - an end after a number of bytes. */
 #include "vaurien.h"
 
 struct limit { int64_t bytes; };
 
 static const struct vn_opt options[] = {
-	{ "bytes", VN_OPT_INT, offsetof(struct limit, bytes), "0", "How many; 0: it closes when the first one comes" },
+	{ "bytes", VN_OPT_INT, offsetof(struct limit, bytes), "0",
+	  "Number of bytes that pass; 0: close at the first byte" },
 	{ 0 }
 };
 
@@ -17,7 +18,11 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(limit_data,
-	.help = "Connections are closed behind so many bytes; what has passed still counts when the number is changed",
+	.help = "Closes connections after a number of bytes; a change of the number also counts "
+	        "the bytes before it",
+	.group = VN_GROUP_BYTES,
+	.example = "limit_data --bytes 1000",
+	.sees = "the given number of bytes, then the connection closes (FIN)",
 	.options = options, .opts_size = sizeof(struct limit),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
 	.act = act)

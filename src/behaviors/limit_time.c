@@ -1,10 +1,11 @@
-/* limit_time - connections live so long, and are then closed. */
+/* limit_time - an end after a time. */
 #include "vaurien.h"
 
 struct lifetime { vn_nsec time; };
 
 static const struct vn_opt options[] = {
-	{ "time", VN_OPT_TIME, offsetof(struct lifetime, time), "0", "So long after the connection opened or the rule came", VN_MS },
+	{ "time", VN_OPT_TIME, offsetof(struct lifetime, time), "0",
+	  "Time from the start of the connection or of the rule", VN_MS },
 	{ 0 }
 };
 
@@ -17,7 +18,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(limit_time,
-	.help = "Connections are closed after a time, whatever goes on in them",
+	.help = "Closes connections after a time, even busy ones",
+	.group = VN_GROUP_CONNECTION,
+	.example = "limit_time --time 60s",
+	.sees = "the connection closes (FIN) after the given time",
 	.options = options, .opts_size = sizeof(struct lifetime),
 	.on = VN_ON_OPEN,
 	.act = act)

@@ -1,8 +1,8 @@
-/* loss - what a network that loses packets does to a TCP stream: bytes come late, none are missing.
+/* loss - what TCP makes of lost packets: bytes are late, and none are missing.
  *
- * The model: what was read at once left in segments. Each is lost with probability `rate`, and so is each
- * retransmission. The first follows after `rto`, each further one waits twice as long as that before it, but
- * never longer than `rto_max`. What came behind a lost segment waits for it. */
+ * The model: a read is a number of segments. Each segment is lost with probability `rate`, and so
+ * is each retransmission. The first retransmission follows after `rto`; each further one waits
+ * twice as long, but at most `rto_max`. Bytes behind a lost segment wait for it. */
 #include <math.h>
 
 #include "vaurien.h"
@@ -10,14 +10,21 @@
 struct loss { double rate; vn_nsec rto, rto_max; int64_t segment; };
 
 static const struct vn_opt options[] = {
-	{ "rate", VN_OPT_REAL, offsetof(struct loss, rate), "0.01", "The share of segments that is lost", .max = 1 },
-	{ "rto", VN_OPT_TIME, offsetof(struct loss, rto), "200", "After how long a lost segment is sent again; doubled for each further loss of it", VN_MS },
-	{ "rto_max", VN_OPT_TIME, offsetof(struct loss, rto_max), "120000", "The longest that this becomes", VN_MS },
-	{ "segment", VN_OPT_INT, offsetof(struct loss, segment), "1460", "Bytes in a segment", .min = 1, .max = 65536 },
+	{ "rate", VN_OPT_REAL, offsetof(struct loss, rate), "0.01",
+	  "Share of the segments that are lost", .max = 1 },
+	{ "rto", VN_OPT_TIME, offsetof(struct loss, rto), "200",
+	  "Time until a lost segment is sent again; each further loss of it doubles the time",
+	  VN_MS },
+	{ "rto_max", VN_OPT_TIME, offsetof(struct loss, rto_max), "120000",
+	  "Limit of that time", VN_MS },
+	{ "segment", VN_OPT_INT, offsetof(struct loss, segment), "1460",
+	  "Bytes in a segment", .min = 1, .max = 65536 },
 	{ 0 }
 };
 
-/* Of `n` segments one was lost most often. How often: the inverse of (1 - rate^(times + 1))^n, its chance of no more. */
+/* The greatest number of losses of one segment among `n`. (1 - rate^(times + 1))^n is the
+ * probability that no segment is lost more than `times` times; this is its inverse at `u`, which is
+ * uniform in [0, 1). */
 static double losses(double rate, double n, double u)
 {
 	double more = -expm1(log(u) / n);
@@ -25,6 +32,7 @@ static double losses(double rate, double n, double u)
 	return rate >= 1 ? INFINITY : rate <= 0 ? 0 : floor(log(more) / log(rate));
 }
 
+/* The sum of the waits after so many losses of a segment. */
 static vn_nsec late(const struct loss *o, double times)
 {
 	double sum = 0, wait = (double)o->rto, most = (double)o->rto_max;
@@ -45,7 +53,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(loss,
-	.help = "Packets are lost on the way, as TCP's streams know it: bytes come late, by the waits for retransmissions, and none are missing",
+	.help = "Delays bytes as TCP does on a network that loses packets; no bytes are missing",
+	.group = VN_GROUP_TIME,
+	.example = "loss --rate 0.02",
+	.sees = "some bytes arrive late, and none are missing",
 	.options = options, .opts_size = sizeof(struct loss),
 	.on = VN_ON_DATA,
 	.act = act)

@@ -1,4 +1,4 @@
-/* lost_reply - the request is carried out, but its answer never arrives: did it commit or not? */
+/* lost_reply - the request is carried out, and its response is lost: did it commit? */
 #include "vaurien.h"
 
 struct lost_reply { const char *end; };
@@ -6,7 +6,8 @@ struct lost_reply { const char *end; };
 static const char *const ends[] = { "close", "reset", NULL };
 
 static const struct vn_opt options[] = {
-	{ "end", VN_OPT_CHOICE, offsetof(struct lost_reply, end), "close", "How the connection ends in place of the answer", .choices = ends },
+	{ "end", VN_OPT_CHOICE, offsetof(struct lost_reply, end), "close",
+	  "How the connection ends, with FIN (close) or RST (reset)", .choices = ends },
 	{ 0 }
 };
 
@@ -21,7 +22,11 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(lost_reply,
-	.help = "Requests are carried out and their answers are lost, and the connection with them; logins get through",
+	.help = "Discards the response to a request that the backend has carried out, and ends "
+	        "the connection; logins pass",
+	.group = VN_GROUP_CONNECTION,
+	.example = "lost_reply --match '^QUERY COMMIT'",
+	.sees = "no response, the connection closes (FIN) once the backend has answered",
 	.options = options, .opts_size = sizeof(struct lost_reply),
 	.on = VN_ON_RESPONSE,
 	.act = act)

@@ -1,15 +1,17 @@
-/* packet_loss - bytes are missing from the stream. TCP never loses any: what a lossy network does to it is `loss`. */
+/* packet_loss - bytes are missing from the stream. TCP never does this: see loss. */
 #include "vaurien.h"
 
 struct packet_loss { double loss_rate, correlation; };
 
 static const struct vn_opt options[] = {
-	{ "loss_rate", VN_OPT_REAL, offsetof(struct packet_loss, loss_rate), "0", "The share of reads that vanish", .max = 1 },
-	{ "correlation", VN_OPT_REAL, offsetof(struct packet_loss, correlation), "0", "How much likelier it is behind one that vanished", .max = 1 },
+	{ "loss_rate", VN_OPT_REAL, offsetof(struct packet_loss, loss_rate), "0",
+	  "Share of the reads that are discarded", .max = 1 },
+	{ "correlation", VN_OPT_REAL, offsetof(struct packet_loss, correlation), "0",
+	  "Increase of that share after a read that was discarded", .max = 1 },
 	{ 0 }
 };
 
-struct last { bool lost[2]; };          /* in either direction */
+struct last { bool lost[2]; };          /* the last read of each direction was discarded */
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
@@ -22,7 +24,12 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(packet_loss,
-	.help = "What was read at once vanishes now and then, which breaks any protocol; see loss for what TCP makes of lost packets",
-	.options = options, .opts_size = sizeof(struct packet_loss), .state_size = sizeof(struct last),
+	.help = "Discards some reads, so that bytes are missing; loss shows what TCP makes of "
+	        "lost packets",
+	.group = VN_GROUP_BYTES,
+	.example = "packet_loss --loss-rate 0.01",
+	.sees = "bytes of a response are missing",
+	.options = options, .opts_size = sizeof(struct packet_loss),
+	.state_size = sizeof(struct last),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
 	.act = act)

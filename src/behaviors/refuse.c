@@ -1,4 +1,4 @@
-/* refuse - nobody listens: new clients are refused, open connections stay. */
+/* refuse - nothing listens: new clients are refused, and open connections stay. */
 #include "vaurien.h"
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
@@ -7,6 +7,9 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(refuse,
-	.help = "New clients are refused, as where no server runs; open connections stay",
+	.help = "Refuses new connections, as if no server ran; open connections stay",
+	.group = VN_GROUP_CONNECTION,
+	.example = "refuse --ttl 10s",
+	.sees = "a connect is refused; open connections work",
 	.on = VN_ON_LISTEN,
 	.act = act)

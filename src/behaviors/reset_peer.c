@@ -1,18 +1,19 @@
-/* reset_peer - a connection is silent in one direction, and is torn down with RST after a time. */
+/* reset_peer - a silent direction, then an end with RST. */
 #include "vaurien.h"
 
 struct reset_peer { vn_nsec timeout; };
 
 static const struct vn_opt options[] = {
 	{ "timeout", VN_OPT_TIME, offsetof(struct reset_peer, timeout), "0",
-	  "So long after the connection opened or the rule came; if less than 20 ms, after the first bytes in this direction",
-	  VN_MS },
+	  "Time from the start of the connection or of the rule; below 20 ms, from the first "
+	  "bytes in this direction", VN_MS },
 	{ 0 }
 };
 
-struct met { bool whole; };             /* the rule strikes connections, not exchanges */
+struct met { bool whole; };             /* the rule applies to connections, not exchanges */
 
-#define GRACE (20 * VN_MS)              /* a connection is opened, and something sent, before it is reset */
+/* A connection without bytes lives at least this long, so that its connect succeeds. */
+#define GRACE (20 * VN_MS)
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
@@ -30,15 +31,20 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 		v->after = o->timeout;
 	}
 	if (!met->whole && !o->timeout)
-		v->fate = VN_DROP;      /* it would wait for the end, and the end for it */
+		v->fate = VN_DROP;      /* an end in turn would wait for held bytes for ever */
 	else
 		v->hold = VN_NEVER;
 	if (met->whole && !v->after && v->end)
-		v->after = 1;           /* by the clock, at once: in turn it would wait for what is held */
+		v->after = 1;           /* by the clock: an end in turn would wait, as above */
 }
 
 VN_BEHAVIOR(reset_peer,
-	.help = "Connections are reset, idle or not; until then the direction is silent",
-	.options = options, .opts_size = sizeof(struct reset_peer), .state_size = sizeof(struct met),
-	.on = VN_ON_OPEN | VN_ON_DATA | VN_ON_END, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.help = "Holds responses, and resets the connection after a time, even an idle one",
+	.group = VN_GROUP_CONNECTION,
+	.example = "reset_peer --timeout 500ms",
+	.sees = "no response, the connection is reset (RST) after the given time",
+	.options = options, .opts_size = sizeof(struct reset_peer),
+	.state_size = sizeof(struct met),
+	.on = VN_ON_OPEN | VN_ON_DATA | VN_ON_END, .direction = VN_RESPONSE,
+	.traits = VN_TRAIT_WHOLE,
 	.act = act)

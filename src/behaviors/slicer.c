@@ -1,16 +1,19 @@
-/* slicer - what was sent at once arrives in pieces, and those some time apart. */
+/* slicer - bytes arrive in small pieces, with a time between them. */
 #include "vaurien.h"
 
 struct slicer { int64_t average_size, size_variation; vn_nsec delay; };
 
 static const struct vn_opt options[] = {
-	{ "average_size", VN_OPT_INT, offsetof(struct slicer, average_size), "0", "Bytes in a piece; 0: pieces are as they came" },
-	{ "size_variation", VN_OPT_INT, offsetof(struct slicer, size_variation), "0", "How many bytes more or fewer that can be, each number as likely; pieces have at least one byte" },
-	{ "delay", VN_OPT_TIME, offsetof(struct slicer, delay), "0", "Between a piece and the next", VN_US },
+	{ "average_size", VN_OPT_INT, offsetof(struct slicer, average_size), "0",
+	  "Average bytes in a piece; 0: pieces as they arrive" },
+	{ "size_variation", VN_OPT_INT, offsetof(struct slicer, size_variation), "0",
+	  "Greatest difference from average_size, drawn uniformly; a piece has at least one byte" },
+	{ "delay", VN_OPT_TIME, offsetof(struct slicer, delay), "0",
+	  "Time between two pieces", VN_US },
 	{ 0 }
 };
 
-/* A piece is never longer than what is at hand, so its size has no bound. */
+/* The engine limits a piece to the bytes at hand, so its size needs no limit here. */
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct slicer *o = e->opts;
@@ -21,7 +24,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(slicer,
-	.help = "Bytes arrive in small pieces, each in a segment of its own",
+	.help = "Sends bytes in small pieces, each in a segment of its own",
+	.group = VN_GROUP_RATE,
+	.example = "slicer --average-size 10 --delay 1ms",
+	.sees = "each response arrives in small pieces",
 	.options = options, .opts_size = sizeof(struct slicer),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
 	.act = act)

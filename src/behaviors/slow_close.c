@@ -1,10 +1,11 @@
-/* slow_close - all bytes pass at once, but the end of the stream comes late. */
+/* slow_close - the end of the stream is late; all bytes before it are not. */
 #include "vaurien.h"
 
 struct slow_close { vn_nsec delay; };
 
 static const struct vn_opt options[] = {
-	{ "delay", VN_OPT_TIME, offsetof(struct slow_close, delay), "0", "How much later the end comes", VN_MS },
+	{ "delay", VN_OPT_TIME, offsetof(struct slow_close, delay), "0",
+	  "Delay of the end", VN_MS },
 	{ 0 }
 };
 
@@ -16,7 +17,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(slow_close,
-	.help = "When one side has closed, the other learns of it late",
+	.help = "Delays the end of a stream: if one side closes, the other side sees it late",
+	.group = VN_GROUP_TIME,
+	.example = "slow_close --delay 500ms",
+	.sees = "all bytes at once, then the end of the stream (FIN) late",
 	.options = options, .opts_size = sizeof(struct slow_close),
 	.on = VN_ON_END, .direction = VN_RESPONSE,
 	.act = act)

@@ -1,14 +1,15 @@
-/* slow_open - the first bytes of a connection are late, all others are not. */
+/* slow_open - the first bytes of a connection are late, and all bytes behind them wait. */
 #include "vaurien.h"
 
 struct slow_open { vn_nsec delay; };
 
 static const struct vn_opt options[] = {
-	{ "delay", VN_OPT_TIME, offsetof(struct slow_open, delay), "0", "How late", VN_MS },
+	{ "delay", VN_OPT_TIME, offsetof(struct slow_open, delay), "0",
+	  "Delay of the first bytes", VN_MS },
 	{ 0 }
 };
 
-struct begun { bool in[2]; };           /* either direction */
+struct begun { bool in[2]; };           /* the first bytes of each direction have passed */
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
@@ -21,7 +22,12 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(slow_open,
-	.help = "What comes first of a connection, or first since the rule came, is late; what follows it waits behind it",
-	.options = options, .opts_size = sizeof(struct slow_open), .state_size = sizeof(struct begun),
+	.help = "Delays the first bytes of a connection, or the first after the rule was set; "
+	        "later bytes wait behind them",
+	.group = VN_GROUP_TIME,
+	.example = "slow_open --delay 500ms",
+	.sees = "the first response arrives late, later ones do not",
+	.options = options, .opts_size = sizeof(struct slow_open),
+	.state_size = sizeof(struct begun),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
 	.act = act)

@@ -1,10 +1,12 @@
-/* timeout - bytes go nowhere, and a connection on which none come any more is closed. */
+/* timeout - bytes are discarded, and the connection closes after a silence. */
 #include "vaurien.h"
 
 struct silence { vn_nsec timeout; };
 
 static const struct vn_opt options[] = {
-	{ "timeout", VN_OPT_TIME, offsetof(struct silence, timeout), "0", "After how long without a byte in this direction the connection is closed; 0: never", VN_MS },
+	{ "timeout", VN_OPT_TIME, offsetof(struct silence, timeout), "0",
+	  "Time without a byte in this direction that ends the connection; 0: no such limit",
+	  VN_MS },
 	{ 0 }
 };
 
@@ -14,7 +16,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 
 	if (e->moment == VN_ON_DATA)
 		v->fate = VN_DROP;
-	if (e->moment == VN_ON_LEAVE) {    /* what was dropped can't be given back, so nobody goes on behind it */
+	if (e->moment == VN_ON_LEAVE) {         /* bytes are missing: the stream is of no use */
 		v->end = VN_CLOSE;
 	} else if (o->timeout) {
 		v->end = VN_CLOSE;
@@ -23,7 +25,12 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(timeout,
-	.help = "Bytes go nowhere; the connection is closed after a time without any, or when the rule goes",
+	.help = "Discards responses; closes the connection after a time without any, or when the "
+	        "rule is removed",
+	.group = VN_GROUP_CONNECTION,
+	.example = "timeout --timeout 500ms",
+	.sees = "no response, the connection closes (FIN) after the given time",
 	.options = options, .opts_size = sizeof(struct silence),
-	.on = VN_ON_OPEN | VN_ON_DATA | VN_ON_LEAVE, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.on = VN_ON_OPEN | VN_ON_DATA | VN_ON_LEAVE, .direction = VN_RESPONSE,
+	.traits = VN_TRAIT_WHOLE,
 	.act = act)

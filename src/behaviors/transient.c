@@ -1,14 +1,19 @@
-/* transient - an error that goes away by itself: the first exchanges meet it, the others do not. */
+/* transient - an error that ends by itself: the first exchanges get it, later ones pass. */
 #include "vaurien.h"
 
 struct transient { bool inject; const char *failure; vn_nsec after; };
 
 static const struct vn_opt options[] = {
-	{ "agitate", VN_OPT_INT, 0, "1", "How many exchanges are struck", .rule = VN_OPT_TIMES },
-	{ "inject", VN_OPT_BOOL, offsetof(struct transient, inject), "false", "Put random bytes in the middle of the answer instead" },
-	{ "warmup", VN_OPT_INT, 0, "0", "How many exchanges pass first", .rule = VN_OPT_SKIP },
-	{ "failure", VN_OPT_FAILURE, offsetof(struct transient, failure), NULL, "Which failure of the protocol; none named: drawn among those that leave the connection usable" },
-	{ "after", VN_OPT_TIME, offsetof(struct transient, after), "0", "How long a connection must be idle before a failure of idle connections strikes it", .unit = VN_S },
+	{ "agitate", VN_OPT_INT, 0, "1",
+	  "Number of exchanges that get an error", .rule = VN_OPT_TIMES },
+	{ "inject", VN_OPT_BOOL, offsetof(struct transient, inject), "false",
+	  "Insert random bytes in the middle of the response instead" },
+	{ "warmup", VN_OPT_INT, 0, "0",
+	  "Number of exchanges that pass first", .rule = VN_OPT_SKIP },
+	{ "failure", VN_OPT_FAILURE, offsetof(struct transient, failure), NULL,
+	  "Name of the failure; none: drawn among those that leave the connection usable" },
+	{ "after", VN_OPT_TIME, offsetof(struct transient, after), "0",
+	  "Idle time of a connection before a failure of idle connections applies", .unit = VN_S },
 	{ 0 }
 };
 
@@ -22,7 +27,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(transient,
-	.help = "As error, for the first exchanges after it is set; then all is well",
+	.help = "Acts as error on the first exchanges after it is set, and on no later ones",
+	.group = VN_GROUP_ERRORS,
+	.example = "transient --failure lock_wait_timeout --agitate 3",
+	.sees = "the given number of errors, then responses",
 	.options = options, .opts_size = sizeof(struct transient),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_REST,
 	.act = act)

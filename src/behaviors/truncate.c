@@ -1,4 +1,4 @@
-/* truncate - a reply is cut short, and the connection ends where it was cut. */
+/* truncate - a response is cut, and the connection ends there. */
 #include "vaurien.h"
 
 struct truncation { const char *where, *end; int64_t bytes; };
@@ -7,15 +7,19 @@ static const char *const places[] = { "middle", "prefix", "boundary", NULL };
 static const char *const ends[] = { "close", "reset", NULL };
 
 static const struct vn_opt options[] = {
-	{ "where", VN_OPT_CHOICE, offsetof(struct truncation, where), "middle", "In the content, inside the framing before it (a length, a status line), or between these two", .choices = places },
-	{ "bytes", VN_OPT_INT, offsetof(struct truncation, bytes), "0", "Behind so many bytes, and shorter replies pass; 0: as where says" },
-	{ "end", VN_OPT_CHOICE, offsetof(struct truncation, end), "close", "How the connection ends", .choices = ends },
+	{ "where", VN_OPT_CHOICE, offsetof(struct truncation, where), "middle",
+	  "Place of the cut: in the content, in the framing before it (a length, a status line), "
+	  "or between the two", .choices = places },
+	{ "bytes", VN_OPT_INT, offsetof(struct truncation, bytes), "0",
+	  "Number of bytes that pass, shorter responses are not cut; 0: where sets the place" },
+	{ "end", VN_OPT_CHOICE, offsetof(struct truncation, end), "close",
+	  "How the connection ends, with FIN (close) or RST (reset)", .choices = ends },
 	{ 0 }
 };
 
-struct reply { bool counted; uint64_t left; };  /* the one under way: of `bytes` so many still pass */
+struct reply { bool counted; uint64_t left; };  /* `left`: bytes of it that still pass */
 
-/* Where there is no framing, or no more than that is at hand, all is one content. */
+/* The offset of the cut. Without framing, or with nothing but framing at hand, all is content. */
 static size_t place(const struct vn_event *e, const char *where)
 {
 	size_t head = e->msg->head < e->len ? e->msg->head : 0;
@@ -34,7 +38,8 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	if (e->interim)
 		return;
 	if (e->moment == VN_ON_RESPONSE) {
-		bool reply = e->len && e->msg->role != VN_PUSH;    /* not a greeting, nor a refusal's words */
+		/* No greeting, and no error of our own. */
+		bool reply = e->len && e->msg->role != VN_PUSH;
 		*r = (struct reply){ reply && o->bytes, (uint64_t)o->bytes };
 		if (reply && !o->bytes) {
 			v->keep = place(e, o->where);
@@ -49,7 +54,11 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(truncate,
-	.help = "Replies are cut short, and the connection ends there",
-	.options = options, .opts_size = sizeof(struct truncation), .state_size = sizeof(struct reply),
+	.help = "Cuts responses short, and ends the connection at the cut",
+	.group = VN_GROUP_BYTES,
+	.example = "truncate --match '^QUERY SELECT'",
+	.sees = "the beginning of a response, then the connection closes (FIN)",
+	.options = options, .opts_size = sizeof(struct truncation),
+	.state_size = sizeof(struct reply),
 	.on = VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE,
 	.act = act)

@@ -1,4 +1,4 @@
-/* vanish - the server's machine is gone: nothing is answered, not even by its kernel. */
+/* vanish - the machine of the server is gone: even its kernel answers nothing. */
 #include "vaurien.h"
 
 static void act(const struct vn_event *e, struct vn_verdict *v)
@@ -7,6 +7,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(vanish,
-	.help = "Nothing is answered any more, not even by the kernel: clients that connect wait, open connections get no ACK; with odds, from the exchanges drawn",
+	.help = "Stops all answers, even ACKs of the kernel, to new and open connections; with a "
+	        "probability or match, from each request chosen",
+	.group = VN_GROUP_CONNECTION,
+	.example = "vanish --ttl 30s",
+	.sees = "a connect gets no answer, an open connection no response",
 	.on = VN_ON_LISTEN | VN_ON_OPEN | VN_ON_REQUEST,
 	.act = act)

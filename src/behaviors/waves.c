@@ -1,4 +1,4 @@
-/* waves - latency that rises and falls with time, by the shape of a wave. */
+/* waves - a delay that rises and falls with time, in the shape of a wave. */
 #include <math.h>
 
 #include "vaurien.h"
@@ -8,14 +8,17 @@ struct waves { const char *shape; vn_nsec period, low, high; };
 static const char *const shapes[] = { "sine", "square", "saw", "triangle", NULL };
 
 static const struct vn_opt options[] = {
-	{ "shape", VN_OPT_CHOICE, offsetof(struct waves, shape), "sine", "Up and down evenly (sine, triangle), low then high by halves (square), slowly up and down at once (saw)", .choices = shapes },
-	{ "period", VN_OPT_TIME, offsetof(struct waves, period), "60", "From one wave's beginning, at its lowest, to the next's", VN_S },
-	{ "low", VN_OPT_TIME, offsetof(struct waves, low), "0", "How long requests wait at least", VN_S },
-	{ "high", VN_OPT_TIME, offsetof(struct waves, high), "1", "How long at most", VN_S },
+	{ "shape", VN_OPT_CHOICE, offsetof(struct waves, shape), "sine",
+	  "Shape of the wave: sine and triangle are even, square jumps from low to high after "
+	  "half a period, saw rises slowly and falls at once", .choices = shapes },
+	{ "period", VN_OPT_TIME, offsetof(struct waves, period), "60",
+	  "Time from one low to the next", VN_S },
+	{ "low", VN_OPT_TIME, offsetof(struct waves, low), "0", "Shortest delay", VN_S },
+	{ "high", VN_OPT_TIME, offsetof(struct waves, high), "1", "Longest delay", VN_S },
 	{ 0 }
 };
 
-/* How high the wave is, 0 to 1, when this share of its period is over. */
+/* The height of the wave, 0 to 1. `at`: the share of the period that is over, 0 to 1. */
 static double height(const char *shape, double at)
 {
 	switch (shape[1]) {
@@ -35,7 +38,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(waves,
-	.help = "Requests wait, now less, now more: a wave over the time since the rule was set",
+	.help = "Delays requests by a time that rises and falls since the rule was set",
+	.group = VN_GROUP_TIME,
+	.example = "waves --period 60s --high 1s",
+	.sees = "responses arrive late, by a time that rises and falls",
 	.options = options, .opts_size = sizeof(struct waves),
 	.on = VN_ON_REQUEST,
 	.act = act)

@@ -1,9 +1,11 @@
 /* help.c - --help and --list, as text made from the tables of flags and guests. */
 #include "config/help.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "config/error.h"
+#include "spec/behavior_group.h"
 #include "spec/failure.h"
 #include "spec/option_help.h"
 #include "spec/registry.h"
@@ -20,8 +22,7 @@ static const char *const group_titles[GROUPS] = {
 
 /* ---- --help ---- */
 
-/* Print text from column `at`, wrapped at WIDTH; further lines begin at `indent`. */
-static void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
+void print_wrapped(FILE *f, const char *text, size_t at, size_t indent)
 {
 	for (bool first = true; *text; first = false) {
 		size_t n = strcspn(text, " ");
@@ -62,15 +63,27 @@ static void help_flag(FILE *f, const struct flag *flag)
 	print_wrapped(f, text, INDENT, INDENT);
 }
 
-static void help_group(FILE *f, enum flag_group group, const struct flags *flags)
+/* The flags of this group. `g`: of GROUP_BEHAVIORS, those of the behaviors in `g`; else NULL. */
+static bool flag_belongs(const struct flag *flag, enum flag_group group,
+                         const struct behavior_group *g)
+{
+	return flag->group == group && (!g || behavior_find(flag->guest)->group == g->group);
+}
+
+static void help_group(FILE *f, enum flag_group group, const struct behavior_group *g,
+                       const struct flags *flags)
 {
 	const char *guest = NULL;
+	bool begun = false;
 
-	fprintf(f, "\n%s:\n", group_titles[group]);
 	for (size_t i = 0; i < flags->n; i++) {
 		const struct flag *flag = &flags->at[i];
-		if (flag->group != group)
+		if (!flag_belongs(flag, group, g))
 			continue;
+		if (!begun)
+			fprintf(f, "\n%s%s%s%s:\n", group_titles[group], g ? " (" : "",
+			        g ? g->name : "", g ? ")" : "");
+		begun = true;
 		if (flag->guest && flag->guest != guest) {
 			guest = flag->guest;
 			fprintf(f, "  %s:%s", guest, group == GROUP_OLDER ? "" : " ");
@@ -86,13 +99,17 @@ void help_print(FILE *f, const struct flags *flags)
 	fputs("Runs a Chaos TCP proxy.\n\n", f);
 	usage_print(f);
 	for (enum flag_group group = 0; group < GROUPS; group++)
-		help_group(f, group, flags);
-	fputs("\nAll but the general options can stand in the file too: --http-port as "
-	      "http_port in [vaurien],\n"
+		if (group != GROUP_BEHAVIORS)
+			help_group(f, group, NULL, flags);
+		else
+			for (const struct behavior_group *g = behavior_groups; g->name; g++)
+				help_group(f, group, g, flags);
+	fputs("\nThe file takes all options but the general ones: --http-port as http_port in "
+	      "[vaurien],\n"
 	      "--statsd.port as port in [statsd], --behavior-delay-sleep as sleep in "
 	      "[behavior:delay].\n"
-	      "Options that are true or false take a value if need be: --http=false.\n"
-	      "vaurien demo shows every behavior on a small backend of its own.\n",
+	      "Options without a value are true; --http=false sets one to false.\n"
+	      "vaurien demo shows some behaviors on a small backend of its own.\n",
 	      f);
 }
 
@@ -116,7 +133,7 @@ static void text_failures(FILE *f, const struct vn_protocol *p)
 {
 	char line[ERROR_MAX * 3];
 	fprintf(f, "    failures:%s\n",
-	        p->failures && p->failures->name ? "" : " none, there are no words to refuse with");
+	        p->failures && p->failures->name ? "" : " none, the protocol has no error replies");
 	for (const struct vn_failure *x = p->failures; x && x->name; x++) {
 		if (!x->moments)        /* internal to the protocol */
 			continue;
@@ -151,34 +168,57 @@ void help_list_failures(FILE *f)
 	}
 }
 
+/* The defaults of the fields of rules that depend on the behavior. */
 static void text_reach(FILE *f, const struct vn_behavior *b)
 {
-	const char *on = b->direction == VN_REQUEST ? "requests" :
-	                 b->direction == VN_RESPONSE ? "responses" : "requests and responses";
-	char line[ERROR_MAX];
+	bool one = b->direction == VN_REQUEST || b->direction == VN_RESPONSE;
+	bool whole = b->traits & VN_TRAIT_WHOLE;
 
-	if (b->direction != VN_REQUEST && b->direction != VN_RESPONSE &&
-	    !(b->traits & VN_TRAIT_WHOLE))
+	if (!one && !whole)
 		return;
-	snprintf(line, sizeof line, "By itself it acts on %s%s.", on,
-	         b->traits & VN_TRAIT_WHOLE ? ", and is drawn for each connection" : "");
-	fprintf(f, "%16s", "");
-	print_wrapped(f, line, 16, 16);
+	fprintf(f, "%16sDefault%s%s%s.\n", "",
+	        !one ? "" : b->direction == VN_REQUEST ? " direction: request" :
+	        " direction: response", one && whole ? "," : "", whole ? " per: connection" : "");
+}
+
+/* A behavior with its options. */
+static void text_behavior(FILE *f, const struct vn_behavior *b)
+{
+	char line[ERROR_MAX * 3];
+
+	fprintf(f, "  %-14s", b->name);
+	print_wrapped(f, b->help ? b->help : "", 16, 16);
+	text_reach(f, b);
+	if (b->sees) {
+		snprintf(line, sizeof line, "The client sees: %s.", b->sees);
+		fprintf(f, "%16s", "");
+		print_wrapped(f, line, 16, 16);
+	}
+	if (b->example)
+		fprintf(f, "%16sExample: vaurienctl set-behavior %s\n", "", b->example);
+	text_options(f, b->options);
+}
+
+static void text_group(FILE *f, const struct behavior_group *g)
+{
+	const struct vn_behavior *b = behavior_group_next(g, NULL);
+
+	if (!b)
+		return;
+	fprintf(f, "behaviors, %s (%c%s):\n", g->name, tolower((unsigned char)g->help[0]),
+	        g->help + 1);
+	for (; b; b = behavior_group_next(g, b))
+		text_behavior(f, b);
+	fputc('\n', f);
 }
 
 void help_list(FILE *f)
 {
 	size_t n;
 
-	fputs("behaviors:\n", f);
-	const struct vn_behavior *const *b = behaviors_all(&n);
-	for (size_t i = 0; i < n; i++) {
-		fprintf(f, "  %-14s", b[i]->name);
-		print_wrapped(f, b[i]->help ? b[i]->help : "", 16, 16);
-		text_reach(f, b[i]);
-		text_options(f, b[i]->options);
-	}
-	fputs("\nfields of rules, whatever the behavior:\n", f);
+	for (const struct behavior_group *g = behavior_groups; g->name; g++)
+		text_group(f, g);
+	fputs("fields of rules, for every behavior:\n", f);
 	text_options(f, rule_options);
 	fputs("\nprotocols:\n", f);
 	const struct vn_protocol *const *p = protocols_all(&n);

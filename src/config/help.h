@@ -10,4 +10,8 @@ void help_print(FILE *, const struct flags *);
 void help_list(FILE *);                 /* behaviors, protocols and failures with their options */
 void help_list_failures(FILE *);        /* by name, over all protocols */
 
+/* Print text and a newline. The text begins in column `at`; a line ends before column 100, and the
+ * next one begins at `indent`. */
+void print_wrapped(FILE *, const char *text, size_t at, size_t indent);
+
 #endif

@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "config/help.h"
+#include "spec/behavior_group.h"
 #include "spec/failure.h"
 #include "spec/option_help.h"
 #include "spec/registry.h"
@@ -29,7 +31,7 @@ static void page_options(FILE *f, const struct vn_opt *options, const char *kind
 		fputs("No options.\n", f);
 		return;
 	}
-	fputs("| option | value | what it says |\n|---|---|---|\n", f);
+	fprintf(f, "| %s | value | effect |\n|---|---|---|\n", kind ? "option" : "field");
 	for (const struct vn_opt *o = options; o->name; o++) {
 		opt_describe(o, what, sizeof what);
 		fprintf(f, "| `%s` ", o->name);
@@ -39,10 +41,10 @@ static void page_options(FILE *f, const struct vn_opt *options, const char *kind
 	}
 	if (!kind)
 		return;
-	fprintf(f, "\nOn the command line: `--%s-", kind);
+	fprintf(f, "\nFlags: `--%s-", kind);
 	for (const char *c = guest; *c; c++)
 		fputc(*c == '_' ? '-' : *c, f);
-	fprintf(f, "-OPTION`, with `-` for `_`; in the file: section `[%s:%s]`.\n", kind, guest);
+	fprintf(f, "-OPTION`, with `-` for `_`. In the file: `[%s:%s]`.\n", kind, guest);
 }
 
 static void page_failures(FILE *f, const struct vn_protocol *p)
@@ -50,10 +52,10 @@ static void page_failures(FILE *f, const struct vn_protocol *p)
 	char fits[ERROR_MAX];
 
 	if (!p->failures || !p->failures->name) {
-		fputs("\nNo failures: there are no words to refuse with.\n", f);
+		fputs("\nNo failures: the protocol has no error replies.\n", f);
 		return;
 	}
-	fputs("\n| failure | code | text | can answer | the connection |\n|---|---|---|---|---|\n",
+	fputs("\n| failure | code | text | fits | connection afterwards |\n|---|---|---|---|---|\n",
 	      f);
 	for (const struct vn_failure *x = p->failures; x->name; x++) {
 		if (!x->moments)
@@ -68,11 +70,16 @@ static void page_failures(FILE *f, const struct vn_protocol *p)
 }
 
 /* A heading, and the help as a paragraph. */
-static void page_head(FILE *f, const char *name, const char *help)
+static void page_head(FILE *f, const char *level, const char *name, const char *help)
 {
-	fprintf(f, "\n## %s\n\n", name);
-	if (help && *help)
-		fprintf(f, "%s%s\n\n", help, help[strlen(help) - 1] == '.' ? "" : ".");
+	char text[ERROR_MAX * 3];
+
+	fprintf(f, "\n%s %s\n\n", level, name);
+	if (!help || !*help)
+		return;
+	snprintf(text, sizeof text, "%s%s", help, help[strlen(help) - 1] == '.' ? "" : ".");
+	print_wrapped(f, text, 0, 0);
+	fputc('\n', f);
 }
 
 /* The protocols that have this failure. */
@@ -82,7 +89,7 @@ static void page_needs(FILE *f, const char *failure)
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 
-	fprintf(f, "It needs a protocol with the failure `%s`: ", failure);
+	fprintf(f, "The protocol must have the failure `%s`: ", failure);
 	for (size_t i = 0; i < n; i++)
 		if (failure_find(all[i], failure)) {
 			fprintf(f, "%s`%s`", gap, all[i]->name);
@@ -91,37 +98,71 @@ static void page_needs(FILE *f, const char *failure)
 	fputs(".\n\n", f);
 }
 
-/* What a behavior acts on by default, unless it is everything. */
+/* The defaults of the fields of rules that depend on the behavior. */
 static void page_reach(FILE *f, const struct vn_behavior *b)
 {
 	if (b->direction == VN_REQUEST || b->direction == VN_RESPONSE)
-		fprintf(f, "It acts on %s unless `direction` says otherwise.",
-		        b->direction == VN_REQUEST ? "requests" : "responses");
+		fprintf(f, "Default `direction`: `%s`.",
+		        b->direction == VN_REQUEST ? "request" : "response");
 	if (b->traits & VN_TRAIT_WHOLE)
-		fprintf(f, "%sThe dice decide once for each connection unless `per` is `exchange`.",
-		        b->direction ? " " : "");
+		fprintf(f, "%sDefault `per`: `connection`.", b->direction ? " " : "");
 	if (b->direction || b->traits & VN_TRAIT_WHOLE)
 		fputs("\n\n", f);
 	if (b->failure)
 		page_needs(f, b->failure);
 }
 
+static void page_example(FILE *f, const struct vn_behavior *b)
+{
+	if (b->example)
+		fprintf(f, "    vaurienctl set-behavior %s\n\n", b->example);
+	if (b->sees)
+		fprintf(f, "The client sees: %s.\n\n", b->sees);
+}
+
+/* One row for each behavior, by group. */
+static void page_groups(FILE *f)
+{
+	const struct vn_behavior *b;
+
+	fputs("| group | behavior | what it does |\n|---|---|---|\n", f);
+	for (const struct behavior_group *g = behavior_groups; g->name; g++) {
+		const char *name = g->name;
+		for (b = NULL; (b = behavior_group_next(g, b)); name = "") {
+			fprintf(f, "| %s%s| [`%s`](#%s) ", name, *name ? " " : "", b->name,
+			        b->name);
+			cell(f, b->help ? b->help : "");
+			fputs("|\n", f);
+		}
+	}
+	fputs("\nSeveral behaviors look alike: see [which of these?](recipes.md#which-of-these) "
+	      "in the recipes.\nThe last section has the [fields of rules](#fields-of-rules), "
+	      "which every behavior takes.\n", f);
+}
+
 void page_behaviors(FILE *f)
 {
-	size_t n;
-	const struct vn_behavior *const *all = behaviors_all(&n);
+	const struct vn_behavior *b;
 
-	fputs("# Behaviors\n\nThis page is generated (`make docs`) from the tables in "
-	      "src/behaviors/ and src/spec/rule_fields.c.\n", f);
-	for (size_t i = 0; i < n; i++) {
-		page_head(f, all[i]->name, all[i]->help);
-		page_reach(f, all[i]);
-		page_options(f, all[i]->options, "behavior", all[i]->name);
+	fputs("# Behaviors\n\nA behavior is a kind of fault. This page lists all of them, with an "
+	      "example for each.\nIt is generated (`make docs`) from the tables in src/behaviors/ "
+	      "and src/spec/rule_fields.c.\n\n", f);
+	page_groups(f);
+	for (const struct behavior_group *g = behavior_groups; g->name; g++) {
+		for (b = NULL; (b = behavior_group_next(g, b));) {
+			if (b == behavior_group_next(g, NULL))
+				fprintf(f, "\n## %s\n\n%s.\n", g->title, g->help);
+			page_head(f, "###", b->name, b->help);
+			page_example(f, b);
+			page_reach(f, b);
+			page_options(f, b->options, "behavior", b->name);
+		}
 	}
-	page_head(f, "Fields of rules",
-	          "Whatever its behavior, a rule can say whom it means, how often and how long: "
-	          "beside the options in `PUT /behavior`, in `--rule` and in a section "
-	          "`[rule:NAME]`");
+	page_head(f, "##", "Fields of rules",
+	          "A rule has these fields besides the options of its behavior. They select "
+	          "requests and clients, and limit how often and how long the rule applies. Set "
+	          "them in `PUT /behavior`, in `--rule`, in a section `[rule:NAME]`, or as "
+	          "options of `vaurienctl set-behavior`: [rules.md](rules.md)");
 	page_options(f, rule_options, NULL, NULL);
 }
 
@@ -138,12 +179,14 @@ void page_protocols(FILE *f)
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 
-	fputs("# Protocols\n\nThis page is generated (`make docs`) from the tables in "
-	      "src/protocols/.\n"
-	      "A failure's name is what the option `failure` of a behavior takes.\n",
-	      f);
+	fputs("# Protocols\n\nA protocol finds the requests in a stream, and has the errors of "
+	      "the real server, its failures.\nThis page is generated (`make docs`) from the "
+	      "tables in src/protocols/.\n\n"
+	      "The option `failure` of `error` and `transient` takes the name of a failure:\n\n"
+	      "    vaurienctl set-behavior error --failure deadlock\n\n"
+	      "The column *fits* lists the requests that a failure can answer.\n", f);
 	for (size_t i = 0; i < n; i++) {
-		page_head(f, all[i]->name, all[i]->help);
+		page_head(f, "##", all[i]->name, all[i]->help);
 		page_options(f, all[i]->options, "protocol", all[i]->name);
 		page_failures(f, all[i]);
 		page_limits(f, all[i]);

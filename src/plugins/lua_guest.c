@@ -261,7 +261,8 @@ static const struct vn_failure *failures_read(lua_State *L, struct script *s)
 /* ---- the guest ---- */
 
 static const char *const behavior_keys[] = {
-	"name", "help", "options", "on", "direction", "traits", "act", NULL
+	"name", "help", "options", "on", "direction", "traits", "act", "group", "example", "sees",
+	NULL
 };
 static const char *const protocol_keys[] = {
 	"name", "help", "options", "server_first", "login", "request", "response", "failures",
@@ -284,6 +285,9 @@ static void behavior_read(lua_State *L, struct script *s)
 	b->traits = VN_TRAIT_REFUSES |
 	            set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_REFUSES);
 	b->options = options_read(L, s, &b->opts_size);
+	b->group = (enum vn_group)constant_field(L, "group", VN_GROUP_NONE, VN_GROUP_RATE);
+	b->example = text_field(L, s, "example");
+	b->sees = text_field(L, s, "sees");
 	if (!b->on)
 		luaL_error(L, "on: expected a list of moments, such as { ON_REQUEST }");
 }

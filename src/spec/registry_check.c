@@ -120,6 +120,22 @@ static const char *fields_error(const struct vn_behavior *b)
 	return NULL;
 }
 
+/* The example is what `vaurienctl set-behavior` takes: "NAME", or "NAME --option ...". */
+static const char *example_error(const struct vn_behavior *b)
+{
+	const char *x = b->example;
+	size_t n = strlen(b->name);
+	if (x && (strncmp(x, b->name, n) || (x[n] && x[n] != ' ') || strchr(x, '\n')))
+		return faulty("behavior '%.40s': its example must be one line that begins with "
+		              "its name, got '%.100s'", b->name, x);
+	if (b->sees && (!*b->sees || strchr(b->sees, '\n')))
+		return faulty("behavior '%.40s': `sees` must be one line of text", b->name);
+	if ((unsigned)b->group > VN_GROUP_RATE)
+		return faulty("behavior '%.40s': there is no group %u", b->name,
+		              (unsigned)b->group);
+	return NULL;
+}
+
 static const char *behavior_error(const struct vn_behavior *b)
 {
 	const char *why;
@@ -134,7 +150,9 @@ static const char *behavior_error(const struct vn_behavior *b)
 	if (b->on && !b->act)
 		return faulty("behavior '%.40s' wants to be asked but has no act()", b->name);
 	why = table_error(b->name, b->options, b->opts_size);
-	return why ? why : fields_error(b);
+	if (!why)
+		why = fields_error(b);
+	return why ? why : example_error(b);
 }
 
 static const char *protocol_error(const struct vn_protocol *p)

@@ -14,27 +14,27 @@ static const char *const shares[] = { "connection", "proxy", NULL };
 
 const struct vn_opt rule_options[] = {
 	FIELD(match, VN_OPT_TEXT,
-		.help = "Only exchanges whose \"VERB subject\" this regular expression finds "
-		        "(PCRE2)"),
+		.help = "Only exchanges whose request this regular expression (PCRE2) finds; it is "
+		        "searched in \"VERB subject\""),
 	FIELD(client, VN_OPT_TEXT,
-		.help = "Only clients of this address or network, such as 10.0.0.0/8"),
+		.help = "Only clients with this address, or in this network such as 10.0.0.0/8"),
 	FIELD(direction, VN_OPT_CHOICE, .def = "own", .choices = rule_directions,
-		.help = "Requests or responses; own: as the behavior itself has it"),
+		.help = "Requests or responses; own: the default of the behavior"),
 	FIELD(probability, VN_OPT_REAL, .def = "1", .max = 1,
-		.help = "The share that is struck, drawn by the dice"),
+		.help = "Share of the exchanges or connections that is drawn"),
 	FIELD(per, VN_OPT_CHOICE, .def = "own", .choices = pers,
-		.help = "What is drawn and counted; own: as the behavior itself has it"),
+		.help = "Unit that is drawn and counted; own: the default of the behavior"),
 	FIELD(share, VN_OPT_CHOICE, .def = "connection", .choices = shares,
-		.help = "Who has the bandwidth: each connection for itself, or all connections of "
-		        "the proxy together"),
+		.help = "Owner of the bandwidth: each connection, or all connections of the proxy "
+		        "together"),
 	FIELD(skip, VN_OPT_INT, .def = "0",
-		.help = "How many pass first, of those that it would strike"),
+		.help = "Let the first N pass that the rule would change"),
 	FIELD(times, VN_OPT_INT, .def = "0",
-		.help = "How many it strikes at most; 0: no bound"),
+		.help = "Apply to at most N; 0: no limit"),
 	FIELD(every, VN_OPT_INT, .def = "1", .min = 1, .max = 1e15,
-		.help = "Strike only every Nth"),
+		.help = "Apply to every Nth only"),
 	FIELD(ttl, VN_OPT_TIME, .def = "0", .unit = VN_S,
-		.help = "How long until it goes by itself; 0: never"),
+		.help = "Time after which the rule removes itself; 0: never"),
 	{ 0 }
 };
 

@@ -92,6 +92,20 @@ static void faults(void **state)
 	wrong.on = VN_ON_OPEN;
 	assert_non_null(strstr(registry_error(), "no act()"));
 	wrong.on = 0;
+	static const char *const examples[] = { "", "fake", "fake_wrong2", "fake_wrong\nx", "--x" };
+	for (size_t i = 0; i < sizeof examples / sizeof examples[0]; i++) {
+		wrong.example = examples[i];
+		assert_non_null(strstr(registry_error(), "example"));
+	}
+	wrong.example = "fake_wrong --x 1";
+	wrong.sees = "";
+	assert_non_null(strstr(registry_error(), "sees"));
+	wrong.sees = "a fault";
+	assert_null(registry_error());
+	wrong.group = VN_GROUP_RATE + 1;
+	assert_non_null(strstr(registry_error(), "no group"));
+	wrong.group = VN_GROUP_RATE;
+	assert_null(registry_error());
 	wrong.abi = VAURIEN_ABI + 1;
 	assert_non_null(strstr(registry_error(), "version"));
 	wrong.abi = VAURIEN_ABI;

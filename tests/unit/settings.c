@@ -212,7 +212,7 @@ static void shown(void **state)
 	assert_string_equal(said, "3.0.0\n");
 	assert_int_equal(read_line("-h"), 0);
 	assert_int_equal(strncmp(said, "Runs a Chaos TCP proxy.\n", 24), 0);
-	assert_non_null(strstr(said, "\nBehavior options:\n"));
+	assert_non_null(strstr(said, "\nBehavior options (others):\n"));
 	assert_non_null(strstr(said, "--behavior-fake-slow-sleep SECONDS\n"));
 	assert_true(strstr(said, "--protocol-fake-line-buffer N") > strstr(said, "\nAccepted for older command lines:\n"));
 	for (const char *line = said; line; line = strchr(line, '\n'))
@@ -220,7 +220,7 @@ static void shown(void **state)
 	assert_int_equal(read_line("--list"), 0);
 	assert_non_null(strstr(said, "\n  fake_slow "));
 	assert_int_equal(read_line("--list=behaviors.md"), 0);
-	assert_non_null(strstr(said, "\n## fake_slow\n\nSlow.\n\n| option |"));
+	assert_non_null(strstr(said, "\n### fake_slow\n\nSlow.\n\n| option |"));
 	assert_int_equal(read_line("--list=protocols.md"), 0);
 	assert_non_null(strstr(said, "\n## fake_line\n"));
 	assert_int_equal(read_line("--list=words"), 0);
