@@ -1,4 +1,4 @@
-/* ask.h - a behavior asked once: options in, verdict out; no clock and no network. */
+/* ask.h - one call of a behavior: options in, verdict out; no clock, no network. */
 #ifndef ASK_H
 #define ASK_H
 
@@ -13,32 +13,33 @@
 
 #include "../unit/unit.h"
 
-static struct opt_values told;               /* the options of the last one asked; texts in its verdict live here */
+static struct opt_values given;          /* of the last call; texts in its verdict live here */
 
-/* Options are written as "sleep=2 before=false". What the event leaves out is what is usual at its moment; a
- * behavior is not asked at moments that it did not want. */
+/* `options`: "sleep=2 before=false". Fields that the event leaves out get the usual values of its
+ * moment. At a moment that the behavior does not want, the verdict changes nothing. */
 static inline struct vn_verdict ask(const char *name, const char *options, struct vn_event e)
 {
 	const struct vn_behavior *b = behavior_find(name);
 	const enum vn_role role = e.moment == VN_ON_RESPONSE ? VN_ANSWERS : VN_ASKS;
 	const struct vn_message usual = { .role = role, .is = VN_IS_COMMAND, .verb = "QUERY" };
-	struct vn_dice made = dice_make(1, "proxy", "rule"), dice = dice_at(&made, 1, e.exchange, e.moment);
+	struct vn_dice made = dice_make(1, "proxy", "rule");
+	struct vn_dice dice = dice_at(&made, 1, e.exchange, e.moment);
 	struct vn_verdict v = { .keep = VN_ALL };
 	char *texts = strdup(options), *rest = texts, error[ERROR_MAX];
 
 	assert_non_null(b);
-	opt_values_free(&told);
-	opt_values_init(&told, b->options, b->opts_size);
+	opt_values_free(&given);
+	opt_values_init(&given, b->options, b->opts_size);
 	for (char *word, *value; (word = strsep(&rest, " "));) {
 		if (!(value = strchr(word, '=')))
 			continue;
 		*value++ = '\0';
 		assert_non_null(opt_find(b->options, word));
-		if (!opt_set_text(&told, opt_find(b->options, word), value, error))
+		if (!opt_set_text(&given, opt_find(b->options, word), value, error))
 			fail_msg("%s", error);
 	}
 	free(texts);
-	e.opts = told.opts;
+	e.opts = given.opts;
 	e.dice = &dice;
 	if (!e.direction)
 		e.direction = e.moment == VN_ON_RESPONSE ? VN_RESPONSE : VN_REQUEST;
@@ -51,7 +52,7 @@ static inline struct vn_verdict ask(const char *name, const char *options, struc
 
 #define ASK(name, options, ...) ask(name, options, (struct vn_event){ __VA_ARGS__ })
 
-static inline bool says_nothing(struct vn_verdict v)
+static inline bool changes_nothing(struct vn_verdict v)
 {
 	return verdict_calm(&v) && !v.failure && !v.after;
 }

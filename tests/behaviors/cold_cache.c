@@ -1,4 +1,4 @@
-/* cold_cache.c - tests of the cache in which nothing is found. */
+/* cold_cache.c - tests of the empty cache. */
 #include "ask.h"
 
 static void misses(void **state)
@@ -8,17 +8,19 @@ static void misses(void **state)
 	assert_string_equal(v.failure, "miss");
 	v.fate = VN_PASS;
 	v.failure = NULL;
-	assert_true(says_nothing(v));
-	assert_true(says_nothing(ASK("cold_cache", "", .moment = VN_ON_RESPONSE, .words = true)));
-	assert_true(says_nothing(ASK("cold_cache", "", .moment = VN_ON_REST, .words = true)));
+	assert_true(changes_nothing(v));
+	assert_true(changes_nothing(ASK("cold_cache", "", .moment = VN_ON_RESPONSE,
+	                                .words = true)));
+	assert_true(changes_nothing(ASK("cold_cache", "", .moment = VN_ON_REST, .words = true)));
 }
 
-/* It has nothing to say where the protocol has no such failure, and so it cannot be set there. */
-static void needs_words(void **state)
+/* So a protocol without that failure rejects it. */
+static void needs_the_failure(void **state)
 {
 	assert_string_equal(behavior_find("cold_cache")->failure, "miss");
 }
 
-static const struct CMUnitTest tests[] = { cmocka_unit_test(misses), cmocka_unit_test(needs_words) };
+static const struct CMUnitTest tests[] = { cmocka_unit_test(misses),
+                                           cmocka_unit_test(needs_the_failure) };
 
 SUITE(cold_cache, tests)

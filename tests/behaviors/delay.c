@@ -8,21 +8,22 @@ static void before(void **state)
 	assert_int_equal(ASK("delay", "", .moment = VN_ON_REQUEST).hold, VN_S);
 	assert_int_equal(ASK("delay", "sleep=0.25", .moment = VN_ON_REQUEST).hold, 250 * VN_MS);
 	assert_int_equal(ASK("delay", "sleep=3ms", .moment = VN_ON_REQUEST).hold, 3 * VN_MS);
-	assert_true(says_nothing(ASK("delay", "sleep=2", .moment = VN_ON_RESPONSE)));
+	assert_true(changes_nothing(ASK("delay", "sleep=2", .moment = VN_ON_RESPONSE)));
 }
 
 static void after(void **state)
 {
-	assert_int_equal(ASK("delay", "sleep=2 before=false", .moment = VN_ON_RESPONSE).hold, 2 * VN_S);
-	assert_true(says_nothing(ASK("delay", "sleep=2 before=false", .moment = VN_ON_REQUEST)));
+	assert_int_equal(ASK("delay", "sleep=2 before=false", .moment = VN_ON_RESPONSE).hold,
+	                 2 * VN_S);
+	assert_true(changes_nothing(ASK("delay", "sleep=2 before=false", .moment = VN_ON_REQUEST)));
 }
 
 static void only_late(void **state)
 {
 	struct vn_verdict v = ASK("delay", "jitter=1", .moment = VN_ON_REQUEST);
 	v.hold = 0;
-	assert_true(says_nothing(v));
-	assert_true(says_nothing(ASK("delay", "sleep=0", .moment = VN_ON_REQUEST)));
+	assert_true(changes_nothing(v));
+	assert_true(changes_nothing(ASK("delay", "sleep=0", .moment = VN_ON_REQUEST)));
 }
 
 enum { MANY = 10000 };
@@ -88,7 +89,7 @@ static void percentiles(void **state)
 	assert_int_equal(spread("percentiles=50:7ms").most, 7 * VN_MS);
 }
 
-/* Nothing comes before it came. */
+/* No delay is below 0. */
 static void not_early(void **state)
 {
 	assert_int_equal(spread("sleep=10ms jitter=40ms").least, 0);
@@ -99,17 +100,20 @@ static void not_early(void **state)
 	assert_true(s.least == 0 && s.most > 0);
 }
 
-/* The same exchange waits as long whenever it is asked. */
+/* Each call for the same exchange returns the same delay. */
 static void reproducible(void **state)
 {
 	vn_nsec one = ASK("delay", "jitter=1", .moment = VN_ON_REQUEST, .exchange = 1).hold;
-	assert_int_not_equal(one, ASK("delay", "jitter=1", .moment = VN_ON_REQUEST, .exchange = 2).hold);
-	assert_int_equal(one, ASK("delay", "jitter=1", .moment = VN_ON_REQUEST, .exchange = 1).hold);
+	assert_int_not_equal(one, ASK("delay", "jitter=1", .moment = VN_ON_REQUEST,
+	                              .exchange = 2).hold);
+	assert_int_equal(one, ASK("delay", "jitter=1", .moment = VN_ON_REQUEST,
+	                          .exchange = 1).hold);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(before), cmocka_unit_test(after), cmocka_unit_test(only_late),
-	cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(lognormal), cmocka_unit_test(pareto),
+	cmocka_unit_test(uniform), cmocka_unit_test(normal), cmocka_unit_test(lognormal),
+	cmocka_unit_test(pareto),
 	cmocka_unit_test(percentiles), cmocka_unit_test(not_early), cmocka_unit_test(reproducible),
 };
 

@@ -1,4 +1,4 @@
-/* drop.c - tests of messages that vanish. */
+/* drop.c - tests of discarded messages. */
 #include "ask.h"
 
 static void vanish(void **state)
@@ -8,16 +8,16 @@ static void vanish(void **state)
 		struct vn_verdict v = ASK("drop", "", .moment = moments[i], .len = 10);
 		assert_int_equal(v.fate, VN_DROP);
 		v.fate = VN_PASS;
-		assert_true(says_nothing(v));           /* the connection stays */
+		assert_true(changes_nothing(v));           /* the connection stays */
 	}
 	assert_int_equal(behavior_find("drop")->direction, VN_REQUEST);
 }
 
-/* A greeting has no request; a refusal is nobody's answer. */
+/* A greeting has no request; an error of our own has no bytes. */
 static void nothing_at_hand(void **state)
 {
-	assert_true(says_nothing(ASK("drop", "", .moment = VN_ON_REQUEST)));
-	assert_true(says_nothing(ASK("drop", "", .moment = VN_ON_RESPONSE)));
+	assert_true(changes_nothing(ASK("drop", "", .moment = VN_ON_REQUEST)));
+	assert_true(changes_nothing(ASK("drop", "", .moment = VN_ON_RESPONSE)));
 }
 
 static const struct CMUnitTest tests[] = {

@@ -6,17 +6,17 @@ static struct vn_verdict at(const char *options, uint64_t draw)
 	return ASK("latency", options, .moment = VN_ON_DATA, .exchange = draw, .len = 10);
 }
 
-static void as_late_as_said(void **state)
+static void by_the_given_time(void **state)
 {
 	struct vn_verdict v = at("latency=100", 1);
 	assert_int_equal(v.hold, 100 * VN_MS);
 	v.hold = 0;
-	assert_true(says_nothing(v));
+	assert_true(changes_nothing(v));
 	assert_int_equal(at("latency=1s", 1).hold, VN_S);
-	assert_true(says_nothing(at("", 1)));
+	assert_true(changes_nothing(at("", 1)));
 }
 
-/* Uniform: tenths of the interval are met equally often (chi square, 9 degrees of freedom, p = 0.001). */
+/* Tenths of the interval are equally likely (chi square, 9 degrees of freedom, p = 0.001). */
 static void jitter_is_uniform(void **state)
 {
 	enum { MANY = 20000, BINS = 10 };
@@ -31,12 +31,12 @@ static void jitter_is_uniform(void **state)
 	assert_true(chi < 27.9);
 }
 
-/* Half of the draws would be earlier than now. */
+/* Half of the draws are below 0, which is no delay. */
 static void never_early(void **state)
 {
 	int calm = 0;
 	for (uint64_t x = 0; x < 2000; x++)
-		calm += says_nothing(at("latency=0 jitter=50", x));
+		calm += changes_nothing(at("latency=0 jitter=50", x));
 	assert_in_range(calm, 900, 1100);
 }
 
@@ -53,7 +53,8 @@ static void the_usual(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(as_late_as_said), cmocka_unit_test(jitter_is_uniform), cmocka_unit_test(never_early),
+	cmocka_unit_test(by_the_given_time), cmocka_unit_test(jitter_is_uniform),
+	cmocka_unit_test(never_early),
 	cmocka_unit_test(by_percentiles), cmocka_unit_test(the_usual),
 };
 

@@ -1,4 +1,4 @@
-/* limit_data.c - tests of connections that end behind so many bytes. */
+/* limit_data.c - tests of connections that end after a number of bytes. */
 #include "ask.h"
 
 static struct vn_verdict at(const char *options, size_t len, uint64_t passed)
@@ -8,15 +8,15 @@ static struct vn_verdict at(const char *options, size_t len, uint64_t passed)
 
 static void to_the_byte(void **state)
 {
-	assert_true(says_nothing(at("bytes=10", 9, 0)));
-	assert_true(says_nothing(at("bytes=10", 4, 5)));
+	assert_true(changes_nothing(at("bytes=10", 9, 0)));
+	assert_true(changes_nothing(at("bytes=10", 4, 5)));
 	struct vn_verdict v = at("bytes=10", 6, 5);
 	assert_true(v.keep == 5 && v.end == VN_CLOSE && !v.after);
-	v = at("bytes=10", 5, 5);               /* reached exactly: closed, without waiting for one more */
+	v = at("bytes=10", 5, 5);               /* exactly reached: no further byte is needed */
 	assert_true(v.keep == VN_ALL && v.end == VN_CLOSE);
 }
 
-/* Fewer are allowed now than have passed. */
+/* More bytes have passed than the limit now allows. */
 static void used_up(void **state)
 {
 	struct vn_verdict v = at("bytes=3", 1, 5);
@@ -27,9 +27,10 @@ static void used_up(void **state)
 
 static void huge(void **state)
 {
-	assert_true(says_nothing(at("bytes=9223372036854775807", 1 << 20, 1 << 30)));
+	assert_true(changes_nothing(at("bytes=9223372036854775807", 1 << 20, 1 << 30)));
 }
 
-static const struct CMUnitTest tests[] = { cmocka_unit_test(to_the_byte), cmocka_unit_test(used_up), cmocka_unit_test(huge) };
+static const struct CMUnitTest tests[] = { cmocka_unit_test(to_the_byte), cmocka_unit_test(used_up),
+                                           cmocka_unit_test(huge) };
 
 SUITE(limit_data, tests)

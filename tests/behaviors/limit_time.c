@@ -1,7 +1,7 @@
-/* limit_time.c - tests of connections that live so long. */
+/* limit_time.c - tests of connections that end after a time. */
 #include "ask.h"
 
-static void as_long_as_said(void **state)
+static void after_the_given_time(void **state)
 {
 	struct vn_verdict v = ASK("limit_time", "time=1500", .moment = VN_ON_OPEN);
 	assert_true(v.end == VN_CLOSE && v.after == 1500 * VN_MS);
@@ -10,6 +10,6 @@ static void as_long_as_said(void **state)
 	assert_int_equal(behavior_find("limit_time")->on, VN_ON_OPEN);
 }
 
-static const struct CMUnitTest tests[] = { cmocka_unit_test(as_long_as_said) };
+static const struct CMUnitTest tests[] = { cmocka_unit_test(after_the_given_time) };
 
 SUITE(limit_time, tests)

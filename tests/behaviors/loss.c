@@ -7,14 +7,15 @@ enum { MANY = 20000 };
 
 static vn_nsec hold(const char *options, uint64_t draw, size_t len)
 {
-	struct vn_verdict v = ASK("loss", options, .moment = VN_ON_DATA, .exchange = draw, .len = len);
+	struct vn_verdict v = ASK("loss", options, .moment = VN_ON_DATA, .exchange = draw,
+	                          .len = len);
 	vn_nsec late = v.hold;
 	v.hold = 0;
-	assert_true(says_nothing(v));           /* no byte is missing */
+	assert_true(changes_nothing(v));           /* no byte is missing */
 	return late;
 }
 
-/* How many of all draws are late by less than this. */
+/* The share of the draws that are late by less than this. */
 static double share(const char *options, size_t len, vn_nsec below)
 {
 	int n = 0;
@@ -29,10 +30,11 @@ static void never_or_always(void **state)
 	assert_int_equal(hold("rate=1", 1, 1), VN_NEVER);
 }
 
-/* 200 ms, then 400 more, then 800 more ... */
+/* 200 ms, 400 ms more, 800 ms more, and so on. */
 static void doubled(void **state)
 {
-	static const vn_nsec steps[] = { 0, 200, 600, 1400, 3000, 6200, 12600, 25400, 51000, 102200, 204600, 324600, 444600 };
+	static const vn_nsec steps[] = { 0, 200, 600, 1400, 3000, 6200, 12600, 25400, 51000, 102200,
+	                                 204600, 324600, 444600 };
 	bool met[13] = { false };
 	for (uint64_t x = 0; x < MANY; x++) {
 		vn_nsec late = hold("rate=0.5", x, 1);
@@ -48,11 +50,11 @@ static void doubled(void **state)
 		assert_true(met[i]);
 }
 
-static void as_often_as_said(void **state)
+static void with_the_given_probability(void **state)
 {
 	assert_true(fabs(share("rate=0.1", 1, 1) - 0.9) < 0.01);
 	assert_true(fabs(share("rate=0.1", 1, 201 * VN_MS) - 0.99) < 0.005);
-	assert_true(fabs(share("rate=0.01", 146000, 1) - pow(0.99, 100)) < 0.02);       /* a hundred segments, each its chance */
+	assert_true(fabs(share("rate=0.01", 146000, 1) - pow(0.99, 100)) < 0.02);
 	assert_true(fabs(share("rate=0.01", 146001, 1) - pow(0.99, 101)) < 0.02);
 	assert_true(fabs(share("rate=0.1 segment=10", 100, 201 * VN_MS) - pow(0.99, 10)) < 0.02);
 }
@@ -67,7 +69,8 @@ static void capped(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(never_or_always), cmocka_unit_test(doubled), cmocka_unit_test(as_often_as_said), cmocka_unit_test(capped),
+	cmocka_unit_test(never_or_always), cmocka_unit_test(doubled),
+	cmocka_unit_test(with_the_given_probability), cmocka_unit_test(capped),
 };
 
 SUITE(loss, tests)

@@ -4,7 +4,7 @@
 static void nothing(void **state)
 {
 	assert_int_equal(behavior_find("noop")->on, 0);
-	assert_true(says_nothing(ASK("noop", "", .moment = VN_ON_DATA, .len = 10)));
+	assert_true(changes_nothing(ASK("noop", "", .moment = VN_ON_DATA, .len = 10)));
 }
 
 static const struct CMUnitTest tests[] = { cmocka_unit_test(nothing) };

@@ -1,4 +1,4 @@
-/* refuse.c - tests of refuse: the port is closed, connections are none of its business. */
+/* refuse.c - tests of a port that is closed; open connections stay. */
 #include "ask.h"
 
 static void closes_the_port(void **state)

@@ -1,4 +1,4 @@
-/* reset.c - tests of connections that are torn down. */
+/* reset.c - tests of connections that end with RST. */
 #include "ask.h"
 
 static uint64_t state[4];
@@ -17,14 +17,14 @@ static int fresh(void **unused)
 	return 0;
 }
 
-/* A rule without odds meets connections; what they ask is then none of its business. */
+/* A rule without probability acts on connections, and ignores their requests. */
 static void connections(void **unused)
 {
 	struct vn_verdict v = AT("", .moment = VN_ON_OPEN);
 	assert_int_equal(v.end, VN_RESET);
 	assert_int_equal(v.after, 0);
-	assert_true(says_nothing(AT("", .moment = VN_ON_REQUEST)));
-	assert_true(says_nothing(AT("", .moment = VN_ON_DATA, .len = 100)));
+	assert_true(changes_nothing(AT("", .moment = VN_ON_REQUEST)));
+	assert_true(changes_nothing(AT("", .moment = VN_ON_DATA, .len = 100)));
 }
 
 static void exchanges(void **unused)
@@ -41,19 +41,20 @@ static void after(void **unused)
 	assert_int_equal(v.after, 2 * VN_S);
 	assert_int_equal(v.fate, VN_PASS);
 	assert_int_equal(AT("after=2", .moment = VN_ON_OPEN).after, 2 * VN_S);
-	assert_true(says_nothing(AT("after=2", .moment = VN_ON_REQUEST)));
+	assert_true(changes_nothing(AT("after=2", .moment = VN_ON_REQUEST)));
 }
 
 static void bytes(void **unused)
 {
-	assert_true(says_nothing(AT("bytes=10", .moment = VN_ON_OPEN)));
-	assert_true(says_nothing(AT("bytes=10", .moment = VN_ON_REQUEST)));
-	assert_true(says_nothing(AT("bytes=10", .moment = VN_ON_DATA, .len = 9)));
-	assert_true(says_nothing(AT("bytes=10", .moment = VN_ON_DATA, .len = 5, .passed = 4)));
+	assert_true(changes_nothing(AT("bytes=10", .moment = VN_ON_OPEN)));
+	assert_true(changes_nothing(AT("bytes=10", .moment = VN_ON_REQUEST)));
+	assert_true(changes_nothing(AT("bytes=10", .moment = VN_ON_DATA, .len = 9)));
+	assert_true(changes_nothing(AT("bytes=10", .moment = VN_ON_DATA, .len = 5, .passed = 4)));
 	struct vn_verdict v = AT("bytes=10", .moment = VN_ON_DATA, .len = 9, .passed = 4);
 	assert_int_equal(v.end, VN_RESET);
 	assert_int_equal(v.keep, 6);
-	v = AT("bytes=10", .moment = VN_ON_DATA, .len = 6, .passed = 4);   /* reached exactly: the piece is whole */
+	/* Exactly reached: the piece passes whole. */
+	v = AT("bytes=10", .moment = VN_ON_DATA, .len = 6, .passed = 4);
 	assert_int_equal(v.end, VN_RESET);
 	assert_true(v.keep == VN_ALL);
 	v = AT("bytes=10", .moment = VN_ON_DATA, .len = 1, .passed = 11);

@@ -1,4 +1,4 @@
-/* reset_peer.c - tests of connections that fall silent and are torn down. */
+/* reset_peer.c - tests of connections that fall silent and end with RST. */
 #include "ask.h"
 
 static uint64_t state[4];
@@ -29,14 +29,15 @@ static void connections(void **unused)
 static void at_once(void **unused)
 {
 	struct vn_verdict v = AT("", .moment = VN_ON_OPEN);
-	assert_true(v.end == VN_RESET && v.after == 20 * VN_MS);        /* idle: connected, and then reset */
+	/* Idle: connected, and then reset. */
+	assert_true(v.end == VN_RESET && v.after == 20 * VN_MS);
 	v = AT("", .moment = VN_ON_DATA, .len = 5);
 	assert_true(v.end == VN_RESET && v.after == 1 && v.hold == VN_NEVER);
 	v = AT("timeout=5", .moment = VN_ON_DATA, .len = 5);
 	assert_true(v.end == VN_RESET && v.after == 5 * VN_MS);
 }
 
-/* With per = exchange it strikes where it is struck, not at the connection's opening. */
+/* With per = exchange it acts on the exchanges drawn, not at the start of the connection. */
 static void exchanges(void **unused)
 {
 	struct vn_verdict v = AT("timeout=100", .moment = VN_ON_DATA, .len = 5);

@@ -1,4 +1,4 @@
-/* slow_connect.c - tests of dials that wait. */
+/* slow_connect.c - tests of late connects to the backend. */
 #include "ask.h"
 
 static void dial(void **state)
@@ -6,9 +6,10 @@ static void dial(void **state)
 	struct vn_verdict v = ASK("slow_connect", "", .moment = VN_ON_OPEN);
 	assert_int_equal(v.hold, VN_S);
 	v.hold = 0;
-	assert_true(says_nothing(v));
+	assert_true(changes_nothing(v));
 	assert_int_equal(ASK("slow_connect", "sleep=50ms", .moment = VN_ON_OPEN).hold, 50 * VN_MS);
-	assert_int_equal(ASK("slow_connect", "percentiles=0:3s", .moment = VN_ON_OPEN).hold, 3 * VN_S);
+	assert_int_equal(ASK("slow_connect", "percentiles=0:3s", .moment = VN_ON_OPEN).hold,
+	                 3 * VN_S);
 }
 
 static void varies(void **state)
@@ -22,7 +23,7 @@ static void varies(void **state)
 
 static void nothing_else(void **state)
 {
-	assert_true(says_nothing(ASK("slow_connect", "", .moment = VN_ON_REQUEST)));
+	assert_true(changes_nothing(ASK("slow_connect", "", .moment = VN_ON_REQUEST)));
 }
 
 static const struct CMUnitTest tests[] = {

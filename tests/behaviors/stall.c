@@ -7,7 +7,7 @@ static void connections(void **unused)
 	struct vn_verdict v = ASK("stall", "", .moment = VN_ON_OPEN, .state = state);
 	assert_int_equal(v.end, VN_STALL);
 	assert_int_equal(v.after, 0);
-	assert_true(says_nothing(ASK("stall", "", .moment = VN_ON_REQUEST, .state = state)));
+	assert_true(changes_nothing(ASK("stall", "", .moment = VN_ON_REQUEST, .state = state)));
 }
 
 static void exchanges(void **unused)

@@ -1,4 +1,4 @@
-/* vanish.c - tests of vanish: port and connections alike give no answer. */
+/* vanish.c - tests of a machine that is gone: neither port nor connections answer. */
 #include "ask.h"
 
 static void answers_nobody(void **state)

@@ -1,7 +1,7 @@
-/* waves.c - tests of latency that rises and falls. */
+/* waves.c - tests of a delay that rises and falls. */
 #include "ask.h"
 
-/* Milliseconds late, at so many eighths of the period. */
+/* The delay in ms, after `eighths` of the period. */
 static int at(const char *shape, int eighths)
 {
 	char options[100];
@@ -9,7 +9,7 @@ static int at(const char *shape, int eighths)
 	struct vn_verdict v = ASK("waves", options, .moment = VN_ON_REQUEST, .age = eighths * VN_S);
 	vn_nsec late = v.hold;
 	v.hold = 0;
-	assert_true(says_nothing(v));
+	assert_true(changes_nothing(v));
 	return (int)((late + VN_MS / 2) / VN_MS);
 }
 
@@ -36,8 +36,10 @@ static void edges(void **state)
 	assert_int_equal(ASK("waves", "", .moment = VN_ON_REQUEST).hold, 0);
 	assert_int_equal(ASK("waves", "", .moment = VN_ON_REQUEST, .age = 30 * VN_S).hold, VN_S);
 	assert_int_equal(ASK("waves", "low=2 high=1", .moment = VN_ON_REQUEST).hold, 2 * VN_S);
-	assert_int_equal(ASK("waves", "low=2 high=1", .moment = VN_ON_REQUEST, .age = 30 * VN_S).hold, VN_S);
-	assert_int_equal(ASK("waves", "period=0 low=2", .moment = VN_ON_REQUEST, .age = 7).hold, 2 * VN_S);
+	assert_int_equal(ASK("waves", "low=2 high=1", .moment = VN_ON_REQUEST,
+	                     .age = 30 * VN_S).hold, VN_S);
+	assert_int_equal(ASK("waves", "period=0 low=2", .moment = VN_ON_REQUEST, .age = 7).hold,
+	                 2 * VN_S);
 }
 
 static const struct CMUnitTest tests[] = {
