@@ -224,7 +224,8 @@ enum vn_cut_kind {
 
 struct vn_cut {                         /* what request() and response() return */
 	enum vn_cut_kind kind;
-	uint64_t len;                   /* of VN_CUT_PART and VN_CUT_END; greater than 0 */
+	uint64_t len;                   /* of VN_CUT_PART and VN_CUT_END. Greater than 0, but a
+	                                 * response without bytes may end with 0 */
 	bool replaced;                  /* send `instead` in place of these bytes, which must all
 	                                 * be in the span */
 	struct vn_span instead;         /* valid until the next call: use session->scratch */

@@ -8,8 +8,10 @@
 enum { IS_JOB = VN_IS_OWN };               /* the command names a job */
 
 static const struct command { const char *name; unsigned is; enum vn_role role; } commands[] = {
-	{ "put", VN_IS_WRITE }, { "reserve", VN_IS_READ }, { "reserve-with-timeout", VN_IS_READ }, { "delete", IS_JOB },
-	{ "release", IS_JOB }, { "bury", IS_JOB }, { "touch", IS_JOB }, { "kick-job", IS_JOB }, { "peek", IS_JOB },
+	{ "put", VN_IS_WRITE }, { "reserve", VN_IS_READ }, { "reserve-with-timeout", VN_IS_READ },
+	{ "delete", IS_JOB },
+	{ "release", IS_JOB }, { "bury", IS_JOB }, { "touch", IS_JOB }, { "kick-job", IS_JOB },
+	{ "peek", IS_JOB },
 	{ "quit", 0, VN_SILENT }, { "" },
 };
 
@@ -76,15 +78,19 @@ static struct vn_cut request(struct vn_session *t, struct vn_span in, struct vn_
 		return (struct vn_cut){ VN_CUT_MORE };
 	n = words_of((struct vn_span){ in.p, line - 2 }, words);
 	const struct command *c = command_find(words[0]);
-	*m = (struct vn_message){ .role = c->role, .is = VN_IS_COMMAND | c->is, .head = (uint16_t)line };
+	*m = (struct vn_message){ .role = c->role, .is = VN_IS_COMMAND | c->is,
+	                          .head = (uint16_t)line };
 	for (size_t i = 0; i < words[0].n && i + 1 < sizeof m->verb; i++)
 		m->verb[i] = (char)toupper(words[0].p[i]);
 	if (n > 1)
 		m->subject = (struct vn_span){ words[1].p, line - 2 - (size_t)(words[1].p - in.p) };
-	return with_body(line, is(words[0], "put") && n == 5 ? number(words[4]) : (struct vn_span){ 0 });
+	if (!is(words[0], "put") || n != 5)
+		return with_body(line, (struct vn_span){ 0 });
+	return with_body(line, number(words[4]));
 }
 
-static struct vn_cut response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut response(struct vn_session *t, struct vn_span in,
+                              const struct vn_message *asked, struct vn_message *m)
 {
 	struct vn_span words[6] = { 0 }, size = { 0 };
 	size_t line = line_length(in), n;
@@ -93,28 +99,35 @@ static struct vn_cut response(struct vn_session *t, struct vn_span in, const str
 		return (struct vn_cut){ VN_CUT_MORE };
 	n = words_of((struct vn_span){ in.p, line - 2 }, words);
 	*m = (struct vn_message){ .role = asked ? VN_ANSWERS : VN_PUSH, .head = (uint16_t)line };
-	if ((n == 3 && (is(words[0], "RESERVED") || is(words[0], "FOUND"))) || (n == 2 && is(words[0], "OK")))
+	if ((n == 3 && (is(words[0], "RESERVED") || is(words[0], "FOUND"))) ||
+	    (n == 2 && is(words[0], "OK")))
 		size = number(words[n - 1]);
 	return with_body(line, size);
 }
 
 static const struct vn_failure failures[] = {
-	{ "out_of_memory", "OUT_OF_MEMORY", "there is no memory for the job", VN_IS_WRITE, VN_ON_REQUEST },
+	{ "out_of_memory", "OUT_OF_MEMORY", "there is no memory for the job", VN_IS_WRITE,
+	  VN_ON_REQUEST },
 	{ "draining", "DRAINING", "no new jobs are accepted", VN_IS_WRITE, VN_ON_REQUEST },
-	{ "too_big", "JOB_TOO_BIG", "the job's body is too large", VN_IS_WRITE, VN_ON_REQUEST, .by_name = true },
-	{ "not_found", "NOT_FOUND", "the job is not there, or not this client's", IS_JOB, VN_ON_REQUEST },
-	{ "deadline_soon", "DEADLINE_SOON", "a reserved job's time is nearly over", VN_IS_READ, VN_ON_REQUEST },
+	{ "too_big", "JOB_TOO_BIG", "the job's body is too large", VN_IS_WRITE, VN_ON_REQUEST,
+	  .by_name = true },
+	{ "not_found", "NOT_FOUND", "the job is not there, or not this client's", IS_JOB,
+	  VN_ON_REQUEST },
+	{ "deadline_soon", "DEADLINE_SOON", "a reserved job's time is nearly over", VN_IS_READ,
+	  VN_ON_REQUEST },
 	{ "internal_error", "INTERNAL_ERROR", "a bug in the server", VN_IS_COMMAND, VN_ON_REQUEST },
 	{ 0 }
 };
 
 /* A rejected command changes nothing in the server, so it needs no substitute. */
-static int refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+static int refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
+                  struct vn_buffer *backend)
 {
 	return 0;
 }
 
-static void word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
+                 struct vn_buffer *client)
 {
 	vn_buffer_put(client, f->code, strlen(f->code));
 	vn_buffer_put(client, "\r\n", 2);

@@ -2,8 +2,9 @@
 local IS_JOB = IS_OWN           -- the command names a job
 
 local commands = {
-    ["put"] = IS_WRITE, ["reserve"] = IS_READ, ["reserve-with-timeout"] = IS_READ, ["delete"] = IS_JOB,
-    ["release"] = IS_JOB, ["bury"] = IS_JOB, ["touch"] = IS_JOB, ["kick-job"] = IS_JOB, ["peek"] = IS_JOB,
+    ["put"] = IS_WRITE, ["reserve"] = IS_READ, ["reserve-with-timeout"] = IS_READ,
+    ["delete"] = IS_JOB, ["release"] = IS_JOB, ["bury"] = IS_JOB, ["touch"] = IS_JOB,
+    ["kick-job"] = IS_JOB, ["peek"] = IS_JOB,
 }
 
 -- The first line, and its length with its end. Nil: it is incomplete.
@@ -14,7 +15,8 @@ local function line_of(bytes)
     end
 end
 
--- The length of the line and its body. The size comes from the peer: a number that is too long is ignored.
+-- The length of the line and its body. The size comes from the peer: a number that is too long is
+-- ignored.
 local function with_body(stop, size)
     return size and #size <= 10 and stop + tonumber(size) + 2 or stop
 end
@@ -44,16 +46,23 @@ return {
         end
         message.role = asked and ANSWERS or PUSH
         message.head = stop
-        return CUT_END, with_body(stop, line:match("^RESERVED %d+ (%d+)$") or line:match("^FOUND %d+ (%d+)$") or line:match("^OK (%d+)$"))
+        return CUT_END, with_body(stop, line:match("^RESERVED %d+ (%d+)$") or
+                                        line:match("^FOUND %d+ (%d+)$") or line:match("^OK (%d+)$"))
     end,
 
     failures = {
-        { name = "out_of_memory", code = "OUT_OF_MEMORY", text = "there is no memory for the job", fits = IS_WRITE },
-        { name = "draining", code = "DRAINING", text = "no new jobs are accepted", fits = IS_WRITE },
-        { name = "too_big", code = "JOB_TOO_BIG", text = "the job's body is too large", fits = IS_WRITE, by_name = true },
-        { name = "not_found", code = "NOT_FOUND", text = "the job is not there, or not this client's", fits = IS_JOB },
-        { name = "deadline_soon", code = "DEADLINE_SOON", text = "a reserved job's time is nearly over", fits = IS_READ },
-        { name = "internal_error", code = "INTERNAL_ERROR", text = "a bug in the server", fits = IS_COMMAND },
+        { name = "out_of_memory", code = "OUT_OF_MEMORY",
+          text = "there is no memory for the job", fits = IS_WRITE },
+        { name = "draining", code = "DRAINING",
+          text = "no new jobs are accepted", fits = IS_WRITE },
+        { name = "too_big", code = "JOB_TOO_BIG",
+          text = "the job's body is too large", fits = IS_WRITE, by_name = true },
+        { name = "not_found", code = "NOT_FOUND",
+          text = "the job is not there, or not this client's", fits = IS_JOB },
+        { name = "deadline_soon", code = "DEADLINE_SOON",
+          text = "a reserved job's time is nearly over", fits = IS_READ },
+        { name = "internal_error", code = "INTERNAL_ERROR",
+          text = "a bug in the server", fits = IS_COMMAND },
     },
 
     -- A rejected command changes nothing in the server, so it needs no substitute.

@@ -1,11 +1,11 @@
-/* flap - the server answers for a while, then keeps requests waiting for a while. */
+/* flap - requests pass for a time, then wait for a time. */
 #include "vaurien.h"
 
 struct flap { vn_nsec up, down; };
 
 static const struct vn_opt options[] = {
-	{ "up", VN_OPT_TIME, offsetof(struct flap, up), "10", "How long requests pass", VN_S },
-	{ "down", VN_OPT_TIME, offsetof(struct flap, down), "2", "How long requests wait after that", VN_S },
+	{ "up", VN_OPT_TIME, offsetof(struct flap, up), "10", "Time in which requests pass", VN_S },
+	{ "down", VN_OPT_TIME, offsetof(struct flap, down), "2", "Time in which they wait", VN_S },
 	{ 0 }
 };
 
@@ -19,7 +19,10 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(flap,
-	.help = "The server answers for a while, then keeps requests waiting for a while",
+	.help = "Lets requests pass for a time, then holds them for a time, again and again",
+	.group = VN_GROUP_TIME,
+	.example = "flap --up 10s --down 2s",
+	.sees = "responses at once, and late ones in between",
 	.options = options, .opts_size = sizeof(struct flap),
 	.on = VN_ON_REQUEST,
 	.act = act)

@@ -1,10 +1,13 @@
--- flap - the server answers for a while, then keeps requests waiting for a while
+-- flap - requests pass for a time, then wait for a time
 return {
     name = "flap",
-    help = "The server answers for a while, then keeps requests waiting for a while",
+    help = "Lets requests pass for a time, then holds them for a time, again and again",
+    group = GROUP_TIME,
+    example = "flap --up 10s --down 2s",
+    sees = "responses at once, and late ones in between",
     options = {
-        { name = "up", type = OPT_TIME, default = "10", help = "How long requests pass" },
-        { name = "down", type = OPT_TIME, default = "2", help = "How long requests wait after that" },
+        { name = "up", type = OPT_TIME, default = "10", help = "Time in which requests pass" },
+        { name = "down", type = OPT_TIME, default = "2", help = "Time in which they wait" },
     },
     on = { ON_REQUEST },
     act = function(event, verdict)

@@ -168,7 +168,7 @@ def test_every_flag_exists(run):
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
     known |= {"--vaurien-seed", "--system-site-packages", "--no-build-isolation", "--no-index", "--cflags"}    # pytest's, pip's, pkg-config's
     known |= {"--port"}                         # mysql's
-    known |= {"--behavior-flap-up", "--behavior-slow-writes-step", "--step"}    # shown in writing-a-behavior.md, and tried below
+    known |= {"--behavior-flap-up", "--behavior-slow-writes-step", "--step", "--up", "--down"}    # shown in writing-a-behavior.md, and tried below
     for page in PAGES:
         for word in re.findall(flag, read(page)):
             word = word.rstrip(".")
