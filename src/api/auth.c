@@ -3,11 +3,14 @@
 
 #include <arpa/inet.h>
 #include <microhttpd.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
 
 #include "api/toxiproxy_reply.h"
+
+enum { HOST_MAX_API = 300 };            /* bytes of a URI's host that are looked at */
 
 /* ---- Host, Origin, token ---- */
 
@@ -57,12 +60,62 @@ static bool token_good(struct request *r, const char *token)
 	return sent && strncasecmp(sent, "Bearer ", 7) == 0 && text_same(sent + 7, token);
 }
 
+/* The value of a header, if it is there once. */
+struct single { const char *name, *value; unsigned n; };
+
+static enum MHD_Result header_count(void *single, enum MHD_ValueKind kind, const char *name,
+                                    const char *value)
+{
+	struct single *s = single;
+
+	if (strcasecmp(name, s->name) == 0) {
+		s->value = value ? value : "";
+		s->n++;
+	}
+	return MHD_YES;
+}
+
+static struct single header_single(struct request *r, const char *name)
+{
+	struct single s = { .name = name };
+
+	MHD_get_connection_values(r->connection, MHD_HEADER_KIND, header_count, &s);
+	return s;
+}
+
+/* Who sends such a request, or what stands between us, reads HTTP in another way than we do: after
+ * the answer nothing more is read. */
+static void refuse_framing(struct request *r, const char *header, const char *why)
+{
+	request_set_header(r, "Connection", "close");
+	request_error(r, 400, "header", header, why);
+}
+
+/* The host of an absolute URI, which counts instead of the header (RFC 9112, 3.2.2). False: the URI
+ * is not absolute. */
+static bool url_host(const char *url, char host[HOST_MAX_API])
+{
+	const char *start = strstr(url, "://");
+
+	if (strncasecmp(url, "http", 4) != 0 || !start)
+		return false;
+	start += 3;
+	snprintf(host, HOST_MAX_API, "%.*s", (int)strcspn(start, "/?#"), start);
+	return true;
+}
+
 bool auth_check(struct request *r, const char *version)
 {
-	const char *host = request_header(r, "Host"), *origin = request_header(r, "Origin");
+	struct single hosts = header_single(r, "Host"), origins = header_single(r, "Origin");
+	char named[HOST_MAX_API];
+	const char *host = url_host(r->url, named) ? named : hosts.value, *origin = origins.value;
 
-	if (!host && strcmp(version, MHD_HTTP_VERSION_1_1) == 0) {
-		request_error(r, 400, "header", "Host", "a Host header is expected in HTTP/1.1");
+	if (!hosts.n && strcmp(version, MHD_HTTP_VERSION_1_1) == 0) {
+		refuse_framing(r, "Host", "a Host header is expected in HTTP/1.1");
+	} else if (hosts.n > 1) {
+		refuse_framing(r, "Host", "one Host header is expected");
+	} else if (origins.n > 1) {
+		refuse_framing(r, "Origin", "one Origin header is expected at most");
 	} else if (host && r->http->local && !host_local(host)) {
 		request_error(r, 403, "header", "Host",
 		              "expected localhost, 127.0.0.1 or [::1]:"

@@ -1,9 +1,14 @@
 /* client.c - connected clients of the API: when one leaves, and which one is evicted.
  *
- * A connection that sends nothing, a request that comes a byte a minute, a stream that nobody
- * reads: each takes a place, and there are CLIENTS_MAX of them. When all are taken, the client
- * is evicted that has kept the server waiting longest. If there is none, the oldest one that
- * reads a stream is. */
+ * A connection that sends nothing, a request that comes a byte a minute, an answer or a stream that
+ * nobody reads: each takes a place, and there are CLIENTS_MAX of them. When all are taken, the
+ * client is evicted that has kept the server waiting longest: for a request, for the rest of one,
+ * or for room to send an answer. No client can keep its place by what it sends. In this order:
+ *
+ *	waited    it sends nothing, or takes no answer
+ *	stream    it reads an endless stream
+ *	asking    it has sent something that libmicrohttpd has not read yet
+ *	working   its request is being worked on */
 #include "api/client.h"
 
 #include <microhttpd.h>
@@ -21,7 +26,7 @@ struct client {
 	struct client *next, **link;
 	struct http *http;
 	struct MHD_Connection *connection;
-	struct request *request;        /* being answered; NULL: we wait for the client */
+	struct request *request;        /* from its first line to the end of its answer; or NULL */
 	bool evicted;
 };
 
@@ -58,6 +63,10 @@ static void client_gone(struct watch *w, unsigned events)
 	http_run_soon(c->http);
 }
 
+/* ---- which one ---- */
+
+enum state { WAITED, STREAM, ASKING, WORKING, STATES };
+
 /* It has sent something that libmicrohttpd has not read yet. */
 static bool client_has_sent(const struct client *c)
 {
@@ -66,31 +75,64 @@ static bool client_has_sent(const struct client *c)
 	return recv(c->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-/* The one to evict; NULL: all are being answered. */
-static struct client *client_idlest(struct clients *all)
+static enum state client_state(const struct client *c)
 {
-	struct client *streaming = NULL;
+	const struct request *r = c->request;
 
-	for (struct client *c = all->first; c; c = c->next) {
-		if (c->evicted)
-			continue;
-		if (!c->request && !client_has_sent(c))
-			return c;
-		if (c->request && c->request->stream && !streaming)
-			streaming = c;
-	}
-	return streaming;
+	if (!r)
+		return client_has_sent(c) ? ASKING : WAITED;
+	if (r->dispatched && !r->ready)
+		return WORKING;
+	return r->stream && r->stream->endless ? STREAM : WAITED;
 }
 
-static void client_evict(struct clients *all)
+/* NULL: all are evicted already. */
+static struct client *client_idlest(struct clients *all)
+{
+	struct client *first[STATES] = { NULL };
+
+	for (struct client *c = all->first; c; c = c->next) {
+		enum state is = c->evicted ? STATES : client_state(c);
+		if (is == WAITED)
+			return c;
+		if (is < STATES && !first[is])
+			first[is] = c;
+	}
+	return first[STREAM] ? first[STREAM] : first[ASKING] ? first[ASKING] : first[WORKING];
+}
+
+/* libmicrohttpd reads the end, and closes the connection. */
+static void client_evict(struct client *c)
+{
+	struct request *r = c->request;
+
+	c->evicted = true;
+	shutdown(c->watch.fd, SHUT_RDWR);
+	if (r)
+		request_abandon(r);
+	http_run_soon(c->http);
+}
+
+void clients_evict(struct clients *all)
 {
 	struct client *c = client_idlest(all);
 
-	if (!c)
-		return;
-	c->evicted = true;
-	shutdown(c->watch.fd, SHUT_RDWR);       /* libmicrohttpd reads the end, and closes it */
+	if (c)
+		client_evict(c);
 }
+
+bool clients_make_room(struct clients *all, const struct request *r)
+{
+	struct client *c = all->first;
+
+	for (; c && !requests_fit(); c = c->next)
+		if (!c->evicted && c->request && c->request != r && c->request->held
+		    && client_state(c) != WORKING)
+			client_evict(c);
+	return requests_fit();
+}
+
+/* ---- life ---- */
 
 void clients_init(struct clients *all)
 {
@@ -104,7 +146,7 @@ struct client *client_new(struct clients *all, struct http *h, struct MHD_Connec
 	struct client *c = xcalloc(1, sizeof *c);
 
 	if (++all->n > CLIENTS_MAX)
-		client_evict(all);
+		clients_evict(all);
 	c->all = all;
 	c->http = h;
 	c->connection = connection;
@@ -129,11 +171,15 @@ void client_free(struct client *c)
 	loop_defer(c->http->loop, &c->mail);
 }
 
+void client_awaited(struct client *c)
+{
+	client_unlist(c);
+	client_list(c);
+}
+
 void client_set_request(struct client *c, struct request *r)
 {
 	c->request = r;
-	if (r)
-		return;
-	client_unlist(c);               /* we wait for it from now on: it goes to the end */
-	client_list(c);
+	if (!r)
+		client_awaited(c);
 }

@@ -9,7 +9,7 @@
 
 struct client;
 
-struct clients {                        /* the one that has waited longest first */
+struct clients {                        /* the one that we have waited for longest first */
 	struct client *first, **last;
 	unsigned n;
 };
@@ -22,7 +22,18 @@ struct client *client_new(struct clients *, struct http *, struct MHD_Connection
 /* libmicrohttpd has closed it. Freed at the end of the loop's turn. */
 void client_free(struct client *);
 
-/* Its request is complete, and is being answered; NULL: it was answered. */
+/* A request of it has begun; NULL: the request is over, and we wait for the next one. */
 void client_set_request(struct client *, struct request *);
+
+/* Its answer is made: from now on we wait for the client to take it. */
+void client_awaited(struct client *);
+
+/* Close the connection that has kept the server waiting longest, so that another gets its place and
+ * its descriptor. */
+void clients_evict(struct clients *);
+
+/* The same for memory: evict clients other than that of `r` until all requests together hold at
+ * most HELD_MAX bytes. False: no client that is waited for holds any. */
+bool clients_make_room(struct clients *, const struct request *r);
 
 #endif

@@ -71,13 +71,13 @@ static void get_events(struct request *r)
 	}
 	struct follower *f = xcalloc(1, sizeof *f);
 	*f = (struct follower){
-		.stream = { follower_pull, follower_gone },
+		.stream = { follower_pull, follower_gone, .endless = true },
 		.loop = control_loop(request_control(r)), .ping.fire = follower_ping,
 		.subscriber = { .wants = wants, .stream = true, .ready = follower_ready },
 	};
 	subscriber_open(&f->subscriber, proxy);
 	request_set_header(r, "Cache-Control", "no-cache");
-	request_stream(r, "text/event-stream", &f->stream);
+	request_stream(r, 200, "text/event-stream", &f->stream);
 }
 
 static const struct route routes[] = {

@@ -7,9 +7,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
+#include "api/client.h"
 #include "base/json.h"
 #include "base/memory.h"
+
+enum {
+	BODY_READ = 16 << 20,           /* bytes: an answer is sent at a body's end, if that comes
+	                                   by then */
+	BODY_ROOM = 1024,               /* bytes of room for a body, to begin with */
+};
+
+/* All requests of the program. */
+static struct {
+	unsigned n;
+	size_t held, leaving;           /* bytes; of those, bytes of requests that were abandoned */
+} requests;
 
 /* ---- life ---- */
 
@@ -20,6 +34,7 @@ struct request *request_new(struct http *h, struct MHD_Connection *connection, c
 	r->control = h->control;
 	r->connection = connection;
 	r->url = xstrdup(url);
+	requests.n++;
 	return r;
 }
 
@@ -35,6 +50,9 @@ void request_free(struct request *r)
 		free(r->headers[i].name);
 		free(r->headers[i].value);
 	}
+	requests.n--;
+	requests.held -= r->held;
+	requests.leaving -= r->leaving ? r->held : 0;
 	json_decref(r->json);
 	free(r->text);
 	free(r->body);
@@ -79,6 +97,122 @@ static void request_ready(struct request *r)
 		request_resume(r);
 		http_run_soon(r->http);
 	}
+}
+
+/* ---- bounds ---- */
+
+bool requests_fit(void)
+{
+	return requests.held - requests.leaving <= HELD_MAX;
+}
+
+bool requests_too_many(void)
+{
+	return requests.n > REQUESTS_MAX;
+}
+
+bool request_hold(struct request *r, size_t n)
+{
+	if (r->leaving)
+		return true;
+	requests.held += n;
+	r->held += n;
+	if (requests_fit() || (r->connection && clients_make_room(r->http->clients, r)))
+		return true;
+	requests.held -= n;
+	r->held -= n;
+	return false;
+}
+
+static void body_drop(struct request *r)
+{
+	free(r->body);
+	r->body = NULL;
+	r->n = r->room = 0;
+}
+
+void request_abandon(struct request *r)
+{
+	if (!r->leaving)
+		requests.leaving += r->held;
+	r->leaving = r->left = true;
+	if (!r->dispatched)
+		body_drop(r);
+	if (r->link)
+		request_resume(r);      /* libmicrohttpd closes no connection that is suspended */
+}
+
+static bool body_grow(struct request *r, size_t need)
+{
+	size_t room = r->room ? r->room : BODY_ROOM;
+
+	while (room < need)
+		room *= 2;
+	if (room > r->room && !request_hold(r, room - r->room))
+		return false;
+	r->body = xrealloc(r->body, room);
+	r->room = room;
+	return true;
+}
+
+bool request_collect(struct request *r, const char *bytes, size_t n)
+{
+	r->sent += n;
+	if (r->left)
+		return false;
+	if (r->sent > BODY_MAX || r->ready || r->full)
+		return r->sent <= BODY_READ;
+	if (!body_grow(r, r->n + n)) {
+		r->full = true;
+		body_drop(r);
+		return true;
+	}
+	memcpy(r->body + r->n, bytes, n);
+	r->n += n;
+	return true;
+}
+
+/* `key`: of an object; NULL: none. */
+static bool text_fits(const char *key, const json_t *text, char error[ERROR_MAX])
+{
+	static const struct { const char *key; size_t most; } all[] = {
+		{ "name", NAME_MAX_API }, { "listen", ADDRESS_MAX_API },
+		{ "upstream", ADDRESS_MAX_API }, { "backend", ADDRESS_MAX_API },
+	};
+	size_t most = TEXT_MAX_API;
+	char shown[64];
+
+	for (size_t i = 0; key && i < sizeof all / sizeof *all; i++)
+		if (!strcasecmp(key, all[i].key))
+			most = all[i].most;
+	if (json_string_length(text) <= most)
+		return true;
+	text_printable(key ? key : "text", shown, sizeof shown);
+	error_format(error, "%s: expected at most %zu bytes, got %zu", shown, most,
+	             json_string_length(text));
+	return false;
+}
+
+static bool texts_fit(const char *key, const json_t *v, char error[ERROR_MAX])
+{
+	json_t *each;
+	const char *name;
+	size_t i;
+
+	if (json_is_string(v))
+		return text_fits(key, v, error);
+	json_array_foreach(v, i, each)
+		if (!texts_fit(NULL, each, error))
+			return false;
+	json_object_foreach((json_t *)v, name, each)
+		if (!texts_fit(name, each, error))
+			return false;
+	return true;
+}
+
+bool request_texts_fit(const json_t *v, char error[ERROR_MAX])
+{
+	return texts_fit(NULL, v, error);
 }
 
 /* ---- what was asked ---- */
@@ -190,11 +324,12 @@ json_t *request_object(struct request *r)
 {
 	struct vn_span body = request_body(r);
 	json_t *object = json_loadb((const char *)body.p, body.n, 0, NULL);
+	char error[ERROR_MAX] = "the value is not a valid json object";
 
-	if (json_is_object(object))
+	if (json_is_object(object) && request_texts_fit(object, error))
 		return object;
 	json_decref(object);
-	request_error(r, 400, "body", "", "the value is not a valid json object");
+	request_error(r, 400, "body", "", error);
 	return NULL;
 }
 
@@ -232,10 +367,10 @@ void request_change(struct request *r, struct proxy *p, struct spec *to, unsigne
 
 /* ---- an answer that goes on ---- */
 
-void request_stream(struct request *r, const char *type, struct stream *s)
+void request_stream(struct request *r, unsigned status, const char *type, struct stream *s)
 {
 	assert(!answered(r));
-	r->status = 200;
+	r->status = status;
 	r->type = type;
 	r->stream = s;
 	s->request = r;
@@ -287,6 +422,8 @@ int request_send(struct request *r)
 	struct MHD_Response *answer = response_make(r);
 
 	assert(answer);
+	request_hold(r, r->length);     /* where it finds no room, it goes all the same: others do
+	                                   not wait for this client */
 	if (r->type)
 		MHD_add_response_header(answer, MHD_HTTP_HEADER_CONTENT_TYPE, r->type);
 	if (r->allow[0] && r->status == MHD_HTTP_METHOD_NOT_ALLOWED)

@@ -14,6 +14,7 @@
 #include "control/control.h"
 
 struct MHD_Connection;
+struct clients;
 struct dialect;
 struct stream;
 
@@ -22,11 +23,21 @@ struct http {
 	struct control *control;
 	struct loop *loop;
 	struct timer timer;             /* when libmicrohttpd is to run next */
+	struct clients *clients;
 	bool local;                     /* bound to loopback: the Host header must be local, too */
 	struct request *suspended;      /* those that wait for their answer, or for more of it */
 };
 
-enum { PARAMS_MAX = 4, HEADERS_MAX = 8 };
+enum {
+	PARAMS_MAX   = 4,
+	HEADERS_MAX  = 8,
+	BODY_MAX     = 1 << 20,         /* bytes of a body; more is a 413 */
+	HELD_MAX     = 64 << 20,        /* bytes of all bodies and answers together ... */
+	REQUESTS_MAX = 1024,            /* ... and requests at a time; more is a 503 */
+	NAME_MAX_API = 255,             /* bytes of a name ... */
+	ADDRESS_MAX_API = 512,          /* ... of an address ... */
+	TEXT_MAX_API = 65536,           /* ... and of any other text that a body has */
+};
 
 struct request {
 	struct http *http;              /* may be freed when a late answer comes; `connection` is
@@ -40,6 +51,8 @@ struct request {
 	uint8_t *body;
 	size_t n, room;                 /* of `body`: bytes kept, allocated */
 	uint64_t sent;                  /* body bytes that came, kept or not */
+	size_t held;                    /* of HELD_MAX: for the body, what is made of it, and the
+	                                   answer */
 	char client[80];                /* its address; "": see request_client() */
 
 	/* ---- router.c's ---- */
@@ -51,7 +64,10 @@ struct request {
 	/* ---- progress ---- */
 	bool begun;                     /* its headers are here */
 	bool dispatched;                /* its handler was called: it must stay until it is ready */
-	bool left;                      /* the client of a stream has closed its side */
+	bool full;                      /* its body found no room: a 503 */
+	bool left;                      /* the client of a stream has closed its side, or any client
+	                                   was evicted */
+	bool leaving;                   /* evicted: `held` will be given back soon */
 	bool ready;                     /* it is answered, by one of the following */
 	struct request *next, **link;   /* among http->suspended; link NULL: not suspended */
 
@@ -100,21 +116,29 @@ void request_change(struct request *, struct proxy *, struct spec *to, unsigned 
 struct waiter *request_wait(struct request *, unsigned status, const char *type, char *text,
                             size_t n);
 
-void request_stream(struct request *, const char *type, struct stream *);
+void request_stream(struct request *, unsigned status, const char *type, struct stream *);
 
 /* A header of the answer; to be set before it. */
 void request_set_header(struct request *, const char *name, const char *value);
 
-/* An answer that goes on for as long as its client stays. The handler's memory. */
+/* An answer that is made while it is sent. The handler's memory. */
 struct stream {
 	/* Write at most `room` bytes, and return how many. 0: none now, stream_wake() comes later;
 	 * -1: the end. */
 	ssize_t (*pull)(struct stream *, char *bytes, size_t room);
 	void (*gone)(struct stream *);  /* the last call: frees it */
+	bool endless;                   /* it goes on for as long as its client stays */
 	struct request *request;        /* set by request_stream(); NULL: freed */
 };
 
 void stream_wake(struct stream *);
+
+/* Count `n` bytes more for the request, and evict clients that are waited for until all requests
+ * fit into HELD_MAX. False: they do not, and the bytes are not counted. */
+bool request_hold(struct request *, size_t n);
+
+/* False: a text in the JSON is longer than the API takes; `error` says which. */
+bool request_texts_fit(const json_t *, char error[ERROR_MAX]);
 
 /* ---- for the server ---- */
 
@@ -122,6 +146,10 @@ struct request *request_new(struct http *, struct MHD_Connection *, const char *
 void request_free(struct request *);
 void request_suspend(struct request *);
 void request_resume(struct request *);
+void request_abandon(struct request *);         /* its client is evicted */
+bool requests_fit(void);                        /* into HELD_MAX, without those abandoned */
+bool requests_too_many(void);
+bool request_collect(struct request *, const char *bytes, size_t n);    /* false: give up */
 int request_send(struct request *);     /* what libmicrohttpd's callback is to return */
 
 /* Let libmicrohttpd run in the loop's next turn; it must not in the call of a handler. */
