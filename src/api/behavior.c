@@ -1,10 +1,13 @@
 /* behavior.c - Vaurien's routes for a proxy's behavior and backend, and for what is running. */
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "api/pieces.h"
 #include "api/router.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "net/blackhole.h"
 #include "plugins/plugin.h"
 #include "spec/failure.h"
@@ -83,7 +86,7 @@ static void put_behavior(struct request *r)
 }
 
 /* Those of all protocols; each names its protocol. */
-static void get_failures(struct request *r)
+static json_t *failures_json(void)
 {
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
@@ -93,7 +96,20 @@ static void get_failures(struct request *r)
 		for (const struct vn_failure *f = all[i]->failures; f && f->name; f++)
 			if (f->moments)
 				json_array_append_new(all_failures, failure_json(f, all[i]));
-	request_answer(r, 200, json_pack("{s:o}", "failures", all_failures));
+	return json_pack("{s:o}", "failures", all_failures);
+}
+
+/* They are fixed while the program runs, and making the text takes milliseconds. */
+static void get_failures(struct request *r)
+{
+	static char *text;
+
+	if (!text) {
+		json_t *all = failures_json();
+		text = xalloced(json_dumps(all, JSON_ENSURE_ASCII));
+		json_decref(all);
+	}
+	request_answer_text(r, 200, TYPE_JSON, xstrdup(text), strlen(text));
 }
 
 /* ---- /backend ---- */
@@ -134,28 +150,69 @@ static json_t *info_proxy(const struct proxy *p)
 	struct totals t;
 
 	proxy_totals(p, &t);
-	return json_pack("{s:o, s:o, s:o, s:s, s:o, s:I, s:I}", "name", json_text(s->name),
-	                 "listen", json_text(s->listen.text), "backend", json_text(s->backend.text),
+	return json_pack("{s:o, s:o, s:b, s:o, s:s, s:o, s:I, s:I}", "name", json_text(s->name),
+	                 "listen", json_text(s->listen.text), "listening", proxy_listening(p),
+	                 "backend", json_text(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_text(s->behavior),
 	                 "connections", (json_int_t)totals_open(&t, STAT_OPENED, STAT_CLOSED),
 	                 "raw", (json_int_t)totals_open(&t, STAT_RAW, STAT_RAW_CLOSED));
 }
 
+struct info {                           /* the answer to GET /info */
+	struct pieces pieces;
+	struct control *control;
+	unsigned last;                  /* number of the proxy that was written last; 0: none yet */
+};
+
+static void json_put(FILE *to, json_t *value)
+{
+	json_dumpf(value, to, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	json_decref(value);
+}
+
+/* The seed is a string: it has 64 bits, and many JSON parsers keep 53. */
+static void info_begin(const struct info *all, FILE *to)
+{
+	const struct settings *s = control_settings(all->control);
+
+	fprintf(to, "{\"name\": \"vaurien\", \"version\": \"%s\", \"seed\": \"%" PRIu64 "\","
+	            " \"threads\": %" PRId64 ", \"vanish\": \"%s\", \"proxies\": [",
+	        VAURIEN_VERSION, s->seed, s->threads, blackhole_possible() ? "filter" : "stall");
+}
+
+static bool info_next(struct pieces *p, FILE *to)
+{
+	struct info *all = OWNER(info, pieces, p);
+	const struct proxy *next = proxy_made_after(control_proxies(all->control), all->last);
+	bool first = !all->last;
+
+	if (first)
+		info_begin(all, to);
+	if (!next) {
+		fputs("], \"plugins\": ", to);
+		json_put(to, plugins_json());
+		fputc('}', to);
+		return false;
+	}
+	if (!first)
+		fputs(", ", to);
+	json_put(to, info_proxy(next));
+	all->last = proxy_number(next);
+	return true;
+}
+
+static void info_gone(struct pieces *p)
+{
+	free(OWNER(info, pieces, p));
+}
+
 static void get_info(struct request *r)
 {
-	struct control *c = request_control(r);
-	const struct settings *s = control_settings(c);
-	json_t *proxies = json_array();
+	struct info *all = xcalloc(1, sizeof *all);
 
-	for (size_t i = 0; i < control_proxy_count(c); i++)
-		json_array_append_new(proxies, info_proxy(control_proxy(c, i)));
-	/* The seed is a string: it has 64 bits, and many JSON parsers keep 53. */
-	request_answer(r, 200, json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o}",
-	                                 "name", "vaurien", "version", VAURIEN_VERSION,
-	                                 "seed", json_sprintf("%" PRIu64, s->seed),
-	                                 "threads", (json_int_t)s->threads,
-	                                 "vanish", blackhole_possible() ? "filter" : "stall",
-	                                 "proxies", proxies, "plugins", plugins_json()));
+	all->pieces = (struct pieces){ info_next, info_gone };
+	all->control = request_control(r);
+	request_pieces(r, 200, TYPE_JSON, &all->pieces);
 }
 
 static const struct route routes[] = {

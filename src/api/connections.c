@@ -218,7 +218,7 @@ static void listing_listed(struct broadcast *b)
 		return;
 	}
 	listing_sort(l);
-	request_stream(l->request, 200, "application/json", &l->stream);
+	request_stream(l->request, 200, TYPE_JSON, &l->stream);
 }
 
 static void list(struct request *r, const struct proxy *p)

@@ -1,7 +1,8 @@
 /* metrics.c - GET /metrics: all counters, in Prometheus' text format 0.0.4.
  *
  * A row of the table at the end is a family of metrics. There are as many values of a label as
- * there are proxies and rules. */
+ * there are proxies and rules, so the answer is made in pieces: of each family, SLICE proxies at a
+ * time. */
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,24 +12,35 @@
 #include <unistd.h>
 
 #include "api/auth.h"
+#include "api/pieces.h"
 #include "api/router.h"
+#include "api/toxiproxy_reply.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/events.h"
 #include "engine/worker.h"
 #include "plugins/plugin.h"
 
+enum { SLICE = 64 };
+
 struct scrape {
+	struct pieces pieces;
 	struct control *control;
 	FILE *to;                       /* the answer */
-	size_t n;                       /* proxies */
-	struct totals *totals;          /* of each proxy */
+	size_t family;                  /* the one that is being written */
+	unsigned last;                  /* number of its last proxy that was written; 0: none yet */
+	size_t n;                       /* proxies of this slice */
+	const struct proxy *proxies[SLICE];
+	struct totals totals[SLICE];    /* of each proxy, taken ... */
+	unsigned slice;                 /* ... for the slice that begins after this number ... */
+	vn_nsec taken;                  /* ... at this time; 0: not yet */
 };
 
 struct family {
 	const char *name, *type, *help;
 	void (*write)(const struct scrape *, const struct family *);
 	unsigned which;                 /* for `write`: a counter, a direction ... */
+	bool of_proxies;                /* `write` is called for each slice of them */
 };
 
 /* ---- lines ---- */
@@ -53,7 +65,7 @@ static void label(const struct scrape *s, char before, const char *name, const c
 
 static struct spec *spec_at(const struct scrape *s, size_t i)
 {
-	return proxy_spec(control_proxy(s->control, i));
+	return proxy_spec(s->proxies[i]);
 }
 
 static void value(const struct scrape *s, uint64_t n)
@@ -132,9 +144,10 @@ static void streams(const struct scrape *s, const struct family *f)
 	for (size_t i = 0; i < s->n; i++)
 		for (unsigned d = 0; d < 2; d++) {
 			const struct spec *spec = spec_at(s, i);
+			char listen[160];
 			fputs(f->name, s->to);
 			label(s, '{', "direction", d ? "downstream" : "upstream");
-			label(s, ',', "listener", spec->listen.text);
+			label(s, ',', "listener", toxiproxy_listen(s->proxies[i], listen));
 			label(s, ',', "proxy", spec->name);
 			label(s, ',', "upstream", spec->backend.text);
 			value(s, s->totals[i].n[f->which + d]);
@@ -366,37 +379,37 @@ static void plugins(const struct scrape *s, const struct family *f)
 /* ---- the table ---- */
 
 static const struct family families[] = {
-	{ "toxiproxy_proxy_received_bytes_total", "counter", "", streams, STAT_READ_REQUEST },
-	{ "toxiproxy_proxy_sent_bytes_total", "counter", "", streams, STAT_SENT_REQUEST },
+	{ "toxiproxy_proxy_received_bytes_total", "counter", "", streams, STAT_READ_REQUEST, true },
+	{ "toxiproxy_proxy_sent_bytes_total", "counter", "", streams, STAT_SENT_REQUEST, true },
 
 	{ "vaurien_info", "gauge", "The program's version and seed", version, 0 },
-	{ "vaurien_proxy_info", "gauge", "A proxy's protocol, addresses and behavior", infos, 0 },
-	{ "vaurien_connections_total", "counter", "Connections accepted", counters, STAT_OPENED },
+	{ "vaurien_proxy_info", "gauge", "A proxy's protocol, addresses and behavior", infos, 0, true },
+	{ "vaurien_connections_total", "counter", "Connections accepted", counters, STAT_OPENED, true },
 	{ "vaurien_connections_open", "gauge",
-	  "Connections that are open", open_ones, STAT_OPENED },
+	  "Connections that are open", open_ones, STAT_OPENED, true },
 	{ "vaurien_connections_ended_total", "counter",
-	  "Connections that ended, by reason", ended, 0 },
+	  "Connections that ended, by reason", ended, 0, true },
 	{ "vaurien_received_bytes_total", "counter",
 	  "Bytes read: requests from clients, responses from backends",
-	  directions, STAT_READ_REQUEST },
+	  directions, STAT_READ_REQUEST, true },
 	{ "vaurien_sent_bytes_total", "counter",
-	  "Bytes sent: requests to backends, responses to clients", directions, STAT_SENT_REQUEST },
+	  "Bytes sent: requests to backends, responses to clients", directions, STAT_SENT_REQUEST, true },
 	{ "vaurien_exchanges_total", "counter",
-	  "Requests that were answered", counters, STAT_EXCHANGES },
+	  "Requests that were answered", counters, STAT_EXCHANGES, true },
 	{ "vaurien_exchange_seconds", "histogram",
-	  "From a request to the last byte of its response, with delays by rules", answered, 0 },
-	{ "vaurien_raw_total", "counter", "Connections whose parser gave up", counters, STAT_RAW },
+	  "From a request to the last byte of its response, with delays by rules", answered, 0, true },
+	{ "vaurien_raw_total", "counter", "Connections whose parser gave up", counters, STAT_RAW, true },
 	{ "vaurien_raw_open", "gauge",
-	  "Connections whose parser gave up and that are open", open_ones, STAT_RAW },
+	  "Connections whose parser gave up and that are open", open_ones, STAT_RAW, true },
 	{ "vaurien_held_bytes", "gauge",
-	  "Bytes that wait, with the memory to keep them", held, 0 },
+	  "Bytes that wait, with the memory to keep them", held, 0, true },
 
 	{ "vaurien_plugin_errors_total", "counter", "Calls of a script that failed", plugins, 0 },
 
-	{ "vaurien_rule_seen_total", "counter", "Exchanges that a rule looked at", rules, SEEN },
-	{ "vaurien_rule_hits_total", "counter", "Exchanges that a rule struck", rules, HITS },
+	{ "vaurien_rule_seen_total", "counter", "Exchanges that a rule looked at", rules, SEEN, true },
+	{ "vaurien_rule_hits_total", "counter", "Exchanges that a rule struck", rules, HITS, true },
 	{ "vaurien_rule_unreachable_total", "counter",
-	  "Exchanges that a rule could not strike", rules, UNREACHABLE },
+	  "Exchanges that a rule could not strike", rules, UNREACHABLE, true },
 
 	{ "vaurien_thread_held_bytes", "gauge",
 	  "Bytes that wait, by thread; each has its part of --hold-total", thread_held, 0 },
@@ -424,25 +437,57 @@ static const struct family families[] = {
 	  "Start time of the process since unix epoch in seconds.", started, 0 },
 };
 
+enum { FAMILIES = sizeof families / sizeof *families };
+
+/* The next proxies. What they have counted is read once for all families, where the same ones are
+ * written in the same turn of the loop. */
+static void slice_take(struct scrape *s)
+{
+	const struct proxy_table *all = control_proxies(s->control);
+	vn_nsec now = control_loop(s->control)->now;
+	bool same = s->taken == now && s->slice == s->last;
+	const struct proxy *p = NULL;
+
+	s->slice = s->last;
+	s->taken = now;
+	for (s->n = 0; s->n < SLICE && (p = proxy_made_after(all, s->last)); s->n++) {
+		if (!same)
+			proxy_totals(p, &s->totals[s->n]);
+		s->proxies[s->n] = p;
+		s->last = proxy_number(p);
+	}
+}
+
+static bool scrape_next(struct pieces *p, FILE *to)
+{
+	struct scrape *s = OWNER(scrape, pieces, p);
+	const struct family *f = &families[s->family];
+
+	s->to = to;
+	if (!s->last)
+		fprintf(to, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
+	if (f->of_proxies)
+		slice_take(s);
+	f->write(s, f);
+	if (!f->of_proxies || s->n < SLICE) {
+		s->last = 0;
+		s->family++;
+	}
+	return s->family < FAMILIES;
+}
+
+static void scrape_gone(struct pieces *p)
+{
+	free(OWNER(scrape, pieces, p));
+}
+
 static void get_metrics(struct request *r)
 {
-	struct control *c = request_control(r);
-	struct scrape s = { .control = c, .n = control_proxy_count(c) };
-	char *text;
-	size_t n;
+	struct scrape *s = xcalloc(1, sizeof *s);
 
-	s.to = open_memstream(&text, &n);
-	s.totals = xcalloc(s.n + 1, sizeof *s.totals);
-	for (size_t i = 0; i < s.n; i++)
-		proxy_totals(control_proxy(s.control, i), &s.totals[i]);
-	for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-		const struct family *f = &families[i];
-		fprintf(s.to, "# HELP %s %s\n# TYPE %s %s\n", f->name, f->help, f->name, f->type);
-		f->write(&s, f);
-	}
-	free(s.totals);
-	fclose(s.to);
-	request_answer_text(r, 200, "text/plain; version=0.0.4; charset=utf-8", text, n);
+	s->pieces = (struct pieces){ scrape_next, scrape_gone };
+	s->control = request_control(r);
+	request_pieces(r, 200, "text/plain; version=0.0.4; charset=utf-8", &s->pieces);
 }
 
 static const struct route routes[] = {

@@ -410,7 +410,7 @@ static struct MHD_Response *response_make(struct request *r)
 		r->text = json_dumps(r->json, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
 		assert(r->text);
 		r->length = strlen(r->text);
-		r->type = "application/json";
+		r->type = TYPE_JSON;
 	}
 	char *text = r->text;
 	r->text = NULL;

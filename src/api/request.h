@@ -28,13 +28,15 @@ struct http {
 	struct request *suspended;      /* those that wait for their answer, or for more of it */
 };
 
+#define TYPE_JSON "application/json"
+
 enum {
 	PARAMS_MAX   = 4,
 	HEADERS_MAX  = 8,
 	BODY_MAX     = 1 << 20,         /* bytes of a body; more is a 413 */
 	HELD_MAX     = 64 << 20,        /* bytes of all bodies and answers together ... */
 	REQUESTS_MAX = 1024,            /* ... and requests at a time; more is a 503 */
-	NAME_MAX_API = 255,             /* bytes of a name ... */
+	NAME_MAX_API = 1024,            /* bytes of a name ... */
 	ADDRESS_MAX_API = 512,          /* ... of an address ... */
 	TEXT_MAX_API = 65536,           /* ... and of any other text that a body has */
 };

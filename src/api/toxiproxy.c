@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/auth.h"
+#include "api/pieces.h"
 #include "api/router.h"
 #include "api/toxiproxy_job.h"
 #include "api/toxiproxy_reply.h"
@@ -13,12 +14,14 @@
 static json_t *body_parse(struct request *r, struct http_error *error)
 {
 	struct vn_span body = request_body(r);
-	char why[GO_ERROR];
+	char why[GO_ERROR] = "";
 	json_t *value = go_read((const char *)body.p, body.n, why);
 
-	if (!value)
-		http_error_set(error, 400, "bad request body: %.400s", why);
-	return value;
+	if (value && request_texts_fit(value, why))
+		return value;
+	http_error_set(error, 400, "bad request body: %.400s", why);
+	json_decref(value);
+	return NULL;
 }
 
 /* The same. NULL: the 400 was sent. */
@@ -44,15 +47,49 @@ static struct proxy *path_proxy(struct request *r)
 
 /* ---- proxies ---- */
 
+struct proxy_list {                     /* all proxies, in the order of their names */
+	struct pieces pieces;
+	struct control *control;
+	char *last;                     /* name of the one that was written last; NULL: none yet */
+};
+
+static bool proxy_list_next(struct pieces *p, FILE *to)
+{
+	struct proxy_list *l = OWNER(proxy_list, pieces, p);
+	const struct proxy *next = proxy_named_after(control_proxies(l->control), l->last);
+
+	if (!l->last)
+		fputc('{', to);
+	if (!next) {
+		fputc('}', to);
+		return false;
+	}
+	const char *name = proxy_spec(next)->name;
+	if (l->last)
+		fputc(',', to);
+	go_put(to, json_string_nocheck(name));
+	fputc(':', to);
+	go_put(to, toxiproxy_proxy_json(next));
+	free(l->last);
+	l->last = xstrdup(name);
+	return true;
+}
+
+static void proxy_list_gone(struct pieces *p)
+{
+	struct proxy_list *l = OWNER(proxy_list, pieces, p);
+
+	free(l->last);
+	free(l);
+}
+
 static void get_proxies(struct request *r)
 {
-	const struct proxy_table *all = control_proxies(request_control(r));
-	json_t *proxies = json_object();
+	struct proxy_list *l = xcalloc(1, sizeof *l);
 
-	for (size_t i = 0; i < all->n; i++)
-		json_object_set_new_nocheck(proxies, proxy_spec(all->named[i])->name,
-		                            toxiproxy_proxy_json(all->named[i]));
-	toxiproxy_reply(r, 200, proxies);
+	l->pieces = (struct pieces){ proxy_list_next, proxy_list_gone };
+	l->control = request_control(r);
+	request_pieces(r, 200, TYPE_JSON, &l->pieces);
 }
 
 static void get_proxy(struct request *r)
@@ -139,7 +176,7 @@ static void populate(struct request *r)
 	if (wanted)
 		job_populate(r, wanted, n);
 	else
-		toxiproxy_reply_populated(r, 0, &error, NULL);
+		toxiproxy_reply_populated(r, 0, &error, NULL, 0);
 	json_decref(list);
 }
 

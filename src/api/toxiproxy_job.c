@@ -2,8 +2,8 @@
  *
  * A job is a list of steps, one per proxy. Each step needs an address to listen on. If that is
  * a name it is looked up, and meanwhile others may change proxies: so a step finds its proxy
- * when it is applied, not before. After the last step a broadcast that does nothing makes sure
- * that all workers have all changes. */
+ * when it is applied, not before. A long list takes several turns of the loop, too. After the last
+ * step a broadcast that does nothing makes sure that all workers have all changes. */
 #include "api/toxiproxy_job.h"
 
 #include <stdlib.h>
@@ -12,6 +12,10 @@
 #include "api/toxiproxy_reply.h"
 #include "base/log.h"
 #include "base/memory.h"
+
+#define TURN (5 * VN_MS)                /* of a job, before others have theirs */
+
+enum { KEPT_MAX = 1 << 20 };            /* bytes of a reply that are made before it is sent */
 
 struct step {
 	unsigned number;                /* of the proxy, if it must exist; else 0 */
@@ -26,7 +30,11 @@ struct job {
 	const struct kind *kind;
 	struct http_error error;        /* status 0: none so far */
 	struct address address;         /* of this step; text NULL: none */
-	json_t *done;                   /* the proxies created or changed, as JSON */
+	json_t *reply;                  /* the proxy that was created or changed, as JSON; or NULL */
+	struct populated_proxy *made;   /* populate: the proxies of all steps so far ... */
+	size_t n_made;
+	size_t kept;                    /* ... and bytes of their texts */
+	struct mail turn;               /* posted: the job goes on in the loop's next turn */
 	size_t at, n;                   /* the next step; all */
 	struct step steps[];
 };
@@ -94,6 +102,25 @@ static void address_of_unbound(struct job *j, const struct proxy *p)
 
 /* ---- proxies ---- */
 
+/* The step is done, and this is its proxy. */
+static void job_note(struct job *j, const struct proxy *p)
+{
+	struct populated_proxy *made = j->made ? &j->made[j->n_made++] : NULL;
+	size_t n = 0;
+
+	if (!made && j->n == 1)
+		j->reply = toxiproxy_proxy_json(p);
+	if (!made)
+		return;
+	made->number = proxy_number(p);
+	if (j->kept >= KEPT_MAX)
+		return;
+	json_t *json = toxiproxy_proxy_json(p);
+	made->text = go_write(json, &n);
+	json_decref(json);
+	j->kept += n;
+}
+
 static struct proxy *step_proxy(const struct job *j, const struct step *s)
 {
 	return control_numbered(job_control(j), s->number);
@@ -117,7 +144,7 @@ static bool job_create_proxy(struct job *j, struct spec *to, const struct endpoi
 		return bind_error(j, at, error);
 	}
 	log_info("proxy=%s is made: from %s to %s", to->name, to->listen.text, to->backend.text);
-	json_array_append_new(j->done, toxiproxy_proxy_json(made));
+	job_note(j, made);
 	return true;
 }
 
@@ -133,7 +160,7 @@ static bool job_update_proxy(struct job *j, struct proxy *p, struct spec *to,
 	}
 	log_info("proxy=%s is changed: %s from %s to %s", to->name,
 	         to->enabled ? "enabled" : "disabled", to->listen.text, to->backend.text);
-	json_array_append_new(j->done, toxiproxy_proxy_json(p));
+	job_note(j, p);
 	return true;
 }
 
@@ -194,13 +221,21 @@ static struct spec *updated_spec(struct job *j, const struct proxy *p,
 	return NULL;
 }
 
+/* An explicit port 0 is another port, as in Toxiproxy, also where that was asked for before. */
+static bool update_moves(const struct job *j, const struct proxy *p, const struct endpoint *at)
+{
+	const struct address *a = &j->address;
+
+	return (!a->port && !a->unix_path) || !address_same(p, a, at);
+}
+
 static bool update_apply(struct job *j, struct step *s, const struct endpoint *at)
 {
 	struct proxy *p = step_proxy(j, s);
 
 	if (!p)
 		return http_error_set(&j->error, 404, "proxy not found");
-	bool moved = s->wanted.listen && !address_same(p, &j->address, at);
+	bool moved = s->wanted.listen && update_moves(j, p, at);
 	struct spec *to = updated_spec(j, p, &s->wanted, moved);
 	if (!to)
 		return false;
@@ -233,7 +268,7 @@ static bool populate_update(struct job *j, struct proxy *p, const struct proxy_r
 	if (same && (!w->protocol || w->protocol == is->protocol)
 	    && (!w->toxics || rules_same(is, to))) {
 		spec_unref(to);
-		json_array_append_new(j->done, toxiproxy_proxy_json(p));
+		job_note(j, p);
 		return true;
 	}
 	if (same)
@@ -286,7 +321,10 @@ static void job_free(struct job *j)
 		proxy_request_free(&j->steps[i].wanted);
 	if (j->address.text)
 		address_free(&j->address);
-	json_decref(j->done);
+	json_decref(j->reply);
+	for (size_t i = 0; j->made && i < j->n_made; i++)
+		free(j->made[i].text);
+	free(j->made);
 	free(j);
 }
 
@@ -294,14 +332,16 @@ static void job_reply(struct job *j)
 {
 	struct request *r = j->request;
 
-	if (j->kind == &populating)
-		toxiproxy_reply_populated(r, j->kind->status, &j->error, json_incref(j->done));
-	else if (j->error.status)
+	if (j->kind == &populating) {
+		toxiproxy_reply_populated(r, j->kind->status, &j->error, j->made, j->n_made);
+		j->made = NULL;
+	} else if (j->error.status) {
 		toxiproxy_error(r, &j->error);
-	else if (j->kind == &resetting)
+	} else if (j->kind == &resetting) {
 		request_answer_text(r, j->kind->status, NULL, NULL, 0);
-	else
-		toxiproxy_reply(r, j->kind->status, json_incref(json_array_get(j->done, 0)));
+	} else {
+		toxiproxy_reply(r, j->kind->status, json_incref(j->reply));
+	}
 }
 
 static void nothing(struct broadcast *b, struct worker *w)
@@ -356,14 +396,33 @@ static bool job_step(struct job *j)
 	return true;
 }
 
+static void job_turn(struct mail *m)
+{
+	struct job *j = OWNER(job, turn, m);
+
+	if (control_workers(job_control(j))->alone)
+		http_error_set(&j->error, 503, "the program ends");
+	job_continue(j);
+}
+
+/* A long list takes turns with all else that this thread does: other requests, signals, and the
+ * log, whose ring holds fewer lines than the list may log. */
 static void job_continue(struct job *j)
 {
+	struct loop *loop = control_loop(job_control(j));
+	vn_nsec until = loop->clock() + TURN;
+
 	while (j->at < j->n && !j->error.status) {
 		if (!job_step(j))
 			return;
-		/* A long list logs more lines than the ring holds, and this thread empties it. */
+		if (j->at == j->n || loop->clock() < until)
+			continue;
 		log_drain();
+		j->turn.open = job_turn;
+		loop_defer(loop, &j->turn);
+		return;
 	}
+	log_drain();
 	j->broadcast = (struct broadcast){ nothing, job_done };
 	control_broadcast(job_control(j), &j->broadcast);
 }
@@ -379,7 +438,6 @@ static struct job *job_new(struct request *r, const struct kind *kind, size_t n)
 	j->kind = kind;
 	j->n = n;
 	j->lookup.done = job_resolved;
-	j->done = json_array();
 	return j;
 }
 
@@ -403,6 +461,7 @@ void job_populate(struct request *r, struct proxy_request *w, size_t n)
 {
 	struct job *j = job_new(r, &populating, n);
 
+	j->made = xcalloc(n + 1, sizeof *j->made);
 	for (size_t i = 0; i < n; i++)
 		j->steps[i].wanted = w[i];
 	free(w);

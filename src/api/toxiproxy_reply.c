@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/pieces.h"
 #include "base/json.h"
 #include "base/memory.h"
 
@@ -61,24 +62,89 @@ void toxiproxy_refuse(struct request *r, unsigned status, const char *text)
 
 /* ---- proxies ---- */
 
-void toxiproxy_reply_populated(struct request *r, unsigned status, const struct http_error *e,
-                               json_t *proxies)
+void go_put(FILE *to, json_t *value)
 {
-	json_t *body = e->status ? error_json(e) : json_object();
+	size_t n;
+	char *text = go_write(value, &n);
 
-	if (!json_array_size(proxies)) {        /* an empty list is null in Go */
-		json_decref(proxies);
-		proxies = json_null();
+	fwrite(text, 1, n, to);
+	free(text);
+	json_decref(value);
+}
+
+struct populated {                      /* the reply to POST /populate */
+	struct pieces pieces;
+	struct control *control;
+	struct http_error error;
+	struct populated_proxy *made;
+	size_t at, n;
+};
+
+/* An empty list is null in Go. */
+static void populated_begin(const struct populated *all, FILE *to)
+{
+	json_t *error = all->error.status ? error_json(&all->error) : json_object();
+	char *head = go_write(error, NULL);
+
+	json_decref(error);
+	head[strlen(head) - 1] = 0;     /* } */
+	fprintf(to, "%s%s\"proxies\":%s", head, head[1] ? "," : "", all->n ? "[" : "null");
+	free(head);
+}
+
+static bool populated_next(struct pieces *p, FILE *to)
+{
+	struct populated *all = OWNER(populated, pieces, p);
+
+	if (!all->at)
+		populated_begin(all, to);
+	if (all->at == all->n) {
+		fputs(all->n ? "]}" : "}", to);
+		return false;
 	}
-	json_object_set_new(body, "proxies", proxies);
-	toxiproxy_reply(r, e->status ? e->status : status, body);
+	const struct populated_proxy *made = &all->made[all->at];
+	const struct proxy *now = control_numbered(all->control, made->number);
+	if (all->at++)
+		fputc(',', to);
+	if (made->text)
+		fputs(made->text, to);
+	else
+		go_put(to, now ? toxiproxy_proxy_json(now) : json_null());
+	return true;
+}
+
+static void populated_gone(struct pieces *p)
+{
+	struct populated *all = OWNER(populated, pieces, p);
+
+	for (size_t i = 0; i < all->n; i++)
+		free(all->made[i].text);
+	free(all->made);
+	free(all);
+}
+
+void toxiproxy_reply_populated(struct request *r, unsigned status, const struct http_error *e,
+                               struct populated_proxy *made, size_t n)
+{
+	struct populated *all = xcalloc(1, sizeof *all);
+
+	*all = (struct populated){
+		.pieces = { populated_next, populated_gone }, .control = request_control(r),
+		.error = *e, .made = made, .n = n,
+	};
+	request_pieces(r, e->status ? e->status : status, TYPE_JSON, &all->pieces);
+}
+
+const char *toxiproxy_listen(const struct proxy *p, char buffer[160])
+{
+	return p->at.len ? endpoint_show(&p->at, buffer, 160) : proxy_spec(p)->listen.text;
 }
 
 json_t *toxiproxy_proxy_json(const struct proxy *p)
 {
 	const struct spec *s = proxy_spec(p);
 	char text[160];
-	const char *listen = p->at.len ? endpoint_show(&p->at, text, sizeof text) : s->listen.text;
+	const char *listen = toxiproxy_listen(p, text);
 	json_t *all = json_object();
 
 	json_object_set_new(all, "name", json_string_nocheck(s->name));

@@ -66,6 +66,22 @@ struct proxy *proxy_numbered(const struct proxy_table *table, unsigned number)
 	return at < table->n && table->made[at]->number == number ? table->made[at] : NULL;
 }
 
+struct proxy *proxy_named_after(const struct proxy_table *table, const char *name)
+{
+	bool there = false;
+	size_t at = name ? name_place(table, name, &there) : 0;
+
+	at += there;
+	return at < table->n ? table->named[at] : NULL;
+}
+
+struct proxy *proxy_made_after(const struct proxy_table *table, unsigned number)
+{
+	size_t at = number_place(table, number + 1);
+
+	return at < table->n ? table->made[at] : NULL;
+}
+
 static void list_put(struct proxy **list, size_t n, size_t at, struct proxy *p)
 {
 	memmove(list + at + 1, list + at, (n - at) * sizeof *list);
@@ -141,6 +157,12 @@ void proxy_totals(const struct proxy *p, struct totals *t)
 	*t = (struct totals){ 0 };
 	for (unsigned k = 0; k < p->table->workers->n; k++)
 		totals_add(t, &p->shards[k]->stats);
+}
+
+bool proxy_listening(const struct proxy *p)
+{
+	return p->spec->enabled
+	    && !atomic_load_explicit(&p->shards[0]->deaf, memory_order_relaxed);
 }
 
 /* ---- sockets ---- */

@@ -49,11 +49,20 @@ void proxy_table_free(struct proxy_table *);    /* when no worker runs any more 
 struct proxy *proxy_find(const struct proxy_table *, const char *name); /* NULL: there is none */
 struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);      /* likewise */
 
+/* To go through all, though some come and go meanwhile: the first whose name is behind this one
+ * (NULL: of all), or that was made after this number (0: of all). NULL: there is none. */
+struct proxy *proxy_named_after(const struct proxy_table *, const char *name);
+struct proxy *proxy_made_after(const struct proxy_table *, unsigned number);
+
 /* ---- what it is ---- */
 
 struct spec *proxy_spec(const struct proxy *);          /* borrowed: valid until the next change */
 unsigned proxy_number(const struct proxy *);            /* unique: never given to another */
 void proxy_totals(const struct proxy *, struct totals *);       /* all workers' counts together */
+
+/* False: it is disabled, or cannot listen again where a rule had closed its port. A rule that
+ * refuses clients does not count: its proxy is as it should be. */
+bool proxy_listening(const struct proxy *);
 
 /* ---- changes: `waiter` may be NULL ----
  *
