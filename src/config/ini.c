@@ -5,16 +5,21 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <errno.h>
 #include <ini.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "config/error.h"
 
-enum { DEEPEST = 8 };                   /* files that extend each other, so that a circle ends */
+enum {
+	DEEPEST  = 8,                   /* files that extend each other, so that a circle ends */
+	FILE_MAX = 16 << 20,            /* bytes of a file */
+};
 
 struct reader {                         /* one file */
 	FILE *stream;
@@ -195,17 +200,12 @@ static int line_take(void *user, const char *section, const char *key, const cha
 	return 1;
 }
 
-static int file_read(struct reader *r)
+static int text_read(struct reader *r, char *text, size_t n)
 {
-	r->stream = fopen(r->file, "r");
-	if (!r->stream) {
-		return absence_error(r->file);
-	}
+	r->stream = fmemopen(text, n ? n : 1, "r");
+	if (!r->stream)
+		return value_error("%s: %s", r->file, strerror(errno));
 	int line = ini_parse_stream(line_next, r, line_take, r);
-	if (ferror(r->stream)) {
-		error_format(r->error, "expected a file that can be read");
-		blame(r, r->line + 1);
-	}
 	fclose(r->stream);
 	if (!r->error[0] && line != 0) {
 		error_format(r->error, "expected KEY = VALUE or [SECTION]");
@@ -214,6 +214,21 @@ static int file_read(struct reader *r)
 	if (!r->error[0])
 		return -1;
 	return value_error("%s:%d: %s", r->file, r->error_line, r->error);
+}
+
+static int parse_file(struct reader *r)
+{
+	char *text, error[ERROR_MAX];
+	size_t n;
+	int why = file_read(r->file, FILE_MAX, &text, &n, error);
+
+	if (why == ENOENT)
+		return absence_error(r->file);
+	if (why)
+		return value_error("%s: %s", r->file, error);
+	int code = text_read(r, text, n);
+	free(text);
+	return code;
 }
 
 int ini_read(const char *path,
@@ -228,7 +243,7 @@ int ini_read(const char *path,
 			code = value_error("%s: expected at most %d files that extend each other",
 			                   file, DEEPEST);
 		} else {
-			code = file_read(&r);
+			code = parse_file(&r);
 		}
 		free(file);
 		file = r.extends;

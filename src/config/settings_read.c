@@ -281,6 +281,34 @@ static int seed_read(struct parse *r)
 }
 
 /* A copy; of NULL "". */
+static int empty_error(const struct flag *f, const char *expected)
+{
+	if (f->level == 1)
+		return usage_error("argument --%s: expected %s", f->name, expected);
+	return value_error("%s: expected %s", f->name, expected);
+}
+
+/* An empty value may come from a variable that is not set. It must not open the API. */
+static int access_read(struct parse *r)
+{
+	const struct flag *token = flag_get(&r->flags, "http-token");
+	const struct flag *host = flag_get(&r->flags, "http-host");
+	const char *text = r->raw->http_token;
+	size_t n = text ? strlen(text) : 0;
+	bool good = n && !isspace((unsigned char)text[0]) && !isspace((unsigned char)text[n - 1]);
+
+	if (token->level && !n)
+		return empty_error(token, "a text");
+	for (size_t i = 0; i < n; i++)
+		good &= !iscntrl((unsigned char)text[i]);
+	if (token->level && !good)
+		return empty_error(token, "a text without control characters, and without a blank "
+		                          "at either end");
+	if (host->level && !(r->raw->http_host && *r->raw->http_host))
+		return empty_error(host, "a name, an address or unix:/PATH");
+	return -1;
+}
+
 static char *text_of(const char *text)
 {
 	return xstrdup(text ? text : "");
@@ -359,7 +387,8 @@ static int parse_run(struct parse *r, int argc, char **argv)
 		return code;
 	parse_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
-	    (code = config_read(r)) != -1 || (code = seed_read(r)) != -1 ||
+	    (code = config_read(r)) != -1 || (code = access_read(r)) != -1 ||
+	    (code = seed_read(r)) != -1 ||
 	    (code = hold_read(r)) != -1 || (code = proxies_build(r)) != -1)
 		return code;
 	rest_read(r);

@@ -16,6 +16,7 @@
 #include "config/toxiproxy_file.h"
 
 static const char program[] = "toxiproxy-server";
+static const char everywhere[] = "0.0.0.0";     /* what an empty host is in Go */
 
 static struct values {
 	const char *host, *port, *config, *seed;
@@ -201,7 +202,7 @@ int toxiproxy_args_read(struct settings *s, int argc, char **argv)
 		return 0;
 	}
 	const char *ours[] = {
-		argv[0], "--http", "--http-host", values.host,
+		argv[0], "--http", "--http-host", *values.host ? values.host : everywhere,
 		"--http-port", values.port, "--log-format", "json",
 		"--log-output", "/dev/stdout", "--log-level", log_level,
 		"--seed", seed, NULL

@@ -1,27 +1,15 @@
 /* toxiproxy_file.c - a JSON file of proxies, as toxiproxy-server takes it. */
 #include "config/toxiproxy_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/file.h"
 #include "config/error.h"
 #include "toxiproxy/proxy_json.h"
 
-static char *file_text(const char *path, size_t *n)
-{
-	FILE *f = fopen(path, "r");
-	char *text = NULL, buffer[65536];
-	FILE *to = f ? open_memstream(&text, n) : NULL;
-	size_t got;
-
-	if (!f)
-		return NULL;
-	while ((got = fread(buffer, 1, sizeof buffer, f)))
-		fwrite(buffer, 1, got, to);
-	fclose(f);
-	fclose(to);
-	return text;
-}
+enum { FILE_MAX = 64 << 20 };           /* bytes */
 
 static int proxy_request_add(struct settings *s, const struct proxy_request *w,
                              struct http_error *f)
@@ -41,10 +29,13 @@ int toxiproxy_file_read(struct settings *s, const char *file)
 {
 	struct http_error f;
 	size_t length, n;
-	char *text = file_text(file, &length), error[GO_ERROR];
+	char *text, error[GO_ERROR];
+	int why = file_read(file, FILE_MAX, &text, &length, error);
 
-	if (!text)
+	if (why == ENOENT)
 		return absence_error(file);
+	if (why)
+		return value_error("%s: %s", file, error);
 	json_t *list = go_read(text, length, error);
 	free(text);
 	if (!list)

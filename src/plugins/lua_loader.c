@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "plugins/lua_guest.h"
@@ -19,22 +20,17 @@ static unsigned n_scripts;              /* fixed when there are threads */
 /* NULL: `error` says why. */
 static char *file_text(const char *path, char error[ERROR_MAX])
 {
-	enum { LONGEST = 1 << 20 };
-	FILE *in = fopen(path, "r");
-	char *text = xmalloc(LONGEST + 1);
-	size_t n = in ? fread(text, 1, LONGEST, in) : 0;
-	bool read = in && !ferror(in);
+	enum { LONGEST = (1 << 20) - 1 };
+	char *text;
+	size_t n;
+	int why = file_read(path, LONGEST, &text, &n, error);
 
-	text[n] = '\0';
-	if (!read)
-		error_format(error, "%s", strerror(errno));
-	else if (n == LONGEST || strlen(text) != n)
-		error_format(error, "expected a Lua script, as text and of less than 1 MiB");
-	if (in)
-		fclose(in);
-	if (read && n < LONGEST && strlen(text) == n)
+	if (!why && strlen(text) == n)
 		return text;
-	free(text);
+	if (!why)
+		free(text);
+	if (why <= 0 && file_check(path, error) == 0)
+		error_format(error, "expected a Lua script, as text and of less than 1 MiB");
 	return NULL;
 }
 

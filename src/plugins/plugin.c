@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/memory.h"
 #include "plugins/lua_loader.h"
@@ -97,6 +98,10 @@ bool plugin_load(const char *file, char error[ERROR_MAX])
 		return true;
 	if (fixed) {
 		error_format(error, "plugin %s: a new plugin takes a new start", shown);
+		return false;
+	}
+	if (file_check(real, why)) {    /* the system's loader would wait for a pipe */
+		error_format(error, "plugin %s: %s", shown, why);
 		return false;
 	}
 	const char *fault = loader->load(real, why) ? registry_error() : why;     /* there was none before */
