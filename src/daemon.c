@@ -4,12 +4,11 @@
  * it. */
 #include "daemon.h"
 
-#include <assert.h>
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "api/server.h"
@@ -18,17 +17,23 @@
 #include "control/events.h"
 #include "control/reload.h"
 #include "control/shutdown.h"
+#include "control/signals.h"
 #include "control/statsd.h"
 #include "net/bind.h"
 #include "plugins/plugin.h"
 
+/* Descriptors that are free when all has started: a client with its backend, two clients of the API,
+ * what /metrics reads, a look-up. */
+enum { FREE_LEAST = 6 };
+
 struct daemon {
 	struct settings *settings;
-	struct control *control;
+	struct control *control;        /* NULL: it could not be made */
 	struct server *server;          /* NULL: not served */
 	struct statsd *statsd;          /* NULL: off */
-	struct watch log, signals;
+	struct watch log;
 	struct timer log_retry;
+	struct signals_user signals;
 	struct shutdown shutdown;
 	bool reloading, reload_again;   /* again: a SIGHUP came during a reload */
 };
@@ -55,40 +60,17 @@ static void reload(struct daemon *d)
 	reload_begin(d->control, d->settings, reload_done, d);
 }
 
-static void stop(struct daemon *d)
+static void stop_signal(struct signals_user *u)
 {
+	struct daemon *d = OWNER(daemon, signals, u);
+
 	shutdown_start(&d->shutdown, control_workers(d->control));
 }
 
-static void signal_ready(struct watch *w, unsigned events)
+static void reload_signal(struct signals_user *u)
 {
-	struct daemon *d = OWNER(daemon, signals, w);
-	struct signalfd_siginfo info;
-
-	while (read(w->fd, &info, sizeof info) == sizeof info) {
-		if (info.ssi_signo != SIGHUP) {
-			stop(d);
-			continue;
-		}
-		plugins_reload();
-		reload(d);
-	}
-}
-
-/* Before there are threads: they inherit the mask, so that only the control loop gets the
- * signals. */
-static void signals_open(struct daemon *d)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);
-	d->signals = (struct watch){ signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC), signal_ready };
-	assert(d->signals.fd >= 0);
+	plugins_reload();
+	reload(OWNER(daemon, signals, u));
 }
 
 /* ---- the log: other threads write lines into a ring, the control thread writes them out ---- */
@@ -174,15 +156,58 @@ static bool create_proxies(struct daemon *d, char error[ERROR_MAX])
 	return true;
 }
 
-static void daemon_open(struct daemon *d, struct settings *s)
+/* False: `error` has one sentence. */
+static bool descriptors_left(char error[ERROR_MAX])
+{
+	struct rlimit r = { 0 };
+	int fds[FREE_LEAST], n = 0;
+
+	while (n < FREE_LEAST && (fds[n] = eventfd(0, EFD_CLOEXEC)) >= 0)
+		n++;
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+	if (n == FREE_LEAST)
+		return true;
+	getrlimit(RLIMIT_NOFILE, &r);
+	error_format(error, "descriptors: expected a limit of at least %llu, got %llu"
+	             " (see ulimit -n)", (unsigned long long)r.rlim_cur + FREE_LEAST - (unsigned)n,
+	             (unsigned long long)r.rlim_cur);
+	return false;
+}
+
+/* False: `error` has one sentence. */
+static bool daemon_open(struct daemon *d, struct settings *s, char error[ERROR_MAX])
 {
 	raise_descriptors();
-	*d = (struct daemon){ .settings = s, .log_retry.fire = log_retry };
-	signals_open(d);
+	*d = (struct daemon){
+		.settings = s,
+		.log_retry.fire = log_retry,
+		.signals = { stop_signal, reload_signal },
+	};
+	if (!signals_start(&d->signals, error))
+		return false;
 	d->log = (struct watch){ log_start(), log_ready };
-	d->control = control_new(s);
-	loop_watch(control_loop(d->control), &d->signals, EPOLLIN);
-	loop_watch(control_loop(d->control), &d->log, EPOLLIN | EPOLLET);
+	if (d->log.fd < 0) {
+		error_format(error, "cannot start the log: %s", strerror(errno));
+		return false;
+	}
+	d->control = control_new(s, error);
+	if (!d->control)
+		return false;
+	if (!loop_watch(control_loop(d->control), &d->log, EPOLLIN | EPOLLET)) {
+		error_format(error, "cannot start the log: %s", strerror(errno));
+		return false;
+	}
+	signals_set_loop(control_loop(d->control));
+	return true;
+}
+
+static bool server_open(struct daemon *d, char error[ERROR_MAX])
+{
+	if (!d->settings->http)
+		return true;
+	d->server = server_start(d->control, error);
+	return d->server;
 }
 
 /* False: `error` has one sentence. The loop has run, if it was to, in any case. */
@@ -194,14 +219,12 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 	if (!good)
 		return false;
 	log_settings(d->settings);
-	control_start_workers(d->control);
+	if (!control_start_workers(d->control, error))
+		return false;
 	d->statsd = statsd_start(d->control);
-	if (d->settings->http) {
-		d->server = server_start(d->control, error);
-		good = d->server;
-	}
-	if (!good)
-		stop(d);                /* the workers run: the loop ends when they have */
+	good = server_open(d, error) && descriptors_left(error);
+	if (!good)                      /* the workers run: the loop ends when they have */
+		shutdown_start(&d->shutdown, control_workers(d->control));
 	loop_run(loop);
 	return good;
 }
@@ -215,23 +238,24 @@ static void daemon_close(struct daemon *d)
 	statsd_stop(d->statsd);         /* reads the workers' counters once more */
 	control_free_workers(d->control);
 	events_stop();                  /* writes what the last connections reported */
+	signals_set_loop(NULL);
 	control_free(d->control);
 	log_info("Bye!");
 	log_stop();
-	close(d->signals.fd);
 }
 
+/* Static: the thread of the signals never ends. */
 int daemon_run(struct settings *settings)
 {
-	struct daemon d;
+	static struct daemon d;
 	char error[ERROR_MAX];
+	bool good = daemon_open(&d, settings, error) && daemon_serve(&d, error);
 
-	daemon_open(&d, settings);
-	bool good = daemon_serve(&d, error);
 	if (!good) {
 		log_drain();
 		fprintf(stderr, "%s\n", error);
 	}
-	daemon_close(&d);
+	if (d.control)
+		daemon_close(&d);
 	return good ? 0 : 1;
 }

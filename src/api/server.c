@@ -325,8 +325,13 @@ struct server *server_start(struct control *c, char error[ERROR_MAX])
 	s->watch = (struct watch){
 		MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd, server_readable,
 	};
-	loop_watch(s->http.loop, &s->watch, EPOLLIN);
-	loop_watch(s->http.loop, &s->listener, EPOLLIN);
+	if (!loop_watch(s->http.loop, &s->watch, EPOLLIN)
+	    || !loop_watch(s->http.loop, &s->listener, EPOLLIN)) {
+		error_format(error, "The HTTP server did not start on %.150s: %s",
+		             settings->http_host, strerror(errno));
+		server_stop(s);
+		return NULL;
+	}
 	log_started(s, settings->http_host, &at);
 	return s;
 }

@@ -23,28 +23,44 @@ static void wake_ready(struct watch *w, unsigned events)
 		;
 }
 
-void loop_init(struct loop *l)
+static bool loop_open(struct loop *l)
+{
+	l->epoll = epoll_create1(EPOLL_CLOEXEC);
+	l->wake = (struct watch){ eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), wake_ready };
+	return l->epoll >= 0 && l->wake.fd >= 0 && loop_watch(l, &l->wake, EPOLLIN | EPOLLET);
+}
+
+static void loop_close(struct loop *l)
+{
+	if (l->wake.fd >= 0)
+		close(l->wake.fd);
+	if (l->epoll >= 0)
+		close(l->epoll);
+}
+
+bool loop_init(struct loop *l)
 {
 	*l = (struct loop){ .clock = clock_monotonic };
-	l->epoll = epoll_create1(EPOLL_CLOEXEC);
-	assert(l->epoll >= 0);
+	if (!loop_open(l)) {
+		int error = errno;
+		loop_close(l);
+		errno = error;
+		return false;
+	}
 	l->mail_end = &l->mail;
 	l->later_end = &l->later;
 	pthread_mutex_init(&l->lock, NULL);
-	l->wake = (struct watch){ eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), wake_ready };
-	assert(l->wake.fd >= 0);
-	loop_watch(l, &l->wake, EPOLLIN | EPOLLET);
 	loop_clock(l);
+	return true;
 }
 
 /* ---- descriptors ---- */
 
-void loop_watch(struct loop *l, struct watch *w, unsigned events)
+bool loop_watch(struct loop *l, struct watch *w, unsigned events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = w };
-	int rc = epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &e);
 
-	assert(rc == 0);
+	return epoll_ctl(l->epoll, EPOLL_CTL_ADD, w->fd, &e) == 0;
 }
 
 void loop_unwatch(struct loop *l, struct watch *w)
@@ -244,8 +260,7 @@ void loop_free(struct loop *l)
 {
 	while (loop_mail(l) | loop_leftovers(l))
 		;
-	close(l->wake.fd);
-	close(l->epoll);
+	loop_close(l);
 	pthread_mutex_destroy(&l->lock);
 	free(l->heap);
 }

@@ -53,14 +53,16 @@ struct loop {
 	bool stop;
 };
 
-void loop_init(struct loop *);
+/* false: errno says why, and there is nothing to free */
+bool loop_init(struct loop *);
 /* unopened mail is opened first: everyone's last words are heard */
 void loop_free(struct loop *);
 void loop_run(struct loop *);           /* rounds until ->stop */
 bool loop_once(struct loop *, bool wait);       /* one round; false: nothing happened */
 
-/* EPOLLET unless told otherwise: events as for epoll_ctl */
-void loop_watch(struct loop *, struct watch *, unsigned events);
+/* events as for epoll_ctl, with EPOLLET where that is wanted; false: errno says why: a system
+ * limits how many are watched */
+bool loop_watch(struct loop *, struct watch *, unsigned events);
 /* must come before close(fd) where a dup exists */
 void loop_unwatch(struct loop *, struct watch *);
 

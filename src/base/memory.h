@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+_Noreturn void memory_out(void);        /* one sentence, and exit code 1 */
+
 static inline void *xalloced(void *memory)
 {
 	if (!memory)
-		abort();
+		memory_out();
 	return memory;
 }
 

@@ -2,7 +2,6 @@
  * stays. */
 #include "base/pool.h"
 
-#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -70,7 +69,7 @@ static struct pool_block *block_make(struct pool *p)
 	uint8_t *map =
 		mmap(NULL, 2 * BLOCK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	assert(map != MAP_FAILED);
+	xalloced(map == MAP_FAILED ? NULL : map);
 	size_t before = (BLOCK - (uintptr_t)map % BLOCK) % BLOCK;
 	if (before)
 		munmap(map, before);

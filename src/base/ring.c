@@ -22,9 +22,9 @@ int ring_open(struct ring *r, size_t room)
 	}
 	if (r->wake < 0)
 		r->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	assert(r->wake >= 0);
+	int wake = r->wake;
 	pthread_mutex_unlock(&r->lock);
-	return r->wake;
+	return wake;
 }
 
 void ring_close(struct ring *r)

@@ -3,8 +3,10 @@
 #include "control/control.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
 #include "engine/worker.h"
@@ -20,38 +22,84 @@ struct control {
 
 /* ---- life ---- */
 
-static void workers_init(struct control *c)
+/* False: errno says why, and there are none. */
+static bool workers_init(struct control *c)
 {
 	const struct settings *s = c->settings;
 	struct worker_config config = {
 		.seed = s->seed, .bufsize = s->bufsize, .hold_total = s->hold_total,
 		.bulk = s->splice_from, .reno = s->reno && congestion_paces(),
 	};
-	unsigned n = (unsigned)s->threads;
+	unsigned n = (unsigned)s->threads, made = 0;
 	struct worker *all = xcalloc(n, sizeof *all);
 
-	for (unsigned k = 0; k < n; k++)
-		worker_init(&all[k], all, k, n, c->resolver, &config);
+	while (made < n && worker_init(&all[made], all, made, n, c->resolver, &config))
+		made++;
+	int error = errno;
+	for (unsigned k = 0; made < n && k < made; k++)
+		worker_free(&all[k]);
 	c->workers = (struct workers){ .loop = &c->loop, .all = all, .n = n, .alone = true };
+	errno = error;
+	if (made == n)
+		return true;
+	free(all);
+	return false;
 }
 
-struct control *control_new(struct settings *settings)
+struct control *control_new(struct settings *settings, char error[ERROR_MAX])
 {
 	struct control *c = xcalloc(1, sizeof *c);
+	int why = 0;
 
 	c->settings = settings;
-	loop_init(&c->loop);
-	c->resolver = resolver_start();
-	workers_init(c);
-	proxy_table_init(&c->proxies, &c->workers);
-	return c;
+	if (!loop_init(&c->loop)) {
+		why = errno;
+	} else if (c->resolver = resolver_start(), !workers_init(c)) {
+		why = errno;
+		resolver_stop(c->resolver);
+		loop_free(&c->loop);
+	}
+	if (!why) {
+		proxy_table_init(&c->proxies, &c->workers);
+		return c;
+	}
+	free(c);
+	error_format(error, "cannot start %lld threads: %s", (long long)settings->threads,
+	             strerror(why));
+	return NULL;
 }
 
-void control_start_workers(struct control *c)
+struct worker_end {                     /* mail to a worker that is to end */
+	struct mail mail;
+	struct worker *worker;
+};
+
+static void worker_end_open(struct mail *m)
 {
-	c->workers.alone = false;
-	for (unsigned k = 0; k < c->workers.n; k++)
-		worker_start(&c->workers.all[k]);
+	OWNER(worker_end, mail, m)->worker->loop.stop = true;
+}
+
+static void worker_join(struct worker *w)
+{
+	struct worker_end end = { { .open = worker_end_open }, w };
+
+	loop_post(&w->loop, &end.mail);
+	pthread_join(w->thread, NULL);
+}
+
+bool control_start_workers(struct control *c, char error[ERROR_MAX])
+{
+	unsigned started = 0;
+	int why = 0;
+
+	while (started < c->workers.n && !(why = worker_start(&c->workers.all[started])))
+		started++;
+	c->workers.alone = why;
+	for (unsigned k = 0; why && k < started; k++)
+		worker_join(&c->workers.all[k]);
+	if (why)
+		error_format(error, "cannot start %u threads: %s", c->workers.n, strerror(why));
+	return !why;
 }
 
 void control_join_workers(struct control *c)

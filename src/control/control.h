@@ -15,9 +15,9 @@ struct control;
 
 /* ---- life, for daemon.c ---- */
 
-/* `settings` must stay. No worker's thread runs yet. */
-struct control *control_new(struct settings *settings);
-void control_start_workers(struct control *);
+/* `settings` must stay. No worker's thread runs yet. NULL: `error` says why. */
+struct control *control_new(struct settings *settings, char error[ERROR_MAX]);
+bool control_start_workers(struct control *, char error[ERROR_MAX]);    /* false: none runs */
 void control_join_workers(struct control *);    /* their loops must have been stopped: shutdown.h */
 void control_free_workers(struct control *);    /* resets the connections that are left */
 void control_free(struct control *);            /* opens the mail that is left, then frees all */

@@ -319,12 +319,17 @@ bool events_start(struct loop *l, const char *path, char error[ERROR_MAX])
 {
 	events.loop = l;
 	events.ring = (struct watch){ ring_open(&journal_ring, RING_ROOM), ring_ready };
-	loop_watch(l, &events.ring, EPOLLIN | EPOLLET);
+	if (events.ring.fd < 0 || !loop_watch(l, &events.ring, EPOLLIN | EPOLLET)) {
+		error_format(error, "cannot start the events: %s", strerror(errno));
+		return false;
+	}
 	return !*path || file_start(&events.file, path, error);
 }
 
 void events_stop(void)
 {
+	if (!events.loop)
+		return;
 	events_drain();
 	loop_unwatch(events.loop, &events.ring);
 	ring_close(&journal_ring);

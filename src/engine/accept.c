@@ -169,6 +169,7 @@ void listener_start(struct shard *p, int fd, const char *unix_path)
 	l->watch.fd = fd;
 	l->unix_path = xstrdup(unix_path);
 	unix_file_note(&l->unix_file, fd, unix_path);
-	loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET);
+	if (!loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET))
+		listener_retry(l);      /* says why, and tries again */
 	listener_set_state(l, plan_listen(p->plan));
 }

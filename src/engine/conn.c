@@ -5,6 +5,7 @@
  * down here and nowhere else, and its memory goes at the end of the loop's round. */
 #include "engine/conn.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -315,11 +316,15 @@ void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 
 	stats_add(&shard->stats, STAT_OPENED, 1);
 	c->client.watch.fd = fd;
-	loop_watch(conn_loop(c), &c->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	if (!loop_watch(conn_loop(c), &c->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
+		log_error("proxy=%s: %s", shard_spec(shard)->name, strerror(errno));
+		conn_doom(c, VN_RESET, CLOSE_REASON_NO_BACKEND);
+	}
 	side_open(&c->client);
 	journal_opened(c);
 	loop_clock(conn_loop(c));
-	conn_judge_open(c);
+	if (!c->dead)
+		conn_judge_open(c);
 	if (!c->dead && conn_protocol(c)->server_first)
 		unsolicited_begin(c);
 	if (!c->dead && (!c->exchanges.first || !c->exchanges.first->failure))

@@ -56,19 +56,28 @@ static int listener_rebind(struct listener *l)
 		return -fd;
 	l->watch.fd = fd;
 	unix_file_note(&l->unix_file, fd, l->unix_path);
-	loop_watch(&l->shard->worker->loop, &l->watch, EPOLLIN | EPOLLET);
 	return 0;
+}
+
+/* 0, or an errno; the socket may be watched already. */
+static int listener_watch(struct listener *l)
+{
+	if (loop_watch(&l->shard->worker->loop, &l->watch, EPOLLIN | EPOLLET) || errno == EEXIST)
+		return 0;
+	return errno;
 }
 
 static int listener_reopen(struct listener *l)
 {
 	int64_t backlog = shard_spec(l->shard)->backlog;
-	int on = 1;
+	int on = 1, error = l->watch.fd < 0 ? listener_rebind(l) : 0;
 
-	if (l->watch.fd < 0)
-		return listener_rebind(l);
+	if (error)
+		return error;
 	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);      /* first: open connections have the address, too */
-	return listen(l->watch.fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) ? errno : 0;
+	if (listen(l->watch.fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0)
+		return errno;
+	return listener_watch(l);
 }
 
 /* Without the privilege, a queue of no length does it: the first client is silent, the others get no answer. */

@@ -1,7 +1,6 @@
 /* worker.c - a thread: made, started, ended, freed. */
 #include "engine/worker.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -10,18 +9,20 @@
 #include "engine/pipe.h"
 #include "engine/shard.h"
 
-void worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *config)
+bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *config)
 {
 	*w = (struct worker){ .index = index, .count = count, .all = all, .seed = config->seed,
 	                      .bufsize = (size_t)config->bufsize, .hold_total = (size_t)config->hold_total / count,
 	                      .bulk = (size_t)config->bulk, .reno = config->reno, .spare = -1 };
-	loop_init(&w->loop);
+	if (!loop_init(&w->loop))
+		return false;
 	connector_init(&w->connector, &w->loop, r);
 	splice_pipes_init(&w->splice_pipes, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
 	text_cache_init(&w->texts, TEXT_CACHE_ROOM);
 	w->buffer = xmalloc(UNPARSED_MAX + w->bufsize);
 	w->drains = (struct drains){ .loop = &w->loop, .buffer = w->buffer, .size = w->bufsize };
+	return true;
 }
 
 void worker_end(struct worker *w)
@@ -60,9 +61,7 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-void worker_start(struct worker *w)
+int worker_start(struct worker *w)
 {
-	int rc = pthread_create(&w->thread, NULL, worker_main, w);
-
-	assert(rc == 0);
+	return pthread_create(&w->thread, NULL, worker_main, w);
 }

@@ -96,7 +96,11 @@ static bool connect_attempt_try(struct connect_attempt *d, const struct endpoint
 		return false;
 	}
 	d->watch->fd = fd;
-	loop_watch(d->loop, d->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	if (!loop_watch(d->loop, d->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
+		d->error = errno;
+		close_if_open(&d->watch->fd);
+		return false;
+	}
 	if (connected)
 		connect_attempt_done(d, NULL);
 	return true;
