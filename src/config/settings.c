@@ -19,17 +19,42 @@ struct spec *settings_template(const struct settings *s, const struct vn_protoco
 	return NULL;
 }
 
+/* Where the name is in s->named, or would be inserted. */
+static size_t name_place(const struct settings *s, const char *name)
+{
+	size_t low = 0, high = s->n_proxies;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+		if (strcmp(s->named[middle]->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+struct spec *settings_find(const struct settings *s, const char *name)
+{
+	size_t at = name_place(s, name);
+
+	return at < s->n_proxies && !strcmp(s->named[at]->name, name) ? s->named[at] : NULL;
+}
+
 int settings_add(struct settings *s, struct spec *made)
 {
-	for (size_t i = 0; i < s->n_proxies; i++) {
-		if (strcmp(s->proxies[i]->name, made->name))
-			continue;
+	size_t at = name_place(s, made->name), n = s->n_proxies;
+
+	if (settings_find(s, made->name)) {
 		value_error("proxy %s: expected a name that no other has", made->name);
 		spec_unref(made);
 		return 1;
 	}
-	s->proxies = xrealloc(s->proxies, (s->n_proxies + 1) * sizeof(struct spec *));
-	s->proxies[s->n_proxies++] = made;
+	s->proxies = xrealloc(s->proxies, (n + 1) * sizeof *s->proxies);
+	s->named = xrealloc(s->named, (n + 1) * sizeof *s->named);
+	memmove(s->named + at + 1, s->named + at, (n - at) * sizeof *s->named);
+	s->proxies[n] = s->named[at] = made;
+	s->n_proxies++;
 	return -1;
 }
 
@@ -59,11 +84,13 @@ void settings_renew(struct settings *s, struct settings *next)
 		            "next start, not before");
 	s->n_proxies = next->n_proxies;
 	s->proxies = next->proxies;
+	s->named = next->named;
 	s->n_templates = next->n_templates;
 	s->templates = next->templates;
 	s->http_token = next->http_token;
 	next->n_proxies = was.n_proxies;
 	next->proxies = was.proxies;
+	next->named = was.named;
 	next->n_templates = was.n_templates;
 	next->templates = was.templates;
 	next->http_token = was.http_token;
@@ -74,6 +101,7 @@ void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->n_proxies; i++)
 		spec_unref(s->proxies[i]);
 	free(s->proxies);
+	free(s->named);
 	for (size_t i = 0; i < s->n_templates; i++)
 		spec_unref(s->templates[i]);
 	free(s->templates);

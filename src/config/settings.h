@@ -9,6 +9,7 @@
 struct settings {
 	size_t n_proxies;
 	struct spec **proxies;          /* the first one is the one of --behavior */
+	struct spec **named;            /* the same, sorted by name; borrowed */
 	size_t n_templates;
 	struct spec **templates;        /* one per protocol: defaults of proxies created later */
 	bool http; char *http_host; int64_t http_port;
@@ -41,6 +42,9 @@ void settings_renew(struct settings *, struct settings *next);
 
 /* Defaults of a new proxy of this protocol (NULL: tcp); borrowed. */
 struct spec *settings_template(const struct settings *, const struct vn_protocol *);
+
+/* The proxy of this name; NULL: there is none. */
+struct spec *settings_find(const struct settings *, const char *name);
 
 /* Add a proxy; takes the reference over. -1: added. 1: its name is taken, and the error is
  * reported. */

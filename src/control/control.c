@@ -64,7 +64,7 @@ struct control *control_new(struct settings *settings, char error[ERROR_MAX])
 		return c;
 	}
 	free(c);
-	error_format(error, "cannot start %lld threads: %s", (long long)settings->threads,
+	error_format(error, "cannot start the threads: %s",
 	             strerror(why));
 	return NULL;
 }
@@ -98,7 +98,7 @@ bool control_start_workers(struct control *c, char error[ERROR_MAX])
 	for (unsigned k = 0; why && k < started; k++)
 		worker_join(&c->workers.all[k]);
 	if (why)
-		error_format(error, "cannot start %u threads: %s", c->workers.n, strerror(why));
+		error_format(error, "cannot start the threads: %s", strerror(why));
 	return !why;
 }
 

@@ -80,14 +80,6 @@ static void fail_to_listen(struct reload *r, const struct spec *to, const char *
 
 /* ---- merge ---- */
 
-static struct spec *settings_find(const struct settings *s, const char *name)
-{
-	for (size_t i = 0; i < s->n_proxies; i++)
-		if (!strcmp(s->proxies[i]->name, name))
-			return s->proxies[i];
-	return NULL;
-}
-
 static struct action *action_add(struct reload *r, struct proxy *p, struct spec *to)
 {
 	struct action *a = &r->actions[r->n++];
