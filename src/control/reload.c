@@ -9,7 +9,8 @@
  *	merge     each running proxy with what has changed of it in the file
  *	probe     bind all new addresses, while those that are given up do not listen; one that
  *	          cannot be had ends the reload
- *	apply     remove, change, create */
+ *	apply     remove, change, create, in several turns of the loop: what the API changes
+ *	          meanwhile is merged again */
 #include "control/reload.h"
 
 #include <stdarg.h>
@@ -25,8 +26,12 @@
 #include "net/bind.h"
 #include "spec/spec_merge.h"
 
+#define TURN (5 * VN_MS)                /* of the apply step, before others have theirs */
+
 struct action {                         /* on one proxy */
-	struct proxy *proxy;            /* NULL: create */
+	struct proxy *proxy;            /* NULL: create; valid until the apply step */
+	unsigned number;                /* of the proxy, which the API may remove meanwhile */
+	struct spec *is;                /* the proxy's, as it was merged */
 	struct spec *to;                /* NULL: remove */
 	const struct endpoint *at;      /* to listen on from now on; NULL: as before, or nowhere */
 	bool vacates;                   /* it gives up the address where it listens */
@@ -43,7 +48,8 @@ struct reload {
 	size_t resolved;                /* ... as far as they are known */
 	struct lookup lookup;
 	struct action *actions;
-	size_t n;
+	size_t n, applied;
+	struct mail turn;
 };
 
 static void reload_end(struct reload *r)
@@ -51,8 +57,10 @@ static void reload_end(struct reload *r)
 	void (*done)(void *user) = r->done;
 	void *user = r->user;
 
-	for (size_t i = 0; i < r->n; i++)
+	for (size_t i = 0; i < r->n; i++) {
+		spec_unref(r->actions[i].is);
 		spec_unref(r->actions[i].to);
+	}
 	free(r->actions);
 	free(r->at);
 	settings_free(&r->next);
@@ -84,20 +92,31 @@ static struct action *action_add(struct reload *r, struct proxy *p, struct spec 
 {
 	struct action *a = &r->actions[r->n++];
 
-	*a = (struct action){ .proxy = p, .to = to, .probe = -1 };
+	*a = (struct action){
+		.proxy = p, .number = p ? proxy_number(p) : 0, .is = p ? spec_ref(proxy_spec(p)) : NULL,
+		.to = to, .probe = -1,
+	};
 	return a;
+}
+
+static struct spec *merge_spec(struct reload *r, struct spec *is, struct spec *now,
+                               char error[ERROR_MAX])
+{
+	struct spec *was = settings_find(r->old, now->name), *from = was ? was : is;
+
+	return spec_merged(is, from, now, spec_moves(from, now), error);
 }
 
 /* A proxy that runs and that the file has. False: `error` says why the two cannot be merged. */
 static bool merge_one(struct reload *r, struct proxy *p, struct spec *now,
                       const struct endpoint *at, char error[ERROR_MAX])
 {
-	struct spec *is = proxy_spec(p), *was = settings_find(r->old, now->name), *to;
+	struct spec *is = proxy_spec(p), *was = settings_find(r->old, now->name);
 	bool moves = spec_moves(was ? was : is, now);
 
 	if (was && !moves && spec_same(was, now))
 		return true;
-	to = spec_merged(is, was ? was : is, now, moves, error);
+	struct spec *to = merge_spec(r, is, now, error);
 	if (!to)
 		return false;
 	struct action *a = action_add(r, p, to);
@@ -195,18 +214,43 @@ static struct action *probe_all(struct reload *r, int *error)
 
 /* ---- apply ---- */
 
+/* The API has changed the proxy since it was merged: merge it again. False: it cannot be, or need
+ * not be, and it stays as it is. */
+static bool action_renew(struct reload *r, struct action *a, struct proxy *p)
+{
+	char error[ERROR_MAX];
+
+	if (!p)
+		return false;
+	if (!a->to || proxy_spec(p) == a->is)
+		return true;
+	struct spec *to = merge_spec(r, proxy_spec(p), settings_find(&r->next, a->to->name), error);
+	if (!to) {
+		log_error("SIGHUP: proxy=%s: %s", a->to->name, error);
+		return false;
+	}
+	spec_unref(a->to);
+	a->to = to;
+	return true;
+}
+
 static void action_apply(struct reload *r, struct action *a, struct waiter *by)
 {
+	struct proxy_table *table = control_proxies(r->control);
+	struct proxy *p = a->number ? proxy_numbered(table, a->number) : NULL;
 	struct spec *to = a->to;
 	int error = 0;
 
+	if (a->number ? !action_renew(r, a, p) : proxy_find(table, to->name) != NULL)
+		return;
+	to = a->to;
 	a->to = NULL;
 	if (!to)
-		proxy_remove(a->proxy, by);
-	else if (a->proxy)
-		error = proxy_update(a->proxy, to, a->at, false, by);
+		proxy_remove(p, by);
+	else if (p)
+		error = proxy_update(p, to, a->at, false, by);
 	else
-		error = proxy_create(control_proxies(r->control), to, a->at, by, NULL);
+		error = proxy_create(table, to, a->at, by, NULL);
 	if (!error)
 		return;
 	log_error("SIGHUP: proxy=%s: cannot listen on '%s': %s", to->name, to->listen.text,
@@ -214,18 +258,34 @@ static void action_apply(struct reload *r, struct action *a, struct waiter *by)
 	spec_unref(to);
 }
 
+static void reload_turn(struct mail *m)
+{
+	struct reload *r = OWNER(reload, turn, m);
+	struct loop *loop = control_loop(r->control);
+	vn_nsec until = loop->clock() + TURN;
+	struct waiter by = { .by = "SIGHUP" };
+
+	while (r->applied < r->n && !control_workers(r->control)->alone) {
+		action_apply(r, &r->actions[r->applied++], &by);
+		if (r->applied == r->n || loop->clock() < until)
+			continue;
+		log_drain();
+		loop_defer(loop, &r->turn);
+		return;
+	}
+	settings_renew(r->old, &r->next);
+	reload_end(r);
+}
+
 static void reload_apply(struct reload *r)
 {
-	struct waiter by = { .by = "SIGHUP" };
 	size_t removed = 0;
 
 	for (size_t i = 0; i < r->n; i++)
 		removed += !r->actions[i].to;
 	log_info("SIGHUP: %zu of %zu proxies change", r->n, r->next.n_proxies + removed);
-	for (size_t i = 0; i < r->n; i++)
-		action_apply(r, &r->actions[i], &by);
-	settings_renew(r->old, &r->next);
-	reload_end(r);
+	r->turn.open = reload_turn;
+	reload_turn(&r->turn);
 }
 
 /* All addresses are known. */
