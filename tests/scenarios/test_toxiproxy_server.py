@@ -127,3 +127,15 @@ def test_its_log_level(server):
     one = server("-port", port, env={"LOG_LEVEL": "loud"})
     until(lambda: listening(port))
     until(lambda: "LOG_LEVEL: expected panic, fatal, error, warn, info, debug or trace, got 'loud'" in [line["message"] for line in one.lines()])
+
+
+@pytest.mark.parametrize("name, theirs", [
+    ("toxiproxy", True), ("toxiproxy-server-linux-amd64", True), ("toxiproxy-server-darwin-arm64", True), ("toxiproxy-server.exe", True),
+    ("toxiproxy.exe", True), ("toxiproxy-server-windows-amd64.exe", True), ("toxiproxy-serverless", False), ("toxiproxy-cli", False),
+    ("my-toxiproxy", False), ("vaurien", False),
+])
+def test_its_names(run, tmp_path, name, theirs):
+    link = tmp_path / name
+    link.symlink_to(VAURIEN)
+    done = run("-version", program=str(link))
+    assert (done.returncode == 0 and done.stdout.startswith("toxiproxy-server version 2.")) == theirs

@@ -121,3 +121,37 @@ def test_a_path_taken_while_clients_are_refused(vaurien, backend, tmp_path):
     with dial(str(path)) as client:
         client.send(b"x")
         assert client.read(1)
+
+
+def test_the_api_s_own_goes_at_the_end_and_no_other(start, tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "replaced"
+    for path in (ours, theirs):
+        proxy = start("--http", "--http-host", "unix:%s" % path, http=False, up=path.exists)
+        with dial(str(path)) as end:
+            assert end.send(b"GET /version HTTP/1.0\r\n\r\n").rest()[0].startswith(b"HTTP/1.1 200")
+        if path == theirs:
+            path.unlink()
+            path.write_text("precious")
+        proxy.stop()
+    assert not ours.exists() and theirs.read_text() == "precious"
+
+
+def test_info_shows_whether_a_proxy_listens(vaurien, backend, tmp_path):
+    """False while it is disabled and while its port cannot be had again; a rule that refuses clients is another matter."""
+    path = tmp_path / "front"
+    proxy = vaurien(backend=backend, listen="unix:%s" % path, up=path.exists)
+
+    def shown():
+        return proxy.api("GET", "/info")[1]["proxies"][0]["listening"]
+    assert shown() is True
+    assert proxy.api("PATCH", "/proxies/default", {"enabled": False})[0] == 200 and shown() is False
+    assert proxy.api("PATCH", "/proxies/default", {"enabled": True})[0] == 200 and shown() is True
+    proxy.set("refuse")
+    proxy.logged("clients are refused")
+    assert shown() is True
+    path.unlink()
+    path.write_text("precious")
+    proxy.set("dummy")
+    until(lambda: shown() is False)
+    path.unlink()
+    until(lambda: shown() is True)

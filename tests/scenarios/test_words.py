@@ -1,9 +1,11 @@
 """The command line and the file: what is understood, what is refused and how."""
+import os
+import signal
 import socket
 
 import pytest
 
-from harness import free_port
+from harness import free_port, until
 
 NAMES = ["abort", "blackout", "delay", "dummy", "error", "hang", "transient"]
 
@@ -132,3 +134,76 @@ def test_names(start, backend):
     names = start(backend=backend).api("GET", "/behaviors")[1]["behaviors"]
     assert names == sorted(names)
     assert set(NAMES) <= set(names)
+
+
+# ---- what would open what it was to close, or never end ----
+
+@pytest.mark.parametrize("token", ["", " ", "a ", " a", "\t", "a\tb", "a\nb", "a\x1b"])
+def test_a_token_that_is_none_is_refused(run, tmp_path, token):
+    words = ["--http", "--http-port", "0", "--proxy", "127.0.0.1:0", "--backend", "x:1"]
+    done = run(*words, "--http-token", token)
+    assert done.returncode == 2 and "argument --http-token: expected a text" in done.stderr
+    path = tmp_path / "t.ini"
+    path.write_text("[vaurien]\nhttp-token = ${SECRET}\n")
+    done = run(*words, "--config", path, env=dict(os.environ, SECRET=token))
+    assert done.returncode == 1 and done.stderr.startswith("http-token: expected a text")
+
+
+def test_a_token_that_is_lost_changes_nothing(start, tmp_path):
+    path = tmp_path / "t.ini"
+    path.write_text("[vaurien]\nhttp-token = s3cret\n")
+    proxy = start("--config", path)
+    for lost in ("", '"  "'):
+        path.write_text("[vaurien]\nhttp-token = %s\n" % lost)
+        before = proxy.log().count("SIGHUP: nothing is changed: http-token: expected a text")
+        proxy.process.send_signal(signal.SIGHUP)
+        until(lambda: proxy.log().count("SIGHUP: nothing is changed: http-token: expected a text") > before)
+        assert proxy.api("GET", "/info")[0] == 401
+
+
+def test_an_empty_host_of_the_api_is_refused(run):
+    done = run("--http", "--http-host", "", "--proxy", "127.0.0.1:0", "--backend", "x:1")
+    assert done.returncode == 2 and "argument --http-host: expected a name, an address or unix:/PATH" in done.stderr
+
+
+def odd_file(path, kind):
+    if path.is_symlink() or path.exists():
+        path.unlink()
+    if kind == "a pipe":
+        os.mkfifo(str(path))
+    elif kind == "a directory":
+        path.mkdir()
+    elif kind == "a device":
+        path.symlink_to("/dev/zero")
+    else:
+        with open(str(path), "wb") as out:
+            out.truncate(1 << 33)
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a directory", "a device", "more"])
+@pytest.mark.parametrize("name, flag", [("x.ini", "--config"), ("x.json", "--config"), ("x.lua", "--plugin"), ("x.so", "--plugin")])
+def test_files_that_never_end_are_refused(run, tmp_path, name, flag, kind):
+    if (name, kind) == ("x.so", "more"):
+        pytest.skip("the system's loader maps a file, it does not read it")
+    path = tmp_path / name
+    odd_file(path, kind)
+    done = run(flag, path)
+    what = "expected a Lua script" if (name, kind) == ("x.lua", "more") else "expected a regular file, got " + kind
+    assert done.returncode == 1 and (what if kind != "more" or name == "x.lua" else "bytes, got more") in done.stderr
+    if name == "x.ini":
+        extending = tmp_path / "y.ini"
+        extending.write_text("[DEFAULT]\nextends = x.ini\n")
+        assert run("--config", extending).returncode == 1
+
+
+@pytest.mark.parametrize("kind", ["a pipe", "a device", "more"])
+@pytest.mark.parametrize("name", ["x.ini", "x.json", "x.lua"])
+def test_files_that_never_end_hold_up_no_reload(start, tmp_path, name, kind):
+    path = tmp_path / name
+    path.write_text({"x.ini": "[vaurien]\n", "x.json": "[]", "x.lua": "return { name = 'own', help = 'x', on = { ON_REQUEST }, "
+                     "act = function() end }"}[name])
+    proxy = start("--plugin" if name == "x.lua" else "--config", path, "--backend", "x:1")
+    odd_file(path, kind)
+    proxy.process.send_signal(signal.SIGHUP)
+    proxy.logged("stays as it was: expected a" if name == "x.lua" else "SIGHUP: nothing is changed: .*expected a")
+    assert proxy.api("GET", "/info")[0] == 200
