@@ -22,8 +22,8 @@
 #include "net/bind.h"
 #include "plugins/plugin.h"
 
-/* Descriptors that are free when all has started: a client with its backend, two clients of the API,
- * what /metrics reads, a look-up. */
+/* Descriptors that are free when all has started: for a client with its backend, two clients of the
+ * API, what /metrics reads, a look-up. */
 enum { FREE_LEAST = 6 };
 
 struct daemon {

@@ -31,11 +31,11 @@
 
 enum {
 	CLIENT_IDLE     = 60,           /* seconds */
-	CONNECTIONS_MAX = CLIENTS_MAX * 2,      /* with those that were evicted and not closed yet */
+	CONNECTIONS_MAX = CLIENTS_MAX * 2,      /* with those evicted and not closed yet */
 	AT_ONCE         = 32,           /* accepted in one turn of the loop */
 };
 
-#define RETRY (100 * VN_MS)             /* until we accept again when there are no descriptors */
+#define RETRY (100 * VN_MS)             /* until we accept again */
 
 struct server {
 	struct http http;               /* what requests see */
@@ -43,8 +43,8 @@ struct server {
 	struct watch watch;             /* the daemon's epoll descriptor */
 	struct watch listener;
 	struct timer retry;             /* set: the listener is not watched until then */
-	int spare;                      /* a descriptor kept for a client when there is no other; -1:
-	                                   a client has it */
+	int spare;                      /* a descriptor kept for a client when there is no other;
+	                                   -1: a client has it */
 	char *unix_path;                /* to unlink at the end; NULL: none */
 	struct unix_file unix_file;     /* ... if it is still this one */
 	struct clients clients;
@@ -219,7 +219,8 @@ static int client_accept(struct server *s)
 {
 	struct sockaddr_storage from = { .ss_family = AF_UNSPEC };
 	socklen_t n = sizeof from;
-	int fd = accept4(s->listener.fd, (struct sockaddr *)&from, &n, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = accept4(s->listener.fd, (struct sockaddr *)&from, &n,
+	                 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (fd < 0)
 		return errno;

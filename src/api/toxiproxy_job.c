@@ -30,7 +30,7 @@ struct job {
 	const struct kind *kind;
 	struct http_error error;        /* status 0: none so far */
 	struct address address;         /* of this step; text NULL: none */
-	json_t *reply;                  /* the proxy that was created or changed, as JSON; or NULL */
+	json_t *reply;                  /* the proxy that was made or changed, as JSON; or NULL */
 	struct populated_proxy *made;   /* populate: the proxies of all steps so far ... */
 	size_t n_made;
 	size_t kept;                    /* ... and bytes of their texts */

@@ -12,7 +12,7 @@
 
 static const char *kind_of(mode_t mode)
 {
-	return S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+	return S_ISDIR(mode) ? "a directory" : S_ISFIFO(mode) ? "a pipe" : "a device";
 }
 
 /* O_NONBLOCK: opening a pipe would wait for its writer. Returns an errno, as file_read(). */

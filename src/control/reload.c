@@ -93,8 +93,8 @@ static struct action *action_add(struct reload *r, struct proxy *p, struct spec 
 	struct action *a = &r->actions[r->n++];
 
 	*a = (struct action){
-		.proxy = p, .number = p ? proxy_number(p) : 0, .is = p ? spec_ref(proxy_spec(p)) : NULL,
-		.to = to, .probe = -1,
+		.proxy = p, .number = p ? proxy_number(p) : 0,
+		.is = p ? spec_ref(proxy_spec(p)) : NULL, .to = to, .probe = -1,
 	};
 	return a;
 }

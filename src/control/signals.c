@@ -1,4 +1,4 @@
-/* signals.c - SIGTERM, SIGINT and SIGHUP, in a thread of their own that nothing else can hold up. */
+/* signals.c - SIGTERM, SIGINT and SIGHUP, in a thread that nothing else can hold up. */
 #include "control/signals.h"
 
 #include <errno.h>
@@ -9,7 +9,7 @@
 
 enum { STACK = 64 * 1024 };             /* bytes */
 
-#define SAME (100 * VN_MS)              /* a signal that comes so soon after the first is no second one */
+#define SAME (100 * VN_MS)              /* one that comes so soon after the first is no second one */
 
 struct notice {                         /* of one kind of signal, to the control thread */
 	struct mail mail;

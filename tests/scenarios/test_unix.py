@@ -126,7 +126,8 @@ def test_a_path_taken_while_clients_are_refused(vaurien, backend, tmp_path):
 def test_the_api_s_own_goes_at_the_end_and_no_other(start, tmp_path):
     ours, theirs = tmp_path / "ours", tmp_path / "replaced"
     for path in (ours, theirs):
-        proxy = start("--http", "--http-host", "unix:%s" % path, http=False, up=path.exists)
+        proxy = start("--http", "--http-host", "unix:%s" % path, http=False)
+        proxy.logged("Started the HTTP server")
         with dial(str(path)) as end:
             assert end.send(b"GET /version HTTP/1.0\r\n\r\n").rest()[0].startswith(b"HTTP/1.1 200")
         if path == theirs:
