@@ -42,10 +42,20 @@ struct vn_span {                        /* bytes of the engine, valid during the
 
 struct vn_buffer;                       /* a growable buffer of the engine */
 struct vn_text_cache;                   /* see vn_text_cache_put() */
+struct vn_backend_note;                 /* see vn_backend_note_get() */
 
 void vn_buffer_put(struct vn_buffer *, const void *bytes, size_t n);    /* appends a copy */
 void vn_buffer_byte(struct vn_buffer *, uint8_t);
 struct vn_span vn_buffer_span(const struct vn_buffer *);        /* valid until the next append */
+
+struct vn_name {                        /* a name in the text of an error */
+	const char *example;            /* as the table of failures has it: "app" */
+	struct vn_span real;            /* as it is here; p NULL: the example stays */
+};
+
+/* Write the text with the real names in place of the examples, where these are whole words: "app" in
+ * 'app', not in apple. It stops after `room` bytes. Returns the length; no 0 is at the end. */
+size_t vn_text_named(char *to, size_t room, const char *text, const struct vn_name *names, size_t n);
 
 /* ---- options ----
  *
@@ -253,6 +263,14 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */
 	unsigned idle;                  /* set by the protocol: VN_IS_... bits of an idle
 	                                 * connection, besides VN_IS_COMMAND */
+	bool reset;                     /* set by word(): the connection is reset after this
+	                                 * error, whatever the failure's `end` is */
+	const char *raw;                /* set by response(): all bytes of both sides after this
+	                                 * message are raw (they are compressed or encrypted): a
+	                                 * constant sentence with the reason */
+	const char *client;             /* for word(): the client's address without the port,
+	                                 * "127.0.0.1" or "2001:db8::1"; "" on a unix socket */
+	struct vn_backend_note *backend_note;   /* what earlier connections to this backend noted */
 };
 
 static inline struct vn_cut vn_cut_more(void)
@@ -274,6 +292,11 @@ void vn_text_cache_put(struct vn_text_cache *, uint64_t key, struct vn_span text
 void vn_text_cache_move(struct vn_text_cache *, uint64_t from, uint64_t to);
 void vn_text_cache_drop(struct vn_text_cache *, uint64_t key);
 struct vn_span vn_text_cache_get(struct vn_text_cache *, uint64_t key);
+
+/* A number that all connections to one backend share, on all threads. 0 at first, and again when
+ * the proxy gets another backend. */
+uint64_t vn_backend_note_get(const struct vn_backend_note *);
+void vn_backend_note_set(struct vn_backend_note *, uint64_t);
 
 enum vn_end {                           /* what happens to a connection */
 	VN_STAY,                        /* nothing */

@@ -207,10 +207,8 @@ static struct spec *updated_spec(struct job *j, const struct proxy *p,
 	spec_replace(&to, spec_with_enabled(to, w->enabled < 0 ? to->enabled : w->enabled));
 	if (moved)
 		spec_replace(&to, spec_with_address(to, &j->address));
-	if (w->upstream && strcmp(w->upstream, to->backend.text)) {
-		address_free(&to->backend);
-		to->backend = proxy_request_upstream(w->upstream);
-	}
+	if (w->upstream && strcmp(w->upstream, to->backend.text))
+		spec_backend_set(to, proxy_request_upstream(w->upstream));
 	if (w->protocol && w->protocol != to->protocol)
 		spec_replace(&to, spec_with_protocol(to,
 			settings_template(control_settings(job_control(j)), w->protocol)));

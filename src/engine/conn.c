@@ -327,6 +327,8 @@ void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 		conn_judge_open(c);
 	if (!c->dead && conn_protocol(c)->server_first)
 		unsolicited_begin(c);
+	else if (!c->dead && c->plan->at_accept)
+		accept_judge(c);
 	if (!c->dead && (!c->exchanges.first || !c->exchanges.first->failure))
 		conn_connect_when_due(c);
 	conn_run(c);

@@ -35,10 +35,11 @@ static void rest_strike(struct conn *c)
 
 	if (!rest_ask(c, c->ruled->rest_in, false, &j))
 		return;
-	if (j.failure)
-		reply_write(c, NULL, j.failure, NULL);
-	if (j.v.end != VN_STAY)
-		pipe_end(&c->response, j.v.end);
+	enum vn_end end = j.v.end, worded = j.failure ? reply_write(c, NULL, j.failure, NULL) : VN_STAY;
+	if (worded == VN_RESET)
+		end = worded;
+	if (end != VN_STAY)
+		pipe_end(&c->response, end);
 	pipe_pump(&c->response);
 }
 

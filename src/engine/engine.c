@@ -66,7 +66,8 @@ struct vn_session *session_begin(struct conn *c)
 	w->session = (struct vn_session){
 		.self = s->protocol, .state = c->state, .opts = s->protocol_values.opts,
 		.texts = c->texts ? c->texts : &w->texts, .scratch = &w->scratch,
-		.notice = w->session.notice, .backend = s->backend.text, .idle = c->idle,
+		.notice = w->session.notice, .backend = s->backend.text, .idle = c->idle, .client = "",
+		.backend_note = s->backend_note,
 	};
 	return &w->session;
 }

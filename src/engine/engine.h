@@ -46,6 +46,7 @@ struct current {                        /* the message under way */
 	uint64_t keep;                  /* so many more pass; UINT64_MAX: all */
 	struct vn_dirt dirt;            /* for its first piece */
 	enum vn_end end;                /* the connection's, behind this message */
+	const char *raw;                /* why the connection is raw behind this message; NULL: it is not */
 	struct holds *holds;
 	struct exchange *exchange;      /* request: the one it opened, if that needs us; response: the one it answers */
 };

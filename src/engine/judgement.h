@@ -53,6 +53,7 @@ struct question {                       /* what plan_judge is asked */
 	bool interim;                   /* `data` is no part of an answer */
 	bool rehearsal;                 /* what would be the verdict: nothing is counted or reported */
 	unsigned idle;                  /* VN_ON_REST: VN_IS_..., of what the connection rests in */
+	ruleset spared;                 /* plan_judge: these are not asked, whether they are in or not */
 	bool again;                     /* plan_decide: as before, of rules whose options have changed: nothing is counted */
 	vn_nsec now;
 };

@@ -30,6 +30,8 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	p->by_client |= w->client.family != 0;
 	p->moments |= w->behavior->on;
 	p->refuses |= rule_may_refuse(w->behavior);
+	if (!p->spec->protocol->server_first && rule_refuses_opening(w, p->spec->protocol))
+		p->at_accept |= bit;
 	if (w->per_connection)
 		p->per_connection |= bit;
 	if (match)

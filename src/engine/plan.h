@@ -17,6 +17,7 @@ struct plan {
 	ruleset certain;                /* no odds and no match: they strike whatever they are asked about */
 	ruleset picky;                  /* with a match */
 	bool refuses;                   /* some may refuse: what a message does is worth knowing */
+	ruleset at_accept;              /* they refuse new connections, of a server that sends no greeting */
 	bool by_client;                 /* some mean certain clients only */
 	ruleset on[MOMENTS];                  /* by moment (bit number) */
 	unsigned n;

@@ -327,7 +327,7 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 	bool any = false;
 	unsigned i;
 
-	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags)) {
+	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags) & ~q->spared) {
 		struct rule *r = &p->rules[i];
 		enum vn_direction d = r->spec->direction ? r->spec->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))

@@ -39,7 +39,10 @@ static inline __attribute__((always_inline)) void message_done(struct pipe *p)
 		request_complete(p->conn);
 	else
 		response_complete(p->conn);
+	const char *raw = p->work->now.raw;
 	message_forget(&p->work->now);
+	if (raw && !p->conn->dead && !p->raw)
+		conn_go_raw(p->conn, p, raw);
 	if (p->work->sequel.open)
 		sequel_begin(p);
 }
@@ -52,6 +55,7 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 
 	t->owed = x && !c->response.eof;
 	t->judged = c->plan->refuses;
+	t->raw = NULL;
 	struct vn_cut cut = p->direction == VN_REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
 	conn_session_end(c);
 	return cut;
@@ -91,6 +95,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 		return !p->conn->dead;
 	}
 	struct vn_cut cut = protocol_cut(p, *at, &msg);
+	const char *raw = worker_of(p)->session.raw;
 
 	if (cut.kind == VN_CUT_MORE && at->n < UNPARSED_MAX) {
 		p->conn->unsure = p->direction == VN_REQUEST && greeting_owed(p->conn);
@@ -134,6 +139,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	}
 	p->work->now.body = cut.len;
 	p->work->now.last = cut.kind == VN_CUT_END;
+	p->work->now.raw = p->direction == VN_RESPONSE && p->work->now.last ? raw : NULL;
 	return true;
 }
 

@@ -5,6 +5,8 @@
 #include "engine/conn_rules.h"
 #include "engine/piece.h"
 #include "engine/requests.h"
+#include "net/address.h"
+#include "net/socket.h"
 
 bool reply_due(const struct conn *c)
 {
@@ -13,15 +15,22 @@ bool reply_due(const struct conn *c)
 	return x && exchange_needs_us(x) && x->sent && !x->discard_replies && !c->response.ended && !c->response.eof;
 }
 
-bool reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
+enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
 {
 	struct vn_session *t = conn_session(c);
+	struct endpoint peer;
+	char client[64] = "";
 
+	if (socket_peer(c->client.watch.fd, &peer))
+		endpoint_host(&peer, client, sizeof client);
+	t->client = client;
+	t->reset = false;
 	t->self->word(t, x ? &x->asked : NULL, f, t->scratch);
+	t->client = "";
 	conn_session_end(c);
-	bool close = t->close;
+	enum vn_end end = t->reset ? VN_RESET : t->close ? VN_CLOSE : VN_STAY;
 	pipe_insert(&c->response, vn_buffer_span(t->scratch), x, late);
-	return close;
+	return end;
 }
 
 void reply_send(struct conn *c)
@@ -35,8 +44,9 @@ void reply_send(struct conn *c)
 		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
 		late = conn_judge(c, &q, &j) ? holds_make(x->late, &j) : holds_ref(x->late);
 		x->asked.note &= ~VN_NOTE_SUBSTITUTE;
-		if (reply_write(c, x, x->failure, late) && !end)
-			end = VN_CLOSE;
+		enum vn_end worded = reply_write(c, x, x->failure, late);
+		if (worded == VN_RESET || !end)
+			end = worded;
 		holds_unref(late);
 		exchange_answered(c);
 		if (c->no_sequel)

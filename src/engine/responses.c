@@ -80,6 +80,23 @@ struct exchange *unsolicited_begin(struct conn *c)
 	return unsolicited_judge(c, x) ? x : NULL;
 }
 
+void accept_judge(struct conn *c)
+{
+	const struct plan *p = c->plan;
+	struct vn_message msg = { .role = VN_PUSH, .verb = "ACCEPT", .is = VN_IS_OPENING };
+	struct rule_flags s = { .in = conn_decide(c, p->at_accept & ~p->per_connection, 0, 0, &msg) };
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &msg, .flags = &s, .spared = ~p->at_accept };
+	struct judgement j;
+
+	if (!conn_judge(c, &q, &j) || !j.failure)
+		return;
+	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, 0, &msg, &s, conn_loop(c)->now);
+	x->late = holds_make(NULL, &j);
+	conn_apply_end(c, &j, &x->end);
+	exchange_fails(x, j.failure);
+	x->sent = true;
+}
+
 /* A push among answers has no place in their line. */
 static void push_begin(struct conn *c, const struct vn_message *msg, struct vn_span piece)
 {

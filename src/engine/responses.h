@@ -19,6 +19,10 @@ void response_judge(struct conn *, struct exchange *, uint16_t head, struct vn_s
 /* The oldest exchange, whose response begins: rules that came while it was open meet it now. NULL: none is open. */
 struct exchange *exchange_head(struct conn *);
 
+/* Before a server that does not greet: a rule that refuses new connections does so at accept, as exchange 0, and
+ * nothing else is judged. */
+void accept_judge(struct conn *);
+
 /* The server sends without having been asked: its greeting, or a push. NULL: the connection is doomed. */
 struct exchange *unsolicited_begin(struct conn *);
 

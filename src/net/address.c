@@ -162,6 +162,15 @@ bool endpoint_loopback(const struct endpoint *e)
 	return false;
 }
 
+const char *endpoint_host(const struct endpoint *e, char *buffer, size_t size)
+{
+	const struct sockaddr *a = (const struct sockaddr *)&e->addr;
+
+	if (e->addr.ss_family == AF_UNIX || getnameinfo(a, e->len, buffer, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
+		*buffer = '\0';
+	return buffer;
+}
+
 const char *endpoint_show(const struct endpoint *e, char *buffer, size_t size)
 {
 	char host[INET6_ADDRSTRLEN + 20] = "?", port[8] = "?";

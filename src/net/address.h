@@ -27,6 +27,8 @@ bool address_numeric(const struct address *, bool listen, struct endpoint *);
 int endpoint_port(const struct endpoint *);       /* 0: a unix socket, or any */
 void endpoint_set_port(struct endpoint *, int port);
 bool endpoint_loopback(const struct endpoint *);
+/* "127.0.0.1", "::1"; "" for a unix socket */
+const char *endpoint_host(const struct endpoint *, char *buffer, size_t size);
 /* "127.0.0.1:3306", "[::1]:3306", "unix:/path" */
 const char *endpoint_show(const struct endpoint *, char *buffer, size_t size);
 

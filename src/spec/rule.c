@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "spec/defaults.h"
+#include "spec/failure.h"
 #include "spec/option_json.h"
 
 static const struct rule_fields *fields_of(const struct rule_spec *r)
@@ -150,6 +151,20 @@ bool rule_needs_messages(const struct rule_spec *r)
 		if (o->type == VN_OPT_FAILURE)
 			return true;
 	return fields_of(r)->match;
+}
+
+bool rule_refuses_opening(const struct rule_spec *r, const struct vn_protocol *p)
+{
+	const char *values = r->values.opts;
+
+	for (const struct vn_opt *o = r->behavior->options; o && o->name; o++) {
+		const char *name = o->type == VN_OPT_FAILURE ? *(char **)(values + o->offset) :
+		                                               NULL;
+		const struct vn_failure *f = name ? failure_find(p, name) : NULL;
+		if (f && f->fits & VN_IS_OPENING)
+			return true;
+	}
+	return false;
 }
 
 static bool note_same(const char *a, const char *b)

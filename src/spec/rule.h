@@ -70,6 +70,8 @@ bool rule_in_group(const struct rule_spec *);           /* of PUT /behavior */
 bool rule_same(const struct rule_spec *, const struct rule_spec *);     /* ignores ids, counters */
 bool rule_needs_messages(const struct rule_spec *);     /* it sends error replies, or has a match */
 bool rule_plain(const struct rule_spec *);      /* no probability, match, client or counts */
+/* It names a failure that fits VN_IS_OPENING. */
+bool rule_refuses_opening(const struct rule_spec *, const struct vn_protocol *);
 bool rule_applies_to(const struct rule_spec *, const struct endpoint *client);
 
 /* New references. {"name", "behavior", "options", "seen", ...}; and "options" alone: all options of

@@ -16,6 +16,7 @@ struct spec *spec_make(const char *name)
 	s->name = xstrdup(name);
 	s->enabled = true;
 	s->behavior = xstrdup(NO_BEHAVIOR);
+	s->backend_note = backend_note_make();
 	s->protocol_values.times = UINT64_MAX;
 	return s;
 }
@@ -35,6 +36,7 @@ void spec_unref(struct spec *s)
 	free(s->rules);
 	address_free(&s->listen);
 	address_free(&s->backend);
+	backend_note_unref(s->backend_note);
 	opt_values_free(&s->protocol_values);
 	defaults_unref(s->defaults);
 	free(s->behavior);
@@ -54,6 +56,7 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 	s->behavior = xstrdup(from->behavior);
 	s->asked = xstrdup(from->asked);
 	defaults_ref(s->defaults);
+	backend_note_ref(s->backend_note);
 	if (from->listen.text)
 		address_copy(&s->listen, &from->listen);
 	if (from->backend.text)

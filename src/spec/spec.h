@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "net/address.h"
+#include "spec/backend_note.h"
 #include "spec/defaults.h"
 #include "spec/option.h"
 #include "spec/rule.h"
@@ -18,6 +19,7 @@ struct spec {
 	char *name;
 	bool enabled;                   /* else it does not listen and has no connections */
 	struct address listen, backend;
+	struct vn_backend_note *backend_note;   /* of that backend; a reference */
 	char *asked;                    /* `listen` with port 0, once it is bound; else NULL */
 	struct defaults *defaults;      /* of options of its rules; NULL: the tables' */
 	const struct vn_protocol *protocol;
@@ -87,6 +89,8 @@ struct spec *spec_without_rule(const struct spec *, const char *name);  /* NULL:
 struct spec *spec_without_rules(const struct spec *);
 struct spec *spec_without_others(const struct spec *, const char *name);
 
+/* Takes over the address. The spec must not be shared yet. */
+void spec_backend_set(struct spec *, struct address);
 struct spec *spec_with_backend(const struct spec *, const char *backend, char error[ERROR_MAX]);
 struct spec *spec_with_enabled(const struct spec *, bool);
 struct spec *spec_with_address(const struct spec *, const struct address *listen);

@@ -232,6 +232,19 @@ struct spec *spec_like(const struct spec *from, const char *name)
 	return s;
 }
 
+static void backend_forget(struct spec *s)
+{
+	backend_note_unref(s->backend_note);
+	s->backend_note = backend_note_make();
+}
+
+void spec_backend_set(struct spec *s, struct address backend)
+{
+	address_free(&s->backend);
+	s->backend = backend;
+	backend_forget(s);
+}
+
 struct spec *spec_with_protocol(const struct spec *from, const struct spec *other)
 {
 	struct spec *s = spec_copy(from, 0, true);
@@ -239,6 +252,7 @@ struct spec *spec_with_protocol(const struct spec *from, const struct spec *othe
 	s->protocol = other->protocol;
 	opt_values_free(&s->protocol_values);
 	opt_values_copy(&s->protocol_values, &other->protocol_values);
+	backend_forget(s);
 	return s;
 }
 
@@ -312,8 +326,7 @@ struct spec *spec_with_backend(const struct spec *from, const char *backend, cha
 		return NULL;
 	}
 	struct spec *s = spec_copy(from, 0, true);
-	address_free(&s->backend);
-	s->backend = address;
+	spec_backend_set(s, address);
 	return s;
 }
 

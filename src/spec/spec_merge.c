@@ -103,8 +103,9 @@ static void state_merge(struct spec *s, const struct spec *was, const struct spe
 	if (was->enabled != now->enabled)
 		s->enabled = now->enabled;
 	if (strcmp(was->backend.text, now->backend.text)) {
-		address_free(&s->backend);
-		address_copy(&s->backend, &now->backend);
+		struct address backend;
+		address_copy(&backend, &now->backend);
+		spec_backend_set(s, backend);
 	}
 	if (!protocol_same(was, now)) {
 		s->protocol = now->protocol;

@@ -272,8 +272,7 @@ struct spec *proxy_request_spec(const struct proxy_request *w, const struct addr
 	struct spec *there = spec_with_address(s, listen);
 
 	spec_unref(s);
-	address_free(&there->backend);
-	there->backend = proxy_request_upstream(w->upstream);
+	spec_backend_set(there, proxy_request_upstream(w->upstream));
 	there->enabled = w->enabled != 0;
 	return toxics_give(there, w->toxics, f);
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "spec/backend_note.h"
 #include "spec/option.h"
 #include "base/buffer.h"
 #include "spec/failure.h"
@@ -104,7 +105,8 @@ static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 	opt_values_init(&f->block, protocol->options, protocol->opts_size);
 	text_cache_init(&f->texts, TEXT_CACHE_ROOM);
 	f->talk = (struct vn_session){ .self = protocol, .state = calloc(1, protocol->state_size + 1), .opts = f->block.opts, .texts = &f->texts,
-	                         .scratch = &f->scratch, .backend = "backend:8000" };
+	                         .scratch = &f->scratch, .backend = "backend:8000", .client = "192.0.2.7",
+	                         .backend_note = backend_note_make() };
 	assert(f->talk.state);
 	if (protocol->server_first)
 		feed_owe(f, &(struct vn_message){ .role = VN_ASKS, .is = VN_IS_OPENING, .verb = "GREETING" });
@@ -124,6 +126,7 @@ static void feed_stop(struct feed *f)
 	buffer_free(&f->scratch);
 	text_cache_free(&f->texts);
 	opt_values_free(&f->block);
+	backend_note_unref(f->talk.backend_note);
 	free(f->talk.state);
 	free(f->owed);
 }
@@ -246,9 +249,12 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 
 	memcpy(window, at.p, n);
 	buffer_clear(&f->scratch);
+	if (f->talk.raw)
+		f->talk.notice = f->talk.raw;
 	f->talk.owed = asked;
 	f->talk.judged = true;
-	struct vn_cut cut = d == VN_REQUEST ? f->protocol->request(&f->talk, (struct vn_span){ window, n }, &m)
+	struct vn_cut cut = f->talk.raw ? (struct vn_cut){ .kind = VN_CUT_RAW } :
+	                    d == VN_REQUEST ? f->protocol->request(&f->talk, (struct vn_span){ window, n }, &m)
 	                              : f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);
 	if (!cut_kept(f, l, d, &cut, &m, n))
 		return false;

@@ -1,0 +1,41 @@
+/* backend_note.c - what connections to one backend have learnt of it, for those that come later. */
+#include "spec/backend_note.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+
+struct vn_backend_note { _Atomic unsigned refs; _Atomic uint64_t number; };
+
+struct vn_backend_note *backend_note_make(void)
+{
+	struct vn_backend_note *n = xcalloc(1, sizeof *n);
+
+	n->refs = 1;
+	return n;
+}
+
+struct vn_backend_note *backend_note_ref(struct vn_backend_note *n)
+{
+	n->refs++;
+	return n;
+}
+
+void backend_note_unref(struct vn_backend_note *n)
+{
+	if (n && --n->refs == 0)
+		free(n);
+}
+
+uint64_t vn_backend_note_get(const struct vn_backend_note *n)
+{
+	return n ? atomic_load_explicit(&n->number, memory_order_relaxed) : 0;
+}
+
+/* Most connections learn what is known: they leave the line of memory alone. */
+void vn_backend_note_set(struct vn_backend_note *n, uint64_t number)
+{
+	if (n && vn_backend_note_get(n) != number)
+		atomic_store_explicit(&n->number, number, memory_order_relaxed);
+}
