@@ -47,10 +47,13 @@ enum { STATUS_MORE_RESULTS = 0x0008, STATUS_CURSOR = 0x0040 };
 
 enum { LAST_PREPARED = 0xffffffff };    /* MariaDB's id for the statement that was prepared last */
 
+#define LOGIN_KEY (1ull << 33)          /* in the text cache, of who logs in; statements' keys are below */
+
 enum shape { ONE, RESULT, ROWS, PREPARED, LOGIN };
 
 /* message.note: a shape, what else its answer depends on, and a number: of a PREPARE its serial number, of
- * an EXECUTE that would leave long data behind its statement's id. */
+ * an EXECUTE that would leave long data behind its statement's id, of a login the length of the user's name, times 2, plus
+ * whether there is a password. */
 enum {
 	NOTE_SHAPE = 0x7, NOTE_LADEN = 0x8, NOTE_CURSOR = 0x10, NOTE_LONG = 0x20,
 	NOTE_SLOT_SHIFT = 8,            /* of NOTE_LONG, a request of many packets: where its last sequence number is */
@@ -65,6 +68,8 @@ struct mysql {                          /* one connection */
 	uint32_t taken;                         /* ... and those of them that the client is not to know of */
 	uint32_t can, can_extended;             /* both sides' */
 	bool logging_in;                        /* the server has not said OK yet */
+	bool compressed;                        /* ... and once it does, all is compressed */
+	bool mariadb;                           /* by its greeting */
 	bool uploading;                         /* the server asked for a file */
 	uint8_t upload_seq;                     /* ... of which this packet is next */
 
@@ -94,6 +99,7 @@ static const char
 	RAW_BINLOG[]  = "replication",
 	RAW_ANSWER[]  = "the server's answer is not understood",
 	RAW_UNASKED[] = "the server spoke unasked",
+	RAW_COMPRESSION[] = "the client asked for compression, which begins behind the login",
 	TLS_TAKEN[]   = "TLS was taken out of the server's greeting, so that what is said can be read "
 	                "(--protocol-mysql-tls pass leaves it in)";
 
@@ -400,7 +406,16 @@ enum {
 
 static bool is_mariadb(const struct mysql *s)
 {
-	return s->phase != UNGREETED && !(s->offers & CAN_MYSQL);
+	return s->mariadb;
+}
+
+/* Whose words it has. */
+enum flavour { UNKNOWN, MARIADB, MYSQL, OLD_MYSQL };    /* OLD: before 8.0.24 */
+
+/* Of this connection's server; before its greeting, of the one that an earlier connection met. */
+static enum flavour flavour_of(const struct vn_session *t)
+{
+	return (enum flavour)vn_backend_note_get(t->backend_note);
 }
 
 static const struct vn_sql *dialect(const struct mysql *s)
@@ -508,13 +523,22 @@ static struct vn_span login_subject(struct vn_session *t, struct vn_span user, s
 	return (struct vn_span){ vn_buffer_span(t->scratch).p + at, user.n + 1 + db.n };
 }
 
-static struct vn_span change_user_subject(struct vn_session *t, const struct packet *k)
+/* The user's name, and whether there is a password: some methods say "none" by a zero. */
+static uint64_t login_note(struct vn_span user, uint64_t n, const uint8_t *proof)
+{
+	bool password = n > 1 || (n == 1 && proof && *proof);
+
+	return (uint64_t)(user.n << 1 | password) << NOTE_NUMBER_SHIFT;
+}
+
+static void change_user_read(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct subscriber r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 1 };
 	struct vn_span user = reader_cstring(&r);
+	uint8_t n = reader_byte(&r);
 
-	reader_take(&r, reader_byte(&r));
-	return login_subject(t, user, reader_cstring(&r));
+	m->note |= login_note(user, n, reader_take(&r, n));
+	m->subject = login_subject(t, user, reader_cstring(&r));
 }
 
 /* Fill in what the command is about. False: more of it must be seen. */
@@ -542,7 +566,7 @@ static bool command_read(struct vn_session *t, const struct packet *k, enum abou
 	case USER:
 		if (!packet_has(k, LOGIN_PEEK))
 			return false;
-		m->subject = change_user_subject(t, k);
+		change_user_read(t, k, m);
 		return true;
 	case LONG_DATA:
 		if (!packet_has(k, 5))
@@ -601,23 +625,24 @@ static struct vn_cut continuing_request(struct mysql *s, const struct packet *k,
 }
 
 /* What the client says of itself at the login: its capabilities, its name, the database. */
-static struct vn_span login_read(struct vn_session *t, const struct packet *k, uint32_t can)
+static void login_read(struct vn_session *t, const struct packet *k, uint32_t can, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 	struct subscriber r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
 	struct vn_span user = reader_cstring(&r), db = { 0 };
+	uint64_t proof;
 
 	s->can = can & s->offers & ~s->taken;
 	s->can_extended = (can | s->offers) & CAN_MYSQL ? 0 : le32(k->p + 28) & s->offers_extended;
-	if (can & CAN_LONG_AUTH)
-		reader_take(&r, reader_lenenc(&r));
-	else if (can & CAN_SECURE)
-		reader_take(&r, reader_byte(&r));
-	else
-		reader_cstring(&r);
+	if (can & (CAN_LONG_AUTH | CAN_SECURE)) {
+		proof = can & CAN_LONG_AUTH ? reader_lenenc(&r) : reader_byte(&r);
+		m->note |= login_note(user, proof, reader_take(&r, proof));
+	} else {
+		m->note |= login_note(user, reader_cstring(&r).n, NULL);
+	}
 	if (can & CAN_DB)
 		db = reader_cstring(&r);
-	return login_subject(t, user, db);
+	m->subject = login_subject(t, user, db);
 }
 
 static struct vn_cut login_request(struct vn_session *t, const struct packet *k, struct vn_message *m)
@@ -628,12 +653,15 @@ static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
 		return vn_cut_more();
 	if (k->len < 32 || !(le32(k->p) & CAN_41))
 		return vn_cut_raw(t, RAW_OLD);
-	uint32_t can = le32(k->p), blind = can & s->taken;
+	uint32_t can = le32(k->p), blind = can & s->taken & CAN_SSL;
 	if (can & CAN_SSL && k->len == 32)
 		return vn_cut_raw(t, RAW_TLS);
 	if (blind && k->n < k->len)
 		return vn_cut_more();
-	if (blind) {            /* it wants what it was not offered (PyMySQL: TLS), and would confuse the server with that */
+	/* It wants what it was not offered. TLS would begin with one more packet, which does not come (PyMySQL): the server
+	 * is not to wait for it. Compression begins by itself (PHP): the server, which did offer it, is to know. */
+	s->compressed = can & s->taken & (CAN_COMPRESS | CAN_ZSTD);
+	if (blind) {
 		uint32_t sees = can & ~blind;
 		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16), (uint8_t)(sees >> 24) };
 		vn_buffer_put(t->scratch, k->p - HEAD, HEAD);
@@ -643,7 +671,7 @@ static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
 	s->phase = COMMANDS;
 	s->logging_in = true;
 	*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN };
-	m->subject = login_read(t, k, can);
+	login_read(t, k, can, m);
 	struct vn_cut cut = request_take(s, k);
 	cut.replaced = blind;
 	cut.instead = (struct vn_span){ vn_buffer_span(t->scratch).p, blind ? HEAD + k->len : 0 };
@@ -776,13 +804,17 @@ static enum step step_prepared(struct vn_session *t, const struct vn_message *as
 	return s->left ? ON : END;
 }
 
-static enum step step_login(struct mysql *s, const struct packet *k)
+static enum step step_login(struct vn_session *t, const struct packet *k)
 {
+	struct mysql *s = t->state;
+
 	if (!k->len)
 		return BAD;
 	if (k->p[0] != 0x00)
 		return ON;
 	s->logging_in = false;
+	if (s->compressed)
+		t->raw = RAW_COMPRESSION;
 	return END;
 }
 
@@ -802,7 +834,7 @@ static enum step answer_step(struct vn_session *t, const struct vn_message *aske
 	}
 	switch (s->at) {
 	case AT_ONE:            return END;
-	case AT_LOGIN:          return step_login(s, k);
+	case AT_LOGIN:          return step_login(t, k);
 	case AT_FIRST:          return step_first(s, k);
 	case AT_COLUMNS:        return step_columns(s, asked, k);
 	case AT_ROWS:           return step_rows(s, asked, k);
@@ -923,6 +955,22 @@ static bool offers_find(const struct packet *k, struct offers *o)
 	return !r.bad;
 }
 
+/* "8.0.36-0ubuntu1", "10.11.6-MariaDB", "5.5.5-10.1.48-MariaDB": whose it is. */
+static enum flavour flavour_read(const struct packet *k, uint32_t offers)
+{
+	struct subscriber r = { k->p, k->n, .at = 1 };
+	struct vn_span version = reader_cstring(&r);
+	uint32_t part[3] = { 0 };
+	size_t at = 0;
+
+	if (!(offers & CAN_MYSQL) || memmem(version.p, version.n, "MariaDB", 7))
+		return MARIADB;
+	for (unsigned i = 0; i < 3; i++, at++)
+		for (; at < version.n && version.p[at] >= '0' && version.p[at] <= '9' && part[i] < 1000; at++)
+			part[i] = part[i] * 10 + version.p[at] - '0';
+	return part[0] * 1000000 + part[1] * 1000 + part[2] < 8000024 ? OLD_MYSQL : MYSQL;
+}
+
 /* The greeting without what could not be read, in place of the real one. */
 static struct vn_span greeting_without(struct vn_session *t, struct vn_span whole, const struct offers *o)
 {
@@ -963,6 +1011,9 @@ static struct vn_cut greeting(struct vn_session *t, struct vn_span in, const str
 	s->phase = GREETED;
 	s->offers = le16(k.p + o.low) | le16(k.p + o.high) << 16;
 	s->offers_extended = le32(k.p + o.extended);
+	enum flavour flavour = flavour_read(&k, s->offers);
+	s->mariadb = flavour == MARIADB;
+	vn_backend_note_set(t->backend_note, flavour);
 	bool strip = !opts || !opts->tls || strcmp(opts->tls, "pass");
 	s->taken = s->offers & (CAN_COMPRESS | CAN_ZSTD | (strip ? CAN_SSL : 0));
 	if (s->taken & CAN_SSL)
@@ -1048,10 +1099,12 @@ static const struct vn_failure failures[] = {
 	{ "crash", "RST", "the connection is reset without a word",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, 0 },
 	{ "overloaded", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
-	{ "shutting_down", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT, VN_ON_REQUEST, VN_CLOSE, 1053 },
-	{ "server_shutdown", "1053/08S01", "Server shutdown in progress", VN_IS_STATEMENT, VN_ON_REQUEST, VN_CLOSE, 1053 },
-	{ "connection_killed", "1927/70100", "Connection was killed",
-	  VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1927 },
+	{ "shutting_down", "1053/08S01", "Server shutdown in progress",
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1053 },
+	{ "server_shutdown", "1053/08S01", "Server shutdown in progress",
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1053 },
+	{ "connection_killed", "FIN", "the connection is closed without a word",
+	  VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 0 },
 	{ "network_read_error", "1158/08S01", "Got an error reading communication packets",
 	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 1158 },
 	{ "network_write_error", "1160/08S01", "Got an error writing communication packets",
@@ -1064,13 +1117,42 @@ static const struct vn_failure failures[] = {
 	{ 0 }
 };
 
-/* Where MariaDB has other words for the same. */
-static const struct { const char *name, *code, *text; uint32_t number; } mariadb_words[] = {
-	{ "query_timeout", "1969/70100", "Query execution was interrupted (max_statement_time exceeded)", 1969 },
-	{ "read_only", "1290/HY000",
+enum { NO_TEXT = 0, IDLE = VN_IS_OWN };         /* words.number: the connection ends without a text | words.when */
+
+/* Where a server words the same otherwise, at all times or `when`; the first row that fits counts. MariaDB's were seen,
+ * MySQL's are from its manual and its source. */
+static const struct words {
+	const char *name;
+	unsigned of, when;              /* flavours, by bit; IS_..., 0: whenever it is */
+	const char *code, *text;
+	uint32_t number;
+	bool reset;                     /* the connection, instead of a close */
+} other_words[] = {
+	{ "query_timeout", 1 << MARIADB, 0, "1969/70100", "Query execution was interrupted (max_statement_time exceeded)", 1969 },
+	{ "read_only", 1 << MARIADB, 0, "1290/HY000",
 	  "The MariaDB server is running with the --read-only option so it cannot execute this statement", 1290 },
-	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction", 1792 },
+	{ "read_only_transaction", 1 << MARIADB, 0, "1792/25006", "Cannot execute statement in a READ ONLY transaction", 1792 },
+	{ "host_blocked", 1 << MARIADB, 0, "1129/HY000",
+	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with 'mariadb-admin flush-hosts'", 1129 },
+	{ "host_not_allowed", 1 << MARIADB, 0, "1130/HY000", "Host '127.0.0.1' is not allowed to connect to this MariaDB server", 1130 },
+	{ "shutting_down", 1 << MARIADB, 0, "", "", NO_TEXT },
+	{ "server_shutdown", 1 << MARIADB, 0, "", "", NO_TEXT },
+	{ "shutting_down", ~0u, VN_IS_OPENING | VN_IS_LOGIN | IDLE, "", "", NO_TEXT },
+	{ "server_shutdown", ~0u, VN_IS_OPENING | VN_IS_LOGIN | IDLE, "", "", NO_TEXT },
+	{ "idle_timeout", 1 << MARIADB, 0, "", "", NO_TEXT, .reset = true },
+	{ "idle_timeout", 1 << OLD_MYSQL, 0, "", "", NO_TEXT },
+	{ 0 }
 };
+
+static struct words words_of(const struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
+{
+	unsigned when = asked ? asked->is : IDLE, of = 1u << flavour_of(t);
+
+	for (const struct words *w = other_words; w->name; w++)
+		if (w->of & of && (!w->when || w->when & when) && !strcmp(w->name, f->name))
+			return *w;
+	return (struct words){ .code = f->code, .text = f->text, .number = f->number };
+}
 
 static void packet_put(struct vn_buffer *o, uint8_t seq, const void *payload, size_t n)
 {
@@ -1092,6 +1174,19 @@ static bool rolls_back(const struct vn_failure *f)
 	return f->number == 1213 || f->number == 1180;
 }
 
+/* Who logs in, kept until the refusal is worded: it is the only one, for the connection ends. */
+static void login_keep(struct vn_session *t, const struct vn_message *asked)
+{
+	uint32_t number = note_number(asked->note);
+	size_t n = number >> 1;
+	uint8_t login[1 + LOGIN_PEEK] = { number & 1 };
+
+	n = n < asked->subject.n ? n : asked->subject.n;
+	n = n < LOGIN_PEEK ? n : LOGIN_PEEK;
+	memcpy(login + 1, n ? asked->subject.p : login, n);
+	vn_text_cache_put(t->texts, LOGIN_KEY, (struct vn_span){ login, 1 + n });
+}
+
 /* Where the server stays, it gets what leaves it as if it had refused by itself: the transaction rolled back,
  * or nothing done; a refused PREPARE leaves MariaDB without a last prepared statement; a refused EXECUTE has
  * used up its long data. */
@@ -1103,6 +1198,8 @@ static int mysql_refuse(struct vn_session *t, const struct vn_message *asked, co
 	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24) };
 
 	mysql_dropped(t, asked);
+	if (asked->is & VN_IS_LOGIN)
+		login_keep(t, asked);
 	if (f->end != VN_STAY)
 		return 0;
 	if (rolls_back(f)) {
@@ -1117,19 +1214,6 @@ static int mysql_refuse(struct vn_session *t, const struct vn_message *asked, co
 	return 2;
 }
 
-static struct vn_failure failure_worded(const struct mysql *s, const struct vn_failure *f)
-{
-	struct vn_failure worded = *f;
-
-	for (size_t i = 0; is_mariadb(s) && i < sizeof mariadb_words / sizeof mariadb_words[0]; i++)
-		if (!strcmp(mariadb_words[i].name, f->name)) {
-			worded.code = mariadb_words[i].code;
-			worded.text = mariadb_words[i].text;
-			worded.number = mariadb_words[i].number;
-		}
-	return worded;
-}
-
 /* The last sequence number of a request. */
 static uint8_t request_seq(const struct mysql *s, const struct vn_message *asked)
 {
@@ -1138,25 +1222,52 @@ static uint8_t request_seq(const struct mysql *s, const struct vn_message *asked
 	return asked->note & NOTE_LONG ? s->long_seq[slot] : (uint8_t)asked->seq;
 }
 
+static struct vn_span span_of(const char *text)
+{
+	return (struct vn_span){ (const uint8_t *)text, strlen(text) };
+}
+
+/* Does the text name someone? */
+static bool names_someone(uint32_t number)
+{
+	return number == 1045 || number == 1203 || number == 1226 || number == 1129 || number == 1130;
+}
+
+/* The text, of this client and this user. A server that looks up names has one for itself. */
+static size_t text_put(const struct vn_session *t, const struct words *w, char *to, size_t room)
+{
+	struct vn_span login = vn_text_cache_get(t->texts, LOGIN_KEY), none = { 0 };
+	bool local = !*t->client || !strcmp(t->client, "127.0.0.1") || !strcmp(t->client, "::1");
+	const struct vn_name names[] = {
+		{ "app", login.n ? (struct vn_span){ login.p + 1, login.n - 1 } : none },
+		{ "YES", login.n && !*login.p ? span_of("NO") : none },
+		{ "localhost", span_of(local ? "localhost" : t->client) },
+		{ "127.0.0.1", *t->client ? span_of(t->client) : span_of("localhost") },
+	};
+
+	return vn_text_named(to, room, w->text, names, names_someone(w->number) ? sizeof names / sizeof names[0] : 0);
+}
+
 static void mysql_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	const struct mysql *s = t->state;
-	struct vn_failure words = failure_worded(s, f);
-	uint8_t payload[512] = { 0xff, (uint8_t)words.number, (uint8_t)(words.number >> 8) };
+	struct words words = words_of(t, asked, f);
 	bool opening = asked && asked->is & VN_IS_OPENING;
-	const char *state = strchr(words.code, '/');
+	/* a client that has not logged in yet knows nothing of states */
+	const char *state = s->can & CAN_41 && !opening ? strchr(words.code, '/') : NULL;
+	uint8_t payload[512] = { 0xff, (uint8_t)words.number, (uint8_t)(words.number >> 8) };
 	size_t n = 3;
 
-	if (!words.number)
+	t->reset = words.reset;
+	if (words.number == NO_TEXT)
 		return;
-	if (state && s->can & CAN_41 && !opening) {     /* who has not logged in yet knows nothing of states */
+	if (state) {
 		payload[n++] = '#';
 		memcpy(payload + n, state + 1, 5);
 		n += 5;
 	}
-	size_t text = strnlen(words.text, sizeof payload - n);
-	memcpy(payload + n, words.text, text);
-	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload, n + text);
+	n += text_put(t, &words, (char *)payload + n, sizeof payload - n);
+	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload, n);
 }
 
 /* ---- */
