@@ -173,7 +173,9 @@ enum vn_role {
 
 /* The kinds of a message, as bits. A failure fits a message if they share a bit. */
 enum {
-	VN_IS_OPENING   = 1,            /* the server's greeting, which no request precedes */
+	VN_IS_OPENING   = 1,            /* the server's greeting, which no request precedes. If the
+	                                 * server sends none: the first request, and what fits it
+	                                 * is sent at accept, before any request */
 	VN_IS_LOGIN     = 2,
 	VN_IS_COMMAND   = 4,            /* any request after the login */
 	VN_IS_STATEMENT = 8,            /* a command that runs a statement */
@@ -293,10 +295,12 @@ void vn_text_cache_move(struct vn_text_cache *, uint64_t from, uint64_t to);
 void vn_text_cache_drop(struct vn_text_cache *, uint64_t key);
 struct vn_span vn_text_cache_get(struct vn_text_cache *, uint64_t key);
 
-/* A number that all connections to one backend share, on all threads. 0 at first, and again when
- * the proxy gets another backend. */
+/* A number and a name that all connections to one backend share, on all threads. 0 and NULL at
+ * first, and again when the proxy gets another backend. The first name that is set stays. */
 uint64_t vn_backend_note_get(const struct vn_backend_note *);
 void vn_backend_note_set(struct vn_backend_note *, uint64_t);
+const char *vn_backend_note_name(const struct vn_backend_note *);
+void vn_backend_note_name_set(struct vn_backend_note *, struct vn_span);
 
 enum vn_end {                           /* what happens to a connection */
 	VN_STAY,                        /* nothing */

@@ -29,12 +29,16 @@ enum {
 	SUBJECT_MAX = 16384,            /* bytes of a statement that are looked at */
 	NAMES_MAX = 512,                /* bytes of a message in which its names must end */
 	ERROR_MAX = 4096,               /* bytes of an error that are looked at */
+	PARAMETER_PEEK = 32,            /* bytes of a parameter's name and value that are looked at */
 };
+
+enum { LOGIN_KEY = 1, LOGIN_MAX = 512 };        /* in the text cache, who logs in; statements' keys are hashes */
 
 enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
 
 /* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a Sync
- * its own, of a statement the row of its keyword: of the statement that is forbidden, where one is.
+ * its own, of a statement the row of its keyword: of the statement that is forbidden, where one is, of a
+ * login the length of the user's name.
  * message.seq: so many Parse, Bind, Describe and Close came before it. Only the simple protocol and Sync
  * need that: an error before an Execute is its own as well, since it ends the unit of both. */
 enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
@@ -398,7 +402,7 @@ static struct vn_cut typed_request(struct vn_session *t, struct vn_span in, stru
 }
 
 /* Say "user database", as the client says it of itself. */
-static struct vn_span login_subject(struct vn_session *t, struct vn_span in)
+static void login_tell(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct vn_span name, value, user = { 0 }, database = { 0 };
 
@@ -413,7 +417,8 @@ static struct vn_span login_subject(struct vn_session *t, struct vn_span in)
 		vn_buffer_byte(t->scratch, ' ');
 		vn_buffer_put(t->scratch, database.p, database.n);
 	}
-	return vn_buffer_span(t->scratch);
+	m->subject = vn_buffer_span(t->scratch);
+	m->note |= (uint64_t)user.n << NOTE_NUMBER_SHIFT;
 }
 
 static struct vn_cut encryption_request(struct vn_session *t, uint32_t code, uint32_t len, struct vn_message *m)
@@ -451,11 +456,12 @@ static struct vn_cut startup_request(struct vn_session *t, struct vn_span in, st
 	if (code >> 16 != 3 && code != CANCEL)
 		return vn_cut_raw(t, RAW_VERSION);
 	s->started = true;
-	if (code == CANCEL)
+	if (code == CANCEL) {
 		*m = (struct vn_message){ .role = VN_SILENT, .verb = "CANCEL", .head = STARTUP_HEAD };
-	else
-		*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .head = STARTUP_HEAD, .note = LOGIN,
-		                       .subject = login_subject(t, (struct vn_span){ in.p + 8, len - 8 }) };
+		return whole(len);
+	}
+	*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .head = STARTUP_HEAD, .note = LOGIN };
+	login_tell(t, (struct vn_span){ in.p + 8, len - 8 }, m);
 	return whole(len);
 }
 
@@ -629,6 +635,19 @@ static enum step substitute_step(struct postgres *s, const struct vn_message *as
 	return BAD;
 }
 
+/* A server names its version to each client that logs in. */
+static void version_learn(struct vn_session *t, const struct packet *k)
+{
+	static const char name[] = "server_version";
+	uint64_t version = 0;
+
+	if (k->n <= sizeof name || memcmp(k->p, name, sizeof name))
+		return;
+	for (size_t i = sizeof name; i < k->n && k->p[i] >= '0' && k->p[i] <= '9' && version < 1000; i++)
+		version = version * 10 + k->p[i] - '0';
+	vn_backend_note_set(t->backend_note, version);
+}
+
 static void answer_begin(struct postgres *s, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
 {
 	s->answering = true;
@@ -658,13 +677,16 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 	uint64_t done = 0;
 	enum step step = ON;
 
-	while (step == ON && packet_read(&k, in, done) && packet_has(&k, in.p[done] == 'R' ? 4 : 1)) {
+	while (step == ON && packet_read(&k, in, done) &&
+	       packet_has(&k, k.type == 'S' ? PARAMETER_PEEK : k.type == 'R' ? 4 : 1)) {
 		if (!k.bad && is_interim(s, asked, &k))
 			return done ? piece(false, done) : interim(s, asked, &k, m);
 		if (!s->answering)
 			answer_begin(s, asked, &k, m);
 		step = k.bad ? BAD : is_substitute(asked) ? substitute_step(s, asked, &k)
 		                                          : answer_step(s, asked, &k);
+		if (k.type == 'S' && kind_of(asked) == LOGIN)
+			version_learn(t, &k);
 		if (step != BAD)
 			done += packet_size(&k);
 	}
@@ -752,6 +774,8 @@ static const struct vn_failure failures[] = {
 	{ "too_many_connections", "53300", "sorry, too many clients already", VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
 	{ "overloaded", "53300", "remaining connection slots are reserved for non-replication superuser connections",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
+	{ "too_many_user_connections", "53300", "too many connections for role \"app\"",
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
 	{ "access_denied", "28P01", "password authentication failed for user \"app\"",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
 	{ "idle_in_transaction_timeout", "25P03", "terminating connection due to idle-in-transaction timeout",
@@ -776,8 +800,9 @@ static const struct vn_failure failures[] = {
 	{ 0 }
 };
 
-/* What the server says more, or says differently of a message that is `when`. */
-static const struct variant { const char *name; unsigned when; const char *code, *text, *detail, *hint; } variants[] = {
+/* What the server says more, or says differently of a message that is `when`, or in a version (0: in all). */
+static const struct variant { const char *name; unsigned when; const char *code, *text, *detail, *hint; unsigned since; } variants[] = {
+	{ "overloaded", 0, NULL, "remaining connection slots are reserved for roles with the SUPERUSER attribute", NULL, NULL, .since = 16 },
 	{ "serialization_failure", VN_IS_COMMIT, NULL,
 	  "could not serialize access due to read/write dependencies among transactions",
 	  "Reason code: Canceled on identification as a pivot, during commit attempt.",
@@ -822,6 +847,15 @@ static void postgres_dropped(struct vn_session *t, const struct vn_message *aske
 		vn_sql_undo(t, &sql, asked->subject);
 }
 
+/* Who logs in, kept until the refusal is worded: it is the only one, for the connection ends. */
+static void login_keep(struct vn_session *t, const struct vn_message *asked)
+{
+	size_t n = (size_t)number_of(asked);
+
+	n = n < asked->subject.n ? n : asked->subject.n;
+	vn_text_cache_put(t->texts, LOGIN_KEY, (struct vn_span){ asked->subject.p, n < LOGIN_MAX ? n : LOGIN_MAX });
+}
+
 /* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
  * session's parameters is told between the two, and must get through. */
 static int postgres_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
@@ -831,6 +865,8 @@ static int postgres_refuse(struct vn_session *t, const struct vn_message *asked,
 	bool commit = asked->is & VN_IS_COMMIT;
 
 	postgres_dropped(t, asked);
+	if (asked->is & VN_IS_LOGIN)
+		login_keep(t, asked);
 	if (f->end != VN_STAY || f->number == NO)
 		return 0;
 	if (kind_of(asked) != 'E') {
@@ -874,20 +910,33 @@ static void read_only_put(struct body *b, const struct vn_message *asked)
 	body_put(b, " in a read-only transaction", sizeof " in a read-only transaction");
 }
 
-static struct variant variant_find(const struct vn_message *asked, const struct vn_failure *f)
+/* The text, with the name of the user that logs in. */
+static void text_put(struct body *b, const char *text, struct vn_span user)
 {
+	const struct vn_name name = { "app", user };
+
+	body_put(b, "M", 1);
+	b->n += vn_text_named(b->p + b->n, LOGIN_MAX + 100, text, &name, 1);
+	body_put(b, "", 1);
+}
+
+static struct variant variant_find(const struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
+{
+	uint64_t version = vn_backend_note_get(t->backend_note);
+
 	for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
 		const struct variant *v = &variants[i];
-		if (!strcmp(v->name, f->name) && (!v->when || (asked && asked->is & v->when)))
+		if (!strcmp(v->name, f->name) && (!v->when || (asked && asked->is & v->when)) && version >= v->since)
 			return *v;
 	}
 	return (struct variant){ 0 };
 }
 
-static void error_put(struct vn_buffer *client, const struct vn_message *asked, const struct vn_failure *f)
+static void error_put(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
+	struct vn_span user = asked && asked->is & VN_IS_LOGIN ? vn_text_cache_get(t->texts, LOGIN_KEY) : (struct vn_span){ 0 };
 	static const char *const severities[] = { NULL, "ERROR", "FATAL", "WARNING", "FATAL" };
-	struct variant v = variant_find(asked, f);
+	struct variant v = variant_find(t, asked, f);
 	bool login = asked && asked->is & VN_IS_LOGIN;
 	bool notice = f->number == WARNING && !login;
 	const char *severity = severities[login ? FATAL : f->number];
@@ -900,7 +949,7 @@ static void error_put(struct vn_buffer *client, const struct vn_message *asked, 
 	if (!strcmp(f->name, "read_only"))
 		read_only_put(&b, asked);
 	else
-		field_put(&b, 'M', v.text ? v.text : f->text);
+		text_put(&b, v.text ? v.text : f->text, user);
 	field_put(&b, 'D', v.detail);
 	field_put(&b, 'H', v.hint);
 	body_put(&b, "", 1);
@@ -924,7 +973,7 @@ static void postgres_word(struct vn_session *t, const struct vn_message *asked, 
 		vn_buffer_byte(client, 'N');
 	if (f->number == NO || f->number == SILENCE || (f->end == VN_STAY && !(asked && refused)))
 		return;
-	error_put(client, asked, f);
+	error_put(t, asked, f, client);
 	if (f->end == VN_STAY && kind_of(asked) != 'E')
 		message_put(client, 'Z', s->status ? &s->status : "I", 1);
 }
