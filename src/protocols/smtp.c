@@ -27,6 +27,7 @@ enum {
 	SUBJECT_MAX = 16384,            /* bytes of a subject; a command of more is shown and judged by so many */
 	REPLY_LINE_MAX = 4096,          /* bytes of a reply's line that are waited for */
 	HOST_MAX = 64,
+	REPLY_MAX = 500,                /* bytes of our text: RFC 5321 4.5.3.1.5 */
 };
 
 #define CHUNK_MAX (1ull << 62)
@@ -80,8 +81,10 @@ struct smtp {                           /* one connection */
 	bool interim;                   /* it is a challenge, or agrees to take a mail */
 	unsigned code;                  /* of its latest line */
 	bool extended, chunks;          /* the server listed what it can | ... BDAT is among it */
-	const char *raw;                /* why what follows cannot be understood; NULL: it can */
 	char host[HOST_MAX];            /* as the server calls itself */
+
+	/* refusals that name an address: so many were kept, so many of them worded */
+	uint64_t kept, worded;
 };
 
 static const char
@@ -94,7 +97,7 @@ static const char
 	NOT_OFFERED[] = "STARTTLS is taken out of what the server offers, so that what is said can be read "
 	                "(--protocol-smtp-tls pass leaves it in)";
 
-enum { ENVELOPE = 1 };                  /* the key of a mail's sender and recipients on the shelf */
+enum { ENVELOPE = 1, ADDRESSES };       /* keys on the shelf: of a mail's sender and recipients; of addresses, from here on */
 
 static struct vn_cut piece(bool end, uint64_t len)
 {
@@ -388,8 +391,6 @@ static struct vn_cut smtp_request(struct vn_session *t, struct vn_span in, struc
 {
 	struct smtp *s = t->state;
 
-	if (s->raw)
-		return vn_cut_raw(t, s->raw);
 	if (s->mode == UNDECIDED && t->owed)
 		return (struct vn_cut){ .kind = VN_CUT_WAIT };
 	if (s->mode == UNDECIDED || (s->mode == ENDED && !t->owed))
@@ -482,14 +483,16 @@ static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in)
 	return (struct vn_cut){ .kind = VN_CUT_END, .len = at, .replaced = offered, .instead = vn_buffer_span(t->scratch) };
 }
 
-static void host_learn(struct smtp *s, struct vn_span line)
+static void host_learn(struct vn_session *t, struct vn_span line)
 {
+	struct smtp *s = t->state;
 	struct vn_span host = reply_keyword(line);
 
 	if (s->code != 220 || host.n >= HOST_MAX)
 		return;
 	memcpy(s->host, host.p, host.n);
 	s->host[host.n] = '\0';
+	vn_backend_note_name_set(t->backend_note, host);
 }
 
 static bool is_good(unsigned code) { return code / 100 == 2; }
@@ -517,14 +520,14 @@ static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 		s->recipients = 0;
 		break;
 	case STARTTLS:
-		s->raw = good ? RAW_TLS : NULL;
+		t->raw = good ? RAW_TLS : NULL;
 		break;
 	case TURN:
-		s->raw = good ? RAW_TURNED : NULL;
+		t->raw = good ? RAW_TURNED : NULL;
 		break;
 	default:
 		if (s->code / 100 == 3 && asked && !(asked->note & VN_NOTE_SUBSTITUTE))
-			s->raw = RAW_AGREED;
+			t->raw = RAW_AGREED;
 	}
 }
 
@@ -567,8 +570,6 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 	struct vn_cut cut;
 	bool first = !s->answering, greets = asked && asked->is & VN_IS_OPENING;
 
-	if (s->raw)
-		return vn_cut_raw(t, s->raw);
 	if (first)
 		s->unasked = !asked;
 	else if (s->unasked)
@@ -584,7 +585,7 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 	if (asked_kind(asked) == HELLO)
 		answer_learn(t, asked);
 	if (greets)
-		host_learn(s, in);
+		host_learn(t, in);
 	s->greeted |= greets;
 	*m = (struct vn_message){ .role = !asked ? VN_PUSH : s->interim ? VN_INTERIM : VN_ANSWERS, .head = 4 };
 	m->is = asked ? asked->is : 0;
@@ -594,19 +595,21 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 
 /* ---- saying no ---- */
 
-enum wording { WORDS, SILENCE };        /* failure.number */
+enum wording { WORDS, ADDRESS, SILENCE };       /* failure.number: in words; behind the address that is refused; not at all */
 
 static const struct vn_failure failures[] = {
 	/* on a recipient */
 	{ "user_unknown", "550 5.1.1", "Recipient address rejected: User unknown in virtual mailbox table",
-	  IS_RCPT | IS_LOOKUP, VN_ON_REQUEST, VN_STAY },
-	{ "relay_denied", "554 5.7.1", "Relay access denied", IS_RCPT, VN_ON_REQUEST, VN_STAY },
-	{ "greylisted", "451 4.7.1", "Greylisted, try again later", IS_RCPT, VN_ON_REQUEST, VN_STAY },
-	{ "mailbox_busy", "450 4.2.1", "Requested mail action not taken: mailbox busy", IS_RCPT, VN_ON_REQUEST, VN_STAY },
-	{ "mailbox_full", "452 4.2.2", "Mailbox full", IS_RCPT, VN_ON_REQUEST, VN_STAY },
+	  IS_RCPT | IS_LOOKUP, VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "relay_denied", "554 5.7.1", "Relay access denied", IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "greylisted", "451 4.7.1", "Recipient address rejected: Greylisted, try again later",
+	  IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "mailbox_busy", "450 4.2.1", "Recipient address rejected: mailbox busy", IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "mailbox_full", "452 4.2.2", "Recipient address rejected: Mailbox full", IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
 	{ "too_many_recipients", "452 4.5.3", "Error: too many recipients", IS_RCPT, VN_ON_REQUEST, VN_STAY },
 	/* on a mail, before its content or behind it */
-	{ "sender_rejected", "553 5.1.8", "Sender address rejected: Domain not found", IS_MAIL, VN_ON_REQUEST, VN_STAY },
+	{ "sender_rejected", "553 5.1.8", "Sender address rejected: Domain not found",
+	  IS_MAIL, VN_ON_REQUEST, VN_STAY, ADDRESS },
 	{ "too_many_requests", "450 4.7.1", "Error: too much mail from 127.0.0.1", IS_MAIL, VN_ON_REQUEST, VN_STAY },
 	{ "policy", "550 5.7.1", "Command rejected", IS_MAILING, VN_ON_REQUEST, VN_STAY },
 	{ "internal_error", "451 4.3.0", "Error: local error in processing", IS_MAILING, VN_ON_REQUEST, VN_STAY },
@@ -645,27 +648,85 @@ static void text_put(struct vn_buffer *o, const char *text)
 	vn_buffer_put(o, text, strlen(text));
 }
 
+/* The address in "TO:<bob@example.test> NOTIFY=NEVER" or in "bob@example.test". */
+static struct vn_span address_read(struct vn_span argument)
+{
+	struct vn_span word = word_take(&argument);
+	const uint8_t *colon = word.n ? memchr(word.p, ':', word.n) : NULL;
+
+	if (colon && colon + 1 == word.p + word.n)      /* a blank behind "TO:" is let pass */
+		word = word_take(&argument);
+	else if (colon)
+		word = (struct vn_span){ colon + 1, word.n - (size_t)(colon + 1 - word.p) };
+	if (word.n >= 2 && word.p[0] == '<' && word.p[word.n - 1] == '>')
+		word = (struct vn_span){ word.p + 1, word.n - 2 };
+	return word;
+}
+
+/* It is kept until the refusal is worded; they are worded in the order of their commands. */
+static void address_keep(struct vn_session *t, struct vn_span argument)
+{
+	struct smtp *s = t->state;
+	struct vn_span address = address_read(argument);
+
+	address.n = address.n < REPLY_MAX / 2 ? address.n : REPLY_MAX / 2;
+	vn_text_cache_put(t->texts, ADDRESSES + s->kept++, address);
+}
+
+static void address_word(struct vn_session *t, struct vn_buffer *client)
+{
+	struct smtp *s = t->state;
+	uint64_t key = ADDRESSES + s->worded++;
+	struct vn_span address = vn_text_cache_get(t->texts, key);
+
+	text_put(client, "<");
+	vn_buffer_put(client, address.p, address.n);
+	text_put(client, ">: ");
+	vn_text_cache_drop(t->texts, key);
+}
+
 /* A command is replaced by one that does nothing; a mail, or a part of one, by the end of all that was said of it. */
 static int smtp_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
 {
 	bool mail = asked->is & IS_MESSAGE;
 
+	if (f->number == ADDRESS)
+		address_keep(t, asked->subject);
 	if (f->end != VN_STAY || !strcmp(f->name, "not_encrypted"))
 		return 0;
 	text_put(backend, mail ? "RSET\r\n" : "NOOP\r\n");
 	return 1;
 }
 
-static void reply_word(const struct smtp *s, const char *code, const char *text, struct vn_buffer *client)
+/* The text, with the server's own name, as far as one of its greetings was seen, and the client's address. */
+static void named_put(const struct vn_session *t, const char *text, struct vn_buffer *client)
 {
-	static const char nobody[] = "localhost";
-	bool named = *s->host && !strncmp(text, nobody, strlen(nobody));
+	const struct smtp *s = t->state;
+	const char *host = *s->host ? s->host : vn_backend_note_name(t->backend_note);
+	const char *address = *t->client ? t->client : "unknown";
+	char reply[REPLY_MAX];
+	const struct vn_name names[] = {
+		{ "localhost", { (const uint8_t *)host, host ? strlen(host) : 0 } },
+		{ "127.0.0.1", { (const uint8_t *)address, strlen(address) } },
+	};
+	vn_buffer_put(client, reply, vn_text_named(reply, sizeof reply, text, names, 2));
+}
 
-	text_put(client, code);
+/* A size that the client announces is refused in other words than one that was seen. */
+static const char *text_of(const struct vn_message *asked, const struct vn_failure *f)
+{
+	bool announced = asked && asked->is & IS_MAIL && !strcmp(f->name, "too_big");
+
+	return announced ? "Message size exceeds fixed limit" : f->text;
+}
+
+static void reply_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+{
+	text_put(client, f->code);
 	text_put(client, " ");
-	if (named)
-		text_put(client, s->host);
-	text_put(client, named ? text + strlen(nobody) : text);
+	if (f->number == ADDRESS)
+		address_word(t, client);
+	named_put(t, text_of(asked, f), client);
 	text_put(client, "\r\n");
 }
 
@@ -677,18 +738,17 @@ static void agree_word(struct vn_session *t, const struct vn_failure *f, struct 
 	t->no_sequel = !s->recipients;
 	if (s->recipients)
 		content_begin(s, true);
-	reply_word(s, s->recipients ? f->code : "554 5.5.1", s->recipients ? f->text : "Error: no valid recipients", client);
+	const struct vn_failure none = { .code = "554 5.5.1", .text = "Error: no valid recipients" };
+	reply_word(t, NULL, s->recipients ? f : &none, client);
 	s->recipients = 0;
 }
 
 static void smtp_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
-	struct smtp *s = t->state;
-
 	if (!strcmp(f->name, "agreed"))
 		agree_word(t, f, client);
-	else if (f->number == WORDS)
-		reply_word(s, f->code, f->text, client);
+	else if (f->number != SILENCE)
+		reply_word(t, asked, f, client);
 }
 
 /* ---- */

@@ -406,7 +406,7 @@ def test_an_idle_connection_in_a_pool_is_found_dead(proxies, connect):
 def test_one_of_three_recipients_is_refused(mail, proxies, connect):
     client = connect(proxies)
     proxies.set("error", failure="greylisted", match="^RCPT .*bob")
-    assert client.sendmail(ME, [ALICE, BOB, CAROL], text("to two")) == {BOB: (451, b"4.7.1 Greylisted, try again later")}
+    assert client.sendmail(ME, [ALICE, BOB, CAROL], text("to two")) == {BOB: (451, b"4.7.1 <bob@example.test>: Recipient address rejected: Greylisted, try again later")}
     proxies.set("error", failure="user_unknown", match="^RCPT ")
     with pytest.raises(smtplib.SMTPRecipientsRefused):
         client.sendmail(ME, [ALICE, BOB, CAROL], text("to none"))
