@@ -91,7 +91,11 @@ ruleset plan_meant(const struct plan *p, const struct endpoint *client)
 
 static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f, const struct question *q)
 {
-	if (!(f->moments & q->moment && f->fits & (q->msg ? q->msg->is : q->idle)))
+	unsigned is = q->msg ? q->msg->is : q->idle;
+
+	if (q->msg && q->msg->role != VN_PUSH)
+		is &= ~(unsigned)VN_IS_OPENING;         /* of a first request: it was decided at accept */
+	if (!(f->moments & q->moment && f->fits & is))
 		return false;
 	return !p->fits || !q->msg || p->fits(q->session, q->msg, f);
 }

@@ -137,7 +137,7 @@ static const struct class { unsigned is; enum kind kind; const char *names; enum
 	{ (IS_FREE & ~WANTS_TIME) | VN_IS_ROLLBACK, DISCARD, "DISCARD" },
 	{ VN_IS_COMMAND, PLAIN, "QUIT" },
 	{ VN_IS_COMMAND, RESETS, "RESET" },
-	{ VN_IS_COMMAND, HELLO, "HELLO" },
+	{ VN_IS_COMMAND | WANTS_LOGIN, HELLO, "HELLO" },
 	{ VN_IS_LOGIN, SECRET, "AUTH" },
 	{ IS_FREE, ENDLESS, "MONITOR PSYNC REPLCONF SYNC" },
 };
@@ -1063,6 +1063,10 @@ static void text_put(struct vn_buffer *o, const char *text)
 	vn_buffer_put(o, text, strlen(text));
 }
 
+static const char HELLO_UNKNOWN[] =     /* to a client that does not log in with it */
+	"HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option "
+	"can be used to authenticate the client and select the RESP protocol version at the same time";
+
 static void redis_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
 {
 	const struct redis *s = t->state;
@@ -1078,7 +1082,8 @@ static void redis_word(struct vn_session *t, const struct vn_message *asked, con
 		text_put(client, "EXECABORT Transaction discarded because of: ");
 	text_put(client, f->code);
 	text_put(client, " ");
-	text_put(client, f->text);
+	bool hello = asked && asked->is & WANTS_LOGIN && (asked->note & NOTE_KIND) == HELLO;
+	text_put(client, hello && !strcmp(f->name, "no_auth") ? HELLO_UNKNOWN : f->text);
 	text_put(client, "\r\n");
 }
 
