@@ -9,7 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "api/client.h"
 #include "base/json.h"
 #include "base/memory.h"
 
@@ -117,7 +116,7 @@ bool request_hold(struct request *r, size_t n)
 		return true;
 	requests.held += n;
 	r->held += n;
-	if (requests_fit() || (r->connection && clients_make_room(r->http->clients, r)))
+	if (requests_fit() || (r->connection && r->http->make_room(r->http, r)))
 		return true;
 	requests.held -= n;
 	r->held -= n;

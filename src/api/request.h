@@ -14,8 +14,8 @@
 #include "control/control.h"
 
 struct MHD_Connection;
-struct clients;
 struct dialect;
+struct request;
 struct stream;
 
 /* What all requests share with the server, which owns it. */
@@ -23,7 +23,9 @@ struct http {
 	struct control *control;
 	struct loop *loop;
 	struct timer timer;             /* when libmicrohttpd is to run next */
-	struct clients *clients;
+	/* Evict clients other than that of this request until all requests fit. False: they do
+	 * not. */
+	bool (*make_room)(struct http *, const struct request *);
 	bool local;                     /* bound to loopback: the Host header must be local, too */
 	struct request *suspended;      /* those that wait for their answer, or for more of it */
 };

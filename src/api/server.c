@@ -262,6 +262,11 @@ static void log_started(const struct server *s, const char *host, const struct e
 		            endpoint_show(at, shown, sizeof shown));
 }
 
+static bool make_room(struct http *h, const struct request *r)
+{
+	return clients_make_room(&OWNER(server, http, h)->clients, r);
+}
+
 static struct MHD_Daemon *daemon_start(struct server *s)
 {
 	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME
@@ -293,7 +298,7 @@ static struct server *server_make(struct control *c, int fd, const struct endpoi
 
 	s->http = (struct http){
 		.control = c, .loop = control_loop(c), .timer.fire = server_timeout,
-		.clients = &s->clients, .local = !is_unix && endpoint_loopback(at),
+		.make_room = make_room, .local = !is_unix && endpoint_loopback(at),
 	};
 	s->listener = (struct watch){ fd, listener_ready };
 	s->retry.fire = listener_resume;
