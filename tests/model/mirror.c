@@ -801,6 +801,38 @@ static void meet(struct mirror_conn *c, const struct mirror_rules *known, vn_nse
 		over(c, end);
 }
 
+/* A server that does not greet is asked of nothing but refusals of new connections. */
+static bool at_accept(const struct mirror_rule *r)
+{
+	return moments[r->toy] & VN_ON_REQUEST && !strcmp(r->failure, "full");
+}
+
+static void refuse_at_accept(struct mirror_conn *c, vn_nsec now)
+{
+	struct mirror_stand flags = { 0 };
+	struct say y = { .keep = SIZE_MAX };
+
+	for (unsigned i = 0; i < c->rules->n; i++) {
+		struct mirror_rule *r = &c->rules->rule[i];
+		struct mirror_stand *s = r->per_connection ? &c->whole : &flags;
+		if (!at_accept(r))
+			continue;
+		if (!r->per_connection)
+			flags.in[slot_of(&flags, r->origin)] |= drawn(r, c->number, 0, 0);
+		if (is_in(s, r->origin))
+			say_one(&y, r, s, VN_ON_REQUEST, OPENING);
+	}
+	if (!y.reply)
+		return;
+	struct mirror_exchange *x = exchange_new(c, 0);
+	x->flags = flags;
+	x->late = y.holds;
+	ends(c, &y, &x->end, now);
+	fails(x, y.failure);
+	x->sent = true;
+	c->dialled = c->linked = false;
+}
+
 void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter,
                  vn_nsec now)
 {
@@ -810,6 +842,8 @@ void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *ru
 		                   .epochs = calloc(RULES, sizeof *c->epochs) };
 	meet(c, NULL, now);
 	c->dialled = !c->over;
+	if (!c->over && !greeter)
+		refuse_at_accept(c, now);
 	if (c->over || !greeter) {
 		run(c, now);
 		return;
