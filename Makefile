@@ -54,7 +54,7 @@ LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 SRC     := $(wildcard src/*.c src/*/*.c)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
-CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c))
+CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) src/base/suggest.c)
 
 # One short line per file, such as "  CC    src/main.c": the whole command with V=1, nothing with -s.
 Q       := $(if $(V),,@)

@@ -112,13 +112,21 @@ static char *formed(const char *format, ...)
 	return text;
 }
 
-/* "; did you mean 'db'? The proxies are default, db" */
-static char *hint_list(const char *word, bool quoted, json_t *names, const char *these)
+/* A sentence of the server that has a suggestion needs no second one. */
+static bool suggests(const char *sentence)
 {
-	const char *near = nearest(word, names);
+	return strstr(sentence, "; did you mean '");
+}
+
+/* "; did you mean 'db'? The proxies are default, db" */
+static char *hint_list(const char *sentence, const char *word, bool quoted, json_t *names,
+                       const char *these)
+{
+	const char *near = suggests(sentence) ? NULL : nearest(word, names);
 	char *all = names_join(names, NULL);
 	char *which = quoted ? formed(": '%s'", word) : formed("%s", "");
-	char *meant = near ? formed("; did you mean '%s'?", near) : formed("%s", *all ? "." : "");
+	char *meant = near ? formed("; did you mean '%s'?", near) :
+	              formed("%s", *all && !suggests(sentence) ? "." : "");
 	char *hint = formed("%s%s%s%s%s", which, meant, *all ? " " : "", *all ? these : "", all);
 
 	free(which);
@@ -134,7 +142,7 @@ static char *hint_proxy(struct call *c, const struct reply *r, const char *text,
 	if (!c->proxy || r->status != 404 || !(toxiproxy || (name && !strcmp(name, "proxy"))))
 		return NULL;
 	json_t *names = names_get(c, "/proxies", NULL);
-	char *hint = hint_list(c->proxy, toxiproxy, names, "The proxies are ");
+	char *hint = hint_list(text, c->proxy, toxiproxy, names, "The proxies are ");
 	json_decref(names);
 	return hint;
 }
@@ -144,7 +152,7 @@ static char *hint_toxic(struct call *c, const struct reply *r, const char *text,
 	if (r->status != 404 || strcmp(text, "toxic not found") || c->n < 2)
 		return NULL;
 	json_t *names = toxics_get(c);
-	char *hint = hint_list(c->words[1], true, names, "The toxics are ");
+	char *hint = hint_list(text, c->words[1], true, names, "The toxics are ");
 	json_decref(names);
 	return hint;
 }
@@ -154,7 +162,7 @@ static char *hint_type(struct call *c, const struct reply *r, const char *text, 
 	if (r->status != 400 || strcmp(text, "invalid toxic type") || c->n < 2)
 		return NULL;
 	json_t *names = names_get(c, "/behaviors", "behaviors");
-	char *hint = hint_list(c->words[1], true, names, "Please use one of ");
+	char *hint = hint_list(text, c->words[1], true, names, "Please use one of ");
 	json_decref(names);
 	return hint;
 }
@@ -230,7 +238,7 @@ static char *hint_failure(struct call *c, const struct reply *r, const char *tex
 		return NULL;
 	json_t *names = failures_get(c, "protocol", protocol, "name");
 	const char *near = nearest(failure, names);
-	if (near && strcmp(near, failure))
+	if (near && strcmp(near, failure) && !suggests(text))
 		hint = formed("; did you mean '%s'?", near);
 	json_decref(names);
 	free(protocol);
@@ -258,7 +266,7 @@ static char *hint_choice(struct call *c, const struct reply *r, const char *text
 	char *word = choices ? subject(c, text) : NULL, *hint = NULL;
 	const char *near = word ? nearest(word, choices) : NULL;
 
-	if (near && strcmp(near, word))
+	if (near && strcmp(near, word) && !suggests(text))
 		hint = formed("; did you mean '%s'?", near);
 	free(word);
 	json_decref(choices);
@@ -316,7 +324,7 @@ int fail_names(struct call *c, const char *sentence)
 		return fail_nameless(c);
 	json_t *names = names_get(c, "/behaviors", "behaviors");
 	char *word = subject(c, sentence);
-	char *hint = hint_list(word ? word : "", false, names, "Please use one of ");
+	char *hint = hint_list(sentence, word ? word : "", false, names, "Please use one of ");
 	free(word);
 	json_decref(names);
 	return fail_with(sentence, hint);

@@ -93,12 +93,14 @@ static const struct vn_behavior *body_behavior(const json_t *body, struct mistak
 {
 	const char *name = json_string_value(json_object_get(body, "behavior"));
 	const struct vn_behavior *b = name ? behavior_find(name) : NULL;
-	char shown[64];
+	char shown[64], meant[SUGGEST_MAX];
 
 	m->key = "behavior";
 	if (!b)
-		error_format(m->error, "behavior: expected one that GET /behaviors shows, got '%s'",
-		             text_printable(name ? name : "", shown, sizeof shown));
+		error_format(m->error,
+		             "behavior: expected one that GET /behaviors shows, got '%s'%s",
+		             text_printable(name ? name : "", shown, sizeof shown),
+		             behavior_suggest(name ? name : "", meant));
 	return b;
 }
 

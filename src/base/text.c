@@ -76,6 +76,25 @@ void text_add(char *buffer, size_t size, const char *format, ...)
 	va_end(args);
 }
 
+enum { TAIL = 56 };                     /* room for ", and 12 more; see ..." */
+
+void name_list_add(struct name_list *list, const char *name)
+{
+	size_t n = strlen(list->text);
+
+	if (list->left || n + strlen(name) + TAIL > list->size)
+		list->left++;
+	else
+		text_add(list->text, list->size, "%s%s", n ? ", " : "", name);
+}
+
+void name_list_end(struct name_list *list, const char *see)
+{
+	if (list->left)
+		text_add(list->text, list->size, "%sand %u more; see %s", *list->text ? ", " : "",
+		         list->left, see);
+}
+
 char *word_next(const char **at, char error[ERROR_MAX])
 {
 	const char *p = *at;

@@ -15,6 +15,17 @@ void error_format(char error[ERROR_MAX], const char *format, ...)
 void text_add(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* A list of names in a sentence: "a, b, c". It ends at a whole name; name_list_end() then adds
+ * ", and 12 more; see SEE". The room must be at least 80 bytes more than the first name needs. */
+struct name_list {
+	char *text;                     /* empty at first */
+	size_t size;
+	unsigned left;                  /* names that had no room */
+};
+
+void name_list_add(struct name_list *, const char *name);
+void name_list_end(struct name_list *, const char *see);
+
 /* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
 const char *text_printable(const char *text, char *buffer, size_t size);
 

@@ -51,6 +51,17 @@ static void failures_put(FILE *f)
 	}
 }
 
+/* What --list takes. */
+static void listings_put(FILE *f)
+{
+	fputs("behaviors protocols failures rules ", f);
+	behaviors_put(f);
+	fputc(' ', f);
+	protocols_put(f);
+	fputc(' ', f);
+	failures_put(f);
+}
+
 /* The values of an option, if they are a list; else "-". */
 static void values_put(FILE *f, const struct vn_opt *o)
 {
@@ -66,6 +77,8 @@ static void values_put(FILE *f, const struct vn_opt *o)
 		protocols_put(f);
 	else if (!strcmp(o->name, "behavior"))
 		behaviors_put(f);
+	else if (!strcmp(o->name, "list"))
+		listings_put(f);
 	else
 		fputc('-', f);
 }

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/suggest.h"
 #include "config/error.h"
 
 struct warning { char *text; struct warning *next; };
@@ -129,11 +130,12 @@ void flags_free(struct flags *flags)
 	*flags = (struct flags){ .at = NULL };
 }
 
+static const char joints[] = ":.-_";
+
 /* Section "behavior:delay" and key "before" are the flag "behavior-delay-before". The characters
  * between words, :.-_ are all alike. */
 static bool joined_same(const char *name, const char *section, const char *key)
 {
-	static const char joints[] = ":.-_";
 	char full[200];
 	snprintf(full, sizeof full, "%s%s%s", section, *section ? "." : "", key);
 	size_t i;
@@ -141,6 +143,27 @@ static bool joined_same(const char *name, const char *section, const char *key)
 		if (full[i] != name[i] && !(strchr(joints, full[i]) && strchr(joints, name[i])))
 			return false;
 	return full[i] == name[i];
+}
+
+/* Does the flag's name begin with that of the section? */
+static bool flag_in_section(const struct flag *f, const char *section)
+{
+	char head[200];
+	size_t n = strlen(section);
+
+	if (strlen(f->name) < n + 2 || n >= sizeof head)
+		return false;
+	snprintf(head, sizeof head, "%.*s", (int)n, f->name);
+	return strchr(joints, f->name[n]) && joined_same(head, "", section);
+}
+
+/* Keys of files are written with "_". */
+static const char *suggest_show_key(const struct suggestion *s, char buffer[SUGGEST_MAX])
+{
+	suggest_show(s, "", buffer);
+	for (char *c = buffer; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	return buffer;
 }
 
 struct flag *flag_find(const struct flags *flags, const char *section, const char *key)
@@ -188,11 +211,18 @@ bool flag_set(struct flag *f, const char *text, int level, char error[ERROR_MAX]
 	return true;
 }
 
-int flag_error(const struct flag *f, const char *expected, const char *got)
+int flag_error_suggest(const struct flag *f, const char *expected, const char *got,
+                       const char *meant)
 {
 	if (f->level == 1 && !error_prefixed())
-		return usage_error("argument --%s: expected %s, got '%s'", f->name, expected, got);
-	return value_error("%s: expected %s, got '%s'", f->opt->name, expected, got);
+		return usage_error("argument --%s: expected %s, got '%s'%s", f->name, expected, got,
+		                   meant);
+	return value_error("%s: expected %s, got '%s'%s", f->opt->name, expected, got, meant);
+}
+
+int flag_error(const struct flag *f, const char *expected, const char *got)
+{
+	return flag_error_suggest(f, expected, got, "");
 }
 
 /* ---- overrides of one proxy ---- */
@@ -217,6 +247,40 @@ struct flag *flags_own(struct flags *flags, const char *key)
 	struct flag *f = flag_find(flags, "", strcmp(key, "listen") ? key : "proxy");
 
 	return f && (f->own || f->guest) ? f : NULL;
+}
+
+const char *flags_own_suggest(const struct flags *flags, const char *key, char buffer[SUGGEST_MAX])
+{
+	struct suggestion near = { .word = key };
+
+	suggest_try(&near, "listen");
+	for (size_t i = 0; i < flags->n; i++)
+		if (flags->at[i].own || flags->at[i].guest)
+			suggest_try(&near, flags->at[i].name);
+	return suggest_show_key(&near, buffer);
+}
+
+const char *flags_key_suggest(const struct flags *flags, const char *section, const char *key,
+                              char buffer[SUGGEST_MAX])
+{
+	struct suggestion near = { .word = key };
+	size_t n = strlen(section);
+
+	for (size_t i = 0; i < flags->n; i++) {
+		const struct flag *f = &flags->at[i];
+		const char *rest = !n ? f->name : flag_in_section(f, section) ? f->name + n + 1 : NULL;
+		if (rest && f->group != GROUP_GENERAL && (n || !f->guest))
+			suggest_try(&near, rest);
+	}
+	return suggest_show_key(&near, buffer);
+}
+
+bool flags_section_known(const struct flags *flags, const char *section)
+{
+	for (size_t i = 0; i < flags->n; i++)
+		if (!*section || flag_in_section(&flags->at[i], section))
+			return true;
+	return false;
 }
 
 /* Try the value on a copy. */
@@ -273,6 +337,22 @@ int flags_peek(const struct flags *flags, const char *name, int argc, char **arg
 	return code;
 }
 
+static int argument_unknown(const struct flags *flags, const char *word)
+{
+	size_t dashes = strspn(word, "-");
+	char *bare = xstrndup(word + dashes, strcspn(word + dashes, "=")), meant[SUGGEST_MAX];
+	struct suggestion near = { .word = bare };
+
+	for (size_t i = 0; dashes && i < flags->n; i++)
+		suggest_try(&near, flags->at[i].name);
+	if (!dashes)
+		suggest_try(&near, "demo");
+	int code = usage_error("unrecognized arguments: %s%s", word,
+	                       suggest_show(&near, dashes ? "--" : "", meant));
+	free(bare);
+	return code;
+}
+
 static int flag_unknown(const struct flags *flags, const char *word)
 {
 	size_t n = strcspn(word, "="), found = 0;
@@ -281,16 +361,13 @@ static int flag_unknown(const struct flags *flags, const char *word)
 	if (found > 1 && !strncmp(word, "--", 2))
 		return usage_error("ambiguous option: %.*s could match %zu options", (int)n, word,
 		                   found);
-	return usage_error("unrecognized arguments: %s", word);
+	return argument_unknown(flags, word);
 }
 
-/* "--list failures": the flag can stand alone, but `next` is one of its values. */
+/* "--list failures": the flag can stand alone, but a text that follows is its value. */
 static bool flag_takes(const struct flag *f, const char *next)
 {
-	for (const char *const *c = f->alone ? f->opt->choices : NULL; c && next && *c; c++)
-		if (!strcmp(*c, next))
-			return true;
-	return false;
+	return f->alone && f->opt->type == VN_OPT_TEXT && next && *next != '-';
 }
 
 static int flag_given(struct flag *f, const char *text)
@@ -327,7 +404,7 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 			code = flag_unknown(flags, argv[optind - (optind > 1)]);
 	}
 	if (code == -1 && optind < argc)
-		code = usage_error("unrecognized arguments: %s", argv[optind]);
+		code = argument_unknown(flags, argv[optind]);
 	free(table);
 	return code;
 }

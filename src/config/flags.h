@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "base/suggest.h"
 #include "spec/option.h"
 
 enum flag_group {                       /* the headings of --help, in its order */
@@ -73,6 +74,9 @@ void flags_free(struct flags *);
 
 /* The flag of a file's section and key ("" for [vaurien]); NULL: unknown. */
 struct flag *flag_find(const struct flags *, const char *section, const char *key);
+bool flags_section_known(const struct flags *, const char *section);    /* "": [vaurien] */
+const char *flags_key_suggest(const struct flags *, const char *section, const char *key,
+                              char buffer[SUGGEST_MAX]);
 const struct flag *flag_get(const struct flags *, const char *name);    /* must exist */
 
 /* Set the flag, unless a lower level did. False: `error` has a sentence. */
@@ -81,8 +85,13 @@ bool flag_set(struct flag *, const char *text, int level, char error[ERROR_MAX])
 /* Report a bad value of the flag, as usage_error or value_error; returns the exit code. */
 int flag_error(const struct flag *, const char *expected, const char *got);
 
+/* The same with what suggest_show() wrote after it. */
+int flag_error_suggest(const struct flag *, const char *expected, const char *got,
+                       const char *meant);
+
 struct proxy_config *flags_proxy(struct flags *, const char *name);     /* created if it is new */
 struct flag *flags_own(struct flags *, const char *key);        /* NULL: no proxy may override it */
+const char *flags_own_suggest(const struct flags *, const char *key, char buffer[SUGGEST_MAX]);
 bool proxy_config_set(struct proxy_config *, struct flag *, int level, const char *value,
                       char error[ERROR_MAX]);   /* the value is checked; false as above */
 

@@ -103,17 +103,74 @@ static void file_rule_set(struct file_rule *r, const char *key, const char *valu
 		file_rule_add(r, key, value);
 }
 
+static bool key_unknown(const struct ini_line *line, const char *meant, char error[ERROR_MAX])
+{
+	char key[48], section[48];
+
+	error_format(error, "unknown key '%s' in section [%s]%s",
+	             text_printable(line->key, key, sizeof key),
+	             text_printable(line->section, section, sizeof section), meant);
+	return false;
+}
+
+/* Only the part before ":" is compared: what follows is a name. */
+static bool section_unknown(const struct ini_line *line, char error[ERROR_MAX])
+{
+	static const char *const alone[] = { "vaurien", "statsd", "DEFAULT", NULL };
+	static const char *const named[] = { "proxy", "rule", "behavior", "protocol", NULL };
+	char shown[40], meant[SUGGEST_MAX] = "", *kind = xstrdup(line->section);
+	struct suggestion near = { .word = kind };
+	const char *rest = line->section + strcspn(line->section, ":.");
+
+	kind[rest - line->section] = '\0';
+	for (const char *const *name = *rest ? named : alone; *name; name++)
+		suggest_try(&near, *name);
+	if (near.name)
+		snprintf(meant, sizeof meant, "; did you mean '%s%.40s'?", near.name, rest);
+	error_format(error, "unknown section [%s]; expected one of vaurien, statsd, DEFAULT, "
+	             "proxy:NAME, rule:NAME, behavior:NAME, protocol:NAME%s",
+	             text_printable(line->section, shown, sizeof shown), meant);
+	free(kind);
+	return false;
+}
+
+/* Keys that Vaurien of 2012 read for some protocols, and that change nothing. */
+static bool inert_of_old(const char *key)
+{
+	static const char *const keys[] = { "keep_alive", "reuse_socket", "buffer", NULL };
+	size_t i = 0;
+
+	while (keys[i] && strcmp(keys[i], key))
+		i++;
+	return keys[i];
+}
+
+/* A key that no flag has. */
+static bool flag_missing(struct flags *flags, const struct ini_line *line,
+                         const char *section, const char *guest, char error[ERROR_MAX])
+{
+	char meant[SUGGEST_MAX];
+
+	if (!guest && !flags_section_known(flags, section))
+		return section_unknown(line, error);
+	if (guest && !strncmp(section, "protocol", 8) && inert_of_old(line->key)) {
+		flags_warn_later(flags, "%s:%d: '%s' in section [%s] changes nothing", line->file,
+		                 line->line, line->key, section);
+		return true;
+	}
+	return key_unknown(line, flags_key_suggest(flags, section, line->key, meant), error);
+}
+
 /* One line of [proxy:NAME]. */
 static bool file_proxy_set(struct flags *flags, const struct ini_line *line, char error[ERROR_MAX])
 {
 	struct flag *f = flags_own(flags, line->key);
 	struct proxy_config *p = flags_proxy(flags, line->section + 6);
+	char meant[SUGGEST_MAX];
 
 	if (f)
 		return proxy_config_set(p, f, 2 + line->depth, line->value, error);
-	flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file, line->line,
-	                 line->key, line->section);
-	return true;
+	return key_unknown(line, flags_own_suggest(flags, line->key, meant), error);
 }
 
 static bool line_take(void *user, const struct ini_line *line, char error[ERROR_MAX])
@@ -140,13 +197,23 @@ static bool line_take(void *user, const struct ini_line *line, char error[ERROR_
 		unknown_section_note(flags, line->section, callable);
 		return true;
 	}
-	struct flag *f = flag_find(flags, own ? "" : line->section, line->key);
+	const char *section = own ? "" : line->section;
+	struct flag *f = flag_find(flags, section, line->key);
 	if (f && f->group != GROUP_GENERAL)
 		return flag_set(f, line->value, 2 + line->depth, error);
-	if (!callable)
-		flags_warn_later(flags, "%s:%d: unknown key '%s' in section [%s]", line->file,
-		                 line->line, line->key, line->section);
-	return true;
+	return callable || flag_missing(flags, line, section, guest, error);
+}
+
+static int guest_unknown(const char *section)
+{
+	bool behavior;
+	const char *guest = flags_section_guest(section, &behavior);
+	char meant[SUGGEST_MAX];
+
+	return value_error("[%s]: expected the name of a %.8s that --list shows, got '%s'%s",
+	                   section, section, guest,
+	                   behavior ? behavior_suggest(guest, meant) :
+	                              protocol_suggest(guest, meant));
 }
 
 int flags_read_file(struct flags *flags, const char *path)
@@ -155,7 +222,6 @@ int flags_read_file(struct flags *flags, const char *path)
 
 	for (struct unknown_section *s = flags->unknown_sections; code == -1 && s; s = s->next)
 		if (!s->callable)
-			code = value_error("[%s]: expected the name of a %.8s that --list shows, "
-			                   "got '%s'", s->name, s->name, s->name + 9);
+			code = guest_unknown(s->name);
 	return code;
 }

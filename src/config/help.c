@@ -129,42 +129,32 @@ static void text_options(FILE *f, const struct vn_opt *options)
 	}
 }
 
+/* "  name   ": text begins in the column of the help. */
+static void text_head(FILE *f, const char *name, const char *help)
+{
+	fprintf(f, "  %-14s", name);
+	print_wrapped(f, help ? help : "", 16, 16);
+}
+
+static void text_failure(FILE *f, const struct vn_failure *x, const struct vn_protocol *p,
+                         size_t column)
+{
+	char line[ERROR_MAX * 3], fits[ERROR_MAX];
+
+	snprintf(line, sizeof line, "%s \"%s\"; answers %s; the connection %s", x->code, x->text,
+	         failure_fits_show(x, p, fits, sizeof fits), failure_end(x));
+	print_wrapped(f, line, column, column);
+}
+
 static void text_failures(FILE *f, const struct vn_protocol *p)
 {
-	char line[ERROR_MAX * 3];
 	fprintf(f, "    failures:%s\n",
 	        p->failures && p->failures->name ? "" : " none, the protocol has no error replies");
 	for (const struct vn_failure *x = p->failures; x && x->name; x++) {
 		if (!x->moments)        /* internal to the protocol */
 			continue;
 		fprintf(f, "      %-22s ", x->name);
-		snprintf(line, sizeof line, "%s \"%s\"; the connection %s", x->code, x->text,
-		         failure_end(x));
-		print_wrapped(f, line, 29, 29);
-	}
-}
-
-/* ---- --list failures ---- */
-
-void help_list_failures(FILE *f)
-{
-	char line[ERROR_MAX * 3], fits[ERROR_MAX];
-	size_t n;
-	const struct vn_protocol *const *all = protocols_all(&n);
-
-	fputs("failures, each the same outage in every protocol that has it:\n", f);
-	for (const char *name = failure_name_next(NULL); name; name = failure_name_next(name)) {
-		fprintf(f, "  %s\n", name);
-		for (size_t i = 0; i < n; i++) {
-			const struct vn_failure *x = failure_offered(all[i], name);
-			if (!x)
-				continue;
-			fprintf(f, "    %-10s ", all[i]->name);
-			snprintf(line, sizeof line, "%s \"%s\"; answers %s; the connection %s",
-			         x->code, x->text, failure_fits_show(x, all[i], fits, sizeof fits),
-			         failure_end(x));
-			print_wrapped(f, line, 15, 15);
-		}
+		text_failure(f, x, p, 29);
 	}
 }
 
@@ -182,12 +172,11 @@ static void text_reach(FILE *f, const struct vn_behavior *b)
 }
 
 /* A behavior with its options. */
-static void text_behavior(FILE *f, const struct vn_behavior *b)
+static void list_behavior(FILE *f, const struct vn_behavior *b)
 {
 	char line[ERROR_MAX * 3];
 
-	fprintf(f, "  %-14s", b->name);
-	print_wrapped(f, b->help ? b->help : "", 16, 16);
+	text_head(f, b->name, b->help);
 	text_reach(f, b);
 	if (b->sees) {
 		snprintf(line, sizeof line, "The client sees: %s.", b->sees);
@@ -199,33 +188,149 @@ static void text_behavior(FILE *f, const struct vn_behavior *b)
 	text_options(f, b->options);
 }
 
-static void text_group(FILE *f, const struct behavior_group *g)
+static void list_group(FILE *f, const struct behavior_group *g)
 {
-	const struct vn_behavior *b = behavior_group_next(g, NULL);
-
-	if (!b)
-		return;
 	fprintf(f, "behaviors, %s (%c%s):\n", g->name, tolower((unsigned char)g->help[0]),
 	        g->help + 1);
-	for (; b; b = behavior_group_next(g, b))
-		text_behavior(f, b);
-	fputc('\n', f);
+	for (const struct vn_behavior *b = NULL; (b = behavior_group_next(g, b));)
+		list_behavior(f, b);
+}
+
+static void list_behaviors(FILE *f)
+{
+	bool first = true;
+
+	for (const struct behavior_group *g = behavior_groups; g->name; g++) {
+		if (!behavior_group_next(g, NULL))
+			continue;
+		if (!first)
+			fputc('\n', f);
+		first = false;
+		list_group(f, g);
+	}
+}
+
+static void list_protocol(FILE *f, const struct vn_protocol *p)
+{
+	text_head(f, p->name, p->help);
+	text_options(f, p->options);
+	text_failures(f, p);
+}
+
+/* A failure in each protocol that has it. False: none has. */
+static bool list_failure(FILE *f, const char *name)
+{
+	size_t n;
+	const struct vn_protocol *const *all = protocols_all(&n);
+	bool found = false;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct vn_failure *x = failure_offered(all[i], name);
+		if (!x)
+			continue;
+		if (!found)
+			fprintf(f, "  %s\n", name);
+		found = true;
+		fprintf(f, "    %-10s ", all[i]->name);
+		text_failure(f, x, all[i], 15);
+	}
+	return found;
+}
+
+static void list_protocols(FILE *f)
+{
+	size_t n;
+	const struct vn_protocol *const *all = protocols_all(&n);
+
+	fputs("protocols:\n", f);
+	for (size_t i = 0; i < n; i++)
+		list_protocol(f, all[i]);
+}
+
+static void list_failures(FILE *f)
+{
+	fputs("failures, each the same outage in every protocol that has it:\n", f);
+	for (const char *name = failure_name_next(NULL); name; name = failure_name_next(name))
+		list_failure(f, name);
+}
+
+static void list_rules(FILE *f)
+{
+	fputs("fields of rules, for every behavior:\n", f);
+	text_options(f, rule_options);
 }
 
 void help_list(FILE *f)
 {
+	list_behaviors(f);
+	fputc('\n', f);
+	list_rules(f);
+	fputc('\n', f);
+	list_protocols(f);
+}
+
+/* ---- --list WHAT ---- */
+
+static const struct { const char *name; void (*show)(FILE *); } kinds[] = {
+	{ "behaviors", list_behaviors }, { "protocols", list_protocols },
+	{ "failures", list_failures }, { "rules", list_rules },
+};
+
+enum { KINDS = sizeof kinds / sizeof kinds[0] };
+
+/* The behavior of that name, and how its options are given. */
+static void list_behavior_alone(FILE *f, const struct vn_behavior *b)
+{
+	char flag[100];
+
+	list_behavior(f, b);
+	snprintf(flag, sizeof flag, "--behavior-%s-OPTION", b->name);
+	for (char *c = flag; *c; c++)
+		*c = *c == '_' ? '-' : *c;
+	if (b->options && b->options->name)
+		fprintf(f, "\n%s of vaurien, OPTION in [behavior:%s] of the file, and\n"
+		        "`vaurienctl set-behavior %s --OPTION VALUE` set them.\n", flag, b->name,
+		        b->name);
+	for (const struct vn_opt *o = b->options; o && o->name; o++)
+		if (o->type == VN_OPT_TIME) {
+			fputs("A time may have its unit: 250ms, 2s, 1m.\n", f);
+			break;
+		}
+	fputs("The fields of rules apply as well: vaurien --list rules.\n", f);
+}
+
+/* A name may be a behavior's and a failure's: both are shown. */
+bool help_list_one(FILE *f, const char *name)
+{
+	const struct vn_behavior *b = behavior_find(name);
+	const struct vn_protocol *p = protocol_find(name);
+
+	for (size_t i = 0; i < KINDS; i++)
+		if (!strcmp(kinds[i].name, name)) {
+			kinds[i].show(f);
+			return true;
+		}
+	if (b)
+		list_behavior_alone(f, b);
+	if (p)
+		list_protocol(f, p);
+	return list_failure(f, name) || b || p;
+}
+
+const char *help_list_suggest(const char *word, char buffer[SUGGEST_MAX])
+{
+	struct suggestion near = { .word = word };
 	size_t n;
 
-	for (const struct behavior_group *g = behavior_groups; g->name; g++)
-		text_group(f, g);
-	fputs("fields of rules, for every behavior:\n", f);
-	text_options(f, rule_options);
-	fputs("\nprotocols:\n", f);
+	for (size_t i = 0; i < KINDS; i++)
+		suggest_try(&near, kinds[i].name);
+	const struct vn_behavior *const *b = behaviors_all(&n);
+	for (size_t i = 0; i < n; i++)
+		suggest_try(&near, b[i]->name);
 	const struct vn_protocol *const *p = protocols_all(&n);
-	for (size_t i = 0; i < n; i++) {
-		fprintf(f, "  %-14s", p[i]->name);
-		print_wrapped(f, p[i]->help ? p[i]->help : "", 16, 16);
-		text_options(f, p[i]->options);
-		text_failures(f, p[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		suggest_try(&near, p[i]->name);
+	for (const char *name = failure_name_next(NULL); name; name = failure_name_next(name))
+		suggest_try(&near, name);
+	return suggest_show(&near, "", buffer);
 }

@@ -4,11 +4,16 @@
 
 #include <stdio.h>
 
+#include "base/suggest.h"
 #include "config/flags.h"
 
 void help_print(FILE *, const struct flags *);
 void help_list(FILE *);                 /* behaviors, protocols and failures with their options */
-void help_list_failures(FILE *);        /* by name, over all protocols */
+
+/* "behaviors", "protocols", "failures", "rules", or the name of one: of a failure over all protocols.
+ * False: there is no such name, and nothing is written. */
+bool help_list_one(FILE *, const char *name);
+const char *help_list_suggest(const char *word, char buffer[SUGGEST_MAX]);
 
 /* Print text and a newline. The text begins in column `at`; a line ends before column 100, and the
  * next one begins at `indent`. */

@@ -36,7 +36,7 @@ static int sizes_read(struct parse *r, struct spec *proxy)
 
 static int protocol_read(struct parse *r, struct spec *proxy)
 {
-	char known[ERROR_MAX] = "one of ";
+	char known[ERROR_MAX] = "one of ", meant[SUGGEST_MAX];
 	size_t n;
 	const struct vn_protocol *const *all = protocols_all(&n);
 
@@ -49,7 +49,8 @@ static int protocol_read(struct parse *r, struct spec *proxy)
 		size_t used = strlen(known);
 		snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", all[i]->name);
 	}
-	return flag_error(flag_get(&r->flags, "protocol"), known, r->raw->protocol);
+	return flag_error_suggest(flag_get(&r->flags, "protocol"), known, r->raw->protocol,
+	                          protocol_suggest(r->raw->protocol, meant));
 }
 
 static bool name_good(const char *name)
@@ -98,14 +99,16 @@ static int proxy_read(struct parse *r, const char *name, struct spec **to)
 
 static int behavior_unknown(const char *name)
 {
-	char known[4000] = "";
+	char known[4000] = "", meant[SUGGEST_MAX];
 	size_t n, used = 0;
 	const struct vn_behavior *const *all = behaviors_all(&n);
 
 	for (size_t i = 0; i < n && used < sizeof known; i++)
 		used += (size_t)snprintf(known + used, sizeof known - used, "%s'%s'", i ? ", " : "",
 		                         all[i]->name);
-	return value_error("'%s' is an unknown behavior. Pick one of: %s.", name, known);
+	behavior_suggest(name, meant);
+	return value_error("'%s' is an unknown behavior%s Pick one of: %s.", name,
+	                   *meant ? meant : ".", known);
 }
 
 static int behavior_read(struct parse *r, struct spec **to)
@@ -317,9 +320,11 @@ static int add_read(struct flags *flags, char *text)
 		if (value)
 			*value++ = 0;
 		struct flag *f = flags_own(flags, word);
+		char meant[SUGGEST_MAX];
 		if (!f || !value)
 			code = usage_error("argument --add: expected option=value of a proxy, got "
-			                   "'%s'", word);
+			                   "'%s'%s", word,
+			                   f ? "" : flags_own_suggest(flags, word, meant));
 		else if (!proxy_config_set(p, f, 1, value, error))
 			code = usage_error("argument --add: %s", error);
 		free(word);

@@ -32,9 +32,6 @@ static const char *const levels[] = {
 static const char *const headers[] = { "pass", "address", NULL };
 static const char *const congestions[] = { "reno", "system", NULL };
 static const char *const formats[] = { "text", "json", NULL };
-static const char *const listings[] = {
-	"text", "failures", "behaviors.md", "protocols.md", "failures.md", "words", NULL
-};
 
 #define OPTION(name_, type_, field, ...) \
 	{ .name = name_, .type = type_, .offset = offsetof(struct raw_options, field), __VA_ARGS__ }
@@ -156,8 +153,9 @@ static const struct row {
 	{ GROUP_GENERAL, "FILE", OPTION("plugin", VN_OPT_TEXT, plugin,
 		.help = "a behavior or a protocol of your own, any number of times: FILE.so or "
 		        "FILE.lua") },
-	{ GROUP_GENERAL, "WHAT", OPTION("list", VN_OPT_CHOICE, list, .choices = listings,
-		.help = "show behaviors, protocols and failures with their options") },
+	{ GROUP_GENERAL, "WHAT", OPTION("list", VN_OPT_TEXT, list,
+		.help = "show behaviors, protocols, failures or rules (the fields of rules), one "
+		        "of these by its name, or without WHAT all of it") },
 	{ GROUP_GENERAL, NULL, OPTION("version", VN_OPT_BOOL, version,
 		.help = "show the version") },
 	{ GROUP_GENERAL, NULL, OPTION("help", VN_OPT_BOOL, help, .help = "show this help") },
@@ -183,7 +181,7 @@ static void parse_begin(struct parse *r, struct settings *settings)
 		f->value = rows[i].value;
 		f->own = rows[i].own;
 		if (!strcmp(f->name, "list"))
-			f->alone = listings[0];
+			f->alone = "text";
 		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin") ||
 		          !strcmp(f->name, "add");
 	}
@@ -221,35 +219,44 @@ static void parse_free(struct parse *r)
 	free(r->options);
 }
 
-static void list_show(const char *name)
+/* The value of --list. The pages of docs/ and the list for shells have names, too. */
+static int list_show(const struct parse *r)
 {
 	static const struct { const char *name; void (*show)(FILE *); } all[] = {
-		{ "text", help_list }, { "failures", help_list_failures },
-		{ "behaviors.md", page_behaviors }, { "protocols.md", page_protocols },
-		{ "failures.md", page_failure_names },
+		{ "text", help_list }, { "behaviors.md", page_behaviors },
+		{ "protocols.md", page_protocols }, { "failures.md", page_failure_names },
 	};
+	const char *name = r->raw->list;
+	char meant[SUGGEST_MAX];
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-		if (!strcmp(all[i].name, name))
+		if (!strcmp(all[i].name, name)) {
 			all[i].show(stdout);
+			return -1;
+		}
+	if (!strcmp(name, "words"))
+		completion_list(stdout, &r->flags);
+	else if (!help_list_one(stdout, name))
+		return usage_error("argument --list: expected behaviors, protocols, failures, "
+		                   "rules or the name of one of these, got '%s'%s", name,
+		                   help_list_suggest(name, meant));
+	return -1;
 }
 
 /* Write what --help, --version or --list ask for. -1: none of them was given. */
 static int show(const struct parse *r)
 {
-	const char *list = r->raw->list;
+	int code = -1;
 
 	if (r->raw->help)
 		help_print(stdout, &r->flags);
 	else if (r->raw->version)
 		puts(VAURIEN_VERSION);
-	else if (!list)
+	else if (!r->raw->list)
 		return -1;
-	else if (!strcmp(list, "words"))
-		completion_list(stdout, &r->flags);
 	else
-		list_show(list);
-	return fflush(stdout) == 0 ? 0 : 1;
+		code = list_show(r);
+	return fflush(stdout) ? 1 : code == -1 ? 0 : code;
 }
 
 static int hold_read(struct parse *r)

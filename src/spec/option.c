@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/suggest.h"
 #include "spec/option_help.h"
 
 /* 73 years: a few such times can be added to a clock without overflow. */
@@ -16,20 +17,30 @@ static const vn_nsec TIME_MAX = INT64_MAX / 4;
 
 /* ---- errors ---- */
 
+/* `bare`: the text that came, to be compared with the choices; NULL: it was no text. */
+static bool refuse(const struct vn_opt *o, const char *got, const char *bare, char error[ERROR_MAX])
+{
+	char expect[ERROR_MAX - 100], shown[48], meant[SUGGEST_MAX];
+	struct suggestion near = { .word = bare };
+
+	for (const char *const *c = bare ? o->choices : NULL; c && *c; c++)
+		suggest_try(&near, *c);
+	opt_expect(o, expect, sizeof expect);
+	error_format(error, "%s: expected %s, got %s%s", o->name, expect,
+	             text_printable(got, shown, sizeof shown), suggest_show(&near, "", meant));
+	return false;
+}
+
 bool opt_refuse(const struct vn_opt *o, const char *got, char error[ERROR_MAX])
 {
-	char expect[ERROR_MAX - 100], shown[48];
-	opt_expect(o, expect, sizeof expect);
-	error_format(error, "%s: expected %s, got %s", o->name, expect,
-	             text_printable(got, shown, sizeof shown));
-	return false;
+	return refuse(o, got, NULL, error);
 }
 
 static bool refuse_text(const struct vn_opt *o, const char *text, char error[ERROR_MAX])
 {
 	char shown[44], quoted[48];
 	snprintf(quoted, sizeof quoted, "'%s'", text_printable(text, shown, sizeof shown));
-	return opt_refuse(o, quoted, error);
+	return refuse(o, quoted, text, error);
 }
 
 /* ---- life ---- */

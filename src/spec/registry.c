@@ -85,3 +85,25 @@ const struct vn_protocol *protocol_find(const char *name)
 			return all[i];
 	return NULL;
 }
+
+const char *behavior_suggest(const char *word, char buffer[SUGGEST_MAX])
+{
+	struct suggestion near = { .word = word };
+	size_t n;
+	const struct vn_behavior *const *all = behaviors_all(&n);
+
+	for (size_t i = 0; i < n; i++)
+		suggest_try(&near, behavior_name(all[i]));
+	return suggest_show(&near, "", buffer);
+}
+
+const char *protocol_suggest(const char *word, char buffer[SUGGEST_MAX])
+{
+	struct suggestion near = { .word = word };
+	size_t n;
+	const struct vn_protocol *const *all = protocols_all(&n);
+
+	for (size_t i = 0; i < n; i++)
+		suggest_try(&near, protocol_name(all[i]));
+	return suggest_show(&near, "", buffer);
+}

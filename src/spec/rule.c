@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/suggest.h"
 #include "spec/defaults.h"
 #include "spec/failure.h"
 #include "spec/option_json.h"
@@ -74,22 +75,28 @@ bool rule_blame(const char *culprit[1], const char *name)
 	return false;
 }
 
-static size_t names_put(char *known, size_t n, const struct vn_opt *options)
+static void names_put(struct name_list *known, struct suggestion *near,
+                      const struct vn_opt *options)
 {
-	for (const struct vn_opt *o = options; o && o->name; o++)
-		if (o->type != VN_OPT_INERT && n < ERROR_MAX)
-			n += (size_t)snprintf(known + n, ERROR_MAX - n, "%s%s", n ? ", " : "",
-			                      o->name);
-	return n;
+	for (const struct vn_opt *o = options; o && o->name; o++) {
+		suggest_try(near, o->name);
+		if (o->type != VN_OPT_INERT)
+			name_list_add(known, o->name);
+	}
 }
 
 static bool option_unknown(const struct vn_behavior *b, const char *key, char error[ERROR_MAX])
 {
-	char shown[48], known[ERROR_MAX] = "";
+	char shown[48], meant[SUGGEST_MAX], text[170] = "";
+	struct suggestion near = { .word = key };
+	struct name_list known = { text, sizeof text, 0 };
 
-	names_put(known, names_put(known, 0, b->options), rule_options);
+	names_put(&known, &near, b->options);
+	names_put(&known, &near, rule_options);
+	name_list_end(&known, "vaurien --list");
 	text_printable(key, shown, sizeof shown);
-	error_format(error, "%s: %s has no such option; expected one of %s", shown, b->name, known);
+	error_format(error, "%s: %s has no such option; expected one of %s%s", shown, b->name, text,
+	             suggest_show(&near, "", meant));
 	return false;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/regex.h"
+#include "base/suggest.h"
 #include "net/cidr.h"
 #include "spec/failure.h"
 #include "spec/rule_fields.h"
@@ -17,18 +18,24 @@ static const struct rule_fields *fields_of(const struct rule_spec *r)
 static bool failure_unknown(const struct vn_protocol *p, const char *option, const char *name,
                             char error[ERROR_MAX])
 {
-	char shown[48], known[ERROR_MAX] = "";
-	size_t n = 0;
+	char shown[40], meant[SUGGEST_MAX], text[150] = "";
+	struct name_list known = { text, sizeof text, 0 };
+	struct suggestion near = { .word = name };
 
-	for (const struct vn_failure *f = p->failures; f && f->name && n < sizeof known; f++)
-		if (f->moments)
-			n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", n ? ", " : "",
-			                      f->name);
-	if (n)
-		error_format(error, "%s: '%s' is not a failure of %s; expected one of %s", option,
-		             text_printable(name, shown, sizeof shown), p->name, known);
+	for (const struct vn_failure *f = p->failures; f && f->name; f++) {
+		if (!f->moments)
+			continue;
+		suggest_try(&near, f->name);
+		name_list_add(&known, f->name);
+	}
+	name_list_end(&known, "vaurien --list failures");
+	if (*text)
+		error_format(error, "%s: '%s' is not a failure of %s; expected one of %s%s", option,
+		             text_printable(name, shown, sizeof shown), p->name, text,
+		             suggest_show(&near, "", meant));
 	else
-		error_format(error, "%s: %s has no words to refuse with", option, p->name);
+		error_format(error, "%s: %s has no failures; give the proxy another protocol",
+		             option, p->name);
 	return false;
 }
 
@@ -71,7 +78,7 @@ static bool match_check(const struct rule_spec *r, const struct vn_protocol *p,
 	if (!match)
 		return true;
 	if (!p->request)
-		error_format(error, "match: %s has no messages that could match", p->name);
+		error_format(error, "match: %s has no requests to match", p->name);
 	else if (behavior_of_connections(r->behavior))
 		error_format(error, "match: %s concerns connections, which are decided before "
 		             "anything is said", r->behavior->name);

@@ -66,10 +66,11 @@ bool rule_read(struct rule_spec *r, const char *text, const struct vn_protocol *
 	word = text_word(&text, error);
 	const struct vn_behavior *b = word ? behavior_find(word) : NULL;
 	if (!b) {
-		char shown[48];
+		char shown[48], meant[SUGGEST_MAX];
 		if (!*error)
-			error_format(error, "rule: expected the name of a behavior first, got '%s'",
-			             text_printable(word ? word : "", shown, sizeof shown));
+			error_format(error, "rule: expected the name of a behavior first, got '%s'%s",
+			             text_printable(word ? word : "", shown, sizeof shown),
+			             behavior_suggest(word ? word : "", meant));
 		free(word);
 		return false;
 	}

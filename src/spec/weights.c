@@ -23,14 +23,15 @@ static const char *trim(const char *p, const char *end, size_t *n)
 static bool weights_add(struct weights *w, const char *name, size_t n, int percent,
                         char error[ERROR_MAX])
 {
-	char word[1024];
+	char word[1024], meant[SUGGEST_MAX];
 	snprintf(word, sizeof word, "%.*s", n < sizeof word ? (int)n : (int)sizeof word - 1, name);
 	if (!strcmp(word, NO_BEHAVIOR))
 		return true;
 	const struct vn_behavior *b = n < sizeof word ? behavior_find(word) : NULL;
 	if (!b) {
 		text_printable(word, w->unknown, sizeof w->unknown);
-		error_format(error, "the '%s' behavior does not exist", w->unknown);
+		error_format(error, "the '%s' behavior does not exist%s", w->unknown,
+		             behavior_suggest(word, meant));
 		return false;
 	}
 	for (unsigned i = 0; i < w->n; i++)

@@ -52,11 +52,12 @@ static bool protocol_read(struct proxy_request *w, const json_t *object, struct 
 {
 	const json_t *value = go_get(object, "protocol");
 	const char *name = json_string_value(value);
+	char meant[SUGGEST_MAX];
 
 	if (value && !(name && (w->protocol = protocol_find(name))))
 		return http_error_set(f, 400, "bad request body: protocol: expected the name of "
-		                      "one that vaurien --list shows, got '%.64s'",
-		                      name ? name : "");
+		                      "one that vaurien --list shows, got '%.64s'%s",
+		                      name ? name : "", protocol_suggest(name ? name : "", meant));
 	return true;
 }
 

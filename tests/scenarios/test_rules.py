@@ -363,7 +363,7 @@ def test_fields_beside_weights(vaurien, backend):
 
 
 @pytest.mark.parametrize("field, value, sentence", [
-    ("match", "^QUERY", "match: tcp has no messages that could match"),
+    ("match", "^QUERY", "match: tcp has no requests to match"),
     ("client", "localhost", "client: expected an address or a network such as 10.0.0.0/8, got 'localhost'"),
     ("probability", 1.1, "probability: expected a number from 0 to 1, got 1.1"),
     ("every", 0, "every: expected a whole number from 1 to 1e+15, got 0"),

@@ -60,7 +60,7 @@ def test_all_rules_together(start, backend):
     ("POST", "/rules", {"behavior": "delay", "options": []}, "options", "options: expected an object"),
     ("PUT", "/rules/here", {"sleep": -1}, "sleep", "sleep: expected a number of seconds >= 0, got -1"),
     ("PUT", "/rules", {}, "rules", "rules: expected an array"),
-    ("PUT", "/rules", {"rules": [{"behavior": "hang"}, {"behavior": "delay", "match": "("}]}, "match", "match: tcp has no messages that could match"),
+    ("PUT", "/rules", {"rules": [{"behavior": "hang"}, {"behavior": "delay", "match": "("}]}, "match", "match: tcp has no requests to match"),
     ("PUT", "/rules", {"rules": [1]}, "behavior", "behavior: expected one that GET /behaviors shows, got ''"),
 ])
 def test_refused_and_unchanged(start, method, path, body, name, description):

@@ -429,8 +429,8 @@ def test_toxics_refused(api):
         ({"type": "noop", "attributes": []}, go + "array into Go struct field ToxicWrapper.attributes of type toxics.NoopToxic"),
         ({"type": "noop", "skip": "x"}, "bad request body: skip: expected a whole number >= 0, got 'x'"),
         ({"type": "noop", "share": "proxy"}, "bad request body: share: noop has no bandwidth that connections could share"),
-        ({"type": "noop", "match": "GET"}, "bad request body: match: tcp has no messages that could match"),
-        ({"type": "error", "attributes": {"failure": "deadlock"}}, "bad request body: failure: tcp has no words to refuse with"),
+        ({"type": "noop", "match": "GET"}, "bad request body: match: tcp has no requests to match"),
+        ({"type": "error", "attributes": {"failure": "deadlock"}}, "bad request body: failure: tcp has no failures; give the proxy another protocol"),
         ({"type": "abort", "stream": "downstream"}, "bad request body: direction: abort does nothing to a response"),
         ({"type": "delay", "attributes": {"sleeep": 1}}, None),
     ):

@@ -1,5 +1,6 @@
 """The command line and the file: what is understood, what is refused and how."""
 import os
+import re
 import signal
 import socket
 
@@ -207,3 +208,79 @@ def test_files_that_never_end_hold_up_no_reload(start, tmp_path, name, kind):
     proxy.process.send_signal(signal.SIGHUP)
     proxy.logged("stays as it was: expected a" if name == "x.lua" else "SIGHUP: nothing is changed: .*expected a")
     assert proxy.api("GET", "/info")[0] == 200
+
+
+# ---- --list WHAT ----
+
+@pytest.mark.parametrize("words, lines", [
+    (["--list", "behaviors"], ["  delay         Delays each request, or each response, once"]),
+    (["--list=protocols"], ["protocols:", "  tcp           Any protocol, as plain bytes"]),
+    (["--list", "rules"], ["fields of rules, for every behavior:"]),
+    (["--list", "delay"], ["  delay         Delays each request, or each response, once", "      sleep                  Delay of each message (seconds, default 1)",
+                           "A time may have its unit: 250ms, 2s, 1m.", "The fields of rules apply as well: vaurien --list rules."]),
+    (["--list=slow_close"], ["--behavior-slow-close-OPTION of vaurien, OPTION in [behavior:slow_close] of the file, and",
+                             "`vaurienctl set-behavior slow_close --OPTION VALUE` set them."]),
+    (["--list", "mysql"], ["    failures:"]),
+    (["--list", "tcp", "--http"], ["    failures: none, the protocol has no error replies"]),
+    (["--list", "deadlock"], ["  deadlock"]),
+])
+def test_one_of_the_list(run, words, lines):
+    done = run(*words)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(lines) <= set(done.stdout.split("\n"))
+    assert all(len(line) <= 100 for line in done.stdout.split("\n"))
+
+
+def test_each_name_of_the_list(run):
+    """Each name of the whole list can be listed alone, and its lines are those of the whole list."""
+    whole = run("--list").stdout
+    names = set(re.findall(r"^  (\w+) ", whole, re.M)) | set(re.findall(r"^  (\w+)$", run("--list", "failures").stdout, re.M))
+    assert {"delay", "mysql", "deadlock"} <= names
+    failures = run("--list", "failures").stdout
+    for name in sorted(names):
+        done = run("--list", name)
+        assert (done.returncode, done.stderr) == (0, ""), name
+        block = done.stdout.split("\n\n")[0].split("The fields of rules")[0]
+        assert block in whole or block in failures or "  %s\n    " % name in block, name
+
+
+@pytest.mark.parametrize("word, meant", [
+    ("dely", "delay"), ("mysq", "mysql"), ("dedlock", "deadlock"), ("behaviour", "behaviors"), ("failure", "failures"),
+    ("quite-unlike-all", None), ("", None),
+])
+def test_not_of_the_list(run, word, meant):
+    for words in ((["--list", word] if word else ["--list="]), ["--list=" + word]):
+        done = run(*words)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.endswith(
+            "vaurien: error: argument --list: expected behaviors, protocols, failures, rules or the name of one of these, got '%s'%s\n"
+            % (word, "; did you mean '%s'?" % meant if meant else ""))
+
+
+def test_a_list_for_shells(run):
+    rows = dict(line.split("\t")[1:4:2] for line in run("--list=words").stdout.split("\n") if line.startswith("flag"))
+    assert {"behaviors", "rules", "delay", "mysql", "deadlock"} <= set(rows["--list"].split())
+
+
+# ---- an unknown name, and the one that was meant ----
+
+def test_unknown_names_suggest_the_known_one(start, backend):
+    proxy = start("--protocol", "mysql", backend=backend)
+
+    def refused(method, path, body):
+        status, answer = proxy.api(method, path, body)
+        assert status == 400, answer
+        return answer["errors"][0]["description"] if "errors" in answer else answer["error"]
+
+    assert refused("PUT", "/behavior", {"name": "dely"}) == "the 'dely' behavior does not exist; did you mean 'delay'?"
+    assert refused("PUT", "/behavior", {"name": "5:delay,5:eror"}).endswith("did you mean 'error'?")
+    assert refused("PUT", "/behavior", {"name": "delay", "slep": 1}).endswith("; did you mean 'sleep'?")
+    assert refused("PUT", "/behavior", {"name": "delay", "mach": "a"}).endswith("; did you mean 'match'?")
+    assert refused("PUT", "/behavior", {"name": "delay", "distribution": "unifrom"}).endswith("; did you mean 'uniform'?")
+    assert refused("PUT", "/behavior", {"name": "error", "failure": "dedlock"}).endswith("; did you mean 'deadlock'?")
+    assert refused("POST", "/rules", {"behavior": "dely"}).endswith("; did you mean 'delay'?")
+    assert refused("POST", "/rules", {"behavior": "delay", "tims": 1}).endswith("; did you mean 'times'?")
+    long = refused("PUT", "/behavior", {"name": "error", "failure": "quite_unlike_all"})
+    assert re.search(r"expected one of (\w+, )+and [1-9][0-9]* more; see vaurien --list failures$", long), long
+    assert refused("POST", "/proxies", {"name": "x", "listen": ":0", "upstream": "a:1", "protocol": "mysl"}).endswith(
+        "did you mean 'mysql'?")

@@ -244,8 +244,8 @@ static void refused(void **state)
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		bad_on(&protocol_tale_told, bad[i].words, bad[i].sentence);
-	bad_on(&protocol_tale_raw, "tale match=a", "match: tale_raw has no messages that could match");
-	bad_on(&protocol_tale_raw, "tale failure=deadlock", "failure: tale_raw has no words to refuse with");
+	bad_on(&protocol_tale_raw, "tale match=a", "match: tale_raw has no requests to match");
+	bad_on(&protocol_tale_raw, "tale failure=deadlock", "failure: tale_raw has no failures; give the proxy another protocol");
 	bad_on(&protocol_tale_raw, "tale_locks", "name: tale_locks needs a protocol with the failure 'deadlock', tale_raw has none");
 	bad_on(&protocol_tale_told, "tale_keeps", "name: tale_keeps needs a protocol with the failure 'secret', tale_told has none");
 	good("tale_locks");

@@ -173,8 +173,18 @@ static void refused(void **state)
 		{ "-x", 2, "vaurien: error: unrecognized arguments: -x\n" },
 		{ "what", 2, "vaurien: error: unrecognized arguments: what\n" },
 		{ "--http false", 2, "vaurien: error: unrecognized arguments: false\n" },
+		{ "--behavour fake_slow", 2, "unrecognized arguments: --behavour; did you mean '--behavior'?\n" },
+		{ "--htp-port=1", 2, "unrecognized arguments: --htp-port=1; did you mean '--http-port'?\n" },
+		{ "dmeo", 2, "unrecognized arguments: dmeo; did you mean 'demo'?\n" },
+		{ "--behavior fake_slaw", 1, "'fake_slaw' is an unknown behavior; did you mean 'fake_slow'? Pick one of: '" },
+		{ "--rule fake_slaw", 1, "rule: expected the name of a behavior first, got 'fake_slaw'; did you mean 'fake_slow'?\n" },
+		{ "--list nope", 2, "argument --list: expected behaviors, protocols, failures, rules or the name of one of these, got 'nope'\n" },
+		{ "--list=fake_slaw", 2, ", got 'fake_slaw'; did you mean 'fake_slow'?\n" },
+		{ "--list=", 2, "argument --list: expected behaviors, protocols, " },
 		{ "--proto tcp", 2, "vaurien: error: ambiguous option: --proto could match" },
 		{ "--backend", 2, "vaurien: error: argument --backend: expected one argument\n" },
+		{ "--protocol fake_lin", 2, "got 'fake_lin'; did you mean 'fake_line'?\n" },
+		{ "--log-level inof", 2, ", got 'inof'; did you mean 'info'?\n" },
 		{ "--protocol nope", 2, "vaurien: error: argument --protocol: expected one of " },
 		{ "--log-level Info", 2, "vaurien: error: argument --log-level: expected one of critical, " },
 		{ "--http-port x", 2, "vaurien: error: argument --http-port: expected a whole number from 0 to 65535, got 'x'\n" },
@@ -195,7 +205,7 @@ static void refused(void **state)
 		{ "--behavior=", 1, "You need to use percentage:name\n" },
 		{ "--behavior fake_slow,fake_slower", 1, "You need to use percentage:name\n" },
 		{ "--behavior 80:fake_slow,30:fake_slower", 1, "The behavior total needs to be 100 or less\n" },
-		{ "--behavior-fake-slow-failure deadlock", 1, "failure: fake_line has no words to refuse with\n" },
+		{ "--behavior-fake-slow-failure deadlock", 1, "failure: fake_line has no failures; give the proxy another protocol\n" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		char line[300];
@@ -223,6 +233,14 @@ static void shown(void **state)
 	assert_non_null(strstr(said, "\n### fake_slow\n\nSlow.\n\n| option |"));
 	assert_int_equal(read_line("--list=protocols.md"), 0);
 	assert_non_null(strstr(said, "\n## fake_line\n"));
+	assert_int_equal(read_line("--list fake_slow"), 0);
+	assert_int_equal(strncmp(said, "  fake_slow     Slow\n", 21), 0);
+	assert_non_null(strstr(said, "      sleep                  h (seconds, default 1)\n"));
+	assert_non_null(strstr(said, "--behavior-fake-slow-OPTION of vaurien, OPTION in [behavior:fake_slow] of the file"));
+	assert_int_equal(read_line("--list --http"), 0);
+	assert_non_null(strstr(said, "\nprotocols:\n"));
+	assert_int_equal(read_line("--list=rules"), 0);
+	assert_int_equal(strncmp(said, "fields of rules, whatever the behavior:\n", 40), 0);
 	assert_int_equal(read_line("--list=words"), 0);
 	assert_non_null(strstr(said, "flag\t--behavior-fake-slow-sleep\tSECONDS\t-\t"));
 	assert_non_null(strstr(said, "field\t--share\tVALUE\tconnection proxy\t"));
@@ -251,15 +269,13 @@ static void from_file(void **state)
 
 static void several_sections(void **state)
 {
-	good(read_file("[vaurien]\nprotocol=fake_line\nbehavior = fake_slow\nbogus = 1\nconfig = x\n[wat]\nkey = 1\n"
-	               "[behavior:fake_slower]\nspeed = 1\n[behavior:mine]\nlevel = 3\ncallable = a.b\n[behavior:fake_slow]\nsleep = 3\n"
-	               "sleep = 4\n", ""));
+	good(read_file("[vaurien]\nprotocol=fake_line\nbehavior = fake_slow\npool_timeout = 9\nsync = true\n"
+	               "[behavior:mine]\nlevel = 3\ncallable = a.b\n[behavior:fake_slow]\nsleep = 3\nsleep = 4\n"
+	               "callable = c.d\n[protocol:fake_line]\nreuse_socket = true\n", ""));
 	assert_int_equal(slow()->sleep, 4 * VN_S);
 	assert_non_null(strstr(complained, "[WARNING] callable not found for mine\n"));
-	assert_non_null(strstr(complained, "unknown key 'bogus' in section [vaurien]\n"));
-	assert_non_null(strstr(complained, "unknown key 'config' in section [vaurien]\n"));
-	assert_non_null(strstr(complained, "unknown key 'key' in section [wat]\n"));
-	assert_non_null(strstr(complained, ":9: unknown key 'speed' in section [behavior:fake_slower]\n"));
+	assert_non_null(strstr(complained, "[WARNING] callable not found for fake_slow\n"));
+	assert_non_null(strstr(complained, ":14: 'reuse_socket' in section [protocol:fake_line] changes nothing\n"));
 }
 
 static void file_refused(void **state)
@@ -268,7 +284,23 @@ static void file_refused(void **state)
 		{ "[vaurien]\nprotocol = nope\n", "protocol: expected one of " },
 		{ "[vaurien]\nprotocol = fake_line\ntimeout = soon\n", ":3: timeout: expected a number of seconds >= 0, got 'soon'\n" },
 		{ "[vaurien]\nbackend = ${VAURIEN_TEST_NONE}:1\n", ":2: backend: expected ${VAURIEN_TEST_NONE} to be in the environment\n" },
-		{ "[behavior:fake_nope]\nsleep = 1\n", "[behavior:fake_nope]: expected the name of a behavior that --list shows, got 'fake_nope'\n" },
+		{ "[behavior:fake_slaw]\nsleep = 1\n", "[behavior:fake_slaw]: expected the name of a behavior that --list shows, got "
+		  "'fake_slaw'; did you mean 'fake_slow'?\n" },
+		{ "[protocol:nope]\nstrict = 1\n", "[protocol:nope]: expected the name of a protocol that --list shows, got 'nope'\n" },
+		{ "[vaurien]\nbogus = 1\n", ":2: unknown key 'bogus' in section [vaurien]\n" },
+		{ "[vaurien]\nhttp = 1\nbehaviour = hang\n", ":3: unknown key 'behaviour' in section [vaurien]; did you mean 'behavior'?\n" },
+		{ "[vaurien]\nhttp_prot = 1\n", ":2: unknown key 'http_prot' in section [vaurien]; did you mean 'http_port'?\n" },
+		{ "[vaurien]\nconfig = x\n", ":2: unknown key 'config' in section [vaurien]\n" },
+		{ "[statsd]\nhots = a\n", ":2: unknown key 'hots' in section [statsd]; did you mean 'host'?\n" },
+		{ "[behavior:fake_slow]\nslep = 1\n", ":2: unknown key 'slep' in section [behavior:fake_slow]; did you mean 'sleep'?\n" },
+		{ "[behavior:fake_slower]\nspeed = 1\n", ":2: unknown key 'speed' in section [behavior:fake_slower]\n" },
+		{ "[behavior:fake_slow]\nkeep_alive = 1\n", ":2: unknown key 'keep_alive' in section [behavior:fake_slow]\n" },
+		{ "[proxy:x]\nlissen = :1\n", ":2: unknown key 'lissen' in section [proxy:x]; did you mean 'listen'?\n" },
+		{ "[rule:x]\nbehavior = fake_slow\nsleeep = 1\n[vaurien]\nprotocol = fake_line\n", "; did you mean 'sleep'?\n" },
+		{ "[vaurein]\nhttp = 1\n", ":2: unknown section [vaurein]; expected one of vaurien, statsd, DEFAULT, proxy:NAME, "
+		  "rule:NAME, behavior:NAME, protocol:NAME; did you mean 'vaurien'?\n" },
+		{ "[behaviour:delay]\nsleep = 1\n", "; did you mean 'behavior:delay'?\n" },
+		{ "[wat]\nkey = 1\n", ":2: unknown section [wat]; expected one of vaurien, statsd, " },
 		{ "[behavior:fake_slow]\nsleep = x\n", ":2: sleep: expected a number of seconds >= 0, got 'x'\n" },
 		{ "[vaurien]\nnothing here\n", ":2: expected KEY = VALUE or [SECTION]\n" },
 		{ "[vaurien]\nprotocol = fake_line\nbehavior = 100\n", "'100' is an unknown behavior." },
@@ -410,8 +442,8 @@ static void rules_refused(void **state)
 		{ NULL, "--rule fake_slow --rule 'fake_slow", "rule: expected a closing '\n" },
 		{ "[vaurien]\nrule = fake_slow sleep=x\n", "", "rule: sleep: expected a number of seconds >= 0, got 'x'\n" },
 		{ "[vaurien]\nrule = fake_slow name=a\nrule = fake_slow name=a\n", "", "rule: the name 'a' is not free\n" },
-		{ "[vaurien]\nrule = fake_slow match=a\n", "", "rule: match: fake_line has no messages that could match\n" },
-		{ "[vaurien]\nrule = fake_slow failure=deadlock\n", "", "rule: failure: fake_line has no words to refuse with\n" },
+		{ "[vaurien]\nrule = fake_slow match=a\n", "", "rule: match: fake_line has no requests to match\n" },
+		{ "[vaurien]\nrule = fake_slow failure=deadlock\n", "", "rule: failure: fake_line has no failures; give the proxy another protocol\n" },
 		{ "[rule:a]\ntimes = 1\n", "", "[rule:a]: expected behavior = a name that --list shows\n" },
 		{ "[rule:a]\nbehavior = nope\n", "", "[rule:a]: expected the name of a behavior first, got 'nope'\n" },
 		{ "[rule:a]\nbehavior = fake_slow\ntimes = many\n", "", "[rule:a]: times: expected a whole number >= 0, got 'many'\n" },

@@ -185,7 +185,7 @@ static void put_back(void **state)
 static void options_refused(void **state)
 {
 	static const struct { const char *text, *body, *culprit, *error; } bad[] = {
-		{ "fake_late", "{\"sleeep\": 2}", "sleeep", "sleeep: fake_late has no such option; expected one of sleep, before, match, client, direction, probability, per, share, skip, times, every, ttl" },
+		{ "fake_late", "{\"sleeep\": 2}", "sleeep", "sleeep: fake_late has no such option; expected one of sleep, before, match, client, direction, probability, per, share, skip, times, every, ttl; did you mean 'sleep'?" },
 		{ "fake_late", "{\"sleep\": \"abc\"}", "sleep", "sleep: expected a number of seconds >= 0, got 'abc'" },
 		{ "fake_late", "{\"options\": {\"sleep\": -1}}", "sleep", "sleep: expected a number of seconds >= 0, got -1" },
 		{ "fake_late", "{\"options\": 3}", "options", "options: expected an object" },
@@ -205,7 +205,7 @@ static void options_refused(void **state)
 	}
 	base->protocol = &protocol_fake_mute;
 	assert_null(become("fake_refuse", "{\"failure\": \"deadlock\"}"));
-	assert_string_equal(error, "failure: fake_mute has no words to refuse with");
+	assert_string_equal(error, "failure: fake_mute has no failures; give the proxy another protocol");
 	struct spec *s = become("fake_refuse", "{\"failure\": null}");
 	assert_non_null(s);
 	spec_unref(s);
