@@ -148,7 +148,7 @@ char *protocol_get(struct call *);              /* of the proxy that is meant; N
 /* ---- toxics.c ---- */
 
 void toxics_show(json_t *toxics);
-json_t *toxics_exported(const json_t *toxics, const char *proxy);       /* what makes them again */
+json_t *toxics_exported(const json_t *toxics);  /* what makes them again */
 
 /* ---- proxies.c ---- */
 

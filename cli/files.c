@@ -5,7 +5,7 @@
 #include "call.h"
 
 static const char *const proxy_fields[] = {
-	"name", "listen", "upstream", "enabled", "protocol", NULL,
+	"name", "listen", "ipv4_only", "upstream", "enabled", "protocol", "behavior", NULL,
 };
 
 /* What populate takes: without what was counted. */
@@ -16,8 +16,7 @@ static json_t *exported(const json_t *proxy)
 	for (const char *const *field = proxy_fields; *field; field++)
 		if (json_object_get(proxy, *field))
 			json_object_set(made, *field, json_object_get(proxy, *field));
-	json_t *toxics = toxics_exported(json_object_get(proxy, "toxics"), text_of(proxy, "name"));
-	json_object_set_new(made, "toxics", toxics);
+	json_object_set_new(made, "toxics", toxics_exported(json_object_get(proxy, "toxics")));
 	return made;
 }
 
@@ -95,7 +94,8 @@ const struct action file_actions[] = {
 	{ "populate", "FILE", "create the proxies of a JSON file; - is the standard input", 1, 1,
 	  NULL, populate,
 	  "FILE is what `vaurienctl export` prints, or a file of Toxiproxy's. A proxy that is\n"
-	  "there already stays if it has the same addresses; otherwise it is replaced.\n" },
+	  "there already stays if it has the same addresses, with its connections; otherwise it\n"
+	  "is replaced. What is the same in FILE is not changed.\n" },
 	{ "export", NULL, "print all proxies as JSON, as populate takes them", 0, 0, NULL, export },
 	{ NULL },
 };

@@ -135,29 +135,6 @@ void toxics_show(json_t *toxics)
 
 /* ---- exported ---- */
 
-static const char group[] = "behavior"; /* what set-behavior has set; no toxic can have that name */
-
-static size_t count_named(const json_t *toxics, const char *name)
-{
-	const json_t *toxic;
-	size_t i, n = 0;
-
-	json_array_foreach(toxics, i, toxic)
-		n += !strcmp(text_of(toxic, "name"), name);
-	return n;
-}
-
-/* "delay", or where that is not free "delay_2" and so on. */
-static json_t *name_make(const json_t *toxics, const char *type)
-{
-	char name[96];
-
-	snprintf(name, sizeof name, "%s", type);
-	for (unsigned n = 2; n < 1000 && count_named(toxics, name); n++)
-		snprintf(name, sizeof name, "%.64s_%u", type, n);
-	return json_string(name);
-}
-
 static json_t *toxic_exported(const json_t *toxic)
 {
 	json_t *made = json_object(), *value;
@@ -169,25 +146,15 @@ static json_t *toxic_exported(const json_t *toxic)
 	return made;
 }
 
-/* A behavior is a toxic by another name; several with percents are none: one draw decides. */
-json_t *toxics_exported(const json_t *toxics, const char *proxy)
+/* Without the rules of set-behavior, which the proxy has under "behavior". */
+json_t *toxics_exported(const json_t *toxics)
 {
-	json_t *made = json_array(), *toxic, *one;
-	bool listed = count_named(toxics, group) > 1;
+	json_t *made = json_array(), *toxic;
 	size_t i;
 
-	if (listed)
-		fprintf(stderr, "vaurienctl: proxy %s: its behavior is left out: "
-		        "percents of one draw are no toxics\n", proxy);
-	json_array_foreach(toxics, i, toxic) {
-		bool grouped = !strcmp(text_of(toxic, "name"), group);
-		if (grouped && listed)
-			continue;
-		one = toxic_exported(toxic);
-		if (grouped)
-			json_object_set_new(one, "name", name_make(toxics, text_of(toxic, "type")));
-		json_array_append_new(made, one);
-	}
+	json_array_foreach(toxics, i, toxic)
+		if (strcmp(text_of(toxic, "name"), "behavior"))
+			json_array_append_new(made, toxic_exported(toxic));
 	return made;
 }
 

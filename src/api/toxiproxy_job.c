@@ -75,22 +75,37 @@ static bool bind_error(struct job *j, const struct endpoint *at, int error)
 
 /* ---- addresses ---- */
 
-static bool address_read(struct job *j, const char *listen)
+/* `p`: the proxy that is there already; or NULL. The address that it is shown with is its own, also
+ * if it is 0.0.0.0, which for a new proxy is IPv6, too. */
+static bool address_read(struct job *j, const struct proxy *p, const struct proxy_request *w)
 {
-	char error[GO_ERROR];
+	const char *listen = w->listen ? w->listen : "";
+	char shown[160], error[GO_ERROR];
 
-	return proxy_request_address(listen, &j->address, error)
+	if (p && w->ipv4_only < 0 && !strcmp(listen, toxiproxy_listen(p, shown))) {
+		address_copy(&j->address, &proxy_spec(p)->listen);
+		return true;
+	}
+	return proxy_request_address(listen, w->ipv4_only == 1, &j->address, error)
 	    || http_error_set(&j->error, 500, "%s%.400s", j->kind->prefix, error);
 }
 
-/* The proxy listens there already. `at`: the address resolved; or NULL. */
+static bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->len == b->len && !memcmp(&a->addr, &b->addr, a->len);
+}
+
+/* The proxy listens there already, or will if it is enabled. `at`: the address resolved; or NULL. */
 static bool address_same(const struct proxy *p, const struct address *a, const struct endpoint *at)
 {
 	const struct spec *s = proxy_spec(p);
+	struct endpoint own = p->at;
 
-	if (!strcmp(a->text, s->asked ? s->asked : s->listen.text))
+	if (!strcmp(a->text, s->asked ? s->asked : s->listen.text) ||
+	    !strcmp(a->text, s->listen.text))
 		return true;
-	return at && p->at.len == at->len && p->at.len && !memcmp(&p->at.addr, &at->addr, at->len);
+	return at && (own.len || address_numeric(&s->listen, true, &own)) &&
+	       endpoint_same(&own, at);
 }
 
 /* A proxy that has never listened has an address that was never resolved: the step resolves it. */
@@ -175,7 +190,7 @@ static void spec_replace(struct spec **s, struct spec *next)
 
 static bool create_address(struct job *j, struct step *s)
 {
-	return address_read(j, s->wanted.listen ? s->wanted.listen : "");
+	return address_read(j, NULL, &s->wanted);
 }
 
 static bool create_apply(struct job *j, struct step *s, const struct endpoint *at)
@@ -191,7 +206,7 @@ static bool create_apply(struct job *j, struct step *s, const struct endpoint *a
 static bool update_address(struct job *j, struct step *s)
 {
 	if (s->wanted.listen)
-		return address_read(j, s->wanted.listen);
+		return address_read(j, step_proxy(j, s), &s->wanted);
 	address_of_unbound(j, step_proxy(j, s));
 	return true;
 }
@@ -243,47 +258,63 @@ static bool update_apply(struct job *j, struct step *s, const struct endpoint *a
 
 /* ---- POST /populate ---- */
 
-/* Apart from what the rules have counted. */
-static bool rules_same(const struct spec *a, const struct spec *b)
+static bool populate_address(struct job *j, struct step *s)
 {
-	bool same = a->n_rules == b->n_rules;
-
-	for (unsigned i = 0; same && i < a->n_rules; i++)
-		same = rule_same(&a->rules[i], &b->rules[i]);
-	return same;
+	return address_read(j, control_find(job_control(j), s->wanted.name), &s->wanted);
 }
 
-/* A proxy of that name exists. If it listens and connects where it is wanted to, only what
- * differs is changed, and it stays enabled or disabled. Else its connections are closed. Takes
- * the reference. */
-static bool populate_update(struct job *j, struct proxy *p, const struct proxy_request *w,
-                            struct spec *to, const struct endpoint *at)
+/* The proxy listens and connects where it is wanted to: only the rules that differ are changed, and
+ * it stays enabled or disabled. */
+static bool populate_rules(struct job *j, struct proxy *p, const struct proxy_request *w,
+                           const struct endpoint *at)
 {
-	struct spec *is = proxy_spec(p);
-	bool moved = !address_same(p, &j->address, at);
-	bool same = !moved && !strcmp(is->backend.text, to->backend.text);
+	bool same;
+	struct spec *to = proxy_request_rules(w, proxy_spec(p), &same, &j->error);
 
-	if (same && (!w->protocol || w->protocol == is->protocol)
-	    && (!w->toxics || rules_same(is, to))) {
-		spec_unref(to);
-		job_note(j, p);
-		return true;
-	}
-	if (same)
+	if (!to)
+		return false;
+	if (!same)
+		return job_update_proxy(j, p, to, p->at.len ? NULL : at, false);
+	spec_unref(to);
+	job_note(j, p);
+	return true;
+}
+
+/* A proxy of that name has other addresses or another protocol: it is replaced, and its connections
+ * are closed. With the same addresses it stays enabled or disabled. */
+static bool populate_replace(struct job *j, struct proxy *p, const struct proxy_request *w,
+                             const struct endpoint *at, bool moved)
+{
+	const struct spec *is = proxy_spec(p);
+	struct spec *to = wanted_spec(j, w);
+
+	if (!to)
+		return false;
+	bool addressed = moved || strcmp(is->backend.text, to->backend.text);
+	if (!addressed)
 		to->enabled = is->enabled;
-	if (!moved && is->asked)        /* port 0 was wanted, and it keeps the port that it got */
+	if (!moved) {           /* it keeps the port that it got, and the address as it was typed */
 		spec_replace(&to, spec_with_address(to, &is->listen));
-	return job_update_proxy(j, p, to, moved || !p->at.len ? at : NULL, !same);
+		to->asked = xstrdup(is->asked);
+	}
+	return job_update_proxy(j, p, to, moved || !p->at.len ? at : NULL, addressed);
 }
 
 static bool populate_apply(struct job *j, struct step *s, const struct endpoint *at)
 {
-	struct proxy *p = control_find(job_control(j), s->wanted.name);
-	struct spec *to = wanted_spec(j, &s->wanted);
+	const struct proxy_request *w = &s->wanted;
+	struct proxy *p = control_find(job_control(j), w->name);
 
-	if (!to)
-		return false;
-	return p ? populate_update(j, p, &s->wanted, to, at) : job_create_proxy(j, to, at);
+	if (!p) {
+		struct spec *to = wanted_spec(j, w);
+		return to && job_create_proxy(j, to, at);
+	}
+	const struct spec *is = proxy_spec(p);
+	bool moved = !address_same(p, &j->address, at);
+	if (moved || strcmp(is->backend.text, w->upstream) ||
+	    (w->protocol && w->protocol != is->protocol))
+		return populate_replace(j, p, w, at, moved);
+	return populate_rules(j, p, w, at);
 }
 
 /* ---- POST /reset ---- */
@@ -308,7 +339,7 @@ static bool reset_apply(struct job *j, struct step *s, const struct endpoint *at
 static const struct kind
 	creating   = { "listen tcp: ", 201, create_address, create_apply },
 	updating   = { "", 200, update_address, update_apply },
-	populating = { "", 201, create_address, populate_apply },
+	populating = { "", 201, populate_address, populate_apply },
 	resetting  = { "", 204, reset_address, reset_apply };
 
 /* ---- the end ---- */

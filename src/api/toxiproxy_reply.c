@@ -2,6 +2,7 @@
 #include "api/toxiproxy_reply.h"
 
 #include <assert.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "api/pieces.h"
 #include "base/json.h"
 #include "base/memory.h"
+#include "toxiproxy/proxy_json.h"
 
 void toxiproxy_reply(struct request *r, unsigned status, json_t *body)
 {
@@ -135,24 +137,49 @@ void toxiproxy_reply_populated(struct request *r, unsigned status, const struct 
 	request_pieces(r, e->status ? e->status : status, TYPE_JSON, &all->pieces);
 }
 
+/* Where it listens, or will listen. False: that is a name. */
+static bool listen_at(const struct proxy *p, struct endpoint *at)
+{
+	*at = p->at;
+	return at->len || address_numeric(&proxy_spec(p)->listen, true, at);
+}
+
+/* On all addresses of IPv4 and none of IPv6, which in Toxiproxy's requests is no 0.0.0.0. */
+static bool ipv4_only(const struct proxy *p)
+{
+	struct endpoint at;
+
+	return proxy_everywhere_has_ipv6() && listen_at(p, &at) &&
+	       at.addr.ss_family == AF_INET &&
+	       !((const struct sockaddr_in *)&at.addr)->sin_addr.s_addr;
+}
+
 const char *toxiproxy_listen(const struct proxy *p, char buffer[160])
 {
-	return p->at.len ? endpoint_show(&p->at, buffer, 160) : proxy_spec(p)->listen.text;
+	const struct address *a = &proxy_spec(p)->listen;
+	struct endpoint at;
+
+	if (!p->at.len && *a->host)     /* it does not listen yet: the address as it was given */
+		return a->text;
+	return listen_at(p, &at) ? endpoint_show(&at, buffer, 160) : a->text;
 }
 
 json_t *toxiproxy_proxy_json(const struct proxy *p)
 {
 	const struct spec *s = proxy_spec(p);
 	char text[160];
-	const char *listen = toxiproxy_listen(p, text);
-	json_t *all = json_object();
+	json_t *all = json_object(), *behavior = proxy_behavior_json(s);
 
 	json_object_set_new(all, "name", json_string_nocheck(s->name));
-	json_object_set_new(all, "listen", json_text(listen));
+	json_object_set_new(all, "listen", json_text(toxiproxy_listen(p, text)));
 	json_object_set_new(all, "upstream", json_text(s->backend.text));
 	json_object_set_new(all, "enabled", json_boolean(s->enabled));
 	if (strcmp(s->protocol->name, "tcp"))
 		json_object_set_new(all, "protocol", json_string(s->protocol->name));
+	if (ipv4_only(p))
+		json_object_set_new(all, "ipv4_only", json_true());
+	if (behavior)
+		json_object_set_new(all, "behavior", behavior);
 	json_object_set_new(all, "toxics", toxics_json(s));
 	return all;
 }

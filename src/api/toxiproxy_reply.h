@@ -24,7 +24,7 @@ void toxiproxy_reply_populated(struct request *, unsigned status, const struct h
 
 void go_put(FILE *to, json_t *);        /* as go_write(); takes the reference */
 
-/* Where the proxy listens, or is to. */
+/* The address that the proxy is shown with; the buffer, or a text of the spec. */
 const char *toxiproxy_listen(const struct proxy *, char buffer[160]);
 
 json_t *toxiproxy_proxy_json(const struct proxy *);     /* with its toxics; a new reference */

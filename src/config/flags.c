@@ -268,9 +268,9 @@ const char *flags_key_suggest(const struct flags *flags, const char *section, co
 
 	for (size_t i = 0; i < flags->n; i++) {
 		const struct flag *f = &flags->at[i];
-		const char *rest = !n ? f->name : flag_in_section(f, section) ? f->name + n + 1 : NULL;
-		if (rest && f->group != GROUP_GENERAL && (n || !f->guest))
-			suggest_try(&near, rest);
+		bool inside = n ? flag_in_section(f, section) : !f->guest;
+		if (inside && f->group != GROUP_GENERAL)
+			suggest_try(&near, f->name + (n ? n + 1 : 0));
 	}
 	return suggest_show_key(&near, buffer);
 }

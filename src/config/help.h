@@ -10,8 +10,8 @@
 void help_print(FILE *, const struct flags *);
 void help_list(FILE *);                 /* behaviors, protocols and failures with their options */
 
-/* "behaviors", "protocols", "failures", "rules", or the name of one: of a failure over all protocols.
- * False: there is no such name, and nothing is written. */
+/* "behaviors", "protocols", "failures", "rules", or the name of one; a failure is shown for each
+ * protocol. False: there is no such name, and nothing is written. */
 bool help_list_one(FILE *, const char *name);
 const char *help_list_suggest(const char *word, char buffer[SUGGEST_MAX]);
 

@@ -16,7 +16,8 @@ static int proxy_request_add(struct settings *s, const struct proxy_request *w,
 {
 	struct address listen;
 
-	if (!proxy_request_address(w->listen ? w->listen : "", &listen, f->text))
+	if (!proxy_request_address(w->listen ? w->listen : "", w->ipv4_only == 1, &listen,
+	                           f->text))
 		return value_error("proxy %s: %s", w->name, f->text);
 	struct spec *made = proxy_request_spec(w, &listen, settings_template(s, w->protocol), f);
 	address_free(&listen);

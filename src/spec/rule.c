@@ -192,9 +192,13 @@ json_t *rule_options_json(const struct rule_spec *r)
 {
 	json_t *all = opt_values_to_json(&r->values);
 
-	for (const struct vn_opt *o = rule_options; o->name; o++)
-		if (!opt_is_default(&r->fields, o))
+	for (const struct vn_opt *o = rule_options; o->name; o++) {
+		bool own = opt_is_default(&r->fields, o);
+		if (!own)
 			json_object_set_new(all, o->name, opt_to_json(&r->fields, o));
+		else if (r->toxic && r->per_connection && !strcmp(o->name, "per"))
+			json_object_set_new(all, o->name, json_string("connection"));
+	}
 	return all;
 }
 

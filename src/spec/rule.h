@@ -37,6 +37,7 @@ struct rule_spec {
 	struct opt_values fields;       /* a struct rule_fields */
 	double low, high;               /* strikes if the draw, [0, 1), is in [low, high) */
 	bool per_connection;            /* drawn once per connection, else once per exchange */
+	bool toxic;                     /* the former, unless `per` or a match decide otherwise */
 	bool shared;                    /* all connections of the proxy share its bandwidth */
 	enum vn_direction direction;
 	struct network client;

@@ -112,16 +112,17 @@ static bool direction_resolve(struct rule_spec *r, char error[ERROR_MAX])
 }
 
 /* Drawn once per connection: a behavior that acts on nothing else, or that `per` or its trait makes
- * so; and a rule without probability and match that acts on connections and on messages, so that
+ * so, if there is no match, for that is about exchanges; and a rule without probability and match that acts on connections and on messages, so that
  * its counters do not mix both. */
 static bool per_connection(const struct rule_spec *r)
 {
 	const struct rule_fields *f = fields_of(r);
 	const unsigned on = r->behavior->on;
 	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
+	bool whole = r->toxic || r->behavior->traits & VN_TRAIT_WHOLE;
 
-	return behavior_of_connections(r->behavior) ||
-	       (*f->per == 'o' && r->behavior->traits & VN_TRAIT_WHOLE) || *f->per == 'c' ||
+	return behavior_of_connections(r->behavior) || *f->per == 'c' ||
+	       (*f->per == 'o' && whole && !f->match) ||
 	       (certain && on & VN_ON_OPEN && on & (VN_ON_REQUEST | VN_ON_RESPONSE));
 }
 

@@ -23,7 +23,8 @@ const struct vn_opt rule_options[] = {
 	FIELD(probability, VN_OPT_REAL, .def = "1", .max = 1,
 		.help = "Share of the exchanges or connections that is drawn"),
 	FIELD(per, VN_OPT_CHOICE, .def = "own", .choices = pers,
-		.help = "Unit that is drawn and counted; own: the default of the behavior"),
+		.help = "Unit that is drawn and counted; own: exchange if the rule has a match, "
+		        "else the default of the behavior"),
 	FIELD(share, VN_OPT_CHOICE, .def = "connection", .choices = shares,
 		.help = "Owner of the bandwidth: each connection, or all connections of the proxy "
 		        "together"),

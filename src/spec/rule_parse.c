@@ -68,7 +68,8 @@ bool rule_read(struct rule_spec *r, const char *text, const struct vn_protocol *
 	if (!b) {
 		char shown[48], meant[SUGGEST_MAX];
 		if (!*error)
-			error_format(error, "rule: expected the name of a behavior first, got '%s'%s",
+			error_format(error,
+			             "rule: expected the name of a behavior first, got '%s'%s",
 			             text_printable(word ? word : "", shown, sizeof shown),
 			             behavior_suggest(word ? word : "", meant));
 		free(word);

@@ -18,7 +18,7 @@ static bool rule_stays(const struct spec *a, const struct spec *b, const char *n
 }
 
 /* Compares the rules of the group in their order. */
-static bool group_same(const struct spec *a, const struct spec *b)
+bool spec_same_behavior(const struct spec *a, const struct spec *b)
 {
 	unsigned i = 0, j = 0;
 
@@ -61,7 +61,7 @@ bool spec_same(const struct spec *a, const struct spec *b)
 {
 	bool same = a->enabled == b->enabled && !spec_moves(a, b) &&
 	            !strcmp(a->backend.text, b->backend.text) && protocol_same(a, b) &&
-	            limits_same(a, b) && a->n_rules == b->n_rules && group_same(a, b) &&
+	            limits_same(a, b) && a->n_rules == b->n_rules && spec_same_behavior(a, b) &&
 	            defaults_same(a->defaults, b->defaults);
 
 	for (unsigned i = 0; same && i < a->n_rules; i++)
@@ -75,7 +75,7 @@ bool spec_same(const struct spec *a, const struct spec *b)
 static void rules_merge(struct spec *s, const struct spec *live, const struct spec *was,
                         const struct spec *now)
 {
-	bool same_group = group_same(was, now);
+	bool same_group = spec_same_behavior(was, now);
 
 	s->n_rules = 0;
 	for (unsigned i = 0; i < live->n_rules; i++) {

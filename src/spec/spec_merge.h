@@ -5,6 +5,7 @@
 #include "spec/spec.h"
 
 bool spec_moves(const struct spec *was, const struct spec *now);        /* another listen address */
+bool spec_same_behavior(const struct spec *, const struct spec *);     /* that of PUT /behavior */
 bool spec_same(const struct spec *, const struct spec *);       /* ignores ids and counters */
 
 /* `live`, with all that differs between `was` and `now`, which are two readings of the file. A rule

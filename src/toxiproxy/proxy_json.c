@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "spec/registry.h"
+#include "spec/spec_merge.h"
 
 /* ---- from JSON ---- */
 
@@ -37,14 +38,26 @@ static bool text_read(char **to, const json_t *object, const char *owner, const 
 	return true;
 }
 
-static bool enabled_read(struct proxy_request *w, const json_t *object, const char *owner,
-                         struct http_error *f)
+/* *to is -1 if the key is missing. */
+static bool bool_read(int *to, const json_t *object, const char *owner, const char *key,
+                      struct http_error *f)
 {
-	const json_t *value = go_get(object, "enabled");
+	const json_t *value = go_get(object, key);
 
 	if (value && !json_is_boolean(value))
-		return mismatch(value, owner, "enabled", "bool", f);
-	w->enabled = value ? json_is_true(value) : -1;
+		return mismatch(value, owner, key, "bool", f);
+	*to = value ? json_is_true(value) : -1;
+	return true;
+}
+
+static bool behavior_read(struct proxy_request *w, const json_t *object, struct http_error *f)
+{
+	const json_t *value = go_get(object, "behavior");
+
+	if (value && !json_is_string(json_object_get(value, "name")))
+		return http_error_set(f, 400, "bad request body: behavior: expected an object with "
+		                      "a \"name\", as PUT /behavior takes it");
+	w->behavior = json_incref((json_t *)value);
 	return true;
 }
 
@@ -75,7 +88,7 @@ static bool toxics_read(struct proxy_request *w, const json_t *object, const cha
 bool proxy_request_read(struct proxy_request *w, const json_t *object, const char *owner,
                         struct http_error *f)
 {
-	*w = (struct proxy_request){ .enabled = -1 };
+	*w = (struct proxy_request){ .enabled = -1, .ipv4_only = -1 };
 	if (!json_is_object(object) && !json_is_null(object)) {
 		char what[200], error[GO_ERROR];
 		snprintf(what, sizeof what, "Go value of type toxiproxy.%s",
@@ -86,8 +99,10 @@ bool proxy_request_read(struct proxy_request *w, const json_t *object, const cha
 	if (text_read(&w->name, object, owner, "name", f) &&
 	    text_read(&w->listen, object, owner, "listen", f) &&
 	    text_read(&w->upstream, object, owner, "upstream", f) &&
-	    enabled_read(w, object, owner, f) && protocol_read(w, object, f) &&
-	    toxics_read(w, object, owner, f))
+	    bool_read(&w->enabled, object, owner, "enabled", f) &&
+	    bool_read(&w->ipv4_only, object, owner, "ipv4_only", f) &&
+	    protocol_read(w, object, f) && toxics_read(w, object, owner, f) &&
+	    behavior_read(w, object, f))
 		return true;
 	proxy_request_free(w);
 	return false;
@@ -99,6 +114,7 @@ void proxy_request_free(struct proxy_request *w)
 	free(w->listen);
 	free(w->upstream);
 	json_decref(w->toxics);
+	json_decref(w->behavior);
 }
 
 void proxy_requests_free(struct proxy_request *w, size_t n)
@@ -162,6 +178,11 @@ static const char *everywhere(void)
 	return host;
 }
 
+bool proxy_everywhere_has_ipv6(void)
+{
+	return *everywhere() == '[';
+}
+
 static bool port_read(const char *text, int *port, char error[GO_ERROR])
 {
 	char *end;
@@ -211,7 +232,8 @@ static const char *host_split(const char *text, char *host, size_t size, const c
 	return NULL;
 }
 
-bool proxy_request_address(const char *listen, struct address *a, char error[GO_ERROR])
+bool proxy_request_address(const char *listen, bool ipv4_only, struct address *a,
+                           char error[GO_ERROR])
 {
 	char host[300], made[400], ignored[ERROR_MAX];
 	const char *port, *why;
@@ -227,8 +249,13 @@ bool proxy_request_address(const char *listen, struct address *a, char error[GO_
 	}
 	if (!port_read(port, &number, error))
 		return false;
+	if (ipv4_only && strchr(host, ':')) {
+		snprintf(error, GO_ERROR, "address %.300s: expected one of IPv4 with ipv4_only",
+		         listen);
+		return false;
+	}
 	if (!*host || !strcmp(host, "0.0.0.0"))
-		snprintf(made, sizeof made, "%s:%d", everywhere(), number);
+		snprintf(made, sizeof made, "%s:%d", ipv4_only ? "0.0.0.0" : everywhere(), number);
 	else
 		snprintf(made, sizeof made, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, number);
 	if (address_parse(a, made, ignored, sizeof ignored))
@@ -247,24 +274,91 @@ struct address proxy_request_upstream(const char *text)
 	return a;
 }
 
-/* ---- as a spec ---- */
+/* ---- rules ---- */
 
 /* `s` with its toxics added in their order. Takes the reference over. NULL: refused. */
-static struct spec *toxics_give(struct spec *s, const json_t *toxics, struct http_error *f)
+static struct spec *toxics_give(struct spec *s, const struct proxy_request *w, struct http_error *f)
 {
 	const json_t *toxic;
 	size_t i;
 
-	json_array_foreach(toxics, i, toxic) {
-		char *name[1] = { NULL };
-		struct spec *more = toxic_add(s, toxic, name, f);
-		free(name[0]);
+	json_array_foreach(w->toxics, i, toxic) {
+		const char *name = json_string_value(go_get(toxic, "name"));
+		if (w->behavior && name && !strcmp(name, RULE_GROUP))
+			continue;               /* that is the behavior, as a toxic */
+		struct spec *more = toxic_add_listed(s, toxic, f);
 		spec_unref(s);
 		if (!(s = more))
 			return NULL;
 	}
 	return s;
 }
+
+/* The same of its behavior. */
+static struct spec *behavior_give(struct spec *s, const json_t *behavior, struct http_error *f)
+{
+	const char *culprit;
+	char error[ERROR_MAX];
+
+	if (!behavior)
+		return s;
+	struct spec *to = spec_with_behavior(s->defaults, s,
+	                                     json_string_value(json_object_get(behavior, "name")),
+	                                     behavior, &culprit, error);
+	spec_unref(s);
+	if (!to)
+		http_error_set(f, 400, "bad request body: behavior: %s", error);
+	return to;
+}
+
+/* Those of the rules that `was` has just so become its own. Returns how many. */
+static unsigned rules_keep(struct spec *to, const struct spec *was)
+{
+	bool same_behavior = spec_same_behavior(to, was);
+	unsigned kept = 0, next = 0;
+
+	for (unsigned i = 0; i < to->n_rules; i++) {
+		const struct rule_spec *old = spec_rule(was, to->rules[i].name);
+		bool grouped = rule_in_group(&to->rules[i]);
+		while (grouped && next < was->n_rules && !rule_in_group(&was->rules[next]))
+			next++;
+		if (grouped)
+			old = same_behavior ? &was->rules[next++] : NULL;
+		if (!old || !(grouped || toxic_same(&to->rules[i], old)))
+			continue;
+		rule_free(&to->rules[i]);
+		rule_copy(&to->rules[i], old);
+		kept++;
+	}
+	return kept;
+}
+
+struct spec *proxy_request_rules(const struct proxy_request *w, const struct spec *is, bool *same,
+                                 struct http_error *f)
+{
+	struct spec *s = w->toxics ? spec_without_rules(is) : spec_copy(is, 0, true);
+
+	if (!(s = toxics_give(s, w, f)) || !(s = behavior_give(s, w->behavior, f)))
+		return NULL;
+	*same = rules_keep(s, is) == s->n_rules && s->n_rules == is->n_rules;
+	return s;
+}
+
+json_t *proxy_behavior_json(const struct spec *s)
+{
+	if (!strcmp(s->behavior, NO_BEHAVIOR))
+		return NULL;
+	json_t *shown = spec_behavior_json(s), *made = json_object();
+	json_t *options = json_object_get(shown, "options");
+
+	json_object_set(made, "name", json_object_get(shown, "behavior"));
+	if (options)
+		json_object_set(made, "options", options);
+	json_decref(shown);
+	return made;
+}
+
+/* ---- as a spec ---- */
 
 struct spec *proxy_request_spec(const struct proxy_request *w, const struct address *listen,
                                 const struct spec *template, struct http_error *f)
@@ -275,5 +369,6 @@ struct spec *proxy_request_spec(const struct proxy_request *w, const struct addr
 	spec_unref(s);
 	spec_backend_set(there, proxy_request_upstream(w->upstream));
 	there->enabled = w->enabled != 0;
-	return toxics_give(there, w->toxics, f);
+	there = toxics_give(there, w, f);
+	return there ? behavior_give(there, w->behavior, f) : NULL;
 }

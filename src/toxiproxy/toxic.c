@@ -124,6 +124,11 @@ static bool attributes_put(json_t *options, const struct vn_behavior *b, const j
 	return true;
 }
 
+static double toxicity_limit(double toxicity)
+{
+	return fmin(fmax(toxicity, 0), 1);
+}
+
 /* Put the fields of a rule, which Toxiproxy does not have, and the toxicity, limited to 0 to 1. */
 static void fields_put(json_t *options, const json_t *toxic, const double *toxicity)
 {
@@ -133,7 +138,7 @@ static void fields_put(json_t *options, const json_t *toxic, const double *toxic
 			json_object_set(options, fields[i], (json_t *)value);
 	}
 	if (toxicity)
-		json_object_set_new(options, "probability", json_real(fmin(fmax(*toxicity, 0), 1)));
+		json_object_set_new(options, "probability", json_real(toxicity_limit(*toxicity)));
 }
 
 /* A real must fit Go's float32. */
@@ -202,19 +207,26 @@ static void note_put(struct rule_spec *r, const char *stream, double toxicity)
 	r->note = note;
 }
 
+/* As it was set, unless PUT /rules has changed it since. */
 static double toxicity_of(const struct rule_spec *r)
 {
 	const char *blank = r->note ? strchr(r->note, ' ') : NULL;
+	double is = r->high - r->low, noted = blank ? strtod(blank, NULL) : is;
 
-	return blank ? strtod(blank, NULL) : r->high - r->low;
+	return (float)toxicity_limit(noted) == (float)is ? noted : is;
 }
 
-/* To be freed. */
+/* The same of the stream. To be freed. */
 static char *stream_shown(const struct rule_spec *r)
 {
-	const char *stream = r->note ? r->note : stream_of(r->direction);
+	const char *now = stream_of(r->direction);
+	char *noted = r->note ? xstrndup(r->note, strcspn(r->note, " ")) : NULL;
+	const char *direction = noted ? stream_direction(noted) : NULL;
 
-	return xstrndup(stream, strcspn(stream, " "));
+	if (direction && !strcmp(direction, stream_direction(now)))
+		return noted;
+	free(noted);
+	return xstrdup(now);
 }
 
 /* ---- made and changed ---- */
@@ -252,14 +264,13 @@ static bool rule_make(struct rule_spec *r, const struct spec *on, const json_t *
                       const struct wording *w, const struct vn_behavior *b, const char *stream,
                       struct http_error *f)
 {
-	double toxicity = w->toxicity ? (float)json_number_value(w->toxicity) : 1;
+	double toxicity = w->toxicity ? go_float32(json_number_value(w->toxicity)) : 1;
 	json_t *options = json_object();
 
 	rule_init(r, json_string_value(w->name), b, on->defaults);
 	if (stream)
 		json_object_set_new(options, "direction", json_string(stream_direction(stream)));
-	if (!go_get(toxic, "per") && !go_get(toxic, "match"))   /* a match needs per exchange */
-		json_object_set_new(options, "per", json_string("connection"));
+	r->toxic = true;
 	fields_put(options, toxic, &toxicity);
 	bool good = attributes_put(options, b, w->attributes, f) && rule_take(r, on, options, f);
 	json_decref(options);
@@ -281,8 +292,9 @@ static json_t *name_default(const struct vn_behavior *b, const char *stream)
 	return json_sprintf("%s_%s", b->name, stream);
 }
 
-struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1],
-                       struct http_error *f)
+/* `listed`: it is one of a list that an export may have written, so it may be of any behavior. */
+static struct spec *toxic_make(const struct spec *on, const json_t *toxic, bool listed,
+                               char *name[1], struct http_error *f)
 {
 	struct wording w;
 	struct rule_spec r;
@@ -297,7 +309,7 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 		return NULL;
 	}
 	const struct vn_behavior *b = behavior_find(type);
-	if (!b || !strcmp(type, NO_BEHAVIOR)) {
+	if (!b || (!listed && !strcmp(type, NO_BEHAVIOR))) {
 		http_error_set(f, 400, "invalid toxic type");
 		return NULL;
 	}
@@ -322,6 +334,21 @@ struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1]
 		name[0] = xstrdup(json_string_value(named));
 	}
 	json_decref(named);
+	return to;
+}
+
+struct spec *toxic_add(const struct spec *on, const json_t *toxic, char *name[1],
+                       struct http_error *f)
+{
+	return toxic_make(on, toxic, false, name, f);
+}
+
+struct spec *toxic_add_listed(const struct spec *on, const json_t *toxic, struct http_error *f)
+{
+	char *name[1] = { NULL };
+	struct spec *to = toxic_make(on, toxic, true, name, f);
+
+	free(name[0]);
 	return to;
 }
 
@@ -353,7 +380,7 @@ struct spec *toxic_change(const struct spec *on, const char *name, const json_t 
 	}
 	if (!changes_read(r, changes, &w, f))
 		return NULL;
-	double toxicity = w.toxicity ? (float)json_number_value(w.toxicity) : toxicity_of(r);
+	double toxicity = w.toxicity ? go_float32(json_number_value(w.toxicity)) : toxicity_of(r);
 	json_t *options = json_object();
 	fields_put(options, changes, w.toxicity ? &toxicity : NULL);
 	struct spec *to = NULL;
@@ -394,7 +421,8 @@ static json_t *name_json(const char *name)
 	return made ? made : json_string_nocheck(name);
 }
 
-json_t *toxic_json(const struct rule_spec *r)
+/* Without its counts. */
+static json_t *toxic_json_set(const struct rule_spec *r)
 {
 	char *stream = stream_shown(r);
 	json_t *toxic = json_object();
@@ -411,11 +439,28 @@ json_t *toxic_json(const struct rule_spec *r)
 	}
 	if (!r->per_connection)
 		json_object_set_new(toxic, "per", json_string("exchange"));
+	free(stream);
+	return toxic;
+}
+
+bool toxic_same(const struct rule_spec *a, const struct rule_spec *b)
+{
+	json_t *one = toxic_json_set(a), *other = toxic_json_set(b);
+	bool same = json_equal(one, other);
+
+	json_decref(one);
+	json_decref(other);
+	return same;
+}
+
+json_t *toxic_json(const struct rule_spec *r)
+{
+	json_t *toxic = toxic_json_set(r);
+
 	json_object_set_new(toxic, "seen", json_integer((json_int_t)r->counters->seen));
 	json_object_set_new(toxic, "hits", json_integer((json_int_t)r->counters->hits));
 	json_object_set_new(toxic, "unreachable",
 	                    json_integer((json_int_t)r->counters->unreachable));
-	free(stream);
 	return toxic;
 }
 

@@ -15,6 +15,11 @@ bool http_error_set(struct http_error *, unsigned status, const char *format, ..
 struct spec *toxic_add(const struct spec *, const json_t *toxic, char *name[1],
                        struct http_error *);
 
+/* The same of one in a list of toxics, such as an export: it may be of the behavior dummy, too. */
+struct spec *toxic_add_listed(const struct spec *, const json_t *toxic, struct http_error *);
+
+bool toxic_same(const struct rule_spec *, const struct rule_spec *);    /* ignores ids, counters */
+
 /* The proxy with toxicity, attributes and fields of the toxic changed; missing keys stay. NULL:
  * refused. */
 struct spec *toxic_change(const struct spec *, const char *name, const json_t *changes,

@@ -354,15 +354,17 @@ def test_what_export_says_populate_takes(ctl, start, run, tmp_path):
     assert done.returncode == 1 and "token" in done.stderr
 
 
-def test_a_behavior_is_exported_under_another_name(ctl, proxy):
+def test_a_behavior_is_exported_as_one(ctl, proxy):
     ctl("toxic", "add", "default", "delay", "--name", "delay")
     ctl("set-behavior", "delay", "--sleep", "3", "--probability", "0.5")
-    toxics = json.loads(ctl("export")[1])[0]["toxics"]
-    assert [(toxic["name"], toxic["toxicity"], toxic["attributes"]["sleep"]) for toxic in toxics] == [("delay", 1, 1), ("delay_2", 0.5, 3)]
+    one = json.loads(ctl("export")[1])[0]
+    assert [(toxic["name"], toxic["toxicity"], toxic["attributes"]["sleep"]) for toxic in one["toxics"]] == [("delay", 1, 1)]
+    assert one["behavior"]["name"] == "delay" and one["behavior"]["options"]["sleep"] == 3
     ctl("set-behavior", "20:delay,10:abort")
     rc, out, err = ctl("export")
-    assert rc == 0 and [toxic["name"] for toxic in json.loads(out)[0]["toxics"]] == ["delay"]
-    assert err == "vaurienctl: proxy default: its behavior is left out: percents of one draw are no toxics\n"
+    assert (rc, err) == (0, "") and json.loads(out)[0]["behavior"]["name"] == "20:delay,10:abort"
+    ctl("set-behavior", "dummy")
+    assert "behavior" not in json.loads(ctl("export")[1])[0]
 
 
 def test_populate_refused(ctl, tmp_path):

@@ -87,7 +87,7 @@ static void addresses(void **state)
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		struct address a;
 		char error[GO_ERROR] = "";
-		bool good = proxy_request_address(all[i].given, &a, error);
+		bool good = proxy_request_address(all[i].given, false, &a, error);
 		if (good != !all[i].error || strcmp(good ? a.text : error, good ? all[i].text : all[i].error))
 			fail_msg("%s: %s", all[i].given, good ? a.text : error);
 		if (good)

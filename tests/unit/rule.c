@@ -138,6 +138,7 @@ static void whole_connections(void **state)
 {
 	static const struct { const char *words; bool whole; } cases[] = {
 		{ "tale", false }, { "tale per=own", false }, { "tale per=connection", true }, { "tale_whole", true }, { "tale_whole per=own", true },
+		{ "tale_whole match=a", false }, { "tale_whole match=a per=own", false }, { "tale_whole probability=0.5", true },
 		{ "tale_whole per=exchange", false }, { "tale_opens per=exchange", true }, { "tale_ends probability=0.5 per=exchange", true },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
