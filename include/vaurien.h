@@ -188,6 +188,10 @@ enum {
 	                                 * see session->idle */
 	VN_IS_UNKNOWN   = 1024,         /* the protocol does not know what it does: rules that need
 	                                 * READ, WRITE or own bits cannot be decided */
+	VN_IS_SETUP     = 2048,         /* a command that sets up or reads the session, as drivers
+	                                 * and pools send it (SET NAMES) */
+	VN_IS_PRELUDE   = 4096,         /* it is VN_IS_SETUP if it comes before the connection's
+	                                 * first command that is neither (BEGIN) */
 	VN_IS_OWN       = 1 << 16,      /* this bit and the higher ones belong to the protocol */
 };
 
@@ -256,8 +260,8 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	bool close;                     /* set by refuse() or word(): the connection closes after
 	                                 * this error, even with VN_STAY */
 	bool owed;                      /* for request(): an earlier request has no response yet */
-	bool judged;                    /* for request(): a rule may refuse, so the bits READ,
-	                                 * WRITE and the own ones are needed */
+	bool judged;                    /* for request(): a rule may refuse or spare, so the bits
+	                                 * READ, WRITE, SETUP and the own ones are needed */
 	const char *limit;              /* set by fits() if only a limit of ours prevents an
 	                                 * answer: a constant sentence that names the limit */
 	bool no_sequel;                 /* set by response() and word(): the server did not
@@ -458,6 +462,10 @@ struct vn_sql_deed vn_sql_judge(struct vn_session *, const struct vn_sql *, stru
 /* The server does not get the text after all. */
 void vn_sql_undo(struct vn_session *, const struct vn_sql *, struct vn_span text);
 
+/* Is it one statement, SELECT of one of these ("@@", "VERSION(")? `what` ends with NULL. */
+bool vn_sql_selects(struct vn_span text, size_t (*comment)(struct vn_span),
+                    const char *const *what);
+
 /* For message.lead: the bytes of blanks and comments at the beginning. */
 uint16_t vn_sql_lead(struct vn_span text, size_t (*comment)(struct vn_span));
 
@@ -565,6 +573,9 @@ enum {                                  /* the traits of a behavior, as bits */
 	                                 * unless the rule has per = exchange */
 	VN_TRAIT_LINE  = 2,             /* its pace.rate can be one for all connections: rules
 	                                 * may have share = proxy */
+	VN_TRAIT_SPARES = 8,            /* logins and VN_IS_SETUP pass, so that clients can
+	                                 * connect, unless the rule has a match or names a
+	                                 * failure */
 	VN_TRAIT_REFUSES = 4,           /* it may refuse, though it has neither `failure` nor an
 	                                 * option of the type VN_OPT_FAILURE */
 };

@@ -90,6 +90,36 @@ static void blanks_skip(struct scan *s)
 	}
 }
 
+static bool begins(struct vn_span text, const char *with)
+{
+	size_t n = strlen(with);
+
+	return text.n >= n && !strncasecmp((const char *)text.p, with, n);
+}
+
+bool vn_sql_selects(struct vn_span text, size_t (*comment)(struct vn_span),
+                    const char *const *what)
+{
+	static const char select[] = "SELECT";
+	size_t lead = vn_sql_lead(text, comment);
+
+	text = (struct vn_span){ text.p + lead, text.n - lead };
+	if (!begins(text, select))
+		return false;
+	text = (struct vn_span){ text.p + sizeof select - 1, text.n - sizeof select + 1 };
+	lead = vn_sql_lead(text, comment);
+	text = (struct vn_span){ text.p + lead, text.n - lead };
+	while (*what && !begins(text, *what))
+		what++;
+	if (!*what)
+		return false;
+	const uint8_t *end = memchr(text.p, ';', text.n);
+	while (end && ++end < text.p + text.n)
+		if (*end > ' ')
+			return false;
+	return true;
+}
+
 uint16_t vn_sql_lead(struct vn_span text, size_t (*comment)(struct vn_span))
 {
 	size_t at = 0, skip = 1;
@@ -349,7 +379,12 @@ static void deed_add(struct judge *j, const struct scan *s, unsigned is,
 {
 	unsigned at = row ? (unsigned)(row - s->sql->keywords) + 1 : 0;
 	bool first = is & s->sql->own && !(j->deed.is & s->sql->own);
+	unsigned session = VN_IS_SETUP | VN_IS_PRELUDE;
 
+	if (j->deed.is || j->deed.row) {        /* set-up only if all statements are */
+		is &= ~session | j->deed.is;
+		j->deed.is &= ~session | is;
+	}
 	j->deed.is |= is;
 	if (first || !j->deed.row)
 		j->deed.row = at;

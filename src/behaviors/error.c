@@ -26,10 +26,12 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 
 VN_BEHAVIOR(error,
 	.help = "Answers requests with an error of the real server; a protocol without errors "
-	        "gets random bytes instead",
+	        "gets random bytes instead. Without a failure and a match, logins and the "
+	        "set-up of sessions pass",
 	.group = VN_GROUP_ERRORS,
 	.example = "error --failure deadlock --match '^QUERY UPDATE' --times 1",
 	.sees = "an error of the server, in its own format",
 	.options = options, .opts_size = sizeof(struct error),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_REST,
+	.traits = VN_TRAIT_SPARES,
 	.act = act)

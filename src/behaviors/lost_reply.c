@@ -23,10 +23,11 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 
 VN_BEHAVIOR(lost_reply,
 	.help = "Discards the response to a request that the backend has carried out, and ends "
-	        "the connection; logins pass",
+	        "the connection. Logins pass; without a match, the set-up of sessions too",
 	.group = VN_GROUP_CONNECTION,
 	.example = "lost_reply --match '^QUERY COMMIT'",
 	.sees = "no response, the connection closes (FIN) once the backend has answered",
 	.options = options, .opts_size = sizeof(struct lost_reply),
 	.on = VN_ON_RESPONSE,
+	.traits = VN_TRAIT_SPARES,
 	.act = act)

@@ -137,6 +137,7 @@ struct conn {
 	bool request_dropped : 1;       /* the latest: what goes on with it is dropped too */
 	bool begun : 1;                 /* how the client's stream begins is known ... */
 	bool unsure : 1;                /* what the client sent first is kept back, for a short time: unsure_over() */
+	bool worked : 1;                /* a command was no set-up: what follows is no prelude */
 	bool no_sequel : 1;             /* session->no_sequel, until it is seen to */
 	uint8_t how, why;               /* enum vn_end, enum close_reason: of its doom */
 	uint8_t ending;                 /* enum vn_end: an end by the clock, once what is due has been sent */

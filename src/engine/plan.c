@@ -38,6 +38,8 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 		p->picky |= bit;
 	else if (w->low <= 0 && w->high >= 1)
 		p->certain |= bit;
+	if (rule_spares_setup(w))
+		p->sparing |= bit;
 	for (unsigned m = 0; m < MOMENTS; m++)
 		if (w->behavior->on & 1u << m)
 			p->on[m] |= bit;

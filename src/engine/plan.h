@@ -18,6 +18,7 @@ struct plan {
 	ruleset picky;                  /* with a match */
 	bool refuses;                   /* some may refuse: what a message does is worth knowing */
 	ruleset at_accept;              /* they refuse new connections, of a server that sends no greeting */
+	ruleset sparing;                /* they leave logins and the set-up of sessions alone */
 	bool by_client;                 /* some mean certain clients only */
 	ruleset on[MOMENTS];                  /* by moment (bit number) */
 	unsigned n;

@@ -42,6 +42,12 @@ static bool rule_finds(const char *proxy, struct rule *r, const struct question 
 	return false;
 }
 
+/* The rules that leave this message alone whatever their dice. */
+static ruleset plan_spares(const struct plan *p, const struct vn_message *msg)
+{
+	return msg && msg->is & (VN_IS_LOGIN | VN_IS_SETUP) ? p->sparing : 0;
+}
+
 static bool rule_drawn(const struct rule *r, const struct question *q)
 {
 	struct vn_dice d = dice_at(&r->draw, q->connection, q->exchange, q->moment);
@@ -63,7 +69,7 @@ ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 	unsigned i;
 
 	text.n = 0;
-	for EACH_RULE(i, among) {
+	for EACH_RULE(i, among & ~plan_spares(p, q->msg)) {
 		struct rule *r = &p->rules[i];
 		bool sure = r->spec->low <= 0 && r->spec->high >= 1;
 		if (!rule_finds(p->spec->name, r, q, &text) || !(sure || rule_drawn(r, q)))
@@ -331,7 +337,9 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 	bool any = false;
 	unsigned i;
 
-	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags) & ~q->spared) {
+	ruleset spared = q->spared | plan_spares(p, q->msg);
+
+	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags) & ~spared) {
 		struct rule *r = &p->rules[i];
 		enum vn_direction d = r->spec->direction ? r->spec->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))

@@ -163,6 +163,15 @@ void request_continue(struct conn *c)
 
 /* ---- what the client says, whatever its role ---- */
 
+/* A prelude is set-up, until a command comes that is neither. */
+static void request_place(struct conn *c, struct vn_message *msg)
+{
+	if (!c->worked && msg->is & VN_IS_PRELUDE)
+		msg->is |= VN_IS_SETUP;
+	else if (msg->role == VN_ASKS || msg->role == VN_TELLS)
+		c->worked |= !(msg->is & (VN_IS_LOGIN | VN_IS_SETUP));
+}
+
 void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
 	struct rule_flags undecided = { 0 };
@@ -175,6 +184,7 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 	}
 	c->request_dropped = false;
 	msg->bytes = piece;
+	request_place(c, msg);
 	if (msg->role == VN_AIDS || f) {
 		struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
 		if (f)

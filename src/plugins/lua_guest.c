@@ -283,7 +283,8 @@ static void behavior_read(lua_State *L, struct script *s)
 	b->on = set_field(L, "on", 0, 255);
 	b->direction = (enum vn_direction)constant_field(L, "direction", 0, VN_BOTH);
 	b->traits = VN_TRAIT_REFUSES |
-	            set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_REFUSES);
+	            set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_REFUSES |
+	                                      VN_TRAIT_SPARES);
 	b->options = options_read(L, s, &b->opts_size);
 	b->group = (enum vn_group)constant_field(L, "group", VN_GROUP_NONE, VN_GROUP_RATE);
 	b->example = text_field(L, s, "example");

@@ -185,6 +185,8 @@ enum {
 
 static const char *const own[] = { "what read-only forbids", "what a read-only transaction forbids", "locks", NULL };
 
+enum { READS_SESSION = VN_IS_READ | VN_IS_SETUP };
+
 static const struct vn_sql_keyword keywords[] = {
 	{ "FOR UPDATE", FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE },
 	{ "LOCK IN SHARE MODE", IS_LOCKING, VN_SQL_INSIDE }, { "FOR SHARE", IS_LOCKING, VN_SQL_INSIDE },
@@ -199,8 +201,9 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "INSERT|REPLACE|UPDATE|DELETE", WRITES, VN_SQL_QUERY },
 	{ "DO", VN_IS_READ, VN_SQL_QUERY },
 	{ "SET PASSWORD", WRITES, VN_SQL_QUERY }, { "SET DEFAULT ROLE", WRITES, VN_SQL_QUERY },
-	{ "SET STATEMENT .. FOR", 0, VN_SQL_PREFIX | VN_SQL_QUERY }, { "SET", 0, VN_SQL_QUERY },
+	{ "SET STATEMENT .. FOR", 0, VN_SQL_PREFIX | VN_SQL_QUERY }, { "SET", VN_IS_SETUP, VN_SQL_QUERY },
 
+	{ "SHOW VARIABLES|SESSION|GLOBAL|COLLATION|CHARACTER|CHARSET|WARNINGS", VN_IS_READ | VN_IS_SETUP },
 	{ "SHOW", VN_IS_READ }, { "HELP", VN_IS_READ }, { "HANDLER", VN_IS_READ }, { "CHECKSUM", VN_IS_READ },
 	{ "EXPLAIN|DESC|DESCRIBE", VN_IS_READ, VN_SQL_EXPLAINS },
 	{ "ANALYZE ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES", VN_IS_WRITE | IS_FORBIDDEN },
@@ -213,9 +216,10 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "FLUSH|BACKUP", IS_LOCKING },
 	{ "LOCK TABLE|TABLES @ ?AS *LOW_PRIORITY WRITE", FORBIDDEN | IS_LOCKING, VN_SQL_ALLOWED },
 	{ "LOCK TABLE|TABLES .. WRITE", FORBIDDEN | IS_LOCKING }, { "LOCK", IS_LOCKING }, { "UNLOCK", 0 },
-	{ "BEGIN NOT ATOMIC", 0, VN_SQL_PREFIX }, { "BEGIN", VN_IS_BEGIN },
-	{ "START TRANSACTION .. WRITE", VN_IS_BEGIN | IS_FORBIDDEN }, { "START TRANSACTION", VN_IS_BEGIN }, { "START", 0 },
-	{ "COMMIT", VN_IS_COMMIT }, { "ROLLBACK ?WORK TO", 0 }, { "ROLLBACK", VN_IS_ROLLBACK },
+	{ "BEGIN NOT ATOMIC", 0, VN_SQL_PREFIX }, { "BEGIN", VN_IS_BEGIN | VN_IS_PRELUDE },
+	{ "START TRANSACTION .. WRITE", VN_IS_BEGIN | VN_IS_PRELUDE | IS_FORBIDDEN },
+	{ "START TRANSACTION", VN_IS_BEGIN | VN_IS_PRELUDE }, { "START", 0 },
+	{ "COMMIT", VN_IS_COMMIT | VN_IS_PRELUDE }, { "ROLLBACK ?WORK TO", 0 }, { "ROLLBACK", VN_IS_ROLLBACK | VN_IS_PRELUDE },
 	{ "SAVEPOINT|RELEASE", 0 },
 	{ "XA START|BEGIN", VN_IS_BEGIN }, { "XA COMMIT", VN_IS_COMMIT }, { "XA ROLLBACK", VN_IS_ROLLBACK }, { "XA", 0 },
 	{ "PREPARE @ FROM", 0, VN_SQL_PREPARES },
@@ -234,7 +238,8 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "DROP INDEX ?IF ?EXISTS .. ON @", WRITES, VN_SQL_ALLOWED },
 	{ "CREATE|ALTER|DROP|RENAME|GRANT|REVOKE|INSTALL|UNINSTALL|IMPORT", WRITES },
 
-	{ "USE|KILL|HELP|GET|SIGNAL|RESIGNAL|CACHE|RESET|STOP|CHANGE|SHUTDOWN|RESTART|CLONE|BINLOG", 0 },
+	{ "USE", VN_IS_SETUP },
+	{ "KILL|HELP|GET|SIGNAL|RESIGNAL|CACHE|RESET|STOP|CHANGE|SHUTDOWN|RESTART|CLONE|BINLOG", 0 },
 	{ "PURGE", 0 },
 	{ 0 }
 };
@@ -370,7 +375,7 @@ static const struct command {
 	bool endless;                   /* the server does not stop answering */
 } commands[256] = {
 	[0x01] = { "QUIT", .role = VN_SILENT, .is = VN_IS_COMMAND },
-	[0x02] = { "INIT_DB", .about = TEXT, .is = VN_IS_COMMAND },
+	[0x02] = { "INIT_DB", .about = TEXT, .is = VN_IS_COMMAND | VN_IS_SETUP },
 	[0x03] = { "QUERY", RESULT, .about = SQL, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
 	[0x04] = { "FIELD_LIST", ROWS, .about = TEXT, .is = VN_IS_COMMAND },
 	[0x05] = { "CREATE_DB", .about = TEXT, .is = VN_IS_COMMAND | WRITES },
@@ -381,7 +386,7 @@ static const struct command {
 	[0x0a] = { "PROCESS_INFO", RESULT, .is = VN_IS_COMMAND },
 	[0x0c] = { "PROCESS_KILL", .is = VN_IS_COMMAND },
 	[0x0d] = { "DEBUG", .is = VN_IS_COMMAND },
-	[0x0e] = { "PING", .is = VN_IS_COMMAND },
+	[0x0e] = { "PING", .is = VN_IS_COMMAND | VN_IS_PRELUDE },
 	[0x11] = { "CHANGE_USER", LOGIN, .about = USER, .is = VN_IS_LOGIN },
 	[0x12] = { "BINLOG_DUMP", .endless = true },
 	[0x13] = { "TABLE_DUMP", .endless = true },
@@ -391,10 +396,10 @@ static const struct command {
 	[0x18] = { "LONG_DATA", .role = VN_SILENT, .about = LONG_DATA, .is = VN_IS_COMMAND },
 	[0x19] = { "CLOSE", .role = VN_SILENT, .about = STATEMENT, .is = VN_IS_COMMAND },
 	[0x1a] = { "RESET", .about = STATEMENT, .is = VN_IS_COMMAND },
-	[0x1b] = { "SET_OPTION", .is = VN_IS_COMMAND },
+	[0x1b] = { "SET_OPTION", .is = VN_IS_COMMAND | VN_IS_SETUP },
 	[0x1c] = { "FETCH", ROWS, .about = STATEMENT, .is = VN_IS_COMMAND },
 	[0x1e] = { "BINLOG_DUMP_GTID", .endless = true },
-	[0x1f] = { "RESET_CONNECTION", .is = VN_IS_COMMAND },
+	[0x1f] = { "RESET_CONNECTION", .is = VN_IS_COMMAND | VN_IS_SETUP },
 	[0x20] = { "CLONE", .endless = true },
 	[0x21] = { "SUBSCRIBE", .endless = true },
 	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
@@ -423,9 +428,24 @@ static const struct vn_sql *dialect(const struct mysql *s)
 	return is_mariadb(s) ? &mariadb_sql : &sql;
 }
 
+/* What drivers ask of the session. */
+static bool reads_session(const struct vn_session *t, struct vn_span text)
+{
+	static const char *const what[] = {
+		"@@", "VERSION(", "DATABASE(", "SCHEMA(", "CONNECTION_ID(", "USER(",
+		"CURRENT_USER(", "CAST('test ", NULL
+	};
+
+	return vn_sql_selects(text, dialect(t->state)->comment, what);
+}
+
 static void sql_tell(struct vn_session *t, struct vn_message *m)
 {
-	m->is |= vn_sql_judge(t, dialect(t->state), &m->subject).is;
+	unsigned is = vn_sql_judge(t, dialect(t->state), &m->subject).is;
+
+	if (is == VN_IS_READ && reads_session(t, m->subject))
+		is |= VN_IS_SETUP;
+	m->is |= is;
 }
 
 static uint32_t note_number(uint64_t note) { return (uint32_t)(note >> NOTE_NUMBER_SHIFT); }
@@ -551,6 +571,8 @@ static bool command_read(struct vn_session *t, const struct packet *k, enum abou
 		return true;
 	case TEXT:
 		m->subject = (struct vn_span){ k->p + 1, k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
+		if (k->p[0] == COM_PREPARE && reads_session(t, m->subject))
+			m->is |= VN_IS_SETUP;
 		return packet_has(k, 1 + SUBJECT_MAX);
 	case SQL:
 		if (!sql_read(s, k, &m->subject))
@@ -1060,7 +1082,7 @@ static const struct vn_failure failures[] = {
 	  "The MySQL server is running with the --read-only option so it cannot execute this statement",
 	  IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, 1290 },
 	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction.",
-	  IS_FORBIDDEN_THERE, VN_ON_REQUEST, VN_STAY, 1792 },
+	  IS_FORBIDDEN_THERE, VN_ON_REQUEST, VN_STAY, 1792, .by_name = true },
 	{ "read_only_mode", "1836/HY000", "Running in read-only mode", IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, 1836 },
 	{ "query_interrupted", "1317/70100", "Query execution was interrupted",
 	  WAITS, VN_ON_REQUEST, VN_STAY, 1317 },
@@ -1068,7 +1090,7 @@ static const struct vn_failure failures[] = {
 	  "Query execution was interrupted, maximum statement execution time exceeded",
 	  WAITS, VN_ON_REQUEST, VN_STAY, 3024 },
 	{ "galera_not_ready", "1047/08S01", "WSREP has not yet prepared node for application use",
-	  TRANSACTION, VN_ON_REQUEST, VN_STAY, 1047 },
+	  TRANSACTION, VN_ON_REQUEST, VN_STAY, 1047, .by_name = true },
 	{ "disk_full", "1021/HY000", "Disk full (./app/orders.MAI); waiting for someone to free some space... "
 	  "(errno: 28 \"No space left on device\")",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1021 },
@@ -1078,7 +1100,7 @@ static const struct vn_failure failures[] = {
 	{ "out_of_memory", "1037/HY001", "Out of memory; restart server and try again (needed 65536 bytes)",
 	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1037 },
 	{ "pooler_timeout", "9001/HY000", "Max connect timeout reached while reaching hostgroup 0 after 10000ms",
-	  VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, 9001 },
+	  VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, 9001, .by_name = true },
 	{ "too_many_connections", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
 	{ "host_blocked", "1129/HY000",
 	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'",

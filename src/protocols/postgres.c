@@ -53,6 +53,7 @@ struct postgres {                       /* one connection */
 	char status;                    /* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
 
 	/* requests */
+	bool worked;                    /* a statement was no set-up of the session */
 	bool unit;                      /* extended messages that no Sync has followed yet ... */
 	bool failed;                    /* ... one of which is refused: the server skips what follows it */
 	uint64_t bound;                 /* whose text the portal without name runs: its statement's key */
@@ -184,15 +185,18 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH, "SELECT" },
 	{ "VALUES", VN_IS_READ, VN_SQL_QUERY, "SELECT" }, { "TABLE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_OF_TABLE, "SELECT" },
 
-	{ "SHOW", VN_IS_READ }, { "FETCH", VN_IS_READ }, { "MOVE", VN_IS_READ },
+	{ "SHOW", VN_IS_READ | VN_IS_SETUP }, { "FETCH", VN_IS_READ }, { "MOVE", VN_IS_READ },
 	{ "EXPLAIN", VN_IS_READ, VN_SQL_EXPLAINS },
 	{ "DECLARE .. FOR", VN_IS_READ, VN_SQL_PREFIX | VN_SQL_LATER }, { "DECLARE", VN_IS_READ },
 	{ "COPY", WRITES, VN_SQL_COPIES, "COPY FROM" },
-	{ "BEGIN", VN_IS_BEGIN }, { "START TRANSACTION", VN_IS_BEGIN },
-	{ "COMMIT PREPARED", 0 }, { "COMMIT", VN_IS_COMMIT }, { "END", VN_IS_COMMIT },
-	{ "ROLLBACK ?WORK|TRANSACTION TO|PREPARED", 0 }, { "ROLLBACK", VN_IS_ROLLBACK }, { "ABORT", VN_IS_ROLLBACK },
-	{ "SAVEPOINT", 0 }, { "RELEASE", 0 }, { "SET", 0 }, { "RESET", 0 }, { "DISCARD", 0 }, { "CLOSE", 0 },
-	{ "LISTEN", 0 }, { "UNLISTEN", 0 }, { "LOAD", 0 }, { "CHECKPOINT", 0 }, { "NOTIFY", VN_IS_WRITE },
+	{ "BEGIN", VN_IS_BEGIN | VN_IS_PRELUDE }, { "START TRANSACTION", VN_IS_BEGIN | VN_IS_PRELUDE },
+	{ "COMMIT PREPARED", 0 }, { "COMMIT", VN_IS_COMMIT | VN_IS_PRELUDE },
+	{ "END", VN_IS_COMMIT | VN_IS_PRELUDE },
+	{ "ROLLBACK ?WORK|TRANSACTION TO|PREPARED", 0 }, { "ROLLBACK", VN_IS_ROLLBACK | VN_IS_PRELUDE },
+	{ "ABORT", VN_IS_ROLLBACK | VN_IS_PRELUDE },
+	{ "SAVEPOINT", 0 }, { "RELEASE", 0 }, { "SET", VN_IS_SETUP },
+	{ "RESET", VN_IS_SETUP }, { "DISCARD", VN_IS_SETUP }, { "CLOSE", 0 },
+	{ "LISTEN", 0 }, { "UNLISTEN", VN_IS_SETUP }, { "LOAD", 0 }, { "CHECKPOINT", 0 }, { "NOTIFY", VN_IS_WRITE },
 	{ "PREPARE TRANSACTION", VN_IS_COMMIT }, { "PREPARE @ .. AS", 0, VN_SQL_PREPARES | VN_SQL_PREFIX },
 	{ "DEALLOCATE ?PREPARE @", 0, VN_SQL_FORGETS },
 	{ "EXECUTE @", VN_IS_READ, VN_SQL_EXECUTES },
@@ -261,14 +265,41 @@ static const struct vn_sql sql = {
 	.keywords = keywords, .comment = comment_length, .dollar = true, .names = "\"`", .own = IS_FORBIDDEN,
 };
 
+/* It looks types up, as drivers do before the first statement of their clients. */
+static bool reads_catalog(struct vn_span text)
+{
+	static const char type[] = "pg_type";
+
+	return memmem(text.p, text.n, type, sizeof type - 1);
+}
+
+/* What drivers ask of the session. */
+static bool reads_session(struct vn_span text)
+{
+	static const char *const what[] = {
+		"VERSION(", "PG_CATALOG.VERSION(", "CURRENT_SCHEMA(", "CURRENT_DATABASE(",
+		"SET_CONFIG(", "CURRENT_SETTING(", "PG_CATALOG.SET_CONFIG(",
+		"PG_CATALOG.CURRENT_SETTING(", "PG_BACKEND_PID(", "PG_IS_IN_RECOVERY(",
+		"PG_ADVISORY_UNLOCK_ALL(", NULL
+	};
+
+	return vn_sql_selects(text, comment_length, what);
+}
+
 /* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all trouble. */
 static void statement_tell(struct vn_session *t, struct vn_message *m, struct vn_span text)
 {
+	struct postgres *s = t->state;
 	struct vn_sql_deed deed = vn_sql_judge(t, &sql, &text);
 
 	m->subject = text;
 	m->lead = vn_sql_lead(text, comment_length);
 	m->is |= deed.is;
+	if (deed.is == VN_IS_READ && reads_session(text))
+		m->is |= VN_IS_SETUP;
+	else if (deed.is == VN_IS_READ && !s->worked && reads_catalog(text))
+		m->is |= VN_IS_PRELUDE;
+	s->worked |= !(m->is & (VN_IS_SETUP | VN_IS_PRELUDE));
 	if (m->is & VN_IS_ROLLBACK && !(m->is & WRITES))
 		m->is &= ~(unsigned)VN_IS_STATEMENT;
 	m->note |= (uint64_t)deed.row << NOTE_NUMBER_SHIFT;
@@ -752,7 +783,7 @@ static const struct vn_failure failures[] = {
 	  SERIAL, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "deadlock", "40P01", "deadlock detected", WAITS, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "recovery_conflict", "40001", "canceling statement due to conflict with recovery",
-	  VN_IS_READ, VN_ON_REQUEST, VN_STAY, ERROR },
+	  VN_IS_READ, VN_ON_REQUEST, VN_STAY, ERROR, .by_name = true },
 	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction",
 	  IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "lock_timeout", "55P03", "canceling statement due to lock timeout",

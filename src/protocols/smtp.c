@@ -49,10 +49,10 @@ enum {
 static const char *const own[] = { "EHLO", "MAIL", "RCPT", "DATA", "mails", "STARTTLS", "VRFY and EXPN", NULL };
 
 static const struct command { const char *verb; enum kind kind; unsigned is; } commands[] = {
-	{ "EHLO", HELLO, VN_IS_COMMAND | IS_HELLO }, { "HELO", HELLO, VN_IS_COMMAND | IS_HELLO },
+	{ "EHLO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO }, { "HELO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
 	{ "MAIL", MAIL, VN_IS_COMMAND | IS_MAIL }, { "RCPT", RCPT, VN_IS_COMMAND | IS_RCPT },
 	{ "DATA", DATA, VN_IS_COMMAND | IS_DATA }, { "BDAT", BDAT, VN_IS_COMMAND | IS_MESSAGE },
-	{ "RSET", RSET, VN_IS_COMMAND }, { "AUTH", AUTH, VN_IS_LOGIN }, { "STARTTLS", STARTTLS, VN_IS_COMMAND | IS_TLS },
+	{ "RSET", RSET, VN_IS_COMMAND }, { "AUTH", AUTH, VN_IS_LOGIN }, { "STARTTLS", STARTTLS, VN_IS_COMMAND | VN_IS_SETUP | IS_TLS },
 	{ "VRFY", PLAIN, VN_IS_COMMAND | IS_LOOKUP }, { "EXPN", PLAIN, VN_IS_COMMAND | IS_LOOKUP },
 	{ "TURN", TURN, VN_IS_COMMAND }, { "ATRN", TURN, VN_IS_COMMAND }, { "LHLO", LMTP, VN_IS_COMMAND },
 	{ NULL, PLAIN, VN_IS_COMMAND },
@@ -616,7 +616,7 @@ static const struct vn_failure failures[] = {
 	{ "disk_full", "452 4.3.1", "Insufficient system storage", IS_MAILING, VN_ON_REQUEST, VN_STAY },
 	{ "overloaded", "451 4.3.2", "Server too busy, please try again later", IS_MAILING, VN_ON_REQUEST, VN_STAY },
 	{ "unavailable", "451 4.7.1", "Service unavailable - try again later", IS_MAILING | IS_HELLO, VN_ON_REQUEST, VN_STAY },
-	{ "pooler_timeout", "451 4.4.1", "Error: the server behind this one does not answer", IS_MAILING, VN_ON_REQUEST, VN_STAY },
+	{ "pooler_timeout", "451 4.4.1", "Error: the server behind this one does not answer", IS_MAILING, VN_ON_REQUEST, VN_STAY, .by_name = true },
 	{ "io_error", "451 4.3.0", "Error: queue file write error", IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
 	{ "too_big", "552 5.3.4", "Error: message file too big", IS_MAIL | IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
 	{ "spam", "554 5.7.1", "Spam message rejected", IS_MESSAGE, VN_ON_REQUEST, VN_STAY },

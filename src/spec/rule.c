@@ -174,6 +174,16 @@ bool rule_refuses_opening(const struct rule_spec *r, const struct vn_protocol *p
 	return false;
 }
 
+bool rule_spares_setup(const struct rule_spec *r)
+{
+	if (!(r->behavior->traits & VN_TRAIT_SPARES) || fields_of(r)->match)
+		return false;
+	for (const struct vn_opt *o = r->values.options; o && o->name; o++)
+		if (o->type == VN_OPT_FAILURE && *(char **)opt_at(&r->values, o))
+			return false;
+	return true;
+}
+
 static bool note_same(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;

@@ -70,6 +70,7 @@ bool rule_blame(const char *culprit[1], const char *name);
 bool rule_in_group(const struct rule_spec *);           /* of PUT /behavior */
 bool rule_same(const struct rule_spec *, const struct rule_spec *);     /* ignores ids, counters */
 bool rule_needs_messages(const struct rule_spec *);     /* it sends error replies, or has a match */
+bool rule_spares_setup(const struct rule_spec *);       /* logins and set-up pass it */
 bool rule_plain(const struct rule_spec *);      /* no probability, match, client or counts */
 /* It names a failure that fits VN_IS_OPENING. */
 bool rule_refuses_opening(const struct rule_spec *, const struct vn_protocol *);

@@ -626,9 +626,9 @@ def test_errors_without_a_name_fit_what_was_asked(proxies, raw, direct):
     one.ask("PING")
     proxies.set("error")
     codes = {ask: {one.ask(ask).split()[0] for _ in range(60)} for ask in ("GET k", "SET k 1", "INFO")}
-    assert {"-LOADING", "-MASTERDOWN", "-BUSY", "-CLUSTERDOWN"} <= codes["GET k"] <= codes["SET k 1"] | {"-TRYAGAIN"}
-    assert {"-READONLY", "-OOM", "-MISCONF", "-NOREPLICAS"} <= codes["SET k 1"]
-    assert codes["INFO"] == {"-NOAUTH", "-BUSY"}
+    assert codes["GET k"] == {"-LOADING", "-BUSY"}          # no cluster, no replica, no password: this server has none
+    assert codes["SET k 1"] == {"-LOADING", "-BUSY", "-READONLY", "-OOM", "-MISCONF"}
+    assert codes["INFO"] == {"-BUSY"}
     assert direct.keys() == []
 
 
