@@ -185,7 +185,6 @@ enum {
 
 static const char *const own[] = { "what read-only forbids", "what a read-only transaction forbids", "locks", NULL };
 
-enum { READS_SESSION = VN_IS_READ | VN_IS_SETUP };
 
 static const struct vn_sql_keyword keywords[] = {
 	{ "FOR UPDATE", FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE },
