@@ -86,7 +86,7 @@ static void *block_resize(char *old, size_t old_size, size_t size, bool is_strin
 	return made + to;
 }
 
-/* All that concerns few blocks: long ones, the stack, those of unusual kinds. */
+/* For the few blocks that are long, or the stack. */
 static void *resize_slowly(struct lua_memory *m, void *old, size_t old_size, size_t size, int kind)
 {
 	bool was_stack = old && (old == m->stack || m->stack_next);

@@ -46,11 +46,14 @@ static inline void *lua_memory_resize(struct lua_memory *m, void *old, size_t ol
 	if (old || !size || size >= LONG || m->used + size > MEMORY_MAX ||
 	    m->churn + size > CHURN_MAX)
 		return lua_memory_resize_any(m, old, old_size, size);
+	void *made = malloc(size);
+	if (!made)
+		return NULL;
 	m->used += size;
 	m->churn += size;
 	m->last = size;
 	m->last_kind = (int)old_size;
-	return malloc(size);
+	return made;
 }
 
 /* No string in the state is as long as that; 0: none is long. */
