@@ -240,7 +240,7 @@ static void shown(void **state)
 	assert_int_equal(read_line("--list --http"), 0);
 	assert_non_null(strstr(said, "\nprotocols:\n"));
 	assert_int_equal(read_line("--list=rules"), 0);
-	assert_int_equal(strncmp(said, "fields of rules, whatever the behavior:\n", 40), 0);
+	assert_int_equal(strncmp(said, "fields of rules, for every behavior:\n", 37), 0);
 	assert_int_equal(read_line("--list=words"), 0);
 	assert_non_null(strstr(said, "flag\t--behavior-fake-slow-sleep\tSECONDS\t-\t"));
 	assert_non_null(strstr(said, "field\t--share\tVALUE\tconnection proxy\t"));
