@@ -1,4 +1,4 @@
-/* buffer.c - bytes in the making: put at the end, read as one span. */
+/* buffer.c - growing byte buffer: bytes are appended and read as one span. */
 #include "base/buffer.h"
 
 #include <assert.h>

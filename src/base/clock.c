@@ -1,4 +1,4 @@
-/* clock.c - the time: monotonic for waiting, real for people. */
+/* clock.c - the two clocks: monotonic for waiting, real time for people. */
 #include "base/clock.h"
 
 #include <time.h>

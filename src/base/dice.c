@@ -1,6 +1,6 @@
-/* dice.c - the one source of chance: SipHash-2-4 of what is decided, keyed by seed and names.
+/* dice.c - reproducible random numbers: SipHash-2-4 of the decision, keyed by seed and names.
  *
- * SipHash-2-4 is Aumasson and Bernstein's; the golden vector of their paper is in the tests. */
+ * SipHash-2-4 is by Aumasson and Bernstein. The tests use the test vector of their paper. */
 #include "base/dice.h"
 
 #include <math.h>
@@ -35,7 +35,7 @@ uint64_t siphash(uint64_t k0, uint64_t k1, const void *bytes, size_t n)
 	uint64_t last = (uint64_t)n << 56, word;
 
 	for (; n >= 8; n -= 8, p += 8) {
-		memcpy(&word, p, 8);    /* little-endian machines only, as all of the file */
+		memcpy(&word, p, 8);    /* this file needs a little-endian machine */
 		sip_word(v, word);
 	}
 	for (size_t i = 0; i < n; i++)
@@ -78,15 +78,15 @@ uint64_t vn_dice_below(struct vn_dice *d, uint64_t bound)
 
 double vn_dice_normal(struct vn_dice *d)
 {
-	double u = 1 - vn_dice_unit(d);    /* (0, 1]: its logarithm is finite */
+	double u = 1 - vn_dice_unit(d); /* in (0, 1], so its logarithm is finite */
 
 	return sqrt(-2 * log(u)) * cos(2 * M_PI * vn_dice_unit(d));
 }
 
-/* Where the normal distribution has this share below it. */
+/* The quantile function of the standard normal distribution, by bisection. */
 static double normal_at(double share)
 {
-	double low = -9, high = 9;      /* beyond these no double of [0, 1) reaches */
+	double low = -9, high = 9;      /* the quantiles of all doubles in [0, 1) are between */
 
 	for (int i = 0; i < 60; i++) {
 		double middle = (low + high) / 2;
@@ -95,7 +95,7 @@ static double normal_at(double share)
 	return high;
 }
 
-/* Both by their inverse: one draw each, and a greater draw never is a shorter time. */
+/* Lognormal and Pareto use the quantile function: one draw each, and the time grows with it. */
 double vn_dice_lognormal(struct vn_dice *d, double mean, double deviation)
 {
 	double z = normal_at(vn_dice_unit(d));

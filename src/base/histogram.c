@@ -1,4 +1,4 @@
-/* histogram.c - how long things took, counted in buckets. */
+/* histogram.c - histograms of durations. */
 #include "base/histogram.h"
 
 #define US VN_US
@@ -10,7 +10,7 @@ const vn_nsec histogram_bounds[BOUNDS] = {
 	2500 * MS, 5000 * MS, 10000 * MS, 30000 * MS, 60000 * MS, 300000 * MS,
 };
 
-/* Most are where the latest was. */
+/* The search begins at the latest bucket, because most durations are alike. */
 void histogram_note(struct histogram *h, vn_nsec took)
 {
 	unsigned i = h->latest;

@@ -1,7 +1,7 @@
-/* histogram.h - counters with one writer each, and how long things took.
+/* histogram.h - counters with one writer each, and histograms of durations.
  *
- * A worker writes its own, any thread reads: each figure by itself is right, two may be of
- * different moments. */
+ * The owner is a worker, and only it writes. Any thread reads: each number is right by itself, but
+ * two numbers may be of different moments. */
 #ifndef BASE_HISTOGRAM_H
 #define BASE_HISTOGRAM_H
 
@@ -9,21 +9,22 @@
 
 #include "vaurien.h"
 
-/* Buckets by the bounds in histogram.c; the last bucket has what is beyond all of them. */
+/* Upper bounds of the buckets, in ns. The last bucket counts what exceeds all of them. */
 enum { BOUNDS = 20 };
 extern const vn_nsec histogram_bounds[BOUNDS];
 
 struct histogram {
-	_Atomic uint64_t n[BOUNDS + 1], sum;
-	unsigned latest;                /* the writer's own: the bucket that it noted last */
+	_Atomic uint64_t n[BOUNDS + 1], sum;    /* counts per bucket; ns in all */
+	unsigned latest;                        /* writer only: the bucket of the latest value */
 };
 
 struct histogram_totals { uint64_t n[BOUNDS + 1], sum; };
 
+/* Counts one duration. A negative one counts as 0 ns. */
 void histogram_note(struct histogram *, vn_nsec);
 void histogram_totals_add(struct histogram_totals *, const struct histogram *);
 
-/* A plain add: there is no other writer. */
+/* Not an atomic addition, which would be slower: there is one writer. */
 static inline void count_add(_Atomic uint64_t *count, uint64_t n)
 {
 	atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + n,

@@ -1,4 +1,4 @@
-/* json.c - small helpers over jansson. */
+/* json.c - helper functions for jansson. */
 #include "base/json.h"
 
 #include <string.h>
@@ -9,7 +9,7 @@ json_t *json_text(const char *text)
 {
 	size_t n = strlen(text);
 
-	/* A sentence that was cut to fit its room may end inside a character. */
+	/* A truncated sentence may end inside a UTF-8 character, of at most 4 bytes. */
 	for (size_t cut = 0; cut <= 3 && cut <= n; cut++) {
 		json_t *words = json_stringn(text, n - cut);
 		if (words)

@@ -1,10 +1,10 @@
-/* log.c - lines for people: written at once, or gathered in a buffer that the control thread
- * empties.
+/* log.c - the program's log: lines go through a ring to the control thread, which writes them.
  *
  *   log_line -> ring -> pending -> outlet
  *
- * The outlet is never waited for. What it does not take now stays pending; what finds no room there
- * is lost, counted, and reported by a line of its own when there is room again. */
+ * The control thread never waits for the outlet. Lines that it does not take stay in `pending`.
+ * Lines without room there are lost and counted. A line with the count is logged when there is
+ * room again. */
 #include "base/log.h"
 
 #include <fcntl.h>
@@ -21,12 +21,11 @@
 #include "base/text.h"
 
 enum {
-	LINE = 512,
-	ROOM = 64 * 1024,               /* of the ring */
-	PENDING = 2 * ROOM,             /* of what the outlet has not taken ... */
-	/* ... by a file: a disk with room again is not filled by old lines */
-	PENDING_FILE = 4096,
-	LAST_WAIT = 500,                /* ms, for the last lines, and for those before log_start */
+	LINE = 512,                     /* bytes */
+	ROOM = 64 * 1024,               /* bytes of the ring */
+	PENDING = 2 * ROOM,             /* bytes that wait for a pipe or a terminal */
+	PENDING_FILE = 4096,            /* bytes that wait for a file: few, as its disk is full */
+	LAST_WAIT = 500,                /* ms, before log_start() and in log_stop() */
 };
 
 _Atomic enum log_level log_threshold = LOG_INFO;
@@ -34,14 +33,16 @@ _Atomic bool log_json;
 
 static struct outlet output = OUTLET_STDERR;
 
-/* lines on their way to the control thread; closed: they are written at once */
+/* Lines on their way to the control thread. Closed: lines are written at once. */
 static struct ring ring = RING_CLOSED;
 
-static struct {                         /* the control thread's */
+/* Lines that the outlet has not taken yet. Used by the control thread; any thread counts lines
+ * in `lost_ever`. */
+static struct {
 	char *bytes;
 	size_t from, n;                 /* bytes[from..n) wait */
-	uint64_t lost;                  /* lines, since the last report ... */
-	_Atomic uint64_t lost_ever;
+	uint64_t lost;                  /* lines since the last report */
+	_Atomic uint64_t lost_ever;     /* lines since the start */
 } pending;
 
 bool log_open(const char *path)
@@ -76,7 +77,7 @@ static void write_now(const char *bytes, size_t n)
 
 /* ---- lines ---- */
 
-/* One line, ended; bytes that could forge another or drive a terminal become '?'. */
+/* Returns the length. text_clean() replaces bytes that could forge a line. */
 __attribute__((format(printf, 3, 0)))
 static size_t line_make(char line[LINE], enum log_level level, const char *format, va_list args)
 {
@@ -94,8 +95,9 @@ static size_t line_make(char line[LINE], enum log_level level, const char *forma
 	return end;
 }
 
-/* {"level":"info","time":"2026-01-02T03:04:05Z","message":"..."}, with room for it whatever is
- * said. */
+/* {"level":"info","time":"2026-01-02T03:04:05Z","message":"..."}
+ *
+ * The message has at most LINE / 2 bytes, and each may need a backslash. */
 __attribute__((format(printf, 3, 0)))
 static size_t line_make_json(char line[LINE], enum log_level level, const char *format,
                              va_list args)
@@ -184,7 +186,7 @@ static void pending_add(const char *bytes, size_t n)
 	}
 }
 
-/* False: some wait. */
+/* False: some lines still wait. */
 static bool pending_write(void)
 {
 	while (pending.from < pending.n) {
@@ -192,7 +194,7 @@ static bool pending_write(void)
 			&output, pending.bytes + pending.from, pending.n - pending.from);
 		if (done == 0)
 			return false;
-		if (done < 0) {         /* nobody will ever read: there is nowhere to report it */
+		if (done < 0) {         /* the reader is gone for good */
 			for (size_t i = pending.from; i < pending.n; i++)
 				lose(pending.bytes[i] == '\n');
 			done = (ssize_t)(pending.n - pending.from);
@@ -203,7 +205,7 @@ static bool pending_write(void)
 	return true;
 }
 
-/* What comes new, once all before is written; what is not taken is pending then. */
+/* Writes new lines when none are pending. Those that the outlet does not take become pending. */
 static bool lines_write(const char *bytes, size_t n)
 {
 	while (n) {
@@ -223,7 +225,7 @@ bool log_drain(void)
 	bool all = pending_write();
 
 	if (!all && output.kind != OUTLET_FILE)
-		/* a slow reader: the ring has room for more, and counts what has none */
+		/* A slow reader: the lines stay in the ring, which counts those without room. */
 		return false;
 	struct load lines = ring_take(&ring);
 	pending.lost += lines.lost;
@@ -242,7 +244,7 @@ void log_stop(void)
 {
 	log_drain();
 	ring_close(&ring);
-	for (int i = 0; i < 10 && !log_drain(); i++)    /* with what came between the two */
+	for (int i = 0; i < 10 && !log_drain(); i++)    /* lines logged since the first drain */
 		outlet_wait(&output, LAST_WAIT / 10);
 }
 

@@ -1,7 +1,7 @@
-/* log.h - lines for people. Any thread may log; the control thread writes.
+/* log.h - the program's log. Any thread may log; the control thread writes.
  *
- * Lines travel through a bounded ring; what does not fit is counted and told. Before log_start and
- * after log_stop lines are written at once. */
+ * Lines go through a bounded ring. Lines that do not fit are counted, and the count is logged.
+ * Before log_start() and after log_stop() the logging thread writes its line itself. */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -10,18 +10,25 @@
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARNING, LOG_ERROR, LOG_CRITICAL };
 
-/* control sets it, anew where the file is read again */
+/* Set by the control thread, at the start and when the configuration is read again. */
 extern _Atomic enum log_level log_threshold;
-extern _Atomic bool log_json;           /* likewise: each line is an object */
+extern _Atomic bool log_json;           /* each line is a JSON object */
 
-/* "-" is standard error, else a file to append to. False: it cannot be opened, errno says why. */
+/* Opens a file for appending. "-" is standard error. False: errno has the reason, and the log goes
+ * where it went before. */
 bool log_open(const char *path);
-/* lines go to the ring from now on; returns an eventfd that becomes readable when there are some */
-int  log_start(void);
-/* control: write what waits; false: not all was taken, try again a little later */
+
+/* Lines go to the ring from now on. Returns an eventfd that is readable when lines wait. */
+int log_start(void);
+
+/* Control thread: writes the lines that wait. False: the outlet is full; try again later. */
 bool log_drain(void);
-void log_stop(void);                    /* drain, then write at once again */
-uint64_t log_lost(void);                /* lines for which there was no room, ever */
+
+/* Drains the ring, waiting for the outlet 500 ms at most. Then lines are written at once again. */
+void log_stop(void);
+
+/* The number of lines lost since the start, because there was no room. */
+uint64_t log_lost(void);
 
 void log_line(enum log_level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,7 +1,7 @@
-/* loop.c - one thread's wait: file descriptors, timers, and mail from other threads.
+/* loop.c - event loop of one thread: file descriptors, timers, and mail from other threads.
  *
- * Descriptors are registered once, edge-triggered; deadlines are a binary heap of absolute times,
- * slept for with epoll_pwait2, since time is what we sell. */
+ * Descriptors are registered once, edge-triggered. Deadlines are a binary heap of absolute times.
+ * The loop sleeps with epoll_pwait2, because delays must be exact to less than a millisecond. */
 #include "base/loop.h"
 
 #include <assert.h>
@@ -68,7 +68,7 @@ void loop_unwatch(struct loop *l, struct watch *w)
 	epoll_ctl(l->epoll, EPOLL_CTL_DEL, w->fd, NULL);
 }
 
-/* ---- timers: heap[1] is the next ---- */
+/* ---- timers: a binary heap, from heap[1] ---- */
 
 static void heap_put(struct loop *l, struct timer *t, size_t slot)
 {
@@ -128,8 +128,8 @@ vn_nsec loop_clock(struct loop *l)
 	return l->now = l->clock();
 }
 
-/* At most as many as there are now: time goes on meanwhile, and mail and descriptors want their
- * turn. */
+/* Fires at most as many timers as are set now. Timers that are set meanwhile may be due at once,
+ * and would keep the loop from sockets and mail. */
 static bool loop_fire(struct loop *l)
 {
 	bool any = false;
@@ -156,7 +156,7 @@ void loop_post(struct loop *l, struct mail *m)
 	if (first) {
 		uint64_t one = 1;
 		ssize_t n = write(l->wake.fd, &one, sizeof one);
-		(void)n;        /* a full counter wakes as well */
+		(void)n;        /* a full counter is readable, too */
 	}
 }
 
@@ -199,15 +199,15 @@ static bool loop_leftovers(struct loop *l)
 
 /* ---- rounds ---- */
 
-/* Kernels before 5.11, and some sandboxes, know no epoll_pwait2. */
+/* Kernels before 5.11, and some sandboxes, have no epoll_pwait2. */
 static int epoll_wait_for(int epoll, struct epoll_event *events, int room,
-                          const struct timespec *patience)
+                          const struct timespec *timeout)
 {
-	int n = epoll_pwait2(epoll, events, room, patience, NULL);
+	int n = epoll_pwait2(epoll, events, room, timeout, NULL);
 
 	if (n >= 0 || (errno != ENOSYS && errno != EPERM))
 		return n;
-	n = ppoll(&(struct pollfd){ epoll, POLLIN, 0 }, 1, patience, NULL);
+	n = ppoll(&(struct pollfd){ epoll, POLLIN, 0 }, 1, timeout, NULL);
 	return n < 0 ? n : epoll_wait(epoll, events, room, 0);
 }
 
@@ -240,7 +240,7 @@ bool loop_once(struct loop *l, bool wait)
 	bool any = n > 0;
 	for (int i = 0; i < n; i++) {
 		struct watch *w = events[i].data.ptr;
-		if (w->fd >= 0)         /* closed by an earlier event of this round */
+		if (w->fd >= 0)         /* else an earlier event of this round closed it */
 			w->ready(w, events[i].events);
 	}
 	any |= loop_mail(l);

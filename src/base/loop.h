@@ -1,4 +1,9 @@
-/* loop.h - one thread's wait: file descriptors, timers, and mail from other threads. */
+/* loop.h - event loop of one thread: file descriptors, timers, and mail from other threads.
+ *
+ *   one round:  sleep -> sockets -> mail -> timers -> deferred calls
+ *
+ * A loop belongs to one thread. Only loop_post() may be called from others. Watches, timers and
+ * mail are parts of their owners' structs: the loop allocates none, and frees none. */
 #ifndef BASE_LOOP_H
 #define BASE_LOOP_H
 
@@ -12,45 +17,48 @@
 #include "vaurien.h"
 #include "base/wakeup.h"
 
-/* The struct whose `field` this points to: how a callback finds its owner. */
+/* The struct that contains `field`, given a pointer to the field. Callbacks find their owner so. */
 #define OWNER(type, field, pointer) \
 	((struct type *)((char *)(pointer) - offsetof(struct type, field)))
 
-/* Not made part of its caller, which is called for every message and would have to make room for
- * it. */
+/* Rare code, kept out of a caller that runs for every message: inlined, it would make that caller
+ * save more registers. */
 #define SELDOM __attribute__((noinline))
 
-struct watch {                          /* a file descriptor and who is told about it */
+/* A file descriptor and its callback. `events` are EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP and
+ * EPOLLERR. */
+struct watch {
 	int fd;                         /* -1: none */
-	/* EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */
 	void (*ready)(struct watch *, unsigned events);
 };
 
-struct timer {                          /* zeroed = not set */
-	vn_nsec due;
-	size_t slot;                    /* place in the heap, from 1 */
+/* All zero: not set. */
+struct timer {
+	vn_nsec due;                    /* by the loop's clock */
+	size_t slot;                    /* index in the heap, from 1; 0: not set */
 	void (*fire)(struct timer *);
 };
 
-struct mail {                           /* owned by the sender until posted, by `open` then */
+/* Owned by the sender until it is posted, and then by `open`. */
+struct mail {
 	struct mail *next;
 	void (*open)(struct mail *);    /* runs in the receiving thread; frees the mail */
 };
 
 struct loop {
 	int epoll;
-	vn_nsec now;                       /* the clock, as of this round */
-	vn_nsec woke;                      /* when this round began; 0: none has */
-	struct histogram rounds;        /* how long each took: so long others had to wait */
-	vn_nsec (*clock)(void);            /* monotonic unless a test brings its own */
-	struct timer **heap;
-	size_t timers, room;
+	vn_nsec now;                            /* the clock as of this round */
+	vn_nsec woke;                           /* when this round began; 0: no round yet */
+	struct histogram rounds;                /* how long each round took */
+	vn_nsec (*clock)(void);                 /* monotonic, except in tests */
+	struct timer **heap;                    /* from 1; heap[1] is the next */
+	size_t timers, room;                    /* entries in the heap, entries allocated */
 	struct wakeups wakeups;
-	struct mail *later, **later_end;        /* this thread's own, for the end of this round */
-	struct watch wake;              /* an eventfd */
-	pthread_mutex_t lock;
-	struct mail *mail, **mail_end;  /* under lock */
-	bool stop;
+	struct mail *later, **later_end;        /* this thread's own, for the end of the round */
+	struct watch wake;                      /* an eventfd */
+	pthread_mutex_t lock;                   /* protects `mail` and `mail_end` */
+	struct mail *mail, **mail_end;
+	bool stop;                              /* loop_run() returns after this round */
 };
 
 /* false: errno says why, and there is nothing to free */
@@ -66,13 +74,17 @@ bool loop_watch(struct loop *, struct watch *, unsigned events);
 /* must come before close(fd) where a dup exists */
 void loop_unwatch(struct loop *, struct watch *);
 
-/* set or moved; VN_NEVER = stopped */
+/* Sets or moves the timer. VN_NEVER stops it. No timer fires early. */
 void timer_set(struct loop *, struct timer *, vn_nsec due);
 void timer_stop(struct loop *, struct timer *);
-vn_nsec loop_clock(struct loop *);         /* the clock read afresh; ->now follows */
 
-void loop_post(struct loop *, struct mail *);   /* from any thread */
-/* from the loop's own: opened at the end of this round */
+/* Reads the clock, sets `now`, and returns it. */
+vn_nsec loop_clock(struct loop *);
+
+/* From any thread: the loop opens the mail in its own thread. */
+void loop_post(struct loop *, struct mail *);
+
+/* From the loop's own thread: the mail is opened at the end of this round. */
 void loop_defer(struct loop *, struct mail *);
 
 

@@ -1,4 +1,6 @@
-/* memory.h - allocation that ends the program when there is no memory: nobody has to check. */
+/* memory.h - malloc and friends that abort the program when there is no memory.
+ *
+ * They never return NULL, so callers need no check. Callers free the result with free(). */
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 
@@ -19,7 +21,7 @@ static inline void *xmalloc(size_t size)
 	return xalloced(malloc(size ? size : 1));
 }
 
-static inline void *xcalloc(size_t n, size_t size)      /* zeroed */
+static inline void *xcalloc(size_t n, size_t size)
 {
 	return xalloced(calloc(n ? n : 1, size ? size : 1));
 }
@@ -29,7 +31,7 @@ static inline void *xrealloc(void *memory, size_t size)
 	return xalloced(realloc(memory, size ? size : 1));
 }
 
-static inline char *xstrdup(const char *text)           /* NULL stays NULL */
+static inline char *xstrdup(const char *text)   /* NULL stays NULL */
 {
 	return text ? xalloced(strdup(text)) : NULL;
 }

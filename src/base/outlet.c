@@ -1,4 +1,4 @@
-/* outlet.c - where lines go: a file, a pipe, a terminal or a socket that is never waited for. */
+/* outlet.c - non-blocking output of lines to a file, a pipe, a terminal or a socket. */
 #include "base/outlet.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 4096 };                  /* what a pipe that takes something takes whole: PIPE_BUF */
+enum { PIECE = 4096 };                  /* PIPE_BUF: a writable pipe takes so many bytes whole */
 
 static void outlet_set(struct outlet *o, int fd, bool own)
 {
@@ -24,7 +24,7 @@ static void outlet_set(struct outlet *o, int fd, bool own)
 		o->kind = OUTLET_SOCKET;
 }
 
-/* A pipe without a reader, or a device, must not hold up the open either. */
+/* O_NONBLOCK: opening a pipe without a reader, or a device, must not block either. */
 bool outlet_open(struct outlet *o, const char *path)
 {
 	int fd =
@@ -36,8 +36,8 @@ bool outlet_open(struct outlet *o, const char *path)
 	return true;
 }
 
-/* A descriptor that was inherited may block, and belongs to others too. Opened anew it is ours
- * alone, and does not. */
+/* An inherited descriptor may block, and other processes share its flags. So it is opened anew:
+ * the new one is not shared, and does not block. */
 void outlet_use(struct outlet *o, int fd)
 {
 	char path[32];
@@ -66,7 +66,7 @@ bool outlet_wait(const struct outlet *o, int ms)
 	return o->kind == OUTLET_FILE || (poll(&p, 1, ms) == 1 && p.revents);
 }
 
-/* So many of these bytes are whole lines. */
+/* The number of bytes that are whole lines. */
 static size_t whole_lines(const char *bytes, size_t n)
 {
 	const char *end = memrchr(bytes, '\n', n);
@@ -74,8 +74,7 @@ static size_t whole_lines(const char *bytes, size_t n)
 	return end ? (size_t)(end + 1 - bytes) : 0;
 }
 
-/* A disk that is full took a part of a line: take that back, so that the file ends with a whole
- * one. */
+/* A full disk took a part of a line. Truncates the file, so that it ends with a whole line. */
 static ssize_t file_trim(struct outlet *o, const char *bytes, size_t written)
 {
 	size_t whole = whole_lines(bytes, written);

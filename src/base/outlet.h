@@ -1,7 +1,8 @@
-/* outlet.h - where lines go: a file, a pipe, a terminal or a socket that is never waited for.
+/* outlet.h - non-blocking output of lines to a file, a pipe, a terminal or a socket.
  *
- * What is not taken now is the caller's to keep, and to try again. Lines are written whole: a full
- * disk gets no half of one, and a pipe takes each at once. */
+ * The caller keeps what an outlet does not take, and tries again. Lines are written whole: a file
+ * on a full disk ends with a whole line, and a pipe takes each line at once. An outlet belongs to
+ * one thread. */
 #ifndef BASE_OUTLET_H
 #define BASE_OUTLET_H
 
@@ -13,23 +14,25 @@ enum outlet_kind { OUTLET_FILE, OUTLET_SOCKET, OUTLET_OTHER };
 
 struct outlet {
 	int fd;                         /* -1: closed */
-	bool own;                       /* to be closed */
+	bool own;                       /* outlet_close() closes fd */
 	enum outlet_kind kind;
 };
 
 #define OUTLET_STDERR { .fd = 2, .kind = OUTLET_OTHER }
 
-bool outlet_open(struct outlet *, const char *path);    /* appends; false: errno says why */
-/* a descriptor that is open already and stays so, such as standard error */
+/* Opens a file for appending. False: errno has the reason. */
+bool outlet_open(struct outlet *, const char *path);
+
+/* Uses an open descriptor, such as standard error. It stays open after outlet_close(). */
 void outlet_use(struct outlet *, int fd);
 void outlet_close(struct outlet *);
 
-/* `bytes` are whole lines, each at most 4096 bytes. Returns how many bytes were taken, all of them
- * whole lines where that can be had; 0: none now (full, or nobody reads); -1: none ever (its reader
- * is gone), errno says why. */
+/* Writes whole lines of at most 4096 bytes each. Returns the number of bytes taken: whole lines,
+ * unless the outlet took part of one and that cannot be undone. 0: the outlet is full now. -1: it
+ * never takes any again, because its reader is gone; errno has the reason. */
 ssize_t outlet_write(struct outlet *, const char *bytes, size_t n);
 
-/* at most so long, until it takes something; false: it does not */
+/* Waits at most `ms` milliseconds for room. False: there is none. */
 bool outlet_wait(const struct outlet *, int ms);
 
 #endif

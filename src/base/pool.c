@@ -1,5 +1,4 @@
-/* pool.c - memory for small things of one size that come and go by thousands, kept apart from what
- * stays. */
+/* pool.c - allocator for short-lived structs of one size. */
 #include "base/pool.h"
 
 #include <stdbool.h>
@@ -15,9 +14,9 @@ struct piece { struct piece *next; };
 
 struct pool_block {
 	struct pool *pool;
-	struct pool_block *next, **link;     /* among the roomy; link NULL: it is full */
-	struct piece *spare;            /* given back */
-	size_t used, fresh;             /* pieces that are out; offset of what never was */
+	struct pool_block *next, **link;        /* in `roomy`; link NULL: the block is full */
+	struct piece *spare;                    /* pieces that were given back */
+	size_t used, fresh;                     /* pieces in use; offset of the bytes never used */
 };
 
 void pool_init(struct pool *p, size_t size)
@@ -25,7 +24,7 @@ void pool_init(struct pool *p, size_t size)
 	*p = (struct pool){ .size = (size + 15) / 16 * 16 };
 }
 
-#if defined(__SANITIZE_ADDRESS__)       /* which wants to see each piece by itself */
+#if defined(__SANITIZE_ADDRESS__)       /* it finds errors only if malloc has each piece */
 
 void *pool_take(struct pool *p)
 {
@@ -63,7 +62,7 @@ static void block_delist(struct pool_block *b)
 	b->link = NULL;
 }
 
-/* Twice as much is mapped, and what is not aligned let go. */
+/* Maps twice the size, and unmaps what is before and behind the aligned block. */
 static struct pool_block *block_make(struct pool *p)
 {
 	uint8_t *map =
@@ -116,7 +115,7 @@ void pool_give(void *given)
 	b->spare = piece;
 	if (!b->link)
 		block_enlist(b);
-	/* one is kept for the next to come */
+	/* One empty block is kept for the next piece. */
 	if (!--b->used && (b->pool->roomy != b || b->next))
 		opt_values_free(b);
 }

@@ -1,26 +1,31 @@
-/* pool.h - memory for small things of one size that come and go by thousands, kept apart from what
- * stays.
+/* pool.h - allocator for short-lived structs of one size.
  *
- *   block: [ header | piece | piece | ... ]      64 KiB, aligned to that: a piece finds its block
- * by its address
+ *   block: [ header | piece | piece | ... ]      64 KiB, aligned to 64 KiB
  *
- * Malloc would put them between the connections that they belong to, and a page that holds one
- * connection cannot be given back. A block that is empty is. */
+ * A piece's address, rounded down, is its block. malloc would put such structs between long-lived
+ * connections, and one connection keeps a whole page in use. An empty block is returned to the
+ * system. A pool belongs to one thread. */
 #ifndef BASE_POOL_H
 #define BASE_POOL_H
 
 #include <stddef.h>
 
-struct pool {                           /* one thread's */
-	size_t size;                    /* of a piece */
-	/* blocks in which there is room, the one to be filled first */
-	struct pool_block *roomy;
+struct pool {
+	size_t size;                    /* bytes of a piece */
+	struct pool_block *roomy;       /* blocks with free pieces; the first is filled first */
 	unsigned blocks;
 };
 
+/* `size`: bytes of a piece. */
 void pool_init(struct pool *, size_t size);
-void *pool_take(struct pool *);         /* not cleared */
-void pool_give(void *);                 /* back to the pool it came from; NULL is nothing */
-void pool_free(struct pool *);          /* when all has come back */
+
+/* Never NULL. The piece is not cleared. */
+void *pool_take(struct pool *);
+
+/* Returns a piece to the pool that it came from. NULL is allowed. */
+void pool_give(void *);
+
+/* Frees the blocks. All pieces must have been given back. */
+void pool_free(struct pool *);
 
 #endif

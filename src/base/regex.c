@@ -1,10 +1,9 @@
-/* regex.c - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a bound on
- * the work.
+/* regex.c - regular expressions with bounded search time (PCRE2, compiled to machine code).
  *
  * PCRE2's match limit counts anew at each byte where a match may begin, so it bounds no search.
- * Here the text is searched in slices of start positions with a small limit; a slice that hits it
- * is searched position by position, and positions that hit it are searched last, with a larger one.
- * The clock is looked at between the calls. */
+ * Therefore the text is searched in slices of start positions, with a small limit. A slice that
+ * exceeds it is searched position by position. Positions that exceed it are searched last, with a
+ * larger limit. The clock is read between the calls. */
 #include "base/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -18,15 +17,14 @@
 
 enum {
 	SLICE = 256,                    /* start positions of one call */
-	QUICK = 200,                    /* steps at each of them; beyond, ... */
-	/* ... at one position with so many, when all others are searched */
-	DEEP = 100000,
-	HARD_MAX = 256,                 /* such positions */
-	PATTERN_MAX = 4096,
-	COMPILED_MAX = 256 * 1024,
+	QUICK = 200,                    /* steps at each position, at first */
+	DEEP = 100000,                  /* steps at a position that exceeded QUICK */
+	HARD_MAX = 256,                 /* positions that may exceed QUICK */
+	PATTERN_MAX = 4096,             /* bytes */
+	COMPILED_MAX = 256 * 1024,      /* bytes */
 };
 
-#define BUDGET (5 * VN_MS)              /* of processor time, for one search */
+#define BUDGET (5 * VN_MS)              /* processor time of one search */
 
 struct regex {
 	pcre2_code *code, *caseless;
@@ -48,9 +46,9 @@ bool regex_check(const char *text, char error[ERROR_MAX])
 	int code;
 
 	if (strlen(text) > PATTERN_MAX) {
-		error_format(error,
-		             "match: expected a regular expression of at most %d bytes, got %zu",
-		             PATTERN_MAX, strlen(text));
+		error_format(
+			error, "match: expected a regular expression of at most %d bytes, got %zu",
+			PATTERN_MAX, strlen(text));
 		return false;
 	}
 	pcre2_code *p = compile(text, 0, &code, &at);
@@ -63,9 +61,10 @@ bool regex_check(const char *text, char error[ERROR_MAX])
 	pcre2_pattern_info(p, PCRE2_INFO_SIZE, &size);
 	pcre2_code_free(p);
 	if (size > COMPILED_MAX)
-		error_format(error,
-		             "match: expected a smaller regular expression, got %zu KiB (at most %d)",
-		             size / 1024, COMPILED_MAX / 1024);
+		error_format(
+			error,
+			"match: expected a smaller regular expression, got %zu KiB (at most %d)",
+			size / 1024, COMPILED_MAX / 1024);
 	return size <= COMPILED_MAX;
 }
 
@@ -78,7 +77,7 @@ struct regex *regex_make(const char *text)
 	p->code = compile(text, 0, &code, &at);
 	p->caseless = compile(text, PCRE2_CASELESS, &code, &at);
 	assert(p->code && p->caseless);
-	/* where there is none, it goes without */
+	/* Without a compiler for this machine, PCRE2 interprets the pattern. */
 	p->jit = !pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
 	p->data = pcre2_match_data_create(1, NULL);
 	p->limits = pcre2_match_context_create(NULL);
@@ -105,7 +104,7 @@ static vn_nsec processor_time(void)
 	return t.tv_sec * VN_S + t.tv_nsec;
 }
 
-/* Does a match begin at one of the positions `from` to `last`? */
+/* Returns REGEX_YES if a match begins at one of the positions `from` to `last`. */
 static enum regex_answer search(struct regex *p, const pcre2_code *code, struct vn_span text,
                                 size_t from, size_t last, uint32_t steps)
 {
@@ -115,12 +114,12 @@ static enum regex_answer search(struct regex *p, const pcre2_code *code, struct 
 	pcre2_set_offset_limit(p->limits, last);
 	int found = fast ? pcre2_jit_match(code, text.p, text.n, from, 0, p->data, p->limits) :
 	                   pcre2_match(code, text.p, text.n, from, 0, p->data, p->limits);
-	if (found == PCRE2_ERROR_JIT_STACKLIMIT)        /* the interpreter has more room */
+	if (found == PCRE2_ERROR_JIT_STACKLIMIT)        /* the interpreter uses the heap */
 		found = pcre2_match(code, text.p, text.n, from, PCRE2_NO_JIT, p->data, p->limits);
 	return found >= 0 ? REGEX_YES : found == PCRE2_ERROR_NOMATCH ? REGEX_NO : REGEX_GAVE_UP;
 }
 
-/* A search that met positions at which a match may begin, but which take many steps. */
+/* Positions that exceeded QUICK, and the deadline of the search, in processor time. */
 struct undecided { size_t n, at[HARD_MAX]; vn_nsec end; };
 
 static bool out_of_time(struct undecided *u)
@@ -132,7 +131,7 @@ static bool out_of_time(struct undecided *u)
 	return now > u->end;
 }
 
-/* A slice that hit the limit, one position a call: those that hit it are left for later. */
+/* Searches a slice position by position. Positions that exceed QUICK go to `u`. */
 static enum regex_answer search_slice(struct regex *p, const pcre2_code *code, struct vn_span text,
                                       size_t from, size_t last, struct undecided *u)
 {

@@ -1,5 +1,4 @@
-/* regex.h - regular expressions on "VERB subject": PCRE2, compiled to machine code, with a bound on
- * the work. */
+/* regex.h - regular expressions with bounded search time (PCRE2, compiled to machine code). */
 #ifndef BASE_REGEX_H
 #define BASE_REGEX_H
 
@@ -8,23 +7,24 @@
 #include "base/text.h"
 #include "vaurien.h"
 
-struct regex;                           /* one thread's own */
+/* Belongs to one thread: it has buffers for the search. */
+struct regex;
 
 enum regex_answer {
 	REGEX_NO,
 	REGEX_YES,
-	/* not found within the budget: 5 ms of processor time for the whole search */
-	REGEX_GAVE_UP,
+	REGEX_GAVE_UP,                  /* not found within 5 ms of processor time */
 };
 
-/* False: `error` says what is wrong: the text, its length (4 KiB at most), or what it compiles to
- * (256 KiB at most). */
+/* Checks a pattern: at most 4 KiB of text, and 256 KiB compiled. False: `error` has the reason. */
 bool regex_check(const char *text, char error[ERROR_MAX]);
-struct regex *regex_make(const char *text);     /* one that was checked */
-void regex_free(struct regex *);                /* NULL: nothing */
 
+/* Compiles a pattern that regex_check() accepted. Never NULL; the caller frees it. */
+struct regex *regex_make(const char *text);
+void regex_free(struct regex *);        /* NULL is allowed */
+
+/* Searches `text` for the pattern; regex_match_icase() ignores case. */
 enum regex_answer regex_match(struct regex *, struct vn_span text);
-/* as if upper and lower case were the same */
 enum regex_answer regex_match_icase(struct regex *, struct vn_span text);
 
 #endif

@@ -1,5 +1,6 @@
-/* ring.c - bytes on their way to the control thread: two halves and a lock that nobody holds for
- * longer than a copy. */
+/* ring.c - bounded queue of byte records from any thread to one reader, the control thread.
+ *
+ * The lock is held for one copy at most, so a worker never waits long for it. */
 #include "base/ring.h"
 
 #include <assert.h>

@@ -125,7 +125,8 @@ uint16_t vn_sql_lead(struct vn_span text, size_t (*comment)(struct vn_span))
 	size_t at = 0, skip = 1;
 
 	while (at < text.n && skip) {
-		skip = text.p[at] <= ' ' ? 1 : comment((struct vn_span){ text.p + at, text.n - at });
+		struct vn_span rest = { text.p + at, text.n - at };
+		skip = text.p[at] <= ' ' ? 1 : comment(rest);
 		at += skip;
 	}
 	return at < UINT16_MAX ? (uint16_t)at : UINT16_MAX;

@@ -1,4 +1,4 @@
-/* text.c - small work on texts: sentences of errors, UTF-8, words of a line, whole files. */
+/* text.c - text helpers: error sentences, safe printing, UTF-8, words of a line. */
 #include "base/text.h"
 
 #include <ctype.h>
@@ -11,7 +11,7 @@
 
 #include "base/memory.h"
 
-/* A text that was cut at `n` must not end within a character of UTF-8. */
+/* The text was truncated at `n`. Removes the beginning of an incomplete UTF-8 character. */
 static void text_trim(char *text, size_t n)
 {
 	size_t start = n;
@@ -66,7 +66,6 @@ size_t utf8_length(const char *text)
 	return n;
 }
 
-/* Like printf to the end of a text that has a fixed room. */
 void text_add(char *buffer, size_t size, const char *format, ...)
 {
 	va_list args;
@@ -126,8 +125,7 @@ char *word_next(const char **at, char error[ERROR_MAX])
 
 bool text_to_bool(const char *text, bool *value)
 {
-	static const struct { const char *word; bool value;
-	} words[] = {
+	static const struct { const char *word; bool value; } words[] = {
 		{ "true", true }, { "false", false }, { "yes", true }, { "no", false },
 		{ "on", true },   { "off", false },   { "y", true },   { "n", false },
 		{ "1", true },    { "0", false },

@@ -1,17 +1,18 @@
-/* text.h - small work on texts: sentences of errors, UTF-8, words of a line, whole files. */
+/* text.h - text helpers: error sentences, safe printing, UTF-8, words of a line. */
 #ifndef BASE_TEXT_H
 #define BASE_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ERROR_MAX = 256 };               /* room for one error sentence, its end included */
+enum { ERROR_MAX = 256 };               /* bytes of an error sentence, with its NUL */
 
-/* Write a sentence. It is cut between two characters of UTF-8, as JSON needs it. */
+/* Formats an error sentence. If it is too long, it ends with a whole UTF-8 character: JSON needs
+ * that. */
 void error_format(char error[ERROR_MAX], const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* printf to the end of a text in `size` bytes of room; cut to fit. */
+/* Appends to the text in a buffer of `size` bytes, and truncates to fit. */
 void text_add(char *buffer, size_t size, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -29,18 +30,18 @@ void name_list_end(struct name_list *, const char *see);
 /* A user's text as a sentence may repeat it: cut to fit, control characters as "?". */
 const char *text_printable(const char *text, char *buffer, size_t size);
 
-/* What could forge a line or drive a terminal becomes '?', a byte for a byte: control characters,
- * also C1 (U+0080 to U+009F), and bytes that are not UTF-8. */
+/* Replaces bytes that could forge a log line or control a terminal by '?', one for one. These are
+ * control characters, with C1 (U+0080 to U+009F), and bytes that are not UTF-8. */
 void text_clean(char *text, size_t n);
 
-/* How many bytes the first character has; 0: it is not UTF-8, or the end. */
+/* The number of bytes of the first character. 0: it is not UTF-8, or the text is empty. */
 size_t utf8_length(const char *text);
 
-/* The next word of a line such as key=value, without its quotes; the caller frees it. NULL: there
- * is none, or (then `error` is set) a quote is open. */
+/* Returns the next word of a line such as key="a value", without its quotes. The caller frees it,
+ * and *at moves behind the word. NULL: no word is left. NULL with `error` set: a quote is open. */
 char *word_next(const char **at, char error[ERROR_MAX]);
 
-/* y yes 1 on true | n no 0 off false, any case */
+/* Reads y yes 1 on true, n no 0 off false, in any case. False: it is none of these. */
 bool text_to_bool(const char *text, bool *value);
 
 #endif

@@ -1,4 +1,4 @@
-/* text_cache.c - bounded memory for texts that a connection will speak of again by number. */
+/* text_cache.c - bounded cache of texts by number, such as a connection's prepared statements. */
 #include "base/text_cache.h"
 
 #include <assert.h>
@@ -10,8 +10,8 @@
 enum { SLOT_BITS = 8, SLOTS = 1 << SLOT_BITS };
 
 struct cached_text {
-	struct cached_text *older, *newer;  /* by age */
-	struct cached_text *next;           /* in the same slot */
+	struct cached_text *older, *newer;      /* by age */
+	struct cached_text *next;               /* in the same slot */
 	uint64_t key;
 	size_t n;
 	uint8_t text[];
@@ -29,7 +29,7 @@ static struct cached_text **slot_of(const struct vn_text_cache *s, uint64_t key)
 	return &s->slots[key * 0x9e3779b97f4a7c15u >> (64 - SLOT_BITS)];
 }
 
-/* Where the pointer to a key's text is, or would be. */
+/* Returns the place of the pointer to a key's text. That pointer is NULL if there is none. */
 static struct cached_text **text_cache_find(const struct vn_text_cache *s, uint64_t key)
 {
 	struct cached_text **at = slot_of(s, key);

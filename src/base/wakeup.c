@@ -1,10 +1,8 @@
-/* wakeup.c - how late the machine wakes a thread that slept: learned, so that it asks to be woken
- * by so much earlier.
+/* wakeup.c - estimate of how late the kernel wakes a sleeping thread.
  *
- * A processor that rested for 100 ms takes longer to come back than one that rested for 1 ms; in a
- * virtual machine some 0.15 ms. Who is woken early by what others took longer spins for that long.
- * One that was far later than usual had no processor: that says little of the next, and counts as
- * little. */
+ * After 100 ms of sleep a processor wakes later than after 1 ms; in a virtual machine by some
+ * 0.15 ms. A thread that is far later than usual had no processor meanwhile. Such a sample is
+ * clamped, because it predicts nothing. */
 #include "base/wakeup.h"
 
 static unsigned bits(vn_nsec wait)
