@@ -1,6 +1,6 @@
-/* address.c - addresses as people write them, read into words and into what the kernel wants.
+/* address.c - addresses to listen on or connect to: HOST:PORT, [v6]:PORT, :PORT, unix:/path.
  *
- * "localhost" is 127.0.0.1 here, without a look-up: what listens and what dials must agree. */
+ * "localhost" is 127.0.0.1 without a look-up, so that listeners and clients use the same family. */
 #include "net/address.h"
 
 #include <arpa/inet.h>
@@ -39,7 +39,7 @@ static bool parse_unix(struct address *a, const char *text, char *error, size_t 
 	return true;
 }
 
-/* Up to five digits, at most 65535; -1: no port. */
+/* -1: not a number from 0 to 65535 of at most five digits. */
 static int parse_port(const char *text)
 {
 	int port = 0;
@@ -88,7 +88,7 @@ void address_copy(struct address *to, const struct address *from)
 	to->host = xstrdup(from->host);
 }
 
-/* What an address without a host, or with the one everybody has, stands for. */
+/* The numeric host of an address without a host, or with localhost. Else the host itself. */
 static const char *host_number(const struct address *a, bool listen)
 {
 	bool v6 = a->text[0] == '[';
@@ -153,8 +153,8 @@ bool endpoint_loopback(const struct endpoint *e)
 	const struct in6_addr *in6 = &((const struct sockaddr_in6 *)&e->addr)->sin6_addr;
 
 	switch (e->addr.ss_family) {
-	case AF_UNIX:  return true;
-	case AF_INET:  return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+	case AF_UNIX: return true;
+	case AF_INET: return ntohl(in->sin_addr.s_addr) >> 24 == 127;
 	case AF_INET6:
 		return IN6_IS_ADDR_LOOPBACK(in6) ||
 		       (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);

@@ -1,4 +1,8 @@
-/* address.h - where to listen and where to dial: HOST:PORT, [v6]:PORT, :PORT, unix:/path. */
+/* address.h - addresses to listen on or connect to: HOST:PORT, [v6]:PORT, :PORT, unix:/path.
+ *
+ *   text -> struct address (host and port) -> struct endpoint (for the kernel)
+ *
+ * An address owns its texts: address_free(). An endpoint is a plain value. */
 #ifndef NET_ADDRESS_H
 #define NET_ADDRESS_H
 
@@ -6,25 +10,25 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-struct address {                        /* as words */
+struct address {
 	char *text;                     /* as the user wrote it */
-	char *host;                     /* "" = any (listen) or localhost (dial); a path for unix */
-	int port;                       /* -1 for unix */
+	char *host;                     /* or a path; "" is any (listen) or localhost (connect) */
+	int port;                       /* 0 to 65535; -1 if unix_path */
 	bool unix_path;
 };
 
-struct endpoint { struct sockaddr_storage addr; socklen_t len; };      /* as the kernel wants it */
+struct endpoint { struct sockaddr_storage addr; socklen_t len; };
 
-/* False: `error` holds one sentence: "Expected HOST:PORT: '8000'". */
+/* False: `error` has a sentence, such as "Expected HOST:PORT: '8000'". Nothing is to be freed. */
 bool address_parse(struct address *, const char *text, char *error, size_t size);
 void address_free(struct address *);
 void address_copy(struct address *to, const struct address *from);
 
-/* True when no look-up is needed: numeric host or unix path. `listen`: an empty host is the
- * wildcard. */
+/* True if no look-up is needed: a numeric host, localhost or a unix path. `listen`: an empty host
+ * is the wildcard address. False: the endpoint is zeroed. */
 bool address_numeric(const struct address *, bool listen, struct endpoint *);
 
-int endpoint_port(const struct endpoint *);       /* 0: a unix socket, or any */
+int endpoint_port(const struct endpoint *);     /* 0: a unix socket, or any port */
 void endpoint_set_port(struct endpoint *, int port);
 bool endpoint_loopback(const struct endpoint *);
 /* "127.0.0.1", "::1"; "" for a unix socket */

@@ -1,4 +1,4 @@
-/* bind.c - binds a socket and listens on it, for proxies and for the control API. */
+/* bind.c - listening sockets of proxies and of the control API. */
 #include "net/bind.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@
 
 /* ---- binding ---- */
 
-/* SO_REUSEADDR would make the kernel look for a free port in half of the range only, and slowly. */
+/* Port 0 is bound without SO_REUSEADDR: with it, the kernel searches half of the ports, slowly. */
 static int socket_bind(const struct endpoint *e)
 {
 	bool any_port = !endpoint_port(e);
@@ -41,8 +41,8 @@ static int socket_bind_unix(const struct endpoint *e)
 	return fd;
 }
 
-/* A socket whose port the kernel chose loses it while it does not listen: bind the number
- * itself. */
+/* A port that the kernel chose is lost when the socket stops listening. So a first socket finds a
+ * free port, and a second one is bound to its number. */
 static int socket_bind_any_port(const struct endpoint *e)
 {
 	struct endpoint named = *e;
@@ -52,7 +52,7 @@ static int socket_bind_any_port(const struct endpoint *e)
 	if (scout < 0)
 		return scout;
 	getsockname(scout, (struct sockaddr *)&named.addr, &len);
-	/* both may have the port now */
+	/* With SO_REUSEADDR on both, two sockets can be bound to the port. */
 	setsockopt(scout, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	int fd = socket_bind(&named);
 	close(scout);
@@ -79,7 +79,7 @@ int bind_listen(const struct endpoint *e, int64_t backlog, struct endpoint *boun
 	return fd;
 }
 
-/* ---- a proxy's address ---- */
+/* ---- the address of a proxy ---- */
 
 bool bind_resolve(const struct address *a, struct endpoint *e, char *error, size_t size)
 {
@@ -114,7 +114,7 @@ int bind_address(const struct address *a, int64_t backlog, struct endpoint *boun
 	return fd < 0 ? -1 : fd;
 }
 
-/* ---- the API's ---- */
+/* ---- the address of the API ---- */
 
 static bool api_resolve_unix(const char *path, struct endpoint *at, char error[ERROR_MAX])
 {
@@ -148,7 +148,7 @@ static bool api_resolve(const char *host, int64_t port, struct endpoint *at, cha
 	size_t n = strlen(host);
 	if (n >= 2 && host[0] == '[' && host[n - 1] == ']')
 		snprintf(name, sizeof name, "%.*s", (int)(n - 2), host + 1);
-	/* localhost may be ::1 to the resolver, and not be where clients look first */
+	/* The resolver may return ::1 for localhost, but most clients try 127.0.0.1 first. */
 	else
 		snprintf(name, sizeof name, "%s",
 		         strcmp(host, "localhost") == 0 ? "127.0.0.1" : host);

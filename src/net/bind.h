@@ -1,27 +1,27 @@
-/* bind.h - binds a socket and listens on it, for proxies and for the control API.
+/* bind.h - listening sockets of proxies and of the control API. Control thread only.
  *
- * A unix path that a killed process left behind is taken over; a path that is in use, or is no
- * socket, is "address already in use". */
+ * The path of a unix socket is reused if no process has it open. A path that is in use, or that is
+ * no socket, is the error "address already in use". The caller owns the sockets. */
 #ifndef NET_BIND_H
 #define NET_BIND_H
 
 #include "base/text.h"
 #include "net/address.h"
 
-/* Never blocks. *bound: the address as the kernel has it, with the port that it chose for port 0.
- * Returns a listening, non-blocking socket, or a negative errno. */
+/* Never blocks. Returns a listening, non-blocking socket, or a negative errno. *bound is the
+ * kernel's address, with the port that it chose for port 0. */
 int bind_listen(const struct endpoint *, int64_t backlog, struct endpoint *bound);
 
-/* Where to listen. It may look a name up, and so block: for the start only. False: `error` says
- * why. */
+/* Finds the endpoint to listen on. It may look up a name and block, so it is for the start only.
+ * False: `error` has the reason. */
 bool bind_resolve(const struct address *, struct endpoint *, char *error, size_t size);
 
-/* Both together. -1: `error` says why. */
+/* bind_resolve(), then bind_listen(). -1: `error` has the reason. */
 int bind_address(const struct address *, int64_t backlog, struct endpoint *bound, char *error,
                  size_t size);
 
-/* The API's socket; *at is where. `host`: a name, an address or unix:/PATH; port 0: any free one.
- * It may block, as bind_resolve. -1: `error` says why. */
+/* The API's socket. `host`: a name, an address or unix:/PATH. `port`: 0 to 65535; 0 is any free
+ * port. *at is the kernel's address. It may block. -1: `error` has the reason. */
 int bind_api(const char *host, int64_t port, struct endpoint *at, char error[ERROR_MAX]);
 
 #endif

@@ -1,4 +1,4 @@
-/* blackhole.c - sockets that answer nobody, as if their machine were gone. */
+/* blackhole.c - sockets that drop all incoming packets, as if their machine were gone. */
 #include "net/blackhole.h"
 
 #include <linux/filter.h>

@@ -1,15 +1,17 @@
-/* blackhole.h - sockets that answer nobody, as if their machine were gone.
+/* blackhole.h - sockets that drop all incoming packets, as if their machine were gone.
  *
- * A filter on the socket drops what arrives before TCP sees it: no ACK, no RST, and on a listening
- * socket no answer to a SYN. Linux lets only the privileged attach one to a TCP socket; elsewhere
- * the callers do what comes nearest. */
+ * A filter on the socket drops packets before TCP processes them: no ACK, no RST, and on a
+ * listening socket no reply to a SYN. Linux may require privileges for such a filter. Without it,
+ * callers do the nearest thing that is possible. */
 #ifndef NET_BLACKHOLE_H
 #define NET_BLACKHOLE_H
 
 #include <stdbool.h>
 
-bool blackhole_possible(void);             /* tried once, on a socket of its own */
-bool blackhole_on(int fd);              /* false: not possible here */
+/* True if filters can be set. Tried once, on a socket of its own; any thread. */
+bool blackhole_possible(void);
+
+bool blackhole_on(int fd);              /* false: not possible */
 void blackhole_off(int fd);
 
 #endif

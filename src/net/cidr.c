@@ -1,4 +1,4 @@
-/* cidr.c - networks of IPv4 and IPv6 addresses, as 10.0.0.0/8. */
+/* cidr.c - networks of IPv4 and IPv6 addresses, such as 10.0.0.0/8. */
 #include "net/cidr.h"
 
 #include <arpa/inet.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* "8" of 10.0.0.0/8; *bits holds the most that it may be. */
+/* Reads the 8 of 10.0.0.0/8. On entry *bits is the maximum. */
 static bool bits_read(unsigned *bits, const char *text)
 {
 	char *end;

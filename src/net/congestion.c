@@ -1,8 +1,7 @@
-/* congestion.c - how fast the kernel dares to send: on the machine's own loopback, as fast as it
- * can.
+/* congestion.c - choice of congestion control for sockets to this machine.
  *
- * bbr, the default of some systems, paces even there and halves what goes through. Anyone may
- * choose reno. */
+ * bbr, the default of some systems, paces even on loopback and halves the throughput there. reno
+ * needs no privileges. */
 #include "net/congestion.h"
 
 #include <fcntl.h>

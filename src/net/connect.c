@@ -1,4 +1,4 @@
-/* connect.c - from a backend's name to a connected socket, without making anyone wait. */
+/* connect.c - non-blocking connects to a backend: look-up, each address in turn, time-out. */
 #include "net/connect.h"
 
 #include <errno.h>
@@ -13,17 +13,16 @@
 
 struct connect_attempt {
 	struct loop *loop;
-	struct lookup *lookup;              /* the name; NULL: a number */
-	struct watch *watch;            /* the socket under way */
-	struct timer timer;
-	unsigned tried;                 /* of the addresses */
-	int spare;
-	int error;                      /* of the last one tried: an errno */
-	bool over;
+	struct lookup *lookup;          /* NULL: the address is numeric */
+	struct watch *watch;            /* the caller's; its fd is the socket being connected */
+	struct timer timer;             /* the time-out */
+	unsigned tried;                 /* addresses tried */
+	int spare;                      /* a socket for the first IPv4 address; -1: none */
+	int error;                      /* errno of the last address tried */
+	bool over;                      /* done or stopped */
 	connect_done *done;
 	void *whom;
-	/* freed at the end of the round: who stops it may still look at it */
-	struct mail last;
+	struct mail last;               /* frees it when the round ends and no caller uses it */
 };
 
 static void connect_attempt_free(struct mail *m)
@@ -43,7 +42,7 @@ static void close_if_open(int *fd)
 
 static void connect_attempt_over(struct connect_attempt *d)
 {
-	/* who was reached meanwhile shall not take it for a client that said all */
+	/* A backend that has accepted meanwhile gets an RST: a FIN would be an empty stream. */
 	if (d->watch->fd >= 0)
 		socket_reset_on_close(d->watch->fd);
 	d->over = true;
@@ -61,14 +60,14 @@ static void connect_attempt_done(struct connect_attempt *d, const char *why)
 	int fd = why ? -1 : d->watch->fd;
 
 	if (!why)
-		d->watch->fd = -1;      /* it is not ours any more */
+		d->watch->fd = -1;      /* so that the socket is not closed below */
 	connect_attempt_over(d);
 	if (!why)
 		d->watch->fd = fd;
 	d->done(d->whom, fd, why);
 }
 
-/* A socket for the next address: the spare, if it is of that kind. */
+/* Returns a socket for the next address: the spare one, if the family is IPv4. */
 static int connect_attempt_socket(struct connect_attempt *d, int family)
 {
 	int fd = d->spare;
@@ -80,7 +79,7 @@ static int connect_attempt_socket(struct connect_attempt *d, int family)
 	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
-/* True: it is under way, or done. */
+/* True: the connect is under way, or done. */
 static bool connect_attempt_try(struct connect_attempt *d, const struct endpoint *e)
 {
 	int fd = connect_attempt_socket(d, e->addr.ss_family);
@@ -106,7 +105,7 @@ static bool connect_attempt_try(struct connect_attempt *d, const struct endpoint
 	return true;
 }
 
-/* The next address, until one takes us or none is left. */
+/* Tries the remaining addresses until a connect is under way, or the attempt has failed. */
 static void connect_attempt_next(struct connect_attempt *d)
 {
 	while (d->lookup && d->tried < d->lookup->n)
@@ -190,7 +189,7 @@ struct connect_attempt *connect_attempt_start(struct connector *k, const struct 
 		connect_attempt_look(d, k->resolver, to);
 	else if (!connect_attempt_try(d, &e))
 		connect_attempt_done(d, strerror(d->error));
-	return d->over ? NULL : d;      /* it is freed no sooner than at the end of the round */
+	return d->over ? NULL : d;      /* `d` is valid until the end of the round */
 }
 
 void connect_attempt_stop(struct connect_attempt *d)

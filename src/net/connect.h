@@ -1,5 +1,7 @@
-/* connect.h - connects to a backend without making anyone wait: look-up, one address after the
- * other, time-out. */
+/* connect.h - non-blocking connects to a backend: look-up, each address in turn, time-out.
+ *
+ * A connector belongs to one worker. An attempt belongs to itself: it is freed at the end of the
+ * round in which it is done or stopped. */
 #ifndef NET_CONNECT_H
 #define NET_CONNECT_H
 
@@ -8,30 +10,34 @@
 #include "net/address.h"
 #include "net/resolve.h"
 
-struct connector {                      /* a thread's: what its attempts share */
+/* What the attempts of a thread share. */
+struct connector {
 	struct loop *loop;
 	struct resolver *resolver;
 	struct pool attempts;           /* their memory */
 };
 
 void connector_init(struct connector *, struct loop *, struct resolver *);
-/* after its loop: attempts are freed at the end of a round */
+
+/* Must come after loop_free(), which frees the last attempts. */
 void connector_free(struct connector *);
 
-struct connect_attempt;                 /* one under way; frees itself when done or stopped */
+struct connect_attempt;
 
-/* Called once: a connected socket, or -1 and the reason in a few words. */
+/* Called once: a connected socket, which the callee owns, or -1 and the reason. */
 typedef void connect_done(void *whom, int fd, const char *why);
 
-/* NULL: `done` was called already. `watch` belongs to the caller; the socket is watched by it from
- * its first moment on, edge-triggered, and the caller passes its events to connect_attempt_ready
- * until it is done. `spare`: an IPv4 socket that is used if it can be, taken over in any case; -1:
- * none. timeout 0: the kernel's own. */
+/* Returns NULL if `done` was called already.
+ *
+ * `watch` belongs to the caller. The attempt registers its socket with it, edge-triggered, and the
+ * caller passes its events to connect_attempt_ready() until the attempt is done. `spare` is an
+ * unused IPv4 socket, or -1; the attempt owns it now. `timeout` is in ns; 0: the kernel's own. */
 struct connect_attempt *connect_attempt_start(struct connector *, const struct address *,
                                               vn_nsec timeout, int spare, struct watch *,
                                               connect_done *, void *whom);
 void connect_attempt_ready(struct connect_attempt *, unsigned events);
-/* `done` is not called; NULL: nothing to stop */
+
+/* Closes the socket. `done` is not called. NULL is allowed. */
 void connect_attempt_stop(struct connect_attempt *);
 
 #endif

@@ -1,4 +1,4 @@
-/* drain.c - half-closed sockets, read until their peer closes too. */
+/* drain.c - half-closed sockets, read until the peer closes too. */
 #include "net/drain.h"
 
 #include <stdlib.h>
@@ -8,16 +8,16 @@
 #include "base/memory.h"
 #include "net/socket.h"
 
-enum { DRAIN_MAX = 1 << 20 };
+enum { DRAIN_MAX = 1 << 20 };           /* bytes */
 
 struct drain {
 	struct watch watch;
 	struct timer timer;
-	struct mail last;
+	struct mail last;               /* frees it at the end of the round */
 	struct drains *all;
 	struct drain *next, **link;
-	size_t drained;
-	bool resets;                    /* anything that comes ends it, with a RST */
+	size_t drained;                 /* bytes */
+	bool resets;                    /* the first event closes it, with an RST */
 };
 
 static void drain_free(struct mail *m)
@@ -71,7 +71,7 @@ static void drain_add(struct drains *all, int fd, bool resets, vn_nsec how_long)
 	if (g->next)
 		g->next->link = &g->next;
 	all->first = g;
-	epoll_ctl(all->loop->epoll, EPOLL_CTL_DEL, fd, NULL);   /* it was its connection's */
+	epoll_ctl(all->loop->epoll, EPOLL_CTL_DEL, fd, NULL);   /* its connection's watch */
 	loop_watch(all->loop, &g->watch, EPOLLIN | EPOLLRDHUP | EPOLLET);
 	timer_set(all->loop, &g->timer, all->loop->now + how_long);
 }

@@ -1,25 +1,28 @@
-/* drain.h - half-closed sockets, read until their peer closes too.
+/* drain.h - half-closed sockets, read until the peer closes too.
  *
- * A socket that is closed with bytes unread sends a RST, which may destroy what the peer has not
- * read yet. So it is drained until the peer's end, for 1 s or 1 MiB at most. */
+ * Closing a socket with unread bytes sends an RST, and that may destroy what the peer has not read
+ * yet. So the worker reads on until the peer closes, for at most 1 s or 1 MiB. */
 #ifndef NET_DRAIN_H
 #define NET_DRAIN_H
 
 #include "base/loop.h"
 
-struct drains {                         /* a thread's; zeroed but for the first three at start */
+/* A worker's. Its owner sets the first three members; the rest is zero. */
+struct drains {
 	struct loop *loop;
-	uint8_t *buffer; size_t size;   /* where bytes are read to, and thrown away */
+	uint8_t *buffer; size_t size;   /* bytes are received here and discarded */
 	struct drain *first;
 };
 
-/* takes the descriptor over; its sending side is shut */
+/* Takes ownership of the descriptor. Its sending side must be shut down. */
 void drain_start(struct drains *, int fd);
 
-/* Takes it over too, and resets it after `grace`, or at the first byte or end that comes. A client
- * with an event loop reads SO_ERROR some time after its connect: an RST that comes before that
- * fails the connect itself, which no network does. */
+/* Takes ownership, too. Resets the connection after `grace` ns, or when bytes or the peer's FIN
+ * arrive. A client with an event loop reads SO_ERROR some time after its connect. An RST before
+ * that would fail the connect itself. */
 void drain_reset(struct drains *, int fd, vn_nsec grace);
-void drains_close(struct drains *);             /* all of them, now */
+
+/* Closes all sockets now. */
+void drains_close(struct drains *);
 
 #endif

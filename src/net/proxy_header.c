@@ -1,4 +1,4 @@
-/* proxy_header.c - the header of the PROXY protocol, in which a load balancer names its client. */
+/* proxy_header.c - parser of PROXY protocol headers, in which a load balancer names its client. */
 #include "net/proxy_header.h"
 
 #include <arpa/inet.h>
@@ -31,14 +31,15 @@ static void client_set(struct proxy_header *h, int family, const uint8_t *addres
 	}
 }
 
-/* ---- version 2: signature, version and command, family, length (2 bytes, high first), addresses, more ---- */
+/* ---- version 2: signature, version and command, family, length (2 bytes, high byte first),
+ *      addresses, extensions ---- */
 
 static void binary_read_client(struct proxy_header *h, struct vn_span in)
 {
 	const uint8_t *p = in.p + FIXED;
 	size_t n = h->length - FIXED;
 
-	if ((in.p[12] & 0xf) != 1)      /* LOCAL: the balancer speaks for itself */
+	if ((in.p[12] & 0xf) != 1)      /* LOCAL: a connection of the balancer's own */
 		return;
 	if (in.p[13] >> 4 == 1 && n >= 12)
 		client_set(h, AF_INET, p, (uint16_t)(p[8] << 8 | p[9]));
@@ -73,7 +74,7 @@ static const struct { const char *start; int family; const char *letters; } kind
 	{ "PROXY UNKNOWN", AF_UNSPEC, NULL },
 };
 
-/* "client server clientport serverport"; false: not that. */
+/* Reads "client server clientport serverport". False: it is malformed. */
 static bool line_read_client(struct proxy_header *h, int family, const uint8_t *from, size_t n)
 {
 	char text[LINE_MAX_BYTES + 1], *rest = text, *words[4];
@@ -87,7 +88,8 @@ static bool line_read_client(struct proxy_header *h, int family, const uint8_t *
 			return false;
 	for (unsigned i = 0; i < 2; i++) {
 		char *end = words[2 + i];
-		if (inet_pton(family, words[i], address[i]) != 1 || strspn(end, "0123456789") != strlen(end))
+		if (inet_pton(family, words[i], address[i]) != 1 ||
+		    strspn(end, "0123456789") != strlen(end))
 			return false;
 		ports[i] = strtoul(end, NULL, 10);
 		if (ports[i] > 65535)
@@ -97,8 +99,9 @@ static bool line_read_client(struct proxy_header *h, int family, const uint8_t *
 	return !rest;
 }
 
-/* The line behind its `start` bytes, for which the kind is known. */
-static struct proxy_header line_find(struct vn_span in, size_t start, int family, const char *letters)
+/* Parses a line after its first `start` bytes, which gave `family` and the allowed `letters`. */
+static struct proxy_header line_find(struct vn_span in, size_t start, int family,
+                                     const char *letters)
 {
 	struct proxy_header h = header_of(PROXY_FOUND);
 	size_t most = in.n < LINE_MAX_BYTES ? in.n : LINE_MAX_BYTES;
@@ -108,9 +111,11 @@ static struct proxy_header line_find(struct vn_span in, size_t start, int family
 			h.length = i + 2;
 			if (i + 1 < most && in.p[i + 1] != '\n')
 				return header_of(PROXY_BROKEN);
-			if (family != AF_UNSPEC && !line_read_client(&h, family, in.p + start, i - start))
+			if (family != AF_UNSPEC &&
+			    !line_read_client(&h, family, in.p + start, i - start))
 				return header_of(PROXY_BROKEN);
-			return i + 1 < most ? h : header_of(i + 1 < LINE_MAX_BYTES ? PROXY_TORN : PROXY_BROKEN);
+			return i + 1 < most ? h :
+			       header_of(i + 1 < LINE_MAX_BYTES ? PROXY_TORN : PROXY_BROKEN);
 		}
 		if (i == start && family == AF_UNSPEC && in.p[i] != ' ')
 			return header_of(PROXY_NONE);
@@ -130,7 +135,8 @@ struct proxy_header proxy_header_find(struct vn_span in)
 		size_t n = strlen(kinds[i].start);
 		if (in.n < n ? memcmp(in.p, kinds[i].start, in.n) : memcmp(in.p, kinds[i].start, n))
 			continue;
-		return in.n < n ? header_of(PROXY_UNSURE) : line_find(in, n, kinds[i].family, kinds[i].letters);
+		return in.n < n ? header_of(PROXY_UNSURE) :
+		                  line_find(in, n, kinds[i].family, kinds[i].letters);
 	}
 	return header_of(PROXY_NONE);
 }

@@ -1,10 +1,11 @@
-/* resolve.c - names to addresses: a thread for each name under way, so that none waits for
- * another's name server.
+/* resolve.c - non-blocking look-up of host names, with a thread for each name under way.
  *
- * A name is in the list from the first question until its answer is a second old; askers of the
- * same name wait together. Answers go to each asker's loop as mail; the part of one that lost
- * interest is thrown away there. Threads are never joined: one that hangs in the system's look-up
- * holds up nobody's end, and what it needs lives until it is done. */
+ *   resolver -> name -> name -> ...     name: [ host, port, result, askers -> job -> job ]
+ *
+ * A name is in the list from the first request until its result is 1 s old. Results go to each
+ * requester's loop as mail; the job of a cancelled request is freed there. Threads are detached: a
+ * look-up that hangs does not delay the program's end. The resolver lives until the last thread
+ * ends. */
 #include "net/resolve.h"
 
 #include <assert.h>
@@ -17,22 +18,23 @@
 #include "base/memory.h"
 
 enum {
-	/* names under way at a time; others wait, the oldest first */
-	THREADS_MAX = 256,
+	THREADS_MAX = 256,              /* names looked up at a time; others wait */
 	STACK = 256 * 1024,             /* bytes of each thread's stack */
 };
 
-struct lookup_job {                     /* one asker's part; freed in the asker's loop */
+/* One request and, later, its result. Freed in the requester's loop. */
+struct lookup_job {
 	struct mail mail;
-	struct lookup_job *next;        /* waiting for the same name */
+	struct lookup_job *next;        /* waits for the same name */
 	struct loop *loop;
-	struct lookup *lookup;          /* NULL: no longer interested. The asker's thread only */
+	struct lookup *lookup;          /* the requester's thread only; NULL: cancelled */
 	struct endpoint found[ENDPOINTS_MAX];
 	unsigned n;
 	const char *error;
 };
 
-struct name {                           /* under the lock */
+/* Protected by the resolver's lock. */
+struct name {
 	struct name *next;
 	char *host; int port;
 	enum { WAITING, ASKING, ANSWERED } stage;
@@ -46,12 +48,12 @@ struct name {                           /* under the lock */
 struct resolver {
 	pthread_mutex_t lock;
 	unsigned refs;                  /* the owner's, and one for each thread */
-	unsigned running;
+	unsigned running;               /* threads that look a name up */
 	bool stopped;
-	struct name *names, **last;     /* in the order in which they were asked for */
+	struct name *names, **last;     /* the oldest first */
 };
 
-/* ---- answers ---- */
+/* ---- results ---- */
 
 static void lookup_tell(struct mail *m)
 {
@@ -100,7 +102,7 @@ static void name_free(struct name *n)
 
 /* ---- threads ---- */
 
-/* The system's own look-up; the lock is not held. */
+/* Blocks, so the lock is not held. */
 static void name_ask(const char *host, int port, struct name *answer)
 {
 	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
@@ -124,7 +126,8 @@ static void name_ask(const char *host, int port, struct name *answer)
 
 struct task { struct resolver *resolver; struct name *name; };
 
-static void resolver_unref(struct resolver *r)          /* under the lock, which it gives up */
+/* The caller holds the lock, and this releases it. */
+static void resolver_unref(struct resolver *r)
 {
 	bool last = --r->refs == 0;
 
@@ -144,7 +147,7 @@ static void *name_thread(void *arg)
 	struct name answer;
 
 	free(arg);
-	/* a name under way is never freed, nor changed */
+	/* No lock is needed: a name in this stage is neither freed nor changed. */
 	name_ask(task.name->host, task.name->port, &answer);
 	pthread_mutex_lock(&r->lock);
 	r->running--;
@@ -182,12 +185,13 @@ static bool name_start(struct resolver *r, struct name *n)
 	return false;
 }
 
-/* Names that wait, the oldest first, as far as there may be threads. Where the system gives none at
- * all, nobody would ever ask: then the answer is that. */
+/* Starts threads for waiting names, the oldest first. A name whose thread cannot be created waits
+ * for a running one to end. If none is running, its look-up fails. */
 static void names_start(struct resolver *r)
 {
-	static const struct name no_thread = { .error =
-		                                       "the system has no thread for the look-up" };
+	static const struct name no_thread = {
+		.error = "the system has no thread for the look-up"
+	};
 
 	for (struct name *n = r->names; n && r->running < THREADS_MAX; n = n->next) {
 		if (n->stage != WAITING || name_start(r, n))
@@ -219,15 +223,15 @@ void resolver_stop(struct resolver *r)
 		next = n->next;
 		name_answer(n, &stopped);
 		if (!asking)
-			name_free(n);   /* else its thread does */
+			name_free(n);   /* else its thread frees it */
 	}
 	r->names = NULL;
 	resolver_unref(r);
 }
 
-/* ---- questions ---- */
+/* ---- requests ---- */
 
-/* Old answers go; those that live are few: an entry per name in use. */
+/* Drops old results. The list stays short, one entry per name in use. So a scan is cheap. */
 static void names_prune(struct resolver *r)
 {
 	vn_nsec now = clock_monotonic();

@@ -1,7 +1,7 @@
-/* resolve.h - names to addresses without making anyone wait; answers are at most 1 s old.
+/* resolve.h - non-blocking look-up of host names; results are cached for 1 s.
  *
- * Names are looked up at the same time: one whose name server hangs delays no other. One look-up
- * per name is under way, whoever asks. */
+ * Each name is looked up in a thread of its own: a name server that hangs delays no other name.
+ * Requests for the same name share one look-up. The resolver is shared by all workers. */
 #ifndef NET_RESOLVE_H
 #define NET_RESOLVE_H
 
@@ -12,22 +12,26 @@ enum { ENDPOINTS_MAX = 8 };
 
 struct resolver;
 
-/* one question; the asker's memory, which must live until done or cancelled */
+/* A request. Its memory belongs to the requester, and must live until it is done or cancelled. */
 struct lookup {
-	void (*done)(struct lookup *);  /* in the asker's loop */
+	void (*done)(struct lookup *);  /* runs in the requester's loop */
 	struct endpoint found[ENDPOINTS_MAX];
-	unsigned n;                     /* 0: not resolved, `error` says why */
-	const char *error;
-	void *whom;                     /* the asker's own */
-	struct lookup_job *job;         /* under way */
+	unsigned n;                     /* endpoints found; 0: `error` has the reason */
+	const char *error;              /* a constant text */
+	void *whom;                     /* for the requester's use */
+	struct lookup_job *job;         /* NULL: not under way */
 };
 
 struct resolver *resolver_start(void);
-/* returns at once, though look-ups may hang; no asker's loop may be freed before */
+
+/* Returns at once, even if look-ups hang; the last thread frees the resolver. Requests that wait
+ * get an error. The requesters' loops must still exist. */
 void resolver_stop(struct resolver *);
 
-/* numeric: done at once */
+/* Calls `done` once; for a numeric address, before it returns. */
 void lookup_start(struct lookup *, struct resolver *, struct loop *, const struct address *);
-void lookup_cancel(struct lookup *);    /* no longer interested */
+
+/* `done` is not called any more. */
+void lookup_cancel(struct lookup *);
 
 #endif

@@ -1,4 +1,4 @@
-/* socket.c - options of a connected socket, and whom it is connected to. */
+/* socket.c - options and peer address of a connected socket. */
 #include "net/socket.h"
 
 #include <netinet/in.h>

@@ -1,19 +1,21 @@
-/* socket.h - options of a connected socket, and whom it is connected to. */
+/* socket.h - options and peer address of a connected socket. */
 #ifndef NET_SOCKET_H
 #define NET_SOCKET_H
 
 #include "net/address.h"
 #include "vaurien.h"
 
-/* No byte waits for the next one (TCP_NODELAY), and a peer that is gone without a word is noticed
- * in the system's time (keep-alive). A unix socket ignores it. */
+/* Sets TCP_NODELAY, so that no byte waits for the next one, and SO_KEEPALIVE, so that the kernel
+ * detects a vanished peer. Unix sockets ignore it. */
 void socket_set_nodelay_keepalive(int fd);
 
-void socket_set_probe_interval(int fd, vn_nsec every);  /* ... in about this time: 1 s to 1 h */
+/* Sets the keep-alive interval, in ns, rounded up to seconds: 1 s to 1 h. */
+void socket_set_probe_interval(int fd, vn_nsec every);
 
-/* false, len 0: it has none (any more); fd -1 is allowed */
+/* Reads the peer's address. False, with len 0: there is no peer. fd may be -1. */
 bool socket_peer(int fd, struct endpoint *);
 
-void socket_reset_on_close(int fd);                     /* close() sends a RST */
+/* close() sends an RST from now on. */
+void socket_reset_on_close(int fd);
 
 #endif

@@ -1,4 +1,4 @@
-/* splice_pipe.c - pipes of the kernel's, through which bulk goes without entering this process. */
+/* splice_pipe.c - kernel pipes that move bulk between two sockets without copying it. */
 #include "net/splice_pipe.h"
 
 #include <fcntl.h>
@@ -8,12 +8,10 @@
 #include "base/memory.h"
 
 enum {
-	/* in all threads: a user may have 64 MiB of pipes before the kernel becomes mean */
-	MOST = 48,
-	SPARES = 8,
-	/* in one of the usual 64 KiB splice is no cheaper than reading and writing */
-	ROOM = 1 << 20,
-	ROOM_LEAST = 1 << 18,
+	MOST = 48,                      /* in all threads: the kernel grants 64 MiB per user */
+	SPARES = 8,                     /* empty ones that a worker keeps */
+	ROOM = 1 << 20,                 /* bytes; at 64 KiB splice costs as much as reading */
+	ROOM_LEAST = 1 << 18,           /* bytes; less than this is not worth it */
 };
 
 void splice_pipes_init(struct splice_pipes *all, unsigned threads)
@@ -86,8 +84,8 @@ void splice_pipe_give(struct splice_pipes *all, struct splice_pipe *d)
 	all->spares++;
 }
 
-/* Several reads go into it before any of it is sent: the sender wakes us for less than it can
- * take. */
+/* Reads several times before anything is sent: the kernel reports a readable socket long before
+ * all bytes of a burst have arrived. */
 ssize_t splice_pipe_fill(struct splice_pipe *d, int fd, size_t most)
 {
 	size_t before = d->n;
@@ -101,7 +99,7 @@ ssize_t splice_pipe_fill(struct splice_pipe *d, int fd, size_t most)
 	return d->n > before ? (ssize_t)(d->n - before) : n;
 }
 
-/* Never with SPLICE_F_MORE: what was read together would wait for more to come. */
+/* Without SPLICE_F_MORE: with it, the kernel holds bytes back until more are sent. */
 ssize_t splice_pipe_flush(struct splice_pipes *all, struct splice_pipe *d, int fd)
 {
 	ssize_t n = splice(d->read, NULL, fd, NULL, d->n, SPLICE_F_NONBLOCK);

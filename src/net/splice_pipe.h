@@ -1,9 +1,9 @@
-/* splice_pipe.h - pipes of the kernel's, through which bulk goes without entering this process.
+/* splice_pipe.h - kernel pipes that move bulk between two sockets without copying it.
  *
- *   from -> [ duct: n bytes ] -> to
+ *   from -> [ splice pipe: n bytes ] -> to
  *
- * A duct belongs to a pipe only while it holds bytes of it. There are few: the kernel gives a user
- * no more. */
+ * A pipe of a connection owns a splice pipe only while bytes are in it. Empty ones belong to the
+ * worker. There are few, because the kernel limits them per user. */
 #ifndef NET_SPLICE_PIPE_H
 #define NET_SPLICE_PIPE_H
 
@@ -13,31 +13,36 @@
 #include "vaurien.h"
 
 struct splice_pipe {
-	struct splice_pipe *next;              /* of the spare ones */
-	int read, write;
-	size_t room, n;                 /* so many bytes it takes; so many are in it */
+	struct splice_pipe *next;       /* in the list `spare` */
+	int read, write;                /* descriptors */
+	size_t room, n;                 /* capacity in bytes, bytes in it */
 };
 
-struct splice_pipes {                          /* a worker's */
-	struct splice_pipe *spare;             /* empty ones */
-	unsigned spares, made, most;
-	uint64_t moved;                 /* bytes that have gone through */
-	/* when the kernel has refused one, it is not asked before */
-	vn_nsec again;
+/* A worker's. */
+struct splice_pipes {
+	struct splice_pipe *spare;      /* empty ones */
+	unsigned spares, made, most;    /* in the list, in all, allowed */
+	uint64_t moved;                 /* bytes sent through them */
+	vn_nsec again;                  /* the kernel refused one: no try before */
 };
 
+/* Divides the splice pipes among `threads`. Makes none yet. */
 void splice_pipes_init(struct splice_pipes *, unsigned threads);
-/* the spare ones go: somebody needs their descriptors */
+
+/* Closes the empty ones, because their descriptors are needed. */
 void splice_pipes_trim(struct splice_pipes *);
 
-/* an empty one; NULL: there is none to be had */
+/* Returns an empty one. NULL: there is none, and the caller reads and writes instead. */
 struct splice_pipe *splice_pipe_take(struct splice_pipes *, vn_nsec now);
-/* back; what is still in it is lost */
+
+/* Returns it to the worker. If bytes are in it, they are lost and it is closed. */
 void splice_pipe_give(struct splice_pipes *, struct splice_pipe *);
 
-/* as recv says: so many came, 0: the end, -1: errno */
+/* Reads until `most` bytes are in it. Returns as recv() does: bytes read, 0 at the end of the
+ * stream, -1 and errno. */
 ssize_t splice_pipe_fill(struct splice_pipe *, int fd, size_t most);
-/* as send says */
+
+/* Sends. Returns as send() does. */
 ssize_t splice_pipe_flush(struct splice_pipes *, struct splice_pipe *, int fd);
 
 #endif

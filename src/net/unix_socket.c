@@ -1,4 +1,4 @@
-/* unix_socket.c - files of unix sockets: whose they are, and when one may be removed. */
+/* unix_socket.c - files of unix sockets: which belong to this process, and which are stale. */
 #include "net/unix_socket.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 
 enum { ANSWER_ROOM = 32768 };
 
-enum use { UNUSED, USED, UNKNOWN };     /* what the kernel says of a socket's file */
+enum use { UNUSED, USED, UNKNOWN };     /* whether a process has the socket's file open */
 
 const char *unix_socket_path(const struct endpoint *e)
 {
@@ -52,11 +52,11 @@ void unix_file_unlink(const struct unix_file *f, const char *path)
 
 /* ---- the kernel's list of unix sockets ---- */
 
-/* Ask for all unix sockets, or (inode not 0) for the one with this inode of its own. */
+/* Requests all unix sockets, or, if `inode` is not 0, the socket with this inode number. Returns
+ * the netlink socket, or -1. */
 static int diag_ask(ino_t inode)
 {
-	struct { struct nlmsghdr head; struct unix_diag_req ask;
-	} m = {
+	struct { struct nlmsghdr head; struct unix_diag_req ask; } m = {
 		.head = { .nlmsg_len = sizeof m,
 		          .nlmsg_type = SOCK_DIAG_BY_FAMILY,
 		          .nlmsg_flags = (uint16_t)(NLM_F_REQUEST | (inode ? 0 : NLM_F_DUMP)) },
@@ -76,8 +76,7 @@ static int diag_ask(ino_t inode)
 	return fd;
 }
 
-/* Does this entry have the file? The kernel's own encoding of a device has 20 bits of minor
- * number. */
+/* True if this entry has the file. In the kernel's device numbers the minor has 20 bits. */
 static bool diag_matches(struct nlmsghdr *h, const struct unix_file *f)
 {
 	struct unix_diag_msg *entry = NLMSG_DATA(h);
@@ -96,11 +95,11 @@ static bool diag_matches(struct nlmsghdr *h, const struct unix_file *f)
 	return false;
 }
 
-/* One read of the kernel's answer. True: there is more. */
+/* Reads one part of the reply. True: more parts follow. */
 static bool diag_read(int fd, const struct unix_file *f, enum use *use)
 {
 	_Alignas(struct nlmsghdr) char bytes[ANSWER_ROOM];
-	ssize_t n = recv(fd, bytes, sizeof bytes, 0);   /* the kernel answers while it is read */
+	ssize_t n = recv(fd, bytes, sizeof bytes, 0);   /* the reply is there: no wait */
 	unsigned left = n > 0 ? (unsigned)n : 0;
 	bool more = left, known = false;
 
@@ -116,7 +115,7 @@ static bool diag_read(int fd, const struct unix_file *f, enum use *use)
 	return more;
 }
 
-/* Has any socket, or (inode not 0) the one with this inode, the file? */
+/* USED if a socket has the file. If `inode` is not 0, only the socket with that inode counts. */
 static enum use diag_find(const struct unix_file *f, ino_t inode)
 {
 	int fd = diag_ask(inode);
@@ -130,7 +129,7 @@ static enum use diag_find(const struct unix_file *f, ino_t inode)
 	return use;
 }
 
-/* Is some socket bound to this path, as it is written? */
+/* USED if a socket is bound to exactly this path. */
 static enum use proc_find(const char *path)
 {
 	FILE *list = fopen("/proc/net/unix", "re");
@@ -158,11 +157,11 @@ void unix_file_note(struct unix_file *f, int fd, const char *path)
 	if (!path || !file_of(f, path))
 		return;
 	if (fstat(fd, &is) == 0 && diag_find(f, is.st_ino) == UNUSED)
-		*f = (struct unix_file){ 0 };   /* somebody has put another file there meanwhile */
+		*f = (struct unix_file){ 0 };   /* another file has replaced it meanwhile */
 }
 
-/* Both lists are asked: some file systems give a file another number in the one, and a path may be
- * written otherwise in the other. */
+/* Two lists are searched. The first has inode numbers, which differ on some file systems. The
+ * second has paths, which may have been written in another way. */
 bool unix_socket_remove_stale(const char *path)
 {
 	struct unix_file file;

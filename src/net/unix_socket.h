@@ -1,7 +1,7 @@
-/* unix_socket.h - files of unix sockets: whose they are, and when one may be removed.
+/* unix_socket.h - files of unix sockets: which belong to this process, and which are stale.
  *
- * Only a socket is ever unlinked, never another file. Nobody is connected to for an answer: a ghost
- * connection would count at whoever listens there. */
+ * Only sockets are unlinked, never other files. No test connects to a socket: a listener would
+ * count such a connection. Control thread only. */
 #ifndef NET_UNIX_SOCKET_H
 #define NET_UNIX_SOCKET_H
 
@@ -10,21 +10,20 @@
 
 #include "net/address.h"
 
-/* of a path that was bound; all zero: none */
+/* The file of a path that was bound. All zero: none. */
 struct unix_file { dev_t device; ino_t inode; };
 
-/* NULL: not a unix socket of the file system */
+/* Returns the path, inside the endpoint. NULL: not a unix socket with a path. */
 const char *unix_socket_path(const struct endpoint *);
 
-/* After bind: remember the file that this made, if it is still at the path. */
+/* After bind(): stores the file that it made, if that is still at the path. */
 void unix_file_note(struct unix_file *, int fd, const char *path);
 
-/* Remove the file if it is still the one that was bound; all else stays. */
+/* Removes the file if it is still the one that was bound. `path` may be NULL. */
 void unix_file_unlink(const struct unix_file *, const char *path);
 
-/* Remove a socket that no process of this network namespace has open. False: there is no such
- * socket, it is in use, or the kernel does not tell. (Sockets of other network namespaces are not
- * seen.) */
+/* Removes a socket that no process has open. False: there is no such socket, it is in use, or the
+ * kernel gives no answer. It cannot see processes of other network namespaces. */
 bool unix_socket_remove_stale(const char *path);
 
 #endif
