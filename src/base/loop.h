@@ -47,18 +47,18 @@ struct mail {
 
 struct loop {
 	int epoll;
-	vn_nsec now;                            /* the clock as of this round */
-	vn_nsec woke;                           /* when this round began; 0: no round yet */
-	struct histogram rounds;                /* how long each round took */
-	vn_nsec (*clock)(void);                 /* monotonic, except in tests */
-	struct timer **heap;                    /* from 1; heap[1] is the next */
-	size_t timers, room;                    /* entries in the heap, entries allocated */
+	vn_nsec now;                    /* the clock as of this round */
+	vn_nsec woke;                   /* when this round began; 0: no round yet */
+	struct histogram rounds;        /* how long each round took */
+	vn_nsec (*clock)(void);         /* monotonic, except in tests */
+	struct timer **heap;            /* from 1; heap[1] is the next */
+	size_t timers, room;            /* entries in the heap, entries allocated */
 	struct wakeups wakeups;
 	struct mail *later, **later_end;        /* this thread's own, for the end of the round */
-	struct watch wake;                      /* an eventfd */
-	pthread_mutex_t lock;                   /* protects `mail` and `mail_end` */
+	struct watch wake;              /* an eventfd */
+	pthread_mutex_t lock;           /* protects `mail` and `mail_end` */
 	struct mail *mail, **mail_end;
-	bool stop;                              /* loop_run() returns after this round */
+	bool stop;                      /* loop_run() returns after this round */
 };
 
 /* false: errno says why, and there is nothing to free */

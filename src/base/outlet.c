@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { PIECE = 4096 };                  /* PIPE_BUF: a writable pipe takes so many bytes whole */
+enum { PIECE = 4096 };                  /* PIPE_BUF: a writable pipe takes such a piece whole */
 
 static void outlet_set(struct outlet *o, int fd, bool own)
 {

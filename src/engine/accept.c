@@ -1,4 +1,4 @@
-/* accept.c - accepts clients, numbers them and deals them to the workers. */
+/* accept.c - accepting clients, numbering them, and dealing them out to the workers. */
 #include "engine/accept.h"
 
 #include <assert.h>
@@ -15,17 +15,18 @@
 #include "engine/shard.h"
 
 enum {
-	AT_ONCE = 32,                   /* accepted in one go, for fairness */
+	AT_ONCE = 32,                   /* clients accepted before other sockets get their turn */
 	RESERVE = 16,                   /* descriptors that no client gets */
 };
 
 #define RETRY (100 * VN_MS)
 
-/* ---- to the worker that has it ---- */
+/* ---- to the client's worker ---- */
 
-struct adoption {                       /* a client on its way to another worker */
+/* Mail: a client on its way to another worker. */
+struct adoption {
 	struct mail mail;
-	struct shard *shard;            /* there */
+	struct shard *shard;            /* in that worker */
 	int fd, spare;
 	uint64_t number;
 };
@@ -55,11 +56,12 @@ static void deal(struct listener *l, int fd, int spare)
 		return;
 	}
 	struct adoption *a = xmalloc(sizeof *a);
-	*a = (struct adoption){ .mail.open = adopt, .shard = p->siblings[to->index], .fd = fd, .spare = spare, .number = number };
+	*a = (struct adoption){ .mail.open = adopt, .shard = p->siblings[to->index],
+	                        .fd = fd, .spare = spare, .number = number };
 	loop_post(&to->loop, &a->mail);
 }
 
-/* ---- as many as may be ---- */
+/* ---- accepting ---- */
 
 static bool listener_full(const struct listener *l)
 {
@@ -68,11 +70,12 @@ static bool listener_full(const struct listener *l)
 	return max > 0 && l->accepted - l->freed >= (uint64_t)max;
 }
 
-/* Nothing dies of it: clients wait in the backlog. */
+/* Clients wait in the backlog meanwhile. */
 static void out_of_descriptors(struct listener *l, int error)
 {
 	if (!l->warned)
-		log_warning("proxy=%s: %s; accepting pauses until a connection ends", shard_spec(l->shard)->name, strerror(error));
+		log_warning("proxy=%s: %s; accepting pauses until a connection ends",
+		            shard_spec(l->shard)->name, strerror(error));
 	l->warned = true;
 	splice_pipes_trim(&l->shard->worker->splice_pipes);
 	listener_pause(l, RETRY);
@@ -83,7 +86,7 @@ static bool out_of(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
-/* A client, and a socket for its backend with it: neither is any use without the other. 0: taken, else an errno. */
+/* Accepts a client if there is also a socket for its backend. Returns 0 or an errno. */
 static int listener_take(struct listener *l)
 {
 	struct worker *w = l->shard->worker;
@@ -115,9 +118,9 @@ static void listener_accept(struct listener *l)
 		else if ((error = listener_take(l)) && out_of(error))
 			out_of_descriptors(l, error);
 		if (l->retry.slot || error == EAGAIN || error == EINVAL)
-			return;         /* EINVAL: control has shut the port, and says so next */
+			return;         /* EINVAL: control has shut the socket; its mail follows */
 	}
-	listener_pause(l, 0);   /* the others first */
+	listener_pause(l, 0);   /* other sockets get their turn */
 }
 
 static void listener_ready(struct watch *w, unsigned events)
@@ -140,8 +143,8 @@ static void listener_fire(struct timer *t)
 
 /* ---- start ---- */
 
-/* The kernel gives the lowest number that is free. Descriptors from this one on are left to the API, so that an
- * overloaded proxy can still be told to shed load. */
+/* Descriptors from this number on are left to the API: it must work when clients use up the rest.
+ * The kernel always assigns the lowest free number. */
 static int reserve_begin(void)
 {
 	struct rlimit r;
@@ -155,7 +158,8 @@ static struct listener *listener_make(struct shard *p)
 {
 	struct listener *l = xcalloc(1, sizeof *l);
 
-	*l = (struct listener){ .watch = { -1, listener_ready }, .shard = p, .retry.fire = listener_fire, .reserve = reserve_begin() };
+	*l = (struct listener){ .watch = { -1, listener_ready }, .shard = p,
+	                        .retry.fire = listener_fire, .reserve = reserve_begin() };
 	return l;
 }
 

@@ -1,11 +1,12 @@
-/* accept.h - accepts clients, numbers them and deals them to the workers. */
+/* accept.h - accepting clients, numbering them, and dealing them out to the workers. */
 #ifndef ENGINE_ACCEPT_H
 #define ENGINE_ACCEPT_H
 
 #include "engine/listener.h"
 
-/* Worker 0: `fd` listens for the shard's proxy and passes over. unix_path: of its socket file, else NULL. The
- * listener is made at the first start and stays; connections' numbers go on. */
+/* Worker 0's thread. Starts accepting on `fd`, which the listener owns from now on. `unix_path` is
+ * the path of its socket, or NULL. The first call creates the shard's listener, which lives as long
+ * as the shard: connection numbers go on. */
 void listener_start(struct shard *, int fd, const char *unix_path);
 
 #endif

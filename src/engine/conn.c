@@ -1,8 +1,9 @@
-/* conn.c - the life of one connection: opened, run, torn down.
+/* conn.c - lifetime of a connection: open, run, tear down.
  *
- * All that happens ends in conn_run: both pipes go as far as they go, then it is seen whether the
- * connection rests, is stuck, or is over. Code below only marks a connection (conn_doom); it is torn
- * down here and nowhere else, and its memory goes at the end of the loop's round. */
+ * All events end in conn_run(). It moves bytes both ways until nothing moves. Then it checks
+ * whether the connection rests, is stuck, or is over. Code below only marks a connection:
+ * conn_doom(). It is torn down here and nowhere else. Its memory is freed at the end of the loop's
+ * round. */
 #include "engine/conn.h"
 
 #include <errno.h>
@@ -23,7 +24,7 @@
 #include "engine/side.h"
 #include "net/socket.h"
 
-enum { FAIR = 8 };                      /* rounds of both pipes in one go: the other connections wait meanwhile */
+enum { FAIR = 8 };                      /* rounds of both pipes before others get their turn */
 
 /* ---- events of the two sockets ---- */
 
@@ -49,7 +50,7 @@ static void backend_ready(struct watch *w, unsigned events)
 	conn_run(c);
 }
 
-/* ---- life and death ---- */
+/* ---- teardown ---- */
 
 static void conn_free(struct conn *c)
 {
@@ -99,12 +100,12 @@ static void conn_count_end(struct conn *c)
 		stats_add(&c->shard->stats, STAT_RAW_CLOSED, 1);
 }
 
-/* All but the memory goes now; that goes at the end of the loop's round, whose events may still point at it. */
+/* The memory is freed at the end of the loop's round, whose events may still point at it. */
 static void conn_teardown(struct conn *c)
 {
 	c->gone = true;
-	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name, (unsigned long long)c->number,
-	          close_reason_names[c->why].text);
+	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name,
+	          (unsigned long long)c->number, close_reason_names[c->why].text);
 	if (journal_wants(JOURNAL_CLOSED))
 		journal_closed(c);
 	side_close(c, &c->client, c->how, c->request.eof);
@@ -149,7 +150,7 @@ static void conn_late(struct mail *m)
 		conn_run(c);
 }
 
-/* ---- the whole ---- */
+/* ---- running ---- */
 
 static void conn_notice(struct conn *c)
 {
@@ -163,7 +164,7 @@ static void conn_notice(struct conn *c)
 
 static void conn_connect(struct conn *);
 
-/* Both pipes, as far as they go. */
+/* Moves both pipes until nothing moves, for at most FAIR rounds. */
 static void conn_pump(struct conn *c)
 {
 	c->again = true;
@@ -178,13 +179,15 @@ static void conn_pump(struct conn *c)
 		conn_later(c);
 }
 
-/* Has it come to its end? */
+/* Dooms the connection if it is over. */
 static void conn_check_end(struct conn *c)
 {
 	if (c->response.shut && c->request.ended && !pipe_waits(&c->request))
 		conn_doom(c, VN_CLOSE, CLOSE_REASON_BACKEND_ENDED);
 	if (c->client.broken || c->backend.broken)
-		conn_doom(c, VN_RESET, c->client.broken ? CLOSE_REASON_CLIENT_RESET : CLOSE_REASON_BACKEND_RESET);
+		conn_doom(c, VN_RESET,
+		          c->client.broken ? CLOSE_REASON_CLIENT_RESET :
+		                             CLOSE_REASON_BACKEND_RESET);
 	if (c->ending)
 		conn_doom_by_rule(c, c->ending);
 }
@@ -225,8 +228,9 @@ static void conn_connected(void *whom, int fd, const char *why)
 
 	c->attempt = NULL;
 	if (fd < 0) {
-		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset", shard_spec(c->shard)->name,
-		            (unsigned long long)c->number, shard_spec(c->shard)->backend.text, why);
+		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset",
+		            shard_spec(c->shard)->name, (unsigned long long)c->number,
+		            shard_spec(c->shard)->backend.text, why);
 		conn_end(c, VN_RESET, CLOSE_REASON_NO_BACKEND);
 		return;
 	}
@@ -248,8 +252,8 @@ static void conn_connect(struct conn *c)
 		c->ruled->opening = NULL;
 		c->ruled->waits = 0;
 	}
-	c->attempt = connect_attempt_start(&c->shard->worker->connector, &s->backend, s->timeout, spare,
-	                                   &c->backend.watch, conn_connected, c);
+	c->attempt = connect_attempt_start(&c->shard->worker->connector, &s->backend, s->timeout,
+	                                   spare, &c->backend.watch, conn_connected, c);
 }
 
 void conn_connect_when_due(struct conn *c)
@@ -300,7 +304,8 @@ static void journal_opened(const struct conn *c)
 	if (log_threshold > LOG_DEBUG && !told)
 		return;
 	side_peer(&c->client, text, sizeof text);
-	log_debug("opened proxy=%s connection=%llu client=%s", s->name, (unsigned long long)c->number, text);
+	log_debug("opened proxy=%s connection=%llu client=%s", s->name,
+	          (unsigned long long)c->number, text);
 	if (!told)
 		return;
 	journal_begin(&n, JOURNAL_OPENED, c->since, s->name);

@@ -1,16 +1,21 @@
-/* conn.h - the life of one connection: opened, run, torn down. */
+/* conn.h - lifetime of a connection: open, run, tear down. */
 #ifndef ENGINE_CONN_H
 #define ENGINE_CONN_H
 
 #include "engine/engine.h"
 
-/* A client was accepted; `spare` is a socket for its backend. Both descriptors pass over. */
+/* Opens a connection for an accepted client. `spare` is a socket for its backend. The connection
+ * owns both descriptors. */
 void conn_open(struct shard *, int fd, int spare, uint64_t number);
 
-void conn_run(struct conn *);           /* both pipes go as far as they go */
-void conn_connect_when_due(struct conn *);      /* to the backend: now, or when the rules that make it wait let it */
+/* Moves bytes both ways until nothing moves, then tears the connection down if it is doomed. */
+void conn_run(struct conn *);
 
-/* VN_CLOSE or VN_RESET: torn down now, or by the conn_run that is on the stack. It may be called twice. */
+/* Connects to the backend: now, or when the rules that delay it allow it. */
+void conn_connect_when_due(struct conn *);
+
+/* Ends the connection with VN_CLOSE or VN_RESET. It is torn down now, or by the conn_run() that is
+ * on the stack. Later calls have no effect. */
 void conn_end(struct conn *, enum vn_end, enum close_reason);
 
 #endif

@@ -1,4 +1,4 @@
-/* conn_exchange.c - a connection's exchanges: they are answered, fail, end. */
+/* conn_exchange.c - exchanges of a connection: begin, answer, failure, end. */
 #include "engine/conn_exchange.h"
 
 #include "engine/pipe.h"
@@ -15,7 +15,7 @@ void exchange_answered(struct conn *c)
 	exchange_over(c);
 }
 
-/* A failure ends the connection as the server would, whatever other rules say of it later. */
+/* A failure ends the connection as the server would, even if other rules would end it otherwise. */
 void exchange_fails(struct exchange *x, const struct vn_failure *f)
 {
 	x->failure = f;

@@ -1,4 +1,4 @@
-/* conn_list.c - a worker's live connections, as a list for who asks, or to be ended by who says so. */
+/* conn_list.c - list of a worker's live connections, for the API; ending them through the API. */
 #include "engine/conn_list.h"
 
 #include <stdio.h>
@@ -9,7 +9,7 @@
 #include "engine/conn.h"
 #include "net/socket.h"
 
-/* ---- what holds it ---- */
+/* ---- the rule that holds a connection ---- */
 
 static bool held_by(struct conn_info *e, const struct conn *c, uint64_t rule, vn_nsec until)
 {
@@ -18,12 +18,14 @@ static bool held_by(struct conn_info *e, const struct conn *c, uint64_t rule, vn
 	if (i < 0)
 		return false;
 	snprintf(e->rule, sizeof e->rule, "%s", c->plan->rules[i].spec->name);
-	e->left = until == VN_NEVER ? VN_NEVER : until > conn_loop((struct conn *)c)->now ? until - conn_loop((struct conn *)c)->now : 0;
+	vn_nsec now = conn_loop((struct conn *)c)->now;
+	e->left = until == VN_NEVER ? VN_NEVER : until > now ? until - now : 0;
 	return true;
 }
 
-/* The rule with the greatest part in it. */
-static bool held_by_holds(struct conn_info *e, const struct conn *c, const struct holds *l, vn_nsec until)
+/* Chooses the rule with the longest hold. */
+static bool held_by_holds(struct conn_info *e, const struct conn *c, const struct holds *l,
+                          vn_nsec until)
 {
 	const struct hold *most = NULL;
 
@@ -33,14 +35,18 @@ static bool held_by_holds(struct conn_info *e, const struct conn *c, const struc
 	return most && held_by(e, c, most->rule, until);
 }
 
-/* Its first parcel is not due, or goes at a rule's pace: then its timer is set, unless it is room that is missing. */
+/* A queue is held if its first parcel is not due, or if a rule sets its pace. The timer is set
+ * then, unless only room is missing. */
 static bool held_by_queue(struct conn_info *e, const struct conn *c, const struct pipe *p)
 {
 	const struct parcel *q = p->work->queue.first;
 
 	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->work->timer.slot))
 		return false;
-	return held_by_holds(e, c, q->why, q->due == VN_NEVER ? VN_NEVER : p->work->timer.slot ? p->work->timer.due : q->due);
+	return held_by_holds(e, c, q->why,
+	                     q->due == VN_NEVER   ? VN_NEVER :
+	                     p->work->timer.slot ? p->work->timer.due :
+	                                           q->due);
 }
 
 static void holder(struct conn_info *e, const struct conn *c)
@@ -48,7 +54,8 @@ static void holder(struct conn_info *e, const struct conn *c)
 	if (c->ruled->waits)
 		held_by_holds(e, c, c->ruled->opening, c->ruled->waits);
 	else if (c->ruled->vanished || c->ruled->stalled)
-		held_by(e, c, c->ruled->vanished ? c->ruled->vanished : c->ruled->stalled, VN_NEVER);
+		held_by(e, c, c->ruled->vanished ? c->ruled->vanished : c->ruled->stalled,
+		        VN_NEVER);
 	else if (!held_by_queue(e, c, &c->request))
 		held_by_queue(e, c, &c->response);
 }
@@ -67,13 +74,15 @@ static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	*e = (struct conn_info){ .number = c->number, .age = now - c->since, .idle = now > c->active ? now - c->active : 0,
-	                            .asked = c->asked, .raw = c->raw_counted, .connecting = !c->backend.open && !c->ruled->waits };
+	*e = (struct conn_info){ .number = c->number, .age = now - c->since,
+	                         .idle = now > c->active ? now - c->active : 0,
+	                         .asked = c->asked, .raw = c->raw_counted,
+	                         .connecting = !c->backend.open && !c->ruled->waits };
 	socket_peer(c->client.watch.fd, &e->client);
 	socket_peer(c->backend.watch.fd, &e->backend);
 	way(e, 0, &c->request);
 	way(e, 1, &c->response);
-	if (x && !(c->request.raw && c->spoke)) {       /* a turn that was answered waits for nothing but the next */
+	if (x && !(c->request.raw && c->spoke)) {       /* an answered turn is not open */
 		e->exchange = x->number;
 		snprintf(e->verb, sizeof e->verb, "%s", x->asked.verb);
 	} else if (c->turn_kind == ASKED && !c->spoke) {
@@ -92,7 +101,7 @@ void conn_list_continue(struct conn_list *r, const struct shard *p, size_t n)
 
 	for (const struct conn *each = r->n ? NULL : c; each; each = each->next)
 		r->open++;
-	while (c && c->number >= below)         /* numbers fall along the list */
+	while (c && c->number >= below)         /* the list is sorted, the newest first */
 		c = c->next;
 	r->of = xrealloc(r->of, end * sizeof *r->of);
 	for (; c && r->n < end; c = c->next)
@@ -118,7 +127,7 @@ size_t conn_list_close(struct shard *p, uint64_t number, enum vn_end how)
 			continue;
 		n++;
 		if (how == VN_CLOSE)
-			conn_run(c);            /* what is due goes first */
+			conn_run(c);            /* sends what is due */
 		conn_end(c, how, CLOSE_REASON_API);
 	}
 	return n;

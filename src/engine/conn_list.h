@@ -1,4 +1,7 @@
-/* conn_list.h - a worker's live connections, as a list for who asks: who they are, how far they are, what holds them. */
+/* conn_list.h - list of a worker's live connections, for the API: GET /connections.
+ *
+ * A list is filled in steps, because the connections wait while it is filled. Its owner frees it
+ * with conn_list_free(). */
 #ifndef ENGINE_CONN_LIST_H
 #define ENGINE_CONN_LIST_H
 
@@ -9,28 +12,32 @@ struct shard;
 
 struct conn_info {
 	uint64_t number;
-	struct endpoint client, backend;        /* len 0: none, or none any more */
-	vn_nsec age, idle;                 /* since it was accepted; since bytes last came */
-	uint64_t asked;                 /* exchanges, so far */
-	struct { uint64_t received, sent; size_t held; bool ended; } way[2];    /* request, response */
+	struct endpoint client, backend;        /* len 0: not connected */
+	vn_nsec age, idle;              /* ns since it was accepted, since bytes last came */
+	uint64_t asked;                 /* exchanges so far */
+	/* Bytes, by direction: request, response. `ended`: the stream's end was read. */
+	struct { uint64_t received, sent; size_t held; bool ended; } way[2];
 	bool raw, connecting;
-	uint64_t exchange;              /* the oldest that is not answered ... */
-	char verb[24];                  /* ... and what it asks; "": none is */
-	char rule[68];                  /* that holds it; "": none does */
-	vn_nsec left;                      /* for so long; VN_NEVER: until that goes */
+	uint64_t exchange;              /* the oldest open one, if verb is not "" */
+	char verb[24];                  /* its verb; "": no exchange is open */
+	char rule[68];                  /* the rule that holds it; "": none */
+	vn_nsec left;                   /* ns that the rule still holds it; VN_NEVER: no limit */
 };
 
-struct conn_list {                         /* zeroed at first */
-	struct conn_info *of;        /* n entries, from the newest on ... */
-	size_t n, most;                 /* ... and no more than `most` */
-	size_t open;                    /* connections there were when it was begun */
-	bool whole;                     /* there are no more to be had */
+/* All zero at first, except `most`. */
+struct conn_list {
+	struct conn_info *of;           /* n entries, the newest connection first */
+	size_t n, most;                 /* entries, their maximum */
+	size_t open;                    /* connections when the list was begun */
+	bool whole;                     /* there are no more to add */
 };
 
-void conn_list_continue(struct conn_list *, const struct shard *, size_t n);     /* n more of them: it takes time, and others wait */
+/* In the worker's thread: adds up to n connections. */
+void conn_list_continue(struct conn_list *, const struct shard *, size_t n);
 void conn_list_free(struct conn_list *);
 
-/* End one connection, or all where number is 0, as a client of the API says. How many there were. */
+/* In the worker's thread: ends one connection by number, or all if number is 0. Returns how many
+ * it ended. */
 size_t conn_list_close(struct shard *, uint64_t number, enum vn_end);
 
 #endif

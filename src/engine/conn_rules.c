@@ -1,4 +1,4 @@
-/* conn_rules.c - a connection before its rules: they are asked, and they end it. */
+/* conn_rules.c - calling a connection's rules, and applying the ends that they return. */
 #include "engine/conn_rules.h"
 
 #include "base/log.h"
@@ -7,7 +7,7 @@
 #include "net/blackhole.h"
 #include "net/socket.h"
 
-/* ---- asked, and ended ---- */
+/* ---- calling rules, and ends ---- */
 
 bool conn_judge(struct conn *c, struct question *q, struct judgement *j)
 {
@@ -23,10 +23,12 @@ bool conn_judge(struct conn *c, struct question *q, struct judgement *j)
 	return plan_judge(c->plan, q, j);
 }
 
-ruleset conn_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *msg)
+ruleset conn_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned moment,
+                    const struct vn_message *msg)
 {
-	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange, .msg = msg,
-	                      .raw = conn_protocol(c)->request && c->request.raw, .now = conn_loop(c)->now };
+	struct question q = { .moment = moment, .connection = c->number, .exchange = exchange,
+	                      .msg = msg, .raw = conn_protocol(c)->request && c->request.raw,
+	                      .now = conn_loop(c)->now };
 
 	return plan_decide(c->plan, among & c->ruled->meant, &q);
 }
@@ -46,8 +48,8 @@ static void conn_rules_meant(struct conn *c)
 	c->ruled->meant = plan_meant(c->plan, &client);
 }
 
-/* Nothing is read from now on; if it vanishes, the client is not answered either. Where the kernel does not let us
- * do that, it is a stall: silent too, but acknowledged. */
+/* Nothing is read from now on. VN_VANISH: the kernel does not answer the client either. If it
+ * forbids that filter, the connection only stalls, and the client's bytes are acknowledged. */
 static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 {
 	c->ruled->stalled = rule;
@@ -55,8 +57,9 @@ static void stall(struct conn *c, enum vn_end end, uint64_t rule)
 		return;
 	c->ruled->vanished = rule;
 	if (!blackhole_on(c->client.watch.fd))
-		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP socket", shard_spec(c->shard)->name,
-		          (unsigned long long)c->number);
+		log_debug("stall for vanish proxy=%s connection=%llu: no privilege to filter a TCP "
+		          "socket",
+		          shard_spec(c->shard)->name, (unsigned long long)c->number);
 }
 
 static bool is_stall(enum vn_end end)
@@ -66,14 +69,15 @@ static bool is_stall(enum vn_end end)
 
 static void clocks_fire(struct timer *);
 
-/* The timer follows the soonest of the rules' clocks. */
 void conn_clocks_set(struct conn *c)
 {
 	vn_nsec due = VN_NEVER;
 
-	for (unsigned i = 0; c->ruled->states && i < c->plan->n; i++)
-		if (c->ruled->states[i] && c->ruled->states[i]->due && c->ruled->states[i]->due < due)
-			due = c->ruled->states[i]->due;
+	for (unsigned i = 0; c->ruled->states && i < c->plan->n; i++) {
+		const struct rule_state *s = c->ruled->states[i];
+		if (s && s->due && s->due < due)
+			due = s->due;
+	}
 	c->ruled->end_timer.fire = clocks_fire;
 	timer_set(conn_loop(c), &c->ruled->end_timer, due);
 }
@@ -97,7 +101,7 @@ static void clocks_fire(struct timer *t)
 	if (end == VN_STAY)
 		return;
 	c->ending = (uint8_t)end;
-	conn_later(c);          /* what is due goes first */
+	conn_later(c);          /* sends what is due, and then ends it */
 }
 
 static void clocks_start(struct conn *c, const struct judgement *j)
@@ -124,16 +128,20 @@ void conn_apply_end(struct conn *c, const struct judgement *j, enum vn_end *in_t
 		*in_turn = j->v.end;
 }
 
-/* ---- meeting ---- */
+/* ---- rules and connection meet ---- */
 
-/* What is decided of a connection as a whole, among these rules. `again`: it was before, their options have changed. */
+/* Returns which of these rules are in for the whole connection. `again`: it was decided before, and
+ * their options have changed. */
 static ruleset whole_decide(struct conn *c, ruleset among, bool again)
 {
 	struct plan *p = c->plan;
-	struct question q = { .moment = VN_ON_OPEN, .connection = c->number, .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
-	ruleset drawn = among & c->ruled->meant & (p->per_connection | (p->certain & plan_on(p, VN_ON_OPEN)));
+	struct question q = { .moment = VN_ON_OPEN, .connection = c->number,
+	                      .exchange = UINT64_MAX, .now = conn_loop(c)->now, .again = again };
+	ruleset drawn = among & c->ruled->meant &
+	                (p->per_connection | (p->certain & plan_on(p, VN_ON_OPEN)));
 
-	return plan_decide(p, drawn, &q) | (among & c->ruled->meant & p->certain & ~p->per_connection);
+	return plan_decide(p, drawn, &q) |
+	       (among & c->ruled->meant & p->certain & ~p->per_connection);
 }
 
 static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement *j, bool *any)
@@ -142,7 +150,8 @@ static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement 
 
 	conn_rules_meant(c);
 	c->ruled->whole.in = whole_decide(c, rules & ~again, false) | whole_decide(c, again, true);
-	*any = conn_judge(c, &(struct question){ .moment = VN_ON_OPEN, .direction = VN_BOTH }, j);
+	*any = conn_judge(
+		c, &(struct question){ .moment = VN_ON_OPEN, .direction = VN_BOTH }, j);
 	c->ruled->whole.in |= all;
 }
 

@@ -1,4 +1,4 @@
-/* conn_rules.h - a connection before its rules: they are asked, and they end it. */
+/* conn_rules.h - calling a connection's rules, and applying the ends that they return. */
 #ifndef ENGINE_CONN_RULES_H
 #define ENGINE_CONN_RULES_H
 
@@ -6,19 +6,20 @@
 
 struct conn;
 
-/* Which of these rules are in for this exchange; see plan_decide. */
-ruleset conn_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment, const struct vn_message *);
+/* Returns which of these rules are in for the exchange: see plan_decide(). */
+ruleset conn_decide(struct conn *, ruleset among, uint64_t exchange, unsigned moment,
+                    const struct vn_message *);
 
-/* Ask the rules. It fills in what all questions have in common. False: calm, and *judgement is untouched. */
+/* Calls the rules: plan_judge(), with the fields of *question that depend on the connection only
+ * filled in. False: all verdicts are calm, and *judgement is unchanged. */
 bool conn_judge(struct conn *, struct question *, struct judgement *);
 
-/* Carry out the end that was judged: a stall begins, an end by the clock is set; one in turn is put into *in_turn. */
+/* Applies the judged end: begins a stall, or sets the clock of an end by the clock. An end in turn
+ * is stored in *in_turn instead. */
 void conn_apply_end(struct conn *, const struct judgement *, enum vn_end *in_turn);
 
-/* Rules and connection meet: at accept, or when rules come to a live connection; `again` are those that it
- * knows, with other options. It may be doomed by them. */
+/* A new connection meets all rules of its plan. They may doom it. */
 void conn_judge_open(struct conn *);
-bool conn_rules_meet(struct conn *, ruleset rules, ruleset again, bool opening);        /* false: it is doomed */
 
 /* How the client's stream begins is known: with a header that names this client, or with none, or one that names
  * nobody (NULL). Rules that mean the client meet the connection now, if they have not before. It may be doomed. */

@@ -1,4 +1,4 @@
-/* conn_timers.c - what a connection does while nothing happens: it rests, its client is gone, it is idle. */
+/* conn_timers.c - time-outs of a connection: rest, a client that has left, idleness. */
 #include "engine/conn_timers.h"
 
 #include "engine/conn_exchange.h"
@@ -10,20 +10,23 @@
 #include "engine/replies.h"
 #include "net/socket.h"
 
-enum { UNSURE_TIME = 250 };             /* ms that bytes which the server may need are kept back, until more come */
+enum { UNSURE_TIME = 250 };             /* ms that first bytes are kept back until more come */
 
-/* ---- rest: a connection on which nothing goes on ---- */
+/* ---- rest: the connection is logged in, and no exchange is open ---- */
 
 static bool connection_rests(const struct conn *c)
 {
-	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
+	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first &&
+	       pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
 }
 
-/* The rules that are in for this rest say what they will do; or, counted now, they do it. */
+/* Calls the rules that are in for this rest. A rehearsal returns what they will do, and counts
+ * nothing. */
 static bool rest_ask(struct conn *c, ruleset in, bool rehearsal, struct judgement *j)
 {
 	struct rule_flags s = { .in = in };
-	struct question q = { .moment = VN_ON_REST, .direction = VN_RESPONSE, .exchange = c->asked, .flags = &s, .rehearsal = rehearsal,
+	struct question q = { .moment = VN_ON_REST, .direction = VN_RESPONSE,
+	                      .exchange = c->asked, .flags = &s, .rehearsal = rehearsal,
 	                      .idle = VN_IS_COMMAND | c->idle };
 
 	return conn_judge(c, &q, j);
@@ -56,13 +59,15 @@ static void rest_judge(struct conn *c)
 	struct plan *p = c->plan;
 	struct judgement j;
 
-	c->ruled->rest_in = conn_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked, VN_ON_REST, NULL);
+	c->ruled->rest_in = conn_decide(c, plan_on(p, VN_ON_REST) & ~p->per_connection, c->asked,
+	                                VN_ON_REST, NULL);
 	if (!rest_ask(c, c->ruled->rest_in, true, &j))
 		return;
 	c->ruled->rest_rule = j.end_rule;
 	c->ruled->rest_timer.fire = rest_fire;
 	if (j.v.after)
-		timer_set(conn_loop(c), &c->ruled->rest_timer, j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
+		timer_set(conn_loop(c), &c->ruled->rest_timer,
+		          j.v.after == VN_NEVER ? VN_NEVER : conn_loop(c)->now + j.v.after);
 	else
 		rest_strike(c);
 }
@@ -83,23 +88,27 @@ void conn_timer_rest(struct conn *c)
 	}
 }
 
-/* ---- patience: the gone client, the idle connection ---- */
+/* ---- the wait timer: a gone client, the connect, an idle connection ---- */
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->work->splice_pipe || (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
+	return p->work->splice_pipe ||
+	       (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
 }
 
-/* The client has ended its side. It may still listen: a FIN says no more. */
+/* The client has sent a FIN. It may still read: a FIN ends only one direction. */
 static bool client_left(const struct conn *c)
 {
 	return c->request.eof || c->client.hup;
 }
 
-/* ... and what keeps the rest here is a rule that no time will end. */
+/* The client has left, and a rule holds the rest without a time limit. */
 static bool conn_gone(const struct conn *c)
 {
-	return client_left(c) && (c->ruled->waits == VN_NEVER || pipe_stuck(&c->request) || pipe_stuck(&c->response)) && !pipe_moves(&c->request) && !pipe_moves(&c->response);
+	return client_left(c) &&
+	       (c->ruled->waits == VN_NEVER || pipe_stuck(&c->request) ||
+	        pipe_stuck(&c->response)) &&
+	       !pipe_moves(&c->request) && !pipe_moves(&c->response);
 }
 
 static bool pipe_late(const struct pipe *p, vn_nsec until)
@@ -107,30 +116,33 @@ static bool pipe_late(const struct pipe *p, vn_nsec until)
 	return p->work->queue.first && p->work->queue.first->due > until;
 }
 
-/* ... and the rest is held longer than a gone client is waited for. Whether it is gone its kernel knows: asked, it
- * answers for a client that listens, and for one that has closed its socket only as long as it remembers that one. */
+/* The client has left, and the rest is held longer than `--linger`. Keep-alive probes find out
+ * whether it still reads: its kernel acknowledges them as long as the socket is open. After that it
+ * sends an RST. */
 static void client_probe(struct conn *c, vn_nsec linger)
 {
 	vn_nsec until = conn_loop(c)->now + linger;
 
 	if (c->ruled->probed || !linger || !client_left(c))
 		return;
-	if (c->ruled->waits <= until && !pipe_late(&c->request, until) && !pipe_late(&c->response, until))
+	if (c->ruled->waits <= until && !pipe_late(&c->request, until) &&
+	    !pipe_late(&c->response, until))
 		return;
 	conn_rules_get(c)->probed = true;
 	socket_set_probe_interval(c->client.watch.fd, linger);
 }
 
-/* Nothing is held, nothing owed. */
+/* Nothing is held, and no answer is owed. */
 static bool conn_quiet(const struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;
 	bool owed = ((x && !x->sequel) || c->turn_kind) && !(c->request.raw && c->spoke);
 
-	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) && !c->ruled->stalled;
+	return c->backend.open && !owed && !pipe_waits(&c->request) && !pipe_waits(&c->response) &&
+	       !c->ruled->stalled;
 }
 
-/* What was kept back waits for the client to go on, not for us to read on. */
+/* The bytes kept back wait for the client to send more, not for us to read. */
 static bool unsure_waits(const struct conn *c)
 {
 	return c->unsure && !c->client.readable && !c->ruled->stalled;
@@ -141,8 +153,8 @@ static vn_nsec unsure_until(const struct conn *c)
 	return c->active + UNSURE_TIME * VN_MS;
 }
 
-/* No more came. What may have been a header of the PROXY protocol is none. What is no whole message goes on if the
- * server has not greeted yet, as it may wait for just that. */
+/* No more bytes came in UNSURE_TIME. Bytes that might have been a PROXY header are none. Part of a
+ * message passes if the greeting is still owed, because the server may wait for these bytes. */
 static void unsure_over(struct conn *c)
 {
 	c->unsure = false;

@@ -1,11 +1,11 @@
-/* engine.c - what code below a connection needs of it: its later turn, its doom, its borrowed parts. */
+/* engine.c - what code below a connection needs of it: conn_later(), doom, rules, session. */
 #include "engine/engine.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-/* ---- later, and never again ---- */
+/* ---- later, and doom ---- */
 
 void conn_later(struct conn *c)
 {
@@ -31,7 +31,7 @@ void conn_doom_by_rule(struct conn *c, enum vn_end how)
 	conn_doom(c, how, how == VN_RESET ? CLOSE_REASON_RULE_RESET : CLOSE_REASON_RULE_CLOSED);
 }
 
-/* ---- what most connections do without ---- */
+/* ---- conn_rules, which most connections do not need ---- */
 
 const struct conn_rules no_rules;
 

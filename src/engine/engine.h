@@ -1,14 +1,14 @@
-/* engine.h - the structs that belong together: worker, shard, connection, sides, pipes.
+/* engine.h - structs of the engine: worker, shard, connection, side, pipe.
  *
- *   worker -> shards -> connections          a thread; one proxy in this thread; its live connections
+ *   worker -> shards -> connections     a thread; one proxy in this thread; its live connections
  *
  *             client <- response pipe <- backend
  *   connection: side                       side
  *             client -> request pipe  -> backend
  *
- * They are in one header since each names the others. Functions are in the headers of their own files;
- * here are only accessors, and the two that code below a connection needs: conn_later and conn_doom.
- * All of it belongs to one worker's thread, but for what is marked. */
+ * They are in one header because each names the others. The functions are in the headers of their
+ * own files. Here are only accessors, and the functions that code below a connection needs. All of
+ * it belongs to one worker's thread, except members marked "any thread". */
 #ifndef ENGINE_ENGINE_H
 #define ENGINE_ENGINE_H
 
@@ -30,17 +30,18 @@ struct worker;
 
 /* ---- a pipe: one direction of a connection ----
  *
- *   from -> [ unparsed ] -> message under way -> [ queue: judged, in order ] -> [ splice pipe ] -> to
+ *   from -> [ unparsed ] -> message under way -> [ queue ] -> [ splice pipe ] -> to
  *
- * Calm bytes with nothing before them go from the worker's buffer straight to `to`; only what must wait
- * is copied. Calm bulk does not even enter the buffer: it goes through a pipe in the kernel. */
+ * Calm bytes with nothing before them go from the worker's buffer straight to `to`; only bytes that
+ * wait are copied. Calm bulk does not even enter the buffer: it goes through a splice pipe. */
 
-enum { UNPARSED_MAX = 65536 };          /* bytes of an incomplete head; beyond, the connection goes raw */
+enum { UNPARSED_MAX = 65536 };          /* bytes of an incomplete head; with more, it goes raw */
 
-struct current {                        /* the message under way */
+/* The message under way. */
+struct current {
 	bool open;
 	uint64_t body;                  /* bytes of its last cut that are still to come */
-	bool last;                      /* with them it is complete */
+	bool last;                      /* it is complete after them */
 	enum vn_role role;
 	bool gone;                      /* its bytes go nowhere: dropped, refused, or a substitute's answer */
 	uint64_t keep;                  /* so many more pass; UINT64_MAX: all */
@@ -48,89 +49,94 @@ struct current {                        /* the message under way */
 	enum vn_end end;                /* the connection's, behind this message */
 	const char *raw;                /* why the connection is raw behind this message; NULL: it is not */
 	struct holds *holds;
-	struct exchange *exchange;      /* request: the one it opened, if that needs us; response: the one it answers */
+	struct exchange *exchange;      /* that it opened, if a rule is in; or that it answers */
 };
 
-struct pipe_work {                      /* what a pipe needs while something goes on in it; lent by the worker */
+/* What a pipe needs while it is active. From the worker's pool. */
+struct pipe_work {
 	struct pipe *pipe;
 	struct queue queue;
-	struct current now, sequel;     /* the latter is under way when the former is complete */
-	uint8_t *run; size_t run_n;     /* calm bytes that travel together, still in the worker's buffer */
-	uint8_t *unparsed;              /* UNPARSED_MAX bytes or more, only while needed */
+	struct current now, sequel;     /* `sequel` is under way after `now` */
+	uint8_t *run; size_t run_n;     /* calm bytes in the worker's buffer, to be sent together */
+	uint8_t *unparsed;              /* UNPARSED_MAX bytes or more; NULL: none */
 	size_t unparsed_n;
-	struct splice_pipe *splice_pipe;        /* its bytes go before all of the queue; NULL: none */
+	struct splice_pipe *splice_pipe;        /* its bytes go before the queue; NULL: none */
 	vn_nsec line_free;              /* pace: when the line is free again */
-	size_t slot; vn_nsec slot_end;  /* ... so many bytes are on it, and have passed it then */
-	bool behind;                    /* bytes of `from` wait there for this pipe */
-	bool halted, resumes;           /* what `unparsed` is depends on an answer | ... which has come */
+	size_t slot; vn_nsec slot_end;  /* pace: bytes of the slot, when they have passed */
+	bool behind;                    /* bytes wait in the socket `from` for this pipe */
+	bool halted, resumes;           /* the cut depends on an answer; the answer has come */
 	struct timer timer;             /* for the queue's first parcel */
 };
 
-struct pipe {                           /* what is left of it when it is calm: most are, most of the time */
+/* The rest of it. Most pipes are calm most of the time, and need no more. */
+struct pipe {
 	struct conn *conn;
-	struct pipe_work *work;         /* its own, or the one of all calm pipes, which is never written to */
-	uint64_t came, offset, sent;    /* bytes read, bytes cut and judged, bytes sent, of the whole stream */
+	struct pipe_work *work;         /* its own, or the constant one of all calm pipes */
+	uint64_t came, offset, sent;    /* bytes read, judged and sent since the start */
 	uint8_t direction;              /* enum vn_direction */
 	uint8_t bulk;                   /* big reads in succession */
 	bool eof;                       /* `from` has ended its stream */
-	bool shut;                      /* ... and `to` has been told */
+	bool shut;                      /* the end was passed on to `to` */
 	bool raw;                       /* no messages are cut (any more) */
 	bool ended;                     /* nothing more is read: an end waits for its turn */
 };
 
-struct work_pool { struct pipe_work *spare; unsigned spares; };         /* a worker's, not lent at the moment */
+/* Unused ones of a worker. */
+struct work_pool { struct pipe_work *spare; unsigned spares; };
 
 /* ---- a connection ---- */
 
-struct side {                           /* one socket */
+/* One socket. Its flags are what is known of it. */
+struct side {
 	struct watch watch;
 	bool open;                      /* connected */
 	bool readable, writable;        /* as far as is known */
-	bool hup;                       /* the peer has ended: a read may not stop short of its end */
+	bool hup;                       /* the peer has ended: reads go on to the end */
 	bool broken;                    /* reset by the peer */
-	bool unpaced;                   /* bulk to it goes as fast as it can: that was seen to */
+	bool unpaced;                   /* its congestion control has been chosen */
 };
 
-struct conn_rules {                     /* what rules and times need of a connection: most need nothing */
+/* What rules and time-outs need of a connection. Most connections need none of it. */
+struct conn_rules {
 	struct conn *conn;
 	struct rule_flags whole;
 	ruleset meant;                  /* the rules that apply to this client */
 	struct endpoint *named;         /* whom a header names as the client; NULL: nobody, or it does not matter */
 	struct rule_state **states;     /* one per rule of the plan */
-	struct timer end_timer;         /* for the soonest end by the clock in `states` */
-	struct timer rest_timer;        /* rest that must last before a rule strikes */
-	ruleset rest_in; uint64_t rest_rule;    /* the rules that are in for it; whose `after` the timer is */
-	uint64_t stalled;               /* nothing is read while the rule of this id is there; 0: none */
-	uint64_t vanished;              /* ... and the client gets no answer */
-	struct timer wait_timer;        /* for what comes first of: */
-	vn_nsec gone_since;             /* a side left while a rule holds bytes; 0: none did */
-	bool probed;                    /* the client may have left while a rule holds bytes for long: its kernel is asked */
-	vn_nsec waits;                  /* connecting to the backend waits until then; 0: it does not */
-	struct holds *opening;          /* ... and why */
+	struct timer end_timer;         /* for the earliest end by the clock in `states` */
+	struct timer rest_timer;        /* until a rule strikes the rest */
+	ruleset rest_in; uint64_t rest_rule;    /* rules that are in for it; whose `after` it is */
+	uint64_t stalled;               /* nothing is read while this rule (id) is there; 0: none */
+	uint64_t vanished;              /* nor is the client answered, while this one is there */
+	struct timer wait_timer;        /* see conn_timer_arm() */
+	vn_nsec gone_since;             /* since then the client is gone and its bytes held; or 0 */
+	bool probed;                    /* the client's kernel is probed: see client_probe() */
+	vn_nsec waits;                  /* the connect is delayed until then; 0: it is not */
+	struct holds *opening;          /* the holds that delay it */
 };
 
 struct conn {
 	struct shard *shard;
-	struct conn *next, **link;      /* among the shard's */
+	struct conn *next, **link;      /* in the shard's list */
 	uint64_t number;                /* in the order of acceptance, from 1 */
 	struct side client, backend;
 	struct pipe request, response;
 	struct exchanges exchanges;
-	uint64_t asked, pushed;         /* numbers given out */
-	struct plan *plan;              /* to whose rules all flags refer; a reference */
-	struct conn_rules *ruled;       /* its own, or the one of all that have none, never written to: conn_rules_get */
-	struct turn turn;               /* without messages and rules, the exchange that is open */
+	uint64_t asked, pushed;         /* numbers given to exchanges */
+	struct plan *plan;              /* a reference; all flags refer to its rules */
+	struct conn_rules *ruled;       /* its own, or the constant no_rules */
+	struct turn turn;               /* the open exchange, without messages and rules */
 	struct vn_text_cache *texts;    /* of prepared statements; NULL: none */
-	struct connect_attempt *attempt;        /* to the backend, under way */
-	int spare;                      /* a descriptor for the backend, reserved at accept; -1: used */
+	struct connect_attempt *attempt;        /* to the backend; NULL: none */
+	int spare;                      /* a socket for the backend, from accept; -1: used */
 	unsigned idle;                  /* session->idle */
-	vn_nsec since;                  /* accepted */
-	vn_nsec active;                 /* bytes last came */
-	struct mail later;              /* its turn at the end of the loop's round, or its last */
-	bool queued : 1;                /* ... is posted */
-	bool again : 1;                 /* something may move that did not */
-	bool running : 1;               /* conn_run is on the stack */
-	bool dead : 1;                  /* doomed: nothing moves any more, conn_run tears it down */
+	vn_nsec since;                  /* when it was accepted */
+	vn_nsec active;                 /* when bytes last came */
+	struct mail later;              /* for conn_later(), and to free it */
+	bool queued : 1;                /* `later` is posted */
+	bool again : 1;                 /* something may move that did not before */
+	bool running : 1;               /* conn_run() is on the stack */
+	bool dead : 1;                  /* doomed: conn_run() tears it down */
 	bool gone : 1;                  /* torn down: only its memory is left */
 	bool connect_due : 1;           /* the time to connect to the backend has come */
 	bool raw_counted : 1, logged_in : 1, spoke : 1, resting : 1;
@@ -149,15 +155,15 @@ struct conn {
 
 struct shard {
 	struct worker *worker;
-	struct shard *next, **link;     /* in this worker */
-	unsigned number;                /* the proxy's: the same in every worker, never given twice */
-	struct shard **siblings;        /* of the same proxy in each worker, by that worker's index */
+	struct shard *next, **link;     /* in this worker's list */
+	unsigned number;                /* the proxy's: the same in every worker, never reused */
+	struct shard **siblings;        /* of the same proxy, by the worker's index */
 	struct plan *plan;              /* NULL: not started, or stopped */
-	struct conn *conns;
-	struct stats stats;             /* read by others */
+	struct conn *conns;             /* the newest first */
+	struct stats stats;             /* any thread reads */
 	struct listener *listener;      /* in worker 0; else NULL */
-	struct vn_dice junk;            /* for bytes that nobody sent */
-	_Atomic bool deaf;              /* worker 0: it should listen and cannot; read by others */
+	struct vn_dice junk;            /* for bytes of our own */
+	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
 	bool noticed;                   /* the protocol's notice is in the log */
 };
 
@@ -167,22 +173,22 @@ struct worker {
 	struct loop loop;
 	pthread_t thread;
 	unsigned index, count;
-	struct worker *all;             /* `count` of them, this one among them */
+	struct worker *all;             /* `count` of them, this one included */
 	struct shard *shards;
 	struct connector connector;
 	uint64_t seed;
-	int spare;                      /* a socket for the next client's backend, whichever proxy's; -1: not yet */
-	bool stopping;                  /* no connection is taken any more */
-	uint8_t *buffer;                /* UNPARSED_MAX bytes of room in front of `bufsize` */
+	int spare;                      /* a socket for the next client's backend; -1: none */
+	bool stopping;                  /* no connection is accepted any more */
+	uint8_t *buffer;                /* UNPARSED_MAX bytes of room, then `bufsize` */
 	size_t bufsize;
-	size_t bulk;                    /* a read of so much may be the beginning of a flood; 0: none is */
+	size_t bulk;                    /* bytes of a big read, see splice_note(); 0: no splicing */
 	bool reno;                      /* see congestion.h */
 	struct splice_pipes splice_pipes;
-	_Atomic size_t held;            /* bytes that wait in queues, with what their parcels cost; read by others */
-	size_t hold_total;              /* where reading stops for it */
-	struct vn_session session;      /* for one call of a protocol ... */
-	struct vn_buffer scratch;
-	struct vn_text_cache texts;     /* ... of a connection that has none yet */
+	_Atomic size_t held;            /* bytes in queues, with PARCEL_COST; any thread reads */
+	size_t hold_total;              /* reading stops when so much is held */
+	struct vn_session session;      /* for one call of a protocol */
+	struct vn_buffer scratch;       /* the same */
+	struct vn_text_cache texts;     /* for a connection that has none yet */
 	struct work_pool work_pool;
 	struct pool exchanges;
 	struct drains drains;
@@ -190,16 +196,20 @@ struct worker {
 
 /* ---- for code below a connection: it never tears one down ---- */
 
-void conn_later(struct conn *);         /* conn_run at the end of this round of the loop */
+/* Runs the connection at the end of this round of the loop. */
+void conn_later(struct conn *);
 
-/* Mark the connection: from now on nothing of it moves, and conn_run (of this call, or at the end of this
- * round) tears it down. The first mark stands. */
+/* Marks the connection: nothing of it moves from now on. conn_run() tears it down, in this call or
+ * at the end of this round. Later marks have no effect. */
 void conn_doom(struct conn *, enum vn_end how, enum close_reason);
 void conn_doom_by_rule(struct conn *, enum vn_end how);
 
-struct conn_rules *conn_rules_get(struct conn *);       /* to be written to: made where it has none */
-void conn_rules_release(struct conn *);                 /* given up where nothing needs it any more */
-extern const struct conn_rules no_rules;                /* of all that have none */
+/* The connection's `ruled`, for writing: made if it has none. */
+struct conn_rules *conn_rules_get(struct conn *);
+
+/* Frees it if it is not needed. */
+void conn_rules_release(struct conn *);
+extern const struct conn_rules no_rules;        /* of connections that need none */
 
 /* ---- accessors ---- */
 
@@ -233,34 +243,39 @@ static inline const struct vn_protocol *conn_protocol(const struct conn *c)
 	return shard_spec(c->shard)->protocol;
 }
 
-/* So much more of this proxy is held in this thread, or less (n < 0). */
+/* Counts n more held bytes of this proxy in this thread, or less (n < 0). */
 static inline void shard_held_add(struct shard *s, ptrdiff_t n)
 {
 	_Atomic size_t *all = &s->worker->held;
 
-	atomic_store_explicit(all, atomic_load_explicit(all, memory_order_relaxed) + (size_t)n, memory_order_relaxed);
+	atomic_store_explicit(all, atomic_load_explicit(all, memory_order_relaxed) + (size_t)n,
+	                      memory_order_relaxed);
 	count_add(&s->stats.held, (uint64_t)n);
 }
 
 /* ---- a connection's session, for one call of its protocol ---- */
 
 struct vn_session *session_begin(struct conn *);
-void session_forget(struct conn *);     /* what it is made of has changed */
-void session_texts_change(struct conn *);       /* the first text has come, or the last gone */
 
-/* The worker's, made this connection's ... */
+/* The session must be filled in anew: the connection's plan has changed, or it ends. */
+void session_forget(struct conn *);
+
+/* The connection's first text has come, or its last has gone. */
+void session_texts_change(struct conn *);
+
+/* The worker's session, filled in for this connection. It must be ended after the call. */
 static inline struct vn_session *conn_session(struct conn *c)
 {
 	struct worker *w = c->shard->worker;
 
 	buffer_clear(&w->scratch);
-	if (w->session.state != c->state)       /* mostly it is, with messages that come together */
+	if (w->session.state != c->state)       /* else still filled in by the last message */
 		return session_begin(c);
 	w->session.close = w->session.no_sequel = false;
 	return &w->session;
 }
 
-/* ... and after the call. */
+/* Takes over what the protocol has set in the session. */
 static inline void conn_session_end(struct conn *c)
 {
 	struct worker *w = c->shard->worker;

@@ -1,4 +1,4 @@
-/* exchange.c - who asked what, and what is owed: a connection's open exchanges, oldest first. */
+/* exchange.c - queue of a connection's open exchanges, the oldest first. */
 #include "engine/exchange.h"
 
 #include <string.h>
@@ -14,16 +14,21 @@ static bool verb_alike(const char a[24], const char b[24])
 
 static bool message_alike(const struct vn_message *a, const struct vn_message *b)
 {
-	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note && verb_alike(a->verb, b->verb);
+	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note &&
+	       verb_alike(a->verb, b->verb);
 }
 
-static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked, const struct rule_flags *s)
+static bool joins(const struct exchange *x, uint64_t number, const struct vn_message *asked,
+                  const struct rule_flags *s)
 {
-	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel && !s->in && !x->flags.in && !x->fresh && !exchange_needs_us(x) && !x->late && x->number + x->count == number &&
-	       message_alike(&x->asked, asked);
+	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel &&
+	       !s->in && !x->flags.in && !x->fresh && !exchange_needs_us(x) && !x->late &&
+	       x->number + x->count == number && message_alike(&x->asked, asked);
 }
 
-struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number, const struct vn_message *asked, const struct rule_flags *s, vn_nsec now)
+struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number,
+                               const struct vn_message *asked, const struct rule_flags *s,
+                               vn_nsec now)
 {
 	struct exchange *x = l->last;
 
@@ -33,7 +38,9 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 		return x;
 	}
 	x = pool_take(pool);
-	*x = (struct exchange){ .number = number, .count = 1, .began = now, .last = now, .asked = *asked };
+	*x = (struct exchange){
+		.number = number, .count = 1, .began = now, .last = now, .asked = *asked
+	};
 	x->asked.subject = x->asked.bytes = (struct vn_span){ 0 };
 	x->flags = *s;
 	if (l->last)
@@ -45,7 +52,7 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 	return x;
 }
 
-/* The oldest of several in one entry is gone from it. */
+/* Removes the oldest of several in one entry. The begin of the next one is interpolated. */
 static void exchange_shift(struct exchange *x)
 {
 	x->count--;

@@ -1,45 +1,58 @@
-/* exchange.h - who asked what, and what is owed: a connection's open exchanges, oldest first. */
+/* exchange.h - queue of a connection's open exchanges, the oldest first.
+ *
+ *   first -> [ 7 ] -> [ 8 to 12, calm and alike ] -> [ 13 ] <- last
+ *
+ * An entry is an exchange, or several calm neighbours that are alike. The connection owns the
+ * entries; their memory is the worker's pool. */
 #ifndef ENGINE_EXCHANGE_H
 #define ENGINE_EXCHANGE_H
 
 #include "engine/queue.h"
 #include "base/pool.h"
 
-enum { EXCHANGES_MAX = 65536 };         /* open entries of one connection; beyond, it goes raw */
+/* Open entries of a connection. With more, it goes raw. */
+enum { EXCHANGES_MAX = 65536 };
 
 struct exchange {
 	struct exchange *next;
-	uint64_t number;                /* 0: the greeting; an undecided one has its successor's */
-	uint32_t count;                 /* so many calm neighbours in this entry, itself included */
-	vn_nsec began, last;               /* when it was asked; when the last of its neighbours was (of a turn: answered). Those between count as spread evenly */
-	struct vn_message asked;           /* without its subject */
+	uint64_t number;                /* 0: the greeting; undecided: that of the next one */
+	uint32_t count;                 /* exchanges in this entry */
+	vn_nsec began, last;            /* when the first and the last of them began */
+	struct vn_message asked;        /* without its subject */
 	struct rule_flags flags;
-	ruleset fresh;                  /* rules that came after it was asked: it meets them on its response */
-	const struct vn_failure *failure;  /* refused: to be worded in turn */
-	enum vn_end end;                   /* the connection ends when it is this one's turn */
-	struct holds *late;               /* of a response that nobody requested: time it owes */
-	uint8_t discard_replies;                /* answers to its substitute, not to be passed on */
-	bool dropped;                   /* its request vanished: nothing will answer */
-	bool no_reply;                      /* nor will anything answer this */
-	bool sequel;                    /* no byte of it has come yet: it was decided with the request before it */
-	bool sent;                      /* of those that do not just wait: its request has gone, as far as it goes */
+	ruleset fresh;                  /* newer rules, which it meets when its response begins */
+	const struct vn_failure *failure;       /* it is refused with this; NULL: it is not */
+	enum vn_end end;                /* of the connection, in this exchange's turn */
+	struct holds *late;             /* holds of an unsolicited response */
+	uint8_t discard_replies;        /* answers to its substitute still to come */
+	bool dropped;                   /* its request was dropped: it gets no answer */
+	bool no_reply;                  /* its request gets no answer by its nature */
+	bool sequel;                    /* decided early: no byte of it has come */
+	bool sent;                      /* its request has been sent, if exchange_needs_us() */
 };
 
-/* A stream without messages and without rules needs to know no more of the one that is open. */
+/* The open exchange of a stream without messages and without rules. */
 struct turn {
-	vn_nsec began, last;               /* as an exchange's */
+	vn_nsec began, last;            /* when it began; when its latest byte came or left */
 };
-enum turn_kind { NO_TURN, ASKED, PUSHED };              /* opened by the client, or by a backend that was not asked */
+enum turn_kind { NO_TURN, ASKED, PUSHED };      /* ASKED by the client, PUSHED by the backend */
 
 struct exchanges { struct exchange *first, *last; unsigned entries; };
 
-/* A new youngest. Joined to the last entry where both are calm and alike; else an entry of its own. */
-struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t number, const struct vn_message *asked, const struct rule_flags *, vn_nsec now);
-void exchange_pop(struct exchanges *);  /* the oldest is done with */
-struct exchange *exchange_split(struct exchanges *, struct pool *);    /* the oldest, alone in its entry */
+/* Adds an exchange, to the last entry if both are calm and alike. Returns its entry. */
+struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t number,
+                               const struct vn_message *asked, const struct rule_flags *,
+                               vn_nsec now);
+
+/* Removes the oldest. In an entry of several, the next one's begin is interpolated. */
+void exchange_pop(struct exchanges *);
+
+/* Gives the oldest an entry of its own, and returns it. There must be one. */
+struct exchange *exchange_split(struct exchanges *, struct pool *);
 void exchange_clear(struct exchanges *);
 
-static inline bool exchange_needs_us(const struct exchange *x)     /* not just waiting for its answer */
+/* True if it does not just wait for the backend's answer: we reply, drop it or end. */
+static inline bool exchange_needs_us(const struct exchange *x)
 {
 	return x->failure || x->end || x->dropped || x->no_reply;
 }

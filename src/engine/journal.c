@@ -1,5 +1,7 @@
-/* journal.c - what happened, as whoever saw it tells it: fields of a JSON object, made by hand, for it is made on the
- * data path's time. */
+/* journal.c - queue of events for subscribers, written by any thread.
+ *
+ * The text has the fields of a JSON object. They are formatted by hand, because it takes time from
+ * the data path. */
 #include "engine/journal.h"
 
 #include <string.h>
@@ -8,8 +10,14 @@
 #include "base/ring.h"
 
 const char *const journal_names[JOURNAL_TYPES] = {
-	[JOURNAL_OPENED] = "opened", [JOURNAL_CLOSED] = "closed", [JOURNAL_FAULT] = "fault", [JOURNAL_UNREACHABLE] = "unreachable",
-	[JOURNAL_MISSED] = "missed", [JOURNAL_RAW] = "raw", [JOURNAL_CHANGED] = "changed", [JOURNAL_LOST] = "lost",
+	[JOURNAL_OPENED]      = "opened",
+	[JOURNAL_CLOSED]      = "closed",
+	[JOURNAL_FAULT]       = "fault",
+	[JOURNAL_UNREACHABLE] = "unreachable",
+	[JOURNAL_MISSED]      = "missed",
+	[JOURNAL_RAW]         = "raw",
+	[JOURNAL_CHANGED]     = "changed",
+	[JOURNAL_LOST]        = "lost",
 };
 
 _Atomic unsigned journal_wanted;
@@ -24,14 +32,14 @@ void journal_begin(struct journal_entry *n, enum journal_type type, vn_nsec at, 
 		journal_text(n, "proxy", proxy);
 }
 
-/* Whoever puts something has seen to it that there is room. */
+/* The caller has checked that there is room: put_key(). */
 static void put(struct journal_entry *n, const char *bytes, size_t size)
 {
 	memcpy(n->text + n->n, bytes, size);
 	n->n += (uint16_t)size;
 }
 
-/* At least `width` digits. */
+/* Writes at least `width` digits. */
 static void put_digits(struct journal_entry *n, uint64_t value, unsigned width)
 {
 	char digits[20], *first = digits + sizeof digits;
@@ -41,7 +49,7 @@ static void put_digits(struct journal_entry *n, uint64_t value, unsigned width)
 	put(n, first, (size_t)(digits + sizeof digits - first));
 }
 
-/* `"key": `, behind what is there. False: for that and `more` bytes there is no room. */
+/* Writes `"key": `. False: there is no room for that and `more` bytes. */
 static bool put_key(struct journal_entry *n, const char *key, size_t more)
 {
 	size_t size = strlen(key);
@@ -56,10 +64,12 @@ static bool put_key(struct journal_entry *n, const char *key, size_t more)
 	return true;
 }
 
-/* A character, fit for a JSON string: what is none of UTF-8 or would drive a terminal becomes '?'. */
+/* Writes a character of a JSON string. '?' replaces bytes that are not UTF-8 (size 0), and
+ * characters that could control a terminal. */
 static void put_character(struct journal_entry *n, const char *p, size_t size)
 {
-	bool control = (uint8_t)*p < 0x20 || *p == 0x7f || (size == 2 && (uint8_t)p[0] == 0xc2 && (uint8_t)p[1] < 0xa0);
+	bool control = (uint8_t)*p < 0x20 || *p == 0x7f ||
+	               (size == 2 && (uint8_t)p[0] == 0xc2 && (uint8_t)p[1] < 0xa0);
 
 	if (*p == '"' || *p == '\\')
 		put(n, "\\", 1);

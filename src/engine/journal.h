@@ -1,7 +1,9 @@
-/* journal.h - what happened, as whoever saw it tells it: any thread, where somebody wants to know.
+/* journal.h - queue of events for subscribers, written by any thread.
  *
- *   news -> ring -> control thread: see events.h
- */
+ *   journal_write() in any thread -> journal_ring -> control thread: see control/events.h
+ *
+ * An entry is on its writer's stack. journal_write() copies it. Nothing is written unless a
+ * subscriber wants that type of event. */
 #ifndef ENGINE_JOURNAL_H
 #define ENGINE_JOURNAL_H
 
@@ -12,38 +14,42 @@
 struct ring;
 
 enum journal_type {
-	JOURNAL_OPENED, JOURNAL_CLOSED,       /* a connection */
-	JOURNAL_FAULT,                     /* a rule strikes an exchange, or a whole connection */
-	JOURNAL_UNREACHABLE,               /* ... or would, and cannot */
-	JOURNAL_MISSED,                    /* ... or has found nothing to strike */
-	JOURNAL_RAW,                       /* a connection's parser gives up */
-	JOURNAL_CHANGED,                   /* the configuration, by someone */
-	JOURNAL_LOST,                      /* so many that a reader has missed */
+	JOURNAL_OPENED, JOURNAL_CLOSED, /* a connection */
+	JOURNAL_FAULT,                  /* a rule strikes an exchange or a connection */
+	JOURNAL_UNREACHABLE,            /* a rule cannot do what it should do */
+	JOURNAL_MISSED,                 /* a rule has found nothing to strike */
+	JOURNAL_RAW,                    /* a connection's parser gives up */
+	JOURNAL_CHANGED,                /* the configuration */
+	JOURNAL_LOST,                   /* events that a subscriber has missed */
 	JOURNAL_TYPES
 };
 
 extern const char *const journal_names[JOURNAL_TYPES];
 
-enum { JOURNAL_ROOM = 2048, JOURNAL_WORDS = 200 };    /* bytes of all; of one text, which is cut there */
+/* Bytes of an entry's text, and of one value in it. Longer values are truncated. */
+enum { JOURNAL_ROOM = 2048, JOURNAL_WORDS = 200 };
 
 struct journal_entry {
-	vn_nsec at;                        /* by the monotonic clock */
-	uint16_t type, n;
-	char text[JOURNAL_ROOM];           /* n bytes: "proxy": "NAME", "key": value, ... */
+	vn_nsec at;                     /* monotonic clock */
+	uint16_t type, n;               /* enum journal_type; bytes of text */
+	char text[JOURNAL_ROOM];        /* "proxy": "NAME", "key": value, ... */
 };
 
 #define JOURNAL_HEAD offsetof(struct journal_entry, text)
 
-extern _Atomic unsigned journal_wanted;            /* bits of enum journal_type: what anyone wants to know */
-extern struct ring journal_ring;                   /* the head of each and the part of its text that is used */
+extern _Atomic unsigned journal_wanted; /* bits of enum journal_type; control sets it */
+extern struct ring journal_ring;        /* entries, without the unused part of their text */
 
 static inline bool journal_wants(enum journal_type t)
 {
-	return __builtin_expect(atomic_load_explicit(&journal_wanted, memory_order_relaxed) >> t & 1, 0);
+	return __builtin_expect(
+		atomic_load_explicit(&journal_wanted, memory_order_relaxed) >> t & 1, 0);
 }
 
+/* journal_begin(), then the fields in order, then journal_write(). A field without room is left
+ * out. `words` need not be UTF-8. */
 void journal_begin(struct journal_entry *, enum journal_type, vn_nsec at, const char *proxy);
-void journal_text(struct journal_entry *, const char *key, const char *words);     /* of whatever bytes */
+void journal_text(struct journal_entry *, const char *key, const char *words);
 void journal_count(struct journal_entry *, const char *key, uint64_t n);
 void journal_seconds(struct journal_entry *, const char *key, vn_nsec);
 void journal_write(const struct journal_entry *);

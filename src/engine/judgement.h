@@ -1,4 +1,7 @@
-/* judgement.h - what rules are asked, and what they answer: data that a plan, a connection and a queue share. */
+/* judgement.h - questions to the rules and their folded answers, shared by plan, connection, queue.
+ *
+ * Plain values, on the stack of the engine's functions, except struct rule_state: a connection owns
+ * one per rule. */
 #ifndef ENGINE_JUDGEMENT_H
 #define ENGINE_JUDGEMENT_H
 
@@ -8,43 +11,50 @@
 #include "spec/spec.h"
 #include "vaurien.h"
 
-typedef uint64_t ruleset;               /* of at most RULES_MAX rules, a bit each in the plan's order */
+typedef uint64_t ruleset;               /* a bit per rule, in the plan's order; at most RULES_MAX */
 
 enum { MOMENTS = 8 };                   /* bits of enum vn_moment */
-enum { IN_EXCHANGES = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA };    /* those that belong to an exchange */
 
-/* Of an exchange, or of a whole connection: which rules are in, which have counted it, which have struck it. */
+/* The moments that belong to an exchange. */
+enum { IN_EXCHANGES = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA };
+
+/* Of an exchange or a whole connection: the rules that are in, that have counted it, that have
+ * struck it. */
 struct rule_flags { ruleset in, counted, struck; };
 
-struct rule_state {                     /* what a rule keeps for one connection */
-	uint64_t passed[2];
+/* A rule's state for one connection. */
+struct rule_state {
+	uint64_t passed[2];             /* bytes judged at VN_ON_DATA, by direction */
 	vn_nsec due; enum vn_end end;   /* its end by the clock; due 0: none is set */
 	max_align_t state[];            /* the behavior's */
 };
 
-/* One rule's part in a verdict, by the rule's id. `line`: its pace is shared, see struct rule_counters. */
+/* One rule's share of a judgement, by the rule's id. `line`: connections share its pace, see
+ * struct rule_counters. */
 struct hold { uint64_t rule; vn_nsec hold; struct vn_pace pace; _Atomic vn_nsec *line; };
 
-/* An end by the clock, of the rule with this index. `anew`: a clock that runs is set again. */
+/* An end by the clock of the rule with this index. `anew`: a running clock starts again. */
 struct clock { unsigned rule; enum vn_end end; vn_nsec after; bool anew; };
 
-struct judgement {                      /* what all rules together answer */
+/* The verdicts of all rules. */
+struct judgement {
 	struct vn_verdict v;            /* folded */
-	const struct vn_failure *failure;       /* of v.fate VN_REPLY */
-	uint64_t end_rule;              /* whose v.end it is */
-	unsigned n, n_clocks;
-	struct hold by[RULES_MAX];      /* the rules that hold and pace */
-	struct clock clocks[RULES_MAX]; /* ends by the clock: not in v, but for those of VN_ON_REST */
+	const struct vn_failure *failure;       /* if v.fate is VN_REPLY */
+	uint64_t end_rule;              /* the id of the rule that returned v.end */
+	unsigned n, n_clocks;           /* entries of `by`, of `clocks` */
+	struct hold by[RULES_MAX];      /* rules that hold or pace */
+	struct clock clocks[RULES_MAX]; /* not in v, except those of VN_ON_REST */
 };
 
-struct question {                       /* what plan_judge is asked */
+/* The arguments of plan_judge() and plan_decide(). */
+struct question {
 	enum vn_moment moment;
 	enum vn_direction direction;
 	const struct vn_message *msg;   /* NULL: none */
 	uint64_t connection, exchange;
 	struct rule_flags *whole;       /* the connection's */
-	struct rule_flags *flags;       /* the exchange's; NULL: a matter of the whole connection */
-	struct rule_state **states;     /* the connection's, one per rule, made when needed */
+	struct rule_flags *flags;       /* the exchange's; NULL: about the connection */
+	struct rule_state **states;     /* the connection's, one per rule; made when needed */
 	uint8_t *data; size_t len;
 	uint64_t offset;                /* VN_ON_DATA: of `data` in its stream: draws depend on it */
 	struct vn_session *session;     /* for the protocol's fits(); NULL where it has none */

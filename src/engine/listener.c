@@ -1,4 +1,4 @@
-/* listener.c - the listening socket of a proxy: open, refusing, silent, closed. */
+/* listener.c - listening socket of a proxy: open, refusing, silent or closed. */
 #include "engine/listener.h"
 
 #include <errno.h>
@@ -25,10 +25,10 @@ void listener_drop_spare(struct worker *w)
 	w->spare = -1;
 }
 
-/* ---- as the rules have it ---- */
+/* ---- the state that the rules want ---- */
 
-/* A TCP socket that has been listening keeps its address: it refuses, and nobody else gets the port. A path refuses
- * when nobody listens on it. */
+/* A TCP socket that stops listening keeps its port: the kernel refuses clients, and no other
+ * process gets the port. The path of a unix socket refuses when its socket is closed. */
 static void listener_refuse(struct listener *l)
 {
 	int off = 0;
@@ -42,7 +42,7 @@ static void listener_refuse(struct listener *l)
 	l->watch.fd = -1;
 }
 
-/* Its own file is in the way; another's stays. 0, or an errno. */
+/* Removes its own old socket file, but no other file. Returns 0 or an errno. */
 static int listener_rebind(struct listener *l)
 {
 	const struct spec *s = shard_spec(l->shard);
@@ -80,7 +80,8 @@ static int listener_reopen(struct listener *l)
 	return listener_watch(l);
 }
 
-/* Without the privilege, a queue of no length does it: the first client is silent, the others get no answer. */
+/* Without the privilege to filter, a backlog of 0 must do: the kernel completes the first client's
+ * connect, and does not answer the others. */
 static void listener_vanish(struct listener *l)
 {
 	if (!blackhole_on(l->watch.fd))
@@ -100,7 +101,9 @@ static void set_deaf(struct listener *l, bool deaf)
 static void log_state(const struct listener *l)
 {
 	log_info("proxy=%s: clients are %s", shard_spec(l->shard)->name,
-	         l->state == VN_CLOSE ? "refused" : l->state == VN_VANISH ? "not answered" : "accepted again");
+	         l->state == VN_CLOSE  ? "refused" :
+	         l->state == VN_VANISH ? "not answered" :
+	                                 "accepted again");
 }
 
 void listener_retry(struct listener *l)
@@ -109,8 +112,10 @@ void listener_retry(struct listener *l)
 
 	if (error) {
 		if (!is_deaf(l))
-			log_error("proxy=%s: cannot listen again on '%s': %s; trying again every second",
-			          shard_spec(l->shard)->name, shard_spec(l->shard)->listen.text, strerror(error));
+			log_error("proxy=%s: cannot listen again on '%s': %s; trying again every "
+			          "second",
+			          shard_spec(l->shard)->name,
+			          shard_spec(l->shard)->listen.text, strerror(error));
 		set_deaf(l, true);
 		listener_pause(l, VN_S);
 		return;
@@ -120,7 +125,7 @@ void listener_retry(struct listener *l)
 	if (l->state == VN_VANISH)
 		listener_vanish(l);
 	else
-		listener_pause(l, 0);   /* some may be waiting */
+		listener_pause(l, 0);   /* clients may wait in the backlog */
 }
 
 void listener_set_state(struct listener *l, enum vn_end state)
@@ -148,7 +153,8 @@ void listener_set_state(struct listener *l, enum vn_end state)
 
 void listener_stop(struct listener *l)
 {
-	listener_drop_spare(l->shard->worker);   /* the last one to stop leaves none; another makes its own */
+	/* Another listener makes a new one. So the last one to stop leaves none. */
+	listener_drop_spare(l->shard->worker);
 	timer_stop(&l->shard->worker->loop, &l->retry);
 	unix_file_unlink(&l->unix_file, l->unix_path);
 	if (l->watch.fd >= 0)
@@ -168,7 +174,7 @@ void listener_free(struct listener *l)
 	free(l);
 }
 
-/* ---- a connection has gone: worker 0 counts ---- */
+/* ---- a connection has ended: worker 0 counts ---- */
 
 struct departure {
 	struct mail mail;

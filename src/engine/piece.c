@@ -1,12 +1,13 @@
-/* piece.c - a piece of a message, and what the rules do to it. */
+/* piece.c - pieces of a message: rules change, hold or cut them. */
 #include "engine/piece.h"
 
 #include <string.h>
 
 #include "engine/conn_rules.h"
 
-/* Bytes that are spoilt: junk is put in, bits are flipped. */
-static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt, struct holds *why)
+/* Queues a piece with junk inserted and bits flipped. */
+static void pipe_spoil(struct pipe *p, const uint8_t *bytes, size_t n, const struct vn_dirt *dirt,
+                       struct holds *why)
 {
 	size_t at = dirt->at == VN_MIDDLE ? n / 2 : dirt->at < n ? dirt->at : n;
 	struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->offset, p->direction);
@@ -36,14 +37,19 @@ bool pipe_asks(const struct pipe *p)
 {
 	const struct conn *c = p->conn;
 
-	return c->plan->moments & VN_ON_DATA && plan_asks(c->plan, VN_ON_DATA, &c->ruled->whole, p->work->now.exchange ? &p->work->now.exchange->flags : NULL);
+	const struct exchange *x = p->work->now.exchange;
+
+	return c->plan->moments & VN_ON_DATA &&
+	       plan_asks(c->plan, VN_ON_DATA, &c->ruled->whole, x ? &x->flags : NULL);
 }
 
-/* Ask VN_ON_DATA of this piece. What it says adds to what befalls the message. */
-static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v, struct holds **why, enum vn_end *end)
+/* Judges a piece at VN_ON_DATA. The holds are added to those of the message. */
+static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verdict *v,
+                        struct holds **why, enum vn_end *end)
 {
 	struct judgement j;
-	struct question q = { .moment = VN_ON_DATA, .direction = p->direction, .data = bytes, .len = n, .offset = p->offset,
+	struct question q = { .moment = VN_ON_DATA, .direction = p->direction, .data = bytes,
+	                      .len = n, .offset = p->offset,
 	                      .interim = p->work->now.role == VN_INTERIM };
 
 	if (p->work->now.exchange) {
@@ -58,7 +64,6 @@ static void piece_judge(struct pipe *p, uint8_t *bytes, size_t n, struct vn_verd
 	conn_apply_end(p->conn, &j, end);
 }
 
-/* What befalls a piece of which somebody has something to say. */
 void piece_apply(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct current *m = &p->work->now;
@@ -95,9 +100,9 @@ void piece_apply(struct pipe *p, uint8_t *bytes, size_t n)
 	holds_unref(why);
 	if (p->conn->plan->moments & VN_ON_DATA)
 		passed_add(p, keep);
-	if (end != VN_STAY && (v.keep == VN_ALL || cut))      /* a limit ends things only when it is reached */
+	if (end != VN_STAY && (v.keep == VN_ALL || cut))        /* a limit: when it is reached */
 		pipe_end(p, end);
-	else if (m->end != VN_STAY && m->keep == 0)        /* so does a reply cut short */
+	else if (m->end != VN_STAY && m->keep == 0)     /* a reply cut short */
 		pipe_end(p, m->end);
 }
 
@@ -106,10 +111,12 @@ void pipe_insert(struct pipe *p, struct vn_span bytes, struct exchange *x, struc
 	struct current was = p->work->now;
 
 	pipe_work_acquire(p);
-	p->work->now = (struct current){ .open = true, .keep = UINT64_MAX, .exchange = x, .holds = late };
+	p->work->now = (struct current){
+		.open = true, .keep = UINT64_MAX, .exchange = x, .holds = late
+	};
 	if (bytes.n)
 		piece_pass(p, (uint8_t *)bytes.p, bytes.n);
-	pipe_run_flush(p);           /* they are in scratch */
+	pipe_run_flush(p);      /* the bytes may be in the scratch buffer */
 	p->work->now = was;
 }
 

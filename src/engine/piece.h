@@ -1,17 +1,22 @@
-/* piece.h - a piece of a message, and what the rules do to it. */
+/* piece.h - pieces of a message: rules change, hold or cut them. */
 #ifndef ENGINE_PIECE_H
 #define ENGINE_PIECE_H
 
 #include "engine/pipe.h"
 
-void piece_apply(struct pipe *, uint8_t *bytes, size_t n);      /* a piece that a rule may change or hold */
-void piece_skip(struct pipe *, size_t n);       /* bytes that pass unseen: only counted */
-bool pipe_asks(const struct pipe *);    /* some rule wants to see each piece of the message under way */
+/* Passes on a piece that a rule may change or hold. */
+void piece_apply(struct pipe *, uint8_t *bytes, size_t n);
 
-/* A message of ours, behind all that is in the stream so far: the rules are asked of its bytes as of all others. */
+/* Counts n bytes that were spliced. */
+void piece_skip(struct pipe *, size_t n);
+
+/* True if a rule wants VN_ON_DATA of the message under way. */
+bool pipe_asks(const struct pipe *);
+
+/* Adds a message of our own at the end of the stream. Rules see its bytes like any others. */
 void pipe_insert(struct pipe *, struct vn_span bytes, struct exchange *, struct holds *);
 
-/* The next piece of the message under way. */
+/* Passes on the next piece of the message under way. */
 static inline void piece_pass(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	const struct current *m = &p->work->now;

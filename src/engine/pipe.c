@@ -1,4 +1,4 @@
-/* pipe.c - the writing half of one direction of a connection: what passes, waits, marks, ends. */
+/* pipe.c - writing half of a pipe, which is one direction of a connection. */
 #include "engine/pipe.h"
 
 #include <errno.h>
@@ -8,20 +8,22 @@
 
 #include "base/memory.h"
 
-enum { SPARES = 256 };                  /* of pipe_work that a worker keeps */
+enum { SPARES = 256 };                  /* unused struct pipe_work that a worker keeps */
 
 static void pipe_fire(struct timer *t)
 {
 	conn_later(OWNER(pipe_work, timer, t)->pipe->conn);
 }
 
-/* ---- work: what a pipe needs only while something goes on in it, lent for as long ---- */
+/* ---- struct pipe_work: what an active pipe needs ---- */
 
 static const struct pipe_work no_work;
 
 void pipe_init(struct pipe *p, struct conn *c, enum vn_direction d)
 {
-	*p = (struct pipe){ .conn = c, .direction = (uint8_t)d, .work = (struct pipe_work *)&no_work };
+	*p = (struct pipe){
+		.conn = c, .direction = (uint8_t)d, .work = (struct pipe_work *)&no_work
+	};
 }
 
 void pipe_work_acquire(struct pipe *p)
@@ -47,14 +49,17 @@ bool pipe_has_work(const struct pipe *p)
 	return p->work != &no_work;
 }
 
-/* Nothing is in it, and nothing of what it says would be missed. */
+/* True if nothing is in it, and its other members have no meaning now. */
 static bool pipe_work_unused(const struct pipe *p)
 {
 	const struct pipe_work *b = p->work;
 
-	if (b->queue.first || b->splice_pipe || b->unparsed || b->line_free || b->halted || b->resumes || b->sequel.open)
+	if (b->queue.first || b->splice_pipe || b->unparsed || b->line_free || b->halted ||
+	    b->resumes || b->sequel.open)
 		return false;
-	return p->conn->dead || !b->now.open || (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.holds && b->now.end == VN_STAY);
+	return p->conn->dead || !b->now.open ||
+	       (p->raw && !p->conn->plan->n && !b->now.gone && !b->now.holds &&
+	        b->now.end == VN_STAY);
 }
 
 void pipe_work_release(struct pipe *p)
@@ -95,13 +100,13 @@ void pipe_free(struct pipe *p)
 	timer_stop(&worker_of(p)->loop, &p->work->timer);
 	pipe_drop_spliced(p);
 	free(p->work->unparsed);
-	p->work->unparsed = NULL;         /* it may die of what is being cut */
+	p->work->unparsed = NULL;       /* pipe_process() may be cutting these bytes */
 	p->work->unparsed_n = p->work->run_n = 0;
 	p->work->line_free = 0;
 	p->work->halted = p->work->resumes = false;
 }
 
-/* ---- schedule: what does not go at once becomes a parcel ---- */
+/* ---- sending and queueing: bytes that cannot be sent at once become a parcel ---- */
 
 void pipe_run_flush(struct pipe *p)
 {
@@ -120,7 +125,8 @@ void pipe_run_flush(struct pipe *p)
 	}
 	if (sent < n) {
 		shard_held_add(p->conn->shard, (ptrdiff_t)(n - sent + PARCEL_COST));
-		memcpy(queue_put(&p->work->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes, p->work->run + sent, n - sent);
+		memcpy(queue_put(&p->work->queue, PARCEL_BYTES, n - sent, w->loop.now, NULL)->bytes,
+		       p->work->run + sent, n - sent);
 	}
 }
 
@@ -131,7 +137,7 @@ void pipe_run_begin(struct pipe *p, uint8_t *bytes, size_t n)
 	p->work->run_n = n;
 }
 
-/* The one way into the queue, but for what a full socket left over. */
+/* All parcels are made here, except the rest of a run that did not fit into the socket. */
 struct parcel *pipe_put(struct pipe *p, enum parcel_kind kind, size_t n, struct holds *why)
 {
 	struct worker *w = worker_of(p);
@@ -160,7 +166,7 @@ void pipe_mark(struct pipe *p, struct exchange *x)
 		x->sent = p->conn->again = true;
 }
 
-/* Only bytes that a rule holds are worth waiting for; others go now, or as soon as the receiver lets them. */
+/* If a rule holds the last bytes of the answer, it counts when they are sent; otherwise now. */
 void pipe_answer(struct pipe *p, vn_nsec began)
 {
 	struct parcel *last = p->work->run_n ? NULL : p->work->queue.last;
@@ -194,7 +200,8 @@ void pipe_open(struct pipe *p, const struct vn_message *msg)
 
 void pipe_change(struct pipe *p, const struct plan *plan)
 {
-	bool let_go = queue_remove_rules(&p->work->queue, plan) | holds_remove(p->work->now.holds, plan);
+	bool let_go = queue_remove_rules(&p->work->queue, plan) |
+	              holds_remove(p->work->now.holds, plan);
 
 	holds_remove(p->work->sequel.holds, plan);
 	if (p->work != &no_work && (let_go || !p->work->queue.first)) {
@@ -202,7 +209,7 @@ void pipe_change(struct pipe *p, const struct plan *plan)
 		p->work->slot = 0;
 	}
 	if (p->raw && p->work->now.open && !p->work->now.end)
-		message_forget(&p->work->now);        /* bytes without messages meet new rules at the next piece */
+		message_forget(&p->work->now);  /* the next piece of the turn meets the new rules */
 }
 
 bool pipe_waits(const struct pipe *p)
@@ -212,17 +219,21 @@ bool pipe_waits(const struct pipe *p)
 
 bool pipe_due(const struct pipe *p)
 {
-	return pipe_to(p)->open && (p->work->splice_pipe || (p->work->queue.first && p->work->queue.first->due <= worker_of(p)->loop.now));
+	return pipe_to(p)->open &&
+	       (p->work->splice_pipe || (p->work->queue.first &&
+	                                 p->work->queue.first->due <= worker_of(p)->loop.now));
 }
 
 bool pipe_stuck(const struct pipe *p)
 {
-	return (p->work->queue.first && p->work->queue.first->due == VN_NEVER) || p->conn->ruled->stalled;
+	return (p->work->queue.first && p->work->queue.first->due == VN_NEVER) ||
+	       p->conn->ruled->stalled;
 }
 
 bool pipe_idle(const struct pipe *p)
 {
-	return !pipe_waits(p) && !p->work->unparsed_n && !p->work->now.open && !p->eof && !p->ended && !p->conn->ruled->stalled;
+	return !pipe_waits(p) && !p->work->unparsed_n && !p->work->now.open && !p->eof &&
+	       !p->ended && !p->conn->ruled->stalled;
 }
 
 ssize_t pipe_send_now(struct pipe *p, const struct iovec *v, unsigned n)
@@ -243,7 +254,7 @@ void pipe_send_failed(struct pipe *p, int error)
 	to->writable = false;
 	if (error == EAGAIN || error == EINTR)
 		return;
-	to->broken = true;      /* but it may have said something before: that is read first */
+	to->broken = true;      /* what it has sent before is still read */
 	to->readable = true;
 	p->conn->again = true;
 }
@@ -251,7 +262,8 @@ void pipe_send_failed(struct pipe *p, int error)
 void pipe_sent(struct pipe *p, size_t n)
 {
 	p->sent += n;
-	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
+	stats_add(&p->conn->shard->stats,
+	          p->direction == VN_REQUEST ? STAT_SENT_REQUEST : STAT_SENT_RESPONSE, n);
 }
 
 void pipe_drop_spliced(struct pipe *p)

@@ -1,7 +1,10 @@
-/* pipe.h - the writing half of one direction of a connection: what passes, waits, marks, ends.
+/* pipe.h - writing half of a pipe, which is one direction of a connection.
  *
- * pump.c reads, cuts and judges; what it lets pass comes here, goes at once if nothing is before it, and
- * else waits in the pipe's queue, which send.c empties. Both directions are this one thing. */
+ *   pump.c: read, cut, judge -> run (calm bytes) -> socket
+ *                            -> queue (the rest)  -> send.c -> socket
+ *
+ * Calm bytes go at once if nothing is before them. All else waits in the pipe's queue, which
+ * send.c empties. Both directions are the same code. */
 #ifndef ENGINE_PIPE_H
 #define ENGINE_PIPE_H
 
@@ -11,24 +14,39 @@
 #include "engine/engine.h"
 
 void pipe_init(struct pipe *, struct conn *, enum vn_direction);
-void pipe_free(struct pipe *);          /* all that it holds; its `work` may still be looked at */
 
-void pipe_work_acquire(struct pipe *);  /* before its `work` is written to */
-void pipe_work_release(struct pipe *);  /* given back to the worker, if there is nothing in it */
+/* Frees all that it holds. Its `work` stays readable until pipe_work_release(). */
+void pipe_free(struct pipe *);
+
+/* Must be called before its `work` is written to. */
+void pipe_work_acquire(struct pipe *);
+
+/* Returns its `work` to the worker's pool, if it is not needed. */
+void pipe_work_release(struct pipe *);
 bool pipe_has_work(const struct pipe *);
 void work_pool_free(struct work_pool *);
 
-/* ---- behind all that is in this direction's stream so far ---- */
+/* ---- adding to the end of the stream ---- */
 
 void pipe_run_begin(struct pipe *, uint8_t *bytes, size_t n);
-void pipe_run_flush(struct pipe *);     /* before the worker's buffer is used for something else */
-struct parcel *pipe_put(struct pipe *, enum parcel_kind, size_t n, struct holds *);     /* n bytes to be filled in */
-void pipe_queue_bytes(struct pipe *, struct vn_span, struct holds *);
-void pipe_mark(struct pipe *, struct exchange *);       /* it is `sent` when all before has gone */
-void pipe_answer(struct pipe *, vn_nsec began);         /* an exchange begun then is answered, when all before has gone */
-void pipe_end(struct pipe *, enum vn_end);              /* the connection ends; nothing more is read of it */
 
-/* Calm bytes of the worker's buffer: they travel together with those before them. */
+/* Sends or queues the run. Must be called before the worker's buffer is reused. */
+void pipe_run_flush(struct pipe *);
+
+/* Queues a parcel; the caller fills in its n bytes. Takes a reference to the holds. */
+struct parcel *pipe_put(struct pipe *, enum parcel_kind, size_t n, struct holds *);
+void pipe_queue_bytes(struct pipe *, struct vn_span, struct holds *);
+
+/* Sets the exchange's `sent` when everything before has been sent. */
+void pipe_mark(struct pipe *, struct exchange *);
+
+/* Counts an exchange that began then as answered, when everything before has been sent. */
+void pipe_answer(struct pipe *, vn_nsec began);
+
+/* Ends the connection when everything before has been sent. Nothing more is read. */
+void pipe_end(struct pipe *, enum vn_end);
+
+/* Adds calm bytes of the worker's buffer to the run. */
 static inline void pipe_run_extend(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	if (p->work->run_n && p->work->run + p->work->run_n == bytes)
@@ -63,19 +81,26 @@ static inline void pipe_wake(struct pipe *p)
 
 /* ---- the socket ---- */
 
-ssize_t pipe_send_now(struct pipe *, const struct iovec *, unsigned n); /* -1: no room, or broken: the side knows */
-void pipe_send_failed(struct pipe *, int error);        /* the same, of an errno */
-void pipe_sent(struct pipe *, size_t n);                /* so many bytes have gone */
-void pipe_drop_spliced(struct pipe *);                  /* its splice pipe, and what is in it */
+/* Sends. -1: there is no room, or the socket is broken; the side's flags are set. */
+ssize_t pipe_send_now(struct pipe *, const struct iovec *, unsigned n);
 
-/* ---- asked of it ---- */
+/* Sets the side's flags after a send failed with this errno. */
+void pipe_send_failed(struct pipe *, int error);
 
-bool pipe_waits(const struct pipe *);   /* something has been read and not been sent */
-bool pipe_due(const struct pipe *);     /* something is to be sent now, but there is no room */
-bool pipe_stuck(const struct pipe *);   /* something waits here that no time will move */
+/* Counts n bytes sent. */
+void pipe_sent(struct pipe *, size_t n);
+
+/* Gives back the splice pipe; bytes in it are lost. */
+void pipe_drop_spliced(struct pipe *);
+
+/* ---- state ---- */
+
+bool pipe_waits(const struct pipe *);   /* bytes were read and not sent */
+bool pipe_due(const struct pipe *);     /* bytes are due, but there is no room */
+bool pipe_stuck(const struct pipe *);   /* bytes are held without a time limit */
 bool pipe_idle(const struct pipe *);    /* between messages, and nothing waits */
 
-/* Other rules: those that went let go; their bytes move at the next pump. */
+/* Other rules: removes the holds of rules that went. Released bytes move at the next pump. */
 void pipe_change(struct pipe *, const struct plan *);
 
 #endif

@@ -1,4 +1,4 @@
-/* plan.c - the compiled rules of one spec: made, counted, freed, found. */
+/* plan.c - rules of one spec, compiled for one worker: make, free, find. */
 #include "engine/plan.h"
 
 #include <assert.h>
@@ -24,7 +24,8 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	*r = (struct rule){ .spec = w, .behavior = w->behavior };
 	r->dice = dice_make(seed, p->spec->name, w->name);
 	r->draw = r->dice;
-	const char *match = w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
+	const char *match =
+		w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
 	if (match)
 		r->match = regex_make(match);
 	p->by_client |= w->client.family != 0;
@@ -68,8 +69,9 @@ void plan_unref(struct plan *p)
 	if (!p || --p->refs)
 		return;
 	for (unsigned i = 0; i < p->n; i++) {
-		if (atomic_load_explicit(&p->rules[i].spec->counters->refs, memory_order_relaxed) > 1)
-			p->rules[i].spared.over = true;         /* it stays, and may strike yet */
+		if (atomic_load_explicit(&p->rules[i].spec->counters->refs, memory_order_relaxed) >
+		    1)
+			p->rules[i].spared.over = true;         /* the rule stays, and may strike */
 		rule_log_misses(p->spec->name, &p->rules[i]);
 		regex_free(p->rules[i].match);
 	}

@@ -1,7 +1,8 @@
-/* plan.h - the compiled rules of one spec, and how they judge.
+/* plan.h - rules of one spec, compiled for one worker, and how they judge.
  *
- * A plan is one worker's own, built from a spec. It never changes: a change is a new plan. Only the
- * rules' counters are shared between workers. */
+ * A plan is counted: its shard and that shard's connections have references, all in one worker's
+ * thread. It never changes; a change of rules makes a new plan. Workers share only the rules'
+ * counters. */
 #ifndef ENGINE_PLAN_H
 #define ENGINE_PLAN_H
 
@@ -12,9 +13,9 @@
 struct plan {
 	unsigned refs;
 	struct spec *spec;              /* a reference */
-	unsigned moments;               /* of all its rules together */
-	ruleset per_connection;         /* decided once per connection; the others once per exchange */
-	ruleset certain;                /* no odds and no match: they strike whatever they are asked about */
+	unsigned moments;               /* wanted by any rule: bits of enum vn_moment */
+	ruleset per_connection;         /* decided once per connection; others once per exchange */
+	ruleset certain;                /* without match and odds: always in */
 	ruleset picky;                  /* with a match */
 	bool refuses;                   /* some may refuse: what a message does is worth knowing */
 	ruleset at_accept;              /* they refuse new connections, of a server that sends no greeting */
@@ -25,38 +26,53 @@ struct plan {
 	struct rule rules[];
 };
 
+/* Takes a reference to the spec. Never fails; the caller has the first reference. */
 struct plan *plan_make(struct spec *, uint64_t seed);
 struct plan *plan_ref(struct plan *);
-void plan_unref(struct plan *);
-ruleset plan_on(const struct plan *, unsigned moments); /* the rules that want any of these moments */
-int  plan_find(const struct plan *, uint64_t id);       /* the rule of that id, -1: not (any more) there */
-int  plan_heir(const struct plan *, const struct rule_spec *);  /* this rule, with whatever options; -1: it is not there */
+void plan_unref(struct plan *);         /* NULL is allowed */
+
+/* The rules that want any of these moments. */
+ruleset plan_on(const struct plan *, unsigned moments);
+
+/* The index of the rule with this id. -1: there is none. */
+int plan_find(const struct plan *, uint64_t id);
+
+/* The index of the same rule (by `origin`), perhaps with other options. -1: there is none. */
+int plan_heir(const struct plan *, const struct rule_spec *);
 
 static inline ruleset plan_all(const struct plan *p)
 {
 	return (p->n < RULES_MAX ? (ruleset)1 << p->n : 0) - 1;
 }
 
-void rule_state_free(const struct rule *, struct rule_state *);         /* NULL: there is none */
+void rule_state_free(const struct rule *, struct rule_state *); /* NULL is allowed */
 
-/* Which of these rules are in for this exchange: their match finds q->msg (none does where it is NULL), and their
- * dice agree. Of q only moment (0: the exchange itself is decided), connection, exchange, msg, raw and now matter. */
+/* Returns the rules that are in for this exchange: their match finds q->msg, and their draw is in
+ * their window. A match never finds a q->msg of NULL.
+ *
+ * It reads these fields of *q: moment (0 for an exchange), connection, exchange, msg, raw, again
+ * and now. */
 ruleset plan_decide(struct plan *, ruleset among, const struct question *);
 
-/* An exchange that was decided before it came will not come: take its counts back. */
-void plan_take_back(const struct plan *, const struct rule_flags *, uint64_t connection, uint64_t exchange);
+/* Takes back the counts of an exchange that was decided and will not come. */
+void plan_take_back(const struct plan *, const struct rule_flags *, uint64_t connection,
+                    uint64_t exchange);
 
-/* What the rule with index i keeps for a connection, made when needed. */
+/* The state of rule i for a connection, made when needed. */
 struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);
 
-enum vn_end plan_listen(struct plan *);                    /* what the rules want of the listening socket: VN_STAY, VN_CLOSE or VN_VANISH */
+/* What the rules want of the listening socket: VN_STAY, VN_CLOSE or VN_VANISH. */
+enum vn_end plan_listen(struct plan *);
 
-ruleset plan_meant(const struct plan *, const struct endpoint *client);         /* the rules that apply to this client */
+/* The rules that apply to this client. */
+ruleset plan_meant(const struct plan *, const struct endpoint *client);
 
-/* The rules that are in and want this moment; flags NULL: a matter of the whole connection. */
-ruleset plan_asks(const struct plan *, enum vn_moment, const struct rule_flags *whole, const struct rule_flags *);
+/* The rules that are in and want this moment. flags NULL: it concerns the whole connection. */
+ruleset plan_asks(const struct plan *, enum vn_moment, const struct rule_flags *whole,
+                  const struct rule_flags *);
 
-/* Ask the rules that are in and want this moment, count, and fold. False: calm, and *judgement untouched. */
+/* Calls the rules that are in and want this moment, counts, and folds their verdicts. False: all
+ * are calm, and *judgement is unchanged. */
 bool plan_judge(struct plan *, const struct question *, struct judgement *);
 
 #endif

@@ -1,4 +1,4 @@
-/* plan_judge.c - a plan's rules judge: which are in by match and dice, what they answer, who counts. */
+/* plan_judge.c - judging by a plan: which rules are in, their verdicts, their counts. */
 #include "engine/plan.h"
 
 #include <stdlib.h>
@@ -19,8 +19,10 @@ static unsigned moment_index(enum vn_moment m)
 
 /* ---- which are in ---- */
 
-/* Does its match find this message? The text is made once for all rules that ask. */
-static bool rule_finds(const char *proxy, struct rule *r, const struct question *q, struct rule_text *t)
+/* True if the rule's match finds this message. *t is the text, made for the first rule that needs
+ * it. */
+static bool rule_finds(const char *proxy, struct rule *r, const struct question *q,
+                       struct rule_text *t)
 {
 	if (!r->match)
 		return true;
@@ -61,7 +63,7 @@ static void counters_seen(struct rule *r)
 	atomic_fetch_add_explicit(&r->spec->counters->seen, 1, memory_order_relaxed);
 }
 
-/* `seen` counts exchanges and connections; a rest between them is one more only if it is struck. */
+/* `seen` counts exchanges and connections. A rest counts only if it is struck: rule_acts(). */
 ruleset plan_decide(struct plan *p, ruleset among, const struct question *q)
 {
 	struct rule_text text;
@@ -93,9 +95,10 @@ ruleset plan_meant(const struct plan *p, const struct endpoint *client)
 	return meant;
 }
 
-/* ---- what they answer ---- */
+/* ---- verdicts ---- */
 
-static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f, const struct question *q)
+static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f,
+                         const struct question *q)
 {
 	unsigned is = q->msg ? q->msg->is : q->idle;
 
@@ -106,8 +109,10 @@ static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f
 	return !p->fits || !q->msg || p->fits(q->session, q->msg, f);
 }
 
-/* The failure named, or one of those that leave the connection usable. NULL: none fits. */
-static const struct vn_failure *failure_choose(const struct vn_protocol *p, const char *name, const struct question *q, struct vn_dice *d)
+/* Returns the named failure. Without a name the dice choose one that leaves the connection usable.
+ * NULL: none fits. */
+static const struct vn_failure *failure_choose(const struct vn_protocol *p, const char *name,
+                                               const struct question *q, struct vn_dice *d)
 {
 	const struct vn_failure *usable[64];
 	unsigned n = 0;
@@ -122,9 +127,9 @@ static const struct vn_failure *failure_choose(const struct vn_protocol *p, cons
 	return n ? usable[vn_dice_below(d, n)] : NULL;
 }
 
-/* ---- who counts ---- */
+/* ---- counts ---- */
 
-/* Apply skip, every and times. */
+/* Applies skip, every and times to the n-th candidate, from 0. */
 static bool rule_picks(const struct rule_spec *w, uint64_t n)
 {
 	uint64_t every = w->every ? w->every : 1;
@@ -132,7 +137,7 @@ static bool rule_picks(const struct rule_spec *w, uint64_t n)
 	return n >= w->skip && (n - w->skip) % every == 0 && (n - w->skip) / every < w->times;
 }
 
-/* One more strike; never more than `times`, though what is forgotten may make others be counted alike. */
+/* Counts a strike. Never more than `times`: plan_take_back() may give two exchanges one number. */
 static bool counters_hit(struct rule_counters *t, uint64_t times)
 {
 	if (atomic_fetch_add_explicit(&t->hits, 1, memory_order_relaxed) < times)
@@ -147,7 +152,8 @@ static bool rule_strikes(struct rule *r, struct rule_flags *s, ruleset bit)
 
 	if (!(s->counted & bit)) {
 		s->counted |= bit;
-		if (rule_picks(r->spec, atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed)) && counters_hit(t, r->spec->times))
+		uint64_t n = atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
+		if (rule_picks(r->spec, n) && counters_hit(t, r->spec->times))
 			s->struck |= bit;
 	}
 	return s->struck & bit;
@@ -162,9 +168,11 @@ static void counters_take_back(struct rule_counters *t, bool counted, bool struc
 		atomic_fetch_sub_explicit(&t->hits, 1, memory_order_relaxed);
 }
 
-void plan_take_back(const struct plan *p, const struct rule_flags *s, uint64_t connection, uint64_t exchange)
+void plan_take_back(const struct plan *p, const struct rule_flags *s, uint64_t connection,
+                    uint64_t exchange)
 {
-	bool words = p->spec->protocol->failures;       /* else `counted` may say that it was unreachable */
+	/* Without failures, `counted` may mean that the rule was unreachable: rule_refuses(). */
+	bool words = p->spec->protocol->failures;
 	unsigned i;
 
 	for EACH_RULE(i, s->in & ~p->per_connection) {
@@ -172,20 +180,28 @@ void plan_take_back(const struct plan *p, const struct rule_flags *s, uint64_t c
 		bool struck = s->struck >> i & 1;
 		counters_take_back(r->spec->counters, words && s->counted >> i & 1, struck);
 		if (struck)
-			log_debug("forgotten proxy=%s connection=%llu exchange=%llu rule=%s behavior=%s: the strike is not counted, what it was for did not come",
-			          p->spec->name, (unsigned long long)connection, (unsigned long long)exchange, r->spec->name, r->behavior->name);
+			log_debug("forgotten proxy=%s connection=%llu exchange=%llu rule=%s "
+			          "behavior=%s: the strike is not counted, what it was for did not "
+			          "come",
+			          p->spec->name, (unsigned long long)connection,
+			          (unsigned long long)exchange, r->spec->name, r->behavior->name);
 	}
 }
 
 static bool rule_would_strike(const struct rule *r, const struct rule_flags *s, ruleset bit)
 {
-	return s->counted & bit ? s->struck & bit : rule_picks(r->spec, atomic_load_explicit(&r->spec->counters->count, memory_order_relaxed));
+	if (s->counted & bit)
+		return s->struck & bit;
+	return rule_picks(r->spec, atomic_load_explicit(&r->spec->counters->count,
+	                                                memory_order_relaxed));
 }
 
-/* The end of a stream, to a rule that counts exchanges: it fares as the next of them would, and is none. */
+/* The end of a stream is no exchange. A rule that counts exchanges treats it as the next one, and
+ * counts nothing. */
 static bool rule_leaves_uncounted(const struct plan *p, unsigned i, const struct question *q)
 {
-	return q->moment == VN_ON_END && !(p->per_connection >> i & 1) && p->rules[i].behavior->on & IN_EXCHANGES;
+	return q->moment == VN_ON_END && !(p->per_connection >> i & 1) &&
+	       p->rules[i].behavior->on & IN_EXCHANGES;
 }
 
 struct rule_state *plan_state(const struct plan *p, struct rule_state **states, unsigned i)
@@ -211,14 +227,17 @@ void rule_state_free(const struct rule *r, struct rule_state *state)
 	free(state);
 }
 
-static void rule_ask(const struct plan *p, unsigned i, const struct question *q, struct vn_dice *dice, struct vn_verdict *v)
+static void rule_ask(const struct plan *p, unsigned i, const struct question *q,
+                     struct vn_dice *dice, struct vn_verdict *v)
 {
 	const struct rule *r = &p->rules[i];
 	struct rule_state *state = state_of(p, q, i);
 	struct vn_event e = {
-		.self = r->behavior, .rule = r->spec->id, .moment = q->moment, .direction = q->direction, .msg = q->msg,
-		.opts = r->spec->values.opts, .state = state ? state->state : NULL, .dice = dice,
-		.age = q->now - r->spec->since, .connection = q->connection, .exchange = q->exchange,
+		.self = r->behavior, .rule = r->spec->id, .moment = q->moment,
+		.direction = q->direction, .msg = q->msg, .opts = r->spec->values.opts,
+		.state = state ? state->state : NULL, .dice = dice,
+		.age = q->now - r->spec->since, .connection = q->connection,
+		.exchange = q->exchange,
 		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
 		.data = q->data, .len = q->len, .words = q->words, .interim = q->interim,
 	};
@@ -279,10 +298,12 @@ static bool rule_refuses(struct plan *p, struct rule *r, const struct question *
 	return true;
 }
 
-static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct vn_verdict *v, const struct vn_failure **f)
+static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct vn_verdict *v,
+                      const struct vn_failure **f)
 {
 	struct rule *r = &p->rules[i];
-	struct vn_dice dice = dice_at(&r->dice, q->connection, q->moment == VN_ON_DATA ? q->offset : q->exchange,
+	struct vn_dice dice = dice_at(&r->dice, q->connection,
+	                              q->moment == VN_ON_DATA ? q->offset : q->exchange,
 	                              q->moment | (unsigned)q->direction << 8);
 	struct rule_flags *s = !q->flags || p->per_connection >> i & 1 ? q->whole : q->flags;
 	ruleset bit = (ruleset)1 << i;
@@ -304,15 +325,17 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	return true;
 }
 
-ruleset plan_asks(const struct plan *p, enum vn_moment moment, const struct rule_flags *whole, const struct rule_flags *s)
+ruleset plan_asks(const struct plan *p, enum vn_moment moment, const struct rule_flags *whole,
+                  const struct rule_flags *s)
 {
 	ruleset in = s ? (whole->in & p->per_connection) | (s->in & ~p->per_connection) : whole->in;
 
 	return in & p->on[moment_index(moment)];
 }
 
-/* What rule i says is added to what the others have said. */
-static void judgement_add(struct judgement *j, const struct plan *p, unsigned i, struct vn_verdict *v, enum vn_moment at)
+/* Adds the verdict of rule i. An end by the clock becomes an entry of `clocks`. */
+static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
+                          struct vn_verdict *v, enum vn_moment at)
 {
 	const struct rule_spec *w = p->rules[i].spec;
 
@@ -326,7 +349,8 @@ static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
 	if (v->end > j->v.end || (v->end == j->v.end && v->after < j->v.after))
 		j->end_rule = w->id;
 	if (v->hold || v->pace.rate || v->pace.piece)
-		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace, w->shared ? w->counters->line_free : NULL };
+		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace,
+		                               w->shared ? w->counters->line_free : NULL };
 	verdict_fold(&j->v, v);
 }
 
@@ -341,11 +365,14 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 
 	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags) & ~spared) {
 		struct rule *r = &p->rules[i];
-		enum vn_direction d = r->spec->direction ? r->spec->direction : r->behavior->direction ? r->behavior->direction : VN_BOTH;
+		enum vn_direction d = r->spec->direction     ? r->spec->direction :
+		                      r->behavior->direction ? r->behavior->direction :
+		                                               VN_BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
 			continue;
 		if (!any) {
-			j->v = (struct vn_verdict){ .keep = VN_ALL, .after = VN_NEVER }; /* the least `after` is what counts */
+			/* The smallest `after` counts. */
+			j->v = (struct vn_verdict){ .keep = VN_ALL, .after = VN_NEVER };
 			j->failure = NULL;
 			j->n = j->n_clocks = 0;
 			j->end_rule = 0;
@@ -365,7 +392,9 @@ enum vn_end plan_listen(struct plan *p)
 
 	for EACH_RULE(i, p->on[moment_index(VN_ON_LISTEN)] & p->certain) {
 		const struct rule *r = &p->rules[i];
-		struct vn_event e = { .self = r->behavior, .rule = r->spec->id, .moment = VN_ON_LISTEN, .direction = VN_BOTH, .opts = r->spec->values.opts };
+		struct vn_event e = { .self = r->behavior, .rule = r->spec->id,
+		                      .moment = VN_ON_LISTEN, .direction = VN_BOTH,
+		                      .opts = r->spec->values.opts };
 		struct vn_verdict v = { .keep = VN_ALL };
 		if (!rule_plain(r->spec))
 			continue;

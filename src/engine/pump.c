@@ -1,4 +1,4 @@
-/* pump.c - the reading half of a pipe: fill, cut, judge; and the whole pipe moved as far as it goes. */
+/* pump.c - reading half of a pipe: receive, cut, judge. It also drives the whole pipe. */
 #include "engine/pump.h"
 
 #include <assert.h>
@@ -21,8 +21,8 @@
 #include "net/proxy_header.h"
 
 enum {
-	ROUNDS = 16,                    /* reads in one go, for fairness */
-	ALWAYS = 65536,                 /* bytes that may be held whatever the total is */
+	ROUNDS = 16,                    /* reads before other connections get their turn */
+	ALWAYS = 65536,                 /* bytes that a pipe may hold, even beyond hold_total */
 };
 
 /* ---- cut: where messages start and end ---- */
@@ -61,17 +61,19 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	return cut;
 }
 
-/* What a parser returns is taken for what it can mean. */
-static bool cut_sane(const struct pipe *p, const struct vn_cut *cut, struct vn_span at, const struct vn_message *msg)
+/* Checks the cut that a parser returned. False: the connection goes raw. */
+static bool cut_sane(const struct pipe *p, const struct vn_cut *cut, struct vn_span at,
+                     const struct vn_message *msg)
 {
 	if (cut->replaced && cut->len > at.n)
 		return false;
 	if (cut->kind == VN_CUT_END && !cut->len)
-		return p->direction == VN_RESPONSE && p->conn->exchanges.first && !p->work->now.open && msg->role == VN_ANSWERS;
+		return p->direction == VN_RESPONSE && p->conn->exchanges.first &&
+		       !p->work->now.open && msg->role == VN_ANSWERS;
 	return (cut->kind == VN_CUT_PART || cut->kind == VN_CUT_END) && cut->len;
 }
 
-/* Field by field: all at once is an instruction that takes long to begin. */
+/* Field by field: the instruction that clears the whole struct is slow to begin. */
 static void message_clear(struct vn_message *m, enum vn_role role)
 {
 	m->role = role;
@@ -84,13 +86,14 @@ static void message_clear(struct vn_message *m, enum vn_role role)
 	m->seq = m->note = 0;
 }
 
-/* The next cut of what is at hand, which opens a message or goes on with one. False: no more for now. */
+/* Makes the next cut, which begins a message or continues one. False: nothing more for now. */
 static bool pipe_cut(struct pipe *p, struct vn_span *at)
 {
 	struct vn_message msg;
 
 	message_clear(&msg, p->direction == VN_REQUEST ? VN_ASKS : VN_ANSWERS);
-	if (p->direction == VN_REQUEST && !p->work->now.open && p->conn->exchanges.entries >= EXCHANGES_MAX) {
+	if (p->direction == VN_REQUEST && !p->work->now.open &&
+	    p->conn->exchanges.entries >= EXCHANGES_MAX) {
 		conn_go_raw(p->conn, p, "more than 65536 requests are unanswered");
 		return !p->conn->dead;
 	}
@@ -108,12 +111,16 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	pipe_wake(&p->conn->request);
 	if (!cut_sane(p, &cut, *at, &msg)) {
 		pipe_run_flush(p);
-		conn_go_raw(p->conn, p, cut.kind == VN_CUT_RAW ? worker_of(p)->session.notice : cut.kind == VN_CUT_MORE ?
-		         "a message's head is longer than 64 KiB" : "the bytes are not understood");
+		conn_go_raw(p->conn, p,
+		            cut.kind == VN_CUT_RAW  ? worker_of(p)->session.notice :
+		            cut.kind == VN_CUT_MORE ? "a message's head is longer than 64 KiB" :
+		                                      "the bytes are not understood");
 		return !p->conn->dead;
 	}
 	if (!p->work->now.open) {
-		struct vn_span piece = cut.replaced ? cut.instead : (struct vn_span){ at->p, cut.len < at->n ? cut.len : at->n };
+		struct vn_span piece = { at->p, cut.len < at->n ? cut.len : at->n };
+		if (cut.replaced)
+			piece = cut.instead;
 		pipe_open(p, &msg);
 		if (p->direction == VN_REQUEST)
 			request_begin(p->conn, &msg, piece);
@@ -131,7 +138,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	if (cut.replaced) {
 		if (cut.instead.n)
 			piece_pass(p, (uint8_t *)cut.instead.p, cut.instead.n);
-		pipe_run_flush(p);           /* `instead` is the protocol's scratch */
+		pipe_run_flush(p);      /* `instead` is in the protocol's scratch buffer */
 		p->offset += cut.len;
 		at->p += cut.len;
 		at->n -= cut.len;
@@ -143,19 +150,22 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	return true;
 }
 
-/* The same of bytes without messages: all that is at hand is of the turn. */
+/* The same without messages: all bytes belong to the turn. */
 static bool pipe_cut_raw(struct pipe *p, struct vn_span *at)
 {
 	raw_turn(p->conn, p->direction, *at);
 	if (p->conn->dead || p->ended)
 		return false;
-	p->work->now.body = at->n;
-	p->work->now.last = p->work->now.end != VN_STAY || (p->direction == VN_REQUEST && p->work->now.exchange && p->work->now.exchange->end);
+	struct current *m = &p->work->now;
+	m->body = at->n;
+	m->last = m->end != VN_STAY ||
+	          (p->direction == VN_REQUEST && m->exchange && m->exchange->end);
 	return true;
 }
 
-/* How the client's stream begins. A header of the PROXY protocol is no request: it passes as it comes, and the
- * protocol sees what is behind it. False: more is needed to know. */
+/* Reads the beginning of the client's stream. A header of the PROXY protocol is no request: it
+ * passes unchanged, and the protocol's parser gets the bytes after it. False: more bytes are needed
+ * to decide. */
 static SELDOM bool stream_begin(struct pipe *p, struct vn_span at)
 {
 	struct conn *c = p->conn;
@@ -205,7 +215,7 @@ static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
 	p->work->unparsed_n = at.n;
 }
 
-/* All that can be cut of these bytes is judged and sent on; the rest is kept. */
+/* Cuts, judges and passes on these bytes. The rest that cannot be cut yet is kept. */
 static void pipe_process(struct pipe *p, uint8_t *bytes, size_t n)
 {
 	struct conn *c = p->conn;
@@ -235,7 +245,7 @@ static void pipe_process(struct pipe *p, uint8_t *bytes, size_t n)
 	pipe_keep_unparsed(p, at);
 }
 
-/* What was read before and had to wait. */
+/* Processes bytes that had to wait for an answer. */
 static void pipe_resume(struct pipe *p)
 {
 	uint8_t *bytes = p->work->unparsed;
@@ -248,13 +258,14 @@ static void pipe_resume(struct pipe *p)
 	free(bytes);
 }
 
-/* What is due and does not go waits for room, or for its pace. Then the next is read before the line runs dry, where
- * it will be held by so much before. */
+/* True if due bytes wait for room. If they wait for their pace, more is read in time, so that the
+ * line is never empty. */
 static bool pipe_blocked(const struct pipe *p)
 {
 	if (p->work->splice_pipe || !pipe_due(p))
 		return p->work->splice_pipe;
-	return p->work->slot_end <= worker_of(p)->loop.now || p->work->queue.bytes > send_ahead(p, holds_total(p->work->queue.last->why));
+	return p->work->slot_end <= worker_of(p)->loop.now ||
+	       p->work->queue.bytes > send_ahead(p, holds_total(p->work->queue.last->why));
 }
 
 static bool pipe_full(const struct pipe *p)
@@ -263,13 +274,16 @@ static bool pipe_full(const struct pipe *p)
 	const struct worker *w = worker_of(p);
 	size_t most = shard_spec(p->conn->shard)->hold_max;
 
-	return pipe_blocked(p) || queue_cost(q) >= most || (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
-	       (p->direction == VN_REQUEST && queue_cost(&p->conn->response.work->queue) >= most);
+	return pipe_blocked(p) || queue_cost(q) >= most ||
+	       (w->held >= w->hold_total && queue_cost(q) >= ALWAYS) ||
+	       (p->direction == VN_REQUEST &&
+	        queue_cost(&p->conn->response.work->queue) >= most);
 }
 
 static bool pipe_reads(struct pipe *p)
 {
-	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
+	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended ||
+	    p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
 		return false;
 	if (!pipe_full(p))
 		return true;
@@ -285,12 +299,14 @@ static void pipe_eof(struct pipe *p)
 	enum vn_end end = VN_STAY;
 
 	p->eof = true;
-	pipe_wake(&p->conn->request);           /* it waits for an answer that will not come */
-	if (!p->work->now.gone)
-		pipe_queue_bytes(p, (struct vn_span){ p->work->unparsed, p->work->unparsed_n }, p->work->now.holds);   /* the torso of a message */
+	pipe_wake(&p->conn->request);           /* the answer that it waits for will not come */
+	if (!p->work->now.gone)                 /* the beginning of a message passes */
+		pipe_queue_bytes(p, (struct vn_span){ p->work->unparsed, p->work->unparsed_n },
+		                 p->work->now.holds);
 	pipe_keep_unparsed(p, (struct vn_span){ 0 });
 	if (p->conn->plan->moments & VN_ON_END &&
-	    conn_judge(p->conn, &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
+	    conn_judge(p->conn,
+	               &(struct question){ .moment = VN_ON_END, .direction = p->direction }, &j)) {
 		why = holds_make(NULL, &j);
 		conn_apply_end(p->conn, &j, &end);
 	}
@@ -300,7 +316,7 @@ static void pipe_eof(struct pipe *p)
 	holds_unref(why);
 }
 
-/* So many bytes of the message under way went by unseen. */
+/* n bytes of the message under way were spliced. */
 static void pipe_skip(struct pipe *p, size_t n)
 {
 	if (p->raw)
@@ -319,7 +335,8 @@ static bool pipe_fill(struct pipe *p)
 	struct worker *w = worker_of(p);
 	uint8_t *to = w->buffer + UNPARSED_MAX;
 	bool unseen = splice_takes(p);
-	ssize_t n = unseen ? splice_fill(p) : recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+	ssize_t n = unseen ? splice_fill(p) :
+	                     recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
 
 	if (n < 0) {
 		pipe_from(p)->readable = false;
@@ -337,11 +354,14 @@ static bool pipe_fill(struct pipe *p)
 	if (!unseen && (size_t)n < w->bufsize && !pipe_from(p)->hup)
 		pipe_from(p)->readable = false;
 	if (p->conn->plan->n)
-		loop_clock(&w->loop);   /* holds count from here */
+		loop_clock(&w->loop);   /* holds count from this time */
 	p->conn->active = w->loop.now;
 	p->conn->resting = false;
-	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
-	stats_add(&p->conn->shard->stats, p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE, (uint64_t)n);
+	stats_add(&p->conn->shard->stats,
+	          p->direction == VN_REQUEST ? STAT_READS_REQUEST : STAT_READS_RESPONSE, 1);
+	stats_add(&p->conn->shard->stats,
+	          p->direction == VN_REQUEST ? STAT_READ_REQUEST : STAT_READ_RESPONSE,
+	          (uint64_t)n);
 	p->came += (uint64_t)n;
 	pipe_work_acquire(p);
 	if (unseen) {

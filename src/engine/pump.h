@@ -1,10 +1,11 @@
-/* pump.h - the reading half of a pipe: fill, cut, judge; and the whole pipe moved as far as it goes. */
+/* pump.h - reading half of a pipe: receive, cut, judge. It also drives the whole pipe. */
 #ifndef ENGINE_PUMP_H
 #define ENGINE_PUMP_H
 
 #include "engine/engine.h"
 
-/* Send what is due, then read as long as the pipe may: at most 16 times, then others have their turn. */
+/* Sends what is due, then reads as long as the pipe may read. After 16 reads it returns, so that
+ * other connections get their turn. */
 void pipe_pump(struct pipe *);
 
 #endif

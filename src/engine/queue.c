@@ -1,4 +1,4 @@
-/* queue.c - bytes that wait: for their time, for room, or for their turn. */
+/* queue.c - queue of a pipe: parcels that wait for their time, for room, or for their turn. */
 #include "engine/queue.h"
 
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "engine/verdict.h"
 
-/* ---- lots ---- */
+/* ---- holds ---- */
 
 struct holds *holds_make(const struct holds *with, const struct judgement *j)
 {
@@ -74,12 +74,14 @@ bool holds_remove(struct holds *l, const struct plan *p)
 
 static vn_nsec parcel_due(const struct parcel *p, vn_nsec before)
 {
-	vn_nsec late = holds_total(p->why), due = late > VN_NEVER - p->came ? VN_NEVER : p->came + late;
+	vn_nsec late = holds_total(p->why);
+	vn_nsec due = late > VN_NEVER - p->came ? VN_NEVER : p->came + late;
 
 	return due > before ? due : before;
 }
 
-struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came, struct holds *why)
+struct parcel *queue_put(struct queue *q, enum parcel_kind kind, size_t n, vn_nsec came,
+                         struct holds *why)
 {
 	struct parcel *p = xmalloc(sizeof *p + n);
 	*p = (struct parcel){ .came = came, .why = holds_ref(why), .kind = kind, .n = n };
@@ -114,7 +116,7 @@ bool queue_remove_rules(struct queue *q, const struct plan *plan)
 
 	for (struct parcel *p = q->first; p; p = p->next)
 		any |= holds_remove(p->why, plan);
-	for (struct parcel *p = q->first; p; p = p->next)       /* apart: parcels share lots */
+	for (struct parcel *p = q->first; p; p = p->next)       /* after all: they share holds */
 		before = p->due = parcel_due(p, before);
 	return any;
 }

@@ -1,9 +1,9 @@
-/* queue.h - bytes that wait: for their time, for room, or for their turn.
+/* queue.h - queue of a pipe: parcels that wait for their time, for room, or for their turn.
  *
  *   queue:  first -> parcel -> parcel -> last       in the order of the stream; `due` never falls
  *
- * A parcel keeps bytes, or one of the things that must happen between bytes. Why it is late is kept
- * rule by rule in its lot, so that a rule that goes can take back its own share and no other's. */
+ * A parcel has bytes, or something that happens between bytes. Its holds are kept rule by rule. So
+ * a rule that is removed takes back its own share and no other. A queue belongs to its pipe. */
 #ifndef ENGINE_QUEUE_H
 #define ENGINE_QUEUE_H
 
@@ -11,7 +11,8 @@
 
 struct exchange;
 
-struct holds {                            /* how a message fares in time, and by whom */
+/* Counted. The delays and paces of one message, by rule. */
+struct holds {
 	unsigned refs;
 	unsigned n;
 	struct hold by[];
@@ -19,27 +20,28 @@ struct holds {                            /* how a message fares in time, and by
 
 enum parcel_kind {
 	PARCEL_BYTES,
-	PARCEL_MARK,                    /* an exchange's request has gone */
+	PARCEL_MARK,                    /* an exchange's request has been sent */
 	PARCEL_FIN,                     /* end of the stream */
-	PARCEL_END,                     /* the connection ends here, as a rule or a failure says */
+	PARCEL_END,                     /* a rule or a failure ends the connection here */
 };
 
 struct parcel {
 	struct parcel *next;
-	vn_nsec came, due;                 /* read; to be sent */
-	struct holds *why;                /* NULL: calm */
+	vn_nsec came, due;              /* when it was read, when it may be sent */
+	struct holds *why;              /* NULL: calm */
 	union {
 		struct exchange *exchange;      /* MARK */
-		vn_nsec began;             /* BYTES: an exchange that is answered when they have gone; 0: none */
+		vn_nsec began;          /* BYTES: when the exchange they answer began; or 0 */
 	};
-	enum vn_end end;                   /* END */
-	uint8_t kind;
-	bool behind;                    /* BYTES: they waited with the sender before they were read */
-	size_t at, n;                   /* bytes[at..n) are still to go */
+	enum vn_end end;                /* END */
+	uint8_t kind;                   /* enum parcel_kind */
+	bool behind;                    /* BYTES: they waited in the socket before they were read */
+	size_t at, n;                   /* bytes[at..n) are still to be sent */
 	uint8_t bytes[];
 };
 
-enum { PARCEL_COST = 160 };             /* what one takes beside its bytes, with its lot: many small ones would be beyond all bounds */
+/* Bytes that a parcel counts in addition to its own, so that many small ones are bounded, too. */
+enum { PARCEL_COST = 160 };
 
 struct queue { struct parcel *first, *last; size_t bytes, parcels; };
 
@@ -48,16 +50,24 @@ static inline size_t queue_cost(const struct queue *q)
 	return q->bytes + q->parcels * PARCEL_COST;
 }
 
-struct holds *holds_make(const struct holds *, const struct judgement *);     /* both together; either may be NULL; NULL: calm */
-struct holds *holds_ref(struct holds *);                                     /* NULL stays NULL */
-void holds_unref(struct holds *);
-vn_nsec holds_total(const struct holds *);                                      /* the sum of its holds; VN_NEVER absorbs */
-struct vn_pace holds_pace(const struct holds *);
-bool holds_remove(struct holds *, const struct plan *);                      /* take back the shares of rules that went; true: some were */
+/* Joins both; either may be NULL. The caller has the first reference. NULL: calm. */
+struct holds *holds_make(const struct holds *, const struct judgement *);
+struct holds *holds_ref(struct holds *);        /* NULL stays NULL */
+void holds_unref(struct holds *);               /* NULL is allowed */
 
-struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);  /* n bytes to be filled in; a reference to the lot is taken */
+/* The sum of the delays in ns. If one is VN_NEVER, the sum is. */
+vn_nsec holds_total(const struct holds *);
+struct vn_pace holds_pace(const struct holds *);
+
+/* Removes the shares of rules that are not in the plan. True: there were some. */
+bool holds_remove(struct holds *, const struct plan *);
+
+/* Adds a parcel; the caller fills in its n bytes. Takes a reference to the holds. */
+struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);
 void queue_pop(struct queue *);
-bool queue_remove_rules(struct queue *, const struct plan *);                  /* holds_remove for all, and what is due anew */
+
+/* holds_remove() for all parcels; their due times are computed anew. */
+bool queue_remove_rules(struct queue *, const struct plan *);
 void queue_clear(struct queue *);
 
 #endif

@@ -1,4 +1,4 @@
-/* raw.c - streams without messages, and connections whose parser gave up. */
+/* raw.c - connections without messages: their protocol has none, or its parser has given up. */
 #include "engine/raw.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 /* ---- turns ---- */
 
-/* The turn that is open has had its answer: when the backend's last byte came, or left the queue. */
+/* Ends the open turn. It was answered when the backend's last byte came, or left the queue. */
 static void turn_over(struct conn *c)
 {
 	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
@@ -42,7 +42,7 @@ static void turn_begin(struct conn *c)
 		message_forget(&c->response.work->now);
 }
 
-/* Without rules a turn is two times. */
+/* The same without rules: only the times of the turn are kept. */
 static void turn_plain(struct conn *c, enum vn_direction d)
 {
 	struct pipe *p = d == VN_REQUEST ? &c->request : &c->response;
@@ -64,7 +64,8 @@ static void turn_plain(struct conn *c, enum vn_direction d)
 		pipe_open(p, &(struct vn_message){ .role = VN_ASKS });
 	}
 	if (!p->work->now.open)
-		pipe_open(p, &(struct vn_message){ .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS });
+		pipe_open(p, &(struct vn_message){
+				     .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS });
 }
 
 void raw_turn_meet_rules(struct conn *c)
@@ -76,10 +77,15 @@ void raw_turn_meet_rules(struct conn *c)
 	c->turn_kind = NO_TURN;
 	if (!kind)
 		return;
-	snprintf(msg.verb, sizeof msg.verb, "%s", kind == ASKED ? "DATA" : greeting ? "GREETING" : "PUSH");
+	snprintf(msg.verb, sizeof msg.verb, "%s",
+	         kind == ASKED ? "DATA" :
+	         greeting      ? "GREETING" :
+	                         "PUSH");
 	msg.is = kind == PUSHED && greeting ? VN_IS_OPENING : 0;
 	uint64_t number = kind == ASKED ? c->asked : greeting ? 0 : UNASKED | (c->pushed - 1);
-	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg, &(struct rule_flags){ 0 }, c->turn.began)->last = c->turn.last;
+	exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, &msg,
+	              &(struct rule_flags){ 0 }, c->turn.began)
+		->last = c->turn.last;
 }
 
 void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
@@ -92,7 +98,7 @@ void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 	}
 	struct vn_message ask = { .role = VN_ASKS, .verb = "DATA" };
 	if (d == VN_REQUEST) {
-		if (!c->response.raw) {         /* lost, but what was asked before is still being answered */
+		if (!c->response.raw) {         /* earlier requests are still being answered */
 			if (!c->request.work->now.open)
 				pipe_open(&c->request, &ask);
 			return;
@@ -103,7 +109,7 @@ void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 			return;
 		x = exchange_head(c);
 		if (x)
-			x->dropped = false;     /* a turn that meets other rules midway is answered as they say */
+			x->dropped = false;     /* the new rules decide */
 		pipe_open(&c->request, &ask);
 		request_apply_rules(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
 		return;
@@ -123,7 +129,7 @@ void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 		response_judge(c, x, 0, piece);
 }
 
-/* ---- lost: from here on the connection is plain bytes ---- */
+/* ---- going raw ---- */
 
 static bool raw_turn_owes_refusal(const struct conn *c)
 {
@@ -149,8 +155,10 @@ void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 	why = why ? why : "the bytes are not understood";
 	if (journal_wants(JOURNAL_RAW))
 		tell_raw(c, p->direction, why);
-	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages cannot strike it", shard_spec(c->shard)->name,
-	            (unsigned long long)c->number, p->direction == VN_REQUEST ? "request" : "response", why);
+	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages "
+	            "cannot strike it",
+	            shard_spec(c->shard)->name, (unsigned long long)c->number,
+	            p->direction == VN_REQUEST ? "request" : "response", why);
 	if (!c->raw_counted)
 		stats_add(&c->shard->stats, STAT_RAW, 1);
 	c->raw_counted = true;

@@ -1,4 +1,4 @@
-/* replies.c - replies written by us in the protocol's format, in the server's stead. */
+/* replies.c - error replies that the engine writes in the server's format. */
 #include "engine/replies.h"
 
 #include "engine/conn_exchange.h"
@@ -12,7 +12,8 @@ bool reply_due(const struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	return x && exchange_needs_us(x) && x->sent && !x->discard_replies && !c->response.ended && !c->response.eof;
+	return x && exchange_needs_us(x) && x->sent && !x->discard_replies && !c->response.ended &&
+	       !c->response.eof;
 }
 
 enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
@@ -41,7 +42,8 @@ void reply_send(struct conn *c)
 	if (x->failure) {
 		struct holds *late;
 		struct judgement j;
-		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
+		struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE,
+		                      .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
 		late = conn_judge(c, &q, &j) ? holds_make(x->late, &j) : holds_ref(x->late);
 		x->asked.note &= ~VN_NOTE_SUBSTITUTE;
 		enum vn_end worded = reply_write(c, x, x->failure, late);

@@ -1,11 +1,11 @@
-/* replies.h - replies written by us in the protocol's format, in the server's stead. */
+/* replies.h - error replies that the engine writes in the server's format. */
 #ifndef ENGINE_REPLIES_H
 #define ENGINE_REPLIES_H
 
 #include "engine/engine.h"
 
-bool reply_due(const struct conn *);    /* the oldest exchange waits for nothing but us */
-void reply_send(struct conn *);         /* ... so write its failure, end the connection, or forget it */
+/* True if the oldest exchange waits for nothing but us. */
+bool reply_due(const struct conn *);
 
 /* Write this failure to the client; x NULL: unasked, on an idle connection. Returns how the
  * connection must end besides what the failure says. */

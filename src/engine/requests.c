@@ -1,4 +1,5 @@
-/* requests.c - what the client asks: exchanges are opened, judged, refused by a substitute. */
+/* requests.c - requests of the client: they open exchanges, are judged, or refused by a substitute.
+ */
 #include "engine/requests.h"
 
 #include "engine/conn_exchange.h"
@@ -9,8 +10,10 @@
 
 /* ---- requests ---- */
 
-/* An exchange is refused; how many answers its substitute brings, which is in the scratch now, or VN_BY_BACKEND. */
-static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
+/* Refuses an exchange, and writes its substitute to the scratch buffer. Returns how many answers
+ * the substitute will bring, or VN_BY_BACKEND. */
+static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg,
+                           const struct vn_failure *f)
 {
 	struct vn_session *t = conn_session(c);
 	int answers = t->self->refuse(t, msg, f, t->scratch);
@@ -18,7 +21,7 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_m
 	conn_session_end(c);
 	if (answers == VN_BY_BACKEND)
 		return answers;
-	if (answers < 0) {              /* nobody knows what the backend should be told */
+	if (answers < 0) {              /* there is no substitute */
 		buffer_clear(t->scratch);
 		t->close = true;
 		answers = 0;
@@ -29,7 +32,7 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_m
 	return answers;
 }
 
-/* What is in the scratch goes out instead of the request under way. */
+/* Sends the scratch buffer in place of the request under way. */
 static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 {
 	if (answers > 0) {
@@ -37,10 +40,12 @@ static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 		x->asked.note |= VN_NOTE_SUBSTITUTE;
 	}
 	c->request.work->now.gone = true;
-	pipe_insert(&c->request, vn_buffer_span(&c->shard->worker->scratch), x, c->request.work->now.holds);
+	pipe_insert(&c->request, vn_buffer_span(&c->shard->worker->scratch), x,
+	            c->request.work->now.holds);
 }
 
-static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg, const struct vn_failure *f)
+static void conn_refuse(struct conn *c, struct exchange *x, const struct vn_message *msg,
+                        const struct vn_failure *f)
 {
 	exchange_substitute(c, x, exchange_refuse(c, x, msg, f));
 }
@@ -57,8 +62,9 @@ static void request_drop(struct conn *c, struct exchange *x, const struct vn_mes
 	}
 }
 
-/* The failure by which the rules refuse it; NULL: none. */
-static const struct vn_failure *request_judge(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
+/* Returns the failure with which the rules refuse it. NULL: they do not. */
+static const struct vn_failure *request_judge(struct conn *c, struct exchange *x,
+                                              const struct vn_message *msg, struct vn_span piece)
 {
 	struct current *m = &c->request.work->now;
 
@@ -67,7 +73,8 @@ static const struct vn_failure *request_judge(struct conn *c, struct exchange *x
 	if (!exchange_rules_want(c, VN_ON_REQUEST, x))
 		return NULL;
 	struct judgement j;
-	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = msg, .exchange = x->number, .flags = &x->flags,
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = msg,
+	                      .exchange = x->number, .flags = &x->flags,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 	if (!conn_judge(c, &q, &j))
 		return NULL;
@@ -80,7 +87,8 @@ static const struct vn_failure *request_judge(struct conn *c, struct exchange *x
 	return j.v.fate == VN_REPLY ? j.failure : NULL;
 }
 
-void request_apply_rules(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
+void request_apply_rules(struct conn *c, struct exchange *x, const struct vn_message *msg,
+                         struct vn_span piece)
 {
 	if (!c->plan->n)
 		return;
@@ -90,7 +98,7 @@ void request_apply_rules(struct conn *c, struct exchange *x, const struct vn_mes
 		conn_refuse(c, x, msg, f);
 }
 
-/* What nothing will answer is an exchange for as long as it takes to send it, if a rule is in. */
+/* A message without an answer. It is an exchange only if a rule is in, until it is sent. */
 static void request_tell(struct conn *c, const struct vn_message *msg, struct vn_span piece)
 {
 	uint64_t number = ++c->asked;
@@ -98,20 +106,24 @@ static void request_tell(struct conn *c, const struct vn_message *msg, struct vn
 
 	if (!s.in)
 		return;
-	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg, &s, conn_loop(c)->now);
+	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg,
+	                                   &s, conn_loop(c)->now);
 	x->no_reply = true;
 	request_apply_rules(c, x, msg, piece);
 }
 
-/* ---- sequels: decided before the server is asked to agree, for once it has, it cannot be told to forget ---- */
+/* ---- sequels: decided before the server accepts the request before them ---- */
 
-/* The sequel y of x is refused: x is agreed to in our words, and what the backend gets is what becomes of y. */
-static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y, const struct vn_message *msg, const struct vn_failure *f)
+/* Refuses the sequel y of x. The engine writes the positive answer to x itself. The backend gets
+ * the substitute of y in place of x. */
+static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y,
+                          const struct vn_message *msg, const struct vn_failure *f)
 {
-	const struct vn_failure *agreed = msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
+	const struct vn_failure *agreed =
+		msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
 	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
 
-	if (answers < 0) {              /* there are no words of agreement: x gets those of the refusal, and no more comes */
+	if (answers < 0) {              /* no positive answer is known: x is refused instead */
 		buffer_clear(&c->shard->worker->scratch);
 		agreed = f;
 		x->end = VN_CLOSE;
@@ -124,7 +136,8 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 	exchange_substitute(c, x, answers);
 }
 
-static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_message *msg, struct vn_span piece)
+static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_message *msg,
+                       struct vn_span piece)
 {
 	struct pipe *p = &c->request;
 	struct current first = p->work->now;
@@ -140,7 +153,6 @@ static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_messa
 		sequel_refuse(c, x, y, msg, f);
 }
 
-/* What the oldest exchange would have followed was not agreed to. */
 void sequel_forget(struct conn *c)
 {
 	c->no_sequel = false;
@@ -148,7 +160,8 @@ void sequel_forget(struct conn *c)
 		return;
 	plan_take_back(c->plan, &c->exchanges.first->flags, c->number, c->exchanges.first->number);
 	exchange_over(c);
-	message_forget(c->request.work->sequel.open ? &c->request.work->sequel : &c->request.work->now);
+	message_forget(c->request.work->sequel.open ? &c->request.work->sequel :
+	                                              &c->request.work->now);
 }
 
 void request_continue(struct conn *c)
@@ -161,7 +174,7 @@ void request_continue(struct conn *c)
 	x->began = x->last = conn_loop(c)->now;
 }
 
-/* ---- what the client says, whatever its role ---- */
+/* ---- messages of the client, by role ---- */
 
 /* A prelude is set-up, until a command comes that is neither. */
 static void request_place(struct conn *c, struct vn_message *msg)
@@ -175,8 +188,8 @@ static void request_place(struct conn *c, struct vn_message *msg)
 void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 {
 	struct rule_flags undecided = { 0 };
-
-	const struct vn_failure *f = msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
+	const struct vn_failure *f =
+		msg->failure ? failure_find(conn_protocol(c), msg->failure) : NULL;
 
 	if (msg->role == VN_GOES_ON) {
 		c->request.work->now.gone = c->request_dropped;
@@ -186,7 +199,9 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 	msg->bytes = piece;
 	request_place(c, msg);
 	if (msg->role == VN_AIDS || f) {
-		struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1, msg, &undecided, conn_loop(c)->now);
+		struct exchange *x =
+			exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1,
+			              msg, &undecided, conn_loop(c)->now);
 		if (f)
 			conn_refuse(c, c->request.work->now.exchange = x, msg, f);
 	} else if (msg->role == VN_ASKS) {
@@ -199,7 +214,7 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 	}
 }
 
-/* This was the last that is asked. What was asked before it is still to be answered. */
+/* No request after this one is read. The protocol flushes the answers to those before it. */
 static void request_last(struct conn *c)
 {
 	if (conn_protocol(c)->flush && c->exchanges.first != c->exchanges.last) {

@@ -1,16 +1,20 @@
-/* requests.h - what the client asks: exchanges are opened, judged, refused by a substitute. */
+/* requests.h - requests of the client: they open exchanges, are judged, or refused by a substitute.
+ */
 #ifndef ENGINE_REQUESTS_H
 #define ENGINE_REQUESTS_H
 
 #include "engine/engine.h"
 
-void request_begin(struct conn *, struct vn_message *, struct vn_span piece);   /* its first piece */
-void request_continue(struct conn *);   /* more bytes of the request under way */
-void request_complete(struct conn *);   /* all of it was read */
+/* The first piece of a request, more bytes of it, its end. */
+void request_begin(struct conn *, struct vn_message *, struct vn_span piece);
+void request_continue(struct conn *);
+void request_complete(struct conn *);
 
-/* The rules are asked of the request that this exchange is; it may be refused. */
-void request_apply_rules(struct conn *, struct exchange *, const struct vn_message *, struct vn_span piece);
+/* Calls the rules for the request that opened this exchange. They may refuse it. */
+void request_apply_rules(struct conn *, struct exchange *, const struct vn_message *,
+                         struct vn_span piece);
 
-void sequel_forget(struct conn *);      /* the server refused the request that the oldest exchange was to follow */
+/* The server has refused the request before a sequel, so the sequel will not come. */
+void sequel_forget(struct conn *);
 
 #endif

@@ -1,4 +1,4 @@
-/* responses.c - responses: matched to the request that they answer, judged, passed on. */
+/* responses.c - responses of the backend: matched to their request, judged, passed on. */
 #include "engine/responses.h"
 
 #include "engine/conn_exchange.h"
@@ -13,7 +13,8 @@ static SELDOM void response_ask(struct conn *c, struct exchange *x, uint16_t hea
 	struct current *m = &c->response.work->now;
 	struct judgement j;
 	struct vn_message asked = x->asked;
-	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked, .exchange = x->number, .flags = &x->flags,
+	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &asked,
+	                      .exchange = x->number, .flags = &x->flags,
 	                      .data = (uint8_t *)piece.p, .len = piece.n };
 
 	asked.head = head;
@@ -45,16 +46,19 @@ struct exchange *exchange_head(struct conn *c)
 	if (!x || !x->fresh)
 		return x;
 	x = exchange_split(&c->exchanges, &c->shard->worker->exchanges);
-	x->flags.in |= conn_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) | (c->ruled->whole.in & x->fresh & p->per_connection);
+	x->flags.in |= conn_decide(c, x->fresh & ~p->per_connection, x->number, 0, NULL) |
+	               (c->ruled->whole.in & x->fresh & p->per_connection);
 	x->fresh = 0;
 	return x;
 }
 
-/* What the rules say of a request that nobody made: it befalls the response. False: the connection ended of it. */
+/* Judges an unsolicited message at VN_ON_REQUEST. Holds and failure apply to the response. False:
+ * the connection is doomed. */
 static bool unsolicited_judge(struct conn *c, struct exchange *x)
 {
 	struct judgement j;
-	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked, .exchange = x->number, .flags = &x->flags };
+	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &x->asked,
+	                      .exchange = x->number, .flags = &x->flags };
 
 	if (!conn_judge(c, &q, &j))
 		return true;
@@ -68,7 +72,6 @@ static bool unsolicited_judge(struct conn *c, struct exchange *x)
 	return !c->dead;
 }
 
-/* The server speaks without having been asked: the greeting of a connection, or a push in it. */
 struct exchange *unsolicited_begin(struct conn *c)
 {
 	struct vn_message msg = { .role = VN_PUSH, .verb = "GREETING", .is = VN_IS_OPENING };
@@ -111,8 +114,7 @@ static void push_begin(struct conn *c, const struct vn_message *msg, struct vn_s
 		c->response.work->now.gone |= x->dropped;
 		exchange_clear(&c->exchanges);
 		c->exchanges = aside;
-	}
-	else {
+	} else {
 		exchange_clear(&aside);
 	}
 }
@@ -121,7 +123,7 @@ void response_begin(struct conn *c, struct vn_message *msg, struct vn_span piece
 {
 	struct current *m = &c->response.work->now;
 
-	if (msg->role == VN_AIDS) {        /* as no rule was asked of what it answers, none is of this */
+	if (msg->role == VN_AIDS) {     /* the rules did not see its request either */
 		m->role = VN_INTERIM;
 		return;
 	}
@@ -146,16 +148,17 @@ void response_invites(struct conn *c, size_t n)
 	if (m->gone)
 		pipe_end(&c->response, m->end ? m->end : VN_CLOSE);
 	else if (m->keep < n && !m->end)
-		m->end = VN_CLOSE;      /* where it is cut */
+		m->end = VN_CLOSE;      /* when the piece has been cut short */
 }
 
-/* The server agreed to what follows the oldest: that has the answer of both. */
+/* The server has accepted the request before a sequel. The sequel's answer is that of both. */
 static void response_agreed(struct conn *c)
 {
 	struct exchange *x = c->exchanges.first, *y = x->next;
 
 	if (y && y->sequel)
-		y->flags.in |= x->flags.in & ~x->flags.counted & plan_on(c->plan, VN_ON_RESPONSE) & ~c->plan->per_connection;
+		y->flags.in |= x->flags.in & ~x->flags.counted & plan_on(c->plan, VN_ON_RESPONSE) &
+		               ~c->plan->per_connection;
 	exchange_answered(c);
 }
 

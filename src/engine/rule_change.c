@@ -1,4 +1,4 @@
-/* rule_change.c - other rules for a live connection: those that stay still know it. */
+/* rule_change.c - change of the rules of a live connection. */
 #include "engine/rule_change.h"
 
 #include <stdlib.h>
@@ -22,12 +22,14 @@ static ruleset translate(const struct plan *from, const struct plan *to, ruleset
 	return moved;
 }
 
-static void rule_flags_translate(const struct plan *from, const struct plan *to, struct rule_flags *s)
+static void rule_flags_translate(const struct plan *from, const struct plan *to,
+                                 struct rule_flags *s)
 {
-	*s = (struct rule_flags){ translate(from, to, s->in), translate(from, to, s->counted), translate(from, to, s->struck) };
+	*s = (struct rule_flags){ translate(from, to, s->in), translate(from, to, s->counted),
+	                          translate(from, to, s->struck) };
 }
 
-/* A rule whose options have changed keeps what it knows of the connection, but not its clock. */
+/* A rule whose options have changed keeps its state, but not its clock. */
 static void conn_rules_change(struct conn_rules *t, const struct plan *from, const struct plan *to)
 {
 	struct rule_state **states = to->n ? xcalloc(to->n, sizeof *states) : NULL;
@@ -50,7 +52,7 @@ static void conn_rules_change(struct conn_rules *t, const struct plan *from, con
 		t->stalled = 0;
 }
 
-/* The rules that go are asked for their last word. */
+/* Calls the rules that go at VN_ON_LEAVE. False: they have ended the connection. */
 static bool conn_rules_leave(struct conn *c, const struct plan *to)
 {
 	struct rule_flags whole = c->ruled->whole;
@@ -64,7 +66,8 @@ static bool conn_rules_leave(struct conn *c, const struct plan *to)
 		if (plan_heir(to, c->plan->rules[i].spec) < 0)
 			gone |= (ruleset)1 << i;
 	c->ruled->whole.in &= gone;
-	if (conn_judge(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH }, &j))
+	if (conn_judge(c, &(struct question){ .moment = VN_ON_LEAVE, .direction = VN_BOTH },
+	               &j))
 		conn_apply_end(c, &j, &end);
 	c->ruled->whole = whole;
 	if (end != VN_STAY)
@@ -72,11 +75,13 @@ static bool conn_rules_leave(struct conn *c, const struct plan *to)
 	return !c->dead;
 }
 
-static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to, ruleset fresh)
+static void exchanges_change(struct conn *c, const struct plan *from, const struct plan *to,
+                             ruleset fresh)
 {
 	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
 		rule_flags_translate(from, to, &x->flags);
-		x->fresh = translate(from, to, x->fresh) | (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
+		x->fresh = translate(from, to, x->fresh) |
+		           (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
 		holds_remove(x->late, to);
 	}
 }

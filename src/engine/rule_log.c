@@ -1,4 +1,4 @@
-/* rule_log.c - what rules did, or failed to do, as lines of the log and events of the journal. */
+/* rule_log.c - reports of what rules did or could not do: log lines and events of the journal. */
 #include "engine/rule_log.h"
 
 #include <stdio.h>
@@ -9,11 +9,11 @@
 #include "engine/verdict.h"
 
 enum {
-	LOOKS = 64,                     /* misses whose nearness is looked at; beyond, one of so many */
-	UNASKED_BIT = 63,               /* of numbers of exchanges that nobody requested */
+	LOOKS = 64,                     /* misses compared with the nearest; then one of 64 */
+	UNASKED_BIT = 63,               /* bit of UNASKED: numbers of unsolicited exchanges */
 };
 
-#define PATIENCE (10 * VN_S)            /* of messages, until a rule that strikes none is reported */
+#define PATIENCE (10 * VN_S)            /* of messages, before a rule without strikes is reported */
 
 static uint64_t count_of(const _Atomic uint64_t *count)
 {
@@ -25,7 +25,8 @@ static uint64_t count_of(const _Atomic uint64_t *count)
 void rule_text_make(struct rule_text *t, const struct vn_message *m)
 {
 	size_t verb = strlen(m->verb), room = sizeof t->p - verb - 1;
-	size_t lead = m->lead < m->subject.n ? m->lead : m->subject.n;  /* comments do not hide a statement */
+	/* Comments at its start are left out, so that a match finds the statement. */
+	size_t lead = m->lead < m->subject.n ? m->lead : m->subject.n;
 	size_t n = m->subject.n - lead < 16384 ? m->subject.n - lead : 16384;
 
 	if (n > room)
@@ -37,8 +38,8 @@ void rule_text_make(struct rule_text *t, const struct vn_message *m)
 	t->n = verb + (n ? 1 + n : 0);
 }
 
-/* Which quote is open after this byte: its own byte, 0 for none, or OPEN for one whose end is not known here.
- * Dialects differ in what a backslash means in a string, and $tag$ opens one in some. */
+/* Returns the quote that is open after this byte: a quote character, 0 for none, or OPEN. OPEN
+ * never ends, because its end is uncertain: SQL dialects differ in backslashes and in $tag$. */
 static int quote_next(int quote, uint8_t c, uint8_t after)
 {
 	enum { OPEN = 256 };
@@ -50,7 +51,7 @@ static int quote_next(int quote, uint8_t c, uint8_t after)
 	return c == '\'' || c == '"' ? c : 0;
 }
 
-/* What is shown of a message: its beginning, numbers and quoted strings masked. */
+/* Copies the first 80 bytes. Numbers and quoted strings are masked, as they may be secret. */
 static void text_mask(const struct rule_text *t, char *to, size_t size)
 {
 	int quote = 0;
@@ -69,10 +70,11 @@ static void text_mask(const struct rule_text *t, char *to, size_t size)
 
 /* ---- strikes ---- */
 
-static void journal_strike(enum journal_type type, const char *proxy, const struct rule *r, const struct question *q,
-                           const char *verdict)
+static void journal_strike(enum journal_type type, const char *proxy, const struct rule *r,
+                           const struct question *q, const char *verdict)
 {
-	static const char *const moments[MOMENTS] = { "open", "request", "response", "data", "rest", "end", "leave", "listen" };
+	static const char *const moments[MOMENTS] = { "open", "request", "response", "data",
+		                                      "rest", "end",     "leave",    "listen" };
 	const uint64_t unasked = 1ull << UNASKED_BIT;
 	struct journal_entry n;
 
@@ -110,8 +112,9 @@ void rule_log_unreachable(const char *proxy, struct rule *r, const struct questi
 	            (unsigned long long)q->connection, r->spec->name, r->behavior->name, why);
 }
 
-/* A line a second for each rule; at level debug every strike. */
-static void strike_line(const char *proxy, struct rule *r, const struct question *q, const char *verdict, bool first)
+/* Logs at most one line a second for each rule; at level debug every strike. */
+static void strike_line(const char *proxy, struct rule *r, const struct question *q,
+                        const char *verdict, bool first)
 {
 	bool each = log_threshold <= LOG_DEBUG;
 
@@ -123,19 +126,21 @@ static void strike_line(const char *proxy, struct rule *r, const struct question
 			return;
 	}
 	log_line(each ? LOG_DEBUG : LOG_INFO,
-	         "strike proxy=%s connection=%llu exchange=%llu verb=%s rule=%s behavior=%s verdict=%s strikes=%llu", proxy,
-	         (unsigned long long)q->connection, (unsigned long long)q->exchange,
-	         q->msg && *q->msg->verb ? q->msg->verb : "-", r->spec->name, r->behavior->name, verdict,
-	         (unsigned long long)(r->unsaid ? r->unsaid : 1));
+	         "strike proxy=%s connection=%llu exchange=%llu verb=%s rule=%s behavior=%s "
+	         "verdict=%s strikes=%llu",
+	         proxy, (unsigned long long)q->connection, (unsigned long long)q->exchange,
+	         q->msg && *q->msg->verb ? q->msg->verb : "-", r->spec->name, r->behavior->name,
+	         verdict, (unsigned long long)(r->unsaid ? r->unsaid : 1));
 	r->said = q->now;
 	r->unsaid = 0;
 }
 
-void rule_log_strike(const char *proxy, struct rule *r, const struct question *q, const struct vn_verdict *v,
-                     const struct vn_failure *f, bool first)
+void rule_log_strike(const char *proxy, struct rule *r, const struct question *q,
+                     const struct vn_verdict *v, const struct vn_failure *f, bool first)
 {
 	bool event = first && journal_wants(JOURNAL_FAULT);
-	bool line = log_threshold <= LOG_DEBUG || (first && !(r->said && q->now - r->said < VN_S));
+	bool line = log_threshold <= LOG_DEBUG ||
+	            (first && !(r->said && q->now - r->said < VN_S));
 	char verdict[160] = "";
 
 	if (event || line)
@@ -147,7 +152,8 @@ void rule_log_strike(const char *proxy, struct rule *r, const struct question *q
 
 /* ---- misses ---- */
 
-static void journal_misses(const char *proxy, const struct rule *r, const struct misses *m, const char *what, const char *why)
+static void journal_misses(const char *proxy, const struct rule *r, const struct misses *m,
+                           const char *what, const char *why)
 {
 	char none[80];
 	struct journal_entry n;
@@ -166,7 +172,8 @@ static void journal_misses(const char *proxy, const struct rule *r, const struct
 	journal_write(&n);
 }
 
-static void misses_report(const char *proxy, struct rule *r, struct misses *m, const char *what, const char *why)
+static void misses_report(const char *proxy, struct rule *r, struct misses *m, const char *what,
+                          const char *why)
 {
 	if (m->over || !m->n || count_of(&r->spec->counters->hits))
 		return;
@@ -174,9 +181,13 @@ static void misses_report(const char *proxy, struct rule *r, struct misses *m, c
 	if (journal_wants(JOURNAL_MISSED))
 		journal_misses(proxy, r, m, what, why);
 	bool messages = *m->nearest;
-	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, proxy, r->spec->name,
-	         r->behavior->name, (unsigned long long)m->n, messages ? "messages" : "connections", why,
-	         messages ? "; nearest" : "", m->near ? " (but for upper and lower case): " : messages ? ": " : "", m->nearest);
+	log_info("%s proxy=%s rule=%s behavior=%s: %llu %s, none of which %s%s%s%s", what, proxy,
+	         r->spec->name, r->behavior->name, (unsigned long long)m->n,
+	         messages ? "messages" : "connections", why, messages ? "; nearest" : "",
+	         m->near  ? " (but for upper and lower case): " :
+	         messages ? ": " :
+	                    "",
+	         m->nearest);
 }
 
 void rule_log_misses(const char *proxy, struct rule *r)
@@ -192,8 +203,9 @@ void rule_log_misses(const char *proxy, struct rule *r)
 		              skipped ? "comes after those that it skips" : "it does anything to");
 }
 
-/* One more miss; `t`: the message to show, NULL: keep the one that is shown. */
-static void misses_add(const char *proxy, struct rule *r, struct misses *m, const struct rule_text *t, vn_nsec now)
+/* Counts a miss. `t` becomes the nearest message; NULL: the nearest stays as it is. */
+static void misses_add(const char *proxy, struct rule *r, struct misses *m,
+                       const struct rule_text *t, vn_nsec now)
 {
 	if (!m->n++)
 		m->since = now;
@@ -203,11 +215,13 @@ static void misses_add(const char *proxy, struct rule *r, struct misses *m, cons
 		rule_log_misses(proxy, r);
 }
 
-void rule_log_unfound(const char *proxy, struct rule *r, const struct question *q, const struct rule_text *t)
+void rule_log_unfound(const char *proxy, struct rule *r, const struct question *q,
+                      const struct rule_text *t)
 {
 	struct misses *m = &r->unfound;
+	struct vn_span text = { (uint8_t *)t->p, t->n };
 	bool looks = m->n < LOOKS || m->n % LOOKS == 0;
-	bool near = looks && regex_match_icase(r->match, (struct vn_span){ (uint8_t *)t->p, t->n }) == REGEX_YES;
+	bool near = looks && regex_match_icase(r->match, text) == REGEX_YES;
 	bool shown = looks && (near || !m->near);
 
 	m->near |= near;
@@ -233,7 +247,8 @@ void rule_log_in(const char *proxy, struct rule *r, const struct question *q, st
 	if (m->over || (m->over = count_of(&r->spec->counters->hits)))
 		return;
 	if (!q->msg) {
-		m->n += r->spec->per_connection && r->behavior->on;     /* reported when the rule goes: something may come yet */
+		/* Connections are reported when the rule goes: messages may still come. */
+		m->n += r->spec->per_connection && r->behavior->on;
 		return;
 	}
 	if (!m->n && !t->n)

@@ -1,7 +1,7 @@
-/* rule_log.h - what rules did, or failed to do, as lines of the log and events of the journal.
+/* rule_log.h - reports of what rules did or could not do: log lines and events of the journal.
  *
- * A strike is a line a second for each rule, and an event each. A rule that strikes nothing is reported
- * after 10 s of messages, and when it goes, with the message that came nearest. */
+ * Each strike is an event, and each rule logs at most one strike a second. A rule that strikes
+ * nothing is reported after 10 s of messages, and when it is removed, with the nearest message. */
 #ifndef ENGINE_RULE_LOG_H
 #define ENGINE_RULE_LOG_H
 
@@ -9,15 +9,17 @@
 #include "engine/journal.h"
 #include "engine/judgement.h"
 
-struct misses {                         /* messages that a rule does not strike, as long as it strikes none */
+/* Messages that a rule has not struck. Counted until it strikes, or is reported. */
+struct misses {
 	uint64_t n;
-	vn_nsec since;                  /* of the first */
-	char nearest[96];               /* of them, masked */
-	bool near;                      /* all but the case of its letters is right */
+	vn_nsec since;                  /* time of the first */
+	char nearest[96];               /* the nearest message, masked */
+	bool near;                      /* it differs in upper and lower case only */
 	bool over;                      /* reported, or there is nothing to report */
 };
 
-struct rule {                           /* of a plan: one worker's own */
+/* A rule of a plan: one worker's own. */
+struct rule {
 	const struct rule_spec *spec;
 	const struct vn_behavior *behavior;
 	struct vn_dice dice;            /* its own draws */
@@ -45,11 +47,17 @@ enum unreachable {
 };
 void rule_log_unreachable(const char *proxy, struct rule *, const struct question *, enum unreachable, const char *limit);
 
-/* The rule looked at this message: its match did not find it; its failure does not fit it; it is in for it. */
-void rule_log_unfound(const char *proxy, struct rule *, const struct question *, const struct rule_text *);
+/* Also counts it in the rule's counters. */
+void rule_log_unreachable(const char *proxy, struct rule *, const struct question *,
+                          const char *why);
+
+/* Notes a message: the match did not find it; the failure does not fit it; the rule is in. */
+void rule_log_unfound(const char *proxy, struct rule *, const struct question *,
+                      const struct rule_text *);
 void rule_log_unfit(const char *proxy, struct rule *, const struct question *);
 void rule_log_in(const char *proxy, struct rule *, const struct question *, struct rule_text *);
 
-void rule_log_misses(const char *proxy, struct rule *); /* reports what it never struck, if that is so */
+/* Reports the misses of a rule that has struck nothing. */
+void rule_log_misses(const char *proxy, struct rule *);
 
 #endif

@@ -1,4 +1,4 @@
-/* send.c - the far end of a pipe: what is due goes, at its pace, as far as there is room. */
+/* send.c - sending half of a pipe: due parcels, at the pace that rules set. */
 #include "engine/send.h"
 
 #include <math.h>
@@ -9,13 +9,16 @@
 #include "engine/splice.h"
 
 enum {
-	GATHER = 64,                    /* parcels in one send */
-	TURNS = 16,                     /* sends in one go, for fairness: pieces can be many and small */
+	GATHER = 64,                    /* parcels of one sendmsg */
+	TURNS = 16,                     /* sends before others get their turn */
 };
 
 static const vn_nsec LATE_MAX = 100 * VN_MS;
 
-/* ---- pace: bytes get on a line, a slot after the other, and go when they have passed it ---- */
+/* ---- pace ----
+ *
+ * A line models a slow link. Bytes enter it in slots, one after the other. A slot is sent when it
+ * has passed the line. */
 
 static vn_nsec later(vn_nsec a, vn_nsec b)
 {
@@ -29,43 +32,48 @@ static vn_nsec line_passed(vn_nsec start, size_t n, uint64_t rate)
 	return end < VN_NEVER ? (vn_nsec)end : VN_NEVER;
 }
 
-/* The same on a line that connections share: each slot is its pipe's own, and so all get their turn. */
+/* The same on a line that connections share. They take slots in turn. */
 static vn_nsec line_shared(_Atomic vn_nsec *line, vn_nsec from, size_t n, uint64_t rate)
 {
 	vn_nsec was = atomic_load_explicit(line, memory_order_relaxed), end;
 
 	do
 		end = line_passed(later(was, from), n, rate);
-	while (!atomic_compare_exchange_weak_explicit(line, &was, end, memory_order_relaxed, memory_order_relaxed));
+	while (!atomic_compare_exchange_weak_explicit(line, &was, end, memory_order_relaxed,
+	                                              memory_order_relaxed));
 	return end;
 }
 
-/* How much gets on the line at once: a piece; or what passes in a millisecond, and in the time that we are late. */
+/* The bytes of the next slot: a piece, or what passes in 1 ms, or in the time that we are late. */
 static size_t slot_size(const struct pipe *p, const struct vn_pace *pace, vn_nsec late, size_t left)
 {
 	size_t n = left;
 
 	if (pace->piece) {
-		struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->sent, 256 | p->direction);
+		struct vn_dice d = dice_at(&p->conn->shard->junk, p->conn->number, p->sent,
+		                           256 | p->direction);
 		n = pace->piece - pace->vary + vn_dice_below(&d, 2 * (uint64_t)pace->vary + 1);
 	} else if (pace->rate) {
-		unsigned __int128 ms = pace->rate / 1000 + 1, passed = late > 0 ? (unsigned __int128)late * pace->rate / VN_S : 0;
+		unsigned __int128 ms = pace->rate / 1000 + 1, passed = 0;
+		if (late > 0)
+			passed = (unsigned __int128)late * pace->rate / VN_S;
 		passed = passed > ms ? passed : ms;
 		n = passed < left ? (size_t)passed : left;
 	}
 	return n < left ? n ? n : 1 : left;
 }
 
-/* What waited for its line outside, with the sender, gets on it as if we had never been late: a line is not slower
- * than its rate because we were. But one that was blocked for long does not make up for it. */
+/* Bytes that waited in the sender's socket enter the line as if we had not been late. Otherwise the
+ * line would be slower than its rate. This makes up for LATE_MAX at most. */
 static vn_nsec slot_start(const struct pipe *p, const struct parcel *q, vn_nsec now)
 {
-	vn_nsec from = q->behind && p->work->line_free && q->due == q->came ? now - LATE_MAX : q->due;
+	vn_nsec from =
+		q->behind && p->work->line_free && q->due == q->came ? now - LATE_MAX : q->due;
 
 	return later(from, p->work->line_free);
 }
 
-/* Two slots, and what passes meanwhile, also if we are woken late: what is held does not make up for that. */
+/* Two slots; if bytes are held, also what passes in `late` ns and 20 ms, as we may wake late. */
 size_t send_ahead(const struct pipe *p, vn_nsec late)
 {
 	struct vn_pace pace = holds_pace(p->work->queue.first->why);
@@ -77,7 +85,8 @@ size_t send_ahead(const struct pipe *p, vn_nsec late)
 	return 2 * p->work->slot + (more < 0x1p62 ? (size_t)more : SIZE_MAX / 2);
 }
 
-static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pace *pace, vn_nsec now)
+static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pace *pace,
+                      vn_nsec now)
 {
 	vn_nsec start = slot_start(p, q, now), end = start;
 	bool shared = false;
@@ -87,9 +96,10 @@ static void slot_take(struct pipe *p, const struct parcel *q, const struct vn_pa
 	size_t n = slot_size(p, pace, shared ? 0 : now - start, q->n - q->at);
 	for (unsigned i = 0; i < q->why->n; i++) {
 		const struct hold *s = &q->why->by[i];
+		_Atomic vn_nsec *line = s->line ? &s->line[p->direction == VN_RESPONSE] : NULL;
 		if (s->pace.rate)
-			end = later(end, s->line ? line_shared(&s->line[p->direction == VN_RESPONSE], start, n, s->pace.rate) :
-			                           line_passed(start, n, s->pace.rate));
+			end = later(end, line ? line_shared(line, start, n, s->pace.rate) :
+			                        line_passed(start, n, s->pace.rate));
 	}
 	p->work->slot = n;
 	p->work->slot_end = end;
@@ -115,7 +125,8 @@ static void parcel_sent(struct pipe *p, size_t n)
 		if (q->at < q->n)
 			break;
 		if (q->began)
-			histogram_note(&p->conn->shard->stats.answered, worker_of(p)->loop.now - q->began);
+			histogram_note(&p->conn->shard->stats.answered,
+			               worker_of(p)->loop.now - q->began);
 		parcel_done(p);
 	}
 	if (p->direction == VN_RESPONSE)
@@ -123,7 +134,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 	p->conn->again = true;
 }
 
-/* Send the first parcel at its pace. False: not now. */
+/* Sends the first parcel at its pace. False: nothing more can be sent now. */
 static bool send_paced(struct pipe *p, const struct vn_pace *pace)
 {
 	struct parcel *q = p->work->queue.first;
@@ -145,14 +156,15 @@ static bool send_paced(struct pipe *p, const struct vn_pace *pace)
 	return true;
 }
 
-/* Send all unpaced parcels of bytes that are due, together. False: no room. */
+/* Sends all due parcels of bytes without a pace together. False: there is no room. */
 static bool send_gathered(struct pipe *p, vn_nsec now)
 {
 	struct iovec v[GATHER] = { 0 };
 	unsigned n = 0;
 	size_t bytes = 0;
 
-	for (struct parcel *q = p->work->queue.first; q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
+	for (struct parcel *q = p->work->queue.first;
+	     q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
 		struct vn_pace pace = holds_pace(q->why);
 		if (pace.rate || pace.piece)
 			break;
@@ -177,7 +189,7 @@ static void pipe_shut(struct pipe *p)
 		shutdown(pipe_to(p)->watch.fd, SHUT_WR);
 }
 
-/* The first parcel, which is due. False: it has to wait. */
+/* Sends the first parcel, which is due. False: it has to wait. */
 static bool send_first(struct pipe *p, vn_nsec now)
 {
 	struct parcel *q = p->work->queue.first;
@@ -208,7 +220,8 @@ static bool send_first(struct pipe *p, vn_nsec now)
 
 static bool send_may(const struct pipe *p)
 {
-	return pipe_to(p)->open && !pipe_to(p)->broken && !(p->conn->ruled->vanished && p->direction == VN_RESPONSE);
+	return pipe_to(p)->open && !pipe_to(p)->broken &&
+	       !(p->conn->ruled->vanished && p->direction == VN_RESPONSE);
 }
 
 void send_due(struct pipe *p)

@@ -1,4 +1,4 @@
-/* shard.c - one proxy in one worker: started, changed, drained, stopped. */
+/* shard.c - one proxy in one worker: start, change, drain, stop. */
 #include "engine/shard.h"
 
 #include <assert.h>

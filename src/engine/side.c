@@ -1,4 +1,4 @@
-/* side.c - one socket of a connection: what is known of it, and how it is closed. */
+/* side.c - one socket of a connection: its known state, and how it is closed. */
 #include "engine/side.h"
 
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "net/socket.h"
 
-#define RESET_GRACE (20 * VN_MS)        /* from accept to a reset by a rule or by a backend that is down */
+#define RESET_GRACE (20 * VN_MS)        /* no reset earlier than this after accept: drain.h */
 
 void side_note(struct side *s, unsigned events)
 {
@@ -33,10 +33,11 @@ const char *side_peer(const struct side *s, char *buffer, size_t size)
 	return buffer;
 }
 
-/* Its client may not have seen yet that it is connected. */
+/* True if the client may not know yet that it is connected. */
 static bool conn_is_new(struct conn *c)
 {
-	return conn_loop(c)->now - c->since < RESET_GRACE && !c->request.came && !c->request.eof && !c->client.hup;
+	return conn_loop(c)->now - c->since < RESET_GRACE && !c->request.came &&
+	       !c->request.eof && !c->client.hup;
 }
 
 void side_close(struct conn *c, struct side *s, enum vn_end how, bool ended)

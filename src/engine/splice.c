@@ -1,8 +1,8 @@
-/* splice.c - a pipe's way for bulk: bytes that no rule and no parser needs to see stay in the kernel.
+/* splice.c - splicing of bulk: bytes that no rule and no parser needs stay in the kernel.
  *
- * A direction goes this way from its second big read on, while its bytes belong to a message that is calm and of
- * which much is still to come, or to a calm turn of a stream without messages. What stands in the duct is before all
- * that is in the queue, was judged when it was read, and goes in its turn whatever rules come meanwhile. */
+ * A direction is spliced after two big reads, while its bytes belong to a calm message of which
+ * much is still to come, or to a calm turn. Bytes in the splice pipe go before all of the queue.
+ * They were judged when they were read, so a change of rules does not concern them. */
 #include "engine/splice.h"
 
 #include <errno.h>
@@ -12,9 +12,13 @@
 #include "engine/pipe.h"
 #include "net/congestion.h"
 
-enum { BULK = 2, PACED_FROM = 16384 };
+enum {
+	BULK = 2,                       /* big reads before bytes are spliced */
+	PACED_FROM = 16384,             /* bytes of a read after which the receiver is not paced */
+};
 
-/* Below 64 KiB a read and a write cost no more. */
+/* A read of at least w->bulk bytes is big; one that fills the buffer is enough. Smaller ones cost
+ * no more than a splice. */
 void splice_note(struct pipe *p, size_t n)
 {
 	struct worker *w = worker_of(p);
@@ -29,15 +33,16 @@ void splice_note(struct pipe *p, size_t n)
 		p->bulk += n == w->bufsize ? BULK - p->bulk : 1;
 }
 
-/* Nothing befalls what comes next of the message under way. */
+/* True if the rest of the message under way passes unchanged. */
 static bool message_calm(const struct pipe *p)
 {
 	const struct current *m = &p->work->now;
 
-	return !m->gone && !m->holds && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips && m->end == VN_STAY;
+	return !m->gone && !m->holds && m->keep == UINT64_MAX && !m->dirt.junk && !m->dirt.flips &&
+	       m->end == VN_STAY;
 }
 
-/* The same of a stream without messages: the turn goes on, or no rule is there when the next begins. */
+/* The same without messages: the open turn is calm, or the next one begins without any rule. */
 static bool turn_calm(const struct pipe *p)
 {
 	const struct conn *c = p->conn;
@@ -54,7 +59,8 @@ bool splice_takes(struct pipe *p)
 
 	if (p->bulk < BULK || p->work->queue.first || p->work->unparsed_n || pipe_asks(p))
 		return false;
-	if (p->raw ? p->work->now.body || !turn_calm(p) : !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
+	if (p->raw ? p->work->now.body || !turn_calm(p) :
+	             !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
 		return false;
 	pipe_work_acquire(p);
 	p->work->splice_pipe = splice_pipe_take(&w->splice_pipes, w->loop.now);
@@ -64,7 +70,8 @@ bool splice_takes(struct pipe *p)
 ssize_t splice_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
-	size_t most = p->raw || p->work->now.body > p->work->splice_pipe->room ? p->work->splice_pipe->room : (size_t)p->work->now.body;
+	size_t room = p->work->splice_pipe->room;
+	size_t most = p->raw || p->work->now.body > room ? room : (size_t)p->work->now.body;
 	ssize_t n = splice_pipe_fill(p->work->splice_pipe, pipe_from(p)->watch.fd, most);
 
 	if (n <= 0)
@@ -77,7 +84,8 @@ ssize_t splice_fill(struct pipe *p)
 bool splice_flush(struct pipe *p)
 {
 	while (p->work->splice_pipe->n) {
-		ssize_t n = splice_pipe_flush(&worker_of(p)->splice_pipes, p->work->splice_pipe, pipe_to(p)->watch.fd);
+		ssize_t n = splice_pipe_flush(&worker_of(p)->splice_pipes, p->work->splice_pipe,
+		                              pipe_to(p)->watch.fd);
 		if (n <= 0) {
 			pipe_send_failed(p, n < 0 ? errno : EAGAIN);
 			return false;

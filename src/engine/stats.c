@@ -1,21 +1,22 @@
-/* stats.c - counters with one writer each, summed by whoever asks. */
+/* stats.c - counters of one proxy in one worker, and their sums. */
 #include "engine/stats.h"
 
 const struct close_reason_name close_reason_names[CLOSE_REASONS] = {
-	[CLOSE_REASON_BOTH]          = { "both_ended",    "both sides have ended" },
-	[CLOSE_REASON_CLIENT_RESET]  = { "client_reset",  "reset by the client" },
+	[CLOSE_REASON_BOTH] = { "both_ended", "both sides have ended" },
+	[CLOSE_REASON_CLIENT_RESET] = { "client_reset", "reset by the client" },
 	[CLOSE_REASON_BACKEND_RESET] = { "backend_reset", "reset by the backend" },
-	[CLOSE_REASON_BACKEND_ENDED] = { "backend_ended", "the backend has ended before an end could take its turn" },
-	[CLOSE_REASON_NO_BACKEND]    = { "no_backend",    "the backend cannot be reached" },
-	[CLOSE_REASON_RULE_CLOSED]   = { "rule_closed",   "closed by a rule" },
-	[CLOSE_REASON_RULE_RESET]    = { "rule_reset",    "reset by a rule" },
-	[CLOSE_REASON_RULE_REMOVED]  = { "rule_removed",  "closed by a rule that was removed" },
-	[CLOSE_REASON_GONE]          = { "client_gone",   "its client has left and a rule holds the rest" },
-	[CLOSE_REASON_IDLE]          = { "idle",          "idle" },
-	[CLOSE_REASON_LOST]          = { "lost",          "the answer to a refused request is not understood" },
-	[CLOSE_REASON_SHUT]          = { "proxy_shut",    "its proxy was disabled, deleted or moved" },
-	[CLOSE_REASON_STOP]          = { "proxy_stops",   "the proxy stops" },
-	[CLOSE_REASON_API]           = { "api",           "ended through the API" },
+	[CLOSE_REASON_BACKEND_ENDED] = { "backend_ended",
+		"the backend has ended before an end could take its turn" },
+	[CLOSE_REASON_NO_BACKEND] = { "no_backend", "the backend cannot be reached" },
+	[CLOSE_REASON_RULE_CLOSED] = { "rule_closed", "closed by a rule" },
+	[CLOSE_REASON_RULE_RESET] = { "rule_reset", "reset by a rule" },
+	[CLOSE_REASON_RULE_REMOVED] = { "rule_removed", "closed by a rule that was removed" },
+	[CLOSE_REASON_GONE] = { "client_gone", "its client has left and a rule holds the rest" },
+	[CLOSE_REASON_IDLE] = { "idle", "idle" },
+	[CLOSE_REASON_LOST] = { "lost", "the answer to a refused request is not understood" },
+	[CLOSE_REASON_SHUT] = { "proxy_shut", "its proxy was disabled, deleted or moved" },
+	[CLOSE_REASON_STOP] = { "proxy_stops", "the proxy stops" },
+	[CLOSE_REASON_API] = { "api", "ended through the API" },
 };
 
 void totals_add(struct totals *to, const struct stats *s)

@@ -1,59 +1,65 @@
-/* stats.h - counters with one writer each, summed by whoever asks. */
+/* stats.h - counters of one proxy in one worker, and their sums.
+ *
+ * struct stats is part of its shard. Its worker writes, and any thread reads. */
 #ifndef ENGINE_STATS_H
 #define ENGINE_STATS_H
 
 #include "base/histogram.h"
 
 enum counter {
-	STAT_OPENED,            /* connections accepted */
-	STAT_CLOSED,            /* ... and gone */
-	STAT_RAW,               /* connections that a parser gave up */
-	STAT_RAW_CLOSED,        /* ... and gone: STAT_RAW less these are open */
-	STAT_EXCHANGES,         /* requests that were answered */
-	STAT_READS_REQUEST,     /* reads that brought bytes, by direction */
+	STAT_OPENED,                    /* connections accepted */
+	STAT_CLOSED,                    /* connections ended */
+	STAT_RAW,                       /* connections whose parser gave up */
+	STAT_RAW_CLOSED,                /* and that have ended: STAT_RAW less these are open */
+	STAT_EXCHANGES,                 /* requests answered */
+	STAT_READS_REQUEST,             /* reads that brought bytes, by direction */
 	STAT_READS_RESPONSE,
-	STAT_READ_REQUEST,      /* bytes read, by direction */
+	STAT_READ_REQUEST,              /* bytes read, by direction */
 	STAT_READ_RESPONSE,
-	STAT_SENT_REQUEST,      /* bytes sent, by direction */
+	STAT_SENT_REQUEST,              /* bytes sent, by direction */
 	STAT_SENT_RESPONSE,
 	STAT_COUNTERS
 };
 
-enum close_reason {                      /* why a connection ended */
-	CLOSE_REASON_BOTH,               /* both sides have ended */
+/* Why a connection ended. */
+enum close_reason {
+	CLOSE_REASON_BOTH,              /* both sides have ended */
 	CLOSE_REASON_CLIENT_RESET,
 	CLOSE_REASON_BACKEND_RESET,
-	CLOSE_REASON_BACKEND_ENDED,      /* ... before an end could take its turn */
-	CLOSE_REASON_NO_BACKEND,         /* it cannot be reached */
+	CLOSE_REASON_BACKEND_ENDED,     /* before an end in turn was reached */
+	CLOSE_REASON_NO_BACKEND,        /* it cannot be reached */
 	CLOSE_REASON_RULE_CLOSED,
 	CLOSE_REASON_RULE_RESET,
-	CLOSE_REASON_RULE_REMOVED,       /* closed by a rule that was removed */
-	CLOSE_REASON_GONE,               /* its client has left and a rule holds the rest */
+	CLOSE_REASON_RULE_REMOVED,      /* closed by a rule that was removed */
+	CLOSE_REASON_GONE,              /* its client has left and a rule holds the rest */
 	CLOSE_REASON_IDLE,
-	CLOSE_REASON_LOST,               /* the answer to a refused request is not understood */
-	CLOSE_REASON_SHUT,               /* its proxy was disabled, deleted or moved */
-	CLOSE_REASON_STOP,               /* the proxy stops */
-	CLOSE_REASON_API,                /* a client of the API says so */
+	CLOSE_REASON_LOST,              /* the answer to a refused request is not understood */
+	CLOSE_REASON_SHUT,              /* its proxy was disabled, deleted or moved */
+	CLOSE_REASON_STOP,              /* the proxy stops */
+	CLOSE_REASON_API,               /* ended through the API */
 	CLOSE_REASONS
 };
 
-extern const struct close_reason_name { const char *name, *text; } close_reason_names[CLOSE_REASONS];     /* for machines, for people */
+/* For programs, for people. */
+extern const struct close_reason_name { const char *name, *text; }
+	close_reason_names[CLOSE_REASONS];
 
-struct stats {                  /* one proxy in one worker: that worker writes */
+struct stats {
 	_Atomic uint64_t n[STAT_COUNTERS];
 	_Atomic uint64_t ended[CLOSE_REASONS];
-	_Atomic uint64_t held;          /* no counter: bytes that wait now, see shard_held_add */
-	struct histogram answered;      /* from the request to the last byte of its answer */
+	_Atomic uint64_t held;          /* bytes that wait now, see shard_held_add() */
+	struct histogram answered;      /* from a request to the last byte of its answer */
 };
 
-struct totals {                /* the same, as of now, of all who were added */
+/* Sums of several. */
+struct totals {
 	uint64_t n[STAT_COUNTERS], ended[CLOSE_REASONS], held;
 	struct histogram_totals answered;
 };
 
 void totals_add(struct totals *, const struct stats *);
 
-/* Those that came and not went. Workers count meanwhile: the two may cross. */
+/* The difference of two counters. Workers count meanwhile, so it may be negative: then 0. */
 static inline uint64_t totals_open(const struct totals *f, enum counter came, enum counter went)
 {
 	return f->n[came] > f->n[went] ? f->n[came] - f->n[went] : 0;

@@ -1,14 +1,14 @@
-/* verdict.c - verdicts of several rules made one, bounded, and shown. */
+/* verdict.c - operations on verdicts: fold several into one, limit, print. */
 #include "engine/verdict.h"
 
 #include <stdio.h>
 
 bool verdict_calm(const struct vn_verdict *v)
 {
-	return v->fate == VN_PASS && v->keep == VN_ALL && !v->hold && !v->pace.rate && !v->pace.piece && !v->pace.gap &&
-	       !v->dirt.junk && !v->dirt.flips && !v->dirt.edited && v->end == VN_STAY;
+	return v->fate == VN_PASS && v->keep == VN_ALL && !v->hold && !v->pace.rate &&
+	       !v->pace.piece && !v->pace.gap && !v->dirt.junk && !v->dirt.flips &&
+	       !v->dirt.edited && v->end == VN_STAY;
 }
-
 
 void verdict_clamp(struct vn_verdict *v)
 {
@@ -73,9 +73,11 @@ void verdict_fold(struct vn_verdict *into, const struct vn_verdict *v)
 		into->end = v->end;
 }
 
-const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f, char *buffer, size_t size)
+const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f, char *buffer,
+                         size_t size)
 {
-	static const char *const fates[] = { "pass", "drop", "reply" }, *const ends[] = { "", ",stall", ",close", ",reset", ",vanish" };
+	static const char *const fates[] = { "pass", "drop", "reply" };
+	static const char *const ends[] = { "", ",stall", ",close", ",reset", ",vanish" };
 	char hold[32] = "", keep[32] = "", junk[32] = "";
 
 	if (v->hold == VN_NEVER)
@@ -86,7 +88,8 @@ const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f,
 		snprintf(keep, sizeof keep, ",keep:%zu", v->keep);
 	if (v->dirt.junk)
 		snprintf(junk, sizeof junk, ",junk:%zu", v->dirt.junk);
-	snprintf(buffer, size, "%s%s%s%s%s%s%s%s%s", fates[v->fate], f ? ":" : "", f ? f->name : "", hold, keep,
-	         v->pace.rate || v->pace.piece ? ",paced" : "", junk, v->dirt.flips || v->dirt.edited ? ",edited" : "", ends[v->end]);
+	snprintf(buffer, size, "%s%s%s%s%s%s%s%s%s", fates[v->fate], f ? ":" : "",
+	         f ? f->name : "", hold, keep, v->pace.rate || v->pace.piece ? ",paced" : "", junk,
+	         v->dirt.flips || v->dirt.edited ? ",edited" : "", ends[v->end]);
 	return buffer;
 }

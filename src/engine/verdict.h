@@ -1,12 +1,20 @@
-/* verdict.h - verdicts of several rules made one, bounded, and shown. */
+/* verdict.h - operations on verdicts: fold several into one, limit, print. */
 #ifndef ENGINE_VERDICT_H
 #define ENGINE_VERDICT_H
 
 #include "vaurien.h"
 
-void verdict_fold(struct vn_verdict *into, const struct vn_verdict *);  /* per field: the worse of both, times added */
-bool verdict_calm(const struct vn_verdict *);   /* it changes nothing */
-void verdict_clamp(struct vn_verdict *);        /* what a guest returns is taken for what it can mean at most */
-const char *verdict_show(const struct vn_verdict *, const struct vn_failure *, char *buffer, size_t size);
+/* Adds a verdict, field by field: times are added, otherwise the more severe value wins. */
+void verdict_fold(struct vn_verdict *into, const struct vn_verdict *);
+
+/* True if it changes nothing. */
+bool verdict_calm(const struct vn_verdict *);
+
+/* Limits each field to its valid range, because a guest may return anything. */
+void verdict_clamp(struct vn_verdict *);
+
+/* Formats it for the log. Returns `buffer`. */
+const char *verdict_show(const struct vn_verdict *, const struct vn_failure *, char *buffer,
+                         size_t size);
 
 #endif

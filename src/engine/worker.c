@@ -1,4 +1,4 @@
-/* worker.c - a thread: made, started, ended, freed. */
+/* worker.c - worker thread: init, start, end, free. */
 #include "engine/worker.h"
 
 #include <stdio.h>
@@ -12,7 +12,8 @@
 bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *config)
 {
 	*w = (struct worker){ .index = index, .count = count, .all = all, .seed = config->seed,
-	                      .bufsize = (size_t)config->bufsize, .hold_total = (size_t)config->hold_total / count,
+	                      .bufsize = (size_t)config->bufsize,
+	                      .hold_total = (size_t)config->hold_total / count,
 	                      .bulk = (size_t)config->bulk, .reno = config->reno, .spare = -1 };
 	if (!loop_init(&w->loop))
 		return false;

@@ -1,4 +1,7 @@
-/* worker.h - a thread: made, started, ended, freed. */
+/* worker.h - worker thread: init, start, end, free.
+ *
+ * Control owns the workers, in one array. It calls these functions; the worker's loop runs in a
+ * thread of its own between worker_start() and loop.stop. */
 #ifndef ENGINE_WORKER_H
 #define ENGINE_WORKER_H
 
