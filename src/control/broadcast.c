@@ -1,17 +1,19 @@
-/* broadcast.c - one function run in every worker, and one in control when all have run it. */
+/* broadcast.c - calls of a function in every worker, and of another in control afterwards. */
 #include "control/broadcast.h"
 
 #include <stdlib.h>
 
 #include "base/memory.h"
 
-struct call {                           /* mail to one worker, which posts it back when run */
+/* Mail to one worker, which posts it back afterwards. */
+struct call {
 	struct mail mail;
 	struct calls *calls;
 	struct worker *worker;
 };
 
-struct calls {                          /* of one broadcast; freed when the last one is back */
+/* The calls of one broadcast. Freed when the last one is back. */
+struct calls {
 	struct workers *workers;
 	struct broadcast *broadcast;
 	unsigned missing;
@@ -40,8 +42,8 @@ static void call_run(struct mail *m)
 	loop_post(c->calls->workers->loop, m);
 }
 
-/* Worker 0 accepts clients and deals them out. It comes last: the others know of a proxy by
- * then. */
+/* Worker 0 accepts clients and deals them out. Its mail is posted last, so that the others learn of
+ * a proxy before they get clients of it. */
 void broadcast_start(struct workers *workers, struct broadcast *broadcast)
 {
 	struct calls *calls = xcalloc(1, sizeof *calls + workers->n * sizeof *calls->each);

@@ -1,4 +1,4 @@
-/* broadcast.h - one function run in every worker, and one in control when all have run it.
+/* broadcast.h - calls of a function in every worker, and of another in control afterwards.
  *
  * The caller owns the struct broadcast, from broadcast_start() until `done` is called: usually
  * as the first member of a struct of its own, which `done` frees. Control thread only. */
@@ -11,12 +11,11 @@ struct workers {
 	struct loop *loop;              /* control's */
 	struct worker *all;
 	unsigned n;
-	bool alone;                     /* no worker's thread runs, yet or any more: control runs
-	                                   `ask` for all of them */
+	bool alone;                     /* no worker's thread runs: control calls `ask` */
 };
 
 struct broadcast {
-	/* Runs in each worker's thread, in several at a time; in worker 0, which accepts, last. */
+	/* Runs in each worker's thread, in several at a time. Worker 0, which accepts, is last. */
 	void (*ask)(struct broadcast *, struct worker *);
 	/* Runs in control's thread when all workers have run `ask`. May free the broadcast. */
 	void (*done)(struct broadcast *);

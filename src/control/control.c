@@ -1,5 +1,4 @@
-/* control.c - the control thread's service: the table of proxies, and changes to it for all
- * workers. */
+/* control.c - state of the control thread: its loop, the workers, the table of proxies. */
 #include "control/control.h"
 
 #include <assert.h>
@@ -20,7 +19,7 @@ struct control {
 	struct proxy_table proxies;
 };
 
-/* ---- life ---- */
+/* ---- start and stop ---- */
 
 /* False: errno says why, and there are none. */
 static bool workers_init(struct control *c)
@@ -131,7 +130,7 @@ void control_free(struct control *c)
 	free(c);
 }
 
-/* ---- what it owns ---- */
+/* ---- accessors ---- */
 
 struct loop *control_loop(struct control *c)
 {
@@ -185,7 +184,7 @@ void control_change(struct control *c, struct proxy *p, struct spec *to, struct 
 {
 	int error = proxy_update(p, to, NULL, false, waiter);
 
-	assert(!error);                 /* nothing is bound without an address */
+	assert(!error);                 /* without an address nothing is bound */
 }
 
 /* ---- the workers ---- */

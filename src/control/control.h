@@ -1,9 +1,8 @@
-/* control.h - the control thread's service: the table of proxies, and changes to it for all
- * workers.
+/* control.h - state of the control thread: its loop, the workers, the table of proxies.
  *
- * Owned by daemon.c, from control_new() to control_free(). It owns the control thread's loop,
- * the workers, the resolver and the table. All functions are for the control thread only: the
- * HTTP API, statsd and the signals run on its loop. */
+ * Owned by daemon.c, from control_new() to control_free(). It owns the control thread's loop, the
+ * workers, the resolver and the table. All functions are for the control thread only: the HTTP API,
+ * statsd and the signals run on its loop. */
 #ifndef CONTROL_CONTROL_H
 #define CONTROL_CONTROL_H
 
@@ -13,7 +12,7 @@
 
 struct control;
 
-/* ---- life, for daemon.c ---- */
+/* ---- start and stop, for daemon.c ---- */
 
 /* `settings` must stay. No worker's thread runs yet. NULL: `error` says why. */
 struct control *control_new(struct settings *settings, char error[ERROR_MAX]);
@@ -22,7 +21,16 @@ void control_join_workers(struct control *);    /* their loops must have been st
 void control_free_workers(struct control *);    /* resets the connections that are left */
 void control_free(struct control *);            /* opens the mail that is left, then frees all */
 
-/* ---- what it owns: all borrowed ---- */
+/* Waits for the threads. Their loops must have been stopped: shutdown.h. */
+void control_join_workers(struct control *);
+
+/* Resets the connections that are left. */
+void control_free_workers(struct control *);
+
+/* Opens the mail that is left, then frees all. */
+void control_free(struct control *);
+
+/* ---- accessors: the results are borrowed ---- */
 
 struct loop *control_loop(struct control *);
 const struct settings *control_settings(struct control *);
@@ -33,18 +41,24 @@ struct proxy_table *control_proxies(struct control *);
 /* ---- the proxies ---- */
 
 size_t control_proxy_count(struct control *);
-struct proxy *control_proxy(struct control *, size_t i);        /* in the order of creation */
-struct proxy *control_find(struct control *, const char *name); /* NULL: there is none */
-struct proxy *control_numbered(struct control *, unsigned number);      /* likewise */
 
-/* Change the proxy to `to`, at the address that it has. Takes the reference to `to`. Returns
- * at once; `waiter` may be NULL. */
+/* i < control_proxy_count(), in the order of creation. */
+struct proxy *control_proxy(struct control *, size_t i);
+
+/* NULL: there is none. */
+struct proxy *control_find(struct control *, const char *name);
+struct proxy *control_numbered(struct control *, unsigned number);
+
+/* Changes the proxy to `to`, at its present address. Takes the reference to `to`. Returns at once;
+ * `waiter` may be NULL. */
 void control_change(struct control *, struct proxy *, struct spec *to, struct waiter *waiter);
 
 /* ---- the workers ---- */
 
 void control_broadcast(struct control *, struct broadcast *);
 unsigned control_worker_count(struct control *);
-const struct worker *control_worker(struct control *, unsigned k);      /* for its counters */
+
+/* k < control_worker_count(). For its counters. */
+const struct worker *control_worker(struct control *, unsigned k);
 
 #endif

@@ -1,4 +1,4 @@
-/* events.c - subscribers to events: each with the types it wants, and a bounded buffer. */
+/* events.c - delivery of events to subscribers, each with a bounded buffer. */
 #include "control/events.h"
 
 #include <errno.h>
@@ -17,8 +17,7 @@
 enum {
 	RING_ROOM       = 1 << 20,      /* bytes */
 	SUBSCRIBER_ROOM = 1 << 18,      /* bytes of a subscriber's buffer */
-	PIECE           = 4096,         /* PIPE_BUF: a pipe that poll() reports writable takes so
-	                                   many bytes without blocking */
+	PIECE           = 4096,         /* PIPE_BUF: a writable pipe takes such a piece whole */
 };
 
 #define RETRY (20 * VN_MS)              /* after a write that would have blocked */
@@ -27,7 +26,7 @@ static struct {
 	struct loop *loop;
 	struct watch ring;
 	struct subscriber *subscribers;
-	uint64_t last;                  /* id of the last event: so many were wanted */
+	uint64_t last;                  /* id of the last event, from 1 */
 	uint64_t lost;
 	struct file {                   /* --events */
 		struct subscriber subscriber;
@@ -38,7 +37,7 @@ static struct {
 
 /* ---- subscribers ---- */
 
-/* What anyone wants: writers of the journal look at it. */
+/* Writers of the journal write only types that a subscriber wants. */
 static void update_wanted(void)
 {
 	unsigned all = 0;
@@ -52,12 +51,12 @@ void subscriber_open(struct subscriber *s, const char *proxy)
 {
 	struct journal_entry n;
 
-	if (proxy) {                    /* as an entry of the journal has it */
+	if (proxy) {                    /* formatted as in an entry of the journal */
 		journal_begin(&n, JOURNAL_LOST, 0, proxy);
 		s->proxy = xstrndup(n.text, n.n);
 	}
 	s->buffer = xmalloc(SUBSCRIBER_ROOM);
-	events_drain();                 /* events of before are for the others */
+	events_drain();                 /* earlier events are for the other subscribers */
 	s->next = events.subscribers;
 	s->link = &events.subscribers;
 	if (s->next)
@@ -79,7 +78,7 @@ void subscriber_close(struct subscriber *s)
 	update_wanted();
 }
 
-/* Where n bytes fit at the end of its buffer; NULL: nowhere. */
+/* Returns the place for n more bytes in its buffer. NULL: there is no room. */
 static char *subscriber_room(struct subscriber *s, size_t n)
 {
 	if (s->to + n > SUBSCRIBER_ROOM && s->from) {
@@ -90,11 +89,11 @@ static char *subscriber_room(struct subscriber *s, size_t n)
 	return s->to + n <= SUBSCRIBER_ROOM ? s->buffer + s->to : NULL;
 }
 
-/* Put one event into its buffer. False: no room. */
+/* Puts one event into its buffer. False: there is no room. */
 static bool subscriber_put(struct subscriber *s, uint64_t id, enum journal_type type, vn_nsec at,
                            const char *text, size_t n)
 {
-	char *to = subscriber_room(s, n + 200);         /* for what stands around the text */
+	char *to = subscriber_room(s, n + 200);         /* 200: for the format around the text */
 	const char *name = journal_names[type];
 	int put = 0;
 
@@ -110,7 +109,7 @@ static bool subscriber_put(struct subscriber *s, uint64_t id, enum journal_type 
 	return true;
 }
 
-/* If it has missed events, up to `id`, put "lost" before anything else. False: no room for that. */
+/* If it has missed events, up to `id`, puts "lost" into its buffer. False: there is no room. */
 static bool subscriber_report_lost(struct subscriber *s, uint64_t id, vn_nsec at)
 {
 	struct journal_entry n;
@@ -133,7 +132,7 @@ static bool subscriber_wants(const struct subscriber *s, const struct journal_en
 	return !name || (n->n >= name && !memcmp(n->text, s->proxy, name));
 }
 
-/* Put the last event, or count it as lost. */
+/* Puts the last event into its buffer, or counts it as lost. */
 static void subscriber_pass(struct subscriber *s, const struct journal_entry *n, vn_nsec at)
 {
 	if (subscriber_report_lost(s, events.last - 1, at)
@@ -157,7 +156,7 @@ void subscriber_took(struct subscriber *s, size_t n)
 	subscriber_report_lost(s, events.last, clock_real());
 }
 
-/* The type of this name, of n bytes; JOURNAL_TYPES: there is none. */
+/* Returns the type with this name of n bytes. JOURNAL_TYPES: there is none. */
 static unsigned type_find(const char *name, size_t n)
 {
 	unsigned i = 0;
@@ -204,7 +203,7 @@ static void entry_pass(const struct journal_entry *n, vn_nsec offset)
 			subscriber_pass(s, n, n->at + offset);
 }
 
-/* So many did not fit into the ring: whose they were is unknown, so everyone has missed them. */
+/* The ring has lost events. Their types are unknown, so they count for every subscriber. */
 static void lost_pass(uint64_t lost)
 {
 	events.last += lost;
@@ -255,7 +254,7 @@ static void file_end(struct file *f)
 	outlet_close(&f->outlet);
 }
 
-/* Write what waits, as much as goes without blocking. */
+/* Writes the events that wait, without blocking. */
 static void file_write(struct file *f)
 {
 	struct vn_span waiting;
@@ -274,7 +273,7 @@ static void file_write(struct file *f)
 	}
 }
 
-/* Write the last lines. This is the end of the program: it may block, for at most 1 s. */
+/* Writes the last lines. The program ends, so it may block, for at most 1 s. */
 static void file_finish(struct file *f)
 {
 	for (int i = 0; i < 50 && f->outlet.fd >= 0 && subscriber_waiting(&f->subscriber).n; i++) {
@@ -313,7 +312,7 @@ static bool file_start(struct file *f, const char *path, char error[ERROR_MAX])
 	return true;
 }
 
-/* ---- from start to end ---- */
+/* ---- start and stop ---- */
 
 bool events_start(struct loop *l, const char *path, char error[ERROR_MAX])
 {

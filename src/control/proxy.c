@@ -1,4 +1,4 @@
-/* proxy.c - the table of proxies, and what can be done to one: create, update, remove. */
+/* proxy.c - table of proxies, and changes to one: create, update, remove. */
 #include "control/proxy.h"
 
 #include <assert.h>
@@ -18,7 +18,7 @@
 
 /* ---- the table ---- */
 
-/* Where the name is in table->named, or would be inserted. */
+/* Returns the index of the name in table->named, or where to insert it. */
 static size_t name_place(const struct proxy_table *table, const char *name, bool *there)
 {
 	size_t low = 0, high = table->n;
@@ -44,7 +44,7 @@ struct proxy *proxy_find(const struct proxy_table *table, const char *name)
 	return there ? table->named[at] : NULL;
 }
 
-/* The same of a number in table->made, where numbers rise. */
+/* The same for a number in table->made, which is sorted by number. */
 static size_t number_place(const struct proxy_table *table, unsigned number)
 {
 	size_t low = 0, high = table->n;
@@ -140,7 +140,7 @@ void proxy_table_free(struct proxy_table *table)
 	free(table->named);
 }
 
-/* ---- what it is ---- */
+/* ---- accessors ---- */
 
 struct spec *proxy_spec(const struct proxy *p)
 {
@@ -167,8 +167,8 @@ bool proxy_listening(const struct proxy *p)
 
 /* ---- sockets ---- */
 
-/* Accept no more clients, and free the address for others. The worker closes the socket later, and
- * only then unlinks a unix path. */
+/* Accepts no more clients, and frees the address for others. The worker closes the socket later,
+ * and only then unlinks a unix path. */
 static void proxy_stop_listening(struct proxy *p)
 {
 	if (p->fd >= 0 && !p->spec->listen.unix_path)
@@ -176,9 +176,10 @@ static void proxy_stop_listening(struct proxy *p)
 	p->fd = -1;
 }
 
-/* A socket for `to`; below 0: an errno, negative. `p`, which may be NULL, can be in its own
- * way: it listens on 0.0.0.0:80 and is to listen on 127.0.0.1:80. Its old socket then stops
- * listening first, and listens again if the address cannot be had even so. */
+/* Returns a socket for `to`, or a negative errno. `p` may be NULL.
+ *
+ * The old socket of `p` can be in the way: it listens on 0.0.0.0:80, and the new one is for
+ * 127.0.0.1:80. Then the old one stops listening first. It listens again if binding still fails. */
 static int proxy_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at,
                       struct endpoint *bound)
 {
@@ -197,7 +198,6 @@ static int proxy_bind(const struct proxy *p, const struct spec *to, const struct
 
 /* ---- changes ---- */
 
-/* Write the event. */
 static void journal_change(const struct proxy *p, const char *what, const struct waiter *by)
 {
 	const struct spec *s = p->spec;
@@ -220,20 +220,21 @@ static void journal_change(const struct proxy *p, const char *what, const struct
 	journal_write(&n);
 }
 
-/* The waiter, if it is to be called; else it may be gone by then. */
+/* NULL if the waiter need not be called: it may have been freed by then. */
 static struct waiter *waiter_called(struct waiter *w)
 {
 	return w && w->done ? w : NULL;
 }
 
-struct change {                         /* of one proxy, on its way to all workers */
+/* A change of one proxy, on its way to all workers. Freed when all have it. */
+struct change {
 	struct broadcast broadcast;
 	struct proxy *proxy;
 	struct spec *to;
-	int fd;                         /* to listen on from now on; -1: no other socket */
-	bool stop;                      /* listening on the socket that there was */
-	bool empty;
-	struct waiter *waiter;          /* to be called; or NULL */
+	int fd;                         /* the new listening socket; -1: no other socket */
+	bool stop;                      /* close the old listening socket */
+	bool empty;                     /* close the live connections */
+	struct waiter *waiter;          /* NULL: none */
 };
 
 static void change_make(struct broadcast *b, struct worker *w)
@@ -364,8 +365,8 @@ static void expiry_fire(struct timer *t)
 
 /* ---- removal ----
  *
- * Two broadcasts: the first closes the shards. The second frees them, and then the proxy: by then
- * no worker has mail for it any more. */
+ * The first broadcast closes the shards. The second frees them, and then the proxy: by then no
+ * worker has mail for it any more. */
 
 struct removal {
 	struct broadcast broadcast;

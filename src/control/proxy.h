@@ -1,4 +1,4 @@
-/* proxy.h - the table of proxies, and what can be done to one: create, update, remove.
+/* proxy.h - table of proxies, and changes to one: create, update, remove.
  *
  * A proxy owns its spec, its listening socket and its shards, one per worker. A change is made
  * in control at once (the spec, the socket), and then in the workers by a broadcast. A waiter
@@ -18,25 +18,25 @@ struct proxy {
 	struct spec *spec;
 	struct endpoint at;             /* where it listens, or last did; len 0: nowhere yet */
 	int fd;                         /* the listening socket, which worker 0 closes; -1: none */
-	vn_nsec expires;                /* when the first of its rules does; VN_NEVER */
+	vn_nsec expires;                /* when its next rule expires, or VN_NEVER */
 	struct shard **shards;          /* one per worker */
 };
 
 struct proxy_observer {
-	/* A proxy was removed, and no worker will count for it any more. It is freed afterwards. */
+	/* A proxy was removed, and no worker counts for it any more. It is freed afterwards. */
 	void (*removed)(struct proxy_observer *, const struct proxy *);
 };
 
 struct proxy_table {
 	struct workers *workers;
-	struct timer expiry;            /* of the next rule that expires */
+	struct timer expiry;            /* for the next rule that expires */
 	size_t n, room;
 	struct proxy **made, **named;   /* in the order of creation, and of their names */
-	unsigned last;                  /* number given */
+	unsigned last;                  /* the last number given to a proxy */
 	struct proxy_observer *observer;        /* or NULL */
 };
 
-/* The author of a change, and the call when it is made. */
+/* Who requests a change, and what is called when it is made. */
 struct waiter {
 	/* Called once, when every worker has the change. NULL: nothing is called, and the waiter
 	 * may be freed as soon as the change has begun. */
@@ -45,9 +45,6 @@ struct waiter {
 };
 
 void proxy_table_init(struct proxy_table *, struct workers *);
-void proxy_table_free(struct proxy_table *);    /* when no worker runs any more */
-struct proxy *proxy_find(const struct proxy_table *, const char *name); /* NULL: there is none */
-struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);      /* likewise */
 
 /* To go through all, though some come and go meanwhile: the first whose name is behind this one
  * (NULL: of all), or that was made after this number (0: of all). NULL: there is none. */
@@ -56,9 +53,15 @@ struct proxy *proxy_made_after(const struct proxy_table *, unsigned number);
 
 /* ---- what it is ---- */
 
-struct spec *proxy_spec(const struct proxy *);          /* borrowed: valid until the next change */
-unsigned proxy_number(const struct proxy *);            /* unique: never given to another */
-void proxy_totals(const struct proxy *, struct totals *);       /* all workers' counts together */
+/* NULL: there is none. */
+struct proxy *proxy_find(const struct proxy_table *, const char *name);
+struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);
+
+/* ---- accessors ---- */
+
+struct spec *proxy_spec(const struct proxy *);  /* borrowed: valid until the next change */
+unsigned proxy_number(const struct proxy *);    /* unique: never given to another */
+void proxy_totals(const struct proxy *, struct totals *);       /* the sums of all workers */
 
 /* False: it is disabled, or cannot listen again where a rule had closed its port. A rule that
  * refuses clients does not count: its proxy is as it should be. */
@@ -81,6 +84,7 @@ int proxy_create(struct proxy_table *, struct spec *to, const struct endpoint *a
 int proxy_update(struct proxy *, struct spec *to, const struct endpoint *at, bool empty,
                  struct waiter *);
 
-void proxy_remove(struct proxy *, struct waiter *);     /* the caller must not use it any more */
+/* The caller must not use the proxy any more. */
+void proxy_remove(struct proxy *, struct waiter *);
 
 #endif

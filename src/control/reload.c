@@ -1,5 +1,4 @@
-/* reload.c - SIGHUP: reads the command line and the INI file again, and changes what has changed
- * there.
+/* reload.c - reload of the configuration on SIGHUP.
  *
  * The new reading is compared with the last one, not with what runs: a change made by the API
  * stays unless the file has changed the same thing. The steps:
@@ -33,9 +32,9 @@ struct action {                         /* on one proxy */
 	unsigned number;                /* of the proxy, which the API may remove meanwhile */
 	struct spec *is;                /* the proxy's, as it was merged */
 	struct spec *to;                /* NULL: remove */
-	const struct endpoint *at;      /* to listen on from now on; NULL: as before, or nowhere */
+	const struct endpoint *at;      /* the new address; NULL: as before, or none */
 	bool vacates;                   /* it gives up the address where it listens */
-	bool vacated;                   /* ... and does not listen there during the probe */
+	bool vacated;                   /* it does not listen there during the probe */
 	int probe;                      /* a socket bound to `at` during the probe; -1: none */
 };
 
@@ -44,8 +43,8 @@ struct reload {
 	void (*done)(void *user);
 	void *user;
 	struct settings *old, next;
-	struct endpoint *at;            /* of each of next.proxies that is enabled ... */
-	size_t resolved;                /* ... as far as they are known */
+	struct endpoint *at;            /* of each enabled proxy of next.proxies */
+	size_t resolved;                /* entries of `at` that are known */
 	struct lookup lookup;
 	struct action *actions;
 	size_t n, applied;
@@ -125,7 +124,7 @@ static bool merge_one(struct reload *r, struct proxy *p, struct spec *now,
 	return true;
 }
 
-/* What the last reading had and this one has not. */
+/* Removes proxies that were in the last reading and are not in this one. */
 static void merge_removed(struct reload *r)
 {
 	for (size_t i = 0; i < r->old->n_proxies; i++) {
@@ -136,8 +135,8 @@ static void merge_removed(struct reload *r)
 	}
 }
 
-/* One that does not run. If the file has not changed it, the API has removed it: it stays
- * removed. */
+/* Creates a proxy that does not run. If the file has not changed it, the API has removed it: it
+ * stays removed. */
 static void merge_created(struct reload *r, struct spec *now, const struct endpoint *at)
 {
 	struct spec *was = settings_find(r->old, now->name);
@@ -163,8 +162,8 @@ static bool merge(struct reload *r, char error[ERROR_MAX])
 
 /* ---- probe ---- */
 
-/* Stop listening, so that the address is free. A socket that does not listen is one on which a rule
- * refuses clients. */
+/* Stops listening, so that the address is free. A socket may not be listening, because a rule
+ * refuses clients: then it stays so. */
 static void vacate(struct action *a)
 {
 	int listens = 0;
@@ -183,7 +182,7 @@ static void listen_again(struct action *a)
 		listen(a->proxy->fd, (int)proxy_spec(a->proxy)->backlog);
 }
 
-/* 0, or an errno. A unix path is not probed: binding creates the file. */
+/* Returns 0 or an errno. A unix path is not probed, because binding creates the file. */
 static int probe(struct action *a)
 {
 	struct endpoint bound;
@@ -194,7 +193,7 @@ static int probe(struct action *a)
 	return a->probe < 0 ? -a->probe : 0;
 }
 
-/* The first whose address cannot be had, with its errno; NULL: all can. */
+/* Returns the first action whose address cannot be bound, with its errno. NULL: all can. */
 static struct action *probe_all(struct reload *r, int *error)
 {
 	struct action *bad = NULL;

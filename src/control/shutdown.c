@@ -7,10 +7,11 @@
 #include "engine/listener.h"
 #include "engine/shard.h"
 
-#define GRACE (1 * VN_S)                /* for what is due to be sent */
-#define CHECK (10 * VN_MS)              /* between two looks at what is left */
+#define GRACE (1 * VN_S)                /* limit for sending what is due */
+#define CHECK (10 * VN_MS)              /* interval of checks whether all is sent */
 
-struct shutdown_notice {                /* mail to one worker, which posts it back at its end */
+/* Mail to one worker, which posts it back at its end. */
+struct shutdown_notice {
 	struct mail mail;
 	struct shutdown *shutdown;
 	struct worker *worker;

@@ -12,9 +12,9 @@ struct shutdown {
 	unsigned running;               /* workers whose loop has not stopped yet */
 };
 
-/* Listeners close at once, connections when what is due is sent, after 1 s at the latest. When the
- * last worker's loop has stopped, the control loop stops, too. Does nothing when called again. The
- * workers' threads must run. */
+/* Listeners close at once. Connections close when what is due is sent, after 1 s at the latest.
+ * When the last worker's loop has stopped, the control loop stops, too. Later calls have no effect.
+ * The workers' threads must run. */
 void shutdown_start(struct shutdown *, struct workers *);
 
 #endif

@@ -1,14 +1,14 @@
-/* statsd.c - sends counters to a statsd server as UDP datagrams, once a second.
+/* statsd.c - export of counters to a statsd server as UDP datagrams, once a second.
  *
  *	PREFIX.PROTOCOL.start:3|c               connections, and .end
- *	PREFIX.PROTOCOL.ended.idle:1|c          ... by reason
+ *	PREFIX.PROTOCOL.ended.idle:1|c          connections ended, by reason
  *	PREFIX.PROTOCOL.to_backend:17|c         reads, and .to_client
  *	PREFIX.PROTOCOL.received.request:99|c   bytes; also .response, and .sent
  *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered
- *	PREFIX.PROTOCOL.exchange_us:340|c       ... how long they took together
+ *	PREFIX.PROTOCOL.exchange_us:340|c       the sum of their times
  *	PREFIX.PROTOCOL.raw:1|c                 connections whose parser gave up
  *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior
- *	PREFIX.PROTOCOL.seen.delay:8|c          ... looked at; also .unreachable
+ *	PREFIX.PROTOCOL.seen.delay:8|c          exchanges it was in for; also .unreachable
  *	PREFIX.open:7|g                         connections that are open
  *	PREFIX.held:4096|g                      bytes that wait
  *
@@ -48,10 +48,11 @@ static const char *const rule_metrics[RULE_METRICS] = { "fault.", "seen.", "unre
 
 struct rule_counts { uint64_t n[RULE_METRICS]; };
 
-struct before {                         /* a proxy's counts at the last tick */
+/* A proxy's counts at the last tick. */
+struct before {
 	unsigned number;
 	struct totals totals;
-	struct spec *spec;              /* referenced: rules removed since then have a last delta */
+	struct spec *spec;              /* a reference: removed rules have a last difference */
 	struct rule_counts *rules;      /* of spec->rules */
 };
 
@@ -71,7 +72,7 @@ struct statsd {
 
 static void statsd_flush(struct statsd *s)
 {
-	if (s->used)                    /* a datagram that cannot be sent now is lost */
+	if (s->used)                    /* if it cannot be sent now, it is lost */
 		(void)!send(s->fd, s->datagram, s->used, MSG_DONTWAIT | MSG_NOSIGNAL);
 	s->used = 0;
 }
@@ -88,7 +89,7 @@ static void statsd_put(struct statsd *s, const char *line)
 	s->used += n;
 }
 
-/* `n` more of PROTOCOL.`kind``name`. With a sample rate a part of `n` is sent, rounded by a
+/* Counts `n` more of PROTOCOL.`kind``name`. With a sample rate, a part of `n` is sent, rounded by a
  * draw. */
 static void statsd_count(struct statsd *s, const struct spec *spec, const char *kind,
                          const char *name, uint64_t n)
@@ -106,12 +107,11 @@ static void statsd_count(struct statsd *s, const struct spec *spec, const char *
 	int length = snprintf(line, sizeof line, "%s%s%s.%s%s:%llu|c%s", set->statsd.prefix,
 	                      set->statsd.prefix[0] ? "." : "", spec->protocol->name, kind, name,
 	                      (unsigned long long)n, sampled);
-	if (length < (int)sizeof line)  /* a line that was cut would be another metric */
+	if (length < (int)sizeof line)  /* a truncated line would be another metric */
 		statsd_put(s, line);
 }
 
-/* The index in spec->rules of the rule with the same counters: a changed rule keeps its
- * counters. */
+/* Finds the rule with the same counters, because a changed rule keeps its counters. */
 static bool rule_find(const struct spec *spec, const struct rule_spec *rule, unsigned *at)
 {
 	for (unsigned i = 0; spec && i < spec->n_rules; i++)
@@ -140,7 +140,7 @@ static void statsd_rule(struct statsd *s, const struct spec *spec, const struct 
 		statsd_count(s, spec, rule_metrics[i], r->behavior->name, now->n[i] - then->n[i]);
 }
 
-/* Send what the rules counted since the last tick, and keep the counts of `now`. */
+/* Sends the rules' counts since the last tick, and keeps the counts of `now`. */
 static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
 {
 	struct rule_counts *counts = xcalloc(now->n_rules + 1, sizeof *counts), none = { { 0 } };
@@ -165,7 +165,7 @@ static void statsd_rules(struct statsd *s, struct before *b, struct spec *now)
 	b->rules = counts;
 }
 
-/* Send what the proxy counted since the last tick, and keep `now`. */
+/* Sends the proxy's counts since the last tick, and keeps `now`. */
 static void statsd_totals(struct statsd *s, struct before *b, const struct spec *spec,
                           const struct totals *now)
 {
@@ -197,9 +197,8 @@ static void statsd_proxy(struct statsd *s, struct before *b, const struct proxy 
 	statsd_rules(s, b, proxy_spec(p));
 }
 
-/* The last counts of a removed proxy. One that was created after the last tick counts from 0.
- * One that is missing in the table since the last tick was counted then, all but the time of
- * its removal. */
+/* Sends the last counts of a removed proxy. A proxy created after the last tick counts from 0. One
+ * that left the table before the last tick was counted then, except for the time of its removal. */
 static void statsd_removed(struct proxy_observer *o, const struct proxy *p)
 {
 	struct statsd *s = OWNER(statsd, observer, o);
@@ -213,7 +212,7 @@ static void statsd_removed(struct proxy_observer *o, const struct proxy *p)
 	before_free(&new);
 }
 
-/* Bring s->before up to date: proxies may have been created and removed since the last tick. */
+/* Updates s->before: proxies may have been created and removed since the last tick. */
 static void statsd_follow(struct statsd *s)
 {
 	size_t n = control_proxy_count(s->control), old = 0;
@@ -233,8 +232,8 @@ static void statsd_follow(struct statsd *s)
 	s->n = n;
 }
 
-/* A value of now, over all proxies. It is sent each time: a server may drop what it does not
- * receive. */
+/* Sends a current value, over all proxies. It is sent at each tick, because a server may drop
+ * values that it no longer receives. */
 static void statsd_gauge(struct statsd *s, const char *name, uint64_t n)
 {
 	const struct settings *set = control_settings(s->control);
@@ -281,15 +280,15 @@ static void statsd_fire(struct timer *t)
 	timer_set(loop, t, loop->now + VN_S);
 }
 
-/* A socket whose datagrams go to the server; -1: a warning was logged. Looks the name up, so it may
- * block: for the start only. */
+/* Returns a socket connected to the server. -1: it failed with a warning in the log. It looks the
+ * name up and may block, so it is for the start only. */
 static int statsd_connect(const char *host, int64_t port)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_DGRAM }, *found;
 	char service[24];
 
 	snprintf(service, sizeof service, "%lld", (long long)port);
-	if (strcmp(host, "localhost") == 0)     /* not ::1: few servers listen there, all here */
+	if (strcmp(host, "localhost") == 0)     /* few servers listen on ::1 */
 		host = "127.0.0.1";
 	int rc = getaddrinfo(host, service, &hints, &found);
 	if (rc != 0) {

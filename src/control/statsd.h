@@ -1,4 +1,4 @@
-/* statsd.h - sends counters to a statsd server as UDP datagrams, once a second.
+/* statsd.h - export of counters to a statsd server as UDP datagrams, once a second.
  *
  * Control thread only. It observes the table of proxies, so that the last counts of a removed
  * proxy are sent, too. */
@@ -9,7 +9,10 @@
 
 struct statsd;
 
-struct statsd *statsd_start(struct control *);  /* NULL: off, or a warning was logged */
-void statsd_stop(struct statsd *);      /* sends what is left, and frees it; NULL: nothing */
+/* NULL: it is off, or it failed with a warning in the log. */
+struct statsd *statsd_start(struct control *);
+
+/* Sends the last counts, and frees it. NULL is allowed. */
+void statsd_stop(struct statsd *);
 
 #endif
