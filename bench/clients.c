@@ -1,4 +1,4 @@
-/* clients.c - the benchmark's clients: bulk, ping-pong, churn, idleness, delay. */
+/* clients.c - clients of the benchmark: bulk, ping-pong, churn, idleness, delay. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -15,14 +15,14 @@
 
 enum { PING = 64, TIMES = 1 << 22 };
 
-struct caller {                         /* a connection */
+struct caller {                         /* one connection */
 	int fd;
-	size_t got;                     /* of the answer under way */
+	size_t got;                     /* bytes of the answer under way */
 	nsec asked;
 };
 
 static uint8_t buffer[BUFFER];
-static nsec *times;                     /* how long each took */
+static nsec *times;                     /* duration of each exchange */
 static size_t n_times;
 
 static void times_add(nsec t)
@@ -46,7 +46,7 @@ static void put(int fd, const void *p, size_t n)
 		give_up("send");
 }
 
-/* Connected in turn, each with its wish said; so many at once would fill a proxy's backlog. */
+/* Connects one after the other, and sends each first byte: all at once would fill the backlog. */
 static struct caller *callers(const struct place *to, int n, char wish)
 {
 	struct caller *c = calloc((size_t)n, sizeof *c);
@@ -75,7 +75,7 @@ static int watched(struct caller *c, int n, unsigned events)
 
 /* ---- bulk ---- */
 
-/* Bytes that have arrived: what was read, or what the sink has acknowledged. */
+/* Bytes that have arrived: read here, or acknowledged by the sink. */
 static uint64_t bulk_step(struct caller *c, bool up, unsigned events)
 {
 	uint64_t arrived = 0;
@@ -141,7 +141,7 @@ int pingpong_run(int argc, char **argv)
 	uint64_t pongs = 0;
 
 	for (int i = 0; i < n; i++)
-		/* the wish comes back as well: with it the first ping goes */
+		/* The first byte is echoed, too: then the first ping is sent. */
 		c[i].got = PING - 1;
 	nsec start = now(), end = start + (nsec)(atof(argv[3]) * NSEC_S), t = start;
 	while (t < end) {
@@ -179,7 +179,7 @@ static void churn_begin(struct caller *c, const struct place *to, int epoll, uns
 
 	c->asked = now();
 	c->got = 0;
-	/* several addresses: closed ones keep their port for a while */
+	/* Several addresses, because closed connections keep their port for a while. */
 	c->fd = place_dial(to, turn % 8);
 	put(c->fd, request, sizeof request);
 	epoll_ctl(epoll, EPOLL_CTL_ADD, c->fd, &e);
@@ -224,8 +224,7 @@ int churn_run(int argc, char **argv)
 
 /* ---- idleness ---- */
 
-/* Some bytes came. An answer that is cut in two is no matter here: what answers sends it in one
- * piece. */
+/* Waits for some bytes. The backend sends each answer in one piece, so one read is enough. */
 static void await(int fd)
 {
 	struct pollfd p = { fd, POLLIN };
@@ -234,7 +233,7 @@ static void await(int fd)
 		give_up("no answer");
 }
 
-/* Opened and spoken on; then nothing, until stdin ends. "-" awaits a greeting. */
+/* Opens connections and sends on each; then nothing until stdin ends. "-" waits for a greeting. */
 int idle_run(int argc, char **argv)
 {
 	if (argc < 4)
@@ -260,10 +259,9 @@ int idle_run(int argc, char **argv)
 
 /* ---- delay ---- */
 
-/* One message at a time, there and back through a proxy that holds it so long: how much longer it
- * takes. HELD other messages wait beside it, on as many connections from another address, until
- * this ends. PAUSE before each: a machine that has slept takes its time to wake up, whoever wakes
- * it. */
+/* Sends one message at a time through a proxy that holds it, and measures how much later than the
+ * hold it comes back. HELD other messages wait meanwhile, each on its own connection from another
+ * address. PAUSE before each message, because a machine that has slept wakes late. */
 int delay_run(int argc, char **argv)
 {
 	if (argc < 4)

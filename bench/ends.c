@@ -1,4 +1,4 @@
-/* ends.c - the benchmark's backends: one that does as it is told, one that answers by rote. */
+/* ends.c - backends of the benchmark: echo, sink and source; and one with fixed answers. */
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -10,12 +10,12 @@
 
 #include "load.h"
 
-struct guest {                          /* a connection */
+struct guest {                          /* one connection */
 	int fd;
-	uint8_t wish;                   /* its first byte; 0: not said yet */
+	uint8_t wish;                   /* its first byte chooses the role; 0: not received */
 	uint64_t eaten;
-	size_t owed;                    /* bytes of an echo that did not go */
-	int said;                       /* by rote: so many answers */
+	size_t owed;                    /* bytes of an echo still to be sent */
+	int said;                       /* number of fixed answers sent */
 	uint8_t *held;
 };
 
@@ -44,7 +44,7 @@ static void wants(int epoll, int op, struct guest *g, unsigned events)
 	epoll_ctl(epoll, op, g->fd, &e);
 }
 
-/* An echo that did not go at once waits for room, and nothing is read meanwhile. */
+/* An echo that cannot be sent waits for room. Nothing is read meanwhile. */
 static int echo_on(int epoll, struct guest *g, const uint8_t *p, size_t n)
 {
 	ssize_t sent = send(g->fd, p, n, MSG_NOSIGNAL);

@@ -1,13 +1,15 @@
-/* load.c - the benchmark's load generator: what the roles share, and which there are.
+/* load.c - load generator of the benchmark: its roles, and what they share.
  *
- *   load backend                              prints its port; echo, sink and source
- *   load answer GREETING ANSWER...            prints its port; says these, the last one again and
- * again load up|down PLACE CONNECTIONS SECONDS    bulk load pingpong PLACE CONNECTIONS SECONDS   64
- * bytes there and back load churn PLACE CLIENTS SECONDS          connect, ask, be answered, close
- *   load idle PLACE CONNECTIONS WORD...       after these words on each, until stdin ends
- *   load delay PLACE HOLD_MS MESSAGES [HELD [PAUSE_MS]]       how late each is
+ *   load backend                               echo, sink and source; prints its port
+ *   load answer GREETING ANSWER...             prints its port; sends these, repeats the last one
+ *   load up|down PLACE CONNECTIONS SECONDS     bulk
+ *   load pingpong PLACE CONNECTIONS SECONDS    64 bytes there and back
+ *   load churn PLACE CLIENTS SECONDS           connect, request, response, close
+ *   load idle PLACE CONNECTIONS WORD...        sends the words on each, and waits for stdin to end
+ *   load delay PLACE HOLD_MS MESSAGES [HELD [PAUSE_MS]]
+ *                                              how late each message is
  *
- * What was measured is one line of name=value on stdout. */
+ * The results are one line of name=value on stdout. */
 #include "load.h"
 
 #include <arpa/inet.h>

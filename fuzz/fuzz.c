@@ -1,14 +1,15 @@
-/* fuzz.c - every protocol, and the API's JSON, against bytes that mean them ill. With -DREPLAY a
- * program that runs the files it is given.
+/* fuzz.c - fuzz test of all protocols and of the API's JSON.
  *
- *   input:  NAME \n  how large pieces are  records...       (without a known name its first byte
- * picks one) record: 0 n:2 BYTES  the client says | 1 n:2 BYTES  the server says | 2 F  failure F
- * refuses the latest request | 3 F  ... is worded on an idle connection
+ *   input:   NAME \n  SIZE  RECORD...    NAME of a protocol; SIZE of the pieces, one byte
+ *            json \n  BODY               BODY of /populate or of a toxic
+ *   record:  0 n:2 BYTES                 the client sends BYTES
+ *            1 n:2 BYTES                 the server sends BYTES
+ *            2 F                         failure F refuses the latest request
+ *            3 F                         failure F is written to an idle connection
  *
- *   input:  json \n  a body for /populate or a toxic
- *
- * It holds when nothing crashes, no byte beyond those given is read, and every cut has bytes that
- * it may have. */
+ * If the name is unknown, its first byte chooses a protocol. The test passes if nothing crashes, no
+ * byte beyond the input is read, and every cut is within its bounds. Compiled with -DREPLAY, the
+ * program runs the files that it is given. */
 #include "../tests/protocols/feed.h"
 #include "toxiproxy/proxy_json.h"
 #include "spec/registry.h"
@@ -76,7 +77,7 @@ static void refuse(struct feed *f, bool idle, uint8_t which)
 	buffer_free(&out);
 }
 
-/* What is read can be written, and what is written be read again. */
+/* A body that is accepted must be accepted again after it was written. */
 static void json_say(const json_t *value)
 {
 	char error[GO_ERROR];
@@ -110,7 +111,7 @@ static void toxic_say(const json_t *value)
 
 static void body_say(struct input in)
 {
-	/* just so many: what is read beyond is found out */
+	/* Exactly n bytes: the sanitizer finds reads beyond them. */
 	char error[GO_ERROR], *text = malloc(in.n + !in.n);
 	struct http_error f;
 	size_t n;

@@ -1,5 +1,6 @@
-/* bulk.c - floods in both directions at once, through two real workers, while rules come and go a
- * hundred times a second: every byte must arrive, once, in its place, whichever way it went.
+/* bulk.c - test with bulk in both directions, through two real workers.
+ *
+ * Rules come and go a hundred times a second. Every byte must arrive once, in order.
  *
  * A stream is a function of its seed: plain bytes, or messages of `line` with bodies of all sizes.
  * Both ends of a connection are one thread, which now and then does not read for a while. */
@@ -18,11 +19,11 @@
 
 enum { PAIRS = 4, CHUNK = 1 << 18, BODY_MAX = 3 << 20 };
 
-struct stream {                         /* what one end says, or what the other must hear */
+struct stream {                         /* what one end sends, or what the other must receive */
 	uint64_t seed, offset, end;
 	bool lines;
-	uint64_t messages, body;        /* so many have begun; of the latest so much is to come */
-	char head[48]; size_t head_n;   /* ... of its head, the last head_n bytes */
+	uint64_t messages, body;        /* messages begun; bytes left of the latest one's body */
+	char head[48]; size_t head_n;   /* its head: the last head_n bytes are left */
 };
 
 struct flow {
@@ -31,13 +32,13 @@ struct flow {
 	size_t kept, kept_n;            /* bytes of chunk[kept..kept_n) are still to be sent */
 	uint8_t *chunk;
 	bool shut, over;
-	unsigned deaf;                  /* not reading, for so many turns */
+	unsigned deaf;                  /* turns during which it does not read */
 };
 
 struct play {
 	struct stage stage;
 	_Atomic bool failed;
-	_Atomic unsigned left;          /* pairs that still talk */
+	_Atomic unsigned left;          /* pairs that are not done */
 	uint64_t seed, bytes;
 };
 
@@ -71,8 +72,8 @@ static void message_begin(struct stream *s)
 	                             (unsigned long long)s->body, (unsigned long long)s->messages);
 }
 
-/* The next bytes of the stream, at most n. A stream of messages ends with one: its end is where it
- * begins no more. */
+/* Returns the next bytes of the stream, at most n. After `end` a stream of messages begins no new
+ * one. */
 static size_t stream_next(struct stream *s, uint8_t *to, size_t n)
 {
 	size_t at = 0;
@@ -210,7 +211,7 @@ static struct spec *play_spec(const struct play *g, unsigned round)
 	return s;
 }
 
-/* A hundred times a second: the pace of changes, not a wait for anything. */
+/* The pace of changes, a hundred a second. It waits for nothing. */
 static void *changer(void *arg)
 {
 	struct play *g = arg;

@@ -1,4 +1,4 @@
-/* faults.c - toy behaviors, one for each thing that a verdict can say. */
+/* faults.c - toy behaviors for the model test, one for each field of a verdict. */
 #include "faults.h"
 
 static const struct vn_opt options[] = {

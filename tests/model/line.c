@@ -1,14 +1,17 @@
-/* line - a toy protocol of lines, with pipelining, bodies, pushes and refusals: what the engine is
- * tested with.
+/* line.c - toy protocol of lines for the model test, with pipelining, bodies, pushes and refusals.
  *
- *   request    ?text     asks            !text    silent           #n text  asks, n bytes of body
- * follow .text     tells: rules decide it, and nothing answers >text     asks leave for a sequel:
- * if it is given, that is the next message, whatever it looks like response   =text     answers
- * +text    ... after this    #n text  answers, n bytes of body follow *text     push ~text answers,
- * and gives no leave
+ *   request   ?text     VN_ASKS
+ *             #n text   VN_ASKS, with n bytes of body
+ *             !text     VN_SILENT
+ *             .text     VN_TELLS: rules judge it, and it has no answer
+ *             >text     VN_ASKS, and the next message is a sequel if the server accepts this one
+ *   response  =text     an answer
+ *             #n text   an answer, with n bytes of body
+ *             +text     part of an answer: more follows
+ *             ~text     an answer that does not accept the sequel
+ *             *text     a push
  *
- * `line` waits for the client; under `greeter` the server greets first, with an answer to
- * nothing. */
+ * With `line` the server waits for the client. With `greeter` the server greets first. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,24 +19,24 @@
 #include "vaurien.h"
 
 static const struct vn_failure failures[] = {
-	/* replaced by one request */
+	/* The last column is the number of substitutes. */
 	{ "no", "1", "no", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1 },
-	{ "twice", "2", "twice", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 2 },     /* ... by two */
-	{ "quiet", "0", "quiet", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 0 },     /* ... by none */
+	{ "twice", "2", "twice", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 2 },
+	{ "quiet", "0", "quiet", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 0 },
 	{ "bye", "0", "bye", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 0 },
 	{ "full", "0", "full", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 0 },
 	{ "idle", "0", "idle", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, 0 },
-	{ "agreed", "0", "agreed", 0, 0, VN_STAY, 0 },                     /* the protocol's own */
+	{ "agreed", "0", "agreed", 0, 0, VN_STAY, 0 },          /* never by a rule */
 	{ 0 }
 };
 
-struct line {                           /* one connection */
-	/* is leave given for a sequel? | it comes next */
+/* One connection. UNDECIDED: the server has not accepted a sequel yet. SEQUEL: it comes next. */
+struct line {
 	enum { PLAIN, UNDECIDED, SEQUEL } mode;
 	struct vn_message sequel;
 };
 
-/* The line at hand, without its end: n = 0 where it is not whole. */
+/* Returns the next line, without its end. n is 0 if it is incomplete. */
 static struct vn_span line_of(struct vn_span at)
 {
 	const uint8_t *end = memchr(at.p, '\n', at.n);
@@ -96,7 +99,7 @@ static struct vn_cut request(struct vn_session *t, struct vn_span at, struct vn_
 	                msg);
 }
 
-/* An offer is answered. */
+/* The request before a sequel is answered. */
 static void offered(struct vn_session *t, const struct vn_message *asked, bool agreed)
 {
 	struct line *s = t->state;

@@ -1,11 +1,10 @@
-/* model - random traffic under random rules, against a mirror that says what each peer must see.
+/* main.c - model test: random traffic under random rules, compared with a mirror of the engine.
  *
  *   model --seeds 1-40 [--bufsize N] [--splice-from N] [--steps N] [--threads] [--bulk MIB]
  *
- * One thread, two workers stepped in turn, real sockets on loopback and a clock that only this test
- * moves: a seed is a story that always goes the same way. After each step the world is let come to
- * rest, and every byte that either peer of every connection has seen is compared with the
- * mirror's. */
+ * One thread steps two workers in turn, over real sockets on loopback. Only the test moves the
+ * clock, so a seed always gives the same story. After each step the test waits until nothing moves.
+ * Then it compares every byte that each peer has received with the mirror. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +35,7 @@ enum { WORKERS = 2, PEERS = 10, BODY_MAX = 300000 };
 
 struct bytes { uint8_t *p; size_t n, room; };
 
-/* a client, its backend, and what the mirror says of both */
+/* A client, its backend, and the mirror of their connection. */
 struct peer {
 	bool used, client_left, backend_left;
 	bool spoke;                     /* the client has sent something */
@@ -44,7 +43,7 @@ struct peer {
 	int client, backend;            /* -1: none */
 	struct bytes at_client, at_backend;
 	bool client_eof, client_rst, backend_eof, backend_rst;
-	size_t parsed;                  /* of at_backend */
+	size_t parsed;                  /* bytes of at_backend */
 	unsigned pending;               /* requests to be answered */
 	struct mirror_conn mirror;
 };
@@ -58,11 +57,11 @@ static struct world {
 	struct spec *spec;
 	struct peer peers[PEERS];
 	uint64_t accepted, next_rule, step;
-	struct vn_dice dice;               /* of the test itself */
+	struct vn_dice dice;            /* of the test itself */
 	const char *failed;
 	char what[512];
 	bool greeter, verbose;
-	size_t body_max;                /* small where each read is */
+	size_t body_max;                /* small if reads are small */
 } w;
 
 static vn_nsec virtual_now;
@@ -102,9 +101,9 @@ static void fail(const char *format, ...)
 		}                                                                                  \
 	} while (0)
 
-/* ---- the world comes to rest ---- */
+/* ---- waiting until nothing moves ---- */
 
-/* Read all there is. True: there was something. */
+/* Reads all bytes that are there. True: there were some. */
 static bool swallow(int fd, struct bytes *to, bool *eof, bool *rst)
 {
 	static uint8_t buffer[1 << 18];
@@ -156,9 +155,9 @@ static void pour(int fd, const uint8_t *p, size_t n)
 	while (n) {
 		ssize_t m = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (m < 0 && errno != EAGAIN)
-			return;         /* reset meanwhile: the mirror knows */
+			return;         /* reset meanwhile, as the mirror predicts */
 		if (m < 0 && !turn() && !turn() && !turn())
-			return;         /* nobody reads any more */
+			return;         /* the proxy reads no more */
 		if (m > 0) {
 			p += m;
 			n -= (size_t)m;
@@ -178,7 +177,8 @@ static void compare_stream(struct peer *p, const char *where, const struct bytes
 	while (at < n && got->p[at] == want->sent[at])
 		at++;
 	if (at < n || (got->n != want->n && !(prefix && got->n < want->n)))
-		fail("connection %llu: the %s has %zu bytes, the mirror says %zu; first difference at %zu: '%.*s' for '%.*s'",
+		fail("connection %llu: the %s has %zu bytes, the mirror says %zu; first "
+		     "difference at %zu: '%.*s' for '%.*s'",
 		     (unsigned long long)p->mirror.number, where, got->n, want->n, at,
 		     (int)(got->n - at < 24 ? got->n - at : 24), got->p ? (char *)got->p + at : "",
 		     (int)(want->n - at < 24 ? want->n - at : 24),
@@ -228,7 +228,7 @@ static void compare_all(void)
 			compare(p);
 }
 
-/* ---- what can happen ---- */
+/* ---- events of a story ---- */
 
 static void peer_free(struct peer *p)
 {
@@ -274,7 +274,7 @@ static void step_open(void)
 
 typedef void teller(struct mirror_conn *, const uint8_t *, size_t, vn_nsec);
 
-/* A line, and its body if it has one, in pieces; each piece is told to the mirror as it is sent. */
+/* Sends a line, and its body if it has one, in pieces, to the proxy and to the mirror. */
 static void send_message(struct peer *p, int fd, teller *tell, const char *line, size_t body)
 {
 	static uint8_t filler[BODY_MAX];
@@ -291,7 +291,7 @@ static void send_message(struct peer *p, int fd, teller *tell, const char *line,
 		tell(&p->mirror, filler, n, virtual_now);
 		pour(fd, filler, n);
 		body -= n;
-		rest();         /* pieces are as the proxy reads them */
+		rest();         /* so that the proxy reads the same pieces */
 		if (p->client_rst || p->backend_rst)
 			return;
 	}
@@ -317,7 +317,7 @@ static void step_ask(struct peer *p)
 	}
 }
 
-/* What of the backend's bytes is a request that waits for an answer. */
+/* Finds requests that wait for an answer in the bytes that the backend has received. */
 static void parse_requests(struct peer *p)
 {
 	const uint8_t *end;
@@ -367,8 +367,7 @@ static void step_leave(struct peer *p)
 	bool client = pick(3);
 
 	if (client && p->mirror.up.ended)
-		/* its end would stand behind bytes that nobody reads: not to be seen, as the kernel
-		 * has it */
+		/* The FIN would come after bytes that are not read, so the proxy cannot see it. */
 		return;
 	if (client ? p->client_left || p->client_rst :
 	             p->backend < 0 || p->backend_left || p->backend_rst || p->backend_eof)
@@ -389,7 +388,7 @@ static void step_reset(struct peer *p)
 	                         p->backend_left && p->mirror.up.shut;
 
 	if (*fd < 0 || p->mirror.over || said_all)
-		return;         /* a socket whose both ends are said has nothing left to reset */
+		return;         /* both directions are shut: there is nothing to reset */
 	say("%s %llu resets", client ? "client" : "backend", (unsigned long long)p->mirror.number);
 	setsockopt(*fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	close(*fd);
@@ -457,7 +456,7 @@ static struct mirror_rule rule_draw(void)
 	return r;
 }
 
-/* The same rule with other options. */
+/* Gives the rule other options. */
 static struct mirror_rule rule_redraw(const struct mirror_rule *of)
 {
 	struct mirror_rule r = *of;
@@ -511,7 +510,7 @@ static struct rule_counters *tally_of(const struct spec *old, uint64_t origin)
 	return t;
 }
 
-/* The mirror's rules, in the words of a spec. */
+/* Makes a spec of the mirror's rules. */
 static struct spec *toy_spec(const struct mirror_rules *rules)
 {
 	struct spec *s = calloc(1, sizeof *s);
@@ -542,7 +541,7 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	return s;
 }
 
-/* connections that ended keep pointing at old ones */
+/* Connections that have ended still point to old rules. */
 static struct mirror_rules *all_rules[4096];
 static unsigned all_rules_n;
 
@@ -557,7 +556,8 @@ static void step_change(void)
 	for (uint64_t n = pick(3); n && to->n < RULES; n--)
 		to->rule[to->n++] = rule_draw();
 	for (unsigned i = 0; i < to->n && w.verbose; i++)
-		say("rule %llu of %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s skip=%llu times=%lld",
+		say("rule %llu of %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s "
+		    "skip=%llu times=%lld",
 		    (unsigned long long)to->rule[i].id, (unsigned long long)to->rule[i].origin,
 		    toys[to->rule[i].toy], to->rule[i].per_connection ? " per connection" : "",
 		    to->rule[i].low, to->rule[i].high, (long long)to->rule[i].before,
@@ -566,13 +566,13 @@ static void step_change(void)
 	say("change to %u rules", to->n);
 	w.rules = to;
 	struct spec *s = toy_spec(to);
-	/* connections in the workers' own order: counted picks fall the same way */
+	/* The connections are in the workers' order, so that counts are the same. */
 	for (int i = 0; i < WORKERS; i++) {
 		for (struct conn *c = w.shards[i]->conns; c; c = c->next)
 			for (struct peer *p = w.peers; p < w.peers + PEERS; p++)
 				if (p->used && p->mirror.number == c->number) {
 					mirror_change(&p->mirror, from, to, virtual_now);
-					/* counts live on in the newer copy */
+					/* The newer copy keeps the counts. */
 					for (unsigned k = 0; k < to->n; k++)
 						for (unsigned q = 0; q < from->n; q++)
 							if (from->rule[q].origin ==
@@ -627,8 +627,8 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 		*p = (struct peer){ .client = -1, .backend = -1 };
 }
 
-/* When all have left, what came has gone: each connection for one reason, each answer at most
- * once. */
+/* Checks the counters when all have left: each connection has one reason, and each answer counted
+ * at most once. */
 static void figures_check(void)
 {
 	struct totals f = { 0 };
@@ -642,7 +642,8 @@ static void figures_check(void)
 		answered += f.answered.n[i];
 	if (f.n[STAT_OPENED] != f.n[STAT_CLOSED] || f.n[STAT_CLOSED] != ended ||
 	    f.n[STAT_RAW] != f.n[STAT_RAW_CLOSED])
-		fail("%llu connections were opened, %llu closed, %llu for a reason; %llu were raw, %llu of them are gone",
+		fail("%llu connections were opened, %llu closed, %llu for a reason; %llu were raw, "
+		     "%llu of them are gone",
 		     (unsigned long long)f.n[STAT_OPENED], (unsigned long long)f.n[STAT_CLOSED],
 		     (unsigned long long)ended, (unsigned long long)f.n[STAT_RAW],
 		     (unsigned long long)f.n[STAT_RAW_CLOSED]);
@@ -651,7 +652,7 @@ static void figures_check(void)
 		     (unsigned long long)f.n[STAT_EXCHANGES], (unsigned long long)answered);
 }
 
-/* All rules go and everyone leaves: nothing may stay behind. */
+/* Removes all rules and closes all peers: nothing may be left. */
 static void world_end(void)
 {
 	struct mirror_rules none = { 0 };
@@ -745,7 +746,7 @@ int main(int argc, char **argv)
 	unsigned passed = 0, failed = 0;
 	bool threads = false;
 
-	signal(SIGPIPE, SIG_IGN);       /* as the program does: splice has no flag for it */
+	signal(SIGPIPE, SIG_IGN);       /* as the program does: splice() has no flag for it */
 	for (int c; (c = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
 		if (c == 's' && sscanf(optarg, "%llu-%llu", &first, &last) < 2)
 			last = first;

@@ -1,5 +1,4 @@
-/* mirror.c - what each peer of the proxy must see, worked out a second time and as simply as can
- * be. */
+/* mirror.c - simple second engine that predicts what each peer of the proxy receives. */
 #include "mirror.h"
 
 #include <assert.h>
@@ -20,7 +19,7 @@ static struct mirror_rule *rule_of(const struct mirror_rules *r, uint64_t id)
 	return NULL;
 }
 
-/* The same rule, with whatever options. */
+/* Returns the same rule, perhaps with other options. */
 static bool has(const struct mirror_rules *r, const struct mirror_rule *of)
 {
 	for (unsigned i = 0; i < r->n; i++)
@@ -71,13 +70,13 @@ static bool strikes(struct mirror_rule *r, struct mirror_stand *s)
 	return s->struck[i];
 }
 
-/* What all rules say at one moment. */
+/* The folded verdicts of all rules at one moment. */
 struct say {
 	bool any, drop, reply;
 	const char *failure;
 	size_t keep;
 	struct mirror_lot holds;
-	/* in turn; `after` is of VN_ON_REST only */
+	/* An end in turn. Only VN_ON_REST uses `after`. */
 	enum vn_end end; vn_nsec after; uint64_t end_rule;
 	struct mirror_clock clocks[RULES]; unsigned n_clocks;
 };
@@ -167,8 +166,7 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 	}
 }
 
-/* stand NULL: a matter of the whole connection. `only`: rules that a change took away or
- * brought. */
+/* Judges one moment. flags NULL: it concerns the whole connection. */
 static struct say say(struct mirror_conn *c, struct mirror_rules *rules, struct mirror_stand *flags,
                       enum vn_moment m, enum kind kind, const struct mirror_rules *except)
 {
@@ -344,7 +342,7 @@ static void ends(struct mirror_conn *c, const struct say *y, enum vn_end *in_tur
 		*in_turn = y->end;
 }
 
-/* Clocks of rules that went, or have other options now, are off. */
+/* Stops the clocks of rules that went, or have other options now. */
 static void clocks_change(struct mirror_conn *c, const struct mirror_rules *to)
 {
 	struct mirror_clock kept[RULES + 1] = { 0 };
@@ -478,9 +476,9 @@ static void run(struct mirror_conn *c, vn_nsec now)
 		c->gone_since = now;
 }
 
-/* ---- what happens ---- */
+/* ---- events ---- */
 
-/* In place of what x asks, the backend gets as many other requests as this failure wants. */
+/* The backend gets the failure's substitutes in place of the request x. */
 static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const char *failure,
                        vn_nsec now)
 {
@@ -497,7 +495,7 @@ static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const c
 		put(u, M_BYTES, "?nop\n", 5, now, &holds);
 }
 
-/* What may follow x is decided already. */
+/* The sequel of x is decided before x is answered. */
 static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
 	struct mirror_exchange *next = exchange_new(c, ++c->asked);
@@ -571,7 +569,7 @@ static void ask_begin(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_n
 {
 	struct mirror_stream *u = &c->up;
 
-	/* also where the backend has left without saying whether it may come */
+	/* Also if the backend has left before it could accept the sequel. */
 	bool sequel = c->last && c->last->sequel;
 
 	message_begin(u, atom, n);
@@ -591,7 +589,7 @@ static bool is_halted(const struct mirror_conn *c)
 	return c->mode == M_UNDECIDED && c->first && !c->down.fin && !c->up.open;
 }
 
-/* Keep what cannot be understood yet. */
+/* Keeps atoms that cannot be cut yet. */
 static void halt(struct mirror_conn *c, const uint8_t *atom, size_t n)
 {
 	struct mirror_atom *a = calloc(1, sizeof *a);
@@ -767,7 +765,7 @@ void mirror_fin(struct mirror_conn *c, bool client, vn_nsec now)
 	if (c->over || s->fin)
 		return;
 	c->left |= client;
-	/* what is halted is read before; else the end is seen at once */
+	/* Halted atoms are read before the end. */
 	if (client && c->halted)
 		halt(c, NULL, 0);
 	else if (!s->ended)

@@ -1,9 +1,7 @@
-/* mirror.h - what each peer of the proxy must see, worked out a second time and as simply as can
- * be.
+/* mirror.h - simple second engine that predicts what each peer of the proxy receives.
  *
- * The mirror is told what happens (bytes from a client, bytes from a backend, other rules, time)
- * and keeps, for each connection, the bytes that must have reached either side by now and how it
- * ended. */
+ * The test calls it with each event: bytes of a client, bytes of a backend, other rules, time. For
+ * each connection it keeps the bytes that must have reached either side, and how it ended. */
 #ifndef MIRROR_H
 #define MIRROR_H
 
@@ -45,8 +43,8 @@ struct mirror_piece {
 struct mirror_stream {
 	struct mirror_piece *first, *last;
 	uint8_t *sent; size_t n, room;  /* what must have arrived */
-	bool ended, fin, shut;          /* nothing more is taken; the end was read; and passed on */
-	bool open, gone;                /* a message is under way; its bytes go nowhere */
+	bool ended, fin, shut;          /* no more is read; the end was read; it was passed on */
+	bool open, gone;                /* a message is under way; its bytes are discarded */
 	size_t keep, body;
 	enum vn_end end;
 	struct mirror_lot holds;
@@ -58,7 +56,7 @@ struct mirror_stand { uint64_t id[512]; bool in[512], counted[512], struck[512];
 
 struct mirror_exchange {
 	uint64_t number;
-	uint64_t epoch;                 /* of the rules when it was asked */
+	uint64_t epoch;                 /* of the rules when it began */
 	struct mirror_stand flags;
 	const char *failure; int swallow;
 	enum vn_end end;
@@ -68,40 +66,39 @@ struct mirror_exchange {
 	struct mirror_exchange *next;
 };
 
-/* n = 0: the end */
+/* One line, or a piece of a body. n = 0: the end. */
 struct mirror_atom { uint8_t *bytes; size_t n; struct mirror_atom *next; };
 
 struct mirror_conn {
 	uint64_t number;
-	bool linked, dialled;           /* a backend is there; was there ever */
+	bool linked, dialled;           /* a backend is connected; was ever connected */
 	struct mirror_stream up, down;
 	struct mirror_exchange *first, *last;
 	struct mirror_stand whole;
 	uint64_t asked, pushed;
 	bool over; enum vn_end how;
-	bool left;                      /* the client has said its end, read or not */
+	bool left;                      /* the client has sent its end, read or not */
 	vn_nsec gone_since;
-	/* ends by the clock, up to one that is not due */
-	struct mirror_clock clocks[RULES + 1];
+	struct mirror_clock clocks[RULES + 1];  /* ends by the clock */
 	bool resting; vn_nsec rest_due; uint64_t rest_rule;
-	struct mirror_rules *rules;     /* those in force */
-	uint64_t *epochs;               /* when each of them came to this connection */
+	struct mirror_rules *rules;     /* in force */
+	uint64_t *epochs;               /* when each rule came to this connection */
 	uint64_t epoch;
-	enum { M_PLAIN, M_UNDECIDED, M_SEQUEL } mode;   /* of what the client says next */
-	struct mirror_atom *halted, **halted_last;      /* what it said while that was undecided */
+	enum { M_PLAIN, M_UNDECIDED, M_SEQUEL } mode;   /* of the client's next message */
+	struct mirror_atom *halted, **halted_last;      /* received while it was undecided */
 	struct mirror_lot sequel_lot; bool sequel_gone;
 };
 
 void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter,
                  vn_nsec now);
 void mirror_free(struct mirror_conn *);
-/* one line, or a piece of a body */
+/* An atom is one line, or a piece of a body. */
 void mirror_client(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);
 void mirror_backend(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);
 void mirror_fin(struct mirror_conn *, bool client, vn_nsec now);
 void mirror_change(struct mirror_conn *, const struct mirror_rules *from, struct mirror_rules *to,
                    vn_nsec now);
 void mirror_time(struct mirror_conn *, vn_nsec now);
-void mirror_rest(struct mirror_conn *, vn_nsec now);       /* the proxy has read all there was */
+void mirror_rest(struct mirror_conn *, vn_nsec now);    /* the proxy has read all bytes */
 
 #endif

@@ -1,13 +1,13 @@
-/* model.h - the stories that the model test tells. */
+/* model.h - stories of the model test that use real threads. */
 #ifndef MODEL_H
 #define MODEL_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* two real threads, real time: what no mirror can follow, but all must hold */
+/* Real threads and real time. No mirror can follow, so it checks what must always hold. */
 bool threads_story(uint64_t seed);
-/* the same, and streams of so many bytes, both ways at once */
+/* The same, with streams of `bytes` bytes in both directions. */
 bool bulk_story(uint64_t seed, uint64_t bytes);
 
 #endif

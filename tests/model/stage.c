@@ -1,5 +1,4 @@
-/* stage.c - a proxy in two workers with threads of their own, for the stories that are told in real
- * time. */
+/* stage.c - a proxy in two workers with threads of their own, for stories in real time. */
 #include "stage.h"
 
 #include <assert.h>

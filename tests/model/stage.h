@@ -1,5 +1,4 @@
-/* stage.h - a proxy in two workers with threads of their own, for the stories that are told in real
- * time. */
+/* stage.h - a proxy in two workers with threads of their own, for stories in real time. */
 #ifndef STAGE_H
 #define STAGE_H
 
@@ -11,17 +10,19 @@ enum { STAGE_WORKERS = 2 };
 struct stage {
 	struct worker workers[STAGE_WORKERS];
 	struct shard *shards[STAGE_WORKERS];
-	struct endpoint front, back;    /* where clients go, and the proxy from there */
-	int listening;                  /* at the back: the backends' */
+	struct endpoint front, back;    /* addresses of the proxy and of its backend */
+	int listening;                  /* the backend's listening socket */
 	const char *protocol;
 };
 
 void stage_begin(struct stage *, const char *protocol, const struct worker_config *);
-/* posted to the workers; the reference goes over */
+/* Sends the spec to the workers, which take the reference. */
 void stage_change(struct stage *, struct spec *);
-void stage_end(struct stage *);                         /* all rules go, and the workers end */
 
-/* without rules, with room for some */
+/* Removes all rules, and ends the workers. */
+void stage_end(struct stage *);
+
+/* A spec without rules, and with room for some. */
 struct spec *stage_spec(const struct stage *, unsigned room);
 void stage_rule(struct spec *, const char *name, const char *behavior, const char *option,
                 const char *value, double low, double high);

@@ -1,8 +1,7 @@
-/* threads.c - two workers as real threads, under traffic, while their rules change: what must hold
- * always.
+/* threads.c - test with two workers as real threads, whose rules change under traffic.
  *
- * Each client asks in lock step or in batches and must get its answers in order, each either the
- * echo of its question or a refusal; nothing may be lost, doubled or mixed up. */
+ * Each client sends one request at a time, or several. It must get its answers in order, each the
+ * echo of its request or a refusal. Nothing may be lost, doubled or reordered. */
 #include <assert.h>
 #include <errno.h>
 #include <poll.h>
@@ -43,7 +42,7 @@ static void *changer(void *arg)
 
 	for (unsigned round = 1; round <= CHANGES; round++) {
 		stage_change(&g->stage, play_spec(g, round));
-		poll(NULL, 0, 5);       /* the pace of changes, not a wait for anything */
+		poll(NULL, 0, 5);       /* the pace of changes; it waits for nothing */
 	}
 	stage_change(&g->stage, play_spec(g, 0));
 	return NULL;
