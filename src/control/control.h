@@ -21,15 +21,6 @@ void control_join_workers(struct control *);    /* their loops must have been st
 void control_free_workers(struct control *);    /* resets the connections that are left */
 void control_free(struct control *);            /* opens the mail that is left, then frees all */
 
-/* Waits for the threads. Their loops must have been stopped: shutdown.h. */
-void control_join_workers(struct control *);
-
-/* Resets the connections that are left. */
-void control_free_workers(struct control *);
-
-/* Opens the mail that is left, then frees all. */
-void control_free(struct control *);
-
 /* ---- accessors: the results are borrowed ---- */
 
 struct loop *control_loop(struct control *);

@@ -46,12 +46,13 @@ struct waiter {
 
 void proxy_table_init(struct proxy_table *, struct workers *);
 
+/* Only when no worker runs any more. */
+void proxy_table_free(struct proxy_table *);
+
 /* To go through all, though some come and go meanwhile: the first whose name is behind this one
  * (NULL: of all), or that was made after this number (0: of all). NULL: there is none. */
 struct proxy *proxy_named_after(const struct proxy_table *, const char *name);
 struct proxy *proxy_made_after(const struct proxy_table *, unsigned number);
-
-/* ---- what it is ---- */
 
 /* NULL: there is none. */
 struct proxy *proxy_find(const struct proxy_table *, const char *name);

@@ -21,10 +21,16 @@ void conn_apply_end(struct conn *, const struct judgement *, enum vn_end *in_tur
 /* A new connection meets all rules of its plan. They may doom it. */
 void conn_judge_open(struct conn *);
 
-/* How the client's stream begins is known: with a header that names this client, or with none, or one that names
- * nobody (NULL). Rules that mean the client meet the connection now, if they have not before. It may be doomed. */
+/* A connection meets new `rules`, and those in `again`, which it has met with other options.
+ * `opening`: it is new, and holds delay its connect. False: they have doomed it. */
+bool conn_rules_meet(struct conn *, ruleset rules, ruleset again, bool opening);
+
+/* The beginning of the client's stream is known: a header names this client; NULL: there is none,
+ * or it names nobody. Rules for clients meet the connection now, if they have not. They may doom
+ * it. */
 void conn_client_known(struct conn *, const struct endpoint *named);
 
-void conn_clocks_set(struct conn *);    /* its end timer follows the soonest end by the clock */
+/* Sets the end timer to the earliest end by the clock. */
+void conn_clocks_set(struct conn *);
 
 #endif

@@ -7,6 +7,9 @@
 /* True if the oldest exchange waits for nothing but us. */
 bool reply_due(const struct conn *);
 
+/* Writes the failure of that exchange, ends the connection, or forgets the exchange. */
+void reply_send(struct conn *);
+
 /* Write this failure to the client; x NULL: unasked, on an idle connection. Returns how the
  * connection must end besides what the failure says. */
 enum vn_end reply_write(struct conn *, struct exchange *, const struct vn_failure *, struct holds *);

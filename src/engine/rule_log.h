@@ -38,18 +38,19 @@ struct rule_text { uint8_t p[24 + 1 + 16384]; size_t n; };
 
 void rule_text_make(struct rule_text *, const struct vn_message *);
 
-void rule_log_strike(const char *proxy, struct rule *, const struct question *, const struct vn_verdict *,
-                     const struct vn_failure *, bool first);    /* `first`: of this exchange */
-/* A rule could not strike. It is counted, and reported: an event each, a line for each reason. `limit`: the protocol's
- * own sentence, for UNREACHABLE_LIMITED; else NULL. */
-enum unreachable {
-	UNREACHABLE_RAW, UNREACHABLE_NO_FAILURES, UNREACHABLE_UNKNOWN, UNREACHABLE_MATCH, UNREACHABLE_LIMITED,
-};
-void rule_log_unreachable(const char *proxy, struct rule *, const struct question *, enum unreachable, const char *limit);
+/* `first`: of this exchange. */
+void rule_log_strike(const char *proxy, struct rule *, const struct question *,
+                     const struct vn_verdict *, const struct vn_failure *, bool first);
 
-/* Also counts it in the rule's counters. */
+enum unreachable {                      /* why a rule could not strike */
+	UNREACHABLE_RAW, UNREACHABLE_NO_FAILURES, UNREACHABLE_UNKNOWN, UNREACHABLE_MATCH,
+	UNREACHABLE_LIMITED,
+};
+
+/* Counts it in the rule's counters, and reports it: an event each, a log line for each reason.
+ * `limit`: the protocol's own sentence, for UNREACHABLE_LIMITED; else NULL. */
 void rule_log_unreachable(const char *proxy, struct rule *, const struct question *,
-                          const char *why);
+                          enum unreachable, const char *limit);
 
 /* Notes a message: the match did not find it; the failure does not fit it; the rule is in. */
 void rule_log_unfound(const char *proxy, struct rule *, const struct question *,
