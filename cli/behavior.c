@@ -167,6 +167,19 @@ static void whose_show(struct call *c)
 	json_decref(body);
 }
 
+/* What the server warns of, apart from the answer itself. */
+static void warning_show(const json_t *body)
+{
+	const char *warning = json_string_value(json_object_get(body, "warning"));
+	char *line = warning ? line_make(warning) : NULL;
+
+	if (!line)
+		return;
+	fflush(stdout);
+	fprintf(stderr, "warning: %s\n", line);
+	free(line);
+}
+
 static void changed_show(struct call *c, const char *what, const json_t *body)
 {
 	if (c->json) {
@@ -176,6 +189,7 @@ static void changed_show(struct call *c, const char *what, const json_t *body)
 	printf("%s changed to \"%s\"", what, c->words[0]);
 	whose_show(c);
 	putchar('\n');
+	warning_show(body);
 }
 
 /* The name in the first of "20:delay,10:error", to be freed. */

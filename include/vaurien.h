@@ -96,7 +96,8 @@ struct vn_opt {                         /* a row; a table ends with a row withou
 	vn_nsec unit;                   /* VN_OPT_TIME, VN_OPT_TABLE: of a number without a unit;
 	                                 * greater than 0 */
 	double min, max;                /* VN_OPT_INT, VN_OPT_REAL, VN_OPT_TIME: the range, of a
-	                                 * time in units; both 0: any value >= 0 */
+	                                 * time in units; both 0: any value >= 0; max 0: no upper
+	                                 * bound */
 	const char *const *choices;     /* VN_OPT_CHOICE: ends with NULL */
 	enum vn_opt_rule rule;
 };
@@ -573,6 +574,8 @@ enum {                                  /* the traits of a behavior, as bits */
 	                                 * unless the rule has per = exchange */
 	VN_TRAIT_LINE  = 2,             /* its pace.rate can be one for all connections: rules
 	                                 * may have share = proxy */
+	VN_TRAIT_NEW    = 16,           /* it applies to new connections: users are warned if some
+	                                 * are open */
 	VN_TRAIT_SPARES = 8,            /* logins and VN_IS_SETUP pass, so that clients can
 	                                 * connect, unless the rule has a match or names a
 	                                 * failure */
@@ -599,6 +602,9 @@ struct vn_behavior {
 	                                 * name first; NULL: none */
 	const char *sees;               /* what the client sees, without a full stop; NULL: not
 	                                 * known */
+	const char *needs;              /* options, with blanks between them: users are warned if
+	                                 * all are 0, false or not given; NULL: none */
+	const char *without;            /* the effect then: "nothing is late" */
 };
 
 /* Refuse the request with a failure of the protocol; `failure` NULL: one is drawn. Without failures

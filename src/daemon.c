@@ -21,6 +21,8 @@
 #include "control/statsd.h"
 #include "net/bind.h"
 #include "plugins/plugin.h"
+#include "spec/registry.h"
+#include "spec/rule_warning.h"
 
 /* Descriptors that are free when all has started: for a client with its backend, two clients of the
  * API, what /metrics reads, a look-up. */
@@ -119,10 +121,56 @@ static void log_settings(const struct settings *s)
 		         s->proxies[i]->backend.text);
 	log_info("* timeout: %.15g", s->timeout);
 	log_info("* stay_connected: %d", s->stay_connected);
-	log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
-	log_info("* pool_timeout: %lld", (long long)s->pool_timeout);
-	log_info("* async_mode: %d", !s->sync);
+	if (s->given.pool_max_size)
+		log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
+	if (s->given.pool_timeout)
+		log_info("* pool_timeout: %lld", (long long)s->pool_timeout);
+	if (s->given.sync)
+		log_info("* async_mode: %d", !s->sync);
 	log_info("* seed: %llu", (unsigned long long)s->seed);
+}
+
+/* A backend on the port of a server that has a protocol here, but carried as tcp. */
+static void log_hint(const struct spec *s)
+{
+	static const struct { int port; const char *protocol; } known[] = {
+		{ 3306, "mysql" }, { 5432, "postgres" }, { 6379, "redis" }, { 11211, "memcache" },
+		{ 25, "smtp" }, { 80, "http" },
+	};
+
+	if (s->protocol->request)
+		return;
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (s->backend.port == known[i].port && protocol_find(known[i].protocol))
+			log_info("%s: port %d is usually %s; with --protocol %s faults can hit "
+			         "single requests and send real errors", s->name, known[i].port,
+			         known[i].protocol, known[i].protocol);
+}
+
+/* "db: mysql on 0.0.0.0:3307 -> 127.0.0.1:3306, 10:delay, 2 rules" */
+static void log_proxy(const struct spec *s)
+{
+	char warning[ERROR_MAX], rules[32] = "";
+	unsigned others = 0;
+
+	for (unsigned i = 0; i < s->n_rules; i++)
+		others += !rule_in_group(&s->rules[i]);
+	if (others)
+		snprintf(rules, sizeof rules, ", %u %s", others, others == 1 ? "rule" : "rules");
+	log_info("%s: %s on %s -> %s, %s%s%s", s->name, s->protocol->name, s->listen.text,
+	         s->backend.text, s->behavior, rules, s->enabled ? "" : ", disabled");
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (rule_warning(&s->rules[i], 0, warning))
+			log_warning("proxy=%s rule=%s %s", s->name, s->rules[i].name, warning);
+}
+
+static void log_proxies(const struct settings *s)
+{
+	for (size_t i = 0; i < s->n_proxies; i++) {
+		log_proxy(s->proxies[i]);
+		if (!s->dialect)        /* Toxiproxy has no protocols */
+			log_hint(s->proxies[i]);
+	}
 }
 
 /* A proxy that cannot listen is an error, or (settings->lenient) is logged, and the start goes
@@ -219,6 +267,7 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 	if (!good)
 		return false;
 	log_settings(d->settings);
+	log_proxies(d->settings);
 	if (!control_start_workers(d->control, error))
 		return false;
 	d->statsd = statsd_start(d->control);

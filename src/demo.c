@@ -409,7 +409,7 @@ static bool show_begin(struct show *show)
 	return show->fd >= 0 && show->spare >= 0;
 }
 
-int demo_run(void)
+int demo_run(const char *program)
 {
 	struct show show = { .fd = -1, .spare = -1 };
 	bool fits = show_begin(&show);
@@ -426,7 +426,7 @@ int demo_run(void)
 	finish(show.backend);
 	if (fits)
 		printf("\nNow before a database of yours:"
-		       " vaurien --protocol mysql --proxy localhost:3307"
-		       " --backend localhost:3306 --http\n");
+		       " %s --protocol mysql --proxy localhost:3307"
+		       " --backend localhost:3306 --http\n", program);
 	return fits ? 0 : 1;
 }

@@ -3,6 +3,6 @@
 #define DEMO_H
 
 /* Prints a table. 0: each row is as it should be; else 1. */
-int demo_run(void);
+int demo_run(const char *program);     /* `program`: argv[0], as it was started */
 
 #endif

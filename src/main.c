@@ -20,7 +20,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	if (argc == 2 && !strcmp(argv[1], "demo"))
-		return demo_run();
+		return demo_run(argv[0]);
 	if (toxiproxy_args_wanted(argv[0]))
 		read = toxiproxy_args_read;
 	int code = read(&settings, argc, argv);

@@ -5,6 +5,7 @@
 
 #include "api/pieces.h"
 #include "api/router.h"
+#include "api/warning.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -66,6 +67,7 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 	if (raw && spec_needs_messages(to))     /* it cannot strike those: they have no messages */
 		json_object_set_new(answer, "unreachable", json_integer((json_int_t)raw));
 	log_info("Handler changed to \"%s\"", to->behavior);
+	rules_warn(request_proxy(r), to, RULE_GROUP, answer);
 	request_change(r, request_proxy(r), to, 200, answer);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/router.h"
+#include "api/warning.h"
 #include "base/log.h"
 #include "spec/registry.h"
 #include "spec/rule_check.h"
@@ -30,6 +31,7 @@ static void rule_change(struct request *r, struct spec *to, const char *name, co
                         json_t *answer)
 {
 	log_info("proxy=%s rule=%s is %s", to->name, name, what);
+	rules_warn(request_proxy(r), to, name, answer);
 	request_change(r, request_proxy(r), to, 200, answer);
 }
 
@@ -251,7 +253,9 @@ static void put_rules(struct request *r)
 	if (!to)
 		return;
 	log_info("proxy=%s has other rules", to->name);
-	request_change(r, request_proxy(r), to, 200, json_pack("{s:s}", "status", "ok"));
+	json_t *answer = json_pack("{s:s}", "status", "ok");
+	rules_warn(request_proxy(r), to, NULL, answer);
+	request_change(r, request_proxy(r), to, 200, answer);
 }
 
 static const struct route routes[] = {

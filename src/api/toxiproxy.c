@@ -7,6 +7,7 @@
 #include "api/router.h"
 #include "api/toxiproxy_job.h"
 #include "api/toxiproxy_reply.h"
+#include "api/warning.h"
 #include "base/log.h"
 #include "base/memory.h"
 
@@ -217,6 +218,7 @@ static void toxic_change_proxy(struct request *r, struct proxy *p, struct spec *
 	char *text = go_write(toxic, &n);
 	json_decref(toxic);
 	log_info("proxy=%s rule=%s is %s", to->name, name, what);
+	rules_warn(p, to, name, NULL);  /* the answer is Toxiproxy's */
 	control_change(request_control(r), p, to, request_wait(r, 200, TYPE_JSON, text, n));
 }
 

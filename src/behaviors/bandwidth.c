@@ -28,4 +28,5 @@ VN_BEHAVIOR(bandwidth,
 	.options = options, .opts_size = sizeof(struct bandwidth),
 	.on = VN_ON_DATA | VN_ON_END, .direction = VN_RESPONSE,
 	.traits = VN_TRAIT_WHOLE | VN_TRAIT_LINE,
+	.needs = "rate", .without = "nothing passes",
 	.act = act)

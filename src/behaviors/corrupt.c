@@ -35,4 +35,5 @@ VN_BEHAVIOR(corrupt,
 	.sees = "the response has the right length and wrong bits",
 	.options = options, .opts_size = sizeof(struct corrupt),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE,
+	.needs = "bits random", .without = "nothing will be corrupted",
 	.act = act)

@@ -37,4 +37,5 @@ VN_BEHAVIOR(delay,
 	.sees = "each response arrives late, by the given time",
 	.options = options, .opts_size = sizeof(struct delay),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE,
+	.needs = "sleep jitter percentiles", .without = "nothing will be late",
 	.act = act)

@@ -34,4 +34,5 @@ VN_BEHAVIOR(latency,
 	.sees = "all bytes arrive late, by the given time",
 	.options = options, .opts_size = sizeof(struct latency),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.needs = "latency jitter percentiles", .without = "nothing will be late",
 	.act = act)

@@ -25,4 +25,5 @@ VN_BEHAVIOR(limit_data,
 	.sees = "the given number of bytes, then the connection closes (FIN)",
 	.options = options, .opts_size = sizeof(struct limit),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.needs = "bytes", .without = "each connection ends at its first byte",
 	.act = act)

@@ -24,4 +24,5 @@ VN_BEHAVIOR(limit_time,
 	.sees = "the connection closes (FIN) after the given time",
 	.options = options, .opts_size = sizeof(struct lifetime),
 	.on = VN_ON_OPEN,
+	.needs = "time", .without = "each connection ends at once",
 	.act = act)

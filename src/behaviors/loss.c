@@ -59,4 +59,5 @@ VN_BEHAVIOR(loss,
 	.sees = "some bytes arrive late, and none are missing",
 	.options = options, .opts_size = sizeof(struct loss),
 	.on = VN_ON_DATA,
+	.needs = "rate", .without = "nothing will be lost",
 	.act = act)

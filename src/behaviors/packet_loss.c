@@ -32,4 +32,5 @@ VN_BEHAVIOR(packet_loss,
 	.options = options, .opts_size = sizeof(struct packet_loss),
 	.state_size = sizeof(struct last),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.needs = "loss_rate", .without = "nothing will be lost",
 	.act = act)

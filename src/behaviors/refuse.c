@@ -12,4 +12,5 @@ VN_BEHAVIOR(refuse,
 	.example = "refuse --ttl 10s",
 	.sees = "a connect is refused; open connections work",
 	.on = VN_ON_LISTEN,
+	.traits = VN_TRAIT_NEW,
 	.act = act)

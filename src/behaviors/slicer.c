@@ -30,4 +30,5 @@ VN_BEHAVIOR(slicer,
 	.sees = "each response arrives in small pieces",
 	.options = options, .opts_size = sizeof(struct slicer),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.needs = "average_size", .without = "nothing will be sliced",
 	.act = act)

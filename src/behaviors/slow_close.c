@@ -23,4 +23,5 @@ VN_BEHAVIOR(slow_close,
 	.sees = "all bytes at once, then the end of the stream (FIN) late",
 	.options = options, .opts_size = sizeof(struct slow_close),
 	.on = VN_ON_END, .direction = VN_RESPONSE,
+	.needs = "delay", .without = "no end will be late",
 	.act = act)

@@ -34,4 +34,6 @@ VN_BEHAVIOR(slow_connect,
 	.sees = "a connection at once, and the first response late",
 	.options = options, .opts_size = sizeof(struct slow_connect),
 	.on = VN_ON_OPEN,
+	.needs = "sleep jitter percentiles", .without = "no connection will be late",
+	.traits = VN_TRAIT_NEW,
 	.act = act)

@@ -30,4 +30,5 @@ VN_BEHAVIOR(slow_open,
 	.options = options, .opts_size = sizeof(struct slow_open),
 	.state_size = sizeof(struct begun),
 	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.needs = "delay", .without = "nothing will be late",
 	.act = act)

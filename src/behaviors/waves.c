@@ -44,4 +44,5 @@ VN_BEHAVIOR(waves,
 	.sees = "responses arrive late, by a time that rises and falls",
 	.options = options, .opts_size = sizeof(struct waves),
 	.on = VN_ON_REQUEST,
+	.needs = "low high", .without = "nothing will be late",
 	.act = act)

@@ -1,8 +1,10 @@
 /* error.c - errors of command line and files: one sentence and an exit code. */
 #include "config/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char *prefix;
 static struct { char *sentence; size_t size; } kept;
@@ -51,11 +53,9 @@ int usage_error(const char *format, ...)
 
 int absence_error(const char *file)
 {
-	if (kept.sentence)
-		snprintf(kept.sentence, kept.size, "Unexistant filename '%s'", file);
-	else
+	if (!kept.sentence)
 		printf("Unexistant filename '%s'\n", file);
-	return 1;
+	return value_error("cannot read '%s': %s", file, strerror(errno));
 }
 
 void error_prefix(const char *text)

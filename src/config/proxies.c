@@ -73,6 +73,12 @@ static int spec_become(struct spec **at, struct spec *now, const char *error)
 	return -1;
 }
 
+/* "--" before an option's name, if its value is from the command line. */
+static const char *dashes_of(const struct parse *r, const char *name)
+{
+	return flag_get(&r->flags, name)->level == 1 && !error_prefixed() ? "--" : "";
+}
+
 static int proxy_read(struct parse *r, const char *name, struct spec **to)
 {
 	const struct raw_options *w = r->raw;
@@ -93,8 +99,12 @@ static int proxy_read(struct parse *r, const char *name, struct spec **to)
 	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1)
 		return code;
 	if (!address_parse(&proxy->listen, w->proxy, error, sizeof error))
-		return value_error("%s", error);
-	return spec_become(to, spec_with_backend(proxy, w->backend, error), error);
+		return value_error("%s%s: %s", dashes_of(r, "proxy"),
+		                   error_prefixed() ? "listen" : "proxy", error);
+	struct spec *with = spec_with_backend(proxy, w->backend, error);
+	if (!with)
+		return value_error("%s%s", dashes_of(r, "backend"), error);
+	return spec_become(to, with, error);
 }
 
 static int behavior_unknown(const char *name)
@@ -118,10 +128,13 @@ static int behavior_read(struct parse *r, struct spec **to)
 	struct weights weights;
 
 	if (!text[strspn(text, " \t")])
-		return value_error("You need to use percentage:name");
+		return value_error("%sbehavior: You need to use percentage:name",
+		                   dashes_of(r, "behavior"));
 	if (!weights_read(&weights, text, error))
 		return weights.unknown[0] ? behavior_unknown(weights.unknown) :
-		                            value_error("%s", error);
+		                            value_error("%sbehavior '%.100s': %s",
+		                                        dashes_of(r, "behavior"), text,
+		                                        error);
 	return spec_become(to, spec_with_behavior(r->defaults, *to, text, NULL, &culprit, error),
 	                   error);
 }

@@ -67,7 +67,7 @@ static const struct row {
 		        "after it, too; 0: none"), OWN },
 	{ GROUP_PROXY, NULL, OPTION("stay_connected", VN_OPT_BOOL, stay_connected,
 		.help = "never close idle connections, whatever --timeout says"), OWN },
-	{ GROUP_PROXY, "N", OPTION("pool_max_size", VN_OPT_INT, pool_max_size, .def = "100",
+	{ GROUP_PROXY, "N", OPTION("pool_max_size", VN_OPT_INT, pool_max_size,
 		.max = 1000000,
 		.help = "most clients at a time; others wait in the backlog; 0 or not given: no "
 		        "limit"), OWN },
@@ -346,6 +346,9 @@ static void rest_read(struct parse *r)
 	s->pool_timeout = w->pool_timeout;
 	s->stay_connected = w->stay_connected;
 	s->sync = w->sync;
+	s->given.pool_max_size = flag_get(&r->flags, "pool-max-size")->level;
+	s->given.pool_timeout = flag_get(&r->flags, "pool-timeout")->level;
+	s->given.sync = flag_get(&r->flags, "sync")->level;
 }
 
 static bool protocol_spoken(const struct settings *s, const char *protocol)

@@ -344,8 +344,12 @@ static void proxy_expire(struct proxy *p, vn_nsec now)
 
 	if (!less)
 		return;
-	log_info("rules=%u of %u are over proxy=%s", p->spec->n_rules - less->n_rules,
-	         p->spec->n_rules, less->name);
+	for (unsigned i = 0; i < p->spec->n_rules; i++) {
+		const struct rule_spec *r = &p->spec->rules[i];
+		if (r->until <= now)
+			log_info("proxy=%s: rule \"%s\" (%s) has expired", less->name, r->name,
+			         r->behavior->name);
+	}
 	proxy_update(p, less, NULL, false, &ttl);
 }
 

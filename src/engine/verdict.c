@@ -81,7 +81,7 @@ const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f,
 	char hold[32] = "", keep[32] = "", junk[32] = "";
 
 	if (v->hold == VN_NEVER)
-		snprintf(hold, sizeof hold, ",hold:never");
+		snprintf(hold, sizeof hold, ",hold:until-changed");
 	else if (v->hold)
 		snprintf(hold, sizeof hold, ",hold:%.6f", (double)v->hold / VN_S);
 	if (v->keep != VN_ALL)

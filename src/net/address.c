@@ -21,11 +21,13 @@ enum { HOST_MAX_LEN = 255, PATH_MAX_LEN = sizeof ((struct sockaddr_un *)0)->sun_
 static bool refuse(char *error, size_t size, const char *expected, const char *text)
 {
 	char shown[200], sentence[ERROR_MAX];
-	error_format(sentence, "Expected %s: '%s'", expected,
+	error_format(sentence, "expected %s, got '%s'", expected,
 	             text_printable(text, shown, sizeof shown));
 	snprintf(error, size, "%s", sentence);
 	return false;
 }
+
+static const char ADDRESS[] = "HOST:PORT or :PORT";
 
 static bool parse_unix(struct address *a, const char *text, char *error, size_t size)
 {
@@ -60,16 +62,16 @@ bool address_parse(struct address *a, const char *text, char *error, size_t size
 	int port = colon ? parse_port(colon + 1) : -1;
 	size_t n = colon ? (size_t)(colon - text) : 0;
 	if (port < 0 || n > HOST_MAX_LEN)
-		return refuse(error, size, "HOST:PORT", text);
+		return refuse(error, size, ADDRESS, text);
 	if (text[0] == '[') {
 		if (text[n - 1] != ']')
-			return refuse(error, size, "HOST:PORT", text);
+			return refuse(error, size, ADDRESS, text);
 		host++;
 		n -= 2;
 	}
 	for (size_t i = 0; i < n; i++)
 		if (!isgraph((unsigned char)host[i]) || strchr("[]/'\"", host[i]))
-			return refuse(error, size, "HOST:PORT", text);
+			return refuse(error, size, ADDRESS, text);
 	*a = (struct address){ .text = xstrdup(text), .host = xstrndup(host, n), .port = port };
 	return true;
 }

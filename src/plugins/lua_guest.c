@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <lua5.4/lauxlib.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -62,6 +63,14 @@ static double number_field(lua_State *L, const char *name)
 		luaL_error(L, "%s: expected a number, got %s", name, luaL_typename(L, -1));
 	lua_pop(L, 1);
 	return d;
+}
+
+static bool field_given(lua_State *L, const char *name)
+{
+	bool given = lua_getfield(L, -1, name) != LUA_TNIL;
+
+	lua_pop(L, 1);
+	return given;
 }
 
 static bool flag_field(lua_State *L, const char *name)
@@ -196,6 +205,8 @@ static void option_read(lua_State *L, struct script *s, struct vn_opt *o, size_t
 	o->unit = unit_field(L, s, o->type);
 	o->min = number_field(L, "min");
 	o->max = number_field(L, "max");
+	if (field_given(L, "min") && !field_given(L, "max"))
+		o->max = INFINITY;
 	o->choices = choices_field(L, s);
 	o->rule = (enum vn_opt_rule)constant_field(L, "rule", VN_OPT_OWN, VN_OPT_TIMES);
 	if (o->rule == VN_OPT_OWN) {
@@ -262,7 +273,7 @@ static const struct vn_failure *failures_read(lua_State *L, struct script *s)
 
 static const char *const behavior_keys[] = {
 	"name", "help", "options", "on", "direction", "traits", "act", "group", "example", "sees",
-	NULL
+	"needs", "without", NULL
 };
 static const char *const protocol_keys[] = {
 	"name", "help", "options", "server_first", "login", "request", "response", "failures",
@@ -284,7 +295,9 @@ static void behavior_read(lua_State *L, struct script *s)
 	b->direction = (enum vn_direction)constant_field(L, "direction", 0, VN_BOTH);
 	b->traits = VN_TRAIT_REFUSES |
 	            set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_REFUSES |
-	                                      VN_TRAIT_SPARES);
+	                                      VN_TRAIT_SPARES | VN_TRAIT_NEW);
+	b->needs = text_field(L, s, "needs");
+	b->without = text_field(L, s, "without");
 	b->options = options_read(L, s, &b->opts_size);
 	b->group = (enum vn_group)constant_field(L, "group", VN_GROUP_NONE, VN_GROUP_RATE);
 	b->example = text_field(L, s, "example");

@@ -141,10 +141,15 @@ static const char *number_read(const char *text, struct opt_number *n)
 	return end;
 }
 
+bool opt_unbounded(const struct vn_opt *o)
+{
+	return (o->min >= 0 && o->max == 0) || o->max == INFINITY;
+}
+
 static bool within(const struct vn_opt *o, double value)
 {
-	if (o->min == 0 && o->max == 0)
-		return value >= 0;
+	if (opt_unbounded(o))
+		return value >= o->min;
 	return value >= o->min && value <= o->max;
 }
 

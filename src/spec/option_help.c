@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "spec/option.h"
 
 static const char *unit_name(vn_nsec unit)
 {
@@ -20,8 +21,8 @@ static const char *unit_name(vn_nsec unit)
 
 static void bounds_add(const struct vn_opt *o, char *buffer, size_t size)
 {
-	if (o->min == 0 && o->max == 0)
-		text_add(buffer, size, " >= 0");
+	if (opt_unbounded(o))
+		text_add(buffer, size, " >= %.15g", o->min);
 	else
 		text_add(buffer, size, " from %.15g to %.15g", o->min, o->max);
 }

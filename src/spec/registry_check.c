@@ -10,6 +10,7 @@
 #include "spec/option.h"
 #include "spec/registry.h"
 #include "spec/rule_fields.h"
+#include "spec/rule_warning.h"
 
 static char fault[ERROR_MAX];
 
@@ -65,7 +66,7 @@ static const char *row_error(const struct vn_opt *table, const struct vn_opt *ro
 		return "a time needs a unit";
 	if (row->type == VN_OPT_CHOICE && (!row->choices || !row->choices[0]))
 		return "a choice needs choices";
-	if (!(row->min <= row->max))
+	if (!(row->min <= row->max) && !opt_unbounded(row))
 		return "its bounds are the wrong way round";
 	return NULL;
 }
@@ -136,6 +137,18 @@ static const char *example_error(const struct vn_behavior *b)
 	return NULL;
 }
 
+static const char *needs_error(const struct vn_behavior *b)
+{
+	const char *needs = b->needs ? b->needs : "";
+	bool unknown = false;
+
+	while (rule_needs_next(b, &needs, &unknown))
+		;
+	if (unknown)
+		return faulty("behavior '%.40s': needs: it has no option '%.40s'", b->name, needs);
+	return NULL;
+}
+
 static const char *behavior_error(const struct vn_behavior *b)
 {
 	const char *why;
@@ -152,7 +165,9 @@ static const char *behavior_error(const struct vn_behavior *b)
 	why = table_error(b->name, b->options, b->opts_size);
 	if (!why)
 		why = fields_error(b);
-	return why ? why : example_error(b);
+	if (!why)
+		why = example_error(b);
+	return why ? why : needs_error(b);
 }
 
 static const char *protocol_error(const struct vn_protocol *p)

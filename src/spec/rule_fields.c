@@ -42,7 +42,7 @@ const struct vn_opt rule_options[] = {
 bool rule_key_is_reserved(const char *key)
 {
 	static const char *const keys[] = {
-		"name", "behavior", "options", "seen", "hits", "unreachable", NULL
+		"name", "behavior", "options", "seen", "hits", "unreachable", "warning", NULL
 	};
 	size_t i = 0;
 

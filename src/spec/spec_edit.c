@@ -315,13 +315,15 @@ struct spec *spec_without_expired(const struct spec *from, vn_nsec now, vn_nsec 
 struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[ERROR_MAX])
 {
 	struct address address;
+	char why[ERROR_MAX], shown[150];
 
-	if (!address_parse(&address, backend, error, ERROR_MAX))
+	if (!address_parse(&address, backend, why, sizeof why)) {
+		error_format(error, "backend: %s", why);
 		return NULL;
+	}
 	if (address.port == 0) {        /* good for listening only */
-		char shown[200];
-		error_format(error, "Expected HOST:PORT: '%s'",
-		             text_printable(backend, shown, sizeof shown));
+		error_format(error, "backend: expected HOST:PORT or :PORT with a port above 0, got "
+		             "'%s'", text_printable(backend, shown, sizeof shown));
 		address_free(&address);
 		return NULL;
 	}

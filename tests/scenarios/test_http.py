@@ -151,7 +151,7 @@ def test_backend_is_changed_for_new_connections(start, backends):
 
 
 @pytest.mark.parametrize("body, name, description", [
-    ('{"backend": "nocolon"}', "backend", "Expected HOST:PORT: 'nocolon'"),
+    ('{"backend": "nocolon"}', "backend", "backend: expected HOST:PORT or :PORT, got 'nocolon'"),
     ('{"backend": 3306}', "backend", None),
     ('{}', "backend", 'the value should contain a "backend" key'),
     ('nope', "", "the value is not a valid json object"),

@@ -41,17 +41,19 @@ def test_held_requests_do_not_delay_the_end(vaurien, backend):
     assert proxy.process.wait(patience(5)) == 0
 
 
-def test_first_words(start, backend):
-    proxy = start("--timeout", 20, backend=backend)
+@pytest.mark.parametrize("given", [False, True])
+def test_first_words(start, backend, given):
+    """The lines of the Python Vaurien; those about options that change nothing only if these are given."""
+    words = ["--pool-max-size", 100, "--pool-timeout", 30, "--sync=false"] if given else []
+    proxy = start("--timeout", 20, *words, backend=backend)
     expected = [
         "Starting the Chaos TCP Server",
         "Options:",
         "* proxies from 127.0.0.1:%d to %s" % (proxy.port, backend.address),
         "* timeout: 20",
         "* stay_connected: 0",
-        "* pool_max_size: 100",
-        "* pool_timeout: 30",
-        "* async_mode: 1",
+        *(["* pool_max_size: 100", "* pool_timeout: 30", "* async_mode: 1"] if given else []),
+        "default: tcp on 127.0.0.1:%d -> %s, dummy" % (proxy.port, backend.address),
         "Started the HTTP server: http://127.0.0.1:%d" % proxy.http,
     ]
     proxy.logged("Started the HTTP server")
@@ -60,5 +62,30 @@ def test_first_words(start, backend):
     assert all(lines), proxy.log()
     told = [line.group(2) for line in lines if line.group(2) in expected]
     assert told == expected
+    assert given or not re.search("pool_|async_mode", proxy.log())
     proxy.set("delay")
     proxy.logged(r'\[INFO\] Handler changed to "delay"')
+
+
+def test_a_line_for_each_proxy(start, backend):
+    proxy = start("--protocol", "mysql", "--behavior", "10:delay", "--rule", "noop name=a", "--rule", "latency",
+                  "--add", "off=127.0.0.1:1=127.0.0.1:2,redis enabled=no", backend=backend)
+    proxy.logged(r"\[INFO\] default: mysql on 127\.0\.0\.1:%d -> %s, 10:delay, 2 rules\n" % (proxy.port, backend.address))
+    proxy.logged(r"\[INFO\] off: redis on 127\.0\.0\.1:1 -> 127\.0\.0\.1:2, dummy, disabled\n")
+    proxy.logged(r"\[WARNING\] proxy=default rule=latency latency: 0 ms, nothing will be late; give latency\n")
+
+
+@pytest.mark.parametrize("port, protocol", [(3306, "mysql"), (5432, "postgres"), (6379, "redis"), (11211, "memcache"), (25, "smtp"), (80, "http")])
+def test_a_hint_for_a_known_port(start, port, protocol):
+    proxy = start(backend="127.0.0.1:%d" % port)
+    proxy.logged(r"\[INFO\] default: port %d is usually %s; with --protocol %s faults can hit single requests" % (port, protocol, protocol))
+    proxy = start("--protocol", protocol, backend="127.0.0.1:%d" % port)
+    assert "is usually" not in proxy.whole_log()
+    proxy = start(backend="127.0.0.1:%d" % (port + 1))
+    assert "is usually" not in proxy.whole_log()
+
+
+def test_a_rule_that_expires_is_named(start, backend):
+    proxy = start(backend=backend)
+    assert proxy.api("PUT", "/behavior", {"name": "blackout", "ttl": 0.05})[0] == 200
+    proxy.logged(r'\[INFO\] proxy=default: rule "behavior" \(blackout\) has expired\n')

@@ -115,7 +115,7 @@ def test_addresses_and_more_change_in_place(world):
 
 @pytest.mark.parametrize("bad, why", [
     ("nonsense\n", "expected KEY = VALUE or [SECTION]"),
-    ("[proxy:x]\nlisten = 1\nbackend = h:1\n", "[proxy:x]: Expected HOST:PORT: '1'"),
+    ("[proxy:x]\nlisten = 1\nbackend = h:1\n", "[proxy:x]: listen: expected HOST:PORT or :PORT, got '1'"),
     ("[proxy:x]\nlisten = 127.0.0.1:1\nbackend = h:1\nbehavior = nope\n", "[proxy:x]: 'nope' is an unknown behavior."),
     ("[proxy:x]\nlisten = 192.0.2.1:1234\nbackend = h:1\n", "proxy=x: cannot listen on '192.0.2.1:1234': Cannot assign requested address"),
     ("[proxy:x]\nlisten = nobody.invalid:1234\nbackend = h:1\n", "proxy=x: cannot listen on 'nobody.invalid:1234': "),

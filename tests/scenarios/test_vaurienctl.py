@@ -141,7 +141,7 @@ def test_backend(ctl):
     assert ctl("get-backend") == (0, "127.0.0.1:9\n", "")
     assert ctl("set-backend", "127.0.0.1:10") == (0, 'Backend changed to "127.0.0.1:10"\n', "")
     assert ctl("get-backend") == (0, "127.0.0.1:10\n", "")
-    assert ctl("set-backend", "nocolon") == (1, "", "The request failed. Expected HOST:PORT: 'nocolon'\n")
+    assert ctl("set-backend", "nocolon") == (1, "", "The request failed. backend: expected HOST:PORT or :PORT, got 'nocolon'\n")
 
 
 def test_info(ctl, proxy):

@@ -17,13 +17,13 @@ NAMES = ["abort", "blackout", "delay", "dummy", "error", "hang", "transient"]
     (["--http-port", "abc"], 2, "abc"),
     (["--log-level", "Info"], 2, "Info"),
     (["--proto", "tcp"], 2, "ambiguous"),
-    (["--proxy", "8000"], 1, "Expected HOST:PORT: '8000'"),
-    (["--proxy", "localhost:abc"], 1, "Expected HOST:PORT: 'localhost:abc'"),
-    (["--backend", "nocolon"], 1, "Expected HOST:PORT: 'nocolon'"),
+    (["--proxy", "8000"], 1, "--proxy: expected HOST:PORT or :PORT, got '8000'"),
+    (["--proxy", "localhost:abc"], 1, "--proxy: expected HOST:PORT or :PORT, got 'localhost:abc'"),
+    (["--backend", "nocolon"], 1, "--backend: expected HOST:PORT or :PORT, got 'nocolon'"),
     (["--behavior", "nope"], 1, "'nope' is an unknown behavior. Pick one of: 'abort', "),
     (["--behavior", "100:nope"], 1, "'nope' is an unknown behavior"),
-    (["--behavior", "80:delay,30:error"], 1, "The behavior total needs to be 100 or less"),
-    (["--behavior", "10:delay:x"], 1, "You need to use percentage:name"),
+    (["--behavior", "80:delay,30:error"], 1, "--behavior '80:delay,30:error': The behavior total needs to be 100 or less\n"),
+    (["--behavior", "10:delay:x"], 1, "--behavior '10:delay:x': You need to use percentage:name\n"),
     (["--behavior", "x:delay"], 1, "'x'"),
 ])
 def test_refused(run, words, rc, said):
@@ -37,7 +37,8 @@ def test_refused(run, words, rc, said):
 def test_a_file_that_is_not_there(run, tmp_path):
     done = run("--config", tmp_path / "none.ini")
     assert done.returncode == 1
-    assert done.stdout == "Unexistant filename '%s'\n" % (tmp_path / "none.ini")
+    assert done.stdout == "Unexistant filename '%s'\n" % (tmp_path / "none.ini")      # scripts of the Python Vaurien read it
+    assert done.stderr == "cannot read '%s': No such file or directory\n" % (tmp_path / "none.ini")
 
 
 @pytest.mark.parametrize("taken", ["--proxy", "--http-port"])

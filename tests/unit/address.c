@@ -38,7 +38,7 @@ static void refused(void **state)
 		if (address_parse(&a, bad[i], error, sizeof error))
 			fail_msg("'%s' was taken", bad[i]);
 	assert_false(address_parse(&a, "8000", error, sizeof error));
-	assert_string_equal(error, "Expected HOST:PORT: '8000'");
+	assert_string_equal(error, "expected HOST:PORT or :PORT, got '8000'");
 	assert_false(address_parse(&a, "unix:", error, sizeof error));
 	memset(path, 'x', sizeof path - 1);
 	path[sizeof path - 1] = '\0';

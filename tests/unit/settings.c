@@ -125,7 +125,7 @@ static void defaults(void **state)
 	assert_int_equal(p->backlog, 8192);
 	assert_int_equal(settings.hold_total, 512 << 20);
 	assert_int_equal(settings.timeout, 30);
-	assert_int_equal(settings.pool_max_size, 100);
+	assert_int_equal(settings.pool_max_size, 0);    /* no limit */
 	assert_int_equal(settings.pool_timeout, 30);
 	assert_int_equal(settings.bufsize, 262144);
 	assert_int_equal(settings.threads, 1);
@@ -198,8 +198,8 @@ static void refused(void **state)
 		{ "--seed 0x", 2, "argument --seed: expected a number of 64 bits" },
 		{ "--threads 0", 2, "argument --threads: expected a whole number from 1 to 64, got '0'\n" },
 		{ "--proxy-name a/b", 2, "argument --proxy-name: expected 1 to 64 characters" },
-		{ "--proxy 8000", 1, "Expected HOST:PORT: '8000'\n" },
-		{ "--backend h:x", 1, "Expected HOST:PORT: 'h:x'\n" },
+		{ "--proxy 8000", 1, "--proxy: expected HOST:PORT or :PORT, got '8000'\n" },
+		{ "--backend h:x", 1, "--backend: expected HOST:PORT or :PORT, got 'h:x'\n" },
 		{ "--behavior nope", 1, "'nope' is an unknown behavior. Pick one of: '" },
 		{ "--behavior 10:nope", 1, "'nope' is an unknown behavior. Pick one of: '" },
 		{ "--behavior=", 1, "You need to use percentage:name\n" },

@@ -246,7 +246,7 @@ static void backend(void **state)
 	assert_int_equal(t->n_rules, 1);
 	assert_ptr_equal(t->rules[0].counters, s->rules[0].counters);
 	assert_null(spec_with_backend(t, "nocolon", error));
-	assert_string_equal(error, "Expected HOST:PORT: 'nocolon'");
+	assert_string_equal(error, "backend: expected HOST:PORT or :PORT, got 'nocolon'");
 	assert_null(spec_with_backend(t, "host:0", error));
 	spec_unref(s);
 	spec_unref(spec_ref(t));

@@ -103,7 +103,7 @@ static void shown(void **state)
 		{ { .keep = VN_ALL, .fate = VN_REPLY }, &no, "reply:no" },
 		{ { .keep = VN_ALL, .fate = VN_REPLY, .end = VN_CLOSE }, &gone, "reply:gone,close" },
 		{ { .keep = VN_ALL, .hold = 1500 * VN_MS }, NULL, "pass,hold:1.500000" },
-		{ { .keep = VN_ALL, .hold = VN_NEVER, .end = VN_STALL }, NULL, "pass,hold:never,stall" },
+		{ { .keep = VN_ALL, .hold = VN_NEVER, .end = VN_STALL }, NULL, "pass,hold:until-changed,stall" },
 		{ { .keep = 5, .pace.rate = 1, .end = VN_RESET }, NULL, "pass,keep:5,paced,reset" },
 		{ { .keep = 0, .dirt.junk = 1000 }, NULL, "pass,keep:0,junk:1000" },
 		{ { .keep = VN_ALL, .dirt.flips = 1 }, NULL, "pass,edited" },

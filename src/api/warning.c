@@ -1,0 +1,27 @@
+/* warning.c - warnings about rules that were set, in the log and in the answer. */
+#include "api/warning.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "spec/rule_warning.h"
+
+void rules_warn(const struct proxy *p, const struct spec *to, const char *name, json_t *answer)
+{
+	char warning[ERROR_MAX], all[4 * ERROR_MAX] = "";
+	struct totals t;
+
+	proxy_totals(p, &t);
+	for (unsigned i = 0; i < to->n_rules; i++) {
+		const struct rule_spec *r = &to->rules[i];
+		if ((name && strcmp(r->name, name)) ||
+		    !rule_warning(r, totals_open(&t, STAT_OPENED, STAT_CLOSED), warning))
+			continue;
+		log_warning("proxy=%s rule=%s %s", to->name, r->name, warning);
+		text_add(all, sizeof all, "%s%s", *all ? "; " : "", warning);
+	}
+	if (*all && answer)
+		json_object_set_new(answer, "warning", json_text(all));
+}

@@ -1,0 +1,11 @@
+/* warning.h - warnings about rules that were set, in the log and in the answer. */
+#ifndef API_WARNING_H
+#define API_WARNING_H
+
+#include "api/request.h"
+
+/* Warn of the rules of `to` that have this name (NULL: any): that they do nothing, or concern new
+ * connections while others are open. Adds "warning" to the answer, if there is one (NULL: none). */
+void rules_warn(const struct proxy *, const struct spec *to, const char *name, json_t *answer);
+
+#endif
