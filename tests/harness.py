@@ -484,6 +484,8 @@ class Proxy:
 
     def set(self, name, **options):
         status, answer = self.api("PUT", "/behavior", dict(options, name=name))
+        if status == 200 and "warning" in answer:       # what it warns of is tested in test_warnings.py
+            assert answer.pop("warning").startswith(tuple(part.split(":")[-1] + ": " for part in name.split(",")))
         assert (status, answer) == (200, {"status": "ok"}), "%s: %r" % (status, answer)
         return self
 

@@ -95,7 +95,7 @@ static bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
 	return a->len == b->len && !memcmp(&a->addr, &b->addr, a->len);
 }
 
-/* The proxy listens there already, or will if it is enabled. `at`: the address resolved; or NULL. */
+/* The proxy listens there, or will if it is enabled. `at`: the address resolved, or NULL. */
 static bool address_same(const struct proxy *p, const struct address *a, const struct endpoint *at)
 {
 	const struct spec *s = proxy_spec(p);

@@ -8,6 +8,14 @@
 #include "base/text.h"
 #include "spec/rule_warning.h"
 
+static bool rule_there(const struct spec *s, uint64_t id)
+{
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (s->rules[i].id == id)
+			return true;
+	return false;
+}
+
 void rules_warn(const struct proxy *p, const struct spec *to, const char *name, json_t *answer)
 {
 	char warning[ERROR_MAX], all[4 * ERROR_MAX] = "";
@@ -16,8 +24,9 @@ void rules_warn(const struct proxy *p, const struct spec *to, const char *name, 
 	proxy_totals(p, &t);
 	for (unsigned i = 0; i < to->n_rules; i++) {
 		const struct rule_spec *r = &to->rules[i];
-		if ((name && strcmp(r->name, name)) ||
-		    !rule_warning(r, totals_open(&t, STAT_OPENED, STAT_CLOSED), warning))
+		if (name ? strcmp(r->name, name) : rule_there(proxy_spec(p), r->id))
+			continue;
+		if (!rule_warning(r, totals_open(&t, STAT_OPENED, STAT_CLOSED), warning))
 			continue;
 		log_warning("proxy=%s rule=%s %s", to->name, r->name, warning);
 		text_add(all, sizeof all, "%s%s", *all ? "; " : "", warning);

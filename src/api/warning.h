@@ -4,7 +4,7 @@
 
 #include "api/request.h"
 
-/* Warn of the rules of `to` that have this name (NULL: any): that they do nothing, or concern new
+/* Warn of the rules of `to` that have this name, or (NULL) that the proxy does not have: that they do nothing, or concern new
  * connections while others are open. Adds "warning" to the answer, if there is one (NULL: none). */
 void rules_warn(const struct proxy *, const struct spec *to, const char *name, json_t *answer);
 

@@ -14,8 +14,8 @@ int value_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A bad command line: the usage stands before the sentence; returns 2. */
 int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* A file that cannot be opened, errno says why; returns 1. Scripts of the Python Vaurien rely on the
- * line "Unexistant filename" on the standard output; the sentence for readers is an error as usual. */
+/* A file that cannot be opened, for the reason in errno; returns 1. Scripts of the Python Vaurien
+ * rely on the line "Unexistant filename" on the standard output; the error is reported as usual. */
 int absence_error(const char *file);
 
 void usage_print(FILE *);               /* the three lines of usage */

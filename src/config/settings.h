@@ -30,7 +30,7 @@ struct settings {
 	double timeout;                 /* as logged at start, seconds */
 	int64_t pool_max_size, pool_timeout;
 	bool stay_connected, sync;
-	struct { bool pool_max_size, pool_timeout, sync; } given;       /* else they are not logged */
+	struct { bool pool_max_size, pool_timeout, sync; } given;       /* else not logged */
 	int argc; char **argv;          /* read from these ... */
 	int (*read)(struct settings *, int argc, char **argv);  /* ... by this function */
 };

@@ -141,11 +141,6 @@ static const char *number_read(const char *text, struct opt_number *n)
 	return end;
 }
 
-bool opt_unbounded(const struct vn_opt *o)
-{
-	return (o->min >= 0 && o->max == 0) || o->max == INFINITY;
-}
-
 static bool within(const struct vn_opt *o, double value)
 {
 	if (opt_unbounded(o))

@@ -33,7 +33,6 @@ bool opt_set_text(struct opt_values *, const struct vn_opt *, const char *text,
 struct opt_number { bool whole; int64_t i; double d; };         /* `i` is exact if whole */
 
 void *opt_at(const struct opt_values *, const struct vn_opt *); /* where the value is */
-bool opt_unbounded(const struct vn_opt *);       /* it has no upper bound */
 bool opt_is_text(const struct vn_opt *);                        /* a text, a choice or a failure */
 /* A copy of the text; NULL unsets it. */
 void opt_set_string(struct opt_values *, const struct vn_opt *, const char *text);

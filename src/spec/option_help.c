@@ -1,11 +1,11 @@
 /* option_help.c - what values an option takes, as text for help and errors. */
 #include "spec/option_help.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
-#include "spec/option.h"
 
 static const char *unit_name(vn_nsec unit)
 {
@@ -17,6 +17,11 @@ static const char *unit_name(vn_nsec unit)
 		if (names[i].unit == unit)
 			return names[i].name;
 	return "nanoseconds";
+}
+
+bool opt_unbounded(const struct vn_opt *o)
+{
+	return (o->min >= 0 && o->max == 0) || o->max == INFINITY;
 }
 
 static void bounds_add(const struct vn_opt *o, char *buffer, size_t size)

@@ -6,6 +6,8 @@
 
 #include "vaurien.h"
 
+bool opt_unbounded(const struct vn_opt *);      /* it has no upper bound */
+
 /* "a number of seconds >= 0"; cut to fit. */
 void opt_expect(const struct vn_opt *, char *buffer, size_t size);
 

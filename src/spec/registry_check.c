@@ -8,6 +8,7 @@
 
 #include "spec/failure.h"
 #include "spec/option.h"
+#include "spec/option_help.h"
 #include "spec/registry.h"
 #include "spec/rule_fields.h"
 #include "spec/rule_warning.h"

@@ -112,8 +112,8 @@ static bool direction_resolve(struct rule_spec *r, char error[ERROR_MAX])
 }
 
 /* Drawn once per connection: a behavior that acts on nothing else, or that `per` or its trait makes
- * so, if there is no match, for that is about exchanges; and a rule without probability and match that acts on connections and on messages, so that
- * its counters do not mix both. */
+ * so. A match is about exchanges, so it prevails over the trait. And a rule without probability and
+ * match that acts on connections and on messages, so that its counters do not mix both. */
 static bool per_connection(const struct rule_spec *r)
 {
 	const struct rule_fields *f = fields_of(r);

@@ -4,8 +4,8 @@
 
 #include "spec/rule.h"
 
-/* "latency: 0 ms, nothing will be late; give latency". `open`: how many connections are open. False:
- * there is nothing to warn of. */
+/* "latency: 0 ms, nothing will be late; give latency". `open`: how many connections are open.
+ * False: there is nothing to warn of. */
 bool rule_warning(const struct rule_spec *, uint64_t open, char warning[ERROR_MAX]);
 
 /* The next option of a behavior's `needs`; NULL: there are no more. *needs is behind it then. An

@@ -22,8 +22,8 @@ void proxy_request_free(struct proxy_request *);
 struct proxy_request *proxy_requests_read(const json_t *list, size_t *n, struct http_error *);
 void proxy_requests_free(struct proxy_request *, size_t n);
 
-/* Where Go would listen: on all addresses of IPv6, too, where `listen` is 0.0.0.0 or no host, unless
- * `ipv4_only`. To be freed with address_free. False: `error` has Go's sentence. */
+/* Where Go would listen: if `listen` is 0.0.0.0 or has no host, also on all addresses of IPv6,
+ * unless `ipv4_only`. To be freed with address_free. False: `error` has Go's sentence. */
 bool proxy_request_address(const char *listen, bool ipv4_only, struct address *,
                            char error[GO_ERROR]);
 

@@ -119,7 +119,7 @@ def test_addresses_and_more_change_in_place(world):
     ("[proxy:x]\nlisten = 127.0.0.1:1\nbackend = h:1\nbehavior = nope\n", "[proxy:x]: 'nope' is an unknown behavior."),
     ("[proxy:x]\nlisten = 192.0.2.1:1234\nbackend = h:1\n", "proxy=x: cannot listen on '192.0.2.1:1234': Cannot assign requested address"),
     ("[proxy:x]\nlisten = nobody.invalid:1234\nbackend = h:1\n", "proxy=x: cannot listen on 'nobody.invalid:1234': "),
-    (None, "Unexistant filename '"),
+    (None, "cannot read '"),
 ])
 def test_a_bad_file_changes_nothing_and_is_told(world, bad, why):
     world.begin(world.proxy("a", world.a, world.one) + world.proxy("b", world.b, world.one))

@@ -105,7 +105,7 @@ def test_options_beside_percentages(ctl, proxy):
     (["delay", "--sleep", "2s", "--match", "it's (a|b)"],
      "delay --sleep 2 --before=true --jitter 0 --distribution uniform --match 'it'\\''s (a|b)'\n"),
     (["30:delay", "--sleep=0.5"], "30:delay --sleep 0.5 --before=true --jitter 0 --distribution uniform\n"),
-    (["30:delay,20:slicer"], None),
+    (["30:delay,20:waves"], None),
 ])
 def test_get_behavior_verbose_is_what_set_behavior_takes(start, run, words, shown):
     proxy = start("--protocol", "redis", backend="127.0.0.1:9")
@@ -118,7 +118,7 @@ def test_get_behavior_verbose_is_what_set_behavior_takes(start, run, words, show
     assert ctl_out("get-behavior") == words[0] + "\n"
     out = ctl_out("get-behavior", "--verbose")
     if shown is None:
-        assert [line.split()[0] for line in out.splitlines()] == ["30:delay,20:slicer", "delay", "slicer"]
+        assert [line.split()[0] for line in out.splitlines()] == ["30:delay,20:waves", "delay", "waves"]
         return
     assert out == shown
     before = proxy.api("GET", "/behavior")[1]
