@@ -154,8 +154,9 @@ class Postfix:
         checked = subprocess.run([need("postfix"), "-c", self.conf, "check"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                  universal_newlines=True)
         assert checked.returncode == 0, checked.stdout
+        # it stops its services by the group of processes that it leads
         self.process = subprocess.Popen([os.path.join(SBIN, "master"), "-c", self.conf, "-d"], stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
         until(lambda: self.process.poll() is not None or listening(self.port), what="Postfix to listen")
         assert self.process.poll() is None, self.said()
         return self

@@ -128,6 +128,8 @@ def test_the_connection_afterwards(proxies, cache, raw, name, usable):
     if name not in AT_THE_BEGINNING:
         one.send(b"version\r\n").read_to(b"\r\n")
     proxies.set("error", failure=name, match=".")
+    if name in ("overloaded", "too_many_connections"):
+        one = raw(proxies)                      # they come at accept
     asks = {"miss": b"get k\r\n", "conflict": b"cas k 0 0 1 1\r\nx\r\n"}.get(name, b"set k 0 0 1\r\nx\r\n")
     if usable:
         assert one.send(asks).read_to(b"\r\n")
@@ -137,6 +139,12 @@ def test_the_connection_afterwards(proxies, cache, raw, name, usable):
         data, how = one.send(asks + b"version\r\n").rest()
         assert data.count(b"\r\n") == (0 if name in ("gone", "shutting_down", "crash") else 1)
         assert how == "rst" if name == "crash" else how in ("fin", "rst")
+
+
+@pytest.mark.parametrize("name", ["overloaded", "too_many_connections"])
+def test_a_client_too_many_is_refused_at_accept(proxies, raw, name):
+    proxies.set("error", failure=name)
+    assert raw(proxies).rest() == (b"ERROR Too many open connections\r\n", "fin")
 
 
 def test_who_is_in_stays_in(proxies, connect):

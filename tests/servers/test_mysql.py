@@ -330,6 +330,44 @@ def test_every_failure_that_is_offered_can_be_had(proxy, connect, run, table):
         assert met and met <= wanted, (name, number, met)
 
 
+# ---- compression: it was taken out of the greeting ----
+
+MYSQLI = """mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT); $c = mysqli_init();
+$c->real_connect('127.0.0.1', 'app', 'secret', 'app', %d, null, MYSQLI_CLIENT_COMPRESS);
+echo $c->query("SELECT REPEAT('x', 70000) UNION ALL SELECT 6 * 7")->fetch_all()[1][0];
+echo $c->query("SHOW STATUS LIKE 'Compression'")->fetch_row()[1];"""
+PDO = """$c = new PDO('mysql:host=127.0.0.1;port=%d;dbname=app', 'app', 'secret', [PDO::MYSQL_ATTR_COMPRESS => 1]);
+echo $c->query('SELECT 6 * 7')->fetchColumn(); echo $c->query("SHOW STATUS LIKE 'Compression'")->fetch()[1];"""
+
+
+@pytest.mark.parametrize("program", [MYSQLI, PDO], ids=["mysqli", "PDO"])
+def test_a_client_that_compresses_unasked(mariadb, proxies, program):
+    """PHP does so whatever the greeting offers: direct and proxied it gets the same, and the log has the reason."""
+    for end in (mariadb, proxies):
+        done = subprocess.run([need("php"), "-r", program % end.port], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              universal_newlines=True, timeout=patience())
+        assert done.stdout == "42ON", done.stdout
+    proxies.logged("raw .*compression")
+
+
+@pytest.mark.parametrize("words", [["--compress"], ["--skip-compress"]])
+def test_a_client_that_looks_at_the_greeting(mariadb, proxies, words):
+    done = subprocess.run([need("mariadb"), "--no-defaults", "-h127.0.0.1", "-P%d" % proxies.port, "-uapp", "-psecret", "-NBe",
+                           "SELECT 6 * 7", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+                          timeout=patience())
+    assert done.stdout == "42\n"
+    assert proxies.api("GET", "/info")[1]["proxies"][0]["raw"] == 0
+
+
+def test_no_words_are_put_into_what_is_compressed(mariadb, proxies):
+    """An idle connection that is compressed is raw at once, so that no failure of idle connections is written into it."""
+    program = MYSQLI.split("echo")[0] + "sleep(1); echo $c->query('SELECT 6 * 7')->fetch_row()[0];"
+    proxies.set("error", failure="idle_timeout")
+    done = subprocess.run([need("php"), "-r", program % proxies.port], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          universal_newlines=True, timeout=patience())
+    assert done.stdout == "42"
+
+
 # ---- (d) transactions ----
 
 def test_a_deadlock_leaves_nothing_of_the_transaction(proxies, connect, table):

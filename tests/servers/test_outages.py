@@ -14,7 +14,8 @@ import pytest
 
 from conftest import MariaDB, need, pymysql
 from harness import End, ROOT, SAN, backends, free_port, listening, patience, until   # noqa: F401: a fixture
-from server_memcache import Memcached, locked, memcached       # noqa: F401
+from server_http import nginx                   # noqa: F401
+from server_memcache import locked, memcached       # noqa: F401
 from server_postgres import Postgres, need_postgres, psycopg2
 from server_redis import Redis
 from server_smtp import Postfix
@@ -594,3 +595,38 @@ def postfix_rows(smtp, table, server, proxy):
     table.add("too_many_connections", "greeting", outcome(smtp, dialled(server.port)), connected(smtp, proxy, "too_many_connections"))
     for one in full:
         one.close()
+    sock = smtp.session(server.port)
+    server.stop()
+    table.add("shutting_down", "idle", outcome(smtp, sock), idle(smtp, smtp.session, proxy, "shutting_down"),
+              "as RFC 5321 (3.8) has servers answer")
+
+
+# ---- nginx ----
+
+class HTTP(wires.Lines):
+    @classmethod
+    def session(cls, port):
+        sock = dialled(port)
+        assert cls.done(sock, "GET /small.txt HTTP/1.1\r\nHost: x\r\n").startswith(b"HTTP/1.1 200")
+        return sock
+
+
+def test_nginx(start, nginx, tmp_path):                # noqa: F811
+    table, proxy = Table("http", "nginx"), start("--protocol", "http", backend=nginx)
+    port = free_port()
+    conf = tmp_path / "conf"
+    conf.write_text("daemon off; master_process on; error_log stderr; pid %s/pid; worker_processes 1; events {}\n"
+                    "http { access_log off; keepalive_timeout 1s; client_body_temp_path %s/body;\n"
+                    "server { listen 127.0.0.1:%d; location / { return 200 small; } } }\n" % (tmp_path, tmp_path, port))
+    process = subprocess.Popen([need("nginx"), "-p", str(tmp_path), "-c", str(conf)], stderr=subprocess.DEVNULL)
+    try:
+        until(lambda: listening(port), what="nginx to listen")
+        table.add("idle_timeout", "idle", outcome(HTTP, HTTP.session(port)), idle(HTTP, HTTP.session, proxy, "idle_timeout"))
+        sock = HTTP.session(port)
+        process.send_signal(signal.SIGQUIT)             # in good order: requests are answered, who has none is closed
+        table.add("shutting_down", "idle", outcome(HTTP, sock), idle(HTTP, HTTP.session, proxy, "shutting_down"),
+                  "as a server behind a load balancer, whose next request gets 503")
+    finally:
+        process.kill()
+        process.wait()
+    table.judge()

@@ -318,14 +318,26 @@ def test_too_many_clients(proxies, connect, raw, name):
     before = connect(proxies, single_connection_client=True)
     before.ping()
     proxies.set("error", failure=name)
-    with pytest.raises(exceptions.ConnectionError, match="max number of clients"):
+    with pytest.raises(exceptions.ConnectionError, match="max number of clients|not ready"):      # redis-py looks before it asks
         connect(proxies).ping()
     one = raw(proxies)
-    assert one.ask("PING") == "-ERR max number of clients reached"
-    assert one.ends() in ("fin", "rst")
+    assert one.reply() == "-ERR max number of clients reached"      # at accept: nothing was asked
+    assert one.ends() == "fin"
     assert before.ping()                # those who are in stay in
     proxies.set("dummy")
     assert connect(proxies).ping()
+
+
+def test_clients_refused_at_accept_are_counted_once(proxies, raw, direct):
+    """Half of them, by odds that are drawn at accept; the others' first requests are not drawn again."""
+    before = direct.info("stats")["total_connections_received"]
+    proxies.set("error", failure="too_many_connections", probability=0.5)
+    ends = [raw(proxies) for _ in range(60)]
+    replies = [one.ask("PING") for one in ends]
+    refused = replies.count("-ERR max number of clients reached")
+    assert 10 < refused < 50 and refused + replies.count("PONG") == 60
+    assert proxies.api("GET", "/behavior")[1]["hits"] == refused
+    assert direct.info("stats")["total_connections_received"] - before == 60 - refused      # no backend is needed
 
 
 @pytest.mark.parametrize("name, end", [("gone", "fin"), ("idle_timeout", "fin"), ("crash", "rst")])
