@@ -154,6 +154,8 @@ class Redis(Session):
 
     @staticmethod
     def code(error):
+        if "not ready" in str(error):           # what came at accept is there before redis-py asks, or just after
+            return "max number of clients reached"
         return "Connection reset by peer" if "Connection reset by peer" in str(error) else str(error)
 
 
