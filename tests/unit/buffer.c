@@ -55,8 +55,35 @@ static void grown(void **state)
 	buffer_free(&o);
 }
 
+#define SPAN(text) { (const uint8_t *)(text), sizeof (text) - 1 }
+
+static void named_check(const char *text, size_t room, const char *expected)
+{
+	static const struct vn_name names[] = {
+		{ "app", SPAN("web shop") }, { "127.0.0.1", SPAN("::1") }, { "YES", { NULL, 0 } }, { "nobody", SPAN("") },
+	};
+	char to[100];
+
+	memset(to, '#', sizeof to);
+	size_t n = vn_text_named(to, room, text, names, sizeof names / sizeof names[0]);
+	assert_int_equal(n, strlen(expected));
+	assert_memory_equal(to, expected, n);
+	assert_int_equal(to[n], '#');
+}
+
+static void named(void **state)
+{
+	named_check("user 'app'@'127.0.0.1' (YES)", 99, "user 'web shop'@'::1' (YES)");
+	named_check("app", 99, "web shop");
+	named_check("an application of app_1 and myapp, app", 99, "an application of app_1 and myapp, web shop");
+	named_check("<nobody>", 99, "<>");
+	named_check("by app", 6, "by web");
+	named_check("by app", 0, "");
+	named_check("", 99, "");
+}
+
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(put), cmocka_unit_test(cleared), cmocka_unit_test(grown),
+	cmocka_unit_test(put), cmocka_unit_test(cleared), cmocka_unit_test(grown), cmocka_unit_test(named),
 };
 
 SUITE(out, tests)

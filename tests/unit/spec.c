@@ -239,7 +239,16 @@ static void others_stay(void **state)
 static void backend(void **state)
 {
 	struct spec *s = become("fake_late", NULL);
+	vn_backend_note_set(s->backend_note, 7);
+	vn_backend_note_name_set(s->backend_note, (struct vn_span){ (const uint8_t *)"mail", 4 });
+	vn_backend_note_name_set(s->backend_note, (struct vn_span){ (const uint8_t *)"other", 5 });
+	struct spec *same = spec_with_enabled(s, false);
+	assert_int_equal(vn_backend_note_get(same->backend_note), 7);
+	assert_string_equal(vn_backend_note_name(same->backend_note), "mail");
+	spec_unref(same);
 	struct spec *t = spec_with_backend(s, "[::1]:3306", error);
+	assert_int_equal(vn_backend_note_get(t->backend_note), 0);      /* another backend: nothing is known of it */
+	assert_null(vn_backend_note_name(t->backend_note));
 	assert_string_equal(t->backend.text, "[::1]:3306");
 	assert_string_equal(t->listen.text, "localhost:8000");
 	assert_string_equal(t->behavior, "fake_late");
