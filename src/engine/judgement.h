@@ -64,6 +64,7 @@ struct question {
 	bool rehearsal;                 /* what would be the verdict: nothing is counted or reported */
 	unsigned idle;                  /* VN_ON_REST: VN_IS_..., of what the connection rests in */
 	ruleset spared;                 /* plan_judge: these are not asked, whether they are in or not */
+	bool refusals;                  /* plan_judge: no other verdict counts, or is carried out */
 	bool again;                     /* plan_decide: as before, of rules whose options have changed: nothing is counted */
 	vn_nsec now;
 };

@@ -310,7 +310,7 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 
 	*f = NULL;
 	rule_ask(p, i, q, &dice, v);
-	if (verdict_calm(v))
+	if (verdict_calm(v) || (q->refusals && v->fate != VN_REPLY))
 		return false;
 	if (v->fate == VN_REPLY && !rule_refuses(p, r, q, s, bit, &dice, v, f))
 		return false;

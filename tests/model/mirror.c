@@ -104,13 +104,15 @@ static void say_hold(struct say *y, const struct mirror_rule *r, vn_nsec hold)
 		y->holds.share[y->holds.n++] = (struct mirror_share){ r->id, hold };
 }
 
-enum kind { COMMAND, OPENING, PUSHED };
+enum kind { COMMAND, OPENING, PUSHED, ACCEPTED };       /* ACCEPTED: a client whose server does not greet */
 
 static bool fits(const char *failure, enum vn_moment m, enum kind kind)
 {
 	if (!strcmp(failure, "idle"))
 		return m == VN_ON_REST;
-	return m == VN_ON_REQUEST && kind == (strcmp(failure, "full") ? COMMAND : OPENING);
+	if (!strcmp(failure, "full"))
+		return m == VN_ON_REQUEST && (kind == OPENING || kind == ACCEPTED);
+	return m == VN_ON_REQUEST && kind == COMMAND;
 }
 
 static const unsigned moments[TOYS] = {
@@ -137,6 +139,8 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 	enum vn_end end = r->n ? VN_RESET : VN_CLOSE;
 
 	if ((r->toy == REFUSED || r->toy == IDLE) && !fits(failure, m, kind))
+		return;
+	if (kind == ACCEPTED && r->toy != REFUSED)
 		return;
 	if ((r->toy == LATE || r->toy == SLOW) && !hold)
 		return;
@@ -799,36 +803,21 @@ static void meet(struct mirror_conn *c, const struct mirror_rules *known, vn_nse
 		over(c, end);
 }
 
-/* A server that does not greet is asked of nothing but refusals of new connections. */
-static bool at_accept(const struct mirror_rule *r)
+/* Refused at accept, or nothing of it. */
+static void accepted(struct mirror_conn *c, vn_nsec now)
 {
-	return moments[r->toy] & VN_ON_REQUEST && !strcmp(r->failure, "full");
-}
-
-static void refuse_at_accept(struct mirror_conn *c, vn_nsec now)
-{
-	struct mirror_stand flags = { 0 };
-	struct say y = { .keep = SIZE_MAX };
-
-	for (unsigned i = 0; i < c->rules->n; i++) {
-		struct mirror_rule *r = &c->rules->rule[i];
-		struct mirror_stand *s = r->per_connection ? &c->whole : &flags;
-		if (!at_accept(r))
-			continue;
-		if (!r->per_connection)
-			flags.in[slot_of(&flags, r->origin)] |= drawn(r, c->number, 0, 0);
-		if (is_in(s, r->origin))
-			say_one(&y, r, s, VN_ON_REQUEST, OPENING);
-	}
-	if (!y.reply)
-		return;
 	struct mirror_exchange *x = exchange_new(c, 0);
-	x->flags = flags;
+	struct say y = say(c, c->rules, &x->flags, VN_ON_REQUEST, ACCEPTED, NULL);
+
+	if (!y.reply) {
+		exchange_pop(c);
+		return;
+	}
 	x->late = y.holds;
 	ends(c, &y, &x->end, now);
 	fails(x, y.failure);
 	x->sent = true;
-	c->dialled = c->linked = false;
+	c->linked = c->dialled = false;
 }
 
 void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter,
@@ -841,7 +830,7 @@ void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *ru
 	meet(c, NULL, now);
 	c->dialled = !c->over;
 	if (!c->over && !greeter)
-		refuse_at_accept(c, now);
+		accepted(c, now);
 	if (c->over || !greeter) {
 		run(c, now);
 		return;

@@ -417,6 +417,7 @@ AT_LOGIN = {
     "starting_up": "the database system is starting up", "shutting_down": "the database system is shutting down",
     "crash": "the database system is in recovery mode", "too_many_connections": "sorry, too many clients already",
     "overloaded": "remaining connection slots are reserved", "access_denied": "password authentication failed",
+    "too_many_user_connections": "too many connections for role \"app\"",
     "pooler_overloaded": "no more connections allowed", "pooler_login_failing": "server login has been failing",
     "pooler_shutting_down": "pooler is shutting down", "gone": "server closed the connection unexpectedly",
 }
