@@ -373,7 +373,7 @@ STRUCK = {
     "starting_up": ("LOADING", lambda flags: "loading" not in flags, set()),
     "masterdown": ("MASTERDOWN", lambda flags: "stale" not in flags, set()),
     "busy": ("BUSY", lambda flags: "allow_busy" not in flags, set()),
-    "no_auth": ("NOAUTH", lambda flags: "no_auth" not in flags, set()),
+    "no_auth": ("NOAUTH", lambda flags: "no_auth" not in flags, {"HELLO"}),     # HELLO looks for itself: without AUTH it refuses
 }
 LEFT_OUT = {"MONITOR", "SYNC", "PSYNC", "REPLCONF", "SHUTDOWN", "QUIT", "RESET", "FAILOVER", "PFSELFTEST", "SAVE"}
 
