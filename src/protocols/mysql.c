@@ -128,9 +128,9 @@ static bool packet_has(const struct packet *k, size_t n)        /* so many bytes
 	return k->n >= (n < k->len ? n : k->len);
 }
 
-struct subscriber { const uint8_t *p; size_t n, at; bool bad; };    /* `bad` stays set, and all that is read then is 0 */
+struct reader { const uint8_t *p; size_t n, at; bool bad; };    /* `bad` stays set, and all that is read then is 0 */
 
-static const uint8_t *reader_take(struct subscriber *r, uint64_t n)
+static const uint8_t *reader_take(struct reader *r, uint64_t n)
 {
 	if (r->bad || n > r->n - r->at) {
 		r->bad = true;
@@ -140,7 +140,7 @@ static const uint8_t *reader_take(struct subscriber *r, uint64_t n)
 	return r->p + r->at - n;
 }
 
-static uint8_t reader_byte(struct subscriber *r)
+static uint8_t reader_byte(struct reader *r)
 {
 	const uint8_t *p = reader_take(r, 1);
 
@@ -148,7 +148,7 @@ static uint8_t reader_byte(struct subscriber *r)
 }
 
 /* An integer that says its own length. */
-static uint64_t reader_lenenc(struct subscriber *r)
+static uint64_t reader_lenenc(struct reader *r)
 {
 	uint8_t first = reader_byte(r);
 	unsigned bytes = first == 0xfc ? 2 : first == 0xfd ? 3 : first == 0xfe ? 8 : 0;
@@ -162,7 +162,7 @@ static uint64_t reader_lenenc(struct subscriber *r)
 	return v;
 }
 
-static struct vn_span reader_cstring(struct subscriber *r)
+static struct vn_span reader_cstring(struct reader *r)
 {
 	const uint8_t *p = r->p + r->at, *nul = r->bad ? NULL : memchr(p, 0, r->n - r->at);
 
@@ -325,7 +325,7 @@ static const struct { uint8_t first, last; int8_t bytes; } value_sizes[] = {    
 	{ 0x09, 0x09, 4 }, { 0x0a, 0x0c, -1 }, { 0x0d, 0x0d, 2 }, { 0x0e, 0x10, 0 }, { 0xf4, 0xf4, 1 }, { 0xf5, 0xff, 0 },
 };
 
-static void value_skip(struct subscriber *r, uint8_t type)
+static void value_skip(struct reader *r, uint8_t type)
 {
 	if (type == 0x00)               /* DECIMAL, as text */
 		type = 0xf6;
@@ -339,7 +339,7 @@ static void value_skip(struct subscriber *r, uint8_t type)
 }
 
 /* Go behind the attributes. Where they are not whole or not understood, the reader is bad then. */
-static void attributes_skip(struct subscriber *r)
+static void attributes_skip(struct reader *r)
 {
 	uint64_t n = reader_lenenc(r);
 
@@ -348,7 +348,7 @@ static void attributes_skip(struct subscriber *r)
 		return;
 	const uint8_t *nulls = reader_take(r, n / 8 + (n % 8 != 0));
 	r->bad |= reader_byte(r) != 1;
-	struct subscriber types = *r;
+	struct reader types = *r;
 	for (uint64_t i = 0; i < n && !r->bad; i++) {
 		reader_take(r, 2);
 		reader_take(r, reader_lenenc(r));       /* its name */
@@ -508,7 +508,7 @@ static void statement_read(struct vn_session *t, const struct packet *k, struct 
 /* True: *text is the statement, or as much of it as is looked at. */
 static bool sql_read(const struct mysql *s, const struct packet *k, struct vn_span *text)
 {
-	struct subscriber r = { k->p, k->n < PATIENCE ? k->n : PATIENCE, .at = 1 };
+	struct reader r = { k->p, k->n < PATIENCE ? k->n : PATIENCE, .at = 1 };
 
 	if (s->can & CAN_ATTRIBUTES)
 		attributes_skip(&r);
@@ -552,7 +552,7 @@ static uint64_t login_note(struct vn_span user, uint64_t n, const uint8_t *proof
 
 static void change_user_read(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
-	struct subscriber r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 1 };
+	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 1 };
 	struct vn_span user = reader_cstring(&r);
 	uint8_t n = reader_byte(&r);
 
@@ -649,7 +649,7 @@ static struct vn_cut continuing_request(struct mysql *s, const struct packet *k,
 static void login_read(struct vn_session *t, const struct packet *k, uint32_t can, struct vn_message *m)
 {
 	struct mysql *s = t->state;
-	struct subscriber r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
+	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
 	struct vn_span user = reader_cstring(&r), db = { 0 };
 	uint64_t proof;
 
@@ -731,7 +731,7 @@ enum step { ON, END, BAD };             /* a packet: the answer goes on | ends w
 /* The status in an OK packet, or in an EOF packet. */
 static unsigned packet_status(const struct mysql *s, const struct packet *k)
 {
-	struct subscriber r = { k->p, k->n, .at = 1 };
+	struct reader r = { k->p, k->n, .at = 1 };
 
 	if (k->p[0] == 0xfe && !(s->can & CAN_DROP_EOF)) {
 		reader_take(&r, 2);
@@ -768,7 +768,7 @@ static enum step result_end(struct mysql *s, unsigned status)
 
 static enum step step_first(struct mysql *s, const struct packet *k)
 {
-	struct subscriber r = { k->p, k->n, .at = 0 };
+	struct reader r = { k->p, k->n, .at = 0 };
 
 	if (!k->len)
 		return BAD;
@@ -963,7 +963,7 @@ struct offers { size_t low, high, extended; };
 
 static bool offers_find(const struct packet *k, struct offers *o)
 {
-	struct subscriber r = { k->p, k->n, .at = 1 };
+	struct reader r = { k->p, k->n, .at = 1 };
 
 	reader_cstring(&r);             /* version */
 	reader_take(&r, 4 + 8 + 1);     /* thread, half of a random text */
@@ -979,7 +979,7 @@ static bool offers_find(const struct packet *k, struct offers *o)
 /* "8.0.36-0ubuntu1", "10.11.6-MariaDB", "5.5.5-10.1.48-MariaDB": whose it is. */
 static enum flavour flavour_read(const struct packet *k, uint32_t offers)
 {
-	struct subscriber r = { k->p, k->n, .at = 1 };
+	struct reader r = { k->p, k->n, .at = 1 };
 	struct vn_span version = reader_cstring(&r);
 	uint32_t part[3] = { 0 };
 	size_t at = 0;
