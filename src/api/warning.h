@@ -4,8 +4,9 @@
 
 #include "api/request.h"
 
-/* Warn of the rules of `to` that have this name, or (NULL) that the proxy does not have: that they do nothing, or concern new
- * connections while others are open. Adds "warning" to the answer, if there is one (NULL: none). */
+/* Warn of the rules of `to` that have this name, or (NULL) that the proxy does not have: that they
+ * do nothing, or concern new connections while others are open. Adds "warning" to the answer, if
+ * there is one (NULL: none). */
 void rules_warn(const struct proxy *, const struct spec *to, const char *name, json_t *answer);
 
 #endif

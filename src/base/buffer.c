@@ -40,11 +40,13 @@ static bool in_word(char c)
 }
 
 /* The name whose example stands here; NULL: none does. */
-static const struct vn_name *name_at(const char *text, const char *at, const struct vn_name *names, size_t n)
+static const struct vn_name *name_at(const char *text, const char *at, const struct vn_name *names,
+                                     size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		size_t length = strlen(names[i].example);
-		bool alone = (at == text || !in_word(at[-1])) && !strncmp(at, names[i].example, length) && !in_word(at[length]);
+		bool alone = (at == text || !in_word(at[-1])) &&
+		             !strncmp(at, names[i].example, length) && !in_word(at[length]);
 		if (alone && names[i].real.p)
 			return &names[i];
 	}
@@ -57,7 +59,8 @@ size_t vn_text_named(char *to, size_t room, const char *text, const struct vn_na
 
 	for (const char *at = text; *at && done < room; ) {
 		const struct vn_name *name = name_at(text, at, names, n);
-		struct vn_span part = name ? name->real : (struct vn_span){ (const uint8_t *)at, 1 };
+		struct vn_span part =
+			name ? name->real : (struct vn_span){ (const uint8_t *)at, 1 };
 		at += name ? strlen(name->example) : 1;
 		if (part.n > room - done)
 			part.n = room - done;

@@ -28,7 +28,8 @@ struct ring {
 /* The records of one take, and how many were dropped before it. */
 struct load { const char *p; size_t n; uint64_t lost; };
 
-/* the eventfd; room is kept from the last time, if there was one; -1: errno says why there is none */
+/* the eventfd; room is kept from the last time, if there was one; -1: errno says why there is
+ * none */
 int  ring_open(struct ring *, size_t room);
 void ring_close(struct ring *);                 /* takers take what is left, putters are refused */
 /* from any thread; false: closed. Too full is no failure: it is counted */

@@ -43,7 +43,8 @@ static const struct row { const char *name; enum kind kind; void *to; const char
 
 enum { ROWS = sizeof rows / sizeof rows[0] };
 
-/* "toxiproxy-server-linux-amd64" is the name of a released file, "toxiproxy" that of the image's. */
+/* "toxiproxy-server-linux-amd64" is the name of a released file, "toxiproxy" that of the
+ * image's. */
 bool toxiproxy_args_wanted(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -51,7 +52,8 @@ bool toxiproxy_args_wanted(const char *path)
 
 	if (!strcmp(name, "toxiproxy") || !strcmp(name, "toxiproxy.exe"))
 		return true;
-	return !strncmp(name, program, n) && (!name[n] || name[n] == '-' || !strcmp(name + n, ".exe"));
+	return !strncmp(name, program, n) &&
+	       (!name[n] || name[n] == '-' || !strcmp(name + n, ".exe"));
 }
 
 /* ---- flags, as Go has them: -x VALUE, -x=VALUE, --x; another word ends them ---- */

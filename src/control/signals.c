@@ -9,7 +9,7 @@
 
 enum { STACK = 64 * 1024 };             /* bytes */
 
-#define SAME (100 * VN_MS)              /* one that comes so soon after the first is no second one */
+#define SAME (100 * VN_MS) /* one that comes so soon after the first is no second one */
 
 struct notice {                         /* of one kind of signal, to the control thread */
 	struct mail mail;

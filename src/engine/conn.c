@@ -321,7 +321,8 @@ void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 
 	stats_add(&shard->stats, STAT_OPENED, 1);
 	c->client.watch.fd = fd;
-	if (!loop_watch(conn_loop(c), &c->client.watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
+	if (!loop_watch(conn_loop(c), &c->client.watch,
+	                EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
 		log_error("proxy=%s: %s", shard_spec(shard)->name, strerror(errno));
 		conn_doom(c, VN_RESET, CLOSE_REASON_NO_BACKEND);
 	}

@@ -3,7 +3,8 @@
 
 #include "engine/pipe.h"
 
-/* The oldest has its answer. Figures are of what was asked: not of greetings, nor of what aids others. */
+/* The oldest has its answer. Figures are of what was asked: not of greetings, nor of what aids
+ * others. */
 void exchange_answered(struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;

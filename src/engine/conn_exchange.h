@@ -58,7 +58,8 @@ static inline void exchange_over(struct conn *c)
 }
 
 void exchange_answered(struct conn *);          /* ... since it has its answer */
-void exchange_fails(struct exchange *, const struct vn_failure *);      /* NULL: it does not; the failure's end is the exchange's */
+/* NULL: it does not; the failure's end is the exchange's */
+void exchange_fails(struct exchange *, const struct vn_failure *);
 
 /* ---- a stream without messages ---- */
 

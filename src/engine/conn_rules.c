@@ -33,7 +33,8 @@ ruleset conn_decide(struct conn *c, ruleset among, uint64_t exchange, unsigned m
 	return plan_decide(c->plan, among & c->ruled->meant, &q);
 }
 
-/* Whom the rules mean is seen by the client's address. Until a header could have named it, that is not known. */
+/* Whom the rules mean is seen by the client's address. Until a header could have named it, that is
+ * not known. */
 static void conn_rules_meant(struct conn *c)
 {
 	struct endpoint client = { .len = 0 };
@@ -43,7 +44,8 @@ static void conn_rules_meant(struct conn *c)
 		return;
 	if (c->ruled->named)
 		client = *c->ruled->named;
-	else if ((c->begun || !c->plan->spec->client_named) && !socket_peer(c->client.watch.fd, &client))
+	else if ((c->begun || !c->plan->spec->client_named) &&
+	         !socket_peer(c->client.watch.fd, &client))
 		return;
 	c->ruled->meant = plan_meant(c->plan, &client);
 }

@@ -38,7 +38,8 @@ static void rest_strike(struct conn *c)
 
 	if (!rest_ask(c, c->ruled->rest_in, false, &j))
 		return;
-	enum vn_end end = j.v.end, worded = j.failure ? reply_write(c, NULL, j.failure, NULL) : VN_STAY;
+	enum vn_end end = j.v.end,
+		    worded = j.failure ? reply_write(c, NULL, j.failure, NULL) : VN_STAY;
 	if (worded == VN_RESET)
 		end = worded;
 	if (end != VN_STAY)
@@ -163,7 +164,8 @@ static void unsure_over(struct conn *c)
 	if (c->begun && !greeting_owed(c))
 		return;
 	if (c->begun)
-		conn_go_raw(c, &c->request, "the client sent no whole message before the server's greeting");
+		conn_go_raw(c, &c->request,
+		            "the client sent no whole message before the server's greeting");
 	else
 		conn_client_known(c, NULL);
 	c->request.work->resumes = true;

@@ -48,7 +48,8 @@ void conn_rules_release(struct conn *c)
 {
 	struct conn_rules *t = c->ruled;
 
-	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since || t->opening || t->vanished || t->named)
+	if (t == &no_rules || c->plan->n || t->wait_timer.slot || t->waits || t->gone_since ||
+	    t->opening || t->vanished || t->named)
 		return;
 	timer_stop(conn_loop(c), &t->end_timer);
 	timer_stop(conn_loop(c), &t->rest_timer);
@@ -64,9 +65,15 @@ struct vn_session *session_begin(struct conn *c)
 	const struct spec *s = c->plan->spec;
 
 	w->session = (struct vn_session){
-		.self = s->protocol, .state = c->state, .opts = s->protocol_values.opts,
-		.texts = c->texts ? c->texts : &w->texts, .scratch = &w->scratch,
-		.notice = w->session.notice, .backend = s->backend.text, .idle = c->idle, .client = "",
+		.self = s->protocol,
+		.state = c->state,
+		.opts = s->protocol_values.opts,
+		.texts = c->texts ? c->texts : &w->texts,
+		.scratch = &w->scratch,
+		.notice = w->session.notice,
+		.backend = s->backend.text,
+		.idle = c->idle,
+		.client = "",
 		.backend_note = s->backend_note,
 	};
 	return &w->session;

@@ -43,11 +43,13 @@ struct current {
 	uint64_t body;                  /* bytes of its last cut that are still to come */
 	bool last;                      /* it is complete after them */
 	enum vn_role role;
-	bool gone;                      /* its bytes go nowhere: dropped, refused, or a substitute's answer */
+	/* its bytes go nowhere: dropped, refused, or a substitute's answer */
+	bool gone;
 	uint64_t keep;                  /* so many more pass; UINT64_MAX: all */
 	struct vn_dirt dirt;            /* for its first piece */
 	enum vn_end end;                /* the connection's, behind this message */
-	const char *raw;                /* why the connection is raw behind this message; NULL: it is not */
+	/* why the connection is raw behind this message; NULL: it is not */
+	const char *raw;
 	struct holds *holds;
 	struct exchange *exchange;      /* that it opened, if a rule is in; or that it answers */
 };
@@ -101,7 +103,8 @@ struct conn_rules {
 	struct conn *conn;
 	struct rule_flags whole;
 	ruleset meant;                  /* the rules that apply to this client */
-	struct endpoint *named;         /* whom a header names as the client; NULL: nobody, or it does not matter */
+	/* whom a header names as the client; NULL: nobody, or it does not matter */
+	struct endpoint *named;
 	struct rule_state **states;     /* one per rule of the plan */
 	struct timer end_timer;         /* for the earliest end by the clock in `states` */
 	struct timer rest_timer;        /* until a rule strikes the rest */
@@ -142,11 +145,13 @@ struct conn {
 	bool raw_counted : 1, logged_in : 1, spoke : 1, resting : 1;
 	bool request_dropped : 1;       /* the latest: what goes on with it is dropped too */
 	bool begun : 1;                 /* how the client's stream begins is known ... */
-	bool unsure : 1;                /* what the client sent first is kept back, for a short time: unsure_over() */
+	/* what the client sent first is kept back, for a short time: unsure_over() */
+	bool unsure : 1;
 	bool worked : 1;                /* a command was no set-up: what follows is no prelude */
 	bool no_sequel : 1;             /* session->no_sequel, until it is seen to */
 	uint8_t how, why;               /* enum vn_end, enum close_reason: of its doom */
-	uint8_t ending;                 /* enum vn_end: an end by the clock, once what is due has been sent */
+	/* enum vn_end: an end by the clock, once what is due has been sent */
+	uint8_t ending;
 	uint8_t turn_kind;              /* enum turn_kind */
 	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
 };

@@ -56,16 +56,20 @@ struct question {
 	struct rule_flags *flags;       /* the exchange's; NULL: about the connection */
 	struct rule_state **states;     /* the connection's, one per rule; made when needed */
 	uint8_t *data; size_t len;
-	uint64_t offset;                /* VN_ON_DATA: of `data` in its stream: draws depend on it */
+	/* VN_ON_DATA: of `data` in its stream: draws depend on it */
+	uint64_t offset;
 	struct vn_session *session;     /* for the protocol's fits(); NULL where it has none */
 	bool words;                     /* the protocol can refuse ... */
 	bool raw;                       /* ... but this connection is not understood */
 	bool interim;                   /* `data` is no part of an answer */
-	bool rehearsal;                 /* what would be the verdict: nothing is counted or reported */
+	/* what would be the verdict: nothing is counted or reported */
+	bool rehearsal;
 	unsigned idle;                  /* VN_ON_REST: VN_IS_..., of what the connection rests in */
-	ruleset spared;                 /* plan_judge: these are not asked, whether they are in or not */
+	/* plan_judge: these are not asked, whether they are in or not */
+	ruleset spared;
 	bool refusals;                  /* plan_judge: no other verdict counts, or is carried out */
-	bool again;                     /* plan_decide: as before, of rules whose options have changed: nothing is counted */
+	/* plan_decide: as before, of rules whose options have changed: nothing is counted */
+	bool again;
 	vn_nsec now;
 };
 

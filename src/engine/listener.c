@@ -74,7 +74,8 @@ static int listener_reopen(struct listener *l)
 
 	if (error)
 		return error;
-	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);      /* first: open connections have the address, too */
+	/* first: open connections have the address, too */
+	setsockopt(l->watch.fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	if (listen(l->watch.fd, backlog > INT32_MAX ? INT32_MAX : (int)backlog) != 0)
 		return errno;
 	return listener_watch(l);

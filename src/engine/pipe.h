@@ -61,7 +61,8 @@ void pipe_open(struct pipe *, const struct vn_message *);       /* a message beg
 
 static inline void message_forget(struct current *m)
 {
-	if (m->holds)             /* field by field: clearing it whole costs more than all the rest of a calm message */
+	/* field by field: clearing it whole costs more than all the rest of a calm message */
+	if (m->holds)
 		holds_unref(m->holds);
 	m->holds = NULL;
 	m->exchange = NULL;

@@ -18,7 +18,8 @@ struct plan {
 	ruleset certain;                /* without match and odds: always in */
 	ruleset picky;                  /* with a match */
 	bool refuses;                   /* some may refuse: what a message does is worth knowing */
-	ruleset at_accept;              /* they refuse new connections, of a server that sends no greeting */
+	/* they refuse new connections, of a server that sends no greeting */
+	ruleset at_accept;
 	ruleset sparing;                /* they leave logins and the set-up of sessions alone */
 	bool by_client;                 /* some mean certain clients only */
 	ruleset on[MOMENTS];                  /* by moment (bit number) */

@@ -103,7 +103,8 @@ static bool failure_fits(const struct vn_protocol *p, const struct vn_failure *f
 	unsigned is = q->msg ? q->msg->is : q->idle;
 
 	if (q->msg && q->msg->role != VN_PUSH)
-		is &= ~(unsigned)VN_IS_OPENING;         /* of a first request: it was decided at accept */
+		/* of a first request: it was decided at accept */
+		is &= ~(unsigned)VN_IS_OPENING;
 	if (!(f->moments & q->moment && f->fits & is))
 		return false;
 	return !p->fits || !q->msg || p->fits(q->session, q->msg, f);
@@ -247,17 +248,19 @@ static void rule_ask(const struct plan *p, unsigned i, const struct question *q,
 	verdict_clamp(v);
 }
 
-/* Might this failure answer a message of which it is not known what it does? Not if it is of logins, commits ... */
+/* Might this failure answer a message of which it is not known what it does? Not if it is of
+ * logins, commits ... */
 static bool depends_on_deed(const struct vn_protocol *p, const char *name, enum vn_moment at)
 {
 	const struct vn_failure *f = name ? failure_find(p, name) : NULL;
 
-	return !name || (f && f->moments & at && f->fits & (VN_IS_READ | VN_IS_WRITE | ~(VN_IS_OWN - 1u)));
+	return !name ||
+	       (f && f->moments & at && f->fits & (VN_IS_READ | VN_IS_WRITE | ~(VN_IS_OWN - 1u)));
 }
 
 /* It does not strike: its failure does not fit, or it is not known whether it does. */
-static void rule_spares(struct plan *p, struct rule *r, const struct question *q, struct rule_flags *s, ruleset bit,
-                        const char *failure)
+static void rule_spares(struct plan *p, struct rule *r, const struct question *q,
+                        struct rule_flags *s, ruleset bit, const char *failure)
 {
 	const char *limit = q->session ? q->session->limit : NULL;
 	bool unknown = q->msg && q->moment == VN_ON_REQUEST && q->msg->is & VN_IS_UNKNOWN &&
@@ -270,19 +273,23 @@ static void rule_spares(struct plan *p, struct rule *r, const struct question *q
 		return;
 	}
 	if (!(s->counted & bit) && !q->rehearsal)
-		rule_log_unreachable(p->spec->name, r, q, limit ? UNREACHABLE_LIMITED : UNREACHABLE_UNKNOWN, limit);
+		rule_log_unreachable(p->spec->name, r, q,
+		                     limit ? UNREACHABLE_LIMITED : UNREACHABLE_UNKNOWN, limit);
 	s->counted |= bit;
 }
 
 /* A verdict that refuses gets its failure. False: it cannot be carried out here. */
-static bool rule_refuses(struct plan *p, struct rule *r, const struct question *q, struct rule_flags *s, ruleset bit,
-                         struct vn_dice *dice, struct vn_verdict *v, const struct vn_failure **f)
+static bool rule_refuses(struct plan *p, struct rule *r, const struct question *q,
+                         struct rule_flags *s, ruleset bit, struct vn_dice *dice,
+                         struct vn_verdict *v, const struct vn_failure **f)
 {
 	const char *proxy = p->spec->name;
 
 	if (!q->words || q->raw) {
 		if (!(s->counted & bit) && !q->rehearsal)
-			rule_log_unreachable(proxy, r, q, q->raw ? UNREACHABLE_RAW : UNREACHABLE_NO_FAILURES, NULL);
+			rule_log_unreachable(proxy, r, q,
+			                     q->raw ? UNREACHABLE_RAW : UNREACHABLE_NO_FAILURES,
+			                     NULL);
 		s->counted |= bit;      /* reported once for each exchange; nor is it counted */
 		return false;
 	}

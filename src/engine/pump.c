@@ -56,7 +56,9 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	t->owed = x && !c->response.eof;
 	t->judged = c->plan->refuses || c->plan->sparing;
 	t->raw = NULL;
-	struct vn_cut cut = p->direction == VN_REQUEST ? t->self->request(t, at, msg) : t->self->response(t, at, x ? &x->asked : NULL, msg);
+	struct vn_cut cut = p->direction == VN_REQUEST ?
+	                            t->self->request(t, at, msg) :
+	                            t->self->response(t, at, x ? &x->asked : NULL, msg);
 	conn_session_end(c);
 	return cut;
 }

@@ -16,7 +16,8 @@ bool reply_due(const struct conn *c)
 	       !c->response.eof;
 }
 
-enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f, struct holds *late)
+enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f,
+                        struct holds *late)
 {
 	struct vn_session *t = conn_session(c);
 	struct endpoint peer;

@@ -12,6 +12,7 @@ void reply_send(struct conn *);
 
 /* Write this failure to the client; x NULL: unasked, on an idle connection. Returns how the
  * connection must end besides what the failure says. */
-enum vn_end reply_write(struct conn *, struct exchange *, const struct vn_failure *, struct holds *);
+enum vn_end reply_write(struct conn *, struct exchange *, const struct vn_failure *,
+                        struct holds *);
 
 #endif

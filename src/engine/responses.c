@@ -8,7 +8,8 @@
 
 /* A response with `head` bytes of framing. */
 /* Apart, for its judgement takes much of a stack that most responses do not need. */
-static SELDOM void response_ask(struct conn *c, struct exchange *x, uint16_t head, struct vn_span piece)
+static SELDOM void response_ask(struct conn *c, struct exchange *x, uint16_t head,
+                                struct vn_span piece)
 {
 	struct current *m = &c->response.work->now;
 	struct judgement j;
@@ -87,15 +88,23 @@ void accept_judge(struct conn *c)
 {
 	const struct plan *p = c->plan;
 	struct vn_message msg = { .role = VN_PUSH, .verb = "ACCEPT", .is = VN_IS_OPENING };
-	struct rule_flags s = { .in = conn_decide(c, p->at_accept & ~p->per_connection, 0, 0, &msg) };
-	struct question q = { .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &msg, .flags = &s, .spared = ~p->at_accept, .refusals = true };
+	struct rule_flags s = { .in = conn_decide(c, p->at_accept & ~p->per_connection, 0, 0,
+		                                  &msg) };
+	struct question q = { .moment = VN_ON_REQUEST,
+		              .direction = VN_REQUEST,
+		              .msg = &msg,
+		              .flags = &s,
+		              .spared = ~p->at_accept,
+		              .refusals = true };
 	struct judgement j;
 
 	if (!conn_judge(c, &q, &j) || !j.failure)
 		return;
 	/* the others meet the refusal, as they would an answer */
-	s.in |= conn_decide(c, plan_on(p, IN_EXCHANGES) & ~p->at_accept & ~p->per_connection, 0, 0, &msg);
-	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, 0, &msg, &s, conn_loop(c)->now);
+	s.in |= conn_decide(c, plan_on(p, IN_EXCHANGES) & ~p->at_accept & ~p->per_connection, 0, 0,
+	                    &msg);
+	struct exchange *x = exchange_push(
+		&c->exchanges, &c->shard->worker->exchanges, 0, &msg, &s, conn_loop(c)->now);
 	x->late = holds_make(NULL, &j);
 	conn_apply_end(c, &j, &x->end);
 	exchange_fails(x, j.failure);

@@ -23,11 +23,12 @@ void response_judge(struct conn *, struct exchange *, uint16_t head, struct vn_s
  * NULL: no exchange is open. */
 struct exchange *exchange_head(struct conn *);
 
-/* Before a server that does not greet: a rule that refuses new connections does so at accept, as exchange 0, and
- * nothing else is judged. */
+/* Before a server that does not greet: a rule that refuses new connections does so at accept, as
+ * exchange 0, and nothing else is judged. */
 void accept_judge(struct conn *);
 
-/* The server sends without having been asked: its greeting, or a push. NULL: the connection is doomed. */
+/* The server sends without having been asked: its greeting, or a push. NULL: the connection is
+ * doomed. */
 struct exchange *unsolicited_begin(struct conn *);
 
 #endif

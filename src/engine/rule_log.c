@@ -91,13 +91,16 @@ static void journal_strike(enum journal_type type, const char *proxy, const stru
 	journal_write(&n);
 }
 
-void rule_log_unreachable(const char *proxy, struct rule *r, const struct question *q, enum unreachable reason,
-                          const char *limit)
+void rule_log_unreachable(const char *proxy, struct rule *r, const struct question *q,
+                          enum unreachable reason, const char *limit)
 {
 	static const char *const reasons[] = {
-		[UNREACHABLE_RAW] = "the connection is raw, there are no messages in it to find or to answer",
+		[UNREACHABLE_RAW] =
+			"the connection is raw, there are no messages in it to find or to answer",
 		[UNREACHABLE_NO_FAILURES] = "the protocol has no words to refuse with",
-		[UNREACHABLE_UNKNOWN] = "what this message does is not known here, so that nobody can say if its failure fits",
+		[UNREACHABLE_UNKNOWN] =
+			"what this message does is not known here, so that nobody can say if its "
+			"failure fits",
 		[UNREACHABLE_MATCH] = "its match takes too long for this message and gave up",
 	};
 	const char *why = limit ? limit : reasons[reason];

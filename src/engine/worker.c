@@ -9,7 +9,8 @@
 #include "engine/pipe.h"
 #include "engine/shard.h"
 
-bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count, struct resolver *r, const struct worker_config *config)
+bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count,
+                 struct resolver *r, const struct worker_config *config)
 {
 	*w = (struct worker){ .index = index, .count = count, .all = all, .seed = config->seed,
 	                      .bufsize = (size_t)config->bufsize,

@@ -10,9 +10,12 @@
 struct worker_config { uint64_t seed; int64_t bufsize, hold_total, bulk; bool reno; };
 
 /* False: errno says why, and there is nothing to free. */
-bool worker_init(struct worker *, struct worker *all, unsigned index, unsigned count, struct resolver *, const struct worker_config *);
-void worker_end(struct worker *);       /* all connections are reset: each worker's, before any is freed */
+bool worker_init(struct worker *, struct worker *all, unsigned index, unsigned count,
+                 struct resolver *, const struct worker_config *);
+/* all connections are reset: each worker's, before any is freed */
+void worker_end(struct worker *);
 void worker_free(struct worker *);      /* with its shards */
-int worker_start(struct worker *);      /* its thread runs its loop until ->loop.stop; 0, or an errno: no thread */
+/* its thread runs its loop until ->loop.stop; 0, or an errno: no thread */
+int worker_start(struct worker *);
 
 #endif

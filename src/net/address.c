@@ -168,7 +168,8 @@ const char *endpoint_host(const struct endpoint *e, char *buffer, size_t size)
 {
 	const struct sockaddr *a = (const struct sockaddr *)&e->addr;
 
-	if (e->addr.ss_family == AF_UNIX || getnameinfo(a, e->len, buffer, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
+	if (e->addr.ss_family == AF_UNIX ||
+	    getnameinfo(a, e->len, buffer, (socklen_t)size, NULL, 0, NI_NUMERICHOST))
 		*buffer = '\0';
 	return buffer;
 }

@@ -19,8 +19,8 @@ struct address {
 
 struct endpoint { struct sockaddr_storage addr; socklen_t len; };
 
-/* False: `error` has a sentence, such as "expected HOST:PORT or :PORT, got '8000'". Nothing is to be
- * freed. */
+/* False: `error` has a sentence, such as "expected HOST:PORT or :PORT, got '8000'". Nothing is to
+ * be freed. */
 bool address_parse(struct address *, const char *text, char *error, size_t size);
 void address_free(struct address *);
 void address_copy(struct address *to, const struct address *from);

@@ -24,9 +24,9 @@ static void note_get(lua_State *L, void *m)    { lua_pushinteger(L, (lua_Integer
 static void failure_get(lua_State *L, void *m) { lua_pushstring(L, M(m)->failure); }
 static void agreed_get(lua_State *L, void *m)  { lua_pushstring(L, M(m)->agreed); }
 
-USERDATA(message,
-	{ "role", role_get }, { "is", is_get }, { "verb", verb_get }, { "subject", subject_get },
-	{ "head", head_get }, { "lead", lead_get }, { "seq", seq_get }, { "note", note_get }, { "failure", failure_get })
+USERDATA(message, { "role", role_get }, { "is", is_get }, { "verb", verb_get },
+         { "subject", subject_get }, { "head", head_get }, { "lead", lead_get }, { "seq", seq_get },
+         { "note", note_get }, { "failure", failure_get })
 
 /* ---- to make ---- */
 

@@ -1,4 +1,5 @@
-/* plugin.c - behaviors and protocols in files of their own: loaded, and checked as those built in. */
+/* plugin.c - behaviors and protocols in files of their own: loaded, and checked as those built
+ * in. */
 #include "plugins/plugin.h"
 
 #include <dlfcn.h>
@@ -15,7 +16,8 @@
 #include "spec/registry_check.h"
 
 static struct plugin {
-	char *file;                     /* its real path: a file is loaded once, however often it is named */
+	/* its real path: a file is loaded once, however often it is named */
+	char *file;
 	struct plugin *next;
 } *plugins;
 
@@ -39,14 +41,16 @@ static size_t guests_count(void)
 	return b + p;
 }
 
-/* A shared object's guests announce themselves while it is loaded, as those built in do before main. */
+/* A shared object's guests announce themselves while it is loaded, as those built in do before
+ * main. */
 static bool object_load(const char *real, char error[ERROR_MAX])
 {
 	size_t before = guests_count(), n = strlen(real);
 
 	if (!dlopen(real, RTLD_NOW | RTLD_LOCAL)) {
 		const char *why = dlerror();
-		bool named = !strncmp(why, real, n) && !strncmp(why + n, ": ", 2);      /* it is named in our sentence already */
+		/* it is named in our sentence already */
+		bool named = !strncmp(why, real, n) && !strncmp(why + n, ": ", 2);
 		error_format(error, "%s", named ? why + n + 2 : why);
 		return false;
 	}
@@ -55,8 +59,12 @@ static bool object_load(const char *real, char error[ERROR_MAX])
 	return guests_count() > before;
 }
 
-static const struct loader { const char *ending; bool (*load)(const char *real, char error[ERROR_MAX]); } loaders[] = {
-	{ ".so", object_load }, { ".lua", script_load },
+static const struct loader {
+	const char *ending;
+	bool (*load)(const char *real, char error[ERROR_MAX]);
+} loaders[] = {
+	{ ".so", object_load },
+	{ ".lua", script_load },
 };
 
 static const struct loader *loader_of(const char *file)
@@ -104,7 +112,8 @@ bool plugin_load(const char *file, char error[ERROR_MAX])
 		error_format(error, "plugin %s: %s", shown, why);
 		return false;
 	}
-	const char *fault = loader->load(real, why) ? registry_error() : why;     /* there was none before */
+	/* there was none before */
+	const char *fault = loader->load(real, why) ? registry_error() : why;
 	if (fault) {
 		error_format(error, "plugin %s: %s", shown, fault);
 		return false;

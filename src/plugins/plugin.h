@@ -8,13 +8,15 @@
 
 #include "base/text.h"
 
-bool plugin_load(const char *file, char error[ERROR_MAX]);       /* one of them. False: a sentence that names it */
+/* one of them. False: a sentence that names it */
+bool plugin_load(const char *file, char error[ERROR_MAX]);
 
 void plugins_fix(void);                 /* from here on threads ask: none can come any more */
 void plugins_reload(void);              /* scripts are read anew; shared objects stay */
 void plugins_free(void);                /* when nobody speaks of their guests any more */
 
 void plugins_each(void (*tell)(void *user, const char *file, uint64_t errors), void *user);
-json_t *plugins_json(void);             /* [{"file": PATH, "errors": N}, ...], as GET /info answers; N counts scripts' errors */
+/* [{"file": PATH, "errors": N}, ...], as GET /info answers; N counts scripts' errors */
+json_t *plugins_json(void);
 
 #endif

@@ -5,8 +5,8 @@
  *   NOTHING | FIXED: Content-Length bytes | UNTIL_CLOSE
  *   chunks: (CHUNK_SIZE line, CHUNK_DATA, CHUNK_END line)..., a size of 0, TRAILERS, an empty line
  *
- * Responses come in the order of the requests. Interim ones (1xx) answer nothing: the final one does,
- * and rules are asked of that. What could be read in two ways makes the connection raw. */
+ * Responses come in the order of the requests. Interim ones (1xx) answer nothing: the final one
+ * does, and rules are asked of that. What could be read in two ways makes the connection raw. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -186,7 +186,8 @@ static const struct field {
 static const struct field *field_find(struct vn_span name)
 {
 	if (name.n)
-		for (const struct field *f = fields; f < fields + sizeof fields / sizeof fields[0]; f++)
+		for (const struct field *f = fields; f < fields + sizeof fields / sizeof fields[0];
+		     f++)
 			if ((f->name[0] | 32) == (name.p[0] | 32) && span_is(name, f->name))
 				return f;
 	return NULL;
@@ -207,7 +208,8 @@ static void fields_read(struct head *h, struct vn_span in)
 		bool folded = is_blank(line.p[0]);
 		if (!folded) {
 			field = field_find(trim(name));
-			line = (struct vn_span){ line.p + name.n + !!colon, line.n - name.n - !!colon };
+			line = (struct vn_span){ line.p + name.n + !!colon,
+				                 line.n - name.n - !!colon };
 		}
 		if (folded ? first : field && field->frames && trim(name).n < name.n)
 			h->bad = RAW_LENGTH;
@@ -316,7 +318,8 @@ static enum step chunk_step(struct body *b, struct vn_span in, uint64_t *done)
 }
 
 /* As much of a message as can be told, behind the `done` bytes that are its head. */
-static struct vn_cut body_cut(struct vn_session *t, struct body *b, struct vn_span in, uint64_t done)
+static struct vn_cut body_cut(struct vn_session *t, struct body *b, struct vn_span in,
+                              uint64_t done)
 {
 	enum step step = ON;
 
@@ -425,15 +428,20 @@ static struct vn_span head_overwritten(struct vn_session *t, struct vn_span head
 
 /* Where the client waits for leave to send the body, the body is a message of its own: so a refusal
  * comes at once. It closes, for what such a client does next is not known. */
-static struct vn_cut request_cut(struct vn_session *t, struct vn_span in, const struct head *h, bool expects)
+static struct vn_cut request_cut(struct vn_session *t, struct vn_span in, const struct head *h,
+                                 bool expects)
 {
 	const struct http_opts *opts = t->opts;
 	struct http *s = t->state;
 	bool ends = expects || s->request.body.at == NOTHING;
 
 	if (opts->overwrite_host_header)
-		return (struct vn_cut){ .kind = ends ? VN_CUT_END : VN_CUT_PART, .len = h->n, .replaced = true,
-		                     .instead = head_overwritten(t, (struct vn_span){ in.p, h->n }) };
+		return (struct vn_cut){
+			.kind = ends ? VN_CUT_END : VN_CUT_PART,
+			.len = h->n,
+			.replaced = true,
+			.instead = head_overwritten(t, (struct vn_span){ in.p, h->n })
+		};
 	if (ends)
 		return (struct vn_cut){ .kind = VN_CUT_END, .len = h->n };
 	return body_cut(t, &s->request.body, in, h->n);
@@ -494,7 +502,8 @@ static unsigned status_read(struct vn_span line, bool *old)
 	if (line.n < 12 || !version_read((struct vn_span){ line.p, 8 }, old) || line.p[8] != ' ')
 		return 0;
 	const uint8_t *p = line.p + 9;
-	if (!is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]) || p[0] == '0' || (line.n > 12 && p[3] != ' '))
+	if (!is_digit(p[0]) || !is_digit(p[1]) || !is_digit(p[2]) || p[0] == '0' ||
+	    (line.n > 12 && p[3] != ' '))
 		return 0;
 	return (p[0] & 15u) * 100 + (p[1] & 15u) * 10 + (p[2] & 15u);
 }
@@ -510,8 +519,9 @@ static bool response_doubted(struct vn_span in)
 	return line_next(in, &at, &line) && !status_read(line, &old);
 }
 
-static struct vn_cut response_cut(struct vn_session *t, struct vn_span in, const struct vn_message *asked, const struct head *h,
-                               unsigned status)
+static struct vn_cut response_cut(struct vn_session *t, struct vn_span in,
+                                  const struct vn_message *asked, const struct head *h,
+                                  unsigned status)
 {
 	struct http *s = t->state;
 	uint64_t note = asked ? asked->note : 0;
@@ -530,8 +540,8 @@ static struct vn_cut response_cut(struct vn_session *t, struct vn_span in, const
 	return body_cut(t, &s->response.body, in, h->n);
 }
 
-static struct vn_cut http_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
-                                struct vn_message *m)
+static struct vn_cut http_response(struct vn_session *t, struct vn_span in,
+                                   const struct vn_message *asked, struct vn_message *m)
 {
 	struct http *s = t->state;
 	struct head h = { 0 };
@@ -556,58 +566,57 @@ static struct vn_cut http_response(struct vn_session *t, struct vn_span in, cons
 
 /* ---- saying no ---- */
 
-static const struct vn_failure failures[] = {      /* number: seconds of Retry-After */
-	{ "internal_error", "500 Internal Server Error",
-	  "Something went wrong inside the server while it worked on this request.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
-	{ "not_implemented", "501 Not Implemented",
-	  "This server has no way to do what the request asks for.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
-	{ "bad_gateway", "502 Bad Gateway",
-	  "The server behind this one gave no answer that could be used.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
-	{ "unavailable", "503 Service Unavailable",
-	  "The server cannot take this request now; later it may.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
-	{ "overloaded", "503 Service Unavailable",
-	  "The server has more to do than it can; please try again.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .number = 1, .by_name = true },
-	{ "starting_up", "503 Service Unavailable",
-	  "The server is starting and does not serve yet.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .number = 2, .by_name = true },
-	{ "shutting_down", "503 Service Unavailable",
-	  "The server is going down.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, .number = 5 },
-	{ "read_only", "503 Service Unavailable",
-	  "No server that takes changes is up.",
-	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .number = 5, .by_name = true },
-	{ "gateway_timeout", "504 Gateway Timeout",
-	  "The server behind this one did not answer in time.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .by_name = true },
-	{ "pooler_timeout", "504 Gateway Timeout",
-	  "No connection to the server behind this one came free in time.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .by_name = true },
-	{ "too_many_requests", "429 Too Many Requests",
-	  "More requests came than this client may make.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .number = 1, .by_name = true },
-	{ "conflict", "409 Conflict",
-	  "Another change to the same thing was under way.",
-	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .by_name = true },
-	{ "misdirected", "421 Misdirected Request",
-	  "This server does not speak for the host that was asked.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, .by_name = true },
-	{ "disk_full", "507 Insufficient Storage",
-	  "There is no room left to keep what was sent.",
-	  VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .by_name = true },
-	{ "request_timeout", "408 Request Timeout",
-	  "The request did not arrive in time.",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
-	{ "idle_timeout", "FIN", "a connection without a request is closed without a word",
-	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE },
-	{ "crash", "RST", "the connection is reset without a word", VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET },
-	{ "gone", "FIN", "the connection is closed without a word", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
-	{ 0 }
-};
+static const struct vn_failure failures
+	[] = { /* number: seconds of Retry-After */
+	       { "internal_error", "500 Internal Server Error",
+	         "Something went wrong inside the server while it worked on this request.",
+	         VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY },
+	       { "not_implemented", "501 Not Implemented",
+	         "This server has no way to do what the request asks for.", VN_IS_COMMAND,
+	         VN_ON_REQUEST, VN_STAY },
+	       { "bad_gateway", "502 Bad Gateway",
+	         "The server behind this one gave no answer that could be used.", VN_IS_COMMAND,
+	         VN_ON_REQUEST, VN_STAY },
+	       { "unavailable", "503 Service Unavailable",
+	         "The server cannot take this request now; later it may.", VN_IS_COMMAND,
+	         VN_ON_REQUEST, VN_STAY },
+	       { "overloaded", "503 Service Unavailable",
+	         "The server has more to do than it can; please try again.", VN_IS_COMMAND,
+	         VN_ON_REQUEST, VN_STAY, .number = 1, .by_name = true },
+	       { "starting_up", "503 Service Unavailable",
+	         "The server is starting and does not serve yet.", VN_IS_COMMAND, VN_ON_REQUEST,
+	         VN_STAY, .number = 2, .by_name = true },
+	       { "shutting_down", "503 Service Unavailable", "The server is going down.",
+	         VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, .number = 5 },
+	       { "read_only", "503 Service Unavailable", "No server that takes changes is up.",
+	         VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .number = 5, .by_name = true },
+	       { "gateway_timeout", "504 Gateway Timeout",
+	         "The server behind this one did not answer in time.", VN_IS_COMMAND, VN_ON_REQUEST,
+	         VN_STAY, .by_name = true },
+	       { "pooler_timeout", "504 Gateway Timeout",
+	         "No connection to the server behind this one came free in time.", VN_IS_COMMAND,
+	         VN_ON_REQUEST, VN_STAY, .by_name = true },
+	       { "too_many_requests", "429 Too Many Requests",
+	         "More requests came than this client may make.", VN_IS_COMMAND, VN_ON_REQUEST,
+	         VN_STAY, .number = 1, .by_name = true },
+	       { "conflict", "409 Conflict", "Another change to the same thing was under way.",
+	         VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, .by_name = true },
+	       { "misdirected", "421 Misdirected Request",
+	         "This server does not speak for the host that was asked.", VN_IS_COMMAND,
+	         VN_ON_REQUEST, VN_STAY, .by_name = true },
+	       { "disk_full", "507 Insufficient Storage",
+	         "There is no room left to keep what was sent.", VN_IS_WRITE, VN_ON_REQUEST,
+	         VN_STAY, .by_name = true },
+	       { "request_timeout", "408 Request Timeout", "The request did not arrive in time.",
+	         VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
+	       { "idle_timeout", "FIN", "a connection without a request is closed without a word",
+	         VN_IS_COMMAND, VN_ON_REST, VN_CLOSE },
+	       { "crash", "RST", "the connection is reset without a word", VN_IS_COMMAND,
+	         VN_ON_REQUEST | VN_ON_REST, VN_RESET },
+	       { "gone", "FIN", "the connection is closed without a word", VN_IS_COMMAND,
+	         VN_ON_REQUEST, VN_CLOSE },
+	       { 0 }
+        };
 
 static bool closes(const struct vn_message *asked, const struct vn_failure *f)
 {
@@ -615,8 +624,8 @@ static bool closes(const struct vn_message *asked, const struct vn_failure *f)
 }
 
 /* The backend need not know of it; a client that will send no more waits for the end. */
-static int http_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
-                       struct vn_buffer *backend)
+static int http_refuse(struct vn_session *t, const struct vn_message *asked,
+                       const struct vn_failure *f, struct vn_buffer *backend)
 {
 	struct http *s = t->state;
 
@@ -626,8 +635,8 @@ static int http_refuse(struct vn_session *t, const struct vn_message *asked, con
 	return 0;
 }
 
-static void http_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f,
-                      struct vn_buffer *client)
+static void http_word(struct vn_session *t, const struct vn_message *asked,
+                      const struct vn_failure *f, struct vn_buffer *client)
 {
 	char head[400], page[400], retry[40] = "";
 	bool close = closes(asked, f), old = asked && asked->note & NOTE_OLD;
@@ -639,10 +648,14 @@ static void http_word(struct vn_session *t, const struct vn_message *asked, cons
 	int page_n = snprintf(page, sizeof page,
 		"<!DOCTYPE HTML PUBLIC \"-//W3C//DTD HTML 3.2 Final//EN\">\n"
 		"<title>%s</title>\n<h1>%s</h1>\n<p>%s</p>\n", f->code, f->code + 4, f->text);
-	int head_n = snprintf(head, sizeof head,
-		"HTTP/1.1 %s\r\nContent-Type: text/html; charset=UTF-8\r\nContent-Length: %d\r\n%s%s\r\n",
+	int head_n = snprintf(
+		head, sizeof head,
+		"HTTP/1.1 %s\r\nContent-Type: text/html; charset=UTF-8\r\nContent-Length: "
+		"%d\r\n%s%s\r\n",
 		f->code, page_n, retry,
-		close ? "Connection: close\r\n" : old ? "Connection: keep-alive\r\n" : "");
+		close ? "Connection: close\r\n" :
+		old   ? "Connection: keep-alive\r\n" :
+			"");
 	assert(page_n < (int)sizeof page && head_n < (int)sizeof head);
 	vn_buffer_put(client, head, (size_t)head_n);
 	if (!asked || !(asked->note & NOTE_HEAD))
@@ -652,8 +665,8 @@ static void http_word(struct vn_session *t, const struct vn_message *asked, cons
 /* ---- */
 
 static const struct vn_opt options[] = {
-	{ "overwrite_host_header", VN_OPT_BOOL, offsetof(struct http_opts, overwrite_host_header), "false",
-	  "Put the backend's address in place of the Host that the client asked for" },
+	{ "overwrite_host_header", VN_OPT_BOOL, offsetof(struct http_opts, overwrite_host_header),
+	  "false", "Put the backend's address in place of the Host that the client asked for" },
 	{ "keep_alive", VN_OPT_INERT, .def = "0",
 	  .help = "Connections last as long as client and server agree" },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",

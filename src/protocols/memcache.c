@@ -1,17 +1,19 @@
-/* memcache.c - memcached's text, meta and binary protocols: where their messages end, what they ask, how it says no.
+/* memcache.c - memcached's text, meta and binary protocols: where their messages end, what they
+ * ask, how it says no.
  *
- * A request is a line; one that stores is followed by so many bytes. Each gets one answer, in order:
+ * A request is a line; one that stores is followed by so many bytes. Each gets one answer, in
+ * order:
  *
  *   get, gat ...         VALUE lines, each with its bytes, then END
  *   stats, metadump      lines, then END
  *   mg ms md ma          a line, and behind VA bytes
  *   all others           a line
  *   with "noreply"       nothing, also where it is refused; quit neither
- *   with the flag q      nothing where all is as usual: that is known when the next answer cannot be its own
- *   watch                there is no end of lines: the connection becomes raw
+ *   with the flag q      nothing where all is as usual: that is known when the next answer cannot
+ * be its own watch                there is no end of lines: the connection becomes raw
  *
- * Whose first byte is 0x80 speaks the binary protocol, where a head of 24 bytes says all lengths, and an answer which
- * command it answers. It has quiet commands too. */
+ * Whose first byte is 0x80 speaks the binary protocol, where a head of 24 bytes says all lengths,
+ * and an answer which command it answers. It has quiet commands too. */
 #include <string.h>
 
 #include "vaurien.h"
@@ -33,9 +35,11 @@ enum {
 enum {
 	IS_GROWING = VN_IS_OWN << 0,       /* it may need memory */
 	IS_STORE   = VN_IS_OWN << 1,       /* it brings data ... */
-	IS_SET     = VN_IS_OWN << 2,       /* ... and where there is no room for them, the old ones go too */
+	/* ... and where there is no room for them, the old ones go too */
+	IS_SET     = VN_IS_OWN << 2,
 	IS_CAS     = VN_IS_OWN << 3,       /* it wants the item unchanged */
-	MAY_LOGIN  = VN_IS_OWN << 4,       /* a connection's first set: where a password is wanted, it is said so */
+	/* a connection's first set: where a password is wanted, it is said so */
+	MAY_LOGIN  = VN_IS_OWN << 4,
 	STORES     = VN_IS_WRITE | IS_STORE | IS_GROWING,
 	COUNTS     = VN_IS_WRITE | IS_GROWING,
 };
@@ -46,8 +50,9 @@ static const char *const own[] = {      /* the same in words, in their order */
 
 enum kind { LINE, GETS, LISTS, META, FENCE, ENDLESS, QUITS };
 
-/* The first row that fits a line's words is its command; a line without one is refused by the server, in a line.
- * `data`: the word that counts the bytes behind the line. `hush`: of so many words the last may be "noreply". */
+/* The first row that fits a line's words is its command; a line without one is refused by the
+ * server, in a line. `data`: the word that counts the bytes behind the line. `hush`: of so many
+ * words the last may be "noreply". */
 static const struct command {
 	const char *name, *second;
 	uint8_t least, most, data, hush;        /* of words */
@@ -93,28 +98,49 @@ static const struct command {
 
 /* The binary protocol's, named as the text's are. A KEYED one has its key in the answer. */
 enum { QUIET_OP = 1, KEYED_OP = 2, LISTS_OP = 4, ENDS_OP = 8, NOOP = 0x0a, DELETE = 0x04 };
-static const struct op { const char *verb; unsigned is; unsigned how; } ops[256] = {
-	[0x00] = { "GET", VN_IS_READ | IS_GROWING }, [0x09] = { "GET", VN_IS_READ | IS_GROWING, QUIET_OP },
-	[0x0c] = { "GET", VN_IS_READ | IS_GROWING, KEYED_OP }, [0x0d] = { "GET", VN_IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
-	[0x1d] = { "GAT", VN_IS_READ | IS_GROWING }, [0x1e] = { "GAT", VN_IS_READ | IS_GROWING, QUIET_OP },
-	[0x23] = { "GAT", VN_IS_READ | IS_GROWING, KEYED_OP }, [0x24] = { "GAT", VN_IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
-	[0x01] = { "SET", STORES | IS_SET }, [0x11] = { "SET", STORES | IS_SET, QUIET_OP },
-	[0x02] = { "ADD", STORES }, [0x12] = { "ADD", STORES, QUIET_OP },
-	[0x03] = { "REPLACE", STORES }, [0x13] = { "REPLACE", STORES, QUIET_OP },
-	[0x0e] = { "APPEND", STORES }, [0x19] = { "APPEND", STORES, QUIET_OP },
-	[0x0f] = { "PREPEND", STORES }, [0x1a] = { "PREPEND", STORES, QUIET_OP },
-	[DELETE] = { "DELETE", VN_IS_WRITE }, [0x14] = { "DELETE", VN_IS_WRITE, QUIET_OP },
-	[0x05] = { "INCR", COUNTS }, [0x15] = { "INCR", COUNTS, QUIET_OP },
-	[0x06] = { "DECR", COUNTS }, [0x16] = { "DECR", COUNTS, QUIET_OP },
+static const struct op { const char *verb; unsigned is; unsigned how;
+} ops[256] = {
+	[0x00] = { "GET", VN_IS_READ | IS_GROWING },
+	[0x09] = { "GET", VN_IS_READ | IS_GROWING, QUIET_OP },
+	[0x0c] = { "GET", VN_IS_READ | IS_GROWING, KEYED_OP },
+	[0x0d] = { "GET", VN_IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
+	[0x1d] = { "GAT", VN_IS_READ | IS_GROWING },
+	[0x1e] = { "GAT", VN_IS_READ | IS_GROWING, QUIET_OP },
+	[0x23] = { "GAT", VN_IS_READ | IS_GROWING, KEYED_OP },
+	[0x24] = { "GAT", VN_IS_READ | IS_GROWING, KEYED_OP | QUIET_OP },
+	[0x01] = { "SET", STORES | IS_SET },
+	[0x11] = { "SET", STORES | IS_SET, QUIET_OP },
+	[0x02] = { "ADD", STORES },
+	[0x12] = { "ADD", STORES, QUIET_OP },
+	[0x03] = { "REPLACE", STORES },
+	[0x13] = { "REPLACE", STORES, QUIET_OP },
+	[0x0e] = { "APPEND", STORES },
+	[0x19] = { "APPEND", STORES, QUIET_OP },
+	[0x0f] = { "PREPEND", STORES },
+	[0x1a] = { "PREPEND", STORES, QUIET_OP },
+	[DELETE] = { "DELETE", VN_IS_WRITE },
+	[0x14] = { "DELETE", VN_IS_WRITE, QUIET_OP },
+	[0x05] = { "INCR", COUNTS },
+	[0x15] = { "INCR", COUNTS, QUIET_OP },
+	[0x06] = { "DECR", COUNTS },
+	[0x16] = { "DECR", COUNTS, QUIET_OP },
 	[0x1c] = { "TOUCH", VN_IS_WRITE },
-	[0x08] = { "FLUSH_ALL", VN_IS_WRITE }, [0x18] = { "FLUSH_ALL", VN_IS_WRITE, QUIET_OP },
-	[0x07] = { "QUIT" }, [0x17] = { "QUIT", 0, ENDS_OP },
-	[NOOP] = { "NOOP" }, [0x0b] = { "VERSION" }, [0x10] = { "STATS", 0, LISTS_OP }, [0x1b] = { "VERBOSITY" },
-	[0x20] = { "SASL_LIST" }, [0x21] = { "SASL_AUTH", VN_IS_LOGIN }, [0x22] = { "SASL_STEP", VN_IS_LOGIN },
+	[0x08] = { "FLUSH_ALL", VN_IS_WRITE },
+	[0x18] = { "FLUSH_ALL", VN_IS_WRITE, QUIET_OP },
+	[0x07] = { "QUIT" },
+	[0x17] = { "QUIT", 0, ENDS_OP },
+	[NOOP] = { "NOOP" },
+	[0x0b] = { "VERSION" },
+	[0x10] = { "STATS", 0, LISTS_OP },
+	[0x1b] = { "VERBOSITY" },
+	[0x20] = { "SASL_LIST" },
+	[0x21] = { "SASL_AUTH", VN_IS_LOGIN },
+	[0x22] = { "SASL_STEP", VN_IS_LOGIN },
 };
 
-/* message.note: what is asked. `what`: a meta command's second letter, or the opcode. The mark is made of what its
- * answer will repeat: the opaque token and the key. message.seq: the binary protocol's opaque. */
+/* message.note: what is asked. `what`: a meta command's second letter, or the opcode. The mark is
+ * made of what its answer will repeat: the opaque token and the key. message.seq: the binary
+ * protocol's opaque. */
 enum {
 	NOTE_KIND = 0x7, NOTE_QUIET = 0x8,
 	NOTE_VALUE = 0x10,              /* a hit brings the value */
@@ -126,7 +152,8 @@ enum {
 
 #define NOTE_MARK (~VN_NOTE_SUBSTITUTE >> NOTE_MARK_SHIFT << NOTE_MARK_SHIFT)
 
-/* Quiet requests that nothing has followed yet, so that nobody knows whether they will be answered. */
+/* Quiet requests that nothing has followed yet, so that nobody knows whether they will be
+ * answered. */
 enum { HUSHED = 1, HUSHED_BARE = 2 };   /* some | some of them without a mark */
 
 struct memcache {                       /* one connection */
@@ -134,7 +161,8 @@ struct memcache {                       /* one connection */
 	bool going_on;                  /* the line under way was too long to be waited for */
 	bool answering;                 /* the answer under way has begun */
 	uint8_t hushed, before;         /* HUSHED | what it was before the latest request */
-	uint32_t doubts, bare_doubts;   /* of the requests that are unanswered, NOTE_DOUBT and NOTE_DOUBT_BARE */
+	/* of the requests that are unanswered, NOTE_DOUBT and NOTE_DOUBT_BARE */
+	uint32_t doubts, bare_doubts;
 	uint64_t echoes, echoed;        /* how many were kept for refusals | and said */
 };
 
@@ -199,7 +227,8 @@ static void line_read(struct line *l, struct vn_span in)
 	}
 }
 
-/* A number as the server reads it: white space before it and anything behind white space do not count. */
+/* A number as the server reads it: white space before it and anything behind white space do not
+ * count. */
 static bool number_read(struct vn_span w, bool may_be_negative, int64_t *to)
 {
 	static const char white[] = "\t\n\v\f\r ";
@@ -217,7 +246,8 @@ static bool number_read(struct vn_span w, bool may_be_negative, int64_t *to)
 		n = n * 10 + digit;
 	}
 	*to = (int64_t)(minus ? -n : n);
-	return i > first && (i == w.n || memchr(white, w.p[i], 6)) && (may_be_negative || !minus || !n);
+	return i > first && (i == w.n || memchr(white, w.p[i], 6)) &&
+	       (may_be_negative || !minus || !n);
 }
 
 /* A length in an answer. */
@@ -270,12 +300,14 @@ static const struct command *command_find(const struct line *l)
 	const struct command *c = commands;
 
 	for (; c->name; c++)
-		if (l->n && word_is(l->words[0], c->name) && (!c->second || (l->n > 1 && word_is(l->words[1], c->second))))
+		if (l->n && word_is(l->words[0], c->name) &&
+		    (!c->second || (l->n > 1 && word_is(l->words[1], c->second))))
 			break;
 	return c;
 }
 
-/* How many bytes of data are behind this line? False: the server sees a mistake in it, and expects none. */
+/* How many bytes of data are behind this line? False: the server sees a mistake in it, and expects
+ * none. */
 static bool data_read(const struct command *c, const struct line *l, uint64_t *data)
 {
 	const struct vn_span *w = l->words;
@@ -283,7 +315,8 @@ static bool data_read(const struct command *c, const struct line *l, uint64_t *d
 
 	if (w[1].n > KEY_MAX || !number_read(w[c->data], true, &n))
 		return false;
-	if (c->kind != META && (!number_read(w[2], false, &ignored) || !number_read(w[3], true, &ignored)))
+	if (c->kind != META &&
+	    (!number_read(w[2], false, &ignored) || !number_read(w[3], true, &ignored)))
 		return false;
 	if (c->is & IS_CAS && !number_read(w[5], false, &ignored))
 		return false;
@@ -324,7 +357,8 @@ static void flags_read(const struct command *c, const struct line *l, struct vn_
 	m->note |= mark_note(mark);
 }
 
-/* Who is hushed is known to have no answer when a later request has one; unless that may be the hushed one's. */
+/* Who is hushed is known to have no answer when a later request has one; unless that may be the
+ * hushed one's. */
 static void hush_count(struct memcache *s, struct vn_message *m)
 {
 	bool bare = !(m->note & NOTE_MARK);
@@ -356,7 +390,8 @@ static void message_opens(struct memcache *s, struct vn_message *m)
 }
 
 /* Fill in *m; *data is what follows the line. NULL, or why the connection must be raw. */
-static const char *line_take(struct vn_session *t, const struct line *l, struct vn_message *m, uint64_t *data)
+static const char *line_take(struct vn_session *t, const struct line *l, struct vn_message *m,
+                             uint64_t *data)
 {
 	struct memcache *s = t->state;
 	const struct command *c = command_find(l);
@@ -374,7 +409,8 @@ static const char *line_take(struct vn_session *t, const struct line *l, struct 
 	bool hushed = right && c->hush && l->n >= c->hush && word_is(l->words[l->n - 1], "noreply");
 	m->role = c->kind == QUITS ? VN_SILENT : hushed ? VN_TELLS : VN_ASKS;
 	m->note = LINE;
-	if (right && (c->kind != META || l->words[1].n <= KEY_MAX) && (!c->data || data_read(c, l, data))) {
+	if (right && (c->kind != META || l->words[1].n <= KEY_MAX) &&
+	    (!c->data || data_read(c, l, data))) {
 		m->is |= c->is;
 		m->note = c->kind;
 		if (c->kind == META)
@@ -411,11 +447,13 @@ static struct vn_cut text_request(struct vn_session *t, struct vn_span in, struc
 
 static bool is_error(struct vn_span line)
 {
-	return begins(line, "ERROR") || begins(line, "CLIENT_ERROR") || begins(line, "SERVER_ERROR");
+	return begins(line, "ERROR") || begins(line, "CLIENT_ERROR") ||
+	       begins(line, "SERVER_ERROR");
 }
 
 /* Can this answer that quiet request? NULL in *why, or why nobody can tell. */
-static bool quiet_answers(const struct memcache *s, const struct vn_message *asked, const struct line *l, const char **why)
+static bool quiet_answers(const struct memcache *s, const struct vn_message *asked,
+                          const struct line *l, const char **why)
 {
 	uint8_t what = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
 	uint64_t mark = 0;
@@ -431,14 +469,16 @@ static bool quiet_answers(const struct memcache *s, const struct vn_message *ask
 	bool miss = what != 'g' && word_among(l, (const char *[]){ "NF", "EX", "NS", NULL });
 	for (unsigned i = 1; i < l->n; i++)
 		if (l->words[i].p[0] == 'O' || l->words[i].p[0] == 'k')
-			mark += mark_of((char)l->words[i].p[0], (struct vn_span){ l->words[i].p + 1, l->words[i].n - 1 });
+			mark += mark_of((char)l->words[i].p[0],
+			                (struct vn_span){ l->words[i].p + 1, l->words[i].n - 1 });
 	if ((!hit && !miss) || mark_note(mark) != (asked->note & NOTE_MARK))
 		return false;
 	*why = !mark && s->bare_doubts ? RAW_DOUBT : NULL;
 	return true;
 }
 
-/* A line of an answer: is there data behind it, and does the answer go on? False: this is no such answer. */
+/* A line of an answer: is there data behind it, and does the answer go on? False: this is no such
+ * answer. */
 static bool answer_read(enum kind kind, const struct line *l, uint64_t *data, bool *goes_on)
 {
 	static const struct vn_span none;
@@ -454,7 +494,8 @@ static bool answer_read(enum kind kind, const struct line *l, uint64_t *data, bo
 		return true;
 	}
 	if (kind == LISTS)
-		*goes_on = begins(first, "key=") || word_among(l, (const char *[]){ "STAT", "ITEM", "PREFIX", "mg", NULL });
+		*goes_on = begins(first, "key=") ||
+		           word_among(l, (const char *[]){ "STAT", "ITEM", "PREFIX", "mg", NULL });
 	return !value && !meta && (kind != GETS || word_is(first, "END") || is_error(first));
 }
 
@@ -474,7 +515,8 @@ static void answer_done(struct memcache *s, const struct vn_message *asked)
 		doubts_drop(s, asked);
 }
 
-static struct vn_cut text_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut text_response(struct vn_session *t, struct vn_span in,
+                                   const struct vn_message *asked, struct vn_message *m)
 {
 	struct memcache *s = t->state;
 	const uint8_t *end = memchr(in.p, '\n', in.n);
@@ -531,7 +573,8 @@ static struct vn_cut binary_request(struct vn_session *t, struct vn_span in, str
 	const struct op *op = &ops[in.p[1]];
 	size_t key = (size_t)in.p[2] << 8 | in.p[3], at = HEAD + in.p[4];
 	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
-	bool shown = key <= KEY_MAX && at + key <= length;      /* else the server says no and closes */
+	/* else the server says no and closes */
+	bool shown = key <= KEY_MAX && at + key <= length;
 	if (shown && in.n < at + key)
 		return vn_cut_more();
 	strcpy(m->verb, op->verb ? op->verb : "UNKNOWN");
@@ -549,7 +592,8 @@ static struct vn_cut binary_request(struct vn_session *t, struct vn_span in, str
 	return (struct vn_cut){ .kind = VN_CUT_END, .len = length };
 }
 
-static struct vn_cut binary_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut binary_response(struct vn_session *t, struct vn_span in,
+                                     const struct vn_message *asked, struct vn_message *m)
 {
 	struct memcache *s = t->state;
 	bool substitute = asked && asked->note & VN_NOTE_SUBSTITUTE;
@@ -563,7 +607,8 @@ static struct vn_cut binary_response(struct vn_session *t, struct vn_span in, co
 	uint8_t code = (uint8_t)(asked->note >> NOTE_WHAT_SHIFT);
 	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
 	bool goes_on = !substitute && ops[code].how & LISTS_OP && (in.p[2] || in.p[3]);
-	if (!substitute && asked->note & NOTE_QUIET && (in.p[1] != code || number_at(in.p + 12) != asked->seq))
+	if (!substitute && asked->note & NOTE_QUIET &&
+	    (in.p[1] != code || number_at(in.p + 12) != asked->seq))
 		return (struct vn_cut){ .kind = VN_CUT_END };
 	if (!substitute && in.p[1] != code)
 		return vn_cut_raw(t, RAW_ANSWER);
@@ -577,13 +622,26 @@ static struct vn_cut binary_response(struct vn_session *t, struct vn_span in, co
 	return (struct vn_cut){ .kind = goes_on ? VN_CUT_PART : VN_CUT_END, .len = length };
 }
 
-static void binary_put(struct vn_buffer *o, uint8_t magic, uint8_t op, uint16_t status, uint64_t opaque,
-                       size_t key, struct vn_span body)
+static void binary_put(struct vn_buffer *o, uint8_t magic, uint8_t op, uint16_t status,
+                       uint64_t opaque, size_t key, struct vn_span body)
 {
 	const uint8_t head[HEAD] = {
-		magic, op, (uint8_t)(key >> 8), (uint8_t)key, 0, 0, (uint8_t)(status >> 8), (uint8_t)status,
-		(uint8_t)(body.n >> 24), (uint8_t)(body.n >> 16), (uint8_t)(body.n >> 8), (uint8_t)body.n,
-		(uint8_t)(opaque >> 24), (uint8_t)(opaque >> 16), (uint8_t)(opaque >> 8), (uint8_t)opaque,
+		magic,
+		op,
+		(uint8_t)(key >> 8),
+		(uint8_t)key,
+		0,
+		0,
+		(uint8_t)(status >> 8),
+		(uint8_t)status,
+		(uint8_t)(body.n >> 24),
+		(uint8_t)(body.n >> 16),
+		(uint8_t)(body.n >> 8),
+		(uint8_t)body.n,
+		(uint8_t)(opaque >> 24),
+		(uint8_t)(opaque >> 16),
+		(uint8_t)(opaque >> 8),
+		(uint8_t)opaque,
 	};
 
 	vn_buffer_put(o, head, HEAD);
@@ -604,17 +662,20 @@ static struct vn_cut memcache_request(struct vn_session *t, struct vn_span in, s
 	return s->binary ? binary_request(t, in, m) : text_request(t, in, m);
 }
 
-static struct vn_cut memcache_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut memcache_response(struct vn_session *t, struct vn_span in,
+                                       const struct vn_message *asked, struct vn_message *m)
 {
 	const struct memcache *s = t->state;
 
 	/* who is refused for being one too many is told so in text */
-	return s->binary && in.p[0] != 'E' ? binary_response(t, in, asked, m) : text_response(t, in, asked, m);
+	return s->binary && in.p[0] != 'E' ? binary_response(t, in, asked, m) :
+	                                     text_response(t, in, asked, m);
 }
 
 /* ---- saying no ---- */
 
-/* failure.number: the binary protocol's status; what is above those has no words there, or nowhere. */
+/* failure.number: the binary protocol's status; what is above those has no words there, or
+ * nowhere. */
 enum wording {
 	NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, AUTH_ERROR = 0x20,
 	NO_MEMORY = 0x82, INTERNAL = 0x84, TEMPORARY = 0x86,
@@ -622,26 +683,36 @@ enum wording {
 };
 
 static const struct vn_failure failures[] = {
-	{ "out_of_memory", "SERVER_ERROR", "out of memory storing object", IS_GROWING, VN_ON_REQUEST, VN_STAY, NO_MEMORY },
-	{ "pooler_timeout", "SERVER_ERROR", "Connection timed out", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, TEMPORARY },
-	{ "bad_gateway", "SERVER_ERROR", "backend failure", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, INTERNAL },
-	{ "conflict", "EXISTS", "the item has been changed since it was read", IS_CAS, VN_ON_REQUEST, VN_STAY, EXISTS },
-	{ "too_big", "SERVER_ERROR", "object too large for cache",
-	  IS_STORE, VN_ON_REQUEST, VN_STAY, TOO_LARGE, .by_name = true },
-	{ "miss", "END", "there is no such item", VN_IS_READ, VN_ON_REQUEST, VN_STAY, NOT_FOUND, .by_name = true },
-	{ "no_auth", "CLIENT_ERROR", "unauthenticated", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, AUTH_ERROR, .by_name = true },
-	{ "access_denied", "CLIENT_ERROR", "authentication failure",
-	  VN_IS_LOGIN | MAY_LOGIN, VN_ON_REQUEST, VN_STAY, AUTH_ERROR, .by_name = true },
-	{ "too_many_connections", "ERROR", "Too many open connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
-	{ "overloaded", "ERROR", "Too many open connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
-	{ "out_of_memory_reading", "SERVER_ERROR", "out of memory reading request",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
+	{ "out_of_memory", "SERVER_ERROR", "out of memory storing object", IS_GROWING,
+	  VN_ON_REQUEST, VN_STAY, NO_MEMORY },
+	{ "pooler_timeout", "SERVER_ERROR", "Connection timed out", VN_IS_READ | VN_IS_WRITE,
+	  VN_ON_REQUEST, VN_STAY, TEMPORARY },
+	{ "bad_gateway", "SERVER_ERROR", "backend failure", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST,
+	  VN_STAY, INTERNAL },
+	{ "conflict", "EXISTS", "the item has been changed since it was read", IS_CAS,
+	  VN_ON_REQUEST, VN_STAY, EXISTS },
+	{ "too_big", "SERVER_ERROR", "object too large for cache", IS_STORE, VN_ON_REQUEST, VN_STAY,
+	  TOO_LARGE, .by_name = true },
+	{ "miss", "END", "there is no such item", VN_IS_READ, VN_ON_REQUEST, VN_STAY, NOT_FOUND,
+	  .by_name = true },
+	{ "no_auth", "CLIENT_ERROR", "unauthenticated", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY,
+	  AUTH_ERROR, .by_name = true },
+	{ "access_denied", "CLIENT_ERROR", "authentication failure", VN_IS_LOGIN | MAY_LOGIN,
+	  VN_ON_REQUEST, VN_STAY, AUTH_ERROR, .by_name = true },
+	{ "too_many_connections", "ERROR", "Too many open connections", VN_IS_OPENING,
+	  VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
+	{ "overloaded", "ERROR", "Too many open connections", VN_IS_OPENING, VN_ON_REQUEST,
+	  VN_CLOSE, AS_TEXT },
+	{ "out_of_memory_reading", "SERVER_ERROR", "out of memory reading request", VN_IS_COMMAND,
+	  VN_ON_REQUEST, VN_CLOSE, AS_TEXT },
 	{ "shutting_down", "FIN", "the connection is closed without a word",
 	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
-	{ "idle_timeout", "FIN", "the connection is closed without a word", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
-	{ "crash", "RST", "the connection is reset without a word",
-	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, NOT_AT_ALL },
-	{ "gone", "FIN", "the connection is closed without a word", VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
+	{ "idle_timeout", "FIN", "the connection is closed without a word", VN_IS_COMMAND,
+	  VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
+	{ "crash", "RST", "the connection is reset without a word", VN_IS_LOGIN | VN_IS_COMMAND,
+	  VN_ON_REQUEST | VN_ON_REST, VN_RESET, NOT_AT_ALL },
+	{ "gone", "FIN", "the connection is closed without a word", VN_IS_LOGIN | VN_IS_COMMAND,
+	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
 	{ 0 }
 };
 
@@ -653,10 +724,12 @@ static void text_put(struct vn_buffer *o, const char *text)
 /* A miss that makes the item: it is found, empty. */
 static bool is_made(const struct vn_message *asked, const struct vn_failure *f)
 {
-	return f->number == NOT_FOUND && (asked->note & NOTE_KIND) == META && asked->note & NOTE_MAKES;
+	return f->number == NOT_FOUND && (asked->note & NOTE_KIND) == META &&
+	       asked->note & NOTE_MAKES;
 }
 
-/* A quiet request's miss is not told; nor is, with noreply, anything but what the server says before it has read that. */
+/* A quiet request's miss is not told; nor is, with noreply, anything but what the server says
+ * before it has read that. */
 static bool is_hushed(const struct vn_message *asked, const struct vn_failure *f)
 {
 	if (asked->role == VN_TELLS)
@@ -665,12 +738,14 @@ static bool is_hushed(const struct vn_message *asked, const struct vn_failure *f
 }
 
 /* Does its answer repeat what it brought: a meta command's flags, a binary one's key? */
-static bool is_echoed(const struct memcache *s, const struct vn_message *asked, const struct vn_failure *f)
+static bool is_echoed(const struct memcache *s, const struct vn_message *asked,
+                      const struct vn_failure *f)
 {
 	if (is_hushed(asked, f))
 		return false;
 	if (s->binary)
-		return f->number == NOT_FOUND && ops[asked->note >> NOTE_WHAT_SHIFT & 0xff].how & KEYED_OP;
+		return f->number == NOT_FOUND &&
+		       ops[asked->note >> NOTE_WHAT_SHIFT & 0xff].how & KEYED_OP;
 	return (f->number == NOT_FOUND || f->number == EXISTS) && (asked->note & NOTE_KIND) == META;
 }
 
@@ -684,7 +759,8 @@ static void echo_put(struct echo *e, const void *bytes, size_t n)
 	e->n += n;
 }
 
-/* A meta command's subject, taken apart: its key, then its flags, of which `b` says that the key is in base64. */
+/* A meta command's subject, taken apart: its key, then its flags, of which `b` says that the key is
+ * in base64. */
 static bool meta_read(struct line *l, const struct vn_message *asked)
 {
 	bool base64 = false;
@@ -741,7 +817,8 @@ static void echo_flags(struct echo *e, const struct vn_message *asked, bool made
 }
 
 /* It is kept until the refusal is worded; they are worded in the order of their requests. */
-static void echo_keep(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
+static void echo_keep(struct vn_session *t, const struct vn_message *asked,
+                      const struct vn_failure *f)
 {
 	struct memcache *s = t->state;
 	struct echo e = { .n = 0 };
@@ -754,7 +831,8 @@ static void echo_keep(struct vn_session *t, const struct vn_message *asked, cons
 }
 
 /* What a failed set does to the old item. */
-static void delete_put(const struct memcache *s, const struct vn_message *asked, struct vn_buffer *o)
+static void delete_put(const struct memcache *s, const struct vn_message *asked,
+                       struct vn_buffer *o)
 {
 	struct line l;
 
@@ -768,7 +846,8 @@ static void delete_put(const struct memcache *s, const struct vn_message *asked,
 	text_put(o, base64 ? " b Ovaurien-refuses\r\n" : "\r\n");
 }
 
-/* What was hushed before it still is, and the server has no answer to it that could be taken for another's. */
+/* What was hushed before it still is, and the server has no answer to it that could be taken for
+ * another's. */
 static void memcache_dropped(struct vn_session *t, const struct vn_message *asked)
 {
 	struct memcache *s = t->state;
@@ -777,7 +856,8 @@ static void memcache_dropped(struct vn_session *t, const struct vn_message *aske
 	doubts_drop(s, asked);
 }
 
-/* Requests that were hushed wait for a later one's answer; where that one is refused or is none, this follows them. */
+/* Requests that were hushed wait for a later one's answer; where that one is refused or is none,
+ * this follows them. */
 static void memcache_flush(struct vn_session *t, struct vn_buffer *o)
 {
 	const struct memcache *s = t->state;
@@ -790,7 +870,8 @@ static void memcache_flush(struct vn_session *t, struct vn_buffer *o)
 		text_put(o, "mn\r\n");
 }
 
-static int memcache_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+static int memcache_refuse(struct vn_session *t, const struct vn_message *asked,
+                           const struct vn_failure *f, struct vn_buffer *backend)
 {
 	struct memcache *s = t->state;
 
@@ -800,7 +881,8 @@ static int memcache_refuse(struct vn_session *t, const struct vn_message *asked,
 	if (is_echoed(s, asked, f))
 		echo_keep(t, asked, f);
 	t->close = s->binary && f->number == AUTH_ERROR && !(asked->is & VN_IS_LOGIN);
-	if ((f->number == NO_MEMORY || f->number == TOO_LARGE) && asked->is & IS_SET && asked->subject.n)
+	if ((f->number == NO_MEMORY || f->number == TOO_LARGE) && asked->is & IS_SET &&
+	    asked->subject.n)
 		delete_put(s, asked, backend);
 	else if (s->hushed && !is_hushed(asked, f))
 		memcache_flush(t, backend);
@@ -823,22 +905,29 @@ static const char *binary_text(uint32_t status)
 	}
 }
 
-static void binary_word(const struct vn_message *asked, const struct vn_failure *f, const struct vn_span *echo, struct vn_buffer *client)
+static void binary_word(const struct vn_message *asked, const struct vn_failure *f,
+                        const struct vn_span *echo, struct vn_buffer *client)
 {
 	const char *text = binary_text(f->number);
-	struct vn_span body = echo ? *echo : (struct vn_span){ (const uint8_t *)text, strlen(text) };
+	struct vn_span body =
+		echo ? *echo : (struct vn_span){ (const uint8_t *)text, strlen(text) };
 
-	binary_put(client, 0x81, (uint8_t)(asked->note >> NOTE_WHAT_SHIFT), (uint16_t)f->number, asked->seq,
-	           echo ? echo->n : 0, body);
+	binary_put(client, 0x81, (uint8_t)(asked->note >> NOTE_WHAT_SHIFT), (uint16_t)f->number,
+	           asked->seq, echo ? echo->n : 0, body);
 }
 
-static void text_word(const struct vn_message *asked, const struct vn_failure *f, const struct vn_span *echo, struct vn_buffer *client)
+static void text_word(const struct vn_message *asked, const struct vn_failure *f,
+                      const struct vn_span *echo, struct vn_buffer *client)
 {
 	bool get = (asked->note & NOTE_KIND) == GETS;
 
 	if (f->number == NOT_FOUND || f->number == EXISTS) {
-		bool meta = (asked->note & NOTE_KIND) == META, made = is_made(asked, f), value = asked->note & NOTE_VALUE;
-		text_put(client, made ? (value ? "VA 0" : "HD") : f->number == EXISTS ? (meta ? "EX" : "EXISTS") : get ? "END" : "EN");
+		bool meta = (asked->note & NOTE_KIND) == META, made = is_made(asked, f),
+		     value = asked->note & NOTE_VALUE;
+		text_put(client, made                ? (value ? "VA 0" : "HD") :
+		                 f->number == EXISTS ? (meta ? "EX" : "EXISTS") :
+		                 get                 ? "END" :
+		                                       "EN");
 		if (echo)
 			vn_buffer_put(client, echo->p, echo->n);
 		text_put(client, made && value ? "\r\n" : "");
@@ -851,11 +940,13 @@ static void text_word(const struct vn_message *asked, const struct vn_failure *f
 	text_put(client, "\r\n");
 }
 
-static void memcache_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void memcache_word(struct vn_session *t, const struct vn_message *asked,
+                          const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct memcache *s = t->state;
 	bool echoed = asked && is_echoed(s, asked, f);
-	struct vn_span echo = echoed ? vn_text_cache_get(t->texts, ++s->echoed) : (struct vn_span){ 0 };
+	struct vn_span echo =
+		echoed ? vn_text_cache_get(t->texts, ++s->echoed) : (struct vn_span){ 0 };
 
 	if (!asked || f->number == NOT_AT_ALL || is_hushed(asked, f))
 		return;
@@ -871,15 +962,16 @@ static void memcache_word(struct vn_session *t, const struct vn_message *asked, 
 
 static const struct vn_opt options[] = {
 	{ "keep_alive", VN_OPT_INERT, .def = "0", .help = "Connections are always kept" },
-	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "Each client has a connection to the backend of its own" },
+	{ "reuse_socket", VN_OPT_INERT, .def = "0",
+	  .help = "Each client has a connection to the backend of its own" },
 	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-VN_PROTOCOL(memcache,
-	.help = "memcached: text commands, meta commands, pipelines, noreply and quiet ones; the binary protocol too",
-	.options = options,
-	.state_size = sizeof(struct memcache),
-	.request = memcache_request, .response = memcache_response,
-	.failures = failures, .own = own,
-	.refuse = memcache_refuse, .dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word)
+VN_PROTOCOL(
+	memcache,
+	.help = "memcached: text commands, meta commands, pipelines, noreply and quiet ones; the "
+	        "binary protocol too",
+	.options = options, .state_size = sizeof(struct memcache), .request = memcache_request,
+	.response = memcache_response, .failures = failures, .own = own, .refuse = memcache_refuse,
+	.dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word)

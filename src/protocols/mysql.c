@@ -1,14 +1,14 @@
-/* mysql.c - the protocol of MySQL and MariaDB: where its messages end, what they ask, how it says no.
+/* mysql.c - the protocol of MySQL and MariaDB: where its messages end, what they ask, how it says
+ * no.
  *
- * All is packets: length (3 bytes, low first), sequence number, payload. 0xffffff bytes of payload mean
- * that the next packet goes on with it. The server greets, the client logs in, then it sends commands,
- * whose answers have a few shapes:
+ * All is packets: length (3 bytes, low first), sequence number, payload. 0xffffff bytes of payload
+ * mean that the next packet goes on with it. The server greets, the client logs in, then it sends
+ * commands, whose answers have a few shapes:
  *
  *   ONE       OK | ERR | one packet of whatever
- *   RESULT    OK | ERR | file name, client sends the file, OK | count, columns, rows, end; again if the status says so
- *   ROWS      packets, end
- *   PREPARED  id and counts, parameters, columns
- *   LOGIN     questions that the client answers, OK | ERR
+ *   RESULT    OK | ERR | file name, client sends the file, OK | count, columns, rows, end; again if
+ * the status says so ROWS      packets, end PREPARED  id and counts, parameters, columns LOGIN
+ * questions that the client answers, OK | ERR
  *
  * What is not understood makes the connection raw. */
 #include <assert.h>
@@ -47,25 +47,28 @@ enum { STATUS_MORE_RESULTS = 0x0008, STATUS_CURSOR = 0x0040 };
 
 enum { LAST_PREPARED = 0xffffffff };    /* MariaDB's id for the statement that was prepared last */
 
-#define LOGIN_KEY (1ull << 33)          /* in the text cache, of who logs in; statements' keys are below */
+#define LOGIN_KEY (1ull << 33) /* in the text cache, of who logs in; statements' keys are below */
 
 enum shape { ONE, RESULT, ROWS, PREPARED, LOGIN };
 
-/* message.note: a shape, what else its answer depends on, and a number: of a PREPARE its serial number, of
- * an EXECUTE that would leave long data behind its statement's id, of a login the length of the user's name, times 2, plus
- * whether there is a password. */
+/* message.note: a shape, what else its answer depends on, and a number: of a PREPARE its serial
+ * number, of an EXECUTE that would leave long data behind its statement's id, of a login the length
+ * of the user's name, times 2, plus whether there is a password. */
 enum {
 	NOTE_SHAPE = 0x7, NOTE_LADEN = 0x8, NOTE_CURSOR = 0x10, NOTE_LONG = 0x20,
-	NOTE_SLOT_SHIFT = 8,            /* of NOTE_LONG, a request of many packets: where its last sequence number is */
+	/* of NOTE_LONG, a request of many packets: where its last sequence number is */
+	NOTE_SLOT_SHIFT = 8,
 	NOTE_NUMBER_SHIFT = 16,
 };
 
 struct mysql_opts { const char *tls; };
 
 struct mysql {                          /* one connection */
-	enum { UNGREETED, GREETED, COMMANDS } phase;    /* as far as the client's stream is concerned */
+	/* as far as the client's stream is concerned */
+	enum { UNGREETED, GREETED, COMMANDS } phase;
 	uint32_t offers, offers_extended;       /* the server's capabilities ... */
-	uint32_t taken;                         /* ... and those of them that the client is not to know of */
+	/* ... and those of them that the client is not to know of */
+	uint32_t taken;
 	uint32_t can, can_extended;             /* both sides' */
 	bool logging_in;                        /* the server has not said OK yet */
 	bool compressed;                        /* ... and once it does, all is compressed */
@@ -75,33 +78,35 @@ struct mysql {                          /* one connection */
 
 	/* the request under way */
 	bool asking;                            /* its last packet was full */
-	uint8_t slot, long_seq[LONG_SLOTS];     /* last sequence numbers of the latest requests of many packets */
+	/* last sequence numbers of the latest requests of many packets */
+	uint8_t slot, long_seq[LONG_SLOTS];
 
 	/* the answer under way */
 	bool answering;
 	enum { AT_ONE, AT_LOGIN, AT_FIRST, AT_COLUMNS, AT_ROWS, AT_PREPARED, AT_DEFINITIONS } at;
-	uint64_t left;                          /* packets of column definitions that are still to come */
-	bool full, full_last;                   /* its last packet was full; is it the last but for its continuation? */
+	/* packets of column definitions that are still to come */
+	uint64_t left;
+	/* its last packet was full; is it the last but for its continuation? */
+	bool full, full_last;
 
 	/* prepared statements */
 	uint32_t serial;                        /* of the latest PREPARE */
 	uint64_t last;                          /* its key on the shelf */
-	uint32_t laden[LADEN_MAX]; unsigned n_laden;    /* statements that have been sent long data ... */
+	/* statements that have been sent long data ... */
+	uint32_t laden[LADEN_MAX]; unsigned n_laden;
 	bool crowded;                           /* ... and others */
 };
 
 static const char
-	RAW_EARLY[]   = "the client spoke before the server's greeting",
-	RAW_OLD[]     = "the old handshake is not understood",
-	RAW_TLS[]     = "TLS begins",
-	RAW_ORDER[]   = "packets are out of order",
-	RAW_COMMAND[] = "an unknown command",
-	RAW_BINLOG[]  = "replication",
-	RAW_ANSWER[]  = "the server's answer is not understood",
+	RAW_EARLY[] = "the client spoke before the server's greeting",
+	RAW_OLD[] = "the old handshake is not understood", RAW_TLS[] = "TLS begins",
+	RAW_ORDER[] = "packets are out of order", RAW_COMMAND[] = "an unknown command",
+	RAW_BINLOG[] = "replication", RAW_ANSWER[] = "the server's answer is not understood",
 	RAW_UNASKED[] = "the server spoke unasked",
 	RAW_COMPRESSION[] = "the client asked for compression, which begins behind the login",
-	TLS_TAKEN[]   = "TLS was taken out of the server's greeting, so that what is said can be read "
-	                "(--protocol-mysql-tls pass leaves it in)";
+	TLS_TAKEN[] =
+		"TLS was taken out of the server's greeting, so that what is said can be read "
+		"(--protocol-mysql-tls pass leaves it in)";
 
 /* ---- bytes ---- */
 
@@ -109,7 +114,8 @@ static uint32_t le16(const uint8_t *p) { return p[0] | (uint32_t)p[1] << 8; }
 static uint32_t le24(const uint8_t *p) { return le16(p) | (uint32_t)p[2] << 16; }
 static uint32_t le32(const uint8_t *p) { return le24(p) | (uint32_t)p[3] << 24; }
 
-struct packet { const uint8_t *p; size_t n; uint32_t len; uint8_t seq; };       /* n bytes of len are at hand */
+/* n bytes of len are at hand */
+struct packet { const uint8_t *p; size_t n; uint32_t len; uint8_t seq; };
 
 static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 {
@@ -123,12 +129,14 @@ static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 	return true;
 }
 
-static bool packet_has(const struct packet *k, size_t n)        /* so many bytes, or all there are */
+/* so many bytes, or all there are */
+static bool packet_has(const struct packet *k, size_t n)
 {
 	return k->n >= (n < k->len ? n : k->len);
 }
 
-struct reader { const uint8_t *p; size_t n, at; bool bad; };    /* `bad` stays set, and all that is read then is 0 */
+/* `bad` stays set, and all that is read then is 0 */
+struct reader { const uint8_t *p; size_t n, at; bool bad; };
 
 static const uint8_t *reader_take(struct reader *r, uint64_t n)
 {
@@ -175,57 +183,87 @@ static struct vn_span reader_cstring(struct reader *r)
 
 /* ---- SQL: what a statement does ---- */
 
-/* What it is besides: what a server that is --read-only refuses, what a read-only transaction does, and what only
- * waits for locks. */
+/* What it is besides: what a server that is --read-only refuses, what a read-only transaction does,
+ * and what only waits for locks. */
 enum {
-	IS_FORBIDDEN = VN_IS_OWN << 0, IS_FORBIDDEN_THERE = VN_IS_OWN << 1, IS_LOCKING = VN_IS_OWN << 2,
-	FORBIDDEN = IS_FORBIDDEN | IS_FORBIDDEN_THERE, WRITES = VN_IS_WRITE | FORBIDDEN,
+	IS_FORBIDDEN = VN_IS_OWN << 0,
+	IS_FORBIDDEN_THERE = VN_IS_OWN << 1,
+	IS_LOCKING = VN_IS_OWN << 2,
+	FORBIDDEN = IS_FORBIDDEN | IS_FORBIDDEN_THERE,
+	WRITES = VN_IS_WRITE | FORBIDDEN,
 	THERE = VN_IS_WRITE | IS_FORBIDDEN_THERE,
 };
 
-static const char *const own[] = { "what read-only forbids", "what a read-only transaction forbids", "locks", NULL };
-
+static const char *const own[] = { "what read-only forbids", "what a read-only transaction forbids",
+	                           "locks", NULL };
 
 static const struct vn_sql_keyword keywords[] = {
 	{ "FOR UPDATE", FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE },
-	{ "LOCK IN SHARE MODE", IS_LOCKING, VN_SQL_INSIDE }, { "FOR SHARE", IS_LOCKING, VN_SQL_INSIDE },
-	{ "nextval|setval (", WRITES, VN_SQL_INSIDE }, { "NEXT VALUE FOR", WRITES, VN_SQL_INSIDE },
+	{ "LOCK IN SHARE MODE", IS_LOCKING, VN_SQL_INSIDE },
+	{ "FOR SHARE", IS_LOCKING, VN_SQL_INSIDE },
+	{ "nextval|setval (", WRITES, VN_SQL_INSIDE },
+	{ "NEXT VALUE FOR", WRITES, VN_SQL_INSIDE },
 
-	{ "SELECT", VN_IS_READ, VN_SQL_QUERY }, { "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH },
-	{ "TABLE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_OF_TABLE }, { "VALUES|VALUE", VN_IS_READ, VN_SQL_QUERY },
-	{ "INSERT *LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE|INTO @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
+	{ "SELECT", VN_IS_READ, VN_SQL_QUERY },
+	{ "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH },
+	{ "TABLE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_OF_TABLE },
+	{ "VALUES|VALUE", VN_IS_READ, VN_SQL_QUERY },
+	{ "INSERT *LOW_PRIORITY|DELAYED|HIGH_PRIORITY|IGNORE|INTO @", WRITES,
+	  VN_SQL_QUERY | VN_SQL_ALLOWED },
 	{ "REPLACE *LOW_PRIORITY|DELAYED|INTO @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
 	{ "UPDATE *LOW_PRIORITY|IGNORE @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
 	{ "DELETE *LOW_PRIORITY|QUICK|IGNORE FROM @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
 	{ "INSERT|REPLACE|UPDATE|DELETE", WRITES, VN_SQL_QUERY },
 	{ "DO", VN_IS_READ, VN_SQL_QUERY },
-	{ "SET PASSWORD", WRITES, VN_SQL_QUERY }, { "SET DEFAULT ROLE", WRITES, VN_SQL_QUERY },
-	{ "SET STATEMENT .. FOR", 0, VN_SQL_PREFIX | VN_SQL_QUERY }, { "SET", VN_IS_SETUP, VN_SQL_QUERY },
+	{ "SET PASSWORD", WRITES, VN_SQL_QUERY },
+	{ "SET DEFAULT ROLE", WRITES, VN_SQL_QUERY },
+	{ "SET STATEMENT .. FOR", 0, VN_SQL_PREFIX | VN_SQL_QUERY },
+	{ "SET", VN_IS_SETUP, VN_SQL_QUERY },
 
-	{ "SHOW VARIABLES|SESSION|GLOBAL|COLLATION|CHARACTER|CHARSET|WARNINGS", VN_IS_READ | VN_IS_SETUP },
-	{ "SHOW", VN_IS_READ }, { "HELP", VN_IS_READ }, { "HANDLER", VN_IS_READ }, { "CHECKSUM", VN_IS_READ },
+	{ "SHOW VARIABLES|SESSION|GLOBAL|COLLATION|CHARACTER|CHARSET|WARNINGS",
+	  VN_IS_READ | VN_IS_SETUP },
+	{ "SHOW", VN_IS_READ },
+	{ "HELP", VN_IS_READ },
+	{ "HANDLER", VN_IS_READ },
+	{ "CHECKSUM", VN_IS_READ },
 	{ "EXPLAIN|DESC|DESCRIBE", VN_IS_READ, VN_SQL_EXPLAINS },
 	{ "ANALYZE ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES", VN_IS_WRITE | IS_FORBIDDEN },
 	{ "ANALYZE", VN_IS_READ, VN_SQL_ANALYZES },
 	{ "CALL", VN_IS_WRITE },
-	{ "LOAD INDEX", 0 }, { "LOAD DATA|XML .. TABLE @", WRITES, VN_SQL_ALLOWED }, { "LOAD", WRITES },
+	{ "LOAD INDEX", 0 },
+	{ "LOAD DATA|XML .. TABLE @", WRITES, VN_SQL_ALLOWED },
+	{ "LOAD", WRITES },
 	{ "TRUNCATE ?TABLE @", WRITES, VN_SQL_ALLOWED },
-	{ "OPTIMIZE", WRITES }, { "REPAIR", THERE }, { "CHECK", VN_IS_READ },
-	{ "FLUSH ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES .. FOR EXPORT", IS_FORBIDDEN_THERE | IS_LOCKING },
+	{ "OPTIMIZE", WRITES },
+	{ "REPAIR", THERE },
+	{ "CHECK", VN_IS_READ },
+	{ "FLUSH ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES .. FOR EXPORT",
+	  IS_FORBIDDEN_THERE | IS_LOCKING },
 	{ "FLUSH|BACKUP", IS_LOCKING },
 	{ "LOCK TABLE|TABLES @ ?AS *LOW_PRIORITY WRITE", FORBIDDEN | IS_LOCKING, VN_SQL_ALLOWED },
-	{ "LOCK TABLE|TABLES .. WRITE", FORBIDDEN | IS_LOCKING }, { "LOCK", IS_LOCKING }, { "UNLOCK", 0 },
-	{ "BEGIN NOT ATOMIC", 0, VN_SQL_PREFIX }, { "BEGIN", VN_IS_BEGIN | VN_IS_PRELUDE },
+	{ "LOCK TABLE|TABLES .. WRITE", FORBIDDEN | IS_LOCKING },
+	{ "LOCK", IS_LOCKING },
+	{ "UNLOCK", 0 },
+	{ "BEGIN NOT ATOMIC", 0, VN_SQL_PREFIX },
+	{ "BEGIN", VN_IS_BEGIN | VN_IS_PRELUDE },
 	{ "START TRANSACTION .. WRITE", VN_IS_BEGIN | VN_IS_PRELUDE | IS_FORBIDDEN },
-	{ "START TRANSACTION", VN_IS_BEGIN | VN_IS_PRELUDE }, { "START", 0 },
-	{ "COMMIT", VN_IS_COMMIT | VN_IS_PRELUDE }, { "ROLLBACK ?WORK TO", 0 }, { "ROLLBACK", VN_IS_ROLLBACK | VN_IS_PRELUDE },
+	{ "START TRANSACTION", VN_IS_BEGIN | VN_IS_PRELUDE },
+	{ "START", 0 },
+	{ "COMMIT", VN_IS_COMMIT | VN_IS_PRELUDE },
+	{ "ROLLBACK ?WORK TO", 0 },
+	{ "ROLLBACK", VN_IS_ROLLBACK | VN_IS_PRELUDE },
 	{ "SAVEPOINT|RELEASE", 0 },
-	{ "XA START|BEGIN", VN_IS_BEGIN }, { "XA COMMIT", VN_IS_COMMIT }, { "XA ROLLBACK", VN_IS_ROLLBACK }, { "XA", 0 },
+	{ "XA START|BEGIN", VN_IS_BEGIN },
+	{ "XA COMMIT", VN_IS_COMMIT },
+	{ "XA ROLLBACK", VN_IS_ROLLBACK },
+	{ "XA", 0 },
 	{ "PREPARE @ FROM", 0, VN_SQL_PREPARES },
-	{ "EXECUTE IMMEDIATE", VN_IS_READ, VN_SQL_IMMEDIATE }, { "EXECUTE @", VN_IS_READ, VN_SQL_EXECUTES },
+	{ "EXECUTE IMMEDIATE", VN_IS_READ, VN_SQL_IMMEDIATE },
+	{ "EXECUTE @", VN_IS_READ, VN_SQL_EXECUTES },
 	{ "DEALLOCATE|DROP PREPARE @", 0, VN_SQL_FORGETS },
 	/* parts of a compound statement */
-	{ "IF|ELSEIF|WHEN|CASE .. THEN", VN_IS_READ, VN_SQL_PREFIX }, { "WHILE|FOR .. DO", VN_IS_READ, VN_SQL_PREFIX },
+	{ "IF|ELSEIF|WHEN|CASE .. THEN", VN_IS_READ, VN_SQL_PREFIX },
+	{ "WHILE|FOR .. DO", VN_IS_READ, VN_SQL_PREFIX },
 	{ "ELSE|LOOP|REPEAT", VN_IS_READ, VN_SQL_PREFIX },
 	{ "END|UNTIL|DECLARE|LEAVE|ITERATE|RETURN|OPEN|FETCH|CLOSE|NULL", 0 },
 
@@ -233,12 +271,14 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "DROP TEMPORARY TABLE|TABLES ?IF ?EXISTS @", THERE, VN_SQL_DROPS },
 	{ "DROP TABLE|TABLES ?IF ?EXISTS @", WRITES, VN_SQL_DROPS | VN_SQL_ALLOWED },
 	{ "ALTER *ONLINE|IGNORE TABLE ?IF ?EXISTS @", WRITES, VN_SQL_ALLOWED },
-	{ "CREATE *OR|REPLACE|UNIQUE|FULLTEXT|SPATIAL INDEX ?IF ?NOT ?EXISTS .. ON @", WRITES, VN_SQL_ALLOWED },
+	{ "CREATE *OR|REPLACE|UNIQUE|FULLTEXT|SPATIAL INDEX ?IF ?NOT ?EXISTS .. ON @", WRITES,
+	  VN_SQL_ALLOWED },
 	{ "DROP INDEX ?IF ?EXISTS .. ON @", WRITES, VN_SQL_ALLOWED },
 	{ "CREATE|ALTER|DROP|RENAME|GRANT|REVOKE|INSTALL|UNINSTALL|IMPORT", WRITES },
 
 	{ "USE", VN_IS_SETUP },
-	{ "KILL|HELP|GET|SIGNAL|RESIGNAL|CACHE|RESET|STOP|CHANGE|SHUTDOWN|RESTART|CLONE|BINLOG", 0 },
+	{ "KILL|HELP|GET|SIGNAL|RESIGNAL|CACHE|RESET|STOP|CHANGE|SHUTDOWN|RESTART|CLONE|BINLOG",
+	  0 },
 	{ "PURGE", 0 },
 	{ 0 }
 };
@@ -268,7 +308,8 @@ static size_t comment_end(struct vn_span s, size_t n, const char *stop)
 
 /* Some comments are none: their text is executed, by a server that is as new as they say. */
 enum {
-	MARIADB_HOLE_FROM = 50700, MARIADB_HOLE_TO = 99999,     /* versions of MySQL that MariaDB does not claim to be */
+	/* versions of MySQL that MariaDB does not claim to be */
+	MARIADB_HOLE_FROM = 50700, MARIADB_HOLE_TO = 99999,
 	NEWEST = 990000, MYSQL_NEWEST = 99000,
 };
 
@@ -279,14 +320,18 @@ static size_t comment_find(struct vn_span s, bool mariadb)
 
 	if (theirs || starts(s, "/*!")) {
 		uint32_t version = version_read(s, &n);
-		bool runs = mariadb ? version < NEWEST && (version < MARIADB_HOLE_FROM || version > MARIADB_HOLE_TO) : version < MYSQL_NEWEST;
+		bool runs = mariadb ? version < NEWEST && (version < MARIADB_HOLE_FROM ||
+		                                           version > MARIADB_HOLE_TO) :
+		                      version < MYSQL_NEWEST;
 		return runs ? n : comment_end(s, n, "*/");
 	}
 	if (starts(s, "*/"))
 		return 2;
 	if (starts(s, "/*"))
 		return comment_end(s, 2, "*/");
-	return s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')) ? comment_end(s, 1, "\n") : 0;
+	return s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')) ?
+	               comment_end(s, 1, "\n") :
+	               0;
 }
 
 /* For a match: what a server executes is no comment. */
@@ -296,7 +341,9 @@ static size_t plain_comment_length(struct vn_span s)
 		return 0;
 	if (starts(s, "/*"))
 		return comment_end(s, 2, "*/");
-	return s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')) ? comment_end(s, 1, "\n") : 0;
+	return s.p[0] == '#' || (starts(s, "--") && (s.n == 2 || s.p[2] <= ' ')) ?
+	               comment_end(s, 1, "\n") :
+	               0;
 }
 
 static size_t comment_length(struct vn_span s)
@@ -310,19 +357,32 @@ static size_t mariadb_comment_length(struct vn_span s)
 }
 
 static const struct vn_sql sql = {
-	.keywords = keywords, .comment = comment_length, .backslash = true, .names = "`", .own = FORBIDDEN, .explains = true,
+	.keywords = keywords,
+	.comment = comment_length,
+	.backslash = true,
+	.names = "`",
+	.own = FORBIDDEN,
+	.explains = true,
 	.prepares = IS_FORBIDDEN_THERE,
 };
 static const struct vn_sql mariadb_sql = {
-	.keywords = keywords, .comment = mariadb_comment_length, .backslash = true, .names = "`", .own = FORBIDDEN, .explains = true,
+	.keywords = keywords,
+	.comment = mariadb_comment_length,
+	.backslash = true,
+	.names = "`",
+	.own = FORBIDDEN,
+	.explains = true,
 	.prepares = IS_FORBIDDEN_THERE,
 };
 
 /* ---- query attributes: values before the text of a QUERY ---- */
 
-static const struct { uint8_t first, last; int8_t bytes; } value_sizes[] = {    /* 0: says its length, -1: in a byte */
-	{ 0x01, 0x01, 1 }, { 0x02, 0x02, 2 }, { 0x03, 0x04, 4 }, { 0x05, 0x05, 8 }, { 0x07, 0x07, -1 }, { 0x08, 0x08, 8 },
-	{ 0x09, 0x09, 4 }, { 0x0a, 0x0c, -1 }, { 0x0d, 0x0d, 2 }, { 0x0e, 0x10, 0 }, { 0xf4, 0xf4, 1 }, { 0xf5, 0xff, 0 },
+/* 0: says its length, -1: in a byte */
+static const struct { uint8_t first, last; int8_t bytes;
+} value_sizes[] = {
+	{ 0x01, 0x01, 1 },  { 0x02, 0x02, 2 }, { 0x03, 0x04, 4 }, { 0x05, 0x05, 8 },
+	{ 0x07, 0x07, -1 }, { 0x08, 0x08, 8 }, { 0x09, 0x09, 4 }, { 0x0a, 0x0c, -1 },
+	{ 0x0d, 0x0d, 2 },  { 0x0e, 0x10, 0 }, { 0xf4, 0xf4, 1 }, { 0xf5, 0xff, 0 },
 };
 
 static void value_skip(struct reader *r, uint8_t type)
@@ -332,7 +392,9 @@ static void value_skip(struct reader *r, uint8_t type)
 	for (size_t i = 0; i < sizeof value_sizes / sizeof value_sizes[0]; i++)
 		if (type >= value_sizes[i].first && type <= value_sizes[i].last) {
 			int8_t bytes = value_sizes[i].bytes;
-			reader_take(r, bytes > 0 ? (uint64_t)bytes : bytes ? reader_byte(r) : reader_lenenc(r));
+			reader_take(r, bytes > 0 ? (uint64_t)bytes :
+			               bytes     ? reader_byte(r) :
+			                           reader_lenenc(r));
 			return;
 		}
 	r->bad |= type != 0x06;         /* NULL */
@@ -363,7 +425,8 @@ static void attributes_skip(struct reader *r)
 
 /* ---- commands ---- */
 
-enum about { NOTHING, TEXT, SQL, STATEMENT, USER, LONG_DATA };  /* what its payload says, behind the first byte */
+/* what its payload says, behind the first byte */
+enum about { NOTHING, TEXT, SQL, STATEMENT, USER, LONG_DATA };
 
 static const struct command {
 	const char *verb;               /* NULL: unknown */
@@ -401,7 +464,8 @@ static const struct command {
 	[0x1f] = { "RESET_CONNECTION", .is = VN_IS_COMMAND | VN_IS_SETUP },
 	[0x20] = { "CLONE", .endless = true },
 	[0x21] = { "SUBSCRIBE", .endless = true },
-	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT, .is = VN_IS_COMMAND | VN_IS_STATEMENT },
+	[0xfa] = { "BULK_EXECUTE", RESULT, .about = STATEMENT,
+	           .is = VN_IS_COMMAND | VN_IS_STATEMENT },
 };
 enum {
 	COM_PING = 0x0e, COM_PREPARE = 0x16, COM_EXECUTE = 0x17, COM_CLOSE = 0x19, COM_RESET = 0x1a,
@@ -448,7 +512,8 @@ static void sql_tell(struct vn_session *t, struct vn_message *m)
 }
 
 static uint32_t note_number(uint64_t note) { return (uint32_t)(note >> NOTE_NUMBER_SHIFT); }
-static uint64_t pending_key(uint32_t serial) { return 1ull << 32 | serial; }    /* on the shelf, until it has its id */
+/* on the shelf, until it has its id */
+static uint64_t pending_key(uint32_t serial) { return 1ull << 32 | serial; }
 
 static bool laden_find(const struct mysql *s, uint32_t id, unsigned *at)
 {
@@ -470,7 +535,8 @@ static void laden_add(struct mysql *s, uint32_t id)
 		s->laden[s->n_laden++] = id;
 }
 
-/* Has this statement been sent long data? It has none now. The last prepared may go by two ids: then, yes. */
+/* Has this statement been sent long data? It has none now. The last prepared may go by two ids:
+ * then, yes. */
 static bool laden_take(struct mysql *s, uint32_t id)
 {
 	bool any = s->n_laden || s->crowded, found = s->crowded;
@@ -561,7 +627,8 @@ static void change_user_read(struct vn_session *t, const struct packet *k, struc
 }
 
 /* Fill in what the command is about. False: more of it must be seen. */
-static bool command_read(struct vn_session *t, const struct packet *k, enum about about, struct vn_message *m)
+static bool command_read(struct vn_session *t, const struct packet *k, enum about about,
+                         struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -569,7 +636,8 @@ static bool command_read(struct vn_session *t, const struct packet *k, enum abou
 	case NOTHING:
 		return true;
 	case TEXT:
-		m->subject = (struct vn_span){ k->p + 1, k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
+		m->subject = (struct vn_span){ k->p + 1,
+			                       k->n - 1 < SUBJECT_MAX ? k->n - 1 : SUBJECT_MAX };
 		if (k->p[0] == COM_PREPARE && reads_session(t, m->subject))
 			m->is |= VN_IS_SETUP;
 		return packet_has(k, 1 + SUBJECT_MAX);
@@ -604,10 +672,12 @@ static struct vn_cut request_take(struct mysql *s, const struct packet *k)
 	s->asking = k->len == FULL;
 	s->long_seq[s->slot] = k->seq;
 	s->upload_seq = (uint8_t)(k->seq + 1);
-	return (struct vn_cut){ .kind = s->asking ? VN_CUT_PART : VN_CUT_END, .len = HEAD + (uint64_t)k->len };
+	return (struct vn_cut){ .kind = s->asking ? VN_CUT_PART : VN_CUT_END,
+		                .len = HEAD + (uint64_t)k->len };
 }
 
-static struct vn_cut command_request(struct vn_session *t, const struct packet *k, struct vn_message *m)
+static struct vn_cut command_request(struct vn_session *t, const struct packet *k,
+                                     struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -615,7 +685,9 @@ static struct vn_cut command_request(struct vn_session *t, const struct packet *
 		return vn_cut_more();
 	const struct command *c = k->len ? &commands[k->p[0]] : NULL;
 	if (k->seq || !c || !c->verb || c->endless)
-		return vn_cut_raw(t, k->seq ? RAW_ORDER : c && c->endless ? RAW_BINLOG : RAW_COMMAND);
+		return vn_cut_raw(t, k->seq          ? RAW_ORDER :
+		                     c && c->endless ? RAW_BINLOG :
+		                                       RAW_COMMAND);
 	*m = (struct vn_message){ .role = c->role, .is = c->is, .note = c->shape };
 	if (!command_read(t, k, c->about, m))
 		return vn_cut_more();
@@ -634,8 +706,10 @@ static struct vn_cut command_request(struct vn_session *t, const struct packet *
 	return request_take(s, k);
 }
 
-/* A packet of the exchange that is open: an answer to a question of the login, or a piece of a file. */
-static struct vn_cut continuing_request(struct mysql *s, const struct packet *k, struct vn_message *m)
+/* A packet of the exchange that is open: an answer to a question of the login, or a piece of a
+ * file. */
+static struct vn_cut continuing_request(struct mysql *s, const struct packet *k,
+                                        struct vn_message *m)
 {
 	*m = (struct vn_message){ .role = VN_GOES_ON, .note = s->uploading ? RESULT : LOGIN };
 	strcpy(m->verb, s->uploading ? "FILE" : "AUTH");
@@ -646,7 +720,8 @@ static struct vn_cut continuing_request(struct mysql *s, const struct packet *k,
 }
 
 /* What the client says of itself at the login: its capabilities, its name, the database. */
-static void login_read(struct vn_session *t, const struct packet *k, uint32_t can, struct vn_message *m)
+static void login_read(struct vn_session *t, const struct packet *k, uint32_t can,
+                       struct vn_message *m)
 {
 	struct mysql *s = t->state;
 	struct reader r = { k->p, k->n < LOGIN_PEEK ? k->n : LOGIN_PEEK, .at = 32 };
@@ -666,7 +741,8 @@ static void login_read(struct vn_session *t, const struct packet *k, uint32_t ca
 	m->subject = login_subject(t, user, db);
 }
 
-static struct vn_cut login_request(struct vn_session *t, const struct packet *k, struct vn_message *m)
+static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
+                                   struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -679,19 +755,23 @@ static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
 		return vn_cut_raw(t, RAW_TLS);
 	if (blind && k->n < k->len)
 		return vn_cut_more();
-	/* It wants what it was not offered. TLS would begin with one more packet, which does not come (PyMySQL): the server
-	 * is not to wait for it. Compression begins by itself (PHP): the server, which did offer it, is to know. */
+	/* It wants what it was not offered. TLS would begin with one more packet, which does not
+	 * come (PyMySQL): the server is not to wait for it. Compression begins by itself (PHP): the
+	 * server, which did offer it, is to know. */
 	s->compressed = can & s->taken & (CAN_COMPRESS | CAN_ZSTD);
 	if (blind) {
 		uint32_t sees = can & ~blind;
-		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16), (uint8_t)(sees >> 24) };
+		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16),
+			              (uint8_t)(sees >> 24) };
 		vn_buffer_put(t->scratch, k->p - HEAD, HEAD);
 		vn_buffer_put(t->scratch, b, sizeof b);
 		vn_buffer_put(t->scratch, k->p + sizeof b, k->len - sizeof b);
 	}
 	s->phase = COMMANDS;
 	s->logging_in = true;
-	*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN };
+	*m = (struct vn_message){
+		.role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN
+	};
 	login_read(t, k, can, m);
 	struct vn_cut cut = request_take(s, k);
 	cut.replaced = blind;
@@ -715,7 +795,8 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 		cut = login_request(t, &k, m);
 	else if (s->uploading && k.seq == s->upload_seq)
 		cut = continuing_request(s, &k, m);
-	else if (s->logging_in && k.seq)        /* whoever sends commands ahead numbers them from 0 */
+	/* whoever sends commands ahead numbers them from 0 */
+	else if (s->logging_in && k.seq)
 		cut = continuing_request(s, &k, m);
 	else
 		cut = command_request(t, &k, m);
@@ -726,7 +807,8 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 
 /* ---- answers ---- */
 
-enum step { ON, END, BAD };             /* a packet: the answer goes on | ends with it | is not understood */
+/* a packet: the answer goes on | ends with it | is not understood */
+enum step { ON, END, BAD };
 
 /* The status in an OK packet, or in an EOF packet. */
 static unsigned packet_status(const struct mysql *s, const struct packet *k)
@@ -789,7 +871,8 @@ static enum step step_first(struct mysql *s, const struct packet *k)
 	return ON;
 }
 
-static enum step step_columns(struct mysql *s, const struct vn_message *asked, const struct packet *k)
+static enum step step_columns(struct mysql *s, const struct vn_message *asked,
+                              const struct packet *k)
 {
 	if (--s->left)
 		return ON;
@@ -807,7 +890,8 @@ static enum step step_rows(struct mysql *s, const struct vn_message *asked, cons
 	return (asked->note & NOTE_SHAPE) == RESULT ? result_end(s, packet_status(s, k)) : END;
 }
 
-static enum step step_prepared(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
+static enum step step_prepared(struct vn_session *t, const struct vn_message *asked,
+                               const struct packet *k)
 {
 	struct mysql *s = t->state;
 	uint64_t pending = pending_key(note_number(asked->note));
@@ -840,7 +924,8 @@ static enum step step_login(struct vn_session *t, const struct packet *k)
 }
 
 /* What this packet means where the answer stands. */
-static enum step answer_step(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
+static enum step answer_step(struct vn_session *t, const struct vn_message *asked,
+                             const struct packet *k)
 {
 	struct mysql *s = t->state;
 
@@ -866,7 +951,8 @@ static enum step answer_step(struct vn_session *t, const struct vn_message *aske
 }
 
 /* One packet, which may be the continuation of another. */
-static enum step packet_step(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
+static enum step packet_step(struct vn_session *t, const struct vn_message *asked,
+                             const struct packet *k)
 {
 	struct mysql *s = t->state;
 	enum step step;
@@ -882,10 +968,12 @@ static enum step packet_step(struct vn_session *t, const struct vn_message *aske
 	return s->full ? ON : step;
 }
 
-static void answer_begin(struct vn_session *t, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
+static void answer_begin(struct vn_session *t, const struct vn_message *asked,
+                         const struct packet *k, struct vn_message *m)
 {
 	static const uint8_t begins[] = {
-		[ONE] = AT_ONE, [RESULT] = AT_FIRST, [ROWS] = AT_ROWS, [PREPARED] = AT_PREPARED, [LOGIN] = AT_LOGIN,
+		[ONE] = AT_ONE,           [RESULT] = AT_FIRST, [ROWS] = AT_ROWS,
+		[PREPARED] = AT_PREPARED, [LOGIN] = AT_LOGIN,
 	};
 	struct mysql *s = t->state;
 	bool substitute = asked->note & VN_NOTE_SUBSTITUTE;
@@ -896,14 +984,18 @@ static void answer_begin(struct vn_session *t, const struct vn_message *asked, c
 	s->at = substitute ? AT_ONE : begins[shape];
 	if (substitute && shape == PREPARED)
 		vn_text_cache_drop(t->texts, pending_key(note_number(asked->note)));
-	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq };
+	*m = (struct vn_message){
+		.role = VN_ANSWERS, .is = asked->is, .head = HEAD, .seq = k->seq
+	};
 	bool ok = k->len && k->p[0] == 0x00 && s->at != AT_ROWS;
 	strcpy(m->verb, is_error(k) && !is_progress(k) ? "ERR" : ok ? "OK" : "ANSWER");
 }
 
-/* What comes before the answer: a question of the login, a request for a file, progress. The client must
- * send the file before more of an answer comes as well, where the statement is not the first of its query. */
-static bool is_interim(const struct mysql *s, const struct vn_message *asked, const struct packet *k)
+/* What comes before the answer: a question of the login, a request for a file, progress. The client
+ * must send the file before more of an answer comes as well, where the statement is not the first
+ * of its query. */
+static bool is_interim(const struct mysql *s, const struct vn_message *asked,
+                       const struct packet *k)
 {
 	unsigned shape = asked->note & NOTE_SHAPE;
 	bool first = !s->answering || s->at == AT_FIRST;
@@ -916,7 +1008,8 @@ static bool is_interim(const struct mysql *s, const struct vn_message *asked, co
 }
 
 /* A message of its own before the answer, a piece of it where that has begun. */
-static struct vn_cut interim(struct vn_session *t, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
+static struct vn_cut interim(struct vn_session *t, const struct vn_message *asked,
+                             const struct packet *k, struct vn_message *m)
 {
 	struct mysql *s = t->state;
 
@@ -924,13 +1017,17 @@ static struct vn_cut interim(struct vn_session *t, const struct vn_message *aske
 		s->at = (asked->note & NOTE_SHAPE) == RESULT ? AT_FIRST : AT_LOGIN;
 	if (!is_progress(k))
 		packet_step(t, asked, k);
-	*m = (struct vn_message){ .role = VN_INTERIM, .is = asked->is, .head = HEAD, .seq = k->seq };
+	*m = (struct vn_message){
+		.role = VN_INTERIM, .is = asked->is, .head = HEAD, .seq = k->seq
+	};
 	strcpy(m->verb, is_progress(k) ? "PROGRESS" : s->at == AT_LOGIN ? "AUTH" : "FILE");
-	return (struct vn_cut){ .kind = s->answering ? VN_CUT_PART : VN_CUT_END, .len = HEAD + (uint64_t)k->len };
+	return (struct vn_cut){ .kind = s->answering ? VN_CUT_PART : VN_CUT_END,
+		                .len = HEAD + (uint64_t)k->len };
 }
 
 /* As many packets as are at hand. */
-static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
+                            struct vn_message *m)
 {
 	struct mysql *s = t->state;
 	struct packet k;
@@ -987,18 +1084,22 @@ static enum flavour flavour_read(const struct packet *k, uint32_t offers)
 	if (!(offers & CAN_MYSQL) || memmem(version.p, version.n, "MariaDB", 7))
 		return MARIADB;
 	for (unsigned i = 0; i < 3; i++, at++)
-		for (; at < version.n && version.p[at] >= '0' && version.p[at] <= '9' && part[i] < 1000; at++)
+		for (; at < version.n && version.p[at] >= '0' && version.p[at] <= '9' &&
+		       part[i] < 1000;
+		     at++)
 			part[i] = part[i] * 10 + version.p[at] - '0';
 	return part[0] * 1000000 + part[1] * 1000 + part[2] < 8000024 ? OLD_MYSQL : MYSQL;
 }
 
 /* The greeting without what could not be read, in place of the real one. */
-static struct vn_span greeting_without(struct vn_session *t, struct vn_span whole, const struct offers *o)
+static struct vn_span greeting_without(struct vn_session *t, struct vn_span whole,
+                                       const struct offers *o)
 {
 	struct mysql *s = t->state;
 	uint32_t offers = s->offers & ~s->taken;
 	size_t low = HEAD + o->low, high = HEAD + o->high;
-	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16), (uint8_t)(offers >> 24) };
+	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16),
+		              (uint8_t)(offers >> 24) };
 
 	vn_buffer_put(t->scratch, whole.p, low);
 	vn_buffer_put(t->scratch, b, 2);
@@ -1008,7 +1109,8 @@ static struct vn_span greeting_without(struct vn_session *t, struct vn_span whol
 	return vn_buffer_span(t->scratch);
 }
 
-static struct vn_cut greeting(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut greeting(struct vn_session *t, struct vn_span in,
+                              const struct vn_message *asked, struct vn_message *m)
 {
 	const struct mysql_opts *opts = t->opts;
 	struct mysql *s = t->state;
@@ -1021,7 +1123,9 @@ static struct vn_cut greeting(struct vn_session *t, struct vn_span in, const str
 		return vn_cut_raw(t, RAW_OLD);
 	if (k.n < k.len)
 		return vn_cut_more();
-	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq };
+	*m = (struct vn_message){
+		.role = VN_ANSWERS, .is = asked->is, .verb = "GREETING", .head = HEAD, .seq = k.seq
+	};
 	struct vn_cut cut = { .kind = VN_CUT_END, .len = HEAD + (uint64_t)k.len };
 	if (is_error(&k)) {
 		strcpy(m->verb, "ERR");
@@ -1059,7 +1163,8 @@ static struct vn_cut unasked(struct vn_session *t, struct vn_span in, struct vn_
 	return (struct vn_cut){ .kind = VN_CUT_END, .len = HEAD + (uint64_t)k.len };
 }
 
-static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in,
+                                    const struct vn_message *asked, struct vn_message *m)
 {
 	if (!asked)
 		return unasked(t, in, m);
@@ -1070,67 +1175,86 @@ static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in, con
 
 /* ---- saying no ---- */
 
-enum { WAITS = VN_IS_READ | VN_IS_WRITE | IS_LOCKING, WORK = WAITS | VN_IS_COMMIT, TRANSACTION = WORK | VN_IS_BEGIN | VN_IS_ROLLBACK };
+enum {
+	WAITS = VN_IS_READ | VN_IS_WRITE | IS_LOCKING,
+	WORK = WAITS | VN_IS_COMMIT,
+	TRANSACTION = WORK | VN_IS_BEGIN | VN_IS_ROLLBACK
+};
 
 static const struct vn_failure failures[] = {
-	{ "deadlock", "1213/40001", "Deadlock found when trying to get lock; try restarting transaction",
-	  WORK, VN_ON_REQUEST, VN_STAY, 1213 },
-	{ "lock_wait_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
-	  WAITS, VN_ON_REQUEST, VN_STAY, 1205 },
+	{ "deadlock", "1213/40001",
+	  "Deadlock found when trying to get lock; try restarting transaction", WORK, VN_ON_REQUEST,
+	  VN_STAY, 1213 },
+	{ "lock_wait_timeout", "1205/HY000",
+	  "Lock wait timeout exceeded; try restarting transaction", WAITS, VN_ON_REQUEST, VN_STAY,
+	  1205 },
 	{ "read_only", "1290/HY000",
-	  "The MySQL server is running with the --read-only option so it cannot execute this statement",
+	  "The MySQL server is running with the --read-only option so it cannot execute this "
+	  "statement",
 	  IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, 1290 },
-	{ "read_only_transaction", "1792/25006", "Cannot execute statement in a READ ONLY transaction.",
-	  IS_FORBIDDEN_THERE, VN_ON_REQUEST, VN_STAY, 1792, .by_name = true },
-	{ "read_only_mode", "1836/HY000", "Running in read-only mode", IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, 1836 },
-	{ "query_interrupted", "1317/70100", "Query execution was interrupted",
-	  WAITS, VN_ON_REQUEST, VN_STAY, 1317 },
+	{ "read_only_transaction", "1792/25006",
+	  "Cannot execute statement in a READ ONLY transaction.", IS_FORBIDDEN_THERE, VN_ON_REQUEST,
+	  VN_STAY, 1792, .by_name = true },
+	{ "read_only_mode", "1836/HY000", "Running in read-only mode", IS_FORBIDDEN, VN_ON_REQUEST,
+	  VN_STAY, 1836 },
+	{ "query_interrupted", "1317/70100", "Query execution was interrupted", WAITS,
+	  VN_ON_REQUEST, VN_STAY, 1317 },
 	{ "query_timeout", "3024/HY000",
-	  "Query execution was interrupted, maximum statement execution time exceeded",
-	  WAITS, VN_ON_REQUEST, VN_STAY, 3024 },
+	  "Query execution was interrupted, maximum statement execution time exceeded", WAITS,
+	  VN_ON_REQUEST, VN_STAY, 3024 },
 	{ "galera_not_ready", "1047/08S01", "WSREP has not yet prepared node for application use",
 	  TRANSACTION, VN_ON_REQUEST, VN_STAY, 1047, .by_name = true },
-	{ "disk_full", "1021/HY000", "Disk full (./app/orders.MAI); waiting for someone to free some space... "
+	{ "disk_full", "1021/HY000",
+	  "Disk full (./app/orders.MAI); waiting for someone to free some space... "
 	  "(errno: 28 \"No space left on device\")",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1021 },
-	{ "table_full", "1114/HY000", "The table 'orders' is full", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, 1114 },
+	{ "table_full", "1114/HY000", "The table 'orders' is full", VN_IS_WRITE, VN_ON_REQUEST,
+	  VN_STAY, 1114 },
 	{ "commit_failed", "1180/HY000", "Got error 28 \"No space left on device\" during COMMIT",
 	  VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, 1180 },
-	{ "out_of_memory", "1037/HY001", "Out of memory; restart server and try again (needed 65536 bytes)",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1037 },
-	{ "pooler_timeout", "9001/HY000", "Max connect timeout reached while reaching hostgroup 0 after 10000ms",
-	  VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, 9001, .by_name = true },
-	{ "too_many_connections", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
+	{ "out_of_memory", "1037/HY001",
+	  "Out of memory; restart server and try again (needed 65536 bytes)", VN_IS_COMMAND,
+	  VN_ON_REQUEST, VN_STAY, 1037 },
+	{ "pooler_timeout", "9001/HY000",
+	  "Max connect timeout reached while reaching hostgroup 0 after 10000ms", VN_IS_STATEMENT,
+	  VN_ON_REQUEST, VN_STAY, 9001, .by_name = true },
+	{ "too_many_connections", "1040/08004", "Too many connections", VN_IS_OPENING,
+	  VN_ON_REQUEST, VN_CLOSE, 1040 },
 	{ "host_blocked", "1129/HY000",
-	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with 'mysqladmin flush-hosts'",
+	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with "
+	  "'mysqladmin flush-hosts'",
 	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1129 },
-	{ "host_not_allowed", "1130/HY000", "Host '127.0.0.1' is not allowed to connect to this MySQL server",
-	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1130 },
+	{ "host_not_allowed", "1130/HY000",
+	  "Host '127.0.0.1' is not allowed to connect to this MySQL server", VN_IS_OPENING,
+	  VN_ON_REQUEST, VN_CLOSE, 1130 },
 	{ "too_many_user_connections", "1203/42000",
-	  "User app already has more than 'max_user_connections' active connections",
-	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1203 },
+	  "User app already has more than 'max_user_connections' active connections", VN_IS_LOGIN,
+	  VN_ON_REQUEST, VN_CLOSE, 1203 },
 	{ "resource_limit", "1226/42000",
 	  "User 'app' has exceeded the 'max_user_connections' resource (current value: 10)",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1226 },
-	{ "access_denied", "1045/28000", "Access denied for user 'app'@'localhost' (using password: YES)",
-	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, 1045 },
+	{ "access_denied", "1045/28000",
+	  "Access denied for user 'app'@'localhost' (using password: YES)", VN_IS_LOGIN,
+	  VN_ON_REQUEST, VN_CLOSE, 1045 },
 	/* the names that these outages have in every protocol */
 	{ "lock_timeout", "1205/HY000", "Lock wait timeout exceeded; try restarting transaction",
 	  WAITS, VN_ON_REQUEST, VN_STAY, 1205, .by_name = true },
 	{ "crash", "RST", "the connection is reset without a word",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, 0 },
-	{ "overloaded", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 1040 },
+	{ "overloaded", "1040/08004", "Too many connections", VN_IS_OPENING, VN_ON_REQUEST,
+	  VN_CLOSE, 1040 },
 	{ "shutting_down", "1053/08S01", "Server shutdown in progress",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1053 },
 	{ "server_shutdown", "1053/08S01", "Server shutdown in progress",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 1053 },
-	{ "connection_killed", "FIN", "the connection is closed without a word",
-	  VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 0 },
+	{ "connection_killed", "FIN", "the connection is closed without a word", VN_IS_COMMAND,
+	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 0 },
 	{ "network_read_error", "1158/08S01", "Got an error reading communication packets",
 	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 1158 },
 	{ "network_write_error", "1160/08S01", "Got an error writing communication packets",
 	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 1160 },
-	{ "idle_timeout", "4031/HY000", "The client was disconnected by the server because of inactivity. "
+	{ "idle_timeout", "4031/HY000",
+	  "The client was disconnected by the server because of inactivity. "
 	  "See wait_timeout and interactive_timeout for configuring this behavior.",
 	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, 4031 },
 	{ "gone", "FIN", "the connection is closed without a word",
@@ -1138,10 +1262,11 @@ static const struct vn_failure failures[] = {
 	{ 0 }
 };
 
-enum { NO_TEXT = 0, IDLE = VN_IS_OWN };         /* words.number: the connection ends without a text | words.when */
+/* words.number: the connection ends without a text | words.when */
+enum { NO_TEXT = 0, IDLE = VN_IS_OWN };
 
-/* Where a server words the same otherwise, at all times or `when`; the first row that fits counts. MariaDB's were seen,
- * MySQL's are from its manual and its source. */
+/* Where a server words the same otherwise, at all times or `when`; the first row that fits counts.
+ * MariaDB's were seen, MySQL's are from its manual and its source. */
 static const struct words {
 	const char *name;
 	unsigned of, when;              /* flavours, by bit; IS_..., 0: whenever it is */
@@ -1149,13 +1274,20 @@ static const struct words {
 	uint32_t number;
 	bool reset;                     /* the connection, instead of a close */
 } other_words[] = {
-	{ "query_timeout", 1 << MARIADB, 0, "1969/70100", "Query execution was interrupted (max_statement_time exceeded)", 1969 },
+	{ "query_timeout", 1 << MARIADB, 0, "1969/70100",
+	  "Query execution was interrupted (max_statement_time exceeded)", 1969 },
 	{ "read_only", 1 << MARIADB, 0, "1290/HY000",
-	  "The MariaDB server is running with the --read-only option so it cannot execute this statement", 1290 },
-	{ "read_only_transaction", 1 << MARIADB, 0, "1792/25006", "Cannot execute statement in a READ ONLY transaction", 1792 },
+	  "The MariaDB server is running with the --read-only option so it cannot execute this "
+	  "statement",
+	  1290 },
+	{ "read_only_transaction", 1 << MARIADB, 0, "1792/25006",
+	  "Cannot execute statement in a READ ONLY transaction", 1792 },
 	{ "host_blocked", 1 << MARIADB, 0, "1129/HY000",
-	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with 'mariadb-admin flush-hosts'", 1129 },
-	{ "host_not_allowed", 1 << MARIADB, 0, "1130/HY000", "Host '127.0.0.1' is not allowed to connect to this MariaDB server", 1130 },
+	  "Host '127.0.0.1' is blocked because of many connection errors; unblock with "
+	  "'mariadb-admin flush-hosts'",
+	  1129 },
+	{ "host_not_allowed", 1 << MARIADB, 0, "1130/HY000",
+	  "Host '127.0.0.1' is not allowed to connect to this MariaDB server", 1130 },
 	{ "shutting_down", 1 << MARIADB, 0, "", "", NO_TEXT },
 	{ "server_shutdown", 1 << MARIADB, 0, "", "", NO_TEXT },
 	{ "shutting_down", ~0u, VN_IS_OPENING | VN_IS_LOGIN | IDLE, "", "", NO_TEXT },
@@ -1165,7 +1297,8 @@ static const struct words {
 	{ 0 }
 };
 
-static struct words words_of(const struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
+static struct words words_of(const struct vn_session *t, const struct vn_message *asked,
+                             const struct vn_failure *f)
 {
 	unsigned when = asked ? asked->is : IDLE, of = 1u << flavour_of(t);
 
@@ -1208,15 +1341,17 @@ static void login_keep(struct vn_session *t, const struct vn_message *asked)
 	vn_text_cache_put(t->texts, LOGIN_KEY, (struct vn_span){ login, 1 + n });
 }
 
-/* Where the server stays, it gets what leaves it as if it had refused by itself: the transaction rolled back,
- * or nothing done; a refused PREPARE leaves MariaDB without a last prepared statement; a refused EXECUTE has
- * used up its long data. */
-static int mysql_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+/* Where the server stays, it gets what leaves it as if it had refused by itself: the transaction
+ * rolled back, or nothing done; a refused PREPARE leaves MariaDB without a last prepared statement;
+ * a refused EXECUTE has used up its long data. */
+static int mysql_refuse(struct vn_session *t, const struct vn_message *asked,
+                        const struct vn_failure *f, struct vn_buffer *backend)
 {
 	const struct mysql *s = t->state;
 	bool unprepare = (asked->note & NOTE_SHAPE) == PREPARED && is_mariadb(s);
 	uint32_t id = note_number(asked->note);
-	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16), (uint8_t)(id >> 24) };
+	const uint8_t reset[] = { COM_RESET, (uint8_t)id, (uint8_t)(id >> 8), (uint8_t)(id >> 16),
+		                  (uint8_t)(id >> 24) };
 
 	mysql_dropped(t, asked);
 	if (asked->is & VN_IS_LOGIN)
@@ -1224,7 +1359,8 @@ static int mysql_refuse(struct vn_session *t, const struct vn_message *asked, co
 	if (f->end != VN_STAY)
 		return 0;
 	if (rolls_back(f)) {
-		bool counts = s->can & CAN_ATTRIBUTES;  /* of query attributes, and of sets of them */
+		/* of query attributes, and of sets of them */
+		bool counts = s->can & CAN_ATTRIBUTES;
 		packet_put(backend, 0, counts ? "\3\0\1ROLLBACK" : "\3ROLLBACK", counts ? 11 : 9);
 	} else {                                /* PREPARE of nothing fails */
 		packet_put(backend, 0, (const uint8_t[]){ unprepare ? COM_PREPARE : COM_PING }, 1);
@@ -1251,7 +1387,8 @@ static struct vn_span span_of(const char *text)
 /* Does the text name someone? */
 static bool names_someone(uint32_t number)
 {
-	return number == 1045 || number == 1203 || number == 1226 || number == 1129 || number == 1130;
+	return number == 1045 || number == 1203 || number == 1226 || number == 1129 ||
+	       number == 1130;
 }
 
 /* The text, of this client and this user. A server that looks up names has one for itself. */
@@ -1266,10 +1403,12 @@ static size_t text_put(const struct vn_session *t, const struct words *w, char *
 		{ "127.0.0.1", *t->client ? span_of(t->client) : span_of("localhost") },
 	};
 
-	return vn_text_named(to, room, w->text, names, names_someone(w->number) ? sizeof names / sizeof names[0] : 0);
+	return vn_text_named(to, room, w->text, names,
+	                     names_someone(w->number) ? sizeof names / sizeof names[0] : 0);
 }
 
-static void mysql_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void mysql_word(struct vn_session *t, const struct vn_message *asked,
+                       const struct vn_failure *f, struct vn_buffer *client)
 {
 	const struct mysql *s = t->state;
 	struct words words = words_of(t, asked, f);
@@ -1288,20 +1427,26 @@ static void mysql_word(struct vn_session *t, const struct vn_message *asked, con
 		n += 5;
 	}
 	n += text_put(t, &words, (char *)payload + n, sizeof payload - n);
-	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload, n);
+	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload,
+	           n);
 }
 
 /* ---- */
 
 static const char *const limits[] = {
-	"`read_only` judges a statement by its words. It does not refuse CALL and SELECT that run a procedure or a function "
+	"`read_only` judges a statement by its words. It does not refuse CALL and SELECT that run "
+	"a procedure or a function "
 	"that writes.",
 	"All branches of IF and CASE count, also those that the server does not run.",
-	"UPDATE and DELETE of several tables, and ANALYZE TABLE, are refused, also where only temporary tables or tables "
+	"UPDATE and DELETE of several tables, and ANALYZE TABLE, are refused, also where only "
+	"temporary tables or tables "
 	"of MyISAM are concerned.",
-	"A temporary table counts as temporary from its CREATE on, also if the server rejects the CREATE.",
-	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does not have (EXECUTE of a "
-	"variable's text) and an unknown statement count as `unreachable` if the failure depends on what they do.",
+	"A temporary table counts as temporary from its CREATE on, also if the server rejects the "
+	"CREATE.",
+	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does "
+	"not have (EXECUTE of a "
+	"variable's text) and an unknown statement count as `unreachable` if the failure depends "
+	"on what they do.",
 	NULL
 };
 
@@ -1309,7 +1454,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct mysql_opts, tls), "strip",
-	  "Take TLS out of the server's greeting, so that what is said can be read, or let it pass unread",
+	  "Take TLS out of the server's greeting, so that what is said can be read, or let it "
+	  "pass unread",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },
@@ -1317,10 +1463,8 @@ static const struct vn_opt options[] = {
 	{ 0 }
 };
 
-VN_PROTOCOL(mysql,
-	.help = "MySQL and MariaDB: commands, statements, prepared statements",
-	.options = options, .opts_size = sizeof(struct mysql_opts),
-	.state_size = sizeof(struct mysql),
-	.server_first = true, .login = true,
-	.request = mysql_request, .response = mysql_response,
-	.failures = failures, .own = own, .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word)
+VN_PROTOCOL(mysql, .help = "MySQL and MariaDB: commands, statements, prepared statements",
+            .options = options, .opts_size = sizeof(struct mysql_opts),
+            .state_size = sizeof(struct mysql), .server_first = true, .login = true,
+            .request = mysql_request, .response = mysql_response, .failures = failures, .own = own,
+            .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word)

@@ -13,8 +13,8 @@
  * like are let by with their answers: the server may keep these to itself for long, so that nothing
  * may wait for them.
  *
- * A refused request is replaced by one that the server itself refuses, so that the transaction fails
- * for real; a COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
+ * A refused request is replaced by one that the server itself refuses, so that the transaction
+ * fails for real; a COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -29,18 +29,20 @@ enum {
 	SUBJECT_MAX = 16384,            /* bytes of a statement that are looked at */
 	NAMES_MAX = 512,                /* bytes of a message in which its names must end */
 	ERROR_MAX = 4096,               /* bytes of an error that are looked at */
-	PARAMETER_PEEK = 32,            /* bytes of a parameter's name and value that are looked at */
+	/* bytes of a parameter's name and value that are looked at */
+	PARAMETER_PEEK = 32,
 };
 
-enum { LOGIN_KEY = 1, LOGIN_MAX = 512 };        /* in the text cache, who logs in; statements' keys are hashes */
+/* in the text cache, who logs in; statements' keys are hashes */
+enum { LOGIN_KEY = 1, LOGIN_MAX = 512 };
 
 enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
 
-/* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a Sync
- * its own, of a statement the row of its keyword: of the statement that is forbidden, where one is, of a
- * login the length of the user's name.
- * message.seq: so many Parse, Bind, Describe and Close came before it. Only the simple protocol and Sync
- * need that: an error before an Execute is its own as well, since it ends the unit of both. */
+/* message.note: what asked (the type of its message, or LOGIN, or ENCRYPTION), and a number: of a
+ * Sync its own, of a statement the row of its keyword: of the statement that is forbidden, where
+ * one is, of a login the length of the user's name. message.seq: so many Parse, Bind, Describe and
+ * Close came before it. Only the simple protocol and Sync need that: an error before an Execute is
+ * its own as well, since it ends the unit of both. */
 enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
 enum { LOGIN = 1, ENCRYPTION = 2 };
 
@@ -50,13 +52,16 @@ struct postgres {                       /* one connection */
 	bool started;                   /* the client has logged in: no more packets without type */
 	bool asked_encryption;          /* ... it asked for that and waits */
 	bool encrypted;
-	char status;                    /* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
+	/* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
+	char status;
 
 	/* requests */
 	bool worked;                    /* a statement was no set-up of the session */
 	bool unit;                      /* extended messages that no Sync has followed yet ... */
-	bool failed;                    /* ... one of which is refused: the server skips what follows it */
-	uint64_t bound;                 /* whose text the portal without name runs: its statement's key */
+	/* ... one of which is refused: the server skips what follows it */
+	bool failed;
+	/* whose text the portal without name runs: its statement's key */
+	uint64_t bound;
 	uint64_t syncs;                 /* so many so far ... */
 	uint64_t copied;                /* ... and up to the latest message of COPY data */
 	uint64_t aided;                 /* so many Parse, Bind, Describe, Close so far ... */
@@ -66,22 +71,22 @@ struct postgres {                       /* one connection */
 	bool answering;                 /* one is under way */
 	bool skipping;                  /* an error: nothing is answered up to the Sync */
 	bool copying;                   /* a statement takes COPY data */
-	uint64_t ignored;               /* the last Sync that was lost in a COPY: there the server ignores it */
+	/* the last Sync that was lost in a COPY: there the server ignores it */
+	uint64_t ignored;
 	uint64_t aid_answered;          /* so many of `aided` are answered, or skipped */
 	bool refused;                   /* the server did refuse the substitute */
 };
 
 static const char
-	RAW_TLS[]     = "TLS begins",
-	RAW_EARLY[]   = "the client spoke before it knew whether all is encrypted",
+	RAW_TLS[] = "TLS begins",
+	RAW_EARLY[] = "the client spoke before it knew whether all is encrypted",
 	RAW_STARTUP[] = "the first packet is not understood",
-	RAW_VERSION[] = "an old protocol is spoken",
-	RAW_REQUEST[] = "an unknown request",
-	RAW_ANSWER[]  = "the server's answer is not understood",
-	RAW_UNASKED[] = "the server spoke unasked",
-	RAW_BOTH[]    = "replication",
-	NOT_ENCRYPTED[] = "clients that ask for TLS are told that there is none, so that what is said "
-	                  "can be read (--protocol-postgres-tls pass leaves that to the server)";
+	RAW_VERSION[] = "an old protocol is spoken", RAW_REQUEST[] = "an unknown request",
+	RAW_ANSWER[] = "the server's answer is not understood",
+	RAW_UNASKED[] = "the server spoke unasked", RAW_BOTH[] = "replication",
+	NOT_ENCRYPTED[] =
+		"clients that ask for TLS are told that there is none, so that what is said "
+		"can be read (--protocol-postgres-tls pass leaves that to the server)";
 
 /* ---- bytes ---- */
 
@@ -111,7 +116,8 @@ static bool packet_read(struct packet *k, struct vn_span in, uint64_t at)
 	return true;
 }
 
-static bool packet_has(const struct packet *k, size_t n)        /* so many bytes, or all there are */
+/* so many bytes, or all there are */
+static bool packet_has(const struct packet *k, size_t n)
 {
 	return k->n >= (n < k->len ? n : k->len);
 }
@@ -146,7 +152,10 @@ static struct vn_cut whole(uint64_t len)
 }
 
 static unsigned kind_of(const struct vn_message *asked) { return asked->note & NOTE_KIND; }
-static bool is_substitute(const struct vn_message *asked) { return asked->note & VN_NOTE_SUBSTITUTE; }
+static bool is_substitute(const struct vn_message *asked)
+{
+	return asked->note & VN_NOTE_SUBSTITUTE;
+}
 
 static uint64_t number_of(const struct vn_message *asked)
 {
@@ -156,21 +165,32 @@ static uint64_t number_of(const struct vn_message *asked)
 /* ---- SQL ---- */
 
 /* What it is besides: what a read-only transaction refuses, and what only waits for locks. */
-enum { IS_FORBIDDEN = VN_IS_OWN << 0, IS_LOCKING = VN_IS_OWN << 1, WRITES = VN_IS_WRITE | IS_FORBIDDEN };
+enum {
+	IS_FORBIDDEN = VN_IS_OWN << 0,
+	IS_LOCKING = VN_IS_OWN << 1,
+	WRITES = VN_IS_WRITE | IS_FORBIDDEN
+};
 
 static const char *const own[] = { "what read-only forbids", "locks", NULL };
 
 /* All that can be done to an object: it is one word of the server's, whatever stands between. */
 #define OBJECT(words, tag) \
-	{ "CREATE " words, WRITES, 0, "CREATE " tag }, { "ALTER " words, WRITES, 0, "ALTER " tag }, { "DROP " words, WRITES, 0, "DROP " tag }
-#define TEMP "*OR|REPLACE|GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED|RECURSIVE|TRUSTED|PROCEDURAL|CONSTRAINT|UNIQUE|DEFAULT "
+	{ "CREATE " words, WRITES, 0, "CREATE " tag }, \
+	{ "ALTER " words, WRITES, 0, "ALTER " tag }, \
+	{ "DROP " words, WRITES, 0, "DROP " tag }
+#define TEMP "*OR|REPLACE|GLOBAL|LOCAL|TEMP|TEMPORARY|UNLOGGED|RECURSIVE|TRUSTED|PROCEDURAL|" \
+	"CONSTRAINT|UNIQUE|DEFAULT "
 
 static const struct vn_sql_keyword keywords[] = {
 	{ "INTO", WRITES, VN_SQL_INSIDE | VN_SQL_TOP, "SELECT INTO" },
-	{ "FOR UPDATE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR UPDATE" },
-	{ "FOR NO KEY UPDATE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR NO KEY UPDATE" },
-	{ "FOR SHARE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR SHARE" },
-	{ "FOR KEY SHARE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE, "SELECT FOR KEY SHARE" },
+	{ "FOR UPDATE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE,
+	  "SELECT FOR UPDATE" },
+	{ "FOR NO KEY UPDATE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE,
+	  "SELECT FOR NO KEY UPDATE" },
+	{ "FOR SHARE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE,
+	  "SELECT FOR SHARE" },
+	{ "FOR KEY SHARE", IS_FORBIDDEN | IS_LOCKING, VN_SQL_INSIDE | VN_SQL_OF_TABLE,
+	  "SELECT FOR KEY SHARE" },
 	{ "INSERT|UPDATE|DELETE|MERGE", WRITES, VN_SQL_INSIDE | VN_SQL_BRACKETED, "SELECT" },
 	{ "nextval (", WRITES, VN_SQL_INSIDE | VN_SQL_LATER, "nextval()" },
 	{ "setval (", WRITES, VN_SQL_INSIDE | VN_SQL_LATER, "setval()" },
@@ -180,56 +200,114 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "UPDATE ?ONLY @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "UPDATE" },
 	{ "DELETE FROM ?ONLY @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "DELETE" },
 	{ "MERGE INTO ?ONLY @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "MERGE" },
-	{ "INSERT", WRITES, VN_SQL_QUERY, "INSERT" }, { "UPDATE", WRITES, VN_SQL_QUERY, "UPDATE" },
-	{ "DELETE", WRITES, VN_SQL_QUERY, "DELETE" }, { "MERGE", WRITES, VN_SQL_QUERY, "MERGE" },
+	{ "INSERT", WRITES, VN_SQL_QUERY, "INSERT" },
+	{ "UPDATE", WRITES, VN_SQL_QUERY, "UPDATE" },
+	{ "DELETE", WRITES, VN_SQL_QUERY, "DELETE" },
+	{ "MERGE", WRITES, VN_SQL_QUERY, "MERGE" },
 	{ "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH, "SELECT" },
-	{ "VALUES", VN_IS_READ, VN_SQL_QUERY, "SELECT" }, { "TABLE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_OF_TABLE, "SELECT" },
+	{ "VALUES", VN_IS_READ, VN_SQL_QUERY, "SELECT" },
+	{ "TABLE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_OF_TABLE, "SELECT" },
 
-	{ "SHOW", VN_IS_READ | VN_IS_SETUP }, { "FETCH", VN_IS_READ }, { "MOVE", VN_IS_READ },
+	{ "SHOW", VN_IS_READ | VN_IS_SETUP },
+	{ "FETCH", VN_IS_READ },
+	{ "MOVE", VN_IS_READ },
 	{ "EXPLAIN", VN_IS_READ, VN_SQL_EXPLAINS },
-	{ "DECLARE .. FOR", VN_IS_READ, VN_SQL_PREFIX | VN_SQL_LATER }, { "DECLARE", VN_IS_READ },
+	{ "DECLARE .. FOR", VN_IS_READ, VN_SQL_PREFIX | VN_SQL_LATER },
+	{ "DECLARE", VN_IS_READ },
 	{ "COPY", WRITES, VN_SQL_COPIES, "COPY FROM" },
-	{ "BEGIN", VN_IS_BEGIN | VN_IS_PRELUDE }, { "START TRANSACTION", VN_IS_BEGIN | VN_IS_PRELUDE },
-	{ "COMMIT PREPARED", 0 }, { "COMMIT", VN_IS_COMMIT | VN_IS_PRELUDE },
+	{ "BEGIN", VN_IS_BEGIN | VN_IS_PRELUDE },
+	{ "START TRANSACTION", VN_IS_BEGIN | VN_IS_PRELUDE },
+	{ "COMMIT PREPARED", 0 },
+	{ "COMMIT", VN_IS_COMMIT | VN_IS_PRELUDE },
 	{ "END", VN_IS_COMMIT | VN_IS_PRELUDE },
-	{ "ROLLBACK ?WORK|TRANSACTION TO|PREPARED", 0 }, { "ROLLBACK", VN_IS_ROLLBACK | VN_IS_PRELUDE },
+	{ "ROLLBACK ?WORK|TRANSACTION TO|PREPARED", 0 },
+	{ "ROLLBACK", VN_IS_ROLLBACK | VN_IS_PRELUDE },
 	{ "ABORT", VN_IS_ROLLBACK | VN_IS_PRELUDE },
-	{ "SAVEPOINT", 0 }, { "RELEASE", 0 }, { "SET", VN_IS_SETUP },
-	{ "RESET", VN_IS_SETUP }, { "DISCARD", VN_IS_SETUP }, { "CLOSE", 0 },
-	{ "LISTEN", 0 }, { "UNLISTEN", VN_IS_SETUP }, { "LOAD", 0 }, { "CHECKPOINT", 0 }, { "NOTIFY", VN_IS_WRITE },
-	{ "PREPARE TRANSACTION", VN_IS_COMMIT }, { "PREPARE @ .. AS", 0, VN_SQL_PREPARES | VN_SQL_PREFIX },
+	{ "SAVEPOINT", 0 },
+	{ "RELEASE", 0 },
+	{ "SET", VN_IS_SETUP },
+	{ "RESET", VN_IS_SETUP },
+	{ "DISCARD", VN_IS_SETUP },
+	{ "CLOSE", 0 },
+	{ "LISTEN", 0 },
+	{ "UNLISTEN", VN_IS_SETUP },
+	{ "LOAD", 0 },
+	{ "CHECKPOINT", 0 },
+	{ "NOTIFY", VN_IS_WRITE },
+	{ "PREPARE TRANSACTION", VN_IS_COMMIT },
+	{ "PREPARE @ .. AS", 0, VN_SQL_PREPARES | VN_SQL_PREFIX },
 	{ "DEALLOCATE ?PREPARE @", 0, VN_SQL_FORGETS },
 	{ "EXECUTE @", VN_IS_READ, VN_SQL_EXECUTES },
 	{ "LOCK", IS_LOCKING },
-	{ "CALL", VN_IS_WRITE }, { "DO", VN_IS_WRITE },
-	{ "VACUUM", VN_IS_WRITE }, { "ANALYZE|ANALYSE", VN_IS_WRITE }, { "REINDEX", VN_IS_WRITE }, { "CLUSTER", VN_IS_WRITE },
+	{ "CALL", VN_IS_WRITE },
+	{ "DO", VN_IS_WRITE },
+	{ "VACUUM", VN_IS_WRITE },
+	{ "ANALYZE|ANALYSE", VN_IS_WRITE },
+	{ "REINDEX", VN_IS_WRITE },
+	{ "CLUSTER", VN_IS_WRITE },
 	{ "TRUNCATE", WRITES, 0, "TRUNCATE TABLE" },
 	{ "REFRESH", WRITES, 0, "REFRESH MATERIALIZED VIEW" },
-	{ "CREATE *GLOBAL|LOCAL TEMP|TEMPORARY TABLE ?IF ?NOT ?EXISTS @ .. AS", WRITES, VN_SQL_TEMPORARY, "CREATE TABLE AS" },
-	{ "CREATE *GLOBAL|LOCAL TEMP|TEMPORARY TABLE ?IF ?NOT ?EXISTS @", WRITES, VN_SQL_TEMPORARY, "CREATE TABLE" },
+	{ "CREATE *GLOBAL|LOCAL TEMP|TEMPORARY TABLE ?IF ?NOT ?EXISTS @ .. AS", WRITES,
+	  VN_SQL_TEMPORARY, "CREATE TABLE AS" },
+	{ "CREATE *GLOBAL|LOCAL TEMP|TEMPORARY TABLE ?IF ?NOT ?EXISTS @", WRITES, VN_SQL_TEMPORARY,
+	  "CREATE TABLE" },
 	{ "CREATE ?UNLOGGED TABLE ?IF ?NOT ?EXISTS @ .. AS", WRITES, 0, "CREATE TABLE AS" },
 	{ "DROP TABLE ?IF ?EXISTS @", WRITES, VN_SQL_DROPS, "DROP TABLE" },
-	OBJECT(TEMP "TABLE", "TABLE"), OBJECT(TEMP "INDEX", "INDEX"), OBJECT(TEMP "VIEW", "VIEW"),
-	OBJECT("MATERIALIZED VIEW", "MATERIALIZED VIEW"), OBJECT(TEMP "SEQUENCE", "SEQUENCE"), OBJECT("SCHEMA", "SCHEMA"),
-	OBJECT(TEMP "FUNCTION", "FUNCTION"), OBJECT(TEMP "PROCEDURE", "PROCEDURE"), OBJECT("ROUTINE", "ROUTINE"),
-	OBJECT(TEMP "AGGREGATE", "AGGREGATE"), OBJECT("OPERATOR CLASS", "OPERATOR CLASS"), OBJECT("OPERATOR FAMILY", "OPERATOR FAMILY"),
-	OBJECT("OPERATOR", "OPERATOR"), OBJECT("TYPE", "TYPE"), OBJECT("DOMAIN", "DOMAIN"), OBJECT("CAST", "CAST"),
-	OBJECT("COLLATION", "COLLATION"), OBJECT(TEMP "CONVERSION", "CONVERSION"), OBJECT("DATABASE", "DATABASE"),
-	OBJECT("USER MAPPING", "USER MAPPING"), OBJECT("ROLE|USER|GROUP", "ROLE"), OBJECT("EXTENSION", "EXTENSION"),
-	OBJECT("EVENT TRIGGER", "EVENT TRIGGER"), OBJECT(TEMP "TRIGGER", "TRIGGER"), OBJECT(TEMP "RULE", "RULE"),
-	OBJECT("POLICY", "POLICY"), OBJECT("PUBLICATION", "PUBLICATION"), OBJECT("SUBSCRIPTION", "SUBSCRIPTION"),
-	OBJECT("SERVER", "SERVER"), OBJECT("FOREIGN DATA", "FOREIGN DATA WRAPPER"), OBJECT("FOREIGN TABLE", "FOREIGN TABLE"),
-	OBJECT("STATISTICS", "STATISTICS"), OBJECT("TABLESPACE", "TABLESPACE"),
-	OBJECT("TEXT SEARCH CONFIGURATION", "TEXT SEARCH CONFIGURATION"), OBJECT("TEXT SEARCH DICTIONARY", "TEXT SEARCH DICTIONARY"),
-	OBJECT("TEXT SEARCH PARSER", "TEXT SEARCH PARSER"), OBJECT("TEXT SEARCH TEMPLATE", "TEXT SEARCH TEMPLATE"),
-	OBJECT(TEMP "TRANSFORM", "TRANSFORM"), OBJECT("ACCESS METHOD", "ACCESS METHOD"), OBJECT("LARGE OBJECT", "LARGE OBJECT"),
-	{ "CREATE " TEMP "LANGUAGE", WRITES, 0, "CREATE EXTENSION" }, OBJECT("*PROCEDURAL LANGUAGE", "LANGUAGE"),
-	{ "ALTER SYSTEM", VN_IS_WRITE }, { "ALTER DEFAULT PRIVILEGES", WRITES, 0, "ALTER DEFAULT PRIVILEGES" },
-	{ "DROP OWNED", WRITES, 0, "DROP OWNED" }, { "REASSIGN", WRITES, 0, "REASSIGN OWNED" },
-	{ "CREATE", WRITES, 0, "CREATE" }, { "ALTER", WRITES, 0, "ALTER" }, { "DROP", WRITES, 0, "DROP" },
-	{ "GRANT .. ON", WRITES, 0, "GRANT" }, { "GRANT", WRITES, 0, "GRANT ROLE" },
-	{ "REVOKE .. ON", WRITES, 0, "REVOKE" }, { "REVOKE", WRITES, 0, "REVOKE ROLE" },
-	{ "COMMENT", WRITES, 0, "COMMENT" }, { "SECURITY LABEL", WRITES, 0, "SECURITY LABEL" },
+	OBJECT(TEMP "TABLE", "TABLE"),
+	OBJECT(TEMP "INDEX", "INDEX"),
+	OBJECT(TEMP "VIEW", "VIEW"),
+	OBJECT("MATERIALIZED VIEW", "MATERIALIZED VIEW"),
+	OBJECT(TEMP "SEQUENCE", "SEQUENCE"),
+	OBJECT("SCHEMA", "SCHEMA"),
+	OBJECT(TEMP "FUNCTION", "FUNCTION"),
+	OBJECT(TEMP "PROCEDURE", "PROCEDURE"),
+	OBJECT("ROUTINE", "ROUTINE"),
+	OBJECT(TEMP "AGGREGATE", "AGGREGATE"),
+	OBJECT("OPERATOR CLASS", "OPERATOR CLASS"),
+	OBJECT("OPERATOR FAMILY", "OPERATOR FAMILY"),
+	OBJECT("OPERATOR", "OPERATOR"),
+	OBJECT("TYPE", "TYPE"),
+	OBJECT("DOMAIN", "DOMAIN"),
+	OBJECT("CAST", "CAST"),
+	OBJECT("COLLATION", "COLLATION"),
+	OBJECT(TEMP "CONVERSION", "CONVERSION"),
+	OBJECT("DATABASE", "DATABASE"),
+	OBJECT("USER MAPPING", "USER MAPPING"),
+	OBJECT("ROLE|USER|GROUP", "ROLE"),
+	OBJECT("EXTENSION", "EXTENSION"),
+	OBJECT("EVENT TRIGGER", "EVENT TRIGGER"),
+	OBJECT(TEMP "TRIGGER", "TRIGGER"),
+	OBJECT(TEMP "RULE", "RULE"),
+	OBJECT("POLICY", "POLICY"),
+	OBJECT("PUBLICATION", "PUBLICATION"),
+	OBJECT("SUBSCRIPTION", "SUBSCRIPTION"),
+	OBJECT("SERVER", "SERVER"),
+	OBJECT("FOREIGN DATA", "FOREIGN DATA WRAPPER"),
+	OBJECT("FOREIGN TABLE", "FOREIGN TABLE"),
+	OBJECT("STATISTICS", "STATISTICS"),
+	OBJECT("TABLESPACE", "TABLESPACE"),
+	OBJECT("TEXT SEARCH CONFIGURATION", "TEXT SEARCH CONFIGURATION"),
+	OBJECT("TEXT SEARCH DICTIONARY", "TEXT SEARCH DICTIONARY"),
+	OBJECT("TEXT SEARCH PARSER", "TEXT SEARCH PARSER"),
+	OBJECT("TEXT SEARCH TEMPLATE", "TEXT SEARCH TEMPLATE"),
+	OBJECT(TEMP "TRANSFORM", "TRANSFORM"),
+	OBJECT("ACCESS METHOD", "ACCESS METHOD"),
+	OBJECT("LARGE OBJECT", "LARGE OBJECT"),
+	{ "CREATE " TEMP "LANGUAGE", WRITES, 0, "CREATE EXTENSION" },
+	OBJECT("*PROCEDURAL LANGUAGE", "LANGUAGE"),
+	{ "ALTER SYSTEM", VN_IS_WRITE },
+	{ "ALTER DEFAULT PRIVILEGES", WRITES, 0, "ALTER DEFAULT PRIVILEGES" },
+	{ "DROP OWNED", WRITES, 0, "DROP OWNED" },
+	{ "REASSIGN", WRITES, 0, "REASSIGN OWNED" },
+	{ "CREATE", WRITES, 0, "CREATE" },
+	{ "ALTER", WRITES, 0, "ALTER" },
+	{ "DROP", WRITES, 0, "DROP" },
+	{ "GRANT .. ON", WRITES, 0, "GRANT" },
+	{ "GRANT", WRITES, 0, "GRANT ROLE" },
+	{ "REVOKE .. ON", WRITES, 0, "REVOKE" },
+	{ "REVOKE", WRITES, 0, "REVOKE ROLE" },
+	{ "COMMENT", WRITES, 0, "COMMENT" },
+	{ "SECURITY LABEL", WRITES, 0, "SECURITY LABEL" },
 	{ "IMPORT FOREIGN SCHEMA", WRITES, 0, "IMPORT FOREIGN SCHEMA" },
 	{ 0 }
 };
@@ -262,7 +340,11 @@ static size_t comment_length(struct vn_span s)     /* those between stars may st
 }
 
 static const struct vn_sql sql = {
-	.keywords = keywords, .comment = comment_length, .dollar = true, .names = "\"`", .own = IS_FORBIDDEN,
+	.keywords = keywords,
+	.comment = comment_length,
+	.dollar = true,
+	.names = "\"`",
+	.own = IS_FORBIDDEN,
 };
 
 /* It looks types up, as drivers do before the first statement of their clients. */
@@ -286,7 +368,8 @@ static bool reads_session(struct vn_span text)
 	return vn_sql_selects(text, comment_length, what);
 }
 
-/* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all trouble. */
+/* What is asked when this text runs. A ROLLBACK is no statement: it is what gets out of all
+ * trouble. */
 static void statement_tell(struct vn_session *t, struct vn_message *m, struct vn_span text)
 {
 	struct postgres *s = t->state;
@@ -349,7 +432,8 @@ static void portal_executed(struct vn_session *t, struct vn_span body, struct vn
 
 	if (!string_take(&body, &portal))
 		return;
-	struct vn_span text = vn_text_cache_get(t->texts, portal.n ? name_key('P', portal) : s->bound);
+	struct vn_span text =
+		vn_text_cache_get(t->texts, portal.n ? name_key('P', portal) : s->bound);
 	statement_tell(t, m, text);
 	if (!text.n)
 		m->is |= VN_IS_UNKNOWN;         /* empty, or not kept any more */
@@ -384,7 +468,9 @@ static const struct request {
 	['C'] = { "CLOSE", VN_SILENT, VN_IS_COMMAND, NAMES_MAX },
 	['H'] = { "FLUSH", VN_SILENT, VN_IS_COMMAND },
 	['S'] = { "SYNC", VN_AIDS, VN_IS_COMMAND },
-	['d'] = { "COPY_DATA", VN_GOES_ON }, ['c'] = { "COPY_DONE", VN_GOES_ON }, ['f'] = { "COPY_FAIL", VN_GOES_ON },
+	['d'] = { "COPY_DATA", VN_GOES_ON },
+	['c'] = { "COPY_DONE", VN_GOES_ON },
+	['f'] = { "COPY_FAIL", VN_GOES_ON },
 	['p'] = { "AUTH", VN_GOES_ON },
 	['X'] = { "TERMINATE", VN_SILENT, VN_IS_COMMAND },
 };
@@ -452,7 +538,8 @@ static void login_tell(struct vn_session *t, struct vn_span in, struct vn_messag
 	m->note |= (uint64_t)user.n << NOTE_NUMBER_SHIFT;
 }
 
-static struct vn_cut encryption_request(struct vn_session *t, uint32_t code, uint32_t len, struct vn_message *m)
+static struct vn_cut encryption_request(struct vn_session *t, uint32_t code, uint32_t len,
+                                        struct vn_message *m)
 {
 	const struct postgres_opts *opts = t->opts;
 	struct postgres *s = t->state;
@@ -488,10 +575,16 @@ static struct vn_cut startup_request(struct vn_session *t, struct vn_span in, st
 		return vn_cut_raw(t, RAW_VERSION);
 	s->started = true;
 	if (code == CANCEL) {
-		*m = (struct vn_message){ .role = VN_SILENT, .verb = "CANCEL", .head = STARTUP_HEAD };
+		*m = (struct vn_message){
+			.role = VN_SILENT, .verb = "CANCEL", .head = STARTUP_HEAD
+		};
 		return whole(len);
 	}
-	*m = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .head = STARTUP_HEAD, .note = LOGIN };
+	*m = (struct vn_message){ .role = VN_ASKS,
+		                  .is = VN_IS_LOGIN,
+		                  .verb = "LOGIN",
+		                  .head = STARTUP_HEAD,
+		                  .note = LOGIN };
 	login_tell(t, (struct vn_span){ in.p + 8, len - 8 }, m);
 	return whole(len);
 }
@@ -507,9 +600,11 @@ static struct vn_cut postgres_request(struct vn_session *t, struct vn_span in, s
 
 /* ---- answers ---- */
 
-#define NO_PORTAL "refused by vaurien"          /* executed in place of a refused portal: there is none of that name */
+/* executed in place of a refused portal: there is none of that name */
+#define NO_PORTAL "refused by vaurien"
 
-enum step { ON, END, BAD };             /* a message: the answer goes on | ends with it | is not understood */
+/* a message: the answer goes on | ends with it | is not understood */
+enum step { ON, END, BAD };
 
 /* Its message was skipped behind an error, or lost in a COPY. */
 static bool is_unanswered(const struct postgres *s, const struct vn_message *asked)
@@ -531,7 +626,8 @@ static bool aid_due(const struct postgres *s, const struct vn_message *asked)
 	return !s->skipping && (asked ? asked->seq : s->aided) > s->aid_answered;
 }
 
-/* Does this answer a Parse or its like? Notices of theirs are not told apart from those of an Execute. */
+/* Does this answer a Parse or its like? Notices of theirs are not told apart from those of an
+ * Execute. */
 static bool is_aid(const struct postgres *s, const struct vn_message *asked, const struct packet *k)
 {
 	bool ours = asked && is_substitute(asked), due = aid_due(s, asked);
@@ -543,7 +639,8 @@ static bool is_aid(const struct postgres *s, const struct vn_message *asked, con
 	case 'T':
 		return due || !asked || ours || (kind_of(asked) != 'Q' && kind_of(asked) != 'F');
 	case 'E':
-		return (due && !(extended && !ours)) || (ours && kind_of(asked) == 'E' && !is_refusal(k));
+		return (due && !(extended && !ours)) ||
+		       (ours && kind_of(asked) == 'E' && !is_refusal(k));
 	case 'N':
 		return due || (extended && !(ours && asked->is & VN_IS_COMMIT));
 	default:
@@ -561,7 +658,8 @@ static struct vn_cut aid(struct vn_session *t, const struct packet *k, struct vn
 	return whole(packet_size(k));
 }
 
-static bool is_push(const struct postgres *s, const struct vn_message *asked, const struct packet *k)
+static bool is_push(const struct postgres *s, const struct vn_message *asked,
+                    const struct packet *k)
 {
 	switch (k->type) {
 	case 'A': case 'S':
@@ -599,8 +697,10 @@ static void copy_over(struct postgres *s)
 	s->copying = false;
 }
 
-/* What comes of a request before its answer: the server waits for the client, or has a notice to give. */
-static bool is_interim(const struct postgres *s, const struct vn_message *asked, const struct packet *k)
+/* What comes of a request before its answer: the server waits for the client, or has a notice to
+ * give. */
+static bool is_interim(const struct postgres *s, const struct vn_message *asked,
+                       const struct packet *k)
 {
 	unsigned kind = kind_of(asked);
 
@@ -619,7 +719,8 @@ static bool is_interim(const struct postgres *s, const struct vn_message *asked,
 }
 
 /* Execute and Sync, Query, FunctionCall, login. */
-static enum step answer_step(struct postgres *s, const struct vn_message *asked, const struct packet *k)
+static enum step answer_step(struct postgres *s, const struct vn_message *asked,
+                             const struct packet *k)
 {
 	unsigned kind = kind_of(asked);
 
@@ -644,7 +745,8 @@ static enum step answer_step(struct postgres *s, const struct vn_message *asked,
 }
 
 /* The answers to a substitute: an error, or the two of a Query, or all three. */
-static enum step substitute_step(struct postgres *s, const struct vn_message *asked, const struct packet *k)
+static enum step substitute_step(struct postgres *s, const struct vn_message *asked,
+                                 const struct packet *k)
 {
 	bool execute = kind_of(asked) == 'E';
 
@@ -674,12 +776,14 @@ static void version_learn(struct vn_session *t, const struct packet *k)
 
 	if (k->n <= sizeof name || memcmp(k->p, name, sizeof name))
 		return;
-	for (size_t i = sizeof name; i < k->n && k->p[i] >= '0' && k->p[i] <= '9' && version < 1000; i++)
+	for (size_t i = sizeof name; i < k->n && k->p[i] >= '0' && k->p[i] <= '9' && version < 1000;
+	     i++)
 		version = version * 10 + k->p[i] - '0';
 	vn_backend_note_set(t->backend_note, version);
 }
 
-static void answer_begin(struct postgres *s, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
+static void answer_begin(struct postgres *s, const struct vn_message *asked, const struct packet *k,
+                         struct vn_message *m)
 {
 	s->answering = true;
 	*m = (struct vn_message){ .role = VN_ANSWERS, .is = asked->is, .head = HEAD };
@@ -692,7 +796,8 @@ static struct vn_cut piece(bool end, uint64_t len)
 }
 
 /* A message of its own before the answer, a piece of it where that has begun. */
-static struct vn_cut interim(struct postgres *s, const struct vn_message *asked, const struct packet *k, struct vn_message *m)
+static struct vn_cut interim(struct postgres *s, const struct vn_message *asked,
+                             const struct packet *k, struct vn_message *m)
 {
 	*m = (struct vn_message){ .role = VN_INTERIM, .is = asked->is, .head = HEAD };
 	strcpy(m->verb, k->type == 'N' ? "NOTICE" : k->type == 'G' ? "COPY" : "AUTH");
@@ -701,7 +806,8 @@ static struct vn_cut interim(struct postgres *s, const struct vn_message *asked,
 }
 
 /* As much of it as is at hand. */
-static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
+                            struct vn_message *m)
 {
 	struct postgres *s = t->state;
 	struct packet k;
@@ -731,7 +837,8 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 }
 
 /* One byte says whether what follows is encrypted. */
-static struct vn_cut encryption_answer(struct vn_session *t, struct vn_span in, struct vn_message *m)
+static struct vn_cut encryption_answer(struct vn_session *t, struct vn_span in,
+                                       struct vn_message *m)
 {
 	struct postgres *s = t->state;
 
@@ -743,7 +850,8 @@ static struct vn_cut encryption_answer(struct vn_session *t, struct vn_span in, 
 	return whole(1);
 }
 
-static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in,
+                                       const struct vn_message *asked, struct vn_message *m)
 {
 	struct postgres *s = t->state;
 	struct packet k;
@@ -766,7 +874,8 @@ static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in, 
 		return aid(t, &k, m);
 	if (is_push(s, asked, &k))
 		return push(t, &k, m);
-	return asked ? answer(t, in, asked, m) : vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
+	return asked ? answer(t, in, asked, m) :
+	               vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
 }
 
 /* ---- saying no ---- */
@@ -784,56 +893,73 @@ static const struct vn_failure failures[] = {
 	{ "deadlock", "40P01", "deadlock detected", WAITS, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "recovery_conflict", "40001", "canceling statement due to conflict with recovery",
 	  VN_IS_READ, VN_ON_REQUEST, VN_STAY, ERROR, .by_name = true },
-	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction",
-	  IS_FORBIDDEN, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "lock_timeout", "55P03", "canceling statement due to lock timeout",
-	  WAITS, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "query_timeout", "57014", "canceling statement due to statement timeout",
-	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "query_canceled", "57014", "canceling statement due to user request",
-	  WORK, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "disk_full", "53100", "could not extend file \"base/16384/16397\": No space left on device",
+	{ "read_only", "25006", "cannot execute INSERT in a read-only transaction", IS_FORBIDDEN,
+	  VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "lock_timeout", "55P03", "canceling statement due to lock timeout", WAITS, VN_ON_REQUEST,
+	  VN_STAY, ERROR },
+	{ "query_timeout", "57014", "canceling statement due to statement timeout", WORK,
+	  VN_ON_REQUEST, VN_STAY, ERROR },
+	{ "query_canceled", "57014", "canceling statement due to user request", WORK, VN_ON_REQUEST,
+	  VN_STAY, ERROR },
+	{ "disk_full", "53100",
+	  "could not extend file \"base/16384/16397\": No space left on device",
 	  VN_IS_WRITE | VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "out_of_memory", "53200", "out of memory", VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY, ERROR },
-	{ "io_error", "58030", "could not read block 0 in file \"base/16384/16397\": Input/output error",
+	{ "out_of_memory", "53200", "out of memory", VN_IS_STATEMENT, VN_ON_REQUEST, VN_STAY,
+	  ERROR },
+	{ "io_error", "58030",
+	  "could not read block 0 in file \"base/16384/16397\": Input/output error",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, ERROR },
 	{ "shutting_down", "57P01", "terminating connection due to administrator command",
 	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, FATAL },
 	{ "crash", "57P02", "terminating connection because of crash of another server process",
 	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, WARNING },
-	{ "starting_up", "57P03", "the database system is starting up", VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
-	{ "too_many_connections", "53300", "sorry, too many clients already", VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
-	{ "overloaded", "53300", "remaining connection slots are reserved for non-replication superuser connections",
+	{ "starting_up", "57P03", "the database system is starting up", VN_IS_LOGIN, VN_ON_REQUEST,
+	  VN_CLOSE, FATAL },
+	{ "too_many_connections", "53300", "sorry, too many clients already", VN_IS_LOGIN,
+	  VN_ON_REQUEST, VN_CLOSE, FATAL },
+	{ "overloaded", "53300",
+	  "remaining connection slots are reserved for non-replication superuser connections",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
 	{ "too_many_user_connections", "53300", "too many connections for role \"app\"",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
-	{ "access_denied", "28P01", "password authentication failed for user \"app\"",
-	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, FATAL },
-	{ "idle_in_transaction_timeout", "25P03", "terminating connection due to idle-in-transaction timeout",
-	  VN_IS_IN_TRANSACTION, VN_ON_REST, VN_CLOSE, FATAL },
+	{ "access_denied", "28P01", "password authentication failed for user \"app\"", VN_IS_LOGIN,
+	  VN_ON_REQUEST, VN_CLOSE, FATAL },
+	{ "idle_in_transaction_timeout", "25P03",
+	  "terminating connection due to idle-in-transaction timeout", VN_IS_IN_TRANSACTION,
+	  VN_ON_REST, VN_CLOSE, FATAL },
 	{ "idle_timeout", "57P05", "terminating connection due to idle-session timeout",
 	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, FATAL },
-	{ "pooler_timeout", "08P01", "query_wait_timeout", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, POOLER },
+	{ "pooler_timeout", "08P01", "query_wait_timeout", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE,
+	  POOLER },
 	{ "pooler_overloaded", "08P01", "no more connections allowed (max_client_conn)",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, POOLER },
 	{ "pooler_login_failing", "08P01",
 	  "server login has been failing, cached error: connect failed (server_login_retry)",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_CLOSE, POOLER },
-	{ "pooler_idle_timeout", "08P01", "client_idle_timeout", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, POOLER },
-	{ "pooler_server_shutting_down", "08P01", "server shutting down",
-	  VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, POOLER },
-	{ "pooler_shutting_down", "08P01", "pooler is shutting down",
-	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, POOLER },
-	{ "gone", "FIN", "the connection is closed without a word",
-	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
-	{ "not_encrypted", "N", "the server's answer to a client that asks for TLS when it has none",
-	  0, 0, VN_STAY, NO },
+	{ "pooler_idle_timeout", "08P01", "client_idle_timeout", VN_IS_COMMAND, VN_ON_REST,
+	  VN_CLOSE, POOLER },
+	{ "pooler_server_shutting_down", "08P01", "server shutting down", VN_IS_COMMAND,
+	  VN_ON_REQUEST, VN_CLOSE, POOLER },
+	{ "pooler_shutting_down", "08P01", "pooler is shutting down", VN_IS_LOGIN | VN_IS_COMMAND,
+	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, POOLER },
+	{ "gone", "FIN", "the connection is closed without a word", VN_IS_LOGIN | VN_IS_COMMAND,
+	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
+	{ "not_encrypted", "N",
+	  "the server's answer to a client that asks for TLS when it has none", 0, 0, VN_STAY, NO },
 	{ 0 }
 };
 
-/* What the server says more, or says differently of a message that is `when`, or in a version (0: in all). */
-static const struct variant { const char *name; unsigned when; const char *code, *text, *detail, *hint; unsigned since; } variants[] = {
-	{ "overloaded", 0, NULL, "remaining connection slots are reserved for roles with the SUPERUSER attribute", NULL, NULL, .since = 16 },
+/* What the server says more, or says differently of a message that is `when`, or in a version (0:
+ * in all). */
+static const struct variant {
+	const char *name;
+	unsigned when;
+	const char *code, *text, *detail, *hint;
+	unsigned since;
+} variants[] = {
+	{ "overloaded", 0, NULL,
+	  "remaining connection slots are reserved for roles with the SUPERUSER attribute", NULL,
+	  NULL, .since = 16 },
 	{ "serialization_failure", VN_IS_COMMIT, NULL,
 	  "could not serialize access due to read/write dependencies among transactions",
 	  "Reason code: Canceled on identification as a pivot, during commit attempt.",
@@ -842,13 +968,17 @@ static const struct variant { const char *name; unsigned when; const char *code,
 	  "Process 4711 waits for ShareLock on transaction 815; blocked by process 4712.\n"
 	  "Process 4712 waits for ShareLock on transaction 816; blocked by process 4711.",
 	  "See server log for query details." },
-	{ "recovery_conflict", 0, NULL, NULL, "User query might have needed to see row versions that must be removed.", NULL },
+	{ "recovery_conflict", 0, NULL, NULL,
+	  "User query might have needed to see row versions that must be removed.", NULL },
 	{ "disk_full", 0, NULL, NULL, NULL, "Check free disk space." },
-	{ "out_of_memory", 0, NULL, NULL, "Failed on request of size 65536 in memory context \"ExecutorState\".", NULL },
-	{ "shutting_down", VN_IS_LOGIN, "57P03", "the database system is shutting down", NULL, NULL },
+	{ "out_of_memory", 0, NULL, NULL,
+	  "Failed on request of size 65536 in memory context \"ExecutorState\".", NULL },
+	{ "shutting_down", VN_IS_LOGIN, "57P03", "the database system is shutting down", NULL,
+	  NULL },
 	{ "crash", VN_IS_LOGIN, "57P03", "the database system is in recovery mode", NULL, NULL },
 	{ "crash", 0, NULL, NULL,
-	  "The postmaster has commanded this server process to roll back the current transaction and exit, because "
+	  "The postmaster has commanded this server process to roll back the current transaction "
+	  "and exit, because "
 	  "another server process exited abnormally and possibly corrupted shared memory.",
 	  "In a moment you should be able to reconnect to the database and repeat your command." },
 };
@@ -856,15 +986,17 @@ static const struct variant { const char *name; unsigned when; const char *code,
 static void message_put(struct vn_buffer *o, char type, const void *body, size_t n)
 {
 	const uint32_t length = (uint32_t)n + 4;
-	const uint8_t head[HEAD] = { (uint8_t)type, (uint8_t)(length >> 24), (uint8_t)(length >> 16),
-	                             (uint8_t)(length >> 8), (uint8_t)length };
+	const uint8_t head[HEAD] = { (uint8_t)type, (uint8_t)(length >> 24),
+		                     (uint8_t)(length >> 16), (uint8_t)(length >> 8),
+		                     (uint8_t)length };
 
 	vn_buffer_put(o, head, HEAD);
 	vn_buffer_put(o, body, n);
 }
 
 /* What the server will skip is not to be refused: no word of it would be said. */
-static bool postgres_fits(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
+static bool postgres_fits(struct vn_session *t, const struct vn_message *asked,
+                          const struct vn_failure *f)
 {
 	const struct postgres *s = t->state;
 
@@ -884,14 +1016,17 @@ static void login_keep(struct vn_session *t, const struct vn_message *asked)
 	size_t n = (size_t)number_of(asked);
 
 	n = n < asked->subject.n ? n : asked->subject.n;
-	vn_text_cache_put(t->texts, LOGIN_KEY, (struct vn_span){ asked->subject.p, n < LOGIN_MAX ? n : LOGIN_MAX });
+	vn_text_cache_put(t->texts, LOGIN_KEY,
+	                  (struct vn_span){ asked->subject.p, n < LOGIN_MAX ? n : LOGIN_MAX });
 }
 
 /* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
  * session's parameters is told between the two, and must get through. */
-static int postgres_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+static int postgres_refuse(struct vn_session *t, const struct vn_message *asked,
+                           const struct vn_failure *f, struct vn_buffer *backend)
 {
-	static const char nonsense[] = "refused by vaurien", rollback[] = "ROLLBACK", execute[] = NO_PORTAL "\0\0\0\0";
+	static const char nonsense[] = "refused by vaurien", rollback[] = "ROLLBACK",
+			  execute[] = NO_PORTAL "\0\0\0\0";
 	struct postgres *s = t->state;
 	bool commit = asked->is & VN_IS_COMMIT;
 
@@ -901,7 +1036,8 @@ static int postgres_refuse(struct vn_session *t, const struct vn_message *asked,
 	if (f->end != VN_STAY || f->number == NO)
 		return 0;
 	if (kind_of(asked) != 'E') {
-		message_put(backend, 'Q', commit ? rollback : nonsense, commit ? sizeof rollback : sizeof nonsense);
+		message_put(backend, 'Q', commit ? rollback : nonsense,
+		            commit ? sizeof rollback : sizeof nonsense);
 		return 2;
 	}
 	s->failed = true;
@@ -951,21 +1087,26 @@ static void text_put(struct body *b, const char *text, struct vn_span user)
 	body_put(b, "", 1);
 }
 
-static struct variant variant_find(const struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
+static struct variant variant_find(const struct vn_session *t, const struct vn_message *asked,
+                                   const struct vn_failure *f)
 {
 	uint64_t version = vn_backend_note_get(t->backend_note);
 
 	for (size_t i = 0; i < sizeof variants / sizeof variants[0]; i++) {
 		const struct variant *v = &variants[i];
-		if (!strcmp(v->name, f->name) && (!v->when || (asked && asked->is & v->when)) && version >= v->since)
+		if (!strcmp(v->name, f->name) && (!v->when || (asked && asked->is & v->when)) &&
+		    version >= v->since)
 			return *v;
 	}
 	return (struct variant){ 0 };
 }
 
-static void error_put(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void error_put(struct vn_session *t, const struct vn_message *asked,
+                      const struct vn_failure *f, struct vn_buffer *client)
 {
-	struct vn_span user = asked && asked->is & VN_IS_LOGIN ? vn_text_cache_get(t->texts, LOGIN_KEY) : (struct vn_span){ 0 };
+	struct vn_span user = asked && asked->is & VN_IS_LOGIN ?
+	                              vn_text_cache_get(t->texts, LOGIN_KEY) :
+	                              (struct vn_span){ 0 };
 	static const char *const severities[] = { NULL, "ERROR", "FATAL", "WARNING", "FATAL" };
 	struct variant v = variant_find(t, asked, f);
 	bool login = asked && asked->is & VN_IS_LOGIN;
@@ -992,9 +1133,10 @@ static void postgres_flush(struct vn_session *t, struct vn_buffer *backend)
 	message_put(backend, 'H', "", 0);
 }
 
-/* In place of what the server said to the substitute. Where it said nothing, because it skips to the
- * Sync, or had another reason to refuse, nothing is. */
-static void postgres_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+/* In place of what the server said to the substitute. Where it said nothing, because it skips to
+ * the Sync, or had another reason to refuse, nothing is. */
+static void postgres_word(struct vn_session *t, const struct vn_message *asked,
+                          const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct postgres *s = t->state;
 	bool refused = s->refused;
@@ -1012,13 +1154,18 @@ static void postgres_word(struct vn_session *t, const struct vn_message *asked, 
 /* ---- */
 
 static const char *const limits[] = {
-	"`read_only` judges a statement by its words. It does not refuse SELECT, CALL and DO that run a function or a "
+	"`read_only` judges a statement by its words. It does not refuse SELECT, CALL and DO that "
+	"run a function or a "
 	"block that writes.",
-	"`read_only` is a read-only transaction, also after BEGIN READ WRITE. A standby refuses more during recovery, such "
+	"`read_only` is a read-only transaction, also after BEGIN READ WRITE. A standby refuses "
+	"more during recovery, such "
 	"as VACUUM, NOTIFY and LOCK TABLE.",
-	"A temporary table counts as temporary from its CREATE on, also if the server rejects the CREATE.",
-	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does not have, a function call "
-	"by number and an unknown statement count as `unreachable` if the failure depends on what they do.",
+	"A temporary table counts as temporary from its CREATE on, also if the server rejects the "
+	"CREATE.",
+	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does "
+	"not have, a function call "
+	"by number and an unknown statement count as `unreachable` if the failure depends on what "
+	"they do.",
 	NULL
 };
 
@@ -1026,7 +1173,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct postgres_opts, tls), "strip",
-	  "Tell clients that there is no TLS, so that what is said can be read, or let it pass unread",
+	  "Tell clients that there is no TLS, so that what is said can be read, or let it pass "
+	  "unread",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },
@@ -1034,10 +1182,9 @@ static const struct vn_opt options[] = {
 	{ 0 }
 };
 
-VN_PROTOCOL(postgres,
-	.help = "PostgreSQL: statements, the extended protocol, COPY",
-	.options = options, .opts_size = sizeof(struct postgres_opts),
-	.state_size = sizeof(struct postgres),
-	.login = true,
-	.request = postgres_request, .response = postgres_response,
-	.failures = failures, .own = own, .limits = limits, .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped, .flush = postgres_flush, .word = postgres_word)
+VN_PROTOCOL(postgres, .help = "PostgreSQL: statements, the extended protocol, COPY",
+            .options = options, .opts_size = sizeof(struct postgres_opts),
+            .state_size = sizeof(struct postgres), .login = true, .request = postgres_request,
+            .response = postgres_response, .failures = failures, .own = own, .limits = limits,
+            .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped,
+            .flush = postgres_flush, .word = postgres_word)

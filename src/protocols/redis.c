@@ -2,14 +2,14 @@
  *
  * A request is a list of strings, or a line of words. Each gets one reply, in order, but for these:
  *
- *   SUBSCRIBE a b        one confirmation per channel; UNSUBSCRIBE of all: one for each there is, at least one
- *   CLIENT REPLY OFF     nothing, and so does all that follows; SKIP: nothing for itself and the next
- *   an empty request     nothing
- *   a push               answers nothing: `>` in RESP3; in RESP2 a list that begins with "message" or its kin
- *   MONITOR, PSYNC ...   there is no end of replies: the connection becomes raw
+ *   SUBSCRIBE a b        one confirmation per channel; UNSUBSCRIBE of all: one for each there is,
+ * at least one CLIENT REPLY OFF     nothing, and so does all that follows; SKIP: nothing for itself
+ * and the next an empty request     nothing a push               answers nothing: `>` in RESP3; in
+ * RESP2 a list that begins with "message" or its kin MONITOR, PSYNC ...   there is no end of
+ * replies: the connection becomes raw
  *
- * A reply's end is found by counting items: a list of n owes n more. Only a streamed list, whose length
- * nobody knows, needs a level of its own. */
+ * A reply's end is found by counting items: a list of n owes n more. Only a streamed list, whose
+ * length nobody knows, needs a level of its own. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,60 +31,101 @@ enum {
 
 /* What a command is besides, by what the server asks before it runs one. */
 enum {
-	IS_GROWING   = VN_IS_OWN << 0,     /* it may need memory */
-	WANTS_DATA   = VN_IS_OWN << 1,     /* it is refused while the data is loaded ... */
-	WANTS_MASTER = VN_IS_OWN << 2,     /* ... where a replica has lost its master and may not be stale ... */
-	WANTS_TIME   = VN_IS_OWN << 3,     /* ... while a script runs ... */
-	WANTS_LOGIN  = VN_IS_OWN << 4,     /* ... before the password was said */
-	IS_PING      = VN_IS_OWN << 5,
-	IS_WAITING   = VN_IS_OWN << 6,     /* it may block */
-	IS_LOOKING   = VN_IS_OWN << 7,     /* it may find nothing */
-	IS_FREE      = VN_IS_COMMAND | WANTS_LOGIN | WANTS_TIME,
-	IS_STALE     = IS_FREE | WANTS_DATA,
-	IS_USUAL     = IS_STALE | WANTS_MASTER,
-	IS_READING   = IS_USUAL | VN_IS_READ | IS_LOOKING,
-	IS_QUEUED    = VN_IS_READ | VN_IS_WRITE | VN_IS_UNKNOWN | IS_GROWING | WANTS_DATA | WANTS_MASTER,     /* what EXEC takes over from what it runs */
+	IS_GROWING = VN_IS_OWN << 0, /* it may need memory */
+	WANTS_DATA = VN_IS_OWN << 1, /* it is refused while the data is loaded ... */
+	/* ... where a replica has lost its master and may not be stale ... */
+	WANTS_MASTER = VN_IS_OWN << 2,
+	WANTS_TIME = VN_IS_OWN << 3, /* ... while a script runs ... */
+	WANTS_LOGIN = VN_IS_OWN << 4, /* ... before the password was said */
+	IS_PING = VN_IS_OWN << 5,
+	IS_WAITING = VN_IS_OWN << 6, /* it may block */
+	IS_LOOKING = VN_IS_OWN << 7, /* it may find nothing */
+	IS_FREE = VN_IS_COMMAND | WANTS_LOGIN | WANTS_TIME,
+	IS_STALE = IS_FREE | WANTS_DATA,
+	IS_USUAL = IS_STALE | WANTS_MASTER,
+	IS_READING = IS_USUAL | VN_IS_READ | IS_LOOKING,
+	/* what EXEC takes over from what it runs */
+	IS_QUEUED = VN_IS_READ | VN_IS_WRITE | VN_IS_UNKNOWN | IS_GROWING | WANTS_DATA |
+	            WANTS_MASTER,
 };
 
-static const char *const own[] = {      /* the same in words, in their order */
-	"what may need memory", "what needs the data", "what needs the master", "what waits for scripts", "what needs a login",
-	"pings", "what may block", "what may find nothing", NULL
-};
+static const char *const
+	own[] = { /* the same in words, in their order */
+	          "what may need memory",   "what needs the data",   "what needs the master",
+	          "what waits for scripts", "what needs a login",    "pings",
+	          "what may block",         "what may find nothing", NULL
+        };
 
 /* What is to be done about it. */
-enum kind { PLAIN, CONTAINER, SECRET, ENDLESS, SUBSCRIBES, HELLO, RESETS, MULTI, EXEC, DISCARD, CLIENT };
+enum kind {
+	PLAIN,
+	CONTAINER,
+	SECRET,
+	ENDLESS,
+	SUBSCRIBES,
+	HELLO,
+	RESETS,
+	MULTI,
+	EXEC,
+	DISCARD,
+	CLIENT
+};
 
-/* Which of its arguments are keys. One that has none finds as much as another with the key that is said here. */
+/* Which of its arguments are keys. One that has none finds as much as another with the key that is
+ * said here. */
 enum keys {
 	NO_KEYS, KEY_FIRST, KEY_SECOND, KEYS_FIRST_TWO, KEYS_ALL,
-	KEYS_COUNTED_FIRST, KEYS_COUNTED_SECOND,  /* as many as the first, the second argument says, and behind that */
+	/* as many as the first, the second argument says, and behind that */
+	KEYS_COUNTED_FIRST, KEYS_COUNTED_SECOND,
 	KEYS_BUT_LAST,
 	KEYS_STREAMS,                        /* half of what is behind STREAMS */
 	AS_EXISTS, AS_GET, AS_SSCAN,
 };
 
-/* Names as COMMAND lists them, up to Redis 8.6 and Valkey 9, and of the modules that come with Redis 8; of all others
- * nobody knows what they do. A CONTAINER's subcommands may have rows of their own. */
-static const struct class { unsigned is; enum kind kind; const char *names; enum keys keys; } classes[] = {
+/* Names as COMMAND lists them, up to Redis 8.6 and Valkey 9, and of the modules that come with
+ * Redis 8; of all others nobody knows what they do. A CONTAINER's subcommands may have rows of
+ * their own. */
+static const struct class
+{
+	unsigned is;
+	enum kind kind;
+	const char *names;
+	enum keys keys;
+} classes[] = {
 	{ IS_USUAL | VN_IS_UNKNOWN, PLAIN, "" },
-	{ IS_USUAL, PLAIN, "ASKING BGREWRITEAOF BGSAVE MODULE OBJECT|HELP PFSELFTEST SAVE XINFO|HELP FT.CONFIG JSON.DEBUG" },
+	{ IS_USUAL, PLAIN,
+	  "ASKING BGREWRITEAOF BGSAVE MODULE OBJECT|HELP PFSELFTEST SAVE XINFO|HELP FT.CONFIG "
+	  "JSON.DEBUG" },
 	{ IS_READING, PLAIN,
-	  "BITCOUNT BITFIELD_RO BITPOS DUMP EXPIRETIME GEODIST GEOHASH GEOPOS GEORADIUSBYMEMBER_RO GEORADIUS_RO "
-	  "GEOSEARCH GET GETBIT GETRANGE HEXISTS HGET HGETALL HKEYS HLEN HMGET HRANDFIELD HSCAN HSTRLEN HVALS KEYS LINDEX "
-	  "LLEN LPOS LRANGE PEXPIRETIME PTTL SCARD SISMEMBER SMEMBERS SMISMEMBER SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR "
-	  "TTL TYPE XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ZRANGEBYLEX "
+	  "BITCOUNT BITFIELD_RO BITPOS DUMP EXPIRETIME GEODIST GEOHASH GEOPOS "
+	  "GEORADIUSBYMEMBER_RO GEORADIUS_RO "
+	  "GEOSEARCH GET GETBIT GETRANGE HEXISTS HGET HGETALL HKEYS HLEN HMGET HRANDFIELD HSCAN "
+	  "HSTRLEN HVALS KEYS LINDEX "
+	  "LLEN LPOS LRANGE PEXPIRETIME PTTL SCARD SISMEMBER SMEMBERS SMISMEMBER SORT_RO "
+	  "SRANDMEMBER SSCAN STRLEN SUBSTR "
+	  "TTL TYPE XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZLEXCOUNT ZMSCORE ZRANDMEMBER "
+	  "ZRANGE ZRANGEBYLEX "
 	  "ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE "
-	  "DIGEST HEXPIRETIME HPEXPIRETIME HPTTL HTTL VCARD VDIM VEMB VGETATTR VINFO VISMEMBER VLINKS VRANDMEMBER VRANGE VSIM", KEY_FIRST },
+	  "DIGEST HEXPIRETIME HPEXPIRETIME HPTTL HTTL VCARD VDIM VEMB VGETATTR VINFO VISMEMBER "
+	  "VLINKS VRANDMEMBER VRANGE VSIM",
+	  KEY_FIRST },
 	{ IS_READING, PLAIN,
-	  "BF.CARD BF.EXISTS BF.INFO BF.MEXISTS BF.SCANDUMP CF.COUNT CF.EXISTS CF.INFO CF.MEXISTS CF.SCANDUMP CMS.INFO CMS.QUERY "
-	  "JSON.ARRINDEX JSON.ARRLEN JSON.GET JSON.OBJKEYS JSON.OBJLEN JSON.RESP JSON.STRLEN JSON.TYPE "
-	  "TDIGEST.BYRANK TDIGEST.BYREVRANK TDIGEST.CDF TDIGEST.INFO TDIGEST.MAX TDIGEST.MIN TDIGEST.QUANTILE TDIGEST.RANK "
-	  "TDIGEST.REVRANK TDIGEST.TRIMMED_MEAN TOPK.COUNT TOPK.INFO TOPK.LIST TOPK.QUERY TS.GET TS.INFO TS.RANGE TS.REVRANGE "
-	  "FT.SUGGET FT.SUGLEN", KEY_FIRST },
+	  "BF.CARD BF.EXISTS BF.INFO BF.MEXISTS BF.SCANDUMP CF.COUNT CF.EXISTS CF.INFO CF.MEXISTS "
+	  "CF.SCANDUMP CMS.INFO CMS.QUERY "
+	  "JSON.ARRINDEX JSON.ARRLEN JSON.GET JSON.OBJKEYS JSON.OBJLEN JSON.RESP JSON.STRLEN "
+	  "JSON.TYPE "
+	  "TDIGEST.BYRANK TDIGEST.BYREVRANK TDIGEST.CDF TDIGEST.INFO TDIGEST.MAX TDIGEST.MIN "
+	  "TDIGEST.QUANTILE TDIGEST.RANK "
+	  "TDIGEST.REVRANK TDIGEST.TRIMMED_MEAN TOPK.COUNT TOPK.INFO TOPK.LIST TOPK.QUERY TS.GET "
+	  "TS.INFO TS.RANGE TS.REVRANGE "
+	  "FT.SUGGET FT.SUGLEN",
+	  KEY_FIRST },
 	{ IS_READING, PLAIN, "JSON.MGET", KEYS_BUT_LAST },
 	{ IS_USUAL | VN_IS_READ, PLAIN,
-	  "FT._LIST FT.AGGREGATE FT.CURSOR FT.DICTDUMP FT.EXPLAIN FT.EXPLAINCLI FT.GET FT.HYBRID FT.INFO FT.MGET FT.PROFILE "
-	  "FT.SEARCH FT.SPELLCHECK FT.SYNDUMP FT.TAGVALS TS.MGET TS.MRANGE TS.MREVRANGE TS.QUERYINDEX" },
+	  "FT._LIST FT.AGGREGATE FT.CURSOR FT.DICTDUMP FT.EXPLAIN FT.EXPLAINCLI FT.GET FT.HYBRID "
+	  "FT.INFO FT.MGET FT.PROFILE "
+	  "FT.SEARCH FT.SPELLCHECK FT.SYNDUMP FT.TAGVALS TS.MGET TS.MRANGE TS.MREVRANGE "
+	  "TS.QUERYINDEX" },
 	{ IS_READING, PLAIN, "EXISTS MGET PFCOUNT SDIFF SINTER SUNION TOUCH", KEYS_ALL },
 	{ IS_READING, PLAIN, "OBJECT XINFO MEMORY|USAGE", KEY_SECOND },
 	{ IS_READING, PLAIN, "LCS", KEYS_FIRST_TWO },
@@ -94,32 +135,47 @@ static const struct class { unsigned is; enum kind kind; const char *names; enum
 	{ IS_READING, PLAIN, "RANDOMKEY", AS_GET },
 	{ IS_READING, PLAIN, "SCAN", AS_SSCAN },
 	{ IS_USUAL | VN_IS_READ, PLAIN, "LOLWUT" },
-	{ IS_STALE | VN_IS_READ | IS_LOOKING, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO", KEYS_COUNTED_SECOND },
+	{ IS_STALE | VN_IS_READ | IS_LOOKING, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO",
+	  KEYS_COUNTED_SECOND },
 	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN,
-	  "APPEND BITFIELD BITOP COPY DECR DECRBY GEOADD GEORADIUS GEORADIUSBYMEMBER GEOSEARCHSTORE GETSET HINCRBY "
-	  "HINCRBYFLOAT HMSET HSET HSETNX INCR INCRBY INCRBYFLOAT LINSERT LMOVE LPUSH LPUSHX LSET MSET MSETNX PFADD "
-	  "PFDEBUG PFMERGE PSETEX RESTORE RESTORE-ASKING RPOPLPUSH RPUSH RPUSHX SADD SDIFFSTORE SET SETBIT SETEX "
-	  "SETNX SETRANGE SINTERSTORE SORT SUNIONSTORE XADD XSETID ZADD ZDIFFSTORE ZINCRBY ZINTERSTORE ZRANGESTORE "
+	  "APPEND BITFIELD BITOP COPY DECR DECRBY GEOADD GEORADIUS GEORADIUSBYMEMBER "
+	  "GEOSEARCHSTORE GETSET HINCRBY "
+	  "HINCRBYFLOAT HMSET HSET HSETNX INCR INCRBY INCRBYFLOAT LINSERT LMOVE LPUSH LPUSHX LSET "
+	  "MSET MSETNX PFADD "
+	  "PFDEBUG PFMERGE PSETEX RESTORE RESTORE-ASKING RPOPLPUSH RPUSH RPUSHX SADD SDIFFSTORE "
+	  "SET SETBIT SETEX "
+	  "SETNX SETRANGE SINTERSTORE SORT SUNIONSTORE XADD XSETID ZADD ZDIFFSTORE ZINCRBY "
+	  "ZINTERSTORE ZRANGESTORE "
 	  "ZUNIONSTORE XGROUP|CREATE XGROUP|CREATECONSUMER FUNCTION|LOAD FUNCTION|RESTORE "
 	  "HEXPIRE HEXPIREAT HPEXPIRE HPEXPIREAT HSETEX MSETEX VADD" },
 	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN,
-	  "BF.ADD BF.INSERT BF.LOADCHUNK BF.MADD BF.RESERVE CF.ADD CF.ADDNX CF.INSERT CF.INSERTNX CF.LOADCHUNK CF.RESERVE "
-	  "CMS.INCRBY CMS.INITBYDIM CMS.INITBYPROB CMS.MERGE JSON.ARRAPPEND JSON.ARRINSERT JSON.MERGE JSON.MSET JSON.NUMINCRBY "
-	  "JSON.NUMMULTBY JSON.NUMPOWBY JSON.SET JSON.STRAPPEND JSON.TOGGLE TDIGEST.ADD TDIGEST.CREATE TDIGEST.MERGE "
-	  "TDIGEST.RESET TOPK.ADD TOPK.INCRBY TOPK.RESERVE TS.ADD TS.ALTER TS.CREATE TS.CREATERULE TS.DECRBY TS.INCRBY TS.MADD "
-	  "FT.ADD FT.ALIASADD FT.ALIASUPDATE FT.ALTER FT.CREATE FT.DICTADD FT.SUGADD FT.SYNADD FT.SYNUPDATE" },
+	  "BF.ADD BF.INSERT BF.LOADCHUNK BF.MADD BF.RESERVE CF.ADD CF.ADDNX CF.INSERT CF.INSERTNX "
+	  "CF.LOADCHUNK CF.RESERVE "
+	  "CMS.INCRBY CMS.INITBYDIM CMS.INITBYPROB CMS.MERGE JSON.ARRAPPEND JSON.ARRINSERT "
+	  "JSON.MERGE JSON.MSET JSON.NUMINCRBY "
+	  "JSON.NUMMULTBY JSON.NUMPOWBY JSON.SET JSON.STRAPPEND JSON.TOGGLE TDIGEST.ADD "
+	  "TDIGEST.CREATE TDIGEST.MERGE "
+	  "TDIGEST.RESET TOPK.ADD TOPK.INCRBY TOPK.RESERVE TS.ADD TS.ALTER TS.CREATE "
+	  "TS.CREATERULE TS.DECRBY TS.INCRBY TS.MADD "
+	  "FT.ADD FT.ALIASADD FT.ALIASUPDATE FT.ALTER FT.CREATE FT.DICTADD FT.SUGADD FT.SYNADD "
+	  "FT.SYNUPDATE" },
 	{ IS_USUAL | VN_IS_WRITE | IS_GROWING | IS_WAITING, PLAIN, "BLMOVE BRPOPLPUSH" },
-	{ IS_USUAL | VN_IS_WRITE | IS_WAITING, PLAIN, "BLMPOP BLPOP BRPOP BZMPOP BZPOPMAX BZPOPMIN XREADGROUP" },
+	{ IS_USUAL | VN_IS_WRITE | IS_WAITING, PLAIN,
+	  "BLMPOP BLPOP BRPOP BZMPOP BZPOPMAX BZPOPMIN XREADGROUP" },
 	{ IS_USUAL | VN_IS_WRITE, PLAIN,
-	  "DEL EXPIRE EXPIREAT FLUSHALL FLUSHDB GETDEL GETEX HDEL LMPOP LPOP LREM LTRIM MOVE PERSIST PEXPIRE "
-	  "PEXPIREAT RENAME RENAMENX RPOP SMOVE SPOP SREM SWAPDB UNLINK XACK XAUTOCLAIM XCLAIM XDEL XTRIM ZMPOP "
-	  "ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE XGROUP|DELCONSUMER XGROUP|DESTROY "
+	  "DEL EXPIRE EXPIREAT FLUSHALL FLUSHDB GETDEL GETEX HDEL LMPOP LPOP LREM LTRIM MOVE "
+	  "PERSIST PEXPIRE "
+	  "PEXPIREAT RENAME RENAMENX RPOP SMOVE SPOP SREM SWAPDB UNLINK XACK XAUTOCLAIM XCLAIM "
+	  "XDEL XTRIM ZMPOP "
+	  "ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE "
+	  "XGROUP|DELCONSUMER XGROUP|DESTROY "
 	  "XGROUP|SETID FUNCTION|DELETE FUNCTION|FLUSH "
-	  "DELEX DELIFEQ HGETDEL HGETEX HPERSIST VREM VSETATTR XACKDEL XCFGSET XDELEX XIDMPRECORD XNACK "
+	  "DELEX DELIFEQ HGETDEL HGETEX HPERSIST VREM VSETATTR XACKDEL XCFGSET XDELEX XIDMPRECORD "
+	  "XNACK "
 	  "CF.DEL JSON.ARRPOP JSON.ARRTRIM JSON.CLEAR JSON.DEL JSON.FORGET TS.DEL TS.DELETERULE "
 	  "FT.ALIASDEL FT.DEL FT.DICTDEL FT.DROP FT.DROPINDEX FT.SUGDEL" },
 	{ IS_USUAL | VN_IS_WRITE, SECRET, "MIGRATE" },
-	{ IS_STALE | VN_IS_WRITE | IS_GROWING, PLAIN, "EVAL EVALSHA FCALL" },      /* who knows */
+	{ IS_STALE | VN_IS_WRITE | IS_GROWING, PLAIN, "EVAL EVALSHA FCALL" }, /* who knows */
 	{ IS_USUAL | IS_WAITING, PLAIN, "WAIT WAITAOF" },
 	{ IS_USUAL | IS_PING, PLAIN, "PING" },
 	{ IS_USUAL, CONTAINER, "FUNCTION MEMORY SCRIPT XGROUP" },
@@ -133,7 +189,8 @@ static const struct class { unsigned is; enum kind kind; const char *names; enum
 	{ IS_FREE, CONTAINER, "ACL CONFIG" },
 	{ IS_FREE, SECRET, "ACL|SETUSER CONFIG|SET" },
 	{ IS_FREE | VN_IS_SETUP, CLIENT, "CLIENT" },
-	{ IS_FREE, SUBSCRIBES, "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE" },
+	{ IS_FREE, SUBSCRIBES,
+	  "SUBSCRIBE PSUBSCRIBE SSUBSCRIBE UNSUBSCRIBE PUNSUBSCRIBE SUNSUBSCRIBE" },
 	{ IS_FREE, EXEC, "EXEC" },
 	{ IS_FREE & ~WANTS_TIME, PLAIN, "SHUTDOWN UNWATCH WATCH" },
 	{ (IS_FREE & ~WANTS_TIME) | VN_IS_BEGIN, MULTI, "MULTI" },
@@ -153,13 +210,17 @@ static const char *const confirmations[] = {
 static const char *const publications[] = { "message", "pmessage", "smessage", NULL };
 enum { NO_CONFIRMATION = 6 };
 
-/* message.note: kind, and of one that SUBSCRIBES which, and how many confirmations it gets (0: of all there are) */
+/* message.note: kind, and of one that SUBSCRIBES which, and how many confirmations it gets (0: of
+ * all there are) */
 enum { NOTE_KIND = 0xf, NOTE_WHICH_SHIFT = 4, NOTE_COUNT_SHIFT = 8 };
 
 struct walk {                           /* where a reply stands */
-	uint64_t left[STREAMS_MAX + 1]; /* items still to come, of all lists of known length together, ... */
-	unsigned depth;                 /* ... in each of the streamed lists that surround this place */
-	bool line, chunks;              /* inside a long line | between the chunks of a streamed string */
+	/* items still to come, of all lists of known length together, ... */
+	uint64_t left[STREAMS_MAX + 1];
+	/* ... in each of the streamed lists that surround this place */
+	unsigned depth;
+	/* inside a long line | between the chunks of a streamed string */
+	bool line, chunks;
 	int64_t number;                 /* the latest integer */
 };
 
@@ -167,11 +228,15 @@ struct redis {                          /* one connection */
 	/* requests */
 	uint64_t args;                          /* of the request under way, still to come */
 	const struct class *class;              /* the latest request's */
-	uint64_t wanted[SUBSCRIPTIONS];         /* subscriptions that were asked for, by kind: in RESP2 CLIENT is not taken beside any */
-	unsigned queued, latest;                /* what the commands are that it has queued, the latest apart */
-	enum { LOUD, SKIPPING, HUSHED } quiet;  /* by CLIENT REPLY: the next request gets no reply | none does */
+	/* subscriptions that were asked for, by kind: in RESP2 CLIENT is not taken beside any */
+	uint64_t wanted[SUBSCRIPTIONS];
+	/* what the commands are that it has queued, the latest apart */
+	unsigned queued, latest;
+	/* by CLIENT REPLY: the next request gets no reply | none does */
+	enum { LOUD, SKIPPING, HUSHED } quiet;
 	bool spoke;
-	bool multi, dirty;                      /* in a transaction | that has had a command refused */
+	/* in a transaction | that has had a command refused */
+	bool multi, dirty;
 
 	/* replies */
 	bool answering;                         /* the message under way ... */
@@ -203,7 +268,8 @@ static uint8_t shown[256];              /* a byte of a name, in capitals, or '?'
 /* The slot of a name, or the free one where it would be. */
 static uint16_t *slot_find(const char name[24])
 {
-	uint64_t a, b, c, h;            /* one by one: so they were written just now, and so they are read at once */
+	/* one by one: so they were written just now, and so they are read at once */
+	uint64_t a, b, c, h;
 
 	memcpy(&a, name, sizeof a);
 	memcpy(&b, name + 8, sizeof b);
@@ -285,7 +351,8 @@ static enum step number_read(struct vn_span in, uint64_t *at, int64_t *number)
 	return ON;
 }
 
-/* A length and the end of its line; *at is behind it then. Most are of one digit or two, or say that there is nothing. */
+/* A length and the end of its line; *at is behind it then. Most are of one digit or two, or say
+ * that there is nothing. */
 static inline enum step length_read(struct vn_span in, uint64_t *at, int64_t *length)
 {
 	const uint8_t *p = in.p + *at;
@@ -328,9 +395,11 @@ static void verb_put(char verb[24], size_t at, struct vn_span name)
 {
 	uint64_t word = 0;
 
-	if (!at && name.n <= sizeof word) {     /* as most are: put there at once, for it will be read at once */
+	/* as most are: put there at once, for it will be read at once */
+	if (!at && name.n <= sizeof word) {
 		for (size_t i = 0; i < name.n; i++)
-			word |= (uint64_t)shown[name.p[i]] << (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 8 * i : 56 - 8 * i);
+			word |= (uint64_t)shown[name.p[i]]
+			        << (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 8 * i : 56 - 8 * i);
 		memcpy(verb, &word, sizeof word);
 		return;
 	}
@@ -391,7 +460,8 @@ static enum vn_role said_role(struct redis *s, const struct said *q, enum kind k
 	return quiet == LOUD ? VN_ASKS : VN_SILENT;
 }
 
-/* What transactions add to what a command is. Here is kept what the server keeps: what EXEC will run. */
+/* What transactions add to what a command is. Here is kept what the server keeps: what EXEC will
+ * run. */
 static unsigned said_transacts(struct redis *s, enum kind kind, unsigned is)
 {
 	bool multi = s->multi;
@@ -426,7 +496,8 @@ static void said_wants(struct redis *s, const struct said *q)
 
 static uint64_t subscribe_note(const struct said *q)
 {
-	return (uint64_t)word_find(q->words[0], confirmations) << NOTE_WHICH_SHIFT | (q->args - 1) << NOTE_COUNT_SHIFT;
+	return (uint64_t)word_find(q->words[0], confirmations) << NOTE_WHICH_SHIFT |
+	       (q->args - 1) << NOTE_COUNT_SHIFT;
 }
 
 /* Fill in *m. NULL, or why the connection must be raw. */
@@ -467,7 +538,8 @@ static struct vn_cut said_nothing(struct redis *s, struct vn_message *m, uint64_
 	return (struct vn_cut){ .kind = VN_CUT_END, .len = len };
 }
 
-/* The next argument, as far as it is at hand; *at is behind it then, though it may end beyond what is there. */
+/* The next argument, as far as it is at hand; *at is behind it then, though it may end beyond what
+ * is there. */
 static inline enum step arg_read(struct vn_span in, uint64_t *at, struct vn_span *arg)
 {
 	uint64_t i = *at;
@@ -518,7 +590,8 @@ static struct vn_cut array_request(struct vn_session *t, struct vn_span in, stru
 	m->head = (uint16_t)at;
 	if (n <= 0)
 		return said_nothing(s, m, at);
-	for (q.args = (uint64_t)n; i < q.args && (step = arg_read(in, &at, &q.words[i < 3 ? i : 3])) == ON; i++)
+	for (q.args = (uint64_t)n;
+	     i < q.args && (step = arg_read(in, &at, &q.words[i < 3 ? i : 3])) == ON; i++)
 		subject_add(t, &q, i);
 	if (step == BAD)
 		return vn_cut_raw(t, RAW_REQUEST);
@@ -553,7 +626,8 @@ static bool is_blank(uint8_t c)
 	return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* The next word of a line, without its quotes; *line is behind it then. n = 0 and p NULL: there is none. */
+/* The next word of a line, without its quotes; *line is behind it then. n = 0 and p NULL: there is
+ * none. */
 static struct vn_span line_word(struct vn_span *line)
 {
 	const uint8_t *p = line->p, *end = p + line->n, *from;
@@ -621,9 +695,10 @@ static struct vn_cut redis_request(struct vn_session *t, struct vn_span in, stru
 enum item { NO_ITEM, LINE, STRING, CHUNK, LIST, PAIRS, ATTRIBUTES, PUSHED, STOP };
 
 static const uint8_t items[256] = {
-	['+'] = LINE, ['-'] = LINE, [':'] = LINE, ['_'] = LINE, ['#'] = LINE, [','] = LINE, ['('] = LINE,
-	['$'] = STRING, ['!'] = STRING, ['='] = STRING, [';'] = CHUNK,
-	['*'] = LIST, ['~'] = LIST, ['%'] = PAIRS, ['|'] = ATTRIBUTES, ['>'] = PUSHED, ['.'] = STOP,
+	['+'] = LINE,   ['-'] = LINE, [':'] = LINE,   ['_'] = LINE,   ['#'] = LINE,
+	[','] = LINE,   ['('] = LINE, ['$'] = STRING, ['!'] = STRING, ['='] = STRING,
+	[';'] = CHUNK,  ['*'] = LIST, ['~'] = LIST,   ['%'] = PAIRS,  ['|'] = ATTRIBUTES,
+	['>'] = PUSHED, ['.'] = STOP,
 };
 
 static bool walk_done(const struct walk *w)
@@ -656,7 +731,8 @@ static enum step walk_stream(struct walk *w, enum item item)
 {
 	uint64_t *left = &w->left[w->depth];
 
-	if ((item != STRING && item != LIST && item != PAIRS) || (item != STRING && w->depth == STREAMS_MAX))
+	if ((item != STRING && item != LIST && item != PAIRS) ||
+	    (item != STRING && w->depth == STREAMS_MAX))
 		return BAD;
 	*left += !*left;
 	if (item == STRING)
@@ -675,7 +751,8 @@ static enum step walk_stop(struct walk *w)
 	return ON;
 }
 
-/* An item of n bytes or items. Attributes, and pushes that stand inside, are none of those that are owed. */
+/* An item of n bytes or items. Attributes, and pushes that stand inside, are none of those that are
+ * owed. */
 static enum step walk_add(struct walk *w, enum item item, uint64_t n, uint64_t *at)
 {
 	uint64_t *left = &w->left[w->depth];
@@ -776,18 +853,22 @@ static enum step push_begin(struct redis *s, struct vn_span in, const struct vn_
 		s->confirming = confirmations_due(s, asked) - 1;
 		return ON;
 	}
-	s->pushing = in.p[0] == '>' || s->which != NO_CONFIRMATION || publications[word_find(name, publications)];
+	s->pushing = in.p[0] == '>' || s->which != NO_CONFIRMATION ||
+	             publications[word_find(name, publications)];
 	return ON;
 }
 
 /* In RESP2 a list may be something published. */
 static bool hears(const struct redis *s)
 {
-	return s->subscribed[CHANNELS] || s->subscribed[PATTERNS] || s->subscribed[SHARDS] || s->hushed;
+	return s->subscribed[CHANNELS] || s->subscribed[PATTERNS] || s->subscribed[SHARDS] ||
+	       s->hushed;
 }
 
-/* What begins here. Nothing that is set must depend on having been set before: it may come again. */
-static enum step answer_begin(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+/* What begins here. Nothing that is set must depend on having been set before: it may come
+ * again. */
+static enum step answer_begin(struct vn_session *t, struct vn_span in,
+                              const struct vn_message *asked, struct vn_message *m)
 {
 	struct redis *s = t->state;
 	bool ours = asked_kind(asked) == SUBSCRIBES;
@@ -796,7 +877,8 @@ static enum step answer_begin(struct vn_session *t, struct vn_span in, const str
 	s->which = NO_CONFIRMATION;
 	s->confirming = 0;
 	s->pushing = !asked && s->type == '-';
-	if ((s->type == '>' || (s->type == '*' && !s->resp3 && (ours || hears(s)))) && push_begin(s, in, asked) == WAIT)
+	if ((s->type == '>' || (s->type == '*' && !s->resp3 && (ours || hears(s)))) &&
+	    push_begin(s, in, asked) == WAIT)
 		return WAIT;
 	if (!asked && !s->pushing)
 		t->notice = RAW_UNASKED;
@@ -817,7 +899,8 @@ static enum step answer_begin(struct vn_session *t, struct vn_span in, const str
 static void confirmation_count(struct redis *s)
 {
 	unsigned which = s->which % SUBSCRIPTIONS;
-	uint64_t others = which == SHARDS ? 0 : s->subscribed[which ^ 1], n = (uint64_t)s->walk.number;
+	uint64_t others = which == SHARDS ? 0 : s->subscribed[which ^ 1],
+		 n = (uint64_t)s->walk.number;
 
 	s->subscribed[which] = n > others ? n - others : 0;
 }
@@ -839,7 +922,8 @@ static void answer_learn(struct redis *s, const struct vn_message *asked)
 	}
 }
 
-static struct vn_cut redis_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut redis_response(struct vn_session *t, struct vn_span in,
+                                    const struct vn_message *asked, struct vn_message *m)
 {
 	struct redis *s = t->state;
 	enum step step = s->answering ? ON : answer_begin(t, in, asked, m);
@@ -868,62 +952,84 @@ static struct vn_cut redis_response(struct vn_session *t, struct vn_span in, con
 
 /* ---- saying no ---- */
 
-/* failure.number: how it is worded. A REJECTED command was not run: if it is EXEC, the server says so. */
+/* failure.number: how it is worded. A REJECTED command was not run: if it is EXEC, the server says
+ * so. */
 enum wording { PLAINLY, REJECTED, AS_NIL, BY_ITSELF, NOT_AT_ALL };
 
 static const struct vn_failure failures[] = {
-	{ "starting_up", "LOADING", "Redis is loading the dataset in memory", WANTS_DATA, VN_ON_REQUEST, VN_STAY, REJECTED },
-	{ "read_only", "READONLY", "You can't write against a read only replica.", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, REJECTED },
-	{ "masterdown", "MASTERDOWN", "Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-	  WANTS_MASTER, VN_ON_REQUEST, VN_STAY, REJECTED, .by_name = true },
-	{ "out_of_memory", "OOM", "command not allowed when used memory > 'maxmemory'.",
-	  IS_GROWING, VN_ON_REQUEST, VN_STAY, REJECTED },
-	{ "disk_full", "MISCONF", "Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. "
-	  "Commands that may modify the data set are disabled, because this instance is configured to report errors "
+	{ "starting_up", "LOADING", "Redis is loading the dataset in memory", WANTS_DATA,
+	  VN_ON_REQUEST, VN_STAY, REJECTED },
+	{ "read_only", "READONLY", "You can't write against a read only replica.", VN_IS_WRITE,
+	  VN_ON_REQUEST, VN_STAY, REJECTED },
+	{ "masterdown", "MASTERDOWN",
+	  "Link with MASTER is down and replica-serve-stale-data is set to 'no'.", WANTS_MASTER,
+	  VN_ON_REQUEST, VN_STAY, REJECTED, .by_name = true },
+	{ "out_of_memory", "OOM", "command not allowed when used memory > 'maxmemory'.", IS_GROWING,
+	  VN_ON_REQUEST, VN_STAY, REJECTED },
+	{ "disk_full", "MISCONF",
+	  "Redis is configured to save RDB snapshots, but it's currently unable to persist to "
+	  "disk. "
+	  "Commands that may modify the data set are disabled, because this instance is "
+	  "configured to report errors "
 	  "during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). "
 	  "Please check the Redis logs for details about the RDB error.",
 	  VN_IS_WRITE | IS_PING, VN_ON_REQUEST, VN_STAY, REJECTED },
 	{ "append_failed", "MISCONF", "Errors writing to the AOF file: No space left on device",
 	  VN_IS_WRITE | IS_PING, VN_ON_REQUEST, VN_STAY, REJECTED },
-	{ "busy", "BUSY", "Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
+	{ "busy", "BUSY",
+	  "Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.",
 	  WANTS_TIME, VN_ON_REQUEST, VN_STAY, REJECTED },
-	{ "no_replicas", "NOREPLICAS", "Not enough good replicas to write.", VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, REJECTED, .by_name = true },
-	{ "no_auth", "NOAUTH", "Authentication required.", WANTS_LOGIN, VN_ON_REQUEST, VN_STAY, REJECTED, .by_name = true },
+	{ "no_replicas", "NOREPLICAS", "Not enough good replicas to write.", VN_IS_WRITE,
+	  VN_ON_REQUEST, VN_STAY, REJECTED, .by_name = true },
+	{ "no_auth", "NOAUTH", "Authentication required.", WANTS_LOGIN, VN_ON_REQUEST, VN_STAY,
+	  REJECTED, .by_name = true },
 	{ "access_denied", "WRONGPASS", "invalid username-password pair or user is disabled.",
 	  VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY, PLAINLY },
-	{ "cluster_down", "CLUSTERDOWN", "The cluster is down", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
-	{ "slot_not_served", "CLUSTERDOWN", "Hash slot not served", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
+	{ "cluster_down", "CLUSTERDOWN", "The cluster is down", VN_IS_READ | VN_IS_WRITE,
+	  VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
+	{ "slot_not_served", "CLUSTERDOWN", "Hash slot not served", VN_IS_READ | VN_IS_WRITE,
+	  VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
 	{ "try_again", "TRYAGAIN", "Multiple keys request during rehashing of slot",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
-	{ "conflict", "nil", "EXEC answers nil, as if a watched key had been changed", VN_IS_COMMIT, VN_ON_REQUEST, VN_STAY, AS_NIL },
-	{ "miss", "nil", "the server is asked for a key that does not exist", IS_LOOKING, VN_ON_REQUEST, VN_STAY, BY_ITSELF, .by_name = true },
-	{ "pooler_timeout", "ERR", "Connection timed out", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
-	{ "too_many_connections", "ERR", "max number of clients reached", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, PLAINLY },
-	{ "overloaded", "ERR", "max number of clients reached", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, PLAINLY },
+	{ "conflict", "nil", "EXEC answers nil, as if a watched key had been changed", VN_IS_COMMIT,
+	  VN_ON_REQUEST, VN_STAY, AS_NIL },
+	{ "miss", "nil", "the server is asked for a key that does not exist", IS_LOOKING,
+	  VN_ON_REQUEST, VN_STAY, BY_ITSELF, .by_name = true },
+	{ "pooler_timeout", "ERR", "Connection timed out", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST,
+	  VN_STAY, PLAINLY, .by_name = true },
+	{ "too_many_connections", "ERR", "max number of clients reached", VN_IS_OPENING,
+	  VN_ON_REQUEST, VN_CLOSE, PLAINLY },
+	{ "overloaded", "ERR", "max number of clients reached", VN_IS_OPENING, VN_ON_REQUEST,
+	  VN_CLOSE, PLAINLY },
 	{ "unblocked", "UNBLOCKED",
 	  "force unblock from blocking operation, instance state changed (master -> replica?)",
 	  IS_WAITING, VN_ON_REQUEST, VN_CLOSE, PLAINLY },
 	{ "shutting_down", "FIN", "the connection is closed without a word",
 	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
-	{ "idle_timeout", "FIN", "the connection is closed without a word", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
-	{ "crash", "RST", "the connection is reset without a word",
-	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, NOT_AT_ALL },
-	{ "gone", "FIN", "the connection is closed without a word",
-	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
+	{ "idle_timeout", "FIN", "the connection is closed without a word", VN_IS_COMMAND,
+	  VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
+	{ "crash", "RST", "the connection is reset without a word", VN_IS_LOGIN | VN_IS_COMMAND,
+	  VN_ON_REQUEST | VN_ON_REST, VN_RESET, NOT_AT_ALL },
+	{ "gone", "FIN", "the connection is closed without a word", VN_IS_LOGIN | VN_IS_COMMAND,
+	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, NOT_AT_ALL },
 	{ 0 }
 };
 
-static const char UNKNOWN_COMMAND[] = "*1\r\n$15\r\nvaurien-refuses\r\n", DISCARD_COMMAND[] = "*1\r\n$7\r\nDISCARD\r\n";
+static const char UNKNOWN_COMMAND[] = "*1\r\n$15\r\nvaurien-refuses\r\n",
+		  DISCARD_COMMAND[] = "*1\r\n$7\r\nDISCARD\r\n";
 
-/* A miss is the server's own answer to the same command, with keys that do not exist: KEY:vaurien-nothing, so that
- * it lies in the same slot where there is a {tag}, and in what the user may read. */
+/* A miss is the server's own answer to the same command, with keys that do not exist:
+ * KEY:vaurien-nothing, so that it lies in the same slot where there is a {tag}, and in what the
+ * user may read. */
 static const char NOTHING[] = "vaurien-nothing";
 
 static void length_put(struct vn_buffer *o, char type, uint64_t n)
 {
 	char line[32];
 
-	vn_buffer_put(o, line, (size_t)snprintf(line, sizeof line, "%c%llu\r\n", type, (unsigned long long)n));
+	vn_buffer_put(
+		o, line,
+		(size_t)snprintf(line, sizeof line, "%c%llu\r\n", type, (unsigned long long)n));
 }
 
 static void arg_put(struct vn_buffer *o, struct vn_span arg, bool missing)
@@ -938,7 +1044,8 @@ static void arg_put(struct vn_buffer *o, struct vn_span arg, bool missing)
 
 enum { ARGS_MAX = 65536 };              /* of a command that may miss */
 
-struct args { uint64_t n, at; struct vn_span in, line; };  /* of a request, one after the other: a list's or a line's */
+/* of a request, one after the other: a list's or a line's */
+struct args { uint64_t n, at; struct vn_span in, line; };
 
 static bool args_begin(struct args *a, struct vn_span in)
 {
@@ -964,7 +1071,9 @@ static struct vn_span args_next(struct args *a)
 
 	if (a->line.p)
 		return line_word(&a->line);
-	return arg_read(a->in, &a->at, &arg) == ON && a->at <= a->in.n + 2 ? arg : (struct vn_span){ 0 };
+	return arg_read(a->in, &a->at, &arg) == ON && a->at <= a->in.n + 2 ?
+	               arg :
+	               (struct vn_span){ 0 };
 }
 
 /* Which arguments are keys: from .. to. */
@@ -987,7 +1096,8 @@ static struct range keys_range(enum keys keys, struct vn_span in)
 			return (struct range){ i + 1, i + 1 + (a.n - i - 1) / 2 };
 		if (keys != KEYS_STREAMS && i == counter) {
 			uint64_t n = 0;
-			for (size_t k = 0; k < arg.n && k < 8 && arg.p[k] >= '0' && arg.p[k] <= '9'; k++)
+			for (size_t k = 0; k < arg.n && k < 8 && arg.p[k] >= '0' && arg.p[k] <= '9';
+			     k++)
 				n = n * 10 + arg.p[k] - '0';
 			return (struct range){ i + 1, i + 1 + n };
 		}
@@ -1014,11 +1124,13 @@ static void miss_put(enum keys keys, struct vn_span in, struct vn_buffer *o)
 	for (uint64_t i = 0; i < a.n; i++) {
 		struct vn_span arg = args_next(&a);
 		bool missing = i >= r.from && i < r.to;
-		arg_put(o, arg.p || missing ? arg : (struct vn_span){ (const uint8_t *)"0", 1 }, missing);
+		arg_put(o, arg.p || missing ? arg : (struct vn_span){ (const uint8_t *)"0", 1 },
+		        missing);
 	}
 }
 
-static bool redis_fits(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f)
+static bool redis_fits(struct vn_session *t, const struct vn_message *asked,
+                       const struct vn_failure *f)
 {
 	static const char many[] = "a command of more than 65536 arguments is not asked anew",
 	                  far[] = "the command's keys stand behind more than is looked at";
@@ -1034,9 +1146,10 @@ static bool redis_fits(struct vn_session *t, const struct vn_message *asked, con
 	return !t->limit;
 }
 
-/* A command that the server does not know spoils a transaction as a refused one does. A refused EXEC
- * ends it, and nothing of it was done. */
-static int redis_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+/* A command that the server does not know spoils a transaction as a refused one does. A refused
+ * EXEC ends it, and nothing of it was done. */
+static int redis_refuse(struct vn_session *t, const struct vn_message *asked,
+                        const struct vn_failure *f, struct vn_buffer *backend)
 {
 	struct redis *s = t->state;
 	enum kind kind = asked->note & NOTE_KIND;
@@ -1066,11 +1179,14 @@ static void text_put(struct vn_buffer *o, const char *text)
 	vn_buffer_put(o, text, strlen(text));
 }
 
-static const char HELLO_UNKNOWN[] =     /* to a client that does not log in with it */
-	"HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> option "
-	"can be used to authenticate the client and select the RESP protocol version at the same time";
+static const char HELLO_UNKNOWN[] = /* to a client that does not log in with it */
+	"HELLO must be called with the client already authenticated, otherwise the HELLO AUTH "
+	"<user> <pass> option "
+	"can be used to authenticate the client and select the RESP protocol version at the same "
+	"time";
 
-static void redis_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void redis_word(struct vn_session *t, const struct vn_message *asked,
+                       const struct vn_failure *f, struct vn_buffer *client)
 {
 	const struct redis *s = t->state;
 
@@ -1093,23 +1209,23 @@ static void redis_word(struct vn_session *t, const struct vn_message *asked, con
 /* ---- */
 
 static const char *const limits[] = {
-	"The commands of Redis up to 8.6, of Valkey up to 9 and of the modules JSON, BF, CF, CMS, TOPK, TDIGEST, TS and FT "
+	"The commands of Redis up to 8.6, of Valkey up to 9 and of the modules JSON, BF, CF, CMS, "
+	"TOPK, TDIGEST, TS and FT "
 	"are known. Any other counts as `unreachable` if the failure depends on what it does.",
 	"EVAL, EVALSHA and FCALL count as writes, whatever the script does.",
-	"A command with more than 65536 arguments cannot miss: it counts as `unreachable`.",
-	NULL
+	"A command with more than 65536 arguments cannot miss: it counts as `unreachable`.", NULL
 };
 
 static const struct vn_opt options[] = {
 	{ "keep_alive", VN_OPT_INERT, .def = "0", .help = "Connections are always kept" },
-	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "A connection's state cannot be handed to another client" },
+	{ "reuse_socket", VN_OPT_INERT, .def = "0",
+	  .help = "A connection's state cannot be handed to another client" },
 	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
 VN_PROTOCOL(redis,
-	.help = "Redis: commands, pipelines, transactions, subscriptions; RESP2 and RESP3",
-	.options = options,
-	.state_size = sizeof(struct redis),
-	.request = redis_request, .response = redis_response,
-	.failures = failures, .own = own, .limits = limits, .fits = redis_fits, .refuse = redis_refuse, .word = redis_word)
+            .help = "Redis: commands, pipelines, transactions, subscriptions; RESP2 and RESP3",
+            .options = options, .state_size = sizeof(struct redis), .request = redis_request,
+            .response = redis_response, .failures = failures, .own = own, .limits = limits,
+            .fits = redis_fits, .refuse = redis_refuse, .word = redis_word)

@@ -1,30 +1,32 @@
 /* smtp.c - SMTP: commands and their replies, mails behind DATA and BDAT, how a mail server says no.
  *
- * The server greets, then each command is a line, and each gets a reply of one or more lines, in order:
+ * The server greets, then each command is a line, and each gets a reply of one or more lines, in
+ * order:
  *
  *   250-first            goes on
  *   250 last             ends it
  *
  * A 3yz reply answers nothing yet: the server waits for more. These are not so simple:
  *
- *   DATA                 agreed to (354), a mail follows, up to a line that is a dot; then its own reply comes
- *   BDAT n [LAST]        n bytes follow at once, whatever will be the reply
- *   AUTH                 challenged (334), a line that is no command follows, and so on
- *   STARTTLS             agreed to, all that follows is encrypted
+ *   DATA                 agreed to (354), a mail follows, up to a line that is a dot; then its own
+ * reply comes BDAT n [LAST]        n bytes follow at once, whatever will be the reply AUTH
+ * challenged (334), a line that is no command follows, and so on STARTTLS             agreed to,
+ * all that follows is encrypted
  *
- * What follows a DATA, an AUTH or a STARTTLS hangs on the reply, and is not looked at before that came. (So a
- * server that would not have clients speak out of turn does not see that they did.)
+ * What follows a DATA, an AUTH or a STARTTLS hangs on the reply, and is not looked at before that
+ * came. (So a server that would not have clients speak out of turn does not see that they did.)
  *
- * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: when a server has
- * agreed to take a mail, nothing but the end of the connection makes it forget. If the mail shall be
- * refused, the server gets RSET instead of DATA, and the mail itself is swallowed. */
+ * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: when a
+ * server has agreed to take a mail, nothing but the end of the connection makes it forget. If the
+ * mail shall be refused, the server gets RSET instead of DATA, and the mail itself is swallowed. */
 #include <string.h>
 #include <strings.h>
 
 #include "vaurien.h"
 
 enum {
-	SUBJECT_MAX = 16384,            /* bytes of a subject; a command of more is shown and judged by so many */
+	/* bytes of a subject; a command of more is shown and judged by so many */
+	SUBJECT_MAX = 16384,
 	REPLY_LINE_MAX = 4096,          /* bytes of a reply's line that are waited for */
 	HOST_MAX = 64,
 	REPLY_MAX = 500,                /* bytes of our text: RFC 5321 4.5.3.1.5 */
@@ -46,15 +48,25 @@ enum {
 	IS_MAILING = IS_MAIL | IS_RCPT | IS_DATA | IS_MESSAGE,
 };
 
-static const char *const own[] = { "EHLO", "MAIL", "RCPT", "DATA", "mails", "STARTTLS", "VRFY and EXPN", NULL };
+static const char *const own[] = { "EHLO",  "MAIL",     "RCPT",          "DATA",
+	                           "mails", "STARTTLS", "VRFY and EXPN", NULL };
 
-static const struct command { const char *verb; enum kind kind; unsigned is; } commands[] = {
-	{ "EHLO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO }, { "HELO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
-	{ "MAIL", MAIL, VN_IS_COMMAND | IS_MAIL }, { "RCPT", RCPT, VN_IS_COMMAND | IS_RCPT },
-	{ "DATA", DATA, VN_IS_COMMAND | IS_DATA }, { "BDAT", BDAT, VN_IS_COMMAND | IS_MESSAGE },
-	{ "RSET", RSET, VN_IS_COMMAND }, { "AUTH", AUTH, VN_IS_LOGIN }, { "STARTTLS", STARTTLS, VN_IS_COMMAND | VN_IS_SETUP | IS_TLS },
-	{ "VRFY", PLAIN, VN_IS_COMMAND | IS_LOOKUP }, { "EXPN", PLAIN, VN_IS_COMMAND | IS_LOOKUP },
-	{ "TURN", TURN, VN_IS_COMMAND }, { "ATRN", TURN, VN_IS_COMMAND }, { "LHLO", LMTP, VN_IS_COMMAND },
+static const struct command { const char *verb; enum kind kind; unsigned is;
+} commands[] = {
+	{ "EHLO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
+	{ "HELO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
+	{ "MAIL", MAIL, VN_IS_COMMAND | IS_MAIL },
+	{ "RCPT", RCPT, VN_IS_COMMAND | IS_RCPT },
+	{ "DATA", DATA, VN_IS_COMMAND | IS_DATA },
+	{ "BDAT", BDAT, VN_IS_COMMAND | IS_MESSAGE },
+	{ "RSET", RSET, VN_IS_COMMAND },
+	{ "AUTH", AUTH, VN_IS_LOGIN },
+	{ "STARTTLS", STARTTLS, VN_IS_COMMAND | VN_IS_SETUP | IS_TLS },
+	{ "VRFY", PLAIN, VN_IS_COMMAND | IS_LOOKUP },
+	{ "EXPN", PLAIN, VN_IS_COMMAND | IS_LOOKUP },
+	{ "TURN", TURN, VN_IS_COMMAND },
+	{ "ATRN", TURN, VN_IS_COMMAND },
+	{ "LHLO", LMTP, VN_IS_COMMAND },
 	{ NULL, PLAIN, VN_IS_COMMAND },
 };
 
@@ -65,13 +77,16 @@ struct smtp_opts { const char *tls; };
 
 struct smtp {                           /* one connection */
 	/* requests */
-	enum { COMMANDS, UNDECIDED, CHALLENGED, CONTENT, ENDED } mode;  /* UNDECIDED: by the reply to the latest; ENDED: a mail, perhaps */
+	/* UNDECIDED: by the reply to the latest; ENDED: a mail, perhaps */
+	enum { COMMANDS, UNDECIDED, CHALLENGED, CONTENT, ENDED } mode;
 	bool greeted;                   /* the server has sent its greeting */
 	bool in_line;                   /* of a long command */
 	bool bare;                      /* this client ends its lines without CR, dots too */
-	bool swallowed;                 /* the mail gets no further than here: its end is for us to see */
+	/* the mail gets no further than here: its end is for us to see */
+	bool swallowed;
 	enum dots dots;
-	bool after_bare, cr;            /* the line before ended without CR | the latest byte was one */
+	/* the line before ended without CR | the latest byte was one */
+	bool after_bare, cr;
 	uint64_t recipients;            /* accepted, of the mail to come */
 
 	/* replies */
@@ -88,16 +103,18 @@ struct smtp {                           /* one connection */
 };
 
 static const char
-	RAW_TLS[]     = "TLS begins",
-	RAW_EARLY[]   = "the client sent what is no command before the server's greeting",
-	RAW_TURNED[]  = "client and server have changed places",
-	RAW_LMTP[]    = "LMTP, not SMTP, is spoken",
-	RAW_AGREED[]  = "the server agreed to what is not known here",
-	RAW_ANSWER[]  = "the server's reply is not understood",
-	NOT_OFFERED[] = "STARTTLS is taken out of what the server offers, so that what is said can be read "
-	                "(--protocol-smtp-tls pass leaves it in)";
+	RAW_TLS[] = "TLS begins",
+	RAW_EARLY[] = "the client sent what is no command before the server's greeting",
+	RAW_TURNED[] = "client and server have changed places",
+	RAW_LMTP[] = "LMTP, not SMTP, is spoken",
+	RAW_AGREED[] = "the server agreed to what is not known here",
+	RAW_ANSWER[] = "the server's reply is not understood",
+	NOT_OFFERED[] =
+		"STARTTLS is taken out of what the server offers, so that what is said can be read "
+		"(--protocol-smtp-tls pass leaves it in)";
 
-enum { ENVELOPE = 1, ADDRESSES };       /* keys on the shelf: of a mail's sender and recipients; of addresses, from here on */
+/* keys on the shelf: of a mail's sender and recipients; of addresses, from here on */
+enum { ENVELOPE = 1, ADDRESSES };
 
 static struct vn_cut piece(bool end, uint64_t len)
 {
@@ -193,13 +210,15 @@ static const struct command *command_find(struct vn_span verb)
 	return c;
 }
 
-/* Bytes behind "BDAT n [LAST]". A server that knows no such command takes what follows for others. */
+/* Bytes behind "BDAT n [LAST]". A server that knows no such command takes what follows for
+ * others. */
 static uint64_t chunk_length(const struct smtp *s, struct vn_span argument, struct vn_message *m)
 {
 	uint64_t n;
 	struct vn_span count = word_take(&argument), last = word_take(&argument);
 
-	if ((s->extended && !s->chunks) || !number_read(count, &n) || argument.n || (last.n && !word_is(last, "LAST"))) {
+	if ((s->extended && !s->chunks) || !number_read(count, &n) || argument.n ||
+	    (last.n && !word_is(last, "LAST"))) {
 		m->note = PLAIN;
 		m->is = VN_IS_COMMAND;
 		return 0;
@@ -211,13 +230,17 @@ static uint64_t chunk_length(const struct smtp *s, struct vn_span argument, stru
 
 static void data_ask(struct vn_session *t, struct vn_span line, struct vn_message *m)
 {
-	static _Thread_local struct vn_message mail;       /* on loan for the length of the call, as all that *m points to */
+	/* on loan for the length of the call, as all that *m points to */
+	static _Thread_local struct vn_message mail;
 	struct smtp *s = t->state;
 
 	s->mode = UNDECIDED;
 	s->bare = line.n < 2 || line.p[line.n - 2] != '\r';
-	mail = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND | IS_MESSAGE, .verb = "MESSAGE", .note = MESSAGE,
-	                         .subject = vn_text_cache_get(t->texts, ENVELOPE) };
+	mail = (struct vn_message){ .role = VN_ASKS,
+		                    .is = VN_IS_COMMAND | IS_MESSAGE,
+		                    .verb = "MESSAGE",
+		                    .note = MESSAGE,
+		                    .subject = vn_text_cache_get(t->texts, ENVELOPE) };
 	m->sequel = &mail;
 	m->agreed = "agreed";
 }
@@ -244,14 +267,16 @@ static uint64_t command_tell(struct vn_session *t, struct vn_span line, struct v
 	case BDAT: return chunk_length(s, m->subject, m);
 	case STARTTLS: starttls_ask(t, m); break;
 	case AUTH:
-		m->subject = word_take(&m->subject);    /* the mechanism: what follows is a secret */
+		/* the mechanism: what follows is a secret */
+		m->subject = word_take(&m->subject);
 		s->mode = UNDECIDED;
 		break;
 	}
 	return 0;
 }
 
-/* Before the greeting the server may wait for bytes that are no commands: they do not wait for the end of a line. */
+/* Before the greeting the server may wait for bytes that are no commands: they do not wait for the
+ * end of a line. */
 static bool is_preamble(struct vn_span line)
 {
 	for (size_t i = 0; i < line.n; i++)
@@ -273,7 +298,8 @@ static struct vn_cut command_request(struct vn_session *t, struct vn_span in, st
 	if (!end && n < SUBJECT_MAX)
 		return vn_cut_more();
 	struct vn_span line = { in.p, end ? (size_t)(end - in.p) + 1 : n };
-	struct vn_span text = { in.p, strnlen((const char *)in.p, line.n) };       /* to a server a zero is an end */
+	/* to a server a zero is an end */
+	struct vn_span text = { in.p, strnlen((const char *)in.p, line.n) };
 	while (text.n && is_blank(text.p[text.n - 1]))
 		text.n--;
 	struct vn_span verb = word_take(&text);
@@ -300,7 +326,8 @@ static struct vn_cut line_request(struct vn_span in, bool *in_line)
 	return piece(end, end ? (uint64_t)(end - in.p) + 1 : in.n);
 }
 
-static struct vn_cut challenge_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
+static struct vn_cut challenge_request(struct vn_session *t, struct vn_span in,
+                                       struct vn_message *m)
 {
 	struct smtp *s = t->state;
 	struct vn_cut cut = line_request(in, &s->in_line);
@@ -332,7 +359,8 @@ static enum found dot_step(struct smtp *s, uint8_t c)
 	return NOTHING;
 }
 
-/* Go on to where a line that is a dot has ended, or to the end of these bytes; *at is behind that then. */
+/* Go on to where a line that is a dot has ended, or to the end of these bytes; *at is behind that
+ * then. */
 static enum found content_walk(struct smtp *s, struct vn_span in, size_t *at)
 {
 	size_t i = *at;
@@ -361,8 +389,9 @@ static enum found content_walk(struct smtp *s, struct vn_span in, size_t *at)
 	return found;
 }
 
-/* A dot between lines that end as they should is the end. One that lacks a CR is one for a client that never
- * sends them; of others the server decides: what follows tells, if it comes before the reply. */
+/* A dot between lines that end as they should is the end. One that lacks a CR is one for a client
+ * that never sends them; of others the server decides: what follows tells, if it comes before the
+ * reply. */
 static struct vn_cut content_request(struct vn_session *t, struct vn_span in, struct vn_message *m)
 {
 	struct smtp *s = t->state;
@@ -372,7 +401,8 @@ static struct vn_cut content_request(struct vn_session *t, struct vn_span in, st
 	do
 		found = content_walk(s, in, &at);
 	while (found == AN_END && s->swallowed && !s->bare && at < in.n);
-	bool sure = found == THE_END || (found == AN_END && s->bare), perhaps = found == AN_END && !s->swallowed;
+	bool sure = found == THE_END || (found == AN_END && s->bare),
+	     perhaps = found == AN_END && !s->swallowed;
 	*m = (struct vn_message){ .role = VN_GOES_ON, .verb = "MESSAGE" };
 	if (sure || perhaps)
 		s->mode = sure ? COMMANDS : ENDED;
@@ -453,7 +483,8 @@ static void reply_put(struct vn_buffer *o, struct vn_span line, bool last)
 	vn_buffer_put(o, line.p + 4, line.n - 4);
 }
 
-/* What the server can: that is its own affair, but for STARTTLS, which is taken out wherever it stands. */
+/* What the server can: that is its own affair, but for STARTTLS, which is taken out wherever it
+ * stands. */
 static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in)
 {
 	struct smtp *s = t->state;
@@ -465,7 +496,8 @@ static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in)
 	do {
 		size_t from = at;
 		if (at == in.n || (step = reply_line(s, in, &at)) != ON || s->in_reply_line)
-			return step == BAD || s->in_reply_line ? vn_cut_raw(t, RAW_ANSWER) : vn_cut_more();
+			return step == BAD || s->in_reply_line ? vn_cut_raw(t, RAW_ANSWER) :
+			                                         vn_cut_more();
 		struct vn_span line = { in.p + from, at - from }, word = reply_keyword(line);
 		chunks |= from && word_is(word, "CHUNKING");
 		if (from && strips(t) && word_is(word, "STARTTLS")) {
@@ -480,7 +512,10 @@ static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in)
 	s->chunks = chunks;
 	if (offered)
 		t->notice = NOT_OFFERED;
-	return (struct vn_cut){ .kind = VN_CUT_END, .len = at, .replaced = offered, .instead = vn_buffer_span(t->scratch) };
+	return (struct vn_cut){ .kind = VN_CUT_END,
+		                .len = at,
+		                .replaced = offered,
+		                .instead = vn_buffer_span(t->scratch) };
 }
 
 static void host_learn(struct vn_session *t, struct vn_span line)
@@ -564,7 +599,8 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 	return piece(true, at);
 }
 
-static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, const struct vn_message *asked, struct vn_message *m)
+static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in,
+                                   const struct vn_message *asked, struct vn_message *m)
 {
 	struct smtp *s = t->state;
 	struct vn_cut cut;
@@ -587,7 +623,10 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 	if (greets)
 		host_learn(t, in);
 	s->greeted |= greets;
-	*m = (struct vn_message){ .role = !asked ? VN_PUSH : s->interim ? VN_INTERIM : VN_ANSWERS, .head = 4 };
+	*m = (struct vn_message){ .role = !asked     ? VN_PUSH :
+		                          s->interim ? VN_INTERIM :
+		                                       VN_ANSWERS,
+		                  .head = 4 };
 	m->is = asked ? asked->is : 0;
 	strcpy(m->verb, in.p[0] >= '4' ? "ERROR" : "ANSWER");
 	return cut;
@@ -595,48 +634,72 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in, cons
 
 /* ---- saying no ---- */
 
-enum wording { WORDS, ADDRESS, SILENCE };       /* failure.number: in words; behind the address that is refused; not at all */
+/* failure.number: in words; behind the address that is refused; not at all */
+enum wording { WORDS, ADDRESS, SILENCE };
 
 static const struct vn_failure failures[] = {
 	/* on a recipient */
-	{ "user_unknown", "550 5.1.1", "Recipient address rejected: User unknown in virtual mailbox table",
-	  IS_RCPT | IS_LOOKUP, VN_ON_REQUEST, VN_STAY, ADDRESS },
-	{ "relay_denied", "554 5.7.1", "Relay access denied", IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "user_unknown", "550 5.1.1",
+	  "Recipient address rejected: User unknown in virtual mailbox table", IS_RCPT | IS_LOOKUP,
+	  VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "relay_denied", "554 5.7.1", "Relay access denied", IS_RCPT, VN_ON_REQUEST, VN_STAY,
+	  ADDRESS },
 	{ "greylisted", "451 4.7.1", "Recipient address rejected: Greylisted, try again later",
 	  IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
-	{ "mailbox_busy", "450 4.2.1", "Recipient address rejected: mailbox busy", IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
-	{ "mailbox_full", "452 4.2.2", "Recipient address rejected: Mailbox full", IS_RCPT, VN_ON_REQUEST, VN_STAY, ADDRESS },
-	{ "too_many_recipients", "452 4.5.3", "Error: too many recipients", IS_RCPT, VN_ON_REQUEST, VN_STAY },
+	{ "mailbox_busy", "450 4.2.1", "Recipient address rejected: mailbox busy", IS_RCPT,
+	  VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "mailbox_full", "452 4.2.2", "Recipient address rejected: Mailbox full", IS_RCPT,
+	  VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "too_many_recipients", "452 4.5.3", "Error: too many recipients", IS_RCPT, VN_ON_REQUEST,
+	  VN_STAY },
 	/* on a mail, before its content or behind it */
-	{ "sender_rejected", "553 5.1.8", "Sender address rejected: Domain not found",
-	  IS_MAIL, VN_ON_REQUEST, VN_STAY, ADDRESS },
-	{ "too_many_requests", "450 4.7.1", "Error: too much mail from 127.0.0.1", IS_MAIL, VN_ON_REQUEST, VN_STAY },
+	{ "sender_rejected", "553 5.1.8", "Sender address rejected: Domain not found", IS_MAIL,
+	  VN_ON_REQUEST, VN_STAY, ADDRESS },
+	{ "too_many_requests", "450 4.7.1", "Error: too much mail from 127.0.0.1", IS_MAIL,
+	  VN_ON_REQUEST, VN_STAY },
 	{ "policy", "550 5.7.1", "Command rejected", IS_MAILING, VN_ON_REQUEST, VN_STAY },
-	{ "internal_error", "451 4.3.0", "Error: local error in processing", IS_MAILING, VN_ON_REQUEST, VN_STAY },
-	{ "disk_full", "452 4.3.1", "Insufficient system storage", IS_MAILING, VN_ON_REQUEST, VN_STAY },
-	{ "overloaded", "451 4.3.2", "Server too busy, please try again later", IS_MAILING, VN_ON_REQUEST, VN_STAY },
-	{ "unavailable", "451 4.7.1", "Service unavailable - try again later", IS_MAILING | IS_HELLO, VN_ON_REQUEST, VN_STAY },
-	{ "pooler_timeout", "451 4.4.1", "Error: the server behind this one does not answer", IS_MAILING, VN_ON_REQUEST, VN_STAY, .by_name = true },
-	{ "io_error", "451 4.3.0", "Error: queue file write error", IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
-	{ "too_big", "552 5.3.4", "Error: message file too big", IS_MAIL | IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
+	{ "internal_error", "451 4.3.0", "Error: local error in processing", IS_MAILING,
+	  VN_ON_REQUEST, VN_STAY },
+	{ "disk_full", "452 4.3.1", "Insufficient system storage", IS_MAILING, VN_ON_REQUEST,
+	  VN_STAY },
+	{ "overloaded", "451 4.3.2", "Server too busy, please try again later", IS_MAILING,
+	  VN_ON_REQUEST, VN_STAY },
+	{ "unavailable", "451 4.7.1", "Service unavailable - try again later",
+	  IS_MAILING | IS_HELLO, VN_ON_REQUEST, VN_STAY },
+	{ "pooler_timeout", "451 4.4.1", "Error: the server behind this one does not answer",
+	  IS_MAILING, VN_ON_REQUEST, VN_STAY, .by_name = true },
+	{ "io_error", "451 4.3.0", "Error: queue file write error", IS_MESSAGE, VN_ON_REQUEST,
+	  VN_STAY },
+	{ "too_big", "552 5.3.4", "Error: message file too big", IS_MAIL | IS_MESSAGE,
+	  VN_ON_REQUEST, VN_STAY },
 	{ "spam", "554 5.7.1", "Spam message rejected", IS_MESSAGE, VN_ON_REQUEST, VN_STAY },
 	/* on what comes before mails */
-	{ "access_denied", "535 5.7.8", "Error: authentication failed: authentication failure", VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY },
-	{ "login_unavailable", "454 4.7.0", "Temporary authentication failure: generic failure", VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY },
-	{ "tls_unavailable", "454 4.7.0", "TLS not available due to local problem", IS_TLS, VN_ON_REQUEST, VN_STAY },
+	{ "access_denied", "535 5.7.8", "Error: authentication failed: authentication failure",
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY },
+	{ "login_unavailable", "454 4.7.0", "Temporary authentication failure: generic failure",
+	  VN_IS_LOGIN, VN_ON_REQUEST, VN_STAY },
+	{ "tls_unavailable", "454 4.7.0", "TLS not available due to local problem", IS_TLS,
+	  VN_ON_REQUEST, VN_STAY },
 	/* on the connection */
-	{ "too_many_connections", "421 4.7.0", "localhost Error: too many connections from 127.0.0.1",
-	  VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE },
-	{ "ports_busy", "421 4.3.2", "All server ports are busy", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE },
+	{ "too_many_connections", "421 4.7.0",
+	  "localhost Error: too many connections from 127.0.0.1", VN_IS_OPENING, VN_ON_REQUEST,
+	  VN_CLOSE },
+	{ "ports_busy", "421 4.3.2", "All server ports are busy", VN_IS_OPENING, VN_ON_REQUEST,
+	  VN_CLOSE },
 	{ "no_service", "554", "No SMTP service here", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE },
-	{ "shutting_down", "421 4.3.2", "localhost Service not available, closing transmission channel",
+	{ "shutting_down", "421 4.3.2",
+	  "localhost Service not available, closing transmission channel",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE },
-	{ "too_many_errors", "421 4.7.0", "localhost Error: too many errors", VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
-	{ "idle_timeout", "421 4.4.2", "localhost Error: timeout exceeded", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE },
+	{ "too_many_errors", "421 4.7.0", "localhost Error: too many errors",
+	  VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE },
+	{ "idle_timeout", "421 4.4.2", "localhost Error: timeout exceeded", VN_IS_COMMAND,
+	  VN_ON_REST, VN_CLOSE },
 	{ "crash", "RST", "the connection is reset without a word",
-	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET, SILENCE },
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_RESET,
+	  SILENCE },
 	{ "gone", "FIN", "the connection is closed without a word",
-	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
+	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE,
+	  SILENCE },
 	/* the protocol's own: agreement to a mail that will be refused, and to no TLS */
 	{ "agreed", "354", "End data with <CR><LF>.<CR><LF>", 0, 0, VN_STAY },
 	{ "not_encrypted", "502 5.5.1", "Error: command not implemented", 0, 0, VN_STAY },
@@ -685,8 +748,10 @@ static void address_word(struct vn_session *t, struct vn_buffer *client)
 	vn_text_cache_drop(t->texts, key);
 }
 
-/* A command is replaced by one that does nothing; a mail, or a part of one, by the end of all that was said of it. */
-static int smtp_refuse(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *backend)
+/* A command is replaced by one that does nothing; a mail, or a part of one, by the end of all that
+ * was said of it. */
+static int smtp_refuse(struct vn_session *t, const struct vn_message *asked,
+                       const struct vn_failure *f, struct vn_buffer *backend)
 {
 	bool mail = asked->is & IS_MESSAGE;
 
@@ -698,7 +763,8 @@ static int smtp_refuse(struct vn_session *t, const struct vn_message *asked, con
 	return 1;
 }
 
-/* The text, with the server's own name, as far as one of its greetings was seen, and the client's address. */
+/* The text, with the server's own name, as far as one of its greetings was seen, and the client's
+ * address. */
 static void named_put(const struct vn_session *t, const char *text, struct vn_buffer *client)
 {
 	const struct smtp *s = t->state;
@@ -720,7 +786,8 @@ static const char *text_of(const struct vn_message *asked, const struct vn_failu
 	return announced ? "Message size exceeds fixed limit" : f->text;
 }
 
-static void reply_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void reply_word(struct vn_session *t, const struct vn_message *asked,
+                       const struct vn_failure *f, struct vn_buffer *client)
 {
 	text_put(client, f->code);
 	text_put(client, " ");
@@ -738,12 +805,14 @@ static void agree_word(struct vn_session *t, const struct vn_failure *f, struct 
 	t->no_sequel = !s->recipients;
 	if (s->recipients)
 		content_begin(s, true);
-	const struct vn_failure none = { .code = "554 5.5.1", .text = "Error: no valid recipients" };
+	const struct vn_failure none = { .code = "554 5.5.1",
+		                         .text = "Error: no valid recipients" };
 	reply_word(t, NULL, s->recipients ? f : &none, client);
 	s->recipients = 0;
 }
 
-static void smtp_word(struct vn_session *t, const struct vn_message *asked, const struct vn_failure *f, struct vn_buffer *client)
+static void smtp_word(struct vn_session *t, const struct vn_message *asked,
+                      const struct vn_failure *f, struct vn_buffer *client)
 {
 	if (!strcmp(f->name, "agreed"))
 		agree_word(t, f, client);
@@ -757,17 +826,20 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct smtp_opts, tls), "strip",
-	  "Take STARTTLS out of what the server offers, so that what is said can be read, or let it pass unread",
+	  "Take STARTTLS out of what the server offers, so that what is said can be read, or let "
+	  "it pass unread",
 	  .choices = tls_choices },
-	{ "reuse_socket", VN_OPT_INERT, .def = "0", .help = "A session's state cannot be handed to another client" },
+	{ "reuse_socket", VN_OPT_INERT, .def = "0",
+	  .help = "A session's state cannot be handed to another client" },
 	{ "buffer", VN_OPT_INERT, .def = "8124", .help = "--bufsize is the size of a read" },
 	{ 0 }
 };
 
-VN_PROTOCOL(smtp,
-	.help = "SMTP: commands, pipelines, logins; a mail behind DATA is an exchange of its own, MESSAGE, decided together with its DATA",
+VN_PROTOCOL(
+	smtp,
+	.help = "SMTP: commands, pipelines, logins; a mail behind DATA is an exchange of its own, "
+	        "MESSAGE, decided together with its DATA",
 	.options = options, .opts_size = sizeof(struct smtp_opts),
-	.state_size = sizeof(struct smtp),
-	.server_first = true,
-	.request = smtp_request, .response = smtp_response,
-	.failures = failures, .own = own, .refuse = smtp_refuse, .word = smtp_word)
+	.state_size = sizeof(struct smtp), .server_first = true, .request = smtp_request,
+	.response = smtp_response, .failures = failures, .own = own, .refuse = smtp_refuse,
+	.word = smtp_word)

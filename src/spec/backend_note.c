@@ -57,6 +57,7 @@ void vn_backend_note_name_set(struct vn_backend_note *n, struct vn_span name)
 	char *mine = xmalloc(name.n + 1);
 	memcpy(mine, name.p, name.n);
 	mine[name.n] = '\0';
-	if (!atomic_compare_exchange_strong_explicit(&n->name, &none, mine, memory_order_release, memory_order_relaxed))
+	if (!atomic_compare_exchange_strong_explicit(
+		    &n->name, &none, mine, memory_order_release, memory_order_relaxed))
 		free(mine);
 }

@@ -30,7 +30,8 @@ struct spec {
 	size_t hold_max;                /* held bytes per connection and direction */
 	int64_t max_clients;            /* 0: no limit */
 	int64_t backlog;
-	bool client_named;              /* the `client` of rules is the one that a PROXY header names */
+	/* the `client` of rules is the one that a PROXY header names */
+	bool client_named;
 	char *behavior;                 /* of GET /behavior: "delay", "80:delay,20:error" */
 	unsigned n_rules;               /* at most RULES_MAX */
 	struct rule_spec *rules;
