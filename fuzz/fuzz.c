@@ -128,7 +128,8 @@ static void body_say(struct input in)
 	struct proxy_request *w = proxy_requests_read(value, &n, &f);
 	for (size_t i = 0; w && i < n; i++) {
 		struct address a;
-		if (w[i].listen && proxy_request_address(w[i].listen, w[i].ipv4_only == 1, &a, error))
+		if (w[i].listen &&
+		    proxy_request_address(w[i].listen, w[i].ipv4_only == 1, &a, error))
 			address_free(&a);
 	}
 	if (w)

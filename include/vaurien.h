@@ -53,9 +53,10 @@ struct vn_name {                        /* a name in the text of an error */
 	struct vn_span real;            /* as it is here; p NULL: the example stays */
 };
 
-/* Write the text with the real names in place of the examples, where these are whole words: "app" in
- * 'app', not in apple. It stops after `room` bytes. Returns the length; no 0 is at the end. */
-size_t vn_text_named(char *to, size_t room, const char *text, const struct vn_name *names, size_t n);
+/* Write the text with the real names in place of the examples, where these are whole words: "app"
+ * in 'app', not in apple. It stops after `room` bytes. Returns the length; no 0 is at the end. */
+size_t vn_text_named(char *to, size_t room, const char *text, const struct vn_name *names,
+                     size_t n);
 
 /* ---- options ----
  *

@@ -676,7 +676,7 @@ static const struct vn_opt options[] = {
 };
 
 VN_PROTOCOL(http,
-	.help = "HTTP/1.0 and HTTP/1.1; what becomes a tunnel, TLS or HTTP/2 passes as bytes",
+	.help = "HTTP/1.0 and HTTP/1.1; tunnels, TLS and HTTP/2 pass as bytes",
 	.options = options, .opts_size = sizeof(struct http_opts),
 	.state_size = sizeof(struct http),
 	.request = http_request, .response = http_response,

@@ -970,8 +970,7 @@ static const struct vn_opt options[] = {
 
 VN_PROTOCOL(
 	memcache,
-	.help = "memcached: text commands, meta commands, pipelines, noreply and quiet ones; the "
-	        "binary protocol too",
+	.help = "memcached: text, meta and quiet commands, pipelines; the binary protocol",
 	.options = options, .state_size = sizeof(struct memcache), .request = memcache_request,
 	.response = memcache_response, .failures = failures, .own = own, .refuse = memcache_refuse,
 	.dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word)

@@ -1454,8 +1454,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct mysql_opts, tls), "strip",
-	  "Take TLS out of the server's greeting, so that what is said can be read, or let it "
-	  "pass unread",
+	  "strip: remove TLS from the server's greeting, so that messages can be read; pass: "
+	  "allow it",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },

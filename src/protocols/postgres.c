@@ -1173,8 +1173,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct postgres_opts, tls), "strip",
-	  "Tell clients that there is no TLS, so that what is said can be read, or let it pass "
-	  "unread",
+	  "strip: tell clients that there is no TLS, so that messages can be read; pass: allow "
+	  "it",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },

@@ -826,8 +826,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct smtp_opts, tls), "strip",
-	  "Take STARTTLS out of what the server offers, so that what is said can be read, or let "
-	  "it pass unread",
+	  "strip: remove STARTTLS from what the server offers, so that messages can be read; "
+	  "pass: allow it",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },
@@ -837,8 +837,8 @@ static const struct vn_opt options[] = {
 
 VN_PROTOCOL(
 	smtp,
-	.help = "SMTP: commands, pipelines, logins; a mail behind DATA is an exchange of its own, "
-	        "MESSAGE, decided together with its DATA",
+	.help = "SMTP: commands, pipelines, logins; the mail after DATA is an exchange of its own, "
+	        "MESSAGE",
 	.options = options, .opts_size = sizeof(struct smtp_opts),
 	.state_size = sizeof(struct smtp), .server_first = true, .request = smtp_request,
 	.response = smtp_response, .failures = failures, .own = own, .refuse = smtp_refuse,

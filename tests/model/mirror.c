@@ -104,7 +104,8 @@ static void say_hold(struct say *y, const struct mirror_rule *r, vn_nsec hold)
 		y->holds.share[y->holds.n++] = (struct mirror_share){ r->id, hold };
 }
 
-enum kind { COMMAND, OPENING, PUSHED, ACCEPTED };       /* ACCEPTED: a client whose server does not greet */
+/* ACCEPTED: a client whose server does not greet */
+enum kind { COMMAND, OPENING, PUSHED, ACCEPTED };
 
 static bool fits(const char *failure, enum vn_moment m, enum kind kind)
 {

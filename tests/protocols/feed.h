@@ -1,6 +1,8 @@
-/* feed.h - a protocol, fed as the core feeds it, but without sockets: for the runner and the fuzzer.
+/* feed.h - a protocol, fed as the core feeds it, but without sockets: for the runner and the
+ * fuzzer.
  *
- * Each call's bytes lie flush against a page that cannot be read, so that one byte too far crashes. */
+ * Each call's bytes lie flush against a page that cannot be read, so that one byte too far
+ * crashes. */
 #ifndef FEED_H
 #define FEED_H
 
@@ -39,7 +41,8 @@ struct owed {
 	struct vn_message asked;
 	int answers;
 	bool sequel;                    /* no byte of it has come */
-	bool agreed;                    /* its sequel is refused: agreement is worded when the answers have come */
+	/* its sequel is refused: agreement is worded when the answers have come */
+	bool agreed;
 	bool silent;                    /* refused, and no answers will come */
 };
 
@@ -53,7 +56,8 @@ struct feed {
 	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
 	struct vn_message latest;          /* request that asked ... */
 	bool told;                      /* ... or told: nothing is owed for it */
-	bool refused;                   /* ... is one no more: no request is refused twice, nor one before it late */
+	/* ... is one no more: no request is refused twice, nor one before it late */
+	bool refused;
 	struct vn_buffer latest_subject, latest_bytes;
 	bool raw;
 	char fault[200];                /* a promise that the protocol broke */
@@ -61,13 +65,15 @@ struct feed {
 	void *teller;
 };
 
-static uint8_t *feed_edge(void)         /* where readable memory ends; FEED_WINDOW bytes before it are there */
+/* where readable memory ends; FEED_WINDOW bytes before it are there */
+static uint8_t *feed_edge(void)
 {
 	static uint8_t *edge;
 	const size_t page = 65536;
 
 	if (!edge) {
-		uint8_t *p = mmap(NULL, FEED_WINDOW + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		uint8_t *p = mmap(NULL, FEED_WINDOW + page, PROT_READ | PROT_WRITE,
+		                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		assert(p != MAP_FAILED && mprotect(p + FEED_WINDOW, page, PROT_NONE) == 0);
 		edge = p + FEED_WINDOW;
 	}
@@ -104,12 +110,20 @@ static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 	*f = (struct feed){ .protocol = protocol };
 	opt_values_init(&f->block, protocol->options, protocol->opts_size);
 	text_cache_init(&f->texts, TEXT_CACHE_ROOM);
-	f->talk = (struct vn_session){ .self = protocol, .state = calloc(1, protocol->state_size + 1), .opts = f->block.opts, .texts = &f->texts,
-	                         .scratch = &f->scratch, .backend = "backend:8000", .client = "192.0.2.7",
-	                         .backend_note = backend_note_make() };
+	f->talk = (struct vn_session){
+		.self = protocol,
+		.state = calloc(1, protocol->state_size + 1),
+		.opts = f->block.opts,
+		.texts = &f->texts,
+		.scratch = &f->scratch,
+		.backend = "backend:8000",
+		.client = "192.0.2.7",
+		.backend_note = backend_note_make()
+	};
 	assert(f->talk.state);
 	if (protocol->server_first)
-		feed_owe(f, &(struct vn_message){ .role = VN_ASKS, .is = VN_IS_OPENING, .verb = "GREETING" });
+		feed_owe(f, &(struct vn_message){
+				    .role = VN_ASKS, .is = VN_IS_OPENING, .verb = "GREETING" });
 }
 
 static void feed_stop(struct feed *f)
@@ -131,7 +145,8 @@ static void feed_stop(struct feed *f)
 	free(f->owed);
 }
 
-static void feed_open(struct feed *f, struct lane *l, enum vn_direction d, const struct vn_message *m)
+static void feed_open(struct feed *f, struct lane *l, enum vn_direction d,
+                      const struct vn_message *m)
 {
 	struct heard *h = &l->heard;
 
@@ -148,7 +163,8 @@ static void feed_open(struct feed *f, struct lane *l, enum vn_direction d, const
 		snprintf(f->fault, sizeof f->fault, "a verb that does not end");
 }
 
-static void feed_begin(struct feed *f, struct lane *l, enum vn_direction d, const struct vn_message *m)
+static void feed_begin(struct feed *f, struct lane *l, enum vn_direction d,
+                       const struct vn_message *m)
 {
 	feed_open(f, l, d, m);
 	if (d == VN_RESPONSE)
@@ -189,7 +205,8 @@ static void feed_answered(struct feed *f)
 	f->first++;
 	if (o.agreed) {
 		o.asked.note &= ~VN_NOTE_SUBSTITUTE;
-		f->protocol->word(&f->talk, &o.asked, failure_find(f->protocol, o.asked.agreed), &words);
+		f->protocol->word(&f->talk, &o.asked, failure_find(f->protocol, o.asked.agreed),
+		                  &words);
 	}
 	buffer_free(&words);
 	if (f->talk.no_sequel)
@@ -209,7 +226,8 @@ static void feed_asked(struct feed *f, struct lane *l)
 static void feed_done(struct feed *f, struct lane *l)
 {
 	l->open = false;
-	bool agrees = l->heard.message.role == VN_INTERIM && feed_first(f) && feed_first(f)->asked.sequel;
+	bool agrees = l->heard.message.role == VN_INTERIM && feed_first(f) &&
+	              feed_first(f)->asked.sequel;
 	if (l->heard.direction == VN_RESPONSE && (l->heard.message.role == VN_ANSWERS || agrees)) {
 		if (f->first == f->end)
 			snprintf(f->fault, sizeof f->fault, "an answer to nothing");
@@ -222,11 +240,11 @@ static void feed_done(struct feed *f, struct lane *l)
 		feed_asked(f, l);
 }
 
-static bool cut_kept(struct feed *f, const struct lane *l, enum vn_direction d, const struct vn_cut *cut,
-                     const struct vn_message *m, size_t n)
+static bool cut_kept(struct feed *f, const struct lane *l, enum vn_direction d,
+                     const struct vn_cut *cut, const struct vn_message *m, size_t n)
 {
-	bool none = cut->kind == VN_CUT_END && !cut->len && d == VN_RESPONSE && f->first < f->end && !l->open &&
-	            m->role == VN_ANSWERS;
+	bool none = cut->kind == VN_CUT_END && !cut->len && d == VN_RESPONSE && f->first < f->end &&
+	            !l->open && m->role == VN_ANSWERS;
 
 	if (cut->kind == VN_CUT_RAW && !f->talk.notice)
 		snprintf(f->fault, sizeof f->fault, "raw, without a notice");
@@ -240,7 +258,8 @@ static bool cut_kept(struct feed *f, const struct lane *l, enum vn_direction d, 
 }
 
 /* One call to the protocol. False: no more for now. */
-static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct vn_span at, size_t *taken)
+static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct vn_span at,
+                     size_t *taken)
 {
 	struct vn_message m = { .role = d == VN_REQUEST ? VN_ASKS : VN_ANSWERS };
 	size_t n = at.n < FEED_WINDOW ? at.n : FEED_WINDOW;
@@ -253,9 +272,12 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 		f->talk.notice = f->talk.raw;
 	f->talk.owed = asked;
 	f->talk.judged = true;
-	struct vn_cut cut = f->talk.raw ? (struct vn_cut){ .kind = VN_CUT_RAW } :
-	                    d == VN_REQUEST ? f->protocol->request(&f->talk, (struct vn_span){ window, n }, &m)
-	                              : f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);
+	struct vn_cut cut =
+		f->talk.raw ?
+			(struct vn_cut){ .kind = VN_CUT_RAW } :
+		d == VN_REQUEST ?
+			f->protocol->request(&f->talk, (struct vn_span){ window, n }, &m) :
+			f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);
 	if (!cut_kept(f, l, d, &cut, &m, n))
 		return false;
 	l->waits = cut.kind == VN_CUT_WAIT;
@@ -314,13 +336,17 @@ static void feed_bytes(struct feed *f, enum vn_direction d, const uint8_t *bytes
 }
 
 /* Would the core try it? */
-static bool feed_fits(struct feed *f, const struct vn_message *asked, const struct vn_failure *failure)
+static bool feed_fits(struct feed *f, const struct vn_message *asked,
+                      const struct vn_failure *failure)
 {
-	return asked->role != VN_AIDS && failure->fits & asked->is && (!f->protocol->fits || f->protocol->fits(&f->talk, asked, failure));
+	return asked->role != VN_AIDS && failure->fits & asked->is &&
+	       (!f->protocol->fits || f->protocol->fits(&f->talk, asked, failure));
 }
 
-/* The latest request is refused, if it is not being answered yet. Its answers are to its substitute from now on. */
-static int feed_refuse_last(struct feed *f, const struct vn_failure *failure, struct vn_buffer *backend)
+/* The latest request is refused, if it is not being answered yet. Its answers are to its substitute
+ * from now on. */
+static int feed_refuse_last(struct feed *f, const struct vn_failure *failure,
+                            struct vn_buffer *backend)
 {
 	if (f->first == f->end)
 		return UNFIT;
@@ -344,7 +370,8 @@ static int feed_refuse_last(struct feed *f, const struct vn_failure *failure, st
 		return n;
 	}
 	if (n >= 0)
-		o->asked.note |= VN_NOTE_SUBSTITUTE;       /* VN_BY_BACKEND: it is answered as any other */
+		/* VN_BY_BACKEND: it is answered as any other */
+		o->asked.note |= VN_NOTE_SUBSTITUTE;
 	o->answers = n > 0 ? n : o->answers;
 	f->refused = n >= 0;
 	if (n == 0)

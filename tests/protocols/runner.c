@@ -1,6 +1,8 @@
-/* runner.c - conversations, and where a protocol should cut them: fed whole and in pieces of every size.
+/* runner.c - conversations, and where a protocol should cut them: fed whole and in pieces of every
+ * size.
  *
- *   runner [--corpus DIRECTORY] [--plugin FILE] FILE.txt...         the protocol is called as the file
+ *   runner [--corpus DIRECTORY] [--plugin FILE] FILE.txt...         the protocol is called as the
+ * file
  *
  * A file is a list of cases, a case a list of lines:
  *
@@ -11,18 +13,19 @@
  *   C: BYTES -> ROLE VERB LEAD N "subject"  ... whose first N bytes a match passes over
  *   C: BYTES -> WAITS                       ... and this hangs on an answer; it is cut later:
  *   c: BYTES -> ROLE VERB ...               ... now. These bytes are not said again
- *   S: BYTES -> ROLE                        so does the server; verb, subject and IS are checked where given
- *   S: BYTES -> VN_ANSWERS INSTEAD BYTES       ... and other bytes are to be passed on in its place
- *   C: BYTES -> RAW "words"                 from here the protocol gives up, with these words in its notice
- *   R: FAILURE = N BYTES                    the latest request is refused: these bytes go to the backend, which
- *                                           will answer N times ("passed": its answer passes; "unfit": it
- *                                           is not tried)
- *   W: FAILURE = BYTES                      the words of the refusal;  I: on an idle connection;  G: as a greeting
+ *   S: BYTES -> ROLE                        so does the server; verb, subject and IS are checked
+ * where given S: BYTES -> VN_ANSWERS INSTEAD BYTES       ... and other bytes are to be passed on in
+ * its place C: BYTES -> RAW "words"                 from here the protocol gives up, with these
+ * words in its notice R: FAILURE = N BYTES                    the latest request is refused: these
+ * bytes go to the backend, which will answer N times ("passed": its answer passes; "unfit": it is
+ * not tried) W: FAILURE = BYTES                      the words of the refusal;  I: on an idle
+ * connection;  G: as a greeting
  *
- * A line goes on in the next one that begins with a blank. One without -> is a piece of a message that this
- * side ends later. Lines of one side that follow each other come in one stream. BYTES are hex
- * pairs, "strings" with \r \n \t \0 \xHH, each *N times if so said, ( ) around several, [SEQ ...] a packet of
- * MySQL, <T ...> a message of PostgreSQL, <- ...> one without type. # begins a comment. */
+ * A line goes on in the next one that begins with a blank. One without -> is a piece of a message
+ * that this side ends later. Lines of one side that follow each other come in one stream. BYTES are
+ * hex pairs, "strings" with \r \n \t \0 \xHH, each *N times if so said, ( ) around several, [SEQ
+ * ...] a packet of MySQL, <T ...> a message of PostgreSQL, <- ...> one without type. # begins a
+ * comment. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -101,7 +104,10 @@ static const char *string_read(const char *p, struct vn_buffer *to)
 		case 'r': vn_buffer_byte(to, '\r'); break;
 		case 't': vn_buffer_byte(to, '\t'); break;
 		case '0': vn_buffer_byte(to, 0); break;
-		case 'x': vn_buffer_byte(to, (uint8_t)(hex_digit(p[1]) << 4 | hex_digit(p[2]))); p += 2; break;
+		case 'x':
+			vn_buffer_byte(to, (uint8_t)(hex_digit(p[1]) << 4 | hex_digit(p[2])));
+			p += 2;
+			break;
 		default: vn_buffer_byte(to, (uint8_t)*p);
 		}
 	}
@@ -118,7 +124,8 @@ static const char *packet_read(const char *p, struct vn_buffer *to)   /* [SEQ pa
 	if (!payload.n || payload.n - 1 > 0xffffff)
 		syntax("a packet needs its sequence number and at most 16 MiB");
 	size_t n = payload.n - 1;
-	vn_buffer_put(to, (const uint8_t[]){ (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) }, 3);
+	vn_buffer_put(to, (const uint8_t[]){ (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) },
+	              3);
 	vn_buffer_put(to, payload.p, payload.n);
 	buffer_free(&payload);
 	return p + 1;
@@ -132,7 +139,10 @@ static const char *typed_read(const char *p, struct vn_buffer *to)    /* <T payl
 		vn_buffer_byte(to, (uint8_t)*p);
 	p = bytes_read(p + 1, &payload, '>');
 	size_t n = payload.n + 4;
-	vn_buffer_put(to, (const uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n }, 4);
+	vn_buffer_put(to,
+	              (const uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+	                                 (uint8_t)n },
+	              4);
 	vn_buffer_put(to, payload.p, payload.n);
 	buffer_free(&payload);
 	return p + 1;
@@ -145,7 +155,9 @@ static const char *item_read(const char *p, struct vn_buffer *to)
 	case '[': return packet_read(p, to);
 	case '<': return typed_read(p, to);
 	case '(': return bytes_read(p + 1, to, ')') + 1;
-	default: vn_buffer_byte(to, (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1]))); return p + 2;
+	default:
+		vn_buffer_byte(to, (uint8_t)(hex_digit(p[0]) << 4 | hex_digit(p[1])));
+		return p + 2;
 	}
 }
 
@@ -173,14 +185,16 @@ static const char *bytes_read(const char *p, struct vn_buffer *to, char stop)
 	return p;
 }
 
-static const char *const roles[] = { "ASKS", "AIDS", "SILENT", "GOES_ON", "ANSWERS", "PUSH", "TELLS", "INTERIM" };
+static const char *const roles[] = { "ASKS",    "AIDS", "SILENT", "GOES_ON",
+	                             "ANSWERS", "PUSH", "TELLS",  "INTERIM" };
 static const char *const natures[] = {
-	"OPENING", "LOGIN", "COMMAND", "STATEMENT", "READ", "WRITE", "BEGIN", "COMMIT", "ROLLBACK", "IN_TRANSACTION", "UNKNOWN",
-	"SETUP", "PRELUDE",
+	"OPENING", "LOGIN",    "COMMAND",        "STATEMENT", "READ",  "WRITE",   "BEGIN",
+	"COMMIT",  "ROLLBACK", "IN_TRANSACTION", "UNKNOWN",   "SETUP", "PRELUDE",
 };
 
 enum { NATURES = sizeof natures / sizeof natures[0] };
-static const unsigned SESSION = VN_IS_SETUP | VN_IS_PRELUDE;    /* looked at only where a line names one of them, or WORK: neither */
+/* looked at only where a line names one of them, or WORK: neither */
+static const unsigned SESSION = VN_IS_SETUP | VN_IS_PRELUDE;
 
 static int word_find(const char *word, const char *const *words, unsigned n)
 {
@@ -266,7 +280,9 @@ static void refused_read(struct line *l, const char *p)
 	p = blanks(p + 1);
 	if (l->kind == REFUSED) {
 		p = word_read(p, word);
-		l->answers = !strcmp(word, "unfit") ? UNFIT : !strcmp(word, "passed") ? VN_BY_BACKEND : atoi(word);
+		l->answers = !strcmp(word, "unfit")  ? UNFIT :
+		             !strcmp(word, "passed") ? VN_BY_BACKEND :
+		                                       atoi(word);
 	}
 	bytes_read(p, &l->bytes, 0);
 }
@@ -303,9 +319,14 @@ static void scene_like(struct scene *scenes, struct scene *s, const char *name)
 
 static void line_read(struct scene *s, const char *p)
 {
-	static const struct { const char *head; enum kind kind; enum vn_direction direction; } heads[] = {
+	static const struct {
+		const char *head;
+		enum kind kind;
+		enum vn_direction direction;
+	} heads[] = {
 		{ "C:", SAID, VN_REQUEST }, { "S:", SAID, VN_RESPONSE }, { "R:", REFUSED, 0 },
-		{ "W:", WORDED, 0 }, { "I:", IDLE, 0 }, { "G:", GREETING, 0 }, { "option ", OPTION, 0 }, { "c:", SAID, VN_REQUEST },
+		{ "W:", WORDED, 0 },        { "I:", IDLE, 0 },           { "G:", GREETING, 0 },
+		{ "option ", OPTION, 0 },   { "c:", SAID, VN_REQUEST },
 	};
 	unsigned i = 0;
 	char word[64];
@@ -315,7 +336,10 @@ static void line_read(struct scene *s, const char *p)
 	if (i == 8 || !s)
 		syntax("expected C: S: R: W: I: G: option or ==, got '%.20s'", p);
 	struct line *l = line_add(s);
-	*l = (struct line){ .kind = heads[i].kind, .waited = i == 7, .number = line_number, .direction = heads[i].direction };
+	*l = (struct line){ .kind = heads[i].kind,
+		            .waited = i == 7,
+		            .number = line_number,
+		            .direction = heads[i].direction };
 	p = blanks(p + strlen(heads[i].head));
 	if (l->kind == SAID) {
 		said_read(l, p);
@@ -355,7 +379,8 @@ static struct scene *scenes_line(struct scene *scenes, size_t *n, const char *li
 	} else {
 		scenes = realloc(scenes, (*n + 1) * sizeof *scenes);
 		assert(scenes);
-		scenes[(*n)++] = (struct scene){ .name = strdup(blanks(line + 2)), .number = line_number };
+		scenes[(*n)++] =
+			(struct scene){ .name = strdup(blanks(line + 2)), .number = line_number };
 	}
 	return scenes;
 }
@@ -398,14 +423,16 @@ static struct scene *scenes_read(const char *path, size_t *n)
 
 /* ---- running ---- */
 
-struct run { const struct scene *scene; size_t next, end; };    /* lines whose messages are to be heard */
+/* lines whose messages are to be heard */
+struct run { const struct scene *scene; size_t next, end; };
 
 static bool same(struct vn_span a, struct vn_span b)
 {
 	return a.n == b.n && (!a.n || !memcmp(a.p, b.p, a.n));
 }
 
-static bool __attribute__((format(printf, 2, 3))) fail(const struct line *l, const char *format, ...)
+static bool __attribute__((format(printf, 2, 3))) fail(const struct line *l, const char *format,
+                                                       ...)
 {
 	va_list args;
 	int n = snprintf(why, sizeof why, "line %u: ", l->number);
@@ -416,7 +443,8 @@ static bool __attribute__((format(printf, 2, 3))) fail(const struct line *l, con
 	return false;
 }
 
-static bool fail_bytes(const struct line *l, const char *what, struct vn_span got, struct vn_span expected)
+static bool fail_bytes(const struct line *l, const char *what, struct vn_span got,
+                       struct vn_span expected)
 {
 	char text[2][130] = { "", "" };
 	const struct vn_span both[2] = { got, expected };
@@ -424,7 +452,8 @@ static bool fail_bytes(const struct line *l, const char *what, struct vn_span go
 	for (unsigned i = 0; i < 2; i++)
 		for (size_t j = 0; j < both[i].n && j < 40; j++)
 			snprintf(text[i] + 3 * j, 4, "%02x ", both[i].p[j]);
-	return fail(l, "%s: got %zu bytes %sexpected %zu bytes %s", what, got.n, text[0], expected.n, text[1]);
+	return fail(l, "%s: got %zu bytes %sexpected %zu bytes %s", what, got.n, text[0],
+	            expected.n, text[1]);
 }
 
 /* Bytes of the message that this line ends. */
@@ -460,7 +489,8 @@ static bool message_check(const struct scene *s, const struct line *l, const str
 	if (l->has_lead && m->lead != l->lead)
 		return fail(l, "expected a lead of %u bytes, got %u", l->lead, m->lead);
 	if (h->length != length)
-		return fail(l, "expected %llu bytes, got %llu", (unsigned long long)length, (unsigned long long)h->length);
+		return fail(l, "expected %llu bytes, got %llu", (unsigned long long)length,
+		            (unsigned long long)h->length);
 	if (h->replaced != l->has_instead)
 		return fail(l, h->replaced ? "it was replaced" : "it was not replaced");
 	return same(vn_buffer_span(&h->instead), vn_buffer_span(&l->instead)) ||
@@ -519,7 +549,9 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 		return fail(&s->lines[r->next], "the message was not cut");
 	struct lane *lane = &f->lanes[l->direction == VN_RESPONSE];
 	bool open = lane->open && lane->heard.length;
-	return f->raw || (lane->waits ? s->lines[r->end - 1].waits : !lane->rest.n && open == part) || fail(&s->lines[r->end - 1], "bytes are left over");
+	return f->raw ||
+	       (lane->waits ? s->lines[r->end - 1].waits : !lane->rest.n && open == part) ||
+	       fail(&s->lines[r->end - 1], "bytes are left over");
 }
 
 static bool refused_run(struct feed *f, const struct line *l)
@@ -535,7 +567,9 @@ static bool refused_run(struct feed *f, const struct line *l)
 		int n = feed_refuse(f, failure, &bytes);
 		ok = n == l->answers || fail(l, "expected %d answers, got %d", l->answers, n);
 	} else {
-		const struct vn_message *asked = l->kind == IDLE ? NULL : l->kind == GREETING ? &opening : &f->latest;
+		const struct vn_message *asked = l->kind == IDLE     ? NULL :
+		                                 l->kind == GREETING ? &opening :
+		                                                       &f->latest;
 		f->protocol->word(&f->talk, asked, failure, &bytes);
 	}
 	if (ok && !same(vn_buffer_span(&bytes), vn_buffer_span(&l->bytes)))
@@ -549,7 +583,8 @@ static bool option_run(struct feed *f, const struct line *l)
 	const struct vn_opt *o = opt_find(f->protocol->options, l->text);
 	char error[ERROR_MAX] = "no such option";
 
-	return (o && opt_set_text(&f->block, o, l->value, error)) || fail(l, "%s: %s", l->text, error);
+	return (o && opt_set_text(&f->block, o, l->value, error)) ||
+	       fail(l, "%s: %s", l->text, error);
 }
 
 static bool scene_run(const struct vn_protocol *protocol, const struct scene *s, size_t chunk)
@@ -593,7 +628,8 @@ static void scene_check(const struct vn_protocol *protocol, const struct scene *
 		if (large && chunks[i] && chunks[i] < 1000)
 			continue;
 		if (!scene_run(protocol, s, chunks[i])) {
-			printf("%s: %s, in pieces of %zu: %s\n", file_name, s->name, chunks[i], why);
+			printf("%s: %s, in pieces of %zu: %s\n", file_name, s->name, chunks[i],
+			       why);
 			failed++;
 			return;
 		}
@@ -603,7 +639,8 @@ static void scene_check(const struct vn_protocol *protocol, const struct scene *
 
 /* ---- the fuzzer's corpus ---- */
 
-static void corpus_write(const char *directory, const struct vn_protocol *protocol, const struct scene *s, unsigned number)
+static void corpus_write(const char *directory, const struct vn_protocol *protocol,
+                         const struct scene *s, unsigned number)
 {
 	char path[500];
 	FILE *f;
@@ -617,10 +654,12 @@ static void corpus_write(const char *directory, const struct vn_protocol *protoc
 	for (const struct line *l = s->lines; l < s->lines + s->n; l++) {
 		const struct vn_failure *failure = l->text ? failure_find(protocol, l->text) : NULL;
 		if (l->kind == SAID) {
-			fprintf(f, "%c%c%c", l->direction == VN_RESPONSE, (int)(l->bytes.n & 0xff), (int)(l->bytes.n >> 8));
+			fprintf(f, "%c%c%c", l->direction == VN_RESPONSE, (int)(l->bytes.n & 0xff),
+			        (int)(l->bytes.n >> 8));
 			fwrite(l->bytes.p, 1, l->bytes.n, f);
 		} else if (failure && (l->kind == REFUSED || l->kind == IDLE)) {
-			fprintf(f, "%c%c", l->kind == REFUSED ? 2 : 3, (int)(failure - protocol->failures));
+			fprintf(f, "%c%c", l->kind == REFUSED ? 2 : 3,
+			        (int)(failure - protocol->failures));
 		}
 	}
 	fclose(f);
@@ -649,7 +688,8 @@ static void file_run(const char *path, const char *corpus)
 
 	file_name = path;
 	line_number = 0;
-	snprintf(name, sizeof name, "%.*s", (int)strcspn(slash ? slash + 1 : path, "."), slash ? slash + 1 : path);
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(slash ? slash + 1 : path, "."),
+	         slash ? slash + 1 : path);
 	const struct vn_protocol *protocol = protocol_find(name);
 	if (!protocol)
 		syntax("there is no protocol '%s'", name);

@@ -1,6 +1,6 @@
 /*
- * patient.c - loaded into a program by LD_PRELOAD: its poll() waits at least $POLL_AT_LEAST milliseconds. libmemcached's
- * tools give up after five seconds, and have no option for that.
+ * patient.c - loaded into a program by LD_PRELOAD: its poll() waits at least $POLL_AT_LEAST
+ * milliseconds. libmemcached's tools give up after five seconds, and have no option for that.
  */
 #define _GNU_SOURCE
 #include <poll.h>

@@ -1,4 +1,5 @@
-/* prepared.c - what the binary protocol can do, said to a server by libmariadb; what came back is printed.
+/* prepared.c - what the binary protocol can do, said to a server by libmariadb; what came back is
+ * printed.
  *
  * The tests run it direct and through the proxy: both must print the same. */
 #include <mysql.h>
@@ -25,7 +26,8 @@ static void sql(const char *text)
 		while (rows && (row = mysql_fetch_row(rows))) {
 			unsigned long *len = mysql_fetch_lengths(rows);
 			for (unsigned i = 0; i < mysql_num_fields(rows); i++)
-				printf("%.*s ", (int)(len[i] > 60 ? 60 : len[i]), row[i] ? row[i] : "NULL");
+				printf("%.*s ", (int)(len[i] > 60 ? 60 : len[i]),
+				       row[i] ? row[i] : "NULL");
 			printf("\n");
 		}
 		mysql_free_result(rows);
@@ -37,7 +39,8 @@ static MYSQL_STMT *prepare(const char *text)
 {
 	MYSQL_STMT *stmt = mysql_stmt_init(db);
 	check(mysql_stmt_prepare(stmt, text, strlen(text)), text, mysql_stmt_error(stmt));
-	printf("prepared %s: %lu parameters, %u columns\n", text, mysql_stmt_param_count(stmt), mysql_stmt_field_count(stmt));
+	printf("prepared %s: %lu parameters, %u columns\n", text, mysql_stmt_param_count(stmt),
+	       mysql_stmt_field_count(stmt));
 	return stmt;
 }
 
@@ -53,13 +56,18 @@ static void print_rows(MYSQL_STMT *stmt)
 		if (n == 0)
 			continue;
 		for (unsigned i = 0; i < n && i < 4; i++)
-			bind[i] = (MYSQL_BIND){ .buffer_type = MYSQL_TYPE_STRING, .buffer = text[i], .buffer_length = sizeof(text[i]),
-			                        .length = &len[i], .is_null = &null[i] };
+			bind[i] = (MYSQL_BIND){ .buffer_type = MYSQL_TYPE_STRING,
+				                .buffer = text[i],
+				                .buffer_length = sizeof(text[i]),
+				                .length = &len[i],
+				                .is_null = &null[i] };
 		check(mysql_stmt_bind_result(stmt, bind), "bind", mysql_stmt_error(stmt));
-		for (int rc; (rc = mysql_stmt_fetch(stmt)) == 0 || rc == MYSQL_DATA_TRUNCATED; rows++)
+		for (int rc; (rc = mysql_stmt_fetch(stmt)) == 0 || rc == MYSQL_DATA_TRUNCATED;
+		     rows++)
 			for (unsigned i = 0; i < n && i < 4; i++)
-				printf("%.*s(%lu)%s", null[i] ? 4 : (int)(len[i] > 20 ? 20 : len[i]), null[i] ? "NULL" : text[i], len[i],
-				       i + 1 < n ? " " : "\n");
+				printf("%.*s(%lu)%s",
+				       null[i] ? 4 : (int)(len[i] > 20 ? 20 : len[i]),
+				       null[i] ? "NULL" : text[i], len[i], i + 1 < n ? " " : "\n");
 		printf("%u rows, %s\n", rows, mysql_stmt_error(stmt));
 	} while (mysql_stmt_next_result(stmt) == 0);
 }
@@ -72,7 +80,10 @@ static void run_insert_and_select(void)
 	unsigned long len;
 	MYSQL_BIND bind[2] = {
 		{ .buffer_type = MYSQL_TYPE_LONG, .buffer = &id },
-		{ .buffer_type = MYSQL_TYPE_STRING, .buffer = name, .buffer_length = sizeof(name), .length = &len },
+		{ .buffer_type = MYSQL_TYPE_STRING,
+		  .buffer = name,
+		  .buffer_length = sizeof(name),
+		  .length = &len },
 	};
 	mysql_stmt_bind_param(stmt, bind);
 	for (id = 1; id <= 20; id++) {
@@ -94,10 +105,12 @@ static void run_long_data(void)
 	mysql_stmt_bind_param(stmt, &bind);
 	for (int i = 0; i < CHUNKS; i++) {
 		memset(chunk, 'a' + i % 26, CHUNK);
-		check(mysql_stmt_send_long_data(stmt, 0, chunk, CHUNK), "long data", mysql_stmt_error(stmt));
+		check(mysql_stmt_send_long_data(stmt, 0, chunk, CHUNK), "long data",
+		      mysql_stmt_error(stmt));
 	}
 	check(mysql_stmt_execute(stmt), "long data", mysql_stmt_error(stmt));
-	check(mysql_stmt_send_long_data(stmt, 0, "dropped", 7), "long data", mysql_stmt_error(stmt));
+	check(mysql_stmt_send_long_data(stmt, 0, "dropped", 7), "long data",
+	      mysql_stmt_error(stmt));
 	check(mysql_stmt_reset(stmt), "reset", mysql_stmt_error(stmt));
 	mysql_stmt_close(stmt);
 	free(chunk);
@@ -171,8 +184,9 @@ int main(int argc, char **argv)
 	if (argc != 2)
 		return 2;
 	db = mysql_init(NULL);
-	check(!mysql_real_connect(db, "127.0.0.1", "app", "secret", "app", (unsigned)atoi(argv[1]), NULL,
-	                          CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS), "connect", mysql_error(db));
+	check(!mysql_real_connect(db, "127.0.0.1", "app", "secret", "app", (unsigned)atoi(argv[1]),
+	                          NULL, CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS),
+	      "connect", mysql_error(db));
 	sql("DROP TABLE IF EXISTS p");
 	sql("CREATE TABLE p (id INT PRIMARY KEY, name LONGTEXT)");
 	run_insert_and_select();

@@ -7,10 +7,16 @@
 
 static void parsed(void **state)
 {
-	static const struct { const char *text, *host; int port; bool unix_path; } good[] = {
-		{ "localhost:80", "localhost", 80, false }, { ":3306", "", 3306, false }, { "[::1]:3306", "::1", 3306, false },
-		{ "::1:3306", "::1", 3306, false }, { "a.b-c_d:0", "a.b-c_d", 0, false }, { "1.2.3.4:65535", "1.2.3.4", 65535, false },
-		{ "unix:/run/x.sock", "/run/x.sock", -1, true }, { "[]:1", "", 1, false },
+	static const struct { const char *text, *host; int port; bool unix_path;
+	} good[] = {
+		{ "localhost:80", "localhost", 80, false },
+		{ ":3306", "", 3306, false },
+		{ "[::1]:3306", "::1", 3306, false },
+		{ "::1:3306", "::1", 3306, false },
+		{ "a.b-c_d:0", "a.b-c_d", 0, false },
+		{ "1.2.3.4:65535", "1.2.3.4", 65535, false },
+		{ "unix:/run/x.sock", "/run/x.sock", -1, true },
+		{ "[]:1", "", 1, false },
 	};
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		struct address a, b;
@@ -29,8 +35,9 @@ static void parsed(void **state)
 static void refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "8000", "host", "host:", "host:x", "host:80x", "host:-1", "host:+1", "host:65536", "host:000080",
-		"[::1:80", "[:80", "ho st:80", "host\n:80", "h/p:80", "a]:1",
+		"",         "8000",      "host",       "host:",       "host:x",  "host:80x",
+		"host:-1",  "host:+1",   "host:65536", "host:000080", "[::1:80", "[:80",
+		"ho st:80", "host\n:80", "h/p:80",     "a]:1",
 	};
 	struct address a;
 	char error[200], path[200];
@@ -68,12 +75,17 @@ static const char *numbers(const char *text, bool listen, bool *loopback)
 
 static void numeric(void **state)
 {
-	static const struct { const char *text, *listen, *attempt; bool loopback; } cases[] = {
-		{ "localhost:1", "127.0.0.1:1", "127.0.0.1:1", true }, { ":2", "0.0.0.0:2", "127.0.0.1:2", true },
-		{ "[]:3", "[::]:3", "[::1]:3", true }, { "[::1]:4", "[::1]:4", "[::1]:4", true },
-		{ "10.0.0.1:5", "10.0.0.1:5", "10.0.0.1:5", false }, { "127.9.9.9:6", "127.9.9.9:6", "127.9.9.9:6", true },
+	static const struct { const char *text, *listen, *attempt; bool loopback;
+	} cases[] = {
+		{ "localhost:1", "127.0.0.1:1", "127.0.0.1:1", true },
+		{ ":2", "0.0.0.0:2", "127.0.0.1:2", true },
+		{ "[]:3", "[::]:3", "[::1]:3", true },
+		{ "[::1]:4", "[::1]:4", "[::1]:4", true },
+		{ "10.0.0.1:5", "10.0.0.1:5", "10.0.0.1:5", false },
+		{ "127.9.9.9:6", "127.9.9.9:6", "127.9.9.9:6", true },
 		{ "[::ffff:127.0.0.1]:7", "[::ffff:127.0.0.1]:7", "[::ffff:127.0.0.1]:7", true },
-		{ "example.org:8", "look up", "look up", false }, { "unix:/a", "unix:/a", "unix:/a", true },
+		{ "example.org:8", "look up", "look up", false },
+		{ "unix:/a", "unix:/a", "unix:/a", true },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		bool loopback = false;

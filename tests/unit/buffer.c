@@ -60,7 +60,10 @@ static void grown(void **state)
 static void named_check(const char *text, size_t room, const char *expected)
 {
 	static const struct vn_name names[] = {
-		{ "app", SPAN("web shop") }, { "127.0.0.1", SPAN("::1") }, { "YES", { NULL, 0 } }, { "nobody", SPAN("") },
+		{ "app", SPAN("web shop") },
+		{ "127.0.0.1", SPAN("::1") },
+		{ "YES", { NULL, 0 } },
+		{ "nobody", SPAN("") },
 	};
 	char to[100];
 
@@ -75,7 +78,8 @@ static void named(void **state)
 {
 	named_check("user 'app'@'127.0.0.1' (YES)", 99, "user 'web shop'@'::1' (YES)");
 	named_check("app", 99, "web shop");
-	named_check("an application of app_1 and myapp, app", 99, "an application of app_1 and myapp, web shop");
+	named_check("an application of app_1 and myapp, app", 99,
+	            "an application of app_1 and myapp, web shop");
 	named_check("<nobody>", 99, "<>");
 	named_check("by app", 6, "by web");
 	named_check("by app", 0, "");
@@ -83,7 +87,10 @@ static void named(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(put), cmocka_unit_test(cleared), cmocka_unit_test(grown), cmocka_unit_test(named),
+	cmocka_unit_test(put),
+	cmocka_unit_test(cleared),
+	cmocka_unit_test(grown),
+	cmocka_unit_test(named),
 };
 
 SUITE(out, tests)

@@ -62,7 +62,8 @@ static void name(const char *text)
 /* A port of our own on loopback; closed again unless it shall listen. */
 static void own_port(bool listening)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof in;
 	char text[40];
 	server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -86,7 +87,8 @@ static void dialled(void *whom, int fd, const char *why)
 
 static struct connect_attempt *connect_attempt_it(vn_nsec timeout)
 {
-	return under_way = connect_attempt_start(&connector, &address, timeout, -1, &watch, dialled, &told);
+	return under_way = connect_attempt_start(
+		       &connector, &address, timeout, -1, &watch, dialled, &told);
 }
 
 static void wait_told(void)
@@ -169,7 +171,8 @@ static void spare(void **state)
 	wait_told();
 	assert_false(is_open(fd));
 	fd = spare_fd();
-	struct connect_attempt *d = under_way = connect_attempt_start(&connector, &address, 0, fd, &watch, dialled, &told);
+	struct connect_attempt *d = under_way =
+		connect_attempt_start(&connector, &address, 0, fd, &watch, dialled, &told);
 	connect_attempt_stop(d);
 	assert_false(is_open(fd));
 }
@@ -189,7 +192,8 @@ static void stopped(void **state)
 	assert_true(connected >= 0);
 }
 
-/* The name is still being looked up when nobody wants it any more: the second dial hears, the first does not. */
+/* The name is still being looked up when nobody wants it any more: the second dial hears, the first
+ * does not. */
 static void stopped_while_looking(void **state)
 {
 	name("name.invalid:80");
@@ -205,7 +209,8 @@ static vn_nsec clock_mine(void)
 	return clock_now;
 }
 
-/* A server whose queue is full lets a client wait: only the time-out ends that, and no word comes after it. */
+/* A server whose queue is full lets a client wait: only the time-out ends that, and no word comes
+ * after it. */
 static void times_out(void **state)
 {
 	int fillers[4];

@@ -9,7 +9,8 @@
 
 enum { MANY = 100000 };
 
-/* From the paper "SipHash: a fast short-input PRF": its example, and two more of its authors' vectors. */
+/* From the paper "SipHash: a fast short-input PRF": its example, and two more of its authors'
+ * vectors. */
 static void golden(void **state)
 {
 	const uint64_t k0 = 0x0706050403020100, k1 = 0x0f0e0d0c0b0a0908;
@@ -21,10 +22,12 @@ static void golden(void **state)
 	assert_int_equal(siphash(k0, k1, NULL, 0), 0x726fdb47dd0e0e31);
 }
 
-/* Worked out apart from this program: where one of these changes, users' seeds mean something else. */
+/* Worked out apart from this program: where one of these changes, users' seeds mean something
+ * else. */
 static void reproducible(void **state)
 {
-	static const uint8_t bytes[] = { 0x1b, 0xbb, 0x68, 0xa5, 0x60, 0x59, 0xf1, 0x9c, 0x62, 0x67, 0x21 };
+	static const uint8_t bytes[] = { 0x1b, 0xbb, 0x68, 0xa5, 0x60, 0x59,
+		                         0xf1, 0x9c, 0x62, 0x67, 0x21 };
 	uint8_t filled[sizeof bytes];
 	struct vn_dice made = dice_make(42, "proxy", "behavior"), d = dice_at(&made, 7, 3, 0);
 	assert_int_equal(made.k0, 0x88fb4bc426f0c7f0);
@@ -37,7 +40,8 @@ static void reproducible(void **state)
 	d = dice_at(&made, 7, 3, 0);
 	assert_true(vn_dice_unit(&d) == 0.61305769547962796);
 	assert_int_equal(vn_dice_below(&d, 100), 26);
-	assert_true(fabs(vn_dice_normal(&d) + 0.062594655876032954) < 1e-12);      /* libraries differ a bit */
+	/* libraries differ a bit */
+	assert_true(fabs(vn_dice_normal(&d) + 0.062594655876032954) < 1e-12);
 	d = dice_at(&made, 7, 3, 0);
 	dice_fill(&d, filled, sizeof filled);
 	assert_memory_equal(filled, bytes, sizeof bytes);
@@ -50,12 +54,17 @@ static void named(void **state)
 		{ 1, 1, 0 }, { 2, 1, 0 }, { 1, 2, 0 }, { 1, 1, 1 },
 	};
 	const struct vn_dice made[] = {
-		dice_make(1, "a", "b"), dice_make(2, "a", "b"), dice_make(1, "b", "b"), dice_make(1, "a", "a"),
+		dice_make(1, "a", "b"),
+		dice_make(2, "a", "b"),
+		dice_make(1, "b", "b"),
+		dice_make(1, "a", "a"),
 	};
 	uint64_t drawn[16];
 	for (int i = 0; i < 16; i++) {
 		int k = i % 4;
-		struct vn_dice d = dice_at(&made[i / 4], at[k].connection, at[k].exchange, at[k].moment), again = d;
+		struct vn_dice d = dice_at(&made[i / 4], at[k].connection, at[k].exchange,
+		                           at[k].moment),
+			       again = d;
 		drawn[i] = vn_dice_draw(&d);
 		assert_int_equal(drawn[i], vn_dice_draw(&again));
 		for (int j = 0; j < i; j++)
@@ -124,11 +133,13 @@ static void tails(void **state)
 	double sum[2] = { 0 }, squares[2] = { 0 };
 	for (int i = 0; i < MANY; i++) {
 		struct vn_dice a = d, b = d, c = d;
-		double u = vn_dice_unit(&c), x[2] = { vn_dice_lognormal(&a, 8, 6), vn_dice_pareto(&b, 8, 2) };
+		double u = vn_dice_unit(&c),
+		       x[2] = { vn_dice_lognormal(&a, 8, 6), vn_dice_pareto(&b, 8, 2) };
 		assert_int_equal(a.n, c.n);
 		assert_int_equal(b.n, c.n);
 		assert_true(x[1] >= 8 * (1 - 1 / (1 + sqrt(17))) - 1e-9);
-		assert_int_equal(u < 0.5, x[0] < 8 * 8 / 10.);          /* the median: mean / sqrt(1 + (deviation / mean)^2) */
+		/* the median: mean / sqrt(1 + (deviation / mean)^2) */
+		assert_int_equal(u < 0.5, x[0] < 8 * 8 / 10.);
 		for (int k = 0; k < 2; k++) {
 			sum[k] += x[k];
 			squares[k] += x[k] * x[k];
@@ -154,14 +165,18 @@ static void tails_edges(void **state)
 
 static void table(void **state)
 {
-	const struct vn_table none = { 0 }, one = { 1, { { 50, 7 } } }, steps = { 3, { { 10, 100 }, { 50, 100 }, { 90, 1000 } } };
+	const struct vn_table none = { 0 }, one = { 1, { { 50, 7 } } },
+			      steps = { 3, { { 10, 100 }, { 50, 100 }, { 90, 1000 } } };
 	struct vn_dice d = fresh();
 	assert_int_equal(vn_dice_table(&d, &none), 0);
 	for (int i = 0; i < 10000; i++) {
 		assert_int_equal(vn_dice_table(&d, &one), 7);
 		struct vn_dice same = d;
 		double u = vn_dice_unit(&same);
-		vn_nsec want = u < 0.5 ? 100 : u < 0.9 ? 100 + (vn_nsec)((u - 0.5) / 0.4 * 900) : 1000, got = vn_dice_table(&d, &steps);
+		vn_nsec want = u < 0.5 ? 100 :
+		               u < 0.9 ? 100 + (vn_nsec)((u - 0.5) / 0.4 * 900) :
+		                         1000,
+			got = vn_dice_table(&d, &steps);
 		assert_true(llabs(got - want) <= 1);
 		assert_int_equal(d.n, same.n);
 	}
@@ -185,8 +200,9 @@ static void fill(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(golden), cmocka_unit_test(reproducible), cmocka_unit_test(named),
-	cmocka_unit_test(unit), cmocka_unit_test(below), cmocka_unit_test(normal),
-	cmocka_unit_test(tails), cmocka_unit_test(tails_edges), cmocka_unit_test(table), cmocka_unit_test(fill),
+	cmocka_unit_test(unit),   cmocka_unit_test(below),        cmocka_unit_test(normal),
+	cmocka_unit_test(tails),  cmocka_unit_test(tails_edges),  cmocka_unit_test(table),
+	cmocka_unit_test(fill),
 };
 
 SUITE(dice, tests)

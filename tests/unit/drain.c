@@ -22,7 +22,8 @@ static vn_nsec clock_mine(void)
 /* A connection whose end on our side has said all it had to say. */
 static void connect_pair(void)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = { .sin_family = AF_INET,
+		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof in;
 	int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	assert_int_equal(bind(server, (struct sockaddr *)&in, len), 0);
@@ -63,7 +64,8 @@ static void rounds(void)
 static bool closed(void)
 {
 	rounds();
-	return fcntl(ours, F_GETFD) < 0 && errno == EBADF && !worker.drains.first && !worker.loop.timers;
+	return fcntl(ours, F_GETFD) < 0 && errno == EBADF && !worker.drains.first &&
+	       !worker.loop.timers;
 }
 
 /* The peer's bytes are read, so it sees what we said last and then an end, not a reset. */
@@ -186,7 +188,13 @@ static void many_at_once(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(drains), EACH(ended_before), EACH(endless), EACH(reset_in_time), EACH(reset_at_the_first_byte), EACH(too_much), EACH(reset_by_peer),
+	EACH(drains),
+	EACH(ended_before),
+	EACH(endless),
+	EACH(reset_in_time),
+	EACH(reset_at_the_first_byte),
+	EACH(too_much),
+	EACH(reset_by_peer),
 	EACH(many_at_once),
 };
 

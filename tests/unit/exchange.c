@@ -1,4 +1,5 @@
-/* exchange.c - tests of who asked what: many calm neighbours are one entry, and come apart again. */
+/* exchange.c - tests of who asked what: many calm neighbours are one entry, and come apart
+ * again. */
 #include "engine/exchange.h"
 
 #include <stdlib.h>
@@ -28,7 +29,9 @@ static int tear_down(void **state)
 static struct vn_message message(const char *verb, uint64_t note)
 {
 	const struct vn_span loan = { (const uint8_t *)"gone", 4 };
-	struct vn_message m = { .role = VN_ASKS, .is = VN_IS_COMMAND, .note = note, .subject = loan };
+	struct vn_message m = {
+		.role = VN_ASKS, .is = VN_IS_COMMAND, .note = note, .subject = loan
+	};
 	strcpy(m.verb, verb);
 	return m;
 }
@@ -124,7 +127,8 @@ static void not_calm(void **state)
 	assert_int_equal(list.last->count, 1);
 }
 
-/* Neighbours share two times: the first's and the last's are kept, those between are spread evenly. */
+/* Neighbours share two times: the first's and the last's are kept, those between are spread
+ * evenly. */
 static void times_of_neighbours(void **state)
 {
 	static const vn_nsec asked[] = { 100, 100, 104, 110 }, kept[] = { 100, 103, 106, 110 };
@@ -170,7 +174,8 @@ static void split(void **state)
 	assert_int_equal(list.first->count, 3);
 }
 
-/* Random pushes, pops and splits: numbers and verbs come out as they went in, in no more entries than asked. */
+/* Random pushes, pops and splits: numbers and verbs come out as they went in, in no more entries
+ * than asked. */
 static void against_a_list(void **state)
 {
 	static const char *const verbs[] = { "GET", "GET", "GET", "PUT" };
@@ -184,10 +189,12 @@ static void against_a_list(void **state)
 			model[last].verb = verbs[vn_dice_below(&d, 4)];
 			model[last].calm = vn_dice_below(&d, 8);
 			struct vn_message m = message(model[last].verb, 0);
-			exchange_push(&list, &pool, last + 1, &m, &(struct rule_flags){ .in = !model[last].calm }, 0);
+			exchange_push(&list, &pool, last + 1, &m,
+			              &(struct rule_flags){ .in = !model[last].calm }, 0);
 			last++;
 		} else if (first < last) {
-			const struct exchange *x = what < 65 ? exchange_split(&list, &pool) : list.first;
+			const struct exchange *x =
+				what < 65 ? exchange_split(&list, &pool) : list.first;
 			assert_int_equal(x->number, model[first].number);
 			assert_string_equal(x->asked.verb, model[first].verb);
 			assert_int_equal(!x->flags.in, model[first].calm);
@@ -213,8 +220,9 @@ static void against_a_list(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(neighbours), EACH(strangers), EACH(numbers_must_follow), EACH(not_calm), EACH(minds), EACH(times_of_neighbours),
-	EACH(split), EACH(against_a_list),
+	EACH(neighbours), EACH(strangers),      EACH(numbers_must_follow),
+	EACH(not_calm),   EACH(minds),          EACH(times_of_neighbours),
+	EACH(split),      EACH(against_a_list),
 };
 
 SUITE(exchange, tests)

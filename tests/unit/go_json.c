@@ -1,4 +1,5 @@
-/* go.c - tests of JSON as Go reads and writes it. (What is wrong with a body is in tests/scenarios/test_toxiproxy_api.py.) */
+/* go.c - tests of JSON as Go reads and writes it. (What is wrong with a body is in
+ * tests/scenarios/test_toxiproxy_api.py.) */
 #include "toxiproxy/go_json.h"
 
 #include <stdlib.h>
@@ -24,15 +25,25 @@ static void same(const char *text, const char *shown)
 static void numbers(void **state)
 {
 	same("[0, -0, 1.0, 100, 1e2, -7]", "[0,0,1,100,100,-7]");
-	same("[0.1, 0.30000000000000004, 1e-6, 1e-7, 123456789.125]", "[0.1,0.30000000000000004,0.000001,1e-7,123456789.125]");
-	same("[1e20, 1e21, 1.5e300, 1e-10, 5e-324]", "[100000000000000000000,1e+21,1.5e+300,1e-10,5e-324]");
-	same("[9223372036854775807, 9223372036854775808, -9223372036854775808]", "[9223372036854775807,9223372036854775808,-9223372036854775808]");
+	same("[0.1, 0.30000000000000004, 1e-6, 1e-7, 123456789.125]",
+	     "[0.1,0.30000000000000004,0.000001,1e-7,123456789.125]");
+	same("[1e20, 1e21, 1.5e300, 1e-10, 5e-324]",
+	     "[100000000000000000000,1e+21,1.5e+300,1e-10,5e-324]");
+	same("[9223372036854775807, 9223372036854775808, -9223372036854775808]",
+	     "[9223372036854775807,9223372036854775808,-9223372036854775808]");
 }
 
 static void singles(void **state)
 {
-	static const struct { double given; const char *shown; } all[] = {
-		{ 1.0 / 3, "0.33333334" }, { 1e-9, "1e-9" }, { 0.1, "0.1" }, { 1, "1" }, { 0, "0" }, { -2, "-2" }, { 16777217, "16777216" },
+	static const struct { double given; const char *shown;
+	} all[] = {
+		{ 1.0 / 3, "0.33333334" },
+		{ 1e-9, "1e-9" },
+		{ 0.1, "0.1" },
+		{ 1, "1" },
+		{ 0, "0" },
+		{ -2, "-2" },
+		{ 16777217, "16777216" },
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
@@ -46,8 +57,10 @@ static void singles(void **state)
 
 static void texts(void **state)
 {
-	same("\"<>&\\u2028\\u2029\\u00fc\\n\\r\\t\\u0001\\\"\\\\\\/\"", "\"\\u003c\\u003e\\u0026\\u2028\\u2029\303\274\\n\\r\\t\\u0001\\\"\\\\/\"");
-	same("\"\\ud83d\\ude00 \\ud83d \\ude00\"", "\"\360\237\230\200 \357\277\275 \357\277\275\"");
+	same("\"<>&\\u2028\\u2029\\u00fc\\n\\r\\t\\u0001\\\"\\\\\\/\"",
+	     "\"\\u003c\\u003e\\u0026\\u2028\\u2029\303\274\\n\\r\\t\\u0001\\\"\\\\/\"");
+	same("\"\\ud83d\\ude00 \\ud83d \\ude00\"",
+	     "\"\360\237\230\200 \357\277\275 \357\277\275\"");
 	same("\"\377\"", "\"\357\277\275\"");
 }
 
@@ -75,20 +88,30 @@ static void deep(void **state)
 
 static void addresses(void **state)
 {
-	static const struct { const char *given, *text, *error; } all[] = {
-		{ "127.0.0.1:80", "127.0.0.1:80", NULL }, { "localhost:http", "localhost:80", NULL }, { "[::1]:80", "[::1]:80", NULL },
-		{ "127.0.0.1:", "127.0.0.1:0", NULL }, { "unix:/tmp/x", "unix:/tmp/x", NULL },
-		{ "localhost", NULL, "address localhost: missing port in address" }, { "[::1]", NULL, "address [::1]: missing port in address" },
-		{ "::1:80", NULL, "address ::1:80: too many colons in address" }, { "[::1", NULL, "address [::1: missing ']' in address" },
-		{ "[::1:80", NULL, "address [::1:80: missing ']' in address" }, { "[::1]x:80", NULL, "address [::1]x:80: missing port in address" },
-		{ "h:65536", NULL, "address 65536: invalid port" }, { "h:-1", NULL, "address -1: invalid port" }, { "h:nope", NULL, "lookup tcp/nope: unknown port" },
+	static const struct { const char *given, *text, *error;
+	} all[] = {
+		{ "127.0.0.1:80", "127.0.0.1:80", NULL },
+		{ "localhost:http", "localhost:80", NULL },
+		{ "[::1]:80", "[::1]:80", NULL },
+		{ "127.0.0.1:", "127.0.0.1:0", NULL },
+		{ "unix:/tmp/x", "unix:/tmp/x", NULL },
+		{ "localhost", NULL, "address localhost: missing port in address" },
+		{ "[::1]", NULL, "address [::1]: missing port in address" },
+		{ "::1:80", NULL, "address ::1:80: too many colons in address" },
+		{ "[::1", NULL, "address [::1: missing ']' in address" },
+		{ "[::1:80", NULL, "address [::1:80: missing ']' in address" },
+		{ "[::1]x:80", NULL, "address [::1]x:80: missing port in address" },
+		{ "h:65536", NULL, "address 65536: invalid port" },
+		{ "h:-1", NULL, "address -1: invalid port" },
+		{ "h:nope", NULL, "lookup tcp/nope: unknown port" },
 	};
 
 	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
 		struct address a;
 		char error[GO_ERROR] = "";
 		bool good = proxy_request_address(all[i].given, false, &a, error);
-		if (good != !all[i].error || strcmp(good ? a.text : error, good ? all[i].text : all[i].error))
+		if (good != !all[i].error ||
+		    strcmp(good ? a.text : error, good ? all[i].text : all[i].error))
 			fail_msg("%s: %s", all[i].given, good ? a.text : error);
 		if (good)
 			address_free(&a);
@@ -96,8 +119,8 @@ static void addresses(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(numbers), cmocka_unit_test(singles), cmocka_unit_test(texts), cmocka_unit_test(objects), cmocka_unit_test(deep),
-	cmocka_unit_test(addresses),
+	cmocka_unit_test(numbers), cmocka_unit_test(singles), cmocka_unit_test(texts),
+	cmocka_unit_test(objects), cmocka_unit_test(deep),    cmocka_unit_test(addresses),
 };
 
 SUITE(go, tests)

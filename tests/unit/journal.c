@@ -1,4 +1,5 @@
-/* news.c - tests of what is told: fields that are JSON whatever they hold, and readers that may be slow. */
+/* news.c - tests of what is told: fields that are JSON whatever they hold, and readers that may be
+ * slow. */
 #include "control/events.h"
 
 #include <fcntl.h>
@@ -81,10 +82,16 @@ static const char *words(const json_t *line, const char *key)
 
 static void any_bytes(void **state)
 {
-	static const struct { const char *said, *shown; } table[] = {
-		{ "plain", "plain" }, { "say \"hi\" \\ there", "say \"hi\" \\ there" }, { "a\nb\tc\x7f", "a?b?c?" },
-		{ "caf\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80" },
-		{ "\xff\xfe\xc3", "???" }, { "\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80", "?????????" }, { "", "" },
+	static const struct { const char *said, *shown;
+	} table[] = {
+		{ "plain", "plain" },
+		{ "say \"hi\" \\ there", "say \"hi\" \\ there" },
+		{ "a\nb\tc\x7f", "a?b?c?" },
+		{ "caf\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80",
+		  "caf\xc3\xa9 \xe4\xb8\x96 \xf0\x9f\x98\x80" },
+		{ "\xff\xfe\xc3", "???" },
+		{ "\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80", "?????????" },
+		{ "", "" },
 	};
 	struct subscriber r;
 
@@ -254,7 +261,10 @@ static void types(void **state)
 	assert_int_equal(wants, 1u << JOURNAL_FAULT | 1u << JOURNAL_CLOSED);
 	assert_false(events_types("fault,,closed", &wants, error));
 	assert_false(events_types("fault,clo", &wants, error));
-	assert_string_equal(error, "type: expected opened, closed, fault, unreachable, missed, raw or changed, got 'clo'");
+	assert_string_equal(
+		error,
+		"type: expected opened, closed, fault, unreachable, missed, raw or changed, got "
+		"'clo'");
 }
 
 static void as_a_stream(void **state)
@@ -267,7 +277,10 @@ static void as_a_stream(void **state)
 	tell(JOURNAL_FAULT, "db", 7);
 	events_drain();
 	struct vn_span s = subscriber_waiting(&r);
-	sscanf((const char *)s.p, "id: %llu\nevent: fault\ndata: {\"id\": %*u, \"time\": %*f, \"type\": \"fault\", \"proxy\": \"db\", \"connection\": 7}%n", &id, &end);
+	sscanf((const char *)s.p,
+	       "id: %llu\nevent: fault\ndata: {\"id\": %*u, \"time\": %*f, \"type\": \"fault\", "
+	       "\"proxy\": \"db\", \"connection\": 7}%n",
+	       &id, &end);
 	assert_int_equal(end + 2, s.n);
 	assert_memory_equal(s.p + end, "\n\n", 2);
 	subscriber_close(&r);
@@ -284,7 +297,8 @@ static void a_file_that_is_not_read(void **state)
 	assert_true(fd >= 0 && close(fd) == 0 && unlink(path) == 0 && mkfifo(path, 0600) == 0);
 	events_stop();
 	loop_init(&own);
-	assert_false(events_start(&own, path, error));          /* a pipe without a reader: opening it would wait for one */
+	/* a pipe without a reader: opening it would wait for one */
+	assert_false(events_start(&own, path, error));
 	assert_non_null(strstr(error, path));
 	events_stop();
 	fd = open(path, O_RDONLY | O_NONBLOCK);
@@ -305,8 +319,9 @@ static void a_file_that_is_not_read(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(any_bytes), EACH(too_much), EACH(nobody_wants), EACH(who_wants_what), EACH(a_slow_reader), EACH(a_full_ring), EACH(types),
-	EACH(as_a_stream), EACH(a_file_that_is_not_read),
+	EACH(any_bytes),      EACH(too_much),      EACH(nobody_wants),
+	EACH(who_wants_what), EACH(a_slow_reader), EACH(a_full_ring),
+	EACH(types),          EACH(as_a_stream),   EACH(a_file_that_is_not_read),
 };
 
 SUITE(news, tests)

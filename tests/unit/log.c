@@ -40,8 +40,8 @@ static void format(void **state)
 {
 	int year, month, day, hour, minute, second, pid, end = 0;
 	log_info("Handler changed to \"%s\"", "delay");
-	sscanf(written(), "%4d-%2d-%2d %2d:%2d:%2d [%d] [INFO] Handler changed to \"delay\"\n%n", &year, &month, &day,
-	       &hour, &minute, &second, &pid, &end);
+	sscanf(written(), "%4d-%2d-%2d %2d:%2d:%2d [%d] [INFO] Handler changed to \"delay\"\n%n",
+	       &year, &month, &day, &hour, &minute, &second, &pid, &end);
 	assert_int_equal(end, strlen(text));
 	assert_int_equal(pid, getpid());
 }
@@ -122,7 +122,8 @@ static void no_file(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(format), EACH(threshold), EACH(not_forged), EACH(long_lines), EACH(gathered), EACH(overflow), EACH(no_file),
+	EACH(format),   EACH(threshold), EACH(not_forged), EACH(long_lines),
+	EACH(gathered), EACH(overflow),  EACH(no_file),
 };
 
 SUITE(log, tests)

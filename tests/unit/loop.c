@@ -1,4 +1,5 @@
-/* loop.c - tests of one thread's wait: timers, mail and descriptors, on a clock that the test moves. */
+/* loop.c - tests of one thread's wait: timers, mail and descriptors, on a clock that the test
+ * moves. */
 #include "base/loop.h"
 
 #include <errno.h>
@@ -65,7 +66,8 @@ static void ring(struct timer *t)
 
 static void in_order(void **state)
 {
-	struct bell a = { { .fire = ring }, 'a' }, b = { { .fire = ring }, 'b' }, c = { { .fire = ring }, 'c' };
+	struct bell a = { { .fire = ring }, 'a' }, b = { { .fire = ring }, 'b' },
+		    c = { { .fire = ring }, 'c' };
 	timer_set(&loop, &c.timer, 3000);
 	timer_set(&loop, &a.timer, 1500);
 	timer_set(&loop, &b.timer, 2000);
@@ -80,7 +82,8 @@ static void in_order(void **state)
 
 static void moved_and_stopped(void **state)
 {
-	struct bell a = { { .fire = ring }, 'a' }, b = { { .fire = ring }, 'b' }, c = { { .fire = ring }, 'c' };
+	struct bell a = { { .fire = ring }, 'a' }, b = { { .fire = ring }, 'b' },
+		    c = { { .fire = ring }, 'c' };
 	timer_set(&loop, &a.timer, 2000);
 	timer_set(&loop, &b.timer, 3000);
 	timer_set(&loop, &c.timer, 4000);
@@ -116,7 +119,8 @@ static void ring_and_stop(struct timer *t)
 	timer_stop(&loop, &other.timer);
 }
 
-/* A timer may stop another that is due in the same round; one that it sets has its turn in the next. */
+/* A timer may stop another that is due in the same round; one that it sets has its turn in the
+ * next. */
 static void among_themselves(void **state)
 {
 	struct bell a = { { .fire = ring_and_set }, 'a' };
@@ -159,7 +163,8 @@ static void against_a_list(void **state)
 		bells[i].timer.fire = ring_many;
 		bells[i].set = vn_dice_below(&d, 4);
 		if (bells[i].set)
-			timer_set(&loop, &bells[i].timer, clock_now + 1 + (vn_nsec)vn_dice_below(&d, 1000));
+			timer_set(&loop, &bells[i].timer,
+			          clock_now + 1 + (vn_nsec)vn_dice_below(&d, 1000));
 		else
 			timer_stop(&loop, &bells[i].timer);
 		if (!vn_dice_below(&d, 10)) {
@@ -210,7 +215,8 @@ static void from_a_thread(void **state)
 	pthread_t thread;
 	assert_int_equal(pthread_create(&thread, NULL, post_two, NULL), 0);
 	while (strlen(story) < 2)
-		assert_true(loop_once(&loop, true));    /* asleep until there is some: no timer would wake it */
+		/* asleep until there is some: no timer would wake it */
+		assert_true(loop_once(&loop, true));
 	pthread_join(thread, NULL);
 	while (loop_once(&loop, false))
 		;
@@ -244,7 +250,8 @@ static void from_many_threads(void **state)
 	memset(opened, 0, sizeof opened);
 	for (int t = 0; t < POSTERS; t++) {
 		for (int i = 0; i < POSTS; i++)
-			posts[t][i] = (struct post){ .mail.open = open_post, .poster = t, .number = i };
+			posts[t][i] =
+				(struct post){ .mail.open = open_post, .poster = t, .number = i };
 		assert_int_equal(pthread_create(&threads[t], NULL, post_many, posts[t]), 0);
 	}
 	while (opened[0] < POSTS || opened[1] < POSTS || opened[2] < POSTS)
@@ -259,7 +266,8 @@ static void open_and_later(struct mail *m)
 	loop_defer(&loop, &letter(3, 'n', open_tell)->mail);
 }
 
-/* Later: behind descriptors, mail and timers, in the order asked; what is put off meanwhile waits a round. */
+/* Later: behind descriptors, mail and timers, in the order asked; what is put off meanwhile waits a
+ * round. */
 static void later(void **state)
 {
 	struct bell t = { { .fire = ring }, 't' };

@@ -17,7 +17,8 @@ static int fresh(lua_State *L)
  * afterwards are compared, but for names and numbers of arguments: Lua 5.4.4 mistakes one. */
 static const char program[] =
 	"local values = { 1, 2, 2.5, 'a', 'b', '', 7, -1 }\n"
-	"local numbers = { 0, 1, 2, 3, 4, 5, 6, -1, 2.5, '2', 'x', math.maxinteger, math.mininteger }\n"
+	"local numbers = { 0, 1, 2, 3, 4, 5, 6, -1, 2.5, '2', 'x', math.maxinteger, "
+	"math.mininteger }\n"
 	"local function pick(t) return t[math.random(#t)] end\n"
 	"local function made(n, from)\n"
 	"  local t = {} for i = 1, n do t[i] = pick(from) end\n"
@@ -48,7 +49,8 @@ static const char program[] =
 	"  if name == 'sort' then return pick { nil, less, rawequal and less } end\n"
 	"  if name == 'concat' and n > 0 then a[1] = pick { ', ', '', 1 } end\n"
 	"  if name == 'concat' or name == 'unpack' then\n"
-	"    for i = 1, n do if math.type(a[i]) == 'integer' then a[i] = math.max(-9, math.min(9, a[i])) end end\n"
+	"    for i = 1, n do if math.type(a[i]) == 'integer' then a[i] = math.max(-9, math.min(9, "
+	"a[i])) end end\n"
 	"  end\n"
 	"  return table.unpack(a, 1, n)\n"
 	"end\n"
@@ -57,12 +59,14 @@ static const char program[] =
 	"for i = 1, 20000 do\n"
 	"  fresh()\n"
 	"  local name = pick { 'concat', 'insert', 'remove', 'unpack', 'sort' }\n"
-	"  local t = made(math.random(0, 8), name == 'sort' and pick { numbers, { 1, 3, 2, 2.5 } } or values)\n"
+	"  local t = made(math.random(0, 8), name == 'sort' and pick { numbers, { 1, 3, 2, 2.5 } "
+	"} or values)\n"
 	"  local a = table.pack(arguments(name))\n"
 	"  local theirs = run(table[name], t, table.unpack(a, 1, a.n))\n"
 	"  local mine = run(ours[name], t, table.unpack(a, 1, a.n))\n"
 	"  if theirs ~= mine then\n"
-	"    error(('%s of %s with %s: Lua does %s, we do %s'):format(name, shown(t, 8), shown(a, a.n), theirs, mine), 0)\n"
+	"    error(('%s of %s with %s: Lua does %s, we do %s'):format(name, shown(t, 8), shown(a, "
+	"a.n), theirs, mine), 0)\n"
 	"  end\n"
 	"  if theirs:find('^booleantrue') then good = good + 1 end\n"
 	"end\n"
@@ -70,7 +74,8 @@ static const char program[] =
 	"local big = {} for i = 1, 1000 do big[i] = (i * 7919) % 1009 end\n"
 	"ours.sort(big) for i = 2, 1000 do assert(big[i - 1] <= big[i]) end\n"
 	"ours.sort(big, math.ult) for i = 2, 1000 do assert(big[i - 1] <= big[i]) end\n"
-	"ours.sort(big, function(a, b) return a > b end) for i = 2, 1000 do assert(big[i - 1] >= big[i]) end\n";
+	"ours.sort(big, function(a, b) return a > b end) for i = 2, 1000 do assert(big[i - 1] >= "
+	"big[i]) end\n";
 
 static void as_lua_does(void **state)
 {

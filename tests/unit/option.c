@@ -17,7 +17,12 @@ struct fake_opts {
 
 static const char *const kinds[] = { "uniform", "normal", NULL };
 
-#define ROW(name_, type_, ...) { .name = #name_, .type = type_, .offset = offsetof(struct fake_opts, name_), .help = "h", __VA_ARGS__ }
+#define ROW(name_, type_, ...) \
+	{ .name = #name_, \
+	  .type = type_, \
+	  .offset = offsetof(struct fake_opts, name_), \
+	  .help = "h", \
+	  __VA_ARGS__ }
 
 static const struct vn_opt table[] = {
 	ROW(before, VN_OPT_BOOL, .def = "true"),
@@ -90,14 +95,35 @@ static void defaults(void **state)
 
 static void times(void **state)
 {
-	static const struct { const char *text; vn_nsec sleep; } good[] = {
-		{ "2", 2 * VN_S }, { "0.2", 200 * VN_MS }, { ".5", 500 * VN_MS }, { "250ms", 250 * VN_MS },
-		{ "7us", 7 * VN_US }, { "1.5m", 90 * VN_S }, { "1h", 3600 * VN_S }, { " 3 s ", 3 * VN_S },
-		{ "1e-3", VN_MS }, { "0", 0 }, { "-0", 0 },
+	static const struct { const char *text; vn_nsec sleep;
+	} good[] = {
+		{ "2", 2 * VN_S },     { "0.2", 200 * VN_MS },
+		{ ".5", 500 * VN_MS }, { "250ms", 250 * VN_MS },
+		{ "7us", 7 * VN_US },  { "1.5m", 90 * VN_S },
+		{ "1h", 3600 * VN_S }, { " 3 s ", 3 * VN_S },
+		{ "1e-3", VN_MS },     { "0", 0 },
+		{ "-0", 0 },
 	};
 	static const char *const bad[] = {
-		"abc", "", " ", "-1", "-1ms", "inf", "nan", "infinity", "0x10", "1e400", "1e300", "99999999999999999999",
-		"9223372036854775807", "1 2", "1d", "1e", "s", "1ss", "1,5",
+		"abc",
+		"",
+		" ",
+		"-1",
+		"-1ms",
+		"inf",
+		"nan",
+		"infinity",
+		"0x10",
+		"1e400",
+		"1e300",
+		"99999999999999999999",
+		"9223372036854775807",
+		"1 2",
+		"1d",
+		"1e",
+		"s",
+		"1ss",
+		"1,5",
 	};
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		assert_true(set("sleep", good[i].text));
@@ -175,12 +201,32 @@ static void json(void **state)
 static void json_refused(void **state)
 {
 	static const char *const bad[][2] = {
-		{ "sleep", "true" }, { "sleep", "null" }, { "sleep", "[1]" }, { "sleep", "{}" }, { "sleep", "-1" },
-		{ "sleep", "1e300" }, { "sleep", "9223372036854775807" }, { "sleep", "1.7976931348623157e308" },
-		{ "lag", "9223372036854775807" }, { "count", "1.5" }, { "count", "1e300" }, { "count", "-1e300" },
-		{ "count", "9.3e18" }, { "count", "true" }, { "before", "2" }, { "before", "0.5" }, { "share", "1.01" },
-		{ "share", "-1e-9" }, { "word", "3" }, { "failure", "1213" }, { "kind", "null" }, { "kind", "\"\"" },
-		{ "warmup", "-1" }, { "agitate", "1e19" }, { "keep_alive", "0.5" }, { "keep_alive", "[]" },
+		{ "sleep", "true" },
+		{ "sleep", "null" },
+		{ "sleep", "[1]" },
+		{ "sleep", "{}" },
+		{ "sleep", "-1" },
+		{ "sleep", "1e300" },
+		{ "sleep", "9223372036854775807" },
+		{ "sleep", "1.7976931348623157e308" },
+		{ "lag", "9223372036854775807" },
+		{ "count", "1.5" },
+		{ "count", "1e300" },
+		{ "count", "-1e300" },
+		{ "count", "9.3e18" },
+		{ "count", "true" },
+		{ "before", "2" },
+		{ "before", "0.5" },
+		{ "share", "1.01" },
+		{ "share", "-1e-9" },
+		{ "word", "3" },
+		{ "failure", "1213" },
+		{ "kind", "null" },
+		{ "kind", "\"\"" },
+		{ "warmup", "-1" },
+		{ "agitate", "1e19" },
+		{ "keep_alive", "0.5" },
+		{ "keep_alive", "[]" },
 	};
 	json_t *before = opt_values_to_json(&values), *after;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -201,9 +247,12 @@ static void shown(void **state)
 	set("lag", "250");
 	json_t *object = opt_values_to_json(&values);
 	char *text = json_dumps(object, 0);
-	assert_string_equal(text, "{\"before\": true, \"count\": 3, \"percent\": 0, \"share\": 0.5, \"sleep\": 1.0, "
-	                    "\"lag\": 250, \"word\": null, \"kind\": \"uniform\", \"failure\": null, \"warmup\": 2, "
-	                    "\"agitate\": 1}");
+	assert_string_equal(
+		text,
+		"{\"before\": true, \"count\": 3, \"percent\": 0, \"share\": 0.5, \"sleep\": 1.0, "
+		"\"lag\": 250, \"word\": null, \"kind\": \"uniform\", \"failure\": null, "
+		"\"warmup\": 2, "
+		"\"agitate\": 1}");
 	free(text);
 
 	/* What is shown can be put back. */
@@ -229,10 +278,14 @@ static void copied(void **state)
 static void described(void **state)
 {
 	static const char *const want[][2] = {
-		{ "sleep", "seconds, default 1" }, { "before", "true or false, default true" },
-		{ "count", "whole number, default 3" }, { "percent", "whole number from -1 to 100, default 0" },
-		{ "lag", "milliseconds, default 0" }, { "kind", "one of uniform, normal; default uniform" },
-		{ "word", "text" }, { "keep_alive", "changes nothing" },
+		{ "sleep", "seconds, default 1" },
+		{ "before", "true or false, default true" },
+		{ "count", "whole number, default 3" },
+		{ "percent", "whole number from -1 to 100, default 0" },
+		{ "lag", "milliseconds, default 0" },
+		{ "kind", "one of uniform, normal; default uniform" },
+		{ "word", "text" },
+		{ "keep_alive", "changes nothing" },
 	};
 	char text[ERROR_MAX];
 	for (size_t i = 0; i < sizeof want / sizeof want[0]; i++) {
@@ -277,14 +330,35 @@ static const struct vn_opt tabled[] = {
 static void tables(void **state)
 {
 	static const char *const good[][2] = {
-		{ "50:10ms,90:40ms,99:1s", "\"50:10ms,90:40ms,99:1s\"" }, { "0:1, 99.9:2h ,100:2h", "\"0:1s,99.9:7200s,100:7200s\"" },
-		{ " 5:0.0000015 ", "\"5:1.5us\"" }, { "-0:0", "\"0:0s\"" }, { "", "null" },
+		{ "50:10ms,90:40ms,99:1s", "\"50:10ms,90:40ms,99:1s\"" },
+		{ "0:1, 99.9:2h ,100:2h", "\"0:1s,99.9:7200s,100:7200s\"" },
+		{ " 5:0.0000015 ", "\"5:1.5us\"" },
+		{ "-0:0", "\"0:0s\"" },
+		{ "", "null" },
 		{ "1:1,2:2,3:3,4:4,5:5,6:6,7:7,8:8,9:9,10:10,11:11,12:12,13:13,14:14,15:15,16:16",
 		  "\"1:1s,2:2s,3:3s,4:4s,5:5s,6:6s,7:7s,8:8s,9:9s,10:10s,11:11s,12:12s,13:13s,14:14s,15:15s,16:16s\"" },
 	};
 	static const char *const bad[] = {
-		"x", "50", "50:", ":1", "50:1,", ",50:1", "50: 1", "50:1,,60:2", "50:1 60:2", "101:1", "-1:1", "50:-1", "50:1,50:2", "60:1,50:2",
-		"50:2,60:1", "50:1d", "50:inf", "nan:1", "50:1e300", "50:1:2",
+		"x",
+		"50",
+		"50:",
+		":1",
+		"50:1,",
+		",50:1",
+		"50: 1",
+		"50:1,,60:2",
+		"50:1 60:2",
+		"101:1",
+		"-1:1",
+		"50:-1",
+		"50:1,50:2",
+		"60:1,50:2",
+		"50:2,60:1",
+		"50:1d",
+		"50:inf",
+		"nan:1",
+		"50:1e300",
+		"50:1:2",
 		"1:1,2:2,3:3,4:4,5:5,6:6,7:7,8:8,9:9,10:10,11:11,12:12,13:13,14:14,15:15,16:16,17:17",
 	};
 	struct opt_values b, copy;
@@ -292,7 +366,10 @@ static void tables(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		assert_true(opt_set_text(&b, tabled, "50:1s", error));
 		assert_false(opt_set_text(&b, tabled, bad[i], error));
-		assert_non_null(strstr(error, "table: expected at most 16 percentiles and times, both ascending, as 50:10ms,99:1s, got '"));
+		assert_non_null(strstr(
+			error,
+			"table: expected at most 16 percentiles and times, both ascending, as "
+			"50:10ms,99:1s, got '"));
 		assert_int_equal(((struct tabled *)b.opts)->table.n, 1);
 	}
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
@@ -314,8 +391,9 @@ static void tables(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(defaults), EACH(times), EACH(whole_numbers), EACH(words), EACH(json), EACH(json_refused), EACH(shown),
-	EACH(copied), EACH(described), EACH(sentences_fit), EACH(tables),
+	EACH(defaults),  EACH(times),         EACH(whole_numbers), EACH(words),
+	EACH(json),      EACH(json_refused),  EACH(shown),         EACH(copied),
+	EACH(described), EACH(sentences_fit), EACH(tables),
 };
 
 SUITE(option, tests)

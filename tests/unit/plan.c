@@ -1,4 +1,5 @@
-/* plan.c - tests of rules worked out: who is meant, who is asked, who counts, and what is made of it. */
+/* plan.c - tests of rules worked out: who is meant, who is asked, who counts, and what is made of
+ * it. */
 #include "engine/plan.h"
 
 #include <arpa/inet.h>
@@ -15,7 +16,10 @@
 
 /* ---- guests that say whatever they are told: their options are the verdict itself ---- */
 
-enum { ALWAYS = VN_ON_OPEN | VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST | VN_ON_END | VN_ON_LEAVE };
+enum {
+	ALWAYS = VN_ON_OPEN | VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST | VN_ON_END |
+	         VN_ON_LEAVE
+};
 
 static struct vn_event heard;              /* what a guest was asked last */
 static unsigned asked;
@@ -40,10 +44,13 @@ static void fake_count_act(const struct vn_event *e, struct vn_verdict *v)
 	v->hold = ++*(int64_t *)e->state;
 }
 
-#define GUEST(id, ...) VN_BEHAVIOR(id, .help = "Says what it is told", .opts_size = sizeof(struct vn_verdict), __VA_ARGS__)
+#define GUEST(id, ...) \
+	VN_BEHAVIOR(id, .help = "Says what it is told", .opts_size = sizeof(struct vn_verdict), \
+	            __VA_ARGS__)
 
 GUEST(fake_says, .on = ALWAYS, .act = fake_say)
-GUEST(fake_says_back, .on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE, .act = fake_say)
+GUEST(fake_says_back, .on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE,
+      .act = fake_say)
 GUEST(fake_says_once, .on = VN_ON_REQUEST, .act = fake_say)
 GUEST(fake_refuses, .on = VN_ON_REQUEST | VN_ON_RESPONSE, .act = fake_refuse_act)
 GUEST(fake_counts, .on = VN_ON_REQUEST, .state_size = sizeof(int64_t), .act = fake_count_act)
@@ -55,12 +62,14 @@ static bool fake_fits(struct vn_session *t, const struct vn_message *m, const st
 	return m->note != ODD || strcmp(f->name, "no");
 }
 
-static int fake_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
+static int fake_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f,
+                       struct vn_buffer *o)
 {
 	return 0;
 }
 
-static void fake_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
+static void fake_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f,
+                      struct vn_buffer *o)
 {
 }
 
@@ -73,7 +82,8 @@ static const struct vn_failure failures[] = {
 	{ NULL },
 };
 
-VN_PROTOCOL(fake_worded, .help = "Has words", .failures = failures, .fits = fake_fits, .refuse = fake_refuse, .word = fake_word)
+VN_PROTOCOL(fake_worded, .help = "Has words", .failures = failures, .fits = fake_fits,
+            .refuse = fake_refuse, .word = fake_word)
 
 /* ---- a plan and a question ---- */
 
@@ -94,11 +104,21 @@ static struct spec *spec_fake(const char *name)
 	return s;
 }
 
-static struct rule_spec *rule_add(struct spec *s, const char *name, const struct vn_behavior *b, struct vn_verdict v)
+static struct rule_spec *rule_add(struct spec *s, const char *name, const struct vn_behavior *b,
+                                  struct vn_verdict v)
 {
 	struct rule_spec *r = &s->rules[s->n_rules++];
-	*r = (struct rule_spec){ .name = strdup(name), .behavior = b, .high = 1, .every = 1, .times = UINT64_MAX, .until = VN_NEVER, .id = 100 + s->n_rules, .origin = 100 + s->n_rules,
-	                         .counters = calloc(1, sizeof *r->counters) };
+	*r = (struct rule_spec){
+		.name = strdup(name),
+		.behavior = b,
+		.high = 1,
+		.every = 1,
+		.times = UINT64_MAX,
+		.until = VN_NEVER,
+		.id = 100 + s->n_rules,
+		.origin = 100 + s->n_rules,
+		.counters = calloc(1, sizeof *r->counters)
+	};
 	opt_values_init(&r->values, b->options, b->opts_size);
 	memcpy(r->values.opts, &v, sizeof v);
 	atomic_init(&r->counters->refs, 1);
@@ -121,8 +141,14 @@ static int set_up(void **state)
 	spec = spec_fake("proxy");
 	whole = flags = (struct rule_flags){ 0 };
 	msg = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND, .verb = "QUERY" };
-	q = (struct question){ .moment = VN_ON_REQUEST, .direction = VN_REQUEST, .msg = &msg, .connection = 1,
-	                       .whole = &whole, .flags = &flags, .words = true, .now = 5 * VN_S };
+	q = (struct question){ .moment = VN_ON_REQUEST,
+		               .direction = VN_REQUEST,
+		               .msg = &msg,
+		               .connection = 1,
+		               .whole = &whole,
+		               .flags = &flags,
+		               .words = true,
+		               .now = 5 * VN_S };
 	asked = 0;
 	return 0;
 }
@@ -142,9 +168,13 @@ static void start(uint64_t seed)
 	plan = plan_make(spec, seed);
 }
 
-static ruleset decide_at(struct plan *p, ruleset among, uint64_t connection, uint64_t exchange, unsigned moment)
+static ruleset decide_at(struct plan *p, ruleset among, uint64_t connection, uint64_t exchange,
+                         unsigned moment)
 {
-	return plan_decide(p, among, &(struct question){ .moment = moment, .connection = connection, .exchange = exchange });
+	return plan_decide(
+		p, among,
+		&(struct question){
+			.moment = moment, .connection = connection, .exchange = exchange });
 }
 
 static ruleset decide(struct plan *p, uint64_t exchange)
@@ -231,8 +261,10 @@ static void certain_and_never(void **state)
 	assert_int_equal(spec->rules[1].counters->seen, 0);
 }
 
-/* How many of a thousand exchanges fare otherwise under another seed, proxy, rule, connection or moment. */
-static unsigned differs(const char *proxy, const char *rule, uint64_t seed, uint64_t connection, unsigned moment)
+/* How many of a thousand exchanges fare otherwise under another seed, proxy, rule, connection or
+ * moment. */
+static unsigned differs(const char *proxy, const char *rule, uint64_t seed, uint64_t connection,
+                        unsigned moment)
 {
 	struct spec *s = spec_fake(proxy);
 	odds(rule_add(s, "before", &behavior_fake_says, CALM()), 0, 0.1);
@@ -305,10 +337,17 @@ static ruleset ask(const char *verb, const char *subject)
 
 static void match_on_verb_and_subject(void **state)
 {
-	static const struct { const char *verb, *subject; ruleset in; } cases[] = {
-		{ "QUERY", "UPDATE t SET a = 1", 8 | 1 }, { "QUERY", "update t", 8 | 2 }, { "EXECUTE", "UPDATE t", 8 | 2 },
-		{ "QUERY", "SELECT 'UPDATE'", 8 }, { "PING", NULL, 8 | 4 }, { "PING", "", 8 | 4 }, { "PING", "x", 8 }, { "", NULL, 8 },
-		{ "", "QUERY UPDATE", 8 },      /* a blank stands before it */
+	static const struct { const char *verb, *subject; ruleset in;
+	} cases[] = {
+		{ "QUERY", "UPDATE t SET a = 1", 8 | 1 },
+		{ "QUERY", "update t", 8 | 2 },
+		{ "EXECUTE", "UPDATE t", 8 | 2 },
+		{ "QUERY", "SELECT 'UPDATE'", 8 },
+		{ "PING", NULL, 8 | 4 },
+		{ "PING", "", 8 | 4 },
+		{ "PING", "x", 8 },
+		{ "", NULL, 8 },
+		{ "", "QUERY UPDATE", 8 }, /* a blank stands before it */
 	};
 	with(ADD("exact", fake_says), "match", "^QUERY UPDATE");
 	with(ADD("either", fake_says), "match", "^(EXECUTE UPDATE|QUERY (?-i)update)");
@@ -320,7 +359,8 @@ static void match_on_verb_and_subject(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		if (ask(cases[i].verb, cases[i].subject) != cases[i].in)
 			fail_msg("case %zu", i);
-	q.msg = NULL;                   /* rules that come while an exchange is open do not see what was asked */
+	/* rules that come while an exchange is open do not see what was asked */
+	q.msg = NULL;
 	assert_int_equal(plan_decide(plan, plan_all(plan), &q), 8);
 	assert_int_equal(plan_decide(plan, 7, &q), 0);
 	assert_int_equal(spec->rules[0].counters->seen, 1);
@@ -344,7 +384,8 @@ static void match_on_a_long_subject(void **state)
 	free(subject);
 }
 
-/* What is not matched throws no dice that count; what is has the fate it would have without the match. */
+/* What is not matched throws no dice that count; what is has the fate it would have without the
+ * match. */
 static void match_then_dice(void **state)
 {
 	uint64_t in = 0, met = 0;
@@ -366,7 +407,8 @@ static void match_then_dice(void **state)
 /* Counts are of those that it finds. */
 static void match_then_counts(void **state)
 {
-	static const char *const asks[] = { "UPDATE", "SELECT", "UPDATE", "SELECT", "SELECT", "UPDATE", "SELECT", "UPDATE" };
+	static const char *const asks[] = { "UPDATE", "SELECT", "UPDATE", "SELECT",
+		                            "SELECT", "UPDATE", "SELECT", "UPDATE" };
 	struct rule_spec *r = with(ADD("third", fake_says, .hold = 1), "match", "^QUERY UPDATE");
 	r->skip = 2;
 	r->times = 1;
@@ -461,15 +503,22 @@ static void nearest_miss(void **state)
 	assert_string_equal(told(), "");
 	plan_unref(plan);
 	plan = NULL;
-	assert_string_equal(told(), "no match proxy=proxy rule=mine behavior=fake_says: 3 messages, none of which its match finds; "
-	                    "nearest (but for upper and lower case): QUERY update t set a = '?' where id = ?\n");
+	assert_string_equal(
+		told(),
+		"no match proxy=proxy rule=mine behavior=fake_says: 3 messages, none of which its "
+		"match finds; "
+		"nearest (but for upper and lower case): QUERY update t set a = '?' where id = "
+		"?\n");
 	start(1);
 	ask("QUERY", "SELECT 1");
 	ask("PING", NULL);
 	plan_unref(plan);
 	plan = NULL;
-	assert_string_equal(told(), "no match proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which its match finds; "
-	                    "nearest: PING\n");
+	assert_string_equal(
+		told(),
+		"no match proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which its "
+		"match finds; "
+		"nearest: PING\n");
 	start(1);                       /* no traffic, nothing to say */
 	plan_unref(plan);
 	plan = NULL;
@@ -516,11 +565,20 @@ static void found_is_no_miss(void **state)
 
 static void masked(void **state)
 {
-	static const struct { const char *subject, *shown; } cases[] = {
-		{ "SELECT 1, 23.5, 0x4f, t1", "SELECT ?, ?.?, ?x?f, t?" }, { "a = 'b' AND c = \"d\"", "a = '?' AND c = \"?\"" },
-		{ "a = '' AND b = 'it''s 5'", "a = '' AND b = '?''?'" }, { "`name` = 'open", "`name` = '?" },
-		{ "'a\\'secret' x", "'?" }, { "'a\\', 'secret'", "'?" }, { "$$secret$$", "$?" }, { "$a$ secret $a$", "$?" },
-		{ "$1 = 'a'", "$? = '?'" }, { "a\nb\tc\xc3\xa4", "a b c  " }, { "'\"secret'", "'?'" }, { "'\xff\x01'", "'?'" },
+	static const struct { const char *subject, *shown;
+	} cases[] = {
+		{ "SELECT 1, 23.5, 0x4f, t1", "SELECT ?, ?.?, ?x?f, t?" },
+		{ "a = 'b' AND c = \"d\"", "a = '?' AND c = \"?\"" },
+		{ "a = '' AND b = 'it''s 5'", "a = '' AND b = '?''?'" },
+		{ "`name` = 'open", "`name` = '?" },
+		{ "'a\\'secret' x", "'?" },
+		{ "'a\\', 'secret'", "'?" },
+		{ "$$secret$$", "$?" },
+		{ "$a$ secret $a$", "$?" },
+		{ "$1 = 'a'", "$? = '?'" },
+		{ "a\nb\tc\xc3\xa4", "a b c  " },
+		{ "'\"secret'", "'?'" },
+		{ "'\xff\x01'", "'?'" },
 	};
 	log_catch();
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -576,7 +634,8 @@ static void who_is_in(void **state)
 	flags.in = 4 | 2;
 	whole.in = 1;
 	assert_true(judge(VN_ON_REQUEST, VN_REQUEST));
-	assert_int_equal(j.v.hold, 100);        /* not b: the whole connection's matter; not a: the exchange's */
+	/* not b: the whole connection's matter; not a: the exchange's */
+	assert_int_equal(j.v.hold, 100);
 	whole.in = 2 | 1;
 	assert_true(judge(VN_ON_REQUEST, VN_REQUEST));
 	assert_int_equal(j.v.hold, 110);
@@ -596,7 +655,8 @@ static void what_is_told(void **state)
 	q.data = bytes;
 	q.len = 5;
 	assert_true(next());
-	assert_true(heard.moment == VN_ON_REQUEST && heard.direction == VN_REQUEST && heard.msg == &msg && heard.words);
+	assert_true(heard.moment == VN_ON_REQUEST && heard.direction == VN_REQUEST &&
+	            heard.msg == &msg && heard.words);
 	assert_true(heard.connection == 7 && heard.exchange == 1 && heard.age == 3 * VN_S);
 	assert_true(heard.data == bytes && heard.len == 5 && heard.passed == 0);
 	assert_ptr_equal(heard.opts, spec->rules[0].values.opts);
@@ -669,10 +729,13 @@ static void passed(void **state)
 
 static void picks(void **state)
 {
-	static const struct { uint64_t skip, every, times; const char *struck; } cases[] = {
-		{ 0, 1, UINT64_MAX, "xxxxxxxxxxxx" }, { 3, 1, UINT64_MAX, "...xxxxxxxxx" }, { 0, 1, 2, "xx.........." },
-		{ 2, 1, 3, "..xxx......." }, { 0, 3, UINT64_MAX, "x..x..x..x.." }, { 1, 4, 2, ".x...x......" },
-		{ 0, 1, 0, "............" }, { UINT64_MAX, 1, 1, "............" }, { 0, 0, 1, "x..........." },
+	static const struct { uint64_t skip, every, times; const char *struck;
+	} cases[] = {
+		{ 0, 1, UINT64_MAX, "xxxxxxxxxxxx" }, { 3, 1, UINT64_MAX, "...xxxxxxxxx" },
+		{ 0, 1, 2, "xx.........." },          { 2, 1, 3, "..xxx......." },
+		{ 0, 3, UINT64_MAX, "x..x..x..x.." }, { 1, 4, 2, ".x...x......" },
+		{ 0, 1, 0, "............" },          { UINT64_MAX, 1, 1, "............" },
+		{ 0, 0, 1, "x..........." },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		struct rule_spec *r = ADD("count", fake_says, .hold = 1);
@@ -731,7 +794,8 @@ static void per_connection(void **state)
 	r->times = 2;
 	start(1);
 	for (q.connection = 1; q.connection <= 5; q.connection++) {
-		whole = (struct rule_flags){ .in = decide_at(plan, plan->per_connection, q.connection, 0, 0) };
+		whole = (struct rule_flags){ .in = decide_at(plan, plan->per_connection,
+			                                     q.connection, 0, 0) };
 		for (int i = 0; i < 4; i++)
 			assert_int_equal(next(), q.connection == 2 || q.connection == 3);
 	}
@@ -776,7 +840,8 @@ static void exact_between_threads(void **state)
 /* What a guest returns is not trusted. */
 static void clamped(void **state)
 {
-	struct rule_spec *r = ADD("wild", fake_says, .fate = 99, .end = 99, .hold = -5, .after = -5);
+	struct rule_spec *r =
+		ADD("wild", fake_says, .fate = 99, .end = 99, .hold = -5, .after = -5);
 	struct vn_verdict *v = r->values.opts;
 	start(1);
 	assert_false(next());
@@ -799,10 +864,12 @@ static void judged_together(void **state)
 	start(1);
 	memset(&j, 0xee, sizeof j);
 	assert_true(next());
-	assert_true(j.v.fate == VN_DROP && j.v.hold == VN_NEVER && j.v.pace.rate == 100 && j.v.keep == VN_ALL);
+	assert_true(j.v.fate == VN_DROP && j.v.hold == VN_NEVER && j.v.pace.rate == 100 &&
+	            j.v.keep == VN_ALL);
 	assert_true(j.v.end == VN_STALL && j.end_rule == 105);
 	assert_int_equal(j.n_clocks, 2);                /* ends by the clock are each rule's own */
-	assert_true(j.clocks[0].rule == 0 && j.clocks[0].end == VN_CLOSE && j.clocks[0].after == 9 && !j.clocks[0].anew);
+	assert_true(j.clocks[0].rule == 0 && j.clocks[0].end == VN_CLOSE &&
+	            j.clocks[0].after == 9 && !j.clocks[0].anew);
 	assert_true(j.clocks[1].rule == 2 && j.clocks[1].after == 4);
 	assert_null(j.failure);
 	assert_int_equal(j.n, 3);
@@ -825,7 +892,8 @@ static void calm_leaves_untouched(void **state)
 
 /* ---- words ---- */
 
-/* Once for each exchange of a raw connection, at whatever moments it is asked; none of it counts. */
+/* Once for each exchange of a raw connection, at whatever moments it is asked; none of it
+ * counts. */
 static void unreachable(void **state)
 {
 	struct rule_spec *r = ADD("words", fake_says, .fate = VN_REPLY, .failure = "no");
@@ -843,7 +911,8 @@ static void unreachable(void **state)
 	q.raw = false;
 	q.moment = VN_ON_REQUEST;
 	assert_true(next());
-	msg.is = VN_IS_LOGIN;              /* a failure that does not fit is not out of reach either */
+	/* a failure that does not fit is not out of reach either */
+	msg.is = VN_IS_LOGIN;
 	assert_false(next());
 	assert_int_equal(r->counters->unreachable, 3);
 	assert_int_equal(r->counters->hits, 1);
@@ -887,10 +956,12 @@ static void named_failure(void **state)
 	assert_false(next());
 	((struct vn_verdict *)r->values.opts)->failure = "gone";
 	assert_true(next());
-	assert_true(j.v.end == VN_CLOSE && j.end_rule == 101);     /* what the server does behind it */
+	/* what the server does behind it */
+	assert_true(j.v.end == VN_CLOSE && j.end_rule == 101);
 	((struct vn_verdict *)r->values.opts)->end = VN_RESET;
 	assert_true(next());
-	assert_int_equal(j.v.end, VN_RESET);                       /* unless the rule knows better */
+	/* unless the rule knows better */
+	assert_int_equal(j.v.end, VN_RESET);
 	assert_int_equal(r->counters->seen, 5);
 	assert_int_equal(r->counters->count, 3);
 	assert_int_equal(r->counters->hits, 3);
@@ -906,7 +977,8 @@ static void failure_moments(void **state)
 	q.msg = NULL;
 	q.flags = NULL;
 	q.idle = VN_IS_IN_TRANSACTION;
-	assert_false(judge(VN_ON_REST, VN_RESPONSE));         /* it must fit what the connection rests in */
+	/* it must fit what the connection rests in */
+	assert_false(judge(VN_ON_REST, VN_RESPONSE));
 	q.idle |= VN_IS_COMMAND;
 	assert_true(judge(VN_ON_REST, VN_RESPONSE));
 	assert_string_equal(j.failure->name, "gone");
@@ -938,7 +1010,8 @@ static void rehearsed(void **state)
 /* What the protocol finds unfit is not struck: it is not counted, nor is it drawn. */
 static void unfit_after_all(void **state)
 {
-	struct rule_spec *named = ADD("named", fake_says, .fate = VN_REPLY, .failure = "no"), *any = ADD("drawn", fake_says, .fate = VN_REPLY);
+	struct rule_spec *named = ADD("named", fake_says, .fate = VN_REPLY, .failure = "no"),
+			 *any = ADD("drawn", fake_says, .fate = VN_REPLY);
 	named->skip = 1;
 	start(1);
 	msg.is = VN_IS_COMMAND | VN_IS_READ;
@@ -947,7 +1020,8 @@ static void unfit_after_all(void **state)
 		assert_true(next());
 		assert_string_equal(j.failure->name, "locked");
 	}
-	assert_true(named->counters->count == 0 && named->counters->hits == 0 && any->counters->hits == 20);
+	assert_true(named->counters->count == 0 && named->counters->hits == 0 &&
+	            any->counters->hits == 20);
 	msg.note = 0;
 	next();
 	assert_int_equal(named->counters->hits, 0);
@@ -961,15 +1035,21 @@ static void unfit(void **state)
 	log_catch();
 	ADD("mine", fake_says, .fate = VN_REPLY, .failure = "read_only");
 	start(1);
-	msg = (struct vn_message){ .role = VN_ASKS, .is = VN_IS_COMMAND | VN_IS_READ, .verb = "QUERY", .subject = { (const uint8_t *)"SELECT 17", 9 } };
+	msg = (struct vn_message){ .role = VN_ASKS,
+		                   .is = VN_IS_COMMAND | VN_IS_READ,
+		                   .verb = "QUERY",
+		                   .subject = { (const uint8_t *)"SELECT 17", 9 } };
 	next();
 	strcpy(msg.verb, "PING");
 	next();
 	assert_string_equal(told(), "");
 	plan_unref(plan);
 	plan = NULL;
-	assert_string_equal(told(), "no strike proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which its failure fits; "
-	                    "nearest: QUERY SELECT ?\n");
+	assert_string_equal(
+		told(),
+		"no strike proxy=proxy rule=mine behavior=fake_says: 2 messages, none of which "
+		"its failure fits; "
+		"nearest: QUERY SELECT ?\n");
 	start(1);
 	next();
 	msg.is = VN_IS_WRITE;
@@ -983,9 +1063,13 @@ static void unfit(void **state)
 /* None named: of those that fit and leave the connection usable, each in its turn. */
 static void drawn_failure(void **state)
 {
-	static const struct { unsigned is; unsigned expected; } cases[] = {
-		{ VN_IS_COMMAND, 1 }, { VN_IS_COMMAND | VN_IS_READ, 1 | 2 }, { VN_IS_COMMAND | VN_IS_WRITE, 1 | 2 | 4 },
-		{ VN_IS_LOGIN, 16 }, { VN_IS_OPENING, 0 },
+	static const struct { unsigned is; unsigned expected;
+	} cases[] = {
+		{ VN_IS_COMMAND, 1 },
+		{ VN_IS_COMMAND | VN_IS_READ, 1 | 2 },
+		{ VN_IS_COMMAND | VN_IS_WRITE, 1 | 2 | 4 },
+		{ VN_IS_LOGIN, 16 },
+		{ VN_IS_OPENING, 0 },
 	};
 	ADD("words", fake_says, .fate = VN_REPLY);
 	start(1);
@@ -1026,15 +1110,45 @@ static void refused_twice(void **state)
 #define EACH(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(weights_whole), EACH(weights_partly), EACH(names_apart), EACH(certain_and_never),
-	EACH(same_fate), EACH(full_of_rules), EACH(match_on_verb_and_subject), EACH(match_on_a_long_subject),
-	EACH(match_then_dice), EACH(match_then_counts), EACH(clients), EACH(match_on_raw), EACH(nearest_miss),
-	EACH(miss_in_time), EACH(found_is_no_miss), EACH(masked), EACH(moments_and_directions), EACH(who_is_in),
-	EACH(what_is_told), EACH(dice_on_data), EACH(states), EACH(passed), EACH(picks),
-	EACH(counted_once), EACH(calm_is_not_counted), EACH(per_connection),
-	EACH(exact_between_threads), EACH(clamped), EACH(judged_together),
-	EACH(calm_leaves_untouched), EACH(unreachable), EACH(unreachable_per_connection),
-	EACH(wordless), EACH(named_failure), EACH(failure_moments), EACH(rehearsed), EACH(unfit_after_all), EACH(unfit), EACH(drawn_failure),
+	EACH(weights_whole),
+	EACH(weights_partly),
+	EACH(names_apart),
+	EACH(certain_and_never),
+	EACH(same_fate),
+	EACH(full_of_rules),
+	EACH(match_on_verb_and_subject),
+	EACH(match_on_a_long_subject),
+	EACH(match_then_dice),
+	EACH(match_then_counts),
+	EACH(clients),
+	EACH(match_on_raw),
+	EACH(nearest_miss),
+	EACH(miss_in_time),
+	EACH(found_is_no_miss),
+	EACH(masked),
+	EACH(moments_and_directions),
+	EACH(who_is_in),
+	EACH(what_is_told),
+	EACH(dice_on_data),
+	EACH(states),
+	EACH(passed),
+	EACH(picks),
+	EACH(counted_once),
+	EACH(calm_is_not_counted),
+	EACH(per_connection),
+	EACH(exact_between_threads),
+	EACH(clamped),
+	EACH(judged_together),
+	EACH(calm_leaves_untouched),
+	EACH(unreachable),
+	EACH(unreachable_per_connection),
+	EACH(wordless),
+	EACH(named_failure),
+	EACH(failure_moments),
+	EACH(rehearsed),
+	EACH(unfit_after_all),
+	EACH(unfit),
+	EACH(drawn_failure),
 	EACH(refused_twice),
 };
 

@@ -8,7 +8,8 @@
 
 enum { MANY = 3000 };
 
-/* Pieces are apart, keep what is put into them, and go in any order; all but one block goes with them. */
+/* Pieces are apart, keep what is put into them, and go in any order; all but one block goes with
+ * them. */
 static void many(void **state)
 {
 	static uint8_t *of[MANY];

@@ -21,7 +21,8 @@ static struct plan *plan_with(unsigned n, const uint64_t *ids)
 	return p;
 }
 
-#define PLAN(...) plan_with(sizeof (uint64_t[]){ __VA_ARGS__ } / sizeof(uint64_t), (uint64_t[]){ __VA_ARGS__ })
+#define PLAN(...) \
+	plan_with(sizeof(uint64_t[]){ __VA_ARGS__ } / sizeof(uint64_t), (uint64_t[]){ __VA_ARGS__ })
 
 static void plan_forget(struct plan *p)
 {
@@ -43,14 +44,17 @@ static struct holds *lot_of(unsigned n, const struct hold *by)
 }
 
 #define LOT(...) \
-	lot_of(sizeof (struct hold[]){ __VA_ARGS__ } / sizeof(struct hold), (struct hold[]){ __VA_ARGS__ })
+	lot_of(sizeof(struct hold[]){ __VA_ARGS__ } / sizeof(struct hold), \
+	       (struct hold[]){ __VA_ARGS__ })
 
 /* ---- lots ---- */
 
 static void holds_add(void **state)
 {
-	struct holds *l = LOT({ 1, 100 }, { 2, 20 }, { 3, 3 }), *never = LOT({ 1, 5 }, { 2, VN_NEVER }, { 3, 5 });
-	struct holds *twice = LOT({ 1, VN_NEVER }, { 2, VN_NEVER }), *nearly = LOT({ 1, VN_NEVER - 1 }, { 2, 2 });
+	struct holds *l = LOT({ 1, 100 }, { 2, 20 }, { 3, 3 }),
+		     *never = LOT({ 1, 5 }, { 2, VN_NEVER }, { 3, 5 });
+	struct holds *twice = LOT({ 1, VN_NEVER }, { 2, VN_NEVER }),
+		     *nearly = LOT({ 1, VN_NEVER - 1 }, { 2, 2 });
 	assert_int_equal(holds_total(l), 123);
 	assert_int_equal(holds_total(never), VN_NEVER);
 	assert_int_equal(holds_total(twice), VN_NEVER);
@@ -64,8 +68,9 @@ static void holds_add(void **state)
 
 static void paces_fold(void **state)
 {
-	struct holds *l = LOT({ 1, 0, { .rate = 1000, .piece = 10, .vary = 2, .gap = 5 } },
-	                    { 2, 0, { .rate = 500, .gap = 6 } }, { 3, 7, { .piece = 8, .vary = 1 } });
+	struct holds *l =
+		LOT({ 1, 0, { .rate = 1000, .piece = 10, .vary = 2, .gap = 5 } },
+	            { 2, 0, { .rate = 500, .gap = 6 } }, { 3, 7, { .piece = 8, .vary = 1 } });
 	struct vn_pace p = holds_pace(l), none = holds_pace(NULL);
 	assert_true(p.rate == 500 && p.piece == 8 && p.vary == 1 && p.gap == 11);
 	assert_true(!none.rate && !none.piece && !none.gap);
@@ -171,7 +176,8 @@ static void dues_anew(void **state)
 	struct parcel *c = put(&q, 1, 120, holds_ref(shared)), *d = put(&q, 1, 130, NULL);
 	holds_unref(shared);
 	assert_false(queue_remove_rules(&q, both));
-	assert_true(a->due == 130 && b->due == VN_NEVER && c->due == VN_NEVER && d->due == VN_NEVER);
+	assert_true(a->due == 130 && b->due == VN_NEVER && c->due == VN_NEVER &&
+	            d->due == VN_NEVER);
 	assert_true(queue_remove_rules(&q, second));
 	assert_true(a->due == 100 && b->due == 160 && c->due == 170 && d->due == 170);
 	assert_false(queue_remove_rules(&q, second));
@@ -183,7 +189,8 @@ static void dues_anew(void **state)
 	plan_forget(none);
 }
 
-/* Random shares, and rules that go one by one: what is due never falls, and is as late as it must be. */
+/* Random shares, and rules that go one by one: what is due never falls, and is as late as it must
+ * be. */
 static void random_queues(void **state)
 {
 	struct vn_dice made = dice_make(1, "parcel", "queue"), d = dice_at(&made, 1, 1, 0);

@@ -1,4 +1,5 @@
-/* regex.c - tests of matches: what is found, what is refused and where, and that no pattern takes long. */
+/* regex.c - tests of matches: what is found, what is refused and where, and that no pattern takes
+ * long. */
 #include "base/regex.h"
 
 #include <stdio.h>
@@ -31,8 +32,10 @@ static void finds(void **state)
 		{ "^UPDATE", "QUERY UPDATE t", false, false },
 		{ "UPDATE", "QUERY UPDATE t", true, true },
 		{ "^(QUERY|EXECUTE) SELECT", "EXECUTE SELECT 1", true, true },
-		{ "^QUERY SELECT.*WHERE", "QUERY SELECT *\nFROM t\nWHERE 1", true, true },      /* a dot is any character */
-		{ "^FROM", "QUERY SELECT *\nFROM t", false, false },                            /* ... and a text one line */
+		/* a dot is any character */
+		{ "^QUERY SELECT.*WHERE", "QUERY SELECT *\nFROM t\nWHERE 1", true, true },
+		/* ... and a text one line */
+		{ "^FROM", "QUERY SELECT *\nFROM t", false, false },
 		{ "", "PING", true, true },
 		{ "^$", "", true, true },
 		{ "^PING$", "PING", true, true },
@@ -61,14 +64,17 @@ static void bytes(void **state)
 
 static void refused(void **state)
 {
-	static const struct { const char *pattern; int offset; } bad[] = {
-		{ "(", 1 }, { "abc)", 3 }, { "[a", 2 }, { "a**(", 2 }, { "\\", 1 }, { "(?<n>", 5 }, { "x(*NOPE)", 7 },
+	static const struct { const char *pattern; int offset;
+	} bad[] = {
+		{ "(", 1 },  { "abc)", 3 },  { "[a", 2 },       { "a**(", 2 },
+		{ "\\", 1 }, { "(?<n>", 5 }, { "x(*NOPE)", 7 },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		char error[ERROR_MAX] = "";
 		int offset = -1, used = 0;
 		assert_false(regex_check(bad[i].pattern, error));
-		sscanf(error, "match: expected a regular expression; at offset %d: %n", &offset, &used);
+		sscanf(error, "match: expected a regular expression; at offset %d: %n", &offset,
+		       &used);
 		if (!used || !error[used] || abs(offset - bad[i].offset) > 1)
 			fail_msg("%s: %s", bad[i].pattern, error);
 	}
@@ -82,13 +88,23 @@ static double seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* Patterns that try everything give up within their budget, and say so: whatever the text's length. */
+/* Patterns that try everything give up within their budget, and say so: whatever the text's
+ * length. */
 static void no_pattern_takes_long(void **state)
 {
 	static const char *const hungry[] = {
-		"(a+)+$", "(a|aa)+$", "(a|a?)+[bc]$", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)*(.*)*(.*)*x",
-		"(\\w{1,30}-?){1,3}\\d", "a{0,44}a{0,44}a{0,44}[bc]", "(?:a|aa)+=END", "q=.*x.*y.*z.*END", "(?:a?){60}b",
-		"(?=(a+)+b)c", "((a*)*)*b",
+		"(a+)+$",
+		"(a|aa)+$",
+		"(a|a?)+[bc]$",
+		"^(([a-z])+.)+[A-Z]([a-z])+$",
+		"(.*)*(.*)*(.*)*x",
+		"(\\w{1,30}-?){1,3}\\d",
+		"a{0,44}a{0,44}a{0,44}[bc]",
+		"(?:a|aa)+=END",
+		"q=.*x.*y.*z.*END",
+		"(?:a?){60}b",
+		"(?=(a+)+b)c",
+		"((a*)*)*b",
 	};
 	enum { LONG = 16384 };
 	uint8_t *text = malloc(LONG);
@@ -100,9 +116,12 @@ static void no_pattern_takes_long(void **state)
 			for (int icase = 0; icase < 2; icase++) {
 				double start = seconds();
 				struct vn_span s = { text, n };
-				assert_int_not_equal(icase ? regex_match_icase(p, s) : regex_match(p, s), REGEX_YES);
+				assert_int_not_equal(
+					icase ? regex_match_icase(p, s) : regex_match(p, s),
+					REGEX_YES);
 				if (seconds() - start > 0.05)
-					fail_msg("%s on %zu bytes took %.3f s", hungry[i], n, seconds() - start);
+					fail_msg("%s on %zu bytes took %.3f s", hungry[i], n,
+					         seconds() - start);
 			}
 			text[n - 1] = 'a';
 			regex_free(p);
@@ -110,7 +129,8 @@ static void no_pattern_takes_long(void **state)
 	free(text);
 }
 
-/* What could not be searched is not taken for "not there"; what is found in spite of it is found. */
+/* What could not be searched is not taken for "not there"; what is found in spite of it is
+ * found. */
 static void giving_up_is_no_answer(void **state)
 {
 	struct regex *p = regex_make("(?:a|aa)+=END");
@@ -125,7 +145,8 @@ static void giving_up_is_no_answer(void **state)
 	regex_free(p);
 }
 
-/* A match that begins or ends at the edge of a slice is found; so is a look at what is before it. */
+/* A match that begins or ends at the edge of a slice is found; so is a look at what is before
+ * it. */
 static void edges_of_slices(void **state)
 {
 	static const char *const patterns[] = { "key", "(?<=-)key", "\\bkey\\b", "k(?=ey$)" };
@@ -151,7 +172,8 @@ static void too_large(void **state)
 	memset(text, 'a', sizeof text);
 	text[sizeof text - 1] = 0;
 	assert_false(regex_check(text, error));
-	assert_string_equal(error, "match: expected a regular expression of at most 4096 bytes, got 4999");
+	assert_string_equal(error,
+	                    "match: expected a regular expression of at most 4096 bytes, got 4999");
 	assert_false(regex_check("((a{1,500}){1,500}b){1,9}", error));
 	assert_true(regex_check("(\\w{1,30}-?){1,3}\\d", error));
 }
@@ -171,9 +193,10 @@ static void a_long_subject(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(finds), cmocka_unit_test(bytes), cmocka_unit_test(refused), cmocka_unit_test(no_pattern_takes_long),
-	cmocka_unit_test(a_long_subject), cmocka_unit_test(giving_up_is_no_answer), cmocka_unit_test(edges_of_slices),
-	cmocka_unit_test(too_large),
+	cmocka_unit_test(finds),           cmocka_unit_test(bytes),
+	cmocka_unit_test(refused),         cmocka_unit_test(no_pattern_takes_long),
+	cmocka_unit_test(a_long_subject),  cmocka_unit_test(giving_up_is_no_answer),
+	cmocka_unit_test(edges_of_slices), cmocka_unit_test(too_large),
 };
 
 SUITE(pattern, tests)

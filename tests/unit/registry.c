@@ -12,18 +12,21 @@ static const struct vn_failure fake_failures[] = {
 	{ .name = NULL },
 };
 
-static int fake_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
+static int fake_refuse(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f,
+                       struct vn_buffer *o)
 {
 	return 0;
 }
 
-static void fake_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f, struct vn_buffer *o)
+static void fake_word(struct vn_session *t, const struct vn_message *m, const struct vn_failure *f,
+                      struct vn_buffer *o)
 {
 }
 
 VN_BEHAVIOR(fake_registered, .help = "Stands in a list")
 VN_BEHAVIOR(fake_before, .help = "Stands before it")
-VN_PROTOCOL(fake_tongue, .help = "Has words", .failures = fake_failures, .refuse = fake_refuse, .word = fake_word)
+VN_PROTOCOL(fake_tongue, .help = "Has words", .failures = fake_failures, .refuse = fake_refuse,
+            .word = fake_word)
 
 static void found(void **state)
 {
@@ -60,17 +63,30 @@ static void faults(void **state)
 	static struct vn_opt table[3];
 	static struct vn_behavior wrong;
 	static const char *const choices[] = { "a", NULL };
-	static const struct { struct vn_opt row; size_t size; const char *why; } cases[] = {
+	static const struct { struct vn_opt row; size_t size; const char *why;
+	} cases[] = {
 		{ { .name = "Sleep", .type = VN_OPT_INT, .help = "h" }, 8, "a name must be" },
 		{ { .name = "x", .type = VN_OPT_INT }, 8, "no help" },
 		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .offset = 1 }, 8, "outside" },
-		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .offset = SIZE_MAX }, 8, "outside" },
+		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .offset = SIZE_MAX },
+		  8,
+		  "outside" },
 		{ { .name = "x", .type = VN_OPT_TIME, .help = "h" }, 8, "unit" },
 		{ { .name = "x", .type = VN_OPT_CHOICE, .help = "h" }, 8, "choices" },
-		{ { .name = "x", .type = VN_OPT_CHOICE, .help = "h", .choices = choices, .def = "b" }, 8, "default" },
+		{ { .name = "x",
+		    .type = VN_OPT_CHOICE,
+		    .help = "h",
+		    .choices = choices,
+		    .def = "b" },
+		  8,
+		  "default" },
 		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .def = "many" }, 8, "default" },
-		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .min = 2, .max = 1 }, 8, "bounds" },
-		{ { .name = "x", .type = VN_OPT_REAL, .help = "h", .rule = VN_OPT_SKIP }, 8, "must be OPT_INT" },
+		{ { .name = "x", .type = VN_OPT_INT, .help = "h", .min = 2, .max = 1 },
+		  8,
+		  "bounds" },
+		{ { .name = "x", .type = VN_OPT_REAL, .help = "h", .rule = VN_OPT_SKIP },
+		  8,
+		  "must be OPT_INT" },
 		{ { .name = "name", .type = VN_OPT_INT, .help = "h" }, 8, "meaning of its own" },
 		{ { .name = "x", .type = 99, .help = "h" }, 8, "no such type" },
 	};
@@ -113,7 +129,10 @@ static void faults(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(found), cmocka_unit_test(sorted), cmocka_unit_test(no_fault), cmocka_unit_test(faults),
+	cmocka_unit_test(found),
+	cmocka_unit_test(sorted),
+	cmocka_unit_test(no_fault),
+	cmocka_unit_test(faults),
 };
 
 SUITE(registry, tests)

@@ -51,9 +51,11 @@ static void wait_for(bool *what)
 
 static void numeric_at_once(void **state)
 {
-	static const struct { const char *text, *found; } cases[] = {
-		{ "127.0.0.1:80", "127.0.0.1:80" }, { "[::1]:81", "[::1]:81" }, { "localhost:82", "127.0.0.1:82" },
-		{ ":83", "127.0.0.1:83" }, { "unix:/a/b", "unix:/a/b" },
+	static const struct { const char *text, *found;
+	} cases[] = {
+		{ "127.0.0.1:80", "127.0.0.1:80" }, { "[::1]:81", "[::1]:81" },
+		{ "localhost:82", "127.0.0.1:82" }, { ":83", "127.0.0.1:83" },
+		{ "unix:/a/b", "unix:/a/b" },
 	};
 	char shown[200];
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -61,12 +63,14 @@ static void numeric_at_once(void **state)
 		name(cases[i].text);
 		lookup_start(&q.look, resolver, &loop, &address);
 		assert_true(q.answered && q.look.n == 1 && !q.look.job);
-		assert_string_equal(endpoint_show(&q.look.found[0], shown, sizeof shown), cases[i].found);
+		assert_string_equal(endpoint_show(&q.look.found[0], shown, sizeof shown),
+		                    cases[i].found);
 		lookup_cancel(&q.look);
 	}
 }
 
-/* A name that cannot be: three ask at once, one asks again when the answer is known. All are told the same. */
+/* A name that cannot be: three ask at once, one asks again when the answer is known. All are told
+ * the same. */
 static void no_such_name(void **state)
 {
 	struct question q[4] = { { { 0 } } };
@@ -103,7 +107,9 @@ static void lookup_dropped(void **state)
 /* The program may end in the midst of a look-up. */
 static void ended_meanwhile(void **state)
 {
-	struct lookup dropped[3] = { { .done = unheard }, { .done = unheard }, { .done = unheard } };
+	struct lookup dropped[3] = {
+		{ .done = unheard }, { .done = unheard }, { .done = unheard }
+	};
 	name("name.invalid:80");
 	for (int i = 0; i < 3; i++) {
 		lookup_start(&dropped[i], resolver, &loop, &address);

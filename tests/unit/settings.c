@@ -1,4 +1,5 @@
-/* settings.c - tests of the command line and the INI file: what they mean together, and how they are refused. */
+/* settings.c - tests of the command line and the INI file: what they mean together, and how they
+ * are refused. */
 #include "config/settings.h"
 
 #include <stdio.h>
@@ -16,11 +17,19 @@
 struct slow_opts { vn_nsec sleep; bool before; int64_t count; const char *failure; };
 struct line_opts { bool strict; };
 
-#define SLOW(name_, type_, ...) { .name = #name_, .type = type_, .offset = offsetof(struct slow_opts, name_), .help = "h", __VA_ARGS__ }
+#define SLOW(name_, type_, ...) \
+	{ .name = #name_, \
+	  .type = type_, \
+	  .offset = offsetof(struct slow_opts, name_), \
+	  .help = "h", \
+	  __VA_ARGS__ }
 
 static const struct vn_opt slow_table[] = {
-	SLOW(sleep, VN_OPT_TIME, .def = "1", .unit = VN_S), SLOW(before, VN_OPT_BOOL, .def = "true"),
-	SLOW(count, VN_OPT_INT), SLOW(failure, VN_OPT_FAILURE), { .name = NULL },
+	SLOW(sleep, VN_OPT_TIME, .def = "1", .unit = VN_S),
+	SLOW(before, VN_OPT_BOOL, .def = "true"),
+	SLOW(count, VN_OPT_INT),
+	SLOW(failure, VN_OPT_FAILURE),
+	{ .name = NULL },
 };
 
 static const struct vn_opt worded_table[] = {
@@ -29,7 +38,10 @@ static const struct vn_opt worded_table[] = {
 
 static const struct vn_opt line_table[] = {
 	{ .name = "strict", .type = VN_OPT_BOOL, .offset = 0, .help = "h" },
-	{ .name = "keep_alive", .type = VN_OPT_INERT, .def = "false", .help = "connections are kept alive anyway" },
+	{ .name = "keep_alive",
+	  .type = VN_OPT_INERT,
+	  .def = "false",
+	  .help = "connections are kept alive anyway" },
 	{ .name = "buffer", .type = VN_OPT_INERT, .def = "8124", .help = "buffers grow as needed" },
 	{ .name = NULL },
 };
@@ -37,7 +49,8 @@ static const struct vn_opt line_table[] = {
 VN_BEHAVIOR(fake_slow, .help = "Slow", .options = slow_table, .opts_size = sizeof(struct slow_opts))
 VN_BEHAVIOR(fake_slower, .help = "Slower")
 VN_BEHAVIOR(fake_worded, .help = "Has words", .options = worded_table, .opts_size = sizeof(char *))
-VN_PROTOCOL(fake_line, .help = "Lines", .options = line_table, .opts_size = sizeof(struct line_opts))
+VN_PROTOCOL(fake_line, .help = "Lines", .options = line_table,
+            .opts_size = sizeof(struct line_opts))
 
 static struct settings settings;
 static char said[64 * 1024], complained[16 * 1024];      /* on the standard output and error */
@@ -129,7 +142,8 @@ static void defaults(void **state)
 	assert_int_equal(settings.pool_timeout, 30);
 	assert_int_equal(settings.bufsize, 262144);
 	assert_int_equal(settings.threads, 1);
-	assert_false(settings.http || settings.statsd.enabled || settings.stay_connected || settings.sync);
+	assert_false(settings.http || settings.statsd.enabled || settings.stay_connected ||
+	             settings.sync);
 	assert_string_equal(settings.http_host, "localhost");
 	assert_int_equal(settings.http_port, 8080);
 	assert_int_equal(settings.statsd.port, 8125);
@@ -139,11 +153,15 @@ static void defaults(void **state)
 
 static void flags(void **state)
 {
-	good(read_line("--protocol=fake_line --proxy :1 --backend [::1]:2 --http --http-port 9 --stay-conn --timeout 2.5 "
-	               "--pool-max-size 7 --bufsize 8192 --hold-max 64K --hold-total 1g --seed 0xff --threads 4 "
-	               "--statsd.enabled --statsd.sample-rate 0.5 --behavior-fake-slow-before=false "
-	               "--behavior-fake-slow-sleep 250ms --behavior 20:fake_slow --protocol-fake-line-strict "
-	               "--log-level ERROR --proxy-name db --linger 0 --sync --http-host=::1"));
+	good(read_line(
+		"--protocol=fake_line --proxy :1 --backend [::1]:2 --http --http-port 9 "
+		"--stay-conn --timeout 2.5 "
+		"--pool-max-size 7 --bufsize 8192 --hold-max 64K --hold-total 1g --seed 0xff "
+		"--threads 4 "
+		"--statsd.enabled --statsd.sample-rate 0.5 --behavior-fake-slow-before=false "
+		"--behavior-fake-slow-sleep 250ms --behavior 20:fake_slow "
+		"--protocol-fake-line-strict "
+		"--log-level ERROR --proxy-name db --linger 0 --sync --http-host=::1"));
 	const struct spec *p = settings.proxies[0];
 	assert_string_equal(p->name, "db");
 	assert_string_equal(p->behavior, "20:fake_slow");
@@ -158,7 +176,8 @@ static void flags(void **state)
 	assert_int_equal(settings.hold_total, 1 << 30);
 	assert_int_equal(settings.seed, 255);
 	assert_int_equal(settings.threads, 4);
-	assert_true(settings.http && settings.statsd.enabled && settings.stay_connected && settings.sync);
+	assert_true(settings.http && settings.statsd.enabled && settings.stay_connected &&
+	            settings.sync);
 	assert_true(settings.statsd.sample_rate == 0.5);
 	assert_int_equal(log_threshold, LOG_ERROR);
 
@@ -168,17 +187,25 @@ static void flags(void **state)
 
 static void refused(void **state)
 {
-	static const struct { const char *args; int code; const char *sentence; } bad[] = {
+	static const struct { const char *args; int code; const char *sentence;
+	} bad[] = {
 		{ "--nope", 2, "vaurien: error: unrecognized arguments: --nope\n" },
 		{ "-x", 2, "vaurien: error: unrecognized arguments: -x\n" },
 		{ "what", 2, "vaurien: error: unrecognized arguments: what\n" },
 		{ "--http false", 2, "vaurien: error: unrecognized arguments: false\n" },
-		{ "--behavour fake_slow", 2, "unrecognized arguments: --behavour; did you mean '--behavior'?\n" },
-		{ "--htp-port=1", 2, "unrecognized arguments: --htp-port=1; did you mean '--http-port'?\n" },
+		{ "--behavour fake_slow", 2,
+		  "unrecognized arguments: --behavour; did you mean '--behavior'?\n" },
+		{ "--htp-port=1", 2,
+		  "unrecognized arguments: --htp-port=1; did you mean '--http-port'?\n" },
 		{ "dmeo", 2, "unrecognized arguments: dmeo; did you mean 'demo'?\n" },
-		{ "--behavior fake_slaw", 1, "'fake_slaw' is an unknown behavior; did you mean 'fake_slow'? Pick one of: '" },
-		{ "--rule fake_slaw", 1, "rule: expected the name of a behavior first, got 'fake_slaw'; did you mean 'fake_slow'?\n" },
-		{ "--list nope", 2, "argument --list: expected behaviors, protocols, failures, rules or the name of one of these, got 'nope'\n" },
+		{ "--behavior fake_slaw", 1,
+		  "'fake_slaw' is an unknown behavior; did you mean 'fake_slow'? Pick one of: '" },
+		{ "--rule fake_slaw", 1,
+		  "rule: expected the name of a behavior first, got 'fake_slaw'; did you mean "
+		  "'fake_slow'?\n" },
+		{ "--list nope", 2,
+		  "argument --list: expected behaviors, protocols, failures, rules or the name of "
+		  "one of these, got 'nope'\n" },
 		{ "--list=fake_slaw", 2, ", got 'fake_slaw'; did you mean 'fake_slow'?\n" },
 		{ "--list=", 2, "argument --list: expected behaviors, protocols, " },
 		{ "--proto tcp", 2, "vaurien: error: ambiguous option: --proto could match" },
@@ -186,17 +213,24 @@ static void refused(void **state)
 		{ "--protocol fake_lin", 2, "got 'fake_lin'; did you mean 'fake_line'?\n" },
 		{ "--log-level inof", 2, ", got 'inof'; did you mean 'info'?\n" },
 		{ "--protocol nope", 2, "vaurien: error: argument --protocol: expected one of " },
-		{ "--log-level Info", 2, "vaurien: error: argument --log-level: expected one of critical, " },
-		{ "--http-port x", 2, "vaurien: error: argument --http-port: expected a whole number from 0 to 65535, got 'x'\n" },
+		{ "--log-level Info", 2,
+		  "vaurien: error: argument --log-level: expected one of critical, " },
+		{ "--http-port x", 2,
+		  "vaurien: error: argument --http-port: expected a whole number from 0 to 65535, "
+		  "got 'x'\n" },
 		{ "--behavior-fake-slow-sleep abc", 2,
-		  "argument --behavior-fake-slow-sleep: expected a number of seconds >= 0, got 'abc'\n" },
-		{ "--protocol-fake-line-strict=maybe", 2, "argument --protocol-fake-line-strict: expected true or false, got 'maybe'\n" },
-		{ "--protocol-fake-line-buffer x", 2, "argument --protocol-fake-line-buffer: expected " },
+		  "argument --behavior-fake-slow-sleep: expected a number of seconds >= 0, got "
+		  "'abc'\n" },
+		{ "--protocol-fake-line-strict=maybe", 2,
+		  "argument --protocol-fake-line-strict: expected true or false, got 'maybe'\n" },
+		{ "--protocol-fake-line-buffer x", 2,
+		  "argument --protocol-fake-line-buffer: expected " },
 		{ "--hold-max 1T", 2, "argument --hold-max: expected a number of bytes" },
 		{ "--hold-max 9999999999G", 2, "argument --hold-max: expected a number of bytes" },
 		{ "--seed -1", 2, "argument --seed: expected a number of 64 bits" },
 		{ "--seed 0x", 2, "argument --seed: expected a number of 64 bits" },
-		{ "--threads 0", 2, "argument --threads: expected a whole number from 1 to 64, got '0'\n" },
+		{ "--threads 0", 2,
+		  "argument --threads: expected a whole number from 1 to 64, got '0'\n" },
 		{ "--proxy-name a/b", 2, "argument --proxy-name: expected 1 to 64 characters" },
 		{ "--proxy 8000", 1, "--proxy: expected HOST:PORT or :PORT, got '8000'\n" },
 		{ "--backend h:x", 1, "--backend: expected HOST:PORT or :PORT, got 'h:x'\n" },
@@ -204,14 +238,17 @@ static void refused(void **state)
 		{ "--behavior 10:nope", 1, "'nope' is an unknown behavior. Pick one of: '" },
 		{ "--behavior=", 1, "You need to use percentage:name\n" },
 		{ "--behavior fake_slow,fake_slower", 1, "You need to use percentage:name\n" },
-		{ "--behavior 80:fake_slow,30:fake_slower", 1, "The behavior total needs to be 100 or less\n" },
-		{ "--behavior-fake-slow-failure deadlock", 1, "failure: fake_line has no failures; give the proxy another protocol\n" },
+		{ "--behavior 80:fake_slow,30:fake_slower", 1,
+		  "The behavior total needs to be 100 or less\n" },
+		{ "--behavior-fake-slow-failure deadlock", 1,
+		  "failure: fake_line has no failures; give the proxy another protocol\n" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		char line[300];
 		snprintf(line, sizeof line, "--protocol fake_line %s", bad[i].args);
 		int code = read_line(line);
-		if (code != bad[i].code || !strstr(complained, bad[i].sentence) || !strncmp(complained, "usage: ", 7) != (code == 2))
+		if (code != bad[i].code || !strstr(complained, bad[i].sentence) ||
+		    !strncmp(complained, "usage: ", 7) != (code == 2))
 			fail_msg("%s: code %d: %s", bad[i].args, code, complained);
 	}
 }
@@ -224,7 +261,8 @@ static void shown(void **state)
 	assert_int_equal(strncmp(said, "Runs a Chaos TCP proxy.\n", 24), 0);
 	assert_non_null(strstr(said, "\nBehavior options (others):\n"));
 	assert_non_null(strstr(said, "--behavior-fake-slow-sleep SECONDS\n"));
-	assert_true(strstr(said, "--protocol-fake-line-buffer N") > strstr(said, "\nAccepted for older command lines:\n"));
+	assert_true(strstr(said, "--protocol-fake-line-buffer N") >
+	            strstr(said, "\nAccepted for older command lines:\n"));
 	for (const char *line = said; line; line = strchr(line, '\n'))
 		assert_true(strcspn(++line, "\n") <= 100);
 	assert_int_equal(read_line("--list"), 0);
@@ -236,7 +274,10 @@ static void shown(void **state)
 	assert_int_equal(read_line("--list fake_slow"), 0);
 	assert_int_equal(strncmp(said, "  fake_slow     Slow\n", 21), 0);
 	assert_non_null(strstr(said, "      sleep                  h (seconds, default 1)\n"));
-	assert_non_null(strstr(said, "--behavior-fake-slow-OPTION of vaurien, OPTION in [behavior:fake_slow] of the file"));
+	assert_non_null(strstr(
+		said,
+		"--behavior-fake-slow-OPTION of vaurien, OPTION in [behavior:fake_slow] of the "
+		"file"));
 	assert_int_equal(read_line("--list --http"), 0);
 	assert_non_null(strstr(said, "\nprotocols:\n"));
 	assert_int_equal(read_line("--list=rules"), 0);
@@ -250,10 +291,15 @@ static void shown(void **state)
 static void from_file(void **state)
 {
 	setenv("VAURIEN_TEST_HOST", "example.org", 1);
-	good(read_file("; a comment\n[vaurien]\nbackend = ${VAURIEN_TEST_HOST}:80 ; inline\n  protocol: fake_line\n"
-	               "behavior = 20:fake_slow\nstay-connected = yes\ntimeout = 2.5\nPROXY = \"localhost:99\"\nhttp = on\n"
-	               "[statsd]\nenabled = true\nsample_rate = 0.25\nprefix = p\n[behavior:fake_slow]\nsleep = 2\ncount = 5\n"
-	               "[protocol.fake_line]\nstrict = 1\nkeep_alive = true\n", "--behavior-fake-slow-count 6"));
+	good(read_file(
+		"; a comment\n[vaurien]\nbackend = ${VAURIEN_TEST_HOST}:80 ; inline\n  protocol: "
+		"fake_line\n"
+		"behavior = 20:fake_slow\nstay-connected = yes\ntimeout = 2.5\nPROXY = "
+		"\"localhost:99\"\nhttp = on\n"
+		"[statsd]\nenabled = true\nsample_rate = 0.25\nprefix = "
+		"p\n[behavior:fake_slow]\nsleep = 2\ncount = 5\n"
+		"[protocol.fake_line]\nstrict = 1\nkeep_alive = true\n",
+		"--behavior-fake-slow-count 6"));
 	assert_string_equal(settings.proxies[0]->backend.text, "example.org:80");
 	assert_string_equal(settings.proxies[0]->listen.text, "localhost:99");
 	assert_string_equal(settings.proxies[0]->behavior, "20:fake_slow");
@@ -264,50 +310,79 @@ static void from_file(void **state)
 	assert_int_equal(slow()->sleep, 2 * VN_S);
 	assert_int_equal(slow()->count, 6);     /* the command line wins */
 	assert_true(((struct line_opts *)settings.proxies[0]->protocol_values.opts)->strict);
-	assert_non_null(strstr(complained, "[WARNING] --protocol-fake-line-keep-alive changes nothing: connections are kept"));
+	assert_non_null(strstr(
+		complained,
+		"[WARNING] --protocol-fake-line-keep-alive changes nothing: connections are kept"));
 }
 
 static void several_sections(void **state)
 {
-	good(read_file("[vaurien]\nprotocol=fake_line\nbehavior = fake_slow\npool_timeout = 9\nsync = true\n"
-	               "[behavior:mine]\nlevel = 3\ncallable = a.b\n[behavior:fake_slow]\nsleep = 3\nsleep = 4\n"
-	               "callable = c.d\n[protocol:fake_line]\nreuse_socket = true\n", ""));
+	good(read_file(
+		"[vaurien]\nprotocol=fake_line\nbehavior = fake_slow\npool_timeout = 9\nsync = "
+		"true\n"
+		"[behavior:mine]\nlevel = 3\ncallable = a.b\n[behavior:fake_slow]\nsleep = "
+		"3\nsleep = 4\n"
+		"callable = c.d\n[protocol:fake_line]\nreuse_socket = true\n",
+		""));
 	assert_int_equal(slow()->sleep, 4 * VN_S);
 	assert_non_null(strstr(complained, "[WARNING] callable not found for mine\n"));
 	assert_non_null(strstr(complained, "[WARNING] callable not found for fake_slow\n"));
-	assert_non_null(strstr(complained, ":14: 'reuse_socket' in section [protocol:fake_line] changes nothing\n"));
+	assert_non_null(
+		strstr(complained,
+	               ":14: 'reuse_socket' in section [protocol:fake_line] changes nothing\n"));
 }
 
 static void file_refused(void **state)
 {
-	static const struct { const char *text, *sentence; } bad[] = {
+	static const struct { const char *text, *sentence;
+	} bad[] = {
 		{ "[vaurien]\nprotocol = nope\n", "protocol: expected one of " },
-		{ "[vaurien]\nprotocol = fake_line\ntimeout = soon\n", ":3: timeout: expected a number of seconds >= 0, got 'soon'\n" },
-		{ "[vaurien]\nbackend = ${VAURIEN_TEST_NONE}:1\n", ":2: backend: expected ${VAURIEN_TEST_NONE} to be in the environment\n" },
-		{ "[behavior:fake_slaw]\nsleep = 1\n", "[behavior:fake_slaw]: expected the name of a behavior that --list shows, got "
+		{ "[vaurien]\nprotocol = fake_line\ntimeout = soon\n",
+		  ":3: timeout: expected a number of seconds >= 0, got 'soon'\n" },
+		{ "[vaurien]\nbackend = ${VAURIEN_TEST_NONE}:1\n",
+		  ":2: backend: expected ${VAURIEN_TEST_NONE} to be in the environment\n" },
+		{ "[behavior:fake_slaw]\nsleep = 1\n",
+		  "[behavior:fake_slaw]: expected the name of a behavior that --list shows, got "
 		  "'fake_slaw'; did you mean 'fake_slow'?\n" },
-		{ "[protocol:nope]\nstrict = 1\n", "[protocol:nope]: expected the name of a protocol that --list shows, got 'nope'\n" },
+		{ "[protocol:nope]\nstrict = 1\n",
+		  "[protocol:nope]: expected the name of a protocol that --list shows, got "
+		  "'nope'\n" },
 		{ "[vaurien]\nbogus = 1\n", ":2: unknown key 'bogus' in section [vaurien]\n" },
-		{ "[vaurien]\nhttp = 1\nbehaviour = hang\n", ":3: unknown key 'behaviour' in section [vaurien]; did you mean 'behavior'?\n" },
-		{ "[vaurien]\nhttp_prot = 1\n", ":2: unknown key 'http_prot' in section [vaurien]; did you mean 'http_port'?\n" },
+		{ "[vaurien]\nhttp = 1\nbehaviour = hang\n",
+		  ":3: unknown key 'behaviour' in section [vaurien]; did you mean 'behavior'?\n" },
+		{ "[vaurien]\nhttp_prot = 1\n",
+		  ":2: unknown key 'http_prot' in section [vaurien]; did you mean 'http_port'?\n" },
 		{ "[vaurien]\nconfig = x\n", ":2: unknown key 'config' in section [vaurien]\n" },
-		{ "[statsd]\nhots = a\n", ":2: unknown key 'hots' in section [statsd]; did you mean 'host'?\n" },
-		{ "[behavior:fake_slow]\nslep = 1\n", ":2: unknown key 'slep' in section [behavior:fake_slow]; did you mean 'sleep'?\n" },
-		{ "[behavior:fake_slower]\nspeed = 1\n", ":2: unknown key 'speed' in section [behavior:fake_slower]\n" },
-		{ "[behavior:fake_slow]\nkeep_alive = 1\n", ":2: unknown key 'keep_alive' in section [behavior:fake_slow]\n" },
-		{ "[proxy:x]\nlissen = :1\n", ":2: unknown key 'lissen' in section [proxy:x]; did you mean 'listen'?\n" },
-		{ "[rule:x]\nbehavior = fake_slow\nsleeep = 1\n[vaurien]\nprotocol = fake_line\n", "; did you mean 'sleep'?\n" },
-		{ "[vaurein]\nhttp = 1\n", ":2: unknown section [vaurein]; expected one of vaurien, statsd, DEFAULT, proxy:NAME, "
+		{ "[statsd]\nhots = a\n",
+		  ":2: unknown key 'hots' in section [statsd]; did you mean 'host'?\n" },
+		{ "[behavior:fake_slow]\nslep = 1\n",
+		  ":2: unknown key 'slep' in section [behavior:fake_slow]; did you mean "
+		  "'sleep'?\n" },
+		{ "[behavior:fake_slower]\nspeed = 1\n",
+		  ":2: unknown key 'speed' in section [behavior:fake_slower]\n" },
+		{ "[behavior:fake_slow]\nkeep_alive = 1\n",
+		  ":2: unknown key 'keep_alive' in section [behavior:fake_slow]\n" },
+		{ "[proxy:x]\nlissen = :1\n",
+		  ":2: unknown key 'lissen' in section [proxy:x]; did you mean 'listen'?\n" },
+		{ "[rule:x]\nbehavior = fake_slow\nsleeep = 1\n[vaurien]\nprotocol = fake_line\n",
+		  "; did you mean 'sleep'?\n" },
+		{ "[vaurein]\nhttp = 1\n",
+		  ":2: unknown section [vaurein]; expected one of vaurien, statsd, DEFAULT, "
+		  "proxy:NAME, "
 		  "rule:NAME, behavior:NAME, protocol:NAME; did you mean 'vaurien'?\n" },
 		{ "[behaviour:delay]\nsleep = 1\n", "; did you mean 'behavior:delay'?\n" },
-		{ "[wat]\nkey = 1\n", ":2: unknown section [wat]; expected one of vaurien, statsd, " },
-		{ "[behavior:fake_slow]\nsleep = x\n", ":2: sleep: expected a number of seconds >= 0, got 'x'\n" },
+		{ "[wat]\nkey = 1\n",
+		  ":2: unknown section [wat]; expected one of vaurien, statsd, " },
+		{ "[behavior:fake_slow]\nsleep = x\n",
+		  ":2: sleep: expected a number of seconds >= 0, got 'x'\n" },
 		{ "[vaurien]\nnothing here\n", ":2: expected KEY = VALUE or [SECTION]\n" },
-		{ "[vaurien]\nprotocol = fake_line\nbehavior = 100\n", "'100' is an unknown behavior." },
+		{ "[vaurien]\nprotocol = fake_line\nbehavior = 100\n",
+		  "'100' is an unknown behavior." },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		int code = read_file(bad[i].text, "");
-		if (code != 1 || !strstr(complained, bad[i].sentence) || strstr(complained, "usage"))
+		if (code != 1 || !strstr(complained, bad[i].sentence) ||
+		    strstr(complained, "usage"))
 			fail_msg("case %zu: code %d: %s", i, code, complained);
 	}
 	assert_int_equal(read_line("--config /nonexistent.ini"), 1);
@@ -328,11 +403,13 @@ static void file_refused(void **state)
 
 static void extended(void **state)
 {
-	static const char base[] = "[vaurien]\nprotocol = fake_line\nbackend = base:1\nproxy = base:2\n";
+	static const char base[] =
+		"[vaurien]\nprotocol = fake_line\nbackend = base:1\nproxy = base:2\n";
 	char text[200];
 	int memory = memfd_create("base", 0);
 	assert_int_equal(write(memory, base, strlen(base)), strlen(base));
-	snprintf(text, sizeof text, "[DEFAULT]\nextends = /proc/self/fd/%d\n[vaurien]\nbackend = mine:1\n", memory);
+	snprintf(text, sizeof text,
+	         "[DEFAULT]\nextends = /proc/self/fd/%d\n[vaurien]\nbackend = mine:1\n", memory);
 	good(read_file(text, "--proxy line:3"));
 	assert_ptr_equal(settings.proxies[0]->protocol, &protocol_fake_line);
 	assert_string_equal(settings.proxies[0]->backend.text, "mine:1");
@@ -365,22 +442,30 @@ static const struct rule_spec *rule_at(unsigned i)
 
 static void rules_of_flags(void **state)
 {
-	good(read_rules(NULL, "--rule fake_slow --behavior 30:fake_slow --rule=fake_slow --rule fake_slower --behavior-fake-slow-count 7"));
+	good(read_rules(
+		NULL,
+		"--rule fake_slow --behavior 30:fake_slow --rule=fake_slow --rule fake_slower "
+		"--behavior-fake-slow-count 7"));
 	assert_int_equal(settings.proxies[0]->n_rules, 4);
 	assert_string_equal(settings.proxies[0]->behavior, "30:fake_slow");
-	static const char *const names[] = { "behavior", "fake_slow", "fake_slow-2", "fake_slower" };
+	static const char *const names[] = { "behavior", "fake_slow", "fake_slow-2",
+		                             "fake_slower" };
 	for (unsigned i = 0; i < 4; i++)
 		assert_string_equal(rule_at(i)->name, names[i]);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(((struct slow_opts *)rule_at(i)->values.opts)->count, 7);       /* defaults are theirs, too */
+		/* defaults are theirs, too */
+		assert_int_equal(((struct slow_opts *)rule_at(i)->values.opts)->count, 7);
 	assert_true(rule_at(0)->high == 0.3 && rule_at(1)->high == 1);
 }
 
 /* A key of [vaurien] like any flag, but all that is said counts. */
 static void rules_with_words(void **state)
 {
-	good(read_file("[vaurien]\nprotocol = fake_line\nrule = fake_slow sleep=2 client=\"10.0.0.0/8\" times=3 name=mine\n"
-	               "rule = fake_slower ttl='5'\n", "--rule fake_slower"));
+	good(read_file(
+		"[vaurien]\nprotocol = fake_line\nrule = fake_slow sleep=2 client=\"10.0.0.0/8\" "
+		"times=3 name=mine\n"
+		"rule = fake_slower ttl='5'\n",
+		"--rule fake_slower"));
 	assert_int_equal(settings.proxies[0]->n_rules, 3);
 	assert_string_equal(rule_at(0)->name, "fake_slower");
 	assert_string_equal(rule_at(1)->name, "mine");
@@ -392,9 +477,13 @@ static void rules_with_words(void **state)
 
 static void rules_of_sections(void **state)
 {
-	good(read_rules("[rule:one]\nbehavior = fake_slow\nsleep = 250ms\nskip=2\nTIMES: 1\ntimes = 4\nclient = ::1\n"
-	                "[vaurien]\nbehavior = fake_slow\n[rule.two]\nper = connection\nbehavior=fake_slower\n"
-	                "[behavior:fake_slow]\nsleep = 9\ncount = 3\n", "--rule fake_slower"));
+	good(read_rules(
+		"[rule:one]\nbehavior = fake_slow\nsleep = 250ms\nskip=2\nTIMES: 1\ntimes = "
+		"4\nclient = ::1\n"
+		"[vaurien]\nbehavior = fake_slow\n[rule.two]\nper = "
+		"connection\nbehavior=fake_slower\n"
+		"[behavior:fake_slow]\nsleep = 9\ncount = 3\n",
+		"--rule fake_slower"));
 	assert_int_equal(settings.proxies[0]->n_rules, 4);
 	assert_string_equal(rule_at(0)->name, "behavior");
 	assert_string_equal(rule_at(1)->name, "one");
@@ -402,7 +491,8 @@ static void rules_of_sections(void **state)
 	assert_string_equal(rule_at(3)->name, "fake_slower");
 	const struct slow_opts *own = rule_at(1)->values.opts;
 	assert_true(own->sleep == 250 * VN_MS && own->count == 3);
-	assert_true(rule_at(1)->skip == 2 && rule_at(1)->times == 4 && rule_at(1)->client.bits == 128);
+	assert_true(rule_at(1)->skip == 2 && rule_at(1)->times == 4 &&
+	            rule_at(1)->client.bits == 128);
 	assert_true(rule_at(2)->per_connection);
 }
 
@@ -418,12 +508,18 @@ static void section_values(void **state)
 /* A section goes on in the file that this one extends; what stands here counts. */
 static void section_extended(void **state)
 {
-	static const char base[] = "[rule:far]\nbehavior = fake_slower\n[rule:both]\nbehavior = fake_slower\ntimes = 1\nskip = 1\nskip = 5\n"
-	                           "[behavior:fake_slow]\ncount = 4\n";
+	static const char base[] =
+		"[rule:far]\nbehavior = fake_slower\n[rule:both]\nbehavior = fake_slower\ntimes = "
+		"1\nskip = 1\nskip = 5\n"
+		"[behavior:fake_slow]\ncount = 4\n";
 	char text[300];
 	int memory = memfd_create("base", 0);
 	assert_int_equal(write(memory, base, strlen(base)), strlen(base));
-	snprintf(text, sizeof text, "[DEFAULT]\nextends = /proc/self/fd/%d\n[rule:both]\nbehavior = fake_slow\ntimes = 2\nevery = 3\n", memory);
+	snprintf(
+		text, sizeof text,
+		"[DEFAULT]\nextends = /proc/self/fd/%d\n[rule:both]\nbehavior = fake_slow\ntimes "
+		"= 2\nevery = 3\n",
+		memory);
 	good(read_rules(text, ""));
 	close(memory);
 	assert_int_equal(settings.proxies[0]->n_rules, 2);
@@ -436,25 +532,40 @@ static void section_extended(void **state)
 
 static void rules_refused(void **state)
 {
-	static const struct { const char *file, *args, *sentence; } bad[] = {
-		{ NULL, "--rule nope", "rule: expected the name of a behavior first, got 'nope'\n" },
+	static const struct { const char *file, *args, *sentence;
+	} bad[] = {
+		{ NULL, "--rule nope",
+		  "rule: expected the name of a behavior first, got 'nope'\n" },
 		{ NULL, "--rule=", "rule: expected the name of a behavior first, got ''\n" },
 		{ NULL, "--rule fake_slow --rule 'fake_slow", "rule: expected a closing '\n" },
-		{ "[vaurien]\nrule = fake_slow sleep=x\n", "", "rule: sleep: expected a number of seconds >= 0, got 'x'\n" },
-		{ "[vaurien]\nrule = fake_slow name=a\nrule = fake_slow name=a\n", "", "rule: the name 'a' is not free\n" },
-		{ "[vaurien]\nrule = fake_slow match=a\n", "", "rule: match: fake_line has no requests to match\n" },
-		{ "[vaurien]\nrule = fake_slow failure=deadlock\n", "", "rule: failure: fake_line has no failures; give the proxy another protocol\n" },
-		{ "[rule:a]\ntimes = 1\n", "", "[rule:a]: expected behavior = a name that --list shows\n" },
-		{ "[rule:a]\nbehavior = nope\n", "", "[rule:a]: expected the name of a behavior first, got 'nope'\n" },
-		{ "[rule:a]\nbehavior = fake_slow\ntimes = many\n", "", "[rule:a]: times: expected a whole number >= 0, got 'many'\n" },
+		{ "[vaurien]\nrule = fake_slow sleep=x\n", "",
+		  "rule: sleep: expected a number of seconds >= 0, got 'x'\n" },
+		{ "[vaurien]\nrule = fake_slow name=a\nrule = fake_slow name=a\n", "",
+		  "rule: the name 'a' is not free\n" },
+		{ "[vaurien]\nrule = fake_slow match=a\n", "",
+		  "rule: match: fake_line has no requests to match\n" },
+		{ "[vaurien]\nrule = fake_slow failure=deadlock\n", "",
+		  "rule: failure: fake_line has no failures; give the proxy another protocol\n" },
+		{ "[rule:a]\ntimes = 1\n", "",
+		  "[rule:a]: expected behavior = a name that --list shows\n" },
+		{ "[rule:a]\nbehavior = nope\n", "",
+		  "[rule:a]: expected the name of a behavior first, got 'nope'\n" },
+		{ "[rule:a]\nbehavior = fake_slow\ntimes = many\n", "",
+		  "[rule:a]: times: expected a whole number >= 0, got 'many'\n" },
 		{ "[rule:a]\nbehavior = fake_slower\nspeed = 1\n", "",
-		  "[rule:a]: speed: fake_slower has no such option; expected one of match, client, direction, probability, per, share, skip, times, every, ttl\n" },
-		{ "[rule:behavior]\nbehavior = fake_slow\n", "", "[rule:behavior]: the name 'behavior' is not free\n" },
-		{ "[rule:a b]\nbehavior = fake_slow\n", "", "[rule:a b]: name: expected 1 to 64 characters without blanks and ], got 'a b'\n" },
+		  "[rule:a]: speed: fake_slower has no such option; expected one of match, "
+		  "client, direction, probability, per, share, skip, times, every, ttl\n" },
+		{ "[rule:behavior]\nbehavior = fake_slow\n", "",
+		  "[rule:behavior]: the name 'behavior' is not free\n" },
+		{ "[rule:a b]\nbehavior = fake_slow\n", "",
+		  "[rule:a b]: name: expected 1 to 64 characters without blanks and ], got 'a "
+		  "b'\n" },
 		{ "[rule:a\"]\nbehavior = fake_slow\n", "", "[rule:a\"]: expected a closing \"\n" },
-		{ "[rule:]\nbehavior = fake_slow\n", "", "[rule:]: name: expected 1 to 64 characters without blanks and ], got ''\n" },
+		{ "[rule:]\nbehavior = fake_slow\n", "",
+		  "[rule:]: name: expected 1 to 64 characters without blanks and ], got ''\n" },
 		{ "[rule:a]\nbehavior = fake_slow\nclient = me\n", "",
-		  "[rule:a]: client: expected an address or a network such as 10.0.0.0/8, got 'me'\n" },
+		  "[rule:a]: client: expected an address or a network such as 10.0.0.0/8, got "
+		  "'me'\n" },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		int code = read_rules(bad[i].file, bad[i].args);
@@ -478,15 +589,22 @@ static void too_many_rules(void **state)
 static void log_unwritable(void **state)
 {
 	assert_int_equal(read_line("--protocol fake_line --log-output /nonexistent/log"), 1);
-	assert_string_equal(complained, "log_output: cannot write to '/nonexistent/log': No such file or directory\n");
+	assert_string_equal(
+		complained,
+		"log_output: cannot write to '/nonexistent/log': No such file or directory\n");
 }
 
 #define EACH(f) cmocka_unit_test_teardown(f, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	EACH(defaults), EACH(flags), EACH(refused), EACH(shown), EACH(from_file), EACH(several_sections),
-	EACH(file_refused), EACH(extended), EACH(rules_of_flags), EACH(rules_with_words), EACH(rules_of_sections),
-	EACH(section_values), EACH(section_extended), EACH(rules_refused), EACH(too_many_rules), EACH(log_unwritable),
+	EACH(defaults),          EACH(flags),
+	EACH(refused),           EACH(shown),
+	EACH(from_file),         EACH(several_sections),
+	EACH(file_refused),      EACH(extended),
+	EACH(rules_of_flags),    EACH(rules_with_words),
+	EACH(rules_of_sections), EACH(section_values),
+	EACH(section_extended),  EACH(rules_refused),
+	EACH(too_many_rules),    EACH(log_unwritable),
 };
 
 SUITE(settings, tests)

@@ -1,4 +1,5 @@
-/* sql.c - tests of what statements are taken to do: words, quotes, comments, what is kept, and what it costs. */
+/* sql.c - tests of what statements are taken to do: words, quotes, comments, what is kept, and what
+ * it costs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,12 @@
 
 #include "unit.h"
 
-enum { FORBIDDEN = VN_IS_OWN, WRITES = VN_IS_WRITE | FORBIDDEN, READ = VN_IS_READ, UNKNOWN = VN_IS_UNKNOWN };
+enum {
+	FORBIDDEN = VN_IS_OWN,
+	WRITES = VN_IS_WRITE | FORBIDDEN,
+	READ = VN_IS_READ,
+	UNKNOWN = VN_IS_UNKNOWN
+};
 
 static const struct vn_sql_keyword keywords[] = {
 	{ "INTO", WRITES, VN_SQL_INSIDE | VN_SQL_TOP, "SELECT INTO" },
@@ -23,26 +29,34 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "EXPLAIN", READ, VN_SQL_EXPLAINS },
 	{ "DECLARE .. FOR", READ, VN_SQL_PREFIX | VN_SQL_LATER },
 	{ "COPY", WRITES, VN_SQL_COPIES, "COPY FROM" },
-	{ "BEGIN", VN_IS_BEGIN }, { "COMMIT", VN_IS_COMMIT }, { "VACUUM", VN_IS_WRITE },
-	{ "PREPARE @ .. AS", 0, VN_SQL_PREPARES | VN_SQL_PREFIX }, { "EXECUTE @", READ, VN_SQL_EXECUTES },
-	{ "EXECUTE", READ, VN_SQL_IMMEDIATE }, { "DEALLOCATE @", 0, VN_SQL_FORGETS },
+	{ "BEGIN", VN_IS_BEGIN },
+	{ "COMMIT", VN_IS_COMMIT },
+	{ "VACUUM", VN_IS_WRITE },
+	{ "PREPARE @ .. AS", 0, VN_SQL_PREPARES | VN_SQL_PREFIX },
+	{ "EXECUTE @", READ, VN_SQL_EXECUTES },
+	{ "EXECUTE", READ, VN_SQL_IMMEDIATE },
+	{ "DEALLOCATE @", 0, VN_SQL_FORGETS },
 	{ "CREATE *OR|REPLACE TEMP TABLE ?IF ?NOT ?EXISTS @", VN_IS_WRITE, VN_SQL_TEMPORARY },
 	{ "DROP TABLE @", WRITES, VN_SQL_DROPS | VN_SQL_ALLOWED, "DROP TABLE" },
-	{ "CREATE *OR|REPLACE TABLE @ .. AS", WRITES, 0, "CREATE TABLE AS" }, { "CREATE", WRITES, 0, "CREATE" },
+	{ "CREATE *OR|REPLACE TABLE @ .. AS", WRITES, 0, "CREATE TABLE AS" },
+	{ "CREATE", WRITES, 0, "CREATE" },
 	{ 0 }
 };
 
 static size_t comment(struct vn_span s)
 {
-	bool line = s.n > 1 && s.p[0] == '-' && s.p[1] == '-', block = s.n > 1 && s.p[0] == '/' && s.p[1] == '*';
+	bool line = s.n > 1 && s.p[0] == '-' && s.p[1] == '-',
+	     block = s.n > 1 && s.p[0] == '/' && s.p[1] == '*';
 	const char *stop = line ? "\n" : "*/";
 	const uint8_t *end = line || block ? memmem(s.p + 2, s.n - 2, stop, strlen(stop)) : NULL;
 
 	return !line && !block ? 0 : end ? (size_t)(end - s.p) + strlen(stop) : s.n;
 }
 
-static const struct vn_sql with_dollars = { keywords, comment, .dollar = true, .names = "\"`", .own = FORBIDDEN };
-static const struct vn_sql with_backslashes = { keywords, comment, .backslash = true, .names = "`", .own = FORBIDDEN, .explains = true };
+static const struct vn_sql with_dollars = { keywords, comment, .dollar = true, .names = "\"`",
+	                                    .own = FORBIDDEN };
+static const struct vn_sql with_backslashes = { keywords,     comment,          .backslash = true,
+	                                        .names = "`", .own = FORBIDDEN, .explains = true };
 
 static struct vn_text_cache texts;
 static struct vn_buffer scratch;
@@ -83,7 +97,8 @@ static void expect_of(const struct vn_sql *sql, const char *text, unsigned is, c
 	const char *got = deed.row ? keywords[deed.row - 1].tag : NULL;
 
 	if (deed.is != is || (tag && strcmp(got ? got : "", tag)))
-		fail_msg("%s: %#x %s, expected %#x %s", text, deed.is, got ? got : "-", is, tag ? tag : "-");
+		fail_msg("%s: %#x %s, expected %#x %s", text, deed.is, got ? got : "-", is,
+		         tag ? tag : "-");
 }
 
 static void expect(const char *text, unsigned is, const char *tag)
@@ -123,7 +138,8 @@ static void quotes(void **state)
 {
 	expect("select 'for update; insert into t' from t", READ, "SELECT");
 	expect("select 'it''s; insert' from t", READ, "SELECT");
-	expect("select 'a\\'; insert into t", READ | WRITES, "INSERT");         /* no escape there ... */
+	/* no escape there ... */
+	expect("select 'a\\'; insert into t", READ | WRITES, "INSERT");
 	expect("select E'a\\'; insert into t", READ, "SELECT");                 /* ... but here */
 	expect_of(&with_backslashes, "select 'a\\'; insert into t", READ, "SELECT");
 	expect("select \"for\" update from \"insert\"", READ, "SELECT");
@@ -138,19 +154,23 @@ static void quotes(void **state)
 
 static void inside_others(void **state)
 {
-	expect("with x as (insert into t values (1) returning a) select * from x", READ | WRITES, "SELECT");
+	expect("with x as (insert into t values (1) returning a) select * from x", READ | WRITES,
+	       "SELECT");
 	expect("with x as (select 1) insert into t select * from x", WRITES, "INSERT");
 	expect("with x as (select * from t) select * from x for update", READ, "SELECT");
-	expect("with x as (select * from t for update) select 1", READ | FORBIDDEN, "SELECT FOR UPDATE");
+	expect("with x as (select * from t for update) select 1", READ | FORBIDDEN,
+	       "SELECT FOR UPDATE");
 	expect("with \"insert\" as (select 'insert') select 1", READ, "SELECT");
 	expect("explain insert into t values (1)", READ, NULL);
 	expect("explain analyze insert into t values (1)", READ | WRITES, "INSERT");
 	expect("explain (costs off, analyze) insert into t values (1)", READ | WRITES, "INSERT");
 	expect("explain (analyze off) insert into t values (1)", READ, NULL);
 	expect("explain (select 1)", READ, NULL);
-	expect_of(&with_backslashes, "explain format=json insert into t values (1)", READ | FORBIDDEN, "INSERT");
+	expect_of(&with_backslashes, "explain format=json insert into t values (1)",
+	          READ | FORBIDDEN, "INSERT");
 	expect("declare c cursor for select nextval('s')", READ, NULL);
-	expect("declare c cursor for select * from t for update", READ | FORBIDDEN, "SELECT FOR UPDATE");
+	expect("declare c cursor for select * from t for update", READ | FORBIDDEN,
+	       "SELECT FOR UPDATE");
 	expect("copy t from stdin", WRITES, "COPY FROM");
 	expect("copy \"from\" (a) to stdout", READ, NULL);
 	expect("copy (insert into t values (1)) to stdout", READ | WRITES, "INSERT");
@@ -176,13 +196,15 @@ static void kept(void **state)
 	expect("insert into x values (1)", WRITES, "INSERT");
 	const char *text = "create temp table y (a int)";
 	expect(text, VN_IS_WRITE, NULL);
-	vn_sql_undo(&session, &with_dollars, (struct vn_span){ (const uint8_t *)text, strlen(text) });
+	vn_sql_undo(&session, &with_dollars,
+	            (struct vn_span){ (const uint8_t *)text, strlen(text) });
 	expect("insert into y values (1)", WRITES, "INSERT");
 	expect("prepare a as execute a", 0, NULL);
 	expect("execute a", UNKNOWN, NULL);     /* for ever, if one looked on */
 	expect("prepare b as prepare c as delete", 0, NULL);
 	expect("execute b", 0, NULL);
-	expect("execute c", READ | UNKNOWN, NULL);      /* what stands in a text that is kept is not kept */
+	/* what stands in a text that is kept is not kept */
+	expect("execute c", READ | UNKNOWN, NULL);
 }
 
 /* Where no rule may refuse, only the first words are looked at; but what is kept is kept. */
@@ -209,8 +231,28 @@ static char *repeated(const char *what, size_t n)
 static void bounds(void **state)
 {
 	static const char *const hostile[] = {
-		"(", "with ", "with a as (", "explain ", "explain analyze ", "prepare a as ", "select 1;", "a,", "from a.", "for ", "$", "$a$", "'", "/*",
-		"select nextval(", "declare a for ", "copy (", "create table a ", "execute a;", "\\'", "with set statement ", "select * from a, ",
+		"(",
+		"with ",
+		"with a as (",
+		"explain ",
+		"explain analyze ",
+		"prepare a as ",
+		"select 1;",
+		"a,",
+		"from a.",
+		"for ",
+		"$",
+		"$a$",
+		"'",
+		"/*",
+		"select nextval(",
+		"declare a for ",
+		"copy (",
+		"create table a ",
+		"execute a;",
+		"\\'",
+		"with set statement ",
+		"select * from a, ",
 	};
 	struct timespec from, to;
 
@@ -222,7 +264,8 @@ static void bounds(void **state)
 		free(text);
 	}
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
-	double ms = (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
+	double ms = (double)(to.tv_sec - from.tv_sec) * 1e3 +
+	            (double)(to.tv_nsec - from.tv_nsec) / 1e6;
 	if (ms > 3000)                  /* it is 200, copying them included; sanitizers take more */
 		fail_msg("%.0f ms", ms);
 	char *text = repeated("select a,", VN_SQL_TEXT_MAX);
@@ -237,16 +280,45 @@ static void bounds(void **state)
 static void nonsense(void **state)
 {
 	static const char *const pieces[] = {
-		"select ", "insert into t", "with x as ", "(", ")", ";", "'", "\"", "$$", "$a$", "/*", "*/", "--", "\n", "explain ", "analyze ",
-		"prepare p as ", "execute p ", "copy ", " from ", " to ", "for update", "nextval(", ".", ",", "\\'", "E'", "create temp table x", "drop table x",
+		"select ",
+		"insert into t",
+		"with x as ",
+		"(",
+		")",
+		";",
+		"'",
+		"\"",
+		"$$",
+		"$a$",
+		"/*",
+		"*/",
+		"--",
+		"\n",
+		"explain ",
+		"analyze ",
+		"prepare p as ",
+		"execute p ",
+		"copy ",
+		" from ",
+		" to ",
+		"for update",
+		"nextval(",
+		".",
+		",",
+		"\\'",
+		"E'",
+		"create temp table x",
+		"drop table x",
 	};
 	uint64_t seed = 42;
 	char text[400];
 
 	for (int i = 0; i < 20000; i++) {
 		size_t n = 0;
-		while (n < 300 && (seed = seed * 6364136223846793005u + 1442695040888963407u) >> 60) {
-			const char *piece = pieces[(seed >> 33) % (sizeof pieces / sizeof pieces[0])];
+		while (n < 300 &&
+		       (seed = seed * 6364136223846793005u + 1442695040888963407u) >> 60) {
+			const char *piece =
+				pieces[(seed >> 33) % (sizeof pieces / sizeof pieces[0])];
 			memcpy(text + n, piece, strlen(piece));
 			n += strlen(piece);
 		}

@@ -13,7 +13,8 @@ static void every_why_has_words(void **state)
 		for (const char *c = close_reason_names[i].name; *c; c++)
 			assert_true((*c >= 'a' && *c <= 'z') || *c == '_');
 		for (unsigned k = 0; k < i; k++)
-			assert_string_not_equal(close_reason_names[i].name, close_reason_names[k].name);
+			assert_string_not_equal(close_reason_names[i].name,
+			                        close_reason_names[k].name);
 	}
 }
 
@@ -70,8 +71,11 @@ static void workers_are_summed(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(every_why_has_words), cmocka_unit_test(bounds_ascend), cmocka_unit_test(a_bound_belongs_to_its_bucket),
-	cmocka_unit_test(times_are_summed), cmocka_unit_test(workers_are_summed),
+	cmocka_unit_test(every_why_has_words),
+	cmocka_unit_test(bounds_ascend),
+	cmocka_unit_test(a_bound_belongs_to_its_bucket),
+	cmocka_unit_test(times_are_summed),
+	cmocka_unit_test(workers_are_summed),
 };
 
 SUITE(stats, tests)

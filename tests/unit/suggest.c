@@ -7,7 +7,8 @@
 #include "unit.h"
 
 static const char *const known[] = {
-	"delay", "dummy", "error", "hang", "limit_data", "limit_time", "slow_close", "slow_connect", NULL,
+	"delay",      "dummy",      "error",        "hang", "limit_data",
+	"limit_time", "slow_close", "slow_connect", NULL,
 };
 
 static const char *meant(const char *word)
@@ -21,11 +22,24 @@ static const char *meant(const char *word)
 
 static void near(void **state)
 {
-	static const struct { const char *word, *name; } cases[] = {
-		{ "dely", "delay" }, { "dleay", "delay" }, { "DELAY", "delay" }, { "deelay", "delay" }, { "errror", "error" },
-		{ "limit-dat", "limit_data" }, { "limit time", "limit_time" }, { "slow_conect", "slow_connect" },
-		{ "close", "slow_close" }, { "connect", "slow_connect" }, { "hangs", "hang" },
-		{ "", NULL }, { "x", NULL }, { "zzzzz", NULL }, { "nope", NULL }, { "blackout", NULL },
+	static const struct { const char *word, *name;
+	} cases[] = {
+		{ "dely", "delay" },
+		{ "dleay", "delay" },
+		{ "DELAY", "delay" },
+		{ "deelay", "delay" },
+		{ "errror", "error" },
+		{ "limit-dat", "limit_data" },
+		{ "limit time", "limit_time" },
+		{ "slow_conect", "slow_connect" },
+		{ "close", "slow_close" },
+		{ "connect", "slow_connect" },
+		{ "hangs", "hang" },
+		{ "", NULL },
+		{ "x", NULL },
+		{ "zzzzz", NULL },
+		{ "nope", NULL },
+		{ "blackout", NULL },
 	};
 	char text[SUGGEST_MAX], big[200];
 

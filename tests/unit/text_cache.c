@@ -29,7 +29,8 @@ static void expect(uint64_t key, const char *text)
 {
 	struct vn_span got = vn_text_cache_get(&shelf, key);
 	if (got.n != strlen(text) || (got.n && memcmp(got.p, text, got.n)))
-		fail_msg("%llu: '%.*s' for '%s'", (unsigned long long)key, (int)got.n, (const char *)got.p, text);
+		fail_msg("%llu: '%.*s' for '%s'", (unsigned long long)key, (int)got.n,
+		         (const char *)got.p, text);
 }
 
 /* What a text costs beyond its bytes. */
@@ -107,7 +108,8 @@ static void dropped(void **state)
 	expect(2, "again");
 }
 
-/* Room for three: the oldest goes, where a text put again is young and one that moved is as old as it was. */
+/* Room for three: the oldest goes, where a text put again is young and one that moved is as old as
+ * it was. */
 static void oldest_go(void **state)
 {
 	size_t each = overhead() + 3;
@@ -151,7 +153,8 @@ static void too_long(void **state)
 
 enum { KEYS = 40 };
 
-/* Random calls against an array that has room without end; what is gone must be older than what is there. */
+/* Random calls against an array that has room without end; what is gone must be older than what is
+ * there. */
 static void against_an_array(void **state)
 {
 	static char bytes[300];
@@ -177,7 +180,8 @@ static void against_an_array(void **state)
 		default:
 			model[key].n = 1 + vn_dice_below(&d, sizeof bytes);
 			model[key].born = step;
-			vn_text_cache_put(&shelf, key, (struct vn_span){ (const uint8_t *)bytes, model[key].n });
+			vn_text_cache_put(&shelf, key,
+			                  (struct vn_span){ (const uint8_t *)bytes, model[key].n });
 		}
 		for (uint64_t k = 0; k < KEYS; k++) {
 			size_t n = vn_text_cache_get(&shelf, k).n;

@@ -22,7 +22,12 @@ void suite_announce(struct suite *);
 #define SUITE(id, list) \
 	int test_##id(void); \
 	int test_##id(void) { return cmocka_run_group_tests_name(#id, list, NULL, NULL); } \
-	static struct suite suite_##id = { .name = #id, .tests = list, .n = sizeof list / sizeof list[0], .run = test_##id }; \
-	__attribute__((constructor)) static void suite_##id##_announce(void) { suite_announce(&suite_##id); }
+	static struct suite suite_##id = { \
+		.name = #id, .tests = list, .n = sizeof list / sizeof list[0], .run = test_##id \
+	}; \
+	__attribute__((constructor)) static void suite_##id##_announce(void) \
+	{ \
+		suite_announce(&suite_##id); \
+	}
 
 #endif

@@ -22,19 +22,22 @@ static void fold(void **state)
 
 	v = folded(CALM(.fate = VN_DROP), CALM(.fate = VN_REPLY, .failure = "no"));
 	assert_true(v.fate == VN_REPLY && !strcmp(v.failure, "no"));
-	v = folded(CALM(.fate = VN_REPLY, .failure = "no"), CALM(.fate = VN_REPLY, .failure = "gone"));
+	v = folded(CALM(.fate = VN_REPLY, .failure = "no"),
+	           CALM(.fate = VN_REPLY, .failure = "gone"));
 	assert_string_equal(v.failure, "no");
 	assert_int_equal(folded(CALM(.fate = VN_REPLY), CALM(.fate = VN_DROP)).fate, VN_REPLY);
 
 	assert_int_equal(folded(CALM(), CALM()).keep, VN_ALL);
 	assert_int_equal(folded(CALM(), (struct vn_verdict){ .keep = 5 }).keep, 5);
-	assert_int_equal(folded((struct vn_verdict){ .keep = 0 }, (struct vn_verdict){ .keep = 5 }).keep, 0);
+	assert_int_equal(
+		folded((struct vn_verdict){ .keep = 0 }, (struct vn_verdict){ .keep = 5 }).keep, 0);
 
 	assert_int_equal(folded(CALM(.hold = 30), CALM(.hold = 12)).hold, 42);
 	assert_int_equal(folded(CALM(.hold = VN_NEVER), CALM(.hold = 12)).hold, VN_NEVER);
 	assert_int_equal(folded(CALM(.hold = 12), CALM(.hold = VN_NEVER)).hold, VN_NEVER);
 	assert_int_equal(folded(CALM(.hold = VN_NEVER), CALM(.hold = VN_NEVER)).hold, VN_NEVER);
-	assert_int_equal(folded(CALM(.hold = VN_NEVER / 2 + 2), CALM(.hold = VN_NEVER / 2)).hold, VN_NEVER);
+	assert_int_equal(folded(CALM(.hold = VN_NEVER / 2 + 2), CALM(.hold = VN_NEVER / 2)).hold,
+	                 VN_NEVER);
 }
 
 static void fold_pace(void **state)
@@ -55,7 +58,8 @@ static void fold_dirt(void **state)
 {
 	struct vn_dirt d;
 
-	d = folded(CALM(.dirt = { 100, VN_MIDDLE, 2, false }), CALM(.dirt = { 50, 7, 3, true })).dirt;
+	d = folded(CALM(.dirt = { 100, VN_MIDDLE, 2, false }), CALM(.dirt = { 50, 7, 3, true }))
+	            .dirt;
 	assert_true(d.junk == 150 && d.at == VN_MIDDLE && d.flips == 5 && d.edited);
 	d = folded(CALM(.dirt = { .flips = 1 }), CALM(.dirt = { 50, 7, 0, false })).dirt;
 	assert_true(d.junk == 50 && d.at == 7 && d.flips == 1 && !d.edited);
@@ -83,10 +87,19 @@ static void fold_end(void **state)
 static void calm(void **state)
 {
 	static const struct vn_verdict not_calm[] = {
-		{ .keep = VN_ALL, .fate = VN_DROP }, { .keep = VN_ALL, .fate = VN_REPLY }, { .keep = 0 }, { .keep = VN_ALL - 1 },
-		{ .keep = VN_ALL, .hold = 1 }, { .keep = VN_ALL, .hold = VN_NEVER }, { .keep = VN_ALL, .pace.rate = 1 },
-		{ .keep = VN_ALL, .pace.piece = 1 }, { .keep = VN_ALL, .pace.gap = 1 }, { .keep = VN_ALL, .dirt.junk = 1 },
-		{ .keep = VN_ALL, .dirt.flips = 1 }, { .keep = VN_ALL, .dirt.edited = true }, { .keep = VN_ALL, .end = VN_STALL },
+		{ .keep = VN_ALL, .fate = VN_DROP },
+		{ .keep = VN_ALL, .fate = VN_REPLY },
+		{ .keep = 0 },
+		{ .keep = VN_ALL - 1 },
+		{ .keep = VN_ALL, .hold = 1 },
+		{ .keep = VN_ALL, .hold = VN_NEVER },
+		{ .keep = VN_ALL, .pace.rate = 1 },
+		{ .keep = VN_ALL, .pace.piece = 1 },
+		{ .keep = VN_ALL, .pace.gap = 1 },
+		{ .keep = VN_ALL, .dirt.junk = 1 },
+		{ .keep = VN_ALL, .dirt.flips = 1 },
+		{ .keep = VN_ALL, .dirt.edited = true },
+		{ .keep = VN_ALL, .end = VN_STALL },
 		{ .keep = VN_ALL, .end = VN_RESET },
 	};
 	for (size_t i = 0; i < sizeof not_calm / sizeof not_calm[0]; i++)
@@ -98,12 +111,21 @@ static void calm(void **state)
 
 static void shown(void **state)
 {
-	static const struct { struct vn_verdict v; const struct vn_failure *f; const char *text; } cases[] = {
-		{ { .keep = VN_ALL }, NULL, "pass" }, { { .keep = VN_ALL, .fate = VN_DROP }, NULL, "drop" },
+	static const struct {
+		struct vn_verdict v;
+		const struct vn_failure *f;
+		const char *text;
+	} cases[] = {
+		{ { .keep = VN_ALL }, NULL, "pass" },
+		{ { .keep = VN_ALL, .fate = VN_DROP }, NULL, "drop" },
 		{ { .keep = VN_ALL, .fate = VN_REPLY }, &no, "reply:no" },
-		{ { .keep = VN_ALL, .fate = VN_REPLY, .end = VN_CLOSE }, &gone, "reply:gone,close" },
+		{ { .keep = VN_ALL, .fate = VN_REPLY, .end = VN_CLOSE },
+		  &gone,
+		  "reply:gone,close" },
 		{ { .keep = VN_ALL, .hold = 1500 * VN_MS }, NULL, "pass,hold:1.500000" },
-		{ { .keep = VN_ALL, .hold = VN_NEVER, .end = VN_STALL }, NULL, "pass,hold:until-changed,stall" },
+		{ { .keep = VN_ALL, .hold = VN_NEVER, .end = VN_STALL },
+		  NULL,
+		  "pass,hold:until-changed,stall" },
 		{ { .keep = 5, .pace.rate = 1, .end = VN_RESET }, NULL, "pass,keep:5,paced,reset" },
 		{ { .keep = 0, .dirt.junk = 1000 }, NULL, "pass,keep:0,junk:1000" },
 		{ { .keep = VN_ALL, .dirt.flips = 1 }, NULL, "pass,edited" },
@@ -111,7 +133,8 @@ static void shown(void **state)
 	};
 	char buffer[160], small[8];
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-		assert_string_equal(verdict_show(&cases[i].v, cases[i].f, buffer, sizeof buffer), cases[i].text);
+		assert_string_equal(verdict_show(&cases[i].v, cases[i].f, buffer, sizeof buffer),
+		                    cases[i].text);
 	assert_string_equal(verdict_show(&cases[3].v, cases[3].f, small, sizeof small), "reply:g");
 }
 

@@ -69,6 +69,7 @@ static void bounded(void **state)
 
 #define EACH(f) cmocka_unit_test_setup(f, set_up)
 
-static const struct CMUnitTest tests[] = { EACH(nothing_is_known), EACH(learned), EACH(outliers), EACH(bounded) };
+static const struct CMUnitTest tests[] = { EACH(nothing_is_known), EACH(learned), EACH(outliers),
+	                                   EACH(bounded) };
 
 SUITE(wakeup, tests)
