@@ -86,7 +86,7 @@ def test_its_file(server, tmp_path):
 
 
 @pytest.mark.parametrize("text, why", [
-    (None, "Unexistant filename '"), ("[", "unexpected EOF"), ('[{"name":"x"}]', "missing required field: upstream at proxy 1"),
+    (None, "cannot read '"), ("[", "unexpected EOF"), ('[{"name":"x"}]', "missing required field: upstream at proxy 1"),
     ('[{"name":"x","upstream":"y","listen":"192.0.2.1:1"}]', "cannot listen on '192.0.2.1:1': Cannot assign requested address"),
 ])
 def test_a_bad_file_is_told_and_ends_nothing(server, tmp_path, text, why):
