@@ -1,4 +1,5 @@
 """What `vaurienctl export` prints, `populate` takes back: nothing is changed, and another process becomes the same."""
+import contextlib
 import json
 import os
 import subprocess
@@ -19,8 +20,10 @@ def ctl(proxy, *words, given=None):
 
 def sockets(proxy):
     """The listening sockets of the process: (family, address, inode)."""
-    mine = {os.readlink("/proc/%d/fd/%s" % (proxy.pid, fd)) for fd in os.listdir("/proc/%d/fd" % proxy.pid)}
-    found = set()
+    mine, found = set(), set()
+    for fd in os.listdir("/proc/%d/fd" % proxy.pid):
+        with contextlib.suppress(FileNotFoundError):    # closed since
+            mine.add(os.readlink("/proc/%d/fd/%s" % (proxy.pid, fd)))
     for family in ("tcp", "tcp6"):
         with open("/proc/net/" + family) as rows:
             for row in list(rows)[1:]:
