@@ -413,7 +413,7 @@ def late_ones(proxy, clients, least):
 class Proxy:
     """A running vaurien. Its control API answers on .http, its log is a file."""
 
-    def __init__(self, directory, args, backend, http, listen, env=None, limit=None):
+    def __init__(self, directory, args, backend, http, listen, env=None, limit=None, prefix=()):
         self.log_path = os.path.join(directory, "vaurien.log")
         self.errors = open(os.path.join(directory, "stderr"), "w+")
         self.port = free_port() if listen is None else None     # listen "": none but what args add
@@ -427,7 +427,7 @@ class Proxy:
             words += ["--http", "--http-host", "127.0.0.1", "--http-port", str(self.http)]
         if not {"--seed", "--config"} & set(args):
             words += ["--seed", SEED]       # chance decides alike in every run
-        self.words = words + [str(word) for word in args]
+        self.words = list(prefix) + words + [str(word) for word in args]    # prefix: a command that executes the rest
 
         def before():
             if limit:
