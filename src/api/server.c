@@ -258,7 +258,7 @@ static void log_started(const struct server *s, const char *host, const struct e
 	         bare ? "]" : "", endpoint_port(at));
 	if (!s->http.local)
 		log_warning("The HTTP server listens on %s:"
-		            " whoever reaches it can change this proxy",
+		            " anyone who reaches it can change this proxy",
 		            endpoint_show(at, shown, sizeof shown));
 }
 

@@ -13,7 +13,7 @@ enum {
 	UNASKED_BIT = 63,               /* bit of UNASKED: numbers of unsolicited exchanges */
 };
 
-#define PATIENCE (10 * VN_S)            /* of messages, before a rule without strikes is reported */
+#define REPORT_AFTER (10 * VN_S)         /* of messages, until a rule without strikes is reported */
 
 static uint64_t count_of(const _Atomic uint64_t *count)
 {
@@ -214,7 +214,7 @@ static void misses_add(const char *proxy, struct rule *r, struct misses *m,
 		m->since = now;
 	if (t)
 		text_mask(t, m->nearest, sizeof m->nearest);
-	if (now - m->since > PATIENCE)
+	if (now - m->since > REPORT_AFTER)
 		rule_log_misses(proxy, r);
 }
 

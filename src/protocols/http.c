@@ -1,12 +1,12 @@
-/* http.c - HTTP/1.0 and 1.1: where requests and responses end, what they ask, how a server says no.
+/* http.c - HTTP/1.0 and 1.1: where messages end, what a request does, the server's errors.
  *
- * Both are a head, lines up to an empty one, and perhaps a body:
+ * A message is a head, lines up to an empty one, and perhaps a body:
  *
  *   NOTHING | FIXED: Content-Length bytes | UNTIL_CLOSE
  *   chunks: (CHUNK_SIZE line, CHUNK_DATA, CHUNK_END line)..., a size of 0, TRAILERS, an empty line
  *
- * Responses come in the order of the requests. Interim ones (1xx) answer nothing: the final one
- * does, and rules are asked of that. What could be read in two ways makes the connection raw. */
+ * Responses come in the order of the requests. Interim ones (1xx) are no answer; rules apply to the
+ * final one. An ambiguous message makes the connection raw. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,19 +1,18 @@
-/* memcache.c - memcached's text, meta and binary protocols: where their messages end, what they
- * ask, how it says no.
+/* memcache.c - memcached's text, meta and binary protocols: where messages end, what a request
+ * does, its errors.
  *
- * A request is a line; one that stores is followed by so many bytes. Each gets one answer, in
- * order:
+ * A request is a line; one that stores is followed by its data. Each gets one answer, in order:
  *
  *   get, gat ...         VALUE lines, each with its bytes, then END
  *   stats, metadump      lines, then END
- *   mg ms md ma          a line, and behind VA bytes
+ *   mg ms md ma          a line; after VA its bytes
  *   all others           a line
- *   with "noreply"       nothing, also where it is refused; quit neither
- *   with the flag q      nothing where all is as usual: that is known when the next answer cannot
- * be its own watch                there is no end of lines: the connection becomes raw
+ *   with "noreply"       no answer, also if it is refused; neither has quit
+ *   with the flag q      no answer in the usual case: known when the next answer is not its own
+ *   watch                lines without an end: the connection becomes raw
  *
- * Whose first byte is 0x80 speaks the binary protocol, where a head of 24 bytes says all lengths,
- * and an answer which command it answers. It has quiet commands too. */
+ * A request that begins with 0x80 is of the binary protocol. Its head of 24 bytes has all lengths;
+ * an answer names its command. It has quiet commands too. */
 #include <string.h>
 
 #include "vaurien.h"
@@ -23,7 +22,7 @@ enum {
 	META_WORDS_MAX = 19,
 	KEY_MAX = 250,
 	SUBJECT_MAX = 16384,            /* bytes of a subject */
-	PATIENCE = SUBJECT_MAX + 1024,  /* bytes of a request's line that are waited for */
+	WAIT_MAX = SUBJECT_MAX + 1024,  /* bytes of a request's line that it waits for */
 	LINE_MAX_WAIT = 4096,           /* bytes of an answer's line that are waited for */
 	HEAD = 24,                      /* bytes of a binary message that say what it is */
 	ECHO_MAX = 320,
@@ -429,7 +428,7 @@ static struct vn_cut text_request(struct vn_session *t, struct vn_span in, struc
 	struct line l;
 
 	if (!s->going_on) {
-		if (!end && in.n < PATIENCE)
+		if (!end && in.n < WAIT_MAX)
 			return vn_cut_more();
 		line_read(&l, line_bare(in, end));
 		if (!end && command_find(&l)->kind != GETS)

@@ -1,16 +1,17 @@
-/* mysql.c - the protocol of MySQL and MariaDB: where its messages end, what they ask, how it says
- * no.
+/* mysql.c - MySQL and MariaDB: where messages end, what a request does, their errors.
  *
- * All is packets: length (3 bytes, low first), sequence number, payload. 0xffffff bytes of payload
- * mean that the next packet goes on with it. The server greets, the client logs in, then it sends
- * commands, whose answers have a few shapes:
+ * All bytes are packets: length (3 bytes, low first), sequence number, payload. A payload of
+ * 0xffffff bytes continues in the next packet. The server greets, the client logs in and then
+ * sends commands. Their answers have these shapes:
  *
- *   ONE       OK | ERR | one packet of whatever
- *   RESULT    OK | ERR | file name, client sends the file, OK | count, columns, rows, end; again if
- * the status says so ROWS      packets, end PREPARED  id and counts, parameters, columns LOGIN
- * questions that the client answers, OK | ERR
+ *   ONE       OK | ERR | one packet
+ *   RESULT    OK | ERR | file name, client sends the file, OK | count, columns, rows, end;
+ *             again if the status has more results
+ *   ROWS      packets, end
+ *   PREPARED  id and counts, parameters, columns
+ *   LOGIN     questions that the client answers, OK | ERR
  *
- * What is not understood makes the connection raw. */
+ * Bytes that are not understood make the connection raw. */
 #include <assert.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ enum {
 	FULL = 0xffffff,                /* payload of a packet that the next one continues */
 	PEEK = 24,                      /* bytes of an answer's packet that tell all about it */
 	SUBJECT_MAX = 16384,            /* bytes of a statement that are looked at */
-	PATIENCE = 60000,               /* bytes of a request that are waited for */
+	WAIT_MAX = 60000,               /* bytes of a request that it waits for */
 	LOGIN_PEEK = 1024,
 	GREETING_MAX = 16384,
 	LONG_SLOTS = 16,
@@ -91,7 +92,7 @@ struct mysql {                          /* one connection */
 
 	/* prepared statements */
 	uint32_t serial;                        /* of the latest PREPARE */
-	uint64_t last;                          /* its key on the shelf */
+	uint64_t last;                          /* its key in the text cache */
 	/* statements that have been sent long data ... */
 	uint32_t laden[LADEN_MAX]; unsigned n_laden;
 	bool crowded;                           /* ... and others */
@@ -512,7 +513,7 @@ static void sql_tell(struct vn_session *t, struct vn_message *m)
 }
 
 static uint32_t note_number(uint64_t note) { return (uint32_t)(note >> NOTE_NUMBER_SHIFT); }
-/* on the shelf, until it has its id */
+/* in the text cache, until it has its id */
 static uint64_t pending_key(uint32_t serial) { return 1ull << 32 | serial; }
 
 static bool laden_find(const struct mysql *s, uint32_t id, unsigned *at)
@@ -551,7 +552,7 @@ static bool laden_take(struct mysql *s, uint32_t id)
 	return id == LAST_PREPARED ? any : found;
 }
 
-/* What an EXECUTE and its kin are about: the text that was prepared. */
+/* The text that an EXECUTE, or a similar command, runs. */
 static void statement_read(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct mysql *s = t->state;
@@ -574,12 +575,12 @@ static void statement_read(struct vn_session *t, const struct packet *k, struct 
 /* True: *text is the statement, or as much of it as is looked at. */
 static bool sql_read(const struct mysql *s, const struct packet *k, struct vn_span *text)
 {
-	struct reader r = { k->p, k->n < PATIENCE ? k->n : PATIENCE, .at = 1 };
+	struct reader r = { k->p, k->n < WAIT_MAX ? k->n : WAIT_MAX, .at = 1 };
 
 	if (s->can & CAN_ATTRIBUTES)
 		attributes_skip(&r);
 	size_t n = r.bad ? 0 : r.n - r.at;
-	if (k->n < k->len && n < SUBJECT_MAX && k->n < PATIENCE)
+	if (k->n < k->len && n < SUBJECT_MAX && k->n < WAIT_MAX)
 		return false;
 	*text = (struct vn_span){ r.p + r.at, n < SUBJECT_MAX ? n : SUBJECT_MAX };
 	return true;
@@ -795,7 +796,7 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 		cut = login_request(t, &k, m);
 	else if (s->uploading && k.seq == s->upload_seq)
 		cut = continuing_request(s, &k, m);
-	/* whoever sends commands ahead numbers them from 0 */
+	/* a client that sends commands ahead numbers them from 0 */
 	else if (s->logging_in && k.seq)
 		cut = continuing_request(s, &k, m);
 	else

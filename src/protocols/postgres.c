@@ -1,20 +1,19 @@
-/* postgres.c - the protocol of PostgreSQL: where its messages end, what they ask, how it says no.
+/* postgres.c - PostgreSQL: where messages end, what a request does, its errors.
  *
- * A client begins with packets without type: it asks for encryption (one byte answers), asks that
- * another connection's statement be cancelled, or logs in. From then on all is messages: type
- * (1 byte), length (4 bytes, high first, itself counted), body.
+ * A client begins with packets without a type: it asks for encryption (the answer is one byte),
+ * asks to cancel another connection's statement, or logs in. Then all bytes are messages: type
+ * (1 byte), length (4 bytes, high first, including itself), body.
  *
- *   simple     Query, FunctionCall                       ->  whatever ... ReadyForQuery
- *   extended   Parse Bind Describe Close ... Execute     ->  one after the other, each in its kind
+ *   simple     Query, FunctionCall                       ->  ... ReadyForQuery
+ *   extended   Parse Bind Describe Close ... Execute     ->  one answer each, in order
  *              Sync                                      ->  ReadyForQuery
  *
- * An error in the extended protocol answers its message, and nothing answers those behind it up to
- * the Sync. Rules are asked of what runs a statement: Query, FunctionCall, Execute. Parse and its
- * like are let by with their answers: the server may keep these to itself for long, so that nothing
- * may wait for them.
+ * An error in the extended protocol answers its message; the server skips all messages up to the
+ * Sync. Rules apply to what runs a statement: Query, FunctionCall, Execute. The others pass with
+ * their answers, which the server may keep back for long.
  *
- * A refused request is replaced by one that the server itself refuses, so that the transaction
- * fails for real; a COMMIT by ROLLBACK, because a COMMIT that fails ends its transaction. */
+ * A refused request is replaced by one that the server itself refuses, so the transaction really
+ * fails. COMMIT is replaced by ROLLBACK, because a COMMIT that fails ends its transaction. */
 #include <assert.h>
 #include <string.h>
 #include <strings.h>
@@ -390,7 +389,7 @@ static void statement_tell(struct vn_session *t, struct vn_message *m, struct vn
 
 /* ---- statements and portals, by name ---- */
 
-/* On the shelf; `of` is 'S'tatement or 'P'ortal. */
+/* A key in the text cache; `of` is 'S'tatement or 'P'ortal. */
 static uint64_t name_key(uint8_t of, struct vn_span name)
 {
 	return vn_sql_key(of, name);
@@ -421,7 +420,7 @@ static void portal_bound(struct vn_session *t, struct vn_span body)
 		return;
 	}
 	struct vn_span text = vn_text_cache_get(t->texts, key);
-	vn_buffer_put(t->scratch, text.p, text.n);    /* its place on the shelf may be needed */
+	vn_buffer_put(t->scratch, text.p, text.n);    /* the text cache may need its room */
 	vn_text_cache_put(t->texts, name_key('P', portal), vn_buffer_span(t->scratch));
 }
 

@@ -1,15 +1,17 @@
-/* redis.c - Redis in RESP2 and RESP3: where its messages end, what they ask, how it says no.
+/* redis.c - Redis in RESP2 and RESP3: where messages end, what a request does, its errors.
  *
- * A request is a list of strings, or a line of words. Each gets one reply, in order, but for these:
+ * A request is a list of strings, or a line of words. Each gets one reply, in order, except:
  *
  *   SUBSCRIBE a b        one confirmation per channel; UNSUBSCRIBE of all: one for each there is,
- * at least one CLIENT REPLY OFF     nothing, and so does all that follows; SKIP: nothing for itself
- * and the next an empty request     nothing a push               answers nothing: `>` in RESP3; in
- * RESP2 a list that begins with "message" or its kin MONITOR, PSYNC ...   there is no end of
- * replies: the connection becomes raw
+ *                        at least one
+ *   CLIENT REPLY OFF     no reply, here and later; SKIP: no reply here and to the next request
+ *   an empty request     no reply
+ *   a push               is no reply: `>` in RESP3; in RESP2 a list that begins with "message" or
+ *                        a similar word
+ *   MONITOR, PSYNC ...   replies without an end: the connection becomes raw
  *
- * A reply's end is found by counting items: a list of n owes n more. Only a streamed list, whose
- * length nobody knows, needs a level of its own. */
+ * The end of a reply is found by counting items: a list of n owes n more. Only a streamed list,
+ * whose length is not known, needs a level of its own. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,7 +21,7 @@
 
 enum {
 	SUBJECT_MAX = 16384,            /* bytes of a subject */
-	PATIENCE = 60000,               /* bytes of a request that are waited for */
+	WAIT_MAX = 60000,               /* bytes of a request that it waits for */
 	LINE_MAX_WAIT = 4096,           /* bytes of a reply's line that are waited for */
 	ITEMS_MAX = 0x7fffffff,         /* of one list */
 	STREAMS_MAX = 4,                /* streamed lists inside one another */
@@ -595,7 +597,7 @@ static struct vn_cut array_request(struct vn_session *t, struct vn_span in, stru
 		subject_add(t, &q, i);
 	if (step == BAD)
 		return vn_cut_raw(t, RAW_REQUEST);
-	if ((i < q.args || at > in.n) && q.subject.n < SUBJECT_MAX && in.n < PATIENCE)
+	if ((i < q.args || at > in.n) && q.subject.n < SUBJECT_MAX && in.n < WAIT_MAX)
 		return vn_cut_more();
 	const char *why = said_take(s, &q, m);
 	if (why)

@@ -1,24 +1,22 @@
-/* smtp.c - SMTP: commands and their replies, mails behind DATA and BDAT, how a mail server says no.
+/* smtp.c - SMTP: commands and their replies, mails after DATA and BDAT, the server's errors.
  *
- * The server greets, then each command is a line, and each gets a reply of one or more lines, in
- * order:
+ * The server greets. Then each command is a line, and gets a reply of one or more lines, in order:
  *
  *   250-first            goes on
  *   250 last             ends it
  *
- * A 3yz reply answers nothing yet: the server waits for more. These are not so simple:
+ * A 3yz reply is no answer yet: the server waits for more. These differ:
  *
- *   DATA                 agreed to (354), a mail follows, up to a line that is a dot; then its own
- * reply comes BDAT n [LAST]        n bytes follow at once, whatever will be the reply AUTH
- * challenged (334), a line that is no command follows, and so on STARTTLS             agreed to,
- * all that follows is encrypted
+ *   DATA                 after 354 a mail follows, up to a line with one dot; then its own reply
+ *   BDAT n [LAST]        n bytes follow at once, whatever the reply is
+ *   AUTH                 after 334 a line follows that is no command, perhaps several times
+ *   STARTTLS             after 220 all bytes are encrypted
  *
- * What follows a DATA, an AUTH or a STARTTLS hangs on the reply, and is not looked at before that
- * came. (So a server that would not have clients speak out of turn does not see that they did.)
+ * The bytes after DATA, AUTH or STARTTLS depend on the reply: they wait until it has come.
  *
- * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: when a
- * server has agreed to take a mail, nothing but the end of the connection makes it forget. If the
- * mail shall be refused, the server gets RSET instead of DATA, and the mail itself is swallowed. */
+ * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: a server
+ * that has agreed to take a mail forgets it only if the connection ends. If the mail is to be
+ * refused, the server gets RSET instead of DATA, and the mail itself is discarded. */
 #include <string.h>
 #include <strings.h>
 
@@ -113,7 +111,7 @@ static const char
 		"STARTTLS is taken out of what the server offers, so that what is said can be read "
 		"(--protocol-smtp-tls pass leaves it in)";
 
-/* keys on the shelf: of a mail's sender and recipients; of addresses, from here on */
+/* keys in the text cache: of a mail's sender and recipients; of addresses, from here on */
 enum { ENVELOPE = 1, ADDRESSES };
 
 static struct vn_cut piece(bool end, uint64_t len)
