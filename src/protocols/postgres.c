@@ -194,6 +194,10 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "nextval (", WRITES, VN_SQL_INSIDE | VN_SQL_LATER, "nextval()" },
 	{ "setval (", WRITES, VN_SQL_INSIDE | VN_SQL_LATER, "setval()" },
 
+	{ "SELECT version|current_schema|current_database|set_config|current_setting (",
+	  VN_IS_READ | VN_IS_SETUP, VN_SQL_QUERY, "SELECT" },
+	{ "SELECT pg_backend_pid|pg_is_in_recovery|pg_advisory_unlock_all (",
+	  VN_IS_READ | VN_IS_SETUP, VN_SQL_QUERY, "SELECT" },
 	{ "SELECT", VN_IS_READ, VN_SQL_QUERY, "SELECT" },
 	{ "INSERT INTO @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "INSERT" },
 	{ "UPDATE ?ONLY @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED, "UPDATE" },
@@ -227,6 +231,7 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "SET", VN_IS_SETUP },
 	{ "RESET", VN_IS_SETUP },
 	{ "DISCARD", VN_IS_SETUP },
+	{ "CLOSE ALL", VN_IS_SETUP },
 	{ "CLOSE", 0 },
 	{ "LISTEN", 0 },
 	{ "UNLISTEN", VN_IS_SETUP },
@@ -354,14 +359,12 @@ static bool reads_catalog(struct vn_span text)
 	return memmem(text.p, text.n, type, sizeof type - 1);
 }
 
-/* What drivers ask of the session. */
+/* What drivers ask of the session, with the schema before the name. */
 static bool reads_session(struct vn_span text)
 {
 	static const char *const what[] = {
-		"VERSION(", "PG_CATALOG.VERSION(", "CURRENT_SCHEMA(", "CURRENT_DATABASE(",
-		"SET_CONFIG(", "CURRENT_SETTING(", "PG_CATALOG.SET_CONFIG(",
-		"PG_CATALOG.CURRENT_SETTING(", "PG_BACKEND_PID(", "PG_IS_IN_RECOVERY(",
-		"PG_ADVISORY_UNLOCK_ALL(", NULL
+		"PG_CATALOG.VERSION(", "PG_CATALOG.SET_CONFIG(", "PG_CATALOG.CURRENT_SETTING(",
+		NULL
 	};
 
 	return vn_sql_selects(text, comment_length, what);
