@@ -188,7 +188,7 @@ static void delete_rule(struct request *r)
 	const char *name = request_param(r, 0);
 
 	if (path_rule(r))
-		rule_change(r, spec_without_rule(request_spec(r), name), name, "taken away",
+		rule_change(r, spec_without_rule(request_spec(r), name), name, "removed",
 		            json_pack("{s:s}", "status", "ok"));
 }
 

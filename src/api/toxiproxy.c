@@ -268,7 +268,7 @@ static void delete_toxic(struct request *r)
 		toxiproxy_refuse(r, 404, "toxic not found");
 		return;
 	}
-	log_info("proxy=%s rule=%s is taken away", to->name, request_param(r, 1));
+	log_info("proxy=%s rule=%s is removed", to->name, request_param(r, 1));
 	control_change(request_control(r), p, to, request_wait(r, 204, NULL, NULL, 0));
 }
 

@@ -262,7 +262,7 @@ static void file_write(struct file *f)
 	while (f->outlet.fd >= 0 && (waiting = subscriber_waiting(&f->subscriber)).n) {
 		ssize_t done = outlet_write(&f->outlet, (const char *)waiting.p, waiting.n);
 		if (done < 0) {
-			log_warning("events are written no more: %s", strerror(errno));
+			log_warning("no more events are written: %s", strerror(errno));
 			file_end(f);
 		} else if (!done) {
 			timer_set(events.loop, &f->retry, events.loop->now + RETRY);

@@ -96,11 +96,11 @@ void rule_log_unreachable(const char *proxy, struct rule *r, const struct questi
 {
 	static const char *const reasons[] = {
 		[UNREACHABLE_RAW] =
-			"the connection is raw, there are no messages in it to find or to answer",
-		[UNREACHABLE_NO_FAILURES] = "the protocol has no words to refuse with",
+			"the connection is raw, its messages cannot be matched or answered",
+		[UNREACHABLE_NO_FAILURES] = "the protocol has no error replies",
 		[UNREACHABLE_UNKNOWN] =
-			"what this message does is not known here, so that nobody can say if its "
-			"failure fits",
+			"the effect of this message is not known, so a failure that depends on "
+			"it does not apply",
 		[UNREACHABLE_MATCH] = "its match takes too long for this message and gave up",
 	};
 	const char *why = limit ? limit : reasons[reason];

@@ -383,7 +383,7 @@ def test_standard_output(backend, tmp_path):
                 client.send(b"x").read(1)
         process.terminate()
         assert process.wait(patience()) == 0
-        assert b"events are written no more: Broken pipe" in process.stderr.read()
+        assert b"no more events are written: Broken pipe" in process.stderr.read()
     finally:
         process.kill()
         process.wait()
