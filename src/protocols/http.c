@@ -317,7 +317,7 @@ static enum step chunk_step(struct body *b, struct vn_span in, uint64_t *done)
 	return b->at == NOTHING ? OVER : ON;
 }
 
-/* As much of a message as can be told, behind the `done` bytes that are its head. */
+/* The next piece of a message whose head is the `done` bytes. */
 static struct vn_cut body_cut(struct vn_session *t, struct body *b, struct vn_span in,
                               uint64_t done)
 {

@@ -37,7 +37,7 @@ enum {
 	/* ... and where there is no room for them, the old ones go too */
 	IS_SET     = VN_IS_OWN << 2,
 	IS_CAS     = VN_IS_OWN << 3,       /* it wants the item unchanged */
-	/* a connection's first set: where a password is wanted, it is said so */
+	/* a connection's first set: it carries the password if the server requires one */
 	MAY_LOGIN  = VN_IS_OWN << 4,
 	STORES     = VN_IS_WRITE | IS_STORE | IS_GROWING,
 	COUNTS     = VN_IS_WRITE | IS_GROWING,
@@ -356,8 +356,8 @@ static void flags_read(const struct command *c, const struct line *l, struct vn_
 	m->note |= mark_note(mark);
 }
 
-/* Who is hushed is known to have no answer when a later request has one; unless that may be the
- * hushed one's. */
+/* A quiet request has no answer if a later request is answered, unless that answer may be the quiet
+ * one's. */
 static void hush_count(struct memcache *s, struct vn_message *m)
 {
 	bool bare = !(m->note & NOTE_MARK);
@@ -572,7 +572,7 @@ static struct vn_cut binary_request(struct vn_session *t, struct vn_span in, str
 	const struct op *op = &ops[in.p[1]];
 	size_t key = (size_t)in.p[2] << 8 | in.p[3], at = HEAD + in.p[4];
 	uint64_t length = HEAD + (uint64_t)number_at(in.p + 8);
-	/* else the server says no and closes */
+	/* else the server rejects it and closes */
 	bool shown = key <= KEY_MAX && at + key <= length;
 	if (shown && in.n < at + key)
 		return vn_cut_more();
@@ -666,7 +666,7 @@ static struct vn_cut memcache_response(struct vn_session *t, struct vn_span in,
 {
 	const struct memcache *s = t->state;
 
-	/* who is refused for being one too many is told so in text */
+	/* a client that is rejected at accept gets text */
 	return s->binary && in.p[0] != 'E' ? binary_response(t, in, asked, m) :
 	                                     text_response(t, in, asked, m);
 }
@@ -727,8 +727,8 @@ static bool is_made(const struct vn_message *asked, const struct vn_failure *f)
 	       asked->note & NOTE_MAKES;
 }
 
-/* A quiet request's miss is not told; nor is, with noreply, anything but what the server says
- * before it has read that. */
+/* The miss of a quiet request gets no answer. With noreply nothing does, except an error that the
+ * server sends before it has read that. */
 static bool is_hushed(const struct vn_message *asked, const struct vn_failure *f)
 {
 	if (asked->role == VN_TELLS)
@@ -855,8 +855,8 @@ static void memcache_dropped(struct vn_session *t, const struct vn_message *aske
 	doubts_drop(s, asked);
 }
 
-/* Requests that were hushed wait for a later one's answer; where that one is refused or is none,
- * this follows them. */
+/* Quiet requests wait for the answer to a later one. If that is refused, or there is none, this
+ * request follows them. */
 static void memcache_flush(struct vn_session *t, struct vn_buffer *o)
 {
 	const struct memcache *s = t->state;

@@ -628,7 +628,7 @@ static bool aid_due(const struct postgres *s, const struct vn_message *asked)
 	return !s->skipping && (asked ? asked->seq : s->aided) > s->aid_answered;
 }
 
-/* Does this answer a Parse or its like? Notices of theirs are not told apart from those of an
+/* Does this answer a Parse, Bind, Describe or Close? Their notices look like those of an
  * Execute. */
 static bool is_aid(const struct postgres *s, const struct vn_message *asked, const struct packet *k)
 {
@@ -996,7 +996,7 @@ static void message_put(struct vn_buffer *o, char type, const void *body, size_t
 	vn_buffer_put(o, body, n);
 }
 
-/* What the server will skip is not to be refused: no word of it would be said. */
+/* A message that the server will skip cannot be refused: the client would get no error. */
 static bool postgres_fits(struct vn_session *t, const struct vn_message *asked,
                           const struct vn_failure *f)
 {
@@ -1022,8 +1022,8 @@ static void login_keep(struct vn_session *t, const struct vn_message *asked)
 	                  (struct vn_span){ asked->subject.p, n < LOGIN_MAX ? n : LOGIN_MAX });
 }
 
-/* Of its answers each error is one, and so is each ReadyForQuery: what a rollback changed of the
- * session's parameters is told between the two, and must get through. */
+/* Each error is one of its answers, and so is each ReadyForQuery. Between the two the server reports
+ * the parameters that a rollback changed; these must pass. */
 static int postgres_refuse(struct vn_session *t, const struct vn_message *asked,
                            const struct vn_failure *f, struct vn_buffer *backend)
 {
@@ -1135,8 +1135,8 @@ static void postgres_flush(struct vn_session *t, struct vn_buffer *backend)
 	message_put(backend, 'H', "", 0);
 }
 
-/* In place of what the server said to the substitute. Where it said nothing, because it skips to
- * the Sync, or had another reason to refuse, nothing is. */
+/* Replaces the server's answer to the substitute. If there was none, because the server skips to the
+ * Sync, or if it had another reason to refuse, nothing is written. */
 static void postgres_word(struct vn_session *t, const struct vn_message *asked,
                           const struct vn_failure *f, struct vn_buffer *client)
 {

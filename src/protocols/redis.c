@@ -31,14 +31,14 @@ enum {
 #define LENGTH_MAX (1ll << 40)          /* of a string */
 #define LEFT_MAX   (1ull << 60)
 
-/* What a command is besides, by what the server asks before it runs one. */
+/* More kinds of commands: what the server checks before it runs one. */
 enum {
 	IS_GROWING = VN_IS_OWN << 0, /* it may need memory */
 	WANTS_DATA = VN_IS_OWN << 1, /* it is refused while the data is loaded ... */
 	/* ... where a replica has lost its master and may not be stale ... */
 	WANTS_MASTER = VN_IS_OWN << 2,
 	WANTS_TIME = VN_IS_OWN << 3, /* ... while a script runs ... */
-	WANTS_LOGIN = VN_IS_OWN << 4, /* ... before the password was said */
+	WANTS_LOGIN = VN_IS_OWN << 4, /* ... before the login */
 	IS_PING = VN_IS_OWN << 5,
 	IS_WAITING = VN_IS_OWN << 6, /* it may block */
 	IS_LOOKING = VN_IS_OWN << 7, /* it may find nothing */
@@ -246,7 +246,7 @@ struct redis {                          /* one connection */
 	uint8_t type;                           /* its first byte */
 	uint8_t which;                          /* of confirmations[], or NO_CONFIRMATION */
 	bool resp3;
-	bool hushed;                            /* confirmations may come that nobody waits for */
+	bool hushed;                            /* confirmations may come that no request waits for */
 	uint64_t confirming;                    /* further replies that belong to it */
 	struct walk walk;
 	uint64_t subscribed[SUBSCRIPTIONS];

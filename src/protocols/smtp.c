@@ -795,7 +795,7 @@ static void reply_word(struct vn_session *t, const struct vn_message *asked,
 	text_put(client, "\r\n");
 }
 
-/* Agree to a mail that will be refused, unless nobody is left whom it is for. */
+/* Accept DATA for a mail that will be refused, unless it has no recipient left. */
 static void agree_word(struct vn_session *t, const struct vn_failure *f, struct vn_buffer *client)
 {
 	struct smtp *s = t->state;

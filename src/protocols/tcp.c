@@ -1,5 +1,5 @@
-/* tcp - bytes without messages: what the client sends until the backend answers is a request, and
- * all that follows until the client speaks again is its response. */
+/* tcp.c - bytes without messages. A request is what the client sends until the backend answers; its
+ * response is what follows until the client sends again. */
 #include "vaurien.h"
 
 static const struct vn_opt options[] = {
