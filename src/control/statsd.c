@@ -308,7 +308,8 @@ static int statsd_connect(const char *host, int64_t port)
 	}
 	freeaddrinfo(found);
 	if (fd < 0)
-		log_warning("statsd is off: cannot send to %s:%s: %s", host, service, strerror(why));
+		log_warning("statsd is off: cannot send to %s:%s: %s", host, service,
+		            strerror(why));
 	return fd;
 }
 

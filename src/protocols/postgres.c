@@ -1022,8 +1022,8 @@ static void login_keep(struct vn_session *t, const struct vn_message *asked)
 	                  (struct vn_span){ asked->subject.p, n < LOGIN_MAX ? n : LOGIN_MAX });
 }
 
-/* Each error is one of its answers, and so is each ReadyForQuery. Between the two the server reports
- * the parameters that a rollback changed; these must pass. */
+/* Each error is one of its answers, and so is each ReadyForQuery. Between the two the server
+ * reports the parameters that a rollback changed; these must pass. */
 static int postgres_refuse(struct vn_session *t, const struct vn_message *asked,
                            const struct vn_failure *f, struct vn_buffer *backend)
 {
@@ -1135,8 +1135,8 @@ static void postgres_flush(struct vn_session *t, struct vn_buffer *backend)
 	message_put(backend, 'H', "", 0);
 }
 
-/* Replaces the server's answer to the substitute. If there was none, because the server skips to the
- * Sync, or if it had another reason to refuse, nothing is written. */
+/* Replaces the server's answer to the substitute. If there was none, because the server skips to
+ * the Sync, or if it had another reason to refuse, nothing is written. */
 static void postgres_word(struct vn_session *t, const struct vn_message *asked,
                           const struct vn_failure *f, struct vn_buffer *client)
 {

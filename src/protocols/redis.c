@@ -246,7 +246,7 @@ struct redis {                          /* one connection */
 	uint8_t type;                           /* its first byte */
 	uint8_t which;                          /* of confirmations[], or NO_CONFIRMATION */
 	bool resp3;
-	bool hushed;                            /* confirmations may come that no request waits for */
+	bool hushed;            /* confirmations may come that no request waits for */
 	uint64_t confirming;                    /* further replies that belong to it */
 	struct walk walk;
 	uint64_t subscribed[SUBSCRIPTIONS];
