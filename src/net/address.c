@@ -131,22 +131,13 @@ bool address_numeric(const struct address *a, bool listen, struct endpoint *e)
 	return true;
 }
 
-static in_port_t *port_place(struct endpoint *e)
-{
-	return e->addr.ss_family == AF_INET6 ? &((struct sockaddr_in6 *)&e->addr)->sin6_port :
-	                                       &((struct sockaddr_in *)&e->addr)->sin_port;
-}
-
 int endpoint_port(const struct endpoint *e)
 {
-	struct endpoint copied = *e;
-
-	return e->addr.ss_family == AF_UNIX ? 0 : ntohs(*port_place(&copied));
-}
-
-void endpoint_set_port(struct endpoint *e, int port)
-{
-	*port_place(e) = htons((in_port_t)port);
+	if (e->addr.ss_family == AF_UNIX)
+		return 0;
+	return ntohs(e->addr.ss_family == AF_INET6 ?
+	             ((const struct sockaddr_in6 *)&e->addr)->sin6_port :
+	             ((const struct sockaddr_in *)&e->addr)->sin_port);
 }
 
 bool endpoint_loopback(const struct endpoint *e)

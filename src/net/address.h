@@ -30,7 +30,6 @@ void address_copy(struct address *to, const struct address *from);
 bool address_numeric(const struct address *, bool listen, struct endpoint *);
 
 int endpoint_port(const struct endpoint *);     /* 0: a unix socket, or any port */
-void endpoint_set_port(struct endpoint *, int port);
 bool endpoint_loopback(const struct endpoint *);
 /* "127.0.0.1", "::1"; "" for a unix socket */
 const char *endpoint_host(const struct endpoint *, char *buffer, size_t size);
