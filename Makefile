@@ -1,4 +1,4 @@
-# make            build bin/vaurien and bin/vaurienctl; V=1 shows the whole commands
+# make            build bin/vaurien, bin/vaurienctl and bin/vaurien-audit; V=1 shows the whole commands
 # make check      run all tests (./dev check installs the packages that they need)
 # make quick      run some tests of each kind, in a minute
 # make demo       build, then show behaviors on a backend of its own
@@ -42,7 +42,7 @@ HARDEN    ?= -fstack-protector-strong -fPIE \
 HARDEN_LD ?= -pie -Wl,-z,relro,-z,now
 
 # CPPFLAGS, CFLAGS and LDFLAGS are yours, from the environment or the command line; these are ours.
-INCLUDE := -D_GNU_SOURCE -Iinclude -Isrc
+INCLUDE := -D_GNU_SOURCE -Iinclude -Isrc -I.
 FLAGS    = -std=gnu11 $(OPT) $(WARN) $(HARDEN) -fno-strict-aliasing \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) \
 	$(if $(COVER),--coverage -fprofile-update=atomic)
@@ -54,13 +54,16 @@ LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 SRC     := $(wildcard src/*.c src/*/*.c)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
+AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c))
+# What the auditor shares with the program: options, files and rules; nothing that moves bytes.
+SHARED  := $(filter $(patsubst %,$(BUILD)/src/%/%,base net spec behaviors protocols plugins toxiproxy config),$(OBJ))
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) src/base/suggest.c)
 
 # One short line per file, such as "  CC    src/main.c": the whole command with V=1, nothing with -s.
 Q       := $(if $(V),,@)
 say      = $(if $(V)$(findstring s,$(firstword -$(MAKEFLAGS))),,@printf '  %-5s %s\n' $1 '$(or $2,$@)')
 
-all: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/toxiproxy-server
+all: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/toxiproxy-server $(if $(wildcard audit/main.c),$(BIN)/vaurien-audit,$(AUDIT))
 
 # The program depends on the list of its sources, since a deleted file leaves nothing newer than the
 # program; and every object on its flags.
@@ -99,12 +102,17 @@ $(BIN)/vaurienctl: $(CTL)
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $(CTL) -lcurl -ljansson
 
+$(BIN)/vaurien-audit: $(AUDIT) $(SHARED)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ -lcurl $(filter-out -lmicrohttpd,$(LDLIBS))
+
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/need-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
--include $(OBJ:.o=.d) $(CTL:.o=.d)
+-include $(OBJ:.o=.d) $(CTL:.o=.d) $(AUDIT:.o=.d)
 
 include tests/tests.mk
 include tests/reports.mk

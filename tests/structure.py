@@ -3,7 +3,8 @@
 
 usage: structure.py [--objects DIR]     DIR: the objects of src/, built before
 
-1. Includes are written from src/ and point where tests/layers.txt lets them.
+1. Includes are written from src/ and point where tests/layers.txt lets them. audit/ lies beside src/, and counts as one
+   of its folders.
 2. No file depends on itself through others. A file here is a .c with its .h. It depends on another
    when it includes its header, or when its object refers to a symbol that the other's object defines
    (nm), so calls and data count, also those declared elsewhere.
@@ -23,7 +24,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUNCTION_LINES = 70
 COLUMNS = 100
-CODE = ("src", "include", "cli", "tests", "fuzz", "bench", "examples")
+CODE = ("src", "include", "cli", "audit", "tests", "fuzz", "bench", "examples")
 
 
 def read(path):
@@ -32,9 +33,15 @@ def read(path):
 
 
 def sources():
-    """All .c and .h of src/, as paths from src/."""
+    """All .c and .h of src/, as paths from src/; and of audit/, which begin with audit/."""
     found = glob.glob(os.path.join(ROOT, "src", "**", "*.[ch]"), recursive=True)
-    return sorted(os.path.relpath(path, os.path.join(ROOT, "src")) for path in found)
+    return sorted([os.path.relpath(path, os.path.join(ROOT, "src")) for path in found] +
+                  [os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, "audit", "*.[ch]"))])
+
+
+def place(path):
+    """Where it is, from the root."""
+    return path if path.startswith("audit/") else "src/" + path
 
 
 def unit(path):
@@ -43,7 +50,7 @@ def unit(path):
 
 def includes(path):
     """(line, header) of each include in quotes."""
-    for number, line in enumerate(read("src/" + path).split("\n"), 1):
+    for number, line in enumerate(read(place(path)).split("\n"), 1):
         found = re.match(r'\s*#\s*include\s+"([^"]+)"', line)
         if found:
             yield number, found.group(1)
@@ -68,12 +75,12 @@ def broken_laws():
     for path in sources():
         folder = path.split("/")[0] if "/" in path else None
         for number, header in includes(path):
-            where = "src/%s:%d" % (path, number)
+            where = "%s:%d" % (place(path), number)
             if header == "vaurien.h":
                 continue
             if "/" not in header and folder:
                 yield '%s: write "FOLDER/%s"' % (where, header)
-            elif not os.path.exists(os.path.join(ROOT, "src", header)):
+            elif not os.path.exists(os.path.join(ROOT, place(header))):
                 yield '%s: "%s" is no header of src/' % (where, header)
             elif folder in allowed and header.split("/")[0] != folder and \
                     not allowed[folder] & {header.split("/")[0], header}:
@@ -84,7 +91,8 @@ def broken_laws():
 
 def symbols(objects):
     """Of each unit the symbols that its object defines, and those that it needs from others."""
-    paths = [os.path.join(objects, unit(path) + ".o") for path in sources() if path.endswith(".c")]
+    built = os.path.dirname(objects)
+    paths = [os.path.join(built, place(unit(path)) + ".o") for path in sources() if path.endswith(".c")]
     listing = subprocess.run(["nm", "-A", "-P"] + paths, stdout=subprocess.PIPE, check=True,
                              universal_newlines=True).stdout
     defined, needed = {}, collections.defaultdict(set)
@@ -92,7 +100,8 @@ def symbols(objects):
         found = re.match(r"(.*?)\.o: (\S+) (\w)", line)
         if not found:
             continue
-        name = os.path.relpath(found.group(1), objects)
+        name = os.path.relpath(found.group(1), built)
+        name = name[4:] if name.startswith("src/") else name
         if found.group(3) == "U":
             needed[name].add(found.group(2))
         elif found.group(3) in "TDBRVWC":
@@ -106,7 +115,7 @@ def arrows(objects):
     for path in sources():
         for number, header in includes(path):
             if unit(header) != unit(path) and header != "vaurien.h":
-                graph[unit(path)][unit(header)] = "src/%s:%d includes it" % (path, number)
+                graph[unit(path)][unit(header)] = "%s:%d includes it" % (place(path), number)
     defined, needed = symbols(objects)
     for name, wanted in needed.items():
         for symbol in sorted(wanted):

@@ -33,10 +33,10 @@ $(call say,LD)
 $(Q)$(LINK) -o $@ $^ $(LDLIBS)
 endef
 
-$(BUILD)/tests/unit/all: $(UNIT) $(CORE)
+$(BUILD)/tests/unit/all: $(UNIT) $(CORE) $(filter-out $(BUILD)/audit/main.o,$(AUDIT))
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(LINK) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(LINK) -o $@ $^ -lcmocka -lcurl $(LDLIBS)
 $(BUILD)/tests/protocols/runner: $(RUNNER) $(CORE)
 	$(link)
 $(BUILD)/tests/model/model: $(MODEL) $(CORE)
@@ -124,7 +124,7 @@ quick-servers: $(BIN)/vaurien $(BIN)/vaurienctl
 
 # ---- what can be said about the source ----
 
-HEADERS := $(wildcard include/*.h src/*.h src/*/*.h)
+HEADERS := $(wildcard include/*.h src/*.h src/*/*.h audit/*.h)
 PAGES   := docs/behaviors.md docs/protocols.md
 
 # The structure is read from the plain objects, with the program's own main.
@@ -134,7 +134,7 @@ lint: structure
 		then n=$$((n + 1)); else bad=$$((bad + 1)); echo "$$h does not compile alone"; fi; done; \
 		echo "$$n passed, $$bad failed"; test $$bad = 0'
 
-structure: $(OBJ)
+structure: $(OBJ) $(AUDIT)
 	@$(call PART,structure) /usr/bin/python3 tests/structure.py --objects $(BUILD)/src
 
 docs: $(BIN)/vaurien
