@@ -43,8 +43,8 @@ struct report_screen {
 
 void report_screen_open(struct report_screen *, FILE *to);
 
-/* In this order. `normal` needs the report with its proxies, probes and notes, `experiment` the same
- * and one value of "experiments"; `live` is one line that the next one replaces. */
+/* In this order. `normal` needs the report with its proxies, probes and notes, `experiment` the
+ * same and one value of "experiments"; `live` is one line that the next one replaces. */
 void report_screen_normal(struct report_screen *, const json_t *report);
 void report_screen_plan(struct report_screen *, unsigned experiments, double seconds,
                         const char *seed);
