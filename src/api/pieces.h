@@ -1,8 +1,9 @@
 /* pieces.h - an answer of any length, made piece by piece while it is sent.
  *
  * What fits into one batch is sent as a whole, with its length, as it was at one moment. The
- * rest of a longer one is made when the client has taken what was made before: the memory is
- * bounded, and others have their turn between. Control thread only. */
+ * rest of a longer one is made when the client has taken what was made before, and a few batches
+ * in each turn of the loop: the memory is bounded, and other clients have their turn between.
+ * Control thread only. */
 #ifndef API_PIECES_H
 #define API_PIECES_H
 
@@ -20,7 +21,13 @@ struct pieces {                         /* the handler's memory, until `gone` */
 	char *text;                     /* the batch */
 	size_t n, at;
 	bool whole;                     /* the last piece is in it, or was */
+	struct turns *turns;            /* of its server */
+	bool granted;                   /* it may make a batch: it has waited for its turn */
+	struct pieces *next_turn, **link;       /* in the queue; link NULL: not in it */
 };
+
+/* A turn of the loop begins: the answers that have waited longest may go on. */
+void pieces_turn(struct http *);
 
 void request_pieces(struct request *, unsigned status, const char *type, struct pieces *);
 

@@ -15,8 +15,15 @@
 
 struct MHD_Connection;
 struct dialect;
+struct pieces;
 struct request;
 struct stream;
+
+/* Long answers take turns: see pieces.c, whose struct this is. */
+struct turns {
+	struct pieces *first, **last;   /* those that wait; last NULL: none has waited so far */
+	int made;                       /* batches in this turn of the loop */
+};
 
 /* What all requests share with the server, which owns it. */
 struct http {
@@ -27,6 +34,7 @@ struct http {
 	 * not. */
 	bool (*make_room)(struct http *, const struct request *);
 	bool local;                     /* bound to loopback: the Host header must be local, too */
+	struct turns turns;
 	struct request *suspended;      /* those that wait for their answer, or for more of it */
 };
 

@@ -22,6 +22,7 @@
 
 #include "api/auth.h"
 #include "api/client.h"
+#include "api/pieces.h"
 #include "api/request.h"
 #include "api/router.h"
 #include "base/log.h"
@@ -164,9 +165,12 @@ static void server_run(struct server *s)
 	struct loop *loop = s->http.loop;
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	pieces_turn(&s->http);
 	MHD_run(s->daemon);
 	spare_open(s);
-	if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
+	if (s->http.turns.first)
+		http_run_soon(&s->http);
+	else if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
 		timer_stop(loop, &s->http.timer);
 	else                            /* not in this turn of the loop: others come first */
 		timer_set(loop, &s->http.timer, loop->now + (ms ? (vn_nsec)ms * VN_MS : 1));
