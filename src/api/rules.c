@@ -5,13 +5,9 @@
 #include "api/router.h"
 #include "api/warning.h"
 #include "base/log.h"
-#include "spec/registry.h"
-#include "spec/rule_check.h"
+#include "spec/rule_body.h"
 
-/* What is wrong with a body, and with which key of it. */
-struct mistake { const char *key; char error[ERROR_MAX]; };
-
-static void refuse(struct request *r, const struct mistake *m)
+static void refuse(struct request *r, const struct rule_mistake *m)
 {
 	request_error(r, 400, "body", m->key, m->error);
 }
@@ -35,100 +31,6 @@ static void rule_change(struct request *r, struct spec *to, const char *name, co
 	request_change(r, request_proxy(r), to, 200, answer);
 }
 
-/* ---- from JSON ---- */
-
-/* All options of a body: its own keys, and those of its "options". NULL: *m is set. */
-static json_t *body_options(const json_t *body, struct mistake *m)
-{
-	const json_t *nested = json_object_get(body, "options");
-	json_t *all = json_object(), *value;
-	const char *key;
-
-	if (nested && !json_is_object(nested)) {
-		m->key = "options";
-		error_format(m->error, "options: expected an object");
-		json_decref(all);
-		return NULL;
-	}
-	json_object_update(all, (json_t *)nested);
-	json_object_foreach((json_t *)body, key, value)
-		if (!rule_key_is_reserved(key))
-			json_object_set(all, key, value);
-	return all;
-}
-
-static bool options_set(struct rule_spec *rule, const struct spec *on, const json_t *body,
-                        struct mistake *m)
-{
-	json_t *options = body_options(body, m), *value;
-	const char *key;
-	bool good = options;
-
-	json_object_foreach(options, key, value)
-		if (good)
-			good = rule_set(rule, key, value, &m->key, m->error);
-	json_decref(options);
-	return good && rule_finish(rule, on->protocol, &m->key, m->error);
-}
-
-/* The body's "name", else its behavior's with a number if that is taken. A new reference;
- * NULL: *m is set. */
-static json_t *body_name(const struct spec *on, const json_t *body, const struct vn_behavior *b,
-                         struct mistake *m)
-{
-	json_t *name = json_object_get(body, "name");
-
-	if (!name) {
-		char *unused = spec_unused_rule_name(on, b);
-		name = json_string(unused);
-		free(unused);
-		return name;
-	}
-	if (json_string_length(name) && strlen(json_string_value(name)) == json_string_length(name))
-		return json_incref(name);
-	m->key = "name";
-	error_format(m->error, "name: expected a text");
-	return NULL;
-}
-
-static const struct vn_behavior *body_behavior(const json_t *body, struct mistake *m)
-{
-	const char *name = json_string_value(json_object_get(body, "behavior"));
-	const struct vn_behavior *b = name ? behavior_find(name) : NULL;
-	char shown[64], meant[SUGGEST_MAX];
-
-	m->key = "behavior";
-	if (!b)
-		error_format(m->error,
-		             "behavior: expected one that GET /behaviors shows, got '%s'%s",
-		             text_printable(name ? name : "", shown, sizeof shown),
-		             behavior_suggest(name ? name : "", meant));
-	return b;
-}
-
-/* The proxy with the body's rule added. *name gets a new reference. NULL: *m is set, and *name
- * is not. */
-static struct spec *add_rule(const struct spec *on, const json_t *body, json_t *name[1],
-                             struct mistake *m)
-{
-	struct rule_spec rule;
-	struct spec *to = NULL;
-	const struct vn_behavior *b = body_behavior(body, m);
-
-	if (!b || !(name[0] = body_name(on, body, b, m)))
-		return NULL;
-	rule_init(&rule, json_string_value(name[0]), b, on->defaults);
-	if (options_set(&rule, on, body, m)) {
-		m->key = "name";
-		to = spec_add_rule(on, &rule, m->error);
-	}
-	if (to)
-		return to;
-	rule_free(&rule);
-	json_decref(name[0]);
-	return NULL;
-}
-
 /* ---- one ---- */
 
 static void get_rules(struct request *r)
@@ -147,11 +49,11 @@ static void get_rule(struct request *r)
 static void post_rule(struct request *r)
 {
 	json_t *body = request_object(r), *name[1];
-	struct mistake m;
+	struct rule_mistake m;
 
 	if (!body)
 		return;
-	struct spec *to = add_rule(request_spec(r), body, name, &m);
+	struct spec *to = spec_with_rule_body(request_spec(r), body, name, &m);
 	json_decref(body);
 	if (!to) {
 		refuse(r, &m);
@@ -168,11 +70,11 @@ static void put_rule(struct request *r)
 	const char *name = request_param(r, 0);
 	json_t *body = rule ? request_object(r) : NULL;
 	struct spec *to = NULL;
-	struct mistake m;
+	struct rule_mistake m;
 
 	if (!body)
 		return;
-	json_t *options = body_options(body, &m);
+	json_t *options = rule_body_options(body, &m);
 	if (options)
 		to = spec_with_rule_changed(request_spec(r), name, options, &m.key, m.error);
 	json_decref(options);
@@ -217,7 +119,8 @@ static bool is_behavior(const json_t *body)
 }
 
 /* The proxy with these rules instead of its own. NULL: *m is set. */
-static struct spec *replace_rules(const struct spec *from, const json_t *rules, struct mistake *m)
+static struct spec *replace_rules(const struct spec *from, const json_t *rules,
+                                  struct rule_mistake *m)
 {
 	struct spec *to = spec_without_others(from, "behavior"), *next;
 	const json_t *body;
@@ -227,7 +130,7 @@ static struct spec *replace_rules(const struct spec *from, const json_t *rules, 
 		json_t *name[1];
 		if (is_behavior(body))
 			continue;
-		next = add_rule(to, body, name, m);
+		next = spec_with_rule_body(to, body, name, m);
 		spec_unref(to);
 		if (!next)
 			return NULL;
@@ -240,7 +143,7 @@ static struct spec *replace_rules(const struct spec *from, const json_t *rules, 
 static void put_rules(struct request *r)
 {
 	json_t *body = request_object(r), *rules = json_object_get(body, "rules");
-	struct mistake m;
+	struct rule_mistake m;
 	struct spec *to = NULL;
 
 	if (!body)
