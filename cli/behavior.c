@@ -377,7 +377,8 @@ const struct action behavior_actions[] = {
 	  "change the behavior, on all connections at once", 0, 1, any, set_behavior,
 	  "BEHAVIOR is a name, or names with percentages: 20:delay,10:error.\n"
 	  "Conditions say which requests, how often and for how long: --match REGEX,\n"
-	  "--client ADDRESS, --direction request|response|both, --probability 0.1,\n"
+	  "--kind reads,commits, --client ADDRESS, --connections open|new,\n"
+	  "--direction request|response|both, --probability 0.1,\n"
 	  "--per connection|exchange, --skip N, --times N, --every N, --ttl 60s, --share proxy.\n"
 	  "docs/behaviors.md describes them.\n\n"
 	  "examples:\n"

@@ -7,8 +7,8 @@
 
 /* What stands beside `attributes`, not in them. */
 static const char *const toxic_fields[] = {
-	"name", "type", "stream", "toxicity", "match", "client", "skip", "times", "every", "ttl",
-	"per", "share", NULL,
+	"name", "type", "stream", "toxicity", "match", "kind", "client", "connections", "skip",
+	"times", "every", "ttl", "per", "share", NULL,
 };
 
 /* What is no condition of a toxic. */
@@ -232,9 +232,9 @@ static int toxic_remove(struct call *c)
 }
 
 #define CONDITIONS \
-	"Conditions narrow it down: --match REGEX, --client ADDRESS, --skip N, --times N,\n" \
-	"--every N, --ttl 60s, --per connection|exchange, --share proxy. docs/toxiproxy.md\n" \
-	"describes them.\n"
+	"Conditions narrow it down: --match REGEX, --kind reads,commits, --client ADDRESS,\n" \
+	"--connections open|new, --skip N, --times N, --every N, --ttl 60s,\n" \
+	"--per connection|exchange, --share proxy. docs/toxiproxy.md describes them.\n"
 
 const struct action toxic_actions[] = {
 	{ "toxic add",

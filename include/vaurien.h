@@ -356,6 +356,10 @@ struct vn_protocol {
 	/* Names for lists ("look-ups") of the bits from VN_IS_OWN on; ends with NULL. */
 	const char *const *own;
 
+	/* The VN_IS_... bits that its requests can have, of READ, WRITE, BEGIN, COMMIT, LOGIN and
+	 * COMMAND: a rule's `kind` may name these. 0: any of them. */
+	unsigned kinds;
+
 	/* What it cannot know, in sentences for the docs; ends with NULL. NULL: nothing. */
 	const char *const *limits;
 
@@ -494,7 +498,7 @@ enum vn_moment {
 	                                 * merely changed; only `end` counts */
 	/* The rule is in force on the listening socket; only `end` counts: VN_CLOSE refuses
 	 * clients, VN_VANISH leaves them unanswered. Only for rules without probability, match,
-	 * client and counters; nothing is counted. */
+	 * kind, client and counters; nothing is counted. */
 	VN_ON_LISTEN   = 128,
 };
 

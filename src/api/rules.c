@@ -97,16 +97,14 @@ static void delete_rule(struct request *r)
 /* ---- all ---- */
 
 /* If the last rule of `to` is the same as in `from`, use that: it keeps its counters and what
- * it holds. */
+ * it holds. Its ttl begins anew. */
 static struct spec *keep_same(struct spec *to, const struct spec *from)
 {
 	struct rule_spec *now = &to->rules[to->n_rules - 1];
 	const struct rule_spec *was = spec_rule(from, now->name);
 
-	if (was && rule_same(was, now)) {
-		rule_free(now);
-		rule_copy(now, was);
-	}
+	if (was && rule_same_but_ttl(was, now))
+		rule_prolong(now, was);
 	return to;
 }
 

@@ -317,6 +317,7 @@ static void journal_opened(const struct conn *c)
 
 void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 {
+	loop_clock(&shard->worker->loop);
 	struct conn *c = conn_new(shard, spare, number);
 
 	stats_add(&shard->stats, STAT_OPENED, 1);
@@ -328,7 +329,6 @@ void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
 	}
 	side_open(&c->client);
 	journal_opened(c);
-	loop_clock(conn_loop(c));
 	if (!c->dead)
 		conn_judge_open(c);
 	if (!c->dead && conn_protocol(c)->server_first)

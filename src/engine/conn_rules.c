@@ -40,6 +40,8 @@ static void conn_rules_meant(struct conn *c)
 	struct endpoint client = { .len = 0 };
 
 	c->ruled->meant = plan_all(c->plan);
+	if (c->plan->by_age)
+		c->ruled->meant = plan_meant_since(c->plan, c->since);
 	if (!c->plan->by_client)
 		return;
 	if (c->ruled->named)
@@ -47,7 +49,7 @@ static void conn_rules_meant(struct conn *c)
 	else if ((c->begun || !c->plan->spec->client_named) &&
 	         !socket_peer(c->client.watch.fd, &client))
 		return;
-	c->ruled->meant = plan_meant(c->plan, &client);
+	c->ruled->meant &= plan_meant(c->plan, &client);
 }
 
 /* Nothing is read from now on. VN_VANISH: the kernel does not answer the client either. If it

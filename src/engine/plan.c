@@ -30,12 +30,13 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 		r->match = regex_make(match);
 	p->by_client |= w->client.family != 0;
 	p->moments |= w->behavior->on;
-	p->refuses |= rule_may_refuse(w->behavior);
+	p->by_age |= w->only_open || w->only_new;
+	p->refuses |= rule_may_refuse(w->behavior) || w->kinds;
 	if (!p->spec->protocol->server_first && rule_refuses_opening(w, p->spec->protocol))
 		p->at_accept |= bit;
 	if (w->per_connection)
 		p->per_connection |= bit;
-	if (match)
+	if (match || w->kinds)
 		p->picky |= bit;
 	else if (w->low <= 0 && w->high >= 1)
 		p->certain |= bit;
@@ -93,6 +94,33 @@ int plan_heir(const struct plan *p, const struct rule_spec *of)
 		if (p->rules[i].spec->origin == of->origin)
 			return (int)i;
 	return -1;
+}
+
+bool plan_same(const struct plan *a, const struct plan *b)
+{
+	bool same = a->n == b->n && a->spec->client_named == b->spec->client_named;
+
+	for (unsigned i = 0; same && i < a->n; i++)
+		same = a->rules[i].spec->id == b->rules[i].spec->id;
+	return same;
+}
+
+void plan_inherit(struct plan *p, struct plan *old)
+{
+	for (unsigned i = 0; i < old->n; i++) {
+		struct rule *was = &old->rules[i];
+		int k = plan_find(p, was->spec->id);
+		if (k < 0)
+			continue;
+		struct rule *now = &p->rules[k];
+		now->unfound = was->unfound;
+		now->unfit = was->unfit;
+		now->spared = was->spared;
+		now->said = was->said;
+		now->unsaid = was->unsaid;
+		now->said_unreachable = was->said_unreachable;
+		was->unfound.over = was->unfit.over = was->spared.over = true;
+	}
 }
 
 ruleset plan_on(const struct plan *p, unsigned moments)

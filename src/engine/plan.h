@@ -15,13 +15,15 @@ struct plan {
 	struct spec *spec;              /* a reference */
 	unsigned moments;               /* wanted by any rule: bits of enum vn_moment */
 	ruleset per_connection;         /* decided once per connection; others once per exchange */
-	ruleset certain;                /* without match and odds: always in */
-	ruleset picky;                  /* with a match */
-	bool refuses;                   /* some may refuse: what a message does is worth knowing */
+	ruleset certain;                /* without match, kind and odds: always in */
+	ruleset picky;                  /* with a match or a kind */
+	/* some may refuse, or have a kind: what a message does is worth knowing */
+	bool refuses;
 	/* they refuse new connections, of a server that sends no greeting */
 	ruleset at_accept;
 	ruleset sparing;                /* they leave logins and the set-up of sessions alone */
 	bool by_client;                 /* some mean certain clients only */
+	bool by_age;                    /* some mean open connections, or new ones, only */
 	ruleset on[MOMENTS];                  /* by moment (bit number) */
 	unsigned n;
 	struct rule rules[];
@@ -48,8 +50,8 @@ static inline ruleset plan_all(const struct plan *p)
 
 void rule_state_free(const struct rule *, struct rule_state *); /* NULL is allowed */
 
-/* Returns the rules that are in for this exchange: their match finds q->msg, and their draw is in
- * their window. A match never finds a q->msg of NULL.
+/* Returns the rules that are in for this exchange: their match finds q->msg, it is of their kind,
+ * and their draw is in their window. A match or a kind never finds a q->msg of NULL.
  *
  * It reads these fields of *q: moment (0 for an exchange), connection, exchange, msg, raw, again
  * and now. */
@@ -65,8 +67,15 @@ struct rule_state *plan_state(const struct plan *, struct rule_state **states, u
 /* What the rules want of the listening socket: VN_STAY, VN_CLOSE or VN_VANISH. */
 enum vn_end plan_listen(struct plan *);
 
-/* The rules that apply to this client. */
+/* The rules that apply to this client; those that apply to connections opened then. */
 ruleset plan_meant(const struct plan *, const struct endpoint *client);
+ruleset plan_meant_since(const struct plan *, vn_nsec opened);
+
+/* True if both have the same rules, unchanged and in the same order. */
+bool plan_same(const struct plan *, const struct plan *);
+
+/* What the log is to know of rules that stay moves to their places in the new plan. */
+void plan_inherit(struct plan *, struct plan *old);
 
 /* The rules that are in and want this moment. flags NULL: it concerns the whole connection. */
 ruleset plan_asks(const struct plan *, enum vn_moment, const struct rule_flags *whole,

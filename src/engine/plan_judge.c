@@ -19,12 +19,24 @@ static unsigned moment_index(enum vn_moment m)
 
 /* ---- which are in ---- */
 
-/* True if the rule's match finds this message. *t is the text, made for the first rule that needs
- * it. */
+/* Is the message of the rule's kinds? REGEX_GAVE_UP: it is not known what it does, and the kinds
+ * depend on that. */
+static enum regex_answer rule_kind_finds(const struct rule *r, const struct vn_message *m)
+{
+	unsigned kinds = r->spec->kinds, deeds = ~(unsigned)(VN_IS_LOGIN | VN_IS_COMMAND);
+
+	if (!kinds || m->is & kinds)
+		return REGEX_YES;
+	return m->is & VN_IS_UNKNOWN && kinds & deeds ? REGEX_GAVE_UP : REGEX_NO;
+}
+
+/* Do match and kind find this message? *t is the text, made for the first rule that needs it. */
 static bool rule_finds(const char *proxy, struct rule *r, const struct question *q,
                        struct rule_text *t)
 {
-	if (!r->match)
+	enum regex_answer found = REGEX_YES;
+
+	if (!r->match && !r->spec->kinds)
 		return true;
 	if (q->raw) {
 		rule_log_unreachable(proxy, r, q, UNREACHABLE_RAW, NULL);
@@ -32,13 +44,17 @@ static bool rule_finds(const char *proxy, struct rule *r, const struct question 
 	}
 	if (!q->msg)
 		return false;
-	if (!t->n)
+	enum regex_answer kind = rule_kind_finds(r, q->msg);
+	if (!t->n && (r->match || (kind == REGEX_NO && !r->unfound.over)))
 		rule_text_make(t, q->msg);
-	enum regex_answer found = regex_match(r->match, (struct vn_span){ t->p, t->n });
-	if (found == REGEX_YES)
+	if (r->match && kind != REGEX_NO)
+		found = regex_match(r->match, (struct vn_span){ t->p, t->n });
+	if (found == REGEX_YES && kind == REGEX_YES)
 		return r->unfound.over = true;
 	if (found == REGEX_GAVE_UP)
 		rule_log_unreachable(proxy, r, q, UNREACHABLE_MATCH, NULL);
+	else if (found == REGEX_YES && kind == REGEX_GAVE_UP)
+		rule_log_unreachable(proxy, r, q, UNREACHABLE_UNKNOWN, NULL);
 	else if (!r->unfound.over)
 		rule_log_unfound(proxy, r, q, t);
 	return false;
@@ -91,6 +107,16 @@ ruleset plan_meant(const struct plan *p, const struct endpoint *client)
 
 	for (unsigned i = 0; i < p->n; i++)
 		if (rule_applies_to(p->rules[i].spec, client))
+			meant |= (ruleset)1 << i;
+	return meant;
+}
+
+ruleset plan_meant_since(const struct plan *p, vn_nsec opened)
+{
+	ruleset meant = 0;
+
+	for (unsigned i = 0; i < p->n; i++)
+		if (rule_applies_since(p->rules[i].spec, opened))
 			meant |= (ruleset)1 << i;
 	return meant;
 }

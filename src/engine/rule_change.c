@@ -106,11 +106,26 @@ static void timers_change(struct conn *c, const struct plan *to)
 	}
 }
 
+/* The plan has the same rules, of which one may last longer: nothing changes for them. */
+static void conn_keep_rules(struct conn *c, struct plan *to)
+{
+	struct plan *from = c->plan;
+
+	c->plan = plan_ref(to);
+	session_forget(c);
+	conn_run(c);
+	plan_unref(from);
+}
+
 void conn_change_rules(struct conn *c, struct plan *to)
 {
 	struct plan *from = c->plan;
 	ruleset fresh = 0, changed = 0;
 
+	if (!c->dead && plan_same(from, to)) {
+		conn_keep_rules(c, to);
+		return;
+	}
 	if (c->dead || !conn_rules_leave(c, to))
 		return;
 	for (unsigned i = 0; i < to->n; i++) {

@@ -199,7 +199,10 @@ void rule_log_misses(const char *proxy, struct rule *r)
 	bool skipped = count_of(&t->count), unreachable = count_of(&t->unreachable);
 
 	if (!count_of(&t->seen))
-		misses_report(proxy, r, &r->unfound, "no match", "its match finds");
+		misses_report(proxy, r, &r->unfound, "no match",
+		              !r->spec->kinds ? "its match finds" :
+		              r->match        ? "its match and its kind find" :
+		                                "is of its kind");
 	misses_report(proxy, r, &r->unfit, "no strike", "its failure fits");
 	if (!r->unfit.n && !unreachable)
 		misses_report(proxy, r, &r->spared, "no strike",
@@ -224,7 +227,7 @@ void rule_log_unfound(const char *proxy, struct rule *r, const struct question *
 	struct misses *m = &r->unfound;
 	struct vn_span text = { (uint8_t *)t->p, t->n };
 	bool looks = m->n < LOOKS || m->n % LOOKS == 0;
-	bool near = looks && regex_match_icase(r->match, text) == REGEX_YES;
+	bool near = looks && r->match && regex_match_icase(r->match, text) == REGEX_YES;
 	bool shown = looks && (near || !m->near);
 
 	m->near |= near;

@@ -25,7 +25,8 @@ struct rule {
 	struct vn_dice dice;            /* its own draws */
 	struct vn_dice draw;            /* the one that decides: shared by rules of one name */
 	struct regex *match;            /* NULL: all */
-	struct misses unfound;          /* messages that its match did not find ... */
+	/* messages that its match did not find, or of another kind ... */
+	struct misses unfound;
 	struct misses unfit;            /* ... that its failure does not fit ... */
 	struct misses spared;           /* ... that it was in for */
 	vn_nsec said;                   /* when a strike was last a line in the log */
@@ -52,7 +53,8 @@ enum unreachable {                      /* why a rule could not strike */
 void rule_log_unreachable(const char *proxy, struct rule *, const struct question *,
                           enum unreachable, const char *limit);
 
-/* Notes a message: the match did not find it; the failure does not fit it; the rule is in. */
+/* Notes a message: the match did not find it, or it is of another kind; the failure does not fit
+ * it; the rule is in. */
 void rule_log_unfound(const char *proxy, struct rule *, const struct question *,
                       const struct rule_text *);
 void rule_log_unfit(const char *proxy, struct rule *, const struct question *);

@@ -43,6 +43,7 @@ void shard_change(struct shard *p, struct spec *s)
 	struct plan *old = p->plan;
 
 	p->plan = plan_make(s, p->worker->seed);
+	plan_inherit(p->plan, old);
 	loop_clock(&p->worker->loop);
 	if (p->listener)
 		listener_set_state(p->listener, plan_listen(p->plan));

@@ -680,4 +680,5 @@ VN_PROTOCOL(http,
 	.options = options, .opts_size = sizeof(struct http_opts),
 	.state_size = sizeof(struct http),
 	.request = http_request, .response = http_response,
+	.kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMAND,
 	.failures = failures, .refuse = http_refuse, .word = http_word)

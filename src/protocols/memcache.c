@@ -971,5 +971,6 @@ VN_PROTOCOL(
 	memcache,
 	.help = "memcached: text, meta and quiet commands, pipelines; the binary protocol",
 	.options = options, .state_size = sizeof(struct memcache), .request = memcache_request,
-	.response = memcache_response, .failures = failures, .own = own, .refuse = memcache_refuse,
+	.response = memcache_response, .failures = failures, .own = own,
+	.kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_LOGIN | VN_IS_COMMAND, .refuse = memcache_refuse,
 	.dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word)

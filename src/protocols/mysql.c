@@ -1468,4 +1468,6 @@ VN_PROTOCOL(mysql, .help = "MySQL and MariaDB: commands, statements, prepared st
             .options = options, .opts_size = sizeof(struct mysql_opts),
             .state_size = sizeof(struct mysql), .server_first = true, .login = true,
             .request = mysql_request, .response = mysql_response, .failures = failures, .own = own,
+            .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
+                     VN_IS_COMMAND,
             .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word)

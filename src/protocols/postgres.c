@@ -1188,5 +1188,7 @@ VN_PROTOCOL(postgres, .help = "PostgreSQL: statements, the extended protocol, CO
             .options = options, .opts_size = sizeof(struct postgres_opts),
             .state_size = sizeof(struct postgres), .login = true, .request = postgres_request,
             .response = postgres_response, .failures = failures, .own = own, .limits = limits,
+            .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
+                     VN_IS_COMMAND,
             .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped,
             .flush = postgres_flush, .word = postgres_word)

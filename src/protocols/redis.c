@@ -1230,4 +1230,6 @@ VN_PROTOCOL(redis,
             .help = "Redis: commands, pipelines, transactions, subscriptions; RESP2 and RESP3",
             .options = options, .state_size = sizeof(struct redis), .request = redis_request,
             .response = redis_response, .failures = failures, .own = own, .limits = limits,
+            .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
+                     VN_IS_COMMAND,
             .fits = redis_fits, .refuse = redis_refuse, .word = redis_word)

@@ -56,7 +56,7 @@ static const struct command { const char *verb; enum kind kind; unsigned is;
 	{ "MAIL", MAIL, VN_IS_COMMAND | IS_MAIL },
 	{ "RCPT", RCPT, VN_IS_COMMAND | IS_RCPT },
 	{ "DATA", DATA, VN_IS_COMMAND | IS_DATA },
-	{ "BDAT", BDAT, VN_IS_COMMAND | IS_MESSAGE },
+	{ "BDAT", BDAT, VN_IS_COMMAND | VN_IS_WRITE | IS_MESSAGE },
 	{ "RSET", RSET, VN_IS_COMMAND },
 	{ "AUTH", AUTH, VN_IS_LOGIN },
 	{ "STARTTLS", STARTTLS, VN_IS_COMMAND | VN_IS_SETUP | IS_TLS },
@@ -235,7 +235,7 @@ static void data_ask(struct vn_session *t, struct vn_span line, struct vn_messag
 	s->mode = UNDECIDED;
 	s->bare = line.n < 2 || line.p[line.n - 2] != '\r';
 	mail = (struct vn_message){ .role = VN_ASKS,
-		                    .is = VN_IS_COMMAND | IS_MESSAGE,
+		                    .is = VN_IS_COMMAND | VN_IS_WRITE | IS_MESSAGE,
 		                    .verb = "MESSAGE",
 		                    .note = MESSAGE,
 		                    .subject = vn_text_cache_get(t->texts, ENVELOPE) };
@@ -839,5 +839,6 @@ VN_PROTOCOL(
 	        "MESSAGE",
 	.options = options, .opts_size = sizeof(struct smtp_opts),
 	.state_size = sizeof(struct smtp), .server_first = true, .request = smtp_request,
-	.response = smtp_response, .failures = failures, .own = own, .refuse = smtp_refuse,
+	.response = smtp_response, .failures = failures, .own = own,
+	.kinds = VN_IS_WRITE | VN_IS_LOGIN | VN_IS_COMMAND, .refuse = smtp_refuse,
 	.word = smtp_word)

@@ -24,7 +24,23 @@ void rule_renew(struct rule_spec *r)
 	static _Atomic uint64_t last_id;
 
 	r->id = ++last_id;
-	r->since = clock_monotonic();
+	r->since = r->lease = clock_monotonic();
+}
+
+static void lease_begin(struct rule_spec *r)
+{
+	r->lease = clock_monotonic();
+	r->until = fields_of(r)->ttl ? r->lease + fields_of(r)->ttl : VN_NEVER;
+}
+
+void rule_prolong(struct rule_spec *now, const struct rule_spec *was)
+{
+	vn_nsec ttl = fields_of(now)->ttl;
+
+	rule_free(now);
+	rule_copy(now, was);
+	((struct rule_fields *)now->fields.opts)->ttl = ttl;
+	lease_begin(now);
 }
 
 void rule_init(struct rule_spec *r, const char *name, const struct vn_behavior *b,
@@ -35,6 +51,7 @@ void rule_init(struct rule_spec *r, const char *name, const struct vn_behavior *
 	*r = (struct rule_spec){ .behavior = b, .high = 1, .until = VN_NEVER };
 	r->name = xstrdup(name);
 	rule_renew(r);
+	r->came = r->since;
 	r->origin = r->id;
 	r->counters = xcalloc(1, sizeof *r->counters);
 	atomic_init(&r->counters->refs, 1);
@@ -87,7 +104,7 @@ static void names_put(struct name_list *known, struct suggestion *near,
 
 static bool option_unknown(const struct vn_behavior *b, const char *key, char error[ERROR_MAX])
 {
-	char shown[48], meant[SUGGEST_MAX], text[170] = "";
+	char shown[48], meant[SUGGEST_MAX], text[200] = "";
 	struct suggestion near = { .word = key };
 	struct name_list known = { text, sizeof text, 0 };
 
@@ -142,12 +159,17 @@ bool rule_applies_to(const struct rule_spec *r, const struct endpoint *client)
 	return network_contains(&r->client, client);
 }
 
+bool rule_applies_since(const struct rule_spec *r, vn_nsec opened)
+{
+	return !(r->only_open && opened >= r->came) && !(r->only_new && opened < r->came);
+}
+
 bool rule_plain(const struct rule_spec *r)
 {
 	const struct rule_fields *f = fields_of(r);
 
-	return r->low <= 0 && r->high >= 1 && !f->match && !f->client && !r->skip &&
-	       r->times == UINT64_MAX && r->every == 1;
+	return r->low <= 0 && r->high >= 1 && !f->match && !f->kind && !f->client && !r->skip &&
+	       r->times == UINT64_MAX && r->every == 1 && !r->only_open;
 }
 
 bool rule_needs_messages(const struct rule_spec *r)
@@ -157,7 +179,7 @@ bool rule_needs_messages(const struct rule_spec *r)
 	for (const struct vn_opt *o = r->behavior->options; o && o->name; o++)
 		if (o->type == VN_OPT_FAILURE)
 			return true;
-	return fields_of(r)->match;
+	return fields_of(r)->match || fields_of(r)->kind;
 }
 
 bool rule_refuses_opening(const struct rule_spec *r, const struct vn_protocol *p)
@@ -176,7 +198,8 @@ bool rule_refuses_opening(const struct rule_spec *r, const struct vn_protocol *p
 
 bool rule_spares_setup(const struct rule_spec *r)
 {
-	if (!(r->behavior->traits & VN_TRAIT_SPARES) || fields_of(r)->match)
+	if (!(r->behavior->traits & VN_TRAIT_SPARES) || fields_of(r)->match ||
+	    r->kinds & VN_IS_LOGIN)
 		return false;
 	for (const struct vn_opt *o = r->values.options; o && o->name; o++)
 		if (o->type == VN_OPT_FAILURE && *(char **)opt_at(&r->values, o))
@@ -194,6 +217,17 @@ bool rule_same(const struct rule_spec *a, const struct rule_spec *b)
 	return !strcmp(a->name, b->name) && a->behavior == b->behavior && a->low == b->low &&
 	       a->high == b->high && note_same(a->note, b->note) &&
 	       opt_values_same(&a->values, &b->values) && opt_values_same(&a->fields, &b->fields);
+}
+
+bool rule_same_but_ttl(const struct rule_spec *a, const struct rule_spec *b)
+{
+	struct rule_spec c = *a;
+
+	opt_values_copy(&c.fields, &a->fields);
+	((struct rule_fields *)c.fields.opts)->ttl = fields_of(b)->ttl;
+	bool same = rule_same(&c, b);
+	opt_values_free(&c.fields);
+	return same;
 }
 
 /* ---- JSON ---- */

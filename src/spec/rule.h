@@ -41,10 +41,14 @@ struct rule_spec {
 	bool shared;                    /* all connections of the proxy share its bandwidth */
 	enum vn_direction direction;
 	struct network client;
+	unsigned kinds;                 /* VN_IS_... bits of which a request needs one; 0: all */
+	bool only_open, only_new;       /* connections that were there at `came`; that came later */
 	uint64_t skip, times, every;    /* after `skip`, each `every`-th, at most `times` */
 	uint64_t id;                    /* new when options change; keys what the rule delays */
 	uint64_t origin;                /* the first id, never changed; keys its counters */
-	vn_nsec since, until;           /* monotonic: set at; expires at (VN_NEVER) */
+	/* Monotonic: set or changed at; its ttl began at; expires at (VN_NEVER). `came`: when it
+	 * was first set, or got another value of `connections`. */
+	vn_nsec since, lease, until, came;
 	struct rule_counters *counters;
 	char *note;                     /* a toxic's stream and toxicity; NULL: not a toxic */
 };
@@ -55,6 +59,10 @@ void rule_init(struct rule_spec *, const char *name, const struct vn_behavior *,
                const struct defaults *);
 void rule_copy(struct rule_spec *to, const struct rule_spec *from);     /* same id, same counters */
 void rule_renew(struct rule_spec *);    /* a new id and `since`; origin and counters stay */
+
+/* `now` is the same rule as `was`, but for its ttl: make it a copy of `was` with that ttl, which
+ * begins anew. It keeps id, counters and all that it holds. */
+void rule_prolong(struct rule_spec *now, const struct rule_spec *was);
 void rule_free(struct rule_spec *);
 
 /* Set one option of the behavior or one field. False: `error` has a sentence, *culprit the option's
@@ -69,12 +77,16 @@ bool rule_blame(const char *culprit[1], const char *name);
 
 bool rule_in_group(const struct rule_spec *);           /* of PUT /behavior */
 bool rule_same(const struct rule_spec *, const struct rule_spec *);     /* ignores ids, counters */
-bool rule_needs_messages(const struct rule_spec *);     /* it sends error replies, or has a match */
+bool rule_same_but_ttl(const struct rule_spec *, const struct rule_spec *);
+/* It sends error replies, or has a match or a kind. */
+bool rule_needs_messages(const struct rule_spec *);
 bool rule_spares_setup(const struct rule_spec *);       /* logins and set-up pass it */
-bool rule_plain(const struct rule_spec *);      /* no probability, match, client or counts */
+/* No probability, match, kind, client or counts; not only for connections that were there. */
+bool rule_plain(const struct rule_spec *);
 /* It names a failure that fits VN_IS_OPENING. */
 bool rule_refuses_opening(const struct rule_spec *, const struct vn_protocol *);
 bool rule_applies_to(const struct rule_spec *, const struct endpoint *client);
+bool rule_applies_since(const struct rule_spec *, vn_nsec opened);      /* to that connection */
 
 /* New references. {"name", "behavior", "options", "seen", ...}; and "options" alone: all options of
  * the behavior, and the fields that are not at their defaults. */

@@ -90,6 +90,75 @@ static bool match_check(const struct rule_spec *r, const struct vn_protocol *p,
 	return false;
 }
 
+/* Has any message of this protocol one of these kinds? */
+static bool protocol_has_kind(const struct vn_protocol *p, unsigned is)
+{
+	return p->request && (!p->kinds || p->kinds & is);
+}
+
+static bool kind_unknown(const char *name, size_t n, char error[ERROR_MAX])
+{
+	char word[48], shown[64], meant[SUGGEST_MAX], text[150] = "";
+	struct suggestion near = { .word = word };
+	struct name_list known = { text, sizeof text, 0 };
+
+	snprintf(word, sizeof word, "%.*s", (int)(n < 40 ? n : 40), name);
+	for (const struct rule_kind *k = rule_kinds; k->name; k++) {
+		suggest_try(&near, k->name);
+		name_list_add(&known, k->name);
+	}
+	name_list_end(&known, "vaurien --list");
+	error_format(error, "kind: expected some of %s, got '%s'%s", text,
+	             text_printable(word, shown, sizeof shown), suggest_show(&near, "", meant));
+	return false;
+}
+
+/* Each kind of the list must be one that the protocol can recognize. */
+static bool kinds_check(unsigned is, const struct vn_protocol *p, char error[ERROR_MAX])
+{
+	char text[150] = "";
+	struct name_list known = { text, sizeof text, 0 };
+	const char *wrong = NULL;
+
+	for (const struct rule_kind *k = rule_kinds; k->name; k++) {
+		if (protocol_has_kind(p, k->is))
+			name_list_add(&known, k->name);
+		else if (k->is & is)
+			wrong = k->name;
+	}
+	name_list_end(&known, "vaurien --list");
+	if (wrong && *text)
+		error_format(error, "kind: %s has no %s; expected some of %s", p->name, wrong,
+		             text);
+	else if (wrong)
+		error_format(error, "kind: %s has no requests, so it cannot tell their kinds",
+		             p->name);
+	return !wrong;
+}
+
+static bool kind_check(struct rule_spec *r, const struct vn_protocol *p, char error[ERROR_MAX])
+{
+	const char *list = fields_of(r)->kind, *from;
+	size_t n;
+
+	r->kinds = 0;
+	if (!list)
+		return true;
+	if (!rule_kinds_read(list, &r->kinds, &from, &n))
+		return kind_unknown(from, n, error);
+	if (!kinds_check(r->kinds, p, error))
+		return false;
+	if (behavior_of_connections(r->behavior))
+		error_format(error, "kind: %s concerns connections, which are decided before "
+		             "anything is requested", r->behavior->name);
+	else if (r->per_connection)
+		error_format(error, "kind: expected per = exchange beside it, a connection is "
+		             "decided before anything is requested");
+	else
+		return true;
+	return false;
+}
+
 /* The field, else the behavior's own. False: the behavior does nothing in this direction. */
 static bool direction_resolve(struct rule_spec *r, char error[ERROR_MAX])
 {
@@ -112,17 +181,19 @@ static bool direction_resolve(struct rule_spec *r, char error[ERROR_MAX])
 }
 
 /* Drawn once per connection: a behavior that acts on nothing else, or that `per` or its trait makes
- * so. A match is about exchanges, so it prevails over the trait. And a rule without probability and
- * match that acts on connections and on messages, so that its counters do not mix both. */
+ * so. A match or a kind is about exchanges, so it prevails over the trait. And a rule without
+ * probability, match and kind that acts on connections and on messages, so that its counters do not
+ * mix both. */
 static bool per_connection(const struct rule_spec *r)
 {
 	const struct rule_fields *f = fields_of(r);
 	const unsigned on = r->behavior->on;
-	bool certain = r->low <= 0 && r->high >= 1 && !f->match;
+	bool picky = f->match || f->kind;
+	bool certain = r->low <= 0 && r->high >= 1 && !picky;
 	bool whole = r->toxic || r->behavior->traits & VN_TRAIT_WHOLE;
 
 	return behavior_of_connections(r->behavior) || *f->per == 'c' ||
-	       (*f->per == 'o' && whole && !f->match) ||
+	       (*f->per == 'o' && whole && !picky) ||
 	       (certain && on & VN_ON_OPEN && on & (VN_ON_REQUEST | VN_ON_RESPONSE));
 }
 
@@ -131,8 +202,8 @@ static bool port_check(const struct rule_spec *r, char error[ERROR_MAX])
 {
 	if (r->behavior->on != VN_ON_LISTEN || rule_plain(r))
 		return true;
-	error_format(error, "name: %s concerns the port, expected no odds, match, client or counts "
-	             "beside it", r->behavior->name);
+	error_format(error, "name: %s concerns the port, expected no odds, match, kind, client, "
+	             "open connections or counts beside it", r->behavior->name);
 	return false;
 }
 
@@ -147,12 +218,16 @@ bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *c
 	r->skip = f->skip ? (uint64_t)f->skip : r->values.skip;
 	r->times = f->times ? (uint64_t)f->times : r->values.times;
 	r->every = (uint64_t)f->every;
-	r->until = f->ttl ? r->since + f->ttl : VN_NEVER;
+	r->until = f->ttl ? r->lease + f->ttl : VN_NEVER;
+	r->only_open = *f->connections == 'o';
+	r->only_new = *f->connections == 'n';
 	r->client = (struct network){ 0 };
 	if (!rule_check_failures(p, &r->values, culprit, error))
 		return false;
 	if (!match_check(r, p, error))
 		return rule_blame(culprit, "match");
+	if (!kind_check(r, p, error))
+		return rule_blame(culprit, "kind");
 	if (!direction_resolve(r, error))
 		return rule_blame(culprit, "direction");
 	if (!port_check(r, error) || !failure_check(r->behavior, p, error))

@@ -70,6 +70,11 @@ bool rule_warning(const struct rule_spec *r, uint64_t open, char warning[ERROR_M
 {
 	if (needs_warn(r, warning))
 		return true;
+	if (r->only_open && !open) {
+		error_format(warning, "connections=open: no connection is open, so nothing will "
+		             "happen");
+		return true;
+	}
 	if (!(r->behavior->traits & VN_TRAIT_NEW) || !open)
 		return false;
 	error_format(warning, "%s: concerns new connections; %llu %s open", r->behavior->name,

@@ -77,7 +77,8 @@ struct spec *spec_add_rule(const struct spec *, struct rule_spec *, char error[E
 char *spec_unused_rule_name(const struct spec *, const struct vn_behavior *);
 
 /* The rule of this name with these options changed. It has a new id, so what it delays is let go;
- * origin and counters stay. NULL: there is no such rule, or it is in the group (*culprit is
+ * origin and counters stay. If nothing is changed, or its ttl only, the id stays, too, and the ttl
+ * begins anew. NULL: there is no such rule, or it is in the group (*culprit is
  * "rule"); or *culprit names the option. */
 struct spec *spec_with_rule_changed(const struct spec *, const char *name, const json_t *options,
                                     const char *culprit[1], char error[ERROR_MAX]);

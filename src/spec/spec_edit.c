@@ -268,6 +268,15 @@ bool spec_check_rules(struct spec *s, const char *culprit[1], char error[ERROR_M
 	return true;
 }
 
+/* The same words, or none but a ttl: it goes on as it is. */
+static void rule_changed(struct rule_spec *now, const struct rule_spec *was)
+{
+	if (rule_same_but_ttl(was, now))
+		rule_prolong(now, was);
+	else if (now->only_open != was->only_open || now->only_new != was->only_new)
+		now->came = now->since;
+}
+
 struct spec *spec_with_rule_changed(const struct spec *from, const char *name,
                                     const json_t *options, const char *culprit[1],
                                     char error[ERROR_MAX])
@@ -286,8 +295,10 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name,
 		rule_renew(r);
 		r->high = 1;
 		if (options_set(r, options, culprit, error) &&
-		    rule_finish(r, s->protocol, culprit, error))
+		    rule_finish(r, s->protocol, culprit, error)) {
+			rule_changed(r, spec_rule(from, name));
 			return s;
+		}
 	}
 	spec_unref(s);
 	return NULL;

@@ -35,7 +35,8 @@ static const struct original {
 };
 
 static const char *const fields[] = {
-	"match", "client", "skip", "times", "every", "ttl", "share", "per", NULL
+	"match", "kind", "client", "connections", "skip", "times", "every", "ttl", "share", "per",
+	NULL
 };
 
 bool http_error_set(struct http_error *f, unsigned status, const char *format, ...)

@@ -550,10 +550,14 @@ static void step_change(void)
 	struct mirror_rules *from = w.rules, *to = calloc(1, sizeof *to);
 
 	all_rules[all_rules_n++ % 4096] = to;
+	bool renewed = !pick(6);
+
 	for (unsigned i = 0; i < from->n; i++)
-		if (pick(2))
+		if (renewed)
+			to->rule[to->n++] = from->rule[i];
+		else if (pick(2))
 			to->rule[to->n++] = pick(4) ? from->rule[i] : rule_redraw(&from->rule[i]);
-	for (uint64_t n = pick(3); n && to->n < RULES; n--)
+	for (uint64_t n = renewed ? 0 : pick(3); n && to->n < RULES; n--)
 		to->rule[to->n++] = rule_draw();
 	for (unsigned i = 0; i < to->n && w.verbose; i++)
 		say("rule %llu of %llu %s%s [%.2f, %.2f) before=%lld after=%lld n=%lld %s "

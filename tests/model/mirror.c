@@ -846,6 +846,15 @@ void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *ru
 	run(c, now);
 }
 
+static bool same_rules(const struct mirror_rules *a, const struct mirror_rules *b)
+{
+	bool same = a->n == b->n;
+
+	for (unsigned i = 0; same && i < a->n; i++)
+		same = a->rule[i].id == b->rule[i].id;
+	return same;
+}
+
 void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struct mirror_rules *to,
                    vn_nsec now)
 {
@@ -854,6 +863,11 @@ void mirror_change(struct mirror_conn *c, const struct mirror_rules *from, struc
 
 	if (c->over)
 		return;
+	if (same_rules(from, to)) {     /* one of them was renewed: nothing changes */
+		c->rules = to;
+		run(c, now);
+		return;
+	}
 	struct say y = say(c, (struct mirror_rules *)from, NULL, VN_ON_LEAVE, COMMAND, to);
 	ends(c, &y, &end, now);
 	if (end) {

@@ -260,7 +260,8 @@ static void quotes(void **state)
 	}
 }
 
-#define KNOWN "match, client, direction, probability, per, share, skip, times, every, ttl"
+#define KNOWN "match, kind, client, connections, direction, probability, per, share, skip, " \
+	      "times, every, ttl"
 
 static void refused(void **state)
 {

@@ -554,7 +554,8 @@ static void rules_refused(void **state)
 		  "[rule:a]: times: expected a whole number >= 0, got 'many'\n" },
 		{ "[rule:a]\nbehavior = fake_slower\nspeed = 1\n", "",
 		  "[rule:a]: speed: fake_slower has no such option; expected one of match, "
-		  "client, direction, probability, per, share, skip, times, every, ttl\n" },
+		  "kind, client, connections, direction, probability, per, share, skip, "
+		  "times, every, ttl\n" },
 		{ "[rule:behavior]\nbehavior = fake_slow\n", "",
 		  "[rule:behavior]: the name 'behavior' is not free\n" },
 		{ "[rule:a b]\nbehavior = fake_slow\n", "",

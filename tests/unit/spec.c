@@ -232,7 +232,8 @@ static void options_refused(void **state)
 	} bad[] = {
 		{ "fake_late", "{\"sleeep\": 2}", "sleeep",
 		  "sleeep: fake_late has no such option; expected one of sleep, before, match, "
-		  "client, direction, probability, per, share, skip, times, every, ttl; did you "
+		  "kind, client, connections, direction, probability, per, share, skip, "
+		  "times, every, ttl; did you "
 		  "mean 'sleep'?" },
 		{ "fake_late", "{\"sleep\": \"abc\"}", "sleep",
 		  "sleep: expected a number of seconds >= 0, got 'abc'" },
@@ -240,8 +241,8 @@ static void options_refused(void **state)
 		  "sleep: expected a number of seconds >= 0, got -1" },
 		{ "fake_late", "{\"options\": 3}", "options", "options: expected an object" },
 		{ "fake_plain", "{\"x\": 1}", "x",
-		  "x: fake_plain has no such option; expected one of match, client, direction, "
-		  "probability, per, share, skip, times, every, ttl" },
+		  "x: fake_plain has no such option; expected one of match, kind, client, "
+		  "connections, direction, probability, per, share, skip, times, every, ttl" },
 		{ "dummy", "{\"sleep\": 1}", "sleep", "sleep: dummy has no options" },
 		{ "50:fake_late,50:fake_refuse", "{\"sleep\": 1}", "sleep",
 		  "sleep: with weights, expected an object of options by the name of a behavior" },
