@@ -37,8 +37,15 @@ struct run_facts {
 };
 
 /* An element of the report's "experiments", as soon as that has ended. Nothing in it is known yet
- * of leaks, which only the whole run shows. */
+ * of leaks, which only the whole run shows.
+ *
+ * The experiment's own findings (never_struck, exited, an expectation) belong to no probe. Its
+ * connections have a verdict at least as bad; if one is inconclusive, all its probes do. */
 json_t *judge_experiment(const struct record *, const struct experiment *);
+
+struct finding;
+/* A finding as the report has it. */
+json_t *finding_json(const struct finding *, const char *text);
 
 /* The whole report. Its "exit" is the exit code; precedence: a signal, 4, 1, 3, 0. */
 json_t *judge_run(const struct record *, const struct run_facts *);

@@ -47,10 +47,10 @@ struct seen_connection {
 	bool unnoticed;                 /* the proxy closed it with FIN, and the client did not
 	                                 * close within 1 s */
 	double used;                    /* when its last known request was made; < 0: none */
-	double stuck_since;             /* by the last look at connections: it has waited for an
-	                                 * answer since then; < 0: it does not wait */
+	double looked;                  /* when record_connections() last saw it */
+	double stuck_since;             /* it has waited for an answer since then, at that look;
+	                                 * < 0: it did not */
 	char stuck_verb[16];
-	bool vanished;                  /* a rule made it silent (vanish, stall) */
 };
 
 enum answerer { BY_NOBODY, BY_BACKEND, BY_RULE };
@@ -79,6 +79,7 @@ struct seen_fault {                     /* a rule of the audit has hit */
 	uint64_t connection, exchange;
 	char behavior[20];
 	bool unreachable;               /* it should have hit, and could not */
+	bool silences;                  /* vanish, stall: the connection is silent from now on */
 };
 
 struct look {                           /* a proxy's figures in one reply to GET /info */
@@ -89,6 +90,8 @@ struct look {                           /* a proxy's figures in one reply to GET
 
 #define ROWS(type) struct { type *at; size_t n, room; }
 
+enum { WAITING_VERBS = 8 };
+
 struct seen_proxy {
 	char *name, *protocol, *listen, *backend;
 	bool injected;                  /* faults go into it; else it is only watched */
@@ -97,8 +100,7 @@ struct seen_proxy {
 	ROWS(struct seen_gave_up) gave_up;
 	ROWS(struct seen_fault) faults;
 	ROWS(struct look) looks;
-	ROWS(double) lost;              /* when events of it were lost */
-	char waiting_verbs[8][16];      /* of requests that waited long in the baseline, too */
+	char waiting_verbs[WAITING_VERBS][16];  /* of requests that waited long without a fault */
 };
 
 /* ---- what is asked ---- */
@@ -157,6 +159,7 @@ struct experiment {
 	uint64_t hits, unreachable;     /* of its rules, from GET /rules: exact */
 	char *missed;                   /* the nearest miss, masked; NULL */
 	bool exited;                    /* COMMAND ended in it */
+	double exited_at;
 	char *exit_text;                /* "exit code 3", "signal 11" */
 	bool needed_restart;
 	ROWS(struct phase_record) phases;
@@ -175,7 +178,8 @@ struct record {
 	ROWS(struct experiment *) experiments;
 	ROWS(char *) answers;           /* each text once */
 	double offset;                  /* wall clock of the proxy less our time */
-	uint64_t lost;                  /* events, of all proxies */
+	ROWS(double) losses;            /* when events were lost, of any proxy */
+	uint64_t lost;                  /* how many */
 };
 
 void record_init(struct record *);
@@ -200,6 +204,12 @@ void record_event(struct record *, const json_t *event);
  * connections that are there already), when the baseline ends, and at the end of each experiment,
  * before what is left of its ill connections is reset: stuck requests are seen only here. */
 void record_connections(struct record *, unsigned proxy, const json_t *reply, double now);
+
+/* NULL: it is not known. */
+struct seen_connection *record_connection(const struct seen_proxy *, uint64_t number);
+
+/* Did requests of this verb wait for long before there was a fault (BLPOP, a subscription)? */
+bool record_waits_always(const struct seen_proxy *, const char *verb);
 
 /* A proxy's part of a reply to GET /info, about ten times a second. */
 void record_look(struct record *, unsigned proxy, double now, const json_t *proxy_info);

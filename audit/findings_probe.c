@@ -1,0 +1,234 @@
+/* findings_probe.c - findings on a probe in an experiment: what its users met, in the fault and
+ * after. */
+#include <stdio.h>
+#include <string.h>
+
+#include "audit/finding.h"
+
+#define ENOUGH 3                        /* samples in the fault */
+
+static unsigned asked(const unsigned n[OUTCOMES])
+{
+	return n[OUTCOME_OK] + n[OUTCOME_SLOW] + n[OUTCOME_ERROR] + n[OUTCOME_TIMEOUT]
+	       + n[OUTCOME_DOWN];
+}
+
+static unsigned failed(const unsigned n[OUTCOMES])
+{
+	return n[OUTCOME_ERROR] + n[OUTCOME_TIMEOUT] + n[OUTCOME_DOWN];
+}
+
+static const struct seen_probe *probe_of(const struct evidence *e)
+{
+	return &e->measure->record->probes.at[e->probe];
+}
+
+static double within(const struct evidence *e)
+{
+	double own = e->measure->experiment->recover_within;
+
+	return own > 0 ? own : e->measure->record->limits.recover_within;
+}
+
+static const char *tried(const struct evidence *e)
+{
+	static const char *const words[] = {
+		[TRIED_NOTHING] = "nothing was tried",
+		[TRIED_ASKED] = "it asked on old connections, and opened none",
+		[TRIED_CONNECTED] = "it opened connections",
+	};
+
+	return words[e->figures->tried];
+}
+
+/* ---- in the fault ---- */
+
+static bool hangs(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct probe_figures *f = e->figures;
+	char b[24];
+
+	return f->asks && f->during[OUTCOME_TIMEOUT]
+	       && say(text, "%u of %u samples in the fault had no answer in %s",
+	              f->during[OUTCOME_TIMEOUT], asked(f->during),
+	              show_seconds(probe_of(e)->timeout, b));
+}
+
+static bool down(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct probe_figures *f = e->figures;
+	unsigned in = f->during[OUTCOME_DOWN], after = f->after[OUTCOME_DOWN];
+
+	return (in || after)
+	       && say(text, "the application itself did not serve: %u samples in the fault and %u"
+	              " after were refused, reset or closed", in, after);
+}
+
+static bool collateral(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct probe_figures *f = e->figures;
+	unsigned n = failed(f->during), after = f->failures_after;
+
+	return !f->asks && (n || after)
+	       && say(text, "it asks nothing of %s, and %u of %u samples in the fault failed and %u"
+	              " after", e->measure->proxy->name, n, asked(f->during), after);
+}
+
+/* "works", or "works:db,cache" with a proxy that was hit. */
+static bool expected_to_work(const struct evidence *e)
+{
+	const char *expect = probe_of(e)->expect;
+
+	if (!expect || strncmp(expect, "works", 5))
+		return false;
+	if (expect[5] != ':')
+		return true;
+	for (size_t i = 0; i < e->measure->record->proxies.n; i++) {
+		const char *name = e->measure->record->proxies.at[i].name;
+		size_t n = strlen(name);
+		for (const char *p = expect + 6; e->measure->hit[i] && *p; p += strcspn(p, ",")) {
+			p += *p == ',';
+			if (!strncmp(p, name, n) && (!p[n] || p[n] == ','))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool must_work(const struct evidence *e, char text[FINDING_TEXT])
+{
+	unsigned n = failed(e->figures->during) + failed(e->figures->after);
+
+	return n && expected_to_work(e)
+	       && say(text, "it is expected to work, and %u samples did not", n);
+}
+
+static bool errors(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct probe_figures *f = e->figures;
+	char b[24];
+
+	if (!f->asks || !f->during[OUTCOME_ERROR])
+		return false;
+	/* Failures until it has new connections are stale_pool or late_failures. */
+	if (e->measure->experiment->reconnect && f->recover >= 0)
+		return false;
+	bool fast = f->worst == OUTCOME_ERROR;
+	return say(text, "%u of %u samples in the fault were errors%s%s", f->during[OUTCOME_ERROR],
+	           asked(f->during), fast ? ", after " : "",
+	           fast ? show_seconds(f->answer_median, b) : "");
+}
+
+static bool slow(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct probe_figures *f = e->figures;
+	unsigned n = f->during[OUTCOME_SLOW];
+	char b[24];
+
+	return n >= 2 && n * 10 >= asked(f->during)
+	       && say(text, "%u of %u samples in the fault took longer than %s", n,
+	              asked(f->during), show_seconds(probe_of(e)->within, b));
+}
+
+static bool too_few(const struct evidence *e, char text[FINDING_TEXT])
+{
+	unsigned n = asked(e->figures->during);
+
+	return n < ENOUGH && say(text, "%u samples in the fault: %d are needed", n, ENOUGH);
+}
+
+/* ---- after it ---- */
+
+static bool not_recovered(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct measure *m = e->measure;
+	char b[24];
+
+	return m->healed >= 0 && e->figures->recover < 0 && m->experiment->state == STATE_DONE
+	       && say(text, "not back %s after the fault; %s",
+	              show_seconds(m->end - m->healed, b), tried(e));
+}
+
+static bool recovered_late(const struct evidence *e, char text[FINDING_TEXT])
+{
+	char b[24], c[24];
+
+	return e->figures->recover > within(e)
+	       && say(text, "back after %s, which is later than %s; %s",
+	              show_seconds(e->figures->recover, b), show_seconds(within(e), c), tried(e));
+}
+
+static bool in_time(const struct evidence *e)
+{
+	return e->figures->recover >= 0 && e->figures->recover <= within(e);
+}
+
+static bool stale_pool(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct probe_figures *f = e->figures;
+	unsigned pool = e->connections.before;
+	const char *how = f->without_asking >= 2 && f->without_asking >= pool
+	                          ? ": none is tested before use"
+	                : f->without_asking == 1 && pool > 1
+	                          ? ": the first failure empties the pool" : "";
+
+	return in_time(e) && f->without_asking
+	       && say(text, "%u samples after the fault failed without asking %s, with %u"
+	              " connections before%s", f->without_asking, e->measure->proxy->name, pool,
+	              how);
+}
+
+static bool late_failures(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct probe_figures *f = e->figures;
+	unsigned n = f->failures_after - f->without_asking;
+	char b[24];
+
+	return f->asks && in_time(e) && n
+	       && say(text, "%u samples failed after the fault; back after %s", n,
+	              show_seconds(f->recover, b));
+}
+
+/* The shell's codes for a command that it cannot find or run. */
+static bool incomplete(const struct evidence *e, char text[FINDING_TEXT])
+{
+	const struct record *r = e->measure->record;
+
+	if (!probe_of(e)->command)
+		return false;
+	for (size_t i = 0; i < e->measure->samples.n; i++) {
+		const struct sample *s = e->measure->samples.at[i];
+		const char *answer = sample_answer(r, s);
+		if (s->probe == e->probe
+		    && (!strcmp(answer, "exit 126") || !strcmp(answer, "exit 127")))
+			return say(text, "the probe's command could not be run: %s", answer);
+	}
+	return false;
+}
+
+const struct finding findings_probe[] = {
+	{ "hangs", SEVERITY_FAIL, hangs, "requests to %s have no time-out, or a long one",
+	  "set one in the driver, shorter than the probe's" },
+	{ "down", SEVERITY_FAIL, down, "the application itself does not serve when %s is ill",
+	  "answer with an error instead; look into its log, and at its workers" },
+	{ "collateral", SEVERITY_FAIL, collateral, "%s: fails, and asks nothing of the ill one",
+	  "give requests that wait workers and pools of their own, or a time-out", true },
+	{ "must_work", SEVERITY_FAIL, must_work, "%s: expected to work, and does not",
+	  "answer from a cache or without that part", true },
+	{ "not_recovered", SEVERITY_FAIL, not_recovered, "not back by itself after faults of %s",
+	  "discard connections that failed, and let the pool open new ones" },
+	{ "recovered_late", SEVERITY_FAIL, recovered_late, "back late after faults of %s",
+	  "shorten the waits of circuit breakers, pools and back-off" },
+	{ "incomplete", SEVERITY_INCONCLUSIVE, incomplete, "not all could be seen", "" },
+	{ "too_few", SEVERITY_INCONCLUSIVE, too_few, "%s: too few samples in the fault",
+	  "ask more often (every=) or let the fault last longer (--fault-time)", true },
+	{ "stale_pool", SEVERITY_DEGRADED, stale_pool, "pooled connections to %s are not tested",
+	  "test them before use, or replace all of them at the first that is dead" },
+	{ "late_failures", SEVERITY_DEGRADED, late_failures, "fails for a while after faults of %s",
+	  "look at what it waits for: pools, breakers, look-ups" },
+	{ "errors", SEVERITY_DEGRADED, errors, "answers with errors while %s is ill",
+	  "nothing, if an error is the right answer; else a cache or a fallback" },
+	{ "slow", SEVERITY_DEGRADED, slow, "slow while %s is ill",
+	  "a shorter time-out, if it waits for what is ill" },
+	{ NULL }
+};

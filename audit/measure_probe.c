@@ -1,0 +1,155 @@
+/* measure_probe.c - figures of a probe in an experiment: how soon it noticed the fault, whether and
+ * when it was well again, and what failed after the fault. */
+#include <stdlib.h>
+
+#include "audit/measure.h"
+#include "base/memory.h"
+
+#define ROW 3                           /* samples in a row that are a recovery */
+#define CLOCKS 0.002                    /* seconds: how far event times may be off */
+
+/* ---- activity of the application at the proxies that were hit ---- */
+
+static bool opened_in(const struct seen_proxy *p, struct window w)
+{
+	for (size_t i = p->connections.n; i-- > 0;)
+		if (in_window(w, p->connections.at[i].opened))
+			return true;
+	return false;
+}
+
+static bool asked_in(const struct seen_proxy *p, struct window w)
+{
+	for (size_t i = 0; i < p->exchanges.n; i++)
+		if (in_window(w, p->exchanges.at[i].asked))
+			return true;
+	for (size_t i = 0; i < p->connections.n; i++)   /* those that have no answer yet */
+		if (p->connections.at[i].stuck_since >= 0
+		    && in_window(w, p->connections.at[i].stuck_since))
+			return true;
+	return false;
+}
+
+static enum tried tried_in(const struct measure *m, struct window w)
+{
+	enum tried tried = TRIED_NOTHING;
+
+	for (size_t i = 0; i < m->record->proxies.n; i++) {
+		const struct seen_proxy *p = &m->record->proxies.at[i];
+		if (m->hit[i] && opened_in(p, w))
+			return TRIED_CONNECTED;
+		if (m->hit[i] && tried == TRIED_NOTHING && asked_in(p, w))
+			tried = TRIED_ASKED;
+	}
+	return tried;
+}
+
+static bool without_asking(const struct measure *m, const struct sample *s)
+{
+	struct window w = { s->begun - CLOCKS, sample_end(s) + CLOCKS };
+
+	return s->alone && tried_in(m, w) == TRIED_NOTHING;
+}
+
+/* ---- figures ---- */
+
+static void count_outcomes(const struct measure *m, unsigned probe, struct probe_figures *f)
+{
+	const struct experiment *e = m->experiment;
+
+	for (size_t i = 0; i < m->samples.n; i++) {
+		const struct sample *s = m->samples.at[i];
+		if (s->probe != probe)
+			continue;
+		if (in_window(m->fault, s->begun)) {
+			f->during[s->outcome]++;
+			if (s->outcome != OUTCOME_SKIPPED && s->outcome > f->worst)
+				f->worst = s->outcome;
+		} else if (e->t_off >= 0 && s->begun >= e->t_off) {
+			f->after[s->outcome]++;
+		}
+	}
+}
+
+static double find_detect(const struct measure *m, unsigned probe)
+{
+	double first = -1;
+
+	for (size_t i = 0; m->strike >= 0 && i < m->samples.n; i++) {
+		const struct sample *s = m->samples.at[i];
+		double ended = sample_end(s);
+		if (s->probe == probe && s->outcome != OUTCOME_OK && s->outcome != OUTCOME_SKIPPED
+		    && ended > m->strike && (first < 0 || ended < first))
+			first = ended;
+	}
+	return first < 0 ? -1 : first - m->strike;
+}
+
+/* The sample that begins the last unbroken row of ok ones. NULL: there is no row. */
+static const struct sample *find_row(const struct measure *m, unsigned probe, bool *first)
+{
+	const struct sample *row = NULL;
+	unsigned length = 0, seen = 0;
+
+	for (size_t i = 0; i < m->samples.n; i++) {
+		const struct sample *s = m->samples.at[i];
+		if (s->probe != probe || s->begun < m->healed || s->outcome == OUTCOME_SKIPPED)
+			continue;
+		seen++;
+		if (s->outcome != OUTCOME_OK) {
+			row = NULL;
+			length = 0;
+		} else if (!length++) {
+			row = s;
+		}
+	}
+	*first = length == seen;
+	return length >= ROW ? row : NULL;
+}
+
+static void find_recovery(const struct measure *m, unsigned probe, struct probe_figures *f)
+{
+	bool first;
+	const struct sample *row = m->healed < 0 ? NULL : find_row(m, probe, &first);
+	double until = row ? row->begun : m->end;
+
+	f->recover = !row ? -1 : first ? 0 : row->begun - m->healed;
+	if (m->healed < 0)
+		return;
+	for (size_t i = 0; i < m->samples.n; i++) {
+		const struct sample *s = m->samples.at[i];
+		if (s->probe != probe || s->begun < m->healed || s->begun >= until
+		    || !outcome_fails(s->outcome))
+			continue;
+		f->failures_after++;
+		f->without_asking += f->asks && without_asking(m, s);
+	}
+	f->tried = tried_in(m, (struct window){ m->healed, until });
+}
+
+static double find_answer_median(const struct measure *m, unsigned probe, enum outcome worst)
+{
+	double *times, median;
+	size_t n = 0;
+
+	if (worst == OUTCOME_OK)
+		return -1;
+	times = xmalloc(m->samples.n * sizeof *times);
+	for (size_t i = 0; i < m->samples.n; i++) {
+		const struct sample *s = m->samples.at[i];
+		if (s->probe == probe && s->outcome == worst && in_window(m->fault, s->begun))
+			times[n++] = (double)s->took;
+	}
+	median = median_of(times, n);
+	free(times);
+	return median;
+}
+
+void measure_probe(const struct measure *m, unsigned probe, struct probe_figures *f)
+{
+	*f = (struct probe_figures){ .asks = probe_asks(m, probe), .detect = -1, .recover = -1 };
+	count_outcomes(m, probe, f);
+	f->detect = find_detect(m, probe);
+	find_recovery(m, probe, f);
+	f->answer_median = find_answer_median(m, probe, f->worst);
+}
