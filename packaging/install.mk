@@ -37,11 +37,12 @@ INSTALLED    = \
 	644:build/install/vaurien.service:$(unitdir)/vaurien.service \
 	$(foreach page,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md $(wildcard docs/*.md) $(SHOWN_FILES),644:$(page):$(docdir)/$(page))
 
+ALL_vaurien := all
 man: $(MANUAL)
 build/man/%.1: packaging/%.1.in packaging/man.awk $(BIN)/%
 	@mkdir -p $(@D)
 	$(call say,MAN)
-	$(Q)$(BIN)/$* --help | awk -f packaging/man.awk - $< | $(FILL) >$@
+	$(Q)$(BIN)/$* --help $(ALL_$*) | awk -f packaging/man.awk - $< | $(FILL) >$@
 build/man/vaurien-plugins.7: packaging/vaurien-plugins.7.in packaging/page.awk $(wildcard docs/writing-a-*.md)
 	@mkdir -p $(@D)
 	$(call say,MAN)

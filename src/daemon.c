@@ -13,20 +13,22 @@
 
 #include "api/server.h"
 #include "base/log.h"
+#include "control/announce.h"
 #include "control/control.h"
 #include "control/events.h"
+#include "control/hit_check.h"
 #include "control/reload.h"
 #include "control/shutdown.h"
 #include "control/signals.h"
 #include "control/statsd.h"
 #include "net/bind.h"
 #include "plugins/plugin.h"
-#include "spec/registry.h"
-#include "spec/rule_warning.h"
 
 /* Descriptors that are free when all has started: for a client with its backend, two clients of the
  * API, what /metrics reads, a look-up. */
 enum { FREE_LEAST = 6 };
+
+enum { EXIT_NO_HIT = 3 };               /* exit code: see --require-hit */
 
 struct daemon {
 	struct settings *settings;
@@ -37,6 +39,7 @@ struct daemon {
 	struct timer log_retry;
 	struct signals_user signals;
 	struct shutdown shutdown;
+	struct hit_check hits;
 	bool reloading, reload_again;   /* again: a SIGHUP came during a reload */
 };
 
@@ -67,6 +70,12 @@ static void stop_signal(struct signals_user *u)
 	struct daemon *d = OWNER(daemon, signals, u);
 
 	shutdown_start(&d->shutdown, control_workers(d->control));
+}
+
+/* What the program exits with when a signal has ended it. In any thread. */
+static int end_code(struct signals_user *u)
+{
+	return hit_check_passed(&OWNER(daemon, signals, u)->hits) ? 0 : EXIT_NO_HIT;
 }
 
 static void reload_signal(struct signals_user *u)
@@ -109,67 +118,6 @@ static void raise_descriptors(void)
 	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < r.rlim_max) {
 		r.rlim_cur = r.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &r);
-	}
-}
-
-static void log_settings(const struct settings *s)
-{
-	log_info("Starting the Chaos TCP Server");
-	log_info("Options:");
-	for (size_t i = 0; i < s->n_proxies; i++)
-		log_info("* proxies from %s to %s", s->proxies[i]->listen.text,
-		         s->proxies[i]->backend.text);
-	log_info("* timeout: %.15g", s->timeout);
-	log_info("* stay_connected: %d", s->stay_connected);
-	if (s->given.pool_max_size)
-		log_info("* pool_max_size: %lld", (long long)s->pool_max_size);
-	if (s->given.pool_timeout)
-		log_info("* pool_timeout: %lld", (long long)s->pool_timeout);
-	if (s->given.sync)
-		log_info("* async_mode: %d", !s->sync);
-	log_info("* seed: %llu", (unsigned long long)s->seed);
-}
-
-/* A backend on the port of a server that has a protocol here, but carried as tcp. */
-static void log_hint(const struct spec *s)
-{
-	static const struct { int port; const char *protocol; } known[] = {
-		{ 3306, "mysql" }, { 5432, "postgres" }, { 6379, "redis" }, { 11211, "memcache" },
-		{ 25, "smtp" }, { 80, "http" },
-	};
-
-	if (s->protocol->request)
-		return;
-	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
-		if (s->backend.port == known[i].port && protocol_find(known[i].protocol))
-			log_info("%s: port %d is usually %s; with --protocol %s faults can hit "
-			         "single requests and send real errors", s->name, known[i].port,
-			         known[i].protocol, known[i].protocol);
-}
-
-/* "db: mysql on 0.0.0.0:3307 -> 127.0.0.1:3306, 10:delay, 2 rules" */
-static void log_proxy(const struct spec *s)
-{
-	char warning[ERROR_MAX], rules[32] = "";
-	unsigned others = 0;
-
-	for (unsigned i = 0; i < s->n_rules; i++)
-		others += !rule_in_group(&s->rules[i]);
-	if (others)
-		snprintf(rules, sizeof rules, ", %u %s", others, others == 1 ? "rule" : "rules");
-	log_info("%s: %s on %s -> %s, %s%s%s", s->name, s->protocol->name, s->listen.text,
-	         s->backend.text, s->behavior, rules, s->enabled ? "" : ", disabled");
-	for (unsigned i = 0; i < s->n_rules; i++)
-		if (rule_warning(&s->rules[i], 0, warning))
-			log_warning("proxy=%s rule=%s %s", s->name, s->rules[i].name, warning);
-}
-
-static void log_proxies(const struct settings *s)
-{
-	for (size_t i = 0; i < s->n_proxies; i++) {
-		log_proxy(s->proxies[i]);
-		if (!s->dialect)        /* Toxiproxy has no protocols */
-			log_hint(s->proxies[i]);
 	}
 }
 
@@ -230,9 +178,9 @@ static bool daemon_open(struct daemon *d, struct settings *s, char error[ERROR_M
 	*d = (struct daemon){
 		.settings = s,
 		.log_retry.fire = log_retry,
-		.signals = { stop_signal, reload_signal },
+		.signals = { stop_signal, reload_signal, end_code },
 	};
-	if (!signals_start(&d->signals, error))
+	if (!hit_check_begin(&d->hits, s, error) || !signals_start(&d->signals, error))
 		return false;
 	d->log = (struct watch){ log_start(), log_ready };
 	if (d->log.fd < 0) {
@@ -252,8 +200,10 @@ static bool daemon_open(struct daemon *d, struct settings *s, char error[ERROR_M
 
 static bool server_open(struct daemon *d, char error[ERROR_MAX])
 {
-	if (!d->settings->http)
+	if (!d->settings->http) {
+		announce_no_api();
 		return true;
+	}
 	d->server = server_start(d->control, error);
 	return d->server;
 }
@@ -266,8 +216,7 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 
 	if (!good)
 		return false;
-	log_settings(d->settings);
-	log_proxies(d->settings);
+	announce_start(d->settings);
 	if (!control_start_workers(d->control, error))
 		return false;
 	d->statsd = statsd_start(d->control);
@@ -306,5 +255,5 @@ int daemon_run(struct settings *settings)
 	}
 	if (d.control)
 		daemon_close(&d);
-	return good ? 0 : 1;
+	return good ? end_code(&d.signals) : 1;
 }

@@ -27,12 +27,14 @@
 #include "api/router.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "control/announce.h"
 #include "net/bind.h"
 #include "net/unix_socket.h"
 
 enum {
 	CLIENT_IDLE     = 60,           /* seconds */
 	CONNECTIONS_MAX = CLIENTS_MAX * 2,      /* with those evicted and not closed yet */
+	API_PORT        = 8080,         /* where vaurienctl looks if nothing else is said */
 	AT_ONCE         = 32,           /* accepted in one turn of the loop */
 };
 
@@ -249,17 +251,36 @@ static void listener_ready(struct watch *w, unsigned events)
 
 /* ---- start and stop ---- */
 
+/* By which options vaurienctl, on this machine, finds the API. */
+static void options_show(const struct server *s, const char *where, const struct endpoint *at,
+                         char *options, size_t size)
+{
+	const char *host = control_settings(s->http.control)->http_host;
+	bool near = !strcmp(host, "localhost") || !strcmp(host, "127.0.0.1");
+
+	if (near && endpoint_port(at) == API_PORT)
+		*options = 0;
+	else if (near)
+		snprintf(options, size, " --http-port %d", endpoint_port(at));
+	else
+		snprintf(options, size, " --host %s", where);
+}
+
 static void log_started(const struct server *s, const char *host, const struct endpoint *at)
 {
-	char shown[160];
-
-	if (at->addr.ss_family == AF_UNIX) {
-		log_info("Started the HTTP server: %s", host);
-		return;
-	}
+	char shown[160], where[512], options[600];
+	bool is_unix = at->addr.ss_family == AF_UNIX;
 	bool bare = strchr(host, ':') && host[0] != '[';        /* an IPv6 address */
-	log_info("Started the HTTP server: http://%s%s%s:%d", bare ? "[" : "", host,
-	         bare ? "]" : "", endpoint_port(at));
+
+	if (is_unix)
+		snprintf(where, sizeof where, "%s", host);
+	else
+		snprintf(where, sizeof where, "http://%s%s%s:%d", bare ? "[" : "", host,
+		         bare ? "]" : "", endpoint_port(at));
+	options_show(s, where, at, options, sizeof options);
+	announce_api(control_settings(s->http.control), where, options);
+	if (is_unix)
+		return;
 	if (!s->http.local)
 		log_warning("The HTTP server listens on %s:"
 		            " anyone who reaches it can change this proxy",

@@ -51,9 +51,10 @@ static void failures_put(FILE *f)
 	}
 }
 
-/* What --list takes. */
-static void listings_put(FILE *f)
+/* What --list and --help take. */
+static void listings_put(FILE *f, const char *flag)
 {
+	fputs(strcmp(flag, "help") ? "" : "all ", f);
 	fputs("behaviors protocols failures rules ", f);
 	behaviors_put(f);
 	fputc(' ', f);
@@ -77,8 +78,8 @@ static void values_put(FILE *f, const struct vn_opt *o)
 		protocols_put(f);
 	else if (!strcmp(o->name, "behavior"))
 		behaviors_put(f);
-	else if (!strcmp(o->name, "list"))
-		listings_put(f);
+	else if (!strcmp(o->name, "list") || !strcmp(o->name, "help"))
+		listings_put(f, o->name);
 	else
 		fputc('-', f);
 }

@@ -383,6 +383,16 @@ static int flag_given(struct flag *f, const char *text)
 	                   strlen(error) > name ? error + name : error);
 }
 
+/* -h, and its value if there is one. */
+static int help_given(struct flags *flags, const char *next)
+{
+	struct flag *f = (struct flag *)flag_get(flags, "help");
+	bool takes = flag_takes(f, next);
+
+	optind += takes;
+	return flag_given(f, takes ? next : NULL);
+}
+
 int flags_read_line(struct flags *flags, int argc, char **argv)
 {
 	struct option *table = getopt_table(flags);
@@ -396,7 +406,7 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 		else if (c >= FIRST)
 			code = flag_given(&flags->at[c - FIRST], optarg);
 		else if (c == 'h')
-			code = flag_given(flag_find(flags, "", "help"), NULL);
+			code = help_given(flags, argv[optind]);
 		else if (c == ':' && optopt >= FIRST)
 			code = usage_error("argument --%s: expected one argument",
 			                   flags->at[optopt - FIRST].name);

@@ -113,6 +113,16 @@ void help_print(FILE *f, const struct flags *flags)
 	      f);
 }
 
+bool help_flag_one(FILE *f, const struct flags *flags, const char *name)
+{
+	const char *bare = name + strspn(name, "-");
+	const struct flag *flag = *bare ? flag_find(flags, "", bare) : NULL;
+
+	if (flag)
+		help_flag(f, flag);
+	return flag;
+}
+
 /* ---- --list ---- */
 
 static void text_options(FILE *f, const struct vn_opt *options)
@@ -217,6 +227,15 @@ static void list_protocol(FILE *f, const struct vn_protocol *p)
 	text_failures(f, p);
 }
 
+/* "--behavior-slow-open-" */
+static void flags_named(FILE *f, const char *kind, const char *guest)
+{
+	fprintf(f, "\n--%s-", kind);
+	for (const char *c = guest; *c; c++)
+		fputc(*c == '_' ? '-' : *c, f);
+	fprintf(f, "-OPTION of vaurien, OPTION in [%s:%s] of the file", kind, guest);
+}
+
 /* A failure in each protocol that has it. False: none has. */
 static bool list_failure(FILE *f, const char *name)
 {
@@ -281,22 +300,27 @@ enum { KINDS = sizeof kinds / sizeof kinds[0] };
 /* The behavior of that name, and how its options are given. */
 static void list_behavior_alone(FILE *f, const struct vn_behavior *b)
 {
-	char flag[100];
-
 	list_behavior(f, b);
-	snprintf(flag, sizeof flag, "--behavior-%s-OPTION", b->name);
-	for (char *c = flag; *c; c++)
-		*c = *c == '_' ? '-' : *c;
-	if (b->options && b->options->name)
-		fprintf(f, "\n%s of vaurien, OPTION in [behavior:%s] of the file, and\n"
-		        "`vaurienctl set-behavior %s --OPTION VALUE` set them.\n", flag, b->name,
+	if (b->options && b->options->name) {
+		flags_named(f, "behavior", b->name);
+		fprintf(f, ", and\n`vaurienctl set-behavior %s --OPTION VALUE` set them.\n",
 		        b->name);
+	}
 	for (const struct vn_opt *o = b->options; o && o->name; o++)
 		if (o->type == VN_OPT_TIME) {
 			fputs("A time may have its unit: 250ms, 2s, 1m.\n", f);
 			break;
 		}
 	fputs("The fields of rules apply as well: vaurien --list rules.\n", f);
+}
+
+static void list_protocol_alone(FILE *f, const struct vn_protocol *p)
+{
+	list_protocol(f, p);
+	if (p->options && p->options->name) {
+		flags_named(f, "protocol", p->name);
+		fputs(" set them.\n", f);
+	}
 }
 
 /* A name may be a behavior's and a failure's: both are shown. */
@@ -313,24 +337,41 @@ bool help_list_one(FILE *f, const char *name)
 	if (b)
 		list_behavior_alone(f, b);
 	if (p)
-		list_protocol(f, p);
+		list_protocol_alone(f, p);
 	return list_failure(f, name) || b || p;
+}
+
+static void list_names(struct suggestion *near)
+{
+	size_t n;
+
+	for (size_t i = 0; i < KINDS; i++)
+		suggest_try(near, kinds[i].name);
+	const struct vn_behavior *const *b = behaviors_all(&n);
+	for (size_t i = 0; i < n; i++)
+		suggest_try(near, b[i]->name);
+	const struct vn_protocol *const *p = protocols_all(&n);
+	for (size_t i = 0; i < n; i++)
+		suggest_try(near, p[i]->name);
+	for (const char *name = failure_name_next(NULL); name; name = failure_name_next(name))
+		suggest_try(near, name);
 }
 
 const char *help_list_suggest(const char *word, char buffer[SUGGEST_MAX])
 {
 	struct suggestion near = { .word = word };
-	size_t n;
 
-	for (size_t i = 0; i < KINDS; i++)
-		suggest_try(&near, kinds[i].name);
-	const struct vn_behavior *const *b = behaviors_all(&n);
-	for (size_t i = 0; i < n; i++)
-		suggest_try(&near, b[i]->name);
-	const struct vn_protocol *const *p = protocols_all(&n);
-	for (size_t i = 0; i < n; i++)
-		suggest_try(&near, p[i]->name);
-	for (const char *name = failure_name_next(NULL); name; name = failure_name_next(name))
-		suggest_try(&near, name);
+	list_names(&near);
+	return suggest_show(&near, "", buffer);
+}
+
+const char *help_flag_suggest(const struct flags *flags, const char *word, char buffer[SUGGEST_MAX])
+{
+	struct suggestion near = { .word = word + strspn(word, "-") };
+
+	suggest_try(&near, "all");
+	list_names(&near);
+	for (size_t i = 0; i < flags->n; i++)
+		suggest_try(&near, flags->at[i].name);
 	return suggest_show(&near, "", buffer);
 }

@@ -12,12 +12,13 @@ struct raw_options {                    /* the program's own; their table is in 
 	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
 	vn_nsec timeout, linger;
 	const char *proxy_protocol, *hold_max, *hold_total, *seed, *loopback_congestion;
-	bool enabled, stay_connected, sync, http, statsd_enabled;
+	bool enabled, stay_connected, sync, http, statsd_enabled, require_hit;
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;
 	const char *log_level, *log_format, *log_output, *events, *config, *plugin, *list;
-	bool help, version;
+	const char *help;
+	bool version;
 };
 
 struct parse {

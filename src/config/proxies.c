@@ -366,20 +366,35 @@ static bool named(const struct settings *s, const char *name, size_t n)
 	return false;
 }
 
+/* "expected the name of a proxy, got 'cach'; did you mean 'cache'?" */
+static int proxy_unknown(const struct settings *s, const char *where, const char *name)
+{
+	struct suggestion near = { .word = name };
+	char meant[SUGGEST_MAX];
+
+	for (size_t i = 0; i < s->n_proxies; i++)
+		suggest_try(&near, s->proxies[i]->name);
+	return value_error("%s: expected the name of a proxy, got '%s'%s", where, name,
+	                   suggest_show(&near, "", meant));
+}
+
 /* A rule of an unknown proxy is an error, for it would never strike. */
 static int rules_check(const struct parse *r)
 {
-	for (const struct file_rule *f = r->flags.rules; f; f = f->next)
+	char where[100], word[100];
+
+	for (const struct file_rule *f = r->flags.rules; f; f = f->next) {
+		snprintf(where, sizeof where, "[rule:%.80s]: proxy", f->name);
 		if (f->proxy && !named(r->settings, f->proxy, strlen(f->proxy)))
-			return value_error("[rule:%s]: proxy: expected the name of a proxy, got "
-			                   "'%s'", f->name, f->proxy);
+			return proxy_unknown(r->settings, where, f->proxy);
+	}
 	for (const char *line = r->raw->rule; line;
 	     line = line[strcspn(line, "\n")] ? strchr(line, '\n') + 1 : NULL) {
 		size_t n;
 		const char *name = line_named(line, &n);
+		snprintf(word, sizeof word, "%.*s", (int)n, name);
 		if (n && !named(r->settings, name, n))
-			return value_error("rule: expected the name of a proxy, got '%.*s'", (int)n,
-			                   name);
+			return proxy_unknown(r->settings, "rule", word);
 	}
 	return -1;
 }

@@ -28,9 +28,10 @@ struct settings {
 	bool reno;                      /* bulk over loopback uses Reno congestion control */
 	int64_t hold_total;             /* held bytes over all connections */
 	double timeout;                 /* as logged at start, seconds */
-	int64_t pool_max_size, pool_timeout;
-	bool stay_connected, sync;
-	struct { bool pool_max_size, pool_timeout, sync; } given;       /* else not logged */
+	int64_t pool_max_size;
+	bool stay_connected;
+	struct { bool timeout, pool_max_size; } given;  /* else not logged */
+	bool require_hit;               /* exit with 3 if a rule of the start never struck */
 	int argc; char **argv;          /* read from these ... */
 	int (*read)(struct settings *, int argc, char **argv);  /* ... by this function */
 };

@@ -19,6 +19,7 @@
 #include "config/error.h"
 #include "config/flags_file.h"
 #include "config/help.h"
+#include "config/help_short.h"
 #include "config/pages.h"
 #include "config/parse.h"
 #include "config/plugin_flags.h"
@@ -109,6 +110,10 @@ static const struct row {
 		        "'NAME: error ...' for the proxy of that name; --list shows the fields of "
 		        "rules"), OWN },
 
+	{ GROUP_BEHAVIOR, NULL, OPTION("require_hit", VN_OPT_BOOL, require_hit,
+		.help = "exit with code 3, and name them, if some of the rules of the start never "
+		        "struck") },
+
 	{ GROUP_HTTP, NULL, OPTION("http", VN_OPT_BOOL, http,
 		.help = "start the HTTP server by which behaviors are changed") },
 	{ GROUP_HTTP, "HOST", OPTION("http_host", VN_OPT_TEXT, http_host, .def = "localhost",
@@ -158,7 +163,9 @@ static const struct row {
 		        "of these by its name, or without WHAT all of it") },
 	{ GROUP_GENERAL, NULL, OPTION("version", VN_OPT_BOOL, version,
 		.help = "show the version") },
-	{ GROUP_GENERAL, NULL, OPTION("help", VN_OPT_BOOL, help, .help = "show this help") },
+	{ GROUP_GENERAL, "WHAT", OPTION("help", VN_OPT_TEXT, help,
+		.help = "show the options that people use; all of them; or what --list shows, or "
+		        "an option, by its name") },
 
 	{ GROUP_OLDER, "SECONDS", OPTION("pool_timeout", VN_OPT_INT, pool_timeout, .def = "30",
 		.help = "changes nothing") },
@@ -182,6 +189,8 @@ static void parse_begin(struct parse *r, struct settings *settings)
 		f->own = rows[i].own;
 		if (!strcmp(f->name, "list"))
 			f->alone = "text";
+		if (!strcmp(f->name, "help"))
+			f->alone = "short";
 		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin") ||
 		          !strcmp(f->name, "add");
 	}
@@ -243,13 +252,35 @@ static int list_show(const struct parse *r)
 	return -1;
 }
 
+/* The value of --help: a page, or what help_list_one() knows, or an option. */
+static int help_show(const struct parse *r)
+{
+	static const struct {
+		const char *name;
+		void (*show)(FILE *, const struct flags *);
+	} pages[] = { { "short", help_short_print }, { "all", help_print } };
+	const char *name = r->raw->help;
+	char meant[SUGGEST_MAX];
+
+	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
+		if (!strcmp(pages[i].name, name)) {
+			pages[i].show(stdout, &r->flags);
+			return -1;
+		}
+	if (help_list_one(stdout, name) || help_flag_one(stdout, &r->flags, name))
+		return -1;
+	return usage_error("argument --help: expected all, behaviors, protocols, failures, rules, "
+	                   "the name of one of these or of an option, got '%s'%s", name,
+	                   help_flag_suggest(&r->flags, name, meant));
+}
+
 /* Write what --help, --version or --list ask for. -1: none of them was given. */
 static int show(const struct parse *r)
 {
 	int code = -1;
 
 	if (r->raw->help)
-		help_print(stdout, &r->flags);
+		code = help_show(r);
 	else if (r->raw->version)
 		puts(VAURIEN_VERSION);
 	else if (!r->raw->list)
@@ -343,12 +374,10 @@ static void rest_read(struct parse *r)
 	s->reno = !strcmp(w->loopback_congestion, "reno");
 	s->timeout = (double)w->timeout / VN_S;
 	s->pool_max_size = w->pool_max_size;
-	s->pool_timeout = w->pool_timeout;
 	s->stay_connected = w->stay_connected;
-	s->sync = w->sync;
+	s->require_hit = w->require_hit;
 	s->given.pool_max_size = flag_get(&r->flags, "pool-max-size")->level;
-	s->given.pool_timeout = flag_get(&r->flags, "pool-timeout")->level;
-	s->given.sync = flag_get(&r->flags, "sync")->level;
+	s->given.timeout = flag_get(&r->flags, "timeout")->level;
 }
 
 static bool protocol_spoken(const struct settings *s, const char *protocol)

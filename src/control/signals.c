@@ -107,7 +107,7 @@ static void *signals_main(void *arg)
 	}
 	notice_note(&signals.stop);
 	wait_for_end();
-	_exit(0);
+	_exit(signals.user->code(signals.user));
 }
 
 /* ---- start ---- */

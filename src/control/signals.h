@@ -11,9 +11,10 @@
 
 #define SIGNALS_PATIENCE (1800 * VN_MS)
 
-struct signals_user {                   /* must stay; called in the control thread */
+struct signals_user {                   /* must stay; called in the control thread, but `code` */
 	void (*stop)(struct signals_user *);
 	void (*reload)(struct signals_user *);
+	int (*code)(struct signals_user *);     /* the exit code of an end by force; any thread */
 };
 
 /* To be called before there are other threads: they inherit the mask. False: `error` says why. */

@@ -159,7 +159,7 @@ def test_links_lead_somewhere(page):
 @once
 def test_every_flag_exists(run):
     flag = r"(?<![\w-])--[a-z][\w.*-]*"
-    known = set(re.findall(flag, run("--help").stdout + run("--help", program=CTL).stdout))
+    known = set(re.findall(flag, run("--help", "all").stdout + run("--help", program=CTL).stdout))
     known |= {"--" + option for option in re.findall(r"--behavior-[a-z]+-([a-z-]+)", " ".join(known))}     # vaurienctl's
     known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
@@ -250,7 +250,7 @@ def test_the_page_s_lua_typed_as_it_stands(backend, run, typed, tmp_path):
     text = fenced(page, "lua")[0]
     name = re.match(r"-- (\w+) - ", text).group(1)
     (tmp_path / (name + ".lua")).write_text(text)
-    assert "--behavior-slow-writes-step SECONDS" in run("--plugin", tmp_path / (name + ".lua"), "--help").stdout
+    assert "--behavior-slow-writes-step SECONDS" in run("--plugin", tmp_path / (name + ".lua"), "--help", "all").stdout
     port, http = typed(re.search(r"^    (vaurien --plugin %s.lua .*--behavior .*)$" % name, read(page), re.M).group(1), tmp_path)
     client, server = dial(port), backend.accept()
     changed = run("--http-port", http, "set-behavior", name, "--step", "50ms", program=CTL)

@@ -56,7 +56,7 @@ def asked(backend):
 def test_nobody_can_tell_which_is_which(run, tmp_path):
     def said(made):
         words = [word for name in ("flap", "beanstalk") for word in ("--plugin", made(name))]
-        return [run(*words, question).stdout for question in ("--list", "--list=behaviors.md", "--list=protocols.md", "--help")]
+        return [run(*words, question).stdout for question in ("--list", "--list=behaviors.md", "--list=protocols.md", "--help=all")]
 
     def in_c(name):
         with open(os.path.join(FOLDER, name + ".c")) as text:

@@ -300,7 +300,7 @@ def test_state_is_a_connection_s_and_goes_with_it(start, backend, script):
 
 def test_its_options_are_flags_keys_checks_and_help(start, backend, run, script, tmp_path):
     words = script(LOOKS)
-    said = run(*words, "--help").stdout
+    said = run(*words, "--help", "all").stdout
     for flag in ("--behavior-own-yes", "--behavior-own-whole N", "--behavior-own-late MS", "--behavior-own-word WORD", "--behavior-own-times- TABLE"):
         assert flag in said
     assert "--behavior-own-warmup" in said

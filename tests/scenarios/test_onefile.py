@@ -62,7 +62,7 @@ def tree(tmp_path_factory):
 def test_one_file(tree, run, start, backend, monkeypatch):
     shouting = made(tree)
     monkeypatch.setattr(harness, "VAURIEN", shouting)
-    assert "--behavior-shout-most" in run("--help", program=shouting).stdout
+    assert "--behavior-shout-most" in run("--help", "all", program=shouting).stdout
     page = run("--list=behaviors.md", program=shouting).stdout
     assert "shout" in page and "letters at most per piece" in page
     proxy = start(backend=backend)

@@ -53,7 +53,7 @@ def test_every_guest_of_ours_is_a_plugin_as_it_is(run):
     sources = glob.glob(os.path.join(ROOT, "src/behaviors/*.c")) + glob.glob(os.path.join(ROOT, "src/protocols/*.c"))
     bare = os.path.join(GUESTS, "vaurien")
     assert len(as_plugins()) == 2 * len(sources) > 40
-    for question in ("--list", "--list=behaviors.md", "--list=protocols.md", "--help"):
+    for question in ("--list", "--list=behaviors.md", "--list=protocols.md", "--help=all"):
         assert run(*as_plugins(), question, program=bare).stdout == run(question).stdout
     assert "delay" not in run("--list", program=bare).stdout
 
@@ -91,7 +91,7 @@ def test_a_parser_with_words_in_common_works_as_a_plugin(start, backend, monkeyp
 # ---- named on the command line, in the file ----
 
 def test_its_options_are_flags_keys_checks_and_help(start, backend, run, some, tmp_path):
-    assert re.search(r"--behavior-some-words N .*\n? *.*whole number from 1 to 9, default 3", run("--plugin", some, "--help").stdout)
+    assert re.search(r"--behavior-some-words N .*\n? *.*whole number from 1 to 9, default 3", run("--plugin", some, "--help", "all").stdout)
     assert re.search(r"^  some .*Some bytes pass\n +words ", run("--list", "--plugin", some).stdout, re.M)
     assert "## some" in run("--list=behaviors.md", "--plugin=" + some).stdout
     wrong = run("--plugin", some, "--behavior-some-words", "10")
@@ -114,7 +114,7 @@ def test_its_options_are_flags_keys_checks_and_help(start, backend, run, some, t
     proxy = start("--config", config, backend=backend)
     assert proxy.api("GET", "/behavior")[1]["options"] == {"words": 1}
     assert "unknown key" not in proxy.log()
-    assert "--behavior-some-words" in run("--help", "--config", config).stdout
+    assert "--behavior-some-words" in run("--help", "all", "--config", config).stdout
 
 
 def test_the_nearer_file_says_which_plugin(run, some, tmp_path):

@@ -56,7 +56,7 @@ def test_a_port_in_use(run, taken):
 
 
 def test_help_and_version(run):
-    done = run("--help")
+    done = run("--help", "all")
     assert done.returncode == 0
     for word in ["--behavior-delay-sleep", "--behavior-transient-agitate", "--protocol-mysql-reuse-socket",
                  "--statsd.sample-rate", "--protocol-tcp-buffer", "Runs a Chaos TCP proxy."]:

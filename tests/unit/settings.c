@@ -139,11 +139,10 @@ static void defaults(void **state)
 	assert_int_equal(settings.hold_total, 512 << 20);
 	assert_int_equal(settings.timeout, 30);
 	assert_int_equal(settings.pool_max_size, 0);    /* no limit */
-	assert_int_equal(settings.pool_timeout, 30);
 	assert_int_equal(settings.bufsize, 262144);
 	assert_int_equal(settings.threads, 1);
-	assert_false(settings.http || settings.statsd.enabled || settings.stay_connected ||
-	             settings.sync);
+	assert_false(settings.http || settings.statsd.enabled || settings.stay_connected);
+	assert_false(settings.require_hit);
 	assert_string_equal(settings.http_host, "localhost");
 	assert_int_equal(settings.http_port, 8080);
 	assert_int_equal(settings.statsd.port, 8125);
@@ -176,8 +175,7 @@ static void flags(void **state)
 	assert_int_equal(settings.hold_total, 1 << 30);
 	assert_int_equal(settings.seed, 255);
 	assert_int_equal(settings.threads, 4);
-	assert_true(settings.http && settings.statsd.enabled && settings.stay_connected &&
-	            settings.sync);
+	assert_true(settings.http && settings.statsd.enabled && settings.stay_connected);
 	assert_true(settings.statsd.sample_rate == 0.5);
 	assert_int_equal(log_threshold, LOG_ERROR);
 
@@ -258,6 +256,13 @@ static void shown(void **state)
 	assert_int_equal(read_line("--version"), 0);
 	assert_string_equal(said, "3.0.0\n");
 	assert_int_equal(read_line("-h"), 0);
+	assert_int_equal(strncmp(said, "usage: vaurien ", 15), 0);
+	assert_null(strstr(said, "--behavior-fake-slow-sleep"));
+	assert_int_equal(read_line("-h fake_slow"), 0);
+	assert_int_equal(strncmp(said, "  fake_slow     Slow\n", 21), 0);
+	assert_int_equal(read_line("--help=behavior-fake-slow-sleep"), 0);
+	assert_non_null(strstr(said, "--behavior-fake-slow-sleep SECONDS\n"));
+	assert_int_equal(read_line("-h all"), 0);
 	assert_int_equal(strncmp(said, "Runs a Chaos TCP proxy.\n", 24), 0);
 	assert_non_null(strstr(said, "\nBehavior options (others):\n"));
 	assert_non_null(strstr(said, "--behavior-fake-slow-sleep SECONDS\n"));
