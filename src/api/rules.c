@@ -6,6 +6,7 @@
 #include "api/warning.h"
 #include "base/log.h"
 #include "spec/rule_body.h"
+#include "spec/rule_json.h"
 
 static void refuse(struct request *r, const struct rule_mistake *m)
 {

@@ -245,13 +245,3 @@ json_t *rule_options_json(const struct rule_spec *r)
 	}
 	return all;
 }
-
-json_t *rule_json(const struct rule_spec *r)
-{
-	const struct rule_counters *c = r->counters;
-
-	return json_pack("{s:s, s:s, s:o, s:I, s:I, s:I}", "name", r->name,
-	                 "behavior", r->behavior->name, "options", rule_options_json(r),
-	                 "seen", (json_int_t)c->seen, "hits", (json_int_t)c->hits,
-	                 "unreachable", (json_int_t)c->unreachable);
-}

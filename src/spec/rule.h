@@ -27,6 +27,7 @@ struct rule_counters {
 	_Atomic uint64_t count;         /* to strike before skip, every and times apply */
 	_Atomic uint64_t hits;          /* struck */
 	_Atomic uint64_t unreachable;   /* not struck: no error reply, or a raw connection */
+	_Atomic vn_nsec last_hit;       /* monotonic; 0: it has not struck yet */
 	_Atomic vn_nsec line_free[2];   /* when shared bandwidth is free: requests, responses */
 };
 
@@ -88,9 +89,7 @@ bool rule_refuses_opening(const struct rule_spec *, const struct vn_protocol *);
 bool rule_applies_to(const struct rule_spec *, const struct endpoint *client);
 bool rule_applies_since(const struct rule_spec *, vn_nsec opened);      /* to that connection */
 
-/* New references. {"name", "behavior", "options", "seen", ...}; and "options" alone: all options of
- * the behavior, and the fields that are not at their defaults. */
-json_t *rule_json(const struct rule_spec *);
+/* A new reference: all options of the behavior, and the fields that are not at their defaults. */
 json_t *rule_options_json(const struct rule_spec *);
 
 #endif

@@ -77,7 +77,8 @@ bool rule_kinds_read(const char *list, unsigned *is, const char **from, size_t *
 bool rule_key_is_reserved(const char *key)
 {
 	static const char *const keys[] = {
-		"name", "behavior", "options", "seen", "hits", "unreachable", "warning", NULL
+		"name", "behavior", "options", "seen", "hits", "unreachable", "last_hit", "as_rule",
+		"warning", NULL
 	};
 	size_t i = 0;
 

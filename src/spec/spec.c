@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spec/rule_json.h"
 
 /* ---- life ---- */
 

@@ -390,6 +390,9 @@ def test_what_rules_have_met(vaurien, backend):
     status, answer = proxy.api("GET", "/rules")
     delay = proxy.api("GET", "/behavior")[1]["options"]
     assert delay["sleep"] == 0.001
+    words = [rule.pop("as_rule") for rule in answer["rules"]]
+    assert words == ["delay sleep=1ms", "delay sleep=1ms times=2 name=a", "dummy"]
+    assert [abs(rule.pop("last_hit") or 0) > 0 for rule in answer["rules"]] == [True, True, False]
     assert (status, answer) == (200, {"rules": [
         {"name": "behavior", "behavior": "delay", "options": delay, "seen": 5, "hits": 5, "unreachable": 0},
         {"name": "a", "behavior": "delay", "options": dict(delay, times=2), "seen": 5, "hits": 2, "unreachable": 0},

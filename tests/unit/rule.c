@@ -13,6 +13,7 @@
 #include "spec/option_json.h"
 #include "spec/registry.h"
 #include "spec/rule_check.h"
+#include "spec/rule_json.h"
 #include "spec/rule_parse.h"
 #include "unit.h"
 
@@ -529,10 +530,34 @@ static void json(void **state)
 	assert_string_equal(
 		text,
 		"{\"name\":\"mine\",\"behavior\":\"dummy\",\"options\":{\"per\":\"connection\"},\"seen\":3,\"hits\":2,"
-		"\"unreachable\":1}");
+		"\"unreachable\":1,\"last_hit\":null,"
+		"\"as_rule\":\"dummy per=connection name=mine\"}");
 	free(text);
 	json_decref(all);
 	rule_free(&rule);
+}
+
+/* A rule in words makes the same rule again. */
+static void words(void **state)
+{
+	static const struct { const char *text, *words; } all[] = {
+		{ "dummy", "dummy" }, { "dummy name=dummy", "dummy" },
+		{ "tale text='a b'", "tale sleep=1s text=\"a b\"" },
+		{ "tale text='say \"no\\'", "tale sleep=1s text=\"say \\\"no\\\\\"" },
+		{ "tale sleep=250us", "tale sleep=250us" }, { "tale sleep=0", "tale sleep=0s" },
+		{ "dummy match='^A' client=::1 times=2 ttl=1500ms probability=0.5 name=x",
+		  "dummy match=^A client=::1 probability=0.5 times=2 ttl=1500ms name=x" },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+		for (int again = 0; again < 2; again++) {
+			good(again ? all[i].words : all[i].text);
+			char *made = rule_words(&rule);
+			assert_string_equal(made, all[i].words);
+			free(made);
+			rule_free(&rule);
+		}
+	}
 }
 
 /* What is shown makes the same rule again. */
@@ -617,7 +642,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(settle_culprits),
 	cmocka_unit_test(networks),
 	cmocka_unit_test(no_networks),
-	cmocka_unit_test(json),
+	cmocka_unit_test(json), cmocka_unit_test(words),
 	cmocka_unit_test(put_back),
 	cmocka_unit_test(copies),
 	cmocka_unit_test(words_needed),
