@@ -57,7 +57,7 @@ CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what test
 AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c))
 # What the auditor shares with the program: options, files and rules; nothing that moves bytes.
 SHARED  := $(filter $(patsubst %,$(BUILD)/src/%/%,base net spec behaviors protocols plugins toxiproxy config),$(OBJ))
-CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) src/base/suggest.c)
+CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) $(addprefix src/base/,suggest.c text.c memory.c))
 
 # One short line per file, such as "  CC    src/main.c": the whole command with V=1, nothing with -s.
 Q       := $(if $(V),,@)

@@ -153,8 +153,7 @@ static int info(struct call *c)
 
 /* ---- changing ---- */
 
-/* ` on proxy "db"`, where there are several. */
-static void whose_show(struct call *c)
+void whose_show(struct call *c)
 {
 	json_t *body = call_get(c, "/info"), *proxies = json_object_get(body, "proxies");
 	const char *first = text_of(json_array_get(proxies, 0), "name");
@@ -167,8 +166,7 @@ static void whose_show(struct call *c)
 	json_decref(body);
 }
 
-/* What the server warns of, apart from the answer itself. */
-static void warning_show(const json_t *body)
+void warning_show(const json_t *body)
 {
 	const char *warning = json_string_value(json_object_get(body, "warning"));
 	char *line = warning ? line_make(warning) : NULL;
@@ -325,7 +323,7 @@ static int table_of(struct call *c, json_t *body, const char *key, const struct 
 	return rc;
 }
 
-static int rules(struct call *c)
+int rules_list(struct call *c)
 {
 	static const struct column columns[] = {
 		{ "name", "rule" }, { "behavior", "behavior" }, { "seen", "seen" },
@@ -391,7 +389,7 @@ const struct action behavior_actions[] = {
 	{ "info", NULL, "show the version, the seed, the proxies and their connections", 0, 1, NULL,
 	  info },
 	{ "rules", "[PROXY]", "list its rules, and how often each has taken effect", 0, 1, NULL,
-	  rules },
+	  rules_list },
 	{ "failures", "[PROXY]", "list the errors that `error` can send", 0, 1, NULL, failures },
 	{ NULL },
 };

@@ -9,13 +9,13 @@
 
 enum { FAILED = 1, MISUSED = 2 };       /* exit codes */
 
-enum { WORDS = 2 };                     /* that an action takes at most */
+enum { WORDS = 64 };                    /* that an action takes at most */
 
 struct call {
 	const char *host;               /* a URL, or unix:/path */
 	const char *http_host, *http_port, *token;
 	const char *proxy;              /* which proxy is meant; NULL: the first */
-	bool json;
+	bool json, quiet;               /* quiet: a request without an answer is no error */
 	const struct action *action;
 	const char *words[WORDS]; unsigned n;   /* its arguments */
 	json_t *options;                /* --NAME VALUE, as texts; true without a value */
@@ -38,13 +38,14 @@ struct action {
 	const char *const *options;     /* that it knows; `any`: whatever stands after its words */
 	int (*run)(struct call *);
 	const char *more;               /* what only its own help says; NULL: nothing */
+	bool pairs;                     /* options may stand after the `least` words */
 };
 
 extern const char *const any[];
 
 /* These end with a row without name. */
-extern const struct action behavior_actions[], proxy_actions[], file_actions[], toxic_actions[],
-	watch_actions[], help_actions[];
+extern const struct action behavior_actions[], rule_actions[], proxy_actions[], file_actions[],
+	toxic_actions[], watch_actions[], state_actions[], help_actions[];
 
 /* ---- vaurienctl.c ---- */
 
@@ -149,6 +150,16 @@ char *protocol_get(struct call *);              /* of the proxy that is meant; N
 
 void toxics_show(json_t *toxics);
 json_t *toxics_exported(const json_t *toxics);  /* what makes them again */
+
+/* ---- behavior.c ---- */
+
+void whose_show(struct call *);                 /* ` on proxy "db"`, where there are several */
+void warning_show(const json_t *body);          /* what the server warns of, on stderr */
+int rules_list(struct call *);
+
+/* ---- state.c ---- */
+
+bool seconds_read(const char *text, double *seconds);   /* "5s", "250ms", "2"; false: not above 0 */
 
 /* ---- proxies.c ---- */
 

@@ -157,6 +157,37 @@ static char *hint_toxic(struct call *c, const struct reply *r, const char *text,
 	return hint;
 }
 
+static json_t *rules_get(struct call *c)
+{
+	char *path = c->proxy ? path_make("", c->proxy, "rules", NULL)
+	                      : path_make("", "rules", NULL);
+	json_t *names = json_array(), *rule;
+	struct reply r;
+	size_t i;
+
+	if (call_send(c, "GET", path, NULL, &r)) {
+		json_array_foreach(json_object_get(r.body, "rules"), i, rule)
+			json_array_append(names, json_object_get(rule, "name"));
+		reply_free(&r);
+	}
+	free(path);
+	return names;
+}
+
+/* "there is no rule of that name" */
+static char *hint_rule(struct call *c, const struct reply *r, const char *text, const char *name)
+{
+	const char *option = json_string_value(json_object_get(c->options, "rule"));
+	const char *word = option ? option : c->n ? c->words[0] : NULL;
+
+	if (r->status != 404 || !name || strcmp(name, "rule") || !word)
+		return NULL;
+	json_t *names = rules_get(c);
+	char *hint = hint_list(text, word, true, names, "The rules are ");
+	json_decref(names);
+	return hint;
+}
+
 static char *hint_type(struct call *c, const struct reply *r, const char *text, const char *name)
 {
 	if (r->status != 400 || strcmp(text, "invalid toxic type") || c->n < 2)
@@ -275,7 +306,7 @@ static char *hint_choice(struct call *c, const struct reply *r, const char *text
 
 static char *(*const hints[])(struct call *, const struct reply *, const char *text,
                               const char *name) = {
-	hint_proxy, hint_toxic, hint_type, hint_tcp, hint_failure, hint_choice,
+	hint_proxy, hint_rule, hint_toxic, hint_type, hint_tcp, hint_failure, hint_choice,
 };
 
 /* ---- failing ---- */

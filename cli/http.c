@@ -57,6 +57,8 @@ static void no_answer(const struct call *c, const struct reply *r, const char *u
 {
 	const char *where = unix_path(c) ? call_host(c) : url;
 
+	if (c->quiet)
+		return;
 	if (!url)
 		fprintf(stderr, "vaurienctl: expected a host and a port from 1 to 65535, "
 		        "got '%s' and '%s'\n", call_host(c), c->http_port ? c->http_port : "");

@@ -12,8 +12,8 @@ const char *const any[] = { NULL };
 const struct action *const *action_tables(void)
 {
 	static const struct action *const tables[] = {
-		behavior_actions, proxy_actions, file_actions, toxic_actions, watch_actions,
-		help_actions, NULL,
+		behavior_actions, rule_actions, proxy_actions, state_actions, watch_actions,
+		file_actions, toxic_actions, help_actions, NULL,
 	};
 	return tables;
 }
@@ -69,7 +69,8 @@ static bool call_takes(const struct call *c, const char *name)
 	if (!c->action || !c->action->options)
 		return false;
 	if (c->action->options == any)
-		return c->n + (c->proxy && takes_proxy(c->action)) >= c->action->most;
+		return c->n + (c->proxy && takes_proxy(c->action))
+		       >= (c->action->pairs ? c->action->least : c->action->most);
 	for (const char *const *o = c->action->options; *o; o++)
 		if (!strncmp(name, *o, strcspn(name, "=")) && !(*o)[strcspn(name, "=")])
 			return true;
@@ -145,7 +146,9 @@ static int misuse_second(const char *first, const char *second)
 	if (near)
 		fprintf(stderr, "; did you mean '%s'?\n", near);
 	else
-		fputs("; see 'vaurienctl inspect PROXY'\n", stderr);
+		fprintf(stderr, "; see 'vaurienctl %s%s'\n",
+		        strcmp(first, "toxic") ? "help " : "inspect PROXY",
+		        strcmp(first, "toxic") ? first : "");
 	free(all);
 	json_decref(names);
 	return MISUSED;

@@ -90,7 +90,7 @@ _vaurienctl_failures()
 	((${#COMPREPLY[@]}))
 }
 
-# After set-behavior NAME, and after toxic add PROXY NAME, stand the behavior's options, which are --behavior-NAME-OPTION
+# After set-behavior NAME, rule add NAME and toxic add PROXY NAME stand the behavior's options, which are --behavior-NAME-OPTION
 # without what they begin with, and the fields of rules.
 _vaurienctl()
 {
@@ -116,6 +116,7 @@ _vaurienctl()
 	takes=$(awk -F '\t' -v action="$action" '$1 == action { print $3 }' <<<"$actions")
 	case $action in                                         # where a behavior's name stands
 	set-behavior) at=$words ;;
+	"rule add")   at=$words ;;
 	"toxic add")  at=$((words + 1)) ;;
 	esac
 	((at && at < COMP_CWORD)) && behavior=${COMP_WORDS[at]//_/-}

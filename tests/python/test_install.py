@@ -24,8 +24,13 @@ def root(tmp_path_factory):
     return folder
 
 
+def help_of(program):
+    """The words that print all flags."""
+    return ["--help"] if "ctl" in os.path.basename(str(program)) else ["--help", "all"]
+
+
 def flags(program):
-    return set(re.findall(r"^ +(?:-h, )?(--[a-z][\w.-]*)", call(program, "--help", cwd="/"), re.M))
+    return set(re.findall(r"^ +(?:-h, )?(--[a-z][\w.-]*)", call(program, *help_of(program), cwd="/"), re.M))
 
 
 # ---- make install ----
@@ -79,7 +84,8 @@ def test_a_manual_page_is_shown_without_a_warning(root, page):
     assert "NAME" in said and vaurien.__version__ in said
     if page.startswith("man1"):                 # all flags, and all that is said of them
         words = " ".join(re.sub("\u2010\n +", "", said).split())
-        helped = call(root / "usr/bin" / ("vaurienctl" if "ctl" in page else "vaurien"), "--help", cwd="/")
+        program = root / "usr/bin" / ("vaurienctl" if "ctl" in page else "vaurien")
+        helped = call(program, *help_of(program), cwd="/")
         for flag in re.findall(r"^ +(?:-h, )?(--[a-z][\w.-]*)", helped, re.M):
             assert flag in words, flag
     else:
@@ -98,6 +104,11 @@ TYPED = [
     (["vaurienctl", "set-be"], ["set-behavior"]),
     (["vaurienctl", "tox"], ["toxic"]),
     (["vaurienctl", "toxic", "upd"], ["update"]),
+    (["vaurienctl", "rule", "rem"], ["remove"]),
+    (["vaurienctl", "rule", "add", "slow_con"], ["slow_connect"]),
+    (["vaurienctl", "rule", "add", "slow_connect", "--jit"], ["--jitter"]),
+    (["vaurienctl", "wait", "--hi"], ["--hits"]),
+    (["vaurien", "--help", "mysq"], ["mysql"]),
     (["vaurienctl", "toxic", "add", "db", "reset_p"], ["reset_peer"]),
     (["vaurienctl", "toxic", "add", "db", "latency", "--toxi"], ["--toxicity"]),
     (["vaurienctl", "toxic", "add", "db", "latency", "--jit"], ["--jitter"]),

@@ -159,6 +159,28 @@ def test_a_rule_is_changed_in_place(proxy):
     assert caught.value.status == 404
 
 
+def refused(proxy):
+    try:
+        return not dial((proxy.host, proxy.port)).close() and False
+    except ConnectionRefusedError:
+        return True
+
+
+def test_the_server_is_down_for_a_block(proxy):
+    client = dial((proxy.host, proxy.port))
+    assert client.send(PING).read(7) == PONG
+    with pytest.raises(KeyError), proxy.down():
+        assert client.ends() == "rst" and refused(proxy)
+        raise KeyError
+    assert ping(proxy) == PONG[:5] and proxy.rules() == []
+    with proxy.down(seconds=0.2):
+        until(lambda: not refused(proxy))       # back before the block has ended
+    with proxy.down(60), pytest.raises(ValueError):
+        with proxy.down():
+            pass
+    assert ping(proxy) == PONG[:5]
+
+
 def test_a_rule_that_went_before_its_block_ended(proxy):
     with proxy.rule("error", failure="starting_up") as rule:
         assert ping(proxy)[:1] == b"-" and rule.hits == 1

@@ -208,6 +208,20 @@ class Proxy:
             finally:
                 self._remove(name)
 
+    @contextlib.contextmanager
+    def down(self, seconds: Optional[float] = None) -> Iterator[None]:
+        """No server for the length of a block: new clients are refused, open connections are reset. Then it is back.
+
+        seconds: it is back after so long at the latest, even if this program is killed in the block. What refuses is a
+        rule named "down", so `vaurienctl up` ends it, too.
+        """
+        name = self.client.add_rule("refuse", "down", **({} if seconds is None else {"ttl": seconds}))
+        try:
+            self.client.end_connections(reset=True)
+            yield
+        finally:
+            self._remove(name)
+
     def _remove(self, name: str) -> None:
         try:
             self.client.remove_rule(name)
