@@ -54,7 +54,7 @@ LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 SRC     := $(wildcard src/*.c src/*/*.c)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
-AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c))
+AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c)) $(BUILD)/audit/outages.o
 # What the auditor shares with the program: options, files and rules; nothing that moves bytes.
 SHARED  := $(filter $(patsubst %,$(BUILD)/src/%/%,base net spec behaviors protocols plugins toxiproxy config),$(OBJ))
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) $(addprefix src/base/,suggest.c text.c memory.c))
@@ -106,6 +106,22 @@ $(BIN)/vaurien-audit: $(AUDIT) $(SHARED)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ -lcurl $(filter-out -lmicrohttpd,$(LDLIBS))
+
+# The outages of audit/outages/, as the program has them: a file each. The list notices a deleted one.
+OUTAGES := $(sort $(wildcard audit/outages/*.ini))
+$(BUILD)/audit/outages.list: NOTE = $(OUTAGES)
+$(BUILD)/audit/outages.list: always
+	@mkdir -p $(@D)
+	@echo '$(NOTE)' | cmp -s - $@ || echo '$(NOTE)' >$@
+$(BUILD)/audit/outages.c: $(OUTAGES) $(BUILD)/audit/outages.list
+	@awk 'BEGIN { print "#include \"audit/outages.h\"\n\nconst struct outage_file outage_files[] = {" } \
+		FNR == 1 { if (NR > 1) print "\t},"; name = FILENAME; sub(/.*\//, "", name); \
+			printf "\t{ \"%s\",\n", name } \
+		{ gsub(/[\\"]/, "\\\\&"); printf "\t\"%s\\n\"\n", $$0 } \
+		END { print "\t},\n\t{ 0 }\n};" }' $(OUTAGES) >$@
+$(BUILD)/audit/outages.o: $(BUILD)/audit/outages.c $(BUILD)/flags
+	$(call say,CC,audit/outages/*.ini)
+	$(Q)$(COMPILE) -c -o $@ $<
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/need-build
 	@mkdir -p $(@D)

@@ -8,15 +8,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "audit/record.h"
 #include "base/text.h"
 
 enum { CONDITION_TERMS_MAX = 8, SCENARIO_NAME_MAX = 64 };
 
-/* In order: up to OUTCOME_WORD_SLOW, a probe works. */
-enum outcome_word { OUTCOME_WORD_OK, OUTCOME_WORD_SLOW, OUTCOME_WORD_ERROR, OUTCOME_WORD_TIMEOUT,
-                    OUTCOME_WORD_DOWN, OUTCOME_WORDS };
-
-extern const char *const outcome_words[OUTCOME_WORDS];
+extern const char *const outcome_words[];       /* of OUTCOME_OK to OUTCOME_DOWN; ends with NULL */
 
 enum metric_kind {
 	METRIC_CONNECTIONS,             /* open now */
@@ -54,7 +51,7 @@ bool metric_of_proxy(enum metric_kind);         /* it is a figure of a proxy */
 /* The name as in a file: "db:exchanges.rate", "probe.front.time". Returns the buffer. */
 const char *metric_show(const struct metric *, char *buffer, size_t size);
 
-/* The value of a metric: a number, seconds or an enum outcome_word. False: it has no value now. */
+/* The value of a metric: a number, seconds or an enum outcome. False: it has no value now. */
 typedef bool metric_get(void *user, const struct metric *, double since, double now, double *value);
 
 enum compare { COMPARE_EQUAL, COMPARE_DIFFERENT, COMPARE_LESS, COMPARE_AT_MOST, COMPARE_MORE,

@@ -5,15 +5,15 @@
 #ifndef AUDIT_PHASES_H
 #define AUDIT_PHASES_H
 
+#include "audit/leases.h"
 #include "audit/scenario.h"
 
-#define RULE_TTL   10.0                 /* seconds */
-#define RULE_RENEW 3.0
 #define PHASES_LOOK 0.1                 /* seconds between two looks at conditions, at most */
 
-/* What a scenario does beside rules. The last three are the machine's own. */
+/* What a scenario does beside rules. The last two are the machine's own. `disable` is a rule with
+ * a lease, as all rules, and ACT_CLOSE: so a port is open again when the auditor is killed. */
 enum act_kind {
-	ACT_CLOSE, ACT_RESET,           /* all connections of the proxy */
+	ACT_CLOSE, ACT_RESET,           /* all connections; with --only-client, of these clients */
 	ACT_BACKEND,                    /* text: HOST:PORT */
 	ACT_RUN,                        /* text: the command; answer by phases_ran(), in 30 s */
 	ACT_MARK,                       /* text; proxy is NULL */
@@ -30,7 +30,7 @@ struct act {
 };
 
 struct phase_report {                   /* borrowed, during the call */
-	const char *name;               /* "killed"; within a `use`: "twice.1.restart" */
+	const char *name;               /* "killed"; within a `use`: "twice.1.refuses" */
 	bool faulty;
 	double begun, ended;            /* ended < 0: it goes on */
 };
@@ -46,10 +46,7 @@ struct expect_report {
 };
 
 struct phases_calls {
-	void (*put_rule)(void *user, const char *proxy, const char *name, const char *words,
-	                 double ttl);
-	void (*renew_rule)(void *user, const char *proxy, const char *name, double ttl);
-	void (*remove_rule)(void *user, const char *proxy, const char *name);
+	struct lease_calls rules;
 	void (*act)(void *user, const struct act *);
 	metric_get *metric;             /* all but METRIC_CLOCK; `proxy` is always set */
 	void (*began)(void *user, const struct phase_report *);

@@ -1,5 +1,7 @@
 /* scenario.h - scenarios: outages as files, with phases, rules, conditions and expectations.
  *
+ * Declared here: scenario.c, scenarios.c, scenario_read.c, script.c, scenario_show.c.
+ *
  * `struct scenarios` is all that is known: those built in (audit/outages/, one per file) and those
  * of files. `struct script` is one of them, made for certain proxies: rules chosen for each
  * protocol, T and H replaced, `use` resolved. Main thread only. */
@@ -9,11 +11,13 @@
 #include <stdio.h>
 
 #include "audit/condition.h"
+#include "base/suggest.h"
 #include "vaurien.h"
 
 enum { RULE_CHOICES_MAX = 8 };
 
-enum scenario_set { SET_QUICK, SET_DEFAULT, SET_ALL };  /* each has those before it */
+enum scenario_set { SET_QUICK, SET_DEFAULT, SET_ALL,    /* each has those before it */
+                    SET_NAMED };                        /* only who names it gets it */
 enum scenario_spread {
 	SPREAD_FIT,                     /* an experiment for each proxy that fits */
 	SPREAD_ONE,                     /* one experiment, on the proxy that it names */
@@ -32,6 +36,9 @@ struct phase_rule {
 
 enum deed_kind { DEED_CLOSE, DEED_RESET, DEED_DISABLE, DEED_ENABLE, DEED_BACKEND, DEED_RUN,
                  DEED_MARK };
+
+extern const char *const deed_names[];  /* "close", "reset" ...; ends with NULL */
+
 struct deed {
 	enum deed_kind kind;
 	char *text;                     /* of backend: HOST:PORT; run: the command; mark; else "" */
@@ -78,7 +85,10 @@ struct scenario {
 	size_t n_phases; struct phase *phases;
 };
 
-struct scenarios;
+struct scenarios {                      /* built in, then of files, in the order of reading */
+	size_t n;
+	struct scenario **at;
+};
 
 /* All that are built in, in the order of the specification: mildest first. */
 struct scenarios *scenarios_make(void);
@@ -90,18 +100,16 @@ void scenarios_free(struct scenarios *);
  * does. */
 int scenarios_read(struct scenarios *, const char *file, size_t *n);
 
-/* Built-in ones first, then those of files in the order of reading. */
-size_t scenarios_count(const struct scenarios *);
-const struct scenario *scenarios_at(const struct scenarios *, size_t);
 const struct scenario *scenario_find(const struct scenarios *, const char *name);      /* NULL */
 /* "; did you mean 'hang'?" or "". */
-const char *scenario_suggest(const struct scenarios *, const char *name, char buffer[100]);
+const char *scenario_suggest(const struct scenarios *, const char *name, char buffer[SUGGEST_MAX]);
 
 /* ---- a script: a scenario for certain proxies ---- */
 
 struct scenario_proxy {
 	const char *name;
 	const struct vn_protocol *protocol;
+	bool injected;                  /* faults may go into it, see --only */
 	bool vanishes;                  /* the kernel lets it; else that choice is passed */
 };
 
@@ -116,11 +124,16 @@ struct script_rule { const struct scenario_proxy *proxy; char *words; };
 
 struct script_phase {
 	const struct phase *phase;              /* its words, conditions, expectations */
-	char *name;                             /* "twice.2.nobody": unique in the script */
+	char *name;                             /* "twice.2.refuses": unique in the script */
 	size_t n_proxies; const struct scenario_proxy **proxies;
 	size_t n_rules; struct script_rule *rules;
-	size_t n_parts; struct script_phase *parts;     /* of `use`, in turn */
-	bool faulty;                            /* it has rules, or closes, resets, disables */
+	size_t n_tracks; struct script_track *tracks;   /* of `use`, one after the other */
+	bool faulty;                            /* it, or a phase of its tracks, changes a proxy */
+};
+
+struct script_track {                   /* phases, once; `at` counts from its beginning */
+	size_t n;
+	struct script_phase *phases;
 };
 
 /* Its scenario and world must outlive it. */
@@ -128,7 +141,7 @@ struct script {
 	const struct scenario *scenario;
 	const struct scenario_world *world;
 	size_t n_proxies; const struct scenario_proxy **proxies;       /* that it strikes */
-	size_t n_phases; struct script_phase *phases;   /* repeated as often as the scenario says */
+	size_t n_tracks; struct script_track *tracks;   /* one after the other: repeat, each */
 	double lasts;                           /* estimate, seconds: no waits for conditions */
 };
 
@@ -139,10 +152,10 @@ bool scenario_fits(const struct scenarios *, const struct scenario *, const stru
 
 /* `one`: the proxy of an experiment of SPREAD_FIT, else ignored. NULL: something does not fit, and
  * `error` has one sentence with file and line. */
-struct script *script_make(const struct scenarios *, const struct scenario *,
-                           const struct scenario_world *, const struct scenario_proxy *one,
-                           char error[ERROR_MAX]);
-void script_free(struct script *);
+struct script *scenario_script_make(const struct scenarios *, const struct scenario *,
+                                    const struct scenario_world *,
+                                    const struct scenario_proxy *one, char error[ERROR_MAX]);
+void scenario_script_free(struct script *);
 
 /* The summary with the proxy's name, else the question. Returns the buffer. */
 const char *scenario_summary(const struct scenario *, const char *proxy, char *buffer, size_t size);

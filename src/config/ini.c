@@ -19,12 +19,14 @@
 enum {
 	DEEPEST  = 8,                   /* files that extend each other, so that a circle ends */
 	FILE_MAX = 16 << 20,            /* bytes of a file */
+	SECTION_LONGEST = 49,           /* bytes; inih cuts what is longer */
 };
 
 struct reader {                         /* one file */
 	FILE *stream;
 	const char *file;
 	int line, depth;
+	bool sections;                  /* `take` gets these too */
 	bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]);
 	void *user;
 	char *extends;                  /* the file that it extends; NULL: none */
@@ -128,6 +130,23 @@ static void blame(struct reader *r, int line)
 		r->error_line = line;
 }
 
+/* Is the line "[SECTION]"? Then `take` gets it. */
+static void section_take(struct reader *r, const char *start)
+{
+	size_t n = strcspn(start, "]\n");
+
+	if (!r->sections || *start != '[' || start[n] != ']')
+		return;
+	char *name = xstrndup(start + 1, n - 1);
+	struct ini_line line = { r->file, r->line, r->depth, name, "", "" };
+	if (n - 1 > SECTION_LONGEST)
+		error_format(r->error, "expected a section's name of at most %d bytes, got a "
+		             "longer one", SECTION_LONGEST);
+	if (r->error[0] || !r->take(r->user, &line, r->error))
+		blame(r, r->line);
+	free(name);
+}
+
 /* The next line for inih, without leading blanks. inih has room for 200 bytes and would split a
  * longer line in two: such a line is an error, unless it is a comment. */
 static char *line_next(char *buffer, int size, void *user)
@@ -150,6 +169,9 @@ static char *line_next(char *buffer, int size, void *user)
 		blame(r, r->line);
 		return NULL;
 	}
+	section_take(r, start);
+	if (r->error[0])
+		return NULL;
 	strcpy(buffer, start);
 	return buffer;
 }
@@ -231,14 +253,29 @@ static int parse_file(struct reader *r)
 	return code;
 }
 
-int ini_read(const char *path,
-             bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user)
+int ini_read_text(const char *name, const char *text,
+                  bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]),
+                  void *user)
+{
+	struct reader r = { .file = name, .sections = true, .take = take, .user = user };
+	char *copy = xstrdup(text);
+	int code = text_read(&r, copy, strlen(copy));
+
+	free(copy);
+	free(r.extends);
+	return code;
+}
+
+static int read_all(const char *path, bool sections,
+                    bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]),
+                    void *user)
 {
 	char *here = getcwd(NULL, 0), *file = path_expand(path, here ? here : "");
 	int code = -1;
 
 	for (int depth = 0; file && code == -1; depth++) {
-		struct reader r = { .file = file, .depth = depth, .take = take, .user = user };
+		struct reader r = { .file = file, .depth = depth, .sections = sections,
+		                    .take = take, .user = user };
 		if (depth == DEEPEST) {
 			code = value_error("%s: expected at most %d files that extend each other",
 			                   file, DEEPEST);
@@ -251,4 +288,17 @@ int ini_read(const char *path,
 	free(file);
 	free(here);
 	return code;
+}
+
+int ini_read(const char *path,
+             bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]), void *user)
+{
+	return read_all(path, false, take, user);
+}
+
+int ini_read_sections(const char *path,
+                      bool (*take)(void *user, const struct ini_line *, char error[ERROR_MAX]),
+                      void *user)
+{
+	return read_all(path, true, take, user);
 }
