@@ -49,7 +49,7 @@ FLAGS    = -std=gnu11 $(OPT) $(WARN) $(HARDEN) -fno-strict-aliasing \
 COMPILE  = $(CC) $(INCLUDE) $(CPPFLAGS) $(CFLAGS) $(FLAGS)
 LINK     = $(CC) -rdynamic $(HARDEN_LD) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) \
 	$(if $(COVER),--coverage)
-LDLIBS  := -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
+LDLIBS  := -lcurl -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 
 SRC     := $(wildcard src/*.c src/*/*.c)
 OBJ     := $(SRC:%.c=$(BUILD)/%.o)

@@ -21,6 +21,7 @@
 #include "control/shutdown.h"
 #include "control/signals.h"
 #include "control/statsd.h"
+#include "fleet/fleet.h"
 #include "net/bind.h"
 #include "plugins/plugin.h"
 
@@ -35,6 +36,8 @@ struct daemon {
 	struct control *control;        /* NULL: it could not be made */
 	struct server *server;          /* NULL: not served */
 	struct statsd *statsd;          /* NULL: off */
+	struct fleet *fleet;            /* NULL: in none */
+	bool leaving;                   /* a signal to stop came */
 	struct watch log;
 	struct timer log_retry;
 	struct signals_user signals;
@@ -65,11 +68,20 @@ static void reload(struct daemon *d)
 	reload_begin(d->control, d->settings, reload_done, d);
 }
 
+static void stop(void *daemon)
+{
+	struct daemon *d = daemon;
+
+	shutdown_start(&d->shutdown, control_workers(d->control));
+}
+
 static void stop_signal(struct signals_user *u)
 {
 	struct daemon *d = OWNER(daemon, signals, u);
 
-	shutdown_start(&d->shutdown, control_workers(d->control));
+	if (d->leaving || !fleet_leave(d->fleet, stop, d))
+		stop(d);
+	d->leaving = true;              /* a second signal waits for nothing */
 }
 
 /* What the program exits with when a signal has ended it. In any thread. */
@@ -208,6 +220,14 @@ static bool server_open(struct daemon *d, char error[ERROR_MAX])
 	return d->server;
 }
 
+static bool fleet_open(struct daemon *d, char error[ERROR_MAX])
+{
+	if (!d->settings->fleet.url)
+		return true;
+	d->fleet = fleet_start(d->control, server_url(d->server), error);
+	return d->fleet;
+}
+
 /* False: `error` has one sentence. The loop has run, if it was to, in any case. */
 static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 {
@@ -220,7 +240,7 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 	if (!control_start_workers(d->control, error))
 		return false;
 	d->statsd = statsd_start(d->control);
-	good = server_open(d, error) && descriptors_left(error);
+	good = server_open(d, error) && fleet_open(d, error) && descriptors_left(error);
 	if (!good)                      /* the workers run: the loop ends when they have */
 		shutdown_start(&d->shutdown, control_workers(d->control));
 	loop_run(loop);
@@ -232,6 +252,7 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 static void daemon_close(struct daemon *d)
 {
 	server_stop(d->server);
+	fleet_free(d->fleet);
 	control_join_workers(d->control);
 	statsd_stop(d->statsd);         /* reads the workers' counters once more */
 	control_free_workers(d->control);

@@ -51,6 +51,7 @@ struct server {
 	char *unix_path;                /* to unlink at the end; NULL: none */
 	struct unix_file unix_file;     /* ... if it is still this one */
 	struct clients clients;
+	char url[160];                  /* "http://HOST:PORT"; "": a socket file */
 };
 
 /* ---- taking requests ---- */
@@ -266,7 +267,7 @@ static void options_show(const struct server *s, const char *where, const struct
 		snprintf(options, size, " --host %s", where);
 }
 
-static void log_started(const struct server *s, const char *host, const struct endpoint *at)
+static void log_started(struct server *s, const char *host, const struct endpoint *at)
 {
 	char shown[160], where[512], options[600];
 	bool is_unix = at->addr.ss_family == AF_UNIX;
@@ -277,6 +278,8 @@ static void log_started(const struct server *s, const char *host, const struct e
 	else
 		snprintf(where, sizeof where, "http://%s%s%s:%d", bare ? "[" : "", host,
 		         bare ? "]" : "", endpoint_port(at));
+	if (!is_unix)
+		snprintf(s->url, sizeof s->url, "%.150s", where);
 	options_show(s, where, at, options, sizeof options);
 	announce_api(control_settings(s->http.control), where, options);
 	if (is_unix)
@@ -365,6 +368,11 @@ struct server *server_start(struct control *c, char error[ERROR_MAX])
 	}
 	log_started(s, settings->http_host, &at);
 	return s;
+}
+
+const char *server_url(const struct server *s)
+{
+	return s && *s->url ? s->url : NULL;
 }
 
 void server_stop(struct server *s)

@@ -14,9 +14,15 @@
 enum { WIDTH = 100, INDENT = 34 };      /* columns of --help; where the help of a flag begins */
 
 static const char *const group_titles[GROUPS] = {
-	[GROUP_PROXY] = "Proxy", [GROUP_BEHAVIOR] = "Behavior", [GROUP_HTTP] = "HTTP",
-	[GROUP_LOGS] = "Logs", [GROUP_STATSD] = "statsd", [GROUP_GENERAL] = "General",
-	[GROUP_PROTOCOLS] = "Protocol options", [GROUP_BEHAVIORS] = "Behavior options",
+	[GROUP_PROXY] = "Proxy",
+	[GROUP_BEHAVIOR] = "Behavior",
+	[GROUP_HTTP] = "HTTP",
+	[GROUP_LOGS] = "Logs",
+	[GROUP_STATSD] = "statsd",
+	[GROUP_FLEET] = "Fleet",
+	[GROUP_GENERAL] = "General",
+	[GROUP_PROTOCOLS] = "Protocol options",
+	[GROUP_BEHAVIORS] = "Behavior options",
 	[GROUP_OLDER] = "Accepted for older command lines",
 };
 

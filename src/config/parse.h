@@ -13,6 +13,8 @@ struct raw_options {                    /* the program's own; their table is in 
 	vn_nsec timeout, linger;
 	const char *proxy_protocol, *hold_max, *hold_total, *seed, *loopback_congestion;
 	bool enabled, stay_connected, sync, http, statsd_enabled, require_hit;
+	const char *fleet, *fleet_name, *fleet_labels, *fleet_ca, *fleet_cert, *fleet_key,
+		*fleet_user;
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;

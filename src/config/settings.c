@@ -60,7 +60,15 @@ int settings_add(struct settings *s, struct spec *made)
 
 static bool text_differs(const char *a, const char *b)
 {
-	return strcmp(a, b) != 0;
+	return strcmp(a ? a : "", b ? b : "") != 0;
+}
+
+static bool fleet_differs(const struct fleet_settings *a, const struct fleet_settings *b)
+{
+	return text_differs(a->url, b->url) || text_differs(a->name, b->name)
+		|| text_differs(a->labels, b->labels) || text_differs(a->ca, b->ca)
+		|| text_differs(a->cert, b->cert) || text_differs(a->key, b->key)
+		|| text_differs(a->user, b->user);
 }
 
 /* Does a setting differ that is used only at the start? */
@@ -79,9 +87,9 @@ void settings_renew(struct settings *s, struct settings *next)
 {
 	struct settings was = *s;
 
-	if (start_differs(s, next))
-		log_warning("threads, buffers and where the API and statsd are change with the "
-		            "next start, not before");
+	if (start_differs(s, next) || fleet_differs(&s->fleet, &next->fleet))
+		log_warning("threads, buffers, the fleet, and where the API and statsd are change "
+		            "with the next start, not before");
 	s->n_proxies = next->n_proxies;
 	s->proxies = next->proxies;
 	s->named = next->named;
@@ -109,6 +117,13 @@ void settings_free(struct settings *s)
 	free(s->http_token);
 	free(s->statsd.host);
 	free(s->statsd.prefix);
+	free(s->fleet.url);
+	free(s->fleet.name);
+	free(s->fleet.labels);
+	free(s->fleet.ca);
+	free(s->fleet.cert);
+	free(s->fleet.key);
+	free(s->fleet.user);
 	free(s->log_output);
 	free(s->events);
 	*s = (struct settings){ .n_proxies = 0 };

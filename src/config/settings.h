@@ -17,6 +17,10 @@ struct settings {
 	struct {
 		bool enabled; char *host; int64_t port; char *prefix; double sample_rate;
 	} statsd;
+	struct fleet_settings {         /* NULL: not given */
+		char *url;              /* etcd://HOST:PORT[,HOST:PORT]/PREFIX; NULL: in no fleet */
+		char *name, *labels, *ca, *cert, *key, *user;
+	} fleet;
 	const char *dialect;            /* of API paths without a prefix; NULL: Vaurien's */
 	bool lenient;                   /* a proxy that cannot listen is only logged at start */
 	char *log_output;               /* "-": standard error. The level is log_threshold */

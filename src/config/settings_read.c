@@ -153,6 +153,24 @@ static const struct row {
 		.max = 1,
 		.help = "the share of the counts that is sent") },
 
+	{ GROUP_FLEET, "URL", OPTION("fleet", VN_OPT_TEXT, fleet,
+		.help = "be a member of a fleet, whose rules come from etcd: "
+		        "etcd://HOST:PORT[,HOST:PORT]/PREFIX") },
+	{ GROUP_FLEET, "LABELS", OPTION("fleet_labels", VN_OPT_TEXT, fleet_labels,
+		.help = "by which fleet rules find this member, such as app=shop,zone=a") },
+	{ GROUP_FLEET, "NAME", OPTION("fleet_name", VN_OPT_TEXT, fleet_name,
+		.help = "what the member is called: one name, one member; not given: HOST:PORT of "
+		        "its API") },
+	{ GROUP_FLEET, "FILE", OPTION("fleet_ca", VN_OPT_TEXT, fleet_ca,
+		.help = "certificates that sign etcd's; with it, or with a certificate of ours, "
+		        "TLS is spoken") },
+	{ GROUP_FLEET, "FILE", OPTION("fleet_cert", VN_OPT_TEXT, fleet_cert,
+		.help = "our certificate for etcd") },
+	{ GROUP_FLEET, "FILE", OPTION("fleet_key", VN_OPT_TEXT, fleet_key,
+		.help = "its private key") },
+	{ GROUP_FLEET, "NAME:PASSWORD", OPTION("fleet_user", VN_OPT_TEXT, fleet_user,
+		.help = "our login at etcd; in a file it may be ${VARIABLE}") },
+
 	{ GROUP_GENERAL, "FILE", OPTION("config", VN_OPT_TEXT, config,
 		.help = "an INI file with these options; the command line wins") },
 	{ GROUP_GENERAL, "FILE", OPTION("plugin", VN_OPT_TEXT, plugin,
@@ -347,6 +365,35 @@ static int access_read(struct parse *r)
 	return -1;
 }
 
+/* Options of a fleet without the fleet would do nothing. */
+static int fleet_check(struct parse *r)
+{
+	static const char *const others[] = {
+		"fleet-labels", "fleet-name", "fleet-ca", "fleet-cert", "fleet-key", "fleet-user",
+	};
+
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		const struct flag *f = flag_get(&r->flags, others[i]);
+		if (f->level && !r->raw->fleet)
+			return empty_error(f, "--fleet beside it");
+	}
+	if (flag_get(&r->flags, "fleet")->level && !*r->raw->fleet)
+		return empty_error(flag_get(&r->flags, "fleet"),
+		                   "etcd://HOST:PORT[,HOST:PORT]/PREFIX");
+	return -1;
+}
+
+static void fleet_settings_read(struct fleet_settings *f, const struct raw_options *w)
+{
+	f->url = xstrdup(w->fleet);
+	f->name = xstrdup(w->fleet_name);
+	f->labels = xstrdup(w->fleet_labels);
+	f->ca = xstrdup(w->fleet_ca);
+	f->cert = xstrdup(w->fleet_cert);
+	f->key = xstrdup(w->fleet_key);
+	f->user = xstrdup(w->fleet_user);
+}
+
 static char *text_of(const char *text)
 {
 	return xstrdup(text ? text : "");
@@ -366,6 +413,7 @@ static void rest_read(struct parse *r)
 	s->statsd.port = w->statsd_port;
 	s->statsd.prefix = text_of(w->statsd_prefix);
 	s->statsd.sample_rate = w->statsd_rate;
+	fleet_settings_read(&s->fleet, w);
 	s->log_output = text_of(w->log_output);
 	s->events = text_of(w->events);
 	s->threads = w->threads;
@@ -427,6 +475,7 @@ static int parse_run(struct parse *r, int argc, char **argv)
 	parse_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
 	    (code = config_read(r)) != -1 || (code = access_read(r)) != -1 ||
+	    (code = fleet_check(r)) != -1 ||
 	    (code = seed_read(r)) != -1 ||
 	    (code = hold_read(r)) != -1 || (code = proxies_build(r)) != -1)
 		return code;
