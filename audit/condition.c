@@ -14,11 +14,6 @@
 
 enum { WORD_MAX = 200 };                /* bytes of a word, with its NUL */
 
-const char *const outcome_words[] = {
-	[OUTCOME_OK] = "ok", [OUTCOME_SLOW] = "slow", [OUTCOME_ERROR] = "error",
-	[OUTCOME_TIMEOUT] = "timeout", [OUTCOME_DOWN] = "down", NULL
-};
-
 static const struct metric_row {
 	const char *name;               /* of a probe: what stands behind its name */
 	enum metric_type type;
@@ -266,11 +261,11 @@ static bool outcome_read(double *value, const char *word, char error[ERROR_MAX])
 	struct suggestion near = { .word = word };
 
 	for (int i = 0; i <= OUTCOME_DOWN; i++) {
-		if (!strcmp(outcome_words[i], word)) {
+		if (!strcmp(outcome_names[i], word)) {
 			*value = i;
 			return true;
 		}
-		suggest_try(&near, outcome_words[i]);
+		suggest_try(&near, outcome_names[i]);
 	}
 	return expected("ok, slow, error, timeout or down", word, suggest_show(&near, "", meant),
 	                error);

@@ -13,8 +13,6 @@
 
 enum { CONDITION_TERMS_MAX = 8, SCENARIO_NAME_MAX = 64 };
 
-extern const char *const outcome_words[];       /* of OUTCOME_OK to OUTCOME_DOWN; ends with NULL */
-
 enum metric_kind {
 	METRIC_CONNECTIONS,             /* open now */
 	METRIC_CONNECTIONS_OPENED,      /* since `since` */

@@ -111,7 +111,7 @@ static void seen_show(const struct assertion_state *state, enum metric_kind kind
 	if (!state->known)
 		snprintf(text, size, "nothing");
 	else if (type == METRIC_OUTCOME)
-		snprintf(text, size, "%s", outcome_words[(int)state->seen]);
+		snprintf(text, size, "%s", outcome_names[(int)state->seen]);
 	else
 		snprintf(text, size, "%.4g%s", state->seen, type == METRIC_DURATION ? " s" : "");
 }
