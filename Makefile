@@ -52,7 +52,8 @@ LINK     = $(CC) -rdynamic $(HARDEN_LD) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)
 LDLIBS  := -lcurl -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 
 SRC     := $(wildcard src/*.c src/*/*.c)
-OBJ     := $(SRC:%.c=$(BUILD)/%.o)
+UI      := $(wildcard ui/*)        # the files of the dashboard, which become part of the program
+OBJ     := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/ui_files.o
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
 AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c)) $(BUILD)/audit/outages.o
 # What the auditor shares with the program: options, files and rules; nothing that moves bytes.
@@ -67,7 +68,7 @@ all: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/toxiproxy-server $(if $(wildcard au
 
 # The program depends on the list of its sources, since a deleted file leaves nothing newer than the
 # program; and every object on its flags.
-$(BUILD)/sources: NOTE = $(SRC)
+$(BUILD)/sources: NOTE = $(SRC) $(UI)
 $(BUILD)/flags: NOTE = $(strip $(COMPILE) $(LINK))
 $(BUILD)/sources $(BUILD)/flags: always
 	@mkdir -p $(@D)
@@ -126,6 +127,19 @@ $(BUILD)/audit/outages.o: $(BUILD)/audit/outages.c $(BUILD)/flags
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/need-build
 	@mkdir -p $(@D)
 	$(call say,CC,$<)
+	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
+
+# Each file of ui/ as an array of bytes.
+$(BUILD)/ui_files.c: $(UI) $(BUILD)/sources
+	$(call say,GEN)
+	$(Q){ echo '#include "api/ui.h"'; n=0; rows=; \
+	for file in $(UI); do \
+		echo "static const unsigned char file_$$n[] = {"; \
+		od -An -v -tu1 $$file | sed 's/ *\([0-9][0-9]*\)/\1,/g'; \
+		echo '};'; \
+		rows="$$rows{ \"$${file#ui/}\", file_$$n, sizeof file_$$n }, "; n=$$((n + 1)); \
+	done; echo "const struct ui_file ui_files[] = { $$rows{ 0 } };"; } >$@
+$(BUILD)/ui_files.o: $(BUILD)/ui_files.c $(BUILD)/flags | $(BUILD)/need-build
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
 -include $(OBJ:.o=.d) $(CTL:.o=.d) $(AUDIT:.o=.d)

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "api/toxiproxy_reply.h"
+#include "api/ui.h"
 
 enum { HOST_MAX_API = 300 };            /* bytes of a URI's host that are looked at */
 
@@ -104,7 +105,7 @@ static bool url_host(const char *url, char host[HOST_MAX_API])
 	return true;
 }
 
-bool auth_check(struct request *r, const char *version)
+bool auth_check(struct request *r, const char *method, const char *version)
 {
 	struct single hosts = header_single(r, "Host"), origins = header_single(r, "Origin");
 	char named[HOST_MAX_API];
@@ -123,7 +124,8 @@ bool auth_check(struct request *r, const char *version)
 	} else if (origin && !origin_same(origin, host)) {
 		request_error(r, 403, "header", "Origin",
 		              "requests from other origins are not served");
-	} else if (!token_good(r, control_settings(request_control(r))->http_token)) {
+	} else if (!ui_public(r, method)
+	           && !token_good(r, control_settings(request_control(r))->http_token)) {
 		request_set_header(r, "WWW-Authenticate", "Bearer");
 		request_error(r, 401, "header", "Authorization",
 		              "expected Bearer and the token that --http-token set");

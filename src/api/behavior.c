@@ -11,8 +11,8 @@
 #include "base/memory.h"
 #include "net/blackhole.h"
 #include "plugins/plugin.h"
-#include "spec/failure.h"
 #include "spec/registry.h"
+#include "spec/schema.h"
 
 /* ---- /behavior, /behaviors ---- */
 
@@ -66,8 +66,9 @@ static void behavior_change(struct request *r, const char *name, const json_t *o
 	uint64_t raw = raw_connections(request_proxy(r));
 	if (raw && spec_needs_messages(to))     /* it cannot strike those: they have no messages */
 		json_object_set_new(answer, "unreachable", json_integer((json_int_t)raw));
-	log_info("Handler changed to \"%s\"", to->behavior);
-	rules_warn(request_proxy(r), to, RULE_GROUP, answer);
+	if (!request_checks_only(r))
+		log_info("Handler changed to \"%s\"", to->behavior);
+	rules_warn(request_proxy(r), to, RULE_GROUP, answer, !request_checks_only(r));
 	request_change(r, request_proxy(r), to, 200, answer);
 }
 
@@ -87,31 +88,34 @@ static void put_behavior(struct request *r)
 	json_decref(object);
 }
 
-/* Those of all protocols; each names its protocol. */
-static json_t *failures_json(void)
+/* Guests are fixed while the program runs, and making such a text takes milliseconds. */
+static void answer_constant(struct request *r, char *text[1], json_t *(*make)(void))
 {
-	size_t n;
-	const struct vn_protocol *const *all = protocols_all(&n);
-	json_t *all_failures = json_array();
-
-	for (size_t i = 0; i < n; i++)
-		for (const struct vn_failure *f = all[i]->failures; f && f->name; f++)
-			if (f->moments)
-				json_array_append_new(all_failures, failure_json(f, all[i]));
-	return json_pack("{s:o}", "failures", all_failures);
-}
-
-/* They are fixed while the program runs, and making the text takes milliseconds. */
-static void get_failures(struct request *r)
-{
-	static char *text;
-
-	if (!text) {
-		json_t *all = failures_json();
-		text = xalloced(json_dumps(all, JSON_ENSURE_ASCII));
+	if (!text[0]) {
+		json_t *all = make();
+		text[0] = xalloced(json_dumps(all, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15)));
 		json_decref(all);
 	}
-	request_answer_text(r, 200, TYPE_JSON, xstrdup(text), strlen(text));
+	request_answer_text(r, 200, TYPE_JSON, xstrdup(text[0]), strlen(text[0]));
+}
+
+static json_t *failures_json(void)
+{
+	return json_pack("{s:o}", "failures", schema_failures_json());
+}
+
+static void get_failures(struct request *r)
+{
+	static char *text[1];
+
+	answer_constant(r, text, failures_json);
+}
+
+static void get_schema(struct request *r)
+{
+	static char *text[1];
+
+	answer_constant(r, text, schema_json);
 }
 
 /* ---- /backend ---- */
@@ -222,6 +226,7 @@ static const struct route routes[] = {
 	{ "GET", "/behavior",  get_behavior,  true },
 	{ "GET", "/behaviors", get_behaviors, true, .needs_none = true },
 	{ "GET", "/failures",  get_failures,  false },
+	{ "GET", "/schema",    get_schema,    false },
 	{ "PUT", "/backend",   put_backend,   true },
 	{ "GET", "/backend",   get_backend,   true },
 	{ "GET", "/info",      get_info,      false },

@@ -242,6 +242,13 @@ const char *request_query(struct request *r, const char *name)
 	return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+bool request_checks_only(struct request *r)
+{
+	const char *check = request_query(r, "check");
+
+	return check && strcmp(check, "false") != 0;
+}
+
 const char *request_header(struct request *r, const char *name)
 {
 	return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
@@ -305,7 +312,7 @@ void request_answer_text(struct request *r, unsigned status, const char *type, c
 void request_error(struct request *r, unsigned status, const char *location, const char *name,
                    const char *description)
 {
-	request_answer(r, status,
+	request_answer(r, status == 400 && request_checks_only(r) ? 200 : status,
 	               json_pack("{s:s, s:[{s:s, s:o, s:o}]}", "status", "error", "errors",
 	                         "location", location, "name", json_text(name),
 	                         "description", json_text(description)));
@@ -359,6 +366,11 @@ void request_change(struct request *r, struct proxy *p, struct spec *to, unsigne
                     json_t *body)
 {
 	assert(body && !answered(r));
+	if (request_checks_only(r)) {
+		spec_unref(to);
+		request_answer(r, status, body);
+		return;
+	}
 	r->status = status;
 	r->json = body;
 	control_change(request_control(r), p, to, request_waiter(r));

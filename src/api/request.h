@@ -120,7 +120,12 @@ void request_error(struct request *, unsigned status, const char *location, cons
 /* The 404 of a proxy that there is not. */
 void request_no_proxy(struct request *, const char *name);
 
-/* Change the proxy, and answer when every worker has the change. Takes both references. */
+/* With ?check=true a change of a proxy is checked and answered, but not made. A mistake is not the
+ * request's then: the status is 200, and the body has the error. */
+bool request_checks_only(struct request *);
+
+/* Change the proxy, and answer when every worker has the change. Takes both references. Nothing is
+ * changed if the request only checks. */
 void request_change(struct request *, struct proxy *, struct spec *to, unsigned status,
                     json_t *body);
 

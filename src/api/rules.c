@@ -27,8 +27,9 @@ static const struct rule_spec *path_rule(struct request *r)
 static void rule_change(struct request *r, struct spec *to, const char *name, const char *what,
                         json_t *answer)
 {
-	log_info("proxy=%s rule=%s is %s", to->name, name, what);
-	rules_warn(request_proxy(r), to, name, answer);
+	if (!request_checks_only(r))
+		log_info("proxy=%s rule=%s is %s", to->name, name, what);
+	rules_warn(request_proxy(r), to, name, answer, !request_checks_only(r));
 	request_change(r, request_proxy(r), to, 200, answer);
 }
 
@@ -65,6 +66,21 @@ static void post_rule(struct request *r)
 	json_decref(name[0]);
 }
 
+/* The rules of PUT /behavior are changed as a whole, but {"enabled": false} switches them off and
+ * {"enabled": true} on again. False: the body is another one. */
+static bool switch_behavior(struct request *r, const char *name, const json_t *options)
+{
+	const json_t *enabled = json_object_get(options, "enabled");
+
+	if (strcmp(name, RULE_GROUP) || !json_is_boolean(enabled) ||
+	    json_object_size(options) != 1)
+		return false;
+	struct spec *to = spec_with_rules_enabled(request_spec(r), name, json_is_true(enabled));
+	rule_change(r, to ? to : spec_ref(request_spec(r)), name, "changed",
+	            json_pack("{s:s}", "status", "ok"));
+	return true;
+}
+
 static void put_rule(struct request *r)
 {
 	const struct rule_spec *rule = path_rule(r);
@@ -76,10 +92,13 @@ static void put_rule(struct request *r)
 	if (!body)
 		return;
 	json_t *options = rule_body_options(body, &m);
-	if (options)
+	bool switched = options && switch_behavior(r, name, options);
+	if (options && !switched)
 		to = spec_with_rule_changed(request_spec(r), name, options, &m.key, m.error);
 	json_decref(options);
 	json_decref(body);
+	if (switched)
+		return;
 	if (to)
 		rule_change(r, to, name, "changed", rule_json(spec_rule(to, name)));
 	else
@@ -154,9 +173,10 @@ static void put_rules(struct request *r)
 	json_decref(body);
 	if (!to)
 		return;
-	log_info("proxy=%s has other rules", to->name);
+	if (!request_checks_only(r))
+		log_info("proxy=%s has other rules", to->name);
 	json_t *answer = json_pack("{s:s}", "status", "ok");
-	rules_warn(request_proxy(r), to, NULL, answer);
+	rules_warn(request_proxy(r), to, NULL, answer, !request_checks_only(r));
 	request_change(r, request_proxy(r), to, 200, answer);
 }
 

@@ -25,6 +25,7 @@
 #include "api/pieces.h"
 #include "api/request.h"
 #include "api/router.h"
+#include "api/ui.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/announce.h"
@@ -61,7 +62,7 @@ static void request_dispatch(struct request *r, const char *method)
 	const struct route *route;
 
 	r->dispatched = true;
-	if (r->ready || !(route = route_find(r, method)))
+	if (r->ready || ui_redirects(r, method) || !(route = route_find(r, method)))
 		return;
 	if (r->dialect->check && !r->dialect->check(r))
 		return;
@@ -113,7 +114,8 @@ static enum MHD_Result request_take(void *server, struct MHD_Connection *connect
 		return MHD_NO;
 	if (!r->begun) {
 		r->begun = true;
-		auth_check(r, version); /* if it answers, that is sent when the body was read */
+		/* if it answers, that is sent when the body was read */
+		auth_check(r, method, version);
 		return MHD_YES;
 	}
 	if (*n) {

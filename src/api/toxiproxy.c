@@ -218,7 +218,7 @@ static void toxic_change_proxy(struct request *r, struct proxy *p, struct spec *
 	char *text = go_write(toxic, &n);
 	json_decref(toxic);
 	log_info("proxy=%s rule=%s is %s", to->name, name, what);
-	rules_warn(p, to, name, NULL);  /* the answer is Toxiproxy's */
+	rules_warn(p, to, name, NULL, true);    /* the answer is Toxiproxy's */
 	control_change(request_control(r), p, to, request_wait(r, 200, TYPE_JSON, text, n));
 }
 

@@ -16,7 +16,8 @@ static bool rule_there(const struct spec *s, uint64_t id)
 	return false;
 }
 
-void rules_warn(const struct proxy *p, const struct spec *to, const char *name, json_t *answer)
+void rules_warn(const struct proxy *p, const struct spec *to, const char *name, json_t *answer,
+                bool logged)
 {
 	char warning[ERROR_MAX], all[4 * ERROR_MAX] = "";
 	struct totals t;
@@ -28,7 +29,8 @@ void rules_warn(const struct proxy *p, const struct spec *to, const char *name, 
 			continue;
 		if (!rule_warning(r, totals_open(&t, STAT_OPENED, STAT_CLOSED), warning))
 			continue;
-		log_warning("proxy=%s rule=%s %s", to->name, r->name, warning);
+		if (logged)
+			log_warning("proxy=%s rule=%s %s", to->name, r->name, warning);
 		text_add(all, sizeof all, "%s%s", *all ? "; " : "", warning);
 	}
 	if (*all && answer)

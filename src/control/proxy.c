@@ -159,6 +159,13 @@ void proxy_totals(const struct proxy *p, struct totals *t)
 		totals_add(t, &p->shards[k]->stats);
 }
 
+void proxy_times(const struct proxy *p, struct fine_totals *t)
+{
+	*t = (struct fine_totals){ 0 };
+	for (unsigned k = 0; k < p->table->workers->n; k++)
+		fine_totals_add(t, &p->shards[k]->stats.answered);
+}
+
 bool proxy_listening(const struct proxy *p)
 {
 	return p->spec->enabled

@@ -63,6 +63,7 @@ struct proxy *proxy_numbered(const struct proxy_table *, unsigned number);
 struct spec *proxy_spec(const struct proxy *);  /* borrowed: valid until the next change */
 unsigned proxy_number(const struct proxy *);    /* unique: never given to another */
 void proxy_totals(const struct proxy *, struct totals *);       /* the sums of all workers */
+void proxy_times(const struct proxy *, struct fine_totals *);   /* of exchanges; the same sums */
 
 /* False: it is disabled, or cannot listen again where a rule had closed its port. A rule that
  * refuses clients does not count: its proxy is as it should be. */

@@ -25,6 +25,7 @@
 
 struct conn;
 struct listener;
+struct recent;
 struct shard;
 struct worker;
 
@@ -168,6 +169,7 @@ struct shard {
 	struct stats stats;             /* any thread reads */
 	struct listener *listener;      /* in worker 0; else NULL */
 	struct vn_dice junk;            /* for bytes of our own */
+	struct recent *recent;          /* a record of its requests; NULL: nobody looks */
 	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
 	bool noticed;                   /* the protocol's notice is in the log */
 };

@@ -174,7 +174,7 @@ void pipe_answer(struct pipe *p, vn_nsec began)
 	if (last && last->kind == PARCEL_BYTES && last->why && !last->began)
 		last->began = began;
 	else
-		histogram_note(&p->conn->shard->stats.answered, worker_of(p)->loop.now - began);
+		fine_note(&p->conn->shard->stats.answered, worker_of(p)->loop.now - began);
 }
 
 void pipe_end(struct pipe *p, enum vn_end end)

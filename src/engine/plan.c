@@ -28,6 +28,10 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 		w->fields.opts ? ((const struct rule_fields *)w->fields.opts)->match : NULL;
 	if (match)
 		r->match = regex_make(match);
+	if (w->off) {                   /* it has its place, and no moment */
+		p->off |= bit;
+		return;
+	}
 	p->by_client |= w->client.family != 0;
 	p->moments |= w->behavior->on;
 	p->by_age |= w->only_open || w->only_new;

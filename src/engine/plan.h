@@ -22,6 +22,7 @@ struct plan {
 	/* they refuse new connections, of a server that sends no greeting */
 	ruleset at_accept;
 	ruleset sparing;                /* they leave logins and the set-up of sessions alone */
+	ruleset off;                    /* disabled: they apply to no client */
 	bool by_client;                 /* some mean certain clients only */
 	bool by_age;                    /* some mean open connections, or new ones, only */
 	ruleset on[MOMENTS];                  /* by moment (bit number) */

@@ -18,11 +18,11 @@ static void turn_over(struct conn *c)
 	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
 		if (x->asked.role == VN_ASKS) {
 			stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
-			histogram_note(&c->shard->stats.answered, x->last - x->began);
+			fine_note(&c->shard->stats.answered, x->last - x->began);
 		}
 	if (c->turn_kind == ASKED) {
 		stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
-		histogram_note(&c->shard->stats.answered, c->turn.last - c->turn.began);
+		fine_note(&c->shard->stats.answered, c->turn.last - c->turn.began);
 	}
 	c->turn_kind = NO_TURN;
 }

@@ -6,6 +6,7 @@
 #include "engine/conn_rules.h"
 #include "engine/piece.h"
 #include "engine/pipe.h"
+#include "engine/recent.h"
 #include "spec/failure.h"
 
 /* ---- requests ---- */
@@ -104,6 +105,8 @@ static void request_tell(struct conn *c, const struct vn_message *msg, struct vn
 	uint64_t number = ++c->asked;
 	struct rule_flags s = rule_flags_new(c, number, msg);
 
+	if (c->shard->recent)
+		recent_note(c->shard, c->number, number, msg);
 	if (!s.in)
 		return;
 	struct exchange *x = exchange_push(&c->exchanges, &c->shard->worker->exchanges, number, msg,
@@ -206,6 +209,8 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 			conn_refuse(c, c->request.work->now.exchange = x, msg, f);
 	} else if (msg->role == VN_ASKS) {
 		struct exchange *x = exchange_new(c, ++c->asked, msg);
+		if (c->shard->recent)
+			recent_note(c->shard, c->number, x->number, msg);
 		request_apply_rules(c, x, msg, piece);
 		if (msg->sequel && !exchange_needs_us(x))
 			sequel_ask(c, x, msg, piece);

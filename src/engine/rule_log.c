@@ -51,16 +51,15 @@ static int quote_next(int quote, uint8_t c, uint8_t after)
 	return c == '\'' || c == '"' ? c : 0;
 }
 
-/* Copies the first 80 bytes. Numbers and quoted strings are masked, as they may be secret. */
-static void text_mask(const struct rule_text *t, char *to, size_t size)
+void rule_text_mask(struct vn_span text, char *to, size_t size)
 {
 	int quote = 0;
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->n && n + 1 < size && n < 80; i++) {
-		uint8_t c = t->p[i];
+	for (size_t i = 0; i < text.n && n + 1 < size && n < 80; i++) {
+		uint8_t c = text.p[i];
 		bool mask = quote ? c != quote : c >= '0' && c <= '9';
-		quote = quote_next(quote, c, i + 1 < t->n ? t->p[i + 1] : 0);
+		quote = quote_next(quote, c, i + 1 < text.n ? text.p[i + 1] : 0);
 		if (mask && n && to[n - 1] == '?')
 			continue;
 		to[n++] = mask ? '?' : c < 32 || c > 126 ? ' ' : (char)c;
@@ -216,7 +215,7 @@ static void misses_add(const char *proxy, struct rule *r, struct misses *m,
 	if (!m->n++)
 		m->since = now;
 	if (t)
-		text_mask(t, m->nearest, sizeof m->nearest);
+		rule_text_mask((struct vn_span){ t->p, t->n }, m->nearest, sizeof m->nearest);
 	if (now - m->since > REPORT_AFTER)
 		rule_log_misses(proxy, r);
 }

@@ -39,6 +39,10 @@ struct rule_text { uint8_t p[24 + 1 + 16384]; size_t n; };
 
 void rule_text_make(struct rule_text *, const struct vn_message *);
 
+/* Copies the first 80 bytes of such a text, as printable ASCII with a 0 at its end. Numbers and
+ * quoted strings are masked, as they may be secret. */
+void rule_text_mask(struct vn_span text, char *to, size_t size);
+
 /* `first`: of this exchange. */
 void rule_log_strike(const char *proxy, struct rule *, const struct question *,
                      const struct vn_verdict *, const struct vn_failure *, bool first);

@@ -125,7 +125,7 @@ static void parcel_sent(struct pipe *p, size_t n)
 		if (q->at < q->n)
 			break;
 		if (q->began)
-			histogram_note(&p->conn->shard->stats.answered,
+			fine_note(&p->conn->shard->stats.answered,
 			               worker_of(p)->loop.now - q->began);
 		parcel_done(p);
 	}

@@ -8,6 +8,7 @@
 #include "engine/conn.h"
 #include "engine/listener.h"
 #include "engine/pipe.h"
+#include "engine/recent.h"
 #include "engine/rule_change.h"
 
 void shard_make(struct shard **shards, struct worker *all, unsigned n, unsigned number)
@@ -90,6 +91,7 @@ void shard_stop(struct shard *p)
 	if (p->listener)
 		listener_stop(p->listener);
 	shard_close_all(p);
+	recent_stop(p);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;
@@ -99,6 +101,7 @@ void shard_stop(struct shard *p)
 void shard_free(struct shard *p)
 {
 	assert(!p->conns);
+	recent_stop(p);
 	listener_free(p->listener);
 	plan_unref(p->plan);
 	free(p);

@@ -26,5 +26,5 @@ void totals_add(struct totals *to, const struct stats *s)
 	for (unsigned i = 0; i < CLOSE_REASONS; i++)
 		to->ended[i] += count_get(&s->ended[i]);
 	to->held += count_get(&s->held);
-	histogram_totals_add(&to->answered, &s->answered);
+	fine_wide_add(&to->answered, &s->answered);
 }

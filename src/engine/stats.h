@@ -4,7 +4,7 @@
 #ifndef ENGINE_STATS_H
 #define ENGINE_STATS_H
 
-#include "base/histogram.h"
+#include "base/fine.h"
 
 enum counter {
 	STAT_OPENED,                    /* connections accepted */
@@ -48,7 +48,7 @@ struct stats {
 	_Atomic uint64_t n[STAT_COUNTERS];
 	_Atomic uint64_t ended[CLOSE_REASONS];
 	_Atomic uint64_t held;          /* bytes that wait now, see shard_held_add() */
-	struct histogram answered;      /* from a request to the last byte of its answer */
+	struct fine answered;           /* from a request to the last byte of its answer */
 };
 
 /* Sums of several. */

@@ -39,6 +39,7 @@ struct rule_spec {
 	double low, high;               /* strikes if the draw, [0, 1), is in [low, high) */
 	bool per_connection;            /* drawn once per connection, else once per exchange */
 	bool toxic;                     /* the former, unless `per` or a match decide otherwise */
+	bool off;                       /* it strikes nothing */
 	bool shared;                    /* all connections of the proxy share its bandwidth */
 	enum vn_direction direction;
 	struct network client;

@@ -212,6 +212,7 @@ bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *c
 {
 	const struct rule_fields *f = fields_of(r);
 
+	r->off = !f->enabled;
 	r->shared = *f->share == 'p';
 	r->high = r->low + (r->high - r->low) * f->probability;
 	r->per_connection = per_connection(r);

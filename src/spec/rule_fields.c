@@ -53,6 +53,8 @@ const struct vn_opt rule_options[] = {
 		.help = "Apply to every Nth only"),
 	FIELD(ttl, VN_OPT_TIME, .def = "0", .unit = VN_S,
 		.help = "Time after which the rule removes itself; 0: never"),
+	FIELD(enabled, VN_OPT_BOOL, .def = "true",
+		.help = "The rule is on; false: it affects nothing, and keeps its counts"),
 	{ 0 }
 };
 

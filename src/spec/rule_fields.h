@@ -9,6 +9,7 @@
 #include "vaurien.h"
 
 struct rule_fields {
+	bool enabled;                   /* else it strikes nothing, and keeps its counts */
 	const char *direction;          /* one of rule_directions */
 	double probability;             /* 0 to 1 */
 	const char *per;                /* own exchange connection */

@@ -87,6 +87,10 @@ struct spec *spec_with_rule_changed(const struct spec *, const char *name, const
  * VN_NEVER. */
 struct spec *spec_without_expired(const struct spec *, vn_nsec now, vn_nsec *next);
 
+/* With the rules of this name, or (NULL) all, enabled or disabled. Their counts stay, and what they
+ * hold is let go. NULL: they are so already. */
+struct spec *spec_with_rules_enabled(const struct spec *, const char *name, bool enabled);
+
 struct spec *spec_without_rule(const struct spec *, const char *name);  /* NULL: there is none */
 struct spec *spec_without_rules(const struct spec *);
 struct spec *spec_without_others(const struct spec *, const char *name);

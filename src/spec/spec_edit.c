@@ -208,6 +208,26 @@ static bool none(const struct rule_spec *r, const void *what)
 	return false;
 }
 
+struct spec *spec_with_rules_enabled(const struct spec *from, const char *name, bool enabled)
+{
+	struct spec *s = spec_copy(from, 0, true);
+	unsigned changed = 0;
+
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		struct rule_spec *r = &s->rules[i];
+		if (r->off != enabled || (name && strcmp(r->name, name)))
+			continue;
+		rule_renew(r);
+		((struct rule_fields *)r->fields.opts)->enabled = enabled;
+		r->off = !enabled;
+		changed++;
+	}
+	if (changed)
+		return s;
+	spec_unref(s);
+	return NULL;
+}
+
 struct spec *spec_without_rule(const struct spec *from, const char *name)
 {
 	return spec_rule(from, name) ? spec_filter(from, name_differs, name) : NULL;

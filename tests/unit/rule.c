@@ -262,7 +262,7 @@ static void quotes(void **state)
 }
 
 #define KNOWN "match, kind, client, connections, direction, probability, per, share, skip, " \
-	      "times, every, ttl"
+	      "times, every, ttl, enabled"
 
 static void refused(void **state)
 {

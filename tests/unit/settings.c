@@ -560,7 +560,7 @@ static void rules_refused(void **state)
 		{ "[rule:a]\nbehavior = fake_slower\nspeed = 1\n", "",
 		  "[rule:a]: speed: fake_slower has no such option; expected one of match, "
 		  "kind, client, connections, direction, probability, per, share, skip, "
-		  "times, every, ttl\n" },
+		  "times, every, ttl, enabled\n" },
 		{ "[rule:behavior]\nbehavior = fake_slow\n", "",
 		  "[rule:behavior]: the name 'behavior' is not free\n" },
 		{ "[rule:a b]\nbehavior = fake_slow\n", "",

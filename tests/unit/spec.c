@@ -233,7 +233,7 @@ static void options_refused(void **state)
 		{ "fake_late", "{\"sleeep\": 2}", "sleeep",
 		  "sleeep: fake_late has no such option; expected one of sleep, before, match, "
 		  "kind, client, connections, direction, probability, per, share, skip, "
-		  "times, every, ttl; did you "
+		  "times, every, ttl, enabled; did you "
 		  "mean 'sleep'?" },
 		{ "fake_late", "{\"sleep\": \"abc\"}", "sleep",
 		  "sleep: expected a number of seconds >= 0, got 'abc'" },
@@ -242,7 +242,8 @@ static void options_refused(void **state)
 		{ "fake_late", "{\"options\": 3}", "options", "options: expected an object" },
 		{ "fake_plain", "{\"x\": 1}", "x",
 		  "x: fake_plain has no such option; expected one of match, kind, client, "
-		  "connections, direction, probability, per, share, skip, times, every, ttl" },
+		  "connections, direction, probability, per, share, skip, times, every, ttl, "
+		  "enabled" },
 		{ "dummy", "{\"sleep\": 1}", "sleep", "sleep: dummy has no options" },
 		{ "50:fake_late,50:fake_refuse", "{\"sleep\": 1}", "sleep",
 		  "sleep: with weights, expected an object of options by the name of a behavior" },

@@ -61,7 +61,7 @@ static void workers_are_summed(void **state)
 	stats_add(&one, STAT_OPENED, 2);
 	stats_add(&two, STAT_OPENED, 3);
 	count_add(&two.ended[CLOSE_REASON_IDLE], 7);
-	histogram_note(&one.answered, VN_S);
+	fine_note(&one.answered, VN_S);
 	totals_add(&f, &one);
 	totals_add(&f, &two);
 	assert_int_equal(f.n[STAT_OPENED], 5);

@@ -1,0 +1,141 @@
+/* stats.c - GET /stats: what all proxies have counted and what their rules are, as JSON.
+ *
+ * The dashboard reads it once a second. Counters only rise, so two answers make rates; nothing is
+ * kept here for a reader. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "api/pieces.h"
+#include "api/router.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/memory.h"
+
+struct stats_answer {
+	struct pieces pieces;
+	struct control *control;
+	unsigned last;                  /* number of the proxy that was written last; 0: none yet */
+};
+
+static json_t *seconds_json(vn_nsec t)
+{
+	return json_real((double)(t / VN_US) / 1e6);
+}
+
+/* [[from, to, count], ...] of the buckets that have counted something, in seconds. The last one has
+ * no end: null. */
+static json_t *times_json(const struct proxy *p)
+{
+	struct fine_totals t;
+	json_t *all = json_array();
+
+	proxy_times(p, &t);
+	for (unsigned i = 0; i <= FINE_BOUNDS; i++) {
+		if (!t.n[i])
+			continue;
+		json_t *to = i < FINE_BOUNDS ? seconds_json(fine_bound(i)) : json_null();
+		json_array_append_new(all, json_pack("[o, o, I]",
+		                                     seconds_json(i ? fine_bound(i - 1) : 0), to,
+		                                     (json_int_t)t.n[i]));
+	}
+	return all;
+}
+
+/* As GET /rules has them, and the seconds until each removes itself; null: never. */
+static json_t *rules_json(const struct spec *s)
+{
+	json_t *all = spec_rules_json(s);
+	vn_nsec now = clock_monotonic();
+
+	for (unsigned i = 0; i < s->n_rules; i++) {
+		vn_nsec until = s->rules[i].until;
+		json_t *left = until == VN_NEVER ? json_null() :
+		                                   seconds_json(until > now ? until - now : 0);
+		json_object_set_new(json_array_get(all, i), "left", left);
+	}
+	return all;
+}
+
+static json_t *ways_json(const struct totals *t, enum counter request)
+{
+	return json_pack("{s:I, s:I}", "request", (json_int_t)t->n[request],
+	                 "response", (json_int_t)t->n[request + 1]);
+}
+
+static json_t *proxy_json(const struct proxy *p)
+{
+	const struct spec *s = proxy_spec(p);
+	struct totals t;
+
+	proxy_totals(p, &t);
+	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:o, s:o,"
+	                 " s:I, s:o, s:o}",
+	                 "name", json_text(s->name), "number", (json_int_t)proxy_number(p),
+	                 "protocol", s->protocol->name, "listen", json_text(s->listen.text),
+	                 "backend", json_text(s->backend.text), "enabled", s->enabled,
+	                 "listening", proxy_listening(p), "behavior", json_text(s->behavior),
+	                 "connections", (json_int_t)totals_open(&t, STAT_OPENED, STAT_CLOSED),
+	                 "opened", (json_int_t)t.n[STAT_OPENED],
+	                 "raw", (json_int_t)totals_open(&t, STAT_RAW, STAT_RAW_CLOSED),
+	                 "exchanges", (json_int_t)t.n[STAT_EXCHANGES],
+	                 "received", ways_json(&t, STAT_READ_REQUEST),
+	                 "sent", ways_json(&t, STAT_SENT_REQUEST),
+	                 "held", (json_int_t)t.held, "times", times_json(p),
+	                 "rules", rules_json(s));
+}
+
+static void json_put(FILE *to, json_t *value)
+{
+	json_dumpf(value, to, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	json_decref(value);
+}
+
+/* The seed is a string: it has 64 bits, and many JSON parsers keep 53. */
+static void stats_begin(const struct stats_answer *a, FILE *to)
+{
+	static vn_nsec run;             /* when it was first asked: another one is another run */
+
+	run = run ? run : clock_real();
+	fprintf(to, "{\"version\": \"%s\", \"seed\": \"%" PRIu64 "\", \"run\": \"%lld\","
+	            " \"proxies\": [", VAURIEN_VERSION, control_settings(a->control)->seed,
+	        (long long)run);
+}
+
+static bool stats_next(struct pieces *p, FILE *to)
+{
+	struct stats_answer *a = OWNER(stats_answer, pieces, p);
+	const struct proxy *next = proxy_made_after(control_proxies(a->control), a->last);
+
+	if (!a->last)
+		stats_begin(a, to);
+	if (!next) {
+		fputs("]}", to);
+		return false;
+	}
+	if (a->last)
+		fputs(", ", to);
+	json_put(to, proxy_json(next));
+	a->last = proxy_number(next);
+	return true;
+}
+
+static void stats_gone(struct pieces *p)
+{
+	free(OWNER(stats_answer, pieces, p));
+}
+
+static void get_stats(struct request *r)
+{
+	struct stats_answer *a = xcalloc(1, sizeof *a);
+
+	a->pieces = (struct pieces){ stats_next, stats_gone };
+	a->control = request_control(r);
+	request_pieces(r, 200, TYPE_JSON, &a->pieces);
+}
+
+static const struct route routes[] = {
+	{ "GET", "/stats", get_stats, false },
+	{ NULL },
+};
+
+DIALECT(stats, .routes = routes)
