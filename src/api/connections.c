@@ -114,17 +114,32 @@ static json_t *rule_hold_json(const struct conn_info *c)
 	                 "for", c->left == VN_NEVER ? json_null() : seconds_json(c->left));
 }
 
+/* Who connected, and where to, of a client that `vaurien run` has caught. */
+static void caught_add(json_t *all, const struct conn_info *c)
+{
+	const struct process *p = &c->process;
+
+	if (!c->destination.len)
+		return;
+	json_object_set_new(all, "process", p->pid ? json_pack("{s:i, s:o}", "pid", p->pid,
+	                                                       "name", json_text(p->name)) :
+	                                             json_null());
+	json_object_set_new(all, "destination", address_json(&c->destination));
+}
+
 static json_t *conn_json(const struct conn_info *c)
 {
 	const char *state = c->connecting ? "dials" : c->raw ? "raw" : "open";
-
-	return json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
+	json_t *all = json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 	                 "connection", (json_int_t)c->number,
 	                 "client", address_json(&c->client), "backend", address_json(&c->backend),
 	                 "state", state, "age", seconds_json(c->age), "idle", seconds_json(c->idle),
 	                 "exchanges", (json_int_t)c->asked,
 	                 "request", direction_json(c, 0), "response", direction_json(c, 1),
 	                 "asks", exchange_json(c), "held_by", rule_hold_json(c));
+
+	caught_add(all, c);
+	return all;
 }
 
 static int by_number(const void *a, const void *b)

@@ -295,12 +295,13 @@ int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoi
                  struct waiter *waiter, struct proxy **made)
 {
 	struct endpoint bound = { .len = 0 };
-	int fd = to->enabled ? proxy_bind(NULL, to, at, &bound) : -1;
+	bool binds = to->enabled && !to->gate;
+	int fd = binds ? proxy_bind(NULL, to, at, &bound) : -1;
 
-	if (to->enabled && fd < 0)
+	if (binds && fd < 0)
 		return -fd;
 	struct proxy *p = xmalloc(sizeof *p);
-	if (to->enabled)
+	if (binds)
 		spec_with_bound_port(to, &bound);
 	*p = (struct proxy){
 		.table = table, .number = ++table->last, .spec = to, .at = bound, .fd = fd,
@@ -319,12 +320,14 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
                  struct waiter *waiter)
 {
 	struct endpoint bound = at ? *at : p->at;
-	bool binds = to->enabled && (at || p->fd < 0);
+	bool binds = to->enabled && !to->gate && (at || p->fd < 0);
 	bool stop = p->fd >= 0 && (binds || !to->enabled);
 	int fd = binds ? proxy_bind(p, to, &bound, &bound) : -1;
 
 	if (binds && fd < 0)
 		return -fd;
+	if (at && to->gate)             /* its clients come another way */
+		return EOPNOTSUPP;
 	if (binds)
 		spec_with_bound_port(to, &bound);
 	empty |= !to->enabled || to->protocol != p->spec->protocol;

@@ -37,7 +37,7 @@ static void adopt(struct mail *m)
 	struct shard *p = a->shard;
 
 	if (shard_is_open(p) && !p->worker->stopping) {
-		conn_open(p, a->fd, a->spare, a->number);
+		conn_open(p, a->fd, a->spare, a->number, NULL);
 	} else {
 		close(a->fd);
 		close(a->spare);
@@ -52,7 +52,7 @@ static void deal(struct listener *l, int fd, int spare)
 	struct worker *to = &p->worker->all[number % p->worker->count];
 
 	if (to == p->worker) {
-		conn_open(p, fd, spare, number);
+		conn_open(p, fd, spare, number, NULL);
 		return;
 	}
 	struct adoption *a = xmalloc(sizeof *a);
@@ -61,14 +61,54 @@ static void deal(struct listener *l, int fd, int spare)
 	loop_post(&to->loop, &a->mail);
 }
 
-/* ---- accepting ---- */
-
 static bool listener_full(const struct listener *l)
 {
 	int64_t max = shard_spec(l->shard)->max_clients;
 
 	return max > 0 && l->accepted - l->freed >= (uint64_t)max;
 }
+
+/* ---- clients that others have accepted ---- */
+
+static void birth_open(struct mail *m)
+{
+	struct birth *b = OWNER(birth, mail, m);
+	int fd = b->client;
+
+	if (!shard_is_open(b->shard) || b->shard->worker->stopping) {
+		birth_free(b);
+		return;
+	}
+	b->client = -1;
+	conn_open(b->shard, fd, -1, b->number, b);
+}
+
+static void birth_deal(struct listener *l, struct birth *b)
+{
+	struct worker *w = l->shard->worker;
+	struct worker *to = &w->all[(b->number = ++l->accepted) % w->count];
+
+	b->shard = l->shard->siblings[to->index];
+	b->mail.open = birth_open;
+	if (to == w)
+		birth_open(&b->mail);
+	else
+		loop_post(&to->loop, &b->mail);
+}
+
+static void births_deal(struct listener *l)
+{
+	struct birth *b;
+
+	while ((b = l->births) && !listener_full(l)) {
+		l->births = b->next;
+		if (!b->next)
+			l->births_end = &l->births;
+		birth_deal(l, b);
+	}
+}
+
+/* ---- accepting ---- */
 
 /* Clients wait in the backlog meanwhile. */
 static void out_of_descriptors(struct listener *l, int error)
@@ -135,6 +175,7 @@ static void listener_fire(struct timer *t)
 {
 	struct listener *l = OWNER(listener, retry, t);
 
+	births_deal(l);
 	if (atomic_load_explicit(&l->shard->deaf, memory_order_relaxed))
 		listener_retry(l);
 	else
@@ -160,12 +201,18 @@ static struct listener *listener_make(struct shard *p)
 
 	*l = (struct listener){ .watch = { -1, listener_ready }, .shard = p,
 	                        .retry.fire = listener_fire, .reserve = reserve_begin() };
+	l->births_end = &l->births;
 	return l;
+}
+
+static struct listener *listener_of(struct shard *p)
+{
+	return p->listener ? p->listener : (p->listener = listener_make(p));
 }
 
 void listener_start(struct shard *p, int fd, const char *unix_path)
 {
-	struct listener *l = p->listener ? p->listener : (p->listener = listener_make(p));
+	struct listener *l = listener_of(p);
 
 	assert(!l->open);
 	l->open = true;
@@ -176,4 +223,30 @@ void listener_start(struct shard *p, int fd, const char *unix_path)
 	if (!loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET))
 		listener_retry(l);      /* says why, and tries again */
 	listener_set_state(l, plan_listen(p->plan));
+}
+
+/* ---- births ---- */
+
+static void birth_take(struct mail *m)
+{
+	struct birth *b = OWNER(birth, mail, m);
+	struct shard *p = b->worker->shards;
+
+	while (p && p->number != b->proxy)
+		p = p->next;
+	if (!p || !shard_is_open(p) || b->worker->stopping) {
+		birth_free(b);
+		return;
+	}
+	struct listener *l = listener_of(p);
+	b->next = NULL;
+	*l->births_end = b;
+	l->births_end = &b->next;
+	births_deal(l);
+}
+
+void accept_birth(struct birth *b)
+{
+	b->mail.open = birth_take;
+	loop_post(&b->worker->loop, &b->mail);
 }

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/birth.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_timers.h"
 #include "engine/journal.h"
@@ -57,6 +58,7 @@ static void conn_free(struct conn *c)
 	if (c->plan->spec->protocol->forget)
 		c->plan->spec->protocol->forget(c->state);
 	session_forget(c);
+	birth_free(c->born);
 	plan_unref(c->plan);
 	pipe_work_release(&c->request);
 	pipe_work_release(&c->response);
@@ -222,15 +224,24 @@ void conn_run(struct conn *c)
 
 /* ---- opening ---- */
 
+/* The address that it connects to. */
+static const char *conn_backend(const struct conn *c, char *buffer, size_t size)
+{
+	if (c->born && !c->born->elsewhere)
+		return endpoint_show(&c->born->to, buffer, size);
+	return shard_spec(c->shard)->backend.text;
+}
+
 static void conn_connected(void *whom, int fd, const char *why)
 {
 	struct conn *c = whom;
 
 	c->attempt = NULL;
 	if (fd < 0) {
+		char text[128];
 		log_warning("proxy=%s connection=%llu backend=%s: %s; its client is reset",
 		            shard_spec(c->shard)->name, (unsigned long long)c->number,
-		            shard_spec(c->shard)->backend.text, why);
+		            conn_backend(c, text, sizeof text), why);
 		conn_end(c, VN_RESET, CLOSE_REASON_NO_BACKEND);
 		return;
 	}
@@ -238,6 +249,17 @@ static void conn_connected(void *whom, int fd, const char *why)
 	side_open(&c->backend);
 	c->active = conn_loop(c)->now;
 	conn_run(c);
+}
+
+/* To the address that the client wanted, with the socket that it was born with, if there is one. */
+static void conn_connect_born(struct conn *c, vn_nsec timeout)
+{
+	struct birth *b = c->born;
+	int fd = b->backend;
+
+	b->backend = -1;
+	c->attempt = connect_attempt_to(&c->shard->worker->connector, &b->to, timeout, fd,
+	                                b->connected, &c->backend.watch, conn_connected, c);
 }
 
 static void conn_connect(struct conn *c)
@@ -251,6 +273,10 @@ static void conn_connect(struct conn *c)
 		holds_unref(c->ruled->opening);
 		c->ruled->opening = NULL;
 		c->ruled->waits = 0;
+	}
+	if (c->born && !c->born->elsewhere) {
+		conn_connect_born(c, s->timeout);
+		return;
 	}
 	c->attempt = connect_attempt_start(&c->shard->worker->connector, &s->backend, s->timeout,
 	                                   spare, &c->backend.watch, conn_connected, c);
@@ -294,6 +320,15 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 	return c;
 }
 
+static void journal_birth(struct journal_entry *n, const struct birth *b)
+{
+	char text[128];
+
+	if (b->process.pid)
+		journal_process(n, "process", (unsigned)b->process.pid, b->process.name);
+	journal_text(n, "destination", endpoint_show(&b->to, text, sizeof text));
+}
+
 static void journal_opened(const struct conn *c)
 {
 	const struct spec *s = shard_spec(c->shard);
@@ -312,15 +347,18 @@ static void journal_opened(const struct conn *c)
 	journal_count(&n, "connection", c->number);
 	journal_text(&n, "client", text);
 	journal_text(&n, "backend", s->backend.text);
+	if (c->born)
+		journal_birth(&n, c->born);
 	journal_write(&n);
 }
 
-void conn_open(struct shard *shard, int fd, int spare, uint64_t number)
+void conn_open(struct shard *shard, int fd, int spare, uint64_t number, struct birth *born)
 {
 	loop_clock(&shard->worker->loop);
 	struct conn *c = conn_new(shard, spare, number);
 
 	stats_add(&shard->stats, STAT_OPENED, 1);
+	c->born = born;
 	c->client.watch.fd = fd;
 	if (!loop_watch(conn_loop(c), &c->client.watch,
 	                EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {

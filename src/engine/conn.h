@@ -4,9 +4,9 @@
 
 #include "engine/engine.h"
 
-/* Opens a connection for an accepted client. `spare` is a socket for its backend. The connection
- * owns both descriptors. */
-void conn_open(struct shard *, int fd, int spare, uint64_t number);
+/* Opens a connection for an accepted client. `spare` is a socket for its backend, or -1. The
+ * connection owns both descriptors, and the birth: NULL if it was accepted here. */
+void conn_open(struct shard *, int fd, int spare, uint64_t number, struct birth *);
 
 /* Moves bytes both ways until nothing moves, then tears the connection down if it is doomed. */
 void conn_run(struct conn *);

@@ -80,6 +80,10 @@ static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 	                         .connecting = !c->backend.open && !c->ruled->waits };
 	socket_peer(c->client.watch.fd, &e->client);
 	socket_peer(c->backend.watch.fd, &e->backend);
+	if (c->born) {
+		e->destination = c->born->to;
+		e->process = c->born->process;
+	}
 	way(e, 0, &c->request);
 	way(e, 1, &c->response);
 	if (x && !(c->request.raw && c->spoke)) {       /* an answered turn is not open */

@@ -5,6 +5,7 @@
 #ifndef ENGINE_CONN_LIST_H
 #define ENGINE_CONN_LIST_H
 
+#include "engine/birth.h"
 #include "net/address.h"
 #include "vaurien.h"
 
@@ -17,6 +18,8 @@ struct conn_info {
 	uint64_t asked;                 /* exchanges so far */
 	/* Bytes, by direction: request, response. `ended`: the stream's end was read. */
 	struct { uint64_t received, sent; size_t held; bool ended; } way[2];
+	struct endpoint destination;    /* len 0: the client did not choose one */
+	struct process process;         /* the client; pid 0: not known */
 	bool raw, connecting;
 	uint64_t exchange;              /* the oldest open one, if verb is not "" */
 	char verb[24];                  /* its verb; "": no exchange is open */

@@ -23,6 +23,7 @@
 #include "net/drain.h"
 #include "net/splice_pipe.h"
 
+struct birth;
 struct conn;
 struct listener;
 struct recent;
@@ -133,6 +134,7 @@ struct conn {
 	struct vn_text_cache *texts;    /* of prepared statements; NULL: none */
 	struct connect_attempt *attempt;        /* to the backend; NULL: none */
 	int spare;                      /* a socket for the backend, from accept; -1: used */
+	struct birth *born;             /* with its sockets: birth.h; NULL: it was accepted here */
 	unsigned idle;                  /* session->idle */
 	vn_nsec since;                  /* when it was accepted */
 	vn_nsec active;                 /* when bytes last came */

@@ -79,12 +79,11 @@ static void put_character(struct journal_entry *n, const char *p, size_t size)
 		put(n, p, size);
 }
 
-void journal_text(struct journal_entry *n, const char *key, const char *words)
+/* The caller has checked that there is room. */
+static void put_text(struct journal_entry *n, const char *words)
 {
 	size_t size;
 
-	if (!put_key(n, key, 2 * JOURNAL_WORDS + 2))
-		return;
 	put(n, "\"", 1);
 	for (const char *p = words; *p; p += size ? size : 1) {
 		size = utf8_length(p);
@@ -93,6 +92,25 @@ void journal_text(struct journal_entry *n, const char *key, const char *words)
 		put_character(n, p, size);
 	}
 	put(n, "\"", 1);
+}
+
+void journal_text(struct journal_entry *n, const char *key, const char *words)
+{
+	if (put_key(n, key, 2 * JOURNAL_WORDS + 2))
+		put_text(n, words);
+}
+
+void journal_process(struct journal_entry *n, const char *key, unsigned pid, const char *name)
+{
+	static const char head[] = "{\"pid\": ", middle[] = ", \"name\": ";
+
+	if (!put_key(n, key, 2 * JOURNAL_WORDS + sizeof head + sizeof middle + 24))
+		return;
+	put(n, head, sizeof head - 1);
+	put_digits(n, pid, 1);
+	put(n, middle, sizeof middle - 1);
+	put_text(n, name);
+	put(n, "}", 1);
 }
 
 void journal_count(struct journal_entry *n, const char *key, uint64_t count)

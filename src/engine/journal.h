@@ -50,6 +50,8 @@ static inline bool journal_wants(enum journal_type t)
  * out. `words` need not be UTF-8. */
 void journal_begin(struct journal_entry *, enum journal_type, vn_nsec at, const char *proxy);
 void journal_text(struct journal_entry *, const char *key, const char *words);
+/* {"pid": PID, "name": NAME} */
+void journal_process(struct journal_entry *, const char *key, unsigned pid, const char *name);
 void journal_count(struct journal_entry *, const char *key, uint64_t n);
 void journal_seconds(struct journal_entry *, const char *key, vn_nsec);
 void journal_write(const struct journal_entry *);

@@ -9,6 +9,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/birth.h"
 #include "engine/engine.h"
 #include "net/bind.h"
 #include "net/blackhole.h"
@@ -152,11 +153,22 @@ void listener_set_state(struct listener *l, enum vn_end state)
 	}
 }
 
+static void births_drop(struct listener *l)
+{
+	for (struct birth *b = l->births, *next; b; b = next) {
+		next = b->next;
+		birth_free(b);
+	}
+	l->births = NULL;
+	l->births_end = &l->births;
+}
+
 void listener_stop(struct listener *l)
 {
 	/* Another listener makes a new one. So the last one to stop leaves none. */
 	listener_drop_spare(l->shard->worker);
 	timer_stop(&l->shard->worker->loop, &l->retry);
+	births_drop(l);
 	unix_file_unlink(&l->unix_file, l->unix_path);
 	if (l->watch.fd >= 0)
 		close(l->watch.fd);
@@ -187,7 +199,7 @@ static void slot_freed(struct listener *l)
 	if (!l)
 		return;
 	l->freed++;
-	if (l->retry.slot && l->open)
+	if (l->births || (l->retry.slot && l->open))
 		listener_pause(l, 0);
 }
 

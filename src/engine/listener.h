@@ -8,6 +8,7 @@
 #include "base/loop.h"
 #include "net/unix_socket.h"
 
+struct birth;
 struct shard;
 struct worker;
 
@@ -22,6 +23,7 @@ struct listener {
 	enum vn_end state;              /* VN_STAY: open; VN_CLOSE: refusing; VN_VANISH: silent */
 	char *unix_path;                /* NULL: none */
 	struct unix_file unix_file;     /* the file that was bound, to be unlinked */
+	struct birth *births, **births_end;     /* they wait for room, the oldest first */
 };
 
 /* As the rules want it: VN_STAY, VN_CLOSE or VN_VANISH. */

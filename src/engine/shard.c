@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "engine/birth.h"
 #include "engine/conn.h"
 #include "engine/listener.h"
 #include "engine/pipe.h"
@@ -32,6 +33,7 @@ void shard_start(struct shard *p, struct spec *s)
 	if (p->next)
 		p->next->link = &p->next;
 	w->shards = p;
+	birth_gate_set(p, false);
 }
 
 bool shard_is_open(const struct shard *p)
@@ -48,6 +50,7 @@ void shard_change(struct shard *p, struct spec *s)
 	loop_clock(&p->worker->loop);
 	if (p->listener)
 		listener_set_state(p->listener, plan_listen(p->plan));
+	birth_gate_set(p, false);
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
 		conn_change_rules(c, p->plan);
@@ -90,6 +93,7 @@ void shard_stop(struct shard *p)
 {
 	if (p->listener)
 		listener_stop(p->listener);
+	birth_gate_set(p, true);
 	shard_close_all(p);
 	recent_stop(p);
 	*p->link = p->next;

@@ -79,6 +79,20 @@ static int connect_attempt_socket(struct connect_attempt *d, int family)
 	return socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 }
 
+/* A socket whose connect is under way, or done. True: it is watched. */
+static bool connect_attempt_watch(struct connect_attempt *d, int fd, bool connected)
+{
+	d->watch->fd = fd;
+	if (!loop_watch(d->loop, d->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
+		d->error = errno;
+		close_if_open(&d->watch->fd);
+		return false;
+	}
+	if (connected)
+		connect_attempt_done(d, NULL);
+	return true;
+}
+
 /* True: the connect is under way, or done. */
 static bool connect_attempt_try(struct connect_attempt *d, const struct endpoint *e)
 {
@@ -94,15 +108,7 @@ static bool connect_attempt_try(struct connect_attempt *d, const struct endpoint
 		close(fd);
 		return false;
 	}
-	d->watch->fd = fd;
-	if (!loop_watch(d->loop, d->watch, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
-		d->error = errno;
-		close_if_open(&d->watch->fd);
-		return false;
-	}
-	if (connected)
-		connect_attempt_done(d, NULL);
-	return true;
+	return connect_attempt_watch(d, fd, connected);
 }
 
 /* Tries the remaining addresses until a connect is under way, or the attempt has failed. */
@@ -167,15 +173,13 @@ void connector_free(struct connector *k)
 	pool_free(&k->attempts);
 }
 
-struct connect_attempt *connect_attempt_start(struct connector *k, const struct address *to,
-                                              vn_nsec timeout, int spare, struct watch *watch,
-                                              connect_done *done, void *whom)
+static struct connect_attempt *connect_attempt_make(struct connector *k, vn_nsec timeout,
+                                                    int spare, struct watch *watch,
+                                                    connect_done *done, void *whom)
 {
 	struct connect_attempt *d = pool_take(&k->attempts);
-	struct loop *l = k->loop;
-	struct endpoint e;
 
-	*d = (struct connect_attempt){ .loop = l,
+	*d = (struct connect_attempt){ .loop = k->loop,
 		                       .spare = spare,
 		                       .watch = watch,
 		                       .done = done,
@@ -184,12 +188,34 @@ struct connect_attempt *connect_attempt_start(struct connector *k, const struct 
 	watch->fd = -1;
 	d->timer.fire = connect_attempt_fire;
 	if (timeout)
-		timer_set(l, &d->timer, l->now + timeout);
+		timer_set(k->loop, &d->timer, k->loop->now + timeout);
+	return d;
+}
+
+struct connect_attempt *connect_attempt_start(struct connector *k, const struct address *to,
+                                              vn_nsec timeout, int spare, struct watch *watch,
+                                              connect_done *done, void *whom)
+{
+	struct connect_attempt *d = connect_attempt_make(k, timeout, spare, watch, done, whom);
+	struct endpoint e;
+
 	if (!address_numeric(to, false, &e))
 		connect_attempt_look(d, k->resolver, to);
 	else if (!connect_attempt_try(d, &e))
 		connect_attempt_done(d, strerror(d->error));
 	return d->over ? NULL : d;      /* `d` is valid until the end of the round */
+}
+
+struct connect_attempt *connect_attempt_to(struct connector *k, const struct endpoint *to,
+                                           vn_nsec timeout, int fd, bool connected,
+                                           struct watch *watch, connect_done *done, void *whom)
+{
+	struct connect_attempt *d = connect_attempt_make(k, timeout, -1, watch, done, whom);
+	bool begun = fd >= 0 ? connect_attempt_watch(d, fd, connected) : connect_attempt_try(d, to);
+
+	if (!begun)
+		connect_attempt_done(d, strerror(d->error));
+	return d->over ? NULL : d;
 }
 
 void connect_attempt_stop(struct connect_attempt *d)

@@ -35,6 +35,12 @@ typedef void connect_done(void *whom, int fd, const char *why);
 struct connect_attempt *connect_attempt_start(struct connector *, const struct address *,
                                               vn_nsec timeout, int spare, struct watch *,
                                               connect_done *, void *whom);
+
+/* The same to one endpoint. `fd` is a non-blocking socket whose connect to it has begun, or is
+ * done (`connected`); -1: none. The attempt owns it now. */
+struct connect_attempt *connect_attempt_to(struct connector *, const struct endpoint *,
+                                           vn_nsec timeout, int fd, bool connected, struct watch *,
+                                           connect_done *, void *whom);
 void connect_attempt_ready(struct connect_attempt *, unsigned events);
 
 /* Closes the socket. `done` is not called. NULL is allowed. */

@@ -38,6 +38,7 @@ void spec_unref(struct spec *s)
 	address_free(&s->listen);
 	address_free(&s->backend);
 	backend_note_unref(s->backend_note);
+	gate_unref(s->gate);
 	opt_values_free(&s->protocol_values);
 	defaults_unref(s->defaults);
 	free(s->behavior);
@@ -58,6 +59,7 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 	s->asked = xstrdup(from->asked);
 	defaults_ref(s->defaults);
 	backend_note_ref(s->backend_note);
+	gate_ref(s->gate);
 	if (from->listen.text)
 		address_copy(&s->listen, &from->listen);
 	if (from->backend.text)

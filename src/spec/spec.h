@@ -10,6 +10,7 @@
 #include "net/address.h"
 #include "spec/backend_note.h"
 #include "spec/defaults.h"
+#include "spec/gate.h"
 #include "spec/option.h"
 #include "spec/rule.h"
 #include "vaurien.h"
@@ -20,6 +21,7 @@ struct spec {
 	bool enabled;                   /* else it does not listen and has no connections */
 	struct address listen, backend;
 	struct vn_backend_note *backend_note;   /* of that backend; a reference */
+	struct gate *gate;              /* others accept its clients; NULL: it listens itself */
 	char *asked;                    /* `listen` with port 0, once it is bound; else NULL */
 	struct defaults *defaults;      /* of options of its rules; NULL: the tables' */
 	const struct vn_protocol *protocol;

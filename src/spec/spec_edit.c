@@ -247,6 +247,8 @@ struct spec *spec_like(const struct spec *from, const char *name)
 {
 	struct spec *s = spec_without_rules(from);
 
+	gate_unref(s->gate);            /* it is the other proxy's */
+	s->gate = NULL;
 	free(s->name);
 	s->name = xstrdup(name);
 	return s;
