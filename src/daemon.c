@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
@@ -24,6 +25,7 @@
 #include "fleet/fleet.h"
 #include "net/bind.h"
 #include "plugins/plugin.h"
+#include "run/run.h"
 
 /* Descriptors that are free when all has started: for a client with its backend, two clients of the
  * API, what /metrics reads, a look-up. */
@@ -38,6 +40,8 @@ struct daemon {
 	struct statsd *statsd;          /* NULL: off */
 	struct fleet *fleet;            /* NULL: in none */
 	bool leaving;                   /* a signal to stop came */
+	struct run *run;                /* NULL: it is not `vaurien run` */
+	int status; char *summary;      /* of the command */
 	struct watch log;
 	struct timer log_retry;
 	struct signals_user signals;
@@ -151,7 +155,7 @@ static bool create_proxies(struct daemon *d, char error[ERROR_MAX])
 	for (size_t i = 0; i < d->settings->n_proxies; i++) {
 		struct spec *s = d->settings->proxies[i];
 		struct endpoint at = { .len = 0 };
-		if (s->enabled && !bind_resolve(&s->listen, &at, error, ERROR_MAX))
+		if (s->enabled && !s->gate && !bind_resolve(&s->listen, &at, error, ERROR_MAX))
 			return lenient(d, error);
 		int why = proxy_create(control_proxies(d->control), s, &at, &start, NULL);
 		if (why) {
@@ -186,13 +190,19 @@ static bool descriptors_left(char error[ERROR_MAX])
 /* False: `error` has one sentence. */
 static bool daemon_open(struct daemon *d, struct settings *s, char error[ERROR_MAX])
 {
+	if (s->run)
+		run_save_original();
 	raise_descriptors();
 	*d = (struct daemon){
 		.settings = s,
 		.log_retry.fire = log_retry,
 		.signals = { stop_signal, reload_signal, end_code },
 	};
-	if (!hit_check_begin(&d->hits, s, error) || !signals_start(&d->signals, error))
+	if (!hit_check_begin(&d->hits, s, error))
+		return false;
+	if (s->run)
+		run_block_signals();
+	else if (!signals_start(&d->signals, error))
 		return false;
 	d->log = (struct watch){ log_start(), log_ready };
 	if (d->log.fd < 0) {
@@ -228,19 +238,40 @@ static bool fleet_open(struct daemon *d, char error[ERROR_MAX])
 	return d->fleet;
 }
 
+/* ---- vaurien run ---- */
+
+static bool run_prepare(struct daemon *d, char error[ERROR_MAX])
+{
+	if (d->settings->run)
+		d->run = run_open(d->control, d->settings, error);
+	return d->run || !d->settings->run;
+}
+
+static void run_over(void *daemon)
+{
+	struct daemon *d = daemon;
+
+	shutdown_start(&d->shutdown, control_workers(d->control));
+}
+
 /* False: `error` has one sentence. The loop has run, if it was to, in any case. */
 static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 {
 	struct loop *loop = control_loop(d->control);
-	bool good = events_start(loop, d->settings->events, error) && create_proxies(d, error);
+	bool good = events_start(loop, d->settings->events, error) && run_prepare(d, error) &&
+	            create_proxies(d, error);
 
 	if (!good)
 		return false;
 	announce_start(d->settings);
+	/* A process must be forked before there are other threads, and have its API by then. */
+	if (d->run && !(server_open(d, error) && run_fork(d->run, server_url(d->server), error)))
+		return false;
 	if (!control_start_workers(d->control, error))
 		return false;
 	d->statsd = statsd_start(d->control);
-	good = server_open(d, error) && fleet_open(d, error) && descriptors_left(error);
+	good = (d->run || server_open(d, error)) && fleet_open(d, error) &&
+	       descriptors_left(error) && (!d->run || run_begin(d->run, run_over, d, error));
 	if (!good)                      /* the workers run: the loop ends when they have */
 		shutdown_start(&d->shutdown, control_workers(d->control));
 	loop_run(loop);
@@ -253,6 +284,7 @@ static void daemon_close(struct daemon *d)
 {
 	server_stop(d->server);
 	fleet_free(d->fleet);
+	d->status = run_close(d->run, &d->summary);
 	control_join_workers(d->control);
 	statsd_stop(d->statsd);         /* reads the workers' counters once more */
 	control_free_workers(d->control);
@@ -276,5 +308,10 @@ int daemon_run(struct settings *settings)
 	}
 	if (d.control)
 		daemon_close(&d);
-	return good ? end_code(&d.signals) : 1;
+	if (d.summary)
+		fputs(d.summary, stderr);
+	free(d.summary);
+	if (!good)
+		return settings->run ? RUN_FAILED : 1;
+	return d.status ? d.status : end_code(&d.signals);
 }

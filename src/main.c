@@ -9,6 +9,21 @@
 #include "plugins/plugin.h"
 #include "spec/registry_check.h"
 
+/* `vaurien run`: a bad value is a bad command line. */
+static int run_main(int argc, char **argv)
+{
+	struct settings settings;
+	int code = settings_read_run(&settings, argc, argv);
+
+	if (code != -1)
+		return code == 1 ? 2 : code;
+	plugins_fix();
+	code = daemon_run(&settings);
+	settings_free(&settings);
+	plugins_free();
+	return code;
+}
+
 int main(int argc, char **argv)
 {
 	struct settings settings;
@@ -23,6 +38,8 @@ int main(int argc, char **argv)
 		return demo_run(argv[0]);
 	if (toxiproxy_args_wanted(argv[0]))
 		read = toxiproxy_args_read;
+	if (argc > 1 && !strcmp(argv[1], "run"))
+		return run_main(argc - 1, argv + 1);
 	int code = read(&settings, argc, argv);
 	if (code != -1)
 		return code;

@@ -330,7 +330,8 @@ int flags_peek(const struct flags *flags, const char *name, int argc, char **arg
 
 	optind = 0;                             /* resets getopt */
 	opterr = 0;
-	while (code == -1 && (c = getopt_long(argc, argv, "-:h", table, NULL)) != -1)
+	while (code == -1 && (c = getopt_long(argc, argv, flags->ends ? "+:h" : "-:h",
+	                                       table, NULL)) != -1)
 		if (c >= FIRST && !strcmp(flags->at[c - FIRST].name, name) && optarg)
 			code = take(user, optarg);
 	free(table);
@@ -346,7 +347,7 @@ static int argument_unknown(const struct flags *flags, const char *word)
 	for (size_t i = 0; dashes && i < flags->n; i++)
 		suggest_try(&near, flags->at[i].name);
 	if (!dashes)
-		suggest_try(&near, "demo");
+		suggest_try(&near, "demo"), suggest_try(&near, "run");
 	int code = usage_error("unrecognized arguments: %s%s", word,
 	                       suggest_show(&near, dashes ? "--" : "", meant));
 	free(bare);
@@ -413,7 +414,9 @@ int flags_read_line(struct flags *flags, int argc, char **argv)
 		else
 			code = flag_unknown(flags, argv[optind - (optind > 1)]);
 	}
-	if (code == -1 && optind < argc)
+	if (flags->ends)
+		flags->rest = argv + optind;
+	else if (code == -1 && optind < argc)
 		code = argument_unknown(flags, argv[optind]);
 	free(table);
 	return code;

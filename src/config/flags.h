@@ -10,8 +10,8 @@
 #include "spec/option.h"
 
 enum flag_group {                       /* the headings of --help, in its order */
-	GROUP_PROXY, GROUP_BEHAVIOR, GROUP_HTTP, GROUP_LOGS, GROUP_STATSD, GROUP_FLEET,
-	GROUP_GENERAL,
+	GROUP_PROXY, GROUP_RUN, GROUP_BEHAVIOR, GROUP_HTTP, GROUP_LOGS, GROUP_STATSD,
+	GROUP_FLEET, GROUP_GENERAL,
 	GROUP_PROTOCOLS, GROUP_BEHAVIORS, GROUP_OLDER, GROUPS
 };
 
@@ -37,6 +37,8 @@ struct flags {                          /* zero it first; flags_free frees all *
 	struct proxy_config *proxies;   /* --add and [proxy:NAME] */
 	struct unknown_section *unknown_sections;
 	struct warning *warnings;       /* kept until the log is open */
+	bool ends;                      /* the first word that is no option ends the options ... */
+	char **rest;                    /* ... and begins these words, as in argv */
 };
 
 struct file_rule {                      /* one [rule:NAME] */

@@ -15,6 +15,7 @@ enum { WIDTH = 100, INDENT = 34 };      /* columns of --help; where the help of 
 
 static const char *const group_titles[GROUPS] = {
 	[GROUP_PROXY] = "Proxy",
+	[GROUP_RUN] = "vaurien run",
 	[GROUP_BEHAVIOR] = "Behavior",
 	[GROUP_HTTP] = "HTTP",
 	[GROUP_LOGS] = "Logs",

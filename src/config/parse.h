@@ -18,6 +18,8 @@ struct raw_options {                    /* the program's own; their table is in 
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;
+	const char *only, *except;
+	bool no_discover, no_wait, require, allow_io_uring;
 	const char *log_level, *log_format, *log_output, *events, *config, *plugin, *list;
 	const char *help;
 	bool version;
@@ -32,6 +34,7 @@ struct parse {
 	struct flags flags;
 	struct settings *settings;
 	bool bare;                      /* no default proxy if none is configured */
+	bool run;                       /* vaurien run: proxies have no listener of their own */
 };
 
 bool is_json(const char *file);         /* by its name; false for NULL */

@@ -17,6 +17,7 @@
 #include "config/overrides.h"
 #include "config/toxiproxy_file.h"
 #include "spec/defaults.h"
+#include "spec/recognise.h"
 #include "spec/registry.h"
 #include "spec/weights.h"
 
@@ -98,7 +99,7 @@ static int proxy_read(struct parse *r, const char *name, struct spec **to)
 	proxy->backlog = w->backlog;
 	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1)
 		return code;
-	if (!address_parse(&proxy->listen, w->proxy, error, sizeof error))
+	if (!address_parse(&proxy->listen, r->run ? "127.0.0.1:0" : w->proxy, error, sizeof error))
 		return value_error("%s%s: %s", dashes_of(r, "proxy"),
 		                   error_prefixed() ? "listen" : "proxy", error);
 	struct spec *with = spec_with_backend(proxy, w->backend, error);
@@ -121,9 +122,10 @@ static int behavior_unknown(const char *name)
 	                   *meant ? meant : ".", known);
 }
 
-static int behavior_read(struct parse *r, struct spec **to)
+/* Is it a behavior, or weights, whatever the protocol? */
+static int behavior_check(const struct parse *r)
 {
-	const char *text = r->raw->behavior, *culprit;
+	const char *text = r->raw->behavior;
 	char error[ERROR_MAX];
 	struct weights weights;
 
@@ -135,8 +137,19 @@ static int behavior_read(struct parse *r, struct spec **to)
 		                            value_error("%sbehavior '%.100s': %s",
 		                                        dashes_of(r, "behavior"), text,
 		                                        error);
-	return spec_become(to, spec_with_behavior(r->defaults, *to, text, NULL, &culprit, error),
-	                   error);
+	return -1;
+}
+
+static int behavior_read(struct parse *r, struct spec **to)
+{
+	const char *culprit;
+	char error[ERROR_MAX];
+	int code = behavior_check(r);
+
+	if (code != -1)
+		return code;
+	return spec_become(to, spec_with_behavior(r->defaults, *to, r->raw->behavior, NULL,
+	                                          &culprit, error), error);
 }
 
 /* ---- rules ---- */
@@ -222,18 +235,27 @@ static int spec_read(const struct parse *all, struct parse *r, const char *name,
                      struct spec **to)
 {
 	char error[ERROR_MAX];
+	bool own_behavior = r != all && flag_get(&r->flags, "behavior")->level;
 	int code = proxy_read(r, name, to);
 
+	if (code == -1 && all->run)
+		run_spec_make_private(all->settings->run, *to);
 	if (code == -1 && !failures_good(r, *to, error))
 		code = value_error("%s", error);
-	if (code == -1)
+	if (code == -1 && all->run && !own_behavior)
+		run_behavior_apply(all->settings->run, to);
+	else if (code == -1)
 		code = behavior_read(r, to);
 	for (const struct file_rule *f = all->flags.rules; f && code == -1; f = f->next)
 		if (f->proxy ? !strcmp(f->proxy, name) : first)
 			code = file_rule_add(r, to, f);
 	if (code == -1 && r != all)
 		code = lines_add(r, to, r->raw->rule, true);
-	return code == -1 ? lines_add(r, to, all->raw->rule, first) : code;
+	if (code == -1 && all->run)
+		run_rules_apply(all->settings->run, to);
+	else if (code == -1)
+		code = lines_add(r, to, all->raw->rule, first);
+	return code;
 }
 
 static int made_add(struct settings *s, struct spec *made, int code)
@@ -242,6 +264,22 @@ static int made_add(struct settings *s, struct spec *made, int code)
 		return settings_add(s, made);
 	spec_unref(made);
 	return code;
+}
+
+/* In `vaurien run` the backend shows the protocol, if none is given. */
+static void protocol_guess(struct parse *own)
+{
+	const struct flag *f = flag_get(&own->flags, "protocol");
+	const struct vn_protocol *p;
+	struct address at;
+	char error[ERROR_MAX];
+
+	if (!own->run || f->level || !address_parse(&at, own->raw->backend, error, sizeof error))
+		return;
+	p = at.unix_path ? protocol_by_path(at.host) : protocol_by_port(at.port);
+	address_free(&at);
+	if (p)
+		opt_set_text(&own->core, f->opt, p->name, error);
 }
 
 /* `addressed`: the proxy has its addresses from --proxy and --backend. */
@@ -256,17 +294,19 @@ static int own_read(struct parse *all, const struct proxy_config *p, bool addres
 	snprintf(whose, sizeof whose, "[proxy:%.80s]: ", p->name);
 	error_prefix(whose);
 	overrides_begin(&own, all);
-	overrides_forget(&own, !s->n_proxies, addressed);
+	own.run = all->run;
+	overrides_forget(&own, !all->run && !s->n_proxies, addressed);
 	if (!name_good(p->name))
 		code = value_error("expected a name of 1 to 64 characters, none of them a blank or "
 		                   "one of /?#%%");
 	else if ((code = overrides_apply(&own, p, addressed)) != -1)
 		;
-	else if (!addressed && !flag_get(&own.flags, "proxy")->level)
+	else if (!addressed && !own.run && !flag_get(&own.flags, "proxy")->level)
 		code = value_error("listen: expected HOST:PORT, got nothing");
 	else if (!addressed && !flag_get(&own.flags, "backend")->level)
 		code = value_error("backend: expected HOST:PORT, got nothing");
 	else {
+		protocol_guess(&own);
 		overrides_drop_unfit(&own, p);
 		code = spec_read(all, &own, p->name, !s->n_proxies, &made);
 	}
@@ -280,9 +320,18 @@ static int name_taken(const char *name)
 	return usage_error("argument --add: expected a name that no other has, got '%s'", name);
 }
 
+/* In `vaurien run` a backend without a name is its own name. */
+static const char *default_name(const struct parse *r)
+{
+	const struct flag *f = flag_get(&r->flags, "proxy-name");
+
+	return r->run && !f->level && name_good(r->raw->backend) ? r->raw->backend :
+	                                                           r->raw->proxy_name;
+}
+
 static int default_read(struct parse *r)
 {
-	const char *name = r->raw->proxy_name;
+	const char *name = default_name(r);
 	struct spec *made = NULL;
 
 	if (!name_good(name))
@@ -293,6 +342,7 @@ static int default_read(struct parse *r)
 			continue;
 		return p->added ? name_taken(name) : own_read(r, p, true);
 	}
+	protocol_guess(r);
 	int code = spec_read(r, r, name, true, &made);
 	return made_add(r->settings, made, code);
 }
@@ -303,12 +353,12 @@ static int add_read(struct flags *flags, char *text)
 	char error[ERROR_MAX] = "";
 	const char *at = text, *protocol;
 	char *word = word_next(&at, error), *listen = word ? strchr(word, '=') : NULL;
-	char *backend = listen ? strchr(listen + 1, '=') : NULL;
+	char *backend = listen && !flags->ends ? strchr(listen + 1, '=') : listen;
 	int code = -1;
 
 	if (!backend) {
-		code = usage_error("argument --add: expected NAME=LISTEN=BACKEND first, got '%s'",
-		                   word ? word : text);
+		code = usage_error("argument --add: expected NAME=%sBACKEND first, got '%s'",
+		                   flags->ends ? "" : "LISTEN=", word ? word : text);
 		free(word);
 		return code;
 	}
@@ -323,7 +373,8 @@ static int add_read(struct flags *flags, char *text)
 	if (p->added)
 		code = name_taken(word);
 	p->added = true;
-	proxy_config_set(p, flags_own(flags, "listen"), 1, listen, error);
+	if (!flags->ends)
+		proxy_config_set(p, flags_own(flags, "listen"), 1, listen, error);
 	proxy_config_set(p, flags_own(flags, "backend"), 1, backend, error);
 	if (protocol)
 		proxy_config_set(p, flags_own(flags, "protocol"), 1, protocol, error);
@@ -436,23 +487,43 @@ static int templates_read(struct parse *r)
 /* The proxy of --proxy exists if it is configured, or if there is no other. */
 static bool default_wanted(const struct parse *r)
 {
+	if (r->run)
+		return flag_get(&r->flags, "backend")->level;
 	return (!r->flags.proxies && !r->bare && !is_json(r->raw->config)) ||
 	       flag_get(&r->flags, "proxy")->level || flag_get(&r->flags, "backend")->level ||
 	       flag_get(&r->flags, "proxy-name")->level;
+}
+
+/* What `vaurien run` discovers, and the behavior and the rules of all its proxies. */
+static int run_read(struct parse *r)
+{
+	struct settings *s = r->settings;
+	bool all = !flag_get(&r->flags, "protocol")->level || flag_get(&r->flags, "backend")->level;
+	int code = behavior_check(r);
+
+	s->run->protocol = all ? NULL : protocol_find(r->raw->protocol);
+	if (!all && !s->run->protocol) {
+		struct spec *none = spec_make("");
+		code = protocol_read(r, none);
+		spec_unref(none);
+	}
+	return code == -1 ? run_rules_read(s, r->raw->rule) : code;
 }
 
 int proxies_build(struct parse *r)
 {
 	int code = adds_read(r);
 
+	if (code == -1)
+		code = templates_read(r);
+	if (code == -1 && r->run)
+		code = run_read(r);
 	if (code == -1 && default_wanted(r))
 		code = default_read(r);
 	for (const struct proxy_config *p = r->flags.proxies; p && code == -1; p = p->next)
 		if (!named(r->settings, p->name, strlen(p->name)))
 			code = own_read(r, p, false);
-	if (code == -1)
-		code = templates_read(r);
 	if (code == -1 && is_json(r->raw->config))
 		code = toxiproxy_file_read(r->settings, r->raw->config);
-	return code == -1 ? rules_check(r) : code;
+	return code == -1 && !r->run ? rules_check(r) : code;
 }

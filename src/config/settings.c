@@ -113,6 +113,7 @@ void settings_free(struct settings *s)
 	for (size_t i = 0; i < s->n_templates; i++)
 		spec_unref(s->templates[i]);
 	free(s->templates);
+	run_settings_free(s->run);
 	free(s->http_host);
 	free(s->http_token);
 	free(s->statsd.host);

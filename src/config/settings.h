@@ -4,6 +4,7 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
+#include "config/run_settings.h"
 #include "spec/spec.h"
 
 struct settings {
@@ -12,6 +13,7 @@ struct settings {
 	struct spec **named;            /* the same, sorted by name; borrowed */
 	size_t n_templates;
 	struct spec **templates;        /* one per protocol: defaults of proxies created later */
+	struct run_settings *run;       /* of `vaurien run`; NULL: it is not that */
 	bool http; char *http_host; int64_t http_port;
 	char *http_token;               /* "": no token is needed */
 	struct {

@@ -100,6 +100,23 @@ static const struct row {
 		.help = "what the dice are made from, 64 bits, decimal or 0x...; not given: drawn, "
 		        "and logged") },
 
+	{ GROUP_RUN, "PATTERN", OPTION("only", VN_OPT_TEXT, only,
+		.help = "the only destinations that get a proxy, any number of times: HOST:PORT "
+		        "with globs, ADDRESS/BITS[:PORT], unix:GLOB") },
+	{ GROUP_RUN, "PATTERN", OPTION("except", VN_OPT_TEXT, except,
+		.help = "destinations that are left alone, any number of times; it wins over "
+		        "--only and --add") },
+	{ GROUP_RUN, NULL, OPTION("no_discover", VN_OPT_BOOL, no_discover,
+		.help = "proxies for the named backends only: --backend and --add") },
+	{ GROUP_RUN, NULL, OPTION("require", VN_OPT_BOOL, require,
+		.help = "exit with 125 if the command succeeds and a named proxy went unused, or, "
+		        "in discovery, every proxy") },
+	{ GROUP_RUN, NULL, OPTION("no_wait", VN_OPT_BOOL, no_wait,
+		.help = "end processes that outlive the command instead of waiting for them") },
+	{ GROUP_RUN, NULL, OPTION("allow_io_uring", VN_OPT_BOOL, allow_io_uring,
+		.help = "let programs use io_uring, though connections made with it are not "
+		        "seen") },
+
 	{ GROUP_BEHAVIOR, "WEIGHTS", OPTION("behavior", VN_OPT_TEXT, behavior, .def = "100:dummy",
 		.help = "a behavior, or percents of the exchanges such as 80:delay,20:error; what "
 		        "is left of 100 is dummy"), OWN },
@@ -210,7 +227,8 @@ static void parse_begin(struct parse *r, struct settings *settings)
 		if (!strcmp(f->name, "help"))
 			f->alone = "short";
 		f->many = !strcmp(f->name, "rule") || !strcmp(f->name, "plugin") ||
-		          !strcmp(f->name, "add");
+		          !strcmp(f->name, "add") || !strcmp(f->name, "only") ||
+		          !strcmp(f->name, "except");
 	}
 }
 
@@ -428,6 +446,41 @@ static void rest_read(struct parse *r)
 	s->given.timeout = flag_get(&r->flags, "timeout")->level;
 }
 
+/* What `vaurien run` alone takes is an error elsewhere, for it would change nothing. */
+static int run_check(const struct parse *r)
+{
+	for (size_t i = 0; i < r->flags.n && !r->run; i++)
+		if (r->flags.at[i].group == GROUP_RUN && r->flags.at[i].level == 1)
+			return usage_error("argument --%s: expected 'vaurien run' before it",
+			                   r->flags.at[i].name);
+	return -1;
+}
+
+static int run_read(struct parse *r)
+{
+	struct run_settings *run;
+	const struct flag *listen = flag_get(&r->flags, "proxy");
+
+	if (!r->run)
+		return run_check(r);
+	if (listen->level == 1)
+		return usage_error("argument --proxy: expected none, since the listeners of "
+		                   "'vaurien run' are private");
+	if (!r->flags.rest[0])
+		return usage_error("run: expected a command, as in: vaurien run -- COMMAND");
+	run = r->settings->run = xcalloc(1, sizeof *run);
+	run->command = r->flags.rest;
+	run->discover = !r->raw->no_discover;
+	run->only = xstrdup(r->raw->only);
+	run->except = xstrdup(r->raw->except);
+	run->no_wait = r->raw->no_wait;
+	run->require = r->raw->require;
+	run->allow_io_uring = r->raw->allow_io_uring;
+	run->behavior = xstrdup(r->raw->behavior);
+	run->http = r->raw->http;
+	return -1;
+}
+
 static bool protocol_spoken(const struct settings *s, const char *protocol)
 {
 	for (size_t i = 0; i < s->n_proxies; i++)
@@ -442,8 +495,11 @@ static int log_begin(struct parse *r)
 	static const enum log_level order[] = {
 		LOG_CRITICAL, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG
 	};
+	bool quiet = r->run && !flag_get(&r->flags, "log-level")->level;
+	const char *level = quiet ? "warning" : r->raw->log_level;
+
 	for (size_t i = 0; levels[i]; i++)
-		if (!strcmp(levels[i], r->raw->log_level))
+		if (!strcmp(levels[i], level))
 			log_threshold = order[i % 5];
 	log_json = !strcmp(r->raw->log_format, "json");
 	if (!log_open(r->raw->log_output))
@@ -477,15 +533,16 @@ static int parse_run(struct parse *r, int argc, char **argv)
 	    (code = config_read(r)) != -1 || (code = access_read(r)) != -1 ||
 	    (code = fleet_check(r)) != -1 ||
 	    (code = seed_read(r)) != -1 ||
-	    (code = hold_read(r)) != -1 || (code = proxies_build(r)) != -1)
+	    (code = hold_read(r)) != -1 || (code = run_read(r)) != -1 ||
+	    (code = proxies_build(r)) != -1)
 		return code;
 	rest_read(r);
 	return log_begin(r);
 }
 
-static int read_all(struct settings *s, int argc, char **argv, bool bare)
+static int read_all(struct settings *s, int argc, char **argv, struct parse how)
 {
-	struct parse r = { .bare = bare };
+	struct parse r = how;
 
 	*s = (struct settings){ .n_proxies = 0 };
 	parse_begin(&r, s);
@@ -498,10 +555,18 @@ static int read_all(struct settings *s, int argc, char **argv, bool bare)
 
 int settings_read(struct settings *s, int argc, char **argv)
 {
-	return read_all(s, argc, argv, false);
+	return read_all(s, argc, argv, (struct parse){ 0 });
 }
 
 int settings_read_bare(struct settings *s, int argc, char **argv)
 {
-	return read_all(s, argc, argv, true);
+	return read_all(s, argc, argv, (struct parse){ .bare = true });
+}
+
+int settings_read_run(struct settings *s, int argc, char **argv)
+{
+	struct parse how = { .bare = true, .run = true };
+
+	how.flags.ends = true;
+	return read_all(s, argc, argv, how);
 }

@@ -10,4 +10,8 @@
 int settings_read(struct settings *, int argc, char **argv);
 int settings_read_bare(struct settings *, int argc, char **argv);       /* no proxy by default */
 
+
+/* Of `vaurien run`; argv[0] is "run". */
+int settings_read_run(struct settings *, int argc, char **argv);
+
 #endif

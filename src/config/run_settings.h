@@ -1,0 +1,51 @@
+/* run_settings.h - the settings of `vaurien run`: the command, and which connections it is about.
+ *
+ * Owned by the settings. Control thread, and the main thread before it starts; the supervisor reads
+ * the patterns, which never change. */
+#ifndef CONFIG_RUN_SETTINGS_H
+#define CONFIG_RUN_SETTINGS_H
+
+#include <jansson.h>
+
+#include "spec/spec.h"
+
+struct settings;
+
+struct run_rule {                       /* one --rule */
+	char *glob;                     /* of names of proxies; NULL: all */
+	char *text;
+	bool told;                      /* the log has that it does not fit everywhere */
+	struct run_rule *next;
+};
+
+struct run_settings {
+	char **command;                 /* its words, and a NULL; borrowed from argv */
+	bool discover;                  /* unknown destinations get a proxy ... */
+	const struct vn_protocol *protocol;     /* ... those of this protocol; NULL: all */
+	char *only, *except;            /* lines of patterns; NULL: none */
+	bool no_wait, require, allow_io_uring;
+	char *behavior;                 /* of all proxies that have none of their own */
+	struct run_rule *rules;
+	bool told;                      /* the log has that the behavior does not fit everywhere */
+	struct endpoint at;             /* what proxies show as their listener */
+	bool http;                      /* --http was given */
+};
+
+void run_settings_free(struct run_settings *);  /* NULL is allowed */
+
+/* Gives a spec without a listener its gate, and a protocol's defaults stay. */
+void run_spec_make_private(const struct run_settings *, struct spec *);
+
+/* A proxy for this backend: the protocol's defaults, with the behavior and the rules for its name.
+ * NULL: `error` has a sentence. */
+struct spec *run_spec_make(const struct settings *, const char *name, const char *backend,
+                           const struct vn_protocol *, char error[ERROR_MAX]);
+
+/* Sets the behavior, unless the spec has its own, and the rules that fit it. */
+void run_behavior_apply(struct run_settings *, struct spec **);
+void run_rules_apply(struct run_settings *, struct spec **);
+
+/* Reads the lines of --rule. -1: good. Else the exit code, and the error is reported. */
+int run_rules_read(struct settings *, const char *lines);
+
+#endif

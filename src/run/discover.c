@@ -1,0 +1,127 @@
+/* discover.c - a proxy for a destination: asked for by the supervisor, made by control. */
+#include "run/discover.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "spec/registry.h"
+
+/* ---- a new proxy ---- */
+
+static void finding_return(struct mail *m)
+{
+	struct finding *f = OWNER(finding, mail, m);
+
+	f->done(f);
+}
+
+/* Every worker has the proxy; or there is none. */
+static void finding_made(struct waiter *w)
+{
+	struct finding *f = OWNER(finding, waiter, w);
+
+	f->mail.open = finding_return;
+	loop_post(f->loop, &f->mail);
+}
+
+static const char *free_name(const struct finding *f)
+{
+	if (strlen(f->name) <= 64 && !control_find(f->control, f->name))
+		return f->name;
+	return control_find(f->control, f->other_name) ? NULL : f->other_name;
+}
+
+static void finding_make(struct mail *m)
+{
+	struct finding *f = OWNER(finding, mail, m);
+	const struct settings *s = control_settings(f->control);
+	const char *name = free_name(f);
+	struct spec *made = NULL;
+	struct proxy *p;
+
+	f->waiter = (struct waiter){ finding_made, "run" };
+	if (!f->protocol)
+		f->protocol = protocol_find("tcp");
+	if (name)
+		made = run_spec_make(s, name, f->backend, f->protocol, f->why);
+	else
+		error_format(f->why, "another proxy has its name, %s", f->other_name);
+	if (!made) {
+		finding_made(&f->waiter);
+		return;
+	}
+	if (name != f->name)
+		snprintf(f->name, sizeof f->name, "%s", name);
+	f->gate = gate_ref(made->gate);
+	int error = proxy_create(control_proxies(f->control), made, NULL, &f->waiter, &p);
+	assert(!error);                 /* nothing is bound */
+	f->proxy = proxy_number(p);
+}
+
+void discover_ask(struct finding *f, struct loop *control)
+{
+	f->mail.open = finding_make;
+	loop_post(control, &f->mail);
+}
+
+/* ---- a protocol that is known now ---- */
+
+static void recognition_return(struct mail *m)
+{
+	struct recognition *r = OWNER(recognition, mail, m);
+
+	r->done(r);
+}
+
+static void recognition_made(struct waiter *w)
+{
+	struct recognition *r = OWNER(recognition, waiter, w);
+
+	r->mail.open = recognition_return;
+	loop_post(r->loop, &r->mail);
+}
+
+/* With another protocol, other rules fit. */
+static struct spec *spec_recognised(const struct settings *s, const struct spec *from,
+                                    const struct vn_protocol *protocol)
+{
+	struct spec *with = spec_with_protocol(from, settings_template(s, protocol));
+	struct spec *to = spec_without_rules(with);
+
+	spec_unref(with);
+	run_behavior_apply(s->run, &to);
+	run_rules_apply(s->run, &to);
+	return to;
+}
+
+static void recognition_make(struct mail *m)
+{
+	struct recognition *r = OWNER(recognition, mail, m);
+	struct proxy *p = control_numbered(r->control, r->proxy);
+	struct totals t = { .held = 0 };
+
+	r->waiter = (struct waiter){ recognition_made, "run" };
+	if (p)
+		proxy_totals(p, &t);
+	r->changed = p && !totals_open(&t, STAT_OPENED, STAT_CLOSED);
+	if (!r->changed) {
+		recognition_made(&r->waiter);
+		return;
+	}
+	const struct spec *from = proxy_spec(p);
+	log_info("%s: its first bytes are %s, and it is carried as that", from->name,
+	         r->protocol->name);
+	control_change(r->control, p,
+	               spec_recognised(control_settings(r->control), from, r->protocol),
+	               &r->waiter);
+}
+
+void discover_recognise(struct recognition *r, struct loop *control)
+{
+	r->mail.open = recognition_make;
+	loop_post(control, &r->mail);
+}
