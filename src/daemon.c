@@ -15,6 +15,7 @@
 #include "api/server.h"
 #include "base/log.h"
 #include "control/announce.h"
+#include "config/run_settings.h"
 #include "control/control.h"
 #include "control/events.h"
 #include "control/hit_check.h"

@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "config/error.h"
 #include "config/overrides.h"
+#include "config/run_specs.h"
 #include "config/toxiproxy_file.h"
 #include "spec/defaults.h"
 #include "spec/recognise.h"

@@ -1,4 +1,4 @@
-/* run_settings.h - the settings of `vaurien run`: the command, and which connections it is about.
+/* run_settings.h - settings of `vaurien run`: the command, and the connections it is about.
  *
  * Owned by the settings. Control thread, and the main thread before it starts; the supervisor reads
  * the patterns, which never change. */
@@ -8,8 +8,6 @@
 #include <jansson.h>
 
 #include "spec/spec.h"
-
-struct settings;
 
 struct run_rule {                       /* one --rule */
 	char *glob;                     /* of names of proxies; NULL: all */
@@ -33,19 +31,14 @@ struct run_settings {
 
 void run_settings_free(struct run_settings *);  /* NULL is allowed */
 
-/* Gives a spec without a listener its gate, and a protocol's defaults stay. */
+/* Gives a spec its gate: it has no listener of its own. */
 void run_spec_make_private(const struct run_settings *, struct spec *);
-
-/* A proxy for this backend: the protocol's defaults, with the behavior and the rules for its name.
- * NULL: `error` has a sentence. */
-struct spec *run_spec_make(const struct settings *, const char *name, const char *backend,
-                           const struct vn_protocol *, char error[ERROR_MAX]);
 
 /* Sets the behavior, unless the spec has its own, and the rules that fit it. */
 void run_behavior_apply(struct run_settings *, struct spec **);
 void run_rules_apply(struct run_settings *, struct spec **);
 
-/* Reads the lines of --rule. -1: good. Else the exit code, and the error is reported. */
-int run_rules_read(struct settings *, const char *lines);
+/* The exit status of a failure of our own. */
+enum { RUN_FAILED = 125 };
 
 #endif

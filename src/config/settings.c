@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "config/error.h"
+#include "config/run_settings.h"
 
 struct spec *settings_template(const struct settings *s, const struct vn_protocol *p)
 {

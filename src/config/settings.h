@@ -4,8 +4,9 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
-#include "config/run_settings.h"
 #include "spec/spec.h"
+
+struct run_settings;
 
 struct settings {
 	size_t n_proxies;

@@ -24,6 +24,7 @@
 #include "config/parse.h"
 #include "config/plugin_flags.h"
 #include "config/proxies.h"
+#include "config/run_settings.h"
 #include "spec/registry.h"
 
 static const char *const levels[] = {

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "config/run_specs.h"
 #include "spec/registry.h"
 
 /* ---- a new proxy ---- */

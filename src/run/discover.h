@@ -21,7 +21,7 @@ struct finding {
 	const struct vn_protocol *protocol;     /* NULL: tcp */
 	bool unsure;                    /* its first bytes will show the protocol */
 	unsigned proxy;                 /* the result: the proxy's number ... */
-	struct gate *gate;              /* ... and a reference to its gate; NULL: `why` says why not */
+	struct gate *gate;              /* ... and a reference to its gate; NULL: see `why` */
 	char why[ERROR_MAX];
 };
 

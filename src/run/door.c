@@ -150,7 +150,8 @@ static void door_came(struct door *d, int fd, const struct endpoint *peer);
 
 bool doors_open(struct supervisor *s, char error[ERROR_MAX])
 {
-	struct endpoint ip4 = loopback(AF_INET), ip6 = loopback(AF_INET6), local = local_path(s, "in");
+	struct endpoint ip4 = loopback(AF_INET), ip6 = loopback(AF_INET6);
+	struct endpoint local = local_path(s, "in");
 	int why;
 
 	s->ip4 = s->ip6 = s->local = (struct door){ .watch.fd = -1, .supervisor = s,

@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-enum { NAMES_MAX = 200, NAME_LONG = 56 };       /* look-ups; bytes of a name that a proxy can have */
+enum { NAMES_MAX = 200, NAME_LONG = 56 };       /* look-ups; bytes of a name of a proxy */
 
 struct name_candidate {
 	char *name;
@@ -74,7 +74,8 @@ static void word_add(struct names *all, const char *text, bool hinted)
 	const char *at = strrchr(text, '@');
 	const char *host = at ? at + 1 : text;
 	size_t n = strcspn(host, ":");
-	bool port = host[n] == ':' && host[n + 1] && !host[n + 1 + strspn(host + n + 1, "0123456789")];
+	const char *digits = host[n] == ':' ? host + n + 1 : "";
+	bool port = *digits && !digits[strspn(digits, "0123456789")];
 
 	if ((!host[n] || port) && (hinted || port))
 		candidate_add(all, host, n);

@@ -30,7 +30,4 @@ bool run_begin(struct run *, void (*over)(void *whom), void *whom, char error[ER
  * exit status. NULL: 0. */
 int run_close(struct run *, char **text);
 
-/* The exit status of a failure of our own. */
-enum { RUN_FAILED = 125 };
-
 #endif

@@ -10,6 +10,7 @@
 #define RUN_STATE_H
 
 #include "base/loop.h"
+#include "config/run_settings.h"
 #include "config/settings.h"
 #include "engine/birth.h"
 #include "net/resolve.h"

@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "control/control.h"
 #include "net/unix_socket.h"
-#include "run/run.h"
 #include "run/same.h"
 #include "spec/recognise.h"
 
@@ -31,7 +30,8 @@ static void carried_show(FILE *to, const struct spec *s, uint64_t connections)
 
 	fprintf(to, "%s %s %llu, ", s->name, s->protocol->name, (unsigned long long)connections);
 	if (faults)
-		fprintf(to, "%llu %s", (unsigned long long)faults, faults == 1 ? "fault" : "faults");
+		fprintf(to, "%llu %s", (unsigned long long)faults,
+		        faults == 1 ? "fault" : "faults");
 	else
 		fputs("no fault", to);
 }

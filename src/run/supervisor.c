@@ -257,8 +257,8 @@ static bool watches_start(struct supervisor *s)
 	       loop_watch(&s->loop, &s->signals, EPOLLIN);
 }
 
-bool supervisor_start(struct supervisor *s, struct command *c, void (*finished)(struct supervisor *),
-                      char error[ERROR_MAX])
+bool supervisor_start(struct supervisor *s, struct command *c,
+                      void (*finished)(struct supervisor *), char error[ERROR_MAX])
 {
 	s->command = c;
 	s->listener.fd = c->listener;

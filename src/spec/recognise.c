@@ -1,4 +1,4 @@
-/* recognise.c - the protocol of a server, told by its port, its socket's path or its first bytes. */
+/* recognise.c - the protocol of a server, by its port, its socket's path or its first bytes. */
 #include "spec/recognise.h"
 
 #include <fnmatch.h>

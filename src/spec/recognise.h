@@ -1,4 +1,4 @@
-/* recognise.h - the protocol of a server, told by its port, its socket's path or its first bytes. */
+/* recognise.h - the protocol of a server, by its port, its socket's path or its first bytes. */
 #ifndef SPEC_RECOGNISE_H
 #define SPEC_RECOGNISE_H
 

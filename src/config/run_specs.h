@@ -1,0 +1,18 @@
+/* run_specs.h - the proxies of `vaurien run` that the settings make, and the rules for them.
+ *
+ * Control thread, and the main thread before it starts. */
+#ifndef CONFIG_RUN_SPECS_H
+#define CONFIG_RUN_SPECS_H
+
+#include "config/run_settings.h"
+#include "config/settings.h"
+
+/* A proxy for this backend: the protocol's defaults, with the behavior and the rules for its name.
+ * NULL: `error` has a sentence. */
+struct spec *run_spec_make(const struct settings *, const char *name, const char *backend,
+                           const struct vn_protocol *, char error[ERROR_MAX]);
+
+/* Reads the lines of --rule. -1: good. Else the exit code, and the error is reported. */
+int run_rules_read(struct settings *, const char *lines);
+
+#endif
