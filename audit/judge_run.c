@@ -104,9 +104,12 @@ json_t *judge_probes(const struct record *r)
 
 /* ---- leaks ---- */
 
+struct suspect { const struct seen_connection *connection; double since; int experiment; };
+
 struct suspects {
-	ROWS(const struct seen_connection *) all;
-	bool more;                      /* the experiment at hand has new ones */
+	ROWS(struct suspect) all;
+	double since;                   /* the end of the experiment at hand, and its index */
+	int experiment;
 };
 
 static void suspect_add(void *user, const struct seen_connection *c)
@@ -114,17 +117,27 @@ static void suspect_add(void *user, const struct seen_connection *c)
 	struct suspects *s = user;
 
 	for (size_t i = 0; i < s->all.n; i++)
-		if (s->all.at[i] == c)
+		if (s->all.at[i].connection == c)
 			return;
-	*ROWS_ADD(&s->all) = c;
-	s->more = true;
+	*ROWS_ADD(&s->all) = (struct suspect){ c, s->since, s->experiment };
+}
+
+/* The spare ones of a pool that grew are used again when much is asked for: they are not
+ * forgotten. */
+static void suspects_keep_unused(struct suspects *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->all.n; i++)
+		if (s->all.at[i].connection->used <= s->all.at[i].since)
+			s->all.at[n++] = s->all.at[i];
+	s->all.n = n;
 }
 
 /* The index of the last experiment that left connections over, if a proxy leaks. -1: no leak. */
 static int find_leak(const struct record *r, unsigned proxy, struct suspects *s)
 {
 	unsigned times = 0;
-	double end = 0;
 	int last = -1;
 
 	for (size_t i = 0; i < r->experiments.n; i++) {
@@ -132,17 +145,20 @@ static int find_leak(const struct record *r, unsigned proxy, struct suspects *s)
 		struct measure m;
 		if (e->proxy != proxy || !has_begun(e))
 			continue;
-		s->more = false;
 		measure_begin(&m, r, e);
+		s->since = m.end;
+		s->experiment = (int)i;
 		measure_suspects(&m, suspect_add, s);
-		end = m.end;
 		measure_end(&m);
-		times += s->more;
-		last = s->more ? (int)i : last;
 	}
-	for (size_t i = 0; i < s->all.n; i++)
-		if (s->all.at[i]->closed >= 0 && s->all.at[i]->closed <= end)
+	suspects_keep_unused(s);
+	for (size_t i = 0; i < s->all.n; i++) {
+		double closed = s->all.at[i].connection->closed;
+		if (closed >= 0 && closed <= s->since)
 			return -1;
+		times += s->all.at[i].experiment != last;
+		last = s->all.at[i].experiment;
+	}
 	return times >= LEAKS ? last : -1;
 }
 
