@@ -500,7 +500,7 @@ static json_t *shortened(const json_t *report)
 static bool data_write(const json_t *report, FILE *to)
 {
 	char *text = json_dumps(report, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(10));
-	bool fits = text && strlen(text) < (size_t)(FILE_MAX - ftell(to));
+	bool fits = text && ftell(to) < FILE_MAX && strlen(text) < (size_t)(FILE_MAX - ftell(to));
 
 	if (fits) {
 		fputs("<script type=\"application/json\" id=\"report\">", to);

@@ -6,6 +6,7 @@
 # make unit protocols behaviors model     C, seconds          make SAN=... the same under sanitizers
 # make scenarios servers                  the program itself; with scripted ends, with the real servers
 # make python                             the Python package, from the tree and as it is shipped
+# make reports                            the formats of audit's reports; HTML in Chromium, pictures in build/screenshots
 # make lint docs-current                  laws of the folders, no circles, headers that stand alone; current pages
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
@@ -37,6 +38,10 @@ $(BUILD)/tests/unit/all: $(UNIT) $(CORE) $(filter-out $(BUILD)/audit/main.o,$(AU
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(LINK) -o $@ $^ -lcmocka -lcurl $(LDLIBS)
+$(BUILD)/tests/audit/writers: $(BUILD)/tests/audit/writers.o $(filter-out $(BUILD)/audit/main.o,$(AUDIT)) $(SHARED)
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(LINK) -o $@ $^ -lcurl $(LDLIBS)
 $(BUILD)/tests/protocols/runner: $(RUNNER) $(CORE)
 	$(link)
 $(BUILD)/tests/model/model: $(MODEL) $(CORE)
@@ -67,7 +72,7 @@ $(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h $(BUILD)/flags
 	$(call say,LD)
 	$(Q)$(GUEST) -o $@ $<
 
--include $(UNIT:.o=.d) $(RUNNER:.o=.d) $(MODEL:.o=.d) $(BUILD)/fuzz/replay.d
+-include $(UNIT:.o=.d) $(RUNNER:.o=.d) $(MODEL:.o=.d) $(BUILD)/tests/audit/writers.d $(BUILD)/fuzz/replay.d
 
 # ---- the parts ----
 
@@ -98,6 +103,10 @@ servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BUILD)/tests/servers/prepared
 python: $(BIN)/vaurien $(BIN)/vaurienctl
 	@$(DRIVE) $(call PART,python) $(PYTEST) -n 2 --dist loadfile \
 		$(if $(SAN),tests/python/test_client.py tests/python/test_proxy.py,tests/python)
+# The formats of the audit's reports; the page in a browser, which needs no sanitizer.
+reports: $(BUILD)/tests/audit/writers
+	@$(RUNTIME) PYTHONDONTWRITEBYTECODE=1 WRITERS_BIN=$(abspath $<) $(call PART,reports) $(PYTEST) -n 2 --dist loadfile \
+		$(if $(SAN),tests/audit/test_reports.py,tests/audit)
 shown: $(BIN)/vaurien
 	@$(RUNTIME) $(call PART,demo) $< demo
 
@@ -155,9 +164,9 @@ demo: all
 MEMORY  := address,undefined
 PARTS   := plain memory threads
 
-check-plain: unit protocols model corpus lint docs-current shown scenarios servers python
+check-plain: unit protocols model corpus lint docs-current shown scenarios servers python reports
 check-memory:
-	$(MAKE) SAN=$(MEMORY) OPT=-O1 unit protocols model corpus scenarios servers python
+	$(MAKE) SAN=$(MEMORY) OPT=-O1 unit protocols model corpus scenarios servers python reports
 check-threads:
 	$(MAKE) SAN=thread OPT=-O1 model-threads scenarios-threads
 
@@ -177,5 +186,5 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	$(call say,LD)
 	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
-.PHONY: quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python shown \
+.PHONY: quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python reports shown \
 	lint structure docs docs-current demo check fuzz $(PARTS:%=check-%)
