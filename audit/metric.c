@@ -1,7 +1,11 @@
 /* metric.c - live metrics: what proxies and probes do now, and have done since a phase began. */
 #include "audit/metric.h"
 
+#include <math.h>
+
 #include "audit/measure.h"
+
+#define EXPECTED 10                     /* requests of the baseline's rate; fewer show no retries */
 
 /* ---- proxies ---- */
 
@@ -71,7 +75,16 @@ static double count_gave_up(const struct seen_proxy *p, double since)
 	return n;
 }
 
-/* False: no sample since then had the application for itself. */
+/* How many more requests there are than in the baseline. It is the mean of retries, where samples
+ * overlap and none tells by itself. False: too few to tell. */
+static bool mean_retries(const struct measure *m, const struct retry_figures *f, double *value)
+{
+	*value = fmax(0, f->per_second - 1);
+	return f->per_second >= 0 && m->rate * (m->fault.to - m->fault.from) >= EXPECTED;
+}
+
+/* The most in samples that had the application for themselves; if there is none since then, the
+ * mean of all. */
 static bool most_retries(const struct record *r, unsigned proxy, double since, double now,
                          double *value)
 {
@@ -86,8 +99,11 @@ static bool most_retries(const struct record *r, unsigned proxy, double since, d
 	for (size_t i = 0; i < m.samples.n && !any; i++)
 		any = sample_counts(&m, m.samples.at[i]);
 	measure_retries(&m, &f);
+	if (any)
+		*value = f.most;
+	else
+		any = mean_retries(&m, &f, value);
 	measure_end(&m);
-	*value = f.most;
 	return any;
 }
 
