@@ -52,7 +52,7 @@ class Wheel(bdist_wheel):
 setup(
     license="Apache-2.0",       # here, since versions of setuptools differ on how pyproject.toml says it
     distclass=Platform,
-    scripts=["bin/vaurien", "bin/vaurienctl"],
+    scripts=["bin/vaurien", "bin/vaurienctl", "bin/vaurien-audit"],
     cmdclass={"build_scripts": Programs, "bdist_wheel": Wheel},
     options={"build": {"build_base": "build/python"}, "egg_info": {"egg_base": "build/python"}},
 )

@@ -15,7 +15,7 @@ bashdir     ?= $(datadir)/bash-completion/completions
 zshdir      ?= $(datadir)/zsh/site-functions
 
 VERSION     := $(shell sed -n 's/^\#define VAURIEN_VERSION "\(.*\)".*/\1/p' include/vaurien.h)
-MANUAL      := build/man/vaurien.1 build/man/vaurienctl.1 build/man/vaurien-plugins.7
+MANUAL      := build/man/vaurien.1 build/man/vaurienctl.1 build/man/vaurien-audit.1 build/man/vaurien-plugins.7
 SHOWN_FILES := $(foreach kind,ini json py c lua,$(wildcard examples/*.$(kind) examples/*/*.$(kind)))
 FRAMED      := build/install/vaurien.pc build/install/vaurien.service
 FILL         = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 's|@bindir@|$(bindir)|g' -e 's|@includedir@|$(includedir)|g'
@@ -24,11 +24,13 @@ FILL         = sed -e 's|@VERSION@|$(VERSION)|g' -e 's|@prefix@|$(prefix)|g' -e 
 INSTALLED    = \
 	755:$(BIN)/vaurien:$(bindir)/vaurien \
 	755:$(BIN)/vaurienctl:$(bindir)/vaurienctl \
+	755:$(BIN)/vaurien-audit:$(bindir)/vaurien-audit \
 	link:vaurien:$(bindir)/toxiproxy-server \
 	644:include/vaurien.h:$(includedir)/vaurien.h \
 	644:build/install/vaurien.pc:$(pcdir)/vaurien.pc \
 	644:build/man/vaurien.1:$(mandir)/man1/vaurien.1 \
 	644:build/man/vaurienctl.1:$(mandir)/man1/vaurienctl.1 \
+	644:build/man/vaurien-audit.1:$(mandir)/man1/vaurien-audit.1 \
 	link:vaurien.1:$(mandir)/man1/toxiproxy-server.1 \
 	644:build/man/vaurien-plugins.7:$(mandir)/man7/vaurien-plugins.7 \
 	644:packaging/vaurien.bash:$(bashdir)/vaurien \

@@ -20,6 +20,27 @@ _vaurien_values()
 	fi
 }
 
+# _vaurien_audit PROGRAM: its own options, as its --help has them, before those of the proxies; rc 1: it has none to offer.
+_vaurien_audit()
+{
+	local help word
+	help=$("$1" audit --help 2>/dev/null) || return
+	word=$(awk -v flag="$flag" '$1 == flag { print $2 }' <<<"$help")
+	case $flag:$word in
+	--faults:* | --show:*) COMPREPLY=($(compgen -W "quick default all $("$1" scenario --list 2>/dev/null | awk '/^  [a-z]/ { print $1 }')" -- "$cur")) ;;
+	--fail-on:*) COMPREPLY=($(compgen -W "fail degraded" -- "$cur")) ;;
+	--*:FILE) COMPREPLY=($(compgen -f -- "$cur")) ;;
+	--*:DIR) COMPREPLY=($(compgen -d -- "$cur")) ;;
+	*)
+		if [[ $cur == -* ]]; then
+			COMPREPLY=($(compgen -W "$(awk '/^  --/ { print $1 }' <<<"$help") $(_vaurien_rows flag "")" -- "$cur"))
+		elif [[ ${COMP_WORDS[1]} == scenario ]] && ((COMP_CWORD == 2)); then
+			COMPREPLY=($(compgen -f -- "$cur"))
+		fi ;;
+	esac
+	((${#COMPREPLY[@]}))
+}
+
 _vaurien()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} flag=${COMP_WORDS[COMP_CWORD - 1]} rows
@@ -29,11 +50,12 @@ _vaurien()
 		flag=${COMP_WORDS[COMP_CWORD - 2]}
 	fi
 	rows=$("$1" --list=words 2>/dev/null) || return
+	[[ ${COMP_WORDS[1]} =~ ^(audit|scenario)$ ]] && ((COMP_CWORD > 1)) && _vaurien_audit "$1" && return
 	[[ $flag == -* ]] && _vaurien_values "$flag" && return
 	if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$(_vaurien_rows flag "")" -- "$cur"))
 	elif ((COMP_CWORD == 1)); then
-		COMPREPLY=($(compgen -W demo -- "$cur"))
+		COMPREPLY=($(compgen -W "demo audit scenario" -- "$cur"))
 	fi
 }
 

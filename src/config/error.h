@@ -18,7 +18,7 @@ int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * rely on the line "Unexistant filename" on the standard output; the error is reported as usual. */
 int absence_error(const char *file);
 
-void usage_print(FILE *);               /* the three lines of usage */
+void usage_print(FILE *);               /* the lines of usage */
 
 /* What stands before all sentences from now on, as "[proxy:cache]: "; borrowed; NULL: nothing. */
 void error_prefix(const char *prefix);

@@ -340,14 +340,15 @@ int flags_peek(const struct flags *flags, const char *name, int argc, char **arg
 
 static int argument_unknown(const struct flags *flags, const char *word)
 {
+	static const char *const words[] = { "demo", "run", "audit", "scenario" };
 	size_t dashes = strspn(word, "-");
 	char *bare = xstrndup(word + dashes, strcspn(word + dashes, "=")), meant[SUGGEST_MAX];
 	struct suggestion near = { .word = bare };
 
 	for (size_t i = 0; dashes && i < flags->n; i++)
 		suggest_try(&near, flags->at[i].name);
-	if (!dashes)
-		suggest_try(&near, "demo"), suggest_try(&near, "run");
+	for (size_t i = 0; !dashes && i < sizeof words / sizeof words[0]; i++)
+		suggest_try(&near, words[i]);
 	int code = usage_error("unrecognized arguments: %s%s", word,
 	                       suggest_show(&near, dashes ? "--" : "", meant));
 	free(bare);

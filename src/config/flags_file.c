@@ -173,6 +173,17 @@ static bool file_proxy_set(struct flags *flags, const struct ini_line *line, cha
 	return key_unknown(line, flags_own_suggest(flags, line->key, meant), error);
 }
 
+/* Sections that the auditor reads, of a file that both have. */
+static bool of_auditor(const char *section)
+{
+	static const char *const named[] = { "probe:", "scenario:", "phase:", NULL };
+	size_t i = 0;
+
+	while (named[i] && strncmp(section, named[i], strlen(named[i])))
+		i++;
+	return named[i] || !strcmp(section, "audit");
+}
+
 static bool line_take(void *user, const struct ini_line *line, char error[ERROR_MAX])
 {
 	struct flags *flags = user;
@@ -180,6 +191,8 @@ static bool line_take(void *user, const struct ini_line *line, char error[ERROR_
 	const char *guest = flags_section_guest(line->section, &behavior);
 	bool callable = guest && !strcmp(line->key, "callable");
 
+	if (of_auditor(line->section))
+		return true;
 	if (!strncmp(line->section, "rule", 4) && line->section[4] &&
 	    strchr(":.", line->section[4])) {
 		file_rule_set(file_rule(flags, line->section + 5), line->key, line->value,

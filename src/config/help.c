@@ -116,7 +116,8 @@ void help_print(FILE *f, const struct flags *flags)
 	      "--statsd.port as port in [statsd], --behavior-delay-sleep as sleep in "
 	      "[behavior:delay].\n"
 	      "Options without a value are true; --http=false sets one to false.\n"
-	      "vaurien demo shows some behaviors on a small backend of its own.\n",
+	      "vaurien demo shows some behaviors on a small backend of its own.\n"
+	      "vaurien audit tests an application through faults: vaurien audit --help.\n",
 	      f);
 }
 

@@ -26,7 +26,7 @@ def root(tmp_path_factory):
 
 def help_of(program):
     """The words that print all flags."""
-    return ["--help"] if "ctl" in os.path.basename(str(program)) else ["--help", "all"]
+    return ["--help", "all"] if os.path.basename(str(program)) == "vaurien" else ["--help"]
 
 
 def flags(program):
@@ -36,14 +36,15 @@ def flags(program):
 # ---- make install ----
 
 def test_what_is_installed_is_there(root):
-    assert {"usr/bin/vaurien", "usr/bin/vaurienctl", "usr/include/vaurien.h", "usr/share/pkgconfig/vaurien.pc",
+    assert {"usr/bin/vaurien", "usr/bin/vaurienctl", "usr/bin/vaurien-audit", "usr/share/man/man1/vaurien-audit.1",
+            "usr/include/vaurien.h", "usr/share/pkgconfig/vaurien.pc",
             "usr/share/man/man1/vaurien.1", "usr/share/man/man1/vaurienctl.1", "usr/share/man/man7/vaurien-plugins.7",
             "usr/share/bash-completion/completions/vaurien", "usr/share/bash-completion/completions/vaurienctl",
             "usr/share/zsh/site-functions/_vaurien", "usr/lib/systemd/system/vaurien.service",
             "usr/share/doc/vaurien/README.md", "usr/share/doc/vaurien/docs/python.md"} <= files(root)
     assert "toxiproxy-server" in call(root / "usr/bin/toxiproxy-server", "-version", cwd="/")
     assert os.readlink(str(root / "usr/bin/toxiproxy-server")) == "vaurien"
-    for program in ("vaurien", "vaurienctl"):
+    for program in ("vaurien", "vaurienctl", "vaurien-audit"):
         assert call(root / "usr/bin" / program, "--version", cwd="/") == vaurien.__version__ + "\n"
     for path in files(root):
         if not path.startswith(("usr/bin/", "usr/share/doc/")):
@@ -73,7 +74,8 @@ def test_a_plugin_is_built_against_what_is_installed(root, tmp_path):
 
 # ---- manual pages ----
 
-@pytest.mark.parametrize("page", ["man1/vaurien.1", "man1/toxiproxy-server.1", "man1/vaurienctl.1", "man7/vaurien-plugins.7"])
+@pytest.mark.parametrize("page", ["man1/vaurien.1", "man1/toxiproxy-server.1", "man1/vaurienctl.1", "man1/vaurien-audit.1",
+                                  "man7/vaurien-plugins.7"])
 def test_a_manual_page_is_shown_without_a_warning(root, page):
     need("man")
     done = subprocess.run(["man", "--warnings", "-P", "cat", "-l", str(root / "usr/share/man" / page)],
@@ -84,7 +86,7 @@ def test_a_manual_page_is_shown_without_a_warning(root, page):
     assert "NAME" in said and vaurien.__version__ in said
     if page.startswith("man1"):                 # all flags, and all that is said of them
         words = " ".join(re.sub("\u2010\n +", "", said).split())
-        program = root / "usr/bin" / ("vaurienctl" if "ctl" in page else "vaurien")
+        program = root / "usr/bin" / ("vaurien" if "server" in page else page[len("man1/"):-len(".1")])
         helped = call(program, *help_of(program), cwd="/")
         for flag in re.findall(r"^ +(?:-h, )?(--[a-z][\w.-]*)", helped, re.M):
             assert flag in words, flag
@@ -99,6 +101,9 @@ TYPED = [
     (["vaurien", "--behavior-waves-sh"], ["--behavior-waves-shape"]),
     (["vaurien", "--behavior-waves-shape", "sq"], ["square"]),
     (["vaurien", "--http", "--stay"], ["--stay-connected"]),
+    (["vaurien", "audi"], ["audit"]),
+    (["vaurien", "audit", "--fault-t"], ["--fault-time"]),
+    (["vaurien", "audit", "--backl"], ["--backlog"]),
     (["vaurien", "--behavior-error-failure", "deadl"], ["deadlock"]),
     (["vaurien", "de"], ["demo"]),
     (["vaurienctl", "set-be"], ["set-behavior"]),

@@ -75,12 +75,13 @@ def test_the_wheel_is_for_this_machine_and_any_python_3(wheel):
                for path in glob.glob(ROOT + "/clients/python/vaurien*/*") if path.endswith((".py", ".typed"))}
     assert modules == {name for name in names if name.startswith(("vaurien/", "vaurienclient/"))}
     scripts = {os.path.basename(name) for name in names if ".data/scripts/" in name}
-    assert scripts == {"vaurien", "vaurienctl"}
+    assert scripts == {"vaurien", "vaurienctl", "vaurien-audit"}
 
 
 def test_the_wheel_s_programs_run(installed):
     assert call(installed / "vaurien", "--version", cwd="/") == vaurien.__version__ + "\n"
     assert call(installed / "vaurienctl", "--version", cwd="/") == vaurien.__version__ + "\n"
+    assert call(installed / "vaurien", "audit", "--version", cwd="/") == vaurien.__version__ + "\n"
     assert call(installed / "python", "-m", "vaurien", "--version", cwd="/") == vaurien.__version__ + "\n"
     assert "toxiproxy-server" in call(installed / "toxiproxy-server", "-version", cwd="/")
     found = call(installed / "python", "-c", "import vaurien.programs as p; print(p.find(), p.__file__)", cwd="/").split()
