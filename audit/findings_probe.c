@@ -145,6 +145,7 @@ static bool not_recovered(const struct evidence *e, char text[FINDING_TEXT])
 	char b[24];
 
 	return m->healed >= 0 && e->figures->recover < 0 && m->experiment->state == STATE_DONE
+	       && !m->experiment->exited
 	       && say(text, "not back %s after the fault; %s",
 	              show_seconds(m->end - m->healed, b), tried(e));
 }
@@ -223,7 +224,7 @@ const struct finding findings_probe[] = {
 	{ "too_few", SEVERITY_INCONCLUSIVE, too_few, "%s: too few samples in the fault",
 	  "ask more often (every=) or let the fault last longer (--fault-time)", true },
 	{ "stale_pool", SEVERITY_DEGRADED, stale_pool, "pooled connections to %s are not tested",
-	  "test them before use, or replace all of them at the first that is dead" },
+	  "test them before use, or replace all at the first that is dead; shorten breakers" },
 	{ "late_failures", SEVERITY_DEGRADED, late_failures, "fails for a while after faults of %s",
 	  "look at what it waits for: pools, breakers, look-ups" },
 	{ "errors", SEVERITY_DEGRADED, errors, "answers with errors while %s is ill",

@@ -5,7 +5,8 @@
 
 #include "base/memory.h"
 
-#define BEFORE 2.0                      /* seconds before t_on whose samples are shown, too */
+#define CLOCKS 0.001                    /* seconds: rounding of a sample's times */
+#define BEFORE 2.0                      /* seconds before t_on that are looked at, too */
 
 bool in_window(struct window w, double time)
 {
@@ -160,12 +161,14 @@ static int by_begun(const void *a, const void *b)
 	return (x->begun > y->begun) - (x->begun < y->begun);
 }
 
+/* Those that began and ended in the window: at its end the audit may restart the application. */
 static struct samples samples_of(const struct record *r, struct window w)
 {
 	struct samples list = { xmalloc(r->samples.n * sizeof *list.at), 0 };
 
 	for (size_t i = 0; i < r->samples.n; i++)
-		if (in_window(w, r->samples.at[i].begun))
+		if (in_window(w, r->samples.at[i].begun)
+		    && sample_end(&r->samples.at[i]) <= w.to + CLOCKS)
 			list.at[list.n++] = &r->samples.at[i];
 	qsort(list.at, list.n, sizeof *list.at, by_begun);
 	return list;
@@ -221,7 +224,9 @@ void measure_begin(struct measure *m, const struct record *r, const struct exper
 	if (e->reconnect && off < end)
 		m->end = off;           /* what is left of ill connections is reset then */
 	find_strikes(m);
-	m->requests = requests_of(m->proxy, (struct window){ from, end });
+	if (m->strike >= 0 && m->strike < m->fault.from)        /* before the API confirmed it */
+		m->fault.from = from = m->strike;
+	m->requests = requests_of(m->proxy, (struct window){ from - BEFORE, end });
 	m->baseline = requests_of(m->proxy, baseline);
 	m->samples = samples_of(r, (struct window){ from - BEFORE, end });
 	m->baseline_samples = samples_of(r, baseline);
@@ -250,6 +255,6 @@ bool probe_asks(const struct measure *m, unsigned probe)
 
 bool sample_counts(const struct measure *m, const struct sample *s)
 {
-	return s->alone && s->outcome != OUTCOME_SKIPPED && in_window(m->fault, s->begun)
-	       && probe_asks(m, s->probe);
+	return s->alone && s->outcome != OUTCOME_SKIPPED && s->begun < m->fault.to
+	       && sample_end(s) > m->fault.from && probe_asks(m, s->probe);
 }

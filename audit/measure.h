@@ -17,11 +17,12 @@ struct measure {
 	const struct experiment *experiment;
 	const struct seen_proxy *proxy;
 	bool *hit;                      /* of each proxy: the experiment's rules were in it */
-	struct requests requests;       /* of the proxy, from t_on to the end; no logins */
+	struct requests requests;       /* of the proxy, from 2 s before t_on on; no logins */
 	struct requests baseline;       /* the same of the baseline */
 	struct samples samples;         /* of all probes, from 2 s before t_on to the end */
 	struct samples baseline_samples;
-	struct window fault;            /* from t_on to t_off, or to where it broke off */
+	struct window fault;            /* from t_on (or a strike just before the API confirmed
+	                                 * that) to t_off, or to where it broke off */
 	double strike;                  /* the first hit; < 0: none */
 	double healed;                  /* recovery counts from here; < 0: it never began */
 	double end;                     /* the aftermath is over; ill connections are still there */

@@ -8,31 +8,41 @@
 #include "base/memory.h"
 
 #define STORM   10                      /* connections in a second that are no storm yet */
+#define MOMENT  0.002                   /* seconds before the fault that may close them at once */
 #define PENDING 2.0                     /* seconds: a younger request may still be answered */
 
 /* ---- how many ---- */
 
-static void count_opened(const struct measure *m, struct connection_figures *f)
+/* How many were opened in the window; *peak: most of them in one second. */
+static unsigned opened_in(const struct seen_proxy *p, struct window w, unsigned *peak)
 {
-	const struct seen_proxy *p = m->proxy;
 	double *times = xmalloc(p->connections.n * sizeof *times);
 	size_t n = 0, first = 0;
 
-	for (size_t i = 0; i < p->connections.n; i++) {
-		double opened = p->connections.at[i].opened;
-		if (opened >= m->fault.from && opened <= m->end)
-			times[n++] = opened;
-	}
+	*peak = 0;
+	for (size_t i = 0; i < p->connections.n; i++)
+		if (in_window(w, p->connections.at[i].opened))
+			times[n++] = p->connections.at[i].opened;
 	sort_values(times, n);
 	for (size_t i = 0; i < n; i++) {
 		while (times[i] - times[first] >= 1)
 			first++;
-		if (i - first + 1 > f->peak)
-			f->peak = (unsigned)(i - first + 1);
+		if (i - first + 1 > *peak)
+			*peak = (unsigned)(i - first + 1);
 	}
-	f->opened = (unsigned)n;
-	f->storm = f->peak > STORM && f->peak > 2 * m->most;
 	free(times);
+	return (unsigned)n;
+}
+
+/* An application without a pool opens many in a second normally. */
+static void count_opened(const struct measure *m, struct connection_figures *f)
+{
+	struct window normal = { m->record->baseline_begun, m->record->baseline_ended };
+	unsigned usual;
+
+	opened_in(m->proxy, normal, &usual);
+	f->opened = opened_in(m->proxy, (struct window){ m->fault.from, m->end }, &f->peak);
+	f->storm = f->peak > STORM && f->peak > 2 * m->most && f->peak > 2 * usual;
 }
 
 /* ---- broken ones ---- */
@@ -106,7 +116,7 @@ static void count_silent(const struct measure *m, struct connection_figures *f)
 {
 	for (size_t i = 0; i < m->proxy->connections.n; i++) {
 		const struct seen_connection *c = &m->proxy->connections.at[i];
-		f->silent += connection_open(c, m->fault.from) && was_silenced(m, c);
+		f->silent += connection_open(c, m->fault.from - MOMENT) && was_silenced(m, c);
 	}
 	f->replaced = f->silent < f->opened ? f->silent : f->opened;
 }
@@ -181,7 +191,8 @@ static void suspect_count(void *n, const struct seen_connection *c)
 void measure_connections(const struct measure *m, struct connection_figures *f)
 {
 	*f = (struct connection_figures){
-		.before = open_at(m->proxy, m->fault.from), .after = open_at(m->proxy, m->end),
+		.before = open_at(m->proxy, m->fault.from - MOMENT),
+		.after = open_at(m->proxy, m->end),
 		.normal = normal_most(m),
 	};
 	count_opened(m, f);

@@ -53,6 +53,14 @@ static bool without_asking(const struct measure *m, const struct sample *s)
 
 /* ---- figures ---- */
 
+/* Begun in the fault; or under way when that began, and it did not end well. */
+static bool in_fault(const struct measure *m, const struct sample *s)
+{
+	return in_window(m->fault, s->begun)
+	       || (s->begun < m->fault.from && sample_end(s) > m->fault.from
+	           && s->outcome != OUTCOME_OK && s->outcome != OUTCOME_SKIPPED);
+}
+
 static void count_outcomes(const struct measure *m, unsigned probe, struct probe_figures *f)
 {
 	const struct experiment *e = m->experiment;
@@ -61,7 +69,7 @@ static void count_outcomes(const struct measure *m, unsigned probe, struct probe
 		const struct sample *s = m->samples.at[i];
 		if (s->probe != probe)
 			continue;
-		if (in_window(m->fault, s->begun)) {
+		if (in_fault(m, s)) {
 			f->during[s->outcome]++;
 			if (s->outcome != OUTCOME_SKIPPED && s->outcome > f->worst)
 				f->worst = s->outcome;
@@ -137,7 +145,7 @@ static double find_answer_median(const struct measure *m, unsigned probe, enum o
 	times = xmalloc(m->samples.n * sizeof *times);
 	for (size_t i = 0; i < m->samples.n; i++) {
 		const struct sample *s = m->samples.at[i];
-		if (s->probe == probe && s->outcome == worst && in_window(m->fault, s->begun))
+		if (s->probe == probe && s->outcome == worst && in_fault(m, s))
 			times[n++] = (double)s->took;
 	}
 	median = median_of(times, n);

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 
 #define AT_ONCE 0.25                    /* seconds from the end of a command to its sockets' */
+#define A_WAIT  0.5                     /* seconds: a shorter wait shows no lack of a time-out */
 
 struct waits {
 	ROWS(double) given_up;
@@ -69,7 +70,7 @@ static bool gave_up(const struct seen_proxy *p, const struct seen_exchange *x)
 /* Struck in the fault, and it waited for the fault's end. */
 static bool waited_on(const struct measure *m, const struct seen_exchange *x)
 {
-	return x->struck && x->asked >= m->fault.from - 0.5 && x->asked < m->fault.to
+	return x->struck && x->asked >= m->fault.from - 0.5 && x->asked <= m->fault.to - A_WAIT
 	       && x->ended >= m->fault.to - 0.05
 	       && (x->answered < 0 || x->answered >= m->fault.to - 0.05);
 }
@@ -87,7 +88,7 @@ static void find_waiting(const struct measure *m, struct waits *connect, struct 
 	for (size_t i = 0; i < p->connections.n; i++) {         /* requests that wait now */
 		const struct seen_connection *c = &p->connections.at[i];
 		if (c->closed < 0 && c->stuck_since >= m->fault.from - 0.5
-		    && c->stuck_since < m->fault.to && c->looked >= m->fault.to - 0.05)
+		    && c->stuck_since <= m->fault.to - A_WAIT && c->looked >= m->fault.to - 0.05)
 			waits_add(request, m->fault.to - c->stuck_since, false);
 	}
 }

@@ -157,6 +157,38 @@ static void with_reconnect_it_counts_from_the_fault(void **state)
 	made_free(&m);
 }
 
+static void what_was_under_way_is_struck_too(void **state)
+{
+	MADE(m);
+	made_fault(&m, "vanish", 1, 12.001);
+	made_sample(&m, STOCK, 11.95, 5, OUTCOME_TIMEOUT);
+	made_sample(&m, STOCK, 11.96, 0.2, OUTCOME_OK);
+	assert_int_equal(probe(&m, STOCK).during[OUTCOME_TIMEOUT], 1);
+	assert_int_equal(probe(&m, STOCK).during[OUTCOME_OK], 0);
+	made_free(&m);
+}
+
+static void what_the_end_interrupts_does_not_count(void **state)
+{
+	MADE(m);
+	made_sample(&m, STOCK, 29.9, 0.2, OUTCOME_DOWN);        /* the audit restarts it at 30 */
+	made_sample(&m, STOCK, 29.8, 0.2, OUTCOME_DOWN);
+	assert_int_equal(probe(&m, STOCK).after[OUTCOME_DOWN], 1);
+	made_free(&m);
+}
+
+static void a_strike_is_the_fault(void **state)
+{
+	MADE(m);
+	made_fault(&m, "close", 1, 11.99);      /* the API confirms a moment later */
+	made_close(&m, 1, 11.991, true);
+	made_close(&m, 2, 11.992, true);
+	made_open(&m, DB, 3, 11.995);
+	assert_int_equal(connections(&m).before, 2);
+	assert_int_equal(connections(&m).opened, 1);
+	made_free(&m);
+}
+
 static void skipped_samples_are_no_failures(void **state)
 {
 	MADE(m);
@@ -234,6 +266,21 @@ static void a_large_pool_may_open_twice_as_many(void **state)
 		for (unsigned i = 0; i < n; i++)
 			made_open(&m, DB, 100 + i, 13 + 0.05 * i);
 		assert_int_equal(connections(&m).storm, n == 17);
+		made_free(&m);
+	}
+}
+
+static void what_opens_many_normally_makes_no_storm(void **state)
+{
+	for (unsigned n = 14; n <= 15; n++) {
+		MADE(m);
+		for (unsigned i = 0; i < 7; i++) {      /* a connection for each request */
+			made_open(&m, DB, 3 + i, 1 + 0.1 * i);
+			made_close(&m, 3 + i, 1.05 + 0.1 * i, true);
+		}
+		for (unsigned i = 0; i < n; i++)
+			made_open(&m, DB, 100 + i, 13 + 0.05 * i);
+		assert_int_equal(connections(&m).storm, n == 15);
 		made_free(&m);
 	}
 }
@@ -738,12 +785,16 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_relapse_moves_recovery),
 	cmocka_unit_test(two_in_a_row_are_no_recovery),
 	cmocka_unit_test(with_reconnect_it_counts_from_the_fault),
+	cmocka_unit_test(what_was_under_way_is_struck_too),
+	cmocka_unit_test(what_the_end_interrupts_does_not_count),
+	cmocka_unit_test(a_strike_is_the_fault),
 	cmocka_unit_test(skipped_samples_are_no_failures),
 	cmocka_unit_test(without_asking_means_nothing_came),
 	cmocka_unit_test(only_alone_samples_are_without_asking),
 	cmocka_unit_test(opened_and_open_are_counted),
 	cmocka_unit_test(eleven_in_a_second_are_a_storm),
 	cmocka_unit_test(a_large_pool_may_open_twice_as_many),
+	cmocka_unit_test(what_opens_many_normally_makes_no_storm),
 	cmocka_unit_test(what_the_client_does_not_close_is_unnoticed),
 	cmocka_unit_test(a_request_that_still_waits_is_stuck),
 	cmocka_unit_test(what_waits_always_is_not_stuck),
