@@ -58,7 +58,9 @@ CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what test
 AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c)) $(BUILD)/audit/outages.o
 # What the auditor shares with the program: options, files and rules; nothing that moves bytes.
 SHARED  := $(filter $(patsubst %,$(BUILD)/src/%/%,base net spec behaviors protocols plugins toxiproxy config),$(OBJ))
-CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) $(addprefix src/base/,suggest.c text.c memory.c))
+CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) \
+	$(addprefix src/base/,suggest.c text.c memory.c) \
+	$(addprefix src/fleet/,base64.c selector.c store_url.c table.c))
 
 # One short line per file, such as "  CC    src/main.c": the whole command with V=1, nothing with -s.
 Q       := $(if $(V),,@)
@@ -101,7 +103,7 @@ $(BIN)/toxiproxy-server: $(BIN)/vaurien
 $(BIN)/vaurienctl: $(CTL)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(LINK) -o $@ $(CTL) -lcurl -ljansson
+	$(Q)$(LINK) -o $@ $(CTL) -lcurl -ljansson -lm
 
 $(BIN)/vaurien-audit: $(AUDIT) $(SHARED)
 	@mkdir -p $(@D)

@@ -39,6 +39,7 @@ struct action {
 	int (*run)(struct call *);
 	const char *more;               /* what only its own help says; NULL: nothing */
 	bool pairs;                     /* options may stand after the `least` words */
+	const char *const *early;       /* options that may stand anywhere; NULL: none */
 };
 
 extern const char *const any[];
@@ -160,6 +161,12 @@ int rules_list(struct call *);
 /* ---- state.c ---- */
 
 bool seconds_read(const char *text, double *seconds);   /* "5s", "250ms", "2"; false: not above 0 */
+
+/* ---- rules.c ---- */
+
+/* What stands behind `rule add`: {"behavior": NAME, OPTION: VALUE ...}. NULL: *rc is the exit code,
+ * and the sentence is printed. */
+json_t *rule_typed(struct call *, int *rc);
 
 /* ---- proxies.c ---- */
 

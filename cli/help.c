@@ -9,7 +9,9 @@ void usage(FILE *to)
 {
 	fputs("usage: vaurienctl [-h] [--version] [--host URL] [--http-host HOST]\n"
 	      "                  [--http-port PORT] [--token TOKEN] [--proxy NAME] [--json]\n"
-	      "                  [--no-headings] ACTION [ARGUMENT]...\n", to);
+	      "                  [--no-headings] [--fleet URL] [--fleet-ca FILE]\n"
+	      "                  [--fleet-cert FILE] [--fleet-key FILE] [--fleet-user USER]\n"
+	      "                  ACTION [ARGUMENT]...\n", to);
 }
 
 static void action_line(const struct action *a)
@@ -36,7 +38,13 @@ void help_all(void)
 	     "  --proxy NAME      which of several proxies; default: the first. It may stand\n"
 	     "                    instead of an action's word PROXY\n"
 	     "  --json            print the whole answer\n"
-	     "  --no-headings     print tables without their first line\n\n"
+	     "  --no-headings     print tables without their first line\n"
+	     "  --fleet URL       of a whole fleet: etcd://HOST:PORT[,HOST:PORT]/PREFIX. It has\n"
+	     "                    actions of its own: vaurienctl --fleet URL help\n"
+	     "  --fleet-ca FILE   certificates that sign etcd's; then TLS is spoken\n"
+	     "  --fleet-cert FILE our certificate for etcd\n"
+	     "  --fleet-key FILE  its private key\n"
+	     "  --fleet-user USER our login at etcd, NAME:PASSWORD\n\n"
 	     "VAURIEN_URL (or TOXIPROXY_URL) and VAURIEN_TOKEN in the environment stand for\n"
 	     "--host and --token.\n"
 	     "After the name in set-behavior all other --options belong to that behavior, as in\n"

@@ -146,6 +146,19 @@ static int typed_read(struct call *c, struct typed *t, bool rule)
 	return rc;
 }
 
+json_t *rule_typed(struct call *c, int *rc)
+{
+	struct typed t;
+
+	*rc = typed_read(c, &t, true);
+	if (!*rc && c->proxy)
+		*rc = misuse_word(c, "--select proxy=NAME", c->proxy);
+	json_t *rule = *rc ? NULL : json_incref(t.options);
+	json_decref(t.options);
+	free(t.text);
+	return rule;
+}
+
 static void typed_free(struct typed *t)
 {
 	json_decref(t->options);

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "call.h"
+#include "cli/fleet.h"
 #include "vaurien.h"
 
 const char *const any[] = { NULL };
@@ -15,14 +15,15 @@ const struct action *const *action_tables(void)
 		behavior_actions, rule_actions, proxy_actions, state_actions, watch_actions,
 		file_actions, toxic_actions, help_actions, NULL,
 	};
-	return tables;
+	static const struct action *const fleet[] = { fleet_actions, help_actions, NULL };
+	return fleet_flags.url ? fleet : tables;
 }
 
 /* ---- the command line ---- */
 
 enum {
 	OPT_HOST = 256, OPT_HTTP_HOST, OPT_HTTP_PORT, OPT_TOKEN, OPT_PROXY, OPT_JSON, OPT_HEADINGS,
-	OPT_VERSION,
+	OPT_VERSION, OPT_FLEET, OPT_FLEET_CA, OPT_FLEET_CERT, OPT_FLEET_KEY, OPT_FLEET_USER,
 };
 
 static const struct option flags[] = {
@@ -35,6 +36,11 @@ static const struct option flags[] = {
 	{ "proxy",     required_argument, NULL, OPT_PROXY },
 	{ "json",      no_argument,       NULL, OPT_JSON },
 	{ "no-headings", no_argument,     NULL, OPT_HEADINGS },
+	{ "fleet",      required_argument, NULL, OPT_FLEET },
+	{ "fleet-ca",   required_argument, NULL, OPT_FLEET_CA },
+	{ "fleet-cert", required_argument, NULL, OPT_FLEET_CERT },
+	{ "fleet-key",  required_argument, NULL, OPT_FLEET_KEY },
+	{ "fleet-user", required_argument, NULL, OPT_FLEET_USER },
 	{ NULL },
 };
 
@@ -63,18 +69,27 @@ static bool takes_proxy(const struct action *a)
 	return a->arguments && !strncmp(a->arguments + (*a->arguments == '['), "PROXY", 5);
 }
 
+static bool named(const char *const *options, const char *name)
+{
+	size_t n = strcspn(name, "=");
+
+	for (; options && *options; options++)
+		if (!strncmp(name, *options, n) && !(*options)[n])
+			return true;
+	return false;
+}
+
 /* After the words of an action that takes any; of those that know theirs, anywhere. */
 static bool call_takes(const struct call *c, const char *name)
 {
 	if (!c->action || !c->action->options)
 		return false;
+	if (named(c->action->early, name))
+		return true;
 	if (c->action->options == any)
 		return c->n + (c->proxy && takes_proxy(c->action))
 		       >= (c->action->pairs ? c->action->least : c->action->most);
-	for (const char *const *o = c->action->options; *o; o++)
-		if (!strncmp(name, *o, strcspn(name, "=")) && !(*o)[strcspn(name, "=")])
-			return true;
-	return false;
+	return named(c->action->options, name);
 }
 
 /* "--inject", "--sleep=2", or "--sleep" and the `next` word. Takes 1 or 2 words; 0: not text. */
@@ -293,6 +308,11 @@ static int call_read(struct call *c, int argc, char **argv)
 		case OPT_PROXY:     c->proxy = optarg; break;
 		case OPT_JSON:      c->json = true; break;
 		case OPT_HEADINGS:  headings = false; break;
+		case OPT_FLEET:     break;      /* fleet_find() has it */
+		case OPT_FLEET_CA:   fleet_flags.ca = optarg; break;
+		case OPT_FLEET_CERT: fleet_flags.cert = optarg; break;
+		case OPT_FLEET_KEY:  fleet_flags.key = optarg; break;
+		case OPT_FLEET_USER: fleet_flags.user = optarg; break;
 		case ':':           return misuse("expected a value after ", argv[optind - 1]);
 		default:            rc = unknown_take(c, argc, argv);
 		}
@@ -312,6 +332,17 @@ static const char *environment(const char *name, const char *otherwise)
 	return value && *value ? value : otherwise;
 }
 
+/* The actions depend on it, wherever it stands. */
+static void fleet_find(int argc, char **argv)
+{
+	fleet_flags.url = environment("VAURIEN_FLEET", NULL);
+	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
+		if (!strcmp(argv[i], "--fleet") && i + 1 < argc)
+			fleet_flags.url = argv[i + 1];
+		else if (!strncmp(argv[i], "--fleet=", 8))
+			fleet_flags.url = argv[i] + 8;
+}
+
 int main(int argc, char **argv)
 {
 	memory_bound();
@@ -320,12 +351,16 @@ int main(int argc, char **argv)
 
 	c.host = environment("VAURIEN_URL", environment("TOXIPROXY_URL", "http://localhost:8080"));
 	c.token = environment("VAURIEN_TOKEN", NULL);
+	fleet_find(argc, argv);
 	int rc = call_read(&c, argc, argv);
 	if (rc < 0) {
 		curl_global_init(CURL_GLOBAL_DEFAULT);
 		c.curl = curl_easy_init();
 		assert(c.curl);
-		rc = c.action->run(&c);
+		rc = fleet_flags.url ? etcd_open(&c) : 0;
+		if (!rc)
+			rc = c.action->run(&c);
+		etcd_close();
 		curl_easy_cleanup(c.curl);
 		curl_global_cleanup();
 	}

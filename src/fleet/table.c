@@ -59,7 +59,7 @@ static void copy(json_t *to, const json_t *from, const char *key)
 static json_t *rule_row(const json_t *rules, const char *name)
 {
 	static const char *const counts[] = {
-		"members", "proxies", "refused", "seen", "hits", "unreachable"
+		"reported", "members", "proxies", "refused", "seen", "hits", "unreachable"
 	};
 	json_t *wish = document(rules, name), *row = json_pack("{s:s}", "name", name);
 
@@ -86,6 +86,7 @@ static void rule_add(json_t *row, json_t *sums, const char *member, json_t *repo
 	error = json_object_get(report, "error");
 	if (json_is_string(error))
 		json_object_set(row, "error", error);
+	add_to(row, "reported", 1);
 	add_to(row, "members", applied > 0);
 	add_to(row, "proxies", applied);
 	add_to(row, "refused", refused);

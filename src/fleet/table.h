@@ -6,7 +6,7 @@
 
 /* Each argument: the texts of one folder by name. {"members": [{"name", "labels", "version", "api",
  * "proxies", "applied", "refused"}], "rules": [{"name", "select", "rule", "for", "max_members",
- * "author", "error", "members", "proxies", "refused", "seen", "hits", "unreachable",
+ * "author", "error", "reported", "members", "proxies", "refused", "seen", "hits", "unreachable",
  * "why": {MEMBER/PROXY: SENTENCE}}]}, sorted by name. A text that is not understood counts as
  * empty. */
 json_t *fleet_table(const json_t *rules, const json_t *members, const json_t *status);
