@@ -19,6 +19,10 @@
 #define PIDFD_THREAD O_EXCL
 #endif
 
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, uint64_t)
+#endif
+
 enum { ROOM = 512 };                    /* bytes for the kernel's structs, which may grow */
 
 bool caller_sizes(struct caller_means *m)
@@ -163,6 +167,12 @@ bool caller_test(struct caller_means *m, pid_t child, const void *word, int fd)
 }
 
 /* ---- notifications ---- */
+
+void caller_take_turns(int listener)
+{
+	ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, (unsigned long)1);
+}
+
 
 /* socketcall(SYS_CONNECT, words): the arguments are three words of the caller's memory. */
 static bool words_read(struct caller *c, uint64_t at)

@@ -37,6 +37,9 @@ bool caller_sizes(struct caller_means *);
  * child, too, and `fd` is a descriptor of it. False: nothing can; errno says why. */
 bool caller_test(struct caller_means *, pid_t child, const void *word, int fd);
 
+/* Has the kernel run caller and supervisor in turn on one processor, where it can: Linux 6.6. */
+void caller_take_turns(int listener);
+
 /* Waits for the next caller of connect(). False: there is none, or its arguments are unreadable:
  * it was answered. */
 bool caller_take(struct caller *, const struct caller_means *, int listener);

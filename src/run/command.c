@@ -145,8 +145,10 @@ bool command_start(struct command *c, const struct original *o, char **words, ch
 	int pair[2];
 
 	*c = (struct command){ .listener = -1 };
+	errno = ENOSYS;
 	if (!filter_possible() || !caller_sizes(&c->means)) {
-		error_format(error, "run: cannot follow the command: %s", why_no_filter(ENOSYS));
+		error_format(error, "run: cannot follow the command: %s; or use vaurien with "
+		             "--proxy", why_no_filter(errno));
 		return false;
 	}
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {

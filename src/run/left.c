@@ -9,8 +9,9 @@
 
 enum { LEFT_MAX = 1000 };               /* entries; the rest is counted together */
 
-void left_note(struct left *l, const char *to, const char *why, const char *process)
+struct left_entry *left_note(struct left *l, const char *to, const char *why)
 {
+	static struct left_entry more;
 	struct left_entry *e = l->of;
 
 	while (e < l->of + l->n && (strcmp(e->to, to) || strcmp(e->why, why)))
@@ -18,7 +19,7 @@ void left_note(struct left *l, const char *to, const char *why, const char *proc
 	if (e == l->of + l->n) {
 		if (l->n == LEFT_MAX) {
 			l->more++;
-			return;
+			return &more;
 		}
 		if (l->n == l->room) {
 			l->room = l->room ? l->room * 2 : 16;
@@ -29,7 +30,7 @@ void left_note(struct left *l, const char *to, const char *why, const char *proc
 		snprintf(e->to, sizeof e->to, "%s", to);
 	}
 	e->count++;
-	snprintf(e->process, sizeof e->process, "%s", process);
+	return e;
 }
 
 json_t *left_json(const struct left *l)

@@ -79,15 +79,27 @@ struct place *place_find(struct supervisor *s, const struct endpoint *at)
 	return *chain = p;
 }
 
+/* To read a process's name takes a while: once is enough. */
+static void tally_note(struct left *l, const char *to, const char *why, const struct caller *c)
+{
+	struct left_entry *e = left_note(l, to, why);
+	struct process who;
+
+	if (e->count != 1 || !c)
+		return;
+	caller_process(c, &who);
+	snprintf(e->process, sizeof e->process, "%s", who.name);
+}
+
 void place_left(struct place *p, const char *why, const struct caller *c)
 {
-	struct process who = { .pid = 0 };
+	if (why)
+		tally_note(&p->supervisor->left, p->text, why, c);
+}
 
-	if (!why)
-		return;
-	if (c)
-		caller_process(c, &who);
-	left_note(&p->supervisor->left, p->text, why, who.name);
+void place_failed(struct place *p, const char *why, const struct caller *c)
+{
+	tally_note(&p->supervisor->failed, p->text, why, c);
 }
 
 void left_unreadable(struct supervisor *s, const struct caller *c)
@@ -97,7 +109,7 @@ void left_unreadable(struct supervisor *s, const struct caller *c)
 
 	caller_process(c, &who);
 	snprintf(text, sizeof text, "connections of %s", *who.name ? who.name : "a process");
-	left_note(&s->left, text, "unreadable", who.name);
+	left_note(&s->left, text, "unreadable");
 }
 
 /* ---- callers that wait ---- */

@@ -19,6 +19,9 @@ void place_wait(struct place *, const struct caller *, int socket);
 /* Counts a connection that is left alone there. `why` NULL: it is not worth a word. */
 void place_left(struct place *, const char *why, const struct caller *);
 
+/* Counts a connection that was tried, without success. `c` may be NULL. */
+void place_failed(struct place *, const char *why, const struct caller *c);
+
 /* The same for a caller whose memory or sockets may not be read. */
 void left_unreadable(struct supervisor *, const struct caller *);
 

@@ -108,8 +108,9 @@ static void dial_answer(struct dial *d, int result)
 	d->call = 0;
 }
 
-static void dial_fail(struct dial *d, int error)
+static void dial_fail(struct dial *d, int error, const char *why)
 {
+	place_failed(d->place, why, &d->caller);
 	backend_close(d);
 	birth_free(d->birth);
 	d->birth = NULL;
@@ -194,6 +195,16 @@ static void dial_answer_led(struct dial *d, const struct endpoint *at, int error
 	dial_answer(d, error == EALREADY ? EINPROGRESS : error);
 }
 
+/* After the answer: it takes a while. The caller may have ended, and then its number must do. */
+static void process_read(struct dial *d)
+{
+	struct process who;
+
+	caller_process(&d->caller, &who);
+	if (who.pid)
+		d->birth->process = who;
+}
+
 static void dial_lead(struct dial *d, struct door *door)
 {
 	struct supervisor *s = d->supervisor;
@@ -202,7 +213,7 @@ static void dial_lead(struct dial *d, struct door *door)
 
 	timer_stop(&s->loop, &d->timer);
 	if (error && error != EINPROGRESS) {
-		dial_fail(d, error);
+		dial_fail(d, error, strerrordesc_np(error));
 		return;
 	}
 	d->peer.len = sizeof d->peer.addr;
@@ -211,6 +222,7 @@ static void dial_lead(struct dial *d, struct door *door)
 		endpoint_plain(&d->peer);
 	door_expect(d);
 	dial_answer_led(d, &at, error);
+	process_read(d);
 	if (!d->call) {
 		socket_close(d);
 		timer_set(&s->loop, &d->timer, s->loop.now + RESTART);
@@ -232,9 +244,10 @@ static void dial_lead_nowhere(struct dial *d)
 	                    silence_door(p, p->at.addr.ss_family, silent_came);
 
 	if (!door) {                    /* nobody is silent on a unix socket */
-		dial_fail(d, d->domain == AF_UNIX ? EAGAIN : errno);
+		dial_fail(d, EAGAIN, "not answered, by a rule");
 		return;
 	}
+	place_failed(p, "not answered, by a rule", &d->caller);
 	dial_lead(d, door);
 }
 
@@ -253,7 +266,7 @@ static void dial_lead_on(struct dial *d)
 		d->backend.fd = -1;
 	}
 	if (door->watch.fd < 0)
-		dial_fail(d, ENETUNREACH);
+		dial_fail(d, ENETUNREACH, "no IPv6 here");
 	else
 		dial_lead(d, door);
 }
@@ -272,7 +285,7 @@ static void backend_ready(struct watch *w, unsigned events)
 
 	getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &n);
 	if (error) {
-		dial_fail(d, error);
+		dial_fail(d, error, strerrordesc_np(error));
 	} else if (events & EPOLLOUT) {
 		loop_unwatch(&d->supervisor->loop, &d->backend);
 		dial_connected(d);
@@ -297,7 +310,7 @@ static void bind_like(int fd, const struct dial *d)
 		return;
 	}
 	if (bind(fd, (const struct sockaddr *)&from.addr, from.len) != 0)
-		log_debug("cannot dial from the caller's own address: %s", strerror(errno));
+		log_debug("cannot dial from the caller's own address: %s", strerrordesc_np(errno));
 }
 
 /* Returns 0, EINPROGRESS, or the errno of the caller's call. */
@@ -330,9 +343,9 @@ static void dial_begin(struct dial *d)
 	if (!error) {
 		dial_connected(d);
 	} else if (error != EINPROGRESS) {
-		dial_fail(d, error);
+		dial_fail(d, error, strerrordesc_np(error));
 	} else if (!loop_watch(l, &d->backend, EPOLLOUT)) {
-		dial_fail(d, errno);
+		dial_fail(d, errno, strerrordesc_np(errno));
 	} else {
 		timer_set(l, &d->timer, loop_clock(l) + (d->blocking ? LATE : SOON));
 	}
@@ -377,7 +390,7 @@ static void dial_start(struct dial *d)
 
 	d->birth->elsewhere = g->moved;
 	switch (g->state) {
-	case GATE_CLOSED: dial_fail(d, ECONNREFUSED); return;
+	case GATE_CLOSED: dial_fail(d, ECONNREFUSED, "refused by a rule"); return;
 	case GATE_SILENT: dial_lead_nowhere(d); return;
 	case GATE_OPEN:
 	case GATE_GONE:   break;
@@ -385,7 +398,7 @@ static void dial_start(struct dial *d)
 	if (!g->opening && !g->moved)
 		dial_begin(d);
 	else if ((error = backend_probe(d)))
-		dial_fail(d, error);
+		dial_fail(d, error, strerrordesc_np(error));
 	else
 		dial_lead_on(d);
 }
@@ -406,14 +419,14 @@ static void dial_make(struct place *p, const struct caller *c, int socket, uint6
 	struct dial *d = xcalloc(1, sizeof *d), **chain = dial_chain(s, cookie);
 
 	*d = (struct dial){ .next = *chain, .supervisor = s, .place = p, .cookie = cookie,
-	                    .socket = socket, .domain = domain, .call = c->id, .result = -1,
+	                    .socket = socket, .domain = domain, .call = c->id, .caller = *c, .result = -1,
 	                    .blocking = !(fcntl(socket, F_GETFL) & O_NONBLOCK),
 	                    .backend = { -1, backend_ready }, .led.fd = -1,
 	                    .timer.fire = dial_fire };
 	*chain = d;
 	d->birth = xcalloc(1, sizeof *d->birth);
 	*d->birth = (struct birth){ .client = -1, .backend = -1, .to = p->at };
-	caller_process(c, &d->birth->process);
+	d->birth->process.pid = c->tid;
 	send_timeout_read(d);
 	dial_start(d);
 }

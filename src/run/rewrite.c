@@ -57,12 +57,22 @@ static bool is_stream(const char *name, const struct endpoint *to)
 	return !strcmp(name, "TCP") || !strcmp(name, "TCPv6") || !strncmp(name, "MPTCP", 5);
 }
 
+/* A socket that is for IPv6 only cannot reach a mapped address. */
+static int family_for(const struct place *p)
+{
+	bool ip6 = p->at.addr.ss_family == AF_INET6 && p->supervisor->ip6.watch.fd >= 0;
+
+	return ip6 ? AF_INET6 : AF_INET;
+}
+
 static struct door *place_door(struct place *p)
 {
+	struct supervisor *s = p->supervisor;
+
 	if (p->door)
 		return p->door;
-	p->door = p->at.addr.ss_family == AF_UNIX ? door_make_local(p->supervisor, rewrite_came) :
-	                                            door_make(p->supervisor, AF_INET, rewrite_came);
+	p->door = p->at.addr.ss_family == AF_UNIX ? door_make_local(s, rewrite_came) :
+	                                            door_make(s, family_for(p), rewrite_came);
 	if (p->door)
 		p->door->place = p;
 	return p->door;
@@ -72,8 +82,9 @@ static struct door *place_door(struct place *p)
 static int address_write(const struct caller *c, const struct door *door)
 {
 	const struct sockaddr_in *in = (const struct sockaddr_in *)&door->at.addr;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&door->at.addr;
 	struct sockaddr_storage mine;
-	uint8_t mapped[24] = { 0 };
+	uint8_t mapped[24] = { 0 };     /* port, flow, address */
 
 	int error = caller_read(c, c->address, &mine, sizeof(sa_family_t));
 	if (error)
@@ -82,9 +93,13 @@ static int address_write(const struct caller *c, const struct door *door)
 		return caller_write(c, c->address + 2, (const char *)in + 2, 6);
 	if (mine.ss_family != AF_INET6)
 		return EINVAL;
-	memcpy(mapped, &in->sin_port, 2);       /* port, flow, address */
-	memset(mapped + 2 + 4 + 10, 0xff, 2);
-	memcpy(mapped + 2 + 4 + 12, &in->sin_addr, 4);
+	memcpy(mapped, &in->sin_port, 2);
+	if (in->sin_family == AF_INET6) {
+		memcpy(mapped + 2 + 4, &in6->sin6_addr, 16);
+	} else {
+		memset(mapped + 2 + 4 + 10, 0xff, 2);
+		memcpy(mapped + 2 + 4 + 12, &in->sin_addr, 4);
+	}
 	return caller_write(c, c->address + 2, mapped, 2 + 4 + 16);
 }
 
@@ -118,7 +133,7 @@ static void rewrite_lead(struct place *p, const struct caller *c)
 
 static void rewrite_lead_nowhere(struct place *p, const struct caller *c)
 {
-	struct door *door = silence_door(p, AF_INET, rewrite_came);
+	struct door *door = silence_door(p, family_for(p), rewrite_came);
 
 	if (!door || p->at.addr.ss_family == AF_UNIX) {
 		caller_answer(c->listener, c->id, EAGAIN);
@@ -139,7 +154,10 @@ void rewrite_decided(struct place *p, const struct caller *c, int socket)
 		return;
 	}
 	switch (p->carrier->gate->state) {
-	case GATE_CLOSED: caller_answer(c->listener, c->id, ECONNREFUSED); break;
+	case GATE_CLOSED:
+		place_failed(p, "refused by a rule", c);
+		caller_answer(c->listener, c->id, ECONNREFUSED);
+		break;
 	case GATE_SILENT: rewrite_lead_nowhere(p, c); break;
 	default:          rewrite_lead(p, c);
 	}

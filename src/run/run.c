@@ -271,8 +271,8 @@ static int exit_status(const struct run *r)
 {
 	int status = r->s.status;
 
-	if (r->s.failed)
-		return r->s.failed == ENOENT ? 127 : 126;
+	if (r->s.unexecuted)
+		return r->s.unexecuted == ENOENT ? 127 : 126;
 	if (!r->s.over)
 		return RUN_FAILED;
 	if (WIFSIGNALED(status))
@@ -294,6 +294,7 @@ static void supervisor_close(struct supervisor *s)
 		close(s->signals.fd);
 	names_free(&s->names);
 	left_free(&s->left);
+	left_free(&s->failed);
 	patterns_free(s->only);
 	patterns_free(s->except);
 }
@@ -310,7 +311,7 @@ int run_close(struct run *r, char **text)
 		command_cancel(&r->command);
 	if (r->s.started && text) {
 		status = exit_status(r);
-		*text = r->s.failed ? NULL : summary_make(&r->s, r->control, &status);
+		*text = r->s.unexecuted ? NULL : summary_make(&r->s, r->control, &status);
 	}
 	if (r->s.ip4.watch.fd >= 0)
 		supervisor_close(&r->s);

@@ -59,10 +59,11 @@ static json_t *run_json(const struct supervisor *s)
 
 	for (char **w = s->run->command; *w; w++)
 		json_array_append_new(words, json_text(*w));
-	return json_pack("{s:o, s:i, s:b, s:s, s:o, s:o}", "command", words,
+	return json_pack("{s:o, s:i, s:b, s:s, s:o, s:o, s:o}", "command", words,
 	                 "pid", (int)s->command->pid, "running", s->pid != 0,
 	                 "mode", s->mode == RUN_SOCKET ? "socket" : "rewrite",
-	                 "processes", processes_json(), "left_alone", left_json(&s->left));
+	                 "processes", processes_json(), "left_alone", left_json(&s->left),
+	                 "failed", left_json(&s->failed));
 }
 
 static void inquiry_return(struct mail *m)

@@ -92,9 +92,6 @@ struct door {
 
 /* ---- a caller's socket under way ---- */
 
-/* A caller that waits for its dial. */
-struct answer { uint64_t id; bool blocking; };
-
 struct dial {
 	struct dial *next;              /* in its chain, by cookie */
 	struct dial *next_expected;     /* in its chain, by port; or in the queue of unix sockets */
@@ -106,6 +103,7 @@ struct dial {
 	int domain;
 	bool blocking;                  /* ... is the caller's call */
 	vn_nsec send_timeout;           /* SO_SNDTIMEO; 0: none */
+	struct caller caller;           /* the first */
 	uint64_t call;                  /* the notification to be answered; 0: none */
 	struct watch backend;           /* its connect is under way; fd -1: it is not */
 	struct watch led;               /* the socket, while its own connect is watched */
@@ -151,7 +149,7 @@ struct supervisor {
 	uint64_t network;               /* SO_NETNS_COOKIE of ours; 0: not known */
 	struct patterns *only, *except;
 	struct names names;
-	struct left left;
+	struct left left, failed;       /* left alone; tried, without success */
 	struct carrier *carriers;
 	size_t discovered;              /* proxies made */
 	struct place *places[PLACES];
@@ -177,7 +175,7 @@ struct supervisor {
 	int status;                     /* as of waitpid() */
 	struct command *command;
 	bool started, over;             /* the thread; the command and all its children */
-	int failed;                     /* errno of executing the command; 0: none */
+	int unexecuted;                 /* errno of executing the command; 0: none */
 	void (*finished)(struct supervisor *);
 	bool hung_up;                   /* no process is left that the kernel reports */
 	unsigned kills;                 /* signals sent to those that outlive the command */

@@ -74,13 +74,12 @@ static void carried_all(FILE *to, struct control *c, struct carried all)
 
 /* ---- what was left alone ---- */
 
-static void left_show(FILE *to, const struct supervisor *s)
+static void left_show(FILE *to, const struct supervisor *s, const char *title,
+                      const struct left *l)
 {
-	const struct left *l = &s->left;
-
 	if (!l->n)
 		return;
-	fputs(" Left alone: ", to);
+	fprintf(to, " %s: ", title);
 	for (size_t i = 0; i < l->n && i < SHOWN; i++) {
 		const struct left_entry *e = &l->of[i];
 		fprintf(to, "%s%s %llu (%s", i ? ", " : "", e->to, (unsigned long long)e->count,
@@ -177,12 +176,13 @@ char *summary_make(const struct supervisor *s, struct control *c, int *status)
 
 	if (all.proxies)
 		carried_all(to, c, all);
-	else if (s->left.n)
+	else if (s->left.n || s->failed.n)
 		fprintf(to, "vaurien: %s made no connection that went through a proxy.", word);
 	else
 		fprintf(to, "vaurien: %s made no TCP connection at all. Is its work done by a "
 		        "process that ran before, such as a daemon or a container?", word);
-	left_show(to, s);
+	left_show(to, s, "Failed", &s->failed);
+	left_show(to, s, "Left alone", &s->left);
 	fputc('\n', to);
 	for (const struct carrier *r = s->carriers; r; r = r->next)
 		if (named_unused(r))

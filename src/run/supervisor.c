@@ -36,7 +36,7 @@ static void left_out_of_descriptors(struct supervisor *s, const struct endpoint 
 {
 	char text[128];
 
-	left_note(&s->left, endpoint_show(to, text, sizeof text), "out of descriptors", "");
+	left_note(&s->left, endpoint_show(to, text, sizeof text), "out of descriptors");
 }
 
 static void caller_serve(struct supervisor *s, const struct caller *c)
@@ -240,7 +240,7 @@ static void *supervisor_main(void *arg)
 	int error = command_release(s->command);
 	if (error)
 		fprintf(stderr, "vaurien: run: %s: %s\n", s->run->command[0], strerror(error));
-	s->failed = error;
+	s->unexecuted = error;
 	reap(s);
 	loop_run(&s->loop);
 	return NULL;
@@ -263,6 +263,7 @@ bool supervisor_start(struct supervisor *s, struct command *c,
 	s->command = c;
 	s->listener.fd = c->listener;
 	s->means = c->means;
+	caller_take_turns(c->listener);
 	s->mode = c->means.sockets ? RUN_SOCKET : RUN_REWRITE;
 	s->pid = c->pid;
 	s->finished = finished;
