@@ -160,8 +160,14 @@ static const struct route *any_route(struct request *r, const char *method, cons
 {
 	const struct route *route = NULL;
 
+	for (const struct dialect *d = dialects; d && !route; d = d->next)
+		if (d->first && d->first(r))
+			route = dialect_route(d, r, method, path, of_proxy);
+	if (!route)
+		r->allow[0] = 0;
 	for (const struct dialect *d = dialects; d && !route && !r->allow[0]; d = d->next)
-		route = dialect_route(d, r, method, path, of_proxy);
+		if (!d->first)
+			route = dialect_route(d, r, method, path, of_proxy);
 	return route;
 }
 

@@ -24,6 +24,9 @@ struct dialect {
 	                                           NULL: no check */
 	/* Answers with a 404 or 405; NULL: as Vaurien does. */
 	void (*not_found)(struct request *, unsigned status);
+	/* Its routes come before those of others, as long as this is true. NULL: it is one of the
+	 * others. */
+	bool (*first)(struct request *);
 	bool no_head;                   /* HEAD is not served where GET is */
 	struct dialect *next;
 };

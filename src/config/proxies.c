@@ -253,7 +253,7 @@ static int spec_read(const struct parse *all, struct parse *r, const char *name,
 	if (code == -1 && r != all)
 		code = lines_add(r, to, r->raw->rule, true);
 	if (code == -1 && all->run)
-		run_rules_apply(all->settings->run, to);
+		run_rules_apply(all->settings->run, to, false);
 	else if (code == -1)
 		code = lines_add(r, to, all->raw->rule, first);
 	return code;
@@ -508,7 +508,7 @@ static int run_read(struct parse *r)
 		code = protocol_read(r, none);
 		spec_unref(none);
 	}
-	return code == -1 ? run_rules_read(s, r->raw->rule) : code;
+	return code == -1 ? run_future_make(s, r->raw->rule) : code;
 }
 
 int proxies_build(struct parse *r)

@@ -19,6 +19,9 @@ void run_settings_free(struct run_settings *run)
 		free(r->text);
 		free(r);
 	}
+	for (size_t i = 0; i < run->n_future; i++)
+		spec_unref(run->future[i]);
+	free(run->future);
 	free(run->only);
 	free(run->except);
 	free(run->behavior);
@@ -52,15 +55,15 @@ void run_behavior_apply(struct run_settings *run, struct spec **to)
 
 static bool rule_means(const struct run_rule *r, const char *name)
 {
-	return !r->glob || !fnmatch(r->glob, name, 0);
+	return !r->glob || (*name && !fnmatch(r->glob, name, 0));
 }
 
-void run_rules_apply(struct run_settings *run, struct spec **to)
+void run_rules_apply(struct run_settings *run, struct spec **to, bool named_only)
 {
 	char error[ERROR_MAX];
 
 	for (struct run_rule *r = run->rules; r; r = r->next) {
-		if (!rule_means(r, (*to)->name))
+		if (!rule_means(r, (*to)->name) || (named_only && !r->glob))
 			continue;
 		struct spec *now = spec_with_rule((*to)->defaults, *to, r->text, error);
 		if (now) {

@@ -10,7 +10,7 @@
 #include "spec/spec.h"
 
 struct run_rule {                       /* one --rule */
-	char *glob;                     /* of names of proxies; NULL: all */
+	char *glob;                     /* of names of proxies; NULL: all of them */
 	char *text;
 	bool told;                      /* the log has that it does not fit everywhere */
 	struct run_rule *next;
@@ -24,6 +24,9 @@ struct run_settings {
 	bool no_wait, require, allow_io_uring;
 	char *behavior;                 /* of all proxies that have none of their own */
 	struct run_rule *rules;
+	/* What a proxy of a protocol has from its start: one per template, in their order. The API
+	 * changes them. */
+	struct spec **future; size_t n_future;
 	bool told;                      /* the log has that the behavior does not fit everywhere */
 	struct endpoint at;             /* what proxies show as their listener */
 	bool http;                      /* --http was given */
@@ -34,9 +37,10 @@ void run_settings_free(struct run_settings *);  /* NULL is allowed */
 /* Gives a spec its gate: it has no listener of its own. */
 void run_spec_make_private(const struct run_settings *, struct spec *);
 
-/* Sets the behavior, unless the spec has its own, and the rules that fit it. */
+/* Sets the behavior, and the rules, as far as they fit it. `named_only`: the rules for certain
+ * names. */
 void run_behavior_apply(struct run_settings *, struct spec **);
-void run_rules_apply(struct run_settings *, struct spec **);
+void run_rules_apply(struct run_settings *, struct spec **, bool named_only);
 
 /* The exit status of a failure of our own. */
 enum { RUN_FAILED = 125 };

@@ -12,7 +12,12 @@
 struct spec *run_spec_make(const struct settings *, const char *name, const char *backend,
                            const struct vn_protocol *, char error[ERROR_MAX]);
 
-/* Reads the lines of --rule. -1: good. Else the exit code, and the error is reported. */
-int run_rules_read(struct settings *, const char *lines);
+/* The same proxy with another protocol, as if it were new. */
+struct spec *run_spec_recognised(const struct settings *, const struct spec *,
+                                 const struct vn_protocol *);
+
+/* Reads the lines of --rule, and makes run->future of them. -1: good. Else the exit code, and the
+ * error is reported. */
+int run_future_make(struct settings *, const char *lines);
 
 #endif

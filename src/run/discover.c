@@ -86,19 +86,6 @@ static void recognition_made(struct waiter *w)
 	loop_post(r->loop, &r->mail);
 }
 
-/* With another protocol, other rules fit. */
-static struct spec *spec_recognised(const struct settings *s, const struct spec *from,
-                                    const struct vn_protocol *protocol)
-{
-	struct spec *with = spec_with_protocol(from, settings_template(s, protocol));
-	struct spec *to = spec_without_rules(with);
-
-	spec_unref(with);
-	run_behavior_apply(s->run, &to);
-	run_rules_apply(s->run, &to);
-	return to;
-}
-
 static void recognition_make(struct mail *m)
 {
 	struct recognition *r = OWNER(recognition, mail, m);
@@ -117,7 +104,7 @@ static void recognition_make(struct mail *m)
 	log_info("%s: its first bytes are %s, and it is carried as that", from->name,
 	         r->protocol->name);
 	control_change(r->control, p,
-	               spec_recognised(control_settings(r->control), from, r->protocol),
+	               run_spec_recognised(control_settings(r->control), from, r->protocol),
 	               &r->waiter);
 }
 

@@ -72,6 +72,20 @@ void rule_copy(struct rule_spec *to, const struct rule_spec *from)
 	to->counters->refs++;
 }
 
+void rule_twin(struct rule_spec *to, const struct rule_spec *from)
+{
+	vn_nsec lease = from->lease;
+
+	rule_copy(to, from);
+	to->counters->refs--;           /* the other's */
+	to->counters = xcalloc(1, sizeof *to->counters);
+	atomic_init(&to->counters->refs, 1);
+	rule_renew(to);
+	to->lease = lease;              /* it expires with the other */
+	to->came = to->since;
+	to->origin = to->id;
+}
+
 void rule_free(struct rule_spec *r)
 {
 	if (--r->counters->refs == 0)

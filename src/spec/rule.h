@@ -60,6 +60,8 @@ struct rule_spec {
 void rule_init(struct rule_spec *, const char *name, const struct vn_behavior *,
                const struct defaults *);
 void rule_copy(struct rule_spec *to, const struct rule_spec *from);     /* same id, same counters */
+/* The same with an id, an origin and counters of its own: for another proxy. */
+void rule_twin(struct rule_spec *to, const struct rule_spec *from);
 void rule_renew(struct rule_spec *);    /* a new id and `since`; origin and counters stay */
 
 /* `now` is the same rule as `was`, but for its ttl: make it a copy of `was` with that ttl, which

@@ -104,6 +104,7 @@ struct spec *spec_with_enabled(const struct spec *, bool);
 struct spec *spec_with_address(const struct spec *, const struct address *listen);
 struct spec *spec_with_protocol(const struct spec *, const struct spec *other);
 struct spec *spec_like(const struct spec *, const char *name);  /* another name, no rules */
+struct spec *spec_twin(const struct spec *, const char *name);  /* ... with rules like these */
 
 /* These change the spec itself, before it is published. They finish its rules for its protocol, and
  * put the bound port in place of port 0. */

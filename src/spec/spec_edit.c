@@ -254,6 +254,19 @@ struct spec *spec_like(const struct spec *from, const char *name)
 	return s;
 }
 
+struct spec *spec_twin(const struct spec *from, const char *name)
+{
+	struct spec *s = spec_like(from, name);
+
+	free(s->rules);
+	free(s->behavior);
+	s->behavior = xstrdup(from->behavior);
+	s->rules = xcalloc(from->n_rules + 1, sizeof *s->rules);
+	for (; s->n_rules < from->n_rules; s->n_rules++)
+		rule_twin(&s->rules[s->n_rules], &from->rules[s->n_rules]);
+	return s;
+}
+
 static void backend_forget(struct spec *s)
 {
 	backend_note_unref(s->backend_note);
