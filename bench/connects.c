@@ -1,4 +1,4 @@
-/* connects.c - what a connect() costs: connects HOST PORT N [CPU] prints min, median and mean, in microseconds. */
+/* connects.c - what a connect() costs: connects HOST PORT N prints microseconds, as JSON. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,10 +24,11 @@ static int order(const void *a, const void *b)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[2])) };
+	struct sockaddr_in to = { .sin_family = AF_INET };
 	int n = atoi(argv[3]), failed = 0;
 	double *took = calloc((size_t)n, sizeof *took), sum = 0;
 
+	to.sin_port = htons((unsigned short)atoi(argv[2]));
 	inet_pton(AF_INET, argv[1], &to.sin_addr);
 	for (int i = 0; i < n; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
@@ -40,6 +41,7 @@ int main(int argc, char **argv)
 		close(fd);
 	}
 	qsort(took, (size_t)n, sizeof *took, order);
-	printf("{\"min\": %.1f, \"median\": %.1f, \"mean\": %.1f, \"failed\": %d}\n", took[0], took[n / 2], sum / n, failed);
+	printf("{\"min\": %.1f, \"median\": %.1f, \"mean\": %.1f, \"failed\": %d}\n", took[0],
+	       took[n / 2], sum / n, failed);
 	return failed > 0;
 }

@@ -419,7 +419,8 @@ static void dial_make(struct place *p, const struct caller *c, int socket, uint6
 	struct dial *d = xcalloc(1, sizeof *d), **chain = dial_chain(s, cookie);
 
 	*d = (struct dial){ .next = *chain, .supervisor = s, .place = p, .cookie = cookie,
-	                    .socket = socket, .domain = domain, .call = c->id, .caller = *c, .result = -1,
+	                    .socket = socket, .domain = domain, .call = c->id, .caller = *c,
+	                    .result = -1,
 	                    .blocking = !(fcntl(socket, F_GETFL) & O_NONBLOCK),
 	                    .backend = { -1, backend_ready }, .led.fd = -1,
 	                    .timer.fire = dial_fire };

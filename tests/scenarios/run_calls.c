@@ -1,4 +1,4 @@
-/* run_calls.c - connects in all the ways that programs do: the callers of tests/scenarios/test_run.py.
+/* run_calls.c - connects in all the ways that programs do: the callers of test_run.py.
  *
  *   run_calls CASE HOST PORT [N]
  *
@@ -26,7 +26,12 @@
 #include <time.h>
 #include <unistd.h>
 
-static union { struct sockaddr any; struct sockaddr_in in; struct sockaddr_in6 in6; struct sockaddr_un un; } to;
+static union {
+	struct sockaddr any;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_un un;
+} to;
 static socklen_t to_len;
 static const char *host;
 static int port, many = 1;
@@ -167,7 +172,8 @@ static void kept(void)
 	assert(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0);
 	int ready = epoll_wait(epoll, &e, 1, 10000);
 	getsockopt(twin, IPPROTO_TCP, TCP_NODELAY, &got, &n);
-	printf("epoll=%d/%u nodelay=%d flags=%d ", ready, e.data.u32, got, !!(fcntl(twin, F_GETFL) & O_NONBLOCK));
+	printf("epoll=%d/%u nodelay=%d flags=%d ", ready, e.data.u32, got,
+	       !!(fcntl(twin, F_GETFL) & O_NONBLOCK));
 	fcntl(fd, F_SETFL, 0);
 	printf("echo=%d\n", echo(twin, 3));
 }
@@ -217,7 +223,8 @@ static void send_timeout(void)
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	int rc = connect(fd, &to.any, to_len);
 	clock_gettime(CLOCK_MONOTONIC, &b);
-	printf("%s %ld", name_of(rc), (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000);
+	printf("%s %ld", name_of(rc),
+	       (b.tv_sec - a.tv_sec) * 1000 + (b.tv_nsec - a.tv_nsec) / 1000000);
 	printf(" echo=%d\n", rc == 0 && echo(fd, 4));
 }
 
@@ -225,7 +232,8 @@ static void fast_open(void)
 {
 	int fd = make(0);
 	struct iovec v = { "hello", 5 };
-	struct msghdr m = { .msg_name = &to, .msg_namelen = to_len, .msg_iov = &v, .msg_iovlen = 1 };
+	struct msghdr m = { .msg_name = &to, .msg_namelen = to_len, .msg_iov = &v,
+	                    .msg_iovlen = 1 };
 	struct mmsghdr mm = { .msg_hdr = m };
 	int on = 1;
 
@@ -392,14 +400,16 @@ static long old_call(long nr, long a, long b, long c)
 {
 	long rc;
 
-	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(nr), "b"(a), "c"(b), "d"(c) : "memory", "r8", "r9", "r10", "r11");
+	__asm__ volatile("int $0x80" : "=a"(rc) : "a"(nr), "b"(a), "c"(b), "d"(c)
+	                 : "memory", "r8", "r9", "r10", "r11");
 	return rc;
 }
 
 static void call32(void)
 {
 	struct { uint32_t words[3]; char address[128]; } *low =
-		mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+		mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	int one = make(0), two = make(0);
 
 	memcpy(low->address, &to, to_len);
@@ -418,12 +428,13 @@ static void call32(void)
 }
 #endif
 
+#define CASE(name) { #name, name }
+
 static const struct { const char *name; void (*run)(void); } cases[] = {
-	{ "plain", plain }, { "nonblocking", nonblocking }, { "again", again }, { "retry", retry },
-	{ "wrong", wrong }, { "kept", kept }, { "bound", bound }, { "device", device }, { "v6only", v6only },
-	{ "send_timeout", send_timeout }, { "fast_open", fast_open }, { "uring", uring }, { "udp", udp },
-	{ "threads", threads }, { "forks", forks }, { "leader_gone", leader_gone }, { "unshared", unshared },
-	{ "orphan", orphan }, { "undumpable", undumpable }, { "timer", timer }, { "call32", call32 },
+	CASE(plain), CASE(nonblocking), CASE(again), CASE(retry), CASE(wrong), CASE(kept),
+	CASE(bound), CASE(device), CASE(v6only), CASE(send_timeout), CASE(fast_open), CASE(uring),
+	CASE(udp), CASE(threads), CASE(forks), CASE(leader_gone), CASE(unshared), CASE(orphan),
+	CASE(undumpable), CASE(timer), CASE(call32),
 };
 
 int main(int argc, char **argv)

@@ -1,4 +1,6 @@
-/* run_deny.c - a system that denies some system calls, as containers do: run_deny CALL[,CALL] COMMAND ... */
+/* run_deny.c - a system that denies some system calls, as containers do.
+ *
+ *   run_deny CALL[,CALL] COMMAND ... */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -29,18 +31,25 @@ static void deny(const struct sock_filter *code, unsigned short n)
 	}
 }
 
+static struct sock_filter line(int code, unsigned k, unsigned char no)
+{
+	return (struct sock_filter){ (unsigned short)code, 0, no, k };
+}
+
 int main(int argc, char **argv)
 {
-	struct sock_filter code[16] = { BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)) };
-	unsigned short n = 1;
+	struct sock_filter code[16];
+	unsigned short n = 0;
 
+	code[n++] = line(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0);
 	for (char *word = strtok(argv[1], ","); word; word = strtok(NULL, ","))
 		for (size_t i = 0; i < sizeof calls / sizeof calls[0]; i++)
 			if (!strcmp(calls[i].name, word)) {
-				code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (unsigned)calls[i].nr, 0, 1);
-				code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)calls[i].error);
+				unsigned error = SECCOMP_RET_ERRNO | (unsigned)calls[i].error;
+				code[n++] = line(BPF_JMP | BPF_JEQ, (unsigned)calls[i].nr, 1);
+				code[n++] = line(BPF_RET, error, 0);
 			}
-	code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	code[n++] = line(BPF_RET, SECCOMP_RET_ALLOW, 0);
 	deny(code, n);
 	execvp(argv[2], argv + 2);
 	perror(argv[2]);
