@@ -12,6 +12,7 @@
 #define IMMEDIATE 0.020                 /* seconds */
 #define ALIKE     0.2                   /* share of the median */
 #define GROWTH    1.5
+#define MOST      0.8                   /* of the gaps, or chains: a busy machine delays some */
 #define SAMPLES   3                     /* fewer show no load */
 
 enum { REQUESTS_MAX = 2000 };           /* of a sample, that are compared with each other */
@@ -161,17 +162,18 @@ static void sample_measure(struct retries *a, const struct sample *s)
 
 static enum spacing spacing_of(const struct retries *a, double median)
 {
-	bool alike = true;
+	size_t alike = 0;
 
 	if (!a->gaps.n)
 		return SPACING_NONE;
 	if (median < IMMEDIATE)
 		return SPACING_IMMEDIATE;
 	for (size_t i = 0; i < a->gaps.n; i++)
-		alike &= a->gaps.at[i] >= (1 - ALIKE) * median
+		alike += a->gaps.at[i] >= (1 - ALIKE) * median
 		         && a->gaps.at[i] <= (1 + ALIKE) * median;
-	return alike ? SPACING_FIXED
-	     : a->rows && a->growing == a->rows ? SPACING_GROWING : SPACING_JITTERED;
+	if ((double)alike >= MOST * (double)a->gaps.n)
+		return SPACING_FIXED;
+	return a->rows && a->growing >= MOST * a->rows ? SPACING_GROWING : SPACING_JITTERED;
 }
 
 /* Requests per alone sample of a probe. < 0: too few samples. */

@@ -257,7 +257,7 @@ static void world_make(struct run *run)
 	};
 }
 
-bool plan_make(struct run *run)
+bool plan_experiments(struct run *run)
 {
 	struct choices c = { .run = run, .good = true };
 

@@ -5,7 +5,7 @@
 #include "audit/run.h"
 
 /* The proxies are known, the probes are in the record. False: the run has ended, "usage". */
-bool plan_make(struct run *);
+bool plan_experiments(struct run *);
 void plan_free(struct run *);
 
 /* After the baseline: what cannot be run has a reason then. */

@@ -133,7 +133,7 @@ static bool rehearse(struct run *run)
 		own_only(run);
 	if (!run->how)
 		probes_record(run);
-	if (!run->how && plan_make(run) && option_values(run->options)->plan)
+	if (!run->how && plan_experiments(run) && option_values(run->options)->plan)
 		plan_show(run, stdout);
 	record_end(run);
 	return !run->how;
@@ -173,7 +173,7 @@ static bool prepare(struct run *run)
 	if (!(v->attach ? attach(run) : own_start(run)) || !vaurien_meet(run))
 		return false;
 	probes_record(run);
-	if (run->how || !plan_make(run))
+	if (run->how || !plan_experiments(run))
 		return false;
 	if (v->plan)
 		plan_show(run, stdout);
