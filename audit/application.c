@@ -174,7 +174,7 @@ static void app_ended(struct process *p)
 	}
 	const char *last = last_line(p, &n);
 	if (!run->begun)
-		run_end(run, "application_exited", "COMMAND ended (%s): %.*s", status,
+		run_end(run, "not_started", "COMMAND ended (%s): %.*s", status,
 		        n > 160 ? 160 : (int)n, last);
 	else if (run->exit_experiments == 3)
 		run_end(run, "application_exited", "COMMAND ended in 3 experiments");

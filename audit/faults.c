@@ -10,6 +10,8 @@
 
 #include "audit/metric.h"
 #include "base/memory.h"
+#include "net/address.h"
+#include "net/cidr.h"
 
 #define CALM_MOST 2.0                   /* seconds that a run which has ended waits for the API */
 #define RUN_MOST  30.0                  /* seconds of a command of `do = run` */
@@ -170,36 +172,98 @@ static void remove_rule(void *user, const char *proxy, const char *name)
 
 /* ---- deeds ---- */
 
+/* Connections that a deed has ended were struck, as if by a rule. */
+static void struck_note(struct faults *f, const char *proxy, const char *how, uint64_t ended)
+{
+	int number = record_find_proxy(&f->run->record, proxy);
+
+	f->record->hits += ended;
+	if (number < 0 || !ended)
+		return;
+	struct seen_fault *seen = ROWS_ADD(&f->run->record.proxies.at[number].faults);
+	seen->time = poller_now();
+	snprintf(seen->behavior, sizeof seen->behavior, "%s", how);
+}
+
+/* Is it a connection of --only-client? */
+static bool client_meant(const struct faults *f, const json_t *connection)
+{
+	const char *only = option_values(f->run->options)->only_client;
+	const char *client = json_string_value(json_object_get(connection, "client"));
+	struct network network;
+	struct address address;
+	struct endpoint endpoint;
+	char error[ERROR_MAX];
+
+	if (!only)
+		return true;
+	if (!client || !network_read(&network, only) ||
+	    !address_parse(&address, client, error, sizeof error))
+		return false;
+	bool meant = address_numeric(&address, false, &endpoint) &&
+	             network_contains(&network, &endpoint);
+	address_free(&address);
+	return meant;
+}
+
+static uint64_t connection_end(struct faults *f, const char *proxy, uint64_t number,
+                               const char *how)
+{
+	char text[24], *path, *full;
+
+	snprintf(text, sizeof text, "%" PRIu64, number);
+	path = api_path("proxies", proxy, "connections", text, NULL);
+	int n = asprintf(&full, "%s%s%s", path, *how ? "?how=" : "", how);
+	assert(n > 0);
+	long status = ask(f, "DELETE", full, NULL, NULL);
+	free(full);
+	free(path);
+	return status == 200;
+}
+
+/* End those of --only-client that were there at `before`. Returns how many. */
+static uint64_t some_end(struct faults *f, const char *proxy, const char *how, double before)
+{
+	int number = record_find_proxy(&f->run->record, proxy);
+	char *path = api_path("proxies", proxy, "connections", NULL), *full;
+	json_t *reply = NULL, *one;
+	uint64_t ended = 0;
+	size_t i;
+	int n = asprintf(&full, "%s?limit=100000", path);
+
+	assert(n > 0);
+	ask(f, "GET", full, NULL, &reply);
+	json_array_foreach(json_object_get(reply, "connections"), i, one) {
+		uint64_t id = count_at(one, "connection");
+		const struct seen_connection *c = number < 0 ? NULL :
+			record_connection(&f->run->record.proxies.at[number], id);
+		if (client_meant(f, one) && (!c || c->opened <= before))
+			ended += connection_end(f, proxy, id, how);
+	}
+	json_decref(reply);
+	free(full);
+	free(path);
+	return ended;
+}
+
 static void connections_end(struct faults *f, const char *proxy, const char *how)
 {
 	char *path = api_path("proxies", proxy, "connections", NULL), *full;
-	int n = asprintf(&full, "%s%s", path, how);
+	json_t *reply = NULL;
+	uint64_t ended;
+	int n = asprintf(&full, "%s%s%s", path, *how ? "?how=" : "", how);
 
 	assert(n > 0);
-	ask(f, "DELETE", full, NULL, NULL);
+	if (option_values(f->run->options)->only_client) {
+		ended = some_end(f, proxy, how, poller_now());
+	} else {
+		ask(f, "DELETE", full, NULL, &reply);
+		ended = count_at(reply, "ended");
+	}
+	struck_note(f, proxy, *how ? how : "close", ended);
+	json_decref(reply);
 	free(full);
 	free(path);
-}
-
-/* The connections that were there at `before`, and still are. */
-static void reset_old(struct faults *f, const char *proxy, double before)
-{
-	int number = record_find_proxy(&f->run->record, proxy);
-	struct seen_proxy *p = number < 0 ? NULL : &f->run->record.proxies.at[number];
-
-	for (size_t i = 0; p && i < p->connections.n; i++) {
-		const struct seen_connection *c = &p->connections.at[i];
-		char text[24], *path, *full;
-		if (c->closed >= 0 || c->opened > before)
-			continue;
-		snprintf(text, sizeof text, "%" PRIu64, c->number);
-		path = api_path("proxies", proxy, "connections", text, NULL);
-		int n = asprintf(&full, "%s?how=reset", path);
-		assert(n > 0);
-		ask(f, "DELETE", full, NULL, NULL);
-		free(full);
-		free(path);
-	}
 }
 
 static void backend_move(struct faults *f, const char *proxy, const char *to)
@@ -288,10 +352,10 @@ static void act(void *user, const struct act *act)
 	deed_note(f, act);
 	switch (act->kind) {
 	case ACT_CLOSE:        connections_end(f, act->proxy, ""); break;
-	case ACT_RESET:        connections_end(f, act->proxy, "?how=reset"); break;
+	case ACT_RESET:        connections_end(f, act->proxy, "reset"); break;
 	case ACT_BACKEND:      backend_move(f, act->proxy, act->text); break;
 	case ACT_BACKEND_BACK: backend_move(f, act->proxy, NULL); break;
-	case ACT_RESET_OLD:    reset_old(f, act->proxy, act->before); return;
+	case ACT_RESET_OLD:    some_end(f, act->proxy, "reset", act->before); return;
 	case ACT_RUN:          command_run(f, act); return;
 	case ACT_MARK:
 		ask(f, "POST", "/marks", json_pack("{s:s}", "text", act->text), NULL);

@@ -139,9 +139,9 @@ static void show_failure(struct run *run)
 	report_screen_live(&run->screen, "");
 	fflush(stdout);
 	fprintf(stderr, "vaurien audit: %s\n", run->why);
-	if (!strcmp(run->how, "application_exited") || !strcmp(run->how, "no_baseline"))
-		fprintf(stderr, "%s%s%s", *text ? "COMMAND wrote last:\n" : "", text + from,
-		        *text && text[n - 1] != '\n' ? "\n" : "");
+	if (run->options->command && *text)
+		fprintf(stderr, "COMMAND wrote last:\n%s%s", text + from,
+		        text[n - 1] != '\n' ? "\n" : "");
 }
 
 int finish(struct run *run)

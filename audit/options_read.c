@@ -11,6 +11,7 @@
 #include "config/error.h"
 #include "config/ini.h"
 #include "config/settings_read.h"
+#include "net/cidr.h"
 
 /* Values that name a file: those of a configuration are relative to it. */
 static const char *const paths[] = { "report", "against", "scenario", NULL };
@@ -357,7 +358,11 @@ static int config_read(struct options *o)
 static int rest_check(struct options *o)
 {
 	const struct option_values *v = option_values(o);
+	struct network network;
 
+	if (v->only_client && !network_read(&network, v->only_client))
+		return option_error("--only-client: expected an address or a network such as "
+		                    "10.0.0.0/8, got '%s'", v->only_client);
 	if (o->scenario && !o->scenario_files.n)
 		return option_error("scenario: expected FILE, --list or --show NAME");
 	if ((v->list || v->show) && !o->scenario)
@@ -391,8 +396,8 @@ int options_read(struct options *o, int argc, char **argv)
 	if ((code = config_read(o)) != -1 || (code = probes_of_flags(o)) != -1 ||
 	    (code = scenarios_of_files(o)) != -1 || (code = options_scenario_page(o)) != -1 ||
 	    (code = rest_check(o)) != -1 || (code = probes_check(o)) != -1 ||
-	    (code = env_check(o)) != -1 || (code = own_check(o)) != -1 ||
-	    (code = against_read(o)) != -1)
+	    (code = env_check(o)) != -1 || (code = against_read(o)) != -1 ||
+	    (code = own_check(o)) != -1)
 		return code;
 	o->shown = options_shown(o);
 	return -1;

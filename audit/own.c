@@ -365,23 +365,35 @@ static bool rule_known(const struct run *run, unsigned proxy, const char *name)
 	return false;
 }
 
+struct changed { struct run *run; unsigned proxy; const char *by; };
+
+static void changed_rules(const struct changed *c, const char *names)
+{
+	while (*(names += strspn(names, " "))) {
+		size_t n = strcspn(names, " ");
+		char *name = xstrndup(names, n);
+		if (!rule_known(c->run, c->proxy, name))
+			run_end(c->run, "changed_by_others", "rule '%.60s' of proxy '%.60s' was "
+			        "set by %.60s", name, c->run->record.proxies.at[c->proxy].name,
+			        c->by);
+		free(name);
+		names += n;
+	}
+}
+
+/* `rules` is a text, "a b". The behavior is a rule, too, of the name "behavior". */
 static void changed_take(struct run *run, const json_t *event)
 {
 	int proxy = record_find_proxy(&run->record, text_at(event, "proxy"));
-	const json_t *rules = json_object_get(event, "rules"), *rule;
 	const char *by = text_at(event, "by"), *what = text_at(event, "what");
-	size_t i;
+	struct changed changed = { run, (unsigned)proxy, by };
 
 	if (!run->calm_known || proxy < 0)
 		return;
 	if (strcmp(what, "changed"))
 		run_end(run, "changed_by_others", "proxy '%.60s' was %.20s by %.60s",
 		        text_at(event, "proxy"), what, by);
-	json_array_foreach(rules, i, rule)
-		if (json_is_string(rule) && !rule_known(run, (unsigned)proxy,
-		                                        json_string_value(rule)))
-			run_end(run, "changed_by_others", "rule '%.60s' of proxy '%.60s' was set "
-			        "by %.60s", json_string_value(rule), text_at(event, "proxy"), by);
+	changed_rules(&changed, text_at(event, "rules"));
 	if (strcmp(text_at(event, "backend"), run->proxies[proxy].backend))
 		run_end(run, "changed_by_others", "the backend of proxy '%.60s' was changed by "
 		        "%.60s", text_at(event, "proxy"), by);
