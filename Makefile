@@ -88,7 +88,8 @@ define need
 endef
 $(BUILD)/need-build:
 	$(call need,microhttpd.h:libmicrohttpd-dev jansson.h:libjansson-dev ini.h:libinih-dev \
-		pcre2.h:libpcre2-dev lua5.4/lua.h:liblua5.4-dev curl/curl.h:libcurl4-openssl-dev)
+		pcre2.h:libpcre2-dev lua5.4/lua.h:liblua5.4-dev curl/curl.h:libcurl4-openssl-dev \
+		ncurses.h:libncurses-dev)
 
 $(BIN)/vaurien: $(OBJ) $(BUILD)/sources
 	@mkdir -p $(@D)
@@ -103,7 +104,7 @@ $(BIN)/toxiproxy-server: $(BIN)/vaurien
 $(BIN)/vaurienctl: $(CTL)
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(LINK) -o $@ $(CTL) -lcurl -ljansson -lm
+	$(Q)$(LINK) -o $@ $(CTL) -lcurl -ljansson -lncursesw -ltinfo -lm
 
 $(BIN)/vaurien-audit: $(AUDIT) $(SHARED)
 	@mkdir -p $(@D)

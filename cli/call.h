@@ -11,15 +11,19 @@ enum { FAILED = 1, MISUSED = 2 };       /* exit codes */
 
 enum { WORDS = 64 };                    /* that an action takes at most */
 
+struct top;
+
 struct call {
 	const char *host;               /* a URL, or unix:/path */
 	const char *http_host, *http_port, *token;
 	const char *proxy;              /* which proxy is meant; NULL: the first */
+	long patience;                  /* seconds for an answer; 0: 60 */
 	bool json, quiet;               /* quiet: a request without an answer is no error */
 	const struct action *action;
 	const char *words[WORDS]; unsigned n;   /* its arguments */
 	json_t *options;                /* --NAME VALUE, as texts; true without a value */
 	CURL *curl;
+	struct top *top;                /* of `vaurienctl top`; else NULL */
 };
 
 struct reply {
@@ -46,7 +50,7 @@ extern const char *const any[];
 
 /* These end with a row without name. */
 extern const struct action behavior_actions[], rule_actions[], proxy_actions[], file_actions[],
-	toxic_actions[], watch_actions[], state_actions[], help_actions[];
+	toxic_actions[], watch_actions[], state_actions[], top_actions[], help_actions[];
 
 /* ---- vaurienctl.c ---- */
 
@@ -110,6 +114,7 @@ json_t *reply_rows(const json_t *body, const char *key);
 void screen_open(void);
 bool screen_close(void);                        /* false: not all could be written */
 bool on_terminal(void);
+bool screen_harmful(unsigned long character);   /* a control, or it turns the order of others */
 void json_show(const json_t *);
 void json_line_show(const char *line);          /* JSON as it came, its controls escaped */
 

@@ -78,7 +78,7 @@ bool call_send(struct call *c, const char *method, const char *path, json_t *bod
 	*r = (struct reply){ 0 };
 	if (url) {
 		call_set(c, url, r);
-		curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, (long)PATIENCE);
+		curl_easy_setopt(c->curl, CURLOPT_TIMEOUT, c->patience ? c->patience : PATIENCE);
 		curl_easy_setopt(c->curl, CURLOPT_CUSTOMREQUEST, method);
 		if (text)
 			curl_easy_setopt(c->curl, CURLOPT_POSTFIELDS, text);

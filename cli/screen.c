@@ -14,7 +14,7 @@ static struct screen screens[2] = { { STDOUT_FILENO }, { STDERR_FILENO } };
 /* ---- characters ---- */
 
 /* C0, DEL, C1, and those that turn the order of what follows them, or break a line. */
-static bool is_control(unsigned long c)
+bool screen_harmful(unsigned long c)
 {
 	static const unsigned long ranges[][2] = {
 		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200e, 0x200f },
@@ -65,7 +65,7 @@ static size_t screen_byte(struct screen *s, unsigned char byte, char *out)
 		return n;
 	unsigned long c = decode(s->begun, s->need);
 	s->have = 0;
-	if (c != '\n' && c != '\t' && is_control(c)) {
+	if (c != '\n' && c != '\t' && screen_harmful(c)) {
 		out[n++] = '?';
 	} else {
 		memcpy(out + n, s->begun, s->need);
@@ -139,7 +139,7 @@ void json_line_show(const char *line)
 		unsigned long c = decode(at, n);
 		if (c == '\r')
 			;               /* between its words */
-		else if (c < 0x10000 && c != '\n' && c != '\t' && is_control(c))
+		else if (c < 0x10000 && c != '\n' && c != '\t' && screen_harmful(c))
 			printf("\\u%04lx", c);
 		else
 			fwrite(line, 1, n, stdout);

@@ -12,8 +12,8 @@ const char *const any[] = { NULL };
 const struct action *const *action_tables(void)
 {
 	static const struct action *const tables[] = {
-		behavior_actions, rule_actions, proxy_actions, state_actions, watch_actions,
-		file_actions, toxic_actions, help_actions, NULL,
+		behavior_actions, rule_actions, proxy_actions, state_actions, top_actions,
+		watch_actions, file_actions, toxic_actions, help_actions, NULL,
 	};
 	static const struct action *const fleet[] = { fleet_actions, help_actions, NULL };
 	return fleet_flags.url ? fleet : tables;

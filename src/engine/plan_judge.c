@@ -354,7 +354,8 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 		return false;
 	if (first && q->moment == VN_ON_REST && s != q->whole)
 		counters_seen(r);
-	atomic_store_explicit(&r->spec->counters->last_hit, q->now, memory_order_relaxed);
+	if (first)
+		atomic_store_explicit(&r->spec->counters->last_hit, q->now, memory_order_relaxed);
 	rule_log_strike(p->spec->name, r, q, v, *f, first);
 	return true;
 }

@@ -102,7 +102,7 @@ def test_help_names_what_can_be_made(tree):
 
 @pytest.mark.parametrize("header, package", [
     ("ini.h", "libinih-dev"), ("microhttpd.h", "libmicrohttpd-dev"), ("jansson.h", "libjansson-dev"), ("pcre2.h", "libpcre2-dev"),
-    ("lua5.4/lua.h", "liblua5.4-dev"), ("curl/curl.h", "libcurl4-openssl-dev")])
+    ("lua5.4/lua.h", "liblua5.4-dev"), ("curl/curl.h", "libcurl4-openssl-dev"), ("ncurses.h", "libncurses-dev")])
 def test_a_missing_library_is_named_with_its_package(tree, header, package):
     compiler = tree / "compiler"
     compiler.write_text('#!/bin/sh\ncase "$*" in *" -E "*) ! grep -q "<%s>" ;; *) exec cc "$@" ;; esac\n' % header)
