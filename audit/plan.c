@@ -211,6 +211,38 @@ static bool wide_add(struct run *run, struct choices *c)
 	return !run->how;
 }
 
+static bool planned(const struct run *run, const struct scenario *s)
+{
+	for (size_t i = 0; i < run->n_plan; i++)
+		if (run->plan[i].scenario == s)
+			return true;
+	return false;
+}
+
+/* A scenario of a file that fits no proxy is a mistake in it: the sentence is that of the first. */
+static void own_fit(struct run *run, struct choices *c)
+{
+	const struct scenarios *all = run->options->scenarios;
+	unsigned proxy = 0;
+	char error[ERROR_MAX];
+
+	while (proxy < run->record.proxies.n && !run->record.proxies.at[proxy].injected)
+		proxy++;
+	for (size_t i = 0; i < all->n && proxy < run->record.proxies.n && !run->how; i++) {
+		const struct scenario *s = all->at[i];
+		const struct scenario_proxy *on = &run->scenario_proxies[proxy];
+		struct choice any = { .name = NULL };
+		if (s->built_in || s->spread != SPREAD_FIT || !asked_for(run, s) ||
+		    planned(run, s) || !chosen(c, s, on->name, &any))
+			continue;
+		struct script *script = scenario_script_make(all, s, &run->world, on, error);
+		if (script)
+			scenario_script_free(script);
+		else
+			run_end(run, "usage", "%s", error);
+	}
+}
+
 /* A name that was asked for, and that no proxy can have, is a mistake. */
 static void choices_check(struct run *run, const struct choices *c)
 {
@@ -271,8 +303,10 @@ bool plan_experiments(struct run *run)
 	                  option_values(run->options)->faults))
 		list_each(run->options->scenario ? "" : option_values(run->options)->faults,
 		          choice_take, &c);
-	if (!run->how && fits_add(run, &c) && wide_add(run, &c))
+	if (!run->how && fits_add(run, &c) && wide_add(run, &c)) {
+		own_fit(run, &c);
 		choices_check(run, &c);
+	}
 	choices_free(&c);
 	return !run->how;
 }
