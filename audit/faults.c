@@ -41,8 +41,17 @@ static void answered(void *user, long status, const json_t *reply)
 	a->reply = json_incref((json_t *)reply);
 }
 
-/* Waits for the answer: as long as the API may take, and 2 s if the run has ended. The status; 0:
- * no answer. */
+/* When to stop waiting for the API. A run that has ended waits 2 s for all that it takes back. */
+static double wait_until(struct faults *f, double most)
+{
+	if (!f->run->how)
+		return most;
+	if (!f->calm_until)
+		f->calm_until = poller_now() + CALM_MOST;
+	return most < f->calm_until ? most : f->calm_until;
+}
+
+/* Waits for the answer: as long as the API may take, see wait_until(). The status; 0: no answer. */
 static long ask(struct faults *f, const char *method, const char *path, json_t *body,
                 json_t **reply)
 {
@@ -51,11 +60,8 @@ static long ask(struct faults *f, const char *method, const char *path, json_t *
 	double most = poller_now() + API_SILENT + 1;
 
 	api_send(&run->api, method, path, body, answered, a);
-	while (!a->done && poller_now() < most) {
-		if (run->how && most > poller_now() + CALM_MOST)
-			most = poller_now() + CALM_MOST;
+	while (!a->done && poller_now() < (most = wait_until(f, most)))
 		poller_round(&run->poller, most);
-	}
 	long status = a->status;
 	if (reply)
 		*reply = a->reply;

@@ -12,6 +12,7 @@ struct faults {                         /* of one experiment */
 	struct experiment *record;
 	struct phases *phases;
 	double first_on, last_off;      /* confirmed; < 0: none */
+	double calm_until;              /* the run has ended: waits for the API until then; 0: no */
 	struct deed_run *runs;          /* commands under way */
 	bool refused;                   /* the API did not take a rule: the experiment is broken */
 };
