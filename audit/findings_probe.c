@@ -212,9 +212,9 @@ const struct finding findings_probe[] = {
 	  "set one in the driver, shorter than the probe's" },
 	{ "down", SEVERITY_FAIL, down, "the application itself does not serve when %s is ill",
 	  "answer with an error instead; look into its log, and at its workers" },
-	{ "collateral", SEVERITY_FAIL, collateral, "%s: fails, and asks nothing of the ill one",
-	  "give requests that wait workers and pools of their own, or a time-out", true },
-	{ "must_work", SEVERITY_FAIL, must_work, "%s: expected to work, and does not",
+	{ "collateral", SEVERITY_FAIL, collateral, "pages fail with %s, which they do not ask",
+	  "give pages that wait a time-out, or workers and pools of their own" },
+	{ "must_work", SEVERITY_FAIL, must_work, "%s: expected to work, and fails",
 	  "answer from a cache or without that part", true },
 	{ "not_recovered", SEVERITY_FAIL, not_recovered, "not back by itself after faults of %s",
 	  "discard connections that failed, and let the pool open new ones" },
@@ -228,8 +228,8 @@ const struct finding findings_probe[] = {
 	{ "late_failures", SEVERITY_DEGRADED, late_failures, "fails for a while after faults of %s",
 	  "look at what it waits for: pools, breakers, look-ups" },
 	{ "errors", SEVERITY_DEGRADED, errors, "answers with errors while %s is ill",
-	  "nothing, if an error is the right answer; else a cache or a fallback" },
+	  "leave it, if an error is the right answer; else use a cache or a fallback" },
 	{ "slow", SEVERITY_DEGRADED, slow, "slow while %s is ill",
-	  "a shorter time-out, if it waits for what is ill" },
+	  "give up sooner, if it waits for what is ill" },
 	{ NULL }
 };

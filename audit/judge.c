@@ -183,6 +183,7 @@ static json_t *plan_json(const struct record *r, const struct experiment *e)
 	json_object_set_new(x, "proxy", json_text(r->proxies.at[e->proxy].name));
 	json_object_set_new(x, "outage", json_text(e->outage));
 	json_object_set_new(x, "question", json_text(e->question ? e->question : ""));
+	json_object_set_new(x, "summary", json_text(e->summary ? e->summary : ""));
 	json_object_set_new(x, "state", json_string(states[e->state]));
 	json_object_set_new(x, "cure", json_string(e->reconnect ? "reconnect" : "off"));
 	json_object_set_new(x, "begun", seconds_json(e->begun));

@@ -131,8 +131,11 @@ static void plan_add(struct run *run, const struct scenario *s, struct script *s
 {
 	run->plan = xrealloc(run->plan, (run->n_plan + 1) * sizeof *run->plan);
 	struct planned *p = &run->plan[run->n_plan++];
+	char summary[ERROR_MAX];
 	*p = (struct planned){ .scenario = s, .script = script, .proxy = proxy };
 	p->record = record_experiment(&run->record, proxy, s->name, s->question);
+	p->record->summary = xstrdup(scenario_summary(s, run->record.proxies.at[proxy].name,
+	                                              summary, sizeof summary));
 	p->record->reconnect = s->reconnects;
 	if (s->has_recover_within)
 		p->record->recover_within = span_seconds(&s->recover_within, &run->world.times);

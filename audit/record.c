@@ -73,6 +73,7 @@ static void experiment_free(struct experiment *e)
 	free(e->phases.at);
 	free(e->outage);
 	free(e->question);
+	free(e->summary);
 	free(e->why);
 	free(e->missed);
 	free(e->exit_text);

@@ -148,6 +148,7 @@ struct phase_record {
 struct experiment {
 	unsigned proxy;
 	char *outage, *question;
+	char *summary;                  /* "db shuts down, refuses, starts"; NULL */
 	enum experiment_state state;
 	bool reconnect;                 /* cure: only connections open at t_on are ill */
 	double recover_within;          /* 0: the run's */

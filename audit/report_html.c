@@ -296,8 +296,9 @@ static void connections_row(const json_t *experiment, FILE *to)
 		return;
 	fprintf(to, "<tr><th scope=\"row\">connections</th><td class=\"%s\">%s %s</td>",
 	        mark->word, mark->sign, mark->word);
-	tagged_free(to, "<td class=\"wide\" colspan=\"4\">", report_connections(experiment),
-	            "</td><td class=\"why\">");
+	bool alone = !json_array_size(json_object_get(connections, "findings"));
+	fprintf(to, "<td class=\"wide\" colspan=\"%d\">", alone ? 5 : 4);
+	tagged_free(to, "", report_connections(experiment), alone ? "" : "</td><td class=\"why\">");
 	findings_write(json_object_get(connections, "findings"), to);
 	fputs("</td></tr>\n", to);
 }

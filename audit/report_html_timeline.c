@@ -319,42 +319,63 @@ static double highest(const struct timeline *t, const json_t *points)
 	return most;
 }
 
-/* A curve of steps. Of the points within the same `gap` the highest is drawn, and the last. */
+/* A curve that is drawn from left to right. What happens within one `gap` is drawn at one place: up
+ * to the highest, then to the last. */
+struct curve {
+	FILE *to;
+	double bottom, most;
+	double x, level, peak;          /* where it is, and what has not been drawn there */
+	bool begun;
+};
+
+static double curve_y(const struct curve *c, double value)
+{
+	return c->bottom - CURVE_HEIGHT * value / fmax(c->most, 1);
+}
+
+static void curve_begin(struct curve *c, double x)
+{
+	fprintf(c->to, "M%.1f %.1f", x, curve_y(c, c->level));
+	c->x = x;
+	c->begun = true;
+}
+
+static void curve_go(struct curve *c, double x)
+{
+	if (c->peak > c->level)
+		fprintf(c->to, "V%.1f", curve_y(c, c->peak));
+	fprintf(c->to, "V%.1fH%.1f", curve_y(c, c->level), x);
+	c->x = x;
+	c->peak = c->level;
+}
+
 static void steps_draw(struct timeline *t, const json_t *points, double most, double bottom)
 {
-	double column = -1, level = 0, peak = 0;
-	size_t i, n = json_array_size(points);
-	bool drawn = false;
+	struct curve c = { .to = t->to, .bottom = bottom, .most = most };
+	bool before = false;            /* a point before the frame has the level */
+	size_t i;
+	const json_t *pair;
 
 	fputs("<path class=\"step\" d=\"", t->to);
-	for (i = 0; i <= n; i++) {
-		const json_t *pair = json_array_get(points, i);
-		double at = pair ? point(pair, 0) : t->until;
-		double x = place(t, at), value = pair ? fmax(point(pair, 1), 0) : level;
+	json_array_foreach(points, i, pair) {
+		double at = point(pair, 0), x = place(t, at), value = fmax(point(pair, 1), 0);
 
-		if (at <= t->from) {
-			level = peak = value;
-			continue;
-		}
 		if (at > t->until)
 			break;
-		if (!drawn) {
-			fprintf(t->to, "M%d %.1f", LEFT,
-			        bottom - CURVE_HEIGHT * level / fmax(most, 1));
-			column = LEFT;
-			drawn = true;
-		}
-		level = value;
-		peak = fmax(peak, value);
-		if (i < n && x - column < t->gap / 2)
-			continue;
-		fprintf(t->to, "H%.1f", x);
-		if (peak > level)
-			fprintf(t->to, "V%.1f", bottom - CURVE_HEIGHT * peak / fmax(most, 1));
-		fprintf(t->to, "V%.1f", bottom - CURVE_HEIGHT * level / fmax(most, 1));
-		column = x;
-		peak = level;
+		if (at > t->from && !c.begun && before)
+			curve_begin(&c, LEFT);
+		if (c.begun && x - c.x >= t->gap / 2)
+			curve_go(&c, x);
+		c.level = value;
+		c.peak = c.begun ? fmax(c.peak, value) : value;
+		if (at > t->from && !c.begun)
+			curve_begin(&c, x);
+		before = true;
 	}
+	if (before && !c.begun)
+		curve_begin(&c, LEFT);
+	if (c.begun)
+		curve_go(&c, place(t, t->until));
 	fputs("\"/>\n", t->to);
 }
 

@@ -121,13 +121,15 @@ static void normal_proxy(struct report_screen *screen, const char *label, unsign
                          const json_t *proxy)
 {
 	const json_t *range = json_object_get(proxy, "connections");
-	char *figures;
+	long long least = json_integer_value(json_array_get(range, 0));
+	long long most = json_integer_value(json_array_get(range, 1));
+	char *figures, some[FIGURE_MAX], from[FIGURE_MAX] = "";
 
-	if (asprintf(&figures, "%s %s -> %s, %d to %d connections, %.1f exchanges/s%s",
+	if (least < most)
+		snprintf(from, sizeof from, "%lld to ", least);
+	if (asprintf(&figures, "%s %s -> %s, %s%s, %.1f exchanges/s%s",
 	             report_text(proxy, "protocol"), report_text(proxy, "listen"),
-	             report_text(proxy, "backend"),
-	             (int)json_integer_value(json_array_get(range, 0)),
-	             (int)json_integer_value(json_array_get(range, 1)),
+	             report_text(proxy, "backend"), from, report_some(most, "connection", some),
 	             fmax(0, report_number(proxy, "exchanges_per_second")),
 	             report_true(proxy, "injected") ? "" : ", only watched") < 0)
 		memory_out();

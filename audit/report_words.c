@@ -211,7 +211,7 @@ char *report_during(const json_t *report, const json_t *cell)
 		        isnan(median) ? "" : " in ", isnan(median) ? "" : took);
 		break;
 	case 3:
-		fprintf(s.to, "slow%s%s, %lld of %lld", isnan(median) ? "" : ", ",
+		fprintf(s.to, "slow%s%s (%lld of %lld)", isnan(median) ? "" : ", ",
 		        isnan(median) ? "" : took, report_count(during, "slow"), asked(during));
 		break;
 	case 4:
@@ -375,17 +375,19 @@ char *report_connections(const json_t *experiment)
 	return sentence_finish(&s);
 }
 
-/* "1 read, 2 writes" for {"reads": 1, "writes": 2}. */
+/* "1 read, 2 writes" for {"reads": 1, "writes": 2, "commits": 1}: what else there is matters only
+ * where there is neither. */
 static void kind_words(FILE *to, const json_t *kinds)
 {
+	bool main = report_number(kinds, "reads") > 0 || report_number(kinds, "writes") > 0;
 	const char *kind, *between = ": ";
 	json_t *n;
 
 	json_object_foreach((json_t *)kinds, kind, n) {
-		double some = json_number_value(n);
+		double some = round(json_number_value(n) * 10) / 10;
 		size_t length = strlen(kind);
 
-		if (some <= 0)
+		if (some <= 0 || (main && strcmp(kind, "reads") && strcmp(kind, "writes")))
 			continue;
 		fprintf(to, "%s%.3g %.*s", between, some,
 		        (int)(some == 1 && length && kind[length - 1] == 's' ? length - 1 : length),

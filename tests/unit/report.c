@@ -141,7 +141,7 @@ static void cells(void **state)
 	static const struct { const char *cell, *text; } cases[] = {
 		{ "{\"during\":{\"ok\":9},\"recover\":0}", "works" },
 		{ "{\"during\":{\"ok\":9,\"slow\":2},\"answer_median\":0.31,\"recover\":0}",
-		  "slow, 0.3 s, 2 of 11" },
+		  "slow, 0.3 s (2 of 11)" },
 		{ "{\"during\":{\"error\":9},\"answers\":{\"500\":9},\"answer_median\":0.011,"
 		  "\"detect\":0.4,\"recover\":1.7,\"failures_after\":3}",
 		  "error 500 in 11 ms, noticed after 0.4 s; back after 1.7 s, 3 failures more" },
