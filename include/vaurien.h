@@ -249,6 +249,19 @@ struct vn_cut {                         /* what request() and response() return 
 	struct vn_span instead;         /* valid until the next call: use session->scratch */
 };
 
+enum { VN_CODE_MAX = 24 };              /* of a server's error code, with a 0 at its end */
+
+struct vn_report {                      /* set by the protocol, while somebody reads such events */
+	size_t given;                   /* by request(): so many of the message's first bytes are
+	                                 * others when the same is requested again (sequence
+	                                 * numbers, ids). message->head unless it is set */
+	uint64_t before;                /* by request(): vn_hash() of parameters that came before
+	                                 * the message (Bind); 0: none */
+	uint64_t cancels;               /* by request(): the id of the connection whose request
+	                                 * this one cancels, see vn_protocol.has_id; 0: none */
+	char code[VN_CODE_MAX];         /* by response() and word(): vn_session_error() */
+};
+
 struct vn_session {                     /* a connection as its protocol sees it */
 	const struct vn_protocol *self; /* the protocol of this call, for functions that several
 	                                 * share */
@@ -276,10 +289,38 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	const char *raw;                /* set by response(): all bytes of both sides after this
 	                                 * message are raw (they are compressed or encrypted): a
 	                                 * constant sentence with the reason */
+	struct vn_report *report;       /* what readers of events want to know; NULL: nobody does */
 	const char *client;             /* for word(): the client's address without the port,
 	                                 * "127.0.0.1" or "2001:db8::1"; "" on a unix socket */
 	struct vn_backend_note *backend_note;   /* what earlier connections to this backend noted */
 };
+
+/* In response(): the answer is an error, or has one in it. `code` is the server's own: "1213",
+ * "40P01", "503". Of several in one answer the first counts. Call it at any cut of the answer. */
+static inline void vn_session_error(struct vn_session *t, const char *code, size_t n)
+{
+	struct vn_report *r = t->report;
+
+	if (!r || (r->code[0] && n))
+		return;
+	n = n < VN_CODE_MAX ? n : VN_CODE_MAX - 1;
+	for (size_t i = 0; i < n; i++)
+		r->code[i] = code[i];
+	r->code[n] = 0;
+}
+
+/* In word(): the code is not that of the failure; n = 0: the answer is no error. */
+static inline void vn_session_worded(struct vn_session *t, const char *code, size_t n)
+{
+	if (!t->report)
+		return;
+	t->report->code[0] = 0;
+	vn_session_error(t, code, n);
+}
+
+/* A hash of bytes, to compare them without keeping them; `before`: that of bytes before them, or
+ * 0. */
+uint64_t vn_hash(uint64_t before, struct vn_span);
 
 static inline struct vn_cut vn_cut_more(void)
 {
@@ -386,8 +427,16 @@ struct vn_protocol {
 	void (*word)(struct vn_session *, const struct vn_message *asked,
 	             const struct vn_failure *, struct vn_buffer *client);
 
+	/* Is this the connection that a request means whose report->cancels is that id? NULL: no
+	 * request cancels another connection's. */
+	bool (*has_id)(const void *state, uint64_t id);
+
 	/* The connection is gone, and its state is about to be freed. NULL: not needed. */
 	void (*forget)(void *state);
+
+	bool transactions;              /* session->idle has VN_IS_IN_TRANSACTION behind each answer
+	                                 * that leaves one open */
+	bool quoted_names;              /* double quotes enclose names, not texts */
 };
 
 /* ---- SQL: what a statement does, by its words; for all protocols that speak SQL ----

@@ -156,12 +156,15 @@ static json_t *info_proxy(const struct proxy *p)
 	struct totals t;
 
 	proxy_totals(p, &t);
-	return json_pack("{s:o, s:o, s:b, s:o, s:s, s:o, s:I, s:I}", "name", json_text(s->name),
-	                 "listen", json_text(s->listen.text), "listening", proxy_listening(p),
-	                 "backend", json_text(s->backend.text),
+	return json_pack("{s:o, s:o, s:b, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I}",
+	                 "name", json_text(s->name), "listen", json_text(s->listen.text),
+	                 "listening", proxy_listening(p), "backend", json_text(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_text(s->behavior),
 	                 "connections", (json_int_t)totals_open(&t, STAT_OPENED, STAT_CLOSED),
-	                 "raw", (json_int_t)totals_open(&t, STAT_RAW, STAT_RAW_CLOSED));
+	                 "raw", (json_int_t)totals_open(&t, STAT_RAW, STAT_RAW_CLOSED),
+	                 "opened", (json_int_t)t.n[STAT_OPENED],
+	                 "exchanges", (json_int_t)t.n[STAT_EXCHANGES],
+	                 "waiting", (json_int_t)totals_waiting(&t));
 }
 
 struct info {                           /* the answer to GET /info */
@@ -181,9 +184,13 @@ static void info_begin(const struct info *all, FILE *to)
 {
 	const struct settings *s = control_settings(all->control);
 
+	vn_nsec now = clock_real();
+
 	fprintf(to, "{\"name\": \"vaurien\", \"version\": \"%s\", \"seed\": \"%" PRIu64 "\","
-	            " \"threads\": %" PRId64 ", \"vanish\": \"%s\", \"proxies\": [",
-	        VAURIEN_VERSION, s->seed, s->threads, blackhole_possible() ? "filter" : "stall");
+	            " \"time\": %" PRId64 ".%06" PRId64 ", \"threads\": %" PRId64
+	            ", \"vanish\": \"%s\", \"proxies\": [",
+	        VAURIEN_VERSION, s->seed, now / VN_S, now % VN_S / VN_US, s->threads,
+	        blackhole_possible() ? "filter" : "stall");
 }
 
 static bool info_next(struct pieces *p, FILE *to)

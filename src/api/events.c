@@ -1,4 +1,5 @@
-/* events.c - GET /events: a stream of server-sent events, for as long as its client stays. */
+/* events.c - GET /events: a stream of server-sent events, for as long as its client stays; and
+ * POST /marks: an event of a client's own. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ static void follower_ping(struct timer *t)
 static void get_events(struct request *r)
 {
 	const char *types = request_query(r, "type"), *proxy = request_query(r, "proxy");
-	unsigned wants = ~0u;
+	unsigned wants = JOURNAL_USUAL;
 	char error[ERROR_MAX];
 
 	if (types && !events_types(types, &wants, error)) {
@@ -80,8 +81,41 @@ static void get_events(struct request *r)
 	request_stream(r, 200, "text/event-stream", &f->stream);
 }
 
+/* ---- marks ---- */
+
+static bool mark_fits(const char *text)
+{
+	size_t n = text ? strlen(text) : 0;
+
+	return n >= 1 && n <= JOURNAL_WORDS;
+}
+
+/* A text among the events, so that a log or a metric can be laid beside them. */
+static void post_mark(struct request *r)
+{
+	json_t *body = request_object(r);
+	const char *text = json_string_value(json_object_get(body, "text"));
+	struct journal_entry n;
+
+	if (!body)
+		return;
+	if (!mark_fits(text)) {
+		request_error(r, 400, "body", "text", "text: expected 1 to 200 bytes of text");
+	} else {
+		if (journal_wants(JOURNAL_MARK)) {
+			journal_begin(&n, JOURNAL_MARK, clock_monotonic(), NULL);
+			journal_text(&n, "text", text);
+			journal_text(&n, "by", request_client(r));
+			journal_write(&n);
+		}
+		request_answer(r, 200, json_pack("{s:s}", "status", "ok"));
+	}
+	json_decref(body);
+}
+
 static const struct route routes[] = {
 	{ "GET", "/events", get_events, false },
+	{ "POST", "/marks", post_mark, false },
 	{ NULL },
 };
 

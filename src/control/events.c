@@ -128,6 +128,8 @@ static bool subscriber_wants(const struct subscriber *s, const struct journal_en
 {
 	if (!(s->wants >> n->type & 1))
 		return false;
+	if (n->type == JOURNAL_MARK)    /* it is of no proxy */
+		return true;
 	size_t name = s->proxy ? strlen(s->proxy) : 0;
 	return !name || (n->n >= name && !memcmp(n->text, s->proxy, name));
 }
@@ -172,8 +174,9 @@ static bool type_unknown(const char *name, size_t n, char error[ERROR_MAX])
 	char text[48], shown[64];
 
 	snprintf(text, sizeof text, "%.*s", (int)(n < 40 ? n : 40), name);
-	error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw or"
-	             " changed, got '%s'", text_printable(text, shown, sizeof shown));
+	error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw, "
+	             "changed, exchange, gave_up or mark, got '%s'",
+	             text_printable(text, shown, sizeof shown));
 	return false;
 }
 
@@ -307,7 +310,7 @@ static bool file_start(struct file *f, const char *path, char error[ERROR_MAX])
 		return false;
 	}
 	f->retry.fire = file_retry;
-	f->subscriber = (struct subscriber){ .wants = ~0u, .ready = file_ready };
+	f->subscriber = (struct subscriber){ .wants = JOURNAL_USUAL, .ready = file_ready };
 	subscriber_open(&f->subscriber, NULL);
 	return true;
 }

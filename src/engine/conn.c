@@ -15,6 +15,7 @@
 #include "engine/birth.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_timers.h"
+#include "engine/conn_trace.h"
 #include "engine/journal.h"
 #include "engine/listener.h"
 #include "engine/pipe.h"
@@ -77,21 +78,44 @@ static void states_free(struct conn *c)
 		c->ruled->states = NULL;
 }
 
-static void journal_closed(struct conn *c)
-{
-	struct journal_entry n;
+/* The event of a connection that has ended. It is written when it is known whether the client
+ * closes, too. */
+struct last_words {
+	struct drain_note note;
+	bool fin;                       /* the client got a FIN, or had sent one */
+	struct journal_entry entry;
+};
 
-	journal_begin(&n, JOURNAL_CLOSED, conn_loop(c)->now, shard_spec(c->shard)->name);
-	journal_count(&n, "connection", c->number);
-	journal_text(&n, "reason", close_reason_names[c->why].name);
-	journal_text(&n, "how", c->how == VN_RESET ? "reset" : "close");
-	journal_seconds(&n, "age", conn_loop(c)->now - c->since);
-	journal_count(&n, "exchanges", c->asked);
-	journal_count(&n, "request_received", c->request.came);
-	journal_count(&n, "request_sent", c->request.sent);
-	journal_count(&n, "response_received", c->response.came);
-	journal_count(&n, "response_sent", c->response.sent);
-	journal_write(&n);
+static void last_words_write(struct drain_note *note, bool closed)
+{
+	struct last_words *l = OWNER(last_words, note, note);
+
+	if (l->fin)
+		journal_is(&l->entry, "client_closed", closed);
+	else
+		journal_null(&l->entry, "client_closed");
+	journal_write(&l->entry);
+	free(l);
+}
+
+static SELDOM struct drain_note *last_words_make(struct conn *c)
+{
+	struct last_words *l = xmalloc(sizeof *l);
+	struct journal_entry *n = &l->entry;
+
+	l->note.over = last_words_write;
+	l->fin = c->how != VN_RESET && !c->client.broken;
+	journal_begin(n, JOURNAL_CLOSED, conn_loop(c)->now, shard_spec(c->shard)->name);
+	journal_count(n, "connection", c->number);
+	journal_text(n, "reason", close_reason_names[c->why].name);
+	journal_text(n, "how", c->how == VN_RESET ? "reset" : "close");
+	journal_seconds(n, "age", conn_loop(c)->now - c->since);
+	journal_count(n, "exchanges", c->asked);
+	journal_count(n, "request_received", c->request.came);
+	journal_count(n, "request_sent", c->request.sent);
+	journal_count(n, "response_received", c->response.came);
+	journal_count(n, "response_sent", c->response.sent);
+	return &l->note;
 }
 
 static void conn_count_end(struct conn *c)
@@ -108,10 +132,10 @@ static void conn_teardown(struct conn *c)
 	c->gone = true;
 	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name,
 	          (unsigned long long)c->number, close_reason_names[c->why].text);
-	if (journal_wants(JOURNAL_CLOSED))
-		journal_closed(c);
-	side_close(c, &c->client, c->how, c->request.eof);
-	side_close(c, &c->backend, c->how, c->response.eof);
+	conn_traces_end(c);
+	side_close(c, &c->client, c->how, c->request.eof,
+	           journal_wants(JOURNAL_CLOSED) ? last_words_make(c) : NULL);
+	side_close(c, &c->backend, c->how, c->response.eof, NULL);
 	connect_attempt_stop(c->attempt);
 	if (c->spare >= 0)
 		close(c->spare);
@@ -181,9 +205,22 @@ static void conn_pump(struct conn *c)
 		conn_later(c);
 }
 
+/* Notes that the client gives up what it waits for, and since when a stalled one has asked. */
+static SELDOM void conn_check_left(struct conn *c)
+{
+	if (c->request.eof || c->client.hup) {
+		c->left = true;
+		conn_gave_up(c, c->client.broken ? "reset" : "closed");
+	} else if (c->ruled->stalled && c->client.readable && !c->ruled->unread) {
+		conn_rules_get(c)->unread = conn_loop(c)->now;
+	}
+}
+
 /* Dooms the connection if it is over. */
 static void conn_check_end(struct conn *c)
 {
+	if ((c->request.eof || c->client.hup || c->ruled->stalled) && !c->left)
+		conn_check_left(c);
 	if (c->response.shut && c->request.ended && !pipe_waits(&c->request))
 		conn_doom(c, VN_CLOSE, CLOSE_REASON_BACKEND_ENDED);
 	if (c->client.broken || c->backend.broken)

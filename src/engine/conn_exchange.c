@@ -7,12 +7,27 @@
  * others. */
 void exchange_answered(struct conn *c)
 {
-	const struct exchange *x = c->exchanges.first;
+	struct exchange *x = c->exchanges.first;
 
 	if (x->asked.role == VN_ASKS) {
 		stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
 		pipe_answer(&c->response, x->began);
 	}
+	if (x->trace)
+		exchange_trace_answered(c, x, !exchange_needs_us(x) &&
+		                              c->response.work->now.gone);
+	exchange_over(c);
+}
+
+/* A raw connection's turns are counted when they are over. */
+void exchange_abandoned(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+
+	if (x->asked.role == VN_ASKS && !c->response.raw)
+		stats_add(&c->shard->stats, STAT_ABANDONED, 1);
+	if (x->trace)
+		exchange_trace_over(c, x);
 	exchange_over(c);
 }
 
@@ -26,12 +41,16 @@ void exchange_fails(struct exchange *x, const struct vn_failure *f)
 
 void raw_turn_sent(struct conn *c)
 {
+	struct exchange *x = c->exchanges.first;
+
 	if (!c->response.raw)
 		return;
-	if (c->exchanges.first)
-		c->exchanges.first->last = conn_loop(c)->now;
+	if (x)
+		x->last = conn_loop(c)->now;
 	else
 		c->turn.last = conn_loop(c)->now;
+	if (x && x->trace && c->spoke)
+		exchange_trace_spoke(c, x);
 }
 
 bool raw_turn_continues(const struct conn *c, enum vn_direction d)

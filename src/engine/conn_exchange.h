@@ -3,6 +3,7 @@
 #define ENGINE_CONN_EXCHANGE_H
 
 #include "engine/conn_rules.h"
+#include "engine/conn_trace.h"
 #include "engine/engine.h"
 
 /* True if a rule that is in for the exchange wants that moment. */
@@ -58,6 +59,7 @@ static inline void exchange_over(struct conn *c)
 }
 
 void exchange_answered(struct conn *);          /* ... since it has its answer */
+void exchange_abandoned(struct conn *);         /* ... and gets no answer */
 /* NULL: it does not; the failure's end is the exchange's */
 void exchange_fails(struct exchange *, const struct vn_failure *);
 

@@ -7,58 +7,8 @@
 
 #include "base/memory.h"
 #include "engine/conn.h"
+#include "engine/holder.h"
 #include "net/socket.h"
-
-/* ---- the rule that holds a connection ---- */
-
-static bool held_by(struct conn_info *e, const struct conn *c, uint64_t rule, vn_nsec until)
-{
-	int i = plan_find(c->plan, rule);
-
-	if (i < 0)
-		return false;
-	snprintf(e->rule, sizeof e->rule, "%s", c->plan->rules[i].spec->name);
-	vn_nsec now = conn_loop((struct conn *)c)->now;
-	e->left = until == VN_NEVER ? VN_NEVER : until > now ? until - now : 0;
-	return true;
-}
-
-/* Chooses the rule with the longest hold. */
-static bool held_by_holds(struct conn_info *e, const struct conn *c, const struct holds *l,
-                          vn_nsec until)
-{
-	const struct hold *most = NULL;
-
-	for (unsigned i = 0; l && i < l->n; i++)
-		if (!most || l->by[i].hold > most->hold)
-			most = &l->by[i];
-	return most && held_by(e, c, most->rule, until);
-}
-
-/* A queue is held if its first parcel is not due, or if a rule sets its pace. The timer is set
- * then, unless only room is missing. */
-static bool held_by_queue(struct conn_info *e, const struct conn *c, const struct pipe *p)
-{
-	const struct parcel *q = p->work->queue.first;
-
-	if (!q || (q->due <= conn_loop((struct conn *)c)->now && !p->work->timer.slot))
-		return false;
-	return held_by_holds(e, c, q->why,
-	                     q->due == VN_NEVER   ? VN_NEVER :
-	                     p->work->timer.slot ? p->work->timer.due :
-	                                           q->due);
-}
-
-static void holder(struct conn_info *e, const struct conn *c)
-{
-	if (c->ruled->waits)
-		held_by_holds(e, c, c->ruled->opening, c->ruled->waits);
-	else if (c->ruled->vanished || c->ruled->stalled)
-		held_by(e, c, c->ruled->vanished ? c->ruled->vanished : c->ruled->stalled,
-		        VN_NEVER);
-	else if (!held_by_queue(e, c, &c->request))
-		held_by_queue(e, c, &c->response);
-}
 
 /* ---- the list ---- */
 
@@ -93,7 +43,9 @@ static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 		e->exchange = c->asked;
 		snprintf(e->verb, sizeof e->verb, "DATA");
 	}
-	holder(e, c);
+	const struct rule_spec *holder = conn_holder(c, &e->left);
+	if (holder)
+		snprintf(e->rule, sizeof e->rule, "%s", holder->name);
 }
 
 void conn_list_continue(struct conn_list *r, const struct shard *p, size_t n)

@@ -117,6 +117,7 @@ struct conn_rules {
 	vn_nsec gone_since;             /* since then the client is gone and its bytes held; or 0 */
 	bool probed;                    /* the client's kernel is probed: see client_probe() */
 	vn_nsec waits;                  /* the connect is delayed until then; 0: it is not */
+	vn_nsec unread;                 /* stalled: the client has sent more since then; 0: no */
 	struct holds *opening;          /* the holds that delay it */
 };
 
@@ -139,6 +140,7 @@ struct conn {
 	vn_nsec since;                  /* when it was accepted */
 	vn_nsec active;                 /* when bytes last came */
 	struct mail later;              /* for conn_later(), and to free it */
+	struct trace *hearing;          /* of the request under way; NULL: none */
 	bool queued : 1;                /* `later` is posted */
 	bool again : 1;                 /* something may move that did not before */
 	bool running : 1;               /* conn_run() is on the stack */
@@ -152,6 +154,8 @@ struct conn {
 	bool unsure : 1;
 	bool worked : 1;                /* a command was no set-up: what follows is no prelude */
 	bool no_sequel : 1;             /* session->no_sequel, until it is seen to */
+	bool left : 1;                  /* that the client has given up is told */
+	bool turn_waits : 1;            /* counted in STAT_TURNS */
 	uint8_t how, why;               /* enum vn_end, enum close_reason: of its doom */
 	/* enum vn_end: an end by the clock, once what is due has been sent */
 	uint8_t ending;
@@ -196,6 +200,7 @@ struct worker {
 	_Atomic size_t held;            /* bytes in queues, with PARCEL_COST; any thread reads */
 	size_t hold_total;              /* reading stops when so much is held */
 	struct vn_session session;      /* for one call of a protocol */
+	struct vn_report report;        /* the same, while somebody reads events */
 	struct vn_buffer scratch;       /* the same */
 	struct vn_text_cache texts;     /* for a connection that has none yet */
 	struct work_pool work_pool;

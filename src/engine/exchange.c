@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include "engine/journal.h"
+#include "engine/trace.h"
+
 static bool verb_alike(const char a[24], const char b[24])
 {
 	uint64_t x[3], y[3];
@@ -32,7 +35,7 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 {
 	struct exchange *x = l->last;
 
-	if (joins(x, number, asked, s)) {
+	if (joins(x, number, asked, s) && !x->trace && !journal_wants(JOURNAL_EXCHANGE)) {
 		x->count++;
 		x->last = now;
 		return x;
@@ -74,6 +77,8 @@ void exchange_pop(struct exchanges *l)
 		l->last = NULL;
 	l->entries--;
 	holds_unref(x->late);
+	if (x->trace)
+		trace_free(x->trace);
 	pool_give(x);
 }
 

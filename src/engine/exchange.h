@@ -24,6 +24,7 @@ struct exchange {
 	const struct vn_failure *failure;       /* it is refused with this; NULL: it is not */
 	enum vn_end end;                /* of the connection, in this exchange's turn */
 	struct holds *late;             /* holds of an unsolicited response */
+	struct trace *trace;            /* for its event; NULL: nobody wants it */
 	uint8_t discard_replies;        /* answers to its substitute still to come */
 	bool dropped;                   /* its request was dropped: it gets no answer */
 	bool no_reply;                  /* its request gets no answer by its nature */

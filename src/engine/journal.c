@@ -17,6 +17,9 @@ const char *const journal_names[JOURNAL_TYPES] = {
 	[JOURNAL_MISSED]      = "missed",
 	[JOURNAL_RAW]         = "raw",
 	[JOURNAL_CHANGED]     = "changed",
+	[JOURNAL_EXCHANGE]    = "exchange",
+	[JOURNAL_GAVE_UP]     = "gave_up",
+	[JOURNAL_MARK]        = "mark",
 	[JOURNAL_LOST]        = "lost",
 };
 
@@ -79,7 +82,7 @@ static void put_character(struct journal_entry *n, const char *p, size_t size)
 		put(n, p, size);
 }
 
-/* The caller has checked that there is room. */
+/* The caller has checked that there is room for 2 * JOURNAL_WORDS + 2 bytes. */
 static void put_text(struct journal_entry *n, const char *words)
 {
 	size_t size;
@@ -111,6 +114,48 @@ void journal_process(struct journal_entry *n, const char *key, unsigned pid, con
 	put(n, middle, sizeof middle - 1);
 	put_text(n, name);
 	put(n, "}", 1);
+}
+
+void journal_list(struct journal_entry *n, const char *key, const char *names, size_t size)
+{
+	bool any = false;
+
+	if (!put_key(n, key, 2))
+		return;
+	put(n, "[", 1);
+	for (const char *p = names; p < names + size; p += strlen(p) + 1) {
+		if (n->n + 2 * JOURNAL_WORDS + 8 > JOURNAL_ROOM)
+			break;
+		if (any)
+			put(n, ", ", 2);
+		put_text(n, p);
+		any = true;
+	}
+	put(n, "]", 1);
+}
+
+void journal_hash(struct journal_entry *n, const char *key, uint64_t hash)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	if (!put_key(n, key, 18))
+		return;
+	put(n, "\"", 1);
+	for (int shift = 60; shift >= 0; shift -= 4)
+		put(n, &hex[hash >> shift & 15], 1);
+	put(n, "\"", 1);
+}
+
+void journal_is(struct journal_entry *n, const char *key, bool value)
+{
+	if (put_key(n, key, 5))
+		put(n, value ? "true" : "false", value ? 4 : 5);
+}
+
+void journal_null(struct journal_entry *n, const char *key)
+{
+	if (put_key(n, key, 4))
+		put(n, "null", 4);
 }
 
 void journal_count(struct journal_entry *n, const char *key, uint64_t count)

@@ -40,7 +40,8 @@ struct clock { unsigned rule; enum vn_end end; vn_nsec after; bool anew; };
 struct judgement {
 	struct vn_verdict v;            /* folded */
 	const struct vn_failure *failure;       /* if v.fate is VN_REPLY */
-	uint64_t end_rule;              /* the id of the rule that returned v.end */
+	uint64_t end_rule;              /* the id of the rule that returned v.end ... */
+	uint64_t failure_rule;          /* ... of the one whose failure it is */
 	unsigned n, n_clocks;           /* entries of `by`, of `clocks` */
 	struct hold by[RULES_MAX];      /* rules that hold or pace */
 	struct clock clocks[RULES_MAX]; /* not in v, except those of VN_ON_REST */

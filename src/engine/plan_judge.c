@@ -413,8 +413,10 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 			j->end_rule = 0;
 		}
 		any = true;
-		if (f && !j->failure)
+		if (f && !j->failure) {
 			j->failure = f;
+			j->failure_rule = r->spec->id;
+		}
 		judgement_add(j, p, i, &v, q->moment);
 	}
 	return any;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "engine/conn_exchange.h"
 #include "engine/conn_rules.h"
+#include "engine/conn_trace.h"
 #include "engine/piece.h"
 #include "engine/pipe.h"
 #include "engine/raw.h"
@@ -35,16 +36,40 @@ static SELDOM void sequel_begin(struct pipe *p)
 
 static inline __attribute__((always_inline)) void message_done(struct pipe *p)
 {
-	if (p->direction == VN_REQUEST)
+	if (p->direction == VN_REQUEST) {
+		if (p->conn->hearing)
+			conn_trace_heard(p->conn);
 		request_complete(p->conn);
-	else
+	} else {
 		response_complete(p->conn);
+	}
 	const char *raw = p->work->now.raw;
 	message_forget(&p->work->now);
 	if (raw && !p->conn->dead && !p->raw)
 		conn_go_raw(p->conn, p, raw);
 	if (p->work->sequel.open)
 		sequel_begin(p);
+}
+
+enum { WATCHING = 1 << JOURNAL_EXCHANGE | 1 << JOURNAL_GAVE_UP };
+
+static SELDOM void report_begin(struct vn_session *t, struct vn_report *r)
+{
+	*r = (struct vn_report){ .given = SIZE_MAX };
+	t->report = r;
+	t->judged = true;
+}
+
+/* What the protocol has reported of this piece; of a request request_begin() uses the rest. */
+static SELDOM void report_end(struct pipe *p, struct exchange *x)
+{
+	const struct vn_report *r = &worker_of(p)->report;
+
+	if (p->direction == VN_REQUEST && r->cancels)
+		conn_cancels(p->conn, r->cancels);
+	if (p->direction == VN_RESPONSE && r->code[0] && !x->trace->code[0] &&
+	    !(x->asked.note & VN_NOTE_SUBSTITUTE))
+		memcpy(x->trace->code, r->code, sizeof r->code);
 }
 
 static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_message *msg)
@@ -56,10 +81,15 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	t->owed = x && !c->response.eof;
 	t->judged = c->plan->refuses || c->plan->sparing;
 	t->raw = NULL;
+	t->report = NULL;
+	if (p->direction == VN_REQUEST ? journal_wants_any(WATCHING) : x && x->trace)
+		report_begin(t, &c->shard->worker->report);
 	struct vn_cut cut = p->direction == VN_REQUEST ?
 	                            t->self->request(t, at, msg) :
 	                            t->self->response(t, at, x ? &x->asked : NULL, msg);
 	conn_session_end(c);
+	if (t->report && (cut.kind == VN_CUT_PART || cut.kind == VN_CUT_END))
+		report_end(p, x);
 	return cut;
 }
 
@@ -86,6 +116,13 @@ static void message_clear(struct vn_message *m, enum vn_role role)
 	m->failure = m->agreed = NULL;
 	m->sequel = NULL;
 	m->seq = m->note = 0;
+}
+
+/* Bytes of the request under way, for its digest. */
+static inline void pipe_hear(struct pipe *p, const uint8_t *bytes, size_t n)
+{
+	if (p->conn->hearing && p->direction == VN_REQUEST)
+		trace_hear(p->conn->hearing, bytes, n);
 }
 
 /* Makes the next cut, which begins a message or continues one. False: nothing more for now. */
@@ -138,6 +175,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 			return false;
 	}
 	if (cut.replaced) {
+		pipe_hear(p, at->p, cut.len);
 		if (cut.instead.n)
 			piece_pass(p, (uint8_t *)cut.instead.p, cut.instead.n);
 		pipe_run_flush(p);      /* `instead` is in the protocol's scratch buffer */
@@ -233,6 +271,7 @@ static void pipe_process(struct pipe *p, uint8_t *bytes, size_t n)
 		if (!p->work->now.body && !pipe_cut_next(p, &at))
 			break;
 		size_t take = at.n < p->work->now.body ? at.n : p->work->now.body;
+		pipe_hear(p, at.p, take);
 		if (take)
 			piece_pass(p, (uint8_t *)at.p, take);
 		at.p += take;
@@ -336,7 +375,7 @@ static bool pipe_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
 	uint8_t *to = w->buffer + UNPARSED_MAX;
-	bool unseen = splice_takes(p);
+	bool unseen = !p->conn->hearing && splice_takes(p);     /* a digest needs the bytes */
 	ssize_t n = unseen ? splice_fill(p) :
 	                     recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/trace.h"
 #include "engine/verdict.h"
 
 /* ---- holds ---- */
@@ -105,6 +106,8 @@ void queue_pop(struct queue *q)
 		q->last = NULL;
 	q->bytes -= p->n - p->at;
 	q->parcels--;
+	if (p->trace)
+		trace_free(p->trace);
 	holds_unref(p->why);
 	free(p);
 }

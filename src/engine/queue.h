@@ -10,6 +10,7 @@
 #include "engine/plan.h"
 
 struct exchange;
+struct trace;
 
 /* Counted. The delays and paces of one message, by rule. */
 struct holds {
@@ -33,6 +34,7 @@ struct parcel {
 		struct exchange *exchange;      /* MARK */
 		vn_nsec began;          /* BYTES: when the exchange they answer began; or 0 */
 	};
+	struct trace *trace;            /* BYTES: of the exchange that they answer; NULL: none */
 	enum vn_end end;                /* END */
 	uint8_t kind;                   /* enum parcel_kind */
 	bool behind;                    /* BYTES: they waited in the socket before they were read */

@@ -12,16 +12,29 @@
 
 /* ---- turns ---- */
 
+/* Its client does not wait any more. */
+static void turn_answered(struct conn *c)
+{
+	if (c->turn_waits)
+		stats_add(&c->shard->stats, STAT_TURNS, (uint64_t)-1);
+	c->turn_waits = false;
+}
+
 /* Ends the open turn. It was answered when the backend's last byte came, or left the queue. */
 static void turn_over(struct conn *c)
 {
-	for (const struct exchange *x; (x = c->exchanges.first); exchange_over(c))
+	for (struct exchange *x; (x = c->exchanges.first); exchange_over(c)) {
+		if (x->trace)
+			exchange_trace_over(c, x);
 		if (x->asked.role == VN_ASKS) {
 			stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
+			stats_add(&c->shard->stats, STAT_ASKED, 1);
 			fine_note(&c->shard->stats.answered, x->last - x->began);
 		}
+	}
 	if (c->turn_kind == ASKED) {
 		stats_add(&c->shard->stats, STAT_EXCHANGES, 1);
+		stats_add(&c->shard->stats, STAT_ASKED, 1);
 		fine_note(&c->shard->stats.answered, c->turn.last - c->turn.began);
 	}
 	c->turn_kind = NO_TURN;
@@ -29,15 +42,20 @@ static void turn_over(struct conn *c)
 
 void exchanges_end(struct conn *c)
 {
+	turn_answered(c);
 	if (c->response.raw && c->spoke)
 		turn_over(c);
-	exchange_clear(&c->exchanges);
+	while (c->exchanges.first)
+		exchange_abandoned(c);
 }
 
 static void turn_begin(struct conn *c)
 {
 	turn_over(c);
 	c->spoke = false;
+	if (!c->turn_waits)
+		stats_add(&c->shard->stats, STAT_TURNS, 1);
+	c->turn_waits = true;
 	if (c->response.work->now.open)
 		message_forget(&c->response.work->now);
 }
@@ -50,6 +68,7 @@ static void turn_plain(struct conn *c, enum vn_direction d)
 
 	if (d == VN_RESPONSE) {
 		c->spoke = true;
+		turn_answered(c);
 		if (!c->turn_kind) {
 			c->turn.began = now;
 			c->turn_kind = PUSHED;
@@ -88,11 +107,37 @@ void raw_turn_meet_rules(struct conn *c)
 		->last = c->turn.last;
 }
 
+/* More bytes of a turn that the rules have judged. */
+static bool raw_goes_on(struct conn *c, struct exchange *x)
+{
+	if (x->trace)
+		x->trace->asked = conn_loop(c)->now;
+	return c->request.work->now.open;
+}
+
+/* The rules judge the turn, which is new or which they have not met. */
+static void raw_ask(struct conn *c, struct vn_message *ask, struct vn_span piece)
+{
+	struct exchange *x = exchange_head(c);
+
+	if (x) {
+		x->dropped = false;     /* the new rules decide */
+	} else {
+		x = exchange_new(c, ++c->asked, ask);
+		exchange_trace_if(c, x, ask, false);
+	}
+	pipe_open(&c->request, ask);
+	request_apply_rules(c, x, ask, piece);
+}
+
 void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 {
-	struct exchange *x = c->exchanges.first;
+	bool told = journal_wants(JOURNAL_EXCHANGE);
 
-	if (!c->plan->n && !x && c->response.raw) {
+	if (told && c->response.raw)
+		raw_turn_meet_rules(c);         /* its exchange has a trace */
+	struct exchange *x = c->exchanges.first;
+	if (!c->plan->n && !x && c->response.raw && !told) {
 		turn_plain(c, d);
 		return;
 	}
@@ -105,17 +150,17 @@ void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 		}
 		if (c->spoke || !x)
 			turn_begin(c);
-		else if (c->request.work->now.open)
+		else if (raw_goes_on(c, x))
 			return;
-		x = exchange_head(c);
-		if (x)
-			x->dropped = false;     /* the new rules decide */
-		pipe_open(&c->request, &ask);
-		request_apply_rules(c, x ? x : exchange_new(c, ++c->asked, &ask), &ask, piece);
+		raw_ask(c, &ask, piece);
 		return;
 	}
 	c->spoke = true;
-	raw_turn_sent(c);
+	turn_answered(c);
+	if (x)
+		x->last = conn_loop(c)->now;
+	else
+		c->turn.last = conn_loop(c)->now;
 	if (c->response.work->now.open)
 		return;
 	x = exchange_head(c);
@@ -127,6 +172,8 @@ void raw_turn(struct conn *c, enum vn_direction d, struct vn_span piece)
 		c->response.work->now.gone = true;
 	else
 		response_judge(c, x, 0, piece);
+	if (x->trace && !c->response.work->now.holds && !c->response.work->now.gone)
+		exchange_trace_spoke(c, x);
 }
 
 /* ---- going raw ---- */
@@ -173,9 +220,9 @@ void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 	message_forget(&c->request.work->sequel);
 	pipe_wake(&c->request);
 	if (p->direction == VN_RESPONSE || !c->exchanges.first) {
-		c->response.raw = c->spoke = true;
 		while (c->exchanges.first)
-			exchange_over(c);
+			exchange_abandoned(c);
+		c->response.raw = c->spoke = true;
 		pipe_open(&c->response, &(struct vn_message){ 0 });
 		c->response.work->now.open = false;
 	}

@@ -1,6 +1,9 @@
 /* replies.c - error replies that the engine writes in the server's format. */
 #include "engine/replies.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "engine/conn_exchange.h"
 #include "engine/conn_rules.h"
 #include "engine/piece.h"
@@ -16,6 +19,16 @@ bool reply_due(const struct conn *c)
 	       !c->response.eof;
 }
 
+/* The code as the server sends it, without what follows it: "1213/40001", "503 Service ...". */
+static SELDOM struct vn_report *report_of(struct conn *c, const struct vn_failure *f)
+{
+	struct vn_report *r = &c->shard->worker->report;
+
+	*r = (struct vn_report){ .given = SIZE_MAX };
+	snprintf(r->code, sizeof r->code, "%.*s", (int)strcspn(f->code, "/ "), f->code);
+	return r;
+}
+
 enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_failure *f,
                         struct holds *late)
 {
@@ -27,9 +40,12 @@ enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_fail
 		endpoint_host(&peer, client, sizeof client);
 	t->client = client;
 	t->reset = false;
+	t->report = x && x->trace ? report_of(c, f) : NULL;
 	t->self->word(t, x ? &x->asked : NULL, f, t->scratch);
 	t->client = "";
 	conn_session_end(c);
+	if (t->report && t->scratch->n)
+		exchange_trace_worded(x, t->report->code);
 	enum vn_end end = t->reset ? VN_RESET : t->close ? VN_CLOSE : VN_STAY;
 	pipe_insert(&c->response, vn_buffer_span(t->scratch), x, late);
 	return end;
@@ -55,7 +71,7 @@ void reply_send(struct conn *c)
 		if (c->no_sequel)
 			sequel_forget(c);
 	} else if (!x->end) {
-		exchange_over(c);
+		exchange_abandoned(c);
 	}
 	pipe_wake(&c->request);
 	if (end != VN_STAY)

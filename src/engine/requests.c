@@ -85,6 +85,8 @@ static const struct vn_failure *request_judge(struct conn *c, struct exchange *x
 	conn_apply_end(c, &j, &x->end);
 	if (j.v.fate == VN_DROP)
 		request_drop(c, x, msg);
+	if (x->trace && j.failure)
+		exchange_trace_refused(x, c->plan, j.failure_rule);
 	return j.v.fate == VN_REPLY ? j.failure : NULL;
 }
 
@@ -149,6 +151,9 @@ static void sequel_ask(struct conn *c, struct exchange *x, const struct vn_messa
 	pipe_open(p, msg->sequel);
 	struct exchange *y = exchange_new(c, ++c->asked, msg->sequel);
 	y->sequel = true;
+	stats_add(&c->shard->stats, STAT_ASKED, 1);
+	exchange_trace_if(c, y, msg->sequel, true);
+	c->hearing = x->trace;
 	const struct vn_failure *f = request_judge(c, y, msg->sequel, piece);
 	p->work->sequel = p->work->now;
 	p->work->now = first;
@@ -162,6 +167,7 @@ void sequel_forget(struct conn *c)
 	if (!c->exchanges.first || !c->exchanges.first->sequel)
 		return;
 	plan_take_back(c->plan, &c->exchanges.first->flags, c->number, c->exchanges.first->number);
+	stats_add(&c->shard->stats, STAT_ABANDONED, 1);
 	exchange_over(c);
 	message_forget(c->request.work->sequel.open ? &c->request.work->sequel :
 	                                              &c->request.work->now);
@@ -175,6 +181,7 @@ void request_continue(struct conn *c)
 		return;
 	x->sequel = false;
 	x->began = x->last = conn_loop(c)->now;
+	c->hearing = x->trace;
 }
 
 /* ---- messages of the client, by role ---- */
@@ -211,6 +218,8 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 		struct exchange *x = exchange_new(c, ++c->asked, msg);
 		if (c->shard->recent)
 			recent_note(c->shard, c->number, x->number, msg);
+		stats_add(&c->shard->stats, STAT_ASKED, 1);
+		exchange_trace_if(c, x, msg, true);
 		request_apply_rules(c, x, msg, piece);
 		if (msg->sequel && !exchange_needs_us(x))
 			sequel_ask(c, x, msg, piece);

@@ -65,6 +65,8 @@ static bool unsolicited_judge(struct conn *c, struct exchange *x)
 		return true;
 	x->late = holds_make(NULL, &j);
 	conn_apply_end(c, &j, &x->end);
+	if (x->trace && j.failure)
+		exchange_trace_refused(x, c->plan, j.failure_rule);
 	exchange_fails(x, j.v.fate == VN_REPLY ? j.failure : NULL);
 	x->dropped = j.v.fate == VN_DROP;
 	x->sent = exchange_needs_us(x);
@@ -81,6 +83,7 @@ struct exchange *unsolicited_begin(struct conn *c)
 		msg = (struct vn_message){ .role = VN_PUSH, .verb = "PUSH" };
 	struct exchange *x = exchange_new(c, c->asked || c->pushed ? UNASKED | c->pushed : 0, &msg);
 	c->pushed++;
+	exchange_trace_if(c, x, &msg, false);
 	return unsolicited_judge(c, x) ? x : NULL;
 }
 
@@ -105,6 +108,9 @@ void accept_judge(struct conn *c)
 	                    &msg);
 	struct exchange *x = exchange_push(
 		&c->exchanges, &c->shard->worker->exchanges, 0, &msg, &s, conn_loop(c)->now);
+	exchange_trace_if(c, x, &msg, false);
+	if (x->trace)
+		exchange_trace_refused(x, p, j.failure_rule);
 	x->late = holds_make(NULL, &j);
 	conn_apply_end(c, &j, &x->end);
 	exchange_fails(x, j.failure);
@@ -123,11 +129,9 @@ static void push_begin(struct conn *c, const struct vn_message *msg, struct vn_s
 		if (!x->dropped)
 			response_judge(c, x, msg->head, piece);
 		c->response.work->now.gone |= x->dropped;
-		exchange_clear(&c->exchanges);
-		c->exchanges = aside;
-	} else {
-		exchange_clear(&aside);
 	}
+	exchange_clear(&c->exchanges);
+	c->exchanges = aside;
 }
 
 void response_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
@@ -182,6 +186,8 @@ void response_complete(struct conn *c)
 	if (answers && exchange_needs_us(x)) {
 		if (x->discard_replies)
 			x->discard_replies--;
+		else if (x->trace && !x->failure && !x->dropped)
+			x->trace->lost = true;  /* a rule ends the connection in its turn */
 		return;
 	}
 	if (answers) {

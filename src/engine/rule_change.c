@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "engine/conn.h"
 #include "engine/conn_rules.h"
+#include "engine/conn_trace.h"
 #include "engine/pipe.h"
 #include "engine/raw.h"
 #include "net/blackhole.h"
@@ -49,7 +50,7 @@ static void conn_rules_change(struct conn_rules *t, const struct plan *from, con
 	t->states = states;
 	rule_flags_translate(from, to, &t->whole);
 	if (t->stalled && plan_find(to, t->stalled) < 0)
-		t->stalled = 0;
+		t->stalled = t->unread = 0;
 }
 
 /* Calls the rules that go at VN_ON_LEAVE. False: they have ended the connection. */
@@ -128,6 +129,7 @@ void conn_change_rules(struct conn *c, struct plan *to)
 	}
 	if (c->dead || !conn_rules_leave(c, to))
 		return;
+	conn_traces_change(c, to);
 	for (unsigned i = 0; i < to->n; i++) {
 		ruleset bit = (ruleset)1 << i;
 		if (plan_heir(from, to->rules[i].spec) < 0)

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mask.h"
 #include "engine/verdict.h"
 
 enum {
@@ -38,31 +39,15 @@ void rule_text_make(struct rule_text *t, const struct vn_message *m)
 	t->n = verb + (n ? 1 + n : 0);
 }
 
-/* Returns the quote that is open after this byte: a quote character, 0 for none, or OPEN. OPEN
- * never ends, because its end is uncertain: SQL dialects differ in backslashes and in $tag$. */
-static int quote_next(int quote, uint8_t c, uint8_t after)
-{
-	enum { OPEN = 256 };
-
-	if (quote)
-		return c == quote ? 0 : c == '\\' ? OPEN : quote;
-	if (c == '$' && !(after >= '0' && after <= '9'))
-		return OPEN;
-	return c == '\'' || c == '"' ? c : 0;
-}
-
 void rule_text_mask(struct vn_span text, char *to, size_t size)
 {
-	int quote = 0;
+	struct mask m = { 0 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < text.n && n + 1 < size && n < 80; i++) {
-		uint8_t c = text.p[i];
-		bool mask = quote ? c != quote : c >= '0' && c <= '9';
-		quote = quote_next(quote, c, i + 1 < text.n ? text.p[i + 1] : 0);
-		if (mask && n && to[n - 1] == '?')
-			continue;
-		to[n++] = mask ? '?' : c < 32 || c > 126 ? ' ' : (char)c;
+		char c = mask_next(&m, text.p[i], i + 1 < text.n ? text.p[i + 1] : 0);
+		if (c)
+			to[n++] = c;
 	}
 	to[n] = 0;
 }

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "engine/conn_exchange.h"
+#include "engine/conn_trace.h"
 #include "engine/pipe.h"
 #include "engine/splice.h"
 
@@ -127,6 +128,8 @@ static void parcel_sent(struct pipe *p, size_t n)
 		if (q->began)
 			fine_note(&p->conn->shard->stats.answered,
 			               worker_of(p)->loop.now - q->began);
+		if (q->trace)
+			parcel_trace_sent(p, q);
 		parcel_done(p);
 	}
 	if (p->direction == VN_RESPONSE)

@@ -40,24 +40,36 @@ static bool conn_is_new(struct conn *c)
 	       !c->request.eof && !c->client.hup;
 }
 
-void side_close(struct conn *c, struct side *s, enum vn_end how, bool ended)
+/* True if it is to be drained. */
+static bool side_shut(struct conn *c, struct side *s, enum vn_end how, bool ended)
 {
 	int fd = s->watch.fd;
 
 	if (fd < 0)
-		return;
+		return false;
 	s->watch.fd = -1;
 	s->open = false;
 	if (how == VN_RESET && s == &c->client && conn_is_new(c)) {
 		drain_reset(&c->shard->worker->drains, fd, RESET_GRACE);
-		return;
+		return false;
 	}
 	if (how == VN_RESET)
 		socket_reset_on_close(fd);
 	if (how == VN_RESET || ended || s->broken) {
 		close(fd);
-		return;
+		return false;
 	}
 	shutdown(fd, SHUT_WR);
-	drain_start(&c->shard->worker->drains, fd);
+	return true;
+}
+
+void side_close(struct conn *c, struct side *s, enum vn_end how, bool ended,
+                struct drain_note *note)
+{
+	int fd = s->watch.fd;
+
+	if (side_shut(c, s, how, ended))
+		drain_start(&c->shard->worker->drains, fd, note);
+	else if (note)
+		note->over(note, ended);
 }

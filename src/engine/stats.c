@@ -19,6 +19,15 @@ const struct close_reason_name close_reason_names[CLOSE_REASONS] = {
 	[CLOSE_REASON_API] = { "api", "ended through the API" },
 };
 
+uint64_t totals_waiting(const struct totals *t)
+{
+	uint64_t over = t->n[STAT_ABANDONED];
+
+	for (unsigned i = 0; i <= BOUNDS; i++)
+		over += t->answered.n[i];
+	return (t->n[STAT_ASKED] > over ? t->n[STAT_ASKED] - over : 0) + t->n[STAT_TURNS];
+}
+
 void totals_add(struct totals *to, const struct stats *s)
 {
 	for (unsigned i = 0; i < STAT_COUNTERS; i++)

@@ -12,6 +12,9 @@ enum counter {
 	STAT_RAW,                       /* connections whose parser gave up */
 	STAT_RAW_CLOSED,                /* and that have ended: STAT_RAW less these are open */
 	STAT_EXCHANGES,                 /* requests answered */
+	STAT_ASKED,                     /* requests that get an answer, but for raw connections */
+	STAT_ABANDONED,                 /* and whose answer will not come, or was not sent */
+	STAT_TURNS,                     /* now: turns of raw connections without an answer */
 	STAT_READS_REQUEST,             /* reads that brought bytes, by direction */
 	STAT_READS_RESPONSE,
 	STAT_READ_REQUEST,              /* bytes read, by direction */
@@ -58,6 +61,9 @@ struct totals {
 };
 
 void totals_add(struct totals *, const struct stats *);
+
+/* Requests whose client has no answer now: `answered` counts answers that were sent. */
+uint64_t totals_waiting(const struct totals *);
 
 /* The difference of two counters. Workers count meanwhile, so it may be negative: then 0. */
 static inline uint64_t totals_open(const struct totals *f, enum counter came, enum counter went)

@@ -7,6 +7,10 @@
 
 #include "base/loop.h"
 
+/* What somebody wants to know of one socket. Its memory is the caller's until `over`, which is
+ * called once, when the socket is closed: did the peer close its side before? */
+struct drain_note { void (*over)(struct drain_note *, bool closed); };
+
 /* A worker's. Its owner sets the first three members; the rest is zero. */
 struct drains {
 	struct loop *loop;
@@ -14,8 +18,8 @@ struct drains {
 	struct drain *first;
 };
 
-/* Takes ownership of the descriptor. Its sending side must be shut down. */
-void drain_start(struct drains *, int fd);
+/* Takes ownership of the descriptor. Its sending side must be shut down. The note may be NULL. */
+void drain_start(struct drains *, int fd, struct drain_note *);
 
 /* Takes ownership, too. Resets the connection after `grace` ns, or when bytes or the peer's FIN
  * arrive. A client with an event loop reads SO_ERROR some time after its connect. An RST before

@@ -24,6 +24,18 @@ static void close_set(lua_State *L, void *t)     { T(t)->close = lua_toboolean(L
 static void no_sequel_set(lua_State *L, void *t) { T(t)->no_sequel = lua_toboolean(L, 3); }
 static void idle_set(lua_State *L, void *t)      { T(t)->idle = (unsigned)luaL_checkinteger(L, 3); }
 
+/* The server's own code of the error that the answer is; in `word`, "" says that it is none. */
+static void error_set(lua_State *L, void *t)
+{
+	size_t n;
+	const char *code = luaL_checklstring(L, 3, &n);
+
+	if (call_of(L)->hook == HOOK_WORD)
+		vn_session_worded(t, code, n);
+	else
+		vn_session_error(t, code, n);
+}
+
 /* A connection's protocol never changes its options, so one table is made and kept. */
 static void options_get(lua_State *L, void *t)
 {
@@ -52,7 +64,8 @@ static void notice_set(lua_State *L, void *t)
 USERDATA(talk,
 	{ "state", state_get }, { "options", options_get }, { "texts", texts_get },
 	{ "backend", backend_get },
-	{ "close", close_get, close_set }, { "notice", .set = notice_set }, { "owed", owed_get },
+	{ "close", close_get, close_set }, { "error", .set = error_set },
+	{ "notice", .set = notice_set }, { "owed", owed_get },
 	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set })
 
 /* ---- texts by number ---- */

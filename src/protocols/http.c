@@ -470,6 +470,8 @@ static struct vn_cut request_begin(struct vn_session *t, struct vn_span in, stru
 	if (expects)
 		m->note |= NOTE_EXPECTS;
 	s->connecting = m->note & NOTE_CONNECT;
+	if (t->report)                  /* dates and ids in the head differ each time */
+		t->report->given = h.n;
 	return request_cut(t, in, &h, expects);
 }
 
@@ -561,6 +563,8 @@ static struct vn_cut http_response(struct vn_session *t, struct vn_span in,
 	m->is = asked ? asked->is : 0;
 	m->head = head_line(&h);
 	memcpy(m->verb, h.first.p + 9, 3);
+	if (status >= 400)
+		vn_session_error(t, m->verb, 3);
 	return response_cut(t, in, asked, &h, status);
 }
 

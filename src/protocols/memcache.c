@@ -13,6 +13,7 @@
  *
  * A request that begins with 0x80 is of the binary protocol. Its head of 24 bytes has all lengths;
  * an answer names its command. It has quiet commands too. */
+#include <stdio.h>
 #include <string.h>
 
 #include "vaurien.h"
@@ -542,6 +543,8 @@ static struct vn_cut text_response(struct vn_session *t, struct vn_span in,
 	}
 	if (!answer_read(kind, &l, &data, &goes_on))
 		return vn_cut_raw(t, RAW_ANSWER);
+	if (error && asked && !substitute)
+		vn_session_error(t, (const char *)l.words[0].p, l.words[0].n);
 	if (!s->answering) {
 		m->role = asked ? VN_ANSWERS : VN_PUSH;
 		m->is = asked ? asked->is : 0;
@@ -591,6 +594,31 @@ static struct vn_cut binary_request(struct vn_session *t, struct vn_span in, str
 	return (struct vn_cut){ .kind = VN_CUT_END, .len = length };
 }
 
+/* failure.number: the binary protocol's status; what is above those has no words there, or
+ * nowhere. */
+enum wording {
+	NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, NOT_STORED = 0x05, AUTH_ERROR = 0x20,
+	NO_MEMORY = 0x82, INTERNAL = 0x84, TEMPORARY = 0x86,
+	AS_TEXT = 0x10000, NOT_AT_ALL,
+};
+
+/* Not found, exists, not stored: these are answers as any other. */
+static bool status_is_error(unsigned status)
+{
+	return status && status != NOT_FOUND && status != EXISTS && status != NOT_STORED;
+}
+
+static void status_tell(struct vn_session *t, unsigned status, bool ours)
+{
+	char code[16];
+	int n = snprintf(code, sizeof code, "0x%04x", status);
+
+	if (ours)
+		vn_session_worded(t, code, status_is_error(status) ? (size_t)n : 0);
+	else
+		vn_session_error(t, code, (size_t)n);
+}
+
 static struct vn_cut binary_response(struct vn_session *t, struct vn_span in,
                                      const struct vn_message *asked, struct vn_message *m)
 {
@@ -612,7 +640,10 @@ static struct vn_cut binary_response(struct vn_session *t, struct vn_span in,
 	if (!substitute && in.p[1] != code)
 		return vn_cut_raw(t, RAW_ANSWER);
 	if (!s->answering) {
-		bool error = in.p[6] || in.p[7];
+		unsigned status = (unsigned)in.p[6] << 8 | in.p[7];
+		bool error = status;
+		if (t->report && !substitute && status_is_error(status))
+			status_tell(t, status, false);
 		m->is = asked->is;
 		m->head = HEAD;
 		memcpy(m->verb, error ? "ERR" : "ANSWER", error ? 4 : 7);
@@ -672,14 +703,6 @@ static struct vn_cut memcache_response(struct vn_session *t, struct vn_span in,
 }
 
 /* ---- saying no ---- */
-
-/* failure.number: the binary protocol's status; what is above those has no words there, or
- * nowhere. */
-enum wording {
-	NOT_FOUND = 0x01, EXISTS = 0x02, TOO_LARGE = 0x03, AUTH_ERROR = 0x20,
-	NO_MEMORY = 0x82, INTERNAL = 0x84, TEMPORARY = 0x86,
-	AS_TEXT = 0x10000, NOT_AT_ALL,
-};
 
 static const struct vn_failure failures[] = {
 	{ "out_of_memory", "SERVER_ERROR", "out of memory storing object", IS_GROWING,
@@ -949,6 +972,10 @@ static void memcache_word(struct vn_session *t, const struct vn_message *asked,
 
 	if (!asked || f->number == NOT_AT_ALL || is_hushed(asked, f))
 		return;
+	if (s->binary && f->number != AS_TEXT)
+		status_tell(t, f->number, true);
+	else if (f->number == NOT_FOUND || f->number == EXISTS)
+		vn_session_worded(t, "", 0);
 	if (s->binary && f->number != AS_TEXT)
 		binary_word(asked, f, echoed ? &echo : NULL, client);
 	else

@@ -13,7 +13,9 @@
  *
  * Bytes that are not understood make the connection raw. */
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "vaurien.h"
 
@@ -44,7 +46,7 @@ enum {                                  /* capabilities */
 	MARIADB_CAN_SKIP_COLUMNS = 1u << 4,     /* of the extended ones */
 };
 
-enum { STATUS_MORE_RESULTS = 0x0008, STATUS_CURSOR = 0x0040 };
+enum { STATUS_IN_TRANSACTION = 0x0001, STATUS_MORE_RESULTS = 0x0008, STATUS_CURSOR = 0x0040 };
 
 enum { LAST_PREPARED = 0xffffffff };    /* MariaDB's id for the statement that was prepared last */
 
@@ -74,6 +76,8 @@ struct mysql {                          /* one connection */
 	bool logging_in;                        /* the server has not said OK yet */
 	bool compressed;                        /* ... and once it does, all is compressed */
 	bool mariadb;                           /* by its greeting */
+	uint32_t thread;                        /* its id of the connection; 0: not known */
+	bool in_transaction;                    /* by its latest status */
 	bool uploading;                         /* the server asked for a file */
 	uint8_t upload_seq;                     /* ... of which this packet is next */
 
@@ -470,7 +474,7 @@ static const struct command {
 };
 enum {
 	COM_PING = 0x0e, COM_PREPARE = 0x16, COM_EXECUTE = 0x17, COM_CLOSE = 0x19, COM_RESET = 0x1a,
-	COM_RESET_CONNECTION = 0x1f,
+	COM_RESET_CONNECTION = 0x1f, COM_KILL = 0x0c,
 };
 
 static bool is_mariadb(const struct mysql *s)
@@ -677,6 +681,45 @@ static struct vn_cut request_take(struct mysql *s, const struct packet *k)
 		                .len = HEAD + (uint64_t)k->len };
 }
 
+/* "KILL QUERY 7", "KILL 7": the thread; 0: it is none of these. */
+static uint32_t kill_read(struct vn_span text, uint16_t lead)
+{
+	char words[64];
+	unsigned thread = 0;
+	size_t n = text.n > lead ? text.n - lead : 0;
+
+	n = n < sizeof words - 1 ? n : sizeof words - 1;
+	memcpy(words, n ? text.p + lead : text.p, n);
+	words[n] = 0;
+	if (strncasecmp(words, "KILL ", 5))
+		return 0;
+	static const char *const between[] = { "HARD ", "SOFT ", "CONNECTION ", "QUERY " };
+	const char *p = words + 5;
+	for (size_t i = 0; i < sizeof between / sizeof between[0]; i++)
+		if (!strncasecmp(p, between[i], strlen(between[i])))
+			p += strlen(between[i]);
+	return sscanf(p, "%u", &thread) == 1 ? thread : 0;
+}
+
+/* What differs when a statement is executed again: its id, and how many rows are wanted. */
+static void report_fill(struct vn_report *r, const struct packet *k, enum about about,
+                        const struct vn_message *m)
+{
+	if (about == STATEMENT)
+		r->given = HEAD + (k->p[0] == COM_EXECUTE ? 10 : 5);
+	if (about == SQL)
+		r->cancels = kill_read(m->subject, m->lead);
+	if (k->p[0] == COM_KILL && k->n >= 5)
+		r->cancels = le32(k->p + 1);
+}
+
+static bool mysql_has_id(const void *state, uint64_t id)
+{
+	const struct mysql *s = state;
+
+	return s->thread && s->thread == id;
+}
+
 static struct vn_cut command_request(struct vn_session *t, const struct packet *k,
                                      struct vn_message *m)
 {
@@ -693,6 +736,8 @@ static struct vn_cut command_request(struct vn_session *t, const struct packet *
 	if (!command_read(t, k, c->about, m))
 		return vn_cut_more();
 	strcpy(m->verb, c->verb);
+	if (t->report)
+		report_fill(t->report, k, c->about, m);
 	if (k->p[0] == COM_PREPARE)
 		prepare_keep(t, m);
 	if (k->p[0] == COM_RESET_CONNECTION || c->shape == LOGIN) {
@@ -846,6 +891,7 @@ static bool is_end(const struct mysql *s, const struct packet *k)
 static enum step result_end(struct mysql *s, unsigned status)
 {
 	s->at = AT_FIRST;
+	s->in_transaction = status & STATUS_IN_TRANSACTION;
 	return status & STATUS_MORE_RESULTS ? ON : END;
 }
 
@@ -924,6 +970,25 @@ static enum step step_login(struct vn_session *t, const struct packet *k)
 	return END;
 }
 
+static enum step step_one(struct mysql *s, const struct packet *k)
+{
+	if (k->len >= 7 && k->p[0] == 0x00)
+		s->in_transaction = packet_status(s, k) & STATUS_IN_TRANSACTION;
+	return END;
+}
+
+/* A deadlock has rolled the transaction back. Any other error leaves it as it is. */
+static void error_tell(struct vn_session *t, const struct vn_message *asked, const struct packet *k)
+{
+	struct mysql *s = t->state;
+	unsigned number = k->n >= 3 ? le16(k->p + 1) : 0;
+	char code[8];
+
+	s->in_transaction &= number != 1213;
+	if (t->report && !(asked->note & VN_NOTE_SUBSTITUTE))
+		vn_session_error(t, code, (size_t)snprintf(code, sizeof code, "%u", number));
+}
+
 /* What this packet means where the answer stands. */
 static enum step answer_step(struct vn_session *t, const struct vn_message *asked,
                              const struct packet *k)
@@ -933,6 +998,7 @@ static enum step answer_step(struct vn_session *t, const struct vn_message *aske
 	if (is_progress(k))
 		return ON;
 	if (is_error(k)) {
+		error_tell(t, asked, k);
 		if (s->at == AT_LOGIN)
 			s->logging_in = false;
 		if (s->at == AT_PREPARED)
@@ -940,7 +1006,7 @@ static enum step answer_step(struct vn_session *t, const struct vn_message *aske
 		return END;
 	}
 	switch (s->at) {
-	case AT_ONE:            return END;
+	case AT_ONE:            return step_one(s, k);
 	case AT_LOGIN:          return step_login(t, k);
 	case AT_FIRST:          return step_first(s, k);
 	case AT_COLUMNS:        return step_columns(s, asked, k);
@@ -1053,18 +1119,21 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 		return vn_cut_more();
 	if (step == END)
 		s->answering = false;
+	t->idle = s->in_transaction ? VN_IS_IN_TRANSACTION : 0;
 	return (struct vn_cut){ .kind = step == END ? VN_CUT_END : VN_CUT_PART, .len = done };
 }
 
 /* Where in the greeting the capabilities stand: two halves, and MariaDB's. */
-struct offers { size_t low, high, extended; };
+struct offers { size_t low, high, extended; uint32_t thread; };
 
 static bool offers_find(const struct packet *k, struct offers *o)
 {
 	struct reader r = { k->p, k->n, .at = 1 };
 
 	reader_cstring(&r);             /* version */
-	reader_take(&r, 4 + 8 + 1);     /* thread, half of a random text */
+	const uint8_t *thread = reader_take(&r, 4);
+	o->thread = thread ? le32(thread) : 0;
+	reader_take(&r, 8 + 1);         /* half of a random text */
 	o->low = r.at;
 	reader_take(&r, 2 + 1 + 2);     /* ... character set, status */
 	o->high = r.at;
@@ -1130,11 +1199,13 @@ static struct vn_cut greeting(struct vn_session *t, struct vn_span in,
 	struct vn_cut cut = { .kind = VN_CUT_END, .len = HEAD + (uint64_t)k.len };
 	if (is_error(&k)) {
 		strcpy(m->verb, "ERR");
+		error_tell(t, asked, &k);
 		return cut;
 	}
 	if (s->phase != UNGREETED || !k.len || k.p[0] != 10 || !offers_find(&k, &o))
 		return vn_cut_raw(t, RAW_OLD);
 	s->phase = GREETED;
+	s->thread = o.thread;
 	s->offers = le16(k.p + o.low) | le16(k.p + o.high) << 16;
 	s->offers_extended = le32(k.p + o.extended);
 	enum flavour flavour = flavour_read(&k, s->offers);
@@ -1422,6 +1493,7 @@ static void mysql_word(struct vn_session *t, const struct vn_message *asked,
 	t->reset = words.reset;
 	if (words.number == NO_TEXT)
 		return;
+	vn_session_worded(t, words.code, strcspn(words.code, "/"));
 	if (state) {
 		payload[n++] = '#';
 		memcpy(payload + n, state + 1, 5);
@@ -1470,4 +1542,5 @@ VN_PROTOCOL(mysql, .help = "MySQL and MariaDB: commands, statements, prepared st
             .request = mysql_request, .response = mysql_response, .failures = failures, .own = own,
             .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
                      VN_IS_COMMAND,
-            .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word)
+            .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word,
+            .has_id = mysql_has_id, .transactions = true)

@@ -30,6 +30,9 @@ enum {
 	ERROR_MAX = 4096,               /* bytes of an error that are looked at */
 	/* bytes of a parameter's name and value that are looked at */
 	PARAMETER_PEEK = 32,
+	/* bytes that are waited for while somebody reads events: of parameters, of a code, of a
+	 * key for cancel requests */
+	GIVEN_MAX = 60000, CODE_PEEK = 100, KEY_PEEK = 260,
 };
 
 /* in the text cache, who logs in; statements' keys are hashes */
@@ -74,6 +77,11 @@ struct postgres {                       /* one connection */
 	uint64_t ignored;
 	uint64_t aid_answered;          /* so many of `aided` are answered, or skipped */
 	bool refused;                   /* the server did refuse the substitute */
+
+	/* for readers of events */
+	uint64_t key;                   /* vn_hash() of the key to cancel it by; 0: unknown */
+	uint64_t given;                 /* vn_hash() of the parameters of the latest Bind */
+	char code[8];                   /* of the latest error */
 };
 
 static const char
@@ -418,6 +426,8 @@ static void portal_bound(struct vn_session *t, struct vn_span body)
 		return;
 	}
 	uint64_t key = name_key('S', statement);
+	if (t->report)
+		s->given = vn_hash(0, body);
 	if (!portal.n) {
 		s->bound = key;
 		return;
@@ -477,10 +487,21 @@ static const struct request {
 	['X'] = { "TERMINATE", VN_SILENT, VN_IS_COMMAND },
 };
 
+/* Portals have other names when the same is executed again. */
+static void executed_report(struct vn_session *t)
+{
+	const struct postgres *s = t->state;
+
+	if (!t->report)
+		return;
+	t->report->given = VN_ALL;
+	t->report->before = s->given;
+}
+
 static void request_tell(struct vn_session *t, const struct packet *k, struct vn_message *m)
 {
 	struct postgres *s = t->state;
-	size_t peek = requests[k->type].peek;
+	size_t peek = t->report && k->type == 'B' ? GIVEN_MAX : requests[k->type].peek;
 	struct vn_span body = { k->p, k->n < peek ? k->n : peek };
 	bool extended = memchr("PBDCE", k->type, 5);
 
@@ -491,7 +512,7 @@ static void request_tell(struct vn_session *t, const struct packet *k, struct vn
 		m->seq = s->aided;
 	switch (k->type) {
 	case 'Q': statement_tell(t, m, text_of(body)); break;
-	case 'E': portal_executed(t, body, m); break;
+	case 'E': portal_executed(t, body, m); executed_report(t); break;
 	case 'P': statement_parsed(t, body, m); break;
 	case 'B': portal_bound(t, body); break;
 	case 'C': name_closed(t, body); break;
@@ -512,7 +533,7 @@ static struct vn_cut typed_request(struct vn_session *t, struct vn_span in, stru
 	const struct request *r = &requests[k.type];
 	if (!r->verb || k.bad)
 		return vn_cut_raw(t, RAW_REQUEST);
-	if (!packet_has(&k, r->peek))
+	if (!packet_has(&k, t->report && k.type == 'B' ? GIVEN_MAX : r->peek))
 		return vn_cut_more();
 	*m = (struct vn_message){ .role = r->role, .is = r->is, .head = HEAD, .note = k.type };
 	strcpy(m->verb, r->verb);
@@ -580,6 +601,8 @@ static struct vn_cut startup_request(struct vn_session *t, struct vn_span in, st
 		*m = (struct vn_message){
 			.role = VN_SILENT, .verb = "CANCEL", .head = STARTUP_HEAD
 		};
+		if (t->report)
+			t->report->cancels = vn_hash(0, (struct vn_span){ in.p + 8, len - 8 });
 		return whole(len);
 	}
 	*m = (struct vn_message){ .role = VN_ASKS,
@@ -807,6 +830,45 @@ static struct vn_cut interim(struct postgres *s, const struct vn_message *asked,
 	return piece(!s->answering, packet_size(k));
 }
 
+static size_t answer_peek(const struct vn_session *t, uint8_t type)
+{
+	switch (type) {
+	case 'S': return PARAMETER_PEEK;
+	case 'R': return 4;
+	case 'K': return KEY_PEEK;
+	case 'E': return t->report ? CODE_PEEK : 1;
+	default: return 1;
+	}
+}
+
+/* The code in an error, which is its field C. */
+static void error_tell(struct vn_session *t, const struct packet *k)
+{
+	struct postgres *s = t->state;
+	struct vn_span in = { k->p, k->n }, field;
+
+	while (string_take(&in, &field) && field.n)
+		if (*field.p == 'C' && field.n < sizeof s->code) {
+			memcpy(s->code, field.p + 1, field.n - 1);
+			s->code[field.n - 1] = 0;
+			vn_session_error(t, s->code, field.n - 1);
+			return;
+		}
+}
+
+static void answer_learn(struct vn_session *t, const struct vn_message *asked,
+                         const struct packet *k)
+{
+	struct postgres *s = t->state;
+
+	if (k->type == 'S' && kind_of(asked) == LOGIN)
+		version_learn(t, k);
+	if (k->type == 'K' && kind_of(asked) == LOGIN)
+		s->key = vn_hash(0, (struct vn_span){ k->p, k->n });
+	if (k->type == 'E' && !is_substitute(asked))
+		error_tell(t, k);
+}
+
 /* As much of it as is at hand. */
 static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struct vn_message *asked,
                             struct vn_message *m)
@@ -816,16 +878,14 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 	uint64_t done = 0;
 	enum step step = ON;
 
-	while (step == ON && packet_read(&k, in, done) &&
-	       packet_has(&k, k.type == 'S' ? PARAMETER_PEEK : k.type == 'R' ? 4 : 1)) {
+	while (step == ON && packet_read(&k, in, done) && packet_has(&k, answer_peek(t, k.type))) {
 		if (!k.bad && is_interim(s, asked, &k))
 			return done ? piece(false, done) : interim(s, asked, &k, m);
 		if (!s->answering)
 			answer_begin(s, asked, &k, m);
 		step = k.bad ? BAD : is_substitute(asked) ? substitute_step(s, asked, &k)
 		                                          : answer_step(s, asked, &k);
-		if (k.type == 'S' && kind_of(asked) == LOGIN)
-			version_learn(t, &k);
+		answer_learn(t, asked, &k);
 		if (step != BAD)
 			done += packet_size(&k);
 	}
@@ -864,16 +924,22 @@ static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in,
 		return answer(t, in, asked, m);
 	if (asked && kind_of(asked) == ENCRYPTION)
 		return encryption_answer(t, in, m);
-	if (asked && is_unanswered(s, asked))
+	if (asked && is_unanswered(s, asked)) {
+		if (kind_of(asked) == 'E')
+			vn_session_error(t, s->code, strlen(s->code));
 		return whole(0);
+	}
 	if (!packet_read(&k, in, 0))
 		return vn_cut_more();
 	if (k.bad)
 		return vn_cut_raw(t, asked ? RAW_ANSWER : RAW_UNASKED);
 	if (k.type == 'E' && !packet_has(&k, ERROR_MAX))
 		return vn_cut_more();
-	if (is_aid(s, asked, &k))
+	if (is_aid(s, asked, &k)) {
+		if (k.type == 'E' && !(asked && is_substitute(asked)))
+			error_tell(t, &k);
 		return aid(t, &k, m);
+	}
 	if (is_push(s, asked, &k))
 		return push(t, &k, m);
 	return asked ? answer(t, in, asked, m) :
@@ -1120,6 +1186,7 @@ static void error_put(struct vn_session *t, const struct vn_message *asked,
 	if (f->number != POOLER)
 		field_put(&b, 'V', severity);
 	field_put(&b, 'C', v.code ? v.code : f->code);
+	vn_session_worded(t, v.code ? v.code : f->code, strlen(v.code ? v.code : f->code));
 	if (!strcmp(f->name, "read_only"))
 		read_only_put(&b, asked);
 	else
@@ -1151,6 +1218,13 @@ static void postgres_word(struct vn_session *t, const struct vn_message *asked,
 	error_put(t, asked, f, client);
 	if (f->end == VN_STAY && kind_of(asked) != 'E')
 		message_put(client, 'Z', s->status ? &s->status : "I", 1);
+}
+
+static bool postgres_has_id(const void *state, uint64_t id)
+{
+	const struct postgres *s = state;
+
+	return s->key && s->key == id;
 }
 
 /* ---- */
@@ -1191,4 +1265,5 @@ VN_PROTOCOL(postgres, .help = "PostgreSQL: statements, the extended protocol, CO
             .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
                      VN_IS_COMMAND,
             .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped,
-            .flush = postgres_flush, .word = postgres_word)
+            .flush = postgres_flush, .word = postgres_word, .has_id = postgres_has_id,
+            .transactions = true, .quoted_names = true)

@@ -602,6 +602,8 @@ static struct vn_cut array_request(struct vn_session *t, struct vn_span in, stru
 	const char *why = said_take(s, &q, m);
 	if (why)
 		return vn_cut_raw(t, why);
+	if (t->report && s->class->kind == SECRET)
+		t->report->given = VN_ALL;
 	s->args = q.args - i;
 	return (struct vn_cut){ .kind = s->args ? VN_CUT_PART : VN_CUT_END, .len = at };
 }
@@ -867,6 +869,20 @@ static bool hears(const struct redis *s)
 	       s->hushed;
 }
 
+/* The first word of an error: "-READONLY You can't ...", "!21\r\nSYNTAX ...". */
+static void error_tell(struct vn_session *t, struct vn_span in)
+{
+	size_t at = 1, end;
+	const uint8_t *line = in.p[0] == '!' ? memchr(in.p, '\n', in.n) : NULL;
+
+	if (line)
+		at = (size_t)(line - in.p) + 1;
+	for (end = at; end < in.n && in.p[end] > ' '; end++)
+		;
+	if (end < in.n)
+		vn_session_error(t, (const char *)in.p + at, end - at);
+}
+
 /* What begins here. Nothing that is set must depend on having been set before: it may come
  * again. */
 static enum step answer_begin(struct vn_session *t, struct vn_span in,
@@ -888,6 +904,8 @@ static enum step answer_begin(struct vn_session *t, struct vn_span in,
 		t->notice = RAW_QUEUED;
 	else {
 		bool error = s->type == '-' || s->type == '!';
+		if (error && t->report && !s->pushing)
+			error_tell(t, in);
 		m->role = s->pushing ? VN_PUSH : VN_ANSWERS;
 		m->is = asked && !s->pushing ? asked->is : 0;
 		m->head = 1;
@@ -907,15 +925,26 @@ static void confirmation_count(struct redis *s)
 	s->subscribed[which] = n > others ? n - others : 0;
 }
 
-/* A reply is whole: what has changed by it. */
-static void answer_learn(struct redis *s, const struct vn_message *asked)
+/* By a refused EXEC, too: it is replaced by DISCARD. */
+static bool transaction_ends(enum kind kind)
 {
+	return kind == EXEC || kind == DISCARD || kind == RESETS;
+}
+
+/* A reply is whole: what has changed by it. */
+static void answer_learn(struct vn_session *t, const struct vn_message *asked)
+{
+	struct redis *s = t->state;
 	enum kind kind = s->pushing ? PLAIN : asked_kind(asked);
 
 	if (s->type == '>')
 		s->resp3 = true;
 	if (s->which != NO_CONFIRMATION)
 		confirmation_count(s);
+	if (kind == MULTI && s->type == '+')
+		t->idle = VN_IS_IN_TRANSACTION;
+	if (!s->pushing && asked && transaction_ends(asked->note & NOTE_KIND))
+		t->idle = 0;
 	if (kind == HELLO && (s->type == '%' || s->type == '*'))
 		s->resp3 = s->type == '%';
 	if (kind == RESETS && s->type == '+') {
@@ -942,7 +971,7 @@ static struct vn_cut redis_response(struct vn_session *t, struct vn_span in,
 	struct vn_cut cut = { .kind = VN_CUT_PART, .len = at };
 	if (!done)
 		return cut;
-	answer_learn(s, asked);
+	answer_learn(t, asked);
 	if (s->confirming) {
 		s->confirming--;
 	} else {
@@ -1195,12 +1224,15 @@ static void redis_word(struct vn_session *t, const struct vn_message *asked,
 	if (f->number == NOT_AT_ALL || f->number == BY_ITSELF)
 		return;
 	if (f->number == AS_NIL) {
+		vn_session_worded(t, "", 0);
 		text_put(client, s->resp3 ? "_\r\n" : "*-1\r\n");
 		return;
 	}
 	text_put(client, "-");
-	if (f->number == REJECTED && asked && (asked->note & NOTE_KIND) == EXEC)
+	if (f->number == REJECTED && asked && (asked->note & NOTE_KIND) == EXEC) {
+		vn_session_worded(t, "EXECABORT", 9);
 		text_put(client, "EXECABORT Transaction discarded because of: ");
+	}
 	text_put(client, f->code);
 	text_put(client, " ");
 	bool hello = asked && asked->is & WANTS_LOGIN && (asked->note & NOTE_KIND) == HELLO;
@@ -1232,4 +1264,5 @@ VN_PROTOCOL(redis,
             .response = redis_response, .failures = failures, .own = own, .limits = limits,
             .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
                      VN_IS_COMMAND,
-            .fits = redis_fits, .refuse = redis_refuse, .word = redis_word)
+            .fits = redis_fits, .refuse = redis_refuse, .word = redis_word,
+            .transactions = true)

@@ -627,6 +627,8 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in,
 		                  .head = 4 };
 	m->is = asked ? asked->is : 0;
 	strcpy(m->verb, in.p[0] >= '4' ? "ERROR" : "ANSWER");
+	if (in.p[0] >= '4' && asked && !(asked->note & VN_NOTE_SUBSTITUTE))
+		vn_session_error(t, (const char *)in.p, 3);
 	return cut;
 }
 
@@ -801,6 +803,7 @@ static void agree_word(struct vn_session *t, const struct vn_failure *f, struct 
 	struct smtp *s = t->state;
 
 	t->no_sequel = !s->recipients;
+	vn_session_worded(t, "554", s->recipients ? 0 : 3);
 	if (s->recipients)
 		content_begin(s, true);
 	const struct vn_failure none = { .code = "554 5.5.1",

@@ -93,7 +93,8 @@ def test_a_connection_from_its_first_to_its_last(vaurien, backend):
     assert closed.pop("age") > 0
     assert closed.pop("exchanges") >= 1
     assert closed == {"type": "closed", "proxy": "default", "connection": 1, "reason": "both_ended", "how": "close",
-                      "request_received": 300, "request_sent": 300, "response_received": 300, "response_sent": 300}
+                      "request_received": 300, "request_sent": 300, "response_received": 300, "response_sent": 300,
+                      "client_closed": True}
 
 
 def test_a_fault(start, backend):

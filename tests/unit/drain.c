@@ -80,7 +80,7 @@ static void drains(void **state)
 {
 	static char many[50000];
 	assert_int_equal(write(peers, many, sizeof many), sizeof many);
-	drain_start(&worker.drains, ours);
+	drain_start(&worker.drains, ours, NULL);
 	assert_false(closed());
 	clock_now += VN_S / 2;
 	assert_int_equal(write(peers, many, sizeof many), sizeof many);
@@ -94,7 +94,7 @@ static void ended_before(void **state)
 {
 	close(peers);
 	peers = -1;
-	drain_start(&worker.drains, ours);
+	drain_start(&worker.drains, ours, NULL);
 	assert_true(closed());
 }
 
@@ -121,7 +121,7 @@ static void reset_at_the_first_byte(void **state)
 
 static void endless(void **state)
 {
-	drain_start(&worker.drains, ours);
+	drain_start(&worker.drains, ours, NULL);
 	clock_now += VN_S - 1;
 	assert_false(closed());
 	assert_int_equal(write(peers, "more", 4), 4);
@@ -137,7 +137,7 @@ static void too_much(void **state)
 	static char many[1 << 16];
 	size_t sent = 0;
 	fcntl(peers, F_SETFL, O_NONBLOCK);
-	drain_start(&worker.drains, ours);
+	drain_start(&worker.drains, ours, NULL);
 	while (sent <= 4 << 20) {
 		ssize_t n = send(peers, many, sizeof many, MSG_NOSIGNAL);
 		sent += n > 0 ? (size_t)n : 0;
@@ -150,7 +150,7 @@ static void too_much(void **state)
 static void reset_by_peer(void **state)
 {
 	struct linger abortive = { 1, 0 };
-	drain_start(&worker.drains, ours);
+	drain_start(&worker.drains, ours, NULL);
 	assert_false(closed());
 	setsockopt(peers, SOL_SOCKET, SO_LINGER, &abortive, sizeof abortive);
 	close(peers);
@@ -168,7 +168,7 @@ static void many_at_once(void **state)
 		connect_pair();
 		o[i] = ours;
 		p[i] = peers;
-		drain_start(&worker.drains, ours);
+		drain_start(&worker.drains, ours, NULL);
 	}
 	rounds();
 	static const int order[] = { 2, 0, 4, 1, 3 };

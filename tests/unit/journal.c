@@ -263,8 +263,8 @@ static void types(void **state)
 	assert_false(events_types("fault,clo", &wants, error));
 	assert_string_equal(
 		error,
-		"type: expected opened, closed, fault, unreachable, missed, raw or changed, got "
-		"'clo'");
+		"type: expected opened, closed, fault, unreachable, missed, raw, changed, "
+		"exchange, gave_up or mark, got 'clo'");
 }
 
 static void as_a_stream(void **state)
