@@ -111,7 +111,8 @@ static bool errors(const struct evidence *e, char text[FINDING_TEXT])
 	if (!f->asks || !f->during[OUTCOME_ERROR])
 		return false;
 	/* Failures until it has new connections are stale_pool or late_failures. */
-	if (e->measure->experiment->reconnect && f->recover >= 0)
+	if (e->measure->experiment->reconnect && f->recover >= 0
+	    && f->during[OUTCOME_ERROR] <= f->failures_after)
 		return false;
 	bool fast = f->worst == OUTCOME_ERROR;
 	return say(text, "%u of %u samples in the fault were errors%s%s", f->during[OUTCOME_ERROR],

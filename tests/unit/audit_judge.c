@@ -121,6 +121,20 @@ static void no_error_no_finding(void **state)
 	made_free(&m);
 }
 
+static void with_reconnect_failures_are_late(void **state)
+{
+	MADE(m);
+	m.e->reconnect = true;
+	made_samples(&m, FRONT, 12, 30, OUTCOME_OK);
+	made_samples(&m, STOCK, 12, 13, OUTCOME_ERROR);
+	made_samples(&m, STOCK, 13, 30, OUTCOME_OK);
+	HAS_NOT("stock", "errors");
+	HAS("stock", "stale_pool");
+	made_sample(&m, STOCK, 11.9, 0.2, OUTCOME_ERROR);       /* it was under way */
+	HAS("stock", "errors");
+	made_free(&m);
+}
+
 static void slow_is_two_and_a_tenth(void **state)
 {
 	MADE(m);
@@ -599,6 +613,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(must_work),
 	cmocka_unit_test(errors_and_how_fast),
 	cmocka_unit_test(no_error_no_finding),
+	cmocka_unit_test(with_reconnect_failures_are_late),
 	cmocka_unit_test(slow_is_two_and_a_tenth),
 	cmocka_unit_test(two_samples_are_too_few),
 	cmocka_unit_test(not_recovered),
