@@ -37,7 +37,7 @@ INSTALLED    = \
 	644:packaging/vaurien.bash:$(bashdir)/vaurienctl \
 	644:packaging/_vaurien:$(zshdir)/_vaurien \
 	644:build/install/vaurien.service:$(unitdir)/vaurien.service \
-	$(foreach page,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md $(wildcard docs/*.md) $(SHOWN_FILES),644:$(page):$(docdir)/$(page))
+	$(foreach page,README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md $(wildcard docs/*.md docs/*.png) $(SHOWN_FILES),644:$(page):$(docdir)/$(page))
 
 ALL_vaurien := all
 man: $(MANUAL)

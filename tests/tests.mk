@@ -107,6 +107,10 @@ python: $(BIN)/vaurien $(BIN)/vaurienctl
 reports: $(BUILD)/tests/audit/writers
 	@$(RUNTIME) PYTHONDONTWRITEBYTECODE=1 WRITERS_BIN=$(abspath $<) $(call PART,reports) $(PYTEST) -n 2 --dist loadfile \
 		$(if $(SAN),tests/audit/test_reports.py,tests/audit)
+# The pictures of docs/dashboard.md.
+pictures: $(BIN)/vaurien $(BIN)/vaurienctl
+	@$(DRIVE) $(PYTEST) -k test_how_it_looks tests/servers/test_dashboard.py
+	cp build/ui/dashboard-*.png docs/
 shown: $(BIN)/vaurien
 	@$(RUNTIME) $(call PART,demo) $< demo
 
@@ -186,5 +190,5 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	$(call say,LD)
 	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
-.PHONY: quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python reports shown \
+.PHONY: pictures quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python reports shown \
 	lint structure docs docs-current demo check fuzz $(PARTS:%=check-%)

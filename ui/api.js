@@ -57,10 +57,11 @@ function parsed(block) {
 	return data ? [JSON.parse(data.slice(6))] : [];
 }
 
-/* Calls `each` with lists of events, at most once a turn, until the stream ends. A flood is not read
+/* Calls `begun` once, and `each` with lists of events, at most once a turn, until the stream ends. A flood is not read
  * as it comes: it waits in the proxy, which counts what it drops. */
-export async function follow(types, each) {
+export async function follow(types, begun, each) {
 	const response = await answered(await fetch("/events?type=" + types.join(","), { headers: headers(), cache: "no-store" }));
+	begun();
 	const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
 	let rest = "", blocks = [], read = 0, due = 0;
 	const pass = () => {

@@ -98,15 +98,18 @@ async function readAlways() {
 	}
 }
 
+/* While the API answers. */
 async function followAlways() {
 	for (;;) {
 		try {
-			if (!state.token && state.stats)
-				await follow(TYPES, list => { noteEvents(list); draw(); });
+			if (state.live === true)
+				await follow(TYPES, () => { state.follows = true; draw(); }, list => { noteEvents(list); draw(); });
 		} catch {
 			/* the line of the status shows it */
 		}
-		await pause(1000);
+		state.follows = false;
+		draw();
+		await pause(250);
 	}
 }
 
@@ -118,7 +121,7 @@ token.wanted = () => {
 };
 
 function tokenDialog() {
-	return h("dialog", { class: "card", made: d => { if (!d.open) d.showModal(); }, oncancel: e => e.preventDefault(), "aria-labelledby": "token-title", key: "token" },
+	return h("dialog", { class: "card", made: d => requestAnimationFrame(() => d.isConnected && !d.open && d.showModal()), oncancel: e => e.preventDefault(), "aria-labelledby": "token-title", key: "token" },
 		h("form", { onsubmit: e => {
 			e.preventDefault();
 			token.set(e.target.elements.token.value.trim());
@@ -135,9 +138,9 @@ function tokenDialog() {
 /* ---- the page ---- */
 
 function status() {
-	if (state.live === true)
+	if (state.live === true && state.follows)
 		return h("span", { class: "pill ok", role: "status" }, "live");
-	return h("span", { class: state.live ? "pill bad" : "pill warn", role: "status" }, state.live ? `${state.live}, trying again` : "connecting");
+	return h("span", { class: state.live && state.live !== true ? "pill bad" : "pill warn", role: "status" }, state.live && state.live !== true ? state.token ? state.live : `${state.live}, trying again` : "connecting");
 }
 
 function head() {

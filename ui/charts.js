@@ -71,10 +71,10 @@ function marks(spans, now, shownFor, x, width, texts) {
 
 /* Of rules that came or went meanwhile. */
 function bands(spans, points, now, x) {
-	return spans.filter(s => s.from !== null || s.to !== null).map(s => {
+	return h("g", { class: "bands" }, spans.filter(s => s.from !== null || s.to !== null).map(s => {
 		const from = Math.max(0, x(s.from ?? points[0]?.t ?? now)), to = s.to === null ? x(now) : x(s.to);
 		return to > from && h("rect", { class: "band", x: from.toFixed(1), y: 0, width: (to - from).toFixed(1), height: HEIGHT - FOOT });
-	});
+	}));
 }
 
 /* Five minutes, or as long as there is something to show: one minute at least. */

@@ -14,7 +14,7 @@ const UNITS = { ns: "nanoseconds", us: "microseconds", ms: "milliseconds", s: "s
 
 /* editing: the rule's name; null: a new rule. `values` has texts by option, and booleans. */
 function fresh(proxy, behavior) {
-	return { proxy, editing: null, behavior, name: "", values: {}, given: [], errors: {}, general: "", warning: "", checks: 0, more: false };
+	return { proxy, editing: null, behavior, name: "", values: {}, given: [], errors: {}, general: "", warning: "", checks: 0, good: "", more: false };
 }
 
 /* The form comes into view, at its first field. */
@@ -127,11 +127,13 @@ async function check() {
 	const f = state.form;
 	if (!f)
 		return;
-	const turn = ++f.checks, [method, path, body] = request(f);
+	const turn = ++f.checks, [method, path, body] = request(f), match = (f.values.match || "").trim();
 	try {
 		const answer = await ask(method, path + "?check=true", body);
 		if (turn === f.checks)
 			judged(f, answer);
+		if (turn === f.checks && !f.errors.match)
+			f.good = match;
 	} catch {
 		/* the line of the status shows it */
 	}
@@ -244,9 +246,9 @@ export function ruleForm(proxy) {
 		h("div", { class: "cmd", role: "group", "aria-label": "The same as commands" }, h("code", {}, ctl(f)), h("code", {}, curl(f))));
 }
 
-/* The match that is being typed: GET /recent tries it. */
+/* The match that is being typed, if the server takes it: GET /recent tries it. */
 export function matchToTry() {
 	const f = state.form, proxy = chosen();
-	return f && proxy && f.proxy === proxy.name && !f.errors.match ? (f.values.match || "").trim() : "";
+	return f && proxy && f.proxy === proxy.name ? f.good : "";
 }
 

@@ -8,6 +8,7 @@ export const state = {
 	stats: null,                    /* the last answer of GET /stats */
 	schema: null,
 	live: null,                     /* true: the API answers; a text: why it does not */
+	follows: false,                 /* the stream of events is open */
 	chosen: null,                   /* the name of the proxy that is shown */
 	find: "",                       /* filters the list of proxies */
 	now: Date.now() / 1000,         /* of the last answer */

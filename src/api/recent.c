@@ -4,6 +4,7 @@
  * what they really are, in the time that a turn of the control thread may take. */
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/router.h"
 #include "base/clock.h"
@@ -28,13 +29,23 @@ struct look {                           /* one answer in the making */
 	unsigned proxy_number;          /* it may be removed meanwhile ... */
 	const struct proxy *proxy;      /* ... but not during the broadcast */
 	char *match;                    /* to be tried; NULL: none */
-	vn_nsec now, until;             /* when the searches began, must end */
+	vn_nsec now;                    /* monotonic */
+	vn_nsec until;                  /* when searches must end, in processor time */
 	size_t n;
 	struct recent_entry **sorted;   /* n of all workers, the oldest first */
 	vn_nsec since;                  /* when the record began, in all of them */
 	unsigned workers;
 	struct recent_list lists[];     /* one per worker */
 };
+
+/* Of this thread: what others do meanwhile does not count. */
+static vn_nsec processor_time(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * VN_S + t.tv_nsec;
+}
 
 static struct vn_span text_of(const struct recent_entry *e)
 {
@@ -61,7 +72,7 @@ static void trial_run(const struct look *l, struct regex *x, struct trial *t)
 {
 	size_t i = 0;
 
-	for (; i < l->n && clock_monotonic() < l->until; i++) {
+	for (; i < l->n && processor_time() < l->until; i++) {
 		t->messages += l->sorted[i]->stands;
 		if (regex_match(x, text_of(l->sorted[i])) == REGEX_YES)
 			t->hits += l->sorted[i]->stands;
@@ -75,7 +86,7 @@ static const struct recent_entry *newest_found(const struct look *l, const char 
 	const struct recent_entry *found = NULL;
 	struct regex *x = regex_make(match);
 
-	for (size_t i = 0; i < l->n && i < CLOSEST && !found && clock_monotonic() < l->until; i++) {
+	for (size_t i = 0; i < l->n && i < CLOSEST && !found && processor_time() < l->until; i++) {
 		const struct recent_entry *e = l->sorted[l->n - 1 - i];
 		if (regex_match_icase(x, text_of(e)) == REGEX_YES)
 			found = e;
@@ -105,7 +116,7 @@ static const struct recent_entry *nearest_find(const struct look *l, const char 
 	size_t low = 0, high = whole ? 0 : strlen(match);
 	char *part = xmalloc(strlen(match) + 1);
 
-	while (high > low + 1 && clock_monotonic() < l->until) {
+	while (high > low + 1 && processor_time() < l->until) {
 		size_t middle = (low + high) / 2, n = pattern_cut(match, middle, part);
 		const struct recent_entry *found = n > low ? newest_found(l, part) : NULL;
 		if (n > low && !found) {
@@ -236,7 +247,7 @@ static void look_done(struct broadcast *b)
 
 	l->proxy = control_numbered(l->control, l->proxy_number);
 	l->now = clock_monotonic();
-	l->until = l->now + BUDGET;
+	l->until = processor_time() + BUDGET;
 	look_sort(l);
 	request_answer(l->request, 200, look_json(l));
 	for (unsigned k = 0; k < l->workers; k++)

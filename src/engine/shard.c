@@ -87,6 +87,7 @@ void shard_close_all(struct shard *p)
 void shard_reset_all(struct shard *p)
 {
 	shard_end_all(p, VN_RESET, CLOSE_REASON_STOP);
+	recent_stop(p);
 }
 
 void shard_stop(struct shard *p)
@@ -104,8 +105,7 @@ void shard_stop(struct shard *p)
 
 void shard_free(struct shard *p)
 {
-	assert(!p->conns);
-	recent_stop(p);
+	assert(!p->conns && !p->recent);
 	listener_free(p->listener);
 	plan_unref(p->plan);
 	free(p);

@@ -13,7 +13,7 @@ from harness import ROOT, SAN, VAURIEN, Clock, compiled, dial, free_port, listen
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 PAGES = ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"] + ["docs/%s.md" % page for page in (
-    "api", "configuration", "internals", "migrating", "python", "recipes", "rules", "style", "toxiproxy", "writing-a-behavior",
+    "api", "configuration", "dashboard", "internals", "migrating", "python", "recipes", "rules", "style", "toxiproxy", "writing-a-behavior",
     "writing-a-protocol")]
 once = pytest.mark.skipif(bool(SAN), reason="once is enough")
 

@@ -1,0 +1,455 @@
+"""The dashboard in a real Chromium, with real Redis clients behind it: what is seen, what is clicked, and how it looks.
+
+Each test ends with a look at the console, where nothing may be, and at the requests, all of which go to the proxy's own API.
+The pictures of docs/dashboard.md come from here, too: `make pictures` copies them."""
+import json
+import os
+import shlex
+import subprocess
+import threading
+import time
+
+import pytest
+
+from conftest import CTL
+from harness import ROOT, SAN, free_port, listening, need, need_module, patience, until
+from server_redis import server     # noqa: F401: a fixture
+
+redis = need_module("redis")
+need_module("selenium")
+from selenium import webdriver                                          # noqa: E402
+from selenium.common.exceptions import StaleElementReferenceException      # noqa: E402
+from selenium.webdriver.chrome.service import Service                   # noqa: E402
+from selenium.webdriver.common.by import By                             # noqa: E402
+from selenium.webdriver.common.keys import Keys                         # noqa: E402
+
+pytestmark = pytest.mark.skipif(bool(SAN), reason="once is enough")
+PICTURES = os.path.join(ROOT, "build", "ui")
+HOSTILE = '<script>alert(1)</script>"\'>\u202eg<img src=x onerror=alert(2)>\u200f' + "n" * 200
+
+
+# ---- a browser ----
+
+class Page:
+    """The page in Chromium, as a person sees it: texts, labels, buttons."""
+
+    def __init__(self):
+        options = webdriver.ChromeOptions()
+        options.binary_location = need("chromium")
+        for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage", "--window-size=1400,1000",
+                     "--force-prefers-reduced-motion", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"):
+            options.add_argument(word)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(service=Service(need("chromedriver")), options=options)
+        self.driver.set_script_timeout(patience())
+        self.origin = None
+
+    def open(self, proxy, path="/"):
+        self.origin = "http://127.0.0.1:%d" % proxy.http
+        self.driver.get("about:blank")
+        self.driver.get(self.origin + path)
+        return self
+
+    def size(self, width, height=1000, scheme="light"):
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500})
+
+    def run(self, script, *args):
+        return self.driver.execute_script(script, *args)
+
+    def find(self, css, text=None):
+        """The elements that are seen; with this text in them."""
+        try:
+            return [e for e in self.driver.find_elements(By.CSS_SELECTOR, css) if e.is_displayed() and (text is None or text in e.text)]
+        except StaleElementReferenceException:
+            return []
+
+    def one(self, css, text=None):
+        return until(lambda: self.find(css, text), what=lambda: "%s with %r on the page:\n%s" % (css, text, self.text()))[0]
+
+    def click(self, text, css="button"):
+        def clicked():
+            for e in self.find(css):
+                if e.text.strip() == text or e.get_attribute("aria-label") == text:
+                    e.click()
+                    return True
+        until(clicked, what="a button %r" % text)
+
+    def text(self, css="body"):
+        return self.run("return document.querySelector(arguments[0])?.innerText || ''", css)
+
+    def sees(self, text, css="body", seconds=15):
+        until(lambda: text in self.text(css), seconds, lambda: "%r in %s:\n%s" % (text, css, self.text(css)[:3000]))
+
+    def write(self, field, text):
+        box = self.one("#f-" + field)
+        box.clear()
+        box.send_keys(text)
+
+    def console(self):
+        return [line["message"] for line in self.driver.get_log("browser")]
+
+    def requested(self):
+        """The addresses of all requests since the last call."""
+        lines = [json.loads(line["message"])["message"] for line in self.driver.get_log("performance")]
+        return {line["params"]["request"]["url"] for line in lines if line["method"] == "Network.requestWillBeSent"}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    need("chromium")
+    one = Page()
+    yield one
+    one.driver.quit()
+
+
+@pytest.fixture
+def page(chromium, start):         # the proxies outlive the page
+    """The page; a test that expects a word in the console says so: page.expected."""
+    chromium.expected = ()
+    chromium.size(1400)
+    chromium.console(), chromium.requested()
+    yield chromium
+    said = [line for line in chromium.console() if not any(word in line for word in chromium.expected)]
+    urls = chromium.requested()
+    chromium.driver.get("about:blank")
+    assert not said
+    assert all(url.startswith((chromium.origin, "about:blank", "data:,")) for url in urls), urls
+
+
+@pytest.fixture
+def proxy(start, server):
+    """A proxy of Redis, `cache`."""
+    return start("--protocol", "redis", "--proxy-name", "cache", "--threads", "2", backend=server)
+
+
+@pytest.fixture
+def clients(server):
+    """clients(proxy, n): so many clients of Redis work on it until the end of the test. The result counts errors by their text."""
+    stop, threads = threading.Event(), []
+
+    def work(proxy, i, seen, pause):
+        while not stop.is_set():
+            with redis.Redis(port=proxy.port, socket_timeout=patience()) as client:
+                try:
+                    for k in range(1000):
+                        [client.get, client.incr, lambda key: client.set(key, 7), lambda key: client.lrange(key + "s", 0, 5)][k % 4]("order:%d" % (i % 3))
+                        if stop.wait(pause):
+                            return
+                except redis.RedisError as error:
+                    seen[str(error)] = seen.get(str(error), 0) + 1
+                    if stop.wait(pause):
+                        return
+
+    def begin(proxy, n=3, pause=0.02):
+        seen = {}
+        for i in range(n):
+            threads.append(threading.Thread(target=work, args=(proxy, i, seen, pause), daemon=True))
+            threads[-1].start()
+        return seen
+    yield begin
+    stop.set()
+    for thread in threads:
+        thread.join(patience())
+
+
+# ---- what is seen, what is clicked ----
+
+def test_a_rule_is_set_strikes_and_is_calmed(page, proxy, clients):
+    seen = clients(proxy)
+    page.open(proxy)
+    assert page.driver.current_url == page.origin + "/ui/"
+    page.sees("calm", "nav .card")
+    page.sees("live", "header")
+    page.click("Add a rule")
+    page.one("#f-behavior").send_keys("error")
+    page.write("name", "no_writes")
+    page.one("#f-failure").send_keys("read_only")
+    page.write("match", "^INCR (")
+    page.sees("match: expected a regular expression; at offset 7: missing closing parenthesis", "#f-match-note")
+    assert page.one("#f-match").get_attribute("aria-invalid") == "true"
+    page.click("Add rule")                              # nothing is set while something is wrong
+    until(lambda: page.run("return document.activeElement.id") == "f-match")
+    assert proxy.api("GET", "/rules")[1] == {"rules": []}
+    page.write("match", "^INCRBY order:[01]")
+    page.write("probability", "2")
+    page.sees("probability: expected a number from 0 to 1, got '2'", "#f-probability-note")
+    page.write("probability", "1")
+    page.write("ttl", "50s")
+    page.sees("requests in the last 10 s (", ".tried")
+    assert "Would have found" in page.text(".tried") and "Would have found 0" not in page.text(".tried")
+    page.click("Add rule")
+    page.sees("The rule is set.", "#said")
+    page.sees("no_writes", ".rules")
+    page.sees("s left", ".rules")
+    page.sees("1 rule on", "nav .card")
+    until(lambda: any("read" in text.lower() for text in seen), what=lambda: "an error in the client: %r" % seen)
+    page.sees("no_writes → reply read_only", ".log")
+    page.sees("INCRBY order:? ?", ".log")               # masked, as in the log
+    page.sees("error failure=read_only", ".chart.wide")  # a mark in the chart
+    until(lambda: int(page.text(".rule .counts").split(" seen")[1].split(" hits")[0].replace(",", "")) > 0)
+    page.click("All calm")
+    page.sees("All calm: 1 rule is off.", "#said")
+    page.sees("no_writes off", ".chart.wide")
+    page.sees("calm", "nav .card")
+    assert proxy.api("GET", "/rules")[1]["rules"][0]["options"]["enabled"] is False
+    page.one("[role=switch][aria-checked=false]").click()
+    page.sees("no_writes is on.", "#said")
+    page.one("[role=switch][aria-checked=true]")
+    page.click("Edit rule no_writes")
+    assert page.one("#f-match").get_attribute("value") == "^INCRBY order:[01]"
+    page.write("match", "^GET nothing")
+    page.sees("Nearest: GET order:?", ".tried")
+    page.click("Change the rule")
+    page.sees('match="^GET nothing"', ".rules")
+    page.click("Remove rule no_writes")
+    page.sees("No rules: all traffic passes as it is.")
+    assert proxy.api("GET", "/rules")[1] == {"rules": []}
+
+
+def test_a_nearest_miss_is_seen(page, proxy, clients):
+    clients(proxy)
+    page.open(proxy)
+    proxy.api("POST", "/rules", {"behavior": "delay", "name": "typo", "match": "^GET orders:"})
+    page.sees("requests in the last 10 s, no match. Nearest: GET order:?", ".rule.near")
+    assert "0 seen" in page.text(".rule.near")
+
+
+def test_the_lines_below_the_form_do_what_it_does(page, proxy, clients):
+    page.open(proxy)
+    page.click("Add a rule")
+    page.write("name", "it's")
+    page.write("sleep", "30ms")
+    page.write("match", '^SET "a b" \'$x\' \\d`')
+    page.sees("it'\\''s", ".cmd code:nth-of-type(2)")
+    lines = [e.text for e in page.find(".cmd code")]
+    assert lines[0].startswith("vaurienctl --host http://127.0.0.1:") and lines[1].startswith("curl -X POST")
+    page.click("Add rule")
+    page.sees("The rule is set.", "#said")
+    made = proxy.api("GET", "/rules")[1]
+    assert made["rules"][0]["options"]["match"] == '^SET "a b" \'$x\' \\d`'
+    for line in (lines[0].replace("vaurienctl", shlex.quote(CTL), 1), lines[1]):
+        proxy.api("DELETE", "/rules/it's")
+        subprocess.run(["sh", "-c", line], check=True, stdout=subprocess.DEVNULL, timeout=patience())
+        assert proxy.api("GET", "/rules")[1] == made, line
+
+
+def test_a_connection_that_a_rule_holds_is_seen_and_ended(page, proxy):
+    proxy.api("POST", "/rules", {"behavior": "hang", "name": "stuck", "match": "^GET key"})
+    page.open(proxy)
+    page.sees("live", "header")                         # from here on requests are recorded
+    ends = []
+
+    def client():
+        try:
+            redis.Redis(port=proxy.port, retry=None).get("key")
+        except redis.ConnectionError as error:
+            ends.append(str(error))
+    threads = [threading.Thread(target=client) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    page.sees("stuck · until removed", "table")
+    page.sees("GET key", "table")
+    until(lambda: len(page.find("tr.held")) == 2)
+    page.click("Close connection 1")
+    page.sees("Connection 1 is closed.", "#said")
+    page.click("Reset connection 2")
+    for thread in threads:
+        thread.join(patience())
+    assert len(ends) == 2
+    page.sees("#2 api (reset)", ".log")
+    page.click("connections")                           # a filter
+    until(lambda: "#2 api" not in page.text(".log"))
+
+
+def test_events_stand_still_while_paused(page, proxy, clients):
+    page.open(proxy, "/ui/#cache")
+    page.sees("live", "header")
+    proxy.api("POST", "/rules", {"behavior": "delay", "name": "first"})
+    page.sees("rules: first", ".log")
+    page.find("section[aria-labelledby=events] button", "Pause")[0].click()
+    proxy.api("POST", "/rules", {"behavior": "delay", "name": "second"})
+    page.sees("Go on (1 new)")
+    assert "second" not in page.text(".log")
+    page.click("Go on (1 new)")
+    page.sees("second", ".log")
+
+
+def test_it_reconnects_when_vaurien_was_restarted(page, start, server, clients):
+    page.expected = ("ERR_CONNECTION_REFUSED", "ERR_EMPTY_RESPONSE", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED_ENCODING")
+    port, http = free_port(), free_port()
+    words = ["--protocol", "redis", "--proxy-name", "cache", "--http", "--http-port", str(http), "--http-host", "127.0.0.1"]
+
+    def again():
+        one = start(*words, backend=server, http=False, listen="127.0.0.1:%d" % port, up=lambda: True)
+        one.port, one.http = port, http
+        until(lambda: one.api("GET", "/info")[0] == 200 if listening(http) else False)
+        return one
+    first = again()
+    clients(first, 2)
+    page.open(first)
+    page.sees("live", "header")
+    first.process.kill()
+    first.process.wait()
+    first.owes = -9
+    page.sees("not reachable, trying again", "header")
+    assert "cache" in page.text("nav")                  # what was known stays
+    second = again()
+    page.sees("Vaurien was started again.", "#said")
+    page.sees("live", "header")
+    second.api("POST", "/rules", {"behavior": "delay", "sleep": "10ms", "name": "after"})
+    page.sees("after", ".rules")
+    page.sees("after → 10 ms late", ".log")
+
+
+def test_a_token_is_asked_for_once(page, start, server):
+    page.expected = ("401 (Unauthorized)",)
+    proxy = start("--protocol", "redis", "--http-token", "s3cret", backend=server)
+    page.open(proxy)
+    box = page.one("dialog input")
+    assert page.run("return document.activeElement.id") == "token"
+    assert "default" not in page.text()
+    box.send_keys("wrong\n")
+    page.sees("That was not it", "dialog")
+    page.one("dialog input").send_keys("s3cret\n")
+    page.sees("no traffic yet", "nav")
+    until(lambda: not page.find("dialog"))
+    page.click("Add a rule")
+    page.sees('"Authorization: Bearer $VAURIEN_TOKEN"', ".cmd")
+    assert "s3cret" not in page.text() and "s3cret" not in page.driver.page_source
+    page.driver.refresh()
+    page.sees("no traffic yet", "nav")                  # the tab has it
+    assert not page.find("dialog")
+    page.run("sessionStorage.clear()")
+
+
+def test_hostile_names_are_text(page, start, server):
+    proxy = start("--protocol", "redis", backend=server)
+    assert proxy.api("POST", "/proxies", {"name": HOSTILE, "listen": "127.0.0.1:0", "upstream": server.address})[0] == 201
+    assert proxy.api("POST", "/rules", {"behavior": "delay", "name": HOSTILE, "match": "</script><b>x</b>", "sleep": "1ms"})[0] == 200
+    page.open(proxy)
+    page.sees('<script>alert(1)</script>"\'>\\u202eg', ".rules")      # a mark that turns the text around is shown as such
+    page.sees("<script>alert(1)", "nav")
+    page.sees('match="</script><b>x</b>"', ".rules")
+    page.one("nav .card h2", "<script>").click()
+    page.sees("<script>alert(1)</script>", "#traffic")
+    page.click("Add a rule")
+    page.sees("vaurienctl", ".cmd")
+    page.write("name", HOSTILE[:60])
+    page.click("Add rule")
+    page.sees("The rule is set.", "#said")
+    assert page.run("return document.querySelectorAll('script, img, b:not(figure b, .counts b)').length") == 1
+    assert page.run("return document.documentElement.scrollWidth <= innerWidth")
+    for text in ("<script>", "\u202e", "'"):
+        redis_client = redis.Redis(port=proxy.port)
+        redis_client.get(text)
+
+
+# ---- for everybody ----
+
+CONTRAST = """
+const lum = c => { const [r, g, b] = c.map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4); return .2126 * r + .7152 * g + .0722 * b; };
+const rgb = t => { const m = t.match(/[\\d.]+/g).map(Number); return m.length > 3 && m[3] === 0 ? null : m.slice(0, 3); };
+const bad = [];
+for (const e of document.querySelectorAll('body *')) {
+	const own = [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim());
+	const box = e.getBoundingClientRect();
+	if (!own || !box.width || box.width < 2 || e.closest('.said, optgroup, option, .skip')) continue;
+	const style = getComputedStyle(e), ink = rgb(e instanceof SVGElement ? style.fill : style.color);
+	let at = e, ground = null;
+	while (at && !(ground = rgb(getComputedStyle(at).backgroundColor))) at = at.parentElement;
+	const [a, b] = [lum(ink), lum(ground || [255, 255, 255])].sort((x, y) => y - x);
+	if ((a + .05) / (b + .05) < 4.5) bad.push(e.tagName + '.' + (e.className.baseVal ?? e.className) + ' ' + e.textContent.slice(0, 30) + ' ' + ((a + .05) / (b + .05)).toFixed(2));
+}
+return bad;"""
+
+NAMELESS = """
+return [...document.querySelectorAll('button, input, select, a, summary, [role=img], [role=region], [role=log], nav, section, dialog')].filter(e => {
+	const by = (e.getAttribute('aria-labelledby') || '').split(' ').map(id => document.getElementById(id)?.textContent || '').join('');
+	return !(e.getAttribute('aria-label') || by || (e.labels && [...e.labels].some(l => l.textContent.trim())) || (e.tagName !== 'INPUT' && e.tagName !== 'SELECT' && !e.matches('nav, section, dialog, [role]') && e.textContent.trim()));
+}).map(e => e.outerHTML.slice(0, 120));"""
+
+
+def test_with_the_keyboard_alone(page, proxy):
+    page.open(proxy)
+    page.sees("live", "header")
+    page.run("document.activeElement.blur()")
+
+    def press(*keys):
+        for key in keys:
+            page.driver.switch_to.active_element.send_keys(key)
+
+    def focused():
+        return page.run("const e = document.activeElement; return e.getAttribute('aria-label') || e.innerText || e.id")
+    met = []
+    page.driver.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    for _ in range(40):
+        met.append(focused())
+        assert page.run("""const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2"""), met
+        if met[-1] == "Add a rule":
+            break
+        press(Keys.TAB)
+    assert met[0] == "Skip to the proxy" and "All calm" in met and met[-1] == "Add a rule"
+    press(Keys.ENTER)
+    until(lambda: page.run("return document.activeElement.id") == "f-behavior")     # the form has the focus
+    press(Keys.TAB, "by-key", Keys.ENTER)
+    page.sees("by-key", ".rules")
+    assert proxy.api("GET", "/rules")[1]["rules"][0]["name"] == "by-key"
+    page.click("Edit rule by-key")
+    until(lambda: page.find("#rule-form"))
+    press(Keys.ESCAPE)
+    until(lambda: not page.find("#rule-form"))
+    switch = page.one("[role=switch]")
+    switch.send_keys(Keys.SPACE)
+    page.one("[role=switch][aria-checked=false]")
+    assert page.run("return document.activeElement.getAttribute('role')") == "switch"       # the focus stays through redraws
+
+
+# ---- how it looks ----
+
+def picture(page, name, width, scheme, whole=True):
+    page.size(width, 1000, scheme)
+    until(lambda: page.run("return document.querySelector('.chart.wide svg')?.getAttribute('width') == Math.floor(document.querySelector('.chart.wide').clientWidth)"))
+    height = page.run("return document.documentElement.scrollHeight") if whole else 900
+    page.size(width, min(height, 8000), scheme)
+    path = os.path.join(PICTURES, name + ".png")
+    page.driver.save_screenshot(path)
+    return path
+
+
+def test_how_it_looks(page, start, server, clients):
+    os.makedirs(PICTURES, exist_ok=True)
+    proxy = start("--protocol", "redis", "--proxy-name", "cache", "--add", "db=127.0.0.1:0=localhost:3306,mysql",
+                  "--add", "mail=127.0.0.1:0=localhost:25,smtp", "--seed", "8124905712", backend=server)
+    clients(proxy, 6, 0.01)
+    page.open(proxy)
+    page.sees("live", "header")
+    time.sleep(6)
+    proxy.api("POST", "/rules", {"behavior": "delay", "sleep": "40ms", "jitter": "10ms", "match": "^GET", "name": "slow", "ttl": "60s"})
+    proxy.api("POST", "/rules", {"behavior": "error", "failure": "out_of_memory", "match": "^INCRBY order:1", "every": 5, "name": "full"})
+    proxy.api("POST", "/rules", {"behavior": "delay", "sleep": "2s", "match": "^LRANGE orders", "name": "lists"})
+    proxy.api("POST", "/rules", {"behavior": "error", "failure": "read_only", "match": "^HSET order", "name": "hashes"})
+    proxy.api("PUT", "/rules/lists", {"enabled": False})
+    page.sees("no match. Nearest", ".rules")
+    page.sees("full → reply", ".log")
+    time.sleep(7)
+    for scheme in ("light", "dark"):
+        for width in (390, 1024, 1920):
+            picture(page, "page-%d-%s" % (width, scheme), width, scheme)
+            assert page.run("return document.documentElement.scrollWidth <= innerWidth"), "%d px: it is wider than the window" % width
+            assert page.run(CONTRAST) == [], (scheme, width)
+    page.click("Add a rule")
+    page.write("match", "^SET order:[12]")
+    page.write("sleep", "soon")
+    page.sees("got 'soon'", "#f-sleep-note")
+    page.sees("Would have found", ".tried")
+    for scheme in ("light", "dark"):
+        picture(page, "form-" + scheme, 1280, scheme)
+        assert page.run(CONTRAST) == [], scheme
+    assert page.run(NAMELESS) == []
+    page.click("Cancel")
+    for scheme in ("light", "dark"):
+        page.run("scrollTo(0, 0)")
+        path = picture(page, "dashboard-" + scheme, 1200, scheme, whole=False)
+        assert os.path.getsize(path) < 150000
