@@ -307,8 +307,10 @@ int daemon_run(struct settings *settings)
 		log_drain();
 		fprintf(stderr, "%s\n", error);
 	}
-	if (d.control)
+	if (d.control) {
+		hit_check_collect(&d.hits, d.control);
 		daemon_close(&d);
+	}
 	if (d.summary)
 		fputs(d.summary, stderr);
 	free(d.summary);

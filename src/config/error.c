@@ -26,8 +26,8 @@ void usage_print(FILE *f)
 {
 	fputs("usage: vaurien [--proxy HOST:PORT] [--backend HOST:PORT] [--protocol NAME]\n"
 	      "               [--behavior WEIGHTS] [--http] [--config FILE] [OPTION ...]\n"
-	      "       vaurien --help [WHAT] | --list [WHAT] | --version | demo\n"
-	      "       vaurien audit | scenario [OPTION ...]\n", f);
+	      "       vaurien run [OPTION ...] -- COMMAND | audit | scenario | demo\n"
+	      "       vaurien --help [WHAT] | --list [WHAT] | --version\n", f);
 }
 
 int value_error(const char *format, ...)

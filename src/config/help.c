@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "config/error.h"
 #include "spec/behavior_group.h"
@@ -119,6 +120,21 @@ void help_print(FILE *f, const struct flags *flags)
 	      "vaurien demo shows some behaviors on a small backend of its own.\n"
 	      "vaurien audit tests an application through faults: vaurien audit --help.\n",
 	      f);
+}
+
+/* The name is the last word of the title: "run" of "vaurien run". */
+bool help_group_one(FILE *f, const struct flags *flags, const char *name)
+{
+	bool found = false;
+
+	for (enum flag_group group = 0; group < GROUP_PROTOCOLS; group++) {
+		const char *blank = strrchr(group_titles[group], ' ');
+		if (strcasecmp(blank ? blank + 1 : group_titles[group], name))
+			continue;
+		help_group(f, group, NULL, flags);
+		found = true;
+	}
+	return found;
 }
 
 bool help_flag_one(FILE *f, const struct flags *flags, const char *name)
@@ -378,6 +394,7 @@ const char *help_flag_suggest(const struct flags *flags, const char *word, char 
 	struct suggestion near = { .word = word + strspn(word, "-") };
 
 	suggest_try(&near, "all");
+	suggest_try(&near, "run");
 	list_names(&near);
 	for (size_t i = 0; i < flags->n; i++)
 		suggest_try(&near, flags->at[i].name);

@@ -9,8 +9,10 @@
 
 void help_print(FILE *, const struct flags *);        /* all flags */
 
-/* The flag of this name, with or without dashes. False: there is none, and nothing is written. */
+/* The flag of this name, with or without dashes; the flags of a group, as "run" or "statsd".
+ * False: there is none, and nothing is written. */
 bool help_flag_one(FILE *, const struct flags *, const char *name);
+bool help_group_one(FILE *, const struct flags *, const char *name);
 
 void help_list(FILE *);                 /* behaviors, protocols and failures with their options */
 

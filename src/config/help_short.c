@@ -32,13 +32,17 @@ static const struct row {
 	{ .flag = "config", .text = "an INI file with these options" },
 	{ .flag = "plugin", .text = "a behavior or a protocol of your own: .so or .lua" },
 	{ .flag = "list", .text = "all behaviors, protocols, failures; or one by its name" },
+	{ "Commands" },
+	{ .text = "vaurien run -- COMMAND    start a command, and break its connections" },
+	{ .text = "vaurien audit             which faults does an application survive?" },
+	{ .text = "vaurien scenario          a story of faults, from a file" },
+	{ .text = "vaurien demo              see some faults, on a small backend of its own" },
+	{ .text = "vaurienctl                change a vaurien that runs" },
 	{ "More help" },
-	{ .text = "vaurien --help all        every option, and all that it may be" },
+	{ .text = "vaurien --help all        every option; --help run, fleet, statsd: some" },
 	{ .text = "vaurien --help delay      a behavior, protocol (mysql), failure (deadlock)" },
 	{ .text = "vaurien --help rules      which requests, how often, for how long" },
 	{ .text = "vaurien --help behaviors  the kinds of faults; protocols, failures likewise" },
-	{ .text = "vaurienctl --help         change a vaurien that runs" },
-	{ .text = "vaurien demo              see some faults, on a small backend of its own" },
 };
 
 static void option_print(FILE *f, const struct flags *flags, const struct row *row)

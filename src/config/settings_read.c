@@ -289,6 +289,16 @@ static int list_show(const struct parse *r)
 	return -1;
 }
 
+/* A program of its own has its own help. */
+static bool help_auditor(const char *name)
+{
+	bool its = !strcmp(name, "audit") || !strcmp(name, "scenario");
+
+	if (its)
+		printf("`vaurien %s --help` shows its options.\n", name);
+	return its;
+}
+
 /* The value of --help: a page, or what help_list_one() knows, or an option. */
 static int help_show(const struct parse *r)
 {
@@ -296,7 +306,7 @@ static int help_show(const struct parse *r)
 		const char *name;
 		void (*show)(FILE *, const struct flags *);
 	} pages[] = { { "short", help_short_print }, { "all", help_print } };
-	const char *name = r->raw->help;
+	const char *name = r->run && !strcmp(r->raw->help, "short") ? "run" : r->raw->help;
 	char meant[SUGGEST_MAX];
 
 	for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++)
@@ -304,7 +314,13 @@ static int help_show(const struct parse *r)
 			pages[i].show(stdout, &r->flags);
 			return -1;
 		}
-	if (help_list_one(stdout, name) || help_flag_one(stdout, &r->flags, name))
+	if (!strcmp(name, "run"))
+		puts("usage: vaurien run [OPTION ...] -- COMMAND [ARGUMENT ...]\n\n"
+		     "Starts a command and carries its connections, so that faults reach them.\n"
+		     "It takes the other options of vaurien, too: vaurien --help all.");
+	bool found = help_list_one(stdout, name);
+	found |= help_group_one(stdout, &r->flags, name);
+	if (found || help_flag_one(stdout, &r->flags, name) || help_auditor(name))
 		return -1;
 	return usage_error("argument --help: expected all, behaviors, protocols, failures, rules, "
 	                   "the name of one of these or of an option, got '%s'%s", name,

@@ -2,6 +2,7 @@
 #include "control/announce.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "spec/registry.h"
@@ -102,6 +103,8 @@ void announce_api(const struct settings *s, const char *where, const char *optio
 	                 : is_calm(s) ? "rule add delay sleep=2s" : "status";
 
 	log_info("Started the HTTP server: %s", where);
+	if (!strncmp(where, "http:", 5))
+		log_info("The page for a browser: %s/ui/", where);
 	log_info("Next: vaurienctl%s%s %s", options, token, next);
 }
 

@@ -25,7 +25,7 @@ def test_the_first_page_fits_one_screen(run):
 
 def test_each_hint_of_the_first_page_works(run):
     hints = re.findall(r"^  vaurien (--help [a-z]+)", first_page(run, "--help"), re.M)
-    assert len(hints) == 4
+    assert len(hints) == 4 and "\n  vaurien run " in first_page(run, "--help")
     for hint in hints:
         assert first_page(run, *hint.split())
 
@@ -34,6 +34,7 @@ def test_each_hint_of_the_first_page_works(run):
     ("delay", "  delay  "), ("mysql", "--protocol-mysql-OPTION of vaurien"), ("deadlock", "  deadlock\n    mysql"), ("rules", "fields of rules"),
     ("behaviors", "behaviors, time ("), ("protocols", "protocols:\n"), ("failures", "failures, each"), ("threads", "  --threads N"),
     ("http-port", "  --http-port PORT"), ("behavior-delay-sleep", "    --behavior-delay-sleep SECONDS"), ("require-hit", "  --require-hit"),
+    ("run", "vaurien run:\n"), ("statsd", "  --statsd.host HOST"), ("fleet", "Fleet:\n"), ("audit", "`vaurien audit --help`"),
 ])
 def test_help_of_one_thing(run, word, shown):
     page = first_page(run, "--help", word)

@@ -53,6 +53,7 @@ def test_first_words(start, backend, given):
         *(["* timeout: 20", "* stay_connected: 1", "* pool_max_size: 100"] if given else []),
         "* seed: 1",
         "Started the HTTP server: http://127.0.0.1:%d" % proxy.http,
+        "The page for a browser: http://127.0.0.1:%d/ui/" % proxy.http,
         "Next: vaurienctl --http-port %d rule add delay sleep=2s" % proxy.http,
     ]
     proxy.logged("Next: ")

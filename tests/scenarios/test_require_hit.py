@@ -1,5 +1,6 @@
 """--require-hit: exit code 3 if a rule of the start never struck, and its name."""
 import signal
+import sys
 
 import pytest
 
@@ -48,6 +49,19 @@ def test_an_end_by_force(hits):
     proxy.process.send_signal(signal.SIGINT)
     rc, said = end(proxy, signal.SIGCONT)
     assert rc == 3 and {line.split("'")[3] for line in said} == {"default", "other"}
+
+
+def test_of_a_command(run, backend):
+    """In `vaurien run` a rule must strike in one of the proxies, whichever they are."""
+    backend.serve()
+    asks = [sys.executable, "-c", "import socket; s = socket.create_connection(('127.0.0.1', %d)); s.send(b'x'); s.recv(1)" % backend.port]
+    for rules, rc, named in ((["delay sleep=1ms"], 0, []), (["delay sleep=1ms", "delay skip=1 name=late"], 3, ["late"]),
+                             (["delay sleep=1ms", "error match=^GET"], 3, ["error"]), ([], 125, [])):
+        done = run("run", "--require-hit", *(word for rule in rules for word in ("--rule", rule)), "--", *asks)
+        said = [line for line in done.stderr.splitlines() if "never struck" in line]
+        assert (done.returncode, len(said)) == (rc, len(named)), done.stderr
+        assert all("'%s'" % name in line for name, line in zip(named, said))
+    assert run("run", "--require-hit", "--rule", "delay", "--", "false").returncode == 1       # the command's own code goes before
 
 
 @pytest.mark.parametrize("words, said", [
