@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "control/announce.h"
 #include "config/run_settings.h"
+#include "control/config_watch.h"
 #include "control/control.h"
 #include "control/events.h"
 #include "control/hit_check.h"
@@ -48,6 +49,7 @@ struct daemon {
 	struct signals_user signals;
 	struct shutdown shutdown;
 	struct hit_check hits;
+	struct config_watch config;
 	bool reloading, reload_again;   /* again: a SIGHUP came during a reload */
 };
 
@@ -60,6 +62,7 @@ static void reload_done(void *daemon)
 	struct daemon *d = daemon;
 
 	d->reloading = false;
+	config_watch_renew(&d->config);
 	if (d->reload_again)
 		reload(d);
 }
@@ -99,6 +102,20 @@ static void reload_signal(struct signals_user *u)
 {
 	plugins_reload();
 	reload(OWNER(daemon, signals, u));
+}
+
+static void config_changed(struct config_watch *w)
+{
+	struct daemon *d = OWNER(daemon, config, w);
+
+	log_info("The configuration has changed: it is read again");
+	reload_signal(&d->signals);
+}
+
+static bool config_open(struct daemon *d, char error[ERROR_MAX])
+{
+	return !d->settings->watch_config
+		|| config_watch_start(&d->config, control_loop(d->control), error);
 }
 
 /* ---- the log: other threads write lines into a ring, the control thread writes them out ---- */
@@ -197,6 +214,7 @@ static bool daemon_open(struct daemon *d, struct settings *s, char error[ERROR_M
 	*d = (struct daemon){
 		.settings = s,
 		.log_retry.fire = log_retry,
+		.config = { .changed = config_changed },
 		.signals = { stop_signal, reload_signal, end_code },
 	};
 	if (!hit_check_begin(&d->hits, s, error))
@@ -272,7 +290,8 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 		return false;
 	d->statsd = statsd_start(d->control);
 	good = (d->run || server_open(d, error)) && fleet_open(d, error) &&
-	       descriptors_left(error) && (!d->run || run_begin(d->run, run_over, d, error));
+	       config_open(d, error) && descriptors_left(error) &&
+	       (!d->run || run_begin(d->run, run_over, d, error));
 	if (!good)                      /* the workers run: the loop ends when they have */
 		shutdown_start(&d->shutdown, control_workers(d->control));
 	loop_run(loop);
@@ -283,6 +302,7 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 
 static void daemon_close(struct daemon *d)
 {
+	config_watch_stop(&d->config);
 	server_stop(d->server);
 	fleet_free(d->fleet);
 	d->status = run_close(d->run, &d->summary);

@@ -238,10 +238,27 @@ static int text_read(struct reader *r, char *text, size_t n)
 	return value_error("%s:%d: %s", r->file, r->error_line, r->error);
 }
 
+static struct { char **paths; size_t n; } seen;
+
+const char *ini_seen(size_t i)
+{
+	return i < seen.n ? seen.paths[i] : NULL;
+}
+
+static void seen_add(const char *path)
+{
+	for (size_t i = 0; i < seen.n; i++)
+		if (!strcmp(seen.paths[i], path))
+			return;
+	seen.paths = xrealloc(seen.paths, (seen.n + 1) * sizeof *seen.paths);
+	seen.paths[seen.n++] = xstrdup(path);
+}
+
 static int parse_file(struct reader *r)
 {
 	char *text, error[ERROR_MAX];
 	size_t n;
+	seen_add(r->file);
 	int why = file_read(r->file, FILE_MAX, &text, &n, error);
 
 	if (why == ENOENT)

@@ -34,4 +34,7 @@ int ini_read_text(const char *name, const char *text,
  * the line's file. To be freed. */
 char *ini_path(const struct ini_line *);
 
+/* The i-th file that was read so far, with those that others extend. NULL: there are no more. */
+const char *ini_seen(size_t i);
+
 #endif

@@ -12,7 +12,7 @@ struct raw_options {                    /* the program's own; their table is in 
 	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
 	vn_nsec timeout, linger;
 	const char *proxy_protocol, *hold_max, *hold_total, *seed, *loopback_congestion;
-	bool enabled, stay_connected, sync, http, statsd_enabled, require_hit;
+	bool enabled, stay_connected, sync, http, statsd_enabled, require_hit, watch_config;
 	const char *fleet, *fleet_name, *fleet_labels, *fleet_ca, *fleet_cert, *fleet_key,
 		*fleet_user;
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;

@@ -191,6 +191,8 @@ static const struct row {
 
 	{ GROUP_GENERAL, "FILE", OPTION("config", VN_OPT_TEXT, config,
 		.help = "an INI file with these options; the command line wins") },
+	{ GROUP_GENERAL, NULL, OPTION("watch_config", VN_OPT_BOOL, watch_config,
+		.help = "read that file again when it changes, as at SIGHUP") },
 	{ GROUP_GENERAL, "FILE", OPTION("plugin", VN_OPT_TEXT, plugin,
 		.help = "a behavior or a protocol of your own, any number of times: FILE.so or "
 		        "FILE.lua") },
@@ -449,6 +451,7 @@ static void rest_read(struct parse *r)
 	s->statsd.prefix = text_of(w->statsd_prefix);
 	s->statsd.sample_rate = w->statsd_rate;
 	fleet_settings_read(&s->fleet, w);
+	s->watch_config = w->watch_config;
 	s->log_output = text_of(w->log_output);
 	s->events = text_of(w->events);
 	s->threads = w->threads;
@@ -554,6 +557,9 @@ static int parse_run(struct parse *r, int argc, char **argv)
 	    (code = proxies_build(r)) != -1)
 		return code;
 	rest_read(r);
+	if (r->raw->watch_config && (!r->raw->config || is_json(r->raw->config)))
+		return empty_error(flag_get(&r->flags, "watch-config"),
+		                   "--config with an INI file beside it");
 	return log_begin(r);
 }
 
