@@ -241,7 +241,7 @@ static void guard_end(struct guard *g)
 /* Why the rule ends: 0, or the exit code; the sentence is printed. */
 static int ended(const char *why, int rc)
 {
-	fprintf(rc ? stderr : stdout, "%s\n", why);
+	fprintf(stderr, "%s\n", why);
 	return rc;
 }
 

@@ -336,6 +336,7 @@ static const char *environment(const char *name, const char *otherwise)
 static void fleet_find(int argc, char **argv)
 {
 	fleet_flags.url = environment("VAURIEN_FLEET", NULL);
+	fleet_flags.user = environment("VAURIEN_FLEET_USER", NULL);
 	for (int i = 1; i < argc && strcmp(argv[i], "--"); i++)
 		if (!strcmp(argv[i], "--fleet") && i + 1 < argc)
 			fleet_flags.url = argv[i + 1];

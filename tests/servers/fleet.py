@@ -77,6 +77,12 @@ class Etcd:
     def lease(self, seconds):
         return self.ask("lease/grant", {"TTL": seconds})["ID"]
 
+    def requests(self):
+        """That it has been asked so far, by its own count."""
+        with urllib.request.urlopen("http://%s:%d/metrics" % (self.host, self.ports[0])) as answer:
+            lines = [line for line in answer.read().decode().splitlines() if line.startswith("grpc_server_started_total{")]
+        return sum(float(line.split()[-1]) for line in lines)
+
     def leader(self):
         for i, member in enumerate(self.members):
             with contextlib.suppress(OSError, ValueError):
@@ -131,7 +137,9 @@ class Fleet:
         self.etcd.delete("%s/rules/%s" % (self.prefix, name))
 
     def status(self, member, rule):
-        return json.loads(self.texts("status").get(member, '{"rules": {}}'))["rules"].get(rule, {})
+        found = self.etcd.get("%s/status/%s" % (self.prefix, member))
+        return json.loads(next(iter(found.values()), '{"rules": {}}'))["rules"].get(rule, {})
+
 
 
 def rules(member, proxy="default"):

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from fleet import DELAY, Etcd, Fleet, b64, in_force, rules, wish
-from harness import VAURIEN, Clock, http_ask, listening, need, patience, until
+from harness import SAN, VAURIEN, Clock, http_ask, listening, need, patience, until
 
 prefixes = itertools.count()
 
@@ -249,3 +249,41 @@ def test_an_etcd_that_is_not_there_delays_nothing(start, backend):
     with Clock() as took:
         proxy.stop()
     assert took.seconds < patience(2)
+
+
+@pytest.mark.skipif(bool(SAN), reason="fifty programs under a sanitizer are more than a small machine has")
+def test_fifty_members_of_twenty_proxies(fleet, tmp_path):
+    """In force on all within a second, gone within a second; and an idle member asks etcd at most twice a second."""
+    names = ["m%02d" % i for i in range(50)]
+    for name in names:
+        fleet.join(name, "app=shop", "--log-level", "info", "--events", tmp_path / (name + ".events"), proxies=20)
+
+    def changed_last(name):
+        """When the last of its proxies was changed by the fleet, as its events tell: seconds since 1970."""
+        with open(str(tmp_path / (name + ".events"))) as text:
+            return max(event["time"] for event in map(json.loads, text) if event.get("by") == "fleet")
+
+    fleet.seen(*names)
+    before, begun = fleet.etcd.requests(), time.monotonic()
+    time.sleep(5)
+    assert (fleet.etcd.requests() - before) / (time.monotonic() - begun) <= 2 * len(names)
+    late = []
+    for _ in range(3):
+        written = time.time()
+        fleet.put("a", wish(**{"for": 600}))
+        until(lambda: sum(fleet.status(n, "a").get("applied", 0) for n in names) == 1000, what="1,000 proxies to have it")
+        late += [changed_last(n) - written for n in names]
+        gone = time.time()
+        fleet.delete("a")
+        until(lambda: not any(fleet.status(n, "a") for n in names), what="the rule to go")
+        late += [changed_last(n) - gone for n in names]
+    print("p50 %.3f s, p99 %.3f s" % (sorted(late)[len(late) // 2], sorted(late)[int(len(late) * 0.99)]))
+    assert sorted(late)[int(len(late) * 0.99)] < patience(1)
+    chosen = []
+    for _ in range(2):
+        fleet.put("b", wish(max_members="10%", **{"for": 600}))
+        until(lambda: sum(1 for n in names if fleet.status(n, "b").get("applied")) == 5, what="five members of fifty")
+        chosen.append([n for n in names if fleet.status(n, "b").get("applied")])
+        fleet.delete("b")
+        until(lambda: not any(fleet.status(n, "b") for n in names), what="the rule to go")
+    assert chosen[0] == chosen[1]

@@ -1,14 +1,16 @@
 """vaurienctl --fleet against a real etcd: an author's rule, and each way in which it ends."""
 import itertools
 import json
+import os
 import random
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
-from conftest import CTL
+from conftest import CTL, ROOT
 from fleet import Etcd, Fleet, in_force, rules
 from harness import Clock, patience, until
 
@@ -177,3 +179,41 @@ def test_an_etcd_that_is_none(url, rc, sentence):
     done = subprocess.run([CTL, "--fleet", url, "members"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
                           timeout=patience(20))
     assert done.returncode == rc and sentence in done.stdout
+
+
+# ---- from Python ----
+
+@pytest.fixture
+def python(fleet, monkeypatch):
+    sys.path.insert(0, os.path.join(ROOT, "clients", "python"))
+    monkeypatch.setenv("VAURIENCTL_BIN", CTL)
+    try:
+        import vaurien
+        yield vaurien.Fleet(fleet.etcd.url + fleet.prefix), vaurien.FleetError
+    finally:
+        sys.path.pop(0)
+
+
+def test_python_has_a_rule_for_a_block(fleet, python):
+    mine, FleetError = python
+    member = fleet.join("one", "app=shop", proxies=2)
+    fleet.seen("one")
+    with mine.rule("delay", sleep="1ms", select="app=shop", max_members="50%") as row:
+        assert (row["members"], row["proxies"]) == (1, 2) and rules(member) == ["fleet-delay"]
+        assert [r["name"] for r in mine.rules()] == ["delay"]
+    in_force(member, seconds=2)
+    assert mine.members()[0]["name"] == "one"
+    mine.add("delay", 60, name="x", sleep=0.001, before=False)
+    assert rules(member) == ["fleet-x"]
+    mine.remove("x")
+    mine.add("delay", 60)
+    assert mine.calm() == 1 and rules(member) == []
+    with pytest.raises(FleetError, match="no proxy can carry it out"):
+        mine.add("error", 60, failure="deadlock")
+    with pytest.raises(FleetError, match="no proxy can carry it out"), mine.rule("error", failure="deadlock"):
+        pass
+    with pytest.raises(FleetError, match="the fleet has no rule 'x'"):
+        mine.remove("x")
+    with pytest.raises(ValueError, match="expected NAME=VALUE"):
+        mine.add("delay", 60, select="app")
+    assert fleet.texts("rules") == {}
