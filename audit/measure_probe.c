@@ -7,22 +7,29 @@
 
 #define ROW 3                           /* samples in a row that are a recovery */
 #define CLOCKS 0.002                    /* seconds: how far event times may be off */
+#define ORDER 1.0                       /* seconds: how far events may be out of order */
 
 /* ---- activity of the application at the proxies that were hit ---- */
 
 static bool opened_in(const struct seen_proxy *p, struct window w)
 {
-	for (size_t i = p->connections.n; i-- > 0;)
+	for (size_t i = p->connections.n; i-- > 0;) {
 		if (in_window(w, p->connections.at[i].opened))
 			return true;
+		if (p->connections.at[i].opened < w.from - ORDER)
+			break;
+	}
 	return false;
 }
 
 static bool asked_in(const struct seen_proxy *p, struct window w)
 {
-	for (size_t i = 0; i < p->exchanges.n; i++)
+	for (size_t i = p->exchanges.n; i-- > 0;) {     /* none was asked after its end */
 		if (in_window(w, p->exchanges.at[i].asked))
 			return true;
+		if (p->exchanges.at[i].ended < w.from - ORDER)
+			break;
+	}
 	for (size_t i = 0; i < p->connections.n; i++)   /* those that have no answer yet */
 		if (p->connections.at[i].stuck_since >= 0
 		    && in_window(w, p->connections.at[i].stuck_since))
@@ -93,22 +100,35 @@ static double find_detect(const struct measure *m, unsigned probe)
 	return first < 0 ? -1 : first - m->strike;
 }
 
-/* The sample that begins the last unbroken row of ok ones. NULL: there is no row. */
+/* The next sample of the probe that was asked after the fault, from index *i on. */
+static const struct sample *next_after(const struct measure *m, unsigned probe, size_t *i)
+{
+	while (*i < m->samples.n) {
+		const struct sample *s = m->samples.at[(*i)++];
+		if (s->probe == probe && s->begun >= m->healed && s->outcome != OUTCOME_SKIPPED)
+			return s;
+	}
+	return NULL;
+}
+
+/* The sample that begins the last unbroken row of ok ones. One slow sample between two that are ok
+ * does not break it: a busy machine makes such. NULL: there is no row. */
 static const struct sample *find_row(const struct measure *m, unsigned probe, bool *first)
 {
-	const struct sample *row = NULL;
+	const struct sample *row = NULL, *s, *next;
 	unsigned length = 0, seen = 0;
+	size_t i = 0;
 
-	for (size_t i = 0; i < m->samples.n; i++) {
-		const struct sample *s = m->samples.at[i];
-		if (s->probe != probe || s->begun < m->healed || s->outcome == OUTCOME_SKIPPED)
-			continue;
-		seen++;
-		if (s->outcome != OUTCOME_OK) {
+	for (s = next_after(m, probe, &i); s; s = next, seen++) {
+		next = next_after(m, probe, &i);
+		if (s->outcome == OUTCOME_OK) {
+			row = length++ ? row : s;
+		} else if (s->outcome == OUTCOME_SLOW && length
+		           && (!next || next->outcome == OUTCOME_OK)) {
+			length++;
+		} else {
 			row = NULL;
 			length = 0;
-		} else if (!length++) {
-			row = s;
 		}
 	}
 	*first = length == seen;

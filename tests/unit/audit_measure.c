@@ -132,6 +132,24 @@ static void a_relapse_moves_recovery(void **state)
 	made_free(&m);
 }
 
+static void one_slow_sample_breaks_no_row(void **state)
+{
+	for (unsigned n = 1; n <= 2; n++) {
+		MADE(m);
+		made_samples(&m, STOCK, 22, 25, OUTCOME_OK);
+		for (unsigned i = 0; i < n; i++)
+			made_sample(&m, STOCK, 25 + 0.5 * i, 0.4, OUTCOME_SLOW);
+		made_samples(&m, STOCK, 26, 30, OUTCOME_OK);
+		assert_true(about(probe(&m, STOCK).recover, n == 1 ? 0 : 4));
+		made_free(&m);
+	}
+	MADE(m);
+	made_sample(&m, STOCK, 22, 0.4, OUTCOME_SLOW);          /* the first is no part of it */
+	made_samples(&m, STOCK, 22.5, 30, OUTCOME_OK);
+	assert_true(about(probe(&m, STOCK).recover, 0.5));
+	made_free(&m);
+}
+
 static void two_in_a_row_are_no_recovery(void **state)
 {
 	MADE(m);
@@ -783,6 +801,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(slow_is_noticed_too),
 	cmocka_unit_test(it_recovers_where_the_last_row_begins),
 	cmocka_unit_test(a_relapse_moves_recovery),
+	cmocka_unit_test(one_slow_sample_breaks_no_row),
 	cmocka_unit_test(two_in_a_row_are_no_recovery),
 	cmocka_unit_test(with_reconnect_it_counts_from_the_fault),
 	cmocka_unit_test(what_was_under_way_is_struck_too),
