@@ -572,7 +572,8 @@ def compiled(source, text=None, flags=("-Werror",)):
 QUICK = {
     "test_bench": None, "test_crowd": None, "test_storm": None, "test_waves": "test_a_saw_rises",
     "test_limits": "test_pool_max_size_is_the_most_clients_at_once", "test_bandwidth": "test_an_idle_neighbor_takes_nothing",
-    "test_plugins": "test_a_plugin_that_is_wrong", "test_examples_plugins": "test_jobs_pass", "test_change": "test_outages_come_and_go_and_nothing_leaks",
+    "test_plugins": "test_a_plugin_that_is_wrong", "test_examples_plugins": "test_jobs_pass",
+    "test_audit_ends": "test_rules_in_force_are_named", "test_change": "test_outages_come_and_go_and_nothing_leaks",
 }
 
 
