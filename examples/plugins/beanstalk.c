@@ -89,6 +89,12 @@ static struct vn_cut request(struct vn_session *t, struct vn_span in, struct vn_
 	return with_body(line, number(words[4]));
 }
 
+/* Answers that are errors: the event `exchange` has them as its `error`. */
+static const char *const errors[] = {
+	"OUT_OF_MEMORY", "INTERNAL_ERROR", "BAD_FORMAT", "UNKNOWN_COMMAND", "JOB_TOO_BIG",
+	"DRAINING", "NOT_FOUND", "DEADLINE_SOON", NULL
+};
+
 static struct vn_cut response(struct vn_session *t, struct vn_span in,
                               const struct vn_message *asked, struct vn_message *m)
 {
@@ -99,6 +105,9 @@ static struct vn_cut response(struct vn_session *t, struct vn_span in,
 		return (struct vn_cut){ VN_CUT_MORE };
 	n = words_of((struct vn_span){ in.p, line - 2 }, words);
 	*m = (struct vn_message){ .role = asked ? VN_ANSWERS : VN_PUSH, .head = (uint16_t)line };
+	for (const char *const *e = errors; n == 1 && *e; e++)
+		if (is(words[0], *e))
+			vn_session_error(t, *e, strlen(*e));
 	if ((n == 3 && (is(words[0], "RESERVED") || is(words[0], "FOUND"))) ||
 	    (n == 2 && is(words[0], "OK")))
 		size = number(words[n - 1]);

@@ -15,6 +15,12 @@ local function line_of(bytes)
     end
 end
 
+-- Answers that are errors: the event `exchange` has them as its `error`.
+local errors = {
+    OUT_OF_MEMORY = true, INTERNAL_ERROR = true, BAD_FORMAT = true, UNKNOWN_COMMAND = true,
+    JOB_TOO_BIG = true, DRAINING = true, NOT_FOUND = true, DEADLINE_SOON = true,
+}
+
 -- The length of the line and its body. The size comes from the peer: a number that is too long is
 -- ignored.
 local function with_body(stop, size)
@@ -43,6 +49,9 @@ return {
         local line, stop = line_of(bytes)
         if not line then
             return CUT_MORE
+        end
+        if errors[line] then
+            talk.error = line
         end
         message.role = asked and ANSWERS or PUSH
         message.head = stop

@@ -14,8 +14,7 @@ void exchange_answered(struct conn *c)
 		pipe_answer(&c->response, x->began);
 	}
 	if (x->trace)
-		exchange_trace_answered(c, x, !exchange_needs_us(x) &&
-		                              c->response.work->now.gone);
+		exchange_trace_answered(c, x);
 	exchange_over(c);
 }
 

@@ -85,8 +85,9 @@ static struct parcel *answer_held(const struct conn *c)
 	return last && last->kind == PARCEL_BYTES && last->why && !last->trace ? last : NULL;
 }
 
-void exchange_trace_answered(struct conn *c, struct exchange *x, bool lost)
+void exchange_trace_answered(struct conn *c, struct exchange *x)
 {
+	bool lost = !exchange_needs_us(x) && c->response.work->now.gone;
 	struct trace *t = trace_take(c, x);
 	bool ours = x->failure, committed = t->is & VN_IS_COMMIT && !*t->code && !ours;
 

@@ -30,8 +30,8 @@ void exchange_trace_worded(struct exchange *, const char *code);
 void conn_trace_heard(struct conn *);
 
 /* It is answered: by the backend, or with its failure. If the last bytes of the answer are held,
- * the trace is their parcel's from now on. `lost`: a rule has discarded the answer. */
-void exchange_trace_answered(struct conn *, struct exchange *, bool lost);
+ * the trace is their parcel's from now on. */
+void exchange_trace_answered(struct conn *, struct exchange *);
 
 /* The first bytes of the answer to a turn have been sent: where it ends is not known. */
 void exchange_trace_spoke(struct conn *, struct exchange *);

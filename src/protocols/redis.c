@@ -869,18 +869,23 @@ static bool hears(const struct redis *s)
 	       s->hushed;
 }
 
-/* The first word of an error: "-READONLY You can't ...", "!21\r\nSYNTAX ...". */
-static void error_tell(struct vn_session *t, struct vn_span in)
+/* The first word of an error: "-READONLY You can't ...", "!21\r\nSYNTAX ...". False: it is not
+ * whole yet. */
+static bool error_tell(struct vn_session *t, struct vn_span in)
 {
 	size_t at = 1, end;
-	const uint8_t *line = in.p[0] == '!' ? memchr(in.p, '\n', in.n) : NULL;
+	const uint8_t *line = in.p[0] == '!' ? memchr(in.p, '\n', in.n) : in.p;
 
-	if (line)
+	if (!line)
+		return false;
+	if (in.p[0] == '!')
 		at = (size_t)(line - in.p) + 1;
 	for (end = at; end < in.n && in.p[end] > ' '; end++)
 		;
-	if (end < in.n)
-		vn_session_error(t, (const char *)in.p + at, end - at);
+	if (end == in.n && in.n < LINE_MAX_WAIT)
+		return false;
+	vn_session_error(t, (const char *)in.p + at, end - at);
+	return true;
 }
 
 /* What begins here. Nothing that is set must depend on having been set before: it may come
@@ -904,8 +909,8 @@ static enum step answer_begin(struct vn_session *t, struct vn_span in,
 		t->notice = RAW_QUEUED;
 	else {
 		bool error = s->type == '-' || s->type == '!';
-		if (error && t->report && !s->pushing)
-			error_tell(t, in);
+		if (error && t->report && !s->pushing && !error_tell(t, in))
+			return WAIT;
 		m->role = s->pushing ? VN_PUSH : VN_ANSWERS;
 		m->is = asked && !s->pushing ? asked->is : 0;
 		m->head = 1;

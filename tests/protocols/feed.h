@@ -27,6 +27,7 @@ struct heard {                          /* a message, when it is whole */
 	struct vn_buffer subject, instead;
 	bool replaced, raw;
 	uint64_t length;
+	char code[VN_CODE_MAX];         /* of the error that it is */
 };
 
 struct lane {                           /* one direction */
@@ -49,6 +50,7 @@ struct owed {
 struct feed {
 	const struct vn_protocol *protocol;
 	struct vn_session talk;
+	struct vn_report report;        /* somebody reads events */
 	struct opt_values block;
 	struct vn_text_cache texts;
 	struct vn_buffer scratch;
@@ -158,6 +160,7 @@ static void feed_open(struct feed *f, struct lane *l, enum vn_direction d,
 	h->message.subject = vn_buffer_span(&h->subject);
 	h->replaced = h->raw = false;
 	h->length = 0;
+	h->code[0] = 0;
 	l->open = true;
 	if (!memchr(m->verb, 0, sizeof m->verb))
 		snprintf(f->fault, sizeof f->fault, "a verb that does not end");
@@ -272,6 +275,8 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 		f->talk.notice = f->talk.raw;
 	f->talk.owed = asked;
 	f->talk.judged = true;
+	f->report = (struct vn_report){ .given = SIZE_MAX };
+	f->talk.report = &f->report;
 	struct vn_cut cut =
 		f->talk.raw ?
 			(struct vn_cut){ .kind = VN_CUT_RAW } :
@@ -297,6 +302,10 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 	} else if (d == VN_REQUEST && f->first < f->end) {
 		feed_last(f)->sequel = false;
 	}
+	if (!memchr(f->report.code, 0, sizeof f->report.code))
+		snprintf(f->fault, sizeof f->fault, "a code that does not end");
+	if (d == VN_RESPONSE && !l->heard.code[0])
+		memcpy(l->heard.code, f->report.code, sizeof f->report.code);
 	if (cut.replaced) {
 		l->heard.replaced = true;
 		vn_buffer_put(&l->heard.instead, cut.instead.p, cut.instead.n);

@@ -11,6 +11,7 @@
  *   option NAME VALUE                       of the protocol
  *   C: BYTES -> ROLE VERB "subject" IS...   the client says this, which is one message of this kind
  *   C: BYTES -> ROLE VERB LEAD N "subject"  ... whose first N bytes a match passes over
+ *   S: BYTES -> ROLE ... CODE 1213          ... an error of this code, or CODE none
  *   C: BYTES -> WAITS                       ... and this hangs on an answer; it is cut later:
  *   c: BYTES -> ROLE VERB ...               ... now. These bytes are not said again
  *   S: BYTES -> ROLE                        so does the server; verb, subject and IS are checked
@@ -47,6 +48,7 @@ struct line {
 	unsigned role, is;
 	bool raw, has_subject, has_is, works, has_instead, has_lead;
 	unsigned lead;
+	char *code;                     /* of the error; "none"; NULL: whatever it is */
 	bool part;                      /* of a message that a later line ends */
 	bool waits, waited;             /* for an answer | ... until now */
 	bool borrowed;                  /* its memory is another case's */
@@ -249,6 +251,11 @@ static void expect_read(struct line *l, const char *p)
 			l->has_lead = true;
 			l->lead = (unsigned)strtoul(p, (char **)&p, 10);
 			p = blanks(p);
+			continue;
+		}
+		if (!strcmp(word, "CODE")) {
+			p = word_read(p, word);
+			l->code = strdup(word);
 			continue;
 		}
 		if (!strcmp(word, "INSTEAD")) {
@@ -486,6 +493,8 @@ static bool message_check(const struct scene *s, const struct line *l, const str
 	unsigned looked = (VN_IS_OWN - 1) & ~(l->is & SESSION || l->works ? 0 : SESSION);
 	if ((request || l->has_is) && (m->is & looked) != l->is)
 		return fail(l, "it should be %#x, is %#x", l->is, m->is);
+	if (l->code && strcmp(h->code[0] ? h->code : "none", l->code))
+		return fail(l, "expected the code %s, got '%s'", l->code, h->code);
 	if (l->has_lead && m->lead != l->lead)
 		return fail(l, "expected a lead of %u bytes, got %u", l->lead, m->lead);
 	if (h->length != length)
