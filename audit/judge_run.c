@@ -349,7 +349,7 @@ static bool has_name(const char *names, const char *name)
 	size_t n = strlen(name);
 
 	for (const char *p = names; (p = strstr(p, name)); p++)
-		if ((p == names || p[-1] == ' ') && (!p[n] || p[n] == ','))
+		if ((p == names || p[-1] == ' ') && (!p[n] || p[n] == ',' || p[n] == ' '))
 			return true;
 	return false;
 }
@@ -370,7 +370,8 @@ static void place_summarize(void *user, const struct place *p)
 		json_array_append_new(s->where, json_text(where));
 		s->known &= json_is_true(json_object_get(f, "known"));
 		if (!has_name(s->names, name))
-			text_add(s->names, sizeof s->names, "%s%s", *s->names ? ", " : "", name);
+			text_add(s->names, sizeof s->names, "%s%s",
+			         !*s->names ? "" : finding->of_probes ? ", " : " or ", name);
 	}
 }
 

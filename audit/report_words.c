@@ -261,8 +261,9 @@ char *report_recovery(const json_t *experiment, const json_t *cell)
 		fprintf(s.to, "not back after %s%s",
 		        report_span(round(watched(experiment)), figure), tried_words(cell));
 	else if (recover > 0 || failures)
-		fprintf(s.to, "back after %s, %s more", report_seconds(recover, figure),
-		        report_some(failures, "failure", some));
+		fprintf(s.to, "back after %s%s%s%s", report_seconds(recover, figure),
+		        failures ? ", " : "", failures ? report_some(failures, "failure", some) : "",
+		        failures ? " more" : "");
 	else if (!isnan(recover) && !isnan(report_number(cell, "detect")))
 		fputs("back at once", s.to);
 	return sentence_finish(&s);

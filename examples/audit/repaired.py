@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 AGAIN = {1205, 1213}            # lock wait time-out, deadlock: the server has rolled back, and asks to try again
 LOST = {2006, 2013}             # the connection is gone: the transaction may have been done
 LEAVE = {1290, 1792, 1836}      # read-only: this was the primary once
-TRIES = 3
+TRIES, PATIENCE = 3, 1.0       # times, and seconds after which nothing is tried again
 
 app = Flask(__name__)
 # hangs: time-outs, for connecting and for each request. stale_pool: connections are tested before use.
@@ -37,6 +37,7 @@ def cached(work):
 
 def in_transaction(work):
     """Run work(connection). Again, with growing pauses, where it was not done, or finds out itself that it was."""
+    begin = time.monotonic()
     for attempt in range(1, TRIES + 1):
         try:
             with database.begin() as connection:
@@ -45,7 +46,7 @@ def in_transaction(work):
             code = error.orig.args[0] if error.orig and error.orig.args else None
             if code in LEAVE:
                 database.dispose()              # demoted: new connections may find the new primary
-            if code not in AGAIN | LOST | LEAVE or attempt == TRIES:
+            if code not in AGAIN | LOST | LEAVE or attempt == TRIES or time.monotonic() > begin + PATIENCE:
                 raise
             time.sleep(random.uniform(0.5, 1) * 0.05 * 2 ** attempt)
 
@@ -72,8 +73,9 @@ def order(item):
     def take(connection):
         if connection.execute(text("SELECT 1 FROM orders WHERE number = :number"), {"number": number}).first():
             return
-        connection.execute(text("UPDATE stock SET pieces = pieces - 1 WHERE item = :item"), {"item": item})
         connection.execute(text("INSERT INTO orders (item, number) VALUES (:item, :number)"), {"item": item, "number": number})
+        # slow: all orders wait for this row, so it is locked last.
+        connection.execute(text("UPDATE stock SET pieces = pieces - 1 WHERE item = :item"), {"item": item})
     in_transaction(take)
     cached(lambda: cache.delete("stock:" + item))
     return "ordered", 201
