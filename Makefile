@@ -151,13 +151,14 @@ include tests/tests.mk
 include tests/reports.mk
 include bench/bench.mk
 include packaging/install.mk
+include examples/audit/audit.mk
 
 clean:
 	rm -rf build bin
 
 # The comment at the head of each makefile.
 help:
-	@for file in Makefile tests/tests.mk tests/reports.mk bench/bench.mk packaging/install.mk; do \
+	@for file in Makefile tests/tests.mk tests/reports.mk bench/bench.mk packaging/install.mk examples/audit/audit.mk; do \
 		sed -n '/^#/!q; s/^# \{0,1\}//p' $$file; echo; done
 
 .PHONY: all clean help
