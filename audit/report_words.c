@@ -262,7 +262,8 @@ char *report_recovery(const json_t *experiment, const json_t *cell)
 		        report_span(round(watched(experiment)), figure), tried_words(cell));
 	else if (recover > 0 || failures)
 		fprintf(s.to, "back after %s%s%s%s", report_seconds(recover, figure),
-		        failures ? ", " : "", failures ? report_some(failures, "failure", some) : "",
+		        failures ? ", " : "",
+		        failures ? report_some(failures, "failure", some) : "",
 		        failures ? " more" : "");
 	else if (!isnan(recover) && !isnan(report_number(cell, "detect")))
 		fputs("back at once", s.to);
