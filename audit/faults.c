@@ -10,6 +10,7 @@
 
 #include "audit/metric.h"
 #include "base/memory.h"
+#include "spec/registry.h"
 #include "net/address.h"
 #include "net/cidr.h"
 
@@ -90,7 +91,28 @@ static struct phase_record *phase_last(struct faults *f)
 	return f->record->phases.n ? &f->record->phases.at[f->record->phases.n - 1] : NULL;
 }
 
+/* The experiment acts on this proxy, too. */
+static void note_aim(struct faults *f, const char *proxy)
+{
+	int number = proxy ? record_find_proxy(&f->run->record, proxy) : -1;
+
+	for (size_t i = 0; i < f->record->aimed.n; i++)
+		if (f->record->aimed.at[i] == (unsigned)number)
+			return;
+	if (number >= 0)
+		*ROWS_ADD(&f->record->aimed) = (unsigned)number;
+}
+
 /* ---- rules ---- */
+
+static bool rule_of_port(const char *words)
+{
+	char *name = xstrndup(words, strcspn(words, " "));
+	const struct vn_behavior *b = behavior_find(name);
+
+	free(name);
+	return b && b->on & VN_ON_LISTEN;
+}
 
 /* "error failure=deadlock every=3" as the body of a request. */
 static json_t *rule_body(const char *name, const char *words, double ttl)
@@ -119,6 +141,8 @@ static void put_rule(void *user, const char *proxy, const char *name, const char
 	if (phase)
 		*ROWS_ADD(&phase->rules) = xstrdup(words);
 	long status = ask(f, "POST", path, rule_body(name, words, ttl), &reply);
+	note_aim(f, proxy);
+	f->record->of_port |= rule_of_port(words);
 	if (status == 200 || status == 201)
 		note_on(f);
 	else if (!f->run->how && !f->refused) {
@@ -356,6 +380,7 @@ static void act(void *user, const struct act *act)
 	struct faults *f = user;
 
 	deed_note(f, act);
+	note_aim(f, act->proxy);
 	switch (act->kind) {
 	case ACT_CLOSE:        connections_end(f, act->proxy, ""); break;
 	case ACT_RESET:        connections_end(f, act->proxy, "reset"); break;

@@ -73,11 +73,32 @@ static bool has_rules(const struct experiment *x)
 	return !x->phases.n;
 }
 
+/* What a closed port turns away, nobody can count. It was struck, if a page that asks it failed, or
+ * if most were slow. */
+static bool port_was_missed(const struct evidence *e)
+{
+	const struct measure *m = e->measure;
+	unsigned asked = 0, slow = 0;
+
+	for (size_t i = 0; m->experiment->of_port && i < m->samples.n; i++) {
+		const struct sample *s = m->samples.at[i];
+		if (s->begun >= m->fault.to || sample_end(s) <= m->fault.from ||
+		    s->outcome == OUTCOME_SKIPPED || !probe_asks(m, s->probe))
+			continue;
+		if (outcome_fails(s->outcome))
+			return true;
+		asked++;
+		slow += s->outcome == OUTCOME_SLOW;
+	}
+	return asked && 2 * slow > asked;
+}
+
 static bool never_struck(const struct evidence *e, char text[FINDING_TEXT])
 {
 	const struct experiment *x = experiment_of(e);
 
 	return has_begun(x) && !x->hits && !x->unreachable && has_rules(x)
+	       && !port_was_missed(e)
 	       && say(text, "the fault has struck nothing%s%s", x->missed ? ": " : "",
 	              x->missed ? x->missed : "");
 }

@@ -193,6 +193,8 @@ static void find_strikes(struct measure *m)
 
 	m->strike = -1;
 	m->hit[m->experiment->proxy] = true;
+	for (size_t i = 0; i < m->experiment->aimed.n; i++)
+		m->hit[m->experiment->aimed.at[i]] = true;
 	for (size_t i = 0; i < r->proxies.n; i++) {
 		const struct seen_proxy *p = &r->proxies.at[i];
 		for (size_t j = 0; j < p->faults.n; j++) {

@@ -71,6 +71,7 @@ static void experiment_free(struct experiment *e)
 	for (size_t i = 0; i < e->phases.n; i++)
 		phase_free(&e->phases.at[i]);
 	free(e->phases.at);
+	free(e->aimed.at);
 	free(e->outage);
 	free(e->question);
 	free(e->summary);

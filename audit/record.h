@@ -158,6 +158,8 @@ struct experiment {
 	double t_on, t_off;             /* confirmed by the API; t_off: the last fault ended */
 	double end;                     /* of the aftermath, or of --give-up */
 	uint64_t hits, unreachable;     /* of its rules, from GET /rules: exact */
+	ROWS(unsigned) aimed;           /* proxies that its phases act on, besides `proxy` */
+	bool of_port;                   /* a rule closed a port: nobody can count what that hits */
 	char *missed;                   /* the nearest miss, masked; NULL */
 	bool exited;                    /* COMMAND ended in it */
 	double exited_at;

@@ -137,6 +137,13 @@ def audit(tmp_path):
             one.process.wait()
 
 
+def page(end):
+    """Answers each request of HTTP with a page."""
+    while True:
+        end.read_to(b"\r\n\r\n")
+        end.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+
+
 def rules(proxy):
     return proxy.api("GET", "/rules")[1]["rules"]
 
@@ -170,3 +177,62 @@ def test_every_outage_leaves_the_proxy_calm(shop, audit):
             one.said()
         assert calm(proxy)
     assert sorted(seen) == sorted(fit)
+
+
+# ---- what phases do ----
+
+DEEDS = """
+[scenario:moves]
+question = Does it follow to another backend?
+proxy = one
+[phase:moved]
+do = mark the backend moves
+do = backend %s
+do = run echo hello
+for = 500ms
+expect = finally probe.one = ok
+[phase:other]
+proxy = two
+do = run exit 3
+rule = refuse
+for = 600ms
+expect = ever probe.two >= error
+expect = always probe.one = ok
+[scenario:never]
+proxy = one
+[phase:first]
+rule = delay sleep=10ms
+for = 5s
+meanwhile = true
+[phase:second]
+when = connections > 1000
+within = 500ms
+rule = close
+for = 1s
+"""
+
+
+def test_deeds_other_proxies_and_conditions_that_never_hold(start, backends, audit, tmp_path):
+    one, two, other = (backends().serve(page) for _ in range(3))
+    ports = free_port(), free_port()
+    proxy = start("--add", "one=127.0.0.1:%d=%s,http" % (ports[0], one.address), "--add",
+                  "two=127.0.0.1:%d=%s,http" % (ports[1], two.address), listen="", up=lambda: listening(ports[1]))
+    (tmp_path / "deeds.ini").write_text(DEEDS % other.address)
+    done = audit(tmp_path / "deeds.ini", "--attach", "127.0.0.1:%d" % proxy.http, "--probe",
+                 "one=http://127.0.0.1:%d/ within=2s" % ports[0], "--probe", "two=http://127.0.0.1:%d/ within=2s" % ports[1],
+                 *SHORT, "--probe-every", "100ms", action="scenario")
+    code, report = done.done()
+    moves, never = report["experiments"]
+    moved, refused = moves["phases"]
+    assert code == 1, done.said()
+    assert moved["does"] == ["mark the backend moves", "backend " + other.address, "run echo"], "no more of a command"
+    assert refused["rules"] == ["refuse"] and refused["does"] == ["run exit"]
+    assert {each["text"]: each["held"] for phase in moves["phases"] for each in phase["expectations"]} == {
+        "finally probe.one = ok": True, "run echo hello": True, "ever probe.two >= error": True, "always probe.one = ok": True,
+        "run exit 3": False}
+    found = {probe["name"]: {finding["id"] for finding in probe["findings"]} for probe in moves["probes"]}
+    assert found == {"one": set(), "two": {"down"}}, "it asks what is struck, so it is no collateral"
+    assert "never_struck" not in {finding["id"] for finding in report["findings"]}
+    assert never["verdict"] == "inconclusive" and [phase["name"] for phase in never["phases"]][:1] == ["first"]
+    assert "did not hold within 0.5 s" in json.dumps(never)
+    assert calm(proxy) and [each["backend"] for each in proxy.api("GET", "/info")[1]["proxies"]] == [one.address, two.address]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness import Clock, patience, until
-from test_scenario import SHORT, audit, calm, faults      # noqa: F401: a fixture
+from test_scenario import SHORT, audit, calm, faults, page      # noqa: F401: a fixture
 
 OWN = """
 [scenario:own]
@@ -24,13 +24,6 @@ rule = delay sleep=100ms
 do = reset
 for = 500ms
 """
-
-
-def page(end):
-    """Answers each request of HTTP with a page."""
-    while True:
-        end.read_to(b"\r\n\r\n")
-        end.send(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
 
 
 @pytest.fixture
