@@ -192,6 +192,8 @@ bool application_start(struct run *run)
 	char **words = xcalloc(n + 1, sizeof *words);
 	for (size_t i = 0; i < n; i++)
 		words[i] = fill(run, run->options->command[i]);
+	if (!run->app.ended)            /* the first time */
+		process_log(&run->app, option_values(run->options)->report, "application.log");
 	run->app.all = run->app.tail = true;
 	run->app.ended = app_ended;
 	run->app_wanted = true;
@@ -219,6 +221,17 @@ void application_stop(struct run *run)
 	while (!group_gone(run) && poller_now() < most)
 		poller_round(&run->poller, most);
 	process_kill(&run->app);
+}
+
+void application_free(struct run *run)
+{
+	struct process *all[] = { &run->app, &run->load, &run->guard, &run->restart };
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		process_clear(all[i]);
+	for (char **line = run->environment; line && *line; line++)
+		free(*line);
+	free(run->environment);
 }
 
 /* ---- anew ---- */

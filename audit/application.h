@@ -9,6 +9,7 @@ bool application_prepare(struct run *);
 
 bool application_start(struct run *);   /* False: the run has ended */
 void application_stop(struct run *);    /* SIGTERM, after 10 s SIGKILL */
+void application_free(struct run *);
 
 /* --restart-app, or COMMAND anew; then wait until it is steady. False: it is not. */
 bool application_restart(struct run *);

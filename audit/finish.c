@@ -83,23 +83,6 @@ static bool files_write(struct run *run, const json_t *report, char shown[PATH_M
 	return good;
 }
 
-/* What COMMAND wrote. */
-static void output_write(struct run *run)
-{
-	const char *folder = option_values(run->options)->report;
-	char path[PATH_MAX];
-
-	if (!folder || !run->options->command)
-		return;
-	snprintf(path, sizeof path, "%s/application.log", folder);
-	FILE *to = fopen(path, "w");
-	if (!to)
-		return;
-	if (run->app.text)
-		fwrite(run->app.text, 1, run->app.n, to);
-	fclose(to);
-}
-
 /* ---- the report ---- */
 
 static json_t *report_make(struct run *run)
@@ -156,7 +139,6 @@ int finish(struct run *run)
 		show_failure(run);
 	json_t *report = report_make(run);
 	bool written = files_write(run, report, shown);
-	output_write(run);
 	if (run->begun) {
 		report_screen_end(&run->screen, report, shown);
 		report_github(report, stdout);

@@ -2,6 +2,7 @@
 #include "audit/options_read.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -320,11 +321,19 @@ static int against_read(struct options *o)
 	return -1;
 }
 
+static bool same_file(const char *a, const char *b)
+{
+	char real_a[PATH_MAX], real_b[PATH_MAX];
+
+	return a && b && realpath(a, real_a) && realpath(b, real_b) && !strcmp(real_a, real_b);
+}
+
+/* Of --config, and of each --scenario; a file that is both is read once. */
 static int scenarios_of_files(struct options *o)
 {
 	const char *config = option_values(o)->config;
 	char sentence[4096] = "";
-	size_t n, all = 0;
+	size_t n = 0, all = 0;
 	int code = -1;
 
 	o->scenarios = scenarios_make();
@@ -332,7 +341,8 @@ static int scenarios_of_files(struct options *o)
 	if (is_ini(config))
 		code = scenarios_read(o->scenarios, config, &n);
 	for (size_t i = 0; i < o->scenario_files.n && code == -1; i++, all += n)
-		code = scenarios_read(o->scenarios, o->scenario_files.at[i], &n);
+		if (!same_file(o->scenario_files.at[i], is_ini(config) ? config : NULL))
+			code = scenarios_read(o->scenarios, o->scenario_files.at[i], &n);
 	error_capture(NULL, 0);
 	if (code != -1)
 		return option_error("%s", sentence);

@@ -104,17 +104,6 @@ static bool own_answers(struct run *run)
 	return false;
 }
 
-static int log_open_in(const char *folder, const char *name)
-{
-	char path[PATH_MAX];
-
-	if (!folder)
-		return 0;
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	return fd < 0 ? 0 : fd;
-}
-
 bool own_start(struct run *run)
 {
 	const struct settings *s = &run->options->settings;
@@ -131,7 +120,7 @@ bool own_start(struct run *run)
 	const char **words = own_words(run, program, host, seed);
 	run->own.all = run->own.tail = true;
 	run->own.ended = own_ended;
-	run->own.log = log_open_in(option_values(run->options)->report, "vaurien.log");
+	process_log(&run->own, option_values(run->options)->report, "vaurien.log");
 	bool good = api_init(&run->api, &run->poller, url, *s->http_token ? s->http_token : NULL,
 	                     error) &&
 	            process_start(&run->own, words, NULL, error);
@@ -158,8 +147,6 @@ void own_stop(struct run *run)
 		process_kill(&run->own);
 	}
 	process_clear(&run->own);
-	if (run->own.log > 0)
-		close(run->own.log);
 	if (run->folder) {
 		snprintf(path, sizeof path, "%s/api", run->folder);
 		unlink(path);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -229,6 +230,16 @@ void process_clear(struct process *p)
 	free(p->text);
 	p->text = NULL;
 	p->n = 0;
+}
+
+void process_log(struct process *p, const char *folder, const char *name)
+{
+	char path[PATH_MAX];
+
+	if (!folder)
+		return;
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	p->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 }
 
 const char *process_status(const struct process *p, char buffer[24])

@@ -40,6 +40,9 @@ void process_signal(struct process *, int signal);      /* to its group */
 void process_kill(struct process *);    /* and reap; `ended` is not called */
 void process_clear(struct process *);   /* free the output of one that has ended */
 
+/* Copy all its output to this file, from now on. `folder` NULL: nowhere. */
+void process_log(struct process *, const char *folder, const char *name);
+
 /* "exit 3", "signal 9" */
 const char *process_status(const struct process *, char buffer[24]);
 

@@ -293,7 +293,7 @@ static void live_show(struct poll_timer *t)
 		snprintf(text, sizeof text, "%zu/%zu %s  ", (size_t)(p - run->plan) + 1,
 		         run->n_plan, p->scenario->name);
 	size_t n = strlen(text);
-	snprintf(text + n, sizeof text - n, "%s%.1f s", *run->activity ? run->activity : "fault",
+	snprintf(text + n, sizeof text - n, "%s %.1f s", *run->activity ? run->activity : "fault",
 	         poller_now() - (p && p->record->begun > 0 ? p->record->begun : 0));
 	for (size_t i = 0; i < run->probers.n; i++) {
 		const struct probe *probe = &run->probers.at[i];
@@ -339,9 +339,7 @@ static void run_steps(struct run *run)
 
 static void run_free(struct run *run)
 {
-	for (char **line = run->environment; line && *line; line++)
-		free(*line);
-	free(run->environment);
+	application_free(run);
 	record_end(run);
 	json_decref(run->notes);
 	json_decref(run->shown);

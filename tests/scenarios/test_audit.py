@@ -1,6 +1,7 @@
 """vaurien audit in its ways, and what it finds."""
 import json
 import os
+import subprocess
 
 from auditing import SHORT, application, audit, cache, probes, start_audit, started     # noqa: F401: fixtures
 from harness import free_port, listening
@@ -138,3 +139,37 @@ def test_faults_reach_only_one_client(audit, start, cache, application, tmp_path
     assert done.experiment("default/gone")["probes"][0]["during"]["ok"] > 2
     done = audit(*words, "--only-client", "127.0.0.0/8", action="scenario")
     assert done.code == 0 and done.experiment("default/gone")["struck"] > 1, done.said + done.errors
+
+
+def test_samples_do_not_wait_for_each_other(audit, start, backends, tmp_path):
+    """A page that never answers, and a command that outlives its time: at most 16 samples at once, and no process is left."""
+    page, mark = backends(), tmp_path / "mark"
+
+    def answer(end):
+        end.read_to(b"\r\n\r\n")
+        end.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+    page.serve(answer)
+    proxy = start("--protocol", "http", backend=page)
+    (tmp_path / "own.ini").write_text("""
+[probe:page]
+url = http://127.0.0.1:%d/
+every = 20ms
+timeout = 1s
+[probe:command]
+command = test ! -e %s || sleep 77.25
+every = 100ms
+timeout = 500ms
+[scenario:silent]
+[phase:silent]
+rule = hang
+do = run touch %s
+for = 2s
+""" % (proxy.port, mark, mark))
+    done = audit(tmp_path / "own.ini", "--attach", "127.0.0.1:%d" % proxy.http, *SHORT, "--give-up", "1s", "--recover-within", "1s",
+                 "--baseline", "500ms", "--config", tmp_path / "own.ini", action="scenario")
+    assert done.code == 1, done.said + done.errors
+    page, command = done.experiment("default/silent")["probes"]
+    assert page["during"]["skipped"] > 5 and page["during"]["timeout"] >= 16
+    assert "hangs" in {finding["id"] for finding in page["findings"]}
+    assert command["during"]["timeout"] >= 5 and command["during"]["skipped"] == 0
+    assert subprocess.run(["pgrep", "-f", "sleep 77.25"], stdout=subprocess.DEVNULL).returncode == 1

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from auditing import SHORT, application, audit, cache, probes, start_audit, started     # noqa: F401: fixtures
-from harness import free_port, listening, patience, until
+from harness import free_port, http_ask, listening, patience, until
 
 
 def test_an_application_that_goes_past_the_proxy_is_inconclusive(audit, cache, application):
@@ -103,18 +103,66 @@ def test_the_run_limit(audit, cache, application):
 
 # ---- interrupted ----
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
-def test_a_signal_takes_the_fault_back_first(start_audit, start, cache, application, number, code):
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def test_a_signal_in_every_step(start_audit, start, cache, application):
+    """Several at once, each at another moment, from the search for needs to the recovery: no rule is left when it has ended,
+    and its report is whole."""
+    moments = [0.5, 2.8, 4.2, 6.0, 6.8, 8.5]
+    proxies, running = [], []
+    for _ in moments:
+        proxies.append(start("--protocol", "redis", backend=cache))
+        _, port = application("127.0.0.1:%d" % proxies[-1].port, TIMEOUT="0.5")
+        running.append((time.monotonic(), start_audit("--attach", "127.0.0.1:%d" % proxies[-1].http, *probes(port), *SHORT,
+                                                      "--faults", "slow,hang", "--hang-time", "60s")))
+    for i, (begun, one) in enumerate(running):
+        time.sleep(max(0, begun + moments[i] - time.monotonic()))
+        number = list(SIGNALS)[i % 3]
+        one.process.send_signal(number)
+        done = one.done(10)
+        assert proxies[i].api("GET", "/rules") == (200, {"rules": []})
+        assert done.code == done.report["exit"] == SIGNALS[number], done.said + done.errors
+        assert done.report["ended"]["how"] == "interrupted" and "interrupted" in done.said + done.errors
+        assert not [one for one in done.report["experiments"] if one["state"] != "done" and one["verdict"] == "pass"]
+
+
+def test_a_signal_takes_the_fault_back_first(start_audit, start, cache, application):
     proxy = start("--protocol", "redis", backend=cache)
     _, port = application("127.0.0.1:%d" % proxy.port)
     running = start_audit("--attach", "127.0.0.1:%d" % proxy.http, *probes(port), *SHORT, "--faults", "hang", "--hang-time", "60s")
     until(lambda: len(proxy.api("GET", "/rules")[1]["rules"]) > 1, what="its fault")
-    running.process.send_signal(number)
+    sent = time.monotonic()
+    running.process.send_signal(signal.SIGINT)
     done = running.done(10)
-    assert proxy.api("GET", "/rules") == (200, {"rules": []})
-    assert done.code == code and done.report["exit"] == code and done.report["ended"]["how"] == "interrupted"
-    assert done.experiment("default/hang")["verdict"] == "inconclusive"
-    assert "interrupted" in done.said
+    assert done.code == 130 and time.monotonic() - sent < patience(3)
+    assert done.experiment("default/hang")["verdict"] == "inconclusive" and "interrupted" in done.said
+
+
+def test_own_proxies_may_stay(start_audit, cache, application):
+    proxy = free_port()
+    _, port = application("127.0.0.1:%d" % proxy, TIMEOUT="0.5")
+    running = start_audit("--protocol", "redis", "--proxy", "127.0.0.1:%d" % proxy, "--backend", cache, *probes(port, "stock"),
+                          *SHORT, "--faults", "blackout", "--baseline", "300ms", "--stay")
+    running.says("the proxies stay, calm, until Ctrl-C: default 127.0.0.1:%d; the API: unix:/" % proxy)
+    assert http_ask(port, "GET", "/stock")[0] == 200
+    running.process.send_signal(signal.SIGINT)
+    assert running.done(10).code == 0 and not listening(proxy)
+
+
+def test_an_application_that_does_not_recover_is_restarted(audit, start, cache, application, tmp_path):
+    """Of one page that is ill until a file is gone: --restart-app removes it, and the run goes on."""
+    proxy, ill = start("--protocol", "redis", backend=cache), tmp_path / "ill"
+    words = ["--probe", "page=sh: test ! -e %s && (redis-cli -p %d get tea || ! touch %s)" % (ill, proxy.port, ill)]
+    done = audit("--attach", "127.0.0.1:%d" % proxy.http, *words, *SHORT, "--give-up", "1s", "--recover-within", "1s", "--faults",
+                 "blackout,slow", "--baseline", "300ms", "--restart-app", "rm %s" % ill)
+    assert done.code == 1 and done.report["ended"]["how"] == "complete", done.said + done.errors
+    assert done.report["application"]["restarts"] == 1
+    assert "not_recovered" in done.cell("default/blackout/page")[1] and not ill.exists()
+    done = audit("--attach", "127.0.0.1:%d" % proxy.http, *words, *SHORT, "--give-up", "1s", "--recover-within", "1s", "--faults",
+                 "blackout,flapping", "--baseline", "300ms")
+    assert done.code == 1 and done.report["ended"]["how"] == "not_recovered", done.said + done.errors
+    assert [one["state"] for one in done.report["experiments"]] == ["done", "not_run"]
 
 
 def test_killed_at_any_moment_it_leaves_nothing(start_audit, start, cache, application):
