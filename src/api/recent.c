@@ -64,20 +64,21 @@ static json_t *masked_json(const struct recent_entry *e)
 
 struct trial {
 	uint64_t messages, hits;
-	bool whole;                     /* all were tried */
+	bool whole;                     /* all were tried, and no search gave up */
 	const struct recent_entry *nearest;     /* if there is no hit; NULL: there is none */
 };
 
 static void trial_run(const struct look *l, struct regex *x, struct trial *t)
 {
-	size_t i = 0;
+	size_t i = 0, gave_up = 0;
 
 	for (; i < l->n && processor_time() < l->until; i++) {
+		enum regex_answer found = regex_match(x, text_of(l->sorted[i]));
 		t->messages += l->sorted[i]->stands;
-		if (regex_match(x, text_of(l->sorted[i])) == REGEX_YES)
-			t->hits += l->sorted[i]->stands;
+		t->hits += found == REGEX_YES ? l->sorted[i]->stands : 0;
+		gave_up += found == REGEX_GAVE_UP;
 	}
-	t->whole = i == l->n;
+	t->whole = i == l->n && !gave_up;
 }
 
 /* The newest text that it finds, in upper or lower case. */
