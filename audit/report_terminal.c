@@ -398,8 +398,8 @@ void report_screen_end(struct report_screen *screen, const json_t *report, const
 	         report_count(counts, "pass"), report_count(counts, "degraded"),
 	         report_count(counts, "inconclusive"), report_count(counts, "fail"), known);
 	fprintf(screen->to, "%s%s%s   %s%s%s\n", screen->colours ? colours[mark] : "",
-	        report_marks[mark].loud, screen->colours ? "\033[0m" : "", line, file ? "    " : "",
-	        file ? text_printable(file, place, sizeof place) : "");
+	        report_marks[mark].loud, screen->colours ? "\033[0m" : "", line,
+	        file && *file ? "    " : "", file ? text_printable(file, place, sizeof place) : "");
 	fflush(screen->to);
 }
 

@@ -1,12 +1,11 @@
-/* demo.c - `vaurien demo`: shows what a client sees under every behavior.
+/* demo.c - `vaurien demo`: shows what a client sees under every behavior, and then audits a small
+ * application: see demo_audit.c.
  *
  * Backend, proxy and client are one program: backend and proxy are child processes, the parent
  * is the client. Backend and client know of MySQL what a login and a SELECT need. A row of
  * `stages` is a line of the show. */
 #include "demo.h"
 
-#include <arpa/inet.h>
-#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -18,15 +17,15 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "config/settings_read.h"
 #include "daemon.h"
+#include "demo_audit.h"
+#include "demo_wire.h"
 
-enum outcome { REPLIED, FAILED, NOTHING, FINISHED, WAS_RESET };  /* what the client sees */
 enum action { ASK, WAIT, CONNECT, IDLE };                       /* what it does */
 
 static const struct stage {
@@ -62,65 +61,12 @@ static const char *const actions[] = {
 	[ASK] = "asks", [WAIT] = "waits on", [CONNECT] = "connects", [IDLE] = "is idle",
 };
 
-static const char *const outcomes[] = {
-	[REPLIED] = "", [FAILED] = "", [NOTHING] = "nothing: gave up waiting",
-	[FINISHED] = "no reply", [WAS_RESET] = "no reply",
-};
-
-struct result {                         /* what the client saw */
-	enum outcome outcome;
-	char text[96];
-	double seconds;
-	const char *connection;         /* open, closed, reset */
-};
-
 struct show {
 	int backend_port, proxy_port, http_port;
 	int listener;                   /* the backend's */
 	pid_t backend, proxy;
 	int fd, spare;                  /* the client's connection; one that idles as in a pool */
 };
-
-/* ---- packets: length (3 bytes), sequence number, payload ---- */
-
-enum { PACKET = 1024 };                 /* bytes: no packet here is longer */
-
-struct packet { uint8_t seq; size_t n; uint8_t bytes[PACKET]; };
-
-static bool read_fully(int fd, void *to, size_t n)
-{
-	ssize_t got = recv(fd, to, n, MSG_WAITALL);
-	if (got >= 0 && (size_t)got < n)
-		errno = 0;              /* the end of the stream, perhaps in a packet */
-	return got == (ssize_t)n;
-}
-
-/* False: errno says why; 0 is the end of the stream. */
-static bool packet_read(int fd, struct packet *p)
-{
-	uint8_t head[4];
-	if (!read_fully(fd, head, sizeof(head)))
-		return false;
-	p->seq = head[3];
-	p->n = head[0] | (size_t)head[1] << 8 | (size_t)head[2] << 16;
-	if (p->n >= PACKET) {
-		errno = EMSGSIZE;
-		return false;
-	}
-	p->bytes[p->n] = 0;
-	return read_fully(fd, p->bytes, p->n);
-}
-
-static bool packet_send(int fd, uint8_t seq, const void *payload, size_t n)
-{
-	uint8_t bytes[4 + PACKET] = { (uint8_t)n, (uint8_t)(n >> 8), 0, seq };
-	assert(n < PACKET);
-	memcpy(bytes + 4, payload, n);
-	return send(fd, bytes, 4 + n, MSG_NOSIGNAL) == (ssize_t)(4 + n);
-}
-
-/* A payload from a string literal, which may contain NUL. */
-#define SEND(fd, seq, literal) packet_send(fd, seq, literal, sizeof(literal) - 1)
 
 /* ---- the backend: greets, lets everyone in, says hello ---- */
 
@@ -176,6 +122,7 @@ static int proxy_run(const struct show *show)
 	snprintf(port, sizeof(port), "%d", show->http_port);
 	const char *args[] = {
 		"vaurien", "--protocol", "mysql", "--proxy", proxy, "--backend", backend,
+		"--proxy-name", "db",
 		"--http", "--http-host", "127.0.0.1", "--http-port", port,
 		"--log-output", "/dev/null", NULL,
 	};
@@ -186,42 +133,6 @@ static int proxy_run(const struct show *show)
 	rc = daemon_run(&settings);
 	settings_free(&settings);
 	return rc;
-}
-
-/* ---- sockets ---- */
-
-static int listen_anywhere(int *port)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET,
-	                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(addr);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&addr, len) < 0 || listen(fd, 16) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
-		perror("vaurien: demo: a port of 127.0.0.1");
-		exit(1);
-	}
-	*port = ntohs(addr.sin_port);
-	return fd;
-}
-
-static int connect_to(int port)
-{
-	struct sockaddr_in addr = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port),
-	                            .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static void set_timeout(int fd, double seconds)
-{
-	long us = (long)(seconds * 1e6);
-	struct timeval t = { .tv_sec = us / 1000000, .tv_usec = us % 1000000 };
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t));
 }
 
 /* True: the control API replied 200. */
@@ -241,70 +152,6 @@ static bool put_behavior(int http_port, const char *json)
 }
 
 /* ---- the client ---- */
-
-static void result_error(struct result *s, const struct packet *p)
-{
-	/* An SQL state, "#40001", comes first once the client is logged in. */
-	size_t at = p->n > 9 && p->bytes[3] == '#' ? 9 : 3;
-	bool whole = p->n > at;
-	unsigned number = whole ? p->bytes[1] | (unsigned)p->bytes[2] << 8 : 0;
-
-	s->outcome = FAILED;
-	snprintf(s->text, sizeof(s->text), "error %u: %s", number,
-	         whole ? (const char *)p->bytes + at : "");
-}
-
-static void result_end(struct result *s)
-{
-	s->outcome = errno == EAGAIN ? NOTHING : errno == 0 ? FINISHED : WAS_RESET;
-	snprintf(s->text, sizeof(s->text), "%s", outcomes[s->outcome]);
-}
-
-/* The response to a SELECT: count, columns, end, row, end. The result is its first row. */
-static void client_read(int fd, struct result *s)
-{
-	struct packet p;
-	for (int ends = 0; ends < 2; ) {
-		if (!packet_read(fd, &p)) {
-			result_end(s);
-			return;
-		}
-		if (p.n > 0 && p.bytes[0] == 0xff) {
-			result_error(s, &p);
-			return;
-		}
-		if (p.n == 5 && p.bytes[0] == 0xfe)
-			ends++;
-		else if (ends == 1 && p.n > 1)
-			snprintf(s->text, sizeof(s->text), "%.90s", (char *)p.bytes + 1);
-	}
-	s->outcome = REPLIED;
-}
-
-#define LOGIN "\x01\xa2\x08\0" "\0\0\0\1" "\x21" "\0\0\0\0\0\0\0\0\0\0\0\0" \
-	"\0\0\0\0\0\0\0\0\0\0\0" "demo\0" "\0" "mysql_native_password\0"
-
-static int client_connect(int port, struct result *s)
-{
-	struct packet p = { 0 };
-	int fd = connect_to(port);
-	if (fd < 0) {
-		result_end(s);
-		return fd;
-	}
-	set_timeout(fd, 3);
-	bool in = packet_read(fd, &p) && p.bytes[0] == 0x0a && SEND(fd, 1, LOGIN)
-		&& packet_read(fd, &p);
-	if (in && p.n > 0 && p.bytes[0] == 0) {
-		s->outcome = REPLIED;
-		snprintf(s->text, sizeof(s->text), "logged in");
-	} else if (p.n > 0 && p.bytes[0] == 0xff) {
-		result_error(s, &p);
-	} else {
-		result_end(s);
-	}
-	return fd;
-}
 
 static const char *connection_end(int fd)
 {
@@ -422,6 +269,9 @@ int demo_run(const char *program)
 		for (size_t i = 0; i < sizeof(stages) / sizeof(stages[0]); i++)
 			fits = stage_play(&show, &stages[i]) && fits;
 	}
+	close(show.fd);                 /* no connections of the application */
+	close(show.spare);
+	fits = fits && demo_audit(show.proxy_port, show.http_port);
 	finish(show.proxy);
 	finish(show.backend);
 	if (fits)

@@ -94,13 +94,13 @@ model-threads: $(BUILD)/tests/model/model
 corpus: $(BUILD)/fuzz/replay
 	@$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
 guests: $(BUILD)/tests/guests/vaurien $(GUESTS)
-scenarios: $(BIN)/vaurien $(BIN)/vaurienctl guests
+scenarios: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit guests
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios
-scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl
+scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) -m threads tests/scenarios
-servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BUILD)/tests/servers/prepared
+servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit $(BUILD)/tests/servers/prepared
 	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n 2 --dist loadfile tests/servers
-python: $(BIN)/vaurien $(BIN)/vaurienctl
+python: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) $(call PART,python) $(PYTEST) -n 2 --dist loadfile \
 		$(if $(SAN),tests/python/test_client.py tests/python/test_proxy.py,tests/python)
 # The formats of the audit's reports; the page in a browser, which needs no sanitizer.
@@ -111,7 +111,7 @@ reports: $(BUILD)/tests/audit/writers
 pictures: $(BIN)/vaurien $(BIN)/vaurienctl
 	@$(DRIVE) $(PYTEST) -k test_how_it_looks tests/servers/test_browser.py
 	cp build/ui/dashboard-*.png docs/
-shown: $(BIN)/vaurien
+shown: $(BIN)/vaurien $(BIN)/vaurien-audit
 	@$(RUNTIME) $(call PART,demo) $< demo
 
 # ---- make quick ----
@@ -130,9 +130,9 @@ quick-model: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model) $< --seeds 1-40
 	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-10 --bufsize 1
 	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-2 --bulk 4
-quick-scenarios: $(BIN)/vaurien $(BIN)/vaurienctl
+quick-scenarios: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) VAURIEN_QUICK=1 $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios
-quick-servers: $(BIN)/vaurien $(BIN)/vaurienctl
+quick-servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) VAURIEN_QUICK=1 $(call PART,servers) $(PYTEST) -n 2 --dist loadfile $(QUICK_SERVERS)
 
 # ---- what can be said about the source ----

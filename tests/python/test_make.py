@@ -93,7 +93,8 @@ def test_help_names_what_can_be_made(tree):
     said = call(MAKE, "help", cwd=tree)
     named = set(re.findall(r"(?:^|; |and )make ([a-z][\w.-]*)", said, re.M))
     assert {"check", "demo", "bench", "install", "uninstall", "deb", "fuzz", "docs", "clean", "cover", "analyze", "format"} <= named
-    rules = "\n".join(read(name) for name in ("Makefile", "tests/tests.mk", "tests/reports.mk", "bench/bench.mk", "packaging/install.mk"))
+    rules = "\n".join(read(name) for name in ("Makefile", "tests/tests.mk", "tests/reports.mk", "bench/bench.mk", "packaging/install.mk",
+                                                  "examples/audit/audit.mk"))
     for target in named:
         assert re.search(r"^(?:[^\s#].* )?" + re.escape(target) + r"(?: .*)?:", rules, re.M), target
 

@@ -181,7 +181,7 @@ def test_every_flag_exists(run):
 def test_the_demo_prints_what_recipes_shows(run):
     def rows(text):                             # without what the dice and the clock say
         return [(line[:48].rstrip(), line[107:].strip()) for line in text.splitlines() if line[107:].strip()]
-    assert rows(fenced("docs/recipes.md", "demo")[0]) == rows(run("demo").stdout.split("\n\n")[1])
+    assert rows(fenced("docs/recipes.md", "demo")[0]) == rows(run("demo", seconds=60).stdout.split("\n\n")[1])
 
 
 @pytest.fixture(scope="module")
