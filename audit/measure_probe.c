@@ -53,7 +53,8 @@ static enum tried tried_in(const struct measure *m, struct window w)
 
 static bool without_asking(const struct measure *m, const struct sample *s)
 {
-	struct window w = { s->begun - CLOCKS, sample_end(s) + CLOCKS };
+	double slack = CLOCKS + m->record->uncertainty;
+	struct window w = { s->begun - slack, sample_end(s) + slack };
 
 	return s->alone && tried_in(m, w) == TRIED_NOTHING;
 }

@@ -186,7 +186,7 @@ static json_t *clock_compare(struct run *run)
 			least = took;
 			run->record.offset = json_number_value(json_object_get(info, "time")) -
 			                     (asked + took / 2);
-			run->clock_uncertainty = took / 2;
+			run->record.uncertainty = run->clock_uncertainty = took / 2;
 		}
 		json_decref(best);
 		best = info;
@@ -421,6 +421,8 @@ static void looked(void *user, long status, const json_t *info)
 	run->looking = false;
 	if (run->api.lost)
 		run_end(run, "api_lost", "%s", run->api.why);
+	record_clock(&run->record, json_number_value(json_object_get(info, "time")),
+	             run->looked, now);
 	json_array_foreach(proxies, i, proxy) {
 		int number = record_find_proxy(&run->record, text_at(proxy, "name"));
 		if (number >= 0)
@@ -438,6 +440,7 @@ static void look(struct poll_timer *t)
 	if (run->looking || run->api.lost)
 		return;
 	run->looking = true;
+	run->looked = poller_now();
 	api_send(&run->api, "GET", "/info", NULL, looked, run);
 }
 

@@ -464,6 +464,14 @@ void record_connections(struct record *r, unsigned proxy, const json_t *reply, d
 	}
 }
 
+void record_clock(struct record *r, double proxy_time, double asked, double now)
+{
+	double least = proxy_time - now, most = proxy_time - asked;
+
+	if (proxy_time > 0 && least <= most)
+		r->offset = r->offset < least ? least : r->offset > most ? most : r->offset;
+}
+
 void record_look(struct record *r, unsigned proxy, double now, const json_t *proxy_info)
 {
 	struct look *look = ROWS_ADD(&r->proxies.at[proxy].looks);

@@ -181,6 +181,7 @@ struct record {
 	ROWS(struct experiment *) experiments;
 	ROWS(char *) answers;           /* each text once */
 	double offset;                  /* wall clock of the proxy less our time */
+	double uncertainty;             /* how far that may be off, seconds */
 	ROWS(double) losses;            /* when events were lost, of any proxy */
 	uint64_t lost;                  /* how many */
 };
@@ -213,6 +214,10 @@ struct seen_connection *record_connection(const struct seen_proxy *, uint64_t nu
 
 /* Did requests of this verb wait for long before there was a fault (BLPOP, a subscription)? */
 bool record_waits_always(const struct seen_proxy *, const char *verb);
+
+/* A reply came at `now` to what was asked at `asked`, with the proxy's time: where the offset
+ * contradicts that, the proxy's clock was set, and the offset follows. */
+void record_clock(struct record *, double proxy_time, double asked, double now);
 
 /* A proxy's part of a reply to GET /info, about ten times a second. */
 void record_look(struct record *, unsigned proxy, double now, const json_t *proxy_info);

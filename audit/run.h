@@ -53,6 +53,7 @@ struct run {
 	struct run_proxy *proxies;
 	bool calm_known;                /* from now on, rules of others end the run */
 	bool looking;                   /* GET /info is under way */
+	double looked;                  /* since then */
 	struct poll_timer look, lease;
 	struct poll_timer live;
 

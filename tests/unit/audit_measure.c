@@ -759,6 +759,31 @@ static void retries_need_a_sample_that_is_alone(void **state)
 
 /* ---- events ---- */
 
+static void the_offset_follows_a_clock_that_was_set(void **state)
+{
+	MADE(m);
+	record_clock(&m.r, 1700000013.001, 13, 13.002);         /* as it was */
+	assert_true(m.r.offset == 1700000000);
+	record_clock(&m.r, 1700000019.001, 14, 14.002);         /* 5 s later, within 2 ms */
+	assert_true(fabs(m.r.offset - 1700000005) < 0.002);
+	record_clock(&m.r, 0, 14, 14.002);
+	assert_true(fabs(m.r.offset - 1700000005) < 0.002);
+	made_free(&m);
+}
+
+static void an_uncertain_clock_has_slack(void **state)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		MADE(m);
+		m.r.uncertainty = i ? 0.02 : 0;
+		made_sample(&m, STOCK, 22.5, 0.01, OUTCOME_ERROR);
+		made_ask(&m, (struct asked){ .at = 22.525, .error = "1053" });
+		made_samples(&m, STOCK, 24, 30, OUTCOME_OK);
+		assert_int_equal(probe(&m, STOCK).without_asking, !i);
+		made_free(&m);
+	}
+}
+
 static void lost_events_are_counted(void **state)
 {
 	json_t *event = json_pack("{s:s, s:f, s:i}", "type", "lost", "time", 1700000015.0,
@@ -845,6 +870,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(counts_begin_with_the_phase),
 	cmocka_unit_test(metrics_of_probes_need_a_sample),
 	cmocka_unit_test(retries_need_a_sample_that_is_alone),
+	cmocka_unit_test(the_offset_follows_a_clock_that_was_set),
+	cmocka_unit_test(an_uncertain_clock_has_slack),
 	cmocka_unit_test(lost_events_are_counted),
 	cmocka_unit_test(foreign_events_are_ignored),
 	cmocka_unit_test(connections_are_found_by_number),
