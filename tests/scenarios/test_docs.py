@@ -160,7 +160,7 @@ def test_links_lead_somewhere(page):
 @once
 def test_every_flag_exists(run):
     flag = r"(?<![\w-])--[a-z][\w.*-]*"
-    known = set(re.findall(flag, run("--help", "all").stdout + run("--help", program=CTL).stdout))
+    known = set(re.findall(flag, run("--help", "all").stdout + run("--help", program=CTL).stdout + run("audit", "--help").stdout))
     known |= {"--" + option for option in re.findall(r"--behavior-[a-z]+-([a-z-]+)", " ".join(known))}     # vaurienctl's
     known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
