@@ -114,6 +114,10 @@ json_t *reply_rows(const json_t *body, const char *key);
 void screen_open(void);
 bool screen_close(void);                        /* false: not all could be written */
 bool on_terminal(void);
+
+/* How what follows looks, on a terminal, unless NO_COLOR is in the environment. */
+enum style { PLAIN, HEADING, GOOD, BAD, WARM };
+void screen_style(enum style);
 bool screen_harmful(unsigned long character);   /* a control, or it turns the order of others */
 void json_show(const json_t *);
 void json_line_show(const char *line);          /* JSON as it came, its controls escaped */

@@ -227,6 +227,25 @@ static int reset(struct call *c)
 	return rc;
 }
 
+static int calm(struct call *c)
+{
+	struct reply r;
+	int rc = 0;
+
+	if (!call_send(c, "POST", "/calm", NULL, &r))
+		return FAILED;
+	json_int_t n = json_integer_value(json_object_get(r.body, "rules"));
+	if (r.status != 200 || !json_is_object(r.body))
+		rc = fail_reply(c, &r);
+	else if (c->json)
+		json_show(r.body);
+	else
+		printf("All calm: %" JSON_INTEGER_FORMAT " %s switched off\n", n,
+		       n == 1 ? "rule was" : "rules were");
+	reply_free(&r);
+	return rc;
+}
+
 static const char *const create_options[] = { "listen", "upstream", "enabled", "protocol", NULL };
 
 const struct action proxy_actions[] = {
@@ -247,6 +266,8 @@ const struct action proxy_actions[] = {
 	  disable },
 	{ "toggle", "PROXY", "disable it if it is enabled, enable it if it is disabled", 1, 1, NULL,
 	  toggle },
+	{ "calm", NULL, "switch off all rules of all proxies; `rule set NAME enabled=true` is back",
+	  0, 0, NULL, calm },
 	{ "reset", NULL, "enable all proxies, and remove their behaviors, rules and toxics", 0, 0,
 	  NULL, reset },
 	{ NULL },

@@ -102,6 +102,8 @@ static ssize_t screen_write(void *screen, const char *bytes, size_t n)
 	return (ssize_t)n;
 }
 
+static FILE *screen_out;                /* our stdout: `top` has another one for a while */
+
 void screen_open(void)
 {
 	static const cookie_io_functions_t functions = { .write = screen_write };
@@ -110,8 +112,25 @@ void screen_open(void)
 
 	assert(out && err);
 	setvbuf(err, NULL, _IOLBF, 0);
-	stdout = out;
+	stdout = screen_out = out;
 	stderr = err;
+}
+
+/* The only control characters that are printed. */
+void screen_style(enum style style)
+{
+	static const char *const codes[] = {
+		[PLAIN] = "\033[0m", [HEADING] = "\033[1m", [GOOD] = "\033[32m",
+		[BAD] = "\033[31m", [WARM] = "\033[33m",
+	};
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+	bool wanted = stdout == screen_out && on_terminal() && !(no && *no)
+	           && !(term && !strcmp(term, "dumb"));
+
+	if (!wanted)
+		return;
+	fflush(stdout);
+	write_all(STDOUT_FILENO, codes[style], strlen(codes[style]));
 }
 
 bool screen_close(void)

@@ -172,12 +172,40 @@ static void cell_show(const struct column *c, const char *text, int room)
 		printf("%*s", (gap > 0 ? gap : 0) + 2, "");
 }
 
+/* What catches the eye: what is off, and what has struck. */
+static enum style style_of(const struct column *c, const char *text)
+{
+	static const struct { const char *key, *text; enum style style; } all[] = {
+		{ "enabled", "enabled", GOOD }, { "enabled", "disabled", BAD },
+		{ "state", "up", GOOD }, { "state", "down", BAD }, { "state", "off", BAD },
+		{ "state", "raw", WARM },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (!strcmp(all[i].key, c->key) && !strcmp(all[i].text, text))
+			return all[i].style;
+	if (!strcmp(text, "0") || !strcmp(text, "-"))
+		return PLAIN;
+	return !strcmp(c->key, "hits") ? WARM : !strcmp(c->key, "unreachable") ? BAD : PLAIN;
+}
+
+static void cell_show_styled(const struct column *c, const char *text, int room)
+{
+	enum style style = style_of(c, text);
+
+	if (style != PLAIN)
+		screen_style(style);
+	cell_show(c, text, room);
+	if (style != PLAIN)
+		screen_style(PLAIN);
+}
+
 static void row_show(const struct column *columns, const json_t *row, const int *rooms)
 {
 	for (const struct column *c = columns; c->key; c++) {
 		char *text = value_show(json_object_get(row, c->key));
 		if (rooms)
-			cell_show(c, text, rooms[c - columns]);
+			cell_show_styled(c, text, rooms[c - columns]);
 		else
 			printf("%s%s", c == columns ? "" : "\t", text);
 		free(text);
@@ -187,11 +215,13 @@ static void row_show(const struct column *columns, const json_t *row, const int 
 
 static void headings_show(const struct column *columns, const int *rooms)
 {
+	screen_style(HEADING);
 	for (const struct column *c = columns; c->key; c++)
 		if (rooms)
 			cell_show(c, c->title, rooms[c - columns]);
 		else
 			printf("%s%s", c == columns ? "" : "\t", c->title);
+	screen_style(PLAIN);
 	putchar('\n');
 }
 

@@ -162,6 +162,18 @@ static void rule_remove_key(struct top *t)
 		act(t, "rule remove", (const char *[]){ name }, 1, NULL);
 }
 
+/* The rule stays, with its counts, and can be switched on again. */
+static void switch_key(struct top *t)
+{
+	const char *name = rule_chosen(t);
+	const json_t *options = name ? json_object_get(top_detail(t), "options") : NULL;
+	bool off = json_is_false(json_object_get(options, "enabled"));
+
+	if (name)
+		act(t, "rule set", (const char *[]){ name, off ? "enabled=true" : "enabled=false" },
+		    2, NULL);
+}
+
 static void down_key(struct top *t)
 {
 	const struct row *r = top_chosen(t);
@@ -172,8 +184,8 @@ static void down_key(struct top *t)
 
 static void calm_key(struct top *t)
 {
-	if (top_confirm(t, "all calm: remove all faults of all proxies, and enable them?"))
-		act(t, "reset", NULL, 0, NULL);
+	if (top_confirm(t, "all calm: switch off all rules of all proxies?"))
+		act(t, "calm", NULL, 0, NULL);
 }
 
 static void connection_end(struct top *t, bool reset)
@@ -315,8 +327,9 @@ static const struct {
 	{ '/', filter_key }, { 27, escape_key }, { 'c', what_key, true },
 	{ 'a', rule_add_key, true }, { 'e', rule_set_key, true }, { '\n', rule_set_key, true },
 	{ KEY_ENTER, rule_set_key, true }, { 'd', rule_remove_key, true },
-	{ KEY_DC, rule_remove_key, true }, { 'b', behavior_key, true }, { 'D', down_key, true },
-	{ 'x', close_key, true }, { 'X', reset_key, true }, { 'R', calm_key, true },
+	{ KEY_DC, rule_remove_key, true }, { 't', switch_key, true },
+	{ 'b', behavior_key, true }, { 'D', down_key, true },
+	{ 'x', close_key, true }, { 'X', reset_key, true }, { 'C', calm_key, true },
 	{ 'p', pause_key }, { ' ', pause_key }, { '?', help_key }, { 'h', help_key },
 	{ 'q', quit_key }, { 3, quit_key },
 };

@@ -417,7 +417,7 @@ static void message_draw(const struct top *t, int lines)
 static void foot_draw(const struct top *t)
 {
 	static const char *const keys[] = {
-		[RULES] = "a add  e edit  d remove  b behavior  D down  c connections  / filter"
+		[RULES] = "a add  e edit  t off/on  d remove  b behavior  D down  c connections"
 		          "  ? q",
 		[CONNECTIONS] = "x close  X reset  c rules  a add  b behavior  D down  / filter"
 		                "  ? q",
@@ -524,11 +524,11 @@ void top_help(void)
 		"",
 		"a                 add a rule, as --rule: delay sleep=300ms match=^GET name=slow",
 		"e, Enter          change the options of the rule that is chosen",
-		"d                 remove it",
+		"t, d              switch it off or on again; remove it",
 		"b                 set the behavior:  delay sleep=2s,  20:delay,10:error,  dummy",
 		"D                 refuse clients and reset connections, or end that",
 		"x, X              close, or reset, the connection that is chosen",
-		"R                 all calm: remove all faults of all proxies, and enable them",
+		"C                 all calm: switch off all rules of all proxies",
 		"",
 		"p or blank        pause;  q  quit;  any key  leave this page",
 	};

@@ -177,6 +177,31 @@ static json_t *toxic_body(const struct call *c)
 	return body;
 }
 
+/* Toxiproxy's toxics take any attribute and ignore those that they do not know. */
+static void ignored_warn(const struct call *c, const json_t *toxic)
+{
+	const json_t *known = json_object_get(toxic, "attributes");
+	json_t *names = json_array(), *value;
+	const char *key;
+
+	json_object_foreach((json_t *)known, key, value)
+		json_array_append_new(names, json_string(key));
+	for (const char *const *field = toxic_fields; *field; field++)
+		json_array_append_new(names, json_string(*field));
+	fflush(stdout);
+	json_object_foreach(c->options, key, value) {
+		if (is_field(key) || json_object_get(known, key))
+			continue;
+		const char *near = nearest(key, names);
+		char *line = line_make(key);
+		fprintf(stderr, "warning: %s: %s has no such attribute%s%s%s\n", line,
+		        c->words[1], near ? "; did you mean '" : "", near ? near : "",
+		        near ? "'?" : "");
+		free(line);
+	}
+	json_decref(names);
+}
+
 static void added_show(const struct call *c, const json_t *toxic)
 {
 	char *stream = line_make(text_of(toxic, "stream"));
@@ -207,6 +232,8 @@ static int toxic_add(struct call *c)
 		json_show(r.body);
 	else
 		added_show(c, r.body);
+	if (r.status == 200)
+		ignored_warn(c, r.body);
 	reply_free(&r);
 	return rc;
 }

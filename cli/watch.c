@@ -35,7 +35,16 @@ static void event_show(json_t *event)
 	const char *key;
 	json_t *value;
 
-	printf(terminal ? "%s  %-11s  %s " : "%s\t%s\t%s", when, type, proxy);
+	if (terminal) {
+		printf("%s  ", when);
+		screen_style(!strcmp(type, "fault") ? WARM : !strcmp(type, "missed")
+		             || !strcmp(type, "unreachable") ? BAD : PLAIN);
+		printf("%-11s", type);
+		screen_style(PLAIN);
+		printf("  %s ", proxy);
+	} else {
+		printf("%s\t%s\t%s", when, type, proxy);
+	}
 	json_object_foreach(event, key, value) {
 		const char *const *known = first;
 		while (*known && strcmp(*known, key))
@@ -96,8 +105,25 @@ static char *watch_path(struct call *c)
 	return path;
 }
 
+/* It may come later, so this is no error. */
+static void proxy_warn(struct call *c)
+{
+	json_t *names = c->proxy ? names_get(c, "/proxies", NULL) : NULL, *name;
+	bool known = !json_is_array(names);
+	size_t i;
+
+	json_array_foreach(names, i, name)
+		known |= !strcmp(json_string_value(name), c->proxy);
+	const char *near = known ? NULL : nearest(c->proxy, names);
+	if (!known)
+		fprintf(stderr, "warning: there is no proxy '%s' yet%s%s%s\n", c->proxy,
+		        near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+	json_decref(names);
+}
+
 static int watch(struct call *c)
 {
+	proxy_warn(c);
 	char *path = watch_path(c);
 	struct watcher w = { c };
 	struct reply r;
@@ -184,6 +210,15 @@ static int connections(struct call *c)
 /* One, or all. */
 static int close_connection(struct call *c)
 {
+	const char *which = c->words[1];
+
+	if (strcmp(which, "all") && strspn(which, "0123456789") != strlen(which)) {
+		char *line = line_make(which);
+		fprintf(stderr, "vaurienctl: error: close: expected a number or all, got '%s'\n",
+		        line);
+		free(line);
+		return MISUSED;
+	}
 	bool all = !strcmp(c->words[1], "all"), reset = json_object_get(c->options, "reset");
 	char *path = connections_path(c, all ? NULL : c->words[1]), *how;
 	int n = asprintf(&how, "%s?how=%s", path, reset ? "reset" : "close");

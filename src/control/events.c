@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "base/outlet.h"
 #include "base/ring.h"
+#include "base/suggest.h"
 
 enum {
 	RING_ROOM       = 1 << 20,      /* bytes */
@@ -171,12 +172,15 @@ static unsigned type_find(const char *name, size_t n)
 
 static bool type_unknown(const char *name, size_t n, char error[ERROR_MAX])
 {
-	char text[48], shown[64];
+	char text[48], shown[64], meant[SUGGEST_MAX];
+	struct suggestion near = { .word = text };
 
 	snprintf(text, sizeof text, "%.*s", (int)(n < 40 ? n : 40), name);
+	for (unsigned i = 0; i < JOURNAL_TYPES; i++)
+		suggest_try(&near, journal_names[i]);
 	error_format(error, "type: expected opened, closed, fault, unreachable, missed, raw, "
-	             "changed, exchange, gave_up or mark, got '%s'",
-	             text_printable(text, shown, sizeof shown));
+	             "changed, exchange, gave_up or mark, got '%s'%s",
+	             text_printable(text, shown, sizeof shown), suggest_show(&near, "", meant));
 	return false;
 }
 

@@ -156,8 +156,12 @@ def test_rules_come_change_and_go(top, redis):
     screen.type("delay sleep=5ms", "Enter")
     until(lambda: rules(redis).get("behavior") == "delay sleep=5ms")
     screen.shows(r"^behavior +0 +0 +0 delay sleep=5ms$")
-    screen.press("R", "y")
-    until(lambda: not rules(redis))
+    screen.press("Home", "t")
+    screen.shows(r"^Changed rule ")
+    until(lambda: [words for words in rules(redis).values() if "enabled=false" in words])
+    screen.press("C", "y")
+    screen.shows(r"^All calm: 1 rule was switched off$")
+    assert all("enabled=false" in words for words in rules(redis).values())
 
 
 def test_a_mistake_is_told_and_changes_nothing(top, redis):
@@ -217,7 +221,7 @@ def test_filter_and_sort(top, redis):
     screen.press("Escape")
     screen.shows(r"^db ")
     screen.press("?")
-    screen.shows("all calm: remove all faults")
+    screen.shows("all calm: switch off all rules")
     screen.press("x", "p")
     screen.shows("paused")
 

@@ -146,7 +146,8 @@ def test_backend(ctl):
 
 def test_info(ctl, proxy):
     rc, out, err = ctl("info")
-    assert (rc, err) == (0, "") and json.loads(out) == proxy.api("GET", "/info")[1]
+    told, known = json.loads(out), proxy.api("GET", "/info")[1]
+    assert (rc, err) == (0, "") and told.pop("time") <= known.pop("time") and told == known
 
 
 def test_where_to_ask(run, proxy):
@@ -379,10 +380,11 @@ def test_populate_refused(ctl, tmp_path):
 
 # ---- looking on ----
 
-def on_terminal(words):
-    """What it prints where a person looks on."""
+def on_terminal(words, **env):
+    """What it prints where a person looks on, without colours unless `env` is given."""
+    env = dict({name: value for name, value in os.environ.items() if name != "NO_COLOR"}, **(env or {"NO_COLOR": "1"}))
     master, slave = pty.openpty()
-    done = subprocess.run([CTL] + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, timeout=patience())
+    done = subprocess.run([CTL] + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, timeout=patience(), env=env)
     os.close(slave)
     text = b""
     while True:
@@ -409,6 +411,32 @@ def test_tables(ctl, proxy):
     header, row = on_terminal(where + ["list"]).splitlines()
     assert header.split() == ["name", "listen", "upstream", "enabled", "toxics"] and row.startswith("default")
     assert on_terminal(where + ["inspect", "default"]).startswith("default: 127.0.0.1:%d -> 127.0.0.1:9, enabled\n" % proxy.port)
+
+
+def test_colours(ctl, proxy):
+    """On a terminal alone, and not if NO_COLOR or the terminal says so."""
+    where = ["--http-host", "127.0.0.1", "--http-port", proxy.http]
+    ctl("disable", "default")
+    coloured = on_terminal(where + ["list"], TERM="xterm")
+    assert "\x1b[1mname" in coloured and "\x1b[31mdisabled" in coloured and coloured.count("\x1b[0m") == 2
+    plain = re.sub("\x1b\\[[0-9]*m", "", coloured)
+    assert plain == on_terminal(where + ["list"], NO_COLOR="1") == on_terminal(where + ["list"], TERM="dumb")
+    assert "\x1b" not in ctl("rules")[1] + ctl("status")[1]
+
+
+def test_calm(ctl, proxy):
+    ctl("set-behavior", "hang")
+    created(ctl, "b")
+    ctl("toxic", "add", "b", "latency", "--latency", "5")
+    assert ctl("calm") == (0, "All calm: 2 rules were switched off\n", "")
+    assert json.loads(ctl("calm", "--json")[1])["rules"] == 0
+    assert "enabled=false" in ctl("--no-headings", "rules", "b")[1]
+
+
+def test_an_attribute_that_a_toxic_ignores(ctl):
+    rc, out, err = ctl("toxic", "add", "default", "latency", "--latncy", "5")
+    assert (rc, err) == (0, "warning: latncy: latency has no such attribute; did you mean 'latency'?\n") and out.startswith("Added downstream latency")
+    assert ctl("toxic", "add", "default", "latency", "--latency", "5", "--name", "b", "--kind", "x")[0] == 1
 
 
 def test_failures(ctl):
@@ -468,6 +496,7 @@ def test_watch(start, backend, how):
 def test_watch_refused(ctl):
     rc, out, err = ctl("watch", "--type", "nope")
     assert (rc, out) == (1, "") and err.startswith("The request failed. type: expected opened, closed")
+    assert ctl("watch", "--type", "falt")[2].endswith("; did you mean 'fault'?\n")
 
 
 def test_environment(run, proxy):

@@ -94,7 +94,7 @@ def ask(server, *words, terminal=False, **options):
         assert not RUNTIME_ERROR.search(done.stderr.decode("utf-8", "replace")), done.stderr
         return done.returncode, done.stdout, done.stderr
     master, slave = pty.openpty()
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave) as process:
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=dict(os.environ, NO_COLOR="1")) as process:
         os.close(slave)
         out = b""
         while True:
