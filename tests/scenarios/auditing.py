@@ -164,3 +164,9 @@ def started(cache, words):
     """The words of an audit that starts the application."""
     return ["--add", "cache=127.0.0.1:0=%s,redis" % cache, "--env", "CACHE_HOST={cache.host}", "--env",
             "CACHE_PORT={cache.port}", *SHORT, "--", *words]
+
+
+def serve_page(end):
+    """A player of a Backend: a page for each request."""
+    end.read_to(b"\r\n\r\n")
+    end.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")

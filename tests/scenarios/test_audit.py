@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 
-from auditing import SHORT, application, audit, cache, probes, start_audit, started     # noqa: F401: fixtures
+from auditing import SHORT, application, audit, cache, probes, serve_page, start_audit, started     # noqa: F401: fixtures
 from harness import free_port, listening
 
 
@@ -144,11 +144,7 @@ def test_faults_reach_only_one_client(audit, start, cache, application, tmp_path
 def test_samples_do_not_wait_for_each_other(audit, start, backends, tmp_path):
     """A page that never answers, and a command that outlives its time: at most 16 samples at once, and no process is left."""
     page, mark = backends(), tmp_path / "mark"
-
-    def answer(end):
-        end.read_to(b"\r\n\r\n")
-        end.send(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-    page.serve(answer)
+    page.serve(serve_page)
     proxy = start("--protocol", "http", backend=page)
     (tmp_path / "own.ini").write_text("""
 [probe:page]
