@@ -323,6 +323,14 @@ static int table_of(struct call *c, json_t *body, const char *key, const struct 
 	return rc;
 }
 
+bool rule_refuses(const json_t *rule)
+{
+	const json_t *options = json_object_get(rule, "options");
+
+	return !strcmp(text_of(rule, "behavior"), "refuse")
+	    && !json_is_false(json_object_get(options, "enabled"));
+}
+
 int rules_list(struct call *c)
 {
 	static const struct column columns[] = {

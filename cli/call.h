@@ -166,6 +166,7 @@ json_t *toxics_exported(const json_t *toxics);  /* what makes them again */
 void whose_show(struct call *);                 /* ` on proxy "db"`, where there are several */
 void warning_show(const json_t *body);          /* what the server warns of, on stderr */
 int rules_list(struct call *);
+bool rule_refuses(const json_t *rule);          /* all clients; it is switched on */
 
 /* ---- state.c ---- */
 

@@ -174,14 +174,16 @@ static char *rules_path(const struct call *c, const char *name)
 	                : path_make("", "rules", name, NULL);
 }
 
-/* "Added rule 'slow': delay sleep=2s name=slow" */
+/* "Added rule 'slow': delay sleep=2s name=slow". Of the behavior the answer has no words. */
 static void rule_show(struct call *c, const char *done, const json_t *rule)
 {
-	char *name = line_make(text_of(rule, "name")), *words = line_make(text_of(rule, "as_rule"));
+	const char *known = json_string_value(json_object_get(rule, "as_rule"));
+	char *name = line_make(known ? text_of(rule, "name") : c->words[0]);
+	char *words = line_make(known ? known : "");
 
 	printf("%s rule '%s'", done, name);
 	whose_show(c);
-	printf(": %s\n", words);
+	printf("%s%s\n", known ? ": " : "", words);
 	warning_show(rule);
 	free(words);
 	free(name);

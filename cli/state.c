@@ -131,7 +131,7 @@ static bool is_refusing(const json_t *rules)
 	size_t i;
 
 	json_array_foreach(rules, i, rule)
-		if (!strcmp(text_of(rule, "behavior"), "refuse"))
+		if (rule_refuses(rule))
 			return true;
 	return false;
 }

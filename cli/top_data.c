@@ -313,7 +313,7 @@ static void faults_tell(struct row *r)
 	r->refusing = false;
 	json_array_foreach(r->rules, i, rule) {
 		fprintf(out, "%s%s", i ? "; " : "", text_of(rule, "as_rule"));
-		r->refusing |= !strcmp(text_of(rule, "behavior"), "refuse");
+		r->refusing |= rule_refuses(rule);
 	}
 	fclose(out);
 	free(r->faults);

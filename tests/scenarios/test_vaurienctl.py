@@ -431,6 +431,8 @@ def test_calm(ctl, proxy):
     assert ctl("calm") == (0, "All calm: 2 rules were switched off\n", "")
     assert json.loads(ctl("calm", "--json")[1])["rules"] == 0
     assert "enabled=false" in ctl("--no-headings", "rules", "b")[1]
+    assert ctl("rule", "set", "behavior", "enabled=true") == (0, "Changed rule 'behavior' on proxy \"default\"\n", "")
+    assert proxy.api("GET", "/rules")[1]["rules"][0]["as_rule"] == "hang"
 
 
 def test_an_attribute_that_a_toxic_ignores(ctl):
