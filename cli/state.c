@@ -220,6 +220,8 @@ static int wait_answer(struct call *c, const struct wish *w)
 	do
 		if (call_send(c, "GET", "/info", NULL, &r)) {
 			int rc = r.status == 200 ? 0 : fail_reply(c, &r);
+			if (!rc && c->json)
+				json_show(r.body);
 			reply_free(&r);
 			return rc;
 		}

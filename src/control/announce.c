@@ -98,7 +98,7 @@ static bool is_calm(const struct settings *s)
 void announce_api(const struct settings *s, const char *where, const char *options)
 {
 	const char *token = *s->http_token ? " --token TOKEN" : "";
-	const char *next = !s->n_proxies ? "create db --listen localhost:3307"
+	const char *next = s->run ? "status" : !s->n_proxies ? "create db --listen localhost:3307"
 	                                   " --upstream localhost:3306"
 	                 : is_calm(s) ? "rule add delay sleep=2s" : "status";
 

@@ -188,6 +188,7 @@ def test_wait_for_an_answer(run, start, backend):
     waiting = subprocess.Popen([CTL, "--http-port", str(port), "wait", "--timeout", "100s"])
     start("--http", "--http-port", port, http=False, backend=backend)
     assert waiting.wait(patience()) == 0
+    assert json.loads(run("--http-port", port, "wait", "--json", program=CTL).stdout)["name"] == "vaurien"
 
 
 def test_a_rule_that_goes_while_it_is_waited_for(ctl):
