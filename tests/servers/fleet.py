@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from harness import free_port, need, until
+from harness import free_port, listening, need, until
 
 DELAY = {"behavior": "delay", "sleep": "300ms"}
 LEASE = 15                              # seconds: STORE_LEASE of src/fleet/store.h
@@ -20,14 +20,15 @@ def b64(text):
 class Etcd:
     """A cluster. `ask` speaks its JSON; `members` are processes, by index."""
 
-    def __init__(self, path, n=1, extra=(), host="127.0.0.1"):
+    def __init__(self, path, n=1, extra=(), host="127.0.0.1", scheme="http"):
         self.host = host
         self.ports = [free_port() for _ in range(n)]
         peers = [free_port() for _ in range(n)]
         cluster = ",".join("m%d=http://127.0.0.1:%d" % (i, port) for i, port in enumerate(peers))
         self.commands = [[
             need("etcd"), "--name", "m%d" % i, "--data-dir", str(path / ("m%d" % i)), "--heartbeat-interval", "50", "--election-timeout", "500",
-            "--listen-client-urls", "http://%s:%d" % (host, self.ports[i]), "--advertise-client-urls", "http://%s:%d" % (host, self.ports[i]),
+            "--listen-client-urls", "%s://%s:%d" % (scheme, host, self.ports[i]),
+            "--advertise-client-urls", "%s://%s:%d" % (scheme, host, self.ports[i]),
             "--listen-peer-urls", "http://127.0.0.1:%d" % peers[i], "--initial-advertise-peer-urls", "http://127.0.0.1:%d" % peers[i],
             "--initial-cluster", cluster, "--unsafe-no-fsync", *extra] for i in range(n)]
         self.log = open(path / "etcd.log", "ab")
@@ -35,7 +36,7 @@ class Etcd:
         for i in range(n):
             self.start(i)
         self.url = "etcd://" + ",".join("%s:%d" % (host, port) for port in self.ports)
-        until(self.well, what="etcd is up")
+        until(self.well if scheme == "http" else lambda: all(map(listening, self.ports)), what="etcd is up")
 
     def start(self, i):
         self.members[i] = subprocess.Popen(self.commands[i], stdout=self.log, stderr=self.log)
