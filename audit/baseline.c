@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 #define IDLE    2.0                     /* seconds of watching without any probe */
 #define EVENTS  0.06                    /* seconds until the events of a moment are here */
 #define ASKED   3                       /* times, of each probe */
@@ -144,14 +146,12 @@ static void need_put(struct run *run, size_t number, const struct finding *findi
 bool baseline_needs(struct run *run)
 {
 	size_t n = run->record.proxies.n;
-	struct finding findings[256], idle[256];
 	double from = poller_now();
 
 	run->activity = "finding out who asks whom";
-	memset(idle, 0, sizeof idle);
-	n = n < 256 ? n : 256;
 	if (!run->probers.n)
 		return true;
+	struct finding *idle = xcalloc(n, sizeof *idle), *findings = xcalloc(n, sizeof *findings);
 	run_until(run, from + IDLE, NULL);
 	for (size_t k = 0; k < n; k++) {
 		struct traffic t = traffic_of(&run->record.proxies.at[k], from, from + IDLE);
@@ -160,11 +160,12 @@ bool baseline_needs(struct run *run)
 			idle[k].idle_kinds[kind] = t.kinds[kind] / IDLE;
 	}
 	for (size_t i = 0; i < run->probers.n && !run->how; i++) {
-		memcpy(findings, idle, sizeof findings);
-		if (!need_ask(run, &run->probers.at[i], findings))
-			return false;
-		need_put(run, i, findings);
+		memcpy(findings, idle, n * sizeof *findings);
+		if (need_ask(run, &run->probers.at[i], findings))
+			need_put(run, i, findings);
 	}
+	free(idle);
+	free(findings);
 	return !run->how;
 }
 

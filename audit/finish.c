@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "audit/options_page.h"
 #include "base/memory.h"
 #include "vaurien.h"
 
@@ -93,8 +94,12 @@ static json_t *report_make(struct run *run)
 	size_t size;
 	FILE *to = run->options->command ? open_memstream(&command, &size) : NULL;
 
-	for (char **word = run->options->command; to && *word; word++)
-		fprintf(to, "%s%s", word == run->options->command ? "" : " ", *word);
+	for (char **word = run->options->command; to && *word; word++) {
+		json_t *shown = options_text_shown(*word);
+		fprintf(to, "%s%s", word == run->options->command ? "" : " ",
+		        json_string_value(shown));
+		json_decref(shown);
+	}
 	if (to)
 		fclose(to);
 	strftime(started, sizeof started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&began, &tm));

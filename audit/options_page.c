@@ -161,7 +161,7 @@ static const char *without_password(const char *text, char **made)
 	return *made;
 }
 
-static json_t *text_shown(const char *text)
+json_t *options_text_shown(const char *text)
 {
 	char *made;
 	json_t *shown = json_text(without_password(text, &made));
@@ -176,7 +176,8 @@ static json_t *list_shown(const struct texts *t, bool names_only)
 
 	for (size_t i = 0; i < t->n; i++) {
 		char *name = xstrndup(t->at[i], strcspn(t->at[i], "="));
-		json_array_append_new(list, names_only ? json_text(name) : text_shown(t->at[i]));
+		json_array_append_new(list, names_only ? json_text(name) :
+		                            options_text_shown(t->at[i]));
 		free(name);
 	}
 	return list;
@@ -201,7 +202,7 @@ json_t *options_shown(struct options *o)
 		else if (row->type == VN_OPT_BOOL && *(const bool *)at)
 			json_object_set_new(all, row->name, json_true());
 		else if (text)
-			json_object_set_new(all, row->name, text_shown(text));
+			json_object_set_new(all, row->name, options_text_shown(text));
 	}
 	return all;
 }
@@ -254,7 +255,7 @@ json_t *options_command_line(struct options *o, int argc, char **argv)
 		           !strncmp(word, "--probe=", 8))) {
 			json_array_append_new(all, json_sprintf("%.*s...", (int)n, word));
 		} else {
-			json_array_append_new(all, text_shown(word));
+			json_array_append_new(all, options_text_shown(word));
 		}
 		command |= !strcmp(word, "--");
 		what = what || command ? 0 :

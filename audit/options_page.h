@@ -16,4 +16,7 @@ json_t *options_shown(struct options *);
 /* "command_line" of the report: as typed, with "..." where a secret may be. */
 json_t *options_command_line(struct options *, int argc, char **argv);
 
+/* A text without the password of a URL in it. A new reference. */
+json_t *options_text_shown(const char *text);
+
 #endif

@@ -68,6 +68,8 @@ static void sample_end(struct sample_slot *s, enum outcome outcome, const char *
 	struct probers *all = p->all;
 	double now = poller_now(), within = all->record->probes.at[p->index].within;
 
+	if (p->unaskable && all->recording)     /* later on that tells nothing of the application */
+		outcome = OUTCOME_SKIPPED;
 	poller_stop(all->poller, &s->limit);
 	s->busy = false;
 	p->under_way--;

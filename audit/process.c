@@ -162,6 +162,7 @@ static _Noreturn void become(const struct process *p, int out, pid_t parent,
 	dup2(none, 0);
 	dup2(out, 1);
 	dup2(p->all ? out : none, 2);
+	close_range(3, ~0U, 0);         /* libcurl's sockets, too */
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_SETMASK, &all.before, NULL);
 	if (environment)

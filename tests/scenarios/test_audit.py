@@ -4,7 +4,7 @@ import os
 import subprocess
 
 from auditing import SHORT, application, audit, cache, probes, serve_page, start_audit, started     # noqa: F401: fixtures
-from harness import free_port, listening
+from harness import dial, free_port, listening, until
 
 
 def test_it_starts_all(audit, cache, application, tmp_path):
@@ -31,6 +31,24 @@ def test_it_attaches(audit, start, cache, application):
     assert done.cell("default/blackout/stock")[0] == "degraded"
     assert proxy.api("GET", "/rules") == (200, {"rules": []}) and listening(port)
     assert done.report["application"]["command"] is None
+
+
+def test_it_attaches_by_a_socket_with_a_token(audit, start, cache, tmp_path):
+    """And without any probe, only connections are judged: the report says so first."""
+    proxy = start("--protocol", "redis", "--http", "--http-host", "unix:%s/api" % tmp_path, "--http-token", "secret",
+                  backend=cache, http=False)
+    until(lambda: (tmp_path / "api").exists(), what="the API")
+    done = audit("--attach", "unix:%s/api" % tmp_path, *SHORT, "--plan")
+    assert done.code == 4 and "401" in done.errors or "not the API" in done.errors or "token" in done.errors
+    words = ["--attach", "unix:%s/api" % tmp_path, "--token", "secret", *SHORT, "--faults", "blackout"]
+    done = audit(*words, "--plan")
+    assert done.code == 0 and "default/blackout" in done.said and done.report is None
+    end = dial(proxy.port)
+    end.send(b"PING\r\n").read_to(b"PONG\r\n")
+    done = audit(*words)
+    assert done.report["notes"][0]["id"] == "no_probes" and done.report["probes"] == []
+    assert done.experiment("default/blackout")["connections"]["before"] == 1 and end.ends() == "rst"
+    assert "secret" not in json.dumps(done.report)
 
 
 def test_it_brings_the_proxy_of_a_running_application(audit, cache, application):

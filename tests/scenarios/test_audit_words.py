@@ -99,7 +99,7 @@ def test_secrets_are_not_in_the_report(audit, cache, application, tmp_path):
     words, port = application()
     done = audit("--probe", "front=http://user:sesame1@127.0.0.1:%d/ header='X-Key: sesame2' body=sesame3 method=POST" % port,
                  "--faults", "slow", "--run-limit", "1s", "--env", "SECRET=sesame4", "--report", tmp_path / "all",
-                 *started(cache, words))
+                 *started(cache, [*words, "mysql://app:sesame5@db/shop"]))
     assert done.code == 3, done.said + done.errors
     for name in os.listdir(str(tmp_path / "all")):
         if name.startswith("audit."):
