@@ -1,6 +1,6 @@
 /* charts.js - time series as SVG: five minutes, lines, and marks where rules came or went. */
 import { h } from "./dom.js";
-import { KEPT } from "./history.js";
+import { KEPT, marks as told } from "./history.js";
 import { short } from "./format.js";
 
 const HEIGHT = 172, TOP = 8, FOOT = 18, MARKS = 15;
@@ -51,10 +51,13 @@ function marks(spans, now, shownFor, x, width, texts) {
 	const all = [], ends = [0, 0, 0];
 	for (const s of spans) {
 		if (s.from !== null && s.from > now - shownFor)
-			all.push({ t: s.from, text: short(s.text, 34), on: true });
+			all.push({ t: s.from, text: short(s.text, 34), kind: "" });
 		if (s.to !== null && s.to > now - shownFor)
-			all.push({ t: s.to, text: short(s.name, 20) + " off", on: false });
+			all.push({ t: s.to, text: short(s.name, 20) + " off", kind: "off" });
 	}
+	for (const m of told)
+		if (m.t > now - shownFor && m.t <= now)
+			all.push({ t: m.t, text: short(m.text, 34), kind: "told" });
 	all.sort((a, b) => a.t - b.t);
 	return all.slice(-24).map(m => {
 		const at = x(m.t), size = m.text.length * 6.2 + 8, flip = at + size > width;
@@ -63,7 +66,7 @@ function marks(spans, now, shownFor, x, width, texts) {
 		const shown = texts && row >= 0;
 		if (shown)
 			ends[row] = from + size;
-		return h("g", { class: m.on ? "flag" : "flag off" },
+		return h("g", { class: "flag " + m.kind },
 			h("line", { x1: at.toFixed(1), x2: at.toFixed(1), y1: shown ? 2 + row * 13 : 0, y2: HEIGHT - FOOT }),
 			shown && h("text", { x: (flip ? at - 4 : at + 4).toFixed(1), y: 11 + row * 13, "text-anchor": flip ? "end" : "start" }, m.text));
 	});
@@ -106,7 +109,7 @@ export function figure(chart) {
 	const ticks = most > 0 ? [roof / 2, roof] : [];
 	return h("figure", { class: chart.wide ? "chart wide" : "chart", key: chart.title },
 		h("figcaption", {}, h("b", {}, chart.title), " ", h("small", {}, chart.unit),
-			h("span", { class: "keys" }, lines.map((l, i) => h("span", { class: `key l${i + 1}`, key: l.label },
+			h("span", { class: "keys" }, lines.map((l, i) => h("span", { class: `key ${l.own || "l" + (i + 1)}`, key: l.label },
 				short(l.label, 24), " ", h("b", {}, shown ? l.show(l.value(shown) ?? null) : "–"))))),
 		h("svg", {
 			viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img",
@@ -120,8 +123,8 @@ export function figure(chart) {
 		h("line", { class: "grid floor", x1: 0, x2: width, y1: HEIGHT - FOOT, y2: HEIGHT - FOOT }),
 		ago(shownFor).map(s => h("text", { class: "tick", x: x(now - s).toFixed(0), y: HEIGHT - 4, "text-anchor": "middle" }, s % 60 ? `−${s} s` : `−${s / 60} min`)),
 		h("text", { class: "tick", x: width - 2, y: HEIGHT - 4, "text-anchor": "end" }, "now"),
-		lines.map((l, i) => h("path", { class: `line l${i + 1}`, key: l.label, d: path(seen, l.value, x, y) })),
-		lines.map((l, i) => dots(seen, l.value, x, y).map(d => h("circle", { class: `dot l${i + 1}`, cx: d.x.toFixed(1), cy: d.y.toFixed(1), r: 1.8 }))),
+		lines.map((l, i) => h("path", { class: `line ${l.own || "l" + (i + 1)}`, key: l.label, d: path(seen, l.value, x, y) })),
+		lines.map((l, i) => dots(seen, l.value, x, y).map(d => h("circle", { class: `dot ${l.own || "l" + (i + 1)}`, cx: d.x.toFixed(1), cy: d.y.toFixed(1), r: 1.8 }))),
 		marks(spans, now, shownFor, x, width, chart.wide),
 		at && h("line", { class: "cursor", x1: x(at.t).toFixed(1), x2: x(at.t).toFixed(1), y1: 0, y2: HEIGHT - FOOT }),
 		!seen.length && h("text", { class: "tick", x: width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "no data yet")));

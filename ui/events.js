@@ -1,6 +1,7 @@
 /* events.js - the stream of events, with filters and a pause. */
 import { h } from "./dom.js";
 import { bytes, clock, name, short, span, took } from "./format.js";
+import { noteMark } from "./history.js";
 import { draw, state } from "./state.js";
 
 const KEPT = 400, SHOWN = 60;
@@ -8,15 +9,17 @@ const KEPT = 400, SHOWN = 60;
 const KINDS = {
 	fault: "faults", unreachable: "faults", missed: "faults",
 	opened: "connections", closed: "connections", raw: "connections",
-	changed: "changes", mark: "changes", lost: "changes",
+	gave_up: "connections", changed: "changes", mark: "changes", lost: "changes",
 };
-export const TYPES = ["fault", "unreachable", "missed", "opened", "closed", "raw", "changed"];
+export const TYPES = ["fault", "unreachable", "missed", "opened", "closed", "raw", "changed", "gave_up", "mark"];
 
 let last = 0;
 
 export function note(events) {
 	for (const e of events) {
 		e.key = ++last;
+		if (e.type === "mark")
+			noteMark(e.text, Date.now() / 1000);
 		if (e.type === "missed" || e.type === "unreachable")
 			state.missed.set(e.proxy + "\n" + e.rule, e);
 	}
@@ -50,6 +53,7 @@ const WORDS = {
 	closed: e => `${who(e)} ${e.reason} (${e.how}) after ${span(e.age)}, ${e.exchanges} requests, ${bytes(e.request_received + e.response_received)}`,
 	raw: e => `${who(e)} is raw: ${e.why}`,
 	changed: e => `${e.what} by ${e.by}${e.rules?.length ? " · rules: " + [].concat(e.rules).join(", ") : " · no rules"}`,
+	gave_up: e => `${who(e)}${exchange(e)} client gave up (${e.how}) after ${span(e.waited)}${e.rule ? " · " + e.rule : ""}`,
 	mark: e => e.text,
 	lost: e => `${e.lost} events were dropped: this page reads no faster`,
 };

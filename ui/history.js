@@ -30,6 +30,15 @@ function percentile(times, total, share) {
 	return null;
 }
 
+/* Texts of POST /marks, for the charts of all proxies: phases of an audit, for example. */
+export const marks = [];
+
+export function noteMark(text, t) {
+	marks.push({ t, text });
+	while (marks.length > 40 || marks[0]?.t < t - KEPT)
+		marks.shift();
+}
+
 /* ---- points ---- */
 
 function point(now, then, t, seconds) {
@@ -44,7 +53,7 @@ function point(now, then, t, seconds) {
 			faults[rule.name] = (faults[rule.name] || 0) + hits / seconds;
 	}
 	return {
-		t, asked: per(now.exchanges, then.exchanges), faults,
+		t, asked: per(now.exchanges, then.exchanges), errors: per(now.errors, then.errors), faults,
 		fault: Object.values(faults).reduce((a, b) => a + b, 0),
 		p50: total ? percentile(times, total, 0.5) : null,
 		p90: total ? percentile(times, total, 0.9) : null,

@@ -11,6 +11,8 @@
 #include "base/json.h"
 #include "base/memory.h"
 
+#define WATCHED (15 * VN_S)             /* after an answer: errors are counted so long */
+
 struct stats_answer {
 	struct pieces pieces;
 	struct control *control;
@@ -68,8 +70,8 @@ static json_t *proxy_json(const struct proxy *p)
 	struct totals t;
 
 	proxy_totals(p, &t);
-	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:o, s:o,"
-	                 " s:I, s:o, s:o}",
+	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I,"
+	                 " s:o, s:o, s:I, s:o, s:o}",
 	                 "name", json_text(s->name), "number", (json_int_t)proxy_number(p),
 	                 "protocol", s->protocol->name, "listen", json_text(s->listen.text),
 	                 "backend", json_text(s->backend.text), "enabled", s->enabled,
@@ -78,6 +80,8 @@ static json_t *proxy_json(const struct proxy *p)
 	                 "opened", (json_int_t)t.n[STAT_OPENED],
 	                 "raw", (json_int_t)totals_open(&t, STAT_RAW, STAT_RAW_CLOSED),
 	                 "exchanges", (json_int_t)t.n[STAT_EXCHANGES],
+	                 "errors", (json_int_t)t.n[STAT_ERRORS],
+	                 "waiting", (json_int_t)totals_waiting(&t),
 	                 "received", ways_json(&t, STAT_READ_REQUEST),
 	                 "sent", ways_json(&t, STAT_SENT_REQUEST),
 	                 "held", (json_int_t)t.held, "times", times_json(p),
@@ -124,12 +128,27 @@ static void stats_gone(struct pieces *p)
 	free(OWNER(stats_answer, pieces, p));
 }
 
+static void errors_watch_end(struct timer *t)
+{
+	atomic_store_explicit(&errors_wanted, false, memory_order_relaxed);
+}
+
+/* Protocols look for errors from now on, until nobody has asked for a while. */
+static void errors_watch(struct loop *loop)
+{
+	static struct timer end = { .fire = errors_watch_end };
+
+	atomic_store_explicit(&errors_wanted, true, memory_order_relaxed);
+	timer_set(loop, &end, loop->now + WATCHED);
+}
+
 static void get_stats(struct request *r)
 {
 	struct stats_answer *a = xcalloc(1, sizeof *a);
 
 	a->pieces = (struct pieces){ stats_next, stats_gone };
 	a->control = request_control(r);
+	errors_watch(control_loop(a->control));
 	request_pieces(r, 200, TYPE_JSON, &a->pieces);
 }
 

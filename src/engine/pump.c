@@ -67,8 +67,10 @@ static SELDOM void report_end(struct pipe *p, struct exchange *x)
 
 	if (p->direction == VN_REQUEST && r->cancels)
 		conn_cancels(p->conn, r->cancels);
-	if (p->direction == VN_RESPONSE && r->code[0] && !x->trace->code[0] &&
-	    !(x->asked.note & VN_NOTE_SUBSTITUTE))
+	if (p->direction == VN_REQUEST || !r->code[0] || x->asked.note & VN_NOTE_SUBSTITUTE)
+		return;
+	stats_add(&p->conn->shard->stats, STAT_ERRORS, 1);
+	if (x->trace && !x->trace->code[0])
 		memcpy(x->trace->code, r->code, sizeof r->code);
 }
 
@@ -82,7 +84,8 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	t->judged = c->plan->refuses || c->plan->sparing;
 	t->raw = NULL;
 	t->report = NULL;
-	if (p->direction == VN_REQUEST ? journal_wants_any(WATCHING) : x && x->trace)
+	if (p->direction == VN_REQUEST ? journal_wants_any(WATCHING) :
+	                                   x && (x->trace || errors_counted()))
 		report_begin(t, &c->shard->worker->report);
 	struct vn_cut cut = p->direction == VN_REQUEST ?
 	                            t->self->request(t, at, msg) :

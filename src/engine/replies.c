@@ -40,12 +40,15 @@ enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_fail
 		endpoint_host(&peer, client, sizeof client);
 	t->client = client;
 	t->reset = false;
-	t->report = x && x->trace ? report_of(c, f) : NULL;
+	t->report = x && (x->trace || errors_counted()) ? report_of(c, f) : NULL;
 	t->self->word(t, x ? &x->asked : NULL, f, t->scratch);
 	t->client = "";
 	conn_session_end(c);
-	if (t->report && t->scratch->n)
-		exchange_trace_worded(x, t->report->code);
+	if (t->report && t->scratch->n) {
+		stats_add(&c->shard->stats, STAT_ERRORS, t->report->code[0] != 0);
+		if (x->trace)
+			exchange_trace_worded(x, t->report->code);
+	}
 	enum vn_end end = t->reset ? VN_RESET : t->close ? VN_CLOSE : VN_STAY;
 	pipe_insert(&c->response, vn_buffer_span(t->scratch), x, late);
 	return end;

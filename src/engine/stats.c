@@ -1,6 +1,8 @@
 /* stats.c - counters of one proxy in one worker, and their sums. */
 #include "engine/stats.h"
 
+_Atomic bool errors_wanted;
+
 const struct close_reason_name close_reason_names[CLOSE_REASONS] = {
 	[CLOSE_REASON_BOTH] = { "both_ended", "both sides have ended" },
 	[CLOSE_REASON_CLIENT_RESET] = { "client_reset", "reset by the client" },

@@ -15,6 +15,7 @@ enum counter {
 	STAT_ASKED,                     /* requests that get an answer, but for raw connections */
 	STAT_ABANDONED,                 /* and whose answer will not come, or was not sent */
 	STAT_TURNS,                     /* now: turns of raw connections without an answer */
+	STAT_ERRORS,                    /* answers that were errors; only while errors_wanted */
 	STAT_READS_REQUEST,             /* reads that brought bytes, by direction */
 	STAT_READS_RESPONSE,
 	STAT_READ_REQUEST,              /* bytes read, by direction */
@@ -46,6 +47,14 @@ enum close_reason {
 /* For programs, for people. */
 extern const struct close_reason_name { const char *name, *text; }
 	close_reason_names[CLOSE_REASONS];
+
+/* Somebody reads STAT_ERRORS: else no protocol looks for errors. Control sets it. */
+extern _Atomic bool errors_wanted;
+
+static inline bool errors_counted(void)
+{
+	return __builtin_expect(atomic_load_explicit(&errors_wanted, memory_order_relaxed), 0);
+}
 
 struct stats {
 	_Atomic uint64_t n[STAT_COUNTERS];

@@ -224,6 +224,17 @@ def test_stats_have_the_times_of_exchanges(start, backend):
     assert 0 < now["rules"][0]["left"] <= 50
 
 
+def test_errors_are_counted_while_somebody_looks(start, backend):
+    backend.serve(lambda end: [end.send(b"-ERR no\r\n" if end.read_to(b"\r\n").startswith(b"BAD") else b"+OK\r\n") for _ in iter(int, 1)])
+    proxy = start("--protocol", "redis", "--rule", 'error failure=busy match="^SET"', backend=backend)
+    client = proxy.client()
+    assert client.send(b"BAD one\r\n").read_to(b"\r\n") == b"-ERR no\r\n"
+    assert only(proxy)["errors"] == 0                               # nobody has looked
+    for line, errors in ((b"BAD two", 1), (b"GET a", 1), (b"BAD three", 2), (b"SET a 1", 3)):
+        client.send(line + b"\r\n").read_to(b"\r\n")
+        until(lambda: only(proxy)["errors"] == errors)
+
+
 # ---- GET /recent ----
 
 def redis_like(end):

@@ -83,9 +83,7 @@ class Page:
         until(lambda: text in self.text(css), seconds, lambda: "%r in %s:\n%s" % (text, css, self.text(css)[:3000]))
 
     def write(self, field, text):
-        box = self.one("#f-" + field)
-        box.clear()
-        box.send_keys(text)
+        self.one("#f-" + field).send_keys(Keys.CONTROL, "a", Keys.NULL, text)
 
     def console(self):
         return [line["message"] for line in self.driver.get_log("browser")]
