@@ -99,7 +99,8 @@ static bool never_struck(const struct evidence *e, char text[FINDING_TEXT])
 
 	return has_begun(x) && !x->hits && !x->unreachable && has_rules(x)
 	       && !port_was_missed(e)
-	       && say(text, "the fault has struck nothing%s%s", x->missed ? ": " : "",
+	       && say(text, "the fault has struck nothing%s%s",
+	              x->missed ? "; the nearest request was " : "",
 	              x->missed ? x->missed : "");
 }
 

@@ -47,12 +47,28 @@ static void count_opened(const struct measure *m, struct connection_figures *f)
 
 /* ---- broken ones ---- */
 
-/* Did it wait, at the last look, for an answer to a request of this experiment? */
-static bool is_stuck(const struct measure *m, const struct seen_connection *c)
+/* How long a request may take without being stuck. */
+static double find_patience(const struct measure *m)
 {
-	return c->stuck_since >= m->fault.from && c->stuck_since <= c->looked - PENDING
-	       && c->looked >= m->fault.from && c->stuck_since <= m->end - PENDING
-	       && connection_open(c, m->end) && !record_waits_always(m->proxy, c->stuck_verb);
+	double slowest = 0;
+
+	for (size_t i = 0; i < m->baseline.n; i++) {
+		const struct seen_exchange *x = m->baseline.at[i];
+		if (x->answered - x->asked > slowest)
+			slowest = x->answered - x->asked;
+	}
+	return 3 * slowest > PENDING ? 3 * slowest : PENDING;
+}
+
+/* Did it wait, at the last look, for an answer to a request that the fault has met? */
+static bool is_stuck(const struct measure *m, const struct seen_connection *c, double patience)
+{
+	double last = m->experiment->reconnect ? m->end : m->fault.to + MOMENT;
+
+	return c->stuck_since >= m->fault.from && c->stuck_since <= last
+	       && c->looked >= m->fault.from && c->stuck_since <= c->looked - patience
+	       && c->stuck_since <= m->end - patience && connection_open(c, m->end)
+	       && !record_waits_always(m->proxy, c->stuck_verb);
 }
 
 struct answers { unsigned n[KINDS], errors[KINDS]; const char *error; };
@@ -84,6 +100,7 @@ static bool is_poisoned(const struct measure *m, const struct seen_connection *c
 static void count_broken(const struct measure *m, struct connection_figures *f)
 {
 	struct answers normal = { 0 };
+	double patience = find_patience(m);
 
 	for (size_t i = 0; i < m->baseline.n; i++)
 		answers_add(&normal, m->baseline.at[i]);
@@ -91,7 +108,7 @@ static void count_broken(const struct measure *m, struct connection_figures *f)
 		const struct seen_connection *c = &m->proxy->connections.at[i];
 		struct answers a = { 0 };
 		f->unnoticed += c->unnoticed && c->closed >= m->fault.from && c->closed <= m->end;
-		f->stuck += is_stuck(m, c);
+		f->stuck += is_stuck(m, c, patience);
 		if (m->healed < 0 || !connection_open(c, m->end) || !is_poisoned(m, c, &normal, &a))
 			continue;
 		f->poisoned++;

@@ -334,6 +334,13 @@ static void a_request_that_still_waits_is_stuck(void **state)
 	look(&m, 30, 1, 1, "QUERY");                    /* it was asked a moment ago */
 	look(&m, 30, 2, 19, "QUERY");                   /* before the fault */
 	assert_int_equal(connections(&m).stuck, 0);
+	look(&m, 30, 1, 5, "QUERY");                    /* after it, so the backend is slow */
+	assert_int_equal(connections(&m).stuck, 0);
+	m.e->reconnect = true;                          /* there the fault goes on */
+	m.e->t_off = 30;
+	assert_int_equal(connections(&m).stuck, 1);
+	made_ask(&m, (struct asked){ .at = 3, .took = 2 });     /* so long is normal */
+	assert_int_equal(connections(&m).stuck, 0);
 	made_free(&m);
 }
 
