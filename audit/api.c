@@ -100,8 +100,9 @@ static void call_free(struct api_call *c)
 
 void api_free(struct api *a)
 {
-	while (a->calls)
-		call_free(a->calls);
+	for (struct api_call *c; (c = a->calls); call_free(c))
+		if (c->done)
+			c->done(c->user, 0, NULL);
 	if (a->events) {
 		poller_cancel(a->poller, &a->events->transfer);
 		curl_easy_cleanup(a->events->transfer.easy);

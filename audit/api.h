@@ -31,8 +31,8 @@ bool api_init(struct api *, struct poller *, const char *url, const char *token,
 void api_free(struct api *);
 bool api_local(const struct api *);     /* on this machine */
 
-/* `status` 0: no answer in time; `reply` has the sentence then. `reply` may be NULL, and is
- * borrowed. */
+/* `status` 0: no answer in time, and `reply` has the sentence; or api_free() came first. `reply` is
+ * borrowed, and may be NULL. */
 typedef void api_done(void *user, long status, const json_t *reply);
 
 /* Takes over `body` (NULL: none). `done` may be NULL: then only that the API is lost is noted. */

@@ -1,11 +1,12 @@
 """vaurien scenario: its list and its mistakes, every outage to its end, and every way to end early."""
 import json
 import re
+import socket
 import subprocess
 
 import pytest
 
-from harness import RUNTIME_ERROR, VAURIEN, free_port, listening, patience, until
+from harness import RUNTIME_ERROR, VAURIEN, End, free_port, listening, patience
 
 OUTAGES = ["slow", "lossy", "brownout", "deadlock", "overloaded", "full", "disk_full", "read_only", "demoted", "failover",
            "idle_closed", "restart", "crash", "blackout", "flapping", "hang", "half_open", "blackhole", "lost_reply", "cold_cache",
@@ -83,11 +84,10 @@ def redis_of_one_key(end):
         end.send({b"GET": b"$3\r\ntea\r\n", b"PING": b"+PONG\r\n"}.get(words[0].upper(), b"+OK\r\n"))
 
 
-# A user's visit: a read and a write through the proxy, each answered in half a second.
-VISIT = "printf '*2\\r\\n$3\\r\\nGET\\r\\n$1\\r\\na\\r\\n*3\\r\\n$3\\r\\nSET\\r\\n$1\\r\\na\\r\\n$1\\r\\nb\\r\\n' | " \
-        "timeout 0.5 bash -c 'exec 3<>/dev/tcp/127.0.0.1/%d && cat >&3 && read -t 0.5 a <&3 && case $a in *-*) exit 1; esac'"
-SHORT = ["--probe-every", "200ms", "--probe-timeout", "1s", "--baseline", "600ms", "--fault-time", "400ms", "--hang-time", "600ms",
-         "--aftermath", "100ms", "--recover-within", "3s", "--give-up", "3s"]
+def short():
+    """The words of an audit that takes seconds."""
+    return ["--probe-every", "200ms", "--probe-timeout", "%gs" % patience(1), "--baseline", "600ms", "--fault-time", "400ms",
+            "--hang-time", "600ms", "--aftermath", "100ms", "--recover-within", "%gs" % patience(3), "--give-up", "%gs" % patience(3)]
 
 
 class Audit:
@@ -113,10 +113,26 @@ class Audit:
 
 @pytest.fixture
 def shop(start, backends):
-    """shop(): (a proxy before a little Redis, the words of an audit of it)"""
+    """shop(): (a proxy before a little Redis, the words of an audit of it). Each visit of the shop reads and writes, on a
+    connection of its own and with a time-out."""
     def make():
         proxy = start("--protocol", "redis", backend=backends().serve(redis_of_one_key))
-        return proxy, ["--attach", "127.0.0.1:%d" % proxy.http, "--probe", "visit=sh: " + VISIT % proxy.port, *SHORT]
+
+        def visit(end):
+            end.read_to(b"\r\n\r\n")
+            try:
+                with End(socket.create_connection(("127.0.0.1", proxy.port), patience(0.4))) as redis:
+                    redis.sock.settimeout(patience(0.4))
+                    redis.send(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n")
+                    found = redis.read_to(b"\r\n") == b"$3\r\n" and redis.read(5)
+                    redis.send(b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\nb\r\n")
+                    good = found == b"tea\r\n" and redis.read_to(b"\r\n") == b"+OK\r\n"
+            except (OSError, AssertionError):
+                good = False
+            end.send(b"HTTP/1.1 %s\r\nContent-Length: 0\r\n\r\n" % (b"200 OK" if good else b"500 Closed"))
+
+        page = "visit=http://%s/ within=%gs" % (backends().serve(visit).address, patience(0.5))
+        return proxy, ["--attach", "127.0.0.1:%d" % proxy.http, "--probe", page, *short()]
     return make
 
 
@@ -220,7 +236,7 @@ def test_deeds_other_proxies_and_conditions_that_never_hold(start, backends, aud
     (tmp_path / "deeds.ini").write_text(DEEDS % other.address)
     done = audit(tmp_path / "deeds.ini", "--attach", "127.0.0.1:%d" % proxy.http, "--probe",
                  "one=http://127.0.0.1:%d/ within=2s" % ports[0], "--probe", "two=http://127.0.0.1:%d/ within=2s" % ports[1],
-                 *SHORT, "--probe-every", "100ms", action="scenario")
+                 *short(), "--probe-every", "100ms", action="scenario")
     code, report = done.done()
     moves, never = report["experiments"]
     moved, refused = moves["phases"]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from harness import Clock, patience, until
-from test_scenario import SHORT, audit, calm, faults, page      # noqa: F401: a fixture
+from test_scenario import audit, calm, faults, page, short      # noqa: F401: a fixture
 
 OWN = """
 [scenario:own]
@@ -36,7 +36,7 @@ def under_way(start, backends, audit, tmp_path):
         for i in range(n):
             proxy = start("--protocol", "http", backend=backends().serve(page))
             made.append((proxy, audit(tmp_path / "own.ini", "own", "--attach", "127.0.0.1:%d" % proxy.http, "--probe",
-                                      "page=http://127.0.0.1:%d/" % proxy.port, *SHORT, *more, action="scenario")))
+                                      "page=http://127.0.0.1:%d/" % proxy.port, *short(), *more, action="scenario")))
         for proxy, one in made:
             def fault():
                 assert one.process.poll() is None, one.said()
