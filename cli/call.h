@@ -18,6 +18,7 @@ struct call {
 	const char *http_host, *http_port, *token;
 	const char *proxy;              /* which proxy is meant; NULL: the first */
 	long patience;                  /* seconds for an answer; 0: 60 */
+	unsigned runs;                  /* `vaurien run` that are active, if the host was searched */
 	bool json, quiet;               /* quiet: a request without an answer is no error */
 	const struct action *action;
 	const char *words[WORDS]; unsigned n;   /* its arguments */
@@ -59,6 +60,11 @@ const struct action *const *action_tables(void);        /* up to NULL */
 #define EACH_ACTION(a) \
 	for (const struct action *const *table_ = action_tables(); *table_; table_++) \
 		for (const struct action *a = *table_; a->name; a++)
+
+/* ---- find.c ---- */
+
+/* Sets c->host where nothing says where the API is. */
+void host_find(struct call *);
 
 /* ---- help.c ---- */
 

@@ -67,7 +67,10 @@ static void no_answer(const struct call *c, const struct reply *r, const char *u
 	else
 		fprintf(stderr, "vaurienctl: no answer from %s: %s%s\n", where,
 		        curl_easy_strerror(code),
-		        code == CURLE_COULDNT_CONNECT ? ". Is vaurien running with --http?" : "");
+		        code != CURLE_COULDNT_CONNECT ? "" :
+		        c->runs > 1 ? ". Several 'vaurien run' are active; the environment of each "
+		                      "command has where its API is, as VAURIEN_API" :
+		                      ". Is vaurien running with --http?");
 }
 
 bool call_send(struct call *c, const char *method, const char *path, json_t *body, struct reply *r)

@@ -350,10 +350,13 @@ int main(int argc, char **argv)
 	screen_open();
 	struct call c = { .options = json_object() };
 
-	c.host = environment("VAURIEN_URL", environment("TOXIPROXY_URL", "http://localhost:8080"));
+	c.host = environment("VAURIEN_API", environment("VAURIEN_URL",
+	                     environment("TOXIPROXY_URL", NULL)));
 	c.token = environment("VAURIEN_TOKEN", NULL);
 	fleet_find(argc, argv);
 	int rc = call_read(&c, argc, argv);
+	if (!c.host)
+		host_find(&c);
 	if (rc < 0) {
 		curl_global_init(CURL_GLOBAL_DEFAULT);
 		c.curl = curl_easy_init();

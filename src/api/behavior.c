@@ -156,7 +156,7 @@ static json_t *info_proxy(const struct proxy *p)
 	struct totals t;
 
 	proxy_totals(p, &t);
-	return json_pack("{s:o, s:o, s:b, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I}",
+	json_t *all = json_pack("{s:o, s:o, s:b, s:o, s:s, s:o, s:I, s:I, s:I, s:I, s:I}",
 	                 "name", json_text(s->name), "listen", json_text(s->listen.text),
 	                 "listening", proxy_listening(p), "backend", json_text(s->backend.text),
 	                 "protocol", s->protocol->name, "behavior", json_text(s->behavior),

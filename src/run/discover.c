@@ -58,6 +58,7 @@ static void finding_make(struct mail *m)
 	if (name != f->name)
 		snprintf(f->name, sizeof f->name, "%s", name);
 	f->gate = gate_ref(made->gate);
+	f->gate->discovered = true;
 	int error = proxy_create(control_proxies(f->control), made, NULL, &f->waiter, &p);
 	assert(!error);                 /* nothing is bound */
 	f->proxy = proxy_number(p);

@@ -60,7 +60,7 @@ static char *directory_make(void)
 	const char *base = getenv("XDG_RUNTIME_DIR");
 	char *path;
 
-	if (!base || *base != '/' || strlen(base) > 60 || access(base, W_OK) != 0)
+	if (!base || *base != '/' || strlen(base) > 80 || access(base, W_OK) != 0)
 		base = "/tmp";
 	if (asprintf(&path, "%s/vaurien-run-XXXXXX", base) < 0)
 		memory_out();

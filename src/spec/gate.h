@@ -22,6 +22,7 @@ struct gate {
 	/* A rule may act before the backend is connected: it must not be connected earlier. */
 	_Atomic bool opening;
 	_Atomic bool moved;             /* the backend is not the one that it was made with */
+	bool discovered;                /* nobody has named it */
 	char *backend;                  /* the text of that one */
 };
 
