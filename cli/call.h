@@ -18,7 +18,7 @@ struct call {
 	const char *http_host, *http_port, *token;
 	const char *proxy;              /* which proxy is meant; NULL: the first */
 	long patience;                  /* seconds for an answer; 0: 60 */
-	unsigned runs;                  /* `vaurien run` that are active, if the host was searched */
+	unsigned runs;                  /* `vaurien run` that are active, if that was asked */
 	bool json, quiet;               /* quiet: a request without an answer is no error */
 	const struct action *action;
 	const char *words[WORDS]; unsigned n;   /* its arguments */

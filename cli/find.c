@@ -37,7 +37,8 @@ static bool run_listens(const char *path)
 	struct sockaddr_un at = { .sun_family = AF_UNIX };
 	struct stat file;
 
-	if (stat(path, &file) != 0 || file.st_uid != geteuid() || strlen(path) >= sizeof at.sun_path)
+	if (stat(path, &file) != 0 || file.st_uid != geteuid() ||
+	    strlen(path) >= sizeof at.sun_path)
 		return false;
 	strcpy(at.sun_path, path);
 	return connects(AF_UNIX, &at, sizeof at);

@@ -165,6 +165,9 @@ static json_t *info_proxy(const struct proxy *p)
 	                 "opened", (json_int_t)t.n[STAT_OPENED],
 	                 "exchanges", (json_int_t)t.n[STAT_EXCHANGES],
 	                 "waiting", (json_int_t)totals_waiting(&t));
+	if (s->gate)
+		json_object_set_new(all, "discovered", json_boolean(s->gate->discovered));
+	return all;
 }
 
 struct info {                           /* the answer to GET /info */
