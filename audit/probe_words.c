@@ -156,13 +156,14 @@ static char *name_made(const char *what, bool url)
 {
 	const char *host = url ? strstr(what, "//") + 2 : what;
 	const char *path = url ? host + strcspn(host, "/?#") : what;
+	const char *user = url ? memrchr(host, '@', (size_t)(path - host)) : NULL;
 	const char *from = path + strspn(path, "/ ?#");
 	size_t n = url ? strcspn(from, "?#") : strcspn(from, " ");
 	char *name, *to;
 
 	if (!n) {
-		from = host;
-		n = strcspn(host, "/:?#");
+		from = user ? user + 1 : host;
+		n = strcspn(from, "/:?#");
 	}
 	if (!url)
 		for (const char *c = from; c < from + n; c++)
@@ -348,7 +349,7 @@ bool probe_words_finish(struct probe_words *p, char error[ERROR_MAX])
 		             p->name);
 		return false;
 	}
-	if (!v->url && !v->command) {
+	if (!(v->url && *v->url) && !(v->command && v->command[strspn(v->command, " \t")])) {
 		error_format(error, "expected a url or a command");
 		return false;
 	}

@@ -44,6 +44,20 @@ def test_a_signal_takes_the_fault_back_first(start_audit, start, cache, applicat
     assert done.experiment("default/hang")["verdict"] == "inconclusive" and "interrupted" in done.said
 
 
+def test_a_second_signal_ends_it_at_once(start_audit, cache, application):
+    """COMMAND does not heed SIGTERM, for which the auditor waits 10 s: a second signal ends both."""
+    words, port = application()
+    running = start_audit(*probes(port), "--faults", "slow", "--fault-time", "60s",
+                          *started(cache, ["sh", "-c", "trap '' TERM; %s & wait; sleep 60" % " ".join(words)]))
+    running.says("plan  ")
+    running.process.send_signal(signal.SIGINT)
+    running.says("interrupted")
+    sent = time.monotonic()
+    running.process.send_signal(signal.SIGINT)
+    assert running.done(9).code == 130 and time.monotonic() - sent < patience(3)
+    until(lambda: not listening(port), what="the application to end")
+
+
 def test_killed_at_any_moment_it_leaves_nothing(start_audit, start, backends):
     """Twenty at once, each killed at another moment: ten seconds later no rule is left, whatever was on."""
     page, chance = backends(), random.Random(SEED)
