@@ -47,13 +47,30 @@ static bool writable(struct run *run, const char *file)
 	return false;
 }
 
+/* Make a directory and those above it. False: errno. */
+static bool directory_make(const char *name)
+{
+	char path[PATH_MAX];
+
+	if ((size_t)snprintf(path, sizeof path, "%s", name) >= sizeof path) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	for (char *slash = path + 1; (slash = strchr(slash, '/')); *slash++ = '/') {
+		*slash = 0;
+		if (mkdir(path, 0777) && errno != EEXIST)
+			return false;
+	}
+	return !mkdir(path, 0777) || errno == EEXIST;
+}
+
 bool finish_possible(struct run *run)
 {
 	const struct option_values *v = option_values(run->options);
 	char path[PATH_MAX];
 	size_t number = 0;
 
-	if (v->report && mkdir(v->report, 0777) && errno != EEXIST) {
+	if (v->report && !directory_make(v->report)) {
 		run_end(run, "usage", "--report: cannot make the directory '%.150s': %s", v->report,
 		        strerror(errno));
 		return false;

@@ -105,7 +105,7 @@ python: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 		$(if $(SAN),tests/python/test_client.py tests/python/test_proxy.py,tests/python)
 # The formats of the audit's reports; the page in a browser, which needs no sanitizer.
 reports: $(BUILD)/tests/audit/writers
-	@$(RUNTIME) PYTHONDONTWRITEBYTECODE=1 WRITERS_BIN=$(abspath $<) $(call PART,reports) $(PYTEST) -n 2 --dist loadfile \
+	@$(RUNTIME) PYTHONDONTWRITEBYTECODE=1 VAURIEN_SAN=$(SAN) WRITERS_BIN=$(abspath $<) $(call PART,reports) $(PYTEST) -n 2 --dist loadfile \
 		$(if $(SAN),tests/audit/test_reports.py,tests/audit)
 # The pictures of docs/dashboard.md.
 pictures: $(BIN)/vaurien $(BIN)/vaurienctl

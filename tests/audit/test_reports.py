@@ -232,12 +232,15 @@ def test_hostile(write, tmp_path, text):
 
 def test_limits(write, tmp_path):
     """Half an hour with 16 probes: each format stays within its size."""
-    report = reports.huge()
+    sanitized = bool(os.environ.get("VAURIEN_SAN"))                 # that is slow: less will do
+    report = reports.huge(*((10, 6) if sanitized else ()))
     page = write("html", report)
     assert len(page) < 2 * 1000 * 1000
-    assert page.count(b"<svg class=\"tl\"") == 40                   # every time line is there
+    assert page.count(b"<svg class=\"tl\"") == len(report["experiments"])      # every time line is there
     assert len(write("markdown", report)) < 60 * 1000
     checked_junit(write("junit", report), tmp_path)
+    if sanitized:
+        return
     more = reports.huge(150, 20, 1)                                # and far beyond
     assert len(write("html", more)) < 2 * 1000 * 1000
     assert len(write("markdown", more)) < 60 * 1000
