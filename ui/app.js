@@ -7,6 +7,7 @@ import { matchToTry } from "./form.js";
 import { short } from "./format.js";
 import { keep, note, noteVerbs, restore } from "./history.js";
 import { proxies } from "./proxies.js";
+import { opener, report } from "./report.js";
 import { rules } from "./rules.js";
 import { calm, chosen, draw, onRefresh, paint, say, state } from "./state.js";
 import { traffic } from "./traffic.js";
@@ -145,7 +146,7 @@ function status() {
 
 function head() {
 	return h("header", { key: "head" }, h("h1", {}, "Vaurien"),
-		state.stats && h("span", { class: "seed" }, `seed ${state.stats.seed}`), h("span", { class: "grow" }), status(),
+		state.stats && h("span", { class: "seed" }, `seed ${state.stats.seed}`), h("span", { class: "grow" }), status(), opener(),
 		h("button", { class: "calm", disabled: state.stats ? null : true, title: "Switch every rule of every proxy off, at once", onclick: calm }, "All calm"));
 }
 
@@ -159,10 +160,11 @@ function main() {
 paint(() => {
 	const on = state.stats?.proxies.reduce((n, p) => n + p.rules.filter(r => r.options.enabled !== false).length, 0);
 	document.title = (on ? `(${on}) ` : "") + (state.chosen !== null ? short(state.chosen, 30) + " · " : "") + "Vaurien";
-	show(document.getElementById("page"), head(), state.stats ? main() : h("p", { class: "empty", key: "main" }, state.token ? "" : "Loading …"), state.token && tokenDialog());
+	show(document.getElementById("page"), head(), state.report ? report() : state.stats ? main() : h("p", { class: "empty", key: "main" }, state.token ? "" : "Loading …"), state.token && tokenDialog());
 });
 
 addEventListener("hashchange", () => {
+	state.report = null;
 	choose();
 	state.eventsShown = state.form = null;
 	again?.();

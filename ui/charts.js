@@ -5,10 +5,10 @@ import { short } from "./format.js";
 
 const HEIGHT = 172, TOP = 8, FOOT = 18, MARKS = 15;
 
-/* A round number at or above n. */
+/* A round number at or above n, and so is its half. */
 function ceiling(n) {
 	const power = 10 ** Math.floor(Math.log10(n));
-	for (const step of [1, 1.5, 2, 3, 4, 5, 7.5, 10])
+	for (const step of [1, 2, 3, 4, 6, 8, 10])
 		if (n <= step * power * 1.0001)
 			return step * power;
 	return 10 * power;
@@ -36,7 +36,7 @@ function dots(points, value, x, y) {
 }
 
 export function spark(points, field, now) {
-	const x = t => 150 - (now - t) / KEPT * 150;
+	const x = t => 150 - (now - t) / period(points, now) * 150;
 	const most = Math.max(...points.map(p => p.gap ? 0 : p[field] || 0), 1e-9);
 	const y = v => 25 - v / most * 22;
 	return h("svg", { class: "spark", viewBox: "0 0 150 26", preserveAspectRatio: "none", "aria-hidden": "true" },
@@ -51,7 +51,7 @@ function marks(spans, now, shownFor, x, width, texts) {
 	const all = [], ends = [0, 0, 0];
 	for (const s of spans) {
 		if (s.from !== null && s.from > now - shownFor)
-			all.push({ t: s.from, text: short(s.text, 34), kind: "" });
+			all.push({ t: s.from, text: short(s.text, 42), kind: "" });
 		if (s.to !== null && s.to > now - shownFor)
 			all.push({ t: s.to, text: short(s.name, 20) + " off", kind: "off" });
 	}

@@ -45,7 +45,7 @@ function card(proxy) {
 		h("dl", {},
 			figure("clients", count(proxy.connections)), figure("requests/s", rate(one("asked"))), figure("errors/s", rate(one("errors"))),
 			figure("p50", took(one("p50"))), figure("p99", took(one("p99"))), figure("bytes/s", bytes((one("up") || 0) + (one("down") || 0))),
-			figure("faults/s", rate(one("fault"))), proxy.waiting > 0 && figure("waiting", count(proxy.waiting)), proxy.held > 0 && figure("held", bytes(proxy.held)), proxy.raw > 0 && figure("raw", count(proxy.raw))),
+			on.length > 0 && figure("faults/s", rate(one("fault"))), proxy.waiting > 0 && figure("waiting", count(proxy.waiting)), proxy.held > 0 && figure("held", bytes(proxy.held)), proxy.raw > 0 && figure("raw", count(proxy.raw))),
 		spark(histories.get(proxy.name)?.points || [], "asked", state.now));
 }
 

@@ -23,6 +23,7 @@ export const state = {
 	eventsShown: null,              /* paused: those that stay */
 	filter: { faults: true, connections: true, changes: true, all: false, text: "" },
 	form: null,                     /* the rule that is added or edited, see form.js; null: none */
+	report: null,                   /* of an audit, from a file; else the proxies are shown */
 	token: false,                   /* a token is wanted */
 };
 

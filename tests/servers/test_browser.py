@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import threading
 import time
 
@@ -322,6 +323,26 @@ def test_a_token_is_asked_for_once(page, start, server):
     page.run("sessionStorage.clear()")
 
 
+def test_a_report_of_an_audit_is_opened(page, proxy, tmp_path):
+    sys.path.insert(0, os.path.join(ROOT, "tests", "audit"))
+    import reports
+    made = {"usual": reports.usual(), "other": {"schema": "else"}}
+    for name, value in made.items():
+        (tmp_path / name).write_text(json.dumps(value))
+    page.open(proxy)
+    page.sees("live", "header")
+    box = page.driver.find_element(By.CSS_SELECTOR, "input[type=file]")
+    box.send_keys(str(tmp_path / "other"))
+    page.sees("other: expected a report of vaurien audit --json", "#said")
+    box.send_keys(str(tmp_path / "usual"))
+    page.sees("Experiments", ".report")
+    for finding in made["usual"]["findings"]:
+        page.sees(finding["text"], ".report")
+    assert page.run(CONTRAST) == []
+    page.click("Back to the proxies")
+    page.sees("Rules")
+
+
 def test_hostile_names_are_text(page, start, server):
     proxy = start("--protocol", "redis", backend=server)
     assert proxy.api("POST", "/proxies", {"name": HOSTILE, "listen": "127.0.0.1:0", "upstream": server.address})[0] == 201
@@ -376,12 +397,12 @@ def test_with_the_keyboard_alone(page, proxy):
 
     def press(*keys):
         for key in keys:
-            page.driver.switch_to.active_element.send_keys(key)
+            webdriver.ActionChains(page.driver).send_keys(key).perform()
 
     def focused():
         return page.run("const e = document.activeElement; return e.getAttribute('aria-label') || e.innerText || e.id")
     met = []
-    page.driver.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
+    press(Keys.TAB)
     for _ in range(40):
         met.append(focused())
         assert page.run("""const s = getComputedStyle(document.activeElement); return s.outlineStyle !== 'none' && parseFloat(s.outlineWidth) >= 2"""), met
@@ -423,7 +444,7 @@ def test_how_it_looks(page, start, server, clients):
     clients(proxy, 6, 0.01)
     page.open(proxy)
     page.sees("live", "header")
-    time.sleep(6)
+    time.sleep(4)
     proxy.api("POST", "/rules", {"behavior": "delay", "sleep": "40ms", "jitter": "10ms", "match": "^GET", "name": "slow", "ttl": "60s"})
     proxy.api("POST", "/rules", {"behavior": "error", "failure": "out_of_memory", "match": "^INCRBY order:1", "every": 5, "name": "full"})
     proxy.api("POST", "/rules", {"behavior": "delay", "sleep": "2s", "match": "^LRANGE orders", "name": "lists"})
@@ -431,7 +452,7 @@ def test_how_it_looks(page, start, server, clients):
     proxy.api("PUT", "/rules/lists", {"enabled": False})
     page.sees("no match. Nearest", ".rules")
     page.sees("full → reply", ".log")
-    time.sleep(7)
+    time.sleep(5)
     for scheme in ("light", "dark"):
         for width in (390, 1024, 1920):
             picture(page, "page-%d-%s" % (width, scheme), width, scheme)
