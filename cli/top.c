@@ -33,7 +33,8 @@ static void act(struct top *t, const char *name, const char *const *words, unsig
 	c.proxy = t->chosen;
 	c.options = options ? options : json_object();
 	c.n = n;
-	memcpy(c.words, words, n * sizeof *words);
+	for (unsigned i = 0; i < n; i++)
+		c.words[i] = words[i];
 	EACH_ACTION(a)
 		if (!strcmp(a->name, name))
 			c.action = a;

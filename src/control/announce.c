@@ -97,10 +97,12 @@ static bool is_calm(const struct settings *s)
 
 void announce_api(const struct settings *s, const char *where, const char *options)
 {
-	const char *token = *s->http_token ? " --token TOKEN" : "";
-	const char *next = s->run ? "status" : !s->n_proxies ? "create db --listen localhost:3307"
-	                                   " --upstream localhost:3306"
-	                 : is_calm(s) ? "rule add delay sleep=2s" : "status";
+	const char *token = *s->http_token ? " --token TOKEN" : "", *next = "status";
+
+	if (!s->run && !s->n_proxies)
+		next = "create db --listen localhost:3307 --upstream localhost:3306";
+	else if (!s->run && is_calm(s))
+		next = "rule add delay sleep=2s";
 
 	log_info("Started the HTTP server: %s", where);
 	if (!strncmp(where, "http:", 5))

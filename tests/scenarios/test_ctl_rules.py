@@ -151,12 +151,13 @@ def test_down_and_up(ctl, redis):
 def test_a_proxy_comes_back_by_itself_when_vaurienctl_is_killed(redis):
     """Killed as soon as it is down: what brings it back is in the proxy."""
     words = [CTL, "--http-host", "127.0.0.1", "--http-port", str(redis.http), "down", "default", "--for", "700ms"]
+    begun = time.monotonic()
     with Clock() as took:
         going = subprocess.Popen(words, stdout=subprocess.DEVNULL)
         until(lambda: "down" in rules(redis))
         going.send_signal(signal.SIGKILL)
         going.wait()
-        assert refused(redis.port) or took.seconds > 0.7
+        assert refused(redis.port) or time.monotonic() - begun > 0.7
         until(lambda: not refused(redis.port))
     assert took.seconds >= 0.7 and rules(redis) == {}
 
