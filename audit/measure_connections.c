@@ -9,6 +9,7 @@
 
 #define STORM   10                      /* connections in a second that are no storm yet */
 #define MOMENT  0.002                   /* seconds before the fault that may close them at once */
+#define UNDER_WAY 0.1                   /* seconds before the fault that a request may be asked */
 #define PENDING 2.0                     /* seconds: a younger request may still be answered */
 
 /* ---- how many ---- */
@@ -65,7 +66,7 @@ static bool is_stuck(const struct measure *m, const struct seen_connection *c, d
 {
 	double last = m->experiment->reconnect ? m->end : m->fault.to + MOMENT;
 
-	return c->stuck_since >= m->fault.from && c->stuck_since <= last
+	return c->stuck_since >= m->fault.from - UNDER_WAY && c->stuck_since <= last
 	       && c->looked >= m->fault.from && c->stuck_since <= c->looked - patience
 	       && c->stuck_since <= m->end - patience && connection_open(c, m->end)
 	       && !record_waits_always(m->proxy, c->stuck_verb);
