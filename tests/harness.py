@@ -573,7 +573,7 @@ QUICK = {
     "test_bench": None, "test_crowd": None, "test_storm": None, "test_waves": "test_a_saw_rises",
     "test_limits": "test_pool_max_size_is_the_most_clients_at_once", "test_bandwidth": "test_an_idle_neighbor_takes_nothing",
     "test_plugins": "test_a_plugin_that_is_wrong", "test_examples_plugins": "test_jobs_pass",
-    "test_audit_ends": "test_rules_in_force_are_named",
+    "test_audit_ends": "test_rules_in_force_are_named", "test_scenario_ends": "test_a_signal_takes_all_back_at_once",
     "test_audit_signals": "test_a_signal_takes_the_fault_back_first", "test_change": "test_outages_come_and_go_and_nothing_leaks",
 }
 

@@ -1,12 +1,13 @@
 """vaurien scenario: its list and its mistakes, every outage to its end, and every way to end early."""
 import json
+import os
 import re
 import socket
 import subprocess
 
 import pytest
 
-from harness import RUNTIME_ERROR, VAURIEN, End, free_port, listening, patience
+from harness import ROOT, RUNTIME_ERROR, VAURIEN, End, free_port, listening, patience
 
 OUTAGES = ["slow", "lossy", "brownout", "deadlock", "overloaded", "full", "disk_full", "read_only", "demoted", "failover",
            "idle_closed", "restart", "crash", "blackout", "flapping", "hang", "half_open", "blackhole", "lost_reply", "cold_cache",
@@ -30,6 +31,21 @@ def test_one_is_shown_as_a_file(run, tmp_path):
     file.write_text(done.stdout)
     listed = run("scenario", file, "--list")
     assert listed.returncode == 0 and re.search(r"^%s\n +restart " % re.escape(str(file)), listed.stdout, re.M), listed.stdout
+
+
+def read(name):
+    with open(os.path.join(ROOT, name)) as text:
+        return text.read()
+
+
+def test_the_page_has_all_keys_and_figures():
+    page, source = read("docs/audit.md").split("## Scenarios of one's own")[1], read("audit/scenario_read.c")
+    keys = set(re.findall(r'\{ "(\w+)", take_\w+', source)) - {"set", "group"}       # CONTRIBUTING.md has these
+    assert len(keys) > 18 and not [key for key in keys if "`%s" % key not in page]
+    figures = re.findall(r'= \{ "([\w.]+)", METRIC_', read("audit/condition.c"))
+    assert len(figures) > 12 and not [name for name in figures if not re.search(r"`[\w.]*%s`" % re.escape(name), page)]
+    shown = re.search(r"```ini\n(\[scenario:primary-failover\].*?)```", page, re.S).group(1)
+    assert shown in read("examples/audit/scenarios.ini")
 
 
 @pytest.mark.parametrize("words, sentence", [
