@@ -95,7 +95,7 @@ def test_what_is_not_there_is_found_missing(code):
 def test_readme_is_short_and_begins_with_all_that_matters():
     page = read("README.md")
     assert len(page.encode()) <= 9216
-    first = "\n".join(page.split("\n")[:40])
+    first = "\n".join(page.split("\n")[:46])
     for word in ("3307", "3306", "vaurienctl set-behavior", "def test_", "hits", "seed", "Toxiproxy", "Not for", "TLS", "Windows"):
         assert word in first, word
 
@@ -125,7 +125,7 @@ def test_what_a_match_looks_at():
 
 def routes():
     """(method, path) of all tables of routes but Toxiproxy's, which are on a page of their own."""
-    for name in sorted(glob.glob(os.path.join(ROOT, "src", "api", "*.c"))):
+    for name in sorted(glob.glob(os.path.join(ROOT, "src", "api", "*.c")) + glob.glob(os.path.join(ROOT, "src", "run", "*.c"))):
         with open(name) as source:
             for method, path in re.findall(r'^\t\{ (NULL|"[A-Z]+"), +"([^"]+)"', source.read(), re.M):
                 if not name.endswith("toxiproxy.c"):
@@ -164,7 +164,7 @@ def test_every_flag_exists(run):
     known |= {"--" + option for option in re.findall(r"--behavior-[a-z]+-([a-z-]+)", " ".join(known))}     # vaurienctl's
     known |= {"--" + field for field in re.findall(r"^\| `(\w+)`", read("docs/behaviors.md").split("## Fields of rules")[1], re.M)}
     known |= {"--" + name for name in re.findall(r'\{ "([a-z]+)", \d, NULL', read("tests/model/main.c"))}
-    known |= {"--vaurien-seed", "--system-site-packages", "--no-build-isolation", "--no-index", "--cflags"}    # pytest's, pip's, pkg-config's
+    known |= {"--vaurien-seed", "--vaurien-run", "--vaurien-run-options", "--system-site-packages", "--no-build-isolation", "--no-index", "--cflags"}    # pytest's, pip's, pkg-config's
     for actions in glob.glob(os.path.join(ROOT, "cli", "*.c")):                 # vaurienctl's, as its actions' own help names them
         known |= set(re.findall(flag, read(os.path.relpath(actions, ROOT))))
     known |= {"--port"}                         # mysql's

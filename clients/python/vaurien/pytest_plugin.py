@@ -9,11 +9,15 @@
 Each proxy has ports of its own, so that tests can run side by side (pytest-xdist).
 """
 import argparse
+import os
 import random
+import shlex
+import sys
 from typing import Any, Callable, Dict, Iterator, List
 
 import pytest
 
+from .programs import find
 from .proxy import Proxy
 
 MAKERS = ("vaurien_proxy", "vaurien_session_proxy")
@@ -37,6 +41,23 @@ def pytest_addoption(parser: Any) -> None:
     group.addoption("--vaurien-seed", type=_seed, metavar="N",
                     help="what the dice of all vaurien proxies are made from, 64 bits, decimal or 0x...; not given: "
                          "drawn, and told where a test fails")
+    group.addoption("--vaurien-run", action="store_true",
+                    help="start pytest again under `vaurien run`, which carries the connections of the tests")
+    group.addoption("--vaurien-run-options", default="", metavar="WORDS",
+                    help="options of `vaurien run`, such as '--protocol mysql'")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: Any) -> None:
+    """A process cannot be caught after its start, so pytest begins anew: once, and not in workers, which inherit it."""
+    if not config.getoption("vaurien_run") or "VAURIEN_RUN_PYTEST" in os.environ or hasattr(config, "workerinput"):
+        return
+    line = [find("vaurien"), "run", *shlex.split(config.getoption("vaurien_run_options")), "--", sys.executable, "-m", "pytest",
+            *config.invocation_params.args]
+    sys.stdout.flush()
+    os.environ["VAURIEN_RUN_PYTEST"] = "1"
+    os.chdir(str(config.invocation_params.dir))
+    os.execv(line[0], [str(word) for word in line])
 
 
 def pytest_configure(config: Any) -> None:
