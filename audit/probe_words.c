@@ -349,6 +349,11 @@ bool probe_words_finish(struct probe_words *p, char error[ERROR_MAX])
 		             p->name);
 		return false;
 	}
+	/* Reports have rows of these names beside those of the probes. */
+	if (!strcmp(p->name, "connections") || !strcmp(p->name, "outage")) {
+		error_format(error, "expected another name than '%s', which reports use", p->name);
+		return false;
+	}
 	if (!(v->url && *v->url) && !(v->command && v->command[strspn(v->command, " \t")])) {
 		error_format(error, "expected a url or a command");
 		return false;

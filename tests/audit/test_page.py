@@ -1,6 +1,7 @@
 """The HTML report in a real Chromium, offline: nothing is loaded, nothing overlaps, light and dark."""
 import json
 import os
+import shutil
 
 import pytest
 import reports
@@ -49,13 +50,16 @@ return found;
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
+    driver_program = shutil.which("chromedriver")
+    if not driver_program:
+        pytest.skip("chromedriver is missing; in Debian: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
     for word in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
                  "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
                  "--user-data-dir=%s" % tmp_path_factory.mktemp("chromium")):
         options.add_argument(word)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(service=Service("/usr/bin/chromedriver"), options=options)
+    driver = webdriver.Chrome(service=Service(driver_program), options=options)
     driver.execute_cdp_cmd("Network.enable", {})
     driver.execute_cdp_cmd("Network.emulateNetworkConditions",
                            {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0})

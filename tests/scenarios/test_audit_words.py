@@ -19,6 +19,7 @@ from harness import SAN, until
     (["--probe", "http://x/ contans=tea"], "a probe has no word 'contans'; did you mean 'contains'?"),
     (["--probe", "http://x/ status=99"], "status: expected codes and classes"),
     (["--probe", "a=http://x/", "--probe", "a=http://y/"], "expected a name that no other has, got 'a'"),
+    (["--probe", "connections=http://x/"], "expected another name than 'connections', which reports use"),
     (["--fail-on", "never"], "--fail-on: expected one of fail, degraded"),
     (["--env", "A=1"], "--env: expected -- COMMAND"),
     (["--recover-within", "2m"], "--recover-within: expected at most --give-up"),
