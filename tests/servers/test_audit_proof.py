@@ -107,16 +107,19 @@ class Report:
         return [t for t in times if (after is None or t >= after) and (before is None or t <= before)]
 
     def offset(self):
-        """From the report's clock to the wall clock: requests and samples, the shortest distance of which is the offset."""
-        samples = [s for x in self.json["experiments"] for cell in x["probes"] for s in cell["samples"] if s[2] == "ok"]
-        begun = sorted(note["begun"] for note in self.notes if note["what"] == "request" and note["status"] == 200)
-        assert samples and begun
-        # The newest request and the newest sample differ by less than an interval from the right offset.
-        last = max(s[0] for s in samples)
-        rough = begun[-1] - last
-        best = min(((b - s[0]) for s in samples for b in begun if abs(b - s[0] - rough) < 2), default=rough,
-                   key=lambda d: abs(d - rough))
-        return best
+        """From the report's clock to the wall clock. Each sample is a request with the same status, a moment later: the offset
+        under which most samples have theirs."""
+        samples = [(s[0], s[3]) for x in self.json["experiments"] for s in x["probes"][0]["samples"] if s[3] in ("200", "500")]
+        path = "/" + self.json["probes"][0]["name"] if self.json["probes"][0]["name"] != "front" else "/"
+        requests = [(note["begun"], str(note["status"])) for note in self.notes
+                    if note["what"] == "request" and note["path"] == path]
+        last, best = samples[-1], (0, 0)
+        for begun, _ in requests:
+            offset = begun - last[0]
+            found = sum(any(-0.002 < r - s - offset < 0.03 and status == answer for r, status in requests) for s, answer in samples)
+            best = max(best, (found, -offset))
+        assert best[0] > len(samples) / 2, self
+        return -best[1]
 
     def overlapping(self, outage, probe):
         """How many samples of a probe had another one of it beside them."""
