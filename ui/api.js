@@ -50,7 +50,7 @@ export async function ask(method, path, body) {
 
 const pause = ms => new Promise(done => setTimeout(done, ms));
 
-const TURN = 250, MOST = 100000;        /* ms; characters that are read in a turn */
+const TURN = 300, MOST = 30000;         /* ms; characters that are read in a turn */
 
 function parsed(block) {
 	const data = block.split("\n").find(line => line.startsWith("data: "));
@@ -66,7 +66,7 @@ export async function follow(types, begun, each) {
 	let rest = "", blocks = [], read = 0, due = 0;
 	const pass = () => {
 		due = 0;
-		each(blocks.splice(0).slice(-300).flatMap(parsed));
+		each(blocks.splice(0).slice(-100).flatMap(parsed));
 	};
 	for (;;) {
 		const { value, done } = await reader.read();

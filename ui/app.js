@@ -99,12 +99,19 @@ async function readAlways() {
 	}
 }
 
+/* A flood is drawn with the next reading. */
+function eventsCame(list) {
+	noteEvents(list);
+	if (list.length < 30)
+		draw();
+}
+
 /* While the API answers. */
 async function followAlways() {
 	for (;;) {
 		try {
 			if (state.live === true)
-				await follow(TYPES, () => { state.follows = true; draw(); }, list => { noteEvents(list); draw(); });
+				await follow(TYPES, () => { state.follows = true; draw(); }, eventsCame);
 		} catch {
 			/* the line of the status shows it */
 		}
