@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "audit/options_page.h"
 #include "base/file.h"
@@ -86,6 +87,9 @@ static int line_read(struct options *o, int argc, char **argv)
 			else
 				options_set(o, row_of_flag(o, "--scenario"), *at++, 1,
 				        (char[ERROR_MAX]){ 0 });
+		} else if (o->scenario && **at != '-' && !o->own.n) {
+			code = option_error("scenario: expected FILE [NAME], got another word, "
+			                    "'%.60s'", *at);
 		} else {
 			texts_add(&o->own, *at, strlen(*at));
 			at++;
@@ -337,6 +341,10 @@ static int scenarios_of_files(struct options *o)
 	int code = -1;
 
 	o->scenarios = scenarios_make();
+	if (o->scenario && o->scenario_files.n == 1 && access(o->scenario_files.at[0], F_OK) &&
+	    scenario_find(o->scenarios, o->scenario_files.at[0]))
+		return option_error("scenario: expected FILE, got the name of an outage; run it "
+		                    "with: vaurien audit --faults %s", o->scenario_files.at[0]);
 	error_capture(sentence, sizeof sentence);
 	if (is_ini(config))
 		code = scenarios_read(o->scenarios, config, &n);

@@ -397,23 +397,30 @@ unsigned plan_count(const struct run *run, double *seconds)
 
 /* ---- --plan ---- */
 
+static void phase_show(const struct script *s, const struct script_phase *phase, FILE *to)
+{
+	const struct phase *p = phase->phase;
+	bool named = s->n_proxies > 1 || p->proxy;      /* as --rule takes it: "db: refuse" */
+	unsigned n = 0;
+
+	fprintf(to, "      %-20s", phase->name);
+	for (size_t k = 0; k < phase->n_rules; k++)
+		fprintf(to, "%s%s%s%s", n++ ? "; " : "", named ? phase->rules[k].proxy->name : "",
+		        named ? ": " : "", phase->rules[k].words);
+	for (size_t k = 0; k < p->n_deeds; k++)
+		fprintf(to, "%s%s%s%s", n++ ? "; " : "", deed_names[p->deeds[k].kind],
+		        *p->deeds[k].text ? " " : "", p->deeds[k].text);
+	if (p->timed)
+		fprintf(to, "%s%g s", n ? ", " : "", span_seconds(&p->lasts, &s->world->times));
+	fputc('\n', to);
+}
+
 static void track_show(const struct script *s, const struct script_track *track, FILE *to)
 {
 	for (size_t i = 0; i < track->n; i++) {
 		const struct script_phase *phase = &track->phases[i];
 		if (!phase->n_tracks)
-			fprintf(to, "      %-20s", phase->name);
-		for (size_t k = 0; k < phase->n_rules; k++)
-			fprintf(to, "%s%s", k ? "; " : "", phase->rules[k].words);
-		for (size_t k = 0; k < phase->phase->n_deeds; k++)
-			fprintf(to, "%s%s %s", k || phase->n_rules ? "; " : "",
-			        deed_names[phase->phase->deeds[k].kind],
-			        phase->phase->deeds[k].text);
-		if (phase->phase->timed)
-			fprintf(to, "%s%g s", phase->n_rules ? ", " : "",
-			        span_seconds(&phase->phase->lasts, &s->world->times));
-		if (!phase->n_tracks)
-			fputc('\n', to);
+			phase_show(s, phase, to);
 		for (size_t k = 0; k < phase->n_tracks; k++)
 			track_show(s, &phase->tracks[k], to);
 	}
@@ -425,8 +432,8 @@ void plan_show(const struct run *run, FILE *to)
 	unsigned n = plan_count(run, &seconds);
 	char summary[200];
 
-	fprintf(to, "%u experiments, about %.0f min %.0f s, and the baseline of %g s before them\n",
-	        n, seconds < 60 ? 0.0 : (double)(int)(seconds / 60),
+	fprintf(to, "%u experiment%s, about %.0f min %.0f s, and the baseline of %g s first\n",
+	        n, n == 1 ? "" : "s", seconds < 60 ? 0.0 : (double)(int)(seconds / 60),
 	        seconds - 60 * (double)(int)(seconds / 60),
 	        seconds_of(option_values(run->options)->baseline));
 	for (size_t i = 0; i < run->n_plan; i++) {

@@ -53,7 +53,9 @@ def test_the_page_has_all_keys_and_figures():
     (["--show", "deadlock", "--protocol", "redis"], "deadlock does not fit the protocol redis"),
     (["--show", "deadlock", "--protocol", "reddis"], "did you mean 'redis'?"),
     (["/no/such/file"], "/no/such/file"),
-    ([], "expected"),
+    (["hang"], "expected FILE, got the name of an outage; run it with: vaurien audit --faults hang"),
+    (["one.ini", "one", "two"], "expected FILE [NAME], got another word, 'two'"),
+    ([], "expected FILE"),
 ])
 def test_a_wrong_word_is_one_sentence(run, words, sentence):
     done = run("scenario", *words)
@@ -244,15 +246,20 @@ for = 1s
 """
 
 
-def test_deeds_other_proxies_and_conditions_that_never_hold(start, backends, audit, tmp_path):
+def test_deeds_other_proxies_and_conditions_that_never_hold(start, run, backends, audit, tmp_path):
+    """What is planned, and what comes of it."""
     one, two, other = (backends().serve(page) for _ in range(3))
     ports = free_port(), free_port()
     proxy = start("--add", "one=127.0.0.1:%d=%s,http" % (ports[0], one.address), "--add",
                   "two=127.0.0.1:%d=%s,http" % (ports[1], two.address), listen="", up=lambda: listening(ports[1]))
     (tmp_path / "deeds.ini").write_text(DEEDS % other.address)
-    done = audit(tmp_path / "deeds.ini", "--attach", "127.0.0.1:%d" % proxy.http, "--probe",
-                 "one=http://127.0.0.1:%d/ within=2s" % ports[0], "--probe", "two=http://127.0.0.1:%d/ within=2s" % ports[1],
-                 *short(), "--probe-every", "100ms", action="scenario")
+    words = [tmp_path / "deeds.ini", "--attach", "127.0.0.1:%d" % proxy.http, "--probe",
+             "one=http://127.0.0.1:%d/ within=2s" % ports[0], "--probe", "two=http://127.0.0.1:%d/ within=2s" % ports[1], *short()]
+    plan = run("scenario", *words, "--plan")
+    assert plan.returncode == 0 and plan.stdout.startswith("2 experiments, about "), plan.stderr
+    assert "      moved               mark the backend moves; backend %s; run echo hello, 0.5 s\n" % other.address in plan.stdout
+    assert "      other               two: refuse; run exit 3, 0.6 s\n" in plan.stdout
+    done = audit(*words, "--probe-every", "100ms", action="scenario")
     code, report = done.done()
     moves, never = report["experiments"]
     moved, refused = moves["phases"]
