@@ -337,8 +337,8 @@ static void retry_words(struct sentence *s, const json_t *retries)
 		fputs("no retries", sentence_part(s, "; "));
 		return;
 	}
-	fprintf(sentence_part(s, "; "), "%.3g retries a request, at most %lld, %s", median, most,
-	        report_text(retries, "spacing"));
+	fprintf(sentence_part(s, "; "), "%.3g %s a request, at most %lld, %s", median,
+	        median == 1 ? "retry" : "retries", most, report_text(retries, "spacing"));
 	if (!isnan(gap))
 		fprintf(s->to, " (%s)", report_seconds(gap, figure));
 }
