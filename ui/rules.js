@@ -30,6 +30,11 @@ function remark(proxy, rule) {
 	return null;
 }
 
+/* One of several behaviors with shares, "80:delay,20:error": they are set together. */
+function weighted(proxy, rule) {
+	return rule.name === "behavior" && proxy.behavior !== rule.behavior;
+}
+
 function card(proxy, rule, i) {
 	const on = rule.options.enabled !== false, note = remark(proxy, rule), called = short(rule.name, 40);
 	return h("article", { class: note ? "card rule near" : on ? "card rule" : "card rule resting", key: rule.name + "\n" + rule.behavior + i },
@@ -40,7 +45,7 @@ function card(proxy, rule, i) {
 		note && h("p", {}, note),
 		h("footer", {},
 			h("button", { role: "switch", "aria-checked": on ? "true" : "false", "aria-label": `Rule ${called}`, onclick: () => ruleSwitch(proxy, rule, !on) }, on ? "Switch off" : "Switch on"),
-			h("button", { "aria-label": `Edit rule ${called}`, onclick: () => edit(proxy, rule) }, "Edit"),
+			!weighted(proxy, rule) && h("button", { "aria-label": `Edit rule ${called}`, onclick: () => edit(proxy, rule) }, "Edit"),
 			h("button", { "aria-label": `Remove rule ${called}`, onclick: () => ruleRemove(proxy, rule) }, "Remove")));
 }
 

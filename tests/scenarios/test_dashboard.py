@@ -169,6 +169,45 @@ def test_a_rule_is_switched_off_and_on(start, backend):
     assert late() and only(proxy)["rules"][0]["hits"] == 2
 
 
+@pytest.mark.parametrize("rule", ["delay sleep=200ms per=connection", "delay sleep=200ms probability=1 match=.", "latency latency=200",
+                                  "bandwidth rate=1", "hang", "stall"])
+def test_a_switch_concerns_open_connections(start, backend, rule):
+    backend.serve(lambda end: [end.send(b"+%d\r\n" % len(end.read_to(b"\r\n"))) for _ in iter(int, 1)])
+    proxy = start("--protocol", "redis", "--rule", rule + " name=it enabled=false", backend=backend)
+    client = proxy.client()
+    line = b"GET " + b"a" * 300 + b"\r\n"
+
+    def quick():
+        with Clock() as took:
+            client.send(line).read_to(b"\r\n")
+        return took.seconds < 0.2
+    assert quick()
+    for _ in range(2):
+        proxy.api("PUT", "/rules/it", {"enabled": True})
+        with Clock() as took:
+            client.send(line)
+            time.sleep(0.25)
+            proxy.api("PUT", "/rules/it", {"enabled": False})      # what is held is let go
+            client.read_to(b"\r\n")
+        assert took.seconds >= 0.2
+        client.send(line).read_to(b"\r\n")
+    assert until(quick)
+
+
+def test_a_port_is_switched(start, backend):
+    backend.serve()
+    proxy = start("--rule", "refuse name=shut", backend=backend, up=lambda: True)
+    until(lambda: proxy.api("GET", "/info")[0] == 200)
+    with pytest.raises(ConnectionRefusedError):
+        proxy.client()
+    for _ in range(2):
+        proxy.api("PUT", "/rules/shut", {"enabled": False})
+        assert proxy.client().send(b"x").read(1) == b"x"
+        proxy.api("PUT", "/rules/shut", {"enabled": True})
+        with pytest.raises(ConnectionRefusedError):
+            proxy.client()
+
+
 def test_the_behavior_is_switched_and_keeps_its_odds(start, backend):
     proxy = start("--behavior", "20:delay,30:hang", backend=backend)
     was = proxy.api("GET", "/behavior")[1]

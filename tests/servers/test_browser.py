@@ -207,6 +207,25 @@ def test_a_rule_is_set_strikes_and_is_calmed(page, proxy, clients):
     assert proxy.api("GET", "/rules")[1] == {"rules": []}
 
 
+def test_the_behavior_is_a_rule_too(page, proxy):
+    proxy.set("delay", sleep="40ms", jitter="5ms")
+    page.open(proxy)
+    page.click("Edit rule behavior")
+    assert page.one("#f-sleep").get_attribute("value") == "40ms"
+    page.write("sleep", "70ms")
+    page.write("jitter", Keys.BACKSPACE)
+    page.sees("set-behavior delay --sleep=70ms", ".cmd")
+    page.click("Change the rule")
+    page.sees("delay sleep=70ms", ".rules")
+    assert proxy.api("GET", "/behavior")[1]["options"]["jitter"] == 0
+    page.one("[role=switch]").click()
+    page.sees("behavior is off.", "#said")
+    assert proxy.api("GET", "/behavior")[1]["options"]["enabled"] is False
+    assert proxy.api("PUT", "/behavior", {"name": "20:delay,30:hang"})[0] == 200
+    page.sees("hang", ".rules")
+    until(lambda: not page.find("button", "Edit"))      # shares are set together
+
+
 def test_a_nearest_miss_is_seen(page, proxy, clients):
     clients(proxy)
     page.open(proxy)

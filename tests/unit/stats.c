@@ -53,6 +53,32 @@ static void times_are_summed(void **state)
 	assert_int_equal(t.sum, 2 * (3 * VN_MS + 4 * VN_S));
 }
 
+static void narrow_buckets_divide_the_wide_ones(void **state)
+{
+	struct fine f = { 0 };
+	struct fine_totals t = { { 0 } };
+	struct histogram_totals wide = { 0 };
+
+	for (unsigned i = 0; i < FINE_BOUNDS; i++) {
+		assert_true(fine_bound(i) > (i ? fine_bound(i - 1) : 0));
+		fine_note(&f, fine_bound(i));           /* a bound belongs to its bucket */
+	}
+	for (unsigned i = 0; i < BOUNDS; i++)
+		assert_int_equal(fine_bound(i * FINE_STEPS + FINE_STEPS - 1), histogram_bounds[i]);
+	fine_note(&f, 0);
+	fine_note(&f, -1);
+	fine_note(&f, histogram_bounds[BOUNDS - 1] + 1);
+	fine_totals_add(&t, &f);
+	fine_wide_add(&wide, &f);
+	assert_int_equal(t.n[0], 3);
+	for (unsigned i = 1; i <= FINE_BOUNDS; i++)
+		assert_int_equal(t.n[i], 1);
+	assert_int_equal(wide.n[0], FINE_STEPS + 2);
+	for (unsigned i = 1; i < BOUNDS; i++)
+		assert_int_equal(wide.n[i], FINE_STEPS);
+	assert_int_equal(wide.n[BOUNDS], 1);
+}
+
 static void workers_are_summed(void **state)
 {
 	struct stats one = { 0 }, two = { 0 };
@@ -75,6 +101,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(bounds_ascend),
 	cmocka_unit_test(a_bound_belongs_to_its_bucket),
 	cmocka_unit_test(times_are_summed),
+	cmocka_unit_test(narrow_buckets_divide_the_wide_ones),
 	cmocka_unit_test(workers_are_summed),
 };
 
