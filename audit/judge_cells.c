@@ -79,7 +79,7 @@ static json_t *answers_json(const struct measure *m, unsigned probe)
 	for (size_t i = 0; i < m->samples.n; i++) {
 		const struct sample *s = m->samples.at[i];
 		const char *answer = sample_answer(m->record, s);
-		if (s->probe != probe || s->begun + (double)s->took <= m->fault.from
+		if (s->probe != probe || sample_end(s) <= m->fault.from
 		    || !outcome_fails(s->outcome) || !*answer)
 			continue;
 		json_int_t n = json_integer_value(json_object_get(counts, answer));

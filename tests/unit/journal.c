@@ -264,7 +264,7 @@ static void types(void **state)
 	assert_string_equal(
 		error,
 		"type: expected opened, closed, fault, unreachable, missed, raw, changed, "
-		"exchange, gave_up or mark, got 'clo'");
+		"exchange, gave_up or mark, got 'clo'; did you mean 'closed'?");
 }
 
 static void as_a_stream(void **state)
