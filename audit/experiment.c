@@ -172,11 +172,22 @@ static void break_off(struct run *run, struct experiment *e)
 		say_why(e, run->why);
 }
 
+/* An event that logs and metrics can be laid beside. */
+static void mark(struct run *run, const struct planned *p, const char *what)
+{
+	if (!run->api.lost)
+		api_send(&run->api, "POST", "/marks",
+		         json_pack("{s:o}", "text", json_sprintf("audit: %.60s/%.60s %s",
+		                   run->record.proxies.at[p->proxy].name, p->scenario->name,
+		                   what)), NULL, NULL);
+}
+
 static void fault(struct run *run, struct planned *p, struct faults *f)
 {
 	struct experiment *e = p->record;
 
 	activity(run, "");
+	mark(run, p, "begins");
 	faults_begin(f, run, e);
 	f->phases = phases_start(p->script, &faults_calls, f, poller_now());
 	enum phases_state state = drive(run, f);
@@ -184,6 +195,7 @@ static void fault(struct run *run, struct planned *p, struct faults *f)
 	if (state == PHASES_LINGER && !run->how && f->first_on >= 0)
 		linger(run, f);
 	phases_stop(f->phases, poller_now());   /* nothing, if it is over; else all is taken back */
+	mark(run, p, "has ended");
 	e->t_off = f->last_off >= 0 ? f->last_off : poller_now();
 	if (phases_inconclusive(f->phases)) {
 		e->why_not = WHY_CONDITION;

@@ -23,11 +23,14 @@ def test_it_starts_all(audit, cache, application, tmp_path):
     assert not listening(port), "the application was stopped"
 
 
-def test_it_attaches(audit, start, cache, application):
-    proxy = start("--protocol", "redis", backend=cache)
+def test_it_attaches(audit, start, cache, application, tmp_path):
+    events = tmp_path / "events"
+    proxy = start("--protocol", "redis", "--events", events, backend=cache)
     _, port = application("127.0.0.1:%d" % proxy.port, TIMEOUT="0.5")
     done = audit("--attach", "http://127.0.0.1:%d" % proxy.http, *probes(port), *SHORT, "--faults", "blackout")
     assert done.code == 0, done.said + done.errors
+    marks = [event["text"] for event in map(json.loads, events.read_text().splitlines()) if event["type"] == "mark"]
+    assert marks == ["audit: default/blackout begins", "audit: default/blackout has ended"]
     assert done.cell("default/blackout/stock")[0] == "degraded"
     assert proxy.api("GET", "/rules") == (200, {"rules": []}) and listening(port)
     assert done.report["application"]["command"] is None
