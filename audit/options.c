@@ -37,6 +37,8 @@ static const struct vn_opt rows[] = {
 	TIME(aftermath, "3s", 0, .help = "watched after that"),
 	OPTION(env, VN_OPT_TEXT, .help = "NAME=TEXT for COMMAND; {db}, {db.host}, "
 	  "{db.port} are an address"),
+	OPTION(run, VN_OPT_BOOL, .help = "COMMAND's connections are carried without a setting: "
+	       "docs/run.md"),
 	TIME(app_start, "60s", 0.1, .help = "until all probes are ok"),
 	OPTION(restart_app, VN_OPT_TEXT, .help = "where the application did not recover (default: "
 	       "COMMAND anew)"),

@@ -16,6 +16,7 @@ struct option_values {                  /* the rows of the table; times in ns */
 	const char *probe, *scenario, *env;     /* not set: their values are in lists */
 	int64_t baseline, probe_every, probe_timeout, fault_time, hang_time, recover_within;
 	int64_t give_up, aftermath, app_start, run_limit;
+	bool run;
 	bool yes_remote, plan, stay, help, version, list;
 	const char *files[FORMATS_MAX]; /* of the formats of reports, by their number */
 };

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "audit/options_page.h"
+#include "audit/under_run.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "config/error.h"
@@ -399,6 +400,7 @@ static int rest_check(struct options *o)
 
 int options_read(struct options *o, int argc, char **argv)
 {
+	char **all = argv;
 	int code;
 
 	options_begin(o);
@@ -415,7 +417,7 @@ int options_read(struct options *o, int argc, char **argv)
 	    (code = scenarios_of_files(o)) != -1 || (code = options_scenario_page(o)) != -1 ||
 	    (code = rest_check(o)) != -1 || (code = probes_check(o)) != -1 ||
 	    (code = env_check(o)) != -1 || (code = against_read(o)) != -1 ||
-	    (code = own_check(o)) != -1)
+	    (code = option_values(o)->run ? under_run(o, all) : own_check(o)) != -1)
 		return code;
 	o->shown = options_shown(o);
 	return -1;

@@ -158,6 +158,16 @@ static bool attach(struct run *run)
 	return true;
 }
 
+/* With --run the proxies are those that the application's first connections have made. */
+static bool discover(struct run *run)
+{
+	if (!option_values(run->options)->run)
+		return true;
+	probes_record(run);
+	run->activity = "starting the application";
+	return application_prepare(run) && application_start(run) && baseline_first(run);
+}
+
 /* Its proxies, and what is to be done to them. */
 static bool prepare(struct run *run)
 {
@@ -170,9 +180,10 @@ static bool prepare(struct run *run)
 	if (!v->plan && !finish_possible(run))
 		return false;
 	record_begin(run);
-	if (!(v->attach ? attach(run) : own_start(run)) || !vaurien_meet(run))
+	if (!(v->attach ? attach(run) : own_start(run)) || !discover(run) || !vaurien_meet(run))
 		return false;
-	probes_record(run);
+	if (!v->run)
+		probes_record(run);
 	if (run->how || !plan_experiments(run))
 		return false;
 	if (v->plan)
@@ -182,6 +193,8 @@ static bool prepare(struct run *run)
 
 static bool start(struct run *run)
 {
+	if (option_values(run->options)->run)
+		return vaurien_calm(run) && vaurien_watch(run) && baseline_first(run);
 	if (!vaurien_calm(run) ||
 	    (!option_values(run->options)->attach && !backends_reachable(run)) ||
 	    !application_prepare(run) || !vaurien_watch(run))
