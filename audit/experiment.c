@@ -105,6 +105,8 @@ static void linger(struct run *run, struct faults *f)
 		poller_round(&run->poller, fmin(phases_next(f->phases), now + 0.1));
 	}
 	f->record->end = poller_now();
+	if (run->how)                   /* the fault is taken back at once */
+		return;
 	vaurien_connections(run);
 	phases_cured(f->phases, poller_now());
 	drive(run, f);

@@ -2,6 +2,7 @@
 import json
 import os
 import subprocess
+import threading
 
 from auditing import SHORT, application, audit, cache, probes, serve_page, start_audit, started     # noqa: F401: fixtures
 from harness import dial, free_port, listening, until
@@ -190,3 +191,27 @@ for = 2s
     assert "hangs" in {finding["id"] for finding in page["findings"]}
     assert command["during"]["timeout"] >= 5 and command["during"]["skipped"] == 0
     assert subprocess.run(["pgrep", "-f", "sleep 77.25"], stdout=subprocess.DEVNULL).returncode == 1
+
+
+def test_needs_are_told_from_other_traffic(audit, start, cache, application):
+    """A client of its own sends 20 requests a second. A quick page is told from it, a slow command is not: that counts as
+    a need. The word `asks` overrules."""
+    proxy = start("--protocol", "redis", backend=cache)
+    _, port = application("127.0.0.1:%d" % proxy.port, TIMEOUT="0.5")
+    end, stop = dial(proxy.port), threading.Event()
+
+    def ask():
+        while not stop.wait(0.05):
+            end.send(b"PING\r\n").read_to(b"PONG\r\n")
+    thread = threading.Thread(target=ask)
+    thread.start()
+    try:
+        done = audit("--attach", "127.0.0.1:%d" % proxy.http, *probes(port), "--probe", "slow=sh: sleep 0.4",
+                     "--probe", "told=http://127.0.0.1:%d/ asks=default" % port, *SHORT, "--run-limit", "1s")
+    finally:
+        stop.set()
+        thread.join()
+    assert done.code == 3, done.said + done.errors
+    front, stock, slow, told = done.report["probes"]
+    assert front["asks"] == {} and stock["asks"]["default"]["reads"] >= 1
+    assert slow["asks"] == {"default": None} and "default" in told["asks"] and told["asks_given"]
