@@ -133,6 +133,6 @@ const struct finding findings_connections[] = {
 	{ "no_backoff", SEVERITY_NOTE, no_backoff, "retries to %s follow at once",
 	  "wait before each retry, longer each time" },
 	{ "no_timeout", SEVERITY_NOTE, no_timeout, "requests to %s have no time-out",
-	  "set one in the driver" },
+	  "set a time-out in the driver" },
 	{ NULL }
 };

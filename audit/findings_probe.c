@@ -210,7 +210,7 @@ static bool incomplete(const struct evidence *e, char text[FINDING_TEXT])
 
 const struct finding findings_probe[] = {
 	{ "hangs", SEVERITY_FAIL, hangs, "requests to %s have no time-out, or a long one",
-	  "set one in the driver, shorter than the probe's" },
+	  "set a time-out in the driver, shorter than the probe's" },
 	{ "down", SEVERITY_FAIL, down, "the application itself does not serve when %s is ill",
 	  "answer with an error instead; look into its log, and at its workers" },
 	{ "collateral", SEVERITY_FAIL, collateral, "pages fail with %s, which they do not ask",
@@ -225,7 +225,7 @@ const struct finding findings_probe[] = {
 	{ "too_few", SEVERITY_INCONCLUSIVE, too_few, "%s: too few samples in the fault",
 	  "ask more often (every=) or let the fault last longer (--fault-time)", true },
 	{ "stale_pool", SEVERITY_DEGRADED, stale_pool, "pooled connections to %s are not tested",
-	  "test them before use, or replace all at the first that is dead; shorten breakers" },
+	  "test connections before use, or replace all at the first dead one; shorten breakers" },
 	{ "late_failures", SEVERITY_DEGRADED, late_failures, "fails for a while after faults of %s",
 	  "look at what it waits for: pools, breakers, look-ups" },
 	{ "errors", SEVERITY_DEGRADED, errors, "answers with errors while %s is ill",
