@@ -89,6 +89,20 @@ def test_a_wrong_line_is_named_and_nothing_is_started(run, start, backend, tmp_p
     assert not (tmp_path / "started").exists() and not listening(port)
 
 
+def test_a_file_that_extends_another(run, tmp_path):
+    """Its own scenario comes before the other file's of that name, phases and all; variables are replaced."""
+    (tmp_path / "base.ini").write_text("[scenario:a]\nquestion = The base?\n[phase:x]\nfor = 1s\n[phase:y]\nfor = 1s\n"
+                                       "[scenario:b]\nquestion = Both?\n[phase:x]\nuse = a\n")
+    (tmp_path / "mine.ini").write_text("[DEFAULT]\nextends = base.ini\n[scenario:a]\nquestion = ${WHOSE}?\n[phase:z]\nfor = 1s\n")
+    done = run("scenario", tmp_path / "mine.ini", "--list", env=dict(os.environ, WHOSE="Mine"))
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"mine.ini\n +a +Mine\?\n\n.*base.ini\n +b +Both\?\n", done.stdout), done.stdout
+    assert "The base?" not in done.stdout
+    (tmp_path / "mine.ini").write_text("[phase:z]\nfor = 1s\n[DEFAULT]\nextends = base.ini\n")
+    done = run("scenario", tmp_path / "mine.ini", "--list")
+    assert done.returncode == 2 and "mine.ini:1: expected a section [scenario:NAME] above [phase:z]" in done.stderr
+
+
 # ---- a shop of its own: no server, no application, so that many run at once ----
 
 def redis_of_one_key(end):
