@@ -47,6 +47,8 @@ void run_behavior_apply(struct run_settings *run, struct spec **to)
 		spec_become(to, now);
 		return;
 	}
+	if (!*(*to)->name)              /* of proxies to come: each says it for itself */
+		return;
 	if (!run->told)
 		log_warning("behavior \"%s\" does not apply to %s, nor to other proxies that it "
 		            "does not fit: %s", run->behavior, (*to)->name, error);
@@ -70,6 +72,8 @@ void run_rules_apply(struct run_settings *run, struct spec **to, bool named_only
 			spec_become(to, now);
 			continue;
 		}
+		if (!*(*to)->name)
+			continue;
 		if (!r->told)
 			log_info("rule \"%s\" does not apply to %s, nor to other proxies that it "
 			         "does not fit: %s", r->text, (*to)->name, error);
