@@ -183,7 +183,7 @@ check:
 
 # ---- fuzzing: make fuzz, then build/fuzz/fuzz fuzz/corpus ----
 
-FUZZED  := $(filter-out src/main.c,$(SRC))
+FUZZED  := $(filter-out src/main.c,$(SRC)) $(BUILD)/ui_files.c
 fuzz: build/fuzz/fuzz
 build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	@mkdir -p $(@D)

@@ -48,7 +48,7 @@ def tree(tmp_path_factory):
     built = os.path.join(ROOT, "build", "plain")
     if os.path.isdir(built):
         shutil.copytree(built, str(tree / "build" / "plain"), ignore=shutil.ignore_patterns("tests", "fuzz", "*.so"))
-    for name in ("src", "include", "cli", "tests", "fuzz", "packaging", "bench", "Makefile"):
+    for name in ("src", "include", "cli", "ui", "examples", "tests", "fuzz", "packaging", "bench", "Makefile"):
         source = os.path.join(ROOT, name)
         if os.path.isdir(source):
             shutil.copytree(source, str(tree / name), ignore=shutil.ignore_patterns("__pycache__", "build", "bin"))
