@@ -133,27 +133,41 @@ bool own_start(struct run *run)
 	return good && own_answers(run);
 }
 
-void own_stop(struct run *run)
+void own_forget(struct run *run)
 {
 	char path[PATH_MAX];
+
+	if (!run->folder)
+		return;
+	snprintf(path, sizeof path, "%s/api", run->folder);
+	unlink(path);
+	rmdir(run->folder);
+	free(run->folder);
+	run->folder = NULL;
+}
+
+/* It is not reaped: process_kill() does that. */
+static bool own_runs(const struct run *run)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	waitid(P_PID, (id_t)run->own.pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	return !info.si_pid;
+}
+
+void own_stop(struct run *run)
+{
 	double most = poller_now() + 5;
 
 	if (run->own.pid) {
 		run->own.ended = NULL;
 		kill(run->own.pid, SIGTERM);
-		while (run->own.pid && poller_now() < most &&
-		       waitpid(run->own.pid, NULL, WNOHANG | WNOWAIT) == 0)
+		while (own_runs(run) && poller_now() < most)
 			usleep(2000);
 		process_kill(&run->own);
 	}
 	process_clear(&run->own);
-	if (run->folder) {
-		snprintf(path, sizeof path, "%s/api", run->folder);
-		unlink(path);
-		rmdir(run->folder);
-	}
-	free(run->folder);
-	run->folder = NULL;
+	own_forget(run);
 }
 
 /* ---- meet ---- */

@@ -8,6 +8,7 @@
  * auditor. False: the run has ended. */
 bool own_start(struct run *);
 void own_stop(struct run *);
+void own_forget(struct run *);           /* removes its API's socket */
 
 /* Its proxies into the record, the clock's offset. False: the run has ended. */
 bool vaurien_meet(struct run *);

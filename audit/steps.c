@@ -25,6 +25,7 @@ static void stopped(int number)
 
 	if (run->signal) {
 		processes_free();
+		own_forget(run);
 		_exit(128 + run->signal);
 	}
 	run->signal = number;

@@ -22,6 +22,7 @@ def test_it_starts_all(audit, cache, application, tmp_path):
     assert "1/1  blackout" in done.said and done.said.rstrip().splitlines()[-1].startswith("degraded ")
     assert {"audit.html", "audit.xml", "audit.md", "application.log", "vaurien.log"} <= set(os.listdir(str(tmp_path / "all")))
     assert not listening(port), "the application was stopped"
+    assert "Bye!" in (tmp_path / "all" / "vaurien.log").read_text(), "and the proxies, in order"
 
 
 def test_it_attaches(audit, start, cache, application, tmp_path):
