@@ -17,9 +17,15 @@ function holder(c) {
 	return `${short(c.held_by.rule, 24)} · ${c.held_by.for === null ? "until removed" : span(c.held_by.for)}`;
 }
 
+/* Of `vaurien run` the program that connected is known, too. */
+export function client(c) {
+	const who = c.client || "unix";
+	return c.process ? `${short(c.process.name, 20)} (${c.process.pid}) ${who}` : who;
+}
+
 function row(proxy, c) {
 	return h("tr", { key: c.connection, class: c.held_by ? "held" : null },
-		h("th", { scope: "row" }, c.connection), h("td", {}, c.client || "unix"), h("td", {}, span(c.age)), h("td", { class: "n" }, count(c.exchanges)),
+		h("th", { scope: "row" }, c.connection), h("td", {}, client(c)), h("td", {}, span(c.age)), h("td", { class: "n" }, count(c.exchanges)),
 		h("td", { class: "stmt" }, name(waits(c))), h("td", {}, holder(c), c.state === "raw" && h("span", { class: "pill warn" }, "raw")),
 		h("td", { class: "do" },
 			h("button", { "aria-label": `Close connection ${c.connection}`, onclick: () => connectionEnd(proxy, c.connection, false) }, "Close"), " ",

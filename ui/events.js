@@ -1,6 +1,7 @@
 /* events.js - the stream of events, with filters and a pause. */
 import { h } from "./dom.js";
 import { bytes, clock, name, short, span, took } from "./format.js";
+import { client } from "./connections.js";
 import { noteMark } from "./history.js";
 import { draw, state } from "./state.js";
 
@@ -49,7 +50,7 @@ const WORDS = {
 	fault: e => `${who(e)}${exchange(e)}${text(e) ? " · " + text(e) : ""} · ${e.rule} → ${verdict(e.verdict)}`,
 	unreachable: e => `${who(e)}${exchange(e)}${text(e) ? " · " + text(e) : ""} · ${e.rule} could not strike: ${e.why}`,
 	missed: e => `${e.rule} · ${e.messages ?? e.connections} ${e.messages === undefined ? "connections" : "messages"}, ${e.why}${e.nearest ? "; nearest: " + e.nearest : ""}`,
-	opened: e => `${who(e)} from ${e.client || "unix"}`,
+	opened: e => `${who(e)} from ${client(e)}`,
 	closed: e => `${who(e)} ${e.reason} (${e.how}) after ${span(e.age)}, ${e.exchanges} requests, ${bytes(e.request_received + e.response_received)}`,
 	raw: e => `${who(e)} is raw: ${e.why}`,
 	changed: e => `${e.what} by ${e.by}${e.rules?.length ? " · rules: " + [].concat(e.rules).join(", ") : " · no rules"}`,
