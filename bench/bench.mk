@@ -1,4 +1,5 @@
 # make bench [BENCH="--quick"]     what it costs, beside other proxies; see bench/bench.py --help
+# make bench-run                   what a connect costs under `vaurien run`; see bench/run_cost.py
 
 LOAD     := build/bench/load
 LOAD_SRC := $(wildcard bench/*.c)
@@ -11,4 +12,7 @@ $(LOAD): $(LOAD_SRC) bench/load.h
 bench: all $(LOAD)
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/bench.py $(BENCH)
 
-.PHONY: bench
+bench-run: all
+	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/run_cost.py
+
+.PHONY: bench bench-run

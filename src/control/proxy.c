@@ -166,6 +166,36 @@ void proxy_times(const struct proxy *p, struct fine_totals *t)
 		fine_totals_add(t, &p->shards[k]->stats.answered);
 }
 
+static uint64_t hits_of(const struct rule_spec *r)
+{
+	return atomic_load_explicit(&r->counters->hits, memory_order_relaxed);
+}
+
+uint64_t proxy_hits(const struct proxy *p)
+{
+	uint64_t n = p->past_hits;
+
+	for (unsigned i = 0; i < p->spec->n_rules; i++)
+		n += hits_of(&p->spec->rules[i]);
+	return n;
+}
+
+static bool has_rule(const struct spec *s, uint64_t origin)
+{
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (s->rules[i].origin == origin)
+			return true;
+	return false;
+}
+
+/* The counters of rules go with their last copy. */
+static void hits_keep(struct proxy *p, const struct spec *to)
+{
+	for (unsigned i = 0; i < p->spec->n_rules; i++)
+		if (!has_rule(to, p->spec->rules[i].origin))
+			p->past_hits += hits_of(&p->spec->rules[i]);
+}
+
 bool proxy_listening(const struct proxy *p)
 {
 	return p->spec->enabled
@@ -337,6 +367,7 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 		p->fd = fd;
 	if (binds || at)
 		p->at = binds ? bound : (struct endpoint){ .len = 0 };
+	hits_keep(p, to);
 	spec_unref(p->spec);
 	p->spec = to;
 	journal_change(p, "changed", waiter);

@@ -20,6 +20,7 @@ struct proxy {
 	int fd;                         /* the listening socket, which worker 0 closes; -1: none */
 	vn_nsec expires;                /* when its next rule expires, or VN_NEVER */
 	struct shard **shards;          /* one per worker */
+	uint64_t past_hits;             /* of rules that are gone */
 };
 
 struct proxy_observer {
@@ -64,6 +65,8 @@ struct spec *proxy_spec(const struct proxy *);  /* borrowed: valid until the nex
 unsigned proxy_number(const struct proxy *);    /* unique: never given to another */
 void proxy_totals(const struct proxy *, struct totals *);       /* the sums of all workers */
 void proxy_times(const struct proxy *, struct fine_totals *);   /* of exchanges; the same sums */
+
+uint64_t proxy_hits(const struct proxy *);      /* of all rules that it ever had */
 
 /* False: it is disabled, or cannot listen again where a rule had closed its port. A rule that
  * refuses clients does not count: its proxy is as it should be. */

@@ -15,18 +15,10 @@ enum { SHOWN = 20 };                    /* proxies and places that a line names 
 
 /* ---- what was carried ---- */
 
-static uint64_t faults_of(const struct spec *s)
+static void carried_show(FILE *to, const struct proxy *p, uint64_t connections)
 {
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < s->n_rules; i++)
-		n += s->rules[i].counters->hits;
-	return n;
-}
-
-static void carried_show(FILE *to, const struct spec *s, uint64_t connections)
-{
-	uint64_t faults = faults_of(s);
+	const struct spec *s = proxy_spec(p);
+	uint64_t faults = proxy_hits(p);
 
 	fprintf(to, "%s %s %llu, ", s->name, s->protocol->name, (unsigned long long)connections);
 	if (faults)
@@ -65,7 +57,7 @@ static void carried_all(FILE *to, struct control *c, struct carried all)
 		if (!t.n[STAT_OPENED])
 			continue;
 		fputs(shown++ ? "; " : "", to);
-		carried_show(to, proxy_spec(p), t.n[STAT_OPENED]);
+		carried_show(to, p, t.n[STAT_OPENED]);
 	}
 	if (all.proxies > shown)
 		fprintf(to, "; and %zu more", all.proxies - shown);

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from harness import Backend, End, free_port, need, patience, until
+from harness import ROOT, Backend, free_port, left_out, need, patience, until
 from running import NOBODY, Run, calls, compiled, echo, running, starting      # noqa: fixtures
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="Linux only")
@@ -413,7 +413,8 @@ def test_the_api_speaks_of_all_proxies(starting, echo, calls):
     assert run.api("PUT", "/behavior", {"name": "dleay"})[0] == 400
     run.process.stdin.close()
     run.process.stdin = None
-    run.wait()
+    run.wait()                          # the faults of behaviors that are gone count, too
+    assert "%s tcp 3, 2 faults; %s tcp 3, 1 fault." % (one.address, two.address) in run.summary
 
 
 def test_connections_and_events_name_process_and_destination(starting, echo, tmp_path):
@@ -484,3 +485,14 @@ def test_unix_sockets_of_databases(running, calls, deny):
     assert done.out == "0 echo=1\n" and "no TCP connection at all" in done.summary
     backend.close()
     shutil.rmtree(folder)
+
+
+# ---- other processors ----
+
+@pytest.mark.parametrize("file", ["filter", "caller", "command"])
+def test_it_compiles_for_arm64(file):
+    compiler = shutil.which("aarch64-linux-gnu-gcc")
+    if not compiler:
+        left_out("gcc-aarch64-linux-gnu is not installed: vaurien run is not compiled for arm64")
+    subprocess.run([compiler, "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE", "-Iinclude", "-Isrc", "-fsyntax-only",
+                    "src/run/%s.c" % file], cwd=ROOT, check=True)
