@@ -96,7 +96,7 @@ static void recognition_make(struct mail *m)
 	r->waiter = (struct waiter){ recognition_made, "run" };
 	if (p)
 		proxy_totals(p, &t);
-	r->changed = p && !totals_open(&t, STAT_OPENED, STAT_CLOSED);
+	r->changed = p && t.n[STAT_OPENED] == r->handed && t.n[STAT_CLOSED] == r->handed;
 	if (!r->changed) {
 		recognition_made(&r->waiter);
 		return;

@@ -37,6 +37,7 @@ struct recognition {
 	void (*done)(struct recognition *);     /* in the supervisor's thread; frees it */
 	void *whom;
 	unsigned proxy;
+	uint64_t handed;                /* connections that the proxy was given before this */
 	const struct vn_protocol *protocol;
 	bool changed;                   /* the result; false: connections are open there */
 };

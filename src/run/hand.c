@@ -28,6 +28,7 @@ struct look {
 
 static void hand_on(struct carrier *r, struct birth *b)
 {
+	r->handed++;
 	b->proxy = r->proxy;
 	b->worker = r->supervisor->worker;
 	accept_birth(b);
@@ -80,7 +81,8 @@ static void look_recognise(struct look *l, const struct vn_protocol *p)
 
 	*kept = *l;                     /* `l` goes at the end of the round */
 	*g = (struct recognition){ .control = s->control, .loop = &s->loop, .done = recognised,
-	                           .whom = kept, .proxy = l->carrier->proxy, .protocol = p };
+	                           .whom = kept, .proxy = l->carrier->proxy, .protocol = p,
+	                           .handed = l->carrier->handed };
 	look_end(l);
 	discover_recognise(g, s->control_loop);
 }

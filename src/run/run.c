@@ -143,6 +143,28 @@ struct run *run_open(struct control *control, struct settings *settings, char er
 	return NULL;
 }
 
+/* ---- our own listeners ---- */
+
+static void own_add(struct supervisor *s, const struct endpoint *at)
+{
+	if (s->n_own < OWN_MAX && at->len)
+		s->own[s->n_own++] = *at;
+}
+
+/* The API's listener: "http://HOST:PORT". */
+static void own_add_api(struct supervisor *s, const char *url)
+{
+	struct address a;
+	struct endpoint at;
+	char error[ERROR_MAX];
+
+	if (strncmp(url, "http://", 7) || !address_parse(&a, url + 7, error, sizeof error))
+		return;
+	if (address_numeric(&a, false, &at))
+		own_add(s, &at);
+	address_free(&a);
+}
+
 /* ---- the command ---- */
 
 /* The environment, with VAURIEN_API. The words are borrowed, but for the first. */
@@ -166,6 +188,9 @@ static char **environment_make(const char *api)
 bool run_fork(struct run *r, const char *api, char error[ERROR_MAX])
 {
 	char **environment = environment_make(api ? api : r->settings->http_host);
+
+	if (api)
+		own_add_api(&r->s, api);
 
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	bool good = command_start(&r->command, &original, r->settings->run->command, environment,
@@ -205,6 +230,8 @@ static void carriers_make(struct run *r)
 		const struct proxy *p = control_proxy(r->control, i);
 		if (proxy_spec(p)->gate)
 			carrier_add(&r->s, p);
+		else
+			own_add(&r->s, &p->at);
 	}
 }
 

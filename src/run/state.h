@@ -33,7 +33,8 @@ struct carrier {
 	struct gate *gate;              /* a reference */
 	bool unsure;                    /* its protocol is to be told by its first bytes */
 	bool discovered;
-	uint64_t carried;               /* connections */
+	uint64_t carried;               /* connections ... */
+	uint64_t handed;                /* ... that the engine has been given so far */
 
 	/* ---- of a named backend ---- */
 	struct address backend;         /* text NULL: it is none */
@@ -124,7 +125,7 @@ struct other {
 	vn_nsec due;
 };
 
-enum { DIALS = 4096, PLACES = 1024 };   /* chains of the tables */
+enum { DIALS = 4096, PLACES = 1024, OWN_MAX = 64 };     /* chains of the tables; see `own` */
 
 /* ---- the supervisor ---- */
 
@@ -161,7 +162,7 @@ struct supervisor {
 	struct other *others, **others_end;     /* the oldest first */
 	size_t n_others;
 	struct timer other_timer;
-	struct endpoint own[16]; size_t n_own;  /* listeners of this program that are not private */
+	struct endpoint own[OWN_MAX]; size_t n_own;     /* listeners that are not private */
 
 	/* ---- where the work goes on: of the mode ---- */
 	void (*decided)(struct place *, const struct caller *, int socket);

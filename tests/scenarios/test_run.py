@@ -320,6 +320,12 @@ def test_own_listeners_are_left_alone(running):
     assert running(command=[sys.executable, "-c", script]).out == "b'HTTP/1.1 200'\n"
 
 
+def test_the_api_of_http_is_left_alone_too(running):
+    script = "import os, urllib.request as u; print(u.urlopen(os.environ['VAURIEN_API'] + '/run').status)"
+    done = running("--http", "--http-port", free_port(), command=[sys.executable, "-c", script])
+    assert done.out == "200\n" and "no TCP connection at all" in done.summary
+
+
 # ---- protocols by first bytes ----
 
 TALKS = {
