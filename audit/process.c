@@ -85,16 +85,32 @@ static void process_remove(struct process *p)
 	if (p->out.fd >= 0)
 		out_read(&p->out);
 	out_close(p);
-	kill(-p->pid, SIGKILL);         /* what it left behind */
 	p->pid = 0;
+}
+
+/* Kill what is left of its group, and reap it: in this order, for then its number is still its own
+ * and nobody else can be meant. */
+static void process_reap(struct process *p)
+{
+	kill(-p->pid, SIGKILL);
+	waitpid(p->pid, &p->status, 0); /* it has ended, or was killed now */
+	process_remove(p);
+}
+
+static bool has_ended(const struct process *p)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT);
+	return info.si_pid;
 }
 
 static void children_reap(void)
 {
 	for (struct process *p = all.running; p; ) {
 		struct process *next = p->next;
-		if (waitpid(p->pid, &p->status, WNOHANG) == p->pid) {
-			process_remove(p);
+		if (has_ended(p)) {
+			process_reap(p);
 			if (p->ended)
 				p->ended(p);
 			next = all.running;     /* the list may be another one now */
@@ -218,12 +234,8 @@ void process_signal(struct process *p, int number)
 
 void process_kill(struct process *p)
 {
-	if (!p->pid)
-		return;
-	pid_t pid = p->pid;
-	kill(-pid, SIGKILL);
-	waitpid(pid, &p->status, 0);    /* a killed process ends at once */
-	process_remove(p);
+	if (p->pid)
+		process_reap(p);
 }
 
 void process_clear(struct process *p)
