@@ -1,6 +1,7 @@
 """`vaurien run`: commands whose connections go through proxies without a change of their settings."""
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -208,6 +209,27 @@ def test_signals_are_forwarded(starting):
     child = run.api("GET", "/run")[1]["pid"]
     os.kill(child, signal.SIGKILL)
     assert run.wait().code == 137
+
+
+def test_ctrl_c_reaches_the_command_and_vaurien_waits(echo):
+    vaurien = Run.__init__.__globals__["VAURIEN"]
+    script = ("import signal, time\ncame = []\nsignal.signal(signal.SIGINT, lambda *_: came.append(1))\nprint('ready', flush=True)\n"
+              "while not came: time.sleep(0.01)\ntime.sleep(0.3)\nprint('came', len(came), flush=True)\nraise SystemExit(5)")
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(vaurien, [vaurien, "run", "--", sys.executable, "-c", script])
+    said = b""
+    while b"ready" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"\x03")
+    try:
+        while True:
+            said += os.read(terminal, 1000)
+    except OSError:                     # the end of a terminal
+        pass
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 5
+    os.close(terminal)
+    assert b"came 1\r\n" in said and b"no TCP connection at all" in said
 
 
 def test_the_command_has_the_signals_and_limits_that_vaurien_had(running):

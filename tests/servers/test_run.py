@@ -142,8 +142,9 @@ PROGRAMS = [
             "$c = new mysqli('127.0.0.1', 'app', 'secret', 'app', %(port)d); "
             "print_r($c->query('SELECT 6 * 7')->fetch_row());"], "42"),
     Program("sysbench", ["sysbench"], "mariadb", sh(
-        "sysbench oltp_read_write --mysql-host=127.0.0.1 --mysql-port=%(port)d --mysql-user=app --mysql-password=secret "
-        "--mysql-db=app --tables=1 --table-size=100 --threads=4 --events=50 prepare run cleanup 2>&1"), "transactions"),
+        "for step in prepare run cleanup; do sysbench oltp_read_write --mysql-host=127.0.0.1 --mysql-port=%(port)d "
+        "--mysql-user=app --mysql-password=secret --mysql-db=app --tables=1 --table-size=100 --threads=4 --events=50 "
+        "$step 2>&1; done"), "transactions:"),
     Program("psql", ["psql"], "postgres", sh("psql -tA '%(url)s' -c 'SELECT 6 * 7'"), "42"),
     Program("pgbench", ["pgbench"], "postgres", sh(
         "pgbench -i -q '%(url)s' 2>&1; pgbench -c 4 -j 2 -t 20 '%(url)s' 2>&1"), "transactions actually processed: 80/80"),
