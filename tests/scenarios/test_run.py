@@ -3,6 +3,7 @@ import json
 import os
 import pty
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -276,6 +277,26 @@ def test_nothing_is_left_behind(starting, echo, calls):
     run.process.stdin.close()
     run.process.stdin = None
     run.wait()
+
+
+MANY = """
+import os, socket, time
+for i in range(8):
+    if os.fork() == 0:
+        sockets = [socket.create_connection(("127.0.0.2", %d)) for _ in range(10)]
+        for one in sockets: one.sendall(b"x")
+        print(sum(one.recv(1) == b"x" for one in sockets), flush=True)
+        time.sleep(0.5)
+        os._exit(0)
+for i in range(8): os.wait()
+"""
+
+
+def test_without_descriptors_connections_are_left_alone(running, echo):
+    backend = echo()
+    done = running(command=[sys.executable, "-c", MANY % backend.port],
+                   preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80)))
+    assert done.out == "10\n" * 8 and "(out of descriptors)" in done.summary
 
 
 # ---- which destinations ----
