@@ -285,7 +285,7 @@ for i in range(8):
     if os.fork() == 0:
         sockets = [socket.create_connection(("127.0.0.2", %d)) for _ in range(10)]
         for one in sockets: one.sendall(b"x")
-        print(sum(one.recv(1) == b"x" for one in sockets), flush=True)
+        os.write(1, b"%%d\\n" %% sum(one.recv(1) == b"x" for one in sockets))
         time.sleep(0.5)
         os._exit(0)
 for i in range(8): os.wait()
