@@ -2,6 +2,8 @@
 #include "run/run.h"
 
 #include <errno.h>
+#include <glob.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +11,12 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/unix_socket.h"
 #include "run/door.h"
 #include "run/others.h"
 #include "run/places.h"
@@ -54,6 +58,38 @@ void run_block_signals(void)
 
 /* ---- open ---- */
 
+/* Of a run that was killed: its folder has sockets that nobody has open, or nothing. A young one
+ * may be about to be used. */
+static void stale_remove(const char *folder)
+{
+	struct stat file;
+	glob_t found;
+	char pattern[PATH_MAX];
+
+	if (stat(folder, &file) != 0 || file.st_uid != geteuid() || file.st_mtime > time(NULL) - 60)
+		return;
+	snprintf(pattern, sizeof pattern, "%s/*", folder);
+	if (glob(pattern, 0, NULL, &found) == 0) {
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			unix_socket_remove_stale(found.gl_pathv[i]);
+		globfree(&found);
+	}
+	rmdir(folder);
+}
+
+static void all_stale_remove(const char *base)
+{
+	glob_t found;
+	char pattern[100];
+
+	snprintf(pattern, sizeof pattern, "%s/vaurien-run-??????", base);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		return;
+	for (size_t i = 0; i < found.gl_pathc && i < 100; i++)
+		stale_remove(found.gl_pathv[i]);
+	globfree(&found);
+}
+
 /* Private: 0700. NULL: errno says why. */
 static char *directory_make(void)
 {
@@ -62,6 +98,7 @@ static char *directory_make(void)
 
 	if (!base || *base != '/' || strlen(base) > 80 || access(base, W_OK) != 0)
 		base = "/tmp";
+	all_stale_remove(base);
 	if (asprintf(&path, "%s/vaurien-run-XXXXXX", base) < 0)
 		memory_out();
 	if (mkdtemp(path))

@@ -256,8 +256,13 @@ def test_killed_it_takes_the_command_along(starting):
     child = run.api("GET", "/run")[1]["pid"]
     run.process.kill()
     run.process.communicate()
+    (left,) = os.listdir(run.folder)
+    os.utime(os.path.join(run.folder, left), (1, 1))
     until(lambda: not os.path.exists("/proc/%d" % child) or "Z" in open("/proc/%d/stat" % child).read().split(")")[1][:3],
           what="the command to end")
+    subprocess.run([Run.__init__.__globals__["VAURIEN"], "run", "--", "true"], env=dict(os.environ, XDG_RUNTIME_DIR=run.folder),
+                   check=True, capture_output=True)
+    assert os.listdir(run.folder) == []         # the next one clears up
 
 
 def test_nothing_is_left_behind(starting, echo, calls):
