@@ -386,10 +386,11 @@ static void dial_fire(struct timer *t)
 static void dial_start(struct dial *d)
 {
 	const struct gate *g = d->place->carrier->gate;
+	enum gate_state state = g->state;       /* clang switches on no atomic one */
 	int error;
 
 	d->birth->elsewhere = g->moved;
-	switch (g->state) {
+	switch (state) {
 	case GATE_CLOSED: dial_fail(d, ECONNREFUSED, "refused by a rule"); return;
 	case GATE_SILENT: dial_lead_nowhere(d); return;
 	case GATE_OPEN:

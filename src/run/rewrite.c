@@ -153,7 +153,9 @@ void rewrite_decided(struct place *p, const struct caller *c, int socket)
 		caller_continue(c->listener, c->id);
 		return;
 	}
-	switch (p->carrier->gate->state) {
+	enum gate_state state = p->carrier->gate->state;
+
+	switch (state) {
 	case GATE_CLOSED:
 		place_failed(p, "refused by a rule", c);
 		caller_answer(c->listener, c->id, ECONNREFUSED);
