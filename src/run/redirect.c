@@ -498,10 +498,6 @@ void redirect_decided(struct place *p, const struct caller *c, int socket)
 	struct supervisor *s = p->supervisor;
 	const char *why = p->state == PLACE_ALONE ? p->why : NULL;
 
-	if (!caller_valid(c)) {         /* it was killed meanwhile */
-		close(socket);
-		return;
-	}
 	if (p->state == PLACE_ALONE)
 		leave(p, why, c, socket);
 	else if (p->carrier->gate->state == GATE_GONE)
@@ -516,11 +512,12 @@ void redirect_decided(struct place *p, const struct caller *c, int socket)
 /* A stream that may be connected. A datagram socket is `other`. */
 static bool is_stream(int fd, const struct endpoint *to, bool *other)
 {
-	int protocol = option(fd, SOL_SOCKET, SO_PROTOCOL);
-	bool unix_path = to->addr.ss_family == AF_UNIX;
+	int protocol = to->addr.ss_family == AF_UNIX ? 0 : option(fd, SOL_SOCKET, SO_PROTOCOL);
 
-	*other = option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM ||
-	         (!unix_path && protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP);
+	if (to->addr.ss_family == AF_UNIX)
+		*other = option(fd, SOL_SOCKET, SO_TYPE) != SOCK_STREAM;
+	else
+		*other = protocol != IPPROTO_TCP && protocol != IPPROTO_MPTCP;
 	return !*other;
 }
 
@@ -545,6 +542,11 @@ void redirect_take(struct supervisor *s, const struct caller *c, int socket,
 		other_note(s, c, socket, to);
 		return;
 	}
+	struct place *p = place_find(s, to);
+	if (p && p->state == PLACE_ALONE) {     /* the short way: most connects may be such */
+		redirect_decided(p, c, socket);
+		return;
+	}
 	struct dial *d = dial_find(s, long_option(socket, SO_COOKIE));
 	if (d && (d->call || is_busy(socket, to) || d->domain == AF_UNIX)) {
 		dial_join(d, c, socket);
@@ -552,8 +554,7 @@ void redirect_take(struct supervisor *s, const struct caller *c, int socket,
 	}
 	if (d)                          /* its connection has ended: this is another */
 		dial_free(d);
-	struct place *p = is_busy(socket, to) ? NULL : place_find(s, to);
-	if (!p) {
+	if (!p || is_busy(socket, to)) {
 		caller_continue(c->listener, c->id);
 		close(socket);
 		return;

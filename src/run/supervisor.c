@@ -44,7 +44,9 @@ static void caller_serve(struct supervisor *s, const struct caller *c)
 	struct endpoint to;
 	bool unreadable;
 
-	if (!destination_read(s, c, &to, &unreadable) || !caller_valid(c)) {
+	/* With sockets, one look whether the caller is still there comes after both reads. */
+	if (!destination_read(s, c, &to, &unreadable) ||
+	    (s->mode == RUN_REWRITE && !caller_valid(c))) {
 		if (unreadable)
 			left_unreadable(s, c);
 		caller_continue(c->listener, c->id);
