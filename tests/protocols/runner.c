@@ -683,6 +683,7 @@ static void scene_free(struct scene *s)
 		buffer_free(&l->subject);
 		buffer_free(&l->instead);
 		free(l->text);
+		free(l->code);
 		free(l->value);
 	}
 	free(s->lines);
