@@ -26,6 +26,7 @@ import struct
 import subprocess
 import threading
 import time
+import zlib
 
 import pytest
 
@@ -578,17 +579,31 @@ QUICK = {
 }
 
 
+# These mostly wait, for leases and for applications: a sanitizer has seen their code in other tests of the same parts.
+WAITS = {"test_audit_signals", "test_audit_ends", "test_scenario_ends", "test_audit_proof", "test_scenarios", "test_fleet_ctl"}
+
+
+def chosen_by_sanitizer(item):
+    """Without those that wait; and a third of the runs with reads of one byte, always the same."""
+    if item.module.__name__ in WAITS:
+        return False
+    return "bytewise" not in item.nodeid or zlib.crc32(item.nodeid.encode()) % 3 == 0
+
+
 def pytest_collection_modifyitems(config, items):
-    """With VAURIEN_QUICK=1, one test of each file, with its first parameters."""
-    if not os.environ.get("VAURIEN_QUICK"):
-        return
+    """With VAURIEN_QUICK=1, one test of each file, with its first parameters; under a sanitizer, those that it may find a
+    fault in."""
     chosen, left = {}, []
-    for item in items:
-        wanted = QUICK.get(item.module.__name__, item.originalname)
-        if item.originalname != wanted or chosen.setdefault(item.module, item) is not item:
-            left.append(item)
+    if os.environ.get("VAURIEN_QUICK"):
+        for item in items:
+            wanted = QUICK.get(item.module.__name__, item.originalname)
+            if item.originalname != wanted or chosen.setdefault(item.module, item) is not item:
+                left.append(item)
+    elif SAN:
+        left = [item for item in items if not chosen_by_sanitizer(item)]
     config.hook.pytest_deselected(items=left)
-    items[:] = chosen.values()
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
 
 
 # ---- fixtures ----

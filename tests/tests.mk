@@ -10,7 +10,7 @@
 # make lint docs-current                  laws of the folders, no circles, headers that stand alone; current pages
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
-SPREAD  := -n 6 --dist loadfile         # most of them wait for something most of the time
+SPREAD  := -n $(if $(SAN),4,6) --dist loadfile        # most of them wait for something most of the time
 COUNTS  := $(if $(QUICK),$(BUILD)/counts,build/$(if $(COVER),cover/)counts)
 PART     = COUNTS=$(COUNTS) tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
 RUNTIME := $(if $(SAN),ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1 \
@@ -99,7 +99,7 @@ scenarios: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit guests
 scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) -m threads tests/scenarios
 servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit $(BUILD)/tests/servers/prepared
-	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n 4 --dist loadfile tests/servers
+	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n $(if $(SAN),2,4) --dist loadfile tests/servers
 python: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) $(call PART,python) $(PYTEST) -n 2 --dist loadfile \
 		$(if $(SAN),tests/python/test_client.py tests/python/test_proxy.py,tests/python)
