@@ -17,6 +17,10 @@ try:
 except ImportError:
     pymysql = None                              # see MariaDB: others are tested without it
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "threads: of tests that are taken from tests/scenarios")
+
+
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(ROOT, "bin", "vaurienctl")
 ACCOUNT = {"user": "app", "password": "secret", "database": "app"}
 

@@ -4,7 +4,7 @@ import struct
 import pytest
 
 from conftest import Control, ask, error_of
-from harness import need_module
+from harness import need_module, until
 
 pymysql = need_module("pymysql")
 
@@ -166,8 +166,10 @@ def test_a_match_that_finds_nothing_is_told(ruled, table, connect):
     proxy.ctl("set-behavior", "delay", "--match", "^QUERY DELETE FROM nothing")
     tried(app, "SELECT n FROM counted WHERE n = 77")
     proxy.ctl("set-behavior", "dummy")
-    said = [line.split("] ", 2)[-1] for line in proxy.log().splitlines() if "no match" in line]
-    assert len(said) >= 2
+
+    def lines():
+        return [line.split("] ", 2)[-1] for line in proxy.log().splitlines() if "no match" in line]
+    said = until(lambda: lines() if len(lines()) >= 2 else None, what="both to be told")
     assert said[0].startswith("no match proxy=default rule=typo behavior=error: ")
     assert said[0].endswith("none of which its match finds; nearest (but for upper and lower case): "
                             "QUERY update counted set changes = ? where n = '?' or n = ?")
