@@ -207,6 +207,11 @@ def calm(proxy):
 
 # ---- every outage ----
 
+def hardly_visited(experiment):
+    """On a loaded machine: what nobody asked for in that time was not struck, and the report says so."""
+    return any(finding["id"] == "too_few" for probe in experiment["probes"] for finding in probe["findings"])
+
+
 def test_every_outage_leaves_the_proxy_calm(shop, audit):
     """All that fit, shared among eight that run at once. Some strike by chance, and need more visits than these few. Others
     need logins or connections that stay open, and the visitors here have neither."""
@@ -221,8 +226,8 @@ def test_every_outage_leaves_the_proxy_calm(shop, audit):
         code, report = one.done()
         assert report["ended"]["how"] == "complete", one.said()
         seen += [experiment["outage"] for experiment in report["experiments"]]
-        assert all(experiment["struck"] for experiment in report["experiments"] if experiment["outage"] not in unsure), \
-            one.said()
+        assert all(experiment["struck"] for experiment in report["experiments"] if experiment["outage"] not in unsure
+                   and not hardly_visited(experiment)), one.said()
         assert calm(proxy)
     assert sorted(seen) == sorted(fit)
 
