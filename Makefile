@@ -52,7 +52,7 @@ LINK     = $(CC) -rdynamic $(HARDEN_LD) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)
 LDLIBS  := -lcurl -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
 
 SRC     := $(wildcard src/*.c src/*/*.c)
-UI      := $(wildcard ui/*)        # the files of the dashboard, which become part of the program
+UI      := $(wildcard ui/*) $(BUILD)/ui/outages.ini        # the dashboard's files, parts of the program
 OBJ     := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/ui_files.o
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
 AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c)) $(BUILD)/audit/outages.o
@@ -132,7 +132,12 @@ $(BUILD)/%.o: %.c $(BUILD)/flags | $(BUILD)/need-build
 	$(call say,CC,$<)
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<
 
-# Each file of ui/ as an array of bytes.
+# The dashboard reads all outages in one file.
+$(BUILD)/ui/outages.ini: $(OUTAGES) $(BUILD)/audit/outages.list
+	@mkdir -p $(@D)
+	@awk 1 $(OUTAGES) >$@
+
+# Each of the dashboard's files as an array of bytes.
 $(BUILD)/ui_files.c: $(UI) $(BUILD)/sources
 	$(call say,GEN)
 	$(Q){ echo '#include "api/ui.h"'; n=0; rows=; \
@@ -140,7 +145,7 @@ $(BUILD)/ui_files.c: $(UI) $(BUILD)/sources
 		echo "static const unsigned char file_$$n[] = {"; \
 		od -An -v -tu1 $$file | sed 's/ *\([0-9][0-9]*\)/\1,/g'; \
 		echo '};'; \
-		rows="$$rows{ \"$${file#ui/}\", file_$$n, sizeof file_$$n }, "; n=$$((n + 1)); \
+		rows="$$rows{ \"$${file##*/}\", file_$$n, sizeof file_$$n }, "; n=$$((n + 1)); \
 	done; echo "const struct ui_file ui_files[] = { $$rows{ 0 } };"; } >$@
 $(BUILD)/ui_files.o: $(BUILD)/ui_files.c $(BUILD)/flags | $(BUILD)/need-build
 	$(Q)$(COMPILE) -MMD -MP -c -o $@ $<

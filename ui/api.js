@@ -85,6 +85,11 @@ export async function follow(types, begun, each) {
 	}
 }
 
+/* A removal that outlives the page. Nobody waits for its answer. */
+export function leave(path) {
+	fetch(path, { method: "DELETE", headers: headers(), keepalive: true }).catch(() => {});
+}
+
 /* The path of a proxy's own route. */
 export function of(proxy, path) {
 	return "/" + encodeURIComponent(proxy) + path;

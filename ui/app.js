@@ -9,6 +9,8 @@ import { keep, note, noteVerbs, restore } from "./history.js";
 import { proxies } from "./proxies.js";
 import { opener, report } from "./report.js";
 import { rules } from "./rules.js";
+import { stopAll } from "./runner.js";
+import { scenarios } from "./scenarios.js";
 import { calm, chosen, draw, onRefresh, paint, say, state } from "./state.js";
 import { traffic } from "./traffic.js";
 
@@ -64,7 +66,7 @@ async function read() {
 	const stats = await ask("GET", "/stats");
 	state.now = Date.now() / 1000;
 	if (state.stats && state.stats.run !== stats.run) {
-		state.connections = state.recent = state.form = null;
+		state.connections = state.recent = state.form = state.scenario = null;
 		state.texts.clear();
 		state.missed.clear();
 		say("Vaurien was started again.");
@@ -154,14 +156,14 @@ function status() {
 function head() {
 	return h("header", { key: "head" }, h("h1", {}, "Vaurien"),
 		state.stats && h("span", { class: "seed" }, `seed ${state.stats.seed}`), h("span", { class: "grow" }), status(), opener(),
-		h("button", { class: "calm", disabled: state.stats ? null : true, title: "Switch every rule of every proxy off, at once", onclick: calm }, "All calm"));
+		h("button", { class: "calm", disabled: state.stats ? null : true, title: "Switch every rule of every proxy off, at once", onclick: () => { calm(); stopAll(); } }, "All calm"));
 }
 
 function main() {
 	const proxy = chosen();
 	return h("main", { key: "main" }, proxies(),
 		h("div", { id: "proxy", class: state.live === true ? null : "stale", tabindex: -1, key: proxy ? "p" + proxy.number : "none" },
-			proxy ? [traffic(proxy), rules(proxy), h("div", { class: "pair" }, connections(proxy), events(proxy))] : h("p", { class: "empty" }, "There is no proxy to show.")));
+			proxy ? [traffic(proxy), rules(proxy), scenarios(proxy), h("div", { class: "pair" }, connections(proxy), events(proxy))] : h("p", { class: "empty" }, "There is no proxy to show.")));
 }
 
 paint(() => {
@@ -173,7 +175,7 @@ paint(() => {
 addEventListener("hashchange", () => {
 	state.report = null;
 	choose();
-	state.eventsShown = state.form = null;
+	state.eventsShown = state.form = state.scenario = null;
 	again?.();
 	draw();
 });

@@ -46,10 +46,10 @@ export function spark(points, field, now) {
 
 /* ---- marks ---- */
 
-/* Texts that would overlap go to the next row, of three. */
+/* Texts that would overlap go to the next row, of three. Marks of its own tell where a scenario's rules come and go. */
 function marks(spans, now, shownFor, x, width, texts) {
 	const all = [], ends = [0, 0, 0];
-	for (const s of spans) {
+	for (const s of spans.filter(one => !one.name.startsWith("scenario-"))) {
 		if (s.from !== null && s.from > now - shownFor)
 			all.push({ t: s.from, text: short(s.text, 42), kind: "" });
 		if (s.to !== null && s.to > now - shownFor)

@@ -23,6 +23,8 @@ export const state = {
 	eventsShown: null,              /* paused: those that stay */
 	filter: { faults: true, connections: true, changes: true, all: false, text: "" },
 	form: null,                     /* the rule that is added or edited, see form.js; null: none */
+	scenario: null,                 /* the choice of a scenario, see scenarios.js; null: it is closed */
+	vanish: "",                     /* how, of GET /info: only "filter" has no answer at all */
 	report: null,                   /* of an audit, from a file; else the proxies are shown */
 	token: false,                   /* a token is wanted */
 };

@@ -1,4 +1,4 @@
-/* ui.c - the dashboard: the files of ui/, served at /ui/, and a browser's way there. */
+/* ui.c - the dashboard: ui/ and the outages, served at /ui/, and a browser's way there. */
 #include "api/ui.h"
 
 #include <assert.h>
@@ -32,6 +32,7 @@ static const char *file_type(const char *name)
 	static const struct { const char *ending, *type; } types[] = {
 		{ ".html", "text/html; charset=utf-8" }, { ".css", "text/css; charset=utf-8" },
 		{ ".js", "text/javascript; charset=utf-8" }, { ".svg", "image/svg+xml" },
+		{ ".ini", "text/plain; charset=utf-8" },
 	};
 	const char *dot = strrchr(name, '.');
 

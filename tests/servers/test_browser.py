@@ -362,6 +362,105 @@ def test_a_report_of_an_audit_is_opened(page, proxy, tmp_path):
     page.sees("Rules")
 
 
+# ---- scenarios ----
+
+def begin_scenario(page, name):
+    page.click("Start a scenario")
+    until(lambda: page.run("return document.activeElement.id") == "scenario")       # the focus is in the choice
+    page.one("#scenario").send_keys(name)
+    until(lambda: page.run("return document.querySelector('#scenario').value") == name)
+    page.one("#scenario-form button.primary").click()
+    until(lambda: page.run("return document.activeElement.id") == "scenario-stop")
+
+
+PHASES = """
+window.met = [];
+new MutationObserver(() => {
+	const now = document.querySelector('.phases .now b')?.textContent;
+	if (now && met.at(-1) !== now) met.push(now);
+}).observe(document.body, { subtree: true, childList: true, attributes: true });"""
+
+
+def scenario_rules(proxy, name):
+    answer = proxy.api("GET", "/%s/rules" % name)[1]["rules"]
+    return [rule for rule in answer if rule["name"].startswith("scenario-")]
+
+
+def marks_seen(page):
+    return page.run("""return [...document.querySelectorAll('.event .kind.mark ~ .what')].map(e => e.textContent).filter(t => t.startsWith('cache/restart')).reverse()""")
+
+
+def test_a_scenario_is_started_watched_and_stopped(page, start, server, clients):
+    """A second tab that dies in a scenario of `other` leaves its fault for 10 s at most. Meanwhile the first one runs two on `cache`."""
+    proxy = start("--protocol", "redis", "--proxy-name", "cache", "--add", "other=127.0.0.1:0=%s,redis" % server.address, backend=server)
+    first = page.open(proxy, "/ui/#cache").driver.current_window_handle
+    page.driver.switch_to.new_window("tab")
+    page.driver.get(page.origin + "/ui/#other")
+    begin_scenario(page, "hang")
+    died = time.monotonic()
+    until(lambda: scenario_rules(proxy, "other"))
+    assert scenario_rules(proxy, "other")[0]["options"]["ttl"] == 10
+    page.run("addEventListener('pagehide', e => e.stopImmediatePropagation(), true)")       # as if the browser was killed
+    page.driver.close()
+    page.driver.switch_to.window(first)
+    page.sees("live", "header")
+
+    seen, phases = clients(proxy, 2, 0.1), ["stops", "closes", "refuses", "starts"]
+    page.run(PHASES)
+    begin_scenario(page, "restart")
+    page.sees("refuses", ".phases .now")
+    assert page.run(CONTRAST) == [] and page.run(NAMELESS) == []
+    assert page.find("progress") and not page.find("#scenario-open")
+    page.sees("restart has ended: ", "#proxy")
+    assert scenario_rules(proxy, "cache") == []
+    assert any("refused" in text for text in seen) and any("LOADING" in text or "loading" in text for text in seen), seen
+    assert page.run("return met") == phases
+    page.click("faults"), page.click("connections")     # filters
+    marks = ["cache/restart begins"] + ["cache/restart: " + phase for phase in phases] + ["cache/restart has ended"]
+    until(lambda: marks_seen(page) == marks, what=lambda: repr(marks_seen(page)))
+    page.sees("cache/restart begins", ".chart.wide")
+
+    proxy.api("POST", "/cache/rules", {"behavior": "delay", "sleep": "1ms", "name": "mine"})
+    page.click("Start a scenario")
+    page.sees("1 rule is on already", "#scenario-form")
+    page.sees("Not for redis: deadlock", "#scenario-form")
+    page.sees("vaurien scenario FILE --attach " + page.origin, "#scenario-form")
+    assert page.run(CONTRAST) == [] and page.run(NAMELESS) == []
+    page.click("Cancel")
+    begin_scenario(page, "blackout")
+    until(lambda: scenario_rules(proxy, "cache"))
+    page.sees("6.", ".phases .now")                     # of 10 s: a lease has been renewed by now
+    until(lambda: proxy.api("GET", "/stats")[1]["proxies"][0]["rules"][-1]["left"] > 8)
+    page.click("Stop")
+    until(lambda: scenario_rules(proxy, "cache") == [], 2)
+    page.sees("blackout: stopped; ", "#proxy")
+    until(lambda: page.run("return document.activeElement.id") == "scenario-open")
+    assert [rule["name"] for rule in proxy.api("GET", "/cache/rules")[1]["rules"]] == ["mine"]
+    until(lambda: scenario_rules(proxy, "other") == [], max(0.5, died + 12 - time.monotonic()))
+
+
+def test_all_calm_and_a_reload_end_a_scenario(page, proxy):
+    page.open(proxy)
+    begin_scenario(page, "hang")
+    until(lambda: scenario_rules(proxy, "cache"))
+    page.click("All calm")
+    page.sees("hang: stopped by All calm; nothing was hit.", "#proxy")
+    until(lambda: scenario_rules(proxy, "cache") == [])
+    begin_scenario(page, "flapping")
+    until(lambda: scenario_rules(proxy, "cache"))
+    proxy.api("POST", "/calm")                          # by somebody else: the next phase does not begin
+    page.sees("flapping: its rule was switched off; nothing was hit.", "#proxy")
+    begin_scenario(page, "slow")
+    until(lambda: scenario_rules(proxy, "cache"))
+    page.driver.refresh()
+    until(lambda: scenario_rules(proxy, "cache") == [], 3)
+    page.sees("No scenario runs", "#proxy")
+    page.click("Start a scenario")
+    page.one("#scenario").send_keys("retry-storm")
+    page.sees("--faults retry-storm", "#scenario-form")
+    assert not page.find("#scenario-form button.primary")
+
+
 def test_hostile_names_are_text(page, start, server):
     proxy = start("--protocol", "redis", backend=server)
     assert proxy.api("POST", "/proxies", {"name": HOSTILE, "listen": "127.0.0.1:0", "upstream": server.address})[0] == 201
