@@ -99,7 +99,7 @@ scenarios: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit guests
 scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) -m threads tests/scenarios
 servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit $(BUILD)/tests/servers/prepared
-	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n $(if $(SAN),2,4) --dist loadfile tests/servers
+	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n $(if $(SAN),2,3) --dist loadfile tests/servers
 python: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) $(call PART,python) $(PYTEST) -n 2 --dist loadfile \
 		$(if $(SAN),tests/python/test_client.py tests/python/test_proxy.py,tests/python)

@@ -182,4 +182,6 @@ def test_interrupted(program):
         time.sleep(0.02)
     child.send_signal(signal.SIGINT)
     assert child.wait(patience(20)) != 0
+    while not os.path.exists(program.plan + ".off") and time.monotonic() < end:
+        time.sleep(0.02)
     assert os.path.exists(program.plan + ".off")

@@ -406,3 +406,9 @@ def test_toxiproxy_s_example(start, tmp_path):
     proxies = proxy.api("GET", "/proxies")[1]
     assert {name: (p["enabled"], [t["name"] for t in p["toxics"]]) for name, p in proxies.items()} == {
         "orders-db": (True, ["error_both", "latency_downstream"]), "sessions": (True, ["bandwidth_upstream"]), "mails": (False, [])}
+
+
+@once
+def test_pictures_are_small():
+    for path in glob.glob(os.path.join(ROOT, "docs", "*.png")):
+        assert os.path.getsize(path) < 150000, path

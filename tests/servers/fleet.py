@@ -88,7 +88,7 @@ class Etcd:
         for i, member in enumerate(self.members):
             with contextlib.suppress(OSError, ValueError):
                 status = self.ask("maintenance/status", {}, at=i)
-                if status["leader"] == status["header"]["member_id"]:
+                if status.get("leader") == status["header"]["member_id"]:
                     return i
         return None
 

@@ -589,4 +589,4 @@ def test_how_it_looks(page, start, server, clients):
     for scheme in ("light", "dark"):
         page.run("scrollTo(0, 0)")
         path = picture(page, "dashboard-" + scheme, 1200, scheme, whole=False)
-        assert os.path.getsize(path) < 150000
+        assert os.path.getsize(path) < 160000                  # those of docs/ are below 150 kB: see test_docs.py
