@@ -176,7 +176,8 @@ def test_interrupted(program):
     program(0, None, waits=True)
     code = "import vaurien\nvaurien.audit('x')"
     child = subprocess.Popen([sys.executable, "-c", code], env=dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path)),
-                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+                             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))   # a shell may have it ignored
     end = time.monotonic() + patience(20)
     while not os.path.exists(program.plan + ".waits") and time.monotonic() < end:
         time.sleep(0.02)

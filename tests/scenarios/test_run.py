@@ -275,8 +275,7 @@ def test_nothing_is_left_behind(starting, echo, calls):
     run.process.stdin.flush()
     assert run.process.stdout.readline() == "160\n"
     until(lambda: len(os.listdir("/proc/%d/fd" % run.pid)) <= before + 4, what="descriptors to be closed")
-    status, answer = run.api("GET", "/run")
-    assert [process["name"] for process in answer["processes"]] == ["sh"]
+    until(lambda: [process["name"] for process in run.api("GET", "/run")[1]["processes"]] == ["sh"], what="the caller to be gone")
     children = subprocess.run(["ps", "--ppid", str(run.pid), "-o", "stat="], capture_output=True, text=True).stdout
     assert "Z" not in children
     run.process.stdin.close()
