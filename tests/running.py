@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 import tempfile
 
 import pytest
@@ -44,9 +45,18 @@ class UnixConnection(http.client.HTTPConnection):
         self.path = path
 
     def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(patience())
-        self.sock.connect(self.path)
+        """The file is there a moment before anyone listens."""
+        end = time.monotonic() + patience(2)
+        while True:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(patience())
+            try:
+                return self.sock.connect(self.path)
+            except ConnectionRefusedError:
+                self.sock.close()
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.01)
 
 
 class Run:
