@@ -10,7 +10,7 @@ from test_scenario import audit, calm, faults, page, short      # noqa: F401: a 
 
 OWN = """
 [scenario:own]
-repeat = 20
+repeat = 40
 [phase:gone]
 do = disable
 for = 300ms
