@@ -158,9 +158,9 @@ static const char *texts_add(json_t *texts, const json_t *kvs, size_t head)
 /* The key behind that one. */
 static json_t *key_behind(const char *key)
 {
-	size_t n;
-	char *bytes = base64_read(key, &n), *text = base64_make(bytes ? bytes : "", n + 1);
-	json_t *value = json_string(text);
+	size_t n = 0;
+	char *bytes = base64_read(key, &n), *text = bytes ? base64_make(bytes, n + 1) : NULL;
+	json_t *value = json_string(text);      /* NULL: the key is no base64, and the list ends */
 
 	free(bytes);
 	free(text);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "fleet/base64.h"
 
 enum {
@@ -33,7 +34,7 @@ static char *name_of(const struct etcd_view *v, const json_t *kv)
 
 	if (!key || n < head || memchr(key, 0, n)) {
 		free(key);
-		return calloc(1, 1);
+		return xcalloc(1, 1);
 	}
 	memmove(key, key + head, n - head + 1);
 	return key;
