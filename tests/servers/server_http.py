@@ -16,7 +16,7 @@ http {{
     access_log {d}/access.log;
     client_body_temp_path {d}/t1; proxy_temp_path {d}/t2; fastcgi_temp_path {d}/t3;
     uwsgi_temp_path {d}/t4; scgi_temp_path {d}/t5;
-    keepalive_requests 100000; client_max_body_size 0; types {{ text/plain txt; }} default_type application/octet-stream;
+    keepalive_requests 100000; keepalive_timeout 1h; client_max_body_size 0; types {{ text/plain txt; }} default_type application/octet-stream;
     server {{
         listen 127.0.0.1:{port};
         root {d}/root;

@@ -66,15 +66,34 @@ class Page:
         except StaleElementReferenceException:
             return []
 
-    def one(self, css, text=None):
-        return until(lambda: self.find(css, text), what=lambda: "%s with %r on the page:\n%s" % (css, text, self.text()))[0]
+    def one(self, css, text=None, act=lambda e: e):
+        """What act() returns of the first such element. The page may draw it anew meanwhile: then of its successor."""
+        def acted():
+            found = self.find(css, text)
+            try:
+                return found and [act(found[0])]
+            except StaleElementReferenceException:
+                return None
+        return until(acted, what=lambda: "%s with %r on the page:\n%s" % (css, text, self.text()))[0]
+
+    def press(self, css, text=None):
+        self.one(css, text, lambda e: e.click())
+
+    def keys(self, css, *keys):
+        self.one(css, None, lambda e: e.send_keys(*keys))
+
+    def attribute(self, css, name):
+        return self.one(css, None, lambda e: e.get_attribute(name))
 
     def click(self, text, css="button"):
         def clicked():
-            for e in self.find(css):
-                if e.text.strip() == text or e.get_attribute("aria-label") == text:
-                    e.click()
-                    return True
+            try:
+                for e in self.find(css):
+                    if e.text.strip() == text or e.get_attribute("aria-label") == text:
+                        e.click()
+                        return True
+            except StaleElementReferenceException:
+                return False
         until(clicked, what="a button %r" % text)
 
     def text(self, css="body"):
@@ -84,7 +103,7 @@ class Page:
         until(lambda: text in self.text(css), seconds, lambda: "%r in %s:\n%s" % (text, css, self.text(css)[:3000]))
 
     def write(self, field, text):
-        self.one("#f-" + field).send_keys(Keys.CONTROL, "a", Keys.NULL, text)
+        self.keys("#f-" + field, Keys.CONTROL, "a", Keys.NULL, text)
 
     def console(self):
         return [line["message"] for line in self.driver.get_log("browser")]
@@ -162,12 +181,12 @@ def test_a_rule_is_set_strikes_and_is_calmed(page, proxy, clients):
     page.sees("calm", "nav .card")
     page.sees("live", "header")
     page.click("Add a rule")
-    page.one("#f-behavior").send_keys("error")
+    page.keys("#f-behavior", "error")
     page.write("name", "no_writes")
-    page.one("#f-failure").send_keys("read_only")
+    page.keys("#f-failure", "read_only")
     page.write("match", "^INCR (")
     page.sees("match: expected a regular expression; at offset 7: missing closing parenthesis", "#f-match-note")
-    assert page.one("#f-match").get_attribute("aria-invalid") == "true"
+    assert page.attribute("#f-match", "aria-invalid") == "true"
     page.click("Add rule")                              # nothing is set while something is wrong
     until(lambda: page.run("return document.activeElement.id") == "f-match")
     assert proxy.api("GET", "/rules")[1] == {"rules": []}
@@ -193,11 +212,11 @@ def test_a_rule_is_set_strikes_and_is_calmed(page, proxy, clients):
     page.sees("no_writes off", ".chart.wide")
     page.sees("calm", "nav .card")
     assert proxy.api("GET", "/rules")[1]["rules"][0]["options"]["enabled"] is False
-    page.one("[role=switch][aria-checked=false]").click()
+    page.press("[role=switch][aria-checked=false]")
     page.sees("no_writes is on.", "#said")
     page.one("[role=switch][aria-checked=true]")
     page.click("Edit rule no_writes")
-    assert page.one("#f-match").get_attribute("value") == "^INCRBY order:[01]"
+    assert page.attribute("#f-match", "value") == "^INCRBY order:[01]"
     page.write("match", "^GET nothing")
     page.sees("Nearest: GET order:?", ".tried")
     page.click("Change the rule")
@@ -211,14 +230,14 @@ def test_the_behavior_is_a_rule_too(page, proxy):
     proxy.set("delay", sleep="40ms", jitter="5ms")
     page.open(proxy)
     page.click("Edit rule behavior")
-    assert page.one("#f-sleep").get_attribute("value") == "40ms"
+    assert page.attribute("#f-sleep", "value") == "40ms"
     page.write("sleep", "70ms")
     page.write("jitter", Keys.BACKSPACE)
     page.sees("set-behavior delay --sleep=70ms", ".cmd")
     page.click("Change the rule")
     page.sees("delay sleep=70ms", ".rules")
     assert proxy.api("GET", "/behavior")[1]["options"]["jitter"] == 0
-    page.one("[role=switch]").click()
+    page.press("[role=switch]")
     page.sees("behavior is off.", "#said")
     assert proxy.api("GET", "/behavior")[1]["options"]["enabled"] is False
     assert proxy.api("PUT", "/behavior", {"name": "20:delay,30:hang"})[0] == 200
@@ -241,7 +260,7 @@ def test_the_lines_below_the_form_do_what_it_does(page, proxy, clients):
     page.write("sleep", "30ms")
     page.write("match", '^SET "a b" \'$x\' \\d`')
     page.sees("it'\\''s", ".cmd code:nth-of-type(2)")
-    lines = [e.text for e in page.find(".cmd code")]
+    lines = page.run("return [...document.querySelectorAll('.cmd code')].map(e => e.innerText)")
     assert lines[0].startswith("vaurienctl --host http://127.0.0.1:") and lines[1].startswith("curl -X POST")
     page.click("Add rule")
     page.sees("The rule is set.", "#said")
@@ -286,7 +305,7 @@ def test_events_stand_still_while_paused(page, proxy, clients):
     page.sees("live", "header")
     proxy.api("POST", "/rules", {"behavior": "delay", "name": "first"})
     page.sees("rules: first", ".log")
-    page.find("section[aria-labelledby=events] button", "Pause")[0].click()
+    page.press("section[aria-labelledby=events] button", "Pause")
     proxy.api("POST", "/rules", {"behavior": "delay", "name": "second"})
     page.sees("Go on (1 new)")
     assert "second" not in page.text(".log")
@@ -325,12 +344,12 @@ def test_a_token_is_asked_for_once(page, start, server):
     page.expected = ("401 (Unauthorized)",)
     proxy = start("--protocol", "redis", "--http-token", "s3cret", backend=server)
     page.open(proxy)
-    box = page.one("dialog input")
+    page.one("dialog input")
     assert page.run("return document.activeElement.id") == "token"
     assert "default" not in page.text()
-    box.send_keys("wrong\n")
+    page.keys("dialog input", "wrong\n")
     page.sees("That was not it", "dialog")
-    page.one("dialog input").send_keys("s3cret\n")
+    page.keys("dialog input", "s3cret\n")
     page.sees("no traffic yet", "nav")
     until(lambda: not page.find("dialog"))
     page.click("Add a rule")
@@ -367,9 +386,9 @@ def test_a_report_of_an_audit_is_opened(page, proxy, tmp_path):
 def begin_scenario(page, name):
     page.click("Start a scenario")
     until(lambda: page.run("return document.activeElement.id") == "scenario")       # the focus is in the choice
-    page.one("#scenario").send_keys(name)
+    page.keys("#scenario", name)
     until(lambda: page.run("return document.querySelector('#scenario').value") == name)
-    page.one("#scenario-form button.primary").click()
+    page.press("#scenario-form button.primary")
     until(lambda: page.run("return document.activeElement.id") == "scenario-stop")
 
 
@@ -456,7 +475,7 @@ def test_all_calm_and_a_reload_end_a_scenario(page, proxy):
     until(lambda: scenario_rules(proxy, "cache") == [], 3)
     page.sees("No scenario runs", "#proxy")
     page.click("Start a scenario")
-    page.one("#scenario").send_keys("retry-storm")
+    page.keys("#scenario", "retry-storm")
     page.sees("--faults retry-storm", "#scenario-form")
     assert not page.find("#scenario-form button.primary")
 
@@ -469,7 +488,7 @@ def test_hostile_names_are_text(page, start, server):
     page.sees('<script>alert(1)</script>"\'>\\u202eg', ".rules")      # a mark that turns the text around is shown as such
     page.sees("<script>alert(1)", "nav")
     page.sees('match="</script><b>x</b>"', ".rules")
-    page.one("nav .card h2", "<script>").click()
+    page.press("nav .card h2", "<script>")
     page.sees("<script>alert(1)</script>", "#traffic")
     page.click("Add a rule")
     page.sees("vaurienctl", ".cmd")
@@ -537,8 +556,7 @@ def test_with_the_keyboard_alone(page, proxy):
     until(lambda: page.find("#rule-form"))
     press(Keys.ESCAPE)
     until(lambda: not page.find("#rule-form"))
-    switch = page.one("[role=switch]")
-    switch.send_keys(Keys.SPACE)
+    page.keys("[role=switch]", Keys.SPACE)
     page.one("[role=switch][aria-checked=false]")
     assert page.run("return document.activeElement.getAttribute('role')") == "switch"       # the focus stays through redraws
 

@@ -61,9 +61,9 @@ def struck(proxy, failure, act, **words):
         proxy.set("dummy")
 
 
-def idle(wire, session, proxy, failure):
+def idle(wire, session, proxy, failure, first=None):
     sock = session(proxy.port)
-    return struck(proxy, failure, lambda: outcome(wire, sock))
+    return struck(proxy, failure, lambda: outcome(wire, sock, first))
 
 
 def asked(wire, session, proxy, failure, statement):
@@ -624,7 +624,7 @@ def test_nginx(start, nginx, tmp_path):                # noqa: F811
         table.add("idle_timeout", "idle", outcome(HTTP, HTTP.session(port)), idle(HTTP, HTTP.session, proxy, "idle_timeout"))
         sock = HTTP.session(port)
         process.send_signal(signal.SIGQUIT)             # in good order: requests are answered, who has none is closed
-        table.add("shutting_down", "idle", outcome(HTTP, sock), idle(HTTP, HTTP.session, proxy, "shutting_down"),
+        table.add("shutting_down", "idle", outcome(HTTP, sock), idle(HTTP, HTTP.session, proxy, "shutting_down", patience(2)),
                   "as a server behind a load balancer, whose next request gets 503")
     finally:
         process.kill()
