@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VAURIEN_ABI 1                   /* of this header; a guest with another one is rejected */
+#define VAURIEN_ABI 2                   /* of this header; a guest with another one is rejected */
 #define VAURIEN_VERSION "3.0.0"         /* of the program */
 
 typedef int64_t vn_nsec;                /* nanoseconds */
@@ -238,6 +238,15 @@ enum vn_cut_kind {
 	                                 * then. Only if session->owed */
 	VN_CUT_RAW,                     /* not this protocol: pass all bytes unchanged from here
 	                                 * on. session->notice has the reason */
+	VN_CUT_TLS,                     /* the first `len` bytes are consumed, `instead` goes out
+	                                 * plain on `leg`, and its TLS handshake begins. Then the
+	                                 * function is called again; with the same bytes if `len`
+	                                 * is 0 */
+};
+
+enum {                                  /* the legs of a connection, as bits */
+	VN_LEG_CLIENT  = 1,             /* between client and proxy, which is the TLS server */
+	VN_LEG_BACKEND = 2,             /* between proxy and backend: the proxy is the TLS client */
 };
 
 struct vn_cut {                         /* what request() and response() return */
@@ -247,9 +256,20 @@ struct vn_cut {                         /* what request() and response() return 
 	bool replaced;                  /* send `instead` in place of these bytes, which must all
 	                                 * be in the span */
 	struct vn_span instead;         /* valid until the next call: use session->scratch */
+	uint8_t leg;                    /* of VN_CUT_TLS: VN_LEG_... */
+	bool eager;                     /* of VN_CUT_TLS: bytes that were read behind these belong
+	                                 * to the handshake. Else they are an injection, and the
+	                                 * connection closes */
+	bool discards;                  /* of VN_CUT_TLS: ... or (true) they are discarded */
 };
 
 enum { VN_CODE_MAX = 24 };              /* of a server's error code, with a 0 at its end */
+
+enum {                                  /* what the proxy's options want of TLS, as bits */
+	VN_TLS_CLIENT_MAY  = 1,         /* client_tls: clients that ask for TLS get it */
+	VN_TLS_CLIENT_MUST = 2,         /* client_tls = require: the others are rejected */
+	VN_TLS_BACKEND     = 4,         /* backend_tls */
+};
 
 struct vn_report {                      /* set by the protocol, while somebody reads such events */
 	size_t given;                   /* by request(): so many of the message's first bytes are
@@ -293,6 +313,10 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	const char *client;             /* for word(): the client's address without the port,
 	                                 * "127.0.0.1" or "2001:db8::1"; "" on a unix socket */
 	struct vn_backend_note *backend_note;   /* what earlier connections to this backend noted */
+	unsigned tls;                   /* VN_TLS_... bits: what the options want */
+	unsigned secure;                /* VN_LEG_... bits: these legs are in TLS by now */
+	struct vn_buffer *kept;         /* for secure(): what the client must see of the backend's
+	                                 * preamble. response() gets it once TLS is up */
 };
 
 /* In response(): the answer is an error, or has one in it. `code` is the server's own: "1213",
@@ -373,6 +397,20 @@ struct vn_failure {                     /* an error of the real server; a table 
 	bool by_name;                   /* never drawn, only sent if a rule names it */
 };
 
+enum vn_tls_start {                     /* how TLS begins in a protocol */
+	VN_TLS_IMPLICIT,                /* with the first byte */
+	VN_TLS_UPGRADE,                 /* after a request in plain text (STARTTLS): VN_CUT_TLS */
+	VN_TLS_EITHER,                  /* both are known (PostgreSQL): the first byte tells */
+};
+
+enum vn_secure {                        /* what secure() returns */
+	VN_SECURE_MORE,                 /* send `backend`, and call again with more bytes */
+	VN_SECURE_START,                /* send `backend`, and begin the handshake; bytes left
+	                                 * over are a failure */
+	VN_SECURE_NONE,                 /* the backend has no TLS: the connection is reset */
+	VN_SECURE_LATER,                /* request() does it, by VN_CUT_TLS */
+};
+
 struct vn_protocol {
 	uint32_t abi;                   /* VAURIEN_ABI */
 	const char *name;               /* of a-z, 0-9 and _ */
@@ -433,6 +471,16 @@ struct vn_protocol {
 
 	/* The connection is gone, and its state is about to be freed. NULL: not needed. */
 	void (*forget)(void *state);
+
+	/* Names for ALPN, the preferred one first; ends with NULL. NULL: none. */
+	const char *const *alpn;
+	enum vn_tls_start tls_start;
+
+	/* The preamble of the backend leg, before its handshake: called with no bytes when the
+	 * backend is connected, then with all that it has sent so far. Write to `backend` what
+	 * is to be sent. NULL: the handshake begins at once. */
+	enum vn_secure (*secure)(struct vn_session *, struct vn_span from_backend,
+	                         struct vn_buffer *backend);
 
 	bool transactions;              /* session->idle has VN_IS_IN_TRANSACTION behind each answer
 	                                 * that leaves one open */
@@ -549,6 +597,45 @@ enum vn_moment {
 	 * clients, VN_VANISH leaves them unanswered. Only for rules without probability, match,
 	 * kind, client and counters; nothing is counted. */
 	VN_ON_LISTEN   = 128,
+	VN_ON_HELLO    = 256,           /* the client's ClientHello has been read, and nothing is
+	                                 * answered; once per handshake of the client leg. Only
+	                                 * `tls` of the verdict counts. `match` finds "HELLO name
+	                                 * alpn", "-" for what is missing */
+};
+
+struct vn_hello {                       /* a ClientHello */
+	const char *name;               /* of the server (SNI), checked; "": none */
+	const char *alpn;               /* "h2,http/1.1"; "": none */
+	unsigned lowest, highest;       /* versions offered: 0x0301 (1.0) to 0x0304 (1.3) */
+	bool resumes;                   /* it has a ticket */
+};
+
+enum vn_tls_place {                     /* how far a handshake gets */
+	VN_TLS_AT_NONE,                 /* all of it */
+	VN_TLS_AT_UPGRADE,              /* the request for TLS is not answered */
+	VN_TLS_AT_CLIENT_HELLO,         /* nothing is answered to the ClientHello */
+	VN_TLS_AT_SERVER_HELLO,         /* that record only */
+	VN_TLS_AT_FINISHED,             /* all but the last record of the server's flight */
+};
+
+struct vn_tls {                         /* how a handshake is broken; all zero: it is not */
+	const char *flaw;               /* of the certificate: one of the CA's flaws */
+	const char *file;               /* a certificate and its key, PEM */
+	enum vn_tls_place stall;        /* silence from there on */
+	enum vn_tls_place late;         /* `hold` is counted there */
+	vn_nsec hold;
+	const char *alert;              /* a fatal alert, its name in RFC 8446 */
+	enum vn_tls_place breaks;       /* `end` happens there: VN_CLOSE, VN_RESET */
+	enum vn_end end;
+	unsigned only;                  /* the only version: 0x0301 to 0x0304 */
+	const char *ciphers;            /* the only ciphers; "": none that the client offers */
+	const char *alpn;               /* chosen whatever was offered; "": none is chosen */
+	bool alpn_refused;              /* no_application_protocol */
+	bool demand;                    /* a client certificate is demanded */
+	const char *reject;             /* the alert for the client's certificate */
+	bool refused;                   /* the upgrade is refused */
+	bool plain;                     /* plain text in place of TLS */
+	bool forget;                    /* earlier tickets are worthless */
 };
 
 struct vn_event {                       /* what act() gets */
@@ -575,6 +662,7 @@ struct vn_event {                       /* what act() gets */
 	bool words;                     /* the protocol has failures */
 	bool interim;                   /* VN_ON_DATA: the bytes are not part of an answer: they
 	                                 * have the role VN_INTERIM or VN_AIDS */
+	const struct vn_hello *hello;   /* at VN_ON_HELLO; else NULL */
 };
 
 enum vn_fate {                          /* what happens to the bytes */
@@ -612,6 +700,8 @@ struct vn_verdict {                     /* set by act(); all zero at first, but 
 	                                 * answered and sent. Else a timer of the rule, from now;
 	                                 * set again, the earlier time counts, but at VN_ON_DATA
 	                                 * the new one */
+	struct vn_tls *tls;             /* at VN_ON_HELLO, and at VN_ON_OPEN for what strikes
+	                                 * before: zeroed, to be filled in; else NULL */
 };
 
 enum vn_group {                         /* where --list and docs/behaviors.md show a behavior */
