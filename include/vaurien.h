@@ -282,6 +282,18 @@ struct vn_report {                      /* set by the protocol, while somebody r
 	char code[VN_CODE_MAX];         /* by response() and word(): vn_session_error() */
 };
 
+enum vn_mapped {                        /* what vn_map_address() returns */
+	VN_MAP_SAME,                    /* the address stays */
+	VN_MAP_OTHER,                   /* `other` takes its place */
+	VN_MAP_HIDE,                    /* the answer leaves that server out, or says that there is
+	                                 * none */
+};
+
+struct vn_place {                       /* valid until the next call of vn_map_address() */
+	struct vn_span host;            /* without brackets; a path: a unix socket */
+	unsigned port;                  /* 0: a unix socket */
+};
+
 struct vn_session {                     /* a connection as its protocol sees it */
 	const struct vn_protocol *self; /* the protocol of this call, for functions that several
 	                                 * share */
@@ -317,7 +329,19 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	unsigned secure;                /* VN_LEG_... bits: these legs are in TLS by now */
 	struct vn_buffer *kept;         /* for secure(): what the client must see of the backend's
 	                                 * preamble. response() gets it once TLS is up */
+	/* set by the engine, for vn_map_address(); NULL: no address has another */
+	enum vn_mapped (*map)(struct vn_session *, struct vn_span host, unsigned port,
+	                      struct vn_place *other);
 };
+
+/* The address under which this client reaches the proxy of the server that calls itself host:port.
+ * `host`: a name, an IPv4 or IPv6 address with or without brackets, or the path of a unix socket
+ * with port 0. To be called in response() only. */
+static inline enum vn_mapped vn_map_address(struct vn_session *t, struct vn_span host,
+                                            unsigned port, struct vn_place *other)
+{
+	return t->map ? t->map(t, host, port, other) : VN_MAP_SAME;
+}
 
 /* In response(): the answer is an error, or has one in it. `code` is the server's own: "1213",
  * "40P01", "503". Of several in one answer the first counts. Call it at any cut of the answer. */

@@ -75,6 +75,7 @@ struct vn_session *session_begin(struct conn *c)
 		.idle = c->idle,
 		.client = "",
 		.backend_note = s->backend_note,
+		.map = w->address_map.find,
 	};
 	return &w->session;
 }

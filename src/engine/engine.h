@@ -182,6 +182,18 @@ struct shard {
 
 /* ---- a worker: a thread. Workers share nothing but specs ---- */
 
+/* From the addresses by which servers call themselves to the proxies before them: see
+ * address_map.h. */
+struct address_map {
+	/* of every session */
+	enum vn_mapped (*find)(struct vn_session *, struct vn_span host, unsigned port,
+	                       struct vn_place *other);
+	bool made;                      /* else a shard has come, gone or changed */
+	size_t n;
+	struct map_entry *entries;      /* sorted by key */
+	char host[ADDRESS_KEY_MAX];     /* of the last answer */
+};
+
 struct worker {
 	struct loop loop;
 	pthread_t thread;
@@ -203,6 +215,7 @@ struct worker {
 	struct vn_report report;        /* the same, while somebody reads events */
 	struct vn_buffer scratch;       /* the same */
 	struct vn_text_cache texts;     /* for a connection that has none yet */
+	struct address_map address_map;
 	struct work_pool work_pool;
 	struct pool exchanges;
 	struct drains drains;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "engine/address_map.h"
 #include "engine/birth.h"
 #include "engine/conn.h"
 #include "engine/listener.h"
@@ -33,6 +34,7 @@ void shard_start(struct shard *p, struct spec *s)
 	if (p->next)
 		p->next->link = &p->next;
 	w->shards = p;
+	address_map_forget(&w->address_map);
 	birth_gate_set(p, false);
 }
 
@@ -47,6 +49,7 @@ void shard_change(struct shard *p, struct spec *s)
 
 	p->plan = plan_make(s, p->worker->seed);
 	plan_inherit(p->plan, old);
+	address_map_forget(&p->worker->address_map);
 	loop_clock(&p->worker->loop);
 	if (p->listener)
 		listener_set_state(p->listener, plan_listen(p->plan));
@@ -97,6 +100,7 @@ void shard_stop(struct shard *p)
 	birth_gate_set(p, true);
 	shard_close_all(p);
 	recent_stop(p);
+	address_map_forget(&p->worker->address_map);
 	*p->link = p->next;
 	if (p->next)
 		p->next->link = p->link;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "engine/address_map.h"
 #include "engine/pipe.h"
 #include "engine/shard.h"
 
@@ -22,6 +23,7 @@ bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	splice_pipes_init(&w->splice_pipes, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
 	text_cache_init(&w->texts, TEXT_CACHE_ROOM);
+	address_map_init(&w->address_map);
 	w->buffer = xmalloc(UNPARSED_MAX + w->bufsize);
 	w->drains = (struct drains){ .loop = &w->loop, .buffer = w->buffer, .size = w->bufsize };
 	return true;
@@ -48,6 +50,7 @@ void worker_free(struct worker *w)
 	work_pool_free(&w->work_pool);
 	pool_free(&w->exchanges);
 	text_cache_free(&w->texts);
+	address_map_free(&w->address_map);
 	buffer_free(&w->scratch);
 	free(w->buffer);
 }

@@ -131,6 +131,59 @@ bool address_numeric(const struct address *a, bool listen, struct endpoint *e)
 	return true;
 }
 
+/* Writes the number in the one way that the system writes it; false: it is a name. */
+static bool number_canonical(const char *host, char *to, size_t size)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	uint8_t bytes[16];
+
+	if (inet_pton(AF_INET, host, bytes) == 1)
+		return inet_ntop(AF_INET, bytes, to, (socklen_t)size) != NULL;
+	if (inet_pton(AF_INET6, host, bytes) != 1)
+		return false;
+	if (!memcmp(bytes, mapped, sizeof mapped))
+		return inet_ntop(AF_INET, bytes + sizeof mapped, to, (socklen_t)size) != NULL;
+	*to++ = '[';
+	if (!inet_ntop(AF_INET6, bytes, to, (socklen_t)size - 2))
+		return false;
+	strcat(to, "]");
+	return true;
+}
+
+bool address_key(const char *host, size_t n, unsigned port, char key[ADDRESS_KEY_MAX])
+{
+	char name[HOST_MAX_LEN + 1], number[INET6_ADDRSTRLEN + 2];
+	bool scheme = n > 5 && !memcmp(host, "unix:", 5);
+
+	if (scheme || (n && host[0] == '/')) {
+		host += scheme ? 5 : 0;
+		n -= scheme ? 5 : 0;
+		if (port || n > PATH_MAX_LEN || memchr(host, 0, n))
+			return false;
+		snprintf(key, ADDRESS_KEY_MAX, "unix:%.*s", (int)n, host);
+		return true;
+	}
+	if (n > 1 && host[0] == '[' && host[n - 1] == ']') {
+		host++;
+		n -= 2;
+	}
+	if (n && host[n - 1] == '.')
+		n--;
+	if (!port || port > 65535 || n > HOST_MAX_LEN)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!isgraph((unsigned char)host[i]))
+			return false;
+		name[i] = (char)tolower((unsigned char)host[i]);
+	}
+	name[n] = '\0';
+	if (!n || !strcmp(name, "localhost"))
+		strcpy(name, "127.0.0.1");
+	snprintf(key, ADDRESS_KEY_MAX, "%s:%u",
+	         number_canonical(name, number, sizeof number) ? number : name, port);
+	return true;
+}
+
 int endpoint_port(const struct endpoint *e)
 {
 	if (e->addr.ss_family == AF_UNIX)

@@ -29,6 +29,12 @@ void address_copy(struct address *to, const struct address *from);
  * is the wildcard address. False: the endpoint is zeroed. */
 bool address_numeric(const struct address *, bool listen, struct endpoint *);
 
+/* A key by which the same address is found however it is written: "10.0.0.1:80", "[::1]:80",
+ * "name.example:80", "unix:/path". `host` is a name, a number with or without brackets, or with
+ * port 0 a path, with or without "unix:". False: it is none of these. */
+enum { ADDRESS_KEY_MAX = 280 };
+bool address_key(const char *host, size_t n, unsigned port, char key[ADDRESS_KEY_MAX]);
+
 int endpoint_port(const struct endpoint *);     /* 0: a unix socket, or any port */
 bool endpoint_loopback(const struct endpoint *);
 /* "127.0.0.1", "::1"; "" for a unix socket */
