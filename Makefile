@@ -49,7 +49,7 @@ FLAGS    = -std=gnu11 $(OPT) $(WARN) $(HARDEN) -fno-strict-aliasing \
 COMPILE  = $(CC) $(INCLUDE) $(CPPFLAGS) $(CFLAGS) $(FLAGS)
 LINK     = $(CC) -rdynamic $(HARDEN_LD) $(LDFLAGS) $(if $(SAN),-fsanitize=$(SAN)) \
 	$(if $(COVER),--coverage)
-LDLIBS  := -lcurl -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lpthread -ldl -lm
+LDLIBS  := -lcurl -lmicrohttpd -ljansson -linih -lpcre2-8 -llua5.4 -lssl -lcrypto -lpthread -ldl -lm
 
 SRC     := $(wildcard src/*.c src/*/*.c)
 UI      := $(wildcard ui/*) $(BUILD)/ui/outages.ini        # the dashboard's files, parts of the program
@@ -57,7 +57,7 @@ OBJ     := $(SRC:%.c=$(BUILD)/%.o) $(BUILD)/ui_files.o
 CORE    := $(filter-out $(BUILD)/src/main.o,$(OBJ))    # all but main: what tests link
 AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c)) $(BUILD)/audit/outages.o
 # What the auditor shares with the program: options, files and rules; nothing that moves bytes.
-SHARED  := $(filter $(patsubst %,$(BUILD)/src/%/%,base net spec behaviors protocols plugins toxiproxy config),$(OBJ))
+SHARED  := $(filter $(patsubst %,$(BUILD)/src/%/%,base net spec behaviors protocols plugins toxiproxy config tls),$(OBJ))
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) \
 	$(addprefix src/base/,suggest.c text.c memory.c) \
 	$(addprefix src/fleet/,base64.c selector.c store_url.c table.c))
@@ -89,6 +89,7 @@ endef
 $(BUILD)/need-build:
 	$(call need,microhttpd.h:libmicrohttpd-dev jansson.h:libjansson-dev ini.h:libinih-dev \
 		pcre2.h:libpcre2-dev lua5.4/lua.h:liblua5.4-dev curl/curl.h:libcurl4-openssl-dev \
+		openssl/ssl.h:libssl-dev \
 		ncurses.h:libncurses-dev)
 
 $(BIN)/vaurien: $(OBJ) $(BUILD)/sources

@@ -599,6 +599,16 @@ uint16_t vn_sql_lead(struct vn_span text, size_t (*comment)(struct vn_span));
 /* The key in the text cache; `of` is 'S' for a statement, 'T' for a temporary table. */
 uint64_t vn_sql_key(uint8_t of, struct vn_span name);
 
+/* ---- RSA, for passwords that cross a leg without TLS (MySQL's caching_sha2_password) ----
+ *
+ * RSA-OAEP with SHA-1. Both return the length of what they write to `to`; 0: it failed. Passwords
+ * are in memory of the caller, who overwrites them with vn_cleanse(). */
+
+size_t vn_rsa_seal(uint8_t *to, size_t room, struct vn_span public_pem, struct vn_span plain);
+size_t vn_rsa_open(uint8_t *to, size_t room, struct vn_span sealed);    /* by our own key */
+struct vn_span vn_rsa_public(void);     /* our public key in PEM; n = 0: there is none */
+void vn_cleanse(void *, size_t n);
+
 /* ---- behaviors ---- */
 
 /* When the engine calls act(). */

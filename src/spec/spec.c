@@ -39,6 +39,8 @@ void spec_unref(struct spec *s)
 	address_free(&s->backend);
 	backend_note_unref(s->backend_note);
 	gate_unref(s->gate);
+	tls_leg_unref(s->client_tls);
+	tls_leg_unref(s->backend_tls);
 	opt_values_free(&s->protocol_values);
 	defaults_unref(s->defaults);
 	free(s->behavior);
@@ -60,6 +62,8 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 	defaults_ref(s->defaults);
 	backend_note_ref(s->backend_note);
 	gate_ref(s->gate);
+	tls_leg_ref(s->client_tls);
+	tls_leg_ref(s->backend_tls);
 	if (from->listen.text)
 		address_copy(&s->listen, &from->listen);
 	if (from->backend.text)

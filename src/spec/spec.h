@@ -13,6 +13,7 @@
 #include "spec/gate.h"
 #include "spec/option.h"
 #include "spec/rule.h"
+#include "spec/tls_fields.h"
 #include "vaurien.h"
 
 struct spec {
@@ -26,6 +27,7 @@ struct spec {
 	struct defaults *defaults;      /* of options of its rules; NULL: the tables' */
 	const struct vn_protocol *protocol;
 	struct opt_values protocol_values;
+	struct tls_leg *client_tls, *backend_tls;       /* references; NULL: off */
 	vn_nsec timeout;                /* of connecting to the backend; 0: the kernel's */
 	vn_nsec idle;                   /* idle connections are closed after it; 0: never */
 	vn_nsec linger;                 /* a held request outlives its client so long; 0: ever */
