@@ -256,6 +256,11 @@ struct vn_cut {                         /* what request() and response() return 
 	bool replaced;                  /* send `instead` in place of these bytes, which must all
 	                                 * be in the span */
 	struct vn_span instead;         /* valid until the next call: use session->scratch */
+	bool back;                      /* of a replaced cut: `instead` goes back to the side that
+	                                 * sent these bytes, and nothing passes. With
+	                                 * session->close the connection closes behind it */
+	bool secret;                    /* of a replaced cut: the bytes have a password, and the
+	                                 * engine erases them, and `instead` */
 	uint8_t leg;                    /* of VN_CUT_TLS: VN_LEG_... */
 	bool eager;                     /* of VN_CUT_TLS: bytes that were read behind these belong
 	                                 * to the handshake. Else they are an injection, and the
@@ -269,6 +274,8 @@ enum {                                  /* what the proxy's options want of TLS,
 	VN_TLS_CLIENT_MAY  = 1,         /* client_tls: clients that ask for TLS get it */
 	VN_TLS_CLIENT_MUST = 2,         /* client_tls = require: the others are rejected */
 	VN_TLS_BACKEND     = 4,         /* backend_tls */
+	VN_TLS_CLIENT_NEVER = 8,        /* besides these: a rule refuses the client's upgrade
+	                                 * (vn_tls.refused) */
 };
 
 struct vn_report {                      /* set by the protocol, while somebody reads such events */
@@ -305,7 +312,8 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	const char *notice;             /* set by the protocol: a constant sentence for the log,
 	                                 * written once per proxy */
 	bool close;                     /* set by refuse() or word(): the connection closes after
-	                                 * this error, even with VN_STAY */
+	                                 * this error, even with VN_STAY. With cut.back: behind
+	                                 * these bytes */
 	bool owed;                      /* for request(): an earlier request has no response yet */
 	bool judged;                    /* for request(): a rule may refuse or spare, so the bits
 	                                 * READ, WRITE, SETUP and the own ones are needed */
@@ -328,7 +336,9 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	unsigned tls;                   /* VN_TLS_... bits: what the options want */
 	unsigned secure;                /* VN_LEG_... bits: these legs are in TLS by now */
 	struct vn_buffer *kept;         /* for secure(): what the client must see of the backend's
-	                                 * preamble. response() gets it once TLS is up */
+	                                 * preamble. response() gets it once TLS is up, or at once
+	                                 * after VN_SECURE_LATER */
+	const char *alpn;               /* chosen on the client leg; "": none */
 	/* set by the engine, for vn_map_address(); NULL: no address has another */
 	enum vn_mapped (*map)(struct vn_session *, struct vn_span host, unsigned port,
 	                      struct vn_place *other);
@@ -431,7 +441,8 @@ enum vn_secure {                        /* what secure() returns */
 	VN_SECURE_MORE,                 /* send `backend`, and call again with more bytes */
 	VN_SECURE_START,                /* send `backend`, and begin the handshake; bytes left
 	                                 * over are a failure */
-	VN_SECURE_NONE,                 /* the backend has no TLS: the connection is reset */
+	VN_SECURE_NONE,                 /* the backend has no TLS: the connection is reset.
+	                                 * session->notice has the reason */
 	VN_SECURE_LATER,                /* request() does it, by VN_CUT_TLS */
 };
 

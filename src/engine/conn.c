@@ -178,13 +178,21 @@ static void conn_late(struct mail *m)
 
 /* ---- running ---- */
 
+/* Each sentence once: they are constants. */
 static void conn_notice(struct conn *c)
 {
 	struct vn_session *t = &c->shard->worker->session;
+	const char **seen = c->shard->noticed;
+	unsigned i = 0;
 
-	if (t->notice && !c->shard->noticed)
+	if (!t->notice)
+		return;
+	while (i < NOTICES && seen[i] && seen[i] != t->notice)
+		i++;
+	if (i < NOTICES && !seen[i]) {
+		seen[i] = t->notice;
 		log_warning("proxy=%s: %s", shard_spec(c->shard)->name, t->notice);
-	c->shard->noticed |= !!t->notice;
+	}
 	t->notice = NULL;
 }
 

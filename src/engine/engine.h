@@ -165,6 +165,8 @@ struct conn {
 
 /* ---- a shard: one proxy in one worker ---- */
 
+enum { NOTICES = 8 };                   /* of a protocol, that the log gets */
+
 struct shard {
 	struct worker *worker;
 	struct shard *next, **link;     /* in this worker's list */
@@ -177,7 +179,7 @@ struct shard {
 	struct vn_dice junk;            /* for bytes of our own */
 	struct recent *recent;          /* a record of its requests; NULL: nobody looks */
 	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
-	bool noticed;                   /* the protocol's notice is in the log */
+	const char *noticed[NOTICES];   /* the protocol's notices that are in the log */
 };
 
 /* ---- a worker: a thread. Workers share nothing but specs ---- */

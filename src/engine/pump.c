@@ -128,6 +128,39 @@ static inline void pipe_hear(struct pipe *p, const uint8_t *bytes, size_t n)
 		trace_hear(p->conn->hearing, bytes, n);
 }
 
+/* Sends the answer of the protocol itself to the side that sent these bytes. */
+static SELDOM void cut_answer(struct pipe *p, const struct vn_cut *cut, bool closes)
+{
+	struct pipe *back = p->direction == VN_REQUEST ? &p->conn->response : &p->conn->request;
+
+	if (p->work->now.gone)          /* of a message that a rule discards */
+		return;
+	pipe_insert(back, cut->instead, NULL, NULL);
+	p->conn->again = true;
+	if (closes)
+		pipe_end(back, VN_CLOSE);
+}
+
+/* Passes on `instead`, which is in the protocol's scratch buffer, in place of the bytes. */
+static inline void cut_replace(struct pipe *p, struct vn_cut *cut, struct vn_span *at, bool closes)
+{
+	pipe_hear(p, at->p, cut->len);
+	if (cut->back)
+		cut_answer(p, cut, closes);
+	else if (cut->instead.n)
+		piece_pass(p, (uint8_t *)cut->instead.p, cut->instead.n);
+	pipe_run_flush(p);
+	if (cut->secret) {
+		explicit_bzero((uint8_t *)at->p, cut->len);
+		if (cut->instead.n)
+			explicit_bzero((uint8_t *)cut->instead.p, cut->instead.n);
+	}
+	p->offset += cut->len;
+	at->p += cut->len;
+	at->n -= cut->len;
+	cut->len = 0;
+}
+
 /* Makes the next cut, which begins a message or continues one. False: nothing more for now. */
 static bool pipe_cut(struct pipe *p, struct vn_span *at)
 {
@@ -141,6 +174,7 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	}
 	struct vn_cut cut = protocol_cut(p, *at, &msg);
 	const char *raw = worker_of(p)->session.raw;
+	bool closes = worker_of(p)->session.close;
 
 	if (cut.kind == VN_CUT_MORE && at->n < UNPARSED_MAX) {
 		p->conn->unsure = p->direction == VN_REQUEST && greeting_owed(p->conn);
@@ -178,14 +212,9 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 			return false;
 	}
 	if (cut.replaced) {
-		pipe_hear(p, at->p, cut.len);
-		if (cut.instead.n)
-			piece_pass(p, (uint8_t *)cut.instead.p, cut.instead.n);
-		pipe_run_flush(p);      /* `instead` is in the protocol's scratch buffer */
-		p->offset += cut.len;
-		at->p += cut.len;
-		at->n -= cut.len;
-		cut.len = 0;
+		cut_replace(p, &cut, at, closes);
+		if (p->ended)
+			return false;
 	}
 	p->work->now.body = cut.len;
 	p->work->now.last = cut.kind == VN_CUT_END;
