@@ -223,6 +223,11 @@ struct vn_message {
 	                                 * the sequel is refused */
 	uint64_t seq, note;             /* values of the protocol, kept for the response; note
 	                                 * has 63 bits */
+	/* In response()'s `asked`: refuse() has returned VN_BY_BACKEND for this failure. The answer
+	 * is to be edited so that it is that error (cut.replaced), unless it is one by itself. If
+	 * it cannot be edited, set session->limit: the answer passes, and the rule's hit is taken
+	 * back. NULL: none. */
+	const struct vn_failure *struck;
 };
 
 /* ---- protocols ---- */
@@ -318,7 +323,8 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	bool judged;                    /* for request(): a rule may refuse or spare, so the bits
 	                                 * READ, WRITE, SETUP and the own ones are needed */
 	const char *limit;              /* set by fits() if only a limit of ours prevents an
-	                                 * answer: a constant sentence that names the limit */
+	                                 * answer, and by response() if the answer cannot be
+	                                 * edited: a constant sentence that names the limit */
 	bool no_sequel;                 /* set by response() and word(): the server did not
 	                                 * agree, so no sequel follows */
 	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */
@@ -484,8 +490,9 @@ struct vn_protocol {
 	/* Write a substitute for the request to `backend`. It leaves the server in the state that
 	 * the real error would leave. Returns the number of responses to it, which the engine
 	 * discards. 0: nothing is sent to the backend. VN_BY_BACKEND: the response is the error
-	 * itself, and passes. Another negative number: it failed, and the connection closes after
-	 * the error. */
+	 * itself, or response() edits it (message->struck), and it passes; the request goes on as
+	 * it is if nothing is written. Another negative number: it failed, and the connection
+	 * closes after the error. */
 	int  (*refuse)(struct vn_session *, const struct vn_message *, const struct vn_failure *,
 	               struct vn_buffer *backend);
 

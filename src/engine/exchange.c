@@ -25,8 +25,8 @@ static bool joins(const struct exchange *x, uint64_t number, const struct vn_mes
                   const struct rule_flags *s)
 {
 	return x && !asked->failure && !x->asked.failure && !asked->sequel && !x->asked.sequel &&
-	       !s->in && !x->flags.in && !x->fresh && !exchange_needs_us(x) && !x->late &&
-	       x->number + x->count == number && message_alike(&x->asked, asked);
+	       !x->asked.struck && !s->in && !x->flags.in && !x->fresh && !exchange_needs_us(x) &&
+	       !x->late && x->number + x->count == number && message_alike(&x->asked, asked);
 }
 
 struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t number,

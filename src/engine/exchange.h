@@ -22,6 +22,7 @@ struct exchange {
 	struct rule_flags flags;
 	ruleset fresh;                  /* newer rules, which it meets when its response begins */
 	const struct vn_failure *failure;       /* it is refused with this; NULL: it is not */
+	uint64_t struck_by;             /* id of the rule whose failure is asked.struck */
 	enum vn_end end;                /* of the connection, in this exchange's turn */
 	struct holds *late;             /* holds of an unsolicited response */
 	struct trace *trace;            /* for its event; NULL: nobody wants it */

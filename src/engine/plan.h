@@ -62,6 +62,11 @@ ruleset plan_decide(struct plan *, ruleset among, const struct question *);
 void plan_take_back(const struct plan *, const struct rule_flags *, uint64_t connection,
                     uint64_t exchange);
 
+/* The rule with this id has struck the exchange of *q with a failure that its answer was to be
+ * edited to, and could not be: the hit is taken back, and counts as unreachable. `limit`: the
+ * protocol's sentence; NULL: the connection is raw. */
+void plan_unedited(struct plan *, uint64_t rule, const struct question *, const char *limit);
+
 /* The state of rule i for a connection, made when needed. */
 struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);
 

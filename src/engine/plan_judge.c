@@ -215,6 +215,24 @@ void plan_take_back(const struct plan *p, const struct rule_flags *s, uint64_t c
 	}
 }
 
+/* A rule that is drawn for the whole connection keeps its strike: other exchanges share it. */
+void plan_unedited(struct plan *p, uint64_t rule, const struct question *q, const char *limit)
+{
+	int i = plan_find(p, rule);
+	ruleset bit = i < 0 ? 0 : (ruleset)1 << i;
+
+	if (i < 0)
+		return;
+	if (q->flags->struck & bit & ~p->per_connection) {
+		struct rule_counters *t = p->rules[i].spec->counters;
+		q->flags->struck &= ~bit;
+		atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&t->hits, 1, memory_order_relaxed);
+	}
+	rule_log_unreachable(p->spec->name, &p->rules[i], q,
+	                     limit ? UNREACHABLE_LIMITED : UNREACHABLE_RAW, limit);
+}
+
 static bool rule_would_strike(const struct rule *r, const struct rule_flags *s, ruleset bit)
 {
 	if (s->counted & bit)

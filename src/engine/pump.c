@@ -93,6 +93,10 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	conn_session_end(c);
 	if (t->report && (cut.kind == VN_CUT_PART || cut.kind == VN_CUT_END))
 		report_end(p, x);
+	if (p->direction == VN_RESPONSE && x && x->asked.struck && t->limit) {
+		response_unedited(c, x, t->limit);
+		t->limit = NULL;
+	}
 	return cut;
 }
 
@@ -119,6 +123,7 @@ static void message_clear(struct vn_message *m, enum vn_role role)
 	m->failure = m->agreed = NULL;
 	m->sequel = NULL;
 	m->seq = m->note = 0;
+	m->struck = NULL;
 }
 
 /* Bytes of the request under way, for its digest. */

@@ -220,8 +220,11 @@ void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 	message_forget(&c->request.work->sequel);
 	pipe_wake(&c->request);
 	if (p->direction == VN_RESPONSE || !c->exchanges.first) {
-		while (c->exchanges.first)
+		while (c->exchanges.first) {
+			if (c->exchanges.first->asked.struck)
+				response_unedited(c, c->exchanges.first, NULL);
 			exchange_abandoned(c);
+		}
 		c->response.raw = c->spoke = true;
 		pipe_open(&c->response, &(struct vn_message){ 0 });
 		c->response.work->now.open = false;

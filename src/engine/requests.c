@@ -20,8 +20,10 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_m
 	int answers = t->self->refuse(t, msg, f, t->scratch);
 
 	conn_session_end(c);
-	if (answers == VN_BY_BACKEND)
+	if (answers == VN_BY_BACKEND) {
+		x->asked.struck = f;
 		return answers;
+	}
 	if (answers < 0) {              /* there is no substitute */
 		buffer_clear(t->scratch);
 		t->close = true;
@@ -33,9 +35,12 @@ static int exchange_refuse(struct conn *c, struct exchange *x, const struct vn_m
 	return answers;
 }
 
-/* Sends the scratch buffer in place of the request under way. */
+/* Sends the scratch buffer in place of the request under way. Without any, the request goes on if
+ * the backend's answer is the error. */
 static void exchange_substitute(struct conn *c, struct exchange *x, int answers)
 {
+	if (answers == VN_BY_BACKEND && !c->shard->worker->scratch.n)
+		return;
 	if (answers > 0) {
 		x->discard_replies = answers > 255 ? 255 : (uint8_t)answers;
 		x->asked.note |= VN_NOTE_SUBSTITUTE;
@@ -87,6 +92,7 @@ static const struct vn_failure *request_judge(struct conn *c, struct exchange *x
 		request_drop(c, x, msg);
 	if (x->trace && j.failure)
 		exchange_trace_refused(x, c->plan, j.failure_rule);
+	x->struck_by = j.failure ? j.failure_rule : 0;
 	return j.v.fate == VN_REPLY ? j.failure : NULL;
 }
 
@@ -128,6 +134,8 @@ static void sequel_refuse(struct conn *c, struct exchange *x, struct exchange *y
 		msg->agreed ? failure_find(conn_protocol(c), msg->agreed) : NULL;
 	int answers = agreed ? exchange_refuse(c, y, msg->sequel, f) : -1;
 
+	if (answers == VN_BY_BACKEND && !c->shard->worker->scratch.n)
+		return;                 /* both go on, and the answer is edited */
 	if (answers < 0) {              /* no positive answer is known: x is refused instead */
 		buffer_clear(&c->shard->worker->scratch);
 		agreed = f;

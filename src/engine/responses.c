@@ -38,6 +38,16 @@ void response_judge(struct conn *c, struct exchange *x, uint16_t head, struct vn
 		c->response.work->now.holds = holds_ref(x->late);
 }
 
+void response_unedited(struct conn *c, struct exchange *x, const char *limit)
+{
+	struct question q = { .moment = VN_ON_RESPONSE, .direction = VN_RESPONSE, .msg = &x->asked,
+	                      .connection = c->number, .exchange = x->number, .flags = &x->flags,
+	                      .now = conn_loop(c)->now };
+
+	plan_unedited(c->plan, x->struck_by, &q, limit);
+	x->asked.struck = NULL;
+}
+
 /* The oldest exchange, whose response begins: the rules that came while it was open meet it now. */
 struct exchange *exchange_head(struct conn *c)
 {

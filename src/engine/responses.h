@@ -19,6 +19,9 @@ void response_invites(struct conn *, size_t n);
 /* Calls the rules for a response with `head` bytes of framing. */
 void response_judge(struct conn *, struct exchange *, uint16_t head, struct vn_span piece);
 
+/* Its answer was to be edited to asked.struck, and could not be: see plan_unedited(). */
+void response_unedited(struct conn *, struct exchange *, const char *limit);
+
 /* The oldest exchange, when its response begins: it meets the rules that came while it was open.
  * NULL: no exchange is open. */
 struct exchange *exchange_head(struct conn *);

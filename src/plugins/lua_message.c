@@ -24,9 +24,15 @@ static void note_get(lua_State *L, void *m)    { lua_pushinteger(L, (lua_Integer
 static void failure_get(lua_State *L, void *m) { lua_pushstring(L, M(m)->failure); }
 static void agreed_get(lua_State *L, void *m)  { lua_pushstring(L, M(m)->agreed); }
 
+static void struck_get(lua_State *L, void *m)
+{
+	lua_pushstring(L, M(m)->struck ? M(m)->struck->name : NULL);
+}
+
 USERDATA(message, { "role", role_get }, { "is", is_get }, { "verb", verb_get },
          { "subject", subject_get }, { "head", head_get }, { "lead", lead_get }, { "seq", seq_get },
-         { "note", note_get }, { "failure", failure_get })
+         { "note", note_get }, { "failure", failure_get },
+         { "struck", struck_get })
 
 /* ---- to make ---- */
 

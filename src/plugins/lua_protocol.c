@@ -61,11 +61,16 @@ static void notice_set(lua_State *L, void *t)
 	T(t)->notice = notice_keep(call_of(L), luaL_checkstring(L, 3));
 }
 
+static void limit_set(lua_State *L, void *t)
+{
+	T(t)->limit = notice_keep(call_of(L), luaL_checkstring(L, 3));
+}
+
 USERDATA(talk,
 	{ "state", state_get }, { "options", options_get }, { "texts", texts_get },
 	{ "backend", backend_get },
 	{ "close", close_get, close_set }, { "error", .set = error_set },
-	{ "notice", .set = notice_set }, { "owed", owed_get },
+	{ "notice", .set = notice_set }, { "limit", .set = limit_set }, { "owed", owed_get },
 	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set })
 
 /* ---- texts by number ---- */
@@ -267,7 +272,10 @@ static int refuse_inside(lua_State *L)
 	lua_call(L, s->out ? 4 : 3, 1);
 	if (c->hook == HOOK_FITS)
 		s->fits = lua_toboolean(L, -1);
-	if (c->hook == HOOK_REFUSE) {
+	if (c->hook == HOOK_REFUSE && lua_isinteger(L, -1) &&
+	    lua_tointeger(L, -1) == VN_BY_BACKEND) {
+		s->answers = VN_BY_BACKEND;
+	} else if (c->hook == HOOK_REFUSE) {
 		lua_Integer n = returned_number(c, -1, LUA_MAXINTEGER,
 		                                "how many answers that brings");
 		s->answers = n > 255 ? 255 : (int)n;

@@ -11,6 +11,9 @@
  *             ~text     an answer that does not accept the sequel
  *             *text     a push
  *
+ * The failure "edited" lets the request go on, and edits the line that ends its answer. An answer
+ * with a body cannot be edited.
+ *
  * With `line` the server waits for the client. With `greeter` the server greets first. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +21,14 @@
 
 #include "vaurien.h"
 
+enum { EDITED = 9 };
+
 static const struct vn_failure failures[] = {
-	/* The last column is the number of substitutes. */
+	/* The last column is the number of substitutes, or EDITED. */
 	{ "no", "1", "no", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 1 },
 	{ "twice", "2", "twice", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 2 },
 	{ "quiet", "0", "quiet", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, 0 },
+	{ "edited", "0", "edited", VN_IS_COMMAND, VN_ON_REQUEST, VN_STAY, EDITED },
 	{ "bye", "0", "bye", VN_IS_COMMAND, VN_ON_REQUEST, VN_CLOSE, 0 },
 	{ "full", "0", "full", VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE, 0 },
 	{ "idle", "0", "idle", VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, 0 },
@@ -110,6 +116,19 @@ static void offered(struct vn_session *t, const struct vn_message *asked, bool a
 	t->no_sequel = !agreed;
 }
 
+/* The line that ends an answer, as the error that the rules want of it. */
+static struct vn_cut edit(struct vn_session *t, struct vn_span line, const struct vn_failure *f)
+{
+	struct vn_cut c = { VN_CUT_END, line.n, .replaced = true };
+
+	vn_buffer_byte(t->scratch, *line.p);
+	vn_buffer_byte(t->scratch, 'E');
+	vn_buffer_put(t->scratch, f->text, strlen(f->text));
+	vn_buffer_byte(t->scratch, '\n');
+	c.instead = vn_buffer_span(t->scratch);
+	return c;
+}
+
 static struct vn_cut response(struct vn_session *t, struct vn_span at,
                               const struct vn_message *asked, struct vn_message *msg)
 {
@@ -123,12 +142,18 @@ static struct vn_cut response(struct vn_session *t, struct vn_span at,
 		return (struct vn_cut){ VN_CUT_PART, line.n };
 	if (*line.p != '*')
 		offered(t, asked, *line.p != '~');
+	if (asked && asked->struck && *line.p == '#')
+		t->limit = "an answer with a body is not edited";
+	if (asked && asked->struck && strchr("=~", *line.p))
+		return edit(t, line, asked->struck);
 	return line_cut(line, *line.p == '*' ? VN_PUSH : VN_ANSWERS, msg);
 }
 
 static int refuse(struct vn_session *t, const struct vn_message *msg, const struct vn_failure *f,
                   struct vn_buffer *backend)
 {
+	if (f->number == EDITED)
+		return VN_BY_BACKEND;
 	for (uint32_t i = 0; i < f->number; i++)
 		vn_buffer_put(backend, "?nop\n", 5);
 	return (int)f->number;

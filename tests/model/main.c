@@ -426,7 +426,8 @@ static const char *const toys[] = { "toy_late",  "toy_hung", "toy_refused", "toy
 
 static struct mirror_rule rule_draw(void)
 {
-	static const char *const failures[] = { "no", "twice", "quiet", "no", "bye", "full" };
+	static const char *const failures[] = { "no",  "twice", "quiet", "no",
+		                                "bye", "full",  "edited" };
 	static const uint8_t odds[] = { LATE, LATE, LATE,  HUNG, REFUSED, REFUSED, LOST,
 		                        MUTE, CUT,  ENDED, OPEN, LEAVE,   IDLE,    SLOW };
 	struct mirror_rule r = { .id = ++w.next_rule,
@@ -438,7 +439,7 @@ static struct mirror_rule rule_draw(void)
 
 	r.before = pick(3) ? (vn_nsec)pick(500) * VN_MS + (vn_nsec)pick(1000) * 1000 : 0;
 	r.after = pick(3) ? (vn_nsec)pick(500) * VN_MS + (vn_nsec)pick(1000) * 1000 : 0;
-	r.failure = failures[pick(6)];
+	r.failure = failures[pick(7)];
 	r.n = r.toy == CUT ? (int64_t)pick(200) : (int64_t)pick(2);
 	r.per_connection = r.toy == SLOW || !pick(3);
 	if (pick(3) || r.toy == LOST || r.toy == MUTE) {

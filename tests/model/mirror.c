@@ -73,7 +73,7 @@ static bool strikes(struct mirror_rule *r, struct mirror_stand *s)
 /* The folded verdicts of all rules at one moment. */
 struct say {
 	bool any, drop, reply;
-	const char *failure;
+	const char *failure; uint64_t failure_rule;
 	size_t keep;
 	struct mirror_lot holds;
 	/* An end in turn. Only VN_ON_REST uses `after`. */
@@ -154,9 +154,12 @@ static void say_one(struct say *y, struct mirror_rule *r, struct mirror_stand *s
 		break;
 	case REFUSED: case IDLE:
 		y->reply = true;
-		if (!y->failure)
+		if (!y->failure) {
 			y->failure = failure;
-		if (strcmp(failure, "no") && strcmp(failure, "twice") && strcmp(failure, "quiet"))
+			y->failure_rule = r->id;
+		}
+		if (strcmp(failure, "no") && strcmp(failure, "twice") && strcmp(failure, "quiet") &&
+		    strcmp(failure, "edited"))
 			say_end(y, r, VN_CLOSE, r->toy == IDLE ? r->after : 0, m);
 		break;
 	case LOST: case MUTE:
@@ -500,6 +503,30 @@ static void substitute(struct mirror_conn *c, struct mirror_exchange *x, const c
 		put(u, M_BYTES, "?nop\n", 5, now, &holds);
 }
 
+/* Is the failure an edited answer? Then the request goes on. */
+static bool edits(struct mirror_exchange *x, const struct say *y)
+{
+	if (!y->reply || strcmp(y->failure, "edited"))
+		return false;
+	x->edit = true;
+	x->edit_rule = y->failure_rule;
+	return true;
+}
+
+/* The answer cannot be edited: the strike does not count. */
+static void unedited(struct mirror_conn *c, struct mirror_exchange *x)
+{
+	struct mirror_rule *r = rule_of(c->rules, x->edit_rule);
+
+	x->edit = false;
+	if (!r || r->per_connection)
+		return;
+	unsigned i = slot_of(&x->flags, r->origin);
+	if (x->flags.struck[i])
+		r->count--;
+	x->flags.struck[i] = false;
+}
+
 /* The sequel of x is decided before x is answered. */
 static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec now)
 {
@@ -508,10 +535,11 @@ static void ask_sequel(struct mirror_conn *c, struct mirror_exchange *x, vn_nsec
 
 	next->sequel = true;
 	c->sequel_lot = y.holds;
-	c->sequel_gone = y.reply || y.drop;
+	bool edited = edits(next, &y);
+	c->sequel_gone = (y.reply && !edited) || (!y.reply && y.drop);
 	ends(c, &y, &next->end, now);
 	next->dropped = !y.reply && y.drop;
-	if (!y.reply)
+	if (!y.reply || edited)
 		return;
 	fails(next, y.failure);
 	next->late = y.holds;
@@ -530,10 +558,10 @@ static void ask(struct mirror_conn *c, bool offer, bool told, vn_nsec now)
 	x->offer = offer;
 	x->told = told;
 	ends(c, &y, &x->end, now);
-	if (y.reply) {
+	if (y.reply && !edits(x, &y)) {
 		fails(x, y.failure);
 		substitute(c, x, y.failure, now);
-	} else if (y.drop) {
+	} else if (!y.reply && y.drop) {
 		u->gone = x->dropped = true;
 	}
 	if (offer)
@@ -727,6 +755,10 @@ void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nse
 	c->resting = false;
 	c->rest_due = 0;
 	bool part = d->open && d->body == 0;    /* a '+' line came before */
+	bool line = (!d->open || part) && *atom != '*' && c->first && c->first->edit;
+	if (line && *atom == '#')
+		unedited(c, c->first);
+	bool edit = line && strchr("=~", *atom);
 	if (!d->open) {
 		message_begin(d, atom, n);
 		if (*atom == '*' || !c->first)
@@ -739,7 +771,11 @@ void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nse
 		d->body = n + (*atom == '#' ? strtoul((const char *)atom + 1, NULL, 10) : 0);
 	}
 	struct mirror_exchange *x = d->push ? d->own : c->first;
-	pass(c, d, x ? &x->flags : NULL, atom, n, now);
+	if (edit)
+		pass(c, d, &x->flags,
+		     (const uint8_t *)(*atom == '=' ? "=Eedited\n" : "~Eedited\n"), 9, now);
+	else
+		pass(c, d, x ? &x->flags : NULL, atom, n, now);
 	d->body -= n;
 	if (!d->body && *atom != '+') {
 		d->open = false;

@@ -59,6 +59,7 @@ struct mirror_exchange {
 	uint64_t epoch;                 /* of the rules when it began */
 	struct mirror_stand flags;
 	const char *failure; int swallow;
+	bool edit; uint64_t edit_rule;  /* its answer becomes an error, for that rule */
 	enum vn_end end;
 	bool dropped, told, sent, opening, offer;
 	bool sequel;                    /* of an offer, and not begun */

@@ -111,6 +111,11 @@ return {
             talk.state.body = line == "go" and "agreed" or nil
         end
         talk.idle = IS_SECRET
+        if asked and asked.struck and line == "long" then
+            talk.limit = "it is too long to edit"
+        elseif asked and asked.struck then
+            return CUT_END, stop, asked.struck .. " " .. line .. "\\n"
+        end
         return CUT_END, stop
     end,
 
@@ -126,6 +131,7 @@ return {
         { name = "less", code = "LESS", text = "than nothing", by_name = true },
         { name = "wordless", code = "X", text = "x", by_name = true },
         { name = "broken", code = "BROKEN", text = "in two", by_name = true },
+        { name = "spoilt", code = "X", text = "x", by_name = true },
         { name = "over", code = "OVER", text = "and out", by_name = true },
     },
 
@@ -136,6 +142,7 @@ return {
 
     refuse = function(talk, asked, failure, backend)
         if failure.name == "less" then return -1 end
+        if failure.name == "spoilt" then return BY_BACKEND end
         assert(failure.name ~= "broken" or backend:put("half"), "it breaks")
         if asked.verb == "SET" then
             backend:put("no", "op", "\\n")
@@ -212,6 +219,23 @@ def test_refused_by_itself(talk):
     assert server.read(6) == b"get y\n"
     server.send(b"ok\n")
     assert client.read(26) == b"NEVER not by me SECRET\nok\n"
+
+
+def test_an_answer_is_edited_or_the_hit_is_taken_back(talk):
+    proxy, client, server = talk()
+    proxy.set("error", failure="spoilt", times=2)
+    client.send(b"get a\nget b\n")
+    assert server.read(12) == b"get a\nget b\n"
+    server.send(b"long\nok\n")
+    assert client.read(15) == b"long\nspoilt ok\n"
+    now = proxy.api("GET", "/behavior")[1]
+    assert (now["hits"], now["unreachable"]) == (1, 1)
+    assert proxy.logged("unreachable proxy=default .*: it is too long to edit")
+    client.send(b"get c\nget d\n")
+    assert server.read(12) == b"get c\nget d\n"
+    server.send(b"c\nd\n")
+    assert client.read(11) == b"spoilt c\nd\n"
+    assert proxy.api("GET", "/behavior")[1]["hits"] == 2
 
 
 @pytest.mark.parametrize("failure", ["unfit", "unsure"])

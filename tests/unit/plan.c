@@ -918,6 +918,27 @@ static void unreachable(void **state)
 	assert_int_equal(r->counters->hits, 1);
 }
 
+/* Its answer could not be edited: the next exchange is struck in its place. */
+static void unedited(void **state)
+{
+	struct rule_spec *r = ADD("words", fake_says, .fate = VN_REPLY, .failure = "no");
+	r->times = 1;
+	start(1);
+	assert_true(next());
+	assert_int_equal(r->counters->hits, 1);
+	plan_unedited(plan, j.failure_rule, &q, "it is too long");
+	assert_int_equal(r->counters->hits, 0);
+	assert_int_equal(r->counters->unreachable, 1);
+	assert_int_equal(flags.struck, 0);
+	assert_false(judge(VN_ON_RESPONSE, VN_RESPONSE));       /* nor is it struck later */
+	plan_unedited(plan, 9999, &q, NULL);                    /* the rule is gone */
+	assert_int_equal(r->counters->unreachable, 1);
+	q.moment = VN_ON_REQUEST;
+	assert_true(next());
+	assert_false(next());
+	assert_int_equal(r->counters->hits, 1);
+}
+
 static void unreachable_per_connection(void **state)
 {
 	struct rule_spec *r = ADD("words", fake_says, .fate = VN_REPLY);
@@ -1141,6 +1162,7 @@ static const struct CMUnitTest tests[] = {
 	EACH(judged_together),
 	EACH(calm_leaves_untouched),
 	EACH(unreachable),
+	EACH(unedited),
 	EACH(unreachable_per_connection),
 	EACH(wordless),
 	EACH(named_failure),
