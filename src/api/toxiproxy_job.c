@@ -227,6 +227,7 @@ static struct spec *updated_spec(struct job *j, const struct proxy *p,
 	if (w->protocol && w->protocol != to->protocol)
 		spec_replace(&to, spec_with_protocol(to,
 			settings_template(control_settings(job_control(j)), w->protocol)));
+	proxy_request_topology(to, w);
 	if (spec_check_rules(to, &culprit, error))
 		return to;
 	http_error_set(&j->error, 400, "bad request body: %s", error);

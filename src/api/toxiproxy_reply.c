@@ -180,6 +180,7 @@ json_t *toxiproxy_proxy_json(const struct proxy *p)
 		json_object_set_new(all, "ipv4_only", json_true());
 	if (behavior)
 		json_object_set_new(all, "behavior", behavior);
+	topology_to_json(&s->topology, all);
 	json_object_set_new(all, "toxics", toxics_json(s));
 	return all;
 }

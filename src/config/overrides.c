@@ -79,6 +79,7 @@ void overrides_forget(struct parse *own, bool first, bool addressed)
 	if (!addressed) {
 		flag_reset(own, "proxy");
 		flag_reset(own, "backend");
+		flag_reset(own, "known-as");
 	}
 	if (!first) {
 		flag_reset(own, "behavior");

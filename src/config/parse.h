@@ -18,6 +18,8 @@ struct raw_options {                    /* the program's own; their table is in 
 	const char *http_host, *http_token, *statsd_host, *statsd_prefix;
 	int64_t http_port, statsd_port;
 	double statsd_rate;
+	const char *known_as, *topology, *unmapped;
+	int64_t discover;
 	const char *only, *except;
 	bool no_discover, no_wait, require, allow_io_uring;
 	const char *log_level, *log_format, *log_output, *events, *config, *plugin, *list;

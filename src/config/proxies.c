@@ -81,6 +81,18 @@ static const char *dashes_of(const struct parse *r, const char *name)
 	return flag_get(&r->flags, name)->level == 1 && !error_prefixed() ? "--" : "";
 }
 
+static int topology_read(struct parse *r, struct spec *proxy)
+{
+	const char *const texts[] = { r->raw->known_as, r->raw->topology, r->raw->unmapped };
+	char error[ERROR_MAX];
+
+	for (size_t i = 0; topology_options[i].name; i++)
+		opt_set_string(&proxy->topology, &topology_options[i], texts[i]);
+	if (topology_known_check(r->raw->known_as, error))
+		return -1;
+	return value_error("%s%s", dashes_of(r, "known-as"), error);
+}
+
 static int proxy_read(struct parse *r, const char *name, struct spec **to)
 {
 	const struct raw_options *w = r->raw;
@@ -98,7 +110,8 @@ static int proxy_read(struct parse *r, const char *name, struct spec **to)
 	if (flag_get(&r->flags, "pool-max-size")->level)
 		proxy->max_clients = w->pool_max_size;
 	proxy->backlog = w->backlog;
-	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1)
+	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1 ||
+	    (code = topology_read(r, proxy)) != -1)
 		return code;
 	if (!address_parse(&proxy->listen, r->run ? "127.0.0.1:0" : w->proxy, error, sizeof error))
 		return value_error("%s%s: %s", dashes_of(r, "proxy"),

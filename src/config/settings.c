@@ -76,7 +76,7 @@ static bool fleet_differs(const struct fleet_settings *a, const struct fleet_set
 static bool start_differs(const struct settings *a, const struct settings *b)
 {
 	return a->threads != b->threads || a->bufsize != b->bufsize ||
-	       a->hold_total != b->hold_total || a->http != b->http ||
+	       a->hold_total != b->hold_total || a->discover != b->discover || a->http != b->http ||
 	       a->http_port != b->http_port || text_differs(a->http_host, b->http_host) ||
 	       a->statsd.enabled != b->statsd.enabled || a->statsd.port != b->statsd.port ||
 	       a->statsd.sample_rate != b->statsd.sample_rate ||

@@ -35,6 +35,7 @@ struct settings {
 	int64_t splice_from;            /* reads of at least so many bytes count as bulk */
 	bool reno;                      /* bulk over loopback uses Reno congestion control */
 	int64_t hold_total;             /* held bytes over all connections */
+	int64_t discover;               /* proxies that `unmapped = add` makes, at most */
 	double timeout;                 /* as logged at start, seconds */
 	int64_t pool_max_size;
 	bool stay_connected;

@@ -56,6 +56,19 @@ static const struct row {
 		.def = "pass", .choices = headers,
 		.help = "a PROXY header of a load balancer passes before a client's stream; "
 		        "address: the client of rules is the one that it names"), OWN },
+	{ GROUP_PROXY, "HOST:PORT", OPTION("known_as", VN_OPT_TEXT, known_as,
+		.help = "addresses by which servers of a cluster call this backend, with blanks "
+		        "or commas between; not given: the backend's"), OWN },
+	{ GROUP_PROXY, "WORD", OPTION("topology", VN_OPT_CHOICE, topology, .def = "rewrite",
+		.choices = topology_ways,
+		.help = "addresses of servers in answers: rewrite puts the proxy's in their place, "
+		        "hide leaves out all but this server, pass leaves them alone"), OWN },
+	{ GROUP_PROXY, "WORD", OPTION("unmapped", VN_OPT_CHOICE, unmapped, .def = "pass",
+		.choices = topology_unmapped,
+		.help = "addresses that no proxy has: pass leaves them, with a warning; add makes "
+		        "a proxy with the same rules; hide leaves them out"), OWN },
+	{ GROUP_PROXY, "N", OPTION("discover", VN_OPT_INT, discover, .def = "64", .max = 1024,
+		.help = "most proxies that --unmapped=add makes, in all") },
 	{ GROUP_PROXY, "NAME", OPTION("proxy_name", VN_OPT_TEXT, proxy_name, .def = "default",
 		.help = "what the proxy is called in the API; the dice depend on it") },
 	{ GROUP_PROXY, "WORDS", OPTION("add", VN_OPT_TEXT, add,
@@ -457,6 +470,7 @@ static void rest_read(struct parse *r)
 	s->threads = w->threads;
 	s->bufsize = w->bufsize;
 	s->splice_from = w->splice_from;
+	s->discover = w->discover;
 	s->reno = !strcmp(w->loopback_congestion, "reno");
 	s->timeout = (double)w->timeout / VN_S;
 	s->pool_max_size = w->pool_max_size;

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "control/adding.h"
+#include "engine/unmapped.h"
 #include "engine/worker.h"
 #include "net/congestion.h"
 
@@ -17,6 +19,7 @@ struct control {
 	struct resolver *resolver;
 	struct workers workers;
 	struct proxy_table proxies;
+	struct unmapped unmapped;
 };
 
 /* ---- start and stop ---- */
@@ -28,6 +31,7 @@ static bool workers_init(struct control *c)
 	struct worker_config config = {
 		.seed = s->seed, .bufsize = s->bufsize, .hold_total = s->hold_total,
 		.bulk = s->splice_from, .reno = s->reno && congestion_paces(),
+		.unmapped = &c->unmapped,
 	};
 	unsigned n = (unsigned)s->threads, made = 0;
 	struct worker *all = xcalloc(n, sizeof *all);
@@ -60,6 +64,8 @@ struct control *control_new(struct settings *settings, char error[ERROR_MAX])
 	}
 	if (!why) {
 		proxy_table_init(&c->proxies, &c->workers);
+		unmapped_init(&c->unmapped);
+		adding_init(&c->unmapped, &c->proxies, settings->discover);
 		return c;
 	}
 	free(c);
@@ -126,6 +132,7 @@ void control_free(struct control *c)
 {
 	loop_free(&c->loop);
 	proxy_table_free(&c->proxies);
+	unmapped_free(&c->unmapped);
 	free(c->workers.all);
 	free(c);
 }

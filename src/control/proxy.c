@@ -14,6 +14,7 @@
 #include "engine/journal.h"
 #include "engine/listener.h"
 #include "engine/shard.h"
+#include "engine/unmapped.h"
 #include "net/bind.h"
 
 /* ---- the table ---- */
@@ -321,17 +322,13 @@ static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct 
 	broadcast_start(p->table->workers, &ch->broadcast);
 }
 
-int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoint *at,
-                 struct waiter *waiter, struct proxy **made)
+struct proxy *proxy_adopt(struct proxy_table *table, struct spec *to, int fd,
+                          const struct endpoint *at, struct waiter *waiter)
 {
-	struct endpoint bound = { .len = 0 };
-	bool binds = to->enabled && !to->gate;
-	int fd = binds ? proxy_bind(NULL, to, at, &bound) : -1;
-
-	if (binds && fd < 0)
-		return -fd;
 	struct proxy *p = xmalloc(sizeof *p);
-	if (binds)
+	struct endpoint bound = *at;
+
+	if (fd >= 0)
 		spec_with_bound_port(to, &bound);
 	*p = (struct proxy){
 		.table = table, .number = ++table->last, .spec = to, .at = bound, .fd = fd,
@@ -341,6 +338,19 @@ int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoi
 	table_add(table, p);
 	journal_change(p, "created", waiter);
 	change_begin(p, fd, false, false, waiter);
+	return p;
+}
+
+int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoint *at,
+                 struct waiter *waiter, struct proxy **made)
+{
+	struct endpoint bound = { .len = 0 };
+	bool binds = to->enabled && !to->gate;
+	int fd = binds ? proxy_bind(NULL, to, at, &bound) : -1;
+
+	if (binds && fd < 0)
+		return -fd;
+	struct proxy *p = proxy_adopt(table, to, fd, &bound, waiter);
 	if (made)
 		*made = p;
 	return 0;
@@ -455,6 +465,7 @@ void proxy_remove(struct proxy *p, struct waiter *waiter)
 	struct removal *rm = xmalloc(sizeof *rm);
 	*rm = (struct removal){ { shard_remove, removal_made }, p, waiter_called(waiter) };
 	journal_change(p, "removed", waiter);
+	unmapped_forget(p->table->unmapped, p->number);
 	table_remove(p->table, p);
 	proxy_stop_listening(p);
 	broadcast_start(p->table->workers, &rm->broadcast);

@@ -11,6 +11,7 @@
 #include "spec/spec.h"
 
 struct shard;
+struct unmapped;
 
 struct proxy {
 	struct proxy_table *table;
@@ -35,6 +36,7 @@ struct proxy_table {
 	struct proxy **made, **named;   /* in the order of creation, and of their names */
 	unsigned last;                  /* the last number given to a proxy */
 	struct proxy_observer *observer;        /* or NULL */
+	struct unmapped *unmapped;              /* addresses that servers told */
 };
 
 /* Who requests a change, and what is called when it is made. */
@@ -82,6 +84,11 @@ bool proxy_listening(const struct proxy *);
  * gets the new proxy; or NULL. */
 int proxy_create(struct proxy_table *, struct spec *to, const struct endpoint *at, struct waiter *,
                  struct proxy **made);
+
+/* The same of a socket that listens at `at` already, which the proxy takes over; -1: of none. The
+ * name of `to` must be free. */
+struct proxy *proxy_adopt(struct proxy_table *, struct spec *to, int fd, const struct endpoint *at,
+                          struct waiter *);
 
 /* `at`: the address to listen on from now on, if that is another or was never known; else NULL.
  * `empty`: close the live connections. They are closed, too, when `to` is disabled or has another

@@ -2,13 +2,17 @@
  */
 #include "engine/address_map.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "engine/journal.h"
 #include "engine/plan.h"
+#include "engine/unmapped.h"
 
 struct map_entry { char *key; struct shard *shard; };
 
@@ -40,20 +44,39 @@ static int entry_order(const void *a, const void *b)
 
 static void entry_add(struct address_map *m, struct shard *p, const struct address *a)
 {
+	const char *host = a->unix_path ? a->text : a->host;
 	char key[ADDRESS_KEY_MAX];
 
-	if (!address_key(a->unix_path ? a->text : a->host, strlen(a->unix_path ? a->text : a->host),
-	                 a->unix_path ? 0 : (unsigned)a->port, key))
+	if (!address_key(host, strlen(host), a->unix_path ? 0 : (unsigned)a->port, key))
 		return;
 	m->entries = xrealloc(m->entries, (m->n + 1) * sizeof *m->entries);
 	m->entries[m->n++] = (struct map_entry){ xstrdup(key), p };
 }
 
+static void known_add(struct address_map *m, struct shard *p)
+{
+	const struct topology_fields *f = shard_spec(p)->topology.opts;
+	const char *at = f->known_as, *one;
+	char text[ADDRESS_KEY_MAX], ignored[ERROR_MAX];
+	size_t n;
+
+	while (topology_known_next(&at, &one, &n)) {
+		struct address a;
+		snprintf(text, sizeof text, "%.*s", (int)n, one);
+		if (!address_parse(&a, text, ignored, sizeof ignored))
+			continue;
+		entry_add(m, p, &a);
+		address_free(&a);
+	}
+}
+
 static void map_make(struct address_map *m, struct worker *w)
 {
 	address_map_forget(m);
-	for (struct shard *p = w->shards; p; p = p->next)
+	for (struct shard *p = w->shards; p; p = p->next) {
 		entry_add(m, p, &shard_spec(p)->backend);
+		known_add(m, p);
+	}
 	if (m->n)
 		qsort(m->entries, m->n, sizeof *m->entries, entry_order);
 	m->made = true;
@@ -102,6 +125,34 @@ static const struct shard *shard_before(const struct address_map *m, const char 
 	return found;
 }
 
+/* A backend that was given by name has an address once it is connected. Only connections of this
+ * worker are looked at, and few of each proxy. */
+static const struct shard *shard_connected(const struct conn *asks, const char *key, unsigned port)
+{
+	enum { LOOKS = 8 };
+	char host[64], peer[ADDRESS_KEY_MAX];
+
+	for (struct shard *p = asks->shard->worker->shards; p; p = p->next) {
+		const struct spec *s = shard_spec(p);
+		struct endpoint e;
+		unsigned n = 0;
+		if (s->protocol != shard_spec(asks->shard)->protocol || !can_be_dialed(p, port) ||
+		    address_numeric(&s->backend, false, &e))
+			continue;
+		for (const struct conn *c = p->conns; c && n < LOOKS; c = c->next, n++) {
+			e.len = sizeof e.addr;
+			if (!c->backend.open ||
+			    getpeername(c->backend.watch.fd, (struct sockaddr *)&e.addr, &e.len))
+				continue;
+			endpoint_host(&e, host, sizeof host);
+			if (address_key(host, strlen(host), (unsigned)endpoint_port(&e), peer) &&
+			    !strcmp(peer, key))
+				return p;
+		}
+	}
+	return NULL;
+}
+
 /* ---- the answer ---- */
 
 static bool endpoint_wildcard(const struct endpoint *e)
@@ -131,44 +182,144 @@ static void host_reached(struct conn *c, const struct endpoint *all, char *host,
 		memmove(host, host + 7, strlen(host + 7) + 1);
 }
 
-static void place_write(struct conn *c, const struct shard *p, struct vn_place *other)
+/* `at`: where the proxy listens; NULL: `name` is its host. */
+static void place_write(struct conn *c, const struct endpoint *at, const char *name, unsigned port,
+                        struct vn_place *other)
+{
+	struct address_map *m = &c->shard->worker->address_map;
+
+	if (!at)
+		snprintf(m->host, sizeof m->host, "%s", name);
+	else if (endpoint_wildcard(at))
+		host_reached(c, at, m->host, sizeof m->host);
+	else
+		endpoint_host(at, m->host, sizeof m->host);
+	other->host = (struct vn_span){ (const uint8_t *)m->host, strlen(m->host) };
+	other->port = port;
+}
+
+static void place_of(struct conn *c, const struct shard *p, struct vn_place *other)
 {
 	const struct address *a = &shard_spec(p)->listen;
-	struct address_map *m = &c->shard->worker->address_map;
 	struct endpoint e;
+	bool number = !a->unix_path && address_numeric(a, true, &e);
 
-	if (a->unix_path || !address_numeric(a, true, &e))
-		snprintf(m->host, sizeof m->host, "%s", a->host);
-	else if (endpoint_wildcard(&e))
-		host_reached(c, &e, m->host, sizeof m->host);
+	place_write(c, number ? &e : NULL, a->host, a->unix_path ? 0 : (unsigned)a->port, other);
+}
+
+/* ---- addresses before which no proxy stands ---- */
+
+static void bypass_tell(struct conn *c, const char *key, int error)
+{
+	const struct spec *s = shard_spec(c->shard);
+	struct journal_entry n;
+
+	if (error)
+		log_warning("proxy=%s: its server tells clients of %s, and no proxy could be added "
+		            "before it: %s", s->name, key,
+		            error == ENOSPC ? "--discover allows no more" : strerror(error));
 	else
-		endpoint_host(&e, m->host, sizeof m->host);
-	other->host = (struct vn_span){ (const uint8_t *)m->host, strlen(m->host) };
-	other->port = a->unix_path ? 0 : (unsigned)a->port;
+		log_warning("proxy=%s: its server tells clients of %s, before which there is no "
+		            "proxy: what they do there is out of reach (unmapped = add makes one; "
+		            "known_as of a proxy names its backend)", s->name, key);
+	if (!journal_wants(JOURNAL_BYPASS))
+		return;
+	journal_begin(&n, JOURNAL_BYPASS, conn_loop(c)->now, s->name);
+	journal_count(&n, "connection", c->number);
+	journal_text(&n, "address", key);
+	journal_write(&n);
+}
+
+/* 0: `at` is where a proxy listens for it from now on. */
+static int address_add(struct conn *c, struct unmapped *u, struct unmapped_address *a,
+                       struct endpoint *at)
+{
+	const struct spec *s = shard_spec(c->shard);
+	struct endpoint like;
+	int error = 0;
+
+	if (a->fate != UNMAPPED_ADDING) {
+		address_numeric(&s->listen, true, &like);
+		error = unmapped_add(u, a, &like, s->backlog);
+	}
+	*at = a->at;
+	return error;
+}
+
+static enum vn_mapped unmapped_decide(struct conn *c, const char *key, struct vn_place *other)
+{
+	static const enum unmapped_fate fates[] = { UNMAPPED_PASSED, UNMAPPED_ADDED,
+		                                    UNMAPPED_HIDDEN };
+	struct unmapped *u = c->shard->worker->address_map.unmapped;
+	const struct spec *s = shard_spec(c->shard);
+	const struct topology_fields *f = s->topology.opts;
+	enum unmapped_fate wanted = UNMAPPED_PASSED, was = UNMAPPED_PASSED;
+	bool first = false;
+	int error = 0;
+	struct endpoint at;
+
+	for (unsigned i = 0; topology_unmapped[i]; i++)
+		if (!strcmp(f->unmapped, topology_unmapped[i]))
+			wanted = fates[i];
+	pthread_mutex_lock(&u->lock);
+	struct unmapped_address *a = unmapped_note(u, key, c->shard->number, s->protocol, &first);
+	if (a)
+		was = a->fate;
+	if (wanted == UNMAPPED_ADDED && (error = a ? address_add(c, u, a, &at) : ENOSPC))
+		wanted = UNMAPPED_PASSED;
+	if (a && wanted != UNMAPPED_ADDED)
+		a->fate = wanted;
+	pthread_mutex_unlock(&u->lock);
+	if (a && (first || was != wanted) && wanted == UNMAPPED_PASSED)
+		bypass_tell(c, key, error);
+	if (wanted != UNMAPPED_ADDED)
+		return wanted == UNMAPPED_HIDDEN ? VN_MAP_HIDE : VN_MAP_SAME;
+	place_write(c, &at, NULL, (unsigned)endpoint_port(&at), other);
+	return VN_MAP_OTHER;
+}
+
+/* ---- the question ---- */
+
+/* The key; with an empty host that of the backend itself. */
+static bool key_asked(const struct spec *s, struct vn_span host, unsigned port,
+                      char key[ADDRESS_KEY_MAX])
+{
+	const char *text = (const char *)host.p;
+
+	if (!host.n) {
+		text = s->backend.unix_path ? "" : s->backend.host;
+		host.n = strlen(text);
+	}
+	return address_key(text, host.n, port, key);
 }
 
 static enum vn_mapped map_find(struct vn_session *t, struct vn_span host, unsigned port,
                                struct vn_place *other)
 {
 	struct conn *c = OWNER(conn, state, t->state);
-	struct worker *w = c->shard->worker;
-	struct address_map *m = &w->address_map;
+	struct address_map *m = &c->shard->worker->address_map;
+	const struct spec *s = shard_spec(c->shard);
+	const struct topology_fields *f = s->topology.opts;
 	char key[ADDRESS_KEY_MAX];
 
-	if (shard_spec(c->shard)->gate)
-		return VN_MAP_SAME;     /* its connects are taken wherever they go */
-	if (!address_key((const char *)host.p, host.n, port, key))
+	if (s->gate || *f->topology == 'p')
+		return VN_MAP_SAME;     /* of a gate, connects are taken wherever they go */
+	if (!key_asked(s, host, port, key))
 		return VN_MAP_SAME;
 	if (!m->made)
-		map_make(m, w);
+		map_make(m, c->shard->worker);
 	const struct shard *p = shard_before(m, key, c->shard, port);
 	if (!p)
-		return VN_MAP_SAME;
-	place_write(c, p, other);
+		p = shard_connected(c, key, port);
+	if (*f->topology == 'h' && p != c->shard)
+		return VN_MAP_HIDE;
+	if (!p)
+		return m->unmapped ? unmapped_decide(c, key, other) : VN_MAP_SAME;
+	place_of(c, p, other);
 	return VN_MAP_OTHER;
 }
 
-void address_map_init(struct address_map *m)
+void address_map_init(struct address_map *m, struct unmapped *u)
 {
-	*m = (struct address_map){ .find = map_find };
+	*m = (struct address_map){ .find = map_find, .unmapped = u };
 }

@@ -8,7 +8,10 @@
 
 #include "engine/engine.h"
 
-void address_map_init(struct address_map *);
+struct unmapped;
+
+/* `u` is that of all workers. */
+void address_map_init(struct address_map *, struct unmapped *u);
 void address_map_free(struct address_map *);
 
 /* A shard of this worker has come, gone or changed. */

@@ -194,6 +194,7 @@ struct address_map {
 	size_t n;
 	struct map_entry *entries;      /* sorted by key */
 	char host[ADDRESS_KEY_MAX];     /* of the last answer */
+	struct unmapped *unmapped;      /* of all workers, with a lock; NULL: none is noted */
 };
 
 struct worker {

@@ -19,6 +19,7 @@ const char *const journal_names[JOURNAL_TYPES] = {
 	[JOURNAL_CHANGED]     = "changed",
 	[JOURNAL_EXCHANGE]    = "exchange",
 	[JOURNAL_GAVE_UP]     = "gave_up",
+	[JOURNAL_BYPASS]      = "bypass",
 	[JOURNAL_MARK]        = "mark",
 	[JOURNAL_LOST]        = "lost",
 };

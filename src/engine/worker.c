@@ -23,7 +23,7 @@ bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	splice_pipes_init(&w->splice_pipes, count);
 	pool_init(&w->exchanges, sizeof(struct exchange));
 	text_cache_init(&w->texts, TEXT_CACHE_ROOM);
-	address_map_init(&w->address_map);
+	address_map_init(&w->address_map, config->unmapped);
 	w->buffer = xmalloc(UNPARSED_MAX + w->bufsize);
 	w->drains = (struct drains){ .loop = &w->loop, .buffer = w->buffer, .size = w->bufsize };
 	return true;

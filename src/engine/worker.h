@@ -7,7 +7,12 @@
 
 #include "engine/engine.h"
 
-struct worker_config { uint64_t seed; int64_t bufsize, hold_total, bulk; bool reno; };
+struct worker_config {
+	uint64_t seed;
+	int64_t bufsize, hold_total, bulk;
+	bool reno;
+	struct unmapped *unmapped;      /* must stay */
+};
 
 /* False: errno says why, and there is nothing to free. */
 bool worker_init(struct worker *, struct worker *all, unsigned index, unsigned count,

@@ -19,6 +19,7 @@ struct spec *spec_make(const char *name)
 	s->behavior = xstrdup(NO_BEHAVIOR);
 	s->backend_note = backend_note_make();
 	s->protocol_values.times = UINT64_MAX;
+	topology_init(&s->topology);
 	return s;
 }
 
@@ -42,6 +43,7 @@ void spec_unref(struct spec *s)
 	tls_leg_unref(s->client_tls);
 	tls_leg_unref(s->backend_tls);
 	opt_values_free(&s->protocol_values);
+	opt_values_free(&s->topology);
 	defaults_unref(s->defaults);
 	free(s->behavior);
 	free(s->asked);
@@ -69,6 +71,7 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 	if (from->backend.text)
 		address_copy(&s->backend, &from->backend);
 	opt_values_copy(&s->protocol_values, &from->protocol_values);
+	opt_values_copy(&s->topology, &from->topology);
 	s->rules = xcalloc(from->n_rules + more + 1, sizeof *s->rules);
 	s->n_rules = 0;
 	for (unsigned i = 0; i < from->n_rules; i++)

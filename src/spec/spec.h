@@ -14,6 +14,7 @@
 #include "spec/option.h"
 #include "spec/rule.h"
 #include "spec/tls_fields.h"
+#include "spec/topology.h"
 #include "vaurien.h"
 
 struct spec {
@@ -28,6 +29,7 @@ struct spec {
 	const struct vn_protocol *protocol;
 	struct opt_values protocol_values;
 	struct tls_leg *client_tls, *backend_tls;       /* references; NULL: off */
+	struct opt_values topology;     /* struct topology_fields */
 	vn_nsec timeout;                /* of connecting to the backend; 0: the kernel's */
 	vn_nsec idle;                   /* idle connections are closed after it; 0: never */
 	vn_nsec linger;                 /* a held request outlives its client so long; 0: ever */

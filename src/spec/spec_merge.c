@@ -39,7 +39,8 @@ static bool limits_same(const struct spec *a, const struct spec *b)
 {
 	return a->timeout == b->timeout && a->idle == b->idle && a->linger == b->linger &&
 	       a->hold_max == b->hold_max && a->max_clients == b->max_clients &&
-	       a->backlog == b->backlog && a->client_named == b->client_named;
+	       a->backlog == b->backlog && a->client_named == b->client_named &&
+	       opt_values_same(&a->topology, &b->topology);
 }
 
 static bool protocol_same(const struct spec *a, const struct spec *b)
@@ -120,6 +121,8 @@ static void state_merge(struct spec *s, const struct spec *was, const struct spe
 		s->max_clients = now->max_clients;
 		s->backlog = now->backlog;
 		s->client_named = now->client_named;
+		opt_values_free(&s->topology);
+		opt_values_copy(&s->topology, &now->topology);
 	}
 	defaults_unref(s->defaults);
 	s->defaults = defaults_ref(now->defaults);

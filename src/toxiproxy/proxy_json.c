@@ -9,6 +9,7 @@
 
 #include "base/memory.h"
 #include "spec/registry.h"
+#include "spec/option_json.h"
 #include "spec/spec_merge.h"
 
 /* ---- from JSON ---- */
@@ -85,6 +86,33 @@ static bool toxics_read(struct proxy_request *w, const json_t *object, const cha
 	return true;
 }
 
+/* Tried on fields of their own, so that a bad value is refused before anything changes. */
+static bool topology_read(struct proxy_request *w, const json_t *object, struct http_error *f)
+{
+	struct opt_values trial;
+	char error[ERROR_MAX];
+
+	for (const struct vn_opt *o = topology_options; o->name; o++) {
+		const json_t *value = go_get(object, o->name);
+		if (value && !w->topology)
+			w->topology = json_object();
+		if (value)
+			json_object_set(w->topology, o->name, (json_t *)value);
+	}
+	topology_init(&trial);
+	bool good = topology_set_json(&trial, w->topology, error);
+	opt_values_free(&trial);
+	return good || http_error_set(f, 400, "bad request body: %s", error);
+}
+
+/* They were tried before: topology_read(). */
+void proxy_request_topology(struct spec *s, const struct proxy_request *w)
+{
+	char ignored[ERROR_MAX];
+
+	topology_set_json(&s->topology, w->topology, ignored);
+}
+
 bool proxy_request_read(struct proxy_request *w, const json_t *object, const char *owner,
                         struct http_error *f)
 {
@@ -102,7 +130,7 @@ bool proxy_request_read(struct proxy_request *w, const json_t *object, const cha
 	    bool_read(&w->enabled, object, owner, "enabled", f) &&
 	    bool_read(&w->ipv4_only, object, owner, "ipv4_only", f) &&
 	    protocol_read(w, object, f) && toxics_read(w, object, owner, f) &&
-	    behavior_read(w, object, f))
+	    behavior_read(w, object, f) && topology_read(w, object, f))
 		return true;
 	proxy_request_free(w);
 	return false;
@@ -115,6 +143,7 @@ void proxy_request_free(struct proxy_request *w)
 	free(w->upstream);
 	json_decref(w->toxics);
 	json_decref(w->behavior);
+	json_decref(w->topology);
 }
 
 void proxy_requests_free(struct proxy_request *w, size_t n)
@@ -340,7 +369,9 @@ struct spec *proxy_request_rules(const struct proxy_request *w, const struct spe
 
 	if (!(s = toxics_give(s, w, f)) || !(s = behavior_give(s, w->behavior, f)))
 		return NULL;
-	*same = rules_keep(s, is) == s->n_rules && s->n_rules == is->n_rules;
+	proxy_request_topology(s, w);
+	*same = rules_keep(s, is) == s->n_rules && s->n_rules == is->n_rules &&
+	        opt_values_same(&s->topology, &is->topology);
 	return s;
 }
 
@@ -369,6 +400,7 @@ struct spec *proxy_request_spec(const struct proxy_request *w, const struct addr
 	spec_unref(s);
 	spec_backend_set(there, proxy_request_upstream(w->upstream));
 	there->enabled = w->enabled != 0;
+	proxy_request_topology(there, w);
 	there = toxics_give(there, w, f);
 	return there ? behavior_give(there, w->behavior, f) : NULL;
 }

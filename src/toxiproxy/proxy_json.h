@@ -11,6 +11,7 @@ struct proxy_request {                  /* of missing keys: NULL, -1 */
 	int enabled, ipv4_only;
 	const struct vn_protocol *protocol;
 	json_t *toxics, *behavior;      /* references */
+	json_t *topology;               /* an object: struct topology_fields that are given */
 };
 
 /* `owner`: Go's name of the struct, as "Proxy". False: refused, and nothing is to be freed. */
@@ -40,6 +41,9 @@ struct spec *proxy_request_rules(const struct proxy_request *, const struct spec
 
 /* {"name": "20:delay", "options": {...}}, as PUT /behavior takes it. NULL: there is none. */
 json_t *proxy_behavior_json(const struct spec *);
+
+/* Changes the spec's topology_fields, which must not be shared yet. */
+void proxy_request_topology(struct spec *, const struct proxy_request *);
 
 /* The spec: what the request has, the rest as in the template. NULL: refused. */
 struct spec *proxy_request_spec(const struct proxy_request *, const struct address *listen,
