@@ -258,7 +258,8 @@ const struct action proxy_actions[] = {
 	  "  --listen HOST:PORT    where clients connect; port 0 is any free port\n"
 	  "  --upstream HOST:PORT  the server that it connects them to\n"
 	  "  --enabled BOOL        false: create it, but accept no connections (default true)\n"
-	  "  --protocol NAME       mysql, postgres, redis, memcache, http, smtp or tcp (default);\n"
+	  "  --protocol NAME       mysql, postgres, redis, memcache, mongo, http, smtp or tcp\n"
+	  "                        (default);\n"
 	  "                        `error` answers as a server of that protocol does\n" },
 	{ "delete", "PROXY", "delete it, and close its connections", 1, 1, NULL, delete },
 	{ "enable", "PROXY", "accept connections again", 1, 1, NULL, enable },

@@ -437,6 +437,8 @@ struct vn_failure {                     /* an error of the real server; a table 
 	bool by_name;                   /* never drawn, only sent if a rule names it */
 };
 
+struct vn_counterpart { const char *theirs, *ours; };
+
 enum vn_tls_start {                     /* how TLS begins in a protocol */
 	VN_TLS_IMPLICIT,                /* with the first byte */
 	VN_TLS_UPGRADE,                 /* after a request in plain text (STARTTLS): VN_CUT_TLS */
@@ -482,6 +484,10 @@ struct vn_protocol {
 
 	/* What it cannot know, in sentences for the docs; ends with NULL. NULL: nothing. */
 	const char *const *limits;
+
+	/* Another tool's options and what they are called here, for the docs; ends with a row
+	 * without `theirs`, whose `ours` names the tool. NULL: none. */
+	const struct vn_counterpart *counterparts;
 
 	/* Can this failure answer this message? The engine calls it if their bits fit, before it
 	 * counts anything. It must not change the state. NULL: it can. */

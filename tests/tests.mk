@@ -58,8 +58,10 @@ $(BUILD)/tests/servers/prepared: tests/servers/prepared.c | $(BUILD)/need-check
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -g -Wall -Wextra $$(pkg-config --cflags libmariadb) -o $@ $< $$(pkg-config --libs libmariadb)
 
 # The program without a guest, and all its guests as plugins, built against the public header alone.
+# A protocol of several files has its name and _ at the beginning of the others.
 GUEST    = $(CC) -D_GNU_SOURCE -Iinclude $(CFLAGS) $(FLAGS) -shared -fPIC
-GUESTS  := $(patsubst src/%.c,$(BUILD)/tests/guests/%.so,$(wildcard src/behaviors/*.c src/protocols/*.c))
+MORE    := $(wildcard src/protocols/*_*.c)
+GUESTS  := $(patsubst src/%.c,$(BUILD)/tests/guests/%.so,$(wildcard src/behaviors/*.c) $(filter-out $(MORE),$(wildcard src/protocols/*.c)))
 $(BUILD)/tests/guests/vaurien: $(filter-out $(BUILD)/src/behaviors/% $(BUILD)/src/protocols/%,$(OBJ))
 	$(link)
 EXAMPLES := $(BUILD)/tests/guests/examples/plugins
@@ -67,6 +69,10 @@ $(BUILD)/tests/guests/examples/%.so: examples/%.c include/vaurien.h $(BUILD)/fla
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)$(GUEST) -o $@ $<
+$(BUILD)/tests/guests/protocols/%.so: src/protocols/%.c $(MORE) include/vaurien.h $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LD)
+	$(Q)$(GUEST) -Isrc -o $@ $< $(wildcard src/protocols/$*_*.c)
 $(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,LD)

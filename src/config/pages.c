@@ -174,6 +174,19 @@ static void page_limits(FILE *f, const struct vn_protocol *p)
 		fprintf(f, "- %s\n", *l);
 }
 
+static void page_counterparts(FILE *f, const struct vn_protocol *p)
+{
+	const struct vn_counterpart *last = p->counterparts;
+
+	if (!last)
+		return;
+	while (last->theirs)
+		last++;
+	fprintf(f, "\n%s:\n\n| there | here |\n|---|---|\n", last->ours);
+	for (const struct vn_counterpart *c = p->counterparts; c->theirs; c++)
+		fprintf(f, "| %s | %s |\n", c->theirs, c->ours);
+}
+
 void page_protocols(FILE *f)
 {
 	size_t n;
@@ -189,6 +202,7 @@ void page_protocols(FILE *f)
 		page_head(f, "##", all[i]->name, all[i]->help);
 		page_options(f, all[i]->options, "protocol", all[i]->name);
 		page_failures(f, all[i]);
+		page_counterparts(f, all[i]);
 		page_limits(f, all[i]);
 	}
 }

@@ -10,12 +10,14 @@
 static const struct { int port; const char *protocol; } ports[] = {
 	{ 3306, "mysql" }, { 5432, "postgres" }, { 6432, "postgres" }, { 6379, "redis" },
 	{ 11211, "memcache" }, { 25, "smtp" }, { 587, "smtp" }, { 1025, "smtp" }, { 2525, "smtp" },
-	{ 80, "http" }, { 8000, "http" }, { 8080, "http" },
+	{ 80, "http" }, { 8000, "http" }, { 8080, "http" }, { 27017, "mongo" }, { 27018, "mongo" },
+	{ 27019, "mongo" },
 };
 
 static const struct { const char *glob, *protocol; } paths[] = {
 	{ "mysqld.sock", "mysql" }, { "mysql.sock", "mysql" }, { ".s.PGSQL.*", "postgres" },
 	{ "redis*.sock", "redis" }, { "memcached*.sock", "memcache" },
+	{ "mongodb-*.sock", "mongo" },
 };
 
 enum { MANY_PORTS = sizeof ports / sizeof ports[0], MANY_PATHS = sizeof paths / sizeof paths[0] };
@@ -93,6 +95,13 @@ static bool is_postgres(const char *bytes, size_t n)
 	       (!memcmp(bytes + 4, "\0\3\0\0", 4) || !memcmp(bytes + 4, "\4\322\26\57", 4));
 }
 
+/* OP_MSG or OP_QUERY, which answers nothing. */
+static bool is_mongo(const char *bytes, size_t n)
+{
+	return n >= 16 && !memcmp(bytes + 8, "\0\0\0\0", 4) &&
+	       (!memcmp(bytes + 12, "\335\7\0\0", 4) || !memcmp(bytes + 12, "\324\7\0\0", 4));
+}
+
 static const struct {
 	const char *protocol;
 	bool server;
@@ -100,7 +109,7 @@ static const struct {
 } firsts[] = {
 	{ "mysql", true, is_mysql_greeting }, { "smtp", true, is_smtp_greeting },
 	{ "http", false, is_http }, { "redis", false, is_redis },
-	{ "postgres", false, is_postgres },
+	{ "postgres", false, is_postgres }, { "mongo", false, is_mongo },
 };
 
 const struct vn_protocol *protocol_by_bytes(const char *bytes, size_t n, bool from_server,

@@ -107,6 +107,19 @@ static struct owed *feed_last(struct feed *f)
 	return &f->owed[f->end - 1];
 }
 
+/* Servers named map... have a proxy, and those named hidden... are hidden. */
+static enum vn_mapped feed_map(struct vn_session *t, struct vn_span host, unsigned port,
+                               struct vn_place *other)
+{
+	if (host.n >= 6 && !memcmp(host.p, "hidden", 6))
+		return VN_MAP_HIDE;
+	if (host.n < 3 || memcmp(host.p, "map", 3))
+		return VN_MAP_SAME;
+	*other = (struct vn_place){ { (const uint8_t *)t->client, strlen(t->client) },
+		                    port + 1 };
+	return VN_MAP_OTHER;
+}
+
 static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 {
 	*f = (struct feed){ .protocol = protocol };
@@ -120,6 +133,7 @@ static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 		.scratch = &f->scratch,
 		.backend = "backend:8000",
 		.client = "192.0.2.7",
+		.map = feed_map,
 		.backend_note = backend_note_make()
 	};
 	assert(f->talk.state);
@@ -302,6 +316,8 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 	} else if (d == VN_REQUEST && f->first < f->end) {
 		feed_last(f)->sequel = false;
 	}
+	if (f->talk.limit)              /* the answer could not be edited */
+		f->talk.limit = NULL;
 	if (!memchr(f->report.code, 0, sizeof f->report.code))
 		snprintf(f->fault, sizeof f->fault, "a code that does not end");
 	if (d == VN_RESPONSE && !l->heard.code[0])
@@ -381,6 +397,8 @@ static int feed_refuse_last(struct feed *f, const struct vn_failure *failure,
 	if (n >= 0)
 		/* VN_BY_BACKEND: it is answered as any other */
 		o->asked.note |= VN_NOTE_SUBSTITUTE;
+	if (n == VN_BY_BACKEND)
+		o->asked.struck = failure;
 	o->answers = n > 0 ? n : o->answers;
 	f->refused = n >= 0;
 	if (n == 0)

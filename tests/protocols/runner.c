@@ -25,8 +25,8 @@
  * A line goes on in the next one that begins with a blank. One without -> is a piece of a message
  * that this side ends later. Lines of one side that follow each other come in one stream. BYTES are
  * hex pairs, "strings" with \r \n \t \0 \xHH, each *N times if so said, ( ) around several, [SEQ
- * ...] a packet of MySQL, <T ...> a message of PostgreSQL, <- ...> one without type. # begins a
- * comment. */
+ * ...] a packet of MySQL, <T ...> a message of PostgreSQL, <- ...> one without type, { ... } a
+ * document of BSON, {{ ... }} a message of MongoDB, 'text' a string of BSON. # begins a comment. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -150,9 +150,47 @@ static const char *typed_read(const char *p, struct vn_buffer *to)    /* <T payl
 	return p + 1;
 }
 
+static void put_u32(struct vn_buffer *to, size_t n)
+{
+	for (unsigned shift = 0; shift < 32; shift += 8)
+		vn_buffer_byte(to, (uint8_t)(n >> shift));
+}
+
+/* { ... } or {{ ... }}: its length comes first; a document ends with a 0. */
+static const char *braced_read(const char *p, struct vn_buffer *to)
+{
+	struct vn_buffer payload = { 0 };
+	bool document = p[1] != '{';
+
+	p = bytes_read(p + (document ? 1 : 2), &payload, '}');
+	put_u32(to, payload.n + 4 + document);
+	vn_buffer_put(to, payload.p, payload.n);
+	if (document)
+		vn_buffer_byte(to, 0);
+	else if (*++p != '}')
+		syntax("expected '}}'");
+	buffer_free(&payload);
+	return p + 1;
+}
+
+/* 'text': its length, its bytes, a 0. */
+static const char *text_read(const char *p, struct vn_buffer *to)
+{
+	const char *end = strchr(p + 1, '\'');
+
+	if (!end)
+		syntax("a text does not end");
+	put_u32(to, (size_t)(end - p));
+	vn_buffer_put(to, p + 1, (size_t)(end - p) - 1);
+	vn_buffer_byte(to, 0);
+	return end + 1;
+}
+
 static const char *item_read(const char *p, struct vn_buffer *to)
 {
 	switch (*p) {
+	case '{': return braced_read(p, to);
+	case '\'': return text_read(p, to);
 	case '"': return string_read(p, to);
 	case '[': return packet_read(p, to);
 	case '<': return typed_read(p, to);
