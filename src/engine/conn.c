@@ -16,6 +16,7 @@
 #include "engine/conn_rules.h"
 #include "engine/conn_timers.h"
 #include "engine/conn_trace.h"
+#include "engine/handshake.h"
 #include "engine/journal.h"
 #include "engine/listener.h"
 #include "engine/pipe.h"
@@ -24,6 +25,7 @@
 #include "engine/replies.h"
 #include "engine/responses.h"
 #include "engine/side.h"
+#include "engine/transport.h"
 #include "net/socket.h"
 
 enum { FAIR = 8 };                      /* rounds of both pipes before others get their turn */
@@ -35,6 +37,8 @@ static void client_ready(struct watch *w, unsigned events)
 	struct conn *c = OWNER(conn, client.watch, w);
 
 	side_note(&c->client, events);
+	if (c->client.tls)
+		transport_ready(c, &c->client);
 	conn_run(c);
 }
 
@@ -46,9 +50,11 @@ static void backend_ready(struct watch *w, unsigned events)
 		connect_attempt_ready(c->attempt, events);
 		events &= ~(unsigned)EPOLLOUT;
 	}
-	if (!c->backend.open || !events)
+	if (!(c->backend.open || (c->shake && !c->attempt)) || !events)
 		return;
 	side_note(&c->backend, events);
+	if (c->backend.tls)
+		transport_ready(c, &c->backend);
 	conn_run(c);
 }
 
@@ -135,7 +141,10 @@ static void conn_teardown(struct conn *c)
 	conn_traces_end(c);
 	side_close(c, &c->client, c->how, c->request.eof,
 	           journal_wants(JOURNAL_CLOSED) ? last_words_make(c) : NULL);
-	side_close(c, &c->backend, c->how, c->response.eof, NULL);
+	/* an alert that says why must reach the backend */
+	side_close(c, &c->backend, c->why == CLOSE_REASON_BACKEND_TLS ? VN_CLOSE : c->how,
+	           c->response.eof, NULL);
+	handshake_free(c);
 	connect_attempt_stop(c->attempt);
 	if (c->spare >= 0)
 		close(c->spare);
@@ -254,6 +263,8 @@ void conn_run(struct conn *c)
 	c->running = true;
 	if (c->connect_due && !c->dead)
 		conn_connect(c);
+	if (c->shake && !c->dead)
+		handshake_run(c);
 	if (!c->dead)
 		conn_pump(c);
 	if (!c->dead)
@@ -291,7 +302,7 @@ static void conn_connected(void *whom, int fd, const char *why)
 		return;
 	}
 	socket_set_nodelay_keepalive(fd);
-	side_open(&c->backend);
+	handshake_connected(c);
 	c->active = conn_loop(c)->now;
 	conn_run(c);
 }
@@ -410,7 +421,7 @@ void conn_open(struct shard *shard, int fd, int spare, uint64_t number, struct b
 		log_error("proxy=%s: %s", shard_spec(shard)->name, strerror(errno));
 		conn_doom(c, VN_RESET, CLOSE_REASON_NO_BACKEND);
 	}
-	side_open(&c->client);
+	handshake_accepted(c);
 	journal_opened(c);
 	if (!c->dead)
 		conn_judge_open(c);

@@ -8,6 +8,7 @@
 #include "engine/pump.h"
 #include "engine/raw.h"
 #include "engine/replies.h"
+#include "engine/transport.h"
 #include "net/socket.h"
 
 enum { UNSURE_TIME = 250 };             /* ms that first bytes are kept back until more come */
@@ -93,7 +94,7 @@ void conn_timer_rest(struct conn *c)
 
 static bool pipe_moves(const struct pipe *p)
 {
-	return p->work->splice_pipe ||
+	return p->work->splice_pipe || side_stuck(pipe_to(p)) ||
 	       (p->work->queue.first && p->work->queue.first->due != VN_NEVER);
 }
 

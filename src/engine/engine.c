@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "tls/link.h"
 
 /* ---- later, and doom ---- */
 
@@ -64,6 +65,9 @@ struct vn_session *session_begin(struct conn *c)
 	struct worker *w = c->shard->worker;
 	const struct spec *s = c->plan->spec;
 
+	w->alpn[0] = 0;
+	if (c->client.tls)
+		tls_link_alpn(c->client.tls, w->alpn, sizeof w->alpn);
 	w->session = (struct vn_session){
 		.self = s->protocol,
 		.state = c->state,
@@ -73,6 +77,9 @@ struct vn_session *session_begin(struct conn *c)
 		.notice = w->session.notice,
 		.backend = s->backend.text,
 		.idle = c->idle,
+		.tls = c->tls,
+		.secure = c->secure,
+		.alpn = w->alpn,
 		.client = "",
 		.backend_note = s->backend_note,
 		.map = w->address_map.find,

@@ -25,9 +25,12 @@
 
 struct birth;
 struct conn;
+struct handshake;
 struct listener;
 struct recent;
 struct shard;
+struct tls_link;
+struct tls_wire;
 struct worker;
 
 /* ---- a pipe: one direction of a connection ----
@@ -83,6 +86,7 @@ struct pipe {
 	bool shut;                      /* the end was passed on to `to` */
 	bool raw;                       /* no messages are cut (any more) */
 	bool ended;                     /* nothing more is read: an end waits for its turn */
+	bool shakes;                    /* its cut goes on when a handshake is done */
 };
 
 /* Unused ones of a worker. */
@@ -98,6 +102,10 @@ struct side {
 	bool hup;                       /* the peer has ended: reads go on to the end */
 	bool broken;                    /* reset by the peer */
 	bool unpaced;                   /* its congestion control has been chosen */
+	bool cut;                       /* TLS: its stream has ended without close_notify */
+	bool curt;                      /* TLS: it gets no close_notify */
+	uint32_t stuck;                 /* TLS: wire bytes that wait for room: side_stuck() */
+	struct tls_link *tls;           /* NULL: plain, or not yet */
 };
 
 /* What rules and time-outs need of a connection. Most connections need none of it. */
@@ -135,6 +143,7 @@ struct conn {
 	struct vn_text_cache *texts;    /* of prepared statements; NULL: none */
 	struct connect_attempt *attempt;        /* to the backend; NULL: none */
 	int spare;                      /* a socket for the backend, from accept; -1: used */
+	struct handshake *shake;        /* of a leg that is about to begin TLS; NULL: none */
 	struct birth *born;             /* with its sockets: birth.h; NULL: it was accepted here */
 	unsigned idle;                  /* session->idle */
 	vn_nsec since;                  /* when it was accepted */
@@ -160,6 +169,7 @@ struct conn {
 	/* enum vn_end: an end by the clock, once what is due has been sent */
 	uint8_t ending;
 	uint8_t turn_kind;              /* enum turn_kind */
+	uint8_t tls, secure;            /* session->tls, session->secure */
 	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
 };
 
@@ -179,6 +189,7 @@ struct shard {
 	struct vn_dice junk;            /* for bytes of our own */
 	struct recent *recent;          /* a record of its requests; NULL: nobody looks */
 	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
+	bool hinted;                    /* the log says how clients get the CA */
 	const char *noticed[NOTICES];   /* the protocol's notices that are in the log */
 };
 
@@ -207,14 +218,18 @@ struct worker {
 	uint64_t seed;
 	int spare;                      /* a socket for the next client's backend; -1: none */
 	bool stopping;                  /* no connection is accepted any more */
-	uint8_t *buffer;                /* UNPARSED_MAX bytes of room, then `bufsize` */
+	uint8_t *buffer;                /* UNPARSED_MAX bytes of room, `bufsize`, TLS_SLACK */
 	size_t bufsize;
 	size_t bulk;                    /* bytes of a big read, see splice_note(); 0: no splicing */
 	bool reno;                      /* see congestion.h */
 	struct splice_pipes splice_pipes;
 	_Atomic size_t held;            /* bytes in queues, with PARCEL_COST; any thread reads */
 	size_t hold_total;              /* reading stops when so much is held */
+	struct tls_wire *wire;          /* of all TLS in this thread */
+	struct vn_buffer gather;        /* parcels that are written together through TLS */
+	vn_nsec tls_timeout;            /* of a handshake; 0: none */
 	struct vn_session session;      /* for one call of a protocol */
+	char alpn[64];                  /* the session's */
 	struct vn_report report;        /* the same, while somebody reads events */
 	struct vn_buffer scratch;       /* the same */
 	struct vn_text_cache texts;     /* for a connection that has none yet */

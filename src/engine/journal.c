@@ -20,6 +20,7 @@ const char *const journal_names[JOURNAL_TYPES] = {
 	[JOURNAL_EXCHANGE]    = "exchange",
 	[JOURNAL_GAVE_UP]     = "gave_up",
 	[JOURNAL_BYPASS]      = "bypass",
+	[JOURNAL_TLS]         = "tls",
 	[JOURNAL_MARK]        = "mark",
 	[JOURNAL_LOST]        = "lost",
 };

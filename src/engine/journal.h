@@ -23,6 +23,7 @@ enum journal_type {
 	JOURNAL_EXCHANGE,               /* an exchange has ended; only for those who name it */
 	JOURNAL_GAVE_UP,                /* a client has stopped waiting for an answer */
 	JOURNAL_BYPASS,                 /* a server tells clients an address that no proxy has */
+	JOURNAL_TLS,                    /* a handshake; a stream that was cut off */
 	JOURNAL_MARK,                   /* a text of a client of the API */
 	JOURNAL_LOST,                   /* events that a subscriber has missed */
 	JOURNAL_TYPES

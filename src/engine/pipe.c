@@ -4,9 +4,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/memory.h"
+#include "engine/transport.h"
 
 enum { SPARES = 256 };                  /* unused struct pipe_work that a worker keeps */
 
@@ -214,14 +214,15 @@ void pipe_change(struct pipe *p, const struct plan *plan)
 
 bool pipe_waits(const struct pipe *p)
 {
-	return p->work->queue.first || p->work->splice_pipe;
+	return p->work->queue.first || p->work->splice_pipe || side_stuck(pipe_to(p));
 }
 
 bool pipe_due(const struct pipe *p)
 {
 	return pipe_to(p)->open &&
-	       (p->work->splice_pipe || (p->work->queue.first &&
-	                                 p->work->queue.first->due <= worker_of(p)->loop.now));
+	       (p->work->splice_pipe || side_stuck(pipe_to(p)) ||
+	        (p->work->queue.first &&
+	         p->work->queue.first->due <= worker_of(p)->loop.now));
 }
 
 bool pipe_stuck(const struct pipe *p)
@@ -238,9 +239,7 @@ bool pipe_idle(const struct pipe *p)
 
 ssize_t pipe_send_now(struct pipe *p, const struct iovec *v, unsigned n)
 {
-	struct msghdr m = { .msg_iov = (struct iovec *)v, .msg_iovlen = n };
-	int fd = pipe_to(p)->watch.fd, how = MSG_NOSIGNAL | MSG_DONTWAIT;
-	ssize_t sent = n == 1 ? send(fd, v->iov_base, v->iov_len, how) : sendmsg(fd, &m, how);
+	ssize_t sent = transport_write(p, v, n);
 
 	if (sent < 0)
 		pipe_send_failed(p, errno);

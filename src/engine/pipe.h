@@ -74,7 +74,7 @@ static inline void message_forget(struct current *m)
 /* Something was answered: what waits for that is looked at again. */
 static inline void pipe_wake(struct pipe *p)
 {
-	if (!p->work->halted)
+	if (!p->work->halted || p->shakes)
 		return;
 	p->work->halted = false;
 	p->work->resumes = p->conn->again = true;

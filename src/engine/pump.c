@@ -2,15 +2,14 @@
 #include "engine/pump.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "base/memory.h"
 #include "engine/conn_exchange.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_trace.h"
+#include "engine/handshake.h"
 #include "engine/piece.h"
 #include "engine/pipe.h"
 #include "engine/raw.h"
@@ -19,6 +18,7 @@
 #include "engine/responses.h"
 #include "engine/send.h"
 #include "engine/splice.h"
+#include "engine/transport.h"
 #include "net/proxy_header.h"
 
 enum {
@@ -166,6 +166,21 @@ static inline void cut_replace(struct pipe *p, struct vn_cut *cut, struct vn_spa
 	cut->len = 0;
 }
 
+/* A leg's TLS begins behind these bytes, when all that came before is answered. */
+static SELDOM bool pipe_cut_tls(struct pipe *p, struct vn_span *at, const struct vn_cut *cut)
+{
+	if (p->direction == VN_REQUEST && p->conn->exchanges.first) {
+		p->work->halted = true;
+		return false;
+	}
+	pipe_wake(&p->conn->request);
+	if (cut->len > at->n || p->work->now.open)
+		conn_go_raw(p->conn, p, "TLS is requested inside a message");
+	else
+		handshake_cut(p, at, cut);
+	return false;
+}
+
 /* Makes the next cut, which begins a message or continues one. False: nothing more for now. */
 static bool pipe_cut(struct pipe *p, struct vn_span *at)
 {
@@ -181,6 +196,8 @@ static bool pipe_cut(struct pipe *p, struct vn_span *at)
 	const char *raw = worker_of(p)->session.raw;
 	bool closes = worker_of(p)->session.close;
 
+	if (cut.kind == VN_CUT_TLS)
+		return pipe_cut_tls(p, at, &cut);
 	if (cut.kind == VN_CUT_MORE && at->n < UNPARSED_MAX) {
 		p->conn->unsure = p->direction == VN_REQUEST && greeting_owed(p->conn);
 		return false;
@@ -340,6 +357,8 @@ static void pipe_resume(struct pipe *p)
  * line is never empty. */
 static bool pipe_blocked(const struct pipe *p)
 {
+	if (side_stuck(pipe_to(p)))
+		return true;
 	if (p->work->splice_pipe || !pipe_due(p))
 		return p->work->splice_pipe;
 	return p->work->slot_end <= worker_of(p)->loop.now ||
@@ -413,15 +432,11 @@ static bool pipe_fill(struct pipe *p)
 	struct worker *w = worker_of(p);
 	uint8_t *to = w->buffer + UNPARSED_MAX;
 	bool unseen = !p->conn->hearing && splice_takes(p);     /* a digest needs the bytes */
-	ssize_t n = unseen ? splice_fill(p) :
-	                     recv(pipe_from(p)->watch.fd, to, w->bufsize, MSG_DONTWAIT);
+	ssize_t n = unseen ? splice_fill(p) : transport_read(p, to, w->bufsize);
 
 	if (n < 0) {
-		pipe_from(p)->readable = false;
 		if (p->work->behind)
 			p->work->behind = false;
-		if (errno != EAGAIN && errno != EINTR)
-			pipe_from(p)->broken = true;
 		return false;
 	}
 	if (n == 0) {
@@ -429,8 +444,6 @@ static bool pipe_fill(struct pipe *p)
 			pipe_eof(p);
 		return !pipe_from(p)->broken;
 	}
-	if (!unseen && (size_t)n < w->bufsize && !pipe_from(p)->hup)
-		pipe_from(p)->readable = false;
 	if (p->conn->plan->n)
 		loop_clock(&w->loop);   /* holds count from this time */
 	p->conn->active = w->loop.now;

@@ -24,6 +24,7 @@ enum parcel_kind {
 	PARCEL_MARK,                    /* an exchange's request has been sent */
 	PARCEL_FIN,                     /* end of the stream */
 	PARCEL_END,                     /* a rule or a failure ends the connection here */
+	PARCEL_TLS,                     /* the side's handshake begins here */
 };
 
 struct parcel {

@@ -54,6 +54,12 @@ enum vn_end reply_write(struct conn *c, struct exchange *x, const struct vn_fail
 	return end;
 }
 
+/* A server that crashes does not end its TLS in order. */
+static bool ends_without_a_word(const struct vn_failure *f)
+{
+	return strcmp(f->code, "FIN") == 0 || strcmp(f->code, "RST") == 0;
+}
+
 void reply_send(struct conn *c)
 {
 	struct exchange *x = c->exchanges.first;
@@ -70,6 +76,8 @@ void reply_send(struct conn *c)
 		if (worded == VN_RESET || !end)
 			end = worded;
 		holds_unref(late);
+		if (ends_without_a_word(x->failure))
+			c->client.curt = c->backend.curt = true;
 		exchange_answered(c);
 		if (c->no_sequel)
 			sequel_forget(c);

@@ -2,12 +2,13 @@
 #include "engine/send.h"
 
 #include <math.h>
-#include <sys/socket.h>
 
 #include "engine/conn_exchange.h"
 #include "engine/conn_trace.h"
 #include "engine/pipe.h"
+#include "engine/handshake.h"
 #include "engine/splice.h"
+#include "engine/transport.h"
 
 enum {
 	GATHER = 64,                    /* parcels of one sendmsg */
@@ -183,13 +184,17 @@ static bool send_gathered(struct pipe *p, vn_nsec now)
 	return true;
 }
 
-static void pipe_shut(struct pipe *p)
+/* False: what TLS has to send first is stuck. */
+static bool pipe_shut(struct pipe *p)
 {
+	bool last = p->direction == VN_REQUEST ? p->conn->response.shut : p->conn->request.shut;
+
+	if ((!last || pipe_to(p)->tls) && !transport_shut(p))
+		return false;
 	p->shut = true;
-	if (p->conn->request.shut && p->conn->response.shut)
+	if (last)
 		conn_doom(p->conn, VN_CLOSE, CLOSE_REASON_BOTH);
-	else
-		shutdown(pipe_to(p)->watch.fd, SHUT_WR);
+	return true;
 }
 
 /* Sends the first parcel, which is due. False: it has to wait. */
@@ -203,11 +208,16 @@ static bool send_first(struct pipe *p, vn_nsec now)
 		p->conn->again = true;
 		break;
 	case PARCEL_FIN:
-		pipe_shut(p);
-		if (p->conn->dead)
+		if (!pipe_shut(p) || p->conn->dead)
 			return false;
 		break;
+	case PARCEL_TLS:
+		parcel_done(p);
+		handshake_upgrade(p->conn, pipe_to(p));
+		return false;
 	case PARCEL_END:
+		if (side_stuck(pipe_to(p)))
+			return false;
 		conn_doom_by_rule(p->conn, q->end);
 		return false;
 	default: {

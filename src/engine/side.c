@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/transport.h"
 #include "net/socket.h"
 
 #define RESET_GRACE (20 * VN_MS)        /* no reset earlier than this after accept: drain.h */
@@ -15,11 +16,6 @@ void side_note(struct side *s, unsigned events)
 	s->readable |= !!(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 	s->hup |= !!(events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
 	s->broken |= !!(events & EPOLLERR);
-}
-
-void side_open(struct side *s)
-{
-	s->open = s->writable = true;
 }
 
 const char *side_peer(const struct side *s, char *buffer, size_t size)
@@ -47,6 +43,10 @@ static bool side_shut(struct conn *c, struct side *s, enum vn_end how, bool ende
 
 	if (fd < 0)
 		return false;
+	if (s->tls) {
+		transport_end(c, s, how);
+		ended = ended && s->hup;        /* close_notify was read, but no FIN */
+	}
 	s->watch.fd = -1;
 	s->open = false;
 	if (how == VN_RESET && s == &c->client && conn_is_new(c)) {

@@ -7,9 +7,6 @@
 /* Notes the events that epoll reported. */
 void side_note(struct side *, unsigned events);
 
-/* The socket is connected. epoll reports when there is something to read. */
-void side_open(struct side *);
-
 /* Closes the socket. `ended`: the peer's FIN has been read. If not, the socket is drained first.
  * The note may be NULL; its `over` is called now or when the socket is drained. */
 void side_close(struct conn *, struct side *, enum vn_end how, bool ended, struct drain_note *);

@@ -10,6 +10,7 @@
 #include "engine/conn_exchange.h"
 #include "engine/piece.h"
 #include "engine/pipe.h"
+#include "engine/transport.h"
 #include "net/congestion.h"
 
 enum {
@@ -57,7 +58,9 @@ bool splice_takes(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
 
-	if (p->bulk < BULK || p->work->queue.first || p->work->unparsed_n || pipe_asks(p))
+	if (p->bulk < BULK || pipe_from(p)->tls || pipe_to(p)->tls)
+		return false;
+	if (p->work->queue.first || p->work->unparsed_n || pipe_asks(p))
 		return false;
 	if (p->raw ? p->work->now.body || !turn_calm(p) :
 	             !p->work->now.open || p->work->now.body < w->bulk || !message_calm(p))
@@ -74,6 +77,10 @@ ssize_t splice_fill(struct pipe *p)
 	size_t most = p->raw || p->work->now.body > room ? room : (size_t)p->work->now.body;
 	ssize_t n = splice_pipe_fill(p->work->splice_pipe, pipe_from(p)->watch.fd, most);
 
+	if (n < 0) {
+		pipe_from(p)->readable = false;
+		side_failed(pipe_from(p), errno);
+	}
 	if (n <= 0)
 		pipe_drop_spliced(p);
 	else if ((size_t)n < most && (size_t)n < w->bulk / 2)

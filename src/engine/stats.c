@@ -19,6 +19,8 @@ const struct close_reason_name close_reason_names[CLOSE_REASONS] = {
 	[CLOSE_REASON_SHUT] = { "proxy_shut", "its proxy was disabled, deleted or moved" },
 	[CLOSE_REASON_STOP] = { "proxy_stops", "the proxy stops" },
 	[CLOSE_REASON_API] = { "api", "ended through the API" },
+	[CLOSE_REASON_CLIENT_TLS] = { "client_tls", "TLS with the client has failed" },
+	[CLOSE_REASON_BACKEND_TLS] = { "backend_tls", "TLS with the backend has failed" },
 };
 
 uint64_t totals_waiting(const struct totals *t)
@@ -30,6 +32,20 @@ uint64_t totals_waiting(const struct totals *t)
 	return (t->n[STAT_ASKED] > over ? t->n[STAT_ASKED] - over : 0) + t->n[STAT_TURNS];
 }
 
+static void totals_add_tls(struct totals *to, const struct stats *s)
+{
+	for (unsigned leg = 0; leg < 2; leg++) {
+		const struct tls_stats *t = &s->tls[leg];
+		for (unsigned v = 0; v < TLS_VERSIONS; v++)
+			for (unsigned resumed = 0; resumed < 2; resumed++)
+				to->tls[leg].done[v][resumed] += count_get(&t->done[v][resumed]);
+		for (unsigned i = 0; i < TLS_REASONS; i++)
+			to->tls[leg].failed[i] += count_get(&t->failed[i]);
+		to->tls[leg].truncated += count_get(&t->truncated);
+	}
+	fine_wide_add(&to->tls_time, &s->tls_time);
+}
+
 void totals_add(struct totals *to, const struct stats *s)
 {
 	for (unsigned i = 0; i < STAT_COUNTERS; i++)
@@ -38,4 +54,5 @@ void totals_add(struct totals *to, const struct stats *s)
 		to->ended[i] += count_get(&s->ended[i]);
 	to->held += count_get(&s->held);
 	fine_wide_add(&to->answered, &s->answered);
+	totals_add_tls(to, s);
 }

@@ -5,6 +5,7 @@
 #define ENGINE_STATS_H
 
 #include "base/fine.h"
+#include "tls/alert.h"
 
 enum counter {
 	STAT_OPENED,                    /* connections accepted */
@@ -22,6 +23,7 @@ enum counter {
 	STAT_READ_RESPONSE,
 	STAT_SENT_REQUEST,              /* bytes sent, by direction */
 	STAT_SENT_RESPONSE,
+	STAT_TLS_WIRE,                  /* bytes on the wire of both legs' TLS, both ways */
 	STAT_COUNTERS
 };
 
@@ -41,6 +43,8 @@ enum close_reason {
 	CLOSE_REASON_SHUT,              /* its proxy was disabled, deleted or moved */
 	CLOSE_REASON_STOP,              /* the proxy stops */
 	CLOSE_REASON_API,               /* ended through the API */
+	CLOSE_REASON_CLIENT_TLS,        /* the handshake or a record of this leg has failed */
+	CLOSE_REASON_BACKEND_TLS,
 	CLOSE_REASONS
 };
 
@@ -56,17 +60,29 @@ static inline bool errors_counted(void)
 	return __builtin_expect(atomic_load_explicit(&errors_wanted, memory_order_relaxed), 0);
 }
 
+/* Of one leg's TLS. */
+struct tls_stats {
+	_Atomic uint64_t done[TLS_VERSIONS][2];         /* handshakes, by version, resumed */
+	_Atomic uint64_t failed[TLS_REASONS];
+	_Atomic uint64_t truncated;     /* streams that ended without close_notify */
+};
+
 struct stats {
 	_Atomic uint64_t n[STAT_COUNTERS];
 	_Atomic uint64_t ended[CLOSE_REASONS];
 	_Atomic uint64_t held;          /* bytes that wait now, see shard_held_add() */
 	struct fine answered;           /* from a request to the last byte of its answer */
+	struct tls_stats tls[2];        /* of the client's leg, of the backend's */
+	struct fine tls_time;           /* of handshakes that were done */
 };
 
 /* Sums of several. */
 struct totals {
 	uint64_t n[STAT_COUNTERS], ended[CLOSE_REASONS], held;
-	struct histogram_totals answered;
+	struct histogram_totals answered, tls_time;
+	struct {
+		uint64_t done[TLS_VERSIONS][2], failed[TLS_REASONS], truncated;
+	} tls[2];
 };
 
 void totals_add(struct totals *, const struct stats *);

@@ -9,6 +9,7 @@
 #include "engine/address_map.h"
 #include "engine/pipe.h"
 #include "engine/shard.h"
+#include "tls/link.h"
 
 bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned count,
                  struct resolver *r, const struct worker_config *config)
@@ -16,7 +17,8 @@ bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	*w = (struct worker){ .index = index, .count = count, .all = all, .seed = config->seed,
 	                      .bufsize = (size_t)config->bufsize,
 	                      .hold_total = (size_t)config->hold_total / count,
-	                      .bulk = (size_t)config->bulk, .reno = config->reno, .spare = -1 };
+	                      .bulk = (size_t)config->bulk, .reno = config->reno,
+	                      .tls_timeout = config->tls_timeout, .spare = -1 };
 	if (!loop_init(&w->loop))
 		return false;
 	connector_init(&w->connector, &w->loop, r);
@@ -24,7 +26,8 @@ bool worker_init(struct worker *w, struct worker *all, unsigned index, unsigned 
 	pool_init(&w->exchanges, sizeof(struct exchange));
 	text_cache_init(&w->texts, TEXT_CACHE_ROOM);
 	address_map_init(&w->address_map, config->unmapped);
-	w->buffer = xmalloc(UNPARSED_MAX + w->bufsize);
+	w->wire = tls_wire_create(w->bufsize);
+	w->buffer = xmalloc(UNPARSED_MAX + w->bufsize + TLS_SLACK);
 	w->drains = (struct drains){ .loop = &w->loop, .buffer = w->buffer, .size = w->bufsize };
 	return true;
 }
@@ -46,6 +49,8 @@ void worker_free(struct worker *w)
 		next = p->next;
 		shard_free(p);
 	}
+	tls_wire_destroy(w->wire);
+	buffer_free(&w->gather);
 	splice_pipes_trim(&w->splice_pipes);
 	work_pool_free(&w->work_pool);
 	pool_free(&w->exchanges);

@@ -12,6 +12,7 @@ struct worker_config {
 	int64_t bufsize, hold_total, bulk;
 	bool reno;
 	struct unmapped *unmapped;      /* must stay */
+	vn_nsec tls_timeout;            /* of a handshake; 0: none */
 };
 
 /* False: errno says why, and there is nothing to free. */

@@ -1,4 +1,4 @@
-/* alert.c - names of TLS alerts, as RFC 8446 has them. */
+/* alert.c - names of TLS alerts, as RFC 8446 has them; labels of metrics. */
 #include "tls/alert.h"
 
 #include <stddef.h>
@@ -58,4 +58,39 @@ int tls_alert_number(const char *name)
 		if (strcmp(alerts[i].name, name) == 0)
 			return alerts[i].number;
 	return -1;
+}
+
+/* ---- labels ---- */
+
+/* Failures that are no alerts. */
+static const char *const others[] = { "protocol", "verify", "timeout", "eof", "reset", "refused",
+	                              "flood", "injection" };
+
+enum { OTHERS = sizeof others / sizeof *others };
+
+_Static_assert(ALERTS + OTHERS <= TLS_REASONS, "TLS_REASONS is too small");
+
+const char *tls_reason(unsigned i)
+{
+	return i < OTHERS ? others[i] : i < OTHERS + ALERTS ? alerts[i - OTHERS].name : NULL;
+}
+
+unsigned tls_reason_index(const char *label)
+{
+	for (unsigned i = 0; i < OTHERS + ALERTS; i++)
+		if (strcmp(tls_reason(i), label) == 0)
+			return i;
+	return 0;
+}
+
+const char *const tls_versions[TLS_VERSIONS] = { "1.0", "1.1", "1.2", "1.3", "other" };
+
+unsigned tls_version_index(const char *name)
+{
+	static const char *const names[] = { "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3" };
+
+	for (unsigned i = 0; i < TLS_VERSIONS - 1; i++)
+		if (strcmp(names[i], name) == 0)
+			return i;
+	return TLS_VERSIONS - 1;
 }

@@ -76,13 +76,6 @@ const char *tls_link_why(const struct tls_link *l)
 	                   "the peer has closed the connection";
 }
 
-bool tls_link_distrusted(const struct tls_link *l)
-{
-	return l->theirs &&
-	       (l->alert == SSL_AD_UNKNOWN_CA || l->alert == SSL_AD_BAD_CERTIFICATE ||
-	        l->alert == SSL_AD_CERTIFICATE_UNKNOWN);
-}
-
 /* The outcome of a call of the SSL that has not succeeded. */
 static enum tls_did link_outcome(struct tls_link *l, int result)
 {
@@ -234,7 +227,7 @@ void tls_link_free(struct tls_link *l)
 static bool link_begin(struct tls_link *l)
 {
 	ERR_clear_error();
-	l->drained = l->received = false;
+	l->drained = l->empty = l->received = l->ends = false;
 	return !l->failed;
 }
 
@@ -274,17 +267,19 @@ enum tls_did tls_link_read(struct tls_link *l, uint8_t *to, size_t room, size_t 
 			else
 				did = link_outcome(l, 0);
 		link_flush(l);
-		if (*n)
+		if (*n) {
+			l->ends = did != TLS_DONE && did != TLS_AGAIN;
 			return TLS_DONE;
+		}
 		if (did == TLS_AGAIN && (!l->drained || l->left.n))
 			did = TLS_DONE;
 	} while (did == TLS_DONE);
 	return did;
 }
 
-bool tls_link_drained(const struct tls_link *l)
+bool tls_link_drained(const struct tls_link *l, bool ends)
 {
-	return l->drained && !l->left.n && !SSL_pending(l->ssl);
+	return (ends ? l->empty : l->drained) && !l->ends && !l->left.n && !SSL_pending(l->ssl);
 }
 
 enum tls_did tls_link_write(struct tls_link *l, const void *bytes, size_t n)
@@ -347,10 +342,17 @@ static void about_peer(const struct tls_link *l, struct tls_about *a)
 	              SSL_get_verify_result(l->ssl) == X509_V_OK;
 }
 
-void tls_link_about(const struct tls_link *l, struct tls_about *a)
+void tls_link_alpn(const struct tls_link *l, char *to, size_t room)
 {
 	const unsigned char *alpn;
 	unsigned n;
+
+	SSL_get0_alpn_selected(l->ssl, &alpn, &n);
+	snprintf(to, room, "%.*s", (int)n, n ? (const char *)alpn : "");
+}
+
+void tls_link_about(const struct tls_link *l, struct tls_about *a)
+{
 	const char *name = SSL_get_servername(l->ssl, TLSEXT_NAMETYPE_host_name);
 
 	*a = (struct tls_about){ 0 };
@@ -359,8 +361,7 @@ void tls_link_about(const struct tls_link *l, struct tls_about *a)
 		return;
 	snprintf(a->version, sizeof a->version, "%s", SSL_get_version(l->ssl));
 	snprintf(a->cipher, sizeof a->cipher, "%s", SSL_get_cipher_name(l->ssl));
-	SSL_get0_alpn_selected(l->ssl, &alpn, &n);
-	snprintf(a->alpn, sizeof a->alpn, "%.*s", (int)n, n ? (const char *)alpn : "");
+	tls_link_alpn(l, a->alpn, sizeof a->alpn);
 	a->resumed = SSL_session_reused(l->ssl);
 	about_peer(l, a);
 }

@@ -70,8 +70,9 @@ enum tls_did tls_link_handshake(struct tls_link *);
  * that comes behind bytes is that of the next call. */
 enum tls_did tls_link_read(struct tls_link *, uint8_t *to, size_t room, size_t *n);
 
-/* True if no more can be read until the socket is readable again. */
-bool tls_link_drained(const struct tls_link *);
+/* True if no more can be read until the socket is readable again. `ends`: the peer has ended its
+ * stream, so the socket is read to its end. */
+bool tls_link_drained(const struct tls_link *, bool ends);
 
 /* Writes all n bytes; what the socket refuses is stuck. TLS_DONE, TLS_FAILED, TLS_RESET. */
 enum tls_did tls_link_write(struct tls_link *, const void *bytes, size_t n);
@@ -94,6 +95,8 @@ struct tls_about {
 	bool verified;                  /* the peer has shown a certificate, and it is good */
 	char peer[128];                 /* the subject of the peer's certificate; "": none */
 };
+/* The name that ALPN has chosen; "": none. */
+void tls_link_alpn(const struct tls_link *, char *to, size_t room);
 void tls_link_about(const struct tls_link *, struct tls_about *);
 
 /* After TLS_FAILED and TLS_CUT of a handshake. The label for metrics: the name of an alert
@@ -101,9 +104,6 @@ void tls_link_about(const struct tls_link *, struct tls_about *);
 const char *tls_link_failure(const struct tls_link *);
 /* And a sentence for the log. */
 const char *tls_link_why(const struct tls_link *);
-
-/* The peer has rejected our certificate: it may not know the CA. */
-bool tls_link_distrusted(const struct tls_link *);
 
 /* Bytes of the wire, both ways, since the last call. */
 uint64_t tls_link_wire_bytes(struct tls_link *);

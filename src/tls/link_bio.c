@@ -54,6 +54,7 @@ static bool link_receive(struct tls_link *l)
 	n = recv(l->fd, w->in, w->bufsize, MSG_DONTWAIT);
 	l->received = true;
 	l->drained = n < (ssize_t)w->bufsize;
+	l->empty = n <= 0;
 	if (n > 0) {
 		w->in_n = (size_t)n;
 		l->wire_bytes += (uint64_t)n;

@@ -33,7 +33,8 @@ struct tls_link {
 	int fd;
 	bool server, done;              /* the client leg; the handshake is done */
 	bool received;                  /* by this call: one recv is enough */
-	bool drained;                   /* the socket was found empty */
+	bool drained, empty;            /* the last recv() was a short one; it found nothing */
+	bool ends;                      /* an outcome came behind bytes that were read */
 	bool eof, broken;               /* of the socket */
 	bool flooded;                   /* too many bytes before our first answer */
 	bool answers;                   /* something was sent */
