@@ -31,7 +31,7 @@ def test_each_hint_of_the_first_page_works(run):
 
 
 @pytest.mark.parametrize("word, shown", [
-    ("delay", "  delay  "), ("mysql", "--protocol-mysql-OPTION of vaurien"), ("deadlock", "  deadlock\n    mysql"), ("rules", "fields of rules"),
+    ("delay", "  delay  "), ("mysql", "--protocol-mysql-OPTION of vaurien"), ("deadlock", "  deadlock\n    mongo"), ("rules", "fields of rules"),
     ("behaviors", "behaviors, time ("), ("protocols", "protocols:\n"), ("failures", "failures, each"), ("threads", "  --threads N"),
     ("http-port", "  --http-port PORT"), ("behavior-delay-sleep", "    --behavior-delay-sleep SECONDS"), ("require-hit", "  --require-hit"),
     ("run", "vaurien run:\n"), ("statsd", "  --statsd.host HOST"), ("fleet", "Fleet:\n"), ("audit", "`vaurien audit --help`"),
