@@ -1,6 +1,6 @@
 /* charts.js - time series as SVG: five minutes, lines, and marks where rules came or went. */
 import { h } from "./dom.js";
-import { KEPT, marks as told } from "./history.js";
+import { KEPT } from "./history.js";
 import { short } from "./format.js";
 
 const HEIGHT = 172, TOP = 8, FOOT = 18, MARKS = 15;
@@ -47,7 +47,7 @@ export function spark(points, field, now) {
 /* ---- marks ---- */
 
 /* Texts that would overlap go to the next row, of three. Marks of its own tell where a scenario's rules come and go. */
-function marks(spans, now, shownFor, x, width, texts) {
+function marks(spans, told, now, shownFor, x, width, texts) {
 	const all = [], ends = [0, 0, 0];
 	for (const s of spans.filter(one => !one.name.startsWith("scenario-"))) {
 		if (s.from !== null && s.from > now - shownFor)
@@ -93,7 +93,7 @@ function ago(shownFor) {
 
 /* ---- a chart ----
  *
- * chart: { title, unit, points, lines: [{ label, value(point), show(number) }], spans, now, width,
+ * chart: { title, unit, points, lines: [{ label, value(point), show(number) }], spans, told, now, width,
  * cursor, point(t): called with the time under the pointer or null } */
 export function figure(chart) {
 	const { points, lines, now, width, spans } = chart;
@@ -125,7 +125,7 @@ export function figure(chart) {
 		h("text", { class: "tick", x: width - 2, y: HEIGHT - 4, "text-anchor": "end" }, "now"),
 		lines.map((l, i) => h("path", { class: `line ${l.own || "l" + (i + 1)}`, key: l.label, d: path(seen, l.value, x, y) })),
 		lines.map((l, i) => dots(seen, l.value, x, y).map(d => h("circle", { class: `dot ${l.own || "l" + (i + 1)}`, cx: d.x.toFixed(1), cy: d.y.toFixed(1), r: 1.8 }))),
-		marks(spans, now, shownFor, x, width, chart.wide),
+		marks(spans, chart.told, now, shownFor, x, width, chart.wide),
 		at && h("line", { class: "cursor", x1: x(at.t).toFixed(1), x2: x(at.t).toFixed(1), y1: 0, y2: HEIGHT - FOOT }),
 		!seen.length && h("text", { class: "tick", x: width / 2, y: HEIGHT / 2, "text-anchor": "middle" }, "no data yet")));
 }

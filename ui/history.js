@@ -2,7 +2,7 @@
  *
  * A point has the rates of one second; `null` is a gap. Spans are the times during which rules were
  * on: the charts mark where they begin and end. The tab keeps all of it across a reload. */
-import { ruleText } from "./format.js";
+import { ruleText, short } from "./format.js";
 
 export const KEPT = 300;                /* seconds */
 const KEY = "vaurien-history";
@@ -30,13 +30,19 @@ function percentile(times, total, share) {
 	return null;
 }
 
-/* Texts of POST /marks, for the charts of all proxies: phases of an audit, for example. */
-export const marks = [];
+/* Texts of POST /marks: phases of an audit, for example. */
+const marks = [];
 
 export function noteMark(text, t) {
 	marks.push({ t, text });
 	while (marks.length > 40 || marks[0]?.t < t - KEPT)
 		marks.shift();
+}
+
+/* The marks for the charts of a proxy: all but those of a scenario of another proxy, "NAME/...". */
+export function marksOf(name) {
+	const others = [...histories.keys()].filter(other => other !== name).map(other => short(other, 40) + "/");
+	return marks.filter(m => !others.some(other => m.text.startsWith(other)));
 }
 
 /* ---- points ---- */

@@ -2,7 +2,7 @@
 import { h } from "./dom.js";
 import { figure } from "./charts.js";
 import { bytes, count, rate, took } from "./format.js";
-import { histories } from "./history.js";
+import { histories, marksOf } from "./history.js";
 import { addresses } from "./proxies.js";
 import { draw, state } from "./state.js";
 
@@ -68,6 +68,6 @@ export function traffic(proxy) {
 			h("button", { "aria-pressed": state.paused ? "true" : "false", onclick: () => { state.paused = !state.paused; draw(); } }, state.paused ? "Go on" : "Pause")),
 		h("div", { class: "card" },
 			h("div", { class: "charts", made: box => { watcher.observe(box); requestAnimationFrame(() => measure(box)); } },
-				charts(points).map(chart => figure({ ...chart, points, spans, now, width: chart.wide ? state.wide : state.narrow, cursor: state.cursor,
+				charts(points).map(chart => figure({ ...chart, points, spans, told: marksOf(proxy.name), now, width: chart.wide ? state.wide : state.narrow, cursor: state.cursor,
 					point: t => { state.cursor = t; draw(); } })))));
 }
