@@ -12,6 +12,7 @@
 #include "api/toxiproxy_reply.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "tls/legs.h"
 
 #define TURN (5 * VN_MS)                /* of a job, before others have theirs */
 
@@ -141,11 +142,24 @@ static struct proxy *step_proxy(const struct job *j, const struct step *s)
 	return control_numbered(job_control(j), s->number);
 }
 
+/* Reads the files of its TLS. Takes the reference over. NULL: job->error is set. */
+static struct spec *spec_secured(struct job *j, struct spec *s)
+{
+	char error[ERROR_MAX];
+
+	if (!s || tls_legs_make(s, error))
+		return s;
+	http_error_set(&j->error, 400, "bad request body: %.400s", error);
+	spec_unref(s);
+	return NULL;
+}
+
 static struct spec *wanted_spec(struct job *j, const struct proxy_request *w)
 {
 	const struct settings *s = control_settings(job_control(j));
 
-	return proxy_request_spec(w, &j->address, settings_template(s, w->protocol), &j->error);
+	return spec_secured(j, proxy_request_spec(w, &j->address,
+	                                          settings_template(s, w->protocol), &j->error));
 }
 
 /* Takes the reference to `to`. */
@@ -228,8 +242,9 @@ static struct spec *updated_spec(struct job *j, const struct proxy *p,
 		spec_replace(&to, spec_with_protocol(to,
 			settings_template(control_settings(job_control(j)), w->protocol)));
 	proxy_request_topology(to, w);
+	proxy_request_tls(to, w);
 	if (spec_check_rules(to, &culprit, error))
-		return to;
+		return w->tls || w->upstream || w->protocol ? spec_secured(j, to) : to;
 	http_error_set(&j->error, 400, "bad request body: %s", error);
 	spec_unref(to);
 	return NULL;
@@ -272,6 +287,8 @@ static bool populate_rules(struct job *j, struct proxy *p, const struct proxy_re
 	bool same;
 	struct spec *to = proxy_request_rules(w, proxy_spec(p), &same, &j->error);
 
+	if (w->tls)
+		to = spec_secured(j, to);
 	if (!to)
 		return false;
 	if (!same)

@@ -181,6 +181,7 @@ json_t *toxiproxy_proxy_json(const struct proxy *p)
 	if (behavior)
 		json_object_set_new(all, "behavior", behavior);
 	topology_to_json(&s->topology, all);
+	tls_values_show(&s->tls, all);
 	json_object_set_new(all, "toxics", toxics_json(s));
 	return all;
 }

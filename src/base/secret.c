@@ -18,8 +18,13 @@ void *secret_make(size_t n)
 
 void secret_free(void *p, size_t n)
 {
+	secret_free_unused(p, n, n);
+}
+
+void secret_free_unused(void *p, size_t n, size_t used)
+{
 	if (!p)
 		return;
-	explicit_bzero(p, n);
+	explicit_bzero(p, used);
 	munmap(p, n ? n : 1);
 }

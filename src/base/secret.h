@@ -7,5 +7,6 @@
 /* Zeroed; pages of its own. The program ends if there is no memory. */
 void *secret_make(size_t n);
 void secret_free(void *, size_t n);     /* the same n; NULL is ignored */
+void secret_free_unused(void *, size_t n, size_t used);         /* only so many were written */
 
 #endif

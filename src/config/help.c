@@ -22,6 +22,7 @@ static const char *const group_titles[GROUPS] = {
 	[GROUP_LOGS] = "Logs",
 	[GROUP_STATSD] = "statsd",
 	[GROUP_FLEET] = "Fleet",
+	[GROUP_TLS] = "TLS",
 	[GROUP_GENERAL] = "General",
 	[GROUP_PROTOCOLS] = "Protocol options",
 	[GROUP_BEHAVIORS] = "Behavior options",

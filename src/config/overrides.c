@@ -18,6 +18,8 @@ static struct opt_values *values_of(struct parse *own, const struct parse *all,
 
 	if (b == &all->core)
 		return &own->core;
+	if (b == &all->tls)
+		return &own->tls;
 	protocols_all(&n);
 	for (size_t i = 0; i < n; i++)
 		if (b == &all->protocols[i])
@@ -34,6 +36,7 @@ void overrides_begin(struct parse *own, const struct parse *all)
 
 	*own = (struct parse){ .options = all->options, .settings = all->settings };
 	opt_values_copy(&own->core, &all->core);
+	opt_values_copy(&own->tls, &all->tls);
 	own->raw = own->core.opts;
 	protocols_all(&n);
 	own->protocols = xcalloc(n + 1, sizeof *own->protocols);
@@ -58,6 +61,7 @@ void overrides_free(struct parse *own)
 	free(own->protocols);
 	defaults_unref(own->defaults);
 	free(own->flags.at);
+	opt_values_free(&own->tls);
 	opt_values_free(&own->core);
 }
 

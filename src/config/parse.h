@@ -20,6 +20,8 @@ struct raw_options {                    /* the program's own; their table is in 
 	double statsd_rate;
 	const char *known_as, *topology, *unmapped;
 	int64_t discover;
+	const char *tls_dir, *tls_keylog;
+	vn_nsec tls_timeout;
 	const char *only, *except;
 	bool no_discover, no_wait, require, allow_io_uring;
 	const char *log_level, *log_format, *log_output, *events, *config, *plugin, *list;
@@ -31,6 +33,7 @@ struct parse {
 	struct raw_options *raw;        /* in `core` */
 	struct vn_opt *options;         /* the table of `core` */
 	struct opt_values core;
+	struct opt_values tls;          /* tls_options */
 	struct opt_values *protocols;   /* in the order of protocols_all() */
 	struct defaults *defaults;      /* options of behaviors */
 	struct flags flags;

@@ -21,6 +21,7 @@
 #include "spec/recognise.h"
 #include "spec/registry.h"
 #include "spec/weights.h"
+#include "tls/legs.h"
 
 /* ---- a spec ---- */
 
@@ -105,6 +106,8 @@ static int proxy_read(struct parse *r, const char *name, struct spec **to)
 	proxy->timeout = w->timeout;
 	if (flag_get(&r->flags, "timeout")->level && !w->stay_connected)
 		proxy->idle = w->timeout;
+	opt_values_free(&proxy->tls);
+	opt_values_copy(&proxy->tls, &r->tls);
 	proxy->linger = w->linger;
 	proxy->client_named = !strcmp(w->proxy_protocol, "address");
 	if (flag_get(&r->flags, "pool-max-size")->level)
@@ -244,6 +247,17 @@ static bool failures_good(const struct parse *r, const struct spec *s, char erro
 
 /* ---- all of them ---- */
 
+/* The error begins with the option's name. */
+static int legs_read(const struct parse *r, struct spec *s)
+{
+	char error[ERROR_MAX], name[64];
+
+	if (tls_legs_make(s, error))
+		return -1;
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(error, ":"), error);
+	return value_error("%s%s", flag_find(&r->flags, "", name) ? dashes_of(r, name) : "", error);
+}
+
 /* `r` has the options of the proxy: its own, or `all`, the program's. */
 static int spec_read(const struct parse *all, struct parse *r, const char *name, bool first,
                      struct spec **to)
@@ -254,6 +268,8 @@ static int spec_read(const struct parse *all, struct parse *r, const char *name,
 
 	if (code == -1 && all->run)
 		run_spec_make_private(all->settings->run, *to);
+	if (code == -1)
+		code = legs_read(r, *to);
 	if (code == -1 && !failures_good(r, *to, error))
 		code = value_error("%s", error);
 	if (code == -1 && all->run && !own_behavior)
@@ -478,6 +494,8 @@ static int template_read(struct parse *all, const struct vn_protocol *protocol)
 	             (char[ERROR_MAX]){ 0 });
 	overrides_drop_unfit(&own, &none);
 	int code = proxy_read(&own, "", &made);
+	if (code == -1 && all->run)
+		code = legs_read(&own, made);   /* proxies of `vaurien run` are copies of it */
 	overrides_free(&own);
 	if (code == -1)
 		s->templates[s->n_templates++] = made;

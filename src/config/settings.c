@@ -75,8 +75,10 @@ static bool fleet_differs(const struct fleet_settings *a, const struct fleet_set
 /* Does a setting differ that is used only at the start? */
 static bool start_differs(const struct settings *a, const struct settings *b)
 {
-	return a->threads != b->threads || a->bufsize != b->bufsize ||
-	       a->hold_total != b->hold_total || a->discover != b->discover || a->http != b->http ||
+	return text_differs(a->tls.dir, b->tls.dir) || a->tls.timeout != b->tls.timeout ||
+	       text_differs(a->tls.keylog, b->tls.keylog) || a->threads != b->threads ||
+	       a->bufsize != b->bufsize || a->hold_total != b->hold_total ||
+	       a->discover != b->discover || a->http != b->http ||
 	       a->http_port != b->http_port || text_differs(a->http_host, b->http_host) ||
 	       a->statsd.enabled != b->statsd.enabled || a->statsd.port != b->statsd.port ||
 	       a->statsd.sample_rate != b->statsd.sample_rate ||
@@ -89,8 +91,8 @@ void settings_renew(struct settings *s, struct settings *next)
 	struct settings was = *s;
 
 	if (start_differs(s, next) || fleet_differs(&s->fleet, &next->fleet))
-		log_warning("threads, buffers, the fleet, and where the API and statsd are change "
-		            "with the next start, not before");
+		log_warning("threads, buffers, the fleet, the program's options of TLS, and where "
+		            "the API and statsd are change with the next start, not before");
 	s->n_proxies = next->n_proxies;
 	s->proxies = next->proxies;
 	s->named = next->named;
@@ -126,6 +128,8 @@ void settings_free(struct settings *s)
 	free(s->fleet.cert);
 	free(s->fleet.key);
 	free(s->fleet.user);
+	free(s->tls.dir);
+	free(s->tls.keylog);
 	free(s->log_output);
 	free(s->events);
 	*s = (struct settings){ .n_proxies = 0 };

@@ -24,6 +24,10 @@ struct settings {
 		char *url;              /* etcd://HOST:PORT[,HOST:PORT]/PREFIX; NULL: in no fleet */
 		char *name, *labels, *ca, *cert, *key, *user;
 	} fleet;
+	struct {                        /* text NULL: not given */
+		char *dir, *keylog;
+		vn_nsec timeout;        /* of a handshake; 0: none */
+	} tls;
 	bool watch_config;              /* read the files again when they change */
 	const char *dialect;            /* of API paths without a prefix; NULL: Vaurien's */
 	bool lenient;                   /* a proxy that cannot listen is only logged at start */

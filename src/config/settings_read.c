@@ -25,6 +25,7 @@
 #include "config/plugin_flags.h"
 #include "config/proxies.h"
 #include "config/run_settings.h"
+#include "config/tls_flags.h"
 #include "spec/registry.h"
 
 static const char *const levels[] = {
@@ -202,6 +203,15 @@ static const struct row {
 	{ GROUP_FLEET, "NAME:PASSWORD", OPTION("fleet_user", VN_OPT_TEXT, fleet_user,
 		.help = "our login at etcd; in a file it may be ${VARIABLE}") },
 
+	{ GROUP_TLS, "DIR", OPTION("tls_dir", VN_OPT_TEXT, tls_dir,
+		.help = "where Vaurien's own CA is kept, ca.pem and ca.key; not given: "
+		        "$STATE_DIRECTORY, else ~/.local/share/vaurien") },
+	{ GROUP_TLS, "SECONDS", OPTION("tls_timeout", VN_OPT_TIME, tls_timeout, .def = "30",
+		.unit = VN_S,
+		.help = "for each handshake; 0: none") },
+	{ GROUP_TLS, "FILE", OPTION("tls_keylog", VN_OPT_TEXT, tls_keylog,
+		.help = "append the secrets of all TLS connections to a file, for Wireshark") },
+
 	{ GROUP_GENERAL, "FILE", OPTION("config", VN_OPT_TEXT, config,
 		.help = "an INI file with these options; the command line wins") },
 	{ GROUP_GENERAL, NULL, OPTION("watch_config", VN_OPT_BOOL, watch_config,
@@ -246,6 +256,7 @@ static void parse_begin(struct parse *r, struct settings *settings)
 		          !strcmp(f->name, "add") || !strcmp(f->name, "only") ||
 		          !strcmp(f->name, "except");
 	}
+	tls_flags_add(r);
 }
 
 static void parse_guests(struct parse *r)
@@ -276,6 +287,7 @@ static void parse_free(struct parse *r)
 	free(r->protocols);
 	defaults_unref(r->defaults);
 	flags_free(&r->flags);
+	opt_values_free(&r->tls);
 	opt_values_free(&r->core);
 	free(r->options);
 }
@@ -565,7 +577,7 @@ static int parse_run(struct parse *r, int argc, char **argv)
 	parse_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
 	    (code = config_read(r)) != -1 || (code = access_read(r)) != -1 ||
-	    (code = fleet_check(r)) != -1 ||
+	    (code = fleet_check(r)) != -1 || (code = tls_globals_read(r)) != -1 ||
 	    (code = seed_read(r)) != -1 ||
 	    (code = hold_read(r)) != -1 || (code = run_read(r)) != -1 ||
 	    (code = proxies_build(r)) != -1)

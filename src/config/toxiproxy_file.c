@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "config/error.h"
+#include "tls/legs.h"
 #include "toxiproxy/proxy_json.h"
 
 enum { FILE_MAX = 64 << 20 };           /* bytes */
@@ -23,6 +24,11 @@ static int proxy_request_add(struct settings *s, const struct proxy_request *w,
 	address_free(&listen);
 	if (!made)
 		return value_error("proxy %s: %s", w->name, f->text);
+	char error[ERROR_MAX];
+	if (!tls_legs_make(made, error)) {
+		spec_unref(made);
+		return value_error("proxy %s: %s", w->name, error);
+	}
 	return settings_add(s, made);
 }
 

@@ -16,6 +16,7 @@
 #include "engine/shard.h"
 #include "engine/unmapped.h"
 #include "net/bind.h"
+#include "tls/legs.h"
 
 /* ---- the table ---- */
 
@@ -337,6 +338,7 @@ struct proxy *proxy_adopt(struct proxy_table *table, struct spec *to, int fd,
 	shard_make(p->shards, table->workers->all, table->workers->n, p->number);
 	table_add(table, p);
 	journal_change(p, "created", waiter);
+	tls_legs_warn(to, NULL);
 	change_begin(p, fd, false, false, waiter);
 	return p;
 }
@@ -378,6 +380,7 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 	if (binds || at)
 		p->at = binds ? bound : (struct endpoint){ .len = 0 };
 	hits_keep(p, to);
+	tls_legs_warn(to, p->spec);
 	spec_unref(p->spec);
 	p->spec = to;
 	journal_change(p, "changed", waiter);

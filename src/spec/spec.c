@@ -20,6 +20,7 @@ struct spec *spec_make(const char *name)
 	s->backend_note = backend_note_make();
 	s->protocol_values.times = UINT64_MAX;
 	topology_init(&s->topology);
+	tls_values_init(&s->tls);
 	return s;
 }
 
@@ -40,6 +41,7 @@ void spec_unref(struct spec *s)
 	address_free(&s->backend);
 	backend_note_unref(s->backend_note);
 	gate_unref(s->gate);
+	opt_values_free(&s->tls);
 	tls_leg_unref(s->client_tls);
 	tls_leg_unref(s->backend_tls);
 	opt_values_free(&s->protocol_values);
@@ -64,6 +66,7 @@ struct spec *spec_copy(const struct spec *from, unsigned more, bool with_group)
 	defaults_ref(s->defaults);
 	backend_note_ref(s->backend_note);
 	gate_ref(s->gate);
+	opt_values_copy(&s->tls, &from->tls);
 	tls_leg_ref(s->client_tls);
 	tls_leg_ref(s->backend_tls);
 	if (from->listen.text)

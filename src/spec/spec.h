@@ -15,6 +15,7 @@
 #include "spec/rule.h"
 #include "spec/tls_fields.h"
 #include "spec/topology.h"
+#include "spec/tls_options.h"
 #include "vaurien.h"
 
 struct spec {
@@ -28,6 +29,7 @@ struct spec {
 	struct defaults *defaults;      /* of options of its rules; NULL: the tables' */
 	const struct vn_protocol *protocol;
 	struct opt_values protocol_values;
+	struct opt_values tls;          /* tls_options, from which tls/legs.h makes: */
 	struct tls_leg *client_tls, *backend_tls;       /* references; NULL: off */
 	struct opt_values topology;     /* struct topology_fields */
 	vn_nsec timeout;                /* of connecting to the backend; 0: the kernel's */
@@ -109,6 +111,9 @@ struct spec *spec_with_address(const struct spec *, const struct address *listen
 struct spec *spec_with_protocol(const struct spec *, const struct spec *other);
 struct spec *spec_like(const struct spec *, const char *name);  /* another name, no rules */
 struct spec *spec_twin(const struct spec *, const char *name);  /* ... with rules like these */
+
+/* The TLS of `from`, options and legs. The spec must not be shared yet. */
+void spec_tls_set(struct spec *, const struct spec *from);
 
 /* These change the spec itself, before it is published. They finish its rules for its protocol, and
  * put the bound port in place of port 0. */

@@ -280,6 +280,16 @@ void spec_backend_set(struct spec *s, struct address backend)
 	backend_forget(s);
 }
 
+void spec_tls_set(struct spec *s, const struct spec *from)
+{
+	opt_values_free(&s->tls);
+	opt_values_copy(&s->tls, &from->tls);
+	tls_leg_unref(s->client_tls);
+	tls_leg_unref(s->backend_tls);
+	s->client_tls = tls_leg_ref(from->client_tls);
+	s->backend_tls = tls_leg_ref(from->backend_tls);
+}
+
 struct spec *spec_with_protocol(const struct spec *from, const struct spec *other)
 {
 	struct spec *s = spec_copy(from, 0, true);

@@ -49,6 +49,12 @@ static bool protocol_same(const struct spec *a, const struct spec *b)
 	       opt_values_same(&a->protocol_values, &b->protocol_values);
 }
 
+static bool tls_same(const struct spec *a, const struct spec *b)
+{
+	return tls_leg_same(a->client_tls, b->client_tls) &&
+	       tls_leg_same(a->backend_tls, b->backend_tls) && opt_values_same(&a->tls, &b->tls);
+}
+
 /* A proxy that is still configured with port 0 keeps its bound port. */
 bool spec_moves(const struct spec *was, const struct spec *now)
 {
@@ -62,7 +68,8 @@ bool spec_same(const struct spec *a, const struct spec *b)
 {
 	bool same = a->enabled == b->enabled && !spec_moves(a, b) &&
 	            !strcmp(a->backend.text, b->backend.text) && protocol_same(a, b) &&
-	            limits_same(a, b) && a->n_rules == b->n_rules && spec_same_behavior(a, b) &&
+	            limits_same(a, b) && tls_same(a, b) &&
+	            a->n_rules == b->n_rules && spec_same_behavior(a, b) &&
 	            defaults_same(a->defaults, b->defaults);
 
 	for (unsigned i = 0; same && i < a->n_rules; i++)
@@ -124,6 +131,8 @@ static void state_merge(struct spec *s, const struct spec *was, const struct spe
 		opt_values_free(&s->topology);
 		opt_values_copy(&s->topology, &now->topology);
 	}
+	if (!tls_same(was, now))
+		spec_tls_set(s, now);
 	defaults_unref(s->defaults);
 	s->defaults = defaults_ref(now->defaults);
 }

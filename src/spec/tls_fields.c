@@ -25,6 +25,18 @@ struct tls_leg *tls_leg_ref(struct tls_leg *leg)
 	return leg;
 }
 
+struct tls_trust *tls_trust_ref(struct tls_trust *t)
+{
+	t->refs++;
+	return t;
+}
+
+void tls_trust_unref(struct tls_trust *t)
+{
+	if (t && !--t->refs)
+		t->free(t);
+}
+
 static void pem_free(struct tls_pem *p)
 {
 	secret_free(p->text, p->n + 1);
@@ -37,7 +49,7 @@ void tls_leg_unref(struct tls_leg *leg)
 		return;
 	pem_free(&leg->cert);
 	pem_free(&leg->key);
-	pem_free(&leg->ca);
+	tls_trust_unref(leg->trust);
 	free(leg->names);
 	free(leg->alpn);
 	free(leg->ciphers);
@@ -57,13 +69,19 @@ static bool pem_same(const struct tls_pem *a, const struct tls_pem *b)
 	       (!a->n || !memcmp(a->text, b->text, a->n));
 }
 
+static bool trust_same(const struct tls_trust *a, const struct tls_trust *b)
+{
+	return a && b ? !memcmp(a->digest, b->digest, sizeof a->digest) : a == b;
+}
+
 bool tls_leg_same(const struct tls_leg *a, const struct tls_leg *b)
 {
 	if (!a || !b || a == b)
 		return a == b;
 	return a->backend == b->backend && a->must == b->must && a->start == b->start &&
 	       pem_same(&a->cert, &b->cert) && pem_same(&a->key, &b->key) &&
-	       pem_same(&a->ca, &b->ca) && text_same(a->names, b->names) && a->rsa == b->rsa &&
+	       trust_same(a->trust, b->trust) && text_same(a->names, b->names) &&
+	       a->rsa == b->rsa &&
 	       text_same(a->alpn, b->alpn) && a->alpn_client == b->alpn_client &&
 	       a->lowest == b->lowest && a->highest == b->highest &&
 	       text_same(a->ciphers, b->ciphers) && text_same(a->suites, b->suites) &&

@@ -28,6 +28,12 @@ struct tls_pem {                        /* a file in PEM, as it was read */
 	size_t n;
 };
 
+struct tls_trust {                      /* certificates that are trusted, parsed: see tls/trust.h */
+	_Atomic unsigned refs;
+	unsigned char digest[32];       /* of their text */
+	void (*free)(struct tls_trust *);
+};
+
 enum { TLS_NAME_MAX = 253 };            /* bytes of a DNS name, without the 0 at its end */
 
 struct tls_leg {
@@ -37,7 +43,7 @@ struct tls_leg {
 	bool must;                      /* client_tls = require; backend_tls = verify */
 	enum tls_start start;
 	struct tls_pem cert, key;       /* cert.file NULL: minted (client leg); none (backend) */
-	struct tls_pem ca;              /* file NULL: none (client leg); the system's (backend) */
+	struct tls_trust *trust;        /* a reference; NULL: nobody is verified */
 	char *names;                    /* client leg: of the default leaf, with commas; or NULL */
 	bool rsa;                       /* client leg: minted leaves have RSA keys */
 	char *alpn;                     /* "h2,http/1.1"; "": none; NULL: the protocol's, or
@@ -50,8 +56,12 @@ struct tls_leg {
 	unsigned tickets;               /* client leg; 0: no resumption in any version */
 	bool resume;                    /* backend leg */
 	char *name;                     /* backend leg: verified, and sent as SNI unless it is an
-	                                 * address; NULL: the client's SNI */
+	                                 * address; "": the host of the spec's backend; NULL: the
+	                                 * client's SNI */
 };
+
+struct tls_trust *tls_trust_ref(struct tls_trust *);
+void tls_trust_unref(struct tls_trust *);       /* NULL is ignored */
 
 struct tls_leg *tls_leg_make(bool backend);     /* one reference, a new generation */
 struct tls_leg *tls_leg_ref(struct tls_leg *);  /* NULL: NULL */

@@ -7,6 +7,7 @@
 #define TLS_CONTEXT_H
 
 #include "spec/spec.h"
+#include "tls/session.h"                /* of the backend leg */
 
 struct ssl_st;
 struct ssl_ctx_st;
@@ -51,18 +52,5 @@ void tls_hello_choose(struct ssl_st *, const char *names);
 
 /* A full handshake, whatever ticket the client has. */
 void tls_hello_forget(struct ssl_st *);
-
-/* ---- backend leg ---- */
-
-/* Before the handshake: server name, name to verify, ALPN, and the session to resume.
- * `client_name`, `client_alpn`: of the client's hello; "": none. False: no memory. */
-bool tls_dial(struct ssl_st *, const char *client_name, const char *client_alpn);
-
-/* Does this leg need the client's hello before it can be dialled? */
-bool tls_dial_waits(const struct tls_leg *, const struct spec *);
-
-/* Before an SSL of either leg is freed whose handshake was done: its session stays good for
- * resumption, even if the connection ended without close_notify. */
-void tls_spare(struct ssl_st *);
 
 #endif

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,6 +114,69 @@ void proxy_request_topology(struct spec *s, const struct proxy_request *w)
 	topology_set_json(&s->topology, w->topology, ignored);
 }
 
+/* A key that begins like these and is none of them is a typo: it would do nothing. */
+static bool tls_keys_known(const json_t *object, struct http_error *f)
+{
+	static const char *const begins[] = { "client_", "client-", "backend_", "backend-" };
+	const char *key;
+	json_t *value;
+	char shown[48], meant[SUGGEST_MAX];
+
+	json_object_foreach((json_t *)object, key, value) {
+		struct suggestion near = { .word = key };
+		bool ours = false, known = false;
+		for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
+			ours |= !strncasecmp(key, begins[i], strlen(begins[i]));
+		for (const struct vn_opt *o = tls_options; o->name; o++) {
+			known |= !strcasecmp(key, o->name);
+			suggest_try(&near, o->name);
+		}
+		if (ours && !known)
+			return http_error_set(f, 400, "bad request body: %s: expected an option of "
+			                      "a proxy%s", text_printable(key, shown, sizeof shown),
+			                      suggest_show(&near, "", meant));
+	}
+	return true;
+}
+
+static bool tls_set(struct opt_values *to, const json_t *given, struct http_error *f)
+{
+	char error[ERROR_MAX];
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)given, name, value)
+		if (!tls_values_set(to, opt_find(tls_options, name), value, error))
+			return http_error_set(f, 400, "bad request body: %.400s", error);
+	return true;
+}
+
+/* Tried on values of their own, as the topology. */
+static bool tls_read(struct proxy_request *w, const json_t *object, struct http_error *f)
+{
+	struct opt_values trial;
+
+	for (const struct vn_opt *o = tls_options; o->name; o++) {
+		const json_t *value = go_get(object, o->name);
+		if (value && !w->tls)
+			w->tls = json_object();
+		if (value)
+			json_object_set(w->tls, o->name, (json_t *)value);
+	}
+	tls_values_init(&trial);
+	bool good = tls_set(&trial, w->tls, f) && tls_keys_known(object, f);
+	opt_values_free(&trial);
+	return good;
+}
+
+/* They were tried before. */
+void proxy_request_tls(struct spec *s, const struct proxy_request *w)
+{
+	struct http_error ignored;
+
+	tls_set(&s->tls, w->tls, &ignored);
+}
+
 bool proxy_request_read(struct proxy_request *w, const json_t *object, const char *owner,
                         struct http_error *f)
 {
@@ -130,7 +194,8 @@ bool proxy_request_read(struct proxy_request *w, const json_t *object, const cha
 	    bool_read(&w->enabled, object, owner, "enabled", f) &&
 	    bool_read(&w->ipv4_only, object, owner, "ipv4_only", f) &&
 	    protocol_read(w, object, f) && toxics_read(w, object, owner, f) &&
-	    behavior_read(w, object, f) && topology_read(w, object, f))
+	    behavior_read(w, object, f) && topology_read(w, object, f) &&
+	    tls_read(w, object, f))
 		return true;
 	proxy_request_free(w);
 	return false;
@@ -144,6 +209,7 @@ void proxy_request_free(struct proxy_request *w)
 	json_decref(w->toxics);
 	json_decref(w->behavior);
 	json_decref(w->topology);
+	json_decref(w->tls);
 }
 
 void proxy_requests_free(struct proxy_request *w, size_t n)
@@ -370,8 +436,10 @@ struct spec *proxy_request_rules(const struct proxy_request *w, const struct spe
 	if (!(s = toxics_give(s, w, f)) || !(s = behavior_give(s, w->behavior, f)))
 		return NULL;
 	proxy_request_topology(s, w);
+	proxy_request_tls(s, w);
 	*same = rules_keep(s, is) == s->n_rules && s->n_rules == is->n_rules &&
-	        opt_values_same(&s->topology, &is->topology);
+	        opt_values_same(&s->topology, &is->topology) &&
+	        opt_values_same(&s->tls, &is->tls);
 	return s;
 }
 
@@ -401,6 +469,7 @@ struct spec *proxy_request_spec(const struct proxy_request *w, const struct addr
 	spec_backend_set(there, proxy_request_upstream(w->upstream));
 	there->enabled = w->enabled != 0;
 	proxy_request_topology(there, w);
+	proxy_request_tls(there, w);
 	there = toxics_give(there, w, f);
 	return there ? behavior_give(there, w->behavior, f) : NULL;
 }

@@ -11,6 +11,7 @@ struct proxy_request {                  /* of missing keys: NULL, -1 */
 	int enabled, ipv4_only;
 	const struct vn_protocol *protocol;
 	json_t *toxics, *behavior;      /* references */
+	json_t *tls;                    /* an object: tls_options that are given; or NULL */
 	json_t *topology;               /* an object: struct topology_fields that are given */
 };
 
@@ -44,6 +45,9 @@ json_t *proxy_behavior_json(const struct spec *);
 
 /* Changes the spec's topology_fields, which must not be shared yet. */
 void proxy_request_topology(struct spec *, const struct proxy_request *);
+
+/* Changes the options spec->tls, not the legs: tls_legs_make() does that. */
+void proxy_request_tls(struct spec *, const struct proxy_request *);
 
 /* The spec: what the request has, the rest as in the template. NULL: refused. */
 struct spec *proxy_request_spec(const struct proxy_request *, const struct address *listen,
