@@ -6,6 +6,8 @@
  *            1 n:2 BYTES                 the server sends BYTES
  *            2 F                         failure F refuses the latest request
  *            3 F                         failure F is written to an idle connection
+ *            4 L                         what is wanted of TLS, VN_TLS_... bits; at first only
+ *            5 n:2 BYTES                 all that the backend sends before TLS; at first only
  *
  * If the name is unknown, its first byte chooses a protocol. The test passes if nothing crashes, no
  * byte beyond the input is read, and every cut is within its bounds. Compiled with -DREPLAY, the
@@ -74,6 +76,33 @@ static void refuse(struct feed *f, bool idle, uint8_t which)
 		buffer_clear(&out);
 		f->protocol->word(&f->talk, &f->latest, failure, &out);
 	}
+	buffer_free(&out);
+}
+
+/* The legs' TLS, before anything is said: handshakes are over at once. */
+static void legs_say(struct feed *f, uint8_t wanted)
+{
+	f->talk.tls = wanted & (VN_TLS_CLIENT_MAY | VN_TLS_CLIENT_MUST | VN_TLS_BACKEND |
+	                        VN_TLS_CLIENT_NEVER);
+	if (!(f->talk.tls & VN_TLS_CLIENT_MAY))
+		f->talk.tls &= VN_TLS_BACKEND;
+	if (wanted & 16 && f->talk.tls & VN_TLS_CLIENT_MAY)
+		f->talk.secure |= VN_LEG_CLIENT;        /* it begins with TLS */
+	if (wanted & 32 && f->talk.tls & VN_TLS_BACKEND)
+		f->talk.secure |= VN_LEG_BACKEND;
+}
+
+static void preamble_say(struct feed *f, struct input bytes)
+{
+	struct vn_buffer out = { 0 };
+
+	if (!f->protocol->secure || !(f->talk.tls & VN_TLS_BACKEND) ||
+	    f->talk.secure & VN_LEG_BACKEND)
+		return;
+	if (feed_secure(f, NULL, 0, &out) == VN_SECURE_MORE)
+		for (size_t n = 1; n <= bytes.n && n <= 4096; n++)
+			if (feed_secure(f, bytes.p, n, &out) != VN_SECURE_MORE)
+				break;
 	buffer_free(&out);
 }
 
@@ -153,9 +182,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t pieces = input_byte(&in);
 	size_t piece = pieces ? pieces : SIZE_MAX;
 	feed_start(&f, protocol);
-	while (in.n && !f.fault[0]) {
-		uint8_t kind = input_byte(&in) % 4, low = input_byte(&in);
-		if (kind >= 2) {
+	for (bool said = false; in.n && !f.fault[0]; ) {
+		uint8_t kind = input_byte(&in) % 6, low = input_byte(&in);
+		said |= kind < 4;
+		if (kind == 4) {
+			if (!said)
+				legs_say(&f, low);
+		} else if (kind == 5) {
+			struct input bytes =
+				input_take(&in, low | (size_t)input_byte(&in) << 8);
+			if (!said)
+				preamble_say(&f, bytes);
+		} else if (kind >= 2) {
 			refuse(&f, kind == 3, low);
 		} else {
 			say(&f, kind ? VN_RESPONSE : VN_REQUEST,

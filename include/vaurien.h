@@ -345,6 +345,7 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	                                 * preamble. response() gets it once TLS is up, or at once
 	                                 * after VN_SECURE_LATER */
 	const char *alpn;               /* chosen on the client leg; "": none */
+	bool bound;                     /* both legs are in TLS with the same certificate */
 	/* set by the engine, for vn_map_address(); NULL: no address has another */
 	enum vn_mapped (*map)(struct vn_session *, struct vn_span host, unsigned port,
 	                      struct vn_place *other);

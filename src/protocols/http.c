@@ -679,10 +679,12 @@ static const struct vn_opt options[] = {
 	{ 0 }
 };
 
+static const char *const alpn[] = { "http/1.1", NULL };
+
 VN_PROTOCOL(http,
 	.help = "HTTP/1.0 and HTTP/1.1; tunnels, TLS and HTTP/2 pass as bytes",
 	.options = options, .opts_size = sizeof(struct http_opts),
 	.state_size = sizeof(struct http),
 	.request = http_request, .response = http_response,
 	.kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMAND,
-	.failures = failures, .refuse = http_refuse, .word = http_word)
+	.failures = failures, .refuse = http_refuse, .word = http_word, .alpn = alpn)

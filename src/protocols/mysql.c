@@ -17,16 +17,18 @@
 #include <string.h>
 #include <strings.h>
 
+#include "protocols/mysql_tls.h"
 #include "vaurien.h"
 
 enum {
-	HEAD = 4,                       /* of a packet */
+	HEAD = MYSQL_HEAD,              /* of a packet */
 	FULL = 0xffffff,                /* payload of a packet that the next one continues */
 	PEEK = 24,                      /* bytes of an answer's packet that tell all about it */
 	SUBJECT_MAX = 16384,            /* bytes of a statement that are looked at */
 	WAIT_MAX = 60000,               /* bytes of a request that it waits for */
 	LOGIN_PEEK = 1024,
 	GREETING_MAX = 16384,
+	SCRAMBLE_FIRST = 8, SCRAMBLE_REST = 13, /* bytes of a greeting's random text */
 	LONG_SLOTS = 16,
 	LADEN_MAX = 8,
 };
@@ -80,6 +82,7 @@ struct mysql {                          /* one connection */
 	bool in_transaction;                    /* by its latest status */
 	bool uploading;                         /* the server asked for a file */
 	uint8_t upload_seq;                     /* ... of which this packet is next */
+	struct mysql_tls tls;
 
 	/* the request under way */
 	bool asking;                            /* its last packet was full */
@@ -111,7 +114,10 @@ static const char
 	RAW_COMPRESSION[] = "the client asked for compression, which begins behind the login",
 	TLS_TAKEN[] =
 		"TLS was taken out of the server's greeting, so that what is said can be read "
-		"(--protocol-mysql-tls pass leaves it in)";
+		"(--protocol-mysql-tls pass leaves it in)",
+	NO_TLS[] = "the backend has no TLS: its greeting does not offer it",
+	TWICE[] = "a client asked for TLS inside TLS",
+	UNASKED_TLS[] = "a client asked for TLS that it was not offered";
 
 /* ---- bytes ---- */
 
@@ -754,15 +760,22 @@ static struct vn_cut command_request(struct vn_session *t, const struct packet *
 
 /* A packet of the exchange that is open: an answer to a question of the login, or a piece of a
  * file. */
-static struct vn_cut continuing_request(struct mysql *s, const struct packet *k,
+static struct vn_cut continuing_request(struct vn_session *t, const struct packet *k,
                                         struct vn_message *m)
 {
+	struct mysql *s = t->state;
+
 	*m = (struct vn_message){ .role = VN_GOES_ON, .note = s->uploading ? RESULT : LOGIN };
+	if (!s->uploading && mysql_tls_differ(&s->tls) && k->n < k->len)
+		return k->len < WAIT_MAX ? vn_cut_more() : vn_cut_raw(t, RAW_ORDER);
 	strcpy(m->verb, s->uploading ? "FILE" : "AUTH");
 	if (s->uploading && !k->len)
 		s->uploading = false;
 	s->slot = (s->slot + 1) % LONG_SLOTS;
-	return request_take(s, k);
+	struct vn_cut cut = request_take(s, k);
+	if (!s->uploading && mysql_tls_differ(&s->tls))
+		cut = mysql_tls_request(t, &s->tls, (struct vn_span){ k->p - HEAD, HEAD + k->n });
+	return cut;
 }
 
 /* What the client says of itself at the login: its capabilities, its name, the database. */
@@ -787,6 +800,65 @@ static void login_read(struct vn_session *t, const struct packet *k, uint32_t ca
 	m->subject = login_subject(t, user, db);
 }
 
+/* Nothing more is read of this client. */
+static struct vn_cut login_reject(struct vn_session *t, const struct packet *k, const char *why)
+{
+	t->notice = why;
+	t->close = true;
+	return (struct vn_cut){ VN_CUT_END, HEAD + k->n, .replaced = true, .back = true };
+}
+
+/* 32 bytes of a login ask for TLS: here the client does ... */
+static struct vn_cut client_upgrade(struct vn_session *t, const struct packet *k,
+                                    struct vn_message *m)
+{
+	struct mysql *s = t->state;
+	bool offered = (t->tls & (VN_TLS_CLIENT_MAY | VN_TLS_CLIENT_NEVER)) == VN_TLS_CLIENT_MAY;
+
+	*m = (struct vn_message){ .role = VN_SILENT, .verb = "TLS" };
+	if (!t->tls)
+		return vn_cut_raw(t, RAW_TLS);
+	if (t->secure & VN_LEG_CLIENT || !offered)
+		return login_reject(t, k, offered ? TWICE : UNASKED_TLS);
+	s->tls.upgraded |= VN_LEG_CLIENT;
+	return (struct vn_cut){
+		VN_CUT_TLS, HEAD + k->len, .leg = VN_LEG_CLIENT, .eager = true
+	};
+}
+
+static void capabilities_put(struct vn_buffer *o, uint32_t can)
+{
+	const uint8_t b[] = { (uint8_t)can, (uint8_t)(can >> 8), (uint8_t)(can >> 16),
+		              (uint8_t)(can >> 24) };
+
+	vn_buffer_put(o, b, sizeof b);
+}
+
+/* ... and here we do: the server wants the capabilities and the character set of the login. */
+static struct vn_cut backend_upgrade(struct vn_session *t, const struct packet *k)
+{
+	struct mysql *s = t->state;
+
+	s->tls.upgraded |= VN_LEG_BACKEND;
+	vn_buffer_put(t->scratch, (const uint8_t[]){ 32, 0, 0, 1 }, HEAD);
+	capabilities_put(t->scratch, le32(k->p) | CAN_SSL);
+	vn_buffer_put(t->scratch, k->p + 4, 32 - 4);
+	return (struct vn_cut){ VN_CUT_TLS, .leg = VN_LEG_BACKEND,
+		                .instead = vn_buffer_span(t->scratch) };
+}
+
+/* The capabilities that the server is to see in a login. A client may want what it was not offered.
+ * TLS would begin with one more packet, which does not come (PyMySQL): a server without it is not
+ * to wait for that. */
+static uint32_t login_shows(const struct vn_session *t, uint32_t can)
+{
+	const struct mysql *s = t->state;
+
+	if (!t->tls)
+		return can & ~(can & s->taken & CAN_SSL);
+	return s->tls.upgraded & VN_LEG_BACKEND ? can | CAN_SSL : can & ~CAN_SSL;
+}
+
 static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
                                    struct vn_message *m)
 {
@@ -796,32 +868,34 @@ static struct vn_cut login_request(struct vn_session *t, const struct packet *k,
 		return vn_cut_more();
 	if (k->len < 32 || !(le32(k->p) & CAN_41))
 		return vn_cut_raw(t, RAW_OLD);
-	uint32_t can = le32(k->p), blind = can & s->taken & CAN_SSL;
+	uint32_t can = le32(k->p), shows = login_shows(t, can);
 	if (can & CAN_SSL && k->len == 32)
-		return vn_cut_raw(t, RAW_TLS);
-	if (blind && k->n < k->len)
+		return client_upgrade(t, k, m);
+	bool rejected = t->tls & VN_TLS_CLIENT_MUST && !(t->secure & VN_LEG_CLIENT);
+	if (t->tls & VN_TLS_BACKEND && !(t->secure & VN_LEG_BACKEND) && !rejected)
+		return backend_upgrade(t, k);
+	mysql_tls_begin(&s->tls);
+	bool other = shows != can || s->tls.shift;
+	if (other && k->n < k->len)
 		return vn_cut_more();
-	/* It wants what it was not offered. TLS would begin with one more packet, which does not
-	 * come (PyMySQL): the server is not to wait for it. Compression begins by itself (PHP): the
-	 * server, which did offer it, is to know. */
+	/* Compression begins by itself (PHP): the server, which did offer it, is to know. */
 	s->compressed = can & s->taken & (CAN_COMPRESS | CAN_ZSTD);
-	if (blind) {
-		uint32_t sees = can & ~blind;
-		const uint8_t b[] = { (uint8_t)sees, (uint8_t)(sees >> 8), (uint8_t)(sees >> 16),
-			              (uint8_t)(sees >> 24) };
-		vn_buffer_put(t->scratch, k->p - HEAD, HEAD);
-		vn_buffer_put(t->scratch, b, sizeof b);
-		vn_buffer_put(t->scratch, k->p + sizeof b, k->len - sizeof b);
+	if (other) {
+		vn_buffer_put(t->scratch, k->p - HEAD, HEAD - 1);
+		vn_buffer_byte(t->scratch, (uint8_t)(k->seq - s->tls.shift));
+		capabilities_put(t->scratch, shows);
+		vn_buffer_put(t->scratch, k->p + 4, k->len - 4);
 	}
 	s->phase = COMMANDS;
 	s->logging_in = true;
 	*m = (struct vn_message){
-		.role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN
+		.role = VN_ASKS, .is = VN_IS_LOGIN, .verb = "LOGIN", .note = LOGIN,
+		.failure = rejected ? "insecure_transport" : NULL
 	};
 	login_read(t, k, can, m);
 	struct vn_cut cut = request_take(s, k);
-	cut.replaced = blind;
-	cut.instead = (struct vn_span){ vn_buffer_span(t->scratch).p, blind ? HEAD + k->len : 0 };
+	cut.replaced = other;
+	cut.instead = (struct vn_span){ vn_buffer_span(t->scratch).p, other ? HEAD + k->len : 0 };
 	return cut;
 }
 
@@ -833,6 +907,8 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 
 	if (s->phase == UNGREETED)      /* at once, as the server may wait for it */
 		return vn_cut_raw(t, RAW_EARLY);
+	if (mysql_tls_waits(&s->tls))
+		return mysql_tls_password(t, &s->tls, in);
 	if (!packet_read(&k, in, 0))
 		return vn_cut_more();
 	if (s->asking)
@@ -840,10 +916,10 @@ static struct vn_cut mysql_request(struct vn_session *t, struct vn_span in, stru
 	if (s->phase != COMMANDS)
 		cut = login_request(t, &k, m);
 	else if (s->uploading && k.seq == s->upload_seq)
-		cut = continuing_request(s, &k, m);
+		cut = continuing_request(t, &k, m);
 	/* a client that sends commands ahead numbers them from 0 */
 	else if (s->logging_in && k.seq)
-		cut = continuing_request(s, &k, m);
+		cut = continuing_request(t, &k, m);
 	else
 		cut = command_request(t, &k, m);
 	m->head = HEAD;
@@ -1123,8 +1199,31 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 	return (struct vn_cut){ .kind = step == END ? VN_CUT_END : VN_CUT_PART, .len = done };
 }
 
+/* A packet of a login, for a client whose sequence numbers are others. */
+static struct vn_cut login_answer(struct vn_session *t, struct vn_span in,
+                                  const struct vn_message *asked, struct vn_message *m)
+{
+	struct mysql *s = t->state;
+	struct packet k;
+
+	if (!packet_read(&k, in, 0) || (k.n < k.len && k.len < WAIT_MAX))
+		return vn_cut_more();
+	if (k.n < k.len)
+		return vn_cut_raw(t, RAW_ANSWER);
+	struct vn_span packet = { in.p, HEAD + (size_t)k.len };
+	struct vn_cut cut = answer(t, packet, asked, m);
+	if (cut.kind != VN_CUT_PART && cut.kind != VN_CUT_END)
+		return cut;
+	mysql_tls_answer(t, &s->tls, packet);
+	cut.replaced = true;
+	cut.instead = vn_buffer_span(t->scratch);
+	if (cut.kind == VN_CUT_END && m->role == VN_ANSWERS)
+		mysql_tls_over(&s->tls);
+	return cut;
+}
+
 /* Where in the greeting the capabilities stand: two halves, and MariaDB's. */
-struct offers { size_t low, high, extended; uint32_t thread; };
+struct offers { size_t low, high, extended; uint32_t thread; struct vn_span method; };
 
 static bool offers_find(const struct packet *k, struct offers *o)
 {
@@ -1140,6 +1239,11 @@ static bool offers_find(const struct packet *k, struct offers *o)
 	reader_take(&r, 2 + 1 + 6);     /* ... length of the random text, reserved */
 	o->extended = r.at;
 	reader_take(&r, 4);
+	o->method = (struct vn_span){ 0 };
+	if (!r.bad && r.n - r.at > SCRAMBLE_REST) {
+		struct reader name = { r.p, r.n, .at = r.at + SCRAMBLE_REST };
+		o->method = reader_cstring(&name);
+	}
 	return !r.bad;
 }
 
@@ -1161,28 +1265,73 @@ static enum flavour flavour_read(const struct packet *k, uint32_t offers)
 	return part[0] * 1000000 + part[1] * 1000 + part[2] < 8000024 ? OLD_MYSQL : MYSQL;
 }
 
-/* The greeting without what could not be read, in place of the real one. */
-static struct vn_span greeting_without(struct vn_session *t, struct vn_span whole,
-                                       const struct offers *o)
-{
-	struct mysql *s = t->state;
-	uint32_t offers = s->offers & ~s->taken;
-	size_t low = HEAD + o->low, high = HEAD + o->high;
-	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16),
-		              (uint8_t)(offers >> 24) };
+/* A client in TLS answers to this plugin by its password, in its login, which is too early for us.
+ * It is offered another one, so that the server asks for this one later. */
+static const char EARLY[] = "sha256_password", LATER[] = "caching_sha2_password";
 
-	vn_buffer_put(t->scratch, whole.p, low);
+static bool method_early(const struct vn_session *t, const struct offers *o)
+{
+	return t->tls && o->method.n == strlen(EARLY) && !memcmp(o->method.p, EARLY, o->method.n);
+}
+
+/* The greeting with other capabilities, in place of the real one. */
+static struct vn_span greeting_with(struct vn_session *t, struct vn_span whole,
+                                    const struct offers *o, uint32_t offers)
+{
+	size_t low = HEAD + o->low, high = HEAD + o->high, rest = high + 2;
+	size_t method = method_early(t, o) ? (size_t)(o->method.p - whole.p) : whole.n;
+	size_t n = whole.n - HEAD + (method < whole.n ? strlen(LATER) - strlen(EARLY) : 0);
+	const uint8_t b[] = { (uint8_t)offers, (uint8_t)(offers >> 8), (uint8_t)(offers >> 16),
+		              (uint8_t)(offers >> 24) },
+		      length[] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16) };
+
+	vn_buffer_put(t->scratch, length, sizeof length);
+	vn_buffer_put(t->scratch, whole.p + sizeof length, low - sizeof length);
 	vn_buffer_put(t->scratch, b, 2);
 	vn_buffer_put(t->scratch, whole.p + low + 2, high - low - 2);
 	vn_buffer_put(t->scratch, b + 2, 2);
-	vn_buffer_put(t->scratch, whole.p + high + 2, whole.n - high - 2);
+	vn_buffer_put(t->scratch, whole.p + rest, method - rest);
+	if (method < whole.n) {
+		vn_buffer_put(t->scratch, LATER, strlen(LATER));
+		method += strlen(EARLY);
+		vn_buffer_put(t->scratch, whole.p + method, whole.n - method);
+	}
 	return vn_buffer_span(t->scratch);
+}
+
+/* The plugin and the random text of the greeting. */
+static void method_learn(struct vn_session *t, const struct packet *k, const struct offers *o)
+{
+	struct mysql *s = t->state;
+	uint8_t scramble[SCRAMBLE_FIRST + SCRAMBLE_REST] = { 0 };
+	const uint8_t *rest = k->p + o->extended + 4;
+	size_t n = k->n - (o->extended + 4);
+
+	memcpy(scramble, k->p + o->low - 1 - SCRAMBLE_FIRST, SCRAMBLE_FIRST);
+	memcpy(scramble + SCRAMBLE_FIRST, rest, n < SCRAMBLE_REST ? n : SCRAMBLE_REST);
+	struct vn_span later = { (const uint8_t *)LATER, strlen(LATER) };
+	mysql_tls_method(t, &s->tls, method_early(t, o) ? later : o->method,
+	                 (struct vn_span){ scramble, sizeof scramble });
+}
+
+/* What the client is to know of the server's capabilities. */
+static uint32_t offers_show(struct vn_session *t)
+{
+	const struct mysql_opts *opts = t->opts;
+	struct mysql *s = t->state;
+	bool strip = !opts || !opts->tls || strcmp(opts->tls, "pass");
+	bool ours = (t->tls & (VN_TLS_CLIENT_MAY | VN_TLS_CLIENT_NEVER)) == VN_TLS_CLIENT_MAY &&
+	            !(t->secure & VN_LEG_CLIENT);
+
+	s->taken = s->offers & (CAN_COMPRESS | CAN_ZSTD | (strip ? CAN_SSL : 0));
+	if (s->taken & CAN_SSL && !t->tls)
+		t->notice = TLS_TAKEN;
+	return (s->offers & ~s->taken) | (ours ? CAN_SSL : 0);
 }
 
 static struct vn_cut greeting(struct vn_session *t, struct vn_span in,
                               const struct vn_message *asked, struct vn_message *m)
 {
-	const struct mysql_opts *opts = t->opts;
 	struct mysql *s = t->state;
 	struct packet k;
 	struct offers o;
@@ -1211,13 +1360,13 @@ static struct vn_cut greeting(struct vn_session *t, struct vn_span in,
 	enum flavour flavour = flavour_read(&k, s->offers);
 	s->mariadb = flavour == MARIADB;
 	vn_backend_note_set(t->backend_note, flavour);
-	bool strip = !opts || !opts->tls || strcmp(opts->tls, "pass");
-	s->taken = s->offers & (CAN_COMPRESS | CAN_ZSTD | (strip ? CAN_SSL : 0));
-	if (s->taken & CAN_SSL)
-		t->notice = TLS_TAKEN;
-	if (s->taken) {
+	uint32_t shows = offers_show(t);
+	if (t->tls)
+		method_learn(t, &k, &o);
+	if (shows != s->offers || method_early(t, &o)) {
 		cut.replaced = true;
-		cut.instead = greeting_without(t, (struct vn_span){ in.p, (size_t)cut.len }, &o);
+		cut.instead = greeting_with(t, (struct vn_span){ in.p, (size_t)cut.len }, &o,
+		                            shows);
 	}
 	return cut;
 }
@@ -1240,9 +1389,31 @@ static struct vn_cut mysql_response(struct vn_session *t, struct vn_span in,
 {
 	if (!asked)
 		return unasked(t, in, m);
+	const struct mysql *s = t->state;
 	if (asked->is & VN_IS_OPENING)
 		return greeting(t, in, asked, m);
+	if ((asked->note & (NOTE_SHAPE | VN_NOTE_SUBSTITUTE)) == LOGIN && mysql_tls_differ(&s->tls))
+		return login_answer(t, in, asked, m);
 	return answer(t, in, asked, m);
+}
+
+/* The greeting tells whether the server has TLS; that begins behind the login. */
+static enum vn_secure mysql_secure(struct vn_session *t, struct vn_span in,
+                                   struct vn_buffer *backend)
+{
+	struct packet k;
+	struct offers o;
+
+	if (!packet_read(&k, in, 0) || (k.n < k.len && k.len <= GREETING_MAX))
+		return VN_SECURE_MORE;
+	bool error = is_error(&k),
+	     understood = k.n == k.len && k.len && k.p[0] == 10 && offers_find(&k, &o);
+	if (!error && !(understood && le16(k.p + o.low) & CAN_SSL)) {
+		t->notice = NO_TLS;
+		return VN_SECURE_NONE;
+	}
+	vn_buffer_put(t->kept, in.p, in.n);
+	return VN_SECURE_LATER;
 }
 
 /* ---- saying no ---- */
@@ -1331,6 +1502,11 @@ static const struct vn_failure failures[] = {
 	  VN_IS_COMMAND, VN_ON_REST, VN_CLOSE, 4031 },
 	{ "gone", "FIN", "the connection is closed without a word",
 	  VN_IS_OPENING | VN_IS_LOGIN | VN_IS_COMMAND, VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, 0 },
+	/* the protocol's own */
+	{ "insecure_transport", "3159/HY000",
+	  "Connections using insecure transport are prohibited while "
+	  "--require_secure_transport=ON.",
+	  0, 0, VN_CLOSE, 3159 },
 	{ 0 }
 };
 
@@ -1380,14 +1556,6 @@ static struct words words_of(const struct vn_session *t, const struct vn_message
 	return (struct words){ .code = f->code, .text = f->text, .number = f->number };
 }
 
-static void packet_put(struct vn_buffer *o, uint8_t seq, const void *payload, size_t n)
-{
-	const uint8_t head[HEAD] = { (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), seq };
-
-	vn_buffer_put(o, head, HEAD);
-	vn_buffer_put(o, payload, n);
-}
-
 /* The server does not see it: what it was to keep is not kept. */
 static void mysql_dropped(struct vn_session *t, const struct vn_message *asked)
 {
@@ -1433,13 +1601,15 @@ static int mysql_refuse(struct vn_session *t, const struct vn_message *asked,
 	if (rolls_back(f)) {
 		/* of query attributes, and of sets of them */
 		bool counts = s->can & CAN_ATTRIBUTES;
-		packet_put(backend, 0, counts ? "\3\0\1ROLLBACK" : "\3ROLLBACK", counts ? 11 : 9);
+		mysql_packet_put(backend, 0, counts ? "\3\0\1ROLLBACK" : "\3ROLLBACK",
+		                 counts ? 11 : 9);
 	} else {                                /* PREPARE of nothing fails */
-		packet_put(backend, 0, (const uint8_t[]){ unprepare ? COM_PREPARE : COM_PING }, 1);
+		const uint8_t command = unprepare ? COM_PREPARE : COM_PING;
+		mysql_packet_put(backend, 0, &command, 1);
 	}
 	if (!(asked->note & NOTE_LADEN))
 		return 1;
-	packet_put(backend, 0, reset, sizeof reset);
+	mysql_packet_put(backend, 0, reset, sizeof reset);
 	return 2;
 }
 
@@ -1500,8 +1670,8 @@ static void mysql_word(struct vn_session *t, const struct vn_message *asked,
 		n += 5;
 	}
 	n += text_put(t, &words, (char *)payload + n, sizeof payload - n);
-	packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0, payload,
-	           n);
+	mysql_packet_put(client, asked && !opening ? (uint8_t)(request_seq(s, asked) + 1) : 0,
+	                 payload, n);
 }
 
 /* ---- */
@@ -1543,4 +1713,5 @@ VN_PROTOCOL(mysql, .help = "MySQL and MariaDB: commands, statements, prepared st
             .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
                      VN_IS_COMMAND,
             .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word,
-            .has_id = mysql_has_id, .transactions = true)
+            .has_id = mysql_has_id, .tls_start = VN_TLS_UPGRADE, .secure = mysql_secure,
+            .transactions = true)

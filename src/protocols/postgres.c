@@ -33,10 +33,11 @@ enum {
 	/* bytes that are waited for while somebody reads events: of parameters, of a code, of a
 	 * key for cancel requests */
 	GIVEN_MAX = 60000, CODE_PEEK = 100, KEY_PEEK = 260,
+	SASL_PEEK = 4096,               /* bytes of a list of mechanisms */
 };
 
-/* in the text cache, who logs in; statements' keys are hashes */
-enum { LOGIN_KEY = 1, LOGIN_MAX = 512 };
+/* in the text cache, who logs in, and where to; statements' keys are hashes */
+enum { LOGIN_KEY = 1, DATABASE_KEY = 2, LOGIN_MAX = 512 };
 
 enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version would be */
 
@@ -48,12 +49,15 @@ enum { CANCEL = 80877102, WANTS_TLS, WANTS_GSS };       /* codes where a version
 enum { NOTE_KIND = 0xff, NOTE_NUMBER_SHIFT = 8 };
 enum { LOGIN = 1, ENCRYPTION = 2 };
 
+enum { SASL = 10 };             /* code of the list of mechanisms */
+
 struct postgres_opts { const char *tls; };
 
 struct postgres {                       /* one connection */
 	bool started;                   /* the client has logged in: no more packets without type */
 	bool asked_encryption;          /* ... it asked for that and waits */
 	bool encrypted;
+	bool upgraded;                  /* the client's TLS began by its request */
 	/* of the latest ReadyForQuery: Idle, in a Transaction, in a failed one: E */
 	char status;
 
@@ -93,7 +97,18 @@ static const char
 	RAW_UNASKED[] = "the server spoke unasked", RAW_BOTH[] = "replication",
 	NOT_ENCRYPTED[] =
 		"clients that ask for TLS are told that there is none, so that what is said "
-		"can be read (--protocol-postgres-tls pass leaves that to the server)";
+		"can be read (--protocol-postgres-tls pass leaves that to the server)",
+	TWICE[] = "a client asked for encryption inside TLS",
+	NO_ALPN[] = "a client began with TLS at once, without the ALPN postgresql: PostgreSQL "
+		    "takes no such connection",
+	NO_TLS[] = "the backend has no TLS: it answered N to SSLRequest",
+	TLS_ERROR[] = "the backend has no TLS: it answered SSLRequest by an error",
+	TLS_MORE[] = "the backend sent more than its answer to SSLRequest, before TLS",
+	UNBOUND[] = "SCRAM's channel binding cannot work, as the two legs have different "
+		    "certificates: give client_tls_cert and client_tls_key the server's own, let "
+		    "clients set channel_binding=disable, or leave backend_tls off";
+
+static const char *const alpn[] = { "postgresql", NULL };
 
 /* ---- bytes ---- */
 
@@ -561,19 +576,46 @@ static void login_tell(struct vn_session *t, struct vn_span in, struct vn_messag
 	m->note |= (uint64_t)user.n << NOTE_NUMBER_SHIFT;
 }
 
+/* Nothing more is read of this client. */
+static struct vn_cut startup_reject(struct vn_session *t, struct vn_message *m, uint32_t len,
+                                    const char *why)
+{
+	m->role = VN_SILENT;
+	t->notice = why;
+	t->close = true;
+	return (struct vn_cut){ VN_CUT_END, len, .replaced = true, .back = true };
+}
+
+/* A client may begin with TLS, if ALPN says what for (PostgreSQL 17). */
+static bool is_unnamed(const struct vn_session *t)
+{
+	const struct postgres *s = t->state;
+
+	return t->secure & VN_LEG_CLIENT && !s->upgraded &&
+	       !(t->alpn && !strcmp(t->alpn, alpn[0]));
+}
+
 static struct vn_cut encryption_request(struct vn_session *t, uint32_t code, uint32_t len,
                                         struct vn_message *m)
 {
 	const struct postgres_opts *opts = t->opts;
 	struct postgres *s = t->state;
 	bool pass = opts && opts->tls && !strcmp(opts->tls, "pass");
+	bool offered = (t->tls & (VN_TLS_CLIENT_MAY | VN_TLS_CLIENT_NEVER)) == VN_TLS_CLIENT_MAY;
 
 	*m = (struct vn_message){ .role = VN_AIDS, .head = STARTUP_HEAD, .note = ENCRYPTION };
 	strcpy(m->verb, code == WANTS_TLS ? "TLS" : "GSS");
+	if (t->secure & VN_LEG_CLIENT)
+		return startup_reject(t, m, len, TWICE);
+	if (offered && code == WANTS_TLS) {
+		s->upgraded = true;
+		return (struct vn_cut){ VN_CUT_TLS, len, .leg = VN_LEG_CLIENT,
+			                .instead = { (const uint8_t *)"S", 1 } };
+	}
 	s->asked_encryption = pass;
 	if (!pass) {
 		m->failure = "not_encrypted";
-		t->notice = NOT_ENCRYPTED;
+		t->notice = t->tls ? NULL : NOT_ENCRYPTED;
 	}
 	return whole(len);
 }
@@ -592,6 +634,10 @@ static struct vn_cut startup_request(struct vn_session *t, struct vn_span in, st
 	if (in.n < len)
 		return vn_cut_more();
 	uint32_t code = be32(in.p + 4);
+	if (is_unnamed(t)) {
+		*m = (struct vn_message){ .verb = "TLS" };
+		return startup_reject(t, m, len, NO_ALPN);
+	}
 	if (code == WANTS_TLS || code == WANTS_GSS)
 		return encryption_request(t, code, len, m);
 	if (code >> 16 != 3 && code != CANCEL)
@@ -610,6 +656,8 @@ static struct vn_cut startup_request(struct vn_session *t, struct vn_span in, st
 		                  .verb = "LOGIN",
 		                  .head = STARTUP_HEAD,
 		                  .note = LOGIN };
+	if (t->tls & VN_TLS_CLIENT_MUST && !(t->secure & VN_LEG_CLIENT))
+		m->failure = "no_encryption";
 	login_tell(t, (struct vn_span){ in.p + 8, len - 8 }, m);
 	return whole(len);
 }
@@ -820,21 +868,60 @@ static struct vn_cut piece(bool end, uint64_t len)
 	return (struct vn_cut){ .kind = end ? VN_CUT_END : VN_CUT_PART, .len = len };
 }
 
+/* The mechanisms that a client without TLS can use of a server with TLS. */
+static struct vn_cut sasl_without_plus(struct vn_session *t, const struct packet *k,
+                                       struct vn_cut cut)
+{
+	static const char plus[] = "SCRAM-SHA-256-PLUS";
+	struct vn_span in = { k->p + 4, k->n - 4 }, name;
+
+	vn_buffer_put(t->scratch, k->p - HEAD, HEAD + 4);
+	while (string_take(&in, &name))
+		if (name.n != strlen(plus) || memcmp(name.p, plus, name.n))
+			vn_buffer_put(t->scratch, name.p, name.n + 1);
+	struct vn_span all = vn_buffer_span(t->scratch);
+	size_t n = all.n - 1;
+	uint8_t *length = (uint8_t *)all.p + 1;
+	for (unsigned i = 0; i < 4; i++)
+		length[i] = (uint8_t)(n >> (24 - 8 * i));
+	cut.replaced = n - 4 < k->len;
+	cut.instead = all;
+	return cut;
+}
+
+/* The proof of SCRAM covers the server's certificate, as the client sees it. */
+static struct vn_cut sasl_list(struct vn_session *t, const struct packet *k, struct vn_cut cut)
+{
+	bool offered = memmem(k->p, k->n, "-PLUS", 6);
+
+	if (!offered || k->n < k->len)
+		return cut;
+	if (t->secure == VN_LEG_BACKEND)
+		return sasl_without_plus(t, k, cut);
+	if (t->secure == (VN_LEG_CLIENT | VN_LEG_BACKEND) && !t->bound)
+		t->notice = UNBOUND;
+	return cut;
+}
+
 /* A message of its own before the answer, a piece of it where that has begun. */
-static struct vn_cut interim(struct postgres *s, const struct vn_message *asked,
+static struct vn_cut interim(struct vn_session *t, const struct vn_message *asked,
                              const struct packet *k, struct vn_message *m)
 {
+	struct postgres *s = t->state;
+
 	*m = (struct vn_message){ .role = VN_INTERIM, .is = asked->is, .head = HEAD };
 	strcpy(m->verb, k->type == 'N' ? "NOTICE" : k->type == 'G' ? "COPY" : "AUTH");
 	answer_step(s, asked, k);
-	return piece(!s->answering, packet_size(k));
+	struct vn_cut cut = piece(!s->answering, packet_size(k));
+	bool list = k->type == 'R' && t->secure & VN_LEG_BACKEND && be32(k->p) == SASL;
+	return list ? sasl_list(t, k, cut) : cut;
 }
 
 static size_t answer_peek(const struct vn_session *t, uint8_t type)
 {
 	switch (type) {
 	case 'S': return PARAMETER_PEEK;
-	case 'R': return 4;
+	case 'R': return t->secure & VN_LEG_BACKEND ? SASL_PEEK : 4;
 	case 'K': return KEY_PEEK;
 	case 'E': return t->report ? CODE_PEEK : 1;
 	default: return 1;
@@ -880,7 +967,7 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 
 	while (step == ON && packet_read(&k, in, done) && packet_has(&k, answer_peek(t, k.type))) {
 		if (!k.bad && is_interim(s, asked, &k))
-			return done ? piece(false, done) : interim(s, asked, &k, m);
+			return done ? piece(false, done) : interim(t, asked, &k, m);
 		if (!s->answering)
 			answer_begin(s, asked, &k, m);
 		step = k.bad ? BAD : is_substitute(asked) ? substitute_step(s, asked, &k)
@@ -944,6 +1031,21 @@ static struct vn_cut postgres_response(struct vn_session *t, struct vn_span in,
 		return push(t, &k, m);
 	return asked ? answer(t, in, asked, m) :
 	               vn_cut_raw(t, k.type == 'W' ? RAW_BOTH : RAW_UNASKED);
+}
+
+static enum vn_secure postgres_secure(struct vn_session *t, struct vn_span in,
+                                      struct vn_buffer *backend)
+{
+	static const uint8_t request[] = { 0, 0, 0, 8, 4, 210, 22, 47 };
+
+	if (!in.n) {
+		vn_buffer_put(backend, request, sizeof request);
+		return VN_SECURE_MORE;
+	}
+	if (in.n == 1 && in.p[0] == 'S')
+		return VN_SECURE_START;
+	t->notice = in.p[0] == 'N' ? NO_TLS : in.p[0] == 'S' ? TLS_MORE : TLS_ERROR;
+	return VN_SECURE_NONE;
 }
 
 /* ---- saying no ---- */
@@ -1014,6 +1116,10 @@ static const struct vn_failure failures[] = {
 	  VN_ON_REQUEST | VN_ON_REST, VN_CLOSE, SILENCE },
 	{ "not_encrypted", "N",
 	  "the server's answer to a client that asks for TLS when it has none", 0, 0, VN_STAY, NO },
+	{ "no_encryption", "28000",
+	  "no pg_hba.conf entry for host \"127.0.0.1\", user \"app\", database \"shop\", "
+	  "no encryption",
+	  0, 0, VN_CLOSE, FATAL },
 	{ 0 }
 };
 
@@ -1078,14 +1184,22 @@ static void postgres_dropped(struct vn_session *t, const struct vn_message *aske
 		vn_sql_undo(t, &sql, asked->subject);
 }
 
+static void name_keep(struct vn_session *t, uint64_t key, struct vn_span name)
+{
+	name.n = name.n < LOGIN_MAX ? name.n : LOGIN_MAX;
+	vn_text_cache_put(t->texts, key, name);
+}
+
 /* Who logs in, kept until the refusal is worded: it is the only one, for the connection ends. */
 static void login_keep(struct vn_session *t, const struct vn_message *asked)
 {
+	struct vn_span who = asked->subject;
 	size_t n = (size_t)number_of(asked);
 
-	n = n < asked->subject.n ? n : asked->subject.n;
-	vn_text_cache_put(t->texts, LOGIN_KEY,
-	                  (struct vn_span){ asked->subject.p, n < LOGIN_MAX ? n : LOGIN_MAX });
+	n = n < who.n ? n : who.n;
+	name_keep(t, LOGIN_KEY, (struct vn_span){ who.p, n });
+	if (who.n > n + 1)
+		name_keep(t, DATABASE_KEY, (struct vn_span){ who.p + n + 1, who.n - n - 1 });
 }
 
 /* Each error is one of its answers, and so is each ReadyForQuery. Between the two the server
@@ -1145,13 +1259,20 @@ static void read_only_put(struct body *b, const struct vn_message *asked)
 	body_put(b, " in a read-only transaction", sizeof " in a read-only transaction");
 }
 
-/* The text, with the name of the user that logs in. */
-static void text_put(struct body *b, const char *text, struct vn_span user)
+/* The text, with the names of a login. */
+static void text_put(struct vn_session *t, struct body *b, const char *text, bool login)
 {
-	const struct vn_name name = { "app", user };
+	struct vn_span user = vn_text_cache_get(t->texts, LOGIN_KEY),
+		       database = vn_text_cache_get(t->texts, DATABASE_KEY);
+	const char *host = *t->client ? t->client : "[local]";
+	const struct vn_name names[] = {
+		{ "app", user },
+		{ "shop", database.n ? database : user },
+		{ "127.0.0.1", { (const uint8_t *)host, strlen(host) } },
+	};
 
 	body_put(b, "M", 1);
-	b->n += vn_text_named(b->p + b->n, LOGIN_MAX + 100, text, &name, 1);
+	b->n += vn_text_named(b->p + b->n, LOGIN_MAX + 100, text, names, login ? 3 : 0);
 	body_put(b, "", 1);
 }
 
@@ -1172,9 +1293,6 @@ static struct variant variant_find(const struct vn_session *t, const struct vn_m
 static void error_put(struct vn_session *t, const struct vn_message *asked,
                       const struct vn_failure *f, struct vn_buffer *client)
 {
-	struct vn_span user = asked && asked->is & VN_IS_LOGIN ?
-	                              vn_text_cache_get(t->texts, LOGIN_KEY) :
-	                              (struct vn_span){ 0 };
 	static const char *const severities[] = { NULL, "ERROR", "FATAL", "WARNING", "FATAL" };
 	struct variant v = variant_find(t, asked, f);
 	bool login = asked && asked->is & VN_IS_LOGIN;
@@ -1190,7 +1308,7 @@ static void error_put(struct vn_session *t, const struct vn_message *asked,
 	if (!strcmp(f->name, "read_only"))
 		read_only_put(&b, asked);
 	else
-		text_put(&b, v.text ? v.text : f->text, user);
+		text_put(t, &b, v.text ? v.text : f->text, login);
 	field_put(&b, 'D', v.detail);
 	field_put(&b, 'H', v.hint);
 	body_put(&b, "", 1);
@@ -1266,4 +1384,5 @@ VN_PROTOCOL(postgres, .help = "PostgreSQL: statements, the extended protocol, CO
                      VN_IS_COMMAND,
             .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped,
             .flush = postgres_flush, .word = postgres_word, .has_id = postgres_has_id,
-            .transactions = true, .quoted_names = true)
+            .transactions = true, .quoted_names = true, .alpn = alpn,
+            .tls_start = VN_TLS_EITHER, .secure = postgres_secure)

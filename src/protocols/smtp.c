@@ -12,6 +12,10 @@
  *   AUTH                 after 334 a line follows that is no command, perhaps several times
  *   STARTTLS             after 220 all bytes are encrypted
  *
+ * With client_tls the STARTTLS of a client is ours: the server gets NOOP in its place, so that
+ * rules can strike it, and when that is answered the line's last byte is still to be read: there
+ * TLS begins.
+ *
  * The bytes after DATA, AUTH or STARTTLS depend on the reply: they wait until it has come.
  *
  * A mail is an exchange of its own, MESSAGE, but it is decided together with its DATA: a server
@@ -28,12 +32,15 @@ enum {
 	REPLY_LINE_MAX = 4096,          /* bytes of a reply's line that are waited for */
 	HOST_MAX = 64,
 	REPLY_MAX = 500,                /* bytes of our text: RFC 5321 4.5.3.1.5 */
+	GREETING_MAX = 16384,
 };
 
 #define CHUNK_MAX (1ull << 62)
 
 /* Kinds of commands, for what they need besides; in message.note too. */
-enum kind { PLAIN, HELLO, MAIL, RCPT, DATA, MESSAGE, BDAT, LAST, RSET, AUTH, STARTTLS, TURN, LMTP };
+enum kind {
+	PLAIN, EHLO, HELO, MAIL, RCPT, DATA, MESSAGE, BDAT, LAST, RSET, AUTH, STARTTLS, TURN, LMTP
+};
 
 enum {
 	IS_HELLO   = VN_IS_OWN << 0,
@@ -51,8 +58,8 @@ static const char *const own[] = { "EHLO",  "MAIL",     "RCPT",          "DATA",
 
 static const struct command { const char *verb; enum kind kind; unsigned is;
 } commands[] = {
-	{ "EHLO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
-	{ "HELO", HELLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
+	{ "EHLO", EHLO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
+	{ "HELO", HELO, VN_IS_COMMAND | VN_IS_SETUP | IS_HELLO },
 	{ "MAIL", MAIL, VN_IS_COMMAND | IS_MAIL },
 	{ "RCPT", RCPT, VN_IS_COMMAND | IS_RCPT },
 	{ "DATA", DATA, VN_IS_COMMAND | IS_DATA },
@@ -76,7 +83,9 @@ struct smtp_opts { const char *tls; };
 struct smtp {                           /* one connection */
 	/* requests */
 	/* UNDECIDED: by the reply to the latest; ENDED: a mail, perhaps */
-	enum { COMMANDS, UNDECIDED, CHALLENGED, CONTENT, ENDED } mode;
+	/* UPGRADE: the end of a STARTTLS is still to be read */
+	enum { COMMANDS, UNDECIDED, CHALLENGED, CONTENT, ENDED, UPGRADE } mode;
+	bool agreed;                    /* ... and TLS begins behind it */
 	bool greeted;                   /* the server has sent its greeting */
 	bool in_line;                   /* of a long command */
 	bool bare;                      /* this client ends its lines without CR, dots too */
@@ -95,6 +104,7 @@ struct smtp {                           /* one connection */
 	unsigned code;                  /* of its latest line */
 	bool extended, chunks;          /* the server listed what it can | ... BDAT is among it */
 	char host[HOST_MAX];            /* as the server calls itself */
+	uint8_t dialled;                /* how far our own commands to it are */
 
 	/* refusals that name an address: so many were kept, so many of them worded */
 	uint64_t kept, worded;
@@ -109,7 +119,11 @@ static const char
 	RAW_ANSWER[] = "the server's reply is not understood",
 	NOT_OFFERED[] =
 		"STARTTLS is taken out of what the server offers, so that what is said can be read "
-		"(--protocol-smtp-tls pass leaves it in)";
+		"(--protocol-smtp-tls pass leaves it in)",
+	NO_TLS[] = "the backend has no TLS: its reply to EHLO does not offer STARTTLS",
+	TLS_REFUSED[] = "the backend has no TLS: it refused STARTTLS",
+	TLS_MORE[] = "the backend sent more than its reply to STARTTLS, before TLS",
+	TLS_NONSENSE[] = "the backend has no TLS: what it sent before is not SMTP";
 
 /* keys in the text cache: of a mail's sender and recipients; of addresses, from here on */
 enum { ENVELOPE = 1, ADDRESSES };
@@ -124,6 +138,21 @@ static bool strips(const struct vn_session *t)
 	const struct smtp_opts *opts = t->opts;
 
 	return !opts || !opts->tls || strcmp(opts->tls, "pass");
+}
+
+static bool is_hello(enum kind kind) { return kind == EHLO || kind == HELO; }
+
+/* ---- TLS of the client leg ---- */
+
+/* This proxy, not the server, does it. */
+static bool has_client_tls(const struct vn_session *t)
+{
+	return t->tls & VN_TLS_CLIENT_MAY && !(t->secure & VN_LEG_CLIENT);
+}
+
+static bool offers_tls(const struct vn_session *t)
+{
+	return has_client_tls(t) && !(t->tls & VN_TLS_CLIENT_NEVER);
 }
 
 /* ---- words of a line ---- */
@@ -247,10 +276,74 @@ static void starttls_ask(struct vn_session *t, struct vn_message *m)
 {
 	struct smtp *s = t->state;
 
-	if (strips(t))
+	if (offers_tls(t))
+		m->failure = "no_parameter";    /* upgrade_ask() takes those without */
+	else if (has_client_tls(t))
+		m->failure = "tls_unavailable";
+	else if (t->secure & VN_LEG_CLIENT)
+		m->failure = "tls_active";
+	else if (strips(t))
 		m->failure = "not_encrypted";
 	else
 		s->mode = UNDECIDED;
+}
+
+/* All of a STARTTLS but its last byte: the server gets a command that does nothing. */
+static struct vn_cut upgrade_ask(struct vn_session *t, size_t line)
+{
+	struct smtp *s = t->state;
+	static const char nothing[] = "NOOP\r\n";
+
+	s->mode = UPGRADE;
+	s->agreed = false;
+	return (struct vn_cut){ VN_CUT_END, line - 1, .replaced = true,
+		                .instead = { (const uint8_t *)nothing, strlen(nothing) } };
+}
+
+/* All begins anew in TLS: RFC 3207 4.2. */
+static void state_reset(struct vn_session *t)
+{
+	struct smtp *s = t->state;
+
+	s->extended = s->chunks = false;
+	s->recipients = 0;
+	vn_text_cache_drop(t->texts, ENVELOPE);
+}
+
+/* The last byte of a STARTTLS, when its answer is known. */
+static struct vn_cut upgrade_request(struct vn_session *t, struct vn_message *m)
+{
+	static const char ready[] = "220 2.0.0 Ready to start TLS\r\n";
+	struct smtp *s = t->state;
+
+	if (t->owed)
+		return (struct vn_cut){ .kind = VN_CUT_WAIT };
+	s->mode = COMMANDS;
+	if (s->agreed) {
+		state_reset(t);
+		return (struct vn_cut){ VN_CUT_TLS, 1, .leg = VN_LEG_CLIENT, .discards = true,
+			                .instead = { (const uint8_t *)ready, strlen(ready) } };
+	}
+	*m = (struct vn_message){ .role = VN_SILENT, .verb = "STARTTLS" };
+	return (struct vn_cut){ VN_CUT_END, 1, .replaced = true };
+}
+
+/* With client_tls = require: what a client may send in plain text. */
+static bool is_early(const struct vn_session *t, const struct vn_message *m, struct vn_span verb)
+{
+	return is_hello((enum kind)m->note) || m->note == STARTTLS || word_is(verb, "NOOP") ||
+	       word_is(verb, "QUIT") || !(t->tls & VN_TLS_CLIENT_MUST) ||
+	       t->secure & VN_LEG_CLIENT;
+}
+
+/* The name of the failure that answers a command, whatever the rules are. */
+static const char *rejection(const struct vn_session *t, const struct vn_message *m,
+                             struct vn_span verb)
+{
+	bool open = !(t->tls & VN_TLS_BACKEND) || t->secure & VN_LEG_BACKEND ||
+	            word_is(verb, "QUIT");
+
+	return !open ? "no_backend_tls" : !is_early(t, m, verb) ? "no_encryption" : NULL;
 }
 
 /* What a whole line asks. Returns how many bytes follow it that belong to it. */
@@ -289,7 +382,7 @@ static struct vn_cut command_request(struct vn_session *t, struct vn_span in, st
 	const uint8_t *end = memchr(in.p, '\n', n);
 	struct smtp *s = t->state;
 
-	if (in.p[0] == 0x16)
+	if (in.p[0] == 0x16 && !t->tls)
 		return vn_cut_raw(t, RAW_TLS);
 	if (!s->greeted && is_preamble((struct vn_span){ in.p, end ? (size_t)(end - in.p) : n }))
 		return vn_cut_raw(t, RAW_EARLY);
@@ -307,6 +400,15 @@ static struct vn_cut command_request(struct vn_session *t, struct vn_span in, st
 	*m = (struct vn_message){ .role = VN_ASKS, .is = c->is, .subject = text, .note = c->kind };
 	verb_put(m->verb, verb);
 	s->in_line = !end;
+	m->failure = rejection(t, m, verb);
+	if (m->failure) {
+		m->note = PLAIN;
+		if (m->is == VN_IS_LOGIN)
+			m->subject = (struct vn_span){ 0 };
+		return piece(end, line.n);
+	}
+	if (end && c->kind == STARTTLS && offers_tls(t) && !text.n)
+		return upgrade_ask(t, line.n);
 	if (end)
 		return piece(true, line.n + command_tell(t, line, m));
 	m->note = PLAIN;
@@ -426,6 +528,7 @@ static struct vn_cut smtp_request(struct vn_session *t, struct vn_span in, struc
 	switch (s->mode) {
 	case CONTENT: case ENDED: return content_request(t, in, m);
 	case CHALLENGED: return challenge_request(t, in, m);
+	case UPGRADE: return upgrade_request(t, m);
 	default: return s->in_line ? line_request(in, &s->in_line) : command_request(t, in, m);
 	}
 }
@@ -483,11 +586,12 @@ static void reply_put(struct vn_buffer *o, struct vn_span line, bool last)
 
 /* What the server can: that is its own affair, but for STARTTLS, which is taken out wherever it
  * stands. */
-static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in)
+static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in,
+                                  const struct vn_message *asked)
 {
 	struct smtp *s = t->state;
 	struct vn_span kept = { 0 };
-	bool chunks = false, offered = false;
+	bool chunks = false, offered = false, offers = offers_tls(t);
 	enum step step = ON;
 	size_t at = 0;
 
@@ -505,14 +609,17 @@ static struct vn_cut hello_answer(struct vn_session *t, struct vn_span in)
 		reply_put(t->scratch, kept, false);
 		kept = line;
 	} while (!s->last);
-	reply_put(t->scratch, kept, true);
 	s->extended = in.p[3] == '-';
 	s->chunks = chunks;
-	if (offered)
+	offers &= in.p[0] == '2' && asked_kind(asked) == EHLO;
+	reply_put(t->scratch, kept, !offers);
+	if (offers)
+		vn_buffer_put(t->scratch, "250 STARTTLS\r\n", 14);
+	if (offered && !t->tls)
 		t->notice = NOT_OFFERED;
 	return (struct vn_cut){ .kind = VN_CUT_END,
 		                .len = at,
-		                .replaced = offered,
+		                .replaced = offered || offers,
 		                .instead = vn_buffer_span(t->scratch) };
 }
 
@@ -537,7 +644,7 @@ static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 	bool good = is_good(s->code);
 
 	switch (asked_kind(asked)) {
-	case HELLO: case MAIL: case RSET:
+	case EHLO: case HELO: case MAIL: case RSET:
 		if (good)
 			s->recipients = 0;
 		break;
@@ -553,7 +660,10 @@ static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 		s->recipients = 0;
 		break;
 	case STARTTLS:
-		t->raw = good ? RAW_TLS : NULL;
+		if (s->mode == UPGRADE)
+			s->agreed = good;
+		else
+			t->raw = good ? RAW_TLS : NULL;
 		break;
 	case TURN:
 		t->raw = good ? RAW_TURNED : NULL;
@@ -597,7 +707,7 @@ static struct vn_cut answer(struct vn_session *t, struct vn_span in, const struc
 	return piece(true, at);
 }
 
-static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in,
+static struct vn_cut reply_cut(struct vn_session *t, struct vn_span in,
                                    const struct vn_message *asked, struct vn_message *m)
 {
 	struct smtp *s = t->state;
@@ -610,13 +720,13 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in,
 		asked = NULL;
 	if (first)
 		s->interim = false;
-	if (first && asked_kind(asked) == HELLO)
-		cut = hello_answer(t, in);
+	if (first && is_hello(asked_kind(asked)))
+		cut = hello_answer(t, in, asked);
 	else
 		cut = answer(t, in, asked);
 	if (!first || cut.kind == VN_CUT_MORE || cut.kind == VN_CUT_RAW)
 		return cut;
-	if (asked_kind(asked) == HELLO)
+	if (is_hello(asked_kind(asked)))
 		answer_learn(t, asked);
 	if (greets)
 		host_learn(t, in);
@@ -630,6 +740,93 @@ static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in,
 	if (in.p[0] >= '4' && asked && !(asked->note & VN_NOTE_SUBSTITUTE))
 		vn_session_error(t, (const char *)in.p, 3);
 	return cut;
+}
+
+/* The server's reply to what replaced a STARTTLS is not for the client, if it is good. */
+static struct vn_cut smtp_response(struct vn_session *t, struct vn_span in,
+                                   const struct vn_message *asked, struct vn_message *m)
+{
+	struct smtp *s = t->state;
+	bool ours = s->mode == UPGRADE && asked_kind(asked) == STARTTLS;
+	struct vn_cut cut = reply_cut(t, in, asked, m);
+
+	if (ours && is_good(s->code) && (cut.kind == VN_CUT_PART || cut.kind == VN_CUT_END))
+		cut.replaced = true;
+	return cut;
+}
+
+/* ---- TLS of the backend leg ---- */
+
+/* A whole reply, of which the first line begins at *at; *at is behind it then. `has`: a line of it
+ * begins with this word. */
+static bool dialled_reply(struct vn_span in, size_t *at, unsigned *code, const char *word,
+                          bool *has)
+{
+	struct smtp r = { 0 };
+	size_t from = *at;
+
+	*has = false;
+	do {
+		size_t line = from;
+		if (line >= in.n || reply_line(&r, in, &from) != ON || r.in_reply_line)
+			return false;
+		*has |= word_is(reply_keyword((struct vn_span){ in.p + line, from - line }), word);
+	} while (!r.last);
+	*at = from;
+	*code = r.code;
+	return true;
+}
+
+static enum vn_secure dial_failed(struct vn_session *t, const char *why)
+{
+	t->notice = why;
+	return VN_SECURE_NONE;
+}
+
+static enum vn_secure dial_say(struct vn_session *t, const char *line, struct vn_buffer *backend)
+{
+	struct smtp *s = t->state;
+
+	s->dialled++;
+	vn_buffer_put(backend, line, strlen(line));
+	return VN_SECURE_MORE;
+}
+
+/* Greeting, EHLO, STARTTLS. A server whose greeting is a refusal says it to the client. */
+static enum vn_secure smtp_secure(struct vn_session *t, struct vn_span in,
+                                  struct vn_buffer *backend)
+{
+	struct smtp *s = t->state;
+	unsigned code = 0;
+	size_t at = 0, greeting;
+	bool has;
+
+	for (size_t i = 0; i < in.n && i < 3; i++)
+		if (in.p[i] < '0' || in.p[i] > '9')
+			return dial_failed(t, TLS_NONSENSE);
+	if (in.n > GREETING_MAX)
+		return dial_failed(t, TLS_NONSENSE);
+	if (!dialled_reply(in, &at, &code, "", &has))
+		return VN_SECURE_MORE;
+	greeting = at;
+	if (code != 220) {
+		vn_buffer_put(t->kept, in.p, in.n);
+		return VN_SECURE_LATER;
+	}
+	if (!s->dialled)
+		return dial_say(t, "EHLO [127.0.0.1]\r\n", backend);
+	if (!dialled_reply(in, &at, &code, "STARTTLS", &has))
+		return VN_SECURE_MORE;
+	if (!is_good(code) || !has)
+		return dial_failed(t, NO_TLS);
+	if (s->dialled == 1)
+		return dial_say(t, "STARTTLS\r\n", backend);
+	if (!dialled_reply(in, &at, &code, "", &has))
+		return VN_SECURE_MORE;
+	if (code != 220 || at < in.n)
+		return dial_failed(t, code != 220 ? TLS_REFUSED : TLS_MORE);
+	vn_buffer_put(t->kept, in.p, greeting);
+	return VN_SECURE_START;
 }
 
 /* ---- saying no ---- */
@@ -703,6 +900,12 @@ static const struct vn_failure failures[] = {
 	/* the protocol's own: agreement to a mail that will be refused, and to no TLS */
 	{ "agreed", "354", "End data with <CR><LF>.<CR><LF>", 0, 0, VN_STAY },
 	{ "not_encrypted", "502 5.5.1", "Error: command not implemented", 0, 0, VN_STAY },
+	/* ... what is said about TLS of our own */
+	{ "no_parameter", "501 5.5.4", "Syntax: STARTTLS", 0, 0, VN_STAY },
+	{ "no_encryption", "530 5.7.0", "Must issue a STARTTLS command first", 0, 0, VN_STAY },
+	{ "tls_active", "554 5.5.1", "Error: TLS already active", 0, 0, VN_STAY },
+	{ "no_backend_tls", "421 4.4.2", "localhost Error: the server is not reached by TLS", 0, 0,
+	  VN_CLOSE },
 	{ 0 }
 };
 
@@ -757,7 +960,7 @@ static int smtp_refuse(struct vn_session *t, const struct vn_message *asked,
 
 	if (f->number == ADDRESS)
 		address_keep(t, asked->subject);
-	if (f->end != VN_STAY || !strcmp(f->name, "not_encrypted"))
+	if (f->end != VN_STAY || !f->fits)
 		return 0;
 	text_put(backend, mail ? "RSET\r\n" : "NOOP\r\n");
 	return 1;
@@ -844,4 +1047,4 @@ VN_PROTOCOL(
 	.state_size = sizeof(struct smtp), .server_first = true, .request = smtp_request,
 	.response = smtp_response, .failures = failures, .own = own,
 	.kinds = VN_IS_WRITE | VN_IS_LOGIN | VN_IS_COMMAND, .refuse = smtp_refuse,
-	.word = smtp_word)
+	.word = smtp_word, .tls_start = VN_TLS_UPGRADE, .secure = smtp_secure)

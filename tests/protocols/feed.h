@@ -26,6 +26,8 @@ struct heard {                          /* a message, when it is whole */
 	struct vn_message message;         /* its subject is the one below */
 	struct vn_buffer subject, instead;
 	bool replaced, raw;
+	bool back, closes;              /* `instead` goes back to the sender; that is the end */
+	uint8_t tls;                    /* no message: TLS begins on this leg */
 	uint64_t length;
 	char code[VN_CODE_MAX];         /* of the error that it is */
 };
@@ -53,7 +55,7 @@ struct feed {
 	struct vn_report report;        /* somebody reads events */
 	struct opt_values block;
 	struct vn_text_cache texts;
-	struct vn_buffer scratch;
+	struct vn_buffer scratch, kept;
 	struct lane lanes[2];
 	struct owed *owed; size_t first, end, room;     /* open exchanges, oldest first */
 	struct vn_message latest;          /* request that asked ... */
@@ -61,7 +63,7 @@ struct feed {
 	/* ... is one no more: no request is refused twice, nor one before it late */
 	bool refused;
 	struct vn_buffer latest_subject, latest_bytes;
-	bool raw;
+	bool raw;                       /* or it is closed */
 	char fault[200];                /* a promise that the protocol broke */
 	void (*tell)(struct feed *, const struct heard *);
 	void *teller;
@@ -134,6 +136,8 @@ static void feed_start(struct feed *f, const struct vn_protocol *protocol)
 		.backend = "backend:8000",
 		.client = "192.0.2.7",
 		.map = feed_map,
+		.alpn = "",
+		.kept = &f->kept,
 		.backend_note = backend_note_make()
 	};
 	assert(f->talk.state);
@@ -154,6 +158,7 @@ static void feed_stop(struct feed *f)
 	buffer_free(&f->latest_subject);
 	buffer_free(&f->latest_bytes);
 	buffer_free(&f->scratch);
+	buffer_free(&f->kept);
 	text_cache_free(&f->texts);
 	opt_values_free(&f->block);
 	backend_note_unref(f->talk.backend_note);
@@ -172,7 +177,8 @@ static void feed_open(struct feed *f, struct lane *l, enum vn_direction d,
 	h->direction = d;
 	h->message = *m;
 	h->message.subject = vn_buffer_span(&h->subject);
-	h->replaced = h->raw = false;
+	h->replaced = h->raw = h->back = h->closes = false;
+	h->tls = 0;
 	h->length = 0;
 	h->code[0] = 0;
 	l->open = true;
@@ -271,7 +277,38 @@ static bool cut_kept(struct feed *f, const struct lane *l, enum vn_direction d,
 		snprintf(f->fault, sizeof f->fault, "a cut of no bytes");
 	if (cut->replaced && cut->len > n)
 		snprintf(f->fault, sizeof f->fault, "bytes are replaced that are not at hand");
+	if ((cut->back || cut->secret) && !cut->replaced)
+		snprintf(f->fault, sizeof f->fault, "an answer in place of nothing");
 	return !f->fault[0];
+}
+
+/* TLS begins, and its handshake is over at once. */
+static bool feed_tls(struct feed *f, struct lane *l, enum vn_direction d, const struct vn_cut *cut,
+                     size_t n, size_t *taken)
+{
+	bool client = cut->leg == VN_LEG_CLIENT;
+	unsigned wanted = client ? VN_TLS_CLIENT_MAY : VN_TLS_BACKEND;
+
+	if ((!client && cut->leg != VN_LEG_BACKEND) || f->talk.secure & cut->leg ||
+	    !(f->talk.tls & wanted) || (client && f->talk.tls & VN_TLS_CLIENT_NEVER))
+		snprintf(f->fault, sizeof f->fault, "TLS begins that nobody wants");
+	if (d != VN_REQUEST || cut->len > n || l->open || (client && !cut->len))
+		snprintf(f->fault, sizeof f->fault, "TLS begins in the wrong place");
+	if (f->fault[0])
+		return false;
+	feed_open(f, l, d, &(struct vn_message){ 0 });
+	l->open = false;
+	vn_buffer_put(&l->heard.instead, cut->instead.p, cut->instead.n);
+	l->heard.replaced = cut->instead.n;
+	l->heard.tls = cut->leg;
+	l->heard.length = cut->len;
+	f->talk.secure |= cut->leg;
+	/* what was read behind it is part of the handshake, or an injection */
+	*taken = client ? n : (size_t)cut->len;
+	f->raw = client && n > cut->len && !cut->eager && !cut->discards;
+	if (f->tell)
+		f->tell(f, &l->heard);
+	return true;
 }
 
 /* One call to the protocol. False: no more for now. */
@@ -289,6 +326,7 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 		f->talk.notice = f->talk.raw;
 	f->talk.owed = asked;
 	f->talk.judged = true;
+	f->talk.close = false;
 	f->report = (struct vn_report){ .given = SIZE_MAX };
 	f->talk.report = &f->report;
 	struct vn_cut cut =
@@ -299,6 +337,8 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 			f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);
 	if (!cut_kept(f, l, d, &cut, &m, n))
 		return false;
+	if (cut.kind == VN_CUT_TLS)
+		return feed_tls(f, l, d, &cut, n, taken);
 	l->waits = cut.kind == VN_CUT_WAIT;
 	if (l->waits || (cut.kind == VN_CUT_MORE && n < FEED_MORE))
 		return false;
@@ -324,13 +364,36 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 		memcpy(l->heard.code, f->report.code, sizeof f->report.code);
 	if (cut.replaced) {
 		l->heard.replaced = true;
+		l->heard.back |= cut.back;
+		l->heard.closes |= cut.back && f->talk.close;
 		vn_buffer_put(&l->heard.instead, cut.instead.p, cut.instead.n);
 	}
+	f->raw |= cut.back && f->talk.close;
 	l->heard.length += cut.len;
 	l->body = cut.len;
 	l->last = cut.kind == VN_CUT_END;
 	*taken = 0;
 	return true;
+}
+
+/* The backend's part of what comes before TLS: all that it has sent so far. */
+static enum vn_secure feed_secure(struct feed *f, const uint8_t *bytes, size_t n,
+                                  struct vn_buffer *backend)
+{
+	size_t most = n < FEED_WINDOW ? n : FEED_WINDOW;
+	uint8_t *window = feed_edge() - most;
+
+	if (n)
+		memcpy(window, bytes, most);
+	buffer_clear(&f->scratch);
+	buffer_clear(&f->kept);
+	enum vn_secure how =
+		f->protocol->secure(&f->talk, (struct vn_span){ window, most }, backend);
+	if (how == VN_SECURE_NONE && !f->talk.notice)
+		snprintf(f->fault, sizeof f->fault, "no TLS, without a notice");
+	if (how == VN_SECURE_START)
+		f->talk.secure |= VN_LEG_BACKEND;
+	return how;
 }
 
 /* More bytes of a stream; of requests also none: then what waited is looked at again. */
@@ -353,6 +416,7 @@ static void feed_bytes(struct feed *f, enum vn_direction d, const uint8_t *bytes
 			break;
 		if (!feed_cut(f, l, d, (struct vn_span){ l->rest.p + at, l->rest.n - at }, &taken))
 			break;
+		at += taken;            /* of TLS: it is no message */
 	}
 	if (at) {
 		memmove(l->rest.p, l->rest.p + at, l->rest.n - at);

@@ -22,6 +22,14 @@
  * not tried) W: FAILURE = BYTES                      the words of the refusal;  I: on an idle
  * connection;  G: as a greeting
  *
+ *   legs WORDS                              what the options want of TLS: client, require, backend,
+ *                                           never
+ *   C: BYTES -> TLS CLIENT INSTEAD BYTES    TLS begins behind these, and others are sent before it
+ *   C: BYTES -> TLS BACKEND INSTEAD BYTES   ... before these, which come again: c:
+ *   C: BYTES -> ROLE VERB BACK BYTES        the sender is answered; CLOSES BACK: for the last time
+ *   B: BYTES -> MORE|START|NONE|LATER SENDS BYTES  all that the backend has sent before TLS
+ *   B: BYTES -> ... KEPT BYTES              ... and what the client is to see of it
+ *
  * A line goes on in the next one that begins with a blank. One without -> is a piece of a message
  * that this side ends later. Lines of one side that follow each other come in one stream. BYTES are
  * hex pairs, "strings" with \r \n \t \0 \xHH, each *N times if so said, ( ) around several, [SEQ
@@ -36,7 +44,7 @@
 #include "spec/failure.h"
 #include "spec/registry.h"
 
-enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING };
+enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING, LEGS, SECURED };
 
 struct line {
 	enum kind kind;
@@ -51,6 +59,8 @@ struct line {
 	char *code;                     /* of the error; "none"; NULL: whatever it is */
 	bool part;                      /* of a message that a later line ends */
 	bool waits, waited;             /* for an answer | ... until now */
+	bool back, closes;
+	uint8_t tls;                    /* TLS begins on this leg */
 	bool borrowed;                  /* its memory is another case's */
 	int answers;
 };
@@ -255,12 +265,28 @@ static const char *word_read(const char *p, char word[64])
 	return blanks(p + n);
 }
 
+/* TLS CLIENT, TLS BACKEND, and what is sent before. */
+static void upgrade_read(struct line *l, const char *p)
+{
+	char word[64];
+
+	p = word_read(p, word);
+	l->tls = !strcmp(word, "CLIENT") ? VN_LEG_CLIENT : VN_LEG_BACKEND;
+	p = word_read(p, word);
+	l->has_instead = !strcmp(word, "INSTEAD");
+	bytes_read(p, &l->instead, 0);
+}
+
 static void expect_read(struct line *l, const char *p)
 {
 	char word[64];
 	int i;
 
 	p = word_read(blanks(p), word);
+	if (!strcmp(word, "TLS")) {
+		upgrade_read(l, p);
+		return;
+	}
 	l->waits = !strcmp(word, "WAITS");
 	if (l->waits) {
 		l->part = true;
@@ -296,7 +322,11 @@ static void expect_read(struct line *l, const char *p)
 			l->code = strdup(word);
 			continue;
 		}
-		if (!strcmp(word, "INSTEAD")) {
+		l->closes |= !strcmp(word, "CLOSES");
+		if (!strcmp(word, "CLOSES"))
+			continue;
+		l->back = !strcmp(word, "BACK");
+		if (!strcmp(word, "INSTEAD") || l->back) {
 			l->has_instead = true;
 			bytes_read(p, &l->instead, 0);
 			return;
@@ -330,6 +360,23 @@ static void refused_read(struct line *l, const char *p)
 		                                       atoi(word);
 	}
 	bytes_read(p, &l->bytes, 0);
+}
+
+static const char *const outcomes[] = { "MORE", "START", "NONE", "LATER" };
+
+/* What the backend has said; how it goes on; what it is sent, or what the client is to see. */
+static void secured_read(struct line *l, const char *p)
+{
+	char word[64];
+
+	p = bytes_read(p, &l->bytes, 0);
+	p = word_read(blanks(p + 2), word);
+	l->answers = word_find(word, outcomes, 4);
+	if (l->answers < 0)
+		syntax("expected MORE, START, NONE or LATER, got '%s'", word);
+	p = word_read(p, word);
+	l->has_subject = !strcmp(word, "KEPT");
+	bytes_read(p, &l->instead, 0);
 }
 
 static void said_read(struct line *l, const char *p)
@@ -371,15 +418,16 @@ static void line_read(struct scene *s, const char *p)
 	} heads[] = {
 		{ "C:", SAID, VN_REQUEST }, { "S:", SAID, VN_RESPONSE }, { "R:", REFUSED, 0 },
 		{ "W:", WORDED, 0 },        { "I:", IDLE, 0 },           { "G:", GREETING, 0 },
-		{ "option ", OPTION, 0 },   { "c:", SAID, VN_REQUEST },
+		{ "option ", OPTION, 0 },   { "c:", SAID, VN_REQUEST },  { "legs ", LEGS, 0 },
+		{ "B:", SECURED, 0 },
 	};
 	unsigned i = 0;
 	char word[64];
 
-	while (i < 8 && strncmp(p, heads[i].head, strlen(heads[i].head)))
+	while (i < 10 && strncmp(p, heads[i].head, strlen(heads[i].head)))
 		i++;
-	if (i == 8 || !s)
-		syntax("expected C: S: R: W: I: G: option or ==, got '%.20s'", p);
+	if (i == 10 || !s)
+		syntax("expected C: S: R: W: I: G: B: option, legs or ==, got '%.20s'", p);
 	struct line *l = line_add(s);
 	*l = (struct line){ .kind = heads[i].kind,
 		            .waited = i == 7,
@@ -388,6 +436,10 @@ static void line_read(struct scene *s, const char *p)
 	p = blanks(p + strlen(heads[i].head));
 	if (l->kind == SAID) {
 		said_read(l, p);
+	} else if (l->kind == SECURED) {
+		secured_read(l, p);
+	} else if (l->kind == LEGS) {
+		l->text = strdup(p);
 	} else if (l->kind == OPTION) {
 		p = word_read(p, word);
 		l->text = strdup(word);
@@ -522,6 +574,15 @@ static bool message_check(const struct scene *s, const struct line *l, const str
 	uint64_t length = line_length(s, l);
 	bool request = h->direction == VN_REQUEST;
 
+	if (h->tls != l->tls)
+		return fail(l, "expected TLS to begin on the leg %d, got %d", l->tls, h->tls);
+	if (h->tls)
+		return (h->length == (h->tls == VN_LEG_CLIENT ? length : 0) &&
+		        same(vn_buffer_span(&h->instead), vn_buffer_span(&l->instead))) ||
+		       fail_bytes(l, "before TLS", vn_buffer_span(&h->instead),
+		                  vn_buffer_span(&l->instead));
+	if (h->back != l->back || h->closes != l->closes)
+		return fail(l, h->back ? "the sender is answered" : "the sender is not answered");
 	if (m->role != l->role)
 		return fail(l, "expected %s, got %s", roles[l->role], roles[m->role]);
 	if ((request || l->text) && strcmp(m->verb, l->text ? l->text : ""))
@@ -573,7 +634,8 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 
 	for (r->end = r->next; r->end < s->n; r->end++) {
 		const struct line *next = &s->lines[r->end];
-		if (next->kind != SAID || next->direction != l->direction)
+		if (next->kind != SAID || next->direction != l->direction ||
+		    (r->end > r->next && next[-1].tls == VN_LEG_CLIENT))
 			break;
 		if (!next->waited)
 			vn_buffer_put(&stream, next->bytes.p, next->bytes.n);
@@ -625,6 +687,36 @@ static bool refused_run(struct feed *f, const struct line *l)
 	return ok;
 }
 
+static bool secured_run(struct feed *f, const struct line *l)
+{
+	struct vn_buffer sent = { 0 };
+	enum vn_secure how = feed_secure(f, l->bytes.p, l->bytes.n, &sent);
+	struct vn_span got = vn_buffer_span(l->has_subject ? &f->kept : &sent),
+		       expected = vn_buffer_span(&l->instead);
+	bool ok = how == (enum vn_secure)l->answers ||
+	          fail(l, "expected %s, got %s", outcomes[l->answers], outcomes[how]);
+
+	ok = ok && (same(got, expected) || fail_bytes(l, "sent or kept", got, expected));
+	buffer_free(&sent);
+	return ok;
+}
+
+static unsigned legs_of(const struct line *l)
+{
+	return (strstr(l->text, "client") ? VN_TLS_CLIENT_MAY : 0) |
+	       (strstr(l->text, "require") ? VN_TLS_CLIENT_MAY | VN_TLS_CLIENT_MUST : 0) |
+	       (strstr(l->text, "never") ? VN_TLS_CLIENT_MAY | VN_TLS_CLIENT_NEVER : 0) |
+	       (strstr(l->text, "backend") ? VN_TLS_BACKEND : 0);
+}
+
+static bool legs_run(struct feed *f, const struct line *l)
+{
+	f->talk.tls = legs_of(l);
+	f->talk.secure = strstr(l->text, "direct") ? VN_LEG_CLIENT : 0;
+	f->talk.alpn = strstr(l->text, "named") ? f->protocol->alpn[0] : "";
+	return f->talk.tls || fail(l, "legs: expected client, require, never or backend");
+}
+
 static bool option_run(struct feed *f, const struct line *l)
 {
 	const struct vn_opt *o = opt_find(f->protocol->options, l->text);
@@ -650,7 +742,10 @@ static bool scene_run(const struct vn_protocol *protocol, const struct scene *s,
 			ok = said_run(&f, &r, chunk);
 			continue;
 		}
-		ok = l->kind == OPTION ? option_run(&f, l) : refused_run(&f, l);
+		ok = l->kind == OPTION    ? option_run(&f, l) :
+		     l->kind == LEGS      ? legs_run(&f, l) :
+		     l->kind == SECURED   ? secured_run(&f, l) :
+		                            refused_run(&f, l);
 		r.next++;
 	}
 	feed_stop(&f);
@@ -686,6 +781,16 @@ static void scene_check(const struct vn_protocol *protocol, const struct scene *
 
 /* ---- the fuzzer's corpus ---- */
 
+static void corpus_legs(FILE *f, const struct line *l)
+{
+	if (l->kind == LEGS) {
+		fprintf(f, "%c%c", 4, (int)legs_of(l));
+		return;
+	}
+	fprintf(f, "%c%c%c", 5, (int)(l->bytes.n & 0xff), (int)(l->bytes.n >> 8));
+	fwrite(l->bytes.p, 1, l->bytes.n, f);
+}
+
 static void corpus_write(const char *directory, const struct vn_protocol *protocol,
                          const struct scene *s, unsigned number)
 {
@@ -699,6 +804,12 @@ static void corpus_write(const char *directory, const struct vn_protocol *protoc
 		syntax("%s: %s", path, strerror(errno));
 	fprintf(f, "%s\n%c", protocol->name, (int)(number % 7));
 	for (const struct line *l = s->lines; l < s->lines + s->n; l++) {
+		if (l->kind == LEGS || l->kind == SECURED) {
+			corpus_legs(f, l);
+			continue;
+		}
+		if (l->waited)
+			continue;
 		const struct vn_failure *failure = l->text ? failure_find(protocol, l->text) : NULL;
 		if (l->kind == SAID) {
 			fprintf(f, "%c%c%c", l->direction == VN_RESPONSE, (int)(l->bytes.n & 0xff),
