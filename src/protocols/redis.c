@@ -17,6 +17,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "protocols/redis_topology.h"
 #include "vaurien.h"
 
 enum {
@@ -70,7 +71,8 @@ enum kind {
 	MULTI,
 	EXEC,
 	DISCARD,
-	CLIENT
+	CLIENT,
+	TELLS                           /* its reply names servers */
 };
 
 /* Which of its arguments are keys. One that has none finds as much as another with the key that is
@@ -182,12 +184,13 @@ static const struct class
 	{ IS_USUAL | IS_PING, PLAIN, "PING" },
 	{ IS_USUAL, CONTAINER, "FUNCTION MEMORY SCRIPT XGROUP" },
 	{ IS_USUAL & ~WANTS_TIME, PLAIN, "FUNCTION|KILL FUNCTION|STATS SCRIPT|KILL" },
-	{ IS_STALE | VN_IS_PRELUDE, PLAIN, "CLUSTER" },
+	{ IS_STALE | VN_IS_PRELUDE, TELLS, "CLUSTER" },
+	{ IS_FREE | VN_IS_PRELUDE, TELLS, "ROLE SENTINEL" },
 	{ IS_STALE, PLAIN, "FAILOVER REPLICAOF SCRIPT|LOAD SLAVEOF" },
 	{ IS_FREE, PLAIN,
 	  "COMMANDLOG DEBUG ECHO HOTKEYS LASTSAVE LATENCY PUBLISH PUBSUB SLOWLOG SPUBLISH TIME" },
 	{ IS_FREE | VN_IS_SETUP, PLAIN, "COMMAND READONLY READWRITE SELECT" },
-	{ IS_FREE | VN_IS_PRELUDE, PLAIN, "INFO ROLE" },
+	{ IS_FREE | VN_IS_PRELUDE, PLAIN, "INFO" },
 	{ IS_FREE, CONTAINER, "ACL CONFIG" },
 	{ IS_FREE, SECRET, "ACL|SETUSER CONFIG|SET" },
 	{ IS_FREE | VN_IS_SETUP, CLIENT, "CLIENT" },
@@ -212,8 +215,8 @@ static const char *const confirmations[] = {
 static const char *const publications[] = { "message", "pmessage", "smessage", NULL };
 enum { NO_CONFIRMATION = 6 };
 
-/* message.note: kind, and of one that SUBSCRIBES which, and how many confirmations it gets (0: of
- * all there are) */
+/* message.note: kind, and of one that TELLS what (enum told), of one that SUBSCRIBES which, and how
+ * many confirmations it gets (0: of all there are) */
 enum { NOTE_KIND = 0xf, NOTE_WHICH_SHIFT = 4, NOTE_COUNT_SHIFT = 8 };
 
 struct walk {                           /* where a reply stands */
@@ -519,6 +522,8 @@ static const char *said_take(struct redis *s, const struct said *q, struct vn_me
 		m->is |= VN_IS_OPENING;
 	m->role = said_role(s, q, kind);
 	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
+	if (kind == TELLS)
+		m->note |= (uint64_t)topology_asked(q->words[0], q->words[1]) << NOTE_WHICH_SHIFT;
 	s->class = class;
 	if (kind == SUBSCRIBES)
 		said_wants(s, q);
@@ -958,14 +963,36 @@ static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 	}
 }
 
+/* What the message that begins here may tell of servers. */
+static enum told answer_tells(const struct redis *s, struct vn_span in,
+                              const struct vn_message *asked)
+{
+	if (s->type == '-')
+		return topology_redirects(in) ? TOLD_REDIRECTION : TOLD_NOTHING;
+	if (s->pushing)
+		return s->which == NO_CONFIRMATION ? topology_news(in) : TOLD_NOTHING;
+	return asked_kind(asked) == TELLS ? asked->note >> NOTE_WHICH_SHIFT & 0xf : TOLD_NOTHING;
+}
+
 static struct vn_cut redis_response(struct vn_session *t, struct vn_span in,
                                     const struct vn_message *asked, struct vn_message *m)
 {
 	struct redis *s = t->state;
-	enum step step = s->answering ? ON : answer_begin(t, in, asked, m);
+	bool begins = !s->answering;
+	enum step step = begins ? answer_begin(t, in, asked, m) : ON;
+	enum told told = step == ON && begins ? answer_tells(s, in, asked) : TOLD_NOTHING;
 	uint64_t at = 0;
 	bool done = false;
 
+	if (told) {
+		enum edit edit = topology_edit(t, told, s->resp3, in, &at);
+		if (edit == EDIT_DONE) {
+			answer_learn(t, asked);
+			return (struct vn_cut){ VN_CUT_END, at, true, vn_buffer_span(t->scratch) };
+		}
+		step = edit == EDIT_WAIT ? WAIT : ON;
+		at = 0;
+	}
 	if (step != ON)
 		return step == WAIT ? vn_cut_more() : vn_cut_raw(t, t->notice);
 	while (!done && at < in.n && (step = walk_item(&s->walk, in, &at)) == ON)
