@@ -85,13 +85,13 @@ static const char *dashes_of(const struct parse *r, const char *name)
 static int topology_read(struct parse *r, struct spec *proxy)
 {
 	const char *const texts[] = { r->raw->known_as, r->raw->topology, r->raw->unmapped };
-	char error[ERROR_MAX];
+	char bad[ADDRESS_KEY_MAX];
 
 	for (size_t i = 0; topology_options[i].name; i++)
 		opt_set_string(&proxy->topology, &topology_options[i], texts[i]);
-	if (topology_known_check(r->raw->known_as, error))
+	if (topology_known_check(r->raw->known_as, bad))
 		return -1;
-	return value_error("%s%s", dashes_of(r, "known-as"), error);
+	return flag_error(flag_get(&r->flags, "known-as"), TOPOLOGY_KNOWN, bad);
 }
 
 static int proxy_read(struct parse *r, const char *name, struct spec **to)

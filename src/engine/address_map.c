@@ -254,6 +254,8 @@ static enum vn_mapped unmapped_decide(struct conn *c, const char *key, struct vn
 	const struct spec *s = shard_spec(c->shard);
 	const struct topology_fields *f = s->topology.opts;
 	enum unmapped_fate wanted = UNMAPPED_PASSED, was = UNMAPPED_PASSED;
+	const struct telling telling = { key, c->shard->number, s->protocol,
+		                         c->number << 32 ^ c->response.came ^ c->response.offset };
 	bool first = false;
 	int error = 0;
 	struct endpoint at;
@@ -262,7 +264,7 @@ static enum vn_mapped unmapped_decide(struct conn *c, const char *key, struct vn
 		if (!strcmp(f->unmapped, topology_unmapped[i]))
 			wanted = fates[i];
 	pthread_mutex_lock(&u->lock);
-	struct unmapped_address *a = unmapped_note(u, key, c->shard->number, s->protocol, &first);
+	struct unmapped_address *a = unmapped_note(u, &telling, &first);
 	if (a)
 		was = a->fate;
 	if (wanted == UNMAPPED_ADDED && (error = a ? address_add(c, u, a, &at) : ENOSPC))

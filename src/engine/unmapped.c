@@ -31,15 +31,15 @@ void unmapped_free(struct unmapped *u)
 	free(u->all);
 }
 
-struct unmapped_address *unmapped_note(struct unmapped *u, const char *key, unsigned proxy,
-                                       const void *protocol, bool *first)
+struct unmapped_address *unmapped_note(struct unmapped *u, const struct telling *t, bool *first)
 {
 	*first = false;
 	for (size_t i = 0; i < u->n; i++) {
 		struct unmapped_address *a = &u->all[i];
-		if (a->proxy != proxy || strcmp(a->key, key))
+		if (a->proxy != t->proxy || strcmp(a->key, t->key))
 			continue;
-		a->times++;
+		a->times += a->stamp != t->stamp;
+		a->stamp = t->stamp;
 		return a;
 	}
 	if (u->n == UNMAPPED_MAX) {
@@ -47,8 +47,9 @@ struct unmapped_address *unmapped_note(struct unmapped *u, const char *key, unsi
 		return NULL;
 	}
 	struct unmapped_address *a = &u->all[u->n++];
-	*a = (struct unmapped_address){ .proxy = proxy, .protocol = protocol, .times = 1 };
-	strcpy(a->key, key);
+	*a = (struct unmapped_address){ .proxy = t->proxy, .protocol = t->protocol, .times = 1,
+		                        .stamp = t->stamp };
+	strcpy(a->key, t->key);
 	*first = true;
 	return a;
 }

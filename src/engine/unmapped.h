@@ -29,7 +29,8 @@ struct unmapped_address {
 	unsigned proxy;                 /* the number of the one whose server told it */
 	const void *protocol;           /* of that one: one proxy is added per protocol */
 	enum unmapped_fate fate;
-	uint64_t times;                 /* that it was told */
+	uint64_t times;                 /* that it was told ... */
+	uint64_t stamp;                 /* ... the last time in this answer */
 	struct endpoint at;
 	unsigned made;                  /* the number of the proxy that was added; 0: none yet */
 };
@@ -58,10 +59,16 @@ struct addition {
 void unmapped_init(struct unmapped *);
 void unmapped_free(struct unmapped *);
 
-/* The address as this proxy's server told it, with the lock held: made if it is new, and counted.
+struct telling {                        /* an address in an answer of a proxy's server */
+	const char *key;
+	unsigned proxy;
+	const void *protocol;
+	uint64_t stamp;                 /* of the answer: what it tells twice counts once */
+};
+
+/* The address as that proxy's server told it, with the lock held: made if it is new, and counted.
  * *first: nobody has told it before. NULL: there is no room. */
-struct unmapped_address *unmapped_note(struct unmapped *, const char *key, unsigned proxy,
-                                       const void *protocol, bool *first);
+struct unmapped_address *unmapped_note(struct unmapped *, const struct telling *, bool *first);
 
 /* Listens for a proxy before the address, where `like` listens, and asks control for it. Returns 0,
  * ENOSPC (so many were added), or another errno. The lock is held. */

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "net/address.h"
 #include "spec/option_json.h"
 
 enum { KNOWN_MAX = 4096 };              /* bytes of the list */
@@ -43,32 +42,22 @@ bool topology_known_next(const char **at, const char **address, size_t *n)
 	return *n > 0;
 }
 
-bool topology_known_check(const char *known_as, char error[ERROR_MAX])
+bool topology_known_check(const char *known_as, char bad[ADDRESS_KEY_MAX])
 {
 	const char *at = known_as, *one;
-	char text[ADDRESS_KEY_MAX], why[ERROR_MAX];
+	char ignored[ERROR_MAX];
 	size_t n;
 
-	if (known_as && strlen(known_as) > KNOWN_MAX) {
-		error_format(error, "known_as: expected at most %d bytes, got %zu", KNOWN_MAX,
-		             strlen(known_as));
-		return false;
-	}
 	while (topology_known_next(&at, &one, &n)) {
 		struct address a;
-		snprintf(text, sizeof text, "%.*s", (int)(n < sizeof text ? n : sizeof text - 1),
-		         one);
-		if (!address_parse(&a, text, why, sizeof why)) {
-			error_format(error, "known_as: %s", why);
+		snprintf(bad, ADDRESS_KEY_MAX, "%.*s", (int)(n < 200 ? n : 200), one);
+		if (n >= ADDRESS_KEY_MAX || one - known_as > KNOWN_MAX ||
+		    !address_parse(&a, bad, ignored, sizeof ignored))
 			return false;
-		}
 		bool good = a.unix_path || (a.port > 0 && a.host[0]);
 		address_free(&a);
-		if (good)
-			continue;
-		error_format(error, "known_as: expected HOST:PORT with a port above 0, got '%s'",
-		             text);
-		return false;
+		if (!good)
+			return false;
 	}
 	return true;
 }
@@ -80,7 +69,12 @@ bool topology_set_json(struct opt_values *v, const json_t *object, char error[ER
 		if (value && !opt_set_json(v, o, value, error))
 			return false;
 	}
-	return topology_known_check(((struct topology_fields *)v->opts)->known_as, error);
+	char bad[ADDRESS_KEY_MAX], shown[ADDRESS_KEY_MAX];
+	if (topology_known_check(((struct topology_fields *)v->opts)->known_as, bad))
+		return true;
+	error_format(error, "known_as: expected %s, got '%s'", TOPOLOGY_KNOWN,
+	             text_printable(bad, shown, sizeof shown));
+	return false;
 }
 
 void topology_to_json(const struct opt_values *v, json_t *object)

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "net/address.h"
 #include "spec/option.h"
 
 struct topology_fields {
@@ -22,8 +23,9 @@ extern const char *const topology_unmapped[];   /* pass, add, hide */
 /* All of them have their defaults. */
 void topology_init(struct opt_values *);
 
-/* Is it a list of addresses with a port, or of unix paths? False: `error` has the sentence. */
-bool topology_known_check(const char *known_as, char error[ERROR_MAX]);
+/* Is it a list of addresses with a port, or of unix paths? False: `bad` has what is none. */
+#define TOPOLOGY_KNOWN "HOST:PORT with a port above 0"
+bool topology_known_check(const char *known_as, char bad[ADDRESS_KEY_MAX]);
 
 /* The next address of the list; *at is behind it then. False: there is none. It has no 0 at its
  * end. */
