@@ -239,7 +239,7 @@ static const char *const close_options[] = { "reset", NULL };
 const struct action watch_actions[] = {
 	{ "watch", "[--type TYPE,...]", "show events as they happen", 0, 0, watch_options, watch,
 	  "  --type TYPE,...  only these: opened, closed, fault, unreachable, missed, raw,\n"
-	  "                   changed, exchange, gave_up, mark; exchange only if it is named\n\n"
+	  "                   changed, exchange, gave_up, tls, mark; exchange only if named\n\n"
 	  "With --proxy NAME only that proxy's events. docs/api.md describes their fields.\n" },
 	{ "connections", "[PROXY]", "list the open connections, and the rules that hold them", 0, 1,
 	  NULL, connections },

@@ -10,9 +10,9 @@ const KEPT = 400, SHOWN = 60;
 const KINDS = {
 	fault: "faults", unreachable: "faults", missed: "faults",
 	opened: "connections", closed: "connections", raw: "connections",
-	gave_up: "connections", changed: "changes", mark: "changes", lost: "changes",
+	gave_up: "connections", tls: "connections", changed: "changes", mark: "changes", lost: "changes",
 };
-export const TYPES = ["fault", "unreachable", "missed", "opened", "closed", "raw", "changed", "gave_up", "mark"];
+export const TYPES = ["fault", "unreachable", "missed", "opened", "closed", "raw", "changed", "gave_up", "tls", "mark"];
 
 let last = 0;
 
@@ -54,6 +54,7 @@ const WORDS = {
 	closed: e => `${who(e)} ${e.reason} (${e.how}) after ${span(e.age)}, ${e.exchanges} requests, ${bytes(e.request_received + e.response_received)}`,
 	raw: e => `${who(e)} is raw: ${e.why}`,
 	changed: e => `${e.what} by ${e.by}${e.rules?.length ? " · rules: " + [].concat(e.rules).join(", ") : " · no rules"}`,
+	tls: e => `${who(e)} TLS with the ${e.leg} ${e.outcome}${e.reason ? " (" + e.reason + "): " + e.why : e.version ? ", " + e.version : ""}`,
 	gave_up: e => `${who(e)}${exchange(e)} client gave up (${e.how}) after ${span(e.waited)}${e.rule ? " · " + e.rule : ""}`,
 	mark: e => e.text,
 	lost: e => `${e.lost} events were dropped: this page reads no faster`,

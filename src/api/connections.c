@@ -127,6 +127,31 @@ static void caught_add(json_t *all, const struct conn_info *c)
 	json_object_set_new(all, "destination", address_json(&c->destination));
 }
 
+static json_t *text_or_null(const char *text)
+{
+	return text[0] ? json_text(text) : json_null();
+}
+
+/* The TLS of a leg; null: it has none, or not yet. */
+static json_t *tls_json(const struct tls_about *a)
+{
+	if (!a || !a->version[0])
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:b}", "version", json_text(a->version),
+	                 "cipher", json_text(a->cipher), "alpn", text_or_null(a->alpn),
+	                 "server_name", text_or_null(a->name), "resumed", a->resumed,
+	                 "peer", text_or_null(a->peer), "verified", a->verified);
+}
+
+/* Nothing, if neither leg has TLS. */
+static void tls_add(json_t *all, const struct conn_info *c)
+{
+	if (c->tls[0] || c->tls[1])
+		json_object_set_new(all, "tls", json_pack("{s:o, s:o}",
+		                    "client", tls_json(c->tls[0]),
+		                    "backend", tls_json(c->tls[1])));
+}
+
 static json_t *conn_json(const struct conn_info *c)
 {
 	const char *state = c->connecting ? "dials" : c->raw ? "raw" : "open";
@@ -138,6 +163,7 @@ static json_t *conn_json(const struct conn_info *c)
 	                 "request", direction_json(c, 0), "response", direction_json(c, 1),
 	                 "asks", exchange_json(c), "held_by", rule_hold_json(c));
 
+	tls_add(all, c);
 	caught_add(all, c);
 	return all;
 }

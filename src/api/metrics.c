@@ -208,6 +208,58 @@ static void answered(const struct scrape *s, const struct family *f)
 		times(s, f, "proxy", spec_at(s, i)->name, &s->totals[i].answered);
 }
 
+/* ---- TLS ---- */
+
+static const char *const legs[2] = { "client", "backend" };
+
+static void tls_handshakes(const struct scrape *s, const struct family *f)
+{
+	enum { EACH = 2 * TLS_VERSIONS * 2 };
+
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned k = 0; k < EACH; k++) {
+			unsigned leg = k / (EACH / 2), v = k / 2 % TLS_VERSIONS;
+			uint64_t n = s->totals[i].tls[leg].done[v][k % 2];
+			if (!n)
+				continue;
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "leg", legs[leg]);
+			label(s, ',', "version", tls_versions[v]);
+			label(s, ',', "resumed", k % 2 ? "true" : "false");
+			value(s, n);
+		}
+}
+
+static void tls_failures(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned k = 0; k < 2 * TLS_REASONS; k++) {
+			uint64_t n = s->totals[i].tls[k / TLS_REASONS].failed[k % TLS_REASONS];
+			if (!n)
+				continue;
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "leg", legs[k / TLS_REASONS]);
+			label(s, ',', "reason", tls_reason(k % TLS_REASONS));
+			value(s, n);
+		}
+}
+
+static void tls_truncated(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned leg = 0; leg < 2; leg++) {
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "leg", legs[leg]);
+			value(s, s->totals[i].tls[leg].truncated);
+		}
+}
+
+static void tls_times(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		times(s, f, "proxy", spec_at(s, i)->name, &s->totals[i].tls_time);
+}
+
 /* ---- rules ---- */
 
 enum { SEEN, HITS, UNREACHABLE };
@@ -408,6 +460,18 @@ static const struct family families[] = {
 	  "Connections whose parser gave up and that are open", open_ones, STAT_RAW, true },
 	{ "vaurien_held_bytes", "gauge",
 	  "Bytes that wait, with the memory to keep them", held, 0, true },
+
+	{ "vaurien_tls_handshakes_total", "counter",
+	  "TLS handshakes that were done, by leg, version and resumption",
+	  tls_handshakes, 0, true },
+	{ "vaurien_tls_failures_total", "counter",
+	  "TLS that failed, by leg and reason", tls_failures, 0, true },
+	{ "vaurien_tls_handshake_seconds", "histogram",
+	  "How long TLS handshakes took", tls_times, 0, true },
+	{ "vaurien_tls_truncated_total", "counter",
+	  "TLS streams that ended without close_notify", tls_truncated, 0, true },
+	{ "vaurien_tls_wire_bytes_total", "counter",
+	  "Bytes on the wire of both legs' TLS", counters, STAT_TLS_WIRE, true },
 
 	{ "vaurien_plugin_errors_total", "counter", "Calls of a script that failed", plugins, 0 },
 

@@ -20,6 +20,15 @@ static void way(struct conn_info *e, unsigned i, const struct pipe *p)
 	e->way[i].ended = p->eof;
 }
 
+static struct tls_about *about_tls(const struct side *s)
+{
+	struct tls_about *a = s->tls ? xmalloc(sizeof *a) : NULL;
+
+	if (a)
+		tls_link_about(s->tls, a);
+	return a;
+}
+
 static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 {
 	const struct exchange *x = c->exchanges.first;
@@ -34,6 +43,8 @@ static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 		e->destination = c->born->to;
 		e->process = c->born->process;
 	}
+	e->tls[0] = about_tls(&c->client);
+	e->tls[1] = about_tls(&c->backend);
 	way(e, 0, &c->request);
 	way(e, 1, &c->response);
 	if (x && !(c->request.raw && c->spoke)) {       /* an answered turn is not open */
@@ -67,6 +78,10 @@ void conn_list_continue(struct conn_list *r, const struct shard *p, size_t n)
 
 void conn_list_free(struct conn_list *r)
 {
+	for (size_t i = 0; i < r->n; i++) {
+		free(r->of[i].tls[0]);
+		free(r->of[i].tls[1]);
+	}
 	free(r->of);
 	r->of = NULL;
 }

@@ -7,6 +7,7 @@
 
 #include "engine/birth.h"
 #include "net/address.h"
+#include "tls/link.h"
 #include "vaurien.h"
 
 struct shard;
@@ -24,6 +25,8 @@ struct conn_info {
 	uint64_t exchange;              /* the oldest open one, if verb is not "" */
 	char verb[24];                  /* its verb; "": no exchange is open */
 	char rule[68];                  /* the rule that holds it; "": none */
+	/* of the client's leg, of the backend's; NULL: it has no TLS. Owned by the entry */
+	struct tls_about *tls[2];
 	vn_nsec left;                   /* ns that the rule still holds it; VN_NEVER: no limit */
 };
 

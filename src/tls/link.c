@@ -331,6 +331,16 @@ void tls_link_bye(struct tls_link *l)
 
 /* ---- what is told ---- */
 
+/* A name that a client may have made up: it is shown if it is one. */
+static void about_name(struct tls_about *a, const char *name)
+{
+	size_t n = name ? strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	                               "0123456789.-_") : 0;
+
+	if (n && !name[n])
+		snprintf(a->name, sizeof a->name, "%s", name);
+}
+
 static void about_peer(const struct tls_link *l, struct tls_about *a)
 {
 	X509 *peer = SSL_get0_peer_certificate(l->ssl);
@@ -356,7 +366,7 @@ void tls_link_about(const struct tls_link *l, struct tls_about *a)
 	const char *name = SSL_get_servername(l->ssl, TLSEXT_NAMETYPE_host_name);
 
 	*a = (struct tls_about){ 0 };
-	snprintf(a->name, sizeof a->name, "%s", name ? name : "");
+	about_name(a, name);
 	if (!l->done)
 		return;
 	snprintf(a->version, sizeof a->version, "%s", SSL_get_version(l->ssl));
