@@ -250,7 +250,8 @@ def test_stale_pool(runs):
     naive, repaired = runs("untested pool"), runs("tested pool")
     assert "stale_pool" in naive.found("idle_closed"), naive
     x, cell = naive.experiment("idle_closed"), naive.cell("idle_closed")
-    assert cell["without_asking"] == cell["failures_after"] == len(naive.noted("dead", after=x["t_off"])), naive
+    dead = len(naive.noted("dead", after=x["t_off"]))       # one of them may answer a request from before
+    assert cell["without_asking"] == cell["failures_after"] and 0 <= dead - cell["failures_after"] <= 1, naive
     assert cell["without_asking"] >= 5
     assert "stale_pool" not in repaired.found("idle_closed"), repaired
     assert repaired.cell("idle_closed")["failures_after"] == 0
