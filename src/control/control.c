@@ -31,7 +31,7 @@ static bool workers_init(struct control *c)
 	struct worker_config config = {
 		.seed = s->seed, .bufsize = s->bufsize, .hold_total = s->hold_total,
 		.bulk = s->splice_from, .reno = s->reno && congestion_paces(),
-		.unmapped = &c->unmapped,
+		.unmapped = &c->unmapped, .tls_timeout = s->tls.timeout,
 	};
 	unsigned n = (unsigned)s->threads, made = 0;
 	struct worker *all = xcalloc(n, sizeof *all);
