@@ -441,6 +441,7 @@ static int feed_refuse_last(struct feed *f, const struct vn_failure *failure,
 		return UNFIT;
 	if (f->refused)
 		return -1;
+	f->talk.limit = NULL;
 	struct owed *o = feed_last(f), *before = o->sequel ? o - 1 : NULL;
 	size_t open = f->end - f->first;
 	bool answered = (open == 1 || (open == 2 && before)) && f->lanes[1].open;

@@ -33,8 +33,9 @@
  * A line goes on in the next one that begins with a blank. One without -> is a piece of a message
  * that this side ends later. Lines of one side that follow each other come in one stream. BYTES are
  * hex pairs, "strings" with \r \n \t \0 \xHH, each *N times if so said, ( ) around several, [SEQ
- * ...] a packet of MySQL, <T ...> a message of PostgreSQL, <- ...> one without type, { ... } a
- * document of BSON, {{ ... }} a message of MongoDB, 'text' a string of BSON. # begins a comment. */
+ * ...] a packet of MySQL, <T ...> a message of PostgreSQL, <- ...> one without type, <. ...> a
+ * frame of Kafka, { ... } a document of BSON, {{ ... }} a message of MongoDB, 'text' a string of
+ * BSON. # begins a comment. */
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -147,10 +148,11 @@ static const char *typed_read(const char *p, struct vn_buffer *to)    /* <T payl
 {
 	struct vn_buffer payload = { 0 };
 
-	if (*++p != '-')
+	bool alone = *++p == '.';       /* the length is that of the rest */
+	if (*p != '-' && !alone)
 		vn_buffer_byte(to, (uint8_t)*p);
 	p = bytes_read(p + 1, &payload, '>');
-	size_t n = payload.n + 4;
+	size_t n = payload.n + (alone ? 0 : 4);
 	vn_buffer_put(to,
 	              (const uint8_t[]){ (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
 	                                 (uint8_t)n },

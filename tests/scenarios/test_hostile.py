@@ -17,6 +17,7 @@ ENDLESS = {             # protocol -> what a client repeats for ever: (once, the
     "mysql": [(b"\xff\xff\xff\x00\x03", b"S" * 1024), (b"", b"\x00" * 1024)],
     "postgres": [(b"\x7f\xff\xff\xff\x00\x03\x00\x00", b"k\0v\0"), (b"Q\x7f\xff\xff\xff", b"S" * 1024), (b"", b"P\x00\x00\x00\x04")],
     "memcache": [(b"get", b" k"), (b"", b"x" * 1024), (b"set k 0 0 18446744073709551615\r\n", b"x" * 1024), (b"\x80\x01", b"\xff" * 1024)],
+    "kafka": [(b"\x00\xff\xff\xff\x00\x00\x00\x07\x00\x00\x00\x01\xff\xff", b"x" * 1024), (b"\x0f\xff\xff\xff\x00\x01\x00\x0c\x00\x00\x00\x01\xff\xff", b"\xff" * 1024)],
     "smtp": [(b"", b"x" * 1024), (b"DATA\r\n", b"x" * 1024), (b"BDAT 18446744073709551615\r\n", b"x" * 1024), (b"RCPT TO:<", b"a" * 1024)],
 }
 ANSWERS = {             # protocol -> (what a client asks, what the server then says, once and again)
@@ -30,6 +31,7 @@ ANSWERS = {             # protocol -> (what a client asks, what the server then 
                  (b"\x00\x00\x00\x10\x00\x03\x00\x00user\0a\0\0", b"", b"\xff" * 1024)],
     "memcache": [(b"get k\r\n", b"", b"VALUE k 0 1\r\nx\r\n"), (b"get k\r\n", b"VALUE k 0 99999999999999999999\r\n", b"x" * 1024),
                  (b"stats\r\n", b"STAT ", b"x" * 1024)],
+    "kafka": [(b"\x00\x00\x00\x12\x00\x03\x00\x01\x00\x00\x00\x01\xff\xff\x00\x00\x00\x01\x00\x02t1", b"\x7f\xff\xff\xff\x00\x00\x00\x01", b"\xff" * 1024)],
     "smtp": [(b"", b"", b"220-more\r\n"), (b"", b"2", b"2" * 1024)],
 }
 
