@@ -80,6 +80,7 @@ struct vn_session *session_begin(struct conn *c)
 		.tls = c->tls,
 		.secure = c->secure,
 		.alpn = w->alpn,
+		.bound = c->bound,
 		.client = "",
 		.backend_note = s->backend_note,
 		.map = w->address_map.find,

@@ -136,6 +136,8 @@ static void leg_opens(struct conn *c, struct leg *l)
 		s->readable |= !tls_link_drained(s->tls, s->hup);
 		c->secure |= bit_of(c, l);
 		tls_told_done(c, bit_of(c, l), l->since);
+		c->bound = c->client.tls && c->backend.tls && c->client.open && c->backend.open &&
+		           tls_link_alike(c->client.tls, c->backend.tls);
 	}
 	session_forget(c);
 	if (s == &c->backend)

@@ -197,9 +197,27 @@ static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
 	journal_write(&n);
 }
 
+/* A leg on which TLS must begin by a request, and has not: nothing passes there in plain text. */
+static bool raw_refused(struct conn *c)
+{
+	bool client = c->tls & VN_TLS_CLIENT_MUST && !(c->secure & VN_LEG_CLIENT),
+	     backend = c->tls & VN_TLS_BACKEND && !(c->secure & VN_LEG_BACKEND);
+
+	if (!conn_protocol(c)->secure || (!client && !backend))
+		return false;
+	conn_doom(c, VN_RESET, backend ? CLOSE_REASON_BACKEND_TLS : CLOSE_REASON_CLIENT_TLS);
+	return true;
+}
+
 void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 {
 	why = why ? why : "the bytes are not understood";
+	if (raw_refused(c)) {
+		log_warning("proxy=%s connection=%llu: closed, as TLS has not begun: %s",
+		            shard_spec(c->shard)->name, (unsigned long long)c->number, why);
+		c->shard->worker->session.notice = NULL;
+		return;
+	}
 	if (journal_wants(JOURNAL_RAW))
 		tell_raw(c, p->direction, why);
 	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages "

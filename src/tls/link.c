@@ -376,6 +376,14 @@ void tls_link_about(const struct tls_link *l, struct tls_about *a)
 	about_peer(l, a);
 }
 
+bool tls_link_alike(const struct tls_link *client, const struct tls_link *backend)
+{
+	const X509 *ours = SSL_get_certificate(client->ssl);
+	const X509 *theirs = SSL_get0_peer_certificate(backend->ssl);
+
+	return ours && theirs && X509_cmp(ours, theirs) == 0;
+}
+
 uint64_t tls_link_wire_bytes(struct tls_link *l)
 {
 	uint64_t n = l->wire_bytes;

@@ -99,6 +99,9 @@ struct tls_about {
 void tls_link_alpn(const struct tls_link *, char *to, size_t room);
 void tls_link_about(const struct tls_link *, struct tls_about *);
 
+/* Both have the same certificate: we show the client that of the backend. */
+bool tls_link_alike(const struct tls_link *client, const struct tls_link *backend);
+
 /* After TLS_FAILED and TLS_CUT of a handshake. The label for metrics: the name of an alert
  * ("unknown_ca"), "verify", "eof", "reset" or "refused". */
 const char *tls_link_failure(const struct tls_link *);
