@@ -50,6 +50,11 @@ void mysql_packet_put(struct vn_buffer *o, uint8_t seq, const void *payload, siz
 	vn_buffer_put(o, payload, n);
 }
 
+bool mysql_tls_waits(const struct mysql_tls *s)
+{
+	return s->step == KEY_ASKED || s->step == KEY_HERE;
+}
+
 void mysql_tls_begin(struct mysql_tls *s)
 {
 	s->shift = (int8_t)(!!(s->upgraded & VN_LEG_CLIENT) - !!(s->upgraded & VN_LEG_BACKEND));
@@ -58,7 +63,8 @@ void mysql_tls_begin(struct mysql_tls *s)
 void mysql_tls_over(struct mysql_tls *s)
 {
 	s->shift = 0;
-	s->step = NONE;
+	if (!mysql_tls_waits(s))        /* else its packet is still to be passed over */
+		s->step = NONE;
 }
 
 /* By this byte a client asks for the key. */
@@ -161,11 +167,6 @@ static struct vn_cut key_ask(struct vn_session *t, struct mysql_tls *s, struct v
 	return cut;
 }
 
-bool mysql_tls_waits(const struct mysql_tls *s)
-{
-	return s->step == KEY_ASKED || s->step == KEY_HERE;
-}
-
 struct vn_cut mysql_tls_password(struct vn_session *t, struct mysql_tls *s, struct vn_span in)
 {
 	uint8_t text[PASSWORD_MAX], sealed[SEALED_MAX];
@@ -174,7 +175,7 @@ struct vn_cut mysql_tls_password(struct vn_session *t, struct mysql_tls *s, stru
 		return (struct vn_cut){ .kind = VN_CUT_WAIT };
 	if (in.n < s->waiting)
 		return vn_cut_more();
-	bool here = s->step == KEY_HERE;
+	bool here = s->step == KEY_HERE && t->owed;
 	s->step = NONE;
 	if (!here)                      /* the server has said no */
 		return replaced(t, s->waiting);

@@ -261,6 +261,7 @@ static void feed_done(struct feed *f, struct lane *l)
 		f->tell(f, &l->heard);
 	if (l->heard.direction == VN_REQUEST)
 		feed_asked(f, l);
+	f->raw |= l->heard.closes;
 }
 
 static bool cut_kept(struct feed *f, const struct lane *l, enum vn_direction d,
@@ -337,9 +338,9 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 			f->protocol->response(&f->talk, (struct vn_span){ window, n }, asked, &m);
 	if (!cut_kept(f, l, d, &cut, &m, n))
 		return false;
+	l->waits = cut.kind == VN_CUT_WAIT;
 	if (cut.kind == VN_CUT_TLS)
 		return feed_tls(f, l, d, &cut, n, taken);
-	l->waits = cut.kind == VN_CUT_WAIT;
 	if (l->waits || (cut.kind == VN_CUT_MORE && n < FEED_MORE))
 		return false;
 	if (cut.kind == VN_CUT_MORE || cut.kind == VN_CUT_RAW) {
@@ -368,7 +369,6 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 		l->heard.closes |= cut.back && f->talk.close;
 		vn_buffer_put(&l->heard.instead, cut.instead.p, cut.instead.n);
 	}
-	f->raw |= cut.back && f->talk.close;
 	l->heard.length += cut.len;
 	l->body = cut.len;
 	l->last = cut.kind == VN_CUT_END;
