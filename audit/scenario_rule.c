@@ -214,9 +214,10 @@ static bool failure_known(const char *words, char error[ERROR_MAX])
 
 static bool fits(const char *words, const struct vn_protocol *p, char error[ERROR_MAX])
 {
+	const struct spec on = { .protocol = p };
 	struct rule_spec rule;
 
-	if (!rule_read(&rule, words, p, NULL, error))
+	if (!rule_read(&rule, words, &on, NULL, error))
 		return false;
 	rule_free(&rule);
 	return true;

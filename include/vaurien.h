@@ -228,6 +228,8 @@ struct vn_message {
 	 * it cannot be edited, set session->limit: the answer passes, and the rule's hit is taken
 	 * back. NULL: none. */
 	const struct vn_failure *struck;
+	uint64_t id;                    /* of a request, if vn_protocol.by_id: its answer has the
+	                                 * same */
 };
 
 /* ---- protocols ---- */
@@ -346,6 +348,8 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	                                 * after VN_SECURE_LATER */
 	const char *alpn;               /* chosen on the client leg; "": none */
 	bool bound;                     /* both legs are in TLS with the same certificate */
+	bool datagram;                  /* a call is about a whole datagram: see
+	                                 * vn_protocol.datagrams */
 	/* set by the engine, for vn_map_address(); NULL: no address has another */
 	enum vn_mapped (*map)(struct vn_session *, struct vn_span host, unsigned port,
 	                      struct vn_place *other);
@@ -534,6 +538,19 @@ struct vn_protocol {
 	bool transactions;              /* session->idle has VN_IS_IN_TRANSACTION behind each answer
 	                                 * that leaves one open */
 	bool quoted_names;              /* double quotes enclose names, not texts */
+
+	/* Answers come in any order. Read the id of the response that begins here: the engine
+	 * finds the oldest open exchange whose request has it, and response() gets that as `asked`.
+	 * False: more bytes are needed, or it has none. NULL: answers come in the order of
+	 * requests. */
+	bool (*by_id)(struct vn_session *, struct vn_span, uint64_t *id);
+
+	/* It reads datagrams, too: a proxy on udp:// may have it. With session->datagram a call
+	 * gets a whole one. A cut of another length, or of another kind than VN_CUT_END, means
+	 * that the datagram is not understood: it passes. */
+	bool datagrams;
+	bool with_tcp;                  /* a proxy on udp:// listens on TCP at that port, too */
+	vn_nsec quiet;                  /* datagrams: silence that ends a session; 0: 60 s */
 };
 
 /* ---- SQL: what a statement does, by its words; for all protocols that speak SQL ----
@@ -721,6 +738,8 @@ struct vn_event {                       /* what act() gets */
 	bool words;                     /* the protocol has failures */
 	bool interim;                   /* VN_ON_DATA: the bytes are not part of an answer: they
 	                                 * have the role VN_INTERIM or VN_AIDS */
+	bool datagram;                  /* `data` is a whole datagram; at VN_ON_LISTEN: the socket
+	                                 * is one for datagrams */
 	const struct vn_hello *hello;   /* at VN_ON_HELLO; else NULL */
 };
 
@@ -745,6 +764,11 @@ struct vn_dirt {                        /* how bytes are spoilt */
 };
 #define VN_MIDDLE SIZE_MAX              /* of dirt.at: the middle of the first piece */
 
+struct vn_behind {                      /* how a datagram loses its place */
+	unsigned others;                /* it waits until so many have passed it; 0: it does not */
+	vn_nsec wait;                   /* but no longer than this */
+};
+
 struct vn_verdict {                     /* set by act(); all zero at first, but keep is VN_ALL */
 	enum vn_fate fate;
 	const char *failure;            /* of VN_REPLY: its name; NULL: drawn among those that
@@ -759,6 +783,12 @@ struct vn_verdict {                     /* set by act(); all zero at first, but 
 	                                 * answered and sent. Else a timer of the rule, from now;
 	                                 * set again, the earlier time counts, but at VN_ON_DATA
 	                                 * the new one */
+	/* Of datagrams only: */
+	unsigned copies;                /* so many more like it are sent */
+	struct vn_behind behind;
+	bool in_order;                  /* with `hold`: not before those held in order before it */
+	size_t queue;                   /* with `pace`: bytes that may wait for the line; beyond
+	                                 * that they are dropped; 0: as many as --hold-max */
 	struct vn_tls *tls;             /* at VN_ON_HELLO, and at VN_ON_OPEN for what strikes
 	                                 * before: zeroed, to be filled in; else NULL */
 };
@@ -784,6 +814,10 @@ enum {                                  /* the traits of a behavior, as bits */
 	                                 * failure */
 	VN_TRAIT_REFUSES = 4,           /* it may refuse, though it has neither `failure` nor an
 	                                 * option of the type VN_OPT_FAILURE */
+	VN_TRAIT_DATAGRAMS = 32,        /* it makes sense on datagrams: proxies on udp:// may have
+	                                 * it ... */
+	VN_TRAIT_ONLY_DATAGRAMS = 64,   /* ... and no others */
+	VN_TRAIT_CLOSES_PORT = 128,     /* on datagrams it closes the port, for all clients */
 };
 
 struct vn_behavior {

@@ -164,6 +164,27 @@ static void ended(const struct scrape *s, const struct family *f)
 		}
 }
 
+/* Of proxies on udp:// only. */
+static void datagrams(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned d = 0; d < 2 && spec_at(s, i)->listen.udp; d++) {
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "direction", d ? "response" : "request");
+			value(s, s->totals[i].n[f->which + d]);
+		}
+}
+
+static void lost(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++)
+		for (unsigned why = 0; why < DATAGRAM_LOSSES && spec_at(s, i)->listen.udp; why++) {
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "reason", datagram_loss_names[why]);
+			value(s, s->totals[i].lost[why]);
+		}
+}
+
 static void infos(const struct scrape *s, const struct family *f)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -472,6 +493,12 @@ static const struct family families[] = {
 	  "TLS streams that ended without close_notify", tls_truncated, 0, true },
 	{ "vaurien_tls_wire_bytes_total", "counter",
 	  "Bytes on the wire of both legs' TLS", counters, STAT_TLS_WIRE, true },
+	{ "vaurien_datagrams_received_total", "counter",
+	  "Datagrams that came, of proxies on udp://", datagrams, STAT_READS_REQUEST, true },
+	{ "vaurien_datagrams_sent_total", "counter",
+	  "Datagrams that were sent on", datagrams, STAT_DATAGRAMS_REQUEST, true },
+	{ "vaurien_datagrams_lost_total", "counter",
+	  "Datagrams that were lost, but for what rules do, by reason", lost, 0, true },
 
 	{ "vaurien_plugin_errors_total", "counter", "Calls of a script that failed", plugins, 0 },
 

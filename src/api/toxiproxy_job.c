@@ -93,7 +93,7 @@ static bool address_read(struct job *j, const struct proxy *p, const struct prox
 
 static bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
 {
-	return a->len == b->len && !memcmp(&a->addr, &b->addr, a->len);
+	return a->len == b->len && a->udp == b->udp && !memcmp(&a->addr, &b->addr, a->len);
 }
 
 /* The proxy listens there, or will if it is enabled. `at`: the address resolved, or NULL. */
@@ -418,6 +418,8 @@ static void job_resolved(struct lookup *l)
 		http_error_set(&j->error, 500, "%slookup %s: no such host", j->kind->prefix,
 		               j->address.host);
 	else
+		l->found[0].udp = j->address.udp;
+	if (!j->error.status)
 		j->kind->apply(j, s, &l->found[0]);
 	job_continue(j);
 }

@@ -1,11 +1,14 @@
 /* bandwidth - a limit on bytes a second. */
 #include "vaurien.h"
 
-struct bandwidth { int64_t rate; };
+struct bandwidth { int64_t rate, queue; };
 
 static const struct vn_opt options[] = {
 	{ "rate", VN_OPT_INT, offsetof(struct bandwidth, rate), "0",
 	  "Limit in kB/s (1000 bytes a second); 0 holds all bytes until the rule is removed" },
+	{ "queue", VN_OPT_INT, offsetof(struct bandwidth, queue), "64",
+	  "Datagrams: kB that may wait for it, what comes then is discarded; 0: --hold-max is the "
+	  "limit", .max = 1000000000 },
 	{ 0 }
 };
 
@@ -18,6 +21,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 		v->hold = VN_NEVER;
 	else if (e->moment == VN_ON_DATA && (uint64_t)o->rate <= UINT64_MAX / 1000)
 		v->pace.rate = (uint64_t)o->rate * 1000;
+	v->queue = (size_t)o->queue * 1000;
 }
 
 VN_BEHAVIOR(bandwidth,
@@ -27,6 +31,6 @@ VN_BEHAVIOR(bandwidth,
 	.sees = "each response arrives slowly, at the given rate",
 	.options = options, .opts_size = sizeof(struct bandwidth),
 	.on = VN_ON_DATA | VN_ON_END, .direction = VN_RESPONSE,
-	.traits = VN_TRAIT_WHOLE | VN_TRAIT_LINE,
+	.traits = VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_DATAGRAMS,
 	.needs = "rate", .without = "nothing passes",
 	.act = act)

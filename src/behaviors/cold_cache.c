@@ -14,4 +14,5 @@ VN_BEHAVIOR(cold_cache,
 	.example = "cold_cache --ttl 60s",
 	.sees = "each read finds nothing",
 	.on = VN_ON_REQUEST, .failure = "miss",
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

@@ -36,4 +36,5 @@ VN_BEHAVIOR(corrupt,
 	.options = options, .opts_size = sizeof(struct corrupt),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE,
 	.needs = "bits random", .without = "nothing will be corrupted",
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

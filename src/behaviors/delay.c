@@ -6,6 +6,7 @@ struct delay {
 	bool before;
 	const char *distribution;
 	struct vn_table percentiles;
+	bool in_order;
 };
 
 static const struct vn_opt options[] = {
@@ -18,6 +19,8 @@ static const struct vn_opt options[] = {
 	  "Distribution of the jitter", .choices = vn_dice_distributions },
 	{ "percentiles", VN_OPT_TABLE, offsetof(struct delay, percentiles), NULL,
 	  "Delays by percentile, instead of sleep and jitter", VN_S },
+	{ "in_order", VN_OPT_BOOL, offsetof(struct delay, in_order), "false",
+	  "Datagrams keep their order; without it one with a shorter delay overtakes others" },
 	{ 0 }
 };
 
@@ -25,6 +28,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct delay *o = e->opts;
 
+	v->in_order = o->in_order;
 	if (o->before == (e->moment == VN_ON_REQUEST))
 		v->hold = vn_dice_time(e->dice, o->sleep, o->jitter, o->distribution,
 		                       &o->percentiles);
@@ -38,4 +42,5 @@ VN_BEHAVIOR(delay,
 	.options = options, .opts_size = sizeof(struct delay),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE,
 	.needs = "sleep jitter percentiles", .without = "nothing will be late",
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

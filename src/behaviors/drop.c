@@ -14,4 +14,5 @@ VN_BEHAVIOR(drop,
 	.example = "drop --match '^QUERY INSERT'",
 	.sees = "no response, the connection stays open",
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE, .direction = VN_REQUEST,
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

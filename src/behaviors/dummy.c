@@ -10,4 +10,5 @@ VN_BEHAVIOR(dummy,
 	.group = VN_GROUP_NONE,
 	.example = "dummy",
 	.sees = "what the backend sends",
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

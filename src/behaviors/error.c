@@ -33,5 +33,5 @@ VN_BEHAVIOR(error,
 	.sees = "an error of the server, in its own format",
 	.options = options, .opts_size = sizeof(struct error),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_REST,
-	.traits = VN_TRAIT_SPARES,
+	.traits = VN_TRAIT_SPARES | VN_TRAIT_DATAGRAMS,
 	.act = act)

@@ -13,4 +13,5 @@ VN_BEHAVIOR(hang,
 	.example = "hang --ttl 30s",
 	.sees = "no response, the connection stays open; later all responses, in order",
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_END,
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

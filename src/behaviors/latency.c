@@ -5,6 +5,7 @@ struct latency {
 	vn_nsec latency, jitter;
 	const char *distribution;
 	struct vn_table percentiles;
+	bool in_order;
 };
 
 static const struct vn_opt options[] = {
@@ -17,6 +18,8 @@ static const struct vn_opt options[] = {
 	  "Distribution of the jitter", .choices = vn_dice_distributions },
 	{ "percentiles", VN_OPT_TABLE, offsetof(struct latency, percentiles), NULL,
 	  "Delays by percentile, instead of latency and jitter", VN_MS },
+	{ "in_order", VN_OPT_BOOL, offsetof(struct latency, in_order), "false",
+	  "Datagrams keep their order; without it one with a shorter delay overtakes others" },
 	{ 0 }
 };
 
@@ -24,6 +27,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct latency *o = e->opts;
 
+	v->in_order = o->in_order;
 	v->hold = vn_dice_time(e->dice, o->latency, o->jitter, o->distribution, &o->percentiles);
 }
 
@@ -33,6 +37,6 @@ VN_BEHAVIOR(latency,
 	.example = "latency --latency 80ms --jitter 10ms",
 	.sees = "all bytes arrive late, by the given time",
 	.options = options, .opts_size = sizeof(struct latency),
-	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE | VN_TRAIT_DATAGRAMS,
 	.needs = "latency jitter percentiles", .without = "nothing will be late",
 	.act = act)

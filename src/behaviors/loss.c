@@ -1,4 +1,5 @@
-/* loss - what TCP makes of lost packets: bytes are late, and none are missing.
+/* loss - what TCP makes of lost packets: bytes are late, and none are missing. Datagrams
+ * are lost.
  *
  * The model: a read is a number of segments. Each segment is lost with probability `rate`, and so
  * is each retransmission. The first retransmission follows after `rto`; each further one waits
@@ -11,7 +12,7 @@ struct loss { double rate; vn_nsec rto, rto_max; int64_t segment; };
 
 static const struct vn_opt options[] = {
 	{ "rate", VN_OPT_REAL, offsetof(struct loss, rate), "0.01",
-	  "Share of the segments that are lost", .max = 1 },
+	  "Share of the segments, or of the datagrams, that are lost", .max = 1 },
 	{ "rto", VN_OPT_TIME, offsetof(struct loss, rto), "200",
 	  "Time until a lost segment is sent again; each further loss of it doubles the time",
 	  VN_MS },
@@ -47,17 +48,24 @@ static vn_nsec late(const struct loss *o, double times)
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct loss *o = e->opts;
+	if (e->datagram) {
+		if (vn_dice_unit(e->dice) < o->rate)
+			v->fate = VN_DROP;
+		return;
+	}
 	double segments = (double)((e->len + (size_t)o->segment - 1) / (size_t)o->segment);
 
 	v->hold = late(o, losses(o->rate, segments, vn_dice_unit(e->dice)));
 }
 
 VN_BEHAVIOR(loss,
-	.help = "Delays bytes as TCP does on a network that loses packets; no bytes are missing",
+	.help = "Delays bytes as TCP does on a network that loses packets; no bytes are missing. "
+	        "Datagrams are lost",
 	.group = VN_GROUP_TIME,
 	.example = "loss --rate 0.02",
 	.sees = "some bytes arrive late, and none are missing",
 	.options = options, .opts_size = sizeof(struct loss),
 	.on = VN_ON_DATA,
 	.needs = "rate", .without = "nothing will be lost",
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

@@ -31,6 +31,6 @@ VN_BEHAVIOR(packet_loss,
 	.sees = "bytes of a response are missing",
 	.options = options, .opts_size = sizeof(struct packet_loss),
 	.state_size = sizeof(struct last),
-	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE,
+	.on = VN_ON_DATA, .direction = VN_RESPONSE, .traits = VN_TRAIT_WHOLE | VN_TRAIT_DATAGRAMS,
 	.needs = "loss_rate", .without = "nothing will be lost",
 	.act = act)

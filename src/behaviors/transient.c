@@ -33,5 +33,5 @@ VN_BEHAVIOR(transient,
 	.sees = "the given number of errors, then responses",
 	.options = options, .opts_size = sizeof(struct transient),
 	.on = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_REST,
-	.traits = VN_TRAIT_SPARES,
+	.traits = VN_TRAIT_SPARES | VN_TRAIT_DATAGRAMS,
 	.act = act)

@@ -29,12 +29,25 @@ static size_t place(const struct vn_event *e, const char *where)
 	return *where == 'p' ? head / 2 : head;
 }
 
+/* It is shorter, and nothing ends. */
+static void cut_datagram(const struct vn_event *e, const struct truncation *o, struct vn_verdict *v)
+{
+	size_t at = o->bytes ? (size_t)o->bytes : place(e, o->where);
+
+	if (e->moment == VN_ON_DATA && at < e->len)
+		v->keep = at;
+}
+
 static void act(const struct vn_event *e, struct vn_verdict *v)
 {
 	const struct truncation *o = e->opts;
 	struct reply *r = e->state;
 	enum vn_end end = *o->end == 'r' ? VN_RESET : VN_CLOSE;
 
+	if (e->datagram) {
+		cut_datagram(e, o, v);
+		return;
+	}
 	if (e->interim)
 		return;
 	if (e->moment == VN_ON_RESPONSE) {
@@ -54,11 +67,12 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 }
 
 VN_BEHAVIOR(truncate,
-	.help = "Cuts responses short, and ends the connection at the cut",
+	.help = "Cuts responses short, and ends the connection at the cut. Datagrams are shorter",
 	.group = VN_GROUP_BYTES,
 	.example = "truncate --match '^QUERY SELECT'",
 	.sees = "the beginning of a response, then the connection closes (FIN)",
 	.options = options, .opts_size = sizeof(struct truncation),
 	.state_size = sizeof(struct reply),
 	.on = VN_ON_RESPONSE | VN_ON_DATA, .direction = VN_RESPONSE,
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

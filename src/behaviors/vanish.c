@@ -13,4 +13,5 @@ VN_BEHAVIOR(vanish,
 	.example = "vanish --ttl 30s",
 	.sees = "a connect gets no answer, an open connection no response",
 	.on = VN_ON_LISTEN | VN_ON_OPEN | VN_ON_REQUEST,
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

@@ -3,7 +3,7 @@
 
 #include "vaurien.h"
 
-struct waves { const char *shape; vn_nsec period, low, high; };
+struct waves { const char *shape; vn_nsec period, low, high; bool in_order; };
 
 static const char *const shapes[] = { "sine", "square", "saw", "triangle", NULL };
 
@@ -15,6 +15,8 @@ static const struct vn_opt options[] = {
 	  "Time from one low to the next", VN_S },
 	{ "low", VN_OPT_TIME, offsetof(struct waves, low), "0", "Shortest delay", VN_S },
 	{ "high", VN_OPT_TIME, offsetof(struct waves, high), "1", "Longest delay", VN_S },
+	{ "in_order", VN_OPT_BOOL, offsetof(struct waves, in_order), "false",
+	  "Datagrams keep their order; without it one with a shorter delay overtakes others" },
 	{ 0 }
 };
 
@@ -34,6 +36,7 @@ static void act(const struct vn_event *e, struct vn_verdict *v)
 	const struct waves *o = e->opts;
 	double at = o->period > 0 ? (double)(e->age % o->period) / (double)o->period : 0;
 
+	v->in_order = o->in_order;
 	v->hold = o->low + (vn_nsec)(height(o->shape, at) * (double)(o->high - o->low));
 }
 
@@ -45,4 +48,5 @@ VN_BEHAVIOR(waves,
 	.options = options, .opts_size = sizeof(struct waves),
 	.on = VN_ON_REQUEST,
 	.needs = "low high", .without = "nothing will be late",
+	.traits = VN_TRAIT_DATAGRAMS,
 	.act = act)

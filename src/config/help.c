@@ -199,6 +199,9 @@ static void text_reach(FILE *f, const struct vn_behavior *b)
 	bool one = b->direction == VN_REQUEST || b->direction == VN_RESPONSE;
 	bool whole = b->traits & VN_TRAIT_WHOLE;
 
+	if (b->traits & VN_TRAIT_DATAGRAMS)
+		fprintf(f, "%16s%s\n", "", b->traits & VN_TRAIT_ONLY_DATAGRAMS ?
+		        "Only on datagrams (udp://)." : "Also on datagrams (udp://).");
 	if (!one && !whole)
 		return;
 	fprintf(f, "%16sDefault%s%s%s.\n", "",

@@ -108,6 +108,10 @@ static void page_reach(FILE *f, const struct vn_behavior *b)
 		fprintf(f, "%sDefault `per`: `connection`.", b->direction ? " " : "");
 	if (b->direction || b->traits & VN_TRAIT_WHOLE)
 		fputs("\n\n", f);
+	if (b->traits & VN_TRAIT_ONLY_DATAGRAMS)
+		fputs("Only proxies on `udp://` have it.\n\n", f);
+	else if (b->traits & VN_TRAIT_DATAGRAMS)
+		fputs("Proxies on `udp://` have it, too.\n\n", f);
 	if (b->failure)
 		page_needs(f, b->failure);
 }

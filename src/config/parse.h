@@ -9,7 +9,7 @@
 
 struct raw_options {                    /* the program's own; their table is in settings_read.c */
 	const char *proxy, *backend, *protocol, *proxy_name, *add, *behavior, *rule;
-	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads;
+	int64_t backlog, bufsize, splice_from, pool_max_size, pool_timeout, threads, sessions;
 	vn_nsec timeout, linger;
 	const char *proxy_protocol, *hold_max, *hold_total, *seed, *loopback_congestion;
 	bool enabled, stay_connected, sync, http, statsd_enabled, require_hit, watch_config;

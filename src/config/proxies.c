@@ -113,6 +113,7 @@ static int proxy_read(struct parse *r, const char *name, struct spec **to)
 	if (flag_get(&r->flags, "pool-max-size")->level)
 		proxy->max_clients = w->pool_max_size;
 	proxy->backlog = w->backlog;
+	proxy->sessions = w->sessions;
 	if ((code = protocol_read(r, proxy)) != -1 || (code = sizes_read(r, proxy)) != -1 ||
 	    (code = topology_read(r, proxy)) != -1)
 		return code;

@@ -48,7 +48,8 @@ static const struct row {
 	bool own;
 } rows[] = {
 	{ GROUP_PROXY, "HOST:PORT", OPTION("proxy", VN_OPT_TEXT, proxy, .def = "localhost:8000",
-		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT or unix:/PATH"), OWN },
+		.help = "where clients connect: HOST:PORT, [V6]:PORT, :PORT, unix:/PATH, or "
+		        "udp://HOST:PORT for datagrams"), OWN },
 	{ GROUP_PROXY, "HOST:PORT", OPTION("backend", VN_OPT_TEXT, backend, .def = "localhost:80",
 		.help = "the server behind the proxy"), OWN },
 	{ GROUP_PROXY, "NAME", OPTION("protocol", VN_OPT_TEXT, protocol, .def = "tcp",
@@ -87,6 +88,10 @@ static const struct row {
 		.max = 1000000,
 		.help = "most clients at a time; others wait in the backlog; 0 or not given: no "
 		        "limit"), OWN },
+	{ GROUP_PROXY, "N", OPTION("sessions", VN_OPT_INT, sessions, .def = "4096", .min = 1,
+		.max = 1000000,
+		.help = "most clients at a time of a proxy on udp://; one more ends the session "
+		        "that is idle longest"), OWN },
 	{ GROUP_PROXY, "N", OPTION("backlog", VN_OPT_INT, backlog, .def = "8192", .max = INT_MAX,
 		.help = "connections that may wait to be accepted"), OWN },
 	{ GROUP_PROXY, "BYTES", OPTION("bufsize", VN_OPT_INT, bufsize, .def = "262144", .min = 1,

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/accept.h"
+#include "engine/datagrams.h"
 #include "engine/journal.h"
 #include "engine/listener.h"
 #include "engine/shard.h"
@@ -210,10 +211,20 @@ bool proxy_listening(const struct proxy *p)
  * and only then unlinks a unix path. */
 static void proxy_stop_listening(struct proxy *p)
 {
-	if (p->fd >= 0 && !p->spec->listen.unix_path)
+	if (p->fd >= 0 && !p->spec->listen.unix_path && !p->at.udp)
 		shutdown(p->fd, SHUT_RD);
-	p->fd = -1;
+	if (p->twin >= 0)
+		shutdown(p->twin, SHUT_RD);
+	p->fd = p->twin = -1;
 }
+
+/* Clients of some protocols use TCP at the same port, too. */
+static bool wants_twin(const struct spec *s)
+{
+	return s->enabled && s->listen.udp && s->protocol->with_tcp;
+}
+
+struct sockets { int fd, twin; };       /* as in struct proxy */
 
 /* Returns a socket for `to`, or a negative errno. `p` may be NULL.
  *
@@ -225,14 +236,51 @@ static int proxy_bind(const struct proxy *p, const struct spec *to, const struct
 	int fd = bind_listen(at, to->backlog, bound), listens = 0, port = endpoint_port(at);
 	socklen_t n = sizeof listens;
 
-	if (fd != -EADDRINUSE || !p || p->fd < 0 || !port || port != endpoint_port(&p->at))
+	if (fd != -EADDRINUSE || !p || p->fd < 0 || !port || port != endpoint_port(&p->at) ||
+	    at->udp != p->at.udp)
 		return fd;
+	if (at->udp)
+		return bind_beside(at, p->fd, bound);
 	getsockopt(p->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
 	shutdown(p->fd, SHUT_RD);
 	fd = bind_listen(at, to->backlog, bound);
 	if (fd < 0 && listens)
 		listen(p->fd, (int)p->spec->backlog);
 	return fd;
+}
+
+/* The socket for TCP at a port of datagrams. */
+static int twin_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at)
+{
+	struct endpoint tcp = endpoint_tcp(at), bound;
+	int fd = bind_listen(&tcp, to->backlog, &bound);
+
+	if (fd != -EADDRINUSE || !p || p->twin < 0 || endpoint_port(at) != endpoint_port(&p->at))
+		return fd;
+	shutdown(p->twin, SHUT_RD);
+	return bind_listen(&tcp, to->backlog, &bound);
+}
+
+enum { PORTS_TRIED = 32 };
+
+/* Both sockets, or the one that there is. Returns 0 or an errno. A port that the kernel chooses
+ * must be free for both. */
+static int sockets_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at,
+                        struct sockets *made, struct endpoint *bound)
+{
+	*made = (struct sockets){ -1, -1 };
+	for (int i = 0; i < PORTS_TRIED; i++) {
+		made->fd = proxy_bind(p, to, at, bound);
+		if (made->fd < 0)
+			return -made->fd;
+		made->twin = wants_twin(to) ? twin_bind(p, to, bound) : -1;
+		if (made->twin >= 0 || !wants_twin(to))
+			return 0;
+		close(made->fd);
+		if (made->twin != -EADDRINUSE || endpoint_port(at))
+			break;
+	}
+	return -made->twin;
 }
 
 /* ---- changes ---- */
@@ -270,31 +318,57 @@ struct change {
 	struct broadcast broadcast;
 	struct proxy *proxy;
 	struct spec *to;
-	int fd;                         /* the new listening socket; -1: no other socket */
-	bool stop;                      /* close the old listening socket */
+	struct sockets sockets;         /* the new ones; -1: no other socket */
+	bool stop, stop_twin;           /* close the old ones */
 	bool empty;                     /* close the live connections */
 	struct waiter *waiter;          /* NULL: none */
 };
+
+static void change_stop(struct change *ch, struct shard *p)
+{
+	bool udp = p->datagrams && p->datagrams->watch.fd >= 0;
+
+	if (ch->stop && udp)
+		datagrams_stop(p->datagrams);
+	if ((udp ? ch->stop_twin : ch->stop) && p->listener)
+		listener_stop(p->listener);
+}
+
+static void change_start(struct change *ch, struct worker *w, struct shard *p)
+{
+	const struct address *a = &ch->to->listen;
+	int tcp = a->udp ? ch->sockets.twin : ch->sockets.fd;
+	int udp = a->udp ? ch->sockets.fd : -1;
+
+	if (w->stopping) {
+		if (tcp >= 0)
+			close(tcp);
+		if (udp >= 0)
+			close(udp);
+		return;
+	}
+	listener_of(p);                 /* it numbers the sessions, too */
+	if (udp >= 0)
+		datagrams_start(p, udp);
+	if (tcp >= 0)
+		listener_start(p, tcp, a->unix_path ? a->host : NULL);
+}
 
 static void change_make(struct broadcast *b, struct worker *w)
 {
 	struct change *ch = OWNER(change, broadcast, b);
 	struct shard *p = ch->proxy->shards[w->index];
 
-	if (ch->stop && p->listener)
-		listener_stop(p->listener);
+	if (w->index == 0)
+		change_stop(ch, p);
 	if (ch->empty)
 		shard_close_all(p);
 	if (p->plan)
 		shard_change(p, ch->to);
 	else
 		shard_start(p, ch->to);
-	if (ch->fd < 0 || w->index != 0)
-		return;
-	if (w->stopping)
-		close(ch->fd);
-	else
-		listener_start(p, ch->fd, ch->to->listen.unix_path ? ch->to->listen.host : NULL);
+	if (w->index == 0)
+		change_start(ch, w, p);
 }
 
 static void change_made(struct broadcast *b)
@@ -307,7 +381,8 @@ static void change_made(struct broadcast *b)
 	free(ch);
 }
 
-static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct waiter *waiter)
+static void change_begin(struct proxy *p, struct sockets made, bool stop, bool stop_twin,
+                         bool empty, struct waiter *waiter)
 {
 	struct change *ch = xmalloc(sizeof *ch);
 	struct timer *expiry = &p->table->expiry;
@@ -318,29 +393,37 @@ static void change_begin(struct proxy *p, int fd, bool stop, bool empty, struct 
 		timer_set(p->table->workers->loop, expiry, p->expires);
 	*ch = (struct change){
 		.broadcast = { change_make, change_made }, .proxy = p, .to = spec_ref(p->spec),
-		.fd = fd, .stop = stop, .empty = empty, .waiter = waiter_called(waiter),
+		.sockets = made, .stop = stop, .stop_twin = stop_twin, .empty = empty,
+		.waiter = waiter_called(waiter),
 	};
 	broadcast_start(p->table->workers, &ch->broadcast);
 }
 
-struct proxy *proxy_adopt(struct proxy_table *table, struct spec *to, int fd,
-                          const struct endpoint *at, struct waiter *waiter)
+static struct proxy *proxy_make(struct proxy_table *table, struct spec *to, struct sockets made,
+                                const struct endpoint *at, struct waiter *waiter)
 {
 	struct proxy *p = xmalloc(sizeof *p);
 	struct endpoint bound = *at;
 
-	if (fd >= 0)
+	if (made.fd >= 0)
 		spec_with_bound_port(to, &bound);
 	*p = (struct proxy){
-		.table = table, .number = ++table->last, .spec = to, .at = bound, .fd = fd,
+		.table = table, .number = ++table->last, .spec = to, .at = bound,
+		.fd = made.fd, .twin = made.twin,
 	};
 	p->shards = xcalloc(table->workers->n, sizeof(struct shard *));
 	shard_make(p->shards, table->workers->all, table->workers->n, p->number);
 	table_add(table, p);
 	journal_change(p, "created", waiter);
 	tls_legs_warn(to, NULL);
-	change_begin(p, fd, false, false, waiter);
+	change_begin(p, made, false, false, false, waiter);
 	return p;
+}
+
+struct proxy *proxy_adopt(struct proxy_table *table, struct spec *to, int fd,
+                          const struct endpoint *at, struct waiter *waiter)
+{
+	return proxy_make(table, to, (struct sockets){ fd, -1 }, at, waiter);
 }
 
 int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoint *at,
@@ -348,11 +431,12 @@ int proxy_create(struct proxy_table *table, struct spec *to, const struct endpoi
 {
 	struct endpoint bound = { .len = 0 };
 	bool binds = to->enabled && !to->gate;
-	int fd = binds ? proxy_bind(NULL, to, at, &bound) : -1;
+	struct sockets sockets = { -1, -1 };
+	int error = binds ? sockets_bind(NULL, to, at, &sockets, &bound) : 0;
 
-	if (binds && fd < 0)
-		return -fd;
-	struct proxy *p = proxy_adopt(table, to, fd, &bound, waiter);
+	if (error)
+		return error;
+	struct proxy *p = proxy_make(table, to, sockets, &bound, waiter);
 	if (made)
 		*made = p;
 	return 0;
@@ -364,10 +448,16 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 	struct endpoint bound = at ? *at : p->at;
 	bool binds = to->enabled && !to->gate && (at || p->fd < 0);
 	bool stop = p->fd >= 0 && (binds || !to->enabled);
-	int fd = binds ? proxy_bind(p, to, &bound, &bound) : -1;
+	bool stop_twin = p->twin >= 0 && (stop || !wants_twin(to));
+	struct sockets made = { -1, -1 };
+	int error = binds ? sockets_bind(p, to, &bound, &made, &bound) : 0;
 
-	if (binds && fd < 0)
-		return -fd;
+	if (!error && !binds && wants_twin(to) && p->twin < 0) {
+		made.twin = twin_bind(p, to, &p->at);
+		error = made.twin < 0 ? -made.twin : 0;
+	}
+	if (error)
+		return error;
 	if (at && to->gate)             /* its clients come another way */
 		return EOPNOTSUPP;
 	if (binds)
@@ -375,8 +465,12 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 	empty |= !to->enabled || to->protocol != p->spec->protocol;
 	if (stop)
 		proxy_stop_listening(p);
+	if (stop_twin && !stop)
+		shutdown(p->twin, SHUT_RD);
 	if (binds)
-		p->fd = fd;
+		p->fd = made.fd;
+	if (made.twin >= 0 || stop_twin)
+		p->twin = made.twin;
 	if (binds || at)
 		p->at = binds ? bound : (struct endpoint){ .len = 0 };
 	hits_keep(p, to);
@@ -384,7 +478,7 @@ int proxy_update(struct proxy *p, struct spec *to, const struct endpoint *at, bo
 	spec_unref(p->spec);
 	p->spec = to;
 	journal_change(p, "changed", waiter);
-	change_begin(p, fd, stop, empty, waiter);
+	change_begin(p, made, stop, stop_twin, empty, waiter);
 	return 0;
 }
 

@@ -19,6 +19,7 @@ struct proxy {
 	struct spec *spec;
 	struct endpoint at;             /* where it listens, or last did; len 0: nowhere yet */
 	int fd;                         /* the listening socket, which worker 0 closes; -1: none */
+	int twin;                       /* on udp://, the one for TCP at the same port; -1: none */
 	vn_nsec expires;                /* when its next rule expires, or VN_NEVER */
 	struct shard **shards;          /* one per worker */
 	uint64_t past_hits;             /* of rules that are gone */

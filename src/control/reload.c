@@ -171,6 +171,10 @@ static void vacate(struct action *a)
 
 	if (!a->vacates || proxy_spec(a->proxy)->listen.unix_path)
 		return;
+	if (a->proxy->at.udp) {         /* the probe shares the address instead */
+		bind_share(a->proxy->fd, true);
+		return;
+	}
 	getsockopt(a->proxy->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
 	shutdown(a->proxy->fd, SHUT_RD);
 	a->vacated = listens;
@@ -178,6 +182,8 @@ static void vacate(struct action *a)
 
 static void listen_again(struct action *a)
 {
+	if (a->vacates && a->proxy->at.udp && a->proxy->fd >= 0)
+		bind_share(a->proxy->fd, false);
 	if (a->vacated)
 		listen(a->proxy->fd, (int)proxy_spec(a->proxy)->backlog);
 }
@@ -189,7 +195,9 @@ static int probe(struct action *a)
 
 	if (!a->at || a->to->listen.unix_path)
 		return 0;
-	a->probe = bind_listen(a->at, 1, &bound);
+	a->probe = a->at->udp && a->proxy && a->vacates && a->proxy->fd >= 0 ?
+	                   bind_beside(a->at, a->proxy->fd, &bound) :
+	                   bind_listen(a->at, 1, &bound);
 	return a->probe < 0 ? -a->probe : 0;
 }
 
@@ -317,7 +325,9 @@ static void reload_resolved(struct lookup *l)
 	} else if (!l->n) {
 		fail_to_listen(r, r->next.proxies[r->resolved], l->error);
 	} else {
-		r->at[r->resolved++] = l->found[0];
+		r->at[r->resolved] = l->found[0];
+		r->at[r->resolved].udp = r->next.proxies[r->resolved]->listen.udp;
+		r->resolved++;
 		reload_resolve(r);
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "engine/datagrams.h"
 #include "engine/listener.h"
 #include "engine/shard.h"
 
@@ -54,9 +55,12 @@ static void notice_open(struct mail *m)
 	struct worker *w = notice->worker;
 
 	w->stopping = true;
-	for (struct shard *p = w->shards; p; p = p->next)
+	for (struct shard *p = w->shards; p; p = p->next) {
 		if (p->listener)
 			listener_stop(p->listener);
+		datagrams_end_all(p->datagrams, CLOSE_REASON_STOP);
+		datagrams_stop(p->datagrams);
+	}
 	notice->timer.fire = notice_check;
 	notice->until = w->loop.now + GRACE;
 	timer_set(&w->loop, &notice->timer, w->loop.now);

@@ -205,7 +205,7 @@ static struct listener *listener_make(struct shard *p)
 	return l;
 }
 
-static struct listener *listener_of(struct shard *p)
+struct listener *listener_of(struct shard *p)
 {
 	return p->listener ? p->listener : (p->listener = listener_make(p));
 }
@@ -222,7 +222,7 @@ void listener_start(struct shard *p, int fd, const char *unix_path)
 	unix_file_note(&l->unix_file, fd, unix_path);
 	if (!loop_watch(&p->worker->loop, &l->watch, EPOLLIN | EPOLLET))
 		listener_retry(l);      /* says why, and tries again */
-	listener_set_state(l, plan_listen(p->plan));
+	listener_set_state(l, plan_listen(p->plan, false));
 }
 
 /* ---- births ---- */

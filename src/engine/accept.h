@@ -10,6 +10,9 @@
  * as the shard: connection numbers go on. */
 void listener_start(struct shard *, int fd, const char *unix_path);
 
+/* Worker 0's thread. The shard's listener, which is made when it is first needed. */
+struct listener *listener_of(struct shard *);
+
 /* Any thread. Takes a client for a proxy with a gate. Its sockets are reset if there is no such
  * proxy any more. */
 void accept_birth(struct birth *);

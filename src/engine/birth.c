@@ -37,7 +37,7 @@ static bool acts_on_opening(const struct plan *p)
 
 static enum gate_state state_wanted(const struct shard *p)
 {
-	enum vn_end end = shard_spec(p)->enabled ? plan_listen(p->plan) : VN_CLOSE;
+	enum vn_end end = shard_spec(p)->enabled ? plan_listen(p->plan, false) : VN_CLOSE;
 
 	return end == VN_CLOSE ? GATE_CLOSED : end == VN_VANISH ? GATE_SILENT : GATE_OPEN;
 }

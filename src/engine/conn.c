@@ -188,23 +188,6 @@ static void conn_late(struct mail *m)
 /* ---- running ---- */
 
 /* Each sentence once: they are constants. */
-static void conn_notice(struct conn *c)
-{
-	struct vn_session *t = &c->shard->worker->session;
-	const char **seen = c->shard->noticed;
-	unsigned i = 0;
-
-	if (!t->notice)
-		return;
-	while (i < NOTICES && seen[i] && seen[i] != t->notice)
-		i++;
-	if (i < NOTICES && !seen[i]) {
-		seen[i] = t->notice;
-		log_warning("proxy=%s: %s", shard_spec(c->shard)->name, t->notice);
-	}
-	t->notice = NULL;
-}
-
 static void conn_connect(struct conn *);
 
 /* Moves both pipes until nothing moves, for at most FAIR rounds. */
@@ -250,7 +233,7 @@ static void conn_check_end(struct conn *c)
 
 static void conn_rest(struct conn *c)
 {
-	conn_notice(c);
+	shard_notice(c->shard);
 	conn_timer_arm(c);
 	pipe_work_release(&c->request);
 	pipe_work_release(&c->response);

@@ -7,6 +7,9 @@
 
 #include "base/memory.h"
 #include "engine/conn.h"
+#include "engine/datagram_flow.h"
+#include "engine/datagram_rules.h"
+#include "engine/datagram_wait.h"
 #include "engine/holder.h"
 #include "net/socket.h"
 
@@ -59,21 +62,58 @@ static void enter(struct conn_info *e, const struct conn *c, vn_nsec now)
 		snprintf(e->rule, sizeof e->rule, "%s", holder->name);
 }
 
+/* Those of a proxy on udp://. */
+static void enter_flow(struct conn_info *e, const struct flow *f, vn_nsec now)
+{
+	const struct exchange *x = f->exchanges.first;
+
+	*e = (struct conn_info){ .number = f->number, .client = flow_client(f),
+	                         .age = now - f->since,
+	                         .idle = now > f->active ? now - f->active : 0,
+	                         .asked = f->asked, .connecting = f->watch.fd < 0 };
+	socket_peer(f->watch.fd, &e->backend);
+	for (unsigned i = 0; i < 2; i++) {
+		e->way[i].received = f->way[i].came;
+		e->way[i].sent = f->way[i].sent;
+		e->way[i].held = f->way[i].held;
+	}
+	if (x) {
+		e->exchange = x->number;
+		snprintf(e->verb, sizeof e->verb, "%s", x->asked.verb);
+	}
+	const struct rule_spec *holder = waiting_holder(f, &e->left);
+	if (holder)
+		snprintf(e->rule, sizeof e->rule, "%s", holder->name);
+}
+
+/* Both lists are sorted, the newest first. */
 void conn_list_continue(struct conn_list *r, const struct shard *p, size_t n)
 {
 	uint64_t below = r->n ? r->of[r->n - 1].number : UINT64_MAX;
 	size_t end = r->most - r->n < n ? r->most : r->n + n;
 	vn_nsec now = loop_clock(&p->worker->loop);
 	const struct conn *c = p->conns;
+	const struct flow *f = p->flows;
 
 	for (const struct conn *each = r->n ? NULL : c; each; each = each->next)
 		r->open++;
-	while (c && c->number >= below)         /* the list is sorted, the newest first */
+	for (const struct flow *each = r->n ? NULL : f; each; each = each->next)
+		r->open++;
+	while (c && c->number >= below)
 		c = c->next;
+	while (f && f->number >= below)
+		f = f->next;
 	r->of = xrealloc(r->of, end * sizeof *r->of);
-	for (; c && r->n < end; c = c->next)
-		enter(&r->of[r->n++], c, now);
-	r->whole = !c || r->n == r->most;
+	while ((c || f) && r->n < end) {
+		if (c && (!f || c->number > f->number)) {
+			enter(&r->of[r->n++], c, now);
+			c = c->next;
+		} else {
+			enter_flow(&r->of[r->n++], f, now);
+			f = f->next;
+		}
+	}
+	r->whole = (!c && !f) || r->n == r->most;
 }
 
 void conn_list_free(struct conn_list *r)
@@ -100,6 +140,13 @@ size_t conn_list_close(struct shard *p, uint64_t number, enum vn_end how)
 		if (how == VN_CLOSE)
 			conn_run(c);            /* sends what is due */
 		conn_end(c, how, CLOSE_REASON_API);
+	}
+	for (struct flow *f = p->flows, *next; f; f = next) {
+		next = f->next;
+		if (number && f->number != number)
+			continue;
+		n++;
+		flow_end(f, CLOSE_REASON_API);
 	}
 	return n;
 }

@@ -39,7 +39,7 @@ static void conn_rules_meant(struct conn *c)
 {
 	struct endpoint client = { .len = 0 };
 
-	c->ruled->meant = plan_all(c->plan) & ~c->plan->off;
+	c->ruled->meant = plan_all(c->plan) & ~(c->plan->off | c->plan->of_datagrams);
 	if (c->plan->by_age)
 		c->ruled->meant &= plan_meant_since(c->plan, c->since);
 	if (!c->plan->by_client)

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "tls/link.h"
 
@@ -110,4 +111,20 @@ void session_texts_change(struct conn *c)
 		free(c->texts);
 		c->texts = NULL;
 	}
+}
+
+void shard_notice(struct shard *p)
+{
+	struct vn_session *t = &p->worker->session;
+	unsigned i = 0;
+
+	if (!t->notice)
+		return;
+	while (i < NOTICES && p->noticed[i] && p->noticed[i] != t->notice)
+		i++;
+	if (i < NOTICES && !p->noticed[i]) {
+		p->noticed[i] = t->notice;
+		log_warning("proxy=%s: %s", shard_spec(p)->name, t->notice);
+	}
+	t->notice = NULL;
 }

@@ -26,6 +26,9 @@
 struct birth;
 struct conn;
 struct handshake;
+struct datagrams;
+struct flow;
+struct inbox;
 struct listener;
 struct recent;
 struct shard;
@@ -187,6 +190,8 @@ struct shard {
 	struct conn *conns;             /* the newest first */
 	struct stats stats;             /* any thread reads */
 	struct listener *listener;      /* in worker 0; else NULL */
+	struct datagrams *datagrams;    /* in worker 0, on udp://; else NULL */
+	struct flow *flows;             /* their sessions, the newest first */
 	struct vn_dice junk;            /* for bytes of our own */
 	struct recent *recent;          /* a record of its requests; NULL: nobody looks */
 	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
@@ -238,6 +243,7 @@ struct worker {
 	struct work_pool work_pool;
 	struct pool exchanges;
 	struct drains drains;
+	struct inbox *inbox;            /* for datagrams; NULL: none has come */
 };
 
 /* ---- for code below a connection: it never tears one down ---- */
@@ -320,6 +326,9 @@ static inline struct vn_session *conn_session(struct conn *c)
 	w->session.close = w->session.no_sequel = false;
 	return &w->session;
 }
+
+/* Logs what the protocol has to say to the user, once per proxy and thread. */
+void shard_notice(struct shard *);
 
 /* Takes over what the protocol has set in the session. */
 static inline void conn_session_end(struct conn *c)

@@ -40,7 +40,15 @@ struct exchange *exchange_push(struct exchanges *l, struct pool *pool, uint64_t 
 		x->last = now;
 		return x;
 	}
-	x = pool_take(pool);
+	return exchange_add(l, pool, number, asked, s, now);
+}
+
+struct exchange *exchange_add(struct exchanges *l, struct pool *pool, uint64_t number,
+                              const struct vn_message *asked, const struct rule_flags *s,
+                              vn_nsec now)
+{
+	struct exchange *x = pool_take(pool);
+
 	*x = (struct exchange){
 		.number = number, .count = 1, .began = now, .last = now, .asked = *asked
 	};
@@ -64,6 +72,14 @@ static void exchange_shift(struct exchange *x)
 		x->began += (x->last - x->began) / x->count;
 }
 
+static void exchange_free(struct exchange *x)
+{
+	holds_unref(x->late);
+	if (x->trace)
+		trace_free(x->trace);
+	pool_give(x);
+}
+
 void exchange_pop(struct exchanges *l)
 {
 	struct exchange *x = l->first;
@@ -76,10 +92,31 @@ void exchange_pop(struct exchanges *l)
 	if (!l->first)
 		l->last = NULL;
 	l->entries--;
-	holds_unref(x->late);
-	if (x->trace)
-		trace_free(x->trace);
-	pool_give(x);
+	exchange_free(x);
+}
+
+struct exchange *exchange_by_id(const struct exchanges *l, uint64_t id)
+{
+	struct exchange *x = l->first;
+
+	while (x && x->asked.id != id)
+		x = x->next;
+	return x;
+}
+
+void exchange_remove(struct exchanges *l, struct exchange *x)
+{
+	struct exchange **at = &l->first, *before = NULL;
+
+	while (*at != x) {
+		before = *at;
+		at = &before->next;
+	}
+	*at = x->next;
+	if (!x->next)
+		l->last = before;
+	l->entries--;
+	exchange_free(x);
 }
 
 struct exchange *exchange_split(struct exchanges *l, struct pool *pool)

@@ -46,6 +46,17 @@ struct exchange *exchange_push(struct exchanges *, struct pool *, uint64_t numbe
                                const struct vn_message *asked, const struct rule_flags *,
                                vn_nsec now);
 
+/* The same, always as an entry of its own. */
+struct exchange *exchange_add(struct exchanges *, struct pool *, uint64_t number,
+                              const struct vn_message *asked, const struct rule_flags *,
+                              vn_nsec now);
+
+/* The oldest whose request has this id; NULL: none has. */
+struct exchange *exchange_by_id(const struct exchanges *, uint64_t id);
+
+/* Removes this one, which is an entry of its own, wherever it is. */
+void exchange_remove(struct exchanges *, struct exchange *);
+
 /* Removes the oldest. In an entry of several, the next one's begin is interpolated. */
 void exchange_pop(struct exchanges *);
 

@@ -31,7 +31,16 @@ struct rule_state {
 
 /* One rule's share of a judgement, by the rule's id. `line`: connections share its pace, see
  * struct rule_counters. */
-struct hold { uint64_t rule; vn_nsec hold; struct vn_pace pace; _Atomic vn_nsec *line; };
+struct hold {
+	uint64_t rule;
+	vn_nsec hold;
+	struct vn_pace pace;
+	_Atomic vn_nsec *line;
+	/* of datagrams: see struct vn_verdict */
+	struct vn_behind behind;
+	bool in_order;
+	size_t queue;
+};
 
 /* An end by the clock of the rule with this index. `anew`: a running clock starts again. */
 struct clock { unsigned rule; enum vn_end end; vn_nsec after; bool anew; };
@@ -60,6 +69,7 @@ struct question {
 	/* VN_ON_DATA: of `data` in its stream: draws depend on it */
 	uint64_t offset;
 	struct vn_session *session;     /* for the protocol's fits(); NULL where it has none */
+	bool datagram;                  /* `data` is a whole one; the direction is as for these */
 	bool words;                     /* the protocol can refuse ... */
 	bool raw;                       /* ... but this connection is not understood */
 	bool interim;                   /* `data` is no part of an answer */

@@ -32,6 +32,8 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 		p->off |= bit;
 		return;
 	}
+	if (w->behavior->traits & VN_TRAIT_ONLY_DATAGRAMS)
+		p->of_datagrams |= bit;
 	p->by_client |= w->client.family != 0;
 	p->moments |= w->behavior->on;
 	p->by_age |= w->only_open || w->only_new;

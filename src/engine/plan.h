@@ -23,6 +23,7 @@ struct plan {
 	ruleset at_accept;
 	ruleset sparing;                /* they leave logins and the set-up of sessions alone */
 	ruleset off;                    /* disabled: they apply to no client */
+	ruleset of_datagrams;           /* they make sense on nothing else */
 	bool by_client;                 /* some mean certain clients only */
 	bool by_age;                    /* some mean open connections, or new ones, only */
 	ruleset on[MOMENTS];                  /* by moment (bit number) */
@@ -70,8 +71,9 @@ void plan_unedited(struct plan *, uint64_t rule, const struct question *, const 
 /* The state of rule i for a connection, made when needed. */
 struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);
 
-/* What the rules want of the listening socket: VN_STAY, VN_CLOSE or VN_VANISH. */
-enum vn_end plan_listen(struct plan *);
+/* What the rules want of the listening socket, for streams or for datagrams: VN_STAY, VN_CLOSE or
+ * VN_VANISH. */
+enum vn_end plan_listen(struct plan *, bool datagrams);
 
 /* The rules that apply to this client; those that apply to connections opened then. */
 ruleset plan_meant(const struct plan *, const struct endpoint *client);

@@ -285,6 +285,7 @@ static void rule_ask(const struct plan *p, unsigned i, const struct question *q,
 		.exchange = q->exchange,
 		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
 		.data = q->data, .len = q->len, .words = q->words, .interim = q->interim,
+		.datagram = q->datagram,
 	};
 
 	*v = (struct vn_verdict){ .keep = VN_ALL };
@@ -401,9 +402,10 @@ static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
 	}
 	if (v->end > j->v.end || (v->end == j->v.end && v->after < j->v.after))
 		j->end_rule = w->id;
-	if (v->hold || v->pace.rate || v->pace.piece)
+	if (v->hold || v->pace.rate || v->pace.piece || v->behind.others)
 		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace,
-		                               w->shared ? w->counters->line_free : NULL };
+		                               w->shared ? w->counters->line_free : NULL,
+		                               v->behind, v->in_order, v->queue };
 	verdict_fold(&j->v, v);
 }
 
@@ -418,7 +420,8 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 
 	for EACH_RULE(i, plan_asks(p, q->moment, q->whole, q->flags) & ~spared) {
 		struct rule *r = &p->rules[i];
-		enum vn_direction d = r->spec->direction     ? r->spec->direction :
+		enum vn_direction d = q->datagram            ? r->spec->of_datagrams :
+		                      r->spec->direction     ? r->spec->direction :
 		                      r->behavior->direction ? r->behavior->direction :
 		                                               VN_BOTH;
 		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
@@ -440,7 +443,7 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 	return any;
 }
 
-enum vn_end plan_listen(struct plan *p)
+enum vn_end plan_listen(struct plan *p, bool datagrams)
 {
 	enum vn_end end = VN_STAY;
 	unsigned i;
@@ -449,7 +452,8 @@ enum vn_end plan_listen(struct plan *p)
 		const struct rule *r = &p->rules[i];
 		struct vn_event e = { .self = r->behavior, .rule = r->spec->id,
 		                      .moment = VN_ON_LISTEN, .direction = VN_BOTH,
-		                      .opts = r->spec->values.opts };
+		                      .opts = r->spec->values.opts,
+		                      .datagram = datagrams };
 		struct vn_verdict v = { .keep = VN_ALL };
 		if (!rule_plain(r->spec))
 			continue;

@@ -1,53 +1,17 @@
 /* rule_change.c - change of the rules of a live connection. */
 #include "engine/rule_change.h"
 
-#include <stdlib.h>
-
-#include "base/memory.h"
 #include "engine/conn.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_trace.h"
 #include "engine/pipe.h"
 #include "engine/raw.h"
+#include "engine/rule_heir.h"
 #include "net/blackhole.h"
 
-static ruleset translate(const struct plan *from, const struct plan *to, ruleset set)
-{
-	ruleset moved = 0;
-
-	for (unsigned i = 0; set >> i && i < from->n; i++) {
-		int k = set >> i & 1 ? plan_heir(to, from->rules[i].spec) : -1;
-		if (k >= 0)
-			moved |= (ruleset)1 << k;
-	}
-	return moved;
-}
-
-static void rule_flags_translate(const struct plan *from, const struct plan *to,
-                                 struct rule_flags *s)
-{
-	*s = (struct rule_flags){ translate(from, to, s->in), translate(from, to, s->counted),
-	                          translate(from, to, s->struck) };
-}
-
-/* A rule whose options have changed keeps its state, but not its clock. */
 static void conn_rules_change(struct conn_rules *t, const struct plan *from, const struct plan *to)
 {
-	struct rule_state **states = to->n ? xcalloc(to->n, sizeof *states) : NULL;
-
-	for (unsigned i = 0; i < from->n; i++) {
-		const struct rule_spec *w = from->rules[i].spec;
-		int k = plan_heir(to, w);
-		if (k < 0) {
-			rule_state_free(&from->rules[i], t->states[i]);
-			continue;
-		}
-		states[k] = t->states[i];
-		if (states[k] && to->rules[k].spec->id != w->id)
-			states[k]->due = 0;
-	}
-	free(t->states);
-	t->states = states;
+	t->states = rule_states_translate(from, to, t->states);
 	rule_flags_translate(from, to, &t->whole);
 	if (t->stalled && plan_find(to, t->stalled) < 0)
 		t->stalled = t->unread = 0;
@@ -81,7 +45,7 @@ static void exchanges_change(struct conn *c, const struct plan *from, const stru
 {
 	for (struct exchange *x = c->exchanges.first; x; x = x->next) {
 		rule_flags_translate(from, to, &x->flags);
-		x->fresh = translate(from, to, x->fresh) |
+		x->fresh = rules_translate(from, to, x->fresh) |
 		           (fresh & plan_on(to, IN_EXCHANGES) & ~to->picky);
 		holds_remove(x->late, to);
 	}
@@ -130,13 +94,7 @@ void conn_change_rules(struct conn *c, struct plan *to)
 	if (c->dead || !conn_rules_leave(c, to))
 		return;
 	conn_traces_change(c, to);
-	for (unsigned i = 0; i < to->n; i++) {
-		ruleset bit = (ruleset)1 << i;
-		if (plan_heir(from, to->rules[i].spec) < 0)
-			fresh |= bit;
-		else if (plan_find(from, to->rules[i].spec->id) < 0)
-			changed |= bit;
-	}
+	rules_compare(from, to, &fresh, &changed);
 	if (from->n || to->n)
 		conn_rules_change(conn_rules_get(c), from, to);
 	if (to->n)

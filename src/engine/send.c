@@ -5,6 +5,7 @@
 
 #include "engine/conn_exchange.h"
 #include "engine/conn_trace.h"
+#include "engine/line.h"
 #include "engine/pipe.h"
 #include "engine/handshake.h"
 #include "engine/splice.h"
@@ -21,30 +22,6 @@ static const vn_nsec LATE_MAX = 100 * VN_MS;
  *
  * A line models a slow link. Bytes enter it in slots, one after the other. A slot is sent when it
  * has passed the line. */
-
-static vn_nsec later(vn_nsec a, vn_nsec b)
-{
-	return a > b ? a : b;
-}
-
-static vn_nsec line_passed(vn_nsec start, size_t n, uint64_t rate)
-{
-	__int128 end = start + (rate ? (__int128)n * VN_S / rate : 0);
-
-	return end < VN_NEVER ? (vn_nsec)end : VN_NEVER;
-}
-
-/* The same on a line that connections share. They take slots in turn. */
-static vn_nsec line_shared(_Atomic vn_nsec *line, vn_nsec from, size_t n, uint64_t rate)
-{
-	vn_nsec was = atomic_load_explicit(line, memory_order_relaxed), end;
-
-	do
-		end = line_passed(later(was, from), n, rate);
-	while (!atomic_compare_exchange_weak_explicit(line, &was, end, memory_order_relaxed,
-	                                              memory_order_relaxed));
-	return end;
-}
 
 /* The bytes of the next slot: a piece, or what passes in 1 ms, or in the time that we are late. */
 static size_t slot_size(const struct pipe *p, const struct vn_pace *pace, vn_nsec late, size_t left)

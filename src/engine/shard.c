@@ -8,6 +8,7 @@
 #include "engine/address_map.h"
 #include "engine/birth.h"
 #include "engine/conn.h"
+#include "engine/datagrams.h"
 #include "engine/listener.h"
 #include "engine/pipe.h"
 #include "engine/recent.h"
@@ -52,7 +53,9 @@ void shard_change(struct shard *p, struct spec *s)
 	address_map_forget(&p->worker->address_map);
 	loop_clock(&p->worker->loop);
 	if (p->listener)
-		listener_set_state(p->listener, plan_listen(p->plan));
+		listener_set_state(p->listener, plan_listen(p->plan, false));
+	if (p->datagrams)
+		datagrams_change(p->datagrams);
 	birth_gate_set(p, false);
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
@@ -63,6 +66,7 @@ void shard_change(struct shard *p, struct spec *s)
 
 bool shard_drain(struct shard *p)
 {
+	datagrams_end_all(p->datagrams, CLOSE_REASON_STOP);
 	for (struct conn *c = p->conns, *next; c; c = next) {
 		next = c->next;
 		c->request.ended = c->response.ended = true;
@@ -85,11 +89,13 @@ void shard_close_all(struct shard *p)
 {
 	loop_clock(&p->worker->loop);
 	shard_end_all(p, VN_CLOSE, CLOSE_REASON_SHUT);
+	datagrams_end_all(p->datagrams, CLOSE_REASON_SHUT);
 }
 
 void shard_reset_all(struct shard *p)
 {
 	shard_end_all(p, VN_RESET, CLOSE_REASON_STOP);
+	datagrams_end_all(p->datagrams, CLOSE_REASON_STOP);
 	recent_stop(p);
 }
 
@@ -97,6 +103,7 @@ void shard_stop(struct shard *p)
 {
 	if (p->listener)
 		listener_stop(p->listener);
+	datagrams_stop(p->datagrams);
 	birth_gate_set(p, true);
 	shard_close_all(p);
 	recent_stop(p);
@@ -110,6 +117,7 @@ void shard_stop(struct shard *p)
 void shard_free(struct shard *p)
 {
 	assert(!p->conns && !p->recent);
+	datagrams_free(p->datagrams);
 	listener_free(p->listener);
 	plan_unref(p->plan);
 	free(p);

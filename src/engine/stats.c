@@ -21,6 +21,13 @@ const struct close_reason_name close_reason_names[CLOSE_REASONS] = {
 	[CLOSE_REASON_API] = { "api", "ended through the API" },
 	[CLOSE_REASON_CLIENT_TLS] = { "client_tls", "TLS with the client has failed" },
 	[CLOSE_REASON_BACKEND_TLS] = { "backend_tls", "TLS with the backend has failed" },
+	[CLOSE_REASON_EVICTED] = { "evicted", "it was idle longest, and there were too many" },
+};
+
+const char *const datagram_loss_names[DATAGRAM_LOSSES] = {
+	[LOSS_KERNEL] = "kernel", [LOSS_SOCKET] = "socket_full", [LOSS_REFUSED] = "refused",
+	[LOSS_SIZE] = "too_big", [LOSS_NETWORK] = "network", [LOSS_HELD] = "too_many_held",
+	[LOSS_LINE] = "bandwidth", [LOSS_BACKEND] = "no_backend",
 };
 
 uint64_t totals_waiting(const struct totals *t)
@@ -52,6 +59,8 @@ void totals_add(struct totals *to, const struct stats *s)
 		to->n[i] += count_get(&s->n[i]);
 	for (unsigned i = 0; i < CLOSE_REASONS; i++)
 		to->ended[i] += count_get(&s->ended[i]);
+	for (unsigned i = 0; i < DATAGRAM_LOSSES; i++)
+		to->lost[i] += count_get(&s->lost[i]);
 	to->held += count_get(&s->held);
 	fine_wide_add(&to->answered, &s->answered);
 	totals_add_tls(to, s);

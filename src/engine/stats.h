@@ -24,6 +24,8 @@ enum counter {
 	STAT_SENT_REQUEST,              /* bytes sent, by direction */
 	STAT_SENT_RESPONSE,
 	STAT_TLS_WIRE,                  /* bytes on the wire of both legs' TLS, both ways */
+	STAT_DATAGRAMS_REQUEST,         /* sent, by direction; those received are reads */
+	STAT_DATAGRAMS_RESPONSE,
 	STAT_COUNTERS
 };
 
@@ -45,12 +47,28 @@ enum close_reason {
 	CLOSE_REASON_API,               /* ended through the API */
 	CLOSE_REASON_CLIENT_TLS,        /* the handshake or a record of this leg has failed */
 	CLOSE_REASON_BACKEND_TLS,
+	CLOSE_REASON_EVICTED,           /* of datagrams: there was a newer one, and no room */
 	CLOSE_REASONS
 };
 
 /* For programs, for people. */
 extern const struct close_reason_name { const char *name, *text; }
 	close_reason_names[CLOSE_REASONS];
+
+/* Why datagrams are lost, but for what rules do. */
+enum datagram_loss {
+	LOSS_KERNEL,                    /* our socket was full when they came */
+	LOSS_SOCKET,                    /* a socket was full when they were to leave */
+	LOSS_REFUSED,                   /* the other end's kernel has no such port (ICMP) */
+	LOSS_SIZE,                      /* they are too big to be sent */
+	LOSS_NETWORK,                   /* there is no way to the other end */
+	LOSS_HELD,                      /* as many are held as may be */
+	LOSS_LINE,                      /* as many wait for the bandwidth as may */
+	LOSS_BACKEND,                   /* the backend's name has no address */
+	DATAGRAM_LOSSES
+};
+
+extern const char *const datagram_loss_names[DATAGRAM_LOSSES];
 
 /* Somebody reads STAT_ERRORS: else no protocol looks for errors. Control sets it. */
 extern _Atomic bool errors_wanted;
@@ -70,6 +88,7 @@ struct tls_stats {
 struct stats {
 	_Atomic uint64_t n[STAT_COUNTERS];
 	_Atomic uint64_t ended[CLOSE_REASONS];
+	_Atomic uint64_t lost[DATAGRAM_LOSSES];
 	_Atomic uint64_t held;          /* bytes that wait now, see shard_held_add() */
 	struct fine answered;           /* from a request to the last byte of its answer */
 	struct tls_stats tls[2];        /* of the client's leg, of the backend's */
@@ -78,7 +97,7 @@ struct stats {
 
 /* Sums of several. */
 struct totals {
-	uint64_t n[STAT_COUNTERS], ended[CLOSE_REASONS], held;
+	uint64_t n[STAT_COUNTERS], ended[CLOSE_REASONS], lost[DATAGRAM_LOSSES], held;
 	struct histogram_totals answered, tls_time;
 	struct {
 		uint64_t done[TLS_VERSIONS][2], failed[TLS_REASONS], truncated;

@@ -3,11 +3,13 @@
 
 #include <stdio.h>
 
+enum { COPIES_MAX = 100 };              /* by one rule */
+
 bool verdict_calm(const struct vn_verdict *v)
 {
 	return v->fate == VN_PASS && v->keep == VN_ALL && !v->hold && !v->pace.rate &&
 	       !v->pace.piece && !v->pace.gap && !v->dirt.junk && !v->dirt.flips &&
-	       !v->dirt.edited && v->end == VN_STAY;
+	       !v->dirt.edited && !v->copies && !v->behind.others && v->end == VN_STAY;
 }
 
 void verdict_clamp(struct vn_verdict *v)
@@ -30,6 +32,10 @@ void verdict_clamp(struct vn_verdict *v)
 		v->dirt.junk = 1 << 16;
 	if (v->dirt.flips > 1 << 16)
 		v->dirt.flips = 1 << 16;
+	if (v->copies > COPIES_MAX)
+		v->copies = COPIES_MAX;
+	if (v->behind.wait < 0)
+		v->behind.wait = 0;
 }
 
 static vn_nsec add_nsec(vn_nsec a, vn_nsec b)
@@ -67,6 +73,7 @@ void verdict_fold(struct vn_verdict *into, const struct vn_verdict *v)
 	into->dirt.junk += v->dirt.junk;
 	into->dirt.flips += v->dirt.flips;
 	into->dirt.edited |= v->dirt.edited;
+	into->copies += v->copies;
 	if (v->end > into->end || (v->end == into->end && v->after < into->after))
 		into->after = v->after;
 	if (v->end > into->end)
@@ -78,7 +85,7 @@ const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f,
 {
 	static const char *const fates[] = { "pass", "drop", "reply" };
 	static const char *const ends[] = { "", ",stall", ",close", ",reset", ",vanish" };
-	char hold[32] = "", keep[32] = "", junk[32] = "";
+	char hold[32] = "", keep[32] = "", junk[32] = "", more[48] = "";
 
 	if (v->hold == VN_NEVER)
 		snprintf(hold, sizeof hold, ",hold:until-changed");
@@ -88,8 +95,13 @@ const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f,
 		snprintf(keep, sizeof keep, ",keep:%zu", v->keep);
 	if (v->dirt.junk)
 		snprintf(junk, sizeof junk, ",junk:%zu", v->dirt.junk);
-	snprintf(buffer, size, "%s%s%s%s%s%s%s%s%s", fates[v->fate], f ? ":" : "",
-	         f ? f->name : "", hold, keep, v->pace.rate || v->pace.piece ? ",paced" : "", junk,
+	if (v->copies)
+		snprintf(more, sizeof more, ",copies:%u", v->copies);
+	else if (v->behind.others)
+		snprintf(more, sizeof more, ",behind:%u", v->behind.others);
+	snprintf(buffer, size, "%s%s%s%s%s%s%s%s%s%s", fates[v->fate], f ? ":" : "",
+	         f ? f->name : "", hold, more, keep,
+	         v->pace.rate || v->pace.piece ? ",paced" : "", junk,
 	         v->dirt.flips || v->dirt.edited ? ",edited" : "", ends[v->end]);
 	return buffer;
 }

@@ -58,6 +58,7 @@ void worker_free(struct worker *w)
 	address_map_free(&w->address_map);
 	buffer_free(&w->scratch);
 	free(w->buffer);
+	free(w->inbox);
 }
 
 static void *worker_main(void *arg)

@@ -1,4 +1,5 @@
-/* address.c - addresses to listen on or connect to: HOST:PORT, [v6]:PORT, :PORT, unix:/path.
+/* address.c - addresses to listen on or connect to: HOST:PORT, [v6]:PORT, :PORT, unix:/path,
+ * udp://HOST:PORT.
  *
  * "localhost" is 127.0.0.1 without a look-up, so that listeners and clients use the same family. */
 #include "net/address.h"
@@ -28,6 +29,7 @@ static bool refuse(char *error, size_t size, const char *expected, const char *t
 }
 
 static const char ADDRESS[] = "HOST:PORT or :PORT";
+static const char DATAGRAMS[] = "udp://HOST:PORT or udp://:PORT";
 
 static bool parse_unix(struct address *a, const char *text, char *error, size_t size)
 {
@@ -58,13 +60,14 @@ bool address_parse(struct address *a, const char *text, char *error, size_t size
 	if (!strncmp(text, "unix:", 5))
 		return parse_unix(a, text, error, size);
 
-	const char *host = text, *colon = strrchr(text, ':');
+	bool udp = !strncmp(text, "udp://", 6);
+	const char *host = text + (udp ? 6 : 0), *colon = strrchr(host, ':');
 	int port = colon ? parse_port(colon + 1) : -1;
-	size_t n = colon ? (size_t)(colon - text) : 0;
+	size_t n = colon ? (size_t)(colon - host) : 0;
 	if (port < 0 || n > HOST_MAX_LEN)
-		return refuse(error, size, ADDRESS, text);
-	if (text[0] == '[') {
-		if (text[n - 1] != ']')
+		return refuse(error, size, udp ? DATAGRAMS : ADDRESS, text);
+	if (host[0] == '[') {
+		if (host[n - 1] != ']')
 			return refuse(error, size, ADDRESS, text);
 		host++;
 		n -= 2;
@@ -72,7 +75,9 @@ bool address_parse(struct address *a, const char *text, char *error, size_t size
 	for (size_t i = 0; i < n; i++)
 		if (!isgraph((unsigned char)host[i]) || strchr("[]/'\"", host[i]))
 			return refuse(error, size, ADDRESS, text);
-	*a = (struct address){ .text = xstrdup(text), .host = xstrndup(host, n), .port = port };
+	*a = (struct address){
+		.text = xstrdup(text), .host = xstrndup(host, n), .port = port, .udp = udp
+	};
 	return true;
 }
 
@@ -93,7 +98,7 @@ void address_copy(struct address *to, const struct address *from)
 /* The numeric host of an address without a host, or with localhost. Else the host itself. */
 static const char *host_number(const struct address *a, bool listen)
 {
-	bool v6 = a->text[0] == '[';
+	bool v6 = a->text[a->udp ? 6 : 0] == '[';
 	if (!strcmp(a->host, "localhost"))
 		return "127.0.0.1";
 	if (a->host[0])
@@ -127,8 +132,17 @@ bool address_numeric(const struct address *a, bool listen, struct endpoint *e)
 		return false;
 	memcpy(&e->addr, found->ai_addr, found->ai_addrlen);
 	e->len = found->ai_addrlen;
+	e->udp = a->udp;
 	freeaddrinfo(found);
 	return true;
+}
+
+struct endpoint endpoint_tcp(const struct endpoint *e)
+{
+	struct endpoint made = *e;
+
+	made.udp = false;
+	return made;
 }
 
 /* Writes the number in the one way that the system writes it; false: it is a name. */
@@ -228,6 +242,7 @@ const char *endpoint_show(const struct endpoint *e, char *buffer, size_t size)
 	}
 	getnameinfo((const struct sockaddr *)&e->addr, e->len, host, sizeof host, port, sizeof port,
 	            NI_NUMERICHOST | NI_NUMERICSERV);
-	snprintf(buffer, size, e->addr.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+	snprintf(buffer, size, e->addr.ss_family == AF_INET6 ? "%s[%s]:%s" : "%s%s:%s",
+	         e->udp ? "udp://" : "", host, port);
 	return buffer;
 }

@@ -1,4 +1,5 @@
-/* address.h - addresses to listen on or connect to: HOST:PORT, [v6]:PORT, :PORT, unix:/path.
+/* address.h - addresses to listen on or connect to: HOST:PORT, [v6]:PORT, :PORT, unix:/path,
+ * udp://HOST:PORT.
  *
  *   text -> struct address (host and port) -> struct endpoint (for the kernel)
  *
@@ -15,9 +16,11 @@ struct address {
 	char *host;                     /* or a path; "" is any (listen) or localhost (connect) */
 	int port;                       /* 0 to 65535; -1 if unix_path */
 	bool unix_path;
+	bool udp;                       /* it began with udp:// */
 };
 
-struct endpoint { struct sockaddr_storage addr; socklen_t len; };
+/* `udp`: of a proxy's own address: for datagrams. */
+struct endpoint { struct sockaddr_storage addr; socklen_t len; bool udp; };
 
 /* False: `error` has a sentence, such as "expected HOST:PORT or :PORT, got '8000'". Nothing is to
  * be freed. */
@@ -35,11 +38,14 @@ bool address_numeric(const struct address *, bool listen, struct endpoint *);
 enum { ADDRESS_KEY_MAX = 280 };
 bool address_key(const char *host, size_t n, unsigned port, char key[ADDRESS_KEY_MAX]);
 
+/* The same host and port, for streams. */
+struct endpoint endpoint_tcp(const struct endpoint *);
+
 int endpoint_port(const struct endpoint *);     /* 0: a unix socket, or any port */
 bool endpoint_loopback(const struct endpoint *);
 /* "127.0.0.1", "::1"; "" for a unix socket */
 const char *endpoint_host(const struct endpoint *, char *buffer, size_t size);
-/* "127.0.0.1:3306", "[::1]:3306", "unix:/path" */
+/* "127.0.0.1:3306", "[::1]:3306", "unix:/path", "udp://127.0.0.1:53" */
 const char *endpoint_show(const struct endpoint *, char *buffer, size_t size);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -59,8 +60,78 @@ static int socket_bind_any_port(const struct endpoint *e)
 	return fd;
 }
 
+/* ---- datagrams ---- */
+
+enum { DATAGRAM_ROOM = 4 << 20 };       /* bytes that may wait in a socket, if the system allows */
+
+void bind_share(int fd, bool shared)
+{
+	int on = shared;
+
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+}
+
+/* On a wildcard, answers must leave from the address that the client has asked. */
+static void datagram_options(int fd, int family)
+{
+	int on = 1;
+
+	if (family == AF_INET)
+		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+	else
+		setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+	socket_set_room(fd, DATAGRAM_ROOM);
+}
+
+static int datagram_bind(const struct endpoint *e, bool shared, struct endpoint *bound)
+{
+	int fd = socket(e->addr.ss_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	if (shared)
+		bind_share(fd, true);
+	if (bind(fd, (const struct sockaddr *)&e->addr, e->len) != 0) {
+		int error = errno;
+		close(fd);
+		return -error;
+	}
+	datagram_options(fd, e->addr.ss_family);
+	*bound = (struct endpoint){ .len = sizeof bound->addr, .udp = true };
+	getsockname(fd, (struct sockaddr *)&bound->addr, &bound->len);
+	return fd;
+}
+
+/* A port that the kernel chose is lost when the socket is disconnected, which is how a rule opens
+ * it again. So it is bound a second time, by its number. */
+static int datagram_bind_any_port(const struct endpoint *e, struct endpoint *bound)
+{
+	int fd, scout = datagram_bind(e, false, bound);
+
+	if (scout < 0)
+		return scout;
+	fd = bind_beside(bound, scout, bound);
+	close(scout);
+	return fd;
+}
+
+int bind_beside(const struct endpoint *e, int old, struct endpoint *bound)
+{
+	struct endpoint at = *e;
+
+	bind_share(old, true);
+	int fd = datagram_bind(&at, true, bound);
+	bind_share(old, false);
+	if (fd >= 0)
+		bind_share(fd, false);
+	return fd;
+}
+
 int bind_listen(const struct endpoint *e, int64_t backlog, struct endpoint *bound)
 {
+	if (e->udp)
+		return endpoint_port(e) ? datagram_bind(e, false, bound) :
+		                          datagram_bind_any_port(e, bound);
 	bool unix_path = e->addr.ss_family == AF_UNIX;
 	int fd = unix_path        ? socket_bind_unix(e) :
 	         endpoint_port(e) ? socket_bind(e) :
@@ -74,7 +145,7 @@ int bind_listen(const struct endpoint *e, int64_t backlog, struct endpoint *boun
 		close(fd);
 		return -error;
 	}
-	bound->len = sizeof bound->addr;
+	*bound = (struct endpoint){ .len = sizeof bound->addr };
 	getsockname(fd, (struct sockaddr *)&bound->addr, &bound->len);
 	return fd;
 }
@@ -97,6 +168,7 @@ bool bind_resolve(const struct address *a, struct endpoint *e, char *error, size
 	memset(e, 0, sizeof *e);
 	memcpy(&e->addr, list->ai_addr, list->ai_addrlen);
 	e->len = list->ai_addrlen;
+	e->udp = a->udp;
 	freeaddrinfo(list);
 	return true;
 }

@@ -9,8 +9,16 @@
 #include "net/address.h"
 
 /* Never blocks. Returns a listening, non-blocking socket, or a negative errno. *bound is the
- * kernel's address, with the port that it chose for port 0. */
+ * kernel's address, with the port that it chose for port 0. A socket for datagrams (`udp`) is
+ * bound, and gets what the kernel knows of each datagram's destination. */
 int bind_listen(const struct endpoint *, int64_t backlog, struct endpoint *bound);
+
+/* The same for datagrams, where `old`, a socket of ours, may be bound to the port already. */
+int bind_beside(const struct endpoint *, int old, struct endpoint *bound);
+
+/* Lets another socket of ours bind to the address of this one, which is for datagrams; or no
+ * longer. */
+void bind_share(int fd, bool shared);
 
 /* Finds the endpoint to listen on. It may look up a name and block, so it is for the start only.
  * False: `error` has the reason. */

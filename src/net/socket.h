@@ -18,4 +18,10 @@ bool socket_peer(int fd, struct endpoint *);
 /* close() sends an RST from now on. */
 void socket_reset_on_close(int fd);
 
+/* Datagrams that the kernel has dropped because the socket was full, since it was made. */
+uint64_t socket_drops(int fd);
+
+/* Bytes that may wait in it, each way; as many as the system allows. */
+void socket_set_room(int fd, int bytes);
+
 #endif

@@ -41,7 +41,7 @@ struct rule_spec {
 	bool toxic;                     /* the former, unless `per` or a match decide otherwise */
 	bool off;                       /* it strikes nothing */
 	bool shared;                    /* all connections of the proxy share its bandwidth */
-	enum vn_direction direction;
+	enum vn_direction direction, of_datagrams;      /* of streams; of datagrams */
 	struct network client;
 	unsigned kinds;                 /* VN_IS_... bits of which a request needs one; 0: all */
 	bool only_open, only_new;       /* connections that were there at `came`; that came later */

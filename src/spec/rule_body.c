@@ -39,7 +39,7 @@ static bool options_set(struct rule_spec *rule, const struct spec *on, const jso
 		if (good)
 			good = rule_set(rule, key, value, &m->key, m->error);
 	json_decref(options);
-	return good && rule_finish(rule, on->protocol, &m->key, m->error);
+	return good && rule_finish(rule, on, &m->key, m->error);
 }
 
 /* The body's "name", else its behavior's with a number if that is taken. A new reference;

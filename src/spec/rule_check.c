@@ -7,6 +7,7 @@
 #include "base/regex.h"
 #include "base/suggest.h"
 #include "net/cidr.h"
+#include "spec/datagrams.h"
 #include "spec/failure.h"
 #include "spec/rule_fields.h"
 
@@ -160,7 +161,7 @@ static bool kind_check(struct rule_spec *r, const struct vn_protocol *p, char er
 }
 
 /* The field, else the behavior's own. False: the behavior does nothing in this direction. */
-static bool direction_resolve(struct rule_spec *r, char error[ERROR_MAX])
+static bool direction_resolve(struct rule_spec *r, const struct spec *on, char error[ERROR_MAX])
 {
 	static const enum vn_direction of[] = { 0, VN_REQUEST, VN_RESPONSE, VN_BOTH };
 	const struct vn_behavior *b = r->behavior;
@@ -170,11 +171,13 @@ static bool direction_resolve(struct rule_spec *r, char error[ERROR_MAX])
 	while (strcmp(rule_directions[i], fields_of(r)->direction))
 		i++;
 	r->direction = i ? of[i] : b->direction ? b->direction : VN_BOTH;
+	r->of_datagrams = i ? of[i] : VN_BOTH;
 	if (r->direction & VN_REQUEST)
 		reach |= b->on & VN_ON_REQUEST;
 	if (r->direction & VN_RESPONSE)
 		reach |= b->on & VN_ON_RESPONSE;
-	if (reach || !b->on)
+	/* without messages, datagrams of both directions are judged at both moments */
+	if (reach || !b->on || (on->listen.udp && !on->protocol->request))
 		return true;
 	error_format(error, "direction: %s does nothing to a %s", b->name, rule_directions[i]);
 	return false;
@@ -207,10 +210,11 @@ static bool port_check(const struct rule_spec *r, char error[ERROR_MAX])
 	return false;
 }
 
-bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *culprit[1],
+bool rule_finish(struct rule_spec *r, const struct spec *on, const char *culprit[1],
                  char error[ERROR_MAX])
 {
 	const struct rule_fields *f = fields_of(r);
+	const struct vn_protocol *p = on->protocol;
 
 	r->off = !f->enabled;
 	r->shared = *f->share == 'p';
@@ -229,9 +233,10 @@ bool rule_finish(struct rule_spec *r, const struct vn_protocol *p, const char *c
 		return rule_blame(culprit, "match");
 	if (!kind_check(r, p, error))
 		return rule_blame(culprit, "kind");
-	if (!direction_resolve(r, error))
+	if (!direction_resolve(r, on, error))
 		return rule_blame(culprit, "direction");
-	if (!port_check(r, error) || !failure_check(r->behavior, p, error))
+	if (!datagrams_check_rule(on, r, error) || !port_check(r, error) ||
+	    !failure_check(r->behavior, p, error))
 		return rule_blame(culprit, "name");
 	if (r->shared && !(r->behavior->traits & VN_TRAIT_LINE)) {
 		error_format(error, "share: %s has no bandwidth that connections could share",

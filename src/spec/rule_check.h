@@ -2,11 +2,11 @@
 #ifndef SPEC_RULE_CHECK_H
 #define SPEC_RULE_CHECK_H
 
-#include "spec/rule.h"
+#include "spec/spec.h"
 
 /* Call when all options and fields are set: computes direction, client, skip, until ... from them.
  * False: `error` has a sentence, *culprit the option's name; the rule cannot be used. */
-bool rule_finish(struct rule_spec *, const struct vn_protocol *, const char *culprit[1],
+bool rule_finish(struct rule_spec *, const struct spec *on, const char *culprit[1],
                  char error[ERROR_MAX]);
 
 /* Does the protocol have the failures that the options name? False as above. */

@@ -55,7 +55,7 @@ static bool option_set(struct rule_spec *r, char *word, char error[ERROR_MAX])
 	                              name_set(r, equals + 1, error);
 }
 
-bool rule_read(struct rule_spec *r, const char *text, const struct vn_protocol *p,
+bool rule_read(struct rule_spec *r, const char *text, const struct spec *on,
                const struct defaults *all, char error[ERROR_MAX])
 {
 	const char *culprit;
@@ -81,7 +81,7 @@ bool rule_read(struct rule_spec *r, const char *text, const struct vn_protocol *
 		good = option_set(r, word, error);
 		free(word);
 	}
-	if (good && !*error && rule_finish(r, p, &culprit, error))
+	if (good && !*error && rule_finish(r, on, &culprit, error))
 		return true;
 	rule_free(r);
 	return false;

@@ -2,12 +2,12 @@
 #ifndef SPEC_RULE_PARSE_H
 #define SPEC_RULE_PARSE_H
 
-#include "spec/rule.h"
+#include "spec/spec.h"
 
 /* "error failure=deadlock match='^QUERY UPDATE' name=mine": a behavior, then options, fields and a
  * name (default: the behavior's). The rule is finished, see rule_check.h. False: `error` has a
  * sentence, and nothing is to be freed. */
-bool rule_read(struct rule_spec *, const char *text, const struct vn_protocol *,
+bool rule_read(struct rule_spec *, const char *text, const struct spec *on,
                const struct defaults *, char error[ERROR_MAX]);
 
 #endif

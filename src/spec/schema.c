@@ -103,12 +103,15 @@ static bool has_match(const struct vn_behavior *b)
 
 static json_t *behavior_json(const struct vn_behavior *b)
 {
-	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}", "name", b->name,
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:b, s:b, s:o}",
+	                 "name", b->name,
 	                 "group", group_name(b), "help", json_text(b->help ? b->help : ""),
 	                 "sees", text_or_null(b->sees), "example", text_or_null(b->example),
 	                 "needs", text_or_null(b->needs), "failure", text_or_null(b->failure),
 	                 "has_match", has_match(b),
 	                 "has_share", (b->traits & VN_TRAIT_LINE) != 0,
+	                 "datagrams", (b->traits & VN_TRAIT_DATAGRAMS) != 0,
+	                 "only_datagrams", (b->traits & VN_TRAIT_ONLY_DATAGRAMS) != 0,
 	                 "options", options_json(b->options, b->opts_size));
 }
 

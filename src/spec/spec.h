@@ -37,6 +37,7 @@ struct spec {
 	vn_nsec linger;                 /* a held request outlives its client so long; 0: ever */
 	size_t hold_max;                /* held bytes per connection and direction */
 	int64_t max_clients;            /* 0: no limit */
+	int64_t sessions;               /* on udp://: most at a time; 0: one */
 	int64_t backlog;
 	/* the `client` of rules is the one that a PROXY header names */
 	bool client_named;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "spec/datagrams.h"
 #include "spec/rule_check.h"
 #include "spec/rule_parse.h"
 #include "spec/weights.h"
@@ -80,7 +81,7 @@ static void rules_add(const struct defaults *defaults, struct spec *s, const str
 }
 
 static bool rules_finish(struct rule_spec *rules, unsigned n, bool listed,
-                         const struct vn_protocol *p, const char *culprit[1], char error[ERROR_MAX])
+                         const struct spec *on, const char *culprit[1], char error[ERROR_MAX])
 {
 	for (unsigned i = 0; i < n; i++) {
 		const struct rule_fields *f = rules[i].fields.opts;
@@ -90,7 +91,7 @@ static bool rules_finish(struct rule_spec *rules, unsigned n, bool listed,
 			*culprit = "probability";
 			return false;
 		}
-		if (!rule_finish(&rules[i], p, culprit, error))
+		if (!rule_finish(&rules[i], on, culprit, error))
 			return false;
 	}
 	return true;
@@ -118,7 +119,7 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 	s->behavior = weights_show(&w, text);
 
 	if (body_set(mine, w.n, options, culprit, error) &&
-	    rules_finish(mine, w.n, w.listed, s->protocol, culprit, error))
+	    rules_finish(mine, w.n, w.listed, s, culprit, error))
 		return s;
 	spec_unref(s);
 	return NULL;
@@ -139,7 +140,7 @@ struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *
 {
 	struct rule_spec r;
 
-	if (!rule_read(&r, text, from->protocol, defaults, error))
+	if (!rule_read(&r, text, from, defaults, error))
 		return NULL;
 	if (!strcmp(r.name, r.behavior->name)) {
 		free(r.name);
@@ -303,11 +304,13 @@ struct spec *spec_with_protocol(const struct spec *from, const struct spec *othe
 
 bool spec_check_rules(struct spec *s, const char *culprit[1], char error[ERROR_MAX])
 {
+	if (!datagrams_check(s, culprit, error))
+		return false;
 	for (unsigned i = 0; i < s->n_rules; i++) {
 		struct rule_spec *r = &s->rules[i];
 		if (((const struct rule_fields *)r->fields.opts)->probability != 1)
 			r->high = 1;    /* rule_finish() multiplies it by the probability */
-		if (!rule_finish(r, s->protocol, culprit, error))
+		if (!rule_finish(r, s, culprit, error))
 			return false;
 	}
 	return true;
@@ -340,7 +343,7 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name,
 		rule_renew(r);
 		r->high = 1;
 		if (options_set(r, options, culprit, error) &&
-		    rule_finish(r, s->protocol, culprit, error)) {
+		    rule_finish(r, s, culprit, error)) {
 			rule_changed(r, spec_rule(from, name));
 			return s;
 		}
@@ -371,6 +374,7 @@ struct spec *spec_without_expired(const struct spec *from, vn_nsec now, vn_nsec 
 struct spec *spec_with_backend(const struct spec *from, const char *backend, char error[ERROR_MAX])
 {
 	struct address address;
+	const char *culprit;
 	char why[ERROR_MAX], shown[150];
 
 	if (!address_parse(&address, backend, why, sizeof why)) {
@@ -385,7 +389,10 @@ struct spec *spec_with_backend(const struct spec *from, const char *backend, cha
 	}
 	struct spec *s = spec_copy(from, 0, true);
 	spec_backend_set(s, address);
-	return s;
+	if (datagrams_check(s, &culprit, error))
+		return s;
+	spec_unref(s);
+	return NULL;
 }
 
 struct spec *spec_with_enabled(const struct spec *from, bool enabled)

@@ -39,8 +39,8 @@ static bool limits_same(const struct spec *a, const struct spec *b)
 {
 	return a->timeout == b->timeout && a->idle == b->idle && a->linger == b->linger &&
 	       a->hold_max == b->hold_max && a->max_clients == b->max_clients &&
-	       a->backlog == b->backlog && a->client_named == b->client_named &&
-	       opt_values_same(&a->topology, &b->topology);
+	       a->backlog == b->backlog && a->sessions == b->sessions &&
+	       a->client_named == b->client_named && opt_values_same(&a->topology, &b->topology);
 }
 
 static bool protocol_same(const struct spec *a, const struct spec *b)
@@ -127,6 +127,7 @@ static void state_merge(struct spec *s, const struct spec *was, const struct spe
 		s->hold_max = now->hold_max;
 		s->max_clients = now->max_clients;
 		s->backlog = now->backlog;
+		s->sessions = now->sessions;
 		s->client_named = now->client_named;
 		opt_values_free(&s->topology);
 		opt_values_copy(&s->topology, &now->topology);
@@ -152,7 +153,9 @@ struct spec *spec_merged(const struct spec *live, const struct spec *was, const 
 	if (merged->n_rules > RULES_MAX)
 		error_format(error, "proxy=%s: expected at most %d rules on a proxy", now->name,
 		             RULES_MAX);
-	else if (protocol_same(live, merged) || spec_check_rules(merged, &culprit, error))
+	else if ((protocol_same(live, merged) && live->listen.udp == merged->listen.udp &&
+	          live->backend.udp == merged->backend.udp) ||
+	         spec_check_rules(merged, &culprit, error))
 		return merged;
 	spec_unref(merged);
 	return NULL;

@@ -328,6 +328,15 @@ static bool mode_good(const struct spec *s, char error[ERROR_MAX])
 	return false;
 }
 
+static bool udp_bad(const struct spec *s, const struct tls_options *o, char error[ERROR_MAX])
+{
+	bool client = strcmp(o->client_tls, "off") != 0;
+
+	error_format(error, "%s: expected off, as TLS needs a stream and the proxy listens on '%s'",
+	             client ? "client_tls" : "backend_tls", s->listen.text);
+	return false;
+}
+
 bool tls_legs_make(struct spec *s, char error[ERROR_MAX])
 {
 	struct tls_leg *client, *backend;
@@ -336,6 +345,8 @@ bool tls_legs_make(struct spec *s, char error[ERROR_MAX])
 	const struct tls_options *o = tls_values(&s->tls);
 	struct making m = { .spec = s, .options = o, .error = error };
 	bool any = strcmp(o->client_tls, "off") || strcmp(o->backend_tls, "off");
+	if (any && s->listen.udp)
+		return udp_bad(s, o, error);
 	if (any && !mode_good(s, error))
 		return false;
 	if (any)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "spec/datagrams.h"
 #include "spec/registry.h"
 #include "spec/option_json.h"
 #include "spec/spec_merge.h"
@@ -334,7 +335,7 @@ bool proxy_request_address(const char *listen, bool ipv4_only, struct address *a
 	const char *port, *why;
 	int number;
 
-	if (!strncmp(listen, "unix:", 5))
+	if (!strncmp(listen, "unix:", 5) || !strncmp(listen, "udp://", 6))
 		return address_parse(a, listen, error, GO_ERROR);
 	if (!*listen)
 		listen = ":0";
@@ -464,12 +465,19 @@ struct spec *proxy_request_spec(const struct proxy_request *w, const struct addr
 {
 	struct spec *s = spec_like(template, w->name);
 	struct spec *there = spec_with_address(s, listen);
+	const char *culprit;
+	char why[ERROR_MAX];
 
 	spec_unref(s);
 	spec_backend_set(there, proxy_request_upstream(w->upstream));
 	there->enabled = w->enabled != 0;
 	proxy_request_topology(there, w);
 	proxy_request_tls(there, w);
+	if (!datagrams_check(there, &culprit, why)) {
+		spec_unref(there);
+		http_error_set(f, 400, "bad request body: %s", why);
+		return NULL;
+	}
 	there = toxics_give(there, w, f);
 	return there ? behavior_give(there, w->behavior, f) : NULL;
 }

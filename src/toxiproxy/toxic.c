@@ -242,7 +242,7 @@ static bool rule_take(struct rule_spec *r, const struct spec *on, json_t *option
 	json_object_foreach(options, key, value)
 		if (!rule_set(r, key, value, &culprit, error))
 			return body_bad(f, error);
-	return rule_finish(r, on->protocol, &culprit, error) || body_bad(f, error);
+	return rule_finish(r, on, &culprit, error) || body_bad(f, error);
 }
 
 struct wording { const json_t *name, *type, *stream, *toxicity, *attributes; };

@@ -49,7 +49,7 @@ static void by_percentiles(void **state)
 static void the_usual(void **state)
 {
 	assert_int_equal(behavior_find("latency")->direction, VN_RESPONSE);
-	assert_int_equal(behavior_find("latency")->traits, VN_TRAIT_WHOLE);
+	assert_int_equal(behavior_find("latency")->traits, VN_TRAIT_WHOLE | VN_TRAIT_DATAGRAMS);
 }
 
 static const struct CMUnitTest tests[] = {

@@ -34,12 +34,12 @@ def example(section):
 
 def test_all_behaviors_have_a_group_an_example_and_what_the_client_sees(page, run):
     names = [name for name in page if name]
-    assert sorted(names) == sorted(SEES)
+    assert sorted(names) == sorted([*SEES, *DATAGRAMS])
     assert [group for group in GROUPS if any(page[name][0] == group for name in names)] == GROUPS
     assert [name for name in names if page[name][0] == "Others"] == ["dummy", "noop"]
     for name in names:
         assert shlex.split(example(page[name][1]))[0] == name
-        assert "\nThe client sees: %s.\n" % SEES[name][0] in page[name][1]
+        assert "\nThe client sees: %s.\n" % (DATAGRAMS.get(name) or SEES[name][0]) in page[name][1]
 
 
 def test_the_page_begins_with_a_table_of_all(page):
@@ -64,10 +64,11 @@ def test_help_and_list_have_the_groups_in_the_same_order(run):
 def test_every_example_is_accepted(page, start, backend, run):
     backend.serve()
     proxy = start("--protocol", "mysql", "--proxy-name", "db", "--add", "cache=127.0.0.1:0=%s,redis" % backend.address,
-                  backend=backend)
+                  "--add", "game=udp://127.0.0.1:0=127.0.0.1:9", backend=backend)
     for name in (name for name in page if name):
         needs = "The protocol must have the failure" in page[name][1]
-        done = run("--host", "http://127.0.0.1:%d" % proxy.http, *(["--proxy", "cache"] if needs else []), "set-behavior",
+        other = ["--proxy", "cache"] if needs else ["--proxy", "game"] if name in DATAGRAMS else []
+        done = run("--host", "http://127.0.0.1:%d" % proxy.http, *other, "set-behavior",
                    *shlex.split(example(page[name][1])), program=CTL)
         assert done.returncode == 0 and done.stdout.startswith('Behavior changed to "%s"' % name), done.stderr
 
@@ -276,6 +277,7 @@ SEES = {        # behavior: what the page promises, options, how to see it
     "vanish": ("a connect gets no answer, an open connection no response", {}, nothing),
     "waves": ("responses arrive late, by a time that rises and falls", {"low": 0.2, "high": 0.4}, late),
 }
+DATAGRAMS = {"duplicate": "the same datagram several times", "reorder": "datagrams arrive in another order"}     # test_udp.py
 WORDED = {"cold_cache", "error", "transient"}
 
 

@@ -90,13 +90,16 @@ VN_BEHAVIOR(tale_locks, .help = "Is made of a failure", .on = VN_ON_REQUEST, .fa
 VN_BEHAVIOR(tale_keeps, .help = "Is made of one that is the protocol's own affair",
             .on = VN_ON_REQUEST, .failure = "secret", .act = tale_act)
 
+static const struct spec on_tale = { .protocol = &protocol_tale_told };
 static struct rule_spec rule;
 static char error[ERROR_MAX];
 
 static bool read_on(const struct vn_protocol *p, const char *words)
 {
+	const struct spec on = { .protocol = p };
+
 	error[0] = '\0';
-	return rule_read(&rule, words, p, NULL, error);
+	return rule_read(&rule, words, &on, NULL, error);
 }
 
 static void good(const char *words)
@@ -372,7 +375,7 @@ static void settle_culprits(void **state)
 		          NULL);
 		assert_true(rule_set(&rule, bad[i].key, value, &culprit, error));
 		culprit = NULL;
-		assert_false(rule_finish(&rule, &protocol_tale_told, &culprit, error));
+		assert_false(rule_finish(&rule, &on_tale, &culprit, error));
 		assert_string_equal(culprit, bad[i].key);
 		assert_int_equal(strncmp(error, bad[i].key, strlen(bad[i].key)), 0);
 		rule_free(&rule);
@@ -582,7 +585,7 @@ static void put_back(void **state)
 		json_object_foreach(options, key, value)
 			if (!rule_set(&rule, key, value, &culprit, error))
 				fail_msg("%s: %s", words[i], error);
-		assert_true(rule_finish(&rule, &protocol_tale_told, &culprit, error));
+		assert_true(rule_finish(&rule, &on_tale, &culprit, error));
 		same_shown(before);
 		assert_true(rule.skip == first.skip && rule.times == first.times &&
 		            rule.every == first.every && rule.high == first.high);
