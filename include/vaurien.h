@@ -353,6 +353,8 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	/* set by the engine, for vn_map_address(); NULL: no address has another */
 	enum vn_mapped (*map)(struct vn_session *, struct vn_span host, unsigned port,
 	                      struct vn_place *other);
+	/* the same for vn_map_elsewhere() */
+	enum vn_mapped (*elsewhere)(struct vn_session *, struct vn_place *other);
 };
 
 /* The address under which this client reaches the proxy of the server that calls itself host:port.
@@ -362,6 +364,14 @@ static inline enum vn_mapped vn_map_address(struct vn_session *t, struct vn_span
                                             unsigned port, struct vn_place *other)
 {
 	return t->map ? t->map(t, host, port, other) : VN_MAP_SAME;
+}
+
+/* Where a server of a cluster would send this client: the address of the proxy before another
+ * server, of which this one has told, or which has told of this one; else of any other proxy of
+ * this protocol; else of this one. VN_MAP_SAME: there is no map. */
+static inline enum vn_mapped vn_map_elsewhere(struct vn_session *t, struct vn_place *other)
+{
+	return t->elsewhere ? t->elsewhere(t, other) : VN_MAP_SAME;
 }
 
 /* In response(): the answer is an error, or has one in it. `code` is the server's own: "1213",

@@ -295,6 +295,12 @@ static bool key_asked(const struct spec *s, struct vn_span host, unsigned port,
 	return address_key(text, host.n, port, key);
 }
 
+static void tell_note(const struct shard *teller, const struct shard *of)
+{
+	atomic_store_explicit(&teller->siblings[0]->tells_of, of->number, memory_order_relaxed);
+	atomic_store_explicit(&of->siblings[0]->told_by, teller->number, memory_order_relaxed);
+}
+
 static enum vn_mapped map_find(struct vn_session *t, struct vn_span host, unsigned port,
                                struct vn_place *other)
 {
@@ -317,11 +323,50 @@ static enum vn_mapped map_find(struct vn_session *t, struct vn_span host, unsign
 		return VN_MAP_HIDE;
 	if (!p)
 		return m->unmapped ? unmapped_decide(c, key, other) : VN_MAP_SAME;
+	if (p != c->shard)
+		tell_note(c->shard, p);
 	place_of(c, p, other);
+	return VN_MAP_OTHER;
+}
+
+/* ---- elsewhere ---- */
+
+static const struct shard *shard_elsewhere(const struct shard *self)
+{
+	unsigned tells_of = atomic_load_explicit(&self->siblings[0]->tells_of,
+	                                         memory_order_relaxed),
+	         told_by = atomic_load_explicit(&self->siblings[0]->told_by, memory_order_relaxed);
+	const struct shard *by = NULL, *any = NULL;
+
+	for (const struct shard *p = self->worker->shards; p; p = p->next) {
+		if (shard_spec(p)->protocol != shard_spec(self)->protocol || p == self ||
+		    (!shard_spec(p)->gate && !can_be_dialed(p, 1)))
+			continue;
+		if (p->number == tells_of)
+			return p;
+		if (p->number == told_by)
+			by = p;
+		if (!any || p->number < any->number)
+			any = p;
+	}
+	return by ? by : any ? any : self;
+}
+
+static enum vn_mapped map_elsewhere(struct vn_session *t, struct vn_place *other)
+{
+	struct conn *c = OWNER(conn, state, t->state);
+	const struct shard *p = shard_elsewhere(c->shard);
+	const struct address *backend = &shard_spec(p)->backend;
+
+	if (shard_spec(p)->gate && !backend->unix_path)
+		place_write(c, NULL, backend->host, (unsigned)backend->port, other);
+	else
+		place_of(c, p, other);
 	return VN_MAP_OTHER;
 }
 
 void address_map_init(struct address_map *m, struct unmapped *u)
 {
-	*m = (struct address_map){ .find = map_find, .unmapped = u };
+	*m = (struct address_map){ .find = map_find, .elsewhere = map_elsewhere,
+		                    .unmapped = u };
 }

@@ -85,6 +85,7 @@ struct vn_session *session_begin(struct conn *c)
 		.client = "",
 		.backend_note = s->backend_note,
 		.map = w->address_map.find,
+		.elsewhere = w->address_map.elsewhere,
 	};
 	return &w->session;
 }

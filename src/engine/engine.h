@@ -197,6 +197,9 @@ struct shard {
 	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
 	bool hinted;                    /* the log says how clients get the CA */
 	const char *noticed[NOTICES];   /* the protocol's notices that are in the log */
+	/* worker 0: numbers of the proxies of which its server last told its clients, and whose
+	 * server told of this one; any thread */
+	_Atomic unsigned tells_of, told_by;
 };
 
 /* ---- a worker: a thread. Workers share nothing but specs ---- */
@@ -207,6 +210,7 @@ struct address_map {
 	/* of every session */
 	enum vn_mapped (*find)(struct vn_session *, struct vn_span host, unsigned port,
 	                       struct vn_place *other);
+	enum vn_mapped (*elsewhere)(struct vn_session *, struct vn_place *other);
 	bool made;                      /* else a shard has come, gone or changed */
 	size_t n;
 	struct map_entry *entries;      /* sorted by key */

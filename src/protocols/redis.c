@@ -142,16 +142,20 @@ static const struct class
 	{ IS_STALE | VN_IS_READ | IS_LOOKING, PLAIN, "EVAL_RO EVALSHA_RO FCALL_RO",
 	  KEYS_COUNTED_SECOND },
 	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN,
-	  "APPEND BITFIELD BITOP COPY DECR DECRBY GEOADD GEORADIUS GEORADIUSBYMEMBER "
+	  "APPEND BITFIELD COPY DECR DECRBY GEOADD GEORADIUS GEORADIUSBYMEMBER "
 	  "GEOSEARCHSTORE GETSET HINCRBY "
 	  "HINCRBYFLOAT HMSET HSET HSETNX INCR INCRBY INCRBYFLOAT LINSERT LMOVE LPUSH LPUSHX LSET "
 	  "MSET MSETNX PFADD "
-	  "PFDEBUG PFMERGE PSETEX RESTORE RESTORE-ASKING RPOPLPUSH RPUSH RPUSHX SADD SDIFFSTORE "
+	  "PFMERGE PSETEX RESTORE RESTORE-ASKING RPOPLPUSH RPUSH RPUSHX SADD SDIFFSTORE "
 	  "SET SETBIT SETEX "
 	  "SETNX SETRANGE SINTERSTORE SORT SUNIONSTORE XADD XSETID ZADD ZDIFFSTORE ZINCRBY "
 	  "ZINTERSTORE ZRANGESTORE "
-	  "ZUNIONSTORE XGROUP|CREATE XGROUP|CREATECONSUMER FUNCTION|LOAD FUNCTION|RESTORE "
-	  "HEXPIRE HEXPIREAT HPEXPIRE HPEXPIREAT HSETEX MSETEX VADD" },
+	  "ZUNIONSTORE HEXPIRE HEXPIREAT HPEXPIRE HPEXPIREAT HSETEX VADD",
+	  KEY_FIRST },
+	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN,
+	  "BITOP PFDEBUG XGROUP|CREATE XGROUP|CREATECONSUMER", KEY_SECOND },
+	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN, "MSETEX", KEYS_COUNTED_FIRST },
+	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN, "FUNCTION|LOAD FUNCTION|RESTORE" },
 	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN,
 	  "BF.ADD BF.INSERT BF.LOADCHUNK BF.MADD BF.RESERVE CF.ADD CF.ADDNX CF.INSERT CF.INSERTNX "
 	  "CF.LOADCHUNK CF.RESERVE "
@@ -161,25 +165,34 @@ static const struct class
 	  "TDIGEST.CREATE TDIGEST.MERGE "
 	  "TDIGEST.RESET TOPK.ADD TOPK.INCRBY TOPK.RESERVE TS.ADD TS.ALTER TS.CREATE "
 	  "TS.CREATERULE TS.DECRBY TS.INCRBY TS.MADD "
-	  "FT.ADD FT.ALIASADD FT.ALIASUPDATE FT.ALTER FT.CREATE FT.DICTADD FT.SUGADD FT.SYNADD "
+	  "FT.SUGADD",
+	  KEY_FIRST },
+	{ IS_USUAL | VN_IS_WRITE | IS_GROWING, PLAIN,
+	  "FT.ADD FT.ALIASADD FT.ALIASUPDATE FT.ALTER FT.CREATE FT.DICTADD FT.SYNADD "
 	  "FT.SYNUPDATE" },
-	{ IS_USUAL | VN_IS_WRITE | IS_GROWING | IS_WAITING, PLAIN, "BLMOVE BRPOPLPUSH" },
-	{ IS_USUAL | VN_IS_WRITE | IS_WAITING, PLAIN,
-	  "BLMPOP BLPOP BRPOP BZMPOP BZPOPMAX BZPOPMIN XREADGROUP" },
+	{ IS_USUAL | VN_IS_WRITE | IS_GROWING | IS_WAITING, PLAIN, "BLMOVE BRPOPLPUSH", KEY_FIRST },
+	{ IS_USUAL | VN_IS_WRITE | IS_WAITING, PLAIN, "BLPOP BRPOP BZPOPMAX BZPOPMIN", KEY_FIRST },
+	{ IS_USUAL | VN_IS_WRITE | IS_WAITING, PLAIN, "BLMPOP BZMPOP", KEYS_COUNTED_SECOND },
+	{ IS_USUAL | VN_IS_WRITE | IS_WAITING, PLAIN, "XREADGROUP", KEYS_STREAMS },
 	{ IS_USUAL | VN_IS_WRITE, PLAIN,
-	  "DEL EXPIRE EXPIREAT FLUSHALL FLUSHDB GETDEL GETEX HDEL LMPOP LPOP LREM LTRIM MOVE "
-	  "PERSIST PEXPIRE "
-	  "PEXPIREAT RENAME RENAMENX RPOP SMOVE SPOP SREM SWAPDB UNLINK XACK XAUTOCLAIM XCLAIM "
-	  "XDEL XTRIM ZMPOP "
+	  "FLUSHALL FLUSHDB SWAPDB FUNCTION|DELETE FUNCTION|FLUSH "
+	  "FT.ALIASDEL FT.DEL FT.DICTDEL FT.DROP FT.DROPINDEX" },
+	{ IS_USUAL | VN_IS_WRITE, PLAIN, "LMPOP ZMPOP", KEYS_COUNTED_FIRST },
+	{ IS_USUAL | VN_IS_WRITE, PLAIN, "XGROUP|DELCONSUMER XGROUP|DESTROY XGROUP|SETID",
+	  KEY_SECOND },
+	{ IS_USUAL | VN_IS_WRITE, PLAIN,
+	  "DEL EXPIRE EXPIREAT GETDEL GETEX HDEL LPOP LREM LTRIM MOVE PERSIST PEXPIRE "
+	  "PEXPIREAT RENAME RENAMENX RPOP SMOVE SPOP SREM UNLINK XACK XAUTOCLAIM XCLAIM "
+	  "XDEL XTRIM "
 	  "ZPOPMAX ZPOPMIN ZREM ZREMRANGEBYLEX ZREMRANGEBYRANK ZREMRANGEBYSCORE "
-	  "XGROUP|DELCONSUMER XGROUP|DESTROY "
-	  "XGROUP|SETID FUNCTION|DELETE FUNCTION|FLUSH "
 	  "DELEX DELIFEQ HGETDEL HGETEX HPERSIST VREM VSETATTR XACKDEL XCFGSET XDELEX XIDMPRECORD "
 	  "XNACK "
 	  "CF.DEL JSON.ARRPOP JSON.ARRTRIM JSON.CLEAR JSON.DEL JSON.FORGET TS.DEL TS.DELETERULE "
-	  "FT.ALIASDEL FT.DEL FT.DICTDEL FT.DROP FT.DROPINDEX FT.SUGDEL" },
+	  "FT.SUGDEL",
+	  KEY_FIRST },
 	{ IS_USUAL | VN_IS_WRITE, SECRET, "MIGRATE" },
-	{ IS_STALE | VN_IS_WRITE | IS_GROWING, PLAIN, "EVAL EVALSHA FCALL" }, /* who knows */
+	{ IS_STALE | VN_IS_WRITE | IS_GROWING, PLAIN, "EVAL EVALSHA FCALL", /* who knows */
+	  KEYS_COUNTED_SECOND },
 	{ IS_USUAL | IS_WAITING, PLAIN, "WAIT WAITAOF" },
 	{ IS_USUAL | IS_PING, PLAIN, "PING" },
 	{ IS_USUAL, CONTAINER, "FUNCTION MEMORY SCRIPT XGROUP" },
@@ -379,6 +392,8 @@ static inline enum step length_read(struct vn_span in, uint64_t *at, int64_t *le
 }
 
 /* ---- requests ---- */
+
+static uint64_t slot_asked(const struct class *, struct vn_span in);
 
 struct said {                           /* a request, as far as it is at hand */
 	struct vn_span words[4];           /* its first ones, and the latest of the others */
@@ -607,6 +622,8 @@ static struct vn_cut array_request(struct vn_session *t, struct vn_span in, stru
 	const char *why = said_take(s, &q, m);
 	if (why)
 		return vn_cut_raw(t, why);
+	if (t->judged)
+		m->seq = slot_asked(s->class, in);
 	if (t->report && s->class->kind == SECRET)
 		t->report->given = VN_ALL;
 	s->args = q.args - i;
@@ -683,6 +700,8 @@ static struct vn_cut inline_request(struct vn_session *t, struct vn_span in, str
 	if (q.subject.n > SUBJECT_MAX)
 		q.subject.n = SUBJECT_MAX;
 	const char *why = said_take(s, &q, m);
+	if (t->judged && !why)
+		m->seq = slot_asked(s->class, (struct vn_span){ in.p, (size_t)len });
 	return why ? vn_cut_raw(t, why) : (struct vn_cut){ .kind = VN_CUT_END, .len = len };
 }
 
@@ -1017,7 +1036,7 @@ static struct vn_cut redis_response(struct vn_session *t, struct vn_span in,
 
 /* failure.number: how it is worded. A REJECTED command was not run: if it is EXEC, the server says
  * so. */
-enum wording { PLAINLY, REJECTED, AS_NIL, BY_ITSELF, NOT_AT_ALL };
+enum wording { PLAINLY, REJECTED, AS_NIL, BY_ITSELF, NOT_AT_ALL, ELSEWHERE };
 
 static const struct vn_failure failures[] = {
 	{ "starting_up", "LOADING", "Redis is loading the dataset in memory", WANTS_DATA,
@@ -1052,6 +1071,10 @@ static const struct vn_failure failures[] = {
 	  VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
 	{ "slot_not_served", "CLUSTERDOWN", "Hash slot not served", VN_IS_READ | VN_IS_WRITE,
 	  VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
+	{ "moved", "MOVED", "3999 127.0.0.1:6381", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY,
+	  ELSEWHERE, .by_name = true },
+	{ "ask", "ASK", "3999 127.0.0.1:6381", VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY,
+	  ELSEWHERE, .by_name = true },
 	{ "try_again", "TRYAGAIN", "Multiple keys request during rehashing of slot",
 	  VN_IS_READ | VN_IS_WRITE, VN_ON_REQUEST, VN_STAY, PLAINLY, .by_name = true },
 	{ "conflict", "nil", "EXEC answers nil, as if a watched key had been changed", VN_IS_COMMIT,
@@ -1192,6 +1215,24 @@ static void miss_put(enum keys keys, struct vn_span in, struct vn_buffer *o)
 	}
 }
 
+/* For message.seq: the slot of a command's first key, plus 1; 0: it has none, or it is too far
+ * behind. */
+static uint64_t slot_asked(const struct class *class, struct vn_span in)
+{
+	struct args a;
+	struct vn_span arg = { 0 };
+
+	if (class->keys == NO_KEYS || class->keys >= AS_EXISTS)
+		return 0;
+	struct range r = keys_range(class->keys, in);
+	if (r.to <= r.from || !args_begin(&a, in) || r.from >= a.n)
+		return 0;
+	for (uint64_t i = 0; i <= r.from; i++)
+		if (!(arg = args_next(&a)).p)
+			return 0;
+	return topology_slot(arg) + 1;
+}
+
 static bool redis_fits(struct vn_session *t, const struct vn_message *asked,
                        const struct vn_failure *f)
 {
@@ -1200,6 +1241,8 @@ static bool redis_fits(struct vn_session *t, const struct vn_message *asked,
 	const struct redis *s = t->state;
 	struct args a;
 
+	if (f->number == ELSEWHERE)
+		return asked->seq;      /* the slot of its key, if it has one */
 	if (f->number != BY_ITSELF || s->class->keys >= AS_EXISTS)
 		return true;
 	if (!args_begin(&a, asked->bytes))
@@ -1248,6 +1291,22 @@ static const char HELLO_UNKNOWN[] = /* to a client that does not log in with it 
 	"can be used to authenticate the client and select the RESP protocol version at the same "
 	"time";
 
+/* -MOVED SLOT HOST:PORT: to the proxy of another server. */
+static void elsewhere_put(struct vn_session *t, const struct vn_message *asked,
+                          const struct vn_failure *f, struct vn_buffer *client)
+{
+	struct vn_place place = { { (const uint8_t *)"127.0.0.1", 9 }, 6381 };
+	char text[32];
+
+	vn_map_elsewhere(t, &place);
+	text_put(client, "-");
+	text_put(client, f->code);
+	vn_buffer_put(client, text, (size_t)snprintf(text, sizeof text, " %u ",
+	                                             asked ? (unsigned)asked->seq - 1 : 0));
+	vn_buffer_put(client, place.host.p, place.host.n);
+	vn_buffer_put(client, text, (size_t)snprintf(text, sizeof text, ":%u\r\n", place.port));
+}
+
 static void redis_word(struct vn_session *t, const struct vn_message *asked,
                        const struct vn_failure *f, struct vn_buffer *client)
 {
@@ -1258,6 +1317,10 @@ static void redis_word(struct vn_session *t, const struct vn_message *asked,
 	if (f->number == AS_NIL) {
 		vn_session_worded(t, "", 0);
 		text_put(client, s->resp3 ? "_\r\n" : "*-1\r\n");
+		return;
+	}
+	if (f->number == ELSEWHERE) {
+		elsewhere_put(t, asked, f, client);
 		return;
 	}
 	text_put(client, "-");
