@@ -51,7 +51,8 @@ extern const char *const any[];
 
 /* These end with a row without name. */
 extern const struct action behavior_actions[], rule_actions[], proxy_actions[], file_actions[],
-	toxic_actions[], watch_actions[], state_actions[], top_actions[], help_actions[];
+	toxic_actions[], watch_actions[], state_actions[], top_actions[], help_actions[],
+	ca_actions[];
 
 /* ---- vaurienctl.c ---- */
 

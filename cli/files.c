@@ -13,6 +13,12 @@ static json_t *exported(const json_t *proxy)
 {
 	json_t *made = json_object();
 
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)proxy, key, value)
+		if (!strncmp(key, "client_tls", 10) || !strncmp(key, "backend_tls", 11))
+			json_object_set(made, key, value);
 	for (const char *const *field = proxy_fields; *field; field++)
 		if (json_object_get(proxy, *field))
 			json_object_set(made, *field, json_object_get(proxy, *field));

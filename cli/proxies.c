@@ -246,7 +246,9 @@ static int calm(struct call *c)
 	return rc;
 }
 
-static const char *const create_options[] = { "listen", "upstream", "enabled", "protocol", NULL };
+static const char *const create_options[] = {
+	"listen", "upstream", "enabled", "protocol", "client-tls*", "backend-tls*", NULL
+};
 
 const struct action proxy_actions[] = {
 	{ "list", NULL, "list the proxies", 0, 0, NULL, list },
@@ -260,7 +262,9 @@ const struct action proxy_actions[] = {
 	  "  --enabled BOOL        false: create it, but accept no connections (default true)\n"
 	  "  --protocol NAME       mysql, postgres, redis, memcache, mongo, http, smtp or tcp\n"
 	  "                        (default);\n"
-	  "                        `error` answers as a server of that protocol does\n" },
+	  "                        `error` answers as a server of that protocol does\n"
+	  "  --client-tls WORD, --backend-tls WORD, and the other options of TLS: see\n"
+	  "                        vaurien --help tls; files are vaurien's\n" },
 	{ "delete", "PROXY", "delete it, and close its connections", 1, 1, NULL, delete },
 	{ "enable", "PROXY", "accept connections again", 1, 1, NULL, enable },
 	{ "disable", "PROXY", "stop accepting connections, and close the open ones", 1, 1, NULL,

@@ -13,7 +13,7 @@ const struct action *const *action_tables(void)
 {
 	static const struct action *const tables[] = {
 		behavior_actions, rule_actions, proxy_actions, state_actions, top_actions,
-		watch_actions, file_actions, toxic_actions, help_actions, NULL,
+		watch_actions, file_actions, toxic_actions, ca_actions, help_actions, NULL,
 	};
 	static const struct action *const fleet[] = { fleet_actions, help_actions, NULL };
 	return fleet_flags.url ? fleet : tables;
@@ -69,13 +69,17 @@ static bool takes_proxy(const struct action *a)
 	return a->arguments && !strncmp(a->arguments + (*a->arguments == '['), "PROXY", 5);
 }
 
+/* "client-tls*" of a list is each name that begins so. */
 static bool named(const char *const *options, const char *name)
 {
 	size_t n = strcspn(name, "=");
 
-	for (; options && *options; options++)
-		if (!strncmp(name, *options, n) && !(*options)[n])
+	for (; options && *options; options++) {
+		size_t begins = strcspn(*options, "*");
+		if ((*options)[begins] ? !strncmp(name, *options, begins) :
+		                         !strncmp(name, *options, n) && !(*options)[n])
 			return true;
+	}
 	return false;
 }
 
@@ -205,7 +209,8 @@ static json_t *option_names(const struct call *c)
 		json_array_append_new(names, json_string(flag->name));
 	const char *const *own = c->action && c->action->options ? c->action->options : any;
 	for (const char *const *o = own; *o; o++)
-		json_array_append_new(names, json_string(*o));
+		if (!strchr(*o, '*'))
+			json_array_append_new(names, json_string(*o));
 	return names;
 }
 

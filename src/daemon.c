@@ -24,6 +24,7 @@
 #include "control/shutdown.h"
 #include "control/signals.h"
 #include "control/statsd.h"
+#include "control/tls_clock.h"
 #include "fleet/fleet.h"
 #include "net/bind.h"
 #include "plugins/plugin.h"
@@ -50,6 +51,7 @@ struct daemon {
 	struct shutdown shutdown;
 	struct hit_check hits;
 	struct config_watch config;
+	struct tls_clock tls;
 	bool reloading, reload_again;   /* again: a SIGHUP came during a reload */
 };
 
@@ -278,7 +280,7 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 {
 	struct loop *loop = control_loop(d->control);
 	bool good = events_start(loop, d->settings->events, error) && run_prepare(d, error) &&
-	            create_proxies(d, error);
+	            tls_clock_start(&d->tls, loop, d->settings, error) && create_proxies(d, error);
 
 	if (!good)
 		return false;
@@ -311,6 +313,7 @@ static void daemon_close(struct daemon *d)
 	control_free_workers(d->control);
 	events_stop();                  /* writes what the last connections reported */
 	signals_set_loop(NULL);
+	tls_clock_stop(&d->tls);
 	control_free(d->control);
 	log_info("Bye!");
 	log_stop();

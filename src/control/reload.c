@@ -5,7 +5,8 @@
  *
  *	read      a mistake ends the reload
  *	resolve   the names to listen on; does not block
- *	merge     each running proxy with what has changed of it in the file
+ *	merge     each running proxy with what has changed of it in the file, and read the files
+ *	          of its TLS again
  *	probe     bind all new addresses, while those that are given up do not listen; one that
  *	          cannot be had ends the reload
  *	apply     remove, change, create, in several turns of the loop: what the API changes
@@ -24,6 +25,7 @@
 #include "config/error.h"
 #include "net/bind.h"
 #include "spec/spec_merge.h"
+#include "tls/legs.h"
 
 #define TURN (5 * VN_MS)                /* of the apply step, before others have theirs */
 
@@ -33,6 +35,7 @@ struct action {                         /* on one proxy */
 	struct spec *is;                /* the proxy's, as it was merged */
 	struct spec *to;                /* NULL: remove */
 	const struct endpoint *at;      /* the new address; NULL: as before, or none */
+	bool rereads;                   /* its files of TLS have changed, and nothing else */
 	bool vacates;                   /* it gives up the address where it listens */
 	bool vacated;                   /* it does not listen there during the probe */
 	int probe;                      /* a socket bound to `at` during the probe; -1: none */
@@ -98,12 +101,50 @@ static struct action *action_add(struct reload *r, struct proxy *p, struct spec 
 	return a;
 }
 
+/* NULL: `error` says why they cannot be merged, or which file of TLS is bad. */
 static struct spec *merge_spec(struct reload *r, struct spec *is, struct spec *now,
                                char error[ERROR_MAX])
 {
 	struct spec *was = settings_find(r->old, now->name), *from = was ? was : is;
+	struct spec *to = spec_merged(is, from, now, spec_moves(from, now), error);
+	char why[ERROR_MAX];
 
-	return spec_merged(is, from, now, spec_moves(from, now), error);
+	if (!to || tls_legs_make(to, why))
+		return to;
+	error_format(error, "proxy=%s: %.800s", now->name, why);
+	spec_unref(to);
+	return NULL;
+}
+
+/* A copy whose files of TLS are read again. NULL: nothing of them has changed, or *good is false
+ * and `error` says which file is bad. */
+static struct spec *spec_read_again(const struct spec *is, bool *good, char error[ERROR_MAX])
+{
+	struct spec *to;
+	char why[ERROR_MAX];
+
+	*good = true;
+	if (!is->client_tls && !is->backend_tls)
+		return NULL;
+	to = spec_copy(is, 0, true);
+	*good = tls_legs_make(to, why);
+	if (!*good)
+		error_format(error, "proxy=%s: %.800s", is->name, why);
+	if (*good && (to->client_tls != is->client_tls || to->backend_tls != is->backend_tls))
+		return to;
+	spec_unref(to);
+	return NULL;
+}
+
+/* A proxy of which the configuration has changed nothing, or knows nothing. */
+static bool merge_files(struct reload *r, struct proxy *p, char error[ERROR_MAX])
+{
+	bool good;
+	struct spec *to = spec_read_again(proxy_spec(p), &good, error);
+
+	if (to)
+		action_add(r, p, to)->rereads = true;
+	return good;
 }
 
 /* A proxy that runs and that the file has. False: `error` says why the two cannot be merged. */
@@ -114,7 +155,7 @@ static bool merge_one(struct reload *r, struct proxy *p, struct spec *now,
 	bool moves = spec_moves(was ? was : is, now);
 
 	if (was && !moves && spec_same(was, now))
-		return true;
+		return merge_files(r, p, error);
 	struct spec *to = merge_spec(r, is, now, error);
 	if (!to)
 		return false;
@@ -145,9 +186,23 @@ static void merge_created(struct reload *r, struct spec *now, const struct endpo
 		action_add(r, NULL, spec_ref(now))->at = now->enabled ? at : NULL;
 }
 
+/* Proxies that the API made. */
+static bool merge_others(struct reload *r, char error[ERROR_MAX])
+{
+	for (size_t i = 0; i < control_proxy_count(r->control); i++) {
+		struct proxy *p = control_proxy(r->control, i);
+		const char *name = proxy_spec(p)->name;
+		if (!settings_find(&r->next, name) && !settings_find(r->old, name) &&
+		    !merge_files(r, p, error))
+			return false;
+	}
+	return true;
+}
+
 static bool merge(struct reload *r, char error[ERROR_MAX])
 {
-	r->actions = xcalloc(r->old->n_proxies + r->next.n_proxies + 1, sizeof *r->actions);
+	r->actions = xcalloc(r->old->n_proxies + r->next.n_proxies +
+	                     control_proxy_count(r->control) + 1, sizeof *r->actions);
 	merge_removed(r);
 	for (size_t i = 0; i < r->next.n_proxies; i++) {
 		struct spec *now = r->next.proxies[i];
@@ -157,7 +212,7 @@ static bool merge(struct reload *r, char error[ERROR_MAX])
 		if (!p)
 			merge_created(r, now, &r->at[i]);
 	}
-	return true;
+	return merge_others(r, error);
 }
 
 /* ---- probe ---- */
@@ -226,12 +281,16 @@ static struct action *probe_all(struct reload *r, int *error)
 static bool action_renew(struct reload *r, struct action *a, struct proxy *p)
 {
 	char error[ERROR_MAX];
+	bool good = false;
 
 	if (!p)
 		return false;
 	if (!a->to || proxy_spec(p) == a->is)
 		return true;
-	struct spec *to = merge_spec(r, proxy_spec(p), settings_find(&r->next, a->to->name), error);
+	struct spec *to = a->rereads ? spec_read_again(proxy_spec(p), &good, error) :
+	                  merge_spec(r, proxy_spec(p), settings_find(&r->next, a->to->name), error);
+	if (!to && good)
+		return false;
 	if (!to) {
 		log_error("SIGHUP: proxy=%s: %s", a->to->name, error);
 		return false;

@@ -49,10 +49,10 @@ static bool protocol_same(const struct spec *a, const struct spec *b)
 	       opt_values_same(&a->protocol_values, &b->protocol_values);
 }
 
+/* The options. Whether their files are others now is found out by tls_legs_make(). */
 static bool tls_same(const struct spec *a, const struct spec *b)
 {
-	return tls_leg_same(a->client_tls, b->client_tls) &&
-	       tls_leg_same(a->backend_tls, b->backend_tls) && opt_values_same(&a->tls, &b->tls);
+	return opt_values_same(&a->tls, &b->tls);
 }
 
 /* A proxy that is still configured with port 0 keeps its bound port. */

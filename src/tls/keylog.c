@@ -1,18 +1,34 @@
 /* keylog.c - the log of TLS secrets that --tls-keylog asks for, as NSS and Wireshark read it. */
 #include "tls/keylog.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <openssl/crypto.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int log_fd = -1;
 
 bool tls_keylog_open(const char *file)
 {
-	log_fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	return log_fd >= 0;
+	struct stat is;
+	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	              0600);
+
+	if (fd < 0)
+		return false;
+	/* writing to a pipe may wait */
+	bool regular = fstat(fd, &is) == 0 && S_ISREG(is.st_mode);
+	if (regular && fchmod(fd, 0600) == 0) {
+		log_fd = fd;
+		return true;
+	}
+	int why = regular ? errno : EINVAL;
+	close(fd);
+	errno = why;
+	return false;
 }
 
 void tls_keylog_close(void)

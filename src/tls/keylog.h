@@ -9,7 +9,7 @@
 
 struct ssl_st;
 
-/* Appends to the file, which is made with mode 0600. False: errno says why. */
+/* Appends to a regular file, which gets mode 0600. False: errno says why. */
 bool tls_keylog_open(const char *file);
 void tls_keylog_close(void);
 

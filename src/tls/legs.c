@@ -15,6 +15,7 @@
 #include "tls/mint.h"
 #include "tls/pem.h"
 #include "tls/rsa.h"
+#include "tls/tickets.h"
 #include "tls/trust.h"
 
 struct given {                          /* the options of one leg */
@@ -349,8 +350,10 @@ bool tls_legs_make(struct spec *s, char error[ERROR_MAX])
 		return udp_bad(s, o, error);
 	if (any && !mode_good(s, error))
 		return false;
-	if (any)
+	if (any) {
 		tls_secrets_begin();
+		tls_tickets_begin();
+	}
 	m.given = (struct given){ "client_tls", o->client_tls, o->client_start, o->client_cert,
 		o->client_key, o->client_alpn, o->client_min, o->client_max, o->client_ciphers,
 		"auto" };

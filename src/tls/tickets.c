@@ -47,6 +47,17 @@ void tls_tickets_renew(void)
 	retired = was;
 }
 
+bool tls_tickets_used(void)
+{
+	return current;
+}
+
+void tls_tickets_begin(void)
+{
+	if (!current)
+		tls_tickets_renew();
+}
+
 struct ticket_keys *ticket_keys_make(const void *label, size_t n)
 {
 	struct ticket_keys *k = secret_make(sizeof *k);

@@ -6,11 +6,14 @@
 #define TLS_TICKETS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum { TICKETS_SECONDS = 3600 };
 
-void tls_tickets_renew(void);           /* control: at start, then every TICKETS_SECONDS */
+void tls_tickets_begin(void);           /* control, when a proxy first needs tickets */
+void tls_tickets_renew(void);           /* control, every TICKETS_SECONDS from then on */
+bool tls_tickets_used(void);
 
 struct ticket_keys;                     /* of one context, used by its worker alone */
 struct ticket_keys *ticket_keys_make(const void *label, size_t n);      /* for this context */
