@@ -454,7 +454,7 @@ static bool is_retriable(uint32_t code)
 	return code == 91331;
 }
 
-/* Codes after which a whole transaction is tried again. */
+/* Codes after which a whole transaction is tried again, that of a commit too. */
 static bool is_transient(uint32_t code)
 {
 	static const uint16_t codes[] = {
@@ -464,7 +464,7 @@ static bool is_transient(uint32_t code)
 	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
 		if (codes[i] == code)
 			return true;
-	return is_retriable(code);
+	return false;
 }
 
 static bool is_inside(uint64_t note)
@@ -477,8 +477,11 @@ static const char *labels_of(uint64_t note, uint32_t code)
 {
 	if (code == OVERLOADED)
 		return "SystemOverloadedError,RetryableError,";
+	if (note & NOTE_NUMBERED && note & NOTE_AUTOCOMMIT &&
+	    (is_transient(code) || (is_inside(note) && is_retriable(code))))
+		return "TransientTransactionError,";
 	if (is_inside(note))
-		return is_transient(code) ? "TransientTransactionError," : "";
+		return "";
 	bool once = note & NOTE_ENDS || note & NOTE_NUMBERED;
 	return once && is_retriable(code) ? "RetryableWriteError,NoWritesPerformed," : "";
 }
@@ -684,6 +687,11 @@ static const char *const limits[] = {
 	"Compression is not offered to the server: the proxy takes it out of `hello`.",
 	"The legacy opcodes OP_INSERT, OP_UPDATE, OP_DELETE, OP_GET_MORE and OP_QUERY on "
 	"collections make a connection raw. No driver since MongoDB 3.6 needs them.",
+	"After an error such as `not_primary` a driver waits for its monitor's next hello before "
+	"it tries again: `heartbeatFrequencyMS` at most, 10 s by default. A real server that "
+	"stepped down would tell the monitor at once.",
+	"Errors, their labels, transactions, exhaust and replica sets are tested with drivers and "
+	"a scripted server, because the real one is not in Debian.",
 	"A proxy for `mongodb+srv` addresses cannot be found by a client: the names come from DNS.",
 	NULL
 };

@@ -14,6 +14,7 @@ from conftest import ACCOUNT, pymysql
 from harness import ROOT, SAN, need_module, patience, until
 from server_http import nginx                           # noqa: F401: a fixture
 from server_memcache import cache                       # noqa: F401
+from server_mongo import toy                            # noqa: F401
 from server_postgres import postgres, psycopg2          # noqa: F401
 from server_redis import server                         # noqa: F401
 from server_smtp import ACCOUNT as LOGIN, postfix        # noqa: F401
@@ -21,6 +22,7 @@ from server_smtp import ACCOUNT as LOGIN, postfix        # noqa: F401
 redis = need_module("redis")
 requests = need_module("requests")
 pymemcache = need_module("pymemcache")
+pymongo = need_module("pymongo")
 from pymemcache.client.base import Client               # noqa: E402
 from pymemcache.exceptions import MemcacheError         # noqa: E402
 
@@ -36,6 +38,13 @@ class Told(Exception):
 class Session:
     """One client of a protocol. `deeds` are tried in order until one meets the failure; "connect" is making one."""
     words = []                                  # for the proxy
+    match = "."                                 # a rule with a match strikes no one who rests
+    rests = True                                # does it rest, without a monitor?
+
+    @classmethod
+    def tried(cls, failure):
+        """The deeds to try, in their order."""
+        return cls.deeds
 
     def usable(self):
         """What can be done with it when the failure is over."""
@@ -202,6 +211,72 @@ class Memcache(Session):
         return str(error) or "-"
 
 
+class Mongo(Session):
+    """Its server is a toy: see server_mongo.py. Its monitors have connections of their own."""
+    driver, errors = "PyMongo", (pymongo.errors.PyMongoError,)
+    deeds = {"read": {"reads", "commands"}, "write": {"writes", "writes with a write concern"},
+             "write in a transaction": {"commands in transactions"}, "commit": {"commits"}, "get more": {"getMore"}, "login": {"logins"},
+             "connect": {"the greeting"}}
+    match, rests = "^(?!HELLO|ISMASTER|ABORT)", False
+    labels = ["TransientTransactionError", "RetryableWriteError", "UnknownTransactionCommitResult", "NoWritesPerformed",
+              "SystemOverloadedError", "RetryableError"]
+
+    def __init__(self, port, **words):
+        self.client = pymongo.MongoClient("127.0.0.1", port, replicaSet="rs", heartbeatFrequencyMS=500,
+                                          serverSelectionTimeoutMS=int(1000 * patience(2)), **words)
+        self.port = port
+        self.read()
+
+    @classmethod
+    def tried(cls, failure):
+        """Each takes its time, for the monitors to come and go."""
+        return [deed for deed, fit in cls.deeds.items() if fit & set(failure["fits"])]
+
+    def read(self):
+        self.client.app.believed.find_one()
+
+    def write(self, **words):
+        self.client.app.believed.insert_one({"n": 1}, **words)
+
+    def write_in_a_transaction(self):
+        with self.client.start_session() as session, session.start_transaction():
+            self.write(session=session)
+
+    def commit(self):
+        with self.client.start_session() as session:
+            session.start_transaction()
+            self.write(session=session)
+            session.commit_transaction()
+
+    def get_more(self):
+        self.client.app.believed.insert_many([{"n": n} for n in range(5)])
+        list(self.client.app.believed.find(batch_size=2))
+
+    def login(self):
+        Mongo(self.port, username="app", password="wrong").close()
+
+    def identity(self):
+        return self.client.admin.command("whatsmyuri")["you"]
+
+    def usable(self):
+        before = self.known
+        try:
+            self.read()
+            return USABLE if self.identity() == before else RECONNECTS
+        except self.errors:
+            return LOST
+
+    def close(self):
+        self.client.close()
+
+    @classmethod
+    def code(cls, error):
+        code = (getattr(error, "details", None) or {}).get("code")
+        labels = ", ".join(label for label in cls.labels if error.has_error_label(label))
+        text = str(code) if code else re.findall(r"connection closed|Connection reset by peer|$", str(error))[0]
+        return "%s: %s" % (text, labels) if labels else text
+
+
 class HTTP(Session):
     driver, errors, deeds = "requests", (requests.RequestException,), ["read", "write"]
 
@@ -300,7 +375,7 @@ class Meeting:
         if name != "connect":
             session = self.kind(self.proxy.port)
             session.known = session.identity()
-        words = {} if name == "idle" else {"match": "."}        # a rule with a match strikes no one who rests
+        words = {} if name == "idle" else {"match": self.kind.match}
         self.proxy.set("error", failure=failure, **words)
         try:
             if name == "connect":
@@ -326,11 +401,11 @@ class Meeting:
     def rows(self, failure):
         rows = []
         if "request" in failure["moments"]:
-            deeds = self.kind.deeds
+            deeds = self.kind.tried(failure)
             struck = (self.deed(failure["name"], deed) for deed in deeds)
             rows.append(next((row for row in struck if row), None))
             assert rows[0], "%s strikes none of %s" % (failure["name"], deeds)
-        if "idle" in failure["moments"]:
+        if "idle" in failure["moments"] and self.kind.rests:
             rows.append(self.deed(failure["name"], "idle"))
         return rows
 
@@ -396,6 +471,11 @@ def test_redis(start, server):
 
 def test_memcache(start, cache):
     believe(start, Memcache, "memcache", cache)
+
+
+def test_mongo(start, toy):
+    toy.streams = False
+    believe(start, Mongo, "mongo", toy)
 
 
 def test_http(start, nginx):
