@@ -123,7 +123,7 @@ shown: $(BIN)/vaurien $(BIN)/vaurien-audit
 # ---- make quick ----
 
 # A scenario of each kind, which is one of each file, and each real server: see pytest_collection_modifyitems in harness.py.
-QUICK_SERVERS := $(patsubst %,tests/servers/test_%.py,http_protocol memcache mysql postgres redis smtp)
+QUICK_SERVERS := $(patsubst %,tests/servers/test_%.py,http_protocol kafka memcache mysql postgres redis smtp)
 
 quick-built: all $(BUILD)/tests/unit/all $(BUILD)/tests/protocols/runner $(BUILD)/tests/model/model $(BUILD)/fuzz/replay
 quick: quick-built

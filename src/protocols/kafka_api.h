@@ -44,6 +44,8 @@ enum {
 struct kafka {
 	struct units ask, answer;
 	uint32_t seq;                   /* of the request in `ask` */
+	uint32_t told;                  /* number of the latest request that wants no answer ... */
+	bool tells;                     /* ... if there was one */
 	bool tokens;                    /* frames may be bare tokens of SASL */
 	char subject[512];
 };

@@ -1,0 +1,54 @@
+"""Kafka's brokers as librdkafka mocks them for its own tests: one or three, in a process of their own, on real sockets."""
+import subprocess
+import sys
+
+import pytest
+
+from harness import free_port, need_module, patience
+
+confluent_kafka = need_module("confluent_kafka")
+
+MOCK = """
+import sys
+from confluent_kafka import Producer
+cluster = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": int(sys.argv[1]), "log_level": 0})
+print(*sorted(broker.port for broker in cluster.list_topics(timeout=60).brokers.values()), flush=True)
+sys.stdin.read()
+"""
+
+
+class Brokers:
+    def __init__(self, n):
+        self.process = subprocess.Popen([sys.executable, "-c", MOCK, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
+        self.ports = [int(port) for port in self.process.stdout.readline().split()]
+        assert len(self.ports) == n
+        self.address = "127.0.0.1:%d" % self.ports[0]
+
+    def stop(self):
+        self.process.stdin.close()
+        self.process.wait(patience())
+        self.process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def brokers():
+    three = Brokers(3)
+    yield three
+    three.stop()
+
+
+@pytest.fixture(scope="module")
+def broker():
+    one = Brokers(1)
+    yield one
+    one.stop()
+
+
+def before(start, brokers, *words):
+    """A proxy before each broker, in one Vaurien. Its `ports` are those of the proxies."""
+    ports = [free_port() for _ in brokers.ports[1:]]
+    for n, (port, broker) in enumerate(zip(ports, brokers.ports[1:]), 2):
+        words += ("--add", "broker%d=127.0.0.1:%d=127.0.0.1:%d,kafka" % (n, port, broker))
+    proxy = start("--protocol", "kafka", *words, backend=brokers)
+    proxy.ports = [proxy.port] + ports
+    return proxy
