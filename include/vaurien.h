@@ -101,6 +101,10 @@ struct vn_opt {                         /* a row; a table ends with a row withou
 	                                 * bound */
 	const char *const *choices;     /* VN_OPT_CHOICE: ends with NULL */
 	enum vn_opt_rule rule;
+	/* VN_OPT_TEXT: false: the text is no good, and `why` has what was expected, as "expected a
+	 * list of ciphers, got 'x'". NULL: any text is good. Called in the control thread, by
+	 * those who set the option */
+	bool (*check)(const char *text, char *why, size_t room);
 };
 
 enum { VN_TABLE_MAX = 16 };             /* rows */
@@ -545,6 +549,9 @@ struct vn_protocol {
 	enum vn_secure (*secure)(struct vn_session *, struct vn_span from_backend,
 	                         struct vn_buffer *backend);
 
+	/* What a server without TLS says to a ClientHello; p NULL: random bytes. */
+	struct vn_span plain_answer;
+
 	bool transactions;              /* session->idle has VN_IS_IN_TRANSACTION behind each answer
 	                                 * that leaves one open */
 	bool quoted_names;              /* double quotes enclose names, not texts */
@@ -704,6 +711,14 @@ enum vn_tls_place {                     /* how far a handshake gets */
 	VN_TLS_AT_FINISHED,             /* all but the last record of the server's flight */
 };
 
+/* The names of the last four, for an option; they end with NULL. */
+extern const char *const vn_tls_places[];
+enum vn_tls_place vn_tls_place_of(const char *name);    /* VN_TLS_AT_NONE: no such place */
+
+/* For the `check` of an option. A file is read at once, and shown as it was then. */
+bool vn_tls_certificate_check(const char *file, char *why, size_t room);
+bool vn_tls_ciphers_check(const char *list, char *why, size_t room);
+
 struct vn_tls {                         /* how a handshake is broken; all zero: it is not */
 	const char *flaw;               /* of the certificate: one of the CA's flaws */
 	const char *file;               /* a certificate and its key, PEM */
@@ -722,6 +737,12 @@ struct vn_tls {                         /* how a handshake is broken; all zero: 
 	bool refused;                   /* the upgrade is refused */
 	bool plain;                     /* plain text in place of TLS */
 	bool forget;                    /* earlier tickets are worthless */
+	bool truncate;                  /* the stream to the client ends without close_notify ... */
+	uint64_t after;                 /* ... behind so many plain bytes; 0: where it ends */
+	const char *corrupt;            /* one record is spoilt: its "mac", "length" or "type";
+	                                 * NULL: none */
+	uint64_t nth;                   /* which one of those with data, from 1 ... */
+	enum vn_direction corrupted;    /* ... that leave (VN_RESPONSE) or arrive (VN_REQUEST) */
 };
 
 struct vn_event {                       /* what act() gets */
@@ -810,6 +831,7 @@ enum vn_group {                         /* where --list and docs/behaviors.md sh
 	VN_GROUP_CONNECTION,            /* connections end, or nothing passes on them */
 	VN_GROUP_BYTES,                 /* bytes are changed, missing or cut off */
 	VN_GROUP_RATE,                  /* bytes are slow, or come in pieces */
+	VN_GROUP_TLS,                   /* handshakes and records of TLS are broken */
 };
 
 enum {                                  /* the traits of a behavior, as bits */
@@ -822,6 +844,9 @@ enum {                                  /* the traits of a behavior, as bits */
 	VN_TRAIT_SPARES = 8,            /* logins and VN_IS_SETUP pass, so that clients can
 	                                 * connect, unless the rule has a match or names a
 	                                 * failure */
+	VN_TRAIT_UPGRADE = 32,          /* it strikes at VN_ON_OPEN, by verdict->tls, clients that
+	                                 * will ask for TLS. A behavior that has VN_ON_HELLO, too,
+	                                 * does so where its option `at` is "upgrade" */
 	VN_TRAIT_REFUSES = 4,           /* it may refuse, though it has neither `failure` nor an
 	                                 * option of the type VN_OPT_FAILURE */
 	VN_TRAIT_DATAGRAMS = 32,        /* it makes sense on datagrams: proxies on udp:// may have

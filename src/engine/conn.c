@@ -13,10 +13,12 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/birth.h"
+#include "engine/conn_hello.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_timers.h"
 #include "engine/conn_trace.h"
 #include "engine/handshake.h"
+#include "engine/hello_fault.h"
 #include "engine/journal.h"
 #include "engine/listener.h"
 #include "engine/pipe.h"
@@ -139,6 +141,8 @@ static void conn_teardown(struct conn *c)
 	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name,
 	          (unsigned long long)c->number, close_reason_names[c->why].text);
 	conn_traces_end(c);
+	if (c->request.came && c->plan->n)
+		conn_hello_plain(c);
 	side_close(c, &c->client, c->how, c->request.eof,
 	           journal_wants(JOURNAL_CLOSED) ? last_words_make(c) : NULL);
 	/* an alert that says why must reach the backend */
@@ -151,6 +155,8 @@ static void conn_teardown(struct conn *c)
 	timer_stop(conn_loop(c), &c->ruled->end_timer);
 	timer_stop(conn_loop(c), &c->ruled->wait_timer);
 	timer_stop(conn_loop(c), &c->ruled->rest_timer);
+	hello_fault_free(conn_loop(c), &c->ruled->upgrade);
+	hello_fault_free(conn_loop(c), &c->ruled->hello);
 	pipe_free(&c->request);
 	pipe_free(&c->response);
 	exchanges_end(c);
@@ -250,6 +256,8 @@ void conn_run(struct conn *c)
 		handshake_run(c);
 	if (!c->dead)
 		conn_pump(c);
+	if (c->ruled->hello && !c->dead)
+		conn_hello_run(c);
 	if (!c->dead)
 		conn_check_end(c);
 	if (!c->dead)

@@ -2,6 +2,7 @@
 #ifndef ENGINE_CONN_EXCHANGE_H
 #define ENGINE_CONN_EXCHANGE_H
 
+#include "engine/conn_hello.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_trace.h"
 #include "engine/engine.h"
@@ -29,6 +30,8 @@ static inline struct rule_flags rule_flags_new(struct conn *c, uint64_t number,
 
 	if (!p->n)
 		return s;
+	if (c->tls && !c->tls_known && msg && msg->is & (VN_IS_LOGIN | VN_IS_READ | VN_IS_WRITE))
+		conn_hello_plain(c);
 	ruleset may = plan_on(p, IN_EXCHANGES);
 	s.in = (c->ruled->whole.in & p->per_connection & may) |
 	       conn_decide(c, may & ~p->per_connection, number, 0, msg);

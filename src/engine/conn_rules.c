@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/engine.h"
+#include "engine/hello_fault.h"
 #include "net/blackhole.h"
 #include "net/socket.h"
 
@@ -159,6 +160,21 @@ static void meet(struct conn *c, ruleset rules, ruleset again, struct judgement 
 	c->ruled->whole.in |= all;
 }
 
+static void upgrade_fire(struct timer *t)
+{
+	conn_later(OWNER(hello_fault, timer, t)->conn);
+}
+
+/* What is to happen when the client asks for TLS: conn_hello.c does it. */
+static void upgrade_meets(struct conn *c, const struct judgement *j)
+{
+	hello_fault_free(conn_loop(c), &conn_rules_get(c)->upgrade);
+	c->ruled->upgrade = hello_fault_make(c, j, upgrade_fire);
+	if (j->tls.refused)
+		c->tls |= VN_TLS_CLIENT_NEVER;
+	session_forget(c);
+}
+
 bool conn_rules_meet(struct conn *c, ruleset rules, ruleset again, bool opening)
 {
 	struct judgement j;
@@ -171,6 +187,8 @@ bool conn_rules_meet(struct conn *c, ruleset rules, ruleset again, bool opening)
 	if (!any)
 		return true;
 	conn_apply_end(c, &j, &end);
+	if (j.v.tls)
+		upgrade_meets(c, &j);
 	if (opening)
 		c->ruled->opening = holds_make(NULL, &j);
 	if (end != VN_STAY)

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/hello_fault.h"
 #include "tls/link.h"
 
 /* ---- later, and doom ---- */
@@ -55,6 +56,8 @@ void conn_rules_release(struct conn *c)
 		return;
 	timer_stop(conn_loop(c), &t->end_timer);
 	timer_stop(conn_loop(c), &t->rest_timer);
+	hello_fault_free(conn_loop(c), &t->upgrade);
+	hello_fault_free(conn_loop(c), &t->hello);
 	free(t);
 	c->ruled = (struct conn_rules *)&no_rules;
 }

@@ -25,9 +25,10 @@
 
 struct birth;
 struct conn;
-struct handshake;
 struct datagrams;
 struct flow;
+struct handshake;
+struct hello_fault;
 struct inbox;
 struct listener;
 struct recent;
@@ -130,6 +131,8 @@ struct conn_rules {
 	vn_nsec waits;                  /* the connect is delayed until then; 0: it is not */
 	vn_nsec unread;                 /* stalled: the client has sent more since then; 0: no */
 	struct holds *opening;          /* the holds that delay it */
+	/* what they do to the client's TLS: conn_hello.h; NULL: nothing */
+	struct hello_fault *upgrade, *hello;
 };
 
 struct conn {
@@ -169,6 +172,7 @@ struct conn {
 	bool no_sequel : 1;             /* session->no_sequel, until it is seen to */
 	bool left : 1;                  /* that the client has given up is told */
 	bool turn_waits : 1;            /* counted in STAT_TURNS */
+	bool tls_known : 1;             /* rules know whether the client uses TLS */
 	uint8_t how, why;               /* enum vn_end, enum close_reason: of its doom */
 	/* enum vn_end: an end by the clock, once what is due has been sent */
 	uint8_t ending;

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/conn_hello.h"
 #include "engine/pipe.h"
 #include "engine/tls_told.h"
 #include "engine/transport.h"
@@ -22,6 +23,7 @@ enum leg_state {
 	LEG_SILENT,                     /* the client's first byte has not come */
 	LEG_TALKS,                      /* the backend's preamble, in plain text */
 	LEG_WAITS,                      /* the backend's handshake needs the client's hello */
+	LEG_HELD,                       /* it is requested; rules hold it back */
 	LEG_QUEUED,                     /* it is requested; bytes before it are still to be sent */
 	LEG_SHAKES,
 };
@@ -40,6 +42,7 @@ struct handshake {
 	char name[TLS_NAME_MAX + 1], alpn[1024];
 	char chosen[256];               /* by the backend, and so for the client */
 	struct vn_buffer said, out, kept;       /* the backend's preamble: see secure() */
+	struct vn_buffer ready;         /* LEG_HELD: what goes out before the handshake */
 };
 
 static void handshake_fire(struct timer *t)
@@ -69,6 +72,7 @@ void handshake_free(struct conn *c)
 	buffer_free(&h->said);
 	buffer_free(&h->out);
 	buffer_free(&h->kept);
+	buffer_free(&h->ready);
 	free(h);
 	c->shake = NULL;
 }
@@ -185,6 +189,7 @@ static enum tls_answer hello_judge(void *whom, const struct vn_hello *hello, str
 		snprintf(h->chosen, sizeof h->chosen, "%s", a.alpn);
 		*alpn = h->chosen;
 	}
+	conn_judge_hello(c, hello, tls);
 	return TLS_ANSWER;
 }
 
@@ -206,6 +211,10 @@ static void leg_shakes(struct conn *c, struct leg *l)
 	enum tls_did did = tls_link_handshake(s->tls);
 
 	transport_account(c, s);
+	if (l == &c->shake->client)
+		conn_hello_run(c);
+	if (c->dead)                    /* a rule has ended it */
+		return;
 	switch (did) {
 	case TLS_DONE:
 		if (l == &c->shake->client && !alpn_fits(c))
@@ -261,6 +270,14 @@ static bool refused_at_accept(const struct conn *c)
 	       c->exchanges.first->failure;
 }
 
+/* Unless it may still ask for TLS. */
+static void client_is_plain(struct conn *c, struct leg *l, ssize_t n)
+{
+	if (n && conn_protocol(c)->tls_start == VN_TLS_IMPLICIT)
+		conn_hello_plain(c);
+	leg_opens(c, l);
+}
+
 static void client_sniffs(struct conn *c, struct leg *l)
 {
 	const struct spec *spec = shard_spec(c->shard);
@@ -280,7 +297,7 @@ static void client_sniffs(struct conn *c, struct leg *l)
 	else if (must)
 		leg_fails(c, l, "eof", "the client has closed the connection");
 	else
-		leg_opens(c, l);
+		client_is_plain(c, l, n);
 }
 
 /* How TLS begins on a leg of this protocol. */
@@ -390,9 +407,13 @@ static bool backend_waits(const struct conn *c)
 
 /* ---- both legs ---- */
 
-static vn_nsec leg_until(const struct conn *c, const struct leg *l)
+/* A rule that holds it back stops its clock, which then begins anew. */
+static vn_nsec leg_until(struct conn *c, struct leg *l)
 {
 	vn_nsec limit = c->shard->worker->tls_timeout;
+
+	if (l == &c->shake->client && l->since && conn_hello_holds(c))
+		l->since = conn_loop(c)->now;
 
 	return l->state == LEG_NONE || !l->since || !limit || c->ruled->waits ? VN_NEVER :
 	                                                                        l->since + limit;
@@ -406,6 +427,25 @@ static bool leg_late(struct conn *c, struct leg *l)
 	return true;
 }
 
+/* The handshake begins behind all that is on its way, and these bytes. */
+static void upgrade_queue(struct pipe *out, struct vn_span ready)
+{
+	pipe_queue_bytes(out, ready, NULL);
+	pipe_put(out, PARCEL_TLS, 0, NULL);
+}
+
+/* The client has asked for TLS, and rules may let it. */
+static void client_upgrades(struct conn *c)
+{
+	struct handshake *h = c->shake;
+
+	if (!conn_upgrade_may(c))
+		return;
+	h->client.state = LEG_QUEUED;
+	upgrade_queue(&c->response, vn_buffer_span(&h->ready));
+	buffer_clear(&h->ready);
+}
+
 static void legs_run(struct conn *c)
 {
 	struct handshake *h = c->shake;
@@ -414,6 +454,8 @@ static void legs_run(struct conn *c)
 		client_sniffs(c, &h->client);
 	else if (h->client.state == LEG_SHAKES)
 		leg_shakes(c, &h->client);
+	else if (h->client.state == LEG_HELD)
+		client_upgrades(c);
 	if (!c->dead && h->backend.state == LEG_TALKS)
 		backend_hears(c, &h->backend);
 	if (!c->dead && h->backend.state == LEG_WAITS && !backend_waits(c))
@@ -469,7 +511,6 @@ void handshake_cut(struct pipe *p, struct vn_span *at, const struct vn_cut *cut)
 	struct side *s = client ? &c->client : &c->backend;
 	struct handshake *h = handshake_of(c);
 	struct leg *l = client ? &h->client : &h->backend;
-	struct pipe *out = client ? &c->response : &c->request;
 
 	pipe_run_flush(p);
 	at->p += cut->len;
@@ -483,11 +524,15 @@ void handshake_cut(struct pipe *p, struct vn_span *at, const struct vn_cut *cut)
 		return;
 	pipe_work_acquire(p);
 	p->shakes = p->work->halted = true;
-	l->state = LEG_QUEUED;
+	l->state = client ? LEG_HELD : LEG_QUEUED;
 	l->since = 0;
-	pipe_queue_bytes(out, cut->instead, NULL);
-	pipe_put(out, PARCEL_TLS, 0, NULL);
 	c->again = true;
+	if (!client)
+		upgrade_queue(&c->request, cut->instead);
+	else
+		vn_buffer_put(&h->ready, cut->instead.p, cut->instead.n);
+	if (client)
+		client_upgrades(c);
 }
 
 void handshake_upgrade(struct conn *c, struct side *s)

@@ -9,11 +9,12 @@
 
 #include "spec/rule.h"
 #include "spec/spec.h"
+#include "tls/strike.h"
 #include "vaurien.h"
 
 typedef uint64_t ruleset;               /* a bit per rule, in the plan's order; at most RULES_MAX */
 
-enum { MOMENTS = 8 };                   /* bits of enum vn_moment */
+enum { MOMENTS = 9 };                   /* bits of enum vn_moment */
 
 /* The moments that belong to an exchange. */
 enum { IN_EXCHANGES = VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA };
@@ -45,6 +46,9 @@ struct hold {
 /* An end by the clock of the rule with this index. `anew`: a running clock starts again. */
 struct clock { unsigned rule; enum vn_end end; vn_nsec after; bool anew; };
 
+/* A rule's share of the time that a handshake is late. */
+struct tls_late { uint64_t rule; vn_nsec hold; };
+
 /* The verdicts of all rules. */
 struct judgement {
 	struct vn_verdict v;            /* folded */
@@ -54,6 +58,12 @@ struct judgement {
 	unsigned n, n_clocks;           /* entries of `by`, of `clocks` */
 	struct hold by[RULES_MAX];      /* rules that hold or pace */
 	struct clock clocks[RULES_MAX]; /* not in v, except those of VN_ON_REST */
+	/* folded, at VN_ON_HELLO and VN_ON_OPEN: v.tls points to it, or is NULL; and the id of the
+	 * rule whose it is, by enum tls_part */
+	struct vn_tls tls;
+	uint64_t tls_rule[TLS_PARTS];
+	unsigned n_late;
+	struct tls_late late[RULES_MAX];
 };
 
 /* The arguments of plan_judge() and plan_decide(). */
@@ -81,6 +91,7 @@ struct question {
 	bool refusals;                  /* plan_judge: no other verdict counts, or is carried out */
 	/* plan_decide: as before, of rules whose options have changed: nothing is counted */
 	bool again;
+	const struct vn_hello *hello;   /* VN_ON_HELLO */
 	vn_nsec now;
 };
 

@@ -35,7 +35,7 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	if (w->behavior->traits & VN_TRAIT_ONLY_DATAGRAMS)
 		p->of_datagrams |= bit;
 	p->by_client |= w->client.family != 0;
-	p->moments |= w->behavior->on;
+	p->moments |= rule_on(w);
 	p->by_age |= w->only_open || w->only_new;
 	p->refuses |= rule_may_refuse(w->behavior) || w->kinds;
 	if (!p->spec->protocol->server_first && rule_refuses_opening(w, p->spec->protocol))
@@ -49,7 +49,7 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 	if (rule_spares_setup(w))
 		p->sparing |= bit;
 	for (unsigned m = 0; m < MOMENTS; m++)
-		if (w->behavior->on & 1u << m)
+		if (rule_on(w) & 1u << m)
 			p->on[m] |= bit;
 }
 

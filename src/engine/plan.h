@@ -59,6 +59,10 @@ void rule_state_free(const struct rule *, struct rule_state *); /* NULL is allow
  * and now. */
 ruleset plan_decide(struct plan *, ruleset among, const struct question *);
 
+/* What these rules want to strike at q->moment does not come: those that are in by their draw count
+ * it as unreachable. */
+void plan_unreachable(struct plan *, ruleset among, const struct question *);
+
 /* Takes back the counts of an exchange that was decided and will not come. */
 void plan_take_back(const struct plan *, const struct rule_flags *, uint64_t connection,
                     uint64_t exchange);
@@ -67,6 +71,9 @@ void plan_take_back(const struct plan *, const struct rule_flags *, uint64_t con
  * edited to, and could not be: the hit is taken back, and counts as unreachable. `limit`: the
  * protocol's sentence; NULL: the connection is raw. */
 void plan_unedited(struct plan *, uint64_t rule, const struct question *, const char *limit);
+
+/* Takes back the strikes of these rules. */
+void plan_unstrike(const struct plan *, ruleset);
 
 /* The state of rule i for a connection, made when needed. */
 struct rule_state *plan_state(const struct plan *, struct rule_state **states, unsigned i);

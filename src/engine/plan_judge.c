@@ -2,6 +2,7 @@
 #include "engine/plan.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -11,6 +12,9 @@
 #define EACH_RULE(i, set) \
 	(ruleset rest_ = (set), one_; \
 	 (one_ = rest_ & -rest_) && ((i) = (unsigned)__builtin_ctzll(rest_), true); rest_ ^= one_)
+
+/* When a verdict may have `tls`. */
+enum { TLS_MOMENTS = VN_ON_OPEN | VN_ON_HELLO };
 
 static unsigned moment_index(enum vn_moment m)
 {
@@ -119,6 +123,18 @@ ruleset plan_meant_since(const struct plan *p, vn_nsec opened)
 		if (rule_applies_since(p->rules[i].spec, opened))
 			meant |= (ruleset)1 << i;
 	return meant;
+}
+
+void plan_unreachable(struct plan *p, ruleset among, const struct question *q)
+{
+	unsigned i;
+
+	for EACH_RULE(i, among & p->on[moment_index(q->moment)]) {
+		struct rule *r = &p->rules[i];
+		bool sure = r->spec->low <= 0 && r->spec->high >= 1;
+		if (sure || rule_drawn(r, q))
+			rule_log_unreachable(p->spec->name, r, q, UNREACHABLE_PLAIN, NULL);
+	}
 }
 
 /* ---- verdicts ---- */
@@ -233,6 +249,15 @@ void plan_unedited(struct plan *p, uint64_t rule, const struct question *q, cons
 	                     limit ? UNREACHABLE_LIMITED : UNREACHABLE_RAW, limit);
 }
 
+void plan_unstrike(const struct plan *p, ruleset struck)
+{
+	unsigned i;
+
+	for EACH_RULE(i, struck)
+		atomic_fetch_sub_explicit(&p->rules[i].spec->counters->hits, 1,
+		                          memory_order_relaxed);
+}
+
 static bool rule_would_strike(const struct rule *r, const struct rule_flags *s, ruleset bit)
 {
 	if (s->counted & bit)
@@ -272,23 +297,30 @@ void rule_state_free(const struct rule *r, struct rule_state *state)
 	free(state);
 }
 
+/* `tls`: for a verdict on a handshake, where one can be given. */
 static void rule_ask(const struct plan *p, unsigned i, const struct question *q,
-                     struct vn_dice *dice, struct vn_verdict *v)
+                     struct vn_dice *dice, struct vn_tls *tls, struct vn_verdict *v)
 {
 	const struct rule *r = &p->rules[i];
 	struct rule_state *state = state_of(p, q, i);
 	struct vn_event e = {
 		.self = r->behavior, .rule = r->spec->id, .moment = q->moment,
-		.direction = q->direction, .msg = q->msg, .opts = r->spec->values.opts,
+		.direction = q->hello ? r->spec->direction : q->direction, .msg = q->msg,
+		.opts = r->spec->values.opts,
 		.state = state ? state->state : NULL, .dice = dice,
 		.age = q->now - r->spec->since, .connection = q->connection,
 		.exchange = q->exchange,
 		.passed = state ? state->passed[q->direction == VN_RESPONSE] : 0,
 		.data = q->data, .len = q->len, .words = q->words, .interim = q->interim,
 		.datagram = q->datagram,
+		.hello = q->hello,
 	};
 
 	*v = (struct vn_verdict){ .keep = VN_ALL };
+	if (q->moment & TLS_MOMENTS) {
+		*tls = (struct vn_tls){ 0 };
+		v->tls = tls;
+	}
 	r->behavior->act(&e, v);
 	verdict_clamp(v);
 }
@@ -350,8 +382,18 @@ static bool rule_refuses(struct plan *p, struct rule *r, const struct question *
 	return true;
 }
 
-static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct vn_verdict *v,
-                      const struct vn_failure **f)
+/* A server can only choose a name of ALPN if the client has sent some. */
+static bool rule_cannot_choose(const struct plan *p, struct rule *r, const struct question *q,
+                               const struct vn_verdict *v)
+{
+	if (!q->hello || !v->tls->alpn || *q->hello->alpn)
+		return false;
+	rule_log_unreachable(p->spec->name, r, q, UNREACHABLE_NO_ALPN, NULL);
+	return true;
+}
+
+static bool rule_acts(struct plan *p, unsigned i, const struct question *q, struct vn_tls *tls,
+                      struct vn_verdict *v, const struct vn_failure **f)
 {
 	struct rule *r = &p->rules[i];
 	struct vn_dice dice = dice_at(&r->dice, q->connection,
@@ -361,8 +403,10 @@ static bool rule_acts(struct plan *p, unsigned i, const struct question *q, stru
 	ruleset bit = (ruleset)1 << i;
 
 	*f = NULL;
-	rule_ask(p, i, q, &dice, v);
+	rule_ask(p, i, q, &dice, tls, v);
 	if (verdict_calm(v) || (q->refusals && v->fate != VN_REPLY))
+		return false;
+	if (rule_cannot_choose(p, r, q, v))
 		return false;
 	if (v->fate == VN_REPLY && !rule_refuses(p, r, q, s, bit, &dice, v, f))
 		return false;
@@ -406,12 +450,33 @@ static void judgement_add(struct judgement *j, const struct plan *p, unsigned i,
 		j->by[j->n++] = (struct hold){ w->id, v->hold, v->pace,
 		                               w->shared ? w->counters->line_free : NULL,
 		                               v->behind, v->in_order, v->queue };
+	if (v->tls) {
+		tls_fold(&j->tls, v->tls, j->tls_rule, w->id);
+		if (v->tls->late && v->tls->hold)
+			j->late[j->n_late++] = (struct tls_late){ w->id, v->tls->hold };
+	}
 	verdict_fold(&j->v, v);
+}
+
+/* The smallest `after` counts. */
+static void judgement_begin(struct judgement *j, enum vn_moment at)
+{
+	j->v = (struct vn_verdict){ .keep = VN_ALL, .after = VN_NEVER };
+	j->failure = NULL;
+	j->n = j->n_clocks = 0;
+	j->end_rule = 0;
+	if (!(at & TLS_MOMENTS))
+		return;
+	j->tls = (struct vn_tls){ 0 };
+	memset(j->tls_rule, 0, sizeof j->tls_rule);
+	j->n_late = 0;
+	j->v.tls = &j->tls;
 }
 
 bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 {
 	struct vn_verdict v;
+	struct vn_tls tls;
 	const struct vn_failure *f;
 	bool any = false;
 	unsigned i;
@@ -424,15 +489,10 @@ bool plan_judge(struct plan *p, const struct question *q, struct judgement *j)
 		                      r->spec->direction     ? r->spec->direction :
 		                      r->behavior->direction ? r->behavior->direction :
 		                                               VN_BOTH;
-		if (!(d & q->direction) || !rule_acts(p, i, q, &v, &f))
+		if (!(d & q->direction) || !rule_acts(p, i, q, &tls, &v, &f))
 			continue;
-		if (!any) {
-			/* The smallest `after` counts. */
-			j->v = (struct vn_verdict){ .keep = VN_ALL, .after = VN_NEVER };
-			j->failure = NULL;
-			j->n = j->n_clocks = 0;
-			j->end_rule = 0;
-		}
+		if (!any)
+			judgement_begin(j, q->moment);
 		any = true;
 		if (f && !j->failure) {
 			j->failure = f;

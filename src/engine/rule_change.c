@@ -2,6 +2,7 @@
 #include "engine/rule_change.h"
 
 #include "engine/conn.h"
+#include "engine/conn_hello.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_trace.h"
 #include "engine/pipe.h"
@@ -103,6 +104,7 @@ void conn_change_rules(struct conn *c, struct plan *to)
 	session_forget(c);
 	pipe_change(&c->request, to);
 	pipe_change(&c->response, to);
+	conn_hello_change(c, to);
 	if (conn_rules_meet(c, fresh | changed, changed, false)) {
 		exchanges_change(c, from, to, fresh);
 		timers_change(c, to);

@@ -58,7 +58,8 @@ static void journal_strike(enum journal_type type, const char *proxy, const stru
                            const struct question *q, const char *verdict)
 {
 	static const char *const moments[MOMENTS] = { "open", "request", "response", "data",
-		                                      "rest", "end",     "leave",    "listen" };
+		                                      "rest", "end",     "leave",    "listen",
+		                              "hello" };
 	const uint64_t unasked = 1ull << UNASKED_BIT;
 	struct journal_entry n;
 
@@ -85,6 +86,9 @@ void rule_log_unreachable(const char *proxy, struct rule *r, const struct questi
 		[UNREACHABLE_UNKNOWN] =
 			"the effect of this message is not known, so a failure that depends on "
 			"it does not apply",
+		[UNREACHABLE_PLAIN] = "the client does not use TLS",
+		[UNREACHABLE_NO_ALPN] = "the client offers no ALPN, so no answer to it can be "
+		                        "chosen",
 		[UNREACHABLE_MATCH] = "its match takes too long for this message and gave up",
 	};
 	const char *why = limit ? limit : reasons[reason];

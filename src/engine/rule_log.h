@@ -49,7 +49,7 @@ void rule_log_strike(const char *proxy, struct rule *, const struct question *,
 
 enum unreachable {                      /* why a rule could not strike */
 	UNREACHABLE_RAW, UNREACHABLE_NO_FAILURES, UNREACHABLE_UNKNOWN, UNREACHABLE_MATCH,
-	UNREACHABLE_LIMITED,
+	UNREACHABLE_LIMITED, UNREACHABLE_PLAIN, UNREACHABLE_NO_ALPN,
 };
 
 /* Counts it in the rule's counters, and reports it: an event each, a log line for each reason.

@@ -2,10 +2,15 @@
 #ifndef ENGINE_VERDICT_H
 #define ENGINE_VERDICT_H
 
+#include "tls/strike.h"
 #include "vaurien.h"
 
 /* Adds a verdict, field by field: times are added, otherwise the more severe value wins. */
 void verdict_fold(struct vn_verdict *into, const struct vn_verdict *);
+
+/* Adds what a rule does to a handshake: the first one's certificate, alert, version, ciphers, ALPN;
+ * times are added; of two ends the harsher. A part that it sets becomes this rule's in `owner`. */
+void tls_fold(struct vn_tls *into, const struct vn_tls *, uint64_t owner[TLS_PARTS], uint64_t rule);
 
 /* True if it changes nothing. */
 bool verdict_calm(const struct vn_verdict *);

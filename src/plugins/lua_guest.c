@@ -299,7 +299,7 @@ static void behavior_read(lua_State *L, struct script *s)
 	b->needs = text_field(L, s, "needs");
 	b->without = text_field(L, s, "without");
 	b->options = options_read(L, s, &b->opts_size);
-	b->group = (enum vn_group)constant_field(L, "group", VN_GROUP_NONE, VN_GROUP_RATE);
+	b->group = (enum vn_group)constant_field(L, "group", VN_GROUP_NONE, VN_GROUP_TLS);
 	b->example = text_field(L, s, "example");
 	b->sees = text_field(L, s, "sees");
 	if (!b->on)

@@ -12,6 +12,7 @@ const struct behavior_group behavior_groups[] = {
 	  VN_GROUP_CONNECTION },
 	{ "bytes", "Bytes", "Bytes are changed, missing or cut off", VN_GROUP_BYTES },
 	{ "rate", "Rate", "Bytes arrive slowly, or in small pieces", VN_GROUP_RATE },
+	{ "tls", "TLS", "Handshakes and records of TLS are broken", VN_GROUP_TLS },
 	{ "others", "Others", "Nothing changes; also plugins without a group", VN_GROUP_NONE },
 	{ 0 }
 };

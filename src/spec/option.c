@@ -325,6 +325,16 @@ static bool set_word(struct opt_values *b, const struct vn_opt *o, const char *t
 	}
 }
 
+static bool text_checked(const struct vn_opt *o, const char *text, char error[ERROR_MAX])
+{
+	char why[ERROR_MAX - 48];
+
+	if (!o->check || !*text || o->check(text, why, sizeof why))
+		return true;
+	error_format(error, "%.40s: %s", o->name, why);
+	return false;
+}
+
 bool opt_set_text(struct opt_values *b, const struct vn_opt *o, const char *text,
                   char error[ERROR_MAX])
 {
@@ -332,7 +342,7 @@ bool opt_set_text(struct opt_values *b, const struct vn_opt *o, const char *text
 	size_t n;
 
 	if (o->type == VN_OPT_TEXT)
-		return set_word(b, o, text);
+		return text_checked(o, text, error) && set_word(b, o, text);
 	if (o->type == VN_OPT_TABLE)
 		return set_table(b, o, text) || refuse_text(o, text, error);
 	text += strspn(text, " \t");

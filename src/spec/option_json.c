@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,18 @@ static bool set_json(struct opt_values *b, const struct vn_opt *o, const json_t 
 	return isfinite(n.d) && opt_set_number(b, o, &n, o->unit);
 }
 
+/* A choice may look like a number: "1.2". */
+static bool set_choice(struct opt_values *b, const struct vn_opt *o, const json_t *value)
+{
+	char text[32], ignored[ERROR_MAX];
+
+	if (!json_is_number(value))
+		return set_json(b, o, value);
+	snprintf(text, sizeof text, json_is_integer(value) ? "%.0f" : "%.1f",
+	         json_number_value(value));
+	return opt_set_text(b, o, text, ignored);
+}
+
 static bool refuse_json(const struct vn_opt *o, const json_t *value, char error[ERROR_MAX])
 {
 	if (json_is_array(value) || json_is_object(value))
@@ -54,7 +67,8 @@ bool opt_set_json(struct opt_values *b, const struct vn_opt *o, const json_t *va
 {
 	if (json_is_string(value) && json_string_length(value) == strlen(json_string_value(value)))
 		return opt_set_text(b, o, json_string_value(value), error);
-	return set_json(b, o, value) || refuse_json(o, value, error);
+	return (o->type == VN_OPT_CHOICE ? set_choice(b, o, value) : set_json(b, o, value)) ||
+	       refuse_json(o, value, error);
 }
 
 static json_t *string_or_null(const char *text)

@@ -132,7 +132,7 @@ static const char *example_error(const struct vn_behavior *b)
 		              "its name, got '%.100s'", b->name, x);
 	if (b->sees && (!*b->sees || strchr(b->sees, '\n')))
 		return faulty("behavior '%.40s': `sees` must be one line of text", b->name);
-	if ((unsigned)b->group > VN_GROUP_RATE)
+	if ((unsigned)b->group > VN_GROUP_TLS)
 		return faulty("behavior '%.40s': there is no group %u", b->name,
 		              (unsigned)b->group);
 	return NULL;

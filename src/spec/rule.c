@@ -193,7 +193,7 @@ bool rule_needs_messages(const struct rule_spec *r)
 	for (const struct vn_opt *o = r->behavior->options; o && o->name; o++)
 		if (o->type == VN_OPT_FAILURE)
 			return true;
-	return fields_of(r)->match || fields_of(r)->kind;
+	return (fields_of(r)->match && !(rule_on(r) & VN_ON_HELLO)) || fields_of(r)->kind;
 }
 
 bool rule_refuses_opening(const struct rule_spec *r, const struct vn_protocol *p)

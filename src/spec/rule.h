@@ -40,6 +40,7 @@ struct rule_spec {
 	bool per_connection;            /* drawn once per connection, else once per exchange */
 	bool toxic;                     /* the former, unless `per` or a match decide otherwise */
 	bool off;                       /* it strikes nothing */
+	unsigned never;                 /* moments of the behavior that its options exclude */
 	bool shared;                    /* all connections of the proxy share its bandwidth */
 	enum vn_direction direction, of_datagrams;      /* of streams; of datagrams */
 	struct network client;
@@ -78,6 +79,12 @@ bool rule_set_text(struct rule_spec *, const char *key, const char *value, char 
 /* Make `name`, which may be a user's text, the culprit. It is valid until the next call. Returns
  * false. Control thread only. */
 bool rule_blame(const char *culprit[1], const char *name);
+
+/* When it acts: VN_ON_... bits. */
+static inline unsigned rule_on(const struct rule_spec *r)
+{
+	return r->behavior->on & ~r->never;
+}
 
 bool rule_in_group(const struct rule_spec *);           /* of PUT /behavior */
 bool rule_same(const struct rule_spec *, const struct rule_spec *);     /* ignores ids, counters */

@@ -7,6 +7,7 @@
 #include "spec/registry.h"
 #include "spec/rule_check.h"
 #include "spec/rule_fields.h"
+#include "spec/rule_tls.h"
 
 /* All options of a body: its own keys, and those of its "options". NULL: *m is set. */
 json_t *rule_body_options(const json_t *body, struct rule_mistake *m)
@@ -39,7 +40,8 @@ static bool options_set(struct rule_spec *rule, const struct spec *on, const jso
 		if (good)
 			good = rule_set(rule, key, value, &m->key, m->error);
 	json_decref(options);
-	return good && rule_finish(rule, on, &m->key, m->error);
+	return good && rule_finish(rule, on, &m->key, m->error) &&
+	       rule_check_tls(rule, on, &m->key, m->error);
 }
 
 /* The body's "name", else its behavior's with a number if that is taken. A new reference;

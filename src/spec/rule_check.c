@@ -10,6 +10,7 @@
 #include "spec/datagrams.h"
 #include "spec/failure.h"
 #include "spec/rule_fields.h"
+#include "spec/rule_tls.h"
 
 static const struct rule_fields *fields_of(const struct rule_spec *r)
 {
@@ -65,10 +66,11 @@ bool rule_check_failures(const struct vn_protocol *p, const struct opt_values *b
 }
 
 /* It acts on connections, and on nothing within them. */
-static bool behavior_of_connections(const struct vn_behavior *b)
+static bool rule_of_connections(const struct rule_spec *r)
 {
-	return b->on & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) &&
-	       !(b->on & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST));
+	return rule_on(r) & (VN_ON_OPEN | VN_ON_END | VN_ON_LEAVE) &&
+	       !(rule_on(r) & (VN_ON_REQUEST | VN_ON_RESPONSE | VN_ON_DATA | VN_ON_REST |
+	                  VN_ON_HELLO));
 }
 
 static bool match_check(const struct rule_spec *r, const struct vn_protocol *p,
@@ -78,9 +80,11 @@ static bool match_check(const struct rule_spec *r, const struct vn_protocol *p,
 
 	if (!match)
 		return true;
+	if (rule_on(r) & VN_ON_HELLO)
+		return regex_check(match, error);
 	if (!p->request)
 		error_format(error, "match: %s has no requests to match", p->name);
-	else if (behavior_of_connections(r->behavior))
+	else if (rule_of_connections(r))
 		error_format(error, "match: %s concerns connections, which are decided before "
 		             "anything is said", r->behavior->name);
 	else if (r->per_connection)
@@ -147,9 +151,14 @@ static bool kind_check(struct rule_spec *r, const struct vn_protocol *p, char er
 		return true;
 	if (!rule_kinds_read(list, &r->kinds, &from, &n))
 		return kind_unknown(from, n, error);
+	if (rule_on(r) & VN_ON_HELLO) {
+		error_format(error, "kind: %s concerns handshakes, which have no kind; expected a "
+		             "match", r->behavior->name);
+		return false;
+	}
 	if (!kinds_check(r->kinds, p, error))
 		return false;
-	if (behavior_of_connections(r->behavior))
+	if (rule_of_connections(r))
 		error_format(error, "kind: %s concerns connections, which are decided before "
 		             "anything is requested", r->behavior->name);
 	else if (r->per_connection)
@@ -190,13 +199,14 @@ static bool direction_resolve(struct rule_spec *r, const struct spec *on, char e
 static bool per_connection(const struct rule_spec *r)
 {
 	const struct rule_fields *f = fields_of(r);
-	const unsigned on = r->behavior->on;
+	const unsigned on = rule_on(r);
 	bool picky = f->match || f->kind;
 	bool certain = r->low <= 0 && r->high >= 1 && !picky;
 	bool whole = r->toxic || r->behavior->traits & VN_TRAIT_WHOLE;
 
-	return behavior_of_connections(r->behavior) || *f->per == 'c' ||
-	       (*f->per == 'o' && whole && !picky) ||
+	if (on & VN_ON_HELLO)           /* a connection has one: it is drawn when it comes */
+		return false;
+	return rule_of_connections(r) || *f->per == 'c' || (*f->per == 'o' && whole && !picky) ||
 	       (certain && on & VN_ON_OPEN && on & (VN_ON_REQUEST | VN_ON_RESPONSE));
 }
 
@@ -218,6 +228,7 @@ bool rule_finish(struct rule_spec *r, const struct spec *on, const char *culprit
 
 	r->off = !f->enabled;
 	r->shared = *f->share == 'p';
+	r->never = rule_never(r);
 	r->high = r->low + (r->high - r->low) * f->probability;
 	r->per_connection = per_connection(r);
 	r->skip = f->skip ? (uint64_t)f->skip : r->values.skip;

@@ -9,6 +9,7 @@
 #include "spec/datagrams.h"
 #include "spec/rule_check.h"
 #include "spec/rule_parse.h"
+#include "spec/rule_tls.h"
 #include "spec/weights.h"
 
 static bool options_set(struct rule_spec *r, const json_t *options, const char *culprit[1],
@@ -119,7 +120,8 @@ struct spec *spec_with_behavior(const struct defaults *defaults, const struct sp
 	s->behavior = weights_show(&w, text);
 
 	if (body_set(mine, w.n, options, culprit, error) &&
-	    rules_finish(mine, w.n, w.listed, s, culprit, error))
+	    rules_finish(mine, w.n, w.listed, s, culprit, error) &&
+	    spec_check_tls(s, culprit, error))
 		return s;
 	spec_unref(s);
 	return NULL;
@@ -139,6 +141,7 @@ struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *
                             const char *text, char error[ERROR_MAX])
 {
 	struct rule_spec r;
+	const char *culprit;
 
 	if (!rule_read(&r, text, from, defaults, error))
 		return NULL;
@@ -146,7 +149,9 @@ struct spec *spec_with_rule(const struct defaults *defaults, const struct spec *
 		free(r.name);
 		r.name = spec_unused_rule_name(from, r.behavior);
 	}
-	struct spec *s = spec_add_rule(from, &r, error);
+	struct spec *s = NULL;
+	if (rule_check_tls(&r, from, &culprit, error))
+		s = spec_add_rule(from, &r, error);
 	if (!s)
 		rule_free(&r);
 	return s;
@@ -313,7 +318,7 @@ bool spec_check_rules(struct spec *s, const char *culprit[1], char error[ERROR_M
 		if (!rule_finish(r, s, culprit, error))
 			return false;
 	}
-	return true;
+	return spec_check_tls(s, culprit, error);
 }
 
 /* The same words, or none but a ttl: it goes on as it is. */
@@ -343,7 +348,8 @@ struct spec *spec_with_rule_changed(const struct spec *from, const char *name,
 		rule_renew(r);
 		r->high = 1;
 		if (options_set(r, options, culprit, error) &&
-		    rule_finish(r, s, culprit, error)) {
+		    rule_finish(r, s, culprit, error) &&
+		    rule_check_tls(r, s, culprit, error)) {
 			rule_changed(r, spec_rule(from, name));
 			return s;
 		}

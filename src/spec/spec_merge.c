@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "spec/option_json.h"
+#include "spec/rule_tls.h"
 
 /* ---- the same? ---- */
 
@@ -153,9 +154,10 @@ struct spec *spec_merged(const struct spec *live, const struct spec *was, const 
 	if (merged->n_rules > RULES_MAX)
 		error_format(error, "proxy=%s: expected at most %d rules on a proxy", now->name,
 		             RULES_MAX);
-	else if ((protocol_same(live, merged) && live->listen.udp == merged->listen.udp &&
-	          live->backend.udp == merged->backend.udp) ||
-	         spec_check_rules(merged, &culprit, error))
+	else if (protocol_same(live, merged) && live->listen.udp == merged->listen.udp &&
+	                         live->backend.udp == merged->backend.udp ?
+	                 spec_check_tls(merged, &culprit, error) :
+	                 spec_check_rules(merged, &culprit, error))
 		return merged;
 	spec_unref(merged);
 	return NULL;

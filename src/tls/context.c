@@ -140,6 +140,11 @@ static int alpn_called(SSL *ssl, const unsigned char **out, unsigned char *n,
 	const struct own *o = own_of(ssl);
 	const char *at = o->choose ? o->choose : context_of(ssl)->alpn;
 
+	if (o->forced) {
+		*out = (const unsigned char *)o->forced;
+		*n = (unsigned char)strlen(o->forced);
+		return *n ? SSL_TLSEXT_ERR_OK : SSL_TLSEXT_ERR_NOACK;
+	}
 	if (!*at)
 		return SSL_TLSEXT_ERR_NOACK;
 	for (size_t len; *at; at += len + !!at[len]) {

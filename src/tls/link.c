@@ -11,6 +11,7 @@
 #include "tls/context.h"
 #include "tls/keylog.h"
 #include "tls/link_ssl.h"
+#include "tls/strike.h"
 
 /* A handshake of the client leg. */
 struct tls_hello {
@@ -108,7 +109,8 @@ static int hello_answer(struct tls_link *l, SSL *ssl, const char *name, const ch
 		return SSL_CLIENT_HELLO_ERROR;
 	if (alpn)
 		tls_hello_choose(ssl, alpn);
-	return SSL_CLIENT_HELLO_SUCCESS;
+	return tls_strike_hello(ssl, &l->hello->tls, name, l->spec->protocol->plain_answer,
+	                        &l->strike, alert);
 }
 
 static int link_hello(SSL *ssl, int *alert)
@@ -214,6 +216,7 @@ void tls_link_free(struct tls_link *l)
 		tls_spare(l->ssl);
 	SSL_free(l->ssl);
 	spec_unref(l->spec);
+	tls_strike_free(l->strike);
 	free(l->hello);
 	free(l->left.p);
 	free(l->stuck.p);
@@ -229,6 +232,11 @@ static bool link_begin(struct tls_link *l)
 	ERR_clear_error();
 	l->drained = l->empty = l->received = l->ends = false;
 	return !l->failed;
+}
+
+struct tls_strike *tls_link_strike(const struct tls_link *l)
+{
+	return l ? l->strike : NULL;
 }
 
 enum tls_did tls_link_handshake(struct tls_link *l)
@@ -292,7 +300,8 @@ enum tls_did tls_link_write(struct tls_link *l, const void *bytes, size_t n)
 		return TLS_FAILED;
 	for (; n && did == TLS_DONE; at += taken, n -= taken) {
 		taken = 0;
-		if (!SSL_write_ex(l->ssl, at, n, &taken))
+		size_t next = l->strike ? tls_strike_plain(l->strike, n) : n;
+		if (!SSL_write_ex(l->ssl, at, next, &taken))
 			did = link_outcome(l, 0);
 	}
 	link_flush(l);
@@ -324,6 +333,8 @@ void tls_link_bye(struct tls_link *l)
 	if (l->bye || !l->done || !link_begin(l))
 		return;
 	l->bye = true;
+	if (l->strike && tls_strike_mute(l->strike))
+		return;
 	if (SSL_shutdown(l->ssl) < 0)
 		link_outcome(l, -1);
 	link_flush(l);

@@ -18,6 +18,7 @@
 
 struct tls_leg;
 struct tls_link;
+struct tls_strike;
 struct tls_wire;
 
 /* ---- what all links of a worker share: cipher buffers and contexts ---- */
@@ -56,6 +57,9 @@ struct tls_link *tls_link_accept(struct tls_wire *, int fd, const struct spec *,
                                  void *whom);
 struct tls_link *tls_link_dial(struct tls_wire *, int fd, const struct spec *,
                                const struct vn_hello *client);  /* NULL: the client said none */
+
+/* What rules do to it, from its ClientHello on. NULL: nothing; a link of NULL: the same. */
+struct tls_strike *tls_link_strike(const struct tls_link *);
 
 /* Frees it at once. Nothing is sent any more. NULL is ignored. */
 void tls_link_free(struct tls_link *);

@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "tls/link_ssl.h"
+#include "tls/strike.h"
 
 enum { SHAKEN_MAX = 65536 };            /* handshake bytes before our first answer */
 
@@ -100,6 +101,8 @@ static int wire_read(BIO *b, char *to, int room)
 		BIO_set_retry_read(b);
 		return -1;
 	}
+	if (l->strike)
+		tls_strike_reads(l->strike, l->ssl, (uint8_t *)to, n);
 	if (!l->done && !l->answers) {
 		l->shaken += (uint32_t)n;
 		l->flooded = l->shaken > SHAKEN_MAX;
@@ -112,10 +115,13 @@ static int wire_read(BIO *b, char *to, int room)
 static int wire_write(BIO *b, const char *from, int n)
 {
 	struct tls_link *l = BIO_get_data(b);
+	struct vn_span bytes = { (const uint8_t *)from, n > 0 ? (size_t)n : 0 };
 
 	BIO_clear_retry_flags(b);
-	if (n > 0)
-		vn_buffer_put(&l->wire->out, from, (size_t)n);
+	if (l->strike)
+		bytes = tls_strike_wrote(l->strike, l->ssl, bytes);
+	if (bytes.n)
+		vn_buffer_put(&l->wire->out, bytes.p, bytes.n);
 	return n;
 }
 
@@ -124,6 +130,8 @@ static size_t link_send(struct tls_link *l, const uint8_t *bytes, size_t n)
 {
 	size_t sent = 0;
 
+	if (l->strike)
+		n = tls_strike_allows(l->strike, n);
 	while (sent < n && !l->broken) {
 		ssize_t m = send(l->fd, bytes + sent, n - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (m > 0)
@@ -134,6 +142,8 @@ static size_t link_send(struct tls_link *l, const uint8_t *bytes, size_t n)
 			l->broken = true;
 	}
 	l->wire_bytes += sent;
+	if (l->strike)
+		tls_strike_left(l->strike, sent);
 	return sent;
 }
 

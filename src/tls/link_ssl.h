@@ -9,6 +9,7 @@
 
 struct tls_contexts;
 struct tls_hello;
+struct tls_strike;
 
 /* A worker's. Between two calls of a link its buffers are empty. */
 struct tls_wire {
@@ -26,6 +27,7 @@ struct tls_link {
 	struct tls_wire *wire;
 	struct spec *spec;              /* a reference */
 	struct tls_hello *hello;        /* of the client leg's handshake; then NULL */
+	struct tls_strike *strike;      /* what rules do to it; NULL: nothing */
 	struct bytes left;              /* read from the socket, and not by the SSL */
 	struct bytes stuck;             /* records for which the socket had no room */
 	uint64_t wire_bytes;

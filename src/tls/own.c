@@ -13,6 +13,7 @@ static void own_free(void *parent, void *p, CRYPTO_EX_DATA *all, int index, long
 	if (!o)
 		return;
 	free(o->choose);
+	free(o->forced);
 	free(o->dialled);
 	free(o);
 }

@@ -37,6 +37,9 @@ struct tls_context {                    /* freed with its SSL_CTX */
 struct own {                            /* of an SSL */
 	void *owner;
 	char *choose;                   /* ALPN; NULL: the context's */
+	char *forced;                   /* ALPN: chosen in any case; "": none; NULL: it is not */
+	int reject;                     /* X509_V_ERR_...: of any client certificate; 0: not so */
+	bool trusts;                    /* any client certificate is good */
 	char *dialled;                  /* the name of its session; NULL: none is kept */
 };
 

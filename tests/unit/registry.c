@@ -118,7 +118,7 @@ static void faults(void **state)
 	assert_non_null(strstr(registry_error(), "sees"));
 	wrong.sees = "a fault";
 	assert_null(registry_error());
-	wrong.group = VN_GROUP_RATE + 1;
+	wrong.group = VN_GROUP_TLS + 1;
 	assert_non_null(strstr(registry_error(), "no group"));
 	wrong.group = VN_GROUP_RATE;
 	assert_null(registry_error());
