@@ -12,6 +12,7 @@ import pytest
 
 from conftest import ACCOUNT, pymysql
 from harness import ROOT, SAN, need_module, patience, until
+from server_kafka import broker                         # noqa: F401
 from server_http import nginx                           # noqa: F401: a fixture
 from server_memcache import cache                       # noqa: F401
 from server_mongo import toy                            # noqa: F401
@@ -19,10 +20,12 @@ from server_postgres import postgres, psycopg2          # noqa: F401
 from server_redis import server                         # noqa: F401
 from server_smtp import ACCOUNT as LOGIN, postfix        # noqa: F401
 
+clients = need_module("confluent_kafka") and __import__("test_kafka")
 redis = need_module("redis")
 requests = need_module("requests")
 pymemcache = need_module("pymemcache")
 pymongo = need_module("pymongo")
+from confluent_kafka import KafkaException, TopicPartition      # noqa: E402
 from pymemcache.client.base import Client               # noqa: E402
 from pymemcache.exceptions import MemcacheError         # noqa: E402
 
@@ -484,3 +487,73 @@ def test_http(start, nginx):
 
 def test_smtp(start, postfix):
     believe(start, SMTP, "smtp", postfix)
+
+
+# ---- kafka: the client itself repeats most of what fails ----
+
+class Kafka:
+    driver = "librdkafka, without retries and with 1.5 s for a message"
+
+
+def kafka_produce(ports, name):
+    one = clients.producer(ports, retries=0, acks="all", linger_ms=0, message_timeout_ms=1500)
+    return clients.sent(one, "believed-" + name, [b"v"])[0]
+
+
+def kafka_metadata(ports, name):
+    error = clients.producer(ports).list_topics("believed-metadata", timeout=5).topics["believed-metadata"].error
+    return error and error.name()
+
+
+def kafka_fetch(ports, name):
+    one = clients.consumer(ports, "believed", auto_offset_reset="error")
+    try:
+        one.assign([TopicPartition("believed-fetch", 0, 0)])
+        return until(lambda: (message := one.poll(0.1)) is not None and message.error(), what="an error").name()
+    finally:
+        one.close()
+
+
+def kafka_commit(ports, name):
+    one = clients.consumer(ports, "believed")
+    try:
+        one.commit(offsets=[TopicPartition("believed-fetch", 0, 1)], asynchronous=False)
+    finally:
+        one.close()
+
+
+def kafka_transaction(ports, name):
+    one = clients.producer(ports, transactional_id="believed-" + name)
+    one.init_transactions(2)
+    one.begin_transaction()
+    one.produce("believed-transaction", b"v")
+    one.commit_transaction(2)
+
+
+# What is tried of each failure, and a match of its own where the clients would not get so far. The mock has no logins and does
+# not create topics when it is asked to.
+KAFKA_DEEDS = {"no_leader": ("metadata", "^METADATA"), "data_lost": ("fetch", "."), "starting_up": ("commit", "."), "unavailable": ("commit", "."),
+               "not_coordinator": ("commit", "."), "rebalance": ("commit", "."), "member_lost": ("commit", "."), "fenced": ("transaction", "^ENDTXN"),
+               "conflict": ("transaction", "^ADD")}
+KAFKA_UNMET = {"access_denied", "too_many_requests", "overloaded", "too_many_connections", "idle_timeout"}
+
+
+def kafka_row(proxy, failure):
+    deed, match = KAFKA_DEEDS.get(failure, ("produce", "^PRODUCE"))
+    proxy.set("error", failure=failure, match=match)
+    try:
+        error = globals()["kafka_" + deed]([proxy.port], failure)
+    except KafkaException as told:
+        error = told.args[0].name() + (", fatal" if told.args[0].fatal() else "")
+    assert proxy.api("GET", "/behavior")[1]["hits"], failure
+    proxy.set("dummy")
+    return (failure, deed, "none" if error is None else error)
+
+
+def test_kafka(start, broker):
+    proxy = start("--protocol", "kafka", backend=broker)
+    assert clients.sent(clients.producer([proxy.port]), "believed-fetch", [b"v"], partition=0) == [None]
+    names = [failure["name"] for failure in proxy.api("GET", "/failures")[1]["failures"] if failure["protocol"] == "kafka"]
+    rows = [kafka_row(proxy, name) for name in names if name not in KAFKA_UNMET]
+    lines = ["## kafka: %s\n" % Kafka.driver, "| failure | strikes | the error |", "|---|---|---|"]
+    judged("kafka: ", "\n".join(lines + ["| `%s` | %s |" % (row[0], " | ".join(map(cell, row[1:]))) for row in rows]) + "\n")
