@@ -3,6 +3,7 @@
 # make quick      run some tests of each kind, in a minute
 # make demo       build, then show behaviors on a backend of its own
 # make bench      measure it beside other proxies; writes docs/performance.md
+# make interop    meet servers and clients that are not in Debian; writes docs/interop.md
 # make SAN=address,undefined check    the same under sanitizers; SAN=thread likewise
 # make install    with prefix and DESTDIR; make uninstall and make deb: see packaging/install.mk
 # make fuzz       build the fuzz targets (clang); make docs writes the generated pages
@@ -156,6 +157,7 @@ $(BUILD)/ui_files.o: $(BUILD)/ui_files.c $(BUILD)/flags | $(BUILD)/need-build
 include tests/tests.mk
 include tests/reports.mk
 include bench/bench.mk
+include tests/interop/interop.mk
 include packaging/install.mk
 include examples/audit/audit.mk
 
@@ -164,7 +166,7 @@ clean:
 
 # The comment at the head of each makefile.
 help:
-	@for file in Makefile tests/tests.mk tests/reports.mk bench/bench.mk packaging/install.mk examples/audit/audit.mk; do \
+	@for file in Makefile tests/tests.mk tests/reports.mk bench/bench.mk tests/interop/interop.mk packaging/install.mk examples/audit/audit.mk; do \
 		sed -n '/^#/!q; s/^# \{0,1\}//p' $$file; echo; done
 
 .PHONY: all clean help
