@@ -265,8 +265,10 @@ void conn_run(struct conn *c)
 	if (!c->dead)
 		conn_rest(c);
 	c->running = false;
-	if (c->dead)
+	if (c->dead) {
+		shard_notice(c->shard);
 		conn_teardown(c);
+	}
 }
 
 /* ---- opening ---- */

@@ -164,6 +164,8 @@ struct conn {
 	bool connect_due : 1;           /* the time to connect to the backend has come */
 	bool raw_counted : 1, logged_in : 1, spoke : 1, resting : 1;
 	bool request_dropped : 1;       /* the latest: what goes on with it is dropped too */
+	bool unaccepted : 1;            /* a rule refused it at accept */
+	bool turned_away : 1;           /* by the protocol itself, as TLS is missing or misused */
 	bool bound : 1;                 /* both legs are in TLS, with the same certificate */
 	bool begun : 1;                 /* how the client's stream begins is known ... */
 	/* what the client sent first is kept back, for a short time: unsure_over() */

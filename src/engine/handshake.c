@@ -266,8 +266,7 @@ static void leg_begins(struct conn *c, struct leg *l)
 /* A server that takes no more clients closes before the handshake. */
 static bool refused_at_accept(const struct conn *c)
 {
-	return !conn_protocol(c)->server_first && c->exchanges.first &&
-	       c->exchanges.first->failure;
+	return !conn_protocol(c)->server_first && c->unaccepted;
 }
 
 /* Unless it may still ask for TLS. */

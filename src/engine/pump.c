@@ -142,6 +142,7 @@ static SELDOM void cut_answer(struct pipe *p, const struct vn_cut *cut, bool clo
 		return;
 	pipe_insert(back, cut->instead, NULL, NULL);
 	p->conn->again = true;
+	p->conn->turned_away |= closes;
 	if (closes)
 		pipe_end(back, VN_CLOSE);
 }

@@ -220,6 +220,7 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 		struct exchange *x =
 			exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1,
 			              msg, &undecided, conn_loop(c)->now);
+		c->turned_away |= f && f->end;
 		if (f)
 			conn_refuse(c, c->request.work->now.exchange = x, msg, f);
 	} else if (msg->role == VN_ASKS) {

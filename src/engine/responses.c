@@ -125,6 +125,7 @@ void accept_judge(struct conn *c)
 	conn_apply_end(c, &j, &x->end);
 	exchange_fails(x, j.failure);
 	x->sent = true;
+	c->unaccepted = true;
 }
 
 /* A push among answers has no place in their line. */

@@ -195,7 +195,10 @@ static bool send_first(struct pipe *p, vn_nsec now)
 	case PARCEL_END:
 		if (side_stuck(pipe_to(p)))
 			return false;
-		conn_doom_by_rule(p->conn, q->end);
+		if (p->conn->turned_away)
+			conn_doom(p->conn, q->end, CLOSE_REASON_CLIENT_TLS);
+		else
+			conn_doom_by_rule(p->conn, q->end);
 		return false;
 	default: {
 		struct vn_pace pace = holds_pace(q->why);

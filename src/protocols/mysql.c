@@ -1406,8 +1406,8 @@ static enum vn_secure mysql_secure(struct vn_session *t, struct vn_span in,
 
 	if (!packet_read(&k, in, 0) || (k.n < k.len && k.len <= GREETING_MAX))
 		return VN_SECURE_MORE;
-	bool error = is_error(&k),
-	     understood = k.n == k.len && k.len && k.p[0] == 10 && offers_find(&k, &o);
+	bool whole = k.len && k.n == k.len, error = whole && is_error(&k),
+	     understood = whole && k.p[0] == 10 && offers_find(&k, &o);
 	if (!error && !(understood && le16(k.p + o.low) & CAN_SSL)) {
 		t->notice = NO_TLS;
 		return VN_SECURE_NONE;
@@ -1536,6 +1536,8 @@ static const struct words {
 	  1129 },
 	{ "host_not_allowed", 1 << MARIADB, 0, "1130/HY000",
 	  "Host '127.0.0.1' is not allowed to connect to this MariaDB server", 1130 },
+	{ "insecure_transport", 1 << MARIADB, 0, "1045/28000",
+	  "Access denied for user 'app'@'localhost' (using password: YES)", 1045 },
 	{ "shutting_down", 1 << MARIADB, 0, "", "", NO_TEXT },
 	{ "server_shutdown", 1 << MARIADB, 0, "", "", NO_TEXT },
 	{ "shutting_down", ~0u, VN_IS_OPENING | VN_IS_LOGIN | IDLE, "", "", NO_TEXT },
