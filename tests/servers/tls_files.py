@@ -2,7 +2,9 @@
 import os
 import subprocess
 
-from conftest import need
+import pytest
+
+from conftest import Control, need
 
 
 class Authority:
@@ -33,3 +35,29 @@ class Authority:
                      extensions, "-out", cert)
         os.chmod(key, 0o600)
         return cert, key
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    """The servers' CA, and in .own the directory of vaurien's own CA; .own_ca is its certificate."""
+    one = Authority(tmp_path_factory.mktemp("authority"))
+    one.own = os.path.join(one.directory, "own")
+    one.own_ca = os.path.join(one.own, "ca.pem")
+    return one
+
+
+@pytest.fixture
+def legs(start, authority):
+    """legs(server, protocol, client=, backend=, *more): a proxy with TLS on its legs, with .ctl"""
+    def one(server, protocol, *more, client="on", backend="off"):
+        words = ["--protocol", protocol, "--tls-dir", authority.own]
+        if client != "off":
+            words += ["--client-tls", client]
+        if backend != "off":
+            words += ["--backend-tls", backend]
+        if backend == "verify":
+            words += ["--backend-tls-ca", authority.ca]
+        proxy = start(*words, *more, backend=server)
+        proxy.ctl = Control(proxy)
+        return proxy
+    return one

@@ -1,0 +1,273 @@
+"""Redis, memcached, Postfix and nginx with TLS on either leg: four combinations of legs, and what TLS needs of each protocol."""
+import contextlib
+import smtplib
+import socket
+import ssl
+import subprocess
+import urllib.request
+
+import pytest
+
+from conftest import need
+from harness import dial, free_port, listening, need_module, patience, until
+from server_memcache import Memcached
+from server_smtp import Postfix
+from tls_files import authority, legs           # noqa: F401: fixtures
+
+BACKENDS = pytest.mark.parametrize("backend", ["off", "verify"])
+
+
+class Address:
+    def __init__(self, port):
+        self.port = port
+        self.address = "127.0.0.1:%d" % port
+
+
+def trusting(authority, alpn=None):     # noqa: F811
+    """Of a client that trusts vaurien's CA and checks the name."""
+    context = ssl.create_default_context(cafile=authority.own_ca)
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    return context
+
+
+@contextlib.contextmanager
+def secure_end(proxy, authority, alpn=None):    # noqa: F811
+    with socket.create_connection(("127.0.0.1", proxy.port), patience()) as plain:
+        with trusting(authority, alpn).wrap_socket(plain, server_hostname="localhost") as one:
+            yield one
+
+
+# ---- Redis ----
+
+@pytest.fixture(scope="module")
+def redis(tmp_path_factory, authority):         # noqa: F811
+    """One server with a plain port and a port with TLS."""
+    cert, key = authority.leaf("redis")
+    plain, secure = Address(free_port()), Address(free_port())
+    process = subprocess.Popen(
+        [need("redis-server"), "--port", str(plain.port), "--tls-port", str(secure.port), "--bind", "127.0.0.1", "--save", "", "--dir",
+         str(tmp_path_factory.mktemp("redis")), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", authority.ca,
+         "--tls-auth-clients", "optional"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until(lambda: listening(plain.port) and listening(secure.port), what="Redis to listen")
+    yield {"off": plain, "verify": secure}
+    process.terminate()
+    process.wait(patience())
+
+
+@BACKENDS
+def test_redis(legs, redis, authority, backend):        # noqa: F811
+    """redis-py, plain and verifying; refusals and transactions are in step; redis-cli."""
+    client = need_module("redis")
+    proxy = legs(redis[backend], "redis", backend=backend)
+    for options in ({}, {"ssl": True, "ssl_ca_certs": authority.own_ca, "ssl_check_hostname": True}):
+        with client.Redis(host="localhost", port=proxy.port, socket_timeout=patience(), **options) as one:
+            assert one.set("a", "x" * 3000000) and len(one.get("a")) == 3000000
+            proxy.ctl.set("error", failure="out_of_memory", match="^SET", times=1)
+            with pytest.raises(client.exceptions.ResponseError, match="OOM|maxmemory"):
+                one.set("a", "y")
+            assert one.get("a")[:1] == b"x"
+            assert one.pipeline().incr("n").delete("n").execute()[1] == 1
+            one.connection_pool.disconnect()
+    done = subprocess.run([need("redis-cli"), "-h", "localhost", "-p", str(proxy.port), "--tls", "--cacert", authority.own_ca, "PING"],
+                          stdout=subprocess.PIPE, universal_newlines=True, timeout=patience())
+    assert done.stdout == "PONG\n"
+
+
+def test_redis_require(legs, redis, authority): # noqa: F811
+    """Who begins without TLS is closed; and one client too many is closed before its handshake, as Redis does."""
+    proxy = legs(redis["off"], "redis", client="require")
+    with dial(proxy.port) as one:
+        assert one.send(b"PING\r\n").rest()[0] != b"+PONG\r\n"
+    with secure_end(proxy, authority) as one:
+        one.sendall(b"PING\r\n")
+        assert one.recv(7) == b"+PONG\r\n"
+    proxy.ctl.set("error", failure="too_many_connections")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        with secure_end(proxy, authority) as one:
+            one.recv(1)
+
+
+# ---- memcached ----
+
+@pytest.fixture(scope="module")
+def memcached(authority):       # noqa: F811
+    cert, key = authority.leaf("memcached")
+    for path in (authority.directory, cert, key):       # it runs as another user
+        subprocess.run(["chmod", "a+rx" if path == authority.directory else "a+r", path], check=True)
+    servers = {"off": Memcached(), "verify": Memcached("-Z", "-o", "ssl_chain_cert=%s,ssl_key=%s" % (cert, key), "-u", "root")}
+    for server in servers.values():
+        server.start()
+    yield servers
+    for server in servers.values():
+        server.stop()
+
+
+@BACKENDS
+def test_memcached(legs, memcached, authority, backend):        # noqa: F811
+    client = need_module("pymemcache.client.base")
+    proxy = legs(memcached[backend], "memcache", backend=backend)
+    for context in (None, trusting(authority)):
+        one = client.Client(("localhost", proxy.port), tls_context=context, timeout=patience(), connect_timeout=patience())
+        assert one.set("a", b"x" * 500000, noreply=False) and len(one.get("a")) == 500000
+        proxy.ctl.set("error", failure="out_of_memory", match="^SET", times=1)
+        with pytest.raises(Exception, match="out of memory"):
+            one.set("a", b"y", noreply=False)
+        proxy.ctl.set("dummy")
+        assert one.get("a") in (None, b"x" * 500000)
+        one.close()
+
+
+# ---- nginx ----
+
+@pytest.fixture(scope="module")
+def nginx(tmp_path_factory, authority): # noqa: F811
+    cert, key = authority.leaf("nginx")
+    directory = tmp_path_factory.mktemp("nginx")
+    (directory / "index").write_bytes(b"x" * 2000000)
+    plain, secure = Address(free_port()), Address(free_port())
+    config = directory / "conf"
+    config.write_text(
+        "daemon off; master_process off; pid %(d)s/pid; error_log %(d)s/log; user root; events {} http { access_log off; "
+        "client_body_temp_path %(d)s/1; proxy_temp_path %(d)s/2; fastcgi_temp_path %(d)s/3; uwsgi_temp_path %(d)s/4; scgi_temp_path "
+        "%(d)s/5; keepalive_timeout 1h; server { listen 127.0.0.1:%(plain)d; listen 127.0.0.1:%(secure)d ssl; root %(d)s; "
+        "ssl_certificate %(cert)s; ssl_certificate_key %(key)s; location = /scheme { return 200 $scheme; } } }"
+        % {"d": directory, "plain": plain.port, "secure": secure.port, "cert": cert, "key": key})
+    process = subprocess.Popen([need("nginx"), "-c", str(config)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                               stderr=subprocess.DEVNULL)
+    until(lambda: listening(plain.port) and listening(secure.port), what="nginx to listen")
+    yield {"off": plain, "verify": secure}
+    process.terminate()
+    process.wait(patience())
+
+
+@BACKENDS
+def test_nginx(legs, nginx, authority, backend):        # noqa: F811
+    """Also with the protocol tcp, for which the legs' TLS is all that there is."""
+    for protocol in ("http", "tcp"):
+        proxy = legs(nginx[backend], protocol, backend=backend)
+        for scheme in ("http", "https"):
+            def get(path):
+                url = "%s://localhost:%d/%s" % (scheme, proxy.port, path)
+                with urllib.request.urlopen(url, timeout=patience(), context=trusting(authority) if scheme == "https" else None) as answer:
+                    return answer.read()
+            assert len(get("index")) == 2000000
+            assert get("scheme") == (b"http" if backend == "off" else b"https")
+        if protocol == "http":
+            proxy.ctl.set("error", failure="unavailable", times=1)
+            with pytest.raises(urllib.error.HTTPError, match="503"):
+                get("scheme")
+
+
+def test_alpn(legs, nginx, authority):  # noqa: F811
+    """http chooses http/1.1, and refuses who offers only others; tcp has the backend's choice."""
+    http = legs(nginx["verify"], "http", backend="verify")
+    with secure_end(http, authority, ["h2", "http/1.1"]) as one:
+        assert one.selected_alpn_protocol() == "http/1.1"
+    with secure_end(http, authority) as one:
+        assert one.selected_alpn_protocol() is None
+    with pytest.raises(ssl.SSLError, match="(?i)no.application.protocol"):
+        with secure_end(http, authority, ["smtp"]):
+            pass
+    tcp = legs(nginx["verify"], "tcp", backend="verify")
+    with secure_end(tcp, authority, ["http/1.1"]) as one:
+        assert one.selected_alpn_protocol() == "http/1.1"
+        one.sendall(b"GET /scheme HTTP/1.0\r\n\r\n")
+        assert one.recv(8) == b"HTTP/1.1"
+
+
+# ---- Postfix ----
+
+@pytest.fixture(scope="module")
+def postfix(authority): # noqa: F811
+    """With STARTTLS, and a port that begins with TLS; logins are for TLS only."""
+    cert, key = authority.leaf("postfix")
+    server = Postfix(smtpd_tls_cert_file=cert, smtpd_tls_key_file=key, smtpd_tls_auth_only="yes", smtpd_tls_received_header="yes")
+    try:
+        yield server.start()
+    finally:
+        server.destroy() if hasattr(server, "destroy") else server.stop()
+
+
+def mail(one, subject):
+    one.sendmail("app@example.test", ["bob@example.test"], "Subject: %s\r\n\r\nbody\r\n" % subject)
+
+
+@BACKENDS
+@pytest.mark.parametrize("client", ["plain", "starttls"])
+def test_postfix(legs, postfix, authority, client, backend):    # noqa: F811
+    """A mail arrives; the server offers logins where the backend leg is encrypted; a refusal leaves it in step."""
+    proxy = legs(postfix, "smtp", backend=backend)
+    with smtplib.SMTP("localhost", proxy.port, local_hostname="me.test", timeout=patience()) as one:
+        one.ehlo()
+        assert one.has_extn("starttls")
+        if client == "starttls":
+            assert one.starttls(context=trusting(authority))[0] == 220
+            one.ehlo()
+            assert not one.has_extn("starttls")
+            assert one.docmd("STARTTLS")[0] == 554
+        assert one.has_extn("auth") == (backend == "verify")
+        if backend == "verify":
+            one.login("app", "secret")
+        subject = "%s-%s" % (client, backend)
+        proxy.ctl.set("error", failure="disk_full", match="^MESSAGE", times=1)
+        with pytest.raises(smtplib.SMTPDataError):
+            mail(one, "refused-" + subject)
+        mail(one, subject)
+    boxes = until(lambda: [m for m in postfix.boxes()["bob"] if m["Subject"].endswith(subject)], what="the mail")
+    assert [m["Subject"] for m in boxes] == [subject]
+    assert ("with ESMTPS" in boxes[0]["Received"]) == (backend == "verify")
+
+
+def test_postfix_wrapper(legs, postfix, authority):     # noqa: F811
+    """Both legs begin with TLS: port 465."""
+    words = ["--client-tls-start", "implicit", "--backend-tls-start", "implicit"]
+    proxy = legs(Address(postfix.tls_port), "smtp", *words, client="require", backend="verify")
+    with smtplib.SMTP_SSL("localhost", proxy.port, local_hostname="me.test", timeout=patience(), context=trusting(authority)) as one:
+        one.login("app", "secret")
+        mail(one, "wrapped")
+    assert until(lambda: [m for m in postfix.boxes()["bob"] if m["Subject"] == "wrapped"], what="the mail")
+
+
+def test_postfix_require(legs, postfix, authority):     # noqa: F811
+    """Before TLS the words are Postfix's own."""
+    proxy = legs(postfix, "smtp", client="require", backend="verify")
+    with smtplib.SMTP("localhost", proxy.port, local_hostname="me.test", timeout=patience()) as one:
+        one.ehlo()
+        assert one.noop()[0] == 250
+        assert one.docmd("MAIL FROM:<app@example.test>") == (530, b"5.7.0 Must issue a STARTTLS command first")
+        assert one.docmd("STARTTLS", "now")[0] == 501
+        one.starttls(context=trusting(authority))
+        one.login("app", "secret")
+        mail(one, "required")
+
+
+def test_postfix_injection(legs, postfix, authority):   # noqa: F811
+    """Commands behind STARTTLS in plain text are discarded (CVE-2011-0411), and the log has it."""
+    proxy = legs(postfix, "smtp", backend="verify")
+    with dial(proxy.port) as one:
+        assert one.read_to(b"\r\n")[:3] == b"220"
+        one.send(b"EHLO me.test\r\n").read_to(b"STARTTLS\r\n")
+        one.send(b"STARTTLS\r\nMAIL FROM:<evil@example.test>\r\nRCPT TO:<bob@example.test>\r\n")
+        assert one.read_to(b"\r\n") == b"220 2.0.0 Ready to start TLS\r\n"
+        with trusting(authority).wrap_socket(one.sock, server_hostname="localhost") as inside:
+            inside.sendall(b"EHLO me.test\r\n")
+            assert inside.recv(4) == b"250-"
+            while not inside.recv(4096).endswith(b"CHUNKING\r\n"):
+                pass
+            inside.sendall(b"RCPT TO:<bob@example.test>\r\n")
+            assert inside.recv(3) == b"503"     # no MAIL has come
+    proxy.logged("plain bytes behind the request for TLS are discarded")
+
+
+def test_tls_unavailable(legs, postfix, authority):     # noqa: F811
+    """A rule answers STARTTLS, and the connection goes on without."""
+    proxy = legs(postfix, "smtp")
+    proxy.ctl.set("error", failure="tls_unavailable", times=1)
+    with smtplib.SMTP("localhost", proxy.port, local_hostname="me.test", timeout=patience()) as one:
+        one.ehlo()
+        assert one.docmd("STARTTLS")[0] == 454
+        assert one.noop()[0] == 250
+        assert one.starttls(context=trusting(authority))[0] == 220
+        one.ehlo()
+        assert one.noop()[0] == 250

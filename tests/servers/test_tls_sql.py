@@ -1,0 +1,319 @@
+"""MariaDB and PostgreSQL with TLS on either leg, as their drivers meet it: four combinations of legs, their default settings,
+require and verify-full; and the backend's state stays in step."""
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+
+import pytest
+
+from conftest import MariaDB, ask, need
+from harness import dial, need_module, patience, until
+from server_postgres import AS_OTHER, Postgres, need_postgres
+from tls_files import authority, legs           # noqa: F401: fixtures
+
+pymysql = need_module("pymysql")
+psycopg2 = need_module("psycopg2")
+SECRET = {"user": "app", "password": "secret", "database": "app", "host": "localhost"}
+BACKENDS = pytest.mark.parametrize("backend", ["off", "verify"])
+
+
+# ---- MariaDB ----
+
+@pytest.fixture(scope="module")
+def mariadb(tmp_path_factory, authority):       # noqa: F811
+    """With TLS; the account `tls` is for those who use it."""
+    cert, key = authority.leaf("mariadb")
+    server = MariaDB(tmp_path_factory.mktemp("mariadb"), "--ssl-cert=" + cert, "--ssl-key=" + key, "--ssl-ca=" + authority.ca).start()
+    with pymysql.connect(unix_socket=server.socket, user="root") as root:
+        for query in ("CREATE USER tls@'%' IDENTIFIED BY 'secret' REQUIRE SSL", "GRANT ALL ON app.* TO tls@'%'",
+                      "CREATE USER x509@'%' IDENTIFIED BY 'secret' REQUIRE X509", "GRANT ALL ON app.* TO x509@'%'",
+                      "CREATE TABLE app.kept (n INT) ENGINE=InnoDB"):
+            ask(root, query)
+    yield server
+    server.stop()
+
+
+def mysql(proxy, ca=None, **options):
+    """`ca`: TLS that verifies certificate and name."""
+    how = {"ca": ca, "check_hostname": True} if ca else None
+    return pymysql.connect(**dict(SECRET, port=proxy.port, ssl=how, connect_timeout=patience(), read_timeout=patience(), **options))
+
+
+def cipher(connection):
+    """Of the connection that the server has; "": it is not encrypted."""
+    return ask(connection, "SHOW STATUS LIKE 'Ssl_cipher'")[0][1]
+
+
+def tls_of(proxy):
+    """(client leg, backend leg) of the only connection: which are in TLS."""
+    (one,) = proxy.api("GET", "/connections")[1]["connections"]
+    return tuple(bool(one.get("tls", {}).get(leg)) for leg in ("client", "backend"))
+
+
+@BACKENDS
+@pytest.mark.parametrize("client", ["plain", "verify"])
+def test_mysql_in_step(legs, mariadb, authority, backend, client):      # noqa: F811
+    """A substitute for a refused statement rolls the transaction back, over any legs."""
+    proxy = legs(mariadb, "mysql", backend=backend)
+    one = mysql(proxy, authority.own_ca if client == "verify" else None, autocommit=True)
+    assert bool(cipher(one)) == (backend == "verify")
+    assert isinstance(one._sock, ssl.SSLSocket) == (client == "verify")
+    ask(one, "DELETE FROM kept")
+    ask(one, "BEGIN")
+    ask(one, "INSERT INTO kept VALUES (1)")
+    proxy.ctl.set("error", failure="deadlock", match="INSERT", times=1)
+    with pytest.raises(pymysql.err.OperationalError) as caught:
+        ask(one, "INSERT INTO kept VALUES (2)")
+    assert caught.value.args[0] == 1213
+    assert ask(one, "SELECT COUNT(*) FROM kept") == ((0,),)
+    assert ask(one, "SELECT @@in_transaction") == ((0,),)
+    assert len(ask(one, "SELECT REPEAT('x', 5000000)")[0][0]) == 5000000
+    one.close()
+
+
+@BACKENDS
+def test_mysql_accounts(legs, mariadb, authority, backend):     # noqa: F811
+    """An account that requires TLS works where the backend leg has it, whatever the client has; other users are changed to."""
+    proxy = legs(mariadb, "mysql", backend=backend)
+    for ca in (None, authority.own_ca):
+        if backend == "off":
+            with pytest.raises(pymysql.err.OperationalError) as caught:
+                mysql(proxy, ca, user="tls")
+            assert caught.value.args[0] == 1045
+        else:
+            with mysql(proxy, ca, user="tls") as one:
+                assert cipher(one)
+        with pytest.raises(pymysql.err.OperationalError) as caught:
+            mysql(proxy, ca, password="wrong")
+        assert caught.value.args == (1045, "Access denied for user 'app'@'127.0.0.1' (using password: YES)")
+        with pytest.raises(pymysql.err.OperationalError) as caught:
+            mysql(proxy, ca, user="x509")
+        assert caught.value.args[0] == 1045
+
+
+def test_mysql_client_certificate(legs, mariadb, authority):    # noqa: F811
+    cert, key = authority.leaf("client", "DNS:client")
+    proxy = legs(mariadb, "mysql", "--backend-tls-cert", cert, "--backend-tls-key", key, backend="verify")
+    with mysql(proxy, user="x509") as one:
+        assert cipher(one)
+
+
+@BACKENDS
+def test_mariadb_client(legs, mariadb, authority, backend):     # noqa: F811
+    """The command line client: as it is, with --ssl, and verifying the certificate's name."""
+    proxy = legs(mariadb, "mysql", backend=backend)
+    for words in ([], ["--skip-ssl"], ["--ssl"], ["--ssl-ca=" + authority.own_ca, "--ssl-verify-server-cert"]):
+        done = subprocess.run([need("mariadb"), "--no-defaults", "-hlocalhost", "--protocol=TCP", "-P%d" % proxy.port, "-uapp",
+                               "-psecret", *words, "app", "-Ne", r"SHOW STATUS LIKE 'Ssl_cipher'; \s"],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=patience())
+        assert done.returncode == 0, done.stdout
+        assert ("Ssl_cipher\tTLS" in done.stdout) == (backend == "verify"), done.stdout
+        assert ("Cipher in use" in done.stdout) == ("--skip-ssl" not in words), done.stdout
+
+
+def test_mysql_require(legs, mariadb, authority):       # noqa: F811
+    """MariaDB's own words are ours; MySQL has an error of its own for it: see tests/protocols/mysql.txt."""
+    proxy = legs(mariadb, "mysql", client="require")
+    with pytest.raises(pymysql.err.OperationalError) as caught:
+        mysql(proxy)
+    with pymysql.connect(unix_socket=mariadb.socket, user="root") as root:
+        ask(root, "SET GLOBAL require_secure_transport = ON")
+        try:
+            with pytest.raises(pymysql.err.OperationalError) as real:
+                mysql(mariadb)
+        finally:
+            ask(root, "SET GLOBAL require_secure_transport = OFF")
+    assert caught.value.args == (1045, "Access denied for user 'app'@'localhost' (using password: YES)")
+    # who looks up no names has an address for it
+    assert real.value.args == (1045, "Access denied for user 'app'@'127.0.0.1' (using password: YES)")
+    with mysql(proxy, authority.own_ca) as one:
+        assert ask(one) == ((1,),)
+
+
+# ---- PostgreSQL ----
+
+@pytest.fixture(scope="module")
+def postgres(authority):        # noqa: F811
+    """With TLS; the user `tls` is for those who use it. Its certificate can be read: .cert and .key."""
+    need_postgres("postgres")
+    server = Postgres()
+    server.cert, server.key = authority.leaf("postgres")
+    for path, name in ((server.cert, "cert.pem"), (server.key, "key.pem")):
+        with open(path) as text, open("%s/%s" % (server.directory, name), "w") as copy:
+            copy.write(text.read())
+    with open(server.data + "/pg_hba.conf", "w") as hba:
+        hba.write("local all all scram-sha-256\nhostssl all tls 127.0.0.1/32 scram-sha-256\nhost all app 127.0.0.1/32 scram-sha-256\n")
+    try:
+        server.start()
+        with psycopg2.connect(host=server.directory, port=server.port, user="app", password="secret", dbname="app") as direct:
+            direct.cursor().execute("CREATE USER tls PASSWORD 'secret'; CREATE TABLE kept (n INT); GRANT ALL ON kept TO tls")
+        direct.close()
+        yield server
+    finally:
+        server.destroy()
+
+
+def libpq(proxy, **options):
+    words = dict(SECRET, port=proxy.port, connect_timeout=int(patience()))
+    words["dbname"] = words.pop("database")
+    return psycopg2.connect(**dict(words, **options))
+
+
+def rows(connection, query):
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return cursor.fetchall()
+
+
+IN_TLS = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+
+
+@BACKENDS
+@pytest.mark.parametrize("mode", ["disable", "prefer", "require", "verify-full"])
+def test_postgres_in_step(legs, postgres, authority, backend, mode):    # noqa: F811
+    """A refused statement fails the transaction in the server too. Channel binding is off where the proxy has another
+    certificate: the next test is about that."""
+    proxy = legs(postgres, "postgres", backend=backend)
+    options = {"sslmode": mode, "channel_binding": "disable", "user": "tls" if backend == "verify" else "app"}
+    if mode == "verify-full":
+        options["sslrootcert"] = authority.own_ca
+    one = libpq(proxy, **options)
+    assert one.info.ssl_in_use == (mode != "disable")
+    assert rows(one, IN_TLS) == [(backend == "verify",)]
+    one.rollback()
+    rows(one, "DELETE FROM kept RETURNING n")
+    one.commit()
+    rows(one, "INSERT INTO kept VALUES (1) RETURNING n")
+    proxy.ctl.set("error", failure="deadlock", match="INSERT", times=1)
+    with pytest.raises(psycopg2.errors.DeadlockDetected):
+        rows(one, "INSERT INTO kept VALUES (2) RETURNING n")
+    with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
+        rows(one, "SELECT 1")
+    one.commit()
+    assert rows(one, "SELECT COUNT(*) FROM kept") == [(0,)]
+    assert len(rows(one, "SELECT repeat('x', 5000000)")[0][0]) == 5000000
+    one.close()
+
+
+# client leg, backend leg, whose certificate: what libpq meets with channel_binding=prefer, disable, require
+BINDING = [
+    ("disable", "verify", "auto", "ok", "ok", "channel binding"),
+    ("require", "off", "auto", "ok", "ok", "channel binding"),
+    ("require", "verify", "auto", "SCRAM channel binding check failed", "ok", "SCRAM channel binding check failed"),
+    ("require", "verify", "server", "ok", "ok", "ok"),
+]
+
+
+@pytest.mark.parametrize("mode, backend, whose, prefer, disable, require", BINDING)
+def test_postgres_channel_binding(legs, postgres, mode, backend, whose, prefer, disable, require):      # noqa: F811
+    words = ["--client-tls-cert", postgres.cert, "--client-tls-key", postgres.key] if whose == "server" else []
+    proxy = legs(postgres, "postgres", *words, backend=backend)
+    for binding, expected in (("prefer", prefer), ("disable", disable), ("require", require)):
+        if expected == "ok":
+            libpq(proxy, sslmode=mode, channel_binding=binding).close()
+            continue
+        with pytest.raises(psycopg2.OperationalError, match=expected):
+            libpq(proxy, sslmode=mode, channel_binding=binding)
+    warned = proxy.whole_log().count("channel binding cannot work")
+    assert warned == (1 if whose == "auto" and (mode, backend) == ("require", "verify") else 0)
+
+
+def test_asyncpg(legs, postgres, authority):    # noqa: F811
+    """It has no channel binding, so any certificate is good."""
+    asyncpg = need_module("asyncpg")
+    import asyncio
+
+    async def select(proxy, how):
+        one = await asyncpg.connect(host="localhost", port=proxy.port, user="tls", password="secret", database="app", ssl=how)
+        try:
+            return await one.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+        finally:
+            await one.close()
+    proxy = legs(postgres, "postgres", backend="verify")
+    for how in (False, "prefer", ssl.create_default_context(cafile=authority.own_ca)):
+        assert asyncio.run(select(proxy, how))
+
+
+def test_postgres_require(legs, postgres):      # noqa: F811
+    """The error is PostgreSQL's own; a request to cancel comes without TLS, from libpq, and is let in."""
+    proxy = legs(postgres, "postgres", client="require", backend="verify")
+    with pytest.raises(psycopg2.OperationalError) as real:
+        libpq(postgres, user="tls", sslmode="disable")
+    with pytest.raises(psycopg2.OperationalError) as ours:
+        libpq(proxy, user="tls", sslmode="disable")
+    assert str(ours.value).replace(str(proxy.port), "PORT") == str(real.value).replace(str(postgres.port), "PORT")
+    one = libpq(proxy, user="tls", channel_binding="disable")
+    failed = []
+
+    def sleep():
+        try:
+            rows(one, "SELECT pg_sleep(%d)" % (patience() + 60))
+        except psycopg2.Error as error:
+            failed.append(error)
+    sleeper = threading.Thread(target=sleep)
+    sleeper.start()
+    direct = psycopg2.connect(host=postgres.directory, port=postgres.port, user="app", password="secret", dbname="app")
+    direct.autocommit = True
+    until(lambda: rows(direct, "SELECT 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'"), what="the sleep")
+    one.cancel()
+    sleeper.join(patience())
+    direct.close()
+    assert failed and failed[0].pgcode == "57014"
+    one.close()
+
+
+STARTUP = b"\0\x03\0\0user\0tls\0database\0app\0\0"
+STARTUP = struct.pack("!I", len(STARTUP) + 4) + STARTUP
+SSL_REQUEST = struct.pack("!II", 8, 80877103)
+
+
+def tls_client(proxy, ca, alpn=None):
+    context = ssl.create_default_context(cafile=ca)
+    if alpn:
+        context.set_alpn_protocols(alpn)
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", proxy.port), patience()), server_hostname="localhost")
+
+
+def test_postgres_direct(legs, postgres, authority):    # noqa: F811
+    """PostgreSQL 17's TLS from the first byte: with the name of ALPN, or not at all."""
+    proxy = legs(postgres, "postgres", backend="verify")
+    with tls_client(proxy, authority.own_ca, ["postgresql"]) as one:
+        assert one.selected_alpn_protocol() == "postgresql"
+        one.sendall(STARTUP)
+        assert one.recv(1) == b"R"
+    with tls_client(proxy, authority.own_ca) as one:
+        with pytest.raises((ConnectionError, ssl.SSLError, AssertionError)):
+            one.sendall(STARTUP)
+            assert one.recv(1)
+    with pytest.raises(ssl.SSLError, match="NO_APPLICATION_PROTOCOL|no application protocol"):
+        tls_client(proxy, authority.own_ca, ["http/1.1"])
+
+
+def test_postgres_injection(legs, postgres, authority): # noqa: F811
+    """Bytes behind SSLRequest, and SSLRequest inside TLS, close the connection. Nothing of it reaches the server."""
+    proxy = legs(postgres, "postgres", backend="verify")
+    with dial(proxy.port) as one:
+        one.send(SSL_REQUEST + STARTUP)
+        assert one.rest()[0] == b""
+    proxy.logged("plain bytes came behind the request for TLS")
+    with dial(proxy.port) as one:
+        assert one.send(SSL_REQUEST).read(1) == b"S"
+        context = ssl.create_default_context(cafile=authority.own_ca)
+        with context.wrap_socket(one.sock, server_hostname="localhost") as inside:
+            inside.sendall(SSL_REQUEST)
+            assert inside.recv(1) == b""
+    proxy.logged("asked for encryption inside TLS")
+
+
+def test_psql(legs, postgres, authority):       # noqa: F811
+    proxy = legs(postgres, "postgres", backend="verify", client="require")
+    done = subprocess.run([*AS_OTHER, need_postgres("psql"), "host=localhost port=%d user=tls password=secret dbname=app sslmode=verify-full "
+                           "channel_binding=disable sslrootcert=%s" % (proxy.port, "system-ca"), "-Atc", IN_TLS],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, cwd="/")
+    assert done.returncode != 0                 # not our CA: the certificate is not trusted
+    done = subprocess.run([need_postgres("psql"), "host=localhost port=%d user=tls password=secret dbname=app sslmode=verify-full "
+                           "channel_binding=disable sslrootcert=%s" % (proxy.port, authority.own_ca), "-Atc", IN_TLS],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, cwd="/")
+    assert (done.returncode, done.stdout) == (0, "t\n"), done.stdout
