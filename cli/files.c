@@ -5,7 +5,8 @@
 #include "call.h"
 
 static const char *const proxy_fields[] = {
-	"name", "listen", "ipv4_only", "upstream", "enabled", "protocol", "behavior", NULL,
+	"name", "listen", "ipv4_only", "upstream", "enabled", "protocol", "known_as", "topology",
+	"unmapped", "behavior", NULL,
 };
 
 /* What populate takes: without what was counted. */

@@ -247,7 +247,8 @@ static int calm(struct call *c)
 }
 
 static const char *const create_options[] = {
-	"listen", "upstream", "enabled", "protocol", "client-tls*", "backend-tls*", NULL
+	"listen", "upstream", "enabled", "protocol", "known-as", "topology", "unmapped",
+	"client-tls*", "backend-tls*", NULL
 };
 
 const struct action proxy_actions[] = {
@@ -263,6 +264,9 @@ const struct action proxy_actions[] = {
 	  "  --protocol NAME       mysql, postgres, redis, memcache, mongo, http, smtp or tcp\n"
 	  "                        (default);\n"
 	  "                        `error` answers as a server of that protocol does\n"
+	  "  --known-as HOST:PORT  how servers of a cluster name that server, besides its address\n"
+	  "  --topology WORD       servers' addresses in answers: rewrite (default), hide or pass\n"
+	  "  --unmapped WORD       those that no proxy has: pass (default), add or hide\n"
 	  "  --client-tls WORD, --backend-tls WORD, and the other options of TLS: see\n"
 	  "                        vaurien --help tls; files are vaurien's\n" },
 	{ "delete", "PROXY", "delete it, and close its connections", 1, 1, NULL, delete },

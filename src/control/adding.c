@@ -88,7 +88,7 @@ static void addition_take(struct mail *m)
 	p = proxy_adopt(table, to, ask->fd, &ask->at, &s->waiter);
 	s->made = proxy_number(p);
 	unmapped_made(u, ask, s->made);
-	log_info("proxy=%s is added: from %s to %s, which the server of %s tells its clients",
+	log_info("proxy=%s is added: from %s to %s, which the server of proxy %s names",
 	         to->name, to->listen.text, to->backend.text, proxy_spec(like)->name);
 	free(ask);
 }

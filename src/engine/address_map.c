@@ -215,13 +215,13 @@ static void bypass_tell(struct conn *c, const char *key, int error)
 	struct journal_entry n;
 
 	if (error)
-		log_warning("proxy=%s: its server tells clients of %s, and no proxy could be added "
+		log_warning("proxy=%s: its server names %s to clients, and no proxy could be added "
 		            "before it: %s", s->name, key,
 		            error == ENOSPC ? "--discover allows no more" : strerror(error));
 	else
-		log_warning("proxy=%s: its server tells clients of %s, before which there is no "
-		            "proxy: what they do there is out of reach (unmapped = add makes one; "
-		            "known_as of a proxy names its backend)", s->name, key);
+		log_warning("proxy=%s: its server names %s to clients, and no proxy stands before "
+		            "it: connections to it pass by (unmapped = add makes a proxy; known_as "
+		            "assigns the address to one)", s->name, key);
 	if (!journal_wants(JOURNAL_BYPASS))
 		return;
 	journal_begin(&n, JOURNAL_BYPASS, conn_loop(c)->now, s->name);

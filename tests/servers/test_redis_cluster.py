@@ -194,7 +194,7 @@ def test_unmapped_addresses_pass_with_one_warning_or_are_hidden(start, cluster, 
     real = cluster.nodes[1].address
     for _ in range(3):
         assert raw_answer(proxy.port, "GET", key).endswith(" %s\r\n" % real)
-    assert len(re.findall(r"tells clients of %s, before which there is no proxy" % real, proxy.whole_log())) == 1
+    assert len(re.findall(r"names %s to clients, and no proxy stands before it" % real, proxy.whole_log())) == 1
     assert [(at["address"], at["fate"], at["times"]) for at in info_of(proxy)["unmapped_addresses"]] == [(real, "passed", 3)]
     until(lambda: events.read_text().count('"type": "bypass"') == 1, what="the event")
 
