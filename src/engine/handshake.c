@@ -208,8 +208,11 @@ static bool alpn_fits(const struct conn *c)
 static void leg_shakes(struct conn *c, struct leg *l)
 {
 	struct side *s = side_of(c, l);
-	enum tls_did did = tls_link_handshake(s->tls);
+	enum tls_did did;
 
+	do                              /* of a peer that has ended no event comes any more */
+		did = tls_link_handshake(s->tls);
+	while (did == TLS_AGAIN && s->hup && !tls_link_drained(s->tls, true));
 	transport_account(c, s);
 	if (l == &c->shake->client)
 		conn_hello_run(c);
