@@ -7,7 +7,7 @@ LOAD_SRC := $(wildcard bench/*.c)
 $(LOAD): $(LOAD_SRC) bench/load.h
 	@mkdir -p $(@D)
 	$(call say,LD)
-	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wno-missing-field-initializers -o $@ $(LOAD_SRC)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -Wno-missing-field-initializers -o $@ $(LOAD_SRC) -lssl -lcrypto
 
 bench: all $(LOAD)
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 bench/bench.py $(BENCH)

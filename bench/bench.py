@@ -244,6 +244,58 @@ def socat(backend):
     return Contender("socat", port, None) if wait_port(port, p) else None      # a process each: its CPU is not counted
 
 
+# ---- proxies that speak TLS ----
+
+def certificate(kind):
+    """A certificate with its key, one PEM file: "ec" is P-256, "rsa" RSA 2048."""
+    path = os.path.join(directory(), kind + ".pem")
+    key = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"] if kind == "ec" else ["rsa:2048"]
+    subprocess.run([find("openssl"), "req", "-x509", "-newkey", *key, "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                    "-keyout", path + ".key", "-out", path + ".crt"], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with open(path, "w") as both:
+        both.write(open(path + ".crt").read() + open(path + ".key").read())
+    os.chmod(path, 0o600)
+    return path
+
+
+def tls_vaurien(backend, pem, client, server):
+    return vaurien(backend, *(("--client-tls", "require", "--client-tls-cert", pem) if client else ()),
+                   *(("--backend-tls", "on") if server else ()))
+
+
+def tls_haproxy(backend, pem, client, server):
+    if not find("haproxy"):
+        return None
+    port, path = free_port(), directory() + "/conf"
+    with open(path, "w") as f:
+        f.write("global\n nbthread 1\n maxconn %d\n ssl-default-bind-ciphersuites TLS_AES_128_GCM_SHA256\n"
+                " ssl-default-server-ciphersuites TLS_AES_128_GCM_SHA256\n"
+                "defaults\n mode tcp\n timeout client 1h\n timeout server 1h\n timeout connect 5s\n"
+                "listen bench\n bind 127.0.0.1:%d backlog 4096 %s\n server s 127.0.0.1:%d %s\n" %
+                (resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2 - 100, port, "ssl crt %s ssl-min-ver TLSv1.3" % pem if client else "",
+                 backend, "ssl verify none ssl-min-ver TLSv1.3" if server else ""))
+    return contender("haproxy", port, start(find("haproxy"), "-f", path, "-db"))
+
+
+def tls_nginx(backend, pem, client, server):
+    if not find("nginx"):
+        return None
+    port = free_port()
+    words = "listen 127.0.0.1:%d %s backlog=4096;" % (port, "ssl" if client else "")
+    if client:
+        words += ("ssl_certificate %s; ssl_certificate_key %s; ssl_protocols TLSv1.3; ssl_conf_command Ciphersuites TLS_AES_128_GCM_SHA256;"
+                  % (pem, pem))
+    if server:
+        words += "proxy_ssl on; proxy_ssl_protocols TLSv1.3;"
+    p = nginx("stream { access_log off; server { %s proxy_pass 127.0.0.1:%d; proxy_timeout 1h; } }" % (words, backend), "stream")
+    return contender("nginx", port, p)
+
+
+def tls_contenders(backend, pem, client, server):
+    made = [make(backend, pem, client, server) for make in (tls_vaurien, tls_haproxy, tls_nginx)]
+    return [c for c in made if c]
+
+
 def peers(backend, given):
     found = [haproxy(backend), haproxy(backend, True), nginx_stream(backend)]
     for text in given:
@@ -268,9 +320,9 @@ def load(*words):
     return {k: float(v) for k, v in (pair.split("=") for pair in done.stdout.split())}
 
 
-def by_load(role, n, seconds):
+def by_load(role, n, seconds, *words):
     def run(port):
-        v = load(role, port, n, seconds)
+        v = load(role, port, n, seconds, *words)
         return v["ops"], v["rate"], v.get("time_p50"), v.get("time_p99")
     return run
 
@@ -397,6 +449,49 @@ def rows_tcp(o, report):
         compare(report, "16 at a time", measure(by_load("churn", 16, o.seconds), [ours, *others, direct], o.rounds), US, 1.0, 1e-3)
 
 
+def rows_tls(o, report):
+    """Bulk, messages and handshakes through TLS 1.3: on the client's leg, on the backend's, on both."""
+    if not o.wants("tls") or not find("openssl"):
+        return
+    pem, plain = certificate("ec"), load_server("backend")
+    secure = tls_nginx(plain, pem, True, False)
+    if not secure:
+        return
+    legs = {"terminate": tls_contenders(plain, pem, True, False), "originate": tls_contenders(secure.port, pem, False, True),
+            "re-encrypt": tls_contenders(secure.port, pem, True, True)}
+    client = lambda shape, role: role if shape == "originate" else "tls-" + role
+    report.title("TLS, bytes: GB/s, CPU s/GB of the proxy", *COLUMNS)
+    for shape, role, n in (("terminate", "up", 1), ("terminate", "down", 1), ("terminate", "up", 8), ("terminate", "down", 8),
+                           ("originate", "up", 1), ("originate", "down", 1), ("re-encrypt", "up", 1), ("re-encrypt", "down", 1)):
+        compare(report, "%s, %s, %d connection%s" % (shape, role, n, "s" * (n > 1)),
+                measure(by_load(client(shape, role), n, o.seconds), legs[shape], o.rounds), US, 1e-9, 1.0)
+    report.title("TLS, messages of 64 B: there and back/s, CPU us of the proxy for each", *COLUMNS)
+    for shape, n in (("terminate", 1), ("terminate", 64), ("terminate", 1000), ("originate", 64), ("re-encrypt", 64)):
+        compare(report, "%s, %d connection%s" % (shape, n, "s" * (n > 1)),
+                measure(by_load(client(shape, "pingpong"), n, o.seconds), legs[shape], o.rounds), US, 1.0, 1e-3)
+    report.title("TLS, handshakes: handshake, 64 B there and back, close/s, CPU us of the proxy for each", *COLUMNS)
+    for kind in ("ec", "rsa"):
+        made = legs["terminate"] if kind == "ec" else tls_contenders(plain, certificate(kind), True, False)
+        for how in ("full", "resumed"):
+            compare(report, "%s, %s" % ("P-256" if kind == "ec" else "RSA 2048", how),
+                    measure(by_load("tls-churn", 16, o.seconds, how), made, o.rounds), US, 1.0, 1e-3)
+
+
+def rows_tls_idle(o, report):
+    if not o.wants("tls") or not find("openssl"):
+        return
+    n = min(500 if o.quick else 2000, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 400) // 2)
+    pem, plain = certificate("ec"), load_server("backend")
+    secure = tls_nginx(plain, pem, True, False)
+    if not secure:
+        return
+    report.title("TLS, idle: %d connections, each after one exchange" % n, "", "B each", "CPU us/s")
+    for shape, server, client in (("terminate", plain, True), ("originate", secure.port, False)):
+        for c in tls_contenders(server, pem, client, not client):
+            cost, cpu = idle(c, n, [] if client else ["=e"], "tls-idle" if client else "idle")
+            report.row("%s, %s" % (c.name, shape), short(cost), short(cpu, 1e-3))
+
+
 NEVER = ["--rule", 'error failure=%s match="^NOTHING LIKE THIS$"']
 
 
@@ -467,10 +562,10 @@ IDLE = {                                        # by protocol: what the server s
 }
 
 
-def idle(c, n, words):
+def idle(c, n, words, role="idle"):
     """Memory that a connection costs the proxy, and the CPU of a second in which nothing happens."""
     before = memory_of(c.pid)
-    p = subprocess.Popen([LOAD, "idle", str(c.port), str(n), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    p = subprocess.Popen([LOAD, role, str(c.port), str(n), *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     done = p.stdout.readline()
     time.sleep(0.1)                             # the backend's last words may still be under way
     cost, cpu, then = memory_of(c.pid) - before, cpu_of(c.pid), time.monotonic()
@@ -548,7 +643,7 @@ def page_write(path, text):
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--quick", action="store_true", help="a minute instead of five: fewer, shorter rounds; no page is written")
-    args.add_argument("--only", default="", help="of bulk pingpong churn redis http mysql plugins idle delay bandwidth, with commas between")
+    args.add_argument("--only", default="", help="of bulk pingpong churn tls redis http mysql plugins idle delay bandwidth, with commas between")
     args.add_argument("--rounds", type=int, help="paired rounds of each row")
     args.add_argument("--seconds", type=float, help="of each contender in each round")
     args.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)), help="the one that all run on; -1: wherever they like")
@@ -572,7 +667,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     report, begun = Report(), time.monotonic()
     with stack:
-        for rows in (rows_tcp, rows_protocols, rows_plugins, rows_idle, rows_delay, rows_bandwidth):
+        for rows in (rows_tcp, rows_tls, rows_tls_idle, rows_protocols, rows_plugins, rows_idle, rows_delay, rows_bandwidth):
             with contextlib.ExitStack() as apart:
                 rows(o, report)
                 apart.push(stack.pop_all())

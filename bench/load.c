@@ -8,6 +8,8 @@
  *   load idle PLACE CONNECTIONS WORD...        sends the words on each, and waits for stdin to end
  *   load delay PLACE HOLD_MS MESSAGES [HELD [PAUSE_MS]]
  *                                              how late each message is
+ *   load tls-up|tls-down|tls-pingpong|tls-idle ...       the same in TLS
+ *   load tls-churn PLACE CLIENTS SECONDS full|resumed    handshakes
  *
  * The results are one line of name=value on stdout. */
 #include "load.h"
@@ -122,6 +124,10 @@ int main(int argc, char **argv)
 		{ "backend", backend_run }, { "answer", answer_run },     { "up", bulk_run },
 		{ "down", bulk_run },       { "pingpong", pingpong_run }, { "churn", churn_run },
 		{ "idle", idle_run },       { "delay", delay_run },
+		{ "tls-up", tls_bulk_run }, { "tls-down", tls_bulk_run },
+		{ "tls-pingpong", tls_pingpong_run },
+		{ "tls-churn", tls_churn_run },
+		{ "tls-idle", tls_idle_run },
 	};
 	struct rlimit most;
 
@@ -133,6 +139,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], roles[i].name))
 			return roles[i].run(argc - 1, argv + 1);
 	fprintf(stderr,
-	        "load: expected a role: backend answer up down pingpong churn idle delay\n");
+	        "load: expected a role: backend answer up down pingpong churn idle delay, "
+	        "or tls-...\n");
 	return 2;
 }

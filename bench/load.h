@@ -42,5 +42,9 @@ int pingpong_run(int argc, char **argv);
 int churn_run(int argc, char **argv);
 int idle_run(int argc, char **argv);
 int delay_run(int argc, char **argv);
+int tls_bulk_run(int argc, char **argv);
+int tls_pingpong_run(int argc, char **argv);
+int tls_churn_run(int argc, char **argv);
+int tls_idle_run(int argc, char **argv);
 
 #endif
