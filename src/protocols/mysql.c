@@ -1688,6 +1688,10 @@ static const char *const limits[] = {
 	"of MyISAM are concerned.",
 	"A temporary table counts as temporary from its CREATE on, also if the server rejects the "
 	"CREATE.",
+	"With TLS on the backend leg only, a client that has stored the server's RSA key cannot "
+	"log in by caching\\_sha2\\_password: it must ask for the key.",
+	"Clients of MariaDB 11.4 and later that have no CA check the certificate by their "
+	"password: give them Vaurien's CA, or give Vaurien the server's certificate and key.",
 	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does "
 	"not have (EXECUTE of a "
 	"variable's text) and an unknown statement count as `unreachable` if the failure depends "
@@ -1699,8 +1703,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct mysql_opts, tls), "strip",
-	  "strip: remove TLS from the server's greeting, so that messages can be read; pass: "
-	  "allow it",
+	  "strip: remove TLS from the server's greeting, so that messages can be read, unless the "
+	  "proxy has client_tls; pass: allow it",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },

@@ -1356,6 +1356,9 @@ static const char *const limits[] = {
 	"as VACUUM, NOTIFY and LOCK TABLE.",
 	"A temporary table counts as temporary from its CREATE on, also if the server rejects the "
 	"CREATE.",
+	"If both legs are in TLS, SCRAM's channel binding needs the server's own certificate and "
+	"key for client\\_tls, or channel\\_binding=disable. A client without TLS is not offered "
+	"it.",
 	"Of a statement the first 16 KiB are judged. A longer one, one whose text the proxy does "
 	"not have, a function call "
 	"by number and an unknown statement count as `unreachable` if the failure depends on what "
@@ -1367,8 +1370,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct postgres_opts, tls), "strip",
-	  "strip: tell clients that there is no TLS, so that messages can be read; pass: allow "
-	  "it",
+	  "strip: tell clients that there is no TLS, so that messages can be read, unless the "
+	  "proxy has client_tls; pass: allow it",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },

@@ -1030,8 +1030,8 @@ static const char *const tls_choices[] = { "strip", "pass", NULL };
 
 static const struct vn_opt options[] = {
 	{ "tls", VN_OPT_CHOICE, offsetof(struct smtp_opts, tls), "strip",
-	  "strip: remove STARTTLS from what the server offers, so that messages can be read; "
-	  "pass: allow it",
+	  "strip: remove STARTTLS from what the server offers, so that messages can be read, and "
+	  "offer the proxy's own with client_tls; pass: allow it",
 	  .choices = tls_choices },
 	{ "reuse_socket", VN_OPT_INERT, .def = "0",
 	  .help = "A session's state cannot be handed to another client" },
