@@ -40,6 +40,9 @@ struct vn_span {                        /* bytes of the engine, valid during the
 	size_t n;
 };
 
+/* A text that is constant, as an initializer. It may have zeros in it. */
+#define VN_SPAN(text) { (const uint8_t *)("" text), sizeof text - 1 }
+
 struct vn_buffer;                       /* a growable buffer of the engine */
 struct vn_text_cache;                   /* see vn_text_cache_put() */
 struct vn_backend_note;                 /* see vn_backend_note_get() */

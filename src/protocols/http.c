@@ -687,4 +687,6 @@ VN_PROTOCOL(http,
 	.state_size = sizeof(struct http),
 	.request = http_request, .response = http_response,
 	.kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_COMMAND,
-	.failures = failures, .refuse = http_refuse, .word = http_word, .alpn = alpn)
+	.failures = failures, .refuse = http_refuse, .word = http_word, .alpn = alpn,
+	.plain_answer = VN_SPAN("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n"
+	                        "Connection: close\r\n\r\n"))

@@ -1000,4 +1000,5 @@ VN_PROTOCOL(
 	.options = options, .state_size = sizeof(struct memcache), .request = memcache_request,
 	.response = memcache_response, .failures = failures, .own = own,
 	.kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_LOGIN | VN_IS_COMMAND, .refuse = memcache_refuse,
-	.dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word)
+	.dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word,
+	.plain_answer = VN_SPAN("ERROR\r\n"))

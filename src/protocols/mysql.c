@@ -1720,4 +1720,5 @@ VN_PROTOCOL(mysql, .help = "MySQL and MariaDB: commands, statements, prepared st
                      VN_IS_COMMAND,
             .limits = limits, .refuse = mysql_refuse, .dropped = mysql_dropped, .word = mysql_word,
             .has_id = mysql_has_id, .tls_start = VN_TLS_UPGRADE, .secure = mysql_secure,
+            .plain_answer = VN_SPAN("\x21\0\0\2\xff\x84\4#08S01Got packets out of order"),
             .transactions = true)

@@ -1388,4 +1388,7 @@ VN_PROTOCOL(postgres, .help = "PostgreSQL: statements, the extended protocol, CO
             .fits = postgres_fits, .refuse = postgres_refuse, .dropped = postgres_dropped,
             .flush = postgres_flush, .word = postgres_word, .has_id = postgres_has_id,
             .transactions = true, .quoted_names = true, .alpn = alpn,
-            .tls_start = VN_TLS_EITHER, .secure = postgres_secure)
+            .tls_start = VN_TLS_EITHER, .secure = postgres_secure,
+            .plain_answer = VN_SPAN("E\0\0\0\x57SFATAL\0VFATAL\0C0A000\0"
+                                    "Munsupported frontend protocol 5635.256: server supports "
+                                    "3.0\0\0"))

@@ -1047,4 +1047,5 @@ VN_PROTOCOL(
 	.state_size = sizeof(struct smtp), .server_first = true, .request = smtp_request,
 	.response = smtp_response, .failures = failures, .own = own,
 	.kinds = VN_IS_WRITE | VN_IS_LOGIN | VN_IS_COMMAND, .refuse = smtp_refuse,
-	.word = smtp_word, .tls_start = VN_TLS_UPGRADE, .secure = smtp_secure)
+	.word = smtp_word, .tls_start = VN_TLS_UPGRADE, .secure = smtp_secure,
+	.plain_answer = VN_SPAN("500 5.5.2 Error: bad syntax\r\n"))
