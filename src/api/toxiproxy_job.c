@@ -12,6 +12,7 @@
 #include "api/toxiproxy_reply.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "spec/rule_tls.h"
 #include "tls/legs.h"
 
 #define TURN (5 * VN_MS)                /* of a job, before others have theirs */
@@ -142,12 +143,14 @@ static struct proxy *step_proxy(const struct job *j, const struct step *s)
 	return control_numbered(job_control(j), s->number);
 }
 
-/* Reads the files of its TLS. Takes the reference over. NULL: job->error is set. */
+/* Reads the files of its TLS, which its rules may need. Takes the reference over. NULL: job->error
+ * is set. */
 static struct spec *spec_secured(struct job *j, struct spec *s)
 {
 	char error[ERROR_MAX];
+	const char *culprit;
 
-	if (!s || tls_legs_make(s, error))
+	if (!s || (tls_legs_make(s, error) && spec_check_tls(s, &culprit, error)))
 		return s;
 	http_error_set(&j->error, 400, "bad request body: %.400s", error);
 	spec_unref(s);

@@ -6,7 +6,6 @@
 #include "engine/conn_rules.h"
 #include "engine/hello_fault.h"
 #include "engine/transport.h"
-#include "spec/rule_tls.h"
 
 /* Of draws and events: a handshake is no exchange. */
 #define NO_EXCHANGE UINT64_MAX
@@ -56,14 +55,10 @@ void conn_judge_hello(struct conn *c, const struct vn_hello *h, struct vn_tls *t
 static void upgrade_missed(struct conn *c)
 {
 	struct hello_fault *f = c->ruled->upgrade;
-	ruleset missed = 0;
+	ruleset missed = c->plan->at_upgrade & c->ruled->whole.struck;
 
 	if (!f || f->tls.refused)       /* a refusal is told to those who do not ask, too */
 		return;
-	for (unsigned i = 0; i < c->plan->n; i++)
-		if (rule_at_upgrade(c->plan->rules[i].spec))
-			missed |= (ruleset)1 << i;
-	missed &= c->ruled->whole.struck;
 	plan_unstrike(c->plan, missed);
 	c->ruled->whole.struck &= ~missed;
 	hello_fault_free(conn_loop(c), &c->ruled->upgrade);
@@ -103,6 +98,7 @@ bool conn_upgrade_may(struct conn *c)
 {
 	struct hello_fault *f = c->ruled->upgrade;
 
+	c->tls_known = true;
 	if (!f)
 		return true;
 	if (f->tls.late && fault_is_late(c, f))

@@ -183,6 +183,8 @@ bool conn_rules_meet(struct conn *c, ruleset rules, ruleset again, bool opening)
 
 	if (!c->plan->n)
 		return true;
+	if (!opening)
+		rules &= ~c->plan->at_upgrade;
 	meet(c, rules, again, &j, &any);
 	if (!any)
 		return true;

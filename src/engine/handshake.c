@@ -456,6 +456,8 @@ static void legs_run(struct conn *c)
 		client_sniffs(c, &h->client);
 	else if (h->client.state == LEG_SHAKES)
 		leg_shakes(c, &h->client);
+	else if (h->client.state == LEG_HELD && c->client.hup)
+		leg_fails(c, &h->client, "eof", "the client has closed the connection");
 	else if (h->client.state == LEG_HELD)
 		client_upgrades(c);
 	if (!c->dead && h->backend.state == LEG_TALKS)

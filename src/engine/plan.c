@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "spec/rule_tls.h"
 
 /* Does the behavior refuse messages? */
 static bool rule_may_refuse(const struct vn_behavior *b)
@@ -42,6 +43,8 @@ static void rule_make(struct plan *p, unsigned i, uint64_t seed)
 		p->at_accept |= bit;
 	if (w->per_connection)
 		p->per_connection |= bit;
+	if (rule_at_upgrade(w))
+		p->at_upgrade |= bit;
 	if (match || w->kinds)
 		p->picky |= bit;
 	else if (w->low <= 0 && w->high >= 1)

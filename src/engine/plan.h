@@ -22,6 +22,7 @@ struct plan {
 	/* they refuse new connections, of a server that sends no greeting */
 	ruleset at_accept;
 	ruleset sparing;                /* they leave logins and the set-up of sessions alone */
+	ruleset at_upgrade;             /* they strike when a new client asks for TLS */
 	ruleset off;                    /* disabled: they apply to no client */
 	ruleset of_datagrams;           /* they make sense on nothing else */
 	bool by_client;                 /* some mean certain clients only */

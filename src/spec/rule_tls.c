@@ -5,9 +5,6 @@
 
 #include "spec/spec.h"
 
-/* Flaws of certificates that our CA need not sign. */
-static const char *const unsigned_flaws[] = { "self_signed", "unknown_ca", NULL };
-
 /* The text of an option; NULL: not given, or the behavior has no such option. */
 static const char *text_of(const struct rule_spec *r, const char *option)
 {
@@ -30,25 +27,15 @@ unsigned rule_never(const struct rule_spec *r)
 	return rule_at_upgrade(r) ? VN_ON_HELLO : VN_ON_OPEN;
 }
 
-static bool flaw_is_unsigned(const char *flaw)
-{
-	const char *const *f = unsigned_flaws;
-
-	while (flaw && *f && strcmp(*f, flaw))
-		f++;
-	return flaw && *f;
-}
-
-/* A flaw of a certificate that our CA must sign needs one that is minted. */
+/* A certificate with a flaw is minted, as the good one is. */
 static bool flaw_check(const struct rule_spec *r, const struct tls_leg *leg, char error[ERROR_MAX])
 {
 	const struct vn_opt *flaw = opt_find(r->behavior->options, "flaw");
 
-	if (!flaw || !leg->cert.file || text_of(r, "file") ||
-	    flaw_is_unsigned(text_of(r, "flaw")))
+	if (!flaw || !leg->cert.file || text_of(r, "file"))
 		return true;
-	error_format(error, "flaw: expected self_signed, unknown_ca or a file, as client_tls_cert "
-	             "is %.100s: no CA of ours signs for it; or client_tls_cert auto",
+	error_format(error, "flaw: expected client_tls_cert auto, or a file beside it: only "
+	             "certificates of our own CA are made, and client_tls_cert is %.100s",
 	             leg->cert.file);
 	return false;
 }

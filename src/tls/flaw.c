@@ -194,6 +194,7 @@ bool tls_leaf_flawed(SSL *ssl, const char *name_of_flaw, const char *name)
 		return false;
 	if (f->weak)
 		SSL_set_security_level(ssl, 0);
+	SSL_certs_clear(ssl);           /* it may have one of another type, which clients prefer */
 	tls_hello_forget(ssl);          /* a client that resumed would not see it */
 	return leaf_show(ssl, leaf);
 }
