@@ -1,0 +1,41 @@
+// client asks a server once per line of stdin, over TLS, and says in one line what came of it.
+package main
+
+import (
+	"bufio"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+func ask(config *tls.Config, port string) string {
+	dialer := &net.Dialer{Timeout: 700 * time.Millisecond}
+	sock, err := tls.DialWithDialer(dialer, "tcp", "localhost:"+port, config)
+	if err != nil {
+		return err.Error()
+	}
+	defer sock.Close()
+	sock.SetDeadline(time.Now().Add(700 * time.Millisecond))
+	fmt.Fprint(sock, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+	all, err := io.ReadAll(sock)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("ok %d", len(all))
+}
+
+func main() {
+	pem, _ := os.ReadFile(os.Args[1])
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	config := &tls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(8)}
+	lines := bufio.NewScanner(os.Stdin)
+	for lines.Scan() {
+		fmt.Println(strings.ReplaceAll(ask(config, os.Args[2]), "\n", " "))
+	}
+}
