@@ -6,7 +6,8 @@
  *            1 n:2 BYTES                 the server sends BYTES
  *            2 F                         failure F refuses the latest request
  *            3 F                         failure F is written to an idle connection
- *            4 L                         what is wanted of TLS, VN_TLS_... bits; at first only
+ *            4 L                         what is wanted of TLS, VN_TLS_... bits; at first only;
+ *                                        64: all that is sent are datagrams
  *            5 n:2 BYTES                 all that the backend sends before TLS; at first only
  *
  * If the name is unknown, its first byte chooses a protocol. The test passes if nothing crashes, no
@@ -55,7 +56,7 @@ static const struct vn_protocol *protocol_pick(struct input *in)
 static void say(struct feed *f, enum vn_direction d, struct input bytes, size_t piece)
 {
 	while (bytes.n) {
-		struct input some = input_take(&bytes, piece);
+		struct input some = input_take(&bytes, f->talk.datagram ? SIZE_MAX : piece);
 		feed_bytes(f, d, some.p, some.n);
 	}
 }
@@ -82,6 +83,7 @@ static void refuse(struct feed *f, bool idle, uint8_t which)
 /* The legs' TLS, before anything is said: handshakes are over at once. */
 static void legs_say(struct feed *f, uint8_t wanted)
 {
+	f->talk.datagram = wanted & 64 && f->protocol->datagrams;
 	f->talk.tls = wanted & (VN_TLS_CLIENT_MAY | VN_TLS_CLIENT_MUST | VN_TLS_BACKEND |
 	                        VN_TLS_CLIENT_NEVER);
 	if (!(f->talk.tls & VN_TLS_CLIENT_MAY))

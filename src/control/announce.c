@@ -15,7 +15,8 @@ static void hint_log(const struct spec *s)
 {
 	static const struct { int port; const char *protocol; } known[] = {
 		{ 3306, "mysql" }, { 5432, "postgres" }, { 6379, "redis" }, { 11211, "memcache" },
-		{ 25, "smtp" }, { 80, "http" }, { 27017, "mongo" }, { 9092, "kafka" },
+		{ 25, "smtp" }, { 80, "http" }, { 27017, "mongo" }, { 53, "dns" },
+		{ 9092, "kafka" },
 	};
 
 	if (s->protocol->request)

@@ -261,7 +261,7 @@ static void request_refuse(struct passing *p, const struct vn_failure *failure)
 	char host[64];
 	struct endpoint client = flow_client(f);
 
-	asked.subject = asked.bytes = (struct vn_span){ 0 };
+	asked.subject = (struct vn_span){ 0 };
 	buffer_clear(t->scratch);
 	t->client = endpoint_host(&client, host, sizeof host);
 	t->report = datagram_report_refused(f, x, failure);
@@ -386,7 +386,7 @@ static void response_pass(struct passing *p, struct vn_span bytes)
 		p->msg = p->exchange->asked;
 		p->msg.head = head;
 		exchange_end(p, true);
-	} else {
+	} else if (p->msg.role != VN_AIDS) {    /* rules did not see what that answers */
 		p->msg.role = VN_PUSH;
 		if (!p->msg.verb[0])
 			strcpy(p->msg.verb, "PUSH");

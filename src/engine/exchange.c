@@ -18,6 +18,7 @@ static bool verb_alike(const char a[24], const char b[24])
 static bool message_alike(const struct vn_message *a, const struct vn_message *b)
 {
 	return a->role == b->role && a->is == b->is && a->seq == b->seq && a->note == b->note &&
+	       a->id == b->id &&
 	       verb_alike(a->verb, b->verb);
 }
 
@@ -104,7 +105,7 @@ struct exchange *exchange_by_id(const struct exchanges *l, uint64_t id)
 	return x;
 }
 
-void exchange_remove(struct exchanges *l, struct exchange *x)
+static void exchange_unlink(struct exchanges *l, struct exchange *x)
 {
 	struct exchange **at = &l->first, *before = NULL;
 
@@ -115,6 +116,20 @@ void exchange_remove(struct exchanges *l, struct exchange *x)
 	*at = x->next;
 	if (!x->next)
 		l->last = before;
+}
+
+void exchange_advance(struct exchanges *l, struct exchange *x)
+{
+	if (l->first == x)
+		return;
+	exchange_unlink(l, x);
+	x->next = l->first;
+	l->first = x;
+}
+
+void exchange_remove(struct exchanges *l, struct exchange *x)
+{
+	exchange_unlink(l, x);
 	l->entries--;
 	exchange_free(x);
 }

@@ -54,6 +54,9 @@ struct exchange *exchange_add(struct exchanges *, struct pool *, uint64_t number
 /* The oldest whose request has this id; NULL: none has. */
 struct exchange *exchange_by_id(const struct exchanges *, uint64_t id);
 
+/* Makes this one the first: its answer comes before those of older ones. */
+void exchange_advance(struct exchanges *, struct exchange *);
+
 /* Removes this one, which is an entry of its own, wherever it is. */
 void exchange_remove(struct exchanges *, struct exchange *);
 

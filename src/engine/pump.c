@@ -74,6 +74,19 @@ static SELDOM void report_end(struct pipe *p, struct exchange *x)
 		memcpy(x->trace->code, r->code, sizeof r->code);
 }
 
+/* The exchange that this response answers, by its id; it becomes the first. NULL: it answers none,
+ * or its id has not come. */
+static SELDOM struct exchange *exchange_answered_by(struct conn *c, struct vn_session *t,
+                                                    struct vn_span at)
+{
+	uint64_t id;
+	struct exchange *x = t->self->by_id(t, at, &id) ? exchange_by_id(&c->exchanges, id) : NULL;
+
+	if (x)
+		exchange_advance(&c->exchanges, x);
+	return x;
+}
+
 static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_message *msg)
 {
 	struct conn *c = p->conn;
@@ -81,6 +94,8 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	struct exchange *x = c->exchanges.first;
 
 	t->owed = x && !c->response.eof;
+	if (p->direction == VN_RESPONSE && t->self->by_id && !p->work->now.open)
+		x = exchange_answered_by(c, t, at);
 	t->judged = c->plan->refuses || c->plan->sparing;
 	t->raw = NULL;
 	t->report = NULL;
@@ -122,7 +137,7 @@ static void message_clear(struct vn_message *m, enum vn_role role)
 	m->head = m->lead = 0;
 	m->failure = m->agreed = NULL;
 	m->sequel = NULL;
-	m->seq = m->note = 0;
+	m->seq = m->note = m->id = 0;
 	m->struck = NULL;
 }
 

@@ -11,12 +11,32 @@
 #include "net/address.h"
 #include "net/socket.h"
 
-bool reply_due(const struct conn *c)
+static bool waits_for_us(const struct exchange *x)
+{
+	return exchange_needs_us(x) && x->sent && !x->discard_replies;
+}
+
+/* Answers by id do not wait for those to older requests; an end does. */
+static SELDOM struct exchange *waiting_find(struct conn *c)
+{
+	struct exchange *x = c->exchanges.first;
+
+	while (x && (!waits_for_us(x) || x->end))
+		x = x->next;
+	if (x)
+		exchange_advance(&c->exchanges, x);
+	return x;
+}
+
+bool reply_due(struct conn *c)
 {
 	const struct exchange *x = c->exchanges.first;
 
-	return x && exchange_needs_us(x) && x->sent && !x->discard_replies && !c->response.ended &&
-	       !c->response.eof;
+	if (!x || c->response.ended || c->response.eof)
+		return false;
+	if (waits_for_us(x))
+		return true;
+	return conn_protocol(c)->by_id && c->plan->n && waiting_find(c);
 }
 
 /* The code as the server sends it, without what follows it: "1213/40001", "503 Service ...". */

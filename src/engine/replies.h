@@ -4,8 +4,9 @@
 
 #include "engine/engine.h"
 
-/* True if the oldest exchange waits for nothing but us. */
-bool reply_due(const struct conn *);
+/* True if the oldest exchange waits for nothing but us. Where answers come by id, any may: it
+ * becomes the first. */
+bool reply_due(struct conn *);
 
 /* Writes the failure of that exchange, ends the connection, or forgets the exchange. */
 void reply_send(struct conn *);

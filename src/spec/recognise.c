@@ -10,8 +10,8 @@
 static const struct { int port; const char *protocol; } ports[] = {
 	{ 3306, "mysql" }, { 5432, "postgres" }, { 6432, "postgres" }, { 6379, "redis" },
 	{ 11211, "memcache" }, { 25, "smtp" }, { 587, "smtp" }, { 1025, "smtp" }, { 2525, "smtp" },
-	{ 80, "http" }, { 8000, "http" }, { 8080, "http" }, { 27017, "mongo" }, { 27018, "mongo" },
-	{ 27019, "mongo" }, { 9092, "kafka" },
+	{ 53, "dns" }, { 80, "http" }, { 8000, "http" }, { 8080, "http" }, { 27017, "mongo" },
+	{ 27018, "mongo" }, { 27019, "mongo" }, { 9092, "kafka" },
 };
 
 static const struct { const char *glob, *protocol; } paths[] = {

@@ -208,6 +208,8 @@ static void feed_begin(struct feed *f, struct lane *l, enum vn_direction d,
 	vn_buffer_put(&f->latest_subject, m->subject.p, m->subject.n);
 	buffer_clear(&f->latest_bytes);
 	vn_buffer_put(&f->latest_bytes, m->bytes.p, m->bytes.n);
+	if (f->talk.datagram)           /* word() gets it */
+		f->latest.bytes = vn_buffer_span(&f->latest_bytes);
 }
 
 /* What was answered was not agreed to. */
@@ -312,6 +314,24 @@ static bool feed_tls(struct feed *f, struct lane *l, enum vn_direction d, const 
 	return true;
 }
 
+/* The request that this response answers, by its id: it becomes the first. */
+static const struct vn_message *feed_by_id(struct feed *f, struct vn_span at)
+{
+	uint64_t id;
+	size_t i = f->first;
+
+	if (!f->protocol->by_id(&f->talk, at, &id))
+		return NULL;
+	while (i < f->end && f->owed[i].asked.id != id)
+		i++;
+	if (i == f->end)
+		return NULL;
+	struct owed o = f->owed[i];
+	memmove(f->owed + f->first + 1, f->owed + f->first, (i - f->first) * sizeof o);
+	f->owed[f->first] = o;
+	return &f->owed[f->first].asked;
+}
+
 /* One call to the protocol. False: no more for now. */
 static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct vn_span at,
                      size_t *taken)
@@ -323,6 +343,8 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 
 	memcpy(window, at.p, n);
 	buffer_clear(&f->scratch);
+	if (d == VN_RESPONSE && f->protocol->by_id && !l->open && !f->talk.raw)
+		asked = feed_by_id(f, (struct vn_span){ window, n });
 	if (f->talk.raw)
 		f->talk.notice = f->talk.raw;
 	f->talk.owed = asked;

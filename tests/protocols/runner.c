@@ -9,6 +9,7 @@
  *   == what it shows                        a new connection
  *   like WHAT                               all lines of that earlier case come first
  *   option NAME VALUE                       of the protocol
+ *   datagrams                               each line is a datagram, which is never cut
  *   C: BYTES -> ROLE VERB "subject" IS...   the client says this, which is one message of this kind
  *   C: BYTES -> ROLE VERB LEAD N "subject"  ... whose first N bytes a match passes over
  *   S: BYTES -> ROLE ... CODE 1213          ... an error of this code, or CODE none
@@ -45,7 +46,7 @@
 #include "spec/failure.h"
 #include "spec/registry.h"
 
-enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING, LEGS, SECURED };
+enum kind { SAID, OPTION, REFUSED, WORDED, IDLE, GREETING, LEGS, SECURED, DATAGRAMS };
 
 struct line {
 	enum kind kind;
@@ -66,7 +67,7 @@ struct line {
 	int answers;
 };
 
-struct scene { char *name; unsigned number; struct line *lines; size_t n; };
+struct scene { char *name; unsigned number; struct line *lines; size_t n; bool datagrams; };
 
 static const char *file_name;
 static unsigned line_number, passed, failed;
@@ -421,15 +422,16 @@ static void line_read(struct scene *s, const char *p)
 		{ "C:", SAID, VN_REQUEST }, { "S:", SAID, VN_RESPONSE }, { "R:", REFUSED, 0 },
 		{ "W:", WORDED, 0 },        { "I:", IDLE, 0 },           { "G:", GREETING, 0 },
 		{ "option ", OPTION, 0 },   { "c:", SAID, VN_REQUEST },  { "legs ", LEGS, 0 },
-		{ "B:", SECURED, 0 },
+		{ "B:", SECURED, 0 },       { "datagrams", DATAGRAMS, 0 },
 	};
 	unsigned i = 0;
 	char word[64];
 
-	while (i < 10 && strncmp(p, heads[i].head, strlen(heads[i].head)))
+	while (i < 11 && strncmp(p, heads[i].head, strlen(heads[i].head)))
 		i++;
-	if (i == 10 || !s)
-		syntax("expected C: S: R: W: I: G: B: option, legs or ==, got '%.20s'", p);
+	if (i == 11 || !s)
+		syntax("expected C: S: R: W: I: G: B: option, legs, datagrams, ==, got '%.20s'",
+		       p);
 	struct line *l = line_add(s);
 	*l = (struct line){ .kind = heads[i].kind,
 		            .waited = i == 7,
@@ -442,6 +444,8 @@ static void line_read(struct scene *s, const char *p)
 		secured_read(l, p);
 	} else if (l->kind == LEGS) {
 		l->text = strdup(p);
+	} else if (l->kind == DATAGRAMS) {
+		s->datagrams = true;
 	} else if (l->kind == OPTION) {
 		p = word_read(p, word);
 		l->text = strdup(word);
@@ -637,7 +641,7 @@ static bool said_run(struct feed *f, struct run *r, size_t chunk)
 	for (r->end = r->next; r->end < s->n; r->end++) {
 		const struct line *next = &s->lines[r->end];
 		if (next->kind != SAID || next->direction != l->direction ||
-		    (r->end > r->next && next[-1].tls == VN_LEG_CLIENT))
+		    (r->end > r->next && (s->datagrams || next[-1].tls == VN_LEG_CLIENT)))
 			break;
 		if (!next->waited)
 			vn_buffer_put(&stream, next->bytes.p, next->bytes.n);
@@ -744,7 +748,8 @@ static bool scene_run(const struct vn_protocol *protocol, const struct scene *s,
 			ok = said_run(&f, &r, chunk);
 			continue;
 		}
-		ok = l->kind == OPTION    ? option_run(&f, l) :
+		ok = l->kind == DATAGRAMS ? (f.talk.datagram = true) :
+		     l->kind == OPTION    ? option_run(&f, l) :
 		     l->kind == LEGS      ? legs_run(&f, l) :
 		     l->kind == SECURED   ? secured_run(&f, l) :
 		                            refused_run(&f, l);
@@ -769,7 +774,7 @@ static void scene_check(const struct vn_protocol *protocol, const struct scene *
 	bool large = scene_bytes(s) > 1 << 20;
 
 	for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
-		if (large && chunks[i] && chunks[i] < 1000)
+		if ((large && chunks[i] && chunks[i] < 1000) || (s->datagrams && chunks[i]))
 			continue;
 		if (!scene_run(protocol, s, chunks[i])) {
 			printf("%s: %s, in pieces of %zu: %s\n", file_name, s->name, chunks[i],
@@ -806,6 +811,10 @@ static void corpus_write(const char *directory, const struct vn_protocol *protoc
 		syntax("%s: %s", path, strerror(errno));
 	fprintf(f, "%s\n%c", protocol->name, (int)(number % 7));
 	for (const struct line *l = s->lines; l < s->lines + s->n; l++) {
+		if (l->kind == DATAGRAMS) {
+			fprintf(f, "%c%c", 4, 64);
+			continue;
+		}
 		if (l->kind == LEGS || l->kind == SECURED) {
 			corpus_legs(f, l);
 			continue;

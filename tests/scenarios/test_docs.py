@@ -115,7 +115,7 @@ def test_what_a_match_looks_at():
     """The table's requests are those of the parsers' conversations, and its patterns find them."""
     part = read("docs/rules.md").split("\n## What a match looks at\n")[1].split("\n## ")[0]
     rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in part.split("\n") if line.startswith("| `")]
-    assert {row[0].strip(" `") for row in rows} == {"http", "kafka", "memcache", "mongo", "mysql", "postgres", "redis", "smtp"}
+    assert {row[0].strip(" `") for row in rows} == {"dns", "http", "kafka", "memcache", "mongo", "mysql", "postgres", "redis", "smtp"}
     for protocol, _, request, pattern in ([cell.strip().strip("`").replace("\\|", "|") for cell in row] for row in rows):
         verb, subject = request.split(" ", 1)
         assert '-> ASKS %s "%s"' % (verb, subject) in read("tests/protocols/%s.txt" % protocol), request

@@ -75,7 +75,7 @@ def test_a_line_for_each_proxy(start, backend):
     proxy.logged(r"\[WARNING\] proxy=default rule=latency latency: 0 ms, nothing will be late; give latency\n")
 
 
-@pytest.mark.parametrize("port, protocol", [(3306, "mysql"), (5432, "postgres"), (6379, "redis"), (11211, "memcache"), (25, "smtp"), (80, "http"), (27017, "mongo"), (9092, "kafka")])
+@pytest.mark.parametrize("port, protocol", [(3306, "mysql"), (5432, "postgres"), (6379, "redis"), (11211, "memcache"), (25, "smtp"), (80, "http"), (27017, "mongo"), (53, "dns"), (9092, "kafka")])
 def test_a_hint_for_a_known_port(start, port, protocol):
     proxy = start(backend="127.0.0.1:%d" % port)
     proxy.logged(r"\[INFO\] default: port %d is usually %s; with --protocol %s faults can hit single requests" % (port, protocol, protocol))
