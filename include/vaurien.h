@@ -334,6 +334,9 @@ struct vn_session {                     /* a connection as its protocol sees it 
 	const char *limit;              /* set by fits() if only a limit of ours prevents an
 	                                 * answer, and by response() if the answer cannot be
 	                                 * edited: a constant sentence that names the limit */
+	vn_nsec mute;                   /* set by response() that edits an answer (asked->struck):
+	                                 * so long nothing more is read of the client, as by a
+	                                 * server that throttles it */
 	bool no_sequel;                 /* set by response() and word(): the server did not
 	                                 * agree, so no sequel follows */
 	const char *backend;            /* as configured: "10.0.0.1:80", "unix:/path" */

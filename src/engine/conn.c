@@ -155,6 +155,7 @@ static void conn_teardown(struct conn *c)
 	timer_stop(conn_loop(c), &c->ruled->end_timer);
 	timer_stop(conn_loop(c), &c->ruled->wait_timer);
 	timer_stop(conn_loop(c), &c->ruled->rest_timer);
+	timer_stop(conn_loop(c), &c->ruled->mute_timer);
 	hello_fault_free(conn_loop(c), &c->ruled->upgrade);
 	hello_fault_free(conn_loop(c), &c->ruled->hello);
 	pipe_free(&c->request);

@@ -56,6 +56,7 @@ void conn_rules_release(struct conn *c)
 		return;
 	timer_stop(conn_loop(c), &t->end_timer);
 	timer_stop(conn_loop(c), &t->rest_timer);
+	timer_stop(conn_loop(c), &t->mute_timer);
 	hello_fault_free(conn_loop(c), &t->upgrade);
 	hello_fault_free(conn_loop(c), &t->hello);
 	free(t);

@@ -124,6 +124,9 @@ struct conn_rules {
 	struct timer rest_timer;        /* until a rule strikes the rest */
 	ruleset rest_in; uint64_t rest_rule;    /* rules that are in for it; whose `after` it is */
 	uint64_t stalled;               /* nothing is read while this rule (id) is there; 0: none */
+	/* nor until then, by a protocol's wish while rule `muted_by` is there; 0: it is */
+	vn_nsec muted; uint64_t muted_by;
+	struct timer mute_timer;
 	uint64_t vanished;              /* nor is the client answered, while this one is there */
 	struct timer wait_timer;        /* see conn_timer_arm() */
 	vn_nsec gone_since;             /* since then the client is gone and its bytes held; or 0 */

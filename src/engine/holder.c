@@ -50,6 +50,8 @@ const struct rule_spec *conn_holder(const struct conn *c, vn_nsec *left)
 		return held_by_holds(c, t->opening, t->waits, left);
 	if (t->vanished || t->stalled)
 		return held_by(c, t->vanished ? t->vanished : t->stalled, VN_NEVER, left);
+	if (t->muted)
+		return held_by(c, t->muted_by, t->muted, left);
 	by = held_by_queue(c, &c->request, left);
 	return by ? by : held_by_queue(c, &c->response, left);
 }

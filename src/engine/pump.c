@@ -108,10 +108,8 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	conn_session_end(c);
 	if (t->report && (cut.kind == VN_CUT_PART || cut.kind == VN_CUT_END))
 		report_end(p, x);
-	if (p->direction == VN_RESPONSE && x && x->asked.struck && t->limit) {
-		response_unedited(c, x, t->limit);
-		t->limit = NULL;
-	}
+	if (p->direction == VN_RESPONSE && x && x->asked.struck)
+		response_struck(c, x, t);
 	return cut;
 }
 
@@ -396,7 +394,7 @@ static bool pipe_full(const struct pipe *p)
 static bool pipe_reads(struct pipe *p)
 {
 	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended ||
-	    p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
+	    (p->direction == VN_REQUEST && p->conn->ruled->muted) || p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
 		return false;
 	if (!pipe_full(p))
 		return true;

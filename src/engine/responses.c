@@ -48,6 +48,29 @@ void response_unedited(struct conn *c, struct exchange *x, const char *limit)
 	x->asked.struck = NULL;
 }
 
+static void mute_over(struct timer *timer)
+{
+	struct conn_rules *t = OWNER(conn_rules, mute_timer, timer);
+
+	t->muted = 0;
+	conn_later(t->conn);
+}
+
+SELDOM void response_struck(struct conn *c, struct exchange *x, struct vn_session *t)
+{
+	if (t->limit) {
+		response_unedited(c, x, t->limit);
+	} else if (t->mute) {
+		struct conn_rules *r = conn_rules_get(c);
+		r->muted = conn_loop(c)->now + t->mute;
+		r->muted_by = x->struck_by;
+		r->mute_timer.fire = mute_over;
+		timer_set(conn_loop(c), &r->mute_timer, r->muted);
+	}
+	t->limit = NULL;
+	t->mute = 0;
+}
+
 /* The oldest exchange, whose response begins: the rules that came while it was open meet it now. */
 struct exchange *exchange_head(struct conn *c)
 {

@@ -22,6 +22,9 @@ void response_judge(struct conn *, struct exchange *, uint16_t head, struct vn_s
 /* Its answer was to be edited to asked.struck, and could not be: see plan_unedited(). */
 void response_unedited(struct conn *, struct exchange *, const char *limit);
 
+/* The protocol has looked at a piece of an answer that is to be edited. */
+void response_struck(struct conn *, struct exchange *, struct vn_session *);
+
 /* The oldest exchange, when its response begins: it meets the rules that came while it was open.
  * NULL: no exchange is open. */
 struct exchange *exchange_head(struct conn *);

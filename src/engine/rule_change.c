@@ -16,6 +16,10 @@ static void conn_rules_change(struct conn_rules *t, const struct plan *from, con
 	rule_flags_translate(from, to, &t->whole);
 	if (t->stalled && plan_find(to, t->stalled) < 0)
 		t->stalled = t->unread = 0;
+	if (t->muted && plan_find(to, t->muted_by) < 0) {
+		t->muted = 0;
+		timer_stop(conn_loop(t->conn), &t->mute_timer);
+	}
 }
 
 /* Calls the rules that go at VN_ON_LEAVE. False: they have ended the connection. */

@@ -4,6 +4,7 @@
 #include "base/loop.h"
 #include "plugins/lua_bytes.h"
 #include "plugins/lua_message.h"
+#include "plugins/lua_number.h"
 #include "plugins/lua_options.h"
 
 static struct userdata_kind talk_kind = { "talk" }, texts_kind = { "texts" }, out_kind = { "out" };
@@ -66,11 +67,17 @@ static void limit_set(lua_State *L, void *t)
 	T(t)->limit = notice_keep(call_of(L), luaL_checkstring(L, 3));
 }
 
+static void mute_set(lua_State *L, void *t)
+{
+	T(t)->mute = seconds_check(L, 3, "mute");
+}
+
 USERDATA(talk,
 	{ "state", state_get }, { "options", options_get }, { "texts", texts_get },
 	{ "backend", backend_get },
 	{ "close", close_get, close_set }, { "error", .set = error_set },
-	{ "notice", .set = notice_set }, { "limit", .set = limit_set }, { "owed", owed_get },
+	{ "notice", .set = notice_set }, { "limit", .set = limit_set },
+	{ "mute", .set = mute_set }, { "owed", owed_get },
 	{ "no_sequel", no_sequel_get, no_sequel_set }, { "idle", idle_get, idle_set })
 
 /* ---- texts by number ---- */

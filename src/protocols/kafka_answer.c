@@ -53,6 +53,7 @@ static void edit_throttle(struct edit *e, const uint8_t *at)
 	kf_put32(e->out, e->throttle);
 	e->copied = at + 4;
 	e->edited = e->struck = true;
+	e->t->mute = (vn_nsec)e->throttle * VN_MS;
 }
 
 /* The broker at e->host has this port. */

@@ -279,6 +279,13 @@ def test_the_client_sees_that_it_is_throttled(start, broker):
     assert sent(one, "throttled", [b"2"]) == [None]
     until(lambda: one.poll(0.1) or told, what="the client to be told")
     assert told[0] == pytest.approx(0.7)
+    began = time.monotonic()                    # the broker answers at once, and then reads nothing for so long
+    assert sent(one, "throttled", [b"3"]) == [None]
+    assert time.monotonic() - began > 0.4
+    proxy.set("error", failure="overloaded", match="^PRODUCE", times=1)
+    assert sent(one, "throttled", [b"4"]) == [None]
+    proxy.set("dummy")                          # a rule that goes takes this with it
+    assert sent(one, "throttled", [b"5"]) == [None]
 
 
 @pytest.mark.parametrize("failure", ["gone", "crash", "shutting_down"])
