@@ -850,7 +850,7 @@ enum {                                  /* the traits of a behavior, as bits */
 	VN_TRAIT_SPARES = 8,            /* logins and VN_IS_SETUP pass, so that clients can
 	                                 * connect, unless the rule has a match or names a
 	                                 * failure */
-	VN_TRAIT_UPGRADE = 32,          /* it strikes at VN_ON_OPEN, by verdict->tls, clients that
+	VN_TRAIT_UPGRADE = 256,         /* it strikes at VN_ON_OPEN, by verdict->tls, clients that
 	                                 * will ask for TLS. A behavior that has VN_ON_HELLO, too,
 	                                 * does so where its option `at` is "upgrade" */
 	VN_TRAIT_REFUSES = 4,           /* it may refuse, though it has neither `failure` nor an

@@ -393,8 +393,10 @@ static bool pipe_full(const struct pipe *p)
 
 static bool pipe_reads(struct pipe *p)
 {
-	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended ||
-	    (p->direction == VN_REQUEST && p->conn->ruled->muted) || p->conn->ruled->stalled || p->work->halted || !pipe_to(p)->open)
+	const struct conn_rules *r = p->conn->ruled;
+
+	if (!pipe_from(p)->open || !pipe_from(p)->readable || p->eof || p->ended || r->stalled ||
+	    (p->direction == VN_REQUEST && r->muted) || p->work->halted || !pipe_to(p)->open)
 		return false;
 	if (!pipe_full(p))
 		return true;
