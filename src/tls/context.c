@@ -162,7 +162,10 @@ static int alpn_called(SSL *ssl, const unsigned char **out, unsigned char *n,
 static int tickets_called(SSL *ssl, unsigned char name[16], unsigned char *iv,
                           EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, int seals)
 {
-	return ticket_keys_use(context_of(ssl)->tickets, name, iv, cipher, mac, seals);
+	int good = ticket_keys_use(context_of(ssl)->tickets, name, iv, cipher, mac, seals);
+
+	/* a ticket of 1.3 is good once: 2 has another one sent */
+	return good == 1 && !seals && SSL_version(ssl) == TLS1_3_VERSION ? 2 : good;
 }
 
 /* ---- an SSL_CTX ---- */
