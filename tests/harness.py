@@ -434,7 +434,7 @@ class Proxy:
             if limit:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
         self.process = subprocess.Popen(self.words, stdout=self.errors, stderr=self.errors, stdin=subprocess.DEVNULL,
-                                        preexec_fn=before, env=dict(os.environ, **(env or {})))
+                                        preexec_fn=before, env={**os.environ, "XDG_DATA_HOME": directory, **(env or {})})
         self.pid = self.process.pid
         self.owes = 0
 

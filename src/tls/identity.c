@@ -46,11 +46,12 @@ static bool folder_make(const char *path)
 {
 	char *copy = xstrdup(path);
 
-	for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		mkdir(copy, 0700);
-		*slash = '/';
-	}
+	for (size_t i = 1; *path && path[i]; i++)
+		if (path[i] == '/') {
+			copy[i] = 0;
+			mkdir(copy, 0700);
+			copy[i] = '/';
+		}
 	bool good = mkdir(copy, 0700) == 0 || errno == EEXIST;
 	free(copy);
 	return good;

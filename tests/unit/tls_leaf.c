@@ -284,7 +284,9 @@ static void leaf_fields(void **state)
 	assert_null(X509_get0_subject_key_id(c.leaf));
 	assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(c.leaf),
 	                                       X509_get0_subject_key_id(tls_identity()->ca)), 0);
-	assert_true(BN_num_bits(ASN1_INTEGER_to_BN(X509_get0_serialNumber(c.leaf), NULL)) < 128);
+	BIGNUM *serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(c.leaf), NULL);
+	assert_true(BN_num_bits(serial) < 128);
+	BN_free(serial);
 	assert_int_equal(X509_check_private_key(c.leaf, tls_identity()->ec), 1);
 	assert_int_equal(X509_check_private_key(c.leaf, tls_identity()->ca_key), 0);
 	client_free(&c);
