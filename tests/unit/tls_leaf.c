@@ -506,7 +506,8 @@ static void alpn(void **state)
 
 static void versions(void **state)
 {
-	struct spec *s = spec_ready("http", "{\"client_tls\": \"on\", \"client_tls_min\": \"1.3\"}");
+	struct spec *s = spec_ready("http",
+		"{\"client_tls\": \"on\", \"client_tls_min\": \"1.3\"}");
 	struct client c;
 
 	client_init(&c, "shop.example");
