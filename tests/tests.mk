@@ -144,7 +144,7 @@ quick-servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 # ---- what can be said about the source ----
 
 HEADERS := $(wildcard include/*.h src/*.h src/*/*.h audit/*.h)
-PAGES   := docs/behaviors.md docs/protocols.md
+PAGES   := docs/behaviors.md docs/protocols.md docs/tls-options.md
 
 # The structure is read from the plain objects, with the program's own main.
 lint: structure

@@ -10,6 +10,7 @@
 #include "spec/option_help.h"
 #include "spec/registry.h"
 #include "spec/rule_fields.h"
+#include "spec/tls_options.h"
 
 /* One cell of a table, with markdown escaped. */
 static void cell(FILE *f, const char *text)
@@ -236,4 +237,14 @@ void page_failure_names(FILE *f)
 		}
 		fputs("|\n", f);
 	}
+}
+
+void page_tls_options(FILE *f)
+{
+	fputs("# Options of TLS\n\nFields of a proxy: [tls.md](tls.md) explains them. This page is "
+	      "generated\n(`make docs`) from the table in src/spec/tls_options.c.\n\n", f);
+	page_options(f, tls_options, NULL, NULL);
+	fputs("\nEach has one name everywhere, with `-` for `_` in flags: `--client-tls-cert`, "
+	      "`client_tls_cert` in\n`[vaurien]` and `[proxy:NAME]`, a word of `--add`, a key of "
+	      "`POST` and `PATCH /proxies`.\n", f);
 }

@@ -303,6 +303,7 @@ static int list_show(const struct parse *r)
 	static const struct { const char *name; void (*show)(FILE *); } all[] = {
 		{ "text", help_list }, { "behaviors.md", page_behaviors },
 		{ "protocols.md", page_protocols }, { "failures.md", page_failure_names },
+		{ "tls-options.md", page_tls_options },
 	};
 	const char *name = r->raw->list;
 	char meant[SUGGEST_MAX];

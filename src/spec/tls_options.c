@@ -49,9 +49,11 @@ const struct vn_opt tls_options[] = {
 	     "client needs one"),
 	TEXT("client_tls_ca", client_ca,
 	     .help = "certificates that sign those of clients, a file in PEM"),
+	/* the default is that of most protocols: tickets_open() */
 	ROW("client_tls_tickets", VN_OPT_INT, client_tickets, .min = 0, .max = TLS_TICKETS_MAX,
-	    .help = "tickets of TLS 1.3 per handshake, 0 to 16; 0: no session is resumed, in any "
-	            "version; not given: 1, in postgres 0"),
+	    .def = "1",
+	    .help = "tickets of TLS 1.3 per handshake; 0: no session is resumed, in any version; "
+	            "not given in postgres: 0"),
 	WORD("backend_tls", backend_tls, backend_modes, "off",
 	     "TLS between the proxy and the backend; on: with any certificate; verify: its chain "
 	     "and its name are verified"),
