@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from harness import SAN, free_port, listening, need_module, patience, until
+from harness import ROOT, SAN, free_port, listening, missing, need_module, patience, until
 from server_mongo import replica_set, toy                   # noqa: F401: a fixture
 
 pymongo = need_module("pymongo")
@@ -397,6 +397,41 @@ def test_rules_of_one_application(start, toy, connect):
     connect(proxy, appname="bank").app.users.find_one()
     with pytest.raises(errors.ExecutionTimeout):
         connect(proxy, appname="shop").app.users.find_one()
+
+
+# ---- libmongoc ----
+
+@pytest.fixture(scope="module")
+def mongoc(tmp_path_factory):
+    """mongoc(end, deed...): the lines that the program prints."""
+    program = str(tmp_path_factory.mktemp("mongoc") / "mongoc")
+    found = subprocess.run(["pkg-config", "--cflags", "--libs", "libmongoc-1.0"], stdout=subprocess.PIPE, universal_newlines=True)
+    if found.returncode:
+        missing("libmongoc-dev")
+    words = found.stdout.split()
+    subprocess.run(["gcc", "-Wall", "-o", program, os.path.join(ROOT, "tests/servers/mongoc.c"), *words], check=True)
+
+    def run(end, *deeds):
+        uri = "mongodb://127.0.0.1:%d/?replicaSet=rs&heartbeatFrequencyMS=500" % end.port
+        return subprocess.run([program, uri, *deeds], stdout=subprocess.PIPE, universal_newlines=True, check=True,
+                              timeout=patience(60)).stdout.splitlines()
+    return run
+
+
+@once
+def test_libmongoc(proxy, toy, mongoc):
+    assert mongoc(proxy, "insert", "find", "transaction") == ["insert ok", "find ok", "transaction ok"]
+    assert values(toy) == [1, 1, 2]
+    toy.store.data.of.clear()
+    proxy.set("error", failure="not_primary", match="^INSERT", times=1)
+    assert mongoc(proxy, "insert") == ["insert ok"] and (hits(proxy), values(toy)) == (1, [1])
+    proxy.set("error", failure="not_primary", match="^INSERT")
+    assert mongoc(proxy, "insert") == ["insert 10107 RetryableWriteError NoWritesPerformed"]
+    proxy.set("error", failure="write_conflict", match="^INSERT", skip=1, times=2)
+    assert mongoc(proxy, "transaction") == ["transaction ok"]
+    assert (hits(proxy), values(toy)) == (2, [1, 1, 2]) and not toy.store.open_transactions()
+    proxy.set("error", failure="disk_full", match="^INSERT")
+    assert mongoc(proxy, "transaction", "find") == ["transaction 14031", "find ok"]
 
 
 # ---- (f) behind the map ----
