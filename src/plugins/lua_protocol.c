@@ -72,7 +72,41 @@ static void mute_set(lua_State *L, void *t)
 	T(t)->mute = seconds_check(L, 3, "mute");
 }
 
+/* HOST, PORT of a place; nil: the address stays; false: it is hidden. */
+static int place_push(lua_State *L, enum vn_mapped mapped, const struct vn_place *p)
+{
+	if (mapped != VN_MAP_OTHER) {
+		if (mapped == VN_MAP_HIDE)
+			lua_pushboolean(L, false);
+		else
+			lua_pushnil(L);
+		return 1;
+	}
+	lua_pushlstring(L, (const char *)p->host.p, p->host.n);
+	lua_pushinteger(L, p->port);
+	return 2;
+}
+
+static int talk_map(lua_State *L)
+{
+	struct vn_session *t = userdata_check(L, 1, &talk_kind)->thing;
+	lua_Integer port = luaL_checkinteger(L, 3);
+	struct vn_place p;
+
+	luaL_argcheck(L, port >= 0 && port <= 65535, 3, "expected a port");
+	return place_push(L, vn_map_address(t, bytes_check(L, 2), (unsigned)port, &p), &p);
+}
+
+static int talk_elsewhere(lua_State *L)
+{
+	struct vn_session *t = userdata_check(L, 1, &talk_kind)->thing;
+	struct vn_place p;
+
+	return place_push(L, vn_map_elsewhere(t, &p), &p);
+}
+
 USERDATA(talk,
+	{ "map", .method = talk_map }, { "elsewhere", .method = talk_elsewhere },
 	{ "state", state_get }, { "options", options_get }, { "texts", texts_get },
 	{ "backend", backend_get },
 	{ "close", close_get, close_set }, { "error", .set = error_set },

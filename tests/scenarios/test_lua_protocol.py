@@ -102,6 +102,14 @@ return {
         local line, stop = line_of(bytes)
         if not line then return CUT_MORE end
         assert(line ~= "fail")
+        local at, number = line:match("^at (.*):(%d+)$")
+        if at then
+            local host, port = talk:map(at, tonumber(number))
+            local far, way = talk:elsewhere()
+            message.role = asked and ANSWERS or PUSH
+            return CUT_END, stop, host and ("at %s:%d, not %s:%d\\n"):format(host, port, far, way)
+                or host == false and "hidden\\n" or "stays\\n"
+        end
         message.role = (line:sub(1, 1) == "*" or not asked) and PUSH or ANSWERS
         if asked and asked.verb == "SET" then
             assert(asked.note & ~NOTE_SUBSTITUTE == 77 and asked.seq == 1 << 40 and asked.subject == nil)
@@ -236,6 +244,24 @@ def test_an_answer_is_edited_or_the_hit_is_taken_back(talk):
     server.send(b"c\nd\n")
     assert client.read(11) == b"spoilt c\nd\n"
     assert proxy.api("GET", "/behavior")[1]["hits"] == 2
+
+
+def test_addresses_of_servers(talk):
+    proxy, client, server = talk("--add", "two=127.0.0.1:0=127.0.0.9:1,talk known_as=Two.example:7")
+    port = proxy.api("GET", "/proxies")[1]["two"]["listen"].rsplit(":", 1)[1].encode()
+
+    def answered(said, gets):
+        client.send(b"get a\n")
+        assert server.read(6) == b"get a\n"
+        server.send(said)
+        assert client.read(len(gets)) == gets
+    there = b"at 127.0.0.1:%s, not 127.0.0.1:%s\n" % (port, port)
+    answered(b"at 127.0.0.9:1\n", there)
+    answered(b"at two.EXAMPLE:7\n", there)
+    answered(b"at 10.0.0.9:1\n", b"stays\n")
+    assert proxy.api("PATCH", "/proxies/default", {"unmapped": "hide"})[0] == 200
+    answered(b"at 10.0.0.9:1\n", b"hidden\n")
+    assert "errors=" not in proxy.log()
 
 
 @pytest.mark.parametrize("failure", ["unfit", "unsure"])

@@ -95,8 +95,48 @@ static void numeric(void **state)
 	}
 }
 
+static void keys(void **state)
+{
+	static const struct {
+		const char *host;
+		unsigned port;
+		const char *key;
+	} cases[] = {
+		{ "10.0.0.1", 80, "10.0.0.1:80" },
+		{ "localhost", 80, "127.0.0.1:80" },
+		{ "LocalHost.", 80, "127.0.0.1:80" },
+		{ "", 80, "127.0.0.1:80" },
+		{ "::1", 80, "[::1]:80" },
+		{ "[0:0::1]", 80, "[::1]:80" },
+		{ "2001:DB8::00a", 80, "[2001:db8::a]:80" },
+		{ "::ffff:10.0.0.1", 80, "10.0.0.1:80" },
+		{ "Cache-1.Example.", 6379, "cache-1.example:6379" },
+		{ "/run/redis.sock", 0, "unix:/run/redis.sock" },
+		{ "unix:/run/redis.sock", 0, "unix:/run/redis.sock" },
+		{ "/run/redis.sock", 1, NULL },
+		{ "a", 0, NULL },
+		{ "a", 65536, NULL },
+		{ "a b", 80, NULL },
+	};
+	char key[ADDRESS_KEY_MAX], host[300];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		bool good = address_key(cases[i].host, strlen(cases[i].host), cases[i].port, key);
+		assert_int_equal(good, cases[i].key != NULL);
+		if (good)
+			assert_string_equal(key, cases[i].key);
+	}
+	memset(host, 'a', sizeof host);
+	assert_true(address_key(host, 255, 65535, key));
+	assert_int_equal(strlen(key), 261);
+	assert_false(address_key(host, 256, 1, key));
+	host[0] = '/';
+	assert_false(address_key(host, 108, 0, key));
+	assert_true(address_key(host, 107, 0, key));
+}
+
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(parsed), cmocka_unit_test(refused), cmocka_unit_test(numeric),
+	cmocka_unit_test(keys), cmocka_unit_test(parsed), cmocka_unit_test(refused), cmocka_unit_test(numeric),
 };
 
 SUITE(address, tests)

@@ -150,6 +150,39 @@ static void defaults(void **state)
 	assert_string_equal(complained, "");
 }
 
+static const struct topology_fields *topology_of(size_t i)
+{
+	return settings.proxies[i]->topology.opts;
+}
+
+/* Fields of a proxy whose server sends clients to others: one row each, in all places. */
+static void topology(void **state)
+{
+	good(read_line("--protocol fake_line"));
+	assert_null(topology_of(0)->known_as);
+	assert_string_equal(topology_of(0)->topology, "rewrite");
+	assert_string_equal(topology_of(0)->unmapped, "pass");
+	assert_int_equal(settings.discover, 64);
+	good(read_file("[vaurien]\nprotocol = fake_line\ntopology = hide\ndiscover = 3\n"
+	               "[proxy:two]\nlisten = :1\nbackend = :2\nknown_as = a:1, unix:/b\n"
+	               "topology = pass\nunmapped = add\n",
+	               "--known-as c:1 --proxy :3"));
+	assert_string_equal(topology_of(0)->known_as, "c:1");
+	assert_string_equal(topology_of(0)->topology, "hide");
+	assert_string_equal(topology_of(1)->known_as, "a:1, unix:/b");
+	assert_string_equal(topology_of(1)->topology, "pass");
+	assert_string_equal(topology_of(1)->unmapped, "add");
+	assert_int_equal(settings.discover, 3);
+	/* another proxy's servers do not go by the first one's names */
+	good(read_line("--known-as c:1 --proxy :3 --add two=:1=:2"));
+	assert_null(topology_of(1)->known_as);
+	assert_int_not_equal(read_line("--known-as c:0"), -1);
+	assert_non_null(strstr(complained, "argument --known-as: expected HOST:PORT with a port "
+	                                   "above 0, got 'c:0'"));
+	assert_int_not_equal(read_line("--unmapped ad"), -1);
+	assert_non_null(strstr(complained, "expected one of pass, add, hide, got 'ad'"));
+}
+
 static void flags(void **state)
 {
 	good(read_line(
@@ -604,6 +637,7 @@ static void log_unwritable(void **state)
 
 static const struct CMUnitTest tests[] = {
 	EACH(defaults),          EACH(flags),
+	EACH(topology),
 	EACH(refused),           EACH(shown),
 	EACH(from_file),         EACH(several_sections),
 	EACH(file_refused),      EACH(extended),
