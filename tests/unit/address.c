@@ -136,7 +136,8 @@ static void keys(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(keys), cmocka_unit_test(parsed), cmocka_unit_test(refused), cmocka_unit_test(numeric),
+	cmocka_unit_test(keys),
+	cmocka_unit_test(parsed), cmocka_unit_test(refused), cmocka_unit_test(numeric),
 };
 
 SUITE(address, tests)
