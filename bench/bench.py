@@ -521,6 +521,56 @@ def rows_protocols(o, report):
     rows_protocol(o, report, "mysql", mysql_server, [("MySQL point select, 8", by_sysbench(o.seconds), o.rounds)], "deadlock")
 
 
+def udp_bound(port, process, patience=30):
+    """Has someone bound this port for datagrams?"""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and process.poll() is None:
+        if any(line.split()[1].endswith(":%04X" % port) for line in open("/proc/net/udp")):
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def udp_contender(name, port, process):
+    if udp_bound(port, process):
+        return Contender(name, port, process.pid)
+    missing.append("%s does not start" % name)
+    return None
+
+
+def udp_contenders(backend):
+    """Ours, nginx, and a bare relay in both ways: socat, one client, a process."""
+    port = free_port()
+    found = [udp_contender(US, port, start(VAURIEN, "--proxy", "udp://127.0.0.1:%d" % port, "--backend", "127.0.0.1:%d" % backend,
+                                           "--log-level", "error", stderr=None))]
+    if find("nginx"):
+        port = free_port()
+        found.append(udp_contender("nginx", port, nginx("stream { access_log off; server { listen 127.0.0.1:%d udp; proxy_pass 127.0.0.1:%d; "
+                                                        "proxy_timeout 1h; } }" % (port, backend), "stream")))
+    if find("socat"):
+        port = free_port()
+        found.append(udp_contender("socat", port, start(find("socat"), "-b", 65536, "UDP-LISTEN:%d,bind=127.0.0.1,fork,reuseaddr" % port,
+                                                        "UDP:127.0.0.1:%d" % backend)))
+    return [c for c in found if c]
+
+
+def rows_udp(o, report):
+    if not o.wants("udp"):
+        return
+    backend = load_server("udp-echo")
+    report.title("Datagrams of 64 B: there and back/s, CPU us of the proxy for each", *COLUMNS)
+    for window in (1, 32):
+        compare(report, "%d at a time" % window,
+                measure(by_load("udp", window, o.seconds), [*udp_contenders(backend), Contender("direct", backend, None)], o.rounds),
+                US, 1.0, 1e-3)
+    many, n, lost = udp_contenders(backend)[0], 0, 0
+    while n < 1e6 and not o.quick:
+        v = load("udp", many.port, 32, 2)
+        n, lost = n + v["ops"], lost + v["lost"]
+    if n:
+        report.row("a million, 32 at a time", US, "%d came" % n, "%d missing" % lost)
+
+
 def rows_plugins(o, report):
     """What it costs to ask a behavior of each request: none, and one twice, in C and in Lua, that has nothing to say."""
     if not o.wants("plugins"):
@@ -643,7 +693,7 @@ def page_write(path, text):
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--quick", action="store_true", help="a minute instead of five: fewer, shorter rounds; no page is written")
-    args.add_argument("--only", default="", help="of bulk pingpong churn tls redis http mysql plugins idle delay bandwidth, with commas between")
+    args.add_argument("--only", default="", help="of bulk pingpong churn udp tls redis http mysql plugins idle delay bandwidth, with commas between")
     args.add_argument("--rounds", type=int, help="paired rounds of each row")
     args.add_argument("--seconds", type=float, help="of each contender in each round")
     args.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)), help="the one that all run on; -1: wherever they like")
@@ -667,7 +717,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     report, begun = Report(), time.monotonic()
     with stack:
-        for rows in (rows_tcp, rows_tls, rows_tls_idle, rows_protocols, rows_plugins, rows_idle, rows_delay, rows_bandwidth):
+        for rows in (rows_tcp, rows_udp, rows_tls, rows_tls_idle, rows_protocols, rows_plugins, rows_idle, rows_delay, rows_bandwidth):
             with contextlib.ExitStack() as apart:
                 rows(o, report)
                 apart.push(stack.pop_all())

@@ -11,6 +11,9 @@
  *   load tls-up|tls-down|tls-pingpong|tls-idle ...       the same in TLS
  *   load tls-churn PLACE CLIENTS SECONDS full|resumed    handshakes
  *
+ *   load udp-echo                              datagrams; prints its port
+ *   load udp PLACE WINDOW SECONDS              so many datagrams of 64 bytes on their way at a time
+ *
  * The results are one line of name=value on stdout. */
 #include "load.h"
 
@@ -128,6 +131,7 @@ int main(int argc, char **argv)
 		{ "tls-pingpong", tls_pingpong_run },
 		{ "tls-churn", tls_churn_run },
 		{ "tls-idle", tls_idle_run },
+		{ "udp-echo", udp_echo_run }, { "udp", udp_run },
 	};
 	struct rlimit most;
 
@@ -140,6 +144,6 @@ int main(int argc, char **argv)
 			return roles[i].run(argc - 1, argv + 1);
 	fprintf(stderr,
 	        "load: expected a role: backend answer up down pingpong churn idle delay, "
-	        "or tls-...\n");
+	        "udp, udp-echo or tls-...\n");
 	return 2;
 }

@@ -46,5 +46,7 @@ int tls_bulk_run(int argc, char **argv);
 int tls_pingpong_run(int argc, char **argv);
 int tls_churn_run(int argc, char **argv);
 int tls_idle_run(int argc, char **argv);
+int udp_echo_run(int argc, char **argv);
+int udp_run(int argc, char **argv);
 
 #endif
