@@ -224,6 +224,18 @@ static bool wants_twin(const struct spec *s)
 	return s->enabled && s->listen.udp && s->protocol->with_tcp;
 }
 
+/* `mine`, a listening socket of `was`, may be in the way: it listens again if binding fails. */
+static int stream_bind(int mine, const struct spec *was, const struct endpoint *at,
+                       int64_t backlog, struct endpoint *bound)
+{
+	if (mine >= 0)
+		shutdown(mine, SHUT_RD);
+	int fd = bind_listen(at, backlog, bound);
+	if (fd < 0 && mine >= 0)
+		listen(mine, (int)was->backlog);
+	return fd;
+}
+
 struct sockets { int fd, twin; };       /* as in struct proxy */
 
 /* Returns a socket for `to`, or a negative errno. `p` may be NULL.
@@ -236,11 +248,14 @@ static int proxy_bind(const struct proxy *p, const struct spec *to, const struct
 	int fd = bind_listen(at, to->backlog, bound), listens = 0, port = endpoint_port(at);
 	socklen_t n = sizeof listens;
 
-	if (fd != -EADDRINUSE || !p || p->fd < 0 || !port || port != endpoint_port(&p->at) ||
-	    at->udp != p->at.udp)
+	if (fd != -EADDRINUSE || !p || p->fd < 0 || !port || port != endpoint_port(&p->at))
 		return fd;
-	if (at->udp)
+	if (at->udp && p->at.udp)
 		return bind_beside(at, p->fd, bound);
+	if (!at->udp && p->at.udp)
+		return stream_bind(p->twin, p->spec, at, to->backlog, bound);
+	if (at->udp)
+		return fd;
 	getsockopt(p->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
 	shutdown(p->fd, SHUT_RD);
 	fd = bind_listen(at, to->backlog, bound);
@@ -255,10 +270,9 @@ static int twin_bind(const struct proxy *p, const struct spec *to, const struct 
 	struct endpoint tcp = endpoint_tcp(at), bound;
 	int fd = bind_listen(&tcp, to->backlog, &bound);
 
-	if (fd != -EADDRINUSE || !p || p->twin < 0 || endpoint_port(at) != endpoint_port(&p->at))
+	if (fd != -EADDRINUSE || !p || endpoint_port(at) != endpoint_port(&p->at))
 		return fd;
-	shutdown(p->twin, SHUT_RD);
-	return bind_listen(&tcp, to->backlog, &bound);
+	return stream_bind(p->at.udp ? p->twin : p->fd, p->spec, &tcp, to->backlog, &bound);
 }
 
 enum { PORTS_TRIED = 32 };
@@ -268,16 +282,18 @@ enum { PORTS_TRIED = 32 };
 static int sockets_bind(const struct proxy *p, const struct spec *to, const struct endpoint *at,
                         struct sockets *made, struct endpoint *bound)
 {
+	const struct endpoint wanted = *at;     /* `bound` may be the same */
+
 	*made = (struct sockets){ -1, -1 };
 	for (int i = 0; i < PORTS_TRIED; i++) {
-		made->fd = proxy_bind(p, to, at, bound);
+		made->fd = proxy_bind(p, to, &wanted, bound);
 		if (made->fd < 0)
 			return -made->fd;
 		made->twin = wants_twin(to) ? twin_bind(p, to, bound) : -1;
 		if (made->twin >= 0 || !wants_twin(to))
 			return 0;
 		close(made->fd);
-		if (made->twin != -EADDRINUSE || endpoint_port(at))
+		if (made->twin != -EADDRINUSE || endpoint_port(&wanted))
 			break;
 	}
 	return -made->twin;

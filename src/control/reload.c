@@ -228,6 +228,8 @@ static void vacate(struct action *a)
 		return;
 	if (a->proxy->at.udp) {         /* the probe shares the address instead */
 		bind_share(a->proxy->fd, true);
+		if (a->proxy->twin >= 0)
+			shutdown(a->proxy->twin, SHUT_RD);
 		return;
 	}
 	getsockopt(a->proxy->fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n);
@@ -237,8 +239,11 @@ static void vacate(struct action *a)
 
 static void listen_again(struct action *a)
 {
-	if (a->vacates && a->proxy->at.udp && a->proxy->fd >= 0)
+	if (a->vacates && a->proxy->at.udp && a->proxy->fd >= 0) {
 		bind_share(a->proxy->fd, false);
+		if (a->proxy->twin >= 0)
+			listen(a->proxy->twin, (int)proxy_spec(a->proxy)->backlog);
+	}
 	if (a->vacated)
 		listen(a->proxy->fd, (int)proxy_spec(a->proxy)->backlog);
 }
@@ -250,7 +255,7 @@ static int probe(struct action *a)
 
 	if (!a->at || a->to->listen.unix_path)
 		return 0;
-	a->probe = a->at->udp && a->proxy && a->vacates && a->proxy->fd >= 0 ?
+	a->probe = a->at->udp && a->proxy && a->vacates && a->proxy->at.udp ?
 	                   bind_beside(a->at, a->proxy->fd, &bound) :
 	                   bind_listen(a->at, 1, &bound);
 	return a->probe < 0 ? -a->probe : 0;

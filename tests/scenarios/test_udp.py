@@ -1,6 +1,7 @@
 """Datagrams: what a proxy on udp:// passes, loses, delays and refuses, counted by clients that number theirs."""
 import json
 import select
+import signal
 import socket
 import struct
 import time
@@ -398,6 +399,29 @@ def test_the_api_makes_moves_and_removes_it(start, server):
     assert proxy.api("DELETE", "/proxies/game")[0] == 204
     status, answer = proxy.api("POST", "/proxies", dict(made, upstream="unix:/x"))
     assert status == 400 and "backend" in json.dumps(answer)
+
+
+def test_sighup_moves_it_between_addresses_and_to_tcp_and_back(start, server, tmp_path):
+    port, other, config = free_port(), free_port(), tmp_path / "vaurien.ini"
+
+    def write(listen):
+        config.write_text("[vaurien]\nproxy = %s\nbackend = %s\nprotocol = dns\n" % (listen, server.address))
+    write("udp://0.0.0.0:%d" % port)
+    proxy = start("--config", config, listen="", up=lambda: bound(port))
+    for listen in ("udp://127.0.0.1:%d" % port, "udp://127.0.0.1:%d" % other, "127.0.0.1:%d" % other, "udp://127.0.0.1:%d" % other,
+                   "udp://127.0.0.1:0"):
+        write(listen)
+        proxy.process.send_signal(signal.SIGHUP)
+        now = until(lambda: (lambda at: (at == listen or listen.endswith(":0") and at != "udp://127.0.0.1:%d" % other) and at)(
+            proxy.api("GET", "/info")[1]["proxies"][0]["listen"]), what="SIGHUP: " + listen)
+        at = int(now.rsplit(":", 1)[1])
+        until(lambda: bound(at) == now.startswith("udp"))
+        with socket.create_connection(("127.0.0.1", at), patience()):
+            pass                    # dns listens on TCP, too
+        if now.startswith("udp"):
+            Peer(at).send(b"hello")
+            assert server.read() == b"hello"
+    assert not bound(port)
 
 
 def test_dice_repeat(udp, server):
