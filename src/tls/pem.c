@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "base/secret.h"
+#include "tls/wipe.h"
 
 const char *pem_path(const char *path, char shown[200])
 {
@@ -118,9 +119,11 @@ static int no_passphrase(char *to, int room, int writes, void *user)
 EVP_PKEY *pem_key(const struct tls_pem *p)
 {
 	BIO *in = p->n ? BIO_new_mem_buf(p->text, (int)p->n) : NULL;
-	EVP_PKEY *key = in ? PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL) : NULL;
 
+	wipe_begin();
+	EVP_PKEY *key = in ? PEM_read_bio_PrivateKey(in, NULL, no_passphrase, NULL) : NULL;
 	BIO_free(in);
+	wipe_end();
 	ERR_clear_error();
 	return key;
 }
