@@ -8,6 +8,7 @@
 #include "plugins/lua_bytes.h"
 #include "plugins/lua_message.h"
 #include "plugins/lua_number.h"
+#include "plugins/lua_tls.h"
 
 static struct userdata_kind event_kind = { "event" }, verdict_kind = { "verdict" };
 static struct userdata_kind pace_kind = { "pace" }, dirt_kind = { "dirt" }, dice_kind = { "dice" };
@@ -122,6 +123,8 @@ static void dice_get(lua_State *L, void *e)
 		lua_pushnil(L);
 }
 
+static void hello_get(lua_State *L, void *e)      { hello_push(L, E(e)->hello); }
+
 static void message_get(lua_State *L, void *e)
 {
 	if (E(e)->msg)
@@ -135,7 +138,7 @@ USERDATA(event,
 	{ "options", options_get }, { "state", state_get }, { "dice", dice_get },
 	{ "age", age_get }, { "connection", connection_get }, { "exchange", exchange_get },
 	{ "passed", passed_get }, { "words", words_get }, { "interim", interim_get },
-	{ "data", data_get })
+	{ "data", data_get }, { "hello", hello_get })
 
 /* ---- the verdict ---- */
 
@@ -149,6 +152,7 @@ static void ends_get(lua_State *L, void *v)  { lua_pushinteger(L, V(v)->end); }
 static void after_get(lua_State *L, void *v) { seconds_push(L, V(v)->after); }
 static void pace_get(lua_State *L, void *v)  { userdata_push(L, &pace_kind, &V(v)->pace); }
 static void dirt_get(lua_State *L, void *v)  { userdata_push(L, &dirt_kind, &V(v)->dirt); }
+static void tls_get(lua_State *L, void *v)   { tls_push(L, V(v)->tls); }
 
 static void fate_set(lua_State *L, void *v)  { V(v)->fate = (enum vn_fate)luaL_checkinteger(L, 3); }
 static void ends_set(lua_State *L, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(L, 3); }
@@ -215,7 +219,8 @@ static int edit_call(lua_State *L)
 USERDATA(verdict,
 	{ "fate", fate_get, fate_set }, { "failure", why_get, why_set },
 	{ "keep", keep_get, keep_set }, { "hold", hold_get, hold_set }, { "pace", pace_get },
-	{ "dirt", dirt_get }, { "ends", ends_get, ends_set }, { "after", after_get, after_set },
+	{ "dirt", dirt_get }, { "tls", tls_get }, { "ends", ends_get, ends_set },
+	{ "after", after_get, after_set },
 	{ "refuse", .method = refuse_call }, { "limit", .method = limit_call },
 	{ "edit", .method = edit_call })
 
@@ -277,7 +282,9 @@ void lua_act(const struct vn_event *e, struct vn_verdict *v)
 	c->state_ref = e->state;
 	c->vm.dice = e->dice;
 	if (!call_run(c, act_inside)) {        /* the message passes as it came */
-		*v = (struct vn_verdict){ .keep = VN_ALL };
+		*v = (struct vn_verdict){ .keep = VN_ALL, .tls = v->tls };
+		if (v->tls)
+			*v->tls = (struct vn_tls){ 0 };
 		if (c->before)
 			memcpy(e->data, c->before, e->len);
 	}
