@@ -167,8 +167,8 @@ static void text_options(FILE *f, const struct vn_opt *options)
 /* "  name   ": text begins in the column of the help. */
 static void text_head(FILE *f, const char *name, const char *help)
 {
-	fprintf(f, "  %-15s ", name);
-	print_wrapped(f, help ? help : "", 18, 18);
+	fprintf(f, "  %-13s ", name);
+	print_wrapped(f, help ? help : "", strlen(name) > 13 ? 3 + strlen(name) : 16, 16);
 }
 
 static void text_failure(FILE *f, const struct vn_failure *x, const struct vn_protocol *p,

@@ -19,8 +19,10 @@
 
 int strike_alert(const struct vn_tls *t)
 {
+	int named = t->alert ? tls_alert_number(t->alert) : -1;
+
 	if (t->alert)
-		return tls_alert_number(t->alert);
+		return named < 0 ? SSL_AD_INTERNAL_ERROR : named;
 	if (t->alpn_refused)
 		return SSL_AD_NO_APPLICATION_PROTOCOL;
 	return t->ciphers && !*t->ciphers ? SSL_AD_HANDSHAKE_FAILURE : -1;

@@ -292,7 +292,7 @@ static void shown(void **state)
 	assert_int_equal(strncmp(said, "usage: vaurien ", 15), 0);
 	assert_null(strstr(said, "--behavior-fake-slow-sleep"));
 	assert_int_equal(read_line("-h fake_slow"), 0);
-	assert_int_equal(strncmp(said, "  fake_slow       Slow\n", 23), 0);
+	assert_int_equal(strncmp(said, "  fake_slow     Slow\n", 21), 0);
 	assert_int_equal(read_line("--help=behavior-fake-slow-sleep"), 0);
 	assert_non_null(strstr(said, "--behavior-fake-slow-sleep SECONDS\n"));
 	assert_int_equal(read_line("-h all"), 0);
