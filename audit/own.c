@@ -263,6 +263,7 @@ bool vaurien_meet(struct run *run)
 		                 text_at(proxy, "listen"), text_at(proxy, "backend"));
 		run->proxies[i].backend = xstrdup(text_at(proxy, "backend"));
 		run->proxies[i].vanishes = run->filter;
+		run->proxies[i].tls = *text_at(proxy, "client_tls");
 	}
 	json_decref(info);
 	if (!run->record.proxies.n)

@@ -287,6 +287,7 @@ static void world_make(struct run *run)
 			.name = run->record.proxies.at[i].name,
 			.protocol = protocol_of(&run->record.proxies.at[i]),
 			.vanishes = run->proxies[i].vanishes,
+			.tls = run->proxies[i].tls,
 			.injected = run->record.proxies.at[i].injected,
 		};
 	run->probe_names = xcalloc(run->options->n_probes + 1, sizeof *run->probe_names);

@@ -25,7 +25,7 @@ struct planned {                        /* an experiment of the plan */
 struct run_proxy {                      /* a proxy that is audited, by the record's number */
 	char *backend;                  /* where it leads now */
 	char *rules;                    /* names of the rules that it had before, ",a,b," */
-	bool vanishes;
+	bool vanishes, tls;             /* see struct scenario_proxy */
 };
 
 struct run {

@@ -111,6 +111,7 @@ struct scenario_proxy {
 	const struct vn_protocol *protocol;
 	bool injected;                  /* faults may go into it, see --only */
 	bool vanishes;                  /* the kernel lets it; else that choice is passed */
+	bool tls;                       /* it has client_tls, which rules that break TLS need */
 };
 
 struct scenario_world {

@@ -292,6 +292,11 @@ static bool client_free(const char *words, const char *client, char error[ERROR_
 	return good;
 }
 
+static bool breaks_tls(const struct vn_behavior *b)
+{
+	return b->on & VN_ON_HELLO || b->traits & VN_TRAIT_UPGRADE;
+}
+
 const char *phase_rule_pick(const struct phase_rule *rule, const struct scenario_proxy *proxy,
                             char error[ERROR_MAX])
 {
@@ -302,6 +307,10 @@ const char *phase_rule_pick(const struct phase_rule *rule, const struct scenario
 		const struct vn_behavior *b = behavior_of(rule->choices[i]);
 		if (!proxy->vanishes && i + 1 < rule->n && !strcmp(b->name, "vanish"))
 			continue;
+		if (breaks_tls(b) && !proxy->tls) {
+			error_format(error, "%s is for proxies with client_tls", b->name);
+			continue;
+		}
 		char *words = letters_replace(rule->choices[i], b, &any_times);
 		good = fits(words, proxy->protocol, error);
 		free(words);

@@ -95,6 +95,7 @@ static void proxies_expected(struct run *run)
 		record_add_proxy(&run->record, p->name, p->protocol->name, p->listen.text,
 		                 p->backend.text);
 		run->proxies[i].vanishes = true;
+		run->proxies[i].tls = p->client_tls;
 	}
 }
 

@@ -190,6 +190,9 @@ static json_t *info_proxy(const struct proxy *p)
 	                 "opened", (json_int_t)t.n[STAT_OPENED],
 	                 "exchanges", (json_int_t)t.n[STAT_EXCHANGES],
 	                 "waiting", (json_int_t)totals_waiting(&t));
+	if (s->client_tls)
+		json_object_set_new(all, "client_tls",
+		                    json_string(s->client_tls->must ? "require" : "on"));
 	topology_to_json(&s->topology, all);
 	unmapped_to_json(p, all);
 	if (s->gate)

@@ -586,3 +586,15 @@ def test_mariadb(behind_tls, mariadb):
     ])
 
 
+
+
+# ---- the auditor ----
+
+def test_outages_of_tls_are_for_proxies_that_have_it(start, backend, run, tmp_path):
+    backend.serve(serve)
+
+    def planned(*words):
+        done = run("audit", "--plan", "--proxy", "127.0.0.1:%d" % backend.port, "--backend", backend.address, "--protocol", "http", *words,
+                   "--probe", "page=http://127.0.0.1:1/", "--", "true")
+        return re.findall(r" default/(tls_stall|certificate_expired) ", done.stdout)
+    assert planned() == [] and planned("--client-tls", "on", "--tls-dir", tmp_path / "ca") == ["tls_stall", "certificate_expired"]
