@@ -63,9 +63,10 @@ def test_help_and_list_have_the_groups_in_the_same_order(run):
 
 def test_every_example_is_accepted(page, start, backend, run, tmp_path):
     backend.serve()
-    proxy = start("--protocol", "mysql", "--proxy-name", "db", "--client-tls", "on", "--tls-dir", tmp_path / "ca",
+    proxy = start("--protocol", "mysql", "--proxy-name", "db", "--tls-dir", tmp_path / "ca",
                   "--add", "cache=127.0.0.1:0=%s,redis" % backend.address, "--add", "game=udp://127.0.0.1:0=127.0.0.1:9",
                   backend=backend)
+    assert proxy.api("PATCH", "/proxies/db", {"client_tls": "on"})[0] == 200
     for name in (name for name in page if name):
         needs = "The protocol must have the failure" in page[name][1]
         other = ["--proxy", "cache"] if needs else ["--proxy", "game"] if name in DATAGRAMS else []
