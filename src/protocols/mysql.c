@@ -91,18 +91,19 @@ struct mysql {                          /* one connection */
 
 	/* the answer under way */
 	bool answering;
+	/* its last packet was full; is it the last but for its continuation? */
+	bool full, full_last;
 	enum { AT_ONE, AT_LOGIN, AT_FIRST, AT_COLUMNS, AT_ROWS, AT_PREPARED, AT_DEFINITIONS } at;
 	/* packets of column definitions that are still to come */
 	uint64_t left;
-	/* its last packet was full; is it the last but for its continuation? */
-	bool full, full_last;
 
 	/* prepared statements */
 	uint32_t serial;                        /* of the latest PREPARE */
+	uint8_t n_laden;                        /* of `laden` */
+	bool crowded;                           /* others have been sent long data, too */
 	uint64_t last;                          /* its key in the text cache */
-	/* statements that have been sent long data ... */
-	uint32_t laden[LADEN_MAX]; unsigned n_laden;
-	bool crowded;                           /* ... and others */
+	/* statements that have been sent long data */
+	uint32_t laden[LADEN_MAX];
 };
 
 static const char
@@ -1041,6 +1042,8 @@ static enum step step_login(struct vn_session *t, const struct packet *k)
 	if (k->p[0] != 0x00)
 		return ON;
 	s->logging_in = false;
+	if (t->tls)
+		mysql_tls_forget(t);
 	if (s->compressed)
 		t->raw = RAW_COMPRESSION;
 	return END;

@@ -24,7 +24,9 @@ enum {
 	SEALED = 256,                   /* by ours */
 };
 
-#define KEY_KEY (1ull << 34)    /* in the text cache, the server's key; others are below */
+/* in the text cache, the server's key, and its random text; others are below */
+#define KEY_KEY (1ull << 34)
+#define SCRAMBLE_KEY (KEY_KEY + 1)
 
 static const struct method { const char *name; uint8_t method;
 } methods[] = {
@@ -67,6 +69,11 @@ void mysql_tls_over(struct mysql_tls *s)
 		s->step = NONE;
 }
 
+void mysql_tls_forget(struct vn_session *t)
+{
+	vn_text_cache_drop(t->texts, SCRAMBLE_KEY);
+}
+
 /* By this byte a client asks for the key. */
 static uint8_t wants_key(const struct mysql_tls *s)
 {
@@ -82,7 +89,8 @@ void mysql_tls_method(struct vn_session *t, struct mysql_tls *s, struct vn_span 
 		if (name.n == strlen(methods[i].name) && !memcmp(name.p, methods[i].name, name.n))
 			s->method = methods[i].method;
 	if (scramble.n >= MYSQL_SCRAMBLE)
-		memcpy(s->scramble, scramble.p, MYSQL_SCRAMBLE);
+		vn_text_cache_put(t->texts, SCRAMBLE_KEY,
+		                  (struct vn_span){ scramble.p, MYSQL_SCRAMBLE });
 	if (s->method == SHA256)
 		s->step = PASSWORD;
 	if (s->method == CLEAR && s->upgraded == VN_LEG_CLIENT)
@@ -147,10 +155,12 @@ static struct vn_cut rejected(struct vn_session *t, size_t len, uint8_t seq, con
 }
 
 /* A password and its 0, and what RSA protects, are each the other with the scramble. */
-static void scrambled(const struct mysql_tls *s, uint8_t *text, size_t n)
+static void scrambled(struct vn_session *t, uint8_t *text, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		text[i] ^= s->scramble[i % MYSQL_SCRAMBLE];
+	struct vn_span scramble = vn_text_cache_get(t->texts, SCRAMBLE_KEY);
+
+	for (size_t i = 0; i < n && scramble.n; i++)
+		text[i] ^= scramble.p[i % scramble.n];
 }
 
 /* In place of the password the server is asked for its key. The password waits. */
@@ -180,7 +190,7 @@ struct vn_cut mysql_tls_password(struct vn_session *t, struct mysql_tls *s, stru
 	if (!here)                      /* the server has said no */
 		return replaced(t, s->waiting);
 	memcpy(text, in.p, s->waiting);
-	scrambled(s, text, s->waiting);
+	scrambled(t, text, s->waiting);
 	size_t n = vn_rsa_seal(sealed, sizeof sealed, vn_text_cache_get(t->texts, KEY_KEY),
 	                       (struct vn_span){ text, s->waiting });
 	vn_cleanse(text, sizeof text);
@@ -217,7 +227,7 @@ static struct vn_cut password_open(struct vn_session *t, struct mysql_tls *s,
 	s->step = NONE;
 	if (!n)
 		return rejected(t, packet.n, packet.p[3], STORED_KEY);
-	scrambled(s, text, n);
+	scrambled(t, text, n);
 	s->shift += 2;
 	mysql_packet_put(t->scratch, (uint8_t)(packet.p[3] - s->shift), text, n);
 	vn_cleanse(text, sizeof text);

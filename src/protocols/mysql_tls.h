@@ -19,7 +19,6 @@ struct mysql_tls {
 	uint8_t step;                   /* how far its password is */
 	uint16_t waiting;               /* bytes of a password that wait for the server's key */
 	uint8_t seq;                    /* sequence number of its packet */
-	uint8_t scramble[MYSQL_SCRAMBLE];
 };
 
 void mysql_packet_put(struct vn_buffer *, uint8_t seq, const void *payload, size_t n);
@@ -33,6 +32,7 @@ static inline bool mysql_tls_differ(const struct mysql_tls *s)
 /* The login begins, or is over. */
 void mysql_tls_begin(struct mysql_tls *);
 void mysql_tls_over(struct mysql_tls *);
+void mysql_tls_forget(struct vn_session *);     /* what the text cache has of it */
 
 /* The server names a plugin: in its greeting, and when it wants another one. */
 void mysql_tls_method(struct vn_session *, struct mysql_tls *, struct vn_span name,
