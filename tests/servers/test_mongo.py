@@ -460,38 +460,73 @@ def peers(pid):
     return {int(row[2].split(":")[1], 16) for row in rows if "socket:[%s]" % row[9] in inodes and row[3] != "0A"}
 
 
-def test_a_client_never_leaves_the_proxies(start):
-    """Three members behind three proxies, through a change of primary. The client is a process of its own."""
-    nodes = replica_set()
+@pytest.fixture
+def apart():
+    """apart(port): a client in a process of its own. It has .say(n): it writes n, and tells the ports of the servers that
+    it knows; and .dialed: the ports that it was seen connected to."""
+    started = []
+
+    def to(port):
+        client = subprocess.Popen([sys.executable, "-c", CLIENT, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  universal_newlines=True)
+
+        def say(n):
+            client.stdin.write("%d\n" % n)
+            client.stdin.flush()
+            answer = client.stdout.readline()
+            client.dialed.update(peers(client.pid))
+            return {int(port) for port in re.findall(r"\('127.0.0.1', (\d+)\)", answer)}
+        client.say, client.dialed = say, set()
+        started.append(client)
+        return client
+    yield to
+    for client in started:
+        client.kill()
+        client.communicate()
+
+
+@pytest.fixture
+def nodes():
+    made = replica_set()
+    yield made
+    made[0].store.stop()
+
+
+def test_a_client_never_leaves_the_proxies(start, nodes, apart):
+    """Three members behind three proxies, through a change of primary."""
     ports = [free_port() for _ in nodes]
     words = []
     for name, node, port in zip("bc", nodes[1:], ports[1:]):
         words += ["--add", "%s=127.0.0.1:%d=127.0.0.1:%d,mongo" % (name, port, node.port)]
     proxy = start("--protocol", "mongo", *words, backend=nodes[0], listen="127.0.0.1:%d" % ports[0],
                   up=lambda: all(map(listening, ports)))
-    client = subprocess.Popen([sys.executable, "-c", CLIENT, str(ports[0])], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                              universal_newlines=True)
-    dialed = set()
+    client = apart(ports[0])
+    until(lambda: len(client.say(1)) == 3, what="the client to know all three")
+    nodes[0].store.elect(2)
+    until(lambda: client.say(2) == set(ports), what="the client to know all three again")
+    assert "insert" in nodes[2].verbs()
+    assert client.dialed and client.dialed <= set(ports), "the client has dialed %r, the proxies are %r" % (client.dialed, ports)
 
-    def say(n):
-        """The ports of the servers that the client knows."""
-        client.stdin.write("%d\n" % n)
-        client.stdin.flush()
-        answer = client.stdout.readline()
-        dialed.update(peers(client.pid))
-        return {int(port) for port in re.findall(r"\('127.0.0.1', (\d+)\)", answer)}
-    try:
-        until(lambda: len(say(1)) == 3, what="the client to know all three")
-        nodes[0].store.elect(2)
-        until(lambda: say(2) == set(ports), what="the client to know all three again")
-        assert "insert" in nodes[2].verbs()
-        assert dialed and dialed <= set(ports), "the client has dialed %r, the proxies are %r" % (dialed, ports)
-        def all_came():
-            opened = sum(one["opened"] for one in proxy.api("GET", "/stats")[1]["proxies"])
-            return opened == sum(len(node.came) for node in nodes)
-        until(all_came, what="who came to the servers to be who came to the proxies")
-        assert not any(one["raw"] for one in proxy.api("GET", "/stats")[1]["proxies"])
-    finally:
-        client.kill()
-        client.communicate()
-        nodes[0].store.stop()
+    def all_came():
+        opened = sum(one["opened"] for one in proxy.api("GET", "/stats")[1]["proxies"])
+        return opened == sum(len(node.came) for node in nodes)
+    until(all_came, what="who came to the servers to be who came to the proxies")
+    assert not any(one["raw"] for one in proxy.api("GET", "/stats")[1]["proxies"])
+
+
+@once
+def test_proxies_are_added_before_the_other_members(start, nodes, apart):
+    proxy = start("--protocol", "mongo", "--unmapped", "add", backend=nodes[0])
+    client = apart(proxy.port)
+    until(lambda: len(client.say(1)) == 3, what="the client to know all three")
+    nodes[0].store.elect(1)
+    until(lambda: len(client.say(2)) == 3 and "insert" in nodes[1].verbs(), what="a write to the new primary")
+    assert not client.dialed & {node.port for node in nodes}
+    assert len(proxy.api("GET", "/stats")[1]["proxies"]) == 3
+
+
+@once
+def test_the_other_members_are_hidden(start, nodes, apart):
+    proxy = start("--protocol", "mongo", "--topology", "hide", backend=nodes[0])
+    client = apart(proxy.port)
+    assert client.say(1) == {proxy.port} == client.say(2) and client.dialed == {proxy.port}
