@@ -144,6 +144,10 @@ def redis_server():
     return port if wait_port(port, p) else None
 
 
+def kafka_server():
+    return int(start(sys.executable, os.path.join(HERE, "kafka.py"), "broker", stdout=subprocess.PIPE).stdout.readline())
+
+
 NGINX = """
 %(module)s
 worker_processes 1; daemon off; pid %(dir)s/pid; error_log /dev/null; %(user)s
@@ -336,6 +340,16 @@ def by_redis(pipeline, requests):
     return run
 
 
+def by_kafka(what, seconds):
+    """Its client and its broker are ours, in Python: most of their time is the kernel's."""
+    def run(port):
+        out = subprocess.run([sys.executable, os.path.join(HERE, "kafka.py"), what, str(port), str(seconds)], stdout=subprocess.PIPE,
+                             universal_newlines=True, check=True, timeout=60).stdout
+        v = {k: float(n) for k, n in (pair.split("=") for pair in out.split())}
+        return v["ops"], v["rate"], v["p50"], v["p99"]
+    return run
+
+
 def by_wrk(seconds):
     def run(port):
         out = subprocess.run([find("wrk"), "-t1", "-c64", "-d%ds" % max(1, round(seconds)), "--latency", "http://127.0.0.1:%d/" % port],
@@ -511,7 +525,7 @@ def rows_protocol(o, report, protocol, server, tests, failure):
 
 
 def rows_protocols(o, report):
-    if not (o.wants("redis") or o.wants("http") or o.wants("mysql")):
+    if not (o.wants("redis") or o.wants("http") or o.wants("mysql") or o.wants("kafka")):
         return
     report.title("Protocols: operations/s, CPU us/operation of the proxy; ours is the one that parses", *COLUMNS)
     n = 300000 if o.quick else 600000
@@ -519,6 +533,8 @@ def rows_protocols(o, report):
                   [("redis GET, -P 1", by_redis(1, n // 12), o.rounds), ("redis GET, -P 16", by_redis(16, n), o.rounds)], "busy")
     rows_protocol(o, report, "http", http_server, [("HTTP keep-alive, 64", by_wrk(o.seconds), o.rounds)], "unavailable")
     rows_protocol(o, report, "mysql", mysql_server, [("MySQL point select, 8", by_sysbench(o.seconds), o.rounds)], "deadlock")
+    rows_protocol(o, report, "kafka", kafka_server, [("Kafka produce, 1 MB", by_kafka("produce", o.seconds), o.rounds),
+                                                     ("Kafka fetch, 1 MB", by_kafka("fetch", o.seconds), o.rounds)], "not_primary")
 
 
 def udp_bound(port, process, patience=30):
@@ -693,7 +709,7 @@ def page_write(path, text):
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--quick", action="store_true", help="a minute instead of five: fewer, shorter rounds; no page is written")
-    args.add_argument("--only", default="", help="of bulk pingpong churn udp tls redis http mysql plugins idle delay bandwidth, with commas between")
+    args.add_argument("--only", default="", help="of bulk pingpong churn udp tls redis http mysql kafka plugins idle delay bandwidth, with commas between")
     args.add_argument("--rounds", type=int, help="paired rounds of each row")
     args.add_argument("--seconds", type=float, help="of each contender in each round")
     args.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)), help="the one that all run on; -1: wherever they like")
