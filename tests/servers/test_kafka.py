@@ -332,3 +332,19 @@ def test_a_client_without_tls_and_one_with(start, broker):
         producer(proxy.ports, security_protocol="ssl").list_topics(timeout=1)
     assert told.value.args[0].code() == KafkaError._TRANSPORT
     assert proxy.logged("raw proxy=default .*no frames of Kafka; a client may want TLS")
+
+
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+def test_brokers_without_a_proxy_get_one_when_they_are_named(start, brokers):
+    proxy = start("--protocol", "kafka", "--unmapped", "add", backend=brokers)
+    one = producer([proxy.port])
+    assert sent(one, "added", [b"%d" % n for n in range(20)]) == [None] * 20
+    ports = {broker.port for broker in one.list_topics(timeout=patience()).brokers.values()}
+    assert len(ports) == 3 and not ports & set(brokers.ports)
+    assert len(proxy.api("GET", "/info")[1]["proxies"]) == 3
+
+
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+def test_brokers_can_be_hidden(start, brokers):
+    proxy = start("--protocol", "kafka", "--unmapped", "hide", backend=brokers)
+    assert [broker.port for broker in producer([proxy.port]).list_topics(timeout=patience()).brokers.values()] == [proxy.port]
