@@ -125,7 +125,7 @@ def test_the_command_line_counts_for_more_than_the_file(start, two, tmp_path):
     (["--add", "x=:1=h:2 http=true"], 2, "argument --add: expected option=value of a proxy, got 'http'"),
     (["--add", "x=:1=h:2 linger=abc"], 2, "argument --add: linger: expected a number of seconds >= 0, got 'abc'"),
     (["--add", "x=:1=h:2 behavior='delay"], 2, "argument --add: expected a closing '"),
-    (["--add", "x=:1=h:2,nope"], 1, "[proxy:x]: protocol: expected one of http, "),
+    (["--add", "x=:1=h:2,nope"], 1, "[proxy:x]: protocol: expected one of dns, http, "),
     (["--add", "x=:1=h"], 1, "[proxy:x]: backend: expected HOST:PORT or :PORT, got 'h'"),
     (["--add", "x=1=h:2"], 1, "[proxy:x]: listen: expected HOST:PORT or :PORT, got '1'"),
     (["--add", "a/b=:1=h:2"], 1, "[proxy:a/b]: expected a name of 1 to 64 characters, none of them a blank or one of /?#%"),

@@ -393,7 +393,8 @@ class Meeting:
         except self.kind.errors as error:
             self.proxy.set("dummy")
             kind = "none" if isinstance(error, Told) else "%s.%s" % (type(error).__module__.split(".")[0], type(error).__name__)
-            return (failure, name, kind, self.kind.code(error), session.usable() if session else "-")
+            text = str(self.kind.code(error)).replace(":%d" % self.proxy.port, ":PORT")
+            return (failure, name, kind, text, session.usable() if session else "-")
         finally:
             self.proxy.set("dummy")
             if session:

@@ -277,6 +277,8 @@ FAILURES = [
     ("access_denied", "AUTH secret", exceptions.ResponseError, "WRONGPASS", True),
     ("cluster_down", "GET k", exceptions.ResponseError, "CLUSTERDOWN", True),
     ("slot_not_served", "GET k", exceptions.ResponseError, "Hash slot not served", True),
+    ("moved", "GET k", exceptions.ResponseError, r"^MOVED 7629 127\.0\.0\.1:\d+$", True),
+    ("ask", "GET k", exceptions.ResponseError, r"^ASK 7629 127\.0\.0\.1:\d+$", True),
     ("try_again", "MGET k l", exceptions.ResponseError, "TRYAGAIN", True),
     ("pooler_timeout", "GET k", exceptions.ResponseError, "Connection timed out", True),
     ("unblocked", "BLPOP k 1", exceptions.ResponseError, "UNBLOCKED", False),
