@@ -291,11 +291,12 @@ static void behavior_read(lua_State *L, struct script *s)
 	};
 	b->name = text_field(L, s, "name");
 	b->help = text_field(L, s, "help");
-	b->on = set_field(L, "on", 0, 255);
+	b->on = set_field(L, "on", 0, 511);
 	b->direction = (enum vn_direction)constant_field(L, "direction", 0, VN_BOTH);
 	b->traits = VN_TRAIT_REFUSES |
 	            set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_REFUSES |
-	                                      VN_TRAIT_SPARES | VN_TRAIT_NEW);
+	                                      VN_TRAIT_SPARES | VN_TRAIT_NEW |
+	                                      VN_TRAIT_UPGRADE);
 	b->needs = text_field(L, s, "needs");
 	b->without = text_field(L, s, "without");
 	b->options = options_read(L, s, &b->opts_size);

@@ -598,3 +598,21 @@ def test_outages_of_tls_are_for_proxies_that_have_it(start, backend, run, tmp_pa
                    "--probe", "page=http://127.0.0.1:1/", "--", "true")
         return re.findall(r" default/(tls_stall|certificate_expired) ", done.stdout)
     assert planned() == [] and planned("--client-tls", "on", "--tls-dir", tmp_path / "ca") == ["tls_stall", "certificate_expired"]
+
+
+# ---- scripts ----
+
+def test_a_script_sees_the_hello_and_breaks_the_handshake(behind_tls, backend, tmp_path):
+    script = tmp_path / "picky.lua"
+    script.write_text("""return { name = "picky", help = "Of our own", on = { ON_HELLO }, act = function(event, verdict)
+        local hello, tls = event.hello, verdict.tls
+        if hello.name == "localhost" and hello.highest == "1.3" and not hello.resumes and tls.stall == nil then
+            if hello.alpn == "" then tls.alert = "access_denied" else tls.breaks, tls.ends = "server_hello", RESET end
+        end
+    end }""")
+    backend.serve(serve)
+    proxy = behind_tls("http", backend, "--plugin", script)
+    proxy.set("picky")
+    assert "tlsv1 alert access denied" in python(proxy.port, proxy.ca)
+    assert re.search("^35 .*Connection reset by peer", curl(proxy.port, proxy.ca)) and counts(proxy) == (2, 2, 0)
+    assert curl(proxy.port, proxy.ca, "--tls-max", "1.2") == "ok" and counts(proxy) == (3, 2, 0)
