@@ -103,6 +103,7 @@ static void passed_get(lua_State *L, void *e)     { whole_push(L, E(e)->passed);
 static void age_get(lua_State *L, void *e)        { seconds_push(L, E(e)->age); }
 static void words_get(lua_State *L, void *e)      { lua_pushboolean(L, E(e)->words); }
 static void interim_get(lua_State *L, void *e)    { lua_pushboolean(L, E(e)->interim); }
+static void datagram_get(lua_State *L, void *e)   { lua_pushboolean(L, E(e)->datagram); }
 static void state_get(lua_State *L, void *e)      { call_push_state(call_of(L)); }
 
 static void options_get(lua_State *L, void *e)
@@ -138,6 +139,7 @@ USERDATA(event,
 	{ "options", options_get }, { "state", state_get }, { "dice", dice_get },
 	{ "age", age_get }, { "connection", connection_get }, { "exchange", exchange_get },
 	{ "passed", passed_get }, { "words", words_get }, { "interim", interim_get },
+	{ "datagram", datagram_get },
 	{ "data", data_get }, { "hello", hello_get })
 
 /* ---- the verdict ---- */
@@ -150,6 +152,7 @@ static void keep_get(lua_State *L, void *v)  { size_push(L, V(v)->keep); }
 static void hold_get(lua_State *L, void *v)  { seconds_push(L, V(v)->hold); }
 static void ends_get(lua_State *L, void *v)  { lua_pushinteger(L, V(v)->end); }
 static void after_get(lua_State *L, void *v) { seconds_push(L, V(v)->after); }
+static void more_get(lua_State *L, void *v)  { lua_pushinteger(L, V(v)->copies); }
 static void pace_get(lua_State *L, void *v)  { userdata_push(L, &pace_kind, &V(v)->pace); }
 static void dirt_get(lua_State *L, void *v)  { userdata_push(L, &dirt_kind, &V(v)->dirt); }
 static void tls_get(lua_State *L, void *v)   { tls_push(L, V(v)->tls); }
@@ -158,6 +161,13 @@ static void fate_set(lua_State *L, void *v)  { V(v)->fate = (enum vn_fate)luaL_c
 static void ends_set(lua_State *L, void *v)  { V(v)->end = (enum vn_end)luaL_checkinteger(L, 3); }
 static void keep_set(lua_State *L, void *v)  { V(v)->keep = size_check(L, 3, "keep"); }
 static void hold_set(lua_State *L, void *v)  { V(v)->hold = seconds_check(L, 3, "hold"); }
+static void more_set(lua_State *L, void *v)
+{
+	size_t n = size_check(L, 3, "copies");
+
+	V(v)->copies = n < 1000 ? (unsigned)n : 1000;   /* the engine has its own limit */
+}
+
 static void after_set(lua_State *L, void *v) { V(v)->after = seconds_check(L, 3, "after"); }
 
 static const char *failure_check(lua_State *L, int argument)
@@ -220,7 +230,7 @@ USERDATA(verdict,
 	{ "fate", fate_get, fate_set }, { "failure", why_get, why_set },
 	{ "keep", keep_get, keep_set }, { "hold", hold_get, hold_set }, { "pace", pace_get },
 	{ "dirt", dirt_get }, { "tls", tls_get }, { "ends", ends_get, ends_set },
-	{ "after", after_get, after_set },
+	{ "after", after_get, after_set }, { "copies", more_get, more_set },
 	{ "refuse", .method = refuse_call }, { "limit", .method = limit_call },
 	{ "edit", .method = edit_call })
 

@@ -296,7 +296,10 @@ static void behavior_read(lua_State *L, struct script *s)
 	b->traits = VN_TRAIT_REFUSES |
 	            set_field(L, "traits", 0, VN_TRAIT_WHOLE | VN_TRAIT_LINE | VN_TRAIT_REFUSES |
 	                                      VN_TRAIT_SPARES | VN_TRAIT_NEW |
-	                                      VN_TRAIT_UPGRADE);
+	                                      VN_TRAIT_UPGRADE |
+	                                      VN_TRAIT_DATAGRAMS |
+	                                      VN_TRAIT_ONLY_DATAGRAMS |
+	                                      VN_TRAIT_CLOSES_PORT);
 	b->needs = text_field(L, s, "needs");
 	b->without = text_field(L, s, "without");
 	b->options = options_read(L, s, &b->opts_size);

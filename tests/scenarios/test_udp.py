@@ -424,6 +424,15 @@ def test_sighup_moves_it_between_addresses_and_to_tcp_and_back(start, server, tm
     assert not bound(port)
 
 
+def test_a_script_may_have_datagrams(udp, server, tmp_path):
+    script = tmp_path / "twice.lua"
+    script.write_text("""return { name = "twice", help = "Twice", on = { ON_DATA }, traits = { TRAIT_DATAGRAMS },
+        act = function(event, verdict) if event.datagram then verdict.copies = 1 end end }""")
+    proxy = udp("--plugin", script, "--rule", "twice direction=request")
+    proxy.peer().numbers(3)
+    assert server.come(6) == [0, 0, 1, 1, 2, 2]
+
+
 def test_dice_repeat(udp, server):
     """The same datagrams of the same sessions are lost in every run with one seed."""
     def run_once():
