@@ -34,9 +34,11 @@ static const struct { const char *name; enum scenario_set set; const char *fits;
 	{ "crash", SET_DEFAULT, "thmmprs" }, { "blackout", SET_QUICK, "thmmprs" },
 	{ "flapping", SET_ALL, "thmmprs" }, { "hang", SET_QUICK, "thmmprs" },
 	{ "half_open", SET_DEFAULT, "thmmprs" }, { "blackhole", SET_ALL, "thmmprs" },
+	{ "tls_stall", SET_DEFAULT, "" },       /* on proxies with client_tls */
 	{ "lost_reply", SET_DEFAULT, "hmprs" }, { "cold_cache", SET_DEFAULT, "mr" },
 	{ "cut_reply", SET_ALL, "thmmprs" }, { "corrupt", SET_ALL, "thmmprs" },
-	{ "credentials", SET_ALL, "mmprs" }, { "rolling-restart", SET_NAMED, "thmmprs" },
+	{ "credentials", SET_ALL, "mmprs" }, { "certificate_expired", SET_DEFAULT, "" },
+	{ "rolling-restart", SET_NAMED, "thmmprs" },
 	{ "pool-exhaustion", SET_NAMED, "thmmprs" }, { "retry-storm", SET_NAMED, "mmprs" },
 	{ "gray", SET_NAMED, "hmmpr" },
 };
