@@ -310,7 +310,7 @@ static void shown(void **state)
 	assert_int_equal(read_line("--list=protocols.md"), 0);
 	assert_non_null(strstr(said, "\n## fake_line\n"));
 	assert_int_equal(read_line("--list fake_slow"), 0);
-	assert_int_equal(strncmp(said, "  fake_slow       Slow\n", 23), 0);
+	assert_int_equal(strncmp(said, "  fake_slow     Slow\n", 21), 0);
 	assert_non_null(strstr(said, "      sleep                  h (seconds, default 1)\n"));
 	assert_non_null(strstr(
 		said,
