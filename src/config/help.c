@@ -172,13 +172,13 @@ static void text_head(FILE *f, const char *name, const char *help)
 }
 
 static void text_failure(FILE *f, const struct vn_failure *x, const struct vn_protocol *p,
-                         size_t column)
+                         size_t at, size_t column)
 {
 	char line[ERROR_MAX * 3], fits[ERROR_MAX];
 
 	snprintf(line, sizeof line, "%s \"%s\"; answers %s; the connection %s", x->code, x->text,
 	         failure_fits_show(x, p, fits, sizeof fits), failure_end(x));
-	print_wrapped(f, line, column, column);
+	print_wrapped(f, line, at, column);
 }
 
 static void text_failures(FILE *f, const struct vn_protocol *p)
@@ -189,7 +189,7 @@ static void text_failures(FILE *f, const struct vn_protocol *p)
 		if (!x->moments)        /* internal to the protocol */
 			continue;
 		fprintf(f, "      %-22s ", x->name);
-		text_failure(f, x, p, 29);
+		text_failure(f, x, p, strlen(x->name) > 22 ? 7 + strlen(x->name) : 29, 29);
 	}
 }
 
@@ -279,7 +279,7 @@ static bool list_failure(FILE *f, const char *name)
 			fprintf(f, "  %s\n", name);
 		found = true;
 		fprintf(f, "    %-10s ", all[i]->name);
-		text_failure(f, x, all[i], 15);
+		text_failure(f, x, all[i], 15, 15);
 	}
 	return found;
 }
