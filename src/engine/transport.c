@@ -105,22 +105,26 @@ ssize_t transport_read_tls(struct pipe *p, uint8_t *to, size_t n)
 
 /* ---- write ---- */
 
-/* Parcels that are written together share records: they are copied together. */
-static struct iovec transport_gather(struct worker *w, const struct iovec *v, unsigned n)
+/* Parcels that are written together share records: they are copied together. Returns how many of
+ * them are in *all, at least one. */
+static unsigned transport_gather(struct worker *w, const struct iovec *v, unsigned n,
+                                 struct iovec *all)
 {
-	if (n == 1)
-		return *v;
+	unsigned i = 0;
+
+	*all = *v;
+	if (n == 1 || v->iov_len >= WRITE_MAX)
+		return 1;
 	buffer_clear(&w->gather);
-	for (unsigned i = 0; i < n && w->gather.n < WRITE_MAX; i++)
+	for (; i < n && w->gather.n < WRITE_MAX; i++)
 		vn_buffer_put(&w->gather, v[i].iov_base, v[i].iov_len);
-	return (struct iovec){ w->gather.p, w->gather.n };
+	*all = (struct iovec){ w->gather.p, w->gather.n };
+	return i;
 }
 
-/* Writes until all is taken, or something is stuck. */
-ssize_t transport_write_tls(struct pipe *p, const struct iovec *v, unsigned n)
+/* Writes until all is taken, or something is stuck. -1: it failed, as errno says. */
+static ssize_t transport_put(struct pipe *p, struct side *s, struct iovec all)
 {
-	struct side *s = pipe_to(p);
-	struct iovec all = transport_gather(worker_of(p), v, n);
 	size_t taken = 0;
 
 	while (!s->stuck && taken < all.iov_len) {
@@ -137,8 +141,24 @@ ssize_t transport_write_tls(struct pipe *p, const struct iovec *v, unsigned n)
 		errno = did == TLS_FAILED ? EAGAIN : EPIPE;
 		return -1;
 	}
+	return (ssize_t)taken;
+}
+
+ssize_t transport_write_tls(struct pipe *p, const struct iovec *v, unsigned n)
+{
+	struct side *s = pipe_to(p);
+	ssize_t taken = 0;
+
+	for (unsigned i = 0; i < n && !s->stuck;) {
+		struct iovec all;
+		i += transport_gather(worker_of(p), v + i, n - i, &all);
+		ssize_t m = transport_put(p, s, all);
+		if (m < 0)
+			return -1;
+		taken += m;
+	}
 	errno = EAGAIN;
-	return taken ? (ssize_t)taken : -1;
+	return taken ? taken : -1;
 }
 
 void transport_ready(struct conn *c, struct side *s)
