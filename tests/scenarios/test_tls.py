@@ -166,6 +166,23 @@ def test_a_delay_acts_inside(secured, backend):
     assert server.read(4) == b"held"
 
 
+@pytest.mark.parametrize("legs", CLIENT)
+def test_many_parcels_go_together(start, backend, ca, legs):
+    """What a rule has held of several reads is sent as one: more than one write of TLS takes."""
+    proxy = start("--tls-dir", ca, "--client-tls", "on", *(["--backend-tls", "on"] if legs in BACKEND else []), backend=backend)
+    client, server = meet(proxy, backend, legs)
+    client.send(b"?")
+    assert server.read(1) == b"?"
+    proxy.set("latency", latency=60_000)
+    data = bytes(range(256)) * (1 << 13)            # 2 MiB
+    thread = threading.Thread(target=lambda: server.send(data), daemon=True)
+    thread.start()
+    until(lambda: metric(proxy, "vaurien_held_bytes") > 1 << 20, what="bytes to be held")
+    proxy.set("dummy")
+    assert client.read(len(data)) == data
+    thread.join(patience())
+
+
 def test_slots_are_records(start, backend, ca):
     """What a rule slices is not joined again: each piece comes in a record of its own."""
     proxy = start("--tls-dir", ca, "--client-tls", "require", "--behavior", "slicer", "--behavior-slicer-average-size", 10,
