@@ -359,7 +359,7 @@ static void code_report(struct vn_session *t, unsigned code)
 		NULL, "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET",
 		"NXRRSET", "NOTAUTH", "NOTZONE",
 	};
-	char number[8];
+	char number[12];
 	const char *name = code < sizeof names / sizeof names[0] ? names[code] : number;
 
 	if (!code)

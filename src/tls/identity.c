@@ -46,11 +46,11 @@ static bool folder_make(const char *path)
 {
 	char *copy = xstrdup(path);
 
-	for (size_t i = 1; *path && path[i]; i++)
-		if (path[i] == '/') {
-			copy[i] = 0;
+	for (char *at = copy; at && *at; at++)
+		if (*at == '/' && at > copy) {
+			*at = 0;
 			mkdir(copy, 0700);
-			copy[i] = '/';
+			*at = '/';
 		}
 	bool good = mkdir(copy, 0700) == 0 || errno == EEXIST;
 	free(copy);

@@ -14,7 +14,7 @@ with open(os.path.join(ROOT, "docs", "api.md")) as text:
     PAGE = text.read()
 
 
-RUN = {"process", "destination"}                # fields of `vaurien run` alone: see test_run.py
+SOME = {"process", "destination", "tls"}        # of `vaurien run` alone: see test_run.py; of TLS: see test_tls.py
 
 
 def rows(heading):
@@ -53,7 +53,7 @@ def test_the_connection_shown(start, backend):
         return {key: shape(inner) for key, inner in value.items()} if isinstance(value, dict) else None
     assert shape(live) == shape(shown["connections"][0])
     fields = {name for row in rows("## Connections")[1:] for name in re.findall(r"`(\w+)`", row[0])}
-    assert fields - RUN == set(live)
+    assert fields - SOME == set(live)
 
 
 @pytest.mark.parametrize("kind", ["opened", "closed", "fault", "changed"])
@@ -66,5 +66,5 @@ def test_fields_of_events(start, backend, kind):
             client.send(b"x").read(1)
         event = stream.next()
     row = [row for row in rows("## Events") if row[0] == "`%s`" % kind][0]
-    told = set(re.findall(r"`(\w+)`", row[2])) - {"close", "reset", "push", "created", "changed", "removed", "start", "SIGHUP", "ttl"} - RUN
+    told = set(re.findall(r"`(\w+)`", row[2])) - {"close", "reset", "push", "created", "changed", "removed", "start", "SIGHUP", "ttl"} - SOME
     assert told == set(event) - {"id", "time", "type", "proxy"}

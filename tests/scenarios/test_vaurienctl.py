@@ -103,8 +103,8 @@ def test_options_beside_percentages(ctl, proxy):
 @pytest.mark.parametrize("words, shown", [
     (["dummy"], "dummy\n"),
     (["delay", "--sleep", "2s", "--match", "it's (a|b)"],
-     "delay --sleep 2 --before=true --jitter 0 --distribution uniform --match 'it'\\''s (a|b)'\n"),
-    (["30:delay", "--sleep=0.5"], "30:delay --sleep 0.5 --before=true --jitter 0 --distribution uniform\n"),
+     "delay --sleep 2 --before=true --jitter 0 --distribution uniform --in-order=false --match 'it'\\''s (a|b)'\n"),
+    (["30:delay", "--sleep=0.5"], "30:delay --sleep 0.5 --before=true --jitter 0 --distribution uniform --in-order=false\n"),
     (["30:delay,20:waves"], None),
 ])
 def test_get_behavior_verbose_is_what_set_behavior_takes(start, run, words, shown):
@@ -296,7 +296,7 @@ def test_inspect_shows_a_ttl(ctl):
     assert re.search(r"\tttl=[\d.]+\n", ctl("inspect", "default")[1])
 
 
-@pytest.mark.parametrize("failure, protocols", [("deadlock", "mysql or postgres"), ("masterdown", "redis")])
+@pytest.mark.parametrize("failure, protocols", [("deadlock", "mongo, mysql or postgres"), ("masterdown", "redis")])
 def test_a_failure_of_a_proxy_without_a_protocol(ctl, failure, protocols):
     created(ctl, "db")
     cure = "; the protocol of proxy db is tcp: make it with --protocol %s\n" % protocols
@@ -304,8 +304,8 @@ def test_a_failure_of_a_proxy_without_a_protocol(ctl, failure, protocols):
         rc, out, err = ctl(*words, "--failure", failure)
         assert (rc, out) == (1, "") and err.startswith("The request failed. ") and err.endswith(cure)
     assert ctl("toxic", "add", "db", "delay", "--match", "x")[2].endswith(
-        "; the protocol of proxy db is tcp: make it with --protocol http, memcache, mysql, postgres, redis or smtp\n")
-    created(ctl, "other", "--protocol", protocols.split()[0])
+        "; the protocol of proxy db is tcp: make it with --protocol dns, http, kafka, memcache, mongo, mysql, postgres, redis or smtp\n")
+    created(ctl, "other", "--protocol", protocols.split()[-1])
     assert ctl("toxic", "add", "other", "error", "--failure", failure)[0] == 0
 
 
@@ -407,7 +407,7 @@ def test_tables(ctl, proxy):
     header, row = on_terminal(where + ["rules"]).splitlines()
     assert header.split() == ["rule", "behavior", "seen", "hits", "unreachable", "options"]
     assert row.index("delay") == header.index("behavior")
-    assert row.endswith("sleep=2.0 before=true jitter=1.0 distribution=uniform")
+    assert row.endswith("sleep=2.0 before=true jitter=1.0 distribution=uniform in_order=false")
     header, row = on_terminal(where + ["list"]).splitlines()
     assert header.split() == ["name", "listen", "upstream", "enabled", "toxics"] and row.startswith("default")
     assert on_terminal(where + ["inspect", "default"]).startswith("default: 127.0.0.1:%d -> 127.0.0.1:9, enabled\n" % proxy.port)
