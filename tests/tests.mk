@@ -176,9 +176,9 @@ PARTS   := plain memory threads
 
 check-plain: unit protocols model corpus lint docs-current shown scenarios servers python reports
 check-memory:
-	$(MAKE) SAN=$(MEMORY) OPT=-O1 unit protocols model corpus scenarios servers python reports
+	$(MAKE) SAN=$(MEMORY) OPT=-O1 CFLAGS=-g1 unit protocols model corpus scenarios servers python reports
 check-threads:
-	$(MAKE) SAN=thread OPT=-O1 model-threads scenarios-threads
+	$(MAKE) SAN=thread OPT=-O1 CFLAGS=-g1 model-threads scenarios-threads
 
 # A part that fails is counted and the others go on; make itself fails where one cannot be built.
 check:
