@@ -165,8 +165,11 @@ static bool is_blank(uint8_t c)
 /* The next word; *line is behind it and its blanks then. n = 0: there is none. */
 static struct vn_span word_take(struct vn_span *line)
 {
-	const uint8_t *p = line->p, *end = p + line->n, *from;
+	const uint8_t *p = line->p, *end, *from;
 
+	if (!line->n)
+		return *line;
+	end = p + line->n;
 	while (p < end && is_blank(*p))
 		p++;
 	for (from = p; p < end && !is_blank(*p); )
