@@ -4,6 +4,7 @@
 """
 import contextlib
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -32,9 +33,12 @@ def program(*names):
 
 
 def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    """Below the range from which the kernel gives ports to clients: no other program gets it meanwhile."""
+    while True:
+        port = random.randrange(10000, 30000)
+        with socket.socket() as one, contextlib.suppress(OSError):
+            one.bind(("127.0.0.1", port))
+            return port
 
 
 def wait_for(done, process, what):

@@ -93,7 +93,7 @@ def test_help_names_what_can_be_made(tree):
     said = call(MAKE, "help", cwd=tree)
     named = set(re.findall(r"(?:^|; |and )make ([a-z][\w.-]*)", said, re.M))
     assert {"check", "demo", "bench", "install", "uninstall", "deb", "fuzz", "docs", "clean", "cover", "analyze", "format"} <= named
-    rules = "\n".join(read(name) for name in ("Makefile", "tests/tests.mk", "tests/reports.mk", "bench/bench.mk", "packaging/install.mk",
+    rules = "\n".join(read(name) for name in ("Makefile", "tests/tests.mk", "tests/reports.mk", "bench/bench.mk", "tests/interop/interop.mk", "packaging/install.mk",
                                                   "examples/audit/audit.mk"))
     for target in named:
         assert re.search(r"^(?:[^\s#].* )?" + re.escape(target) + r"(?: .*)?:", rules, re.M), target
@@ -167,7 +167,7 @@ def test_dev_without_apt_names_the_packages(path):
 def test_dev_shows_its_commands():
     said = call(os.path.join(ROOT, "dev"), "--help", cwd="/")
     assert said == call(os.path.join(ROOT, "dev"), cwd="/")
-    assert set(re.findall(r"\./dev (\w+)", said)) == set(re.findall(r"^(\w+)\)$", read("dev"), re.M)) == {"demo", "check", "deb", "bench"}
+    assert set(re.findall(r"\./dev (\w+)", said)) == set(re.findall(r"^(\w+)\)$", read("dev"), re.M)) == {"demo", "check", "deb", "bench", "interop"}
     assert refused(os.path.join(ROOT, "dev"), "chekc", cwd="/") == said
 
 
