@@ -26,7 +26,7 @@ plan = json.load(open(os.environ["PLAN"]))
 json.dump({"words": sys.argv[1:], "color": os.environ.get("COLOR")}, open(os.environ["PLAN"] + ".words", "w"))
 print(plan["says"], flush=True)
 if plan.get("waits"):
-    signal.signal(signal.SIGINT, lambda *_: (print("faults are off", flush=True), open(os.environ["PLAN"] + ".off", "w"), sys.exit(130)))
+    signal.signal(signal.SIGINT, lambda *_: (open(os.environ["PLAN"] + ".off", "w").close(), print("faults are off", flush=True), sys.exit(130)))
     open(os.environ["PLAN"] + ".waits", "w").close()
     time.sleep(60)
 if plan["report"]:
