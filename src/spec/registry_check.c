@@ -13,6 +13,12 @@
 #include "spec/rule_fields.h"
 #include "spec/rule_warning.h"
 
+#define TRAITS(plus) \
+	(VN_TRAIT_WHOLE plus VN_TRAIT_LINE plus VN_TRAIT_NEW plus VN_TRAIT_SPARES plus \
+	 VN_TRAIT_UPGRADE plus VN_TRAIT_REFUSES plus VN_TRAIT_DATAGRAMS plus \
+	 VN_TRAIT_ONLY_DATAGRAMS plus VN_TRAIT_CLOSES_PORT)
+_Static_assert(TRAITS(+) == TRAITS(|), "each trait has a bit of its own");
+
 static char fault[ERROR_MAX];
 
 __attribute__((format(printf, 1, 2)))
