@@ -64,8 +64,8 @@ bool transport_say(struct side *s, struct vn_span bytes)
 
 /* ---- read ---- */
 
-/* The peer has ended its stream without close_notify: whoever cut the connection may have removed
- * the rest. So the other side gets no close_notify either. */
+/* The peer has ended its stream without close_notify, so the rest of it may be missing. The other
+ * side gets no close_notify either. */
 static void transport_cut(struct conn *c, struct side *s)
 {
 	s->cut = true;

@@ -719,8 +719,8 @@ static const struct vn_opt options[] = {
 	  .help = "Rules act on connections of this application alone, by the name that hello "
 		  "brings" },
 	{ "error_labels", VN_OPT_TEXT, offsetof(struct mongo_options, error_labels),
-	  .help = "The labels of errors, with commas between them, in place of those that the "
-		  "server would send; none: no labels" },
+	  .help = "The labels of errors, with commas between them, which replace the server's "
+		  "own; none: no labels" },
 	{ 0 }
 };
 
