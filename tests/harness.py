@@ -165,20 +165,21 @@ def need_module(name):
 
 # ---- ports and addresses ----
 
-taken = collections.deque()                     # the UDP ports of those numbers, ours for a while
+taken = collections.deque()                     # sockets whose names are those numbers, ours for a while
 
 
 def free_port(host="127.0.0.1"):
-    """A port below the range that the kernel hands out, so that no other socket gets it meanwhile; nor do tests that
-    run beside this one: they see that its UDP namesake is taken."""
+    """A port for TCP and UDP below the range that the kernel hands out, so that no other socket gets it meanwhile; nor do
+    tests that run beside this one: they see that its name, of no file, is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         port = random.SystemRandom().randrange(10000, 30000)
-        mark = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         try:
-            mark.bind(("127.0.0.1", port))
-            with socket.socket(family) as probe:
-                probe.bind((host, port))
+            mark.bind("\0port %d of a test" % port)
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(family, kind) as probe:
+                    probe.bind((host, port))
         except OSError:
             mark.close()
             continue

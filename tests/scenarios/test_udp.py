@@ -8,17 +8,9 @@ import time
 
 import pytest
 
-import harness
-from harness import SAN, patience, until
+from harness import SAN, free_port, patience, until
 
 QUIET = 0.3                     # seconds in which nothing more comes
-
-
-def free_port():
-    """For datagrams: the harness marks a port as taken by a socket for datagrams, which is closed here."""
-    port = harness.free_port()
-    harness.taken.pop().close()
-    return port
 
 
 class Peer:

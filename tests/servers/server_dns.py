@@ -17,16 +17,9 @@ need_module("dns.query")
 NAMES = {"host%d.test" % i: "10.1.%d.%d" % (i // 250, i % 250 + 1) for i in range(300)}
 
 
-def port_for_both():
-    """Free for TCP and for UDP."""
-    port = harness.free_port()
-    harness.taken.pop().close()                 # the mark is a socket for datagrams
-    return port
-
-
 class Dnsmasq:
     def __init__(self, directory):
-        self.port = port_for_both()
+        self.port = harness.free_port()
         self.address = "127.0.0.1:%d" % self.port
         hosts = os.path.join(str(directory), "hosts")
         with open(hosts, "w") as out:

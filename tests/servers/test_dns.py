@@ -8,9 +8,9 @@ import threading
 
 import pytest
 
-from harness import ROOT, SAN, patience
+from harness import ROOT, SAN, free_port, patience
 from test_believed import cell, judged
-from server_dns import NAMES, by_cares, by_dnspython, by_glibc, dns, dnsmasq, port_for_both      # noqa: F401
+from server_dns import NAMES, by_cares, by_dnspython, by_glibc, dns, dnsmasq      # noqa: F401
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "scenarios"))
 from test_events import Stream                  # noqa: E402
@@ -21,7 +21,7 @@ FAILURES = ("servfail not_found refused miss bad_request not_implemented truncat
 
 @pytest.fixture
 def proxy(start, dnsmasq):                      # noqa: F811
-    port = port_for_both()
+    port = free_port()
     made = start("--protocol", "dns", listen="udp://127.0.0.1:%d" % port, backend=dnsmasq, up=lambda: listens(port))
     made.port = port
     return made
@@ -183,7 +183,7 @@ def test_by_udp_only_the_answer_of_one_question_is_lost(start):
     server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     server.bind(("127.0.0.1", 0))
     server.settimeout(patience())
-    port = port_for_both()
+    port = free_port()
     start("--protocol", "dns", "--rule", "drop match=two direction=response", listen="udp://127.0.0.1:%d" % port,
           backend="127.0.0.1:%d" % server.getsockname()[1], up=lambda: listens(port))
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
