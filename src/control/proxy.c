@@ -199,10 +199,22 @@ static void hits_keep(struct proxy *p, const struct spec *to)
 			p->past_hits += hits_of(&p->spec->rules[i]);
 }
 
+static bool may_refuse(const struct spec *s)
+{
+	for (unsigned i = 0; i < s->n_rules; i++)
+		if (s->rules[i].behavior->on & VN_ON_LISTEN)
+			return true;
+	return false;
+}
+
+/* A rule is gone from the spec a moment before the worker opens the socket that it closed. */
 bool proxy_listening(const struct proxy *p)
 {
-	return p->spec->enabled
-	    && !atomic_load_explicit(&p->shards[0]->deaf, memory_order_relaxed);
+	const struct shard *first = p->shards[0];
+
+	return p->spec->enabled && !atomic_load_explicit(&first->deaf, memory_order_relaxed)
+	    && (!atomic_load_explicit(&first->refuses, memory_order_relaxed)
+	        || may_refuse(p->spec));
 }
 
 /* ---- sockets ---- */

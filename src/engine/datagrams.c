@@ -150,6 +150,7 @@ static void datagrams_set_state(struct datagrams *d, enum vn_end state)
 	else
 		log_info("proxy=%s: clients are %s", name,
 		         state == VN_CLOSE ? "refused" : "accepted again");
+	atomic_store_explicit(&d->shard->refuses, state == VN_CLOSE, memory_order_relaxed);
 }
 
 void datagrams_change(struct datagrams *d)
@@ -229,6 +230,7 @@ void datagrams_stop(struct datagrams *d)
 	if (d->watch.fd >= 0)
 		close(d->watch.fd);
 	d->watch.fd = -1;
+	atomic_store_explicit(&d->shard->refuses, false, memory_order_relaxed);
 }
 
 void datagrams_free(struct datagrams *d)

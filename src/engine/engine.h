@@ -204,6 +204,7 @@ struct shard {
 	struct vn_dice junk;            /* for bytes of our own */
 	struct recent *recent;          /* a record of its requests; NULL: nobody looks */
 	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
+	_Atomic bool refuses;           /* worker 0: a rule refuses clients; any thread reads */
 	bool hinted;                    /* the log says how clients get the CA */
 	const char *noticed[NOTICES];   /* the protocol's notices that are in the log */
 	/* worker 0: numbers of the proxies of which its server last told its clients, and whose

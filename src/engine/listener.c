@@ -151,6 +151,7 @@ void listener_set_state(struct listener *l, enum vn_end state)
 		log_state(l);
 		listener_vanish(l);
 	}
+	atomic_store_explicit(&l->shard->refuses, state == VN_CLOSE, memory_order_relaxed);
 }
 
 static void births_drop(struct listener *l)
@@ -177,6 +178,7 @@ void listener_stop(struct listener *l)
 	l->watch.fd = -1;
 	l->open = false;
 	set_deaf(l, false);
+	atomic_store_explicit(&l->shard->refuses, false, memory_order_relaxed);
 }
 
 void listener_free(struct listener *l)
