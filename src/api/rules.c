@@ -23,11 +23,12 @@ static const struct rule_spec *path_rule(struct request *r)
 	return rule;
 }
 
-/* Change the proxy, and log what was done to the rule `name`. Takes both references. */
+/* Change the proxy, and log what was done to the rule `name`; NULL: nothing. Takes both
+ * references. */
 static void rule_change(struct request *r, struct spec *to, const char *name, const char *what,
                         json_t *answer)
 {
-	if (!request_checks_only(r))
+	if (what && !request_checks_only(r))
 		log_info("proxy=%s rule=%s is %s", to->name, name, what);
 	rules_warn(request_proxy(r), to, name, answer, !request_checks_only(r));
 	request_change(r, request_proxy(r), to, 200, answer);
@@ -81,6 +82,13 @@ static bool switch_behavior(struct request *r, const char *name, const json_t *o
 	return true;
 }
 
+/* A lease that is renewed every few seconds would fill the log. */
+static bool only_prolongs(const struct rule_spec *rule, const json_t *options)
+{
+	return rule->until != VN_NEVER && json_object_size(options) == 1
+	    && json_object_get(options, "ttl");
+}
+
 static void put_rule(struct request *r)
 {
 	const struct rule_spec *rule = path_rule(r);
@@ -93,6 +101,7 @@ static void put_rule(struct request *r)
 		return;
 	json_t *options = rule_body_options(body, &m);
 	bool switched = options && switch_behavior(r, name, options);
+	bool renews = options && only_prolongs(rule, options);
 	if (options && !switched)
 		to = spec_with_rule_changed(request_spec(r), name, options, &m.key, m.error);
 	json_decref(options);
@@ -100,7 +109,7 @@ static void put_rule(struct request *r)
 	if (switched)
 		return;
 	if (to)
-		rule_change(r, to, name, "changed", rule_json(spec_rule(to, name)));
+		rule_change(r, to, name, renews ? NULL : "changed", rule_json(spec_rule(to, name)));
 	else
 		refuse(r, &m);
 }

@@ -265,6 +265,15 @@ def test_a_rule_that_goes_lets_go(vaurien, backend):
     proxy.logged(r"proxy=default: rule \"[\w-]+\" \(\w+\) has expired\n")
 
 
+def test_a_lease_that_is_renewed_does_not_fill_the_log(vaurien, backend):
+    proxy = vaurien("--rule", "dummy ttl=60 name=lease", backend=backend)
+    for ttl in ("30s", "45s", "60s"):
+        assert proxy.api("PUT", "/rules/lease", {"ttl": ttl})[0] == 200
+    assert proxy.api("PUT", "/rules/lease", {"ttl": "60s", "probability": 0.5})[0] == 200
+    proxy.logged("proxy=default rule=lease is changed")
+    assert proxy.log().count("rule=lease") == 1
+
+
 def test_a_behavior_that_goes(vaurien, backend):
     """Others stay, those that came with it and those that came before."""
     backend.serve()
