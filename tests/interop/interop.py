@@ -3,7 +3,7 @@
 
 usage: interop.py [NAME...]     all systems, or those named; `make interop INTEROP=NAME` and `./dev interop` call it
 
-A system is a file of this folder with:
+A system is a file of this folder, whose name has no `_`, with:
 
     TITLE       the heading of its section in docs/interop.md
     NEEDS       programs without which it cannot be run
@@ -56,12 +56,11 @@ def go_built(work, module, program, files):
     return made
 
 
-def npm_installed():
-    """The folder of node_modules, with what package-lock.json has."""
-    made = os.path.join(WORK, "npm")
+def laid(folder, names):
+    """A kept folder with these files of ours: (its path, whether any of them is new)."""
+    made, changed = os.path.join(WORK, folder), False
     os.makedirs(made, exist_ok=True)
-    changed = False
-    for name in ("package.json", "package-lock.json"):
+    for name in names:
         with open(os.path.join(HERE, name)) as text:
             wanted = text.read()
         there = os.path.join(made, name)
@@ -69,14 +68,102 @@ def npm_installed():
             changed = True
             with open(there, "w") as out:
                 out.write(wanted)
+    return made, changed
+
+
+def npm_installed():
+    """The folder of node_modules, with what package-lock.json has."""
+    made, changed = laid("npm", ("package.json", "package-lock.json"))
     if changed or not os.path.exists(os.path.join(made, "node_modules")):
         call("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", cwd=made)
     return os.path.join(made, "node_modules")
 
 
+def pip_installed():
+    """A Python with what requirements.txt has."""
+    made, changed = laid("pip", ("requirements.txt",))
+    python = os.path.join(made, "bin", "python3")
+    if changed or not os.path.exists(python):
+        call("/usr/bin/python3", "-m", "venv", made)
+        call(python, "-m", "pip", "install", "--quiet", "--no-deps", "-r", "requirements.txt", cwd=made)
+    return python
+
+
+def maven_installed():
+    """The class path with what pom.xml has."""
+    made, changed = laid("maven", ("pom.xml",))
+    jars = os.path.join(made, "lib")
+    if changed or not os.path.exists(jars):
+        shutil.rmtree(jars, ignore_errors=True)
+        call("mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=lib", cwd=made)
+    return os.path.join(jars, "*")
+
+
+def go_program(name):
+    """The path of a program of this folder, NAME.go, with the modules of go.mod."""
+    made, changed = laid("go", ("go.mod", "go.sum", name + ".go"))
+    program = os.path.join(made, name)
+    if changed or not os.path.exists(program):
+        call("go", "build", "-o", program, name + ".go", cwd=made)
+    return program
+
+
+def node_words(program):
+    return ["env", "NODE_PATH=" + npm_installed(), "node", os.path.join(HERE, program)]
+
+
 def node(program, *words):
     """What a program of this folder prints, with the packages of npm."""
-    return call("node", os.path.join(HERE, program), *words, env=dict(os.environ, NODE_PATH=npm_installed()))
+    return call(*node_words(program), *words)
+
+
+def java_words(program, *options):
+    """The command of a program of this folder; Java compiles it as it starts."""
+    return ["java", *options, "-cp", maven_installed(), os.path.join(HERE, program)]
+
+
+def java(program, *words):
+    return call(*java_words(program), *words)
+
+
+class Asked:
+    """A program that answers each line of JSON on its standard input with one on its output, by means of a client."""
+
+    def __init__(self, folder, name, *words):
+        self.errors = open(os.path.join(folder, "errors-" + name), "w+")
+        self.process = subprocess.Popen(list(map(str, words)), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                        stderr=self.errors, universal_newlines=True, bufsize=1)
+
+    def answer(self, op, **words):
+        """{"value": ...} or {"raised": its exception, "text": ...}"""
+        self.process.stdin.write(json.dumps(dict(words, op=op)) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        assert line, "the program is gone: " + open(self.errors.name).read()[-2000:]
+        return json.loads(line)
+
+    def do(self, op, **words):
+        answer = self.answer(op, **words)
+        assert "raised" not in answer, "%s: %s" % (op, answer)
+        return answer["value"]
+
+    def raised(self, op, **words):
+        answer = self.answer(op, **words)
+        assert "raised" in answer, "%s %r raised nothing: %r" % (op, words, answer)
+        return answer
+
+    def stop(self):
+        try:
+            self.process.stdin.close()
+        except BrokenPipeError:
+            pass                                            # it is gone already: the cases have seen that
+        try:
+            self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.errors.close()
 
 
 class Server:
@@ -169,7 +256,8 @@ def rows_of(system, work):
 
 
 def main(names):
-    there = sorted(name[:-3] for name in os.listdir(HERE) if name.endswith(".py") and name != "interop.py")
+    there = sorted(name[:-3] for name in os.listdir(HERE)
+                   if name.endswith(".py") and "_" not in name and name != "interop.py")
     unknown = set(names) - set(there)
     if unknown:
         sys.exit("interop: expected some of %s, got %s" % (", ".join(there), ", ".join(sorted(unknown))))
