@@ -6,6 +6,7 @@
 # make unit protocols behaviors model     C, seconds          make SAN=... the same under sanitizers
 # make scenarios servers                  the program itself; with scripted ends, with the real servers
 # make python                             the Python package, from the tree and as it is shipped
+# make pour                               1 GiB each way through TLS, with new keys and rules that change; not part of the check
 # make reports                            the formats of audit's reports; HTML in Chromium, pictures in build/screenshots
 # make lint docs-current                  laws of the folders, no circles, headers that stand alone; current pages
 
@@ -104,6 +105,10 @@ scenarios: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit guests
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios
 scenarios-threads: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) -m threads tests/scenarios
+# What tests/scenarios/test_tls_pour.py does with little, with much: minutes under sanitizers.
+POUR_MIB ?= 1024
+pour: $(BIN)/vaurien $(BIN)/vaurienctl
+	@$(DRIVE) POUR_MIB=$(POUR_MIB) $(PYTEST) -s tests/scenarios/test_tls_pour.py
 servers: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit $(BUILD)/tests/servers/prepared
 	@$(DRIVE) PREPARED_BIN=$(abspath $(BUILD))/tests/servers/prepared $(call PART,servers) $(PYTEST) -n $(if $(SAN),2,3) --dist loadfile tests/servers
 python: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
@@ -196,5 +201,5 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	$(call say,LD)
 	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
-.PHONY: pictures quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python reports shown \
+.PHONY: pictures pour quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python reports shown \
 	lint structure docs docs-current demo check fuzz $(PARTS:%=check-%)

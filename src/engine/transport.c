@@ -186,7 +186,7 @@ bool transport_shut_tls(struct pipe *p)
 	transport_account(p->conn, s);
 	if (s->stuck && !s->broken)
 		return false;
-	shutdown(s->watch.fd, SHUT_WR);
+	tls_link_shut(s->tls);
 	return true;
 }
 

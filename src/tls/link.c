@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -338,6 +339,13 @@ void tls_link_bye(struct tls_link *l)
 	if (SSL_shutdown(l->ssl) < 0)
 		link_outcome(l, -1);
 	link_flush(l);
+	l->mute = true;
+}
+
+void tls_link_shut(struct tls_link *l)
+{
+	l->mute = true;
+	shutdown(l->fd, SHUT_WR);
 }
 
 /* ---- what is told ---- */

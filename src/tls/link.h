@@ -90,6 +90,10 @@ enum tls_did tls_link_flush(struct tls_link *);
 /* Sends close_notify, once. What the socket refuses of it is stuck. */
 void tls_link_bye(struct tls_link *);
 
+/* Ends our stream: FIN. What is stuck must be gone. Reading goes on: what OpenSSL would answer to
+ * it, such as to a KeyUpdate, is dropped. */
+void tls_link_shut(struct tls_link *);
+
 /* ---- what is told ---- */
 
 struct tls_about {

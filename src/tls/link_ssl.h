@@ -41,6 +41,7 @@ struct tls_link {
 	bool flooded;                   /* too many bytes before our first answer */
 	bool answers;                   /* something was sent */
 	bool bye;                       /* close_notify was sent */
+	bool mute;                      /* our stream has ended: what the SSL writes is dropped */
 	bool failed;                    /* no call of the SSL is allowed */
 	bool theirs;                    /* `alert` came from the peer */
 	uint8_t alert;                  /* the last fatal one of either end */
