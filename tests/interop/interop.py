@@ -126,6 +126,22 @@ def java(program, *words):
     return call(*java_words(program), *words)
 
 
+def dialed(pid):
+    """The ports that sockets of a process are connected to, as the kernel lists them."""
+    mine, found = set(), set()
+    for fd in os.listdir("/proc/%d/fd" % pid):
+        try:
+            mine.add(os.readlink("/proc/%d/fd/%s" % (pid, fd)))
+        except OSError:
+            pass                                            # closed meanwhile
+    for table in ("/proc/%d/net/tcp" % pid, "/proc/%d/net/tcp6" % pid):
+        with open(table) as lines:
+            for words in map(str.split, lines.readlines()[1:]):
+                if "socket:[%s]" % words[9] in mine:
+                    found.add(int(words[2].split(":")[1], 16))
+    return found - {0}
+
+
 class Asked:
     """A program that answers each line of JSON on its standard input with one on its output, by means of a client."""
 
