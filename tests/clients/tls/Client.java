@@ -1,4 +1,5 @@
-/* Client - asks a server once per line of stdin, over TLS, and says in one line what came of it. */
+/* Client - asks a server once per line of stdin, over TLS, and says in one line what came of it.
+ * A line is the time-out in ms. */
 import java.io.BufferedReader;
 import java.io.FileInputStream;
 import java.io.InputStreamReader;
@@ -23,9 +24,9 @@ public class Client {
 		return context;
 	}
 
-	static String ask(SSLContext context, int port) {
+	static String ask(SSLContext context, int port, int limit) {
 		try (SSLSocket socket = (SSLSocket) context.getSocketFactory().createSocket("localhost", port)) {
-			socket.setSoTimeout(700);
+			socket.setSoTimeout(limit);
 			SSLParameters p = socket.getSSLParameters();
 			p.setEndpointIdentificationAlgorithm("HTTPS");
 			socket.setSSLParameters(p);
@@ -44,8 +45,8 @@ public class Client {
 	public static void main(String[] args) throws Exception {
 		SSLContext context = trusting(args[0]);
 		BufferedReader lines = new BufferedReader(new InputStreamReader(System.in));
-		while (lines.readLine() != null) {
-			System.out.println(ask(context, Integer.parseInt(args[1])));
+		for (String line; (line = lines.readLine()) != null;) {
+			System.out.println(ask(context, Integer.parseInt(args[1]), Integer.parseInt(line)));
 			System.out.flush();
 		}
 	}

@@ -1,4 +1,5 @@
 // client asks a server once per line of stdin, over TLS, and says in one line what came of it.
+// A line is the time-out in ms.
 package main
 
 import (
@@ -9,18 +10,19 @@ import (
 	"io"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 )
 
-func ask(config *tls.Config, port string) string {
-	dialer := &net.Dialer{Timeout: 700 * time.Millisecond}
+func ask(config *tls.Config, port string, limit time.Duration) string {
+	dialer := &net.Dialer{Timeout: limit}
 	sock, err := tls.DialWithDialer(dialer, "tcp", "localhost:"+port, config)
 	if err != nil {
 		return err.Error()
 	}
 	defer sock.Close()
-	sock.SetDeadline(time.Now().Add(700 * time.Millisecond))
+	sock.SetDeadline(time.Now().Add(limit))
 	fmt.Fprint(sock, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
 	all, err := io.ReadAll(sock)
 	if err != nil {
@@ -36,6 +38,7 @@ func main() {
 	config := &tls.Config{RootCAs: roots, ServerName: "localhost", ClientSessionCache: tls.NewLRUClientSessionCache(8)}
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		fmt.Println(strings.ReplaceAll(ask(config, os.Args[2]), "\n", " "))
+		ms, _ := strconv.Atoi(lines.Text())
+		fmt.Println(strings.ReplaceAll(ask(config, os.Args[2], time.Duration(ms)*time.Millisecond), "\n", " "))
 	}
 }

@@ -1,14 +1,15 @@
 // client asks a server once per line of stdin, over TLS, and says in one line what came of it.
+// A line is the time-out in ms.
 const tls = require("tls");
 const fs = require("fs");
 const lines = require("readline").createInterface({ input: process.stdin });
 const ca = fs.readFileSync(process.argv[2]);
 
-function ask(done) {
+function ask(limit, done) {
 	let n = 0, over = false;
 	const end = (text) => { if (!over) { over = true; socket.destroy(); done(text.replace(/\n/g, " ")); } };
 	const socket = tls.connect({ host: "127.0.0.1", port: +process.argv[3], servername: "localhost", ca });
-	socket.setTimeout(700, () => end("timeout"));
+	socket.setTimeout(limit, () => end("timeout"));
 	let secure = false;
 	socket.on("secureConnect", () => { secure = true; socket.write("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); });
 	socket.on("data", (data) => { n += data.length; });
@@ -19,5 +20,5 @@ function ask(done) {
 
 (async () => {
 	for await (const line of lines)
-		console.log(await new Promise(ask));
+		console.log(await new Promise((done) => ask(+line, done)));
 })();
