@@ -235,8 +235,8 @@ struct vn_message {
 	 * it cannot be edited, set session->limit: the answer passes, and the rule's hit is taken
 	 * back. NULL: none. */
 	const struct vn_failure *struck;
-	uint64_t id;                    /* of a request, if vn_protocol.by_id: its answer has the
-	                                 * same */
+	uint64_t id;                    /* of a request, if vn_protocol.answers: its answer has
+	                                 * the same */
 };
 
 /* ---- protocols ---- */
@@ -562,11 +562,11 @@ struct vn_protocol {
 	                                 * that leaves one open */
 	bool quoted_names;              /* double quotes enclose names, not texts */
 
-	/* Answers come in any order. Read the id of the response that begins here: the engine
-	 * finds the oldest open exchange whose request has it, and response() gets that as `asked`.
-	 * False: more bytes are needed, or it has none. NULL: answers come in the order of
-	 * requests. */
-	bool (*by_id)(struct vn_session *, struct vn_span, uint64_t *id);
+	/* Answers come in any order. Does the response that begins here answer this open request,
+	 * by its id and what else it repeats? The engine calls this for each, the oldest first, and
+	 * response() gets the one as `asked`. False: it does not, or more bytes are needed. NULL:
+	 * answers come in the order of requests. */
+	bool (*answers)(struct vn_session *, struct vn_span, const struct vn_message *asked);
 
 	/* It reads datagrams, too: a proxy on udp:// may have it. With session->datagram a call
 	 * gets a whole one. A cut of another length, or of another kind than VN_CUT_END, means

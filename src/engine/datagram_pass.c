@@ -84,13 +84,12 @@ static bool message_find(struct passing *p, struct vn_span *bytes)
 	const struct vn_protocol *of = flow_protocol(f);
 	bool request = p->direction == VN_REQUEST;
 	struct exchange *x = f->exchanges.first;
-	uint64_t id;
 
 	if (!of->request)
 		return false;
 	struct vn_session *t = flow_session(f);
-	if (!request && of->by_id)
-		x = of->by_id(t, *bytes, &id) ? exchange_by_id(&f->exchanges, id) : NULL;
+	if (!request && of->answers)
+		x = exchange_of_answer(&f->exchanges, t, *bytes);
 	p->msg = (struct vn_message){ .role = request ? VN_ASKS : VN_ANSWERS };
 	t->report = datagram_report_begin(f, request, x);
 	struct vn_cut cut = request ? of->request(t, *bytes, &p->msg) :

@@ -96,11 +96,18 @@ void exchange_pop(struct exchanges *l)
 	exchange_free(x);
 }
 
-struct exchange *exchange_by_id(const struct exchanges *l, uint64_t id)
+/* Does the server know of it? */
+static bool at_server(const struct exchange *x)
+{
+	return x->end || x->discard_replies || !exchange_needs_us(x);
+}
+
+struct exchange *exchange_of_answer(const struct exchanges *l, struct vn_session *t,
+                                    struct vn_span response)
 {
 	struct exchange *x = l->first;
 
-	while (x && x->asked.id != id)
+	while (x && !(at_server(x) && t->self->answers(t, response, &x->asked)))
 		x = x->next;
 	return x;
 }

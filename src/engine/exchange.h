@@ -51,8 +51,9 @@ struct exchange *exchange_add(struct exchanges *, struct pool *, uint64_t number
                               const struct vn_message *asked, const struct rule_flags *,
                               vn_nsec now);
 
-/* The oldest whose request has this id; NULL: none has. */
-struct exchange *exchange_by_id(const struct exchanges *, uint64_t id);
+/* The oldest that this response answers, as the protocol's answers() has it; NULL: none. */
+struct exchange *exchange_of_answer(const struct exchanges *, struct vn_session *,
+                                    struct vn_span response);
 
 /* Makes this one the first: its answer comes before those of older ones. */
 void exchange_advance(struct exchanges *, struct exchange *);

@@ -74,13 +74,12 @@ static SELDOM void report_end(struct pipe *p, struct exchange *x)
 		memcpy(x->trace->code, r->code, sizeof r->code);
 }
 
-/* The exchange that this response answers, by its id; it becomes the first. NULL: it answers none,
- * or its id has not come. */
+/* The exchange that this response answers; it becomes the first. NULL: it answers none, or its id
+ * has not come. */
 static SELDOM struct exchange *exchange_answered_by(struct conn *c, struct vn_session *t,
                                                     struct vn_span at)
 {
-	uint64_t id;
-	struct exchange *x = t->self->by_id(t, at, &id) ? exchange_by_id(&c->exchanges, id) : NULL;
+	struct exchange *x = exchange_of_answer(&c->exchanges, t, at);
 
 	if (x)
 		exchange_advance(&c->exchanges, x);
@@ -94,7 +93,7 @@ static struct vn_cut protocol_cut(struct pipe *p, struct vn_span at, struct vn_m
 	struct exchange *x = c->exchanges.first;
 
 	t->owed = x && !c->response.eof;
-	if (p->direction == VN_RESPONSE && t->self->by_id && !p->work->now.open)
+	if (p->direction == VN_RESPONSE && t->self->answers && !p->work->now.open)
 		x = exchange_answered_by(c, t, at);
 	t->judged = c->plan->refuses || c->plan->sparing;
 	t->raw = NULL;

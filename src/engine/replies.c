@@ -36,7 +36,7 @@ bool reply_due(struct conn *c)
 		return false;
 	if (waits_for_us(x))
 		return true;
-	return conn_protocol(c)->by_id && c->plan->n && waiting_find(c);
+	return conn_protocol(c)->answers && c->plan->n && waiting_find(c);
 }
 
 /* The code as the server sends it, without what follows it: "1213/40001", "503 Service ...". */

@@ -267,14 +267,19 @@ static struct vn_cut request(struct vn_session *t, struct vn_span in, struct vn_
 	return cut;
 }
 
-static bool by_id(struct vn_session *t, struct vn_span in, uint64_t *id)
+/* An answer repeats ID and question; that to a question that was not understood may have none. */
+static bool answers(struct vn_session *t, struct vn_span in, const struct vn_message *asked)
 {
 	size_t at = t->datagram ? 0 : 2;
+	struct vn_span bytes;
+	struct vn_cut cut;
+	struct message a;
 
-	if (in.n < at + 2)
+	if (in.n < at + 2 || be16(in.p + at) != asked->id)
 		return false;
-	*id = be16(in.p + at);
-	return true;
+	return frame_read(t, in, HEAD + QUESTION_MAX, &bytes, &cut) &&
+	       message_read(&a, bytes.p, bytes.n) &&
+	       (a.question ? question_hash(&a) == asked->note : !a.counts[0]);
 }
 
 /* ---- edited answers ---- */
@@ -381,10 +386,9 @@ static struct vn_cut response(struct vn_session *t, struct vn_span in,
 		return cut;
 	if (!message_read(&a, bytes.p, bytes.n) || !(a.flags & FLAG_QR))
 		return vn_cut_raw(t, "the bytes are no answers of DNS");
-	bool same = asked && (a.question ? question_hash(&a) == asked->note : !a.counts[0]);
 	m->head = t->datagram ? 0 : 2;
-	m->role = same ? VN_ANSWERS : s->others ? VN_AIDS : VN_PUSH;
-	if (!same)
+	m->role = asked ? VN_ANSWERS : s->others ? VN_AIDS : VN_PUSH;
+	if (!asked)
 		return cut;
 	code_report(t, a.flags & 15);
 	if (edits)
@@ -513,7 +517,7 @@ VN_PROTOCOL(dns,
 	.help = "DNS over UDP (udp://) and TCP: questions and answers of name servers. A proxy on "
 	        "udp:// listens on TCP at that port, too",
 	.state_size = sizeof(struct dns),
-	.request = request, .response = response, .by_id = by_id,
+	.request = request, .response = response, .answers = answers,
 	.failures = failures, .own = own, .kinds = VN_IS_READ | VN_IS_COMMAND, .limits = limits,
 	.fits = fits, .refuse = refuse, .word = word,
 	.datagrams = true, .with_tcp = true, .quiet = 10 * VN_S)

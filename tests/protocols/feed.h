@@ -314,15 +314,12 @@ static bool feed_tls(struct feed *f, struct lane *l, enum vn_direction d, const 
 	return true;
 }
 
-/* The request that this response answers, by its id: it becomes the first. */
-static const struct vn_message *feed_by_id(struct feed *f, struct vn_span at)
+/* The request that this response answers becomes the first. */
+static const struct vn_message *feed_choose(struct feed *f, struct vn_span at)
 {
-	uint64_t id;
 	size_t i = f->first;
 
-	if (!f->protocol->by_id(&f->talk, at, &id))
-		return NULL;
-	while (i < f->end && f->owed[i].asked.id != id)
+	while (i < f->end && !f->protocol->answers(&f->talk, at, &f->owed[i].asked))
 		i++;
 	if (i == f->end)
 		return NULL;
@@ -343,8 +340,8 @@ static bool feed_cut(struct feed *f, struct lane *l, enum vn_direction d, struct
 
 	memcpy(window, at.p, n);
 	buffer_clear(&f->scratch);
-	if (d == VN_RESPONSE && f->protocol->by_id && !l->open && !f->talk.raw)
-		asked = feed_by_id(f, (struct vn_span){ window, n });
+	if (d == VN_RESPONSE && f->protocol->answers && !l->open && !f->talk.raw)
+		asked = feed_choose(f, (struct vn_span){ window, n });
 	if (f->talk.raw)
 		f->talk.notice = f->talk.raw;
 	f->talk.owed = asked;
