@@ -85,7 +85,7 @@ struct pipe {
 	struct pipe_work *work;         /* its own, or the constant one of all calm pipes */
 	uint64_t came, offset, sent;    /* bytes read, judged and sent since the start */
 	uint8_t direction;              /* enum vn_direction */
-	uint8_t bulk;                   /* big reads in succession */
+	uint8_t bulk;                   /* big reads in succession, then splices */
 	bool eof;                       /* `from` has ended its stream */
 	bool shut;                      /* the end was passed on to `to` */
 	bool raw;                       /* no messages are cut (any more) */

@@ -446,8 +446,9 @@ static bool pipe_fill(struct pipe *p)
 {
 	struct worker *w = worker_of(p);
 	uint8_t *to = w->buffer + UNPARSED_MAX;
-	bool unseen = !p->conn->hearing && splice_takes(p);     /* a digest needs the bytes */
-	ssize_t n = unseen ? splice_fill(p) : transport_read(p, to, w->bufsize);
+	bool unseen = p->bulk && !p->conn->hearing && splice_takes(p);  /* a digest needs bytes */
+	size_t most = p->bulk && !unseen ? splice_head(p) : w->bufsize;
+	ssize_t n = unseen ? splice_fill(p) : transport_read(p, to, most);
 
 	if (n < 0) {
 		if (p->work->behind)
@@ -474,11 +475,15 @@ static bool pipe_fill(struct pipe *p)
 		pipe_skip(p, (size_t)n);
 		return true;
 	}
-	splice_note(p, (size_t)n);
+	if (most == w->bufsize)
+		splice_note(p, (size_t)n);
+	size_t all = p->work->unparsed_n + (size_t)n;
 	to -= p->work->unparsed_n;
 	if (p->work->unparsed_n)
 		memcpy(to, p->work->unparsed, p->work->unparsed_n);
-	pipe_process(p, to, p->work->unparsed_n + (size_t)n);
+	pipe_process(p, to, all);
+	if (most < w->bufsize)
+		splice_headed(p, all);
 	p->work->behind = false;
 	return true;
 }

@@ -14,8 +14,10 @@
 #include "net/congestion.h"
 
 enum {
-	BULK = 2,                       /* big reads before bytes are spliced */
+	BULK = 2,                       /* big reads before bytes are spliced ... */
+	SPLICED = 3,                    /* ... and that they were */
 	PACED_FROM = 16384,             /* bytes of a read after which the receiver is not paced */
+	HEAD = 4096,                    /* bytes of a read that looks for the head of bulk */
 };
 
 /* A read of at least w->bulk bytes is big; one that fills the buffer is enough. Smaller ones cost
@@ -32,6 +34,26 @@ void splice_note(struct pipe *p, size_t n)
 		p->bulk = 0;
 	else if (p->bulk < BULK)
 		p->bulk += n == w->bufsize ? BULK - p->bulk : 1;
+}
+
+/* When bulk was spliced, what comes next probably has a big body, too. So little more than its head
+ * is read, and the body is spliced. A parser that needs more gets eight times as much. */
+size_t splice_head(const struct pipe *p)
+{
+	size_t n = p->work->unparsed_n, most = 8 * n > HEAD ? 8 * n : HEAD;
+
+	if (p->bulk < SPLICED || p->raw || p->work->now.body || n >= UNPARSED_MAX ||
+	    pipe_from(p)->tls || pipe_to(p)->tls)
+		return worker_of(p)->bufsize;
+	if (most > UNPARSED_MAX)
+		most = UNPARSED_MAX;
+	return most - n < worker_of(p)->bufsize ? most - n : worker_of(p)->bufsize;
+}
+
+void splice_headed(struct pipe *p, size_t n)
+{
+	if (p->work->now.body < worker_of(p)->bulk && p->work->unparsed_n < n)
+		p->bulk = 0;
 }
 
 /* True if the rest of the message under way passes unchanged. */
@@ -83,8 +105,8 @@ ssize_t splice_fill(struct pipe *p)
 	}
 	if (n <= 0)
 		pipe_drop_spliced(p);
-	else if ((size_t)n < most && (size_t)n < w->bulk / 2)
-		p->bulk = 0;
+	else
+		p->bulk = (size_t)n < most && (size_t)n < w->bulk / 2 ? 0 : SPLICED;
 	return n;
 }
 

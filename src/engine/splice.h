@@ -7,6 +7,12 @@
 /* Notes that one read brought n bytes: successive big reads are bulk. */
 void splice_note(struct pipe *, size_t n);
 
+/* Bytes that the next read brings at most: all that it can, or what shows whether bulk follows. */
+size_t splice_head(const struct pipe *);
+
+/* After such a read: of n bytes, what could be cut has been. */
+void splice_headed(struct pipe *, size_t n);
+
 /* True if the next bytes are spliced. The pipe has a splice pipe then. */
 bool splice_takes(struct pipe *);
 
