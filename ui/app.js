@@ -11,6 +11,7 @@ import { opener, report } from "./report.js";
 import { rules } from "./rules.js";
 import { stopAll } from "./runner.js";
 import { scenarios } from "./scenarios.js";
+import { servers } from "./servers.js";
 import { calm, chosen, draw, onRefresh, paint, say, state } from "./state.js";
 import { traffic } from "./traffic.js";
 
@@ -163,7 +164,7 @@ function main() {
 	const proxy = chosen();
 	return h("main", { key: "main" }, proxies(),
 		h("div", { id: "proxy", class: state.live === true ? null : "stale", tabindex: -1, key: proxy ? "p" + proxy.number : "none" },
-			proxy ? [traffic(proxy), rules(proxy), scenarios(proxy), h("div", { class: "pair" }, connections(proxy), events(proxy))] : h("p", { class: "empty" }, "There is no proxy to show.")));
+			proxy ? [traffic(proxy), rules(proxy), servers(proxy), scenarios(proxy), h("div", { class: "pair" }, connections(proxy), events(proxy))] : h("p", { class: "empty" }, "There is no proxy to show.")));
 }
 
 paint(() => {

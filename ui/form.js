@@ -30,8 +30,15 @@ function bring() {
 
 let latest = "delay";                   /* the behavior that was added last */
 
+/* Those that a proxy may have: some concern streams alone, some datagrams alone. */
+function offered(proxy) {
+	const udp = proxy?.listen.startsWith("udp://");
+	return state.schema.behaviors.filter(b => udp ? b.datagrams || b.only_datagrams : !b.only_datagrams);
+}
+
 export function add(proxy) {
-	state.form = fresh(proxy.name, state.schema.behaviors.some(b => b.name === latest) ? latest : state.schema.behaviors[0].name);
+	const all = offered(proxy);
+	state.form = fresh(proxy.name, (all.find(b => b.name === latest) || all.find(b => b.name === "delay") || all[0]).name);
 	bring();
 }
 
@@ -209,13 +216,13 @@ function tried(f) {
 		!r.hits && r.nearest && [" Nearest: ", h("code", {}, name(r.nearest))]);
 }
 
-function behaviorField(f) {
-	const b = behaviorOf(f);
+function behaviorField(f, proxy) {
+	const b = behaviorOf(f), all = offered(proxy), groups = state.schema.groups.filter(g => all.some(x => x.group === g.name));
 	return field(f, "behavior", "behavior", b.help, props => h("select", {
 		...props, value: f.behavior, disabled: f.editing ? true : null,
 		onchange: e => { const next = fresh(f.proxy, e.target.value); next.name = f.name; for (const o of state.schema.rule_fields) if (f.values[o.name] !== undefined) next.values[o.name] = f.values[o.name]; next.more = f.more; state.form = next; changed(); },
-	}, state.schema.groups.map(g => h("optgroup", { label: g.title, key: g.name },
-		state.schema.behaviors.filter(x => x.group === g.name).map(x => h("option", { value: x.name, key: x.name }, x.name))))));
+	}, groups.map(g => h("optgroup", { label: g.title, key: g.name },
+		all.filter(x => x.group === g.name).map(x => h("option", { value: x.name, key: x.name }, x.name))))));
 }
 
 /* ---- the section ---- */
@@ -230,7 +237,7 @@ export function ruleForm(proxy) {
 	return h("form", { class: "card", id: "rule-form", key: "form", novalidate: true, onsubmit: submit, "aria-labelledby": "form-title", onkeydown: e => { if (e.key === "Escape") { state.form = null; draw(); } } },
 		h("h3", { id: "form-title" }, f.editing ? ["Edit ", h("bdi", {}, short(f.editing, 40))] : "Add a rule"),
 		h("fieldset", {}, h("legend", {}, "What happens"),
-			behaviorField(f),
+			behaviorField(f, proxy),
 			!f.editing && field(f, "name", "name", "The rule's own name; else the behavior's", props => h("input", { ...props, type: "text", autocomplete: "off", spellcheck: "false", placeholder: f.behavior, value: f.name, oninput: e => { f.name = e.target.value; changed(); } })),
 			b.options.map(one)),
 		h("fieldset", {}, h("legend", {}, "To what, and for how long"),

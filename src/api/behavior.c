@@ -5,11 +5,11 @@
 
 #include "api/pieces.h"
 #include "api/router.h"
+#include "api/servers.h"
 #include "api/warning.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "engine/unmapped.h"
 #include "net/blackhole.h"
 #include "plugins/plugin.h"
 #include "spec/registry.h"
@@ -151,30 +151,6 @@ static void put_backend(struct request *r)
 
 /* ---- /info ---- */
 
-/* "unmapped_addresses": what its server told and no proxy had; nothing if there are none. */
-static void unmapped_to_json(const struct proxy *p, json_t *to)
-{
-	struct unmapped *u = p->table->unmapped;
-	json_t *all = json_array();
-
-	pthread_mutex_lock(&u->lock);
-	for (size_t i = 0; i < u->n; i++) {
-		const struct unmapped_address *a = &u->all[i];
-		const struct proxy *made = proxy_numbered(p->table, a->made);
-		if (a->proxy != proxy_number(p))
-			continue;
-		json_t *one = json_pack("{s:o, s:s, s:I}", "address", json_text(a->key), "fate",
-		                        unmapped_fates[a->fate], "times", (json_int_t)a->times);
-		if (made)
-			json_object_set_new(one, "proxy", json_text(proxy_spec(made)->name));
-		json_array_append_new(all, one);
-	}
-	pthread_mutex_unlock(&u->lock);
-	if (json_array_size(all))
-		json_object_set(to, "unmapped_addresses", all);
-	json_decref(all);
-}
-
 static json_t *info_proxy(const struct proxy *p)
 {
 	const struct spec *s = proxy_spec(p);
@@ -193,8 +169,7 @@ static json_t *info_proxy(const struct proxy *p)
 	if (s->client_tls)
 		json_object_set_new(all, "client_tls",
 		                    json_string(s->client_tls->must ? "require" : "on"));
-	topology_to_json(&s->topology, all);
-	unmapped_to_json(p, all);
+	servers_to_json(p, all);
 	if (s->gate)
 		json_object_set_new(all, "discovered", json_boolean(s->gate->discovered));
 	return all;

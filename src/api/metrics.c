@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "control/events.h"
+#include "engine/unmapped.h"
 #include "engine/worker.h"
 #include "plugins/plugin.h"
 
@@ -183,6 +184,23 @@ static void lost(const struct scrape *s, const struct family *f)
 			label(s, ',', "reason", datagram_loss_names[why]);
 			value(s, s->totals[i].lost[why]);
 		}
+}
+
+/* Those that its server has named and no proxy had, now. */
+static void unmapped(const struct scrape *s, const struct family *f)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		size_t n[UNMAPPED_FATES] = { 0 };
+		unmapped_count(s->proxies[i]->table->unmapped, proxy_number(s->proxies[i]), n);
+		n[UNMAPPED_ADDED] += n[UNMAPPED_ADDING];
+		for (unsigned fate = 0; fate < UNMAPPED_FATES; fate++) {
+			if (!n[fate] || fate == UNMAPPED_ADDING)
+				continue;
+			row(s, f, spec_at(s, i)->name);
+			label(s, ',', "fate", unmapped_fates[fate]);
+			value(s, n[fate]);
+		}
+	}
 }
 
 static void infos(const struct scrape *s, const struct family *f)
@@ -481,6 +499,11 @@ static const struct family families[] = {
 	  "Connections whose parser gave up and that are open", open_ones, STAT_RAW, true },
 	{ "vaurien_held_bytes", "gauge",
 	  "Bytes that wait, with the memory to keep them", held, 0, true },
+	{ "vaurien_bypasses_total", "counter",
+	  "Addresses in answers that clients use round every proxy",
+	  counters, STAT_BYPASSES, true },
+	{ "vaurien_unmapped_addresses", "gauge",
+	  "Addresses that servers have named and no proxy had, by fate", unmapped, 0, true },
 
 	{ "vaurien_tls_handshakes_total", "counter",
 	  "TLS handshakes that were done, by leg, version and resumption",

@@ -7,6 +7,7 @@
 
 #include "api/pieces.h"
 #include "api/router.h"
+#include "api/servers.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/memory.h"
@@ -70,8 +71,8 @@ static json_t *proxy_json(const struct proxy *p)
 	struct totals t;
 
 	proxy_totals(p, &t);
-	return json_pack("{s:o, s:I, s:s, s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I, s:I,"
-	                 " s:o, s:o, s:I, s:o, s:o}",
+	json_t *all = json_pack("{s:o, s:I, s:s, s:o, s:o, s:b, s:b, s:o, s:I, s:I, s:I, s:I, s:I,"
+	                 " s:I, s:o, s:o, s:I, s:o, s:o}",
 	                 "name", json_text(s->name), "number", (json_int_t)proxy_number(p),
 	                 "protocol", s->protocol->name, "listen", json_text(s->listen.text),
 	                 "backend", json_text(s->backend.text), "enabled", s->enabled,
@@ -86,6 +87,8 @@ static json_t *proxy_json(const struct proxy *p)
 	                 "sent", ways_json(&t, STAT_SENT_REQUEST),
 	                 "held", (json_int_t)t.held, "times", times_json(p),
 	                 "rules", rules_json(s));
+	servers_to_json(p, all);
+	return all;
 }
 
 static void json_put(FILE *to, json_t *value)

@@ -7,6 +7,7 @@
  *	PREFIX.PROTOCOL.exchanges:12|c          requests that were answered
  *	PREFIX.PROTOCOL.exchange_us:340|c       the sum of their times
  *	PREFIX.PROTOCOL.raw:1|c                 connections whose parser gave up
+ *	PREFIX.PROTOCOL.bypasses:1|c            addresses that no proxy has, in answers
  *	PREFIX.PROTOCOL.fault.delay:5|c         exchanges struck, by behavior
  *	PREFIX.PROTOCOL.seen.delay:8|c          exchanges it was in for; also .unreachable
  *	PREFIX.open:7|g                         connections that are open
@@ -40,6 +41,7 @@ static const struct { enum counter counter; const char *name; } metrics[] = {
 	{ STAT_SENT_RESPONSE,  "sent.response" },
 	{ STAT_EXCHANGES,      "exchanges" },
 	{ STAT_RAW,            "raw" },
+	{ STAT_BYPASSES,       "bypasses" },
 };
 
 enum { HITS, SEEN, UNREACHABLE, RULE_METRICS };

@@ -256,7 +256,7 @@ static enum vn_mapped unmapped_decide(struct conn *c, const char *key, struct vn
 	enum unmapped_fate wanted = UNMAPPED_PASSED, was = UNMAPPED_PASSED;
 	const struct telling telling = { key, c->shard->number, s->protocol,
 		                         c->number << 32 ^ c->response.came ^ c->response.offset };
-	bool first = false;
+	enum unmapped_news news;
 	int error = 0;
 	struct endpoint at;
 
@@ -264,7 +264,7 @@ static enum vn_mapped unmapped_decide(struct conn *c, const char *key, struct vn
 		if (!strcmp(f->unmapped, topology_unmapped[i]))
 			wanted = fates[i];
 	pthread_mutex_lock(&u->lock);
-	struct unmapped_address *a = unmapped_note(u, &telling, &first);
+	struct unmapped_address *a = unmapped_note(u, &telling, &news);
 	if (a)
 		was = a->fate;
 	if (wanted == UNMAPPED_ADDED && (error = a ? address_add(c, u, a, &at) : ENOSPC))
@@ -272,7 +272,9 @@ static enum vn_mapped unmapped_decide(struct conn *c, const char *key, struct vn
 	if (a && wanted != UNMAPPED_ADDED)
 		a->fate = wanted;
 	pthread_mutex_unlock(&u->lock);
-	if (a && (first || was != wanted) && wanted == UNMAPPED_PASSED)
+	if (wanted == UNMAPPED_PASSED && news != UNMAPPED_COUNTED)
+		stats_add(&c->shard->stats, STAT_BYPASSES, 1);
+	if (a && (news == UNMAPPED_FIRST || was != wanted) && wanted == UNMAPPED_PASSED)
 		bypass_tell(c, key, error);
 	if (wanted != UNMAPPED_ADDED)
 		return wanted == UNMAPPED_HIDDEN ? VN_MAP_HIDE : VN_MAP_SAME;

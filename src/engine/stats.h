@@ -26,6 +26,7 @@ enum counter {
 	STAT_TLS_WIRE,                  /* bytes on the wire of both legs' TLS, both ways */
 	STAT_DATAGRAMS_REQUEST,         /* sent, by direction; those received are reads */
 	STAT_DATAGRAMS_RESPONSE,
+	STAT_BYPASSES,                  /* addresses in answers, before which no proxy stands */
 	STAT_COUNTERS
 };
 

@@ -31,17 +31,19 @@ void unmapped_free(struct unmapped *u)
 	free(u->all);
 }
 
-struct unmapped_address *unmapped_note(struct unmapped *u, const struct telling *t, bool *first)
+struct unmapped_address *unmapped_note(struct unmapped *u, const struct telling *t,
+                                       enum unmapped_news *news)
 {
-	*first = false;
 	for (size_t i = 0; i < u->n; i++) {
 		struct unmapped_address *a = &u->all[i];
 		if (a->proxy != t->proxy || strcmp(a->key, t->key))
 			continue;
-		a->times += a->stamp != t->stamp;
+		*news = a->stamp != t->stamp ? UNMAPPED_AGAIN : UNMAPPED_COUNTED;
+		a->times += *news == UNMAPPED_AGAIN;
 		a->stamp = t->stamp;
 		return a;
 	}
+	*news = UNMAPPED_FIRST;
 	if (u->n == UNMAPPED_MAX) {
 		u->beyond++;
 		return NULL;
@@ -50,8 +52,15 @@ struct unmapped_address *unmapped_note(struct unmapped *u, const struct telling 
 	*a = (struct unmapped_address){ .proxy = t->proxy, .protocol = t->protocol, .times = 1,
 		                        .stamp = t->stamp };
 	strcpy(a->key, t->key);
-	*first = true;
 	return a;
+}
+
+void unmapped_count(struct unmapped *u, unsigned proxy, size_t n[UNMAPPED_FATES])
+{
+	pthread_mutex_lock(&u->lock);
+	for (size_t i = 0; i < u->n; i++)
+		n[u->all[i].fate] += u->all[i].proxy == proxy;
+	pthread_mutex_unlock(&u->lock);
 }
 
 /* The same address, told by another proxy's server and being added for it. */

@@ -66,9 +66,16 @@ struct telling {                        /* an address in an answer of a proxy's 
 	uint64_t stamp;                 /* of the answer: what it tells twice counts once */
 };
 
+enum unmapped_news { UNMAPPED_COUNTED, UNMAPPED_AGAIN, UNMAPPED_FIRST };
+
 /* The address as that proxy's server told it, with the lock held: made if it is new, and counted.
- * *first: nobody has told it before. NULL: there is no room. */
-struct unmapped_address *unmapped_note(struct unmapped *, const struct telling *, bool *first);
+ * *news: in this answer it was counted before, it was told before, or nobody has told it yet. NULL:
+ * there is no room. */
+struct unmapped_address *unmapped_note(struct unmapped *, const struct telling *,
+                                       enum unmapped_news *news);
+
+/* How many addresses that proxy's server has told, by fate. */
+void unmapped_count(struct unmapped *, unsigned proxy, size_t n[UNMAPPED_FATES]);
 
 /* Listens for a proxy before the address, where `like` listens, and asks control for it. Returns 0,
  * ENOSPC (so many were added), or another errno. The lock is held. */

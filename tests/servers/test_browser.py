@@ -13,7 +13,7 @@ import time
 import pytest
 
 from conftest import CTL
-from harness import ROOT, SAN, free_port, listening, need, need_module, patience, until
+from harness import ROOT, SAN, dial, free_port, listening, need, need_module, patience, until
 from server_redis import server     # noqa: F401: a fixture
 
 redis = need_module("redis")
@@ -243,6 +243,51 @@ def test_the_behavior_is_a_rule_too(page, proxy):
     assert proxy.api("PUT", "/behavior", {"name": "20:delay,30:hang"})[0] == 200
     page.sees("hang", ".rules")
     until(lambda: not page.find("button", "Edit"))      # shares are set together
+
+
+def test_only_behaviors_that_the_proxy_can_have_are_offered(page, start, server):
+    port = free_port()
+    proxy = start("--protocol", "redis", "--proxy-name", "cache", "--add", "names=udp://127.0.0.1:%d=127.0.0.1:1,dns" % port, backend=server)
+    known = [one["name"] for one in proxy.api("GET", "/schema")[1]["behaviors"]]
+    for name in "cache", "names":
+        page.open(proxy, "/ui/#" + name)
+        page.sees("live", "header")
+        page.click("Add a rule")
+        page.one("#f-behavior")
+        offered = page.run("return [...document.querySelectorAll('#f-behavior option')].map(e => e.value)")
+        refused = [one for one in known if "datagrams" in str(proxy.api("POST", "/%s/rules?check=true" % name, {"behavior": one})[1].get("errors", ""))]
+        assert set(offered) | {"noop"} == set(known) - set(refused) and refused, name     # noop, of Toxiproxy, does nothing anywhere
+        assert ("duplicate" in offered, "slicer" in offered) == (name == "names", name == "cache")
+    page.click("Cancel")
+
+
+def test_a_proxy_is_added_before_an_address_that_has_none(page, start, backends):
+    """A server that sends its client to another one, which does the same."""
+    first, second, third = backends(), backends(), backends()
+    for one, to in (first, second), (second, third):
+        one.serve(lambda end, to=to: [end.send(b"-MOVED 1 %s\r\n" % to.address.encode()) for _ in iter(lambda: end.read_to(b"k\r\n"), b"")])
+    proxy = start("--protocol", "redis", "--proxy-name", "cache", "--known-as", "one.example:7", "--rule", "delay sleep=1ms name=late", backend=first)
+
+    def sent_to(port):
+        with dial(port) as client:
+            return client.send(b"GET k\r\n").read_to(b"\r\n").decode().split()[2]
+    assert sent_to(proxy.port) == sent_to(proxy.port) == second.address
+    page.open(proxy)
+    page.sees("known_as = one.example:7", "#servers")
+    page.sees("clients go there, past Vaurien", "section[aria-labelledby=servers]")
+    page.click("Add a proxy before " + second.address)
+    page.sees("proxy " + second.address, "section[aria-labelledby=servers] tbody")
+    made = until(lambda: proxy.api("GET", "/proxies")[1].get(second.address), what="the proxy")
+    until(lambda: [rule["name"] for rule in proxy.api("GET", "/%s/rules" % second.address)[1]["rules"]] == ["late"], what="its rule")
+    assert (made["protocol"], sent_to(proxy.port)) == ("redis", made["listen"])
+    page.press("section[aria-labelledby=servers] tbody a")      # to the page of that one
+    page.sees(second.address, "#traffic")
+    assert sent_to(int(made["listen"].split(":")[1])) == third.address
+    page.click("Add all from now on")
+    until(lambda: proxy.api("GET", "/proxies/" + second.address)[1].get("unmapped") == "add", what="the field")
+    assert sent_to(int(made["listen"].split(":")[1])) != third.address
+    page.sees("proxy " + third.address, "section[aria-labelledby=servers] tbody")
+    page.sees("unmapped = add", "#servers")
 
 
 def test_a_nearest_miss_is_seen(page, proxy, clients):

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from harness import SAN, dial, listening, need_module, patience, until
+from harness import SAN, dial, http_ask, listening, need_module, patience, until
 from server_cluster import Node, cluster, watched               # noqa: F401: fixtures
 
 redis = need_module("redis")
@@ -197,6 +197,9 @@ def test_unmapped_addresses_pass_with_one_warning_or_are_hidden(start, cluster, 
     assert len(re.findall(r"names %s to clients, and no proxy stands before it" % real, proxy.whole_log())) == 1
     assert [(at["address"], at["fate"], at["times"]) for at in info_of(proxy)["unmapped_addresses"]] == [(real, "passed", 3)]
     until(lambda: events.read_text().count('"type": "bypass"') == 1, what="the event")
+    metrics = http_ask(proxy, "GET", "/metrics")[2]
+    assert 'vaurien_bypasses_total{proxy="default"} 3\n' in metrics
+    assert 'vaurien_unmapped_addresses{proxy="default",fate="passed"} 1\n' in metrics
 
     assert proxy.api("PATCH", "/proxies/default", {"unmapped": "hide"})[0] == 200
     assert raw_answer(proxy.port, "GET", key) == "-CLUSTERDOWN Hash slot not served\r\n"
