@@ -10,7 +10,7 @@
 # make reports                            the formats of audit's reports; HTML in Chromium, pictures in build/screenshots
 # make lint docs-current                  laws of the folders, no circles, headers that stand alone; current pages
 
-PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider
+PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider -p tests.bytecode
 SPREAD  := -n $(if $(SAN),4,6) --dist loadfile        # most of them wait for something most of the time
 COUNTS  := $(if $(QUICK),$(BUILD)/counts,build/$(if $(COVER),cover/)counts)
 PART     = COUNTS=$(COUNTS) tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
