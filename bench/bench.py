@@ -350,6 +350,40 @@ def by_kafka(what, seconds):
     return run
 
 
+def document(**fields):
+    """BSON of texts, int32, booleans, documents and lists of them."""
+    def element(name, value):
+        if isinstance(value, (dict, list)):
+            inside = value if isinstance(value, dict) else {str(i): v for i, v in enumerate(value)}
+            kind, value = 3 if value is inside else 4, document(**inside)
+        elif isinstance(value, str):
+            kind, value = 2, struct.pack("<i", len(value) + 1) + value.encode() + b"\0"
+        else:
+            kind, value = (8, struct.pack("<?", value)) if isinstance(value, bool) else (16, struct.pack("<i", value))
+        return bytes([kind]) + name.encode() + b"\0" + value
+    inside = b"".join(element(*f) for f in fields.items())
+    return struct.pack("<i", len(inside) + 5) + inside + b"\0"
+
+
+def op_msg(number, answers, **fields):
+    body = b"\0\0\0\0\0" + document(**fields)
+    return struct.pack("<iiii", len(body) + 16, number, answers, 2013) + body
+
+
+MONGO_FIND = op_msg(7, 0, find="users", filter={"city": "Oslo"}, limit=100, singleBatch=True, **{"$db": "app"})
+
+
+def mongo_server(documents):
+    batch = [{"_id": i, "name": "Astrid %d" % i, "city": "Oslo", "about": "x" * 200, "active": True} for i in range(documents)]
+    answer = op_msg(8, 7, cursor={"firstBatch": batch, "id": 0, "ns": "app.users"}, ok=1)
+    return load_server("answer", "", answer.hex()), len(answer)
+
+
+DNS_QUESTION = b"\3www\7example\3com\0" + struct.pack(">HH", 1, 1)
+DNS_QUERY = struct.pack(">HHHHHH", 0, 0x0100, 1, 0, 0, 0) + DNS_QUESTION
+DNS_ANSWER = (struct.pack(">HHHHHH", 0, 0x8180, 1, 1, 0, 0) + DNS_QUESTION + struct.pack(">HHHIH", 0xc00c, 1, 1, 300, 4) + bytes([192, 0, 2, 1]))
+
+
 def by_wrk(seconds):
     def run(port):
         out = subprocess.run([find("wrk"), "-t1", "-c64", "-d%ds" % max(1, round(seconds)), "--latency", "http://127.0.0.1:%d/" % port],
@@ -525,7 +559,7 @@ def rows_protocol(o, report, protocol, server, tests, failure):
 
 
 def rows_protocols(o, report):
-    if not (o.wants("redis") or o.wants("http") or o.wants("mysql") or o.wants("kafka")):
+    if not (o.wants("redis") or o.wants("http") or o.wants("mysql") or o.wants("kafka") or o.wants("mongo")):
         return
     report.title("Protocols: operations/s, CPU us/operation of the proxy; ours is the one that parses", *COLUMNS)
     n = 300000 if o.quick else 600000
@@ -535,6 +569,10 @@ def rows_protocols(o, report):
     rows_protocol(o, report, "mysql", mysql_server, [("MySQL point select, 8", by_sysbench(o.seconds), o.rounds)], "deadlock")
     rows_protocol(o, report, "kafka", kafka_server, [("Kafka produce, 1 MB", by_kafka("produce", o.seconds), o.rounds),
                                                      ("Kafka fetch, 1 MB", by_kafka("fetch", o.seconds), o.rounds)], "not_primary")
+    for documents in (1, 100):
+        port, size = mongo_server(documents)
+        rows_protocol(o, report, "mongo", lambda: port, [("MongoDB find, %d of 300 B, 8" % documents,
+                                                          by_load("ask", 8, o.seconds, MONGO_FIND.hex(), size), o.rounds)], "overloaded")
 
 
 def udp_bound(port, process, patience=30):
@@ -554,11 +592,15 @@ def udp_contender(name, port, process):
     return None
 
 
-def udp_contenders(backend):
-    """Ours, nginx, and a bare relay in both ways: socat, one client, a process."""
+def udp_vaurien(backend, name, *words):
     port = free_port()
-    found = [udp_contender(US, port, start(VAURIEN, "--proxy", "udp://127.0.0.1:%d" % port, "--backend", "127.0.0.1:%d" % backend,
-                                           "--log-level", "error", stderr=None))]
+    return udp_contender(name, port, start(VAURIEN, "--proxy", "udp://127.0.0.1:%d" % port, "--backend", "127.0.0.1:%d" % backend,
+                                           "--log-level", "error", *words, stderr=None))
+
+
+def udp_peers(backend):
+    """nginx, and a bare relay in both ways: socat, one client, a process."""
+    found = []
     if find("nginx"):
         port = free_port()
         found.append(udp_contender("nginx", port, nginx("stream { access_log off; server { listen 127.0.0.1:%d udp; proxy_pass 127.0.0.1:%d; "
@@ -570,6 +612,16 @@ def udp_contenders(backend):
     return [c for c in found if c]
 
 
+def dnsdist(backend):
+    """A proxy that reads what it relays, as ours does."""
+    if not find("dnsdist"):
+        return None
+    port, path = free_port(), directory() + "/conf"
+    with open(path, "w") as f:
+        f.write('setSecurityPollSuffix("")\nsetLocal("127.0.0.1:%d")\nnewServer("127.0.0.1:%d"):setUp()\n' % (port, backend))
+    return udp_contender("dnsdist", port, start(find("dnsdist"), "--supervised", "-C", path))
+
+
 def rows_udp(o, report):
     if not o.wants("udp"):
         return
@@ -577,14 +629,26 @@ def rows_udp(o, report):
     report.title("Datagrams of 64 B: there and back/s, CPU us of the proxy for each", *COLUMNS)
     for window in (1, 32):
         compare(report, "%d at a time" % window,
-                measure(by_load("udp", window, o.seconds), [*udp_contenders(backend), Contender("direct", backend, None)], o.rounds),
-                US, 1.0, 1e-3)
-    many, n, lost = udp_contenders(backend)[0], 0, 0
+                measure(by_load("udp", window, o.seconds),
+                        [udp_vaurien(backend, US), *udp_peers(backend), Contender("direct", backend, None)], o.rounds), US, 1.0, 1e-3)
+    many, n, lost = udp_vaurien(backend, US), 0, 0
     while n < 1e6 and not o.quick:
         v = load("udp", many.port, 32, 2)
         n, lost = n + v["ops"], lost + v["lost"]
     if n:
         report.row("a million, 32 at a time", US, "%d came" % n, "%d missing" % lost)
+
+
+def rows_dns(o, report):
+    """Questions through the protocol, beside plain datagrams, and with a rule that never matches."""
+    if not o.wants("dns"):
+        return
+    backend, never = load_server("udp-echo", DNS_ANSWER.hex()), NEVER[1] % "servfail"
+    dns = [udp_vaurien(backend, "dns", "--protocol", "dns"), udp_vaurien(backend, "dns, a rule", "--protocol", "dns", NEVER[0], never),
+           udp_vaurien(backend, "udp"), *udp_peers(backend), *(c for c in [dnsdist(backend)] if c), Contender("direct", backend, None)]
+    report.title("DNS over UDP: questions answered/s, CPU us of the proxy for each; ours is the one that parses", *COLUMNS)
+    for window in (1, 32):
+        compare(report, "%d at a time" % window, measure(by_load("udp", window, o.seconds, DNS_QUERY.hex()), dns, o.rounds), "dns", 1.0, 1e-3)
 
 
 def rows_plugins(o, report):
@@ -709,7 +773,7 @@ def page_write(path, text):
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     args.add_argument("--quick", action="store_true", help="a minute instead of five: fewer, shorter rounds; no page is written")
-    args.add_argument("--only", default="", help="of bulk pingpong churn udp tls redis http mysql kafka plugins idle delay bandwidth, with commas between")
+    args.add_argument("--only", default="", help="of bulk pingpong churn udp dns tls redis http mysql kafka mongo plugins idle delay bandwidth, with commas between")
     args.add_argument("--rounds", type=int, help="paired rounds of each row")
     args.add_argument("--seconds", type=float, help="of each contender in each round")
     args.add_argument("--cpu", type=int, default=max(os.sched_getaffinity(0)), help="the one that all run on; -1: wherever they like")
@@ -733,7 +797,7 @@ def main():
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     report, begun = Report(), time.monotonic()
     with stack:
-        for rows in (rows_tcp, rows_udp, rows_tls, rows_tls_idle, rows_protocols, rows_plugins, rows_idle, rows_delay, rows_bandwidth):
+        for rows in (rows_tcp, rows_udp, rows_dns, rows_tls, rows_tls_idle, rows_protocols, rows_plugins, rows_idle, rows_delay, rows_bandwidth):
             with contextlib.ExitStack() as apart:
                 rows(o, report)
                 apart.push(stack.pop_all())

@@ -120,29 +120,32 @@ int bulk_run(int argc, char **argv)
 
 /* ---- ping-pong ---- */
 
+static uint8_t ball[PING];
+static struct bytes question = { ball, PING };
+static size_t answer_n = PING;
+
 static void ping(struct caller *c)
 {
-	static const uint8_t ball[PING];
-
 	c->asked = now();
 	c->got = 0;
-	put(c->fd, ball, sizeof ball);
+	put(c->fd, question.p, question.n);
 }
 
-int pingpong_run(int argc, char **argv)
+/* Asks on each connection as soon as its answer is there. */
+static int exchanges(char **argv, bool echo)
 {
-	if (argc < 4)
-		return 2;
 	struct place to = place_read(argv[1]);
 	int n = atoi(argv[2]);
-	struct caller *c = callers(&to, n, 'e');
+	struct caller *c = callers(&to, n, echo ? 'e' : 0);
 	int epoll = watched(c, n, EPOLLIN);
 	struct epoll_event events[256];
 	uint64_t pongs = 0;
 
 	for (int i = 0; i < n; i++)
-		/* The first byte is echoed, too: then the first ping is sent. */
-		c[i].got = PING - 1;
+		if (echo)       /* the first byte comes back, too: then the first ping is sent */
+			c[i].got = PING - 1;
+		else
+			ping(&c[i]);
 	nsec start = now(), end = start + (nsec)(atof(argv[3]) * NSEC_S), t = start;
 	while (t < end) {
 		int k = epoll_wait(epoll, events, 256, 5000);
@@ -150,11 +153,11 @@ int pingpong_run(int argc, char **argv)
 			give_up("nothing comes");
 		for (int i = 0; i < k; i++) {
 			struct caller *one = events[i].data.ptr;
-			ssize_t m = recv(one->fd, buffer, PING, 0);
+			ssize_t m = recv(one->fd, buffer, sizeof buffer, 0);
 			if (m <= 0)
 				give_up("recv");
 			one->got += (size_t)m;
-			if (one->got < PING)
+			if (one->got < answer_n)
 				continue;
 			t = now();
 			if (one->asked) {
@@ -168,6 +171,20 @@ int pingpong_run(int argc, char **argv)
 	       (double)pongs * NSEC_S / (double)(t - start));
 	say_times();
 	return 0;
+}
+
+int pingpong_run(int argc, char **argv)
+{
+	return argc < 4 ? 2 : exchanges(argv, true);
+}
+
+int ask_run(int argc, char **argv)
+{
+	if (argc < 6)
+		return 2;
+	question = hex_read(argv[4]);
+	answer_n = (size_t)atol(argv[5]);
+	return exchanges(argv, false);
 }
 
 /* ---- churn ---- */

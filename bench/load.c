@@ -4,6 +4,8 @@
  *   load answer GREETING ANSWER...             prints its port; sends these, repeats the last one
  *   load up|down PLACE CONNECTIONS SECONDS     bulk
  *   load pingpong PLACE CONNECTIONS SECONDS    64 bytes there and back
+ *   load ask PLACE CONNECTIONS SECONDS WORD BYTES
+ *                                              the word there, and so many bytes back
  *   load churn PLACE CLIENTS SECONDS           connect, request, response, close
  *   load idle PLACE CONNECTIONS WORD...        sends the words on each, and waits for stdin to end
  *   load delay PLACE HOLD_MS MESSAGES [HELD [PAUSE_MS]]
@@ -11,8 +13,9 @@
  *   load tls-up|tls-down|tls-pingpong|tls-idle ...       the same in TLS
  *   load tls-churn PLACE CLIENTS SECONDS full|resumed    handshakes
  *
- *   load udp-echo                              datagrams; prints its port
- *   load udp PLACE WINDOW SECONDS              so many datagrams of 64 bytes on their way at a time
+ *   load udp-echo [WORD]                       datagrams; prints its port
+ *   load udp PLACE WINDOW SECONDS [WORD]       so many datagrams of 64 bytes on their way at a time
+ *                                              the words are numbered, as DNS is: in two bytes
  *
  * The results are one line of name=value on stdout. */
 #include "load.h"
@@ -126,6 +129,7 @@ int main(int argc, char **argv)
 	} roles[] = {
 		{ "backend", backend_run }, { "answer", answer_run },     { "up", bulk_run },
 		{ "down", bulk_run },       { "pingpong", pingpong_run }, { "churn", churn_run },
+		{ "ask", ask_run },
 		{ "idle", idle_run },       { "delay", delay_run },
 		{ "tls-up", tls_bulk_run }, { "tls-down", tls_bulk_run },
 		{ "tls-pingpong", tls_pingpong_run },
@@ -143,7 +147,7 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], roles[i].name))
 			return roles[i].run(argc - 1, argv + 1);
 	fprintf(stderr,
-	        "load: expected a role: backend answer up down pingpong churn idle delay, "
-	        "udp, udp-echo or tls-...\n");
+	        "load: expected a role: backend answer up down pingpong ask churn idle "
+	        "delay udp udp-echo tls-...\n");
 	return 2;
 }

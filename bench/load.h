@@ -39,6 +39,7 @@ int backend_run(int argc, char **argv);
 int answer_run(int argc, char **argv);
 int bulk_run(int argc, char **argv);
 int pingpong_run(int argc, char **argv);
+int ask_run(int argc, char **argv);
 int churn_run(int argc, char **argv);
 int idle_run(int argc, char **argv);
 int delay_run(int argc, char **argv);

@@ -1,7 +1,8 @@
 /* udp.c - roles of the benchmark that send datagrams.
  *
  * An echo, and a client with a window of datagrams on their way: what is lost is sent again after a
- * time, and counted. */
+ * time, and counted. With words they ask and answer: the answer begins with the number of what was
+ * asked. */
 #include "load.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BATCH = 32, SIZE = 64, ROOM = 4 << 20 };
+enum { BATCH = 32, SIZE = 64, MOST = 512, NUMBER = 2, ROOM = 4 << 20 };
 
 static void room_take(int fd)
 {
@@ -21,9 +22,18 @@ static void room_take(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 }
 
+static struct bytes word_read(int argc, char **argv, int at)
+{
+	struct bytes none = { NULL, 0 }, word = argc > at ? hex_read(argv[at]) : none;
+
+	if (word.p && (word.n < NUMBER || word.n > MOST))
+		give_up("a word has 2 to 512 bytes");
+	return word;
+}
+
 int udp_echo_run(int argc, char **argv)
 {
-	(void)argc, (void)argv;
+	struct bytes word = word_read(argc, argv, 1);
 	static uint8_t bytes[BATCH][2048];
 	struct sockaddr_in from[BATCH], own = { .sin_family = AF_INET,
 		                                .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -46,23 +56,34 @@ int udp_echo_run(int argc, char **argv)
 				                        .msg_iov = &at[i], .msg_iovlen = 1 };
 		}
 		int n = recvmmsg(fd, m, BATCH, MSG_WAITFORONE, NULL);
-		for (int i = 0; i < n; i++)
-			at[i].iov_len = m[i].msg_len;
+		for (int i = 0; i < n; i++) {
+			at[i].iov_len = word.p ? word.n : m[i].msg_len;
+			if (word.p)
+				memcpy(bytes[i] + NUMBER, word.p + NUMBER, word.n - NUMBER);
+		}
 		if (n > 0)
 			sendmmsg(fd, m, (unsigned)n, 0);
 	}
 }
 
 /* Sends `n` more. */
-static void datagrams_send(int fd, unsigned n)
+static void datagrams_send(int fd, unsigned n, struct bytes word)
 {
-	static uint8_t bytes[SIZE];
-	struct iovec at = { bytes, sizeof bytes };
+	static uint8_t bytes[BATCH][MOST];
+	static uint16_t number;
+	struct iovec at[BATCH];
 	struct mmsghdr m[BATCH];
 
-	for (unsigned i = 0; i < BATCH; i++)
-		m[i].msg_hdr = (struct msghdr){ .msg_iov = &at, .msg_iovlen = 1 };
+	for (unsigned i = 0; i < BATCH; i++) {
+		at[i] = (struct iovec){ bytes[i], word.p ? word.n : SIZE };
+		m[i].msg_hdr = (struct msghdr){ .msg_iov = &at[i], .msg_iovlen = 1 };
+	}
 	while (n) {
+		for (unsigned i = 0; word.p && i < BATCH && i < n; i++) {
+			memcpy(bytes[i], word.p, word.n);
+			memcpy(bytes[i], &number, NUMBER);
+			number++;
+		}
 		int done = sendmmsg(fd, m, n < BATCH ? n : BATCH, 0);
 		if (done <= 0)
 			return;
@@ -72,12 +93,12 @@ static void datagrams_send(int fd, unsigned n)
 
 static unsigned datagrams_take(int fd)
 {
-	static uint8_t bytes[BATCH][SIZE];
+	static uint8_t bytes[BATCH][MOST];
 	struct iovec at[BATCH];
 	struct mmsghdr m[BATCH];
 
 	for (unsigned i = 0; i < BATCH; i++) {
-		at[i] = (struct iovec){ bytes[i], SIZE };
+		at[i] = (struct iovec){ bytes[i], MOST };
 		m[i].msg_hdr = (struct msghdr){ .msg_iov = &at[i], .msg_iovlen = 1 };
 	}
 	int n = recvmmsg(fd, m, BATCH, MSG_DONTWAIT, NULL);
@@ -91,6 +112,7 @@ int udp_run(int argc, char **argv)
 	struct place place = place_read(argv[1]);
 	unsigned window = (unsigned)atoi(argv[2]);
 	double seconds = atof(argv[3]);
+	struct bytes word = word_read(argc, argv, 4);
 	struct pollfd p = { .fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), .events = POLLIN };
 	uint64_t done = 0, lost = 0;
 	unsigned open = 0;
@@ -100,7 +122,7 @@ int udp_run(int argc, char **argv)
 		give_up("connect");
 	room_take(p.fd);
 	while (now() < end) {
-		datagrams_send(p.fd, window - open);
+		datagrams_send(p.fd, window - open, word);
 		open = window;
 		if (poll(&p, 1, 200) == 0) {
 			lost += open;
