@@ -103,7 +103,7 @@ static const struct flaw {
 	const char *name;
 	void (*change)(const struct leaf_wish *, struct recipe *);
 	X509 *(*issuer)(const struct leaf_wish *, EVP_PKEY *);
-	bool sends_issuer;
+	bool sends_issuer;              /* curl looks there for who signed a stapled response */
 	bool revokes;
 	bool weak;                      /* the library refuses to show it at its usual level */
 } flaws[] = {
@@ -114,7 +114,7 @@ static const struct flaw {
 	{ "unknown_ca", .issuer = issuer_unknown },
 	{ "incomplete_chain", .issuer = issuer_between },
 	{ "expired_chain", .issuer = issuer_expired, .sends_issuer = true },
-	{ "revoked", .revokes = true },
+	{ "revoked", .sends_issuer = true, .revokes = true },
 	{ "wrong_usage", .change = wrong_usage },
 	{ "no_san", .change = no_san },
 	{ "weak_key", .change = weak_key, .weak = true },
@@ -167,7 +167,8 @@ static bool flawed_make(const struct leaf_wish *w, const char *const *names, str
 	l->cert = good ? mint(&r) : NULL;
 	if (l->cert && EVP_PKEY_up_ref(r.key))
 		l->key = r.key;
-	good = l->cert && l->key && (!f->sends_issuer || chain_begin(l, issuer));
+	good = l->cert && l->key &&
+	       (!f->sends_issuer || chain_begin(l, issuer ? issuer : w->id->ca));
 	if (good && f->revokes) {
 		revoked_add(l->cert);
 		l->staple = revoked_staple(w->id, l->cert, &l->staple_n);

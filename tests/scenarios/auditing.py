@@ -16,8 +16,9 @@ APPLICATION = '''
 import http.server, os, signal, socketserver, sys
 import redis
 times = float(os.environ["TIMEOUT"]) if os.environ.get("TIMEOUT") else None
+secure = {"connection_class": redis.SSLConnection, "ssl_ca_certs": os.environ["CACHE_CA"]} if os.environ.get("CACHE_CA") else {}
 pool = redis.ConnectionPool(host=os.environ["CACHE_HOST"], port=int(os.environ["CACHE_PORT"]), socket_timeout=times,
-                            socket_connect_timeout=times)
+                            socket_connect_timeout=times, **secure)
 
 class Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self):

@@ -377,6 +377,43 @@ def test_a_file_is_shown(web, client_cert, tmp_path):
         assert status == 400 and sentence in str(answer), answer
 
 
+# ---- revocation: the CRL, and the stapled response ----
+
+def test_clients_that_check_revocation(web, tmp_path):
+    """The leaf that they meet is in the list of GET /ca.crl, and its stapled response is signed by the CA."""
+    import urllib.request
+    web.set("tls_certificate", flaw="revoked")
+    assert python(web.port, web.ca) == "ok"
+    der, pem = tmp_path / "ca.crl", str(tmp_path / "crl.pem")
+    with urllib.request.urlopen("http://127.0.0.1:%d/ca.crl" % web.http) as answer:
+        der.write_bytes(answer.read())
+    assert ran("openssl", "crl", "-inform", "DER", "-in", str(der), "-out", pem, "-CAfile", web.ca)[1].strip() == "verify OK"
+    both = tmp_path / "both.pem"
+    both.write_text(open(web.ca).read() + open(pem).read())
+    context = ssl.create_default_context(cafile=str(both))
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+
+    def python_crl():
+        try:
+            context.wrap_socket(socket.create_connection(("localhost", web.port), limit), server_hostname="localhost").close()
+            return "ok"
+        except ssl.SSLError as error:
+            return raised(error)
+
+    def all_clients():
+        return [s_client(web.port, web.ca, "-crl_check", "-CRL", pem), curl(web.port, web.ca, "--crlfile", pem), python_crl(),
+                curl(web.port, web.ca, "--cert-status"), ran("openssl", "s_client", "-connect", "localhost:%d" % web.port, "-CAfile", web.ca,
+                                                              "-servername", "localhost", "-status")[1]]
+    for said, told in zip(all_clients(), ["certificate revoked", "^60 .*certificate revoked", "^SSLCertVerificationError: .*certificate revoked",
+                                          r"^91 .*SSL certificate revocation reason: .*\(1\)",
+                                          "OCSP Response Status: successful(?s:.*)Cert Status: revoked(?s:.*)Verify return code: 0"]):
+        assert re.search(told, said), said
+    assert counts(web) == (6, 6, 0)
+    web.set("dummy")
+    for said, told in zip(all_clients(), ["^ok$", "^ok$", "^ok$", "^91 .*No OCSP response received", "OCSP response: no response sent"]):
+        assert re.search(told, said), said
+
+
 # ---- sessions that are resumed ----
 
 class Resuming:

@@ -271,3 +271,39 @@ def test_tls_unavailable(legs, postfix, authority):     # noqa: F811
         assert one.starttls(context=trusting(authority))[0] == 220
         one.ehlo()
         assert one.noop()[0] == 250
+
+
+def test_postfix_refuses(legs, postfix):        # noqa: F811
+    """tls_refuse: STARTTLS is not offered, and refused to who asks all the same. The connection goes on in plain text."""
+    proxy = legs(postfix, "smtp")
+    proxy.ctl.set("tls_refuse")
+    with smtplib.SMTP("localhost", proxy.port, local_hostname="me.test", timeout=patience()) as one:
+        with pytest.raises(smtplib.SMTPNotSupportedError, match="STARTTLS extension not supported by server"):
+            one.starttls()
+        assert one.docmd("STARTTLS") == (454, b"4.7.0 TLS not available due to local problem")
+        mail(one, "refused TLS")
+    answer = proxy.api("GET", "/behavior")[1]
+    assert (answer["seen"], answer["hits"], answer["unreachable"]) == (1, 1, 0)
+    assert until(lambda: [m for m in postfix.boxes()["bob"] if m["Subject"] == "refused TLS"], what="the mail")
+
+
+def test_postfix_upgrade_fails(legs, postfix, authority):       # noqa: F811
+    """at=upgrade: STARTTLS has no answer; or the connection ends in place of it."""
+    proxy = legs(postfix, "smtp")
+
+    def starts(seconds=patience()):
+        with smtplib.SMTP("localhost", proxy.port, local_hostname="me.test", timeout=patience()) as one:
+            one.ehlo()
+            one.sock.settimeout(seconds)
+            return one.starttls(context=trusting(authority))
+    proxy.ctl.set("tls_stall", at="upgrade")
+    with pytest.raises(smtplib.SMTPServerDisconnected, match="timed out"):
+        starts(0.3)
+    proxy.ctl.set("tls_break", at="upgrade", how="close")
+    with pytest.raises(smtplib.SMTPServerDisconnected, match="Connection unexpectedly closed$"):
+        starts()
+    proxy.ctl.set("tls_break", at="upgrade", how="reset")
+    with pytest.raises(smtplib.SMTPServerDisconnected, match="Connection unexpectedly closed: .*104"):
+        starts()
+    proxy.ctl.set("tls_delay", at="upgrade", sleep=0.1)
+    assert starts()[0] == 220

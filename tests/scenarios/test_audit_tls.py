@@ -1,0 +1,29 @@
+"""vaurien audit of an application that speaks TLS to its cache: the two outages of TLS strike, and what they find."""
+import pytest
+
+from auditing import SHORT, application, cache, probes, start_audit      # noqa: F401: fixtures
+from harness import SAN
+
+pytestmark = pytest.mark.skipif(bool(SAN), reason="auditor and proxy are run with sanitizers elsewhere")
+SHORTER = [*SHORT, "--fault-time", "600ms", "--baseline", "600ms", "--hang-time", "1500ms"]
+
+
+def test_outages_of_tls(start_audit, cache, application, tmp_path):     # noqa: F811
+    """Both at once: one application whose time-out covers its handshakes, and one without any."""
+    def begin(outages, time_out):
+        words, port = application()
+        folder = tmp_path / ("tls" + time_out)
+        return start_audit("--add", "cache=127.0.0.1:0=%s,redis" % cache, "--client-tls", "require", "--tls-dir", folder, *probes(port), *SHORTER,
+                           "--env", "CACHE_HOST=localhost", "--env", "CACHE_PORT={cache.port}", "--faults", outages, "--", *words,
+                           TIMEOUT=time_out, CACHE_CA=str(folder / "ca.pem"))
+    timed, naive = begin("tls_stall,certificate_expired", "0.4"), begin("tls_stall", "")
+    timed, naive = timed.done(), naive.done()
+    assert (timed.code, timed.report["verdict"]) == (0, "degraded"), timed.said
+    for outage in ("tls_stall", "certificate_expired"):
+        experiment = timed.experiment("cache/" + outage)
+        assert experiment["struck"] > 1 and experiment["unreachable"] == 0, timed.said
+        assert timed.cell("cache/%s/front" % outage) == ("pass", set())
+        verdict, findings = timed.cell("cache/%s/stock" % outage)
+        assert verdict == "degraded" and "errors" in findings, timed.said
+    assert naive.cell("cache/tls_stall/stock")[0] == "fail" and naive.experiment("cache/tls_stall")["struck"] > 0, naive.said
+    assert "hangs" in naive.cell("cache/tls_stall/stock")[1], naive.said
