@@ -210,7 +210,7 @@ def test_needs_are_told_from_other_traffic(audit, start, cache, application):
     try:
         done = audit("--attach", "127.0.0.1:%d" % proxy.http, *probes(port), "--probe", "slow=sh: sleep %g" % (slower * 0.4),
                      "--probe", "told=http://127.0.0.1:%d/ asks=default" % port, *SHORT, "--probe-timeout", "%gs" % slower,
-                     "--baseline", "%gs" % slower, "--run-limit", "1s")
+                     "--probe-every", "%gs" % (slower / 10), "--baseline", "%gs" % slower, "--run-limit", "1s")
     finally:
         stop.set()
         thread.join()
