@@ -679,7 +679,7 @@ static const struct vn_opt options[] = {
 	{ 0 }
 };
 
-static const char *const alpn[] = { "http/1.1", NULL };
+static const char *const alpn[] = { "http/1.1", "http/1.0", NULL };
 
 VN_PROTOCOL(http,
 	.help = "HTTP/1.0 and HTTP/1.1; tunnels, TLS and HTTP/2 pass as bytes",

@@ -181,9 +181,13 @@ static void run_procedure(void)
 
 int main(int argc, char **argv)
 {
-	if (argc != 2)
+	if (argc != 2 && argc != 3)
 		return 2;
 	db = mysql_init(NULL);
+	if (argc == 3) {                /* a CA: TLS that verifies certificate and name */
+		mysql_optionsv(db, MYSQL_OPT_SSL_CA, argv[2]);
+		mysql_optionsv(db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &(my_bool){ 1 });
+	}
 	check(!mysql_real_connect(db, "127.0.0.1", "app", "secret", "app", (unsigned)atoi(argv[1]),
 	                          NULL, CLIENT_MULTI_STATEMENTS | CLIENT_MULTI_RESULTS),
 	      "connect", mysql_error(db));

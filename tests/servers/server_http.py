@@ -1,5 +1,7 @@
 """The real nginx in a directory of its own: files that can be read, written and deleted, and an echo behind it."""
+import contextlib
 import os
+import shutil
 import signal
 import subprocess
 
@@ -19,22 +21,22 @@ http {{
     keepalive_requests 100000; keepalive_timeout 1h; client_max_body_size 0; types {{ text/plain txt; }} default_type application/octet-stream;
     server {{
         listen 127.0.0.1:{port};
+        listen 127.0.0.1:{https} ssl; ssl_certificate {d}/cert; ssl_certificate_key {d}/key;
         root {d}/root;
         location / {{ dav_methods PUT DELETE; }}
         location /gzip/ {{ alias {d}/root/; gzip on; gzip_types *; gzip_min_length 1; add_trailer X-Trailer end; }}
         location /ssi/ {{ alias {d}/root/; ssi on; ssi_types *; }}
         location = /host {{ return 200 "$http_host"; }}
         location = /none {{ return 204; }}
+        location = /scheme {{ return 200 $scheme; }}
         location = /ws {{
             proxy_pass http://127.0.0.1:{echo}; proxy_http_version 1.1;
             proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;
         }}
     }}
     server {{ listen 127.0.0.1:{http2} http2; root {d}/root; }}
-    {tls}
 }}
 """
-TLS = "server {{ listen 127.0.0.1:{https} ssl; ssl_certificate {d}/cert; ssl_certificate_key {d}/key; root {d}/root; }}"
 
 
 def switch(end):
@@ -53,25 +55,30 @@ def switch(end):
 class Server:
     """An address of nginx; address and port are what harness and clients ask for."""
 
-    def __init__(self, port):
-        self.port = port
+    def __init__(self, port, scheme="http"):
+        self.port, self.scheme = port, scheme
         self.address = "127.0.0.1:%d" % port
 
 
 class Nginx(Server):
-    def __init__(self, directory, echo):
+    def __init__(self, directory, echo, leaf=None):
+        """`leaf`: certificate and key; else one that nobody trusts."""
         super().__init__(free_port())
         self.directory = str(directory)
         self.root = os.path.join(self.directory, "root")
         os.mkdir(self.root)
-        self.http2, self.https = Server(free_port()), Server(free_port())
-        subprocess.run([need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-                        "-keyout", self.path("key"), "-out", self.path("cert")],
-                       check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.http2, self.https = Server(free_port()), Server(free_port(), "https")
+        if leaf:
+            for source, name in zip(leaf, ("cert", "key")):
+                shutil.copy(source, self.path(name))
+        else:
+            subprocess.run([need("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                            "-keyout", self.path("key"), "-out", self.path("cert")],
+                           check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         words = {"d": self.directory, "port": self.port, "echo": echo.port, "http2": self.http2.port, "https": self.https.port,
                  "user": "user root;" if os.getuid() == 0 else ""}
         with open(self.path("nginx.conf"), "w") as config:
-            config.write(CONFIG.format(tls=TLS.format(**words), **words))
+            config.write(CONFIG.format(**words))
         self.process = None
 
     def path(self, name):
@@ -117,13 +124,18 @@ class Nginx(Server):
         self.process = None
 
 
-@pytest.fixture(scope="session")
-def nginx(tmp_path_factory):
+@contextlib.contextmanager
+def serving(directory, leaf=None):
     echo = Backend().serve(switch)
-    server = Nginx(tmp_path_factory.mktemp("nginx"), echo)
+    server = Nginx(directory, echo, leaf)
     server.put("small.txt", b"hello\n")
     server.put("page.txt", b"a line of text that can be packed\n" * 3000)
-    server.start()
-    yield server
+    yield server.start()
     server.stop()
     echo.close()
+
+
+@pytest.fixture(scope="session")
+def nginx(tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("nginx")) as server:
+        yield server

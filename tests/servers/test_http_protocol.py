@@ -60,7 +60,7 @@ def session():
 
 
 def url(end, path="/small.txt"):
-    return "http://127.0.0.1:%d%s" % (end.port, path)
+    return "%s://127.0.0.1:%d%s" % (getattr(end, "scheme", "http"), end.port, path)
 
 
 def curl(end, path, *words, stdin=None):
@@ -155,7 +155,7 @@ def by_pipeline(end, nginx, big):
         words.append("PUT /piped.txt HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nGET /\r\n0\r\n\r\n\r\n")
         words.append("GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n")
     words.append("GET http://x/ssi/page.txt HTTP/1.0\r\n\r\n")
-    with dial(end.port) as client:
+    with getattr(end, "dial", lambda: dial(end.port))() as client:
         sender = threading.Thread(target=lambda: client.send("".join(words).encode()))
         sender.start()
         data, how = client.rest()

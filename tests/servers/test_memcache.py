@@ -66,7 +66,7 @@ def told(call, *words, **options):
 
 # ---- (a) dummy: nothing to see ----
 
-def workload(client, big, huge):
+def workload(client, big, huge, many=300):
     """All that pymemcache can say, with noreply as it comes and without; what it answered."""
     c, answers = client, []
 
@@ -101,9 +101,9 @@ def workload(client, big, huge):
     say("delete", "b", noreply=False)
     say("delete", "b", noreply=False)
     say("delete", "b")
-    say("set_many", {"k%d" % i: "v" * i for i in range(300)})
-    say("set_many", {"k%d" % i: "w" * i for i in range(300)}, noreply=False)
-    say("get_many", ["k%d" % i for i in range(300)])
+    say("set_many", {"k%d" % i: "v" * i for i in range(many)})
+    say("set_many", {"k%d" % i: "w" * i for i in range(many)}, noreply=False)
+    say("get_many", ["k%d" % i for i in range(many)])
     say("delete_many", ["k%d" % i for i in range(100)], noreply=False)
     say("gets_many", ["k%d" % i for i in range(90, 110)])
     say("set", "k" * 250, "long")

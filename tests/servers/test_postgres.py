@@ -232,7 +232,7 @@ def test_the_extended_protocol_through_dummy_is_as_direct(postgres, proxies, buf
 def programs(end, directory, *words):
     return subprocess.run(words, check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, timeout=patience(120), cwd=str(directory),
                           env=dict(os.environ, PGHOST="127.0.0.1", PGPORT=str(end.port), PGUSER="app", PGPASSWORD="secret",
-                                   PGDATABASE="app", PGSSLMODE="disable")).stdout
+                                   PGDATABASE="app", PGSSLMODE=os.environ.get("PGSSLMODE", "disable"))).stdout
 
 
 def test_psql_a_dump_and_a_restore(postgres, proxies, connect, tmp_path, bufsize):

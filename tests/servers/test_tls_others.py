@@ -8,12 +8,19 @@ import urllib.request
 
 import pytest
 
+import test_http_protocol
+import test_memcache
+import test_redis as redis_workloads
+import test_smtp
 from conftest import need
-from harness import dial, free_port, listening, need_module, patience, until
+from harness import SAN, dial, free_port, listening, need_module, patience, until
+from server_http import serving
 from server_memcache import Memcached
 from server_smtp import Postfix
+from tls_ends import TlsEnd, context
 from tls_files import authority, legs           # noqa: F401: fixtures
 
+INVISIBLE = pytest.mark.skipif(bool(SAN), reason="the pour and the vectors have shown it")
 BACKENDS = pytest.mark.parametrize("backend", ["off", "verify"])
 
 
@@ -29,6 +36,17 @@ def trusting(authority, alpn=None):     # noqa: F811
     if alpn:
         context.set_alpn_protocols(alpn)
     return context
+
+
+def re_encrypting(legs, authority, server, protocol, *more):   # noqa: F811
+    """A proxy with TLS on both legs, and the file of the CAs by which a client verifies server and proxy."""
+    proxy = legs(server, protocol, *more, client="require", backend="verify")
+    proxy.scheme = "https"
+    return proxy, authority.both()
+
+
+def never_raw(proxy):
+    return proxy.api("GET", "/stats")[1]["proxies"][0]["raw"] == 0
 
 
 @contextlib.contextmanager
@@ -72,6 +90,19 @@ def test_redis(legs, redis, authority, backend):        # noqa: F811
     done = subprocess.run([need("redis-cli"), "-h", "localhost", "-p", str(proxy.port), "--tls", "--cacert", authority.own_ca, "PING"],
                           stdout=subprocess.PIPE, universal_newlines=True, timeout=patience())
     assert done.stdout == "PONG\n"
+
+
+@INVISIBLE
+def test_redis_workload_is_as_direct(legs, redis, authority):   # noqa: F811
+    client = need_module("redis")
+    proxy, both = re_encrypting(legs, authority, redis["verify"], "redis")
+    told = []
+    for end in (redis["verify"], proxy):
+        with client.Redis(host="localhost", port=end.port, socket_timeout=patience(), ssl=True, ssl_ca_certs=both,
+                          ssl_check_hostname=True) as one:
+            told.append(redis_workloads.workload(one, 2 << 20))
+            one.connection_pool.disconnect()
+    assert told[0] == told[1] and never_raw(proxy)
 
 
 def test_redis_require(legs, redis, authority): # noqa: F811
@@ -118,27 +149,26 @@ def test_memcached(legs, memcached, authority, backend):        # noqa: F811
         one.close()
 
 
+@INVISIBLE
+def test_memcached_workload_is_as_direct(legs, memcached, authority):   # noqa: F811
+    """With little at once: memcached waits for ever if one record of TLS has more than its buffer takes, also directly."""
+    client = need_module("pymemcache.client.base")
+    proxy, both = re_encrypting(legs, authority, memcached["verify"], "memcache")
+    told = []
+    for end in (memcached["verify"], proxy):
+        with contextlib.closing(client.Client(("localhost", end.port), tls_context=ssl.create_default_context(cafile=both),
+                                              timeout=patience(), connect_timeout=patience())) as one:
+            told.append(test_memcache.without_cas(test_memcache.workload(one, 1000 << 10, 1 << 10, 30)))
+    assert told[0] == told[1] and never_raw(proxy)
+
+
 # ---- nginx ----
 
 @pytest.fixture(scope="module")
 def nginx(tmp_path_factory, authority): # noqa: F811
-    cert, key = authority.leaf("nginx")
-    directory = tmp_path_factory.mktemp("nginx")
-    (directory / "index").write_bytes(b"x" * 2000000)
-    plain, secure = Address(free_port()), Address(free_port())
-    config = directory / "conf"
-    config.write_text(
-        "daemon off; master_process off; pid %(d)s/pid; error_log %(d)s/log; user root; events {} http { access_log off; "
-        "client_body_temp_path %(d)s/1; proxy_temp_path %(d)s/2; fastcgi_temp_path %(d)s/3; uwsgi_temp_path %(d)s/4; scgi_temp_path "
-        "%(d)s/5; keepalive_timeout 1h; server { listen 127.0.0.1:%(plain)d; listen 127.0.0.1:%(secure)d ssl; root %(d)s; "
-        "ssl_certificate %(cert)s; ssl_certificate_key %(key)s; location = /scheme { return 200 $scheme; } } }"
-        % {"d": directory, "plain": plain.port, "secure": secure.port, "cert": cert, "key": key})
-    process = subprocess.Popen([need("nginx"), "-c", str(config)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
-    until(lambda: listening(plain.port) and listening(secure.port), what="nginx to listen")
-    yield {"off": plain, "verify": secure}
-    process.terminate()
-    process.wait(patience())
+    with serving(tmp_path_factory.mktemp("nginx"), authority.leaf("nginx")) as server:
+        server.put("index", b"x" * 2000000)
+        yield {"off": server, "verify": server.https, "files": server}
 
 
 @BACKENDS
@@ -157,6 +187,20 @@ def test_nginx(legs, nginx, authority, backend):        # noqa: F811
             proxy.ctl.set("error", failure="unavailable", times=1)
             with pytest.raises(urllib.error.HTTPError, match="503"):
                 get("scheme")
+
+
+@INVISIBLE
+@pytest.mark.parametrize("workload", ["by_requests", "by_curl", "by_pipeline"])
+def test_http_workloads_are_as_direct(legs, nginx, authority, monkeypatch, workload):   # noqa: F811
+    """requests and curl, verifying; and a pipeline by hand."""
+    proxy, both = re_encrypting(legs, authority, nginx["verify"], "http")
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, both)
+    told = []
+    for end in (nginx["verify"], proxy):
+        end.dial = lambda port=end.port: TlsEnd(dial(port).sock, context(False, ca=both))
+        told.append(getattr(test_http_protocol, workload)(end, nginx["files"], b"some bytes" * 100000))
+    assert told[0] == told[1] and never_raw(proxy)
 
 
 def test_alpn(legs, nginx, authority):  # noqa: F811
@@ -217,6 +261,21 @@ def test_postfix(legs, postfix, authority, client, backend):    # noqa: F811
     boxes = until(lambda: [m for m in postfix.boxes()["bob"] if m["Subject"].endswith(subject)], what="the mail")
     assert [m["Subject"] for m in boxes] == [subject]
     assert ("with ESMTPS" in boxes[0]["Received"]) == (backend == "verify")
+
+
+@INVISIBLE
+def test_smtp_workload_is_as_direct(legs, postfix, authority):  # noqa: F811
+    """smtplib after STARTTLS, verifying."""
+    proxy, both = re_encrypting(legs, authority, postfix, "smtp")
+    told = []
+    for end in (postfix, proxy):
+        postfix.clear()
+        with contextlib.closing(smtplib.SMTP("localhost", end.port, local_hostname="client.test", timeout=patience())) as one:
+            assert one.starttls(context=ssl.create_default_context(cafile=both))[0] == 220
+            said = test_smtp.workload(one, test_smtp.BODIES)
+            told.append((said, test_smtp.read(postfix.boxes())))
+    assert told[0] == told[1] and never_raw(proxy)
+    assert len(told[0][1]["bob"]) == len(test_smtp.BODIES) + 1
 
 
 def test_postfix_wrapper(legs, postfix, authority):     # noqa: F811

@@ -1,5 +1,7 @@
 """MariaDB and PostgreSQL with TLS on either leg, as their drivers meet it: four combinations of legs, their default settings,
 require and verify-full; and the backend's state stays in step."""
+import contextlib
+import re
 import socket
 import ssl
 import struct
@@ -8,6 +10,8 @@ import threading
 
 import pytest
 
+import test_mysql
+import test_postgres
 from conftest import MariaDB, ask, need
 from harness import SAN, dial, need_module, patience, until
 from server_postgres import AS_OTHER, Postgres, need_postgres
@@ -15,6 +19,8 @@ from tls_files import authority, legs           # noqa: F401: fixtures
 
 pymysql = need_module("pymysql")
 psycopg2 = need_module("psycopg2")
+from pymysql.constants import CLIENT                        # noqa: E402
+
 SECRET = {"user": "app", "password": "secret", "database": "app", "host": "localhost"}
 BACKENDS = pytest.mark.parametrize("backend", ["off", "verify"])
 OF_CLIENTS = pytest.mark.skipif(bool(SAN), reason="the same bytes of another client")
@@ -113,6 +119,27 @@ def test_mariadb_client(legs, mariadb, authority, backend):     # noqa: F811
         assert done.returncode == 0, done.stdout
         assert ("Ssl_cipher\tTLS" in done.stdout) == (backend == "verify"), done.stdout
         assert ("Cipher in use" in done.stdout) == ("--skip-ssl" not in words), done.stdout
+
+
+@pytest.mark.skipif(bool(SAN), reason="the pour and the vectors have shown it")
+def test_mysql_workloads_are_as_direct(legs, mariadb, authority, connect, run, tmp_path):      # noqa: F811
+    """All that PyMySQL, the C client and the command line client say elsewhere, verifying, through TLS on both legs."""
+    proxy = legs(mariadb, "mysql", client="require", backend="verify")
+    both = authority.both()
+    words = {"client_flag": CLIENT.MULTI_STATEMENTS, "local_infile": True, "ssl": {"ca": both, "check_hostname": True}}
+    direct = test_mysql.workload(connect(mariadb, **words), tmp_path, 2 << 20)
+    assert test_mysql.workload(connect(proxy, **words), tmp_path, 2 << 20) == direct and True in direct
+    prepared = [run(end.port, both, program=test_mysql.PREPARED, seconds=120).stdout for end in (mariadb, proxy)]
+    assert prepared[0] == prepared[1] and "direct" in prepared[0]
+
+    def say(port, program, *words):
+        return subprocess.run([need(program), "--no-defaults", "-h127.0.0.1", "-P%d" % port, "-uapp", "-psecret", "--ssl-ca=" + both,
+                               "--ssl-verify-server-cert", *words], check=True, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                              timeout=patience(120)).stdout
+    for deed in (("mariadb", "--batch", "-e", "SELECT seq, MD5(seq) FROM seq_1_to_9000; SHOW TABLES", "app"),
+                 ("mariadb-dump", "--skip-dump-date", "app")):
+        assert say(mariadb.port, *deed) == say(proxy.port, *deed)
+    assert proxy.api("GET", "/stats")[1]["proxies"][0]["raw"] == 0
 
 
 def test_mysql_require(legs, mariadb, authority):       # noqa: F811
@@ -220,6 +247,30 @@ def test_postgres_channel_binding(legs, postgres, mode, backend, whose, prefer, 
             libpq(proxy, sslmode=mode, channel_binding=binding)
     warned = proxy.whole_log().count("channel binding cannot work")
     assert warned == (1 if whose == "auto" and (mode, backend) == ("require", "verify") else 0)
+
+
+@pytest.mark.skipif(bool(SAN), reason="the pour and the vectors have shown it")
+def test_postgres_workloads_are_as_direct(legs, postgres, authority, tmp_path, monkeypatch):   # noqa: F811
+    """All that psycopg, asyncpg, psql and pg_dump say elsewhere, with sslmode=verify-full and channel binding as it comes,
+    through TLS on both legs. The proxy shows the server's certificate, as in production."""
+    proxy = legs(postgres, "postgres", "--client-tls-cert", postgres.cert, "--client-tls-key", postgres.key,
+                 client="require", backend="verify")
+    for name, value in (("PGSSLMODE", "verify-full"), ("PGSSLROOTCERT", authority.ca), ("PGCHANNELBINDING", "prefer")):
+        monkeypatch.setenv(name, value)
+
+    def by_psycopg2(end):
+        with contextlib.closing(libpq(end, host="127.0.0.1")) as one:
+            one.autocommit = True
+            assert one.info.ssl_in_use
+            return test_postgres.workload(one, 2 << 20)
+
+    def by_programs(end):
+        words = [["psql", "-c", "SELECT g, md5(g::text) FROM generate_series(1, 9000) g", "-c", "\\d kept"], ["pg_dump", "-t", "kept"]]
+        return [re.sub(rb"(?m)^\\(un)?restrict .*", b"", test_postgres.programs(end, tmp_path, need_postgres(program), *more))
+                for program, *more in words]
+    for work in (by_psycopg2, by_programs, lambda end: test_postgres.binary(end, 2 << 20)):
+        assert work(proxy) == work(postgres)
+    assert " raw " not in proxy.log()
 
 
 @OF_CLIENTS

@@ -18,6 +18,15 @@ class Authority:
                      "/CN=the servers' CA", "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign",
                      "-keyout", self.key, "-out", self.ca)
 
+    def both(self):
+        """A file with two CAs: of the servers, and vaurien's own, which a proxy has made by now."""
+        path = os.path.join(self.directory, "both.pem")
+        with open(path, "w") as bundle:
+            for ca in (self.ca, self.own_ca):
+                with open(ca) as text:
+                    bundle.write(text.read())
+        return path
+
     @staticmethod
     def openssl(*words):
         done = subprocess.run([need("openssl"), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
