@@ -62,8 +62,7 @@ def stepped(mariadb, connect):                              # noqa: F811
     return lambda: [n for n, in ask(direct, "SELECT n FROM stepped ORDER BY n")]
 
 
-@pytest.mark.parametrize("prepared", [False, True], ids=["text", "prepared"])
-@pytest.mark.parametrize("fault, code, after, left", [
+MYSQL_FAULTS = [
     # what a deadlock takes back is the whole transaction, what a read-only server refuses is the statement
     ({"name": "error", "failure": "deadlock"}, 1213, "begins", [1, 2]),
     ({"name": "error", "failure": "deadlock"}, 1213, "rolls back", [1, 2]),
@@ -76,12 +75,20 @@ def stepped(mariadb, connect):                              # noqa: F811
     ({"name": "error", "failure": "shutting_down"}, 2013, "connects", [1, 2]),     # MariaDB ends without a word
     ({"name": "lost_reply", "match": "^QUERY COMMIT"}, 2013, "connects", [1, 1, 2, 2]),     # it had committed
     ({"name": "error", "failure": "deadlock", "match": "^QUERY COMMIT"}, 1213, "begins", [1, 2]),
-])
-def test_mysql(proxies, connect, stepped, prepared, fault, code, after, left):     # noqa: F811
-    application = MySQL(connect, proxies, prepared)
-    proxies.set(**dict({"match": AT_SECOND, "times": 1}, **fault))
+]
+
+
+def mysql_in_step(proxy, connect, stepped, prepared, fault, code, after, left):     # noqa: F811
+    application = MySQL(connect, proxy, prepared)
+    proxy.set(**dict({"match": AT_SECOND, "times": 1}, **fault))
     assert application.tries(after) == code
     until(lambda: stepped() == left, what=lambda: "%r, got %r" % (left, stepped()))
+
+
+@pytest.mark.parametrize("prepared", [False, True], ids=["text", "prepared"])
+@pytest.mark.parametrize("fault, code, after, left", MYSQL_FAULTS)
+def test_mysql(proxies, connect, stepped, prepared, fault, code, after, left):     # noqa: F811
+    mysql_in_step(proxies, connect, stepped, prepared, fault, code, after, left)
 
 
 @pytest.mark.parametrize("after", ["begins", "rolls back", "goes on"])
@@ -114,7 +121,11 @@ def test_mysql_s_own_deadlock_leaves_the_same(mariadb, connect, stepped, after):
 def table(postgres):                                        # noqa: F811
     direct = psycopg.connect(host="127.0.0.1", port=postgres.port, user="app", password="secret", dbname="app", autocommit=True)
     direct.execute("DROP TABLE IF EXISTS stepped; CREATE TABLE stepped (n int)")
-    yield lambda: [n for n, in direct.execute("SELECT n FROM stepped ORDER BY n")]
+
+    def rows():
+        return [n for n, in direct.execute("SELECT n FROM stepped ORDER BY n")]
+    rows.clear = lambda: direct.execute("DELETE FROM stepped")
+    yield rows
     direct.close()
 
 
@@ -130,17 +141,17 @@ def transaction(connection, how):
     connection.commit()
 
 
-@pytest.mark.parametrize("how", ["text", "prepared", "pipelined"])
-@pytest.mark.parametrize("fault, lost, left", [
+POSTGRES_FAULTS = [
     ({"name": "error", "failure": "deadlock"}, False, [1, 2]),
     ({"name": "error", "failure": "read_only"}, False, [1, 2]),
     ({"name": "lost_reply"}, True, [1, 2]),
     ({"name": "error", "failure": "shutting_down"}, True, [1, 2]),
     ({"name": "lost_reply", "match": "COMMIT"}, True, [1, 1, 2, 2]),
-])
-def test_postgres(start, postgres, table, how, fault, lost, left):         # noqa: F811
-    proxy = start("--protocol", "postgres", backend=postgres)
-    words = dict(host="127.0.0.1", port=proxy.port, user="app", password="secret", dbname="app")
+]
+
+
+def postgres_in_step(proxy, table, how, fault, lost, left, **options):         # noqa: F811
+    words = dict(host="127.0.0.1", port=proxy.port, user="app", password="secret", dbname="app", **options)
     connection = psycopg.connect(**words)
     proxy.set(**dict({"match": AT_SECOND, "times": 1}, **fault))
     with pytest.raises(psycopg.Error):
@@ -153,6 +164,12 @@ def test_postgres(start, postgres, table, how, fault, lost, left):         # noq
     transaction(connection, how)
     connection.close()
     until(lambda: table() == left, what=lambda: "%r, got %r" % (left, table()))
+
+
+@pytest.mark.parametrize("how", ["text", "prepared", "pipelined"])
+@pytest.mark.parametrize("fault, lost, left", POSTGRES_FAULTS)
+def test_postgres(start, postgres, table, how, fault, lost, left):         # noqa: F811
+    postgres_in_step(start("--protocol", "postgres", backend=postgres), table, how, fault, lost, left)
 
 
 def test_postgres_takes_no_more_until_it_is_rolled_back(start, postgres, table):   # noqa: F811

@@ -10,11 +10,13 @@ import threading
 
 import pytest
 
+import test_in_step
 import test_mysql
 import test_postgres
 from conftest import MariaDB, ask, need
 from harness import SAN, dial, need_module, patience, until
 from server_postgres import AS_OTHER, Postgres, need_postgres
+from test_in_step import stepped, table         # noqa: F401: fixtures
 from tls_files import authority, legs           # noqa: F401: fixtures
 
 pymysql = need_module("pymysql")
@@ -140,6 +142,19 @@ def test_mysql_workloads_are_as_direct(legs, mariadb, authority, connect, run, t
                  ("mariadb-dump", "--skip-dump-date", "app")):
         assert say(mariadb.port, *deed) == say(proxy.port, *deed)
     assert proxy.api("GET", "/stats")[1]["proxies"][0]["raw"] == 0
+
+
+@OF_CLIENTS
+@pytest.mark.parametrize("fault, code, after, left", test_in_step.MYSQL_FAULTS)
+def test_mysql_transactions_in_step(legs, mariadb, authority, connect, stepped, fault, code, after, left):     # noqa: F811
+    """What an application's transaction and its retry leave in the server, seen directly, is what they leave without TLS."""
+    proxy = legs(mariadb, "mysql", client="require", backend="verify")
+
+    def secure(end, **words):
+        return connect(end, ssl={"ca": authority.own_ca, "check_hostname": True}, **words)
+    for prepared in (False, True):
+        test_in_step.mysql_in_step(proxy, secure, stepped, prepared, fault, code, after, left)
+        ask(connect(mariadb), "DELETE FROM stepped")
 
 
 def test_mysql_require(legs, mariadb, authority):       # noqa: F811
@@ -271,6 +286,16 @@ def test_postgres_workloads_are_as_direct(legs, postgres, authority, tmp_path, m
     for work in (by_psycopg2, by_programs, lambda end: test_postgres.binary(end, 2 << 20)):
         assert work(proxy) == work(postgres)
     assert " raw " not in proxy.log()
+
+
+@OF_CLIENTS
+@pytest.mark.parametrize("fault, lost, left", test_in_step.POSTGRES_FAULTS)
+def test_postgres_transactions_in_step(legs, postgres, authority, table, fault, lost, left):   # noqa: F811
+    proxy = legs(postgres, "postgres", client="require", backend="verify")
+    for how in ("text", "prepared", "pipelined"):
+        table.clear()
+        test_in_step.postgres_in_step(proxy, table, how, fault, lost, left, sslmode="verify-full", sslrootcert=authority.own_ca,
+                                      channel_binding="disable")
 
 
 @OF_CLIENTS
