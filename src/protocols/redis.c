@@ -198,12 +198,11 @@ static const struct class
 	{ IS_USUAL, CONTAINER, "FUNCTION MEMORY SCRIPT XGROUP" },
 	{ IS_USUAL & ~WANTS_TIME, PLAIN, "FUNCTION|KILL FUNCTION|STATS SCRIPT|KILL" },
 	{ IS_STALE | VN_IS_PRELUDE, TELLS, "CLUSTER" },
-	{ IS_FREE | VN_IS_PRELUDE, TELLS, "ROLE SENTINEL" },
+	{ IS_FREE | VN_IS_PRELUDE, TELLS, "INFO ROLE SENTINEL" },
 	{ IS_STALE, PLAIN, "FAILOVER REPLICAOF SCRIPT|LOAD SLAVEOF" },
 	{ IS_FREE, PLAIN,
 	  "COMMANDLOG DEBUG ECHO HOTKEYS LASTSAVE LATENCY PUBLISH PUBSUB SLOWLOG SPUBLISH TIME" },
 	{ IS_FREE | VN_IS_SETUP, PLAIN, "COMMAND READONLY READWRITE SELECT" },
-	{ IS_FREE | VN_IS_PRELUDE, PLAIN, "INFO" },
 	{ IS_FREE, CONTAINER, "ACL CONFIG" },
 	{ IS_FREE, SECRET, "ACL|SETUSER CONFIG|SET" },
 	{ IS_FREE | VN_IS_SETUP, CLIENT, "CLIENT" },
@@ -982,14 +981,14 @@ static void answer_learn(struct vn_session *t, const struct vn_message *asked)
 	}
 }
 
-/* What the message that begins here may tell of servers. */
+/* What the message that begins here may tell of servers. The subject of a push is its channel. */
 static enum told answer_tells(const struct redis *s, struct vn_span in,
-                              const struct vn_message *asked)
+                              const struct vn_message *asked, struct vn_message *m)
 {
 	if (s->type == '-')
 		return topology_redirects(in) ? TOLD_REDIRECTION : TOLD_NOTHING;
 	if (s->pushing)
-		return s->which == NO_CONFIRMATION ? topology_news(in) : TOLD_NOTHING;
+		return s->which == NO_CONFIRMATION ? topology_news(in, &m->subject) : TOLD_NOTHING;
 	return asked_kind(asked) == TELLS ? asked->note >> NOTE_WHICH_SHIFT & 0xf : TOLD_NOTHING;
 }
 
@@ -999,7 +998,7 @@ static struct vn_cut redis_response(struct vn_session *t, struct vn_span in,
 	struct redis *s = t->state;
 	bool begins = !s->answering;
 	enum step step = begins ? answer_begin(t, in, asked, m) : ON;
-	enum told told = step == ON && begins ? answer_tells(s, in, asked) : TOLD_NOTHING;
+	enum told told = step == ON && begins ? answer_tells(s, in, asked, m) : TOLD_NOTHING;
 	uint64_t at = 0;
 	bool done = false;
 

@@ -4,11 +4,12 @@
  * proxies before them. Servers that are to be hidden are left out; where one must be named, the
  * reply is what the server says when there is none:
  *
- *   SLOTS, SHARDS, NODES, lists of Sentinel        without it
+ *   SLOTS, SHARDS, NODES, lists of Sentinel, INFO  without it
  *   MOVED, ASK                                     CLUSTERDOWN Hash slot not served
  *   SENTINEL GET-MASTER-ADDR-BY-NAME               nil
  *   SENTINEL MASTER                                ERR No such master with that name
- *   ROLE of a replica, news of Sentinel            as it is: nobody connects by it alone */
+ *   the master in ROLE and INFO of a replica,
+ *   news of Sentinel                               as it is: nobody connects by it alone */
 #include "protocols/redis_topology.h"
 
 #include <stdio.h>
@@ -688,6 +689,143 @@ static bool lines_edit(const struct writer *w, struct reader *r)
 	return true;
 }
 
+/* ---- INFO ----
+ *
+ *   of a replica     master_host:HOST, and in the next line master_port:PORT
+ *   of a master      connected_slaves:N, and for each slaveN:ip=HOST,port=PORT,...
+ *   of Sentinel      for each master masterN:name=NAME,status=ok,address=HOST:PORT,... */
+
+static struct vn_span line_at(struct vn_span text, size_t from)
+{
+	size_t end = until(text, from, "\n");
+
+	return (struct vn_span){ text.p + from, end + (end < text.n) - from };
+}
+
+/* What is behind this word in the line, up to a comma or the end. n is 0: the word is not there. */
+static struct vn_span behind(struct vn_span line, const char *word)
+{
+	size_t n = strlen(word);
+	const uint8_t *at = memmem(line.p, line.n, word, n);
+	size_t from = at ? (size_t)(at - line.p) + n : line.n;
+
+	return (struct vn_span){ line.p + from, until(line, from, ",\r\n") - from };
+}
+
+static bool begins(struct vn_span line, const char *word)
+{
+	return line.n >= strlen(word) && !memcmp(line.p, word, strlen(word));
+}
+
+/* "slave0:", "master12:" */
+static bool is_numbered(struct vn_span line, const char *name)
+{
+	size_t n = strlen(name), at = n;
+
+	if (!begins(line, name))
+		return false;
+	while (at < line.n && line.p[at] >= '0' && line.p[at] <= '9')
+		at++;
+	return at > n && at < line.n && line.p[at] == ':';
+}
+
+/* The line of a replica. Returns whether it stays. */
+static bool info_replica(const struct writer *w, struct vn_span line)
+{
+	struct vn_span ip = behind(line, ":ip="), port = behind(line, ",port=");
+	struct answer a = address_ask(w, ip, ip.n ? port_of(port) : 0);
+
+	if (a.mapped == VN_MAP_OTHER) {
+		bytes_put(w, line.p, (size_t)(ip.p - line.p));
+		bytes_put(w, a.place.host.p, a.place.host.n);
+		number_put(w, ",port=", a.place.port, "");
+		line = (struct vn_span){ port.p + port.n,
+			                 (size_t)(line.p + line.n - port.p) - port.n };
+	}
+	if (a.mapped != VN_MAP_HIDE)
+		bytes_put(w, line.p, line.n);
+	return a.mapped != VN_MAP_HIDE;
+}
+
+static void info_watched(const struct writer *w, struct vn_span line)
+{
+	struct vn_span pair = behind(line, ",address="), host;
+	struct answer a = { .mapped = VN_MAP_SAME };
+	unsigned port;
+
+	if (pair_split(pair, &host, &port))
+		a = address_ask(w, host, port);
+	if (a.mapped == VN_MAP_OTHER) {
+		bytes_put(w, line.p, (size_t)(pair.p - line.p));
+		pair_put(w, &a.place);
+		line = (struct vn_span){ pair.p + pair.n,
+			                 (size_t)(line.p + line.n - pair.p) - pair.n };
+	}
+	if (a.mapped != VN_MAP_HIDE)
+		bytes_put(w, line.p, line.n);
+}
+
+/* Both lines of a replica's master. Returns their length; 0: they are not here. */
+static size_t info_master(const struct writer *w, struct vn_span text, size_t from)
+{
+	struct vn_span first = line_at(text, from), second = line_at(text, from + first.n);
+	struct vn_span host = behind(first, "master_host:"), port = behind(second, "master_port:");
+
+	if (!begins(first, "master_host:") || !host.n || !port.n)
+		return 0;
+	struct answer a = address_ask(w, host, port_of(port));
+	if (a.mapped == VN_MAP_OTHER) {
+		words_put(w, "master_host:");
+		bytes_put(w, a.place.host.p, a.place.host.n);
+		number_put(w, "\r\nmaster_port:", a.place.port, "\r\n");
+	} else {
+		bytes_put(w, first.p, first.n + second.n);
+	}
+	return first.n + second.n;
+}
+
+static uint64_t replicas_kept(const struct writer *w, struct vn_span text)
+{
+	const struct writer look = { .session = w->session };
+	struct vn_span line;
+	uint64_t n = 0;
+
+	for (size_t from = 0; from < text.n; from += line.n) {
+		line = line_at(text, from);
+		n += is_numbered(line, "slave") && info_replica(&look, line);
+	}
+	return n;
+}
+
+static void info_put(const struct writer *w, struct vn_span text, const void *what)
+{
+	static const char count[] = "connected_slaves:";
+	struct vn_span line;
+	size_t both;
+
+	for (size_t from = 0; from < text.n; from += line.n) {
+		line = line_at(text, from);
+		if (is_numbered(line, "slave"))
+			info_replica(w, line);
+		else if (is_numbered(line, "master"))
+			info_watched(w, line);
+		else if (begins(line, count))
+			number_put(w, count, replicas_kept(w, text), "\r\n");
+		else if ((both = info_master(w, text, from)))
+			line.n = both;
+		else
+			bytes_put(w, line.p, line.n);
+	}
+}
+
+static bool info_edit(const struct writer *w, struct reader *r)
+{
+	struct item text = item_next(r);
+
+	text_edit(w, &text, info_put, NULL);
+	return true;
+}
+
 /* ---- one address ---- */
 
 /* [host, port] */
@@ -889,6 +1027,7 @@ static const struct {
 	{ "SENTINEL", "REPLICAS", TOLD_INSTANCES },
 	{ "SENTINEL", "SLAVES", TOLD_INSTANCES },
 	{ "SENTINEL", "SENTINELS", TOLD_INSTANCES },
+	{ "INFO", NULL, TOLD_INFO },
 	{ "ROLE", NULL, TOLD_ROLE },
 };
 
@@ -912,7 +1051,7 @@ bool topology_redirects(struct vn_span in)
 }
 
 /* The channel begins with + or -. */
-enum told topology_news(struct vn_span in)
+enum told topology_news(struct vn_span in, struct vn_span *name)
 {
 	struct reader r = { in, 0 };
 	struct item head, kind, pattern, channel;
@@ -926,13 +1065,15 @@ enum told topology_news(struct vn_span in)
 		return TOLD_LATER;
 	bool matched = text_is(kind.text, "pmessage");
 	if (step != READ_ITEM || head.n != 3 + matched ||
-	    (!matched && !text_is(kind.text, "message")))
+	    (!matched && !text_is(kind.text, "message") && !text_is(kind.text, "smessage")))
 		return TOLD_NOTHING;
 	if (matched && (step = item_read(&r, &pattern)) != READ_ITEM)
 		return step == READ_MORE && in.n < EDIT_MAX ? TOLD_LATER : TOLD_NOTHING;
 	step = item_read(&r, &channel);
 	if (step == READ_MORE && in.n < EDIT_MAX)
 		return TOLD_LATER;
+	if (step == READ_ITEM)
+		*name = channel.text;
 	bool news = step == READ_ITEM && channel.text.n &&
 	            (*channel.text.p == '+' || *channel.text.p == '-');
 	return news ? TOLD_NEWS : TOLD_NOTHING;
@@ -948,6 +1089,7 @@ static const struct { const char *types; each_fn *edit; } edits[] = {
 	[TOLD_INSTANCE]    = { "*%", instance_edit },
 	[TOLD_INSTANCES]   = { "*", instances_edit },
 	[TOLD_ROLE]        = { "*", role_edit },
+	[TOLD_INFO]        = { "$=", info_edit },
 	[TOLD_REDIRECTION] = { "-", redirection_edit },
 	[TOLD_NEWS]        = { "*>", news_edit },
 };

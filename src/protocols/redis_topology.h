@@ -15,6 +15,7 @@ enum told {
 	TOLD_INSTANCE,                  /* SENTINEL MASTER: keys and values */
 	TOLD_INSTANCES,                 /* SENTINEL MASTERS, REPLICAS, SENTINELS: lists of such */
 	TOLD_ROLE,                      /* ROLE */
+	TOLD_INFO,                      /* INFO: a text of lines, "NAME:VALUE" */
 	TOLD_REDIRECTION,               /* MOVED, ASK: an error to any command */
 	TOLD_NEWS,                      /* of Sentinel: +switch-master and the like */
 	TOLD_LATER,                     /* more bytes are needed to know */
@@ -32,8 +33,8 @@ enum told topology_asked(struct vn_span first, struct vn_span second);
 /* Does this error send the client to another server? */
 bool topology_redirects(struct vn_span in);
 
-/* Is this push news of Sentinel? */
-enum told topology_news(struct vn_span in);
+/* Is this push news of Sentinel? *channel: of any message that was published, once it is known. */
+enum told topology_news(struct vn_span in, struct vn_span *channel);
 
 /* Puts the addresses of proxies in place of those of servers. *len: bytes of the reply. A reply of
  * more than 64 KiB stays as it is, and session->notice says so. */

@@ -91,6 +91,15 @@ class Watched:
         until(lambda: self.master.ask("ROLE")[2], what="the replica to follow")
         until(lambda: self.sentinel.ask("SENTINEL", "REPLICAS", "shop"), what="Sentinel to know the replica")
 
+    def fail_over(self):
+        """Asks until Sentinel knows enough of the replica."""
+        def asked():
+            try:
+                return self.sentinel.ask("SENTINEL", "FAILOVER", "shop")
+            except Exception as error:
+                return "NOGOODSLAVE" not in str(error)
+        until(asked, what="Sentinel to begin")
+
     def stop(self):
         for node in (self.sentinel, self.replica, self.master):
             node.stop()

@@ -279,7 +279,7 @@ def test_a_failover_of_sentinel_is_watched_through_proxies(start, watched):    #
         news = one.pubsub()
         news.psubscribe("+*")
         until(lambda: news.get_message(timeout=1), what="the subscription")
-        assert watched.sentinel.ask("SENTINEL", "FAILOVER", "shop")
+        watched.fail_over()
         heard = {}
 
         def switched():
