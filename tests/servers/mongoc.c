@@ -81,6 +81,8 @@ int main(int argc, char **argv)
 		} else {
 			mongoc_client_session_t *session =
 				mongoc_client_start_session(client, NULL, &error);
+			if (!session)
+				bson_init(&reply);
 			bool ok = session &&
 			          mongoc_client_session_with_transaction(session, both, NULL, c,
 			                                                 &reply, &error);

@@ -45,10 +45,21 @@ def broker():
 
 
 def before(start, brokers, *words):
-    """A proxy before each broker, in one Vaurien. Its `ports` are those of the proxies."""
+    """A proxy before each broker, in one Vaurien. Its `ports` are those of the proxies, and its `address` is the first."""
     ports = [free_port() for _ in brokers.ports[1:]]
     for n, (port, broker) in enumerate(zip(ports, brokers.ports[1:]), 2):
         words += ("--add", "broker%d=127.0.0.1:%d=127.0.0.1:%d,kafka" % (n, port, broker))
     proxy = start("--protocol", "kafka", *words, backend=brokers)
-    proxy.ports = [proxy.port] + ports
+    proxy.ports, proxy.address = [proxy.port] + ports, "127.0.0.1:%d" % proxy.port
+    return proxy
+
+
+def before_in_tls(start, brokers, directory, *words):
+    """As before(), with TLS on both legs of each proxy. The brokers have none: their TLS is that of proxies of their own.
+    `ca` is the certificate by which clients verify."""
+    theirs, ours = str(directory / "theirs"), str(directory / "ours")
+    behind = before(start, brokers, "--tls-dir", theirs, "--client-tls", "require")
+    proxy = before(start, behind, "--tls-dir", ours, "--client-tls", "require", "--backend-tls", "verify", "--backend-tls-ca",
+                   theirs + "/ca.pem", *words)
+    proxy.ca = ours + "/ca.pem"
     return proxy

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from harness import SAN, need, need_module, patience, until
-from server_kafka import before, broker, brokers        # noqa: F401: fixtures
+from server_kafka import before, before_in_tls, broker, brokers         # noqa: F401: fixtures
 
 confluent_kafka = need_module("confluent_kafka")
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition      # noqa: E402
@@ -111,13 +111,26 @@ def workload(ports, name):
     return seen
 
 
-def test_a_broad_workload_is_as_direct_and_stays_with_the_proxies(start, brokers):
+@pytest.fixture
+def secure(monkeypatch):
+    """secure(proxy): from now on all clients use TLS, and verify certificate and name."""
+    def one(proxy):
+        for name, value in (("security.protocol", "ssl"), ("ssl.ca.location", proxy.ca)):
+            monkeypatch.setitem(FAST, name, value)
+        return proxy
+    return one
+
+
+@pytest.mark.parametrize("tls", [False, pytest.param(True, marks=pytest.mark.skipif(bool(SAN), reason="once is enough"))],
+                         ids=["plain", "tls"])
+def test_a_broad_workload_is_as_direct_and_stays_with_the_proxies(start, brokers, secure, tmp_path, tls):
     """The direct one runs in another process, so that the kernel's table shows where this one is connected to."""
     here = os.path.dirname(os.path.abspath(__file__))
-    direct = subprocess.Popen([sys.executable, "-c", "import test_kafka; print(test_kafka.workload([%d], 'direct'))" % brokers.ports[0]],
+    direct = subprocess.Popen([sys.executable, "-c", "import test_kafka; print(test_kafka.workload([%d], 'direct-%d'))" % (brokers.ports[0], tls)],
                               stdout=subprocess.PIPE, cwd=here, universal_newlines=True,
                               env=dict(os.environ, PYTHONPATH=os.path.dirname(here)))
-    proxy = before(start, brokers)
+    proxy = secure(before_in_tls(start, brokers, tmp_path)) if tls else before(start, brokers)
+    name = "secured" if tls else "through"
     seen, stop = set(), threading.Event()
 
     def watch():
@@ -127,7 +140,7 @@ def test_a_broad_workload_is_as_direct_and_stays_with_the_proxies(start, brokers
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        through = workload(proxy.ports[:1], "through")
+        through = workload(proxy.ports[:1], name)
     finally:
         stop.set()
         watcher.join()
@@ -315,6 +328,33 @@ def test_kafka_python_meets_its_own_exceptions(start, broker):
         client.close()
 
 
+@pytest.mark.parametrize("both", [False, True], ids=["terminate", "re-encrypt"])
+def test_faults_are_met_through_tls(start, broker, secure, tmp_path, both):
+    """A refusal of the broker's, as librdkafka and kafka-python meet it; and a lost connection."""
+    kafka = need_module("kafka")
+    if both:
+        proxy = before_in_tls(start, broker, tmp_path)
+    else:
+        proxy = before(start, broker, "--tls-dir", tmp_path / "ca", "--client-tls", "require")
+        proxy.ca = str(tmp_path / "ca" / "ca.pem")
+    one = producer(secure(proxy).ports)
+    assert sent(one, "secured", [b"1"]) == [None]
+    proxy.set("error", failure="too_big", match="^PRODUCE", times=1)
+    assert sent(one, "secured", [b"2"]) == ["MSG_SIZE_TOO_LARGE"]
+    proxy.set("error", failure="crash", match="^PRODUCE", times=1)
+    assert sent(one, "secured", [b"3"]) == [None]
+    client = kafka.KafkaProducer(bootstrap_servers=address(proxy.ports), api_version=(1, 0, 0), max_block_ms=patience() * 1000,
+                                 security_protocol="SSL", ssl_cafile=proxy.ca)
+    try:
+        proxy.set("error", failure="policy", match="^PRODUCE", times=1)
+        with pytest.raises(kafka.errors.TopicAuthorizationFailedError):
+            client.send("secured", b"4").get(patience())
+        assert client.send("secured", b"5").get(patience()).offset >= 0
+    finally:
+        client.close()
+    assert proxy.api("GET", "/stats")[1]["proxies"][0]["raw"] == 0
+
+
 @pytest.mark.skipif(bool(SAN), reason="once is enough")
 def test_kcat(start, brokers):
     proxy = before(start, brokers)
@@ -335,8 +375,14 @@ def test_a_client_without_tls_and_one_with(start, broker):
 
 
 @pytest.mark.skipif(bool(SAN), reason="once is enough")
-def test_brokers_without_a_proxy_get_one_when_they_are_named(start, brokers):
-    proxy = start("--protocol", "kafka", "--unmapped", "add", backend=brokers)
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
+def test_brokers_without_a_proxy_get_one_when_they_are_named(start, brokers, secure, tmp_path, tls):
+    """With the options of the first one: a client with TLS finds it behind each address."""
+    words = ["--tls-dir", tmp_path / "ca", "--client-tls", "require"] if tls else []
+    proxy = start("--protocol", "kafka", "--unmapped", "add", *words, backend=brokers)
+    if tls:
+        proxy.ca = str(tmp_path / "ca" / "ca.pem")
+        secure(proxy)
     one = producer([proxy.port])
     assert sent(one, "added", [b"%d" % n for n in range(20)]) == [None] * 20
     ports = {broker.port for broker in one.list_topics(timeout=patience()).brokers.values()}

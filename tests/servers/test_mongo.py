@@ -48,6 +48,19 @@ def proxy(start, toy):
     return start("--protocol", "mongo", backend=toy)
 
 
+class Secure:
+    """A proxy with TLS on both legs before the toy, which has none: its TLS is that of a second Vaurien. `options` are a
+    client's, which verifies certificate and name."""
+
+    def __init__(self, start, toy, directory, *words):
+        theirs, ours = str(directory / "theirs"), str(directory / "ours")
+        behind = start("--protocol", "mongo", "--tls-dir", theirs, "--client-tls", "require", backend=toy)
+        behind.address = "127.0.0.1:%d" % behind.port
+        self.proxy = start("--protocol", "mongo", "--tls-dir", ours, "--client-tls", "require", "--backend-tls", "verify",
+                           "--backend-tls-ca", theirs + "/ca.pem", *words, backend=behind)
+        self.options = {"tls": True, "tlsCAFile": ours + "/ca.pem"}
+
+
 def labels(error):
     return sorted(label for label in ("TransientTransactionError", "RetryableWriteError", "NoWritesPerformed",
                                       "SystemOverloadedError", "RetryableError", "UnknownTransactionCommitResult")
@@ -119,6 +132,32 @@ def test_as_if_it_were_not_there(vaurien, toy, connect, bufsize):
         verb for verb, _ in toy.seen[before:between] if verb != "endSessions"]
     assert proxy.api("GET", "/rules")[1]["rules"][0]["seen"] == len(sent)       # the proxy has counted each of them
     assert stats(proxy)["raw"] == 0
+
+
+@once
+def test_as_if_it_were_not_there_through_tls(start, toy, connect, tmp_path):
+    secure = Secure(start, toy, tmp_path, "--rule", "delay sleep=0 name=all match=^(?!HELLO|ISMASTER|PUSH)")
+    toy.store.data.of.clear()
+    direct = without_times(workload(connect(toy), 1))
+    before = len(toy.seen)
+    assert without_times(workload(connect(secure.proxy, **secure.options), 1)) == direct
+    assert secure.proxy.api("GET", "/rules")[1]["rules"][0]["seen"] == len(toy.seen) - before
+    assert stats(secure.proxy)["raw"] == 0
+
+
+@once
+def test_a_transaction_through_tls(start, toy, connect, mongoc, tmp_path):
+    """PyMongo and libmongoc run an aborted transaction again; the server has its documents once."""
+    secure = Secure(start, toy, tmp_path)
+    toy.store.data.of.clear()
+    client = connect(secure.proxy, **secure.options)
+    secure.proxy.set("error", failure="write_conflict", match="^INSERT", times=1)
+    with client.start_session() as session:
+        session.with_transaction(lambda one: client.app.users.insert_one({"n": 1}, session=one))
+    assert values(toy) == [1] and not toy.store.open_transactions()
+    secure.proxy.set("error", failure="write_conflict", match="^INSERT", skip=1, times=2)
+    assert mongoc(secure.proxy, "transaction", more="&tls=true&tlsCAFile=" + secure.options["tlsCAFile"]) == ["transaction ok"]
+    assert (hits(secure.proxy), values(toy)) == (2, [1, 1, 2]) and not toy.store.open_transactions()
 
 
 @once
@@ -411,8 +450,8 @@ def mongoc(tmp_path_factory):
     words = found.stdout.split()
     subprocess.run(["gcc", "-Wall", "-o", program, os.path.join(ROOT, "tests/servers/mongoc.c"), *words], check=True)
 
-    def run(end, *deeds):
-        uri = "mongodb://127.0.0.1:%d/?replicaSet=rs&heartbeatFrequencyMS=500" % end.port
+    def run(end, *deeds, more=""):
+        uri = "mongodb://127.0.0.1:%d/?replicaSet=rs&heartbeatFrequencyMS=500%s" % (end.port, more)
         return subprocess.run([program, uri, *deeds], stdout=subprocess.PIPE, universal_newlines=True, check=True,
                               timeout=patience(60)).stdout.splitlines()
     return run
@@ -438,7 +477,7 @@ def test_libmongoc(proxy, toy, mongoc):
 
 CLIENT = """
 import sys, pymongo
-client = pymongo.MongoClient("mongodb://127.0.0.1:%s/?replicaSet=rs" % sys.argv[1], heartbeatFrequencyMS=500,
+client = pymongo.MongoClient("mongodb://127.0.0.1:%s/?replicaSet=rs%s" % (sys.argv[1], sys.argv[2]), heartbeatFrequencyMS=500,
                              serverSelectionTimeoutMS=60000)
 for line in sys.stdin:
     n = int(line)
@@ -466,8 +505,8 @@ def apart():
     it knows; and .dialed: the ports that it was seen connected to."""
     started = []
 
-    def to(port):
-        client = subprocess.Popen([sys.executable, "-c", CLIENT, str(port)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    def to(port, more=""):
+        client = subprocess.Popen([sys.executable, "-c", CLIENT, str(port), more], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                   universal_newlines=True)
 
         def say(n):
@@ -492,15 +531,18 @@ def nodes():
     made[0].store.stop()
 
 
-def test_a_client_never_leaves_the_proxies(start, nodes, apart):
+@pytest.mark.parametrize("tls", [False, pytest.param(True, marks=once)], ids=["plain", "tls"])
+def test_a_client_never_leaves_the_proxies(start, nodes, apart, tmp_path, tls):
     """Three members behind three proxies, through a change of primary."""
     ports = [free_port() for _ in nodes]
     words = []
     for name, node, port in zip("bc", nodes[1:], ports[1:]):
         words += ["--add", "%s=127.0.0.1:%d=127.0.0.1:%d,mongo" % (name, port, node.port)]
+    if tls:
+        words += ["--tls-dir", tmp_path / "ca", "--client-tls", "require"]
     proxy = start("--protocol", "mongo", *words, backend=nodes[0], listen="127.0.0.1:%d" % ports[0],
                   up=lambda: all(map(listening, ports)))
-    client = apart(ports[0])
+    client = apart(ports[0], "&tls=true&tlsCAFile=%s/ca/ca.pem" % tmp_path if tls else "")
     until(lambda: len(client.say(1)) == 3, what="the client to know all three")
     nodes[0].store.elect(2)
     until(lambda: client.say(2) == set(ports), what="the client to know all three again")
