@@ -120,7 +120,7 @@ reports: $(BUILD)/tests/audit/writers
 		$(if $(SAN),tests/audit/test_reports.py,tests/audit)
 # The pictures of docs/dashboard.md.
 pictures: $(BIN)/vaurien $(BIN)/vaurienctl
-	@$(DRIVE) $(PYTEST) -k test_how_it_looks tests/servers/test_browser.py
+	@$(DRIVE) VAURIEN_PICTURES=1 $(PYTEST) -k test_how_it_looks tests/servers/test_browser.py
 	cp build/ui/dashboard-*.png docs/
 shown: $(BIN)/vaurien $(BIN)/vaurien-audit
 	@$(RUNTIME) $(call PART,demo) $< demo
