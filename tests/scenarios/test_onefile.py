@@ -33,8 +33,11 @@ VN_BEHAVIOR(shout, .help = "requests in capitals", .options = shout_options, .op
 
 
 def made(tree):
+    """With the compiler that has built the rest: what another one made, make would not keep."""
+    flags = tree / "build" / "plain" / "flags"
+    compiler = ["CC=" + flags.read_text().split(" -D_GNU_SOURCE")[0]] if flags.exists() else ["OPT=-O0"]
     words = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MFLAGS", "SAN", "MAKELEVEL")}
-    done = subprocess.run(["make", "-j2", "OPT=-O0", "bin/vaurien"], cwd=str(tree), env=words, universal_newlines=True,
+    done = subprocess.run(["make", "-j2", *compiler, "bin/vaurien"], cwd=str(tree), env=words, universal_newlines=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert done.returncode == 0, done.stdout
     assert "warning:" not in done.stdout, done.stdout
