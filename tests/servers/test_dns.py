@@ -62,7 +62,7 @@ def test_a_storm_of_look_ups_each_checked(proxy, dnsmasq):      # noqa: F811
         for name in names:
             try:
                 question = dns.message.make_query(name, "A")
-                answer = dns.query.udp(question, "127.0.0.1", port=proxy.port, timeout=0.5, ignore_unexpected=True)
+                answer = dns.query.udp(question, "127.0.0.1", port=proxy.port, timeout=patience(0.5), ignore_unexpected=True)
                 (answered if answer.answer[0][0].address == NAMES[name] else wrong).append(name)
             except dns.exception.Timeout:
                 pass
