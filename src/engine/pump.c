@@ -159,20 +159,29 @@ static SELDOM void cut_answer(struct pipe *p, const struct vn_cut *cut, bool clo
 		pipe_end(back, VN_CLOSE);
 }
 
+/* Of a password. `behind`: the last parcel before it. */
+static SELDOM void cut_erase(struct pipe *p, struct vn_cut *cut, uint8_t *bytes,
+                             struct parcel *behind)
+{
+	queue_hide(&p->work->queue, behind);
+	explicit_bzero(bytes, cut->len);
+	if (cut->instead.n)
+		explicit_bzero((uint8_t *)cut->instead.p, cut->instead.n);
+}
+
 /* Passes on `instead`, which is in the protocol's scratch buffer, in place of the bytes. */
 static inline void cut_replace(struct pipe *p, struct vn_cut *cut, struct vn_span *at, bool closes)
 {
+	struct parcel *last = p->work->queue.last;
+
 	pipe_hear(p, at->p, cut->len);
 	if (cut->back)
 		cut_answer(p, cut, closes);
 	else if (cut->instead.n)
 		piece_pass(p, (uint8_t *)cut->instead.p, cut->instead.n);
 	pipe_run_flush(p);
-	if (cut->secret) {
-		explicit_bzero((uint8_t *)at->p, cut->len);
-		if (cut->instead.n)
-			explicit_bzero((uint8_t *)cut->instead.p, cut->instead.n);
-	}
+	if (cut->secret)
+		cut_erase(p, cut, (uint8_t *)at->p, last);
 	p->offset += cut->len;
 	at->p += cut->len;
 	at->n -= cut->len;

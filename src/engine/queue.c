@@ -109,7 +109,15 @@ void queue_pop(struct queue *q)
 	if (p->trace)
 		trace_free(p->trace);
 	holds_unref(p->why);
+	if (p->secret)
+		explicit_bzero(p->bytes, p->n);
 	free(p);
+}
+
+void queue_hide(struct queue *q, struct parcel *behind)
+{
+	for (struct parcel *p = behind ? behind->next : q->first; p; p = p->next)
+		p->secret = true;
 }
 
 bool queue_remove_rules(struct queue *q, const struct plan *plan)

@@ -39,6 +39,7 @@ struct parcel {
 	enum vn_end end;                /* END */
 	uint8_t kind;                   /* enum parcel_kind */
 	bool behind;                    /* BYTES: they waited in the socket before they were read */
+	bool secret;                    /* BYTES: erased with the parcel */
 	size_t at, n;                   /* bytes[at..n) are still to be sent */
 	uint8_t bytes[];
 };
@@ -68,6 +69,9 @@ bool holds_remove(struct holds *, const struct plan *);
 /* Adds a parcel; the caller fills in its n bytes. Takes a reference to the holds. */
 struct parcel *queue_put(struct queue *, enum parcel_kind, size_t n, vn_nsec came, struct holds *);
 void queue_pop(struct queue *);
+
+/* The parcels behind this one, NULL for all, are secret. */
+void queue_hide(struct queue *, struct parcel *behind);
 
 /* holds_remove() for all parcels; their due times are computed anew. */
 bool queue_remove_rules(struct queue *, const struct plan *);
