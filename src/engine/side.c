@@ -50,7 +50,8 @@ static bool side_shut(struct conn *c, struct side *s, enum vn_end how, bool ende
 	s->watch.fd = -1;
 	s->open = false;
 	if (how == VN_RESET && s == &c->client && conn_is_new(c)) {
-		drain_reset(&c->shard->worker->drains, fd, RESET_GRACE);
+		drain_reset(&c->shard->worker->drains, fd,
+		            c->since + RESET_GRACE - conn_loop(c)->now);
 		return false;
 	}
 	if (how == VN_RESET)
