@@ -92,7 +92,9 @@ protocols: $(BUILD)/tests/protocols/runner $(EXAMPLES)/beanstalk.so
 	@$(RUNTIME) $(call PART,protocols-lua) $< --plugin examples/plugins/beanstalk.lua tests/examples/beanstalk.txt
 model: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model) $< --seeds 1-200
+	@$(RUNTIME) $(call PART,model-found) $< --seeds 323
 	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-60 --bufsize 1
+	@$(RUNTIME) $(call PART,model-pieces) $< --seeds 1-40 --bufsize 7
 	@$(RUNTIME) $(call PART,model-splice) $< --seeds 1-100 --splice-from 1
 	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-12 --bulk $(if $(SAN),4,16)
 model-threads: $(BUILD)/tests/model/model

@@ -156,11 +156,12 @@ static vn_nsec unsure_until(const struct conn *c)
 }
 
 /* No more bytes came in UNSURE_TIME. Bytes that might have been a PROXY header are none. Part of a
- * message passes if the greeting is still owed, because the server may wait for these bytes. */
+ * message passes if the greeting is still owed, because the server may wait for these bytes. Halted
+ * bytes wait for an answer, not for the client. */
 static void unsure_over(struct conn *c)
 {
 	c->unsure = false;
-	if (!c->request.work->unparsed_n)
+	if (!c->request.work->unparsed_n || c->request.work->halted)
 		return;
 	if (c->begun && !greeting_owed(c))
 		return;
