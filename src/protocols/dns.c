@@ -506,9 +506,11 @@ static void word(struct vn_session *t, const struct vn_message *asked, const str
 }
 
 static const char *const limits[] = {
-	"UPDATE, NOTIFY and zone transfers (AXFR, IXFR) pass, and so do their answers; rules do "
-	"not see them.",
-	"DNS over TLS, HTTPS and QUIC is encrypted: those bytes are raw.",
+	"UPDATE, NOTIFY, zone transfers (AXFR, IXFR) and messages with none or several questions "
+	"pass, and so do their answers; rules do not see them.",
+	"DNS over TLS and HTTPS is encrypted: such a connection is raw, and so is one with any "
+	"other bytes that are no messages of DNS. Of datagrams (QUIC) only that one passes as it "
+	"is: rules that need a question do not reach it.",
 	"A resolver that validates DNSSEC rejects an address that is not signed.",
 	NULL
 };

@@ -1,4 +1,4 @@
-"""A real dnsmasq, and the resolvers that ask it: dnspython, c-ares, glibc's."""
+"""A real dnsmasq, a real unbound, and the resolvers that ask them: dnspython, c-ares, glibc's."""
 import ctypes
 import os
 import selectors
@@ -39,6 +39,33 @@ class Dnsmasq:
 @pytest.fixture(scope="module")
 def dnsmasq(tmp_path_factory):
     server = Dnsmasq(tmp_path_factory.mktemp("dnsmasq"))
+    yield server
+    server.stop()
+
+
+class Unbound:
+    """The same names, of which `many.test` needs TCP, since its answer has more than 1232 bytes."""
+
+    def __init__(self, directory):
+        self.port = harness.free_port()
+        self.address = "127.0.0.1:%d" % self.port
+        path = os.path.join(str(directory), "unbound.conf")
+        data = ["db.test. A 10.0.0.1", "db.test. AAAA 2001:db8::5", "text.test. TXT hello"] + ["many.test. A 10.2.0.%d" % i for i in range(1, 121)]
+        data += ["%s. A %s" % one for one in NAMES.items()]
+        with open(path, "w") as out:
+            out.write("server:\n interface: 127.0.0.1@%d\n do-daemonize: no\n username: \"\"\n chroot: \"\"\n pidfile: \"\"\n"
+                      " directory: \"%s\"\n use-syslog: no\n logfile: \"log\"\n module-config: iterator\n rrset-roundrobin: no\n local-zone: test. static\n"
+                      % (self.port, directory) + "".join(" local-data: \"%s\"\n" % one for one in data))
+        self.process = subprocess.Popen([need("unbound"), "-d", "-p", "-c", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        until(lambda: harness.listening(self.port), what="unbound")
+
+    stop = Dnsmasq.stop
+
+
+@pytest.fixture(scope="module")
+def unbound(tmp_path_factory):
+    server = Unbound(tmp_path_factory.mktemp("unbound"))
     yield server
     server.stop()
 

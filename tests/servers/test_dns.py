@@ -10,7 +10,7 @@ import pytest
 
 from harness import ROOT, SAN, free_port, patience
 from test_believed import cell, judged
-from server_dns import NAMES, by_cares, by_dnspython, by_glibc, dns, dnsmasq      # noqa: F401
+from server_dns import NAMES, by_cares, by_dnspython, by_glibc, dns, dnsmasq, unbound      # noqa: F401
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "scenarios"))
 from test_events import Stream                  # noqa: E402
@@ -49,6 +49,30 @@ def test_answers_are_those_of_the_server(proxy, dnsmasq):       # noqa: F811
             assert same(ask(dnsmasq.port, name, kind, how), ask(proxy.port, name, kind, how)), (name, kind)
     assert proxy.api("GET", "/info")[1]["proxies"][0]["exchanges"] == 16
     assert proxy.api("GET", "/info")[1]["proxies"][0]["waiting"] == 0
+
+
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+def test_three_resolvers_see_what_unbound_answers(start, unbound):      # noqa: F811
+    """many.test does not fit into a datagram: each of them asks again by TCP, at the same port."""
+    port = free_port()
+    proxy = start("--protocol", "dns", listen="udp://127.0.0.1:%d" % port, backend=unbound, up=lambda: listens(port))
+    rows = 0
+    for resolver in by_dnspython, by_cares, by_glibc:
+        for name, kind in [("db.test", "A"), ("db.test", "AAAA"), ("nobody.test", "A"), ("text.test", "A"), ("many.test", "A")] + [
+                (name, "A") for name in list(NAMES)[::60]]:
+            direct = resolver(unbound.port, name, kind, seconds=patience(5))
+            assert resolver(port, name, kind, seconds=patience(5)) == direct, (resolver.__name__, name, kind)
+            rows += 1
+            if name == "many.test":
+                assert len(direct.split()) == 120
+    for how in dns.query.udp, dns.query.tcp:
+        for name, kind in (("db.test", "ANY"), ("many.test", "A"), ("text.test", "TXT"), ("test", "SOA"), ("x.elsewhere.test", "MX")):
+            one, other = ask(unbound.port, name, kind, how), ask(port, name, kind, how)
+            assert (one.flags, sorted(map(str, one.answer)), sorted(map(str, one.authority))) == \
+                (other.flags, sorted(map(str, other.answer)), sorted(map(str, other.authority))), (name, kind)
+            rows += 1
+    info = proxy.api("GET", "/info")[1]["proxies"][0]
+    assert info["exchanges"] == rows + 3 and not info["waiting"] and not info["raw"]     # three asked twice, the second time by TCP
 
 
 def test_a_storm_of_look_ups_each_checked(proxy, dnsmasq):      # noqa: F811
