@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
+#include <openssl/x509v3.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,6 +295,8 @@ static struct tls_identity *identity_new(char error[ERROR_MAX])
 
 	tls_secrets_begin();
 	bool good = ca_set(id, error);
+	if (good)       /* OpenSSL keeps in it what this finds, before workers share it */
+		X509_check_purpose(id->ca, -1, 0);
 	id->ec = EVP_EC_gen("P-256");
 	id->weak = EVP_RSA_gen(1024);
 	BIO *out = good ? certificate_text(id->ca) : NULL;
