@@ -61,7 +61,7 @@ AUDIT   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard audit/*.c)) $(BUILD)/audit/out
 SHARED  := $(filter $(patsubst %,$(BUILD)/src/%/%,base net spec behaviors protocols plugins toxiproxy config tls),$(OBJ))
 CTL     := $(patsubst %.c,$(BUILD)/%.o,$(wildcard cli/*.c) \
 	$(addprefix src/base/,suggest.c text.c memory.c) \
-	$(addprefix src/fleet/,base64.c selector.c store_url.c table.c))
+	$(addprefix src/fleet/,base64.c etcd_number.c selector.c store_url.c table.c))
 
 # One short line per file, such as "  CC    src/main.c": the whole command with V=1, nothing with -s.
 Q       := $(if $(V),,@)

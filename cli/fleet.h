@@ -24,7 +24,6 @@ void etcd_close(void);
 json_t *etcd_post(struct call *, const char *path, json_t *body);
 
 json_t *etcd_key(const char *folder, const char *name, bool end);  /* base64; `end`: behind all */
-int64_t etcd_number(const json_t *, const char *key);
 json_t *etcd_texts(struct call *, enum store_folder);   /* texts by name; NULL as above */
 
 /* GET /fleet's value, made here. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/fleet.h"
+#include "fleet/etcd_number.h"
 #include "fleet/selector.h"
 
 /* ---- tables ---- */

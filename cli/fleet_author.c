@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/fleet.h"
+#include "fleet/etcd_number.h"
 #include "fleet/base64.h"
 #include "fleet/selector.h"
 

@@ -5,6 +5,7 @@
 
 #include "cli/fleet.h"
 #include "fleet/base64.h"
+#include "fleet/etcd_number.h"
 #include "fleet/table.h"
 
 enum { PATIENCE = 5, PAGE = 200 };      /* seconds for an answer; keys of a list at a time */
@@ -122,15 +123,6 @@ json_t *etcd_key(const char *folder, const char *name, bool end)
 	free(text);
 	free(key);
 	return value;
-}
-
-int64_t etcd_number(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (json_is_integer(value))
-		return json_integer_value(value);
-	return json_is_string(value) ? strtoll(json_string_value(value), NULL, 10) : 0;
 }
 
 /* Adds what is text to `texts`. The last key, base64; NULL: there is none. */

@@ -43,17 +43,3 @@ json_t *etcd_key_end(const struct etcd_link *l, const char *tail)
 {
 	return key_json(l, tail, 1);
 }
-
-int64_t etcd_number(const json_t *object, const char *key)
-{
-	const json_t *value = json_object_get(object, key);
-
-	if (json_is_integer(value))
-		return json_integer_value(value);
-	return json_is_string(value) ? strtoll(json_string_value(value), NULL, 10) : 0;
-}
-
-json_t *etcd_number_json(int64_t n)
-{
-	return json_sprintf("%lld", (long long)n);
-}

@@ -2,6 +2,7 @@
 #ifndef FLEET_ETCD_LINK_H
 #define FLEET_ETCD_LINK_H
 
+#include "fleet/etcd_number.h"
 #include "fleet/web.h"
 
 struct etcd_link {
@@ -20,9 +21,5 @@ void etcd_post(struct etcd_link *, struct web_request *, const char *path, json_
 /* base64 of the key PREFIX TAIL, and of the first key behind all that begin with it. */
 json_t *etcd_key(const struct etcd_link *, const char *tail);
 json_t *etcd_key_end(const struct etcd_link *, const char *tail);
-
-/* etcd writes 64-bit numbers as texts, and leaves out those that are 0. */
-int64_t etcd_number(const json_t *object, const char *key);
-json_t *etcd_number_json(int64_t n);
 
 #endif

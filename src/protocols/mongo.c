@@ -168,20 +168,11 @@ static struct vn_cut mongo_request(struct vn_session *t, struct vn_span in, stru
 
 /* ---- answers ---- */
 
-struct answer {                         /* of the server */
-	uint32_t length, id, to, op, flags;
-	size_t document;                /* where it begins */
-};
-
 /* False: more bytes are needed. */
-static bool answer_read(struct answer *a, struct vn_span in)
+static bool answer_read(struct wire *a, struct vn_span in)
 {
-	if (in.n < WIRE_HEAD + 4)
+	if (!wire_head_read(a, in))
 		return false;
-	a->length = bson_u32(in.p);
-	a->id = bson_u32(in.p + 4);
-	a->to = bson_u32(in.p + 8);
-	a->op = bson_u32(in.p + 12);
 	a->flags = a->op == OP_MSG ? bson_u32(in.p + WIRE_HEAD) : 0;
 	a->document = a->op == OP_MSG ? WIRE_HEAD + 5 : WIRE_HEAD + 20;
 	return true;
@@ -209,7 +200,7 @@ static bool error_in(uint8_t type, struct vn_span value, int64_t *code, unsigned
 	return found;
 }
 
-static bool error_find(struct vn_span in, const struct answer *a, int64_t *code)
+static bool error_find(struct vn_span in, const struct wire *a, int64_t *code)
 {
 	struct bson_walk w;
 	struct vn_span document = { in.p + a->document, in.n - a->document };
@@ -254,7 +245,7 @@ static void buffer_u32(struct vn_buffer *to, uint32_t v)
 
 /* Write the answer with an element more at the end of its document. False: it cannot be, as
  * t->limit says; or it is an error itself. */
-static bool concern_write(struct vn_session *t, struct vn_span in, const struct answer *a,
+static bool concern_write(struct vn_session *t, struct vn_span in, const struct wire *a,
                           const struct vn_failure *f)
 {
 	static const char large[] = "the answer is too long to be edited",
@@ -288,7 +279,7 @@ static bool concern_write(struct vn_session *t, struct vn_span in, const struct 
 }
 
 /* Other bytes in place of the answer, if a rule or the topology wants that. */
-static bool answer_edit(struct vn_session *t, struct vn_span in, const struct answer *a,
+static bool answer_edit(struct vn_session *t, struct vn_span in, const struct wire *a,
                         const struct vn_failure *struck, bool hello)
 {
 	if (struck)
@@ -302,7 +293,7 @@ static bool answer_edit(struct vn_session *t, struct vn_span in, const struct an
 	return hello_rewrite(t, (struct vn_span){ in.p, a->length }, a->document, t->scratch);
 }
 
-static void answer_describe(struct vn_session *t, struct vn_span in, const struct answer *a,
+static void answer_describe(struct vn_session *t, struct vn_span in, const struct wire *a,
                             bool quiet, struct vn_message *m)
 {
 	int64_t code = 0;
@@ -315,7 +306,7 @@ static void answer_describe(struct vn_session *t, struct vn_span in, const struc
 }
 
 /* NULL, or why the connection must be raw. */
-static const char *answer_check(const struct mongo *s, const struct answer *a,
+static const char *answer_check(const struct mongo *s, const struct wire *a,
                                 const struct vn_message *asked)
 {
 	if (a->op == OP_COMPRESSED)
@@ -332,7 +323,7 @@ static struct vn_cut mongo_response(struct vn_session *t, struct vn_span in,
                                     const struct vn_message *asked, struct vn_message *m)
 {
 	struct mongo *s = t->state;
-	struct answer a;
+	struct wire a;
 
 	if (!answer_read(&a, in))
 		return vn_cut_more();

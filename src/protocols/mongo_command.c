@@ -142,15 +142,22 @@ static enum wire_step message_read(struct wire *w, struct vn_span view)
 	return step == WIRE_KNOWN ? WIRE_BROKEN : step;
 }
 
-enum wire_step wire_read(struct wire *w, struct vn_span view)
+bool wire_head_read(struct wire *w, struct vn_span view)
 {
 	*w = (struct wire){ 0 };
 	if (view.n < WIRE_HEAD + 4)
-		return WIRE_MORE;
+		return false;
 	w->length = bson_u32(view.p);
 	w->id = bson_u32(view.p + 4);
 	w->to = bson_u32(view.p + 8);
 	w->op = bson_u32(view.p + 12);
+	return true;
+}
+
+enum wire_step wire_read(struct wire *w, struct vn_span view)
+{
+	if (!wire_head_read(w, view))
+		return WIRE_MORE;
 	if (w->length < WIRE_HEAD + 4 + 5 || w->length > WIRE_MAX)
 		return WIRE_FOREIGN;
 	size_t most = w->length < WIRE_VIEW ? w->length : WIRE_VIEW;

@@ -71,6 +71,9 @@ struct command {
 /* Read the frame of a message of which the view has the beginning. */
 enum wire_step wire_read(struct wire *, struct vn_span view);
 
+/* Only length, id, to and op. False: they and 4 bytes more are not at hand. */
+bool wire_head_read(struct wire *, struct vn_span view);
+
 /* Read the command in it. With `hashed`, command.hash is made. */
 enum wire_step command_read(struct command *, const struct wire *, struct vn_span view,
                             bool hashed);

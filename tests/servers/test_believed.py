@@ -117,7 +117,19 @@ class Postgres(SQL):
         return error.pgcode or str(error).split("\n")[0].split("FATAL:")[-1].strip().replace("at \"127.0.0.1\", ", "")
 
 
-class Redis(Session):
+class Reconnecting(Session):
+    """Its driver makes a lost connection anew by itself."""
+
+    def usable(self):
+        before = self.known
+        try:
+            self.read()
+            return USABLE if self.identity() == before else RECONNECTS
+        except self.errors:
+            return LOST
+
+
+class Redis(Reconnecting):
     driver, errors = "redis-py", (redis.RedisError, Told)
     deeds = ["read", "write", "exec", "block", "look up", "login", "connect"]
 
@@ -151,14 +163,6 @@ class Redis(Session):
 
     def identity(self):
         return self.client.client_id()
-
-    def usable(self):
-        before = self.known
-        try:
-            self.read()
-            return USABLE if self.identity() == before else RECONNECTS
-        except self.errors:
-            return LOST
 
     def close(self):
         self.client.close()
@@ -214,7 +218,7 @@ class Memcache(Session):
         return str(error) or "-"
 
 
-class Mongo(Session):
+class Mongo(Reconnecting):
     """Its server is a toy: see server_mongo.py. Its monitors have connections of their own."""
     driver, errors = "PyMongo", (pymongo.errors.PyMongoError,)
     deeds = {"read": {"reads", "commands"}, "write": {"writes", "writes with a write concern"},
@@ -260,14 +264,6 @@ class Mongo(Session):
 
     def identity(self):
         return self.client.admin.command("whatsmyuri")["you"]
-
-    def usable(self):
-        before = self.known
-        try:
-            self.read()
-            return USABLE if self.identity() == before else RECONNECTS
-        except self.errors:
-            return LOST
 
     def close(self):
         self.client.close()

@@ -239,18 +239,24 @@ def transaction(client, session):
     client.app.users.insert_one({"n": 2}, session=session)
 
 
+def struck(proxy, toy, client, session, failure, error):
+    """A transaction whose second write fails: its labels."""
+    client.app.users.find_one()
+    proxy.set("error", failure=failure, match="^INSERT", skip=1, times=1)
+    session.start_transaction()
+    with pytest.raises(error) as caught:
+        transaction(client, session)
+    assert not toy.store.open_transactions()
+    return labels(caught.value)
+
+
 @pytest.mark.parametrize("failure", ["write_conflict", "deadlock", "lock_timeout", "no_such_transaction", "stepped_down",
                                      "not_primary", "recovering"][:1 if SAN else None])
 def test_a_transaction_is_aborted_and_runs_again(proxy, toy, connect, failure):
     client = connect(proxy, replicaSet="rs")
-    client.app.users.find_one()
-    proxy.set("error", failure=failure, match="^INSERT", skip=1, times=1)
     with client.start_session() as session:
-        session.start_transaction()
-        with pytest.raises(errors.PyMongoError) as caught:
-            transaction(client, session)
-        assert labels(caught.value) == ["TransientTransactionError"]
-        assert toy.verbs()[-1] == "abortTransaction" and not toy.store.open_transactions()
+        assert struck(proxy, toy, client, session, failure, errors.PyMongoError) == ["TransientTransactionError"]
+        assert toy.verbs()[-1] == "abortTransaction"
         session.abort_transaction()                     # which the server knows not: as after the real error
         session.with_transaction(lambda session: transaction(client, session))
     assert values(toy) == [1, 2]
@@ -270,13 +276,8 @@ def test_with_transaction_tries_again(proxy, toy, connect):
 @pytest.mark.parametrize("failure", ["query_timeout", "disk_full"])
 def test_what_ends_a_transaction_for_good(proxy, toy, connect, failure):
     client = connect(proxy, replicaSet="rs")
-    client.app.users.find_one()
-    proxy.set("error", failure=failure, match="^INSERT", skip=1, times=1)
     with client.start_session() as session:
-        session.start_transaction()
-        with pytest.raises(errors.OperationFailure) as caught:
-            transaction(client, session)
-        assert labels(caught.value) == [] and not toy.store.open_transactions()
+        assert struck(proxy, toy, client, session, failure, errors.OperationFailure) == []
         session.abort_transaction()
     assert values(toy) == []
 
