@@ -276,6 +276,9 @@ enum tls_did tls_link_read(struct tls_link *l, uint8_t *to, size_t room, size_t 
 			else
 				did = link_outcome(l, 0);
 		link_flush(l);
+		/* a ticket that has come makes OpenSSL take a buffer for writing */
+		if (did == TLS_AGAIN)
+			SSL_free_buffers(l->ssl);
 		if (*n) {
 			l->ends = did != TLS_DONE && did != TLS_AGAIN;
 			return TLS_DONE;
