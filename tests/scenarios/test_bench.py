@@ -4,9 +4,12 @@ import re
 import subprocess
 import sys
 
-from harness import ROOT, patience
+import pytest
+
+from harness import ROOT, SAN, patience
 
 
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
 def test_rows(tmp_path):
     load = str(tmp_path / "load")
     subprocess.check_call(["make", "-s", "-C", ROOT, "LOAD=" + load, load])
