@@ -100,8 +100,8 @@ static void put_rule(struct request *r)
 	if (!body)
 		return;
 	json_t *options = rule_body_options(body, &m);
-	bool switched = options && switch_behavior(r, name, options);
 	bool renews = options && only_prolongs(rule, options);
+	bool switched = options && switch_behavior(r, name, options);   /* `rule` may be gone now */
 	if (options && !switched)
 		to = spec_with_rule_changed(request_spec(r), name, options, &m.key, m.error);
 	json_decref(options);
