@@ -7,7 +7,7 @@ import time
 import pytest
 
 from auditing import application, audit, cache, probes, start_audit, started       # noqa: F401: fixtures
-from harness import SAN, until
+from harness import SAN, patience, until
 
 
 @pytest.mark.parametrize("words, sentence", [
@@ -110,6 +110,7 @@ def test_secrets_are_not_in_the_report(audit, cache, application, tmp_path):
 
 # ---- what it costs ----
 
+@pytest.mark.skipif(bool(SAN), reason="a sanitizer's cost is another one")
 def test_what_a_thousand_samples_a_second_cost(start_audit, start, backend):
     """And 500 events a second: below one core and 64 MiB. The page is a Vaurien, too, which answers by itself."""
     page = start("--protocol", "http", "--behavior", "error", "--behavior-error-failure", "overloaded", "--log-level", "error",
@@ -117,7 +118,9 @@ def test_what_a_thousand_samples_a_second_cost(start_audit, start, backend):
     proxy = start("--protocol", "http", "--log-level", "error", backend="127.0.0.1:%d" % page.port)
     words = [word for i in range(30) for word in ("--probe", "p%d=http://127.0.0.1:%d/ status=503" % (i, proxy.port if i < 6
                                                                                                      else page.port))]
-    running = start_audit("--attach", "127.0.0.1:%d" % proxy.http, *words, "--probe-every", "30ms", "--baseline", "60s")
+    every = patience(0.03)              # on a busy machine fewer, of which none must be lost
+    running = start_audit("--attach", "127.0.0.1:%d" % proxy.http, *words, "--probe-every", "%dms" % (1000 * every),
+                          "--probe-timeout", "60s", "--baseline", "60s")
     pid = running.process.pid
 
     def used():
@@ -136,5 +139,5 @@ def test_what_a_thousand_samples_a_second_cost(start_audit, start, backend):
         memory = int(re.search(r"VmHWM:\s+(\d+)", text.read()).group(1))
     running.process.send_signal(signal.SIGINT)
     running.done(10)
-    assert rate > 100, "of five times as many samples, each with three events"
-    assert share < 1 and (memory < 64 << 10 or SAN), (share, memory)
+    assert rate > 3 / every, "of five times as many samples, each with three events"
+    assert share < 1 and memory < 64 << 10, (share, memory)

@@ -1,7 +1,7 @@
 """reset_peer: a connection is torn down with RST after a time, idle or not, old or new."""
 import pytest
 
-from harness import Clock, patience
+from harness import Clock, patience, until
 
 
 @pytest.mark.parametrize("open_before", [True, False])
@@ -36,14 +36,24 @@ def test_at_once(vaurien, backend):
 
 
 def test_without_a_time_out_the_backend_is_met_first(vaurien, backend):
-    """As in Toxiproxy: the client connects, the backend accepts, the client sends, and its read is reset."""
+    """As in Toxiproxy: the client connects, the backend accepts, the client sends, and its read is reset. Whoever says
+    nothing is reset after 20 ms: then the client was late, and tries again."""
     proxy = vaurien("--rule", "reset_peer direction=request", backend=backend)
-    for _ in range(10):
-        client = proxy.client()
-        server = backend.accept()
-        client.send(b"some bytes")
+
+    def in_time():
+        with Clock() as took:
+            client, server = proxy.meet(backend)
+            try:
+                client.send(b"some bytes")
+                sent = True
+            except ConnectionResetError:
+                sent = False
+        assert sent or took.seconds >= 0.02
         assert client.rest() == (b"", "rst")
         assert server.rest() == (b"", "rst")
+        return sent
+    for _ in range(10):
+        until(in_time)
 
 
 def test_an_end_waits_for_the_reset(vaurien, backend):
