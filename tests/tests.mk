@@ -8,6 +8,7 @@
 # make python                             the Python package, from the tree and as it is shipped
 # make pour                               1 GiB each way through TLS, with new keys and rules that change; not part of the check
 # make reports                            the formats of audit's reports; HTML in Chromium, pictures in build/screenshots
+# make half-open                          10,000 half-open TLS handshakes, and the memory behind them; 10 s
 # make lint docs-current                  laws of the folders, no circles, headers that stand alone; current pages
 
 PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider -p tests.bytecode
@@ -120,6 +121,9 @@ python: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 reports: $(BUILD)/tests/audit/writers
 	@$(RUNTIME) PYTHONDONTWRITEBYTECODE=1 VAURIEN_SAN=$(SAN) WRITERS_BIN=$(abspath $<) $(call PART,reports) $(PYTEST) -n 2 --dist loadfile \
 		$(if $(SAN),tests/audit/test_reports.py,tests/audit)
+# Ten thousand half-open handshakes: what each takes, and that it is given back.
+half-open: $(BIN)/vaurien $(BIN)/vaurienctl
+	@$(DRIVE) HALF_OPEN=10000 $(PYTEST) -s -k half_open tests/scenarios/test_tls.py
 # The pictures of docs/dashboard.md.
 pictures: $(BIN)/vaurien $(BIN)/vaurienctl
 	@$(DRIVE) VAURIEN_PICTURES=1 $(PYTEST) -k test_how_it_looks tests/servers/test_browser.py
@@ -203,5 +207,5 @@ build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
 	$(call say,LD)
 	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
 
-.PHONY: pictures pour quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python reports shown \
+.PHONY: pictures half-open pour quick quick-built quick-model quick-scenarios quick-servers unit behaviors protocols model model-threads corpus scenarios scenarios-threads servers guests python reports shown \
 	lint structure docs docs-current demo check fuzz $(PARTS:%=check-%)

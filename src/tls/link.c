@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "tls/alert.h"
 #include "tls/context.h"
+#include "tls/crowd.h"
 #include "tls/keylog.h"
 #include "tls/link_ssl.h"
 #include "tls/strike.h"
@@ -167,6 +168,7 @@ static struct tls_link *link_make(struct tls_wire *w, int fd, const struct spec 
 	if (!context)
 		return NULL;
 	struct tls_link *l = xcalloc(1, sizeof *l);
+	crowd_joins();
 	*l = (struct tls_link){ .wire = w, .fd = fd, .server = server,
 	                        .spec = spec_ref((struct spec *)s) };
 	l->ssl = tls_context_ssl(context, l);
@@ -223,6 +225,7 @@ void tls_link_free(struct tls_link *l)
 	free(l->stuck.p);
 	free(l->why);
 	free(l);
+	crowd_leaves();
 }
 
 /* ---- handshake, bytes ---- */
