@@ -771,10 +771,10 @@ static size_t scene_bytes(const struct scene *s)
 static void scene_check(const struct vn_protocol *protocol, const struct scene *s)
 {
 	static const size_t chunks[] = { 0, 1, 2, 3, 5, 7, 11, 13, 64, 1000, 4093, 65536 };
-	bool large = scene_bytes(s) > 1 << 20;
+	size_t bytes = scene_bytes(s), least = bytes > 1 << 20 ? 1000 : bytes > 1 << 18 ? 64 : 1;
 
 	for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
-		if ((large && chunks[i] && chunks[i] < 1000) || (s->datagrams && chunks[i]))
+		if (chunks[i] && (chunks[i] < least || s->datagrams))
 			continue;
 		if (!scene_run(protocol, s, chunks[i])) {
 			printf("%s: %s, in pieces of %zu: %s\n", file_name, s->name, chunks[i],
