@@ -9,7 +9,8 @@ static const char *const own[] = {
 	"produce", "fetch", "offset look-ups", "metadata", "heartbeats, offset commits and syncs",
 	"joins", "groups", "transactions", "the begin and end of transactions",
 	"coordinator look-ups", "changes of topics", "produce with acks=all",
-	"what can be throttled", "what has an error code", NULL
+	"what can be throttled", "what has an error code",
+	"changes of topics, of CreateTopics 6, DeleteTopics 5, CreatePartitions 3 or newer", NULL
 };
 
 /* ---- requests ---- */
@@ -251,7 +252,7 @@ static const struct vn_failure failures[] = {
 	{ "overloaded", "throttle_time_ms", "the broker throttles the client", IS_SLOWED,
 	  VN_ON_REQUEST, VN_STAY, SLOWED, .by_name = true },
 	FAILURE("too_many_requests", "89 THROTTLING_QUOTA_EXCEEDED",
-	        "the quota of changes is exceeded", IS_ADMIN, 89),
+	        "the quota of changes is exceeded", IS_METERED, 89),
 	FAILURE("internal_error", "-1 UNKNOWN_SERVER_ERROR", "an unexpected error of the server",
 	        IS_WORDED, -1),
 	SILENT("too_many_connections", "FIN", CLOSED, VN_IS_OPENING, VN_ON_REQUEST, VN_CLOSE),

@@ -172,6 +172,14 @@ void kf_view_read(struct walk *w, struct view *v, const struct api *a, int versi
 	kf_walk_all(w, a->request);
 }
 
+/* Before these versions a broker that reaches its quota of changes throttles: it sends no
+ * error. */
+static bool is_metered(int key, int version)
+{
+	return (key == CREATE_TOPICS && version >= 6) || (key == DELETE_TOPICS && version >= 5) ||
+	       (key == CREATE_PARTITIONS && version >= 3);
+}
+
 unsigned kf_request_is(const struct api *a, int version, const struct view *v)
 {
 	unsigned is = a->is & (VN_IS_LOGIN) ? a->is : a->is | VN_IS_COMMAND;
@@ -184,5 +192,7 @@ unsigned kf_request_is(const struct api *a, int version, const struct view *v)
 		is |= IS_WORDED | (kf_schema_has(a->response, 't', version) ? IS_SLOWED : 0);
 	if (version > a->most || (!a->response && a->key != API_VERSIONS))
 		is |= VN_IS_UNKNOWN;
+	if (is_metered(a->key, version))
+		is |= IS_METERED;
 	return is;
 }

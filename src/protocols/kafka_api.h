@@ -21,6 +21,7 @@ enum {
 	IS_ALL_ACKS = VN_IS_OWN << 11,  /* Produce with acks=all */
 	IS_SLOWED   = VN_IS_OWN << 12,  /* its answer has a throttle time */
 	IS_WORDED   = VN_IS_OWN << 13,  /* its answer is known, and can be an error */
+	IS_METERED  = VN_IS_OWN << 14,  /* ADMIN of versions in which a quota is an error */
 };
 
 struct api {
@@ -32,7 +33,8 @@ struct api {
 };
 
 enum { PRODUCE = 0, FETCH = 1, METADATA = 3, LEAVE_GROUP = 13, SASL_HANDSHAKE = 17,
-       API_VERSIONS = 18, END_TXN = 26, SASL_AUTHENTICATE = 36 };
+       API_VERSIONS = 18, CREATE_TOPICS = 19, DELETE_TOPICS = 20, END_TXN = 26,
+       SASL_AUTHENTICATE = 36, CREATE_PARTITIONS = 37 };
 
 enum {
 	FRAME_MAX = 256 << 20,          /* a longer one is none; the hello of TLS is such */
