@@ -44,7 +44,11 @@ class Three:
 
     def __enter__(self):
         self.proxy = self.proxied.__enter__()
-        self.asked.do("cluster", port=self.proxy.port)
+        try:
+            self.asked.do("cluster", port=self.proxy.port)
+        except BaseException:
+            self.proxied.__exit__()
+            raise
         return self
 
     def __exit__(self, *error):
@@ -52,7 +56,7 @@ class Three:
             if error[0] is None:
                 stays_behind(self.asked, self.proxy, self.nodes)
         finally:
-            self.asked.do("close")
+            self.asked.answer("close")
             self.proxied.__exit__()
 
     def run(self, *words):

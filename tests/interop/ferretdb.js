@@ -22,7 +22,7 @@ async function fail(client) {
 	const users = client.db("npm").collection("failing");
 	try {
 		await users.insertOne({ n: 1 });
-		await users.find().toArray();
+		await users.find().batchSize(1).toArray();
 		console.log("none");
 	} catch (error) {
 		console.log(error.name, error.code ?? "", (error.errorLabels ?? []).join(","));

@@ -1,5 +1,4 @@
-"""FerretDB 1, which speaks MongoDB's protocol before SQLite, with PyMongo and the driver of npm."""
-import json
+"""FerretDB 1, which speaks MongoDB's protocol before SQLite, with PyMongo and the drivers of npm and of Maven."""
 import os
 import shutil
 import time
@@ -7,14 +6,14 @@ import time
 import pymongo
 from pymongo import errors
 
-from interop import Proxied, Server, free_port, go_built, node
+from interop import Proxied, Server, free_port, go_built, java, node
 
 TITLE = "FerretDB 1.24"
-NEEDS = ["go", "node", "npm"]
+NEEDS = ["go", "node", "npm", "java", "mvn"]
 TELLS = """FerretDB speaks MongoDB's protocol and keeps documents in SQLite. It has no transactions, no replica
 sets, no retryable writes and no exhaust cursors, sends no labels, and answers writes that want no
 answer. These are tested with a scripted server only: `tests/servers/test_mongo.py`. Drivers:
-PyMongo 3.11, and mongodb 7.9 from npm."""
+PyMongo 3.11, mongodb 7.9 from npm, and mongodb-driver-sync 5.14 from Maven."""
 
 MODULE, VERSION = "github.com/FerretDB/FerretDB", "v1.24.2"
 FAILURES = [                    # by name: what is done, PyMongo's exception, the code
@@ -98,42 +97,57 @@ def fails(server, failure, deed, kind, code):
 
 
 def rate(end):
-    """Finds a second of one client, the best of three."""
-    users, best = client(end).app.quick, 0
+    """Finds a second of one client."""
+    users = client(end).app.quick
     users.drop()
     users.insert_one({"_id": 1, "text": "x" * 100})
-    for _ in range(3):
-        begun = time.monotonic()
-        for _ in range(1500):
-            users.find_one({"_id": 1})
-        best = max(best, 1500 / (time.monotonic() - begun))
-    return best
+    begun = time.monotonic()
+    for _ in range(1500):
+        users.find_one({"_id": 1})
+    return 1500 / (time.monotonic() - begun)
 
 
 def speed(server):
+    """The best of five, by turns, as the machine may do other things."""
     with Proxied(server, "--protocol", "mongo") as mongo, Proxied(server, "--protocol", "tcp") as tcp:
-        return "%.2f of the finds a second of `--protocol tcp`" % (rate(mongo) / rate(tcp))
+        rates = [(rate(mongo), rate(tcp)) for _ in range(5)]
+    return "%.2f of the finds a second of `--protocol tcp`" % (max(a for a, _ in rates) / max(b for _, b in rates))
 
 
-def npm_alike(server):
+PROGRAMS = {"mongodb": lambda *words: node("ferretdb.js", *words), "mongodb-driver-sync": lambda *words: java("ferretdb", "FerretProgram", *words)}
+RAISED = {                      # by failure: the driver of npm, that of Maven
+    "not_primary": ("MongoServerError 10107", "MongoNotPrimaryException 10107"),
+    "overloaded": ("MongoServerError 462", "MongoCommandException 462 RetryableError,SystemOverloadedError"),
+    "query_timeout": ("MongoServerError 50", "MongoExecutionTimeoutException 50"),
+    "cursor_not_found": ("MongoServerError 43", "MongoCursorNotFoundException 43"),
+    "disk_full": ("MongoServerError 14031", "MongoCommandException 14031"),
+    "no_auth": ("MongoServerError 13", "MongoCommandException 13"),
+    "shutting_down": ("MongoServerError 91", "MongoNodeIsRecoveringException 91"),
+    "write_concern_timeout": ("MongoWriteConcernError 64", "MongoWriteConcernException 64"),
+    "gone": ("MongoNetworkError", "MongoSocketReadException"), "crash": ("MongoNetworkError", "MongoSocketReadException"),
+}
+
+
+def program_alike(server, program):
     with Proxied(server, "--protocol", "mongo") as proxy:
-        direct = node("ferretdb.js", "work", server.port)
-        assert len(json.loads(direct)) > 8 and node("ferretdb.js", "work", proxy.port) == direct
+        direct = program("work", server.port)
+        assert direct.count(",") > 8 and program("work", proxy.port) == direct
         assert proxy.api("GET", "/stats")[1]["proxies"][0]["raw"] == 0
 
 
-def npm_compression(server):
+def program_compression(server, program):
     """The proxy takes the offer out of hello, so nothing is compressed, and all is understood."""
     with Proxied(server, "--protocol", "mongo") as proxy:
-        node("ferretdb.js", "work", proxy.port, "compressors=zlib")
+        program("work", proxy.port, "compressors=zlib")
         assert proxy.api("GET", "/stats")[1]["proxies"][0]["raw"] == 0
 
 
-def npm_fails(server, failure, expected):
+def program_fails(server, program, failure, expected):
     with Proxied(server, "--protocol", "mongo") as proxy:
-        proxy.set("error", failure=failure, match="^(FIND|INSERT) ")
-        got = node("ferretdb.js", "fail", proxy.port).strip()
+        proxy.set("error", failure=failure, match="^(FIND|INSERT|GETMORE) ")
+        got = program("fail", proxy.port).strip()
         assert got.startswith(expected), got
+        assert proxy.api("GET", "/behavior")[1]["hits"] > 0
         return got
 
 
@@ -143,10 +157,10 @@ def cases(work, server):
         for row in FAILURES:
             yield "PyMongo", "`%s`; the documents counted directly" % row[0], lambda row=row: fails(server, *row)
         yield "PyMongo", "speed of finds", lambda: speed(server)
-        yield "mongodb", "a workload of all commands, equal to direct; nothing raw", lambda: npm_alike(server)
-        yield "mongodb", "compressors=zlib: not offered to the server", lambda: npm_compression(server)
-        for failure, expected in (("not_primary", "MongoServerError 10107"), ("overloaded", "MongoServerError 462"),
-                                  ("write_concern_timeout", "MongoWriteConcernError 64"), ("gone", "MongoNetworkError")):
-            yield "mongodb", "`%s`" % failure, lambda failure=failure, expected=expected: npm_fails(server, failure, expected)
+        for n, (who, program) in enumerate(PROGRAMS.items()):
+            yield who, "a workload of all commands, equal to direct; nothing raw", lambda: program_alike(server, program)
+            yield who, "compressors=zlib: not offered to the server", lambda: program_compression(server, program)
+            for failure, expected in RAISED.items():
+                yield who, "`%s`" % failure, lambda: program_fails(server, program, failure, expected[n])
     finally:
         server.stop()

@@ -22,12 +22,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 PAGE = os.path.join(ROOT, "docs", "interop.md")
 WORK = os.path.join(ROOT, "build", "interop")
+PATIENCE = 120                  # seconds that a client may take for a command
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests")]
 from harness import Proxy, free_port, listening, patience, until         # noqa: E402,F401: for the systems
 
@@ -117,13 +119,18 @@ def node(program, *words):
     return call(*node_words(program), *words)
 
 
-def java_words(program, *options):
-    """The command of a program of this folder; Java compiles it as it starts."""
-    return ["java", *options, "-cp", maven_installed(), os.path.join(HERE, program)]
+def java_words(name, main, *options):
+    """The command of NAME.java of this folder, compiled once; `main` is its class."""
+    made, changed = laid("java-" + name, (name + ".java",))
+    jars = maven_installed()
+    if changed or not os.path.exists(os.path.join(made, main + ".class")):
+        call("javac", "-nowarn", "-cp", jars, "-d", made, name + ".java", cwd=made)
+    # a short life: no time is spent on the second compiler
+    return ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", *options, "-cp", made + ":" + jars, main]
 
 
-def java(program, *words):
-    return call(*java_words(program), *words)
+def java(name, main, *words):
+    return call(*java_words(name, main), *words)
 
 
 def dialed(pid):
@@ -154,8 +161,13 @@ class Asked:
         """{"value": ...} or {"raised": its exception, "text": ...}"""
         self.process.stdin.write(json.dumps(dict(words, op=op)) + "\n")
         self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        assert line, "the program is gone: " + open(self.errors.name).read()[-2000:]
+        clock = threading.Timer(PATIENCE, self.process.kill)
+        clock.start()
+        try:
+            line = self.process.stdout.readline()
+        finally:
+            clock.cancel()
+        assert line, "no answer to %s in %d s: %s" % (op, PATIENCE, open(self.errors.name).read()[-2000:])
         return json.loads(line)
 
     def do(self, op, **words):

@@ -29,7 +29,7 @@ ERRORS = {                      # of whom: an absent proxy, one that is there al
 
 
 def words_of(client):
-    return {"Go": lambda: [go_program("toxiproxy")], "Java": lambda: java_words("toxiproxy.java"),
+    return {"Go": lambda: [go_program("toxiproxy")], "Java": lambda: java_words("toxiproxy", "ToxiproxyProgram"),
             "Node": lambda: node_words("toxiproxy.js"),
             "Python": lambda: [pip_installed(), "-P", os.path.join(HERE, "toxiproxy_client.py")]}[client]()
 
