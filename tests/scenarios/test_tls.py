@@ -460,6 +460,28 @@ def test_a_handshake_has_a_time_out(secured, backend, how):
     comes(proxy, "vaurien_tls_failures_total", 1, reason="timeout")
 
 
+@pytest.mark.skipif(bool(SAN), reason="sanitizers have memory of their own")
+def test_an_idle_connection_takes_little_memory(start, backend, ca):
+    """What OpenSSL takes for the handshakes of a crowd leaves no holes."""
+    proxy, ends, n = start("--tls-dir", ca, "--backend-tls", "on", backend=backend), [], 300
+
+    def more(n):
+        clients = [raw(proxy.port) for _ in range(n)]
+        accepted = [backend.sock.accept()[0] for _ in range(n)]         # and not answered yet
+        for client, server in zip(clients, [TlsEnd(sock, context(True), server=True) for sock in accepted]):
+            client.sendall(b"ping")
+            assert server.read(4) == b"ping"
+            server.send(b"pong")
+            assert client.recv(4) == b"pong"
+            ends.append((client, server))
+    more(10)                                    # what all share
+    before = proxy.memory()
+    more(n)
+    each = (proxy.memory() - before) / n
+    print("each: %d bytes" % each)
+    assert each < 33_000                        # and the blocks that are kept warm, 1.7 MB in all
+
+
 def test_half_open_handshakes_take_little_memory(start, backend, ca):
     """Silent ones take what a plain connection takes; those that sent part of a hello, what OpenSSL needs to begin; whole hellos, whose
     answer is not answered, no more. When they are gone, so is their memory. make half-open does it with 10,000."""
