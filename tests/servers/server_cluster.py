@@ -88,6 +88,7 @@ class Watched:
         self.sentinel = Node(directory / "sentinel", sentinel=(
             "sentinel monitor shop 127.0.0.1 %d 1\nsentinel down-after-milliseconds shop 60000\n"
             "sentinel failover-timeout shop 10000\n" % self.master.port))
+        self.sentinel.ask("SENTINEL", "DEBUG", "info-period", 200)          # instead of 10 s
         until(lambda: self.master.ask("ROLE")[2], what="the replica to follow")
         until(lambda: self.sentinel.ask("SENTINEL", "REPLICAS", "shop"), what="Sentinel to know the replica")
 
