@@ -198,11 +198,12 @@ check:
 		COUNTS=build/counts GO_ON=1 tests/summary make false
 	@COUNTS=build/counts tests/summary
 
-# ---- fuzzing: make fuzz, then build/fuzz/fuzz fuzz/corpus ----
+# ---- fuzzing: make fuzz, then build/fuzz/fuzz fuzz/corpus, or build/fuzz/tls ----
 
 FUZZED  := $(filter-out src/main.c,$(SRC)) $(BUILD)/ui_files.c
-fuzz: build/fuzz/fuzz
-build/fuzz/fuzz: fuzz/fuzz.c $(FUZZED)
+FUZZERS := build/fuzz/fuzz build/fuzz/tls
+fuzz: $(FUZZERS)
+$(FUZZERS): build/fuzz/%: fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)
 	$(call say,LD)
 	$(Q)clang -std=gnu11 -g -O1 -Wno-unknown-warning-option $(INCLUDE) $(CPPFLAGS) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o $@ $^ $(LDLIBS)
