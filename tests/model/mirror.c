@@ -746,6 +746,20 @@ static void push_begin(struct mirror_conn *c, vn_nsec now)
 	c->last = last;
 }
 
+/* The offer was declined: what was decided for its sequel counts for nothing. */
+static void forget_sequel(struct mirror_conn *c)
+{
+	struct mirror_stand *s = &c->first->flags;
+
+	for (unsigned i = 0; i < c->rules->n; i++) {
+		struct mirror_rule *r = &c->rules->rule[i];
+		unsigned k = slot_of(s, r->origin);
+		if (!r->per_connection && s->in[k] && s->counted[k])
+			r->count--;
+	}
+	exchange_pop(c);
+}
+
 void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nsec now)
 {
 	struct mirror_stream *d = &c->down;
@@ -791,7 +805,7 @@ void mirror_backend(struct mirror_conn *c, const uint8_t *atom, size_t n, vn_nse
 			if (offer)
 				c->mode = *atom == '~' ? M_PLAIN : M_SEQUEL;
 			if (offer && *atom == '~')
-				exchange_pop(c);
+				forget_sequel(c);
 		}
 		if (d->end)
 			finish(c, d->end, now);
@@ -841,7 +855,7 @@ static void meet(struct mirror_conn *c, const struct mirror_rules *known, vn_nse
 }
 
 /* Refused at accept, or nothing of it. */
-static void accepted(struct mirror_conn *c, vn_nsec now)
+static void accepted(struct mirror_conn *c, bool secure, vn_nsec now)
 {
 	struct mirror_exchange *x = exchange_new(c, 0);
 	struct say y = say(c, c->rules, &x->flags, VN_ON_REQUEST, ACCEPTED, NULL);
@@ -850,15 +864,19 @@ static void accepted(struct mirror_conn *c, vn_nsec now)
 		exchange_pop(c);
 		return;
 	}
+	c->linked = c->dialled = false;
+	if (secure) {
+		over(c, VN_CLOSE);
+		return;
+	}
 	x->late = y.holds;
 	ends(c, &y, &x->end, now);
 	fails(x, y.failure);
 	x->sent = true;
-	c->linked = c->dialled = false;
 }
 
 void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *rules, bool greeter,
-                 vn_nsec now)
+                 bool secure, vn_nsec now)
 {
 	*c = (struct mirror_conn){ .number = number,
 		                   .rules = rules,
@@ -867,7 +885,7 @@ void mirror_open(struct mirror_conn *c, uint64_t number, struct mirror_rules *ru
 	meet(c, NULL, now);
 	c->dialled = !c->over;
 	if (!c->over && !greeter)
-		accepted(c, now);
+		accepted(c, secure, now);
 	if (c->over || !greeter) {
 		run(c, now);
 		return;

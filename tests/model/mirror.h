@@ -90,8 +90,9 @@ struct mirror_conn {
 	struct mirror_lot sequel_lot; bool sequel_gone;
 };
 
+/* `secure`: the client does TLS, so that one who is refused at accept is closed without a word. */
 void mirror_open(struct mirror_conn *, uint64_t number, struct mirror_rules *, bool greeter,
-                 vn_nsec now);
+                 bool secure, vn_nsec now);
 void mirror_free(struct mirror_conn *);
 /* An atom is one line, or a piece of a body. */
 void mirror_client(struct mirror_conn *, const uint8_t *atom, size_t n, vn_nsec now);
