@@ -96,6 +96,7 @@ model: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model-found) $< --seeds 323
 	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-60 --bufsize 1
 	@$(RUNTIME) $(call PART,model-pieces) $< --seeds 1-40 --bufsize 7
+	@$(RUNTIME) $(call PART,model-tls) $< --seeds 1-$(if $(SAN),20,60) --tls
 	@$(RUNTIME) $(call PART,model-splice) $< --seeds 1-100 --splice-from 1
 	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-12 --bulk $(if $(SAN),4,16)
 model-threads: $(BUILD)/tests/model/model
@@ -146,6 +147,7 @@ quick: quick-built
 quick-model: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model) $< --seeds 1-40
 	@$(RUNTIME) $(call PART,model-bytewise) $< --seeds 1-10 --bufsize 1
+	@$(RUNTIME) $(call PART,model-tls) $< --seeds 1-10 --tls
 	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-2 --bulk 4
 quick-scenarios: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit
 	@$(DRIVE) VAURIEN_QUICK=1 $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios

@@ -1,10 +1,14 @@
 /* main.c - model test: random traffic under random rules, compared with a mirror of the engine.
  *
- *   model --seeds 1-40 [--bufsize N] [--splice-from N] [--steps N] [--threads] [--bulk MIB]
+ *   model --seeds 1-40 [--bufsize N] [--splice-from N] [--steps N] [--tls] [--threads] [--bulk MIB]
  *
  * One thread steps two workers in turn, over real sockets on loopback. Only the test moves the
  * clock, so a seed always gives the same story. After each step the test waits until nothing moves.
- * Then it compares every byte that each peer has received with the mirror. */
+ * Then it compares every byte that each peer has received with the mirror.
+ *
+ * --tls: one leg or both have TLS. The peers' records come cut anywhere, with new keys between
+ * them, and some backends do not finish their handshake for a while. The mirror knows of none of
+ * this: TLS must change nothing. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +32,10 @@
 #include "base/log.h"
 #include "mirror.h"
 #include "model.h"
+#include "secure.h"
 #include "spec/registry.h"
+#include "tls/identity.h"
+#include "tls/legs.h"
 #include "engine/shard.h"
 #include "engine/worker.h"
 
@@ -42,6 +49,8 @@ struct peer {
 	bool spoke;                     /* the client has sent something */
 	vn_nsec opened;
 	int client, backend;            /* -1: none */
+	struct secure *client_tls, *backend_tls;        /* NULL: plain */
+	bool shy;                       /* the backend's handshake has not begun */
 	struct bytes at_client, at_backend;
 	bool client_eof, client_rst, backend_eof, backend_rst;
 	size_t parsed;                  /* bytes of at_backend */
@@ -60,8 +69,11 @@ static struct world {
 	uint64_t accepted, next_rule, step;
 	struct vn_dice dice;            /* of the test itself */
 	const char *failed;
+	struct secure *under_way;       /* some bytes of its records are sent, and not all */
 	char what[512];
 	bool greeter, verbose;
+	bool tls;                       /* stories have it; this one on these legs: */
+	struct spec *legs;
 	size_t body_max;                /* small if reads are small */
 } w;
 
@@ -104,8 +116,28 @@ static void fail(const char *format, ...)
 
 /* ---- waiting until nothing moves ---- */
 
+static void bytes_add(struct bytes *to, const uint8_t *p, size_t n)
+{
+	if (to->n + n > to->room) {
+		to->room = (to->n + n) * 2;
+		to->p = realloc(to->p, to->room);
+	}
+	memcpy(to->p + to->n, p, n);
+	to->n += n;
+}
+
+/* Sends what TLS wants to send, unless a record is under way. */
+static void secure_send(int fd, struct secure *s)
+{
+	uint8_t wire[4096];
+	size_t n;
+
+	while (s != w.under_way && (n = secure_goes(s, wire, sizeof wire)))
+		send(fd, wire, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Reads all bytes that are there. True: there were some. */
-static bool swallow(int fd, struct bytes *to, bool *eof, bool *rst)
+static bool swallow(int fd, struct secure *s, struct bytes *to, bool *eof, bool *rst)
 {
 	static uint8_t buffer[1 << 18];
 	bool any = false;
@@ -114,15 +146,19 @@ static bool swallow(int fd, struct bytes *to, bool *eof, bool *rst)
 	if (fd < 0 || *eof || *rst)
 		return false;
 	while ((n = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT)) > 0) {
-		if (to->n + (size_t)n > to->room) {
-			to->room = (to->n + (size_t)n) * 2;
-			to->p = realloc(to->p, to->room);
-		}
-		memcpy(to->p + to->n, buffer, (size_t)n);
-		to->n += (size_t)n;
 		any = true;
+		if (!s) {
+			bytes_add(to, buffer, (size_t)n);
+			continue;
+		}
+		secure_came(s, buffer, (size_t)n);
+		for (size_t plain; (plain = secure_read(s, buffer, sizeof buffer));)
+			bytes_add(to, buffer, plain);
+		secure_send(fd, s);
 	}
 	*eof = n == 0;
+	if (*eof && s && secure_done(s) && !secure_ended(s))
+		fail("a FIN came without close_notify");
 	*rst = n < 0 && errno != EAGAIN;
 	return any || *eof || *rst;
 }
@@ -136,8 +172,11 @@ static bool turn(void)
 	for (struct peer *p = w.peers; p < w.peers + PEERS; p++) {
 		if (!p->used)
 			continue;
-		any |= swallow(p->client, &p->at_client, &p->client_eof, &p->client_rst);
-		any |= swallow(p->backend, &p->at_backend, &p->backend_eof, &p->backend_rst);
+		any |= swallow(p->client, p->client_tls, &p->at_client, &p->client_eof,
+		               &p->client_rst);
+		if (!p->shy)
+			any |= swallow(p->backend, p->backend_tls, &p->at_backend, &p->backend_eof,
+			               &p->backend_rst);
 	}
 	return any;
 }
@@ -151,19 +190,49 @@ static void rest(void)
 			mirror_rest(&p->mirror, virtual_now);
 }
 
-static void pour(int fd, const uint8_t *p, size_t n)
+static bool pour(int fd, const uint8_t *p, size_t n)
 {
 	while (n) {
 		ssize_t m = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (m < 0 && errno != EAGAIN)
-			return;         /* reset meanwhile, as the mirror predicts */
+			return false;   /* reset meanwhile, as the mirror predicts */
 		if (m < 0 && !turn() && !turn() && !turn())
-			return;         /* the proxy reads no more */
+			return false;   /* the proxy reads no more */
 		if (m > 0) {
 			p += m;
 			n -= (size_t)m;
 		}
 	}
+	return true;
+}
+
+/* The same through TLS, if there is a `*s`. The proxy gets the records in pieces, cut anywhere. A
+ * record that is not taken whole is the last one. */
+static void pour_through(int fd, struct secure *s, const uint8_t *p, size_t n)
+{
+	static uint8_t wire[2 * BODY_MAX];
+	bool whole = true;
+
+	if (!s) {
+		pour(fd, p, n);
+		return;
+	}
+	if (!pick(5))
+		secure_renew(s, pick(2));
+	secure_write(s, p, n);
+	size_t all = secure_goes(s, wire, sizeof wire), at = 0;
+	w.under_way = s;
+	while (at < all && whole) {
+		size_t piece = pick(3) ? all - at : 1 + pick(all - at);
+		whole = pour(fd, wire + at, piece);
+		at += piece;
+		for (uint64_t turns = at < all ? pick(4) : 0; turns; turns--)
+			turn();
+	}
+	w.under_way = NULL;
+	if (!whole)
+		secure_break(s);
+	secure_send(fd, s);
 }
 
 /* ---- comparing ---- */
@@ -237,6 +306,8 @@ static void peer_free(struct peer *p)
 		close(p->client);
 	if (p->backend >= 0)
 		close(p->backend);
+	secure_free(p->client_tls);
+	secure_free(p->backend_tls);
 	free(p->at_client.p);
 	free(p->at_backend.p);
 	mirror_free(&p->mirror);
@@ -262,7 +333,13 @@ static void step_open(void)
 	fcntl(p->client, F_SETFL, O_NONBLOCK);
 	setsockopt(p->client, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 	say("open %llu", (unsigned long long)w.accepted + 1);
-	mirror_open(&p->mirror, ++w.accepted, w.rules, w.greeter, virtual_now);
+	mirror_open(&p->mirror, ++w.accepted, w.rules, w.greeter, w.legs && w.legs->client_tls,
+	            virtual_now);
+	if (w.legs && w.legs->client_tls) {
+		p->client_tls = secure_make(false);
+		secure_read(p->client_tls, &(uint8_t){ 0 }, 1);
+		secure_send(p->client, p->client_tls);
+	}
 	for (int quiet = 0; quiet < 3;)
 		quiet = turn() ? 0 : quiet + 1;
 	p->backend = accept4(w.back, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -271,6 +348,20 @@ static void step_open(void)
 	if ((p->backend >= 0) != p->mirror.dialled)
 		fail("connection %llu: the backend was%s dialled",
 		     (unsigned long long)p->mirror.number, p->backend >= 0 ? "" : " not");
+	if (p->backend < 0 || !w.legs || !w.legs->backend_tls)
+		return;
+	p->backend_tls = secure_make(true);
+	p->shy = p->mirror.linked && !pick(3);
+	p->mirror.linked &= !p->shy;
+}
+
+/* A backend begins its handshake at last. */
+static void step_handshake(struct peer *p)
+{
+	say("backend %llu does its handshake", (unsigned long long)p->mirror.number);
+	p->shy = false;
+	p->mirror.linked = true;
+	mirror_time(&p->mirror, virtual_now);
 }
 
 typedef void teller(struct mirror_conn *, const uint8_t *, size_t, vn_nsec);
@@ -283,14 +374,15 @@ static void send_message(struct peer *p, int fd, teller *tell, const char *line,
 	say("%s %llu: %.*s", tell == mirror_client ? "client" : "backend",
 	    (unsigned long long)p->mirror.number, (int)strlen(line) - 1, line);
 	p->spoke |= fd == p->client;
+	struct secure *s = fd == p->client ? p->client_tls : p->backend_tls;
 	tell(&p->mirror, (const uint8_t *)line, strlen(line), virtual_now);
-	pour(fd, (const uint8_t *)line, strlen(line));
+	pour_through(fd, s, (const uint8_t *)line, strlen(line));
 	while (body) {
 		size_t n = pick(2) ? body : 1 + pick(body);
 		for (size_t i = 0; i < n; i++)
 			filler[i] = (uint8_t)('a' + (body + i) % 23);
 		tell(&p->mirror, filler, n, virtual_now);
-		pour(fd, filler, n);
+		pour_through(fd, s, filler, n);
 		body -= n;
 		rest();         /* so that the proxy reads the same pieces */
 		if (p->client_rst || p->backend_rst)
@@ -300,8 +392,8 @@ static void send_message(struct peer *p, int fd, teller *tell, const char *line,
 
 static void step_ask(struct peer *p)
 {
-	if (p->client_left || p->client_eof || p->client_rst)
-		return;
+	if (p->client_left || p->client_eof || p->client_rst || p->shy)
+		return;         /* the proxy does not read yet */
 	for (uint64_t n = 1 + pick(6); n; n--) {
 		char line[64];
 		size_t body = pick(6) ? 0 :
@@ -337,8 +429,12 @@ static void parse_requests(struct peer *p)
 
 static void step_answer(struct peer *p)
 {
+	if (p->shy) {
+		step_handshake(p);
+		return;
+	}
 	parse_requests(p);
-	if (p->backend < 0 || p->backend_left || p->backend_eof || p->backend_rst ||
+	if (p->backend < 0 || p->backend_left || p->mirror.over || p->backend_rst ||
 	    !p->mirror.linked)
 		return;
 	if (w.greeter && p->mirror.first && p->mirror.first->opening) {
@@ -367,6 +463,8 @@ static void step_leave(struct peer *p)
 {
 	bool client = pick(3);
 
+	if (p->shy)
+		return;
 	if (client && p->mirror.up.ended)
 		/* The FIN would come after bytes that are not read, so the proxy cannot see it. */
 		return;
@@ -376,6 +474,11 @@ static void step_leave(struct peer *p)
 	say("%s %llu ends its stream", client ? "client" : "backend",
 	    (unsigned long long)p->mirror.number);
 	*(client ? &p->client_left : &p->backend_left) = true;
+	struct secure *s = client ? p->client_tls : p->backend_tls;
+	if (s) {
+		secure_bye(s);
+		secure_send(client ? p->client : p->backend, s);
+	}
 	shutdown(client ? p->client : p->backend, SHUT_WR);
 	mirror_fin(&p->mirror, client, virtual_now);
 }
@@ -394,6 +497,7 @@ static void step_reset(struct peer *p)
 	setsockopt(*fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	close(*fd);
 	*fd = -1;
+	p->shy = false;
 	rest();
 	bool seen = client ? p->backend < 0 || p->backend_rst || p->backend_eof :
 	                     p->client_rst || p->client_eof;
@@ -530,6 +634,10 @@ static struct spec *toy_spec(const struct mirror_rules *rules)
 	s->enabled = true;
 	s->behavior = strdup("dummy");
 	s->protocol = protocol_find(w.greeter ? "greeter" : "line");
+	if (w.legs) {
+		s->client_tls = tls_leg_ref(w.legs->client_tls);
+		s->backend_tls = tls_leg_ref(w.legs->backend_tls);
+	}
 	opt_values_init(&s->protocol_values, NULL, 0);
 	s->linger = 2 * VN_S;
 	s->hold_max = 8 << 20;
@@ -596,6 +704,23 @@ static void step_change(void)
 
 /* ---- a story ---- */
 
+/* TLS on one leg or on both. */
+static struct spec *legs_draw(void)
+{
+	struct spec *s = spec_make("legs");
+	uint64_t which = 1 + pick(3);
+	char error[ERROR_MAX] = "";
+
+	s->protocol = protocol_find("line");
+	if (which & 1)
+		opt_set_text(&s->tls, opt_find(tls_options, "client_tls"), "require", error);
+	if (which & 2)
+		opt_set_text(&s->tls, opt_find(tls_options, "backend_tls"), "on", error);
+	if (!tls_legs_make(s, error))
+		fail("%s", error);
+	return s;
+}
+
 static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 {
 	char error[ERROR_MAX];
@@ -610,6 +735,7 @@ static void world_begin(uint64_t seed, size_t bufsize, size_t splice_from)
 	w.accepted = w.next_rule = w.step = 0;
 	w.failed = NULL;
 	w.greeter = pick(2);
+	w.legs = w.tls ? legs_draw() : NULL;
 	/* Of each second story all events are wanted, though nobody gets them. */
 	atomic_store(&journal_wanted, seed % 2 ? ~0u : 0);
 	w.body_max = bufsize < 1000 ? 2000 : BODY_MAX;
@@ -695,6 +821,7 @@ static void world_end(void)
 		worker_free(&w.workers[i]);
 	close(w.back);
 	spec_unref(w.spec);
+	spec_unref(w.legs);
 	for (unsigned i = 0; i < all_rules_n && i < 4096; i++)
 		free(all_rules[i]);
 }
@@ -745,18 +872,32 @@ static bool story(uint64_t seed, size_t bufsize, size_t splice_from, unsigned st
 	return !failed && !w.failed;
 }
 
+/* With the CA that was made there. */
+static void folder_remove(const char *folder)
+{
+	char path[64];
+
+	snprintf(path, sizeof path, "%s/ca.key", folder);
+	unlink(path);
+	snprintf(path, sizeof path, "%s/ca.pem", folder);
+	unlink(path);
+	rmdir(folder);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option flags[] = {
 		{ "seeds", 1, NULL, 's' },   { "bufsize", 1, NULL, 'b' },
 		{ "steps", 1, NULL, 'n' },   { "verbose", 0, NULL, 'v' },
 		{ "threads", 0, NULL, 't' }, { "splice-from", 1, NULL, 'f' },
-		{ "bulk", 1, NULL, 'm' },    { 0 }
+		{ "bulk", 1, NULL, 'm' },    { "tls", 0, NULL, 'e' },
+		{ 0 }
 	};
 	unsigned long long first = 1, last = 40, steps = 400, bufsize = 1 << 18,
 			   splice_from = 1 << 17, bulk = 0;
 	unsigned passed = 0, failed = 0;
 	bool threads = false;
+	char folder[] = "/tmp/vaurien-model-XXXXXX";
 
 	signal(SIGPIPE, SIG_IGN);       /* as the program does: splice() has no flag for it */
 	for (int c; (c = getopt_long(argc, argv, "", flags, NULL)) != -1;) {
@@ -768,6 +909,8 @@ int main(int argc, char **argv)
 			steps = strtoull(optarg, NULL, 10);
 		else if (c == 'v')
 			w.verbose = true;
+		else if (c == 'e')
+			w.tls = true;
 		else if (c == 't')
 			threads = true;
 		else if (c == 'f')
@@ -777,6 +920,8 @@ int main(int argc, char **argv)
 		else if (c == '?')
 			return 2;
 	}
+	if (w.tls)
+		tls_identity_place(mkdtemp(folder));
 	if (!w.verbose)
 		log_open("/dev/null");
 	else
@@ -787,6 +932,8 @@ int main(int argc, char **argv)
 		             story(seed, bufsize, splice_from, (unsigned)steps)) ?
 		          &passed :
 		          &failed) += 1;
+	if (w.tls)
+		folder_remove(folder);
 	printf("model: %u passed, %u failed\n", passed, failed);
 	return failed ? 1 : 0;
 }
