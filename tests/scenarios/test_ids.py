@@ -161,19 +161,27 @@ def test_answers_in_any_order(start, backends, udp, seed):
 
 # ---- in the order of requests ----
 
-class Kafka:
-    """Heartbeats of groups."""
-    RULES = [("error", {"failure": "rebalance", "match": "refuse"}), ("error", {"failure": "rebalance", "match": "perhaps", "probability": 0.5, "name": "perhaps"})]
-    RAW = "an answer to another request than the oldest"
+class Lengths:
+    """Messages that begin with their length, in 4 bytes."""
+    order, itself = "big", 0
+
+    def rules(failure):
+        return [("error", {"failure": failure, "match": "refuse"}), ("error", {"failure": failure, "match": "perhaps", "probability": 0.5, "name": "perhaps"})]
 
     @staticmethod
     def framed(message):
         return message
 
-    @staticmethod
-    def read(end):
+    @classmethod
+    def read(cls, end):
         head = end.read(4)
-        return head + end.read(struct.unpack(">I", head)[0])
+        return head + end.read(int.from_bytes(head, cls.order) - cls.itself)
+
+
+class Kafka(Lengths):
+    """Heartbeats of groups."""
+    RULES = Lengths.rules("rebalance")
+    RAW = "an answer to another request than the oldest"
 
     @staticmethod
     def request(ident, name):
@@ -189,19 +197,11 @@ class Kafka:
         return message == struct.pack(">IIH", 6, ident, 27)
 
 
-class Mongo:
+class Mongo(Lengths):
     """find."""
-    RULES = [("error", {"failure": "query_timeout", "match": "refuse"}), ("error", {"failure": "query_timeout", "match": "perhaps", "probability": 0.5, "name": "perhaps"})]
+    RULES = Lengths.rules("query_timeout")
     RAW = "the server answers what was not asked"
-
-    @staticmethod
-    def framed(message):
-        return message
-
-    @staticmethod
-    def read(end):
-        head = end.read(4)
-        return head + end.read(struct.unpack("<I", head)[0] - 4)
+    order, itself = "little", 4
 
     @staticmethod
     def message(ident, to, elements):
