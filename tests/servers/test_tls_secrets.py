@@ -12,12 +12,21 @@ from tls_files import authority, legs           # noqa: F401: fixtures
 
 pytestmark = pytest.mark.skipif(bool(SAN), reason="sanitizers keep freed memory")
 PASSWORD = "correct-Horse-battery-Staple-7"
-PAGE = 4096
+PAGE, MOST = 4096, 1 << 24
 OPENSSL_HEAP = 1 << 16                        # bytes; in a mapping of its own. It has numbers that are no secret, too
 
 
+def read_used(memory, size):
+    """What the next `size` bytes of memory have, without empty pages."""
+    used = []
+    for at in range(0, size, MOST):
+        data = memory.read(min(MOST, size - at))
+        used += [data[i:i + PAGE] for i in range(0, len(data), PAGE) if data[i:i + PAGE] != bytes(PAGE)]
+    return b"".join(used)
+
+
 def mappings(pid):
-    """(whether a core has it, its bytes without empty pages) of each piece of memory that the process has written."""
+    """(whether a core has it, its size, its bytes without empty pages) of each mapping that the process can write."""
     with open("/proc/%d/smaps" % pid) as text:
         parts = re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", text.read(), flags=re.M)[1:]
     with open("/proc/%d/mem" % pid, "rb", 0) as memory:
@@ -26,9 +35,10 @@ def mappings(pid):
             if "w" not in rights:
                 continue
             memory.seek(int(first, 16))
-            data = memory.read(int(last, 16) - int(first, 16))
+            size = int(last, 16) - int(first, 16)
+            data = read_used(memory, size)
             flags = re.search("^VmFlags:(.*)$", part, re.M).group(1).split()
-            yield "dd" not in flags, b"".join(data[at:at + PAGE] for at in range(0, len(data), PAGE) if data[at:at + PAGE] != bytes(PAGE))
+            yield "dd" not in flags, size, data
 
 
 def numbers(key_file):
@@ -79,22 +89,18 @@ def test_no_secret_is_left(legs, backends, authority, server_side, tmp_path):   
     for name in "default", "secure":             # a password waits in a queue
         assert proxy.api("PUT", "/%s/behavior" % name, {"name": "latency", "latency": 100, "direction": "both"})[0] == 200
     log_in(proxy, authority, ports)
-    assert not [data for dumped, data in mappings(proxy.pid) if dumped and PASSWORD.encode() in data]
+    assert not [data for dumped, _, data in mappings(proxy.pid) if dumped and PASSWORD.encode() in data]
     assert plain.told == secure.told == [PASSWORD.encode() + b"\0"] * 2
     assert handshakes(ports["file"], authority.ca, 3) and handshakes(ports["auto"], authority.own_ca, 3)
 
-    kept, hidden = b"", []
-    for dumped, data in mappings(proxy.pid):
-        if dumped:
-            kept += data
-        else:
-            hidden.append(data)
+    all = list(mappings(proxy.pid))
+    kept, hidden = (b"".join(data for dumped, _, data in all if dumped is which) for which in (True, False))
     assert len(kept) > 1 << 19
     for file in key, authority.own + "/ca.key":
         for name, number in numbers(file).items():
             assert number not in kept, "%s of %s" % (name, file)
-        assert numbers(file)["little end first"] in b"".join(hidden)     # or the search would find nothing anywhere
-    keys = ticket_keys([data for data in hidden if len(data) < OPENSSL_HEAP])
+        assert numbers(file)["little end first"] in hidden               # or the search would find nothing anywhere
+    keys = ticket_keys([data for dumped, size, data in all if not dumped and size < OPENSSL_HEAP])
     assert len(keys) > 10 and not [key for key in keys if key in kept]
     assert PASSWORD.encode() not in kept
 
