@@ -4,7 +4,7 @@
  * field that it names. */
 import { ask, of, token } from "./api.js";
 import { h } from "./dom.js";
-import { count, name, quoted, shell, short, typed } from "./format.js";
+import { count, name, onDatagrams, quoted, shell, short, typed } from "./format.js";
 import { act, chosen, draw, state } from "./state.js";
 
 const FIRST = ["match", "probability", "times", "ttl"];        /* fields of rules that are seen at once */
@@ -32,8 +32,7 @@ let latest = "delay";                   /* the behavior that was added last */
 
 /* Those that a proxy may have: some concern streams alone, some datagrams alone. */
 function offered(proxy) {
-	const udp = proxy?.listen.startsWith("udp://");
-	return state.schema.behaviors.filter(b => udp ? b.datagrams || b.only_datagrams : !b.only_datagrams);
+	return state.schema.behaviors.filter(b => proxy && onDatagrams(proxy) ? b.datagrams : !b.only_datagrams);
 }
 
 export function add(proxy) {

@@ -109,3 +109,5 @@ export function ruleText(schema, rule) {
 export function shell(word) {
 	return /^[\w@%+=:,.\/-]+$/.test(word) ? word : "'" + word.replace(/'/g, "'\\''") + "'";
 }
+
+export const onDatagrams = proxy => proxy.listen.startsWith("udp://");

@@ -3,6 +3,7 @@
  * outages.ini has all files of audit/outages/. The page runs what is made of rules and times; what
  * waits for conditions, or expects something, is a matter of `vaurien scenario`. */
 import { ask, of } from "./api.js";
+import { onDatagrams } from "./format.js";
 import { state } from "./state.js";
 
 const TIMES = { T: 10, H: 20 };         /* seconds: as long as the auditor's */
@@ -76,13 +77,13 @@ function body([behavior, ...words]) {
 	})) };
 }
 
-/* Answers of the server to whether a protocol has a rule, as long as its schema is in force. */
+/* Answers of the server to whether a protocol has a rule, on streams or on datagrams, as long as its schema is in force. */
 const known = new WeakMap();
 
 function fits(proxy, rule) {
 	if (!known.has(state.schema))
 		known.set(state.schema, new Map());
-	const answers = known.get(state.schema), key = proxy.protocol + JSON.stringify(rule);
+	const answers = known.get(state.schema), key = onDatagrams(proxy) + proxy.protocol + JSON.stringify(rule);
 	if (!answers.has(key))
 		answers.set(key, ask("POST", of(proxy.name, "/rules?check=true"), rule).then(answer => !answer.errors));
 	return answers.get(key);

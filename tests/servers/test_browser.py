@@ -248,7 +248,8 @@ def test_the_behavior_is_a_rule_too(page, proxy):
 
 def test_only_behaviors_that_the_proxy_can_have_are_offered(page, start, server):
     port = free_port()
-    proxy = start("--protocol", "redis", "--proxy-name", "cache", "--add", "names=udp://127.0.0.1:%d=127.0.0.1:1,dns" % port, backend=server)
+    proxy = start("--protocol", "redis", "--proxy-name", "cache", "--add", "names=udp://127.0.0.1:%d=127.0.0.1:1,dns" % port,
+                  "--add", "stream=127.0.0.1:0=127.0.0.1:1,tcp", "--add", "sink=udp://127.0.0.1:%d=127.0.0.1:1,tcp" % free_port(), backend=server)
     known = [one["name"] for one in proxy.api("GET", "/schema")[1]["behaviors"]]
     for name in "cache", "names":
         page.open(proxy, "/ui/#" + name)
@@ -259,7 +260,16 @@ def test_only_behaviors_that_the_proxy_can_have_are_offered(page, start, server)
         refused = [one for one in known if "datagrams" in str(proxy.api("POST", "/%s/rules?check=true" % name, {"behavior": one})[1].get("errors", ""))]
         assert set(offered) | {"noop"} == set(known) - set(refused) and refused, name     # noop, of Toxiproxy, does nothing anywhere
         assert ("duplicate" in offered, "slicer" in offered) == (name == "names", name == "cache")
-    page.click("Cancel")
+    # scenarios, too: of two proxies of one protocol, the one on datagrams has fewer
+    page.open(proxy, "/ui/#stream")
+    plans = {}
+    for name in "stream", "sink":
+        page.run("location.hash = arguments[0]", "#" + name)
+        page.sees(name, "#traffic")
+        page.press("#scenario-open")
+        page.one("#scenario")
+        plans[name] = set(page.run("return [...document.querySelectorAll('#scenario option')].map(e => e.value)"))
+    assert plans["sink"] < plans["stream"] and "blackout" in plans["sink"]
 
 
 def test_a_proxy_is_added_before_an_address_that_has_none(page, start, backends):
