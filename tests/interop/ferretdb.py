@@ -9,7 +9,7 @@ from pymongo import errors
 from interop import Proxied, Server, free_port, go_built, java, node
 
 TITLE = "FerretDB 1.24"
-NEEDS = ["go", "node", "npm", "java", "mvn"]
+NEEDS = ["go", "node", "npm", "java", "javac", "mvn"]
 TELLS = """FerretDB speaks MongoDB's protocol and keeps documents in SQLite. It has no transactions, no replica
 sets, no retryable writes and no exhaust cursors, sends no labels, and answers writes that want no
 answer. These are tested with a scripted server only: `tests/servers/test_mongo.py`. Drivers:

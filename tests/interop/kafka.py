@@ -12,7 +12,7 @@ import time
 from interop import HERE, Asked, Proxied, Server, dialed, free_port, java_words, listening, node_words, pip_installed, until
 
 TITLE = "Apache Kafka 4.3"
-NEEDS = ["java", "mvn", "node", "npm"]
+NEEDS = ["java", "javac", "mvn", "node", "npm"]
 TELLS = """Three brokers of Kafka 4.3.1 in one JVM (KRaft), each behind a proxy. Clients: kafka-clients 4.3.1
 (Java), kafkajs 2.2.4 (npm), confluent-kafka 2.16.1 and kafka-python 3.0.12 (PyPI). The kernel's list
 of each client's connections, read every 20 ms while it works, has none to a broker. What the broker
