@@ -7,7 +7,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from harness import free_port, listening, need, until
+from harness import free_port, listening, need, patience, until
 
 DELAY = {"behavior": "delay", "sleep": "300ms"}
 LEASE = 15                              # seconds: STORE_LEASE of src/fleet/store.h
@@ -47,11 +47,11 @@ class Etcd:
         except (OSError, ValueError):
             return False
 
-    def ask(self, path, body, at=None, timeout=5):
+    def ask(self, path, body, at=None):
         for port in self.ports if at is None else [self.ports[at]]:
             request = urllib.request.Request("http://%s:%d/v3/%s" % (self.host, port, path), json.dumps(body).encode())
             try:
-                with urllib.request.urlopen(request, timeout=timeout) as answer:
+                with urllib.request.urlopen(request, timeout=patience(5)) as answer:
                     return json.load(answer)
             except urllib.error.HTTPError:
                 raise

@@ -705,7 +705,7 @@ def test_what_is_not_known_is_unreachable(proxy, raw, direct):
     behavior = proxy.api("GET", "/behavior")[1]
     assert (behavior["hits"], behavior["unreachable"]) == (0, 3)
     proxy.logged("unreachable .*the effect of this message is not known")
-    assert len([line for line in proxy.log().splitlines() if "unreachable" in line]) == 1
+    assert len([line for line in proxy.whole_log().splitlines() if "unreachable" in line]) == 1
     proxy.set("error", failure="conflict")          # which is for EXEC alone
     assert "unknown command" in one.ask("FROBNIC k")
     assert proxy.api("GET", "/behavior")[1]["unreachable"] == 0

@@ -189,6 +189,6 @@ def test_out_of_reach(start, mariadb_tls, connect):
     assert tried(app, "SELECT 1") is None
     rule = proxy.api("GET", "/rules")[1]["rules"][0]
     assert rule["unreachable"] > 0 and rule["hits"] == 0
-    assert len([line for line in proxy.log().splitlines() if "unreachable" in line]) == 1
+    assert len([line for line in proxy.whole_log().splitlines() if "unreachable" in line]) == 1
     status, answer = proxy.api("PUT", "/behavior", {"name": "delay", "match": "^QUERY"})
     assert (status, answer) == (200, {"status": "ok", "unreachable": 1})
