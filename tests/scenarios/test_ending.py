@@ -1,6 +1,7 @@
 """SIGTERM and SIGINT end the program in 2 s whatever goes on; and what a user's limits refuse is told in a sentence."""
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
@@ -57,6 +58,12 @@ def hung(tmp_path_factory):
     made = str(source)[:-2] + ".so"
     subprocess.run(["gcc", "-shared", "-fPIC", "-D_GNU_SOURCE", "-o", made, str(source)], check=True)
     return {"LD_PRELOAD": made}
+
+
+def heeds(pid, number):
+    """Does it take that signal by now? A thread of its waits for it, so it is blocked in the others."""
+    with open("/proc/%d/status" % pid) as text:
+        return int(re.search(r"SigBlk:\s*(\w+)", text.read()).group(1), 16) >> (number - 1) & 1
 
 
 def ends(process, how=signal.SIGTERM):
@@ -183,6 +190,7 @@ def test_it_ends_while_a_backend_s_name_hangs(start, hung):
 ], ids=["proxy", "api", "statsd"])
 def test_it_ends_while_it_starts(hung, words):
     process = subprocess.Popen([VAURIEN, "--backend", "x:1", *words], env=dict(os.environ, **hung), stderr=subprocess.PIPE)
+    until(lambda: heeds(process.pid, signal.SIGTERM))
     time.sleep(0.3)                     # it waits for the name server, and says nothing of that
     assert process.poll() is None
     ends(process)
