@@ -562,7 +562,7 @@ def rows_protocols(o, report):
     if not (o.wants("redis") or o.wants("http") or o.wants("mysql") or o.wants("kafka") or o.wants("mongo")):
         return
     report.title("Protocols: operations/s, CPU us/operation of the proxy; ours is the one that parses", *COLUMNS)
-    n = 300000 if o.quick else 600000
+    n = 150000 if o.quick else 300000
     rows_protocol(o, report, "redis", redis_server,
                   [("redis GET, -P 1", by_redis(1, n // 12), o.rounds), ("redis GET, -P 16", by_redis(16, n), o.rounds)], "busy")
     rows_protocol(o, report, "http", http_server, [("HTTP keep-alive, 64", by_wrk(o.seconds), o.rounds)], "unavailable")
@@ -664,7 +664,7 @@ def rows_plugins(o, report):
     contenders = [vaurien(backend, protocol="redis", name="dummy"), vaurien(backend, *asked(made), protocol="redis", name="flap in C"),
                   vaurien(backend, *asked(os.path.join(examples, "flap.lua")), protocol="redis", name="flap in Lua")]
     report.title("Behaviors that are asked of each request: operations/s, CPU us/operation of the proxy; ours is the one without", *COLUMNS)
-    compare(report, "redis GET, -P 16", measure(by_redis(16, 300000 if o.quick else 600000), contenders, o.rounds), "dummy", 1.0, 1e-3)
+    compare(report, "redis GET, -P 16", measure(by_redis(16, 150000 if o.quick else 300000), contenders, o.rounds), "dummy", 1.0, 1e-3)
 
 
 def packet(n, payload):
@@ -772,7 +772,7 @@ def page_write(path, text):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    args.add_argument("--quick", action="store_true", help="a minute instead of five: fewer, shorter rounds; no page is written")
+    args.add_argument("--quick", action="store_true", help="three minutes instead of seven: fewer, shorter rounds; no page is written")
     args.add_argument("--only", default="", help="of bulk pingpong churn udp dns tls redis http mysql kafka mongo plugins idle delay bandwidth, with commas between")
     args.add_argument("--rounds", type=int, help="paired rounds of each row")
     args.add_argument("--seconds", type=float, help="of each contender in each round")
@@ -781,8 +781,8 @@ def main():
     args.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND", help="another proxy: {listen} and {backend} are its ports")
     args.add_argument("--page", default=os.path.join(ROOT, "docs", "performance.md"), help="whose figures are written; '' for none")
     o = args.parse_args()
-    o.rounds = o.rounds or (2 if o.quick else 5)
-    o.seconds = o.seconds or (0.2 if o.quick else 0.6)
+    o.rounds = o.rounds or (2 if o.quick else 4)
+    o.seconds = o.seconds or (0.15 if o.quick else 0.25)
     o.wants = lambda what: not o.only or what in o.only.split(",")
     o.load = os.getloadavg()[0]
     if not network_own():
