@@ -19,11 +19,15 @@ def test_a_square_wave_is_low_then_high(vaurien, backend):
     client = proxy.client()
     proxy.set("waves", shape="square", period=4, low=0, high=0.5)
     began = time.monotonic()
-    assert trip(client) < 0.5
+
+    def low(end):
+        """A trip that begins before that is quick: on a busy machine not each is."""
+        return any(trip(client) < 0.5 for _ in iter(lambda: time.monotonic() < end, False))
+    assert low(began + 1.5)
     time.sleep(max(0, began + 2.2 - time.monotonic()))
     assert 0.5 <= trip(client) < 0.5 + patience(SLACK)
     time.sleep(max(0, began + 4.2 - time.monotonic()))
-    assert trip(client) < 0.5
+    assert low(began + 5.5)
 
 
 def test_a_saw_rises(vaurien, backend):
