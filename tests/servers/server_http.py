@@ -18,7 +18,8 @@ http {{
     access_log {d}/access.log;
     client_body_temp_path {d}/t1; proxy_temp_path {d}/t2; fastcgi_temp_path {d}/t3;
     uwsgi_temp_path {d}/t4; scgi_temp_path {d}/t5;
-    keepalive_requests 100000; keepalive_timeout 1h; client_max_body_size 0; types {{ text/plain txt; }} default_type application/octet-stream;
+    keepalive_timeout 1h; client_header_timeout 1h; client_body_timeout 1h; send_timeout 1h;   # longer than any patience()
+    keepalive_requests 100000; client_max_body_size 0; types {{ text/plain txt; }} default_type application/octet-stream;
     server {{
         listen 127.0.0.1:{port};
         listen 127.0.0.1:{https} ssl; ssl_certificate {d}/cert; ssl_certificate_key {d}/key;
