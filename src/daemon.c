@@ -291,8 +291,9 @@ static bool daemon_serve(struct daemon *d, char error[ERROR_MAX])
 	if (!control_start_workers(d->control, error))
 		return false;
 	d->statsd = statsd_start(d->control);
-	good = (d->run || server_open(d, error)) && fleet_open(d, error) &&
-	       config_open(d, error) && descriptors_left(error) &&
+	/* Who meets the API may change the file. */
+	good = config_open(d, error) && (d->run || server_open(d, error)) &&
+	       fleet_open(d, error) && descriptors_left(error) &&
 	       (!d->run || run_begin(d->run, run_over, d, error));
 	if (!good)                      /* the workers run: the loop ends when they have */
 		shutdown_start(&d->shutdown, control_workers(d->control));
