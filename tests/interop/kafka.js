@@ -103,6 +103,12 @@ const commands = {
 		}
 		return most;
 	}),
+	produce: ({ topic, n, pause }) => closing(made(patient).producer(), async (to) => {
+		for (let i = 0; i < n; i++) {
+			await to.send({ topic, messages: [{ value: "v", partition: 0 }] });
+			await new Promise((resolve) => setTimeout(resolve, pause));
+		}
+	}),
 	create: ({ topic }) => create([topic], once),
 };
 

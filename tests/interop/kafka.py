@@ -1,8 +1,8 @@
 """Apache Kafka, three brokers in one JVM, behind the map of addresses, with clients of Java, Node and Python.
 
 kafka.java is the brokers. The programs kafka_client.java, kafka.js and kafka_client.py are told one command a line: work
-TOPIC, send TOPIC VALUE, fetch TOPIC, join TOPIC GROUP, commit, leave, transact TOPIC ID, throttled TOPIC, create TOPIC.
-Each calls its client, and answers what that returned or raised.
+TOPIC, send TOPIC VALUE, fetch TOPIC, join TOPIC GROUP, commit, leave, transact TOPIC ID, throttled TOPIC, create TOPIC, produce TOPIC N PAUSE. That of Java has move
+TOPIC, too. Each calls its client, and answers what that returned or raised.
 """
 import os
 import shutil
@@ -217,6 +217,27 @@ def added(work, who, brokers):
             asked.stop()
 
 
+def moved(work, who, brokers):
+    """The partition's leader becomes another broker, twice, while one producer sends to it."""
+    topic = "moved-" + who
+    brokers.direct.do("create", topic=topic)
+    mover = Asked(work, "mover", *words_of("kafka-clients"), "127.0.0.1:%d" % brokers.ports[0])
+    try:
+        with Behind(work, who, brokers) as behind:
+            told = []
+            sender = threading.Thread(target=lambda: told.append(behind.asked.answer("produce", topic=topic, n=100, pause=40)))
+            sender.start()
+            until(lambda: brokers.ends(topic)[0] > 5, 60, "the first records")
+            led = [mover.do("move", topic=topic) for _ in range(2)]
+            assert sender.is_alive(), "it was over before the partition had moved"
+            sender.join()
+            assert "raised" not in told[0], told
+            assert brokers.ends(topic) == [100, 0, 0] and len(set(led)) == 2
+    finally:
+        mover.stop()
+    return "100 records, sent and counted"
+
+
 def prepare(work):
     return Brokers(work)
 
@@ -226,6 +247,7 @@ def cases(work, brokers):
         for who in CLIENTS:
             yield who, "a broad workload, equal to direct; nothing raw", lambda: alike(work, who, brokers)
             yield who, "`unmapped = add`: the same workload by one proxy", lambda: added(work, who, brokers)
+            yield who, "a partition moves to other brokers, twice, under a producer", lambda: moved(work, who, brokers)
             for failure, row in FAILURES.items():
                 if row[3][CLIENTS.index(who)]:
                     counted = "; the records counted directly" if row[2] is not None else ""

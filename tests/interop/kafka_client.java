@@ -10,12 +10,14 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Properties;
 import java.util.TreeMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.CreateTopicsOptions;
+import org.apache.kafka.clients.admin.NewPartitionReassignment;
 import org.apache.kafka.clients.admin.NewTopic;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
@@ -187,6 +189,31 @@ class KafkaProgram {
 		}
 	}
 
+	static Object produce(JsonObject c) throws Exception {
+		try (KafkaProducer<String, String> to = producer("linger.ms", "0")) {
+			for (int i = 0; i < c.get("n").getAsInt(); i++) {
+				to.send(new ProducerRecord<>(c.get("topic").getAsString(), 0, "k", "v")).get();
+				Thread.sleep(c.get("pause").getAsInt());
+			}
+		}
+		return null;
+	}
+
+	/* The topic's first partition to another broker; returns when that one leads it. */
+	static Object move(JsonObject c) throws Exception {
+		TopicPartition where = new TopicPartition(c.get("topic").getAsString(), 0);
+		try (Admin admin = Admin.create(with())) {
+			int led = admin.describeTopics(List.of(where.topic())).allTopicNames().get().get(where.topic()).partitions().get(0).leader().id();
+			int to = led % 3 + 1, leader = led;
+			admin.alterPartitionReassignments(Map.of(where, Optional.of(new NewPartitionReassignment(List.of(to))))).all().get();
+			while (leader != to) {
+				Thread.sleep(50);
+				leader = admin.describeTopics(List.of(where.topic())).allTopicNames().get().get(where.topic()).partitions().get(0).leader().id();
+			}
+			return to;
+		}
+	}
+
 	static Object executed(JsonObject c) throws Exception {
 		switch (c.get("op").getAsString()) {
 		case "work":
@@ -207,6 +234,10 @@ class KafkaProgram {
 			return throttled(c);
 		case "create":
 			return create(c);
+		case "produce":
+			return produce(c);
+		case "move":
+			return move(c);
 		default:
 			throw new IllegalArgumentException(c.toString());
 		}

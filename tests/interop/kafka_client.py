@@ -134,6 +134,12 @@ class Confluent:
             self.delivered(to, [(topic, 0, "v")])
         return 1000 * max(told, default=0)
 
+    def produce(self, topic, n, pause):
+        to = self.producer(linger_ms=0, enable_idempotence=True)
+        for _ in range(n):
+            self.delivered(to, [(topic, 0, "v")])
+            time.sleep(pause / 1000)
+
     def create(self, topic):
         self.made([topic])
 
@@ -246,6 +252,15 @@ class Plain:
             for _ in range(3):
                 to.send(topic, b"v", b"k", partition=0).get(20)
             return max(value for group in to.metrics().values() for name, value in group.items() if name == "throttle-time-max")
+        finally:
+            to.close()
+
+    def produce(self, topic, n, pause):
+        to = self.producer()
+        try:
+            for _ in range(n):
+                to.send(topic, b"v", b"k", partition=0).get(20)
+                time.sleep(pause / 1000)
         finally:
             to.close()
 
