@@ -55,7 +55,7 @@ class Client:
 
     def once(self, turn):
         with socket.create_connection(("127.0.0.1", self.proxy.port), patience()) as plain:
-            plain.settimeout(0.3)
+            plain.settimeout(patience(0.3))
             with self.context.wrap_socket(plain, server_hostname="n%d-%d.test" % (self.number, turn % 5), session=self.session) as end:
                 data = os.urandom(3000)
                 end.sendall(data)
