@@ -163,7 +163,7 @@ WRONG = [None, 1, "text", [], [1], {}, {"a": 1}, {"a": [1]}, {key: 1 for key in 
          {"errors": 1}, {"errors": [1]}, {"errors": [{"description": 1}]}]
 
 
-@pytest.mark.parametrize("status", ["200 OK", "201 Created", "400 Bad Request", "404 Not Found"])
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request"] if SAN else ["200 OK", "201 Created", "400 Bad Request", "404 Not Found"])
 @pytest.mark.parametrize("body", WRONG, ids=range(len(WRONG)))
 def test_wrong_types(server, body, status):
     one = server(lambda method, path: http(body, status))
