@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from conftest import ROOT, Clock, http_ask, until
+from conftest import ROOT, Clock, http_ask, patience, until
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "User-Agent": "Mozilla/5.0"}
 FILES = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, "ui", "*")))
