@@ -5,7 +5,7 @@ from auditing import SHORT, application, cache, probes, start_audit      # noqa:
 from harness import SAN
 
 pytestmark = pytest.mark.skipif(bool(SAN), reason="auditor and proxy are run with sanitizers elsewhere")
-SHORTER = [*SHORT, "--fault-time", "600ms", "--baseline", "600ms", "--hang-time", "1500ms"]
+SHORTER = [*SHORT, "--fault-time", "600ms", "--baseline", "600ms", "--probe-timeout", "2s", "--hang-time", "2500ms"]
 
 
 def test_outages_of_tls(start_audit, cache, application, tmp_path):     # noqa: F811
