@@ -83,9 +83,9 @@ def by_dnspython(port, name="db.test", kind="A", seconds=None):
         return type(error).__name__
 
 
-def by_cares(port, name="db.test", kind="A"):
+def by_cares(port, name="db.test", kind="A", seconds=None):
     pycares = need_module("pycares")
-    channel = pycares.Channel(servers=["127.0.0.1"], udp_port=port, tcp_port=port, timeout=harness.patience(0.4), tries=1, lookups="b", flags=256)    # EDNS
+    channel = pycares.Channel(servers=["127.0.0.1"], udp_port=port, tcp_port=port, timeout=seconds or harness.patience(0.4), tries=1, lookups="b", flags=256)    # EDNS
     told = []
 
     def come(result, error):
@@ -108,7 +108,7 @@ def by_cares(port, name="db.test", kind="A"):
     return told[0]
 
 
-def by_glibc(port, name="db.test", kind="A"):
+def by_glibc(port, name="db.test", kind="A", seconds=None):
     """res_nquery() with a state of its own, since resolv.conf has no ports."""
     lib = ctypes.CDLL("libresolv.so.2", use_errno=True)
     libc = ctypes.CDLL(None, use_errno=True)
@@ -118,7 +118,7 @@ def by_glibc(port, name="db.test", kind="A"):
     assert init(state) == 0
     options = ctypes.c_ulong.from_buffer(state, 8)
     options.value = options.value & ~0x80 | 0x100000                    # no search domains; EDNS
-    ctypes.c_int.from_buffer(state, 0).value = harness.patience(1)                  # retrans
+    ctypes.c_int.from_buffer(state, 0).value = int(seconds or harness.patience(1))                  # retrans
     ctypes.c_int.from_buffer(state, 4).value = 1                        # retry
     ctypes.c_int.from_buffer(state, 16).value = 1                       # nscount
     where = socket.AF_INET.to_bytes(2, "little") + port.to_bytes(2, "big") + socket.inet_aton("127.0.0.1") + bytes(8)

@@ -466,7 +466,7 @@ def redis_rows(lines, table, proxy, redises):
     ran("access_denied", port, "AUTH app wrong")
     ran("access_denied", port, "HELLO 3 AUTH app wrong")
     ran("out_of_memory", redises("--maxmemory", "1"), "SET k v")
-    ran("slot_not_served", redises("--cluster-enabled", "yes"), "GET k")
+    ran("slot_not_served", redises("--cluster-enabled", "yes", "--cluster-port", str(free_port())), "GET k")
     ran("read_only", redises("--replicaof", "127.0.0.1", "1"), "SET k v")
     ran("masterdown", redises("--replicaof", "127.0.0.1", "1", "--replica-serve-stale-data", "no"), "GET k")
     ran("no_replicas", redises("--min-replicas-to-write", "1"), "SET k v")
