@@ -10,6 +10,7 @@ usage: structure.py [--objects DIR]     DIR: the objects of src/, built before
    (nm), so calls and data count, also those declared elsewhere.
 3. No function is longer than 70 lines (universal-ctags).
 4. No line is longer than 100 columns, tabs of 8, except those counted in tests/long-lines.txt.
+5. A file that opens with a file's name opens with its own: "/* loop.c - ...".
 
 Each finding is a line; the last line says how many checks passed and failed.
 """
@@ -209,12 +210,20 @@ def long_lines():
         yield "tests/long-lines.txt: %s is no file" % name
 
 
+def strange_names():
+    for directory in CODE:
+        for path in sorted(glob.glob(os.path.join(ROOT, directory, "**", "*.[ch]"), recursive=True)):
+            name = re.match(r"/\* ([\w.]+\.[ch])\b", read(os.path.relpath(path, ROOT)))
+            if name and name[1] != os.path.basename(path):
+                yield "%s: opens as %s" % (os.path.relpath(path, ROOT), name[1])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--objects", default=os.path.join(ROOT, "build", "plain", "src"))
     options = parser.parse_args()
     passed = failed = 0
-    for findings in (broken_laws(), told_circles(options.objects), long_functions(), long_lines()):
+    for findings in (broken_laws(), told_circles(options.objects), long_functions(), long_lines(), strange_names()):
         found = list(findings)
         print("\n".join(found), end="\n" if found else "")
         passed, failed = passed + (not found), failed + bool(found)

@@ -1,4 +1,4 @@
-/* out.c - tests of bytes in the making. */
+/* buffer.c - tests of bytes in the making. */
 #include "base/buffer.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* dial.c - tests of the way from a backend's name to a connected socket. */
+/* connect.c - tests of the way from a backend's name to a connected socket. */
 #include "net/connect.h"
 #include "net/socket.h"
 

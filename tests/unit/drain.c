@@ -1,4 +1,4 @@
-/* linger.c - tests of sockets that wait for their peer's end, on a clock that the test moves. */
+/* drain.c - tests of sockets that wait for their peer's end, on a clock that the test moves. */
 #include "net/drain.h"
 
 #include <errno.h>

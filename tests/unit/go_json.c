@@ -1,4 +1,4 @@
-/* go.c - tests of JSON as Go reads and writes it. (What is wrong with a body is in
+/* go_json.c - tests of JSON as Go reads and writes it. (What is wrong with a body is in
  * tests/scenarios/test_toxiproxy_api.py.) */
 #include "toxiproxy/go_json.h"
 

@@ -1,4 +1,4 @@
-/* news.c - tests of what is told: fields that are JSON whatever they hold, and readers that may be
+/* journal.c - tests of events: fields that are JSON whatever they hold, and readers that may be
  * slow. */
 #include "control/events.h"
 

@@ -1,4 +1,4 @@
-/* parcel.c - tests of what waits: whose share of a wait is whose, and when it is over. */
+/* queue.c - tests of what waits: whose share of a wait is whose, and when it is over. */
 #include "engine/queue.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* duct.c - tests of the kernel's pipes, and of how many there are. */
+/* splice_pipe.c - tests of the kernel's pipes, and of how many there are. */
 #include "net/splice_pipe.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* shelf.c - tests of texts kept by number in bounded memory. */
+/* text_cache.c - tests of texts kept by number in bounded memory. */
 #include "base/text_cache.h"
 
 #include <string.h>
