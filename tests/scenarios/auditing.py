@@ -156,9 +156,10 @@ def audit(start_audit):
 
 
 def probes(port, *names):
-    """The words of --probe for pages of the application."""
+    """The words of --probe for pages of the application. The front page asks nothing, and is as slow as the machine is."""
     return [word for name in names or ["front", "stock"]
-            for word in ("--probe", "%s=http://127.0.0.1:%d/%s" % (name, port, "" if name == "front" else name))]
+            for word in ("--probe", "%s=http://127.0.0.1:%d/%s" % (
+                name, port, " within=%dms" % patience(250) if name == "front" else name))]
 
 
 def started(cache, words):

@@ -270,6 +270,7 @@ def test_given_up_while_connecting_or_stalled(vaurien, backend):
         api_ok(proxy, "POST", "/rules", {"behavior": "slow_connect", "sleep": 60, "name": "dials"})
         client = proxy.client()
         client.send(b"PING\r\n")
+        until(lambda: '"dials"' in json.dumps(proxy.api("GET", "/connections")[1]), what="the client to be accepted")
         time.sleep(0.1)
         client.close()
         one = stream.next()
