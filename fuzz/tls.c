@@ -19,10 +19,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "own_ca.h"
 #include "spec/registry.h"
 #include "spec/spec.h"
 #include "tls/flaw.h"
-#include "tls/identity.h"
 #include "tls/legs.h"
 #include "tls/link.h"
 #include "tls/strike.h"
@@ -171,13 +171,11 @@ static void record_do(struct run *r, struct input *in)
 
 static void begin(void)
 {
-	char folder[] = "/tmp/vaurien-fuzz-XXXXXX", error[ERROR_MAX] = "", why[200];
+	char error[ERROR_MAX] = "", why[200];
 	json_t *on = json_string("on");
 
 	signal(SIGPIPE, SIG_IGN);
-	if (!mkdtemp(folder))
-		abort();
-	tls_identity_place(folder);
+	own_ca_make();
 	spec = spec_make("tls");
 	if (!address_parse(&spec->listen, "127.0.0.1:7000", why, sizeof why) ||
 	    !address_parse(&spec->backend, "127.0.0.1:80", why, sizeof why) ||

@@ -24,7 +24,8 @@ objects  = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $1))
 UNIT    := $(call objects,tests/unit/*.c tests/behaviors/*.c)
 RUNNER  := $(call objects,tests/protocols/*.c)
 MODEL   := $(call objects,tests/model/*.c)
-CORPUS   = $(sort $(shell find fuzz/corpus -type f))
+FUZZ    := protocols tls fields
+CORPUS   = $(sort $(shell find fuzz/corpus/$1 -type f))
 
 $(BUILD)/need-check:
 	$(call need,cmocka.h:libcmocka-dev mariadb/mysql.h:libmariadb-dev)
@@ -48,11 +49,7 @@ $(BUILD)/tests/protocols/runner: $(RUNNER) $(CORE)
 	$(link)
 $(BUILD)/tests/model/model: $(MODEL) $(CORE)
 	$(link)
-$(BUILD)/fuzz/replay.o: fuzz/fuzz.c $(BUILD)/flags | $(BUILD)/need-build
-	@mkdir -p $(@D)
-	$(call say,CC,$<)
-	$(Q)$(COMPILE) -DREPLAY -MMD -MP -c -o $@ $<
-$(BUILD)/fuzz/replay: $(BUILD)/fuzz/replay.o $(CORE)
+$(FUZZ:%=$(BUILD)/fuzz/replay-%): $(BUILD)/fuzz/replay-%: $(BUILD)/fuzz/%.o $(BUILD)/fuzz/replay.o $(CORE)
 	$(link)
 $(BUILD)/tests/servers/prepared: tests/servers/prepared.c | $(BUILD)/need-check
 	@mkdir -p $(@D)
@@ -80,7 +77,7 @@ $(BUILD)/tests/guests/%.so: src/%.c include/vaurien.h $(BUILD)/flags
 	$(call say,LD)
 	$(Q)$(GUEST) -o $@ $<
 
--include $(UNIT:.o=.d) $(RUNNER:.o=.d) $(MODEL:.o=.d) $(BUILD)/tests/audit/writers.d $(BUILD)/fuzz/replay.d
+-include $(UNIT:.o=.d) $(RUNNER:.o=.d) $(MODEL:.o=.d) $(BUILD)/tests/audit/writers.d $(FUZZ:%=$(BUILD)/fuzz/%.d) $(BUILD)/fuzz/replay.d
 
 # ---- the parts ----
 
@@ -102,8 +99,10 @@ model: $(BUILD)/tests/model/model
 model-threads: $(BUILD)/tests/model/model
 	@$(RUNTIME) $(call PART,model-threads) $< --seeds 1-10 --threads
 	@$(RUNTIME) $(call PART,model-bulk) $< --seeds 1-12 --bulk 2
-corpus: $(BUILD)/fuzz/replay
-	@$(RUNTIME) $(call PART,corpus) $< $(CORPUS)
+corpus: $(FUZZ:%=$(BUILD)/fuzz/replay-%)
+	@$(RUNTIME) $(call PART,corpus) $< $(call CORPUS,protocols)
+	@$(RUNTIME) $(call PART,corpus-tls) $(BUILD)/fuzz/replay-tls $(call CORPUS,tls)
+	@$(RUNTIME) $(call PART,corpus-fields) $(BUILD)/fuzz/replay-fields $(call CORPUS,fields)
 guests: $(BUILD)/tests/guests/vaurien $(GUESTS)
 scenarios: $(BIN)/vaurien $(BIN)/vaurienctl $(BIN)/vaurien-audit guests
 	@$(DRIVE) $(call PART,scenarios) $(PYTEST) $(SPREAD) tests/scenarios
@@ -137,7 +136,7 @@ shown: $(BIN)/vaurien $(BIN)/vaurien-audit
 # A scenario of each kind, which is one of each file, and each real server: see pytest_collection_modifyitems in harness.py.
 QUICK_SERVERS := $(patsubst %,tests/servers/test_%.py,http_protocol kafka memcache mysql postgres redis smtp)
 
-quick-built: all $(BUILD)/tests/unit/all $(BUILD)/tests/protocols/runner $(BUILD)/tests/model/model $(BUILD)/fuzz/replay
+quick-built: all $(BUILD)/tests/unit/all $(BUILD)/tests/protocols/runner $(BUILD)/tests/model/model $(FUZZ:%=$(BUILD)/fuzz/replay-%)
 quick: quick-built
 	@rm -rf $(BUILD)/counts
 	@GO_ON=1 $(MAKE) --no-print-directory -k $(if $(findstring jobserver,$(MAKEFLAGS)),,-j2) -Otarget QUICK=1 \
@@ -200,10 +199,10 @@ check:
 		COUNTS=build/counts GO_ON=1 tests/summary make false
 	@COUNTS=build/counts tests/summary
 
-# ---- fuzzing: make fuzz, then build/fuzz/fuzz fuzz/corpus, or build/fuzz/tls ----
+# ---- fuzzing: make fuzz, then build/fuzz/protocols fuzz/corpus/protocols; tls and fields likewise ----
 
 FUZZED  := $(filter-out src/main.c,$(SRC)) $(BUILD)/ui_files.c
-FUZZERS := build/fuzz/fuzz build/fuzz/tls
+FUZZERS := $(FUZZ:%=build/fuzz/%)
 fuzz: $(FUZZERS)
 $(FUZZERS): build/fuzz/%: fuzz/%.c $(FUZZED)
 	@mkdir -p $(@D)

@@ -1,4 +1,4 @@
-/* fuzz.c - fuzz test of all protocols and of the API's JSON.
+/* protocols.c - fuzz test of all protocols and of the API's JSON.
  *
  *   input:   NAME \n  SIZE  RECORD...    NAME of a protocol; SIZE of the pieces, one byte
  *            json \n  BODY               BODY of /populate or of a toxic
@@ -11,8 +11,7 @@
  *            5 n:2 BYTES                 all that the backend sends before TLS; at first only
  *
  * If the name is unknown, its first byte chooses a protocol. The test passes if nothing crashes, no
- * byte beyond the input is read, and every cut is within its bounds. Compiled with -DREPLAY, the
- * program runs the files that it is given. */
+ * byte beyond the input is read, and every cut is within its bounds. */
 #include "../tests/protocols/feed.h"
 #include "toxiproxy/proxy_json.h"
 #include "spec/registry.h"
@@ -210,29 +209,3 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	feed_stop(&f);
 	return 0;
 }
-
-#ifdef REPLAY
-#include <sys/stat.h>
-
-int main(int argc, char **argv)
-{
-	unsigned passed = 0;
-
-	for (int i = 1; i < argc; i++) {
-		FILE *file = fopen(argv[i], "rb");
-		struct stat st;
-		assert(file && fstat(fileno(file), &st) == 0);
-		if (S_ISREG(st.st_mode)) {
-			uint8_t *data = malloc((size_t)st.st_size + 1);
-			assert(data &&
-			       fread(data, 1, (size_t)st.st_size, file) == (size_t)st.st_size);
-			LLVMFuzzerTestOneInput(data, (size_t)st.st_size);
-			free(data);
-			passed++;
-		}
-		fclose(file);
-	}
-	printf("%u passed, 0 failed\n", passed);
-	return 0;
-}
-#endif
