@@ -2,6 +2,7 @@
 #include "engine/pipe.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,13 @@ void work_pool_free(struct work_pool *all)
 		all->spare = *(struct pipe_work **)b;
 }
 
+void pipe_free_unparsed(const struct pipe *p, uint8_t *bytes)
+{
+	if (bytes && pipe_from(p)->tls)
+		explicit_bzero(bytes, malloc_usable_size(bytes));
+	free(bytes);
+}
+
 void pipe_free(struct pipe *p)
 {
 	if (p->work == &no_work)
@@ -99,7 +107,7 @@ void pipe_free(struct pipe *p)
 	message_forget(&p->work->sequel);
 	timer_stop(&worker_of(p)->loop, &p->work->timer);
 	pipe_drop_spliced(p);
-	free(p->work->unparsed);
+	pipe_free_unparsed(p, p->work->unparsed);
 	p->work->unparsed = NULL;       /* pipe_process() may be cutting these bytes */
 	p->work->unparsed_n = p->work->run_n = 0;
 	p->work->line_free = 0;

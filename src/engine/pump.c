@@ -319,7 +319,7 @@ static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
 	if (!pipe_has_work(p))
 		return;
 	if (!at.n || p->ended || p->conn->dead) {
-		free(p->work->unparsed);
+		pipe_free_unparsed(p, p->work->unparsed);
 		p->work->unparsed = NULL;
 		p->work->unparsed_n = 0;
 		return;
@@ -372,7 +372,7 @@ static void pipe_resume(struct pipe *p)
 	p->work->unparsed = NULL;
 	p->work->unparsed_n = 0;
 	pipe_process(p, bytes, n);
-	free(bytes);
+	pipe_free_unparsed(p, bytes);
 }
 
 /* True if due bytes wait for room. If they wait for their pace, more is read in time, so that the

@@ -3,6 +3,7 @@ events and answers."""
 import re
 import socket
 import ssl
+import time
 
 import pytest
 
@@ -75,7 +76,14 @@ def log_in(proxy, authority, ports):    # noqa: F811
             connect(proxy, ca, password=PASSWORD, port=port)
 
 
-def test_no_secret_is_left(legs, backends, authority, server_side, tmp_path):   # noqa: F811
+def in_two(connection, data):
+    """Each packet as two records, which the proxy reads one by one."""
+    for part in data[:-6], data[-6:]:
+        connection._sock.sendall(part)
+        time.sleep(0.02)
+
+
+def test_no_secret_is_left(legs, backends, authority, server_side, tmp_path, monkeypatch):   # noqa: F811
     cert, key = authority.leaf("front")
     events = tmp_path / "events"
     plain, secure, echo = MySQL8(backends()), MySQL8(backends(), server_side()), backends()
@@ -89,8 +97,10 @@ def test_no_secret_is_left(legs, backends, authority, server_side, tmp_path):   
     for name in "default", "secure":             # a password waits in a queue
         assert proxy.api("PUT", "/%s/behavior" % name, {"name": "latency", "latency": 100, "direction": "both"})[0] == 200
     log_in(proxy, authority, ports)
-    assert not [data for dumped, _, data in mappings(proxy.pid) if dumped and PASSWORD.encode() in data]
-    assert plain.told == secure.told == [PASSWORD.encode() + b"\0"] * 2
+    monkeypatch.setattr(pymysql.connections.Connection, "_write_bytes", in_two)
+    log_in(proxy, authority, ports)
+    assert not [data for dumped, _, data in mappings(proxy.pid) if dumped and PASSWORD[14:22].encode() in data]
+    assert plain.told == secure.told == [PASSWORD.encode() + b"\0"] * 3
     assert handshakes(ports["file"], authority.ca, 3) and handshakes(ports["auto"], authority.own_ca, 3)
 
     all = list(mappings(proxy.pid))
