@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { ERROR_MAX = 256 };               /* bytes of an error sentence, with its NUL */
+enum { ERROR_MAX = 1024 };              /* bytes of an error sentence, with its NUL */
 
 /* Formats an error sentence. If it is too long, it ends with a whole UTF-8 character: JSON needs
  * that. */

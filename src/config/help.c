@@ -307,6 +307,29 @@ static void list_rules(FILE *f)
 	text_options(f, rule_options);
 }
 
+/* What fits a proxy on udp://, from the tables that the checks use. */
+static void list_udp(FILE *f)
+{
+	size_t n;
+	char names[1000] = "";
+	const struct vn_protocol *const *p = protocols_all(&n);
+
+	fputs("udp: a proxy on udp://HOST:PORT passes datagrams, and its backend is UDP, too.\n"
+	      "  Example: vaurien --proxy udp://127.0.0.1:5300 --backend 10.0.0.5:53 "
+	      "--protocol dns\n", f);
+	for (size_t i = 0; i < n; i++)
+		if (!p[i]->request || p[i]->datagrams)
+			text_add(names, sizeof names, " %s", p[i]->name);
+	fprintf(f, "  protocols:%s\n", names);
+	const struct vn_behavior *const *b = behaviors_all(&n);
+	*names = '\0';
+	for (size_t i = 0; i < n; i++)
+		if (b[i]->traits & VN_TRAIT_DATAGRAMS)
+			text_add(names, sizeof names, " %s", b[i]->name);
+	fputs("  behaviors:", f);
+	print_wrapped(f, names, 12, 13);
+}
+
 void help_list(FILE *f)
 {
 	list_behaviors(f);
@@ -320,7 +343,7 @@ void help_list(FILE *f)
 
 static const struct { const char *name; void (*show)(FILE *); } kinds[] = {
 	{ "behaviors", list_behaviors }, { "protocols", list_protocols },
-	{ "failures", list_failures }, { "rules", list_rules },
+	{ "failures", list_failures }, { "rules", list_rules }, { "udp", list_udp },
 };
 
 enum { KINDS = sizeof kinds / sizeof kinds[0] };

@@ -225,8 +225,8 @@ static const struct row {
 		.help = "a behavior or a protocol of your own, any number of times: FILE.so or "
 		        "FILE.lua") },
 	{ GROUP_GENERAL, "WHAT", OPTION("list", VN_OPT_TEXT, list,
-		.help = "show behaviors, protocols, failures or rules (the fields of rules), one "
-		        "of these by its name, or without WHAT all of it") },
+		.help = "show behaviors, protocols, failures, rules (the fields of rules) or udp, "
+		        "one of these by its name, or without WHAT all of it") },
 	{ GROUP_GENERAL, NULL, OPTION("version", VN_OPT_BOOL, version,
 		.help = "show the version") },
 	{ GROUP_GENERAL, "WHAT", OPTION("help", VN_OPT_TEXT, help,
@@ -317,7 +317,7 @@ static int list_show(const struct parse *r)
 		completion_list(stdout, &r->flags);
 	else if (!help_list_one(stdout, name))
 		return usage_error("argument --list: expected behaviors, protocols, failures, "
-		                   "rules or the name of one of these, got '%s'%s", name,
+		                   "rules, udp or the name of one of these, got '%s'%s", name,
 		                   help_list_suggest(name, meant));
 	return -1;
 }
@@ -356,7 +356,7 @@ static int help_show(const struct parse *r)
 	if (found || help_flag_one(stdout, &r->flags, name) || help_auditor(name))
 		return -1;
 	return usage_error("argument --help: expected all, behaviors, protocols, failures, rules, "
-	                   "the name of one of these or of an option, got '%s'%s", name,
+	                   "udp, the name of one of these or of an option, got '%s'%s", name,
 	                   help_flag_suggest(&r->flags, name, meant));
 }
 

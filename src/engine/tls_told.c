@@ -79,14 +79,34 @@ static void hint(struct conn *c, const char *reason)
 	            shard_spec(c->shard)->name);
 }
 
+/* What OpenSSL's words mean here. */
+static const char *meaning(unsigned leg, const char *why)
+{
+	static const struct { unsigned leg; const char *why, *means; } known[] = {
+		{ VN_LEG_CLIENT, "wrong version number", " (the client does not speak TLS)" },
+		{ VN_LEG_CLIENT, "http request", " (the client speaks plain HTTP)" },
+		{ VN_LEG_BACKEND, "wrong version number", " (the backend does not speak TLS)" },
+		{ VN_LEG_BACKEND, "unable to get local issuer certificate",
+		  " (backend_tls_ca names the file of a CA of your own)" },
+		{ VN_LEG_BACKEND, "self-signed certificate",
+		  " (backend_tls_ca names the file of a CA of your own)" },
+		{ VN_LEG_BACKEND, "hostname mismatch",
+		  " (backend_tls_name is the name that is expected)" },
+	};
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (leg == known[i].leg && strstr(why, known[i].why))
+			return known[i].means;
+	return "";
+}
+
 void tls_told_failed(struct conn *c, unsigned leg, const char *reason, const char *why)
 {
 	struct journal_entry n;
 
 	count_add(&stats_of(c, leg)->failed[tls_reason_index(reason)], 1);
-	log_warning("tls proxy=%s connection=%llu leg=%s: TLS with the %s has failed (%s): %s",
+	log_warning("tls proxy=%s connection=%llu leg=%s: TLS with the %s has failed (%s): %s%s",
 	            shard_spec(c->shard)->name, (unsigned long long)c->number, leg_name(leg),
-	            leg_name(leg), reason, why);
+	            leg_name(leg), reason, why, meaning(leg, why));
 	if (leg == VN_LEG_CLIENT)
 		hint(c, reason);
 	if (!journal_wants(JOURNAL_TLS))

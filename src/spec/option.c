@@ -20,7 +20,7 @@ static const vn_nsec TIME_MAX = INT64_MAX / 4;
 /* `bare`: the text that came, to be compared with the choices; NULL: it was no text. */
 static bool refuse(const struct vn_opt *o, const char *got, const char *bare, char error[ERROR_MAX])
 {
-	char expect[ERROR_MAX - 100], shown[48], meant[SUGGEST_MAX];
+	char expect[ERROR_MAX - 200], shown[48], meant[SUGGEST_MAX];
 	struct suggestion near = { .word = bare };
 
 	for (const char *const *c = bare ? o->choices : NULL; c && *c; c++)

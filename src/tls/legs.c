@@ -228,15 +228,17 @@ static bool is_name(const char *text, size_t n)
 static bool names_take(struct making *m)
 {
 	const char *text = m->options->client_names;
-	char shown[100];
+	char one[100], shown[100];
 	unsigned count = 0;
 
 	for (const char *at = text; at && *at;) {
 		size_t n = strcspn(at, ",");
-		if (!is_name(at, n) || ++count > 32)
+		count++;
+		snprintf(one, sizeof one, "%.*s", (int)(n < 90 ? n : 90), at);
+		if (!is_name(at, n) || count > 32)
 			return refuse(m, "_names", "expected at most 32 DNS names and addresses "
-			              "with commas between them, got '%s'",
-			              text_printable(text, shown, sizeof shown));
+			              "with commas between them, got '%s' as number %u",
+			              text_printable(one, shown, sizeof shown), count);
 		at += n + !!at[n];
 	}
 	m->leg->names = xstrdup(text);

@@ -8,7 +8,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-enum { GO_ERROR = 512 };                /* room for one error text */
+#include "base/text.h"
+
+enum { GO_ERROR = ERROR_MAX };          /* room for one error text */
 
 /* The first value of a text; the rest is ignored. Keys keep their case; of equal keys the last
  * counts. NULL: `error` has Go's text. */

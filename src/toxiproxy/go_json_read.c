@@ -109,7 +109,7 @@ static void utf8_put(char **to, unsigned c)
 }
 
 /* Bytes of the valid character at `p`; 0: there is none. */
-static size_t utf8_length(const unsigned char *p, const unsigned char *end)
+static size_t utf8_sequence(const unsigned char *p, const unsigned char *end)
 {
 	static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	size_t n = *p < 0x80 ? 1 : *p < 0xc2 || *p > 0xf4 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : 4;
@@ -178,7 +178,7 @@ static char *text_read(struct reader *r, size_t *n)
 	char *made = xmalloc((size_t)(r->end - r->p) * 3 + 1), *to = made;
 
 	while (r->p < r->end && *r->p != '"') {
-		size_t good = utf8_length(r->p, r->end);
+		size_t good = utf8_sequence(r->p, r->end);
 		if (*r->p < 0x20) {
 			unexpected(r, "in string literal");
 			break;

@@ -14,7 +14,7 @@ from harness import ROOT, VAURIEN
 
 MAKE = shutil.which("make")
 OBJECT = "build/plain/src/behaviors/dummy.o"
-WIDELY = ("src", "include", "cli", "tests", "fuzz", "packaging", "bench", "examples", "docs", "Makefile", "dev")
+WIDELY = ("src", "include", "cli", "tests", "fuzz", "packaging", "bench", "examples", "docs", "audit", "Makefile", "dev")
 
 
 def read(*path):

@@ -313,7 +313,7 @@ def test_a_backend_without_tls_is_never_used_plain(secured, backend):
     server.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
     assert End(client).ends() == "rst"
     comes(proxy, "vaurien_connections_ended_total", 1, reason="backend_tls")
-    proxy.logged("leg=backend: TLS with the backend has failed .*wrong version number")
+    proxy.logged("leg=backend: TLS with the backend has failed .*wrong version number [(]the backend does not speak TLS[)]")
     server.close()
 
 

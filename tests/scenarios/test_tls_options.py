@@ -1,4 +1,5 @@
 """The options of TLS in every way of describing a proxy: values, refusals, files, warnings, SIGHUP, the CA."""
+import datetime
 import os
 import signal
 import socket
@@ -111,7 +112,7 @@ REFUSALS = [
     ({"client_tls_ciphers": "TLS_NONE_SUCH"}, "client_tls_ciphers: expected cipher suites as OpenSSL writes them, got 'TLS_NONE_SUCH'"),
     ({"client_tls_alpn": "h2,"}, "client_tls_alpn: expected names of protocols with commas between them, got 'h2,'"),
     ({"client_tls_names": "a,DNS:b"}, "client_tls_names: expected at most 32 DNS names and addresses with commas between them, "
-                                      "got 'a,DNS:b'"),
+                                      "got 'DNS:b' as number 2"),
     ({"client_tls_verify": "require"}, "client_tls_ca: expected a file where client_tls_verify is require"),
     ({"client_tls_key": "one.key"}, "client_tls_key: expected client_tls_cert beside it"),
     ({"client_tls_cert": "none"}, "client_tls_cert: cannot read none: No such file or directory"),
@@ -173,6 +174,37 @@ def test_warnings_once(start):
     proxy.api("PATCH", "/proxies/default", {"backend_tls": "on"})
     log = proxy.whole_log()
     assert log.count(ends) == 1 and log.count(below) == 1 and log.count("the backend's certificate is not verified") == 1
+
+
+def expired(directory):
+    """A certificate of the day before yesterday, and its key."""
+    x509, hashes = need_module("cryptography.x509"), need_module("cryptography.hazmat.primitives.hashes")
+    serialization = need_module("cryptography.hazmat.primitives.serialization")
+    key = need_module("cryptography.hazmat.primitives.asymmetric.ec").generate_private_key(
+        need_module("cryptography.hazmat.primitives.asymmetric.ec").SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "old")]), datetime.datetime.utcnow()
+    cert = (x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+            .not_valid_before(now - datetime.timedelta(3)).not_valid_after(now - datetime.timedelta(2)).sign(key, hashes.SHA256()))
+    file = directory / "old.pem"
+    file.touch(0o600)
+    file.write_bytes(cert.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()))
+    return file
+
+
+def test_what_does_nothing_is_said(start, tmp_path):
+    """Options of a leg that is off, a CA that verifies nobody, a certificate that no client takes."""
+    proxy = start("--client-tls-alpn", "h2", "--backend-tls-name", "db", backend="127.0.0.1:9")
+    said = "proxy=default: %s does nothing, because %s is off"
+    assert proxy.whole_log().count(said % ("client_tls_alpn", "client_tls")) == 1
+    assert proxy.whole_log().count(said % ("backend_tls_name", "backend_tls")) == 1
+    old = expired(tmp_path)
+    assert proxy.api("PATCH", "/proxies/default", {"client_tls": "on", "client_tls_ca": str(old), "client_tls_cert": str(old)})[0] == 200
+    proxy.logged(said % ("client_tls_ca", "client_tls_verify"))
+    proxy.logged("proxy=default: the certificate of client_tls_cert has expired")
+    assert proxy.api("PATCH", "/proxies/default", {"client_tls_tickets": 2})[0] == 200
+    log = proxy.whole_log()
+    assert log.count("has expired") == 1 and log.count("does nothing") == 3
 
 
 def test_files_are_read_again(start, backend, files, tmp_path):

@@ -224,6 +224,9 @@ def test_files_that_never_end_hold_up_no_reload(start, tmp_path, name, kind):
     (["--list", "mysql"], ["    failures:"]),
     (["--list", "tcp", "--http"], ["    failures: none, the protocol has no error replies"]),
     (["--list", "deadlock"], ["  deadlock"]),
+    (["--list", "udp"], ["  protocols: dns tcp"]),
+    (["--help", "udp"], ["udp: a proxy on udp://HOST:PORT passes datagrams, and its backend is UDP, too."]),
+    (["--list", "tls_alert"], ["                             handshake_failure)"]),
 ])
 def test_one_of_the_list(run, words, lines):
     done = run(*words)
@@ -254,7 +257,7 @@ def test_not_of_the_list(run, word, meant):
         done = run(*words)
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.endswith(
-            "vaurien: error: argument --list: expected behaviors, protocols, failures, rules or the name of one of these, got '%s'%s\n"
+            "vaurien: error: argument --list: expected behaviors, protocols, failures, rules, udp or the name of one of these, got '%s'%s\n"
             % (word, "; did you mean '%s'?" % meant if meant else ""))
 
 

@@ -235,8 +235,8 @@ static void refused(void **state)
 		  "rule: expected the name of a behavior first, got 'fake_slaw'; did you mean "
 		  "'fake_slow'?\n" },
 		{ "--list nope", 2,
-		  "argument --list: expected behaviors, protocols, failures, rules or the name of "
-		  "one of these, got 'nope'\n" },
+		  "argument --list: expected behaviors, protocols, failures, rules, udp or the "
+		  "name of one of these, got 'nope'\n" },
 		{ "--list=fake_slaw", 2, ", got 'fake_slaw'; did you mean 'fake_slow'?\n" },
 		{ "--list=", 2, "argument --list: expected behaviors, protocols, " },
 		{ "--proto tcp", 2, "vaurien: error: ambiguous option: --proto could match" },

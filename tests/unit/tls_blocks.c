@@ -22,10 +22,10 @@ static void each_size_has_its_blocks(void **state)
 	static const struct { size_t n, size; } sizes[] = {
 		{ 2049, 4096 }, { 4096, 4096 }, { 16385, 24576 }, { 24576, 24576 },
 	};
-	void *heap = malloc(100);
 
 	if (!blocks_are_there())
 		skip();
+	void *heap = malloc(100);
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		uint8_t *p = block_take(sizes[i].n);
 		assert_non_null(p);
