@@ -256,7 +256,10 @@ static int legs_read(const struct parse *r, struct spec *s)
 	if (tls_legs_make(s, error))
 		return -1;
 	snprintf(name, sizeof name, "%.*s", (int)strcspn(error, ":"), error);
-	return value_error("%s%s", flag_find(&r->flags, "", name) ? dashes_of(r, name) : "", error);
+	const char *dashes = flag_find(&r->flags, "", name) ? dashes_of(r, name) : "";
+	for (char *c = error; *dashes && *c && *c != ':'; c++)
+		*c = *c == '_' ? '-' : *c;
+	return value_error("%s%s", dashes, error);
 }
 
 /* `r` has the options of the proxy: its own, or `all`, the program's. */

@@ -155,13 +155,13 @@ def test_refusals(start, files, monkeypatch):
 def test_refusals_of_the_start(run, files, monkeypatch):
     monkeypatch.chdir(files)
     for words, rc, sentence in [
-            (["--client-tls", "on", "--client-tls-cert", "pipe"], 1, "--client_tls_cert: expected a regular file, got a pipe (pipe)\n"),
+            (["--client-tls", "on", "--client-tls-cert", "pipe"], 1, "--client-tls-cert: expected a regular file, got a pipe (pipe)\n"),
             (["--client-tls", "yes"], 2, "argument --client-tls: expected one of off, on, require, got 'yes'\n"),
             (["--add", "db=:0=:1,mysql client_tls=on protocol_mysql_tls=pass"], 1,
              "[proxy:db]: tls: expected strip where client_tls or backend_tls is set, got pass\n"),
             (["--add", "db=:0=:1 client_tsl=on"], 2, "expected option=value of a proxy, got 'client_tsl'; did you mean 'client_tls'?\n"),
             (["--tls-keylog", "pipe"], 1, "tls_keylog: cannot write to pipe: "),
-            (["--tls-dir", "empty", "--client-tls", "on"], 1, "--tls_dir: ")]:
+            (["--tls-dir", "empty", "--client-tls", "on"], 1, "--tls-dir: ")]:
         done = run("--proxy", "127.0.0.1:0", *words)
         assert done.returncode == rc and sentence in done.stderr, done.stderr
 
@@ -264,12 +264,12 @@ def test_a_ca_of_others(run, tmp_path):
     (tmp_path / "ca.key").write_bytes(openssl("genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"))
     os.chmod(tmp_path / "ca.key", 0o644)
     done = run("--client-tls", "on", "--tls-dir", tmp_path)
-    assert done.returncode == 1 and "--tls_dir: expected a file that others cannot open, got mode 0644" in done.stderr
+    assert done.returncode == 1 and "--tls-dir: expected a file that others cannot open, got mode 0644" in done.stderr
     os.chmod(tmp_path / "ca.key", 0o600)
     cert, _ = pair(tmp_path, "other")
     os.rename(cert, tmp_path / "ca.pem")
     done = run("--client-tls", "on", "--tls-dir", tmp_path)
-    assert "--tls_dir: expected the certificate of ca.key, got another's" in done.stderr
+    assert "--tls-dir: expected the certificate of ca.key, got another's" in done.stderr
 
 
 @pytest.mark.skipif(bool(SAN), reason="eight programs at once")
