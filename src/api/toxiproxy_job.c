@@ -180,12 +180,25 @@ static bool job_create_proxy(struct job *j, struct spec *to, const struct endpoi
 	return true;
 }
 
+/* Where it listens from now on; NULL: where it did. A proxy of `vaurien run` listens nowhere
+ * itself, which is no reason to look for an address. */
+static const struct endpoint *newly_at(const struct proxy *p, const struct endpoint *at,
+                                       bool moved)
+{
+	return moved || (!p->at.len && !proxy_spec(p)->gate) ? at : NULL;
+}
+
 /* Takes the reference to `to`. */
 static bool job_update_proxy(struct job *j, struct proxy *p, struct spec *to,
                              const struct endpoint *at, bool empty)
 {
+	if (at && to->gate) {
+		spec_unref(to);
+		return http_error_set(&j->error, 400, "bad request body: listen: expected no other "
+		                      "address: vaurien run leads clients to this proxy, so it "
+		                      "listens nowhere itself");
+	}
 	int error = proxy_update(p, to, at, empty, &j->by);
-
 	if (error) {
 		spec_unref(to);
 		return bind_error(j, at ? at : &p->at, error);
@@ -272,7 +285,7 @@ static bool update_apply(struct job *j, struct step *s, const struct endpoint *a
 	if (!to)
 		return false;
 	bool empty = moved || strcmp(to->backend.text, proxy_spec(p)->backend.text);
-	return job_update_proxy(j, p, to, moved || !p->at.len ? at : NULL, empty);
+	return job_update_proxy(j, p, to, newly_at(p, at, moved), empty);
 }
 
 /* ---- POST /populate ---- */
@@ -295,7 +308,7 @@ static bool populate_rules(struct job *j, struct proxy *p, const struct proxy_re
 	if (!to)
 		return false;
 	if (!same)
-		return job_update_proxy(j, p, to, p->at.len ? NULL : at, false);
+		return job_update_proxy(j, p, to, newly_at(p, at, false), false);
 	spec_unref(to);
 	job_note(j, p);
 	return true;
@@ -311,6 +324,7 @@ static bool populate_replace(struct job *j, struct proxy *p, const struct proxy_
 
 	if (!to)
 		return false;
+	to->gate = gate_ref(is->gate);
 	bool addressed = moved || strcmp(is->backend.text, to->backend.text);
 	if (!addressed)
 		to->enabled = is->enabled;
@@ -318,7 +332,7 @@ static bool populate_replace(struct job *j, struct proxy *p, const struct proxy_
 		spec_replace(&to, spec_with_address(to, &is->listen));
 		to->asked = xstrdup(is->asked);
 	}
-	return job_update_proxy(j, p, to, moved || !p->at.len ? at : NULL, addressed);
+	return job_update_proxy(j, p, to, newly_at(p, at, moved), addressed);
 }
 
 static bool populate_apply(struct job *j, struct step *s, const struct endpoint *at)
@@ -354,7 +368,7 @@ static bool reset_apply(struct job *j, struct step *s, const struct endpoint *at
 		return true;
 	struct spec *to = spec_without_rules(proxy_spec(p));
 	spec_replace(&to, spec_with_enabled(to, true));
-	return job_update_proxy(j, p, to, p->at.len ? NULL : at, false);
+	return job_update_proxy(j, p, to, newly_at(p, at, false), false);
 }
 
 static const struct kind
