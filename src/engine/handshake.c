@@ -421,11 +421,17 @@ static vn_nsec leg_until(struct conn *c, struct leg *l)
 	                                                                        l->since + limit;
 }
 
+/* The backend's is to blame for the client's, too, if its hello waits for it. */
 static bool leg_late(struct conn *c, struct leg *l)
 {
+	const struct handshake *h = c->shake;
+	bool backend = l == &h->backend || (h->heard && h->backend.state != LEG_NONE);
+
 	if (conn_loop(c)->now < leg_until(c, l))
 		return false;
-	leg_fails(c, l, "timeout", "the handshake has taken too long");
+	leg_fails(c, l, "timeout", backend ?
+	          "no handshake with the backend within --tls-timeout; it may have no TLS" :
+	          "the handshake took longer than --tls-timeout");
 	return true;
 }
 
