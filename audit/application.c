@@ -18,7 +18,7 @@
 #define STOP_MOST   10.0                /* seconds from SIGTERM to SIGKILL */
 #define GUARD_EVERY 5.0
 
-/* ---- {db}, {db.host}, {db.port} ---- */
+/* ---- {db}, {db.host}, {db.port}, {ca} ---- */
 
 struct place { char address[600], host[512], port[12]; };
 
@@ -66,7 +66,8 @@ static const char *filled(const struct run *run, const char *text, size_t *n, st
 			return (const char *)place + parts[k].offset;
 		}
 	}
-	return NULL;
+	*n = strlen("{ca}");
+	return strncmp(text, "{ca}", *n) ? NULL : run->ca;
 }
 
 /* To be freed. */
@@ -131,12 +132,23 @@ static void addresses_add(struct run *run, const struct seen_proxy *p)
 	free(name);
 }
 
+static void ca_add(struct run *run)
+{
+	char *line;
+	int n = run->ca ? asprintf(&line, "VAURIEN_CA=%s", run->ca) : 0;
+
+	assert(n >= 0);
+	if (n)
+		environment_add(run, line);
+}
+
 bool application_prepare(struct run *run)
 {
 	for (char **line = environ; *line; line++)
 		environment_add(run, xstrdup(*line));
 	for (size_t i = 0; i < run->record.proxies.n; i++)
 		addresses_add(run, &run->record.proxies.at[i]);
+	ca_add(run);
 	for (size_t i = 0; i < run->options->env.n; i++)
 		environment_add(run, fill(run, run->options->env.at[i]));
 	run->probers.environment = run->environment;
@@ -232,6 +244,7 @@ void application_free(struct run *run)
 	for (char **line = run->environment; line && *line; line++)
 		free(*line);
 	free(run->environment);
+	free(run->ca);
 }
 
 /* ---- anew ---- */

@@ -249,6 +249,7 @@ bool own_only(struct run *run)
 bool vaurien_meet(struct run *run)
 {
 	json_t *info = clock_compare(run), *proxies = json_object_get(info, "proxies"), *proxy;
+	bool tls = false;
 	size_t i;
 
 	if (run->how) {
@@ -264,7 +265,10 @@ bool vaurien_meet(struct run *run)
 		run->proxies[i].backend = xstrdup(text_at(proxy, "backend"));
 		run->proxies[i].vanishes = run->filter;
 		run->proxies[i].tls = *text_at(proxy, "client_tls");
+		tls |= run->proxies[i].tls;
 	}
+	if (tls && *text_at(info, "ca") && api_local(&run->api) && !run->ca)
+		run->ca = xstrdup(text_at(info, "ca"));
 	json_decref(info);
 	if (!run->record.proxies.n)
 		run_end(run, "not_started", "the Vaurien has no proxies");

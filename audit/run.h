@@ -47,6 +47,7 @@ struct run {
 	/* the Vaurien that it audits */
 	struct process own;             /* pid 0: it is attached */
 	char *folder;                   /* of its API's socket */
+	char *ca;                       /* its CA's certificate, a file; NULL: none is needed */
 	uint64_t seed;
 	double clock_uncertainty;
 	bool filter;                    /* `vanish` filters, else it stalls */

@@ -14,6 +14,7 @@
 #include "plugins/plugin.h"
 #include "spec/registry.h"
 #include "spec/schema.h"
+#include "tls/ca.h"
 
 /* ---- /behavior, /behaviors ---- */
 
@@ -183,7 +184,7 @@ struct info {                           /* the answer to GET /info */
 
 static void json_put(FILE *to, json_t *value)
 {
-	json_dumpf(value, to, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	json_dumpf(value, to, JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
 	json_decref(value);
 }
 
@@ -196,9 +197,14 @@ static void info_begin(const struct info *all, FILE *to)
 
 	fprintf(to, "{\"name\": \"vaurien\", \"version\": \"%s\", \"seed\": \"%" PRIu64 "\","
 	            " \"time\": %" PRId64 ".%06" PRId64 ", \"threads\": %" PRId64
-	            ", \"vanish\": \"%s\", \"proxies\": [",
+	            ", \"vanish\": \"%s\"",
 	        VAURIEN_VERSION, s->seed, now / VN_S, now % VN_S / VN_US, s->threads,
 	        blackhole_possible() ? "filter" : "stall");
+	if (tls_ca_path()) {
+		fputs(", \"ca\": ", to);
+		json_put(to, json_text(tls_ca_path()));
+	}
+	fputs(", \"proxies\": [", to);
 }
 
 static bool info_next(struct pieces *p, FILE *to)

@@ -24,6 +24,7 @@
 #include "run/run_json.h"
 #include "run/summary.h"
 #include "run/supervisor.h"
+#include "tls/ca.h"
 
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
@@ -204,36 +205,55 @@ static void own_add_api(struct supervisor *s, const char *url)
 
 /* ---- the command ---- */
 
-/* The environment, with VAURIEN_API. The words are borrowed, but for the first. */
-static char **environment_make(const char *api)
-{
-	size_t n = 0;
-	char **made;
+/* What the command learns by its environment. */
+struct learns {
+	char *api, *ca;                 /* "NAME=VALUE"; NULL: nothing */
+	char **all;                     /* with the words of our own, which are borrowed */
+};
 
+static bool same_name(const char *word, const char *mine)
+{
+	return mine && !strncmp(word, mine, strcspn(mine, "=") + 1);
+}
+
+static void environment_make(struct learns *l, const char *api)
+{
+	const char *ca = tls_ca_path();
+	size_t n = 0;
+
+	if (asprintf(&l->api, "VAURIEN_API=%s", api) < 0 ||
+	    (ca && asprintf(&l->ca, "VAURIEN_CA=%s", ca) < 0))
+		memory_out();
 	while (environ[n])
 		n++;
-	made = xcalloc(n + 2, sizeof *made);
-	if (asprintf(&made[0], "VAURIEN_API=%s", api) < 0)
-		memory_out();
-	n = 1;
+	l->all = xcalloc(n + 3, sizeof *l->all);
+	n = 0;
+	l->all[n++] = l->api;
+	if (l->ca)
+		l->all[n++] = l->ca;
 	for (char **e = environ; *e; e++)
-		if (strncmp(*e, "VAURIEN_API=", 12))
-			made[n++] = *e;
-	return made;
+		if (!same_name(*e, l->api) && !same_name(*e, l->ca))
+			l->all[n++] = *e;
+}
+
+static void environment_free(struct learns *l)
+{
+	free(l->api);
+	free(l->ca);
+	free(l->all);
 }
 
 bool run_fork(struct run *r, const char *api, char error[ERROR_MAX])
 {
-	char **environment = environment_make(api ? api : r->settings->http_host);
+	struct learns learns = { .api = NULL };
 
+	environment_make(&learns, api ? api : r->settings->http_host);
 	if (api)
 		own_add_api(&r->s, api);
-
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-	bool good = command_start(&r->command, &original, r->settings->run->command, environment,
+	bool good = command_start(&r->command, &original, r->settings->run->command, learns.all,
 	                          r->settings->run->allow_io_uring, error);
-	free(environment[0]);
-	free(environment);
+	environment_free(&learns);
 	if (!good)
 		return false;
 	if (!r->command.means.sockets)

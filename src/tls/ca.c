@@ -13,6 +13,11 @@ bool tls_ca_make(char error[ERROR_MAX])
 	return tls_identity_make(false, error);
 }
 
+const char *tls_ca_path(void)
+{
+	return tls_identity() ? tls_identity()->pem_path : NULL;
+}
+
 const char *tls_ca_pem(void)
 {
 	return tls_identity()->pem;

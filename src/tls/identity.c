@@ -250,6 +250,7 @@ static bool identity_load(struct tls_identity *id, const char *folder, bool *wri
 	if (!id->ca)
 		return false;
 	id->folder = xstrdup(folder);
+	id->pem_path = realpath(path, NULL);
 	return true;
 }
 
@@ -279,6 +280,7 @@ static void identity_free(struct tls_identity *id)
 	EVP_PKEY_free(id->weak);
 	free(id->pem);
 	free(id->folder);
+	free(id->pem_path);
 	free(id);
 }
 

@@ -16,7 +16,8 @@ struct tls_identity {
 	EVP_PKEY *ec, *weak;            /* of leaves: P-256, and RSA 1024 for a flaw */
 	EVP_PKEY *_Atomic rsa;          /* of leaves: RSA 2048; NULL: not needed so far */
 	char *pem;                      /* the CA's certificate */
-	char *folder;                   /* where it is kept; NULL: in memory only */
+	char *folder;                   /* where it is kept; NULL: in memory only ... */
+	char *pem_path;                 /* ... with this file, an absolute path */
 };
 
 /* Before the first tls_identity(): where the CA is to be; NULL: where it usually is. A later call
