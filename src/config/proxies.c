@@ -543,7 +543,9 @@ static int run_read(struct parse *r)
 		code = protocol_read(r, none);
 		spec_unref(none);
 	}
-	return code == -1 ? run_future_make(s, r->raw->rule) : code;
+	if (code == -1)
+		run_future_make(s, r->raw->rule);
+	return code;
 }
 
 int proxies_build(struct parse *r)
@@ -561,5 +563,7 @@ int proxies_build(struct parse *r)
 			code = own_read(r, p, false);
 	if (code == -1 && is_json(r->raw->config))
 		code = toxiproxy_file_read(r->settings, r->raw->config);
-	return code == -1 && !r->run ? rules_check(r) : code;
+	if (code != -1)
+		return code;
+	return r->run ? run_fits_check(r->settings) : rules_check(r);
 }

@@ -17,6 +17,7 @@ void run_settings_free(struct run_settings *run)
 		next = r->next;
 		free(r->glob);
 		free(r->text);
+		free(r->fit.none);
 		free(r);
 	}
 	for (size_t i = 0; i < run->n_future; i++)
@@ -25,6 +26,8 @@ void run_settings_free(struct run_settings *run)
 	free(run->only);
 	free(run->except);
 	free(run->behavior);
+	json_decref(run->behavior_options);
+	free(run->behavior_fit.none);
 	free(run);
 }
 
@@ -36,23 +39,54 @@ static void spec_become(struct spec **at, struct spec *now)
 	*at = now;
 }
 
+static void misfit_tell(struct run_fit *fit, const char *what, const char *text, const char *name,
+                        const char *why)
+{
+	/* if it fits nothing at all, that is an error of the command line */
+	if (!fit->told && (!fit->none || fit->taken))
+		log_warning("%s \"%s\" does not apply to %s, nor to other proxies that it does "
+		            "not fit: %s", what, text, name, why);
+	fit->told |= !fit->none || fit->taken;
+}
+
+void run_behavior_unfit(struct run_settings *run, const char *name, const char *why)
+{
+	misfit_tell(&run->behavior_fit, "behavior", run->behavior, name, why);
+}
+
+void run_behavior_set(struct run_settings *run, const char *behavior, const json_t *options)
+{
+	char *text = xstrdup(behavior); /* it may be the one of before */
+
+	free(run->behavior);
+	run->behavior = text;
+	json_decref(run->behavior_options);
+	run->behavior_options = json_deep_copy(options);
+	free(run->behavior_fit.none);
+	run->behavior_fit = (struct run_fit){ .none = NULL };
+}
+
+static struct spec *with_behavior(const struct run_settings *run, const struct spec *from,
+                                  char error[ERROR_MAX])
+{
+	const char *culprit;
+
+	return spec_with_behavior(from->defaults, from, run->behavior, run->behavior_options,
+	                          &culprit, error);
+}
+
+/* Proxies to come have no name: each is told of when it comes. */
 void run_behavior_apply(struct run_settings *run, struct spec **to)
 {
 	char error[ERROR_MAX];
-	const char *culprit;
-	struct spec *now = spec_with_behavior((*to)->defaults, *to, run->behavior, NULL, &culprit,
-	                                      error);
+	struct spec *now = with_behavior(run, *to, error);
 
 	if (now) {
+		run->behavior_fit.taken |= *(*to)->name;
 		spec_become(to, now);
-		return;
+	} else if (*(*to)->name) {
+		run_behavior_unfit(run, (*to)->name, error);
 	}
-	if (!*(*to)->name)              /* of proxies to come: each says it for itself */
-		return;
-	if (!run->told)
-		log_warning("behavior \"%s\" does not apply to %s, nor to other proxies that it "
-		            "does not fit: %s", run->behavior, (*to)->name, error);
-	run->told = true;
 }
 
 static bool rule_means(const struct run_rule *r, const char *name)
@@ -69,16 +103,33 @@ void run_rules_apply(struct run_settings *run, struct spec **to, bool named_only
 			continue;
 		struct spec *now = spec_with_rule((*to)->defaults, *to, r->text, error);
 		if (now) {
+			r->fit.taken |= *(*to)->name;
 			spec_become(to, now);
-			continue;
+		} else if (*(*to)->name && !named_only) {
+			misfit_tell(&r->fit, "rule", r->text, (*to)->name, error);
 		}
-		if (!*(*to)->name)
-			continue;
-		if (!r->told)
-			log_info("rule \"%s\" does not apply to %s, nor to other proxies that it "
-			         "does not fit: %s", r->text, (*to)->name, error);
-		r->told = true;
 	}
+}
+
+bool run_misfits_tell(struct run_settings *run, const struct spec *plain, const char *name)
+{
+	char error[ERROR_MAX];
+	struct spec *with = with_behavior(run, plain, error);
+	bool all = with;
+
+	if (!with)
+		run_behavior_unfit(run, name, error);
+	spec_unref(with);
+	for (struct run_rule *r = run->rules; r; r = r->next) {
+		if (!rule_means(r, name))
+			continue;
+		with = spec_with_rule(plain->defaults, plain, r->text, error);
+		if (!with)
+			misfit_tell(&r->fit, "rule", r->text, name, error);
+		all &= with != NULL;
+		spec_unref(with);
+	}
+	return !all;
 }
 
 void run_spec_make_private(const struct run_settings *run, struct spec *s)

@@ -59,20 +59,25 @@ struct spec *run_spec_recognised(const struct settings *s, const struct spec *fr
 
 /* ---- rules ---- */
 
-/* A rule that fits no protocol would never strike. `error` has the first reason. */
-static bool rule_fits_any(const struct settings *s, const char *text, char error[ERROR_MAX])
+/* Why a rule, or (NULL) the behavior, fits no protocol, the first reason; NULL: it fits one. To be
+ * freed. */
+static char *fits_none(const struct settings *s, const char *rule)
 {
-	char other[ERROR_MAX];
+	char error[ERROR_MAX], other[ERROR_MAX];
+	const char *culprit;
 
 	error[0] = '\0';
 	for (size_t i = 0; i < s->n_templates; i++) {
-		struct spec *t = s->templates[i];
-		struct spec *with = spec_with_rule(t->defaults, t, text, error[0] ? other : error);
+		struct spec *t = s->templates[i], *with;
+		char *why = error[0] ? other : error;
+		with = rule ? spec_with_rule(t->defaults, t, rule, why) :
+		              spec_with_behavior(t->defaults, t, s->run->behavior, NULL, &culprit,
+		                                 why);
 		spec_unref(with);
 		if (with)
-			return true;
+			return NULL;
 	}
-	return false;
+	return xstrdup(error);
 }
 
 /* "db: error times=1", or "error times=1". */
@@ -92,10 +97,9 @@ static struct run_rule *rule_read(const char *line, size_t n)
 	return r;
 }
 
-static int rules_read(struct settings *s, const char *lines)
+static void rules_read(struct settings *s, const char *lines)
 {
 	struct run_rule **end = &s->run->rules;
-	char error[ERROR_MAX];
 
 	for (const char *line = lines; line; line = line[strcspn(line, "\n")] ?
 	                                            strchr(line, '\n') + 1 : NULL) {
@@ -103,25 +107,35 @@ static int rules_read(struct settings *s, const char *lines)
 		if (!n)
 			continue;
 		*end = rule_read(line, n);
-		if (!rule_fits_any(s, (*end)->text, error))
-			return value_error("%s%s", strncmp(error, "rule: ", 6) ? "rule: " : "",
-			                   error);
+		(*end)->fit.none = fits_none(s, (*end)->text);
 		end = &(*end)->next;
 	}
-	return -1;
 }
 
-int run_future_make(struct settings *s, const char *lines)
+void run_future_make(struct settings *s, const char *lines)
 {
 	struct run_settings *run = s->run;
-	int code = rules_read(s, lines);
 
+	rules_read(s, lines);
+	run->behavior_fit.none = fits_none(s, NULL);
 	run->future = xcalloc(s->n_templates + 1, sizeof *run->future);
-	for (size_t i = 0; i < s->n_templates && code == -1; i++) {
+	for (size_t i = 0; i < s->n_templates; i++) {
 		struct spec **to = &run->future[run->n_future++];
 		*to = spec_like(s->templates[i], "");
 		run_behavior_apply(run, to);
 		run_rules_apply(run, to, false);
 	}
-	return code;
+}
+
+int run_fits_check(const struct settings *s)
+{
+	const struct run_fit *behavior = &s->run->behavior_fit;
+
+	for (const struct run_rule *r = s->run->rules; r; r = r->next)
+		if (r->fit.none && !r->fit.taken)
+			return value_error("%s%s", strncmp(r->fit.none, "rule: ", 6) ? "rule: " :
+			                                                              "",
+			                   r->fit.none);
+	return behavior->none && !behavior->taken ? value_error("behavior: %s", behavior->none) :
+	                                            -1;
 }

@@ -16,8 +16,11 @@ struct spec *run_spec_make(const struct settings *, const char *name, const char
 struct spec *run_spec_recognised(const struct settings *, const struct spec *,
                                  const struct vn_protocol *);
 
-/* Reads the lines of --rule, and makes run->future of them. -1: good. Else the exit code, and the
- * error is reported. */
-int run_future_make(struct settings *, const char *lines);
+/* Reads the lines of --rule, and makes run->future of them. */
+void run_future_make(struct settings *, const char *lines);
+
+/* A behavior or a rule that fits no proxy, named or to come, would never strike. -1: there is none.
+ * Else the exit code, and the error is reported. */
+int run_fits_check(const struct settings *);
 
 #endif

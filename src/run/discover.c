@@ -11,6 +11,14 @@
 #include "config/run_specs.h"
 #include "spec/registry.h"
 
+/* Carried like this, which rules do not fit it? */
+static bool misfits_tell(struct control *c, const char *name, const struct vn_protocol *protocol)
+{
+	const struct settings *s = control_settings(c);
+
+	return run_misfits_tell(s->run, settings_template(s, protocol), name);
+}
+
 /* ---- a new proxy ---- */
 
 static void finding_return(struct mail *m)
@@ -62,6 +70,8 @@ static void finding_make(struct mail *m)
 	int error = proxy_create(control_proxies(f->control), made, NULL, &f->waiter, &p);
 	assert(!error);                 /* nothing is bound */
 	f->proxy = proxy_number(p);
+	if (!f->unsure)
+		misfits_tell(f->control, f->name, f->protocol);
 }
 
 void discover_ask(struct finding *f, struct loop *control)
@@ -97,6 +107,9 @@ static void recognition_make(struct mail *m)
 	if (p)
 		proxy_totals(p, &t);
 	r->changed = p && t.n[STAT_OPENED] == r->handed && t.n[STAT_CLOSED] == r->handed;
+	if (p)
+		misfits_tell(r->control, proxy_spec(p)->name,
+		             r->changed ? r->protocol : proxy_spec(p)->protocol);
 	if (!r->changed) {
 		recognition_made(&r->waiter);
 		return;
@@ -113,4 +126,36 @@ void discover_recognise(struct recognition *r, struct loop *control)
 {
 	r->mail.open = recognition_make;
 	loop_post(control, &r->mail);
+}
+
+/* ---- a protocol that stays as it is ---- */
+
+struct note {
+	struct mail mail;
+	struct control *control;
+	unsigned proxy;
+	bool tls;
+};
+
+static void note_open(struct mail *m)
+{
+	struct note *n = OWNER(note, mail, m);
+	const struct proxy *p = control_numbered(n->control, n->proxy);
+	const struct spec *s = p ? proxy_spec(p) : NULL;
+	bool misfits = s && misfits_tell(n->control, s->name, s->protocol);
+
+	if (s && n->tls && !s->client_tls)
+		log_line(misfits ? LOG_WARNING : LOG_INFO,
+		         "%s: TLS passes unread, so rules that need messages do not reach it; "
+		         "they do with --add 'NAME=%s,PROTOCOL client_tls=on backend_tls=on'",
+		         s->name, s->name);
+	free(n);
+}
+
+void discover_note(struct control *c, struct loop *of_control, unsigned proxy, bool tls)
+{
+	struct note *n = xmalloc(sizeof *n);
+
+	*n = (struct note){ { .open = note_open }, c, proxy, tls };
+	loop_post(of_control, &n->mail);
 }

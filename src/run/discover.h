@@ -19,7 +19,8 @@ struct finding {
 	char name[200], other_name[200];        /* the second if the first is taken */
 	char backend[160];
 	const struct vn_protocol *protocol;     /* NULL: tcp */
-	bool unsure;                    /* its first bytes will show the protocol */
+	bool unsure;                    /* its first bytes will show the protocol ... */
+	bool stays;                     /* ... or whether it is TLS, and it is tcp in any case */
 	unsigned proxy;                 /* the result: the proxy's number ... */
 	struct gate *gate;              /* ... and a reference to its gate; NULL: see `why` */
 	char why[ERROR_MAX];
@@ -43,5 +44,9 @@ struct recognition {
 };
 
 void discover_recognise(struct recognition *, struct loop *control);
+
+/* The first bytes of a connection have shown no protocol, or (`tls`) a ClientHello: its proxy
+ * carries it as it is. The log has what that means for rules. */
+void discover_note(struct control *, struct loop *of_control, unsigned proxy, bool tls);
 
 #endif

@@ -21,6 +21,7 @@
 struct edit {
 	/* NULL: it does not fit, and `mistake` says why. */
 	struct spec *(*make)(struct edit *, const struct spec *from);
+	void (*note)(const struct edit *, struct control *);    /* it fits somewhere; or NULL */
 	const char *name;               /* of a rule, or the behavior; NULL: none */
 	const json_t *body;
 	struct rule_mistake mistake;    /* the first */
@@ -118,6 +119,8 @@ static void everyone_edit(struct request *r, struct edit *e, json_t *(*show)(con
 	json_t *answer = show && shown ? show(e, shown) : json_pack("{s:s}", "status", "ok");
 	json_object_set_new(answer, "proxies", json_integer((json_int_t)changed));
 	if (fits && !request_checks_only(r)) {
+		if (e->note)
+			e->note(e, c);
 		everyone_change(r, to, proxies, answer);
 	} else {
 		for (size_t i = 0; i < n; i++)
@@ -141,11 +144,28 @@ static struct spec *behavior_make(struct edit *e, const struct spec *from)
 	                          e->mistake.error);
 }
 
+/* Proxies to come are told of when they come. */
+static void behavior_note(const struct edit *e, struct control *c)
+{
+	struct run_settings *run = control_settings(c)->run;
+
+	run_behavior_set(run, e->name, e->body);
+	for (size_t i = 0; i < control_proxy_count(c); i++) {
+		const struct spec *from = proxy_spec(control_proxy(c, i));
+		struct edit one = { .name = e->name, .body = e->body };
+		struct spec *to = behavior_make(&one, from);
+		if (!to)
+			run_behavior_unfit(run, from->name, one.mistake.error);
+		spec_unref(to);
+	}
+}
+
 static void put_behavior(struct request *r)
 {
 	json_t *body = request_object(r);
 	const char *name = json_string_value(json_object_get(body, "name"));
-	struct edit e = { .make = behavior_make, .name = name, .body = body, .status = 400 };
+	struct edit e = { .make = behavior_make, .note = behavior_note, .name = name,
+	                  .body = body, .status = 400 };
 
 	if (!body)
 		return;

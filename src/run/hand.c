@@ -62,6 +62,17 @@ static void look_end(struct look *l)
 	loop_defer(loop, &l->last);
 }
 
+/* Its protocol stays: once is enough for what that means. */
+static void look_note(struct look *l, bool tls)
+{
+	struct carrier *r = l->carrier;
+
+	if (!r->noted || (tls && !r->tls))
+		discover_note(r->supervisor->control, r->supervisor->control_loop, r->proxy, tls);
+	r->noted = true;
+	r->tls |= tls;
+}
+
 static void recognised(struct recognition *g)
 {
 	struct look *l = g->whom;
@@ -95,11 +106,13 @@ static void look_at(struct look *l, int fd, bool from_server)
 	const struct vn_protocol *p =
 		n > 0 ? protocol_by_bytes(bytes, (size_t)n, from_server, &sure) : NULL;
 
-	if (p) {
+	if (p && !l->carrier->stays) {
 		look_recognise(l, p);
 	} else if (sure) {
-		if (n > 0)
+		if (n > 0) {
 			l->carrier->unsure = false;       /* it is tcp */
+			look_note(l, !from_server && bytes_are_tls(bytes, (size_t)n));
+		}
 		look_end(l);
 		hand_on_late(l->carrier, l->birth);
 	}
@@ -119,6 +132,7 @@ static void look_fire(struct timer *t)
 {
 	struct look *l = OWNER(look, timer, t);
 
+	look_note(l, false);
 	look_end(l);
 	hand_on_late(l->carrier, l->birth);
 }

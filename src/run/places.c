@@ -326,8 +326,8 @@ static void place_found(struct finding *f)
 	}
 	struct carrier *r = xcalloc(1, sizeof *r);
 	*r = (struct carrier){ .next = s->carriers, .name = xstrdup(f->name), .proxy = f->proxy,
-	                     .gate = f->gate, .unsure = f->unsure, .discovered = true,
-	                     .supervisor = s };
+	                     .gate = f->gate, .unsure = f->unsure, .stays = f->stays,
+	                     .discovered = true, .supervisor = s };
 	s->carriers = r;
 	log_info("%s: %s, found by the command's connection to %s", r->name, f->protocol->name,
 	         p->text);
@@ -339,7 +339,7 @@ static void place_discover(struct place *p, const char *host)
 {
 	struct supervisor *s = p->supervisor;
 	const struct vn_protocol *known = place_protocol(p);
-	bool tcp_for_sure = known || unix_socket_path(&p->at) || endpoint_port(&p->at) == HTTPS;
+	bool sure = known || unix_socket_path(&p->at);
 	struct finding *f;
 
 	if (s->discovered == DISCOVERED_MAX) {
@@ -354,7 +354,8 @@ static void place_discover(struct place *p, const char *host)
 	p->state = PLACE_MAKING;
 	f = xcalloc(1, sizeof *f);
 	*f = (struct finding){ .place = p, .control = s->control, .loop = &s->loop,
-	                       .done = place_found, .unsure = !tcp_for_sure, .protocol = known };
+	                       .done = place_found, .unsure = !sure, .protocol = known,
+	                       .stays = endpoint_port(&p->at) == HTTPS };
 	snprintf(f->backend, sizeof f->backend, "%s", p->text);
 	place_name(p, host, f->name, sizeof f->name);
 	place_name(p, NULL, f->other_name, sizeof f->other_name);

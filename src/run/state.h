@@ -31,7 +31,10 @@ struct carrier {
 	char *name;                     /* the proxy's */
 	unsigned proxy;                 /* its number; 0: it is being made */
 	struct gate *gate;              /* a reference */
-	bool unsure;                    /* its protocol is to be told by its first bytes */
+	bool unsure;                    /* its protocol is to be told by its first bytes ... */
+	bool stays;                     /* ... which may show TLS, and do not change it */
+	bool noted;                     /* the log has which rules do not fit it */
+	bool tls;                       /* its first bytes were a ClientHello */
 	bool discovered;
 	uint64_t carried;               /* connections ... */
 	uint64_t handed;                /* ... that the engine has been given so far */

@@ -15,12 +15,23 @@ enum { SHOWN = 20 };                    /* proxies and places that a line names 
 
 /* ---- what was carried ---- */
 
-static void carried_show(FILE *to, const struct proxy *p, uint64_t connections)
+/* Rules of a protocol could not reach what it carried. */
+static bool carried_unread(const struct supervisor *s, const struct proxy *p)
+{
+	for (const struct carrier *r = s->carriers; r; r = r->next)
+		if (r->proxy == proxy_number(p))
+			return r->tls && !proxy_spec(p)->client_tls;
+	return false;
+}
+
+static void carried_show(FILE *to, const struct supervisor *by, const struct proxy *p,
+                         uint64_t connections)
 {
 	const struct spec *s = proxy_spec(p);
 	uint64_t faults = proxy_hits(p);
 
-	fprintf(to, "%s %s %llu, ", s->name, s->protocol->name, (unsigned long long)connections);
+	fprintf(to, "%s %s %llu%s, ", s->name, s->protocol->name, (unsigned long long)connections,
+	        carried_unread(by, p) ? " (TLS, unread)" : "");
 	if (faults)
 		fprintf(to, "%llu %s", (unsigned long long)faults,
 		        faults == 1 ? "fault" : "faults");
@@ -43,7 +54,8 @@ static struct carried carried_count(struct control *c)
 	return all;
 }
 
-static void carried_all(FILE *to, struct control *c, struct carried all)
+static void carried_all(FILE *to, const struct supervisor *s, struct control *c,
+                        struct carried all)
 {
 	size_t shown = 0;
 	struct totals t;
@@ -57,7 +69,7 @@ static void carried_all(FILE *to, struct control *c, struct carried all)
 		if (!t.n[STAT_OPENED])
 			continue;
 		fputs(shown++ ? "; " : "", to);
-		carried_show(to, p, t.n[STAT_OPENED]);
+		carried_show(to, s, p, t.n[STAT_OPENED]);
 	}
 	if (all.proxies > shown)
 		fprintf(to, "; and %zu more", all.proxies - shown);
@@ -167,7 +179,7 @@ char *summary_make(const struct supervisor *s, struct control *c, int *status)
 	FILE *to = xalloced(open_memstream(&text, &n));
 
 	if (all.proxies)
-		carried_all(to, c, all);
+		carried_all(to, s, c, all);
 	else if (s->left.n || s->failed.n)
 		fprintf(to, "vaurien: %s made no connection that went through a proxy.", word);
 	else

@@ -2,6 +2,7 @@
 #include "spec/recognise.h"
 
 #include <fnmatch.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "spec/registry.h"
@@ -122,4 +123,13 @@ const struct vn_protocol *protocol_by_bytes(const char *bytes, size_t n, bool fr
 			return protocol_find(firsts[i].protocol);
 		}
 	return NULL;
+}
+
+/* A record of a handshake, which begins with a ClientHello. */
+bool bytes_are_tls(const char *bytes, size_t n)
+{
+	size_t length = n >= 6 ? (size_t)(uint8_t)bytes[3] << 8 | (uint8_t)bytes[4] : 0;
+
+	return length >= 4 && length <= 16384 && bytes[0] == 22 && bytes[1] == 3 &&
+	       bytes[2] >= 0 && bytes[2] <= 4 && bytes[5] == 1;
 }

@@ -15,6 +15,9 @@ const struct vn_protocol *protocol_by_path(const char *path);
 const struct vn_protocol *protocol_by_bytes(const char *bytes, size_t n, bool from_server,
                                             bool *sure);
 
+/* Does the client begin TLS? 6 bytes show it. */
+bool bytes_are_tls(const char *bytes, size_t n);
+
 /* The usual port of a protocol. 0: it has none. */
 int protocol_port(const struct vn_protocol *);
 
