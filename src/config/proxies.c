@@ -410,7 +410,10 @@ static int add_read(struct flags *flags, char *text)
 	if (!flags->ends)
 		proxy_config_set(p, flags_own(flags, "listen"), 1, listen, error);
 	proxy_config_set(p, flags_own(flags, "backend"), 1, backend, error);
-	if (protocol)
+	if (protocol && strchr(protocol, '='))
+		code = usage_error("argument --add: expected a blank before '%s', got a comma",
+		                   protocol);
+	else if (protocol)
 		proxy_config_set(p, flags_own(flags, "protocol"), 1, protocol, error);
 	free(word);
 	while (code == -1 && (word = word_next(&at, error))) {

@@ -159,6 +159,7 @@ def test_refusals_of_the_start(run, files, monkeypatch):
             (["--client-tls", "yes"], 2, "argument --client-tls: expected one of off, on, require, got 'yes'\n"),
             (["--add", "db=:0=:1,mysql client_tls=on protocol_mysql_tls=pass"], 1,
              "[proxy:db]: tls: expected strip where client_tls or backend_tls is set, got pass\n"),
+            (["--add", "db=:0=:1,mysql,client_tls=on"], 2, "argument --add: expected a blank before 'client_tls=on', got a comma\n"),
             (["--add", "db=:0=:1 client_tsl=on"], 2, "expected option=value of a proxy, got 'client_tsl'; did you mean 'client_tls'?\n"),
             (["--tls-keylog", "pipe"], 1, "tls_keylog: cannot write to pipe: "),
             (["--tls-dir", "empty", "--client-tls", "on"], 1, "--tls-dir: ")]:
