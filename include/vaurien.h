@@ -460,6 +460,7 @@ struct vn_failure {                     /* an error of the real server; a table 
 	enum vn_end end;                /* what the server does to the connection after it */
 	uint32_t number;                /* a value of the protocol, such as an errno of MySQL */
 	bool by_name;                   /* never drawn, only sent if a rule names it */
+	bool no_tls;                    /* of the protocol: the client must use TLS, and does not */
 };
 
 struct vn_counterpart { const char *theirs, *ours; };

@@ -178,6 +178,7 @@ struct conn {
 	bool left : 1;                  /* that the client has given up is told */
 	bool turn_waits : 1;            /* counted in STAT_TURNS */
 	bool tls_known : 1;             /* rules know whether the client uses TLS */
+	bool no_tls : 1;                /* it uses none and must: told */
 	uint8_t how, why;               /* enum vn_end, enum close_reason: of its doom */
 	/* enum vn_end: an end by the clock, once what is due has been sent */
 	uint8_t ending;
@@ -205,7 +206,8 @@ struct shard {
 	struct recent *recent;          /* a record of its requests; NULL: nobody looks */
 	_Atomic bool deaf;              /* worker 0: it cannot listen again; any thread reads */
 	_Atomic bool refuses;           /* worker 0: a rule refuses clients; any thread reads */
-	bool hinted;                    /* the log says how clients get the CA */
+	bool hinted;                    /* the log says how clients get the CA ... */
+	bool told_plain;                /* ... and that one without TLS was rejected */
 	const char *noticed[NOTICES];   /* the protocol's notices that are in the log */
 	/* worker 0: numbers of the proxies of which its server last told its clients, and whose
 	 * server told of this one; any thread */

@@ -30,6 +30,7 @@ enum leg_state {
 
 struct leg {
 	enum leg_state state;
+	bool plain;                     /* the client must begin with TLS, and does not */
 	vn_nsec since;                  /* when its time-out began; 0: it has none */
 	struct vn_buffer early;         /* bytes that were read, and belong to its handshake */
 };
@@ -230,7 +231,8 @@ static void leg_shakes(struct conn *c, struct leg *l)
 	case TLS_WAITS:
 		break;
 	default:
-		leg_fails(c, l, tls_link_failure(s->tls), tls_link_why(s->tls));
+		leg_fails(c, l, l->plain ? "refused" : tls_link_failure(s->tls),
+		          l->plain ? TLS_TOLD_PLAIN : tls_link_why(s->tls));
 		break;
 	}
 }
@@ -292,6 +294,7 @@ static void client_sniffs(struct conn *c, struct leg *l)
 	ssize_t n = transport_peek(&c->client, &first);
 	if (n < 0)
 		return;
+	l->plain = must && first != HANDSHAKE_RECORD;
 	if (n && (first == HANDSHAKE_RECORD || must) && refused_at_accept(c))
 		conn_doom(c, VN_CLOSE, CLOSE_REASON_RULE_CLOSED);
 	else if (n && (first == HANDSHAKE_RECORD || must))

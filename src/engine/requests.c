@@ -7,6 +7,7 @@
 #include "engine/piece.h"
 #include "engine/pipe.h"
 #include "engine/recent.h"
+#include "engine/tls_told.h"
 #include "spec/failure.h"
 
 /* ---- requests ---- */
@@ -221,6 +222,8 @@ void request_begin(struct conn *c, struct vn_message *msg, struct vn_span piece)
 			exchange_push(&c->exchanges, &c->shard->worker->exchanges, c->asked + 1,
 			              msg, &undecided, conn_loop(c)->now);
 		c->turned_away |= f && f->end;
+		if (f && f->no_tls)
+			tls_told_plain(c);
 		if (f)
 			conn_refuse(c, c->request.work->now.exchange = x, msg, f);
 	} else if (msg->role == VN_ASKS) {

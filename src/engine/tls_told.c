@@ -99,22 +99,41 @@ static const char *meaning(unsigned leg, const char *why)
 	return "";
 }
 
-void tls_told_failed(struct conn *c, unsigned leg, const char *reason, const char *why)
+static SELDOM void tell_failed(struct conn *c, unsigned leg, const char *reason, const char *why)
 {
 	struct journal_entry n;
 
+	tell_begin(&n, c, leg, "failed");
+	journal_text(&n, "reason", reason);
+	journal_text(&n, "why", why);
+	journal_write(&n);
+}
+
+void tls_told_failed(struct conn *c, unsigned leg, const char *reason, const char *why)
+{
 	count_add(&stats_of(c, leg)->failed[tls_reason_index(reason)], 1);
 	log_warning("tls proxy=%s connection=%llu leg=%s: TLS with the %s has failed (%s): %s%s",
 	            shard_spec(c->shard)->name, (unsigned long long)c->number, leg_name(leg),
 	            leg_name(leg), reason, why, meaning(leg, why));
 	if (leg == VN_LEG_CLIENT)
 		hint(c, reason);
-	if (!journal_wants(JOURNAL_TLS))
+	if (journal_wants(JOURNAL_TLS))
+		tell_failed(c, leg, reason, why);
+}
+
+void tls_told_plain(struct conn *c)
+{
+	if (c->no_tls)
 		return;
-	tell_begin(&n, c, leg, "failed");
-	journal_text(&n, "reason", reason);
-	journal_text(&n, "why", why);
-	journal_write(&n);
+	c->no_tls = true;
+	count_add(&stats_of(c, VN_LEG_CLIENT)->failed[tls_reason_index("refused")], 1);
+	if (!c->shard->told_plain)
+		log_warning("tls proxy=%s connection=%llu leg=client: a client without TLS is "
+		            "rejected, as client_tls is require; its error is not the backend's",
+		            shard_spec(c->shard)->name, (unsigned long long)c->number);
+	c->shard->told_plain = true;
+	if (journal_wants(JOURNAL_TLS))
+		tell_failed(c, VN_LEG_CLIENT, "refused", TLS_TOLD_PLAIN);
 }
 
 void tls_told_truncated(struct conn *c, unsigned leg)

@@ -249,6 +249,7 @@ static struct vn_failure failure_read(lua_State *L, struct script *s)
 		.end = (enum vn_end)constant_field(L, "ends", VN_STAY, VN_RESET),
 		.number = (uint32_t)number_field(L, "number"),
 		.by_name = flag_field(L, "by_name"),
+		.no_tls = flag_field(L, "no_tls"),
 	};
 }
 
@@ -351,8 +352,8 @@ static void option_print(FILE *out, const struct vn_opt *o)
 
 static void failure_print(FILE *out, const struct vn_failure *f)
 {
-	fprintf(out, "%s '%s' '%s' %u %u %d %u %d\n", f->name, or_empty(f->code), or_empty(f->text),
-	        f->fits, f->moments, f->end, f->number, f->by_name);
+	fprintf(out, "%s '%s' '%s' %u %u %d %u %d %d\n", f->name, or_empty(f->code),
+	        or_empty(f->text), f->fits, f->moments, f->end, f->number, f->by_name, f->no_tls);
 }
 
 /* All that is fixed while the program runs, as text: scripts_reload compares it. */

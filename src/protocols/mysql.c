@@ -1509,7 +1509,7 @@ static const struct vn_failure failures[] = {
 	{ "insecure_transport", "3159/HY000",
 	  "Connections using insecure transport are prohibited while "
 	  "--require_secure_transport=ON.",
-	  0, 0, VN_CLOSE, 3159 },
+	  0, 0, VN_CLOSE, 3159, .no_tls = true },
 	{ 0 }
 };
 

@@ -1119,7 +1119,7 @@ static const struct vn_failure failures[] = {
 	{ "no_encryption", "28000",
 	  "no pg_hba.conf entry for host \"127.0.0.1\", user \"app\", database \"shop\", "
 	  "no encryption",
-	  0, 0, VN_CLOSE, FATAL },
+	  0, 0, VN_CLOSE, FATAL, .no_tls = true },
 	{ 0 }
 };
 

@@ -905,7 +905,8 @@ static const struct vn_failure failures[] = {
 	{ "not_encrypted", "502 5.5.1", "Error: command not implemented", 0, 0, VN_STAY },
 	/* ... what is said about TLS of our own */
 	{ "no_parameter", "501 5.5.4", "Syntax: STARTTLS", 0, 0, VN_STAY },
-	{ "no_encryption", "530 5.7.0", "Must issue a STARTTLS command first", 0, 0, VN_STAY },
+	{ "no_encryption", "530 5.7.0", "Must issue a STARTTLS command first", 0, 0, VN_STAY,
+	  .no_tls = true },
 	{ "tls_active", "554 5.5.1", "Error: TLS already active", 0, 0, VN_STAY },
 	{ "no_backend_tls", "421 4.4.2", "localhost Error: the server is not reached by TLS", 0, 0,
 	  VN_CLOSE },

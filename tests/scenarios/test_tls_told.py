@@ -1,0 +1,94 @@
+"""What a user is told of TLS that does not work: clients without it."""
+import json
+import struct
+
+import pytest
+from test_tls import comes, metric
+from tls_ends import raw
+
+from harness import End, until
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("ca") / "tls")
+
+
+@pytest.fixture
+def secured(start, ca):
+    def one(*words, backend, protocol="tcp", client="require"):
+        return start("--threads", 1, "--tls-dir", ca, "--protocol", protocol, "--client-tls", client, *words, backend=backend)
+    return one
+
+
+def told(path, kind):
+    return [event for event in map(json.loads, path.read_text().splitlines()) if event["type"] == kind]
+
+
+# ---- clients without TLS ----
+
+def packet(seq, payload):
+    return len(payload).to_bytes(3, "little") + bytes([seq]) + payload
+
+
+SQL_GREETING = packet(0, b"\x0a8.0.36\0" + struct.pack("<I", 8) + b"abcdefgh\0" + b"\x89\xaa\xff\2\0\x8f\1\x15" + bytes(10) +
+                      b"ijklmnopqrst\0caching_sha2_password\0")
+SQL_LOGIN = packet(1, bytes.fromhex("89a28f01000000402d") + bytes(23) + b"app\0\x14" + b"\xaa" * 20 + b"shop\0caching_sha2_password\0")
+STARTUP = struct.pack("!I", len(b"\0\3\0\0user\0app\0\0") + 4) + b"\0\3\0\0user\0app\0\0"
+MAIL = b"MAIL FROM:<a@example.test>\r\n"
+REJECTED = {                            # what the server says first, what the client says, what it reads
+    "postgres": (b"", STARTUP, b"no pg_hba.conf entry"),
+    "mysql": (SQL_GREETING, SQL_LOGIN, b"insecure transport are prohibited"),
+    "smtp": (b"220 mail ESMTP\r\n", MAIL + MAIL + b"QUIT\r\n", b"530 5.7.0 Must issue"),
+}
+
+
+@pytest.mark.parametrize("protocol", REJECTED)
+def test_a_client_without_tls_is_told(secured, backend, tmp_path, protocol):
+    """A line for the proxy; a count and an event for each connection, however many commands it tries."""
+    greeting, asks, reads = REJECTED[protocol]
+
+    def play(end):
+        end.send(greeting)
+        if protocol == "smtp":
+            assert end.read_to(b"QUIT\r\n") == b"QUIT\r\n"
+            end.send(b"221 bye\r\n")
+        else:
+            assert end.rest()[0] == b""
+    backend.serve(play)
+    path = tmp_path / "events"
+    proxy = secured("--events", str(path), backend=backend, protocol=protocol)
+    for n in (1, 2):
+        with End(raw(proxy.port)) as client:
+            client.read(len(greeting))
+            client.send(asks)
+            came = client.rest()[0]
+        assert reads in came
+        comes(proxy, "vaurien_tls_failures_total", n, leg="client", reason="refused")
+    line = r"\[WARNING\] tls proxy=default connection=\d+ leg=client: a client without TLS is rejected, as client_tls is require; "
+    proxy.logged(line)
+    assert proxy.whole_log().count("a client without TLS is rejected") == 1
+    until(lambda: len(told(path, "tls")) == 2, what=lambda: path.read_text())
+    assert {(event["leg"], event["outcome"], event["reason"]) for event in told(path, "tls")} == {("client", "failed", "refused")}
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "redis", "http"])
+def test_a_client_that_does_not_begin_with_tls_is_told(secured, backend, protocol):
+    proxy = secured(backend=backend, protocol=protocol)
+    with End(raw(proxy.port)) as client:
+        client.send(b"PING\r\n")
+        assert client.rest()[1] == "fin"
+    proxy.logged(r"leg=client: TLS with the client has failed \(refused\): the client does not use TLS, and client_tls is require\n")
+    assert metric(proxy, "vaurien_tls_failures_total", leg="client", reason="refused") == 1
+
+
+def test_a_refused_request_for_tls_is_told(secured, backend, tmp_path):
+    """tls_refuse: the strike is an event, a hit and a line."""
+    path = tmp_path / "events"
+    backend.serve()
+    proxy = secured("--events", str(path), "--rule", "tls_refuse name=no", backend=backend, protocol="postgres", client="on")
+    with End(raw(proxy.port)) as client:
+        assert client.send(struct.pack("!II", 8, 80877103)).read(1) == b"N"
+    until(lambda: [event["rule"] for event in told(path, "fault")] == ["no"], what=lambda: path.read_text())
+    proxy.logged("strike proxy=default connection=1 .*rule=no behavior=tls_refuse")
+    assert proxy.api("GET", "/rules")[1]["rules"][0]["hits"] == 1
