@@ -68,6 +68,29 @@ bool regex_check(const char *text, char error[ERROR_MAX])
 	return size <= COMPILED_MAX;
 }
 
+/* Only of an anchored pattern the first bytes decide. The other search of PCRE2 is used: this one
+ * looks at each byte, so that it knows whether more of them could have led to a match. */
+bool regex_never(const char *text, const char *head)
+{
+	uint32_t how = 0;
+	int room[1000];
+	size_t at;
+	int code;
+	pcre2_code *p = compile(text, 0, &code, &at);
+	pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+	pcre2_match_context *limits = pcre2_match_context_create(NULL);
+
+	assert(p && data && limits);
+	pcre2_pattern_info(p, PCRE2_INFO_ALLOPTIONS, &how);
+	pcre2_set_match_limit(limits, DEEP);
+	int found = pcre2_dfa_match(p, (PCRE2_SPTR)head, strlen(head), 0, PCRE2_PARTIAL_HARD,
+	                            data, limits, room, sizeof room / sizeof *room);
+	pcre2_match_context_free(limits);
+	pcre2_match_data_free(data);
+	pcre2_code_free(p);
+	return how & PCRE2_ANCHORED && found == PCRE2_ERROR_NOMATCH;
+}
+
 struct regex *regex_make(const char *text)
 {
 	struct regex *p = xcalloc(1, sizeof *p);

@@ -19,6 +19,10 @@ enum regex_answer {
 /* Checks a pattern: at most 4 KiB of text, and 256 KiB compiled. False: `error` has the reason. */
 bool regex_check(const char *text, char error[ERROR_MAX]);
 
+/* The pattern finds no text that begins with `head`, whatever follows. It compiles the pattern, so
+ * it is for rare use. False: it may find one, or that is not known. */
+bool regex_never(const char *pattern, const char *head);
+
 /* Compiles a pattern that regex_check() accepted. Never NULL; the caller frees it. */
 struct regex *regex_make(const char *text);
 void regex_free(struct regex *);        /* NULL is allowed */

@@ -11,6 +11,7 @@
 
 enum {
 	LOOKS = 64,                     /* misses compared with the nearest; then one of 64 */
+	HELLO_SHOWN = 200,              /* bytes of one that was missed */
 	UNASKED_BIT = 63,               /* bit of UNASKED: numbers of unsolicited exchanges */
 };
 
@@ -209,6 +210,17 @@ static void misses_add(const char *proxy, struct rule *r, struct misses *m,
 		rule_log_misses(proxy, r);
 }
 
+/* Handshakes are rare: their user does not wait for the report of many messages. A hello has no
+ * secrets, and a match has to find its digits. */
+static void unfound_hello(const char *proxy, const struct rule *r, const struct question *q,
+                          const struct rule_text *t)
+{
+	log_info("missed proxy=%s connection=%llu rule=%s behavior=%s: its match does not find "
+	         "'%.*s'",
+	         proxy, (unsigned long long)q->connection, r->spec->name, r->behavior->name,
+	         t->n < HELLO_SHOWN ? (int)t->n : HELLO_SHOWN, t->p);
+}
+
 void rule_log_unfound(const char *proxy, struct rule *r, const struct question *q,
                       const struct rule_text *t)
 {
@@ -219,6 +231,8 @@ void rule_log_unfound(const char *proxy, struct rule *r, const struct question *
 	bool shown = looks && (near || !m->near);
 
 	m->near |= near;
+	if (!m->n && q->moment == VN_ON_HELLO)
+		unfound_hello(proxy, r, q, t);
 	misses_add(proxy, r, m, shown ? t : NULL, q->now);
 }
 

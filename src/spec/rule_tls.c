@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/regex.h"
+#include "spec/rule_fields.h"
 #include "spec/spec.h"
 
 /* The text of an option; NULL: not given, or the behavior has no such option. */
@@ -25,6 +27,15 @@ unsigned rule_never(const struct rule_spec *r)
 	if (!(r->behavior->on & VN_ON_HELLO))
 		return 0;
 	return rule_at_upgrade(r) ? VN_ON_HELLO : VN_ON_OPEN;
+}
+
+/* The text is "HELLO name alpn": see engine/conn_hello.c. */
+const char *rule_finds_no_hello(const struct rule_spec *r)
+{
+	const struct rule_fields *f = r->fields.opts;
+	const char *match = f && rule_on(r) == VN_ON_HELLO ? f->match : NULL;
+
+	return match && regex_never(match, "HELLO ") ? match : NULL;
 }
 
 /* A certificate with a flaw is minted, as the good one is. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "spec/rule_tls.h"
 
 const struct vn_opt *rule_needs_next(const struct vn_behavior *b, const char **needs, bool *unknown)
 {
@@ -66,9 +67,21 @@ static bool needs_warn(const struct rule_spec *r, char warning[ERROR_MAX])
 	return true;
 }
 
+static bool no_hello_warn(const struct rule_spec *r, char warning[ERROR_MAX])
+{
+	const char *match = rule_finds_no_hello(r);
+
+	if (match)
+		error_format(warning, "match: %s meets TLS handshakes, whose text is 'HELLO name "
+		             "alpn', and '%.60s' finds none", r->behavior->name, match);
+	return match;
+}
+
 bool rule_warning(const struct rule_spec *r, uint64_t open, char warning[ERROR_MAX])
 {
 	if (needs_warn(r, warning))
+		return true;
+	if (no_hello_warn(r, warning))
 		return true;
 	if (r->only_open && !open) {
 		error_format(warning, "connections=open: no connection is open, so nothing will "

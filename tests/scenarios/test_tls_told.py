@@ -1,12 +1,15 @@
-"""What a user is told of TLS that does not work: clients without it."""
+"""What a user is told of TLS that does not work: clients without it, matches that find no handshake."""
 import json
+import os
 import struct
 
 import pytest
 from test_tls import comes, metric
-from tls_ends import raw
+from tls_ends import TlsEnd, context, raw
 
-from harness import End, until
+from harness import VAURIEN, End, until
+
+CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 
 
 @pytest.fixture(scope="module")
@@ -92,3 +95,29 @@ def test_a_refused_request_for_tls_is_told(secured, backend, tmp_path):
     until(lambda: [event["rule"] for event in told(path, "fault")] == ["no"], what=lambda: path.read_text())
     proxy.logged("strike proxy=default connection=1 .*rule=no behavior=tls_refuse")
     assert proxy.api("GET", "/rules")[1]["rules"][0]["hits"] == 1
+
+
+# ---- matches ----
+
+@pytest.mark.parametrize("match, never", [("^GET", True), ("^hello", True), (r"\AHELLO:|^QUERY x", True), ("^HELLO db", False),
+                                          ("GET", False), ("^.*h2", False), ("^(?i)hello", False)])
+def test_a_match_of_no_handshake_is_warned_of(secured, backend, match, never):
+    proxy = secured(backend=backend, protocol="http")
+    status, answer = proxy.api("POST", "/rules", {"behavior": "tls_certificate", "flaw": "expired", "match": match})
+    warning = "match: tls_certificate meets TLS handshakes, whose text is 'HELLO name alpn', and '%s' finds none" % match
+    assert (status, answer.get("warning")) == (200, warning if never else None)
+
+
+def test_a_handshake_that_a_match_misses_is_told(secured, backend, run):
+    proxy = secured(backend=backend, protocol="http")
+    done = run("--host", "http://127.0.0.1:%d" % proxy.http, "rule", "add", "tls_certificate", "flaw=expired", "match=^GET", "name=old",
+               program=CTL)
+    assert done.returncode == 0 and "warning: match: tls_certificate meets TLS handshakes" in done.stderr, done
+    for name in ("db1.example", "localhost"):
+        TlsEnd(raw(proxy.port), context(False, alpn=["http/1.1"]), name=name).close()
+    proxy.logged(r"missed proxy=default connection=1 rule=old behavior=tls_certificate: its match does not find 'HELLO db1\.example http/1\.1'\n")
+    rule = proxy.api("GET", "/rules")[1]["rules"][0]
+    assert (rule["seen"], rule["hits"], rule["unreachable"]) == (0, 0, 0)
+    proxy.api("DELETE", "/rules/old")
+    proxy.logged("no match proxy=default rule=old behavior=tls_certificate: 2 messages, none of which its match finds; nearest: HELLO ")
+    assert proxy.whole_log().count("missed proxy=") == 1

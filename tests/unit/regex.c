@@ -192,11 +192,31 @@ static void a_long_subject(void **state)
 	free(text);
 }
 
+/* Of a text whose beginning is known. */
+static void never(void **state)
+{
+	static const char *const yes[] = { "^GET", "^GET|^HELLO$", "\\Ahello ", "^HELLOx", "^$",
+		                           "^[^H]" };
+	static const char *const no[] = { "^HELLO x", "^HELLO", "GET", "^GET|db", ".*db", "^.{9}",
+		                          "(?i)^hello", "(?m)^GET", "", "^(?=HELLO \\w)", "$",
+		                          "^HELLO (?:db|x){2}", "^(H)ELLO \\1", "^.{6}x",
+		                          "^\\w+ \\S+ h2",
+		                          "^HELL(?!x)", "^[A-Z ]{30}", "^(?:HELLO ){2}" };
+
+	for (unsigned i = 0; i < sizeof yes / sizeof yes[0]; i++)
+		if (!regex_never(yes[i], "HELLO "))
+			fail_msg("'%s' is taken for one that may find it", yes[i]);
+	for (unsigned i = 0; i < sizeof no / sizeof no[0]; i++)
+		if (regex_never(no[i], "HELLO "))
+			fail_msg("'%s' is taken for one that never finds it", no[i]);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(finds),           cmocka_unit_test(bytes),
 	cmocka_unit_test(refused),         cmocka_unit_test(no_pattern_takes_long),
 	cmocka_unit_test(a_long_subject),  cmocka_unit_test(giving_up_is_no_answer),
 	cmocka_unit_test(edges_of_slices), cmocka_unit_test(too_large),
+	cmocka_unit_test(never),
 };
 
 SUITE(pattern, tests)
