@@ -179,6 +179,10 @@ bool rule_refuses(const json_t *rule);          /* all clients; it is switched o
 
 bool seconds_read(const char *text, double *seconds);   /* "5s", "250ms", "2"; false: not above 0 */
 
+/* "TLS with clients failed 3 times", of a proxy in GET /info; behind "; " if text is before it.
+ * Nothing if none has failed. */
+void failures_tell(FILE *out, const json_t *proxy);
+
 /* ---- rules.c ---- */
 
 /* What stands behind `rule add`: {"behavior": NAME, OPTION: VALUE ...}. NULL: *rc is the exit code,

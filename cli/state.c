@@ -73,6 +73,23 @@ static void rules_tell(FILE *out, json_t *rules, const char **last, double *when
 	}
 }
 
+void failures_tell(FILE *out, const json_t *proxy)
+{
+	static const struct { const char *leg, *peer; } legs[] = {
+		{ "client", "clients" }, { "backend", "the backend" },
+	};
+	const json_t *tls = json_object_get(proxy, "tls");
+
+	for (size_t i = 0; i < sizeof legs / sizeof legs[0]; i++) {
+		const json_t *leg = json_object_get(tls, legs[i].leg);
+		json_int_t n = json_integer_value(json_object_get(leg, "failures"));
+		if (n)
+			fprintf(out, "%sTLS with %s failed %" JSON_INTEGER_FORMAT " %s",
+			        ftell(out) > 0 ? "; " : "", legs[i].peer, n,
+			        n == 1 ? "time" : "times");
+	}
+}
+
 /* Adds to the row what the table shows besides: state, faults, last. */
 static void row_complete(json_t *row, json_t *rules)
 {
@@ -84,6 +101,7 @@ static void row_complete(json_t *row, json_t *rules)
 
 	assert(out);
 	rules_tell(out, rules, &last, &when);
+	failures_tell(out, row);
 	fclose(out);
 	json_object_set_new(row, "faults", *text ? json_string(text) : json_null());
 	if (last) {

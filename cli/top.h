@@ -26,7 +26,8 @@ struct row {                            /* a proxy */
 	struct sample before, now;
 	struct rates rate;
 	json_t *rules;                  /* an array; NULL: not known yet */
-	char *faults;                   /* its rules in words; "": none */
+	char *failures;                 /* of its TLS, in words; "": none */
+	char *faults;                   /* its rules in words, and the failures; "": none */
 };
 
 enum pane { PROXIES, DETAILS };         /* the upper list, the lower one */

@@ -232,6 +232,7 @@ static void row_free(struct row *r)
 	free(r->listen);
 	free(r->backend);
 	free(r->behavior);
+	free(r->failures);
 	free(r->faults);
 	json_decref(r->rules);
 }
@@ -244,6 +245,18 @@ static char *text_copy(const char *text)
 	return copy;
 }
 
+static char *failures_make(const json_t *proxy)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert(out);
+	failures_tell(out, proxy);
+	fclose(out);
+	return text;
+}
+
 static struct row row_make(const json_t *proxy)
 {
 	return (struct row){
@@ -252,6 +265,7 @@ static struct row row_make(const json_t *proxy)
 		.listen = text_copy(text_of(proxy, "listen")),
 		.backend = text_copy(text_of(proxy, "backend")),
 		.behavior = text_copy(text_of(proxy, "behavior")),
+		.failures = failures_make(proxy),
 		.faults = text_copy(""),
 		.listening = json_is_true(json_object_get(proxy, "listening")),
 	};
@@ -315,6 +329,7 @@ static void faults_tell(struct row *r)
 		fprintf(out, "%s%s", i ? "; " : "", text_of(rule, "as_rule"));
 		r->refusing |= rule_refuses(rule);
 	}
+	fprintf(out, "%s%s", i && *r->failures ? "; " : "", r->failures);
 	fclose(out);
 	free(r->faults);
 	r->faults = text;

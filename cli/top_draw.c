@@ -325,8 +325,9 @@ static void details_draw(struct top *t, int y, int lines)
 {
 	const struct row *r = top_chosen(t);
 	const json_t *all = t->what == CONNECTIONS ? t->connections : r ? r->rules : NULL;
-	char *title = r ? formed("%s of %s: %s -> %s", kinds[t->what].what, r->name, r->listen,
-	                         r->backend) : formed("no proxy");
+	char *title = r ? formed("%s of %s: %s -> %s%s%s", kinds[t->what].what, r->name, r->listen,
+	                         r->backend, *r->failures ? "; " : "", r->failures) :
+	                  formed("no proxy");
 
 	attron(A_BOLD);
 	put(y, 0, COLS, title, false);

@@ -29,6 +29,11 @@ function figure(label, value) {
 	return h("div", { key: label }, h("dt", {}, label), h("dd", {}, value));
 }
 
+/* On both legs. */
+function tlsFailures(proxy) {
+	return Object.values(proxy.tls || {}).reduce((n, leg) => n + leg.failures, 0);
+}
+
 function ruleLine(rule) {
 	const left = rule.left === null ? "" : ` · ${span(rule.left)} left`;
 	return h("li", { key: rule.name + rule.behavior }, short(rule.name, 24), " ", h("span", {}, short(ruleText(state.schema, rule), 44)), left);
@@ -45,7 +50,8 @@ function card(proxy) {
 		h("dl", {},
 			figure("clients", count(proxy.connections)), figure("requests/s", rate(one("asked"))), figure("errors/s", rate(one("errors"))),
 			figure("p50", took(one("p50"))), figure("p99", took(one("p99"))), figure("bytes/s", bytes((one("up") || 0) + (one("down") || 0))),
-			on.length > 0 && figure("faults/s", rate(one("fault"))), proxy.waiting > 0 && figure("waiting", count(proxy.waiting)), proxy.held > 0 && figure("held", bytes(proxy.held)), proxy.raw > 0 && figure("raw", count(proxy.raw))),
+			on.length > 0 && figure("faults/s", rate(one("fault"))), proxy.waiting > 0 && figure("waiting", count(proxy.waiting)), proxy.held > 0 && figure("held", bytes(proxy.held)), proxy.raw > 0 && figure("raw", count(proxy.raw)),
+			tlsFailures(proxy) > 0 && figure("TLS failed", count(tlsFailures(proxy)))),
 		spark(histories.get(proxy.name)?.points || [], "asked", state.now));
 }
 

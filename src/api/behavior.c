@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/legs.h"
 #include "api/pieces.h"
 #include "api/router.h"
 #include "api/servers.h"
@@ -170,6 +171,7 @@ static json_t *info_proxy(const struct proxy *p)
 	if (s->client_tls)
 		json_object_set_new(all, "client_tls",
 		                    json_string(s->client_tls->must ? "require" : "on"));
+	legs_to_json(s, &t, all);
 	servers_to_json(p, all);
 	if (s->gate)
 		json_object_set_new(all, "discovered", json_boolean(s->gate->discovered));

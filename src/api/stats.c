@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "api/legs.h"
 #include "api/pieces.h"
 #include "api/router.h"
 #include "api/servers.h"
@@ -87,6 +88,7 @@ static json_t *proxy_json(const struct proxy *p)
 	                 "sent", ways_json(&t, STAT_SENT_REQUEST),
 	                 "held", (json_int_t)t.held, "times", times_json(p),
 	                 "rules", rules_json(s));
+	legs_to_json(s, &t, all);
 	servers_to_json(p, all);
 	return all;
 }

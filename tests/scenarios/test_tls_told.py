@@ -1,4 +1,5 @@
-"""What a user is told of TLS that does not work: clients without it, matches that find no handshake."""
+"""What a user is told of TLS that does not work: clients without it, matches that find no handshake, failures in the API and in
+vaurienctl."""
 import json
 import os
 import struct
@@ -121,3 +122,38 @@ def test_a_handshake_that_a_match_misses_is_told(secured, backend, run):
     proxy.api("DELETE", "/rules/old")
     proxy.logged("no match proxy=default rule=old behavior=tls_certificate: 2 messages, none of which its match finds; nearest: HELLO ")
     assert proxy.whole_log().count("missed proxy=") == 1
+
+
+# ---- failures ----
+
+def test_failures_are_in_the_api_and_in_status(secured, start, backend, ca, run):
+    """Of each leg that has TLS; nothing where none has."""
+    backend.serve()                     # in plain text
+    plain = start(backend=backend)
+    assert [("tls" in plain.api("GET", path)[1]["proxies"][0]) for path in ("/info", "/stats")] == [False, False]
+    proxy = secured("--backend-tls", "on", backend=backend)
+    with End(raw(proxy.port)) as client:
+        client.send(b"PING\r\n").rest()
+    try:
+        TlsEnd(raw(proxy.port), context(False)).rest()
+    except OSError:                     # an ssl.SSLError, too
+        pass
+
+    def counts(path):
+        return proxy.api("GET", path)[1]["proxies"][0]["tls"]
+    until(lambda: all(leg["failures"] for leg in counts("/info").values()), what=lambda: counts("/info"))
+    assert counts("/info") == counts("/stats") and sorted(counts("/info")) == ["backend", "client"]
+    done = run("--host", "http://127.0.0.1:%d" % proxy.http, "status", program=CTL)
+    row = done.stdout.splitlines()[1].split("\t")
+    n = counts("/info")
+    words = ["TLS with %s failed %d time%s" % (who, n[leg]["failures"], "" if n[leg]["failures"] == 1 else "s")
+             for leg, who in (("client", "clients"), ("backend", "the backend"))]
+    assert row[4] == "up" and row[7] == "; ".join(words)
+
+
+def test_handshakes_are_counted(secured, backend):
+    backend.serve()
+    proxy = secured(backend=backend)
+    with TlsEnd(raw(proxy.port), context(False)) as client:
+        assert client.send(b"ping").read(4) == b"ping"
+    assert proxy.api("GET", "/info")[1]["proxies"][0]["tls"] == {"client": {"handshakes": 1, "failures": 0}}

@@ -272,6 +272,16 @@ def test_only_behaviors_that_the_proxy_can_have_are_offered(page, start, server)
     assert plans["sink"] < plans["stream"] and "blackout" in plans["sink"]
 
 
+def test_tls_that_fails_is_counted(page, start, server, tmp_path):
+    proxy = start("--protocol", "redis", "--proxy-name", "cache", "--tls-dir", str(tmp_path / "ca"), "--client-tls", "require", backend=server)
+    page.open(proxy, "/ui/#cache")
+    page.sees("cache", "nav")
+    assert "TLS failed" not in page.text("nav")
+    with dial(proxy.port) as client:
+        client.send(b"PING\r\n").rest()
+    page.sees("TLS failed", "nav")
+
+
 def test_a_proxy_is_added_before_an_address_that_has_none(page, start, backends):
     """A server that sends its client to another one, which does the same."""
     first, second, third = backends(), backends(), backends()
