@@ -51,14 +51,17 @@ def test_what_does_not_fit_is_reported_once(running, echo, options):
     assert done.err.count("does not apply") == 1 and done.err.count("TLS passes unread") == 2, done.err
 
 
-@pytest.mark.parametrize("options", [["--behavior", "tls_stall"], ["--rule", "tls_stall"]])
-def test_what_fits_nothing_is_an_error(running, web, tmp_path, options):
-    done = subprocess.run([VAURIEN, "run", *options, "--", "true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert done.returncode == 2 and "tls_stall: expected client_tls on or require" in done.stderr
-    # ... and what fits a named proxy alone is none
-    done = running(*options, "--tls-dir", tmp_path, "--add", "web=localhost:%d,http client_tls=on backend_tls=on" % web,
-                   command=["curl", "-sk", "--max-time", "3", "https://localhost:%d/" % web])
-    assert done.code == 28 and "web http 1, 1 fault" in done.summary, done.err
+def test_what_fits_nothing_is_an_error(starting, web, tmp_path):
+    runs = []
+    for option in "--behavior", "--rule":
+        done = subprocess.run([VAURIEN, "run", option, "tls_stall", "--", "true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 2 and "tls_stall: expected client_tls on or require" in done.stderr
+        # ... and what fits a named proxy alone is none
+        runs.append(starting(option, "tls_stall", "--tls-dir", tmp_path, "--add", "web=localhost:%d,http client_tls=on backend_tls=on" % web,
+                             command=["curl", "-sk", "--max-time", "3", "https://localhost:%d/" % web]))
+    for run in runs:
+        run.wait()
+        assert run.code == 28 and "web http 1, 1 fault" in run.summary, run.err
 
 
 # ---- the API ----
