@@ -206,6 +206,15 @@ static bool alpn_fits(const struct conn *c)
 	return strcmp(a.alpn, p->alpn[0]) == 0;
 }
 
+/* Its hello waits for the backend, so nobody reads its end. */
+static bool client_left(struct conn *c, const struct leg *l)
+{
+	const struct handshake *h = c->shake;
+
+	return l == &h->client && c->client.hup && h->heard && h->backend.state != LEG_NONE &&
+	       !conn_hello_holds(c);
+}
+
 static void leg_shakes(struct conn *c, struct leg *l)
 {
 	struct side *s = side_of(c, l);
@@ -228,7 +237,11 @@ static void leg_shakes(struct conn *c, struct leg *l)
 			leg_opens(c, l);
 		break;
 	case TLS_AGAIN:
+		break;
 	case TLS_WAITS:
+		if (client_left(c, l))
+			leg_fails(c, l, "eof", "the client has closed the connection, without a "
+			          "handshake with the backend so far; that may have no TLS");
 		break;
 	default:
 		leg_fails(c, l, l->plain ? "refused" : tls_link_failure(s->tls),
