@@ -131,5 +131,5 @@ def test_a_server_without_tls_is_named_in_the_log(running, echo):
                    command=curl(waits.port, "-k"))
     assert done.code in (35, 52, 56), done.err
     assert "no handshake with the backend within --tls-timeout; it may have no TLS" in done.err
-    done = running("--client-tls", "on", "--backend-tls", "on", command=["curl", "-sk", "--max-time", "1", "https://localhost:%d/" % waits.port])
+    done = running("--client-tls", "on", "--backend-tls", "on", command=["curl", "-sk", "--max-time", "3", "https://localhost:%d/" % waits.port])
     assert done.code == 28 and "without a handshake with the backend so far; that may have no TLS" in done.err
