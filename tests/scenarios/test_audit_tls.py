@@ -2,18 +2,21 @@
 import pytest
 
 from auditing import SHORT, application, cache, probes, start_audit      # noqa: F401: fixtures
-from harness import SAN
+from harness import SAN, patience
 
 pytestmark = pytest.mark.skipif(bool(SAN), reason="auditor and proxy are run with sanitizers elsewhere")
-SHORTER = [*SHORT, "--fault-time", "600ms", "--baseline", "600ms", "--probe-timeout", "2s", "--hang-time", "2500ms"]
+SHORTER = [*SHORT, "--fault-time", "600ms", "--baseline", "600ms"]
 
 
 def test_outages_of_tls(start_audit, cache, application, tmp_path):     # noqa: F811
     """Both at once: one application whose time-out covers its handshakes, and one without any."""
+    longest = patience(2)
+
     def begin(outages, time_out, ca):
         words, port = application()
         folder = tmp_path / ("tls" + time_out)
         return start_audit("--add", "cache=127.0.0.1:0=%s,redis" % cache, "--client-tls", "require", "--tls-dir", folder, *probes(port), *SHORTER,
+                           "--probe-timeout", "%.1fs" % longest, "--hang-time", "%.1fs" % (longest + 0.5),
                            "--env", "CACHE_HOST=localhost", "--env", "CACHE_PORT={cache.port}", "--faults", outages, *ca, *words,
                            TIMEOUT=time_out)
     timed, naive = begin("tls_stall,certificate_expired", "0.4", ["--env", "CACHE_CA={ca}", "--"]), begin(
