@@ -5,6 +5,7 @@ import socket
 import ssl
 import subprocess
 import tempfile
+import threading
 
 from harness import End, need, patience
 
@@ -42,10 +43,12 @@ def context(server, version=None, alpn=(), ca=None):
 
 
 class TlsEnd(End):
-    """As End, through TLS. The handshake is done when it is made, unless `shake` is False."""
+    """As End, through TLS. The handshake is done when it is made, unless `shake` is False. One thread may send while another
+    reads: neither OpenSSL nor the order of records allows both at once."""
 
     def __init__(self, sock, using, server=False, name="localhost", session=None, shake=True):
         super().__init__(sock)
+        self.own, self.sends = threading.Lock(), threading.Lock()       # of all below; of the socket's sending half
         self.came, self.goes = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = using.wrap_bio(self.came, self.goes, server_side=server, server_hostname=None if server else name, session=session)
         if shake:
@@ -56,23 +59,31 @@ class TlsEnd(End):
         return self
 
     def flush(self):
-        if self.goes.pending:
-            self.sock.sendall(self.goes.read())
+        """What waits goes, by this thread or by the one that is at it."""
+        while self.goes.pending and self.sends.acquire(blocking=False):
+            try:
+                with self.own:
+                    wire = self.goes.read()
+                self.sock.sendall(wire)
+            finally:
+                self.sends.release()
 
     def through(self, call, *args):
         """call(), with as much of the wire as it needs."""
         while True:
             try:
-                result = call(*args)
+                with self.own:
+                    result = call(*args)
                 self.flush()
                 return result
             except ssl.SSLWantReadError:
                 self.flush()
                 wire = self.sock.recv(1 << 16)
-                if wire:
-                    self.came.write(wire)
-                else:
-                    self.came.write_eof()
+                with self.own:
+                    if wire:
+                        self.came.write(wire)
+                    else:
+                        self.came.write_eof()
             except ssl.SSLError:
                 try:
                     self.flush()            # the alert
@@ -82,7 +93,8 @@ class TlsEnd(End):
 
     def send(self, data):
         for at in range(0, len(data), 1 << 16):
-            self.tls.write(data[at:at + (1 << 16)])
+            with self.own:
+                self.tls.write(data[at:at + (1 << 16)])
             self.flush()
         return self
 
