@@ -2,7 +2,6 @@
 #include "engine/pipe.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,10 +89,10 @@ void work_pool_free(struct work_pool *all)
 		all->spare = *(struct pipe_work **)b;
 }
 
-void pipe_free_unparsed(const struct pipe *p, uint8_t *bytes)
+void pipe_free_unparsed(const struct pipe *p, uint8_t *bytes, size_t n)
 {
-	if (bytes && pipe_from(p)->tls)
-		explicit_bzero(bytes, malloc_usable_size(bytes));
+	if (n && pipe_from(p)->tls)
+		explicit_bzero(bytes, n);
 	free(bytes);
 }
 
@@ -107,7 +106,7 @@ void pipe_free(struct pipe *p)
 	message_forget(&p->work->sequel);
 	timer_stop(&worker_of(p)->loop, &p->work->timer);
 	pipe_drop_spliced(p);
-	pipe_free_unparsed(p, p->work->unparsed);
+	pipe_free_unparsed(p, p->work->unparsed, p->work->unparsed_n);
 	p->work->unparsed = NULL;       /* pipe_process() may be cutting these bytes */
 	p->work->unparsed_n = p->work->run_n = 0;
 	p->work->line_free = 0;

@@ -18,8 +18,8 @@ void pipe_init(struct pipe *, struct conn *, enum vn_direction);
 /* Frees all that it holds. Its `work` stays readable until pipe_work_release(). */
 void pipe_free(struct pipe *);
 
-/* Frees bytes that were work->unparsed. Through TLS they may have part of a password: erased. */
-void pipe_free_unparsed(const struct pipe *, uint8_t *bytes);
+/* Frees n bytes that were work->unparsed. Through TLS they may have part of a password: erased. */
+void pipe_free_unparsed(const struct pipe *, uint8_t *bytes, size_t n);
 
 /* Must be called before its `work` is written to. */
 void pipe_work_acquire(struct pipe *);

@@ -319,7 +319,7 @@ static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
 	if (!pipe_has_work(p))
 		return;
 	if (!at.n || p->ended || p->conn->dead) {
-		pipe_free_unparsed(p, p->work->unparsed);
+		pipe_free_unparsed(p, p->work->unparsed, p->work->unparsed_n);
 		p->work->unparsed = NULL;
 		p->work->unparsed_n = 0;
 		return;
@@ -328,6 +328,8 @@ static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
 		p->work->unparsed = xmalloc(at.n < UNPARSED_MAX ? UNPARSED_MAX : at.n);
 	assert(p->work->unparsed && (at.n <= UNPARSED_MAX || p->work->halted));
 	memmove(p->work->unparsed, at.p, at.n);
+	if (at.n < p->work->unparsed_n && pipe_from(p)->tls)    /* as pipe_free_unparsed() */
+		explicit_bzero(p->work->unparsed + at.n, p->work->unparsed_n - at.n);
 	p->work->unparsed_n = at.n;
 }
 
@@ -372,7 +374,7 @@ static void pipe_resume(struct pipe *p)
 	p->work->unparsed = NULL;
 	p->work->unparsed_n = 0;
 	pipe_process(p, bytes, n);
-	pipe_free_unparsed(p, bytes);
+	pipe_free_unparsed(p, bytes, n);
 }
 
 /* True if due bytes wait for room. If they wait for their pace, more is read in time, so that the

@@ -84,7 +84,6 @@ static const char *meaning(unsigned leg, const char *why)
 {
 	static const struct { unsigned leg; const char *why, *means; } known[] = {
 		{ VN_LEG_CLIENT, "wrong version number", " (the client does not speak TLS)" },
-		{ VN_LEG_CLIENT, "http request", " (the client speaks plain HTTP)" },
 		{ VN_LEG_BACKEND, "wrong version number", " (the backend does not speak TLS)" },
 		{ VN_LEG_BACKEND, "unable to get local issuer certificate",
 		  " (backend_tls_ca names the file of a CA of your own)" },

@@ -63,7 +63,7 @@ static bool text_same(const char *a, const char *b)
 	return a && b ? !strcmp(a, b) : a == b;
 }
 
-static bool pem_same(const struct tls_pem *a, const struct tls_pem *b)
+bool tls_pem_same(const struct tls_pem *a, const struct tls_pem *b)
 {
 	return text_same(a->file, b->file) && a->n == b->n &&
 	       (!a->n || !memcmp(a->text, b->text, a->n));
@@ -79,7 +79,7 @@ bool tls_leg_same(const struct tls_leg *a, const struct tls_leg *b)
 	if (!a || !b || a == b)
 		return a == b;
 	return a->backend == b->backend && a->must == b->must && a->start == b->start &&
-	       pem_same(&a->cert, &b->cert) && pem_same(&a->key, &b->key) &&
+	       tls_pem_same(&a->cert, &b->cert) && tls_pem_same(&a->key, &b->key) &&
 	       trust_same(a->trust, b->trust) && text_same(a->names, b->names) &&
 	       a->rsa == b->rsa &&
 	       text_same(a->alpn, b->alpn) && a->alpn_client == b->alpn_client &&

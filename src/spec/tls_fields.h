@@ -67,6 +67,8 @@ struct tls_leg *tls_leg_make(bool backend);     /* one reference, a new generati
 struct tls_leg *tls_leg_ref(struct tls_leg *);  /* NULL: NULL */
 void tls_leg_unref(struct tls_leg *);           /* NULL is ignored */
 
+bool tls_pem_same(const struct tls_pem *, const struct tls_pem *);      /* path and content */
+
 /* All but the generation is alike, contents of files too. NULL is like NULL only. */
 bool tls_leg_same(const struct tls_leg *, const struct tls_leg *);
 

@@ -12,14 +12,9 @@ static const char *name_of(const struct tls_leg *leg)
 	return leg->backend ? "backend" : "client";
 }
 
-static bool same_cert(const struct tls_pem *a, const struct tls_pem *b)
-{
-	return a->n == b->n && (!a->n || !memcmp(a->text, b->text, a->n));
-}
-
 static void warn_dates(const struct spec *s, const struct tls_leg *leg, const struct tls_leg *was)
 {
-	bool told = was && same_cert(&was->cert, &leg->cert);
+	bool told = was && tls_pem_same(&was->cert, &leg->cert);
 	X509 *cert = leg->cert.file && !told ? pem_certificate(&leg->cert, NULL) : NULL;
 
 	if (cert && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
@@ -60,7 +55,7 @@ static void warn_idle(const struct spec *s, const struct spec *was)
 	const char *option, *why;
 
 	tls_values_show(&s->tls, now);
-	if (was)
+	if (was && json_object_size(now))
 		tls_values_show(&was->tls, before);
 	json_object_foreach(now, option, value) {
 		why = idle_because(s, option);
