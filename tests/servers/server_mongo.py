@@ -259,14 +259,16 @@ class Toy:
         return dict(command, **lists), flags
 
     def answer(self, one, opcode, to, reply, flags=0):
-        self.ids += 1
+        with self.store.lock:           # the next part of this answer names the id, and others take ids meanwhile
+            self.ids += 1
+            number = self.ids
         document = bson.encode(reply)
         if opcode == 2004:
             body, opcode = struct.pack("<IqII", 8, 0, 0, 1) + document, 1
         else:
             body = struct.pack("<IB", flags, 0) + document
-        one.sendall(struct.pack("<IIII", 16 + len(body), self.ids, to, opcode) + body)
-        return self.ids
+        one.sendall(struct.pack("<IIII", 16 + len(body), number, to, opcode) + body)
+        return number
 
     def serve(self, one):
         try:
