@@ -11,7 +11,7 @@
 # make half-open                          10,000 half-open TLS handshakes, and the memory behind them; 10 s
 # make lint docs-current                  laws of the folders, no circles, headers that stand alone; current pages
 
-PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider -p tests.bytecode
+PYTEST  ?= /usr/bin/python3 -m pytest -q -p no:cacheprovider -p tests.bytecode -p tests.again
 SPREAD  := -n $(if $(SAN),4,6) --dist loadfile        # most of them wait for something most of the time
 COUNTS  := $(if $(QUICK),$(BUILD)/counts,build/$(if $(COVER),cover/)counts)
 PART     = COUNTS=$(COUNTS) tests/summary $(if $(SAN),$(subst $(comma),-,$(SAN))-)$1
