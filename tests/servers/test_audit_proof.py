@@ -15,11 +15,12 @@ import sys
 import pytest
 
 from conftest import ask
-from harness import ROOT, VAURIEN, free_port, need_module, patience
+from harness import ROOT, SAN, VAURIEN, free_port, missing, need, need_module, patience
 from server_postgres import postgres            # noqa: F401: a fixture
 from server_redis import server as redis        # noqa: F401: a fixture
 
 APPS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "audit_apps")
+NODE_PATH = "/usr/share/nodejs"                 # where only Debian's own Node looks by itself
 AT_ONCE = 8
 SHORT = {"baseline": "2s", "probe-every": "200ms", "probe-timeout": "1500ms", "fault-time": "3s", "hang-time": "4s",
          "recover-within": "4s", "give-up": "6s", "aftermath": "1s", "app-start": "30s"}
@@ -63,6 +64,13 @@ RUNS = {
     "past the proxy": ("past.py --port={db}", "restart,hang", STOCK, {"db": "mysql"}, {}),
     "in TLS": ("past.py --tls", "deadlock", STOCK, {"db": "mysql_tls"}, {"protocol-mysql-tls": "pass"}),
 }
+if not SAN:
+    RUNS["Node"] = ("shop.js", "restart,hang", BOTH, {"db": "mysql"}, {})
+    RUNS["Node, pool"] = ("shop.js --pool", "restart,hang", BOTH, {"db": "mysql"}, {})
+
+
+def beside_sanitizers(function):
+    return pytest.mark.skip("sanitizers see nothing new")(function) if SAN else function
 
 
 def needs(*names):
@@ -143,6 +151,16 @@ class Report:
         return "%s: exit %d\n%s\n%s" % (self.name, self.exit, self.text, json.dumps(self.json["findings"], indent=1))
 
 
+def interpreter(app):
+    """The program that an application is a text for."""
+    if not app.endswith(".js"):
+        return sys.executable
+    node = need("node")
+    done = subprocess.run([node, "-e", "require('mysql')"], env=dict(os.environ, NODE_PATH=NODE_PATH), timeout=patience(60),
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return missing("node-mysql") if done.returncode else node
+
+
 def carry_out(name, directory, servers, more=()):
     app, outages, probes, proxies, options = RUNS[name]
     port = free_port()
@@ -158,9 +176,10 @@ def carry_out(name, directory, servers, more=()):
         words += ["--" + option, value] if value else []
     command = [os.path.join(APPS, app.split()[0])] + app.split()[1:]
     command = [word.format(db=servers["mysql"].port if "mysql" in servers else "") for word in command]
-    words += [*more, "--", sys.executable, *command, str(port)]
+    words += [*more, "--", interpreter(command[0]), *command, str(port)]
     done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
-                          env=dict(os.environ, APP_LOG=os.path.join(directory, "log"), PYTHONDONTWRITEBYTECODE="1"),
+                          env=dict(os.environ, APP_LOG=os.path.join(directory, "log"), PYTHONDONTWRITEBYTECODE="1",
+                                   NODE_PATH=NODE_PATH),
                           timeout=patience(600), cwd=directory)
     assert os.path.exists(os.path.join(directory, "audit.json")), done.stdout
     return Report(name, done, directory)
@@ -316,6 +335,19 @@ def test_process_that_dies(runs):
     assert naive.experiment("restart")["connections"]["verdict"] == "fail"
     assert "exited" not in repaired.found("restart", None), repaired
     assert "down" not in repaired.found("restart")
+
+
+@beside_sanitizers
+@needs("Node", "Node, pool")
+def test_node(runs):
+    """An 'error' event of an idle connection that nobody handles ends the process. Pages beside those that hang are well."""
+    naive, repaired = runs("Node"), runs("Node, pool")
+    assert "exited" in naive.found("restart", None) and naive.experiment("restart")["needed_restart"], naive
+    assert "down" in naive.found("restart", "front") and "hangs" in naive.found("hang"), naive
+    assert "exited" not in repaired.found("restart", None) and "hangs" not in repaired.found("hang"), repaired
+    assert repaired.exit in (0, 3) and repaired.cell("restart", "front")["verdict"] == "pass", repaired
+    for report in (naive, repaired):
+        assert report.cell("hang", "front")["verdict"] == "pass", report
 
 
 @needs("one worker", "threads")
