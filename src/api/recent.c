@@ -12,7 +12,7 @@
 #include "base/memory.h"
 #include "base/regex.h"
 #include "engine/recent.h"
-#include "engine/rule_log.h"
+#include "rules/rule_log.h"
 
 enum {
 	LATEST  = 100,                  /* texts in the answer */

@@ -8,9 +8,9 @@
 #ifndef CONTROL_EVENTS_H
 #define CONTROL_EVENTS_H
 
+#include "base/journal.h"
 #include "base/loop.h"
 #include "base/text.h"
-#include "engine/journal.h"
 
 struct subscriber {
 	/* ---- set before subscriber_open() ---- */

@@ -8,11 +8,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/accept.h"
 #include "engine/datagrams.h"
-#include "engine/journal.h"
 #include "engine/listener.h"
 #include "engine/shard.h"
 #include "engine/unmapped.h"

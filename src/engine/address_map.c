@@ -8,11 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "engine/journal.h"
-#include "engine/plan.h"
 #include "engine/unmapped.h"
+#include "rules/plan.h"
 
 struct map_entry { char *key; struct shard *shard; };
 

@@ -6,8 +6,8 @@
 #include <unistd.h>
 
 #include "engine/engine.h"
-#include "engine/plan.h"
 #include "net/socket.h"
+#include "rules/plan.h"
 
 static void reset(int fd)
 {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/birth.h"
@@ -19,7 +20,6 @@
 #include "engine/conn_trace.h"
 #include "engine/handshake.h"
 #include "engine/hello_fault.h"
-#include "engine/journal.h"
 #include "engine/listener.h"
 #include "engine/pipe.h"
 #include "engine/pump.h"

@@ -6,7 +6,7 @@
 #define ENGINE_CONN_HELLO_H
 
 #include "engine/engine.h"
-#include "engine/judgement.h"
+#include "rules/judgement.h"
 
 /* The rules meet a ClientHello, once per connection. *tls is all zero, and gets what is to be done;
  * its texts are valid as long as the connection has rules. */

@@ -2,7 +2,7 @@
 #ifndef ENGINE_CONN_RULES_H
 #define ENGINE_CONN_RULES_H
 
-#include "engine/plan.h"
+#include "rules/plan.h"
 
 struct conn;
 

@@ -5,8 +5,8 @@
 #ifndef ENGINE_CONN_TRACE_H
 #define ENGINE_CONN_TRACE_H
 
+#include "base/journal.h"
 #include "engine/engine.h"
-#include "engine/journal.h"
 #include "engine/trace.h"
 
 /* A new exchange gets a trace, if somebody wants it. `request`: its bytes are under way, and the

@@ -6,13 +6,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/journal.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/datagram_pass.h"
 #include "engine/datagram_rules.h"
 #include "engine/datagram_send.h"
 #include "engine/datagram_wait.h"
-#include "engine/journal.h"
 #include "engine/listener.h"
 #include "net/socket.h"
 

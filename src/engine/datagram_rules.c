@@ -6,8 +6,8 @@
 
 #include "base/memory.h"
 #include "engine/datagram_wait.h"
-#include "engine/rule_heir.h"
 #include "engine/trace.h"
+#include "rules/rule_heir.h"
 
 struct endpoint flow_client(const struct flow *f)
 {

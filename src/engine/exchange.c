@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "engine/journal.h"
+#include "base/journal.h"
 #include "engine/trace.h"
 
 static bool verb_alike(const char a[24], const char b[24])

@@ -5,7 +5,7 @@
 #define ENGINE_HELLO_FAULT_H
 
 #include "base/loop.h"
-#include "engine/judgement.h"
+#include "rules/judgement.h"
 
 struct conn;
 

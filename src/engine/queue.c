@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "engine/trace.h"
-#include "engine/verdict.h"
+#include "rules/verdict.h"
 
 /* ---- holds ---- */
 

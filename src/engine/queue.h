@@ -7,7 +7,7 @@
 #ifndef ENGINE_QUEUE_H
 #define ENGINE_QUEUE_H
 
-#include "engine/plan.h"
+#include "rules/plan.h"
 
 struct exchange;
 struct trace;

@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
+#include "base/journal.h"
 #include "base/log.h"
 #include "engine/conn_exchange.h"
-#include "engine/journal.h"
 #include "engine/pipe.h"
 #include "engine/requests.h"
 #include "engine/responses.h"

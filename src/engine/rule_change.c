@@ -7,8 +7,8 @@
 #include "engine/conn_trace.h"
 #include "engine/pipe.h"
 #include "engine/raw.h"
-#include "engine/rule_heir.h"
 #include "net/blackhole.h"
+#include "rules/rule_heir.h"
 
 static void conn_rules_change(struct conn_rules *t, const struct plan *from, const struct plan *to)
 {

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
+#include "base/journal.h"
 #include "base/log.h"
-#include "engine/journal.h"
 #include "tls/alert.h"
 #include "tls/link.h"
 

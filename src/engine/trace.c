@@ -6,10 +6,10 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/journal.h"
 #include "base/mask.h"
 #include "base/memory.h"
-#include "engine/journal.h"
-#include "engine/plan.h"
+#include "rules/plan.h"
 
 struct trace *trace_make(uint64_t connection, uint64_t exchange, const struct vn_message *m,
                          vn_nsec now)

@@ -6,7 +6,7 @@
 #ifndef ENGINE_TRACE_H
 #define ENGINE_TRACE_H
 
-#include "engine/judgement.h"
+#include "rules/judgement.h"
 
 struct plan;
 

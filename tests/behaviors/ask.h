@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "base/dice.h"
+#include "rules/plan.h"
+#include "rules/verdict.h"
 #include "spec/option.h"
-#include "engine/plan.h"
-#include "engine/verdict.h"
 #include "spec/registry.h"
 
 #include "../unit/unit.h"

@@ -23,21 +23,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "engine/journal.h"
-#include "engine/conn.h"
-#include "faults.h"
-#include "net/bind.h"
-#include "net/drain.h"
-#include "engine/accept.h"
+#include "base/journal.h"
 #include "base/log.h"
+#include "engine/accept.h"
+#include "engine/conn.h"
+#include "engine/shard.h"
+#include "engine/worker.h"
+#include "faults.h"
 #include "mirror.h"
 #include "model.h"
+#include "net/bind.h"
+#include "net/drain.h"
 #include "secure.h"
 #include "spec/registry.h"
 #include "tls/identity.h"
 #include "tls/legs.h"
-#include "engine/shard.h"
-#include "engine/worker.h"
 
 enum { WORKERS = 2, PEERS = 10, BODY_MAX = 300000 };
 

@@ -1,6 +1,6 @@
 /* plan.c - tests of rules worked out: who is meant, who is asked, who counts, and what is made of
  * it. */
-#include "engine/plan.h"
+#include "rules/plan.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* verdict.c - tests of verdicts: added up, calm or not, and in words. */
-#include "engine/plan.h"
-#include "engine/verdict.h"
+#include "rules/plan.h"
+#include "rules/verdict.h"
 
 #include <string.h>
 

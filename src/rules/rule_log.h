@@ -2,12 +2,12 @@
  *
  * Each strike is an event, and each rule logs at most one strike a second. A rule that strikes
  * nothing is reported after 10 s of messages, and when it is removed, with the nearest message. */
-#ifndef ENGINE_RULE_LOG_H
-#define ENGINE_RULE_LOG_H
+#ifndef RULES_RULE_LOG_H
+#define RULES_RULE_LOG_H
 
+#include "base/journal.h"
 #include "base/regex.h"
-#include "engine/journal.h"
-#include "engine/judgement.h"
+#include "rules/judgement.h"
 
 /* Messages that a rule has not struck. Counted until it strikes, or is reported. */
 struct misses {

@@ -3,12 +3,12 @@
  * A plan is counted: its shard and that shard's connections have references, all in one worker's
  * thread. It never changes; a change of rules makes a new plan. Workers share only the rules'
  * counters. */
-#ifndef ENGINE_PLAN_H
-#define ENGINE_PLAN_H
+#ifndef RULES_PLAN_H
+#define RULES_PLAN_H
 
 #include "base/dice.h"
-#include "engine/judgement.h"
-#include "engine/rule_log.h"
+#include "rules/judgement.h"
+#include "rules/rule_log.h"
 
 struct plan {
 	unsigned refs;

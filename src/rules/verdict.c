@@ -1,5 +1,5 @@
 /* verdict.c - operations on verdicts: fold several into one, limit, print. */
-#include "engine/verdict.h"
+#include "rules/verdict.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* rule_log.c - reports of what rules did or could not do: log lines and events of the journal. */
-#include "engine/rule_log.h"
+#include "rules/rule_log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mask.h"
-#include "engine/verdict.h"
+#include "rules/verdict.h"
 
 enum {
 	LOOKS = 64,                     /* misses compared with the nearest; then one of 64 */

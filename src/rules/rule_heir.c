@@ -1,5 +1,5 @@
 /* rule_heir.c - from one plan to the next: flags and states of rules that stay. */
-#include "engine/rule_heir.h"
+#include "rules/rule_heir.h"
 
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
 /* verdict.h - operations on verdicts: fold several into one, limit, print. */
-#ifndef ENGINE_VERDICT_H
-#define ENGINE_VERDICT_H
+#ifndef RULES_VERDICT_H
+#define RULES_VERDICT_H
 
 #include "tls/strike.h"
 #include "vaurien.h"

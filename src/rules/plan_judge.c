@@ -1,12 +1,12 @@
 /* plan_judge.c - judging by a plan: which rules are in, their verdicts, their counts. */
-#include "engine/plan.h"
+#include "rules/plan.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "engine/verdict.h"
+#include "rules/verdict.h"
 #include "spec/failure.h"
 
 #define EACH_RULE(i, set) \

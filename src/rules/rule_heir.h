@@ -1,8 +1,8 @@
 /* rule_heir.h - from one plan to the next: flags and states of rules that stay. */
-#ifndef ENGINE_RULE_HEIR_H
-#define ENGINE_RULE_HEIR_H
+#ifndef RULES_RULE_HEIR_H
+#define RULES_RULE_HEIR_H
 
-#include "engine/plan.h"
+#include "rules/plan.h"
 
 /* A set of rules of `from`, as one of `to`: those that stay. */
 ruleset rules_translate(const struct plan *from, const struct plan *to, ruleset);

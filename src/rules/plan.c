@@ -1,5 +1,5 @@
 /* plan.c - rules of one spec, compiled for one worker: make, free, find. */
-#include "engine/plan.h"
+#include "rules/plan.h"
 
 #include <assert.h>
 #include <stdlib.h>

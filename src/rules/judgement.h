@@ -2,8 +2,8 @@
  *
  * Plain values, on the stack of the engine's functions, except struct rule_state: a connection owns
  * one per rule. */
-#ifndef ENGINE_JUDGEMENT_H
-#define ENGINE_JUDGEMENT_H
+#ifndef RULES_JUDGEMENT_H
+#define RULES_JUDGEMENT_H
 
 #include <stddef.h>
 

@@ -4,8 +4,8 @@
  *
  * An entry is on its writer's stack. journal_write() copies it. Nothing is written unless a
  * subscriber wants that type of event. */
-#ifndef ENGINE_JOURNAL_H
-#define ENGINE_JOURNAL_H
+#ifndef BASE_JOURNAL_H
+#define BASE_JOURNAL_H
 
 #include <stdatomic.h>
 

@@ -2,12 +2,12 @@
  *
  * The text has the fields of a JSON object. They are formatted by hand, because it takes time from
  * the data path. */
-#include "engine/journal.h"
+#include "base/journal.h"
 
 #include <string.h>
 
-#include "spec/option.h"
 #include "base/ring.h"
+#include "base/text.h"
 
 const char *const journal_names[JOURNAL_TYPES] = {
 	[JOURNAL_OPENED]      = "opened",
