@@ -135,7 +135,8 @@ static bool tls_keys_known(const json_t *object, struct http_error *f)
 		if (ours && !known)
 			return http_error_set(f, 400, "bad request body: %s: expected an option of "
 			                      "a proxy%s", text_printable(key, shown, sizeof shown),
-			                      suggest_show(&near, "", meant));
+			                      near.name ? suggest_show(&near, "", meant)
+			                                : "; see 'vaurien --help tls'");
 	}
 	return true;
 }

@@ -104,7 +104,7 @@ def files(tmp_path_factory):
 REFUSALS = [
     ({"client_tls": "yes"}, "client_tls: expected one of off, on, require, got 'yes'"),
     ({"client_tsl": "on"}, "client_tsl: expected an option of a proxy; did you mean 'client_tls'?"),
-    ({"client_tls_key_type": "dsa"}, "client_tls_key_type: expected one of ec, rsa, got 'dsa'; did you mean 'rsa'?"),
+    ({"client_tls_key_type": "dsa"}, "client_tls_key_type: expected one of ec, rsa, got 'dsa'"),
     ({"client_tls_start": "upgrade"}, "client_tls_start: expected auto or implicit, since tcp has no upgrade to TLS, got upgrade"),
     ({"client_tls_min": "1.3", "client_tls_max": "1.2"}, "client_tls_min: expected at most client_tls_max, which is 1.2, got 1.3"),
     ({"client_tls_tickets": 17}, "client_tls_tickets: expected a whole number from 0 to 16, got 17"),

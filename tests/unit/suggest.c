@@ -60,6 +60,41 @@ static void near(void **state)
 	assert_true(strlen(suggest_show(&all, "--", text)) < SUGGEST_MAX);
 }
 
+/* A number, a version and a short word are what they are: no typos of each other. */
+static void kinds(void **state)
+{
+	static const struct { const char *word, *name; bool near;
+	} cases[] = {
+		{ "1.5", "1.2", false },
+		{ "1.0.1", "1.0", false },
+		{ "TLS1.4", "1.3", false },
+		{ "13", "1.3", true },
+		{ "db3", "db1", false },
+		{ "localhost:3305", "localhost:3306", true },
+		{ "localhost:3360", "localhost:3306", true },
+		{ "dsa", "rsa", false },
+		{ "dsa", "ecdsa", false },
+		{ "ras", "rsa", true },
+		{ "rsaa", "rsa", true },
+		{ "no", "on", true },
+		{ "onn", "on", true },
+		{ "behavior", "set-behavior", true },
+		{ "cert", "certificate", true },
+		{ "client_tls_versions", "client_tls_verify", false },
+		{ "client_tls_cret", "client_tls_cert", true },
+		{ "client_tls_mn", "client_tls_min", true },
+		{ "clinet_tls", "client_tls", true },
+		{ "client_tls_", "client_tls", true },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct suggestion s = { .word = cases[i].word };
+		suggest_try(&s, cases[i].name);
+		if (!s.name != !cases[i].near)
+			fail_msg("%s: %s", cases[i].word, s.name ? s.name : "none");
+	}
+}
+
 /* A list ends at a whole name, whatever its room. */
 static void lists(void **state)
 {
@@ -85,6 +120,7 @@ static void lists(void **state)
 	assert_string_equal(text, "a, b");
 }
 
-static const struct CMUnitTest tests[] = { cmocka_unit_test(near), cmocka_unit_test(lists) };
+static const struct CMUnitTest tests[] = { cmocka_unit_test(near),
+		cmocka_unit_test(kinds), cmocka_unit_test(lists) };
 
 SUITE(suggest, tests)
