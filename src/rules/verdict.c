@@ -193,14 +193,14 @@ void verdict_fold(struct vn_verdict *into, const struct vn_verdict *v)
 		into->end = v->end;
 }
 
-/* Appends ",what" or ",what:more". */
+/* Appends "what" or "what:more", behind a comma if something is before it. */
 static void show_add(char *buffer, size_t size, bool is, const char *what, const char *more)
 {
 	size_t n = strlen(buffer);
 
 	if (is)
-		snprintf(buffer + n, size - n, ",%s%s%s", what, more && *more ? ":" : "",
-		         more ? more : "");
+		snprintf(buffer + n, size - n, "%s%s%s%s", n ? "," : "", what,
+		         more && *more ? ":" : "", more ? more : "");
 }
 
 static void tls_show(const struct vn_tls *t, char *buffer, size_t size)
@@ -254,7 +254,11 @@ const char *verdict_show(const struct vn_verdict *v, const struct vn_failure *f,
 	         f ? f->name : "", hold, more, keep,
 	         v->pace.rate || v->pace.piece ? ",paced" : "", junk,
 	         v->dirt.flips || v->dirt.edited ? ",edited" : "", ends[v->end]);
-	if (v->tls)
-		tls_show(v->tls, buffer, size);
+	if (!v->tls)
+		return buffer;
+	/* No message passes in a handshake: "flaw:expired", not "pass,flaw:expired". */
+	if (!strcmp(buffer, fates[VN_PASS]) && !tls_calm(v->tls))
+		buffer[0] = '\0';
+	tls_show(v->tls, buffer, size);
 	return buffer;
 }

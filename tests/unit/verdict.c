@@ -109,6 +109,30 @@ static void calm(void **state)
 	assert_true(verdict_calm(&CALM(.failure = "no", .after = 5, .dirt.at = VN_MIDDLE)));
 }
 
+/* A handshake has no message that could pass. */
+static void shown_tls(void **state)
+{
+	static const struct {
+		struct vn_tls tls;
+		vn_nsec hold;
+		const char *text;
+	} cases[] = {
+		{ { .flaw = "expired" }, 0, "flaw:expired" },
+		{ { .flaw = "expired" }, VN_S, "pass,hold:1.000000,flaw:expired" },
+		{ { .alert = "unknown_ca", .truncate = true }, 0, "alert:unknown_ca,truncate" },
+		{ { .stall = VN_TLS_AT_FINISHED }, 0, "stall:finished" },
+		{ { .refused = true }, 0, "refused" },
+		{ { 0 }, 0, "pass" },
+	};
+	char buffer[160];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct vn_tls tls = cases[i].tls;
+		struct vn_verdict v = { .keep = VN_ALL, .hold = cases[i].hold, .tls = &tls };
+		assert_string_equal(verdict_show(&v, NULL, buffer, sizeof buffer), cases[i].text);
+	}
+}
+
 static void shown(void **state)
 {
 	static const struct {
@@ -141,6 +165,7 @@ static void shown(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(fold), cmocka_unit_test(fold_pace), cmocka_unit_test(fold_dirt),
 	cmocka_unit_test(fold_end), cmocka_unit_test(calm), cmocka_unit_test(shown),
+	cmocka_unit_test(shown_tls),
 };
 
 SUITE(verdict, tests)
