@@ -227,8 +227,9 @@ static const char *const confirmations[] = {
 static const char *const publications[] = { "message", "pmessage", "smessage", NULL };
 enum { NO_CONFIRMATION = 6 };
 
-/* message.note: kind, and of one that TELLS what (enum told), of one that SUBSCRIBES which, and how
- * many confirmations it gets (0: of all there are) */
+/* message.note: kind, and of one that TELLS what (enum told), of EXEC which of its replies do
+ * (places of topology_queue()), of one that SUBSCRIBES which, and how many confirmations it gets
+ * (0: of all there are) */
 enum { NOTE_KIND = 0xf, NOTE_WHICH_SHIFT = 4, NOTE_COUNT_SHIFT = 8 };
 
 struct walk {                           /* where a reply stands */
@@ -249,6 +250,8 @@ struct redis {                          /* one connection */
 	uint64_t wanted[SUBSCRIPTIONS];
 	/* what the commands are that it has queued, the latest apart */
 	unsigned queued, latest;
+	uint64_t queue;                 /* how many those are, ... */
+	uint64_t places;                /* ... and which of them tell of servers */
 	/* by CLIENT REPLY: the next request gets no reply | none does */
 	enum { LOUD, SKIPPING, HUSHED } quiet;
 	bool spoke;
@@ -489,6 +492,7 @@ static unsigned said_transacts(struct redis *s, enum kind kind, unsigned is)
 	if (kind == MULTI && !multi) {
 		s->dirty = false;
 		s->queued = s->latest = 0;
+		s->queue = s->places = 0;
 	}
 	if (kind == MULTI || kind == DISCARD || kind == RESETS || !multi)
 		return is & ~(multi ? VN_IS_BEGIN : VN_IS_ROLLBACK);
@@ -499,6 +503,26 @@ static unsigned said_transacts(struct redis *s, enum kind kind, unsigned is)
 	if (!s->dirty)
 		s->latest = is & IS_QUEUED;
 	return is | IS_GROWING;         /* to be queued */
+}
+
+/* What the reply tells of servers, for the note. What is queued tells it in EXEC's. */
+static uint64_t said_tells(struct redis *s, const struct said *q, enum kind kind)
+{
+	enum told told = TOLD_NOTHING;
+	uint64_t places = s->places;
+
+	if (kind == EXEC) {
+		s->places = 0;
+		return places ? TOLD_RUN << NOTE_WHICH_SHIFT | places << NOTE_COUNT_SHIFT : 0;
+	}
+	if (kind == TELLS)
+		told = topology_asked(q->words[0], q->words[1]);
+	if (!s->multi)
+		return told << NOTE_WHICH_SHIFT;
+	if (told)
+		s->places = topology_queue(places, s->queue, told);
+	s->queue += kind != MULTI && !word_is(q->words[0], "WATCH");
+	return TOLD_NOTHING;
 }
 
 /* More subscriptions or less, as far as is asked; without names all of them go. */
@@ -536,8 +560,8 @@ static const char *said_take(struct redis *s, const struct said *q, struct vn_me
 		m->is |= VN_IS_OPENING;
 	m->role = said_role(s, q, kind);
 	m->note = kind | (kind == SUBSCRIBES ? subscribe_note(q) : 0);
-	if (kind == TELLS)
-		m->note |= (uint64_t)topology_asked(q->words[0], q->words[1]) << NOTE_WHICH_SHIFT;
+	if (kind == TELLS || kind == EXEC || s->multi)
+		m->note |= said_tells(s, q, kind);
 	s->class = class;
 	if (kind == SUBSCRIBES)
 		said_wants(s, q);
@@ -989,7 +1013,8 @@ static enum told answer_tells(const struct redis *s, struct vn_span in,
 		return topology_redirects(in) ? TOLD_REDIRECTION : TOLD_NOTHING;
 	if (s->pushing)
 		return s->which == NO_CONFIRMATION ? topology_news(in, &m->subject) : TOLD_NOTHING;
-	return asked_kind(asked) == TELLS ? asked->note >> NOTE_WHICH_SHIFT & 0xf : TOLD_NOTHING;
+	bool tells = asked_kind(asked) == TELLS || asked_kind(asked) == EXEC;
+	return tells ? asked->note >> NOTE_WHICH_SHIFT & 0xf : TOLD_NOTHING;
 }
 
 static struct vn_cut redis_response(struct vn_session *t, struct vn_span in,
@@ -1003,7 +1028,8 @@ static struct vn_cut redis_response(struct vn_session *t, struct vn_span in,
 	bool done = false;
 
 	if (told) {
-		enum edit edit = topology_edit(t, told, s->resp3, in, &at);
+		uint64_t places = told == TOLD_RUN ? asked->note >> NOTE_COUNT_SHIFT : 0;
+		enum edit edit = topology_edit(t, told, places, s->resp3, in, &at);
 		if (edit == EDIT_DONE) {
 			answer_learn(t, asked);
 			return (struct vn_cut){ VN_CUT_END, at, true, vn_buffer_span(t->scratch) };

@@ -152,6 +152,7 @@ struct writer {
 	struct vn_buffer *to;
 	size_t *counted;
 	bool resp3;
+	uint64_t places;                /* of topology_queue() */
 };
 
 static void bytes_put(const struct writer *w, const void *bytes, size_t n)
@@ -1022,8 +1023,11 @@ static const struct {
 	{ "CLUSTER", "REPLICAS", TOLD_LINES },
 	{ "CLUSTER", "SLAVES", TOLD_LINES },
 	{ "SENTINEL", "GET-MASTER-ADDR-BY-NAME", TOLD_MASTER },
+	{ "SENTINEL", "GET-PRIMARY-ADDR-BY-NAME", TOLD_MASTER },        /* Valkey */
 	{ "SENTINEL", "MASTER", TOLD_INSTANCE },
+	{ "SENTINEL", "PRIMARY", TOLD_INSTANCE },                       /* Valkey */
 	{ "SENTINEL", "MASTERS", TOLD_INSTANCES },
+	{ "SENTINEL", "PRIMARIES", TOLD_INSTANCES },                    /* Valkey */
 	{ "SENTINEL", "REPLICAS", TOLD_INSTANCES },
 	{ "SENTINEL", "SLAVES", TOLD_INSTANCES },
 	{ "SENTINEL", "SENTINELS", TOLD_INSTANCES },
@@ -1037,6 +1041,25 @@ enum told topology_asked(struct vn_span first, struct vn_span second)
 		if (text_is(first, asked[i].first) &&
 		    (!asked[i].second || text_is(second, asked[i].second)))
 			return asked[i].told;
+	return TOLD_NOTHING;
+}
+
+enum { PLACES = 4, PLACE_BITS = 12, PLACE_LAST = 0xff };
+
+uint64_t topology_queue(uint64_t places, uint64_t at, enum told told)
+{
+	for (unsigned shift = 0; at < PLACE_LAST && shift < PLACES * PLACE_BITS;
+	     shift += PLACE_BITS)
+		if (!(places >> shift & 0xf))
+			return places | (at << 4 | told) << shift;
+	return places | TOLD_LOST;
+}
+
+static enum told place_tells(uint64_t places, uint64_t at)
+{
+	for (unsigned shift = 0; shift < PLACES * PLACE_BITS; shift += PLACE_BITS)
+		if ((places >> shift >> 4 & PLACE_LAST) == at && places >> shift & 0xf)
+			return places >> shift & 0xf;
 	return TOLD_NOTHING;
 }
 
@@ -1079,6 +1102,8 @@ enum told topology_news(struct vn_span in, struct vn_span *name)
 	return news ? TOLD_NEWS : TOLD_NOTHING;
 }
 
+static each_fn run_edit;
+
 /* The type of the reply that has addresses; any other one is an error, or nil, or QUEUED. */
 static const struct { const char *types; each_fn *edit; } edits[] = {
 	[TOLD_SLOTS]       = { "*", slots_edit },
@@ -1092,21 +1117,49 @@ static const struct { const char *types; each_fn *edit; } edits[] = {
 	[TOLD_INFO]        = { "$=", info_edit },
 	[TOLD_REDIRECTION] = { "-", redirection_edit },
 	[TOLD_NEWS]        = { "*>", news_edit },
+	[TOLD_RUN]         = { "*", run_edit },
 };
 
-enum edit topology_edit(struct vn_session *t, enum told told, bool resp3, struct vn_span in,
-                        uint64_t *len)
+/* Has a reply that begins so addresses? It is neither an error nor nil. */
+static bool edit_fits(enum told told, const uint8_t *in, size_t n)
+{
+	return n && in[0] && strchr(edits[told].types, in[0]) && !(n > 2 && in[1] == '-');
+}
+
+/* [reply, reply, ...] */
+static bool run_edit(const struct writer *w, struct reader *r)
+{
+	struct item head = item_next(r);
+
+	copy_put(w, r, head.from);
+	for (int64_t i = 0; i < head.n; i++) {
+		enum told told = place_tells(w->places, (uint64_t)i);
+		if (told && edit_fits(told, r->in.p + r->at, r->in.n - (size_t)r->at))
+			edits[told].edit(w, r);
+		else
+			item_copy(w, r);
+	}
+	return true;
+}
+
+enum edit topology_edit(struct vn_session *t, enum told told, uint64_t places, bool resp3,
+                        struct vn_span in, uint64_t *len)
 {
 	static const char long_reply[] =
-		"a reply of more than 60000 bytes names servers, and is not rewritten";
+		"a reply of more than 60000 bytes names servers, and is not rewritten",
+		lost[] = "a transaction asks for servers more than 4 times, or behind 255 other "
+			 "commands, and not all of its reply is rewritten";
 	struct reader r = { in, 0 }, end = r;
-	struct writer w = { .session = t, .to = t->scratch, .resp3 = resp3 };
+	struct writer w = { .session = t, .to = t->scratch, .resp3 = resp3,
+			    .places = places };
 	enum read step;
 
 	if (told == TOLD_LATER)
 		return EDIT_WAIT;
 	if (!told || !t->map || !strchr(edits[told].types, in.p[0]))
 		return EDIT_NONE;
+	if (places & TOLD_LOST)
+		t->notice = lost;
 	if ((step = item_skip(&end)) != READ_ITEM) {
 		if (step == READ_MORE && in.n < EDIT_MAX)
 			return EDIT_WAIT;
@@ -1117,6 +1170,8 @@ enum edit topology_edit(struct vn_session *t, enum told told, bool resp3, struct
 	if (in.n > 2 && in.p[1] == '-')         /* nil */
 		return EDIT_NONE;
 	edits[told].edit(&w, &r);
+	if (r.at != end.at)                     /* attributes stand between its items */
+		return EDIT_NONE;
 	struct vn_span made = vn_buffer_span(t->scratch);
 	*len = end.at;
 	return made.n == end.at && !memcmp(made.p, in.p, made.n) ? EDIT_NONE : EDIT_DONE;

@@ -85,12 +85,23 @@ class Watched:
     def __init__(self, directory):
         self.master = Node(directory / "master", "--repl-diskless-sync-delay", 0)
         self.replica = Node(directory / "replica", "--replicaof", "127.0.0.1", self.master.port)
-        self.sentinel = Node(directory / "sentinel", sentinel=(
-            "sentinel monitor shop 127.0.0.1 %d 1\nsentinel down-after-milliseconds shop 60000\n"
-            "sentinel failover-timeout shop 10000\n" % self.master.port))
-        self.sentinel.ask("SENTINEL", "DEBUG", "info-period", 200)          # instead of 10 s
+        self.directory = directory
+        self.sentinel = self.watcher("sentinel")
         until(lambda: self.master.ask("ROLE")[2], what="the replica to follow")
         until(lambda: self.sentinel.ask("SENTINEL", "REPLICAS", "shop"), what="Sentinel to know the replica")
+
+    def watcher(self, name):
+        one = Node(self.directory / name, sentinel=(
+            "sentinel monitor shop 127.0.0.1 %d 1\nsentinel down-after-milliseconds shop 60000\n"
+            "sentinel failover-timeout shop 10000\n" % self.master.port))
+        one.ask("SENTINEL", "DEBUG", "info-period", 200, "publish-period", 100)     # instead of 10 and 2 s
+        return one
+
+    def another_sentinel(self):
+        """One more, which the first one knows."""
+        one = self.watcher("another")
+        until(lambda: self.sentinel.ask("SENTINEL", "SENTINELS", "shop"), what="the Sentinels to meet")
+        return one
 
     def fail_over(self):
         """Asks until Sentinel knows enough of the replica."""

@@ -78,6 +78,13 @@ def raw_answer(port, *words, host="127.0.0.1"):
         return end.read_to(b"\r\n").decode()
 
 
+def numbers_said(port, *commands):
+    """All numbers in what is replied to a pipeline."""
+    with dial(port) as end:
+        end.send("\r\n".join(commands + ("nothing-else", "")).encode())
+        return set(re.findall(r"\b\d+\b", end.read_to(b"nothing-else").decode()))
+
+
 def test_a_cluster_client_stays_behind_the_proxies_while_slots_move(three, cluster, client):    # noqa: F811
     one = client(three.port)
     keys = {"key:%d" % i: "%d" % i for i in range(60)}
@@ -97,7 +104,10 @@ def test_a_cluster_client_stays_behind_the_proxies_while_slots_move(three, clust
     one.set(tag + "stays", "1")
     taker.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", cluster.ids[old])
     giver.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", cluster.ids[new])
+    late = dial(behind[giver.port])
     try:
+        late.send("MULTI\r\nGET {0}stays\r\n".format(tag).encode())
+        assert late.read_to(b"+QUEUED\r\n") == b"+OK\r\n+QUEUED\r\n"
         assert raw_answer(behind[giver.port], "GET", tag + "new") == "-ASK %d 127.0.0.1:%d\r\n" % (slot, behind[taker.port])
         one.set(tag + "new", "2")                               # by ASK
         assert one.get(tag + "stays") == b"1" and one.get(tag + "new") == b"2"
@@ -110,9 +120,12 @@ def test_a_cluster_client_stays_behind_the_proxies_while_slots_move(three, clust
     try:
         assert raw_answer(behind[giver.port], "GET", tag + "new") == \
             "-MOVED %d 127.0.0.1:%d\r\n" % (slot, behind[taker.port])
+        late.send(b"EXEC\r\n")                          # of what was queued while the slot was there
+        assert late.read_to(b"\r\n").decode() == "-MOVED %d 127.0.0.1:%d\r\n" % (slot, behind[taker.port])
         assert one.get(tag + "stays") == b"1" and one.get(tag + "new") == b"2"      # by MOVED
         stays_behind(three, *cluster.nodes)
     finally:
+        late.close()
         for key in taker.ask("CLUSTER", "GETKEYSINSLOT", slot, 100):
             taker.ask("DEL", key)
         for node in (giver, taker, *cluster.nodes):
@@ -128,12 +141,21 @@ def test_every_reply_that_names_nodes_names_proxies(three, cluster):    # noqa: 
         assert {entry[2][1] for entry in slots} == set(behind.values())
         nodes = one.execute_command("CLUSTER NODES")
         assert {int(at.rsplit(":", 1)[1]) for at in nodes} == set(behind.values())
-    for hello in "", "HELLO 3\r\n":
-        with dial(three.port) as end:
-            end.send((hello + "CLUSTER SHARDS\r\nCLUSTER SLOTS\r\nECHO over\r\n").encode())
-            said = end.read_to(b"over\r\n").decode()
-        numbers = set(re.findall(r":(\d+)\r\n", said))
-        assert not numbers & real and {str(port) for port in behind.values()} <= numbers
+    asked = "CLUSTER SHARDS", "CLUSTER SLOTS", "CLUSTER NODES", "MULTI", "INFO replication", "CLUSTER SLOTS", "ROLE", "EXEC"
+    for hello in (), ("HELLO 3",):
+        said = numbers_said(three.port, *hello, *asked)
+        assert not said & real and {str(port) for port in behind.values()} <= said
+        transaction = numbers_said(three.port, *hello, *asked[3:])
+        assert not transaction & real and {str(port) for port in behind.values()} <= transaction
+
+
+def test_replies_that_no_client_follows_stay(three, cluster):       # noqa: F811
+    first = str(cluster.nodes[0].port)
+    real = {str(node.port) for node in cluster.nodes}
+    for hello in (), ("HELLO 3",):
+        assert first in numbers_said(three.port, *hello, "CONFIG GET port")
+        assert first in numbers_said(three.port, *hello, "CLIENT INFO")        # laddr
+        assert not real & numbers_said(three.port, *hello, "CLUSTER LINKS", "CLUSTER INFO", "CLUSTER MYID")
 
 
 def test_a_client_gets_addresses_that_it_can_reach(start, cluster):     # noqa: F811
@@ -258,6 +280,32 @@ def test_masterdown_and_cluster_down_are_believed(three, cluster, client):      
 
 
 # ---- Sentinel ----
+
+def test_every_reply_of_sentinel_names_proxies(start, watched):     # noqa: F811
+    second = watched.another_sentinel()
+    try:
+        nodes = watched.master, watched.replica, watched.sentinel, second
+        proxy = start("--protocol", "redis", "--unmapped", "add", backend=watched.sentinel)
+        with redis.Redis(port=proxy.port, socket_timeout=patience()) as one:
+            one.execute_command("SENTINEL SENTINELS", "shop"), one.execute_command("SENTINEL REPLICAS", "shop")
+            one.execute_command("SENTINEL MASTERS")
+        # as soon as they are made
+        behind = until(lambda: (lambda found: found if len(found) == 4 else None)(proxies_of(proxy)), what="the proxies")
+        real = {str(node.port) for node in nodes}
+        names = {node: str(behind[node.port]) for node in nodes}
+        for hello in (), ("HELLO 3",):
+            for command, node in (("GET-MASTER-ADDR-BY-NAME", watched.master), ("MASTER", watched.master),
+                                  ("REPLICAS", watched.replica), ("SLAVES", watched.replica), ("SENTINELS", second)):
+                said = numbers_said(proxy.port, *hello, "SENTINEL %s shop" % command)
+                assert names[node] in said and not said & real, command
+            for command in "SENTINEL MASTERS", "INFO":
+                said = numbers_said(proxy.port, *hello, command)
+                assert names[watched.master] in said and (command == "INFO" or not said & real), command
+            # no client follows it
+            assert str(watched.master.port) in numbers_said(proxy.port, *hello, "SENTINEL INFO-CACHE shop")
+    finally:
+        second.stop()
+
 
 def test_a_failover_of_sentinel_is_watched_through_proxies(start, watched):    # noqa: F811
     proxy = start("--protocol", "redis", "--add", "master=127.0.0.1:0=%s,redis" % watched.master.address,
