@@ -232,6 +232,27 @@ long api_ask(struct api *a, const char *method, const char *path, json_t *body, 
 	return asking.status;
 }
 
+static size_t reply_drop(char *bytes, size_t size, size_t n, void *user)
+{
+	(void)bytes, (void)user;
+	return size * n;
+}
+
+bool api_put_alone(struct api *a, const char *path, const json_t *body)
+{
+	CURL *easy = easy_make(a, path);
+	char *text = xalloced(json_dumps(body, JSON_COMPACT));
+
+	curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, "PUT");
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, text);
+	curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)(API_SILENT * 1e3));
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, reply_drop);
+	bool answered = curl_easy_perform(easy) == CURLE_OK;
+	curl_easy_cleanup(easy);
+	free(text);
+	return answered;
+}
+
 const char *api_sentence(const json_t *reply, char buffer[ERROR_MAX])
 {
 	const json_t *errors = json_object_get(reply, "errors"), *error = json_array_get(errors, 0);

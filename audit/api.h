@@ -42,6 +42,9 @@ void api_send(struct api *, const char *method, const char *path, json_t *body, 
 /* The same, waiting. The status; *reply (if not NULL) is the caller's. */
 long api_ask(struct api *, const char *method, const char *path, json_t *body, json_t **reply);
 
+/* In a process of its own, which has no poller: PUT `body`, and wait. False: no answer in time. */
+bool api_put_alone(struct api *, const char *path, const json_t *body);
+
 /* What went wrong, in one sentence, out of the body of an answer. */
 const char *api_sentence(const json_t *reply, char buffer[ERROR_MAX]);
 

@@ -103,6 +103,19 @@ static void note_aim(struct faults *f, const char *proxy)
 		*ROWS_ADD(&f->record->aimed) = (unsigned)number;
 }
 
+/* What the API did not take: the experiment is inconclusive. */
+static void refuse(struct faults *f, const char *what, const char *text, const json_t *reply)
+{
+	char why[ERROR_MAX];
+
+	if (f->run->how || f->refused)
+		return;
+	f->refused = true;
+	if (asprintf(&f->record->why, "the %s '%s' was rejected: %s", what, text,
+	             api_sentence(reply, why)) < 0)
+		memory_out();
+}
+
 /* ---- rules ---- */
 
 static bool rule_of_port(const char *words)
@@ -134,7 +147,7 @@ static json_t *rule_body(const char *name, const char *words, double ttl)
 static void put_rule(void *user, const char *proxy, const char *name, const char *words, double ttl)
 {
 	struct faults *f = user;
-	char *path = api_path(proxy, "rules", NULL), why[ERROR_MAX];
+	char *path = api_path(proxy, "rules", NULL);
 	struct phase_record *phase = phase_last(f);
 	json_t *reply = NULL;
 
@@ -145,12 +158,8 @@ static void put_rule(void *user, const char *proxy, const char *name, const char
 	f->record->of_port |= rule_of_port(words);
 	if (status == 200 || status == 201)
 		note_on(f);
-	else if (!f->run->how && !f->refused) {
-		f->refused = true;
-		if (asprintf(&f->record->why, "the rule '%s' was rejected: %s", words,
-		             api_sentence(reply, why)) < 0)
-			memory_out();
-	}
+	else
+		refuse(f, "rule", words, reply);
 	json_decref(reply);
 	free(path);
 }
@@ -296,18 +305,52 @@ static void connections_end(struct faults *f, const char *proxy, const char *how
 	free(path);
 }
 
+/* Connections lead there from now on. False: the API did not take it. */
+static bool backend_put(struct faults *f, const char *proxy, const char *path, const char *to)
+{
+	int number = record_find_proxy(&f->run->record, proxy);
+	char **now = &f->run->proxies[number].backend, *before = *now;
+	json_t *reply = NULL;
+
+	*now = xstrdup(to);             /* the event may be here before the answer */
+	bool good = ask(f, "PUT", path, json_pack("{s:s}", "backend", to), &reply) == 200;
+	if (!good)
+		refuse(f, "backend", to, reply);
+	free(before);
+	json_decref(reply);
+	return good;
+}
+
+/* The proxies of an own Vaurien end with the auditor: only others are kept in mind. */
+static bool backend_note(struct faults *f, const char *proxy, const char *path, const char *to)
+{
+	int number = record_find_proxy(&f->run->record, proxy);
+	const char *first = f->run->record.proxies.at[number].backend;
+
+	if (f->run->own.pid || keeper_note(&f->run->keeper, &f->run->api, path, first))
+		return true;
+	json_t *why = json_string("no process can be started that would give it back");
+	refuse(f, "backend", to, why);
+	json_decref(why);
+	return false;
+}
+
 static void backend_move(struct faults *f, const char *proxy, const char *to)
+{
+	char *path = api_path(proxy, "backend", NULL);
+
+	if (backend_note(f, proxy, path, to))
+		backend_put(f, proxy, path, to);
+	free(path);
+}
+
+static void backend_give_back(struct faults *f, const char *proxy)
 {
 	int number = record_find_proxy(&f->run->record, proxy);
 	char *path = api_path(proxy, "backend", NULL);
 
-	if (!to && number >= 0)
-		to = f->run->record.proxies.at[number].backend;
-	if (number >= 0) {
-		free(f->run->proxies[number].backend);
-		f->run->proxies[number].backend = xstrdup(to);
-	}
-	ask(f, "PUT", path, json_pack("{s:s}", "backend", to), NULL);
+	if (backend_put(f, proxy, path, f->run->record.proxies.at[number].backend))
+		keeper_forget(&f->run->keeper, path);
 	free(path);
 }
 
@@ -385,7 +428,7 @@ static void act(void *user, const struct act *act)
 	case ACT_CLOSE:        connections_end(f, act->proxy, ""); break;
 	case ACT_RESET:        connections_end(f, act->proxy, "reset"); break;
 	case ACT_BACKEND:      backend_move(f, act->proxy, act->text); break;
-	case ACT_BACKEND_BACK: backend_move(f, act->proxy, NULL); break;
+	case ACT_BACKEND_BACK: backend_give_back(f, act->proxy); break;
 	case ACT_RESET_OLD:    some_end(f, act->proxy, "reset", act->before); return;
 	case ACT_RUN:          command_run(f, act); return;
 	case ACT_MARK:

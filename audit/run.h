@@ -7,6 +7,7 @@
 #define AUDIT_RUN_H
 
 #include "audit/api.h"
+#include "audit/keeper.h"
 #include "audit/options.h"
 #include "audit/poller.h"
 #include "audit/probes.h"
@@ -47,6 +48,7 @@ struct run {
 	/* the Vaurien that it audits */
 	struct process own;             /* pid 0: it is attached */
 	char *folder;                   /* of its API's socket */
+	struct keeper keeper;           /* of backends that scenarios have changed */
 	char *ca;                       /* its CA's certificate, a file; NULL: none is needed */
 	uint64_t seed;
 	double clock_uncertainty;

@@ -358,6 +358,7 @@ static void run_free(struct run *run)
 	record_end(run);
 	json_decref(run->notes);
 	json_decref(run->shown);
+	keeper_end(&run->keeper);
 	api_free(&run->api);
 	processes_free();
 	poller_free(&run->poller);

@@ -1,4 +1,5 @@
 """vaurien audit is stopped or killed in any step, or loses the proxy: no fault is left on."""
+import os
 import random
 import re
 import signal
@@ -77,6 +78,32 @@ def test_killed_at_any_moment_it_leaves_nothing(start_audit, start, backends):
     for proxy in proxies:
         until(lambda: proxy.api("GET", "/info")[1]["proxies"][0]["listening"])     # a moment after its rule has expired
         assert http_ask(proxy.port, "GET", "/")[0] == 200
+
+
+def keeper_of(process):
+    """The process that would give a backend back. It is in a session of its own, and so in a process group, too."""
+    def there():
+        children = open("/proc/%d/task/%d/children" % (process.pid, process.pid)).read().split()
+        return [int(pid) for pid in children if open("/proc/%s/comm" % pid).read() == "audit-keeper\n"]
+    keeper, = until(there, what="a child that keeps the backend in mind")
+    assert os.getsid(keeper) == keeper
+    return keeper
+
+
+def test_a_backend_is_given_back(start_audit, start, backends, tmp_path):
+    """It has no lease as rules have: a process that outlives the auditor gives it back, and is gone then."""
+    page, other, file = backends().serve(serve_page), backends().serve(serve_page), tmp_path / "moved.ini"
+    file.write_text("[scenario:moved]\nproxy = default\n[phase:a]\ndo = backend %s\nfor = 60s\n" % other.address)
+    proxies = [start("--protocol", "http", backend=page) for _ in range(2)]
+    running = [start_audit(str(file), "--attach", "127.0.0.1:%d" % proxy.http, "--probe", "http://127.0.0.1:%d/" % proxy.port,
+                           *SHORT, action="scenario") for proxy in proxies]
+    for proxy, one, number in zip(proxies, running, (signal.SIGKILL, signal.SIGTERM)):
+        until(lambda: proxy.api("GET", "/backend")[1]["backend"] == other.address, what="the other backend")
+        keeper = keeper_of(one.process)
+        one.process.send_signal(number)
+        one.process.wait()
+        until(lambda: proxy.api("GET", "/backend")[1]["backend"] == page.address, what="its own backend")
+        until(lambda: not os.path.exists("/proc/%d" % keeper), what="nobody to be left")
 
 
 def test_killed_it_takes_its_own_children_along(start_audit, cache, application):
