@@ -197,11 +197,16 @@ static void conn_late(struct mail *m)
 /* Each sentence once: they are constants. */
 static void conn_connect(struct conn *);
 
-/* Moves both pipes until nothing moves, for at most FAIR rounds. */
+/* Moves both pipes until nothing moves, for at most FAIR rounds, and until the turn is over. */
 static void conn_pump(struct conn *c)
 {
+	struct worker *w = c->shard->worker;
+
 	c->again = true;
+	w->turn_ends = 0;
 	for (unsigned rounds = 0; c->again && !c->dead && rounds < FAIR; rounds++) {
+		if (w->turn_ends < 0)
+			break;
 		c->again = false;
 		pipe_pump(&c->request);
 		while (!c->dead && reply_due(c) && (!c->response.work->now.open || c->response.raw))

@@ -18,6 +18,18 @@ void conn_later(struct conn *c)
 	loop_defer(conn_loop(c), &c->later);
 }
 
+bool turn_goes_on(struct worker *w)
+{
+	if (w->turn_ends < 0)
+		return false;
+	vn_nsec now = w->loop.clock();
+	if (!w->turn_ends)
+		w->turn_ends = now + w->turn;
+	else if (now >= w->turn_ends)
+		w->turn_ends = -1;
+	return w->turn_ends > 0;
+}
+
 void conn_doom(struct conn *c, enum vn_end how, enum close_reason why)
 {
 	if (c->dead)

@@ -247,6 +247,8 @@ struct worker {
 	struct splice_pipes splice_pipes;
 	_Atomic size_t held;            /* bytes in queues, with PARCEL_COST; any thread reads */
 	size_t hold_total;              /* reading stops when so much is held */
+	vn_nsec turn;                   /* how long a connection runs: see turn_goes_on() */
+	vn_nsec turn_ends;              /* 0: it has begun; -1: it is over */
 	struct tls_wire *wire;          /* of all TLS in this thread */
 	struct vn_buffer gather;        /* parcels that are written together through TLS */
 	vn_nsec tls_timeout;            /* of a handshake; 0: none */
@@ -266,6 +268,10 @@ struct worker {
 
 /* Runs the connection at the end of this round of the loop. */
 void conn_later(struct conn *);
+
+/* Whether the connection that runs may read or send once more, before the others get their turn. It
+ * is for the second time and all further ones: only then does a turn need the clock. */
+bool turn_goes_on(struct worker *);
 
 /* Marks the connection: nothing of it moves from now on. conn_run() tears it down, in this call or
  * at the end of this round. Later marks have no effect. */

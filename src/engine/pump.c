@@ -507,7 +507,7 @@ void pipe_pump(struct pipe *p)
 			pipe_resume(p);
 		if (p->conn->dead || !pipe_reads(p))
 			return;
-		if (rounds == ROUNDS) {
+		if (rounds == ROUNDS || (rounds && !turn_goes_on(worker_of(p)))) {
 			conn_later(p->conn);
 			return;
 		}

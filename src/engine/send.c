@@ -12,7 +12,8 @@
 #include "engine/transport.h"
 
 enum {
-	GATHER = 64,                    /* parcels of one sendmsg */
+	GATHER = 64,                    /* parcels of one sendmsg ... */
+	GATHERED = 1 << 20,             /* ... and bytes, after which it gets no more of them */
 	TURNS = 16,                     /* sends before others get their turn */
 };
 
@@ -145,7 +146,8 @@ static bool send_gathered(struct pipe *p, vn_nsec now)
 	size_t bytes = 0;
 
 	for (struct parcel *q = p->work->queue.first;
-	     q && n < GATHER && q->kind == PARCEL_BYTES && q->due <= now; q = q->next) {
+	     q && n < GATHER && bytes < GATHERED && q->kind == PARCEL_BYTES && q->due <= now;
+	     q = q->next) {
 		struct vn_pace pace = holds_pace(q->why);
 		if (pace.rate || pace.piece)
 			break;
@@ -230,7 +232,7 @@ void send_due(struct pipe *p)
 			timer_set(l, &p->work->timer, p->work->queue.first->due);
 			return;
 		}
-		if (turns == TURNS) {
+		if (turns == TURNS || (turns && !turn_goes_on(worker_of(p)))) {
 			conn_later(p->conn);
 			return;
 		}
