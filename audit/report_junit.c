@@ -315,9 +315,10 @@ static void junit_write(const json_t *report, FILE *to)
 			of[o] += suites[i].of[o];
 	}
 	double took = report_number(report, "took");
+	/* No `skipped` here: the schema of Jenkins' xUnit plugin rejects the file for it. */
 	fprintf(to, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"vaurien audit\""
-	        " tests=\"%zu\" failures=\"%u\" errors=\"%u\" skipped=\"%u\" time=\"%.3f\">\n",
-	        tests, of[FAILED], of[ERRED], of[SKIPPED], isnan(took) ? 0 : took);
+	        " tests=\"%zu\" failures=\"%u\" errors=\"%u\" time=\"%.3f\">\n",
+	        tests, of[FAILED], of[ERRED], isnan(took) ? 0 : took);
 	json_array_foreach(experiments, i, each)
 		suite_write(to, report, each, &suites[i]);
 	if (early) {

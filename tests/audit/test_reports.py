@@ -72,10 +72,12 @@ def checked_junit(text, tmp_path):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
     assert done.returncode == 0, done.stdout.decode(errors="replace")[:2000]
     root = xml.etree.ElementTree.fromstring(text)
+    counts = {"failures": "failure", "errors": "error", "skipped": "skipped"}
     for suite in list(root) + [root]:
         inside = list(suite.iter("testcase"))
         assert int(suite.get("tests")) == len(inside)
-        for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        for attribute in set(counts) & set(suite.keys()):
+            tag = counts[attribute]
             assert int(suite.get(attribute)) == sum(case.find(tag) is not None for case in inside), (suite.get("name"), tag)
     assert len(cases(root)) == len(list(root.iter("testcase")))     # CI drops doubles
     for tag in ("failure", "error", "skipped"):
@@ -105,7 +107,7 @@ def test_junit_by_junitparser(write, tmp_path):
     path = tmp_path / "audit.xml"
     path.write_bytes(write("junit", reports.usual()))
     suites = junitparser.JUnitXml.fromfile(str(path))
-    assert (suites.tests, suites.failures, suites.errors, suites.skipped) == (24, 5, 0, 4)
+    assert (suites.tests, suites.failures, suites.errors, sum(suite.skipped for suite in suites)) == (24, 5, 0, 4)
     failing = [case for suite in suites for case in suite for result in case.result if isinstance(result, junitparser.Failure)]
     assert {(case.classname, case.name) for case in failing} == {
         ("vaurien.db.hang", "front"), ("vaurien.db.hang", "stock"), ("vaurien.db.hang", "order"),
@@ -175,6 +177,29 @@ def test_github(write, tmp_path):
     lines = write("github", reports.huge(12, 4, 5), GITHUB_ACTIONS="true").decode().strip().split("\n")
     assert sum(line.startswith("::error") for line in lines) == 10
     assert len(lines) <= 21
+
+
+def runner_reads(line):
+    """A workflow command as GitHub's runner reads it: its name, its properties, its message."""
+    name, properties, message = re.fullmatch("::([a-z]+) ([^:]*)::(.*)", line).groups()
+
+    def plain(text, codes):
+        for code, character in codes:
+            text = text.replace(code, character)
+        return text
+    lines = [("%0D", "\r"), ("%0A", "\n")]
+    pairs = [each.partition("=") for each in properties.split(",")]
+    return (name, {key: plain(value, lines + [("%3A", ":"), ("%2C", ","), ("%25", "%")]) for key, _, value in pairs},
+            plain(message, lines + [("%25", "%")]))
+
+
+@pytest.mark.parametrize("text", ["%0A::error::x", "x\ny\r\nz", "a:b,c=d::e 100%", "%25 \u00e9\U0001f9e8"])
+def test_github_escapes(write, text):
+    """The runner reads back what was meant, in the title as in the message."""
+    report = reports.usual()
+    report["findings"][0].update(where=[text], text=text, remedy=text)
+    lines = write("github", report, GITHUB_ACTIONS="true").decode().split("\n")
+    assert runner_reads(lines[0]) == ("error", {"title": text}, "%s: %s; %s" % (report["findings"][0]["id"], text, text))
 
 
 # ---- text ----
