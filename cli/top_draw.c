@@ -61,6 +61,23 @@ static int put(int y, int x, int width, const char *text, bool right)
 	return x + width;
 }
 
+/* A name that is too long: its beginning and its end, which may be a port. */
+static int put_name(int y, int x, int width, const char *name)
+{
+	enum { END = 6 };
+	wchar_t wide[TEXT_MOST], whole[TEXT_MOST];
+	int columns = fit(name, TEXT_MOST, whole), n = (int)wcslen(whole);
+
+	if (columns <= width || width < 2 * END || columns != n)
+		return put(y, x, width, name, false);
+	wmemcpy(wide, whole, (size_t)(width - END - 1));
+	wide[width - END - 1] = L'~';
+	wmemcpy(wide + width - END, whole + n - END, END + 1);
+	mvhline(y, x, ' ', width);
+	mvaddwstr(y, x, wide);
+	return x + width;
+}
+
 static char *formed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 static char *formed(const char *format, ...)
@@ -160,7 +177,7 @@ static char *show_state(const struct row *r)
 }
 
 const struct top_column top_columns[] = {
-	{ "proxy",    12, false, by_name,      show_name },
+	{ "proxy",    14, false, by_name,      show_name },
 	{ "protocol",  8, false, by_protocol,  show_protocol },
 	{ "state",     5, false, by_state,     show_state },
 	{ "clients",   7, true,  by_clients,   show_clients },
@@ -182,8 +199,11 @@ static bool is_left_out(const struct top_column *c)
 	return COLS < 100 && c->show == show_faults;
 }
 
+/* Room beyond 80 columns is shared by names and faults. */
 static int width_of(const struct top_column *c, int x)
 {
+	if (c->show == show_name && COLS > 80)
+		return c->width + (COLS < 100 ? COLS - 80 : COLS < 144 ? (COLS - 80) / 4 : 16);
 	return !c->width ? COLS - x : c->width < COLS - x ? c->width : COLS - x;
 }
 
@@ -243,7 +263,10 @@ static void proxy_draw(const struct row *r, int y)
 		char *text = c->show(r);
 		attr_t colour = colour_of(r, c);
 		attron(colour);
-		put(y, x, width_of(c, x), text, c->right);
+		if (c->show == show_name)
+			put_name(y, x, width_of(c, x), text);
+		else
+			put(y, x, width_of(c, x), text, c->right);
 		attroff(colour);
 		x += width_of(c, x) + 1;
 		free(text);
@@ -277,7 +300,7 @@ static void rule_draw(const json_t *rule, int y)
 	char *seen = count((double)whole_of(rule, "seen"));
 	char *hits = count((double)whole_of(rule, "hits"));
 	char *lost = count((double)whole_of(rule, "unreachable")), *words = top_words(rule);
-	int x = put(y, 0, 12, text_of(rule, "name"), false) + 1;
+	int x = put_name(y, 0, 14, text_of(rule, "name")) + 1;
 
 	x = put(y, x, 6, seen, true) + 1;
 	x = put(y, x, 6, hits, true) + 1;
@@ -298,7 +321,7 @@ static void connection_draw(const json_t *c, int y)
 	char *exchanges = count((double)whole_of(c, "exchanges"));
 	int x = put(y, 0, 8, n, true) + 1;
 
-	x = put(y, x, 21, text_of(c, "client"), false) + 1;
+	x = put_name(y, x, 21, text_of(c, "client")) + 1;
 	x = put(y, x, 5, text_of(c, "state"), false) + 1;
 	x = put(y, x, 5, age, true) + 1;
 	x = put(y, x, 6, exchanges, true) + 1;
@@ -314,7 +337,7 @@ static const struct {
 	const char *what, *titles;
 	void (*draw)(const json_t *, int y);
 } kinds[] = {
-	[RULES] = { "rules", "rule           seen   hits unreachable behavior and conditions",
+	[RULES] = { "rules", "rule             seen   hits unreachable behavior and conditions",
 	            rule_draw },
 	[CONNECTIONS] = { "connections",
 	                  "  number client                state   age  exch. asks         held by",
