@@ -394,7 +394,7 @@ const struct action behavior_actions[] = {
 	  get_behavior, "  --verbose  show its options too, as set-behavior takes them\n" },
 	{ "get-backend", NULL, "show where new connections go", 0, 1, NULL, get_backend },
 	{ "set-backend", "HOST:PORT", "change where new connections go", 1, 1, NULL, set_backend },
-	{ "info", NULL, "show the version, the seed, the proxies and their connections", 0, 1, NULL,
+	{ "info", NULL, "show the version, the seed and the proxies, as JSON", 0, 1, NULL,
 	  info },
 	{ "rules", "[PROXY]", "list its rules, and how often each has taken effect", 0, 1, NULL,
 	  rules_list },

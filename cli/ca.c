@@ -26,7 +26,7 @@ static int ca(struct call *c)
 }
 
 const struct action ca_actions[] = {
-	{ "ca", NULL, "print the certificate of vaurien's own CA, for clients under test", 0, 0,
+	{ "ca", NULL, "print the certificate of vaurien's CA, for its clients", 0, 0,
 	  NULL, ca,
 	  "Give it to the client under test, not to the machine: who has its key can pretend\n"
 	  "to be any server.\n\n"

@@ -121,6 +121,7 @@ json_t *reply_rows(const json_t *body, const char *key);
 void screen_open(void);
 bool screen_close(void);                        /* false: not all could be written */
 bool on_terminal(void);
+int screen_columns(void);                       /* of the terminal; 0: not known, or none */
 
 /* How what follows looks, on a terminal, unless NO_COLOR is in the environment. */
 enum style { PLAIN, HEADING, GOOD, BAD, WARM };

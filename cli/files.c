@@ -98,7 +98,7 @@ static int populate(struct call *c)
 }
 
 const struct action file_actions[] = {
-	{ "populate", "FILE", "create the proxies of a JSON file; - is the standard input", 1, 1,
+	{ "populate", "FILE", "create the proxies of a JSON file; -: standard input", 1, 1,
 	  NULL, populate,
 	  "FILE is what `vaurienctl export` prints, or a file of Toxiproxy's. A proxy that is\n"
 	  "there already stays if it has the same addresses, with its connections; otherwise it\n"

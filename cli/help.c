@@ -39,8 +39,8 @@ void help_all(void)
 	     "                    instead of an action's word PROXY\n"
 	     "  --json            print the whole answer\n"
 	     "  --no-headings     print tables without their first line\n"
-	     "  --fleet URL       of a whole fleet: etcd://HOST:PORT[,HOST:PORT]/PREFIX. It has\n"
-	     "                    actions of its own: vaurienctl --fleet URL help\n"
+	     "  --fleet URL       of a whole fleet: etcd://HOST:PORT[,HOST:PORT]/PREFIX. Its\n"
+	     "                    actions: vaurienctl --fleet URL help\n"
 	     "  --fleet-ca FILE   certificates that sign etcd's; then TLS is spoken\n"
 	     "  --fleet-cert FILE our certificate for etcd\n"
 	     "  --fleet-key FILE  its private key\n"
@@ -49,10 +49,10 @@ void help_all(void)
 	     "--host and --token; VAURIEN_FLEET and VAURIEN_FLEET_USER for --fleet and\n"
 	     "--fleet-user. A command of 'vaurien run' has VAURIEN_API, which comes first. If\n"
 	     "none is set and nothing listens on port 8080, your one 'vaurien run' is asked.\n"
-	     "After the name in set-behavior all other --options belong to that behavior, as in\n"
+	     "After the name in set-behavior all --options are those of that behavior, as in\n"
 	     "  vaurienctl set-behavior delay --sleep 2s --before=false\n"
 	     "and those of a toxic are its attributes and conditions, as in\n"
-	     "  vaurienctl toxic add db latency --latency 100ms --jitter 20ms --client 10.0.0.0/8");
+	     "  vaurienctl toxic add db latency --latency 100ms --client 10.0.0.0/8");
 }
 
 static void behavior_where(const char *behavior)

@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "call.h"
@@ -144,6 +145,13 @@ bool screen_close(void)
 bool on_terminal(void)
 {
 	return isatty(STDOUT_FILENO);
+}
+
+int screen_columns(void)
+{
+	struct winsize size;
+
+	return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) ? 0 : size.ws_col;
 }
 
 /* ---- JSON ---- */

@@ -135,7 +135,12 @@ char *options_show(const json_t *options)
 
 /* ---- tables ---- */
 
-enum { ROOM_MOST = 80 };                /* characters; what is longer stands out of its column */
+enum {
+	COLUMNS_MOST = 16,
+	ROOM_MOST = 80,                 /* characters; what is longer stands out of its column */
+	LAST_LEAST = 24,                /* of the last column, which is broken into lines */
+	FOLD_INDENT = 4, GAP = 2,
+};
 
 bool headings = true;
 
@@ -163,13 +168,54 @@ static int column_width(const struct column *c, const json_t *rows)
 	return most < ROOM_MOST ? most : ROOM_MOST;
 }
 
-static void cell_show(const struct column *c, const char *text, int room)
-{
-	int gap = room - width(text);
+/* Where columns stand on a terminal. One that has no room there begins a new line. */
+struct layout {
+	int room[COLUMNS_MOST], at[COLUMNS_MOST];       /* characters */
+	bool folds[COLUMNS_MOST];
+	int screen;                                     /* characters of a line; 0: not known */
+};
 
+static void layout_make(struct layout *l, const struct column *columns, const json_t *rows)
+{
+	int x = 0;
+
+	*l = (struct layout){ .screen = screen_columns() };
+	for (const struct column *c = columns; c->key; c++) {
+		size_t i = (size_t)(c - columns);
+		int least = c[1].key ? ROOM_MOST : LAST_LEAST;
+		assert(i < COLUMNS_MOST);
+		l->room[i] = column_width(c, rows);
+		least = l->room[i] < least ? l->room[i] : least;
+		l->folds[i] = i && l->screen && x + least > l->screen;
+		l->at[i] = l->folds[i] ? FOLD_INDENT : x;
+		x = l->at[i] + l->room[i] + GAP;
+	}
+}
+
+/* Its last column goes on in lines of its own, broken at blanks if there are any. */
+static void last_show(const char *text, int at, int screen)
+{
+	int room = screen - at;
+
+	while (screen && room >= LAST_LEAST && width(text) > room) {
+		const char *end = text, *blank = NULL;
+		for (int n = 0; n < room; n += ((unsigned char)*++end & 0xc0) != 0x80)
+			blank = *end == ' ' ? end : blank;
+		end = *end == ' ' || !blank ? end : blank;
+		printf("%.*s\n%*s", (int)(end - text), text, at, "");
+		text = end + (*end == ' ');
+	}
 	fputs(text, stdout);
-	if (c[1].key)
-		printf("%*s", (gap > 0 ? gap : 0) + 2, "");
+}
+
+static void cell_show(const struct column *c, const char *text, const struct layout *l, size_t i)
+{
+	int gap = l->room[i] - width(text);
+
+	if (!c[1].key)
+		last_show(text, l->at[i], l->screen);
+	else
+		printf("%s%*s", text, l->folds[i + 1] ? 0 : (gap > 0 ? gap : 0) + GAP, "");
 }
 
 /* What catches the eye: what is off, and what has struck. */
@@ -189,23 +235,27 @@ static enum style style_of(const struct column *c, const char *text)
 	return !strcmp(c->key, "hits") ? WARM : !strcmp(c->key, "unreachable") ? BAD : PLAIN;
 }
 
-static void cell_show_styled(const struct column *c, const char *text, int room)
+static void cell_show_styled(const struct column *c, const char *text, const struct layout *l,
+                             size_t i)
 {
 	enum style style = style_of(c, text);
 
+	if (l->folds[i])
+		printf("\n%*s", FOLD_INDENT, "");
 	if (style != PLAIN)
 		screen_style(style);
-	cell_show(c, text, room);
+	cell_show(c, text, l, i);
 	if (style != PLAIN)
 		screen_style(PLAIN);
 }
 
-static void row_show(const struct column *columns, const json_t *row, const int *rooms)
+static void row_show(const struct column *columns, const json_t *row,
+                     const struct layout *l)
 {
 	for (const struct column *c = columns; c->key; c++) {
 		char *text = value_show(json_object_get(row, c->key));
-		if (rooms)
-			cell_show_styled(c, text, rooms[c - columns]);
+		if (l)
+			cell_show_styled(c, text, l, (size_t)(c - columns));
 		else
 			printf("%s%s", c == columns ? "" : "\t", text);
 		free(text);
@@ -213,38 +263,39 @@ static void row_show(const struct column *columns, const json_t *row, const int 
 	putchar('\n');
 }
 
-static void headings_show(const struct column *columns, const int *rooms)
+static void headings_show(const struct column *columns, const struct layout *l)
 {
 	screen_style(HEADING);
-	for (const struct column *c = columns; c->key; c++)
-		if (rooms)
-			cell_show(c, c->title, rooms[c - columns]);
+	for (const struct column *c = columns; c->key; c++) {
+		size_t i = (size_t)(c - columns);
+		if (l && l->folds[i])
+			printf("\n%*s", FOLD_INDENT, "");
+		if (l)
+			cell_show(c, c->title, l, i);
 		else
-			printf("%s%s", c == columns ? "" : "\t", c->title);
+			printf("%s%s", i ? "\t" : "", c->title);
+	}
 	screen_style(PLAIN);
 	putchar('\n');
 }
 
 static void show(const struct column *columns, const json_t *rows, const char *none, bool headed)
 {
-	enum { MOST = 16 };
 	bool terminal = on_terminal();
+	struct layout layout, *l = terminal ? &layout : NULL;
 	const json_t *row;
-	int rooms[MOST];
 	size_t i;
 
 	if (terminal && !json_array_size(rows)) {
 		puts(none);
 		return;
 	}
-	for (const struct column *c = columns; terminal && c->key; c++) {
-		assert(c - columns < MOST);
-		rooms[c - columns] = column_width(c, rows);
-	}
+	if (terminal)
+		layout_make(l, columns, rows);
 	if (headed && headings)
-		headings_show(columns, terminal ? rooms : NULL);
+		headings_show(columns, l);
 	json_array_foreach(rows, i, row)
-		row_show(columns, row, terminal ? rooms : NULL);
+		row_show(columns, row, l);
 }
 
 void table_show(const struct column *columns, const json_t *rows, const char *none)

@@ -341,8 +341,8 @@ static const char *const wait_options[] = { "rule", "hits", "timeout", NULL };
 const struct action state_actions[] = {
 	{ "status", "[PROXY]", "show each proxy in a line: clients, faults, hits",
 	  0, 1, NULL, status },
-	{ "wait", "[--rule NAME] [--hits N] [--timeout TIME]", "wait until a rule has struck", 0, 0,
-	  wait_options, wait,
+	{ "wait", "[--rule NAME] [--hits N] [--timeout TIME]",
+	  "wait until vaurien answers, or a rule has struck", 0, 0, wait_options, wait,
 	  "  --rule NAME     the rule; behavior: that of set-behavior. Without it: wait until\n"
 	  "                  vaurien answers\n"
 	  "  --hits N        since it was set, not since the wait began (default 1)\n"

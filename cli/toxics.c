@@ -266,7 +266,7 @@ static int toxic_remove(struct call *c)
 const struct action toxic_actions[] = {
 	{ "toxic add",
 	  "PROXY TYPE [--name NAME] [--stream STREAM] [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
-	  "add a rule under Toxiproxy's names; every behavior is a type", 2, 2, any, toxic_add,
+	  "add a rule by Toxiproxy's names; behaviors are types", 2, 2, any, toxic_add,
 	  "  --name NAME        default: the type and the stream, as latency_downstream\n"
 	  "  --stream STREAM    upstream, downstream or both\n"
 	  "  --toxicity SHARE   of the connections, from 0 to 1 (default 1)\n\n" CONDITIONS

@@ -58,8 +58,8 @@ static int misuse_name(const char *why, const char *what, json_t *names)
 
 	usage(stderr);
 	fprintf(stderr, "vaurienctl: error: %s%s%s%s%s%s\n", why, what,
-	        near ? "; did you mean '" : "", near && *what == '-' ? "--" : "", near ? near : "",
-	        near ? "'?" : "");
+	        near ? "; did you mean '" : "; see 'vaurienctl --help",
+	        near && *what == '-' ? "--" : "", near ? near : "", near ? "'?" : "'");
 	json_decref(names);
 	return MISUSED;
 }
@@ -269,7 +269,7 @@ static int call_check(struct call *c)
 		return rc;
 	if (!c->action)
 		return c->words[0] ? misuse_second(c->words[0], NULL)
-		                   : misuse("expected an action", "");
+		                   : misuse("expected an action; see 'vaurienctl --help'", "");
 	if ((rc = proxy_check(c)) || c->n >= c->action->least)
 		return rc;
 	int n = asprintf(&why, "%s: expected %s", c->action->name, c->action->arguments);

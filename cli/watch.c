@@ -166,6 +166,16 @@ static void connection_flatten(json_t *row)
 	json_object_set(row, "verb", of_direction(row, "asks", "verb"));
 }
 
+/* For a person: 4.2 s, 77 s. Programs read seconds. */
+static void age_show(json_t *row)
+{
+	const json_t *age = json_object_get(row, "age");
+	double s = json_number_value(age);
+
+	if (json_is_number(age))
+		json_object_set_new(row, "age", json_sprintf(s < 9.95 ? "%.1f s" : "%.0f s", s));
+}
+
 static char *connections_path(const struct call *c, const char *number)
 {
 	return c->proxy ? path_make("/proxies", c->proxy, "connections", number, NULL)
@@ -183,8 +193,11 @@ static void connections_show(json_t *rows)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
+	json_array_foreach(rows, i, row) {
 		connection_flatten(row);
+		if (on_terminal())
+			age_show(row);
+	}
 	table_show(columns, rows, "no connections");
 }
 

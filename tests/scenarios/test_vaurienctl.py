@@ -1,10 +1,14 @@
 """vaurienctl: what it prints, where, and with which exit code."""
+import fcntl
 import json
 import os
 import pty
 import re
 import shlex
+import struct
 import subprocess
+import termios
+import threading
 
 import pytest
 
@@ -380,12 +384,15 @@ def test_populate_refused(ctl, tmp_path):
 
 # ---- looking on ----
 
-def on_terminal(words, **env):
-    """What it prints where a person looks on, without colours unless `env` is given."""
+def on_terminal(words, columns=0, **env):
+    """What it prints where a person looks on, without colours unless `env` is given. columns: of the terminal, 0: unknown."""
     env = dict({name: value for name, value in os.environ.items() if name != "NO_COLOR"}, **(env or {"NO_COLOR": "1"}))
     master, slave = pty.openpty()
-    done = subprocess.run([CTL] + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, timeout=patience(), env=env)
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    one = subprocess.Popen([CTL] + [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=slave, stderr=subprocess.PIPE, env=env)
     os.close(slave)
+    stop = threading.Timer(patience(), one.kill)
+    stop.start()
     text = b""
     while True:
         try:
@@ -396,7 +403,9 @@ def on_terminal(words, **env):
             break
         text += piece
     os.close(master)
-    assert done.returncode == 0, done.stderr
+    _, told = one.communicate()
+    stop.cancel()
+    assert one.returncode == 0, told
     return text.decode().replace("\r\n", "\n")
 
 
@@ -411,6 +420,28 @@ def test_tables(ctl, proxy):
     header, row = on_terminal(where + ["list"]).splitlines()
     assert header.split() == ["name", "listen", "upstream", "enabled", "toxics"] and row.startswith("default")
     assert on_terminal(where + ["inspect", "default"]).startswith("default: 127.0.0.1:%d -> 127.0.0.1:9, enabled\n" % proxy.port)
+
+
+def test_tables_fit_the_terminal(ctl, proxy):
+    """A column without room begins a line of its own, in the headings and in each row; the last one is broken at blanks."""
+    where = ["--http-host", "127.0.0.1", "--http-port", proxy.http]
+    assert ctl("rule", "add", "delay", "sleep=2s", "name=%s" % ("x" * 50), "client=10.0.0.0/8")[0] == 0
+    for words in (["status"], ["rules"], ["failures"], ["list"], ["inspect", "default"]):
+        wide, narrow = (on_terminal(where + words, columns) for columns in (0, 80))
+        assert "".join(wide.split()) == "".join(narrow.split()), words
+        assert max(len(line) for line in wide.splitlines()) > 80 or words == ["list"]
+        assert max(len(line) for line in narrow.splitlines()) <= 80, words
+    lines = on_terminal(where + ["failures"], 80).splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["failure", "the"] and lines[1].startswith("    the connection  text")
+    lines = on_terminal(where + ["failures"], 160).splitlines()
+    assert lines[0].endswith("  text") and any(line.startswith(" " * lines[0].index("text")) for line in lines)
+
+
+def test_the_age_of_a_connection(vaurien, backend):
+    proxy = vaurien(backend=backend)
+    client, _ = proxy.meet(backend)
+    header, row = on_terminal(["--http-host", "127.0.0.1", "--http-port", proxy.http, "connections"]).splitlines()
+    assert re.match(r"\d+(\.\d)? s  ", row[header.index("age"):]) and client
 
 
 def test_colours(ctl, proxy):
@@ -598,6 +629,12 @@ def test_did_you_mean(run, words, meant):
 def test_nothing_is_near(run, words):
     done = run(*words, program=CTL)
     assert done.returncode == 2 and "did you mean" not in done.stderr
+    assert re.search("; see 'vaurienctl (--help|inspect PROXY)'\n$", done.stderr)
+
+
+def test_without_an_action(run):
+    done = run(program=CTL)
+    assert done.returncode == 2 and done.stderr.endswith("vaurienctl: error: expected an action; see 'vaurienctl --help'\n")
 
 
 def test_a_word_after_toxic(run):
