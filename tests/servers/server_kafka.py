@@ -9,20 +9,41 @@ from harness import free_port, need_module, patience
 confluent_kafka = need_module("confluent_kafka")
 
 MOCK = """
+import ctypes
 import sys
-from confluent_kafka import Producer
-cluster = Producer({"bootstrap.servers": "none", "test.mock.num.brokers": int(sys.argv[1]), "log_level": 0})
-print(*sorted(broker.port for broker in cluster.list_topics(timeout=60).brokers.values()), flush=True)
-sys.stdin.read()
+
+rd = ctypes.CDLL("librdkafka.so.1")
+for name in "rd_kafka_new", "rd_kafka_conf_new", "rd_kafka_mock_cluster_new":
+    getattr(rd, name).restype = ctypes.c_void_p
+rd.rd_kafka_mock_cluster_bootstraps.restype = ctypes.c_char_p
+conf, error = ctypes.c_void_p(rd.rd_kafka_conf_new()), ctypes.create_string_buffer(512)
+rd.rd_kafka_conf_set(conf, b"log_level", b"0", error, len(error))
+cluster = ctypes.c_void_p(rd.rd_kafka_mock_cluster_new(ctypes.c_void_p(rd.rd_kafka_new(0, conf, error, len(error))), int(sys.argv[1])))
+print(rd.rd_kafka_mock_cluster_bootstraps(cluster).decode(), flush=True)
+for line in sys.stdin:
+    name, *words = line.split()
+    words = [ctypes.c_int(int(word)) if word.isdigit() else word.encode() for word in words]
+    print(getattr(rd, "rd_kafka_mock_" + name)(cluster, *words), flush=True)
 """
 
 
 class Brokers:
+    """Their ids are 1 to n."""
+
     def __init__(self, n):
         self.process = subprocess.Popen([sys.executable, "-c", MOCK, str(n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
-        self.ports = [int(port) for port in self.process.stdout.readline().split()]
+        self.ports = [int(address.rsplit(":", 1)[1]) for address in self.process.stdout.readline().split(",")]
         assert len(self.ports) == n
         self.address = "127.0.0.1:%d" % self.ports[0]
+
+    def do(self, *words):
+        """A function of librdkafka's rd_kafka_mock.h, without that name at its beginning."""
+        print(*words, file=self.process.stdin, flush=True)
+        assert self.process.stdout.readline() == "0\n"
+
+    def lead(self, topic, leaders):
+        for partition, broker in enumerate(leaders):
+            self.do("partition_set_leader", topic, partition, broker)
 
     def stop(self):
         self.process.stdin.close()

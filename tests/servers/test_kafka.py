@@ -1,5 +1,7 @@
 """librdkafka and kafka-python, through vaurien, to librdkafka's mock of a Kafka: invisible, in step, and each fault as the client sees it."""
+import contextlib
 import os
+import struct
 import subprocess
 import sys
 import threading
@@ -7,8 +9,8 @@ import time
 
 import pytest
 
-from harness import SAN, need, need_module, patience, until
-from server_kafka import before, before_in_tls, broker, brokers         # noqa: F401: fixtures
+from harness import SAN, dial, need, need_module, patience, until
+from server_kafka import Brokers, before, before_in_tls, broker, brokers         # noqa: F401: fixtures
 
 confluent_kafka = need_module("confluent_kafka")
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition      # noqa: E402
@@ -35,8 +37,8 @@ def consumer(ports, group, **options):
     return Consumer(dict(FAST, **dict(words, **named(options)), **{"bootstrap.servers": address(ports)}))
 
 
-def sent(client, topic, values, **options):
-    """What became of each: the error's name, or None."""
+def sent(client, topic, values, meanwhile=lambda: None, **options):
+    """What became of each: the error's name, or None. `meanwhile` is called when all are on their way."""
     told = {}
     for value in values:
         try:                                    # the key decides the partition, so that it is the same without a proxy
@@ -44,6 +46,7 @@ def sent(client, topic, values, **options):
                            on_delivery=lambda error, message: told.__setitem__(message.value(), error and error.name()))
         except KafkaException as error:         # the client remembers that it may not
             told[value] = error.args[0].name()
+    meanwhile()
     assert client.flush(patience(20)) == 0
     return [told[value] for value in values]
 
@@ -74,6 +77,24 @@ def peers(process):
     with open("/proc/net/tcp") as lines:
         rows = [line.split() for line in lines][1:]
     return {int(row[2].split(":")[1], 16) for row in rows if "socket:[%s]" % row[9] in inodes and row[3] != "0A"}
+
+
+@contextlib.contextmanager
+def peers_watched():
+    """The ports that this process is connected to meanwhile."""
+    seen, stop = set(), threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            seen.update(peers(os.getpid()))
+            time.sleep(0.01)
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield seen
+    finally:
+        stop.set()
+        watcher.join()
 
 
 def workload(ports, name):
@@ -131,23 +152,44 @@ def test_a_broad_workload_is_as_direct_and_stays_with_the_proxies(start, brokers
                               env=dict(os.environ, PYTHONPATH=os.path.dirname(here)))
     proxy = secure(before_in_tls(start, brokers, tmp_path)) if tls else before(start, brokers)
     name = "secured" if tls else "through"
-    seen, stop = set(), threading.Event()
-
-    def watch():
-        while not stop.is_set():
-            seen.update(peers(os.getpid()))
-            time.sleep(0.01)
-    watcher = threading.Thread(target=watch)
-    watcher.start()
-    try:
+    with peers_watched() as seen:
         through = workload(proxy.ports[:1], name)
-    finally:
-        stop.set()
-        watcher.join()
     # the mock draws the leaders of partitions, so that a broker may have none
     assert len(set(proxy.ports) & seen) >= 2 and not set(brokers.ports) & seen
     assert direct.communicate(timeout=patience(60))[0] == "%s\n" % through
     assert [one["raw"] for one in proxy.api("GET", "/info")[1]["proxies"]] == [0, 0, 0]
+
+
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+def test_a_client_goes_on_while_a_broker_is_dead(start):
+    """It leads a partition before and after. While it is dead, its proxy resets whom it cannot connect."""
+    three = Brokers(3)
+    try:
+        three.do("topic_create", "mortal", 3, 3)
+        three.lead("mortal", (1, 2, 3))
+        proxy = before(start, three)
+        values = [b"%06d" % n for n in range(30)]
+        with peers_watched() as seen:
+            one = producer(proxy.ports[:1])
+            assert sent(one, "mortal", values[:10]) == [None] * 10
+            until(lambda: set(proxy.ports) <= seen, what="connections to all brokers")
+
+            def another_leads():
+                proxy.logged("proxy=broker2 .*its client is reset")
+                three.lead("mortal", (1, 3, 3))
+            three.do("broker_set_down", 2)
+            assert sent(one, "mortal", values[10:20], another_leads) == [None] * 10
+            three.do("broker_set_up", 2)
+            three.lead("mortal", (1, 2, 3))
+            assert sent(one, "mortal", values[20:]) == [None] * 10
+            reader = consumer(proxy.ports[:1], "mortal")
+            reader.assign([TopicPartition("mortal", n, 0) for n in range(3)])
+            assert sorted(received(reader, 30)[0]) == values
+            reader.close()
+        assert not set(three.ports) & seen
+        assert [one["raw"] for one in proxy.api("GET", "/info")[1]["proxies"]] == [0, 0, 0]
+    finally:
+        three.stop()
 
 
 @pytest.mark.skipif(bool(SAN), reason="once is enough")
@@ -388,6 +430,40 @@ def test_brokers_without_a_proxy_get_one_when_they_are_named(start, brokers, sec
     ports = {broker.port for broker in one.list_topics(timeout=patience()).brokers.values()}
     assert len(ports) == 3 and not ports & set(brokers.ports)
     assert len(proxy.api("GET", "/info")[1]["proxies"]) == 3
+
+
+METADATA = struct.pack(">ihhihi", 14, 3, 1, 7, -1, -1)      # version 1, correlation 7
+
+
+def brokers_named(client, broker, ports):
+    """The ports that the client reads when the broker, which is played here, names these."""
+    client.send(METADATA)
+    assert broker.read(len(METADATA)) == METADATA
+    body = struct.pack(">ii", 7, len(ports))
+    for node, port in enumerate(ports):
+        body += struct.pack(">ih9sih", node, 9, b"127.0.0.1", port, -1)
+    body += struct.pack(">ii", 0, 0)
+    broker.send(struct.pack(">i", len(body)) + body)
+    said = client.read(4 + len(body))
+    return [struct.unpack_from(">i", said, 12 + 21 * node + 15)[0] for node in range(len(ports))]
+
+
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+def test_a_broker_that_is_new_gets_a_proxy_when_it_is_named(start, backends):
+    first, late = backends(), backends()
+    ports = [int(one.address.rsplit(":", 1)[1]) for one in (first, late)]
+    proxy = start("--protocol", "kafka", "--unmapped", "add", "--rule", "delay sleep=0.001 match=^METADATA name=slow", backend=first)
+    with dial(proxy.port) as client:
+        server = first.accept()
+        assert brokers_named(client, server, ports[:1]) == [proxy.port]
+        assert len(proxy.api("GET", "/proxies")[1]) == 1
+        same, new = brokers_named(client, server, ports)
+        assert same == proxy.port and new not in ports
+        assert brokers_named(client, server, ports) == [same, new]
+    with dial(new) as client:
+        assert brokers_named(client, late.accept(), ports) == [same, new]
+    rules = [one["rules"][0] for one in proxy.api("GET", "/stats")[1]["proxies"]]
+    assert [(rule["name"], rule["hits"]) for rule in rules] == [("slow", 3), ("slow", 1)]
 
 
 @pytest.mark.skipif(bool(SAN), reason="once is enough")
