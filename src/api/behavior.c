@@ -184,12 +184,6 @@ struct info {                           /* the answer to GET /info */
 	unsigned last;                  /* number of the proxy that was written last; 0: none yet */
 };
 
-static void json_put(FILE *to, json_t *value)
-{
-	json_dumpf(value, to, JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
-	json_decref(value);
-}
-
 /* The seed is a string: it has 64 bits, and many JSON parsers keep 53. */
 static void info_begin(const struct info *all, FILE *to)
 {

@@ -84,11 +84,6 @@ static json_t *address_json(const struct endpoint *e)
 	return e->len ? json_text(endpoint_show(e, text, sizeof text)) : json_null();
 }
 
-static json_t *seconds_json(vn_nsec t)
-{
-	return json_real((double)(t / VN_US) / 1e6);
-}
-
 static json_t *direction_json(const struct conn_info *c, unsigned i)
 {
 	return json_pack("{s:I, s:I, s:I, s:b}", "received", (json_int_t)c->way[i].received,
@@ -111,7 +106,7 @@ static json_t *rule_hold_json(const struct conn_info *c)
 	if (!*c->rule)
 		return json_null();
 	return json_pack("{s:o, s:o}", "rule", json_text(c->rule),
-	                 "for", c->left == VN_NEVER ? json_null() : seconds_json(c->left));
+	                 "for", c->left == VN_NEVER ? json_null() : json_seconds(c->left));
 }
 
 /* Who connected, and where to, of a client that `vaurien run` has caught. */
@@ -158,7 +153,7 @@ static json_t *conn_json(const struct conn_info *c)
 	json_t *all = json_pack("{s:I, s:o, s:o, s:s, s:o, s:o, s:I, s:o, s:o, s:o, s:o}",
 	                 "connection", (json_int_t)c->number,
 	                 "client", address_json(&c->client), "backend", address_json(&c->backend),
-	                 "state", state, "age", seconds_json(c->age), "idle", seconds_json(c->idle),
+	                 "state", state, "age", json_seconds(c->age), "idle", json_seconds(c->idle),
 	                 "exchanges", (json_int_t)c->asked,
 	                 "request", direction_json(c, 0), "response", direction_json(c, 1),
 	                 "asks", exchange_json(c), "held_by", rule_hold_json(c));

@@ -4,7 +4,6 @@
  * what they really are, in the time that a turn of the control thread may take. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "api/router.h"
 #include "base/clock.h"
@@ -38,15 +37,6 @@ struct look {                           /* one answer in the making */
 	struct recent_list lists[];     /* one per worker */
 };
 
-/* Of this thread: what others do meanwhile does not count. */
-static vn_nsec processor_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * VN_S + t.tv_nsec;
-}
-
 static struct vn_span text_of(const struct recent_entry *e)
 {
 	return (struct vn_span){ e->text, e->n };
@@ -72,7 +62,7 @@ static void trial_run(const struct look *l, struct regex *x, struct trial *t)
 {
 	size_t i = 0, gave_up = 0;
 
-	for (; i < l->n && processor_time() < l->until; i++) {
+	for (; i < l->n && clock_thread() < l->until; i++) {
 		enum regex_answer found = regex_match(x, text_of(l->sorted[i]));
 		t->messages += l->sorted[i]->stands;
 		t->hits += found == REGEX_YES ? l->sorted[i]->stands : 0;
@@ -87,7 +77,7 @@ static const struct recent_entry *newest_found(const struct look *l, const char 
 	const struct recent_entry *found = NULL;
 	struct regex *x = regex_make(match);
 
-	for (size_t i = 0; i < l->n && i < CLOSEST && !found && processor_time() < l->until; i++) {
+	for (size_t i = 0; i < l->n && i < CLOSEST && !found && clock_thread() < l->until; i++) {
 		const struct recent_entry *e = l->sorted[l->n - 1 - i];
 		if (regex_match_icase(x, text_of(e)) == REGEX_YES)
 			found = e;
@@ -117,7 +107,7 @@ static const struct recent_entry *nearest_find(const struct look *l, const char 
 	size_t low = 0, high = whole ? 0 : strlen(match);
 	char *part = xmalloc(strlen(match) + 1);
 
-	while (high > low + 1 && processor_time() < l->until) {
+	while (high > low + 1 && clock_thread() < l->until) {
 		size_t middle = (low + high) / 2, n = pattern_cut(match, middle, part);
 		const struct recent_entry *found = n > low ? newest_found(l, part) : NULL;
 		if (n > low && !found) {
@@ -248,7 +238,7 @@ static void look_done(struct broadcast *b)
 
 	l->proxy = control_numbered(l->control, l->proxy_number);
 	l->now = clock_monotonic();
-	l->until = processor_time() + BUDGET;
+	l->until = clock_thread() + BUDGET;
 	look_sort(l);
 	request_answer(l->request, 200, look_json(l));
 	for (unsigned k = 0; k < l->workers; k++)

@@ -30,6 +30,7 @@
 #include "base/memory.h"
 #include "control/announce.h"
 #include "net/bind.h"
+#include "net/socket.h"
 #include "net/unix_socket.h"
 
 enum {
@@ -218,11 +219,6 @@ static bool spare_use(struct server *s)
 	return true;
 }
 
-static bool out_of_descriptors(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* 0, or an errno. libmicrohttpd closes the descriptor, whatever happens. */
 static int client_accept(struct server *s)
 {
@@ -245,10 +241,10 @@ static void listener_ready(struct watch *w, unsigned events)
 	http_run_soon(&s->http);
 	for (int i = 0; i < AT_ONCE && !error && s->clients.n < CONNECTIONS_MAX; i++) {
 		error = client_accept(s);
-		if (out_of_descriptors(error) && spare_use(s))
+		if (socket_none_left(error) && spare_use(s))
 			error = client_accept(s);
 	}
-	if (out_of_descriptors(error))
+	if (socket_none_left(error))
 		listener_pause(s);
 }
 

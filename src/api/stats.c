@@ -21,11 +21,6 @@ struct stats_answer {
 	unsigned last;                  /* number of the proxy that was written last; 0: none yet */
 };
 
-static json_t *seconds_json(vn_nsec t)
-{
-	return json_real((double)(t / VN_US) / 1e6);
-}
-
 /* [[from, to, count], ...] of the buckets that have counted something, in seconds. The last one has
  * no end: null. */
 static json_t *times_json(const struct proxy *p)
@@ -37,9 +32,9 @@ static json_t *times_json(const struct proxy *p)
 	for (unsigned i = 0; i <= FINE_BOUNDS; i++) {
 		if (!t.n[i])
 			continue;
-		json_t *to = i < FINE_BOUNDS ? seconds_json(fine_bound(i)) : json_null();
+		json_t *to = i < FINE_BOUNDS ? json_seconds(fine_bound(i)) : json_null();
 		json_array_append_new(all, json_pack("[o, o, I]",
-		                                     seconds_json(i ? fine_bound(i - 1) : 0), to,
+		                                     json_seconds(i ? fine_bound(i - 1) : 0), to,
 		                                     (json_int_t)t.n[i]));
 	}
 	return all;
@@ -54,7 +49,7 @@ static json_t *rules_json(const struct spec *s)
 	for (unsigned i = 0; i < s->n_rules; i++) {
 		vn_nsec until = s->rules[i].until;
 		json_t *left = until == VN_NEVER ? json_null() :
-		                                   seconds_json(until > now ? until - now : 0);
+		                                   json_seconds(until > now ? until - now : 0);
 		json_object_set_new(json_array_get(all, i), "left", left);
 	}
 	return all;
@@ -91,12 +86,6 @@ static json_t *proxy_json(const struct proxy *p)
 	legs_to_json(s, &t, all);
 	servers_to_json(p, all);
 	return all;
-}
-
-static void json_put(FILE *to, json_t *value)
-{
-	json_dumpf(value, to, JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
-	json_decref(value);
 }
 
 /* The seed is a string: it has 64 bits, and many JSON parsers keep 53. */

@@ -12,6 +12,7 @@
 #include "api/toxiproxy_reply.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/same.h"
 #include "spec/rule_tls.h"
 #include "tls/legs.h"
 
@@ -92,11 +93,6 @@ static bool address_read(struct job *j, const struct proxy *p, const struct prox
 	    || http_error_set(&j->error, 500, "%s%.400s", j->kind->prefix, error);
 }
 
-static bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
-{
-	return a->len == b->len && a->udp == b->udp && !memcmp(&a->addr, &b->addr, a->len);
-}
-
 /* The proxy listens there, or will if it is enabled. `at`: the address resolved, or NULL. */
 static bool address_same(const struct proxy *p, const struct address *a, const struct endpoint *at)
 {
@@ -107,7 +103,7 @@ static bool address_same(const struct proxy *p, const struct address *a, const s
 	    !strcmp(a->text, s->listen.text))
 		return true;
 	return at && (own.len || address_numeric(&s->listen, true, &own)) &&
-	       endpoint_same(&own, at);
+	       own.udp == at->udp && endpoint_same(&own, at);
 }
 
 /* A proxy that has never listened has an address that was never resolved: the step resolves it. */

@@ -1,6 +1,7 @@
 /* json.c - helper functions for jansson. */
 #include "base/json.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -22,4 +23,15 @@ json_t *json_text(const char *text)
 	json_t *words = json_string(plain);
 	free(plain);
 	return words;
+}
+
+json_t *json_seconds(vn_nsec t)
+{
+	return json_real((double)(t / VN_US) / 1e6);
+}
+
+void json_put(FILE *to, json_t *value)
+{
+	json_dumpf(value, to, JSON_ENCODE_ANY | JSON_ENSURE_ASCII | JSON_REAL_PRECISION(15));
+	json_decref(value);
 }

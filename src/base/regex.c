@@ -11,8 +11,8 @@
 #include <pcre2.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 enum {
@@ -119,14 +119,6 @@ void regex_free(struct regex *p)
 	free(p);
 }
 
-static vn_nsec processor_time(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * VN_S + t.tv_nsec;
-}
-
 /* Returns REGEX_YES if a match begins at one of the positions `from` to `last`. */
 static enum regex_answer search(struct regex *p, const pcre2_code *code, struct vn_span text,
                                 size_t from, size_t last, uint32_t steps)
@@ -147,7 +139,7 @@ struct undecided { size_t n, at[HARD_MAX]; vn_nsec end; };
 
 static bool out_of_time(struct undecided *u)
 {
-	vn_nsec now = processor_time();
+	vn_nsec now = clock_thread();
 
 	if (!u->end)
 		u->end = now + BUDGET;

@@ -13,6 +13,7 @@
 #include "base/memory.h"
 #include "engine/conn.h"
 #include "engine/shard.h"
+#include "net/socket.h"
 
 enum {
 	AT_ONCE = 32,                   /* clients accepted before other sockets get their turn */
@@ -121,11 +122,6 @@ static void out_of_descriptors(struct listener *l, int error)
 	listener_pause(l, RETRY);
 }
 
-static bool out_of(int error)
-{
-	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
-}
-
 /* Accepts a client if there is also a socket for its backend. Returns 0 or an errno. */
 static int listener_take(struct listener *l)
 {
@@ -155,7 +151,7 @@ static void listener_accept(struct listener *l)
 		int error = 0;
 		if (listener_full(l))
 			listener_pause(l, RETRY);
-		else if ((error = listener_take(l)) && out_of(error))
+		else if ((error = listener_take(l)) && socket_none_left(error))
 			out_of_descriptors(l, error);
 		if (l->retry.slot || error == EAGAIN || error == EINVAL)
 			return;         /* EINVAL: control has shut the socket; its mail follows */

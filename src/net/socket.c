@@ -1,6 +1,7 @@
 /* socket.c - options and peer address of a connected socket. */
 #include "net/socket.h"
 
+#include <errno.h>
 #include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -53,4 +54,9 @@ uint64_t socket_drops(int fd)
 	socklen_t n = sizeof info;
 
 	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &n) ? 0 : info[SK_MEMINFO_DROPS];
+}
+
+bool socket_none_left(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }

@@ -18,6 +18,9 @@ bool socket_peer(int fd, struct endpoint *);
 /* close() sends an RST from now on. */
 void socket_reset_on_close(int fd);
 
+/* There is no descriptor or no memory for another socket: errno after accept() or socket(). */
+bool socket_none_left(int error);
+
 /* Datagrams that the kernel has dropped because the socket was full, since it was made. */
 uint64_t socket_drops(int fd);
 

@@ -12,9 +12,9 @@
 #include "base/memory.h"
 #include "net/bind.h"
 #include "net/blackhole.h"
+#include "net/same.h"
 #include "net/socket.h"
 #include "net/unix_socket.h"
-#include "run/same.h"
 
 enum { BACKLOG = 4096, AT_ONCE = 64 };
 

@@ -10,10 +10,10 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "net/same.h"
 #include "net/unix_socket.h"
 #include "run/discover.h"
 #include "run/door.h"
-#include "run/same.h"
 #include "spec/recognise.h"
 
 enum { PLACES_MAX = 4096, DISCOVERED_MAX = 1000, DNS = 53, HTTPS = 443, KNOWN_MAX = 256 };

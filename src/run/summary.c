@@ -7,8 +7,8 @@
 
 #include "base/memory.h"
 #include "control/control.h"
+#include "net/same.h"
 #include "net/unix_socket.h"
-#include "run/same.h"
 #include "spec/recognise.h"
 
 enum { SHOWN = 20 };                    /* proxies and places that a line names */

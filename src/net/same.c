@@ -1,5 +1,5 @@
 /* same.c - is it the same address? */
-#include "run/same.h"
+#include "net/same.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -10,6 +10,7 @@ bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
 {
 	const struct sockaddr_in *x4 = (const void *)&a->addr, *y4 = (const void *)&b->addr;
 	const struct sockaddr_in6 *x6 = (const void *)&a->addr, *y6 = (const void *)&b->addr;
+	const char *path = unix_socket_path(a), *other = unix_socket_path(b);
 
 	if (a->addr.ss_family != b->addr.ss_family)
 		return false;
@@ -20,7 +21,7 @@ bool endpoint_same(const struct endpoint *a, const struct endpoint *b)
 		return x6->sin6_port == y6->sin6_port && x6->sin6_scope_id == y6->sin6_scope_id &&
 		       !memcmp(&x6->sin6_addr, &y6->sin6_addr, sizeof x6->sin6_addr);
 	case AF_UNIX:
-		return !strcmp(unix_socket_path(a), unix_socket_path(b));
+		return path && other && !strcmp(path, other);
 	}
 	return false;
 }
