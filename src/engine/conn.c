@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "engine/birth.h"
+#include "engine/conn_events.h"
 #include "engine/conn_hello.h"
 #include "engine/conn_rules.h"
 #include "engine/conn_timers.h"
@@ -109,20 +110,14 @@ static void last_words_write(struct drain_note *note, bool closed)
 static SELDOM struct drain_note *last_words_make(struct conn *c)
 {
 	struct last_words *l = xmalloc(sizeof *l);
-	struct journal_entry *n = &l->entry;
 
 	l->note.over = last_words_write;
 	l->fin = c->how != VN_RESET && !c->client.broken;
-	journal_begin(n, JOURNAL_CLOSED, conn_loop(c)->now, shard_spec(c->shard)->name);
-	journal_count(n, "connection", c->number);
-	journal_text(n, "reason", close_reason_names[c->why].name);
-	journal_text(n, "how", c->how == VN_RESET ? "reset" : "close");
-	journal_seconds(n, "age", conn_loop(c)->now - c->since);
-	journal_count(n, "exchanges", c->asked);
-	journal_count(n, "request_received", c->request.came);
-	journal_count(n, "request_sent", c->request.sent);
-	journal_count(n, "response_received", c->response.came);
-	journal_count(n, "response_sent", c->response.sent);
+	conn_closed_begin(&l->entry, &(struct conn_closed){
+		.proxy = shard_spec(c->shard)->name, .number = c->number, .why = c->why,
+		.reset = c->how == VN_RESET, .now = conn_loop(c)->now, .since = c->since,
+		.exchanges = c->asked, .request = { c->request.came, c->request.sent },
+		.response = { c->response.came, c->response.sent } });
 	return &l->note;
 }
 
@@ -138,8 +133,7 @@ static void conn_count_end(struct conn *c)
 static void conn_teardown(struct conn *c)
 {
 	c->gone = true;
-	log_debug("closed proxy=%s connection=%llu why=\"%s\"", shard_spec(c->shard)->name,
-	          (unsigned long long)c->number, close_reason_names[c->why].text);
+	conn_closed_log(shard_spec(c->shard)->name, c->number, c->why);
 	conn_traces_end(c);
 	if (c->request.came && c->plan->n)
 		conn_hello_plain(c);
@@ -375,36 +369,14 @@ static struct conn *conn_new(struct shard *shard, int spare, uint64_t number)
 	return c;
 }
 
-static void journal_birth(struct journal_entry *n, const struct birth *b)
-{
-	char text[128];
-
-	if (b->process.pid)
-		journal_process(n, "process", (unsigned)b->process.pid, b->process.name);
-	journal_text(n, "destination", endpoint_show(&b->to, text, sizeof text));
-}
-
 static void journal_opened(const struct conn *c)
 {
-	const struct spec *s = shard_spec(c->shard);
-	bool told = journal_wants(JOURNAL_OPENED);
-	struct journal_entry n;
 	char text[128];
 
-	if (log_threshold > LOG_DEBUG && !told)
+	if (!conn_opened_is_read())
 		return;
 	side_peer(&c->client, text, sizeof text);
-	log_debug("opened proxy=%s connection=%llu client=%s", s->name,
-	          (unsigned long long)c->number, text);
-	if (!told)
-		return;
-	journal_begin(&n, JOURNAL_OPENED, c->since, s->name);
-	journal_count(&n, "connection", c->number);
-	journal_text(&n, "client", text);
-	journal_text(&n, "backend", s->backend.text);
-	if (c->born)
-		journal_birth(&n, c->born);
-	journal_write(&n);
+	conn_opened_write(shard_spec(c->shard), c->number, c->since, text, c->born);
 }
 
 void conn_open(struct shard *shard, int fd, int spare, uint64_t number, struct birth *born)

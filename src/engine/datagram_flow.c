@@ -9,6 +9,7 @@
 #include "base/journal.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "engine/conn_events.h"
 #include "engine/datagram_pass.h"
 #include "engine/datagram_rules.h"
 #include "engine/datagram_send.h"
@@ -92,24 +93,17 @@ static void flow_unlink(struct flow *f)
 
 static void journal_end(const struct flow *f, enum close_reason why)
 {
-	struct journal_entry n;
-	vn_nsec now = flow_worker(f)->loop.now;
 	const char *name = shard_spec(f->of->shard)->name;
+	struct journal_entry n;
 
-	log_debug("closed proxy=%s connection=%llu why=\"%s\"", name,
-	          (unsigned long long)f->number, close_reason_names[why].text);
+	conn_closed_log(name, f->number, why);
 	if (!journal_wants(JOURNAL_CLOSED))
 		return;
-	journal_begin(&n, JOURNAL_CLOSED, now, name);
-	journal_count(&n, "connection", f->number);
-	journal_text(&n, "reason", close_reason_names[why].name);
-	journal_text(&n, "how", "close");
-	journal_seconds(&n, "age", now - f->since);
-	journal_count(&n, "exchanges", f->asked);
-	journal_count(&n, "request_received", f->way[0].came);
-	journal_count(&n, "request_sent", f->way[0].sent);
-	journal_count(&n, "response_received", f->way[1].came);
-	journal_count(&n, "response_sent", f->way[1].sent);
+	conn_closed_begin(&n, &(struct conn_closed){
+		.proxy = name, .number = f->number, .why = why,
+		.now = flow_worker(f)->loop.now, .since = f->since, .exchanges = f->asked,
+		.request = { f->way[0].came, f->way[0].sent },
+		.response = { f->way[1].came, f->way[1].sent } });
 	journal_null(&n, "client_closed");
 	journal_write(&n);
 }
@@ -332,24 +326,12 @@ static void flow_connect(struct flow *f)
 
 static void journal_begins(const struct flow *f)
 {
-	const struct spec *s = shard_spec(f->of->shard);
 	struct endpoint client = flow_client(f);
-	bool told = journal_wants(JOURNAL_OPENED);
-	struct journal_entry n;
 	char text[128];
 
-	if (log_threshold > LOG_DEBUG && !told)
-		return;
-	endpoint_show(&client, text, sizeof text);
-	log_debug("opened proxy=%s connection=%llu client=%s", s->name,
-	          (unsigned long long)f->number, text);
-	if (!told)
-		return;
-	journal_begin(&n, JOURNAL_OPENED, f->since, s->name);
-	journal_count(&n, "connection", f->number);
-	journal_text(&n, "client", text);
-	journal_text(&n, "backend", s->backend.text);
-	journal_write(&n);
+	if (conn_opened_is_read())
+		conn_opened_write(shard_spec(f->of->shard), f->number, f->since,
+		                  endpoint_show(&client, text, sizeof text), NULL);
 }
 
 static struct flow *flow_make(struct datagrams *d, const struct flow_key *k)
