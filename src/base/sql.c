@@ -476,21 +476,50 @@ static void query_look(struct judge *j, struct query *q, const struct scan *s, b
 	inside_found(j, q, row_find(&at, VN_SQL_INSIDE, VN_SQL_BRACKETED | without));
 }
 
+/* All that is left of a statement. */
+static void query_read(struct judge *j, struct query *q, struct scan *s, bool with)
+{
+	bool opens = false;
+
+	for (; !statement_over(s); next(s)) {
+		query_look(j, q, s, with, opens);
+		opens = is_mark(s, '(');
+		q->depth += opens;
+		q->depth -= q->depth && is_mark(s, ')');
+	}
+}
+
+/* Arguments and conditions may call what counts: EXECUTE x (nextval('s')), IF nextval(s) THEN. */
+static void values_judge(struct judge *j, struct scan *s)
+{
+	struct query q = { 0 };
+
+	query_read(j, &q, s, false);
+	if (q.inside)
+		deed_add(j, s, q.is, q.inside);
+}
+
+/* What stands between the first words of a statement, up to here. */
+static void between_judge(struct judge *j, struct scan from, const struct scan *to)
+{
+	const uint8_t *end = to->now.kind == END ? to->rest.p : to->now.text.p;
+
+	from.rest.n = end > from.rest.p ? (size_t)(end - from.rest.p) : 0;
+	values_judge(j, &from);
+}
+
 /* The rest of a statement, whose first words are this row's. */
 static void query_judge(struct judge *j, struct scan *s, const struct vn_sql_keyword *row)
 {
 	struct query q = { 0 };
 	struct token target = s->name;
-	bool opens = false, with = row->how & VN_SQL_WITH, several = is_mark(s, ',');
+	bool with = row->how & VN_SQL_WITH, several = is_mark(s, ',');
 
 	if (row->how & VN_SQL_OF_TABLE)
 		table_note(j, &q, *s);
-	for (; !statement_over(s); next(s)) {
-		query_look(j, &q, s, with, opens);
-		opens = is_mark(s, '(');
-		q.depth += opens;
-		q.depth -= q.depth && is_mark(s, ')');
-	}
+	if (row->how & VN_SQL_TEMPORARY)
+		keep(j, 'T', &target, (struct vn_span){ yes, 1 });
+	query_read(j, &q, s, with);
 	const struct vn_sql_keyword *main = q.main ? q.main : row;
 	unsigned is = main->is;
 	bool one = row->how & VN_SQL_ALLOWED && !several && !q.joins;
@@ -642,10 +671,13 @@ static void execute_judge(struct judge *j, struct scan *s, const struct vn_sql_k
 		text = s->now.text;
 	if (!text.n)
 		deed_add(j, s, row->is, NULL);
+	if (is_mark(s, '('))
+		values_judge(j, s);
 	kept_judge(j, s->sql, text);
 }
 
-static void row_judge(struct judge *j, struct scan *s, const struct vn_sql_keyword *row)
+static void row_judge(struct judge *j, struct scan *s, const struct scan *from,
+                      const struct vn_sql_keyword *row)
 {
 	bool later = j->later;
 
@@ -662,6 +694,7 @@ static void row_judge(struct judge *j, struct scan *s, const struct vn_sql_keywo
 		execute_judge(j, s, row);
 	} else if (row->how & VN_SQL_PREFIX) {
 		deed_add(j, s, row->is, row);
+		between_judge(j, *from, s);
 		j->later |= !!(row->how & VN_SQL_LATER);
 		statement_judge(j, s);
 		j->later = later;
@@ -678,6 +711,7 @@ static void statement_judge(struct judge *j, struct scan *s)
 		next(s);
 	if (statement_over(s))
 		return;
+	struct scan from = *s;
 	bool more = j->statements < VN_SQL_NESTED_MAX && j->n++ < VN_SQL_STATEMENTS_MAX;
 	const struct vn_sql_keyword *row = more ? row_find(s, 0, VN_SQL_INSIDE) : NULL;
 	if (!row) {
@@ -685,7 +719,7 @@ static void statement_judge(struct judge *j, struct scan *s)
 		return;
 	}
 	j->statements++;
-	row_judge(j, s, row);
+	row_judge(j, s, &from, row);
 	j->statements--;
 }
 

@@ -227,29 +227,34 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "DELETE *LOW_PRIORITY|QUICK|IGNORE FROM @", WRITES, VN_SQL_QUERY | VN_SQL_ALLOWED },
 	{ "INSERT|REPLACE|UPDATE|DELETE", WRITES, VN_SQL_QUERY },
 	{ "DO", VN_IS_READ, VN_SQL_QUERY },
+	{ "CALL", VN_IS_WRITE, VN_SQL_QUERY },
+	{ "SHOW VARIABLES|SESSION|GLOBAL|COLLATION|CHARACTER|CHARSET|WARNINGS",
+	  VN_IS_READ | VN_IS_SETUP, VN_SQL_QUERY },
+	{ "SHOW", VN_IS_READ, VN_SQL_QUERY },
+	{ "CREATE *OR|REPLACE TEMPORARY TABLE ?IF ?NOT ?EXISTS @", THERE,
+	  VN_SQL_QUERY | VN_SQL_TEMPORARY },
 	{ "SET PASSWORD", WRITES, VN_SQL_QUERY },
 	{ "SET DEFAULT ROLE", WRITES, VN_SQL_QUERY },
 	{ "SET STATEMENT .. FOR", 0, VN_SQL_PREFIX | VN_SQL_QUERY },
 	{ "SET", VN_IS_SETUP, VN_SQL_QUERY },
 
-	{ "SHOW VARIABLES|SESSION|GLOBAL|COLLATION|CHARACTER|CHARSET|WARNINGS",
-	  VN_IS_READ | VN_IS_SETUP },
-	{ "SHOW", VN_IS_READ },
 	{ "HELP", VN_IS_READ },
 	{ "HANDLER", VN_IS_READ },
 	{ "CHECKSUM", VN_IS_READ },
 	{ "EXPLAIN|DESC|DESCRIBE", VN_IS_READ, VN_SQL_EXPLAINS },
 	{ "ANALYZE ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES", VN_IS_WRITE | IS_FORBIDDEN },
 	{ "ANALYZE", VN_IS_READ, VN_SQL_ANALYZES },
-	{ "CALL", VN_IS_WRITE },
 	{ "LOAD INDEX", 0 },
 	{ "LOAD DATA|XML .. TABLE @", WRITES, VN_SQL_ALLOWED },
 	{ "LOAD", WRITES },
 	{ "TRUNCATE ?TABLE @", WRITES, VN_SQL_ALLOWED },
+	{ "OPTIMIZE ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES @", WRITES, VN_SQL_ALLOWED },
 	{ "OPTIMIZE", WRITES },
 	{ "REPAIR", THERE },
 	{ "CHECK", VN_IS_READ },
 	{ "FLUSH ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES .. FOR EXPORT",
+	  IS_FORBIDDEN_THERE | IS_LOCKING },
+	{ "FLUSH ?NO_WRITE_TO_BINLOG|LOCAL TABLE|TABLES @ .. WITH READ LOCK",
 	  IS_FORBIDDEN_THERE | IS_LOCKING },
 	{ "FLUSH|BACKUP", IS_LOCKING },
 	{ "LOCK TABLE|TABLES @ ?AS *LOW_PRIORITY WRITE", FORBIDDEN | IS_LOCKING, VN_SQL_ALLOWED },
@@ -277,9 +282,9 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "IF|ELSEIF|WHEN|CASE .. THEN", VN_IS_READ, VN_SQL_PREFIX },
 	{ "WHILE|FOR .. DO", VN_IS_READ, VN_SQL_PREFIX },
 	{ "ELSE|LOOP|REPEAT", VN_IS_READ, VN_SQL_PREFIX },
+	{ "DECLARE .. CURSOR .. FOR", VN_IS_READ, VN_SQL_PREFIX },
 	{ "END|UNTIL|DECLARE|LEAVE|ITERATE|RETURN|OPEN|FETCH|CLOSE|NULL", 0 },
 
-	{ "CREATE *OR|REPLACE TEMPORARY TABLE ?IF ?NOT ?EXISTS @", THERE, VN_SQL_TEMPORARY },
 	{ "DROP TEMPORARY TABLE|TABLES ?IF ?EXISTS @", THERE, VN_SQL_DROPS },
 	{ "DROP TABLE|TABLES ?IF ?EXISTS @", WRITES, VN_SQL_DROPS | VN_SQL_ALLOWED },
 	{ "ALTER *ONLINE|IGNORE TABLE ?IF ?EXISTS @", WRITES, VN_SQL_ALLOWED },
@@ -332,8 +337,8 @@ static size_t comment_find(struct vn_span s, bool mariadb)
 
 	if (theirs || starts(s, "/*!")) {
 		uint32_t version = version_read(s, &n);
-		bool runs = mariadb ? version < NEWEST && (version < MARIADB_HOLE_FROM ||
-		                                           version > MARIADB_HOLE_TO) :
+		bool hole = version >= MARIADB_HOLE_FROM && version <= MARIADB_HOLE_TO;
+		bool runs = mariadb ? version < NEWEST && (theirs || !hole) :
 		                      version < MYSQL_NEWEST;
 		return runs ? n : comment_end(s, n, "*/");
 	}
@@ -1690,7 +1695,7 @@ static const char *const limits[] = {
 	"temporary tables or tables "
 	"of MyISAM are concerned.",
 	"A temporary table counts as temporary from its CREATE on, also if the server rejects the "
-	"CREATE.",
+	"CREATE, and in all databases.",
 	"With TLS on the backend leg only, a client that has stored the server's RSA key cannot "
 	"log in by caching\\_sha2\\_password: it must ask for the key.",
 	"Clients of MariaDB 11.4 and later that have no CA check the certificate by their "

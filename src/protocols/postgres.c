@@ -233,6 +233,7 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "WITH ?RECURSIVE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_WITH, "SELECT" },
 	{ "VALUES", VN_IS_READ, VN_SQL_QUERY, "SELECT" },
 	{ "TABLE", VN_IS_READ, VN_SQL_QUERY | VN_SQL_OF_TABLE, "SELECT" },
+	{ "CALL", VN_IS_WRITE, VN_SQL_QUERY },
 
 	{ "SHOW", VN_IS_READ | VN_IS_SETUP },
 	{ "FETCH", VN_IS_READ },
@@ -266,7 +267,6 @@ static const struct vn_sql_keyword keywords[] = {
 	{ "DEALLOCATE ?PREPARE @", 0, VN_SQL_FORGETS },
 	{ "EXECUTE @", VN_IS_READ, VN_SQL_EXECUTES },
 	{ "LOCK", IS_LOCKING },
-	{ "CALL", VN_IS_WRITE },
 	{ "DO", VN_IS_WRITE },
 	{ "VACUUM", VN_IS_WRITE },
 	{ "ANALYZE|ANALYSE", VN_IS_WRITE },
@@ -1356,6 +1356,8 @@ static const char *const limits[] = {
 	"as VACUUM, NOTIFY and LOCK TABLE.",
 	"A temporary table counts as temporary from its CREATE on, also if the server rejects the "
 	"CREATE.",
+	"A FETCH from a cursor whose query calls nextval or setval is not refused, though the "
+	"server refuses it.",
 	"If both legs are in TLS, SCRAM's channel binding needs the server's own certificate and "
 	"key for client\\_tls, or channel\\_binding=disable. A client without TLS is not offered "
 	"it.",
