@@ -314,6 +314,14 @@ static bool pipe_cut_next(struct pipe *p, struct vn_span *at)
 	return p->raw ? pipe_cut_raw(p, at) : pipe_cut(p, at);
 }
 
+/* What is left elsewhere of bytes that were kept: where they were read, and behind them. */
+static SELDOM void unparsed_erase(struct pipe *p, struct vn_span at)
+{
+	explicit_bzero((uint8_t *)at.p, at.n);
+	if (at.n < p->work->unparsed_n)
+		explicit_bzero(p->work->unparsed + at.n, p->work->unparsed_n - at.n);
+}
+
 static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
 {
 	if (!pipe_has_work(p))
@@ -327,9 +335,9 @@ static void pipe_keep_unparsed(struct pipe *p, struct vn_span at)
 	if (!p->work->unparsed)
 		p->work->unparsed = xmalloc(at.n < UNPARSED_MAX ? UNPARSED_MAX : at.n);
 	assert(p->work->unparsed && (at.n <= UNPARSED_MAX || p->work->halted));
-	memmove(p->work->unparsed, at.p, at.n);
-	if (at.n < p->work->unparsed_n && pipe_from(p)->tls)    /* as pipe_free_unparsed() */
-		explicit_bzero(p->work->unparsed + at.n, p->work->unparsed_n - at.n);
+	memcpy(p->work->unparsed, at.p, at.n);
+	if (pipe_from(p)->tls)          /* as pipe_free_unparsed() */
+		unparsed_erase(p, at);
 	p->work->unparsed_n = at.n;
 }
 

@@ -3,16 +3,16 @@ events and answers."""
 import re
 import socket
 import ssl
-import time
 
 import pytest
 
-from harness import SAN, need_module, patience
+from harness import SAN, need_module, patience, until
 from test_tls_scripted import MySQL8, connect, pymysql, server_side     # noqa: F401: a fixture
 from tls_files import authority, legs           # noqa: F401: fixtures
 
 pytestmark = pytest.mark.skipif(bool(SAN), reason="sanitizers keep freed memory")
 PASSWORD = "correct-Horse-battery-Staple-7"
+PIECE = PASSWORD[14:22].encode()
 PAGE, MOST = 4096, 1 << 24
 OPENSSL_HEAP = 1 << 16                        # bytes; in a mapping of its own. It has numbers that are no secret, too
 
@@ -76,11 +76,25 @@ def log_in(proxy, authority, ports):    # noqa: F811
             connect(proxy, ca, password=PASSWORD, port=port)
 
 
-def in_two(connection, data):
-    """Each packet as two records, which the proxy reads one by one."""
-    for part in data[:-6], data[-6:]:
-        connection._sock.sendall(part)
-        time.sleep(0.02)
+def log_in_by_two(proxy, authority, port, monkeypatch):         # noqa: F811
+    """The proxy has read the first record, which ends within the password, when the second is sent."""
+    def received():
+        return max((one["connection"], one["request"]["received"]) for one in proxy.api("GET", "/connections")[1]["connections"])[1]
+
+    def in_two(connection, data):
+        at = data.find(PASSWORD.encode())
+        if at >= 0:
+            before = received()
+            connection._sock.sendall(data[:-6])
+            until(lambda: received() == before + len(data) - 6)
+            cut.append(data[:-6])
+        connection._sock.sendall(data[-6:] if at >= 0 else data)
+
+    cut = []
+    monkeypatch.setattr(pymysql.connections.Connection, "_write_bytes", in_two)
+    with pytest.raises(pymysql.err.OperationalError):
+        connect(proxy, authority.own_ca, password=PASSWORD, port=port)
+    assert len(cut) == 1 and PIECE in cut[0]
 
 
 def test_no_secret_is_left(legs, backends, authority, server_side, tmp_path, monkeypatch):   # noqa: F811
@@ -97,10 +111,9 @@ def test_no_secret_is_left(legs, backends, authority, server_side, tmp_path, mon
     for name in "default", "secure":             # a password waits in a queue
         assert proxy.api("PUT", "/%s/behavior" % name, {"name": "latency", "latency": 100, "direction": "both"})[0] == 200
     log_in(proxy, authority, ports)
-    monkeypatch.setattr(pymysql.connections.Connection, "_write_bytes", in_two)
-    log_in(proxy, authority, ports)
-    assert not [data for dumped, _, data in mappings(proxy.pid) if dumped and PASSWORD[14:22].encode() in data]
-    assert plain.told == secure.told == [PASSWORD.encode() + b"\0"] * 3
+    log_in_by_two(proxy, authority, ports["default"], monkeypatch)
+    assert not [data for dumped, _, data in mappings(proxy.pid) if dumped and PIECE in data]
+    assert plain.told[:2] == secure.told == [PASSWORD.encode() + b"\0"] * 2 and plain.told[2:] == plain.told[:1]
     assert handshakes(ports["file"], authority.ca, 3) and handshakes(ports["auto"], authority.own_ca, 3)
 
     all = list(mappings(proxy.pid))
