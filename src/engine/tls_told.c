@@ -91,6 +91,8 @@ static const char *meaning(unsigned leg, const char *why)
 		  " (backend_tls_ca names the file of a CA of your own)" },
 		{ VN_LEG_BACKEND, "hostname mismatch",
 		  " (backend_tls_name is the name that is expected)" },
+		{ VN_LEG_BACKEND, "IP address mismatch",
+		  " (backend_tls_name is the name that is expected)" },
 	};
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (leg == known[i].leg && strstr(why, known[i].why))

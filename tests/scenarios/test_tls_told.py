@@ -2,13 +2,15 @@
 vaurienctl."""
 import json
 import os
+import ssl
 import struct
+import subprocess
 
 import pytest
 from test_tls import comes, metric
-from tls_ends import TlsEnd, context, raw
+from tls_ends import TlsEnd, backend_certificate, context, raw
 
-from harness import VAURIEN, End, until
+from harness import VAURIEN, End, need, until
 
 CTL = os.environ.get("VAURIENCTL_BIN") or os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 
@@ -96,6 +98,77 @@ def test_a_refused_request_for_tls_is_told(secured, backend, tmp_path):
     until(lambda: [event["rule"] for event in told(path, "fault")] == ["no"], what=lambda: path.read_text())
     proxy.logged("strike proxy=default connection=1 .*rule=no behavior=tls_refuse")
     assert proxy.api("GET", "/rules")[1]["rules"][0]["hits"] == 1
+
+
+# ---- what OpenSSL's texts mean here ----
+
+def openssl(*words):
+    subprocess.run([need("openssl"), *map(str, words), "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"],
+                   check=True, stderr=subprocess.DEVNULL)
+
+
+@pytest.fixture(scope="module")
+def signed(tmp_path_factory):
+    """(a CA's certificate, a leaf for shop.example with its key, the same with the CA behind it)."""
+    at = tmp_path_factory.mktemp("signed")
+    ca, key, leaf, chain = (str(at / name) for name in ("ca.pem", "ca.key", "leaf.pem", "chain.pem"))
+    openssl("req", "-x509", "-subj", "/CN=shop's CA", "-keyout", key, "-out", ca)
+    openssl("req", "-x509", "-CA", ca, "-CAkey", key, "-subj", "/CN=shop", "-addext", "subjectAltName=DNS:shop.example",
+            "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", leaf, "-out", leaf + ".cert")
+    parts = [(at / name).read_text() for name in ("leaf.pem", "leaf.pem.cert", "ca.pem")]
+    (at / "leaf.pem").write_text("".join(parts[:2]))
+    (at / "chain.pem").write_text("".join(parts))
+    return ca, leaf, chain
+
+
+CA_MISSING, OTHER_NAME = "backend_tls_ca names the file of a CA of your own", "backend_tls_name is the name that is expected"
+MEANINGS = [                            # the server's certificate, further words of the proxy, OpenSSL's text, what it means
+    ("self", "", "self-signed certificate", CA_MISSING),
+    ("chain", "", "self-signed certificate in certificate chain", CA_MISSING),
+    ("leaf", "", "unable to get local issuer certificate", CA_MISSING),
+    ("leaf", "backend_tls_ca=%s backend_tls_name=mail.example", "hostname mismatch", OTHER_NAME),
+    ("leaf", "backend_tls_ca=%s", "IP address mismatch", OTHER_NAME),
+    (None, "", "wrong version number", "the backend does not speak TLS"),
+]
+
+
+def test_texts_of_openssl_have_a_meaning(start, backends, signed):
+    """Of backends: one proxy for each."""
+    ca, leaf, chain = signed
+    files, words = {"self": backend_certificate(), "leaf": leaf, "chain": chain}, []
+
+    def server(which):
+        made, speaks = backends(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if which:
+            speaks.load_cert_chain(files[which])
+
+        def play(end):
+            try:
+                if which:
+                    speaks.wrap_socket(end.sock, server_side=True)
+                else:
+                    end.read(1)
+                    end.send(b"-ERR unknown command\r\n")
+            except OSError:             # an ssl.SSLError, too
+                pass
+        made.serve(play)
+        return made.address
+    for n, (which, more, *_) in enumerate(MEANINGS):
+        words += ["--add", "p%d=127.0.0.1:0=%s backend_tls=verify %s" % (n, server(which), more % ca if more else "")]
+    proxy = start(*words, backend=server(None))
+    for n, (_, _, text, means) in enumerate(MEANINGS):
+        with End(raw(int(proxy.api("GET", "/proxies/p%d" % n)[1]["listen"].rpartition(":")[2]))) as client:
+            assert client.ends() == "rst"
+        proxy.logged(r"proxy=p%d .*leg=backend: TLS with the backend has failed \(\w+\): [^(]*\b%s \(%s\)\n" % (n, text, means))
+
+
+def test_a_client_that_asks_for_tls_and_speaks_none_is_named(secured, backend):
+    backend.serve()
+    proxy = secured(backend=backend, protocol="postgres", client="on")
+    with End(raw(proxy.port)) as client:
+        assert client.send(struct.pack("!II", 8, 80877103)).read(1) == b"S"
+        client.send(STARTUP).rest()
+    proxy.logged(r"leg=client: TLS with the client has failed \(\w+\): wrong version number \(the client does not speak TLS\)\n")
 
 
 # ---- matches ----
