@@ -207,6 +207,7 @@ bool baseline_watch(struct run *run)
 			        *p->answer ? ", " : "", p->answer);
 	}
 	run->record.baseline_ended = poller_now();
+	run->calm = run->record.baseline_begun;
 	for (size_t i = 0; i < run->probers.n; i++)
 		within_put(run, i);
 	return !run->how;

@@ -44,10 +44,34 @@ static void say_why(struct experiment *e, const char *text)
 	e->why = xstrdup(text);
 }
 
+/* How long an ok sample takes at most: those of the last experiment that are under way end before
+ * the next fault. */
+static double sample_most(const struct run *run)
+{
+	double most = 0;
+
+	for (size_t i = 0; i < run->record.probes.n; i++)
+		most = fmax(most, run->record.probes.at[i].within);
+	return fmin(most, SETTLE_LEAST);
+}
+
+/* When it began. The end of the baseline or of the last aftermath counts, if all probes were ok in
+ * it: nothing was done meanwhile. */
+static double settle_begin(struct run *run)
+{
+	double now = poller_now();
+	double begun = fmax(run->calm, now - SETTLE_LEAST + sample_most(run));
+
+	if (run->calm > 0 && steady(run) && !app_dead(run) && probes_good(&run->probers, begun))
+		return begun;
+	probes_watch(&run->probers, now);
+	return now;
+}
+
 /* False: it is not steady, or the run has ended. */
 static bool settle(struct run *run, struct planned *p)
 {
-	double begun = p->record->begun = poller_now();
+	double begun = p->record->begun = settle_begin(run);
 	char ill[120], why[200];
 
 	activity(run, "settles");
@@ -55,7 +79,7 @@ static bool settle(struct run *run, struct planned *p)
 		run_end(run, "application_exited", "COMMAND has ended, and could not be restarted");
 		return false;
 	}
-	probes_watch(&run->probers, begun);
+	run->calm = 0;
 	run_until(run, begun + SETTLE_LEAST, NULL);
 	run_until(run, begun + fmax(SECONDS(run, give_up), SETTLE_LEAST), steady);
 	if (run->how)
@@ -122,7 +146,8 @@ static void recover(struct run *run, struct experiment *e)
 	activity(run, "recovers");
 	probes_watch(&run->probers, from);
 	while (!run->how && !app_dead(run) && run_until(run, most, steady) && !app_dead(run)) {
-		run_until(run, poller_now() + SECONDS(run, aftermath), NULL);
+		run->calm = poller_now();
+		run_until(run, run->calm + SECONDS(run, aftermath), NULL);
 		if (probes_steady(&run->probers) || poller_now() >= most)
 			break;
 	}
@@ -144,6 +169,7 @@ static bool go_on(struct run *run, struct planned *p)
 		return true;
 	probes_ill(&run->probers, ill, sizeof ill);
 	p->record->needed_restart = application_can_restart(run);
+	run->calm = 0;
 	activity(run, "restarts the application");
 	if (application_can_restart(run) && application_restart(run))
 		return true;

@@ -1,6 +1,7 @@
 /* plan.c - which experiments a run has. */
 #include "audit/plan.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -380,7 +381,9 @@ void plan_settle(struct run *run)
 
 double plan_lasts(const struct run *run, const struct planned *p)
 {
-	return 2 + p->script->lasts + 1.5 + seconds_of(option_values(run->options)->aftermath);
+	double aftermath = seconds_of(option_values(run->options)->aftermath);
+
+	return 0.25 + p->script->lasts + 1.5 + fmax(aftermath, 2); /* the next one settles in it */
 }
 
 unsigned plan_count(const struct run *run, double *seconds)

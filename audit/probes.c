@@ -352,6 +352,14 @@ bool probes_steady(const struct probers *all)
 	return true;
 }
 
+bool probes_good(const struct probers *all, double since)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->at[i].bad >= since)
+			return false;
+	return true;
+}
+
 const char *probes_ill(const struct probers *all, char *buffer, size_t size)
 {
 	snprintf(buffer, size, "no probe");

@@ -56,6 +56,9 @@ void probes_watch(struct probers *, double from);       /* forget earlier sample
 bool probe_steady(const struct probe *);
 bool probes_steady(const struct probers *);
 
+/* None that began since then was bad. */
+bool probes_good(const struct probers *, double since);
+
 /* "front error 500": the first that is not well. Returns the buffer. */
 const char *probes_ill(const struct probers *, char *buffer, size_t size);
 

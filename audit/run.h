@@ -74,6 +74,7 @@ struct run {
 	struct planned *plan;
 	size_t n_plan;
 	struct planned *now;            /* the one that is run; NULL */
+	double calm;                    /* all probes are ok since then; 0: they are not */
 	json_t *notes, *shown;          /* shown: what the terminal has seen of the report */
 	int report_file;
 };
