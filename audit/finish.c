@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "audit/options_page.h"
+#include "audit/outfile.h"
 #include "base/memory.h"
 #include "vaurien.h"
 
@@ -35,13 +36,7 @@ static const char *file_of(const struct run *run, const struct report_format *f,
 /* The directory of a file is there, and the file can be written. */
 static bool writable(struct run *run, const char *file)
 {
-	char folder[PATH_MAX];
-
-	snprintf(folder, sizeof folder, "%s", file);
-	char *slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = 0;
-	if (!access(file, W_OK) || (errno == ENOENT && !access(slash ? folder : ".", W_OK)))
+	if (outfile_possible(file))
 		return true;
 	run_end(run, "usage", "cannot write '%.150s': %s", file, strerror(errno));
 	return false;

@@ -252,7 +252,8 @@ void process_log(struct process *p, const char *folder, const char *name)
 	if (!folder)
 		return;
 	snprintf(path, sizeof path, "%s/%s", folder, name);
-	p->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	p->log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	              0666);
 }
 
 const char *process_status(const struct process *p, char buffer[24])

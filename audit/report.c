@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "audit/outfile.h"
 #include "base/text.h"
 
 static const struct report_format *formats;
@@ -33,28 +33,16 @@ const struct report_format *report_format_find(const char *name)
 	return f;
 }
 
-/* A reader of the file sees the old one or the whole new one, so it is written beside and renamed.
- * What is no plain file (/dev/stdout, a pipe) cannot be replaced and is written directly. */
 bool report_save(const struct report_format *format, const json_t *report, const char *file,
                  char *error)
 {
-	char beside[4096];
-	bool direct = !access(file, F_OK) && strncmp(file, "/dev/", 5) == 0;
+	struct outfile out;
 
-	if ((size_t)snprintf(beside, sizeof beside, direct ? "%s" : "%s.part", file) >=
-	    sizeof beside) {
-		error_format(error, "%.40s...: the name of the file is too long", file);
-		return false;
-	}
-	FILE *to = fopen(beside, "we");
-	if (to) {
-		format->write(report, to);
-		bool failed = ferror(to);
-		if (!fclose(to) && !failed && (direct || !rename(beside, file)))
+	if (outfile_open(&out, file)) {
+		format->write(report, out.to);
+		if (outfile_close(&out))
 			return true;
 	}
 	error_format(error, "%s: cannot be written: %s", file, strerror(errno));
-	if (to && !direct)
-		unlink(beside);
 	return false;
 }

@@ -2,6 +2,7 @@
  *
  * GitHub shows ten errors and ten warnings of a step, and drops the others without a word. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,7 +113,9 @@ static unsigned annotate(const json_t *report, unsigned mark, const char *comman
 
 static void summary_append(const json_t *report, const char *file)
 {
-	FILE *to = fopen(file, "ae");
+	int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
+	              0666);
+	FILE *to = fd < 0 ? NULL : fdopen(fd, "a");
 
 	if (!to) {
 		fprintf(stderr, "GITHUB_STEP_SUMMARY: %s cannot be written: %s\n", file,

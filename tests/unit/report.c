@@ -2,12 +2,15 @@
  * a writer. */
 #include "audit/report.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "audit/outfile.h"
 #include "audit/report_columns.h"
 #include "audit/report_words.h"
 #include "base/text.h"
@@ -114,6 +117,45 @@ static void saved(void **state)
 	assert_string_equal(error, "/no/such/dir: cannot be written: No such file or directory");
 	assert_false(report_save(report_format_find("json"), report, "/dev/full", error));
 	assert_string_equal(error, "/dev/full: cannot be written: No space left on device");
+	json_decref(report);
+}
+
+/* What is no plain file is neither replaced nor waited for. */
+static void paths(void **state)
+{
+	char folder[] = "/tmp/vaurien-report-XXXXXX", file[80], link[80], pipe[80], beside[80];
+	char error[ERROR_MAX], text[4096];
+	const struct report_format *json = report_format_find("json");
+	json_t *report = parse(small);
+	struct stat is;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/file", folder);
+	snprintf(beside, sizeof beside, "%s/file.part", folder);
+	snprintf(link, sizeof link, "%s/link", folder);
+	snprintf(pipe, sizeof pipe, "%s/pipe", folder);
+	assert_int_equal(mkfifo(pipe, 0600), 0);
+	assert_int_equal(mkfifo(beside, 0600), 0);
+	assert_int_equal(symlink("file", link), 0);
+	assert_true(report_save(json, report, link, error));    /* its file is not there */
+	assert_int_equal(chmod(file, 0640), 0);
+	assert_true(report_save(json, report, link, error));
+	assert_true(lstat(link, &is) == 0 && S_ISLNK(is.st_mode));
+	assert_true(lstat(file, &is) == 0 && is.st_size && (is.st_mode & 0777) == 0640);
+	assert_false(report_save(json, report, pipe, error));
+	assert_non_null(strstr(error, "/pipe: cannot be written: No such device or address"));
+	int reader = open(pipe, O_RDONLY | O_NONBLOCK);
+	assert_true(report_save(json, report, pipe, error));
+	assert_true(read(reader, text, sizeof text) > 0);
+	close(reader);
+	assert_true(lstat(pipe, &is) == 0 && S_ISFIFO(is.st_mode));
+	assert_false(report_save(json, report, folder, error));
+	assert_false(outfile_possible(folder));
+	assert_true(outfile_possible(pipe) && outfile_possible(file));
+	assert_true(outfile_possible(link));
+	assert_false(outfile_possible("/no/such/dir"));
+	assert_true(!unlink(pipe) && !unlink(beside) && !unlink(link) && !unlink(file));
+	assert_int_equal(rmdir(folder), 0);     /* nothing else is left */
 	json_decref(report);
 }
 
@@ -391,8 +433,9 @@ static void page(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(formats),   cmocka_unit_test(saved),   cmocka_unit_test(figures),
-	cmocka_unit_test(cells),     cmocka_unit_test(others),  cmocka_unit_test(places),
+	cmocka_unit_test(formats),   cmocka_unit_test(saved),   cmocka_unit_test(paths),
+	cmocka_unit_test(figures),   cmocka_unit_test(cells),   cmocka_unit_test(others),
+	cmocka_unit_test(places),
 	cmocka_unit_test(mending),   cmocka_unit_test(columns), cmocka_unit_test(hundred_columns),
 	cmocka_unit_test(any_shape), cmocka_unit_test(page),
 };
