@@ -126,6 +126,10 @@ int screen_columns(void);                       /* of the terminal; 0: not known
 /* How what follows looks, on a terminal, unless NO_COLOR is in the environment. */
 enum style { PLAIN, HEADING, GOOD, BAD, WARM };
 void screen_style(enum style);
+
+/* A server's text: if it has a control character there are no more colours, so that every escape
+ * that reaches the terminal is known to be ours. */
+void screen_distrust(const char *json, size_t n);
 bool screen_harmful(unsigned long character);   /* a control, or it turns the order of others */
 void json_show(const json_t *);
 void json_line_show(const char *line);          /* JSON as it came, its controls escaped */

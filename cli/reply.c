@@ -69,7 +69,10 @@ size_t reply_header(char *bytes, size_t size, size_t n, void *reply)
 
 void reply_parse(struct reply *r)
 {
-	r->body = json_loadb(r->text ? r->text : "", r->n, 0, NULL);
+	const char *text = r->text ? r->text : "";
+
+	screen_distrust(text, r->n);
+	r->body = json_loadb(text, r->n, 0, NULL);
 }
 
 void reply_free(struct reply *r)

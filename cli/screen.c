@@ -103,6 +103,30 @@ static ssize_t screen_write(void *screen, const char *bytes, size_t n)
 	return (ssize_t)n;
 }
 
+/* In JSON, as \u001b or as it is. */
+static bool has_control(const char *json, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char byte = (unsigned char)json[i];
+		unsigned long c = byte == 0x7f ? byte : ' ';
+		char hex[3] = "";
+		if (byte == 0xc2 && i + 1 < n)
+			c = (unsigned char)json[i + 1];
+		if (byte == '\\' && n - i >= 6 && !memcmp(json + i, "\\u00", 4))
+			c = strtoul(memcpy(hex, json + i + 4, 2), NULL, 16);
+		if (c != '\n' && c != '\t' && c != '\r' && screen_harmful(c))
+			return true;
+	}
+	return false;
+}
+
+static bool distrusted;
+
+void screen_distrust(const char *json, size_t n)
+{
+	distrusted |= has_control(json, n);
+}
+
 static FILE *screen_out;                /* our stdout: `top` has another one for a while */
 
 void screen_open(void)
@@ -125,7 +149,7 @@ void screen_style(enum style style)
 		[BAD] = "\033[31m", [WARM] = "\033[33m",
 	};
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-	bool wanted = stdout == screen_out && on_terminal() && !(no && *no)
+	bool wanted = stdout == screen_out && on_terminal() && !distrusted && !(no && *no)
 	           && !(term && !strcmp(term, "dumb"));
 
 	if (!wanted)

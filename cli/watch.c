@@ -73,6 +73,7 @@ static void event_take(void *whom, char *line)
 	w->events |= *line == ':' || !strncmp(line, "id:", 3) || !strncmp(line, "data:", 5);
 	if (strncmp(line, "data:", 5))
 		return;
+	screen_distrust(line, strlen(line));
 	json_t *event = json_loads(line + 5, 0, NULL);
 	if (!json_is_object(event))
 		w->events = false;

@@ -94,7 +94,8 @@ def ask(server, *words, terminal=False, **options):
         assert not RUNTIME_ERROR.search(done.stderr.decode("utf-8", "replace")), done.stderr
         return done.returncode, done.stdout, done.stderr
     master, slave = pty.openpty()
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=dict(os.environ, NO_COLOR="1")) as process:
+    env = dict({name: value for name, value in os.environ.items() if name != "NO_COLOR"}, TERM="xterm")     # its colours would be escapes, too
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=slave, stderr=slave, env=env) as process:
         os.close(slave)
         out = b""
         while True:
