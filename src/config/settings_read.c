@@ -433,6 +433,19 @@ static int access_read(struct parse *r)
 	return -1;
 }
 
+/* Nor may it leave out a file that was wanted, or have a key written to another place. */
+static int paths_check(struct parse *r)
+{
+	const struct flag *events = flag_get(&r->flags, "events");
+	const struct flag *folder = flag_get(&r->flags, "tls-dir");
+
+	if (events->level && !*r->raw->events)
+		return empty_error(events, "a file");
+	if (folder->level && !*r->raw->tls_dir)
+		return empty_error(folder, "a directory");
+	return -1;
+}
+
 /* Options of a fleet without the fleet would do nothing. */
 static int fleet_check(struct parse *r)
 {
@@ -583,7 +596,8 @@ static int parse_run(struct parse *r, int argc, char **argv)
 	parse_guests(r);
 	if ((code = flags_read_line(&r->flags, argc, argv)) != -1 || (code = show(r)) != -1 ||
 	    (code = config_read(r)) != -1 || (code = access_read(r)) != -1 ||
-	    (code = fleet_check(r)) != -1 || (code = tls_globals_read(r)) != -1 ||
+	    (code = paths_check(r)) != -1 || (code = fleet_check(r)) != -1 ||
+	    (code = tls_globals_read(r)) != -1 ||
 	    (code = seed_read(r)) != -1 ||
 	    (code = hold_read(r)) != -1 || (code = run_read(r)) != -1 ||
 	    (code = proxies_build(r)) != -1)

@@ -151,6 +151,16 @@ def test_a_token_that_is_none_is_refused(run, tmp_path, token):
     assert done.returncode == 1 and done.stderr.startswith("http-token: expected a text")
 
 
+def test_a_path_that_is_lost_is_refused(run, tmp_path):
+    path = tmp_path / "t.ini"
+    for name, expected in (("events", "a file"), ("tls-dir", "a directory")):
+        done = run("--proxy", "127.0.0.1:0", "--backend", "x:1", "--" + name, "")
+        assert done.returncode == 2 and "argument --%s: expected %s" % (name, expected) in done.stderr
+        path.write_text("[vaurien]\n%s =\n" % name)
+        done = run("--config", path)
+        assert done.returncode == 1 and done.stderr.startswith("%s: expected %s" % (name, expected))
+
+
 def test_a_token_that_is_lost_changes_nothing(start, tmp_path):
     path = tmp_path / "t.ini"
     path.write_text("[vaurien]\nhttp-token = s3cret\n")
