@@ -1,7 +1,6 @@
 /* api.c - a client of the control API of one Vaurien, with its stream of events. */
 #include "audit/api.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,8 +56,7 @@ bool api_init(struct api *a, struct poller *p, const char *url, const char *toke
 	char *header, *base;
 
 	*a = (struct api){ .poller = p };
-	int n = asprintf(&base, "%s%s", scheme, unix_path ? "http://localhost" : url);
-	assert(n > 0);
+	base = xasprintf("%s%s", scheme, unix_path ? "http://localhost" : url);
 	if (curl_url_set(u, CURLUPART_URL, base, 0) != CURLUE_OK ||
 	    (strncmp(base, "http://", 7) && strncmp(base, "https://", 8)) ||
 	    (unix_path && !url[5])) {
@@ -75,8 +73,7 @@ bool api_init(struct api *a, struct poller *p, const char *url, const char *toke
 	a->headers = curl_slist_append(NULL, "Content-Type: application/json");
 	a->headers = curl_slist_append(a->headers, "Expect:");
 	if (token) {
-		n = asprintf(&header, "Authorization: Bearer %s", token);
-		assert(n > 0);
+		header = xasprintf("Authorization: Bearer %s", token);
 		a->headers = curl_slist_append(a->headers, header);
 		free(header);
 	}
@@ -132,10 +129,8 @@ bool api_local(const struct api *a)
 static CURL *easy_make(struct api *a, const char *path)
 {
 	CURL *easy = xalloced(curl_easy_init());
-	char *url;
-	int n = asprintf(&url, "%s%s", a->base, path);
+	char *url = xasprintf("%s%s", a->base, path);
 
-	assert(n > 0);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
@@ -333,10 +328,8 @@ void api_events(struct api *a, const char *types, void (*take)(void *user, const
                 void *user)
 {
 	struct events *e = a->events = xcalloc(1, sizeof *e);
-	char *path;
-	int n = asprintf(&path, "/events?type=%s", types);
+	char *path = xasprintf("/events?type=%s", types);
 
-	assert(n > 0);
 	*e = (struct events){ .api = a, .take = take, .user = user };
 	e->transfer = (struct transfer){ .easy = easy_make(a, path), .done = events_done };
 	free(path);

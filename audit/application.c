@@ -1,7 +1,6 @@
 /* application.c - what runs beside the probes: COMMAND, --load, --guard, --restart-app. */
 #include "audit/application.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -114,32 +113,22 @@ static void environment_add(struct run *run, char *line)
 static void addresses_add(struct run *run, const struct seen_proxy *p)
 {
 	struct place place;
-	char *name = xstrdup(p->name), *line;
+	char *name = xstrdup(p->name);
 
 	for (char *c = name; c && *c; c++)
 		*c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
 	if (place_of(p, &place)) {
-		int n = asprintf(&line, "VAURIEN_%s_ADDRESS=%s", name, place.address);
-		assert(n > 0);
-		environment_add(run, line);
-		n = asprintf(&line, "VAURIEN_%s_HOST=%s", name, place.host);
-		assert(n > 0);
-		environment_add(run, line);
-		n = asprintf(&line, "VAURIEN_%s_PORT=%s", name, place.port);
-		assert(n > 0);
-		environment_add(run, line);
+		environment_add(run, xasprintf("VAURIEN_%s_ADDRESS=%s", name, place.address));
+		environment_add(run, xasprintf("VAURIEN_%s_HOST=%s", name, place.host));
+		environment_add(run, xasprintf("VAURIEN_%s_PORT=%s", name, place.port));
 	}
 	free(name);
 }
 
 static void ca_add(struct run *run)
 {
-	char *line;
-	int n = run->ca ? asprintf(&line, "VAURIEN_CA=%s", run->ca) : 0;
-
-	assert(n >= 0);
-	if (n)
-		environment_add(run, line);
+	if (run->ca)
+		environment_add(run, xasprintf("VAURIEN_CA=%s", run->ca));
 }
 
 bool application_prepare(struct run *run)

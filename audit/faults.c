@@ -1,7 +1,6 @@
 /* faults.c - carries out what a scenario calls for. */
 #include "audit/faults.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,9 +110,8 @@ static void refuse(struct faults *f, const char *what, const char *text, const j
 	if (f->run->how || f->refused)
 		return;
 	f->refused = true;
-	if (asprintf(&f->record->why, "the %s '%s' was rejected: %s", what, text,
-	             api_sentence(reply, why)) < 0)
-		memory_out();
+	f->record->why = xasprintf("the %s '%s' was rejected: %s", what, text,
+	                           api_sentence(reply, why));
 }
 
 /* ---- rules ---- */
@@ -252,8 +250,7 @@ static uint64_t connection_end(struct faults *f, const char *proxy, uint64_t num
 
 	snprintf(text, sizeof text, "%" PRIu64, number);
 	path = api_path("proxies", proxy, "connections", text, NULL);
-	int n = asprintf(&full, "%s%s%s", path, *how ? "?how=" : "", how);
-	assert(n > 0);
+	full = xasprintf("%s%s%s", path, *how ? "?how=" : "", how);
 	long status = ask(f, "DELETE", full, NULL, NULL);
 	free(full);
 	free(path);
@@ -268,9 +265,8 @@ static uint64_t some_end(struct faults *f, const char *proxy, const char *how, d
 	json_t *reply = NULL, *one;
 	uint64_t ended = 0;
 	size_t i;
-	int n = asprintf(&full, "%s?limit=100000", path);
 
-	assert(n > 0);
+	full = xasprintf("%s?limit=100000", path);
 	ask(f, "GET", full, NULL, &reply);
 	json_array_foreach(json_object_get(reply, "connections"), i, one) {
 		uint64_t id = count_at(one, "connection");
@@ -290,9 +286,8 @@ static void connections_end(struct faults *f, const char *proxy, const char *how
 	char *path = api_path("proxies", proxy, "connections", NULL), *full;
 	json_t *reply = NULL;
 	uint64_t ended;
-	int n = asprintf(&full, "%s%s%s", path, *how ? "?how=" : "", how);
 
-	assert(n > 0);
+	full = xasprintf("%s%s%s", path, *how ? "?how=" : "", how);
 	if (option_values(f->run->options)->only_client) {
 		ended = some_end(f, proxy, how, poller_now());
 	} else {
@@ -412,9 +407,8 @@ static void deed_note(struct faults *f, const struct act *act)
 	if (!phase || act->kind > ACT_MARK)
 		return;
 	/* A command may hold a secret: only its first word is shown. */
-	int n = asprintf(&text, "%s%s%.*s", act_names[act->kind], *act->text ? " " : "",
+	text = xasprintf("%s%s%.*s", act_names[act->kind], *act->text ? " " : "",
 	                 act->kind == ACT_RUN ? (int)strcspn(act->text, " ") : 200, act->text);
-	assert(n > 0);
 	*ROWS_ADD(&phase->does) = text;
 }
 
@@ -482,9 +476,8 @@ static void expectation(void *user, const struct expect_report *report)
 		return;
 	to->text = xstrdup(report->text);
 	to->held = report->held;
-	if (!report->held && asprintf(&to->why, "%s at %.1f s", report->seen,
-	                              report->at - phase->begun) < 0)
-		memory_out();
+	if (!report->held)
+		to->why = xasprintf("%s at %.1f s", report->seen, report->at - phase->begun);
 }
 
 const struct phases_calls faults_calls = {

@@ -156,8 +156,7 @@ static const char *without_password(const char *text, char **made)
 	*made = NULL;
 	if (!colon)
 		return text;
-	if (asprintf(made, "%.*s:...%s", (int)(colon - text), text, at) < 0)
-		memory_out();
+	*made = xasprintf("%.*s:...%s", (int)(colon - text), text, at);
 	return *made;
 }
 

@@ -1,7 +1,6 @@
 /* options_read.c - the options from the command line, and from the file of --config. */
 #include "audit/options_read.h"
 
-#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -133,8 +132,7 @@ static bool file_probe_take(struct options *o, const char *name, const struct in
 		struct ini_line file = *line;
 		file.value = line->value + 1;
 		char *full = ini_path(&file);
-		int n = asprintf(&path, "@%s", full);
-		assert(n > 0);
+		path = xasprintf("@%s", full);
 		free(full);
 	}
 	bool good = probe_words_set(p, line->key, path ? path : line->value, error);

@@ -1,7 +1,6 @@
 /* own.c - the Vaurien that is audited: started for the run, or attached to. */
 #include "audit/own.h"
 
-#include <assert.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -24,14 +23,12 @@
 /* `vaurien` beside this program. To be freed. */
 static char *program_path(void)
 {
-	char self[PATH_MAX], *path;
+	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
 
 	self[n > 0 ? n : 0] = 0;
 	char *slash = strrchr(self, '/');
-	int made = asprintf(&path, "%.*s/vaurien", slash ? (int)(slash - self) : 0, self);
-	assert(made > 0);
-	return path;
+	return xasprintf("%.*s/vaurien", slash ? (int)(slash - self) : 0, self);
 }
 
 static void own_ended(struct process *p)
@@ -76,18 +73,13 @@ static char *own_url(struct run *run)
 	bool path = !strncmp(s->http_host, "unix:", 5);
 	bool all = !*s->http_host || !strcmp(s->http_host, "0.0.0.0") ||
 	           !strcmp(s->http_host, "::");
-	char *url;
-	int n;
 
 	if (!s->http || (!path && !s->http_port))
-		n = asprintf(&url, "unix:%s/api", run->folder);
-	else if (path)
-		n = asprintf(&url, "%s", s->http_host);
-	else
-		n = asprintf(&url, strchr(s->http_host, ':') && !all ? "http://[%s]:%" PRId64 :
-		             "http://%s:%" PRId64, all ? "localhost" : s->http_host, s->http_port);
-	assert(n > 0);
-	return url;
+		return xasprintf("unix:%s/api", run->folder);
+	if (path)
+		return xstrdup(s->http_host);
+	return xasprintf(strchr(s->http_host, ':') && !all ? "http://[%s]:%" PRId64 :
+	                 "http://%s:%" PRId64, all ? "localhost" : s->http_host, s->http_port);
 }
 
 static bool own_answers(struct run *run)
@@ -504,9 +496,8 @@ void vaurien_connections(struct run *run)
 	for (size_t i = 0; i < run->record.proxies.n && !run->api.lost; i++) {
 		json_t *reply = NULL;
 		char *path = api_path("proxies", run->record.proxies.at[i].name, "connections",
-		                      NULL), *limited;
-		int n = asprintf(&limited, "%s?limit=100000", path);
-		assert(n > 0);
+		                      NULL);
+		char *limited = xasprintf("%s?limit=100000", path);
 		if (api_ask(&run->api, "GET", limited, NULL, &reply) == 200)
 			record_connections(&run->record, (unsigned)i, reply, poller_now());
 		json_decref(reply);
@@ -531,11 +522,9 @@ static CURL *reach(const char *backend)
 {
 	CURL *easy = xalloced(curl_easy_init());
 	bool path = !strncmp(backend, "unix:", 5);
-	char *url;
-	int n = asprintf(&url, "http://%s%s", *backend == ':' ? "localhost" : "",
-	                 path ? "localhost" : backend);
+	char *url = xasprintf("http://%s%s", *backend == ':' ? "localhost" : "",
+	                      path ? "localhost" : backend);
 
-	assert(n > 0);
 	curl_easy_setopt(easy, CURLOPT_URL, url);
 	curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);

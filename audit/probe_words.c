@@ -1,7 +1,6 @@
 /* probe_words.c - a probe as the user wrote it. */
 #include "audit/probe_words.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
@@ -369,10 +368,9 @@ char *probe_words_what(const struct probe_words *p)
 {
 	const struct probe_values *v = probe_values(p);
 	char *shown;
-	int n;
 
 	if (v->command) {
-		n = asprintf(&shown, "sh: %s", v->command);
+		shown = xasprintf("sh: %s", v->command);
 	} else {
 		CURLU *u = curl_url();
 		char *url = NULL;
@@ -380,10 +378,9 @@ char *probe_words_what(const struct probe_words *p)
 		curl_url_set(u, CURLUPART_USER, NULL, 0);
 		curl_url_set(u, CURLUPART_PASSWORD, NULL, 0);
 		curl_url_get(u, CURLUPART_URL, &url, 0);
-		n = asprintf(&shown, "%s %s", v->method, url ? url : v->url);
+		shown = xasprintf("%s %s", v->method, url ? url : v->url);
 		curl_free(url);
 		curl_url_cleanup(u);
 	}
-	assert(n >= 0);
 	return shown;
 }

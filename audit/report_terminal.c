@@ -103,10 +103,9 @@ static void normal_probe(struct report_screen *screen, const char *label, unsign
 {
 	char *asks = report_asks(probe), *figures, figure[FIGURE_MAX];
 
-	if (asprintf(&figures, "%lld of %lld ok  %7s   %s", report_count(probe, "ok"),
-	             report_count(probe, "samples"),
-	             report_seconds(report_number(probe, "median"), figure), asks) < 0)
-		memory_out();
+	figures = xasprintf("%lld of %lld ok  %7s   %s", report_count(probe, "ok"),
+	                    report_count(probe, "samples"),
+	                    report_seconds(report_number(probe, "median"), figure), asks);
 	const struct column row[] = {
 		{ 0, LABEL, label, coloured(screen, BOLD) },
 		{ LABEL, width, report_text(probe, "name") },
@@ -127,12 +126,12 @@ static void normal_proxy(struct report_screen *screen, const char *label, unsign
 
 	if (least < most)
 		snprintf(from, sizeof from, "%lld to ", least);
-	if (asprintf(&figures, "%s %s -> %s, %s%s, %.1f exchanges/s%s",
-	             report_text(proxy, "protocol"), report_text(proxy, "listen"),
-	             report_text(proxy, "backend"), from, report_some(most, "connection", some),
-	             fmax(0, report_number(proxy, "exchanges_per_second")),
-	             report_true(proxy, "injected") ? "" : ", only watched") < 0)
-		memory_out();
+	figures = xasprintf("%s %s -> %s, %s%s, %.1f exchanges/s%s",
+	                    report_text(proxy, "protocol"), report_text(proxy, "listen"),
+	                    report_text(proxy, "backend"), from,
+	                    report_some(most, "connection", some),
+	                    fmax(0, report_number(proxy, "exchanges_per_second")),
+	                    report_true(proxy, "injected") ? "" : ", only watched");
 	const struct column row[] = {
 		{ 0, LABEL, label, coloured(screen, BOLD) },
 		{ LABEL, width, report_text(proxy, "name") },
@@ -221,8 +220,7 @@ static char *ids_of(const json_t *cell)
 
 	if (!report_true(cell, "known"))
 		return ids;
-	if (asprintf(&known, "%s%s(known)", ids, *ids ? " " : "") < 0)
-		memory_out();
+	known = xasprintf("%s%s(known)", ids, *ids ? " " : "");
 	free(ids);
 	return known;
 }
@@ -278,17 +276,14 @@ static void findings_print(const struct report_screen *screen, const json_t *exp
 
 static char *head_text(const json_t *experiment)
 {
-	const char *why_not = report_why_not(experiment);
-	char *text;
+	const char *why_not = report_why_not(experiment), *state = report_text(experiment, "state");
+	bool told = strcmp(why_not, state) != 0;
 
 	if (!*why_not)
 		return report_summary(experiment);
-	if (asprintf(&text, "%s: %s%s%s", report_text(experiment, "proxy"),
-	             strcmp(report_text(experiment, "state"), "left_out") ? "not run" : "left out",
-	             strcmp(why_not, report_text(experiment, "state")) ? ", " : "",
-	             strcmp(why_not, report_text(experiment, "state")) ? why_not : "") < 0)
-		memory_out();
-	return text;
+	return xasprintf("%s: %s%s%s", report_text(experiment, "proxy"),
+	                 strcmp(state, "left_out") ? "not run" : "left out", told ? ", " : "",
+	                 told ? why_not : "");
 }
 
 void report_screen_experiment(struct report_screen *screen, const json_t *report,
@@ -343,9 +338,8 @@ static void mend_print(const struct report_screen *screen, const json_t *entry, 
 	const char *said = report_text(entry, "text"), *remedy = report_text(entry, "remedy");
 	unsigned at = 2 + ids + 2 + where + 2;
 
-	if (asprintf(&text, "%s%s%s%s", said, *said && *remedy ? ": " : "", remedy,
-	             report_true(entry, "known") ? " (known)" : "") < 0)
-		memory_out();
+	text = xasprintf("%s%s%s%s", said, *said && *remedy ? ": " : "", remedy,
+	                 report_true(entry, "known") ? " (known)" : "");
 	const struct column row[] = {
 		{ 2, ids, report_text(entry, "ids"),
 		  coloured(screen, colours[report_mark(entry, "severity")]) },

@@ -1,7 +1,6 @@
 /* scenario_rule.c - a scenario's rules: their choices, and the choice that fits a protocol. */
 #include "audit/scenario_rule.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,10 +35,8 @@ static const char *word_span(const char *at, const char **from)
 /* Append a word and a blank before it. */
 static void words_add(char **words, const char *word, size_t n)
 {
-	char *made;
-	int done = asprintf(&made, "%s%s%.*s", *words ? *words : "", *words ? " " : "", (int)n,
-	                    word);
-	assert(done >= 0);
+	char *made = xasprintf("%s%s%.*s", *words ? *words : "", *words ? " " : "", (int)n, word);
+
 	free(*words);
 	*words = made;
 }
@@ -88,11 +85,7 @@ static bool failure_add(struct choices *c, const char *word, size_t n)
 		free(name);
 		return false;
 	}
-	char *words = xstrndup(last, (size_t)(equals + 1 - last)), *more;
-	int done = asprintf(&more, "%s%.*s", words, (int)n, word);
-	assert(done >= 0);
-	free(words);
-	return choice_add(c, more);
+	return choice_add(c, xasprintf("%.*s%.*s", (int)(equals + 1 - last), last, (int)n, word));
 }
 
 /* One word of a rule: it belongs to all failures of that rule. */
@@ -274,9 +267,8 @@ static char *client_add(char *words, const struct vn_behavior *b, const char *cl
 
 	if (!client)
 		return words;
-	int n = asprintf(&made, "%s client=%s",
-	                 b->on == VN_ON_LISTEN ? "reset connections=new" : words, client);
-	assert(n >= 0);
+	made = xasprintf("%s client=%s", b->on == VN_ON_LISTEN ? "reset connections=new" : words,
+	                 client);
 	free(words);
 	return made;
 }

@@ -1,5 +1,4 @@
 /* script.c - a scenario made for certain proxies: rules chosen, `use` and `repeat` resolved. */
-#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -206,8 +205,7 @@ static bool phase_make(struct maker *m, struct script_phase *to, const struct ph
 	struct proxies mine = *proxies;
 
 	*to = (struct script_phase){ .phase = p, .faulty = p->n_rules || deeds_change(p) };
-	int n = asprintf(&to->name, "%s%s", prefix, p->name);
-	assert(n >= 0);
+	to->name = xasprintf("%s%s", prefix, p->name);
 	if (++m->phases > PHASES_MOST)
 		return refuse(m, &p->place, "expected at most %d phases, with all repetitions",
 		              PHASES_MOST);

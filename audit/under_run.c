@@ -23,8 +23,7 @@ static char *program(const char *beside)
 	char *slash = strrchr(self, '/');
 	if (!beside || !slash)
 		return xstrdup(self);
-	if (asprintf(&path, "%.*s/%s", (int)(slash - self), self, beside) < 0)
-		memory_out();
+	path = xasprintf("%.*s/%s", (int)(slash - self), self, beside);
 	return path;
 }
 
@@ -33,18 +32,14 @@ static char *program(const char *beside)
 static char *probe_pattern(const char *url)
 {
 	const char *host = strstr(url, "://"), *port = NULL;
-	char *pattern;
 
 	if (!host)
 		return NULL;
 	host += 3;
 	for (const char *c = host; *c && !strchr("/?#", *c); c++)
 		port = *c == ':' ? c + 1 : *c == ']' ? NULL : port;
-	int n = port ? asprintf(&pattern, "*:%.*s", (int)strspn(port, "0123456789"), port) :
-	               asprintf(&pattern, "*:%d", strncmp(url, "https", 5) ? 80 : 443);
-	if (n < 0)
-		memory_out();
-	return pattern;
+	return port ? xasprintf("*:%.*s", (int)strspn(port, "0123456789"), port) :
+	              xasprintf("*:%d", strncmp(url, "https", 5) ? 80 : 443);
 }
 
 static void words_add(struct texts *words, const char *word)

@@ -1,5 +1,4 @@
 /* behavior.c - vaurienctl's actions on the behavior, the backend and the rules of one proxy. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,11 +217,10 @@ static int fail_several(const struct call *c, const char *option)
 
 	for (char *p = flag; *p; p++)
 		*p = *p == '_' ? '-' : *p;
-	int n = asprintf(&sentence, "--%s: several behaviors take no options, only percentages; "
-	                 "set one alone: 'vaurienctl set-behavior NAME --%s %s%s'",
-	                 flag, flag, value,
-	                 strcmp(option, "probability") ? " --probability SHARE" : "");
-	assert(n > 0);
+	sentence = xasprintf("--%s: several behaviors take no options, only percentages; "
+	                     "set one alone: 'vaurienctl set-behavior NAME --%s %s%s'",
+	                     flag, flag, value,
+	                     strcmp(option, "probability") ? " --probability SHARE" : "");
 	int rc = fail(sentence);
 	free(sentence);
 	free(value);
@@ -237,8 +235,7 @@ static bool about_unknown(const char *spec, const char *sentence, const json_t *
 
 	for (; !found; spec++) {
 		char *name = first_name(spec), *quoted;
-		int n = asprintf(&quoted, "'%s'", name);
-		assert(n > 0);
+		quoted = xasprintf("'%s'", name);
 		found = !among(names, name) && strstr(sentence, quoted);
 		free(quoted);
 		free(name);

@@ -6,6 +6,9 @@
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <time.h>
+
+#include "base/memory.h"
 
 enum { FAILED = 1, MISUSED = 2 };       /* exit codes */
 
@@ -57,6 +60,8 @@ extern const struct action behavior_actions[], rule_actions[], proxy_actions[], 
 /* ---- vaurienctl.c ---- */
 
 const struct action *const *action_tables(void);        /* up to NULL */
+
+json_t *action_names(void);                     /* of all tables */
 
 #define EACH_ACTION(a) \
 	for (const struct action *const *table_ = action_tables(); *table_; table_++) \
@@ -182,6 +187,7 @@ bool rule_refuses(const json_t *rule);          /* all clients; it is switched o
 
 /* ---- state.c ---- */
 
+double clock_now(clockid_t);                    /* in seconds */
 bool seconds_read(const char *text, double *seconds);   /* "5s", "250ms", "2"; false: not above 0 */
 
 /* "TLS with clients failed 3 times", of a proxy in GET /info; behind "; " if text is before it.

@@ -1,6 +1,4 @@
 /* errors.c - what went wrong: the server's own sentence, and beside it what helps. */
-#include <assert.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,20 +96,6 @@ char *protocol_get(struct call *c)
 
 /* ---- hints: what stands after the server's sentence; NULL: nothing ---- */
 
-static char *formed(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *formed(const char *format, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, format);
-	int n = vasprintf(&text, format, args);
-	va_end(args);
-	assert(n >= 0);
-	return text;
-}
-
 /* A sentence of the server that has a suggestion needs no second one. */
 static bool suggests(const char *sentence)
 {
@@ -124,10 +108,10 @@ static char *hint_list(const char *sentence, const char *word, bool quoted, json
 {
 	const char *near = suggests(sentence) ? NULL : nearest(word, names);
 	char *all = names_join(names, NULL);
-	char *which = quoted ? formed(": '%s'", word) : formed("%s", "");
-	char *meant = near ? formed("; did you mean '%s'?", near) :
-	              formed("%s", *all && !suggests(sentence) ? "." : "");
-	char *hint = formed("%s%s%s%s%s", which, meant, *all ? " " : "", *all ? these : "", all);
+	char *which = quoted ? xasprintf(": '%s'", word) : xasprintf("%s", "");
+	char *meant = near ? xasprintf("; did you mean '%s'?", near) :
+	              xasprintf("%s", *all && !suggests(sentence) ? "." : "");
+	char *hint = xasprintf("%s%s%s%s%s", which, meant, *all ? " " : "", *all ? these : "", all);
 
 	free(which);
 	free(meant);
@@ -250,8 +234,8 @@ static char *hint_tcp(struct call *c, const struct reply *r, const char *text, c
 	if (!strcmp(text_of(proxy, "protocol"), "tcp")) {
 		json_t *protocols = protocols_with(c, failure);
 		char *names = names_join(protocols, " or ");
-		hint = formed("; the protocol of proxy %s is tcp: make it with --protocol %s",
-		              text_of(proxy, "name"), *names ? names : "NAME");
+		hint = xasprintf("; the protocol of proxy %s is tcp: make it with --protocol %s",
+		                 text_of(proxy, "name"), *names ? names : "NAME");
 		free(names);
 		json_decref(protocols);
 	}
@@ -270,7 +254,7 @@ static char *hint_failure(struct call *c, const struct reply *r, const char *tex
 	json_t *names = failures_get(c, "protocol", protocol, "name");
 	const char *near = nearest(failure, names);
 	if (near && strcmp(near, failure) && !suggests(text))
-		hint = formed("; did you mean '%s'?", near);
+		hint = xasprintf("; did you mean '%s'?", near);
 	json_decref(names);
 	free(protocol);
 	return hint;
@@ -298,7 +282,7 @@ static char *hint_choice(struct call *c, const struct reply *r, const char *text
 	const char *near = word ? nearest(word, choices) : NULL;
 
 	if (near && strcmp(near, word) && !suggests(text))
-		hint = formed("; did you mean '%s'?", near);
+		hint = xasprintf("; did you mean '%s'?", near);
 	free(word);
 	json_decref(choices);
 	return hint;
@@ -313,7 +297,7 @@ static char *(*const hints[])(struct call *, const struct reply *, const char *t
 
 static int fail_with(const char *text, char *hint)
 {
-	char *whole = formed("%s%s", text, hint ? hint : "");
+	char *whole = xasprintf("%s%s", text, hint ? hint : "");
 	int rc = fail(whole);
 
 	free(whole);

@@ -13,11 +13,7 @@
 
 static char *number_show(const json_t *row, const char *key)
 {
-	char *text;
-	int n = asprintf(&text, "%lld", (long long)json_integer_value(json_object_get(row, key)));
-
-	assert(n > 0);
-	return text;
+	return xasprintf("%lld", (long long)json_integer_value(json_object_get(row, key)));
 }
 
 static void set_text(json_t *row, const char *key, char *text)
@@ -63,8 +59,7 @@ static char *rule_show(const json_t *rule)
 
 	json_object_del(rest, "behavior");
 	pairs = pairs_make(rest);
-	int n = asprintf(&text, "%s %s", text_of(rule, "behavior"), json_string_value(pairs));
-	assert(n > 0);
+	text = xasprintf("%s %s", text_of(rule, "behavior"), json_string_value(pairs));
 	json_decref(pairs);
 	json_decref(rest);
 	return text;
@@ -300,8 +295,7 @@ static void changes_show(const json_t *rows, json_t *before, const char *what,
 		char *text = strdup("");
 		for (const char *const *key = keys; *key; key++) {
 			char *more, *number = number_show(row, *key);
-			int n = asprintf(&more, "%s  %s=%s", text, *key, number);
-			assert(n > 0);
+			more = xasprintf("%s  %s=%s", text, *key, number);
 			free(number);
 			free(text);
 			text = more;

@@ -27,8 +27,7 @@ static struct curl_slist *headers_make(void)
 	char *line;
 
 	if (etcd.token) {
-		int n = asprintf(&line, "Authorization: %s", etcd.token);
-		assert(n > 0);
+		line = xasprintf("Authorization: %s", etcd.token);
 		headers = curl_slist_append(headers, line);
 		free(line);
 	}
@@ -39,11 +38,9 @@ static struct curl_slist *headers_make(void)
 static CURLcode ask(struct call *c, const char *path, const char *text, struct reply *r)
 {
 	struct curl_slist *headers = headers_make();
-	char *url;
-	int n = asprintf(&url, "%s/v3/%s",
-	                 json_string_value(json_array_get(etcd.endpoints, etcd.at)), path);
+	char *url = xasprintf("%s/v3/%s",
+	                      json_string_value(json_array_get(etcd.endpoints, etcd.at)), path);
 
-	assert(n > 0);
 	*r = (struct reply){ 0 };
 	curl_easy_reset(c->curl);
 	curl_easy_setopt(c->curl, CURLOPT_URL, url);
@@ -113,12 +110,11 @@ json_t *etcd_post(struct call *c, const char *path, json_t *body)
 
 json_t *etcd_key(const char *folder, const char *name, bool end)
 {
-	char *key, *text;
-	int n = asprintf(&key, "%s%s/%s", etcd.prefix, folder, name);
+	char *key = xasprintf("%s%s/%s", etcd.prefix, folder, name), *text;
+	size_t n = strlen(key);
 
-	assert(n > 0);
 	key[n - 1] = (char)(key[n - 1] + end);
-	text = base64_make(key, (size_t)n);
+	text = base64_make(key, n);
 	json_t *value = json_string(text);
 	free(text);
 	free(key);

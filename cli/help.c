@@ -102,15 +102,6 @@ bool help_group(const char *word)
 
 /* ---- vaurienctl help ---- */
 
-static json_t *action_names(void)
-{
-	json_t *names = json_array();
-
-	EACH_ACTION(a)
-		json_array_append_new(names, json_string(a->name));
-	return names;
-}
-
 static const struct action *action_named(const char *first, const char *second)
 {
 	size_t n = strlen(first);

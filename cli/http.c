@@ -17,8 +17,7 @@ static struct curl_slist *call_headers(const struct call *c)
 	char *shown;
 
 	if (c->token) {
-		int n = asprintf(&shown, "Authorization: Bearer %s", c->token);
-		assert(n > 0);
+		shown = xasprintf("Authorization: Bearer %s", c->token);
 		headers = curl_slist_append(headers, shown);
 		free(shown);
 	}

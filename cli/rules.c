@@ -303,11 +303,10 @@ static json_int_t connections_reset(struct call *c)
 {
 	char *path = c->proxy ? path_make("/proxies", c->proxy, "connections", NULL)
 	                      : path_make("", "connections", NULL), *how;
-	int length = asprintf(&how, "%s?how=reset", path);
 	struct reply r;
 	json_int_t n = -1;
 
-	assert(length > 0);
+	how = xasprintf("%s?how=reset", path);
 	if (call_send(c, "DELETE", how, NULL, &r)) {
 		const json_t *ended = json_object_get(r.body, "ended");
 		if (r.status == 200 && json_is_integer(ended))

@@ -82,13 +82,9 @@ json_t *pairs_make(const json_t *object)
 /* Of a number what its writer wrote: 2, not 2.0. */
 static char *number_typed(const json_t *value)
 {
-	char *text;
-	int n = json_is_integer(value)
-	                ? asprintf(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value))
-	                : asprintf(&text, "%.15g", json_real_value(value));
-
-	assert(n > 0);
-	return text;
+	if (json_is_integer(value))
+		return xasprintf("%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	return xasprintf("%.15g", json_real_value(value));
 }
 
 /* As a shell takes it. */

@@ -26,7 +26,7 @@ bool seconds_read(const char *text, double *seconds)
 	return false;
 }
 
-static double clock_now(clockid_t which)
+double clock_now(clockid_t which)
 {
 	struct timespec now;
 
@@ -45,9 +45,8 @@ static char *ago_show(double seconds)
 
 	while (i < 3 && seconds < 2 * units[i].seconds)
 		i++;
-	int n = asprintf(&text, "%.0f %s ago", seconds > 0 ? seconds / units[i].seconds : 0,
+	text = xasprintf("%.0f %s ago", seconds > 0 ? seconds / units[i].seconds : 0,
 	                 units[i].unit);
-	assert(n > 0);
 	return text;
 }
 

@@ -337,14 +337,6 @@ static const struct {
 
 /* ---- from the first screen to the last ---- */
 
-static double clock_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* True: the server is to be asked at once. */
 static bool key_take(struct top *t, int key)
 {
@@ -362,12 +354,12 @@ static void watch(struct top *t)
 	double next = 0;
 
 	while (!stopped) {
-		if (clock_now() >= next && !t->paused) {
+		if (clock_now(CLOCK_MONOTONIC) >= next && !t->paused) {
 			top_fetch(t);
-			next = clock_now() + t->interval;
+			next = clock_now(CLOCK_MONOTONIC) + t->interval;
 		}
 		top_draw(t);
-		double left = next - clock_now();
+		double left = next - clock_now(CLOCK_MONOTONIC);
 		timeout(t->paused ? 1000 : left > 0 ? (int)(left * 1000) + 1 : 0);
 		int key = getch();
 		if (key != ERR && key_take(t, key))

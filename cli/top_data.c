@@ -237,14 +237,6 @@ static void row_free(struct row *r)
 	json_decref(r->rules);
 }
 
-static char *text_copy(const char *text)
-{
-	char *copy = strdup(text);
-
-	assert(copy);
-	return copy;
-}
-
 static char *failures_make(const json_t *proxy)
 {
 	char *text;
@@ -260,13 +252,13 @@ static char *failures_make(const json_t *proxy)
 static struct row row_make(const json_t *proxy)
 {
 	return (struct row){
-		.name = text_copy(text_of(proxy, "name")),
-		.protocol = text_copy(text_of(proxy, "protocol")),
-		.listen = text_copy(text_of(proxy, "listen")),
-		.backend = text_copy(text_of(proxy, "backend")),
-		.behavior = text_copy(text_of(proxy, "behavior")),
+		.name = xstrdup(text_of(proxy, "name")),
+		.protocol = xstrdup(text_of(proxy, "protocol")),
+		.listen = xstrdup(text_of(proxy, "listen")),
+		.backend = xstrdup(text_of(proxy, "backend")),
+		.behavior = xstrdup(text_of(proxy, "behavior")),
 		.failures = failures_make(proxy),
-		.faults = text_copy(""),
+		.faults = xstrdup(""),
 		.listening = json_is_true(json_object_get(proxy, "listening")),
 	};
 }
@@ -309,7 +301,7 @@ static bool proxies_fetch(struct top *t)
 	free(t->version);
 	t->rows = rows;
 	t->n = n;
-	t->version = text_copy(text_of(info, "version"));
+	t->version = xstrdup(text_of(info, "version"));
 	json_decref(info);
 	return true;
 }
@@ -354,9 +346,8 @@ static bool connections_fetch(struct top *t)
 {
 	struct row *r = top_chosen(t);
 	char *path = r ? path_make("/proxies", r->name, "connections", NULL) : NULL, *some;
-	int n = asprintf(&some, "%s?limit=%d", path ? path : "", CONNECTIONS_MOST);
+	some = xasprintf("%s?limit=%d", path ? path : "", CONNECTIONS_MOST);
 
-	assert(n > 0);
 	json_t *body = path ? call_get(t->call, some) : NULL;
 	json_decref(t->connections);
 	t->connections = json_incref(reply_rows(body, "connections"));
@@ -366,14 +357,6 @@ static bool connections_fetch(struct top *t)
 	return !r || t->connections;
 }
 
-static double clock_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static int fetch(struct call *c)
 {
 	struct top *t = c->top;
@@ -381,7 +364,7 @@ static int fetch(struct call *c)
 
 	if (!proxies_fetch(t) || !metrics_fetch(t))
 		return FAILED;
-	t->sampled = clock_now();
+	t->sampled = clock_now(CLOCK_MONOTONIC);
 	for (size_t i = 0; i < t->n; i++)
 		rates_make(&t->rows[i], t->sampled - before);
 	top_arrange(t);
@@ -457,7 +440,7 @@ void top_choose(struct top *t, size_t at)
 	if (same)
 		return;
 	free(t->chosen);
-	t->chosen = r ? text_copy(r->name) : NULL;
+	t->chosen = r ? xstrdup(r->name) : NULL;
 	t->details = (struct list){ 0 };
 	json_decref(t->connections);
 	t->connections = NULL;
@@ -473,7 +456,7 @@ struct row *top_chosen(const struct top *t)
 /* The name comes last, and has no blank in it. */
 char *top_words(const json_t *rule)
 {
-	char *words = text_copy(text_of(rule, "as_rule")), *last = strrchr(words, ' ');
+	char *words = xstrdup(text_of(rule, "as_rule")), *last = strrchr(words, ' ');
 
 	if (last && !strncmp(last, " name=", 6))
 		*last = 0;

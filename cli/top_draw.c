@@ -1,5 +1,4 @@
 /* top_draw.c - the screen of `vaurienctl top`: two lists, a line of keys, a line to type in. */
-#include <assert.h>
 #include <langinfo.h>
 #include <ncurses.h>
 #include <stdlib.h>
@@ -78,20 +77,6 @@ static int put_name(int y, int x, int width, const char *name)
 	return x + width;
 }
 
-static char *formed(const char *format, ...) __attribute__((format(printf, 1, 2)));
-
-static char *formed(const char *format, ...)
-{
-	va_list args;
-	char *text;
-
-	va_start(args, format);
-	int n = vasprintf(&text, format, args);
-	va_end(args);
-	assert(n >= 0);
-	return text;
-}
-
 /* ---- numbers, in at most five characters ---- */
 
 /* 0, 0.4, 12, 4711, 12k, 1.2M */
@@ -103,27 +88,27 @@ static char *number(double n)
 
 	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++)
 		if (n >= units[i].from)
-			return formed("%.0f%s", n / units[i].unit, units[i].name);
-	return n > 0 && n < 9.95 ? formed("%.1f", n) : formed("%.0f", n);
+			return xasprintf("%.0f%s", n / units[i].unit, units[i].name);
+	return n > 0 && n < 9.95 ? xasprintf("%.1f", n) : xasprintf("%.0f", n);
 }
 
 static char *count(double n)
 {
-	return n < 9999.5 ? formed("%.0f", n) : number(n);
+	return n < 9999.5 ? xasprintf("%.0f", n) : number(n);
 }
 
 /* 250us, 1.2ms, 13ms, 2.0s; -: none */
 static char *duration(double seconds)
 {
 	if (seconds < 0)
-		return formed("-");
+		return xasprintf("-");
 	if (seconds < 9.995e-4)
-		return formed("%.0fus", seconds * 1e6);
+		return xasprintf("%.0fus", seconds * 1e6);
 	if (seconds < 9.95e-3)
-		return formed("%.1fms", seconds * 1e3);
+		return xasprintf("%.1fms", seconds * 1e3);
 	if (seconds < 0.9995)
-		return formed("%.0fms", seconds * 1e3);
-	return formed(seconds < 9.95 ? "%.1fs" : "%.0fs", seconds);
+		return xasprintf("%.0fms", seconds * 1e3);
+	return xasprintf(seconds < 9.95 ? "%.1fs" : "%.0fs", seconds);
 }
 
 /* ---- the columns of the upper list ---- */
@@ -135,7 +120,7 @@ static char *duration(double seconds)
 	} \
 	static char *show_##field(const struct row *r) \
 	{ \
-		return formed("%s", r->field); \
+		return xasprintf("%s", r->field); \
 	}
 
 /* The greatest first: it is what one looks for. */
@@ -173,7 +158,7 @@ static int by_state(const struct row *a, const struct row *b)
 
 static char *show_state(const struct row *r)
 {
-	return formed("%s", state(r));
+	return xasprintf("%s", state(r));
 }
 
 const struct top_column top_columns[] = {
@@ -316,7 +301,7 @@ static void rule_draw(const json_t *rule, int y)
 static void connection_draw(const json_t *c, int y)
 {
 	const json_t *asks = json_object_get(c, "asks"), *by = json_object_get(c, "held_by");
-	char *n = formed("%" JSON_INTEGER_FORMAT, whole_of(c, "connection"));
+	char *n = xasprintf("%" JSON_INTEGER_FORMAT, whole_of(c, "connection"));
 	char *age = duration(json_number_value(json_object_get(c, "age")));
 	char *exchanges = count((double)whole_of(c, "exchanges"));
 	int x = put(y, 0, 8, n, true) + 1;
@@ -348,9 +333,9 @@ static void details_draw(struct top *t, int y, int lines)
 {
 	const struct row *r = top_chosen(t);
 	const json_t *all = t->what == CONNECTIONS ? t->connections : r ? r->rules : NULL;
-	char *title = r ? formed("%s of %s: %s -> %s%s%s", kinds[t->what].what, r->name, r->listen,
-	                         r->backend, *r->failures ? "; " : "", r->failures) :
-	                  formed("no proxy");
+	char *title = r ? xasprintf("%s of %s: %s -> %s%s%s", kinds[t->what].what, r->name,
+	                            r->listen, r->backend, *r->failures ? "; " : "", r->failures) :
+	                  xasprintf("no proxy");
 
 	attron(A_BOLD);
 	put(y, 0, COLS, title, false);
@@ -384,11 +369,11 @@ static void head_draw(const struct top *t)
 		hits += t->rows[i].rate.hits;
 	}
 	char *e = number(exchanges), *h = number(hits), *c = count(clients);
-	char *text = formed("vaurien %s: %zu %s, %s %s, %s exchanges/s, %s hits/s%s%s%s%s",
-	                    t->version ? t->version : "", t->n, t->n == 1 ? "proxy" : "proxies",
-	                    c, clients < 2 && clients > 0 ? "client" : "clients", e, h,
-	                    *t->filter ? "  filter: " : "", t->filter,
-	                    t->paused ? "  paused" : "", t->reverse ? "  reversed" : "");
+	char *text = xasprintf("vaurien %s: %zu %s, %s %s, %s exchanges/s, %s hits/s%s%s%s%s",
+	                       t->version ? t->version : "", t->n, t->n == 1 ? "proxy" : "proxies",
+	                       c, clients < 2 && clients > 0 ? "client" : "clients", e, h,
+	                       *t->filter ? "  filter: " : "", t->filter,
+	                       t->paused ? "  paused" : "", t->reverse ? "  reversed" : "");
 	attron(A_BOLD);
 	put(0, 0, COLS, text, false);
 	attroff(A_BOLD);
@@ -432,7 +417,7 @@ static void message_draw(const struct top *t, int lines)
 
 	for (int i = lines; i && *text; i--, text = end + (*end == ' ')) {
 		end = line_end(text);
-		char *line = formed("%.*s", (int)(end - text), text);
+		char *line = xasprintf("%.*s", (int)(end - text), text);
 		put(LINES - 1 - i, 0, COLS, line, false);
 		free(line);
 	}
@@ -527,7 +512,7 @@ bool top_prompt(struct top *t, const char *label, char *text, size_t size)
 
 bool top_confirm(struct top *t, const char *question)
 {
-	char *text = formed("%s (y/n)", question);
+	char *text = xasprintf("%s (y/n)", question);
 
 	put(LINES - 2, 0, COLS, text, false);
 	refresh();

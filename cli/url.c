@@ -17,8 +17,7 @@ static bool url_host(CURLU *u, const char *host)
 	char *scheme = NULL, *port = NULL, *url = NULL;
 
 	if (!strstr(host, "://")) {
-		int n = asprintf(&url, "http://%s", host);
-		assert(n > 0);
+		url = xasprintf("http://%s", host);
 	}
 	bool good = url_set(u, CURLUPART_URL, url ? url : host)
 	         && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
@@ -36,8 +35,7 @@ static bool url_http_host(CURLU *u, const char *host)
 	char *bracketed = NULL;
 
 	if (host[0] != '[' && strchr(host, ':')) {
-		int n = asprintf(&bracketed, "[%s]", host);
-		assert(n > 0);
+		bracketed = xasprintf("[%s]", host);
 	}
 	bool good = url_set(u, CURLUPART_HOST, bracketed ? bracketed : host);
 	free(bracketed);
@@ -53,8 +51,7 @@ static bool url_path(CURLU *u, const char *path)
 	size_t n = strlen(base);
 	while (n && base[n - 1] == '/')
 		n--;
-	int length = asprintf(&whole, "%.*s%s", (int)n, base, path);
-	assert(length >= 0);
+	whole = xasprintf("%.*s%s", (int)n, base, path);
 	bool good = url_set(u, CURLUPART_PATH, whole);
 	free(whole);
 	curl_free(base);
@@ -96,8 +93,7 @@ char *path_make(const char *path, ...)
 	for (const char *word; whole && (word = va_arg(words, const char *));) {
 		char *longer = NULL, *escaped = curl_easy_escape(NULL, word, 0);
 		assert(escaped);
-		int n = asprintf(&longer, "%s/%s", whole, escaped);
-		assert(n > 0);
+		longer = xasprintf("%s/%s", whole, escaped);
 		curl_free(escaped);
 		free(whole);
 		whole = longer;

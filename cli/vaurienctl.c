@@ -127,7 +127,7 @@ static const struct action *action_find(const char *first, const char *second)
 	return NULL;
 }
 
-static json_t *action_names(void)
+json_t *action_names(void)
 {
 	json_t *names = json_array();
 
@@ -272,8 +272,7 @@ static int call_check(struct call *c)
 		                   : misuse("expected an action; see 'vaurienctl --help'", "");
 	if ((rc = proxy_check(c)) || c->n >= c->action->least)
 		return rc;
-	int n = asprintf(&why, "%s: expected %s", c->action->name, c->action->arguments);
-	assert(n > 0);
+	why = xasprintf("%s: expected %s", c->action->name, c->action->arguments);
 	rc = misuse(why, "");
 	free(why);
 	return rc;

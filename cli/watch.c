@@ -1,5 +1,4 @@
 /* watch.c - vaurienctl's actions on what happens: events, and the connections that are open. */
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,15 +12,13 @@ static char *clock_show(double seconds)
 {
 	bool good = seconds >= 0 && seconds < 1e11;     /* the year 5138 */
 	time_t whole = good ? (time_t)seconds : 0;
-	char text[16] = "", *made;
+	char text[16] = "";
 	struct tm tm;
 
 	if (good && localtime_r(&whole, &tm))
 		strftime(text, sizeof text, "%H:%M:%S", &tm);
-	int n = *text ? asprintf(&made, "%s.%03d", text, (int)((seconds - (double)whole) * 1000))
-	              : asprintf(&made, "-");
-	assert(n > 0);
-	return made;
+	return *text ? xasprintf("%s.%03d", text, (int)((seconds - (double)whole) * 1000))
+	             : xasprintf("-");
 }
 
 /* "12:00:00.000  fault  default  connection=2 ...": on a terminal; else with tabs between. */
@@ -96,9 +93,8 @@ static char *watch_path(struct call *c)
 	json_object_foreach(c->options, key, text) {
 		const char *value = json_is_string(text) ? json_string_value(text) : "";
 		char *longer, *escaped = curl_easy_escape(NULL, value, 0);
-		int n = asprintf(&longer, "%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', key,
-		                 escaped);
-		assert(n > 0);
+		longer = xasprintf("%s%c%s=%s", path, strchr(path, '?') ? '&' : '?', key,
+		                   escaped);
 		curl_free(escaped);
 		free(path);
 		path = longer;
@@ -235,9 +231,8 @@ static int close_connection(struct call *c)
 	}
 	bool all = !strcmp(c->words[1], "all"), reset = json_object_get(c->options, "reset");
 	char *path = connections_path(c, all ? NULL : c->words[1]), *how;
-	int n = asprintf(&how, "%s?how=%s", path, reset ? "reset" : "close");
+	how = xasprintf("%s?how=%s", path, reset ? "reset" : "close");
 
-	assert(n > 0);
 	int rc = call_do(c, "DELETE", how, NULL,
 	                 reset ? "Reset %s%s of proxy %s" : "Closed %s%s of proxy %s",
 	                 all ? "all connections" : "connection ", all ? "" : c->words[1],

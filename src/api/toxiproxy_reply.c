@@ -1,7 +1,6 @@
 /* toxiproxy_reply.c - replies and errors of the API in Toxiproxy's format, to the byte. */
 #include "api/toxiproxy_reply.h"
 
-#include <assert.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,9 +44,8 @@ void toxiproxy_error(struct request *r, const struct http_error *e)
 {
 	json_t *body = error_json(e);
 	char *text = go_write(body, NULL), *line;
-	int n = asprintf(&line, "%s\n", text);
+	line = xasprintf("%s\n", text);
 
-	assert(n >= 0);
 	toxiproxy_reply_line(r, e->status, line);
 	free(line);
 	free(text);

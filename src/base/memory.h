@@ -41,4 +41,7 @@ static inline char *xstrndup(const char *text, size_t n)
 	return xalloced(strndup(text, n));
 }
 
+/* asprintf() that returns the text. */
+char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

@@ -47,8 +47,7 @@ struct flag *flags_add(struct flags *flags, enum flag_group group, const char *p
 	flags->at = xrealloc(flags->at, (flags->n + 1) * sizeof *flags->at);
 	f = &flags->at[flags->n++];
 	*f = (struct flag){ .group = group, .opt = o, .values = b };
-	int n = asprintf(&f->name, "%s%s", prefix, o->name);
-	assert(n >= 0);
+	f->name = xasprintf("%s%s", prefix, o->name);
 	for (char *c = f->name; *c; c++)
 		*c = *c == '_' ? '-' : *c;
 	if (o->type == VN_OPT_BOOL ||
@@ -185,10 +184,8 @@ const struct flag *flag_get(const struct flags *flags, const char *name)
 static bool flag_append(struct flag *f, const char *text, int level, char error[ERROR_MAX])
 {
 	const char *before = *(char **)opt_at(f->values, f->opt);
-	char *lines;
-	int n = asprintf(&lines, "%s%s%s", before ? before : "", before ? "\n" : "", text);
+	char *lines = xasprintf("%s%s%s", before ? before : "", before ? "\n" : "", text);
 
-	assert(n >= 0);
 	bool good = opt_set_text(f->values, f->opt, lines, error);
 	free(lines);
 	f->level = f->level ? f->level : level;

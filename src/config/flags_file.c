@@ -1,7 +1,6 @@
 /* flags_file.c - the flags in an INI file, and its sections [rule:NAME] and [proxy:NAME]. */
 #include "config/flags_file.h"
 
-#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,9 +52,7 @@ static struct file_rule *file_rule(struct flags *flags, const char *name)
  * match. */
 static bool nearer_file_has(const struct file_rule *r, const char *key)
 {
-	char *word;
-	int n = asprintf(&word, " %s=\"", key);
-	assert(n >= 0);
+	char *word = xasprintf(" %s=\"", key);
 	const char *at = strstr(r->text, word);
 	free(word);
 	return at && (size_t)(at - r->text) < r->nearer_text;

@@ -3,7 +3,6 @@
  * The library inih parses the lines. */
 #include "config/ini.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <ini.h>
@@ -38,9 +37,7 @@ struct reader {                         /* one file */
 
 static char *text_join(const char *a, size_t a_len, const char *b, size_t b_len, const char *c)
 {
-	char *made;
-	int n = asprintf(&made, "%.*s%.*s%s", (int)a_len, a, (int)b_len, b, c);
-	assert(n >= 0);
+	char *made = xasprintf("%.*s%.*s%s", (int)a_len, a, (int)b_len, b, c);
 	return made;
 }
 

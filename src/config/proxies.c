@@ -5,7 +5,6 @@
  * --behavior, --rule and --protocol apply to the first one, as PUT /behavior does. */
 #include "config/proxies.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -192,8 +191,7 @@ static int file_rule_add(struct parse *r, struct spec **to, const struct file_ru
 	if (!f->behavior)
 		return value_error("[rule:%s]: expected behavior = a name that --list shows",
 		                   f->name);
-	int n = asprintf(&text, "%s name=\"%s\"%s", f->behavior, f->name, f->text);
-	assert(n >= 0);
+	text = xasprintf("%s name=\"%s\"%s", f->behavior, f->name, f->text);
 	int code = rule_add(r, to, f->name, text);
 	free(text);
 	return code;

@@ -100,8 +100,7 @@ static char *directory_make(void)
 	if (!base || *base != '/' || strlen(base) > 80 || access(base, W_OK) != 0)
 		base = "/tmp";
 	all_stale_remove(base);
-	if (asprintf(&path, "%s/vaurien-run-XXXXXX", base) < 0)
-		memory_out();
+	path = xasprintf("%s/vaurien-run-XXXXXX", base);
 	if (mkdtemp(path))
 		return path;
 	free(path);
@@ -163,8 +162,7 @@ static void settings_adapt(struct run *r)
 		return;
 	s->http = true;
 	free(s->http_host);
-	if (asprintf(&s->http_host, "unix:%s/api", r->s.directory) < 0)
-		memory_out();
+	s->http_host = xasprintf("unix:%s/api", r->s.directory);
 }
 
 struct run *run_open(struct control *control, struct settings *settings, char error[ERROR_MAX])

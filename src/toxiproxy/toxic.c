@@ -3,7 +3,6 @@
  * Here "upstream" is the stream to the server, "downstream" the stream back. */
 #include "toxiproxy/toxic.h"
 
-#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdarg.h>
@@ -200,10 +199,8 @@ static const char *stream_of(enum vn_direction d)
  * set. */
 static void note_put(struct rule_spec *r, const char *stream, double toxicity)
 {
-	char *note;
-	int n = asprintf(&note, "%s %.9g", stream, toxicity);
+	char *note = xasprintf("%s %.9g", stream, toxicity);
 
-	assert(n >= 0);
 	free(r->note);
 	r->note = note;
 }
