@@ -25,10 +25,15 @@ static const struct known commands[] = {
 	{ "saslStart", VN_IS_LOGIN, SECRET }, { "saslContinue", VN_IS_LOGIN, SECRET },
 	{ "authenticate", VN_IS_LOGIN, SECRET }, { "ping", 0 }, { "endSessions", 0 },
 	{ "killCursors", 0 }, { "list", READS, PREFIX }, { "createUser", WRITES, SECRET },
-	{ "updateUser", WRITES, SECRET }, { "create", WRITES, PREFIX }, { "drop", WRITES, PREFIX },
+	{ "updateUser", WRITES, SECRET }, { "create", WRITES, PREFIX }, { "dropConnections", 0 },
+	{ "drop", WRITES, PREFIX },
 	{ "explain", READS }, { "dbStats", READS }, { "dbstats", READS }, { "collStats", READS },
 	{ "dataSize", READS }, { "renameCollection", WRITES }, { "collMod", WRITES },
-	{ "mapReduce", WRITES }, { "mapreduce", WRITES }, { "cloneCollectionAsCapped", WRITES },
+	{ "mapReduce", WRITES, OUTPUT }, { "mapreduce", WRITES, OUTPUT },
+	{ "cloneCollectionAsCapped", WRITES }, { "applyOps", WRITES },
+	{ "updateSearchIndex", WRITES }, { "setIndexCommitQuorum", WRITES },
+	{ "setClusterParameter", WRITES }, { "setDefaultRWConcern", WRITES },
+	{ "analyze", WRITES }, { "reIndex", VN_IS_WRITE },
 	{ "convertToCapped", WRITES }, { "compact", VN_IS_WRITE }, { "updateRole", WRITES },
 	{ "grant", WRITES, PREFIX }, { "revoke", WRITES, PREFIX }, { "usersInfo", READS },
 	{ "rolesInfo", READS }, { "buildInfo", 0 }, { "buildinfo", 0 }, { "startSession", 0 },
@@ -39,6 +44,9 @@ static const struct known commands[] = {
 	{ "currentOp", 0 }, { "killOp", 0 }, { "profile", 0 }, { "top", 0 }, { "validate", READS },
 	{ "connPoolStats", 0 }, { "replSet", 0, PREFIX }, { "getDefaultRWConcern", 0 },
 	{ "setFeatureCompatibilityVersion", 0 }, { "fsync", 0 }, { "shutdown", 0 },
+	{ "dbHash", READS }, { "filemd5", READS }, { "planCacheClear", 0 }, { "logRotate", 0 },
+	{ "lockInfo", 0 }, { "rotateCertificates", 0 }, { "fsyncUnlock", 0 },
+	{ "getClusterParameter", 0 }, { "invalidateUserCache", 0 }, { "cleanupOrphaned", 0 },
 	{ "getLastError", 0 }, { "getlasterror", 0 }, { "availableQueryOptions", 0 },
 	{ "atlasVersion", 0 }, { "isdbgrid", 0 }, { "configureFailPoint", 0 },
 };
@@ -174,6 +182,7 @@ enum wire_step wire_read(struct wire *w, struct vn_span view)
 enum field {
 	FIELD_DB, FIELD_FILTER, FIELD_COLLECTION, FIELD_LISTED, FIELD_LSID, FIELD_TRANSACTION,
 	FIELD_AUTOCOMMIT, FIELD_STARTS, FIELD_COMPRESSION, FIELD_CLIENT, FIELD_API, FIELD_CLUSTER,
+	FIELD_OUT,
 };
 
 static const struct { const char *name; enum field field; } fields[] = {
@@ -183,6 +192,7 @@ static const struct { const char *name; enum field field; } fields[] = {
 	{ "txnNumber", FIELD_TRANSACTION }, { "autocommit", FIELD_AUTOCOMMIT },
 	{ "startTransaction", FIELD_STARTS }, { "compression", FIELD_COMPRESSION },
 	{ "client", FIELD_CLIENT }, { "apiVersion", FIELD_API }, { "$clusterTime", FIELD_CLUSTER },
+	{ "out", FIELD_OUT },
 };
 
 enum { FIELDS = sizeof fields / sizeof fields[0] };
@@ -253,6 +263,7 @@ static void field_take(struct command *c, enum field f, const struct bson_item *
 		c->application = bson_text(in.type, in.value);
 		break;
 	case FIELD_API: c->api = i->all; break;
+	case FIELD_OUT: c->answered = item_in(i->type, i->value, "inline").type; break;
 	case FIELD_CLUSTER: break;
 	}
 }
@@ -365,6 +376,8 @@ unsigned command_is(const struct command *c)
 		is |= VN_IS_COMMAND;
 	if (is & VN_IS_READ && pipeline_writes(c))
 		is = (is & ~(unsigned)VN_IS_READ) | WRITES;
+	if (c->known->how & OUTPUT && c->answered)
+		is = (is & ~(unsigned)WRITES) | READS;
 	if (c->starts)
 		is |= VN_IS_BEGIN;
 	if (c->autocommit && c->has_transaction) {

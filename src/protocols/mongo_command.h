@@ -53,6 +53,7 @@ enum {                                  /* bits of known.how */
 	PREFIX = 2,                     /* it is the beginning of the name */
 	ENDS   = 4,                     /* it ends a transaction */
 	LISTED = 8,                     /* its filter is in the first of its documents */
+	OUTPUT = 16,                    /* it writes unless its output goes into the answer */
 };
 
 struct command {
@@ -65,6 +66,7 @@ struct command {
 	struct vn_span application;     /* the client's name for itself */
 	int64_t transaction, cursor;
 	bool has_transaction, autocommit, starts;       /* given, whatever it is; true */
+	bool answered;                  /* its output goes into the answer */
 	uint64_t hash;                  /* of what is the same when it is sent again */
 };
 
