@@ -37,7 +37,7 @@ static const struct stage {
 	double soonest, latest;         /* ... after so many seconds */
 } stages[] = {
 	{ "dummy", "{\"name\": \"dummy\"}", ASK, REPLIED, "hello", 0, 1 },
-	{ "delay --sleep 0.3", "{\"name\": \"delay\", \"sleep\": 0.3}",
+	{ "delay --sleep 300ms", "{\"name\": \"delay\", \"sleep\": \"300ms\"}",
 	  ASK, REPLIED, "hello", 0.3, 1.3 },
 	{ "error --failure deadlock", "{\"name\": \"error\", \"failure\": \"deadlock\"}",
 	  ASK, FAILED, "1213", 0, 1 },
@@ -205,7 +205,7 @@ static bool stage_play(struct show *show, const struct stage *stage)
 	fits = stage_fits(stage, &s) && fits;
 	if (strlen(s.text) > 44)
 		strcpy(s.text + 41, "...");
-	printf("%-37s %-9s %-45s %7.3f s  %-13s%s\n", stage->command, actions[stage->action],
+	printf("%-37s %-9s %-45s %7.3f s  %s%s\n", stage->command, actions[stage->action],
 	       s.text, s.seconds, s.connection, fits ? "" : " <- not what it should be");
 	fflush(stdout);
 	return fits;
