@@ -72,7 +72,7 @@ static const struct row {
 	{ GROUP_PROXY, "N", OPTION("discover", VN_OPT_INT, discover, .def = "64", .max = 1024,
 		.help = "most proxies that --unmapped=add makes, in all") },
 	{ GROUP_PROXY, "NAME", OPTION("proxy_name", VN_OPT_TEXT, proxy_name, .def = "default",
-		.help = "what the proxy is called in the API; the dice depend on it") },
+		.help = "name of the proxy in the API; random draws depend on it") },
 	{ GROUP_PROXY, "WORDS", OPTION("add", VN_OPT_TEXT, add,
 		.help = "a proxy more, any number of times: NAME=LISTEN=BACKEND or "
 		        "NAME=LISTEN=BACKEND,PROTOCOL, and behind that its "
@@ -117,7 +117,7 @@ static const struct row {
 	{ GROUP_PROXY, "N", OPTION("threads", VN_OPT_INT, threads, .def = "1", .min = 1, .max = 64,
 		.help = "threads that carry connections") },
 	{ GROUP_PROXY, "N", OPTION("seed", VN_OPT_TEXT, seed,
-		.help = "what the dice are made from, 64 bits, decimal or 0x...; not given: drawn, "
+		.help = "seed of all random draws, 64 bits, decimal or 0x...; not given: drawn, "
 		        "and logged") },
 
 	{ GROUP_RUN, "PATTERN", OPTION("only", VN_OPT_TEXT, only,

@@ -134,6 +134,7 @@ def test_a_rule_is_struck_per_exchange_unless_told_otherwise(proxy):
         for _ in range(3):
             client.send(PING).read(len(PONG))
         assert rule.hits == 3
+    assert repr(rule) == "Fault(hits=3, seen=3, unreachable=0)"
 
 
 def test_a_rule_that_is_refused(proxy):

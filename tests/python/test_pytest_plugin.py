@@ -65,7 +65,7 @@ def test_after():
 def test_a_failure_tells_the_seed_and_the_log(tests_in, tmp_path):
     said = tests_in(FAILS, rc=1)
     section = re.search(r"^-+ vaurien -+$(.*?)^_{5}", said, re.S | re.M).group(1)
-    seed = re.search(r"^the dice's seed is (\d+): the same with --vaurien-seed=\1$", section, re.M).group(1)
+    seed = re.search(r"^the seed of all random draws is (\d+): repeat them with --vaurien-seed=\1$", section, re.M).group(1)
     assert (tmp_path / ("seed-" + seed)).exists()
     assert 'Handler changed to "abort"' in section and "127.0.0.1:9" in section
     assert '"stall"' not in section             # an earlier test's affair

@@ -43,6 +43,15 @@ class Fault:
     hits = property(lambda self: self._count("hits"))
     unreachable = property(lambda self: self._count("unreachable"))
 
+    def __repr__(self) -> str:
+        """What an assert on `hits` prints where it fails."""
+        try:
+            self._count("hits")
+        except Exception:                       # the proxy is gone: the counts from before
+            pass
+        shown = ["%s=%s" % (word, self._told.get(word, 0)) for word in ("hits", "seen", "unreachable")]
+        return "Fault(%s)" % ", ".join(shown)
+
 
 class Proxy:
     """A vaurien before a backend. It listens on 127.0.0.1, on a port that the kernel chooses, so that any number of them
@@ -52,8 +61,8 @@ class Proxy:
     protocol: what client and server speak; `vaurien --list` shows all.
     behavior: the behavior to begin with, or percents ("20:delay,10:error").
     rules: further rules to begin with, each as on the command line: 'error failure=deadlock match="^QUERY UPDATE"'.
-    seed: what the dice are made from, 64 bits; None: drawn. Then `seed` tells it.
-    name: what it is called in its log; the dice depend on it. Default: the protocol's name.
+    seed: of all random draws, 64 bits; None: drawn. Then `seed` has it.
+    name: its name in its log; random draws depend on it. Default: the protocol's name.
     options: further words of vaurien's command line, as ["--behavior-delay-sleep", "2"].
     wait: the longest wait for it to listen, in seconds.
 
@@ -195,7 +204,7 @@ class Proxy:
 
             with proxy.rule("delay", sleep=0.1), proxy.rule("error", failure="deadlock", match="^QUERY UPDATE", times=1):
 
-        name: what it is called in the log; the dice depend on it. Default: the behavior's name, with a number where there
+        name: its name in the log; random draws depend on it. Default: the behavior's name, with a number where there
         is a rule of that name. options: as of behavior(). ValueError where the proxy refuses it.
         """
         name = self.client.add_rule(behavior, name, **options)

@@ -39,8 +39,8 @@ def _seed(text: str) -> int:
 def pytest_addoption(parser: Any) -> None:
     group = parser.getgroup("vaurien")
     group.addoption("--vaurien-seed", type=_seed, metavar="N",
-                    help="what the dice of all vaurien proxies are made from, 64 bits, decimal or 0x...; not given: "
-                         "drawn, and told where a test fails")
+                    help="seed of all random draws of the proxies, 64 bits, decimal or 0x...; not given: "
+                         "drawn, and shown where a test fails")
     group.addoption("--vaurien-run", action="store_true",
                     help="start pytest again under `vaurien run`, which carries the connections of the tests")
     group.addoption("--vaurien-run-options", default="", metavar="WORDS",
@@ -121,7 +121,7 @@ class Proxies:
             report.sections.append(("vaurien", self.tell()))
 
     def tell(self) -> str:
-        lines = ["the dice's seed is %d: the same with --vaurien-seed=%d" % (self.seed, self.seed)]
+        lines = ["the seed of all random draws is %d: repeat them with --vaurien-seed=%d" % (self.seed, self.seed)]
         for proxy in self.running:
             log = proxy.log[self.told.get(proxy, 0):].splitlines()
             own = "" if proxy.seed == self.seed else ", with a seed of its own: %d" % proxy.seed
