@@ -70,8 +70,9 @@ static bool collateral(const struct evidence *e, char text[FINDING_TEXT])
 	unsigned n = failed(f->during), after = f->failures_after;
 
 	return !f->asks && (n || after)
-	       && say(text, "it asks nothing of %s, and %u of %u samples in the fault failed and %u"
-	              " after", e->measure->proxy->name, n, asked(f->during), after);
+	       && say(text, "it asked nothing of %s in the baseline, and %u of %u samples in the"
+	              " fault failed and %u after", e->measure->proxy->name, n,
+	              asked(f->during), after);
 }
 
 /* "works", or "works:db,cache" with a proxy that was hit. */
@@ -213,8 +214,10 @@ const struct finding findings_probe[] = {
 	  "set a time-out in the driver, shorter than the probe's" },
 	{ "down", SEVERITY_FAIL, down, "the application itself does not serve when %s is ill",
 	  "answer with an error instead; look into its log, and at its workers" },
-	{ "collateral", SEVERITY_FAIL, collateral, "pages fail with %s, which they do not ask",
-	  "give pages that wait a time-out, or workers and pools of their own" },
+	{ "collateral", SEVERITY_FAIL, collateral,
+	  "pages fail with %s, which they did not ask in the baseline",
+	  "give pages that wait a time-out, or workers and pools of their own; if they ask it at "
+	  "times, as behind a cache, name it in asks= of the probe" },
 	{ "must_work", SEVERITY_FAIL, must_work, "%s: expected to work, and fails",
 	  "answer from a cache or without that part", true },
 	{ "not_recovered", SEVERITY_FAIL, not_recovered, "not back by itself after faults of %s",

@@ -285,7 +285,8 @@ static void rules_note(struct run *run, unsigned number, const json_t *rules)
 			run_end(run, "not_started", "another audit of this Vaurien runs");
 		else if (option_values(run->options)->attach)
 			run_end(run, "not_started", "rule '%.60s' (%.40s) of proxy '%.60s' is in "
-			        "force: expected none; remove it, or wait until it ends", name,
+			        "force: expected none; wait until it ends, or remove all rules: "
+			        "vaurienctl reset", name,
 			        text_at(rule, "behavior"), run->record.proxies.at[number].name);
 	}
 	fclose(to);
