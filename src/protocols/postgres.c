@@ -96,8 +96,8 @@ static const char
 	RAW_ANSWER[] = "the server's answer is not understood",
 	RAW_UNASKED[] = "the server spoke unasked", RAW_BOTH[] = "replication",
 	NOT_ENCRYPTED[] =
-		"clients that ask for TLS are told that there is none, so that what is said "
-		"can be read (--protocol-postgres-tls pass leaves that to the server)",
+		"clients that want TLS get the answer that there is none, since Vaurien must read "
+		"requests (--protocol-postgres-tls pass leaves the answer to the server)",
 	TWICE[] = "a client asked for encryption inside TLS",
 	NO_ALPN[] = "a client began with TLS at once, without the ALPN postgresql: PostgreSQL "
 		    "takes no such connection",
