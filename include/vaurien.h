@@ -562,6 +562,8 @@ struct vn_protocol {
 	bool transactions;              /* session->idle has VN_IS_IN_TRANSACTION behind each answer
 	                                 * that leaves one open */
 	bool quoted_names;              /* double quotes enclose names, not texts */
+	bool names_servers;             /* its answers name servers: of a raw connection, where they
+	                                 * pass, that is told */
 
 	/* Answers come in any order. Does the response that begins here answer this open request,
 	 * by its id and what else it repeats? The engine calls this for each, the oldest first, and

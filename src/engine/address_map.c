@@ -303,6 +303,15 @@ static void tell_note(const struct shard *teller, const struct shard *of)
 	atomic_store_explicit(&of->siblings[0]->told_by, teller->number, memory_order_relaxed);
 }
 
+/* Of a gate, connects are taken wherever they go. */
+bool address_map_rewrites(const struct shard *p)
+{
+	const struct spec *s = shard_spec(p);
+	const struct topology_fields *f = s->topology.opts;
+
+	return !s->gate && *f->topology != 'p' && s->protocol->names_servers;
+}
+
 static enum vn_mapped map_find(struct vn_session *t, struct vn_span host, unsigned port,
                                struct vn_place *other)
 {

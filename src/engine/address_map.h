@@ -17,4 +17,7 @@ void address_map_free(struct address_map *);
 /* A shard of this worker has come, gone or changed. */
 void address_map_forget(struct address_map *);
 
+/* Do answers of its server get other addresses? */
+bool address_map_rewrites(const struct shard *);
+
 #endif

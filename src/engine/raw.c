@@ -5,6 +5,7 @@
 
 #include "base/journal.h"
 #include "base/log.h"
+#include "engine/address_map.h"
 #include "engine/conn_exchange.h"
 #include "engine/pipe.h"
 #include "engine/requests.h"
@@ -197,6 +198,32 @@ static void tell_raw(struct conn *c, enum vn_direction d, const char *why)
 	journal_write(&n);
 }
 
+/* Nobody reads the addresses that its server names from now on. */
+static void tell_bypass(struct conn *c, const char *why)
+{
+	struct journal_entry n;
+
+	if (!journal_wants(JOURNAL_BYPASS))
+		return;
+	journal_begin(&n, JOURNAL_BYPASS, conn_loop(c)->now, shard_spec(c->shard)->name);
+	journal_count(&n, "connection", c->number);
+	journal_text(&n, "why", why);
+	journal_write(&n);
+}
+
+static void raw_warn(struct conn *c, enum vn_direction d, const char *why)
+{
+	bool bypass = address_map_rewrites(c->shard);
+
+	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages "
+	            "cannot strike it%s", shard_spec(c->shard)->name,
+	            (unsigned long long)c->number, d == VN_REQUEST ? "request" : "response", why,
+	            bypass ? ", and addresses that its server names are no longer changed: "
+	                     "clients that connect to them bypass the proxies" : "");
+	if (bypass)
+		tell_bypass(c, why);
+}
+
 /* A leg on which TLS must begin by a request, and has not: nothing passes there in plain text. */
 static bool raw_refused(struct conn *c)
 {
@@ -220,10 +247,7 @@ void conn_go_raw(struct conn *c, struct pipe *p, const char *why)
 	}
 	if (journal_wants(JOURNAL_RAW))
 		tell_raw(c, p->direction, why);
-	log_warning("raw proxy=%s connection=%llu direction=%s: %s; rules that need messages "
-	            "cannot strike it",
-	            shard_spec(c->shard)->name, (unsigned long long)c->number,
-	            p->direction == VN_REQUEST ? "request" : "response", why);
+	raw_warn(c, p->direction, why);
 	if (!c->raw_counted)
 		stats_add(&c->shard->stats, STAT_RAW, 1);
 	c->raw_counted = true;

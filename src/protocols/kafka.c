@@ -434,4 +434,5 @@ VN_PROTOCOL(kafka, .help = "Kafka: produce, fetch, groups, transactions; its ans
             .response = kafka_response, .failures = failures, .own = own, .limits = limits,
             .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
                      VN_IS_COMMAND,
-            .fits = kafka_fits, .refuse = kafka_refuse, .word = kafka_word)
+            .fits = kafka_fits, .refuse = kafka_refuse, .word = kafka_word,
+            .names_servers = true)

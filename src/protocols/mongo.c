@@ -723,4 +723,5 @@ VN_PROTOCOL(mongo,
             .counterparts = counterparts,
             .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
                      VN_IS_COMMAND,
-            .fits = mongo_fits, .refuse = mongo_refuse, .word = mongo_word)
+            .fits = mongo_fits, .refuse = mongo_refuse, .word = mongo_word,
+            .names_servers = true)

@@ -1385,5 +1385,5 @@ VN_PROTOCOL(redis,
             .kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_BEGIN | VN_IS_COMMIT | VN_IS_LOGIN |
                      VN_IS_COMMAND,
             .fits = redis_fits, .refuse = redis_refuse, .word = redis_word,
-            .transactions = true,
+            .transactions = true, .names_servers = true,
             .plain_answer = VN_SPAN("-ERR Protocol error: unbalanced quotes in request\r\n"))

@@ -134,6 +134,34 @@ def test_what_a_rule_cannot_reach(start, backend):
     assert (unreachable["type"], unreachable["rule"], unreachable["connection"]) == ("unreachable", "behavior", 1)
 
 
+@pytest.mark.parametrize("protocol, bypasses", [("redis", True), ("mongo", True), ("kafka", True), ("mysql", False)])
+def test_addresses_in_a_raw_connection_pass(start, backend, protocol, bypasses):
+    """Nobody knows whether its server names any: the log and an event say that they would pass."""
+    proxy = start("--protocol", protocol, backend=backend)
+    with Stream(proxy, "?type=raw,bypass,closed") as stream:
+        client, server = proxy.meet(backend)
+        server.send(b"\0" * 64)                 # an answer to nothing
+        assert client.read(64) == b"\0" * 64
+        client.close()
+        server.close()
+        told = stream.take(3 if bypasses else 2)
+    assert [one["type"] for one in told] == ["raw", "bypass", "closed"] if bypasses else ["raw", "closed"]
+    assert ("are no longer changed: clients that connect to them bypass the proxies" in proxy.whole_log()) == bypasses
+    if bypasses:
+        assert (told[1]["connection"], told[1]["why"]) == (1, told[0]["why"]) and "address" not in told[1]
+
+
+def test_addresses_in_a_raw_connection_are_no_bypass_where_they_may_pass(start, backend):
+    proxy = start("--protocol", "mongo", "--topology", "pass", backend=backend)
+    with Stream(proxy, "?type=raw,bypass,closed") as stream:
+        client, server = proxy.meet(backend)
+        server.send(b"\0" * 64)
+        assert client.read(64) == b"\0" * 64
+        client.close()
+        server.close()
+        assert [one["type"] for one in stream.take(2)] == ["raw", "closed"]
+
+
 def test_what_a_rule_does_not_find(start, backend):
     proxy = start("--protocol", "redis", "--rule", "error name=mine match='^get k'", "--rule", "error name=other failure=read_only",
                   backend=backend)
