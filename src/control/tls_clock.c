@@ -5,8 +5,31 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "tls/crowd.h"
 #include "tls/keylog.h"
 #include "tls/tickets.h"
+
+static const vn_nsec QUIET = VN_S;      /* after a crowd has gone; waves come sooner */
+
+static void quiet(struct timer *t)
+{
+	crowd_trim();
+}
+
+static void crowd_went(struct mail *m)
+{
+	struct tls_clock *c = OWNER(tls_clock, crowd, m);
+
+	timer_set(c->loop, &c->quiet, c->loop->now + QUIET);
+}
+
+/* In a worker's thread. The mail is not under way: crowd_trim() has been called since. */
+static void crowd_goes(void *clock)
+{
+	struct tls_clock *c = clock;
+
+	loop_post(c->loop, &c->crowd);
+}
 
 static void tick(struct timer *t)
 {
@@ -32,13 +55,19 @@ bool tls_clock_start(struct tls_clock *c, struct loop *loop, const struct settin
 		            text_printable(s->tls.keylog, shown, sizeof shown));
 	c->loop = loop;
 	c->timer.fire = tick;
+	c->quiet.fire = quiet;
+	c->crowd.open = crowd_went;
+	crowd_watch(crowd_goes, c);
 	timer_set(loop, &c->timer, loop->now + TICKETS_SECONDS * VN_S);
 	return true;
 }
 
 void tls_clock_stop(struct tls_clock *c)
 {
-	if (c->loop)
+	crowd_watch(NULL, NULL);
+	if (c->loop) {
 		timer_stop(c->loop, &c->timer);
+		timer_stop(c->loop, &c->quiet);
+	}
 	tls_keylog_close();
 }

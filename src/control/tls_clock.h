@@ -1,5 +1,5 @@
-/* tls_clock.h - what TLS needs of control while the program runs: new ticket keys each hour, and
- * the file of --tls-keylog. */
+/* tls_clock.h - what TLS needs of control while the program runs: new ticket keys each hour,
+ * memory that goes back when a crowd has gone, and the file of --tls-keylog. */
 #ifndef CONTROL_TLS_CLOCK_H
 #define CONTROL_TLS_CLOCK_H
 
@@ -7,7 +7,8 @@
 #include "config/settings.h"
 
 struct tls_clock {                      /* zero it first */
-	struct timer timer;
+	struct timer timer, quiet;
+	struct mail crowd;
 	struct loop *loop;              /* NULL: not started */
 };
 

@@ -6,4 +6,12 @@
 void crowd_joins(void);
 void crowd_leaves(void);
 
+/* From now on `gone` is called when a small crowd has gone, from the thread of its last link; it
+ * sees to it that crowd_trim() is called a while later. Not again until then. NULL: nobody does, so
+ * memory is given back at once. While no worker runs. */
+void crowd_watch(void (*gone)(void *), void *whom);
+
+/* Gives memory back, unless a crowd has come back. From any thread. */
+void crowd_trim(void);
+
 #endif
