@@ -28,11 +28,11 @@ RULES = [
 
 
 class Changers:
-    """Threads, each of which sets the next rules each 160 ms, so that a busy worker does not make them fewer."""
+    """Threads, each of which sets the next rules each 320 ms, so that a busy worker does not make them fewer."""
 
     def __init__(self, proxy):
         self.proxy, self.over, self.turn, self.changes, self.fault = proxy, False, itertools.count(), 0, None
-        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(16)]
+        self.threads = [threading.Thread(target=self.run, daemon=True) for _ in range(32)]
 
     def run(self):
         api = http.client.HTTPConnection("127.0.0.1", self.proxy.http, timeout=patience())
@@ -45,7 +45,7 @@ class Changers:
             if answer.status != 200:
                 self.fault = text
             self.changes = max(self.changes, turn + 1)
-            due += 0.16
+            due += 0.32
             time.sleep(max(0, due - time.monotonic()))
         api.close()
 
