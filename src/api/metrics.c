@@ -189,16 +189,21 @@ static void lost(const struct scrape *s, const struct family *f)
 /* Those that its server has named and no proxy had, now. */
 static void unmapped(const struct scrape *s, const struct family *f)
 {
+	size_t told[SLICE][UNMAPPED_FATES] = { 0 };
+	unsigned numbers[SLICE];
+
+	for (size_t i = 0; i < s->n; i++)
+		numbers[i] = proxy_number(s->proxies[i]);
+	if (s->n)
+		unmapped_count(s->proxies[0]->table->unmapped, numbers, s->n, told);
 	for (size_t i = 0; i < s->n; i++) {
-		size_t n[UNMAPPED_FATES] = { 0 };
-		unmapped_count(s->proxies[i]->table->unmapped, proxy_number(s->proxies[i]), n);
-		n[UNMAPPED_ADDED] += n[UNMAPPED_ADDING];
+		told[i][UNMAPPED_ADDED] += told[i][UNMAPPED_ADDING];
 		for (unsigned fate = 0; fate < UNMAPPED_FATES; fate++) {
-			if (!n[fate] || fate == UNMAPPED_ADDING)
+			if (!told[i][fate] || fate == UNMAPPED_ADDING)
 				continue;
 			row(s, f, spec_at(s, i)->name);
 			label(s, ',', "fate", unmapped_fates[fate]);
-			value(s, n[fate]);
+			value(s, told[i][fate]);
 		}
 	}
 }

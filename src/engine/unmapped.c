@@ -55,11 +55,24 @@ struct unmapped_address *unmapped_note(struct unmapped *u, const struct telling 
 	return a;
 }
 
-void unmapped_count(struct unmapped *u, unsigned proxy, size_t n[UNMAPPED_FATES])
+static int number_compare(const void *a, const void *b)
+{
+	const unsigned *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void unmapped_count(struct unmapped *u, const unsigned *proxies, size_t n,
+                    size_t (*told)[UNMAPPED_FATES])
 {
 	pthread_mutex_lock(&u->lock);
-	for (size_t i = 0; i < u->n; i++)
-		n[u->all[i].fate] += u->all[i].proxy == proxy;
+	for (size_t i = 0; i < u->n; i++) {
+		const struct unmapped_address *a = &u->all[i];
+		const unsigned *of =
+			bsearch(&a->proxy, proxies, n, sizeof *proxies, number_compare);
+		if (of)
+			told[of - proxies][a->fate]++;
+	}
 	pthread_mutex_unlock(&u->lock);
 }
 

@@ -74,8 +74,10 @@ enum unmapped_news { UNMAPPED_COUNTED, UNMAPPED_AGAIN, UNMAPPED_FIRST };
 struct unmapped_address *unmapped_note(struct unmapped *, const struct telling *,
                                        enum unmapped_news *news);
 
-/* How many addresses that proxy's server has told, by fate. */
-void unmapped_count(struct unmapped *, unsigned proxy, size_t n[UNMAPPED_FATES]);
+/* Adds how many addresses the servers of these proxies have told, by fate. `proxies` are numbers,
+ * the smallest first. The addresses are walked once. */
+void unmapped_count(struct unmapped *, const unsigned *proxies, size_t n,
+                    size_t (*told)[UNMAPPED_FATES]);
 
 /* Listens for a proxy before the address, where `like` listens, and asks control for it. Returns 0,
  * ENOSPC (so many were added), or another errno. The lock is held. */
