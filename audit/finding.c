@@ -33,6 +33,12 @@ const char *show_seconds(double seconds, char buffer[24])
 	return buffer;
 }
 
+const char *show_some(unsigned n, const char *noun, char buffer[24])
+{
+	snprintf(buffer, 24, "%u %.11s%s", n, noun, n == 1 ? "" : "s");
+	return buffer;
+}
+
 bool has_begun(const struct experiment *e)
 {
 	return e->t_on >= 0 && (e->state == STATE_DONE || e->state == STATE_BROKEN_OFF);

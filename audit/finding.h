@@ -46,4 +46,7 @@ bool say(char text[FINDING_TEXT], const char *format, ...) __attribute__((format
 /* "11 ms", "1.7 s". Returns the buffer. */
 const char *show_seconds(double seconds, char buffer[24]);
 
+/* "1 sample", "3 samples" */
+const char *show_some(unsigned n, const char *noun, char buffer[24]);
+
 #endif

@@ -9,9 +9,11 @@
 
 static bool stuck(const struct evidence *e, char text[FINDING_TEXT])
 {
+	char b[24];
+
 	return e->connections.stuck
-	       && say(text, "%u connections wait for an answer that never came, and were not given"
-	              " up", e->connections.stuck);
+	       && say(text, "on %s an answer never came, and the application waits on",
+	              show_some(e->connections.stuck, "connection", b));
 }
 
 static bool poisoned(const struct evidence *e, char text[FINDING_TEXT])
@@ -26,9 +28,12 @@ static bool poisoned(const struct evidence *e, char text[FINDING_TEXT])
 
 static bool executed_twice(const struct evidence *e, char text[FINDING_TEXT])
 {
+	const char *were = e->twice == 1 ? "was" : "were";
+	char b[24];
+
 	return e->twice
-	       && say(text, "%u writes were done, lost their answers, and were asked for and done"
-	              " again", e->twice);
+	       && say(text, "%s %s done, lost the answer, and %s asked for and done again",
+	              show_some(e->twice, "write", b), were, were);
 }
 
 /* ---- storms ---- */
@@ -71,9 +76,11 @@ static bool stampede(const struct evidence *e, char text[FINDING_TEXT])
 
 static bool unnoticed(const struct evidence *e, char text[FINDING_TEXT])
 {
+	char b[24];
+
 	return e->connections.unnoticed
-	       && say(text, "%u connections were closed by the server, and the application did not"
-	              " close them within 1 s", e->connections.unnoticed);
+	       && say(text, "the server closed %s, and the application did not do so within 1 s",
+	              show_some(e->connections.unnoticed, "connection", b));
 }
 
 static bool more_connections(const struct evidence *e, char text[FINDING_TEXT])
@@ -99,11 +106,11 @@ static bool no_timeout(const struct evidence *e, char text[FINDING_TEXT])
 {
 	const struct timeout_figures *t = &e->request;
 	double lasted = e->measure->fault.to - e->measure->fault.from;
-	char b[24];
+	char b[24], c[24];
 
 	return t->waited && !t->given_up && t->watched >= 1 && t->watched >= lasted / 2
-	       && say(text, "time-out in force: none in %s (%u requests waited)",
-	              show_seconds(t->watched, b), t->waited);
+	       && say(text, "time-out in force: none in %s (%s waited)",
+	              show_seconds(t->watched, b), show_some(t->waited, "request", c));
 }
 
 /* ---- the run's ---- */

@@ -59,9 +59,11 @@ static bool down(const struct evidence *e, char text[FINDING_TEXT])
 	const struct probe_figures *f = e->figures;
 	unsigned in = f->during[OUTCOME_DOWN], after = f->after[OUTCOME_DOWN];
 
+	char b[24];
+
 	return (in || after)
-	       && say(text, "the application itself did not serve: %u samples in the fault and %u"
-	              " after were refused, reset or closed", in, after);
+	       && say(text, "the application itself refused, reset or closed %s in the fault and %u"
+	              " after", show_some(in, "sample", b), after);
 }
 
 static bool collateral(const struct evidence *e, char text[FINDING_TEXT])
@@ -99,9 +101,10 @@ static bool expected_to_work(const struct evidence *e)
 static bool must_work(const struct evidence *e, char text[FINDING_TEXT])
 {
 	unsigned n = failed(e->figures->during) + failed(e->figures->after);
+	char b[24];
 
 	return n && expected_to_work(e)
-	       && say(text, "it is expected to work, and %u samples did not", n);
+	       && say(text, "it is expected to work, and %s did not", show_some(n, "sample", b));
 }
 
 static bool errors(const struct evidence *e, char text[FINDING_TEXT])
@@ -125,18 +128,25 @@ static bool slow(const struct evidence *e, char text[FINDING_TEXT])
 {
 	const struct probe_figures *f = e->figures;
 	unsigned n = f->during[OUTCOME_SLOW];
+	double within = probe_of(e)->within;
 	char b[24];
 
+	if (within < 1)                         /* the default is 250 ms */
+		snprintf(b, sizeof b, "%.0f ms", within * 1000);
+	else
+		show_seconds(within, b);
 	return n >= 2 && n * 10 >= asked(f->during)
 	       && say(text, "%u of %u samples in the fault took longer than %s", n,
-	              asked(f->during), show_seconds(probe_of(e)->within, b));
+	              asked(f->during), b);
 }
 
 static bool too_few(const struct evidence *e, char text[FINDING_TEXT])
 {
 	unsigned n = asked(e->figures->during);
+	char b[24];
 
-	return n < ENOUGH && say(text, "%u samples in the fault: %d are needed", n, ENOUGH);
+	return n < ENOUGH && say(text, "%s in the fault: %d are needed",
+	                         show_some(n, "sample", b), ENOUGH);
 }
 
 /* ---- after it ---- */
@@ -174,22 +184,23 @@ static bool stale_pool(const struct evidence *e, char text[FINDING_TEXT])
 	                          ? ": none is tested before use"
 	                : f->without_asking == 1 && pool > 1
 	                          ? ": the first failure empties the pool" : "";
+	char b[24], c[24];
 
 	return in_time(e) && f->without_asking
-	       && say(text, "%u samples after the fault failed without asking %s, with %u"
-	              " connections before%s", f->without_asking, e->measure->proxy->name, pool,
-	              how);
+	       && say(text, "%s after the fault failed without asking %s, with %s before%s",
+	              show_some(f->without_asking, "sample", b), e->measure->proxy->name,
+	              show_some(pool, "connection", c), how);
 }
 
 static bool late_failures(const struct evidence *e, char text[FINDING_TEXT])
 {
 	const struct probe_figures *f = e->figures;
 	unsigned n = f->failures_after - f->without_asking;
-	char b[24];
+	char b[24], c[24];
 
 	return f->asks && in_time(e) && n
-	       && say(text, "%u samples failed after the fault; back after %s", n,
-	              show_seconds(f->recover, b));
+	       && say(text, "%s failed after the fault; back after %s",
+	              show_some(n, "sample", c), show_seconds(f->recover, b));
 }
 
 /* The shell's codes for a command that it cannot find or run. */

@@ -26,8 +26,8 @@ static const struct vn_opt rows[] = {
 	  "[NAME=]sh: COMMAND; any number"),
 	TIME(probe_every, "500ms", 0.01, .help = "its interval"),
 	TIME(probe_timeout, "5s", 0.01, .help = "some answer must come in this time"),
-	OPTION(faults, VN_OPT_TEXT, .def = "default", .help = "quick, default, all, names; -NAME "
-	       "leaves one out; PROXY/NAME"),
+	OPTION(faults, VN_OPT_TEXT, .def = "default", .help = "quick, default, all, or names; "
+	       "-NAME leaves one out, PROXY/NAME is for one proxy"),
 	OPTION(scenario, VN_OPT_TEXT, .help = "a file of scenarios, any number"),
 	TIME(fault_time, "10s", 0.1, .help = "how long a fault lasts"),
 	TIME(hang_time, "20s", 0.1, .help = "those that must outlast time-outs"),

@@ -80,11 +80,12 @@ static void place_write(const json_t *report, const json_t *finding, const char 
 	free(words);
 }
 
-/* The run's findings are worst first. A place is annotated once, for its worst. */
-static unsigned annotate(const json_t *report, unsigned mark, const char *command, FILE *to)
+/* Places of this severity, worst first. `seen`: those that were annotated with a worse one, which
+ * are left out, and these. Returns how many there are. */
+static unsigned annotate(const json_t *report, json_t *seen, unsigned mark, const char *command,
+                         FILE *to)
 {
-	json_t *seen = json_object();
-	size_t i, k;
+	size_t i, k, before = json_object_size(seen);
 	const json_t *finding, *where;
 
 	json_array_foreach(json_object_get(report, "findings"), i, finding) {
@@ -97,7 +98,7 @@ static unsigned annotate(const json_t *report, unsigned mark, const char *comman
 			if (!place || json_object_get(seen, place))
 				continue;
 			json_object_set_new(seen, place, json_true());
-			if (json_object_size(seen) > SHOWN)
+			if (json_object_size(seen) > before + SHOWN)
 				continue;
 			fprintf(to, "::%s title=", command);
 			command_text(to, place, true);
@@ -106,9 +107,7 @@ static unsigned annotate(const json_t *report, unsigned mark, const char *comman
 			putc('\n', to);
 		}
 	}
-	unsigned n = (unsigned)json_object_size(seen);
-	json_decref(seen);
-	return n;
+	return (unsigned)(json_object_size(seen) - before);
 }
 
 static void summary_append(const json_t *report, const char *file)
@@ -132,10 +131,13 @@ void report_github(const json_t *report, FILE *to)
 
 	if (!actions || strcmp(actions, "true"))
 		return;
-	unsigned failed = annotate(report, MARK_FAIL, "error", to);
-	unsigned degraded = annotate(report, MARK_DEGRADED, "warning", to);
-	fprintf(to, "::notice title=vaurien audit::%u places fail and %u are degraded; the %d worst"
-	        " of each are shown\n", failed, degraded, SHOWN);
+	json_t *seen = json_object();
+	unsigned failed = annotate(report, seen, MARK_FAIL, "error", to);
+	unsigned degraded = annotate(report, seen, MARK_DEGRADED, "warning", to);
+	json_decref(seen);
+	fprintf(to, "::notice title=vaurien audit::places that fail: %u, degraded: %u%s\n", failed,
+	        degraded, failed > SHOWN || degraded > SHOWN
+	        ? "; the 10 worst of each are annotated" : "");
 	fflush(to);
 	if (summary && *summary)
 		summary_append(report, summary);

@@ -252,7 +252,7 @@ static void findings_write(const json_t *findings, FILE *to)
 		fprintf(to, "<p><b class=\"mono %s\">",
 		        note ? "dim" : report_marks[report_mark(each, "severity")].word);
 		tagged(to, "", report_text(each, "id"), "</b> ");
-		html_text(to, report_text(each, "text"));
+		html_figures(to, report_text(each, "text"));
 		if (*report_text(each, "remedy"))
 			tagged(to, "<br><span class=\"remedy\">", report_text(each, "remedy"),
 			       "</span>");

@@ -67,4 +67,6 @@ const char report_html_style[] =
 	".tl .tick{stroke:var(--accent);stroke-width:1.6;opacity:.6}\n"
 	"details{margin:.7rem 0}summary{cursor:pointer}pre{white-space:pre-wrap;"
 	"font:13px/1.5 var(--mono);margin:.4rem 0}\n"
+	"@media(max-width:40rem){td.q,.matrix thead th:nth-child(2){display:none}"
+	"th.v,td.v,td.v a{min-width:0}td.v a{padding:.05rem .3rem}}\n"
 	"@media print{body{background:#fff}.card{break-inside:avoid}.x h2 a{display:none}}\n";

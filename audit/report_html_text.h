@@ -8,4 +8,7 @@
  * characters. */
 void html_text(FILE *, const char *text);
 
+/* The same. No line ends between a figure and its unit: "5 s". */
+void html_figures(FILE *, const char *text);
+
 #endif

@@ -153,6 +153,7 @@ def test_narrow(page, browser):
     """On a telephone tables and time lines scroll by themselves, and the page does not."""
     page(reports.usual(), width=400, height=800)
     assert browser.execute_script("return document.documentElement.scrollWidth") <= 400
+    assert browser.execute_script("return document.querySelectorAll('.matrix td.v a')[1].getBoundingClientRect().right") <= 400
     assert browser.execute_script(OVERLAPS) == []
     assert browser.execute_script(OUTSIDE) == []
     screenshot(browser, "audit-narrow")

@@ -172,11 +172,15 @@ def test_github(write, tmp_path):
     lines = write("github", reports.usual(), **environment).decode().strip().split("\n")
     assert [line.split(" ")[0] for line in lines] == ["::error"] * 5 + ["::warning"] * 2 + ["::notice"]
     assert lines[0].startswith("::error title=db/hang/stock::hangs: 20 samples had no answer in 5 s (no answer in 5 s,")
-    assert "5 places fail and 2 are degraded" in lines[-1]
+    assert lines[-1] == "::notice title=vaurien audit::places that fail: 5, degraded: 2"
     assert summary.read_text().startswith("before\n## ✕ vaurien audit")
     lines = write("github", reports.huge(12, 4, 5), GITHUB_ACTIONS="true").decode().strip().split("\n")
     assert sum(line.startswith("::error") for line in lines) == 10
-    assert len(lines) <= 21
+    assert len(lines) <= 21 and lines[-1].endswith("; the 10 worst of each are annotated")
+    report = reports.usual()
+    report["findings"].append(dict(report["findings"][0], id="slow", severity="degraded", where=["db/hang/stock", "db/slow/order"]))
+    lines = write("github", report, GITHUB_ACTIONS="true").decode().split("\n")
+    assert [line.split("::")[1] for line in lines if "db/hang/stock" in line] == ["error title=db/hang/stock"]     # once
 
 
 def runner_reads(line):
