@@ -57,9 +57,12 @@ static json_t *file_read(const char *path)
 		return NULL;
 	}
 	json_t *made = json_loadf(f, 0, &error);
+	int why = ferror(f) ? errno : 0;
 	if (f != stdin)
 		fclose(f);
-	if (!made)
+	if (why)
+		fprintf(stderr, "vaurienctl: %s: %s\n", path, strerror(why));
+	else if (!made)
 		fprintf(stderr, "vaurienctl: %s: line %d: expected JSON: %s\n", path, error.line,
 		        error.text);
 	return made;

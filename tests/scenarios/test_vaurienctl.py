@@ -373,6 +373,7 @@ def test_a_behavior_is_exported_as_one(ctl, proxy):
 
 
 def test_populate_refused(ctl, tmp_path):
+    assert ctl("populate", tmp_path) == (1, "", "vaurienctl: %s: Is a directory\n" % tmp_path)
     rc, out, err = ctl("populate", tmp_path / "nothing")
     assert (rc, out) == (1, "") and err.startswith("vaurienctl: ") and err.count("\n") == 1
     (tmp_path / "file").write_text("[{]")
