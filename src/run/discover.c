@@ -147,8 +147,9 @@ static void note_open(struct mail *m)
 	if (s && n->tls && !s->client_tls)
 		log_line(misfits ? LOG_WARNING : LOG_INFO,
 		         "%s: TLS passes unread, so rules that need messages do not reach it; "
-		         "they do with --add 'NAME=%s,PROTOCOL client_tls=on backend_tls=on'",
-		         s->name, s->name);
+		         "they do with --add 'NAME=%s,PROTOCOL client_tls=on backend_tls=on', if "
+		         "the command trusts $VAURIEN_CA",
+		         s->name, strchr(s->name, ':') ? s->name : s->backend.text);
 	free(n);
 }
 

@@ -24,6 +24,31 @@ static bool carried_unread(const struct supervisor *s, const struct proxy *p)
 	return false;
 }
 
+static bool https(const char *place)
+{
+	const char *port = strrchr(place, ':');
+
+	return port && (!strcmp(port, ":443") || !strcmp(port, ":8443"));
+}
+
+/* How rules reach the first one whose TLS passed unread. */
+static void unread_show(FILE *to, const struct supervisor *by, struct control *c)
+{
+	for (size_t i = 0; i < control_proxy_count(c); i++) {
+		const struct proxy *p = control_proxy(c, i);
+		const struct spec *s = proxy_spec(p);
+		/* A proxy that was discovered has its place for a name. */
+		const char *place = strchr(s->name, ':') ? s->name : s->backend.text;
+		bool plain = !strcmp(s->protocol->name, "tcp");
+		if (!carried_unread(by, p))
+			continue;
+		fprintf(to, " TLS is read with --add 'NAME=%s,%s client_tls=on backend_tls=on', "
+		        "if the command trusts $VAURIEN_CA.", place,
+		        !plain ? s->protocol->name : https(place) ? "http" : "PROTOCOL");
+		return;
+	}
+}
+
 static void carried_show(FILE *to, const struct supervisor *by, const struct proxy *p,
                          uint64_t connections)
 {
@@ -187,6 +212,7 @@ char *summary_make(const struct supervisor *s, struct control *c, int *status)
 		        "process that ran before, such as a daemon or a container?", word);
 	left_show(to, s, "Failed", &s->failed);
 	left_show(to, s, "Left alone", &s->left);
+	unread_show(to, s, c);
 	fputc('\n', to);
 	for (const struct carrier *r = s->carriers; r; r = r->next)
 		if (named_unused(r))

@@ -38,6 +38,8 @@ def test_tls_passes_unread_and_both_the_log_and_the_end_say_so(running, web):
     done = running("--log-level", "info", command=curl(web, "-k"))
     assert done.out == "hello", done.err
     assert "carried 1 connection: localhost:%d tcp 1 (TLS, unread), no fault." % web in done.summary
+    assert done.summary.endswith(" TLS is read with --add 'NAME=localhost:%d,PROTOCOL client_tls=on backend_tls=on', "
+                                 "if the command trusts $VAURIEN_CA." % web)
     assert len(re.findall(r"INFO.*localhost:%d: TLS passes unread" % web, done.err)) == 1, done.err
 
 
