@@ -1,4 +1,5 @@
 /* behavior.c - vaurienctl's actions on the behavior, the backend and the rules of one proxy. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,9 +48,12 @@ static int text_show(struct call *c, json_t *body, const char *key)
 		json_show(body);
 	} else {
 		char *line = line_make(json_string_value(value));
-		puts(line);
+		if (!each_valued(key, line))
+			puts(line);
 		free(line);
 	}
+	if (!rc)
+		first_note(c);
 	json_decref(body);
 	return rc;
 }
@@ -74,29 +78,19 @@ static int list_behaviors(struct call *c)
 	return rc;
 }
 
-static bool among(const json_t *names, const char *name)
-{
-	const json_t *one;
-	size_t i;
-
-	json_array_foreach(names, i, one)
-		if (json_is_string(one) && !strcmp(json_string_value(one), name))
-			return true;
-	return false;
-}
-
-/* Older scripts call get-behavior with any word; one that is a proxy's name means that proxy. */
+/* Older scripts call get-behavior with any word; they have one proxy. A word that is a proxy's name
+ * means that proxy, and where there are several the server refuses another one. */
 static void proxy_from_word(struct call *c)
 {
-	json_t *names = c->n && !c->proxy ? names_get(c, "/proxies", NULL) : NULL;
+	json_t *names = c->n && !c->proxy && !c->resolved ? proxies_order(c) : NULL;
 
-	if (names && among(names, c->words[0]))
+	if (json_array_size(names) > 1 || names_have(names, c->n ? c->words[0] : ""))
 		c->proxy = c->words[0];
 	json_decref(names);
 }
 
-/* "delay --sleep 2"; with percents the options of each in a line of its own. */
-static void behavior_show(const json_t *body)
+/* "delay --sleep 2"; with percents the options of each behind `between`. */
+static void behavior_write(FILE *out, const json_t *body, const char *between)
 {
 	json_t *options = json_object_get(body, "options"), *one;
 	const char *spec = text_of(body, "behavior"), *name;
@@ -104,31 +98,47 @@ static void behavior_show(const json_t *body)
 	bool alone = listed && json_object_size(options) == 1;
 	char *line = line_make(spec), *shown = options_show(listed ? NULL : options);
 
-	printf("%s%s%s", line, *shown ? " " : "", shown);
+	fprintf(out, "%s%s%s", line, *shown ? " " : "", shown);
 	json_object_foreach(options, name, one) {
 		if (!listed)
 			break;
 		char *key = line_make(name), *own = options_show(one);
 		if (alone)
-			printf(" %s", own);
+			fprintf(out, " %s", own);
 		else
-			printf("\n  %s %s", key, own);
+			fprintf(out, "%s%s %s", between, key, own);
 		free(key);
 		free(own);
 	}
-	putchar('\n');
 	free(line);
 	free(shown);
+}
+
+static void behavior_show(const json_t *body)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert(out);
+	behavior_write(out, body, each_under_way() ? "; " : "\n  ");
+	fclose(out);
+	if (!each_valued("behavior", text))
+		puts(text);
+	free(text);
 }
 
 static int get_behavior(struct call *c)
 {
 	proxy_from_word(c);
+	if (names_all(c))
+		return run_for_all(c);
 	json_t *body = get_of_proxy(c, "behavior");
 	if (c->json || !json_object_get(c->options, "verbose")
 	    || !json_is_string(json_object_get(body, "behavior")))
 		return text_show(c, body, "behavior");
 	behavior_show(body);
+	first_note(c);
 	json_decref(body);
 	return 0;
 }
@@ -136,6 +146,8 @@ static int get_behavior(struct call *c)
 static int get_backend(struct call *c)
 {
 	proxy_from_word(c);
+	if (names_all(c))
+		return run_for_all(c);
 	return text_show(c, get_of_proxy(c, "backend"), "backend");
 }
 
@@ -151,19 +163,6 @@ static int info(struct call *c)
 }
 
 /* ---- changing ---- */
-
-void whose_show(struct call *c)
-{
-	json_t *body = call_get(c, "/info"), *proxies = json_object_get(body, "proxies");
-	const char *first = text_of(json_array_get(proxies, 0), "name");
-
-	if (json_array_size(proxies) > 1) {
-		char *line = line_make(c->proxy ? c->proxy : first);
-		printf(" on proxy \"%s\"", line);
-		free(line);
-	}
-	json_decref(body);
-}
 
 void warning_show(const json_t *body)
 {
@@ -183,10 +182,10 @@ static void changed_show(struct call *c, const char *what, const json_t *body)
 		json_show(body);
 		return;
 	}
-	printf("%s changed to \"%s\"", what, c->words[0]);
-	whose_show(c);
-	putchar('\n');
+	char *whose = whose_make(c);
+	printf("%s changed to \"%s\"%s\n", what, c->words[0], whose);
 	warning_show(body);
+	free(whose);
 }
 
 /* The name in the first of "20:delay,10:error", to be freed. */
@@ -236,7 +235,7 @@ static bool about_unknown(const char *spec, const char *sentence, const json_t *
 	for (; !found; spec++) {
 		char *name = first_name(spec), *quoted;
 		quoted = xasprintf("'%s'", name);
-		found = !among(names, name) && strstr(sentence, quoted);
+		found = !names_have(names, name) && strstr(sentence, quoted);
 		free(quoted);
 		free(name);
 		spec += strcspn(spec, ",");
@@ -331,11 +330,16 @@ bool rule_refuses(const json_t *rule)
 int rules_list(struct call *c)
 {
 	static const struct column columns[] = {
-		{ "name", "rule" }, { "behavior", "behavior" }, { "seen", "seen" },
-		{ "hits", "hits" }, { "unreachable", "unreachable" }, { "options", "options" },
-		{ NULL },
+		{ "proxy", "proxy" }, { "name", "rule" }, { "behavior", "behavior" },
+		{ "seen", "seen" }, { "hits", "hits" }, { "unreachable", "unreachable" },
+		{ "options", "options" }, { NULL },
 	};
-	return table_of(c, get_of_proxy(c, "rules"), "rules", columns, "no rules");
+	json_t *names = several(c);
+	json_t *body = names ? get_of_each(c, names, "rules") : get_of_proxy(c, "rules");
+	int rc = table_of(c, body, "rules", columns + !names, "no rules");
+
+	json_decref(names);
+	return rc;
 }
 
 /* Those of its protocol. False: there is no such proxy, which it has printed. */
@@ -386,15 +390,20 @@ const struct action behavior_actions[] = {
 	  "docs/behaviors.md describes them.\n\n"
 	  "examples:\n"
 	  "  vaurienctl set-behavior delay --sleep 2s\n"
-	  "  vaurienctl set-behavior error --failure deadlock --match '^QUERY' --times 1\n" },
+	  "  vaurienctl set-behavior error --failure deadlock --match '^QUERY' --times 1\n",
+	  .whom = ONE, .shared = true },
 	{ "get-behavior", "[--verbose]", "show the behavior's name", 0, 1, get_options,
-	  get_behavior, "  --verbose  show its options too, as set-behavior takes them\n" },
-	{ "get-backend", NULL, "show where new connections go", 0, 1, NULL, get_backend },
-	{ "set-backend", "HOST:PORT", "change where new connections go", 1, 1, NULL, set_backend },
+	  get_behavior, "  --verbose  show its options too, as set-behavior takes them\n",
+	  .whom = ONE, .shared = true },
+	{ "get-backend", NULL, "show where new connections go", 0, 1, NULL, get_backend,
+	  .whom = ONE },
+	{ "set-backend", "HOST:PORT", "change where new connections go", 1, 1, NULL, set_backend,
+	  .whom = ONE },
 	{ "info", NULL, "show the version, the seed and the proxies, as JSON", 0, 1, NULL,
 	  info },
-	{ "rules", "[PROXY]", "list its rules, and how often each has taken effect", 0, 1, NULL,
-	  rules_list },
-	{ "failures", "[PROXY]", "list the errors that `error` can send", 0, 1, NULL, failures },
+	{ "rules", "[PROXY]", "list the rules, and how often each has taken effect", 0, 1, NULL,
+	  rules_list, .whom = MANY, .shared = true },
+	{ "failures", "[PROXY]", "list the errors that `error` can send", 0, 1, NULL, failures,
+	  .whom = MANY },
 	{ NULL },
 };

@@ -16,10 +16,20 @@ enum { WORDS = 64 };                    /* that an action takes at most */
 
 struct top;
 
+/* Whom an action is about: without --proxy, with it, with --proxy all. */
+enum whom {
+	NOBODY,                         /* of none, or always of all: it takes no --proxy */
+	ONE,                            /* the first, that one, each in turn */
+	MANY,                           /* all, that one, all */
+};
+
 struct call {
 	const char *host;               /* a URL, or unix:/path */
 	const char *http_host, *http_port, *token;
-	const char *proxy;              /* which proxy is meant; NULL: the first */
+	const char *proxy;              /* which proxy is meant; NULL: the first, or all */
+	bool all;                       /* `all` was said, and proxy is NULL */
+	bool resolved;                  /* what `all` means has been decided */
+	double until;                   /* of `wait` for each: the same end; 0: not begun */
 	long patience;                  /* seconds for an answer; 0: 60 */
 	unsigned runs;                  /* `vaurien run` that are active, if that was asked */
 	bool json, quiet;               /* quiet: a request without an answer is no error */
@@ -48,14 +58,16 @@ struct action {
 	const char *more;               /* what only its own help says; NULL: nothing */
 	bool pairs;                     /* options may stand after the `least` words */
 	const char *const *early;       /* options that may stand anywhere; NULL: none */
+	enum whom whom;
+	bool shared;                    /* `vaurien run` does it for all if no proxy is named */
 };
 
 extern const char *const any[];
 
 /* These end with a row without name. */
-extern const struct action behavior_actions[], rule_actions[], proxy_actions[], file_actions[],
-	toxic_actions[], watch_actions[], state_actions[], top_actions[], help_actions[],
-	ca_actions[];
+extern const struct action behavior_actions[], rule_actions[], proxy_actions[], set_actions[],
+	file_actions[], toxic_actions[], watch_actions[], state_actions[], top_actions[],
+	help_actions[], ca_actions[];
 
 /* ---- vaurienctl.c ---- */
 
@@ -66,6 +78,8 @@ json_t *action_names(void);                     /* of all tables */
 #define EACH_ACTION(a) \
 	for (const struct action *const *table_ = action_tables(); *table_; table_++) \
 		for (const struct action *a = *table_; a->name; a++)
+
+bool takes_proxy(const struct action *);        /* its first word is PROXY */
 
 /* ---- find.c ---- */
 
@@ -137,6 +151,7 @@ void screen_style(enum style);
 void screen_distrust(const char *json, size_t n);
 bool screen_harmful(unsigned long character);   /* a control, or it turns the order of others */
 void json_show(const json_t *);
+void done_show(json_t *);                       /* the same; takes the reference */
 void json_line_show(const char *line);          /* JSON as it came, its controls escaped */
 
 /* ---- show.c ---- */
@@ -178,9 +193,35 @@ char *protocol_get(struct call *);              /* of the proxy that is meant; N
 void toxics_show(json_t *toxics);
 json_t *toxics_exported(const json_t *toxics);  /* what makes them again */
 
+/* ---- each.c ---- */
+
+json_t *proxies_order(struct call *);           /* their names; NULL: not to be had */
+bool names_have(const json_t *names, const char *name);
+bool joint(struct call *);                      /* the action is for all of a `vaurien run` */
+
+/* The proxies that a list is of, if none is named; NULL: of one. */
+json_t *several(struct call *);
+
+/* ` on proxy "db"`, where there are several; else "". To be freed. */
+char *whose_make(struct call *);
+
+/* Of which proxy a value is that was printed, where there are several. On stderr. */
+void first_note(struct call *);
+
+/* /NAME/what of each: {what: rows}, each row with its "proxy". NULL as call_get(). */
+json_t *get_of_each(struct call *, const json_t *names, const char *what);
+
+/* False: the action is not done for each, so the caller prints it. */
+bool each_answered(const json_t *answer);
+bool each_valued(const char *key, const char *value);
+bool each_refused(const char *sentence);
+bool each_under_way(void);
+
+bool names_all(const struct call *);
+int run_for_all(struct call *);                 /* if names_all(). The exit code */
+
 /* ---- behavior.c ---- */
 
-void whose_show(struct call *);                 /* ` on proxy "db"`, where there are several */
 void warning_show(const json_t *body);          /* what the server warns of, on stderr */
 int rules_list(struct call *);
 bool rule_refuses(const json_t *rule);          /* all clients; it is switched on */
@@ -202,7 +243,8 @@ json_t *rule_typed(struct call *, int *rc);
 
 /* ---- proxies.c ---- */
 
-/* An object of proxies by name, as an array in the order of names. NULL: it is none. */
-json_t *proxies_sorted(json_t *proxies);
+/* An object of proxies by name, as an array in the order of GET /info, which begins with the first
+ * one; or of names, where it is not to be had. NULL: it is none. */
+json_t *proxies_sorted(struct call *, json_t *proxies);
 
 #endif

@@ -6,6 +6,8 @@
 
 int fail(const char *why)
 {
+	if (each_refused(why))
+		return FAILED;
 	char *line = line_make(why);
 
 	fprintf(stderr, "The request failed. %.16000s\n", line);
@@ -125,7 +127,7 @@ static char *hint_proxy(struct call *c, const struct reply *r, const char *text,
 
 	if (!c->proxy || r->status != 404 || !(toxiproxy || (name && !strcmp(name, "proxy"))))
 		return NULL;
-	json_t *names = names_get(c, "/proxies", NULL);
+	json_t *order = proxies_order(c), *names = order ? order : names_get(c, "/proxies", NULL);
 	char *hint = hint_list(text, c->proxy, toxiproxy, names, "The proxies are ");
 	json_decref(names);
 	return hint;
@@ -158,6 +160,36 @@ static json_t *rules_get(struct call *c)
 	return names;
 }
 
+static bool rule_is_of(struct call *c, const char *proxy, const char *rule)
+{
+	char *path = path_make("", proxy, "rules", rule, NULL);
+	bool found = false;
+	struct reply r;
+
+	if (call_send(c, "GET", path, NULL, &r)) {
+		found = r.status == 200;
+		reply_free(&r);
+	}
+	free(path);
+	return found;
+}
+
+/* It was looked for in the first proxy only. NULL: no other has it. */
+static char *hint_elsewhere(struct call *c, const char *rule)
+{
+	json_t *names = c->proxy ? NULL : proxies_order(c);
+	char *hint = NULL;
+
+	for (size_t i = 1; i < json_array_size(names) && !hint; i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+		if (rule_is_of(c, name, rule))
+			hint = xasprintf(": '%s'; proxy \"%s\" has it: --proxy %s", rule, name,
+			                 name);
+	}
+	json_decref(names);
+	return hint;
+}
+
 /* "there is no rule of that name" */
 static char *hint_rule(struct call *c, const struct reply *r, const char *text, const char *name)
 {
@@ -166,6 +198,9 @@ static char *hint_rule(struct call *c, const struct reply *r, const char *text, 
 
 	if (r->status != 404 || !name || strcmp(name, "rule") || !word)
 		return NULL;
+	char *elsewhere = hint_elsewhere(c, word);
+	if (elsewhere)
+		return elsewhere;
 	json_t *names = rules_get(c);
 	char *hint = hint_list(text, word, true, names, "The rules are ");
 	json_decref(names);

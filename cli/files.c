@@ -29,7 +29,8 @@ static json_t *exported(const json_t *proxy)
 
 static int export(struct call *c)
 {
-	json_t *proxies = call_get(c, "/proxies"), *rows = proxies ? proxies_sorted(proxies) : NULL;
+	json_t *proxies = call_get(c, "/proxies");
+	json_t *rows = proxies ? proxies_sorted(c, proxies) : NULL;
 	json_t *all = json_array(), *row;
 	size_t i;
 	int rc = 0;

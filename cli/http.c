@@ -132,7 +132,7 @@ int call_do(struct call *c, const char *method, const char *path, json_t *body, 
 	} else if (r.body) {
 		json_show(r.body);
 	} else {
-		puts("{}");             /* done, with nothing to tell */
+		done_show(json_object());       /* with nothing to tell */
 	}
 	va_end(args);
 	reply_free(&r);

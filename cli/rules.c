@@ -83,17 +83,24 @@ static int pair_take(const struct call *c, struct typed *t, const char *word, bo
 	return rc;
 }
 
-/* "db:" chooses the proxy, as in --rule. False: it is no such word. */
-static bool proxy_take(struct call *c, struct typed *t, const char *word)
+/* "db:" chooses the proxy, as in --rule. */
+static bool is_proxy(const struct typed *t, const char *word)
 {
 	size_t n = strlen(word);
 
-	if (t->behavior || t->text || n < 2 || word[n - 1] != ':')
-		return false;
-	t->text = strndup(word, n - 1);
+	return !t->behavior && !t->text && n > 1 && word[n - 1] == ':';
+}
+
+static int proxy_take(struct call *c, struct typed *t, const char *word)
+{
+	t->text = strndup(word, strlen(word) - 1);
 	assert(t->text);
+	if (c->resolved)                /* "all:", and it has been seen to */
+		return 0;
+	if (c->proxy && strcmp(c->proxy, t->text))
+		return misuse_word(c, "the proxy of --proxy", t->text);
 	c->proxy = t->text;
-	return true;
+	return 0;
 }
 
 /* A word that is not the shell's but part of a rule in one argument. Takes it over. */
@@ -101,8 +108,8 @@ static int part_take(struct call *c, struct typed *t, char *word)
 {
 	int rc = 0;
 
-	if (proxy_take(c, t, word))
-		;
+	if (is_proxy(t, word))
+		rc = proxy_take(c, t, word);
 	else if (!t->behavior)
 		json_object_set_new(t->options, "behavior", json_string(word));
 	else
@@ -179,12 +186,11 @@ static void rule_show(struct call *c, const char *done, const json_t *rule)
 {
 	const char *known = json_string_value(json_object_get(rule, "as_rule"));
 	char *name = line_make(known ? text_of(rule, "name") : c->words[0]);
-	char *words = line_make(known ? known : "");
+	char *words = line_make(known ? known : ""), *whose = whose_make(c);
 
-	printf("%s rule '%s'", done, name);
-	whose_show(c);
-	printf("%s%s\n", known ? ": " : "", words);
+	printf("%s rule '%s'%s%s%s\n", done, name, whose, known ? ": " : "", words);
 	warning_show(rule);
+	free(whose);
 	free(words);
 	free(name);
 }
@@ -216,7 +222,9 @@ static int rule_add(struct call *c)
 	struct typed t;
 	int rc = typed_read(c, &t, true);
 
-	if (!rc)
+	if (!rc && t.text && names_all(c))
+		rc = run_for_all(c);
+	else if (!rc)
 		rc = rule_send(c, "POST", NULL, json_incref(t.options), "Added");
 	typed_free(&t);
 	c->proxy = NULL;
@@ -241,11 +249,13 @@ static int rule_set(struct call *c)
 static int rule_remove(struct call *c)
 {
 	bool all = !strcmp(c->words[0], "all");
-	char *path = rules_path(c, all ? NULL : c->words[0]);
+	char *path = rules_path(c, all ? NULL : c->words[0]), *whose = whose_make(c);
 	int rc = all ? call_do(c, "PUT", path, json_pack("{s:[]}", "rules"),
-	                       "Removed all rules but the behavior")
-	             : call_do(c, "DELETE", path, NULL, "Removed rule '%s'", c->words[0]);
+	                       "Removed all rules but the behavior%s", whose)
+	             : call_do(c, "DELETE", path, NULL, "Removed rule '%s'%s", c->words[0],
+	                       whose);
 
+	free(whose);
 	free(path);
 	return rc;
 }
@@ -333,7 +343,7 @@ static int down(struct call *c)
 	if (n < 0)
 		return FAILED;
 	if (c->json)
-		printf("{\"status\": \"ok\", \"ended\": %" JSON_INTEGER_FORMAT "}\n", n);
+		done_show(json_pack("{s:s, s:I}", "status", "ok", "ended", n));
 	else
 		printf("Proxy %s is down%s%s%s; %" JSON_INTEGER_FORMAT " %s reset\n",
 		       c->words[0], lasts ? " for " : "", lasts ? lasts : "",
@@ -352,7 +362,11 @@ static int up(struct call *c)
 	if (was && !strcmp(text_of(was, "behavior"), "refuse")) {
 		rc = call_do(c, "DELETE", path, NULL, "Proxy %s is up again", c->words[0]);
 	} else if (good) {
-		puts(c->json ? "{}" : "It was not down");
+		if (c->json)
+			done_show(json_object());
+		else
+			printf("%s%s was not down\n", each_under_way() ? "Proxy " : "",
+			       each_under_way() ? c->words[0] : "It");
 		rc = 0;
 	}
 	json_decref(was);
@@ -376,19 +390,20 @@ const struct action rule_actions[] = {
 	  "examples:\n"
 	  "  vaurienctl rule add delay sleep=300ms match=\"^GET\" name=slow\n"
 	  "  vaurienctl rule add error --failure deadlock --match '^QUERY UPDATE' --times 1\n"
-	  "  vaurienctl rule add 'cache: delay sleep=2s'\n", true },
+	  "  vaurienctl rule add 'cache: delay sleep=2s'\n", true, .whom = ONE, .shared = true },
 	{ "rule set", "NAME OPTION=VALUE...", "change these options; the rest stays",
 	  1, WORDS, any, rule_set,
 	  "Its counts stay, too.\n\nexample:\n  vaurienctl rule set slow sleep=1s times=3\n",
-	  true },
+	  true, .whom = ONE, .shared = true },
 	{ "rule remove", "NAME|all", "remove it; what it holds back goes on", 1, 1, NULL,
-	  rule_remove },
-	{ "rule list", "[PROXY]", "list the rules, as `rules` does", 0, 1, NULL, rules_list },
+	  rule_remove, .whom = ONE, .shared = true },
+	{ "rule list", "[PROXY]", "list the rules, as `rules` does", 0, 1, NULL, rules_list,
+	  .whom = MANY, .shared = true },
 	{ "down", "PROXY [--for TIME]", "refuse new clients, and reset open connections", 1, 1,
 	  down_options, down,
 	  "  --for TIME  the proxy comes back by itself after it: 5s, 250ms, 1m. Without it, by\n"
 	  "              `vaurienctl up`\n\n"
-	  "It is a rule of the name down, with a ttl.\n" },
-	{ "up", "PROXY", "end what `down` began", 1, 1, NULL, up },
+	  "It is a rule of the name down, with a ttl.\n", .whom = ONE },
+	{ "up", "PROXY", "end what `down` began", 1, 1, NULL, up, .whom = ONE },
 	{ NULL },
 };

@@ -201,8 +201,16 @@ void json_line_show(const char *line)
 
 void json_show(const json_t *value)
 {
+	if (each_answered(value))
+		return;
 	char *text = json_dumps(value, JSON_INDENT(2) | JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
 
 	json_line_show(text ? text : "null");
 	free(text);
+}
+
+void done_show(json_t *value)
+{
+	json_show(value);
+	json_decref(value);
 }

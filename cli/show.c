@@ -282,8 +282,8 @@ static void show(const struct column *columns, const json_t *rows, const char *n
 	const json_t *row;
 	size_t i;
 
-	if (terminal && !json_array_size(rows)) {
-		puts(none);
+	if (!json_array_size(rows) && (terminal || !headed)) {
+		fprintf(terminal ? stdout : stderr, "%s\n", none);
 		return;
 	}
 	if (terminal)

@@ -250,16 +250,17 @@ static int wait_answer(struct call *c, const struct wish *w)
 	return FAILED;
 }
 
-static int wait_over(const struct wish *w, const json_t *rule)
+static int wait_over(struct call *c, const struct wish *w, const json_t *rule)
 {
-	char *name = line_make(w->rule);
+	char *name = line_make(w->rule), *whose = whose_make(c);
 
-	fprintf(stderr, "vaurienctl: wait: rule '%s' has %" JSON_INTEGER_FORMAT " of %"
+	fprintf(stderr, "vaurienctl: wait: rule '%s'%s has %" JSON_INTEGER_FORMAT " of %"
 	        JSON_INTEGER_FORMAT " hits after %s; seen %" JSON_INTEGER_FORMAT ", unreachable %"
-	        JSON_INTEGER_FORMAT "\n", name,
+	        JSON_INTEGER_FORMAT "\n", name, whose,
 	        json_integer_value(json_object_get(rule, "hits")), w->hits, w->lasts,
 	        json_integer_value(json_object_get(rule, "seen")),
 	        json_integer_value(json_object_get(rule, "unreachable")));
+	free(whose);
 	free(name);
 	return FAILED;
 }
@@ -297,7 +298,7 @@ static int wait_hits(struct call *c, const struct wish *w)
 		}
 		reply_free(&r);
 	} while (rc < 0 && rest(w, &ms));
-	rc = rc < 0 ? wait_over(w, rule) : rc;
+	rc = rc < 0 ? wait_over(c, w, rule) : rc;
 	json_decref(rule);
 	free(path);
 	return rc;
@@ -331,7 +332,9 @@ static int wait(struct call *c)
 		return misuse_option("rule", "the name of a rule", NULL);
 	if (!w.lasts || !seconds_read(w.lasts, &w.timeout))
 		return misuse_option("timeout", "a time above 0, such as 10s", timeout);
-	w.until = clock_now(CLOCK_MONOTONIC) + w.timeout;
+	if (!c->until)
+		c->until = clock_now(CLOCK_MONOTONIC) + w.timeout;
+	w.until = c->until;
 	return w.rule ? wait_hits(c, &w) : wait_answer(c, &w);
 }
 
@@ -339,12 +342,13 @@ static const char *const wait_options[] = { "rule", "hits", "timeout", NULL };
 
 const struct action state_actions[] = {
 	{ "status", "[PROXY]", "show each proxy in a line: clients, faults, hits",
-	  0, 1, NULL, status },
+	  0, 1, NULL, status, .whom = MANY },
 	{ "wait", "[--rule NAME] [--hits N] [--timeout TIME]",
 	  "wait until vaurien answers, or a rule has struck", 0, 0, wait_options, wait,
 	  "  --rule NAME     the rule; behavior: that of set-behavior. Without it: wait until\n"
 	  "                  vaurien answers\n"
 	  "  --hits N        since it was set, not since the wait began (default 1)\n"
-	  "  --timeout TIME  as 10s or 500ms (default 30s); then the exit code is 1\n" },
+	  "  --timeout TIME  as 10s or 500ms (default 30s); then the exit code is 1\n",
+	  .whom = ONE, .shared = true },
 	{ NULL },
 };

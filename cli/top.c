@@ -30,7 +30,6 @@ static void act(struct top *t, const char *name, const char *const *words, unsig
 
 	c.top = NULL;
 	c.json = false;
-	c.proxy = t->chosen;
 	c.options = options ? options : json_object();
 	c.n = n;
 	for (unsigned i = 0; i < n; i++)
@@ -38,6 +37,7 @@ static void act(struct top *t, const char *name, const char *const *words, unsig
 	EACH_ACTION(a)
 		if (!strcmp(a->name, name))
 			c.action = a;
+	c.proxy = c.action->whom == ONE ? t->chosen : NULL;     /* calm is for all */
 	top_capture(t, c.action->run, &c);
 	json_decref(c.options);
 }
@@ -432,6 +432,6 @@ const struct action top_actions[] = {
 	  top_options, top,
 	  "  --interval TIME  between two looks (default 1s)\n\n"
 	  "? shows the keys. Rates are those of the last interval; p50 and p99 are of the times\n"
-	  "from a request to the last byte of its answer.\n" },
+	  "from a request to the last byte of its answer.\n", .whom = MANY },
 	{ NULL },
 };

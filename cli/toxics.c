@@ -271,10 +271,11 @@ const struct action toxic_actions[] = {
 	  "  --stream STREAM    upstream, downstream or both\n"
 	  "  --toxicity SHARE   of the connections, from 0 to 1 (default 1)\n\n" CONDITIONS
 	  "\nexample:\n"
-	  "  vaurienctl toxic add db latency --latency 100ms --client 10.0.0.0/8\n" },
+	  "  vaurienctl toxic add db latency --latency 100ms --client 10.0.0.0/8\n", .whom = ONE },
 	{ "toxic update", "PROXY NAME [--toxicity SHARE] [--ATTRIBUTE VALUE]...",
-	  "change what is given; the rest stays", 2, 2, any, toxic_update, CONDITIONS },
+	  "change what is given; the rest stays", 2, 2, any, toxic_update, CONDITIONS,
+	  .whom = ONE },
 	{ "toxic remove", "PROXY NAME", "remove it; what it holds back goes on", 2, 2, NULL,
-	  toxic_remove },
+	  toxic_remove, .whom = ONE },
 	{ NULL },
 };

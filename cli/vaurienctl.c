@@ -12,8 +12,9 @@ const char *const any[] = { NULL };
 const struct action *const *action_tables(void)
 {
 	static const struct action *const tables[] = {
-		behavior_actions, rule_actions, proxy_actions, state_actions, top_actions,
-		watch_actions, file_actions, toxic_actions, ca_actions, help_actions, NULL,
+		behavior_actions, rule_actions, proxy_actions, set_actions, state_actions,
+		top_actions, watch_actions, file_actions, toxic_actions, ca_actions,
+		help_actions, NULL,
 	};
 	static const struct action *const fleet[] = { fleet_actions, help_actions, NULL };
 	return fleet_flags.url ? fleet : tables;
@@ -64,7 +65,7 @@ static int misuse_name(const char *why, const char *what, json_t *names)
 	return MISUSED;
 }
 
-static bool takes_proxy(const struct action *a)
+bool takes_proxy(const struct action *a)
 {
 	return a->arguments && !strncmp(a->arguments + (*a->arguments == '['), "PROXY", 5);
 }
@@ -231,12 +232,31 @@ static int unknown_take(struct call *c, int argc, char **argv)
 	return 0;
 }
 
+/* Does --proxy stand for a word that is missing? "set a=b" has none, either. */
+static bool proxy_missing(const struct call *c)
+{
+	return c->proxy && c->n < c->action->most &&
+	       (c->n <= c->action->least || (c->action->pairs && strchr(c->words[0], '=')));
+}
+
+/* Such an action would be done for all, whatever the name. */
+static int proxy_refuse(const struct call *c)
+{
+	char *why = xasprintf("%s: expected no --proxy, since it is not about one proxy; got '%s'",
+	                      c->action->name, c->proxy);
+	int rc = misuse(why, "");
+	free(why);
+	return rc;
+}
+
 /* --proxy NAME stands for the word PROXY, and the other way round. */
 static int proxy_check(struct call *c)
 {
+	if (c->proxy && c->action->whom == NOBODY && !names_all(c) && !fleet_flags.url)
+		return proxy_refuse(c);
 	if (!takes_proxy(c->action))
 		return 0;
-	if (c->proxy && c->n < c->action->most && c->n <= c->action->least) {
+	if (proxy_missing(c)) {
 		for (unsigned i = c->n++; i; i--)
 			c->words[i] = c->words[i - 1];
 		c->words[0] = c->proxy;
@@ -367,7 +387,8 @@ int main(int argc, char **argv)
 		assert(c.curl);
 		rc = fleet_flags.url ? etcd_open(&c) : 0;
 		if (!rc)
-			rc = c.action->run(&c);
+			rc = names_all(&c) && c.action->whom != NOBODY ? run_for_all(&c)
+			                                               : c.action->run(&c);
 		etcd_close();
 		curl_easy_cleanup(c.curl);
 		curl_global_cleanup();

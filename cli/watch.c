@@ -179,10 +179,11 @@ static char *connections_path(const struct call *c, const char *number)
 	                : path_make("", "connections", NULL);
 }
 
-static void connections_show(json_t *rows)
+static void connections_show(json_t *rows, bool of_several)
 {
 	static const struct column columns[] = {
-		{ "connection", "number" }, { "client", "client" }, { "backend", "backend" },
+		{ "proxy", "proxy" }, { "connection", "number" },
+		{ "client", "client" }, { "backend", "backend" },
 		{ "state", "state" }, { "age", "age" }, { "exchanges", "exchanges" },
 		{ "in", "from client" }, { "out", "to client" }, { "held", "held" },
 		{ "rule", "held by" }, { "verb", "asks" }, { NULL },
@@ -195,24 +196,25 @@ static void connections_show(json_t *rows)
 		if (on_terminal())
 			age_show(row);
 	}
-	table_show(columns, rows, "no connections");
+	table_show(columns + !of_several, rows, "no connections");
 }
 
 static int connections(struct call *c)
 {
 	char *path = connections_path(c, NULL);
-	json_t *answer = call_get(c, path), *rows = reply_rows(answer, "connections");
-	int rc = 0;
+	json_t *names = several(c);
+	json_t *answer = names ? get_of_each(c, names, "connections") : call_get(c, path);
+	json_t *rows = reply_rows(answer, "connections");
+	int rc = answer ? 0 : FAILED;
 
 	free(path);
-	if (!answer)
-		return FAILED;
-	if (!rows)
+	if (answer && !rows)
 		rc = fail_foreign(c, 200);
-	else if (c->json)
+	else if (answer && c->json)
 		json_show(answer);
-	else
-		connections_show(rows);
+	else if (answer)
+		connections_show(rows, names);
+	json_decref(names);
 	json_decref(answer);
 	return rc;
 }
@@ -249,11 +251,13 @@ const struct action watch_actions[] = {
 	{ "watch", "[--type TYPE,...]", "show events as they happen", 0, 0, watch_options, watch,
 	  "  --type TYPE,...  only these: opened, closed, fault, unreachable, missed, raw,\n"
 	  "                   changed, exchange, gave_up, tls, mark; exchange only if named\n\n"
-	  "With --proxy NAME only that proxy's events. docs/api.md describes their fields.\n" },
+	  "With --proxy NAME only that proxy's events. docs/api.md describes their fields.\n",
+	  .whom = MANY },
 	{ "connections", "[PROXY]", "list the open connections, and the rules that hold them", 0, 1,
-	  NULL, connections },
+	  NULL, connections, .whom = MANY },
 	{ "close", "PROXY NUMBER|all [--reset]", "close one of its connections, or all", 2, 2,
 	  close_options, close_connection,
-	  "  --reset  end them with RST; otherwise what is due is sent first, then FIN\n" },
+	  "  --reset  end them with RST; otherwise what is due is sent first, then FIN\n",
+	  .whom = ONE },
 	{ NULL },
 };

@@ -129,8 +129,10 @@ static bool tls_keys_known(const json_t *object, struct http_error *f)
 		for (size_t i = 0; i < sizeof begins / sizeof begins[0]; i++)
 			ours |= !strncasecmp(key, begins[i], strlen(begins[i]));
 		for (const struct vn_opt *o = tls_options; o->name; o++) {
+			size_t n = strlen(o->name);
 			known |= !strcasecmp(key, o->name);
-			suggest_try(&near, o->name);
+			if (strncasecmp(key, o->name, n) || !key[n])    /* a longer one is meant */
+				suggest_try(&near, o->name);
 		}
 		if (ours && !known)
 			return http_error_set(f, 400, "bad request body: %s: expected an option of "

@@ -54,7 +54,7 @@ def test_a_rule_in_both_kinds_of_words(ctl, redis, words, as_rule):
     assert (rc, out) == (0, "Added rule '%s' on proxy \"default\": %s\n" % (name, as_rule))
     before = rules(redis)[name]
     assert before["as_rule"] == as_rule
-    assert ctl("rule", "remove", name) == (0, "Removed rule '%s'\n" % name, "")
+    assert ctl("rule", "remove", name) == (0, "Removed rule '%s' on proxy \"default\"\n" % name, "")
     assert ctl("rule", "add", as_rule)[0] == 0          # what it prints makes the same rule
     assert rules(redis) == {name: before}
 
@@ -63,10 +63,10 @@ def test_the_proxy_of_a_rule(ctl, redis):
     for number, words in enumerate((["cache: delay sleep=2s name=r0"], ["cache:", "delay", "name=r1"], ["--proxy", "cache", "delay", "name=r2"],
                                     ["delay", "name=r3", "--proxy", "cache"])):
         assert ctl("rule", "add", *words)[1].startswith("Added rule 'r%d' on proxy \"cache\": delay " % number)
-    assert ctl("--no-headings", "rule", "list")[1] == "" and len(ctl("--no-headings", "rule", "list", "cache")[1].splitlines()) == 4
+    assert ctl("--no-headings", "rule", "list", "default")[1] == "" and len(ctl("--no-headings", "rule", "list", "cache")[1].splitlines()) == 4
     assert ctl("rule", "list", "cache") == ctl("rules", "cache")
     assert ctl("--proxy", "cache", "rule", "set", "r1", "sleep=5s")[1] == "Changed rule 'r1' on proxy \"cache\": delay sleep=5s name=r1\n"
-    assert ctl("--proxy", "cache", "rule", "remove", "all") == (0, "Removed all rules but the behavior\n", "")
+    assert ctl("--proxy", "cache", "rule", "remove", "all") == (0, 'Removed all rules but the behavior on proxy "cache"\n', "")
     assert rules(redis, "cache") == {}
 
 
@@ -168,7 +168,7 @@ def test_wait(ctl, redis):
     ctl("rule", "add", "delay", "sleep=1ms", "name=slow", "match=^GET")
     with Clock() as took:
         assert ctl("wait", "--rule", "slow", "--hits", "2", "--timeout", "300ms") == (
-            1, "", "vaurienctl: wait: rule 'slow' has 0 of 2 hits after 300ms; seen 0, unreachable 0\n")
+            1, "", "vaurienctl: wait: rule 'slow' on proxy \"default\" has 0 of 2 hits after 300ms; seen 0, unreachable 0\n")
     assert took.seconds >= 0.3
     words = [CTL, "--http-host", "127.0.0.1", "--http-port", str(redis.http), "wait", "--rule", "slow", "--hits", "2", "--timeout", "100s"]
     waiting = subprocess.Popen(words)

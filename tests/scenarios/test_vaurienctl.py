@@ -223,9 +223,9 @@ def test_list(ctl, proxy):
     created(ctl, "b")
     created(ctl, "a b/c", "--enabled=false")
     rows = [line.split("\t") for line in ctl("list")[1].splitlines()]
-    assert [row[0] for row in rows] == ["a b/c", "b", "default"]
-    assert [row[2:] for row in rows] == [["127.0.0.1:9", "disabled", "0"], ["127.0.0.1:9", "enabled", "0"], ["127.0.0.1:9", "enabled", "0"]]
-    assert rows[2][1] == "127.0.0.1:%d" % proxy.port
+    assert [row[0] for row in rows] == ["default", "b", "a b/c"]
+    assert [row[2:] for row in rows] == [["127.0.0.1:9", "enabled", "0"], ["127.0.0.1:9", "enabled", "0"], ["127.0.0.1:9", "disabled", "0"]]
+    assert rows[0][1] == "127.0.0.1:%d" % proxy.port
     assert sorted(json.loads(ctl("list", "--json")[1])) == ["a b/c", "b", "default"]
 
 
@@ -276,8 +276,10 @@ def test_reset_prints_what_it_took_away(ctl, proxy):
     ctl("toxic", "add", "b", "noop", "--name", "mine")
     ctl("set-behavior", "hang")
     ctl("disable", "b")
-    assert ctl("reset") == (0, done + "; enabled b; removed from b: latency_downstream, mine (noop); removed from default: behavior (hang)\n", "")
-    assert ctl("inspect", "b") == (0, "", "") and ctl("get-behavior") == (0, "dummy\n", "")
+    assert ctl("reset") == (0, done + "; removed from default: behavior (hang); enabled b; removed from b: latency_downstream, mine (noop)\n", "")
+    rc, out, err = ctl("inspect", "b")                  # as Toxiproxy's client prints it, and what it leaves out
+    assert (rc, out) == (0, "") and re.fullmatch(r"b: 127\.0\.0\.1:[0-9]+ -> 127\.0\.0\.1:9, enabled; no toxics\n", err)
+    assert ctl("get-behavior")[:2] == (0, "dummy\n")
 
 
 @pytest.mark.parametrize("option, shown", [
@@ -547,7 +549,7 @@ def test_of_several_proxies_one(ctl, proxy):
     assert ctl("set-backend", "127.0.0.1:10") == (0, 'Backend changed to "127.0.0.1:10" on proxy "default"\n', "")
     assert ctl("get-behavior", "other") == (0, "delay\n", "") and ctl("get-backend", "other") == (0, "127.0.0.1:9\n", "")
     assert ctl("get-behavior", "--proxy", "other") == (0, "delay\n", "")
-    assert ctl("get-behavior") == (0, "dummy\n", "")
+    assert ctl("get-behavior") == (0, "dummy\n", 'of proxy "default"; for others: --proxy NAME, or --proxy all\n')
     heads = "rule\tbehavior\tseen\thits\tunreachable\toptions\n"
     for words in (["--proxy", "other", "rules"], ["rules", "other"], ["rules", "--proxy", "other", "other"]):
         assert ctl(*words)[1].startswith(heads + "behavior\tdelay\t0\t0\t0\t")
