@@ -192,7 +192,7 @@ function optionField(f, proxy, o) {
 	const set = value => { f.values[o.name] = value; changed(); };
 	if (o.type === "bool")
 		return field(f, o.name, label, o.help, props => h("select", { ...props, value: String(f.values[o.name] ?? o.default), onchange: e => set(e.target.value === "true") },
-			h("option", { value: "true" }, "yes"), h("option", { value: "false" }, "no")));
+			h("option", { value: "true" }, "true"), h("option", { value: "false" }, "false")));
 	if (o.type === "choice")
 		return field(f, o.name, label, o.help, choice(f, o, o.choices.filter(c => c !== o.default).map(c => [c, c]), o.default || "–"));
 	if (o.type === "failure")

@@ -59,8 +59,13 @@ struct spec *run_spec_recognised(const struct settings *s, const struct spec *fr
 
 /* ---- rules ---- */
 
-/* Why a rule, or (NULL) the behavior, fits no protocol, the first reason; NULL: it fits one. To be
- * freed. */
+static bool suggests(const char *sentence)
+{
+	return strstr(sentence, "did you mean");
+}
+
+/* Why a rule, or (NULL) the behavior, fits no protocol: the first reason that suggests a name, else
+ * the first. NULL: it fits one. To be freed. */
 static char *fits_none(const struct settings *s, const char *rule)
 {
 	char error[ERROR_MAX], other[ERROR_MAX];
@@ -76,6 +81,8 @@ static char *fits_none(const struct settings *s, const char *rule)
 		spec_unref(with);
 		if (with)
 			return NULL;
+		if (why == other && suggests(other) && !suggests(error))
+			memcpy(error, other, sizeof error);
 	}
 	return xstrdup(error);
 }

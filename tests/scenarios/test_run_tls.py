@@ -66,6 +66,12 @@ def test_what_fits_nothing_is_an_error(starting, web, tmp_path):
         assert run.code == 28 and "web http 1, 1 fault" in run.summary, run.err
 
 
+def test_a_misspelt_failure_suggests_that_of_any_protocol():
+    for rule, meant in ("error failure=bad_gatway", "bad_gateway"), ("error failure=serialisation_failure", "serialization_failure"):
+        done = subprocess.run([VAURIEN, "run", "--rule", rule, "--", "true"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == 2 and done.stderr.endswith("did you mean '%s'?\n" % meant), done.stderr
+
+
 # ---- the API ----
 
 def test_legs_and_behaviors_change_while_the_command_runs(starting, web, tmp_path):
