@@ -17,8 +17,9 @@ enum { UNSURE_TIME = 250 };             /* ms that first bytes are kept back unt
 
 static bool connection_rests(const struct conn *c)
 {
-	return c->backend.open && !c->queued && c->logged_in && !c->exchanges.first &&
-	       pipe_idle(&c->request) && pipe_idle(&c->response) && !c->request.raw;
+	return c->client.open && c->backend.open && !c->queued && c->logged_in &&
+	       !c->exchanges.first && pipe_idle(&c->request) && pipe_idle(&c->response) &&
+	       !c->request.raw;
 }
 
 /* Calls the rules that are in for this rest. A rehearsal returns what they will do, and counts

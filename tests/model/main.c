@@ -7,8 +7,8 @@
  * Then it compares every byte that each peer has received with the mirror.
  *
  * --tls: one leg or both have TLS. The peers' records come cut anywhere, with new keys between
- * them, and some backends do not finish their handshake for a while. The mirror knows of none of
- * this: TLS must change nothing. */
+ * them. Some backends do not begin their handshake for a while, and some clients stop somewhere in
+ * theirs. The mirror knows of none of this: TLS must change nothing. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -51,6 +51,7 @@ struct peer {
 	int client, backend;            /* -1: none */
 	struct secure *client_tls, *backend_tls;        /* NULL: plain */
 	bool shy;                       /* the backend's handshake has not begun */
+	bool coy;                       /* the client has stopped in its handshake */
 	struct bytes at_client, at_backend;
 	bool client_eof, client_rst, backend_eof, backend_rst;
 	size_t parsed;                  /* bytes of at_backend */
@@ -136,8 +137,8 @@ static void secure_send(int fd, struct secure *s)
 		send(fd, wire, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-/* Reads all bytes that are there. True: there were some. */
-static bool swallow(int fd, struct secure *s, struct bytes *to, bool *eof, bool *rst)
+/* Reads all bytes that are there. True: there were some. `stops`: its TLS does not go on. */
+static bool swallow(int fd, struct secure *s, bool stops, struct bytes *to, bool *eof, bool *rst)
 {
 	static uint8_t buffer[1 << 18];
 	bool any = false;
@@ -152,6 +153,8 @@ static bool swallow(int fd, struct secure *s, struct bytes *to, bool *eof, bool 
 			continue;
 		}
 		secure_came(s, buffer, (size_t)n);
+		if (stops)
+			continue;
 		for (size_t plain; (plain = secure_read(s, buffer, sizeof buffer));)
 			bytes_add(to, buffer, plain);
 		secure_send(fd, s);
@@ -172,11 +175,11 @@ static bool turn(void)
 	for (struct peer *p = w.peers; p < w.peers + PEERS; p++) {
 		if (!p->used)
 			continue;
-		any |= swallow(p->client, p->client_tls, &p->at_client, &p->client_eof,
+		any |= swallow(p->client, p->client_tls, p->coy, &p->at_client, &p->client_eof,
 		               &p->client_rst);
 		if (!p->shy)
-			any |= swallow(p->backend, p->backend_tls, &p->at_backend, &p->backend_eof,
-			               &p->backend_rst);
+			any |= swallow(p->backend, p->backend_tls, false, &p->at_backend,
+			               &p->backend_eof, &p->backend_rst);
 	}
 	return any;
 }
@@ -314,6 +317,34 @@ static void peer_free(struct peer *p)
 	*p = (struct peer){ .client = -1, .backend = -1 };
 }
 
+/* A client begins its handshake. Some stop before its first byte, or behind any byte of the hello,
+ * or do not look at the answer: of a server that speaks first, none, as it would wait, too. */
+static void client_begins(struct peer *p)
+{
+	uint8_t wire[256];
+
+	p->client_tls = secure_make(false);
+	secure_read(p->client_tls, wire, 1);
+	p->coy = !w.greeter && p->mirror.linked && !pick(3);
+	p->mirror.linked &= !p->coy;
+	if (p->coy && pick(3))
+		send(p->client, wire, secure_goes(p->client_tls, wire, pick(sizeof wire)),
+		     MSG_DONTWAIT | MSG_NOSIGNAL);
+	else
+		secure_send(p->client, p->client_tls);
+}
+
+/* ... and goes on at last. */
+static void client_goes_on(struct peer *p)
+{
+	say("client %llu goes on with its handshake", (unsigned long long)p->mirror.number);
+	p->coy = false;
+	p->mirror.linked = true;
+	secure_read(p->client_tls, &(uint8_t){ 0 }, 1);
+	secure_send(p->client, p->client_tls);
+	mirror_time(&p->mirror, virtual_now);
+}
+
 static void step_open(void)
 {
 	struct peer *p = NULL;
@@ -335,11 +366,8 @@ static void step_open(void)
 	say("open %llu", (unsigned long long)w.accepted + 1);
 	mirror_open(&p->mirror, ++w.accepted, w.rules, w.greeter, w.legs && w.legs->client_tls,
 	            virtual_now);
-	if (w.legs && w.legs->client_tls) {
-		p->client_tls = secure_make(false);
-		secure_read(p->client_tls, &(uint8_t){ 0 }, 1);
-		secure_send(p->client, p->client_tls);
-	}
+	if (w.legs && w.legs->client_tls)
+		client_begins(p);
 	for (int quiet = 0; quiet < 3;)
 		quiet = turn() ? 0 : quiet + 1;
 	p->backend = accept4(w.back, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -392,7 +420,7 @@ static void send_message(struct peer *p, int fd, teller *tell, const char *line,
 
 static void step_ask(struct peer *p)
 {
-	if (p->client_left || p->client_eof || p->client_rst || p->shy)
+	if (p->client_left || p->client_eof || p->client_rst || p->shy || p->coy)
 		return;         /* the proxy does not read yet */
 	for (uint64_t n = 1 + pick(6); n; n--) {
 		char line[64];
@@ -429,8 +457,8 @@ static void parse_requests(struct peer *p)
 
 static void step_answer(struct peer *p)
 {
-	if (p->shy) {
-		step_handshake(p);
+	if (p->shy || p->coy) {
+		p->coy ? client_goes_on(p) : step_handshake(p);
 		return;
 	}
 	parse_requests(p);
@@ -463,7 +491,7 @@ static void step_leave(struct peer *p)
 {
 	bool client = pick(3);
 
-	if (p->shy)
+	if (p->shy || p->coy)
 		return;
 	if (client && p->mirror.up.ended)
 		/* The FIN would come after bytes that are not read, so the proxy cannot see it. */
@@ -497,7 +525,7 @@ static void step_reset(struct peer *p)
 	setsockopt(*fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 }, sizeof(struct linger));
 	close(*fd);
 	*fd = -1;
-	p->shy = false;
+	p->shy = p->coy = false;
 	rest();
 	bool seen = client ? p->backend < 0 || p->backend_rst || p->backend_eof :
 	                     p->client_rst || p->client_eof;
