@@ -184,7 +184,8 @@ static json_t *clock_compare(struct run *run)
 		double took = poller_now() - asked;
 		if (status != 200 || !json_is_object(info)) {
 			char why[ERROR_MAX];
-			run_end(run, "not_started", "GET /info: %s", api_sentence(info, why));
+			run_end(run, "not_started", "GET /info: %s%s", api_sentence(info, why),
+			        status ? "" : "; expected a Vaurien that runs with --http");
 			json_decref(info);
 			break;
 		}

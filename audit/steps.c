@@ -201,7 +201,8 @@ static bool start(struct run *run)
 	    (!option_values(run->options)->attach && !backends_reachable(run)) ||
 	    !application_prepare(run) || !vaurien_watch(run))
 		return false;
-	run->activity = "starting the application";
+	run->activity = run->options->command ? "starting the application"
+	                                      : "asking each probe once";
 	return application_start(run) && baseline_first(run);
 }
 
