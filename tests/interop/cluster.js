@@ -1,6 +1,6 @@
 // cluster.js - npm's ioredis: see cluster.py for the commands, one JSON object a line.
 const Redis = require("ioredis");
-const lines = require("readline").createInterface({ input: process.stdin });
+const serve = require("./serve.js");
 
 let client;
 function kept(made) {
@@ -37,14 +37,4 @@ const commands = {
 	close: async () => client.disconnect(),
 };
 
-(async () => {
-	for await (const line of lines) {
-		const asked = JSON.parse(line);
-		try {
-			console.log(JSON.stringify({ value: (await commands[asked.op](asked)) ?? null }));
-		} catch (error) {
-			console.log(JSON.stringify({ raised: error.name, text: error.message }));
-		}
-	}
-	process.exit(0);
-})();
+serve(commands);

@@ -1,6 +1,6 @@
 // kafka.js - npm's kafkajs: see kafka.py for the commands, one JSON object a line.
 const { Kafka, CompressionTypes, logLevel } = require("kafkajs");
-const lines = require("readline").createInterface({ input: process.stdin });
+const serve = require("./serve.js");
 
 const once = { retries: 0 }, patient = { retries: 20, initialRetryTime: 50, maxRetryTime: 500 };
 const made = (retry) => new Kafka({ brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry, requestTimeout: 8000 });
@@ -121,14 +121,4 @@ function named(error) {
 	return { raised: [cause.name, cause.type ?? cause.code ?? ""].join(" ").trim(), text: cause.message };
 }
 
-(async () => {
-	for await (const line of lines) {
-		const asked = JSON.parse(line);
-		try {
-			console.log(JSON.stringify({ value: (await commands[asked.op](asked)) ?? null }));
-		} catch (error) {
-			console.log(JSON.stringify(named(error)));
-		}
-	}
-	process.exit(0);
-})();
+serve(commands, named);

@@ -11,7 +11,21 @@ def short(value):
     return "%d bytes" % len(value) if len(value) > 20 else value
 
 
-class Confluent:
+class Client:
+    """What both do with their consumer()."""
+
+    def transacted(self, topic):
+        """What a transaction has left, to readers of either level."""
+        out = []
+        for level, n in (("read_committed", 2), ("read_uncommitted", 3)):
+            one = self.consumer(isolation_level=level)
+            one.assign(self.partitions(topic)[:1])
+            out.append(self.read(one, n))
+            one.close()
+        return out
+
+
+class Confluent(Client):
     def __init__(self):
         import confluent_kafka
         from confluent_kafka import admin
@@ -92,13 +106,7 @@ class Confluent:
             to.produce(topic, value, partition=0)
             to.flush(20)
             to.abort_transaction(8) if value == "aborted" else to.commit_transaction(8)
-        out = []
-        for level, n in (("read_committed", 2), ("read_uncommitted", 3)):
-            one = self.consumer(isolation_level=level)
-            one.assign(self.partitions(topic)[:1])
-            out.append(self.read(one, n))
-            one.close()
-        return out
+        return self.transacted(topic)
 
     def send(self, topic, value):
         to = self.producer(retries=0, acks="all", linger_ms=0, message_timeout_ms=4000)
@@ -149,7 +157,7 @@ class Confluent:
         return "%s %s" % (type(error).__name__, error.args[0].name()), error.args[0].str()
 
 
-class Plain:
+class Plain(Client):
     """kafka-python."""
 
     def __init__(self):
@@ -212,13 +220,7 @@ class Plain:
                 to.abort_transaction() if value == b"aborted" else to.commit_transaction()
         finally:
             to.close(timeout=2)
-        out = []
-        for level, n in (("read_committed", 2), ("read_uncommitted", 3)):
-            one = self.consumer(isolation_level=level)
-            one.assign(self.partitions(topic)[:1])
-            out.append(self.read(one, n))
-            one.close()
-        return out
+        return self.transacted(topic)
 
     def send(self, topic, value):
         to = self.producer(retries=0, enable_idempotence=False, acks="all", request_timeout_ms=4000, delivery_timeout_ms=5000)

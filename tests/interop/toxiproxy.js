@@ -1,6 +1,6 @@
 // toxiproxy.js - npm's toxiproxy-node-client: see toxiproxy.py for the commands, one JSON object a line.
 const { Toxiproxy } = require("toxiproxy-node-client");
-const lines = require("readline").createInterface({ input: process.stdin });
+const serve = require("./serve.js");
 
 const client = new Toxiproxy(`http://${process.argv[2]}`);
 const proxy = (c) => client.get(c.name);
@@ -23,13 +23,4 @@ const commands = {
 	reset: () => client.reset(),
 };
 
-(async () => {
-	for await (const line of lines) {
-		const asked = JSON.parse(line);
-		try {
-			console.log(JSON.stringify({ value: (await commands[asked.op](asked)) ?? null }));
-		} catch (error) {
-			console.log(JSON.stringify({ raised: error.constructor.name, text: error.message }));
-		}
-	}
-})();
+serve(commands, (error) => ({ raised: error.constructor.name, text: error.message }));
