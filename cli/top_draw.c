@@ -334,8 +334,8 @@ static void details_draw(struct top *t, int y, int lines)
 	const struct row *r = top_chosen(t);
 	const json_t *all = t->what == CONNECTIONS ? t->connections : r ? r->rules : NULL;
 	char *title = r ? xasprintf("%s of %s: %s -> %s%s%s", kinds[t->what].what, r->name,
-	                            r->listen, r->backend, *r->failures ? "; " : "", r->failures) :
-	                  xasprintf("no proxy");
+	                            r->listen, r->backend, *r->failures ? "; " : "", r->failures)
+	                : xasprintf("no proxy");
 
 	attron(A_BOLD);
 	put(y, 0, COLS, title, false);

@@ -27,7 +27,7 @@ BASE ?= HEAD
 format:
 	@PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 tests/format.py $(BASE)
 
-COMPILED := $(SRC) $(wildcard cli/*.c bench/*.c fuzz/*.c tests/unit/*.c tests/behaviors/*.c \
+COMPILED := $(SRC) $(wildcard cli/*.c audit/*.c bench/*.c fuzz/*.c tests/unit/*.c tests/behaviors/*.c \
 	tests/protocols/*.c tests/model/*.c examples/plugins/*.c)
 compile_commands.json: always
 	@{ separator='['; for file in $(COMPILED); do \
