@@ -9,8 +9,10 @@ usage: structure.py [--objects DIR]     DIR: the objects of src/, built before
    when it includes its header, or when its object refers to a symbol that the other's object defines
    (nm), so calls and data count, also those declared elsewhere.
 3. No function is longer than 70 lines (universal-ctags).
-4. No line is longer than 100 columns, tabs of 8, except those counted in tests/long-lines.txt.
+4. No line is longer than 100 columns, tabs of 8, except those counted in tests/long-lines.txt. Nor
+   is a line of prose in a page, except in those that programs write.
 5. A file that opens with a file's name opens with its own: "/* loop.c - ...".
+6. Each file of src/engine/ is in the table of docs/internals.md, once.
 
 Each finding is a line; the last line says how many checks passed and failed.
 """
@@ -25,6 +27,8 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUNCTION_LINES = 70
 COLUMNS = 100
+PAGES = sorted({os.path.relpath(path, ROOT) for path in glob.glob(ROOT + "/*.md") + glob.glob(ROOT + "/docs/*.md")} -
+               {"docs/%s.md" % page for page in ("behaviors", "failures", "interop", "performance", "protocols", "tls-options")})
 CODE = ("src", "include", "cli", "audit", "tests", "fuzz", "bench", "examples")
 
 
@@ -210,6 +214,16 @@ def long_lines():
         yield "tests/long-lines.txt: %s is no file" % name
 
 
+def long_prose():
+    """Lines of code, tables, links and pictures may be longer."""
+    for page in PAGES:
+        code = False
+        for number, line in enumerate(read(page).split("\n"), 1):
+            code ^= bool(re.match(" *```", line))
+            if len(line) > COLUMNS and not code and not re.match(r"\||    |- .*\]\(|!\[|<!--", line):
+                yield "%s:%d: %d columns, at most %d" % (page, number, len(line), COLUMNS)
+
+
 def strange_names():
     for directory in CODE:
         for path in sorted(glob.glob(os.path.join(ROOT, directory, "**", "*.[ch]"), recursive=True)):
@@ -218,12 +232,25 @@ def strange_names():
                 yield "%s: opens as %s" % (os.path.relpath(path, ROOT), name[1])
 
 
+# ---- 6. the map of the engine ----
+
+def unlisted_files():
+    table = re.search(r"^The files of `engine/`.*?(?=^Where is)", read("docs/internals.md"), re.M | re.S)
+    listed = re.findall(r"\w+", re.sub(r"\([^)]*\)|\.h\b", "", " ".join(re.findall(r"\| ([^|]*) \|$", table.group(0), re.M)[1:])))
+    files = {os.path.basename(unit(path)) for path in sources() if path.startswith("engine/")}
+    for name in sorted(files ^ set(listed)):
+        yield "docs/internals.md: the table of engine/ %s %s" % ("lacks" if name in files else "has no file", name)
+    for name in sorted({name for name in listed if listed.count(name) > 1}):
+        yield "docs/internals.md: the table of engine/ has %s twice" % name
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--objects", default=os.path.join(ROOT, "build", "plain", "src"))
     options = parser.parse_args()
     passed = failed = 0
-    for findings in (broken_laws(), told_circles(options.objects), long_functions(), long_lines(), strange_names()):
+    for findings in (broken_laws(), told_circles(options.objects), long_functions(), long_lines(), long_prose(), strange_names(),
+                     unlisted_files()):
         found = list(findings)
         print("\n".join(found), end="\n" if found else "")
         passed, failed = passed + (not found), failed + bool(found)
