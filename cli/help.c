@@ -78,7 +78,7 @@ void help_action(const struct action *a, const char *behavior)
 	putchar('\n');
 	if (behavior)
 		behavior_where(behavior);
-	else if (a->options == any)
+	else if (a->options == any && strcmp(a->name, "set"))
 		puts("`vaurien --list behaviors` shows all behaviors with their options.");
 	puts("`vaurienctl --help` shows the options that all actions have.");
 }

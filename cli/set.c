@@ -50,17 +50,23 @@ static int misuse_field(const char *name)
 	return MISUSED;
 }
 
-static int misuse_pair(const char *word)
+/* "set behavior delay" is another action. */
+static int misuse_pair(const struct call *c, const char *word)
 {
-	char *line = line_make(word);
+	char *line = line_make(word), *other = xasprintf("set-%s", c->words[0]);
+	bool found = false;
 
-	fprintf(stderr, "vaurienctl: error: set: expected OPTION=VALUE, got '%s'\n", line);
+	EACH_ACTION(a)
+		found |= !strcmp(a->name, other);
+	fprintf(stderr, "vaurienctl: error: set: expected OPTION=VALUE, got '%s'", line);
+	fprintf(stderr, found ? "; did you mean '%s'?\n" : "\n", other);
+	free(other);
 	free(line);
 	return MISUSED;
 }
 
 /* 0, or the exit code. */
-static int field_set(json_t *body, const char *typed, const char *value)
+static int field_set(const struct call *c, json_t *body, const char *typed, const char *value)
 {
 	char *name = strdup(typed);
 	int rc = 0;
@@ -73,7 +79,7 @@ static int field_set(json_t *body, const char *typed, const char *value)
 	if (!f)
 		rc = misuse_field(name);
 	else if (!text)
-		rc = misuse_pair(name);         /* it is not UTF-8 */
+		rc = misuse_pair(c, name);      /* it is not UTF-8 */
 	else
 		json_object_set_new(body, f->sent ? f->sent : name,
 		                    f->flag ? value_parse(text) : json_incref(text));
@@ -92,16 +98,16 @@ static int fields_read(const struct call *c, json_t *body)
 	for (unsigned i = 1; i < c->n && !rc; i++) {
 		value = strchr(c->words[i], '=');
 		if (!value || value == c->words[i])
-			return misuse_pair(c->words[i]);
+			return misuse_pair(c, c->words[i]);
 		char *name = strndup(c->words[i], (size_t)(value - c->words[i]));
-		rc = field_set(body, name, value + 1);
+		rc = field_set(c, body, name, value + 1);
 		free(name);
 	}
 	json_object_foreach(c->options, key, text) {
 		if (rc)
 			break;
 		value = json_string_value(text);
-		rc = value ? field_set(body, key, value) : misuse_pair(key);
+		rc = value ? field_set(c, body, key, value) : misuse_pair(c, key);
 	}
 	if (!rc && !json_object_size(body)) {
 		fprintf(stderr, "vaurienctl: error: set: expected OPTION=VALUE\n");

@@ -65,6 +65,21 @@ static int misuse_name(const char *why, const char *what, json_t *names)
 	return MISUSED;
 }
 
+/* A word too many: "sleep=2" of set-behavior is an option that lacks its dashes. */
+static int misuse_word(const struct action *a, const char *word)
+{
+	bool option = a->options == any && strchr(word, '=') && *word != '=';
+
+	usage(stderr);
+	fprintf(stderr, "vaurienctl: error: unrecognized argument: %s; ", word);
+	if (option)
+		fprintf(stderr, "did you mean '--%s'?\n", word);
+	else
+		fprintf(stderr, "%s takes %s\n", a->name,
+		        a->arguments ? a->arguments : "no argument");
+	return MISUSED;
+}
+
 bool takes_proxy(const struct action *a)
 {
 	return a->arguments && !strncmp(a->arguments + (*a->arguments == '['), "PROXY", 5);
@@ -193,7 +208,7 @@ static int word_take(struct call *c, const char *word)
 	if (!c->action)
 		return action_take(c, word);
 	if (c->n == c->action->most)
-		return misuse("unrecognized argument: ", word);
+		return misuse_word(c->action, word);
 	json_t *text = json_string(word);
 	json_decref(text);
 	if (!text)
@@ -222,7 +237,7 @@ static int unknown_take(struct call *c, int argc, char **argv)
 	char letter[] = { '-', (char)optopt, 0 };
 
 	if (optopt > 0 && optopt < 256)
-		return misuse("unrecognized option: ", letter);
+		return misuse_name("unrecognized option: ", letter, json_array());
 	if (optopt || !call_takes(c, word + 2))
 		return misuse_name("unrecognized option: ", word, option_names(c));
 	int taken = option_take(c->options, word, optind < argc ? argv[optind] : NULL);
@@ -290,8 +305,12 @@ static int call_check(struct call *c)
 	if (!c->action)
 		return c->words[0] ? misuse_second(c->words[0], NULL)
 		                   : misuse("expected an action; see 'vaurienctl --help'", "");
-	if ((rc = proxy_check(c)) || c->n >= c->action->least)
+	if ((rc = proxy_check(c)))
 		return rc;
+	if (c->proxy && !*c->proxy)
+		return misuse("expected the name of a proxy, got none", "");
+	if (c->n >= c->action->least)
+		return 0;
 	why = xasprintf("%s: expected %s", c->action->name, c->action->arguments);
 	rc = misuse(why, "");
 	free(why);

@@ -184,6 +184,7 @@ def test_set(ctl, proxy):
     (["wb", "client_tls=on"], 1, "proxy not found: 'wb'; did you mean 'web'?"),
     (["web", "lisen=127.0.0.1:1"], 2, "did you mean 'listen'?"), (["web", "clinet_tls=on"], 2, "did you mean 'client_tls'?"),
     (["web", "behavior=delay"], 2, "see 'vaurienctl help set-behavior'"), (["web", "name=x"], 2, "set: expected listen, upstream, "),
+    (["behavior", "delay"], 2, "set: expected OPTION=VALUE, got 'delay'; did you mean 'set-behavior'?\n"),
     (["web"], 2, "set: expected OPTION=VALUE\n"), (["web", "client_tls"], 2, "set: expected OPTION=VALUE, got 'client_tls'\n"),
     (["web", "--client-tls"], 2, "set: expected OPTION=VALUE, got 'client_tls'\n"), ([], 2, "set: expected PROXY OPTION=VALUE"),
 ])
@@ -192,3 +193,17 @@ def test_set_refuses(ctl, proxy, words, rc, said):
     code, out, err = ctl("set", *words)
     assert (code, out) == (rc, "") and said in err, err
     assert proxy.api("GET", "/proxies") == before
+
+
+@pytest.mark.parametrize("words, said", [
+    (["set-behavior", "delay", "sleep=2"], "unrecognized argument: sleep=2; did you mean '--sleep=2'?"),
+    (["toxic", "add", "web", "latency", "latency=5"], "unrecognized argument: latency=5; did you mean '--latency=5'?"),
+    (["down", "web", "5s"], "unrecognized argument: 5s; down takes PROXY [--for TIME]"),
+    (["list", "web"], "unrecognized argument: web; list takes no argument"),
+    (["list", "-v"], "unrecognized option: -v; see 'vaurienctl --help'"),
+    (["--proxy", "", "rules"], "expected the name of a proxy, got none"),
+    (["rules", ""], "expected the name of a proxy, got none"),
+])
+def test_a_word_too_many(run, words, said):
+    done = run(*words, program=CTL)
+    assert (done.returncode, done.stdout) == (2, "") and done.stderr.endswith("\nvaurienctl: error: %s\n" % said)
