@@ -151,10 +151,10 @@ struct conn {
 	struct turn turn;               /* the open exchange, without messages and rules */
 	struct vn_text_cache *texts;    /* of prepared statements; NULL: none */
 	struct connect_attempt *attempt;        /* to the backend; NULL: none */
-	int spare;                      /* a socket for the backend, from accept; -1: used */
 	struct handshake *shake;        /* of a leg that is about to begin TLS; NULL: none */
 	struct birth *born;             /* with its sockets: birth.h; NULL: it was accepted here */
 	unsigned idle;                  /* session->idle */
+	int spare;                      /* a socket for the backend, from accept; -1: used */
 	vn_nsec since;                  /* when it was accepted */
 	vn_nsec active;                 /* when bytes last came */
 	struct mail later;              /* for conn_later(), and to free it */
@@ -183,7 +183,7 @@ struct conn {
 	/* enum vn_end: an end by the clock, once what is due has been sent */
 	uint8_t ending;
 	uint8_t turn_kind;              /* enum turn_kind */
-	uint8_t tls, secure;            /* session->tls, session->secure */
+	uint8_t tls : 4, secure : 4;    /* session->tls, session->secure */
 	uint8_t state[] __attribute__((aligned(16)));   /* the protocol's */
 };
 

@@ -247,7 +247,8 @@ struct redis {                          /* one connection */
 	uint64_t args;                          /* of the request under way, still to come */
 	const struct class *class;              /* the latest request's */
 	/* subscriptions that were asked for, by kind: in RESP2 CLIENT is not taken beside any */
-	uint64_t wanted[SUBSCRIPTIONS];
+	uint32_t wanted[SUBSCRIPTIONS];
+	uint32_t subscribed[SUBSCRIPTIONS];     /* those that the server has confirmed */
 	/* what the commands are that it has queued, the latest apart */
 	unsigned queued, latest;
 	uint64_t queue;                 /* how many those are, ... */
@@ -267,7 +268,6 @@ struct redis {                          /* one connection */
 	bool hushed;            /* confirmations may come that no request waits for */
 	uint64_t confirming;                    /* further replies that belong to it */
 	struct walk walk;
-	uint64_t subscribed[SUBSCRIPTIONS];
 };
 
 static const char
@@ -525,14 +525,19 @@ static uint64_t said_tells(struct redis *s, const struct said *q, enum kind kind
 	return TOLD_NOTHING;
 }
 
+static uint32_t at_most_32_bits(uint64_t n)
+{
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
 /* More subscriptions or less, as far as is asked; without names all of them go. */
 static void said_wants(struct redis *s, const struct said *q)
 {
 	unsigned which = word_find(q->words[0], confirmations);
-	uint64_t n = q->args - 1, *wanted = &s->wanted[which % SUBSCRIPTIONS];
+	uint32_t n = at_most_32_bits(q->args - 1), *wanted = &s->wanted[which % SUBSCRIPTIONS];
 
 	if (which < SUBSCRIPTIONS)
-		*wanted += n;
+		*wanted = at_most_32_bits((uint64_t)*wanted + n);
 	else
 		*wanted -= n && n < *wanted ? n : *wanted;
 }
@@ -974,7 +979,7 @@ static void confirmation_count(struct redis *s)
 	uint64_t others = which == SHARDS ? 0 : s->subscribed[which ^ 1],
 		 n = (uint64_t)s->walk.number;
 
-	s->subscribed[which] = n > others ? n - others : 0;
+	s->subscribed[which] = at_most_32_bits(n > others ? n - others : 0);
 }
 
 /* By a refused EXEC, too: it is replaced by DISCARD. */

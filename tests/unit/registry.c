@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/engine.h"
 #include "spec/failure.h"
 #include "spec/registry_check.h"
 #include "unit.h"
@@ -48,6 +49,17 @@ static void sorted(void **state)
 	for (size_t i = 1; i < m; i++)
 		assert_true(strcmp(p[i - 1]->name, p[i]->name) < 0);
 	assert_true(n >= 2 && m >= 1);
+}
+
+/* 10,000 idle connections are usual. Kafka's clients keep a few, each with many requests. */
+static void connections_are_small(void **state)
+{
+	size_t n;
+	const struct vn_protocol *const *all = protocols_all(&n);
+
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(all[i]->name, "kafka") && !all[i]->datagrams)
+			assert_in_range(sizeof(struct conn) + all[i]->state_size, 1, 512);
 }
 
 static void no_fault(void **state)
@@ -131,6 +143,7 @@ static void faults(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(found),
 	cmocka_unit_test(sorted),
+	cmocka_unit_test(connections_are_small),
 	cmocka_unit_test(no_fault),
 	cmocka_unit_test(faults),
 };
