@@ -52,6 +52,15 @@ static int misuse(const char *why, const char *what)
 	return MISUSED;
 }
 
+static int misuse_letter(const struct action *a, char letter)
+{
+	char what[80];
+
+	snprintf(what, sizeof what, "-%c; see 'vaurienctl %s%s'", letter, a ? "help " : "--help",
+	         a ? a->name : "");
+	return misuse("unrecognized option: ", what);
+}
+
 /* The same, with the one of `names` that was meant. Their reference passes over. */
 static int misuse_name(const char *why, const char *what, json_t *names)
 {
@@ -234,10 +243,9 @@ static json_t *option_names(const struct call *c)
 static int unknown_take(struct call *c, int argc, char **argv)
 {
 	const char *word = argv[optind - 1];
-	char letter[] = { '-', (char)optopt, 0 };
 
 	if (optopt > 0 && optopt < 256)
-		return misuse_name("unrecognized option: ", letter, json_array());
+		return misuse_letter(c->action, (char)optopt);
 	if (optopt || !call_takes(c, word + 2))
 		return misuse_name("unrecognized option: ", word, option_names(c));
 	int taken = option_take(c->options, word, optind < argc ? argv[optind] : NULL);

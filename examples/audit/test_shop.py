@@ -1,6 +1,6 @@
 """A test suite that fails when a page of the shop hangs, or does not come back. It starts a MariaDB and a Redis of its own.
 
-    pip install vaurien pytest flask sqlalchemy pymysql redis
+    pip install . pytest flask sqlalchemy pymysql redis
     pytest examples/audit                       the repaired shop: all is well
     SHOP=naive pytest examples/audit            the first version: what is to be mended is in the failures
 """

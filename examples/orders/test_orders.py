@@ -1,7 +1,7 @@
 """What happens to an order when the database misbehaves. Each test runs with the first version of the shop, where it
 shows the fault, and with the repaired one.
 
-    pip install vaurien pytest flask sqlalchemy pymysql
+    pip install . pytest flask sqlalchemy pymysql
     ORDERS_DATABASE=user:password@127.0.0.1:3306/database pytest examples/orders
 """
 import os

@@ -628,11 +628,11 @@ def test_did_you_mean(run, words, meant):
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.endswith("; did you mean '%s'?\n" % meant)
 
 
-@pytest.mark.parametrize("words", [["zzzz"], ["q"], ["list", "--zzzzzz"], ["toxic", "zzzz"], ["x" * 5000]])
+@pytest.mark.parametrize("words", [["zzzz"], ["q"], ["-q"], ["toxic", "add", "-t", "latency", "db"], ["list", "--zzzzzz"], ["toxic", "zzzz"], ["x" * 5000]])
 def test_nothing_is_near(run, words):
     done = run(*words, program=CTL)
     assert done.returncode == 2 and "did you mean" not in done.stderr
-    assert re.search("; see 'vaurienctl (--help|inspect PROXY)'\n$", done.stderr)
+    assert re.search("; see 'vaurienctl (--help|inspect PROXY|help toxic add)'\n$", done.stderr)
 
 
 def test_without_an_action(run):
