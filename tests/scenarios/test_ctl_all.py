@@ -6,6 +6,7 @@ import re
 import pytest
 
 from conftest import VAURIEN
+from running import echo, running, starting     # noqa: fixtures
 
 CTL = os.path.join(os.path.dirname(VAURIEN), "vaurienctl")
 
@@ -207,3 +208,30 @@ def test_set_refuses(ctl, proxy, words, rc, said):
 def test_a_word_too_many(run, words, said):
     done = run(*words, program=CTL)
     assert (done.returncode, done.stdout) == (2, "") and done.stderr.endswith("\nvaurienctl: error: %s\n" % said)
+
+
+# ---- vaurien run ----
+
+RUN = """import json, socket, subprocess, sys
+def ctl(*words):
+    done = subprocess.run([%(ctl)r, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return done.stdout
+for port in sys.argv[1:]:
+    socket.create_connection(("127.0.0.1", int(port))).close()
+said = [ctl("set-behavior", "delay"), ctl("set-behavior", "delay", "--proxy", "all"), ctl("rule", "add", "all: delay name=x"),
+        ctl("rule", "remove", "x"), ctl("get-behavior"), ctl("--no-headings", "rules"), ctl("--no-headings", "rules", "all"), ctl("up", "all")]
+print(json.dumps(said))
+"""
+
+
+def test_all_in_a_run(running, echo):
+    """What is for all proxies anyway is for those to come, too."""
+    ports = [str(echo("127.0.0.1").port) for _ in range(2)]
+    done = running(command=["/usr/bin/python3", "-c", RUN % {"ctl": CTL}, *ports])
+    assert done.code == 0, done.err
+    first, all_of_them, added, removed, value, rows, of_each, up = json.loads(done.out)
+    assert first == all_of_them == 'Behavior changed to "delay" on all proxies\n'
+    assert added == "Added rule 'x' on all proxies: delay sleep=1s name=x\n" and removed == "Removed rule 'x' on all proxies\n"
+    assert value == "delay\n" and rows.startswith("behavior\tdelay\t") and rows.count("\n") == 1
+    assert sorted(row.split("\t")[1:3] for row in of_each.splitlines()) == [["behavior", "delay"]] * 2
+    assert up.count(" was not down\n") == 2
