@@ -32,7 +32,7 @@ static bool executed_twice(const struct evidence *e, char text[FINDING_TEXT])
 	char b[24];
 
 	return e->twice
-	       && say(text, "%s %s done, lost the answer, and %s asked for and done again",
+	       && say(text, "%s %s done, lost the answer, and %s requested and done again",
 	              show_some(e->twice, "write", b), were, were);
 }
 

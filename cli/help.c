@@ -41,7 +41,7 @@ void help_all(void)
 	     "  --no-headings     print tables without their first line\n"
 	     "  --fleet URL       of a whole fleet: etcd://HOST:PORT[,HOST:PORT]/PREFIX. Its\n"
 	     "                    actions: vaurienctl --fleet URL help\n"
-	     "  --fleet-ca FILE   certificates that sign etcd's; then TLS is spoken\n"
+	     "  --fleet-ca FILE   certificates that sign etcd's, which is reached by TLS then\n"
 	     "  --fleet-cert FILE our certificate for etcd\n"
 	     "  --fleet-key FILE  its private key\n"
 	     "  --fleet-user USER our login at etcd, NAME:PASSWORD\n\n"

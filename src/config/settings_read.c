@@ -200,7 +200,7 @@ static const struct row {
 		        "its API") },
 	{ GROUP_FLEET, "FILE", OPTION("fleet_ca", VN_OPT_TEXT, fleet_ca,
 		.help = "certificates that sign etcd's; with it, or with a certificate of ours, "
-		        "TLS is spoken") },
+		        "etcd is reached by TLS") },
 	{ GROUP_FLEET, "FILE", OPTION("fleet_cert", VN_OPT_TEXT, fleet_cert,
 		.help = "our certificate for etcd") },
 	{ GROUP_FLEET, "FILE", OPTION("fleet_key", VN_OPT_TEXT, fleet_key,

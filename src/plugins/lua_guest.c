@@ -333,7 +333,7 @@ static void protocol_read(lua_State *L, struct script *s)
 		p->fits = NULL;
 	function_field(L, "refuse");            /* without it the server gets nothing instead */
 	if (!function_field(L, "word") && p->failures)
-		luaL_error(L, "failures: expected a function word that says them");
+		luaL_error(L, "failures: expected a function word that writes them");
 }
 
 static const char *or_empty(const char *text)

@@ -174,7 +174,7 @@ static const char
 	RAW_KEY[]     = "where a key is too long the server forgets answers that it owes",
 	RAW_DOUBT[]   = "this may answer a quiet request, or another",
 	RAW_ANSWER[]  = "the server's answer is not understood",
-	RAW_UNASKED[] = "the server spoke unasked";
+	RAW_UNASKED[] = "the server sent what no request waits for";
 
 /* ---- bytes ---- */
 

@@ -107,14 +107,14 @@ struct mysql {                          /* one connection */
 };
 
 static const char
-	RAW_EARLY[] = "the client spoke before the server's greeting",
+	RAW_EARLY[] = "the client sent bytes before the server's greeting",
 	RAW_OLD[] = "the old handshake is not understood", RAW_TLS[] = "TLS begins",
 	RAW_ORDER[] = "packets are out of order", RAW_COMMAND[] = "an unknown command",
 	RAW_BINLOG[] = "replication", RAW_ANSWER[] = "the server's answer is not understood",
-	RAW_UNASKED[] = "the server spoke unasked",
+	RAW_UNASKED[] = "the server sent what no request waits for",
 	RAW_COMPRESSION[] = "the client asked for compression, which begins behind the login",
 	TLS_TAKEN[] =
-		"TLS was taken out of the server's greeting, so that what is said can be read "
+		"TLS was taken out of the server's greeting, so that messages can be read "
 		"(--protocol-mysql-tls pass leaves it in)",
 	NO_TLS[] = "the backend has no TLS: its greeting does not offer it",
 	TWICE[] = "a client asked for TLS inside TLS",

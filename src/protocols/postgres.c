@@ -90,11 +90,12 @@ struct postgres {                       /* one connection */
 
 static const char
 	RAW_TLS[] = "TLS begins",
-	RAW_EARLY[] = "the client spoke before it knew whether all is encrypted",
+	RAW_EARLY[] = "the client sent bytes before it knew whether all is encrypted",
 	RAW_STARTUP[] = "the first packet is not understood",
-	RAW_VERSION[] = "an old protocol is spoken", RAW_REQUEST[] = "an unknown request",
+	RAW_VERSION[] = "an old version of the protocol is in use",
+	RAW_REQUEST[] = "an unknown request",
 	RAW_ANSWER[] = "the server's answer is not understood",
-	RAW_UNASKED[] = "the server spoke unasked", RAW_BOTH[] = "replication",
+	RAW_UNASKED[] = "the server sent what no request waits for", RAW_BOTH[] = "replication",
 	NOT_ENCRYPTED[] =
 		"clients that want TLS get the answer that there is none, since Vaurien must read "
 		"requests (--protocol-postgres-tls pass leaves the answer to the server)",

@@ -277,7 +277,7 @@ static const char
 	RAW_HUSHED[]  = "CLIENT REPLY in a transaction, or beside subscriptions",
 	RAW_QUEUED[]  = "a subscription in a transaction",
 	RAW_ANSWER[]  = "the server's reply is not understood",
-	RAW_UNASKED[] = "the server spoke unasked";
+	RAW_UNASKED[] = "the server sent what no request waits for";
 
 /* ---- commands, by name ---- */
 

@@ -114,11 +114,11 @@ static const char
 	RAW_TLS[] = "TLS begins",
 	RAW_EARLY[] = "the client sent what is no command before the server's greeting",
 	RAW_TURNED[] = "client and server have changed places",
-	RAW_LMTP[] = "LMTP, not SMTP, is spoken",
+	RAW_LMTP[] = "the client uses LMTP, not SMTP",
 	RAW_AGREED[] = "the server agreed to what is not known here",
 	RAW_ANSWER[] = "the server's reply is not understood",
 	NOT_OFFERED[] =
-		"STARTTLS is taken out of what the server offers, so that what is said can be read "
+		"STARTTLS is taken out of what the server offers, so that messages can be read "
 		"(--protocol-smtp-tls pass leaves it in)",
 	NO_TLS[] = "the backend has no TLS: its reply to EHLO does not offer STARTTLS",
 	TLS_REFUSED[] = "the backend has no TLS: it refused STARTTLS",

@@ -168,7 +168,7 @@ static const char *behavior_error(const struct vn_behavior *b)
 	if (behavior_find(b->name) != b)
 		return faulty("behavior '%.40s' was announced twice: the name is taken", b->name);
 	if (b->on && !b->act)
-		return faulty("behavior '%.40s' wants to be asked but has no act()", b->name);
+		return faulty("behavior '%.40s' has moments in .on but no act()", b->name);
 	why = table_error(b->name, b->options, b->opts_size);
 	if (!why)
 		why = fields_error(b);

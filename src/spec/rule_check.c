@@ -86,10 +86,10 @@ static bool match_check(const struct rule_spec *r, const struct vn_protocol *p,
 		error_format(error, "match: %s has no requests to match", p->name);
 	else if (rule_of_connections(r))
 		error_format(error, "match: %s concerns connections, which are decided before "
-		             "anything is said", r->behavior->name);
+		             "a message has come", r->behavior->name);
 	else if (r->per_connection)
 		error_format(error, "match: expected per = exchange beside it, a connection is "
-		             "decided before anything is said");
+		             "decided before a message has come");
 	else
 		return regex_check(match, error);
 	return false;

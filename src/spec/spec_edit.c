@@ -88,7 +88,8 @@ static bool rules_finish(struct rule_spec *rules, unsigned n, bool listed,
 		const struct rule_fields *f = rules[i].fields.opts;
 		if (listed && f->probability != 1) {
 			error_format(error,
-			             "probability: expected none beside weights, they say it");
+			             "probability: expected none beside weights, which are "
+			             "probabilities");
 			*culprit = "probability";
 			return false;
 		}

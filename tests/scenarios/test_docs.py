@@ -155,7 +155,7 @@ def test_every_flag_exists(run):
     known |= {"--vaurien-seed", "--vaurien-run", "--vaurien-run-options", "--system-site-packages", "--no-build-isolation", "--no-index", "--cflags"}    # pytest's, pip's, pkg-config's
     for actions in glob.glob(os.path.join(ROOT, "cli", "*.c")):                 # vaurienctl's, as its actions' own help names them
         known |= set(re.findall(flag, read(os.path.relpath(actions, ROOT))))
-    known |= {"--port", "--ssl-ca", "--ssl-verify-server-cert", "--cert-status", "--crlfile", "--cap-add"}    # mysql's, curl's, docker's
+    known |= {"--port", "--ssl-ca", "--ssl-verify-server-cert", "--cert-status", "--crlfile", "--cap-add", "--target"}    # mysql's, curl's, podman's
     known |= {"--behavior-flap-up", "--behavior-slow-writes-step", "--step", "--up", "--down"}    # shown in writing-a-behavior.md, and tried below
     strange = {"%s: %s" % (page, word) for page in PAGES for word in re.findall(flag, read(page))
                if not fnmatch.filter(known, word.rstrip("."))}

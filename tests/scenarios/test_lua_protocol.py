@@ -373,7 +373,7 @@ def test_what_makes_no_sense_is_told_with_its_place(start, backend, tmp_path, sa
 @pytest.mark.parametrize("text, why", [
     ('failures = { { name = "x", code = "X" } }, word = f', "talk: failure 'x' lacks its code, its text or what it fits"),
     ('failures = { { code = "X" } }, word = f', "failures: expected a name for each"),
-    ('failures = { { name = "x", code = "X", text = "x" } }', "failures: expected a function word that says them"),
+    ('failures = { { name = "x", code = "X", text = "x" } }', "failures: expected a function word that writes them"),
     ('failures = { { name = "x", code = "X", text = "x", moments = ON_OPEN } }, word = f', "moments: expected a list of the words that vaurien.h has for it"),
     ("word = 3", "word: expected a function, got number"),
     ("on = { ON_OPEN }", "protocol: there is no 'on'"),

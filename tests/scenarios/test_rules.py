@@ -224,7 +224,7 @@ def test_a_match_where_nothing_is_said(start, backend, behavior):
     proxy = start("--protocol", "http", backend=backend)
     status, answer = proxy.api("POST", "/rules", {"behavior": behavior, "match": "x", "per": "exchange"})
     assert status == 400 and answer["errors"][0]["description"] == (
-        "match: %s concerns connections, which are decided before anything is said" % behavior)
+        "match: %s concerns connections, which are decided before a message has come" % behavior)
 
 
 @pytest.mark.parametrize("words, why", [
@@ -368,7 +368,7 @@ def test_fields_beside_weights(vaurien, backend):
     rounds(proxy.client(), 20)
     assert proxy.api("GET", "/behavior")[1]["hits"] == 3
     status, answer = proxy.api("PUT", "/behavior", {"name": "50:delay", "probability": 0.5})
-    assert status == 400 and answer["errors"][0]["description"] == "probability: expected none beside weights, they say it"
+    assert status == 400 and answer["errors"][0]["description"] == "probability: expected none beside weights, which are probabilities"
 
 
 @pytest.mark.parametrize("field, value, sentence", [

@@ -314,7 +314,7 @@ static void refused(void **state)
 		  "failure: 'secret' is not a failure of tale_told; expected one of deadlock" },
 		{ "tale match=a per=connection",
 		  "match: expected per = exchange beside it, a connection is decided before "
-		  "anything is said" },
+		  "a message has come" },
 		{ "tale_asks direction=response",
 		  "direction: tale_asks does nothing to a response" },
 		{ "tale_answers direction=request",
