@@ -463,7 +463,7 @@ struct vn_failure {                     /* an error of the real server; a table 
 	bool no_tls;                    /* of the protocol: the client must use TLS, and does not */
 };
 
-struct vn_counterpart { const char *theirs, *ours; };
+struct vn_counterpart { const char *theirs, *ours; };   /* see vn_protocol.counterparts */
 
 enum vn_tls_start {                     /* how TLS begins in a protocol */
 	VN_TLS_IMPLICIT,                /* with the first byte */
@@ -675,7 +675,7 @@ uint64_t vn_sql_key(uint8_t of, struct vn_span name);
 size_t vn_rsa_seal(uint8_t *to, size_t room, struct vn_span public_pem, struct vn_span plain);
 size_t vn_rsa_open(uint8_t *to, size_t room, struct vn_span sealed);    /* by our own key */
 struct vn_span vn_rsa_public(void);     /* our public key in PEM; n = 0: there is none */
-void vn_cleanse(void *, size_t n);
+void vn_cleanse(void *, size_t n);       /* zeroes them, which no compiler leaves out */
 
 /* ---- behaviors ---- */
 
@@ -728,16 +728,18 @@ enum vn_tls_place vn_tls_place_of(const char *name);    /* VN_TLS_AT_NONE: no su
 bool vn_tls_certificate_check(const char *file, char *why, size_t room);
 bool vn_tls_ciphers_check(const char *list, char *why, size_t room);
 
-struct vn_tls {                         /* how a handshake is broken; all zero: it is not */
+/* How a handshake is broken; all zero: it is not. A text of NULL: that part is left alone. Texts
+ * are constant, or those of the rule's options. */
+struct vn_tls {
 	const char *flaw;               /* of the certificate: one of the CA's flaws */
 	const char *file;               /* a certificate and its key, PEM */
 	enum vn_tls_place stall;        /* silence from there on */
 	enum vn_tls_place late;         /* `hold` is counted there */
-	vn_nsec hold;
+	vn_nsec hold;                   /* VN_NEVER: until the rule is removed */
 	const char *alert;              /* a fatal alert, its name in RFC 8446 */
-	enum vn_tls_place breaks;       /* `end` happens there: VN_CLOSE, VN_RESET */
-	enum vn_end end;
-	unsigned only;                  /* the only version: 0x0301 to 0x0304 */
+	enum vn_tls_place breaks;       /* `end` happens there */
+	enum vn_end end;                /* VN_CLOSE or VN_RESET */
+	unsigned only;                  /* the only version: 0x0301 to 0x0304; 0: any */
 	const char *ciphers;            /* the only ciphers; "": none that the client offers */
 	const char *alpn;               /* chosen whatever was offered; "": none is chosen */
 	bool alpn_refused;              /* no_application_protocol */
@@ -848,20 +850,20 @@ enum {                                  /* the traits of a behavior, as bits */
 	                                 * unless the rule has per = exchange */
 	VN_TRAIT_LINE  = 2,             /* its pace.rate can be one for all connections: rules
 	                                 * may have share = proxy */
-	VN_TRAIT_NEW    = 16,           /* it applies to new connections: users are warned if some
-	                                 * are open */
+	VN_TRAIT_REFUSES = 4,           /* it may refuse, though it has neither `failure` nor an
+	                                 * option of the type VN_OPT_FAILURE */
 	VN_TRAIT_SPARES = 8,            /* logins and VN_IS_SETUP pass, so that clients can
 	                                 * connect, unless the rule has a match or names a
 	                                 * failure */
-	VN_TRAIT_UPGRADE = 256,         /* it strikes at VN_ON_OPEN, by verdict->tls, clients that
-	                                 * will ask for TLS. A behavior that has VN_ON_HELLO, too,
-	                                 * does so where its option `at` is "upgrade" */
-	VN_TRAIT_REFUSES = 4,           /* it may refuse, though it has neither `failure` nor an
-	                                 * option of the type VN_OPT_FAILURE */
+	VN_TRAIT_NEW    = 16,           /* it applies to new connections: users are warned if some
+	                                 * are open */
 	VN_TRAIT_DATAGRAMS = 32,        /* it makes sense on datagrams: proxies on udp:// may have
 	                                 * it ... */
 	VN_TRAIT_ONLY_DATAGRAMS = 64,   /* ... and no others */
 	VN_TRAIT_CLOSES_PORT = 128,     /* on datagrams it closes the port, for all clients */
+	VN_TRAIT_UPGRADE = 256,         /* it strikes at VN_ON_OPEN, by verdict->tls, clients that
+	                                 * will ask for TLS. A behavior that has VN_ON_HELLO, too,
+	                                 * does so where its option `at` is "upgrade" */
 };
 
 struct vn_behavior {
