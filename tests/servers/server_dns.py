@@ -1,4 +1,4 @@
-"""A real dnsmasq, a real unbound, and the resolvers that ask them: dnspython, c-ares, glibc's."""
+"""A real dnsmasq, unbound and knot, and the resolvers that ask them: dnspython, c-ares, glibc's."""
 import ctypes
 import os
 import selectors
@@ -13,6 +13,7 @@ from harness import need, need_module, until
 dns = need_module("dns")
 need_module("dns.resolver")
 need_module("dns.query")
+need_module("dns.update")
 
 NAMES = {"host%d.test" % i: "10.1.%d.%d" % (i // 250, i % 250 + 1) for i in range(300)}
 
@@ -66,6 +67,40 @@ class Unbound:
 @pytest.fixture(scope="module")
 def unbound(tmp_path_factory):
     server = Unbound(tmp_path_factory.mktemp("unbound"))
+    yield server
+    server.stop()
+
+
+class Knot:
+    """An authority for `test`, of 4000 names more: clients may transfer it (two messages of TCP) and update it."""
+
+    def __init__(self, directory):
+        self.port = harness.free_port()
+        self.address = "127.0.0.1:%d" % self.port
+        path, zone = os.path.join(str(directory), "knot.conf"), os.path.join(str(directory), "test.zone")
+        data = ["db A 10.0.0.1", "db AAAA 2001:db8::5", "text TXT hello", "alias CNAME db", "deep NS ns.deep", "ns.deep A 10.0.0.9"]
+        data += ["many A 10.2.0.%d" % i for i in range(1, 121)] + ["name%d A 10.3.%d.%d" % (i, i // 250, i % 250) for i in range(4000)]
+        with open(zone, "w") as out:
+            out.write("$ORIGIN test.\n$TTL 60\n@ SOA ns mail 1 900 300 604800 60\n@ NS ns\nns A 127.0.0.1\n" + "\n".join(data) + "\n")
+        with open(path, "w") as out:
+            out.write("server:\n    listen: 127.0.0.1@%d\n    rundir: %s\n    udp-workers: 1\n    tcp-workers: 1\n    background-workers: 1\n"
+                      "database:\n    storage: %s\nacl:\n  - id: all\n    address: 127.0.0.1\n    action: [transfer, update]\n"
+                      "zone:\n  - domain: test\n    file: %s\n    acl: all\n" % (self.port, directory, directory, zone))
+        self.process = subprocess.Popen([need("knotd"), "-c", path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                        stderr=subprocess.DEVNULL)
+        until(self.serves, what="knot")
+
+    def serves(self):
+        """It listens before it has read the zone."""
+        question = dns.message.make_query("db.test", "A")
+        return harness.listening(self.port) and dns.query.tcp(question, "127.0.0.1", port=self.port, timeout=harness.patience()).answer
+
+    stop = Dnsmasq.stop
+
+
+@pytest.fixture(scope="module")
+def knot(tmp_path_factory):
+    server = Knot(tmp_path_factory.mktemp("knot"))
     yield server
     server.stop()
 

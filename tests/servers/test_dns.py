@@ -1,4 +1,4 @@
-"""dns, before a real dnsmasq: invisible while calm, believed by three resolvers, aimed by name and type, answers in any order."""
+"""dns, before a real dnsmasq, unbound and knot: invisible while calm, believed by three resolvers, aimed by name and type, answers in any order."""
 import os
 import random
 import socket
@@ -10,7 +10,7 @@ import pytest
 
 from harness import ROOT, SAN, free_port, patience
 from test_believed import cell, judged
-from server_dns import NAMES, by_cares, by_dnspython, by_glibc, dns, dnsmasq, unbound      # noqa: F401
+from server_dns import NAMES, by_cares, by_dnspython, by_glibc, dns, dnsmasq, knot, unbound      # noqa: F401
 
 sys.path.insert(0, os.path.join(ROOT, "tests", "scenarios"))
 from test_events import Stream                  # noqa: E402
@@ -19,12 +19,16 @@ FAILURES = ("servfail not_found refused miss bad_request not_implemented truncat
             "ttl_zero ttl_huge wrong_address").split()
 
 
-@pytest.fixture
-def proxy(start, dnsmasq):                      # noqa: F811
+def before(start, server, *words):
     port = free_port()
-    made = start("--protocol", "dns", listen="udp://127.0.0.1:%d" % port, backend=dnsmasq, up=lambda: listens(port))
+    made = start("--protocol", "dns", *words, listen="udp://127.0.0.1:%d" % port, backend=server, up=lambda: listens(port))
     made.port = port
     return made
+
+
+@pytest.fixture
+def proxy(start, dnsmasq):                      # noqa: F811
+    return before(start, dnsmasq)
 
 
 def listens(port):
@@ -54,9 +58,8 @@ def test_answers_are_those_of_the_server(proxy, dnsmasq):       # noqa: F811
 @pytest.mark.skipif(bool(SAN), reason="once is enough")
 def test_three_resolvers_see_what_unbound_answers(start, unbound):      # noqa: F811
     """many.test does not fit into a datagram: each of them asks again by TCP, at the same port."""
-    port = free_port()
-    proxy = start("--protocol", "dns", listen="udp://127.0.0.1:%d" % port, backend=unbound, up=lambda: listens(port))
-    rows = 0
+    proxy = before(start, unbound)
+    port, rows = proxy.port, 0
     for resolver in by_dnspython, by_cares, by_glibc:
         for name, kind in [("db.test", "A"), ("db.test", "AAAA"), ("nobody.test", "A"), ("text.test", "A"), ("many.test", "A")] + [
                 (name, "A") for name in list(NAMES)[::60]]:
@@ -73,6 +76,33 @@ def test_three_resolvers_see_what_unbound_answers(start, unbound):      # noqa: 
             rows += 1
     info = proxy.api("GET", "/info")[1]["proxies"][0]
     assert info["exchanges"] == rows + 3 and not info["waiting"] and not info["raw"]     # three asked twice, the second time by TCP
+
+
+@pytest.mark.skipif(bool(SAN), reason="once is enough")
+def test_an_authority_answers_is_transferred_and_updated(start, knot):      # noqa: F811
+    """Transfers and updates pass; the rule strikes look-ups alone."""
+    proxy = before(start, knot)
+    for how in dns.query.udp, dns.query.tcp:
+        for name, kind in (("db.test", "A"), ("db.test", "ANY"), ("alias.test", "AAAA"), ("x.deep.test", "A"), ("nobody.test", "A"),
+                           ("test", "SOA"), ("elsewhere.example", "A")):
+            assert same(ask(knot.port, name, kind, how), ask(proxy.port, name, kind, how)), (name, kind)
+        one, other = [ask(port, "many.test", how=how) for port in (knot.port, proxy.port)]     # dnspython shuffles what it writes
+        assert one.flags == other.flags and one.answer == other.answer, how
+    proxy.set("error", failure="servfail")
+
+    def transfer(port):
+        return sorted(str(records) for message in dns.query.xfr("127.0.0.1", "test", port=port, timeout=patience(), relativize=False)
+                      for records in message.answer)
+    whole = transfer(knot.port)
+    assert transfer(proxy.port) == whole and len(whole) > 4000
+    for number, how in enumerate((dns.query.udp, dns.query.tcp)):
+        update = dns.update.Update("test")
+        update.add("new%d" % number, 60, "A", "10.0.0.%d" % (20 + number))
+        assert how(update, "127.0.0.1", port=proxy.port, timeout=patience()).rcode() == dns.rcode.NOERROR
+        assert [str(one[0]) for one in ask(knot.port, "new%d.test" % number).answer] == ["10.0.0.%d" % (20 + number)]
+        assert ask(proxy.port, "new%d.test" % number, how=how).rcode() == dns.rcode.SERVFAIL
+    info = proxy.api("GET", "/info")[1]["proxies"][0]
+    assert proxy.api("GET", "/behavior")[1]["hits"] == 2 and not info["waiting"] and not info["raw"]
 
 
 def test_a_storm_of_look_ups_each_checked(proxy, dnsmasq):      # noqa: F811
