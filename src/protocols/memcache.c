@@ -994,11 +994,18 @@ static const struct vn_opt options[] = {
 	{ 0 }
 };
 
+static const char *const limits[] = {
+	"An answer that a quiet meta command and the command behind it may both get, such as NF to "
+	"md with the flag q and to md, makes the connection raw. If a request was refused on it, "
+	"the connection is reset.",
+	NULL
+};
+
 VN_PROTOCOL(
 	memcache,
 	.help = "memcached: text, meta and quiet commands, pipelines; the binary protocol",
 	.options = options, .state_size = sizeof(struct memcache), .request = memcache_request,
-	.response = memcache_response, .failures = failures, .own = own,
+	.response = memcache_response, .failures = failures, .own = own, .limits = limits,
 	.kinds = VN_IS_READ | VN_IS_WRITE | VN_IS_LOGIN | VN_IS_COMMAND, .refuse = memcache_refuse,
 	.dropped = memcache_dropped, .flush = memcache_flush, .word = memcache_word,
 	.plain_answer = VN_SPAN("ERROR\r\n"))
