@@ -38,7 +38,7 @@ export function connections(proxy) {
 	return h("section", { "aria-labelledby": "connections" },
 		h("h2", { id: "connections" }, "Connections ", h("small", {}, list.length < known.open ? `${list.length} of ${count(known.open)}, held ones first` : count(known.open))),
 		list.length ? h("div", { class: "card scroll", tabindex: 0, role: "region", "aria-labelledby": "connections" }, h("table", {},
-			h("thead", {}, h("tr", {}, ["#", "client", "age", "exchanges", "waits for", "held by"].map(t => h("th", { scope: "col", class: t === "exchanges" ? "n" : null }, t)), h("th", {}, h("span", { class: "hidden" }, "actions")))),
+			h("thead", {}, h("tr", {}, ["#", "client", "age", "exch.", "waits for", "held by"].map(t => h("th", { scope: "col", class: t === "exch." ? "n" : null }, t)), h("th", {}, h("span", { class: "hidden" }, "actions")))),
 			h("tbody", {}, list.map(c => row(proxy, c)))))
 			: h("p", { class: "empty" }, known.open ? "Reading …" : "Nobody is connected."));
 }
