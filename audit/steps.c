@@ -14,6 +14,7 @@
 #include "audit/own.h"
 #include "audit/plan.h"
 #include "base/memory.h"
+#include "base/text.h"
 
 static struct run *the_run;             /* for signals: there is one */
 
@@ -43,20 +44,39 @@ static bool proxy_known(void *user, const char *name)
 	const struct names *n = user;
 	struct run *run = n->run;
 	struct suggestion near = { .word = name };
-	char meant[SUGGEST_MAX];
+	char meant[SUGGEST_MAX], text[400] = "";
+	struct name_list known = { text, sizeof text, 0 };
 
 	if (!strcmp(name, "none") && !strcmp(n->word, "asks"))
 		return true;
 	if (record_find_proxy(&run->record, name) >= 0)
 		return true;
-	for (size_t i = 0; i < run->record.proxies.n; i++)
+	for (size_t i = 0; i < run->record.proxies.n; i++) {
 		suggest_try(&near, run->record.proxies.at[i].name);
-	run_end(run, "usage", "probe %s: %s: expected the name of a proxy, got '%.60s'%s", n->probe,
-	        n->word, name, suggest_show(&near, "", meant));
+		name_list_add(&known, run->record.proxies.at[i].name);
+	}
+	name_list_end(&known, "vaurienctl list");
+	run_end(run, "usage", "probe %s: %s: expected one of the proxies %s, got '%.60s'%s",
+	        n->probe, n->word, text, name, suggest_show(&near, "", meant));
 	return false;
 }
 
-/* The probes into the record; the proxies that they name must be there. */
+/* The proxies that the probes name must be there. False: one is not. */
+static bool probes_named(struct run *run)
+{
+	for (size_t i = 0; i < run->options->n_probes; i++) {
+		const struct probe_words *w = &run->options->probes[i];
+		const struct probe_values *v = probe_values(w);
+		struct names names = { run, w->name, "asks" };
+		if (v->asks)
+			list_each(v->asks, proxy_known, &names);
+		names.word = "expect";
+		if (!strncmp(v->expect, "works:", 6))
+			list_each(v->expect + 6, proxy_known, &names);
+	}
+	return !run->how;
+}
+
 static void probes_record(struct run *run)
 {
 	const struct option_values *o = option_values(run->options);
@@ -67,16 +87,10 @@ static void probes_record(struct run *run)
 		char *what = probe_words_what(w);
 		unsigned number = record_add_probe(&run->record, w->name, what, v->command);
 		struct seen_probe *p = &run->record.probes.at[number];
-		struct names names = { run, w->name, "asks" };
 		free(what);
 		p->every = seconds_of(v->every ? v->every : o->probe_every);
 		p->timeout = seconds_of(v->timeout ? v->timeout : o->probe_timeout);
 		p->expect = xstrdup(v->expect);
-		if (v->asks)
-			list_each(v->asks, proxy_known, &names);
-		names.word = "expect";
-		if (!strncmp(v->expect, "works:", 6))
-			list_each(v->expect + 6, proxy_known, &names);
 	}
 	probes_init(&run->probers, &run->poller, &run->record, run->options->probes,
 	            run->options->n_probes, seconds_of(o->probe_every),
@@ -135,7 +149,8 @@ static bool rehearse(struct run *run)
 		own_only(run);
 	if (!run->how)
 		probes_record(run);
-	if (!run->how && plan_experiments(run) && option_values(run->options)->plan)
+	if (!run->how && probes_named(run) && plan_experiments(run) &&
+	    option_values(run->options)->plan)
 		plan_show(run, stdout);
 	record_end(run);
 	return !run->how;
@@ -186,7 +201,7 @@ static bool prepare(struct run *run)
 		return false;
 	if (!v->run)
 		probes_record(run);
-	if (run->how || !plan_experiments(run))
+	if (run->how || !probes_named(run) || !plan_experiments(run))
 		return false;
 	if (v->plan)
 		plan_show(run, stdout);

@@ -23,6 +23,19 @@ def test_the_proxies_of_a_run_are_audited(audit, cache, application, named):
     assert "1 proxy carried" in done.errors and not listening(port)
 
 
+def test_a_probe_names_what_is_discovered(audit, cache, application):
+    words, port = application()
+    host, _, number = cache.rpartition(":")
+    for asks, code in (("store", 0), ("nobody", 2)):
+        done = audit("--run", "--probe", "stock=http://127.0.0.1:%d/stock every=200ms asks=%s" % (port, asks), *SHORT, "--faults", "blackout",
+                     "--add", "store=%s,redis" % cache, "--", *words, CACHE_HOST=host, CACHE_PORT=number, TIMEOUT="0.5")
+        assert done.code == code, done.said + done.errors
+        if code:
+            assert "asks: expected one of the proxies store, got 'nobody'" in done.errors, done.errors
+        else:
+            assert done.report["probes"][0]["asks_given"] and list(done.report["probes"][0]["asks"]) == ["store"]
+
+
 def test_what_it_needs(audit):
     for words, sentence in [(["--run"], "--run: expected -- COMMAND"),
                             (["--run", "--attach", "http://localhost:1", "--", "true"], "expected no --attach")]:
