@@ -7,9 +7,9 @@
 
 /* ---- the list ---- */
 
-/* "mysql postgres", "all"; cut to fit. */
-static void protocols_show(const struct scenarios *all, const struct scenario *s, char *buffer,
-                           size_t size)
+/* "mysql, postgres", "all"; cut to fit. "": none, with or without TLS. */
+static void protocols_show(const struct scenarios *all, const struct scenario *s, bool tls,
+                           char *buffer, size_t size)
 {
 	size_t n, fit = 0;
 	const struct vn_protocol *const *p = protocols_all(&n);
@@ -17,7 +17,7 @@ static void protocols_show(const struct scenarios *all, const struct scenario *s
 
 	*buffer = '\0';
 	for (size_t i = 0; i < n; i++) {
-		struct scenario_proxy proxy = { p[i]->name, p[i], true, true };
+		struct scenario_proxy proxy = { p[i]->name, p[i], true, true, tls };
 		if (!scenario_fits(all, s, &proxy, why))
 			continue;
 		text_add(buffer, size, "%s%s", *buffer ? ", " : "", p[i]->name);
@@ -30,13 +30,17 @@ static void protocols_show(const struct scenarios *all, const struct scenario *s
 static void line_show(const struct scenarios *all, const struct scenario *s, FILE *to)
 {
 	static const char letters[] = { 'q', 'd', 'a', ' ' };
-	char protocols[100];
+	char protocols[100], with_tls[100] = "";
 
-	protocols_show(all, s, protocols, sizeof protocols);
+	protocols_show(all, s, false, protocols, sizeof protocols);
+	if (!*protocols)
+		protocols_show(all, s, true, with_tls, sizeof with_tls);
 	fprintf(to, "  %c  %-16s %s\n", letters[s->set], s->name,
 	        *s->question ? s->question : s->name);
-	if (strcmp(protocols, "all") != 0)
-		fprintf(to, "     %-16s (%s)\n", "", protocols);
+	if (*with_tls)
+		fprintf(to, "     %-16s (%s, with client_tls)\n", "", with_tls);
+	else if (strcmp(protocols, "all") != 0)
+		fprintf(to, "     %-16s (%s)\n", "", *protocols ? protocols : "no protocol");
 }
 
 void scenarios_list(const struct scenarios *all, FILE *to)
@@ -115,7 +119,8 @@ bool scenario_show(const struct scenarios *all, const struct scenario *s,
 	struct scenario_proxy proxy = { protocol->name, protocol, true, true };
 	char why[ERROR_MAX];
 
-	if (!scenario_fits(all, s, &proxy, why)) {
+	proxy.tls = !scenario_fits(all, s, &proxy, why);        /* then it may need client_tls */
+	if (proxy.tls && !scenario_fits(all, s, &proxy, why)) {
 		error_format(error, "%s does not fit the protocol %s: %s", s->name, protocol->name,
 		             why);
 		return false;

@@ -18,12 +18,14 @@ OUTAGES = ["slow", "lossy", "brownout", "deadlock", "overloaded", "full", "disk_
 
 def test_all_outages_are_listed_once(run):
     done = run("scenario", "--list")
+    assert "()" not in done.stdout and done.stdout.count(", with client_tls)\n") == 2
     assert (done.returncode, done.stderr) == (0, "")
     assert re.findall(r"^  [qda ]  ([\w-]+) +\S", done.stdout, re.M) == OUTAGES
     assert max(map(len, done.stdout.splitlines())) <= 100
 
 
 def test_one_is_shown_as_a_file(run, tmp_path):
+    assert "rule = tls_stall\n" in run("scenario", "--show", "tls_stall", "--protocol", "mysql").stdout
     done = run("scenario", "--show", "restart", "--protocol", "mysql")
     assert (done.returncode, done.stderr) == (0, "")
     assert "rule = error failure=shutting_down\n" in done.stdout and "rule = refuse\nfor = 2s\n" in done.stdout
