@@ -5,6 +5,7 @@ are compared with what the application itself noted. The applications are in aud
 an audit that starts one of them. Runs wait most of the time, so several go on at once: all that the
 selected tests need begin with the first test.
 """
+import bisect
 import concurrent.futures
 import functools
 import json
@@ -106,7 +107,9 @@ class Report:
         return next(x for x in self.json["experiments"] if x["outage"] == outage)
 
     def cell(self, outage, probe="stock"):
-        return next(cell for cell in self.experiment(outage)["probes"] if cell["name"] == probe)
+        cells = [cell for cell in self.experiment(outage)["probes"] if cell["name"] == probe]
+        assert cells, self                      # it was not run: the machine was too busy
+        return cells[0]
 
     def found(self, outage, place="stock"):
         """The ids of a place: a probe, "connections", or None for the experiment's own."""
@@ -128,15 +131,22 @@ class Report:
         under which most samples have theirs."""
         samples = [(s[0], s[3]) for x in self.json["experiments"] for s in x["probes"][0]["samples"] if s[3] in ("200", "500")]
         path = "/" + self.json["probes"][0]["name"] if self.json["probes"][0]["name"] != "front" else "/"
-        requests = [(note["begun"], str(note["status"])) for note in self.notes
-                    if note["what"] == "request" and note["path"] == path]
-        last, best = samples[-1], (0, 0)
-        for begun, _ in requests:
-            offset = begun - last[0]
-            found = sum(any(-0.002 < r - s - offset < 0.03 and status == answer for r, status in requests) for s, answer in samples)
-            best = max(best, (found, -offset))
-        assert best[0] > len(samples) / 2, self
-        return -best[1]
+        begun = {answer: sorted(note["begun"] for note in self.notes if note["what"] == "request" and note["path"] == path
+                                and str(note["status"]) == answer) for answer in ("200", "500")}
+
+        def matches(offset, late):
+            found = 0
+            for time, answer in samples:
+                at = bisect.bisect_left(begun[answer], time + offset - 0.002)
+                found += at < len(begun[answer]) and begun[answer][at] < time + offset + late
+            return found
+        # Any of the last samples may have been taken up late. The least offset is that of the one that was not.
+        offsets = [each - time for time, answer in samples[-8:] for each in begun[answer]]
+        for late in (0.03, 0.1):
+            found, offset = max((matches(offset, late), -offset) for offset in offsets)
+            if found > len(samples) / 2:
+                return -offset
+        raise AssertionError(self)
 
     def overlapping(self, outage, probe):
         """How many samples of a probe had another one of it beside them."""
