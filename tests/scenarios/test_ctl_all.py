@@ -201,7 +201,7 @@ def test_set_refuses(ctl, proxy, words, rc, said):
     (["toxic", "add", "web", "latency", "latency=5"], "unrecognized argument: latency=5; did you mean '--latency=5'?"),
     (["down", "web", "5s"], "unrecognized argument: 5s; down takes PROXY [--for TIME]"),
     (["list", "web"], "unrecognized argument: web; list takes no argument"),
-    (["list", "-v"], "unrecognized option: -v; see 'vaurienctl --help'"),
+    (["list", "-v"], "unrecognized option: -v; see 'vaurienctl help list'"),
     (["--proxy", "", "rules"], "expected the name of a proxy, got none"),
     (["rules", ""], "expected the name of a proxy, got none"),
 ])
