@@ -9,21 +9,21 @@ pytestmark = pytest.mark.skipif(bool(SAN), reason="auditor and proxy are run wit
 DEFAULT = "default" + "".join(",-" + name for name in (
     "slow lossy overloaded full read_only demoted failover idle_closed restart crash blackout hang half_open lost_reply "
     "cold_cache deadlock").split())
-SHORTER = [*SHORT, "--fault-time", "600ms", "--baseline", "600ms"]
 
 
 def test_outages_of_tls(start_audit, cache, application, tmp_path):     # noqa: F811
     """Both at once: one application whose time-out covers its handshakes, and one without any."""
-    longest = patience(2)
+    longest, shortest = patience(2), "%.1fs" % patience(0.6)
 
     def begin(outages, time_out, ca):
         words, port = application()
         folder = tmp_path / ("tls" + time_out)
-        return start_audit("--add", "cache=127.0.0.1:0=%s,redis" % cache, "--client-tls", "require", "--tls-dir", folder, *probes(port), *SHORTER,
+        return start_audit("--add", "cache=127.0.0.1:0=%s,redis" % cache, "--client-tls", "require", "--tls-dir", folder,
+                           *probes(port), *SHORT, "--fault-time", shortest, "--baseline", shortest,
                            "--probe-timeout", "%.1fs" % longest, "--hang-time", "%.1fs" % (longest + 0.5),
                            "--env", "CACHE_HOST=localhost", "--env", "CACHE_PORT={cache.port}", "--faults", outages, *ca, *words,
                            TIMEOUT=time_out)
-    timed, naive = begin(DEFAULT, "0.4", ["--env", "CACHE_CA={ca}", "--"]), begin(
+    timed, naive = begin(DEFAULT, "%.1f" % patience(0.4), ["--env", "CACHE_CA={ca}", "--"]), begin(
         "tls_stall", "", ["--", "sh", "-c", 'CACHE_CA=$VAURIEN_CA exec "$@"', "-"])
     timed, naive = timed.done(), naive.done()
     assert (timed.code, timed.report["verdict"]) == (0, "degraded"), timed.said
