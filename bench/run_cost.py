@@ -21,11 +21,9 @@ ROUNDS, CONNECTS = 5, 3000
 BOUNDS = {"left alone": 2.5, "redirected": 6.0}
 
 
-def sink():
+def sink(program):
     """A server that closes what it accepts, in a process of its own; (process, port)."""
-    code = ("import socket\ns = socket.create_server(('127.0.0.2', 0), backlog=4096)\nprint(s.getsockname()[1], flush=True)\n"
-            "while True: s.accept()[0].close()\n")
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([program, "127.0.0.2"], stdout=subprocess.PIPE, text=True)
     return process, int(process.stdout.readline())
 
 
@@ -39,7 +37,7 @@ def main():
     folder = tempfile.mkdtemp()
     program = os.path.join(folder, "connects")
     subprocess.run(["gcc", "-O2", "-D_GNU_SOURCE", "-o", program, os.path.join(ROOT, "bench", "run", "connects.c")], check=True)
-    server, port = sink()
+    server, port = sink(program)
     ways = {"plain": [], "left alone": [VAURIEN, "run", "--except", "*:%d" % port, "--"],
             "redirected": [VAURIEN, "run", "--protocol", "tcp", "--backend", "127.0.0.2:%d" % port, "--"]}
     least, median, failed = {}, {}, 0

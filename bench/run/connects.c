@@ -1,4 +1,7 @@
-/* connects.c - what a connect() costs: connects HOST PORT N prints microseconds, as JSON. */
+/* connects.c - what a connect() costs.
+ *
+ *   connects HOST PORT N     connects N times; prints microseconds, as JSON
+ *   connects HOST            a server that closes what it accepts; prints its port first */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,14 +25,31 @@ static int order(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static int serve(struct sockaddr_in at)
+{
+	socklen_t n = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (bind(fd, (struct sockaddr *)&at, n) || listen(fd, 4096) ||
+	    getsockname(fd, (struct sockaddr *)&at, &n))
+		return 1;
+	printf("%d\n", ntohs(at.sin_port));
+	fflush(stdout);
+	for (;;)
+		close(accept(fd, NULL, NULL));
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET };
+
+	inet_pton(AF_INET, argv[1], &to.sin_addr);
+	if (argc == 2)
+		return serve(to);
 	int n = atoi(argv[3]), failed = 0;
 	double *took = calloc((size_t)n, sizeof *took), sum = 0;
 
 	to.sin_port = htons((unsigned short)atoi(argv[2]));
-	inet_pton(AF_INET, argv[1], &to.sin_addr);
 	for (int i = 0; i < n; i++) {
 		int fd = socket(AF_INET, SOCK_STREAM, 0);
 		double began = now();
