@@ -199,18 +199,27 @@ class KafkaProgram {
 		return null;
 	}
 
+	static int leader(Admin admin, TopicPartition where) throws Exception {
+		return admin.describeTopics(List.of(where.topic())).allTopicNames().get().get(where.topic()).partitions().get(0).leader().id();
+	}
+
+	/* Until this broker leads; each one that is asked may know it later than the others. */
+	static int leads(Admin admin, TopicPartition where, int broker) throws Exception {
+		while (leader(admin, where) != broker)
+			Thread.sleep(50);
+		return broker;
+	}
+
+	static int moved;               /* where the latest move led to */
+
 	/* The topic's first partition to another broker; returns when that one leads it. */
 	static Object move(JsonObject c) throws Exception {
 		TopicPartition where = new TopicPartition(c.get("topic").getAsString(), 0);
 		try (Admin admin = Admin.create(with())) {
-			int led = admin.describeTopics(List.of(where.topic())).allTopicNames().get().get(where.topic()).partitions().get(0).leader().id();
-			int to = led % 3 + 1, leader = led;
+			int led = moved > 0 ? leads(admin, where, moved) : leader(admin, where);
+			int to = led % 3 + 1;
 			admin.alterPartitionReassignments(Map.of(where, Optional.of(new NewPartitionReassignment(List.of(to))))).all().get();
-			while (leader != to) {
-				Thread.sleep(50);
-				leader = admin.describeTopics(List.of(where.topic())).allTopicNames().get().get(where.topic()).partitions().get(0).leader().id();
-			}
-			return to;
+			return moved = leads(admin, where, to);
 		}
 	}
 
