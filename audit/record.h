@@ -204,9 +204,9 @@ const char *sample_answer(const struct record *, const struct sample *);
 /* One event of GET /events; `record.offset` converts its times. Foreign events are ignored. */
 void record_event(struct record *, const json_t *event);
 
-/* The reply to GET /proxies/NAME/connections. To be called when the run begins (it knows the
- * connections that are there already), when the baseline ends, and at the end of each experiment,
- * before what is left of its ill connections is reset: stuck requests are seen only here. */
+/* The reply to GET /proxies/NAME/connections: connections that are there already, and requests that
+ * are stuck, which are seen only here. To be called when the run begins, when the baseline ends,
+ * and when an experiment ends, before its ill connections are reset. */
 void record_connections(struct record *, unsigned proxy, const json_t *reply, double now);
 
 /* NULL: it is not known. */

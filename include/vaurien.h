@@ -377,8 +377,8 @@ static inline enum vn_mapped vn_map_address(struct vn_session *t, struct vn_span
 }
 
 /* Where a server of a cluster would send this client: the address of the proxy before another
- * server, of which this one has told, or which has told of this one; else of any other proxy of
- * this protocol; else of this one. VN_MAP_SAME: there is no map. */
+ * server of it. That is one that this server has named, or that has named this one. If there is
+ * none: of any other proxy of this protocol, else of this one. VN_MAP_SAME: there is no map. */
 static inline enum vn_mapped vn_map_elsewhere(struct vn_session *t, struct vn_place *other)
 {
 	return t->elsewhere ? t->elsewhere(t, other) : VN_MAP_SAME;

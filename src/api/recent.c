@@ -1,7 +1,7 @@
 /* recent.c - GET /recent: a proxy's requests of the last ten seconds, and what a match would find.
  *
- * Nothing is recorded until somebody looks. Texts are masked in the answer; a match is tried on
- * what they really are, in the time that a turn of the control thread may take. */
+ * Nothing is recorded until somebody looks. Texts are masked in the answer, but a match is tried on
+ * the texts themselves. It stops when a turn of the control thread has taken long enough. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -71,9 +71,9 @@ void proxy_times(const struct proxy *, struct fine_totals *);   /* of exchanges;
 
 uint64_t proxy_hits(const struct proxy *);      /* of all rules that it ever had */
 
-/* False: it is disabled, or cannot listen again where a rule had closed its port, or is about to
- * open a port that no rule closes any more. A rule that refuses clients does not count: its proxy
- * is as it should be. */
+/* False: it is disabled, or cannot listen again where a rule had closed its port. Also for a moment
+ * after such a rule has gone, until the port is open. A rule that refuses clients does not count:
+ * its proxy is as it should be. */
 bool proxy_listening(const struct proxy *);
 
 /* ---- changes: `waiter` may be NULL ----

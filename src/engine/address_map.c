@@ -96,8 +96,8 @@ static size_t first_of(const struct address_map *m, const char *key)
 	return low;
 }
 
-/* Can clients dial the proxy? One whose clients others accept, or that never had a port, has no
- * address; a unix socket is no answer to who asks for a port. */
+/* Can clients dial the proxy? It has no address if others accept its clients, or if it never had a
+ * port. A unix socket does not answer a question for a port. */
 static bool can_be_dialed(const struct shard *p, unsigned port)
 {
 	const struct spec *s = shard_spec(p);

@@ -1,7 +1,7 @@
 /* splice.c - splicing of bulk: bytes that no rule and no parser needs stay in the kernel.
  *
- * A direction is spliced after two big reads, while its bytes belong to a calm message of which
- * much is still to come, or to a calm turn. Bytes in the splice pipe go before all of the queue.
+ * A direction is spliced after two big reads, while its bytes belong to a calm turn, or to a calm
+ * message of which much is still to come. Bytes in the splice pipe go before all of the queue.
  * They were judged when they were read, so a change of rules does not concern them. */
 #include "engine/splice.h"
 

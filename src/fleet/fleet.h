@@ -3,7 +3,7 @@
  *	store -> fleet rules -> which are for us? -> rules of proxies
  *	store <- the member, and what became of the rules
  *
- * Safe by itself: a rule ends when its key goes, when its deadline passes by our own clock, and
+ * Safe by itself: a rule ends when its key goes, or its deadline passes by our own clock. All end
  * when the store has been out of reach for STORE_LEASE seconds. Control thread only. */
 #ifndef FLEET_FLEET_H
 #define FLEET_FLEET_H

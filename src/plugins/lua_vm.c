@@ -128,8 +128,8 @@ void vm_over(struct vm *vm, int level, const char *format, int n)
 	__builtin_unreachable();
 }
 
-/* The thread's processor time counts. Its clock is a system call, so that of the wall is read
- * first, and none by a call that is over after a few steps. */
+/* The thread's processor time counts. Its clock is a system call, so the wall's clock is read
+ * first. A call that is over after a few steps reads none. */
 void vm_look(struct vm *vm)
 {
 	vn_nsec now;
@@ -221,8 +221,8 @@ static void blocks_learn(struct vm *vm)
 	lua_settop(vm->L, 0);
 }
 
-/* Scripts get no weak tables: if keys are weak, the collector goes through all of them again for
- * each value that leads to a key, and that can take minutes in one step. Lua has no switch for it.
+/* Scripts get no weak tables. With weak keys the collector goes through all of them again for each
+ * value that leads to a key. That can take minutes in one step. Lua has no switch for it.
  * It compares names by address, so with other bytes in its own "__mode" no field has that name. */
 static void weak_tables_disable(lua_State *L)
 {

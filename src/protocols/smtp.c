@@ -955,8 +955,8 @@ static void address_word(struct vn_session *t, struct vn_buffer *client)
 	vn_text_cache_drop(t->texts, key);
 }
 
-/* A command is replaced by one that does nothing; a mail, or a part of one, by the end of all that
- * was said of it. */
+/* A command is replaced by NOOP, which does nothing. A mail, or a part of one, is replaced by RSET,
+ * which ends its transaction. */
 static int smtp_refuse(struct vn_session *t, const struct vn_message *asked,
                        const struct vn_failure *f, struct vn_buffer *backend)
 {

@@ -68,9 +68,9 @@ void plan_unreachable(struct plan *, ruleset among, const struct question *);
 void plan_take_back(const struct plan *, const struct rule_flags *, uint64_t connection,
                     uint64_t exchange);
 
-/* The rule with this id has struck the exchange of *q with a failure that its answer was to be
- * edited to, and could not be: the hit is taken back, and counts as unreachable. `limit`: the
- * protocol's sentence; NULL: the connection is raw. */
+/* The rule with this id has struck the exchange of *q, but the answer could not be edited into its
+ * failure. The hit is taken back, and counts as unreachable. `limit`: the protocol's sentence.
+ * NULL: the connection is raw. */
 void plan_unedited(struct plan *, uint64_t rule, const struct question *, const char *limit);
 
 /* Takes back the strikes of these rules. */
