@@ -188,7 +188,6 @@ static void conn_late(struct mail *m)
 
 /* ---- running ---- */
 
-/* Each sentence once: they are constants. */
 static void conn_connect(struct conn *);
 
 /* Moves both pipes until nothing moves, for at most FAIR rounds, and until the turn is over. */
