@@ -107,10 +107,10 @@ def workload(ports, name):
     readers = [consumer(ports, name + "-group") for _ in range(2)]
     for reader in readers:
         reader.subscribe([name])
-    got = []
+    got = set()         # when the second reader joins, it may read again what the first one has not committed
 
     def both():
-        got.extend(message.value() for reader in readers for message in reader.consume(200, 0.05) if not message.error())
+        got.update(message.value() for reader in readers for message in reader.consume(200, 0.05) if not message.error())
         return len(got) == 602
     until(both, 30, "602 messages")
     seen.append(sorted(got))
