@@ -560,6 +560,17 @@ def test_postfix(start):
     table.judge()
 
 
+def greeted(port):
+    """A client that Postfix has taken: it learns a moment later that others have left."""
+    def one():
+        sock = dialled(port)
+        if sock.recv(100).startswith(b"220"):
+            return sock
+        sock.close()
+        return None
+    return until(one, what="Postfix to take a client")
+
+
 def postfix_rows(smtp, table, server, proxy):
     def ran(failure, line, *before):
         both = []
@@ -588,14 +599,12 @@ def postfix_rows(smtp, table, server, proxy):
     ran("too_many_recipients", "RCPT TO:<bob@example.test>", mail, "RCPT TO:<alice@example.test>")
     sock = smtp.session(server.port)
     table.add("idle_timeout", "idle", outcome(smtp, sock), idle(smtp, smtp.session, proxy, "idle_timeout"))
-    full = [dialled(server.port) for _ in range(3)]
-    for one in full:
-        one.settimeout(patience())
-        one.recv(100)
+    full = [greeted(server.port) for _ in range(3)]
     table.add("too_many_connections", "greeting", outcome(smtp, dialled(server.port)), connected(smtp, proxy, "too_many_connections"))
     for one in full:
         one.close()
-    sock = smtp.session(server.port)
+    sock = greeted(server.port)
+    assert smtp.done(sock, "EHLO client.test").startswith(b"250")
     server.stop()
     table.add("shutting_down", "idle", outcome(smtp, sock), idle(smtp, smtp.session, proxy, "shutting_down"),
               "as RFC 5321 (3.8) has servers answer")
