@@ -1,6 +1,7 @@
 /* faults.c - carries out what a scenario calls for. */
 #include "audit/faults.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,11 +301,19 @@ static void connections_end(struct faults *f, const char *proxy, const char *how
 	free(path);
 }
 
+/* A script names only proxies of the record: it is made for them. */
+static size_t number_of(const struct faults *f, const char *proxy)
+{
+	int number = record_find_proxy(&f->run->record, proxy);
+
+	assert(number >= 0);
+	return (size_t)number;
+}
+
 /* Connections lead there from now on. False: the API did not take it. */
 static bool backend_put(struct faults *f, const char *proxy, const char *path, const char *to)
 {
-	int number = record_find_proxy(&f->run->record, proxy);
-	char **now = &f->run->proxies[number].backend, *before = *now;
+	char **now = &f->run->proxies[number_of(f, proxy)].backend, *before = *now;
 	json_t *reply = NULL;
 
 	*now = xstrdup(to);             /* the event may be here before the answer */
@@ -319,8 +328,7 @@ static bool backend_put(struct faults *f, const char *proxy, const char *path, c
 /* The proxies of an own Vaurien end with the auditor: only others are kept in mind. */
 static bool backend_note(struct faults *f, const char *proxy, const char *path, const char *to)
 {
-	int number = record_find_proxy(&f->run->record, proxy);
-	const char *first = f->run->record.proxies.at[number].backend;
+	const char *first = f->run->record.proxies.at[number_of(f, proxy)].backend;
 
 	if (f->run->own.pid || keeper_note(&f->run->keeper, &f->run->api, path, first))
 		return true;
@@ -341,10 +349,10 @@ static void backend_move(struct faults *f, const char *proxy, const char *to)
 
 static void backend_give_back(struct faults *f, const char *proxy)
 {
-	int number = record_find_proxy(&f->run->record, proxy);
+	const char *first = f->run->record.proxies.at[number_of(f, proxy)].backend;
 	char *path = api_path(proxy, "backend", NULL);
 
-	if (backend_put(f, proxy, path, f->run->record.proxies.at[number].backend))
+	if (backend_put(f, proxy, path, first))
 		keeper_forget(&f->run->keeper, path);
 	free(path);
 }

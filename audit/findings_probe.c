@@ -58,7 +58,6 @@ static bool down(const struct evidence *e, char text[FINDING_TEXT])
 {
 	const struct probe_figures *f = e->figures;
 	unsigned in = f->during[OUTCOME_DOWN], after = f->after[OUTCOME_DOWN];
-
 	char b[24];
 
 	return (in || after)

@@ -270,9 +270,8 @@ static void suite_write(FILE *to, const json_t *report, const json_t *experiment
 {
 	const char *proxy = report_text(experiment, "proxy");
 	const char *outage = report_text(experiment, "outage");
-	char *name;
+	char *name = xasprintf("%s/%s", proxy, outage);
 
-	name = xasprintf("%s/%s", proxy, outage);
 	suite_head(to, report, name, suite, report_number(experiment, "begun"),
 	           report_number(experiment, "end"));
 	for (size_t i = 0; i < suite->n; i++)
